@@ -150,7 +150,8 @@ def test_a_store_that_xarray_cannot_open_is_no_failure_of_verify_without_a_reaso
     result = run(source, target, "--verify")
 
     assert result.exit_code == 1
-    assert "--verify cannot open floats.zarr with xarray; leave --verify out" in result.output
+    assert "--verify: xarray cannot open floats.zarr; leave --verify out" in result.output
+    assert not target.exists()
 
 
 @pytest.fixture

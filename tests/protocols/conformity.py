@@ -36,6 +36,7 @@ from chronotile.archive.index.dates import dated_collection, list_dates
 from chronotile.archive.index.fill import IndexStore
 from chronotile.catalog.items.opening import open_items
 from chronotile.catalog.items.passes import open_passes
+from chronotile.model.source import SourceSpec
 from chronotile.queue.service import JobService
 from chronotile.readers.reader_caches import ReaderCaches
 from tests.places import make_places
@@ -66,7 +67,8 @@ def tree_application(jobs: Path) -> ASGIApp:
     services = served.make_services(*served.tree_collections(), places=[make_places()])
     with closing(IndexStore(items=open_items(None, jobs), passes=open_passes(None, jobs))) as store:
         for collection in services.catalogue.collections:
-            list_dates(dated_collection(collection, services.readers[collection.id], {}, state=""), store)
+            spec = SourceSpec(collection=collection.id, kind="cog", href="")
+            list_dates(dated_collection(collection, services.readers[collection.id], spec, state=""), store)
     hrefs = {collection.id: str(jobs / "data") for collection in services.catalogue.collections}
     items = ReaderCaches(items=partial(open_items, None, jobs))
     return application(

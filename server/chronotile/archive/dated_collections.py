@@ -22,8 +22,7 @@ def _dated(archive: Archive) -> Iterator[DatedCollection]:
         # What is found in a folder has one state in all.
         state = archive.state.sources.get(id_) or archive.state.sources.get("", "")
         revisions = opened[id_].revisions if id_ in opened else ()
-        specs = archive.specs[id_].variables
-        yield dated_collection(collection, reader, specs, state=f"{state} {revisions}")
+        yield dated_collection(collection, reader, archive.specs[id_], state=f"{state} {revisions}")
 
 
 class DatedCollections:

@@ -8,14 +8,13 @@ import orjson
 
 from chronotile.archive.dated_collections import dated_collections
 from chronotile.archive.index.dates import DateSource
-from chronotile.archive.index.file_items import describe_file
+from chronotile.archive.index.file_items import band_json, describe_file
 from chronotile.archive.index.source import ListedEntry, Unread
 from chronotile.archive.open import Archive
 from chronotile.catalog.items.passes import SourcePass
 from chronotile.errors import InvalidItem, SourceUnavailable, UnsupportedSource
 from chronotile.model.collection import Collection
 from chronotile.model.items import AssetBand, Item
-from chronotile.model.number_text import json_nodata, json_number
 from chronotile.model.raster import Encoding
 from chronotile.model.source import DATA as DATA_KEY
 from chronotile.model.source import SourceSpec, VariableInfo, VariableSpec
@@ -140,7 +139,7 @@ class _Dates:
             return fields
         by_number = {self._number(name): name for name in names}
         bands = [
-            _stated(band)
+            band_json(band)
             if number not in by_number
             else self._band(by_number[number], variables[by_number[number]], band)
             for number, band in enumerate(file.bands, start=1)
@@ -166,15 +165,3 @@ class _Dates:
 
 def _first(*numbers: float | None) -> float:
     return next(each for each in numbers if each is not None)
-
-
-def _stated(band: AssetBand) -> Json:
-    known = {
-        "name": band.name,
-        "data_type": band.dtype,
-        "nodata": json_nodata(band.nodata),
-        "unit": band.unit,
-        "raster:scale": json_number(band.scale),
-        "raster:offset": json_number(band.offset),
-    }
-    return {key: value for key, value in known.items() if value is not None}

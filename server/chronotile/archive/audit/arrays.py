@@ -1,5 +1,6 @@
 """NetCDF and Zarr, read apart with xarray, which neither masks nor scales here."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chronotile.archive.audit.names import time_in
-from chronotile.archive.audit.sources import Axis, FloatArray, Meaning, Numbers, found_paths, meant
+from chronotile.archive.audit.sources import Axis, Cells, FloatArray, Meaning, Numbers, StoredTruth, found_paths, meant
 from chronotile.archive.audit.steps import select_steps
 from chronotile.archive.audit.times import SECOND, SliceTimes, slice_names, times_of_axis, times_of_year_parts
 from chronotile.errors import UnsupportedSource
@@ -19,15 +20,15 @@ TWO_DAYS = np.timedelta64(2, "D")
 UNITLESS = {"", "1", "-", "class", "classes", "none"}
 
 
-class ArrayTruth:
-    """One array over time, y and x, of one store, or of several NetCDF files along time."""
+class ArrayTruth(StoredTruth):
+    """One array over time, y and x, of one store, or of several stores or NetCDF files along time."""
 
-    def __init__(self, spec: SourceSpec, variable: VariableSpec) -> None:
-        self._has_listed_times = spec.times is not None
+    def __init__(self, specs: Sequence[SourceSpec], variable: VariableSpec) -> None:
+        self._has_listed_times = specs[0].times is not None
         self._failures: list[UnsupportedSource] = []
         """Of files that hold no such array, or that are not understood."""
         parts: list[Part] = []
-        for path in found_paths(spec.href):
+        for spec, path in ((each, path) for each in specs for path in found_paths(each.href)):
             try:
                 parts.append(Part(spec, variable, Path(path)))
             except UnsupportedSource as error:
@@ -36,22 +37,13 @@ class ArrayTruth:
             raise next(iter(self._failures), UnsupportedSource("no file is found for it"))
         self._names = slice_names([each.times for each in parts])
         self._slices = [(each, position) for each in parts for position in range(each.times.coordinates.size)]
+        self.tells_dates = not bool(np.isnat(self._names).all())  # xarray decodes those of a file all or none
         self._tolerance = SECOND if all(each.is_standard for each in parts) else TWO_DAYS
 
-    def values(self, instant: np.datetime64 | None, index: int, x: FloatArray, y: FloatArray) -> FloatArray:
-        """Return values (y, x)."""
+    def cells(self, instant: np.datetime64 | None, index: int, x: FloatArray, y: FloatArray) -> Cells:
+        """Return numbers (y, x) with what they mean."""
         part, position = self._slice(instant, index)
-        return part.meaning.values(part.numbers(position, x, y))
-
-    def numbers(self, instant: np.datetime64 | None, index: int, x: FloatArray, y: FloatArray) -> Numbers:
-        """Return digital numbers (y, x)."""
-        part, position = self._slice(instant, index)
-        return part.numbers(position, x, y)
-
-    @property
-    def tells_dates(self) -> bool:
-        """Whether any slice has a date: xarray decodes those of a file all or none."""
-        return not bool(np.isnat(self._names).all())
+        return Cells(part.numbers(position, x, y), part.meaning, origin=part.name)
 
     def has(self, instant: np.datetime64) -> bool:
         """Return whether a slice goes by that date, or may do so in a file that is not understood."""
@@ -75,6 +67,7 @@ class Part:
     """The array in one store or file."""
 
     def __init__(self, spec: SourceSpec, variable: VariableSpec, path: Path) -> None:
+        self.name = path.name
         dataset, array = _opened(spec, path, variable.name or variable.id)
         array = select_steps(array, variable.select)
         array = array.isel(
@@ -88,10 +81,10 @@ class Part:
             raise UnsupportedSource(f"it has a further dimension, {', '.join(map(str, others))}")
         self._time = time
         self._array = array.transpose(*([time] if time else []), y, x)
-        self._x, self._y = (_axis(dataset, array, name) for name in (x, y))
+        self._x, self._y = (axis_of(dataset, array, name) for name in (x, y))
         self._places: tuple[Any, Any] | None = None
         """Points, and where they are: those of one window are looked up for each date."""
-        self.meaning = meant(_meaning(array), variable)
+        self.meaning = meant(meaning_of(array), variable)
         self.is_standard = time not in array.coords or decoded(dataset, time)[time].dtype != object
         self.times = _times_inside(dataset, array, time) or SliceTimes(_named(path, spec.time_pattern))
 
@@ -136,8 +129,8 @@ def _opened(spec: SourceSpec, path: Path, name: str) -> tuple[Any, Any]:
             if name in dataset.data_vars:
                 return dataset, dataset[name]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UnsupportedSource("xarray cannot open it") from error
-    raise UnsupportedSource("xarray does not find the array")
+        raise UnsupportedSource(f"xarray cannot open {path.name}") from error
+    raise UnsupportedSource(f"xarray does not find {name} in {path.name}")
 
 
 def _axes(array: Any) -> dict[str, Any]:  # noqa: ANN401 -- as above
@@ -180,8 +173,8 @@ def decoded(dataset: Any, name: Any) -> Any:  # noqa: ANN401 -- as above
         raise UnsupportedSource(f"xarray does not decode its coordinates {name}") from error
 
 
-def _axis(dataset: Any, array: Any, name: Any) -> Axis:  # noqa: ANN401 -- as above
-    """The coordinates of a dimension, in degrees or metres."""
+def axis_of(dataset: Any, array: Any, name: Any) -> Axis:  # noqa: ANN401 -- as above
+    """Return the coordinates of a dimension, in degrees or metres."""
     coordinate = decoded(dataset, name)[name]
     unit, standard = (str(coordinate.attrs.get(each, "")).strip().lower() for each in ("units", "standard_name"))
     factor = 1000.0 if unit in {"km", "kilometer", "kilometers", "kilometre", "kilometres"} else 1.0
@@ -199,7 +192,8 @@ def _axis(dataset: Any, array: Any, name: Any) -> Axis:  # noqa: ANN401 -- as ab
     )
 
 
-def _meaning(array: Any) -> Meaning:  # noqa: ANN401 -- as above
+def meaning_of(array: Any) -> Meaning:  # noqa: ANN401 -- as above
+    """Return what the numbers of an array mean by its attributes."""
     said = {**array.encoding, **array.attrs}
     scale, offset = (_first(said, name) for name in ("scale_factor", "add_offset"))
     fills = [each for name in ("_FillValue", "missing_value") for each in _all(said, name)] or _all(said, "nodata")
@@ -213,18 +207,20 @@ def _meaning(array: Any) -> Meaning:  # noqa: ANN401 -- as above
         scale=own_scale,
         offset=own_offset,
         nodata=fills,
-        invalid=_flags(array, said, is_packed=is_packed),
+        flags=_flags(array, said, is_packed=is_packed),
         valid_range=_range(array, said, own_scale, own_offset),
     )
 
 
-def _flags(array: Any, said: dict[str, Any], *, is_packed: bool) -> tuple[int, ...]:  # noqa: ANN401 -- as above
+def _flags(array: Any, said: dict[str, Any], *, is_packed: bool) -> tuple[tuple[float, str], ...]:  # noqa: ANN401 -- as above
     """Numbers with names among numbers that are values; those of classes are the values themselves."""
-    numbers = _all(said, "flag_values")[: len(str(said.get("flag_meanings", "")).split())]
-    is_classes = array.dtype.kind in "iu" and len(numbers) > 1 and not is_packed
+    named = list(zip(_all(said, "flag_values"), str(said.get("flag_meanings", "")).split(), strict=False))
+    is_classes = array.dtype.kind in "iu" and len(named) > 1 and not is_packed
     if "flag_masks" in said or (is_classes and str(said.get("units", "")).strip().lower() in UNITLESS):
         return ()
-    return tuple(int(each) for each in numbers if float(each).is_integer())
+    return tuple(
+        (int(number) if array.dtype.kind in "iu" else number, name) for number, name in named if number.is_integer()
+    )
 
 
 def _range(array: Any, said: dict[str, Any], scale: float, offset: float) -> tuple[float, float]:  # noqa: ANN401 -- as above

@@ -17,7 +17,7 @@ import numpy as np
 import rasterio
 from rasterio.errors import RasterioError
 
-from chronotile.archive.audit.sources import Axis, FloatArray, Meaning, Numbers, meant
+from chronotile.archive.audit.sources import Axis, Cells, FloatArray, Meaning, Numbers, StoredTruth, meant
 from chronotile.errors import UnsupportedSource
 from chronotile.model.source import VariableSpec
 
@@ -56,7 +56,7 @@ class FieldOfMessage(NamedTuple):
     time: np.datetime64 | None
 
 
-class GribTruth:
+class GribTruth(StoredTruth):
     """One element at one level, whose times are messages."""
 
     def __init__(self, variable: VariableSpec, paths: list[str]) -> None:
@@ -75,17 +75,12 @@ class GribTruth:
             self._by_time.setdefault(each.time, each)
         self._opened = lru_cache(MOST_OPEN)(_read)
 
-    tells_dates = True
-
-    def values(self, instant: np.datetime64 | None, index: int, x: FloatArray, y: FloatArray) -> FloatArray:  # noqa: ARG002 -- as other sources have it
-        """Return values (y, x)."""
-        field = self._opened(self._field(instant))
+    def cells(self, instant: np.datetime64 | None, index: int, x: FloatArray, y: FloatArray) -> Cells:  # noqa: ARG002 -- as other sources have it
+        """Return numbers (y, x) with what they mean."""
+        place = self._field(instant)
+        field = self._opened(place)
         own = Meaning(scale=1.0, offset=0.0, nodata=() if field.nodata is None else (field.nodata,))
-        return meant(own, self._variable).values(field.at(x, y))
-
-    def numbers(self, instant: np.datetime64 | None, index: int, x: FloatArray, y: FloatArray) -> Numbers:  # noqa: ARG002 -- as above
-        """Return digital numbers (y, x)."""
-        return self._opened(self._field(instant)).at(x, y)
+        return Cells(field.at(x, y), meant(own, self._variable), origin=Path(place.message.path).name)
 
     def has(self, instant: np.datetime64) -> bool:
         """Return whether a message is of that instant."""

@@ -170,7 +170,7 @@ class MosaicTruth:
             return None
         numbers, inside, meaning, centres = self._cells(variable, item, points)
         values = np.where(inside, meaning.values(numbers), np.nan)
-        return Piece(values, inside & np.isin(numbers, meaning.invalid), centres)
+        return Piece(values, inside & meaning.is_flag(numbers), centres)
 
     def _computed(self, formula: Expression, item: Opened, points: Points) -> Piece | None:
         operands = dict[str, Piece]()

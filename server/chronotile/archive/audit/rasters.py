@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
@@ -12,13 +12,23 @@ import numpy as np
 import rasterio
 from affine import Affine
 from numpy.typing import NDArray
-from rasterio.enums import MaskFlags
+from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
 from chronotile.archive.audit.grib import GribTruth, is_grib
 from chronotile.archive.audit.names import time_in, time_of
-from chronotile.archive.audit.sources import NEAR_PX, FloatArray, Meaning, Numbers, OtherPlace, found_paths, meant
+from chronotile.archive.audit.sources import (
+    NEAR_PX,
+    Cells,
+    FloatArray,
+    Meaning,
+    Numbers,
+    OtherPlace,
+    StoredTruth,
+    found_paths,
+    meant,
+)
 from chronotile.errors import UnsupportedSource
 from chronotile.model.source import SourceSpec, VariableSpec
 
@@ -45,7 +55,7 @@ def truth_of_files(spec: SourceSpec, variable: VariableSpec) -> "RasterTruth | G
     return RasterTruth(spec, variable, paths)
 
 
-class RasterTruth:
+class RasterTruth(StoredTruth):
     """One variable of raster files: a date is a file, or a band of the one file where the configuration lists times."""
 
     def __init__(self, spec: SourceSpec, variable: VariableSpec, paths: Sequence[str]) -> None:
@@ -59,8 +69,8 @@ class RasterTruth:
     tells_dates = False
     """Names of files have dates in more ways than are understood here."""
 
-    def values(self, instant: np.datetime64 | None, index: int, x: FloatArray, y: FloatArray) -> FloatArray:
-        """Return values (y, x)."""
+    def cells(self, instant: np.datetime64 | None, index: int, x: FloatArray, y: FloatArray) -> Cells:
+        """Return numbers (y, x) with what they mean."""
         with self._band(instant, index) as (dataset, band):
             require_centres(dataset.transform, x, y)
             numbers, inside = cells_at(dataset, band, x, y)
@@ -70,20 +80,21 @@ class RasterTruth:
                 offset=dataset.offsets[band - 1],
                 nodata=() if nodata is None else (nodata,),
             )
-            values = meant(own, self._variable).values(numbers)
-            flags = dataset.mask_flag_enums[band - 1]
-            if MaskFlags.per_dataset in flags:
+            is_dated = bool(self._bands) or self._spec.times is not None  # no band of which is alpha
+            has_alpha = is_dated and ColorInterp.alpha in dataset.colorinterp
+            if MaskFlags.per_dataset in dataset.mask_flag_enums[band - 1] and not has_alpha:
                 inside &= cells_at(dataset, band, x, y, is_mask=True)[0] != 0
-        return np.where(inside, values, np.nan)
-
-    def numbers(self, instant: np.datetime64 | None, index: int, x: FloatArray, y: FloatArray) -> Numbers:
-        """Return digital numbers (y, x)."""
-        with self._band(instant, index) as (dataset, band):
-            return cells_at(dataset, band, x, y)[0]
+            title = dataset.descriptions[band - 1]
+            origin = f"band {band}{f' ({title})' if title else ''} of {Path(dataset.name).name}"
+        return Cells(numbers, meant(own, self._variable), inside, origin)
 
     def has(self, instant: np.datetime64) -> bool:
         """Return whether a file's name or the description of a band has that date."""
         return instant in (self._bands or self._dated)
+
+    def date_by(self, files: Mapping[np.datetime64, str]) -> None:
+        """Let dates be those of files whose names are not understood."""
+        self._dated = dict(files)
 
     @contextmanager
     def _band(self, instant: np.datetime64 | None, index: int) -> Iterator[tuple[Any, int]]:
@@ -233,10 +244,15 @@ def require_centres(transform: Affine, x: FloatArray, y: FloatArray) -> None:
     Raises:
         OtherPlace: They are not.
     """
-    columns, rows = ~transform @ (x, y)
-    apart = max(float(np.abs(each % 1 - 0.5).max()) for each in (columns, rows))
-    if apart > NEAR_PX:
-        raise OtherPlace(f"its cells are served {apart:.2f} of a pixel beside those of its source")
+    columns, rows = (np.asarray(each) for each in ~transform @ (x, y))
+    apart = np.maximum(np.abs(columns % 1 - 0.5), np.abs(rows % 1 - 0.5))
+    worst = np.unravel_index(int(apart.argmax()), apart.shape)
+    if apart[worst] > NEAR_PX:
+        at, there = (x[worst], y[worst]), transform @ (np.floor(columns[worst]) + 0.5, np.floor(rows[worst]) + 0.5)
+        raise OtherPlace(
+            f"its cells are served {apart[worst]:.2f} of a pixel beside those of its source, at "
+            f"{at[0]:.10g} {at[1]:.10g} in place of {there[0]:.10g} {there[1]:.10g}"
+        )
 
 
 def cells_at(

@@ -1,10 +1,12 @@
 """What a source says of cells, read with rasterio or xarray alone: nothing here is shared with the readers."""
 
 import glob
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
+from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +18,8 @@ from chronotile.readers.kinds import kind_of_spec
 
 FloatArray = NDArray[np.float64]
 Numbers = NDArray[Any]
+MISSING = "missing"
+"""Name of the flag of a further missing value, which has no name in CF."""
 
 NEAR_PX = 0.06
 """How far from its coordinate the centre of a cell may be served: axes are served as evenly spaced."""
@@ -86,13 +90,6 @@ class Truth(Protocol):
         """Return whether a date of the source itself goes by that instant."""
 
 
-class NumbersTruth(Truth, Protocol):
-    """Values of one variable of a source, and the numbers that they are made of."""
-
-    def numbers(self, instant: np.datetime64 | None, index: int, x: FloatArray, y: FloatArray) -> Numbers:
-        """Return the digital numbers of the same."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Meaning:
     """The encoding of numbers: that of their own file, or of the configuration where it sets one."""
@@ -100,17 +97,63 @@ class Meaning:
     scale: float
     offset: float
     nodata: Sequence[float] = ()
-    invalid: Sequence[int] = ()
-    """Flags."""
+    flags: Sequence[tuple[float, str]] = ()
+    """Numbers with names, which are no values."""
     valid_range: tuple[float, float] = (-np.inf, np.inf)
 
     def values(self, numbers: Numbers) -> FloatArray:
         """Return values, NaN where there is none."""
-        valid = np.isfinite(numbers) & ~np.isin(numbers, self.invalid)
+        valid = np.isfinite(numbers) & ~self.is_flag(numbers)
         for each in self.nodata:
             valid &= numbers != (numbers.dtype.type(each) if numbers.dtype.kind == "f" else each)
         valid &= (numbers >= self.valid_range[0]) & (numbers <= self.valid_range[1])
         return np.where(valid, numbers.astype(np.float64) * self.scale + self.offset, np.nan)
+
+    def is_flag(self, numbers: Numbers) -> NDArray[np.bool_]:
+        """Return which numbers are flags."""
+        return np.asarray(np.isin(numbers, [number for number, _name in self.flags]))
+
+    def flag_codes(self, numbers: Numbers) -> NDArray[np.uint32]:
+        """Return a number for the name of the flag that each is; 0 of others, and of missing ones."""
+        codes = np.zeros(numbers.shape, dtype=np.uint32)
+        for number, name in self.flags:
+            codes[numbers == number] = 0 if name == MISSING else crc32(name.encode())
+        return codes
+
+
+class Cells(NamedTuple):
+    """What a source has at some points."""
+
+    numbers: Numbers
+    """(y, x)."""
+    meaning: Meaning
+    is_there: Any = True
+    """Where the numbers are not outside or masked."""
+    origin: str = ""
+    """The file, and the band of several."""
+
+    @property
+    def values(self) -> FloatArray:
+        """NaN where there is none."""
+        return np.where(self.is_there, self.meaning.values(self.numbers), np.nan)
+
+
+class StoredTruth(ABC):
+    """Values of one variable that files hold."""
+
+    tells_dates = True
+
+    @abstractmethod
+    def cells(self, instant: np.datetime64 | None, index: int, x: FloatArray, y: FloatArray) -> Cells:
+        """Return numbers (y, x) with what they mean; arguments and errors are those of `Truth.values`."""
+
+    @abstractmethod
+    def has(self, instant: np.datetime64) -> bool:
+        """As `Truth`."""
+
+    def values(self, instant: np.datetime64 | None, index: int, x: FloatArray, y: FloatArray) -> FloatArray:
+        """Return values (y, x)."""
+        return self.cells(instant, index, x, y).values
 
 
 def meant(own: Meaning, spec: VariableSpec) -> Meaning:
@@ -119,7 +162,7 @@ def meant(own: Meaning, spec: VariableSpec) -> Meaning:
         scale=own.scale if spec.scale is None else spec.scale,
         offset=own.offset if spec.offset is None else spec.offset,
         nodata=own.nodata if spec.nodata is None else (spec.nodata,),
-        invalid=tuple(number for number, _name in spec.flags) if spec.flags else own.invalid,
+        flags=spec.flags or own.flags,
         valid_range=own.valid_range if spec.valid_range is None else spec.valid_range,
     )
 
@@ -127,8 +170,8 @@ def meant(own: Meaning, spec: VariableSpec) -> Meaning:
 class Masked(NamedTuple):
     """A variable whose values stand only where another has one of some numbers."""
 
-    variable: NumbersTruth
-    quality: NumbersTruth
+    variable: StoredTruth
+    quality: StoredTruth
     keep: tuple[int, ...]
 
     @property
@@ -138,12 +181,8 @@ class Masked(NamedTuple):
 
     def values(self, instant: np.datetime64 | None, index: int, x: FloatArray, y: FloatArray) -> FloatArray:
         """Return values, NaN where there is none or it is masked."""
-        is_valid = np.isin(self.quality.numbers(instant, index, x, y), self.keep)
+        is_valid = np.isin(self.quality.cells(instant, index, x, y).numbers, self.keep)
         return np.where(is_valid, self.variable.values(instant, index, x, y), np.nan)
-
-    def numbers(self, instant: np.datetime64 | None, index: int, x: FloatArray, y: FloatArray) -> Numbers:
-        """Return the numbers beneath the mask."""
-        return self.variable.numbers(instant, index, x, y)
 
     def has(self, instant: np.datetime64) -> bool:
         """Return whether the variable has a date of that name."""
@@ -170,11 +209,11 @@ def truth_of(spec: SourceSpec, variable: str) -> Truth:
         raise UnsupportedSource("a mask over a formula is audited of collections of items alone")
     if own.formula is not None:
         return ComputedTruth(own.formula.text, {name: truth_of(spec, name) for name in own.formula.names})
-    truth = _stored(spec, own)
+    truth = stored_truth([spec], own)
     if own.mask is None:
         return truth
     quality = spec.variables.get(own.mask.variable, VariableSpec(id=own.mask.variable))
-    return Masked(truth, _stored(spec, quality), own.mask.keep)
+    return Masked(truth, stored_truth([spec], quality), own.mask.keep)
 
 
 def mosaic_truth_of(spec: SourceSpec, served: VariableInfo, index: object) -> Truth:
@@ -203,12 +242,18 @@ def mosaic_truth_of(spec: SourceSpec, served: VariableInfo, index: object) -> Tr
     return MosaicTruth(mosaic, served.name, spec.variables)
 
 
-def _stored(spec: SourceSpec, variable: VariableSpec) -> NumbersTruth:
+def stored_truth(specs: Sequence[SourceSpec], variable: VariableSpec) -> StoredTruth:
+    """Return what files hold of a variable; several specs are of arrays that are one along time.
+
+    Raises:
+        UnsupportedSource: They cannot be read apart.
+    """
     from chronotile.archive.audit.arrays import ArrayTruth  # noqa: PLC0415 -- each takes from here
     from chronotile.archive.audit.rasters import truth_of_files  # noqa: PLC0415 -- as above
 
+    spec = specs[0]
     if variable.dtype is not None:
         raise UnsupportedSource("the configuration overrides the type of its numbers")
     if "://" in spec.href and not spec.href.startswith("file://"):
         raise UnsupportedSource("its source is not on this machine")
-    return truth_of_files(spec, variable) if kind_of_spec(spec).options.has_bands else ArrayTruth(spec, variable)
+    return truth_of_files(spec, variable) if kind_of_spec(spec).options.has_bands else ArrayTruth(specs, variable)

@@ -23,7 +23,7 @@ from chronotile.model.collection import Collection
 from chronotile.model.grid import BBox, NativeGrid
 from chronotile.model.items import Asset, Item
 from chronotile.model.number_text import json_nodata, json_number
-from chronotile.model.source import DATA, VariableInfo, VariableSpec
+from chronotile.model.source import DATA, SourceSpec, VariableInfo, VariableSpec
 from chronotile.model.time.instants import DAY, ONE_NS, Instant, TimeSpan, format_day, format_instant
 from chronotile.readers.hrefs import without_query
 from chronotile.readers.stac.footprints import Footprint, footprint_of
@@ -75,13 +75,11 @@ class DateItems:
     Args:
         collection: It.
         variables: By id, at least one.
-        specs: What the configuration says of them.
+        spec: What the configuration says of its source.
     """
 
-    def __init__(
-        self, collection: Collection, variables: Mapping[str, VariableInfo], specs: Mapping[str, VariableSpec]
-    ) -> None:
-        self._variables, self._specs = variables, specs
+    def __init__(self, collection: Collection, variables: Mapping[str, VariableInfo], spec: SourceSpec) -> None:
+        self._variables, self._spec = variables, spec
         grids = {each.grid: None for each in variables.values()}
         self._grid = next(iter(grids)) if len(grids) == 1 else None
         outline = _ring(collection.bbox) if self._grid is None else outline_of(self._grid)
@@ -156,11 +154,11 @@ class DateItems:
         if file.size is None or media_type(file.path) != GEOTIFF:
             return []
         try:
-            bands = [band_json(each) for each in describe_file(DATA, file.path, crs=None).bands]
+            bands = [band_json(each) for each in describe_file(DATA, file.path, crs=self._spec.crs).bands]
         except InvalidItem:  # which readers tell
             return []
         for name in file.variables:
-            spec = self._specs.get(name) or VariableSpec(id=name)
+            spec = self._spec.variables.get(name) or VariableSpec(id=name)
             number = spec.band or (1 if len(bands) == 1 else None)
             if number is not None and number <= len(bands):
                 bands[number - 1] |= _configured(name, spec)

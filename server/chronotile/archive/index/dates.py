@@ -13,7 +13,7 @@ from chronotile.archive.index.source import Listed, ListedEntry, ReadEntry, Unre
 from chronotile.catalog.items.passes import SourcePass
 from chronotile.model.collection import Collection
 from chronotile.model.items import IndexSettings
-from chronotile.model.source import VariableInfo, VariableSpec
+from chronotile.model.source import SourceSpec, VariableInfo, VariableSpec
 from chronotile.model.time.instants import Instant, TimeSpan
 from chronotile.readers.file_state import file_state
 from chronotile.readers.reader import Reader
@@ -33,8 +33,8 @@ class DatedCollection:
 
     collection: Collection = field(compare=False, repr=False)
     reader: Reader = field(compare=False, repr=False)
-    specs: Mapping[str, VariableSpec] = field(compare=False, repr=False)
-    """What the configuration says of its variables, by id."""
+    spec: SourceSpec = field(compare=False, repr=False)
+    """What the configuration says of its source."""
     id: str
     digest: str
     """What changes if a date appears or vanishes, if a file is replaced, or if the items are made in another way."""
@@ -49,23 +49,19 @@ class ListedDate:
     """The variables that have it, each with its index there."""
 
 
-def dated_collection(
-    collection: Collection, reader: Reader, specs: Mapping[str, VariableSpec], *, state: str
-) -> DatedCollection:
+def dated_collection(collection: Collection, reader: Reader, spec: SourceSpec, *, state: str) -> DatedCollection:
     """Return a collection whose dates are listed.
 
     Args:
         collection: It, as it is served.
         reader: Of its source.
-        specs: What the configuration says of its variables.
+        spec: What the configuration says of its source.
         state: Of the files of its source.
     """
-    digest = blake2b(f"{state} {_common_to_dates(collection, specs)}".encode(), digest_size=16)
+    digest = blake2b(f"{state} {_common_to_dates(collection, spec.variables)}".encode(), digest_size=16)
     for variable in collection.variables.values():
         digest.update(variable.times.starts.tobytes() + variable.times.ends.tobytes())
-    return DatedCollection(
-        collection=collection, reader=reader, specs=specs, id=collection.id, digest=digest.hexdigest()
-    )
+    return DatedCollection(collection=collection, reader=reader, spec=spec, id=collection.id, digest=digest.hexdigest())
 
 
 def _common_to_dates(collection: Collection, specs: Mapping[str, VariableSpec]) -> str:
@@ -105,7 +101,7 @@ class DateSource:
     def __init__(self, dated: DatedCollection) -> None:
         self._dated = dated
         self._variables = dated.collection.variables
-        self._common = _common_to_dates(dated.collection, dated.specs)
+        self._common = _common_to_dates(dated.collection, dated.spec.variables)
 
     def since(self) -> str:
         """Return the state of the collection that is listed."""
@@ -120,7 +116,7 @@ class DateSource:
         if not any(len(each.times) for each in self._variables.values()):
             return
         shared = self._shared_files()
-        items = DateItems(self._dated.collection, self._variables, self._dated.specs)
+        items = DateItems(self._dated.collection, self._variables, self._dated.spec)
         for date in dates_of(self._variables):
             key = date_id(date.span)
             try:

@@ -1,6 +1,7 @@
-"""Every value of a cube compared with its sources, each file read again by itself.
+"""Every value of a cube compared with its sources at the same places and times, each read again by itself.
 
-To find faults of the readers and of the conversion, neither is used here: `sources` and `mosaics` read the files.
+To find faults of the readers and of the conversion, neither is used here: `cube` opens what was written with xarray,
+`sources` and `mosaics` read the sources as `chronotile audit` does.
 """
 
 from collections import Counter
@@ -12,13 +13,15 @@ from pathlib import Path
 
 import numpy as np
 
+from chronotile.archive.audit.sources import OtherPlace
 from chronotile.errors import UnsupportedSource
 from chronotile.model.grid import Window
+from chronotile.model.time.instants import format_instant
 from chronotile.optimise.inputs import Inputs
 from chronotile.optimise.tasks import Job, TaskDate
+from chronotile.optimise.verify.cube import LAYOUTS, StoredCube
 from chronotile.optimise.verify.mosaics import MosaicCells
-from chronotile.optimise.verify.sources import SourceCells, has_bands
-from chronotile.readers.zarr.commit import SERIES
+from chronotile.optimise.verify.sources import REMEDY, SourceCells, has_bands
 
 SIDE_PX = 512
 MOST_SHOWN = 3
@@ -35,10 +38,14 @@ class Count:
     differing: Counter[int] = field(default_factory=Counter)
     """Cells by the position of their date."""
     examples: dict[int, str] = field(default_factory=dict)
+    unverified: dict[tuple[str, int], str] = field(default_factory=dict)
+    """Why a date of a variable, by its position, cannot be compared."""
+    undated: set[int] = field(default_factory=set)
+    """Positions whose times are not understood apart."""
 
 
 def verify(job: Job, inputs: Inputs, dates: Sequence[TaskDate], *, progress: Callable[[int], None]) -> str:
-    """Compare every value of dates with the cube's, and return what was compared.
+    """Compare every value of dates with the cube's, and return what was compared and what was not.
 
     Args:
         job: The cube.
@@ -47,13 +54,13 @@ def verify(job: Job, inputs: Inputs, dates: Sequence[TaskDate], *, progress: Cal
         progress: Called with how many strips of a date of a variable are done.
 
     Raises:
-        UnsupportedSource: Some differ, or a source cannot be read apart.
+        UnsupportedSource: Some differ, or none can be compared.
     """
     count, done = Count(), 0
     for name in job.plan.variables:
-        with closing(_source_of(job, inputs, name)) as source:
+        with closing(StoredCube(job, name)) as cube, closing(_source_of(job, inputs, name)) as source:
             for date, window in _strips(job, dates):
-                _compare(name, source=source, date=date, window=window, count=count)
+                _compare(name, cube=cube, source=source, date=date, window=window, count=count)
                 done += 1
                 progress(done)
     wrong = +count.differing
@@ -62,15 +69,32 @@ def verify(job: Job, inputs: Inputs, dates: Sequence[TaskDate], *, progress: Cal
         raise UnsupportedSource(
             f"{len(wrong)} dates differ from the source, in {sum(wrong.values())} cells; {shown}; write the cube again"
         )
-    return _text(job, inputs, dates, count)
+    if count.unverified and not count.values + count.empty:
+        raise UnsupportedSource(f"--verify: {next(iter(count.unverified.values()))}; {REMEDY}")
+    return f"{_text(job, inputs, dates, count)}{_rest(job, dates, count)}"
 
 
 def _source_of(job: Job, inputs: Inputs, name: str) -> SourceCells:
-    return SourceCells(job, inputs, name) if inputs.mosaic is None else MosaicCells(job, inputs, name, inputs.mosaic)
+    planned = job.plan.variables[name]
+    return SourceCells(inputs, planned) if inputs.mosaic is None else MosaicCells(inputs, planned, inputs.mosaic)
+
+
+def _rest(job: Job, dates: Sequence[TaskDate], count: Count) -> str:
+    """What was not compared."""
+    reasons = Counter(count.unverified.values())
+    parts = [f"{number} dates of a variable ({reason})" for reason, number in reasons.most_common(MOST_SHOWN)]
+    parts += ["others"] if len(reasons) > MOST_SHOWN else []
+    if count.undated:
+        parts.append(
+            f"the times of {len(count.undated)} dates, as names or bands of their files do not tell them plainly"
+        )
+    further = job.stored_times - len(dates)
+    parts += [f"{further} dates of the cube that are of none of these sources, or lack items"] if further else []
+    return f"; not verified: {'; '.join(parts)}" if parts else ""
 
 
 def _text(job: Job, inputs: Inputs, dates: Sequence[TaskDate], count: Count) -> str:
-    layouts = " and ".join(name for name, group in (("maps", "0"), ("series", SERIES)) if group in job.plan.groups)
+    layouts = " and ".join(layout for group, layout in LAYOUTS.items() if group in job.plan.groups)
     files = {path for date in dates for path in inputs.files.get(date.origin, ())}
     files |= {Path(spec.href) for spec in inputs.specs if not has_bands(spec)}
     sources = "the items of the index" if inputs.mosaic is not None else f"{len(files)} files"
@@ -78,8 +102,8 @@ def _text(job: Job, inputs: Inputs, dates: Sequence[TaskDate], count: Count) -> 
     inexact = f" ({', '.join(packed)} to the rounding of their type)" if packed else ""
     return (
         f"{len(dates)} dates of {', '.join(job.plan.variables)} compared with {sources}, each read again by "
-        f"its own scale, offset and nodata: every number is the same in {layouts}, of {count.values} values{inexact}, "
-        f"and {count.empty} cells have no value in both"
+        f"its own coordinates, times, scale, offset and nodata: every number is the same in {layouts}, of "
+        f"{count.values} values{inexact}, and {count.empty} cells have no value in both"
     )
 
 
@@ -94,14 +118,26 @@ def _strips(job: Job, dates: Sequence[TaskDate]) -> Iterator[tuple[TaskDate, Win
             yield from ((date, window) for date in block)
 
 
-def _compare(name: str, *, source: SourceCells, date: TaskDate, window: Window, count: Count) -> None:
-    cells = source.cells(date, window)
+def _compare(name: str, *, cube: StoredCube, source: SourceCells, date: TaskDate, window: Window, count: Count) -> None:
+    if (name, date.position) in count.unverified:
+        return
+    instant, points = cube.instant(date.position), cube.points(window)
+    try:
+        cells = source.cells(date, instant, points)
+    except OtherPlace as error:
+        count.differing[date.position] += window.width * window.height
+        count.examples.setdefault(date.position, f"in the cube {name} is elsewhere: {error}")
+        return
+    except UnsupportedSource as error:
+        count.unverified[name, date.position] = error.message
+        return
+    count.undated |= set() if source.tells_time(date) else {date.position}
     expected = cells.values
     tolerance = source.tolerance(expected)
     same = np.ones(expected.shape, dtype=bool)
     is_empty = np.isnan(expected)
     found = expected
-    for stored in source.stored(date.position, window):
+    for stored in cube.cells(date.position, window):
         is_same = (np.abs(stored.values - expected) <= tolerance) | (is_empty & np.isnan(stored.values))
         is_same &= (stored.flags == cells.flags) | source.drops_flags
         if same.all() and not is_same.all():
@@ -116,7 +152,8 @@ def _compare(name: str, *, source: SourceCells, date: TaskDate, window: Window, 
         count.examples.setdefault(
             date.position,
             f"in the cube {name} has {_number(found[row, column])} at row {window.row_start + row}, "
-            f"column {window.column_start + column}, {source.place(date)} {_number(expected[row, column])}",
+            f"column {window.column_start + column} (x {points.x[row, column]:.8g}, y {points.y[row, column]:.8g}, "
+            f"{format_instant(instant)}), {cells.origin} has {_number(expected[row, column])}",
         )
 
 

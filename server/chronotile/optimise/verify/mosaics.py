@@ -6,14 +6,16 @@ import numpy as np
 
 from chronotile.archive.audit.sources import mosaic_truth_of
 from chronotile.errors import UnsupportedSource
-from chronotile.model.grid import BBox, Window
+from chronotile.model.grid import BBox
 from chronotile.model.source import VariableInfo
+from chronotile.model.time.instants import Instant
 from chronotile.optimise.inputs import Inputs
 from chronotile.optimise.mosaics import Mosaic
-from chronotile.optimise.tasks import Job, TaskDate
-from chronotile.optimise.verify.sources import Cells, SourceCells, Values
+from chronotile.optimise.plan import PlannedVariable
+from chronotile.optimise.tasks import TaskDate
+from chronotile.optimise.verify.cube import Cells, Points, Values
+from chronotile.optimise.verify.sources import REMEDY, SourceCells
 
-REMEDY = "leave --verify out"
 WHOLE = BBox(-180.0, -90.0, 180.0, 90.0)
 MOST_ITEMS = 1000
 """Whose files are looked at before anything is written."""
@@ -40,17 +42,15 @@ def require_items_apart(mosaic: Mosaic, variables: Iterable[VariableInfo]) -> No
 
 
 class MosaicCells(SourceCells):
-    """A variable of the mosaics of a collection, read apart, and its arrays in the cube.
+    """A variable of the mosaics of a collection, read apart.
 
     Raises:
         UnsupportedSource: It cannot be read apart.
     """
 
-    def __init__(self, job: Job, inputs: Inputs, name: str, mosaic: Mosaic) -> None:
-        super().__init__(job, inputs, name)
-        self._mosaic = mosaic
+    def __init__(self, inputs: Inputs, planned: PlannedVariable, mosaic: Mosaic) -> None:
+        super().__init__(inputs, planned)
         self._index = mosaic.open_index()
-        self._grid = mosaic.grid
         self._float = np.dtype(self._info.encoding.dtype).kind == "f"
         self._truth = mosaic_truth_of(mosaic.spec, self._info, self._index)
 
@@ -59,23 +59,18 @@ class MosaicCells(SourceCells):
         """Return True: a flag is no value, whatever its name."""
         return True
 
+    def tells_time(self, date: TaskDate) -> bool:  # noqa: ARG002 -- as of files
+        """Return True: items of another time have other values."""
+        return True
+
     def close(self) -> None:
-        """Let go of open files and of the index."""
-        super().close()
+        """Let go of the index."""
         self._index.close()
 
-    def cells(self, date: TaskDate, window: Window) -> Cells:
-        """Return what the items of a date have at the centres of cells."""
-        columns, rows = np.meshgrid(
-            np.arange(window.column_start, window.column_stop) + 0.5, np.arange(window.row_start, window.row_stop) + 0.5
-        )
-        x, y = (np.asarray(each, dtype=np.float64) for each in self._grid.points_at(columns, rows))
-        index = date.origin.index
-        try:
-            values = self._truth.values(self._mosaic.times.instants[index], index, x, y)
-        except UnsupportedSource as error:
-            raise UnsupportedSource(f"--verify: {error.message}; {REMEDY}") from error
-        return Cells(values, np.zeros(values.shape, dtype=np.uint32))
+    def cells(self, date: TaskDate, instant: Instant, points: Points) -> Cells:
+        """Return what the items of a time of the cube have at points."""
+        values = self._truth.values(instant, date.origin.index, points.x, points.y)
+        return Cells(values, np.zeros(values.shape, dtype=np.uint32), "the mosaic of its items")
 
     def tolerance(self, values: Values) -> Values:
         """Return how far stored values may lie from these: averages and formulas are rounded to their type first."""
@@ -86,7 +81,3 @@ class MosaicCells(SourceCells):
         numbers = (np.abs(np.where(np.isfinite(values), values, 0)) + abs(source.offset)) / abs(source.scale)
         rounding = np.spacing(numbers.astype(source.dtype)).astype(np.float64) * abs(source.scale)
         return np.asarray(allowed + rounding)
-
-    def place(self, date: TaskDate) -> str:  # noqa: ARG002 -- as of files
-        """Return where the values of a date are."""
-        return "its items have"

@@ -1,0 +1,239 @@
+"""`--verify` compares values at coordinates and times: of the cube by xarray, of its source by xarray or GDAL."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+import rasterio
+import xarray
+import zarr
+from rasterio.transform import Affine
+from typer.testing import CliRunner
+
+from chronotile.cli import app
+from chronotile.durable_files import Disk
+from chronotile.errors import UnsupportedSource
+from tests.grib import message
+
+SIDE = 11
+ROWS, COLUMNS = np.arange(50.0, 50 - SIDE, -1), np.arange(0.0, SIDE)
+VALUES = np.arange(3.0)[:, None, None] * 1000 + np.add.outer(np.arange(SIDE) * 20.0, np.arange(SIDE))
+DAYS = np.array(["2020-01-01", "2020-01-11", "2020-01-21"], dtype="datetime64[ns]")
+
+
+def write_nc(folder, *, rows=ROWS, columns=COLUMNS, values=VALUES, lat=None, lon=None, scale=None):
+    """A file whose coordinates are stored as they are given, with attributes of their own."""
+    packed = {} if scale is None else {"scale_factor": scale}
+    dataset = xarray.Dataset(
+        {"NDVI": (("time", "lat", "lon"), values.astype("int16" if scale else "float64"), packed)},
+        coords={
+            "time": ("time", [0, 10, 20], {"units": "days since 2020-01-01"}),
+            "lat": ("lat", rows, {"units": "degrees_north", **(lat or {})}),
+            "lon": ("lon", columns, {"units": "degrees_east", **(lon or {})}),
+        },
+    )
+    plain = {name: {"_FillValue": None} for name in ("NDVI", "lat", "lon")}
+    dataset.to_netcdf(folder / "NDVI.nc", engine="h5netcdf", encoding=plain)
+    return folder / "NDVI.nc"
+
+
+def packed(folder):
+    """Latitudes and longitudes as whole numbers with scale and offset."""
+    rows, columns = (ROWS * 10 - 450).astype("int16"), (COLUMNS * 4).astype("int16")
+    unpack = {"scale_factor": 0.1, "add_offset": 45.0}
+    return write_nc(folder, rows=rows, columns=columns, lat=unpack, lon={"scale_factor": 0.25}, scale=0.5)
+
+
+def south_first(folder):
+    return write_nc(folder, rows=ROWS[::-1], values=VALUES[:, ::-1])
+
+
+def around_the_globe(folder):
+    """Longitudes of 0 to 360."""
+    values = np.concatenate([VALUES, VALUES[:, :, :1] + SIDE], axis=2)
+    return write_nc(folder, columns=np.arange(0.0, 360, 30), values=values)
+
+
+def files(folder):
+    profile = {"driver": "GTiff", "height": SIDE, "width": SIDE, "count": 1, "dtype": "float32", "crs": "EPSG:32633"}
+    for day, values in zip(DAYS, VALUES, strict=True):
+        name = f"NDVI_{str(day)[:10].replace('-', '')}.tif"
+        with rasterio.open(folder / name, "w", **profile, transform=Affine(10, 0, 5e5, 0, -10, 5e6)) as out:
+            out.write(values.astype("float32"), 1)
+    return folder
+
+
+def messages(folder):
+    made = [message(folder, values, day=str(day)[:10]) for day, values in zip(DAYS, VALUES, strict=True)]
+    for path in folder.iterdir():  # of which they were made
+        path.unlink()
+    (folder / "a.grib2").write_bytes(b"".join(made))
+    return folder / "a.grib2"
+
+
+SOURCES = (packed, south_first, around_the_globe, files, messages)
+
+
+class Spoiling(Disk):
+    """Changes a cube just after the document was written that makes it visible."""
+
+    def __init__(self, target, spoil):
+        super().__init__()
+        self._target, self._spoil = target, spoil
+
+    def put(self, path, data):
+        super().put(path, data)
+        if path == self._target / "zarr.json":
+            self._spoil(self._target)
+
+
+def arrays(target, name):
+    """An array in the layout of maps and in that of series."""
+    return [zarr.open_array(target / group / name, mode="r+") for group in ("", "series")]
+
+
+def attributes_changed(target, name, change):
+    """Change the attributes of an array in all documents that have them."""
+    for path in target.rglob("zarr.json"):
+        document = json.loads(path.read_text())
+        nodes = {path.parent.name: document, **document.get("consolidated_metadata", {}).get("metadata", {})}
+        for place, node in nodes.items():
+            if place.rpartition("/")[2] == name:
+                change(node["attributes"])
+        path.write_text(json.dumps(document))
+
+
+def half_a_cell(target):
+    """Rows half a cell to the north in all that tells where they are."""
+
+    def move(attributes):
+        numbers = [float(each) for each in attributes["GeoTransform"].split()]
+        numbers[3] -= numbers[5] / 2
+        attributes["GeoTransform"] = " ".join(map(str, numbers))
+
+    half_a_cell_of_coordinates(target)
+    attributes_changed(target, "spatial_ref", move)
+
+
+def half_a_cell_of_coordinates(target):
+    for y in arrays(target, "y"):
+        numbers = y[:]
+        y[:] = numbers - np.diff(numbers)[0] / 2
+
+
+def half_a_cell_of_series(target):
+    y = arrays(target, "y")[1]
+    y[:] = y[:] - np.diff(y[:])[0] / 2
+
+
+def rows_flipped(target):
+    for each in arrays(target, "NDVI"):
+        each[:] = each[:][:, ::-1]
+
+
+def one_time(target):
+    for time in arrays(target, "time"):
+        time[1] = time[1] + 3600
+
+
+def one_value(target):
+    for each in arrays(target, "NDVI"):
+        each[1, 3, 4] = each[1, 3, 4] + 7
+
+
+def one_scale(target):
+    attributes_changed(target, "NDVI", lambda attributes: attributes.update(scale_factor=2.0))
+
+
+FAULTS = {
+    half_a_cell: "3 dates differ from the source, in 363 cells; in the cube NDVI is elsewhere: its cells are served at "
+    "lat 40.5 to 50.5, its source has them at 40 to 50;",
+    half_a_cell_of_coordinates: "in the cube NDVI has y 50.5 at position 0 by the maps, 50 by the transform of the "
+    "maps;",
+    half_a_cell_of_series: "in the cube NDVI has y 50.5 at position 0 by the series, 50 by the transform of the maps;",
+    rows_flipped: "3 dates differ from the source, in 330 cells; in the cube NDVI has 200 at row 0, column 0 (x 0, "
+    "y 50, 2020-01-01T00:00:00Z), NDVI.nc has 0;",
+    one_time: "1 dates differ from the source, in 121 cells; in the cube NDVI is elsewhere: its values of "
+    "2020-01-11T00:00:00Z are at 2020-01-11T01:00:00Z;",
+    one_value: "1 dates differ from the source, in 1 cells; in the cube NDVI has 1071 at row 3, column 4 (x 4, y 47, "
+    "2020-01-11T00:00:00Z), NDVI.nc has 1064;",
+    one_scale: "in the cube NDVI has 2 at row 0, column 1 (x 1, y 50, 2020-01-01T00:00:00Z), NDVI.nc has 1;",
+}
+
+
+@pytest.mark.quick_cases("files")
+@pytest.mark.parametrize("source", SOURCES)
+def test_a_cube_that_is_right_passes_and_one_half_a_cell_off_does_not(tmp_path, write, target, source):
+    folder = tmp_path / "source"
+    folder.mkdir()
+
+    report = write(source(folder), verify=True)
+
+    assert report.verified.startswith("3 dates of ")
+    assert "not verified" not in report.verified
+    for each in target.iterdir():
+        each.rename(tmp_path / f"right-{each.name}")
+    with pytest.raises(UnsupportedSource, match=r"3 dates differ from the source.* is elsewhere: its cells are served"):
+        write(
+            next(folder.iterdir()) if source is not files else folder, verify=True, disk=Spoiling(target, half_a_cell)
+        )
+
+
+@pytest.mark.quick_cases("half_a_cell", "one_time")
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_cube_that_was_written_wrong_is_told_with_variable_place_and_both_numbers(tmp_path, write, target, fault):
+    source = write_nc(tmp_path)
+
+    with pytest.raises(UnsupportedSource, match=re.escape(FAULTS[fault])):
+        write(source, verify=True, disk=Spoiling(target, fault))
+
+
+def test_the_command_fails_over_a_cube_whose_rows_were_flipped_later(tmp_path, write, target):
+    source = write_nc(tmp_path)
+    write(source)
+    rows_flipped(target)
+
+    result = CliRunner().invoke(app, ["optimise", str(source), str(target), "--verify"])
+
+    assert result.exit_code == 1
+    assert "in the cube NDVI has 200 at row 0, column 0" in result.output
+
+
+def test_times_that_names_tell_in_an_odd_way_are_not_verified_but_the_values_are(tmp_path, write, target):
+    for number, path in enumerate(sorted(files(tmp_path).glob("*.tif")), start=1):
+        path.rename(tmp_path / f"NDVI_2020-Q{number}.tif")
+
+    report = write(sorted(tmp_path.glob("*.tif")), verify=True)
+    one_value(target)
+
+    assert "; not verified: the times of 3 dates" in report.verified
+    with pytest.raises(UnsupportedSource, match=r"NDVI has 1071 at row 3, column 4 .* of NDVI_2020-Q2.tif has 1064"):
+        write(sorted(tmp_path.glob("*.tif")), verify=True)
+
+
+def test_dates_of_the_cube_that_no_source_has_are_told_as_not_verified(tmp_path, write):
+    folder = files(tmp_path)
+    write(folder)
+
+    report = write(sorted(folder.glob("*.tif"))[:1], verify=True)
+
+    assert report.verified.startswith("1 dates of NDVI compared with 1 files")
+    assert "; not verified: 2 dates of the cube that are of none of these sources" in report.verified
+
+
+def test_an_array_without_coordinates_is_refused_before_anything_is_written(tmp_path, write, target):
+    store = zarr.create_group(tmp_path / "floats.zarr", zarr_format=3)
+    names = ("time", "y", "x")
+    array = store.create_array("v", shape=VALUES.shape, dtype="f8", dimension_names=names)
+    array[:] = VALUES
+    days = store.create_array("time", shape=(3,), dtype="i4", dimension_names=("time",))
+    days[:] = [0, 10, 20]
+    days.attrs["units"] = "days since 2020-01-01"
+    store.attrs.update({"proj:code": "EPSG:32633", "spatial:transform": [10, 0, 5e5, 0, -10, 5e6]})
+    store.attrs.update({"spatial:dimensions": ["y", "x"]})
+
+    with pytest.raises(UnsupportedSource, match=r"--verify: no x and y axes are identified .*; leave --verify out"):
+        write(tmp_path / "floats.zarr", verify=True)
+
+    assert not target.exists()
