@@ -149,18 +149,17 @@ def test_bands_are_those_of_each_file_and_as_configured_where_that_says_otherwis
 
 
 def test_files_without_a_crs_have_bands_where_one_is_configured(data, live_at, store):
-    with rasterio.open(
-        data / "NDVI_20200101.tif", "w", driver="GTiff", width=8, height=8, count=1, dtype="int16", nodata=-1,
-        transform=Affine(10, 0, 5e5, 0, -10, 5e6),
-    ) as file:  # fmt: skip
-        file.write(np.ones((8, 8), dtype="int16"), 1)
+    profile = {"driver": "GTiff", "width": 8, "height": 8, "count": 1, "dtype": "int16", "nodata": -1}
+    for day in ("20200101", "20200111"):
+        with rasterio.open(data / f"NDVI_{day}.tif", "w", **profile, transform=Affine(10, 0, 5e5, 0, -10, 5e6)) as file:
+            file.write(np.ones((8, 8), dtype="int16"), 1)
     list_all(live_at(COGS.replace("{kind: cog,", "{kind: cog, crs: EPSG:32631,")), store)
 
     item = found(store)["2020-01-01"]
 
     assert item["properties"]["proj:code"] == "EPSG:32631"
     assert item["assets"]["NDVI"]["bands"] == [
-        {"data_type": "int16", "raster:scale": 1.0, "raster:offset": 0.0, "nodata": -1, "name": "NDVI"}
+        {"name": "NDVI", "data_type": "int16", "raster:scale": 1.0, "raster:offset": 0.0, "nodata": -1}
     ]
 
 

@@ -82,10 +82,11 @@ class StoredCube:
 
     def instant(self, position: int) -> Instant:
         """Return the time of a position."""
-        return self._place.times[position]
+        instant: Instant = self._place.times[position]
+        return instant
 
     def points(self, window: Window) -> Points:
-        """Return the centres of cells; those of one window, asked for again, are the same object."""
+        """Return the centres of cells; those of the window before are the same object."""
         if self._points is None or self._points[0] != window:
             columns, rows = np.meshgrid(
                 np.arange(window.column_start, window.column_stop) + 0.5,
@@ -122,8 +123,8 @@ class _Place:
         """Yield the coordinates of each axis: its name, their source, and the coordinates."""
         rows, columns = (np.arange(size) + 0.5 for size in self._shape)
         yield "time", f"the {layout}", self.times
-        yield "x", f"the transform of the {layout}", np.asarray((self.transform @ (columns, 0 * columns))[0])
-        yield "y", f"the transform of the {layout}", np.asarray((self.transform @ (0 * rows, rows))[1])
+        yield "x", f"the transform of the {layout}", self.transform.c + self.transform.a * columns
+        yield "y", f"the transform of the {layout}", self.transform.f + self.transform.e * rows
         yield from ((name, f"the {layout}", centres) for name, centres in self._axes.items())
 
 
