@@ -137,8 +137,8 @@ def one_time(target):
         time[1] = time[1] + 3600
 
 
-def one_value(target):
-    for each in arrays(target, "NDVI"):
+def one_value(target, name="NDVI"):
+    for each in arrays(target, name):
         each[1, 3, 4] = each[1, 3, 4] + 7
 
 
@@ -200,16 +200,17 @@ def test_the_command_fails_over_a_cube_whose_rows_were_flipped_later(tmp_path, w
     assert "in the cube NDVI has 200 at row 0, column 0" in result.output
 
 
-def test_times_that_names_tell_in_an_odd_way_are_not_verified_but_the_values_are(tmp_path, write, target):
-    for number, path in enumerate(sorted(files(tmp_path).glob("*.tif")), start=1):
-        path.rename(tmp_path / f"NDVI_2020-Q{number}.tif")
+def test_times_that_names_have_in_an_odd_form_are_not_verified_but_the_values_are(tmp_path, write, target):
+    for hour, path in enumerate(sorted(files(tmp_path).glob("*.tif"))):
+        path.rename(tmp_path / f"NDVI_2020-01-01T0{hour}.tif")
+    options = {"time_pattern": r"NDVI_(?P<time>.*)\.tif", "verify": True}
 
-    report = write(sorted(tmp_path.glob("*.tif")), verify=True)
-    one_value(target)
+    report = write(sorted(tmp_path.glob("*.tif")), **options)
+    one_value(target, "band1")
 
     assert "; not verified: the times of 3 dates" in report.verified
-    with pytest.raises(UnsupportedSource, match=r"NDVI has 1071 at row 3, column 4 .* of NDVI_2020-Q2.tif has 1064"):
-        write(sorted(tmp_path.glob("*.tif")), verify=True)
+    with pytest.raises(UnsupportedSource, match=r"has 1071 at row 3, column 4 .* of NDVI_2020-01-01T01.tif has 1064"):
+        write(sorted(tmp_path.glob("*.tif")), **options)
 
 
 def test_dates_of_the_cube_that_no_source_has_are_told_as_not_verified(tmp_path, write):

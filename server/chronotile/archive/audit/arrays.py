@@ -81,7 +81,7 @@ class Part:
             raise UnsupportedSource(f"it has a further dimension, {', '.join(map(str, others))}")
         self._time = time
         self._array = array.transpose(*([time] if time else []), y, x)
-        self._x, self._y = (axis_of(dataset, array, name) for name in (x, y))
+        self._x, self._y = (_axis(dataset, array, name) for name in (x, y))
         self._places: tuple[Any, Any] | None = None
         """Points, and where they are: those of one window are looked up for each date."""
         self.meaning = meant(meaning_of(array), variable)
@@ -173,8 +173,8 @@ def decoded(dataset: Any, name: Any) -> Any:  # noqa: ANN401 -- as above
         raise UnsupportedSource(f"xarray does not decode its coordinates {name}") from error
 
 
-def axis_of(dataset: Any, array: Any, name: Any) -> Axis:  # noqa: ANN401 -- as above
-    """Return the coordinates of a dimension, in degrees or metres."""
+def _axis(dataset: Any, array: Any, name: Any) -> Axis:  # noqa: ANN401 -- as above
+    """The coordinates of a dimension, in degrees or metres."""
     coordinate = decoded(dataset, name)[name]
     unit, standard = (str(coordinate.attrs.get(each, "")).strip().lower() for each in ("units", "standard_name"))
     factor = 1000.0 if unit in {"km", "kilometer", "kilometers", "kilometre", "kilometres"} else 1.0

@@ -8,7 +8,7 @@ import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
 
-from chronotile.archive.audit.arrays import axis_of, decoded, meaning_of
+from chronotile.archive.audit.arrays import decoded, meaning_of
 from chronotile.archive.audit.times import Instants, times_of_axis
 from chronotile.errors import UnsupportedSource
 from chronotile.model.grid import Window
@@ -69,7 +69,9 @@ class StoredCube:
             group: replace(meaning_of(array), flags=()) if is_categorical else meaning_of(array)
             for group, array in self._arrays.items()
         }
-        places = {layout: _Place(self._datasets[group], self._arrays[group]) for group, layout in groups.items()}
+        places = {
+            layout: _Place(self._datasets[group], self._arrays[group].shape[1:]) for group, layout in groups.items()
+        }
         _require_one_place(name, places)
         self._place = next(iter(places.values()))
         self._kept: tuple[object, NDArray[Any]] | None = None
@@ -113,11 +115,11 @@ class StoredCube:
 class _Place:
     """Where and when the cells of a layout are."""
 
-    def __init__(self, dataset: Any, array: Any) -> None:  # noqa: ANN401 -- xarray has no types here
+    def __init__(self, dataset: Any, shape: tuple[int, int]) -> None:  # noqa: ANN401 -- xarray has no types here
         self.times: Instants = times_of_axis(decoded(dataset, "time"), "time").coordinates
         self.transform = Affine.from_gdal(*map(float, str(dataset[GRID_MAPPING].attrs["GeoTransform"]).split()))
-        self._axes = {name: axis_of(dataset, array, name).centres for name in ("x", "y") if name in dataset.variables}
-        self._shape = array.shape[1:]
+        self._axes = {name: decoded(dataset, name)[name].values for name in ("x", "y") if name in dataset.variables}
+        self._shape = shape
 
     def coordinates(self, layout: str) -> Iterator[tuple[str, str, NDArray[Any]]]:
         """Yield the coordinates of each axis: its name, their source, and the coordinates."""

@@ -4,7 +4,7 @@ To find faults of the readers and of the conversion, neither is used: files are 
 xarray, each by its own metadata, places and times. From the conversion comes the source of each date alone.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -33,13 +33,12 @@ class SourceCells:
         starts = inputs.times.starts.astype("datetime64[ns]")
         self._starts = dict(zip(inputs.origins, starts, strict=True))
         self._truths = _truths(inputs, planned.info.name)
-        self._dated = {
-            origin.source
-            for origin, start in self._starts.items()
-            if isinstance(truth := self._truths.get(origin.source), StoredTruth)
-            and (truth.tells_dates or truth.has(start))
-        }
-        """Sources whose times are understood apart."""
+        dates, known = Counter(each.source for each in self._starts), Counter[int]()
+        for origin, start in self._starts.items():
+            truth = self._truths.get(origin.source)
+            known[origin.source] += isinstance(truth, StoredTruth) and (truth.tells_dates or truth.has(start))
+        self._dated = {source for source, number in known.items() if 2 * number > dates[source]}
+        """Sources most of whose times are understood apart: then one that is not is wrong."""
         self._date_by_files(inputs)
 
     @property
