@@ -1,8 +1,10 @@
 """What a folder holds, and why the rest is not served."""
 
+import html
 import os
 from pathlib import Path
 
+import h5py
 import pytest
 
 from chronotile.archive.discovery import walk as walking
@@ -141,6 +143,7 @@ def write_vrt(path: Path, source: str, *, is_relative: bool = True) -> None:
         ("a.tif", False),
         ("PG:host=127.0.0.1", True),
         ("inner.vrt", True),
+        ("&lt;VRTDataset>&lt;SourceFilename>/a.tif&lt;/SourceFilename>&lt;/VRTDataset>", False),
     ],
 )
 def test_a_vrt_that_leads_out_of_the_folder_is_left_out(tmp_path, source, is_relative):
@@ -155,7 +158,42 @@ def test_a_vrt_that_leads_out_of_the_folder_is_left_out(tmp_path, source, is_rel
     told = {each.place: each for each in found.findings}
     assert told.keys() == {path.name for path in folder.glob("*.vrt")}
     assert told["outer.vrt"].is_left_out
-    assert told["outer.vrt"].path == (source if source != "inner.vrt" else "/vsis3/bucket/a.tif")
+    assert told["outer.vrt"].path == (html.unescape(source) if source != "inner.vrt" else "/vsis3/bucket/a.tif")
+
+
+def pointer(path: Path) -> None:
+    path.write_text("<GDAL_WMS><Service name='TMS'/></GDAL_WMS>")
+
+
+def linked(path: Path) -> None:
+    with h5py.File(path, "w") as file:
+        file["v"] = h5py.ExternalLink("/other.nc", "v")
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "write"),
+    [
+        ("inner.tif", "inner.tif", lambda path: write_vrt(path, "/other.tif", is_relative=False)),
+        ("inner.vrt", "inner.vrt", pointer),
+        ("inner.img", "inner.img", pointer),
+        ("inner.nc", 'NETCDF:"inner.nc":v', linked),
+    ],
+)
+def test_a_vrt_of_a_file_that_leads_on_is_left_out(tmp_path, name, source, write):
+    write(tmp_path / name)
+    write_vrt(tmp_path / "outer.vrt", source)
+
+    assert {each.place for each in walk(tmp_path).findings if each.is_left_out} == {"outer.vrt"}
+
+
+@pytest.mark.parametrize("attribute", ['relativetovrt="1"', 'relativeToVRT="2"'])
+def test_a_vrt_is_read_as_gdal_reads_its_attributes(tmp_path, attribute):
+    folder = touch(tmp_path / "data", "a.tif")
+    write_vrt(folder / "outer.vrt", "../a.tif")
+    outer = (folder / "outer.vrt").read_text()
+    (folder / "outer.vrt").write_text(outer.replace('relativeToVRT="1"', attribute))
+
+    assert [each.path for each in walk(folder).findings if each.is_left_out] == ["../a.tif"]
 
 
 def test_a_vrt_of_files_beside_it_is_a_raster(tmp_path):

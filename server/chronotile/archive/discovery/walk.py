@@ -39,7 +39,7 @@ _REASONS = {
     **dict.fromkeys((".yaml", ".yml"), "a configuration; serve it by its name"),
 }
 _OTHER = "neither raster, NetCDF nor Zarr"
-_LEADS_OUT = f"{LEFT_OUT}it names what is outside of this folder; to serve it, write a configuration with it as href"
+_LEADS_OUT = f"{LEFT_OUT}it leads, or may lead, outside of this folder; to serve it, name it as href in a configuration"
 _HIDDEN = "its name begins with a dot; rename it if it is data"
 _MAY_BE_DATA = {_FOREIGN, _HDF4, _PACKED}
 """Reasons against files that most likely hold data: an operator must know of them."""
