@@ -120,6 +120,7 @@ WORDS_OF_OTHERS = {
     "colormap": "use ramp",
     "rescale": "use range",
     "bidx": "each variable or band is a layer",
+    "tilesize": "a tile of twice the pixels ends with @2x",
     "url": "the address names a layer",
     "return_mask": "pixels without a value are transparent",
     "resampling": "the configuration of the layer has it",
@@ -130,6 +131,7 @@ WORDS_OF_OTHERS = {
     "vmax": "use range",
     "vars": "each variable or band is a layer",
     "tolerance": "the configuration of the layer has it",
+    "retina": "a tile of twice the pixels ends with @2x",
     # Sentinel Hub
     "time": "use datetime",
     "evalscript": "use expression",

@@ -38,6 +38,7 @@ _BY_CONFIGURATION = "the configuration of the layer has it"
 ANSWERS: Mapping[str, str] = {
     **dict.fromkeys((*_FIELDS, "bidx", "assets", "layers", "dataset"), _BY_LAYER),
     **dict.fromkeys(("resampling", "resamplingmethod", "nodata", "unscale", "tolerance"), _BY_CONFIGURATION),
+    **dict.fromkeys(("retina", "scale", "tilesize"), "a tile of twice the pixels ends with @2x before its extension"),
     "url": "the address names a layer; files are opened at /cog, if at all",
     "returnmask": "pixels without a value are transparent in PNG and WebP",
     "evalscript": "tiles, maps and animations take arithmetic as expression",
