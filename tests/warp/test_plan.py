@@ -15,7 +15,7 @@ from chronotile.model.grid import BBox, Grid, NativeGrid
 from chronotile.model.raster import Encoding
 from chronotile.warp.approximation import ALL, locate
 from chronotile.warp.level_windows import MAX_WINDOW_PIXELS
-from chronotile.warp.plan import choose_level, plan_warp
+from chronotile.warp.plan import cells_per_pixel, choose_level, plan_warp
 from tests.readers.arrays import ArrayReader, make_levels, make_reader, read_map
 
 WEB_MERCATOR = crs_of("EPSG:3857")
@@ -349,3 +349,13 @@ def test_large_grids_leave_nothing_of_their_coordinates_behind():
         tracemalloc.stop()
 
     assert left < 500_000
+
+
+@pytest.mark.parametrize("size", [1e100, 1e200, 1e308])
+def test_a_pixel_has_a_share_of_a_cell_however_large(size):
+    levels = make_levels("EPSG:3857", Affine(size, 0, 0, 0, -size, 0), 1, 1)
+
+    cells = cells_per_pixel(tile(3, 4, 3), levels[0])
+
+    assert 0 < cells < 1e-90
+    assert choose_level(levels, cells) == 0

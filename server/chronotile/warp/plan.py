@@ -1,6 +1,7 @@
 """Native pixels onto a requested grid: the right level, only the window needed, nearest or bilinear."""
 
 import math
+import sys
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Protocol
@@ -19,6 +20,9 @@ from chronotile.warp.resampling import WHOLE, Bilinear, Cells, Nearest, Slices, 
 
 OVERHEAD_BYTES = 1024
 """Of a plan beside its arrays, and of knowing that there is none."""
+
+LEAST_CELLS = sys.float_info.min
+"""In a pixel: of a cell of 1e200 m the quotient would be 0."""
 
 BOX_MARGIN = 0.1
 """By which a source's box in another CRS is widened, since it is found from a lattice of points."""
@@ -293,7 +297,7 @@ def cells_per_pixel(grid: Grid, native: NativeGrid) -> float:
             right[0], below[0] = (right[0] + half) % WHOLE_CIRCLE - half, (below[0] + half) % WHOLE_CIRCLE - half
         area = abs(right[0] * below[1] - right[1] * below[0])
         if area > 0:
-            return math.sqrt(area) / native.resolution
+            return max(math.sqrt(area) / native.resolution, LEAST_CELLS)
     return 1.0
 
 

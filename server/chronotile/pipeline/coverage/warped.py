@@ -115,7 +115,7 @@ def warped_cells(
             raise InvalidParameter(f"{each.name} has classes, which have no mean; use nearest", locator="interpolation")
     row_bytes = grid.width * max(np.dtype(each.encoding.dtype).itemsize for each in fields)
     level = variable.levels[level_for(variable.levels, grid)]
-    width = max(LEAST_SIDE, min(TILE_SIDE, int(NATIVE_SIDE / cells_per_pixel(grid, level))))
+    width = max(LEAST_SIDE, int(min(TILE_SIDE, NATIVE_SIDE / cells_per_pixel(grid, level))))
     height = max(LEAST_SIDE, min(width, RUN_BYTES // row_bytes))
     return WarpedCells(grid=grid, resampling=resampling, plans=plans, tile_height=height, tile_width=width)
 
