@@ -325,7 +325,7 @@ def _without_items(
 def _is_empty(index: PieceIndex, collection: str) -> bool:
     """Whether the index has no scenes or tiles of a collection: nothing, or the dates of what it was before."""
     settings = index.settings(collection)
-    return index.extent(collection) is None or (settings is not None and settings.group == "dates")
+    return index.extent(collection) is None or (settings is not None and settings.is_of_dates)
 
 
 def _completed(

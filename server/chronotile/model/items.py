@@ -256,6 +256,11 @@ class IndexSettings:
     """A property, or `datetime`, which is the start of each item; `None`: by item id."""
     is_descending: bool = False
 
+    @property
+    def is_of_dates(self) -> bool:
+        """Whether the items are the dates of a collection without mosaics, which is not read as one of items is."""
+        return self.group == "dates"
+
 
 def product_id(collection: str, item: str) -> UUID:
     """Return the id of an item among those of all collections: a UUID of version 5 (RFC 9562 §5.5)."""

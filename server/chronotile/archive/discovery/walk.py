@@ -9,6 +9,7 @@ from pathlib import Path
 from chronotile.archive.discovery.vrt import place_outside
 from chronotile.model.source import LEFT_OUT, Finding, Severity
 from chronotile.readers.kinds import KINDS, head_of, kind_of_path
+from chronotile.readers.raster.formats import VRT_END
 
 MAX_DEPTH = 8
 """Folders in folders that are looked into."""
@@ -73,7 +74,7 @@ def walk(root: Path) -> WalkResult:
             if kind is not None and path.is_file():
                 skipped.setdefault(_HIDDEN, []).append(path)
         elif kind is not None:
-            place = place_outside(path, root) if path.suffix.lower() == ".vrt" else None
+            place = place_outside(path, root) if path.suffix.lower() == VRT_END else None
             if place is None:
                 found.setdefault(kind.name, []).append(path)
             else:

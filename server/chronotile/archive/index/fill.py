@@ -140,7 +140,7 @@ def fill(  # noqa: PLR0913 -- of which four are named
     """
     is_whole = is_whole or not source.knows_changes
     held = store.items.settings(collection.id)
-    if held is not None and (held.group == "dates") != (collection.settings.group == "dates"):
+    if held is not None and held.is_of_dates != collection.settings.is_of_dates:
         _clear(collection.id, store, is_stopped)  # neither is read as the other
     is_empty = store.items.settings(collection.id) is None
     summary = FillSummary(collection=collection.id)

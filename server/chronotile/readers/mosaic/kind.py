@@ -28,7 +28,7 @@ class ItemsKind(SourceKind):
         if caches.items is None:
             raise UnsupportedSource("there is no item index here; run chronotile index")
         settings = caches.items.settings(spec.collection)
-        if settings is not None and settings.group == "dates":
+        if settings is not None and settings.is_of_dates:
             raise UnsupportedSource("the item index has no item of it, but dates of before; run chronotile index")
         far = None if caches.overviews is None else FarAway(caches.overviews, caches.files)
         return open_mosaic(
