@@ -34,7 +34,7 @@ SOURCES = (
     ".gitignore",
 )
 VERSIONS = ("3.11", "3.13")
-"""That the wheel is installed with; the second in full runs alone, as `make test-313` installs all on it as well."""
+"""That the wheel is installed with; the second, which takes 80 s of processor time, in full runs alone."""
 INSTALL_S = 1800
 """How long pip may take: machines of tests may be slow to reach a registry."""
 MOST_BYTES = 600 << 20
