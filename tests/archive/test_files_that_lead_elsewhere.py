@@ -95,6 +95,29 @@ def test_a_vrt_by_another_name_among_dates_is_unreadable(open_at, tmp_path):
     assert str(tmp_path) not in str(answer)
 
 
+@pytest.mark.parametrize(
+    "make", [write_vrt_of, lambda _outside, path: path.write_text(WMS)], ids=["VRT", "web service"]
+)
+def test_a_name_of_no_raster_in_a_configuration_leads_nowhere_either(make, open_at, tmp_path):
+    data = tmp_path / "data"
+    data.mkdir()
+    rasterio.shutil.copy(write(tmp_path / "made.tif"), data / "a_20200101.img", driver="HFA")
+    write(data / "a_20200103.img")
+    make(write(tmp_path / "outside.tif", NUMBERS + 1000), data / "a_20200102.img")
+    place = tmp_path / "chronotile.yaml"
+    place.write_text(
+        "collections: {a: {source: {kind: cog, href: 'data/a_*.img', time_pattern: '_(?P<time>\\d{8})'}, "
+        "variables: {v: {band: 1}}}}"
+    )
+
+    archive = open_at(place)
+
+    assert series(archive, "a.v", column=4)["values"] == [34, 34]
+    assert [each.place for each in archive.findings if "which is not served: convert it" in each.message] == [
+        "a: a_20200102.img"
+    ]
+
+
 def series(archive, layer, *, column):
     """The series of row 1 at a column."""
     place = {"x": WEST + CELL * (column + 0.5), "y": NORTH - CELL * 1.5, "crs": "EPSG:32633"}

@@ -118,8 +118,8 @@ class SourceSection(Section):
     """The files of a collection."""
 
     kind: Annotated[Text, AfterValidator(kind_of_word)]
-    """cog, or raster, is any raster that GDAL reads, stac a collection of scenes, whose metadata gives most options
-    below."""
+    """cog, or raster, is a raster file (GeoTIFF, JPEG 2000, VRT, GRIB, HFA, ENVI, EHdr, ASCII grid, PNG, JPEG), stac a
+    collection of scenes, whose metadata gives most options below."""
     href: Annotated[Text, AfterValidator(_href)]
     """Path from this file's folder, file://, s3:// or https://; of kind cog and netcdf with * for many files, of kind
     cog with {variable} too; of kind zarr a store, a .json or .parquet of references, or an Icechunk repository; of kind

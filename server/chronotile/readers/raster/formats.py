@@ -18,6 +18,10 @@ TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 JPEG2000 = (b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51")
 """The same, and a plain codestream."""
 
+OWN_PIXELS = frozenset(
+    {"GTiff", "JP2OpenJPEG", GRIB, "HFA", "ENVI", "EHdr", "AAIGrid", "RST", "SRTMHGT", "DTED", "PNG", "JPEG", "WEBP"}
+)
+"""Formats that hold their pixels themselves."""
 HEAD_BYTES = 1024
 """Among which GDAL looks for a first message of GRIB."""
 _SIDES = (".ovr", ".OVR", ".msk", ".MSK")
@@ -40,7 +44,10 @@ def format_of(name: str, head: bytes) -> str | None:
         return "JP2OpenJPEG"
     if GRIB.encode() in head:
         return GRIB
-    raise OSError("it is neither GeoTIFF, JPEG 2000 nor GRIB, as its name says: rename it (a VRT to .vrt)")
+    raise OSError(
+        "it is neither GeoTIFF, JPEG 2000 nor GRIB, as its name says: replace it if it is damaged, else rename it "
+        "(a VRT to .vrt)"
+    )
 
 
 def require_own_sides(path: str) -> None:
@@ -57,11 +64,15 @@ def require_own_sides(path: str) -> None:
             require_own_sides(side)
 
 
-def require_own_overviews(dataset: Any) -> None:  # noqa: ANN401 -- rasterio has no types
-    """Check that the metadata of a file name no other as that of its overviews.
+def require_own_pixels(dataset: Any) -> None:  # noqa: ANN401 -- rasterio has no types
+    """Check that a file leads to no other: by its format, unless its name states that, or for its overviews.
 
     Raises:
-        OSError: They do.
+        OSError: It does.
     """
+    if dataset.driver not in OWN_PIXELS and not dataset.name.lower().endswith(VRT_END):
+        raise OSError(
+            f"it is of the format {dataset.driver}, which is not served: convert it (gdal_translate IN OUT.tif)"
+        )
     if dataset.tags(ns="OVERVIEWS"):
         raise OSError("its metadata name another file for its overviews: write it again (gdal_translate IN OUT.tif)")

@@ -1,4 +1,4 @@
-"""Raster files: GeoTIFF, JPEG 2000, VRT, GRIB and whatever else GDAL reads."""
+"""Raster files: GeoTIFF, JPEG 2000, VRT, GRIB and other formats of GDAL that hold their pixels themselves."""
 
 from collections.abc import Collection, Iterator
 from pathlib import Path

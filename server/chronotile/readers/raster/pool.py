@@ -22,7 +22,7 @@ from chronotile.readers.foreign import BeingWritten
 from chronotile.readers.hrefs import base_name, local_path
 from chronotile.readers.raster.bands import FileBands, file_bands, native_grid
 from chronotile.readers.raster.blocks import FileBlocks, Plane
-from chronotile.readers.raster.formats import HEAD_BYTES, VRT, format_of, require_own_overviews, require_own_sides
+from chronotile.readers.raster.formats import HEAD_BYTES, VRT, format_of, require_own_pixels, require_own_sides
 from chronotile.readers.raster.gdal_cache import set_part
 from chronotile.readers.raster.grib import GRIB, Message, bands_elsewhere, placed_messages, require_placed
 from chronotile.readers.raster.grib import Read as ReadPart
@@ -345,7 +345,7 @@ def _dataset(path: str, level: int, read: ReadPart) -> tuple[Any, tuple[Message,
         except RasterioIOError:
             require_placed(read)
             raise
-    require_own_overviews(dataset)
+    require_own_pixels(dataset)
     return dataset, placed_messages(read, dataset.count) if dataset.driver == GRIB else ()
 
 
