@@ -121,7 +121,7 @@ def test_layers_are_listed_with_times_extent_and_styles(run, configuration):
 
     assert result.exit_code == 0
     assert re.search(
-        r"NDVI  5 times 2020-01-01 to 2020-02-11  lon 3 to 3\.\d+, lat 51 to 51  40 x 30 px in EPSG:32631  "
+        r"NDVI  5 times 2020-01-01 to 2020-02-11  lon 3 to 3\.\d+, lat 50\.9989 to 51\.0016  40 x 30 px in EPSG:32631  "
         r"styles ndvi",
         result.output,
     )

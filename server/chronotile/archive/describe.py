@@ -93,4 +93,4 @@ def times_text(times: TimeDomain) -> str:
 
 
 def _box_text(box: BBox) -> str:
-    return f"lon {box.xmin:.4g} to {box.xmax:.4g}, lat {box.ymin:.4g} to {box.ymax:.4g}"
+    return f"lon {box.xmin:.6g} to {box.xmax:.6g}, lat {box.ymin:.6g} to {box.ymax:.6g}"

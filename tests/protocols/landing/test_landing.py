@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import re
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from io import StringIO
@@ -19,11 +20,13 @@ from lxml import html
 from starlette.testclient import TestClient
 
 from chronotile.app import ServerOptions, application
+from chronotile.archive.open import open_archive
 from chronotile.catalog.catalogue import Contact, PostalAddress, ServiceInfo
 from chronotile.catalog.items.opening import open_items
 from chronotile.protocols.common.shipped_files import find_viewer
 from chronotile.queue.service import JobService
 from chronotile.readers.reader_caches import ReaderCaches
+from tests.odd_archives.files import write_tif
 from tests.protocols import served
 
 FIREFOX = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
@@ -370,6 +373,22 @@ def test_page_leads_to_the_tree_of_ogc_api(client):
 
     assert client.get(links["ogcapi"]).json()["links"]
     assert f'href="{links["ogcapi"]}"' in client.get("/", params={"f": "html"}).text
+
+
+@pytest.mark.parametrize("is_damaged", [True, False])
+def test_page_leads_to_what_is_left_out(tmp_path, is_damaged):
+    write_tif(tmp_path / "ndvi_20200101.tif")
+    if is_damaged:
+        (tmp_path / "ndvi_20200102.tif").write_text("no raster")
+
+    with (
+        closing(open_archive(tmp_path, environment={}, clock=lambda: np.datetime64("2020-03-01", "ns"))) as archive,
+        TestClient(application(archive.services)) as client,
+    ):
+        links = [link.get("href") for link in page_of(client).iter("a") if link.get("href", "").startswith("health")]
+        faults = [fault["reason"] for link in links for fault in client.get(f"/{link}").json()["faults"]]
+
+    assert ["ndvi_20200102.tif" in fault for fault in faults] == [True] * is_damaged
 
 
 def test_catalogues_are_named_where_there_is_an_index(make_client, make_services, tmp_path):

@@ -51,6 +51,8 @@ class Landing:
     has_viewer: bool
     has_feeds: bool
     """Whether collections have feeds of new items."""
+    has_left_out: bool
+    """Whether something of the data is not served, which `/health/ready` names."""
     version: str = __version__
 
 
@@ -75,6 +77,7 @@ def landing(services: Services, *, base: str, language: str, wheel: str | None, 
         place_sets=tuple(services.catalogue.places),
         has_viewer=has_viewer,
         has_feeds=services.reader_caches.has_items,
+        has_left_out=any(each.is_left_out and each.severity != "note" for each in services.findings),
     )
 
 
