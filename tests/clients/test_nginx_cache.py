@@ -1,6 +1,7 @@
 """The nginx of deploy/nginx.conf: what it keeps and for how long, and what it lets clients say of themselves."""
 
 import getpass
+import json
 import re
 import struct
 import subprocess
@@ -12,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
 
 from chronotile.app import ServerOptions, application
 from chronotile.catalog.catalogue import ServiceInfo
@@ -132,9 +135,11 @@ class Cached:
     app: object
     answers: Path
 
-    def ask(self, path: str, **headers: str) -> Answer:
+    def ask(self, path: str, data: bytes | None = None, **headers: str) -> Answer:
         request = urllib.request.Request(
-            f"{self.address}{path}", headers={name.replace("_", "-"): value for name, value in headers.items()}
+            f"{self.address}{path}",
+            data=data,
+            headers={name.replace("_", "-"): value for name, value in headers.items()},
         )
         try:
             answer = urllib.request.urlopen(request, timeout=PATIENCE_S)
@@ -323,6 +328,31 @@ def test_the_viewers_files_of_a_version_are_kept(cached):
 
     assert "immutable" in answers[0].headers["cache-control"]
     assert [each.cache for each in answers] == ["MISS", "HIT"]
+
+
+def test_one_address_runs_few_processes_at_once_and_other_requests_go_on(tmp_path):
+    limit = (("zone=processes:10m rate=1r/s", "zone=processes:10m rate=1r/m"),)
+    with listening(application(services_at())) as ours, nginx_before(ours, tmp_path, further=limit) as address:
+        cached = Cached(address, None, tmp_path / "answers")
+        runs = [cached.ask("/ogcapi/processes/none/execution", data=b"{}") for _ in range(40)]
+        others = [cached.ask(path) for path in ("/ogcapi/processes?f=json", TILE)]
+
+    refused = [each for each in runs if each.status == 429]
+    assert [each.status for each in runs[:21]] == [404] * 21
+    assert refused
+    assert refused[0].headers["content-type"] == "application/problem+json"
+    assert (refused[0].headers["retry-after"], json.loads(refused[0].body)["status"]) == ("1", 429)
+    assert [each.status for each in others] == [200, 200]
+
+
+def test_no_cookie_reaches_the_server(tmp_path):
+    async def echo(scope, receive, send):
+        await PlainTextResponse(str(Request(scope).headers.get("cookie")))(scope, receive, send)
+
+    with listening(echo) as ours, nginx_before(ours, tmp_path) as address:
+        answer = Cached(address, None, tmp_path / "answers").ask("/layers", Cookie="a=b")
+
+    assert answer.body == b"None"
 
 
 @pytest.mark.parametrize("claim", CLAIMS)

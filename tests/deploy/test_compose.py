@@ -60,6 +60,30 @@ def test_root_is_read_only_but_for_places_that_are_mounted(file, service):
     assert f"XDG_CACHE_HOME={state}/" in image
 
 
+@pytest.mark.parametrize("file", [ROOT / "docker-compose.yml", OWN_DATA / "docker-compose.yml"], ids=["demo", "own"])
+def test_whom_the_server_believes_shares_its_network_and_is_the_cache_alone(file):
+    document = yaml.safe_load(file.read_text(encoding="utf-8"))
+    services = document["services"]
+    (network,) = document["networks"]["front"]["ipam"]["config"]
+
+    assert services["server"]["environment"]["CHRONOTILE_FORWARDED_ALLOW_IPS"] == network["subnet"]
+    assert {name for name, each in services.items() if "front" in each["networks"]} == {"server", "cache"}
+
+
+@pytest.mark.parametrize("file", [ROOT / "docker-compose.yml", OWN_DATA / "docker-compose.yml"], ids=["demo", "own"])
+def test_services_have_limits_and_no_rights_and_answer_this_machine_alone(file):
+    services = services_of(file)
+
+    for each in services.values():
+        assert {"mem_limit", "pids_limit"} <= each.keys()
+        assert (each["read_only"], each["cap_drop"], each["security_opt"]) == (
+            True,
+            ["ALL"],
+            ["no-new-privileges:true"],
+        )
+        assert all(port.startswith("${CHRONOTILE_ADDRESS:-127.0.0.1}:") for port in each.get("ports", []))
+
+
 @pytest.mark.parametrize(("file", "service"), OURS.values(), ids=OURS)
 def test_commands_are_those_of_chronotile(file, service):
     command = (

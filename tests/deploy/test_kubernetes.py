@@ -1,13 +1,20 @@
 """The manifests of deploy/kubernetes are what Kubernetes takes and what the image needs."""
 
+import datetime as dt
+import os
 import re
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import yaml
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from starlette.routing import Route
 
 from chronotile.catalog.load import load_configuration
@@ -122,8 +129,31 @@ def test_worker_has_the_table_the_folder_and_the_data_of_the_server(file):
     shared = ("CHRONOTILE_JOBS_DIR", "CHRONOTILE_DATABASE_URL")
 
     assert environment_of(worker, shared) == environment_of(server, shared)
-    assert container_of(worker)["volumeMounts"] == container_of(server)["volumeMounts"]
-    assert pod_of(worker)["volumes"] == pod_of(server)["volumes"]
+    assert without_certificates(container_of(worker)["volumeMounts"]) == container_of(server)["volumeMounts"]
+    assert without_certificates(pod_of(worker)["volumes"]) == pod_of(server)["volumes"]
+
+
+def without_certificates(volumes):
+    return [each for each in volumes if each["name"] != "tls"]
+
+
+@pytest.mark.parametrize("deployment", DEPLOYMENTS.values(), ids=DEPLOYMENTS)
+def test_pod_has_limits_and_no_key_to_the_cluster(deployment):
+    assert pod_of(deployment)["automountServiceAccountToken"] is False
+    assert "memory" in container_of(deployment)["resources"]["limits"]
+
+
+def test_server_trusts_no_other_pod_and_is_reached_from_named_namespaces_alone():
+    (trusted,) = [
+        each["value"]
+        for each in container_of(DEPLOYMENTS["server-Deployment-chronotile"])["env"]
+        if each["name"] == "CHRONOTILE_FORWARDED_ALLOW_IPS"
+    ]
+    policy = DOCUMENTS["server-NetworkPolicy-chronotile"]["spec"]
+
+    assert trusted == "127.0.0.1"
+    assert policy["podSelector"]["matchLabels"] == {"app": "chronotile"}
+    assert all("namespaceSelector" in each for rule in policy["ingress"] for each in rule["from"])
 
 
 def environment_of(deployment, names):
@@ -131,22 +161,79 @@ def environment_of(deployment, names):
 
 
 @pytest.mark.slow
-def test_dask_has_no_http_server_for_others(tmp_path):
+def test_dask_speaks_tls_alone_and_has_no_http_server_for_others(tmp_path, monkeypatch):
     """The commands of the manifest at an address of this machine: whatever else listens, listens there too."""
+    write_certificates(tmp_path / "tls")
     arguments = {
         name: container_of(DEPLOYMENTS[f"dask-Deployment-{name}"])["args"]
         for name in ("dask-scheduler", "dask-workers")
     }
+    for name in ("dask-scheduler", "dask-workers", "chronotile-worker"):
+        for each in container_of(DEPLOYMENTS[f"dask-Deployment-{name}"])["env"]:
+            if each["name"].startswith("DASK_"):
+                monkeypatch.setenv(each["name"], each["value"].replace("/etc/dask", str(tmp_path / "tls")))
     scheduler = _with(arguments["dask-scheduler"], ("8786", "0"))
-    with running([*scheduler, "--host", "127.0.0.1"], tmp_path / "scheduler.log", r"Scheduler at:\s+(tcp://\S+)") as (
+    with running([*scheduler, "--host", "127.0.0.1"], tmp_path / "scheduler.log", r"Scheduler at:\s+(tls://\S+)") as (
         first,
         at,
     ):
-        worker = _with(arguments["dask-workers"], ("tcp://dask-scheduler:8786", at), ("/tmp", str(tmp_path)))
+        worker = _with(arguments["dask-workers"], ("tls://dask-scheduler:8786", at), ("/tmp", str(tmp_path)))
         with running([*worker, "--host", "127.0.0.1"], tmp_path / "worker.log", "(Registered to)") as (second, _):
             opened = {address.ip for pid in (first, second) for address in listening_addresses(pid)}
+            answers = {
+                name: subprocess.run(
+                    [sys.executable, "-c", ASK, address], env=environment, capture_output=True, text=True, check=False
+                )
+                for name, address, environment in (
+                    ("with certificates", at, dict(os.environ)),
+                    ("plain", at.replace("tls://", "tcp://"), without_dask(os.environ)),
+                    ("without certificates", at, without_dask(os.environ)),
+                )
+            }
 
     assert opened == {"127.0.0.1"}
+    assert {name: answer.stdout for name, answer in answers.items()} == {
+        "with certificates": "42\n",
+        "plain": "",
+        "without certificates": "",
+    }
+
+
+ASK = """
+import sys
+from distributed import Client
+with Client(sys.argv[1], timeout=10, set_as_default=False) as client:
+    print(client.submit(lambda: 42).result())
+"""
+
+
+def without_dask(environment):
+    return {name: each for name, each in environment.items() if not name.startswith("DASK_")}
+
+
+def write_certificates(folder):
+    """An authority and one certificate of it, as `dask-tls` has them."""
+    folder.mkdir()
+    start = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
+    keys = {name: ec.generate_private_key(ec.SECP256R1()) for name in ("ca", "tls")}
+    names = {name: x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]) for name in keys}
+    for name, key in keys.items():
+        made = (
+            x509.CertificateBuilder()
+            .subject_name(names[name])
+            .issuer_name(names["ca"])
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(start)
+            .not_valid_after(start + dt.timedelta(days=100 * 365))
+            .add_extension(x509.BasicConstraints(ca=name == "ca", path_length=None), critical=True)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(keys["ca"].public_key()), critical=False)
+            .sign(keys["ca"], hashes.SHA256())
+        )
+        (folder / f"{name}.crt").write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    plain = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    (folder / "tls.key").write_bytes(keys["tls"].private_bytes(serialization.Encoding.PEM, *plain))
 
 
 def _with(arguments, *replaced):
