@@ -34,6 +34,10 @@ class ItemsInMemory:
                 summary += PutSummary(replaced=1)
         return summary
 
+    def addresses(self, collection):
+        for id_, item in self.collections.get(collection, {}).items():
+            yield id_, tuple(asset.href for asset in item.assets)
+
     def remove(self, collection, ids):
         stored = self.collections.get(collection, {})
         return sum(stored.pop(id_, None) is not None for id_ in list(ids))

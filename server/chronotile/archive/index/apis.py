@@ -14,7 +14,7 @@ import orjson
 from chronotile.archive.index.catalogues import joined
 from chronotile.archive.index.core_search import core_search
 from chronotile.archive.index.documents import Document, Documents, Json, MissingDocument, required
-from chronotile.archive.index.rules import ItemRules, digest_of, key_of
+from chronotile.archive.index.rules import Allowed, ItemRules, digest_of, key_of
 from chronotile.archive.index.source import Bookmark, Listed, ListedEntry, ReadEntry
 from chronotile.catalog.items.passes import SourcePass
 from chronotile.errors import InvalidParameter, SourceUnavailable, UnsupportedSource
@@ -142,6 +142,11 @@ class ApiSource:
     def identity(self) -> str:
         """Its address and rules."""
         return f"api {shown_href(self._href)} {self._rules.identity}"
+
+    @property
+    def allowed(self) -> Allowed:
+        """Which addresses are opened."""
+        return self._rules.allowed
 
     @property
     def knows_changes(self) -> bool:

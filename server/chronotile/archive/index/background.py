@@ -12,6 +12,7 @@ from chronotile.archive.index.dates import DatedCollection, list_dates, reason_t
 from chronotile.archive.index.fill import FillSummary, IndexStore, Interrupted, fill
 from chronotile.archive.index.live.seed import reason_to_seed, seed
 from chronotile.archive.index.sources import SourceAccess, identities_of, indexed, source_of
+from chronotile.catalog.items.passes import without_places
 from chronotile.errors import ChronotileError
 from chronotile.model.source import SourceSpec
 
@@ -45,7 +46,10 @@ def reason_to_fill(spec: SourceSpec, access: SourceAccess, store: IndexStore) ->
         return "its items are to be grouped or ordered in another way"
     if not store.passes.was_whole(spec.collection):
         return "its source was never read completely"
-    if store.passes.source(spec.collection) not in identities_of(spec, access):
+    source, identities = store.passes.source(spec.collection) or "", identities_of(spec, access)
+    if source not in identities and without_places(source) in map(without_places, identities):
+        return "other addresses are allowed now"
+    if source not in identities:
         return "its index was filled from another source, or with another filter or other variables"
     return None
 

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 from chronotile.archive.index.documents import Document, Documents, Json, MissingDocument, file_state, required
-from chronotile.archive.index.rules import ItemRules, digest_of, with_remedy
+from chronotile.archive.index.rules import Allowed, ItemRules, digest_of, with_remedy
 from chronotile.archive.index.source import Excluded, Listed, ListedEntry, ReadEntry, Unread
 from chronotile.catalog.items.order import is_text
 from chronotile.catalog.items.passes import SourcePass
@@ -42,6 +42,11 @@ class CatalogueSource:
     def identity(self) -> str:
         """Its address and rules."""
         return f"catalogue {shown_href(self._href)} {self._rules.identity}"
+
+    @property
+    def allowed(self) -> Allowed:
+        """Which addresses are opened."""
+        return self._rules.allowed
 
     @property
     def threads(self) -> int:

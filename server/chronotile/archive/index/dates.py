@@ -9,6 +9,7 @@ import numpy as np
 
 from chronotile.archive.index.date_items import DateFile, DateItems, date_id
 from chronotile.archive.index.fill import FillSummary, IndexedCollection, IndexStore, Progress, fill
+from chronotile.archive.index.rules import any_address
 from chronotile.archive.index.source import Listed, ListedEntry, ReadEntry, Unread
 from chronotile.catalog.items.passes import SourcePass
 from chronotile.model.collection import Collection
@@ -94,6 +95,7 @@ class DateSource:
     """
 
     identity = IDENTITY
+    allowed = staticmethod(any_address)
     threads = 1
     knows_changes = False
     is_here = True

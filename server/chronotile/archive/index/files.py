@@ -10,6 +10,7 @@ from pathlib import Path
 
 from chronotile.archive.index.file_items import read_files
 from chronotile.archive.index.folders import FolderScan
+from chronotile.archive.index.rules import any_address
 from chronotile.archive.index.source import Gone, Listed, ListedEntry, ReadEntry, Unread
 from chronotile.catalog.items.passes import SourcePass
 from chronotile.errors import InvalidItem, SourceUnavailable, UnsupportedSource
@@ -44,6 +45,7 @@ class FilesSource:
     """
 
     threads = THREADS
+    allowed = staticmethod(any_address)
     is_here = True
 
     def __init__(self, spec: SourceSpec) -> None:

@@ -15,8 +15,9 @@ from chronotile.catalog.items.passes import (
     SourcePass,
     SourcePasses,
     new_holder,
+    without_places,
 )
-from chronotile.errors import InvalidItem, SourceUnavailable, UnsupportedSource
+from chronotile.errors import AddressRefused, InvalidItem, SourceUnavailable, UnsupportedSource
 from chronotile.model.items import IndexSettings, Item, ItemSearch, PutSummary
 
 BATCH = 256
@@ -24,6 +25,8 @@ BATCH = 256
 CLEARED = 500
 """Items that are removed together, of a collection that had dates and has scenes now, or the reverse."""
 TWICE = "another document or file before it has the same item ids"
+MOST_DOUBTFUL = 100_000
+"""Items that are no longer allowed, beyond which the whole source is read again."""
 MOST_SHOWN = 5
 """Parts of a source that are named of those that could not be read."""
 
@@ -143,11 +146,17 @@ def fill(  # noqa: PLR0913 -- of which four are named
     if held is not None and held.is_of_dates != collection.settings.is_of_dates:
         _clear(collection.id, store, is_stopped)  # neither is read as the other
     is_empty = store.items.settings(collection.id) is None
+    doubtful = _doubtful(collection.id, source, store)
     summary = FillSummary(collection=collection.id)
     while True:
         holder = new_holder()
         run = store.passes.begin(
-            collection.id, source=source.identity, holder=holder, is_whole=is_whole, is_empty=is_empty
+            collection.id,
+            source=source.identity,
+            holder=holder,
+            is_whole=is_whole,
+            is_empty=is_empty,
+            doubtful=doubtful,
         )
         is_empty = False
         filling = _Filling(run, source, store, batch=batch, progress=progress or _ignore, is_stopped=is_stopped)
@@ -170,6 +179,23 @@ def _clear(collection: str, store: IndexStore, is_stopped: Callable[[], bool]) -
         if is_stopped():
             raise Interrupted
         store.items.remove(collection, [each.ref.id for each in found])
+
+
+def _doubtful(collection: str, source: ItemSource, store: IndexStore) -> list[str] | None:
+    """Ids of items with an address that is not allowed any more, if that has changed; `None`: too many of them."""
+    before = store.passes.source(collection)
+    found = list[str]()
+    if before is None or before == source.identity or without_places(before) != without_places(source.identity):
+        return found
+    for id_, hrefs in store.items.addresses(collection):
+        try:
+            for href in hrefs:
+                source.allowed(href)
+        except AddressRefused:
+            found.append(id_)
+            if len(found) > MOST_DOUBTFUL:
+                return None
+    return found
 
 
 def _ignore(_count: int) -> None:
@@ -313,7 +339,7 @@ def _entry_of(entry: ListedEntry, answer: ReadEntry, owners: dict[str, str]) -> 
     ids = tuple(item.id for item in answer.items)
     is_twice = bool(ids) and all(owners[id_] < entry.key for id_ in ids)
     problem = answer.problem or (TWICE if is_twice else None if ids else "")
-    return SourceEntry(key=entry.key, state=answer.state, ids=ids, problem=problem)
+    return SourceEntry(key=entry.key, state=answer.state, ids=ids, problem=problem, is_refused=answer.is_refused)
 
 
 def _read(entry: ListedEntry, before: str) -> ReadEntry | Unread | None:

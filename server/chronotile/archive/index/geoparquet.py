@@ -10,7 +10,7 @@ import orjson
 import shapely
 
 from chronotile.archive.index.documents import Json, file_state
-from chronotile.archive.index.rules import ItemRules, digest_of, key_of
+from chronotile.archive.index.rules import Allowed, ItemRules, digest_of, key_of
 from chronotile.archive.index.source import Bookmark, Listed, ListedEntry, ReadEntry
 from chronotile.catalog.items.passes import SourcePass
 from chronotile.errors import SourceUnavailable, UnsupportedSource
@@ -55,6 +55,11 @@ class GeoparquetSource:
     def identity(self) -> str:
         """Its address and rules."""
         return f"geoparquet {shown_href(self._href)} {self._rules.identity}"
+
+    @property
+    def allowed(self) -> Allowed:
+        """Which addresses are opened."""
+        return self._rules.allowed
 
     @property
     def is_here(self) -> bool:

@@ -11,6 +11,7 @@ import orjson
 from chronotile.archive.index.source import ReadEntry
 from chronotile.catalog.items.cql2.evaluate import with_cut_boxes
 from chronotile.catalog.items.order import is_text
+from chronotile.catalog.items.passes import with_places
 from chronotile.errors import AddressRefused, ConfigurationError, InvalidItem
 from chronotile.model.items import Asset, Item
 from chronotile.readers.stac.items import item_of
@@ -66,20 +67,23 @@ class ItemRules:
     filter: ItemFilter | None = None
     allowed: Allowed = any_address
     places: str = ""
-    """Changes with what is allowed: items that were left out are then read again."""
+    """Changes with what is allowed."""
 
     @property
     def identity(self) -> str:
-        """What makes the same source give other items."""
+        """What makes the same source give other items; what is allowed has its own line, as it concerns few of them."""
         assets = " ".join(sorted(self.assets))
-        return f"{self.filter.text if self.filter else ''} {assets}{f' {self.places}' if self.places else ''}"
+        return with_places(f"{self.filter.text if self.filter else ''} {assets}", self.places)
 
-    def admit(self, document: Mapping[str, Any], base: str) -> tuple[Item, ...]:
+    def admit(
+        self, document: Mapping[str, Any], base: str, refused: list[AddressRefused] | None = None
+    ) -> tuple[Item, ...]:
         """Return the item of a STAC document; none if the filter leaves it out.
 
         Args:
             document: It.
             base: Its own address.
+            refused: What is not allowed is added here, of files that are not needed too.
 
         Raises:
             InvalidItem: There is none that can be indexed.
@@ -94,6 +98,8 @@ class ItemRules:
             try:
                 assets.append(replace(asset, href=self.allowed(asset.href)))
             except AddressRefused as error:
+                if refused is not None:
+                    refused.append(error)
                 if not self.assets or asset.name in self.assets:
                     refusals.append(with_remedy(error))
         if refusals and (self.assets or not assets):
@@ -104,10 +110,11 @@ class ItemRules:
 
     def read(self, document: Mapping[str, Any], base: str, state: str) -> ReadEntry:
         """Return the entry that a STAC document makes."""
+        refused = list[AddressRefused]()
         try:
-            return ReadEntry(items=self.admit(document, base), state=state)
+            return ReadEntry(items=self.admit(document, base, refused), state=state, is_refused=bool(refused))
         except InvalidItem as error:
-            return ReadEntry(items=(), state=state, problem=error.message)
+            return ReadEntry(items=(), state=state, problem=error.message, is_refused=bool(refused))
 
 
 def with_remedy(refused: AddressRefused) -> str:

@@ -17,6 +17,8 @@ class ReadEntry:
     """What changes when the entry is replaced; empty: not known."""
     problem: str | None = None
     """Why items of it are left out."""
+    is_refused: bool = False
+    """Whether a file was left out since its address is not allowed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +74,14 @@ class ItemSource(Protocol):
 
     @property
     def identity(self) -> str:
-        """The source and its options: if they differ from those of the last pass, everything is read again."""
+        """The source and its options: if they differ from those of the last pass, everything is read again.
+
+        It may end in a line of what is allowed: if that alone differs, entries with an address that it concerns are.
+        """
+
+    @property
+    def allowed(self) -> Callable[[str], str]:
+        """Gives an address inside an item as it is opened; `AddressRefused` gives the reason if it is not."""
 
     @property
     def threads(self) -> int:

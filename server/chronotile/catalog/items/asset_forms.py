@@ -93,6 +93,11 @@ def packed_digest(data: bytes) -> str:
     return digest
 
 
+def packed_hrefs(data: bytes) -> tuple[str, ...]:
+    """Return where packed assets are."""
+    return tuple(href for href, _etag, _size in orjson.loads(isal_zlib.decompress(data))[1])
+
+
 def unpack_assets(data: bytes, forms: Mapping[str, bytes]) -> tuple[Asset, ...]:
     """Return the assets of an item, without headers.
 

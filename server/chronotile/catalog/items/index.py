@@ -15,7 +15,7 @@ from isal import isal_zlib
 from sqlalchemy import Connection, Engine, Select, bindparam, func, select
 
 from chronotile.catalog.items import altering, damage, queries, writing
-from chronotile.catalog.items.asset_forms import assets_of_form, layouts_of, packed_digest, unpack_assets
+from chronotile.catalog.items.asset_forms import assets_of_form, layouts_of, packed_digest, packed_hrefs, unpack_assets
 from chronotile.catalog.items.cells import MOST_CELLS, cells_meeting, outward, search_boxes
 from chronotile.catalog.items.freshness import States
 from chronotile.catalog.items.history import HistoryReader
@@ -148,6 +148,18 @@ class ItemIndex:
             )
             for number, data in packed.items()
         }
+
+    def addresses(self, collection: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+        """Yield the id of each item, and where its assets are; items that are put meanwhile may be missing."""
+        after = -1
+        while True:
+            values: dict[str, Value] = {"archive": self._archive, "id": collection, "after": after}
+            with self._reading(is_single=True) as cursor:
+                rows = self._run(cursor, _ADDRESSES, values)
+            if not rows:
+                return
+            yield from ((id_, packed_hrefs(assets)) for _number, id_, assets in rows)
+            after = rows[-1][0]
 
     def changes(self, numbers: Sequence[int]) -> Mapping[int, int]:
         """Return the counters at which items changed last, by number; items that are gone are missing."""
@@ -621,5 +633,14 @@ _OLDEST = (
     .where(COLLECTIONS.c.archive == bindparam("archive"), COLLECTIONS.c.id == bindparam("id"))
     .order_by(ITEMS.c.last_change, ITEMS.c.number)
     .limit(bindparam("most"))
+)
+_ADDRESSES = (
+    select(ITEMS.c.number, ITEMS.c.id, BODIES.c.assets)
+    .join_from(ITEMS, COLLECTIONS, COLLECTIONS.c.number == ITEMS.c.collection)
+    .join(BODIES, BODIES.c.item == ITEMS.c.number)
+    .where(COLLECTIONS.c.archive == bindparam("archive"), COLLECTIONS.c.id == bindparam("id"))
+    .where(ITEMS.c.number > bindparam("after"))
+    .order_by(ITEMS.c.number)
+    .limit(1000)
 )
 _UNRANKED = queries.unranked()

@@ -1,6 +1,6 @@
 """The operations of an index of items, in any database."""
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 from uuid import UUID
 
@@ -42,6 +42,9 @@ class Items(Protocol):
 
     def assets(self, numbers: Sequence[int]) -> Mapping[int, tuple[Asset, ...]]:
         """Return the assets of items, by number; items that are gone are missing."""
+
+    def addresses(self, collection: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+        """Yield the id of each item, and where its assets are; items that are put meanwhile may be missing."""
 
     def changes(self, numbers: Sequence[int]) -> Mapping[int, int]:
         """Return the counters at which items changed last, by number; items that are gone are missing."""

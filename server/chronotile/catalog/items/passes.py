@@ -93,6 +93,8 @@ IS_FILLED = IS_WHOLE | FIRST_PASSES.c.change.is_not(None)
 """Whether a first whole pass ended, perhaps without what could not be read."""
 MAKING = 7_105_201
 """Whom PostgreSQL lets make the tables, and those of items."""
+REFUSED = " refused"
+"""Ends the stored state of an entry of which something is left out as its address is not allowed."""
 _DONE = {"is_done": True, "cursor": None, "holder": None}
 _INSERTS: Mapping[str, Callable[[Table], Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
@@ -126,6 +128,8 @@ class SourceEntry:
     """Of its items."""
     problem: str | None = None
     """Why it has no items; empty: a filter leaves them out."""
+    is_refused: bool = False
+    """Whether something of it is left out since its address is not allowed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,16 +188,25 @@ class SourcePasses:
         self._engine.dispose()
 
     def begin(
-        self, collection: str, *, source: str, holder: str, is_whole: bool = True, is_empty: bool = False
+        self,
+        collection: str,
+        *,
+        source: str,
+        holder: str,
+        is_whole: bool = True,
+        is_empty: bool = False,
+        doubtful: Sequence[str] | None = (),
     ) -> SourcePass:
         """Begin a pass, or go on with the one that was interrupted.
 
         Args:
             collection: Its id.
-            source: What is looked at and how; of another source than before, everything is read again.
+            source: What is looked at and how; of another source than before, everything is read again. If it differs in
+                its line of what is allowed alone, entries are of which something was left out, or is doubtful.
             holder: Who begins it: no one else may for `LEASE_S` after its last note.
             is_whole: Whether it sees all entries; else it does so only if it goes on with one that does.
             is_empty: Whether the index has no items of the collection, so that what was seen before is forgotten.
+            doubtful: Ids of items with an address that is not allowed now; `None`: too many to be listed.
 
         Raises:
             SourceUnavailable: Another holder is at it.
@@ -208,7 +221,8 @@ class SourcePasses:
                 _drop(connection, scope)
             is_same = row is not None and not is_empty and row.source == source
             if not is_same:
-                connection.execute(update(ENTRIES).where(ENTRIES.c.collection == scope).values(state=""))
+                has_other_places = row is not None and without_places(row.source) == without_places(source)
+                _doubt(connection, scope, doubtful if has_other_places else None)
             begun = _begun(row, now, is_same=is_same, is_whole=is_whole)
             stored = {"collection": scope, "source": source, "is_done": False, "holder": holder}
             _upsert(connection, PASSES, [stored | {"held_until": now + LEASE_S} | begun.stored])
@@ -226,7 +240,7 @@ class SourcePasses:
                     ENTRIES.c.collection == self._scope(collection), ENTRIES.c.key.in_(part)
                 )
                 for key, state, seen, problem in connection.execute(chosen):
-                    found[key] = KnownEntry(state=state, seen=seen, problem=problem)
+                    found[key] = KnownEntry(state=state.removesuffix(REFUSED), seen=seen, problem=problem)
         return found
 
     def holders(self, collection: str, ids: Sequence[str]) -> dict[str, str]:
@@ -443,7 +457,13 @@ class SourcePasses:
     def _store(self, connection: Connection, run: SourcePass, read: Sequence[SourceEntry]) -> None:
         of_run = {"collection": run.scope, "read": run.number}
         entries = [
-            {"key": each.key, "state": each.state, "problem": each.problem, "seen": run.number, **of_run}
+            {
+                "key": each.key,
+                "state": each.state + REFUSED * each.is_refused,
+                "problem": each.problem,
+                "seen": run.number,
+                **of_run,
+            }
             for each in read
         ]
         _upsert(connection, ENTRIES, entries)
@@ -468,6 +488,17 @@ def _begun(row: Row[Any] | None, now: float, *, is_same: bool, is_whole: bool) -
         return _Begun(stored, is_resumed=True)
     anew = {"number": row.number + 1, "is_whole": is_whole or row.since is None, "cursor": None}
     return _Begun(stored | anew, is_resumed=False)
+
+
+def with_places(source: str, places: str) -> str:
+    """Return what a source calls itself, with a digest of the addresses that are allowed."""
+    return f"{source}\n{places}"
+
+
+def without_places(source: str) -> str:
+    """Return what a source calls itself, whatever is allowed."""
+    own, mark, _places = source.rpartition("\n")
+    return own if mark else source
 
 
 def scope_of(archive: Any, collection: Any) -> Any:  # noqa: ANN401 -- text, or SQLAlchemy's columns
@@ -495,6 +526,18 @@ def _is_at_it(holder: str | None, other: str) -> bool:
     except OSError:
         return True
     return True
+
+
+def _doubt(connection: Connection, scope: str, doubtful: Sequence[str] | None) -> None:
+    """Let entries be read again: all, or those of which something was left out, and those that hold some items."""
+    is_of_source = ENTRIES.c.collection == scope
+    if doubtful is None:
+        connection.execute(update(ENTRIES).where(is_of_source).values(state=""))
+        return
+    connection.execute(update(ENTRIES).where(is_of_source, ENTRIES.c.state.endswith(REFUSED)).values(state=""))
+    for part in chunks(doubtful, CHUNK):
+        holding = select(ENTRY_ITEMS.c.key).where(ENTRY_ITEMS.c.collection == scope, ENTRY_ITEMS.c.id.in_(part))
+        connection.execute(update(ENTRIES).where(is_of_source, ENTRIES.c.key.in_(holding)).values(state=""))
 
 
 def _whole_at(run: SourcePass) -> Select[Any]:
