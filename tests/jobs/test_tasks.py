@@ -3,13 +3,26 @@
 import json
 import shutil
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 
+from chronotile.archive.live import ItemAccess
 from chronotile.errors import SourceUnavailable
-from chronotile.jobs.tasks import DONE, READ_FILES, ReadFiles, store_plan, store_task_results, stored_plan
+from chronotile.jobs.tasks import (
+    DONE,
+    READ_FILES,
+    ReadFiles,
+    TaskContext,
+    do_task,
+    store_plan,
+    store_task_results,
+    stored_plan,
+)
 from chronotile.processes.process import JobPlan
+from chronotile.queue.faults import TemporaryFault
 from chronotile.queue.job_folder import PARTIAL_RESULTS, RESULTS, clear
+from chronotile.web.places import Places
 
 PLAN = JobPlan(tasks=[{"row": row} for row in range(1000)], seconds=0, shared={"times": []})
 
@@ -115,3 +128,25 @@ def test_of_a_job_that_is_done_only_results_are_left(tmp_path):
     clear(tmp_path)
 
     assert [each.name for each in tmp_path.iterdir()] == [RESULTS]
+
+
+def test_an_archive_that_a_process_cannot_open_is_named_in_its_log_alone(tmp_path, caplog):
+    written = tmp_path / "chronotile.yaml"
+    written.write_text("collections: {made: {source: {kind: zarr, href: gone.zarr}}}")
+    plan = store_plan(tmp_path / "job", {}, PLAN)
+    context = TaskContext(place=str(written), revision="", process="export", folder=str(tmp_path / "job"), plan=plan.id)
+
+    with pytest.raises(TemporaryFault) as failed:
+        do_task(context, {})
+
+    assert failed.value.fault.detail.startswith("a process that does tasks of the job cannot open the archive")
+    assert str(tmp_path) not in failed.value.fault.detail
+    assert str(tmp_path) in caplog.text
+
+
+def test_the_address_of_a_database_is_not_shown_with_a_task():
+    items = ItemAccess(open_index=partial(str, "postgresql://user:secret@host/name"), places=Places())
+
+    context = TaskContext(place="a", revision="", process="export", folder="b", plan="c", items=items)
+
+    assert "secret" not in repr(context)

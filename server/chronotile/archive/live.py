@@ -4,21 +4,26 @@ import logging
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Self
 
+from chronotile.archive.archive_id import archive_id_at
 from chronotile.archive.changes import changes_line
 from chronotile.archive.finding_log import FindingLog
 from chronotile.archive.open import Archive, grown, has_grown, open_archive, refresh_archive, system_clock
+from chronotile.catalog.items.opening import read_items
 from chronotile.errors import ChronotileError
 from chronotile.pipeline.bounded_wait import BoundedLooks
 from chronotile.pipeline.failing_dates import failing_dates
 from chronotile.pipeline.services import Services
+from chronotile.readers.mosaic.piece_index import PieceIndex
 from chronotile.readers.reader_caches import ReaderCaches
+from chronotile.web.item_places import SETTING
+from chronotile.web.places import Places
 
 log = logging.getLogger(__name__)
 
@@ -168,6 +173,34 @@ class LiveArchive:
         return True
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemAccess:
+    """How any process reads the collections of items of an archive; it goes through pickles."""
+
+    open_index: Callable[[], PieceIndex]
+    places: Places
+    """Where files of items may lie, beside the places of their sources."""
+
+    @classmethod
+    def of(
+        cls, place: Path, *, database_url: str | None, jobs_folder: Callable[[str], Path], prefixes: Iterable[str]
+    ) -> Self:
+        """Return how the archive of a place is read, its index in a database or in its folder of jobs.
+
+        Args:
+            place: Of the configuration or the data.
+            database_url: Of PostgreSQL; `None` for SQLite.
+            jobs_folder: Returns the folder of an archive of an id.
+            prefixes: Places where files of items may lie.
+
+        Raises:
+            ConfigurationError: There is nothing at the place, or a prefix is none.
+        """
+        id_ = archive_id_at(place, environment=os.environ)
+        open_index = partial(read_items, database_url, jobs_folder(id_).absolute(), archive=id_)
+        return cls(open_index=open_index, places=Places(prefixes, setting=SETTING))
+
+
 @dataclass(slots=True)
 class _Slot:
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -188,14 +221,19 @@ class LiveArchives:
         self._most = most
         self._clock = clock
         self._lock = threading.Lock()
-        self._caches = ReaderCaches()
+        self._shared = ReaderCaches()
         self._slots: OrderedDict[Path, _Slot] = OrderedDict()
 
-    def at(self, place: Path) -> LiveArchive:
+    def at(self, place: Path, items: ItemAccess | None = None) -> LiveArchive:
         """Return the archive of a place.
+
+        Args:
+            place: Of the configuration or the data.
+            items: Used when it is opened; without it, collections of items are not.
 
         Raises:
             ConfigurationError: It is not open, and cannot be opened.
+            SourceUnavailable: The index of its items is out of reach.
         """
         with self._lock:
             slot = self._slots.setdefault(place, _Slot())
@@ -204,5 +242,10 @@ class LiveArchives:
                 self._slots.popitem(last=False)
         with slot.lock:
             if slot.live is None:
-                slot.live = LiveArchive.open(place, caches=self._caches, clock=self._clock)
+                slot.live = LiveArchive.open(place, caches=self._caches_with(items), clock=self._clock)
             return slot.live
+
+    def _caches_with(self, items: ItemAccess | None) -> ReaderCaches:
+        if items is None:
+            return self._shared
+        return ReaderCaches(items=items.open_index, places=items.places, shared=self._shared)

@@ -42,7 +42,7 @@ def do_jobs(settings: "Settings", *, processes: int | None) -> None:
     """
     from chronotile.app import open_configured
     from chronotile.archive.archive_id import id_of_open
-    from chronotile.archive.live import LiveArchive
+    from chronotile.archive.live import ItemAccess, LiveArchive
     from chronotile.jobs.runner import Runner
     from chronotile.logs import configure_logging
     from chronotile.process_setup import only_remember_signals
@@ -70,6 +70,12 @@ def do_jobs(settings: "Settings", *, processes: int | None) -> None:
                 retention_s=settings.jobs_kept_days * DAY_S,
                 bucket=bucket,
                 before=stores.before,
+                items=ItemAccess.of(
+                    settings.config,
+                    database_url=settings.database_url,
+                    jobs_folder=settings.jobs_folder,
+                    prefixes=settings.source_places,
+                ),
             )
             only_remember_signals()
             typer.echo(f"running jobs of the archive {id_} in {own.folder} with {whom}")

@@ -9,7 +9,7 @@ from pathlib import Path
 from threading import Event
 from typing import TypeVar
 
-from chronotile.archive.live import LiveArchive
+from chronotile.archive.live import ItemAccess, LiveArchive
 from chronotile.errors import ChronotileError, ClientGone, LimitExceeded, ServerBusy, SourceUnavailable, UnknownPath
 from chronotile.jobs.cluster import Cluster
 from chronotile.jobs.tasks import StoredPlan, TaskContext, current, store_plan, store_task_results, stored_plan
@@ -70,6 +70,7 @@ class Runner:
         timeout_s: How long a job may run from when it was first begun.
         retention_s: How long a job that has ended is stored.
         bucket: Of the files of results; otherwise they stay in the folder.
+        items: How the cluster reads collections of items.
         before: Jobs of before jobs had an archive: they are removed after the same time, and never run.
         runtime: The clock, and how to wait and to start threads.
     """
@@ -86,6 +87,7 @@ class Runner:
         retention_s: float,
         bucket: Bucket | None = None,
         before: JobStore | None = None,
+        items: ItemAccess | None = None,
         runtime: Runtime = SYSTEM,
     ) -> None:
         self._table = table
@@ -96,6 +98,7 @@ class Runner:
         self._timeout_s = timeout_s
         self._retention_s = retention_s
         self._bucket = bucket
+        self._items = items
         self._stores = [(table, folder), *([] if before is None else [(before.table, before.folder)])]
         self._clock, self._wait, self._threads = runtime.clock, runtime.wait, runtime.threads
         self._left = LeftJobs(runtime.clock)
@@ -231,6 +234,7 @@ class Runner:
             folder=str(folder),
             plan=plan.id,
             published_cubes=services.published_cubes,
+            items=self._items,
         )
         done = self._table.finished_tasks(job.id)
         left = {number: task for number, task in enumerate(plan.tasks) if number not in done}

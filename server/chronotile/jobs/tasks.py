@@ -6,13 +6,13 @@ import re
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from uuid import uuid4
 
-from chronotile.archive.live import LiveArchive, LiveArchives
+from chronotile.archive.live import ItemAccess, LiveArchive, LiveArchives
 from chronotile.durable_files import Disk
-from chronotile.errors import ClientGone, SourceUnavailable
+from chronotile.errors import LOG_SAYS_WHY, ClientGone, ConfigurationError, SourceUnavailable
 from chronotile.model.job import Json, Result
 from chronotile.pipeline.services import PublishedCubes, Services
 from chronotile.private_files import make_private_folder, open_private
@@ -33,6 +33,8 @@ READ_BYTES = 8 << 20
 """Of the text that a process keeps of several jobs."""
 READ_FILES = 100
 """That it keeps of several jobs, however small they are: all are gone through at each task."""
+log = logging.getLogger(__name__)
+
 _FORESEEN = re.compile(rf"\b({TemporaryFault.__name__}|{JobFailed.__name__}|{NameUnknown.__name__})\(")
 
 
@@ -51,6 +53,8 @@ class TaskContext:
     """Id of the plan that the task is of; a process that has read another plan reads this one."""
     published_cubes: PublishedCubes | None = None
     """As who runs the job has it; who does a task elsewhere may have other settings."""
+    items: ItemAccess | None = field(default=None, repr=False)
+    """Likewise; not shown, as Dask logs the arguments of tasks and the address of a database may have a password."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -254,12 +258,25 @@ def _work(context: TaskContext) -> Work:
     partial_results = _partial_results(folder, context.plan)
     shared = _read_file(context, _shared(context.plan))
     return Work(
-        services=replace(
-            current(_archives.at(Path(context.place)), context.revision), published_cubes=context.published_cubes
-        ),
+        services=replace(current(_archive(context), context.revision), published_cubes=context.published_cubes),
         folder=partial_results,
         results=folder / RESULTS,
         shared=shared["shared"],
         sources=sources_from_json(shared["sources"]),
         is_active=partial_results.exists,
     )
+
+
+def _archive(context: TaskContext) -> LiveArchive:
+    """The archive of a job, whose mistakes name files of this machine: they are for the log.
+
+    Raises:
+        SourceUnavailable: It cannot be opened here.
+    """
+    try:
+        return _archives.at(Path(context.place), context.items)
+    except ConfigurationError as error:
+        log.error("the archive of a job cannot be opened: %s", error)  # noqa: TRY400 -- its words say all
+        raise SourceUnavailable(
+            f"a process that does tasks of the job cannot open the archive; {LOG_SAYS_WHY}"
+        ) from error

@@ -29,6 +29,7 @@ class ReaderCaches:
         byte_blocks: Stored blocks of files elsewhere, on disk; `None`: they are fetched again.
         overviews: Of mosaics, on disk; `None`: they are drawn from their items alone.
         places: Where files may lie that items and references name, beside the place of their source.
+        shared: Those of another archive, whose open files, blocks and chunks are these too.
     """
 
     def __init__(  # noqa: PLR0913 -- all but the first are named
@@ -41,8 +42,10 @@ class ReaderCaches:
         byte_blocks: ByteBlocks | None = None,
         places: Places | None = None,
         overviews: "OverviewFiles | None" = None,
+        shared: "ReaderCaches | None" = None,
     ) -> None:
-        self.sizes = CacheSizes(max_bytes)
+        self._shared = shared
+        self.sizes: CacheSizes = CacheSizes(max_bytes) if shared is None else shared.sizes
         self.previews = previews
         self._open_items = items
         self._items: PieceIndex | None = None
@@ -76,6 +79,8 @@ class ReaderCaches:
     @property
     def blocks(self) -> BlockCache:
         """Decoded blocks of raster files."""
+        if self._shared is not None:
+            return self._shared.blocks
         with self._lock:
             if self._blocks is None:
                 self._blocks = BlockCache(SharedBlockMemory(self.sizes.bytes))
@@ -84,6 +89,8 @@ class ReaderCaches:
     @property
     def files(self) -> "HandlePool":
         """Open raster files, whose blocks are cached in `blocks`."""
+        if self._shared is not None:
+            return self._shared.files
         with self._lock:
             if self._files is None:
                 from chronotile.readers.raster.pool import HandlePool  # noqa: PLC0415 -- loads GDAL
@@ -94,6 +101,8 @@ class ReaderCaches:
     @property
     def chunks(self) -> Any:  # noqa: ANN401 -- tensorstore's stubs lack it
         """The context of tensorstore that keeps decoded chunks of Zarr arrays; from now on they have their part."""
+        if self._shared is not None:
+            return self._shared.chunks
         with self._lock:
             if self._chunks is None:
                 from chronotile.readers.zarr.waits import chunk_context  # noqa: PLC0415 -- loads tensorstore

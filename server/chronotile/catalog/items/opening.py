@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -14,9 +14,10 @@ from chronotile.catalog.items.passes import MAKING
 from chronotile.catalog.items.passes import METADATA as PASSES
 from chronotile.catalog.items.schema import INDEX, METADATA, SCHEMA, VERSION
 from chronotile.catalog.items.writing import first_count
-from chronotile.database import SQLITE, hold, open_engine, write_transaction
-from chronotile.errors import ChronotileError, ConfigurationError
+from chronotile.database import SQLITE, hold, open_engine, read_transaction, write_transaction
+from chronotile.errors import ChronotileError, ConfigurationError, SourceUnavailable
 from chronotile.machine import MOUNTS
+from chronotile.model.items import BandLayout, ItemRef
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +52,44 @@ def open_items(
         with damage.opening(folder) if is_file else nullcontext():
             make_tables(engine)
             return ItemIndex(engine, archive=archive, folder=folder if is_file else None, clock=clock)
+    except ChronotileError:
+        engine.dispose()
+        raise
+
+
+class ReadItems(ItemIndex):
+    """An index that others fill: what is learnt of files while they are read is not written to it."""
+
+    def note_header(
+        self, ref: ItemRef, asset: str, *, header: bytes, etag: str, size: int, layouts: Sequence[BandLayout] = ()
+    ) -> None:
+        """Write nothing."""
+
+    def note_layouts(self, ref: ItemRef, asset: str, layouts: Sequence[BandLayout]) -> None:
+        """Write nothing."""
+
+
+def read_items(url: str | None, folder: Path, *, archive: str) -> ReadItems:
+    """Return the item index of an archive as it is, for a process that only reads it: nothing is made or mended.
+
+    Args:
+        url: As `open_items` takes it; so are the others.
+        folder: Of the file.
+        archive: Its id.
+
+    Raises:
+        ConfigurationError: The database cannot be used.
+        SourceUnavailable: It is out of reach, has no index, or one of another version.
+    """
+    if url is None and not (folder / INDEX.file).exists():
+        raise SourceUnavailable("this process sees no item index: it needs the folder of the jobs, or the database")
+    engine = open_engine(url, folder, INDEX)
+    try:
+        with read_transaction(engine, INDEX) as connection:
+            version = connection.scalar(select(SCHEMA.c.version))
+        if version != VERSION:
+            raise SourceUnavailable(f"the item index has version {version}, and this process knows version {VERSION}")
+        return ReadItems(engine, archive=archive)
     except ChronotileError:
         engine.dispose()
         raise
