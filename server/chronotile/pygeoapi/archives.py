@@ -1,10 +1,12 @@
 """What providers read: archives opened once a process, since pygeoapi makes a provider for every request."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
-from chronotile.archive.live import LiveArchive, LiveArchives
+from chronotile.archive.live import ItemAccess, LiveArchive, LiveArchives
 from chronotile.pipeline.services import Services
+from chronotile.settings import load_settings
 
 MAX_ARCHIVES = 16
 """Archives open at once; an evicted one is closed when its last read has ended."""
@@ -30,7 +32,22 @@ def services_of(data: object) -> Services:
     Raises:
         ConfigurationError: With all mistakes of the configuration; or nothing there can be served.
     """
-    return data.services if isinstance(data, Live) else current(_archives.at(Path(str(data)).expanduser().resolve()))
+    if isinstance(data, Live):
+        return data.services
+    place = Path(str(data)).expanduser().resolve()
+    return current(_archives.at(place, _items(place)))
+
+
+@lru_cache(maxsize=MAX_ARCHIVES)
+def _items(place: Path) -> ItemAccess:
+    """How collections of items are read: by the variables that the server of the archive has, too."""
+    settings = load_settings(config=place)
+    return ItemAccess.of(
+        place,
+        database_url=settings.database_url,
+        jobs_folder=settings.jobs_folder,
+        prefixes=settings.source_places,
+    )
 
 
 def current(live: LiveArchive) -> Services:
