@@ -1,0 +1,200 @@
+"""One made scene in every kind of source, each a collection of one configuration, all with the same values.
+
+A kind is how a collection gets its pixels. `SOURCE_KINDS` says of which of the code's own kinds of source each is.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pyproj
+import shapely
+from affine import Affine
+
+from chronotile.optimise.options import Options
+from chronotile.optimise.run import optimise
+from tests.scenes import NODATA, Scene, write_cogs, write_netcdf, write_tif, write_zarr
+from tests.scenes_archive.documents import COG, write_geoparquet
+
+SCENE = Scene()
+DATED = r"_(?P<time>\d{8})"
+PARTS = {"w": (0, 24), "e": (16, 40)}
+"""Columns of the scenes of one date, which overlap."""
+FILES = "files"
+"""Folder of the files of scenes."""
+KEPT, HIDDEN = 4, 9
+"""Classes of the mask."""
+
+SOURCE_KINDS = {
+    "folder": "cog",
+    "stack": "cog",
+    "netcdf": "netcdf",
+    "zarr": "zarr",
+    "cube": "zarr",
+    "tiles": "cog, tiles",
+    "static": "stac",
+    "geoparquet": "stac",
+    "bucket": "stac",
+    "api": "stac",
+    "live": "stac, live",
+    "formula": "cog",
+    "mask": "cog",
+    "scenes-formula": "stac",
+    "scenes-mask": "stac",
+}
+KINDS = tuple(SOURCE_KINDS)
+OF_ITEMS = ("tiles", "static", "geoparquet", "bucket", "api", "live", "scenes-formula", "scenes-mask")
+MASKED = ("mask", "scenes-mask")
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where what the sources name is served."""
+
+    files: Callable[[str], str]
+    """Makes the address of a file below the folder, over HTTP."""
+    api: str
+    """The collection of a STAC API."""
+    bucket: str
+    """Beginning of addresses of objects, such as `s3://name`."""
+
+
+def is_hidden() -> np.ndarray:
+    """(y, x): where the mask hides cells."""
+    rows, columns = np.mgrid[: SCENE.height, : SCENE.width]
+    return (rows + 2 * columns) % 5 == 0
+
+
+def values_of(kind: str) -> np.ndarray:
+    """(time, y, x) that a kind must show; NaN where there is none."""
+    numbers = SCENE.cube()
+    values = np.where(numbers == NODATA, np.nan, numbers * SCENE.scale + SCENE.offset)
+    return np.where(is_hidden(), np.nan, values) if kind in MASKED else values
+
+
+def place_of(row: int, column: int) -> tuple[float, float]:
+    """Longitude and latitude of the centre of a cell."""
+    x, y = SCENE.transform @ (column + 0.5, row + 0.5)
+    return pyproj.Transformer.from_crs(SCENE.crs, "OGC:CRS84", always_xy=True).transform(x, y)
+
+
+def area_of(rows: tuple[int, int], columns: tuple[int, int]) -> dict[str, object]:
+    """A GeoJSON polygon that holds the centres of these cells, and of no others."""
+    (west, north), (east, south) = (SCENE.transform @ (columns[end], rows[end]) for end in (0, 1))
+    outline = shapely.segmentize(shapely.box(west, south, east, north), 20)
+    to_degrees = pyproj.Transformer.from_crs(SCENE.crs, "OGC:CRS84", always_xy=True)
+    return json.loads(shapely.to_geojson(shapely.transform(outline, to_degrees.transform, interleaved=False)))
+
+
+def write_files(folder: Path) -> None:
+    """Write what needs no server: files of all kinds, and of the scenes that catalogues name."""
+    write_cogs(folder, SCENE)
+    write_tif(folder / "stack.tif", SCENE.cube(), SCENE, overviews=(2,))
+    write_netcdf(folder, SCENE)
+    write_zarr(folder, SCENE)
+    optimise(
+        sorted(map(str, folder.glob("NDVI_*.tif"))), folder / "cube.zarr", Options(layout="both", block=16, threads=1)
+    )
+    classes = np.where(is_hidden(), HIDDEN, KEPT).astype("uint8")
+    plain = replace(SCENE, scale=1.0, offset=0.0)
+    (folder / FILES).mkdir()
+    for t, day in enumerate(SCENE.days):
+        stamp = day.replace("-", "")
+        write_tif(folder / f"QA_{stamp}.tif", classes, plain)
+        for part, (first, last) in PARTS.items():
+            x, y = SCENE.transform @ (first, 0)
+            own = replace(SCENE, transform=Affine(10, 0, x, 0, -10, y), width=last - first)
+            numbers = SCENE.numbers(t)[:, first:last]
+            write_tif(folder / FILES / f"NDVI_{stamp}_{part}.tif", numbers, own, overviews=(2,))
+            write_tif(
+                folder / FILES / f"QA_{stamp}_{part}.tif", classes[:, first:last], replace(own, scale=1, offset=0)
+            )
+
+
+def items(href: Callable[[str], str]) -> Iterable[dict[str, object]]:
+    """The items of the scenes; `href` makes the address of a file from its path below the folder."""
+    for day in SCENE.days:
+        for part, (first, last) in PARTS.items():
+            name = f"{day.replace('-', '')}_{part}"
+            geometry = area_of((0, SCENE.height), (first, last))
+            yield {
+                "type": "Feature",
+                "stac_version": "1.1.0",
+                "stac_extensions": [],
+                "id": f"S_{name}",
+                "collection": "scenes",
+                "geometry": geometry,
+                "bbox": list(shapely.from_geojson(json.dumps(geometry)).bounds),
+                "properties": {
+                    "datetime": f"{day}T00:00:00Z",
+                    "created": f"{day}T00:00:00Z",
+                    "updated": f"{day}T00:00:00Z",
+                    "proj:code": SCENE.crs,
+                },
+                "links": [],
+                "assets": {
+                    asset: {"href": href(f"{FILES}/{asset}_{name}.tif"), "type": COG, "roles": ["data"]}
+                    for asset in ("NDVI", "QA")
+                },
+            }
+
+
+def write_catalogues(folder: Path, places: Places) -> None:
+    """Write the static catalogue, and the tables of items on disk and for the bucket."""
+    links = []
+    for item in items(lambda path: str(folder / path)):
+        (folder / f"{item['id']}.json").write_text(json.dumps(item))
+        links.append({"rel": "item", "href": f"./{item['id']}.json", "type": "application/geo+json"})
+    extent = {"spatial": {"bbox": [[2.9, 50.9, 3.1, 51.1]]}, "temporal": {"interval": [["2020-01-01T00:00:00Z", None]]}}
+    collection = {"type": "Collection", "stac_version": "1.1.0", "id": "scenes", "description": "Made scenes."}
+    collection |= {"license": "CC0-1.0", "extent": extent, "links": links}
+    (folder / "catalogue.json").write_text(json.dumps(collection))
+    write_geoparquet(folder / "items.parquet", items(lambda path: str(folder / path)))
+    (folder / "bucket").mkdir()
+    write_geoparquet(folder / "bucket" / "items.parquet", items(lambda path: f"{places.bucket}/{path}"))
+    shutil.copytree(folder / FILES, folder / "bucket" / FILES, copy_function=os.link)
+
+
+def configuration(folder: Path, places: Places) -> str:
+    """The configuration: for each kind a collection `c-KIND` with a layer named after the kind."""
+    days = ", ".join(SCENE.days)
+    static = f"kind: stac, href: '{folder}/catalogue.json'"
+    sources = {
+        "folder": f"kind: cog, href: '{folder}/NDVI_*.tif', time_pattern: '{DATED}'",
+        "stack": f"kind: cog, href: '{folder}/stack.tif', times: [{days}]",
+        "netcdf": f"kind: netcdf, href: '{folder}/made.nc'",
+        "zarr": f"kind: zarr, href: '{folder}/made.zarr'",
+        "cube": f"kind: zarr, href: '{folder}/cube.zarr'",
+        "tiles": f"kind: cog, href: '{folder}/{FILES}/{{variable}}_*.tif', time_pattern: '{DATED}', tiles: true",
+        "static": static,
+        "geoparquet": f"kind: stac, href: '{folder}/items.parquet'",
+        "bucket": f"kind: stac, href: '{places.bucket}/items.parquet'",
+        "api": f"kind: stac, href: '{places.api}'",
+        "live": f"kind: stac, href: '{places.api}', mode: live",
+        "formula": f"kind: cog, href: '{folder}/{{variable}}_*.tif', time_pattern: '{DATED}'",
+        "mask": f"kind: cog, href: '{folder}/{{variable}}_*.tif', time_pattern: '{DATED}'",
+        "scenes-formula": static,
+        "scenes-mask": static,
+    }
+    return "service: {id: doors, title: Doors}\ncollections:\n" + "".join(
+        f"  c-{kind}:\n    license: CC0-1.0\n    attribution: Made\n    source: {{{source}}}\n{_more(kind)}"
+        for kind, source in sources.items()
+    )
+
+
+def _more(kind: str) -> str:
+    style = f"layer: {kind}, styles: [numbers]"
+    asset = {"tiles": "", "folder": ""}.get(kind, "asset: NDVI, " if kind in OF_ITEMS else "")
+    if kind.endswith("formula"):
+        first = "asset: NDVI, " if kind in OF_ITEMS else ""
+        formula = f'made: {{{style}, formula: "NDVI * 1 + 0", range: [-0.08, 0.92]}}'
+        return f"    variables: {{NDVI: {{{first}layer: of-{kind}, styles: [numbers]}}, {formula}}}\n"
+    if kind in MASKED:
+        first, second = ("asset: NDVI, ", "asset: QA, ") if kind in OF_ITEMS else ("", "")
+        mask = f"mask: {{variable: QA, keep: [{KEPT}]}}"
+        return f"    variables: {{NDVI: {{{first}{style}, {mask}}}, QA: {{{second}layer: qa-{kind}}}}}\n"
+    return f"    variables: {{NDVI: {{{asset}{style}}}}}\n"

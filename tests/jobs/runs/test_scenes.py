@@ -1,0 +1,83 @@
+"""Jobs over scenes whose tasks are done by the processes of an external Dask cluster, on both databases.
+
+Each process over each kind of source, with an index in SQLite and processes of the worker's own, is in
+`tests/agreement/doors`.
+"""
+
+import io
+import json
+import os
+import subprocess
+from urllib.request import Request, urlopen
+
+import numpy as np
+import pytest
+import rasterio
+
+from tests.agreement.doors import kinds
+from tests.agreement.doors.asking import at_cells, close
+from tests.jobs.runs.deployment import deployed
+from tests.running import PATIENCE_S, PROGRAM, until
+
+CONFIGURATION = """
+service: {id: shared}
+collections:
+  c-scenes:
+    source: {kind: stac, href: 'DATA/catalogue.json'}
+    variables: {NDVI: {asset: NDVI, layer: scenes}}
+  c-one:
+    source: {kind: zarr, href: 'DATA/made.zarr'}
+    variables: {NDVI: {layer: one}}
+"""
+pytestmark = [pytest.mark.slow, pytest.mark.client("initdb", "postgres")]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def site(request, tmp_path):
+    """A deployment over scenes in a static catalogue, and over files."""
+    pytest.importorskip("distributed", reason="the extra dask is not installed")
+    data, jobs = tmp_path / "data", tmp_path / "jobs"
+    data.mkdir()
+    kinds.write_files(data)
+    kinds.write_catalogues(data, kinds.Places(files=str, api="", bucket="s3://none"))
+    (data / "chronotile.yaml").write_text(CONFIGURATION.replace("DATA", str(data)))
+    environment = {"CHRONOTILE_JOBS_DIR": str(jobs)}
+    if request.param == "postgresql":
+        environment["CHRONOTILE_DATABASE_URL"] = request.getfixturevalue("postgresql").make_database()
+    command = [PROGRAM, "index", data / "chronotile.yaml"]
+    subprocess.run(command, check=True, capture_output=True, env=os.environ | environment)
+    with deployed(data / "chronotile.yaml", jobs, workers=1, processes=2, **environment) as one:
+        yield one
+
+
+def submitted(site, process, **inputs):
+    """The address of a job, below `/ogcapi`."""
+    body = json.dumps({"inputs": inputs}).encode()
+    headers = {"Content-Type": "application/json", "Prefer": "respond-async"}
+    url = f"http://127.0.0.1:{site.port}/ogcapi/processes/{process}/execution"
+    with urlopen(Request(url, body, headers), timeout=PATIENCE_S) as answer:
+        return f"jobs/{json.load(answer)['jobID']}"
+
+
+def result(site, job, output):
+    """The content of an output, once the job has ended."""
+    until(lambda: site.told(job)["status"] in {"successful", "failed"})
+    assert site.told(job)["status"] == "successful", site.told(job)["message"]
+    with urlopen(f"http://127.0.0.1:{site.port}/ogcapi/{job}/results/{output}", timeout=PATIENCE_S) as answer:
+        return answer.read()
+
+
+def test_processes_of_an_external_cluster_read_scenes_and_files(site):
+    jobs = {
+        layer: (submitted(site, "composite", layer=layer, reducer="max"), submitted(site, "export", layer=layer))
+        for layer in ("scenes", "one")
+    }
+    cube = submitted(site, "optimise", layer="scenes")
+
+    values = kinds.values_of("static")
+    for composite, export in jobs.values():
+        with rasterio.open(io.BytesIO(result(site, composite, "composite"))) as file:
+            close(at_cells(file)[0], np.fmax.reduce(values, axis=0))
+        with rasterio.open(io.BytesIO(result(site, export, "export"))) as file:
+            close(at_cells(file), values)
+    assert result(site, cube, "cube").startswith(b"PK")
