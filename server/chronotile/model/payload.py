@@ -32,6 +32,8 @@ class PixelStates:
     """Files and folders that were looked at to find them."""
     windows: tuple[Window | None, ...] = ()
     """By variable: the cells that count, of a mosaic; all of them where there are none."""
+    is_provisional: bool = field(default=False, compare=False)
+    """Whether the same states give other pixels later, or at another host."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

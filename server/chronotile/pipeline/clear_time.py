@@ -4,7 +4,7 @@ from chronotile.catalog.resolve_times import default_index
 from chronotile.errors import MissingTime
 from chronotile.model.collection import Layer
 from chronotile.model.time.instants import ONE_NS, Instant, TimePart, TimeSelection, TimeSpan
-from chronotile.pipeline.revision import layer_revision
+from chronotile.pipeline.revision import dated_revision
 from chronotile.pipeline.services import Services, reading
 from chronotile.pipeline.valid_share import newest_filled, share_plans
 
@@ -36,10 +36,10 @@ def clear_selection(layer: Layer, services: Services) -> TimeSelection:
 
 
 def _newest_clear(layer: Layer, newest: int, services: Services) -> Instant:
-    state = layer_revision(layer, services), newest
+    looked_at = layer.times.instants[max(0, newest + 1 - MAX_TIMES) : newest + 1][::-1]
+    state = dated_revision(layer, tuple(looked_at), services), newest
     found = services.clear_times.get(layer.id)
     if found is None or found[0] != state:
-        looked_at = layer.times.instants[max(0, newest + 1 - MAX_TIMES) : newest + 1][::-1]
         with reading(layer):
             filled = newest_filled(services.reader(layer), share_plans(layer), looked_at, least=ENOUGH)
         found = state, filled.instant

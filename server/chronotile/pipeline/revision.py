@@ -10,14 +10,14 @@ import numpy as np
 from chronotile.encoders.cube_tile.ctc1 import ENCODER_VERSION as CUBE_VERSION
 from chronotile.encoders.picture.picture import ENCODER_VERSION
 from chronotile.errors import SourceUnavailable
-from chronotile.model.collection import Layer
+from chronotile.model.collection import Composite, Layer
 from chronotile.model.grid import Window
 from chronotile.model.payload import PixelStates
 from chronotile.model.source import VariableInfo
 from chronotile.model.time.instants import DAY, Instant, InstantArray
 from chronotile.pipeline.services import CachedRevision, Services, reading
 from chronotile.readers.file_state import one_look
-from chronotile.readers.reader import GONE
+from chronotile.readers.reader import GONE, Reader
 
 KEPT_S = 60.0
 """How long the state of a layer is taken as found: there may be one file per date, and many tiles a second."""
@@ -110,37 +110,51 @@ def _time_indexes(variable: VariableInfo, instants: tuple[Instant, ...] | Instan
     return indexes
 
 
+def dated_revision(layer: Layer, instants: tuple[Instant, ...], services: Services) -> str:
+    """Return the state of a layer at some times, for `rev=` of addresses that name these: others leave it as it is.
+
+    Raises:
+        SourceUnavailable: The source is gone.
+    """
+    content, instants = layer.content, tuple(dict.fromkeys(instants))
+    shown = (content.range, content.gamma) if isinstance(content, Composite) else None
+    state = revision_of_states(layer, pixel_states(layer, instants, services))
+    return fingerprint("dated", CUBE_VERSION, state, instants, layer.styles, layer.resampling, shown)[:12]
+
+
 def layer_revision(layer: Layer, services: Services) -> str:
     """Return the state of a layer as a whole: the pixels of all its times, its styles, and which time is its newest.
 
-    A date of years ago may be made again, so every one counts; all are looked at again after `KEPT_S`. Of a source that
-    hangs it is the last known.
+    A date of years ago may be made again, so every one counts. Of a mosaic its items are counted, as they were a second
+    ago at most; files are looked at again after `KEPT_S`. Of a source that hangs it is the last known.
     """
-    now_s = monotonic()
-    known = services.layer_revisions.get(layer.id)
-    if known is not None and now_s - known.found_s < KEPT_S:
-        return known.revision
+    return found_revision(layer, services).revision
 
-    def find() -> str:
+
+def found_revision(layer: Layer, services: Services) -> CachedRevision:
+    """Return `layer_revision` with the states that it was made of."""
+    known, now_s, counter = services.layer_revisions.get(layer.id), monotonic(), _counter(layer, services)
+    if known is not None:
+        is_away = counter is None and known.counter != ""
+        if is_away or (known.counter == (counter or "") and now_s - known.found_s < KEPT_S):
+            return known
+
+    def find() -> CachedRevision:
         with one_look():
-            states = [_states(layer, variable, services) for variable in layer.variables]
-        found = _layer_revision(layer, states, services)
-        services.layer_revisions[layer.id] = CachedRevision(found, now_s)
+            states = {} if counter else _states(layer, services)
+        revision = _layer_revision(layer, [counter, *states.values()], services)
+        found = services.layer_revisions[layer.id] = CachedRevision(revision, now_s, counter or "", states)
         return found
 
-    return services.looks.take(layer.id, find, known=last_layer_revision(layer, services))
-
-
-def known_layer_revision(layer: Layer, services: Services) -> str | None:
-    """Return what `layer_revision` would without looking at files; `None` where it would look."""
-    known = services.layer_revisions.get(layer.id)
-    return None if known is None or monotonic() - known.found_s >= KEPT_S else known.revision
+    if counter:  # no file is looked at
+        return find()
+    return services.looks.take(layer.id, find, known=known or CachedRevision(_unknown(layer, services), now_s))
 
 
 def last_layer_revision(layer: Layer, services: Services) -> str:
     """Return the revision that `layer_revision` found last, or where it never did another than it will; no look."""
     known = services.layer_revisions.get(layer.id)
-    return _layer_revision(layer, [], services) if known is None else known.revision
+    return _unknown(layer, services) if known is None else known.revision
 
 
 def look_at_layers(services: Services) -> None:
@@ -153,7 +167,31 @@ def look_at_layers(services: Services) -> None:
     services.looks.take("all layers", look, known=None)
 
 
-def _layer_revision(layer: Layer, states: list[list[str]], services: Services) -> str:
+def states_at(layer: Layer, instants: tuple[Instant, ...], services: Services) -> dict[Hashable, str]:
+    """Return the states of the files of some times, as `CachedRevision.states` has those of all.
+
+    Raises:
+        SourceUnavailable: The source is gone.
+    """
+    reader, found = services.reader(layer), dict[Hashable, str]()
+    for variable in layer.variables:
+        for index in _time_indexes(variable, instants):
+            found[variable.name, reader.state_key(variable.name, index)] = _state(reader, variable, index)
+    return found
+
+
+def _unknown(layer: Layer, services: Services) -> str:
+    return _layer_revision(layer, [], services)
+
+
+def _counter(layer: Layer, services: Services) -> str | None:
+    try:
+        return services.reader(layer).counter()
+    except SourceUnavailable:
+        return None
+
+
+def _layer_revision(layer: Layer, states: list[str | None], services: Services) -> str:
     """What is shown unasked may change with the day alone, hence the newest time.
 
     The version of cubes counts, since clients cache an address with this revision for a year.
@@ -164,17 +202,23 @@ def _layer_revision(layer: Layer, states: list[list[str]], services: Services) -
     return fingerprint(layer.id, CUBE_VERSION, meaning, times.instants.tobytes(), newest, layer.styles, states)[:12]
 
 
-def _states(layer: Layer, variable: VariableInfo, services: Services) -> list[str]:
-    """The state of each time of a variable; one that is gone does not hide what happens to the others."""
-    indexes = range(len(variable.times) or 1)
+def _states(layer: Layer, services: Services) -> dict[Hashable, str]:
+    """The state of each file of each variable; one that is gone does not hide what happens to the others."""
+    found = dict[Hashable, str]()
     try:
-        return [services.reader(layer).revision_of_times(variable.name, indexes)]
+        reader = services.reader(layer)
     except SourceUnavailable:
-        return [_state_or_gone(layer, variable, index, services) for index in indexes]
+        return found
+    for variable in layer.variables:
+        for index in range(len(variable.times) or 1):
+            key = variable.name, reader.state_key(variable.name, index)
+            if key not in found:
+                found[key] = _state(reader, variable, index)
+    return found
 
 
-def _state_or_gone(layer: Layer, variable: VariableInfo, index: int, services: Services) -> str:
+def _state(reader: Reader, variable: VariableInfo, index: int) -> str:
     try:
-        return services.reader(layer).revision(variable.name, index)
+        return reader.revision(variable.name, index)
     except SourceUnavailable:
         return GONE

@@ -1,6 +1,6 @@
 """What the verbs work with: the catalogue, the open sources, the clock."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -100,6 +100,10 @@ class CachedRevision:
     revision: str
     found_s: float
     """By the monotonic clock."""
+    counter: str = ""
+    """Of the items of a mosaic."""
+    states: Mapping[Hashable, str] = field(default_factory=dict)
+    """Of files: by variable and `state_key`, what they were."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -41,6 +41,8 @@ class BlockShape(NamedTuple):
     width: int
 
 
+PROVISIONAL = "pieces for now"
+"""What a picture is composed of until there are overviews: later, or at another host, it has other pixels."""
 PLAIN_BLOCK = BlockShape(1, 512, 512)
 """Of a source whose blocks are not known."""
 
@@ -64,6 +66,14 @@ class Reader(Protocol):
 
     def revision(self, variable: str, index: int) -> str:
         """Return a short text that changes when the pixels of that time do; reads no pixels."""
+
+    def counter(self) -> str:
+        """Return what no state of the items of a mosaic has twice, of all its times; empty of other sources.
+
+        Raises:
+            SourceUnavailable: The index of items does not answer.
+        """
+        return ""
 
     def read_window(self, variable: str, *, index: int, level: int, window: Window, step: int = 1) -> Pixels:
         """Return (y, x) pixels of a window of a level; of every `step`-th row and column where `step` exceeds 1."""

@@ -84,6 +84,26 @@ def test_an_index_of_an_older_version_is_begun_again_with_what_was_seen_of_its_s
     assert new.number > old.number
 
 
+def test_an_index_of_version_2_keeps_its_items_and_tells_later_changes(open_index, url, tmp_path):
+    before = open_index()
+    before.put("s2", [make_item("a"), make_item("b", at="2024-05-02T10:30:00")])
+    engine = open_engine(url, tmp_path, INDEX)
+    with write_transaction(engine, INDEX) as connection:
+        connection.execute(text("ALTER TABLE chronotile_item_instants DROP COLUMN changed"))
+    engine.dispose()
+    set_version(url, tmp_path, 2)
+
+    again = open_index()
+
+    instants = again.times("s2").instants
+    assert [ref.id for ref in again.covering("s2", HERE)] == ["a", "b"]
+    assert again.changes_of("s2", instants)[1] == (0, 0)
+    again.put("s2", [make_item("c")])
+    counter, changes = again.changes_of("s2", instants)
+    assert changes == (counter, 0)
+    assert open_index().covering("s2", HERE) == again.covering("s2", HERE)
+
+
 def test_a_file_that_is_no_index_is_moved_aside_and_a_new_one_begun(tmp_path, caplog):
     (tmp_path / FILE).write_bytes(b"no database" * 1000)
 

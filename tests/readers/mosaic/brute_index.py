@@ -92,6 +92,9 @@ class BruteIndex:
         every = {number: changed for own in self.items.values() for number, changed, _item in own.values()}
         return {number: every[number] for number in numbers if number in every}
 
+    def changes_of(self, collection, instants):
+        return self._counter, (self._counter,) * len(instants)
+
     def state(self, collection, *, is_fresh=False):
         times = len(self.times(collection).starts)
         return CollectionState(counter=self._counter, times_counter=times, layouts_counter=0)

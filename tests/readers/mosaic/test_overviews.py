@@ -15,6 +15,7 @@ from chronotile.readers.mosaic.kind import open_asset
 from chronotile.readers.mosaic.overview_files import OverviewFiles
 from chronotile.readers.mosaic.parts import FarAway
 from chronotile.readers.mosaic.source import open_mosaic
+from chronotile.readers.reader import PROVISIONAL
 from chronotile.readers.reader_caches import ReaderCaches
 from tests.readers.mosaic.brute_index import BruteIndex
 from tests.readers.mosaic.tiles import SIDE, SIZE, Tile, item_of, write_tile
@@ -95,7 +96,7 @@ def test_a_picture_of_many_items_is_drawn_from_overviews_once_they_are_there(ope
     reader._parts.scenes.open = lambda *given: opened.append(given)
     after = reader.compose("RED", index=0, grid=whole(48))
 
-    assert (state, reader.drawn_from("RED", 0, whole(48))) == ("pieces", "overviews")
+    assert (state, reader.drawn_from("RED", 0, whole(48))) == (PROVISIONAL, "overviews")
     assert not opened
     assert (before.numbers == expected(48)).all()
     assert (after.numbers == expected(48)).all()
@@ -168,7 +169,7 @@ def test_a_changed_item_is_in_the_next_overview(open_many, files, index, field_o
     path = write_tile(tmp_path, tile, numbers=np.full((SIDE, SIDE), 777, dtype="uint16"))
     index.put(COLLECTION, item_of(tile, {"B04": path}, start="2024-06-01T10:50:00"))
 
-    assert reader.drawn_from("RED", 0, whole(48)) == "pieces"
+    assert reader.drawn_from("RED", 0, whole(48)) == PROVISIONAL
     assert reader.compose("RED", index=0, grid=whole(48)).numbers[0, 0] == 777
     make_all(files)
     assert reader.drawn_from("RED", 0, whole(48)) == "overviews"
@@ -225,7 +226,7 @@ def test_no_overview_is_made_while_an_item_cannot_be_read(open_many, files, fiel
         path.write_bytes(content[:200])
         reader.compose("RED", index=0, grid=whole(48))
         make_all(files)
-        assert reader.drawn_from("RED", 0, whole(48)) == "pieces"
+        assert reader.drawn_from("RED", 0, whole(48)) == PROVISIONAL
     finally:
         path.write_bytes(content)
 

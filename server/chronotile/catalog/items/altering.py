@@ -110,10 +110,10 @@ def note_header(
         _state_layouts(connection, found, asset, tuple(layouts))
     is_replaced = bool(before and values["etag"]) and before != values["etag"]
     if is_replaced:
-        row = found[0]
+        row, item = found
         of_item = {"changed": row.counter + 1, "last_change": take_change(connection)}
         connection.execute(update(ITEMS).where(ITEMS.c.number == number).values(of_item))
-        finish(connection, row, Changes())
+        finish(connection, row, Changes(touched={item.instant}))
     return is_replaced
 
 
@@ -171,6 +171,7 @@ def _reorder(connection: Connection, row: Row[Any], items: Sequence[Row[Any]]) -
         if instant == item.instant and rank == item.rank:
             continue
         new.append({"the_number": item.number, "the_rank": rank, "the_instant": instant})
+        changes.touched.add(instant)
         if instant != item.instant:
             moved += cover_keys(row.number, item)
             covers += cover_records(row.number, item.number, instant, box_of(item))

@@ -171,6 +171,19 @@ class ItemIndex:
                     found.update(self._run(cursor, queries.changes(len(wanted)), listed("item", wanted)))
         return found
 
+    def changes_of(self, collection: str, instants: InstantArray) -> tuple[int, tuple[int, ...]]:
+        """Return the counter of a collection, and those at which items of some instants changed last; 0: no items."""
+        numbers = instants.astype("datetime64[ns]").astype(np.int64).tolist()
+        values: dict[str, Value] = {"archive": self._archive, "id": collection}
+        counter, found = 0, dict[int, int]()
+        with self._reading() as cursor:
+            for part in chunks(numbers):
+                wanted = padded(part)
+                rows = self._run(cursor, queries.instants_changed(len(wanted)), values | listed("instant", wanted))
+                counter = rows[0][0] if rows else 0
+                found.update({instant: changed for _counter, instant, changed in rows if instant is not None})
+        return counter, tuple(found.get(number, 0) for number in numbers)
+
     def times(self, collection: str, *, box: BBox | None = None) -> TimeDomain:
         """Return the instants of items, of all or of those whose boxes meet a box; a solar day spans a day.
 

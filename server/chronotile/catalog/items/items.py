@@ -49,6 +49,9 @@ class Items(Protocol):
     def changes(self, numbers: Sequence[int]) -> Mapping[int, int]:
         """Return the counters at which items changed last, by number; items that are gone are missing."""
 
+    def changes_of(self, collection: str, instants: InstantArray) -> tuple[int, tuple[int, ...]]:
+        """Return the counter of a collection, and those at which items of some instants changed last; 0: no items."""
+
     def times(self, collection: str, *, box: BBox | None = None) -> TimeDomain:
         """Return the instants of items, of all or of those whose boxes meet a box; a solar day spans a day."""
 

@@ -6,13 +6,14 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
-from sqlalchemy import Engine, insert, select
+from sqlalchemy import Connection, Engine, insert, select, update
+from sqlalchemy.schema import CreateColumn
 
 from chronotile.catalog.items import damage
 from chronotile.catalog.items.index import ItemIndex
 from chronotile.catalog.items.passes import MAKING
 from chronotile.catalog.items.passes import METADATA as PASSES
-from chronotile.catalog.items.schema import INDEX, METADATA, SCHEMA, VERSION
+from chronotile.catalog.items.schema import INDEX, INSTANTS, METADATA, SCHEMA, VERSION
 from chronotile.catalog.items.writing import first_count
 from chronotile.database import SQLITE, hold, open_engine, read_transaction, write_transaction
 from chronotile.errors import ChronotileError, ConfigurationError, SourceUnavailable
@@ -20,6 +21,9 @@ from chronotile.machine import MOUNTS
 from chronotile.model.items import BandLayout, ItemRef
 
 log = logging.getLogger(__name__)
+
+WITHOUT_CHANGES = 2
+"""The version before instants had the counter of their last change; all else of it stays."""
 
 
 def open_items(
@@ -106,6 +110,9 @@ def make_tables(engine: Engine) -> None:
         SCHEMA.create(connection, checkfirst=True)
         PASSES.create_all(connection)  # states of collections say whether a pass over their source was ever whole
         version = connection.scalar(select(SCHEMA.c.version))
+        if version == WITHOUT_CHANGES:
+            _add_changes(connection)
+            version = VERSION
         if version == VERSION:
             return
         if version is not None and version > VERSION:
@@ -126,3 +133,10 @@ def make_tables(engine: Engine) -> None:
         change = first_count(connection)
         values = {"next_item": next_item, "next_collection": 1, "next_change": change, "first_change": change}
         connection.execute(insert(SCHEMA).values(version=VERSION, **values))
+
+
+def _add_changes(connection: Connection) -> None:
+    """Add what version 2 lacks; what is there stays, items that requests added too."""
+    column = CreateColumn(INSTANTS.c.changed).compile(dialect=connection.dialect)
+    connection.exec_driver_sql(f"ALTER TABLE {INSTANTS.name} ADD COLUMN {column}")
+    connection.execute(update(SCHEMA).values(version=VERSION))

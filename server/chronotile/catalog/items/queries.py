@@ -92,6 +92,17 @@ def instants() -> Select[Any]:
 
 
 @cache
+def instants_changed(instants: int) -> Select[Any]:
+    """The counter of the collection of `archive` and `id`, with when each of `instant…` last changed, or with NULL."""
+    found = and_(INSTANTS.c.collection == COLLECTIONS.c.number, INSTANTS.c.instant.in_(names("instant", instants)))
+    return (
+        select(COLLECTIONS.c.counter, INSTANTS.c.instant, INSTANTS.c.changed)
+        .select_from(COLLECTIONS.outerjoin(INSTANTS, found))
+        .where(COLLECTIONS.c.archive == bindparam("archive"), COLLECTIONS.c.id == bindparam("id"))
+    )
+
+
+@cache
 def instants_in_cells(cells: int) -> Select[Any]:
     """Instants of items in `cell…` that may meet a box, and their ends; one statement, as rows cost more than pages."""
     return instants().where(INSTANTS.c.instant.in_(select(COVERS.c.instant).where(_in_cells(cells))))

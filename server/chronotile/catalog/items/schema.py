@@ -35,7 +35,7 @@ INDEX = Usage(
     synchronous="NORMAL",  # what a loss of power takes away is put again
     waits=lambda: WAITS,
 )
-VERSION = 2
+VERSION = 3
 """Of the tables. An index of an older version is filled again, one of a newer chronotile is refused."""
 
 METADATA = MetaData()
@@ -156,6 +156,8 @@ INSTANTS = Table(
     Column("instant", BigInteger, nullable=False),
     Column("end", BigInteger, nullable=False),
     Column("items", Integer, nullable=False),
+    # The counter of the collection when an item of it was last put, replaced, removed or ordered in another way.
+    Column("changed", BigInteger, nullable=False, server_default="0"),
     PrimaryKeyConstraint("collection", "instant"),
     sqlite_with_rowid=False,
 )

@@ -43,6 +43,8 @@ class Changes:
     """The latest end of an item that is new, by instant."""
     ended: set[int] = field(default_factory=set)
     """Instants of items that are gone, whose end may have been theirs."""
+    touched: set[int] = field(default_factory=set)
+    """Instants of further items that are others now."""
     forms: Counter[str] = field(default_factory=Counter)
     """Items more or fewer whose assets have a form."""
     new_forms: dict[str, Form] = field(default_factory=dict)
@@ -308,7 +310,14 @@ def cover_keys(collection: int, item: Row[Any]) -> Iterable[Record]:
 def _write_instants(connection: Connection, row: Row[Any], changes: Changes) -> bool:
     """Whether instants appeared, vanished or are longer or shorter."""
     is_of_days = row.grouping == "solar_day"
-    touched = sorted({*(instant for instant, count in changes.items.items() if count), *changes.ends, *changes.ended})
+    touched = sorted(
+        {
+            *(instant for instant, count in changes.items.items() if count),
+            *changes.ends,
+            *changes.ended,
+            *changes.touched,
+        }
+    )
     known = dict[int, tuple[int, int]]()
     for part in chunks(touched):
         known |= {
@@ -331,7 +340,8 @@ def _write_instants(connection: Connection, row: Row[Any], changes: Changes) -> 
             end = _latest_end(connection, row.number, instant)
         else:
             end = max(end, changes.ends.get(instant, 0))
-        new.append({"collection": row.number, "instant": instant, "items": items, "end": end})
+        changed = row.counter + 1
+        new.append({"collection": row.number, "instant": instant, "items": items, "end": end, "changed": changed})
     for part in chunks(list(known)):
         connection.execute(delete(INSTANTS).where(INSTANTS.c.collection == row.number, INSTANTS.c.instant.in_(part)))
     insert_rows(connection, INSTANTS, new)

@@ -14,6 +14,7 @@ from chronotile.pipeline.resolve_series import layer_with_values
 from chronotile.pipeline.revision import fingerprint, pixel_states, revision_of_states
 from chronotile.pipeline.services import Services
 from chronotile.pipeline.stopwatch import Stopwatch
+from chronotile.readers.reader import PROVISIONAL
 
 SHORTER = "request a shorter interval"
 
@@ -62,11 +63,12 @@ def resolve_cube(request: CubeRequest, services: Services) -> CubeTarget:
             (layer.resampling, layer.main_variable.is_categorical, layer.styles[0].range),
         )
     tile, grid = request.tile, request.tile.grid
+    drawn = drawn_from(layer, used.instants, grid, services)
     etag = fingerprint(
         state,
         (tile.tile_matrix_set, tile.matrix, tile.column, tile.row, request.res, request.is_of_cells),
         (grid.crs.name, grid.bbox, grid.width, grid.height),
-        drawn_from(layer, used.instants, grid, services),
+        drawn,
     )
     return CubeTarget(
         request=request,
@@ -74,7 +76,7 @@ def resolve_cube(request: CubeRequest, services: Services) -> CubeTarget:
         layer=layer,
         times=times,
         time_used=used,
-        states=states,
+        states=replace(states, is_provisional=PROVISIONAL in drawn),
         revision=state[:12],
         etag=etag,
         watch=watch,

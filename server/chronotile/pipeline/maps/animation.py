@@ -15,7 +15,7 @@ from chronotile.extras import has_extra, require_extra
 from chronotile.model.animation import AnimationFormat, AnimationRequest, Film, Frame
 from chronotile.model.cancellation import IsActive, always_active, require_active
 from chronotile.model.collection import Layer
-from chronotile.model.payload import TimeUsed
+from chronotile.model.payload import PixelStates, TimeUsed
 from chronotile.model.raster import Picture
 from chronotile.model.request import MapRequest
 from chronotile.model.style import Style
@@ -61,6 +61,8 @@ class AnimationDelivery:
     """How many there would be of all requested times."""
     body: Body
     """To be closed by who takes it, whether all of it was sent or not."""
+    states: tuple[tuple[TimeUsed, PixelStates], ...] = ()
+    """Of the pixels of each frame."""
     unchanged: bool = False
     """The client holds this answer already: the body is empty, nothing was read."""
     unreadable: tuple[Instant, ...] = ()
@@ -212,6 +214,7 @@ def _resolved(request: AnimationRequest, services: Services) -> _Resolved:
         frames=len(shots),
         requested_frames=len(requested_frames),
         body=Whole(b""),
+        states=tuple((shot.target.time_used, shot.target.states) for shot in shots),
     )
     return _Resolved(shots=shots, lettering=lettering, delivery=delivery)
 

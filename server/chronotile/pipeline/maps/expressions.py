@@ -5,7 +5,6 @@ from dataclasses import replace
 from chronotile.model.collection import Layer
 from chronotile.model.expression import parse_expression
 from chronotile.model.source import VariableInfo
-from chronotile.pipeline.revision import fingerprint, layer_revision
 from chronotile.pipeline.services import Services
 from chronotile.readers.derived.formula import FormulaReader, formula_of
 from chronotile.readers.reader import Reader
@@ -38,20 +37,6 @@ def _shown_by(layer: Layer, reader: Reader, content: VariableInfo, services: Ser
         replace(layer, content=content, times=content.times),
         replace(services, readers={**services.readers, layer.collection: reader}),
     )
-
-
-def shown_revision(layer: Layer, text: str | None, services: Services) -> str:
-    """Return the state of a layer as a whole, or of an expression and of the layers of all that it takes.
-
-    Raises:
-        InvalidParameter: It is not an expression over variables of the layer's collection.
-    """
-    if text is None:
-        return layer_revision(layer, services)
-    variables = _variables(layer, services)
-    expression = parse_expression(text, variables)
-    states = [layer_revision(variables[name][1], services) for name in expression.names]
-    return fingerprint(expression.text, layer_revision(layer, services), states)[:12]
 
 
 def _variables(layer: Layer, services: Services) -> dict[str, tuple[VariableInfo, Layer]]:

@@ -42,6 +42,7 @@ from chronotile.pipeline.revision import describe_part, fingerprint, pixel_state
 from chronotile.pipeline.services import Services
 from chronotile.pipeline.stopwatch import Stopwatch
 from chronotile.pipeline.unreadable_dates import IncompleteAnswer, UnreadableDates, etag_without, time_without
+from chronotile.readers.reader import PROVISIONAL
 from chronotile.styling.overlay import on_backdrop
 from chronotile.styling.paint import blank_pixels, composite_picture, paint, paint_band, stack_strips
 from chronotile.styling.restyle import with_colouring, with_difference, with_ramp, with_range
@@ -130,6 +131,7 @@ def _resolved(request: MapRequest, services: Services, watch: Stopwatch) -> MapT
     reducer = _reducer(request, style, max(len(times.indexes), len(used.base)))
     grid = request.grid
     states = pixel_states(layer, used.instants + used.base, services, windows=ground_windows(layer, grid))
+    drawn = drawn_from(layer, used.instants + used.base, grid, services)
     etag = fingerprint(
         revision_of_states(layer, states),
         (used.instants, used.base),
@@ -137,7 +139,7 @@ def _resolved(request: MapRequest, services: Services, watch: Stopwatch) -> MapT
         (describe_part(style) if request.own_style is None else repr(style), request.colouring),
         (grid.crs.name, grid.bbox, grid.width, grid.height),
         (request.format, request.background, layer.resampling, reducer),
-        drawn_from(layer, used.instants + used.base, grid, services),
+        drawn,
         (layer.content.range, layer.content.gamma, request.range) if isinstance(layer.content, Composite) else None,
     )
     return MapTarget(
@@ -148,7 +150,7 @@ def _resolved(request: MapRequest, services: Services, watch: Stopwatch) -> MapT
         base=base,
         reducer=reducer,
         services=services,
-        states=states,
+        states=replace(states, is_provisional=PROVISIONAL in drawn),
         etag=etag,
         watch=watch,
         found=UnreadableDates(layer, services),

@@ -6,12 +6,13 @@ from starlette.routing import Route
 
 from chronotile.model.cancellation import IsActive
 from chronotile.pipeline.maps.animation import AnimationDelivery, find_animation, render_animation
+from chronotile.pipeline.named_state import NamedState
 from chronotile.protocols.animations.job_offers import animation_offer
 from chronotile.protocols.animations.params import animation_request
 from chronotile.protocols.common.endpoint import endpoint
 from chronotile.protocols.common.job_offer import offer_job
 from chronotile.protocols.common.query.kvp import Kvp
-from chronotile.protocols.common.query.picture import REV, is_of_now
+from chronotile.protocols.common.query.picture import REV
 from chronotile.protocols.common.responses.body_response import BodyResponse
 from chronotile.protocols.common.responses.problem import dated_problem
 from chronotile.protocols.common.responses.respond import caching, instants_text, known_etags
@@ -26,14 +27,16 @@ async def get_animation(request: Request) -> Response:
     offer_job(request, lambda: animation_offer(animation, query, services.catalogue))
     known, with_body, revision = known_etags(request), request.method != "HEAD", REV.given(query)
 
-    def is_current() -> bool:
-        return is_of_now(revision, animation.shown.layer, services, expression=animation.shown.expression)
+    def named() -> NamedState:
+        return NamedState(revision, animation.shown.layer, services, expression=animation.shown.expression)
 
     def find() -> tuple[AnimationDelivery | None, bool]:
-        return find_animation(animation, services, known=known, with_body=with_body), is_current()
+        before, film = named(), find_animation(animation, services, known=known, with_body=with_body)
+        return film, film is not None and before.holds(*film.states)
 
     def make(is_active: IsActive) -> tuple[AnimationDelivery, bool]:
-        return render_animation(animation, services, known=known, is_active=is_active), is_current()
+        before, film = named(), render_animation(animation, services, known=known, is_active=is_active)
+        return film, before.holds(*film.states)
 
     limiters, layer = state_of(request).limiters, animation.shown.layer
     # Errors and unchanged answers are sent at once, also while other requests wait for a film.

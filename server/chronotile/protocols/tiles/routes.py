@@ -8,19 +8,18 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from chronotile.catalog.resolve_times import resolve_picture_times
 from chronotile.model.payload import Payload
 from chronotile.model.request import VALUE_FORMATS
-from chronotile.model.time.instants import format_instant
-from chronotile.pipeline.maps.expressions import shown_revision, with_expression
+from chronotile.pipeline.maps.expressions import with_expression
 from chronotile.pipeline.maps.legend import LEGEND_TYPES, draw_legend
 from chronotile.pipeline.maps.render import render_map, requested_style
+from chronotile.pipeline.named_state import NamedState
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.endpoint import endpoint
 from chronotile.protocols.common.public_url import base_url
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import names_of
-from chronotile.protocols.common.query.picture import EXPRESSION, REDUCER, REV, by_extension, is_of_now
+from chronotile.protocols.common.query.picture import EXPRESSION, REDUCER, REV, by_extension, settled
 from chronotile.protocols.common.responses.document_cache import respond_with_document
 from chronotile.protocols.common.responses.problem import tile_problem
 from chronotile.protocols.common.responses.ranges import in_parts
@@ -42,12 +41,13 @@ async def get_tile(request: Request, *, scale: int = 1) -> Response:
     known = known_etags(request)
 
     def draw() -> tuple[Payload, bool]:
+        named = NamedState(revision, tile.layer, services, expression=tile.expression)
         payload = render_map(tile, services, known=known)
-        return payload, is_of_now(revision, tile.layer, services, expression=tile.expression)
+        return payload, named.holds((payload.time, payload.states))
 
     payload, is_current = await for_client(request, limiter, tile.layer, draw, services=services)
     if tile.expression is None and is_current == (revision is not None):
-        remember(request, payload, layer=tile.layer, layer_revision=revision)
+        remember(request, payload, layer=tile.layer)
     response = respond(payload, is_immutable=is_current)
     return in_parts(response) if tile.format in VALUE_FORMATS else response
 
@@ -90,12 +90,10 @@ def _tilejson(request: Request, services: Services) -> bytes:
     REDUCER.of(query)
     shown, reading = with_expression(layer, expression, services)
     requested_style(style_request(request.path_params, query), shown, reading)
-    used = resolve_picture_times(shown, DATETIME.of(query), now=services.clock()).used(shown.times)
-    if len(used.instants) == 1:
-        template["datetime"] = format_instant(used.instants[0])
-    elif used.instants:
+    found = settled(layer, query, DATETIME.of(query), services)
+    if "datetime" not in found and len(shown.times):
         template["datetime"] = query.required(DATETIME.name)
-    template["rev"] = shown_revision(layer, expression, services)
+    template |= found
     path = f"{base_url(request)}/tiles/{quote(shown.id)}/{quote(tile_matrix_set.id)}/{{z}}/{{x}}/{{y}}.png"
     language = services.catalogue.service.languages[0]
     tiles = f"{path}?{urlencode(template)}"

@@ -32,6 +32,10 @@ class Wrapped(Reader):
         """Return the reader's state."""
         return self._reader.revision(variable, index)
 
+    def counter(self) -> str:
+        """Return the reader's."""
+        return self._reader.counter()
+
     def state_key(self, variable: str, index: int) -> Hashable:
         """Return that of the reader."""
         return self._reader.state_key(variable, index)

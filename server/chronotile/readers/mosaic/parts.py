@@ -28,6 +28,9 @@ RECENT_BYTES = 4 << 20
 STATES_BYTES = 1 << 20
 MOST_LOOKED_AT = 8
 """Items whose files are looked at for each answer; of more, once a second."""
+MOST_NAMED = 256
+"""Items of a time whose files here are looked at for each answer that may be kept for ever; of more, once a second."""
+WHOLE = BBox(-180.0, -90.0, 180.0, 90.0)
 MOST_ATTEMPTS = 16
 """To find items while none is added, replaced or removed."""
 
@@ -124,6 +127,28 @@ class MosaicParts:
         found_by = variable, refs[0], refs[-1], box, instants.tobytes()
         key = *found_by, self.index.state(self.spec.collection), int(monotonic())
         return self.states.get_or_make(key, lambda: scenes.state(refs, variable))
+
+    def dated(self, variable: str, instants: InstantArray) -> str:
+        """Return what changes when any item of some times does, or one of its files here, and never comes again.
+
+        It is that of the counter of the index as it is looked up, or of a later one, which is known from then on.
+
+        Raises:
+            SourceUnavailable: The index does not answer.
+        """
+        collection, key = self.spec.collection, instants.tobytes()
+        state = self.states.get((self.index.state(collection).counter, key))
+        if state is None:
+            counter, changes = self.index.changes_of(collection, instants)
+            if counter != self.index.state(collection).counter:
+                self.index.state(collection, is_fresh=True)
+            state = self.states.get_or_make((counter, key), lambda: blake2b(repr(changes).encode()).digest()[:8])
+        if not self.scenes.are_here:
+            return state.hex()
+        refs = self.refs(instants, WHOLE)
+        is_few = len(refs) <= MOST_NAMED
+        files = self.scenes.state(refs, variable) if is_few else self.state(variable, instants, WHOLE)
+        return f"{state.hex()} {(files or b'').hex()}"
 
     def made_of(self, variable: str, rule: MosaicRule) -> str:
         """Return what a variable is made of, in short: the configuration may change while the items stay."""

@@ -105,6 +105,11 @@ class Scenes:
         scenes._files = self._files
         return scenes
 
+    @property
+    def are_here(self) -> bool:
+        """Whether files of this machine may be among theirs."""
+        return self._files.are_here
+
     def failure(self, ref: ItemRef, variable: str) -> Exception | None:
         """Return why an item cannot be read, if its files elsewhere are not to be requested again yet."""
         return self.left_out.failure(self._key_of_failure(ref, variable))

@@ -25,23 +25,24 @@ from chronotile.readers.mosaic.lattice import lattice_at, require_same_cells
 from chronotile.readers.mosaic.overlap import STATISTICS, Sheet, overlapped, overlapped_parts
 from chronotile.readers.mosaic.overview_blocks import FIRST_FACTOR
 from chronotile.readers.mosaic.overviews import Overviews
-from chronotile.readers.mosaic.parts import FarAway, MosaicParts, parts_of
+from chronotile.readers.mosaic.parts import WHOLE, FarAway, MosaicParts, parts_of
 from chronotile.readers.mosaic.piece_index import PieceIndex
 from chronotile.readers.mosaic.pieces import Failures, Pieces
 from chronotile.readers.mosaic.places import PlacesInPieces, requested_ahead
 from chronotile.readers.mosaic.scenes import OpenAhead, OpenAsset, Scenes
-from chronotile.readers.reader import Along, Cell, Lattice, Piece, Reader, TellItem
+from chronotile.readers.reader import PROVISIONAL, Along, Cell, Lattice, Piece, Reader, TellItem
 from chronotile.warp.strips import rows_of, strips_of
 
 MOST_DIRECT = 8
 """Items that a picture is drawn from; of more it is drawn from overviews where they are there."""
+MOST_DATED = 16
+"""Times that have a state of their own; more have that of all times."""
 PREPARED_SIDE = 1024
 """Pixels of the picture of all that overviews are made for in advance."""
 
 
 SAMPLED = 4
 """Items of a time of which the range of values is sampled."""
-WHOLE = BBox(-180.0, -90.0, 180.0, 90.0)
 BLOCKS_AHEAD = 4
 """Times of a series of an area that are requested ahead, whose windows are larger than places."""
 
@@ -198,9 +199,11 @@ class MosaicReader(Reader):
 
     def drawn_from(self, variable: str, index: int, grid: Grid) -> str:
         """Return what a picture is composed of, by which its pixels may differ: pieces or overviews."""
-        if self._overviews is None or len(self._refs_on(variable, index, grid)) <= MOST_DIRECT:
+        if len(self._refs_on(variable, index, grid)) <= MOST_DIRECT:
             return "pieces"
-        return "overviews" if self._overviews.is_there(self.info.variables[variable], index, grid) else "pieces"
+        if self._overviews is None:
+            return PROVISIONAL
+        return "overviews" if self._overviews.is_there(self.info.variables[variable], index, grid) else PROVISIONAL
 
     def prepare(self, variable: str, index: int) -> None:
         """Let the overviews of a time be made that show all of it."""
@@ -344,6 +347,12 @@ class MosaicReader(Reader):
         opened = self._pieces(variable).opened(some, Failures(self._tell))
         return tuple(Piece(scene.reader, variable, 0) for scene, _info in opened)
 
+    def counter(self) -> str:
+        """Return the counter of the items, and what is made of them."""
+        parts = self._parts
+        made = " ".join(parts.made_of(name, found.rule) for name, found in self._mosaic.variables.items())
+        return f"{parts.index.state(parts.spec.collection).counter} {made}"
+
     def revision(self, variable: str, index: int) -> str:
         """Return the state of all items of a time."""
         return self.revision_of_times(variable, [index])
@@ -355,12 +364,14 @@ class MosaicReader(Reader):
     def revision_of_times(self, variable: str, indexes: Sequence[int], window: Window | None = None) -> str:
         """Return the state of the items of some times that a window touches, and what is made of them.
 
-        Of all items where there is no window.
+        Where there is no window: of all items of these times; of many times, of all items that there are.
         """
         parts = self._parts
         made = parts.made_of(variable, self._mosaic.variables[variable].rule)
+        if window is None and len(indexes) > MOST_DATED:
+            return self.counter()
         if window is None:
-            return f"{parts.index.state(parts.spec.collection).counter} {made}"
+            return f"{parts.dated(variable, self._instants(variable, indexes))} {made}"
         box = box_of_grid(grid_of_window(self._levels(variable)[0], window))
         state = parts.state(variable, self._instants(variable, indexes), box)
         return f"{(state or b'').hex()} {made}"

@@ -4,12 +4,14 @@ from collections.abc import Mapping
 from functools import partial
 from typing import TypeVar
 
+from chronotile.catalog.resolve_times import resolve_picture_times
 from chronotile.errors import UnknownPath
 from chronotile.model.collection import Layer
 from chronotile.model.grid import Grid
 from chronotile.model.request import PICTURE_REDUCERS, Colouring, LegendRequest, MapRequest
-from chronotile.model.time.instants import TimeSelection
-from chronotile.pipeline.maps.expressions import shown_revision
+from chronotile.model.time.instants import TimeSelection, format_instant
+from chronotile.pipeline.maps.expressions import with_expression
+from chronotile.pipeline.revision import dated_revision
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.query.kvp import Kvp, value_range
 from chronotile.protocols.common.query.parameter import Parameter, choice, custom, text, times, truth
@@ -34,21 +36,27 @@ DIFFERENCE = times("difference", "A second time, whose values are subtracted")
 REDUCER = choice("reducer", "Reducer of several times to one pixel", PICTURE_REDUCERS, default="latest", any_case=False)
 EXPRESSION = text("expression", "Arithmetic over the variables of the layer's collection, instead of its own values")
 REV = text(
-    "rev", "The `revision` of the layer, or of the places: while it is current, the response may be cached for a year"
+    "rev",
+    "The `revision` of the layer or the places, or that of TileJSON: an answer of that state may be cached for a year",
 )
 COLOURS: tuple[Parameter[object], ...] = (STYLE, RANGE, RAMP, REVERSED, LOGARITHMIC, DIFFERENCE)
 """Those of legends, too."""
 
 
-def is_of_now(revision: str | None, layer: str, services: Services, *, expression: str | None = None) -> bool:
-    """Return whether the `rev` of an address is the revision of now; for a thread, since it looks at files.
+def settled(layer: Layer, query: Kvp, time: TimeSelection, services: Services) -> dict[str, str]:
+    """Return what the address of a picture names in place of a time: the instant, if it is one, and their revision.
 
     Raises:
-        ChronotileError: There is no such layer, or the expression is none.
+        ChronotileError: There is nothing at that time, or at that of the difference.
     """
-    if revision is None:
-        return False
-    return revision == shown_revision(services.catalogue.layer(layer), expression, services)
+    shown, reading = with_expression(layer, EXPRESSION.given(query), services)
+    difference, now = DIFFERENCE.given(query), services.clock()
+    used, base = (
+        () if each is None else resolve_picture_times(shown, each, now=now).used(shown.times).instants
+        for each in (time, difference)
+    )
+    named = {"datetime": format_instant(used[0])} if len(used) == 1 else {}
+    return {**named, "rev": dated_revision(shown, used + base, reading)}
 
 
 def map_request(layer: Layer, grid: Grid, query: Kvp, *, time: TimeSelection) -> MapRequest:

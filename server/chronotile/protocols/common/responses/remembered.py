@@ -7,7 +7,7 @@ from starlette.requests import Request
 from chronotile.errors import ChronotileError
 from chronotile.model.payload import Payload, PixelStates
 from chronotile.model.time.instants import DAY, Instant
-from chronotile.pipeline.revision import known_layer_revision, pixel_states
+from chronotile.pipeline.revision import pixel_states
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.state import services_of
 
@@ -29,28 +29,23 @@ class Pixels:
     layer: str
     instants: tuple[Instant, ...]
     states: PixelStates
-    layer_revision: str | None
-    """Of the layer as a whole, where the answer says that its address carries it."""
 
     def are_unchanged(self, services: Services) -> bool:
         """Look at the files; what is gone has changed, and what takes longer to find may have."""
         try:
             layer = services.catalogue.layer(self.layer)
-            return self.states == pixel_states(layer, self.instants, services, windows=self.states.windows) and (
-                self.layer_revision is None or self.layer_revision == known_layer_revision(layer, services)
-            )
+            return self.states == pixel_states(layer, self.instants, services, windows=self.states.windows)
         except ChronotileError:
             return False
 
 
-def remember(request: Request, payload: Payload, *, layer: str, layer_revision: str | None = None) -> None:
+def remember(request: Request, payload: Payload, *, layer: str) -> None:
     """Let the answer that carries a payload, and hangs on nothing of the request but its text, be given again.
 
     Args:
         request: Of a layer as it is configured, not of an expression.
         payload: With the states of its pixels.
         layer: Whose pixels they are.
-        layer_revision: Where the answer says that its address carries that.
     """
     services = services_of(request)
     found = services.catalogue.layer(layer)
@@ -62,5 +57,5 @@ def remember(request: Request, payload: Payload, *, layer: str, layer_revision: 
     is_settled = len(times) == 0 or bool(times.instants[-1] <= services.clock() + DAY)
     is_small = len(instants) <= MAX_INSTANTS and payload.states.looks <= MAX_LOOKS
     if is_settled and is_small and found.collection in services.is_local:
-        pixels = Pixels(layer, instants, payload.states, layer_revision)
+        pixels = Pixels(layer, instants, payload.states)
         request.scope[REMEMBERED] = (services, pixels, payload.etag)

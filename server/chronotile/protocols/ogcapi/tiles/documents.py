@@ -3,16 +3,15 @@
 from collections.abc import Mapping
 from functools import partial
 
-from chronotile.catalog.resolve_times import resolve_picture_times
 from chronotile.model.collection import Layer
 from chronotile.model.grid import BBox
 from chronotile.model.tiles import TileMatrixSet
-from chronotile.model.time.instants import TimeSelection, format_instant
-from chronotile.pipeline.maps.expressions import shown_revision, with_expression
+from chronotile.model.time.instants import TimeSelection
 from chronotile.pipeline.services import Services
 from chronotile.pipeline.tile_ranges import native_matrix
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import names_of
+from chronotile.protocols.common.query.picture import settled
 from chronotile.protocols.common.tilejson import tilejson
 from chronotile.protocols.ogcapi.block import DocumentContext, Json
 from chronotile.protocols.ogcapi.tiles.limits import limits_of_boxes, limits_of_grids
@@ -55,9 +54,9 @@ def map_tilejson(path: Mapping[str, str], query: Kvp, context: DocumentContext, 
     """
     tile_matrix_set = context.catalogue.tile_matrix_set(path["tileMatrixSetId"])
     origin, layers, time = _map(path, query, context)
-    settled = _settled(layers[0], query, time, services) if len(layers) == 1 else {}
-    replaced = {"subset"} if "datetime" in settled else set()
-    carried = {name: text for name, text in origin.query.items() if name not in replaced} | settled
+    named = settled(layers[0], query, time, services) if len(layers) == 1 else {}
+    replaced = {"subset"} if "datetime" in named else set()
+    carried = {name: text for name, text in origin.query.items() if name not in replaced} | named
     return tilejson(
         name=origin.title,
         tiles=template(origin, tile_matrix_set, context, place=XYZ, query={"f": "png", **carried}),
@@ -118,15 +117,6 @@ def _map(
     query.check_names(names_of(OF_TILE))
     drawing = tile_drawing(path, query.replacing("f", "png"), "", context.catalogue)
     return map_origin(path, query, drawing.layers, context), drawing.layers, drawing.time
-
-
-def _settled(layer: Layer, query: Kvp, time: TimeSelection, services: Services) -> dict[str, str]:
-    """The instant that a template stands for, if it is one, and the revision."""
-    expression = query.optional("expression")
-    shown, _reading = with_expression(layer, expression, services)
-    used = resolve_picture_times(shown, time, now=services.clock()).used(shown.times)
-    named = {"datetime": format_instant(used.instants[0])} if len(used.instants) == 1 else {}
-    return {**named, "rev": shown_revision(layer, expression, services)}
 
 
 def _places(path: Mapping[str, str], query: Kvp, context: DocumentContext) -> tuple[TileMatrixSet, Origin, BBox]:

@@ -10,8 +10,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from chronotile.model.payload import Payload
-from chronotile.pipeline.maps.expressions import shown_revision
 from chronotile.pipeline.maps.overlay import overlay_maps
+from chronotile.pipeline.named_state import NamedState
 from chronotile.pipeline.place_tiles.overlay import overlay_place_tiles
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.endpoint import endpoint
@@ -57,7 +57,7 @@ async def get_map_tile(request: Request) -> Response:
         and tile_query.drawing.expression is None
         and is_current == (tile_query.revision is not None)
     ):
-        remember(request, payload, layer=first, layer_revision=tile_query.revision)
+        remember(request, payload, layer=first)
     response = respond(replace(payload, media_type=tile_query.drawing.media_type), is_immutable=is_current)
     response.headers.update({**grid_headers(tile_query.grid()), **time_headers(payload.time), "Vary": "Accept"})
     return response
@@ -115,12 +115,11 @@ async def get_place_tileset(request: Request) -> Response:
 
 def _map_tile(tile_query: TileQuery, services: Services, *, known: Collection[str]) -> tuple[Payload, bool]:
     """The tile, and whether its address carries the revision of now."""
+    drawing = tile_query.drawing
+    revision = tile_query.revision if len(drawing.layers) == 1 else None
+    named = NamedState(revision, drawing.layers[0].id, services, expression=drawing.expression)
     payload = overlay_maps(tile_query.requests(), services, known=known).payload
-    if tile_query.revision is None or len(tile_query.drawing.layers) > 1:
-        return payload, False
-    return payload, tile_query.revision == shown_revision(
-        tile_query.drawing.layers[0], tile_query.drawing.expression, services
-    )
+    return payload, named.holds((payload.time, payload.states))
 
 
 def _place_tile(

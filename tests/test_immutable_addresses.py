@@ -1,0 +1,174 @@
+"""Addresses that caches may keep for ever: a cache in front of two hosts of one index, while scenes come and go.
+
+Each host looks up the counters of the index when its own clock says so, thus at another moment than the other one.
+"""
+
+import itertools
+import random
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+import numpy as np
+import pytest
+from starlette.testclient import TestClient
+
+from chronotile.app import application
+from chronotile.archive.open import open_archive
+from chronotile.catalog.items.opening import open_items
+from chronotile.model.items import IndexSettings
+from chronotile.readers.reader_caches import ReaderCaches
+from chronotile.web.places import Places
+from tests.scenes_archive.broken import reprocess
+from tests.scenes_archive.indexed import IndexedScenes, indexed
+from tests.scenes_archive.plan import SMALL
+
+pytestmark = pytest.mark.slow
+
+SCENES = tuple(SMALL.all_scenes())
+STEPS = 24
+RECENT_S = 2.0
+"""After which all hosts know a change."""
+TILES = ("11/1057/690", "11/1058/690", "10/529/345", "8/132/86")
+VARIABLES = "\n      RED: {layer: RED, asset: B04}\n      CELL: {layer: CELL, asset: CELL}\n"
+LAYERS = ("RED", "CELL")
+
+
+@dataclass
+class Host:
+    """A server with its clock."""
+
+    client: TestClient
+    now_s: float = 0.0
+
+    def get(self, address):
+        """The answer to an address without its host."""
+        return self.client.get(address)
+
+    def tilejson(self, layer, day):
+        """The template that TileJSON gives of a day."""
+        answer = self.get(f"/tiles/{layer}/WebMercatorQuad/tilejson.json?datetime={day}")
+        return path_in(answer.json()["tiles"][0]).replace(".png", ".npy") if answer.status_code == 200 else None
+
+    def revision(self, layer):
+        """That of `/layers`."""
+        return self.get(f"/layers/{layer}").json()["revision"]
+
+
+@dataclass
+class ForEver:
+    """A cache that keeps what says `immutable`, and looks at each answer that it would not have asked for."""
+
+    kept: dict = field(default_factory=dict)
+    differing: list = field(default_factory=list)
+
+    def see(self, address, answer):
+        """Compare an answer with what is kept under its address, and keep it if it may be."""
+        if "immutable" not in answer.headers.get("cache-control", ""):
+            return
+        before = self.kept.setdefault(address, answer.content)
+        if before != answer.content:
+            self.differing.append(address)
+
+
+def path_in(url):
+    parts = urlsplit(url)
+    return f"{parts.path}?{parts.query}".replace("%7B", "{").replace("%7D", "}")
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.client("initdb", "postgres"))])
+def database(request):
+    return None if request.param == "sqlite" else request.getfixturevalue("postgresql").make_database()
+
+
+@pytest.fixture
+def scenes(tmp_path, database):
+    """Half of the scenes of a plan in an index."""
+
+    class InDatabase(IndexedScenes):
+        @property
+        def open_index(self):
+            return lambda: open_items(database, self.folder / "jobs", archive="made")
+
+    made = indexed(SMALL, tmp_path, scenes=(), variables=VARIABLES, more="")
+    made = InDatabase(made.plan, made.folder)
+    index = made.open_index()
+    index.configure("scenes", IndexSettings(group="solar_day", order_by="eo:cloud_cover"))
+    index.close()
+    made.put(SCENES[::2])
+    return made
+
+
+@pytest.fixture
+def hosts(scenes, database):
+    """Two of them."""
+    with ExitStack() as stack:
+
+        def start():
+            host = Host(None)
+            index = open_items(database, scenes.folder / "jobs", archive="made", clock=lambda: host.now_s)
+            stack.callback(index.close)
+            caches = ReaderCaches(items=lambda: index, places=Places((str(scenes.folder),), setting="x"))
+            archive = open_archive(
+                scenes.configuration, environment={}, clock=lambda: np.datetime64("2023-01-01", "ns"), caches=caches
+            )
+            stack.callback(archive.close)
+            host.client = stack.enter_context(TestClient(application(archive.services)))
+            return host
+
+        yield start(), start()
+
+
+def addresses_of(host, layer, day):
+    """Addresses of a day: those that TileJSON gives, and those that a client makes with the layer's revision."""
+    template = host.tilejson(layer, day)
+    for tile in TILES if template else ():
+        z, x, y = tile.split("/")
+        yield template.replace("{z}", z).replace("{x}", x).replace("{y}", y)
+        yield f"/tiles/{layer}/WebMercatorQuad/{tile}.npy?datetime={day}&rev={host.revision(layer)}"
+        yield f"/cubes/{layer}/WebMercatorQuad/{tile}.ctc?datetime={day}&rev={host.revision(layer)}"
+
+
+def change(scenes, here, draw):
+    """Add, remove, reorder or reprocess a scene, or write over its files alone; the day that it is of."""
+    scene, kind = draw.choice(SCENES), draw.choice(["put", "remove", "again", "overwritten"])
+    again = scenes.folder / "again"
+    if kind == "remove":
+        scenes.remove([scene])
+    elif kind == "put":
+        scenes.put([scene], properties={"eo:cloud_cover": draw.randrange(100)})
+    else:
+        for asset in ("B04", "CELL"):
+            reprocess(again, scene, asset, rank=draw.randrange(2, 9))
+    if kind == "again" or (kind == "overwritten" and scene.id not in here):
+        scenes.put([scene], properties={"eo:cloud_cover": draw.randrange(100)}, folder=again)
+        here.add(scene.id)
+    return scene.day
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_may_be_kept_for_ever_never_differs_and_stays_of_other_days(scenes, hosts, seed):
+    draw, cache = random.Random(seed), ForEver()
+    here = set()
+    seen, stayed, others = set(), 0, 0
+    for _step in range(STEPS):
+        for host in hosts:
+            host.now_s += draw.choice([0.0, 0.4, RECENT_S])
+        before = {(layer, day): hosts[0].tilejson(layer, day) for layer in LAYERS for day in SMALL.days}
+        day = change(scenes, here, draw)
+        for host, layer, each in itertools.product(hosts, LAYERS, (day, draw.choice(SMALL.days))):
+            seen.update(addresses_of(host, layer, each))
+        for address, host in itertools.product(draw.sample(sorted(seen), min(len(seen), 40)), hosts):
+            cache.see(address, host.get(address))
+        for host in hosts:
+            host.now_s += RECENT_S
+        told = [[host.tilejson(layer, each) for layer in LAYERS for each in SMALL.days] for host in hosts]
+        assert told[0] == told[1]
+        assert [hosts[0].revision(layer) for layer in LAYERS] == [hosts[1].revision(layer) for layer in LAYERS]
+        after = {key: hosts[0].tilejson(*key) for key in before if key[1] != day}
+        others += len(after)
+        stayed += sum(before[key] == template for key, template in after.items())
+
+    assert cache.differing == []
+    assert len(set(cache.kept.values())) > STEPS
+    assert stayed > 0.9 * others
