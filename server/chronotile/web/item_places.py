@@ -6,9 +6,12 @@ The address of the source itself is the operator's, and trusted. What lies there
 import glob
 import os
 import posixpath
+import re
+from collections.abc import Callable
 from functools import lru_cache
 from itertools import takewhile
 from pathlib import Path
+from time import monotonic
 from urllib.parse import urljoin, urlsplit
 
 from chronotile.errors import MAX_SHOWN, AddressRefused, ConfigurationError
@@ -18,6 +21,12 @@ from chronotile.web.prefix import quoted_path, remote_place
 
 SETTING = "CHRONOTILE_SOURCE_PREFIXES"
 _WEB = ("http://", "https://")
+_PLAIN = (*_WEB, "s3://")
+MOST_FOLDERS, FOLDERS_S = 4096, 5.0
+"""Folders that are known at a time, and for how many seconds: a link may lead elsewhere then."""
+MOST_ADDRESS = 1000
+"""Characters of addresses whose folders are known."""
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _LEAST_PARTS = 3
 """Of a folder that a message proposes to allow, with the root: all of `/data` or `/home` is too much."""
 
@@ -81,6 +90,43 @@ class ItemPlaces:
         return str(Path(*parts[: max(shared + 1, _LEAST_PARTS)]))
 
 
+class FoldersOnce:
+    """Looks once at each folder or place of addresses, while an index is filled: what is opened is looked at again.
+
+    Args:
+        allowed: Gives an address as it is opened, as `ItemPlaces` does.
+        clock: Monotonic, in seconds.
+    """
+
+    def __init__(self, allowed: Callable[[str], str], clock: Callable[[], float] = monotonic) -> None:
+        self._allowed, self._clock = allowed, clock
+        self._known: dict[str, str] = {}
+        self._until_s = 0.0
+
+    def allowed(self, address: str) -> str:
+        """Return an address as it is opened.
+
+        Raises:
+            AddressRefused: It is not allowed.
+        """
+        folder, slash, name = address.rpartition("/")
+        is_plain = slash and "?" not in folder and not folder.endswith("/") and _PLAIN_NAME.fullmatch(name)
+        if not is_plain or len(address) > MOST_ADDRESS:
+            return self._allowed(address)
+        if self._clock() > self._until_s or len(self._known) >= MOST_FOLDERS:
+            self._known, self._until_s = {}, self._clock() + FOLDERS_S
+        known = self._known.get(folder)
+        if known is None:
+            try:
+                known = f"{self._allowed(folder).removesuffix('/')}/"
+            except AddressRefused:
+                known = ""
+            self._known[folder] = known
+        if not known or (is_local(address) and os.path.islink(known + name)):  # noqa: PTH114 -- a tenth of its time
+            return self._allowed(address)
+        return known + name
+
+
 @lru_cache(maxsize=256)
 def item_places(href: str, prefixes: Places) -> ItemPlaces:
     """Return where files of the items of a source may lie, made once.
@@ -101,6 +147,8 @@ def absolute(address: str, base: str) -> str:
     Raises:
         ValueError: It is relative, and there is no base; or it is a path or URL that means nothing.
     """
+    if address.startswith(_PLAIN) and address.isascii() and "[" not in address and "]" not in address:
+        return address
     scheme = urlsplit(address).scheme
     if is_local(address) and is_local(base) and (scheme or address.startswith("/")):
         return os.path.normpath(path_of(address))

@@ -21,6 +21,7 @@ from chronotile.readers.remote.requests import ObjectState, one_read
 from chronotile.web.hosts import host_of
 
 if TYPE_CHECKING:
+    from pyarrow import Array, RecordBatch
     from pyarrow.parquet import ParquetFile
 
 ROWS = 256
@@ -101,7 +102,7 @@ class GeoparquetSource:
             for number, batch in enumerate(file.iter_batches(batch_size=ROWS)):
                 if number < done:
                     continue
-                for row in batch.to_pylist():
+                for row in _rows(batch):
                     yield self._entry(row)
                 yield Bookmark(cursor=f"{state} {number + 1}")
         except ArrowException as error:
@@ -185,7 +186,7 @@ class _FileElsewhere:
 
 
 def item_of_row(row: Mapping[str, Any]) -> Json:
-    """Return the STAC item of a row: columns that are not members of an item are its properties.
+    """Return the STAC item of a row with values of JSON: columns that are not members of an item are its properties.
 
     What a row does not have is null in it, as other rows have it; a null `datetime` is part of the item.
     """
@@ -197,12 +198,49 @@ def item_of_row(row: Mapping[str, Any]) -> Json:
         if name == "bbox" and isinstance(value, dict):
             document["bbox"] = [value[corner] for corner in _CORNERS if value.get(corner) is not None]
         elif name in TOP_LEVEL:
-            document[name] = _plain(value)
+            document[name] = value
         else:
-            properties[name] = _plain(value)
+            properties[name] = value
     document["properties"] = properties
     document.setdefault("geometry", None)
     return document
+
+
+def _rows(batch: "RecordBatch") -> Iterator[Mapping[str, Any]]:
+    columns = [_values(column) for column in batch.columns]
+    return (dict(zip(batch.schema.names, row, strict=True)) for row in zip(*columns, strict=True))
+
+
+def _values(array: "Array[Any]") -> list[Any]:
+    """The values of an array as JSON has them: to make them one by one takes five times as long."""
+    from pyarrow import types
+
+    kind = array.type
+    if types.is_struct(kind) and kind.num_fields:
+        names, fields = [field.name for field in kind], [_values(each) for each in array.flatten()]
+        found: list[Any] = [
+            {name: value for name, value in zip(names, row, strict=True) if value is not None}
+            for row in zip(*fields, strict=True)
+        ]
+    elif types.is_list(kind) or types.is_large_list(kind):
+        flat, found, start = _values(array.flatten()), [], 0
+        for length in array.value_lengths().fill_null(0).to_numpy().tolist():
+            found.append(flat[start : start + length])
+            start += length
+    elif types.is_binary(kind) or types.is_large_binary(kind):
+        geometries = shapely.from_wkb(array.to_numpy(zero_copy_only=False), on_invalid="ignore")
+        return [None if text is None else orjson.loads(text) for text in shapely.to_geojson(geometries).tolist()]
+    elif types.is_string(kind) or types.is_large_string(kind):
+        return array.to_numpy(zero_copy_only=False).tolist()
+    elif types.is_integer(kind) or types.is_float32(kind) or types.is_float64(kind):
+        found = array.fill_null(0).to_numpy(zero_copy_only=False).tolist()
+    else:
+        return [_plain(value) for value in array.to_pylist()]
+    if array.null_count:
+        return [
+            value if is_valid else None for value, is_valid in zip(found, array.is_valid().to_pylist(), strict=True)
+        ]
+    return found
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 -- JSON

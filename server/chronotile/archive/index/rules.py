@@ -96,7 +96,8 @@ class ItemRules:
         assets, refusals = list[Asset](), list[str]()
         for asset in item.assets:
             try:
-                assets.append(replace(asset, href=self.allowed(asset.href)))
+                href = self.allowed(asset.href)
+                assets.append(asset if href == asset.href else replace(asset, href=href))
             except AddressRefused as error:
                 if refused is not None:
                     refused.append(error)
@@ -106,7 +107,7 @@ class ItemRules:
             raise InvalidItem(refusals[0])
         if self.assets and not any(asset.name in self.assets for asset in assets):
             raise InvalidItem(f"it has none of the assets {list_names(sorted(self.assets))}")
-        return (replace(item, assets=tuple(assets)),)
+        return (item if tuple(assets) == item.assets else replace(item, assets=tuple(assets)),)
 
     def read(self, document: Mapping[str, Any], base: str, state: str) -> ReadEntry:
         """Return the entry that a STAC document makes."""

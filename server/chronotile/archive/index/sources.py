@@ -21,7 +21,7 @@ from chronotile.readers.hrefs import local_path, shown_href
 from chronotile.readers.kinds import kind_options
 from chronotile.styling.load import load_styles, style_folders
 from chronotile.web.inner_hosts import inner_hosts
-from chronotile.web.item_places import ItemPlaces
+from chronotile.web.item_places import FoldersOnce, ItemPlaces
 from chronotile.web.places import Places
 
 log = logging.getLogger(__name__)
@@ -99,7 +99,7 @@ def rules_of(spec: SourceSpec, prefixes: Places) -> ItemRules:
         # A variable without a key may be found in several assets, by what they say of their bands.
         assets=frozenset(filter(None, assets)) if all(assets) else frozenset(),
         filter=None if text is None else ItemFilter(text),
-        allowed=ItemPlaces(spec.href, prefixes).allowed,
+        allowed=FoldersOnce(ItemPlaces(spec.href, prefixes).allowed).allowed,
         places=prefixes.digest,
     )
 

@@ -11,6 +11,8 @@ _DTYPES = frozenset(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16,
 _NAN = {"nan", "NaN"}
 _OFFSET_IS_APPLIED = ("earthsearch:boa_offset_applied", "sentinel:boa_offset_applied")
 _BASELINES = ("s2:processing_baseline", "processing:version")
+PROPERTIES_OF_BANDS = ("eo:bands", *_OFFSET_IS_APPLIED, *_BASELINES)
+"""Those of an item that say something of the bands of its assets."""
 _FIRST_WITH_OFFSET = 4.0
 """The processing baseline of Sentinel-2 since which its reflectances have an offset."""
 

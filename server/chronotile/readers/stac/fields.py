@@ -1,5 +1,6 @@
 """Values of STAC documents, which are not trusted: of the expected type and within bounds, or `None`."""
 
+import marshal
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -15,6 +16,8 @@ MAX_BYTES = 4 << 20
 """Of a document."""
 AROUND = 8
 """Lists and objects that an answer may put around a document: writing JSON ends at some depth."""
+MOST_KEY = 2048
+"""Bytes of a key."""
 MAX_TEXT = 4000
 """Characters of a text that is used."""
 MAX_MEMBERS = 1000
@@ -34,6 +37,20 @@ def written_document(document: Document) -> bytes:
     if len(content) > MAX_BYTES:
         raise InvalidItem(f"the document has {len(content)} bytes; at most {MAX_BYTES} are accepted")
     return content
+
+
+def key_of_values(values: object) -> bytes:
+    """Return values of JSON as the key of a cache, which tells 1 from 1.0 and true; empty of large or other values."""
+    try:
+        key = marshal.dumps(values, 2)
+    except ValueError:
+        return b""
+    return key if len(key) <= MOST_KEY else b""
+
+
+def values_of_key(key: bytes) -> Any:  # noqa: ANN401 -- JSON
+    """Return the values of a key, of which none may be changed."""
+    return marshal.loads(key)  # noqa: S302 -- written above, in this process
 
 
 def text_of(value: object, *, most: int = MAX_TEXT) -> str | None:

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from chronotile.errors import InvalidItem
 from chronotile.model.crs import CRS84
 from chronotile.model.grid import WHOLE_CIRCLE, BBox, NativeGrid
-from chronotile.readers.stac.fields import list_of, object_of
-from chronotile.readers.stac.outlines import Points, closed_ring, convex_hull, has_area, simplified, widened
+from chronotile.readers.stac.fields import key_of_values, list_of, object_of, values_of_key
+from chronotile.readers.stac.outlines import Points, closed_ring, convex_hull, has_area, hull_area, simplified, widened
 
 HALF = WHOLE_CIRCLE / 2
 MAX_COORDINATES = 100_000
@@ -58,6 +58,17 @@ def footprint_of(geometry: object, grid: NativeGrid | None = None) -> Footprint:
     Raises:
         InvalidItem: The geometry is not a polygon, or not in longitudes and latitudes.
     """
+    key = key_of_values(geometry)
+    return _known_footprint(key, grid) if key else _footprint(geometry, grid)
+
+
+@lru_cache(maxsize=4096)
+def _known_footprint(key: bytes, grid: NativeGrid | None) -> Footprint:
+    """Make once what all whole swaths over a tile share."""
+    return _footprint(values_of_key(key), grid)
+
+
+def _footprint(geometry: object, grid: NativeGrid | None) -> Footprint:
     outline = None if grid is None else _outline(grid)
     parts = [_unwound(ring, outline) for ring in _rings(geometry)]
     is_of_grid = outline is None or _is_inside(parts, outline)
@@ -181,8 +192,8 @@ def _is_inside(parts: Sequence[Points], outline: Points) -> bool:
 
 
 def _fills(parts: Sequence[Points], outline: Points) -> bool:
-    area = sum(shapely.Polygon(convex_hull(part)).area for part in parts if has_area(part))
-    return bool(area >= _FILLED * shapely.Polygon(outline).area) if has_area(outline) else False
+    whole = hull_area(outline)
+    return whole > 0 and sum(map(hull_area, parts)) >= _FILLED * whole
 
 
 def _margin(part: Points) -> float:

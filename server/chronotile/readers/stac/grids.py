@@ -8,13 +8,16 @@ from affine import Affine
 from chronotile.errors import InvalidItem, UnsupportedCrs
 from chronotile.model.crs import Crs, crs_of
 from chronotile.model.grid import NativeGrid
-from chronotile.readers.stac.fields import Document, number_of, numbers_of, objects_of
+from chronotile.readers.stac.fields import Document, key_of_values, number_of, numbers_of, objects_of, values_of_key
 
 MAX_SIDE = 1 << 31
 """Columns or rows of a raster."""
 MAX_CRS_TEXT = 20_000
 _CRS_KEYS = ("proj:code", "proj:epsg", "proj:wkt2", "proj:projjson")
 _SHAPE, _TRANSFORM, _BBOX = "proj:shape", "proj:transform", "proj:bbox"
+_OF_ASSETS = (*_CRS_KEYS, _SHAPE, _TRANSFORM, _BBOX, "raster:spatial_resolution", "raster:bands")
+PROPERTIES_OF_GRIDS = (*_CRS_KEYS, _SHAPE, _TRANSFORM, _BBOX)
+"""Those of an item that say something of the grids of its assets."""
 _TOLERANCE_PX = 1.5
 """By which edges of a grid may miss `proj:bbox`, which is often rounded."""
 _RESOLUTION_TOLERANCE = 0.05
@@ -31,6 +34,21 @@ def grid_of(asset: Document, properties: Document) -> NativeGrid | None:
     Raises:
         InvalidItem: A field is none, such as a code of no CRS.
     """
+    stated = (
+        {name: asset[name] for name in _OF_ASSETS if name in asset},
+        {name: properties[name] for name in PROPERTIES_OF_GRIDS if name in properties},
+    )
+    key = key_of_values(stated)
+    return _known_grid(key) if key else _read_grid(*stated)
+
+
+@lru_cache(maxsize=16_384)
+def _known_grid(key: bytes) -> NativeGrid | None:
+    """Read once what all items of a tile state of a grid."""
+    return _read_grid(*values_of_key(key))
+
+
+def _read_grid(asset: Document, properties: Document) -> NativeGrid | None:
     crs = _crs(asset, properties)
     level = asset if _has(asset, _SHAPE) or _has(asset, _TRANSFORM) else properties
     shape, transform = _shape(level), _transform(level)
@@ -100,7 +118,7 @@ def _box(fields: Document) -> tuple[float, ...] | None:
     return (*box[:2], *box[3:5]) if box is not None and len(box) == 6 else box
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=16_384)
 def _grid(crs: Crs, transform: tuple[float, ...], shape: tuple[int, int]) -> NativeGrid:
     """One value for all items of a tile, as it is compared often."""
     return NativeGrid(crs=crs, transform=Affine(*transform), width=shape[1], height=shape[0])

@@ -10,18 +10,27 @@ import numpy as np
 
 from chronotile.errors import InvalidItem, InvalidParameter
 from chronotile.model.grid import NativeGrid
-from chronotile.model.items import Asset, Item
+from chronotile.model.items import Asset, AssetBand, Item
 from chronotile.model.time.instants import DAY, ONE_NS, Instant, TimeSpan
 from chronotile.model.time.parser import parse_instant
 from chronotile.readers.stac.addresses import absolute_address
 from chronotile.readers.stac.assets import is_raster, media_type_of
-from chronotile.readers.stac.bands import bands_of
-from chronotile.readers.stac.fields import MAX_MEMBERS, Document, object_of, text_of, written_document
+from chronotile.readers.stac.bands import PROPERTIES_OF_BANDS, bands_of
+from chronotile.readers.stac.fields import (
+    MAX_MEMBERS,
+    Document,
+    key_of_values,
+    object_of,
+    text_of,
+    values_of_key,
+    written_document,
+)
 from chronotile.readers.stac.footprints import footprint_of
-from chronotile.readers.stac.grids import grid_of
+from chronotile.readers.stac.grids import PROPERTIES_OF_GRIDS, grid_of
 
 MAX_ID = 400
 MAX_NAME = 200
+_STATED = (*PROPERTIES_OF_GRIDS, *PROPERTIES_OF_BANDS)
 _SIZES_DIFFER = 0.05
 """Logarithm of the share by which grids of one item may differ in size."""
 _LEAST_PERIOD = np.timedelta64(23, "h")
@@ -47,10 +56,13 @@ def item_of(document: Document, base: str) -> Item:
     properties = object_of(document.get("properties"))
     span = span_of(properties)
     assets = tuple(_assets(document, properties, base))
-    grid = _common_grid(assets)
+    grid, are_alike = _common_grid(tuple(asset.grid for asset in assets))
     footprint = footprint_of(document.get("geometry"), grid)
-    if grid is not None:
-        assets = tuple(asset if footprint.is_of_grid and _alike(asset, grid) else _unplaced(asset) for asset in assets)
+    if grid is not None and not (footprint.is_of_grid and all(are_alike)):
+        assets = tuple(
+            asset if footprint.is_of_grid and is_alike else _unplaced(asset)
+            for asset, is_alike in zip(assets, are_alike, strict=True)
+        )
     return Item(
         id=item_id,
         footprint=footprint.rings,
@@ -68,12 +80,15 @@ def _assets(document: Document, properties: Document, base: str) -> Iterator[Ass
     written = object_of(document.get("assets"))
     if len(written) > MAX_MEMBERS:
         raise InvalidItem(f"it has {len(written)} assets; at most {MAX_MEMBERS} are accepted")
+    stated = {name: properties[name] for name in _STATED if name in properties}
     rasters = {
-        name: object_of(asset) for name, asset in written.items() if _is_named(name) and is_raster(object_of(asset))
+        name: (object_of(asset), found)
+        for name, asset in written.items()
+        if _is_named(name) and (found := _raster(object_of(asset), stated)) is not None
     }
     reason = "it has no asset that is a raster"
     is_found = is_refused = False
-    for name, asset in rasters.items():
+    for name, (asset, bands) in rasters.items():
         try:
             href = absolute_address(text_of(asset.get("href")) or "", base)
         except InvalidItem as error:
@@ -81,32 +96,44 @@ def _assets(document: Document, properties: Document, base: str) -> Iterator[Ass
             is_refused = True
             continue
         is_found = True
-        yield Asset(
-            name=name,
-            href=href,
-            grid=grid_of(asset, properties),
-            bands=bands_of(asset, properties),
-            media_type=media_type_of(asset),
-        )
+        yield Asset(name=name, href=href, grid=grid_of(asset, stated), bands=bands, media_type=media_type_of(asset))
     if not is_found:
         raise InvalidItem(reason)
+
+
+def _raster(asset: Document, stated: Document) -> tuple[AssetBand, ...] | None:
+    """The bands of an asset; `None` if it is no raster."""
+    rest = {name: value for name, value in asset.items() if name != "href" and not name.startswith("proj:")}
+    key = key_of_values((rest, {name: stated[name] for name in PROPERTIES_OF_BANDS if name in stated}))
+    if not key or media_type_of(asset) is None:
+        return bands_of(asset, stated) if is_raster(asset) else None
+    return _known_bands(key)
+
+
+@lru_cache(maxsize=4096)
+def _known_bands(key: bytes) -> tuple[AssetBand, ...] | None:
+    """Read once what many assets state of their bands."""
+    asset, stated = values_of_key(key)
+    return bands_of(asset, stated) if is_raster(asset) else None
 
 
 def _is_named(name: str) -> bool:
     return 0 < len(name) <= MAX_NAME
 
 
-def _common_grid(assets: tuple[Asset, ...]) -> NativeGrid | None:
-    """Return a grid that is as large as most others: those of other sizes have the transform of another asset."""
-    grids = Counter(asset.grid for asset in assets if asset.grid is not None)
+@lru_cache(maxsize=4096)
+def _common_grid(of_assets: tuple[NativeGrid | None, ...]) -> tuple[NativeGrid | None, tuple[bool, ...]]:
+    """Return a grid that is as large as most others, and which are: others have the transform of another asset."""
+    grids = Counter(grid for grid in of_assets if grid is not None)
     sizes = Counter[float]()
     for grid, count in grids.items():
         sizes[round(math.log(_size(grid)) / _SIZES_DIFFER)] += count
-    return max(grids, key=lambda grid: sizes[round(math.log(_size(grid)) / _SIZES_DIFFER)], default=None)
-
-
-def _alike(asset: Asset, grid: NativeGrid) -> bool:
-    return asset.grid is not None and abs(math.log(_size(asset.grid) / _size(grid))) < _SIZES_DIFFER
+    common = max(grids, key=lambda grid: sizes[round(math.log(_size(grid)) / _SIZES_DIFFER)], default=None)
+    if common is None:
+        return None, tuple(False for _grid in of_assets)
+    size = _size(common)
+    alike = (grid is not None and abs(math.log(_size(grid) / size)) < _SIZES_DIFFER for grid in of_assets)
+    return common, tuple(alike)
 
 
 def _unplaced(asset: Asset) -> Asset:

@@ -18,7 +18,7 @@ _MANY = 64
 
 def convex_hull(points: Points) -> Points:
     """Return the vertices of the convex hull, not closed; of points in one line, their box."""
-    hull = shapely.convex_hull(shapely.multipoints(points))
+    hull = shapely.convex_hull(shapely.linestrings(points))
     if isinstance(hull, shapely.Polygon) and hull.area > _LEAST_AREA:
         vertices: Points = shapely.get_coordinates(hull)[:-1]
         return vertices
@@ -28,7 +28,13 @@ def convex_hull(points: Points) -> Points:
 
 def has_area(points: Points) -> bool:
     """Return whether the hull of points is not a line or point."""
-    return bool(shapely.convex_hull(shapely.multipoints(points)).area > _LEAST_AREA)
+    return hull_area(points) > 0
+
+
+def hull_area(points: Points) -> float:
+    """Return the area of the hull of points; 0 of a line or point."""
+    area = float(shapely.convex_hull(shapely.linestrings(points)).area)
+    return area if area > _LEAST_AREA else 0.0
 
 
 def widened(hull: Points, margin: float) -> Points:
