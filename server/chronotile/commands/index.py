@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from chronotile.model.source import SourceSpec
     from chronotile.settings import Settings
 
+BATCH = 1024
+"""Entries that are stored together: nobody waits for them, and what an interruption repeats takes a second."""
+MOST_PROCESSES = 4
+"""That read items: one that stores them has enough to do with these."""
 LINE_EVERY = 10_000
 """Entries after which a line is printed, where there is no terminal for a bar."""
 
@@ -100,6 +104,7 @@ def _fill_all(
     from chronotile.archive.index.fill import fill
     from chronotile.archive.index.sources import indexed, source_of
     from chronotile.errors import ConfigurationError, SourceUnavailable, UnsupportedSource
+    from chronotile.machine import this_machine
 
     failures = []
     for spec in specs:
@@ -107,7 +112,15 @@ def _fill_all(
             source = source_of(spec, access)
             begun_s = time.monotonic()
             with counting(f"indexing {spec.collection}", "entries") as progress:
-                summary = fill(indexed(spec), source, store, is_whole=is_full, progress=progress)
+                summary = fill(
+                    indexed(spec),
+                    source,
+                    store,
+                    is_whole=is_full,
+                    batch=BATCH,
+                    processes=min(this_machine().cores, MOST_PROCESSES),
+                    progress=progress,
+                )
         except (ConfigurationError, SourceUnavailable, UnsupportedSource) as error:
             failures.append(f"{spec.collection}: {error.message}")
             continue

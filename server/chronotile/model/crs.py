@@ -1,7 +1,7 @@
 """Coordinate reference systems under one canonical name, and transforms between them."""
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from threading import Lock
@@ -35,6 +35,10 @@ class Crs:
     name: str
     """`EPSG:32631`, `OGC:CRS84`, or WKT where no authority names it."""
     definition: CRS = field(compare=False, repr=False)
+
+    def __reduce__(self) -> tuple[Callable[[str], "Crs"], tuple[str]]:
+        """Name it to other processes: to write its definition takes longer than all else in an item."""
+        return crs_of, (self.name,)
 
     @property
     def is_geographic(self) -> bool:

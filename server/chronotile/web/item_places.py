@@ -103,6 +103,10 @@ class FoldersOnce:
         self._known: dict[str, str] = {}
         self._until_s = 0.0
 
+    def __reduce__(self) -> tuple[type["FoldersOnce"], tuple[Callable[[str], str]]]:
+        """Let other processes look by themselves."""
+        return FoldersOnce, (self._allowed,)
+
     def allowed(self, address: str) -> str:
         """Return an address as it is opened.
 

@@ -131,6 +131,7 @@ class ApiSource:
     """
 
     threads = 1
+    is_computing = True
     is_here = False
 
     def __init__(self, document: Document, documents: Documents, rules: ItemRules) -> None:

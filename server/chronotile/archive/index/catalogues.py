@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 from chronotile.archive.index.documents import Document, Documents, Json, MissingDocument, file_state, required
-from chronotile.archive.index.rules import Allowed, ItemRules, digest_of, with_remedy
+from chronotile.archive.index.rules import Allowed, ItemRules, digest_of, read_document, with_remedy
 from chronotile.archive.index.source import Excluded, Listed, ListedEntry, ReadEntry, Unread
 from chronotile.catalog.items.order import is_text
 from chronotile.catalog.items.passes import SourcePass
@@ -52,6 +52,11 @@ class CatalogueSource:
     def threads(self) -> int:
         """More where documents are elsewhere."""
         return THREADS_ELSEWHERE if local_path(self._href) is None else THREADS_HERE
+
+    @property
+    def is_computing(self) -> bool:
+        """Whether documents are on this machine."""
+        return self.is_here
 
     @property
     def is_here(self) -> bool:
@@ -137,15 +142,11 @@ class CatalogueSource:
             else:
                 state = _state_here(href)
                 self._files.note(href, state)
-                yield ListedEntry(key=href, read=partial(self._read, href), state=state)
+                yield ListedEntry(key=href, read=partial(_read, self._documents, self._rules, href), state=state)
 
     def _entry(self, key: str, feature: Json, base: str) -> ListedEntry:
         state = digest_of(feature)
-        return ListedEntry(key=key, read=lambda _before: self._rules.read(feature, base, state), state=state)
-
-    def _read(self, href: str, before: str) -> ReadEntry | None:
-        document = self._documents.read(href, before)
-        return None if document is None else self._rules.read(document.body, href, document.state)
+        return ListedEntry(key=key, read=partial(read_document, self._rules, feature, base, state), state=state)
 
     def _links(self, document: Document, relation: str) -> Iterator[str | Excluded]:
         """Addresses of links, once each; those that may not be opened with the reason."""
@@ -159,6 +160,11 @@ class CatalogueSource:
                 yield self._rules.allowed(joined(document.href, href))
             except AddressRefused as error:
                 yield Excluded(key=href, reason=with_remedy(error))
+
+
+def _read(documents: Documents, rules: ItemRules, href: str, before: str) -> ReadEntry | None:
+    document = documents.read(href, before)
+    return None if document is None else rules.read(document.body, href, document.state)
 
 
 def joined(base: str, href: str) -> str:

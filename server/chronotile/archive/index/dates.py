@@ -97,6 +97,7 @@ class DateSource:
     identity = IDENTITY
     allowed = staticmethod(any_address)
     threads = 1
+    is_computing = False
     knows_changes = False
     is_here = True
 

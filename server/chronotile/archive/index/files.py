@@ -45,6 +45,7 @@ class FilesSource:
     """
 
     threads = THREADS
+    is_computing = False
     allowed = staticmethod(any_address)
     is_here = True
 

@@ -1,10 +1,12 @@
 """Fills the index of one collection from its source; what is interrupted goes on where it stopped."""
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
+from typing import NamedTuple
 
+from chronotile.archive.index.reading import Answer, EntryReaders
 from chronotile.archive.index.source import Bookmark, Excluded, Gone, ItemSource, Listed, ListedEntry, ReadEntry, Unread
 from chronotile.catalog.items.items import Items
 from chronotile.catalog.items.passes import (
@@ -17,9 +19,12 @@ from chronotile.catalog.items.passes import (
     new_holder,
     without_places,
 )
-from chronotile.errors import AddressRefused, InvalidItem, SourceUnavailable, UnsupportedSource
+from chronotile.catalog.items.preparing import Prepared
+from chronotile.errors import AddressRefused
 from chronotile.model.items import IndexSettings, Item, ItemSearch, PutSummary
 
+AHEAD = 3
+"""Batches that processes read while one before them is stored."""
 BATCH = 256
 """Entries that are read and stored together, unless another number is given: what an interruption repeats at most."""
 CLEARED = 500
@@ -122,6 +127,7 @@ def fill(  # noqa: PLR0913 -- of which four are named
     *,
     is_whole: bool = True,
     batch: int = BATCH,
+    processes: int = 0,
     progress: Progress | None = None,
     is_stopped: Callable[[], bool] = lambda: False,
 ) -> FillSummary:
@@ -133,6 +139,7 @@ def fill(  # noqa: PLR0913 -- of which four are named
         store: The index.
         is_whole: Whether all of the source is looked at, even if it can list its changes.
         batch: How many entries are read and stored together.
+        processes: How many may read entries beside this one, of a source with many.
         progress: Called after each batch.
         is_stopped: Whether to stop after what is being read now, which is stored.
 
@@ -159,7 +166,15 @@ def fill(  # noqa: PLR0913 -- of which four are named
             doubtful=doubtful,
         )
         is_empty = False
-        filling = _Filling(run, source, store, batch=batch, progress=progress or _ignore, is_stopped=is_stopped)
+        filling = _Filling(
+            run,
+            source,
+            store,
+            batch=batch,
+            processes=processes,
+            progress=progress or _ignore,
+            is_stopped=is_stopped,
+        )
         try:
             store.items.configure(collection.id, collection.settings)  # without a pass it would be taken for whole
             done, again = filling.run()
@@ -207,21 +222,37 @@ def _added_up(before: PutSummary, after: PutSummary) -> PutSummary:
     return replace(before + after, unchanged=max(0, after.unchanged - before.added - before.replaced))
 
 
+class _Batch(NamedTuple):
+    """Parts of a source that are read and stored together."""
+
+    parts: Sequence[Listed]
+    entries: int
+    seen: list[str]
+    """Keys of entries that need not be read."""
+    problems: dict[str, str | None]
+    """Of entries that were seen before."""
+    wanted: list[ListedEntry]
+    answers: Iterator[Answer]
+    """What is read of those."""
+
+
 class _Filling:
     """One pass."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- of which four are named
         self,
         run: SourcePass,
         source: ItemSource,
         store: IndexStore,
         *,
         batch: int,
+        processes: int,
         progress: Progress,
         is_stopped: Callable[[], bool],
     ) -> None:
         self._run, self._source, self._items, self._passes = run, source, store.items, store.passes
-        self._batch, self._progress, self._is_stopped = batch, progress, is_stopped
+        self._batch, self._processes = batch, processes
+        self._progress, self._is_stopped = progress, is_stopped
         self._put = PutSummary()
         self._unread: list[Unread] = []
         self._unread_count = 0
@@ -231,13 +262,15 @@ class _Filling:
 
     def run(self) -> tuple[FillSummary, bool]:
         """Make the pass; return what it did, and whether another one has entries to read again."""
-        with ThreadPoolExecutor(self._source.threads, thread_name_prefix="index") as threads:
+        with EntryReaders(self._source, self._processes, self._is_stopped) as readers:
+            begun = deque[_Batch]()
             listed = self._source.entries(self._run)
             while batch := list(islice(listed, self._batch)):
-                self._store(batch, threads)
-                self._progress(self._looked)
-                if self._is_stopped():
-                    raise Interrupted
+                begun.append(self._begin(batch, readers))
+                if not readers.is_ahead or len(begun) > AHEAD:
+                    self._store(begun)
+            while begun:
+                self._store(begun)
         if self._unread_count == 0:
             self._removed += self._remove_unseen() if self._run.is_whole else 0
             self._again += self._passes.finish(self._run, since=self._source.since())
@@ -253,8 +286,8 @@ class _Filling:
         )
         return summary, self._again > 0
 
-    def _store(self, batch: Sequence[Listed], threads: ThreadPoolExecutor) -> None:
-        """Read the entries of a batch that have changed, put their items, and note what was seen."""
+    def _begin(self, batch: Sequence[Listed], readers: EntryReaders) -> _Batch:
+        """Begin to read the entries of a batch that have changed."""
         entries = list({each.key: each for each in batch if isinstance(each, ListedEntry)}.values())
         known = self._passes.known(self._run.collection, [each.key for each in entries])
         seen, wanted, states = list[str](), list[ListedEntry](), dict[str, str]()
@@ -265,10 +298,22 @@ class _Filling:
                 seen.append(each.key)
             else:
                 wanted.append(each)
+        answers = readers.read(wanted, [states[each.key] for each in wanted])
+        return _Batch(
+            batch, len(entries), seen, {each: stored.problem for each, stored in known.items()}, wanted, answers
+        )
+
+    def _store(self, begun: deque[_Batch]) -> None:
+        """Put the items of the first batch that was begun, and note what was seen."""
+        self._note(begun.popleft())
+        self._progress(self._looked)
+        if self._is_stopped():
+            raise Interrupted
+
+    def _note(self, begun: _Batch) -> None:
+        batch, seen = begun.parts, begun.seen
         found = list[tuple[ListedEntry, ReadEntry]]()
-        for entry, answer in zip(
-            wanted, threads.map(self._read, wanted, [states[each.key] for each in wanted]), strict=True
-        ):
+        for entry, answer in zip(begun.wanted, begun.answers, strict=True):
             if answer is None:
                 seen.append(entry.key)
             elif isinstance(answer, Unread):
@@ -286,13 +331,9 @@ class _Filling:
         # Entries that were not read are not behind the bookmark: they would be passed by.
         cursor = bookmarks[-1] if bookmarks and self._unread_count == 0 else None
         self._passes.note(self._run, seen=seen, read=read, cursor=cursor)
-        unchanged = [key for key in seen if known[key].problem is None]
+        unchanged = [key for key in seen if begun.problems[key] is None]
         self._put += PutSummary(unchanged=len(unchanged))
-        self._looked += len(entries)
-
-    def _read(self, entry: ListedEntry, before: str) -> ReadEntry | Unread | None:
-        """What is read of an entry; `None`: it is as before. Once the pass is stopped nothing more is read."""
-        return Unread(key=entry.key, reason="the pass was stopped") if self._is_stopped() else _read(entry, before)
+        self._looked += begun.entries
 
     def _is_as_seen(self, entry: ListedEntry, stored: KnownEntry) -> bool:
         """Whether an entry need not be read; where only reading tells, one that this pass has read."""
@@ -303,11 +344,11 @@ class _Filling:
     def _put_items(self, found: Sequence[tuple[ListedEntry, ReadEntry]]) -> list[SourceEntry]:
         """Put the items of entries, each from the least entry that holds it, whatever order they are read in."""
         owners = dict[str, str]()
-        ids = list({item.id for _entry, answer in found for item in answer.items})
+        ids = list({item.id for _entry, answer in found for item in answer.found})
         owners.update(self._passes.holders(self._run.collection, ids))
-        chosen = dict[str, Item]()
+        chosen = dict[str, Item | Prepared]()
         for entry, answer in found:
-            for item in answer.items:
+            for item in answer.found:
                 if entry.key <= owners.get(item.id, entry.key):
                     owners[item.id] = entry.key
                     chosen[item.id] = item
@@ -336,16 +377,7 @@ class _Filling:
 
 
 def _entry_of(entry: ListedEntry, answer: ReadEntry, owners: dict[str, str]) -> SourceEntry:
-    ids = tuple(item.id for item in answer.items)
+    ids = tuple(item.id for item in answer.found)
     is_twice = bool(ids) and all(owners[id_] < entry.key for id_ in ids)
     problem = answer.problem or (TWICE if is_twice else None if ids else "")
     return SourceEntry(key=entry.key, state=answer.state, ids=ids, problem=problem, is_refused=answer.is_refused)
-
-
-def _read(entry: ListedEntry, before: str) -> ReadEntry | Unread | None:
-    try:
-        return entry.read(before)
-    except (InvalidItem, UnsupportedSource) as error:
-        return ReadEntry(items=(), state=entry.state, problem=error.message)
-    except SourceUnavailable as error:
-        return Unread(key=entry.key, reason=error.message)

@@ -10,8 +10,8 @@ import orjson
 import shapely
 
 from chronotile.archive.index.documents import Json, file_state
-from chronotile.archive.index.rules import Allowed, ItemRules, digest_of, key_of
-from chronotile.archive.index.source import Bookmark, Listed, ListedEntry, ReadEntry
+from chronotile.archive.index.rules import Allowed, ItemRules, digest_of, key_of, read_document
+from chronotile.archive.index.source import Bookmark, Listed, ListedEntry
 from chronotile.catalog.items.passes import SourcePass
 from chronotile.errors import SourceUnavailable, UnsupportedSource
 from chronotile.extras import require_extra
@@ -45,7 +45,8 @@ class GeoparquetSource:
         rules: Which items are taken.
     """
 
-    threads = 4
+    threads = 1
+    is_computing = True
     knows_changes = False
 
     def __init__(self, href: str, rules: ItemRules) -> None:
@@ -113,10 +114,8 @@ class GeoparquetSource:
     def _entry(self, row: Mapping[str, Any]) -> ListedEntry:
         document = item_of_row(row)
         state = digest_of(document)
-        return ListedEntry(key=key_of(document, state), read=partial(self._read, document, state), state=state)
-
-    def _read(self, document: Json, state: str, _before: str) -> ReadEntry:
-        return self._rules.read(document, self._href, state)
+        reading = partial(read_document, self._rules, document, self._href, state)
+        return ListedEntry(key=key_of(document, state), read=reading, state=state)
 
 
 def _batches_done(cursor: str | None, state: str) -> int:
@@ -231,7 +230,7 @@ def _values(array: "Array[Any]") -> list[Any]:
         geometries = shapely.from_wkb(array.to_numpy(zero_copy_only=False), on_invalid="ignore")
         return [None if text is None else orjson.loads(text) for text in shapely.to_geojson(geometries).tolist()]
     elif types.is_string(kind) or types.is_large_string(kind):
-        return array.to_numpy(zero_copy_only=False).tolist()
+        return list(array.to_numpy(zero_copy_only=False).tolist())
     elif types.is_integer(kind) or types.is_float32(kind) or types.is_float64(kind):
         found = array.fill_null(0).to_numpy(zero_copy_only=False).tolist()
     else:

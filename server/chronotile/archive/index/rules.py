@@ -45,6 +45,10 @@ class ItemFilter:
             raise ConfigurationError([f"filter {text[:80]!r} is not valid CQL2 text"]) from error
         self.text = text
 
+    def __reduce__(self) -> tuple[type["ItemFilter"], tuple[str]]:
+        """Let other processes make it again."""
+        return ItemFilter, (self.text,)
+
     def to_json(self) -> dict[str, Any]:
         """Return the filter as CQL2 JSON."""
         found: dict[str, Any] = self._expression.to_json()
@@ -116,6 +120,11 @@ class ItemRules:
             return ReadEntry(items=self.admit(document, base, refused), state=state, is_refused=bool(refused))
         except InvalidItem as error:
             return ReadEntry(items=(), state=state, problem=error.message, is_refused=bool(refused))
+
+
+def read_document(rules: ItemRules, document: Mapping[str, Any], base: str, state: str, _before: str) -> ReadEntry:
+    """Return the entry that a document makes, whatever was read before; any process may."""
+    return rules.read(document, base, state)
 
 
 def with_remedy(refused: AddressRefused) -> str:

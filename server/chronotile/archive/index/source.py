@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from chronotile.catalog.items.passes import SourcePass
+from chronotile.catalog.items.preparing import Prepared
 from chronotile.model.items import Item
 
 
@@ -19,6 +20,13 @@ class ReadEntry:
     """Why items of it are left out."""
     is_refused: bool = False
     """Whether a file was left out since its address is not allowed."""
+    prepared: tuple[Prepared, ...] = ()
+    """In place of the items, where another process has made them ready to be put."""
+
+    @property
+    def found(self) -> tuple[Item | Prepared, ...]:
+        """The items, as they are put."""
+        return self.prepared or self.items
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +94,10 @@ class ItemSource(Protocol):
     @property
     def threads(self) -> int:
         """How many entries may be read at once."""
+
+    @property
+    def is_computing(self) -> bool:
+        """Whether reading an entry computes, rather than waits, so that processes help; entries can be pickled then."""
 
     @property
     def knows_changes(self) -> bool:

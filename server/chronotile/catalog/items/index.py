@@ -22,7 +22,7 @@ from chronotile.catalog.items.history import HistoryReader
 from chronotile.catalog.items.lookups import When, found_items, in_order, product_key, ref_of, require_few, with_header
 from chronotile.catalog.items.order import is_text
 from chronotile.catalog.items.passes import FIRST_PASSES, IS_FILLED, IS_WHOLE, PASSES, scope_of
-from chronotile.catalog.items.preparing import BATCH, batches, prepare
+from chronotile.catalog.items.preparing import BATCH, Prepared, batches, prepare
 from chronotile.catalog.items.schema import BODIES, COLLECTIONS, INDEX, INSTANTS, ITEMS
 from chronotile.catalog.items.search import ItemSearcher, check_numbers
 from chronotile.catalog.items.search_query import SearchedCollection
@@ -266,7 +266,7 @@ class ItemIndex:
             ((items, unranked),) = self._run(cursor, _UNRANKED, values)
         return ItemFaults(items=items, unranked=unranked)
 
-    def put(self, collection: str, items: Iterable[Item]) -> PutSummary:
+    def put(self, collection: str, items: Iterable[Item | Prepared]) -> PutSummary:
         """Add items, or replace those of the same id; an item that is equal to the one that is there stays as it is.
 
         Each `BATCH` of them is one transaction.

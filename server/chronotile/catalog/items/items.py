@@ -4,6 +4,7 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 from uuid import UUID
 
+from chronotile.catalog.items.preparing import Prepared
 from chronotile.model.grid import BBox
 from chronotile.model.items import (
     Asset,
@@ -73,7 +74,7 @@ class Items(Protocol):
     def configure(self, collection: str, settings: IndexSettings) -> None:
         """Group and order the items of a collection in this way from now on, those that are there too."""
 
-    def put(self, collection: str, items: Iterable[Item]) -> PutSummary:
+    def put(self, collection: str, items: Iterable[Item | Prepared]) -> PutSummary:
         """Add items, or replace those of the same id; an item that is equal to the one that is there stays as it is."""
 
     def add(self, collection: str, items: Sequence[Item]) -> PutSummary:

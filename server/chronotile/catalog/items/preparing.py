@@ -35,6 +35,16 @@ class Prepared:
     document: bytes
     footprint: bytes
 
+    @property
+    def id(self) -> str:
+        """Of the item."""
+        return self.item.id
+
+    def sent(self) -> "Prepared":
+        """Return it for another process, which is sent nothing of the item twice."""
+        headed = tuple(asset for asset in self.item.assets if asset.header is not None)
+        return replace(self, item=replace(self.item, footprint=(), assets=headed, properties={}, document=b""))
+
 
 def prepare(item: Item) -> Prepared:
     """Return what is stored of an item.
@@ -67,15 +77,16 @@ def prepare(item: Item) -> Prepared:
     )
 
 
-def batches(items: Iterable[Item]) -> Iterator[list[Prepared]]:
+def batches(items: Iterable[Item | Prepared]) -> Iterator[list[Prepared]]:
     """Yield items to be put in one transaction, of distinct ids."""
     batch, ids, size = list[Prepared](), set[str](), 0
-    for item in items:
-        if batch and (len(batch) == BATCH or size > BATCH_BYTES or item.id in ids):
+    for each in items:
+        if batch and (len(batch) == BATCH or size > BATCH_BYTES or each.id in ids):
             yield batch
             batch, ids, size = [], set(), 0
-        batch.append(prepare(item))
-        ids.add(item.id)
-        size += len(item.document) + sum(len(asset.header or b"") for asset in item.assets)
+        prepared = each if isinstance(each, Prepared) else prepare(each)
+        batch.append(prepared)
+        ids.add(each.id)
+        size += len(prepared.document) + sum(len(asset.header or b"") for asset in prepared.item.assets)
     if batch:
         yield batch

@@ -39,7 +39,7 @@ def written_document(document: Document) -> bytes:
     return content
 
 
-def key_of_values(values: object) -> bytes:
+def key_of_values(values: Any) -> bytes:  # noqa: ANN401 -- JSON
     """Return values of JSON as the key of a cache, which tells 1 from 1.0 and true; empty of large or other values."""
     try:
         key = marshal.dumps(values, 2)
