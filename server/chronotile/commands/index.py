@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from chronotile.settings import Settings
 
 BATCH = 1024
-"""Entries that are stored together: nobody waits for them, and what an interruption repeats takes a second."""
+"""Entries that are stored together: no request waits for them, and what an interruption repeats takes a second."""
 MOST_PROCESSES = 4
 """That read items: one that stores them has enough to do with these."""
 LINE_EVERY = 10_000

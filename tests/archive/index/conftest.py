@@ -12,3 +12,9 @@ def store(tmp_path):
     """Items in memory, and the passes in a database."""
     with closing(new_store(tmp_path / "index")) as opened:
         yield opened
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.client("initdb", "postgres"))])
+def url(request):
+    """The URL of an empty database; `None` of SQLite."""
+    return None if request.param == "sqlite" else request.getfixturevalue("postgresql").make_database()

@@ -130,6 +130,7 @@ class ApiSource:
         SourceUnavailable: Its landing page cannot be read now.
     """
 
+    state = ""
     threads = 1
     is_computing = True
     is_here = False

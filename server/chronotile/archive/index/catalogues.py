@@ -32,6 +32,7 @@ class CatalogueSource:
         rules: Which items are taken.
     """
 
+    state = ""
     knows_changes = False
 
     def __init__(self, href: str, documents: Documents, rules: ItemRules) -> None:

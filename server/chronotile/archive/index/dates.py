@@ -96,6 +96,7 @@ class DateSource:
 
     identity = IDENTITY
     allowed = staticmethod(any_address)
+    state = ""
     threads = 1
     is_computing = False
     knows_changes = False

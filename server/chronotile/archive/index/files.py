@@ -44,6 +44,7 @@ class FilesSource:
         UnsupportedSource: The files are elsewhere, where a pattern cannot be listed.
     """
 
+    state = ""
     threads = THREADS
     is_computing = False
     allowed = staticmethod(any_address)

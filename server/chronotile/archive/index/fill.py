@@ -148,11 +148,20 @@ def fill(  # noqa: PLR0913 -- of which four are named
         SourceUnavailable: The source or the database cannot be read, or another process is at it.
         UnsupportedSource: The source is none.
     """
+    state = source.state
+    unchanged = None
+    if state and not is_whole:
+        unchanged = store.passes.unchanged(collection.id, source=source.identity, since=state)
     is_whole = is_whole or not source.knows_changes
     held = store.items.settings(collection.id)
     if held is not None and held.is_of_dates != collection.settings.is_of_dates:
         _clear(collection.id, store, is_stopped)  # neither is read as the other
     is_empty = store.items.settings(collection.id) is None
+    if unchanged is not None and not is_empty:
+        store.items.configure(collection.id, collection.settings)
+        return _of_passes(FillSummary(collection=collection.id, put=PutSummary(unchanged=unchanged)), store)
+    if state:
+        store.passes.forget_since(collection.id)
     doubtful = _doubtful(collection.id, source, store)
     summary = FillSummary(collection=collection.id)
     while True:
@@ -184,8 +193,13 @@ def fill(  # noqa: PLR0913 -- of which four are named
         summary = replace(done, put=_added_up(summary.put, done.put), removed=summary.removed + done.removed)
         is_whole = is_whole or again
         if not again:
-            passes = store.passes
-            return replace(summary, problems=passes.problems(collection.id), filtered=passes.filtered(collection.id))
+            return _of_passes(summary, store)
+
+
+def _of_passes(summary: FillSummary, store: IndexStore) -> FillSummary:
+    """The summary with what is left out, now or in passes before."""
+    passes, collection = store.passes, summary.collection
+    return replace(summary, problems=passes.problems(collection), filtered=passes.filtered(collection))
 
 
 def _clear(collection: str, store: IndexStore, is_stopped: Callable[[], bool]) -> None:

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from functools import partial
+from hashlib import file_digest
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -51,7 +52,7 @@ class GeoparquetSource:
 
     def __init__(self, href: str, rules: ItemRules) -> None:
         self._href, self._rules = href, rules
-        self._state = ""
+        self._state, self._seen = "", ""
 
     @property
     def identity(self) -> str:
@@ -77,9 +78,21 @@ class GeoparquetSource:
         except OSError:
             return False  # it is about to be replaced
 
+    @property
+    def state(self) -> str:
+        """A digest of the bytes of a file of this machine, or what a server says of another."""
+        path = local_path(self._href)
+        try:
+            if path is None:
+                return _opened(self._href)[1]
+            with path.open("rb") as file:
+                return file_digest(file, "blake2b").hexdigest()[:32]
+        except OSError as error:
+            raise SourceUnavailable(f"{shown_href(self._href)} cannot be read: {error.strerror or error}") from error
+
     def since(self) -> str | None:
-        """Return nothing: each pass reads all rows."""
-        return None
+        """Return the state of the file that the pass began with."""
+        return self._seen
 
     def entries(self, run: SourcePass) -> Iterator[Listed]:
         """Yield the items, in the order of the rows.
@@ -92,6 +105,7 @@ class GeoparquetSource:
         from pyarrow.lib import ArrowException
 
         try:
+            self._seen = self.state  # before it is opened: who replaces it now is seen by the next pass
             file, state = _opened(self._href)
             self._state = state
             missing = {"id", "geometry", "assets"} - set(file.schema_arrow.names)

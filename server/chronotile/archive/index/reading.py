@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from multiprocessing import get_context, parent_process
 from types import TracebackType
@@ -66,14 +66,15 @@ class EntryReaders:
     def read(self, entries: Sequence[ListedEntry], states: Sequence[str]) -> Iterator[Answer]:
         """Return what is read of each entry, which was read in these states before.
 
-        The iterator raises `SourceUnavailable` if a process ends before its time.
+        It raises `SourceUnavailable`, at once or later, if a process ends before its time.
         """
         self._count += len(entries)
         if self._pool is None and self._processes and self._count > MANY:
             self._pool = ProcessPoolExecutor(self._processes, mp_context=get_context("spawn"), initializer=_begin)
             self._open.callback(self._pool.shutdown, cancel_futures=True)
         if self._pool is not None and not self._is_stopped():
-            return _answers(self._pool.map(_read_apart, entries, states, chunksize=TOGETHER))
+            with _in_our_words():
+                return _answers(self._pool.map(_read_apart, entries, states, chunksize=TOGETHER))
         return (map if self._threads is None else self._threads.map)(self._read_here, entries, states)
 
     def _read_here(self, entry: ListedEntry, before: str) -> Answer:
@@ -81,8 +82,14 @@ class EntryReaders:
 
 
 def _answers(found: Iterator[Answer]) -> Iterator[Answer]:
-    try:
+    with _in_our_words():
         yield from found
+
+
+@contextmanager
+def _in_our_words() -> Iterator[None]:
+    try:
+        yield
     except BrokenProcessPool as error:
         raise SourceUnavailable("a process that reads items has ended: is there too little memory?") from error
 

@@ -96,6 +96,14 @@ class ItemSource(Protocol):
         """How many entries may be read at once."""
 
     @property
+    def state(self) -> str:
+        """What changes when anything in it does; empty: only looking at its entries tells.
+
+        Raises:
+            SourceUnavailable: It cannot be read now.
+        """
+
+    @property
     def is_computing(self) -> bool:
         """Whether reading an entry computes, rather than waits, so that processes help; entries can be pickled then."""
 

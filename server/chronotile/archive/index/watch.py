@@ -84,7 +84,13 @@ class Watch:
             if not is_whole and not each.source.has_changed(most_files=MOST_FILES):
                 return
             each.has_begun = False  # what is not stored now is not seen as a change later
-            summary = fill(indexed(each.spec), each.source, self.store, is_whole=is_whole, is_stopped=self.is_stopped)
+            summary = fill(
+                indexed(each.spec),
+                each.source,
+                self.store,
+                is_whole=is_whole and not each.source.state,
+                is_stopped=self.is_stopped,
+            )
             each.has_begun, each.failures = summary.is_complete, 0
             if summary.is_whole and summary.is_complete:
                 each.whole_due_s = self.clock() + WHOLE_S

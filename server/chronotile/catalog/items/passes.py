@@ -403,6 +403,23 @@ class SourcePasses:
         with read_transaction(self._engine, self._usage) as connection:
             return connection.scalars(chosen).one_or_none()
 
+    def unchanged(self, collection: str, *, source: str, since: str) -> int | None:
+        """Return how many entries have items, if a whole pass over this source left this for the next one, and no more.
+
+        `None`: another pass is needed.
+        """
+        scope = self._scope(collection)
+        done = select(PASSES.c.source).where(
+            PASSES.c.collection == scope, PASSES.c.source == source, PASSES.c.since == since, PASSES.c.is_done
+        )
+        is_open = func.count().filter(ENTRIES.c.state == "")
+        counts = select(func.count().filter(ENTRIES.c.problem.is_(None)), is_open).where(ENTRIES.c.collection == scope)
+        with read_transaction(self._engine, self._usage) as connection:
+            if connection.scalars(done).one_or_none() is None:
+                return None
+            count, left = connection.execute(counts).one()
+            return None if left else int(count)
+
     def forget_since(self, collection: str) -> None:
         """Forget what the last pass over a collection left for the next one."""
         with write_transaction(self._engine, self._usage) as connection:
