@@ -1,7 +1,8 @@
 """`python -m benchmarks.memory FOLDER`: whether a server lives within a control group, here of 1 GiB, under heavy load.
 
-First 12 clients request maps of 4096² at once, then 16 of all kinds for five minutes. Nothing may be killed, no
-connection be broken, and whoever is refused must be told when to come again. Needs control groups that it may make.
+First 12 clients request maps of 4096² at once, then 8 run processes at once, then 16 do all kinds for five minutes.
+Nothing may be killed, no connection be broken, and whoever is refused must be told when to come again. Needs control
+groups that it may make.
 """
 
 import argparse
@@ -18,11 +19,14 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 from urllib.parse import quote
 
 import numpy as np
+import pandas as pd
+import pyproj
 import rasterio
+import xarray as xr
 from affine import Affine
 from rasterio.enums import Resampling
 
@@ -41,10 +45,19 @@ TIMEOUT_S = 120.0
 EMPTY_BYTES = 300_000
 """Of a map that shows nothing, or less."""
 MAP_CLIENTS = 12
+RUNS = 8
+"""Processes at once."""
 MANY_CORES = 64
 """As many workers are started as the memory carries, whatever cores there are here."""
 BOX = "495000,6640000,555000,6700000"
 """Which the rasters fill, but for its edges."""
+EXECUTION = "/ogcapi/processes/{}/execution"
+TREND_BOX = {
+    "bbox": [WEST, NORTH - 150 * CELL_M, WEST + 150 * CELL_M, NORTH],
+    "crs": "http://www.opengis.net/def/crs/EPSG/0/32631",
+}
+DEPTH = 180
+"""Dates of the layer that processes reduce."""
 MAP = "/wms?service=WMS&version=1.3.0&request=GetMap&crs=EPSG:3857&styles="
 
 
@@ -92,8 +105,21 @@ def write_archive(folder: Path, side: int) -> None:
             "variables": {"V": {"layer": name, "range": [0, 250]}, "W": {"layer": f"{name}2", "band": 1}},
             "composites": {"RGB": {"layer": f"{name}-rgb", "variables": ["V", "W", "V"], "range": [0, 250]}},
         }
+    collections["set-deep"] = _deep(folder, chance)
     configuration = {"service": {"crs": ["EPSG:3857", "EPSG:32631"]}, "collections": collections}
     (folder / "chronotile.yaml").write_text(json.dumps(configuration))
+
+
+def _deep(folder: Path, chance: np.random.Generator) -> dict[str, object]:
+    """Many dates in few pixels, and their section of the configuration."""
+    times = pd.date_range("2020-01-01", periods=DEPTH, freq="10D")
+    axes = {"time": times, "y": NORTH - CELL_M * (np.arange(600) + 0.5), "x": WEST + CELL_M * (np.arange(600) + 0.5)}
+    numbers = chance.integers(0, 2000, (DEPTH, 600, 600), dtype=np.int16)
+    chunks = {"S": {"chunks": (36, 300, 300)}}
+    array = xr.DataArray(numbers, dims=list(axes), attrs={"grid_mapping": "crs"})
+    dataset = xr.Dataset({"S": array, "crs": ((), 0, pyproj.CRS(32631).to_cf())}, coords=axes)
+    dataset.to_zarr(folder / "deep.zarr", encoding=chunks, zarr_format=2)
+    return {"source": {"kind": "zarr", "href": "deep.zarr"}, "variables": {"S": {"layer": "deep", "range": [0, 2000]}}}
 
 
 def _write_raster(path: Path, numbers: np.ndarray) -> None:
@@ -129,6 +155,8 @@ def measure(
         _wait_until_ready(port, timeout_s)
         _together(port, outcome, [_maps(name, side) for name in itertools.islice(itertools.cycle(TYPES), MAP_CLIENTS)])
         maps = {"answers": dict(outcome.answers), "peak_mib": group.peak_bytes >> 20, "kills": group.kills}
+        _together(port, outcome, [_executions(number) for number in range(RUNS)])
+        processes = {"answers": dict(outcome.answers), "peak_mib": group.peak_bytes >> 20, "kills": group.kills}
         until = time.monotonic() + minutes * 60
         _together(port, outcome, [_mixed(number, until) for number in range(16)] if minutes else [])
         ended = server.poll()
@@ -139,6 +167,7 @@ def measure(
         "limit_mib": limit >> 20,
         "workers": workers,
         "maps": maps,
+        "processes": processes,
         "answers": dict(sorted(outcome.answers.items())),
         "faults": dict(outcome.faults),
         "slowest_s": round(outcome.slowest_s, 1),
@@ -153,8 +182,32 @@ def _limit_name(group: Group) -> str:
     return "memory.limit_in_bytes" if group.is_v1 else "memory.max"
 
 
-Asks = Callable[[], "str | None"]
-"""Gives the next path; `None` where there is none."""
+class Post(NamedTuple):
+    """A request with a body."""
+
+    path: str
+    body: object
+
+
+Asks = Callable[[], "str | Post | None"]
+"""Gives the next path, or what is sent; `None` where there is none."""
+
+
+def _executions(number: int) -> Asks:
+    """What holds the values of many dates: each is run by itself while its client waits."""
+    runs = iter([_execution(number)])
+    return lambda: next(runs, None)
+
+
+def _execution(number: int) -> Post:
+    name, inputs = (
+        ("composite", {"layer": "deep", "datetime": "2020/2024", "reducer": "median"}),
+        ("composite", {"layer": "deep", "datetime": "2020/2024", "reducer": "mean"}),
+        ("trend", {"layer": "deep", "datetime": "2020/2024", "bbox": TREND_BOX}),
+        ("histogram", {"layer": "deep", "datetime": "2020/2024"}),
+        ("export", {"layer": ["deep"], "datetime": "2020/2024", "format": "NetCDF"}),
+    )[number % 5]
+    return Post(EXECUTION.format(name), {"inputs": inputs})
 
 
 def _maps(name: str, side: int) -> Asks:
@@ -180,23 +233,23 @@ def _mixed(number: int, until: float) -> Asks:
             _map(layers, side, media_type, box) + f"&time={chance.choice(['2024-05-01', '2024-05-11', '2024-05-21'])}"
         )
 
-    def other() -> str:
+    def other() -> str | Post:
         name = chance.choice([*TYPES])
         zoom, column, row = 12, 2099 + chance.randrange(5), 1364 + chance.randrange(5)
-        return chance.choice(
-            [
-                f"/tiles/{name}/WebMercatorQuad/{zoom}/{column}/{row}.png?datetime=2024-05-01",
-                f"/tiles/{name}-rgb/WebMercatorQuad/{zoom}/{column}/{row}.webp",
-                f"/cubes/{name}/WebMercatorQuad/{zoom}/{column}/{row}.ctc?datetime=2024-05-01/2024-05-21",
-                f"/timeseries/{name}/point?lon=4.7&lat=51.25",
-                f"/ogcapi/collections/{name}/coverage?f=netcdf",
-                f"/ogcapi/collections/{name}/coverage?f=GeoTIFF&datetime=2024-05-01",
-                f"/animations/{name}.gif?bbox=4.5,51.1,4.9,51.4&width=600",
-                "/wms?service=WMS&request=GetCapabilities",
-            ]
-        )
+        others: list[str | Post] = [
+            f"/tiles/{name}/WebMercatorQuad/{zoom}/{column}/{row}.png?datetime=2024-05-01",
+            f"/tiles/{name}-rgb/WebMercatorQuad/{zoom}/{column}/{row}.webp",
+            f"/cubes/{name}/WebMercatorQuad/{zoom}/{column}/{row}.ctc?datetime=2024-05-01/2024-05-21",
+            f"/timeseries/{name}/point?lon=4.7&lat=51.25",
+            f"/ogcapi/collections/{name}/coverage?f=netcdf",
+            f"/ogcapi/collections/{name}/coverage?f=GeoTIFF&datetime=2024-05-01",
+            f"/animations/{name}.gif?bbox=4.5,51.1,4.9,51.4&width=600",
+            "/wms?service=WMS&request=GetCapabilities",
+            _execution(chance.randrange(5)),
+        ]
+        return chance.choice(others)
 
-    make = large if number % 2 else other
+    make: Callable[[], str | Post] = large if number % 2 else other
     return lambda: make() if time.monotonic() < until else None
 
 
@@ -209,11 +262,12 @@ def _together(port: int, outcome: Outcome, clients: Sequence[Asks]) -> None:
 
 
 def _ask_all(port: int, outcome: Outcome, asks: Asks) -> None:
-    while (path := asks()) is not None:
+    while (asked := asks()) is not None:
         started = time.monotonic()
-        kind = "map" if path.startswith(MAP) else path.split("?")[0].split("/")[1]
+        path, body = asked if isinstance(asked, Post) else (asked, None)
+        kind = "map" if path.startswith(MAP) else path.split("?")[0].split("/")[1 if body is None else 3]
         try:
-            status, has_retry_after, fault = _asked(port, path, outcome.timeout_s)
+            status, has_retry_after, fault = _asked(port, path, outcome.timeout_s, body)
         except (OSError, http.client.HTTPException) as error:
             fault, status, has_retry_after = f"broken: {type(error).__name__}", 0, False
         if status == 503 and not has_retry_after:
@@ -229,10 +283,13 @@ def _ask_all(port: int, outcome: Outcome, asks: Asks) -> None:
             time.sleep(1)
 
 
-def _asked(port: int, path: str, timeout_s: float) -> tuple[int, bool, str]:
+def _asked(port: int, path: str, timeout_s: float, body: object = None) -> tuple[int, bool, str]:
     connection = http.client.HTTPConnection(HOST, port, timeout=timeout_s)
     try:
-        connection.request("GET", path)
+        if body is None:
+            connection.request("GET", path)
+        else:
+            connection.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})
         answer = connection.getresponse()
         start = answer.read(1 << 16)
         size = len(start) + sum(iter(lambda: len(answer.read(1 << 20)), 0))

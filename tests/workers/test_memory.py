@@ -1,9 +1,9 @@
-"""A server within a control group of little memory, under large maps."""
+"""A server within a control group of little memory, under large maps and processes."""
 
 import pytest
 
 from benchmarks.load.cgroup import group_of, lack_of_groups
-from benchmarks.memory import measure, write_archive
+from benchmarks.memory import MAP_CLIENTS, RUNS, measure, write_archive
 
 SIDE = 1024
 MEMORY = 640 << 20
@@ -13,7 +13,7 @@ GENEROUS_S = 900.0
 
 @pytest.mark.client("sh")
 @pytest.mark.slow
-def test_large_maps_at_once_kill_no_server_that_has_little_memory(tmp_path):
+def test_large_maps_and_processes_at_once_kill_no_server_that_has_little_memory(tmp_path):
     if lack := lack_of_groups():
         pytest.skip(lack)
     write_archive(tmp_path, SIDE)
@@ -23,5 +23,7 @@ def test_large_maps_at_once_kill_no_server_that_has_little_memory(tmp_path):
 
     assert (found["kills"], found["ended"], found["faults"]) == (0, None, {})
     assert found["workers"] == 1
-    assert sum(found["answers"].values()) == 12
+    assert sum(found["maps"]["answers"].values()) == MAP_CLIENTS
     assert found["answers"]["map 200"] >= 1
+    assert sum(found["answers"].values()) == MAP_CLIENTS + RUNS
+    assert any(found["answers"].get(f"{name} 200") for name in ("composite", "trend", "histogram", "export"))

@@ -78,6 +78,7 @@ def _plan(inputs: Inputs, services: Services) -> JobPlan:
     return JobPlan(
         tasks=[{"first": first, "last": min(first + step, count)} for first in range(0, count, step)],
         seconds=seconds,
+        held_bytes=0,
         shared={"times": instants_to_json(instants)},
         sources=[source_of(layer, instants)],
     )

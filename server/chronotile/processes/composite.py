@@ -53,15 +53,19 @@ def _plan(inputs: Inputs, services: Services) -> JobPlan:
     coverage = select_cells(inputs, services)
     reducer = _reducer(inputs)
     require_name(inputs, services)
+    cube_bytes = 0
     if _is_cube(inputs):
-        _cube(coverage, reducer, FORMAT_VERSION)  # which is refused where it is too large
+        cube_bytes = _cube(coverage, reducer, FORMAT_VERSION).held_bytes  # which is refused where it is too large
     elif "name" in inputs:
         raise InvalidParameter("only cubes have names; use format cube, or leave name out", locator="inputs.name")
     else:
         require_geotiff(coverage)
     held_bytes = len(coverage.times) * itemsize(coverage) if reducer == "median" else 0
     plan = planned_windows(coverage, value_s=VALUE_S.get(reducer, 2e-9), held_bytes=held_bytes)
-    return replace(plan, shared={**plan.shared, FORMAT: FORMAT_VERSION}) if _is_cube(inputs) else plan
+    if not cube_bytes:
+        return plan
+    shared = {**plan.shared, FORMAT: FORMAT_VERSION}
+    return replace(plan, shared=shared, held_bytes=max(plan.held_bytes, cube_bytes))
 
 
 def _run(inputs: Inputs, task: Json, work: Work) -> Json:

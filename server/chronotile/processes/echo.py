@@ -52,7 +52,7 @@ KINDS: Mapping[str, tuple[str, Json]] = {
 
 
 def _plan(inputs: Inputs, _services: Services) -> JobPlan:
-    return JobPlan(tasks=[{}], seconds=float(inputs.get("pause", 0)))
+    return JobPlan(tasks=[{}], seconds=float(inputs.get("pause", 0)), held_bytes=0)
 
 
 def _run(inputs: Inputs, _task: Json, work: Work) -> Json:

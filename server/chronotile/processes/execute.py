@@ -77,7 +77,8 @@ def execute(
         is_active: Whether the client waits for the results; called between two steps.
 
     Raises:
-        LimitExceeded: It would take longer than a client waits; a job does it.
+        LimitExceeded: It would take longer than a client waits, or more memory than one answer may; a job does it.
+        ServerBusy: Other answers have the memory that it needs.
         ChronotileError: As `plan_execution`, and what the work itself meets.
     """
     process, plan = process_of(execution.process), plan or plan_execution(execution, services)
@@ -89,7 +90,8 @@ def execute(
             alternative=ASK_FOR_A_JOB,
             locator="Prefer",
         )
-    with tempfile.TemporaryDirectory(dir=folder) as work_folder:
+    memory = services.memory.taking(plan.held_bytes, alternative=ASK_FOR_A_JOB, locator="Prefer", is_active=is_active)
+    with memory, tempfile.TemporaryDirectory(dir=folder) as work_folder:
         work = Work(
             services=services,
             folder=Path(work_folder),

@@ -19,6 +19,7 @@ from chronotile.processes.sources import sources_of
 from chronotile.processes.times_and_places import instants_from_json, instants_to_json, locate_errors, without_limits
 from chronotile.processes.work.coverage_file import FILE_FORMATS, write_coverage
 from chronotile.processes.work.stored_coverage import StoredCoverage, coverage_tasks, store_partial_coverage
+from chronotile.processes.work.windows import read_bytes
 
 MOST_BYTES = 1 << 38
 """Of all numbers, before they are compressed."""
@@ -43,6 +44,7 @@ def _plan(inputs: Inputs, services: Services) -> JobPlan:
     return JobPlan(
         tasks=coverage_tasks(coverage),
         seconds=coverage.nbytes / BYTES_A_SECOND,
+        held_bytes=read_bytes(coverage.nbytes),
         shared={
             "times": instants_to_json(times.instants),
             "lacking": [_lacking(field, times) for field in coverage.fields],

@@ -21,6 +21,7 @@ from chronotile.pipeline.unreadable_dates import UnreadableDates
 from chronotile.processes.inputs import BBOX, DATETIME, LAYER, trims_of
 from chronotile.processes.process import Input, Inputs, JobPlan, Output, Process, Work, cuts, require_few_tasks
 from chronotile.processes.times_and_places import geometry_rules, locate_errors, resolve_input_times, times_from_json
+from chronotile.processes.work.windows import read_bytes
 from chronotile.stats.bins import even_edges
 from chronotile.stats.samples import reduce_samples
 from chronotile.zones.outlines import outlines_of
@@ -57,6 +58,7 @@ def _plan(inputs: Inputs, services: Services) -> JobPlan:
         with reading(times.layer):
             shape = services.reader(times.layer).block_shape(times.layer.main_variable.name, "space")
     width, count = times.layer.main_variable.grid.width, len(times.indexes)
+    encoding = times.layer.main_variable.encoding
     rows = _length(TASK_CELLS // width, shape.height)
     dates = _length(TASK_NUMBERS // (rows * width), shape.times)
     along, down = cuts(0, count, dates), cuts(first, last, rows)
@@ -64,6 +66,7 @@ def _plan(inputs: Inputs, services: Services) -> JobPlan:
     return JobPlan(
         tasks=[{"rows": own, "dates": those} for those, own in product(along, down)],
         seconds=(last - first) * width * count * NUMBER_S,
+        held_bytes=read_bytes((last - first) * width * count * np.dtype(encoding.dtype).itemsize),
         shared={"times": times.as_json, "count": count},
         sources=[times.source],
     )

@@ -77,6 +77,8 @@ class JobPlan:
     """The input of each task, in an order that stays the same: their places are their names."""
     seconds: float
     """A rough expectation for all of them, one after the other."""
+    held_bytes: int
+    """Of memory that one of them, or the end, holds beside caches and what verbs of the pipeline take by themselves."""
     shared: Json = field(default_factory=dict)
     """The input that all tasks and the end share, such as the times that were found: stored once for all tasks."""
     sources: Sequence[Source] = ()

@@ -66,7 +66,7 @@ def _plan(inputs: Inputs, services: Services) -> JobPlan:
             require_few_tasks(len(tasks) + len(firsts), alternative="request fewer points, layers or times")
             tasks += [{"layer": layer, "first": first, "last": min(first + step, len(points))} for first in firsts]
             seconds += len(points) * (POINT_S + count * VALUE_S)
-    return JobPlan(tasks=tasks, seconds=seconds, shared={"times": times_of_layers}, sources=sources)
+    return JobPlan(tasks=tasks, seconds=seconds, held_bytes=0, shared={"times": times_of_layers}, sources=sources)
 
 
 def _run(inputs: Inputs, task: Json, work: Work) -> Json:

@@ -5,13 +5,13 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
-from typing import Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
 
-from chronotile.errors import DateUnreadable
+from chronotile.errors import DateUnreadable, UnsupportedSource
 from chronotile.model.collection import Resampling
 from chronotile.model.crs import Crs, transformer
 from chronotile.model.expression import Expression
@@ -43,6 +43,29 @@ class BlockShape(NamedTuple):
 
 PROVISIONAL = "pieces for now"
 """What a picture is composed of until there are overviews: later, or at another host, it has other pixels."""
+MOST_BLOCK_BYTES = 176 << 20
+"""Of what is decoded at once: as much as a worker has for all large answers together. Larger blocks are not served."""
+
+
+def require_small_block(numbers: int, dtype: np.dtype[Any], *, remedy: str) -> None:
+    """Check that what a source decodes at once fits into memory.
+
+    Args:
+        numbers: Of a block.
+        dtype: Their type.
+        remedy: How to write the source again.
+
+    Raises:
+        UnsupportedSource: It does not.
+    """
+    size = numbers * dtype.itemsize
+    if size > MOST_BLOCK_BYTES:
+        raise UnsupportedSource(
+            f"a block of it, which is read as a whole, takes {size >> 20} MiB, at most {MOST_BLOCK_BYTES >> 20} MiB "
+            f"are accepted; {remedy}"
+        )
+
+
 PLAIN_BLOCK = BlockShape(1, 512, 512)
 """Of a source whose blocks are not known."""
 

@@ -103,6 +103,10 @@ class AnswerMemory:
         finally:
             self.give_back(size)
 
+    def may_take(self, size: int) -> bool:
+        """Return whether there ever are so many bytes."""
+        return self.max_bytes is None or size <= self.max_bytes
+
     def takes_now(self, size: int) -> bool:
         """Take so many bytes if there are as many now, without waiting; return whether there are."""
         with self._changed:

@@ -24,7 +24,7 @@ from chronotile.model.time.cf import are_periods, bounds_form
 from chronotile.model.time.instants import TimeDomain
 from chronotile.optimise.conversion import conversion_of
 from chronotile.optimise.inputs import Origin
-from chronotile.optimise.memory import BASE_BYTES, Budget, budget_of, region_for
+from chronotile.optimise.memory import BASE_BYTES, BYTES_PER_COUNT, COPIES, Budget, budget_of, region_for
 from chronotile.optimise.options import BLOCK
 from chronotile.optimise.plan import CubePlan, PlannedVariable, level_count, time_unit
 from chronotile.optimise.store import DOCUMENT, CubeFolder, History
@@ -67,6 +67,14 @@ class Cube:
     def budget(self) -> Budget:
         """How tasks are cut."""
         return budget_of(self.plan, MEMORY_BYTES, 1)
+
+    @property
+    def held_bytes(self) -> int:
+        """Of memory that a task takes at most: less than it may where all numbers together are few."""
+        variables = self.plan.variables.values()
+        of_cell = sum(np.dtype(each.encoding.dtype).itemsize for each in variables) * len(self.times) * COPIES
+        cells = self.plan.grid.width * self.plan.grid.height
+        return int(min(MEMORY_BYTES - BASE_BYTES, cells * (of_cell + BYTES_PER_COUNT)))
 
     def map_tasks(self, dates: range) -> Iterator[Task]:
         """Yield what writes the maps of some dates."""

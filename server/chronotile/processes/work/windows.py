@@ -11,7 +11,7 @@ import numpy as np
 
 from chronotile.errors import InvalidParameter, SourceUnavailable
 from chronotile.model.cancellation import require_active
-from chronotile.model.coverage import Coverage, CoverageRequest, Numbers, Trim
+from chronotile.model.coverage import RUN_BYTES, Coverage, CoverageRequest, Numbers, Trim
 from chronotile.model.grid import BBox, Grid
 from chronotile.model.job import Json
 from chronotile.model.series.analysis import Curves, FloatArray
@@ -25,8 +25,8 @@ from chronotile.processes.times_and_places import instants_from_json, instants_t
 
 LARGEST_SIDE, LEAST_SIDE = 1024, 16
 """Cells along a side of a window. Sources have chunks of 512 as a rule: a smaller window decodes some of them again."""
-HELD_BYTES = 192 << 20
-"""Of what of a window is held until it is done."""
+HELD_BYTES = 80 << 20
+"""Of what of a window is held until it is done. With what is read at once it fits into the memory of answers."""
 SLAB_VALUES = 1 << 20
 """Of all times together that are computed with at once, as float64."""
 TASK_S = 15.0
@@ -66,6 +66,7 @@ def planned_windows(coverage: Coverage, *others: Coverage, value_s: float, held_
     side = LARGEST_SIDE
     while side > LEAST_SIDE and (side**2 * cell_s > TASK_S or side**2 * held_bytes > HELD_BYTES):
         side //= 2
+    cells = min(side, grid.width) * min(side, grid.height)
     native = coverage.fields[0].layer.main_variable.grid
     column, row = native.pixels_at(np.array(grid.bbox.xmin), np.array(grid.bbox.ymax))
     down, across = _cuts_from(float(row), grid.height, side), _cuts_from(float(column), grid.width, side)
@@ -76,6 +77,7 @@ def planned_windows(coverage: Coverage, *others: Coverage, value_s: float, held_
             for rows, columns in product(down, across)
         ],
         seconds=grid.width * grid.height * cell_s,
+        held_bytes=cells * held_bytes + read_bytes(cells * sum(len(each.times) * itemsize(each) for each in read)),
         shared={"times": [instants_to_json(each.times.instants) for each in read]},
         sources=sources_of(*read),
     )
@@ -171,6 +173,11 @@ def box_of(grid: Grid, rows: Sequence[int], columns: Sequence[int]) -> list[floa
     west, east = grid.x_of(np.array(columns, dtype=np.float64)).tolist()
     north, south = grid.y_of(np.array(rows, dtype=np.float64)).tolist()
     return [west, south, east, north]
+
+
+def read_bytes(size: int) -> int:
+    """Return the bytes that reading numbers holds: a run as it is read, as it is meant, and as it is computed with."""
+    return 3 * min(RUN_BYTES, size)
 
 
 def itemsize(coverage: Coverage) -> int:

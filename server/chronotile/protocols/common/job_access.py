@@ -49,8 +49,8 @@ def require_job_access(request: HTTPConnection) -> None:
     for origin in request.headers.getlist("origin"):
         if not _is_origin(origin, request.scope, service):
             raise AccessRefused(
-                f"pages of the origin {origin[:80]!r} may not use jobs; accepted are the server's own and those in "
-                "`service: {origins: […]}` of the server's configuration",
+                f"pages of the origin {origin[:80]!r} may not use jobs or run processes; accepted are the server's "
+                "own and those in `service: {origins: […]}` of the server's configuration",
                 locator="Origin",
             )
 

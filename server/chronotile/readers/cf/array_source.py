@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Protocol
 
 import numpy as np
@@ -13,7 +14,7 @@ from chronotile.model.source import SourceInfo, VariableInfo
 from chronotile.readers.cf.dataset import CfVariable
 from chronotile.readers.encoding import as_meant
 from chronotile.readers.foreign import reading, reading_dates
-from chronotile.readers.reader import GONE, PLAIN_BLOCK, Along, BlockShape, Reader
+from chronotile.readers.reader import GONE, PLAIN_BLOCK, Along, BlockShape, Reader, require_small_block
 
 Selection = tuple[int | slice | list[int], ...]
 """One entry for each stored dimension, at most one of them a list; dimensions with an integer fall away."""
@@ -104,8 +105,15 @@ class CubeLevel:
 
 
 def level_of(variable: CfVariable, source: ArraySource) -> CubeLevel:
-    """Return the level that a variable's array is."""
+    """Return the level that a variable's array is.
+
+    Raises:
+        UnsupportedSource: Its chunks do not fit into memory.
+    """
     dims, axes = variable.dims, variable.axes
+    if source.chunks is not None:
+        dtype = np.dtype(variable.info.encoding.dtype)
+        require_small_block(prod(source.chunks), dtype, remedy=f"write {variable.array} again in smaller chunks")
     return CubeLevel(
         source=source,
         time_axis=dims.index(axes.time) if axes.time is not None else None,

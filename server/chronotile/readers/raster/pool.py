@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, BinaryIO, NamedTuple, TypeVar
 
+import numpy as np
 import rasterio
 from affine import Affine
+from rasterio.enums import Interleaving
 from rasterio.errors import NotGeoreferencedWarning, RasterioIOError
 
 from chronotile.model.grid import NativeGrid, Window
@@ -27,6 +29,7 @@ from chronotile.readers.raster.gdal_cache import set_part
 from chronotile.readers.raster.grib import GRIB, Message, bands_elsewhere, placed_messages, require_placed
 from chronotile.readers.raster.grib import Read as ReadPart
 from chronotile.readers.raster.tiff_tags import require_whole_tags
+from chronotile.readers.reader import require_small_block
 from chronotile.readers.remote.files import RemoteFile
 from chronotile.readers.remote.gdal_plugin import gdal_files
 from chronotile.readers.remote.requests import CONNECT_S, REQUEST_S, ObjectState, Replaced
@@ -346,6 +349,9 @@ def _dataset(path: str, level: int, read: ReadPart) -> tuple[Any, tuple[Message,
             require_placed(read)
             raise
     require_own_pixels(dataset)
+    height, width = dataset.block_shapes[0]
+    bands = dataset.count if dataset.interleaving is Interleaving.pixel else 1
+    require_small_block(height * width * bands, np.dtype(dataset.dtypes[0]), remedy="tile it (gdal_translate -of COG)")
     return dataset, placed_messages(read, dataset.count) if dataset.driver == GRIB else ()
 
 

@@ -50,7 +50,7 @@ async def post_execution(request: Request) -> Response:
     """Execute the request while the client waits, or accept it as a job."""
     context = context_for(request, query_of(request))
     preferred = preferences_of(request.headers.getlist("prefer"))
-    if preferred.is_async:
+    if preferred.is_async or "origin" in request.headers:  # a page that may use no jobs may not make work here either
         require_job_access(request)
     execution, subscriber = await _read_execution(request, process_of(request.path_params["processID"]), context)
     if subscriber is not None and not preferred.is_async:
@@ -58,7 +58,11 @@ async def post_execution(request: Request) -> Response:
     if will_want_references(execution):
         require_job_access(request)  # before the work: results by reference are stored like those of a job
     plan = await _planned(request, execution)
-    if subscriber is not None or preferred.wants_job(plan.seconds, most_s=SYNC_S):
+    if (
+        subscriber is not None
+        or preferred.wants_job(plan.seconds, most_s=SYNC_S)
+        or (preferred.is_async and not services_of(request).memory.may_take(plan.held_bytes))
+    ):
         return await _accept(request, execution, context, subscriber, revision=plan.revision)
     return await _do_now(request, execution, plan, context, preferred=preferred)
 
