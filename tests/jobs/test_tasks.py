@@ -24,7 +24,7 @@ from chronotile.queue.faults import TemporaryFault
 from chronotile.queue.job_folder import PARTIAL_RESULTS, RESULTS, clear
 from chronotile.web.places import Places
 
-PLAN = JobPlan(tasks=[{"row": row} for row in range(1000)], seconds=0, shared={"times": []})
+PLAN = JobPlan(tasks=[{"row": row} for row in range(1000)], seconds=0, held_bytes=0, shared={"times": []})
 
 
 @pytest.fixture

@@ -58,7 +58,7 @@ def job(dask_cluster, simulation, with_steps, data, gates, tmp_path):
         folder = tmp_path / f"job-{len(made)}"
         inputs = {"count": count, "open": count, "gates": str(gates), **inputs}
         tasks = [{"number": number} for number in range(count)]
-        plan = store_plan(folder, inputs, JobPlan(tasks=tasks, seconds=0, shared={"word": "none"}))
+        plan = store_plan(folder, inputs, JobPlan(tasks=tasks, seconds=0, held_bytes=0, shared={"word": "none"}))
         context = TaskContext(place=str(data), revision="", process="steps", folder=str(folder), plan=plan.id)
         made.append(Run(simulation, dask_cluster, context, count))
         return made[-1]
@@ -185,7 +185,7 @@ def test_a_task_of_a_plan_that_was_made_anew_leaves_nothing_among_the_partial_re
     run.tasks = {0: blocks[0]}
     run.start().end()
     inputs = {"count": 2, "open": 2, "gates": str(gates)}
-    store_plan(tmp_path / "job-0", inputs, JobPlan(tasks=blocks, seconds=0, shared={"word": "anew"}))
+    store_plan(tmp_path / "job-0", inputs, JobPlan(tasks=blocks, seconds=0, held_bytes=0, shared={"word": "anew"}))
 
     run.tasks = {1: blocks[1]}
     run.start()

@@ -23,8 +23,8 @@ HOSTS = ("testserver", "veg.example.org")
 OTHER = "https://evil.example"
 NGINX = Path(__file__).parents[4] / "deploy" / "nginx.conf"
 _LINES = re.findall(r"^ *proxy_set_header ([\w-]+)", NGINX.read_text(), re.MULTILINE)
-OF_PROXIES = sorted({name.lower() for name in _LINES} - {"connection", "host", "x-request-id"})
-"""Headers that the shipped nginx takes from no client, but for the name of the request, which decides nothing."""
+OF_PROXIES = sorted({name.lower() for name in _LINES} - {"connection", "cookie", "host", "x-request-id"})
+"""Headers that the shipped nginx takes from no client, but for the name of the request; no page can add a cookie."""
 
 
 @pytest.fixture

@@ -17,7 +17,9 @@ STEP_S = 0.02
 def _plan(inputs, _services):
     word = Path(inputs["gates"]) / "word"
     shared = {"word": word.read_text() if word.exists() else "none"}
-    return JobPlan(tasks=[{"number": number} for number in range(inputs["count"])], seconds=0, shared=shared)
+    return JobPlan(
+        tasks=[{"number": number} for number in range(inputs["count"])], seconds=0, held_bytes=0, shared=shared
+    )
 
 
 def _run(inputs, task, work):
