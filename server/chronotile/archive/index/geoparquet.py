@@ -117,7 +117,7 @@ class GeoparquetSource:
             for number, batch in enumerate(file.iter_batches(batch_size=ROWS)):
                 if number < done:
                     continue
-                for row in _rows(batch):
+                for row in rows_of(batch):
                     yield self._entry(row)
                 yield Bookmark(cursor=f"{state} {number + 1}")
         except ArrowException as error:
@@ -219,7 +219,8 @@ def item_of_row(row: Mapping[str, Any]) -> Json:
     return document
 
 
-def _rows(batch: "RecordBatch") -> Iterator[Mapping[str, Any]]:
+def rows_of(batch: "RecordBatch") -> Iterator[Mapping[str, Any]]:
+    """Yield rows with values as JSON has them, for `item_of_row`."""
     columns = [_values(column) for column in batch.columns]
     return (dict(zip(batch.schema.names, row, strict=True)) for row in zip(*columns, strict=True))
 

@@ -34,17 +34,17 @@ async def post_items(request: Request) -> Response:
     transaction, context = _Transaction(request), stac_context(request, Kvp(()))
     body = await body_of(request)
 
-    def write() -> list[Json]:
-        added = [transaction.found(each) for each in transaction.add(parsed(body))]
-        documents = ItemDocuments(context)
-        return [documents.document(each) for each in added]
+    def write() -> tuple[tuple[str, ...], bytes]:
+        ids, documents = transaction.add(parsed(body)), ItemDocuments(context)
+        items = [documents.document(transaction.found(each)) for each in ids]
+        if len(items) == 1:
+            return ids, orjson.dumps(items[0])
+        return ids, orjson.dumps({"type": "FeatureCollection", "features": items, "links": [context.root_link]})
 
-    items = await transaction.run(write)
-    if len(items) > 1:
-        collection = {"type": "FeatureCollection", "features": items, "links": [context.root_link]}
-        return Response(orjson.dumps(collection), status_code=CREATED, media_type=GEOJSON_TYPE)
-    response = Response(orjson.dumps(items[0]), status_code=CREATED, media_type=GEOJSON_TYPE)
-    response.headers["Location"] = context.item_url(transaction.collection, items[0]["id"])
+    ids, written = await transaction.run(write)
+    response = Response(written, status_code=CREATED, media_type=GEOJSON_TYPE)
+    if len(ids) == 1:
+        response.headers["Location"] = context.item_url(transaction.collection, ids[0])
     return response
 
 
