@@ -122,7 +122,7 @@ class FoldersOnce:
         known = self._known.get(folder)
         if known is None:
             try:
-                known = f"{self._allowed(folder).removesuffix('/')}/"
+                known = f"{self.allowed(folder).removesuffix('/')}/"
             except AddressRefused:
                 known = ""
             self._known[folder] = known

@@ -241,11 +241,11 @@ def test_values_of_columns_are_those_of_rows(tmp_path):
         ]
     )
     pq.write_table(pa.Table.from_pylist(rows, schema=schema), tmp_path / "odd.parquet")
-    from chronotile.archive.index.geoparquet import _rows, item_of_row
+    from chronotile.archive.index.geoparquet import item_of_row, rows_of
 
     for batch in pq.ParquetFile(tmp_path / "odd.parquet").iter_batches(batch_size=4):
         sliced = batch.slice(1)
-        for found, row in zip(map(item_of_row, _rows(sliced)), sliced.to_pylist(), strict=True):
+        for found, row in zip(map(item_of_row, rows_of(sliced)), sliced.to_pylist(), strict=True):
             expected = {name: row[name] for name in ("whole", "single", "yes", "text", "times")}
             expected["deep"] = [[{"x": row["deep"][0][0]["x"]}], []]
             properties = {name: value for name, value in found["properties"].items() if name != "datetime"}
