@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import rasterio
 from pyproj import Transformer
 
 from chronotile.model.crs import CRS84, crs_of, transformer
@@ -107,6 +108,32 @@ def test_item_that_fails_for_each_part_of_a_picture_is_left_out_once(tmp_path, o
 
     assert told == [f"{tile.name}a"]
     assert (pixels.codes.numbers == 0).all()
+
+
+@pytest.mark.parametrize("rule", ["first", "max"])
+@pytest.mark.parametrize("names", ["ab", "ba"])
+def test_a_value_that_is_in_a_truncated_file_alone_is_unreadable_and_not_nodata(tmp_path, open_items, rule, names):
+    """A neighbour that can be read has no value there: nobody knows what the other one has."""
+    index, tile = BruteIndex(), tiles_about_the_seam()[0]
+    index.settings_of["s2"] = IndexSettings(group="solar_day")
+    full, empty = (write_tile(tmp_path / name, tile) for name in names)
+    with rasterio.open(empty, "r+") as file:
+        file.write(np.zeros_like(file.read()))
+    for name, path in zip(names, (full, empty), strict=True):
+        index.put("s2", item_of(tile, {"B04": path}, start="2024-06-01T10:50:00", suffix=name))
+    reader = open_items(index, mosaic=Mosaic(rule=rule))
+    longitudes, latitudes = tile.lonlat()
+    place = Point(x=longitudes[-2, -2], y=latitudes[-2, -2], crs=CRS84)
+    whole = reader.read_place("RED", indexes=[0], place=place)
+    full.write_bytes(full.read_bytes()[: full.stat().st_size // 3])
+    reader = open_items(index, mosaic=Mosaic(rule=rule))
+    told = []
+
+    lacking = reader.telling(lambda ref, _error: told.append(ref.id)).read_place("RED", indexes=[0], place=place)
+
+    assert whole.valid.tolist() == [True]
+    assert (lacking.valid.tolist(), lacking.reasons) == ([False], ("unreadable",))
+    assert told == [f"{tile.name}{names[0]}"]
 
 
 def test_a_formula_of_a_request_is_computed_of_each_item(index, open_items):

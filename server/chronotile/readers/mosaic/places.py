@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from chronotile.model.items import ItemRef, MosaicRule
-from chronotile.model.raster import Encoding, Pixels
+from chronotile.model.raster import REASON_UNREADABLE, Encoding, Pixels
 from chronotile.model.request import Point
 from chronotile.model.source import VariableInfo
 from chronotile.readers.mosaic.overlap import STATISTICS, overlapped
@@ -89,6 +89,8 @@ class PlacesInPieces:
         pixels = overlapped((each.sheet for each in found), self._rule, self._encoding, (1,))
         assert pixels.codes is not None  # noqa: S101 -- composed
         code = int(pixels.codes.numbers[0])
+        if code and failures.errors:  # another item may have a value: that those which were read have none says nothing
+            return pixels, REASON_UNREADABLE
         return pixels, None if code == 0 else pixels.codes.names[code - 1]
 
 
