@@ -301,3 +301,26 @@ def test_items_of_another_api_replace_those_of_before(site):
         until(lambda: any("filter" in query for _path, query in site.api.requests))
         wait_until_known(client)
         assert len(items_of(walk(client, "/stac/search?collections=far&limit=50"))) == len(NEWEST)
+
+
+@pytest.mark.parametrize("door", ["point", "points", "area", "areas", "position"])
+def test_series_of_a_live_collection_say_that_they_are_incomplete(shared, door):
+    lon, lat = 6.0, 50.5
+    area = {"type": "Polygon", "coordinates": [[[lon, lat], [6.001, lat], [6.001, 50.501], [lon, 50.501], [lon, lat]]]}
+
+    def ask(layer):
+        places = {"type": "FeatureCollection", "features": [{"type": "Feature", "geometry": area, "properties": {}}]}
+        return {
+            "point": lambda: shared.get(f"/timeseries/{layer}/point?lon={lon}&lat={lat}"),
+            "points": lambda: shared.post("/timeseries/points", json={"layers": [layer], "points": [[lon, lat]]}),
+            "area": lambda: shared.post(f"/timeseries/{layer}/area", json=area),
+            "areas": lambda: shared.post(f"/timeseries/{layer}/areas", json=places),
+            "position": lambda: shared.get(f"/ogcapi/collections/{layer}/position?coords=POINT({lon} {lat})"),
+        }[door]()
+
+    near, far = ask("near.RED"), ask("far.RED")
+
+    assert (near.status_code, far.status_code) == (200, 200), (near.text, far.text)
+    assert "incomplete" not in near.headers.get("warning", "")
+    assert '199 - "incomplete: far' in far.headers["warning"]
+    assert far.headers["cache-control"] == "public, max-age=60"

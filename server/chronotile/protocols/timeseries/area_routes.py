@@ -27,6 +27,7 @@ from chronotile.protocols.common.job_offer import offer_job
 from chronotile.protocols.common.limits.refusals import refuse_alike
 from chronotile.protocols.common.query.form import body_of, body_parsed
 from chronotile.protocols.common.query.kvp import Kvp
+from chronotile.protocols.common.responses.unanswered import warned_of_live
 from chronotile.protocols.common.state import (
     USUAL_S,
     make_for_client,
@@ -104,6 +105,7 @@ async def _answer(request: Request, parse: ParseAreas) -> Response:
         is_open=answer.is_open,
     )
     response.headers.update(link_to_next(request, answer.following))
+    warned_of_live(response, () if is_dry else [layer], services)
     if request.method != "POST" and body.strip():  # caches know it by its address alone
         response.headers["Cache-Control"] = "no-store"
     return response

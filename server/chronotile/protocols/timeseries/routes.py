@@ -20,6 +20,7 @@ from chronotile.protocols.common.job_offer import offer_job
 from chronotile.protocols.common.query.form import body_of
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.responses.respond import known_etags, respond
+from chronotile.protocols.common.responses.unanswered import warned_of_live
 from chronotile.protocols.common.state import for_client, in_thread, make_for_client, services_of, state_of
 from chronotile.protocols.timeseries.analysis_params import analysis_of, refuse_in_columns
 from chronotile.protocols.timeseries.area_routes import routes as area_routes
@@ -59,7 +60,7 @@ async def get_point(request: Request) -> Response:
     work = partial(deliver_series, series_request, written, services, known=known_etags(request))
     response = respond(await for_client(request, limiter, layer.id, work, services=services))
     response.headers.update({"Vary": "Accept", **file_headers(name, layer), **link_to_next(request, following)})
-    return response
+    return warned_of_live(response, [layer], services)
 
 
 async def post_points(request: Request) -> Response:
@@ -90,7 +91,8 @@ async def post_points(request: Request) -> Response:
     is_open = any(
         has_open_times(layer, each.time, analysis) for layer, each in zip(layers, series_requests, strict=True)
     )
-    return respond_in(name, body, layers[0], unreadable=unreadable, left_out=left_out, is_open=is_open)
+    response = respond_in(name, body, layers[0], unreadable=unreadable, left_out=left_out, is_open=is_open)
+    return warned_of_live(response, layers, services)
 
 
 routes = [

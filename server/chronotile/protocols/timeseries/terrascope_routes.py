@@ -19,6 +19,7 @@ from chronotile.protocols.common.endpoint import Handler, endpoint
 from chronotile.protocols.common.query.form import body_of, body_parsed
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.responses.respond import caching, known_etags, respond, respond_with_content
+from chronotile.protocols.common.responses.unanswered import warned_of_live
 from chronotile.protocols.common.state import (
     for_client,
     in_documents,
@@ -100,7 +101,7 @@ async def _answer_body(
         return encode(found, layer.times, options), headers
 
     document, headers = await make_for_client(request, limiter, layer.id, work, services=services)
-    return Response(document, media_type=MEDIA_TYPE, headers=headers)
+    return warned_of_live(Response(document, media_type=MEDIA_TYPE, headers=headers), [layer], services)
 
 
 def _routes(path: str, handler: Handler, *methods: str) -> list[Route]:

@@ -18,6 +18,7 @@ from chronotile.protocols.common.job_offer import JobOffer, offer_job
 from chronotile.protocols.common.query.form import discard_body
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.responses.respond import known_etags
+from chronotile.protocols.common.responses.unanswered import warned_of_live
 from chronotile.protocols.common.state import make_for_client, state_of
 from chronotile.protocols.ogcapi.coverages.file_response import file_conditions, respond_with_file
 from chronotile.protocols.ogcapi.edr.cells import CellsRequest, area_request, cube_request, radius_request
@@ -77,7 +78,8 @@ async def _series(
     limiter, layer = state_of(request).limiters.series, data_request.offered.main_field
     await discard_body(request)
     payload = await make_for_client(request, limiter, layer.id, work, services=data_request.services)
-    return data_response(payload, name, data_request)
+    response = data_response(payload, name, data_request)
+    return warned_of_live(response, [data_request.offered.main_field], data_request.services)
 
 
 async def _cells(request: Request, requested: Callable[[Offered, Kvp, Catalogue], CellsRequest]) -> Response:
