@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from chronotile.errors import (
+    MAX_SHOWN,
     SourceAway,
     UnknownLayer,
     UnknownPlace,
@@ -283,18 +284,28 @@ class Catalogue:
             f"tile matrix set {name[:80]!r} is not offered; accepted are {offered}", locator="tile_matrix_set"
         )
 
-    def offered_crs(self, name: str) -> Crs:
+    def offered_crs(self, name: str, layer: Layer | None = None) -> Crs:
         """Return the CRS of that code (`EPSG:3857`, `CRS:84`, or OGC's URN or URI of it) if maps are offered in it.
 
         The text never reaches PROJ, which would look a quarter of a second for a name it does not know.
 
+        Args:
+            name: The code, or the name of a CRS of the layer.
+            layer: Whose own CRS, and those of its scenes, are accepted too.
+
         Raises:
             UnsupportedCrs: It is unknown or not offered.
         """
-        crs = self._crs_of_code(_code(name))
+        code, own = _code(name), () if layer is None else layer.main_variable.own_crs
+        crs = self._crs_of_code(code) or next(
+            (each for each in own if each.name == code or each.name.upper() == name.upper()), None
+        )
         if crs is None:
             offered = ", ".join(crs.name for crs in self.crs)
-            raise UnsupportedCrs(f"CRS {name[:80]!r} is not offered; accepted are {offered}", locator="crs")
+            further = [each.name[:MAX_SHOWN] for each in own if each not in self.crs]
+            more = " and others" if len(further) > MAX_LISTED else ""
+            of_layer = f", and {', '.join(further[:MAX_LISTED])}{more} of this layer" if further else ""
+            raise UnsupportedCrs(f"CRS {name[:80]!r} is not offered; accepted are {offered}{of_layer}", locator="crs")
         return crs
 
     def is_crs_for_map_known(self, name: str) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from chronotile.model.crs import Crs
 from chronotile.model.expression import Expression
 from chronotile.model.grid import NativeGrid
 from chronotile.model.items import IndexSettings, Mosaic
@@ -62,6 +63,8 @@ class VariableInfo:
     is_categorical: bool = False
     is_mosaic: bool = False
     """Whether it is composed of pieces with grids of their own; `levels` are then those of a grid over all of them."""
+    pieces_crs: tuple[Crs, ...] = ()
+    """CRS of those pieces."""
     is_derived: bool = False
     """Whether it takes several variables of the source: a mask, or what a formula is over."""
     classes: tuple[StyleClass, ...] = ()
@@ -75,6 +78,11 @@ class VariableInfo:
     def grid(self) -> NativeGrid:
         """The native grid."""
         return self.levels[0]
+
+    @property
+    def own_crs(self) -> tuple[Crs, ...]:
+        """The CRS in which there are cells of it: that of the native grid, then those of pieces."""
+        return tuple(dict.fromkeys((self.grid.crs, *self.pieces_crs)))
 
     @property
     def stored_levels(self) -> Mapping[int, NativeGrid]:

@@ -91,11 +91,12 @@ def _lacking(field: CoverageField, times: TimeDomain) -> list[int]:
 
 
 def _request(inputs: Inputs, services: Services) -> CoverageRequest:
+    layer = services.catalogue.layer(layers_of(inputs)[0])
     return CoverageRequest(
         layers=layers_of(inputs),
         trims=trims_of(inputs, services),
         time=parse_time(inputs.get("datetime")),
-        crs=services.catalogue.offered_crs(inputs["crs"]) if "crs" in inputs else None,
+        crs=services.catalogue.offered_crs(inputs["crs"], layer) if "crs" in inputs else None,
     )
 
 
@@ -115,7 +116,7 @@ process = Process(
         "bbox": BBOX,
         "crs": Input(
             title="CRS",
-            description="URI or code of the CRS of the file, one of those offered for maps; default: that of the "
+            description="URI or code of the CRS of the file: one that is offered, or of scenes; default: that of the "
             "layers.",
             schema={"type": "string", "maxLength": 200, "examples": [CRS84_URI]},
             is_required=False,

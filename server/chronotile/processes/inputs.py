@@ -134,7 +134,8 @@ def trims_of(inputs: Inputs, services: Services) -> tuple[Trim, ...]:
     if "bbox" not in inputs:
         return ()
     with locate_errors({"crs": "bbox.crs"}):
-        crs = services.catalogue.offered_crs(inputs["bbox"].get("crs", CRS84_URI))
+        layer = services.catalogue.layer(layers_of(inputs)[0])
+        crs = services.catalogue.offered_crs(inputs["bbox"].get("crs", CRS84_URI), layer)
     box = BBox(*map(float, inputs["bbox"]["bbox"]))
     if is_north_first(crs):
         box = BBox(box.ymin, box.xmin, box.ymax, box.xmax)

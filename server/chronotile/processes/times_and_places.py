@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
 from chronotile.errors import ChronotileError, SourceUnavailable
 from chronotile.model.collection import Layer
-from chronotile.model.crs import Crs
 from chronotile.model.geometry.geojson import GeometryRules
 from chronotile.model.time.instants import ABSENT, ONE_NS, InstantArray, TimePart, TimeSelection, TimeSpan
 from chronotile.model.time.parser import parse_time
@@ -125,11 +125,7 @@ def without_limits(services: Services) -> Services:
 
 def geometry_rules(layer: Layer, services: Services, *, first: int = 1) -> GeometryRules:
     """Return what geometries about a layer may be; messages count features from `first`."""
-
-    def crs_named(name: str) -> Crs:
-        own = layer.main_variable.grid.crs
-        return own if name.upper() == own.name.upper() else services.catalogue.offered_crs(name)
-
+    crs_named = partial(services.catalogue.offered_crs, layer=layer)
     return GeometryRules(max_vertices=MOST_VERTICES, max_features=MOST_FEATURES, crs_named=crs_named, first=first)
 
 

@@ -30,7 +30,7 @@ def animation_offer(animation: AnimationRequest, query: Kvp, catalogue: Catalogu
     inputs = {
         "layer": shown.layer,
         **datetime_input(shown.time),
-        **bbox_input(grid.bbox, grid.crs, catalogue),
+        **bbox_input(grid.bbox, grid.crs, catalogue.layer(shown.layer), catalogue),
         "width": grid.width,
         "height": grid.height,
         "format": animation.format,

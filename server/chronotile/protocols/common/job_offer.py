@@ -83,14 +83,14 @@ def datetime_input(time: TimeSelection) -> Json:
     return {} if text is None else {"datetime": text}
 
 
-def bbox_input(box: BBox, crs: Crs, catalogue: Catalogue) -> Json:
+def bbox_input(box: BBox, crs: Crs, layer: Layer, catalogue: Catalogue) -> Json:
     """Return the input `bbox` of processes.
 
     Raises:
-        UnsupportedCrs: Maps are not offered in this CRS, so processes do not take it.
+        UnsupportedCrs: Processes do not take this CRS.
     """
     edges = list(in_axis_order(box, crs))
-    return {"bbox": {"bbox": edges} if crs == CRS84 else {"bbox": edges, "crs": crs_input(crs, catalogue)}}
+    return {"bbox": {"bbox": edges} if crs == CRS84 else {"bbox": edges, "crs": crs_input(crs, layer, catalogue)}}
 
 
 def places_input(areas: Sequence[Area], layer: Layer, catalogue: Catalogue) -> Json | None:
@@ -128,15 +128,15 @@ def _feature(area: Area) -> Json:
     return feature if area.id is None else {"id": area.id, **feature}
 
 
-def crs_input(crs: Crs, catalogue: Catalogue) -> str:
+def crs_input(crs: Crs, layer: Layer, catalogue: Catalogue) -> str:
     """Return the URI of a CRS.
 
     Raises:
-        UnsupportedCrs: Maps are not offered in it.
+        UnsupportedCrs: It is neither offered nor the layer's own.
     """
     if crs.uri is None:
         raise UnsupportedCrs("the CRS has no name", locator="crs")
-    catalogue.offered_crs(crs.uri)
+    catalogue.offered_crs(crs.uri, layer)
     return crs.uri
 
 

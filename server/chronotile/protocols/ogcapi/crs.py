@@ -30,9 +30,9 @@ BBOX_CRS = text("bbox-crs", "CRS of `bbox`, as a URI or a safe CURIE; default: C
 
 
 def accepted_crs(layer: Layer, catalogue: Catalogue) -> tuple[Crs, ...]:
-    """Return the CRS in which a layer is answered: CRS84, those offered and its own."""
-    own = layer.main_variable.grid.crs
-    return tuple({crs.name: crs for crs in (CRS84, *catalogue.crs, own)}.values())
+    """Return the CRS in which a layer is answered: CRS84, those offered, its own and those of its scenes."""
+    own = layer.main_variable.own_crs
+    return tuple({crs.name: crs for crs in (CRS84, *catalogue.crs, *own)}.values())
 
 
 def named_crs(name: str, layer: Layer, catalogue: Catalogue, *, locator: str = "crs") -> Crs:

@@ -45,7 +45,7 @@ def export_offer(request: CoverageRequest, name: str, catalogue: Catalogue) -> J
         "layer": names_input(request.layers),
         **datetime_input(request.time),
         **_box(request.trims, layer, catalogue),
-        **({} if request.crs is None else {"crs": crs_input(request.crs, catalogue)}),
+        **({} if request.crs is None else {"crs": crs_input(request.crs, layer, catalogue)}),
         **format_,
     }
     return JobOffer(process="export", inputs=inputs, limits=LIMITS, notes=notes)
@@ -58,4 +58,4 @@ def _box(trims: tuple[Trim, ...], layer: Layer, catalogue: Catalogue) -> Json:
     (trim,) = trims
     reach = layer.main_variable.grid.bbox_in(trim.crs)
     box = BBox(*(own if math.isfinite(own) else end for own, end in zip(trim.box, reach, strict=True)))
-    return bbox_input(box, trim.crs, catalogue)
+    return bbox_input(box, trim.crs, layer, catalogue)

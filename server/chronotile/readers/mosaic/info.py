@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from operator import attrgetter
 
 from chronotile.errors import SourceUnavailable, UnsupportedSource
 from chronotile.model.grid import BBox, NativeGrid
@@ -131,6 +132,7 @@ class _MosaicVariable:
             made_levels=frozenset(),
             times=times,
             is_mosaic=True,
+            pieces_crs=tuple(sorted({grid.crs for grid in self.grids}, key=attrgetter("name"))),
         )
 
 

@@ -412,13 +412,12 @@ OWN = crs_of("+proj=laea +lat_0=50 +lon_0=4.5 +units=m")
 """A CRS that no authority names."""
 
 
-def test_a_crs_that_no_process_takes_leads_to_no_job(make_client):
+def test_the_own_crs_of_a_layer_leads_to_a_job_though_the_service_does_not_offer_it(make_client):
     limits = Limits(max_coverage_bytes=1, max_animation_pixels=1)
     client = make_client(served.make_services(crs=["CRS:84"], limits=limits))
 
-    assert job_of(client, "GET", f"{COVERAGE}&subset=x(620000:*)") is None
-    assert job_of(client, "GET", f"{FILM}&crs=EPSG:32631") is None
-    assert job_of(client, "GET", COVERAGE) is not None
+    assert job_of(client, "GET", f"{FILM}&crs=EPSG:32631") is not None
+    assert job_of(client, "GET", f"{COVERAGE}&subset=x(620000:*)") is not None
 
 
 def test_a_crs_without_a_name_leads_to_no_job(make_client):

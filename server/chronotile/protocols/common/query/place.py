@@ -1,7 +1,7 @@
 """Where a request asks: points and geometries, and the CRS their coordinates are in."""
 
 from chronotile.catalog.catalogue import Catalogue
-from chronotile.errors import MAX_SHOWN, InvalidParameter, UnsupportedCrs
+from chronotile.errors import InvalidParameter
 from chronotile.model.collection import Layer
 from chronotile.model.crs import CRS84, Crs
 from chronotile.model.geometry.geojson import GeometryRules
@@ -61,19 +61,9 @@ def geometry_rules(layer: Layer, query: Kvp, catalogue: Catalogue, *, elsewhere:
 
 
 def requested_crs(name: str | None, layer: Layer, catalogue: Catalogue) -> Crs:
-    """Return one of those offered, or the layer's own; CRS84 where none is named.
+    """Return one of those offered, or of the layer's own; CRS84 where none is named.
 
     Raises:
         UnsupportedCrs: It is neither.
     """
-    if name is None:
-        return CRS84
-    own = layer.main_variable.grid.crs
-    if name.upper() == own.name.upper():
-        return own
-    try:
-        return catalogue.offered_crs(name)
-    except UnsupportedCrs as error:
-        if any(crs.name == own.name for crs in catalogue.crs):
-            raise
-        raise UnsupportedCrs(f"{error.message}, and {own.name[:MAX_SHOWN]} of this layer", locator="crs") from error
+    return CRS84 if name is None else catalogue.offered_crs(name, layer)
