@@ -31,10 +31,14 @@ USED = "used"
 """When a connection was last in use."""
 LIVES_S = 1.0
 """How long after that it counts as being there without a check."""
+FAULT_SAID_S = 60.0
+"""How often at most a fault of one kind is logged, however many requests meet it."""
 READING = "chronotile_reading"
 """Execution option of connections that only read."""
 
 log = logging.getLogger(__name__)
+_said_s: dict[str, float] = {}
+"""When a fault of each kind was last logged."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +145,7 @@ def _postgresql(url: str, usage: Usage) -> Engine:
     except (NoSuchModuleError, ImportError) as error:
         absent = missing_extra("postgresql", "CHRONOTILE_DATABASE_URL")
         raise ConfigurationError([absent or f"CHRONOTILE_DATABASE_URL: psycopg cannot be loaded: {error}"]) from error
+    event.listen(engine, "connect", _note_use)  # or else one that is new is checked, and given up where that fails
     event.listen(engine, "checkin", _note_use)
     event.listen(engine, "checkout", partial(_check_life, engine))
     if "options" not in parsed.query:
@@ -156,7 +161,7 @@ def write_transaction(engine: Engine, usage: Usage) -> Iterator[Connection]:
         SourceUnavailable: The database is away, damaged, or locked by others for too long.
         StorageFull: There is no room for what is written.
     """
-    with words_for_faults(usage), engine.begin() as connection:
+    with words_for_faults(engine, usage), engine.begin() as connection:
         yield connection
 
 
@@ -167,13 +172,13 @@ def read_transaction(engine: Engine, usage: Usage) -> Iterator[Connection]:
     Raises:
         SourceUnavailable: The database does not answer or is damaged.
     """
-    with words_for_faults(usage), engine.connect() as connection:
+    with words_for_faults(engine, usage), engine.connect() as connection:
         yield connection.execution_options(**{READING: True})
 
 
 @contextmanager
-def words_for_faults(usage: Usage) -> Iterator[None]:
-    """Let what a database reports be an error of ours.
+def words_for_faults(engine: Engine, usage: Usage) -> Iterator[None]:
+    """Let what a database reports be an error of ours, whether SQLAlchemy has wrapped it or not.
 
     Raises:
         SourceUnavailable: It is away, damaged, or locked by others for too long.
@@ -181,8 +186,8 @@ def words_for_faults(usage: Usage) -> Iterator[None]:
     """
     try:
         yield
-    except DBAPIError as error:
-        raise fault_of(error.orig, usage) from error
+    except (DBAPIError, DisconnectionError, engine.dialect.loaded_dbapi.Error) as error:
+        raise fault_of(getattr(error, "orig", error), usage) from error
 
 
 def hold(connection: Connection, number: int) -> None:
@@ -205,8 +210,16 @@ def database_time(connection: Connection) -> float:
 
 
 def fault_of(error: BaseException | None, usage: Usage) -> ChronotileError:
-    """Return what an error of a driver means, and log the error itself."""
-    log.error("%s: %s", usage.name, error)
+    """Return what an error of a driver means, and log the error itself; others like it follow a minute later."""
+    fault, now_s = _meaning_of(error, usage), time.monotonic()
+    fault.is_logged = True
+    if now_s - _said_s.get(fault.message, -FAULT_SAID_S) >= FAULT_SAID_S:
+        _said_s[fault.message] = now_s
+        log.error("%s: %s", usage.name, error)
+    return fault
+
+
+def _meaning_of(error: BaseException | None, usage: Usage) -> ChronotileError:
     reason = str(getattr(error, "sqlite_errorname", None) or getattr(error, "sqlstate", None))
     if reason.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")) or reason == LOCKED:
         return SourceUnavailable(f"{usage.name} has been locked by others for {usage.waits().busy_s} s; try later")

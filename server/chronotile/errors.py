@@ -20,6 +20,8 @@ class ChronotileError(Exception):
     code = "NoApplicableCode"
     problem_type = "about:blank"
     problem_title: str | None = None
+    is_logged = False
+    """Whether the log has it already, and needs no line for each request that meets it."""
 
     def __init__(self, message: str, *, locator: str | None = None) -> None:
         super().__init__(message)

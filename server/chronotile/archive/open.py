@@ -25,7 +25,7 @@ from chronotile.archive.refresh import (
     source_states,
     state_of_file,
 )
-from chronotile.archive.stac_defaults import KIND, CollectionDocument, CompletedConfiguration, with_stac_metadata
+from chronotile.archive.stac_defaults import CollectionDocument, with_stac_metadata
 from chronotile.archive.valid_share import with_valid_defaults
 from chronotile.catalog.build import build_catalogue, places_specs, source_specs
 from chronotile.catalog.load import Configuration, configuration_of, load_configuration
@@ -251,20 +251,20 @@ def _opened(  # noqa: PLR0913 -- of which four are named
 ) -> Archive:
     """The archive of a configuration that was written, or of one that was found in a folder."""
     known = {} if before is None or before.configuration.root != configuration.root else before.collection_documents
-    completed = _completed(configuration, styles, caches, known)
+    index = _index_of(source_specs(configuration, styles), caches)
+    completed = with_stac_metadata(configuration, styles, index, known=known)
     specs = source_specs(completed.configuration, completed.styles)
     here = {name: spec for name, spec in specs.items() if not is_elsewhere(spec)}
-    index = _index_of(specs, caches)
     documents = document_states(here, index)  # before they are opened: what comes between is seen as new
     elsewhere = Elsewhere(partial(open_elsewhere, caches)) if before is None else before.services.elsewhere
     state = _state_of(configuration, styles, specs, index, elsewhere=0)
     places = open_places(places_specs(configuration), unchanged=_unchanged_places(before, state))
-    readers, of_readers = _opened_here(here, state, before=before, caches=caches)
+    readers, of_readers, unopened = _opened_here(here, state, before=before, caches=caches)
     found = elsewhere.open(_wanted(configuration, specs), patience_s=patience_s)
     infos = observed_infos(completed.configuration.collections, readers)
     infos |= {name: each.info for name, each in found.opened.items()}
     readers |= {name: each.reader for name, each in found.opened.items()}
-    away = (found.away.keys() - found.opened.keys()) | _without_items(here, index, readers)
+    away = (found.away.keys() - found.opened.keys()) | _without_items(here, index, readers) | unopened
     catalogue, findings = build_catalogue(
         completed.configuration,
         infos,
@@ -328,34 +328,27 @@ def _is_empty(index: PieceIndex, collection: str) -> bool:
     return index.extent(collection) is None or (settings is not None and settings.is_of_dates)
 
 
-def _completed(
-    configuration: Configuration,
-    styles: Mapping[str, Style],
-    caches: ReaderCaches,
-    known: Mapping[str, CollectionDocument],
-) -> CompletedConfiguration:
-    """The configuration with what STAC metadata say of its collections of items."""
-    has_stac = any(section.source.kind == KIND for section in configuration.collections.values())
-    return with_stac_metadata(configuration, styles, caches.items if has_stac else None, known=known)
-
-
 def _index_of(specs: Mapping[str, SourceSpec], caches: ReaderCaches) -> PieceIndex | None:
-    """The index of items, where a source has some.
+    """The index of items, where a source has some; `None` while it does not answer: then its collections are away.
 
     Raises:
         ConfigurationError: It cannot be used.
     """
-    return caches.items if any(spec.items is not None for spec in specs.values()) else None
+    try:
+        return caches.items if any(spec.items is not None for spec in specs.values()) else None
+    except SourceUnavailable:
+        return None
 
 
 def _opened_here(
     specs: Mapping[str, SourceSpec], state: ArchiveState, *, before: Archive | None, caches: ReaderCaches
-) -> tuple[dict[str, Reader], list[Finding]]:
-    """The readers of sources of this machine: of those that did not change the ones of before."""
+) -> tuple[dict[str, Reader], list[Finding], frozenset[str]]:
+    """The readers of sources of this machine: of those that did not change the ones of before; and what is away."""
     unchanged = {} if before is None else _unchanged(before, specs, state)
     opened = open_sources({name: spec for name, spec in specs.items() if name not in unchanged}, caches)
     failing = {} if before is None else _failing_cubes(before, specs, {*unchanged, *opened.readers})
-    return {**unchanged, **opened.readers, **failing}, _source_findings(opened.findings, failing)
+    readers = {**unchanged, **opened.readers, **failing}
+    return readers, _source_findings(opened.findings, failing), opened.away - readers.keys()
 
 
 def _nothing_served(findings: Iterable[Finding], configuration: Configuration) -> ConfigurationError:

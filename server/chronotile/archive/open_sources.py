@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 
-from chronotile.errors import ChronotileError
+from chronotile.errors import ChronotileError, SourceUnavailable
 from chronotile.model.source import LEFT_OUT, Finding, SourceSpec
 from chronotile.readers.elsewhere.source import Opened, PendingSource, SourcesSnapshot, open_pending
 from chronotile.readers.foreign import opening
@@ -32,16 +32,20 @@ class OpenSources:
 
     readers: Mapping[str, Reader]
     findings: tuple[Finding, ...]
+    away: frozenset[str]
+    """Collections of items whose index, or of whose items all files that were tried, cannot be read now."""
 
 
 def open_sources(specs: Mapping[str, SourceSpec], caches: ReaderCaches) -> OpenSources:
     """Return the sources of `specs`; one that does not open is left out and becomes a finding."""
+    away = set[str]()
     with ThreadPoolExecutor(THREADS, thread_name_prefix="open") as pool:
-        opened = list(pool.map(partial(_open, caches), specs.values()))
+        opened = list(pool.map(partial(_open, caches, away), specs.values()))
     found = {spec.collection: each for spec, each in zip(specs.values(), opened, strict=True)}
     return OpenSources(
         readers={name: each for name, each in found.items() if not isinstance(each, Finding)},
         findings=tuple(each for each in opened if isinstance(each, Finding)),
+        away=frozenset(away),
     )
 
 
@@ -87,9 +91,11 @@ def reader_findings(readers: Mapping[str, Reader]) -> list[Finding]:
     ]
 
 
-def _open(caches: ReaderCaches, spec: SourceSpec) -> Reader | Finding:
+def _open(caches: ReaderCaches, away: set[str], spec: SourceSpec) -> Reader | Finding:
     try:
         with opening("it"):
             return open_source(spec, caches)
     except ChronotileError as error:
+        if spec.items is not None and isinstance(error, SourceUnavailable):
+            away.add(spec.collection)
         return Finding("error", spec.collection, f"{LEFT_OUT}{error.message}", path=shown_href(spec.href))

@@ -58,6 +58,7 @@ class ReaderCaches:
         self._files: HandlePool | None = None
         self._chunks: Any = None
         self._lock = threading.RLock()
+        self._opening_items = threading.Lock()
 
     @property
     def has_items(self) -> bool:
@@ -71,7 +72,7 @@ class ReaderCaches:
         Raises:
             ChronotileError: It cannot be opened.
         """
-        with self._lock:
+        with self._opening_items:  # alone: a database may take seconds not to answer
             if self._items is None and self._open_items is not None:
                 self._items = self._open_items()
             return self._items

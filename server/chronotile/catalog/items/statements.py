@@ -150,7 +150,7 @@ def reading(engine: Engine, usage: Usage, *, is_single: bool = False) -> Iterato
     Raises:
         SourceUnavailable: The database does not answer or is damaged.
     """
-    with words_for_faults(usage):
+    with words_for_faults(engine, usage):
         connection = engine.raw_connection()
     driver: Any = connection.driver_connection
     is_postgresql = engine.dialect.name == POSTGRESQL

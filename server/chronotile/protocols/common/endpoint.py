@@ -38,7 +38,7 @@ def endpoint(handler: Handler, faults: Faults) -> Handler:
             return Response(status_code=ClientGone.status)  # for the log; nobody reads it
         except ChronotileError as error:
             # An operator must act on it. Limiters log their own refusals, and that a source is away is a finding.
-            if error.status >= 500 and not isinstance(error, UNLOGGED):
+            if error.status >= 500 and not _is_logged(error):
                 log.warning("%s: %s%s", request.scope["path"], error.message, _cause(error))
             return with_error_caching(faults(error, request))
         except Exception:  # the last place where an error becomes an answer
@@ -57,6 +57,13 @@ async def _answered(handler: Handler, request: Request) -> Response:
             return await handler(request)
         except ServicesRenewed:
             forget_services(request)
+
+
+def _is_logged(error: BaseException | None) -> bool:
+    """Whether the log has an error, or one that it came from, without this request."""
+    if error is None or isinstance(error, UNLOGGED):
+        return error is not None
+    return getattr(error, "is_logged", False) or _is_logged(error.__cause__)
 
 
 def _cause(error: BaseException) -> str:

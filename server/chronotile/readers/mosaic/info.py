@@ -59,8 +59,8 @@ def mosaic_info(spec: SourceSpec, index: PieceIndex, scenes: Scenes) -> MosaicIn
     """Return what a mosaic holds.
 
     Raises:
-        UnsupportedSource: It has no item, or none of the newest can be opened.
-        SourceUnavailable: The index does not answer.
+        UnsupportedSource: It has no item.
+        SourceUnavailable: The index does not answer, or none of the items that were tried can be opened.
     """
     times, extent = index.times(spec.collection), index.extent(spec.collection)
     if extent is None or not len(times):
@@ -192,7 +192,7 @@ def _sample(spec: SourceSpec, index: PieceIndex, scenes: Scenes, times: TimeDoma
         if best is None or len(scene.reader.info.variables) > len(best.reader.info.variables):
             best = scene
     if best is None:
-        raise UnsupportedSource(
+        raise SourceUnavailable(  # however they fail: the items are known, and their files may be there later
             f"none of {tried} items, of the newest and older times, can be opened: {failure}"
         ) from failure
     return best

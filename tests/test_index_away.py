@@ -1,0 +1,197 @@
+"""The database of the item index is away: what needs no index is served, and the rest is 503 until it is back."""
+
+import json
+import logging
+import re
+from urllib.parse import quote
+
+import pytest
+from starlette.testclient import TestClient
+
+from chronotile import database
+from chronotile.app import create_app
+from chronotile.settings import Settings
+from tests.postgresql import serving_postgresql
+from tests.running import until
+from tests.scenes import Scene, write_cogs
+from tests.scenes_archive import documents
+from tests.scenes_archive.files import archive
+from tests.scenes_archive.plan import SMALL
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.client("initdb", "postgres"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),  # pools of ended connections
+]
+
+TOKEN = "a token of tests that is long enough"
+SCENES = tuple(SMALL.all_scenes())[:4]
+DAY = SCENES[0].datetime[:10]
+ITEM = SCENES[0].id
+VALUES = {
+    "layer": "scenes.RED",
+    "collection": "scenes",
+    "collectionId": "scenes.RED",
+    "item": ITEM,
+    "recordId": ITEM,
+    "itemId": DAY,
+    "tms": "WebMercatorQuad",
+    "tileMatrixSetId": "WebMercatorQuad",
+    "z": "8",
+    "x": "132",
+    "y": "85",
+    "matrix": "8",
+    "row": "85",
+    "column": "132",
+    "tileMatrix": "8",
+    "tileRow": "85",
+    "tileCol": "132",
+    "extension": "png",
+    "array": "RED",
+    "chunk": "c/0/0/0",
+    "style": "default",
+    "styleId": "scenes.RED:default",
+    "time": DAY,
+    "processID": "statistics",
+    "path": "index.html",
+    "nodes": "Nodes",
+    "set": "none",
+    "name": "none",
+    "jobID": "none",
+    "outputID": "none",
+    "locationId": "none",
+}
+"""Of the parameters of paths."""
+BOX = "6.0,50.5,6.01,50.51"
+QUERIES = {
+    "/wms": "SERVICE=WMS&VERSION=1.3.0&REQUEST=GetMap&LAYERS=scenes.RED&STYLES=&CRS=CRS:84"
+    f"&BBOX={BOX}&WIDTH=32&HEIGHT=32&FORMAT=image/png",
+    "/wmts": "SERVICE=WMTS&REQUEST=GetCapabilities",
+    "/timeseries/{layer}/point": "lon=6&lat=50.5",
+    "/ogcapi/collections/{collectionId}/position": "coords=POINT(6 50.5)",
+    "/ogcapi/map": "collections=scenes.RED",
+    "/products": "collections=scenes",
+}
+LOG = re.compile("the item index: |the job table: ")
+
+
+@pytest.fixture
+def server():
+    with serving_postgresql() as one:
+        yield one
+
+
+@pytest.fixture
+def settings(tmp_path, server, monkeypatch):
+    """An archive of scenes, which are in the index, and of files, whose dates alone are."""
+    catalogue = documents.write_catalogue(tmp_path, SMALL, lambda path: str(archive(SMALL) / path), scenes=SCENES)
+    (tmp_path / "near").mkdir()
+    write_cogs(tmp_path / "near", Scene())
+    file = tmp_path / "chronotile.yaml"
+    file.write_text(
+        "collections:\n"
+        f"  scenes: {{source: {{kind: stac, href: '{catalogue}'}}, variables: {{RED: {{asset: B04}}}}}}\n"
+        '  near: {source: {kind: cog, href: "near/NDVI_*.tif"}, variables: {NDVI: {}}}\n'
+    )
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return Settings(
+        config=file,
+        watch_s=1,
+        database_url=server.make_database(),
+        jobs_dir=tmp_path / "jobs",
+        source_prefixes=str(archive(SMALL)),
+        write_token=TOKEN,
+    )
+
+
+@pytest.fixture
+def client(settings):
+    with TestClient(create_app(settings), raise_server_exceptions=False) as one:
+        until(lambda: number_found(one) == len(SCENES) and one.get("/layers/scenes.RED").status_code == 200)
+        yield one
+
+
+def number_found(client):
+    return client.get("/stac/search?collections=scenes").json().get("numberMatched")
+
+
+def requests(client):
+    """A request of each method for each route of the application."""
+    found = client.get("/odata/v1/Products?$top=1&$filter=Collection/Name eq 'scenes'").json()
+    assert "value" in found, found
+    product = found["value"][0]["Id"]
+    values = VALUES | {"id": product, "product": product}
+    for route in client.app.routes:
+        path = re.sub(r"\{(\w+)(:\w+)?\}", lambda found: quote(values[found[1]]), route.path)
+        query = QUERIES.get(route.path, "")
+        for method in sorted(route.methods):
+            yield method, f"{path}?{query}" if query else path
+
+
+def answers(client, listed):
+    """The answer to each request."""
+    found = {}
+    for method, path in listed:
+        body = {} if method in {"POST", "PUT", "PATCH"} else None
+        headers = {"Authorization": f"Bearer {TOKEN}"} if "items" in path else {}
+        found[method, path] = client.request(method, path, json=body, headers=headers)
+    return found
+
+
+def test_each_route_says_that_the_database_is_away_or_needs_none(client, server, caplog, monkeypatch):
+    monkeypatch.setattr(database, "FAULT_SAID_S", 1e9)
+    listed = list(requests(client))
+    reading = [each for each in listed if each[0] not in {"DELETE", "PUT", "PATCH"}]
+    before = {key: each.status_code for key, each in answers(client, reading).items()}
+    caplog.clear()
+    with caplog.at_level(logging.INFO):
+        server.stop()
+        away = answers(client, listed)
+        server.start()
+
+    assert {key: each.text for key, each in away.items() if each.status_code not in {*before.values(), 503}} == {}
+    assert [key for key, each in away.items() if each.status_code == 503 and "retry-after" not in each.headers] == []
+    assert [record.getMessage() for record in caplog.records if record.exc_info] == []
+    assert len([record for record in caplog.records if LOG.match(record.getMessage())]) <= 2
+    refused = {path.partition("?")[0] for (_, path), each in away.items() if each.status_code == 503}
+    assert refused >= {"/stac/search", "/odata/v1/Products", "/ogcapi/collections/_items/items", "/wms"}
+    told = [record.getMessage() for record in caplog.records if record.name.startswith("chronotile.protocols.common")]
+    assert told == []
+    until(lambda: number_found(client) == len(SCENES))
+    until(lambda: client.get("/health/ready").json()["faults"] == [])
+    assert {key: each.status_code for key, each in answers(client, reading).items()} == before
+
+
+def test_the_rest_is_served_and_readiness_says_what_is_not(client, server):
+    tile = "/tiles/near.NDVI/WebMercatorQuad/12/2082/1371.png"
+    server.crash()
+
+    assert client.get(tile).status_code == 200
+    until(lambda: "scenes" in client.get("/health/ready").json()["failing"])
+    assert client.get("/health/ready").status_code == 200
+    client.app.state.chronotile.live.refresh()
+    assert client.get("/health/ready").status_code == 200
+    for path in ("/layers/scenes.RED/preview.png", "/stac/search", "/odata/v1/Products"):
+        answer = client.get(path)
+        assert (path, answer.status_code) == (path, 503)
+        assert "retry-after" in answer.headers
+    assert json.loads(client.get("/odata/v1/Products").text).keys() & {"error", "detail"}
+    server.start()
+    until(lambda: client.get("/layers/scenes.RED/preview.png").status_code == 200)
+    until(lambda: client.get("/health/ready").json()["faults"] == [])
+
+
+def test_a_server_starts_without_its_database(settings, server):
+    server.stop()
+    with TestClient(create_app(settings), raise_server_exceptions=False) as client:
+        assert client.get("/tiles/near.NDVI/WebMercatorQuad/12/2082/1371.png").status_code == 200
+        assert client.get("/layers/scenes.RED").status_code == 503
+        assert client.get("/stac/collections/scenes").status_code == 503
+        assert client.get("/stac/search").status_code == 503
+        ready = client.get("/health/ready")
+        assert ready.status_code == 200
+        assert "scenes" in ready.json()["failing"]
+        server.start()
+        until(lambda: client.get("/layers/scenes.RED/preview.png").status_code == 200)
+        until(lambda: number_found(client) == len(SCENES))
+        until(lambda: client.get("/health/ready").json()["faults"] == [])
