@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 from contextlib import suppress
 
 import anyio
@@ -15,6 +16,8 @@ log = logging.getLogger(__name__)
 
 SETTLED_S = 2.0
 """By then what is loaded with the first requests is there."""
+TRIED_EVERY_S = 20.0
+"""How often at least collections are looked at of which no item could be opened."""
 PREPARED_EVERY_S = 5.0
 TIDIED_EVERY_S = 20.0
 """Often enough that holes stay small, and seldom enough that pages requested again cost nothing."""
@@ -37,7 +40,10 @@ class Upkeep:
         alone = anyio.CapacityLimiter(1)  # not among the requests of /cog, whose stores may hang
         async with hang_ups() as hung_up:
             while True:
-                with anyio.move_on_after(self._watch_s or None) as waiting:
+                every_s = self._watch_s or math.inf
+                if self.live.archive.unopened:
+                    every_s = min(every_s, TRIED_EVERY_S)
+                with anyio.move_on_after(every_s) as waiting:
                     await hung_up.wait()
                 look = self.live.refresh if waiting.cancelled_caught else self.refresh_on_signal
                 # One that hangs does not keep the application from ending.

@@ -86,6 +86,12 @@ class Archive:
         """What was found when it was opened."""
         return self.services.findings
 
+    @property
+    def unopened(self) -> dict[str, SourceSpec]:
+        """The collections of items of which no item could be opened, by id."""
+        away = self.away - self.services.readers.keys()
+        return {name: spec for name, spec in self.specs.items() if name in away and spec.items is not None}
+
     def close(self) -> None:
         """Let go of the sources."""
         self.services.elsewhere.close()
@@ -160,11 +166,19 @@ def refresh_archive(archive: Archive, place: Path, *, environment: Mapping[str, 
     specs = source_specs(configuration, styles)
     changes = archive.services.elsewhere.found.changes
     state = _state_of(configuration, styles, specs, _index_of(specs, caches), elsewhere=changes)
-    if state == archive.state:
+    if state == archive.state and not _opens_now(archive.unopened, caches):
         return archive
-    if replace(state, passed_over=archive.state.passed_over) == archive.state:
+    if state != archive.state and replace(state, passed_over=archive.state.passed_over) == archive.state:
         return _with_passed_over(archive, state)
     return _with_caches_of(archive, _opened(configuration, styles, clock, before=archive, caches=caches))
+
+
+def _opens_now(specs: Mapping[str, SourceSpec], caches: ReaderCaches) -> bool:
+    """Whether one of the sources opens by now."""
+    found = open_sources(specs, caches).readers
+    for reader in found.values():
+        reader.close()
+    return bool(found)
 
 
 def _with_passed_over(archive: Archive, state: ArchiveState) -> Archive:

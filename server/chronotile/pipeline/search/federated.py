@@ -13,7 +13,7 @@ from chronotile.catalog.items.search import MOST_MATCHED
 from chronotile.errors import InvalidParameter, LimitExceeded, SearchNotSupported, SourceUnavailable
 from chronotile.model.items import FoundItem, ItemPage, ItemSearch, Unanswered
 from chronotile.pipeline.live_items import LivePage
-from chronotile.pipeline.search.served_index import items_of, live_names
+from chronotile.pipeline.search.served_index import items_of, listed_collections, live_names
 from chronotile.pipeline.services import Services
 
 INDEX = ""
@@ -132,7 +132,7 @@ def _page_after_skipped(search: ItemSearch, live: Sequence[str], services: Servi
 
 def _part(source: str, search: ItemSearch, at: str | None, services: Services) -> ItemPage | LivePage:
     if source == INDEX:
-        indexed = services.catalogue.collections_by_id.keys() - set(live_names(services))
+        indexed = listed_collections(services) - set(live_names(services))
         return items_of(services).search(replace(search, cursor=at), among=indexed)
     assert services.live_items is not None  # noqa: S101 -- or there was no such source
     return services.live_items.page(source, search, at=at)
@@ -140,7 +140,7 @@ def _part(source: str, search: ItemSearch, at: str | None, services: Services) -
 
 def _is_index_searched(search: ItemSearch, live: Sequence[str], services: Services) -> bool:
     """Whether a collection is searched that is not live."""
-    served = services.catalogue.collections_by_id.keys() - set(live_names(services))
+    served = listed_collections(services) - set(live_names(services))
     return bool(served.intersection(search.collections)) if search.collections else bool(served) or not live
 
 

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from chronotile.errors import MAX_SHOWN, SourceAway, SourceUnavailable, UnknownItem
 from chronotile.model.items import FoundItem
-from chronotile.pipeline.search.served_index import items_of, live_names, require_filled
+from chronotile.pipeline.search.served_index import items_of, listed_collections, live_names, require_filled
 from chronotile.pipeline.services import Services
 
 
@@ -18,9 +18,9 @@ def find_item(collection: str, id_: str, services: Services) -> FoundItem:
         SourceUnavailable: The index does not answer, or the source of the collection is away.
         AsksElsewhere: A catalogue of others has to be requested, which this thread may not.
     """
-    if collection not in live_names(services):
-        services.catalogue.collection(collection)
     found = items_of(services).find(collection, id_)
+    if collection not in live_names(services) and (found is None or collection not in listed_collections(services)):
+        services.catalogue.collection(collection)
     if found is None and services.live_items is not None and collection in live_names(services):
         try:
             found = services.live_items.find(collection, id_)
@@ -61,7 +61,7 @@ def find_product(product: UUID, services: Services) -> FoundItem:
     found = items_of(services).find_product(product)
     if found is None:
         require_filled((), services)
-    served = services.catalogue.collections_by_id.keys() | set(live_names(services))
+    served = listed_collections(services) | set(live_names(services))
     if found is None or found.collection not in served:
         raise UnknownItem(f"product {product} is not known", locator="id")
     return found

@@ -7,7 +7,7 @@ from chronotile.errors import InvalidParameter
 from chronotile.model.items import ItemPage, ItemSearch, Unanswered
 from chronotile.model.time.instants import Instant
 from chronotile.pipeline.search.federated import federated_page
-from chronotile.pipeline.search.served_index import being_filled, items_of, live_names
+from chronotile.pipeline.search.served_index import being_filled, items_of, listed_collections, live_names
 from chronotile.pipeline.services import Services
 
 NOT_COUNTED = "its items are in the catalogue of others (mode: live), and are not counted"
@@ -40,7 +40,7 @@ def search_index(search: ItemSearch, services: Services) -> ItemPage:
 
     Arguments and errors are those of `search_items`.
     """
-    return items_of(services).search(search, among=services.catalogue.collections_by_id)
+    return items_of(services).search(search, among=listed_collections(services))
 
 
 def unanswered_by(search: ItemSearch, services: Services) -> tuple[Unanswered, ...]:
@@ -49,7 +49,9 @@ def unanswered_by(search: ItemSearch, services: Services) -> tuple[Unanswered, .
     Raises:
         SourceUnavailable: The index does not answer.
     """
-    return (*_away(search, services), *not_whole(search.collections, services))
+    away = _away(search, services)
+    named = {each.collection for each in away}
+    return (*away, *(each for each in not_whole(search.collections, services) if each.collection not in named))
 
 
 def count_by_month(search: ItemSearch, services: Services) -> tuple[tuple[Instant, int], ...]:
@@ -80,7 +82,7 @@ def not_counted(search: ItemSearch, services: Services) -> tuple[Unanswered, ...
 
 def counted_collections(services: Services) -> frozenset[str]:
     """Return the collections that are in the index as a whole."""
-    return frozenset(services.catalogue.collections_by_id.keys() - set(live_names(services)))
+    return listed_collections(services) - set(live_names(services))
 
 
 def _among(names: tuple[str, ...], search: ItemSearch) -> tuple[str, ...]:
@@ -103,10 +105,10 @@ def not_whole(names: Collection[str], services: Services) -> tuple[Unanswered, .
 
 
 def _away(search: ItemSearch, services: Services) -> tuple[Unanswered, ...]:
-    """The collections that are configured and not served now, as their source was never open."""
-    away = sorted(set(services.catalogue.away.values()) - set(live_names(services)))
+    """The collections that are configured and of which the index has nothing, as their source was never open."""
+    index, away = items_of(services), sorted(set(services.catalogue.away.values()) - set(live_names(services)))
     return tuple(
         Unanswered(collection=each, reason="its source cannot be read now")
         for each in away
-        if not search.collections or each in search.collections
+        if (not search.collections or each in search.collections) and index.extent(each) is None
     )

@@ -28,6 +28,12 @@ def live_names(services: Services) -> tuple[str, ...]:
     return () if services.live_items is None else services.live_items.names
 
 
+def listed_collections(services: Services) -> frozenset[str]:
+    """Return the collections whose items are listed: those that are served, and those whose files are away."""
+    away = set(services.catalogue.away.values()).difference(services.elsewhere)
+    return frozenset(away.union(services.catalogue.collections_by_id))
+
+
 def being_filled(names: Collection[str], services: Services) -> tuple[str, ...]:
     """Return those of some collections over whose source no pass has ended yet, sorted.
 

@@ -14,6 +14,7 @@ from chronotile.model.items import FoundItem, Unanswered
 from chronotile.pipeline.products.product import Product, product_of
 from chronotile.pipeline.search.find import find_product
 from chronotile.pipeline.search.public_item import public_item
+from chronotile.pipeline.search.served_index import listed_collections
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.endpoint import endpoint
 from chronotile.protocols.common.openapi import Json
@@ -177,7 +178,7 @@ async def get_attributes(request: Request) -> Response:
 async def get_attributes_of(request: Request) -> Response:
     """Return which attributes the products of a collection have."""
     services, name = services_of(request), request.path_params["collection"].strip("'")
-    if name not in services.catalogue.collections_by_id:
+    if name not in listed_collections(services):
         raise UnknownCollection(f"there is no collection {name[:MAX_SHOWN]!r}")
     types = await in_searches(request, partial(types_of_attributes, name, services))
     return _answer(_typed(types), request)

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.catalog.offered import Offered, offered_collection, offered_collections
 from chronotile.errors import UnknownCollection, UnknownLayer
+from chronotile.pipeline.search.served_index import listed_collections
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.localised_text import language_of
 from chronotile.protocols.common.public_url import base_url
@@ -76,6 +77,11 @@ def has_layers(collection: str, context: StacContext) -> bool:
     """Return whether a collection is listed: one whose first items were just added is not, until it is opened again."""
     found = context.services.catalogue.collections_by_id.get(collection)
     return found is not None and bool(found.layers)
+
+
+def collection_id(name: str, context: StacContext) -> str:
+    """Return the id of a collection whose items are listed, which it may be without layers; errors as below."""
+    return name if name in listed_collections(context.services) else stac_collection(name, context).id
 
 
 def stac_collection(name: str, context: StacContext) -> Offered:

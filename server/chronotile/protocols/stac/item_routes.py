@@ -15,7 +15,7 @@ from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.responses.respond import respond_with_content
 from chronotile.protocols.common.responses.unanswered import warned
 from chronotile.protocols.common.state import in_lookups, in_searches
-from chronotile.protocols.stac.context import GEOJSON_TYPE, StacContext, stac_collection, stac_context
+from chronotile.protocols.stac.context import GEOJSON_TYPE, StacContext, collection_id, stac_context
 from chronotile.protocols.stac.faults import stac_problem
 from chronotile.protocols.stac.items import ItemDocuments
 from chronotile.protocols.stac.pages import PageLinks, PostedPageLinks, page_of
@@ -54,7 +54,7 @@ async def get_items(request: Request) -> Response:
     pairs = request.query_params.multi_items()
     query = Kvp(pairs)
     context = stac_context(request, query)
-    collection = stac_collection(request.path_params["collection"], context).id
+    collection = collection_id(request.path_params["collection"], context)
     links = PageLinks(context, f"{context.collection_url(collection)}/items", pairs, collection=collection)
 
     def find() -> Response:
@@ -66,7 +66,7 @@ async def get_items(request: Request) -> Response:
 async def get_item(request: Request) -> Response:
     """Return an item."""
     context = stac_context(request, Kvp(request.query_params.multi_items()))
-    collection = stac_collection(request.path_params["collection"], context).id
+    collection = collection_id(request.path_params["collection"], context)
     find = partial(_item, collection, request.path_params["item"], context)
     body = await in_lookups(request, find)
     return respond_with_content(body, GEOJSON_TYPE, request)

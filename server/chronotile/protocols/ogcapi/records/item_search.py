@@ -8,6 +8,7 @@ from chronotile.errors import InvalidParameter, UnknownItem
 from chronotile.model.items import ItemSearch
 from chronotile.model.time.instants import TimeSelection, TimeSpan
 from chronotile.pipeline.search.find import find_product
+from chronotile.pipeline.search.served_index import listed_collections
 from chronotile.pipeline.services import Services
 from chronotile.protocols.ogcapi.block import Json
 from chronotile.protocols.ogcapi.records.free_text import terms_filter
@@ -172,5 +173,5 @@ def _has_id(ids: Sequence[str]) -> Json:
 def _has_external_id(texts: Sequence[str], services: Services) -> Json:
     """The id of the item, or `collection:id`."""
     pairs = ((text.partition(":")[0], text.partition(":")[2]) for text in texts)
-    schemes = [_in_collection(scheme, [id_]) for scheme, id_ in pairs if scheme in services.catalogue.collections_by_id]
+    schemes = [_in_collection(scheme, [id_]) for scheme, id_ in pairs if scheme in listed_collections(services)]
     return {"op": "or", "args": [_has_id(texts), *schemes]}
