@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from chronotile.errors import InvalidParameter
-from chronotile.model.geometry import repair
+from chronotile.model.crs import crs_of
+from chronotile.model.geometry import geojson, geojson_size, repair
 from chronotile.model.geometry.repair import repair_polygons, unite_polygons
 
 SQUARE = np.array([(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0), (0.0, 0.0)])
@@ -129,3 +130,20 @@ def test_a_hundred_thousand_holes_apart_are_accepted():
 
     assert found.note is None
     assert found.polygons == (polygon,)
+
+
+@pytest.mark.parametrize("space", [b"", b" \n"], ids=["compact", "spaced"])
+def test_holes_are_counted_before_they_are_read(monkeypatch, space):
+    monkeypatch.setattr(geojson, "_geojson_of", None)
+    ring = b"[[0,0],[1,0],[1,1],[0,0]]".replace(b"]", space + b"]" + space)
+    holes = b",".join([ring] * (geojson.MOST_HOLES + 2))
+    rules = geojson.GeometryRules(max_vertices=1_000_000, max_features=1, crs_named=crs_of)
+
+    with pytest.raises(InvalidParameter, match=f"too complex: they have {geojson.MOST_HOLES + 1} holes"):
+        geojson.area_of(b'{"type":"Polygon","coordinates":[' + holes + b"]}", rules)
+
+
+def test_parts_of_a_polygon_are_no_holes():
+    parts = b"[[[[0,0],[1,0],[1,1],[0,0]]],[[[2,0],[3,0],[3,1],[2,0]],[[2.5,0.1],[2.6,0.1],[2.6,0.2],[2.5,0.1]]]]"
+
+    assert geojson_size.holes_in(b'{"type":"MultiPolygon","coordinates":' + parts + b"}") == 1

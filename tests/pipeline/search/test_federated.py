@@ -238,8 +238,8 @@ def test_a_skip_names_the_catalogue_that_does_not_answer(services, catalogues):
     assert [each.collection for each in page.unanswered] == ["far"]
 
 
-def test_a_skip_past_many_pages_of_other_catalogues_is_refused(services, monkeypatch):
-    monkeypatch.setattr(federated, "MOST_PASSES", 0)
+def test_a_skip_past_a_page_of_other_catalogues_is_refused_before_they_are_requested(services, catalogues):
+    catalogues.failures = dict.fromkeys(catalogues.items, AssertionError("requested"))
 
     with pytest.raises(LimitExceeded, match="items to skip"):
-        search_items(ItemSearch(limit=1, skip=4), services)
+        search_items(ItemSearch(limit=1, skip=100 + federated.MOST_SKIPPED), services)

@@ -12,7 +12,7 @@ from chronotile.errors import InvalidParameter, LimitExceeded
 from chronotile.model.crs import CRS84, Crs
 from chronotile.model.geometry.area import Area, Polygon
 from chronotile.model.geometry.geojson_rings import parse_geojson, positions_of
-from chronotile.model.geometry.geojson_size import containers_in, features_in, positions_in
+from chronotile.model.geometry.geojson_size import containers_in, features_in, holes_in, positions_in
 from chronotile.model.geometry.json_text import is_number, load_json
 from chronotile.model.geometry.repair import Repaired, repair_polygons, unite_polygons
 from chronotile.model.grid import FARTHEST, FloatArray
@@ -31,6 +31,9 @@ ONE_AREA = frozenset({"Feature", "Polygon", "MultiPolygon"})
 
 CONTAINERS_PER_FEATURE = 64
 """Lists and objects of a body that are not positions or rings: properties may have some within one another."""
+
+MOST_HOLES = 30_000
+"""Of all polygons of a body: each is made an array, and compared with the others."""
 
 MAX_DEPTH = 8
 """Of geometry collections within one another."""
@@ -138,10 +141,11 @@ def listed_members(document: Mapping[str, Json], key: str) -> list[Json]:
 
 
 def _require_few(body: bytes, rules: GeometryRules, *, features: int) -> None:
-    """Check that there are not too many features, positions, nor lists and objects, before they are taken apart.
+    """Check that there are not too many features, positions, holes, nor lists and objects, before they are taken apart.
 
     Raises:
         LimitExceeded: There are.
+        InvalidParameter: There are too many holes.
     """
     vertices = positions_in(body, more_than=rules.max_vertices)
     containers = 2 * rules.max_vertices + CONTAINERS_PER_FEATURE * (rules.max_features + 1)
@@ -154,6 +158,13 @@ def _require_few(body: bytes, rules: GeometryRules, *, features: int) -> None:
             raise LimitExceeded(
                 name, allowed=allowed, needed=requested, alternative="send fewer at once", locator=LOCATOR
             )
+    holes = holes_in(body)
+    if holes > MOST_HOLES:
+        raise InvalidParameter(
+            f"the polygons are too complex: they have {holes} holes, at most {MOST_HOLES}; simplify them, or send "
+            "fewer at once",
+            locator=LOCATOR,
+        )
 
 
 def point_of(body: bytes) -> tuple[float, float] | None:

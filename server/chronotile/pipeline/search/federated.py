@@ -19,8 +19,8 @@ from chronotile.pipeline.services import Services
 INDEX = ""
 """The name of the index among the sources of a search."""
 PARTS = 3
-MOST_PASSES = 4
-"""Pages that a search may skip, each of up to a thousand items of another catalogue."""
+MOST_SKIPPED = 250
+"""Items of other catalogues that a search may skip, which are requested with one page."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +97,7 @@ def _page_from(place: _Place, search: ItemSearch, sources: Sequence[str], servic
 
 
 def _page_after_skipped(search: ItemSearch, live: Sequence[str], services: Services) -> ItemPage:
-    """The page after those that are skipped: of the index by their keys, of other catalogues page by page.
+    """The page after those that are skipped: of the index by their keys, of other catalogues with one page.
 
     Raises:
         LimitExceeded: They are in the catalogues of others, and too many.
@@ -108,24 +108,22 @@ def _page_after_skipped(search: ItemSearch, live: Sequence[str], services: Servi
     if indexed is None or indexed > search.skip:
         return _page_from(_place(search, [INDEX]), search, [INDEX, *live], services)
     left, wanted, search = search.skip - indexed, search.skip, replace(search, skip=0)
-    place = _Place(source=live[0], at=None, matched=indexed)
-    unanswered, passes = dict[Unanswered, None](), 0
-    while left > 0:
-        passes += 1
-        if passes > MOST_PASSES:
-            raise LimitExceeded(
-                "items to skip",
-                allowed=wanted - left,
-                needed=wanted,
-                alternative="follow the link to the next page, which goes on without such a limit",
-                locator="skip",
-            )
+    place, unanswered = _Place(source=live[0], at=None, matched=indexed), dict[Unanswered, None]()
+    if 0 < left <= MOST_SKIPPED:
         page = _page_from(place, replace(search, limit=left), live, services)
-        unanswered |= dict.fromkeys(page.unanswered)
+        unanswered = dict.fromkeys(page.unanswered)
         if page.next is None or not page.items:
-            return replace(page, items=(), next=None, unanswered=tuple(unanswered))
+            return replace(page, items=(), next=None)
         left -= len(page.items)
         place = _place(replace(search, cursor=page.next), live)
+    if left > 0:
+        raise LimitExceeded(
+            "items to skip",
+            allowed=wanted - left if left < wanted - indexed else indexed + MOST_SKIPPED,
+            needed=wanted,
+            alternative="follow the link to the next page, which goes on without such a limit",
+            locator="skip",
+        )
     page = _page_from(place, search, live, services)
     return replace(page, unanswered=tuple(unanswered | dict.fromkeys(page.unanswered)))
 
