@@ -90,6 +90,8 @@ def test_an_index_of_version_2_keeps_its_items_and_tells_later_changes(open_inde
     engine = open_engine(url, tmp_path, INDEX)
     with write_transaction(engine, INDEX) as connection:
         connection.execute(text("ALTER TABLE chronotile_item_instants DROP COLUMN changed"))
+        connection.execute(text("DROP INDEX chronotile_items_by_rank"))
+        connection.execute(text("DROP INDEX chronotile_items_by_rank_falling"))
     engine.dispose()
     set_version(url, tmp_path, 2)
 

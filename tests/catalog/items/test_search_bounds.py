@@ -1,17 +1,21 @@
 """What a search may take: bytes of a page, time in the database and in this process, documents that are passed over."""
 
+import re
 from itertools import count
 
+import numpy as np
 import pytest
 from sqlalchemy import update
 
-from chronotile.catalog.items import lookups, search_query
+from chronotile.catalog.items import lookups, search, search_query
 from chronotile.catalog.items.cql2.tree import filter_from_text
 from chronotile.catalog.items.lookups import MOST_BYTES
 from chronotile.catalog.items.schema import BODIES, INDEX
 from chronotile.catalog.items.statements import TimeLimit, reading
 from chronotile.errors import InvalidParameter
-from chronotile.model.items import ItemSearch
+from chronotile.model.grid import BBox
+from chronotile.model.items import IndexSettings, ItemSearch
+from chronotile.model.time.instants import TimeSpan
 from tests.catalog.items.conftest import make_item
 
 MIB = 1 << 20
@@ -141,3 +145,103 @@ def test_a_filter_is_translated_once_for_all_collections(index, monkeypatch, len
         *([("c2", "b")] if length > 1 else []),
     ]
     assert len(texts) == 1
+
+
+EXPLAIN = {
+    "sqlite": ("EXPLAIN QUERY PLAN ", ()),
+    "postgresql": ("EXPLAIN ", ("sort", "bitmapscan", "seqscan")),
+}
+"""How a database explains, and what would be quicker for so few items."""
+CLOUDS = {"a": 7, "b": 3.5, "c": 7, "d": None, "e": 0, "f": 7, "g": "many", "h": 3.5, "i": 100}
+"""With several of one value, and without a number."""
+
+
+def clouded(is_descending=False):
+    return IndexSettings(order_by="cloud", is_descending=is_descending)
+
+
+def fill_with_clouds(index, settings):
+    index.configure("s2", settings)
+    index.put("s2", [make_item(id_, properties={"cloud": cloud}) for id_, cloud in CLOUDS.items()])
+
+
+@pytest.mark.parametrize("is_own_falling", [False, True])
+@pytest.mark.parametrize("is_falling", [False, True])
+def test_pages_in_the_order_of_the_collection_are_those_of_its_numbers_and_then_the_others(
+    index, is_own_falling, is_falling
+):
+    fill_with_clouds(index, clouded(is_own_falling))
+
+    pages = walk(index, collections=("s2",), sort=(("cloud", is_falling),), limit=2)
+
+    numbers = {id_: cloud for id_, cloud in CLOUDS.items() if isinstance(cloud, int | float)}
+    ranked = sorted(numbers, key=lambda id_: -numbers[id_] if is_falling else numbers[id_])
+    assert ids_of(pages) == [*ranked, "d", "g"]
+    assert {page.matched for page in pages} == {len(CLOUDS)}
+
+
+@pytest.mark.parametrize("is_own_falling", [False, True])
+@pytest.mark.parametrize("is_falling", [False, True])
+@pytest.mark.parametrize(
+    ("filter_", "holds"),
+    [
+        ("cloud < 7", lambda cloud: cloud < 7),
+        ("cloud >= 3.5 AND cloud <> 100", lambda cloud: cloud >= 3.5 and cloud != 100),
+        ("cloud = 7 AND id <> 'none'", lambda cloud: cloud == 7),
+        ("cloud > 1 OR cloud = 0", lambda cloud: cloud > 1 or cloud == 0),
+        ("7 > cloud", lambda cloud: cloud < 7),
+        ("NOT cloud <= 7", lambda cloud: cloud > 7),
+    ],
+)
+def test_filters_of_the_property_that_sorts_find_the_same(index, is_own_falling, is_falling, filter_, holds):
+    fill_with_clouds(index, clouded(is_own_falling))
+
+    pages = walk(index, collections=("s2",), sort=(("cloud", is_falling),), limit=2, filter=filter_from_text(filter_))
+
+    numbers = {id_: cloud for id_, cloud in CLOUDS.items() if isinstance(cloud, int | float) and holds(cloud)}
+    assert ids_of(pages) == sorted(numbers, key=lambda id_: -numbers[id_] if is_falling else numbers[id_])
+    assert {page.matched for page in pages} == {len(numbers)}
+
+
+@pytest.mark.parametrize("is_falling", [False, True])
+def test_the_order_of_the_collection_is_found_by_an_index(index, monkeypatch, is_falling):
+    fill_with_clouds(index, clouded())
+    plans, run = [], search_query.Statement.run
+
+    def explained(statement, cursor, values):
+        if "rank" in statement._sql and "ORDER BY" in statement._sql:
+            words, without = EXPLAIN[index._engine.dialect.name]
+            for each in without:
+                cursor.execute(f"SET LOCAL enable_{each} = off")
+            plain = search_query.Statement.__new__(search_query.Statement)
+            plain._sql, plain._constants, plain._order = words + statement._sql, statement._constants, statement._order
+            plans.append(str(run(plain, cursor, values)))
+        return run(statement, cursor, values)
+
+    monkeypatch.setattr(search_query.Statement, "run", explained)
+    index.search(ItemSearch(collections=("s2",), sort=(("cloud", is_falling),), limit=2))
+
+    (plan,) = plans
+    assert re.search("chronotile_items_by_rank" + ("_falling" if is_falling else r"\b"), plan)
+    assert not re.search("TEMP B-TREE|Sort", plan)
+
+
+NEAR, DAY = BBox(3, 49, 6, 52), TimeSpan(np.datetime64("2024-05-01", "ns"), np.datetime64("2024-05-02", "ns"))
+
+
+@pytest.mark.parametrize("sort", ["platform", "created", "updated"])
+@pytest.mark.parametrize("restricted", [{"bbox": NEAR}, {"span": DAY}, {"ids": ("a", "b")}])
+def test_a_sort_without_an_index_is_refused_before_it_compares_many_items(index, monkeypatch, sort, restricted):
+    fill_with_clouds(index, clouded())
+    index.put("s2", [make_item(f"later{n}", at=f"2024-06-0{n}", box=(40, 50, 41, 51)) for n in range(1, 9)])
+    monkeypatch.setattr(search, "MOST_SORTED_ITEMS", len(CLOUDS))
+
+    with pytest.raises(
+        InvalidParameter, match=r"give a bbox, a shorter datetime or ids, or sort .* datetime or cloud"
+    ) as refused:
+        index.search(ItemSearch(collections=("s2",), sort=((sort, False),)))
+
+    assert refused.value.locator == "sortby"
+    found = index.search(ItemSearch(collections=("s2",), sort=((sort, False),), **restricted))
+    assert {each.ref.id for each in found.items} <= CLOUDS.keys()
+    assert index.search(ItemSearch(collections=("s2",), sort=(("cloud", True),))).items[0].ref.id == "i"

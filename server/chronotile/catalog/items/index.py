@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import lru_cache, partial
 from itertools import chain
 from pathlib import Path
@@ -620,7 +620,7 @@ _STATES = (
 _ALL_ITEMS = select(func.count()).select_from(ITEMS)
 _COUNTED_ITEMS = select(func.coalesce(func.sum(INSTANTS.c["items"]), 0))
 _SEARCHED = (
-    select(COLLECTIONS.c.number, COLLECTIONS.c.id, COLLECTIONS.c.levels, COLLECTIONS.c.longest)
+    select(*(COLLECTIONS.c[field.name] for field in fields(SearchedCollection)))
     .where(COLLECTIONS.c.archive == bindparam("archive"))
     .order_by(COLLECTIONS.c.id)
 )

@@ -13,7 +13,7 @@ from chronotile.catalog.items import damage
 from chronotile.catalog.items.index import ItemIndex
 from chronotile.catalog.items.passes import MAKING
 from chronotile.catalog.items.passes import METADATA as PASSES
-from chronotile.catalog.items.schema import INDEX, INSTANTS, METADATA, SCHEMA, VERSION
+from chronotile.catalog.items.schema import INDEX, INSTANTS, ITEMS, METADATA, SCHEMA, VERSION
 from chronotile.catalog.items.writing import first_count
 from chronotile.database import SQLITE, hold, open_engine, read_transaction, write_transaction
 from chronotile.errors import ChronotileError, ConfigurationError, SourceUnavailable
@@ -23,7 +23,7 @@ from chronotile.model.items import BandLayout, ItemRef
 log = logging.getLogger(__name__)
 
 WITHOUT_CHANGES = 2
-"""The version before instants had the counter of their last change; all else of it stays."""
+"""The version before instants had the counter of their last change, and ranks an index; all else of it stays."""
 
 
 def open_items(
@@ -139,4 +139,9 @@ def _add_changes(connection: Connection) -> None:
     """Add what version 2 lacks; what is there stays, items that requests added too."""
     column = CreateColumn(INSTANTS.c.changed).compile(dialect=connection.dialect)
     connection.exec_driver_sql(f"ALTER TABLE {INSTANTS.name} ADD COLUMN {column}")
+    nulls = "" if connection.dialect.name == SQLITE else " NULLS LAST"
+    for name, rank in (("rank", "rank"), ("rank_falling", f"rank DESC{nulls}")):
+        connection.exec_driver_sql(
+            f"CREATE INDEX chronotile_items_by_{name} ON {ITEMS.name} (collection, {rank}, number)"
+        )
     connection.execute(update(SCHEMA).values(version=VERSION))

@@ -91,6 +91,12 @@ def instants() -> Select[Any]:
     )
 
 
+def items_of_instants() -> Select[Any]:
+    """How many items of a collection are of instants from `first` to `last`."""
+    found = INSTANTS.c.instant.between(bindparam("first"), bindparam("last"))
+    return select(func.sum(INSTANTS.c["items"])).where(INSTANTS.c.collection == bindparam("collection"), found)
+
+
 @cache
 def instants_changed(instants: int) -> Select[Any]:
     """The counter of the collection of `archive` and `id`, with when each of `instant…` last changed, or with NULL."""

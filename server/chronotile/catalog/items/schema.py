@@ -18,6 +18,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -108,6 +109,12 @@ ITEMS = Table(
     Index("chronotile_items_by_start", "collection", "start", "number"),
     Index("chronotile_items_by_change", "collection", "last_change", "number"),
     Index("chronotile_items_by_product", "product"),
+    # Both ways, as the first items of many of one rank have to be found; items without a rank come last.
+    Index("chronotile_items_by_rank", "collection", "rank", "number"),
+    Index("chronotile_items_by_rank_falling", "collection", text("rank DESC"), "number").ddl_if(dialect=SQLITE),
+    Index("chronotile_items_by_rank_falling", "collection", text("rank DESC NULLS LAST"), "number").ddl_if(
+        dialect=POSTGRESQL
+    ),
 )
 
 REMOVED = Table(

@@ -5,6 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import islice
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy as np
 import orjson
 from sqlalchemy.engine import Dialect
 
+from chronotile.catalog.items import queries
 from chronotile.catalog.items.cells import search_boxes
 from chronotile.catalog.items.cql2.columns import COLLECTION, Columns
 from chronotile.catalog.items.cql2.conditions import holds
@@ -37,7 +39,7 @@ from chronotile.catalog.items.search_query import (
     numbers_of,
     query_of,
 )
-from chronotile.catalog.items.statements import TimeLimit, Value
+from chronotile.catalog.items.statements import Statement, TimeLimit, Value
 from chronotile.database import POSTGRESQL
 from chronotile.errors import InvalidParameter
 from chronotile.model.grid import BBox
@@ -56,6 +58,8 @@ MOST_IDS = 1_000
 MOST_COLLECTIONS = 1_000
 """That a search names."""
 MOST_SKIPPED = 10_000
+MOST_SORTED_ITEMS = 100_000
+"""Items that one page compares by a property that has no index."""
 SEARCH_S = 10.0
 """How long a search may take."""
 READ = 500
@@ -268,10 +272,25 @@ class ItemSearcher:
             numbers = orjson.dumps(few).decode()  # an array is written in braces
             values["numbers"] = f"{{{numbers[1:-1]}}}" if self._dialect.name == POSTGRESQL else numbers
         else:
-            query = query_of(shape)
+            is_ordered = len(self._collections) == 1 and not near
+            query = query_of(replace(shape, do_ranks_fall=collection.rank_order(search.sort) if is_ordered else None))
+            if query.scans and not near:
+                self._require_few_sorted(collection, instants)
         if near and few is None:
             query = query.within(in_cells(near, collection, instants))
         return _Search(collection, query, values, self._boxes, are_few=few is not None)
+
+    def _require_few_sorted(self, collection: SearchedCollection, instants: tuple[int, int]) -> None:
+        values: dict[str, Value] = {"collection": collection.number, "first": instants[0], "last": instants[1]}
+        ((items,),) = _items_of_instants(self._dialect).run(self._cursor, values)
+        if (items or 0) <= MOST_SORTED_ITEMS:
+            return
+        own = "datetime" if collection.order_by in {None, "id", "datetime"} else f"datetime or {collection.order_by}"
+        raise InvalidParameter(
+            f"sortby would compare {items} items of {collection.id}; at most {MOST_SORTED_ITEMS} are compared: give a "
+            f"bbox, a shorter datetime or ids, or sort this collection alone by {own}, of which there is an index",
+            locator="sortby",
+        )
 
     def _instants(self, collection: SearchedCollection) -> tuple[int, int]:
         """Between which instants those of the items lie: a solar day begins up to two days beside them."""
@@ -279,6 +298,11 @@ class ItemSearcher:
             return -(1 << 63), (1 << 63) - 1
         start, end = nanoseconds(self._search.span.start), nanoseconds(self._search.span.end)
         return max(start - collection.longest - 2 * DAY_NS, -(1 << 63)), min(end + 2 * DAY_NS, (1 << 63) - 1)
+
+
+@lru_cache(maxsize=4)
+def _items_of_instants(dialect: Dialect) -> Statement:
+    return Statement(queries.items_of_instants(), dialect)
 
 
 def _whole_filter(search: ItemSearch, dialect: Dialect) -> Filter | None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    Column,
     Null,
     Select,
     Text,
@@ -27,12 +28,13 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql import ColumnElement
+from sqlalchemy.sql.visitors import iterate
 
 from chronotile.catalog.items import queries
 from chronotile.catalog.items.cells import MOST_CELLS, cells_meeting, outward
-from chronotile.catalog.items.cql2.columns import Columns
+from chronotile.catalog.items.cql2.columns import EDGES, TIMES, Columns
 from chronotile.catalog.items.cql2.conditions import Condition, Plain, loosely, near_boxes, plain_parts
-from chronotile.catalog.items.cql2.translate import translate
+from chronotile.catalog.items.cql2.translate import COMPARISONS, TURNED, translate
 from chronotile.catalog.items.cursors import Cursor
 from chronotile.catalog.items.order import is_text
 from chronotile.catalog.items.schema import BODIES, COVERS, ITEMS
@@ -51,6 +53,11 @@ MOST_COVERS = 2 * FEW
 DAY_NS = int(DAY.astype(int))
 MOST_TEXT = 2_000
 """Characters of a filter whose statements are kept."""
+BOUNDS = {"=", *TURNED}
+MOST_EXACT = 1 << 53
+"""Integers up to here are numbers with a point without loss."""
+EXACT = {"id", *TIMES, *EDGES}
+"""What items are sorted by in columns of their own: ranks are rounded."""
 SORTED_TEXT = 200
 """Characters by which texts are sorted: cursors have them, and are part of addresses."""
 
@@ -64,6 +71,16 @@ class SearchedCollection:
     levels: int
     longest: int
     """How long the longest item lasts, in nanoseconds."""
+    order_by: str | None
+    is_descending: bool
+    reordered_to: int | None
+    """`None`: the ranks of all items are those of this order."""
+
+    def rank_order(self, sort: Sequence[tuple[str, bool]]) -> bool | None:
+        """Return whether ranks fall where items are sorted in a way; `None` where that is not the collection's own."""
+        if self.reordered_to is not None or len(sort) != 1 or sort[0][0] != self.order_by or self.order_by in EXACT:
+            return None
+        return sort[0][1] != self.is_descending
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +109,8 @@ class Shape:
     has_span: bool
     boxes: int | None
     """One of which items have to meet; `None`: they may be anywhere."""
+    do_ranks_fall: bool | None = None
+    """Where items are sorted by their ranks."""
     are_listed: bool = False
     """Whether the numbers of items that may be found are a parameter."""
 
@@ -136,6 +155,12 @@ class Query:
             some = self.select.with_only_columns(literal_column("1")).limit(bindparam("most")).subquery()
             self.statements["count"] = Statement(select(func.count()).select_from(some), self.dialect)
         return self.statements["count"]
+
+    @property
+    def scans(self) -> bool:
+        """Whether all items have to be compared before the first is known, for want of an index."""
+        columns = {part for key in self.keys for part in iterate(key.column) if isinstance(part, Column)}
+        return ITEMS.c.updated in columns or any(column.table is BODIES for column in columns)
 
     def by_day(self) -> Statement:
         """Return the statement that counts items by the days in which they begin, counted from 1970."""
@@ -200,13 +225,14 @@ def after_values(after: Cursor | None) -> Mapping[str, Value]:
 def _query_of(shape: Shape) -> Query:
     condition, uses_bodies = _conditioned(shape)
     columns = Columns(shape.dialect.name)
-    keys = _keys(shape.sort, columns)
+    by_rank = (Key(ITEMS.c.rank, bool(shape.do_ranks_fall), may_miss=True, is_text=False),)
+    keys = by_rank if shape.do_ranks_fall is not None else _keys(shape.sort, columns)
     tested = None if condition is None or isinstance(condition, Plain) else condition
     plain = () if tested is None else tuple(plain_parts(tested))
     wanted = select(*queries.REF_COLUMNS[:REF_COUNT], *(key.column for key in keys), *plain)
     if uses_bodies or columns.are_bodies_used:
         wanted = wanted.join_from(ITEMS, BODIES, BODIES.c.item == ITEMS.c.number)
-    where = [*_where(shape), *(() if condition is None else (loosely(condition),))]
+    where = [*_where(shape), *_rank_bounds(shape), *(() if condition is None else (loosely(condition),))]
     return Query(shape.dialect, wanted.where(*where), keys, tested)
 
 
@@ -244,6 +270,23 @@ def _where(shape: Shape) -> Iterator[ColumnElement[bool]]:
         yield or_(*near) if near else literal_column("1") == literal_column("0")
 
 
+def _rank_bounds(shape: Shape) -> Iterator[ColumnElement[bool]]:
+    """What a filter says of the property by which items are sorted, as an index finds it; the filter holds as well."""
+    if shape.do_ranks_fall is None or shape.filter is None:
+        return
+    ((name, is_falling),), node = shape.sort, shape.filter.node
+    for part in node["args"] if node.get("op") == "and" else [node]:
+        operator = str(part.get("op")) if isinstance(part, Mapping) else ""
+        if operator not in BOUNDS or part["args"][0] != {"property": name}:
+            continue
+        value = part["args"][1]
+        if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > MOST_EXACT:
+            continue
+        is_turned = is_falling != shape.do_ranks_fall
+        compare = COMPARISONS[TURNED.get(operator, operator) if is_turned else operator]
+        yield compare(ITEMS.c.rank, float(-value if is_turned else value))
+
+
 def _is_listed(dialect: Dialect) -> ColumnElement[bool]:
     """Whether an item is one of `numbers`: one parameter, so that the statement is short."""
     if dialect.name == POSTGRESQL:
@@ -272,6 +315,9 @@ def _keys(sort: Sequence[tuple[str, bool]], columns: Columns) -> tuple[Key, ...]
 
 
 def _order(key: Key) -> Iterator[ColumnElement[Any]]:
+    if key.column is ITEMS.c.rank:  # of which there is an index
+        yield (key.column.desc() if key.is_descending else key.column.asc()).nulls_last()
+        return
     if key.may_miss:
         yield key.column.is_(None)
     yield key.column.desc() if key.is_descending else key.column.asc()
