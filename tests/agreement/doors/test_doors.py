@@ -5,6 +5,7 @@ server without its row or column fails here.
 """
 
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
@@ -81,6 +82,12 @@ def test_a_kind_of_source_shows_its_values_through_a_door_or_is_refused_in_words
     else:
         with pytest.raises(asking.NotOffered, match=words):
             DOORS[door](site, kind)
+
+
+def test_the_documentation_has_the_words_of_all_that_is_refused():
+    written = (Path(__file__).parents[3] / "docs" / "design" / "source-kinds.md").read_text(encoding="utf-8")
+
+    assert [words for words in NOT_OFFERED.values() if words not in written] == []
 
 
 def test_the_table_has_every_kind_of_source():
