@@ -71,7 +71,7 @@ def a_site(folder):
         environment = stack.enter_context(pytest.MonkeyPatch.context())
         environment.setenv("CHRONOTILE_SOURCE_PREFIXES", files.url)
         environment.setenv("CHRONOTILE_JOBS_DIR", str(folder / "jobs"))
-        environment.setenv("CHRONOTILE_WRITE_TOKEN", "secret")
+        environment.setenv("CHRONOTILE_WRITE_TOKEN", "a secret of the tests of it")
         environment.setenv("XDG_CACHE_HOME", str(folder / "cache"))
         site = Site(api, folder, {})
         site.write(near=f"{{kind: stac, href: '{catalogue}'}}", far=f"{{kind: stac, href: '{api.href}', mode: live}}")
@@ -261,7 +261,7 @@ def test_a_made_up_cursor_is_refused(shared, method):
 
 
 def test_items_cannot_be_written_to_it(shared):
-    headers = {"Authorization": "Bearer secret"}
+    headers = {"Authorization": "Bearer a secret of the tests of it"}
     item = {**documents.item(NEWEST[0], lambda path: f"/{path}"), "id": "mine"}
     for path in ("/layers/far/items", "/stac/collections/far/items"):
         answer = shared.post(path, json=item, headers=headers)

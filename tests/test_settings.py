@@ -241,3 +241,16 @@ def test_jobs_lie_in_the_one_folder_that_is_named(environment):
     environment(JOBS_DIR="/jobs")
 
     assert load_settings().jobs_folder("belgium-1f") == load_settings().jobs_folder_before == Path("/jobs")
+
+
+@pytest.mark.parametrize("token", ["tok", "x" * 23, f"{'x' * 24},y", ",".join(["x" * 24] * 3)])
+def test_tokens_that_are_short_or_many_are_refused_and_not_shown(environment, token):
+    environment(WRITE_TOKEN=token)
+
+    with pytest.raises(ConfigurationError, match="one token of at least 24 bytes is needed") as refused:
+        load_settings()
+    assert f"{token!r}" not in str(refused.value)
+
+
+def test_two_tokens_are_told_with_a_comma():
+    assert Settings(write_token=f"{'x' * 24}, {'y' * 24}").write_tokens == ("x" * 24, "y" * 24)

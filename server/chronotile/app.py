@@ -181,6 +181,8 @@ NO_CONFIGURATION = (
     "without any of your own: chronotile demo"
 )
 HINTS = (
+    ("/dhus", "DHuS is not offered; CDSE's OData v4 is at /odata/v1"),
+    ("/odata", "of OData there is that of CDSE, version 4, at /odata/v1; that of DHuS is not offered"),
     ("/tiles", "a tile is at /tiles/{layer}/{tileMatrixSet}/{z}/{x}/{y}.png; the sets are at /ogcapi/tileMatrixSets"),
     ("/cog", "it opens files below the places that an operator names in CHRONOTILE_COG_PREFIXES, here none"),
     ("/wfs", "WFS is not offered; features are at /places"),
@@ -514,7 +516,7 @@ def serving(
         downloads=settings.downloads,
         client_downloads=settings.client_downloads,
         items=ItemWriter(
-            token=settings.write_token,
+            tokens=settings.write_tokens,
             specs=lambda: live.archive.specs,
             items=lambda: cast(Items | None, live.archive.services.reader_caches.items),
             prefixes=Places(settings.source_places, setting=SOURCE_SETTING),

@@ -352,6 +352,13 @@ class TooManyDownloads(ChronotileError):
     code = "NoApplicableCode"
 
 
+class TooManyTries(ChronotileError):
+    """Too many wrong tokens came from one address (RFC 6585 §4)."""
+
+    status = 429
+    code = "NoApplicableCode"
+
+
 class StorageFull(ChronotileError):
     """There is no room for an answer that is written before it is sent."""
 

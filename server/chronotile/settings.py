@@ -21,6 +21,8 @@ from chronotile.logs import LogFormat
 from chronotile.machine import Machine
 
 PREFIX = "CHRONOTILE_"
+LEAST_TOKEN_BYTES, MOST_TOKENS = 24, 2
+"""Of tokens for writing: two while clients change from one to the next."""
 DEFAULT_CONFIGURATION = Path("config/chronotile.yaml")
 
 MOST_WORKERS = 1024
@@ -115,7 +117,7 @@ class Settings(BaseSettings):
     cog_prefixes: str | None = None
     """Places below which /cog may open GeoTIFFs, with commas: folders, https:// and s3:// URLs; none turns it off."""
     write_token: str | None = Field(default=None, repr=False)
-    """Token that requests show to write items (Authorization: Bearer); without one, none may."""
+    """Token that requests show to write items (Authorization: Bearer), or two with a comma; without one, none may."""
     source_prefixes: str | None = None
     """Places below which files may lie that items of sources name, with commas; beside the host of each source."""
     sld_prefixes: str | None = None
@@ -155,6 +157,19 @@ class Settings(BaseSettings):
             if part.strip() not in {"", "*"}:
                 ip_network(part.strip(), strict=False)
         return text
+
+    @field_validator("write_token")
+    @classmethod
+    def _are_secrets(cls, text: str | None) -> str | None:
+        tokens = _members(text)
+        if len(tokens) > MOST_TOKENS or any(len(token.encode()) < LEAST_TOKEN_BYTES for token in tokens):
+            raise ValueError(f"one token of at least {LEAST_TOKEN_BYTES} bytes is needed, or two with a comma")
+        return text
+
+    @property
+    def write_tokens(self) -> tuple[str, ...]:
+        """The members of `write_token`."""
+        return _members(self.write_token)
 
     @property
     def trusted_proxies(self) -> tuple[str, ...]:
@@ -305,7 +320,8 @@ def _mistake(detail: ErrorDetails) -> str:
     said = detail["msg"]
     if detail["type"] == "int_parsing":
         said = "should be a whole number" + (" of bytes, such as 67108864" if name.endswith("_BYTES") else "")
-    return f"{name}: {said}, got {detail['input']!r}"
+    given = "" if detail["loc"][0] == "write_token" else f", got {detail['input']!r}"
+    return f"{name}: {said}{given}"
 
 
 def ignored_variables(environment: Mapping[str, str]) -> list[str]:

@@ -48,7 +48,7 @@ def root(tmp_path_factory):
     put(index, "scenes", [scene(id_, day=1 + number, cloud=10 * number) for number, id_ in enumerate(IDS)])
     put(index, "s2", [dated(day) for day in DAYS])
     places = web_places((ITS_FILES,), setting="CHRONOTILE_SOURCE_PREFIXES")
-    writer = ItemWriter(token=TOKEN, specs=lambda: {"scenes": AOT}, items=lambda: index, prefixes=places)
+    writer = ItemWriter(tokens=(TOKEN,), specs=lambda: {"scenes": AOT}, items=lambda: index, prefixes=places)
     with listening(application(services_over(index), ServerOptions(items=writer))) as base:
         yield f"{base}/stac", index
     index.close()

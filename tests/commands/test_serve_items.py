@@ -10,7 +10,7 @@ from tests.archive.index.test_files import tree, write_tile
 from tests.running import serving, until
 
 pytestmark = pytest.mark.slow
-TOKEN = "a-token-of-the-operator"
+TOKEN = "a-token-of-the-operator-of-tests"
 CONFIGURATION = """collections:
   tiles:
     source: {kind: cog, href: "a/*/S2_*_{variable}.tif", tiles: true}

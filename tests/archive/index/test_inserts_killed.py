@@ -29,7 +29,7 @@ TOGETHER = 20
 CLIENTS = 3
 SHARES = (0.2, 0.45, 0.7)
 """Of the items of each, at which the server and the indexer are killed."""
-TOKEN = "a-token-of-the-operator"
+TOKEN = "a-token-of-the-operator-of-tests"
 CONFIGURATION = """collections:
   posted: {source: {kind: stac, href: posted/catalog.json}}
   scenes: {source: {kind: stac, href: scenes/catalog.json}}

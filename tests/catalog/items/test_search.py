@@ -11,7 +11,7 @@ from chronotile.catalog.items.cql2.tree import filter_from_text
 from chronotile.catalog.items.opening import open_items
 from chronotile.catalog.items.schema import INDEX
 from chronotile.catalog.items.statements import TimeLimit, reading
-from chronotile.errors import InvalidParameter
+from chronotile.errors import InvalidParameter, ServerBusy
 from chronotile.model.grid import BBox
 from chronotile.model.items import ItemSearch
 from chronotile.model.time.instants import TimeSpan
@@ -521,7 +521,7 @@ def test_a_search_that_takes_too_long_is_ended(tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(searches, "SEARCH_S", 0.0)
         patch.setattr(statements, "STEPS", 1)
-        with pytest.raises(InvalidParameter, match="takes longer than 0 s"):
+        with pytest.raises(ServerBusy, match="takes longer than 0 s"):
             index.search(ItemSearch())
 
     assert len(index.search(ItemSearch()).items) == 5
@@ -534,7 +534,7 @@ def test_a_search_of_postgresql_that_takes_too_long_is_ended(postgresql, tmp_pat
     index = open_items(postgresql.make_database(), tmp_path)
 
     with (
-        pytest.raises(InvalidParameter, match="takes longer than 0 s"),
+        pytest.raises(ServerBusy, match="takes longer than 0 s"),
         reading(index._engine, INDEX) as cursor,
         TimeLimit(0.01, cursor, index._engine.dialect),
     ):

@@ -1,11 +1,13 @@
 """Items that programs add and remove, through the whole application with a real index."""
 
+from dataclasses import replace
+
 import pytest
 from jsonschema import Draft202012Validator
 from starlette.testclient import TestClient
 
 from chronotile.app import ServerOptions, application, item_index
-from chronotile.archive.index.write import ItemWriter
+from chronotile.archive.index.write import MOST_TRIES, TRIES_S, FailedTokens, ItemWriter
 from chronotile.model.items import IndexSettings
 from chronotile.model.source import ItemsSpec, SourceSpec, VariableSpec
 from chronotile.settings import Settings
@@ -13,7 +15,7 @@ from chronotile.web.places import Places
 from tests.archive.index.catalogues import item_document
 from tests.protocols import served
 
-TOKEN = "a-token-of-the-operator"
+TOKEN = "a-token-of-the-operator-of-tests"
 SHOWN = {"Authorization": f"Bearer {TOKEN}"}
 HREF = "https://scenes.test/a.tif"
 S2 = SourceSpec(
@@ -40,7 +42,9 @@ def client_of(index):
 
     def make(token=TOKEN):
         specs = {"s2": S2, "grids": SourceSpec(collection="grids", kind="zarr", href="/x.zarr")}
-        writer = ItemWriter(token=token, specs=lambda: specs, items=lambda: index, prefixes=Places())
+        writer = ItemWriter(
+            tokens=(token,) if token else (), specs=lambda: specs, items=lambda: index, prefixes=Places()
+        )
         app = application(served.make_services(), ServerOptions(items=writer))
         clients.append(TestClient(app, raise_server_exceptions=False).__enter__())
         return clients[-1]
@@ -182,3 +186,26 @@ def test_answers_are_as_openapi_tells(client_of):
         schema = posted["responses"][str(answer.status_code)]["content"]["application/json"]["schema"]
         Draft202012Validator({**schema, "components": document["components"]}).validate(answer.json())
     assert str(client.delete("/layers/s2/items/a", headers=SHOWN).status_code) in removed["responses"]
+
+
+def test_of_two_tokens_each_may_write(client_of):
+    client = client_of()
+    client.app.state.chronotile.items = replace(client.app.state.chronotile.items, tokens=("x" * 24, TOKEN))
+    for token in ("x" * 24, TOKEN):
+        answer = client.post("/layers/s2/items", json=scene("a"), headers={"Authorization": f"Bearer {token}"})
+        assert answer.status_code in {200, 201}
+
+
+def test_wrong_tokens_are_counted_and_slowed(client_of):
+    now_s, client = [0.0], client_of()
+    failed = FailedTokens(lambda: now_s[0])
+    client.app.state.chronotile.items = replace(client.app.state.chronotile.items, failed=failed)
+    wrong = {"Authorization": "Bearer wrong"}
+
+    statuses = [client.delete("/layers/s2/items/a", headers=wrong).status_code for _ in range(MOST_TRIES + 1)]
+
+    assert statuses == [401] * MOST_TRIES + [429]
+    assert post(client, scene("a")).status_code == 429
+    assert f"chronotile_refused_tokens_total {float(MOST_TRIES)}" in client.get("/metrics").text
+    now_s[0] = TRIES_S
+    assert post(client, scene("a")).status_code == 201

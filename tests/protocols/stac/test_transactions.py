@@ -16,7 +16,7 @@ from chronotile.web.places import Places
 from tests.protocols.stac.conftest import BASE, put, services_over
 from tests.protocols.stac.documents import scene
 
-TOKEN = "a-token-of-the-operator"
+TOKEN = "a-token-of-the-operator-of-tests"
 SHOWN = {"Authorization": f"Bearer {TOKEN}"}
 ITEMS = "/stac/collections/scenes/items"
 SCENES = SourceSpec(
@@ -38,7 +38,7 @@ def index(tmp_path):
 
 @pytest.fixture
 def client(index):
-    writer = ItemWriter(token=TOKEN, specs=lambda: {"scenes": SCENES}, items=lambda: index, prefixes=Places())
+    writer = ItemWriter(tokens=(TOKEN,), specs=lambda: {"scenes": SCENES}, items=lambda: index, prefixes=Places())
     with TestClient(application(services_over(index), ServerOptions(items=writer))) as client:
         client.headers.update(SHOWN)
         yield client
@@ -193,7 +193,7 @@ def test_where_none_may_write_all_are_refused(api):
 
 def test_the_first_item_of_a_collection_is_added_before_it_has_layers(index):
     specs = {"empty": replace(SCENES, collection="empty")}
-    writer = ItemWriter(token=TOKEN, specs=lambda: specs, items=lambda: index, prefixes=Places())
+    writer = ItemWriter(tokens=(TOKEN,), specs=lambda: specs, items=lambda: index, prefixes=Places())
 
     with TestClient(application(services_over(index), ServerOptions(items=writer))) as client:
         answer = client.post("/stac/collections/empty/items", json=written("first"), headers=SHOWN)

@@ -18,7 +18,7 @@ from tests.running import serving, until
 
 pytestmark = pytest.mark.slow
 SECRET = "a secret of at least 24 bytes"
-TOKEN = "a-token-of-the-operator"
+TOKEN = "a-token-of-the-operator-of-tests"
 ITEMS = 60
 KILLS = 3
 CONFIGURATION = """service:

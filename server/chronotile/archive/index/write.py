@@ -1,9 +1,13 @@
 """Items that clients add to a collection or remove from it, beside those of its source."""
 
+import logging
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from hmac import compare_digest
+from threading import Lock
+from time import monotonic
 from typing import Any
 
 from chronotile.archive.index.rules import ItemRules
@@ -16,6 +20,7 @@ from chronotile.errors import (
     InvalidItem,
     InvalidParameter,
     SourceUnavailable,
+    TooManyTries,
     UnknownLayer,
     UnknownPath,
 )
@@ -23,10 +28,16 @@ from chronotile.model.items import Item, ItemRef, PutSummary
 from chronotile.model.source import SourceSpec
 from chronotile.web.places import Places
 
+MOST_TRIES, TRIES_S = 10, 60.0
+"""Wrong tokens that an address may show in so many seconds."""
+MOST_CLIENTS = 10_000
+"""Addresses that are remembered."""
 MOST_ITEMS = 10_000
 """Of one request."""
 MOST_FAULTS = 10
 """Items that are named of those that are not accepted."""
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,27 +48,71 @@ class WrittenItems:
     ids: tuple[str, ...]
 
 
+class FailedTokens:
+    """How often wrong tokens were shown, by address; of many addresses those of last are remembered.
+
+    Args:
+        clock: Monotonic, in seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+        self._clock = clock
+        self._tries = OrderedDict[str, tuple[float, int]]()
+        self._lock = Lock()
+        self.count = 0
+
+    def require_few(self, client: str) -> None:
+        """Check that an address has not shown too many lately.
+
+        Raises:
+            TooManyTries: It has.
+        """
+        with self._lock:
+            since_s, count = self._tries.get(client, (0.0, 0))
+            if count >= MOST_TRIES and self._clock() - since_s < TRIES_S:
+                raise TooManyTries(f"too many wrong tokens came from this address; try again after {TRIES_S:.0f} s")
+
+    def add(self, client: str) -> None:
+        """Count one."""
+        with self._lock:
+            self.count += 1
+            since_s, count = self._tries.pop(client, (0.0, 0))
+            if count == 0 or self._clock() - since_s >= TRIES_S:
+                since_s, count = self._clock(), 0
+                log.warning("%s shows a wrong token for writing items", client)
+            self._tries[client] = since_s, count + 1
+            if len(self._tries) > MOST_CLIENTS:
+                self._tries.popitem(last=False)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ItemWriter:
     """Writes items into the index."""
 
-    token: str | None
-    """What requests have to show; `None`: none may write."""
+    tokens: tuple[str, ...]
+    """One of which requests have to show; without any none may write."""
     specs: Callable[[], Mapping[str, SourceSpec]]
     """The collections of now, by id."""
     items: Callable[[], Items | None]
     prefixes: Places
     """Where files may lie beside the host of a collection's source."""
+    failed: FailedTokens = field(default_factory=FailedTokens)
 
-    def allows(self, given: str | None) -> bool:
-        """Whether a token that was shown is the right one; how long that takes does not depend on its content.
+    def allows(self, given: str | None, client: str) -> bool:
+        """Whether a token that an address shows is a right one; how long that takes does not depend on its content.
 
         Raises:
             AccessRefused: None may write.
+            TooManyTries: The address has shown too many wrong ones.
         """
-        if not self.token:
+        if not self.tokens:
             raise AccessRefused("items cannot be written here: the operator has not set CHRONOTILE_WRITE_TOKEN")
-        return compare_digest(sha256((given or "").encode()).digest(), sha256(self.token.encode()).digest())
+        self.failed.require_few(client)
+        shown = sha256((given or "").encode()).digest()
+        is_right = sum(compare_digest(shown, sha256(token.encode()).digest()) for token in self.tokens) > 0
+        if given and not is_right:
+            self.failed.add(client)
+        return is_right
 
     def put(self, name: str, document: object, catalogue: Catalogue) -> WrittenItems:
         """Add STAC items to a collection, or replace those of the same id: none of them where one is not accepted.

@@ -366,7 +366,7 @@ class ItemIndex:
             among: Ids of the collections that are looked at, of those that it names; `None`: all.
 
         Raises:
-            InvalidParameter: The filter, a property to sort by or the cursor is not accepted, or it takes too long.
+            InvalidParameter: The filter, a property to sort by or the cursor is not accepted.
         """
         with self._searching(search, among) as searcher:
             return searcher.page()
@@ -377,7 +377,7 @@ class ItemIndex:
         """Return how many items begin in which month, ascending; limit, order and cursor of the search do not matter.
 
         Raises:
-            InvalidParameter: The filter is not accepted, or it takes too long.
+            InvalidParameter: The filter is not accepted.
         """
         with self._searching(replace(search, sort=(), cursor=None), among) as searcher:
             return searcher.by_month()

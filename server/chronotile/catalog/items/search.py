@@ -136,7 +136,7 @@ class ItemSearcher:
         """Return the page.
 
         Raises:
-            InvalidParameter: The filter, a property to sort by or the cursor is not accepted, or it takes too long.
+            InvalidParameter: The filter, a property to sort by or the cursor is not accepted.
         """
         search = self._search
         with TimeLimit(SEARCH_S, self._cursor, self._dialect, self._clock) as time_limit:
@@ -162,7 +162,7 @@ class ItemSearcher:
         """Return the months in which items begin and how many do, ascending.
 
         Raises:
-            InvalidParameter: The filter is not accepted, or it takes too long.
+            InvalidParameter: The filter is not accepted.
         """
         counts = Counter[Instant]()
         with TimeLimit(SEARCH_S, self._cursor, self._dialect, self._clock) as time_limit:

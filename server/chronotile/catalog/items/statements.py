@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine, Select, Table, insert
 from sqlalchemy.engine import Dialect
 
 from chronotile.database import POSTGRESQL, Usage, fault_of, words_for_faults
-from chronotile.errors import InvalidParameter
+from chronotile.errors import ServerBusy
 
 REPEATABLE_READ = 3
 """What psycopg calls the isolation in which all statements of a transaction see one state."""
@@ -83,7 +83,7 @@ class TimeLimit:
         """Check that there is time left.
 
         Raises:
-            InvalidParameter: There is none.
+            ServerBusy: There is none.
         """
         if self._clock() > self._deadline:
             raise self._refusal()
@@ -92,7 +92,7 @@ class TimeLimit:
         """Check that there is time left, before a statement, which PostgreSQL lets run no longer than that.
 
         Raises:
-            InvalidParameter: There is none.
+            ServerBusy: There is none.
         """
         self.check()
         left = self._deadline - self._clock()
@@ -106,7 +106,7 @@ class TimeLimit:
         """End.
 
         Raises:
-            InvalidParameter: A statement was ended.
+            ServerBusy: A statement was ended.
         """
         if self._dialect.name != POSTGRESQL:
             self._cursor.connection.set_progress_handler(None, STEPS)
@@ -115,10 +115,10 @@ class TimeLimit:
             if reason in {"SQLITE_INTERRUPT", "57014"}:
                 raise self._refusal() from error
 
-    def _refusal(self) -> InvalidParameter:
-        return InvalidParameter(
-            f"the search takes longer than {self._seconds:.0f} s; restrict it by collections, bbox or datetime",
-            locator="filter",
+    def _refusal(self) -> ServerBusy:
+        return ServerBusy(
+            f"the search takes longer than {self._seconds:.0f} s now; try again later, or restrict it by collections, "
+            "bbox or datetime"
         )
 
 

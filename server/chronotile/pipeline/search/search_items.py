@@ -21,7 +21,7 @@ def search_items(search: ItemSearch, services: Services) -> ItemPage:
         services: With the index.
 
     Raises:
-        InvalidParameter: A value of the search is not accepted, or it takes too long.
+        InvalidParameter: A value of the search is not accepted.
         SourceUnavailable: The index does not answer, or the catalogue of others in which all of the collections are.
         AsksElsewhere: Such a catalogue has to be requested, which this thread may not.
     """
@@ -62,7 +62,7 @@ def count_by_month(search: ItemSearch, services: Services) -> tuple[tuple[Instan
         services: With the index; collections that are not in it as a whole are not counted.
 
     Raises:
-        InvalidParameter: A value of the search is not accepted, or it takes too long.
+        InvalidParameter: A value of the search is not accepted.
         SourceUnavailable: The index does not answer.
     """
     return items_of(services).count_by_month(search, among=counted_collections(services))

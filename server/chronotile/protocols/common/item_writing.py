@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from chronotile.archive.index.write import ItemWriter
 from chronotile.errors import AccessRefused, ChronotileError, InvalidParameter, LimitExceeded, Unauthenticated
+from chronotile.protocols.common.job_access import client_of
 from chronotile.protocols.common.query.form import TOO_LARGE
 from chronotile.protocols.common.responses.problem import problem_response
 from chronotile.protocols.common.state import state_of
@@ -19,12 +20,13 @@ def writer_of(request: Request) -> ItemWriter:
     Raises:
         AccessRefused: None may.
         Unauthenticated: It does not show the token.
+        TooManyTries: Its address has shown too many wrong ones.
     """
     writer = state_of(request).items
     if writer is None:
         raise AccessRefused("items cannot be written here")
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    if not writer.allows(token.strip() if scheme.lower() == "bearer" else None):
+    if not writer.allows(token.strip() if scheme.lower() == "bearer" else None, client_of(request) or ""):
         raise Unauthenticated("writing items needs the header Authorization: Bearer with the operator's token")
     return writer
 

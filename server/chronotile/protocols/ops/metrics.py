@@ -50,6 +50,9 @@ class StateCollector(Collector):
             yield from _previews(self._state.previews.state)
         if self._state.webhooks is not None:
             yield _webhooks(self._state.webhooks)
+        if self._state.items is not None:
+            tries = self._state.items.failed.count
+            yield _counter("chronotile_refused_tokens", "Wrong tokens that were shown for writing items", tries)
         waiting = self._state.valid_shares.waiting
         yield _gauge("chronotile_shares_waiting", "Shares of valid pixels that are to be counted", waiting)
         yield from _faults(self._state.services)

@@ -51,7 +51,7 @@ def aggregate(
     """Return counts of the items that a search finds as JSON, and the collections of which they lack items.
 
     Raises:
-        InvalidParameter: A value of the search is not accepted, or it takes too long.
+        InvalidParameter: A value of the search is not accepted.
         SourceUnavailable: The index does not answer.
     """
     services = context.services

@@ -21,7 +21,7 @@ def page_of(search: StacSearch, context: StacContext, links: "PageLinks") -> tup
     """Return a page of items as JSON, and the collections of which it lacks items.
 
     Raises:
-        InvalidParameter: A value of the search is not accepted, or it takes too long.
+        InvalidParameter: A value of the search is not accepted.
         SourceUnavailable: The index does not answer.
     """
     page = search_items(search.items, context.services)

@@ -71,7 +71,7 @@ def _context(request: Request) -> StacContext:
 
 def _classes(request: Request) -> list[str]:
     writer = state_of(request).items
-    return list(conformance(may_write=writer is not None and bool(writer.token)))
+    return list(conformance(may_write=writer is not None and bool(writer.tokens)))
 
 
 async def _described(
