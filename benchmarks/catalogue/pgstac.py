@@ -47,12 +47,12 @@ def load(postgresql: PostgreSql, made: MadeIndex, scratch: Path) -> tuple[str, f
     collection.write_bytes(orjson.dumps(DOCUMENT))
     with items.open("wb") as file:
         file.writelines(orjson.dumps(document) + b"\n" for document in made.documents())
-    _pypgstac("migrate", url=url)
-    _pypgstac("load", "collections", str(collection), "--method", "upsert", url=url)
+    run_pypgstac("migrate", url=url)
+    run_pypgstac("load", "collections", str(collection), "--method", "upsert", url=url)
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("UPDATE pgstac.collections SET partition_trunc = %s", [PARTITIONS])
     began = time.monotonic()
-    _pypgstac("load", "items", str(items), "--method", "insert", url=url)
+    run_pypgstac("load", "items", str(items), "--method", "insert", url=url)
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("VACUUM ANALYZE")
     items.unlink()
@@ -97,7 +97,8 @@ def _program() -> Path:
     return Path(found)
 
 
-def _pypgstac(*arguments: str, url: str) -> None:
+def run_pypgstac(*arguments: str, url: str) -> None:
+    """Run a command of pypgstac over a database."""
     subprocess.run([_program(), *arguments, "--dsn", url], check=True, capture_output=True, env=_quiet())
 
 

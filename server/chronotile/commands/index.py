@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from chronotile.model.source import SourceSpec
     from chronotile.settings import Settings
 
-BATCH = 1024
-"""Entries that are stored together: no request waits for them, and what an interruption repeats takes a second."""
 MOST_PROCESSES = 4
 """That read items: one that stores them has enough to do with these."""
 LINE_EVERY = 10_000
@@ -117,7 +115,6 @@ def _fill_all(
                     source,
                     store,
                     is_whole=is_full,
-                    batch=BATCH,
                     processes=min(this_machine().cores, MOST_PROCESSES),
                     progress=progress,
                 )

@@ -25,6 +25,8 @@ from chronotile.model.items import IndexSettings, Item, ItemSearch, PutSummary
 
 AHEAD = 3
 """Batches that processes read while one before them is stored."""
+LARGER = 4
+"""Times as many entries are stored together where processes read them, for fewer transactions."""
 BATCH = 256
 """Entries that are read and stored together, unless another number is given: what an interruption repeats at most."""
 CLEARED = 500
@@ -279,7 +281,7 @@ class _Filling:
         with EntryReaders(self._source, self._processes, self._is_stopped) as readers:
             begun = deque[_Batch]()
             listed = self._source.entries(self._run)
-            while batch := list(islice(listed, self._batch)):
+            while batch := list(islice(listed, self._batch * (LARGER if readers.is_ahead else 1))):
                 begun.append(self._begin(batch, readers))
                 if not readers.is_ahead or len(begun) > AHEAD:
                     self._store(begun)
