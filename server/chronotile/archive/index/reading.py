@@ -20,7 +20,7 @@ MANY = 5_000
 """Entries to be read, beyond which processes are started: to start one takes a second."""
 TOGETHER = 64
 """Entries that one process reads at a time."""
-NICE = 10
+NICE = 5
 """By how much the priority of these processes is lower: requests come first."""
 
 Answer = ReadEntry | Unread | None
