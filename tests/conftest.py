@@ -15,6 +15,7 @@ os.environ.setdefault("GDAL_NUM_THREADS", "1")
 import hypothesis
 import pytest
 
+from chronotile import database
 from tests import durations, quick, sampling, strict
 from tests.postgresql import serving_postgresql
 
@@ -101,6 +102,12 @@ def chromium() -> Path:
     """The browser that browser tests drive."""
     require(strict.lack_of_chromium())
     return strict.find_chromium()
+
+
+@pytest.fixture(autouse=True)
+def faults_are_logged(monkeypatch):
+    """Each test has the log of its own faults of databases, of which a minute has one line of a kind."""
+    monkeypatch.setattr(database, "_said_s", {})
 
 
 @pytest.fixture(scope="session")
