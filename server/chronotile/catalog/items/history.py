@@ -2,7 +2,7 @@
 
 import heapq
 from collections.abc import Container, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import islice
 from typing import Any
 
@@ -29,7 +29,8 @@ PARTS = 4
 _SCOPE = scope_of(COLLECTIONS.c.archive, COLLECTIONS.c.id)
 _CHANGED = (
     select(
-        *(COLLECTIONS.c.number, COLLECTIONS.c.id, COLLECTIONS.c.levels, COLLECTIONS.c.longest, COLLECTIONS.c.forgotten),
+        *(COLLECTIONS.c[field.name] for field in fields(SearchedCollection)),
+        COLLECTIONS.c.forgotten,
         func.coalesce(FIRST_PASSES.c.change, 0),
         IS_FILLED,
     )
