@@ -20,21 +20,24 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
     PATH=/opt/chronotile/bin:$PATH
 RUN python -m venv /opt/chronotile
 WORKDIR /build
-COPY pyproject.toml requirements.lock README.md CHANGELOG.md LICENSE ./
+COPY pyproject.toml requirements-image.lock README.md CHANGELOG.md LICENSE ./
 COPY server server
 COPY styles styles
 COPY tools tools
 COPY --from=viewer /build/viewer viewer
 COPY --from=viewer /build/clients clients
+# Every package is one whose hash the lock has, also the backend that builds ours.
 # The landscape of the demo is made by the package itself, which is then built again with it and with the Python client.
 RUN --mount=type=cache,target=/var/cache/pip \
-    pip install --constraint requirements.lock . \
+    pip install --require-hashes --no-deps --requirement requirements-image.lock \
+    && pip install --no-deps --no-build-isolation . \
     && python -m tools.demo server/chronotile/demo/landscape.npz.xz \
     && pip uninstall --yes chronotile \
-    && pip wheel --no-deps --wheel-dir clients/dist ./clients/python \
-    && pip wheel --no-deps --wheel-dir dist . \
-    && wheel=$(ls dist/*.whl) \
-    && pip install --compile --constraint requirements.lock "${wheel}[analysis,dask,netcdf,postgresql,s3,video,zarr]"
+    && pip wheel --no-deps --no-build-isolation --wheel-dir clients/dist ./clients/python \
+    && pip wheel --no-deps --no-build-isolation --wheel-dir dist . \
+    && pip install --compile --no-deps dist/*.whl \
+    && pip uninstall --yes hatchling trove-classifiers \
+    && pip check
 
 FROM ${PYTHON_IMAGE}
 # rasterio's wheels take libexpat from the system. Its version is the base image's business, not ours.

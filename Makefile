@@ -11,6 +11,8 @@ SAMPLE ?=
 REST  ?= -n 3
 BENCH ?= $(if $(TMPDIR),$(TMPDIR),/tmp)/chronotile-bench
 IMAGES ?= $(if $(TMPDIR),$(TMPDIR),/tmp)/chronotile-image
+# Of the packages that the image has, besides those of the base.
+IMAGE_EXTRAS := analysis dask netcdf postgresql s3 video zarr
 BIN   := $(VENV)/bin
 comma := ,
 
@@ -152,6 +154,10 @@ lock: $(SERVER) ## resolve requirements.lock again for all Python versions and p
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --extra dev \
 		--no-emit-index-url --no-emit-find-links --no-header --no-annotate \
 		--output-file requirements.lock pyproject.toml
+	printf 'hatchling\n' | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+		$(foreach each,$(IMAGE_EXTRAS),--extra $(each)) --constraint requirements.lock \
+		--no-emit-index-url --no-emit-find-links --no-header --no-annotate \
+		--output-file requirements-image.lock pyproject.toml -
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
 		--no-emit-index-url --no-emit-find-links --no-header --no-annotate \
 		--output-file tests/moto/requirements.lock tests/moto/requirements.in

@@ -17,7 +17,7 @@ FILES = (
     ".npmrc",
     "package.json",
     "package-lock.json",
-    "requirements.lock",
+    "requirements-image.lock",
     "viewer/build.mjs",
     "viewer/gazetteer.mjs",
     "clients/python/build.mjs",
