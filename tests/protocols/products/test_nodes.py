@@ -1,7 +1,9 @@
 """Lists of files of products, and what an item without files says."""
 
 import hashlib
+import io
 import os
+import zipfile
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -60,6 +62,30 @@ def test_what_lies_in_a_folder_is_listed(archive):
     ]
     below = archive.client.get(document["nodes"][0]["links"][1]["href"]).json()
     assert archive.client.get(below["nodes"][0]["links"][0]["href"]).content == b"12345"
+
+
+def test_a_file_with_a_line_break_in_its_name_is_at_its_own_link(archive):
+    archive.write(f"{SAFE}/two\nlines.txt", b"12345")
+    url = archive.put("a", {"safe": str(archive.folder / SAFE)})
+
+    (node,) = archive.client.get(f"{url}/nodes/safe?f=json").json()["nodes"]
+    answer = archive.client.get(node["links"][0]["href"])
+
+    assert (node["name"], answer.content) == ("two\nlines.txt", b"12345")
+    assert answer.headers["content-disposition"] == 'attachment; filename="two_lines.txt"'
+
+
+@pytest.mark.parametrize("mark", ["\u202e", "\u2066", "\u200f", "\u2028", "\x85"])
+def test_no_saved_name_turns_the_direction_of_writing(archive, mark):
+    archive.write(f"{SAFE}/picture{mark}gpj.exe", b"12345")
+    url = archive.put("a", {"safe": str(archive.folder / SAFE)})
+
+    (node,) = archive.client.get(f"{url}/nodes/safe?f=json").json()["nodes"]
+    answer = archive.client.get(node["links"][0]["href"])
+    zipped = zipfile.ZipFile(io.BytesIO(archive.client.get(url).content)).namelist()
+
+    assert answer.headers["content-disposition"] == 'attachment; filename="picture_gpj.exe"'
+    assert zipped == [f"{SAFE}/picture_gpj.exe"]
 
 
 def test_a_checksum_is_computed_when_it_is_requested_and_known_from_then_on(archive):

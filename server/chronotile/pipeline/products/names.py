@@ -9,7 +9,8 @@ SAFE = ".safe"
 BINARY = "application/octet-stream"
 ZIP = "application/zip"
 
-_UNSAFE = re.compile(r"[\x00-\x1f\x7f<>:\"/\\|?*]")
+_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069<>:\"/\\|?*]")
+"""Also marks that turn the direction of writing: `gpj.exe` would be shown as `exe.jpg`."""
 _MEDIA_TYPE = re.compile(
     r"[a-z0-9][a-z0-9!#$&^_.+-]{0,100}/[a-z0-9][a-z0-9!#$&^_.+-]{0,100}(; ?[a-z0-9-]+=[\w./:-]+)*", re.IGNORECASE
 )

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Awaitable, Callable
 
+from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -22,6 +23,15 @@ log = logging.getLogger(__name__)
 
 RETRY_AFTER_S = "5"
 UNLOGGED = IndexIncomplete | OperationNotSupported | ServerBusy | SourceAway
+
+
+class NamePath(PathConvertor):
+    """The rest of a path, of names of files and items: `path` ends at a line break, which they may have too."""
+
+    regex = "(?s:.*)"
+
+
+register_url_convertor("names", NamePath())
 
 Handler = Callable[[Request], Awaitable[Response]]
 Faults = Callable[[ChronotileError, Request], Response]

@@ -44,5 +44,5 @@ async def delete_item(request: Request) -> Response:
 
 routes = [
     Route("/layers/{layer}/items", endpoint(post_items, written_problem), methods=["POST"]),
-    Route("/layers/{layer}/items/{item:path}", endpoint(delete_item, written_problem), methods=["DELETE"]),
+    Route("/layers/{layer}/items/{item:names}", endpoint(delete_item, written_problem), methods=["DELETE"]),
 ]

@@ -233,7 +233,7 @@ routes = [
     Route(f"{ROOT}/Products({{id}})/Attributes", endpoint(partial(get_members, "Attributes"), odata_fault)),
     Route(f"{ROOT}/Products({{id}})/Assets", endpoint(partial(get_members, "Assets"), odata_fault)),
     Route(f"{ROOT}/Products({{id}})/Nodes", endpoint(get_root_node, odata_fault)),
-    Route(f"{ROOT}/Products({{id}})/{{nodes:path}}", endpoint(get_nodes, odata_fault)),
+    Route(f"{ROOT}/Products({{id}})/{{nodes:names}}", endpoint(get_nodes, odata_fault)),
     Route(f"{ROOT}/Attributes", endpoint(get_attributes, odata_fault)),
     Route(f"{ROOT}/Attributes({{collection}})", endpoint(get_attributes_of, odata_fault)),
 ]

@@ -142,6 +142,6 @@ routes = [
     Route("/products", endpoint(get_landing, product_problem)),
     Route("/products/{product:uuid}", endpoint(get_product, product_problem)),
     Route("/products/{product:uuid}/nodes", endpoint(get_nodes, product_problem)),
-    Route("/products/{product:uuid}/nodes/{path:path}", endpoint(get_node, product_problem)),
-    Route("/products/{collection}/{item:path}", endpoint(get_product_of_item, product_problem)),
+    Route("/products/{product:uuid}/nodes/{path:names}", endpoint(get_node, product_problem)),
+    Route("/products/{collection}/{item:names}", endpoint(get_product_of_item, product_problem)),
 ]

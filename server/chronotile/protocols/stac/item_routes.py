@@ -86,5 +86,5 @@ routes = [
     Route("/stac/search", endpoint(get_search, stac_problem)),
     Route("/stac/search", endpoint(post_search, stac_problem), methods=["POST"]),
     Route("/stac/collections/{collection}/items", endpoint(get_items, stac_problem)),
-    Route("/stac/collections/{collection}/items/{item:path}", endpoint(get_item, stac_problem)),
+    Route("/stac/collections/{collection}/items/{item:names}", endpoint(get_item, stac_problem)),
 ]

@@ -148,7 +148,7 @@ def _merged(target: object, patch: Mapping[str, Any], *, depth: int) -> Json:
 
 
 _ITEMS = "/stac/collections/{collection}/items"
-_ITEM = f"{_ITEMS}/{{item:path}}"
+_ITEM = f"{_ITEMS}/{{item:names}}"
 routes = [
     Route(_ITEMS, endpoint(post_items, written_problem), methods=["POST"]),
     Route(_ITEM, endpoint(put_item, written_problem), methods=["PUT"]),
