@@ -133,3 +133,9 @@ def test_stac_geoparquet_is_read_in_parts(catalogue, server, store):
     with pytest.raises(SourceUnavailable):
         fill(S2, GeoparquetSource(server.url_of("items.parquet"), ItemRules()), store)
     assert store.items.ids() == ["a", "b", "c", "d", "e"]
+
+
+def test_a_damaged_parquet_file_is_refused_in_words(catalogue, server, store):
+    (catalogue.folder / "items.parquet").write_bytes(b"no Parquet" * 100)
+    with pytest.raises(UnsupportedSource, match="is damaged, or no Parquet file"):
+        fill(S2, GeoparquetSource(server.url_of("items.parquet"), ItemRules()), store)

@@ -84,7 +84,7 @@ class GeoparquetSource:
         path = local_path(self._href)
         try:
             if path is None:
-                return _opened(self._href)[1]
+                return _text_of(_state_elsewhere(self._href))
             with path.open("rb") as file:
                 return file_digest(file, "blake2b").hexdigest()[:32]
         except OSError as error:
@@ -145,10 +145,18 @@ def _opened(href: str) -> tuple["ParquetFile", str]:
     path = local_path(href)
     if path is not None:
         return ParquetFile(path), file_state(path)
+    state = _state_elsewhere(href)
+    return ParquetFile(PythonFile(_FileElsewhere(href, state), mode="r")), _text_of(state)
+
+
+def _state_elsewhere(href: str) -> ObjectState:
     require_extra("s3", f"a source at {host_of(href)}", error=UnsupportedSource)
     looks.forget(href)
-    state = looks.state(href)
-    return ParquetFile(PythonFile(_FileElsewhere(href, state), mode="r")), "-".join(map(str, state))
+    return looks.state(href)
+
+
+def _text_of(state: ObjectState) -> str:
+    return "-".join(map(str, state))
 
 
 class _FileElsewhere:
