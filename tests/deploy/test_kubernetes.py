@@ -182,12 +182,16 @@ def test_dask_speaks_tls_alone_and_has_no_http_server_for_others(tmp_path, monke
             opened = {address.ip for pid in (first, second) for address in listening_addresses(pid)}
             answers = {
                 name: subprocess.run(
-                    [sys.executable, "-c", ASK, address], env=environment, capture_output=True, text=True, check=False
+                    [sys.executable, "-c", ASK, address, patience_s],
+                    env=environment,
+                    capture_output=True,
+                    text=True,
+                    check=False,
                 )
-                for name, address, environment in (
-                    ("with certificates", at, dict(os.environ)),
-                    ("plain", at.replace("tls://", "tcp://"), without_dask(os.environ)),
-                    ("without certificates", at, without_dask(os.environ)),
+                for name, address, patience_s, environment in (
+                    ("with certificates", at, "180", dict(os.environ)),
+                    ("plain", at.replace("tls://", "tcp://"), "10", without_dask(os.environ)),
+                    ("without certificates", at, "10", without_dask(os.environ)),
                 )
             }
 
@@ -202,7 +206,7 @@ def test_dask_speaks_tls_alone_and_has_no_http_server_for_others(tmp_path, monke
 ASK = """
 import sys
 from distributed import Client
-with Client(sys.argv[1], timeout=10, set_as_default=False) as client:
+with Client(sys.argv[1], timeout=float(sys.argv[2]), set_as_default=False) as client:
     print(client.submit(lambda: 42).result())
 """
 
