@@ -84,26 +84,55 @@ def test_an_index_of_an_older_version_is_begun_again_with_what_was_seen_of_its_s
     assert new.number > old.number
 
 
-def test_an_index_of_version_2_keeps_its_items_and_tells_later_changes(open_index, url, tmp_path):
-    before = open_index()
-    before.put("s2", [make_item("a"), make_item("b", at="2024-05-02T10:30:00")])
-    engine = open_engine(url, tmp_path, INDEX)
+def as_version_2(url, folder):
+    engine = open_engine(url, folder, INDEX)
     with write_transaction(engine, INDEX) as connection:
         connection.execute(text("ALTER TABLE chronotile_item_instants DROP COLUMN changed"))
         connection.execute(text("DROP INDEX chronotile_items_by_rank"))
         connection.execute(text("DROP INDEX chronotile_items_by_rank_falling"))
     engine.dispose()
-    set_version(url, tmp_path, 2)
+    set_version(url, folder, 2)
+
+
+def test_an_index_of_version_2_keeps_its_items_and_tells_later_changes(open_index, url, tmp_path):
+    before = open_index()
+    before.put("s2", [make_item("a"), make_item("b", at="2024-05-02T10:30:00")])
+    as_version_2(url, tmp_path)
 
     again = open_index()
 
     instants = again.times("s2").instants
     assert [ref.id for ref in again.covering("s2", HERE)] == ["a", "b"]
-    assert again.changes_of("s2", instants)[1] == (0, 0)
+    assert again.changes_of("s2", instants)[1] == (1, 1)
     again.put("s2", [make_item("c")])
     counter, changes = again.changes_of("s2", instants)
-    assert changes == (counter, 0)
+    assert changes == (counter, 1)
     assert open_index().covering("s2", HERE) == again.covering("s2", HERE)
+
+
+def test_what_a_process_of_version_2_still_writes_changes_its_date(open_index, url, tmp_path):
+    before = open_index()
+    before.put("s2", [make_item("a"), make_item("b", at="2024-05-02T10:30:00")])
+    as_version_2(url, tmp_path)
+    index = open_index()
+    instants = index.times("s2").instants
+    found = [index.changes_of("s2", instants)[1]]
+    engine = open_engine(url, tmp_path, INDEX)
+
+    for _ in range(2):  # as that version does where an item is replaced: it knows no further column
+        with write_transaction(engine, INDEX) as connection:
+            (first,) = connection.execute(text("SELECT * FROM chronotile_item_instants ORDER BY instant LIMIT 1")).all()
+            of_first = {"instant": first.instant, "collection": first.collection, "end": first.end}
+            key = "collection = :collection AND instant = :instant"
+            connection.execute(text(f"DELETE FROM chronotile_item_instants WHERE {key}"), of_first)
+            columns = '(collection, instant, "end", items) VALUES (:collection, :instant, :end, 1)'
+            connection.execute(text(f"INSERT INTO chronotile_item_instants {columns}"), of_first)
+            connection.execute(text("UPDATE chronotile_item_collections SET counter = counter + 1"))
+        found.append(index.changes_of("s2", instants)[1])
+    engine.dispose()
+
+    assert len({first for first, _second in found}) == 3
+    assert {second for _first, second in found} == {1}
 
 
 def test_a_file_that_is_no_index_is_moved_aside_and_a_new_one_begun(tmp_path, caplog):

@@ -172,7 +172,10 @@ class ItemIndex:
         return found
 
     def changes_of(self, collection: str, instants: InstantArray) -> tuple[int, tuple[int, ...]]:
-        """Return the counter of a collection, and those at which items of some instants changed last; 0: no items."""
+        """Return the counter of a collection, and those at which items of some instants changed last; 0: no items.
+
+        An instant that a process of version 2 wrote, which knows no such counter, may have changed with any change.
+        """
         numbers = instants.astype("datetime64[ns]").astype(np.int64).tolist()
         values: dict[str, Value] = {"archive": self._archive, "id": collection}
         counter, found = 0, dict[int, int]()
@@ -181,7 +184,7 @@ class ItemIndex:
                 wanted = padded(part)
                 rows = self._run(cursor, queries.instants_changed(len(wanted)), values | listed("instant", wanted))
                 counter = rows[0][0] if rows else 0
-                found.update({instant: changed for _counter, instant, changed in rows if instant is not None})
+                found.update({instant: changed or counter for _, instant, changed in rows if instant is not None})
         return counter, tuple(found.get(number, 0) for number in numbers)
 
     def times(self, collection: str, *, box: BBox | None = None) -> TimeDomain:

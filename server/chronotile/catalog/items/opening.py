@@ -139,6 +139,7 @@ def _add_changes(connection: Connection) -> None:
     """Add what version 2 lacks; what is there stays, items that requests added too."""
     column = CreateColumn(INSTANTS.c.changed).compile(dialect=connection.dialect)
     connection.exec_driver_sql(f"ALTER TABLE {INSTANTS.name} ADD COLUMN {column}")
+    connection.execute(update(INSTANTS).values(changed=1))  # 0 is what processes of that version write from now on
     nulls = "" if connection.dialect.name == SQLITE else " NULLS LAST"
     for name, rank in (("rank", "rank"), ("rank_falling", f"rank DESC{nulls}")):
         connection.exec_driver_sql(

@@ -163,7 +163,8 @@ INSTANTS = Table(
     Column("instant", BigInteger, nullable=False),
     Column("end", BigInteger, nullable=False),
     Column("items", Integer, nullable=False),
-    # The counter of the collection when an item of it was last put, replaced, removed or ordered in another way.
+    # The counter of the collection when an item of it was last put, replaced, removed or ordered in another way; 1: not
+    # since there are such counters, 0: a process of an older version wrote it.
     Column("changed", BigInteger, nullable=False, server_default="0"),
     PrimaryKeyConstraint("collection", "instant"),
     sqlite_with_rowid=False,
