@@ -19,7 +19,7 @@ from chronotile.archive.index.geoparquet import GeoparquetSource
 from chronotile.archive.index.rules import ItemFilter, ItemRules
 from chronotile.archive.index.sources import SourceAccess, indexed, source_of
 from chronotile.catalog.items.opening import open_items
-from chronotile.catalog.items.passes import open_passes
+from chronotile.catalog.items.passes import LEASE_S, SourcePasses, open_passes
 from chronotile.catalog.items.schema import INDEX
 from chronotile.database import open_engine
 from chronotile.errors import SourceUnavailable
@@ -141,6 +141,28 @@ def test_a_process_that_is_killed_ends_the_pass_and_the_next_one_goes_on(tmp_pat
         assert 0 < summary.put.added < COUNT
         found = store.items.faults("s2").items
     assert found > 300
+
+
+@pytest.mark.slow
+def test_a_pass_that_reads_ahead_of_what_it_stores_keeps_others_away(tmp_path, monkeypatch):
+    """Of a source whose entries come slowly: several batches of them take longer than a lease."""
+    monkeypatch.setattr(reading, "MANY", 50)
+    spec, folder, now_s, refused = spec_of(write_source("parquet", tmp_path)), tmp_path / "index", [0.0], []
+    source = source_of(spec, ACCESS)
+    passes = SourcePasses(open_engine(None, folder, INDEX), INDEX, clock=lambda _connection: now_s[0])
+
+    def slowly(run, entries=source.entries):
+        for each in entries(run):
+            now_s[0] += LEASE_S / 100
+            with pytest.raises(SourceUnavailable, match="is being indexed by another process"):
+                passes.begin("s2", source="another", holder="elsewhere 1 x")
+            refused.append(each)
+            yield each
+
+    monkeypatch.setattr(source, "entries", slowly)
+    with closing(IndexStore(items=open_items(None, folder), passes=passes)) as store:
+        assert fill(indexed(spec), source, store, processes=2, batch=16).put.added > 300
+    assert len(refused) > COUNT * 0.9
 
 
 def test_what_processes_are_given_can_be_pickled():

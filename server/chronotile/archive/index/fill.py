@@ -28,7 +28,10 @@ AHEAD = 3
 LARGER = 4
 """Times as many entries are stored together where processes read them, for fewer transactions."""
 BATCH = 256
-"""Entries that are read and stored together, unless another number is given: what an interruption repeats at most."""
+"""Entries that are read and stored together, unless another number is given: what an interruption repeats at most.
+
+Where processes read them, these are `LARGER` times as many, and it repeats `AHEAD` batches more.
+"""
 CLEARED = 500
 """Items that are removed together, of a collection that had dates and has scenes now, or the reverse."""
 TWICE = "another document or file before it has the same item ids"
@@ -285,6 +288,8 @@ class _Filling:
                 begun.append(self._begin(batch, readers))
                 if not readers.is_ahead or len(begun) > AHEAD:
                     self._store(begun)
+                else:
+                    self._passes.note(self._run)  # or others would begin where the source is slow
             while begun:
                 self._store(begun)
         if self._unread_count == 0:
