@@ -205,7 +205,9 @@ def test_wrong_tokens_are_counted_and_slowed(client_of):
     statuses = [client.delete("/layers/s2/items/a", headers=wrong).status_code for _ in range(MOST_TRIES + 1)]
 
     assert statuses == [401] * MOST_TRIES + [429]
-    assert post(client, scene("a")).status_code == 429
+    refused = post(client, scene("a"))
+    assert (refused.status_code, refused.headers["retry-after"]) == (429, str(round(TRIES_S)))
+    assert refused.headers["cache-control"] == "no-store"
     assert f"chronotile_refused_tokens_total {float(MOST_TRIES)}" in client.get("/metrics").text
     now_s[0] = TRIES_S
     assert post(client, scene("a")).status_code == 201

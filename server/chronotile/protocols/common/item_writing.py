@@ -6,8 +6,15 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from chronotile.archive.index.write import ItemWriter
-from chronotile.errors import AccessRefused, ChronotileError, InvalidParameter, LimitExceeded, Unauthenticated
+from chronotile.archive.index.write import TRIES_S, ItemWriter
+from chronotile.errors import (
+    AccessRefused,
+    ChronotileError,
+    InvalidParameter,
+    LimitExceeded,
+    TooManyTries,
+    Unauthenticated,
+)
 from chronotile.protocols.common.job_access import client_of
 from chronotile.protocols.common.query.form import TOO_LARGE
 from chronotile.protocols.common.responses.problem import problem_response
@@ -48,4 +55,6 @@ def written_problem(error: ChronotileError, request: Request) -> Response:
     response = problem_response(error, request, status=TOO_LARGE if isinstance(error, LimitExceeded) else None)
     if isinstance(error, Unauthenticated):
         response.headers["WWW-Authenticate"] = 'Bearer realm="chronotile"'
+    if isinstance(error, TooManyTries):
+        response.headers.update({"Retry-After": f"{TRIES_S:.0f}", "Cache-Control": "no-store"})
     return response
