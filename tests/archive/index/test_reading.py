@@ -144,6 +144,20 @@ def test_a_process_that_is_killed_ends_the_pass_and_the_next_one_goes_on(tmp_pat
 
 
 @pytest.mark.slow
+def test_of_rows_with_one_id_the_last_one_counts_in_each_pass(tmp_path, monkeypatch):
+    monkeypatch.setattr(reading, "MANY", 50)
+    folder, found = tmp_path / "index", []
+    with closing(IndexStore(items=open_items(None, folder), passes=open_passes(None, folder))) as store:
+        for cloud in (1, 2):  # which makes all others new
+            rows = [item_document(f"{number:03}", **{"eo:cloud_cover": cloud}) for number in range(COUNT)]
+            rows[100], rows[190] = (item_document("twin", **{"eo:cloud_cover": own}) for own in (50, 60))
+            export_items(Listing(rows), "s2", tmp_path / "items.parquet")
+            fill_parquet(tmp_path / "items.parquet", store, processes=2, batch=16)
+            found.append(json.loads(store.items.find("s2", "twin").document)["properties"]["eo:cloud_cover"])
+    assert found == [60, 60]
+
+
+@pytest.mark.slow
 def test_a_pass_that_reads_ahead_of_what_it_stores_keeps_others_away(tmp_path, monkeypatch):
     """Of a source whose entries come slowly: several batches of them take longer than a lease."""
     monkeypatch.setattr(reading, "MANY", 50)

@@ -1,7 +1,7 @@
 """Fills the index of one collection from its source; what is interrupted goes on where it stopped."""
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import NamedTuple
@@ -285,7 +285,8 @@ class _Filling:
             begun = deque[_Batch]()
             listed = self._source.entries(self._run)
             while batch := list(islice(listed, self._batch * (LARGER if readers.is_ahead else 1))):
-                begun.append(self._begin(batch, readers))
+                replaced = {entry.key for each in begun for entry in each.wanted}
+                begun.append(self._begin(batch, readers, replaced))
                 if not readers.is_ahead or len(begun) > AHEAD:
                     self._store(begun)
                 else:
@@ -307,15 +308,15 @@ class _Filling:
         )
         return summary, self._again > 0
 
-    def _begin(self, batch: Sequence[Listed], readers: EntryReaders) -> _Batch:
-        """Begin to read the entries of a batch that have changed."""
+    def _begin(self, batch: Sequence[Listed], readers: EntryReaders, replaced: Container[str]) -> _Batch:
+        """Begin to read the entries of a batch that have changed, or that another of the same key replaces before."""
         entries = list({each.key: each for each in batch if isinstance(each, ListedEntry)}.values())
         known = self._passes.known(self._run.collection, [each.key for each in entries])
         seen, wanted, states = list[str](), list[ListedEntry](), dict[str, str]()
         for each in entries:
             stored = known.get(each.key)
             states[each.key] = "" if stored is None else stored.state
-            if stored is not None and self._is_as_seen(each, stored):
+            if stored is not None and each.key not in replaced and self._is_as_seen(each, stored):
                 seen.append(each.key)
             else:
                 wanted.append(each)
