@@ -93,7 +93,7 @@ def test_damaged_newest_file_is_told_once_and_the_values_of_others_are_checked(
 
     (damage,) = [message for severity, message in found if severity == "error"]
     assert damage.startswith("the file is damaged: ")
-    assert damage.endswith("; recreate it")
+    assert damage.endswith("; copy it or make it again")
     assert [severity for severity, message in found if "outside the range of its style" in message] == [
         "warning"
     ] * warnings

@@ -48,4 +48,5 @@ def test_the_worker_of_docker_compose_does_the_jobs_of_its_server():
 def test_the_image_has_the_extras_that_the_page_speaks_of():
     (extras,) = re.findall(r"the image has `chronotile(\[.+?\])`", PAGE)
 
-    assert f'"${{wheel}}{extras}"' in (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    (made,) = re.findall(r"^IMAGE_EXTRAS := (.+)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    assert extras == f"[{','.join(made.split())}]"

@@ -6,9 +6,10 @@ import shutil
 
 import numpy as np
 import pytest
+import rasterio
 
 from chronotile.durable_files import Disk
-from chronotile.errors import UnsupportedSource, WriteFailed
+from chronotile.errors import SourceUnavailable, UnsupportedSource, WriteFailed
 from chronotile.optimise.conversion import Packing
 from tests.optimise.conftest import COORDINATES, numbers_of
 
@@ -157,6 +158,23 @@ def test_interrupted_run_wants_to_be_resumed(tifs, target, write):
 def test_full_disk_is_told_in_one_line(tifs, target, write):
     with pytest.raises(WriteFailed, match=r"cube\.zarr could not be written: No space left on device"):
         write(tifs, disk=FailingDisk(30, FAILURES["full"]))
+
+
+def test_a_damaged_file_is_named_with_what_to_do(tifs, write):
+    damaged = tifs[1]
+    with rasterio.open(damaged) as file:
+        profile, numbers = file.profile, file.read()
+    with rasterio.open(damaged, "w", **{**profile, "driver": "GTiff", "compress": "deflate"}) as file:
+        file.write(numbers)
+    with damaged.open("r+b") as file:
+        file.seek(-200, os.SEEK_END)
+        file.write(b"\xff" * 200)
+
+    with pytest.raises(SourceUnavailable) as failed:
+        write(tifs)
+
+    assert failed.value.message.startswith(f"{damaged.name}: ")
+    assert failed.value.message.endswith("; replace what is damaged, or leave it out, then run again with --resume")
 
 
 def test_resumed_run_does_not_do_again_what_was_done(tifs, target, write):

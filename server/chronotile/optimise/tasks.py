@@ -17,7 +17,7 @@ import numpy as np
 import tensorstore as ts
 
 from chronotile.durable_files import Disk
-from chronotile.errors import SourceUnavailable
+from chronotile.errors import DateUnreadable, SourceUnavailable
 from chronotile.model.grid import Window
 from chronotile.model.items import ItemRef
 from chronotile.model.raster import Numbers, Pixels
@@ -26,14 +26,18 @@ from chronotile.optimise.arrays import ArraySpec
 from chronotile.optimise.inputs import Origin
 from chronotile.optimise.mosaics import Mosaic, read_mosaic
 from chronotile.optimise.plan import CubePlan, PlannedVariable
-from chronotile.readers.hrefs import tensorstore_path
+from chronotile.readers.foreign import one_line, origin_of
+from chronotile.readers.hrefs import base_name, tensorstore_path
 from chronotile.readers.joined.recoding import recoding_of
 from chronotile.readers.open import open_source
 from chronotile.readers.overviews import Counting, Summary, paste_summaries, summary_of
 from chronotile.readers.reader import Reader
 from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.zarr.commit import OVERLAY, SERIES
+from chronotile.yaml_source import list_names
 
+MOST_NAMED = 3
+"""Files of a failed read that its message names."""
 log = logging.getLogger(__name__)
 
 SOURCE_WINDOW_PX = 512
@@ -429,7 +433,16 @@ def _blocks(reader: Reader, job: Job, variable: str, *, origins: Sequence[Origin
     """Pixels (time, y, x) of a window at each of some dates of one source: mosaics are read date by date."""
     if job.mosaic is None:
         indexes = [origin.index for origin in origins]
-        yield reader.read_block(variable, indexes=indexes, window=window, along="space")
+        try:
+            pixels = reader.read_block(variable, indexes=indexes, window=window, along="space")
+        except DateUnreadable as error:
+            files = (reader.file_of(variable, index) for index in indexes)
+            names = list_names(list(dict.fromkeys(base_name(file) for file in files if file)), most=MOST_NAMED)
+            raise SourceUnavailable(
+                f"{names or variable}: {one_line(origin_of(error))}; replace what is damaged, or leave it out, then "
+                "run again with --resume"
+            ) from error
+        yield pixels
         return
     for origin in origins:
 

@@ -76,7 +76,7 @@ def damage_findings(spec: SourceSpec, known: Collection[str]) -> Iterator[Findin
         place = f"{spec.collection}: {path.removeprefix(folder)}"
         reason = _damage(path)
         if reason is not None and place not in known:
-            yield Finding("error", place, f"the file is damaged: {reason}; recreate it")
+            yield Finding("error", place, f"the file is damaged: {reason}; copy it or make it again")
     if len(paths) > MAX_FILES:
         message = f"of {len(paths)} files the first {len(paths) - MAX_FILES} by name were not inspected"
         yield Finding("note", spec.collection, message)
