@@ -70,7 +70,7 @@ def done(process: str) -> Callable[[Site, str], None]:
         assert status["status"] == "successful", status["message"]
         address = site.jobs[kind, process]
         scratch = site.scratch / f"{kind}-{process}"
-        scratch.mkdir()
+        scratch.mkdir(exist_ok=True)
         JOBS[process].check(lambda name: taken(site.client.get(f"{address}/results/{name}")).content, kind, scratch)
 
     return ask
