@@ -208,6 +208,9 @@ def test_wrong_tokens_are_counted_and_slowed(client_of):
     refused = post(client, scene("a"))
     assert (refused.status_code, refused.headers["retry-after"]) == (429, str(round(TRIES_S)))
     assert refused.headers["cache-control"] == "no-store"
+    paths = client.get("/openapi.json").json()["paths"]
+    for path, method in (("/layers/{layer}/items", "post"), ("/stac/collections/{collection}/items/{item}", "put")):
+        assert "429" in paths[path][method]["responses"]
     assert f"chronotile_refused_tokens_total {float(MOST_TRIES)}" in client.get("/metrics").text
     now_s[0] = TRIES_S
     assert post(client, scene("a")).status_code == 201

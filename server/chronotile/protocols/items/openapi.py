@@ -16,7 +16,7 @@ from chronotile.protocols.common.openapi import (
 )
 
 TAG = "Items"
-REFUSALS = ("BadRequest", "Unauthorized", "Forbidden", "NotFound", "Unavailable")
+REFUSALS = ("BadRequest", "Unauthorized", "Forbidden", "NotFound", "TooMany", "Unavailable")
 WRITTEN: Json = object_of({"added": WHOLE, "replaced": WHOLE, "unchanged": WHOLE, "ids": list_of(TEXT)})
 ITEM: Json = {
     "type": "Feature",

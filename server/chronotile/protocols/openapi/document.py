@@ -31,7 +31,7 @@ REFUSALS = {
     "Conflict": "There is such an item already, or others change it at the same time",
     "Gone": "The cursor is so old that not all removed items are known; list all items, and begin again",
     "TooLarge": "The body is larger than `max_body_bytes`",
-    "TooMany": "A client downloads as much at once as it may; try again after `Retry-After` seconds",
+    "TooMany": "A client downloads as much as it may, or shows wrong tokens; try again after `Retry-After` seconds",
     "Unavailable": "A source cannot be read now, or too much waits already; try again after `Retry-After` seconds",
 }
 

@@ -26,7 +26,7 @@ from chronotile.protocols.stac.params import OF_BODY, OF_COUNTS, OF_COUNTS_WITHI
 
 TAG, WRITING = "STAC", "STAC transactions"
 QUERY = ("BadRequest", "NotFound", "Unavailable")
-REFUSALS = ("BadRequest", "Unauthorized", "Forbidden", "NotFound", "TooLarge", "Unavailable")
+REFUSALS = ("BadRequest", "Unauthorized", "Forbidden", "NotFound", "TooLarge", "TooMany", "Unavailable")
 WITH_CONFLICT = (*REFUSALS, "Conflict")
 SECURITY = [{"writeToken": list[str]()}]
 TWO = {"minItems": 2, "maxItems": 2}
