@@ -139,3 +139,15 @@ def test_a_damaged_parquet_file_is_refused_in_words(catalogue, server, store):
     (catalogue.folder / "items.parquet").write_bytes(b"no Parquet" * 100)
     with pytest.raises(UnsupportedSource, match="is damaged, or no Parquet file"):
         fill(S2, GeoparquetSource(server.url_of("items.parquet"), ItemRules()), store)
+
+
+def test_a_parquet_file_of_a_server_that_tells_no_state_is_read_again(catalogue, server, store):
+    server.sends_etags = server.sends_times = False
+    sizes = set()
+    for cloud in (3, 4):
+        document = item_document("a", href=server.url_of("x.tif"), **{"eo:cloud_cover": cloud})
+        export_items(Listing([document]), "s2", catalogue.folder / "items.parquet")
+        sizes.add((catalogue.folder / "items.parquet").stat().st_size)
+        fill(S2, GeoparquetSource(server.url_of("items.parquet"), ItemRules()), store, is_whole=False)
+    assert len(sizes) == 1
+    assert json.loads(store.items.collections["s2"]["a"].document)["properties"]["eo:cloud_cover"] == 4

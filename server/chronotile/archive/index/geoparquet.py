@@ -18,6 +18,7 @@ from chronotile.errors import SourceUnavailable, UnsupportedSource
 from chronotile.extras import require_extra
 from chronotile.readers.hrefs import local_path, shown_href
 from chronotile.readers.remote.files import RemoteFile, looks
+from chronotile.readers.remote.ranges import state_tag
 from chronotile.readers.remote.requests import ObjectState, one_read
 from chronotile.web.hosts import host_of
 
@@ -80,11 +81,12 @@ class GeoparquetSource:
 
     @property
     def state(self) -> str:
-        """A digest of the bytes of a file of this machine, or what a server says of another."""
+        """A digest of the bytes of a file of this machine, or what a server says of another, which may be nothing."""
         path = local_path(self._href)
         try:
             if path is None:
-                return _text_of(_state_elsewhere(self._href))
+                state = _state_elsewhere(self._href)
+                return _text_of(state) if state_tag(state) else ""
             with path.open("rb") as file:
                 return file_digest(file, "blake2b").hexdigest()[:32]
         except OSError as error:
