@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
+import rasterio
+from rasterio.io import MemoryFile
 from starlette.testclient import TestClient
 
 from chronotile.app import application
@@ -20,6 +22,7 @@ from chronotile.model.items import IndexSettings
 from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.web.places import Places
 from tests.scenes_archive.broken import reprocess
+from tests.scenes_archive.files import path_of
 from tests.scenes_archive.indexed import IndexedScenes, indexed
 from tests.scenes_archive.plan import SMALL
 
@@ -172,3 +175,38 @@ def test_what_may_be_kept_for_ever_never_differs_and_stays_of_other_days(scenes,
     assert cache.differing == []
     assert len(set(cache.kept.values())) > STEPS
     assert stayed > 0.9 * others
+
+
+def rewritten(file):
+    """The raster of a file in a form whose header the index does not keep."""
+    with rasterio.open(file) as opened:
+        pixels, profile = opened.read(), dict(opened.profile) | {"driver": "GTiff", "compress": "lzw", "predictor": 1}
+    with MemoryFile() as memory:
+        with memory.open(**profile) as opened:
+            opened.write(pixels)
+        return memory.read()
+
+
+@pytest.mark.parametrize("is_known", [True, False], ids=["known to the index", "not known to it"])
+def test_the_revision_of_a_layer_names_no_file_that_was_written_over_since(scenes, hosts, is_known):
+    scene = max(SCENES, key=lambda each: np.count_nonzero(each.numbers("B04")))
+    cache, again, pictures = ForEver(), scenes.folder / "again", []
+    file = again / path_of(scene, "B04")
+    for rank in (2, 3, 4, 5):
+        reprocess(again, scene, "B04", rank=rank)
+        if not is_known:
+            file.with_suffix(".part").write_bytes(rewritten(file))
+            file.with_suffix(".part").replace(file)
+        if rank == 2:
+            scenes.put([scene], properties={"eo:cloud_cover": -1}, folder=again)
+            for host in hosts:
+                host.now_s += RECENT_S
+            revision = hosts[0].revision("RED")
+        for host in (*hosts, *hosts):
+            address = f"/tiles/RED/WebMercatorQuad/{TILES[-1]}.npy?datetime={scene.day}&rev={revision}"
+            answer = host.get(address)
+            cache.see(address, answer)
+            pictures.append(answer.content)
+
+    assert len(set(pictures)) == 4
+    assert cache.differing == []

@@ -6,7 +6,7 @@ from chronotile.errors import ChronotileError
 from chronotile.model.payload import PixelStates, TimeUsed
 from chronotile.model.time.instants import Instant
 from chronotile.pipeline.maps.expressions import with_expression
-from chronotile.pipeline.revision import dated_revision, found_revision, pixel_states, states_at
+from chronotile.pipeline.revision import are_counted, dated_revision, found_revision, pixel_states, states_at
 from chronotile.pipeline.services import Services
 from chronotile.readers.file_state import one_look
 
@@ -43,7 +43,7 @@ class NamedState:
         try:
             with one_look():
                 return (
-                    self._names(tuple(chain.from_iterable(instants for instants, _states in read)))
+                    self._names(read)
                     and all(
                         pixel_states(layer, instants, services, windows=states.windows) == states
                         for instants, states in read
@@ -53,8 +53,9 @@ class NamedState:
         except ChronotileError:
             return False  # it was read, and is away now
 
-    def _names(self, instants: tuple[Instant, ...]) -> bool:
+    def _names(self, read: list[tuple[tuple[Instant, ...], PixelStates]]) -> bool:
         layer, services = self._layer, self._services
+        instants = tuple(chain.from_iterable(each for each, _states in read))
         if self._revision == dated_revision(layer, instants, services):
             return True
         if self._is_expression:
@@ -62,7 +63,9 @@ class NamedState:
         found = found_revision(layer, services)
         if found.revision != self._revision:
             return False
-        if self._counter or found.states.items() >= states_at(layer, instants, services).items():
+        if self._counter:
+            return all(are_counted(layer, each, services, states.windows) for each, states in read)
+        if found.states.items() >= states_at(layer, instants, services).items():
             return True
         services.layer_revisions.pop(layer.id, None)  # one of these files was replaced after it was found
         return False

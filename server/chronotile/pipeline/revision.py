@@ -89,6 +89,27 @@ def pixel_states(
     return PixelStates(texts, look.count, windows if any(windows) else ())
 
 
+def are_counted(
+    layer: Layer, instants: tuple[Instant, ...], services: Services, windows: tuple[Window | None, ...]
+) -> bool:
+    """Return whether the counter of a mosaic, looked up again, counts its files at some times as they are now.
+
+    Args:
+        layer: The layer.
+        instants: The times.
+        services: What reads it.
+        windows: Of the native grid of each variable; empty: all cells.
+
+    Raises:
+        SourceUnavailable: The source is gone.
+    """
+    reader = services.reader(layer)
+    return all(
+        reader.is_counted(variable.name, _time_indexes(variable, instants), window)
+        for variable, window in zip(layer.variables, windows or (None,) * len(layer.variables), strict=True)
+    )
+
+
 def revision_of_states(layer: Layer, states: PixelStates) -> str:
     """Return a short name for the states of a layer's pixels and for what they mean."""
     meaning = tuple(describe_part((variable.encoding, variable.grid)) for variable in layer.variables)

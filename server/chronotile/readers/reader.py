@@ -98,6 +98,14 @@ class Reader(Protocol):
         """
         return ""
 
+    def is_counted(self, variable: str, indexes: Sequence[int], window: Window | None = None) -> bool:
+        """Return whether `counter`, looked up again, counts files of some times in a window that were written over.
+
+        Raises:
+            SourceUnavailable: The index of items does not answer.
+        """
+        return True
+
     def read_window(self, variable: str, *, index: int, level: int, window: Window, step: int = 1) -> Pixels:
         """Return (y, x) pixels of a window of a level; of every `step`-th row and column where `step` exceeds 1."""
 

@@ -36,6 +36,10 @@ class Wrapped(Reader):
         """Return the reader's."""
         return self._reader.counter()
 
+    def is_counted(self, variable: str, indexes: Sequence[int], window: Window | None = None) -> bool:
+        """Return what the reader says of it."""
+        return self._reader.is_counted(variable, indexes, window)
+
     def state_key(self, variable: str, index: int) -> Hashable:
         """Return that of the reader."""
         return self._reader.state_key(variable, index)

@@ -30,6 +30,8 @@ MOST_LOOKED_AT = 8
 """Items whose files are looked at for each answer; of more, once a second."""
 MOST_NAMED = 256
 """Items of a time whose files here are looked at for each answer that may be kept for ever; of more, once a second."""
+MOST_COUNTED = 64
+"""Items of an answer of which it is looked up whether the index has seen their files here; of more, it has not."""
 WHOLE = BBox(-180.0, -90.0, 180.0, 90.0)
 MOST_ATTEMPTS = 16
 """To find items while none is added, replaced or removed."""
@@ -149,6 +151,20 @@ class MosaicParts:
         is_few = len(refs) <= MOST_NAMED
         files = self.scenes.state(refs, variable) if is_few else self.state(variable, instants, WHOLE)
         return f"{state.hex()} {(files or b'').hex()}"
+
+    def are_counted(self, variable: str, instants: InstantArray, box: BBox) -> bool:
+        """Return whether the index has seen each file here of the items of a box, and look its counter up after that.
+
+        Raises:
+            SourceUnavailable: The index does not answer.
+        """
+        if not self.scenes.are_here:
+            return True
+        refs = self.refs(instants, box)
+        if len(refs) > MOST_COUNTED or not self.scenes.are_seen(refs, variable):
+            return False
+        self.index.state(self.spec.collection, is_fresh=True)
+        return True
 
     def made_of(self, variable: str, rule: MosaicRule) -> str:
         """Return what a variable is made of, in short: the configuration may change while the items stay."""

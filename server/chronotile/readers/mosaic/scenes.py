@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import blake2b
+from itertools import chain
 from typing import Protocol
 
 from chronotile.errors import ChronotileError, UnsupportedSource
@@ -153,6 +154,19 @@ class Scenes:
         for ref in refs:
             digest.update(b"%d %d " % (ref.number, ref.changed))
         return digest.digest()
+
+    def are_seen(self, refs: Sequence[ItemRef], variable: str) -> bool:
+        """Return whether the index knows the files on this machine that a variable is read from as they are now.
+
+        Those of Zarr are the index's: nothing else tells that they changed.
+
+        Raises:
+            SourceUnavailable: The index does not answer.
+        """
+        names = self._names_of(variable)
+        found = chain.from_iterable(self._index.assets([ref.number for ref in refs]).values())
+        files = ((asset, local_path(asset.href)) for asset in found if asset.name in names and not is_zarr(asset))
+        return all(path is None or asset.etag == tag_of(str(path)) for asset, path in files)
 
     def _key(self, ref: ItemRef, variable: str | None) -> tuple[object, ...]:
         return (ref.number, ref.changed, variable, self._meaning, self._attempts.get(ref.number, 0))

@@ -353,6 +353,11 @@ class MosaicReader(Reader):
         made = " ".join(parts.made_of(name, found.rule) for name, found in self._mosaic.variables.items())
         return f"{parts.index.state(parts.spec.collection).counter} {made}"
 
+    def is_counted(self, variable: str, indexes: Sequence[int], window: Window | None = None) -> bool:
+        """Return whether the index has seen the files of this machine as they are, and looks its counter up again."""
+        box = WHOLE if window is None else box_of_grid(grid_of_window(self._levels(variable)[0], window))
+        return self._parts.are_counted(variable, self._instants(variable, indexes), box)
+
     def revision(self, variable: str, index: int) -> str:
         """Return the state of all items of a time."""
         return self.revision_of_times(variable, [index])
