@@ -44,7 +44,10 @@ def followed(tmp_path_factory, postgresql):
     homes = {"XDG_STATE_HOME": str(folder / "state"), "XDG_CACHE_HOME": str(folder / "cache")}
     with serving(api), serving_s3(Bucket) as store:
         store.upload(archive(SMALL))
-        exports = store.environment | {"CHRONOTILE_DATABASE_URL": postgresql.make_database()}
+        exports = store.environment | {
+            "CHRONOTILE_DATABASE_URL": postgresql.make_database(),
+            "CHRONOTILE_WRITE_TOKEN": "of the test in place of what openssl prints",
+        }
         with reading(folder, places={CATALOGUE: api.href}, exports=exports, **homes) as reader:
             reader.follow(PAGE)
             yield reader.printed, folder

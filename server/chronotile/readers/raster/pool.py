@@ -351,7 +351,8 @@ def _dataset(path: str, level: int, read: ReadPart) -> tuple[Any, tuple[Message,
     require_own_pixels(dataset)
     height, width = dataset.block_shapes[0]
     bands = dataset.count if dataset.interleaving is Interleaving.pixel else 1
-    require_small_block(height * width * bands, np.dtype(dataset.dtypes[0]), remedy="tile it (gdal_translate -of COG)")
+    dtype = np.dtype("complex128" if dataset.dtypes[0].startswith("complex") else dataset.dtypes[0])
+    require_small_block(height * width * bands, dtype, remedy="tile it (gdal_translate -of COG)")
     return dataset, placed_messages(read, dataset.count) if dataset.driver == GRIB else ()
 
 

@@ -40,8 +40,10 @@ CACHED_BYTES = 32 << 20
 """Of all pages."""
 ITEM_BYTES = 1 << 10
 """Of a cached item beside its document."""
-MOST_PAGES = 2
-"""Pages of an API that one page is made of, or in which nothing matches: clients take an empty page for the last."""
+MOST_PAGES = 4
+"""Pages of an API that one page is made of."""
+MOST_EMPTY = 10
+"""Pages in which nothing matches that are passed over: clients take an empty page for the last."""
 MOST_WALK_S = 20.0
 """How long pages of an API are read for one page, after the last one that was begun."""
 SMALLER = (100, 10)
@@ -162,7 +164,7 @@ class LiveCollections:
         request, skipped, matched = place.request, place.skipped, None
         following: PagePlace | None = None
         begun_s = self._clock()
-        for _page in range(MOST_PAGES):
+        for number in range(1, MOST_EMPTY + 1):
             page = self._first(live, wanted, search) if request == wanted.first else self._read(live, request, search)
             matched = page.matched if wanted.is_exact else None
             if page.is_refused:
@@ -175,12 +177,12 @@ class LiveCollections:
                 break
             following = None if page.next is None else PagePlace(request=page.next)
             is_late = self._clock() - begun_s > MOST_WALK_S
-            if following is None or len(items) == search.limit or is_late:
+            if following is None or len(items) == search.limit or (items and number >= MOST_PAGES) or is_late:
                 break
             request, skipped = following.request, 0
         if following is not None and not items:
             raise SearchNotSupported(
-                f"the first {MOST_PAGES} pages that the API sends match nothing; restrict the search by bbox or "
+                f"the first {MOST_EMPTY} pages that the API sends match nothing; restrict the search by bbox or "
                 "datetime",
                 locator="filter",
             )
