@@ -100,7 +100,7 @@ def read_items(url: str | None, folder: Path, *, archive: str) -> ReadItems:
 
 
 def make_tables(engine: Engine) -> None:
-    """Make the tables unless they are there; those of an older version are made again, empty.
+    """Make the tables unless they are there; version 2 gets what it lacks, older ones are made again, empty.
 
     Raises:
         ConfigurationError: They are those of a newer chronotile.
@@ -140,9 +140,6 @@ def _add_changes(connection: Connection) -> None:
     column = CreateColumn(INSTANTS.c.changed).compile(dialect=connection.dialect)
     connection.exec_driver_sql(f"ALTER TABLE {INSTANTS.name} ADD COLUMN {column}")
     connection.execute(update(INSTANTS).values(changed=1))  # 0 is what processes of that version write from now on
-    nulls = "" if connection.dialect.name == SQLITE else " NULLS LAST"
-    for name, rank in (("rank", "rank"), ("rank_falling", f"rank DESC{nulls}")):
-        connection.exec_driver_sql(
-            f"CREATE INDEX chronotile_items_by_{name} ON {ITEMS.name} (collection, {rank}, number)"
-        )
+    for index in ITEMS.indexes:
+        index.create(connection, checkfirst=True)
     connection.execute(update(SCHEMA).values(version=VERSION))

@@ -37,7 +37,7 @@ INDEX = Usage(
     waits=lambda: WAITS,
 )
 VERSION = 3
-"""Of the tables. An index of an older version is filled again, one of a newer chronotile is refused."""
+"""Of the tables. An index of version 2 is completed, an older one filled again, one of a newer chronotile refused."""
 
 METADATA = MetaData()
 TEXT = Text().with_variant(Text(collation="C"), POSTGRESQL)
