@@ -53,19 +53,17 @@ def _plan(inputs: Inputs, services: Services) -> JobPlan:
     coverage = select_cells(inputs, services)
     reducer = _reducer(inputs)
     require_name(inputs, services)
-    cube_bytes = 0
-    if _is_cube(inputs):
-        cube_bytes = _cube(coverage, reducer, FORMAT_VERSION).held_bytes  # which is refused where it is too large
-    elif "name" in inputs:
+    cube = _cube(coverage, reducer, FORMAT_VERSION) if _is_cube(inputs) else None  # refused where it is too large
+    if cube is None and "name" in inputs:
         raise InvalidParameter("only cubes have names; use format cube, or leave name out", locator="inputs.name")
-    else:
+    if cube is None:
         require_geotiff(coverage)
     held_bytes = len(coverage.times) * itemsize(coverage) if reducer == "median" else 0
     plan = planned_windows(coverage, value_s=VALUE_S.get(reducer, 2e-9), held_bytes=held_bytes)
-    if not cube_bytes:
+    if cube is None:
         return plan
     shared = {**plan.shared, FORMAT: FORMAT_VERSION}
-    return replace(plan, shared=shared, held_bytes=max(plan.held_bytes, cube_bytes))
+    return replace(plan, shared=shared, held_bytes=max(plan.held_bytes, cube.held_bytes))
 
 
 def _run(inputs: Inputs, task: Json, work: Work) -> Json:
