@@ -1,6 +1,5 @@
 """All kinds in one archive, with one server, one worker and what they need, for all pairs of a kind and a door."""
 
-import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -20,7 +19,8 @@ from tests.agreement.conftest import STYLE
 from tests.agreement.doors import kinds
 from tests.archive.index.stac_api import StacApi, serving
 from tests.faulty_source import faulty_source
-from tests.running import PATIENCE_S, PROGRAM, until
+from tests.jobs.runs.deployment import working
+from tests.running import PROGRAM, until
 from tests.s3 import Server, serving_s3
 
 BUCKET = "scenes"
@@ -58,23 +58,6 @@ class Site:
 
 
 @contextmanager
-def working(configuration: Path, log: Path, **environment: str) -> Iterator[None]:
-    """One `chronotile worker` with one process, stopped at the end; what it says is in `log`."""
-    with log.open("wb") as said:
-        process = subprocess.Popen(
-            [PROGRAM, "worker", configuration, "--processes", "1"],
-            env=os.environ | environment,
-            stdout=said,
-            stderr=said,
-        )
-        try:
-            yield
-        finally:
-            process.terminate()
-            process.wait(PATIENCE_S)
-
-
-@contextmanager
 def serving_all(folder: Path, scratch: Path) -> Iterator[Site]:
     """Serve every kind, with a worker."""
     kinds.write_files(folder)
@@ -105,7 +88,7 @@ def serving_all(folder: Path, scratch: Path) -> Iterator[Site]:
         stack.enter_context(client)
         until(lambda: '"live"' in client.get("/layers").text)
         until(lambda: client.get("/odata/v1/Products").status_code == 200)  # once dates of files are listed
-        stack.enter_context(working(folder / "chronotile.yaml", folder / "worker.log"))
+        stack.enter_context(working(folder / "chronotile.yaml", log=folder / "worker.log"))
         yield Site(folder, client, scratch)
 
 

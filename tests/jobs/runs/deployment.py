@@ -155,19 +155,17 @@ class Deployment:
 
 
 @contextmanager
-def working(data: Path, **settings: str) -> Iterator[None]:
-    """Have one `chronotile worker`, stopped at the end."""
-    process = subprocess.Popen(
-        [PROGRAM, "worker", data, "--processes", "1"],
-        env=os.environ | settings,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        yield
-    finally:
-        process.terminate()
-        process.wait(PATIENCE_S)
+def working(data: Path, *, log: Path = Path(os.devnull), **settings: str) -> Iterator[None]:
+    """Have one `chronotile worker` with one process, stopped at the end; what it says is in `log`."""
+    with log.open("wb") as said:
+        process = subprocess.Popen(
+            [PROGRAM, "worker", data, "--processes", "1"], env=os.environ | settings, stdout=said, stderr=said
+        )
+        try:
+            yield
+        finally:
+            process.terminate()
+            process.wait(PATIENCE_S)
 
 
 @contextmanager
