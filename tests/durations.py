@@ -45,7 +45,8 @@ class Durations:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Add up what set-up, call and teardown took."""
         self.elapsed_s[report.nodeid] += report.duration
-        self.worked_s[report.nodeid] += report.processor_s
+        # A test whose process crashed is reported by pytest-xdist itself, without it.
+        self.worked_s[report.nodeid] += getattr(report, "processor_s", 0.0)
 
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
         """Write a test's line when it has ended, so that a run that is cut short leaves what it has."""

@@ -1,3 +1,5 @@
+import pytest
+
 from tests.durations import DEFAULT
 
 TWO = "import time\ndef test_slow(): time.sleep(0.02)\ndef test_fast(): pass"
@@ -29,3 +31,14 @@ def test_a_run_that_is_cut_short_leaves_the_tests_that_ended(pytester, monkeypat
     pytester.makepyfile(test_it=f"from pathlib import Path\ndef test_first(): pass\ndef test_second(): {look}")
 
     pytester.runpytest_inprocess("-p", "tests.durations", "-p", "no:cacheprovider").assert_outcomes(passed=2)
+
+
+@pytest.mark.slow
+def test_a_test_whose_process_crashes_fails_and_the_others_run(pytester, pytestconfig, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(pytestconfig.rootpath))
+    monkeypatch.setenv("CHRONOTILE_TEST_DURATIONS", "")
+    pytester.makepyfile(test_it="import os\ndef test_crash(): os.abort()\ndef test_other(): pass")
+
+    run = pytester.runpytest_subprocess("-p", "tests.durations", "-p", "no:cacheprovider", "-n", "1")
+
+    run.assert_outcomes(passed=1, failed=1)
