@@ -1,6 +1,6 @@
 """A bucket that is away when the server starts: its items are listed, its layers are 503, and it comes back."""
 
-import gc
+from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
@@ -18,15 +18,7 @@ from tests.scenes_archive.plan import SMALL
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.client("moto_server", "initdb", "postgres"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),  # pools of ended connections
 ]
-
-
-@pytest.fixture(autouse=True)
-def ended_connections():
-    """Those to a server that was stopped are not closed: they are collected here and not in another test."""
-    yield
-    gc.collect()
 
 
 SCENES = tuple(SMALL.all_scenes())[:4]
@@ -68,6 +60,12 @@ def settings(tmp_path, monkeypatch, bucket):
 
 def served(settings):
     return TestClient(create_app(settings), raise_server_exceptions=False)
+
+
+def held_files(folder):
+    """Those of a folder that this process has open."""
+    links = [each.readlink() for each in Path("/proc/self/fd").iterdir() if each.is_symlink()]
+    return [each for each in links if each.is_relative_to(folder)]
 
 
 def numbers(client):
@@ -133,3 +131,10 @@ def test_files_that_are_nowhere_leave_the_catalogue(settings, bucket):
     bucket.make_bucket(bucket.bucket)
     with served(settings) as client:
         assert_catalogue_without_pixels(client)
+
+
+def test_a_server_that_has_ended_has_closed_its_index(settings, bucket):
+    with served(settings) as client:
+        until(lambda: numbers(client) == (len(SCENES),) * 3)
+        assert held_files(settings.jobs_dir)
+    assert held_files(settings.jobs_dir) == []

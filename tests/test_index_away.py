@@ -1,6 +1,5 @@
 """The database of the item index is away: what needs no index is served, and the rest is 503 until it is back."""
 
-import gc
 import json
 import logging
 import re
@@ -22,15 +21,7 @@ from tests.scenes_archive.plan import SMALL
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.client("initdb", "postgres"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),  # pools of ended connections
 ]
-
-
-@pytest.fixture(autouse=True)
-def ended_connections():
-    """Those to a server that was stopped are not closed: they are collected here and not in another test."""
-    yield
-    gc.collect()
 
 
 TOKEN = "a token of tests that is long enough"

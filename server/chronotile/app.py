@@ -354,6 +354,7 @@ async def _running(state: ServerState, options: ServerOptions, registry: Collect
     await anyio.to_thread.run_sync(state.valid_shares.close)
     await anyio.to_thread.run_sync(state.jobs.close)
     state.services.close()
+    await anyio.to_thread.run_sync(state.services.reader_caches.close)
 
 
 def create_app(settings: Settings, *, siblings: Siblings | None = None, memory: int | None = None) -> Starlette:

@@ -77,6 +77,12 @@ class ReaderCaches:
                 self._items = self._open_items()
             return self._items
 
+    def close(self) -> None:
+        """Close the index of items, if it was opened; a later read connects to it again."""
+        with self._opening_items:
+            if self._items is not None:
+                self._items.close()
+
     @property
     def blocks(self) -> BlockCache:
         """Decoded blocks of raster files."""

@@ -173,7 +173,8 @@ def reading(engine: Engine, usage: Usage, *, is_single: bool = False) -> Iterato
         has_ended = engine.dialect.is_disconnect(error, driver, None)  # as long as it is not closed by us
         connection.invalidate(error)
         if has_ended:
-            engine.dispose()  # the idle ones of its pool have ended too
+            # The idle ones of its pool have ended too; those in use come back to the same pool, which closes them.
+            engine.pool.dispose()
         raise fault_of(error, usage) from error
     except BaseException:
         connection.invalidate()

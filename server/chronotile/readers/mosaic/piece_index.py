@@ -44,6 +44,9 @@ class PieceIndex(Protocol):
     def note_header(self, ref: ItemRef, asset: str, *, header: bytes, etag: str, size: int) -> None:
         """Keep what opening a file costs; another etag than before is a change of the item."""
 
+    def close(self) -> None:
+        """Close the connections to its database."""
+
     def note_layouts(self, ref: ItemRef, asset: str, layouts: Sequence[BandLayout]) -> None:
         """Keep what a file turned out to be: `layouts` have it from then on, and the state of the collection tells."""
 
