@@ -1,5 +1,6 @@
 """What all tests share: strict mode, where outside things are, and how hypothesis searches."""
 
+import faulthandler
 import gc
 import importlib.util
 import os
@@ -14,6 +15,7 @@ os.environ.setdefault("GDAL_NUM_THREADS", "1")
 
 import hypothesis
 import pytest
+from _pytest.faulthandler import fault_handler_stderr_fd_key
 
 from chronotile import database
 from tests import durations, quick, sampling, strict
@@ -36,6 +38,11 @@ def pytest_configure(config: pytest.Config) -> None:
     """Put strict mode and the rules of the quick tier in force, collect durations, and choose cases of matrices."""
     for plugin in (strict, quick, durations, sampling):
         config.pluginmanager.register(plugin)
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Let a crash tell what the thread that crashed did: what all others did is longer than logs keep."""
+    faulthandler.enable(session.config.stash[fault_handler_stderr_fd_key], all_threads=False)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
