@@ -195,6 +195,10 @@ class Made:
             with rasterio.open(path, "w", **profile, transform=transform) as file:
                 file.write(numbers)
                 self._tag(file, count, dtype)
+            if self.random.random() < 0.2 and min(height, width) > 1 and not dtype.startswith("complex"):
+                # In a new file, of which the nodata value is none of its type, GDAL would write them for ever.
+                with rasterio.open(path, "r+") as file:
+                    file.build_overviews([2, 4])
 
     def _tag(self, file, count, dtype):
         """Metadata; what the library refuses is left out."""
@@ -228,8 +232,6 @@ class Made:
             file.write_colormap(1, colours)
         if self.random.random() < 0.1:
             file.write_mask(self.random.random((file.height, file.width)) < 0.5)
-        if self.random.random() < 0.2 and min(file.shape) > 1 and not dtype.startswith("complex"):
-            file.build_overviews([2, 4])
 
     def dates(self, number):
         """Some dates of one place, each with metadata of its own."""
