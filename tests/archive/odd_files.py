@@ -195,10 +195,6 @@ class Made:
             with rasterio.open(path, "w", **profile, transform=transform) as file:
                 file.write(numbers)
                 self._tag(file, count, dtype)
-            if self.random.random() < 0.2 and min(height, width) > 1 and not dtype.startswith("complex"):
-                # In a new file, of which the nodata value is none of its type, GDAL would write them for ever.
-                with rasterio.open(path, "r+") as file:
-                    file.build_overviews([2, 4])
 
     def _tag(self, file, count, dtype):
         """Metadata; what the library refuses is left out."""
@@ -232,6 +228,10 @@ class Made:
             file.write_colormap(1, colours)
         if self.random.random() < 0.1:
             file.write_mask(self.random.random((file.height, file.width)) < 0.5)
+        may_have_overviews = min(file.shape) > 1 and not dtype.startswith("complex")
+        if self.random.random() < 0.2 and may_have_overviews and given["nodata"] is None:
+            # GDAL never ends with those of float32 and a nodata value beyond its range.
+            file.build_overviews([2, 4])
 
     def dates(self, number):
         """Some dates of one place, each with metadata of its own."""
