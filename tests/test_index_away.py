@@ -23,7 +23,6 @@ pytestmark = [
     pytest.mark.client("initdb", "postgres"),
 ]
 
-
 TOKEN = "a token of tests that is long enough"
 SCENES = tuple(SMALL.all_scenes())[:4]
 DAY = SCENES[0].datetime[:10]
