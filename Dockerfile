@@ -12,7 +12,7 @@ RUN --mount=type=cache,target=/var/cache/npm \
     npm ci --omit=dev --no-audit --no-fund --cache /var/cache/npm
 COPY viewer viewer
 COPY clients clients
-RUN npm run vendor && node clients/python/build.mjs
+RUN npm run vendor && npm run bundle && node clients/python/build.mjs
 
 FROM ${PYTHON_IMAGE} AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \

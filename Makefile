@@ -5,6 +5,8 @@
 PORT  ?= 8000
 VENV  ?= .venv
 TESTS ?= -n 2 --dist worksteal
+# A word, such as wms or pipeline/maps: `make test` then runs the tests of the modules whose path has it.
+AREA ?=
 # How many of the quick tests `make test-313` runs; nothing for all.
 SAMPLE ?=
 # Added for the tests beyond the quick ones: they wait for browsers and servers half of the time.
@@ -31,8 +33,12 @@ export PIP_DISABLE_PIP_VERSION_CHECK ?= 1
 # Compiled modules are kept: every server and worker that a test starts would otherwise compile all of them anew.
 unexport PYTHONDONTWRITEBYTECODE
 
+REPLAY := $(BIN)/python -W ignore -m tests.replay
+
 # Tests with these markers may open sockets and start processes (tests/quick.py).
 BEYOND_QUICK := slow or client or browser or data
+
+OF_AREA = $(if $(AREA),$(or $(shell find tests -path '*$(AREA)*' -name 'test_*.py'),$(error no test module has "$(AREA)" in its path)))
 
 SERVER := $(VENV)/.installed
 # What serving needs, without the tools of development.
@@ -42,7 +48,10 @@ MOTO   := $(VENV)/moto/.installed
 PGSTAC := $(VENV)/pgstac/.installed
 STAC   := $(VENV)/stac/.installed
 CDSE   := $(VENV)/cdse/.installed
-VIEWER := node_modules/.vendored
+VENDORED := node_modules/.vendored
+# What the server gives to browsers; made anew when a source is newer, or a folder of them, as where one is gone.
+VIEWER := viewer/dist/.made
+VIEWER_SOURCES := $(shell find viewer -mindepth 1 \( -path viewer/dist -o -path viewer/vendor -o -path viewer/data \) -prune -o -print)
 # The packages of clients that the server gives away.
 PYTHON_CLIENT := clients/dist/.python
 JS_CLIENT := clients/dist/.js
@@ -50,7 +59,7 @@ DEMO   := server/chronotile/demo/landscape.npz.xz
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install demo test test-all test-quick test-rest test-full test-313 test-server test-viewer coverage check image-test docs viewer bench bench-full bench-peers bench-browser demo-data clients client-js client-widget dist lock clean
+.PHONY: help install demo test test-all test-quick test-rest test-full test-313 durations test-server test-viewer coverage check replay record trace image-test docs viewer bench bench-full bench-peers bench-browser demo-data clients client-js client-widget dist lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## \(.*\)/\1|\2/p' Makefile | awk -F'|' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -61,13 +70,15 @@ demo: $(BASE) $(DEMO) viewer $(PYTHON_CLIENT) ## make the demo archive if absent
 	$(BIN)/chronotile demo --port $(PORT)
 
 # The viewer's tests come first, so that the run ends with pytest's closing line.
-test: test-viewer test-quick ## run the quick tests of the viewer and of the server
+test: $(if $(AREA),,test-viewer) test-quick ## run the quick tests of the viewer and of the server, or those of an AREA (AREA=wms)
 
 test-all: test test-rest ## run all tests: processes, databases, foreign clients and browsers too
 
+test-quick: export CHRONOTILE_TEST_DURATIONS ?= $(if $(AREA),,.test-durations-quick.tsv)
 test-quick: $(SERVER) $(DEMO) viewer ## run the server's quick tests alone
-	$(BIN)/python -m pytest $(TESTS) -m "not ($(BEYOND_QUICK))"
+	$(BIN)/python -m pytest $(TESTS) -m "not ($(BEYOND_QUICK))" $(OF_AREA)
 
+test-rest: export CHRONOTILE_TEST_DURATIONS ?= .test-durations-rest.tsv
 test-rest: $(SERVER) $(MOTO) $(PGSTAC) $(STAC) $(CDSE) $(DEMO) $(TOOLS) viewer ## run the server's tests that are not quick
 	$(BIN)/python -m pytest $(TESTS) $(REST) -m "$(BEYOND_QUICK)"
 
@@ -81,7 +92,10 @@ test-313: ## run the quick tests on Python 3.13, or SAMPLE of them, after an imp
 	$(MAKE) .venv313/.installed VENV=.venv313 PYTHON=$(PYTHON313)
 	.venv313/bin/python -c "import importlib, pkgutil, chronotile; \
 		[importlib.import_module(each.name) for each in pkgutil.walk_packages(chronotile.__path__, 'chronotile.')]"
-	$(MAKE) test-quick VENV=.venv313 PYTHON=$(PYTHON313)
+	$(MAKE) test-quick VENV=.venv313 PYTHON=$(PYTHON313) CHRONOTILE_TEST_DURATIONS=.test-durations.tsv
+
+durations: $(SERVER) ## after test-quick and test-rest: keep how long tests took, and name those that are in the wrong tier
+	$(BIN)/python -m tools.durations
 
 test-server: $(SERVER) $(MOTO) $(PGSTAC) $(STAC) $(CDSE) $(DEMO) $(TOOLS) viewer ## run the server's tests as TESTS says (TESTS="-k wms")
 	$(BIN)/python -m pytest $(TESTS)
@@ -110,19 +124,26 @@ check: $(SERVER) $(TOOLS) $(VIEWER) ## format, lint, types, import layers, prose
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python -m tools.prose
+	$(BIN)/python -m tools.house
 	npm run lint
 	npm run types
+
+# Answers of all protocols and what commands print, as tests/replay/recording.tsv has them. AGAINST: another checkout, or a
+# folder of bodies that KEEP has written, to show how bodies differ.
+replay: $(SERVER) $(DEMO) viewer clients ## compare 4,000 answers with the recording (AGAINST=CHECKOUT KEEP=FOLDER)
+	$(REPLAY) $(if $(KEEP),--keep $(KEEP)) $(if $(AGAINST),--against $(AGAINST))
+
+record: $(SERVER) $(DEMO) viewer clients ## write that recording anew
+	$(REPLAY) --record
+
+trace: $(SERVER) $(DEMO) ## print how many files, functions and frames a request enters
+	$(BIN)/python -W ignore -m tests.replay.trace
 
 docs: $(SERVER) ## build the documentation into site/, with broken links as errors
 	$(BIN)/zensical build --clean --strict
 	@echo "To read it: $(BIN)/python -m http.server --directory site --bind 127.0.0.1 8001"
 
-ifdef NPM
-viewer: $(VIEWER) ## build the viewer's libraries into viewer/vendor and viewer/data
-else
-viewer:
-	@echo "npm is missing: the viewer's libraries are not built, /viewer/ will say so. Install Node 20 with npm for them."
-endif
+viewer: $(VIEWER) ## build the viewer into viewer/dist, of its modules and libraries
 
 bench-peers: ## install the servers that the benchmarks compare with into BENCH, once (root on Debian)
 	sh benchmarks/peers/setup.sh $(BENCH)
@@ -175,7 +196,7 @@ lock: $(SERVER) ## resolve requirements.lock again for all Python versions and p
 		--output-file tools/release/requirements.lock tools/release/requirements.in
 
 clean: ## remove what the other targets made, but no data
-	rm -rf .venv .venv313 node_modules clients/dist viewer/vendor viewer/data $(DEMO) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage .coverage.* .test-durations*.tsv htmlcov dist site .cache clients/js/dist clients/js/LICENSE clients/python/src/chronotile_client/widget
+	rm -rf .venv .venv313 node_modules clients/dist viewer/vendor viewer/data viewer/dist $(DEMO) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage .coverage.* .test-durations*.tsv htmlcov dist site .cache clients/js/dist clients/js/LICENSE clients/python/src/chronotile_client/widget
 
 # $(1): what of the package is installed
 define install_server
@@ -260,6 +281,16 @@ node_modules/.installed: package.json package-lock.json
 	$(call install_npm)
 	@touch node_modules/.base $@
 
-$(VIEWER): node_modules/.base viewer/build.mjs
+$(VENDORED): node_modules/.base viewer/build.mjs viewer/gazetteer.mjs viewer/map/extent.js
 	npm run vendor
 	@touch $@
+
+ifdef NPM
+$(VIEWER): $(VENDORED) $(VIEWER_SOURCES)
+	npm run bundle
+	@touch $@
+else
+$(VIEWER): $(VIEWER_SOURCES)
+	@rm -rf $(@D)
+	@echo "npm is missing: the viewer is not built, /viewer/ will say so. Install Node 20 with npm to build it."
+endif

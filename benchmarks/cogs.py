@@ -28,7 +28,7 @@ from chronotile.readers.cog.blocks import decode_block
 from chronotile.readers.cog.files import CogFile, open_cog
 from chronotile.readers.cog.header import CogHeader
 from chronotile.readers.cog.source import CogReader, CogVariable
-from chronotile.readers.open import open_source
+from chronotile.readers.kinds import open_source
 from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.remote.files import looks
 

@@ -28,7 +28,7 @@ import rasterio
 
 from benchmarks.optimise import make_stack
 from benchmarks.soak.watch import descendants, memory_of
-from chronotile.archive.archive_id import archive_id
+from chronotile.archive.live import archive_id
 from chronotile.model.job import Execution, Job
 from chronotile.queue.database import open_engine
 from chronotile.queue.job_folder import RESULTS
@@ -123,7 +123,8 @@ def _done(stack: Path, folder: Path, reducer: str, *workers: int) -> tuple[float
 
 
 def _layers(stack: Path) -> list[str]:
-    from chronotile.archive.open import open_archive, system_clock  # noqa: PLC0415
+    from chronotile.archive.open import open_archive  # noqa: PLC0415
+    from chronotile.model.time.instants import system_clock  # noqa: PLC0415
 
     archive = open_archive(stack, environment={}, clock=system_clock)
     return [layer.id for collection in archive.services.catalogue.collections for layer in collection.layers]

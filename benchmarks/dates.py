@@ -31,7 +31,7 @@ from benchmarks.optimise import FIRST_DAY, long_archive
 from chronotile.archive.open import open_archive
 from chronotile.model.request import MapRequest
 from chronotile.model.time.parser import parse_time
-from chronotile.pipeline.maps.render import render_map
+from chronotile.pipeline.maps.render import overlay_maps
 from chronotile.pipeline.revision import layer_revision
 from chronotile.pipeline.services import Services, make_caches
 from chronotile.process_setup import keep_freed_memory
@@ -95,7 +95,8 @@ def _in_process(services: Services) -> Tile:
 
     def tile(day: np.datetime64, place: tuple[int, int]) -> bytes:
         grid = quad.tile_grid(quad.matrices[ZOOM], column=place[0], row=place[1])
-        return render_map(MapRequest(layer="STACK", grid=grid, time=parse_time(str(day))), services).body
+        request = MapRequest(layer="STACK", grid=grid, time=parse_time(str(day)))
+        return overlay_maps([request], services).payload.body
 
     return tile
 

@@ -1,23 +1,32 @@
-"""`python -m benchmarks.filling FOLDER`: fills an index by the whole command, beside pypgstac's loader.
+"""`python -m benchmarks.filling FOLDER`: fills an index by the whole command, beside pypgstac's loader; searches it.
 
 The same made items lie in a stac-geoparquet file, in a static catalogue, and in a small STAC API.
 Each line is one command from its start to its end: seconds, and processor time an item of it and all its processes.
+Searches are those by an index, over all items and years: processor time of this process, and time.
 """
 
 import argparse
 import os
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import orjson
 
 from benchmarks.catalogue import pgstac
+from benchmarks.figures import median
 from benchmarks.made_items import COLLECTION
 from benchmarks.made_parquet import documents, write_parquet
+from chronotile.archive.live import archive_id_at
+from chronotile.catalog.items.cql2.tree import filter_from_text
+from chronotile.catalog.items.opening import open_items
+from chronotile.errors import ChronotileError
+from chronotile.model.items import ItemSearch
 from tests.archive.index.stac_api import StacApi, serving
 from tests.postgresql import serving_postgresql
 from tests.running import PROGRAM
@@ -28,8 +37,31 @@ collections:
     source: {{kind: stac, href: {href}}}
     time: {{group: solar_day}}
     mosaic: {{order_by: "eo:cloud_cover"}}
+    search: {{properties: ["grid:code", platform]}}
     variables: {{red: {{asset: red}}, nir: {{asset: nir}}, scl: {{asset: scl}}}}
 """
+
+
+HALF = "platform = 'sentinel-2a' AND \"eo:cloud_cover\" < 20"
+BY_CLOUD = (("eo:cloud_cover", False),)
+SEARCHES: Mapping[str, ItemSearch] = {
+    "newest": ItemSearch(),
+    "by cloud": ItemSearch(sort=BY_CLOUD),
+    "by cloud, falling": ItemSearch(sort=(("eo:cloud_cover", True),)),
+    "cloud < 20": ItemSearch(filter=filter_from_text('"eo:cloud_cover" < 20')),
+    "cloud < 20, by cloud": ItemSearch(filter=filter_from_text('"eo:cloud_cover" < 20'), sort=BY_CLOUD),
+    "grid:code =": ItemSearch(filter=filter_from_text("\"grid:code\" = 'MGRS-00400'")),
+    "grid:code =, by cloud": ItemSearch(filter=filter_from_text("\"grid:code\" = 'MGRS-00400'"), sort=BY_CLOUD),
+    "grid:code IN of five": ItemSearch(
+        filter=filter_from_text(f'"grid:code" IN ({", ".join(f"{chr(39)}MGRS-0040{n}{chr(39)}" for n in range(5))})')
+    ),
+    "platform =": ItemSearch(filter=filter_from_text("platform = 'sentinel-2a'")),
+    "platform = and cloud < 20": ItemSearch(filter=filter_from_text(HALF)),
+    "platform = and cloud < 20, by cloud": ItemSearch(filter=filter_from_text(HALF), sort=BY_CLOUD),
+    "refused: baseline =": ItemSearch(filter=filter_from_text("\"s2:processing_baseline\" = 'none'")),
+    "refused: by baseline": ItemSearch(sort=(("s2:processing_baseline", False),)),
+}
+REPEATED = 5
 
 
 def main() -> None:
@@ -37,26 +69,54 @@ def main() -> None:
     options = argparse.ArgumentParser()
     options.add_argument("folder", type=Path)
     options.add_argument("--items", type=int, default=100_000)
-    options.add_argument("--documents", type=int, default=20_000, help="of the static catalogue and of the STAC API")
+    options.add_argument("--documents", type=int, default=20_000, help="of the static catalogue")
+    options.add_argument("--features", type=int, default=20_000, help="of the STAC API")
     options.add_argument("--postgresql", action="store_true", help="fill PostgreSQL as well, and load into pgSTAC")
     given = options.parse_args()
     given.folder.mkdir(parents=True, exist_ok=True)
-    parquet, few = given.folder / "items.parquet", given.folder / "few.parquet"
-    write_parquet(parquet, given.items)
-    write_parquet(few, given.documents)
+    parquet = _parquet(given.folder, given.items)
     _fill("parquet", str(parquet), given.items, given.folder)
     _again("parquet, again", str(parquet), given.items, given.folder)
-    catalogue = _catalogue(few, given.folder / "catalogue")
-    _fill("static catalogue", catalogue, given.documents, given.folder)
-    _again("static catalogue, again", catalogue, given.documents, given.folder)
-    with _api(few) as href:
-        _fill("STAC API", href, given.documents, given.folder)
-        _again("STAC API, again", href, given.documents, given.folder)
+    _search("SQLite", given.folder)
     if given.postgresql:
         with serving_postgresql(pgstac.SETTINGS) as postgresql:
             url = postgresql.make_database()
             _again("parquet, into PostgreSQL", str(parquet), given.items, given.folder, url=url)
+            _again("parquet, into PostgreSQL, again", str(parquet), given.items, given.folder, url=url)
+            _search("PostgreSQL", given.folder, url=url)
             _load_pgstac(parquet, given.items, postgresql.make_database(), given.folder)
+    catalogue = _catalogue(_parquet(given.folder, given.documents), given.folder / f"catalogue-{given.documents}")
+    _fill("static catalogue", catalogue, given.documents, given.folder)
+    _again("static catalogue, again", catalogue, given.documents, given.folder)
+    with _api(_parquet(given.folder, given.features)) as href:
+        _fill("STAC API", href, given.features, given.folder)
+        _again("STAC API, again", href, given.features, given.folder)
+
+
+def _parquet(folder: Path, count: int) -> Path:
+    file = folder / f"items-{count}.parquet"
+    if not file.exists():
+        write_parquet(file.with_suffix(".part"), count)
+        file.with_suffix(".part").rename(file)
+    return file
+
+
+def _search(name: str, folder: Path, *, url: str | None = None) -> None:
+    """Run each search some times, and print what it takes at the median."""
+    archive = archive_id_at(folder / "archive.yaml", environment={})
+    with closing(open_items(url, folder / "jobs", archive=archive)) as items:
+        for label, search in SEARCHES.items():
+            computed_ms, took_ms, told = list[float](), list[float](), ""
+            for _ in range(REPEATED):
+                began_s, before_s = time.perf_counter(), time.process_time()
+                try:
+                    page = items.search(replace(search, collections=(COLLECTION,)))
+                    told = f"{len(page.items)} of {page.matched}"
+                except ChronotileError as error:
+                    told = f"{error.message[:60]} …"
+                computed_ms.append(1e3 * (time.process_time() - before_s))
+                took_ms.append(1e3 * (time.perf_counter() - began_s))
+            print(f"| {name}: {label} | {median(computed_ms):.1f} ms | {median(took_ms):.1f} ms | {told} |", flush=True)
 
 
 def _fill(name: str, href: str, count: int, folder: Path, *, url: str | None = None) -> None:
@@ -95,16 +155,32 @@ def _timed(name: str, command: Sequence[str], count: int, environment: Mapping[s
 
 
 def _catalogue(parquet: Path, folder: Path) -> str:
-    """Write the items of a file as documents, a thousand in each folder; return where the catalogue is."""
-    links = []
-    for number, document in enumerate(documents(parquet)):
-        part = folder / f"{number // 1000:04}"
+    """Write the items of a file as documents, with a catalogue for each thousand; return where the first one is."""
+    if (folder / "catalog.json").exists():
+        return str(folder / "catalog.json")
+    parts = list[str]()
+    for documents_of_part in batched(documents(parquet), 1000):
+        part = folder / f"{len(parts):04}"
         part.mkdir(parents=True, exist_ok=True)
-        (part / f"{document['id']}.json").write_bytes(orjson.dumps(document))
-        links.append({"rel": "item", "href": f"./{part.name}/{document['id']}.json"})
-    catalogue: dict[str, Any] = {"type": "Catalog", "id": "made", "stac_version": "1.0.0", "description": "Made"}
-    (folder / "catalog.json").write_bytes(orjson.dumps(catalogue | {"links": links}))
+        for document in documents_of_part:
+            (part / f"{document['id']}.json").write_bytes(orjson.dumps(document))
+        _write_catalogue(part, "item", [f"./{document['id']}.json" for document in documents_of_part])
+        parts.append(f"./{part.name}/catalog.json")
+    _write_catalogue(folder, "child", parts)
     return str(folder / "catalog.json")
+
+
+def batched(found: Iterable[dict[str, Any]], count: int) -> Iterator[list[dict[str, Any]]]:
+    """Yield so many at a time."""
+    waiting = iter(found)
+    while part := list(islice(waiting, count)):
+        yield part
+
+
+def _write_catalogue(folder: Path, relation: str, hrefs: Sequence[str]) -> None:
+    catalogue: dict[str, Any] = {"type": "Catalog", "id": "made", "stac_version": "1.0.0", "description": "Made"}
+    links = [{"rel": relation, "href": href} for href in hrefs]
+    (folder / "catalog.json").write_bytes(orjson.dumps(catalogue | {"links": links}))
 
 
 @contextmanager

@@ -56,7 +56,7 @@ def main() -> None:
             "XDG_CACHE_HOME": f"{place}/cache",
         }
         subprocess.run([*chronotile(), "index", str(configuration)], env=environment, check=True)
-        port = stack.enter_context(serving(configuration, environment))
+        port, _process = stack.enter_context(serving(configuration, environment))
         found = measure(port, hosts["far"], given.seconds)
     print(json.dumps(found, indent=1))
     if given.folder is not None:
@@ -83,8 +83,8 @@ def write(folder: Path, hosts: dict[str, FaultySource]) -> Path:
 
 
 @contextmanager
-def serving(configuration: Path, environment: dict[str, str]) -> Iterator[int]:
-    """Give the port of a server of one worker."""
+def serving(configuration: Path, environment: dict[str, str]) -> Iterator[tuple[int, int]]:
+    """Give the port and the process of a server of one worker."""
     port = free_port()
     command = [*chronotile(), "serve", str(configuration), "--port", str(port), "--workers", "1"]
     with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
@@ -92,7 +92,7 @@ def serving(configuration: Path, environment: dict[str, str]) -> Iterator[int]:
             deadline = time.monotonic() + READY_S
             while ask(port, "/health/ready").status != 200 and time.monotonic() < deadline:
                 time.sleep(0.2)
-            yield port
+            yield port, server.pid
         finally:
             server.terminate()
 

@@ -22,7 +22,7 @@ from itertools import cycle
 from pathlib import Path
 from typing import Any
 
-from chronotile.archive.archive_id import archive_id
+from chronotile.archive.live import archive_id
 from chronotile.queue.database import open_engine
 from chronotile.queue.table import JobTable
 from tests.jobs.runs.deployment import SITE, Deployment, begun, deployed
@@ -130,7 +130,7 @@ def main() -> None:
         if url is not None:
             environment["CHRONOTILE_DATABASE_URL"] = url
         table = stack.enter_context(closing(JobTable(open_engine(url, jobs), archive=archive_id(data, None))))
-        deployment = deployed(data, jobs, workers=WORKERS, processes=PROCESSES, **environment)
+        deployment = deployed(data, jobs, workers=WORKERS, processes=PROCESSES, servers=1, **environment)
         run = Run(deployment=stack.enter_context(deployment), table=table, gates=gates)
         started = time.monotonic()
         accepted, unanswered = run.submit()

@@ -243,7 +243,12 @@ def _mixed(number: int, until: float) -> Asks:
             f"/timeseries/{name}/point?lon=4.7&lat=51.25",
             f"/ogcapi/collections/{name}/coverage?f=netcdf",
             f"/ogcapi/collections/{name}/coverage?f=GeoTIFF&datetime=2024-05-01",
+            f"/ogcapi/collections/{name}/coverage?f=zarr",
             f"/animations/{name}.gif?bbox=4.5,51.1,4.9,51.4&width=600",
+            f"/animations/{name}.webp?bbox=4.5,51.1,4.9,51.4&width=1200",
+            "/timeseries/deep/point?lon=4.46&lat=51.41&trend=theil_sen&phenology=threshold",
+            Post("/timeseries/deep/areas", _area(4.445, 51.39, 4.52, 51.44)),
+            Post(f"/timeseries/{name}/areas", _area(4.45, 51.08, 5.0, 51.43)),
             "/wms?service=WMS&request=GetCapabilities",
             _execution(chance.randrange(5)),
         ]
@@ -251,6 +256,12 @@ def _mixed(number: int, until: float) -> Asks:
 
     make: Callable[[], str | Post] = large if number % 2 else other
     return lambda: make() if time.monotonic() < until else None
+
+
+def _area(west: float, south: float, east: float, north: float) -> object:
+    ring = [[west, south], [east, south], [east, north], [west, north], [west, south]]
+    geometry = {"type": "Polygon", "coordinates": [ring]}
+    return {"type": "FeatureCollection", "features": [{"type": "Feature", "properties": {}, "geometry": geometry}]}
 
 
 def _together(port: int, outcome: Outcome, clients: Sequence[Asks]) -> None:
@@ -265,7 +276,11 @@ def _ask_all(port: int, outcome: Outcome, asks: Asks) -> None:
     while (asked := asks()) is not None:
         started = time.monotonic()
         path, body = asked if isinstance(asked, Post) else (asked, None)
-        kind = "map" if path.startswith(MAP) else path.split("?")[0].split("/")[1 if body is None else 3]
+        kind = (
+            "map"
+            if path.startswith(MAP)
+            else path.split("?")[0].split("/")[3 if body and path.endswith("/execution") else 1]
+        )
         try:
             status, has_retry_after, fault = _asked(port, path, outcome.timeout_s, body)
         except (OSError, http.client.HTTPException) as error:

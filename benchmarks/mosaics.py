@@ -24,13 +24,13 @@ from rio_tiler.models import ImageData
 from rio_tiler.mosaic import mosaic_reader
 
 from benchmarks.hanging_host import serving
-from chronotile.archive.archive_id import archive_id
-from chronotile.archive.open import open_archive, system_clock
+from chronotile.archive.live import archive_id
+from chronotile.archive.open import open_archive
 from chronotile.catalog.items.opening import open_items
 from chronotile.model.crs import crs_of
 from chronotile.model.grid import BBox, Grid, NativeGrid
 from chronotile.model.items import Asset, IndexSettings, Item
-from chronotile.model.time.instants import ONE_NS
+from chronotile.model.time.instants import ONE_NS, system_clock
 from chronotile.readers.reader import Reader as SourceReader
 from chronotile.readers.reader_caches import ReaderCaches
 
@@ -182,7 +182,7 @@ def _taken(ways: dict[str, Callable[[], object]], rounds: int) -> dict[str, floa
 
 
 def _over_http(configuration: Path, folder: Path, rounds: int, side: int) -> None:
-    with serving(configuration, _environment(folder)) as port:
+    with serving(configuration, _environment(folder)) as (port, _process):
         for zoom in ZOOMS:
             column, row = _address(zoom, side)
             taken: dict[str, list[float]] = {"ONE": [], "THREE": []}

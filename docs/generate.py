@@ -65,6 +65,7 @@ HEADINGS = {
     "RegularTimes": "collections.(id).source.times, as steps",
     "TimeSection": "collections.(id).time",
     "MosaicSection": "collections.(id).mosaic",
+    "SearchSection": "collections.(id).search",
     "TargetGridSection": "collections.(id).grid",
     "VariableSection": "collections.(id).variables.(id)",
     "MaskSection": "collections.(id).variables.(id).mask",

@@ -18,7 +18,7 @@ import pytest
 from _pytest.faulthandler import fault_handler_stderr_fd_key
 
 from chronotile import database
-from tests import durations, quick, sampling, strict
+from tests import durations, quick, sampling, strict, tiers
 from tests.postgresql import serving_postgresql
 
 pytest_plugins = ["pytester"]
@@ -36,7 +36,7 @@ hypothesis.settings.load_profile("chronotile")
 
 def pytest_configure(config: pytest.Config) -> None:
     """Put strict mode and the rules of the quick tier in force, collect durations, and choose cases of matrices."""
-    for plugin in (strict, quick, durations, sampling):
+    for plugin in (strict, quick, durations, sampling, tiers):
         config.pluginmanager.register(plugin)
 
 

@@ -46,6 +46,12 @@ class Server:
         )
         until(self._lets_in)
 
+    @property
+    def pid(self) -> int:
+        """Of its first process, which starts the others."""
+        assert self._process is not None
+        return self._process.pid
+
     def stop(self) -> None:
         """End it and all connections to it."""
         self._process.send_signal(signal.SIGINT)

@@ -17,6 +17,8 @@ class RedirectingServer(ThreadingHTTPServer):
         super().__init__((address, port), _Handler)
         self.files = dict(files)
         self.leads: dict[str, tuple[int, str]] = {}
+        self.whole: set[str] = set()
+        """Paths whose header `Range` it ignores."""
         self.requests: list[tuple[str, str]] = []
         """The header `Host` and the path of each request, in the order in which they came."""
         self.url = f"http://{address}:{self.server_port}"
@@ -45,7 +47,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send_file(self, content: bytes) -> None:
         requested = self.headers.get("Range")
-        if requested is None:
+        if requested is None or self.path.partition("?")[0] in self.server.whole:
             self._send(HTTPStatus.OK, content)
             return
         first, _, last = requested.removeprefix("bytes=").partition("-")

@@ -50,8 +50,11 @@ def serving(
         yield process, lines[-1].split()[1].removesuffix("/wmts"), lines
     finally:
         process.terminate()  # a server that is killed leaves the folder of its workers
-        process.wait(timeout=PATIENCE_S)
-        process.stdout.close()
+        try:
+            process.wait(timeout=PATIENCE_S)
+        finally:
+            process.kill()  # one that does not end must not fail other tests
+            process.communicate()
 
 
 def with_client() -> dict[str, str]:

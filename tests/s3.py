@@ -8,14 +8,17 @@ import subprocess
 import urllib.parse
 import urllib.request
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from xml.etree import ElementTree as ET
 
 from tests.running import reserved_port, until
 from tests.strict import find_program
+
+if TYPE_CHECKING:
+    from obstore.store import S3Store
 
 NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 REGION = "eu-west-1"
@@ -30,6 +33,8 @@ class Server:
 
     unsigned: int | None = None
     """How many requests are answered without a signature; `None`: all, whatever key they name."""
+    bucket = "scenes"
+    """Of what is uploaded."""
 
     def __init__(self) -> None:
         held = reserved_port()
@@ -53,6 +58,12 @@ class Server:
         self._process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         until(self._answers)
 
+    @property
+    def pid(self) -> int:
+        """Of its process."""
+        assert self._process is not None
+        return self._process.pid
+
     def stop(self) -> None:
         """End it."""
         if self._process is not None:
@@ -74,6 +85,37 @@ class Server:
         with urllib.request.urlopen(f"{self.address}/{bucket}?list-type=2") as answer:
             return [each.text for each in ET.parse(answer).iter(f"{{{NAMESPACE}}}Key")]
 
+    def objects(self, bucket: str) -> dict[str, bytes]:
+        """Return the content of all objects of a bucket by their keys."""
+        store = self.store_of(bucket)
+        return {key: bytes(store.get(key).bytes()) for key in self.keys(bucket)}
+
+    def put_back(self, bucket: str, objects: Mapping[str, bytes]) -> None:
+        """Make a bucket with objects, as if the server had kept them."""
+        self.make_bucket(bucket)
+        store = self.store_of(bucket)
+        for key, content in objects.items():
+            store.put(key, content)
+
+    def store_of(self, bucket: str) -> "S3Store":
+        """Return a bucket as obstore has it."""
+        from obstore.store import S3Store
+
+        return S3Store(
+            bucket,
+            endpoint=self.address,
+            region=REGION,
+            access_key_id=self.environment["AWS_ACCESS_KEY_ID"],
+            secret_access_key=self.environment["AWS_SECRET_ACCESS_KEY"],
+            client_options={"allow_http": True},
+        )
+
+    def upload(self, folder: Path) -> None:
+        """Put all files of a folder into the bucket, under their paths below it."""
+        store = self.store_of(self.bucket)
+        for path in filter(Path.is_file, folder.rglob("*")):
+            store.put(str(path.relative_to(folder)), path.read_bytes())
+
     def _answers(self) -> bool:
         assert self._process.poll() is None, "the S3 server did not start"
         try:
@@ -87,7 +129,6 @@ class SignedServer(Server):
     """A server with one bucket, which answers requests alone that are signed with the key of its one user."""
 
     unsigned = 4
-    bucket = "scenes"
 
     def start(self) -> None:
         """Start it, and make the bucket, the user and the key with the requests that need no signature."""
@@ -101,22 +142,6 @@ class SignedServer(Server):
             "AWS_ACCESS_KEY_ID": _text_of(answer, "AccessKeyId"),
             "AWS_SECRET_ACCESS_KEY": _text_of(answer, "SecretAccessKey"),
         }
-
-    def upload(self, folder: Path) -> None:
-        """Put all files of a folder into the bucket, under their paths below it."""
-        from obstore.store import S3Store
-
-        store = S3Store(
-            self.bucket,
-            endpoint=self.address,
-            region=REGION,
-            access_key_id=self.environment["AWS_ACCESS_KEY_ID"],
-            secret_access_key=self.environment["AWS_SECRET_ACCESS_KEY"],
-            client_options={"allow_http": True},
-        )
-        for path in folder.rglob("*"):
-            if path.is_file():
-                store.put(str(path.relative_to(folder)), path.read_bytes())
 
     def _manage(self, action: str, **parameters: str) -> ET.Element:
         """Call an action of IAM, which the server finds by what a signature would name."""

@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 
 from chronotile.app import create_app, create_app_from_environment
 from chronotile.errors import ConfigurationError
-from chronotile.readers.caches.sizes import CacheSizes
+from chronotile.readers.caches.byte_cache import CacheSizes
 from chronotile.settings import Settings
 from tests.scenes import Scene, write_cogs, write_tif
 
@@ -82,7 +82,7 @@ def test_what_gdal_signals_is_told_by_us_alone(tmp_path):
         from chronotile.logs import configure_logging
         from chronotile.errors import DateUnreadable
         from chronotile.readers.foreign import with_causes
-        from chronotile.readers.open import open_source
+        from chronotile.readers.kinds import open_source
         from chronotile.model.source import SourceSpec
         from chronotile.model.grid import Window
         configure_logging("info")

@@ -1,7 +1,9 @@
 """A bucket that is away when the server starts: its items are listed, its layers are 503, and it comes back."""
 
+import itertools
 from pathlib import Path
 
+import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
@@ -22,6 +24,10 @@ pytestmark = [
 
 SCENES = tuple(SMALL.all_scenes())[:4]
 PICTURE = "/layers/scenes.RED/preview.png"
+PLACES = np.array([(5.9725, 50.5172), (5.955, 50.495), (6.0113, 50.5191), (6.0056, 50.4901)]).T
+"""Longitudes and latitudes, of one in each scene."""
+SERIES = [f"/timeseries/scenes.RED/point?lon={lon}&lat={lat}" for lon, lat in PLACES.T]
+VALUES = SMALL.mosaic("B04", *PLACES, date=0, scenes=SCENES).texts()
 
 
 class Bucket(SignedServer):
@@ -50,7 +56,8 @@ def settings(tmp_path, monkeypatch, bucket):
     catalogue = documents.write_catalogue(tmp_path, SMALL, lambda path: f"s3://{bucket.bucket}/{path}", scenes=SCENES)
     file = tmp_path / "chronotile.yaml"
     file.write_text(
-        f"collections:\n  scenes: {{source: {{kind: stac, href: '{catalogue}'}}, variables: {{RED: {{asset: B04}}}}}}\n"
+        f"collections:\n  scenes:\n    title: Scenes without pixels\n    source: {{kind: stac, href: '{catalogue}'}}\n"
+        "    variables: {RED: {asset: B04}}\n"
     )
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(upkeep, "TRIED_EVERY_S", 1)
@@ -81,11 +88,30 @@ def assert_catalogue_without_pixels(client):
     assert {each["id"] for each in search["features"]} == {scene.id for scene in SCENES}
     assert search.get("unanswered", []) == []
     assert client.get(f"/stac/collections/scenes/items/{SCENES[0].id}").status_code == 200
-    assert client.get("/stac").status_code == 200
+    assert_collection_without_pixels(client)
     for path in ("/layers/scenes.RED", PICTURE, "/tiles/scenes.RED/WebMercatorQuad/8/132/85.png"):
         answer = client.get(path)
         assert (path, answer.status_code, "retry-after" in answer.headers) == (path, 503, True)
     assert "scenes" in client.get("/health/ready").json()["failing"]
+
+
+def assert_collection_without_pixels(client):
+    found = client.get("/stac/collections/scenes")
+    assert found.status_code == 200
+    items = client.get("/stac/collections/scenes/items").json()["features"]
+    west, south, east, north = found.json()["extent"]["spatial"]["bbox"][0]
+    ((first, last),) = found.json()["extent"]["temporal"]["interval"]
+    boxes = list(zip(*(each["bbox"] for each in items), strict=True))
+    ends = [min(boxes[0]), min(boxes[1]), max(boxes[2]), max(boxes[3])]
+    assert (west, south, east, north) == pytest.approx(ends, abs=1e-4)
+    instants = sorted(each["properties"]["datetime"] for each in items)
+    assert (first[:19], last[:19]) == (instants[0][:19], instants[-1][:19])
+    assert found.json()["title"] == "Scenes without pixels"
+    assert client.get("/stac/collections").json()["collections"] == [found.json()]
+    assert [each["title"] for each in client.get("/stac").json()["links"] if each["rel"] == "child"] == [
+        "Scenes without pixels"
+    ]
+    assert client.get("/stac/collections/scenes/queryables").status_code == 200
 
 
 def test_the_only_collection_is_in_a_bucket_that_comes_later(settings, bucket):
@@ -106,24 +132,74 @@ def test_the_index_is_filled_already(settings, bucket):
         until(lambda: client.get(PICTURE).status_code == 200)
 
 
-@pytest.mark.parametrize("first", ["bucket", "database"])
-def test_database_and_bucket_are_away(settings, bucket, first):
+@pytest.mark.parametrize("back", [["bucket"], ["database"], ["bucket", "database"], ["database", "bucket"]])
+def test_bucket_and_database_are_away_at_the_start_and_again_later(settings, bucket, back):
     with serving_postgresql() as database:
         both = settings.model_copy(update={"database_url": database.make_database()})
-        database.stop()
+        services, away = {"bucket": bucket, "database": database}, set(back)
+        if "bucket" not in away:
+            bucket.start()
+        if "database" in away:
+            database.stop()
         with served(both) as client:
-            assert client.get(PICTURE).status_code == 503
-            assert client.get("/stac/search").status_code == 503
-            assert client.get("/health/live").status_code == 200
-            if first == "bucket":
-                bucket.start()
-                assert client.get(PICTURE).status_code == 503
-            database.start()
-            if first == "database":
-                assert_catalogue_without_pixels(client)
-                bucket.start()
-            until(lambda: client.get(PICTURE).status_code == 200)
-            until(lambda: numbers(client) == (len(SCENES),) * 3)
+            for name in back:
+                assert_served_without(client, away)
+                services[name].start()
+                away.remove(name)
+            assert_all_is_right(client)
+            for order in itertools.permutations(services):
+                for name in order:
+                    services[name].stop()
+                    assert client.get("/health/live").status_code == 200
+                    assert_right_or_refused(client)
+                for name in order:
+                    services[name].start()
+                    assert_right_or_refused(client)
+                assert_all_is_right(client)
+
+
+def assert_served_without(client, away):
+    if "database" not in away:
+        assert_catalogue_without_pixels(client)
+        return
+    for path in (PICTURE, *SERIES, "/layers/scenes.RED", "/stac/search", "/odata/v1/Products"):
+        answer = client.get(path)
+        assert (path, answer.status_code, "retry-after" in answer.headers) == (path, 503, True)
+    assert client.get("/health/live").status_code == 200
+    assert "scenes" in client.get("/health/ready").json()["failing"]
+
+
+def assert_right_or_refused(client):
+    """Whatever is still there of what is away is right."""
+    for path in (PICTURE, "/stac/search?collections=scenes", "/odata/v1/Products"):
+        assert_is_or_is_refused(client.get(path))
+    for value, answer in zip(VALUES, map(client.get, SERIES), strict=True):
+        assert_is_or_is_refused(answer)
+        assert answer.status_code == 503 or values_of(answer) == [value]
+
+
+def assert_is_or_is_refused(answer):
+    assert answer.status_code == 200 or (answer.status_code == 503 and "retry-after" in answer.headers), answer.text
+
+
+def assert_all_is_right(client):
+    until(lambda: client.get(PICTURE).status_code == 200)
+    until(lambda: is_right([client.get(path) for path in SERIES]))
+    until(lambda: numbers(client) == (len(SCENES),) * 3)
+    until(lambda: client.get("/health/ready").json()["failing"] == [])
+
+
+def values_of(answer):
+    """Those of the one scene that a place has; at the time of the others it has none."""
+    return [value for value in answer.json()["values"] if value is not None]
+
+
+def is_right(answers):
+    """Whether series at places, one in each scene, have the values of the formula."""
+    if any(answer.status_code != 200 for answer in answers):
+        return False
+    assert [values_of(answer) for answer in answers] == [[value] for value in VALUES]
+    return True
 
 
 def test_files_that_are_nowhere_leave_the_catalogue(settings, bucket):

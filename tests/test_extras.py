@@ -42,10 +42,15 @@ def test_all_is_all_of_them():
     assert all_ == f"chronotile[{','.join(sorted(LIBRARIES))}]"
 
 
+@pytest.fixture(scope="module")
+def distributions():
+    """By library, what is installed that has it."""
+    return packages_distributions()
+
+
 @pytest.mark.parametrize("extra", LIBRARIES)
-def test_an_extra_brings_its_libraries(extra):
+def test_an_extra_brings_its_libraries(distributions, extra):
     wanted = {name_of(each) for each in EXTRAS[extra]}
-    distributions = packages_distributions()
     brought = {name_of(each) for library in LIBRARIES[extra] for each in distributions[library]}
 
     # FastAPI comes with titiler.core, distributed with dask[distributed].

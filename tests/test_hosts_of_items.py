@@ -11,7 +11,7 @@ from chronotile.app import create_app
 from chronotile.cli import app as program
 from chronotile.readers.remote import ranges as remote_ranges
 from chronotile.readers.remote import requests as remote_requests
-from chronotile.readers.remote.http import HttpClient
+from chronotile.readers.remote.gates import HttpClient
 from chronotile.settings import load_settings
 from tests.faulty_source import Fault, faulty_source
 from tests.running import PATIENCE_S

@@ -21,6 +21,8 @@ from chronotile.catalog.items.opening import open_items
 from chronotile.model.items import IndexSettings
 from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.web.places import Places
+from tests.sampling import IS_FULL
+from tests.scenes_archive.behind_a_cache import run
 from tests.scenes_archive.broken import reprocess
 from tests.scenes_archive.files import path_of
 from tests.scenes_archive.indexed import IndexedScenes, indexed
@@ -30,6 +32,8 @@ pytestmark = pytest.mark.slow
 
 SCENES = tuple(SMALL.all_scenes())
 STEPS = 24
+CHANGES, ANSWERS = (100, 4_000) if IS_FULL else (24, 600)
+"""Of two servers, at least."""
 RECENT_S = 2.0
 """After which all hosts know a change."""
 TILES = ("11/1057/690", "11/1058/690", "10/529/345", "8/132/86")
@@ -210,3 +214,12 @@ def test_the_revision_of_a_layer_names_no_file_that_was_written_over_since(scene
 
     assert len(set(pictures)) == 4
     assert cache.differing == []
+
+
+def test_pictures_that_a_cache_keeps_are_of_the_state_of_their_address(tmp_path):
+    report = run(tmp_path, lambda so_far: so_far.changes.total() >= CHANGES and so_far.answers.total() >= ANSWERS)
+
+    assert report.faults == []
+    assert report.hits > ANSWERS / 10
+    assert report.contents > CHANGES
+    assert report.stayed > 0.9 * report.others

@@ -6,7 +6,7 @@ from starlette.testclient import TestClient
 
 from chronotile.app import create_app
 from chronotile.demo import DemoPlan, make_demo
-from chronotile.protocols.common.operations import example_address
+from chronotile.protocols.common.html_page import example_address
 from chronotile.settings import Settings
 from tests.running import until
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from chronotile.http.endpoint import RETRY_AFTER_S
 from chronotile.process_setup import server_options
-from chronotile.protocols.common.endpoint import RETRY_AFTER_S
 from tests.running import PATIENCE_S
 
 HOLES = """

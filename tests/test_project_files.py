@@ -11,6 +11,7 @@ import yaml
 from chronotile import __version__
 
 ROOT = Path(__file__).parents[1]
+CHANGELOG = ROOT / "CHANGELOG.md"
 PAGES = ("CONTRIBUTING.md", "SECURITY.md", "CODE_OF_CONDUCT.md")
 TEMPLATES = sorted((ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml"))
 
@@ -22,14 +23,21 @@ def test_the_citation_is_of_this_version():
     assert {"cff-version", "message", "title", "authors", "license"} <= set(citation)
 
 
-def test_the_changelog_has_a_section_of_this_version_after_what_is_not_released():
-    headings = re.findall(r"^## \[(.+?)\](.*)$", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
+def test_the_changelog_has_what_is_not_released_then_the_release_that_is_cited():
+    headings = re.findall(r"^## \[(.+?)\](.*)$", CHANGELOG.read_text("utf-8"), re.MULTILINE)
 
     released = yaml.safe_load((ROOT / "CITATION.cff").read_text("utf-8"))["date-released"]
     assert headings[:2] == [("Unreleased", ""), (__version__, f" - {released}")]
 
 
-@pytest.mark.parametrize("name", PAGES)
+def test_the_changelog_and_its_lines_are_short():
+    without_targets = re.sub(r"\]\([^)]*\)", "]", CHANGELOG.read_text("utf-8")).splitlines()
+
+    assert [line for line in without_targets if len(line) > 120] == []
+    assert CHANGELOG.stat().st_size <= 20_000
+
+
+@pytest.mark.parametrize("name", [*PAGES, CHANGELOG.name])
 def test_links_lead_to_files_that_are_there(name):
     links = re.findall(r"\]\(([^):#]+)(?:#[^)]*)?\)", (ROOT / name).read_text("utf-8"))
 

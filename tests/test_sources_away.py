@@ -21,7 +21,7 @@ from chronotile.app import ServerOptions, application, open_configured
 from chronotile.archive.check import check_archive
 from chronotile.archive.finding_log import FindingLog
 from chronotile.archive.live import LiveArchive
-from chronotile.readers.elsewhere import sources as elsewhere
+from chronotile.readers import elsewhere
 from chronotile.readers.remote import files as remote_files
 from chronotile.settings import Settings
 from chronotile.upkeep import Upkeep

@@ -14,8 +14,7 @@ from starlette.testclient import TestClient
 from chronotile.app import ServerOptions, application, create_app, open_configured
 from chronotile.archive.finding_log import FindingLog
 from chronotile.archive.live import NOT_RELOADED, LiveArchive
-from chronotile.encoders.file_parts import FileParts
-from chronotile.encoders.scratch import ScratchFile
+from chronotile.encoders.file_parts import FileParts, ScratchFile
 from chronotile.optimise.options import Options
 from chronotile.optimise.run import optimise
 from chronotile.pipeline.bounded_wait import BoundedLooks

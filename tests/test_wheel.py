@@ -55,7 +55,7 @@ EXTRAS_ALONE = {
 POINT = "lon=4.48&lat=51.03"
 VIEWER_CHECK = "an empty link shows"
 """A part of the name of the check in first_viewer.mjs."""
-BUILT = [ROOT / "viewer" / "vendor", ROOT / "viewer" / "data", ROOT / "server/chronotile/demo/landscape.npz.xz"]
+BUILT = [ROOT / "viewer" / "dist", ROOT / "server/chronotile/demo/landscape.npz.xz"]
 
 
 class Installed(NamedTuple):
@@ -212,7 +212,7 @@ def test_the_demo_serves_all_else_that_the_base_has(demo):
 
 
 def test_the_viewer_is_in_the_wheel(demo):
-    files = ["", "main.js", "app.css", "vendor/leaflet.js", "i18n/en.json"]
+    files = ["", "viewer.css", "js/worker.js", "vendor/land.json", "i18n/en.json"]
 
     assert {name: fetch(f"{demo}/viewer/{name}")[0] for name in files} == dict.fromkeys(files, 200)
 

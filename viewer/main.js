@@ -27,10 +27,10 @@ import {
 	theme,
 	tileProgress,
 	timeDomain,
-	wantsDark,
 } from "./base/state.js";
 import { fillTexts, language, text, useTexts } from "./base/text.js";
 import { code, config, listed, texts } from "./first-questions.js";
+import { startLegends } from "./layers/legend-source.js";
 import { startMap } from "./map/map.js";
 import { startTimeline } from "./time/timeline.js";
 import { effect, signal } from "./vendor/signals-core.js";
@@ -57,10 +57,6 @@ function byId(id) {
  * @type {Record<string, Feature>}
  */
 const FEATURES = {
-	legend: {
-		isWanted: () => true,
-		start: async () => (await import("./layers/legend-source.js")).startLegends(),
-	},
 	extras: {
 		isWanted: (link) => link.layers !== undefined,
 		start: async () => (await import("./layers/extras.js")).startExtras(),
@@ -83,7 +79,7 @@ const FEATURES = {
 	panel: {
 		isWanted: () => isFirstViewOver.value,
 		start: async () => {
-			await (await import("./layers/panel.js")).startPanel(byId("layers-panel"));
+			(await import("./layers/panel.js")).startPanel(byId("layers-panel"));
 			isPanelThere.value = true;
 		},
 	},
@@ -100,7 +96,7 @@ const FEATURES = {
 				import("./map/features/area-layers.js"),
 				import("./areas/place-sets.js"),
 			]);
-			await startAreas(page, "embed" in document.documentElement.dataset);
+			startAreas(page, "embed" in document.documentElement.dataset);
 			startAreaLayers();
 			await startPlaceSets();
 		},
@@ -114,7 +110,7 @@ const FEATURES = {
 				import("./compare/compare.js"),
 				import("./map/features/comparison.js"),
 			]);
-			await startCompare(page, isOpened);
+			startCompare(page, isOpened);
 			startComparison(page.frame);
 		},
 	},
@@ -183,7 +179,6 @@ function startFeatures() {
 
 /** Wears the colours that the link, the switch or the system wants. */
 function startTheme() {
-	const sheet = /** @type {HTMLLinkElement} */ (byId("dark-theme"));
 	const system = window.matchMedia(SYSTEM_IS_DARK);
 	const isSystemDark = signal(system.matches);
 	system.addEventListener("change", () => {
@@ -194,10 +189,6 @@ function startTheme() {
 		read: (asked) => {
 			theme.value = asked.theme ?? "auto";
 		},
-	});
-	const isLoaded = signal(sheet.sheet !== null);
-	sheet.addEventListener("load", () => {
-		isLoaded.value = true;
 	});
 	// Paper is white.
 	const isOnPaper = signal(false);
@@ -211,9 +202,10 @@ function startTheme() {
 	}
 	effect(() => {
 		const wanted = isOnPaper.value ? "light" : theme.value;
-		sheet.media = { auto: SYSTEM_IS_DARK, dark: "all", light: "not all" }[wanted];
-		wantsDark.value = wanted === "auto" ? isSystemDark.value : wanted === "dark";
-		isDark.value = isLoaded.value && wantsDark.value;
+		const isWanted = wanted === "auto" ? isSystemDark.value : wanted === "dark";
+		// Style sheets have both colours of each thing: light-dark().
+		document.documentElement.style.colorScheme = isWanted ? "dark" : "light";
+		isDark.value = isWanted;
 	});
 }
 
@@ -365,6 +357,7 @@ async function start() {
 	startStatus();
 	startTimeline(byId("timeline"));
 	startMap(byId("map"));
+	startLegends();
 	startFeatures();
 	startLink();
 	open(listed);

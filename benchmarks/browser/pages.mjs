@@ -74,9 +74,8 @@ export function linkTo(layer, date, screen) {
 export async function whenShown(page) {
 	await page.locator("html:not([data-loading]) #status[data-phase=shown]").waitFor({ state: "attached" });
 	await page.evaluate(async () => {
-		const { src } = /** @type {HTMLScriptElement} */ (document.querySelector("script[src$='main.js']"));
-		const modules = ["base/state.js", "map/map.js", "map/cubes.js"].map((path) => import(new URL(path, src).href));
-		/** @type {any} */ (window).parts = Object.assign({}, ...(await Promise.all(modules)));
+		const link = /** @type {HTMLLinkElement} */ (document.querySelector("link[href*='/wanted-']"));
+		/** @type {any} */ (window).parts = await import(link.href);
 	});
 }
 

@@ -1,4 +1,4 @@
-/** The viewer's start over a slow line: modules, bytes, and the moments at which something is there. */
+/** The viewer's start over a slow line: scripts, bytes, and the moments at which something is there. */
 import { get } from "node:http";
 import { median } from "./figures.mjs";
 import { FAR, openLink } from "./link.mjs";
@@ -29,11 +29,11 @@ export const ask = (url, accept = "gzip") =>
 /** @param {string} url */
 export const askText = async (url) => (await fetch(url)).text();
 
-/** The modules that main.js needs before it runs, as sent. @param {string} base */
+/** The scripts that start the viewer and those that they import, as sent. @param {string} base */
 export async function startGraph(base) {
 	const page = await askText(`${base}viewer/`);
-	const [, main] = /** @type {RegExpMatchArray} */ (page.match(/src="([^"]*main\.js)"/));
-	const waiting = [new URL(main, `${base}viewer/`).href];
+	const run = [...page.matchAll(/<script [^>]*src="([^"]*)"/g)];
+	const waiting = run.map(([, path]) => new URL(path, `${base}viewer/`).href);
 	const known = new Set(waiting);
 	let bytes = 0;
 	for (let url = waiting.pop(); url; url = waiting.pop()) {
@@ -47,7 +47,7 @@ export async function startGraph(base) {
 	const sheets = [...page.matchAll(/href="([^"]*\.css)"/g)].map(([, path]) => new URL(path, `${base}viewer/`).href);
 	let frame = (await ask(`${base}viewer/`)).bytes;
 	for (const sheet of sheets) frame += (await ask(sheet)).bytes;
-	return { modules: known.size, javascript_bytes: bytes, page_and_styles_bytes: frame };
+	return { scripts: known.size, javascript_bytes: bytes, page_and_styles_bytes: frame };
 }
 
 /**

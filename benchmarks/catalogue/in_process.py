@@ -15,7 +15,7 @@ from chronotile.app import open_configured, serving
 from chronotile.pipeline.search.search_items import search_items
 from chronotile.pipeline.services import Services
 from chronotile.protocols.stac.context import StacContext
-from chronotile.protocols.stac.pages import PostedPageLinks, page_of
+from chronotile.protocols.stac.items import PostedPageLinks, page_of
 from chronotile.protocols.stac.params import search_of_members
 from chronotile.settings import Settings
 

@@ -325,7 +325,7 @@ DOCUMENTS = [
     ("/ogcapi/openapi?f=json", "application/vnd.oai.openapi+json", b'"paths"'),
     ("/", "application/json", b"links"),
     ("/viewer/", "text/html", b"<html"),
-    ("/viewer/main.js", "text/javascript", b"import"),
+    ("/viewer/viewer.css", "text/css", b"light-dark"),
     ("/health/live", "application/json", b"live"),
     ("/health/ready", "application/json", b'"ready"'),
     ("/metrics", "text/plain", b"chronotile_layers"),

@@ -26,8 +26,8 @@ from chronotile.model.cube import CubeRequest, CubeTile, Res
 from chronotile.model.request import MapRequest
 from chronotile.model.time.instants import format_instant
 from chronotile.model.time.parser import parse_time
-from chronotile.pipeline.cube_tiles.extract import extract_cube
-from chronotile.pipeline.maps.render import render_map
+from chronotile.pipeline.cube_tiles import extract_cube
+from chronotile.pipeline.maps.render import overlay_maps
 from chronotile.pipeline.services import Services, make_caches
 from chronotile.pipeline.tile_ranges import tile_range
 
@@ -179,7 +179,8 @@ def _sizes(name: str, layer: str, services: Services, zooms: Sequence[int]) -> l
         if not whole.body:
             continue
         shown = [parse_time(format_instant(instant)) for instant in instants[:MOST_PICTURES]]
-        pictures = [render_map(MapRequest(layer=layer, grid=tile.grid, time=time), services).body for time in shown]
+        requests = [MapRequest(layer=layer, grid=tile.grid, time=time) for time in shown]
+        pictures = [overlay_maps([request], services).payload.body for request in requests]
         found["cube"].append(len(whole.body) / len(instants) / 1000)
         found["cube, res=2"].append(len(half.body) / len(instants) / 1000)
         found["palette PNG"].append(sum(map(len, pictures)) / len(pictures) / 1000)

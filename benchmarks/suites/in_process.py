@@ -26,7 +26,7 @@ from benchmarks.pictures import RAMP, decode, likeness, require_drawn
 from benchmarks.suites.options import Options
 from chronotile.archive.open import open_archive
 from chronotile.model.request import MapRequest
-from chronotile.pipeline.maps.render import render_map
+from chronotile.pipeline.maps.render import overlay_maps
 from chronotile.pipeline.services import make_caches
 from chronotile.process_setup import keep_freed_memory
 
@@ -98,7 +98,7 @@ def our_way(config: Path, layer: str) -> Way:
 
     def tile(column: int, row: int) -> bytes:
         grid = quad.tile_grid(quad.matrices[ZOOM], row=row, column=column)
-        return render_map(MapRequest(layer=layer, grid=grid), services).body
+        return overlay_maps([MapRequest(layer=layer, grid=grid)], services).payload.body
 
     return tile
 

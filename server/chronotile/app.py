@@ -18,7 +18,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match
 
-from chronotile.archive.archive_id import archive_id_at, id_of_open
 from chronotile.archive.dated_collections import DatedCollections
 from chronotile.archive.discovery.discover import Progress
 from chronotile.archive.finding_log import FindingLog
@@ -28,62 +27,56 @@ from chronotile.archive.index.fill import IndexStore
 from chronotile.archive.index.live.collections import LiveCollections
 from chronotile.archive.index.sources import SourceAccess
 from chronotile.archive.index.write import ItemWriter
-from chronotile.archive.live import LiveArchive
-from chronotile.archive.open import Archive, open_archive, system_clock
+from chronotile.archive.live import LiveArchive, archive_id_at, id_of_open
+from chronotile.archive.open import Archive, open_archive
 from chronotile.catalog.build import source_specs
 from chronotile.catalog.items.index import ItemIndex
-from chronotile.catalog.items.items import Items
 from chronotile.catalog.items.opening import open_items
 from chronotile.catalog.items.passes import open_passes
 from chronotile.errors import ChronotileError, ConfigurationError, UnknownPath
+from chronotile.http.body_memory import MOST as MOST_DOWNLOADS
+from chronotile.http.body_memory import MOST_OF_CLIENT, BodyMemory, DownloadSlots, UnsentAnswers
+from chronotile.http.body_memory import STATE as UNSENT
+from chronotile.http.endpoint import with_error_caching
+from chronotile.http.forwarded import Forwarded
+from chronotile.http.guard import Guard
+from chronotile.http.limiter import Limiter
+from chronotile.http.problem import problem_response
+from chronotile.http.request_log import RequestLog
+from chronotile.http.response_cache import ResponseCache
+from chronotile.http.routing import PathRouter
+from chronotile.http.server_state import Limiters, ServerState
+from chronotile.http.shipped_files import ClientPackages, ViewerFolder, find_client_packages, find_viewer
 from chronotile.logs import configure_logging
 from chronotile.machine import this_machine
 from chronotile.model.source import SourceSpec
+from chronotile.model.time.instants import system_clock
 from chronotile.pipeline.caches.answer_memory import AnswerMemory
+from chronotile.pipeline.caches.cube_tiles import PrebuiltCubeTiles
 from chronotile.pipeline.caches.given_axes import GivenAxes
-from chronotile.pipeline.caches.prebuilt_cube_tiles import PrebuiltCubeTiles
 from chronotile.pipeline.services import FixedServices, PublishedCubes, Services, make_caches
-from chronotile.pipeline.valid_shares import ValidShares
+from chronotile.pipeline.valid_share import ValidShares
 from chronotile.process_setup import (
     allow_open_files,
+    give_back_freed_memory,
     keep_freed_memory,
     share_one_heap,
 )
 from chronotile.protocols.animations.routes import routes as animation_routes
-from chronotile.protocols.changes.events import event_message
+from chronotile.protocols.changes.documents import event_message
 from chronotile.protocols.changes.routes import routes as change_routes
 from chronotile.protocols.cog.routes import cog_routes
-from chronotile.protocols.common.endpoint import with_error_caching
-from chronotile.protocols.common.limits.body_memory import BodyMemory
-from chronotile.protocols.common.limits.download_slots import MOST as MOST_DOWNLOADS
-from chronotile.protocols.common.limits.download_slots import MOST_OF_CLIENT, DownloadSlots
-from chronotile.protocols.common.limits.limiter import Limiter
-from chronotile.protocols.common.limits.refusals import RefusalCache
-from chronotile.protocols.common.responses.problem import problem_response
-from chronotile.protocols.common.shipped_files import ClientPackages, ViewerFolder, find_client_packages, find_viewer
-from chronotile.protocols.common.slashes import SlashRedirects
-from chronotile.protocols.common.state import Limiters, ServerState
+from chronotile.protocols.common.operation import routes_of
 from chronotile.protocols.cubes.routes import routes as cube_routes
 from chronotile.protocols.items.routes import routes as item_routes
 from chronotile.protocols.landing.routes import routes as landing_routes
 from chronotile.protocols.layers.routes import routes as layer_routes
-from chronotile.protocols.middleware.cors import CrossOrigin
-from chronotile.protocols.middleware.forwarded import Forwarded
-from chronotile.protocols.middleware.guard import Guard
-from chronotile.protocols.middleware.gzip import Gzipped
-from chronotile.protocols.middleware.request_log import RequestLog
-from chronotile.protocols.middleware.request_metrics import RequestMetrics
-from chronotile.protocols.middleware.response_cache import ResponseCache
-from chronotile.protocols.middleware.unsent import STATE as UNSENT
-from chronotile.protocols.middleware.unsent import UnsentAnswers
 from chronotile.protocols.odata.documents import ROOT as ODATA
 from chronotile.protocols.odata.faults import odata_fault
 from chronotile.protocols.odata.routes import routes as odata_routes
-from chronotile.protocols.ogcapi.routes import routes as ogcapi_routes
+from chronotile.protocols.ogcapi.documents.routes import routes as ogcapi_routes
 from chronotile.protocols.openapi.routes import routes as openapi_routes
-from chronotile.protocols.ops.metrics import StateCollector
-from chronotile.protocols.ops.routes import metrics_routes
-from chronotile.protocols.ops.routes import routes as health_routes
+from chronotile.protocols.ops.routes import StateCollector, operations_of
 from chronotile.protocols.ops.siblings import Siblings
 from chronotile.protocols.places.routes import routes as place_routes
 from chronotile.protocols.products.routes import routes as product_routes
@@ -99,13 +92,11 @@ from chronotile.queue.service import JobService
 from chronotile.queue.webhooks.allowed import SETTING as SUBSCRIBER_SETTING
 from chronotile.queue.webhooks.positions import open_positions
 from chronotile.queue.webhooks.sender import WebhookSender
-from chronotile.readers.caches.block_cache import BlockCache
+from chronotile.readers.around_damage import FailingDates
+from chronotile.readers.caches.block_cache import BlockCache, SharedBlockMemory
 from chronotile.readers.caches.byte_blocks import ByteBlocks
-from chronotile.readers.caches.disk import DiskCache
-from chronotile.readers.caches.records import RecordsInFolder
-from chronotile.readers.caches.shared_memory import SharedBlockMemory
-from chronotile.readers.elsewhere.sources import OPENING_S, START_S
-from chronotile.readers.failing_dates import FailingDates
+from chronotile.readers.caches.disk import DiskCache, RecordsInFolder
+from chronotile.readers.elsewhere import OPENING_S, START_S
 from chronotile.readers.mosaic.overview_files import OverviewFiles
 from chronotile.readers.raster.overviews.previews import Previews
 from chronotile.readers.reader_caches import ReaderCaches
@@ -307,18 +298,18 @@ def application(services: Services, options: ServerOptions | None = None) -> Sta
                 *openapi_routes,
                 *viewer_routes,
             ),
-            *(*health_routes, *metrics_routes(registry, options.siblings)),
+            *routes_of(operations_of(registry, options.siblings)),
             *cogs,
         ],
         lifespan=lifespan,
         middleware=[
             Middleware(Forwarded, trusted=options.trusted_proxies),
-            Middleware(RequestMetrics, registry=registry),
-            *(Middleware(each) for each in (RequestLog, ResponseCache, RefusalCache, CrossOrigin, Guard, Gzipped)),
+            Middleware(RequestLog, registry=registry),
+            *(Middleware(each) for each in (ResponseCache, Guard)),
         ],
         exception_handlers={HTTPException: _http_fault},
     )
-    app.router.redirect_slashes, app.router.default = False, SlashRedirects(app.router)
+    app.router.middleware_stack = PathRouter(app.router)
     return app
 
 
@@ -438,7 +429,7 @@ def open_configured(
     caches = make_caches(
         payload_bytes=shares.payloads, plan_bytes=shares.plans, cube_files=cubes, written_cubes=written
     )
-    memory_of_answers = AnswerMemory(ANSWER_BYTES)
+    memory_of_answers = AnswerMemory(ANSWER_BYTES, on_end=give_back_freed_memory)
     services = replace(
         archive.services, caches=caches, memory=memory_of_answers, published_cubes=_published_cubes(settings)
     )
@@ -519,7 +510,7 @@ def serving(
         items=ItemWriter(
             tokens=settings.write_tokens,
             specs=lambda: live.archive.specs,
-            items=lambda: cast(Items | None, live.archive.services.reader_caches.items),
+            items=lambda: cast(ItemIndex | None, live.archive.services.reader_caches.items),
             prefixes=Places(settings.source_places, setting=SOURCE_SETTING),
         ),
         fill=BackgroundFill(
@@ -534,7 +525,6 @@ def serving(
         jobs=JobService(
             settings.jobs_folder(id_),
             archive=id_,
-            before=settings.jobs_folder_before,
             database_url=settings.database_url,
             most_open=settings.most_open_jobs,
             bucket=open_bucket(settings.jobs_results_url, patience_s=PATIENCE_S),
@@ -546,7 +536,7 @@ def serving(
 def _live_collections(live: Callable[[], LiveArchive], settings: Settings) -> LiveCollections:
     return LiveCollections(
         lambda: live().archive.specs,
-        lambda: cast(Items | None, live().services.reader_caches.items),
+        lambda: cast(ItemIndex | None, live().services.reader_caches.items),
         source_access(settings),
     )
 
@@ -561,7 +551,7 @@ def _webhook_sender(live: LiveArchive, settings: Settings, archive: str) -> Webh
 
 
 def _written_specs(archive: Archive) -> list[SourceSpec]:
-    """The collections of items as they are written: `chronotile index` takes those for the same source."""
+    # The collections of items as they are written: `chronotile index` takes those for the same source.
     return [each for each in source_specs(archive.configuration, archive.state.styles).values() if each.items]
 
 
@@ -592,6 +582,6 @@ async def _http_fault(request: Request, error: Exception) -> Response:
 
 
 def _methods_at(request: Request) -> set[str]:
-    """The methods of all routes of a path: Starlette names those of the first alone."""
+    # The methods of all routes of a path: Starlette names those of the first alone.
     matching = (each for each in request.app.routes if each.matches(request.scope)[0] is not Match.NONE)
     return {method for each in matching for method in getattr(each, "methods", None) or ()}

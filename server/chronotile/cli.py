@@ -10,9 +10,10 @@ import typer
 
 from chronotile import __version__
 from chronotile.commands import jobs
-from chronotile.commands.exit_codes import exiting_in_one_line, fail
 from chronotile.commands.opening import (
     close_archive,
+    exiting_in_one_line,
+    fail,
     index_findings,
     open_archive,
     print_lines,
@@ -281,12 +282,15 @@ def audit(
 ) -> None:
     """Compare what is served with its sources as GDAL and xarray read them; exit 1 if it differs or none is audited."""
     with exiting_in_one_line():
-        from chronotile.archive.audit.audit import Audit, audit_archive
+        from chronotile.audit.archive import Audit, audit_archive
 
         archive = open_archive(settings_of(config=place), "error")
         found = Audit(seed=int.from_bytes(os.urandom(4)) if seed is None else seed)
         for line in audit_archive(archive, found, samples=samples):
             typer.echo(line)
+        for reader in archive.services.readers.values():
+            if reader.learnt:
+                typer.echo(f"{reader.learnt}; run the audit again")
         typer.echo(found.summary())
         archive.close()
     if not found.is_right:

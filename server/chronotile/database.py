@@ -15,10 +15,10 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, InvalidatePoolError, NoSuchModuleError
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from chronotile.durable_files import make_private, make_private_file, make_private_folder
 from chronotile.errors import LOG_SAYS_WHY, ChronotileError, ConfigurationError, SourceUnavailable, StorageFull
 from chronotile.extras import missing_extra
 from chronotile.machine import MOUNTS, network_file_system
-from chronotile.private_files import make_private, make_private_file, make_private_folder
 
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
 SQLITE_FILES = ("", "-wal", "-shm")
@@ -103,12 +103,11 @@ def _sqlite(folder: Path, usage: Usage, mounts: Path) -> Engine:
                 f"CHRONOTILE_DATABASE_URL to a PostgreSQL database, or {usage.variable} to a folder of this machine"
             ]
         )
-    make_private(folder)
     file = folder / usage.file
     with suppress(OSError):  # connecting reports it
         make_private_file(file)
-    for end in SQLITE_FILES:
-        make_private(folder / f"{usage.file}{end}")
+    for each in (folder, *(folder / f"{usage.file}{end}" for end in SQLITE_FILES)):
+        make_private(each)
     # As many connections as threads ask at once, here and below: who waits for one would wait for nothing else.
     engine = create_engine(
         URL.create(SQLITE, database=str(file)), connect_args={"timeout": usage.waits().busy_s}, max_overflow=-1
@@ -273,6 +272,6 @@ def _check_life(engine: Engine, connection: Any, record: ConnectionPoolEntry, _p
 
 
 def _begin(connection: Connection) -> None:
-    """A transaction that reads first, and then writes, may not find that another has written in between."""
+    # A transaction that reads first, and then writes, may not find that another has written in between.
     is_reading = connection.get_execution_options().get(READING, False)
     connection.exec_driver_sql("BEGIN" if is_reading else "BEGIN IMMEDIATE")

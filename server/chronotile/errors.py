@@ -1,6 +1,7 @@
 """Every error the server words to a client; each protocol's `faults.py` turns them into its own document."""
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 MAX_SHOWN = 60
 """Characters of a client's text that a message repeats."""
@@ -334,8 +335,42 @@ class IndexIncomplete(SourceUnavailable):
     """The items of a collection are still being read for the first time, as the log tells."""
 
 
-class SourceChanged(SourceUnavailable):
+class Overtaken(Exception):
+    """What work reads was replaced meanwhile: it is begun again (`pipeline.retry`)."""
+
+    most_again: ClassVar[int] = 100
+    """How often."""
+
+    @property
+    def lacking(self) -> tuple[str, ...]:
+        """What was not known: to begin again for the same a second time is in vain."""
+        return ()
+
+
+class ServicesRenewed(Overtaken):
+    """What is served was replaced since the request began: it is answered again, so no protocol has words for it."""
+
+
+class SourceChanged(SourceUnavailable, Overtaken):
     """Files were written while they were read, so that what was read may be of two states."""
+
+    most_again = 1
+
+
+class PlanStale(SourceUnavailable, Overtaken):
+    """How files that are read are encoded is known better than when the work was planned: it is to be planned again."""
+
+    @property
+    def lacking(self) -> tuple[str, ...]:
+        """The file, in words."""
+        return (self.message,)
+
+
+class PlanOutdated(SourceUnavailable, Overtaken):
+    """What a job reads has changed since it was planned: another attempt with that plan would be in vain."""
+
+    most_again = 2
+    """Reading finds which files were replaced, of each layer by itself."""
 
 
 class ServerBusy(ChronotileError):
@@ -364,10 +399,6 @@ class StorageFull(ChronotileError):
 
     status = 503
     code = "NoApplicableCode"
-
-
-class ServicesRenewed(Exception):
-    """What is served was replaced since the request began: it is answered again, so no protocol has words for it."""
 
 
 class ClientGone(ChronotileError):

@@ -70,7 +70,7 @@ def install(extra: str) -> str:
 
 
 def _absent(extra: str) -> str | None:
-    """The first library of an extra that is not installed."""
+    # The first library of an extra that is not installed.
     return next((name for name in LIBRARIES[extra] if not _is_installed(name)), None)
 
 
@@ -80,5 +80,5 @@ def _is_installed(name: str) -> bool:
 
 @cache
 def _is_found(name: str) -> bool:
-    """Whether the path has a module; each request to a server elsewhere needs to know it."""
+    # Whether the path has a module; each request to a server elsewhere needs to know it.
     return find_spec(name) is not None

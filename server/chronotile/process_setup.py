@@ -10,6 +10,7 @@ import signal
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager, contextmanager, suppress
 from types import FrameType
 from typing import Any, NoReturn
@@ -19,7 +20,8 @@ log = logging.getLogger(__name__)
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
 """Names of glibc's `mallopt(3)`."""
 KEPT_BYTES = 32 << 20
-LARGEST_BLOCK_BYTES = 16 << 20
+LARGEST_BLOCK_BYTES = 4 << 20
+"""Of a heap; larger ones are given back by themselves: in the heap they left holes of 100 MB among what stays."""
 
 MOST_FILES = 65_536
 """Open at once: more than are ever needed; some systems would allow a billion, which some libraries run through."""
@@ -33,6 +35,7 @@ IDLE_S = 10
 next request would otherwise meet the end of its connection."""
 
 HANG_UP = {signal.SIGHUP} if hasattr(signal, "SIGHUP") else set[signal.Signals]()
+ENDING = {signal.SIGINT, signal.SIGTERM}
 
 
 def server_options() -> dict[str, Any]:
@@ -41,7 +44,7 @@ def server_options() -> dict[str, Any]:
         "log_config": None,
         "access_log": False,
         "server_header": False,
-        "http": "chronotile.protocols.middleware.wire:Wire",
+        "http": "chronotile.http.wire:Wire",
         "ws": "none",
         "lifespan": "on",
         "proxy_headers": False,  # the application minds them, the host and path prefix too
@@ -52,7 +55,7 @@ def server_options() -> dict[str, Any]:
 
 def end_well_when_stopped() -> None:
     """Let Ctrl-C and SIGTERM, which are how a server is meant to end, end it with 0 and whatever it holds let go."""
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in ENDING:
         signal.signal(number, _leave)
 
 
@@ -67,8 +70,13 @@ def _leave(number: int, _frame: FrameType | None) -> NoReturn:
 
 def only_remember_signals() -> None:
     """Let Ctrl-C and SIGTERM interrupt nothing; long work then calls `exit_on_signal` from time to time."""
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in ENDING:
         signal.signal(number, lambda number, _frame: _told_by.append(number))
+
+
+def is_told_to_end() -> bool:
+    """Return whether a signal was received that ends this process, also one that has interrupted nothing so far."""
+    return bool(_told_by)
 
 
 def exit_on_signal() -> None:
@@ -77,7 +85,7 @@ def exit_on_signal() -> None:
     Raises:
         SystemExit: It was.
     """
-    if _told_by:
+    if is_told_to_end():
         raise SystemExit(0)
 
 
@@ -214,24 +222,24 @@ def _tell_allocator(function: str, *numbers: int) -> None:
     call(*numbers)
 
 
-def hold_hang_ups() -> None:
-    """Hold a SIGHUP until there is a handler, so that it does not end the process; children inherit that."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, HANG_UP)
+def hold_signals(numbers: AbstractSet[signal.Signals]) -> None:
+    """Hold signals until there is a handler, so that they do not end the process; children and `exec` inherit that."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
 
 
-def take_hang_ups() -> None:
-    """Take SIGHUP from now on, and one that waits at once."""
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, HANG_UP)
+def take_signals(numbers: AbstractSet[signal.Signals]) -> None:
+    """Take signals from now on, and those that wait at once."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, numbers)
 
 
 @contextmanager
 def without_hang_ups() -> Iterator[None]:
     """Hold them in the block, so that a child which is started there is born with them held."""
-    hold_hang_ups()
+    hold_signals(HANG_UP)
     try:
         yield
     finally:
-        take_hang_ups()
+        take_signals(HANG_UP)
 
 
 class HangUps:
@@ -258,7 +266,7 @@ async def hang_ups() -> AsyncIterator[HangUps]:
     is_main = threading.current_thread() is threading.main_thread() and hasattr(signal, "SIGHUP")
     if is_main:
         loop.add_signal_handler(signal.SIGHUP, hung_up.tell)
-        take_hang_ups()
+        take_signals(HANG_UP)
     try:
         yield hung_up
     finally:

@@ -63,7 +63,7 @@ def validate(model: type[AnySection], node: Node) -> tuple[AnySection | None, li
 
 
 def _follows(detail: dict[str, Any]) -> bool:
-    """Whether a list is short only because its members are wrong, which each reports."""
+    # Whether a list is short only because its members are wrong, which each reports.
     return bool(detail["type"] == "too_short" and len(detail["input"]) >= detail["ctx"]["min_length"])
 
 

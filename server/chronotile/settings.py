@@ -26,11 +26,11 @@ LEAST_TOKEN_BYTES, MOST_TOKENS = 24, 2
 DEFAULT_CONFIGURATION = Path("config/chronotile.yaml")
 
 MOST_WORKERS = 1024
-WORKER_BYTES = 300 * 10**6
+WORKER_BYTES = 420 * 10**6
 """What a worker takes at most beside its part of the caches, without `/cog`; `benchmarks.soak` and `benchmarks.memory`
 measure it."""
-SUPERVISOR_BYTES = 110 * 10**6
-"""What the process that starts several workers takes at most, with Python's resource tracker; 104 MB were measured."""
+SUPERVISOR_BYTES = 45 * 10**6
+"""What the process that starts several workers takes at most; 34 MB were measured."""
 ANSWER_BYTES = 176 << 20
 """Of `WORKER_BYTES`, what large answers may take while they are made; the rest is taken with tiles alone."""
 CACHE_PART = 8
@@ -256,11 +256,6 @@ class Settings(BaseSettings):
     def jobs_folder(self, archive: str) -> Path:
         """Return `jobs_dir`, or the folder of an archive, by its id, among what the user's programs keep."""
         return self.jobs_dir or _folder_of("XDG_STATE_HOME", ".local/state") / "archives" / archive / "jobs"
-
-    @property
-    def jobs_folder_before(self) -> Path:
-        """Where jobs were stored before they had an archive: one folder for all archives."""
-        return self.jobs_dir or _folder_of("XDG_STATE_HOME", ".local/state") / "jobs"
 
     @property
     def threads(self) -> dict[str, int]:

@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 
 from chronotile.app import application
 from chronotile.model.crs import CRS84, crs_of, transformer
-from chronotile.readers.open import open_source
+from chronotile.readers.kinds import open_source
 from chronotile.readers.reader_caches import ReaderCaches
 from tests.looked_at import looked_at, settle
 from tests.protocols import served

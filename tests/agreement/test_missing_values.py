@@ -9,8 +9,8 @@ import xarray
 from starlette.testclient import TestClient
 
 from chronotile.app import application
-from chronotile.archive.audit.audit import Audit, audit_archive
 from chronotile.archive.open import open_archive
+from chronotile.audit.archive import Audit, audit_archive
 from chronotile.optimise.options import Options
 from chronotile.optimise.run import optimise
 from tests.zarr_stores import open_store

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from chronotile.archive.changes import changes_line
+from chronotile.archive.live import changes_line
 from chronotile.archive.open import refresh_archive
 from tests.scenes import Scene, write_cogs
 

@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 from chronotile.app import application
 from chronotile.optimise.options import Options
 from chronotile.optimise.run import optimise
-from chronotile.readers.open import open_source
+from chronotile.readers.kinds import open_source
 from tests.scenes import Scene, make_spec, write_tif
 
 SCENE = Scene()

@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from chronotile.archive.audit.audit import Audit, audit_archive
 from chronotile.archive.refresh import source_states
+from chronotile.audit.archive import Audit, audit_archive
 from chronotile.errors import AddressRefused, ConfigurationError, UnsupportedSource
 from chronotile.model.grid import Window
-from chronotile.readers.open import open_source
+from chronotile.readers.kinds import open_source
 from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.web.places import Places
 from tests.faulty_source import faulty_source

@@ -12,8 +12,8 @@ from chronotile.errors import UnsupportedSource
 from chronotile.model.time.instants import format_day, format_instant
 from chronotile.optimise.options import Options
 from chronotile.optimise.run import optimise
+from chronotile.readers.kinds import open_source
 from chronotile.readers.netcdf import files as netcdf_files
-from chronotile.readers.open import open_source
 from tests.scenes import make_spec, write_once
 
 NOW = np.datetime64("2020-06-01T12:00:00", "ns")
@@ -239,7 +239,7 @@ def damage(path, share):
 
 def warnings_of(caplog, path):
     """What was logged of a date of that file, apart from the lines of requests that failed."""
-    messages = [each.getMessage() for each in caplog.records if each.name == "chronotile.readers.failing_dates"]
+    messages = [each.getMessage() for each in caplog.records if each.name == "chronotile.readers.around_damage"]
     return [each for each in messages if path.name in each]
 
 

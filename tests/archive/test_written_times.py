@@ -2,7 +2,7 @@
 
 import pytest
 
-from chronotile.archive.written_times import times_section
+from chronotile.archive.discovery.collection import times_section
 from chronotile.catalog.source_section import SourceSection
 from chronotile.readers.dates import time_of_text
 from chronotile.sections import validate

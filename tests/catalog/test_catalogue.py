@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from chronotile.catalog.catalogue import MAX_COMPARED, Catalogue, ServiceInfo
-from chronotile.catalog.tile_matrix_sets import load_tile_matrix_set
+from chronotile.catalog.load import load_tile_matrix_set
 from chronotile.errors import UnknownStyle, UnsupportedCrs
 from chronotile.model.crs import crs_of
 from chronotile.model.style import Style

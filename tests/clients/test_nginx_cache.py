@@ -18,8 +18,8 @@ from starlette.responses import PlainTextResponse
 
 from chronotile.app import ServerOptions, application
 from chronotile.catalog.catalogue import ServiceInfo
+from chronotile.http import forwarded
 from chronotile.pipeline.services import FixedServices
-from chronotile.protocols.middleware import forwarded
 from chronotile.queue.service import JobService
 from tests.clients.test_nginx import listens
 from tests.places import make_places
@@ -186,11 +186,12 @@ def viewer(tmp_path_factory):
 
 
 @contextmanager
-def nginx_before(ours, folder, *, further=()):
+def nginx_before(ours, folder, *, further=(), further_port=None):
     """nginx with the shipped file, but addresses and folders of this machine, and an empty cache; gives its address.
 
     Args:
         further: Texts of the file and what replaces them.
+        further_port: At which it listens too; it opens one port after the other.
     """
     with reserved_port() as held:
         port = held.getsockname()[1]
@@ -213,19 +214,33 @@ def nginx_before(ours, folder, *, further=()):
         command = ["nginx", "-p", folder, "-c", folder / "nginx.conf", "-e", folder / "error.log"]
         process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
         try:
-            until(lambda: listens(port, process))
+            until(lambda: all(listens(each, process) for each in (port, further_port) if each))
             yield f"http://127.0.0.1:{port}"
         finally:
             process.terminate()
             process.wait(timeout=PATIENCE_S)
 
 
-@pytest.fixture
-def cached(tmp_path, viewer):
+@contextmanager
+def caching(folder, viewer):
     """nginx before a server of ours."""
     app = application(services_at(), ServerOptions(viewer=viewer, trusted_proxies=["127.0.0.1"]))
-    with listening(app) as ours, nginx_before(ours, tmp_path) as address:
-        yield Cached(address, app, tmp_path / "answers")
+    with listening(app) as ours, nginx_before(ours, folder) as address:
+        yield Cached(address, app, folder / "answers")
+
+
+@pytest.fixture
+def cached(tmp_path, viewer):
+    """One whose cache is empty."""
+    with caching(tmp_path, viewer) as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def cached_by_all(tmp_path_factory, viewer):
+    """One for tests each of which asks for addresses of its own."""
+    with caching(tmp_path_factory.mktemp("nginx"), viewer) as one:
+        yield one
 
 
 @pytest.mark.parametrize("path", NEWEST)
@@ -356,12 +371,13 @@ def test_no_cookie_reaches_the_server(tmp_path):
 
 
 @pytest.mark.parametrize("claim", CLAIMS)
-def test_no_client_is_believed_what_only_proxies_say(cached, claim):
+def test_no_client_is_believed_what_only_proxies_say(cached_by_all, claim):
     """Nor does one answer change for others what the cache gives them: each address is first asked with the claim."""
+    ask = cached_by_all.ask
     for number, document in enumerate(DOCUMENTS):
-        path = f"{document}&_={number}".replace("?&", "?")
-        with_claim = cached.ask(path, **{claim: CLAIMS[claim]})
-        through_the_cache, past_it = cached.ask(path), cached.ask(path, **PAST_THE_CACHE)
+        path = f"{document}&_={claim}{number}".replace("?&", "?")
+        with_claim = ask(path, **{claim: CLAIMS[claim]})
+        through_the_cache, past_it = ask(path), ask(path, **PAST_THE_CACHE)
 
         assert with_claim.status == 200
         assert with_claim.said == through_the_cache.said == past_it.said

@@ -99,7 +99,7 @@ def nginx_with_tls_before(ours, folder):
             ("server_name _;", f"server_name _; {' '.join(rewrites)} {ours_of_tls}"),
             ('proxy_set_header X-Forwarded-Prefix "";', prefix),
         ]
-        with nginx_before(ours, folder, further=further):
+        with nginx_before(ours, folder, further=further, further_port=port):
             yield f"https://localhost:{port}"
 
 

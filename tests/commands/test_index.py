@@ -96,6 +96,23 @@ def test_a_source_that_cannot_be_read_ends_with_1_and_others_are_indexed(place):
     )
 
 
+def test_a_source_of_which_all_items_are_left_out_ends_with_1_until_one_is_not(place):
+    catalogue = CatalogueOnDisk(place.parent / "catalogue")
+    catalogue.add({**item_document("nowhere", **{"eo:cloud_cover": 3}), "geometry": None})
+    catalogue.add(item_document("dull", **{"eo:cloud_cover": 90}))
+    for _run in range(2):  # the second one reads none of them again
+        done = run(place)
+        assert done.exit_code == 1
+        assert done.stderr == "chronotile: scenes: all of its items are left out\n"
+        assert without_times(done.stdout)[2].startswith("scenes: 1 left out: it has no geometry")
+    catalogue.add(item_document("clear", **{"eo:cloud_cover": 3}))
+    assert run(place).exit_code == 0
+    catalogue.remove("clear")
+    assert run(place).exit_code == 1
+    catalogue.remove("nowhere")
+    assert run(place).exit_code == 0  # what a filter leaves out is as the operator wants it
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [

@@ -9,9 +9,8 @@ from typer.testing import CliRunner
 from chronotile.cli import app
 from chronotile.model.job import Execution, JobFault, Result
 from chronotile.queue.database import FILE, open_engine
-from chronotile.queue.heartbeat import Heartbeat
 from chronotile.queue.job_folder import make_folders
-from chronotile.queue.table import JobTable
+from chronotile.queue.table import Heartbeat, JobTable
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ import zarr
 from chronotile.archive.open import open_archive
 from chronotile.catalog.load import load_configuration
 from chronotile.demo import DemoPlan, make_demo
-from chronotile.demo.overviews import overviews_of
+from chronotile.demo.cube import overviews_of
 from chronotile.demo.scene import open_scene
 from chronotile.errors import ConfigurationError, InvalidParameter
 from chronotile.readers.kinds import kind_options

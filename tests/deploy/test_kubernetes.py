@@ -15,10 +15,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from starlette.routing import Route
 
 from chronotile.catalog.load import load_configuration
-from chronotile.protocols.ops.routes import routes as health_routes
+from chronotile.protocols.ops.routes import operations_of
 from chronotile.readers.kinds import kind_options
 from tests.running import PATIENCE_S, listening_addresses, until
 from tests.strict import find_program
@@ -107,7 +106,7 @@ def test_claims_and_configuration_are_made_by_the_server():
 def test_probes_of_the_server_ask_routes_that_exist():
     container = container_of(DEPLOYMENTS["server-Deployment-chronotile"])
     probes = [container[name]["httpGet"] for name in ("startupProbe", "readinessProbe", "livenessProbe")]
-    paths = {route.path for route in health_routes if isinstance(route, Route)}
+    paths = {each.path for each in operations_of()}
 
     assert {probe["path"] for probe in probes} <= paths
     assert {probe["port"] for probe in probes} <= {each["name"] for each in container["ports"]}

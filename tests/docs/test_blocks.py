@@ -26,11 +26,14 @@ FOLLOWED = (
     "docs/how-to/sentinel-2-from-a-bucket.md",
     "docs/how-to/stac-clients.md",
     "docs/how-to/cdse-clients.md",
+    "docs/design/adding.md",
 )
-"""As a whole, by test_tutorials.py, test_sentinel_2_from_a_bucket.py, test_clients_of_items.py and test_cdse.py."""
+"""As a whole, by test_tutorials.py, test_sentinel_2_from_a_bucket.py, test_clients_of_items.py, test_cdse.py, and
+tests/test_adding.py with tests/readers/test_kinds.py."""
 RUN_ELSEWHERE = {
     "html": "tests/docs/test_pages.py",
     "js": "tests/docs/test_pages.py",
+    "diff": "tests/test_adding.py",
     "hex": "tests/encoders/cube_tile/test_ctc1.py",
     "bash": "tests/docs/test_clients_of_items.py",
     "nginx": "tests/clients/test_nginx.py",

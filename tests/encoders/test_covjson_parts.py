@@ -6,7 +6,7 @@ import pytest
 from covjson_pydantic.parameter import Parameter
 from covjson_pydantic.reference_system import ReferenceSystemConnectionObject
 
-from chronotile.encoders.covjson_parts import i18n, layer_parameter, referencing
+from chronotile.encoders.document_parts import i18n, layer_parameter, referencing
 from chronotile.model.crs import crs_of
 from tests.protocols import served
 

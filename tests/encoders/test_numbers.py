@@ -7,8 +7,7 @@ import pytest
 import rasterio
 from rasterio.io import MemoryFile
 
-from chronotile.encoders.picture.geotiff import encode_geotiff
-from chronotile.encoders.picture.npy import encode_npy
+from chronotile.encoders.picture.values import encode_geotiff, encode_npy
 from chronotile.model.crs import crs_of
 from chronotile.model.grid import BBox, Grid
 from chronotile.model.raster import Encoding, Raster

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from chronotile.encoders.scratch import IN_MEMORY_BYTES, Room, ScratchFile, UnfailingFile
+from chronotile.encoders.file_parts import IN_MEMORY_BYTES, Room, ScratchFile, UnfailingFile
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chronotile.encoders.instants import dump_json, format_instants, json_instants
+from chronotile.encoders.document_parts import dump_json, format_instants, json_instants
 from chronotile.encoders.series.csv import encode_series_csv
 from chronotile.encoders.series.json import encode_series_json
 from chronotile.model.raster import Encoding

@@ -11,11 +11,10 @@ import pytest
 import xarray as xr
 from covjson_pydantic.coverage import CoverageCollection
 
-from chronotile.encoders.credits import Credits
+from chronotile.encoders.document_parts import Credits
 from chronotile.encoders.series.covjson import encode_series_covjson
 from chronotile.encoders.series.csv import encode_places_csv
-from chronotile.encoders.series.geojson import encode_series_geojson, encode_series_ndjson
-from chronotile.encoders.series.json import encode_areas_json
+from chronotile.encoders.series.json import encode_areas_json, encode_series_geojson, encode_series_ndjson
 from chronotile.encoders.series.netcdf import encode_series_netcdf
 from chronotile.encoders.series.parquet import encode_series_parquet
 from chronotile.encoders.series.table import Column, table_of_areas, table_of_point

@@ -19,6 +19,7 @@ FILES = (
     "package-lock.json",
     "requirements-image.lock",
     "viewer/build.mjs",
+    "viewer/bundle.mjs",
     "viewer/gazetteer.mjs",
     "clients/python/build.mjs",
     "clients/python/pyproject.toml",

@@ -13,9 +13,10 @@ import pytest
 from starlette.testclient import TestClient
 
 from chronotile.app import create_app, open_configured
-from chronotile.archive.open import refresh_archive, system_clock
+from chronotile.archive.open import refresh_archive
 from chronotile.errors import ClientGone, InvalidParameter, LimitExceeded, SourceUnavailable
 from chronotile.model.job import Execution
+from chronotile.model.time.instants import system_clock
 from chronotile.pipeline.services import PublishedCubes
 from chronotile.processes.execute import execute
 from chronotile.processes.registry import process_of

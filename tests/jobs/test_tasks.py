@@ -3,6 +3,7 @@
 import json
 import shutil
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -15,14 +16,18 @@ from chronotile.jobs.tasks import (
     ReadFiles,
     TaskContext,
     do_task,
+    finish,
     store_plan,
     store_task_results,
     stored_plan,
 )
 from chronotile.processes.process import JobPlan
-from chronotile.queue.faults import TemporaryFault
+from chronotile.queue.faults import JobFailed, TemporaryFault
 from chronotile.queue.job_folder import PARTIAL_RESULTS, RESULTS, clear
 from chronotile.web.places import Places
+from tests.jobs.processes.doing import plan_of
+from tests.real_data.truth import open_place
+from tests.scenes import Scene, write_cogs
 
 PLAN = JobPlan(tasks=[{"row": row} for row in range(1000)], seconds=0, held_bytes=0, shared={"times": []})
 
@@ -85,7 +90,7 @@ def test_no_more_files_of_other_jobs_are_kept_than_are_soon_gone_through(files):
 
 
 def test_a_plan_is_kept_for_the_next_attempt(tmp_path):
-    kept = store_plan(tmp_path / "job", {"layer": "NDVI"}, PLAN)
+    kept = store_plan(tmp_path / "job", {"layer": "ndvi.NDVI"}, PLAN)
 
     assert stored_plan(tmp_path / "job") == kept
 
@@ -150,3 +155,22 @@ def test_the_address_of_a_database_is_not_shown_with_a_task():
     context = TaskContext(place="a", revision="", process="export", folder="b", plan="c", items=items)
 
     assert "secret" not in repr(context)
+
+
+@pytest.mark.slow
+def test_a_job_whose_files_were_replaced_fails_without_another_attempt(tmp_path):
+    data, folder, inputs = tmp_path / "data", tmp_path / "job", {"layer": "ndvi.NDVI"}
+    write_cogs(data, Scene())
+    archive = open_place(data)
+    plan = plan_of("histogram", inputs, archive.services)
+    archive.close()
+    kept = store_plan(folder, inputs, plan)
+    context = TaskContext(place=str(data), revision="", process="histogram", folder=str(folder), plan=kept.id)
+    store_task_results(folder, [do_task(context, task) for task in plan.tasks])
+    shutil.rmtree(data)
+    write_cogs(data, Scene(shift=1))
+
+    with pytest.raises(JobFailed, match="submit it again") as failed:
+        finish(replace(context, revision="another"))
+
+    assert failed.value.fault.status == 503

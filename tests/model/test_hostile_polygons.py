@@ -7,7 +7,7 @@ import pytest
 
 from chronotile.errors import InvalidParameter
 from chronotile.model.crs import crs_of
-from chronotile.model.geometry import geojson, geojson_size, repair
+from chronotile.model.geometry import geojson, json_text, repair
 from chronotile.model.geometry.repair import repair_polygons, unite_polygons
 
 SQUARE = np.array([(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0), (0.0, 0.0)])
@@ -146,4 +146,4 @@ def test_holes_are_counted_before_they_are_read(monkeypatch, space):
 def test_parts_of_a_polygon_are_no_holes():
     parts = b"[[[[0,0],[1,0],[1,1],[0,0]]],[[[2,0],[3,0],[3,1],[2,0]],[[2.5,0.1],[2.6,0.1],[2.6,0.2],[2.5,0.1]]]]"
 
-    assert geojson_size.holes_in(b'{"type":"MultiPolygon","coordinates":' + parts + b"}") == 1
+    assert json_text.holes_in(b'{"type":"MultiPolygon","coordinates":' + parts + b"}") == 1

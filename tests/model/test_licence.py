@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from chronotile.model.licence import Licence, licence_of, rights_of, with_licence
+from chronotile.model.collection import Licence, licence_of, rights_of, with_licence
 
 STAC = re.compile(r"^[\w\-\.\+]+$")
 """What STAC 1.1 accepts (`licensing` of its common metadata)."""

@@ -4,7 +4,7 @@ import hashlib
 
 import pytest
 
-from chronotile.model.multihash import Checksum, checksum_of
+from chronotile.model.items import Checksum, checksum_of
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from chronotile.model.grid import Window
 from chronotile.optimise.options import Options
 from chronotile.optimise.run import optimise
-from chronotile.readers.open import open_source
+from chronotile.readers.kinds import open_source
 from tests.scenes import Scene, make_spec, write_cogs, write_tif
 
 SCENE = Scene(width=70, height=50, days=tuple(f"2020-01-{day:02}" for day in range(1, 8)))

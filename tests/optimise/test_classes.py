@@ -9,7 +9,7 @@ from chronotile.errors import UnsupportedSource
 from chronotile.model.grid import Window
 from chronotile.model.source import VariableSpec
 from chronotile.optimise.conversion import Packing
-from chronotile.readers.open import open_source
+from chronotile.readers.kinds import open_source
 from tests.scenes import Scene, make_spec, write_tif
 
 SCENE = Scene(width=300, height=280, scale=1.0, offset=0.0)

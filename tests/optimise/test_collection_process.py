@@ -204,3 +204,16 @@ def test_other_layers_have_no_such_inputs():
 
     assert answer.status_code == 400
     assert "mosaic is accepted for layers of scenes and tiles alone" in answer.text
+
+
+def test_a_process_without_crs_names_what_it_needs_for_several_zones(opened):
+    archive, _open_index = opened("")
+    inputs = {"layer": "scenes.RED"}
+    with TestClient(application(archive.services), raise_server_exceptions=False) as client:
+        answer = client.post("/ogcapi/processes/composite/execution", json={"inputs": inputs})
+        accepted = client.get("/ogcapi/processes/composite").json()["inputs"]
+
+    assert answer.status_code == 400
+    assert "in several CRSs (EPSG:32631, EPSG:32632); set grid in its configuration" in answer.json()["detail"]
+    assert "crs" not in accepted
+    assert all("crs" in client.get(f"/ogcapi/processes/{name}").json()["inputs"] for name in ("export", "optimise"))

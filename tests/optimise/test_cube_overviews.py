@@ -5,7 +5,7 @@ import pytest
 
 from chronotile.model.grid import Window
 from chronotile.model.raster import Encoding
-from chronotile.readers.open import open_source
+from chronotile.readers.kinds import open_source
 from chronotile.readers.overviews import Counting, summary_of
 from tests.optimise.conftest import numbers_of
 from tests.scenes import Scene, make_spec, write_cogs

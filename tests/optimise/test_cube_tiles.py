@@ -17,7 +17,7 @@ from chronotile.model.crs import crs_of
 from chronotile.model.grid import NativeGrid
 from chronotile.model.time.instants import NO_TIME
 from chronotile.optimise.cube_tiles import CubeOptions, parse_span, write_cubes
-from chronotile.pipeline.caches.prebuilt_cube_tiles import PrebuiltCubeTiles
+from chronotile.pipeline.caches.cube_tiles import PrebuiltCubeTiles
 from chronotile.pipeline.services import make_caches
 from tests.ctc1 import decode_cube
 from tests.protocols import served

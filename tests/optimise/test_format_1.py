@@ -11,7 +11,7 @@ import zarr
 
 from chronotile.errors import UnsupportedSource
 from chronotile.optimise.run import optimise
-from chronotile.readers.open import open_source
+from chronotile.readers.kinds import open_source
 from chronotile.readers.zarr.serving_cube import ServingCube
 from tests.older_cubes import optimise_in_format_1
 from tests.optimise.conftest import COORDINATES, OPTIONS, numbers_of

@@ -17,7 +17,7 @@ from chronotile.model.grid import Window
 from chronotile.optimise.conversion import Packing
 from chronotile.optimise.options import Options
 from chronotile.optimise.run import optimise
-from chronotile.readers.open import open_source
+from chronotile.readers.kinds import open_source
 from chronotile.readers.zarr.serving_cube import ServingCube
 from tests.scenes import NODATA, Scene, make_dataset, make_spec, save_zarr, write_cogs, write_tif
 from tests.zipped import open_zipped

@@ -12,7 +12,7 @@ from affine import Affine
 from chronotile.errors import UnsupportedSource
 from chronotile.model.source import VariableSpec
 from chronotile.optimise.conversion import Packing
-from chronotile.readers.open import open_source
+from chronotile.readers.kinds import open_source
 from tests.optimise.conftest import COORDINATES, numbers_of
 from tests.scenes import (
     KINDS,
@@ -441,3 +441,9 @@ def test_files_of_as_many_cells_elsewhere_do_not_go_on_with_a_cube(tmp_path, tif
         write(elsewhere)
 
     np.testing.assert_array_equal(numbers_of(target), scene.cube())
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int3", "bool", "", "nothing"])
+def test_a_type_that_holds_no_whole_numbers_is_refused(dtype):
+    with pytest.raises(UnsupportedSource, match="is not an integer type; use uint8"):
+        Packing(dtype=dtype, scale=1.0, offset=0.0)

@@ -11,7 +11,6 @@ from chronotile.model.request import IdentifyRequest, MapRequest, Point, SeriesR
 from chronotile.model.style import Colour, Style, StyleClass
 from chronotile.model.time.parser import parse_time
 from chronotile.pipeline.identify import InfoFormat, deliver_identified
-from chronotile.pipeline.maps.render import render_map
 from chronotile.pipeline.series.point import extract_series
 from tests.protocols import served
 from tests.protocols.pictures import rgba_of
@@ -80,7 +79,7 @@ def test_the_centre_is_that_of_the_cell():
 @pytest.mark.parametrize("style", ["steps", "reds"])
 def test_the_colour_is_that_of_the_map(style):
     grid = Grid(crs=UTM, bbox=BBox(601_000.0, 5_640_000.0, 601_100.0, 5_640_100.0), width=1, height=1)
-    picture = render_map(MapRequest(layer="NDVI", grid=grid, style=style), services_of())
+    picture = served.draw_map(MapRequest(layer="NDVI", grid=grid, style=style), services_of())
 
     one = found(style=style)
 

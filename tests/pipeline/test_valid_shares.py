@@ -10,11 +10,10 @@ import pytest
 from chronotile.errors import SourceUnavailable
 from chronotile.model.crs import CRS84
 from chronotile.model.grid import BBox
-from chronotile.pipeline import valid_shares as module
-from chronotile.pipeline.valid_share import LayerArea
-from chronotile.pipeline.valid_shares import ValidShares
-from chronotile.readers.elsewhere.sources import Elsewhere
-from chronotile.readers.open import open_source
+from chronotile.pipeline import valid_share as module
+from chronotile.pipeline.valid_share import LayerArea, ValidShares
+from chronotile.readers.elsewhere import Elsewhere
+from chronotile.readers.kinds import open_source
 from tests.looked_at import looked_at
 from tests.protocols import served
 from tests.running import PATIENCE_S

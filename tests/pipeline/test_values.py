@@ -7,8 +7,8 @@ import pytest
 import rasterio
 
 from chronotile.errors import UnsupportedFormat
+from chronotile.model.formats import MapFormat
 from chronotile.model.grid import BBox, Grid
-from chronotile.pipeline.maps.render import render_map
 from tests.pipeline.maps.test_render import AREA, UTM, request
 from tests.protocols import served
 
@@ -27,7 +27,7 @@ def scaled():
 def test_npy_has_the_values(scaled):
     variable, services = scaled
 
-    values = np.load(io.BytesIO(render_map(request(format="application/x-npy"), services).body))
+    values = np.load(io.BytesIO(served.draw_map(request(format=MapFormat.NPY), services).body))
 
     assert values.dtype == np.float32
     assert np.array_equal(values, expected_values(variable).astype(np.float32), equal_nan=True)
@@ -36,7 +36,7 @@ def test_npy_has_the_values(scaled):
 def test_geotiff_has_the_values_and_the_grid(scaled):
     variable, services = scaled
 
-    body = render_map(request(format="image/tiff"), services).body
+    body = served.draw_map(request(format=MapFormat.VALUE_TIFF), services).body
 
     with rasterio.open(io.BytesIO(body)) as dataset:
         assert np.array_equal(dataset.read(1), expected_values(variable).astype(np.float32), equal_nan=True)
@@ -47,7 +47,7 @@ def test_geotiff_has_the_values_and_the_grid(scaled):
 def test_outside_the_data_there_are_no_values(scaled):
     beside = Grid(crs=UTM, bbox=BBox(0, 0, 3200, 3200), width=32, height=32)
 
-    values = np.load(io.BytesIO(render_map(request(format="application/x-npy", grid=beside), scaled[1]).body))
+    values = np.load(io.BytesIO(served.draw_map(request(format=MapFormat.NPY, grid=beside), scaled[1]).body))
 
     assert np.isnan(values).all()
 
@@ -56,4 +56,4 @@ def test_a_composite_has_no_values():
     services = served.make_services(served.make_collection(served.make_composite()))
 
     with pytest.raises(UnsupportedFormat, match="composite"):
-        render_map(request("TRUE_COLOUR", format="image/tiff"), services)
+        served.draw_map(request("TRUE_COLOUR", format=MapFormat.VALUE_TIFF), services)

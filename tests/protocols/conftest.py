@@ -43,7 +43,7 @@ def make_client(tmp_path) -> Iterator[Callable[..., TestClient]]:
 def viewer_client(tmp_path) -> Iterator[TestClient]:
     """A client of `client`'s layers, whose server has the files that its pages look for to find the viewer built."""
     viewer = tmp_path / "viewer"
-    (viewer / "vendor").mkdir(parents=True)
+    viewer.mkdir()
     (viewer / "index.html").write_text("<!doctype html>", encoding="utf-8")
     services = served.make_services(*served.varied_collections(), broken=["GONE"])
     with TestClient(application(services, ServerOptions(viewer=viewer)), raise_server_exceptions=False) as client:

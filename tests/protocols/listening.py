@@ -17,7 +17,7 @@ def listening(app: ASGIApp) -> Iterator[str]:
     with socket.create_server(("127.0.0.1", 0)) as bound:
         config = uvicorn.Config(
             app,
-            http="chronotile.protocols.middleware.wire:Wire",
+            http="chronotile.http.wire:Wire",
             log_level="error",
             ws="none",
             timeout_graceful_shutdown=1,

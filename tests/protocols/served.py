@@ -12,16 +12,19 @@ import numpy as np
 from affine import Affine
 
 from chronotile.catalog.catalogue import Catalogue, Limits, ServiceInfo
-from chronotile.catalog.tile_matrix_sets import load_tile_matrix_set
+from chronotile.catalog.load import load_tile_matrix_set
 from chronotile.errors import SourceUnavailable
 from chronotile.model.collection import Alias, Collection, Composite, Layer, TimeRules
 from chronotile.model.crs import CRS84, crs_of, transformer
 from chronotile.model.grid import Grid, NativeGrid, Window
+from chronotile.model.payload import Payload
 from chronotile.model.places import PlaceSet
 from chronotile.model.raster import Encoding, Pixels
+from chronotile.model.request import MapRequest
 from chronotile.model.source import SourceInfo, VariableInfo
 from chronotile.model.style import Colour, Stop, Style, StyleClass
 from chronotile.model.time.instants import NO_TIME, TimeDomain, domain_of_instants
+from chronotile.pipeline.maps.render import overlay_maps
 from chronotile.pipeline.services import Services
 from chronotile.readers.reader import Reader
 
@@ -214,6 +217,11 @@ def make_services_of(reader: Reader, *, collection: str = "made", **members: obj
     layers = [make_layer(each.name, collection=collection, variable=each) for each in variables]
     services = make_services(make_collection(*layers), **members)
     return replace(services, readers={collection: reader})
+
+
+def draw_map(request: MapRequest, services: Services, **members: object) -> Payload:
+    """The picture of a single layer."""
+    return overlay_maps([request], services, **members).payload
 
 
 def make_reader(collection: Collection, *, broken: Sequence[str] = ()) -> FormulaReader:

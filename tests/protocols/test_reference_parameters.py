@@ -6,15 +6,14 @@ from pathlib import Path
 import pytest
 
 from chronotile.protocols.animations.params import OF_ANIMATION
-from chronotile.protocols.cubes.params import OF_CUBE
-from chronotile.protocols.layers.params import OF_PREVIEW, OF_TIMES
+from chronotile.protocols.cubes.routes import OF_CUBE
+from chronotile.protocols.layers.routes import OF_PREVIEW, OF_TIMES
 from chronotile.protocols.odata.params import OPTIONS
 from chronotile.protocols.places.params import OF_SET, OF_VALUES
-from chronotile.protocols.tiles.params import OF_TILE
-from chronotile.protocols.timeseries.analysis_params import ANALYSIS
+from chronotile.protocols.tiles.routes import OF_TILE
 from chronotile.protocols.timeseries.area_params import OF_AREA
-from chronotile.protocols.timeseries.params import OF_POINT
-from chronotile.protocols.timeseries.terrascope_params import OF_SERIES
+from chronotile.protocols.timeseries.params import ANALYSIS, OF_POINT
+from chronotile.protocols.timeseries.terrascope import OF_SERIES
 from chronotile.protocols.wms.legend import FORMAT, HEIGHT, SCALE, WIDTH
 from chronotile.protocols.wms.params import EXCEPTION_FORMATS, OF_MAP
 

@@ -7,7 +7,7 @@ import pytest
 
 from chronotile.errors import ConfigurationError, SourceUnavailable, UnsupportedSource, WriteFailed
 from chronotile.publish.bucket import PART_BYTES, BucketTarget
-from chronotile.publish.documents.collection import ITEMS
+from chronotile.publish.documents import ITEMS
 from chronotile.publish.publication import Asset, CatalogueOptions
 from chronotile.publish.sources import Document, RemoteFile, files_below
 from chronotile.publish.write import write_publication

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from chronotile import __version__
-from chronotile.archive.archive_id import archive_id_at
-from chronotile.archive.open import open_archive, system_clock
+from chronotile.archive.live import archive_id_at
+from chronotile.archive.open import open_archive
 from chronotile.model.job import Execution, Result
+from chronotile.model.time.instants import system_clock
 from chronotile.processes.execute import execute, plan_execution
 from chronotile.publish.jobs import LEFT_OUT, public_inputs
 from chronotile.queue.service import JobService

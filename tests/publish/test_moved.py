@@ -9,7 +9,7 @@ import pytest
 
 from chronotile.durable_files import Disk
 from chronotile.errors import WriteFailed
-from chronotile.publish.listing import Listing
+from chronotile.publish.groups import Listing
 from chronotile.publish.publication import Asset, PublishedItem
 from chronotile.publish.sources import Document
 from tests.publish.published import check, check_assets, read, validate

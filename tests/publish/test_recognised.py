@@ -5,7 +5,7 @@ import json
 import pytest
 
 from chronotile.commands.catalogue import published_catalogue
-from chronotile.publish.documents.collection import DATA, FORM, ITEMS
+from chronotile.publish.documents import DATA, FORM, ITEMS
 
 
 @pytest.mark.parametrize(

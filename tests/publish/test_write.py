@@ -13,7 +13,7 @@ import pytest
 from chronotile.durable_files import Disk
 from chronotile.errors import SourceUnavailable, UnsupportedSource, WriteFailed
 from chronotile.model.grid import BBox
-from chronotile.publish.documents.collection import DATA, ITEMS
+from chronotile.publish.documents import DATA, ITEMS
 from chronotile.publish.publication import Asset, CatalogueOptions, Extent, Publication, PublishedItem
 from chronotile.publish.sources import Document, files_below
 from chronotile.publish.target import FolderTarget

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 
-from chronotile.queue.runtime import Runtime
+from chronotile.queue.notifier import Runtime
 
 
 class Killed(BaseException):

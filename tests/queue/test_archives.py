@@ -6,13 +6,10 @@ import pytest
 
 from chronotile.errors import UnknownPath
 from chronotile.model.job import Execution, Result, Subscriber
-from chronotile.queue.database import FILE, open_engine
-from chronotile.queue.heartbeat import nobody_here
+from chronotile.queue.database import open_engine
+from chronotile.queue.job_folder import forget_ended
 from chronotile.queue.outbox import Callbacks
-from chronotile.queue.retention import forget_ended
-from chronotile.queue.service import JobService
-from chronotile.queue.table import JobTable
-from tests.queue.old_tables import IDS, STATUSES, make_old_tables
+from chronotile.queue.table import JobTable, nobody_here
 
 ECHO = Execution(process="echo", inputs={"string": "a"})
 SUBSCRIBER = Subscriber(urls={"successful": "https://example.test/done"}, base="https://example.test")
@@ -139,44 +136,3 @@ def test_hosts_whose_clocks_are_apart_neither_steal_jobs_nor_leave_them(postgres
     assert here.heartbeat.is_anybody_here()
     assert here.renew(running.id, "here", lease_s=30)
     engine.dispose()
-
-
-def test_jobs_of_the_folder_that_all_archives_had_are_shown_by_each_and_kept_there(tmp_path, caplog):
-    caplog.set_level("INFO")
-    engine = open_engine(None, tmp_path / "before")
-    make_old_tables(engine, 3)
-    engine.dispose()
-    file = tmp_path / "before" / IDS["successful"] / "results" / "a.csv"
-    file.parent.mkdir(parents=True)
-    file.write_bytes(b"time,value\n")
-    desks = [JobService(tmp_path / name, archive=name, before=tmp_path / "before") for name in ("a", "b")]
-
-    for desk in desks:
-        own = desk.submit(ECHO, user=None)
-        jobs, count = desk.jobs(user=None)
-        assert (jobs[0].id, count) == (own.id, 1 + len(STATUSES))
-        old = desk.job(IDS["successful"], user=None)
-        assert desk.details(old, most=100).inputs.text.startswith("{")
-        assert desk.result_files(old).file("a.csv").read_bytes() == b"time,value\n"
-        assert desk.table.claim("one", lease_s=30).id == own.id
-        assert desk.table.claim("one", lease_s=30) is None
-    assert f"{len(STATUSES)} jobs that were stored before jobs had an archive are shown, and not run" in caplog.messages
-
-    desks[0].forget(desks[0].job(IDS["successful"], user=None))
-    assert not file.exists()
-    with pytest.raises(UnknownPath):
-        desks[1].job(IDS["successful"], user=None)
-    for desk in desks:
-        desk.close()
-
-
-def test_a_damaged_table_of_before_hinders_no_archive(tmp_path, caplog):
-    (tmp_path / "before").mkdir()
-    (tmp_path / "before" / FILE).write_bytes(b"no database" * 1000)
-    desk = JobService(tmp_path / "a", archive="a", before=tmp_path / "before")
-
-    job = desk.submit(ECHO, user=None)
-
-    assert desk.jobs(user=None) == ((job,), 1)
-    assert "jobs that were stored before jobs had an archive cannot be shown" in caplog.text
-    desk.close()

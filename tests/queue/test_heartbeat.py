@@ -3,7 +3,7 @@
 import pytest
 
 from chronotile.model.job import Execution
-from chronotile.queue.heartbeat import GONE_S, nobody_here
+from chronotile.queue.table import GONE_S, nobody_here
 
 ECHO = Execution(process="echo", inputs={})
 

@@ -5,10 +5,9 @@ import pytest
 from chronotile.errors import SourceUnavailable
 from chronotile.model.job import Execution, Message, Subscriber
 from chronotile.queue.database import open_engine
-from chronotile.queue.job_outbox import JobOutbox
 from chronotile.queue.notifier import LEASE_S, LOST_S, OF_A_HOST, WAITS_S, Notifier
 from chronotile.queue.outbox import Callbacks
-from chronotile.queue.table import JobTable
+from chronotile.queue.table import JobOutbox, JobTable
 from tests.queue.simulation import Simulation
 
 

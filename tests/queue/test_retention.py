@@ -6,10 +6,9 @@ import pytest
 
 from chronotile.errors import SourceUnavailable, UnknownPath
 from chronotile.model.job import Execution
-from chronotile.queue import retention
+from chronotile.queue import job_folder
 from chronotile.queue.bucket import Bucket
-from chronotile.queue.job_folder import ASIDE, PARTIAL_RESULTS, RESULTS, clear, make_folders
-from chronotile.queue.retention import forget_ended
+from chronotile.queue.job_folder import ASIDE, PARTIAL_RESULTS, RESULTS, clear, forget_ended, make_folders
 from chronotile.queue.table import new_id
 from tests.running import PATIENCE_S
 from tests.s3 import Server
@@ -96,7 +95,7 @@ def test_what_is_known_of_a_forgotten_job_goes_with_it(table, clock, make_job, t
 
 
 def test_jobs_without_files_are_forgotten_some_at_a_time(table, clock, tmp_path, monkeypatch):
-    monkeypatch.setattr(retention, "AT_ONCE", 2)
+    monkeypatch.setattr(job_folder, "AT_ONCE", 2)
     for _ in range(5):
         table.dismiss(table.submit(Execution(process="echo", inputs={}), user=None, most_open=10).id)
 

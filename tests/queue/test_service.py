@@ -8,9 +8,9 @@ import pytest
 from chronotile.errors import ServerBusy, SourceUnavailable, UnknownPath
 from chronotile.model.job import Execution
 from chronotile.queue import database as engine
-from chronotile.queue.heartbeat import nobody_here
 from chronotile.queue.job_folder import make_folders
 from chronotile.queue.service import JobService
+from chronotile.queue.table import nobody_here
 
 ECHO = Execution(process="echo", inputs={"string": "a"})
 

@@ -7,11 +7,11 @@ import tempfile
 import pytest
 
 from chronotile.errors import SourceUnavailable
-from chronotile.queue.temporary import TemporaryFolders
+from chronotile.queue.job_folder import TemporaryFolders
 
 OTHER = """
 import sys
-from chronotile.queue.temporary import TemporaryFolders
+from chronotile.queue.job_folder import TemporaryFolders
 folder = TemporaryFolders().make()
 (folder / "result.tif").write_text("pixels")
 print(folder, flush=True)

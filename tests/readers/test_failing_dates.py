@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from chronotile.readers.caches.records import RecordsInFolder, RecordsInMemory
-from chronotile.readers.failing_dates import MOST, FailingDate, FailingDates
+from chronotile.readers.around_damage import MOST, FailingDate, FailingDates
+from chronotile.readers.caches.disk import RecordsInFolder, RecordsInMemory
 
 DATE = FailingDate(
     collection="s2",

@@ -1,97 +1,33 @@
-"""A kind of source that is added by its own code and one entry in the list of kinds: folders of `.npy` files."""
+"""A kind of source that is added as docs/design/adding.md says: folders of `.npy` files."""
 
 import io
 import json
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
-from affine import Affine
 from PIL import Image
 from starlette.testclient import TestClient
 
 from chronotile.app import create_app
-from chronotile.archive.audit.audit import Audit, audit_archive
 from chronotile.archive.check import check_archive
 from chronotile.archive.open import open_archive, refresh_archive
+from chronotile.audit.archive import Audit, audit_archive
 from chronotile.errors import ConfigurationError
-from chronotile.model.crs import crs_of
-from chronotile.model.grid import NativeGrid, Window
-from chronotile.model.raster import Encoding, Pixels
-from chronotile.model.source import KindOptions, SourceInfo, VariableInfo
-from chronotile.model.time.instants import domain_of_instants
+from chronotile.model.grid import Window
 from chronotile.optimise.options import Options
 from chronotile.optimise.run import optimise
-from chronotile.readers.foreign import opening, reading
-from chronotile.readers.kind import SourceKind
-from chronotile.readers.kinds import KINDS
-from chronotile.readers.open import open_source
-from chronotile.readers.reader import Reader
+from chronotile.readers.kinds import KINDS, open_source
 from chronotile.settings import Settings
+from tests.docs.blocks import blocks_of
+from tests.docs.site import DOCS
 from tests.scenes import make_spec
 
-SIDECAR = "npy.json"
+_, CODE = (each for each in blocks_of(DOCS / "design" / "adding.md") if each.language == "python")
 DAYS = ("2020-06-01", "2020-06-11", "2020-06-21")
 CELL = (4.0005, 50.9995)
 """Longitude and latitude of the middle of the first cell."""
-
-
-class NpyReader(Reader):
-    """One variable, one file a date."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        sidecar = json.loads((folder / SIDECAR).read_text())
-        self.paths = [folder / f"{day}.npy" for day in sidecar["days"]]
-        height, width = np.load(self.paths[0]).shape
-        transform = Affine(sidecar["cell"], 0, sidecar["west"], 0, -sidecar["cell"], sidecar["north"])
-        variable = VariableInfo(
-            name=sidecar["variable"],
-            encoding=Encoding(dtype="uint8", scale=0.01, nodata=255),
-            levels=(NativeGrid(crs=crs_of("EPSG:4326"), transform=transform, width=width, height=height),),
-            times=domain_of_instants(np.datetime64(day, "ns") for day in sidecar["days"]),
-        )
-        self.held = SourceInfo(variables={variable.name: variable}, is_of_files=True)
-
-    @property
-    def info(self):
-        return self.held
-
-    def revision(self, variable, index):
-        with reading(self.folder.name, variable):
-            return str(self.paths[index].stat().st_mtime_ns)
-
-    def read_window(self, variable, *, index, level, window, step=1):
-        rows, columns = np.s_[
-            window.row_start : window.row_stop : step, window.column_start : window.column_stop : step
-        ]
-        with reading(self.folder.name, variable):
-            return Pixels(np.load(self.paths[index])[rows, columns])
-
-    def read_cell(self, variable, *, indexes, row, column):
-        return Pixels(
-            self.read_block(variable, indexes=indexes, window=Window.of_cell(row, column), along="time").numbers[
-                :, 0, 0
-            ]
-        )
-
-    def close(self):
-        """No file stays open."""
-
-
-class NpyKind(SourceKind):
-    options = KindOptions(name="npy")
-    folder_marks = (SIDECAR,)
-
-    def open(self, spec, caches):
-        with opening(spec.collection):
-            return NpyReader(Path(spec.href))
-
-    def files(self, spec):
-        return [str(path) for path in sorted(Path(spec.href).iterdir())]
-
-    def has_times_in_blocks(self, spec):
-        return False
 
 
 def numbers(index: int) -> np.ndarray:
@@ -101,11 +37,13 @@ def numbers(index: int) -> np.ndarray:
 @pytest.fixture
 def source(tmp_path, monkeypatch):
     """A folder of the kind, in a folder of data."""
-    monkeypatch.setitem(KINDS, "npy", NpyKind())
+    added = ModuleType("kind")
+    exec(compile(CODE.text, str(CODE), "exec"), added.__dict__)
+    monkeypatch.setitem(KINDS, "npy", added.NpyKind())
     folder = tmp_path / "data" / "heights"
     folder.mkdir(parents=True)
     about = {"variable": "NDVI", "days": DAYS, "cell": 0.001, "west": 4.0, "north": 51.0}
-    (folder / SIDECAR).write_text(json.dumps(about))
+    (folder / added.SIDECAR).write_text(json.dumps(about))
     for index, day in enumerate(DAYS):
         np.save(folder / f"{day}.npy", numbers(index))
     return folder

@@ -4,7 +4,7 @@ import pytest
 import tensorstore as ts
 
 from chronotile.errors import UnsupportedSource
-from chronotile.readers.open import open_source
+from chronotile.readers.kinds import open_source
 from chronotile.readers.remote.requests import Away
 from chronotile.readers.zarr.waits import result_within
 from tests.scenes import make_spec

@@ -11,7 +11,7 @@ import pytest
 from chronotile.errors import SourceUnavailable, UnsupportedSource
 from chronotile.model.grid import Window
 from chronotile.model.source import VariableSpec
-from chronotile.readers.open import open_source
+from chronotile.readers.kinds import open_source
 from tests.scenes import KINDS, NODATA, Scene, write_scene
 
 SCENE = Scene()

@@ -12,9 +12,9 @@ import zarr
 from chronotile.model.expression import parse_expression
 from chronotile.model.grid import Window
 from chronotile.model.source import Mask, VariableSpec
-from chronotile.readers import file_state as looks
-from chronotile.readers.file_state import file_state, one_look
-from chronotile.readers.open import open_source
+from chronotile.readers import hrefs as looks
+from chronotile.readers.hrefs import file_state, one_look
+from chronotile.readers.kinds import open_source
 from chronotile.readers.reader import GONE
 from chronotile.readers.zarr.arrays import MAX_SEEN, open_array
 from chronotile.readers.zarr.metadata import read_group

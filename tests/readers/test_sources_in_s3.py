@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from chronotile.readers.open import open_source
+from chronotile.readers.kinds import open_source
 from tests.readers.remote_scenes import SCENE, numbers_of, write_here
 from tests.running import PATIENCE_S
 from tests.scenes import make_spec

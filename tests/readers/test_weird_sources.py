@@ -13,7 +13,7 @@ from chronotile.errors import SourceUnavailable, UnsupportedSource
 from chronotile.model.crs import CRS84, transformer
 from chronotile.model.grid import Window
 from chronotile.model.source import SourceSpec
-from chronotile.readers.open import open_source
+from chronotile.readers.kinds import open_source
 from tests.strict import SHARED
 
 pytestmark = pytest.mark.data

@@ -9,7 +9,8 @@ from pyproj import Transformer
 from starlette.testclient import TestClient
 
 from chronotile.app import application
-from chronotile.archive.open import open_archive, system_clock
+from chronotile.archive.open import open_archive
+from chronotile.model.time.instants import system_clock
 from tests.real_data.truth import SHARED
 
 pytestmark = [pytest.mark.data, pytest.mark.slow]

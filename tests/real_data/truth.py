@@ -14,7 +14,8 @@ from rasterio.enums import MaskFlags
 from starlette.testclient import TestClient
 
 from chronotile.app import application
-from chronotile.archive.open import Archive, open_archive, system_clock
+from chronotile.archive.open import Archive, open_archive
+from chronotile.model.time.instants import system_clock
 
 HERE = Path(__file__).parent
 SHARED = HERE.parents[2] / "shared"

@@ -8,7 +8,7 @@ from chronotile.model.time.parser import parse_period
 from chronotile.stats.analyse import analyse
 from chronotile.stats.climatology import find_normals
 from chronotile.stats.phenology import find_seasons
-from chronotile.stats.whittaker import smooth_whittaker
+from chronotile.stats.smoothing import smooth_whittaker
 from tests.stats.curves import curves, dekads, of_days
 
 MONTHLY = Step(parse_period("P1M"), "P1M")

@@ -6,7 +6,7 @@ import pytest
 from chronotile.errors import LimitExceeded
 from chronotile.model.series.analysis import Analysis, Climatology, Phenology, Step, Whittaker
 from chronotile.model.time.parser import parse_period
-from chronotile.stats.analysis_cost import check_cost
+from chronotile.stats.analyse import check_cost
 from chronotile.stats.climatology import rank_count
 from tests.stats.curves import dekads
 

@@ -5,8 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chronotile.model.series.analysis import Climatology, Curves
-from chronotile.model.series.reducer import MEDIAN, parse_reducer
+from chronotile.model.series.analysis import MEDIAN, Climatology, Curves, parse_reducer
 from chronotile.stats.climatology import (
     fill_from_normals,
     find_anomalies,

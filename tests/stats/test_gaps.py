@@ -3,7 +3,7 @@
 import numpy as np
 from hypothesis import given
 
-from chronotile.stats.gaps import fill_linear, reaches
+from chronotile.stats.smoothing import fill_linear, reaches
 from tests.stats.curves import curves, of_days, uneven
 
 

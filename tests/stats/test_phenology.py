@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from chronotile.model.series.analysis import Curves, Phenology, Whittaker
 from chronotile.stats.phenology import LEAST_LENGTH_DAYS, find_seasons
-from chronotile.stats.whittaker import smooth_whittaker
+from chronotile.stats.smoothing import smooth_whittaker
 from tests.stats.curves import curves, dekads, of_days, uneven
 
 

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chronotile.stats.ranks import percentile_of_ordered
+from chronotile.stats.percentiles import percentile_of_ordered
 from tests.stats.curves import uneven
 
 

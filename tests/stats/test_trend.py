@@ -1,5 +1,6 @@
 """Slopes and their significance, against SciPy and loops over all pairs."""
 
+import tracemalloc
 from itertools import combinations
 
 import numpy as np
@@ -8,7 +9,7 @@ from hypothesis import assume, given
 from scipy import stats
 
 from chronotile.model.series.analysis import Curves
-from chronotile.stats.trend import find_trends, groups_of, pair_count
+from chronotile.stats.trend import BLOCK_VALUES, PAIR_BYTES, find_trends, groups_of, pair_count
 from tests.stats.curves import curves, dekads, of_days, uneven
 
 DAY = np.timedelta64(1, "D")
@@ -103,8 +104,23 @@ def test_blocks_of_series_give_what_each_gives_alone():
     found = find_trends(series, all_of(series))
 
     alone = [find_trends(Curves(times=series.times, values=row[np.newaxis]), all_of(series)).slope[0] for row in values]
-    assert pair_count(all_of(series)) * 40 > 1 << 22
+    assert pair_count(all_of(series)) * 40 > BLOCK_VALUES
     assert found.slope.tolist() == alone
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("count", "length"), [(400, 180), (1, 2000)], ids=["cells of a map", "one long series"])
+def test_trends_take_little_more_memory_than_their_largest_block(count, length):
+    values = np.random.default_rng(8).normal(size=(count, length))
+    series = Curves(times=of_days(range(length)), values=values)
+    pairs = pair_count(all_of(series))
+    tracemalloc.start()
+
+    find_trends(series, all_of(series))
+
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak <= PAIR_BYTES * max(BLOCK_VALUES, pairs) + (2 << 20)
 
 
 def test_no_series_have_no_trends():

@@ -8,8 +8,8 @@ import pytest
 from chronotile.model.series.analysis import Analysis, Climatology, Curves, Phenology, SavitzkyGolay, Whittaker
 from chronotile.stats.analyse import analyse
 from chronotile.stats.climatology import slot_kind
+from chronotile.stats.period_means import merge_twins, observations_of
 from chronotile.stats.phenology import LEAST_LENGTH_DAYS
-from chronotile.stats.twins import merge_twins, observations_of
 from tests.sampling import IS_FULL
 from tests.stats.curves import curves, dekads, of_days
 

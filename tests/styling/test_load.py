@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from chronotile.errors import ConfigurationError
 from chronotile.model.style import TRANSPARENT, Colour
-from chronotile.styling.colour_text import parse_colour
+from chronotile.styling.colours import parse_colour
 from chronotile.styling.load import find_styles, load_styles, style_folders
 
 DESIGN = """title: NDVI, brown to green

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from chronotile.styling.message import message_picture
+from chronotile.styling.glyphs import message_picture
 
 
 def test_a_message_is_written_in_the_size_asked():

@@ -20,7 +20,7 @@ const ROWS = [
 	["map/features"],
 	["."],
 ];
-const NOT_OURS = /^(vendor|data)\//;
+const NOT_OURS = /^(vendor|data|dist)\//;
 const IMPORT = /\b(?:from|import)\s*\(?\s*"(\.[^"]+)"/g;
 /** Types alone, which the browser does not load. */
 const COMMENT = /\/\*[\s\S]*?\*\//g;

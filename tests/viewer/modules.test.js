@@ -1,60 +1,92 @@
 import assert from "node:assert/strict";
-import { readdir, readFile } from "node:fs/promises";
-import { dirname, join, normalize } from "node:path";
+import { execFile } from "node:child_process";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, relative } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { gzipSync } from "node:zlib";
 
 const VIEWER = fileURLToPath(new URL("../../viewer/", import.meta.url));
-const MAX_MODULES = 12;
-const MAX_BYTES = 110_000;
 
 const read = (/** @type {string} */ path) => readFile(join(VIEWER, path), "utf8");
 
-/** Modules that `start` imports, itself included, without those loaded later by `import()`. @param {string} start */
-async function importGraph(start) {
-	const found = new Set([start]);
-	for (const path of found) {
-		if (path.startsWith("vendor/")) continue;
-		for (const [, target] of (await read(path)).matchAll(/^(?:import|export)\b[^;]*?from "(\.[^"]+)";/gm)) {
-			found.add(normalize(join(dirname(path), target)));
-		}
-	}
-	return [...found].sort();
-}
-
 /** Our own modules that the browser loads. */
 const ownModules = async () =>
-	(await readdir(VIEWER, { recursive: true })).filter((name) => name.endsWith(".js") && !name.startsWith("vendor/"));
+	(await readdir(VIEWER, { recursive: true })).filter((name) => name.endsWith(".js") && !/^(vendor|dist)\//.test(name));
 
-/** Modules that the page names, those of which it says no more than that, or that they may wait. @param {"" | " fetchpriority=\"low\""} more */
-async function preloaded(more) {
-	const page = await read("index.html");
-	return [...page.matchAll(new RegExp(`rel="modulepreload"${more} href="([^"]+)"`, "g"))].map(([, href]) => href);
+/** Scripts that the built page names: those that run, those that they import, and those that come later. */
+async function scripts() {
+	const page = await read("dist/index.html");
+	const namesBy = (/** @type {RegExp} */ pattern) => [...page.matchAll(pattern)].map(([, name]) => name);
+	return {
+		first: [
+			...namesBy(/<script type="module"(?: async)? src="([^"]+)"/g),
+			...namesBy(/rel="modulepreload" href="([^"]+)"/g),
+		],
+		later: namesBy(/rel="later" href="([^"]+)"/g),
+	};
 }
 
-test("the page preloads exactly the modules that start imports", async () => {
-	const page = await read("index.html");
-	const run = [...page.matchAll(/<script type="module"(?: async)? src="([^"]+)"/g)].map(([, src]) => src);
+/** Bytes that are sent of files of dist/. @param {string[]} names */
+async function sentBytes(names) {
+	const sizes = await Promise.all(names.map(async (name) => gzipSync(await read(`dist/${name}`), { level: 9 }).length));
+	return sizes.reduce((total, size) => total + size, 0);
+}
 
-	assert.deepEqual([...(await preloaded("")), ...run].sort(), await importGraph("main.js"));
+/** All files below a folder, by their names. @param {string} folder @returns {Promise<Map<string, Buffer>>} */
+async function filesOf(folder) {
+	const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+	const paths = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+	return new Map(
+		await Promise.all(
+			paths
+				.sort()
+				.map(async (path) => /** @type {[string, Buffer]} */ ([relative(folder, path), await readFile(path)])),
+		),
+	);
+}
+
+test("what is built is what the sources give", async () => {
+	const folder = await mkdtemp(join(tmpdir(), "viewer-"));
+	try {
+		await promisify(execFile)(process.execPath, [join(VIEWER, "bundle.mjs"), join(folder, "dist")]);
+		const built = await filesOf(join(VIEWER, "dist"));
+		built.delete(".made");
+
+		assert.deepEqual(built, await filesOf(join(folder, "dist")), "viewer/dist is not of these sources: make viewer");
+	} finally {
+		await rm(folder, { recursive: true });
+	}
 });
 
-test("after them it preloads exactly those that the first picture needs beside", async () => {
-	const starts = ["map/data-pane.js", "map/ground.js", "layers/legend-source.js", "ctc1/worker.js"];
-	const needed = new Set((await Promise.all(starts.map(importGraph))).flat());
-	for (const name of await importGraph("main.js")) needed.delete(name);
+test("the page names all scripts that its scripts import, but those with large libraries", async () => {
+	const { first, later } = await scripts();
+	const importsOf = async (/** @type {string[]} */ names) => {
+		const sources = await Promise.all(names.map((name) => read(`dist/${name}`)));
+		return sources.flatMap((source) =>
+			[...source.matchAll(/(?:from|import)"\.\/([^"]+)"/g)].map(([, name]) => `js/${name}`),
+		);
+	};
+	const unnamed = async (/** @type {string[]} */ names, /** @type {string[]} */ known) =>
+		(await importsOf(names)).filter((name) => !known.includes(name));
 
-	assert.deepEqual((await preloaded(' fetchpriority="low"')).sort(), [...needed].sort());
+	assert.deepEqual(await unnamed(first, first), []);
+	assert.deepEqual(await unnamed(later, [...first, ...later]), []);
+	assert.ok(later.every((name) => !/video/.test(name)));
 });
 
-test("start stays within its budget of modules and bytes", async () => {
-	const modules = await importGraph("main.js");
-	const sizes = await Promise.all(modules.map(async (path) => gzipSync(await read(path)).length));
-	const bytes = sizes.reduce((total, size) => total + size, 0);
+test("start stays within its budget of scripts and bytes", async () => {
+	const { first, later } = await scripts();
+	const [questions, ...others] = first;
+	const soon = later.filter((name) => !name.includes("/wanted-"));
 
-	assert.ok(modules.length <= MAX_MODULES, `${modules.length} modules`);
-	assert.ok(bytes <= MAX_BYTES, `${bytes} bytes`);
+	assert.ok(others.length <= 2, `${first.length} scripts`);
+	assert.ok((await sentBytes([questions])) <= 8_000, "what asks the server first is small");
+	assert.ok((await sentBytes(first)) <= 80_000);
+	assert.ok((await sentBytes([...first, ...soon, "js/worker.js"])) <= 130_000);
+	assert.ok((await sentBytes(["index.html", "viewer.css"])) <= 20_000);
 });
 
 test("only base/api.js, ctc1/ and a page of its own fetch, only base/permalink.js touches the address, only map/ knows Leaflet", async () => {
@@ -91,9 +123,9 @@ test("the page has no styles or scripts of its own, which the content security p
 	);
 });
 
-test("each library has its licence beside it", async () => {
-	const names = await readdir(join(VIEWER, "vendor"));
-	for (const name of names.filter((each) => each.endsWith(".js"))) {
-		assert.ok(names.includes(name.replace(/\.js$/, ".LICENSE.txt")), name);
+test("each library has its licence in what is built", async () => {
+	const licences = await readdir(join(VIEWER, "dist/vendor"));
+	for (const name of (await readdir(join(VIEWER, "vendor"))).filter((each) => each.endsWith(".js"))) {
+		assert.ok(licences.includes(name.replace(/\.js$/, ".LICENSE.txt")), name);
 	}
 });

@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
+from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from chronotile.app import index_store, open_configured, serving, source_access
@@ -20,24 +22,22 @@ def has_items(place: Path) -> bool:
     return place.suffix == ".yaml" and ("kind: stac" in (text := place.read_text()) or "tiles: true" in text)
 
 
-@contextmanager
-def served(place: Path, folder: Path) -> Iterator[TestClient]:
-    """A client of the application over a place; the index and the caches lie in `folder`."""
-    settings = Settings(
-        config=place,
-        jobs_dir=folder / "jobs",
-        preview_dir=folder / "previews",
-        cube_dir=folder / "cubes",
-        mosaic_dir=folder / "mosaics",
-        block_dir=folder / "blocks",
-        watch_s=0,
-        source_prefixes=str(place.parent),
-    )
+def opened(place: Path, folder: Path, **more: Any) -> Starlette:
+    """Return the application over a place, with its index filled; the index and the caches lie in `folder`."""
+    folders = {f"{name}_dir": folder / f"{name}s" for name in ("job", "preview", "cube", "mosaic", "block")}
+    given = {"jobs_dir": folders.pop("job_dir"), "watch_s": 0, "source_prefixes": str(place.parent.absolute())}
+    settings = Settings(config=place, **folders | given | more)
     with closing(index_store(settings)) as store:
         for spec in specs_of_items(place, environment={}) if has_items(place) else ():
             fill(indexed(spec), source_of(spec, source_access(settings)), store)
         archive = open_configured(settings)
         for dated in dated_collections(archive):
             list_dates(dated, store)
-    with TestClient(serving(archive, settings), base_url=BASE, raise_server_exceptions=False) as client:
+    return serving(archive, settings)
+
+
+@contextmanager
+def served(place: Path, folder: Path) -> Iterator[TestClient]:
+    """A client of the application over a place; the index and the caches lie in `folder`."""
+    with TestClient(opened(place, folder), base_url=BASE, raise_server_exceptions=False) as client:
         yield client

@@ -141,6 +141,29 @@ def test_nearest_pixels_are_exact_where_rows_bend_beyond_those_of_all_nodes():
     assert share_of_equal_pixels(reader, grid) >= 0.999
 
 
+@pytest.mark.parametrize("crs", ["EPSG:3857", "EPSG:3035", "EPSG:32632"])
+@pytest.mark.parametrize("turn", [0, 30])
+def test_boxes_over_an_edge_are_planned_as_far_as_the_source_reaches(turn, crs):
+    transform = Affine.translation(600_000, 5_600_000) @ Affine.rotation(turn) @ Affine.scale(10, -10)
+    reader = make_reader("EPSG:32631", transform, 300, 250, levels=1)
+    random, box = np.random.default_rng(turn), reader.variable.grid.bbox_in(crs_of(crs))
+    shares, parts = [], 0
+    for _ in range(40):
+        x, y = random.uniform(box[:2], box[2:])
+        half = random.uniform(400, 2500)
+        width, height = random.integers(40, 200, 2).tolist()
+        grid = Grid(crs=crs_of(crs), bbox=BBox(x - half, y - half, x + half, y + half), width=width, height=height)
+        shares.append(share_of_equal_pixels(reader, grid))
+        plan = plan_warp(reader.variable.levels, grid)
+        if plan is not None:
+            *_cells, inside = exact_cells(grid, reader.variable.grid)
+            rows, columns = (np.flatnonzero(inside.any(axis=axis)) for axis in (1, 0))
+            assert plan.place.at == np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+            parts += plan.inside is not None
+    assert min(shares) >= 0.9999
+    assert parts > 10
+
+
 def smooth_reader(ratio):
     """A smooth field, so that bilinear has an exact truth between the cells."""
     transform = Affine(10, 0, 500000, 0, -10, 5700000)

@@ -44,9 +44,28 @@ def test_files_and_links_here(tmp_path):
     (own / "outside.tif").symlink_to(other / "deep" / "a.tif")
     (own / "linked").symlink_to(other / "deep")
     (other / "back").symlink_to(own)
+    (own / "deep" / "_").symlink_to(other / "deep" / "a.tif")
+    (own / "near").mkdir()
+    (own / "near" / "_").symlink_to(own / "deep" / "a.tif")
+    (own / "near" / "deeper").symlink_to(own / "deep")
     places = ItemPlaces(str(own / "catalog.json"), Places())
     once = FoldersOnce(places.allowed)
-    parts = ("a.tif", "gone.tif", "deep/a.tif", "inside.tif", "outside.tif", "linked/a.tif", "back/deep/a.tif", "..")
+    parts = (
+        "a.tif",
+        "gone.tif",
+        "deep/a.tif",
+        "inside.tif",
+        "outside.tif",
+        "linked/a.tif",
+        "back/deep/a.tif",
+        "near/a.tif",
+        "near/_",
+        "near/deeper/a.tif",
+        "near/deeper/x/y/z.tif",
+        "..",
+        ".",
+        "",
+    )
     for folder, part in product((own, other, tmp_path, "file://" + str(own)), parts):
         address = f"{folder}/{part}"
         assert answer_of(once.allowed, address) == answer_of(places.allowed, address), address
@@ -65,3 +84,14 @@ def test_a_link_that_is_turned_is_seen_after_a_while(tmp_path):
     now_s = item_places.FOLDERS_S + 1
     with pytest.raises(AddressRefused):
         once.allowed(str(own / "scenes" / "a.tif"))
+
+
+def test_a_folder_below_one_that_is_allowed_is_not_looked_at():
+    """Items have a folder each."""
+    looked = []
+    places = ItemPlaces("https://catalogue.test/catalog.json", Places([HOST]))
+    once = FoldersOnce(lambda address: looked.append(address) or places.allowed(address))
+    for item in range(100):
+        for name in ("red.tif", "nir.tif"):
+            assert once.allowed(f"{HOST}/tiles/a/{item}/{name}") == f"{HOST}/tiles/a/{item}/{name}"
+    assert len(looked) < 5

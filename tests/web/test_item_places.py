@@ -2,6 +2,7 @@
 
 import os
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -238,3 +239,13 @@ def test_no_text_as_the_address_of_a_source_fails_otherwise_than_by_a_message(te
     for href in (text, f"https://{text}", f"s3://{text}"):
         with suppress(ConfigurationError):
             ItemPlaces(href, NOTHING)
+
+
+@pytest.mark.parametrize("base", ["/catalog.json", "/a/b/catalog.json", "/a//b/./catalog.json", "/a/../b/c.json"])
+@pytest.mark.parametrize(
+    "address", ["x.json", "./x.json", "../x.json", "c//d/../x.json", ".", "..", "../../../../x", "x/"]
+)
+def test_relative_addresses_count_from_the_folder_of_their_document(address, base):
+    expected = os.path.normpath(Path(base).parent / address)
+    assert absolute(address, base) == expected
+    assert absolute(address, f"file://{base}") == expected

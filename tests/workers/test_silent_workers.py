@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from chronotile.workers.channel import BEAT, READY
+from chronotile.workers.loads import BEAT, READY
 from chronotile.workers.supervisor import FIRST_BEATS, FROZEN_BEATS, SUSPECT_BEATS, Running, Supervisor
 
 

@@ -22,7 +22,7 @@ from prometheus_client.samples import Sample
 from starlette.testclient import TestClient
 
 from chronotile.app import create_app
-from chronotile.settings import Settings
+from chronotile.settings import SUPERVISOR_BYTES, Settings
 from tests.running import PATIENCE_S, PROGRAM, answer_of, is_shown, ports_served_by, serving, until, workers_of
 from tests.scenes import Scene, write_cogs
 from tests.workers.load import under_load
@@ -208,6 +208,14 @@ def blocks_counted(address: str) -> tuple[list[float], list[float]]:
         for name in ("misses", "hits")
     )
     return misses, hits
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc")
+def test_the_supervisor_takes_no_more_than_is_counted_for_it(served):
+    process, _address = served
+    status = dict(line.split(":", 1) for line in Path(f"/proc/{process.pid}/status").read_text().splitlines())
+
+    assert int(status["RssAnon"].split()[0]) << 10 <= SUPERVISOR_BYTES
 
 
 def test_workers_that_cannot_start_end_the_server_with_1(configuration):

@@ -11,7 +11,7 @@ from contextlib import suppress
 import pytest
 
 from chronotile.errors import ChronotileError
-from chronotile.workers import channel
+from chronotile.workers import loads
 from chronotile.workers.supervisor import (
     FROZEN_BEATS,
     KILL_S,
@@ -59,13 +59,13 @@ class Worker:
 
     async def live(self):
         """Be ready, and send beats until the end."""
-        word = channel.READY
+        word = loads.READY
         while self.returncode is None:
             if not self.is_frozen:
                 self.channel.send(word)
                 self.take()
-                word = channel.BEAT
-            await asyncio.sleep(channel.BEAT_S / 4)
+                word = loads.BEAT
+            await asyncio.sleep(loads.BEAT_S / 4)
 
     def take(self):
         """Take the connections that were handed over."""
@@ -143,7 +143,7 @@ class Site:
             client.connect(self.address)
             self.clients.append(client)
             await asyncio.sleep(0.01)
-        await asyncio.sleep(channel.BEAT_S / 2)
+        await asyncio.sleep(loads.BEAT_S / 2)
 
     def run(self, scenario, *, count=2):
         """Run the supervisor while the scenario goes on, and stop it."""
@@ -158,7 +158,7 @@ class Site:
                 spawn=self.spawn,
             )
             running = asyncio.create_task(supervisor.run())
-            await asyncio.sleep(channel.BEAT_S / 2)
+            await asyncio.sleep(loads.BEAT_S / 2)
             await scenario()
             signal.raise_signal(signal.SIGTERM)
             await running
@@ -189,11 +189,11 @@ def test_a_worker_that_stays_silent_gets_no_connections_and_is_replaced(site):
     async def scenario():
         frozen, other = site.workers
         frozen.is_frozen = True
-        await asyncio.sleep((SUSPECT_BEATS + 1) * channel.BEAT_S)
+        await asyncio.sleep((SUSPECT_BEATS + 1) * loads.BEAT_S)
         await site.connect(4)
         assert (other.taken, frozen.returncode) == (4, None)
 
-        await asyncio.sleep(FROZEN_BEATS * channel.BEAT_S)
+        await asyncio.sleep(FROZEN_BEATS * loads.BEAT_S)
 
         assert frozen.returncode == -signal.SIGKILL
         assert [each.number for each in site.workers] == [0, 1, frozen.number]
@@ -208,11 +208,11 @@ def test_a_worker_that_is_silent_for_a_moment_goes_on(site):
     async def scenario():
         frozen, other = site.workers
         frozen.is_frozen = True
-        await asyncio.sleep((SUSPECT_BEATS + 1) * channel.BEAT_S)
+        await asyncio.sleep((SUSPECT_BEATS + 1) * loads.BEAT_S)
         await site.connect(2)
         assert (frozen.taken, other.taken) == (0, 2)
         frozen.is_frozen = False
-        await asyncio.sleep(channel.BEAT_S)
+        await asyncio.sleep(loads.BEAT_S)
 
         await site.connect(2)
 
@@ -230,7 +230,7 @@ def test_connections_that_a_worker_had_not_taken_go_to_another(site):
         assert (victim.taken, other.taken) == (0, 2)
 
         victim.kill()
-        await asyncio.sleep(channel.BEAT_S)
+        await asyncio.sleep(loads.BEAT_S)
 
         assert sum(each.taken for each in site.workers) == 4
 
@@ -241,7 +241,7 @@ def test_a_worker_that_takes_no_more_is_handed_nothing_and_killed_if_it_does_not
     async def scenario():
         ending, other = site.workers
         ending.is_frozen = True
-        ending.channel.send(channel.ENDING)
+        ending.channel.send(loads.ENDING)
         await site.connect(4)
         assert (ending.taken, other.taken) == (0, 4)
 

@@ -6,7 +6,7 @@ import socket
 import uvicorn
 from starlette.applications import Starlette
 
-from chronotile.workers.channel import ENDING, READY
+from chronotile.workers.loads import ENDING, READY
 from chronotile.workers.worker import Worker
 
 

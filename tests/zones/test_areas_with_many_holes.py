@@ -12,10 +12,9 @@ from affine import Affine
 from chronotile.model.crs import CRS84, crs_of, transformer
 from chronotile.model.geometry.area import Area
 from chronotile.model.grid import NativeGrid
-from chronotile.zones import clipping as area_clipping
+from chronotile.zones import outlines as area_clipping
 from chronotile.zones.outlines import outlines_of
-from chronotile.zones.spans import centre_spans
-from chronotile.zones.weights import covered_spans
+from chronotile.zones.spans import centre_spans, covered_spans
 
 GRID = NativeGrid(
     crs=crs_of("EPSG:32631"), transform=Affine(5_000, 0, 400_000, 0, -5_000, 5_750_000), width=72, height=56

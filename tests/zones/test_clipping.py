@@ -11,8 +11,7 @@ from chronotile.model.crs import CRS84, crs_of, transformer
 from chronotile.model.geometry.area import Area
 from chronotile.model.grid import NativeGrid
 from chronotile.zones.outlines import outlines_of
-from chronotile.zones.spans import centre_spans
-from chronotile.zones.weights import covered_spans
+from chronotile.zones.spans import centre_spans, covered_spans
 
 SINUSOIDAL = "+proj=sinu +lon_0=0 +R=6371007.181 +units=m"
 

@@ -12,7 +12,7 @@ from chronotile.model.crs import CRS84, crs_of
 from chronotile.model.geometry.area import Area
 from chronotile.model.grid import NativeGrid
 from chronotile.zones.outlines import outlines_of
-from chronotile.zones.weights import covered_spans, row_areas
+from chronotile.zones.spans import covered_spans, row_areas
 
 UTM = crs_of("EPSG:32631")
 GRID = NativeGrid(crs=UTM, transform=Affine(1, 0, 0, 0, -1, 30), width=40, height=30)

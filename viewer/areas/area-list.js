@@ -101,7 +101,7 @@ async function openPaste() {
 		{ class: "primary" },
 	);
 	const hint = make("p", { class: "hint" }, text("areas.pasteHint"));
-	const dialog = await openDialog(text("areas.paste"), make("div", { class: "areas-paste" }, hint, field, fault, add));
+	const dialog = openDialog(text("areas.paste"), make("div", { class: "areas-paste" }, hint, field, fault, add));
 	field.focus();
 }
 
@@ -118,11 +118,7 @@ async function askRemoveAll() {
 	);
 	const keep = make("button", { type: "button", onclick: () => dialog.close() }, text("action.cancel"));
 	const question = make("p", {}, text("areas.askRemoveAll", { count }));
-	const dialog = await openDialog(
-		text("areas.removeAll"),
-		question,
-		make("div", { class: "areas-answers" }, keep, remove),
-	);
+	const dialog = openDialog(text("areas.removeAll"), question, make("div", { class: "areas-answers" }, keep, remove));
 	keep.focus();
 	await dialog.whenClosed;
 	if (areas.peek().length === 0) focusIn(document.querySelector(".areas-shapes"));

@@ -1,5 +1,4 @@
 /** Starts what the page has for areas and marks: the list, the tools, the bar while something is drawn. */
-import { loadStyles } from "../base/styles.js";
 import { startPanel } from "./area-list.js";
 import { startDrawBar } from "./draw-bar.js";
 import { startPlacesPart } from "./places-part.js";
@@ -8,8 +7,7 @@ import { startTools } from "./tools.js";
 import { startDrops } from "./transfer.js";
 
 /** @param {{ panel: HTMLElement, tools: HTMLElement, frame: HTMLElement }} page @param {boolean} isEmbedded */
-export async function startAreas({ panel, tools, frame }, isEmbedded) {
-	await loadStyles("areas/areas.css");
+export function startAreas({ panel, tools, frame }, isEmbedded) {
 	startStore(isEmbedded);
 	startDrawBar(frame);
 	startTools(tools);

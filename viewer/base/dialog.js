@@ -1,7 +1,6 @@
 /** Dialogs: one at a time, over everything, with the focus in them until they close. */
 
 import { makeIcon } from "./icons.js";
-import { loadStyles } from "./styles.js";
 import { text } from "./text.js";
 
 let dialogsMade = 0;
@@ -12,10 +11,9 @@ let dialogsMade = 0;
  * Opens a dialog. Escape, its × and `close` close it; then the focus goes back to where it was.
  * @param {string} title its heading, and its name for those who do not see it
  * @param {...(Node | string)} content
- * @returns {Promise<OpenDialog>}
+ * @returns {OpenDialog}
  */
-export async function openDialog(title, ...content) {
-	await loadStyles("base/dialog.css");
+export function openDialog(title, ...content) {
 	const opener = document.activeElement;
 	const element = document.createElement("dialog");
 	dialogsMade += 1;

@@ -17,6 +17,17 @@ export function make(tag, attributes = {}, ...children) {
 	return element;
 }
 
+/** What gives the colours of a style sheet where an element is, as canvases take them. @param {Element} element @returns {(name: string) => string} */
+export function colourReader(element) {
+	const looks = getComputedStyle(element);
+	const worn = looks.colorScheme === "dark" ? "$2" : "$1";
+	return (name) =>
+		looks
+			.getPropertyValue(name)
+			.trim()
+			.replace(/^light-dark\((.+?), ?(.+)\)$/, worn);
+}
+
 /** A button that is an icon. @param {string} icon as in icons.svg @param {string} label @param {(event: any) => void} onclick @param {Attributes} [more] */
 export const makeIconButton = (icon, label, onclick, more = {}) =>
 	make(

@@ -26,6 +26,15 @@ const coming = signal(/** @type {ReadonlySet<string>} */ (new Set()));
 /** Whether parts of the page are still to come. */
 export const isLoading = computed(() => !isFirstViewOver.value || coming.value.size > 0);
 
+/** Brings the scripts of parts that nobody has asked for yet, when the browser has nothing else to do. */
+function fetchAhead() {
+	if (/** @type {any} */ (window.navigator).connection?.saveData) return;
+	const wait = window.requestIdleCallback ?? window.setTimeout;
+	wait(() => {
+		for (const link of document.querySelectorAll("link[rel=later]")) link.setAttribute("rel", "modulepreload");
+	});
+}
+
 /** Waits for the first picture, but not when the user presses something: then all is wanted. */
 export function startFirstView() {
 	const waiting = window.setTimeout(() => end(), FIRST_VIEW_MS);
@@ -42,6 +51,11 @@ export function startFirstView() {
 	// For those who watch the page from outside.
 	effect(() => {
 		document.documentElement.toggleAttribute("data-loading", isLoading.value);
+	});
+	const stopWaiting = effect(() => {
+		if (isLoading.value) return;
+		queueMicrotask(() => stopWaiting());
+		fetchAhead();
 	});
 }
 

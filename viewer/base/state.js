@@ -146,8 +146,6 @@ export const foundPlace = signal(/** @type {(Point & { name: string }) | null} *
 /** The colours that the page wears, and whether they are the dark ones: what is drawn in them is drawn anew then. */
 export const theme = signal(/** @type {import("./permalink.js").Theme} */ ("auto"));
 export const isDark = signal(false);
-/** Whether they are to be the dark ones, as soon as these are loaded. */
-export const wantsDark = signal(false);
 /** What the map shows now, told to those who do not see it, at most once a second. */
 export const spoken = signal("");
 /** What came of the last thing that was done, told before what the map then shows. */
@@ -422,7 +420,7 @@ export function applyLink(asked) {
 
 /** The land that goes with the colours that the page wears. */
 /** The land of our own that suits the colours of the page. */
-export const usualBackground = () => (wantsDark.peek() ? "NaturalEarth_Dark" : "NaturalEarth");
+export const usualBackground = () => (isDark.peek() ? "NaturalEarth_Dark" : "NaturalEarth");
 
 /** Tells what was wrong with a link, all in one message. @param {Fault[]} faults */
 export function reportFaults(faults) {

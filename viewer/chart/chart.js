@@ -9,7 +9,6 @@
 
 import { make, makeIconButton } from "../base/elements.js";
 import { chooseTime, isDark, joinLink, layer, places, sideA, sideB, timeDomain } from "../base/state.js";
-import { loadStyles } from "../base/styles.js";
 import { makeTabs } from "../base/tabs.js";
 import { locale, text } from "../base/text.js";
 import { unitText } from "../base/units.js";
@@ -76,8 +75,7 @@ const momentsOf = computed(() => {
 });
 
 /** @param {HTMLElement} root */
-export async function startChart(root) {
-	await Promise.all(["vendor/uplot.css", "chart/chart.css"].map(loadStyles));
+export function startChart(root) {
 	joinLink({
 		write: () => ({
 			chart: isFolded.value && places.value.length > 0 ? false : undefined,

@@ -12,6 +12,7 @@
  *   writeValue: (value: number) => string }} Picture `classes` are named on the axis in place of values; `period` in seconds since 1970; null for all
  * @typedef {{ onHover: (second: number | null) => void, onPick: (second: number) => void, onSelect: (period: Range | null) => void }} Listeners
  */
+import { colourReader } from "../base/elements.js";
 import { locale } from "../base/text.js";
 import uPlot from "../vendor/uplot.js";
 import { aloneIn, axisDate, nearestSecond, rangeOf, stackLabels, wholePeriod } from "./scales.js";
@@ -162,7 +163,7 @@ function describe(picture, root, drawAfter) {
 	const period = picture.period ?? wholePeriod(seconds);
 	const { clientWidth: width, clientHeight: height } = root;
 	const sheet = getComputedStyle(root);
-	const colourOf = (/** @type {string} */ name) => sheet.getPropertyValue(name).trim();
+	const colourOf = colourReader(root);
 	const { series, bands, data } = describeLines(lines, colourOf, width / countWithin(seconds, period));
 	const right = lines.filter(({ isRight }) => isRight);
 	const rangeFor = (/** @type {boolean} */ isRight) => rangeOf(columnsOf(lines, isRight), seconds, period);
@@ -298,13 +299,13 @@ function drawLabels(plot, { lines, seconds, period }, root) {
 		bbox.top + bbox.height,
 	);
 	if (!heights) return;
-	const sheet = getComputedStyle(root);
+	const colourOf = colourReader(root);
 	ctx.save();
-	ctx.font = `600 ${11.5 * ratio}px ${sheet.fontFamily}`;
+	ctx.font = `600 ${11.5 * ratio}px ${getComputedStyle(root).fontFamily}`;
 	ctx.textAlign = "left";
 	ctx.textBaseline = "middle";
 	for (const [index, { label, colour }] of ends.entries()) {
-		ctx.fillStyle = sheet.getPropertyValue(colour).trim();
+		ctx.fillStyle = colourOf(colour);
 		const room = (LABEL_PX.width - 12) * ratio;
 		ctx.fillText(shorten(ctx, label, room), bbox.left + bbox.width + 8 * ratio, heights[index]);
 	}

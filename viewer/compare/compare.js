@@ -3,7 +3,6 @@
 import { formatShortDate } from "../base/dates.js";
 import { make, makeIconButton } from "../base/elements.js";
 import { chooseLayer, chooseStyle, chooseTime, layers, compareMode as mode, sideA, sideB } from "../base/state.js";
-import { loadStyles } from "../base/styles.js";
 import { locale, text } from "../base/text.js";
 import { renderLegend } from "../layers/legend.js";
 import { raiseSheet } from "../shell/sheet.js";
@@ -27,8 +26,7 @@ const MODE_TEXTS = {
 };
 
 /** @param {Page} page @param {boolean} isOpened whether the user has opened it, and no link */
-export async function startCompare({ bar, frame, button }, isOpened) {
-	await loadStyles("compare/compare.css");
+export function startCompare({ bar, frame, button }, isOpened) {
 	frame.append(makeHandle(frame), makeRail(frame), makeTag("a"), makeTag("b"));
 	bar.setAttribute("role", "group");
 	bar.setAttribute("aria-label", text("compare.title"));

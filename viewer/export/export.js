@@ -3,7 +3,6 @@
 import { openDialog } from "../base/dialog.js";
 import { make } from "../base/elements.js";
 import { layer, timeDomain } from "../base/state.js";
-import { loadStyles } from "../base/styles.js";
 import { makeTabs } from "../base/tabs.js";
 import { text } from "../base/text.js";
 
@@ -23,8 +22,7 @@ const TABS = {
 const NAMES = { picture: "export.picture", film: "export.film", data: "export.data", copy: "export.copy" };
 
 /** @param {HTMLElement} button that opens the dialog @param {boolean} isOpened whether it was pressed already */
-export async function startExport(button, isOpened) {
-	await loadStyles("export/export.css");
+export function startExport(button, isOpened) {
 	button.addEventListener("click", () => void openExport());
 	if (isOpened) void openExport();
 }
@@ -62,7 +60,7 @@ async function openExport() {
 		panel?.append(tab ? tab.element : makeFault(() => void show(id)));
 	};
 	const tabs = makeTabs(text("export.title"), views, show);
-	const { element, whenClosed } = await openDialog(text("export.title"), tabs, ...views.map(({ panel }) => panel));
+	const { element, whenClosed } = openDialog(text("export.title"), tabs, ...views.map(({ panel }) => panel));
 	element.classList.add("export-dialog");
 	await whenClosed;
 	turn += 1;

@@ -3,7 +3,6 @@
 import { feedAddress } from "../base/api.js";
 import { make, makeIconButton } from "../base/elements.js";
 import { layer } from "../base/state.js";
-import { loadStyles } from "../base/styles.js";
 import { percent, text } from "../base/text.js";
 import { makeField, makeInput } from "../shell/share.js";
 import { raiseSheet } from "../shell/sheet.js";
@@ -16,8 +15,7 @@ import { ANY_CLOUD } from "./scenes.js";
 const COUNTED = 10_000;
 
 /** @param {{ panel: HTMLElement, button: HTMLElement }} page @param {boolean} isOpened whether the button was pressed already */
-export async function startFind({ panel, button }, isOpened) {
-	await loadStyles("find/find.css");
+export function startFind({ panel, button }, isOpened) {
 	const close = () => {
 		isOpen.value = false;
 		button.focus();

@@ -4,7 +4,6 @@ import { formatDate } from "../base/dates.js";
 import { openDialog } from "../base/dialog.js";
 import { make, makeIconButton } from "../base/elements.js";
 import { changeIcon } from "../base/icons.js";
-import { loadStyles } from "../base/styles.js";
 import { locale, text } from "../base/text.js";
 import { unitText } from "../base/units.js";
 import { numberText } from "../base/value-scale.js";
@@ -18,10 +17,9 @@ const DEGREE_M = 111_320;
 
 /** @param {Layer} of */
 export async function openInfo(of) {
-	await loadStyles("layers/layers.css");
 	const body = make("div", { class: "layer-info" }, make("p", { role: "status" }, text("layers.loadingInfo")));
 	const stopping = new AbortController();
-	const dialog = await openDialog(of.title, body);
+	const dialog = openDialog(of.title, body);
 	void dialog.whenClosed.then(() => stopping.abort());
 	try {
 		body.replaceChildren(...describe(await fetchLayer(of.id, stopping.signal)));

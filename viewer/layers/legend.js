@@ -7,7 +7,6 @@
 
 import { cssColour, parseColour } from "../base/colours.js";
 import { make } from "../base/elements.js";
-import { loadStyles } from "../base/styles.js";
 import { locale, text } from "../base/text.js";
 import { unitText } from "../base/units.js";
 import { numberText } from "../base/value-scale.js";
@@ -25,7 +24,6 @@ import { watchValues } from "./screen-values.js";
  * @param {Side} side @param {HTMLElement} element whose content is replaced @returns {() => void}
  */
 export function renderLegend(side, element) {
-	void loadStyles("layers/layers.css");
 	element.classList.add("legend");
 	const kind = computed(() => kindOf(side));
 	const stop = effect(() => {

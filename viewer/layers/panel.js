@@ -3,7 +3,6 @@
 import { make } from "../base/elements.js";
 import { startPart } from "../base/parts.js";
 import { BACKGROUNDS, background, dismiss, extras, overlay, sideA } from "../base/state.js";
-import { loadStyles } from "../base/styles.js";
 import { text } from "../base/text.js";
 import { effect } from "../vendor/signals-core.js";
 import { makeLayerChoice } from "./layer-list.js";
@@ -11,8 +10,7 @@ import { renderLegend } from "./legend.js";
 import { makeOpacity } from "./opacity.js";
 
 /** @param {HTMLElement} root */
-export async function startPanel(root) {
-	await loadStyles("layers/layers.css");
+export function startPanel(root) {
 	const legend = make("div", { id: "legend-body" });
 	const others = make("section", { id: "extras", hidden: true });
 	root.replaceChildren(

@@ -8,7 +8,7 @@
  */
 import { fetchOwn, once } from "../base/api.js";
 import { bringPart, whenFirstViewIsOver } from "../base/parts.js";
-import { BACKGROUNDS, background, dismiss, notify, overlay, usualBackground, wantsDark } from "../base/state.js";
+import { BACKGROUNDS, background, dismiss, isDark, notify, overlay, usualBackground } from "../base/state.js";
 import { text } from "../base/text.js";
 import { closeSeams } from "../ctc1/leaflet.js";
 import { GridLayer, TileLayer } from "../vendor/leaflet.js";
@@ -121,7 +121,7 @@ const dead = signal("");
 
 /** What is drawn: our own land until a chosen base map has tiles, and where it has none. */
 const ground = computed(() => {
-	void wantsDark.value;
+	void isDark.value;
 	return chosen() && seen.value !== background.value ? usualBackground() : background.value;
 });
 

@@ -1,5 +1,5 @@
 /**
- * The map: where it looks, what clicks and keys do on it, and the parts that draw on it, which are loaded beside it.
+ * The map: where it looks, what clicks and keys do on it, and what draws on it from the start.
  *
  * @typedef {import("../base/permalink.js").BBox} BBox
  */
@@ -9,6 +9,8 @@ import { chooser, destination, isMoving, mapTool, overlay, places, sideA, tilePr
 import { text } from "../base/text.js";
 import { Control, LatLngBounds, Map as LeafletMap } from "../vendor/leaflet.js";
 import { effect, signal } from "../vendor/signals-core.js";
+import { DataPane } from "./data-pane.js";
+import { creditGround, showGround } from "./ground.js";
 
 const MAX_ZOOM = 18;
 const NAMES_WAIT_MS = 1000;
@@ -51,7 +53,9 @@ export function startMap(element) {
 	followDestination(map);
 	followClicks(map);
 	maps.value = [...maps.peek(), map];
-	void startPart("map", () => drawParts(map));
+	new DataPane(map, sideA);
+	creditGround(/** @type {HTMLElement} */ (document.getElementById("ground-credit")));
+	showGround(map);
 	nameTowns();
 	return map;
 }
@@ -67,17 +71,6 @@ function nameTowns() {
 		}, NAMES_WAIT_MS);
 		return () => window.clearTimeout(waiting);
 	});
-}
-
-/** Loads what draws on the map; the page names its modules, so that they come in one go. @param {LeafletMap} map */
-async function drawParts(map) {
-	const [{ DataPane }, { creditGround, showGround }] = await Promise.all([
-		import("./data-pane.js"),
-		import("./ground.js"),
-	]);
-	new DataPane(map, sideA);
-	creditGround(/** @type {HTMLElement} */ (document.getElementById("ground-credit")));
-	showGround(map);
 }
 
 /**

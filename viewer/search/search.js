@@ -6,7 +6,6 @@
 import { fetchTowns, once } from "../base/api.js";
 import { makeIcon } from "../base/icons.js";
 import { destination, dismiss, foundPlace, layer, notify, outcome, view } from "../base/state.js";
-import { loadStyles } from "../base/styles.js";
 import { language, locale, text } from "../base/text.js";
 import { parsePlace } from "./coordinates.js";
 import { openGazetteer } from "./gazetteer.js";
@@ -22,7 +21,6 @@ const byId = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
 
 /** @param {HTMLInputElement} input */
 export async function startSearch(input) {
-	await loadStyles("search/search.css");
 	const popup = new Popup(input);
 	void loadGazetteer();
 	const look = async () => {

@@ -6,13 +6,11 @@
 import { makeIcon } from "../base/icons.js";
 import { addressOf } from "../base/permalink.js";
 import { link } from "../base/state.js";
-import { loadStyles } from "../base/styles.js";
 import { text } from "../base/text.js";
 import { effect } from "../vendor/signals-core.js";
 
 /** @param {HTMLElement} frame of the map */
-export async function startEmbed(frame) {
-	await loadStyles("shell/embed.css");
+export function startEmbed(frame) {
 	frame.append(makeShield(frame), makeOpenLink());
 }
 

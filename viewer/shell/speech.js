@@ -16,6 +16,7 @@ import {
 } from "../base/state.js";
 import { locale, percent, text } from "../base/text.js";
 import { unitText } from "../base/units.js";
+import { cubesOf } from "../map/cubes.js";
 import { effect } from "../vendor/signals-core.js";
 
 /** What is told changes no faster. */
@@ -52,8 +53,8 @@ export function startDescription(place) {
 	effect(() => {
 		const isAtRest = !isMoving.value && tileProgress.value.phase === "shown";
 		if (!layer.value || !view.value || !isAtRest || (instant.value && timeIndex.value < 0)) return;
-		const waiting = window.setTimeout(async () => {
-			place.textContent = await describe();
+		const waiting = window.setTimeout(() => {
+			place.textContent = describe();
 			spoken.value = place.textContent || spoken.peek();
 		}, REST_MS);
 		return () => window.clearTimeout(waiting);
@@ -61,9 +62,8 @@ export function startDescription(place) {
 }
 
 /** What is told of the numbers on the map; nothing of a layer that has none here. */
-async function describe() {
+function describe() {
 	if (!layer.peek()?.links?.some(({ rel }) => rel === "cubes")) return "";
-	const { cubesOf } = await import("../map/cubes.js");
 	const cubes = cubesOf(sideA);
 	const index = Math.max(0, timeIndex.peek());
 	const found = cubes?.histogram(index);

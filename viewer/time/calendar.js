@@ -8,7 +8,6 @@
 
 import { formatDate, formatNamed, resolveDate, yearsOf } from "../base/dates.js";
 import { instant, layer, notify, timeDomain, timeIndex } from "../base/state.js";
-import { loadStyles } from "../base/styles.js";
 import { locale, percent, text } from "../base/text.js";
 import { effect, signal } from "../vendor/signals-core.js";
 import { makeElement, makeLabelled } from "./fields.js";
@@ -23,9 +22,8 @@ const writer = (parts) => {
 	return (/** @type {number} */ ms) => format.format(ms);
 };
 
-/** Makes the calendar of the button that shows the date. @param {HTMLButtonElement} button @returns {Promise<() => void>} what opens it */
-export async function startCalendar(button) {
-	await loadStyles("time/popovers.css");
+/** Makes the calendar of the button that shows the date. @param {HTMLButtonElement} button @returns {() => void} what opens it */
+export function startCalendar(button) {
 	const host = /** @type {HTMLElement} */ (button.closest("section"));
 	const popover = makePopover("calendar", { label: text("calendar.title"), host });
 	const calendar = new Calendar(popover);

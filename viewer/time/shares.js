@@ -1,6 +1,7 @@
 /** Which share of each date has data: in what the map shows where that is known, else in the whole layer. */
 import { fetchTimes } from "../base/api.js";
 import { isMoving, layer, loadedTimes, sideA, timeDomain } from "../base/state.js";
+import { cubesOf } from "../map/cubes.js";
 import { computed, effect, signal } from "../vendor/signals-core.js";
 import { pass, until } from "./delays.js";
 
@@ -16,16 +17,18 @@ const [FIRST_WAIT_MS, LATER, LAST_WAIT_MS] = [1500, 1.7, 30_000];
 /** Whether numbers of other dates are loaded ahead; else the pictures of each date come when it is shown. */
 export const hasCubes = computed(() => layer.value?.links?.some(({ rel }) => rel === "cubes") ?? false);
 
-/** The module that knows what is on the map, once there is a layer of cubes. */
-const cubes = signal(/** @type {typeof import("../map/cubes.js") | null} */ (null));
 /** Of the whole layer, as far as the server has counted. */
 const counted = signal(/** @type {Shares} */ ([]));
 
+/** What is on the map; another drawing than before is told by what it has loaded. */
+function drawn() {
+	void loadedTimes.value;
+	return cubesOf(sideA);
+}
+
 /** Of what the map shows, as far as it is loaded. @type {{ readonly value: Shares, peek: () => Shares }} */
 export const shownShares = computed(() => {
-	// Another drawing than before is told by what it has loaded.
-	void loadedTimes.value;
-	const seen = cubes.value?.cubesOf(sideA)?.validShares.value ?? [];
+	const seen = drawn()?.validShares.value ?? [];
 	return seen.length === timeDomain.value.instants.length ? seen : [];
 });
 
@@ -35,7 +38,7 @@ export const shares = computed(() =>
 );
 
 /** Indexes of the dates that the server could not read where the map looks, as far as that is known. @type {{ readonly value: ReadonlySet<number>, peek: () => ReadonlySet<number> }} */
-export const unreadable = computed(() => cubes.value?.cubesOf(sideA)?.unreadable.value ?? new Set());
+export const unreadable = computed(() => drawn()?.unreadable.value ?? new Set());
 
 export function startShares() {
 	effect(() => {
@@ -47,17 +50,6 @@ export function startShares() {
 			counted.value = next;
 		});
 		return () => stopping.abort();
-	});
-	const stop = effect(() => {
-		if (!hasCubes.value) return;
-		queueMicrotask(() => stop());
-		// Without it the shares of the whole layer are shown.
-		import("../map/cubes.js").then(
-			(module) => {
-				cubes.value = module;
-			},
-			() => {},
-		);
 	});
 }
 

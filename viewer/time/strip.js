@@ -6,6 +6,7 @@
  */
 
 import { formatDate, indexOfMoment } from "../base/dates.js";
+import { colourReader } from "../base/elements.js";
 import { isDark, isMoving, loadedTimes, shownDate, sideB, timeDomain, timeIndex } from "../base/state.js";
 import { locale, percent, text } from "../base/text.js";
 import { computed, effect, signal } from "../vendor/signals-core.js";
@@ -201,11 +202,9 @@ export class Strip {
 
 	/** @returns {Colours} */
 	readColours() {
-		const style = getComputedStyle(this.canvas);
-		const [bar, accent, words, soft, line, page] = ["bar", "accent", "text", "text-soft", "line", "raised"].map(
-			(name) => style.getPropertyValue(`--${name}`).trim(),
-		);
-		return { bar, accent, text: words, soft, line, page, family: style.fontFamily };
+		const names = ["--bar", "--accent", "--text", "--text-soft", "--line", "--raised"];
+		const [bar, accent, words, soft, line, page] = names.map(colourReader(this.canvas));
+		return { bar, accent, text: words, soft, line, page, family: getComputedStyle(this.canvas).fontFamily };
 	}
 
 	/** @param {number} hovered @param {number} moving the date that time moves through; -1 while it does not move */

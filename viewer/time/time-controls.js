@@ -1,5 +1,4 @@
 /** All that moves through time, loaded when a layer has dates to move through. */
-import { loadStyles } from "../base/styles.js";
 import { startClear } from "./clear.js";
 import { startNote } from "./note.js";
 import { pause, startPlayback } from "./playback.js";
@@ -9,8 +8,7 @@ import { Strip } from "./strip.js";
 import { followMoves, followZoom } from "./strip-moves.js";
 
 /** @param {import("./timeline.js").Parts} parts */
-export async function startTimeControls({ strip: root, play, options, choices, note, zoom, previous, next }) {
-	await loadStyles("time/popovers.css");
+export function startTimeControls({ strip: root, play, options, choices, note, zoom, previous, next }) {
 	const strip = new Strip(root);
 	strip.follow();
 	followMoves(strip, (index, x) => openLens(root, index, x));

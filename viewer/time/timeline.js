@@ -74,7 +74,7 @@ function showDomain(parts, { phase, why, instants }, hasLayer) {
 /** Brings the calendar, open, when its button is first pressed. @param {HTMLButtonElement} button */
 function startCalendar(button) {
 	const open = async () => {
-		const show = await (await import("./calendar.js")).startCalendar(button);
+		const show = (await import("./calendar.js")).startCalendar(button);
 		button.removeEventListener("click", bring);
 		show();
 	};

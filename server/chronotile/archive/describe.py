@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from chronotile.catalog.catalogue import Catalogue
-from chronotile.catalog.climatologies import years_text
+from chronotile.catalog.offered import years_text
 from chronotile.model.collection import Layer
 from chronotile.model.crs import CRS84, Crs
 from chronotile.model.grid import BBox, NativeGrid

@@ -1,29 +1,43 @@
 """The archive as it is now: opened once, then updated with its configuration, styles and sources."""
 
+import hashlib
 import logging
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Self
 
-from chronotile.archive.archive_id import archive_id_at
-from chronotile.archive.changes import changes_line
+import numpy as np
+
+from chronotile.archive.describe import counted
+from chronotile.archive.discovery.names import slug
 from chronotile.archive.finding_log import FindingLog
-from chronotile.archive.open import Archive, grown, has_grown, open_archive, refresh_archive, system_clock
+from chronotile.archive.open import (
+    Archive,
+    grown,
+    is_configuration,
+    open_archive,
+    refresh_archive,
+)
 from chronotile.catalog.items.opening import read_items
-from chronotile.errors import ChronotileError
+from chronotile.catalog.load import written_id
+from chronotile.catalog.resolve_times import fills_gaps_on_maps
+from chronotile.errors import ChronotileError, ConfigurationError
+from chronotile.model.collection import Layer
+from chronotile.model.time.instants import system_clock
 from chronotile.pipeline.bounded_wait import BoundedLooks
-from chronotile.pipeline.failing_dates import failing_dates
 from chronotile.pipeline.services import Services
+from chronotile.pipeline.unreadable_dates import failing_dates
 from chronotile.readers.mosaic.piece_index import PieceIndex
 from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.web.item_places import SETTING
 from chronotile.web.places import Places
+from chronotile.yaml_source import list_names
 
 log = logging.getLogger(__name__)
 
@@ -101,8 +115,14 @@ class LiveArchive:
 
         A store that hangs is waited for if it is that of `collection`, but not if any will do.
         """
-        look = partial(has_grown, self._archive, collection)
-        return self._looks.take("all stores", look, known=False) if collection is None else look()
+        documents = self._archive.documents
+        if collection is not None:
+            return collection in documents and documents[collection].has_changed()
+
+        def look() -> bool:
+            return any(each.has_changed() for each in documents.values())
+
+        return self._looks.take("all stores", look, known=False)
 
     def follow(self, collection: str | None) -> None:
         """Reload if the store of a collection, or any store, was written to; other threads wait meanwhile."""
@@ -249,3 +269,148 @@ class LiveArchives:
         if items is None:
             return self._shared
         return ReaderCaches(items=items.open_index, places=items.places, shared=self._shared)
+
+
+# What changed when an archive was reopened, in one line for the log.
+
+MOST_NAMES = 6
+"""Layers, or files left out, that are named; of the others there is the number."""
+
+
+def changes_line(before: Archive, after: Archive) -> str:
+    """Return what was added, removed and left out since `before`; each in a few words, however much it is."""
+    opened = before.away & after.specs.keys() - after.away - before.services.readers.keys()
+    parts = [
+        *_away_changes(before, after, opened),
+        *_layer_changes(before, after, opened),
+        *_left_out(before, after, opened),
+    ]
+    if not parts:
+        parts = [*_source_changes(before, after), *_other_findings(before, after)]
+        parts = parts or ["the configuration or a style was changed"]
+    return f"reloaded: {', '.join(parts)}"
+
+
+def _away_changes(before: Archive, after: Archive, opened: Collection[str]) -> Iterator[str]:
+    """`opened` are collections that are served now for the first time, which says all of their layers and findings."""
+    yield from _named("source of collection", "away", sorted(after.away - before.away))
+    yield from _named("collection", "served now", sorted(opened))
+    back = (before.away - after.away) & before.services.readers.keys() & after.specs.keys()
+    yield from _named("source of collection", "back", sorted(back))
+
+
+def _layer_changes(before: Archive, after: Archive, opened: Collection[str]) -> Iterator[str]:
+    old = {layer.id: layer for layer in before.services.catalogue.layers}
+    new = {layer.id: layer for layer in after.services.catalogue.layers}
+    yield from _named(
+        "layer", "added", [name for name in new if name not in old and new[name].collection not in opened]
+    )
+    yield from _named("layer", "removed", [name for name in old if name not in new])
+    layers: dict[str, list[str]] = {}
+    for name in new.keys() & old.keys():
+        for text in _date_changes(old[name], new[name]):
+            layers.setdefault(text, []).append(name)
+    for text in sorted(layers):
+        yield f"{text} {list_names(sorted(layers[text]), most=MOST_NAMES)}"
+
+
+def _date_changes(old: Layer, new: Layer) -> Iterator[str]:
+    added = np.setdiff1d(new.times.instants, old.times.instants).size
+    removed = np.setdiff1d(old.times.instants, new.times.instants).size
+    if added:
+        yield f"{counted(added, 'date')} added to"
+    if removed:
+        yield f"{counted(removed, 'date')} removed from"
+    if old.time_rules == new.time_rules and fills_gaps_on_maps(old) != fills_gaps_on_maps(new):
+        how = "now" if fills_gaps_on_maps(new) else "no longer"
+        yield f"maps of WMS and WMTS {how} show the latest date before a time between the dates of"
+
+
+def _left_out(before: Archive, after: Archive, opened: Collection[str]) -> Iterator[str]:
+    configured = after.configuration.collections
+    removed = sorted(before.configuration.collections.keys() - configured.keys())
+    layers = [name for name in removed if all(each.collection != name for each in before.services.catalogue.layers)]
+    yield from _named("collection", "removed", layers)  # of others, the removed layers are listed already
+    new = {each.place for each in after.findings if each.is_left_out}
+    old = {each.place for each in before.findings if each.is_left_out and each.collection not in {*removed, *opened}}
+    yield from _places("left out", new - old)
+    yield from _places("no longer left out", old - new)
+
+
+def _places(what: str, places: Collection[str]) -> Iterator[str]:
+    if places:
+        yield f"{len(places)} {what} ({list_names(sorted(places), most=MOST_NAMES, separator='; ')})"
+
+
+def _source_changes(before: Archive, after: Archive) -> Iterator[str]:
+    """Collections whose files were rewritten, with the same dates."""
+    old = before.services.readers
+    changed = [name for name, reader in after.services.readers.items() if name in old and old[name] is not reader]
+    yield from _named("files of collection", "replaced", changed)
+
+
+def _other_findings(before: Archive, after: Archive) -> Iterator[str]:
+    """That the reasons why sources are away or left out are other ones, if that is all."""
+    is_same = (before.state.written, before.state.styles) == (after.state.written, after.state.styles)
+    if is_same and before.findings != after.findings:
+        yield "findings changed"
+
+
+def _named(what: str, how: str, names: list[str]) -> Iterator[str]:
+    if names:
+        yield f"{what}{'s' if len(names) > 1 else ''} {list_names(names, most=MOST_NAMES)} {how}"
+
+
+# The id of an archive, which binds its jobs to it: the same for its server, its workers and `chronotile jobs`.
+
+MOST_LETTERS = 40
+"""Of the name that a derived id begins with."""
+
+
+def archive_id(place: Path, written: str | None) -> str:
+    """Return the id of an archive.
+
+    Without one of its own it is made of the absolute path, symbolic links followed, so that it stays when the
+    configuration is edited: the name of the file or folder, which people recognise, and a hash of the path, so that it
+    is unique and does not give the path away.
+
+    Args:
+        place: Of the configuration, or of the folder or file of data.
+        written: `service.id` of the configuration.
+    """
+    if written is not None:
+        return written
+    path = place.resolve()
+    name = slug(path.stem)[:MOST_LETTERS].strip("-") or "archive"
+    return f"{name}-{hashlib.blake2b(os.fsencode(path), digest_size=5).hexdigest()}"
+
+
+def id_of_open(archive: Archive, place: Path, *, is_shared: bool) -> str:
+    """Return the id of an open archive; warns the operator where another may have the same.
+
+    Args:
+        archive: It.
+        place: From which it was opened.
+        is_shared: Whether its jobs are in a database that other hosts may use too.
+    """
+    written = archive.configuration.service.id
+    if written is None and is_shared:
+        log.warning(
+            "jobs are in a shared database (CHRONOTILE_DATABASE_URL) and the configuration has no service.id: an "
+            "archive at the same path on another host or in another container would be taken for this one; set "
+            "service.id"
+        )
+    return archive_id(place, written)
+
+
+def archive_id_at(place: Path, *, environment: Mapping[str, str]) -> str:
+    """Return the id of the archive at a place, whatever else is wrong with it: its data are not opened.
+
+    Raises:
+        ConfigurationError: There is nothing at the place, or its configuration is not valid YAML.
+    """
+    if not place.exists():
+        raise ConfigurationError(
+            [f"{place} cannot be read: there is no such file; name the configuration, or the folder or file of data"]
+        )
+    return archive_id(place, written_id(place, environment=environment) if is_configuration(place) else None)

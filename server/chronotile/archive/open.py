@@ -5,15 +5,9 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
 from chronotile.archive.discovery.discover import Discovery, Progress, discover
-from chronotile.archive.finding_places import with_places
-from chronotile.archive.index.live.extent import with_stated_extents
-from chronotile.archive.left_out import files_passed_over
-from chronotile.archive.observe import observed_infos, styled_variables
-from chronotile.archive.odd_values import value_findings
-from chronotile.archive.open_places import open_places
+from chronotile.archive.findings import files_passed_over, value_findings, with_places
+from chronotile.archive.observe import observed_infos, styled_variables, with_valid_defaults
 from chronotile.archive.open_sources import elsewhere_findings, open_elsewhere, open_sources, reader_findings
 from chronotile.archive.refresh import (
     DocumentState,
@@ -25,22 +19,20 @@ from chronotile.archive.refresh import (
     source_states,
     state_of_file,
 )
-from chronotile.archive.stac_defaults import CollectionDocument, with_stac_metadata
-from chronotile.archive.valid_share import with_valid_defaults
+from chronotile.archive.stac_defaults import CollectionDocument, with_stac_metadata, with_stated_extents
 from chronotile.catalog.build import build_catalogue, places_specs, source_specs
 from chronotile.catalog.load import Configuration, configuration_of, load_configuration
-from chronotile.errors import ConfigurationError, SourceUnavailable
+from chronotile.errors import ChronotileError, ConfigurationError, SourceUnavailable
 from chronotile.model.collection import Clock
-from chronotile.model.places import PlaceSet
+from chronotile.model.places import PlaceSet, PlacesSpec
 from chronotile.model.source import LEFT_OUT, Finding, SourceInfo, SourceSpec
 from chronotile.model.style import Style
-from chronotile.model.time.instants import Instant
 from chronotile.pipeline.revision import fingerprint
 from chronotile.pipeline.services import Services
-from chronotile.readers.elsewhere.source import PendingSource, SourcesSnapshot, is_elsewhere
-from chronotile.readers.elsewhere.sources import OPENING_S, START_S, Elsewhere
+from chronotile.readers.elsewhere import OPENING_S, START_S, Elsewhere, PendingSource, SourcesSnapshot, is_elsewhere
 from chronotile.readers.kinds import kind_of_spec, kind_options
 from chronotile.readers.mosaic.piece_index import PieceIndex
+from chronotile.readers.place_files import read_places
 from chronotile.readers.reader import Reader
 from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.styling.load import load_styles, style_folders
@@ -97,11 +89,6 @@ class Archive:
         self.services.elsewhere.close()
         for reader in self.services.readers.values():
             reader.close()
-
-
-def system_clock() -> Instant:
-    """Return now, UTC."""
-    return np.datetime64("now", "ns")
 
 
 def open_archive(
@@ -186,13 +173,6 @@ def _with_passed_over(archive: Archive, state: ArchiveState) -> Archive:
     before, now = (with_places(each.passed_over, archive.configuration) for each in (archive.state, state))
     findings = (*(each for each in archive.findings if each not in before), *now)
     return replace(archive, services=replace(archive.services, findings=findings), state=state)
-
-
-def has_grown(archive: Archive, collection: str | None) -> bool:
-    """Return whether a store was committed to since it was opened: that of a collection, or any."""
-    documents = archive.documents
-    given = documents.values() if collection is None else (documents[collection],) if collection in documents else ()
-    return any(each.has_changed() for each in given)
 
 
 def grown(archive: Archive, *, clock: Clock) -> Archive:
@@ -337,7 +317,7 @@ def _without_items(
 
 
 def _is_empty(index: PieceIndex, collection: str) -> bool:
-    """Whether the index has no scenes or tiles of a collection: nothing, or the dates of what it was before."""
+    # Whether the index has no scenes or tiles of a collection: nothing, or the dates of what it was before.
     settings = index.settings(collection)
     return index.extent(collection) is None or (settings is not None and settings.is_of_dates)
 
@@ -465,3 +445,31 @@ def _unchanged(before: Archive, specs: Mapping[str, SourceSpec], state: ArchiveS
         for name, reader in before.services.readers.items()
         if specs.get(name) == before.specs.get(name) and state.sources.get(name) == before.state.sources.get(name)
     }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenPlaces:
+    """The sets that could be read, by id, and what was found while reading."""
+
+    sets: Mapping[str, PlaceSet]
+    findings: tuple[Finding, ...]
+
+
+def open_places(specs: Mapping[str, PlacesSpec], *, unchanged: Mapping[str, PlaceSet]) -> OpenPlaces:
+    """Return the sets of `specs`; one that cannot be read is left out and becomes a finding.
+
+    Args:
+        specs: What to read, by id.
+        unchanged: Sets read before from files that did not change; those that are configured as before are taken again.
+    """
+    sets, findings = dict[str, PlaceSet](), list[Finding]()
+    for name, spec in specs.items():
+        place = f"places.{name}"
+        known = unchanged.get(name)
+        try:
+            sets[name] = known if known is not None and known.spec == spec else read_places(spec)
+        except ChronotileError as error:
+            findings.append(Finding("error", place, f"left out: {error.message}", path=spec.path))
+        else:
+            findings += [replace(finding, place=place) for finding in sets[name].findings]
+    return OpenPlaces(sets=sets, findings=tuple(findings))

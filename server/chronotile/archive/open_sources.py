@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from chronotile.errors import ChronotileError, SourceUnavailable
-from chronotile.model.source import LEFT_OUT, Finding, SourceSpec
-from chronotile.readers.elsewhere.source import Opened, PendingSource, SourcesSnapshot, open_pending
+from chronotile.model.source import LEFT_OUT, Finding, Severity, SourceSpec
+from chronotile.readers.elsewhere import Opened, PendingSource, SourcesSnapshot, open_pending
 from chronotile.readers.foreign import opening
 from chronotile.readers.hrefs import shown_href
-from chronotile.readers.kinds import kind_of_spec
-from chronotile.readers.open import open_source
+from chronotile.readers.kinds import kind_of_spec, open_source
+from chronotile.readers.mosaic.info import NONE_FOUND
 from chronotile.readers.reader import Reader
 from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.remote.files import looks
@@ -98,4 +98,6 @@ def _open(caches: ReaderCaches, away: set[str], spec: SourceSpec) -> Reader | Fi
     except ChronotileError as error:
         if spec.items is not None and isinstance(error, SourceUnavailable):
             away.add(spec.collection)
-        return Finding("error", spec.collection, f"{LEFT_OUT}{error.message}", path=shown_href(spec.href))
+        # No fault of a live collection before its first search.
+        severity: Severity = "note" if error.message == NONE_FOUND else "error"
+        return Finding(severity, spec.collection, f"{LEFT_OUT}{error.message}", path=shown_href(spec.href))

@@ -13,8 +13,7 @@ from chronotile.errors import ChronotileError, SourceUnavailable
 from chronotile.machine import are_on_disks_here
 from chronotile.model.source import SourceSpec
 from chronotile.model.time.instants import Instant
-from chronotile.readers.file_state import FileState, file_state
-from chronotile.readers.hrefs import local_path
+from chronotile.readers.hrefs import FileState, file_state, local_path
 from chronotile.readers.kinds import kind_of_spec
 from chronotile.readers.mosaic.piece_index import PieceIndex
 from chronotile.yaml_source import Node

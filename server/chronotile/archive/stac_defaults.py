@@ -14,22 +14,33 @@ import orjson
 
 from chronotile.archive.index.documents import MOST_BYTES, Documents
 from chronotile.archive.index.geoparquet import is_geoparquet
+from chronotile.catalog.catalogue import Catalogue
 from chronotile.catalog.configuration import CollectionSection
 from chronotile.catalog.load import Configuration
-from chronotile.errors import ChronotileError
+from chronotile.errors import ChronotileError, InvalidParameter
+from chronotile.model.collection import Collection, StatedExtent
+from chronotile.model.grid import BBox
 from chronotile.model.items import ItemPage, ItemSearch
-from chronotile.model.source import Finding
+from chronotile.model.source import Finding, SourceSpec
 from chronotile.model.style import Style
+from chronotile.model.time.instants import Instant
+from chronotile.model.time.parser import parse_instant
 from chronotile.readers.hrefs import local_path, shown_href
 from chronotile.readers.mosaic.piece_index import PieceIndex
-from chronotile.readers.stac.addresses import absolute_address
 from chronotile.readers.stac.collection import metadata_of
 from chronotile.readers.stac.drafts import Section, StacDraft, draft_of
-from chronotile.readers.stac.fields import Document, objects_of, text_of
+from chronotile.readers.stac.fields import (
+    Document,
+    absolute_address,
+    list_of,
+    numbers_of,
+    object_of,
+    objects_of,
+    text_of,
+)
 from chronotile.sections import validate
 from chronotile.web.fetch import ask
-from chronotile.web.hosts import host_of
-from chronotile.web.inner_hosts import inner_hosts
+from chronotile.web.inner_hosts import host_of, inner_hosts
 from chronotile.web.item_places import ItemPlaces
 from chronotile.web.places import Places
 from chronotile.yaml_source import node_of
@@ -46,7 +57,7 @@ _OF_PLACE = ("asset", "band")
 
 @runtime_checkable
 class SearchableItems(Protocol):
-    """An index that has the documents of its items; as `catalog.items.items.Items`."""
+    """An index that has the documents of its items; as `catalog.items.index.ItemIndex`."""
 
     def search(self, search: ItemSearch) -> ItemPage:
         """Return a page of items."""
@@ -209,3 +220,48 @@ def _defaults(name: str, variable: Mapping[str, Any], drafted: Mapping[str, Sect
     # A range belongs to the styles that it came with.
     left_out = {*_OF_PLACE, "range"} if "styles" in variable else _OF_PLACE
     return {key: value for key, value in found[0].items() if key not in left_out}
+
+
+def with_stated_extents(
+    catalogue: Catalogue, specs: Mapping[str, SourceSpec], documents: Mapping[str, Document]
+) -> Catalogue:
+    """Return a catalogue whose live collections reach as far as their documents say.
+
+    Args:
+        catalogue: What is served.
+        specs: Of its collections, by id.
+        documents: STAC collections, by id here.
+    """
+
+    def stated(collection: Collection) -> Collection:
+        is_live = collection.id in specs and specs[collection.id].is_live
+        return replace(collection, stated=stated_extent(documents.get(collection.id, {}))) if is_live else collection
+
+    if not any(spec.is_live for spec in specs.values()):
+        return catalogue
+    return replace(catalogue, collections=tuple(map(stated, catalogue.collections)))
+
+
+def stated_extent(document: Document) -> StatedExtent | None:
+    """Return the extent of a STAC collection; `None` where it states none that is valid."""
+    extent = object_of(document.get("extent"))
+    boxes = list_of(object_of(extent.get("spatial")).get("bbox"))
+    numbers = numbers_of(boxes[0], 4, 6) if boxes else None
+    if numbers is None:
+        return None
+    half = len(numbers) // 2
+    box = BBox(numbers[0], numbers[1], numbers[half], numbers[half + 1])
+    if not (-90 <= box.ymin <= box.ymax <= 90 and abs(box.xmin) <= 180 and abs(box.xmax) <= 180):
+        return None
+    intervals = list_of(object_of(extent.get("temporal")).get("interval"))
+    ends = [*_instants(list_of(intervals[0]) if intervals else ()), None, None]
+    return StatedExtent(bbox=box, first=ends[0], last=ends[1])
+
+
+def _instants(texts: object) -> Iterator[Instant | None]:
+    for each in texts if isinstance(texts, list | tuple) else ():
+        text = text_of(each, most=100)
+        try:
+            yield None if text is None else parse_instant(text).start
+        except InvalidParameter:
+            yield None

@@ -4,7 +4,8 @@ import glob
 import logging
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from functools import reduce
 from pathlib import Path
@@ -13,11 +14,11 @@ from urllib.parse import unquote, urlsplit
 import numpy as np
 
 from chronotile.catalog.catalogue import Catalogue, Limits
-from chronotile.catalog.climatologies import with_climatology, with_keyword
+from chronotile.catalog.checks import default_id, style_mistakes
 from chronotile.catalog.configuration import CollectionSection, CompositeSection, VariableSection
-from chronotile.catalog.cross_checks import default_id, style_mistakes
 from chronotile.catalog.default_styles import composite_style, default_style, named_style, stretch_style
 from chronotile.catalog.load import Configuration
+from chronotile.catalog.offered import with_climatology, with_keyword
 from chronotile.errors import InvalidParameter, SourceUnavailable, UnknownLayer, UnsupportedCrs
 from chronotile.model.collection import Collection, Composite, Layer, Resampling
 from chronotile.model.crs import CRS84
@@ -73,7 +74,7 @@ def build_catalogue(
     styles: Mapping[str, Style],
     *,
     places: Mapping[str, PlaceSet] | None = None,
-    away: Iterable[str] = (),
+    away: AbstractSet[str] = frozenset(),
 ) -> tuple[Catalogue, tuple[Finding, ...]]:
     """Return the catalogue of the collections whose sources opened, and what could not be served of them.
 
@@ -104,8 +105,22 @@ def build_catalogue(
         limits=_limits(configuration),
         places=places or {},
         away={name: each for each in away for name in _configured_names(each, configuration.collections[each])},
+        unopened={each: _unopened(each, configuration.collections[each]) for each in away},
     )
-    return catalogue, (*findings, *_viewer_findings(catalogue))
+    return catalogue, (*findings, *_viewer_findings(catalogue), *_search_findings(configuration))
+
+
+def _unopened(collection_id: str, section: CollectionSection) -> Collection:
+    return Collection(
+        id=collection_id,
+        title=section.title or {"": collection_id},
+        abstract=section.abstract,
+        license=section.license,
+        keywords=section.keywords,
+        metadata=tuple(record.link() for record in section.metadata),
+        layers=(),
+        bbox=BBox(-180, -90, 180, 90),
+    )
 
 
 def _configured_names(collection_id: str, section: CollectionSection) -> Iterator[str]:
@@ -152,6 +167,15 @@ def _viewer_findings(catalogue: Catalogue) -> Iterator[Finding]:
         )
 
 
+def _search_findings(configuration: Configuration) -> Iterator[Finding]:
+    """Warnings of properties to search by that no item has, as items of files have times alone."""
+    for name, section in configuration.collections.items():
+        properties = section.search.properties
+        if section.source.tiles and properties:
+            message = f"search.properties: items of files have no {list_names(properties)}; remove it"
+            yield Finding("warning", name, message)
+
+
 def _limits(configuration: Configuration) -> Limits:
     return Limits(**configuration.service.limits.model_dump())
 
@@ -183,7 +207,12 @@ def _variable_spec(name: str, section: CollectionSection) -> VariableSpec:
 def _items_spec(section: CollectionSection) -> ItemsSpec:
     order_by, is_descending = section.mosaic.order()
     return ItemsSpec(
-        settings=IndexSettings(group=section.time.group, order_by=order_by, is_descending=is_descending),
+        settings=IndexSettings(
+            group=section.time.group,
+            order_by=order_by,
+            is_descending=is_descending,
+            searched=section.search.properties,
+        ),
         mosaic=section.mosaic.mosaic(),
         grid=None if section.grid is None else section.grid.grid(),
         filter=section.source.filter,

@@ -20,9 +20,9 @@ from chronotile.errors import (
 )
 from chronotile.model.collection import Collection, Layer, LocalisedText, MetadataLink
 from chronotile.model.crs import CRS84, Crs, epsg_crs_for_maps, is_crs_for_maps_known
+from chronotile.model.formats import TILE_FORMATS, TileFormat
 from chronotile.model.geometry.area import Area
 from chronotile.model.places import PlaceSet
-from chronotile.model.request import TILE_FORMATS, TileFormat
 from chronotile.model.style import Style
 from chronotile.model.tiles import TileMatrixSet
 from chronotile.model.webhook import Webhook
@@ -155,6 +155,8 @@ class Catalogue:
     """Sets of places by id."""
     away: Mapping[str, str] = field(default_factory=dict)
     """Names that are configured for collections whose source was never open, since it is away: the collection."""
+    unopened: Mapping[str, Collection] = field(default_factory=dict)
+    """Those collections as they are configured, by id: without layers, and with an extent that is not known."""
 
     @property
     def layers(self) -> Iterator[Layer]:
@@ -357,5 +359,5 @@ def _known(name: str, known: Names[str]) -> str:
 
 
 def _letters_in_common(first: str, second: str) -> int:
-    """How many letters two names begin with alike."""
+    # How many letters two names begin with alike.
     return sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], zip(first, second, strict=False)))

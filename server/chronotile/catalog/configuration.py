@@ -4,22 +4,285 @@ The attribute docstrings are the reference: `docs/generate.py` makes `docs/refer
 """
 
 import re
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import PurePath
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
 
-from chronotile.catalog.items_sections import MosaicSection, TargetGridSection
-from chronotile.catalog.kinds import PLACEHOLDER, Localised
-from chronotile.catalog.places_section import PlacesSection
-from chronotile.catalog.select_section import Select, steps_of
+from chronotile.catalog.catalogue import Limits
+from chronotile.catalog.kinds import PLACEHOLDER, CrsName, Localised, as_time_text
 from chronotile.catalog.service_section import Link, ServiceSection
 from chronotile.catalog.source_section import SourceSection
-from chronotile.catalog.time_section import TimeSection
 from chronotile.errors import InvalidParameter
-from chronotile.model.collection import Alias, MetadataLink, Resampling
+from chronotile.model.collection import Alias, DefaultRule, Match, MetadataLink, Resampling, TimeRules
 from chronotile.model.expression import parse_expression
-from chronotile.model.source import Mask, VariableSpec
+from chronotile.model.items import Mosaic, MosaicRule, TimeGroup
+from chronotile.model.places import PlacesSpec
+from chronotile.model.source import Mask, Step, TargetGrid, VariableSpec
+from chronotile.model.time.instants import days_to_timedelta
+from chronotile.model.time.parser import parse_instant
 from chronotile.sections import Id, Number, Range, Section, Text, unique
+
+# The key `select` of a variable: one step of each further dimension, such as depth.
+
+
+class StepSection(Section):
+    """A step of a dimension by its position."""
+
+    index: Annotated[int, Field(ge=0)]
+    """Counted from 0."""
+
+
+def _kind_of_step(given: object) -> str:
+    if isinstance(given, dict | StepSection):
+        return "<position>"
+    return "<text>" if isinstance(given, str) else "<number>"
+
+
+SelectedStep = Annotated[
+    Annotated[Number, Tag("<number>")] | Annotated[Text, Tag("<text>")] | Annotated[StepSection, Tag("<position>")],
+    Discriminator(_kind_of_step),
+]
+
+Select = dict[Text, SelectedStep]
+
+
+def steps_of(select: Mapping[str, float | str | StepSection]) -> tuple[Step, ...]:
+    """Return the steps as readers take them."""
+    return tuple(
+        Step(dimension=name, index=step.index) if isinstance(step, StepSection) else Step(dimension=name, value=step)
+        for name, step in select.items()
+    )
+
+
+class MinValid(Section):
+    """A condition on the newest time."""
+
+    min_valid: Annotated[float, Field(gt=0, le=1)]
+    """Least share of valid pixels."""
+
+
+class LatestValid(Section):
+    """The newest time that fulfils a condition."""
+
+    latest: MinValid
+    """The condition."""
+
+
+_RULES: dict[str, DefaultRule] = {"latest": "latest", "earliest": "earliest", "none": "none"}
+
+
+def _default_time(text: str) -> str:
+    if text in _RULES:
+        return text
+    try:
+        parse_instant(text)
+    except InvalidParameter as error:
+        raise ValueError(
+            f"{text[:40]!r} is not a valid default; accepted are latest, earliest, none, an instant such as "
+            "2020-06-01, "
+            "and {latest: {min_valid: 0.3}}"
+        ) from error
+    return text
+
+
+def _kind_of_default(given: object) -> str:
+    return "<rule>" if isinstance(given, dict | LatestValid) else "<text>"
+
+
+DefaultTime = Annotated[
+    Annotated[LatestValid, Tag("<rule>")]
+    | Annotated[
+        Annotated[str, AfterValidator(_default_time), BeforeValidator(as_time_text, json_schema_input_type=str)],
+        Tag("<text>"),
+    ],
+    Discriminator(_kind_of_default),
+]
+
+
+class TimeSection(Section):
+    """The time of requests without one, and the substitute of a time that does not exist."""
+
+    default: DefaultTime = "latest"
+    """latest, earliest, none, an instant (of a period such as 2020-06 its newest time), or {latest: {min_valid: 0.3}};
+    never later than tomorrow."""
+    match: Match = "exact"
+    """nearest and before need tolerance_days. If match is absent, all answers are exact, except maps of WMS and WMTS of
+    layers with irregular times: they show the latest time before, within 1.5 times the 95th percentile of the gaps."""
+    tolerance_days: Annotated[float, Field(gt=0, le=36525)] | None = None
+    """Maximum distance between the substitute and the requested time."""
+    group: TimeGroup = "exact"
+    """Of collections of items: which of them are one time: those of the same time, or of the same day by the sun."""
+
+    @model_validator(mode="after")
+    def _fit(self) -> "TimeSection":
+        if self.match != "exact" and self.tolerance_days is None:
+            raise ValueError(f"match {self.match} needs tolerance_days")
+        if self.match == "exact" and self.tolerance_days is not None:
+            raise ValueError("tolerance_days belongs to match nearest and before")
+        return self
+
+    def rules(self) -> TimeRules:
+        """Return the rules for a layer."""
+        default = self.default
+        rules = TimeRules(
+            match=self.match,
+            tolerance=days_to_timedelta(self.tolerance_days or 0),
+            is_always_exact=self.match == "exact" and "match" in self.model_fields_set,
+        )
+        if isinstance(default, LatestValid):
+            return replace(rules, min_valid=default.latest.min_valid)
+        return replace(rules, default=_RULES.get(default) or parse_instant(default))
+
+
+_PROPERTY = re.compile(r"-?[A-Za-z_][A-Za-z0-9_:.-]{0,99}")
+_BY_START = "datetime"
+_BY_NODATA = "s2:nodata_pixel_percentage"
+"""What Sentinel-2's catalogues call it; others have a property of their own, or none."""
+
+
+def _order(text: str) -> str:
+    if not _PROPERTY.fullmatch(text):
+        raise ValueError(
+            f"{text[:40]!r} is not a property; accepted are names such as eo:cloud_cover, and -eo:cloud_cover for "
+            "descending order"
+        )
+    return text
+
+
+class MosaicSection(Section):
+    """How the items of one time become one raster. Where an item has no value, the next one is used."""
+
+    rule: MosaicRule = "first"
+    """The value where items overlap: of the first in the order of order_by, of the latest, of the one with the fewest
+    missing values, or the max, mean or median of all."""
+    order_by: Annotated[Text, AfterValidator(_order)] | None = None
+    """Property by which items are ordered, ascending, with - before it descending: eo:cloud_cover; equal values by item
+    id. Not with rule latest, which orders by time; with least_nodata the property that has the share of missing values,
+    by default s2:nodata_pixel_percentage. The first item of a place is also its native grid."""
+    too_many: Literal["footprints", "refuse"] = "footprints"
+    """What a map gets that needs more than max_pieces files: the outlines of the items, or an error."""
+    max_pieces: Annotated[int, Field(ge=1, le=4096)] = 64
+    """Maximum number of files that are opened for one picture."""
+
+    @model_validator(mode="after")
+    def _fit(self) -> "MosaicSection":
+        if self.rule == "latest" and self.order_by is not None:
+            raise ValueError("rule latest orders by time; remove order_by, or use rule first")
+        return self
+
+    def mosaic(self) -> Mosaic:
+        """Return how items are composed."""
+        order_by, is_descending = self.order()
+        return Mosaic(
+            rule=self.rule,
+            order_by=order_by,
+            is_descending=is_descending,
+            too_many=self.too_many,
+            max_pieces=self.max_pieces,
+        )
+
+    def order(self) -> tuple[str | None, bool]:
+        """Return the property by which items are ordered, and whether descending."""
+        if self.rule == "latest":
+            return _BY_START, True
+        if self.rule == "least_nodata" and self.order_by is None:
+            return _BY_NODATA, False
+        if self.order_by is None:
+            return None, False
+        return self.order_by.removeprefix("-"), self.order_by.startswith("-")
+
+
+_HAVE_COLUMNS = {*("id", "collection", "datetime", "start_datetime", "end_datetime", "updated", "geometry", "bbox")}
+
+
+def _searched(name: str) -> str:
+    if name.startswith("-") or not _PROPERTY.fullmatch(name) or name in _HAVE_COLUMNS:
+        raise ValueError(
+            f"{name[:40]!r} is not a property with values of its own; accepted are names such as grid:code"
+        )
+    return name
+
+
+class SearchSection(Section):
+    """How items of a collection are found."""
+
+    properties: Annotated[
+        tuple[Annotated[Text, AfterValidator(_searched)], ...],
+        AfterValidator(lambda names: tuple(dict.fromkeys(names))),
+    ] = Field(default=(), max_length=8)
+    """Properties whose values = and IN of filters find by an index: grid:code, platform; at most 8. A change needs no
+    source: the index has them after the next chronotile index or serve."""
+
+
+class TargetGridSection(Section):
+    """Cells of one size, from the origin of a CRS on."""
+
+    crs: CrsName
+    """Their CRS."""
+    resolution: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    """Side of a cell, in units of the CRS."""
+
+    def grid(self) -> TargetGrid:
+        """Return the cells."""
+        return TargetGrid(crs=self.crs, resolution=self.resolution)
+
+
+FORMATS = (".geojson", ".json", ".gpkg", ".fgb")
+OWN_FIELDS = ("id", "label")
+"""What every place says of itself."""
+
+
+def _href(href: str) -> str:
+    if "://" in href and urlsplit(href).scheme != "file":
+        raise ValueError("places must be in a local file; accepted are a path and file:///path")
+    if PurePath(href).suffix.lower() not in FORMATS:
+        raise ValueError(f"{href[-40:]!r} has an unknown format; accepted are {', '.join(FORMATS)}")
+    return href
+
+
+def _free(names: tuple[str, ...]) -> tuple[str, ...]:
+    for name in names:
+        if name in OWN_FIELDS:
+            raise ValueError(f"every place has a field {name} already; name the file's with {name}: FIELD")
+    return names
+
+
+class PlacesSection(Section):
+    """Named polygons, such as provinces or fields: their series by name, their vector tiles."""
+
+    title: Localised | None = None
+    """Title; default: the id."""
+    href: Annotated[Text, AfterValidator(_href)]
+    """A GeoJSON, GeoPackage or FlatGeobuf file, from the folder of this file; the last two need the extra places."""
+    table: Text | None = None
+    """The feature table, of a GeoPackage that has several."""
+    id: Text | None = None
+    """The field with a unique id of each place; default: the ids of the GeoJSON features."""
+    label: Text | None = None
+    """The field with the names for people; default: the ids."""
+    fields: Annotated[tuple[Text, ...], Field(max_length=40), AfterValidator(unique), AfterValidator(_free)] = ()
+    """Other fields that documents and tiles carry."""
+    attribution: Text | None = None
+    """Creator of the data, published with them."""
+
+    def spec(self, set_id: str, *, path: str, limits: Limits) -> PlacesSpec:
+        """Return what is to be read."""
+        return PlacesSpec(
+            id=set_id,
+            title=self.title or {"": set_id},
+            attribution=self.attribution,
+            path=path,
+            table=self.table,
+            id_field=self.id,
+            label_field=self.label,
+            fields=self.fields,
+            max_features=limits.max_features,
+            max_vertices=limits.max_vertices,
+        )
 
 
 def _nothing_as_empty(given: object) -> object:
@@ -216,6 +479,8 @@ class CollectionSection(Section):
     """How times of requests are resolved."""
     mosaic: MosaicSection = MosaicSection()
     """Of collections of items: how those of one time become one raster."""
+    search: SearchSection = SearchSection()
+    """Of collections of items: what filters find by an index."""
     grid: TargetGridSection | None = None
     """Of collections of items: the cells of coverages and cubes whose request names no CRS; maps and series need
     none."""

@@ -6,10 +6,9 @@ from functools import cached_property
 import numpy as np
 
 from chronotile.catalog.catalogue import Catalogue
-from chronotile.catalog.climatologies import with_keyword
 from chronotile.errors import UnknownCollection, UnknownLayer
 from chronotile.model.collection import Collection, Layer, LocalisedText
-from chronotile.model.time.instants import TimeDomain, TimeSpan, domain_of_bounds
+from chronotile.model.time.instants import ONE_NS, TimeDomain, TimeSpan, domain_of_bounds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +79,7 @@ def offered_collections(catalogue: Catalogue) -> tuple[Offered, ...]:
     listed: dict[str, Offered] = {}
     for collection in catalogue.collections:
         if collection.layers:
-            listed[collection.id] = _of_collection(collection)
+            listed[collection.id] = offered_whole(collection)
         for layer in collection.layers:
             listed.setdefault(layer.id, _of_layer(layer, collection))
     return tuple(listed.values())
@@ -94,7 +93,7 @@ def offered_collection(catalogue: Catalogue, name: str) -> Offered:
     """
     collection = catalogue.collections_by_id.get(name)
     if collection is not None and collection.layers:
-        return _of_collection(collection)
+        return offered_whole(collection)
     try:
         layer = catalogue.layer(name)
     except UnknownLayer as error:
@@ -102,7 +101,8 @@ def offered_collection(catalogue: Catalogue, name: str) -> Offered:
     return _of_layer(layer, catalogue.collection(layer.collection))
 
 
-def _of_collection(collection: Collection) -> Offered:
+def offered_whole(collection: Collection) -> Offered:
+    """Return a collection with all its layers; there may be none."""
     return Offered(
         id=collection.id,
         title=collection.title,
@@ -132,6 +132,45 @@ def _of_layer(layer: Layer, collection: Collection) -> Offered:
 
 def _keywords(collection: Collection) -> tuple[str, ...]:
     """Those of the collection, with that of a climatology where all its layers are one."""
-    if not all(layer.times.is_climatology for layer in collection.layers):
+    if not (collection.layers and all(layer.times.is_climatology for layer in collection.layers)):
         return collection.keywords
     return with_keyword(collection.keywords, collection.layers[0].times)
+
+
+# What capabilities say of a layer whose times stand for times of the year, of many years.
+
+KEYWORD = "climatology"
+
+_SENTENCES = {
+    "": ("Climatology of the years {}.", "Climatology; the data do not say of which years."),
+    "fr": ("Climatologie des années {}.", "Climatologie ; les données ne disent pas de quelles années."),
+    "nl": ("Klimatologie van de jaren {}.", "Klimatologie; de gegevens vermelden niet van welke jaren."),
+}
+
+
+def with_climatology(abstract: LocalisedText, times: TimeDomain) -> LocalisedText:
+    """Return the abstract of a layer, which says of a climatology that it is one, and of which years."""
+    if not times.is_climatology:
+        return abstract
+    texts = abstract or dict.fromkeys(_SENTENCES, "")
+    return {language: f"{text} {_sentence(language, times)}".strip() for language, text in texts.items()}
+
+
+def with_keyword(keywords: tuple[str, ...], times: TimeDomain) -> tuple[str, ...]:
+    """Return the keywords of a layer, among them that it is a climatology."""
+    return (*keywords, KEYWORD) if times.is_climatology and KEYWORD not in keywords else keywords
+
+
+def years_text(times: TimeDomain) -> str | None:
+    """Return the first and last year of a climatology; `None` where they are not known."""
+    span = times.climatology_span
+    if span is None:
+        return None
+    first, last = (str(instant.astype("datetime64[Y]")) for instant in (span.start, span.end + -ONE_NS))
+    return first if first == last else f"{first}-{last}"
+
+
+def _sentence(language: str, times: TimeDomain) -> str:
+    known, unknown = _SENTENCES.get(language, _SENTENCES[""])
+    years = years_text(times)
+    return unknown if years is None else known.format(years)

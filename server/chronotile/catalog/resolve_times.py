@@ -5,11 +5,20 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from chronotile.errors import MissingTime, TimeNotAvailable
+from chronotile.errors import MissingTime, TimeNotAvailable, UnknownStyle
 from chronotile.model.collection import Layer, TimeRules
 from chronotile.model.payload import TimeUsed
-from chronotile.model.time.instants import DAY, Instant, TimeDomain, TimePart, TimeSelection, TimeSpan, format_instant
-from chronotile.model.time.steps import gap_tolerance
+from chronotile.model.style import Style
+from chronotile.model.time.instants import (
+    DAY,
+    Instant,
+    TimeDomain,
+    TimePart,
+    TimeSelection,
+    TimeSpan,
+    format_instant,
+    gap_tolerance,
+)
 
 AS_IT_IS = TimeRules(match="exact")
 
@@ -168,7 +177,7 @@ def _resolve_parts(
 
 
 def _spans(part: TimePart, end: Instant) -> Iterator[TimeSpan]:
-    """The spans of a part; steps to `current` end with the newest time, at `end`."""
+    # The spans of a part; steps to `current` end with the newest time, at `end`.
     return (replace(part, end=end) if part.ends_at_newest and part.period is not None else part).spans()
 
 
@@ -193,3 +202,23 @@ def _substitutes(
         if index is not None and index <= last and is_in_gap and abs(domain.instants[index] - instant) <= tolerance:
             found.append(index)
     return found
+
+
+# Names in a request turned into the layer and style that exist.
+
+DEFAULT_STYLE = "default"
+
+
+def resolve_style(layer: Layer, name: str) -> Style:
+    """Return the layer's style of that id; nothing and `default` name its first.
+
+    Raises:
+        UnknownStyle: The layer has no such style.
+    """
+    if name in {"", DEFAULT_STYLE}:
+        return layer.styles[0]
+    for style in layer.styles:
+        if style.id == name:
+            return style
+    accepted = ", ".join(style.id for style in layer.styles)
+    raise UnknownStyle(f"style {name[:80]!r} is not one of layer {layer.id}; accepted are {accepted}", locator="style")

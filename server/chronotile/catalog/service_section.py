@@ -1,19 +1,167 @@
 """The section `service` of the configuration: what holds for all that is served."""
 
+import base64
+import binascii
 import re
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 
-from chronotile.catalog.catalogue import Contact, Limits, PostalAddress, ServiceInfo
+from chronotile.catalog.catalogue import BaseMap, Contact, Limits, PostalAddress, ServiceInfo, ViewerInfo
 from chronotile.catalog.kinds import CrsName, Localised, language
-from chronotile.catalog.viewer_section import ViewerSection
-from chronotile.catalog.webhooks_section import MOST_WEBHOOKS, WebhookSection, once
+from chronotile.catalog.source_section import FilterText
 from chronotile.model.collection import MetadataLink
 from chronotile.model.crs import crs_of
-from chronotile.model.request import TILE_FORMATS, TileFormat
+from chronotile.model.formats import TILE_FORMATS, TileFormat
+from chronotile.model.webhook import Webhook
 from chronotile.sections import Id, Positive, Section, Text, unique
+from chronotile.web.places import remote_place
+
+PREFIX = "whsec_"
+"""How secrets begin that are written as base64 (Standard Webhooks)."""
+LEAST_BYTES, MOST_BYTES = 24, 256
+MOST_WEBHOOKS = 32
+
+
+def _url(text: str) -> str:
+    try:
+        place = remote_place(text)
+    except ValueError as error:
+        raise ValueError(f"not a plain URL: {error}") from error
+    if place.scheme not in {"http", "https"}:
+        raise ValueError(f"{place.scheme}:// is not accepted; accepted are https:// and http://")
+    return text
+
+
+def _secret(given: object) -> object:
+    """Check a secret; messages do not repeat it."""
+    if not isinstance(given, str):
+        raise ValueError("must be text; put it in quotes")  # noqa: TRY004 -- pydantic's way to refuse
+    length = len(_key(given))
+    if not LEAST_BYTES <= length <= MOST_BYTES:
+        raise ValueError(f"a key of {LEAST_BYTES} to {MOST_BYTES} bytes is needed, got one of {length}")
+    return given
+
+
+def _key(text: str) -> bytes:
+    """The bytes of a secret: behind `whsec_` as base64, else those of the text."""
+    if not text.startswith(PREFIX):
+        return text.encode()
+    try:
+        return base64.b64decode(text.removeprefix(PREFIX), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise ValueError(f"what follows {PREFIX} is not base64") from error
+
+
+class WebhookSection(Section):
+    """A subscriber of changes of items."""
+
+    url: Annotated[Text, AfterValidator(_url)]
+    """https:// or http:// URL that events are sent to, without user and query; CHRONOTILE_SUBSCRIBER_PREFIXES must
+    allow it. It appears in no document and no log."""
+    secret: Annotated[SecretStr, BeforeValidator(_secret)]
+    """Key of the signatures: whsec_ and base64, or any text, of at least 24 bytes; best ${NAME}, which takes it from
+    the environment."""
+    collection: Id | None = None
+    """Collection whose changes are sent; default: all."""
+    filter: FilterText | None = None
+    """CQL2 text; new and replaced items are sent only if they match: `eo:cloud_cover < 20`."""
+
+    def webhook(self, name: str) -> Webhook:
+        """Return the subscriber; `name` is its place in the configuration."""
+        from chronotile.catalog.items.cql2.tree import filter_from_text  # noqa: PLC0415 -- loaded with the first filter
+
+        return Webhook(
+            url=self.url,
+            collection=self.collection,
+            filter=None if self.filter is None else filter_from_text(self.filter),
+            key=_key(self.secret.get_secret_value()),
+            name=name,
+        )
+
+
+def once(webhooks: tuple[WebhookSection, ...]) -> tuple[WebhookSection, ...]:
+    """Return webhooks of which none is another with the same URL, collection and filter."""
+    seen = set[tuple[str, str | None, str | None]]()
+    for index, each in enumerate(webhooks):
+        key = each.url, each.collection, each.filter
+        if key in seen:
+            raise ValueError(f"entry {index} has the same url, collection and filter as one before it")
+        seen.add(key)
+    return webhooks
+
+
+# The section `service.viewer` of the configuration: what the viewer shows beside the layers.
+
+OWN_MAPS = ("None", "NaturalEarth", "NaturalEarth_Dark")
+"""Ids of the viewer's own."""
+MOST_ZOOM = 24
+_OF_WMTS = {"{tilematrix}": "{z}", "{tilerow}": "{y}", "{tilecol}": "{x}"}
+_PLACEHOLDER = re.compile(r"\{[^{}]*\}")
+_VIEWER_HOST = re.compile(r"[A-Za-z0-9.-]+(:\d{1,5})?")
+
+
+def _template(href: str) -> str:
+    template = _PLACEHOLDER.sub(lambda found: _OF_WMTS.get(found[0].lower(), found[0]), href)
+    parts = urlsplit(template)
+    is_here = template.startswith("/") and not template.startswith("//")
+    is_elsewhere = parts.scheme in {"http", "https"} and _VIEWER_HOST.fullmatch(parts.netloc) is not None
+    if not (is_here or is_elsewhere) or not template.isprintable() or " " in template:
+        raise ValueError(
+            f"{href[:80]!r} is not a URL of tiles; accepted are URLs such as https://host/{{z}}/{{x}}/{{y}}.png"
+        )
+    found = sorted(_PLACEHOLDER.findall(template))
+    if found != ["{x}", "{y}", "{z}"]:
+        raise ValueError(
+            f"{href[:80]!r} must have each of {{z}}, {{x}} and {{y}} once, or of {{TileMatrix}}, {{TileCol}} and "
+            "{TileRow} (WMTS), and no other"
+        )
+    return template
+
+
+class BaseMapSection(Section):
+    """A map of another provider, as background of the layers."""
+
+    id: Id
+    """Id in links of the viewer (`bgLayer`)."""
+    title: Localised
+    """Title in the list of backgrounds."""
+    href: Annotated[Text, AfterValidator(_template)]
+    """Tiles in Web Mercator, with `{z}`, `{x}`, `{y}`, or WMTS's `{TileMatrix}`, `{TileCol}`, `{TileRow}`."""
+    attribution: Text
+    """Text that is always shown with it."""
+    max_zoom: Annotated[int, Field(ge=0, le=MOST_ZOOM)] = 19
+    """Its finest zoom; at finer ones its tiles are enlarged."""
+
+    def base_map(self) -> BaseMap:
+        """Return the value."""
+        return BaseMap(
+            id=self.id, title=self.title, href=self.href, attribution=self.attribution, max_zoom=self.max_zoom
+        )
+
+
+class ViewerSection(Section):
+    """Settings of the viewer."""
+
+    default_layer: Text | None = None
+    """Id or alias of the layer shown first; default: the first of the configuration."""
+    base_maps: tuple[BaseMapSection, ...] = ()
+    """Additional backgrounds; browsers load their tiles from those hosts."""
+
+    @model_validator(mode="after")
+    def _differ(self) -> "ViewerSection":
+        known = list(OWN_MAPS)
+        for each in self.base_maps:
+            if each.id in known:
+                raise ValueError(f"base map {each.id} is there already; others are {', '.join(known)}")
+            known.append(each.id)
+        return self
+
+    def info(self) -> ViewerInfo:
+        """Return the value."""
+        return ViewerInfo(default_layer=self.default_layer, base_maps=tuple(each.base_map() for each in self.base_maps))
+
 
 _CODE = re.compile(r"[A-Z]{2,10}:[A-Z0-9]{1,12}")
 _URL_PATH = re.compile(r"(/[A-Za-z0-9_.~-]+)+")

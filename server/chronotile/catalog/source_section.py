@@ -7,12 +7,32 @@ from urllib.parse import urlsplit
 import numpy as np
 from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
-from chronotile.catalog.filter_text import FilterText
 from chronotile.catalog.kinds import PLACEHOLDER, CrsName, TimeText
 from chronotile.errors import InvalidParameter
 from chronotile.model.time.instants import DAY, DISTANT_FUTURE, ONE_NS, TimeDomain, domain_of_bounds, domain_of_periods
 from chronotile.model.time.parser import parse_instant, parse_period
 from chronotile.sections import Section, Text
+
+_MAX_FILTER = 4096
+
+
+def _filter(text: str) -> str:
+    if len(text) > _MAX_FILTER:
+        raise ValueError(f"at most {_MAX_FILTER} characters, got {len(text)}")
+    from chronotile.catalog.items.cql2.translate import require_accepted  # noqa: PLC0415 -- SQLAlchemy, with the first
+
+    try:
+        require_accepted(text)
+    except InvalidParameter as error:
+        raise ValueError(
+            f"{text[:60]!r} {error.message.removeprefix('filter ')}; accepted are conditions such as "
+            "eo:cloud_cover < 60 AND platform = 'sentinel-2a'"
+        ) from error
+    return text
+
+
+FilterText = Annotated[Text, AfterValidator(_filter)]
+
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
 _ONE_SLASH = re.compile("(s3|https?):/(?!/)", re.IGNORECASE)

@@ -8,8 +8,7 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from chronotile.commands.exit_codes import fail
-from chronotile.commands.opening import print_lines
+from chronotile.commands.opening import fail, print_lines
 
 if TYPE_CHECKING:
     from chronotile.archive.discovery.catalogue import Json, SeenCatalogue
@@ -37,7 +36,7 @@ def published_catalogue(place: str) -> str | None:
 
     Of one whose data are a cube or files of many times, these are what is served, as of any folder.
     """
-    from chronotile.publish.documents.collection import FORM, ITEMS
+    from chronotile.publish.documents import FORM, ITEMS
 
     file = Path(place) / "catalog.json"
     try:

@@ -5,14 +5,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
-from chronotile.commands.exit_codes import fail
-from chronotile.commands.opening import print_lines
+from chronotile.commands.opening import fail, print_lines
 
 if TYPE_CHECKING:
     from chronotile.archive.index.fill import FillSummary, IndexStore
@@ -87,7 +87,7 @@ def passes_of(settings: "Settings", archive: "Archive") -> "Iterator[SourcePasse
     if all(spec.items is None for spec in archive.specs.values()):
         yield None
         return
-    from chronotile.archive.archive_id import archive_id_at
+    from chronotile.archive.live import archive_id_at
     from chronotile.catalog.items.passes import open_passes
 
     id_ = archive_id_at(settings.config, environment=os.environ)
@@ -107,7 +107,7 @@ def _fill_all(
     failures = []
     for spec in specs:
         try:
-            source = source_of(spec, access)
+            source = source_of(spec, replace(access, is_watched=False))
             begun_s = time.monotonic()
             with counting(f"indexing {spec.collection}", "entries") as progress:
                 summary = fill(
@@ -124,6 +124,8 @@ def _fill_all(
         print_lines(with_rate(summary, time.monotonic() - begun_s))
         if not summary.is_complete:
             failures.append(f"{spec.collection}: the source could not be read completely")
+        elif not summary.has_items:
+            failures.append(f"{spec.collection}: all of its items are left out")
     return failures
 
 
@@ -178,8 +180,9 @@ def _watch(
         file: The configuration, as it was before `specs` were read.
         read_specs: Reads it again.
     """
-    from chronotile.archive.index.watch import TICK_S, Watch
+    from chronotile.archive.index.background import TICK_S, Watch
     from chronotile.errors import ConfigurationError
+    from chronotile.process_setup import exit_on_signal
 
     watch = Watch(
         specs=specs,
@@ -192,6 +195,7 @@ def _watch(
     while True:
         watch.look()
         time.sleep(TICK_S)
+        exit_on_signal()
         if file.has_changed():
             try:
                 specs = read_specs()

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from chronotile.commands.exit_codes import exiting_in_one_line, fail
+from chronotile.commands.opening import exiting_in_one_line, fail
 
 if TYPE_CHECKING:
     from chronotile.model.job import Job, Json, Result
     from chronotile.queue.bucket import Bucket
-    from chronotile.queue.result_files import ResultFiles
-    from chronotile.queue.stores import JobStores
+    from chronotile.queue.job_folder import ResultFiles
+    from chronotile.queue.table import JobStore
     from chronotile.settings import Settings
 
 LONGEST = 200
@@ -52,32 +52,29 @@ def list_(
     limit: Annotated[int, typer.Option(min=1, max=1000, help="Maximum number of jobs.")] = 50,
 ) -> None:
     """List the jobs of an archive, the newest first."""
-    with exiting_in_one_line(), _stores(place) as stores:
+    with exiting_in_one_line(), _store(place) as store:
         from chronotile.model.job import ENDED, STATUSES
-        from chronotile.queue.heartbeat import nobody_here
+        from chronotile.queue.table import nobody_here
 
         given = _members(status)
         wrong = next((each for each in given if each not in STATUSES), None)
         if wrong is not None:
             raise typer.BadParameter(f"{wrong[:LONGEST]!r} is not one of {', '.join(STATUSES)}", param_hint="--status")
         statuses = [each for each in STATUSES if each in given]
-        jobs, count = stores.jobs(statuses=statuses, processes=_members(process), limit=limit)
+        jobs, count = store.table.jobs(statuses=statuses, processes=_members(process), limit=limit)
         _print(_columns([("id", "process", "status", "progress", "created"), *map(_row, jobs)]) if jobs else ())
         _print([f"{len(jobs)} of {count} jobs"])
-        own = stores.own.table
-        if any(job.status not in ENDED for job in jobs) and not own.heartbeat.is_anybody_here():
-            _print([f"{nobody_here(own.archive or '')}: start one with chronotile worker"])
+        if any(job.status not in ENDED for job in jobs) and not store.table.heartbeat.is_anybody_here():
+            _print([f"{nobody_here(store.table.archive)}: start one with chronotile worker"])
 
 
 @app.command()
 def show(job_id: Id, place: Place = None) -> None:
     """Show a job: how far it is, its inputs, its log, its results."""
-    with exiting_in_one_line(), _stores(place) as stores:
-        from chronotile.queue.job_folder import RESULTS
-        from chronotile.queue.result_files import ResultFiles
+    with exiting_in_one_line(), _store(place) as store:
+        from chronotile.queue.job_folder import RESULTS, ResultFiles
 
-        store, found = stores.find(job_id)
-        [job] = stores.own.table.heartbeat.mark_unattended([found])
+        [job] = store.table.heartbeat.mark_unattended([store.table.job(job_id)])
         _print(_columns(_facts(job)))
         _print(
             _section("inputs", [(name, _short(value)) for name, value in store.table.execution(job_id).inputs.items()])
@@ -93,10 +90,9 @@ def show(job_id: Id, place: Place = None) -> None:
 @app.command()
 def cancel(job_id: Id, place: Place = None) -> None:
     """Cancel a job that has not ended: its worker stops, and its files are removed."""
-    with exiting_in_one_line(), _stores(place) as stores:
-        from chronotile.queue.retention import cancel as cancel_job
+    with exiting_in_one_line(), _store(place) as store:
+        from chronotile.queue.job_folder import cancel as cancel_job
 
-        store, _job = stores.find(job_id)
         job = cancel_job(store.table, store.folder, job_id, bucket=_bucket())
         if job.status != "dismissed":
             fail(f"the job {job_id} has already ended: {job.status}")
@@ -104,7 +100,7 @@ def cancel(job_id: Id, place: Place = None) -> None:
 
 
 def _members(given: Iterable[str] | None) -> list[str]:
-    """Return the values of an option given several times, or with commas."""
+    # Return the values of an option given several times, or with commas.
     return [each.strip() for text in given or () for each in text.split(",") if each.strip()]
 
 
@@ -122,23 +118,22 @@ def results_bucket(settings: "Settings") -> "Bucket | None":
 
 
 @contextmanager
-def _stores(place: Path | None) -> Iterator["JobStores"]:
+def _store(place: Path | None) -> Iterator["JobStore"]:
     from chronotile.settings import load_settings
 
-    with open_job_stores(load_settings(config=place)) as stores:
-        yield stores
+    with open_job_store(load_settings(config=place)) as store:
+        yield store
 
 
 @contextmanager
-def open_job_stores(settings: "Settings") -> Iterator["JobStores"]:
+def open_job_store(settings: "Settings") -> Iterator["JobStore"]:
     """Give the jobs of an archive, where the environment says they are."""
-    from chronotile.archive.archive_id import archive_id_at
-    from chronotile.queue.stores import open_stores
+    from chronotile.archive.live import archive_id_at
+    from chronotile.queue.table import open_store
 
     archive = archive_id_at(settings.config, environment=os.environ)
-    folder, before = settings.jobs_folder(archive), settings.jobs_folder_before
-    with closing(open_stores(settings.database_url, folder, archive=archive, before=before)) as stores:
-        yield stores
+    with closing(open_store(settings.database_url, settings.jobs_folder(archive), archive=archive)) as store:
+        yield store
 
 
 def _row(job: "Job") -> tuple[str, ...]:
@@ -148,7 +143,7 @@ def _row(job: "Job") -> tuple[str, ...]:
 def _facts(job: "Job") -> list[tuple[str, str]]:
     facts = {
         "id": job.id,
-        "archive": job.archive or "none: stored before jobs had one",
+        "archive": job.archive,
         "revision": job.revision,
         "process": job.process,
         "user": job.user,
@@ -187,7 +182,7 @@ def _short(value: object) -> str:
 
 
 def _line(text: str) -> str:
-    """Text of others without what a terminal would obey."""
+    # Text of others without what a terminal would obey.
     return "".join(each if each.isprintable() else " " for each in text)
 
 

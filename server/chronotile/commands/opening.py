@@ -3,9 +3,11 @@
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import typer
+
+from chronotile.errors import LOG_SAYS_WHY, ChronotileError, ConfigurationError
 
 if TYPE_CHECKING:
     from chronotile.archive.open import Archive
@@ -39,7 +41,7 @@ def open_archive(settings: "Settings", log_level: "LogLevel | None" = None, *, i
     """Return the archive; a server does not wait for sources on other machines that do not answer at once."""
     from chronotile.app import open_configured
     from chronotile.logs import configure_logging
-    from chronotile.readers.elsewhere.sources import OPENING_S, START_S
+    from chronotile.readers.elsewhere import OPENING_S, START_S
 
     configure_logging(log_level or settings.log_level, settings.log_format)
     with progress_bar("inspecting the data") as progress:
@@ -114,3 +116,22 @@ def print_lines(lines: Iterable[str]) -> None:
     for line in lines:
         typer.echo(line)
     sys.stdout.flush()
+
+
+@contextmanager
+def exiting_in_one_line() -> Iterator[None]:
+    """End with 1 and the reason, one line a mistake, where something foreseen goes wrong."""
+    try:
+        yield
+    except ConfigurationError as error:
+        fail(*error.mistakes)
+    except ChronotileError as error:
+        # A command logs to standard error, where these lines go too.
+        fail(error.message.replace(LOG_SAYS_WHY, "see the messages above"))
+
+
+def fail(*reasons: str) -> NoReturn:
+    """End with 1 and the reasons, one line each."""
+    for reason in reasons:
+        typer.echo(f"chronotile: {reason}", err=True)
+    raise typer.Exit(1)

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from chronotile.commands.exit_codes import fail
 from chronotile.commands.index import counting
-from chronotile.commands.opening import open_archive, print_lines, settings_of
+from chronotile.commands.opening import fail, open_archive, print_lines, settings_of
 from chronotile.errors import ConfigurationError, InvalidParameter
 
 if TYPE_CHECKING:
@@ -45,7 +44,7 @@ class PublishOptions:
         Raises:
             InvalidParameter: An option has a value that is not accepted.
         """
-        from chronotile.archive.index.rules import ItemFilter
+        from chronotile.archive.index.source import ItemFilter
         from chronotile.commands.optimise import parse_bbox
         from chronotile.model.items import ItemSearch
         from chronotile.model.time.parser import parse_time
@@ -71,7 +70,7 @@ class PublishOptions:
         Raises:
             InvalidParameter: A theme or the address is none.
         """
-        from chronotile.publish.documents.open_science import THEMES
+        from chronotile.publish.documents import THEMES
         from chronotile.publish.publication import CatalogueOptions
 
         wrong = next((each for each in self.themes if each not in THEMES), None)

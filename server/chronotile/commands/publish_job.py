@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from chronotile.commands.jobs import open_job_stores, results_bucket
+from chronotile.commands.jobs import open_job_store, results_bucket
 from chronotile.commands.publish import PublishOptions, write_to
 from chronotile.errors import ConfigurationError, InvalidParameter, UnsupportedSource, WriteFailed
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from chronotile.publish.jobs import ResultFile
     from chronotile.publish.publication import CatalogueOptions
     from chronotile.publish.write import Summary
-    from chronotile.queue.result_files import ResultFiles, StoredFile
+    from chronotile.queue.job_folder import ResultFiles, StoredFile
     from chronotile.settings import Settings
 
 ZIPPED_STORE = ".zarr.zip"
@@ -36,15 +36,14 @@ def publish_job(
         WriteFailed: There is no room for a copy of them.
     """
     from chronotile.processes.registry import processes
-    from chronotile.publish.documents.collection import DATA
+    from chronotile.publish.documents import DATA
     from chronotile.publish.jobs import FinishedJob, publication_of_job
-    from chronotile.queue.job_folder import RESULTS
-    from chronotile.queue.result_files import ResultFiles
+    from chronotile.queue.job_folder import RESULTS, ResultFiles
 
     if options.has_search:
         raise InvalidParameter("--datetime, --bbox and --filter are for collections: the results of a job are whole")
-    with open_job_stores(settings) as stores, ExitStack() as stack:
-        store, job = stores.find(id_)
+    with open_job_store(settings) as store, ExitStack() as stack:
+        job = store.table.job(id_)
         if job.status != "successful":
             raise UnsupportedSource(f"the job {id_} has no results: it is {job.status}")
         files = ResultFiles(store.folder / id_ / RESULTS, results_bucket(settings), id_)
@@ -67,7 +66,8 @@ def publish_job(
 
 def _served(output: str, path: Path, media_type: str, stack: ExitStack) -> "ResultFile":
     """A file with the collections that `chronotile serve` makes of it; none where it is no raster."""
-    from chronotile.archive.open import open_archive, system_clock
+    from chronotile.archive.open import open_archive
+    from chronotile.model.time.instants import system_clock
     from chronotile.publish.jobs import ResultFile
 
     file = ResultFile(output=output, path=path, media_type=media_type)

@@ -4,16 +4,16 @@ import logging
 import os
 import shlex
 import socket
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from tempfile import TemporaryFile
+from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
-from chronotile.commands.exit_codes import fail
-from chronotile.commands.opening import open_archive, print_lines
+from chronotile.commands.opening import fail, open_archive, print_lines
 from chronotile.machine import Machine, this_machine
 
 if TYPE_CHECKING:
@@ -30,16 +30,17 @@ BACKLOG = 2048
 def run_server(settings: "Settings", write_config: Path | None = None, *, usual_workers: int | None = None) -> None:
     """Serve until stopped, with the configured number of workers, else `usual_workers`, else by cores and memory."""
     from chronotile.process_setup import (
+        HANG_UP,
         allow_open_files,
         end_well_when_stopped,
         exit_on_signal,
-        hold_hang_ups,
+        hold_signals,
         share_one_heap,
     )
 
     share_one_heap()  # before the thread of the progress bar begins
     end_well_when_stopped()
-    hold_hang_ups()
+    hold_signals(HANG_UP)
     allow_open_files()
     if write_config is not None and write_config.exists() and write_config.stat().st_size:
         fail(f"{write_config} exists already; name another file for --write-config")
@@ -67,7 +68,7 @@ def run_server(settings: "Settings", write_config: Path | None = None, *, usual_
 
 
 def _announce(settings: "Settings") -> None:
-    """Print what is opened before the libraries are imported that open it, which takes seconds on a slow machine."""
+    # Print what is opened before the libraries are imported that open it, which takes seconds on a slow machine.
     if settings.log_format == "text" and settings.config.exists():
         print_lines([f"opening {settings.config}"])
 
@@ -176,21 +177,29 @@ def _run_here(archive: "Archive", settings: "Settings", listener: socket.socket,
 
 def _run_workers(
     settings: "Settings", listener: socket.socket, lines: list[str], *, count: int, findings: Sequence["Finding"]
-) -> None:
-    """Serve in processes of their own, each of which opens the archive by itself."""
-    import asyncio
-    import subprocess
+) -> NoReturn:
+    """Replace this process with the supervisor of workers, each of which opens the archive by itself.
 
-    from chronotile.workers.supervisor import Supervisor
+    What the archive was opened with takes 100 MB, which the supervisor has no use for and Python does not give back.
+    """
+    from chronotile.process_setup import ENDING, HANG_UP, hold_signals
+    from chronotile.workers.plan import Plan
 
-    supervisor = Supervisor(
-        listener,
-        count=count,
-        spawn=partial(subprocess.Popen, env=os.environ | settings.as_environment()),
-        block_bytes=settings.cache_shares(this_machine()).pixels * count,
-        findings=findings,
-        announce=lambda: print_lines(lines),
-    )
     with _port_errors(settings.host, settings.port):
         listener.listen(BACKLOG)
-    asyncio.run(supervisor.run())
+    plan = Plan(
+        count=count,
+        block_bytes=settings.cache_shares(this_machine()).pixels * count,
+        findings=tuple(findings),
+        lines=tuple(lines),
+        log_level=settings.log_level,
+        log_format=settings.log_format,
+    )
+    with TemporaryFile("w+", encoding="utf-8") as file:
+        plan.store(file)
+        for inherited in (listener, file):
+            os.set_inheritable(inherited.fileno(), True)
+        hold_signals(HANG_UP | ENDING)  # until the supervisor takes them
+        sys.stdout.flush()
+        command = [sys.executable, "-P", "-m", "chronotile.workers", str(listener.fileno()), str(file.fileno())]
+        os.execve(command[0], command, os.environ | settings.as_environment())  # noqa: S606 -- none is needed

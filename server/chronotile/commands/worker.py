@@ -3,13 +3,13 @@
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
 import typer
 
-from chronotile.commands.exit_codes import fail
+from chronotile.commands.opening import fail
 from chronotile.machine import this_machine
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from chronotile.jobs.cluster import Cluster
     from chronotile.jobs.runner import Runner
     from chronotile.queue.bucket import Bucket
-    from chronotile.queue.stores import JobStores
+    from chronotile.queue.table import JobStore
     from chronotile.settings import Settings
 
 MEMORY_PART = 0.75
@@ -41,13 +41,12 @@ def do_jobs(settings: "Settings", *, processes: int | None) -> None:
         SourceUnavailable: The table of jobs is out of reach, or the bucket of results does not take them.
     """
     from chronotile.app import open_configured
-    from chronotile.archive.archive_id import id_of_open
-    from chronotile.archive.live import ItemAccess, LiveArchive
+    from chronotile.archive.live import ItemAccess, LiveArchive, id_of_open
     from chronotile.jobs.runner import Runner
     from chronotile.logs import configure_logging
     from chronotile.process_setup import only_remember_signals
     from chronotile.queue.faults import ClusterLost
-    from chronotile.queue.stores import open_stores
+    from chronotile.queue.table import open_store
 
     _prepare_process()
     configure_logging(settings.log_level, settings.log_format)
@@ -55,21 +54,18 @@ def do_jobs(settings: "Settings", *, processes: int | None) -> None:
     bucket, place = _bucket(settings), settings.config.absolute()
     archive = open_configured(settings)
     id_ = id_of_open(archive, settings.config, is_shared=settings.database_url is not None)
-    folder, before = settings.jobs_folder(id_).absolute(), settings.jobs_folder_before.absolute()
-    stores = open_stores(settings.database_url, folder, archive=id_, before=before)
-    own = stores.own
+    store = open_store(settings.database_url, settings.jobs_folder(id_).absolute(), archive=id_)
     try:
-        with closing(stores), cluster, _notifying(stores, archive, bucket):
+        with closing(store), cluster, _notifying(store, archive, bucket):
             runner = Runner(
-                own.table,
+                store.table,
                 cluster,
                 LiveArchive(archive, settings.config),  # as it was opened: another spelling would be another archive
                 place=place,
-                folder=own.folder,
+                folder=store.folder,
                 timeout_s=settings.job_timeout_s,
                 retention_s=settings.jobs_kept_days * DAY_S,
                 bucket=bucket,
-                before=stores.before,
                 items=ItemAccess.of(
                     settings.config,
                     database_url=settings.database_url,
@@ -78,7 +74,7 @@ def do_jobs(settings: "Settings", *, processes: int | None) -> None:
                 ),
             )
             only_remember_signals()
-            typer.echo(f"running jobs of the archive {id_} in {own.folder} with {whom}")
+            typer.echo(f"running jobs of the archive {id_} in {store.folder} with {whom}")
             _run(runner)
     except ClusterLost as error:
         fail(str(error))
@@ -107,24 +103,22 @@ def _bucket(settings: "Settings") -> "Bucket | None":
 
 
 @contextmanager
-def _notifying(stores: "JobStores", archive: "Archive", bucket: "Bucket | None") -> Iterator[None]:
+def _notifying(store: "JobStore", archive: "Archive", bucket: "Bucket | None") -> Iterator[None]:
     """Notify the subscribers of all jobs."""
     from chronotile.protocols.ogcapi.processes.subscriber import message_of
-    from chronotile.queue.job_outbox import JobOutbox
     from chronotile.queue.notifier import Notifier
     from chronotile.queue.outbox import Callbacks
+    from chronotile.queue.table import JobOutbox
 
-    with ExitStack() as notifiers:
-        for store in stores:
-            write = partial(message_of, catalogue=archive.services.catalogue, folder=store.folder, bucket=bucket)
-            callbacks = Callbacks(store.engine, archive=store.table.archive)
-            notifiers.enter_context(Notifier(JobOutbox(store.table, callbacks, write=write)))
+    write = partial(message_of, catalogue=archive.services.catalogue, folder=store.folder, bucket=bucket)
+    callbacks = Callbacks(store.engine, archive=store.table.archive)
+    with Notifier(JobOutbox(store.table, callbacks, write=write)):
         yield
 
 
 def _prepare_process() -> None:
     """What holds for this process, and is inherited by those that it starts."""
-    from chronotile.private_files import OTHERS
+    from chronotile.durable_files import OTHERS
     from chronotile.process_setup import allow_open_files, end_well_when_stopped
 
     os.umask(OTHERS)

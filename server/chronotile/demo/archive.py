@@ -3,20 +3,26 @@
 import json
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from chronotile.demo.configuration import CONFIGURATION_TEXT
+import numpy as np
+import rasterio
+import shapely
+from numpy.typing import NDArray
+from rasterio.features import shapes as outlines
+
 from chronotile.demo.cube import create_cube
-from chronotile.demo.pictures import write_pictures
-from chronotile.demo.places import write_places
-from chronotile.demo.plan import DemoPlan
-from chronotile.demo.scene import open_scene
+from chronotile.demo.plan import DemoPlan, affine_of
+from chronotile.demo.scene import FULL_SCALE, Scene, open_scene
+from chronotile.demo.variables import ATTRIBUTION, LICENSE
 from chronotile.errors import InvalidParameter
 from chronotile.machine import this_machine
+from chronotile.model.crs import CRS84, transformer
+from chronotile.model.grid import Grid
 
 FORMAT: Final = "chronotile-demo"
 FORMAT_VERSION: Final = 6
@@ -72,7 +78,7 @@ def _say_nothing(_what: str, _share: float) -> None:
 
 
 def _marker_text(plan: DemoPlan | None) -> str:
-    """Return what the marker says of a whole archive, or of one that is being moved in."""
+    # Return what the marker says of a whole archive, or of one that is being moved in.
     holds = None if plan is None else plan.describe()
     return json.dumps({"format": FORMAT, "version": FORMAT_VERSION, "plan": holds}, indent=2)
 
@@ -122,3 +128,201 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
+
+
+# The demo's true-colour pictures: a cloud-optimised GeoTIFF a day and band.
+
+BANDS: Final = ("RED", "GREEN", "BLUE")
+BLOCK_PX: Final = 512
+
+
+def write_pictures(folder: Path, scene: Scene, day: str, *, overviews: int) -> None:
+    """Write `RED_YYYYMMDD.tif` and its fellows for one day into `folder`."""
+    stamp = day.replace("-", "")
+    for band, numbers in zip(BANDS, scene.true_colour(day), strict=True):
+        _write_cog(folder / f"{band}_{stamp}.tif", numbers, scene.grid, overviews=overviews)
+
+
+def _write_cog(path: Path, numbers: NDArray[np.uint16], grid: Grid, *, overviews: int) -> None:
+    """Write digital numbers (height, width), nodata 0."""
+    with rasterio.open(
+        path,
+        "w",
+        driver="COG",
+        width=grid.width,
+        height=grid.height,
+        count=1,
+        dtype="uint16",
+        crs=grid.crs.name,
+        transform=affine_of(grid),
+        nodata=0,
+        blocksize=BLOCK_PX,
+        compress="DEFLATE",
+        predictor="YES",
+        overview_count=overviews,
+        overview_resampling="AVERAGE",
+    ) as file:
+        file.write(numbers, 1)
+        file.update_tags(
+            TIFFTAG_IMAGEDESCRIPTION=f"Synthetic surface reflectance x {FULL_SCALE}. {ATTRIBUTION}",
+            TIFFTAG_COPYRIGHT=LICENSE,
+        )
+
+
+REGIONS: Final = "regions.geojson"
+FIELDS: Final = "fields.geojson"
+
+CENTRES: Final = (
+    ("aalst", "Aalst", 4.040, 50.938),
+    ("antwerp", "Antwerp", 4.410, 51.205),
+    ("brussels", "Brussels", 4.352, 50.847),
+    ("dendermonde", "Dendermonde", 4.100, 51.030),
+    ("leuven", "Leuven", 4.700, 50.879),
+    ("lier", "Lier", 4.570, 51.131),
+    ("mechelen", "Mechelen", 4.480, 51.026),
+    ("sint-niklaas", "Sint-Niklaas", 4.140, 51.165),
+    ("vilvoorde", "Vilvoorde", 4.430, 50.928),
+    ("wavre", "Wavre", 4.610, 50.717),
+)
+"""Id, name, longitude and latitude of the towns that regions lie around: invented regions, of what is nearest."""
+
+MOST_FIELDS: Final = 1000
+SMALLEST_FIELD_PX: Final = 4
+SMOOTHED_M: Final = 120.0
+"""By which the stairs of pixels along borders are straightened, those of neighbours alike."""
+
+DECIMALS: Final = 6
+"""Of degrees: a decimetre."""
+
+
+def write_places(folder: Path, scene: Scene) -> None:
+    """Write both sets as GeoJSON."""
+    _write(folder / REGIONS, *_regions(scene.grid), grid=scene.grid)
+    _write(folder / FIELDS, *_fields(scene), grid=scene.grid)
+
+
+def _regions(grid: Grid) -> tuple[NDArray[np.object_], list[Mapping[str, Any]]]:
+    """The part of the grid that is nearest to each town; towns to which none is are left out."""
+    ids, names, longitudes, latitudes = zip(*CENTRES, strict=True)
+    towns = shapely.points(*transformer(CRS84, grid.crs).transform(longitudes, latitudes))
+    box = shapely.box(*grid.bbox)
+    cells = shapely.get_parts(shapely.voronoi_polygons(shapely.multipoints(towns), extend_to=box))
+    order = [int(np.flatnonzero(shapely.contains(cells, town))[0]) for town in towns]
+    regions = shapely.intersection(cells[order], box)
+    inside = np.flatnonzero(~shapely.is_empty(regions))
+    return regions[inside], [{"id": ids[number], "name": names[number]} for number in inside.tolist()]
+
+
+def _fields(scene: Scene) -> tuple[NDArray[np.object_], list[Mapping[str, Any]]]:
+    """The largest fields under crops, from north to south."""
+    parcel = scene.parts[0].astype(np.int32)
+    is_arable = scene.arrays["is_arable"][parcel]
+    found = list(outlines(parcel, mask=is_arable, transform=affine_of(scene.grid)))
+    shapes = shapely.coverage_simplify(np.array([shapely.geometry.shape(each) for each, _ in found]), SMOOTHED_M)
+    owners = np.array([int(number) for _, number in found])
+    pixel_m2 = scene.grid.resolution[0] ** 2
+    usable = np.flatnonzero(shapely.is_valid(shapes) & (shapely.area(shapes) >= SMALLEST_FIELD_PX * pixel_m2))
+    largest = usable[np.argsort(-shapely.area(shapes[usable]), kind="stable")[:MOST_FIELDS]]
+    bounds = shapely.bounds(shapes[largest])
+    ordered = largest[np.lexsort((bounds[:, 0], -bounds[:, 3]))]
+    sand = scene.arrays["sand"][owners[ordered]] / 255
+    hectares = shapely.area(shapes[ordered]) / 10_000
+    said: list[Mapping[str, Any]] = [
+        {"id": f"F{number:04}", "soil": "sand" if part > 0.5 else "loam", "area_ha": round(float(size), 1)}
+        for number, (part, size) in enumerate(zip(sand, hectares, strict=True), start=1)
+    ]
+    return shapes[ordered], said
+
+
+def _write(path: Path, shapes: NDArray[np.object_], properties: Sequence[Mapping[str, Any]], *, grid: Grid) -> None:
+    """Write a FeatureCollection in longitude and latitude (RFC 7946)."""
+    turn = transformer(grid.crs, CRS84).transform
+    degrees = shapely.transform(shapes, lambda metres: np.column_stack(turn(*metres.T)).round(DECIMALS))
+    features = [
+        {"type": "Feature", "properties": said, "geometry": json.loads(geometry)}
+        for said, geometry in zip(properties, shapely.to_geojson(shapely.orient_polygons(degrees)), strict=True)
+    ]
+    lines = ",\n".join(json.dumps(feature) for feature in features)
+    path.write_text(f'{{"type": "FeatureCollection", "features": [\n{lines}\n]}}\n', "utf-8")
+
+
+# The configuration file of the demo archive, which serves as an example too.
+
+CONFIGURATION_TEXT: Final = r"""# Written by `chronotile demo`; an example of a configuration to start from.
+# The data are synthetic, in the form of 10-daily Sentinel-2 products of central Belgium.
+service:
+  title: Synthetic vegetation of central Belgium (demo)
+  abstract: >-
+    Five years of 10-daily vegetation and a dozen true-colour pictures, computed from formulas to show what chronotile
+    does. Synthetic data; not observations.
+
+collections:
+  biopar:
+    title: Synthetic biophysical parameters, 10-daily, 100 m
+    abstract: >-
+      NDVI, FAPAR, FCOVER and LAI between Brussels and Antwerp, 2020 to 2024: invented fields with the seasons of their
+      crops, under invented clouds and snow.
+    attribution: Synthetic data made by chronotile; not observations
+    license: CC0-1.0
+    keywords: [synthetic, vegetation, NDVI, FAPAR, FCOVER, LAI, Belgium]
+    source: {kind: zarr, href: biopar.zarr}
+    time: {default: latest, match: exact}
+    variables:
+      NDVI:
+        layer: NDVI
+        title: NDVI (synthetic)
+        range: [-0.08, 0.92]
+        styles: [ndvi, greys, viridis]
+        aliases: [CGS_S2_NDVI, TERRASCOPE_S2_NDVI_V2]
+      FAPAR:
+        layer: FAPAR
+        title: FAPAR (synthetic)
+        styles: [fapar, greys, viridis]
+        aliases: [CGS_S2_FAPAR, TERRASCOPE_S2_FAPAR_V2]
+      FCOVER:
+        layer: FCOVER
+        title: FCOVER (synthetic)
+        styles: [fcover, greys, viridis]
+        aliases: [CGS_S2_FCOVER, TERRASCOPE_S2_FCOVER_V2]
+      LAI:
+        layer: LAI
+        title: Leaf area index (synthetic)
+        range: [0, 7]
+        styles: [lai, greys, viridis]
+        aliases: [CGS_S2_LAI, TERRASCOPE_S2_LAI_V2]
+
+  toc:
+    title: Synthetic true-colour pictures, 100 m
+    abstract: Red, green and blue reflectance times 10000 of the same invented landscape on a dozen days of 2024.
+    attribution: Synthetic data made by chronotile; not observations
+    license: CC0-1.0
+    keywords: [synthetic, reflectance, true colour, Belgium]
+    source: {kind: cog, href: "toc/{variable}_*.tif", time_pattern: '_(?P<time>\d{8})'}
+    time: {default: latest, match: exact}
+    variables:
+      RED: {title: Red reflectance x 10000 (synthetic), range: [0, 3000], styles: [greys]}
+      GREEN: {title: Green reflectance x 10000 (synthetic), range: [0, 3000], styles: [greys]}
+      BLUE: {title: Blue reflectance x 10000 (synthetic), range: [0, 3000], styles: [greys]}
+    composites:
+      TRUE_COLOUR:
+        layer: TRUE_COLOUR
+        title: True colour (synthetic)
+        variables: [RED, GREEN, BLUE]
+        range: [0, 3000]
+        gamma: 1.6
+        aliases: [CGS_S2_RADIOMETRY]
+
+places:
+  regions:
+    title: Regions around towns (synthetic)
+    href: places/regions.geojson
+    id: id
+    label: name
+    attribution: Synthetic data made by chronotile
+  fields:
+    title: The thousand largest fields (synthetic)
+    href: places/fields.geojson
+    id: id
+    fields: [soil, area_ha]
+    attribution: Synthetic data made by chronotile
+"""

@@ -9,8 +9,18 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from chronotile.demo.conventions import (
+from chronotile.demo.plan import DemoPlan, level_grid, pixel_centres
+from chronotile.demo.scene import Scene
+from chronotile.demo.variables import (
+    CLOUD,
+    LAST_VALID,
+    NODATA,
+    SNOW,
     TIME_ATTRIBUTES,
+    VARIABLES,
+    WATER,
+    NumberArray,
+    Variable,
     axis_attributes,
     days_of,
     level_attributes,
@@ -18,16 +28,11 @@ from chronotile.demo.conventions import (
     root_attributes,
     variable_attributes,
 )
-from chronotile.demo.overviews import overviews_of
-from chronotile.demo.plan import DemoPlan, level_grid, pixel_centres
-from chronotile.demo.scene import Scene
-from chronotile.demo.variables import NODATA, VARIABLES, NumberArray, Variable
 from chronotile.encoders.coverage.zarr3 import JsonObject
 from chronotile.machine import this_machine
 from chronotile.model.grid import Grid
 from chronotile.model.time.instants import TimeDomain
-from chronotile.optimise.arrays import ArraySpec, as_json, group_document, root_document
-from chronotile.optimise.geozarr import Attributes
+from chronotile.optimise.arrays import ArraySpec, Attributes, as_json, group_document, root_document
 
 CHUNK_PX: Final = 512
 SHARD_DEKADS: Final = 36
@@ -100,7 +105,7 @@ def create_cube(path: Path, plan: DemoPlan) -> CubeWriter:
 
 
 def _path_of(level: int, *names: str) -> str:
-    """Return the path of a level, or of an array in it; the native level is the root."""
+    # Return the path of a level, or of an array in it; the native level is the root.
     return "/".join((str(level), *names) if level else names)
 
 
@@ -149,3 +154,60 @@ def _put_document(folder: Path, document: JsonObject) -> JsonObject:
 
 
 _BY_ID: Final[dict[str, Variable]] = {each.id: each for each in VARIABLES}
+
+
+# Coarser copies of digital numbers: the mean of all valid cells below, or the most frequent reason for none.
+
+_CODES: Final = np.array([SNOW, CLOUD, WATER, NODATA], dtype=np.uint8)
+"""Of equally frequent codes the first here is taken, so that nodata never hides a reason."""
+
+CountArray = NDArray[np.unsignedinteger]
+"""Of the shortest type that holds what is counted: the bytes of memory that are moved take most of the time."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Counts:
+    """What cells of one level hold of the cells of level 0, all (…, height, width)."""
+
+    total: CountArray
+    """Sum of the valid digital numbers."""
+    valid: CountArray
+    codes: tuple[CountArray, ...]
+    """Cells of each code."""
+
+    def halve(self) -> "_Counts":
+        """Return the counts of cells twice as large."""
+        return _Counts(_halve(self.total), _halve(self.valid), tuple(_halve(code) for code in self.codes))
+
+    def numbers(self) -> NumberArray:
+        """Return the mean of the valid numbers, half rounded up; where none is valid, the most frequent code."""
+        mean = (2 * self.total + self.valid) // np.maximum(2 * self.valid, 1)
+        code = _CODES[np.argmax(np.stack(self.codes), axis=0)]
+        return np.where(self.valid > 0, mean, code).astype(np.uint8)
+
+
+def overviews_of(numbers: NumberArray, count: int) -> Iterator[NumberArray]:
+    """Give `count` overviews of digital numbers (…, height, width), each half the size of the one before, rounded up.
+
+    Every cell is the mean of the valid cells of level 0 that it covers, not a mean of means.
+    """
+    cells = 4**count
+    short, long = np.min_scalar_type(2 * cells), np.min_scalar_type(2 * cells * LAST_VALID + cells)
+    is_valid = numbers <= LAST_VALID
+    counts = _Counts(
+        total=np.where(is_valid, numbers, np.uint8(0)).astype(long),
+        valid=is_valid.astype(short),
+        codes=tuple((numbers == code).astype(short) for code in _CODES),
+    )
+    for _ in range(count):
+        counts = counts.halve()
+        yield counts.numbers()
+
+
+def _halve(cells: CountArray) -> CountArray:
+    """Return the sums of 2 by 2 cells; past an odd edge there is nothing to add."""
+    height, width = cells.shape[-2:]
+    if height % 2 or width % 2:
+        cells = np.pad(cells, [(0, 0)] * (cells.ndim - 2) + [(0, height % 2), (0, width % 2)])
+    rows = cells[..., 0::2, :] + cells[..., 1::2, :]
+    return np.asarray(rows[..., 0::2] + rows[..., 1::2])

@@ -6,7 +6,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from chronotile.demo.plan import affine_of
+from chronotile.model.grid import Grid, NativeGrid
 from chronotile.model.raster import Encoding
+from chronotile.optimise.arrays import Attributes, grid_mapping_attributes, group_attributes, multiscale_attributes
 
 FloatArray = NDArray[np.float32]
 NumberArray = NDArray[np.uint8]
@@ -94,3 +97,89 @@ def numbers_of(
 def _encode(values: FloatArray, variable: Variable) -> NumberArray:
     numbers = np.rint((values - np.float32(variable.offset)) / np.float32(variable.scale))
     return np.asarray(np.clip(numbers, 0, LAST_VALID), dtype=np.uint8)
+
+
+# Attributes by which others understand the demo cube: CF for arrays, GeoZarr for groups.
+
+TITLE: Final = "Synthetic vegetation of central Belgium (demo)"
+ATTRIBUTION: Final = "Synthetic data made by chronotile; not observations"
+LICENSE: Final = "CC0-1.0"
+
+_DESCRIPTION: Final = (
+    "SYNTHETIC data for demonstrations: computed from formulas, not observed. "
+    "Towns, rivers and forests lie roughly where they are; fields, crops, clouds and snow are made up."
+)
+
+
+def root_attributes(grid: Grid, levels: int) -> Attributes:
+    """Return the attributes of the root: what the cube is, and its levels (multiscales, spatial, proj)."""
+    paths = [".", *map(str, range(1, levels))]
+    return {**_about(), **multiscale_attributes(_native(grid), paths, resampling="average")}
+
+
+def level_attributes(grid: Grid) -> Attributes:
+    """Return the attributes of the group of the level whose pixels are `grid`."""
+    return {**_about(), **group_attributes(_native(grid))}
+
+
+def mapping_attributes(grid: Grid) -> Attributes:
+    """Return the attributes of the grid mapping variable."""
+    return grid_mapping_attributes(_native(grid))
+
+
+def _native(grid: Grid) -> NativeGrid:
+    return NativeGrid(crs=grid.crs, transform=affine_of(grid), width=grid.width, height=grid.height)
+
+
+def _about() -> Attributes:
+    return {
+        "Conventions": "CF-1.11",
+        "title": TITLE,
+        "summary": _DESCRIPTION,
+        "source": "synthetic: made by chronotile, not observed",
+        "attribution": ATTRIBUTION,
+        "license": LICENSE,
+    }
+
+
+def variable_attributes(variable: Variable) -> Attributes:
+    """Return the CF attributes of a variable's array: valid numbers, flags, and how numbers become values."""
+    return {
+        "long_name": variable.title,
+        "standard_name": variable.standard_name,
+        "units": "1",
+        "scale_factor": variable.scale,
+        "add_offset": variable.offset,
+        "_FillValue": NODATA,
+        "valid_range": [0, LAST_VALID],
+        "flag_values": [code for code, _ in FLAGS],
+        "flag_meanings": " ".join(name for _, name in FLAGS),
+        "grid_mapping": "spatial_ref",
+        "coordinates": "spatial_ref",
+        "comment": ATTRIBUTION,
+    }
+
+
+TIME_ATTRIBUTES: Final[Attributes] = {
+    "standard_name": "time",
+    "long_name": "first day of the dekad",
+    "axis": "T",
+    "units": "days since 1970-01-01",
+    "calendar": "proleptic_gregorian",
+    "bounds": "time_bnds",
+}
+
+
+def axis_attributes(axis: str) -> Attributes:
+    """Return the attributes of the coordinate array `x` or `y`."""
+    return {
+        "standard_name": f"projection_{axis}_coordinate",
+        "long_name": f"{axis} of pixel centres",
+        "axis": axis.upper(),
+        "units": "m",
+    }
+
+
+def days_of(instants: NDArray[np.datetime64]) -> NDArray[np.int64]:
+    """Return the instants in the units of `TIME_ATTRIBUTES`."""
+    return instants.astype("datetime64[D]").astype(np.int64)

@@ -15,7 +15,7 @@ from chronotile.jobs.connection import Connection
 from chronotile.jobs.tasks import TaskContext, do_task, finish
 from chronotile.model.job import Json, Result
 from chronotile.queue.faults import ClusterLost, TemporaryFault, fault_of
-from chronotile.queue.runtime import SYSTEM, Runtime
+from chronotile.queue.notifier import SYSTEM, Runtime
 
 AHEAD = 2
 """Tasks submitted ahead for each thread of the cluster, so that none is idle."""

@@ -10,7 +10,7 @@ from chronotile.errors import ConfigurationError
 from chronotile.extras import missing_extra
 from chronotile.jobs import worker_setup
 from chronotile.queue.faults import ClusterLost
-from chronotile.queue.temporary import TemporaryFolders
+from chronotile.queue.job_folder import TemporaryFolders
 
 CONNECT_S = 10.0
 

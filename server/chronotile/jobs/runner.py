@@ -12,28 +12,41 @@ from typing import TypeVar
 from chronotile.archive.live import ItemAccess, LiveArchive
 from chronotile.errors import ChronotileError, ClientGone, LimitExceeded, ServerBusy, SourceUnavailable, UnknownPath
 from chronotile.jobs.cluster import Cluster
-from chronotile.jobs.tasks import StoredPlan, TaskContext, current, store_plan, store_task_results, stored_plan
+from chronotile.jobs.tasks import (
+    StoredPlan,
+    TaskContext,
+    current,
+    forget_plan,
+    store_plan,
+    store_task_results,
+    stored_plan,
+)
 from chronotile.model.job import ENDED, JobFault, Json, Result, Status
+from chronotile.pipeline.retry import retry_overtaken
 from chronotile.pipeline.services import Services
 from chronotile.processes.execute import plan_execution, select_results
 from chronotile.processes.registry import process_of
-from chronotile.queue.attempt import (
+from chronotile.queue.bucket import Bucket
+from chronotile.queue.faults import (
+    UNKNOWN,
     Again,
+    ClusterLost,
+    JobFailed,
     JobNotTaken,
     LeftJobs,
+    NameUnknown,
     Outcome,
     OwnedJob,
+    PlanNeeded,
+    TemporaryFault,
+    fault_of,
     final_fault,
+    is_foreseen,
     next_attempt,
     own_name,
 )
-from chronotile.queue.bucket import Bucket
-from chronotile.queue.faults import UNKNOWN, ClusterLost, JobFailed, NameUnknown, TemporaryFault, fault_of, is_foreseen
-from chronotile.queue.job_folder import RESULTS, clear, remove
-from chronotile.queue.result_files import ResultFiles
-from chronotile.queue.retention import forget_ended, remove_files
-from chronotile.queue.runtime import SYSTEM, Runtime
-from chronotile.queue.stores import JobStore
+from chronotile.queue.job_folder import RESULTS, ResultFiles, clear, forget_ended, remove, remove_files
+from chronotile.queue.notifier import SYSTEM, Runtime
 from chronotile.queue.table import JobTable
 
 log = logging.getLogger(__name__)
@@ -71,7 +84,6 @@ class Runner:
         retention_s: How long a job that has ended is stored.
         bucket: Of the files of results; otherwise they stay in the folder.
         items: How the cluster reads collections of items.
-        before: Jobs of before jobs had an archive: they are removed after the same time, and never run.
         runtime: The clock, and how to wait and to start threads.
     """
 
@@ -86,7 +98,6 @@ class Runner:
         timeout_s: float,
         retention_s: float,
         bucket: Bucket | None = None,
-        before: JobStore | None = None,
         items: ItemAccess | None = None,
         runtime: Runtime = SYSTEM,
     ) -> None:
@@ -99,7 +110,6 @@ class Runner:
         self._retention_s = retention_s
         self._bucket = bucket
         self._items = items
-        self._stores = [(table, folder), *([] if before is None else [(before.table, before.folder)])]
         self._clock, self._wait, self._threads = runtime.clock, runtime.wait, runtime.threads
         self._left = LeftJobs(runtime.clock)
         self._held: dict[str, OwnedJob] = {}
@@ -186,8 +196,7 @@ class Runner:
         while True:
             with _going_on("expired jobs cannot be deleted"):
                 before = self._table.now() - self._retention_s
-                for table, folder in self._stores:
-                    forget_ended(table, folder, before=before, bucket=self._bucket)
+                forget_ended(self._table, self._folder, before=before, bucket=self._bucket)
             if self._wait(self._is_stopped, FORGET_S):
                 return
 
@@ -206,7 +215,7 @@ class Runner:
         try:
             if held.is_in_vain:
                 return final_fault(held, fault_of(ServerBusy("its worker was killed")))
-            results = self._results(held)
+            results = self._planned_results(held)
             return self._interrupted(held) if results is None else results
         except (TemporaryFault, ClusterLost, SourceUnavailable) as error:
             return next_attempt(held, error)
@@ -218,6 +227,21 @@ class Runner:
             if not is_foreseen(error):
                 log.exception("job %s fails", held.job.id)
             return fault_of(error)
+
+    def _planned_results(self, held: OwnedJob) -> Mapping[str, Result] | None:
+        """Do what is left of a job, by a new plan as long as what the last one lacked is news; else as `_results`."""
+
+        def attempt() -> Mapping[str, Result] | None:
+            try:
+                return self._results(held)
+            except PlanNeeded:
+                self._forget_plan(held)
+                raise
+
+        def say_why(error: PlanNeeded) -> None:
+            self._surely(partial(self._table.say, held.job.id, f"is planned again: {error.fault.detail}"))
+
+        return retry_overtaken(attempt, PlanNeeded, say_why)
 
     def _results(self, held: OwnedJob) -> Mapping[str, Result] | None:
         """Do what is left of a job; `None` if it shall not go on."""
@@ -244,7 +268,10 @@ class Runner:
             return None
         store_task_results(folder, [done[number] for number in range(len(plan.tasks))])
         results = self._cluster.finish(
-            context, name=held.name, is_active=goes_on, tell=partial(self._tell, held, len(done), len(done))
+            context,
+            name=f"{held.name}-{plan.id}",
+            is_active=goes_on,
+            tell=partial(self._tell, held, len(done), len(done)),
         )
         if results is None:
             return None
@@ -254,6 +281,12 @@ class Runner:
         except ClientGone:
             return None
         return requested
+
+    def _forget_plan(self, held: OwnedJob) -> None:
+        """Let the next attempt plan anew: what tasks gave is of no use, and this attempt was fruitless."""
+        forget_plan(self._folder / held.job.id)
+        held.is_fruitful = False
+        held.is_ours = self._surely(partial(self._table.plan_anew, held.job.id, held.owner, revision=None))
 
     def _prepared(self, held: OwnedJob, services: Services) -> tuple[Mapping[str, Json] | None, StoredPlan | None]:
         """Return the requested outputs, and the plan; without one if the job is no more ours.
@@ -279,7 +312,7 @@ class Runner:
         tasks = self._cluster.run(
             context,
             left,
-            name=held.name,
+            name=f"{held.name}-{context.plan}",
             is_active=partial(self._goes_on, held),
             tell=lambda hindered: self._tell(held, len(done), count, hindered),
         )

@@ -11,17 +11,16 @@ from pathlib import Path
 from uuid import uuid4
 
 from chronotile.archive.live import ItemAccess, LiveArchive, LiveArchives
-from chronotile.durable_files import Disk
-from chronotile.errors import LOG_SAYS_WHY, ClientGone, ConfigurationError, SourceUnavailable
+from chronotile.durable_files import Disk, make_private_folder, open_private
+from chronotile.errors import LOG_SAYS_WHY, ClientGone, ConfigurationError, PlanOutdated, PlanStale, SourceUnavailable
 from chronotile.model.job import Json, Result
 from chronotile.pipeline.services import PublishedCubes, Services
-from chronotile.private_files import make_private_folder, open_private
 from chronotile.processes.execute import finish_results
 from chronotile.processes.process import Inputs, JobPlan, Work
 from chronotile.processes.registry import process_of
-from chronotile.processes.sources import sources_from_json, sources_to_json
-from chronotile.processes.work.unreadable import run_task
-from chronotile.queue.faults import UNKNOWN, JobFailed, NameUnknown, TemporaryFault, fault_of, is_foreseen
+from chronotile.processes.sources import require_meaning, sources_from_json, sources_to_json
+from chronotile.processes.work.partial_results import run_task
+from chronotile.queue.faults import UNKNOWN, JobFailed, NameUnknown, PlanNeeded, TemporaryFault, fault_of, is_foreseen
 from chronotile.queue.job_folder import PARTIAL_RESULTS, RESULTS, make_folders, remove_partial_results
 
 INPUTS = "inputs.json"
@@ -35,7 +34,9 @@ READ_FILES = 100
 """That it keeps of several jobs, however small they are: all are gone through at each task."""
 log = logging.getLogger(__name__)
 
-_FORESEEN = re.compile(rf"\b({TemporaryFault.__name__}|{JobFailed.__name__}|{NameUnknown.__name__})\(")
+_FORESEEN = re.compile(
+    rf"\b({'|'.join(each.__name__ for each in (TemporaryFault, PlanNeeded, JobFailed, NameUnknown))})\("
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +75,8 @@ def do_task(context: TaskContext, task: Json) -> Json:
 
     Raises:
         TemporaryFault: A source cannot be read now.
-        JobFailed: The verb met something else that was foreseen.
+        PlanNeeded: Its files are encoded in other ways than the plan knows.
+        JobFailed: The verb met something else that was foreseen, or a source is another than it was planned with.
     """
     with _as_job_faults():
         return run_task(process_of(context.process), _read_file(context, INPUTS), task, _work(context))
@@ -85,6 +87,7 @@ def finish(context: TaskContext) -> dict[str, Result]:
 
     Raises:
         TemporaryFault: As `do_task`.
+        PlanNeeded: As `do_task`.
         JobFailed: As `do_task`.
     """
     with _as_job_faults():
@@ -94,7 +97,7 @@ def finish(context: TaskContext) -> dict[str, Result]:
         except (
             ClientGone
         ):  # a partial result is gone, perhaps with another attempt's plan: these tasks lead to no end any more
-            (Path(context.folder) / TASKS).unlink(missing_ok=True)
+            forget_plan(Path(context.folder))
             raise
 
 
@@ -131,6 +134,11 @@ def stored_plan(folder: Path) -> StoredPlan | None:
     return stored if all(each.exists() for each in needed) else None
 
 
+def forget_plan(folder: Path) -> None:
+    """Let the next attempt at a job plan it again."""
+    (folder / TASKS).unlink(missing_ok=True)
+
+
 def store_task_results(folder: Path, done: Sequence[Json]) -> None:
     """Lay down what all tasks gave, in their order, for `finish`.
 
@@ -160,6 +168,10 @@ def _as_job_faults() -> Iterator[None]:
     logging.getLogger("distributed.worker").addFilter(_is_news)
     try:
         yield
+    except PlanStale as error:
+        raise PlanNeeded(fault_of(error)) from None
+    except PlanOutdated as error:
+        raise JobFailed(fault_of(error)) from None
     except SourceUnavailable as error:
         raise TemporaryFault(fault_of(error)) from None
     except ClientGone:  # where the job was dismissed nobody hears it; else its partial results are gone, or seem so
@@ -173,10 +185,8 @@ def _as_job_faults() -> Iterator[None]:
 
 
 def _is_news(record: logging.LogRecord) -> bool:
-    """Whether a line of Dask's log is about more than a task that ended as foreseen, one of a dismissed job perhaps.
-
-    The worker logs those in a line, or not at all; Dask would each of three times, with the stack.
-    """
+    # Whether a line of Dask's log is about more than a task that ended as foreseen, one of a dismissed job perhaps.
+    # The worker logs those in a line, or not at all; Dask would each of three times, with the stack.
     return not (str(record.msg).startswith("Compute Failed") and _FORESEEN.search(str(record.args)))
 
 
@@ -190,12 +200,12 @@ def _read_file(context: TaskContext, name: str) -> Json:
 
 
 def _partial_results(folder: Path, plan: str) -> Path:
-    """Folder of the partial results of a plan."""
+    # Folder of the partial results of a plan.
     return folder / PARTIAL_RESULTS / plan
 
 
 def _shared(plan: str) -> str:
-    """Name of the file of the input that all tasks of a plan share: its own, as processes cache it."""
+    # Name of the file of the input that all tasks of a plan share: its own, as processes cache it.
     return f"shared-{plan}.json"
 
 
@@ -257,12 +267,14 @@ def _work(context: TaskContext) -> Work:
     # Who dismisses a job, or plans it anew, takes its partial results away, on whatever host they are looked for.
     partial_results = _partial_results(folder, context.plan)
     shared = _read_file(context, _shared(context.plan))
+    services, sources = current(_archive(context), context.revision), sources_from_json(shared["sources"])
+    require_meaning(sources, services)
     return Work(
-        services=replace(current(_archive(context), context.revision), published_cubes=context.published_cubes),
+        services=replace(services, published_cubes=context.published_cubes),
         folder=partial_results,
         results=folder / RESULTS,
         shared=shared["shared"],
-        sources=sources_from_json(shared["sources"]),
+        sources=sources,
         is_active=partial_results.exists,
     )
 

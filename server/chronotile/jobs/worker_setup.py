@@ -4,7 +4,7 @@ import logging
 import os
 import signal
 
-from chronotile.private_files import OTHERS
+from chronotile.durable_files import OTHERS
 
 _NO_SCHEDULER = "Failed to communicate with scheduler"
 
@@ -17,5 +17,5 @@ def dask_setup(_worker: object) -> None:
 
 
 def _is_news(record: logging.LogRecord) -> bool:
-    """Whether a line of Dask's log is about more than the scheduler being gone, which it is when we end."""
+    # Whether a line of Dask's log is about more than the scheduler being gone, which it is when we end.
     return not str(record.msg).startswith(_NO_SCHEDULER)

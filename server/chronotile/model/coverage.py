@@ -153,3 +153,26 @@ class Coverage(CoverageShape, Protocol):
 
     def read_times(self, field: int, *, times: range, rows: range) -> Numbers:
         """Return (time, y, x) as `read` does for each time: in one go where the source has blocks along time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreRequest:
+    """Describe the store of this layer."""
+
+    layer: str
+    """Id or alias."""
+    revision: str | None = None
+    """The state that is meant; `None` is that of now."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChunkRequest:
+    """Give me this chunk of it."""
+
+    store: StoreRequest
+    array: str
+    """Its name."""
+    encoding: int
+    """Of the key in which the numbers were: an index into those in which stores are described."""
+    numbers: tuple[int, ...]
+    """Which chunk, by axis."""

@@ -46,7 +46,7 @@ _NUMBERS: Mapping[type[ast.AST], Compute] = {
 
 
 def _comparison(ufunc: np.ufunc) -> Compute:
-    """A comparison that is undecided, as NaN, where either side has no value."""
+    # A comparison that is undecided, as NaN, where either side has no value.
     return lambda first, second: np.where(np.isnan(first) | np.isnan(second), np.nan, ufunc(first, second))
 
 

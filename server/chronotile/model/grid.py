@@ -1,10 +1,10 @@
 """Where pixels are: north-up grids that are requested, and the native grids of sources."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from affine import Affine
@@ -14,6 +14,7 @@ from chronotile.errors import InvalidParameter
 from chronotile.model.crs import CRS84, Crs, transformer
 
 FloatArray = NDArray[np.floating[Any]]
+Coordinate = TypeVar("Coordinate", float, FloatArray)
 
 LATTICE = 21
 """Points along each side of the lattice by which a box is taken from one CRS to another."""
@@ -25,6 +26,8 @@ FARTHEST_M = 4e7
 """From the origin of a projected CRS, beyond which nothing is: the other pole may be almost infinitely far away."""
 
 WHOLE_CIRCLE = 360.0
+UPRIGHT = {"EPSG:3857": (2e7, 2e7), "EPSG:4326": (179.0, 85.0), "OGC:CRS84": (179.0, 85.0)}
+"""CRSs whose boxes are boxes in the others, and up to which x and y."""
 CIRCLE_TOLERANCE_PX = 0.75
 """A geographic grid whose width misses 360 degrees by less than this wraps round (VIIRS files reach 180.01)."""
 
@@ -85,6 +88,15 @@ class Window(NamedTuple):
         return self.column_stop - self.column_start
 
 
+def boxes_of(box: BBox) -> Iterator[BBox]:
+    """Yield a CRS84 box, cut in two where it crosses the antimeridian."""
+    if box.xmin <= box.xmax:
+        yield box
+    else:
+        yield BBox(box.xmin, box.ymin, 180.0, box.ymax)
+        yield BBox(-180.0, box.ymin, box.xmax, box.ymax)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grid:
     """A north-up grid of `height` rows by `width` columns over `bbox`; row 0 is in the north."""
@@ -112,11 +124,11 @@ class Grid:
         xmin, ymin, xmax, ymax = self.bbox
         return (xmax - xmin) / self.width, (ymax - ymin) / self.height
 
-    def x_of(self, columns: FloatArray) -> FloatArray:
+    def x_of(self, columns: Coordinate) -> Coordinate:
         """Return x of fractional columns; column 0.5 is the centre of the first pixel."""
         return self.bbox.xmin + columns * ((self.bbox.xmax - self.bbox.xmin) / self.width)
 
-    def y_of(self, rows: FloatArray) -> FloatArray:
+    def y_of(self, rows: Coordinate) -> Coordinate:
         """Return y of fractional rows; row 0.5 is the centre of the northernmost pixel."""
         return self.bbox.ymax - rows * ((self.bbox.ymax - self.bbox.ymin) / self.height)
 
@@ -237,8 +249,7 @@ class NativeGrid:
 
     def lattice_in(self, crs: Crs) -> tuple[FloatArray, FloatArray]:
         """Return x and y (21, 21) in another CRS of points over all pixels, edges included; infinite where none."""
-        columns, rows = np.meshgrid(np.linspace(0, self.width, LATTICE), np.linspace(0, self.height, LATTICE))
-        x, y = self.points_at(columns, rows)
+        x, y = self.points_at(*_lattice_of(self.width, self.height))
         if self.crs == crs:
             return x, y
         return transformer(self.crs, crs).transform(x, y)
@@ -300,14 +311,32 @@ class NativeGrid:
     def _holds_pole(self, latitude: float) -> bool:
         if self.crs.is_geographic:
             return False
-        x, y = transformer(CRS84, self.crs).transform(0.0, latitude)
-        return self.cell_at(x, y) is not None
+        return self.cell_at(*_pole_in(self.crs, latitude)) is not None
+
+
+@lru_cache(maxsize=64)
+def _lattice_of(width: int, height: int) -> tuple[FloatArray, FloatArray]:
+    # Columns and rows (21, 21) of points over all pixels, edges included.
+    columns, rows = np.meshgrid(np.linspace(0, width, LATTICE), np.linspace(0, height, LATTICE))
+    return columns, rows
+
+
+@lru_cache(maxsize=512)
+def _pole_in(crs: Crs, latitude: float) -> tuple[float, float]:
+    x, y = transformer(CRS84, crs).transform(0.0, latitude)
+    return x, y
 
 
 def box_of_all(boxes: Sequence[BBox]) -> BBox:
     """Return the least box that holds some boxes, of which there is one at least."""
     xmins, ymins, xmaxs, ymaxs = zip(*boxes, strict=True)
     return BBox(min(xmins), min(ymins), max(xmaxs), max(ymaxs))
+
+
+def are_corners_enough(box: BBox, source: Crs, target: Crs) -> bool:
+    """Return whether two corners of a box are those of the box in another CRS: it is upright there, and has no seam."""
+    x, y = UPRIGHT.get(source.name, (0.0, 0.0))
+    return target.name in UPRIGHT and -x < box.xmin < box.xmax < x and -y < box.ymin < box.ymax < y
 
 
 def box_in(box: BBox, source: Crs, target: Crs) -> BBox:
@@ -318,6 +347,9 @@ def box_in(box: BBox, source: Crs, target: Crs) -> BBox:
     """
     if source == target:
         return box
+    if are_corners_enough(box, source, target):
+        (west, east), (south, north) = transformer(source, target).transform(box[::2], box[1::2])
+        return BBox(west, south, east, north)
     x, y = np.meshgrid(np.linspace(box.xmin, box.xmax, LATTICE), np.linspace(box.ymin, box.ymax, LATTICE))
     x, y = transformer(source, target).transform(x, y)
     usable = np.isfinite(x) & np.isfinite(y)

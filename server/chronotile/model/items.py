@@ -1,6 +1,6 @@
 """Items: scenes or tiles of a collection, each of some place and time, with the files (assets) that hold its pixels."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 from uuid import UUID, uuid5
@@ -248,13 +248,15 @@ class PutSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexSettings:
-    """How the items of a collection are grouped and ordered; stored beside them, as both are computed once."""
+    """How the items of a collection are grouped, ordered and searched; stored beside them, as it is computed once."""
 
     group: TimeGroup | Literal["dates"] = "exact"
     """`dates`: the items are the dates of a collection without mosaics."""
     order_by: str | None = None
     """A property, or `datetime`, which is the start of each item; `None`: by item id."""
     is_descending: bool = False
+    searched: tuple[str, ...] = ()
+    """Properties whose values are found by an index."""
 
     @property
     def is_of_dates(self) -> bool:
@@ -267,18 +269,46 @@ def product_id(collection: str, item: str) -> UUID:
     return uuid5(PRODUCTS, f"{collection}/{item}")
 
 
-def boxes_of(box: BBox) -> Iterator[BBox]:
-    """Yield a CRS84 box, cut in two where it crosses the antimeridian."""
-    if box.xmin <= box.xmax:
-        yield box
-    else:
-        yield BBox(box.xmin, box.ymin, 180.0, box.ymax)
-        yield BBox(-180.0, box.ymin, box.xmax, box.ymax)
-
-
 def solar_day(start: Instant, box: BBox) -> Instant:
     """Return midnight, UTC, of the day by the sun in the middle of a CRS84 box: 15 degrees are an hour."""
-    east = box.unwound().xmax
-    shift_s = round((box.xmin + east) / 2 / 15 * 3600)
-    day: Instant = (start + np.timedelta64(shift_s, "s")).astype("datetime64[D]").astype("datetime64[ns]")
+    shifted = start + np.timedelta64(solar_shift_s(box), "s")
+    day: Instant = shifted.astype("datetime64[D]").astype("datetime64[ns]")
     return day
+
+
+def solar_shift_s(box: BBox) -> int:
+    """Return by how many seconds the sun is ahead of UTC in the middle of a CRS84 box."""
+    return round((box.xmin + box.unwound().xmax) / 2 / 15 * 3600)
+
+
+# Checksums as STAC writes them (`file:checksum`): multihashes, of which the function is part.
+
+_KNOWN = {
+    "1114": ("sha-1", 40),
+    "1220": ("sha-256", 64),
+    "1340": ("sha-512", 128),
+    "1620": ("sha3-256", 64),
+    "1e20": ("blake3", 64),
+    "d50110": ("md5", 32),
+}
+"""Name of the function and hexadecimal digits, by how multihashes begin: which function, and how many bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checksum:
+    """A checksum of a file."""
+
+    function: str
+    """`sha-256`, `sha-512`, `sha-1`, `md5`, `sha3-256` or `blake3`."""
+    digits: str
+    """Hexadecimal, in lower case."""
+
+
+def checksum_of(multihash: object) -> Checksum | None:
+    """Return the checksum that a multihash states; `None` of one that is not valid, or of another function."""
+    text = multihash.lower() if isinstance(multihash, str) else ""
+    for start, (function, count) in _KNOWN.items():
+        digits = text.removeprefix(start)
+        if text.startswith(start) and len(digits) == count and all(each in "0123456789abcdef" for each in digits):
+            return Checksum(function, digits)
+    return None

@@ -136,10 +136,10 @@ class Job:
     updated: float
     started: float | None = None
     finished: float | None = None
-    archive: str | None = None
-    """Id of the archive it is of; `None` if it was stored before jobs had one."""
+    archive: str = ""
+    """Id of the archive it is of."""
     revision: str | None = None
-    """Of what it reads; `None` if it reads no layer, or it was stored before that was a column."""
+    """Of what it reads; `None` if it reads no layer."""
     attempts: int = 0
     """How often it was begun."""
     fruitless: int = 0

@@ -13,7 +13,7 @@ from chronotile.model.crs import Crs
 from chronotile.model.geometry.area import Area
 from chronotile.model.grid import BBox, Grid
 from chronotile.model.request import Weights
-from chronotile.model.series.reducer import MEAN, Reducer
+from chronotile.model.series.analysis import MEAN, Reducer
 from chronotile.model.source import Finding
 from chronotile.model.time.instants import ABSENT, Instant, InstantArray, TimeSelection
 

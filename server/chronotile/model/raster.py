@@ -150,7 +150,7 @@ def _code_table(encoding: Encoding, dtype: str) -> IndexArray | None:
 
 
 def _plain(number: float) -> float:
-    """A whole number as an integer, with which numpy compares integers as they are; a float makes floats of all."""
+    # A whole number as an integer, with which numpy compares integers as they are; a float makes floats of all.
     return int(number) if float(number).is_integer() else number
 
 
@@ -166,6 +166,13 @@ class Pixels:
     """(time,) of one cell: why each is no value; `None` where `cell_reasons` finds it from the rest."""
     codes: "Codes | None" = None
     """Of a block: why each is no value; `None` where `pixel_codes` finds it from the rest."""
+
+
+def as_meant(numbers: Numbers, dtype: str) -> Numbers:
+    """Return the numbers in the machine's byte order, their bits taken as `dtype` where that is another type."""
+    if not numbers.dtype.isnative:
+        numbers = numbers.astype(numbers.dtype.newbyteorder("="))
+    return numbers if numbers.dtype == dtype else np.ascontiguousarray(numbers).view(dtype)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,33 +1,17 @@
 """What protocols ask of the pipeline, in the core's words."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from chronotile.errors import InvalidParameter
+from chronotile.errors import ClientGone, InvalidParameter
 from chronotile.model.crs import CRS84, Crs, transformer
+from chronotile.model.formats import MapFormat
 from chronotile.model.geometry.area import Area
 from chronotile.model.grid import Grid
-from chronotile.model.series.analysis import Analysis
-from chronotile.model.series.reducer import MEAN, Reducer
+from chronotile.model.series.analysis import MEAN, Analysis, Reducer
 from chronotile.model.style import Colour, Style
 from chronotile.model.time.instants import ABSENT, TimeSelection
-
-PictureFormat = Literal["image/png", "image/webp", "image/jpeg", "image/png; mode=8bit", "image/gif"]
-TileFormat = Literal["image/png", "image/webp", "image/jpeg"]
-TILE_FORMATS: tuple[TileFormat, ...] = ("image/png", "image/webp", "image/jpeg")
-"""What WMTS has; clients take the first."""
-
-ValueFormat = Literal["image/tiff", "application/x-npy"]
-VALUE_FORMATS: tuple[ValueFormat, ...] = ("image/tiff", "application/x-npy")
-"""Numbers on the grid instead of colours: float32 values, NaN where there is none."""
-
-PICTURE_FORMATS: tuple[PictureFormat, ...] = (
-    *("image/png", "image/webp", "image/jpeg", "image/png; mode=8bit", "image/gif"),
-)
-"""The last two have at most 256 colours; pictures of one layer have no more in any case."""
-
-PlacedFormat = Literal["image/geotiff"]
-"""A picture with its place on earth."""
 
 PictureReducer = Literal["latest", "earliest", "max", "min", "mean", "median"]
 PICTURE_REDUCERS: tuple[PictureReducer, ...] = ("latest", "earliest", "max", "min", "mean", "median")
@@ -86,7 +70,7 @@ class MapRequest:
     """A second time, whose values are subtracted: the picture shows the change since then in diverging colours."""
     own_style: Style | None = None
     """A style that the request brings along, in place of the layer's."""
-    format: PictureFormat | PlacedFormat | ValueFormat = "image/png"
+    format: MapFormat = MapFormat.PNG
     range: tuple[float, float] | None = None
     """Physical values at the ends of the ramp, instead of the style's own."""
     ramp: str | None = None
@@ -274,3 +258,24 @@ class LegendRequest:
     range: tuple[float, float] | None = None
     ramp: str | None = None
     colouring: Colouring = AS_STYLED
+
+
+# Cancellation: long work checks now and then that its request is still active, and ends if the client has left.
+
+IsActive = Callable[[], bool]
+"""Whether the client still waits for the answer."""
+
+
+def always_active() -> bool:
+    """Return `True`, for work that no client can leave."""
+    return True
+
+
+def require_active(is_active: IsActive) -> None:
+    """Check that the client still waits for the answer.
+
+    Raises:
+        ClientGone: The client disconnected.
+    """
+    if not is_active():
+        raise ClientGone("the client disconnected")

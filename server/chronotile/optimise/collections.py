@@ -12,7 +12,7 @@ from chronotile.optimise.mosaics import MosaicRequest, OpenIndex, find_mosaic, v
 from chronotile.optimise.options import Options, Report
 from chronotile.optimise.run import Progress, require_extras, write_cube
 from chronotile.optimise.store import CubeFolder
-from chronotile.optimise.verify.mosaics import require_items_apart
+from chronotile.optimise.verify import require_items_apart
 from chronotile.readers.reader import Reader
 from chronotile.yaml_source import list_names
 
@@ -55,6 +55,10 @@ def optimise_collection(
         there=None if document is None else document["attributes"],
     )
     names = variables_to_write(spec, reader, request.variables)
+    if document is None:  # one that is there stays as it is encoded
+        with mosaic.opened() as learning:
+            for name in names:
+                learning.learn(name)
     inputs = mosaic_inputs(mosaic, names, _about(archive, request.collection), mosaic.notes)
     if options.verify:
         require_items_apart(mosaic, inputs.variables.values())

@@ -20,7 +20,11 @@ class Packing:
     offset: float
 
     def __post_init__(self) -> None:
-        if np.dtype(self.dtype).kind not in "iu":
+        try:
+            is_integer = np.dtype(self.dtype).kind in {"i", "u"}
+        except TypeError:  # no type of numpy
+            is_integer = False
+        if not is_integer:
             raise UnsupportedSource(f"--dtype {self.dtype} is not an integer type; use uint8, int16 or uint16")
         if self.scale == 0:
             raise UnsupportedSource("--scale must not be 0")
@@ -126,6 +130,6 @@ def conversion_into(encoding: Encoding, there: Encoding) -> Conversion | None:
 
 
 def _limits(dtype: np.dtype[Any]) -> tuple[int, int]:
-    """The numbers that may be values."""
+    # The numbers that may be values.
     limits = np.iinfo(dtype)
     return int(limits.min), int(limits.max) - 1

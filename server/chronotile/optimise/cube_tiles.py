@@ -19,7 +19,7 @@ from chronotile.machine import this_machine
 from chronotile.model.collection import Layer
 from chronotile.model.cube import CubeRequest, CubeTile, Res
 from chronotile.model.tiles import TileMatrix, TileMatrixSet, TileRange
-from chronotile.pipeline.caches.prebuilt_cube_tiles import (
+from chronotile.pipeline.caches.cube_tiles import (
     MANIFEST,
     CubePath,
     Manifest,
@@ -28,8 +28,7 @@ from chronotile.pipeline.caches.prebuilt_cube_tiles import (
     read_manifest,
     times_of_year,
 )
-from chronotile.pipeline.cube_tiles.extract import extract_cube
-from chronotile.pipeline.cube_tiles.target import resolve_cube
+from chronotile.pipeline.cube_tiles import extract_cube, resolve_cube
 from chronotile.pipeline.resolve_series import layer_with_values
 from chronotile.pipeline.services import Services, make_caches
 from chronotile.pipeline.tile_ranges import native_matrix, tile_range

@@ -1,19 +1,30 @@
 """What a run makes of a cube that is there: its layouts, names and encodings, which what is added must have too."""
 
-from collections.abc import Iterator
+import json
+import shutil
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
+from chronotile.catalog.default_styles import named_style
+from chronotile.durable_files import Disk
 from chronotile.encoders.coverage.zarr3 import JsonObject
 from chronotile.errors import UnsupportedSource
+from chronotile.model.raster import Encoding
 from chronotile.model.source import VariableInfo
-from chronotile.optimise.conversion import Conversion, conversion_into, conversion_of_files
+from chronotile.optimise.arrays import Attributes, as_json
+from chronotile.optimise.conversion import Conversion, Packing, conversion_into, conversion_of_files
 from chronotile.optimise.inputs import Inputs
 from chronotile.optimise.options import Options
-from chronotile.optimise.plan import CubePlan, is_written_as, written_encoding
-from chronotile.optimise.store import variables_of
+from chronotile.optimise.plan import CLASS_OVERVIEWS, CubePlan, is_written_as, written_encoding
+from chronotile.optimise.store import History, variables_of
+from chronotile.optimise.tasks import TaskDate
 from chronotile.readers.encoding import encoding_text
-from chronotile.readers.zarr.commit import Commit
+from chronotile.readers.zarr.commit import Commit, commit_of
+from chronotile.styling.load import load_styles, style_folders
 
 
 def require_layout(shape: Commit, options: Options) -> None:
@@ -90,3 +101,189 @@ def names_in_cube(inputs: Inputs, document: JsonObject | None) -> dict[str, str]
             "another cube"
         )
     return {name: name for name in there}
+
+
+# What of the sources a cube does not have yet, or has as it was before.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """Dates that are to be written."""
+
+    new: tuple[TaskDate, ...]
+    """In order of time, at the positions after those that are there: late ones too."""
+    times: History
+    """Of the new ones."""
+    suspect: tuple[TaskDate, ...]
+    """Dates that are there, made from another state of their source."""
+    late: int
+    """How many of the new ones are older than the newest that is there."""
+
+
+def changes_of(inputs: Inputs, history: History) -> Changes:
+    """Return what is to be done so that the cube has what the sources have."""
+    known = {start: position for position, start in enumerate(history.starts.tolist())}
+    starts = inputs.times.starts.astype("datetime64[ns]").tolist()
+    fresh = [index for index, start in enumerate(starts) if start not in known]
+    new = tuple(
+        TaskDate(position=position, origin=inputs.origins[index], state=inputs.states[index])
+        for position, index in enumerate(fresh, start=len(history))
+    )
+    newest = max(known, default=min(starts))
+    return Changes(
+        new=new,
+        times=History(
+            inputs.times.starts[fresh].astype("datetime64[ns]"),
+            inputs.times.periods[fresh].astype("datetime64[ns]"),
+            np.array([date.state for date in new], dtype=np.uint64).reshape(len(new), len(inputs.variables)),
+        ),
+        suspect=tuple(_suspects(inputs, history, starts, known)),
+        late=sum(starts[index] < newest for index in fresh),
+    )
+
+
+def _suspects(inputs: Inputs, history: History, starts: list[int], known: dict[int, int]) -> Iterator[TaskDate]:
+    for start, origin, state in zip(starts, inputs.origins, inputs.states, strict=True):
+        position = known.get(start)
+        if position is not None and tuple(history.states[position].tolist()) != state:
+            yield TaskDate(position=position, origin=origin, state=state)
+
+
+# What an unfinished run has done already, so that the next one need not do it again.
+
+FOLDER = ".optimise"
+"""In the cube while a run is under way."""
+
+
+GRID = "grid"
+"""Beside the shape of a cube that was begun; earlier releases did not remember it."""
+
+
+class Written(NamedTuple):
+    """How much a task wrote."""
+
+    bytes: int
+    files: int
+
+
+@dataclass(frozen=True, slots=True)
+class Journal:
+    """The tasks that a run has done; a task is named only when its files outlast a loss of power."""
+
+    folder: Path
+    disk: Disk
+
+    @property
+    def is_there(self) -> bool:
+        """Whether an earlier run was interrupted."""
+        return self._shape.exists()
+
+    def begun(self, shape: Commit) -> Commit:
+        """Return the shape of the cube that an interrupted run had begun, or else `shape`.
+
+        What is committed already is what it is.
+        """
+        if not self._has_begun(shape):
+            return shape
+        begun = commit_of(json.loads(self._shape.read_bytes()))
+        if begun is None:
+            raise UnsupportedSource("the files of an interrupted run are damaged; delete the cube and start again")
+        return begun
+
+    def begin(self, shape: Commit, grid: Attributes) -> None:
+        """Remember the shape and the grid of the cube that this run begins.
+
+        Raises:
+            UnsupportedSource: An interrupted run had begun one of another grid.
+        """
+        if self._has_begun(shape):
+            if json.loads(self._shape.read_bytes()).get(GRID, grid) != grid:
+                raise UnsupportedSource(
+                    "the interrupted run had another grid; name the same, or delete the cube and start again"
+                )
+            return
+        self.disk.make_folder(self.folder)
+        self.disk.put(self._shape, as_json({**shape.attributes(), GRID: grid}))
+        self.disk.settle([self.folder])
+
+    def done(self) -> dict[str, Written]:
+        """Return the tasks that are done by name; a line that was cut short is none."""
+        if not self._tasks.exists():
+            return {}
+        lines = [line.split() for line in self._tasks.read_text().splitlines(keepends=True) if line.endswith("\n")]
+        return {name: Written(int(size), int(files)) for name, size, files in lines}
+
+    def add(self, task: str, written: Written) -> None:
+        """Remember that a task is done."""
+        self.disk.append(self._tasks, f"{task} {written.bytes} {written.files}\n")
+
+    def forget_tasks(self) -> None:
+        """Forget the tasks whose files are visible by now."""
+        self.disk.remove(self._tasks)
+
+    def end(self) -> None:
+        """Forget the run."""
+        self.disk.remove(self._shape)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _has_begun(self, shape: Commit) -> bool:
+        return self.is_there and not shape.revision
+
+    @property
+    def _shape(self) -> Path:
+        return self.folder / "shape.json"
+
+    @property
+    def _tasks(self) -> Path:
+        return self.folder / "tasks"
+
+
+# Which variables have classes, of which overviews hold the most frequent one and no means.
+
+
+def with_classes(
+    variables: Mapping[str, VariableInfo], named: Collection[str], packing: Packing | None
+) -> dict[str, VariableInfo]:
+    """Return the variables, those said to have classes that are in `named` or whose name's shipped style has them.
+
+    Raises:
+        UnsupportedSource: A name is unknown, its numbers cannot be classes, or `packing` would change classes.
+    """
+    for name in named:
+        if name not in variables:
+            raise UnsupportedSource(f"--classes: there is no variable {name} in it; there are {', '.join(variables)}")
+        if not _may_have_classes(variables[name].encoding):
+            raise UnsupportedSource(f"--classes: {name} is scaled or has no whole numbers, so it cannot be classes")
+    styles = load_styles(style_folders(None))
+    found = dict(variables)
+    for name, info in variables.items():
+        style = named_style(name, styles)
+        is_named_so = style is not None and style.is_categorical and _may_have_classes(info.encoding)
+        if name in named or is_named_so:
+            found[name] = replace(info, is_categorical=True)
+        if found[name].is_categorical and packing is not None and (packing.scale, packing.offset) != (1.0, 0.0):
+            raise UnsupportedSource(f"{name} has classes, which --scale and --offset would change; leave them out")
+    return found
+
+
+def with_stored_overviews(info: VariableInfo, level: JsonObject | None, *, is_named: bool) -> VariableInfo:
+    """Return a variable with overviews of the kind that a cube which is there has.
+
+    Args:
+        info: As its source and `with_classes` have it.
+        level: The document of its first overview, if there is one.
+        is_named: Whether the caller named it as having classes.
+
+    Raises:
+        UnsupportedSource: It was, but the overviews that are there are means.
+    """
+    if info.classes or level is None:
+        return info
+    is_written = level["attributes"].get("cell_methods") == CLASS_OVERVIEWS
+    if is_named and not is_written:
+        raise UnsupportedSource(f"the existing cube has means of {info.name}; name another cube for --classes")
+    return replace(info, is_categorical=is_written)
+
+
+def _may_have_classes(encoding: Encoding) -> bool:
+    return np.dtype(encoding.dtype).kind in "iu" and (encoding.scale, encoding.offset) == (1.0, 0.0)

@@ -18,11 +18,10 @@ from chronotile.model.grid import NativeGrid
 from chronotile.model.source import SourceInfo, SourceSpec, Step, VariableInfo, VariableSpec
 from chronotile.model.time.instants import InstantArray, TimeDomain, TimeSpan, format_instant
 from chronotile.optimise.mosaics import Mosaic
-from chronotile.readers.cf.time_names import JoinedTimes, join_times
+from chronotile.readers.cf.time import JoinedTimes, join_times
 from chronotile.readers.joined.common_encoding import common_encoding
 from chronotile.readers.kind import SourceKind
-from chronotile.readers.kinds import KINDS, kind_of_named, kind_of_path, kind_of_spec
-from chronotile.readers.open import open_source
+from chronotile.readers.kinds import KINDS, kind_of_named, kind_of_path, kind_of_spec, open_source
 from chronotile.readers.reader import Reader
 from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.zarr.commit import state_number

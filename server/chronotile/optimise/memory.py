@@ -92,7 +92,7 @@ def budget_of(plan: CubePlan, memory: int, threads: int) -> Budget:
 
 
 def _map_bytes(grid: NativeGrid, itemsize: int, region: int) -> float:
-    """Of a task of the map layout with one date: a region, and the coarse levels over all regions."""
+    # Of a task of the map layout with one date: a region, and the coarse levels over all regions.
     return _cells(grid, region) * (itemsize * COPIES + BYTES_PER_COUNT) + _coarse_bytes(grid, region)
 
 
@@ -101,5 +101,5 @@ def _cells(grid: NativeGrid, region: int) -> int:
 
 
 def _coarse_bytes(grid: NativeGrid, region: int) -> float:
-    """Of one date's cells of the first level that reaches over all regions: in parts, and as a whole."""
+    # Of one date's cells of the first level that reaches over all regions: in parts, and as a whole.
     return 2 * grid.width * grid.height / (2 * region / CHUNK_PX) ** 2 * BYTES_PER_COUNT

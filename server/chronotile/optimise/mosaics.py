@@ -14,16 +14,15 @@ from chronotile.model.items import ItemRef, MosaicRule
 from chronotile.model.raster import Pixels, with_mask
 from chronotile.model.source import SourceSpec, TargetGrid, VariableSpec
 from chronotile.model.time.instants import TimeDomain, TimeSpan
-from chronotile.optimise.geozarr import is_in_crs
+from chronotile.optimise.arrays import is_in_crs
 from chronotile.readers.foreign import one_line, origin_of
-from chronotile.readers.mosaic.info import items_of
-from chronotile.readers.mosaic.lattice import lattice_of, whole_lattice
+from chronotile.readers.kinds import open_source
+from chronotile.readers.left_out import is_passing
+from chronotile.readers.mosaic.info import items_of, lattice_of, whole_lattice
 from chronotile.readers.mosaic.piece_index import PieceIndex
 from chronotile.readers.mosaic.scenes import with_only
-from chronotile.readers.open import open_source
 from chronotile.readers.reader import Lattice, Reader
 from chronotile.readers.reader_caches import ReaderCaches
-from chronotile.readers.remote.requests import Away, Refused
 from chronotile.readers.zarr.commit import state_number
 from chronotile.web.places import Places
 
@@ -132,12 +131,12 @@ def read_mosaic(
         take: Takes items that are left out, and why.
 
     Raises:
-        SourceUnavailable: The index or the store of an item does not answer.
+        SourceUnavailable: The index or the store of an item does not answer, or an item is encoded as none before.
     """
 
     def tell(ref: ItemRef, error: Exception) -> None:
         reason = one_line(origin_of(error))
-        if _is_passing(error):
+        if is_passing(error):
             raise SourceUnavailable(
                 f"item {ref.id} cannot be read now: {reason}; --resume continues from here"
             ) from error
@@ -145,18 +144,13 @@ def read_mosaic(
 
     telling = reader.telling(tell)
     try:
-        return with_mask(telling.read_block(variable, indexes=[index], window=window, along="space"))
+        pixels = with_mask(telling.read_block(variable, indexes=[index], window=window, along="space"))
     except DateUnreadable:  # each of its items was told of
         numbers = np.zeros((1, window.height, window.width), dtype=reader.info.variables[variable].encoding.dtype)
-        return Pixels(numbers, np.zeros(numbers.shape, dtype=bool))
-
-
-def _is_passing(error: Exception) -> bool:
-    """Whether a store does not answer, rather than that a file is missing, refused or damaged."""
-    origin = origin_of(error)
-    return type(error) is SourceUnavailable or (
-        isinstance(origin, Away | TimeoutError) and not isinstance(origin, Refused)
-    )
+        pixels = Pixels(numbers, np.zeros(numbers.shape, dtype=bool))
+    if telling.learnt:
+        raise SourceUnavailable(f"{telling.learnt}; run it again, for another cube if this one cannot hold its values")
+    return pixels
 
 
 def find_mosaic(
@@ -238,12 +232,12 @@ def _rule(spec: SourceSpec, requested: MosaicRule | None) -> MosaicRule:
 
 
 def _needed(spec: SourceSpec, name: str) -> list[object]:
-    """A variable with all that it is made of."""
+    # A variable with all that it is made of.
     return [spec.variables[each] for each in _with_needed(spec, [name])]
 
 
 def _with_needed(spec: SourceSpec, names: Sequence[str]) -> dict[str, VariableSpec]:
-    """Variables with those that they are made of, in the order of the configuration."""
+    # Variables with those that they are made of, in the order of the configuration.
     needed = {each for name in names for each in with_only(spec, name).variables}
     return {name: each for name, each in spec.variables.items() if name in needed}
 

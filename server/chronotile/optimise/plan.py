@@ -12,16 +12,15 @@ from chronotile.errors import UnsupportedSource
 from chronotile.model.grid import NativeGrid
 from chronotile.model.raster import Encoding
 from chronotile.model.source import VariableInfo
-from chronotile.model.time.cf import BoundsForm
-from chronotile.model.time.instants import TimeDomain
-from chronotile.optimise.arrays import ArraySpec
-from chronotile.optimise.conversion import Conversion
-from chronotile.optimise.geozarr import (
+from chronotile.model.time.instants import BoundsForm, TimeDomain
+from chronotile.optimise.arrays import (
+    ArraySpec,
     Attributes,
     grid_mapping_attributes,
     group_attributes,
     multiscale_attributes,
 )
+from chronotile.optimise.conversion import Conversion
 from chronotile.readers.zarr.commit import OVERLAY, SERIES, SOURCES, Commit
 
 CHUNK_PX = 512
@@ -197,7 +196,7 @@ def _series_shape(grid: NativeGrid, block: int) -> tuple[tuple[int, ...], tuple[
 
 
 def _chunk_and_file(length: int, chunk: int, file: int) -> tuple[int, int]:
-    """The side of a chunk, and of a file, no longer than the grid needs."""
+    # The side of a chunk, and of a file, no longer than the grid needs.
     side = min(chunk, length)
     return side, min(-(-length // side) * side, file)
 

@@ -16,30 +16,31 @@ from chronotile.encoders.coverage.zarr3 import JsonObject
 from chronotile.errors import MissingExtra, UnsupportedSource, WriteFailed
 from chronotile.extras import missing_extra
 from chronotile.machine import this_machine
-from chronotile.model.time.cf import CLIMATOLOGY_BOUNDS, PERIOD_BOUNDS, TIME_KIND, are_periods, bounds_form
-from chronotile.model.time.instants import DAY
-from chronotile.optimise.changes import Changes, changes_of
-from chronotile.optimise.classes import with_classes, with_stored_overviews
+from chronotile.model.time.instants import CLIMATOLOGY_BOUNDS, DAY, PERIOD_BOUNDS, TIME_KIND, are_periods, bounds_form
+from chronotile.optimise.arrays import group_attributes
 from chronotile.optimise.conversion import conversion_of_files
 from chronotile.optimise.existing import (
+    FOLDER,
+    Changes,
+    Journal,
+    Written,
+    changes_of,
     conversion_for,
     names_in_cube,
     require_layout,
     require_nodata,
     rounding_findings,
+    with_classes,
+    with_stored_overviews,
 )
-from chronotile.optimise.geozarr import group_attributes
 from chronotile.optimise.inputs import Inputs, Origin, find_inputs, with_gone_dates
-from chronotile.optimise.journal import FOLDER, Journal, Written
 from chronotile.optimise.memory import Budget, budget_of, region_for
 from chronotile.optimise.options import Options, Report
 from chronotile.optimise.plan import CubePlan, PlannedVariable, level_count, time_unit
 from chronotile.optimise.runners import DaskRunner, LocalRunner, Runner
 from chronotile.optimise.store import CubeFolder, History, no_history, require_same
 from chronotile.optimise.tasks import Job, LeftOut, MapTask, OpenSources, SeriesTask, Task, TaskDate, task_name
-from chronotile.optimise.verify.comparison import verify
-from chronotile.optimise.verify.differences import differing
-from chronotile.optimise.verify.sources import require_apart
+from chronotile.optimise.verify import differing, require_apart, verify
 from chronotile.readers.zarr.commit import Commit, commit_of, nodes_of
 
 Progress = Callable[[str, float], None]
@@ -287,7 +288,7 @@ class _Run:
             self.report.added += len(dates)
 
     def _forget_sources(self, dates: Sequence[TaskDate]) -> None:
-        """Files that go on being served beside a cube of series alone are left where they are."""
+        # Files that go on being served beside a cube of series alone are left where they are.
         if self.plan.shape.has_map:
             forget(path for date in dates for path in self.inputs.files[date.origin])
 
@@ -309,7 +310,7 @@ class _Run:
         self.report.replaced = len(replaced)
 
     def _known(self, history: History, dates: Sequence[TaskDate]) -> History:
-        """A history with the states from which dates were written; of those that lack an item there is none."""
+        # A history with the states from which dates were written; of those that lack an item there is none.
         states = [(0,) * len(date.state) if date.origin in self.incomplete else date.state for date in dates]
         return history.with_states([date.position for date in dates], states)
 
@@ -411,7 +412,7 @@ class _Run:
         return int(self.plan.shape.has_map) + int(self.plan.shape.has_series)
 
     def _date_bytes(self) -> int:
-        """The numbers of a date, unpacked."""
+        # The numbers of a date, unpacked.
         cells = self.plan.grid.width * self.plan.grid.height
         return sum(cells * np.dtype(each.encoding.dtype).itemsize for each in self.plan.variables.values())
 

@@ -14,8 +14,7 @@ from chronotile.durable_files import PARTIAL, Disk
 from chronotile.encoders.coverage.zarr3 import JsonObject
 from chronotile.errors import UnsupportedSource
 from chronotile.model.time.instants import InstantArray
-from chronotile.optimise.arrays import SEPARATOR, ArraySpec, as_json, group_document, root_document
-from chronotile.optimise.geozarr import is_in_crs
+from chronotile.optimise.arrays import SEPARATOR, ArraySpec, as_json, group_document, is_in_crs, root_document
 from chronotile.optimise.plan import TIME_CHUNK, CubePlan
 from chronotile.readers.hrefs import base_name
 from chronotile.readers.zarr.arrays import load_array

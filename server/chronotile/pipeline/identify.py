@@ -11,24 +11,16 @@ from chronotile.errors import LimitExceeded
 from chronotile.model.collection import Composite, Layer
 from chronotile.model.crs import CRS84, transformer
 from chronotile.model.grid import Window
-from chronotile.model.identified import CellSeries, Identified
-from chronotile.model.payload import LayeredPayload, Payload, TimeUsed, time_of_all
+from chronotile.model.payload import CellSeries, Identified, LayeredPayload, Payload, TimeUsed, time_of_all
 from chronotile.model.raster import Pixels, Raster, cell_reasons
 from chronotile.model.request import IdentifyRequest
 from chronotile.model.source import VariableInfo
 from chronotile.model.style import Colour, Style
 from chronotile.model.time.instants import InstantArray, TimeSelection
 from chronotile.pipeline.cells import cell_of, cell_values, read_cell
-from chronotile.pipeline.maps.rasters import MapTarget
-from chronotile.pipeline.maps.render import (
-    base_times,
-    painted_style,
-    requested_style,
-    resolve_map,
-    used_times,
-)
-from chronotile.pipeline.one_state import read_of_one_state
-from chronotile.pipeline.revision import fingerprint, pixel_revision, time_index
+from chronotile.pipeline.maps.render import painted_style
+from chronotile.pipeline.maps.resolve import MapTarget, base_times, requested_style, resolve_map, used_times
+from chronotile.pipeline.revision import fingerprint, pixel_revision, read_of_one_state, time_index
 from chronotile.pipeline.services import Services, reading
 from chronotile.pipeline.unreadable_dates import UnreadableDates, etag_without, instants_of_all, items_of_all
 from chronotile.readers.reader import Cell as NativeCell
@@ -152,7 +144,7 @@ def _state(target: IdentifyTarget, services: Services) -> tuple[object, ...]:
 
 
 def _window(cells: tuple[Cell, ...]) -> Window | None:
-    """The cell that is read, where it is the same of all variables; else all cells count."""
+    # The cell that is read, where it is the same of all variables; else all cells count.
     return Window.of_cell(*cells[0]) if len(set(cells)) == 1 else None
 
 
@@ -295,7 +287,7 @@ def _read_base(target: IdentifyTarget, found: UnreadableDates) -> Base | None:
 
 
 def _row(variable: VariableInfo, pixels: Pixels) -> Raster:
-    """A cell along time, as a row of a picture."""
+    # A cell along time, as a row of a picture.
     present = None if pixels.valid is None else pixels.valid[np.newaxis]
     return Raster(pixels.numbers[np.newaxis], variable.encoding, present)
 

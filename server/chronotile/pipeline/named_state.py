@@ -5,10 +5,10 @@ from itertools import chain
 from chronotile.errors import ChronotileError
 from chronotile.model.payload import PixelStates, TimeUsed
 from chronotile.model.time.instants import Instant
-from chronotile.pipeline.maps.expressions import with_expression
+from chronotile.pipeline.maps.resolve import with_expression
 from chronotile.pipeline.revision import are_counted, dated_revision, found_revision, pixel_states, states_at
 from chronotile.pipeline.services import Services
-from chronotile.readers.file_state import one_look
+from chronotile.readers.hrefs import one_look
 
 
 class NamedState:
@@ -65,7 +65,7 @@ class NamedState:
             return False
         if self._counter:
             return all(are_counted(layer, each, services, states.windows) for each, states in read)
-        if found.states.items() >= states_at(layer, instants, services).items():
+        if found.states >= states_at(layer, instants, services):
             return True
         services.layer_revisions.pop(layer.id, None)  # one of these files was replaced after it was found
         return False

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 from chronotile.errors import SourceUnavailable
 from chronotile.model.collection import Layer
-from chronotile.pipeline.failing_dates import failing_dates
 from chronotile.pipeline.revision import pixel_revision
 from chronotile.pipeline.services import Services
-from chronotile.readers.elsewhere.source import SourcesSnapshot
-from chronotile.readers.failing_dates import FailingDate
+from chronotile.pipeline.unreadable_dates import failing_dates
+from chronotile.readers.around_damage import FailingDate
+from chronotile.readers.elsewhere import SourcesSnapshot
 from chronotile.yaml_source import list_names
 
 NOT_OPEN = "its source cannot be opened, or contains nothing that can be served"
@@ -67,7 +67,7 @@ def check_readiness(services: Services) -> Readiness:
 
 
 def _why_away(collection: str, found: SourcesSnapshot) -> str:
-    """Why a source elsewhere is away; a refusal is more likely a mistake of the configuration than a failure."""
+    # Why a source elsewhere is away; a refusal is more likely a mistake of the configuration than a failure.
     cause = found.causes.get(collection)
     return AWAY if cause is None else f"{AWAY}: {cause}"
 

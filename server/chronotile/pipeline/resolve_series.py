@@ -1,6 +1,7 @@
 """The layer and times of a series, of one place or many."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -8,7 +9,16 @@ from chronotile.catalog.resolve_times import resolve_series_times
 from chronotile.errors import InvalidParameter, LimitExceeded
 from chronotile.model.collection import Layer
 from chronotile.model.series.analysis import Analysis
-from chronotile.model.time.instants import ONE_NS, InstantArray, TimeDomain, TimePart, TimeSelection, TimeSpan
+from chronotile.model.time.instants import (
+    DISTANT_PAST,
+    ONE_NS,
+    Instant,
+    InstantArray,
+    TimeDomain,
+    TimePart,
+    TimeSelection,
+    TimeSpan,
+)
 from chronotile.pipeline.services import Services
 
 SHORTER = "request a shorter interval, or page by page with limit="
@@ -81,3 +91,41 @@ def selection_of(domain: TimeDomain, indexes: Sequence[int], *, is_of_open: bool
     spans = (TimeSpan(domain.starts[run[0]], domain.starts[run[-1]] + ONE_NS) for run in runs)
     parts = tuple(TimePart(span, is_interval=True) for span in spans)
     return TimeSelection("parts", parts, is_of_open=is_of_open)
+
+
+NO_TIMES = TimeSelection("parts", (TimePart(TimeSpan(DISTANT_PAST, DISTANT_PAST + ONE_NS), is_interval=True),))
+"""An interval without an instant, of which a series is empty."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """Which of the times that match are requested."""
+
+    limit: int
+    """The most."""
+    cursor: Instant | None
+    """Where it begins; `None` at the first."""
+
+
+def page_times(name: str, time: TimeSelection, page: Page, services: Services) -> tuple[TimeSelection, Instant | None]:
+    """Return what selects the times of a page, and where the next begins, if there are more; reads no pixels.
+
+    Args:
+        name: The layer's id or alias.
+        time: What selects the times of all pages.
+        page: Which of them.
+        services: To resolve them with.
+
+    Raises:
+        ChronotileError: A name or time is not accepted.
+    """
+    layer = layer_with_values(name, services)
+    if len(layer.times) == 0:
+        return time, None
+    indexes = resolve_series_times(layer, time, now=services.clock()).indexes
+    start = 0 if page.cursor is None else int(np.searchsorted(instants_of(layer, indexes), page.cursor))
+    listed, rest = indexes[start : start + page.limit], indexes[start + page.limit :]
+    if not listed:
+        return replace(NO_TIMES, is_of_open=time.is_open), None
+    page_selection = selection_of(layer.times, listed, is_of_open=time.is_open)
+    return page_selection, instants_of(layer, rest[:1])[0] if rest else None

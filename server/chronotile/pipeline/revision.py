@@ -1,7 +1,7 @@
 """Short names for the state of what is served, for ETags and `rev=`."""
 
 import hashlib
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable, Sequence
 from functools import lru_cache
 from time import monotonic
 
@@ -9,14 +9,15 @@ import numpy as np
 
 from chronotile.encoders.cube_tile.ctc1 import ENCODER_VERSION as CUBE_VERSION
 from chronotile.encoders.picture.picture import ENCODER_VERSION
-from chronotile.errors import SourceUnavailable
+from chronotile.errors import SourceChanged, SourceUnavailable
 from chronotile.model.collection import Composite, Layer
 from chronotile.model.grid import Window
 from chronotile.model.payload import PixelStates
 from chronotile.model.source import VariableInfo
 from chronotile.model.time.instants import DAY, Instant, InstantArray
+from chronotile.pipeline.retry import Answer, retry_overtaken
 from chronotile.pipeline.services import CachedRevision, Services, reading
-from chronotile.readers.file_state import one_look
+from chronotile.readers.hrefs import one_look
 from chronotile.readers.reader import GONE, Reader
 
 KEPT_S = 60.0
@@ -164,7 +165,8 @@ def found_revision(layer: Layer, services: Services) -> CachedRevision:
         with one_look():
             states = {} if counter else _states(layer, services)
         revision = _layer_revision(layer, [counter, *states.values()], services)
-        found = services.layer_revisions[layer.id] = CachedRevision(revision, now_s, counter or "", states)
+        hashes = frozenset(map(hash, states.items()))
+        found = services.layer_revisions[layer.id] = CachedRevision(revision, now_s, counter or "", hashes)
         return found
 
     if counter:  # no file is looked at
@@ -188,17 +190,18 @@ def look_at_layers(services: Services) -> None:
     services.looks.take("all layers", look, known=None)
 
 
-def states_at(layer: Layer, instants: tuple[Instant, ...], services: Services) -> dict[Hashable, str]:
+def states_at(layer: Layer, instants: tuple[Instant, ...], services: Services) -> frozenset[int]:
     """Return the states of the files of some times, as `CachedRevision.states` has those of all.
 
     Raises:
         SourceUnavailable: The source is gone.
     """
-    reader, found = services.reader(layer), dict[Hashable, str]()
+    reader, found = services.reader(layer), set[int]()
     for variable in layer.variables:
         for index in _time_indexes(variable, instants):
-            found[variable.name, reader.state_key(variable.name, index)] = _state(reader, variable, index)
-    return found
+            key = variable.name, reader.state_key(variable.name, index)
+            found.add(hash((key, _state(reader, variable, index))))
+    return frozenset(found)
 
 
 def _unknown(layer: Layer, services: Services) -> str:
@@ -243,3 +246,61 @@ def _state(reader: Reader, variable: VariableInfo, index: int) -> str:
         return reader.revision(variable.name, index)
     except SourceUnavailable:
         return GONE
+
+
+# Answers of one state of their files: those that are written over while they are read are read once more.
+#
+# A reader looks at each file before and after each of its reads (docs/design/reading.md). Here are the answers that
+# take several reads of a file: variables of a composite, operands of a formula, windows of an area.
+
+
+def require_state(layer: Layer, instants: Sequence[Instant], states: PixelStates, services: Services) -> None:
+    """Check that the files of a layer at some of its times are still in the states that they were found in.
+
+    Windows of files have no states of their own: those of a window are compared with those of all cells.
+
+    Raises:
+        SourceChanged: They are not.
+    """
+    if not services.reader(layer).info.is_of_files:
+        return
+    if pixel_states(layer, tuple(instants), services, windows=states.windows) != states:
+        raise SourceChanged(f"layer {layer.id} cannot be read now: its files are being written; try again later")
+
+
+def read_of_one_state(
+    read: Callable[[], Answer],
+    layer: Layer,
+    indexes: tuple[int, ...],
+    services: Services,
+    *,
+    places: tuple[tuple[Window | None, ...], ...] = ((),),
+) -> Answer:
+    """Return what is read of a layer at the times of some indexes; read once more if its files changed meanwhile.
+
+    Args:
+        read: Gives it.
+        layer: That is read.
+        indexes: Into its times.
+        services: What reads it.
+        places: The cells of a mosaic's grid that count: windows by variable, of each place. All of them by default:
+            where scenes come in all the time, that state is never the same twice.
+
+    Raises:
+        SourceChanged: They changed again.
+        Exception: Whatever `read` raised of files that stayed as they were.
+    """
+    if not indexes or not services.reader(layer).info.is_of_files:
+        return read()
+    instants = tuple(layer.times.instants[list(indexes)]) if len(layer.times) else ()
+    own = places if layer.main_variable.is_mosaic else ((),)
+
+    def checked() -> Answer:
+        states = [pixel_states(layer, instants, services, windows=each) for each in own]
+        try:
+            return read()
+        finally:  # what went wrong with a file that changed is no matter
+            for each in states:
+                require_state(layer, instants, each, services)
+
+    return retry_overtaken(checked, SourceChanged)

@@ -1,33 +1,111 @@
-"""What the verbs work with: the catalogue, the open sources, the clock."""
+"""What the verbs work with: the catalogue, the open sources, live collections, the clock."""
 
-from collections.abc import Hashable, Iterator, Mapping
+import threading
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from time import perf_counter
 from typing import Protocol
 
 from chronotile.catalog.catalogue import Catalogue
-from chronotile.encoders.coverage.store_shape import StoreShape
-from chronotile.errors import DateUnreadable, SourceUnavailable
+from chronotile.encoders.coverage.zarr3 import StoreShape
+from chronotile.errors import DateUnreadable, PlanStale, SourceUnavailable
 from chronotile.model.collection import Clock, Layer
+from chronotile.model.items import FoundItem, ItemSearch
 from chronotile.model.payload import Document
 from chronotile.model.source import Finding
 from chronotile.model.time.instants import Instant
 from chronotile.pipeline.bounded_wait import BoundedLooks
 from chronotile.pipeline.caches.answer_memory import AnswerMemory
-from chronotile.pipeline.caches.cube_tiles import CubeTileCache
+from chronotile.pipeline.caches.cube_tiles import CubeTileCache, PrebuiltCubeTiles
 from chronotile.pipeline.caches.given_axes import GivenAxes
-from chronotile.pipeline.caches.prebuilt_cube_tiles import PrebuiltCubeTiles
 from chronotile.pipeline.caches.scratch_cache import ScratchCache
-from chronotile.pipeline.live_items import LiveItems
+from chronotile.readers.around_damage import FailingDates
 from chronotile.readers.caches.byte_cache import ByteCache
 from chronotile.readers.caches.disk import DiskCache
-from chronotile.readers.elsewhere.sources import Elsewhere
-from chronotile.readers.failing_dates import FailingDates
+from chronotile.readers.elsewhere import Elsewhere
 from chronotile.readers.products.checksums import Checksums
 from chronotile.readers.reader import Reader
 from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.warp.plan import OVERHEAD_BYTES, WarpPlan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LivePage:
+    """A page of the items of one such collection."""
+
+    items: tuple[FoundItem, ...]
+    next: str | None
+    """Where the next page begins, as text for `LiveItems.page`; `None`: this is the last."""
+    matched: int | None
+    """How many match in all; `None`: the API does not say, or the number holds others too."""
+
+
+class LiveItems(Protocol):
+    """The collections of mode `live` of an application; unchanged by a reload."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Their ids, in the order of the configuration."""
+
+    @property
+    def failing(self) -> Mapping[str, str]:
+        """Why the APIs of collections did not answer when they were last requested, by collection."""
+
+    def page(self, collection: str, search: ItemSearch, *, at: str | None) -> LivePage:
+        """Return items that the API finds now, or found some minutes ago; they are in the index then.
+
+        Args:
+            collection: Its id.
+            search: What is looked for; of its collections and cursor nothing is taken.
+            at: Where the page begins, from the page before; `None`: it is the first.
+
+        Raises:
+            SearchNotSupported: The API cannot do what the search needs.
+            InvalidParameter: The search, or the place where the page begins, is not accepted.
+            SourceUnavailable: The API or the index does not answer.
+            AsksElsewhere: The API has to be requested, which this thread may not.
+        """
+
+    def find(self, collection: str, id_: str) -> FoundItem | None:
+        """Return an item by its id; errors are those of `page`."""
+
+
+class AsksElsewhere(Exception):
+    """Work needs an answer from another server, which threads for quick work do not wait for.
+
+    Args:
+        host: The server.
+    """
+
+    def __init__(self, host: str) -> None:
+        super().__init__(host)
+        self.host = host
+
+
+_thread = threading.local()
+
+
+@contextmanager
+def without_asking() -> Iterator[None]:
+    """Make work of this thread raise `AsksElsewhere` before it would wait for another catalogue."""
+    _thread.may_not = True
+    try:
+        yield
+    finally:
+        _thread.may_not = False
+
+
+def require_asking(host: str) -> None:
+    """Check that this thread may wait for another catalogue.
+
+    Raises:
+        AsksElsewhere: It may not.
+    """
+    if getattr(_thread, "may_not", False):
+        raise AsksElsewhere(host)
+
 
 DEFAULT_PAYLOAD_BYTES = 64 << 20
 DEFAULT_PLAN_BYTES = 32 << 20
@@ -102,8 +180,8 @@ class CachedRevision:
     """By the monotonic clock."""
     counter: str = ""
     """Of the items of a mosaic."""
-    states: Mapping[Hashable, str] = field(default_factory=dict)
-    """Of files: by variable and `state_key`, what they were."""
+    states: frozenset[int] = frozenset()
+    """Of files: hashes of variable, `state_key` and what each was."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,7 +223,7 @@ class Services:
     layer_revisions: dict[str, CachedRevision] = field(default_factory=dict)
     """By layer id; `pipeline.revision` keeps them here."""
     clear_times: dict[str, tuple[tuple[str, int], Instant]] = field(default_factory=dict)
-    """By layer id, for a revision and the index of the newest time; `pipeline.clear_time` keeps them here."""
+    """By layer id, for a revision and the index of the newest time; `pipeline.valid_share` keeps them here."""
     looks: BoundedLooks = field(default_factory=BoundedLooks)
     """At the states of layers."""
     findings: tuple[Finding, ...] = ()
@@ -170,6 +248,21 @@ class Services:
         for reader in self.readers.values():
             reader.close()
         self.caches.files.close()
+
+    def learnt(self, collections: Iterable[str]) -> Mapping[str, str]:
+        """Return what reading found of some collections that was not known when they were opened (`Reader.learnt`)."""
+        readers = {each: self.readers[each] for each in collections if each in self.readers}
+        return {each: reader.learnt for each, reader in readers.items() if reader.learnt}
+
+    def require_nothing_learnt(self, collections: Iterable[str]) -> None:
+        """Check that reading some collections left out no file for lack of its encoding.
+
+        Raises:
+            PlanStale: It did.
+        """
+        learnt = next(iter(self.learnt(collections).values()), None)
+        if learnt is not None:
+            raise PlanStale(learnt)
 
     def reader(self, layer: Layer) -> Reader:
         """Return the open source of a layer.
@@ -225,3 +318,27 @@ class FixedServices:
 
     def follow(self, _collection: str | None, /) -> None:
         """Do nothing."""
+
+
+# How long the steps of one request took.
+
+
+class Stopwatch:
+    """Adds up the time of named steps, in seconds; for one request, in one thread."""
+
+    def __init__(self) -> None:
+        self._seconds: dict[str, float] = {}
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Count the time of what is done inside for `name`."""
+        start = perf_counter()
+        try:
+            yield
+        finally:
+            self._seconds[name] = self._seconds.get(name, 0.0) + perf_counter() - start
+
+    @property
+    def steps(self) -> tuple[tuple[str, float], ...]:
+        """Names and seconds, in the order of their first use."""
+        return tuple(self._seconds.items())

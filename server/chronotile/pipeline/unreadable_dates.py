@@ -8,14 +8,14 @@ from functools import partial
 from chronotile.errors import DateUnreadable, SourceUnavailable, VariableLacking
 from chronotile.model.collection import Layer
 from chronotile.model.items import ItemRef
-from chronotile.model.payload import TimeUsed
+from chronotile.model.payload import Payload, TimeUsed
 from chronotile.model.source import VariableInfo
 from chronotile.model.time.instants import Instant, format_instant
-from chronotile.pipeline.failing_dates import tell_failing_date
 from chronotile.pipeline.revision import fingerprint
 from chronotile.pipeline.services import Services
-from chronotile.readers.failing_dates import MOST_LEFT_OUT
+from chronotile.readers.around_damage import MOST_LEFT_OUT, FailingDate
 from chronotile.readers.foreign import with_causes
+from chronotile.readers.reader import Reader
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +73,7 @@ class UnreadableDates:
             self.services.reader_caches.left_out.report(self.layer.collection, ref, error)
             if len(self._left_out) < MOST_LEFT_OUT:
                 self._left_out[ref.id] = None if isinstance(error, VariableLacking) else ref.instant
-            self.services.failing_dates.leave_out(ref.id)
+            self.services.failing_dates.leave_out(ref.id, error)
 
     def tell(self, variable: VariableInfo, index: int, error: DateUnreadable) -> None:
         """Note a date of a variable, by the index of its time."""
@@ -154,10 +154,18 @@ class IncompleteAnswer(Exception):
         self.unread = unread
         self.note = note
 
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """The note, if there is one."""
-        return (self.note,) if self.note else ()
+    def in_place_of(self, payload: Payload) -> Payload:
+        """Return the answer, of which `payload` is what it would be without a body if it lacked nothing."""
+        notes = (self.note,) if self.note else ()
+        return replace(
+            payload,
+            body=self.body,
+            etag=etag_without(payload.etag, self.unreadable, (*self.left_out, *notes)),
+            time=time_without(payload.time, self.unreadable),
+            unreadable=self.unreadable,
+            left_out=self.left_out,
+            note=self.note,
+        )
 
 
 def instants_of_all(found: Iterable[UnreadableDates]) -> tuple[Instant, ...]:
@@ -197,6 +205,67 @@ def etag_without(etag: str, unreadable: Sequence[Instant], left_out: Sequence[st
 
 
 def _others(indexes: Sequence[int], count: int) -> list[int]:
-    """A few times besides those requested: the neighbours, the ends and the middle."""
+    # A few times besides those requested: the neighbours, the ends and the middle.
     likely = (indexes[-1] + 1, indexes[0] - 1, count - 1, 0, count // 2)
     return [index for index in dict.fromkeys(likely) if 0 <= index < count and index not in indexes]
+
+
+# Which dates of layers could not be read, as long as their files are the same.
+
+UNREADABLE = "cannot be read"
+GONE = "has lost its file"
+
+
+def tell_failing_date(collection: str, variable: str, index: int, *, error: Exception, services: Services) -> None:
+    """List a date that could not be read, for `/health/ready`, the metrics and, once, the log.
+
+    Args:
+        collection: Its id.
+        variable: The variable's id in the source.
+        index: Counts the variable's times.
+        error: Why; the log has its causes, with the file.
+        services: Hold the list and the reader.
+    """
+    reader = services.readers[collection]
+    state = _state(reader, variable, index)
+    date = FailingDate(
+        collection=collection,
+        variable=variable,
+        instant=_instant(reader.info.variables[variable], index),
+        reason=GONE if state is None else UNREADABLE,
+        state=state or GONE,
+    )
+    services.failing_dates.tell(date, details=with_causes(error))
+
+
+def failing_dates(services: Services) -> tuple[FailingDate, ...]:
+    """Return the dates that could not be read; those whose file is another one by now are no longer listed."""
+    failing = []
+    for date in services.failing_dates.listed():
+        if _is_as_told(date, services):
+            failing.append(date)
+        else:
+            services.failing_dates.forget(date)
+    return tuple(failing)
+
+
+def _is_as_told(date: FailingDate, services: Services) -> bool:
+    reader = services.readers.get(date.collection)
+    variable = None if reader is None else reader.info.variables.get(date.variable)
+    if reader is None or variable is None:
+        return False
+    index = 0 if date.instant is None else int(variable.times.instants.searchsorted(date.instant))
+    is_there = index < max(1, len(variable.times)) and _instant(variable, index) == date.instant
+    return is_there and (_state(reader, date.variable, index) or GONE) == date.state
+
+
+def _instant(variable: VariableInfo, index: int) -> Instant | None:
+    return variable.times.instants[index] if len(variable.times) else None
+
+
+def _state(reader: Reader, variable: str, index: int) -> str | None:
+    """The state of a date's file, and what it is read as since the last reload; `None` of one that is gone."""
+    try:
+        return f"{reader.revision(variable, index)} {reader.info.variables[variable].encoding}"
+    except SourceUnavailable:
+        return None

@@ -8,18 +8,23 @@ import numpy as np
 from chronotile.catalog.resolve_times import resolve_series_times
 from chronotile.encoders.deflated import deflate
 from chronotile.errors import LimitExceeded
-from chronotile.model.animation import ANIMATION_LABELS, DEFAULT_FPS, LEAST_FPS, MOST_FPS, AnimationRequest
-from chronotile.model.cancellation import require_active
+from chronotile.model.animation import (
+    ANIMATION_LABELS,
+    DEFAULT_FPS,
+    LEAST_FPS,
+    LEAST_SIDE_PX,
+    MOST_FPS,
+    AnimationRequest,
+    grid_of_picture,
+)
 from chronotile.model.crs import CRS84
+from chronotile.model.formats import AnimationFormat
 from chronotile.model.job import Json, Result
 from chronotile.model.raster import IndexPicture, Picture, RgbaPicture
-from chronotile.model.request import PICTURE_REDUCERS, MapRequest
-from chronotile.model.square_pixels import LEAST_SIDE_PX, grid_of_picture
-from chronotile.model.time.calendar_step import requested_period
+from chronotile.model.request import PICTURE_REDUCERS, MapRequest, require_active
 from chronotile.model.time.instants import Period, TimeSelection
-from chronotile.model.time.parser import parse_time
+from chronotile.model.time.parser import parse_time, requested_period
 from chronotile.pipeline.maps.animation import (
-    EXTENSIONS,
     MAX_SIDE_PX,
     draw_frames,
     find_animation,
@@ -48,6 +53,7 @@ MOST_PIXELS = 1 << 32
 MOST_BYTES = (1 << 32) - 1
 """Of the file: more does not go into a WebP."""
 DEFAULT_FORMAT = usual_format()
+FORMATS = {str(each): each for each in AnimationFormat}
 PACKING = 1
 """Level of deflate of frames that wait for the end."""
 
@@ -133,7 +139,7 @@ def _unpacked(partial: PartialResult) -> Picture:
 
 
 def _request_at_times(inputs: Inputs, work: Work) -> AnimationRequest:
-    """The request, at the times that were planned."""
+    # The request, at the times that were planned.
     times = times_from_json(inputs["layer"], work.shared["times"], work.services)
     return _request(inputs, work.services, times.selection)
 
@@ -150,7 +156,7 @@ def _request(inputs: Inputs, services: Services, time: TimeSelection) -> Animati
             style=inputs.get("style", ""),
             reducer=inputs.get("reducer", "latest"),
         ),
-        format=inputs.get("format", DEFAULT_FORMAT),
+        format=FORMATS[inputs.get("format", DEFAULT_FORMAT)],
         step=_step(inputs.get("step", 1)),
         fps=inputs.get("fps", DEFAULT_FPS),
         labels=frozenset(inputs.get("labels", ANIMATION_LABELS)),
@@ -194,7 +200,7 @@ process = Process(
         "format": Input(
             title="Format",
             description="Media type of the film.",
-            schema={"type": "string", "enum": list(EXTENSIONS), "default": DEFAULT_FORMAT},
+            schema={"type": "string", "enum": list(FORMATS), "default": DEFAULT_FORMAT},
             is_required=False,
         ),
         "step": Input(
@@ -235,10 +241,10 @@ process = Process(
             schema={
                 "oneOf": [
                     {"type": "string", "contentEncoding": "binary", "contentMediaType": media_type}
-                    for media_type in EXTENSIONS
+                    for media_type in FORMATS
                 ]
             },
-            formats={media_type: media_type for media_type in EXTENSIONS},
+            formats={media_type: media_type for media_type in FORMATS},
         )
     },
     plan=_plan,

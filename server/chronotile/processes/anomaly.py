@@ -1,24 +1,15 @@
 """How values lie to those of the same time of other years."""
 
-from collections.abc import Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping
 
 from chronotile.encoders.coverage.cog import MOST_BANDS
 from chronotile.errors import LimitExceeded
-from chronotile.model.job import Json, Result
+from chronotile.model.coverage import Coverage
 from chronotile.model.series.analysis import ANOMALY_KINDS, AnomalyKind, Climatology, Curves, FloatArray
 from chronotile.model.time.instants import format_instant
-from chronotile.pipeline.services import Services
-from chronotile.processes.inputs import BBOX, BY, DATETIME, LAYER
-from chronotile.processes.process import Input, Inputs, JobPlan, Output, Process, Work
-from chronotile.processes.work.map_files import (
-    GEOTIFF,
-    geotiff_of_partial_maps,
-    make_bands,
-    require_geotiff,
-    store_partial_maps,
-)
-from chronotile.processes.work.windows import all_of, found_by_cell, itemsize, planned_windows, select_cells, window_of
+from chronotile.processes.inputs import DATETIME
+from chronotile.processes.process import Input, Inputs
+from chronotile.processes.work.cell_maps import CellMaps, CellProcess
 from chronotile.stats.climatology import find_anomalies, find_normals
 
 VALUE_S = 40e-9
@@ -27,10 +18,7 @@ UNITS: Mapping[AnomalyKind, str] = {"z": "1", "percentile": "percent"}
 """Those of the layer by default."""
 
 
-def _plan(inputs: Inputs, services: Services) -> JobPlan:
-    coverage = select_cells(inputs, services)
-    require_geotiff(coverage)
-    reference = select_cells(inputs, services, "reference")
+def _maps(inputs: Inputs, coverage: Coverage) -> CellMaps:
     count = len(coverage.times)
     if count > MOST_BANDS:
         raise LimitExceeded(
@@ -40,44 +28,22 @@ def _plan(inputs: Inputs, services: Services) -> JobPlan:
             alternative="request fewer times",
             locator="inputs.datetime",
         )
-    return planned_windows(
-        coverage,
-        reference,
-        value_s=VALUE_S,
-        held_bytes=(count + len(reference.times)) * itemsize(coverage) + count * 4,
-    )
-
-
-def _run(inputs: Inputs, task: Json, work: Work) -> Json:
-    windows = [window_of(inputs, task, work, number=number) for number in (0, 1)]
-    find = partial(_anomalies, how=Climatology(by=inputs.get("by")), kind=_kind(inputs))
-    return store_partial_maps(found_by_cell(windows, len(windows[0].times), find, work), task, work)
-
-
-def _finish(inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Result]:
-    coverage, kind = all_of(inputs, work), _kind(inputs)
-    units = UNITS.get(kind, coverage.fields[0].encoding.units)
-    said = [(f"anomaly ({kind}) {format_instant(instant)}", units) for instant in coverage.times]
-    return {"anomaly": geotiff_of_partial_maps(coverage, make_bands(coverage, said), done, work, name="anomaly")}
-
-
-def _kind(inputs: Inputs) -> AnomalyKind:
     kind: AnomalyKind = inputs.get("kind", ANOMALY_KINDS[0])
-    return kind
+    how = Climatology(by=inputs.get("by"))
+    units = UNITS.get(kind, coverage.fields[0].encoding.units)
+
+    def find(series: Curves, reference: Curves) -> FloatArray:
+        return find_anomalies(series, reference, find_normals(reference, series.times, how), kind)
+
+    said = [(f"anomaly ({kind}) {format_instant(instant)}", units) for instant in coverage.times]
+    return CellMaps(bands=said, find=find, value_s=VALUE_S)
 
 
-def _anomalies(series: Curves, reference: Curves, *, how: Climatology, kind: AnomalyKind) -> FloatArray:
-    """(series, time)."""
-    return find_anomalies(series, reference, find_normals(reference, series.times, how), kind)
-
-
-process = Process(
+process = CellProcess(
     id="anomaly",
     title="Anomaly",
     description="The anomaly of each cell: its values compared with a reference for the same time of the year.",
-    keywords=("map", "time"),
     inputs={
-        "layer": LAYER,
         "datetime": Input(
             title="Times",
             description="Times to compare with the reference: an instant, an interval, or a list of either.",
@@ -96,17 +62,8 @@ process = Process(
             schema={"type": "string", "enum": list(ANOMALY_KINDS), "default": ANOMALY_KINDS[0]},
             is_required=False,
         ),
-        "by": BY,
-        "bbox": BBOX,
     },
-    outputs={
-        "anomaly": Output(
-            title="Anomaly",
-            description="A cloud optimised GeoTIFF with a band for each time, NaN where there is no result.",
-            schema=GEOTIFF,
-        )
-    },
-    plan=_plan,
-    run=_run,
-    finish=_finish,
-)
+    output="A cloud optimised GeoTIFF with a band for each time, NaN where there is no result.",
+    maps=_maps,
+    others=("reference",),
+).process()

@@ -7,6 +7,7 @@ import numpy as np
 
 from chronotile.errors import InvalidParameter
 from chronotile.model.coverage import Coverage, CoverageField, Numbers
+from chronotile.model.formats import GEOTIFF_TYPE
 from chronotile.model.grid import Window
 from chronotile.model.job import Json, Result
 from chronotile.model.raster import Raster
@@ -19,7 +20,6 @@ from chronotile.processes.process import Input, Inputs, JobPlan, Output, Process
 from chronotile.processes.work.cubes import FORMAT, ZIP, ZIP_TYPE, Cube, cube_of, format_of, variable_of
 from chronotile.processes.work.map_files import (
     GEOTIFF,
-    GEOTIFF_TYPE,
     coverage_of_partial_maps,
     dates,
     floats,

@@ -12,7 +12,7 @@ from chronotile.processes.input_schema import MAX_SHOWN, fault_in
 from chronotile.processes.process import Inputs, JobPlan, Process, Work
 from chronotile.processes.registry import process_of
 from chronotile.processes.sources import metadata_of, require_unchanged, with_revisions
-from chronotile.processes.work.unreadable import run_task, with_unreadable
+from chronotile.processes.work.partial_results import run_task, with_unreadable
 
 SYNC_S = 20.0
 """Expected of what a request may wait for."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from chronotile.errors import LimitExceeded, SourceUnavailable
+from chronotile.errors import LimitExceeded, PlanOutdated
 from chronotile.model.coverage import Coverage, CoverageField, CoverageRequest
 from chronotile.model.crs import CRS84_URI
 from chronotile.model.job import Json, Result
@@ -17,8 +17,13 @@ from chronotile.processes.inputs import BBOX, DATETIME, LAYERS, layers_of, trims
 from chronotile.processes.process import Input, Inputs, JobPlan, Output, Process, Work
 from chronotile.processes.sources import sources_of
 from chronotile.processes.times_and_places import instants_from_json, instants_to_json, locate_errors, without_limits
-from chronotile.processes.work.coverage_file import FILE_FORMATS, write_coverage
-from chronotile.processes.work.stored_coverage import StoredCoverage, coverage_tasks, store_partial_coverage
+from chronotile.processes.work.stored_coverage import (
+    FILE_FORMATS,
+    StoredCoverage,
+    coverage_tasks,
+    store_partial_coverage,
+    write_coverage,
+)
 from chronotile.processes.work.windows import read_bytes
 
 MOST_BYTES = 1 << 38
@@ -74,12 +79,12 @@ def _coverage(inputs: Inputs, work: Work, own: slice) -> Coverage:
     services = without_limits(work.services)
     coverage = extract_coverage(_request(inputs, work.services), services, times=times, is_part=is_part)
     if _shape(coverage) != work.shared["shape"]:
-        raise SourceUnavailable("the grid of the layers has changed since the job began; submit it again")
+        raise PlanOutdated("the grid of the layers has changed since the job began; submit it again")
     return coverage
 
 
 def _shape(coverage: Coverage) -> list[int]:
-    """Rows and columns."""
+    # Rows and columns.
     return [coverage.grid.height, coverage.grid.width]
 
 

@@ -13,7 +13,7 @@ from chronotile.model.collection import Layer
 from chronotile.model.geometry.area import Area, area_of_box
 from chronotile.model.geometry.geojson import area_of
 from chronotile.model.job import Json, Result
-from chronotile.model.series.reducer import Reducer
+from chronotile.model.series.analysis import Reducer
 from chronotile.pipeline.cells import reach_of
 from chronotile.pipeline.series.area_cells import AreaCells, cheapest_reading
 from chronotile.pipeline.services import Services, reading
@@ -22,7 +22,7 @@ from chronotile.processes.inputs import BBOX, DATETIME, LAYER, trims_of
 from chronotile.processes.process import Input, Inputs, JobPlan, Output, Process, Work, cuts, require_few_tasks
 from chronotile.processes.times_and_places import geometry_rules, locate_errors, resolve_input_times, times_from_json
 from chronotile.processes.work.windows import read_bytes
-from chronotile.stats.bins import even_edges
+from chronotile.stats.percentiles import even_edges
 from chronotile.stats.samples import reduce_samples
 from chronotile.zones.outlines import outlines_of
 from chronotile.zones.spans import Spans, centre_spans
@@ -171,18 +171,18 @@ def _area(inputs: Inputs, layer: Layer, services: Services) -> Area | None:
 
 
 def _names(inputs: Inputs) -> Mapping[str, str]:
-    """Of inputs, by what the verbs call them."""
+    # Of inputs, by what the verbs call them.
     area = "area" if "area" in inputs else "bbox"
     return {"geometry": area, "time": "datetime", "crs": f"{area}.crs"}
 
 
 def _rows(spans: Spans) -> tuple[int, int]:
-    """The first row that has cells, and that after the last."""
+    # The first row that has cells, and that after the last.
     return int(spans.rows.min()), int(spans.rows.max()) + 1
 
 
 def _length(most: int, unit: int) -> int:
-    """As many as may be, in whole blocks of the source where one fits."""
+    # As many as may be, in whole blocks of the source where one fits.
     return max(1, most // unit * unit or most)
 
 

@@ -87,7 +87,7 @@ def _is_of_type(value: object, form: Json) -> bool:
 
 
 def _names_in(form: Json) -> list[str]:
-    """What the member `type` of a form may be."""
+    # What the member `type` of a form may be.
     names: list[str] = form.get("properties", {}).get("type", {}).get("enum", [])
     return names
 

@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from chronotile.encoders.series.csv import DIALECTS, CsvOptions, require_days_apart
-from chronotile.encoders.series.media_types import SERIES_MEDIA_TYPES
 from chronotile.errors import InvalidParameter
 from chronotile.model.collection import Layer
 from chronotile.model.coverage import Trim
 from chronotile.model.crs import CRS84_URI, is_north_first
+from chronotile.model.formats import TableFormat
 from chronotile.model.grid import BBox
 from chronotile.model.job import Json
 from chronotile.model.series.analysis import SLOT_KINDS
@@ -97,13 +97,13 @@ def csv_options_of(inputs: Inputs) -> CsvOptions:
     )
 
 
-def series_file(title: str, description: str, formats: Sequence[str]) -> Output:
+def series_file(title: str, description: str, formats: Sequence[TableFormat]) -> Output:
     """Return an output that is a file of series in one of some formats."""
     kinds: dict[str, Json] = {
         "csv": {"type": "string"},
         "parquet": {"type": "string", "contentEncoding": "binary"},
     }
-    media_types = {name: SERIES_MEDIA_TYPES[name] for name in formats}
+    media_types = {str(each): each.media_type for each in formats}
     schemas = [
         {**kinds.get(name, {"type": "object"}), "contentMediaType": media_type}
         for name, media_type in media_types.items()

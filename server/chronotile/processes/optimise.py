@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from chronotile.errors import SourceUnavailable
+from chronotile.errors import PlanOutdated
 from chronotile.model.collection import Layer
 from chronotile.model.coverage import Coverage
 from chronotile.model.grid import Window
@@ -36,7 +36,7 @@ TASK_S = 10.0
 def _plan(inputs: Inputs, services: Services) -> JobPlan:
     require_name(inputs, services)
     inputs, services = view_of(inputs, services)
-    coverage = select_cells(inputs, services)
+    coverage = select_cells(inputs, services, has_crs=True)
     cube = _cube_of(inputs, coverage, services, FORMAT_VERSION)
     shape, cells = cube.plan.shape, coverage.grid.width * coverage.grid.height
     numbers = cells * len(cube.plan.variables)
@@ -85,7 +85,7 @@ def _finish(inputs: Inputs, _done: Sequence[Json], work: Work) -> Mapping[str, R
 
 
 def _viewed(inputs: Inputs, work: Work) -> tuple[Inputs, Work]:
-    """A job that reads a collection of items as the inputs have it."""
+    # A job that reads a collection of items as the inputs have it.
     inputs, services = view_of(inputs, work.services)
     return inputs, replace(work, services=services)
 
@@ -94,10 +94,10 @@ def _cube(inputs: Inputs, coverage: Coverage, work: Work) -> Cube:
     """The cube that was planned.
 
     Raises:
-        SourceUnavailable: A layer has other pixels or cells now.
+        PlanOutdated: A layer has other pixels or cells now.
     """
     if coverage.etag != work.shared["state"]:  # at each task: to write the others would be in vain
-        raise SourceUnavailable(
+        raise PlanOutdated(
             f"collection {coverage.collection.id} has changed since the job began, so the cube would mix two "
             "states; submit the job again"
         )
@@ -120,7 +120,7 @@ def _keeps_dates_together(layer: Layer, services: Services) -> bool:
 
 
 def _states(coverage: Coverage, services: Services) -> list[list[int]]:
-    """(time, variable): of the sources of the layers; 0 where one lacks a time that others have."""
+    # (time, variable): of the sources of the layers; 0 where one lacks a time that others have.
     columns = [_states_of(field.layer, coverage.times.starts, services) for field in coverage.fields]
     return [list(row) for row in zip(*columns, strict=True)]
 

@@ -2,17 +2,17 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 
-from chronotile.errors import SourceUnavailable
+from chronotile.errors import PlanOutdated, PlanStale, SourceUnavailable
 from chronotile.model.collection import Layer
 from chronotile.model.coverage import Coverage
 from chronotile.model.job import Json
 from chronotile.model.time.instants import InstantArray, format_instant
-from chronotile.pipeline.revision import pixel_revision
+from chronotile.pipeline.revision import fingerprint, pixel_revision
 from chronotile.pipeline.services import Services
 
 MOST_TIMES = 1000
@@ -29,6 +29,8 @@ class Source:
     """Nanoseconds since 1970, ascending; none of a layer without time."""
     revision: str = ""
     """Of its pixels at these times, and of what they mean; empty until `with_revisions` has found it."""
+    meaning: str = ""
+    """Of its numbers, in short: partial results of two meanings do not fit together."""
 
 
 def source_of(layer: Layer, instants: InstantArray) -> Source:
@@ -51,7 +53,21 @@ def with_revisions(sources: Sequence[Source], services: Services) -> list[Source
         UnknownLayer: A layer is gone.
         SourceUnavailable: A time of one is gone, or its store is away.
     """
-    return [replace(each, revision=_revision_now(each, services)) for each in sources]
+    return [
+        replace(each, revision=_revision_now(each, services), meaning=_meaning_now(each, services)) for each in sources
+    ]
+
+
+def require_meaning(sources: Sequence[Source], services: Services) -> None:
+    """Check, before any of them is read, that numbers of sources mean what they did when that was planned.
+
+    Raises:
+        UnknownLayer: A layer is gone.
+        PlanStale: They do not: files of other encodings were found meanwhile.
+    """
+    for each in sources:
+        if _meaning_now(each, services) != each.meaning:
+            raise PlanStale(f"how files of layer {each.layer} are encoded is known better by now")
 
 
 def require_unchanged(sources: Sequence[Source], services: Services) -> None:
@@ -59,11 +75,12 @@ def require_unchanged(sources: Sequence[Source], services: Services) -> None:
 
     Raises:
         UnknownLayer: A layer is gone.
-        SourceUnavailable: One has other pixels now, or they mean something else, or a time of it is gone.
+        PlanOutdated: One has other pixels now, or they mean something else.
+        SourceUnavailable: A time of one is gone.
     """
     for planned, now in zip(sources, with_revisions(sources, services), strict=True):
         if now.revision != planned.revision:
-            raise SourceUnavailable(
+            raise PlanOutdated(
                 f"collection {planned.collection} has changed since the job began, so its result would mix two "
                 f"states of layer {planned.layer}; submit it again"
             )
@@ -93,10 +110,7 @@ def metadata_of(sources: Sequence[Source]) -> Json | None:
 
 def sources_to_json(sources: Sequence[Source]) -> list[Json]:
     """Return sources as JSON."""
-    return [
-        {"collection": each.collection, "layer": each.layer, "times": list(each.times), "revision": each.revision}
-        for each in sources
-    ]
+    return [{each.name: getattr(source, each.name) for each in fields(Source)} for source in sources]
 
 
 def sources_from_json(written: Sequence[Mapping[str, Any]]) -> list[Source]:
@@ -110,6 +124,11 @@ def _revision_now(source: Source, services: Services) -> str:
     if instants.size and not np.isin(instants, layer.times.instants).all():
         raise SourceUnavailable(f"a time of layer {layer.id} is gone since the job began; submit it again")
     return pixel_revision(layer, instants, services)
+
+
+def _meaning_now(source: Source, services: Services) -> str:
+    variables = services.catalogue.layer(source.layer).variables
+    return fingerprint(*((each.encoding, each.grid) for each in variables))
 
 
 def _describe(collection: str, times: Sequence[int], members: Sequence[Source]) -> Json:

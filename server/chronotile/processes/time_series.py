@@ -3,21 +3,26 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
-from typing import Any
+from typing import Any, Literal, assert_never, get_args
 
 from numpy.typing import NDArray
 
-from chronotile.encoders.credits import Credits
+from chronotile.encoders.document_parts import Credits
 from chronotile.encoders.series.csv import encode_places_csv
 from chronotile.encoders.series.json import encode_points_json
-from chronotile.encoders.series.media_types import SERIES_MEDIA_TYPES
 from chronotile.encoders.series.parquet import write_series_parquet
-from chronotile.encoders.series.table import Rows, SeriesTable, names_of, rows_of_points, value_column
+from chronotile.encoders.series.table import (
+    Rows,
+    SeriesTable,
+    names_of,
+    rows_of_points,
+    value_column,
+)
 from chronotile.errors import InvalidParameter
 from chronotile.extras import require_extra
-from chronotile.model.cancellation import require_active
+from chronotile.model.formats import TableFormat
 from chronotile.model.job import Json, Result
-from chronotile.model.request import Point, PointsSeriesRequest, place_in_degrees
+from chronotile.model.request import Point, PointsSeriesRequest, place_in_degrees, require_active
 from chronotile.model.series.series import PointsSeries
 from chronotile.pipeline.resolve_series import instants_of
 from chronotile.pipeline.series.points import extract_points_series
@@ -41,8 +46,9 @@ TASK_VALUES = 2_000_000
 POINT_S, VALUE_S = 1e-3, 2e-7
 """What it takes to read a point, and to write each of its values."""
 
-FORMATS = ("csv", "json", "parquet")
-"""Names, and extensions of files too."""
+FileFormat = Literal[TableFormat.CSV, TableFormat.JSON, TableFormat.PARQUET]
+FORMATS: Mapping[str, FileFormat] = {str(each): each for each in get_args(FileFormat)}
+"""By their names, which are extensions of files too."""
 NAMES = {"layer": "layers", "time": "datetime"}
 """Of inputs, by what the verbs call them."""
 
@@ -51,10 +57,10 @@ def _plan(inputs: Inputs, services: Services) -> JobPlan:
     tasks, times_of_layers, sources, seconds = list[Json](), dict[str, list[int]](), list[Source](), 0.0
     with locate_errors(NAMES):
         layers, points = _layers(inputs, services), _points(inputs, slice(None))
-        format_ = inputs.get("format", FORMATS[0])
-        if len(layers) > 1 and format_ != "json":
+        format_ = inputs.get("format", TableFormat.CSV)
+        if len(layers) > 1 and format_ != TableFormat.JSON:
             raise InvalidParameter(f"format {format_} takes one layer at a time; json takes several", locator="format")
-        if format_ == "parquet":
+        if format_ == TableFormat.PARQUET:
             require_extra("parquet", "format parquet", locator="format")
         check_csv_inputs(inputs, map(services.catalogue.layer, layers))
         for layer in layers:
@@ -90,17 +96,20 @@ def _run(inputs: Inputs, task: Json, work: Work) -> Json:
 
 
 def _finish(inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Result]:
-    format_ = inputs.get("format", "csv")
+    format_ = FORMATS[inputs.get("format", "csv")]
     name = f"series.{format_}"
     with new_file(work.results / name, work) as file:
-        if format_ == "json":
-            by_layer = groupby(done, key=lambda task: task["layer"])
-            file.writelines(encode_points_json(_table(inputs, list(tasks), work) for _layer, tasks in by_layer))
-        elif format_ == "csv":
-            file.writelines(encode_places_csv(_table(inputs, done, work), csv_options_of(inputs)))
-        else:
-            write_series_parquet(_table(inputs, done, work), file)
-    return {"series": Result(file=name, media_type=SERIES_MEDIA_TYPES[format_])}
+        match format_:
+            case TableFormat.JSON:
+                by_layer = groupby(done, key=lambda task: task["layer"])
+                file.writelines(encode_points_json(_table(inputs, list(tasks), work) for _layer, tasks in by_layer))
+            case TableFormat.CSV:
+                file.writelines(encode_places_csv(_table(inputs, done, work), csv_options_of(inputs)))
+            case TableFormat.PARQUET:
+                write_series_parquet(_table(inputs, done, work), file)
+            case _:
+                assert_never(format_)
+    return {"series": Result(file=name, media_type=format_.media_type)}
 
 
 def _table(inputs: Inputs, tasks: Sequence[Json], work: Work) -> SeriesTable:
@@ -140,18 +149,18 @@ def _table(inputs: Inputs, tasks: Sequence[Json], work: Work) -> SeriesTable:
 
 
 def _times(task: Json, work: Work) -> RequestedTimes:
-    """Those of its layer."""
+    # Those of its layer.
     return times_from_json(task["layer"], work.shared["times"][task["layer"]], work.services)
 
 
 def _layers(inputs: Inputs, services: Services) -> list[str]:
-    """Ids of the layers, each once."""
+    # Ids of the layers, each once.
     names = inputs["layers"] if isinstance(inputs["layers"], list) else [inputs["layers"]]
     return list(dict.fromkeys(services.catalogue.layer(name).id for name in names))
 
 
 def _points(inputs: Inputs, own: slice) -> tuple[Point, ...]:
-    """Some of the points, in their order."""
+    # Some of the points, in their order.
     listed, path = _positions(inputs, own)
     return tuple(_point(*each, path.format(number)) for number, each in enumerate(listed, own.start or 0))
 
@@ -233,7 +242,7 @@ process = Process(
         ),
         **CSV_INPUTS,
     },
-    outputs={"series": series_file("Series", "The file, as from /timeseries/points.", FORMATS)},
+    outputs={"series": series_file("Series", "The file, as from /timeseries/points.", get_args(FileFormat))},
     plan=_plan,
     run=_run,
     finish=_finish,

@@ -130,6 +130,6 @@ def geometry_rules(layer: Layer, services: Services, *, first: int = 1) -> Geome
 
 
 def _nothing_before(starts: InstantArray) -> TimeSelection:
-    """A selection in which none of a layer's times lies."""
+    # A selection in which none of a layer's times lies.
     before = (starts - ONE_NS)[0]
     return TimeSelection("parts", (TimePart(TimeSpan(before, before), is_interval=True),))

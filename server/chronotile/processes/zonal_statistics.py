@@ -1,25 +1,31 @@
 """Statistics of a layer in many areas along time."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Literal, assert_never, get_args
 
 import numpy as np
 import orjson
 
-from chronotile.encoders.credits import Credits
+from chronotile.encoders.document_parts import Credits
 from chronotile.encoders.series.csv import encode_places_csv
-from chronotile.encoders.series.geojson import encode_series_geojson
-from chronotile.encoders.series.media_types import SERIES_MEDIA_TYPES
+from chronotile.encoders.series.json import encode_series_geojson
 from chronotile.encoders.series.parquet import write_series_parquet
-from chronotile.encoders.series.table import Rows, SeriesTable, names_of, reducer_columns, table_values
+from chronotile.encoders.series.table import (
+    Rows,
+    SeriesTable,
+    names_of,
+    reducer_columns,
+    table_values,
+)
 from chronotile.errors import InvalidParameter
 from chronotile.extras import require_extra
-from chronotile.model.cancellation import require_active
 from chronotile.model.collection import Layer
+from chronotile.model.formats import TableFormat
 from chronotile.model.geometry.area import Area
 from chronotile.model.geometry.geojson import areas_of
 from chronotile.model.job import Json, Result
-from chronotile.model.request import WEIGHTS, AreaSeriesRequest
-from chronotile.model.series.reducer import MAX_REDUCERS, Reducer, parse_reducers
+from chronotile.model.request import WEIGHTS, AreaSeriesRequest, require_active
+from chronotile.model.series.analysis import MAX_REDUCERS, Reducer, parse_reducers
 from chronotile.model.time.instants import TimeSelection
 from chronotile.pipeline.resolve_series import instants_of
 from chronotile.pipeline.series.areas import cost_of_area_series, extract_area_series
@@ -51,8 +57,9 @@ COSTS = 16
 PLACE_S = 1e-4
 """What it takes to write a place, beside its cells."""
 
-FORMATS = ("csv", "geojson", "parquet")
-"""Names, and extensions of files too."""
+FileFormat = Literal[TableFormat.CSV, TableFormat.GEOJSON, TableFormat.PARQUET]
+FORMATS: Mapping[str, FileFormat] = {str(each): each for each in get_args(FileFormat)}
+"""By their names, which are extensions of files too."""
 NAMES = {"geometry": "places", "place": "places", "crs": "places.crs", "time": "datetime"}
 """Of inputs, by what the verbs call them."""
 
@@ -107,7 +114,7 @@ def _run(inputs: Inputs, task: Json, work: Work) -> Json:
 def _finish(inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Result]:
     times = times_from_json(inputs["layer"], work.shared["times"], work.services)
     layer, reducers = times.layer, parse_reducers(inputs.get("reducers", ["mean"]))
-    format_ = inputs.get("format", "csv")
+    format_ = FORMATS[inputs.get("format", "csv")]
     instants = instants_of(layer, times.indexes)
 
     def parts() -> Iterator[Rows]:
@@ -115,7 +122,7 @@ def _finish(inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Re
             require_active(work.is_active)
             read = read_partial_result(work, task["piece"])
             own = slice(task["first"], task["last"])
-            outlines = _areas(inputs, own, layer, work.services) if format_ == "geojson" else None
+            outlines = _areas(inputs, own, layer, work.services) if format_ == TableFormat.GEOJSON else None
             yield _rows(read, reducers, first=task["first"], outlines=outlines)
 
     metadata = [read_metadata(work, task["piece"]) for task in done]
@@ -136,14 +143,16 @@ def _finish(inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Re
     )
     name = f"statistics.{format_}"
     with new_file(work.results / name, work) as file:
-        if format_ == "parquet":
-            write_series_parquet(table, file)
-        else:
-            is_csv = format_ == "csv"
-            file.writelines(
-                encode_places_csv(table, csv_options_of(inputs)) if is_csv else encode_series_geojson(table)
-            )
-    return {"statistics": Result(file=name, media_type=SERIES_MEDIA_TYPES[format_])}
+        match format_:
+            case TableFormat.CSV:
+                file.writelines(encode_places_csv(table, csv_options_of(inputs)))
+            case TableFormat.GEOJSON:
+                file.writelines(encode_series_geojson(table))
+            case TableFormat.PARQUET:
+                write_series_parquet(table, file)
+            case _:
+                assert_never(format_)
+    return {"statistics": Result(file=name, media_type=format_.media_type)}
 
 
 def _require_some_inside(inputs: Inputs, times: RequestedTimes, services: Services, *, firsts: range) -> None:
@@ -271,7 +280,9 @@ process = Process(
         ),
         **CSV_INPUTS,
     },
-    outputs={"statistics": series_file("Statistics", "The file, as from /timeseries/{layer}/areas.", FORMATS)},
+    outputs={
+        "statistics": series_file("Statistics", "The file, as from /timeseries/{layer}/areas.", get_args(FileFormat))
+    },
     plan=_plan,
     run=_run,
     finish=_finish,

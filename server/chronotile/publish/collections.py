@@ -1,22 +1,28 @@
 """Collections of an archive as publications."""
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from typing import Any
+
+import orjson
 
 from chronotile.archive.open import Archive
-from chronotile.catalog.items.items import Items
+from chronotile.catalog.items.index import ItemIndex
+from chronotile.errors import AddressRefused, InvalidItem, InvalidParameter
 from chronotile.model.collection import Collection, Layer, LocalisedText
-from chronotile.model.items import ItemSearch
+from chronotile.model.items import FoundItem, ItemSearch
 from chronotile.model.number_text import json_nodata, json_number
 from chronotile.model.raster import Encoding
 from chronotile.model.source import VariableInfo, VariableSpec
 from chronotile.model.time.instants import last_of
-from chronotile.publish.documents.collection import ITEMS
-from chronotile.publish.documents.parts import Json
-from chronotile.publish.documents.renders import renders_of
-from chronotile.publish.publication import Extent, Publication, Variable
-from chronotile.publish.scenes import scenes_of
-from chronotile.styling.renders import EXTENSION as RENDER
+from chronotile.pipeline.search.public_item import public_item
+from chronotile.publish.documents import ITEMS, Json, renders_of
+from chronotile.publish.publication import Asset, Extent, Publication, PublishedItem, Variable
+from chronotile.publish.sources import files_and_left_out, is_folder, shortened, source_at
+from chronotile.readers.stac.fields import absolute_address
+from chronotile.readers.stac.items import span_of
+from chronotile.styling.write_style import EXTENSION as RENDER
 from chronotile.web.item_places import ItemPlaces
 from chronotile.web.places import Places
 
@@ -118,7 +124,7 @@ def _classes(variable: VariableInfo, encoding: Encoding) -> list[Json]:
 
 
 def publication_of_scenes(
-    archive: Archive, collection: Collection, items: Items, *, search: ItemSearch, prefixes: Places
+    archive: Archive, collection: Collection, items: ItemIndex, *, search: ItemSearch, prefixes: Places
 ) -> tuple[Publication, str]:
     """Return a collection of scenes or tiles, and how it is served again.
 
@@ -142,3 +148,66 @@ def publication_of_scenes(
         extent=Extent(),
     )
     return with_renders(publication, collection, keys, spec.variables), ITEMS
+
+
+PAGE = 100
+"""Items of a page."""
+
+log = logging.getLogger(__name__)
+
+
+def scenes_of(items: ItemIndex, search: ItemSearch, places: ItemPlaces, *, source: str) -> Iterator[PublishedItem]:
+    """Yield the items that a search of one collection finds, in the order of their times.
+
+    Args:
+        items: The index.
+        search: Without a cursor; its order and limit are replaced.
+        places: Where files may lie. Assets elsewhere are left out: their addresses may be of anyone's choice.
+        source: Where the source of the collection is, which no text of an item names.
+
+    Raises:
+        SourceUnavailable: The database does not answer.
+    """
+    search = replace(search, sort=(("datetime", False),), limit=PAGE, cursor=None)
+    while True:
+        page = items.search(search)
+        yield from (_item(found, places, source) for found in page.items)
+        if page.next is None:
+            return
+        search = replace(search, cursor=page.next)
+
+
+def _item(found: FoundItem, places: ItemPlaces, source: str) -> PublishedItem:
+    document = public_item(found, source)
+    written = orjson.loads(found.document).get("assets") or {}
+    shown = document["assets"]
+    assets = tuple(asset for name in shown for asset in _assets(name, written[name], shown[name], places))
+    return PublishedItem(document=document, start=_start(found, document), assets=assets)
+
+
+def _start(found: FoundItem, document: Mapping[str, Any]) -> Any:  # noqa: ANN401 -- an instant of numpy
+    """When it was observed; of a document that does not say so the instant of its group, and it is left out later."""
+    try:
+        return span_of(document["properties"]).start
+    except (InvalidItem, InvalidParameter):
+        return found.ref.instant
+
+
+def _assets(name: str, written: Mapping[str, Any], shown: Mapping[str, Any], places: ItemPlaces) -> Iterator[Asset]:
+    try:
+        href = places.allowed(absolute_address(str(written.get("href", "")), ""))
+    except (AddressRefused, InvalidItem):
+        return
+    fields = {key: value for key, value in shown.items() if not key.startswith("file:")}
+    if is_folder(href):
+        files, left_out = files_and_left_out(href, places.allowed)
+        if left_out:
+            log.warning(
+                "%s: %d links that lead elsewhere or to folders are not published: %s",
+                source_at(href).name,
+                len(left_out),
+                shortened(left_out),
+            )
+        yield Asset(key=name, folder=files, name=source_at(href).name, fields=fields)
+    else:
+        yield Asset(key=name, source=source_at(href), fields=fields)

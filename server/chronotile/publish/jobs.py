@@ -17,8 +17,8 @@ from chronotile.model.collection import Collection
 from chronotile.model.job import Job, Json, Result
 from chronotile.model.time.parser import parse_instant
 from chronotile.publish.collections import about, extent_of, with_renders
-from chronotile.publish.data import asset_at, band_extensions, cube_of, media_type_of
-from chronotile.publish.documents.parts import CUBE, widen
+from chronotile.publish.dates import asset_at, band_extensions, cube_of, media_type_of
+from chronotile.publish.documents import CUBE, widen
 from chronotile.publish.publication import Asset, Extent, Provenance, Publication
 from chronotile.publish.sources import Document, LocalFile
 

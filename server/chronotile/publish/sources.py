@@ -11,8 +11,7 @@ from chronotile.readers.files import NOT_LISTED
 from chronotile.readers.foreign import BeingWritten
 from chronotile.readers.hrefs import base_name, local_path
 from chronotile.readers.products.folders import Allowed, followed
-from chronotile.readers.remote.folders import list_files
-from chronotile.readers.remote.requests import Away, ObjectState, ask_part, place_of, retry
+from chronotile.readers.remote.requests import Away, ObjectState, ask_part, list_files, place_of, retry
 
 PART_BYTES = 4 << 20
 """Of a file elsewhere, requested at once."""

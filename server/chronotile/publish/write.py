@@ -9,25 +9,25 @@ from chronotile.errors import InvalidItem, SourceUnavailable, UnsupportedSource
 from chronotile.model.grid import BBox
 from chronotile.model.time.instants import last_of
 from chronotile.model.time.parser import parse_instant
-from chronotile.publish.copying import Copier, in_order
-from chronotile.publish.documents.collection import FORM, catalogue_of, collection_of
-from chronotile.publish.documents.open_science import documents_of
-from chronotile.publish.documents.parts import (
+from chronotile.publish.copying import CATALOGUE, Copier, group_path, in_order, item_name
+from chronotile.publish.documents import (
     FILE,
+    FORM,
     GEOJSON,
     JSON,
     STAC_VERSION,
     Json,
+    catalogue_of,
+    collection_of,
+    documents_of,
     encode,
     link,
     linked,
+    record_of,
     used_extensions,
     widen,
 )
-from chronotile.publish.documents.record import record_of
-from chronotile.publish.groups import Groups
-from chronotile.publish.listing import Listing
-from chronotile.publish.names import CATALOGUE, group_path, item_name
+from chronotile.publish.groups import Groups, Listing
 from chronotile.publish.publication import CatalogueOptions, Extent, Publication, PublishedItem
 from chronotile.publish.target import Target, read_document
 from chronotile.readers.stac.items import span_of

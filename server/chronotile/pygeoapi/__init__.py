@@ -5,8 +5,7 @@ In a configuration of pygeoapi a provider is `name: chronotile.pygeoapi.Coverage
 the id of a collection or layer in it.
 """
 
-from chronotile.pygeoapi.coverage import CoverageProvider
 from chronotile.pygeoapi.edr import EDRProvider
-from chronotile.pygeoapi.maps import MapProvider
+from chronotile.pygeoapi.grids import CoverageProvider, MapProvider
 
 __all__ = ["CoverageProvider", "EDRProvider", "MapProvider"]

@@ -1,11 +1,16 @@
 """What providers read: archives opened once a process, since pygeoapi makes a provider for every request."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, wraps
 from pathlib import Path
+from typing import Any, TypeVar
 
 from chronotile.archive.live import ItemAccess, LiveArchive, LiveArchives
+from chronotile.errors import ChronotileError, PlanStale
+from chronotile.pipeline.retry import retry_overtaken
 from chronotile.pipeline.services import Services
+from chronotile.pygeoapi.exchange import chosen, translate_errors
 from chronotile.settings import load_settings
 
 MAX_ARCHIVES = 16
@@ -13,6 +18,9 @@ MAX_ARCHIVES = 16
 
 LOOK_S = 10.0
 """How often configuration, styles and files are inspected; whether a serving cube grew is seen at once."""
+
+
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,6 +32,42 @@ class Live:
     def __deepcopy__(self, memo: object) -> "Live":
         """Return itself: pygeoapi copies its configuration, and open files cannot be."""
         return self
+
+
+class Served:
+    """What a provider serves; its queries are `asked`."""
+
+    data: Any
+    options: Any
+
+    def open(self) -> None:
+        """Take what is served now.
+
+        Raises:
+            ChronotileError: There is no such collection, or nothing can be served.
+        """
+        self._services = services_of(self.data)
+        self._offered = chosen(self._services, self.options)
+
+
+def asked(query: Callable[..., Answer]) -> Callable[..., Answer]:
+    """Return a query that is begun again where an answer lacks files whose encoding it found; with words for errors."""
+
+    @wraps(query)
+    def ask(self: Served, *args: object, **others: object) -> Answer:
+        def answer() -> Answer:
+            try:
+                found = query(self, *args, **others)
+            except ChronotileError:  # perhaps for lack of the encoding
+                self._services.require_nothing_learnt([self._offered.collection.id])
+                raise
+            self._services.require_nothing_learnt([self._offered.collection.id])
+            return found
+
+        with translate_errors():
+            return retry_overtaken(answer, PlanStale, lambda _error: self.open())
+
+    return ask
 
 
 def services_of(data: object) -> Services:

@@ -1,23 +1,30 @@
 """Environmental data retrieval for pygeoapi."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import orjson
 import shapely
 from pygeoapi.provider.base_edr import BaseEDRProvider
 
-from chronotile.encoders.credits import Credits
+from chronotile.catalog.catalogue import Catalogue
+from chronotile.encoders.document_parts import Credits
 from chronotile.encoders.series.covjson import encode_series_covjson
 from chronotile.errors import InvalidParameter, UnknownCollection
+from chronotile.model.collection import Layer
 from chronotile.model.coverage import CoverageRequest, Trim
 from chronotile.model.crs import CRS84, Crs
+from chronotile.model.formats import COVERAGE_JSON_TYPE
 from chronotile.model.geometry.area import Area
 from chronotile.model.geometry.circle import circle_of
+from chronotile.model.grid import BBox
+from chronotile.model.places import PlaceSet
 from chronotile.model.request import AreasRequest, PositionsRequest
 from chronotile.model.time.parser import parse_time
 from chronotile.pipeline.coverage.deliver import deliver_coverage
+from chronotile.pipeline.place_shapes import shapes_in
 from chronotile.pipeline.series.fields import (
     FieldsFormat,
     FieldsTarget,
@@ -25,15 +32,23 @@ from chronotile.pipeline.series.fields import (
     resolve_areas,
     resolve_positions,
 )
-from chronotile.pygeoapi.archives import services_of
-from chronotile.pygeoapi.coverage import COVERAGE_JSON, whole
-from chronotile.pygeoapi.described import Json, chosen, fields_of
-from chronotile.pygeoapi.faults import translate_errors
-from chronotile.pygeoapi.places import BETWEEN, places_document
-from chronotile.pygeoapi.queries import area_of, box_of, metres_of, named_crs, named_layers, points_of
+from chronotile.pipeline.series.places import near_layer
+from chronotile.pygeoapi.archives import Served, asked
+from chronotile.pygeoapi.exchange import (
+    Json,
+    area_of,
+    box_of,
+    fields_of,
+    metres_of,
+    named_crs,
+    named_layers,
+    points_of,
+    translate_errors,
+)
+from chronotile.pygeoapi.grids import COVERAGE_JSON, whole
 
 
-class EDRProvider(BaseEDRProvider):  # type: ignore[misc]  # pygeoapi has no types
+class EDRProvider(Served, BaseEDRProvider):  # type: ignore[misc]  # pygeoapi has no types
     """A collection or layer as series and cubes of its fields, by place.
 
     All answers but the list of locations are CoverageJSON, as values. pygeoapi calls each query with all that it knows;
@@ -43,8 +58,7 @@ class EDRProvider(BaseEDRProvider):  # type: ignore[misc]  # pygeoapi has no typ
     def __init__(self, provider_def: dict[str, Any]) -> None:
         super().__init__(provider_def)
         with translate_errors():
-            self._services = services_of(self.data)
-            self._offered = chosen(self._services, self.options)
+            self.open()
             if not self._offered.has_values:
                 raise UnknownCollection(f"{self._offered.id} has colours but no values: there is nothing to retrieve")
         self._fields = self.get_fields()
@@ -53,6 +67,7 @@ class EDRProvider(BaseEDRProvider):  # type: ignore[misc]  # pygeoapi has no typ
         """Return the schema of each field by its name."""
         return fields_of(self._offered)
 
+    @asked
     def position(
         self,
         *,
@@ -66,13 +81,13 @@ class EDRProvider(BaseEDRProvider):  # type: ignore[misc]  # pygeoapi has no typ
         Raises:
             ProviderGenericError: Something of it is not accepted, or the source cannot be read.
         """
-        with translate_errors():
-            crs = self._crs(others)
-            request = PositionsRequest(
-                layers=self._layers(select_properties), points=points_of(wkt, crs), time=parse_time(datetime_)
-            )
-            return self._series(resolve_positions(request, self._services, is_active=_always), crs)
+        crs = self._crs(others)
+        request = PositionsRequest(
+            layers=self._layers(select_properties), points=points_of(wkt, crs), time=parse_time(datetime_)
+        )
+        return self._series(resolve_positions(request, self._services, is_active=_always), crs)
 
+    @asked
     def area(
         self,
         *,
@@ -86,9 +101,9 @@ class EDRProvider(BaseEDRProvider):  # type: ignore[misc]  # pygeoapi has no typ
         Raises:
             ProviderGenericError: Something of it is not accepted, is too large, or the source cannot be read.
         """
-        with translate_errors():
-            return self._cells_in(area_of(wkt, self._crs(others)), select_properties, datetime_, others)
+        return self._cells_in(area_of(wkt, self._crs(others)), select_properties, datetime_, others)
 
+    @asked
     def radius(
         self,
         *,
@@ -104,13 +119,13 @@ class EDRProvider(BaseEDRProvider):  # type: ignore[misc]  # pygeoapi has no typ
         Raises:
             ProviderGenericError: Something of it is not accepted, is too large, or the source cannot be read.
         """
-        with translate_errors():
-            points = points_of(wkt, self._crs(others))
-            if len(points) != 1:
-                raise InvalidParameter(f"coords must be one POINT here, got {len(points)} points", locator="coords")
-            circle = circle_of(points[0], metres_of(within, within_units))
-            return self._cells_in(circle, select_properties, datetime_, others)
+        points = points_of(wkt, self._crs(others))
+        if len(points) != 1:
+            raise InvalidParameter(f"coords must be one POINT here, got {len(points)} points", locator="coords")
+        circle = circle_of(points[0], metres_of(within, within_units))
+        return self._cells_in(circle, select_properties, datetime_, others)
 
+    @asked
     def cube(
         self,
         *,
@@ -124,16 +139,16 @@ class EDRProvider(BaseEDRProvider):  # type: ignore[misc]  # pygeoapi has no typ
         Raises:
             ProviderGenericError: Something of it is not accepted, is too large, or the source cannot be read.
         """
-        with translate_errors():
-            crs = self._crs(others)
-            request = CoverageRequest(
-                layers=self._layers(select_properties),
-                trims=(Trim(box=box_of(bbox, crs), crs=crs),),
-                time=parse_time(datetime_),
-                crs=self._named_crs(others),
-            )
-            return self._cells(request)
+        crs = self._crs(others)
+        request = CoverageRequest(
+            layers=self._layers(select_properties),
+            trims=(Trim(box=box_of(bbox, crs), crs=crs),),
+            time=parse_time(datetime_),
+            crs=self._named_crs(others),
+        )
+        return self._cells(request)
 
+    @asked
     def locations(
         self,
         *,
@@ -152,13 +167,12 @@ class EDRProvider(BaseEDRProvider):  # type: ignore[misc]  # pygeoapi has no typ
             ProviderGenericError: There is no such place, or something else is not accepted.
         """
         catalogue = self._services.catalogue
-        with translate_errors():
-            if location_id is None:
-                box = box_of(bbox, CRS84) if bbox else None
-                return places_document(catalogue, self._offered.main_field, box=box, limit=limit)
-            area = replace(catalogue.place(location_id.replace(BETWEEN, "/", 1)), id=location_id)
-            request = AreasRequest(layers=self._layers(select_properties), areas=(area,), time=parse_time(datetime_))
-            return self._series(resolve_areas(request, self._services, is_active=_always), CRS84)
+        if location_id is None:
+            box = box_of(bbox, CRS84) if bbox else None
+            return places_document(catalogue, self._offered.main_field, box=box, limit=limit)
+        area = replace(catalogue.place(location_id.replace(BETWEEN, "/", 1)), id=location_id)
+        request = AreasRequest(layers=self._layers(select_properties), areas=(area,), time=parse_time(datetime_))
+        return self._series(resolve_areas(request, self._services, is_active=_always), CRS84)
 
     def get_query_types(self) -> list[str]:
         """Return the names of the queries that there are: `locations` only where there are places."""
@@ -192,7 +206,7 @@ class EDRProvider(BaseEDRProvider):  # type: ignore[misc]  # pygeoapi has no typ
         named = Credits.of([self._offered])
         written = FieldsFormat(
             name=crs.name,
-            media_type="application/prs.coverage+json",
+            media_type=COVERAGE_JSON_TYPE,
             encode=lambda table: encode_series_covjson(replace(table, credits=named), crs=crs, may_be_single=True),
         )
         document: Json = orjson.loads(whole(deliver_fields(target, written).body))
@@ -206,3 +220,38 @@ class EDRProvider(BaseEDRProvider):  # type: ignore[misc]  # pygeoapi has no typ
 
 def _always() -> bool:
     return True
+
+
+# Places that the configuration names, as locations of EDR (OGC 19-086r6 §8.2.7).
+
+BETWEEN = ":"
+"""Set and place in the id of a location, as `/ogcapi` has them: a slash would end the segment of the path."""
+
+
+def places_document(catalogue: Catalogue, layer: Layer, *, box: BBox | None, limit: int | None) -> Json:
+    """Return the places whose boxes meet a layer, and a box in CRS84, as GeoJSON: each a point inside it."""
+    found = [(places, number) for places in catalogue.places.values() for number in _near(places, layer, box)]
+    return {
+        "type": "FeatureCollection",
+        "features": [_feature(places, number) for places, number in found[:limit]],
+        "numberMatched": len(found),
+    }
+
+
+def _near(places: PlaceSet, layer: Layer, box: BBox | None) -> Iterator[int]:
+    bounds = shapes_in(places, CRS84).bounds
+    for number in np.flatnonzero(near_layer(places, layer)).tolist():
+        if box is None or BBox(*bounds[number].tolist()).intersects(box):
+            yield number
+
+
+def _feature(places: PlaceSet, number: int) -> Json:
+    shapes = shapes_in(places, CRS84)
+    inside = shapely.point_on_surface(shapes.shapes[number])
+    return {
+        "type": "Feature",
+        "id": f"{places.id}{BETWEEN}{places.ids[number]}",
+        "bbox": shapes.bounds[number].tolist(),
+        "geometry": {"type": "Point", "coordinates": [inside.x, inside.y]},
+        "properties": {"label": places.labels[number]},
+    }

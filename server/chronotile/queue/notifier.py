@@ -2,8 +2,12 @@
 
 import logging
 import threading
+import time
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass
+from threading import Event
 from types import TracebackType
 from typing import Generic, Protocol, Self, TypeVar
 
@@ -11,8 +15,30 @@ from chronotile.errors import ChronotileError
 from chronotile.model.job import Message
 from chronotile.queue.faults import fault_of, is_foreseen
 from chronotile.queue.outbox import host_of
-from chronotile.queue.runtime import SYSTEM, Runtime
 from chronotile.web.fetch import post
+
+# How those who do jobs tell the time, wait, and start threads: values, so that tests pass a simulated clock.
+
+
+def threads(count: int, name: str) -> Executor:
+    """Return an executor of so many threads."""
+    return ThreadPoolExecutor(count, thread_name_prefix=name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Runtime:
+    """The clock, the waiting and the threads of this process."""
+
+    clock: Callable[[], float] = time.monotonic
+    """Seconds that never go back."""
+    wait: Callable[[Event, float], bool] = Event.wait
+    """Wait for an event, or so many seconds; return whether the event has happened."""
+    threads: Callable[[int, str], Executor] = threads
+    """Make an executor, with a number of threads and a name for them."""
+
+
+SYSTEM = Runtime()
+
 
 log = logging.getLogger(__name__)
 

@@ -51,13 +51,10 @@ class Callbacks:
         StorageFull: There is no room left; so may each method.
     """
 
-    def __init__(
-        self, engine: Engine, *, archive: str | None, clock: Callable[[Connection], float] = database_time
-    ) -> None:
+    def __init__(self, engine: Engine, *, archive: str, clock: Callable[[Connection], float] = database_time) -> None:
         self._engine = engine
         self._clock = clock
-        is_of_archive = JOBS.c.archive.is_(None) if archive is None else JOBS.c.archive == archive
-        self._is_of_archive = select(JOBS.c.id).where(JOBS.c.id == CALLBACKS.c.job, is_of_archive).exists()
+        self._is_of_archive = select(JOBS.c.id).where(JOBS.c.id == CALLBACKS.c.job, JOBS.c.archive == archive).exists()
 
     def take(self, *, lease_s: float, without: Collection[str] = ()) -> Callback | None:
         """Take what has been due for longest, if anything is.

@@ -8,8 +8,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, and_, case, delete, fu
 from chronotile.model.job import Job, JobFault, Json, Result
 from chronotile.queue.database import database_time, read_transaction, write_transaction
 from chronotile.queue.outbox import call_back
-from chronotile.queue.rows import brief_of, fault_text, results_text, storable
-from chronotile.queue.schema import FINISHED_TASKS, JOBS, LOG
+from chronotile.queue.schema import FINISHED_TASKS, JOBS, LOG, brief_of, fault_text, results_text, storable
 
 BRIEF = [column for column in JOBS.c if column.name not in {"inputs", "wanted", "results"}]
 """What a list gives of each job: what clients give and get may be long."""
@@ -23,17 +22,15 @@ class OwnedJobs:
 
     Args:
         engine: Of `open_engine`.
-        archive: Its id; `None`: jobs that were stored before jobs had an archive, which no worker runs.
+        archive: Its id.
         clock: Seconds since 1970, UTC, of the database.
     """
 
-    def __init__(
-        self, engine: Engine, *, archive: str | None, clock: Callable[[Connection], float] = database_time
-    ) -> None:
+    def __init__(self, engine: Engine, *, archive: str, clock: Callable[[Connection], float] = database_time) -> None:
         self._engine = engine
         self._clock = clock
         self.archive = archive
-        self._is_of_archive = JOBS.c.archive.is_(None) if archive is None else JOBS.c.archive == archive
+        self._is_of_archive = JOBS.c.archive == archive
 
     def now(self) -> float:
         """Return seconds since 1970 by the clock of the database."""
@@ -48,8 +45,6 @@ class OwnedJobs:
             lease_s: For how long.
             without: Ids of jobs that are left to others.
         """
-        if self.archive is None:
-            return None
         with write_transaction(self._engine) as connection:
             now = self._clock(connection)
             is_left = JOBS.c.status == "running", JOBS.c.leased_until < now

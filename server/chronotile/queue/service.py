@@ -6,19 +6,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
+from chronotile.durable_files import make_private_folder
 from chronotile.errors import LOG_SAYS_WHY, ChronotileError, ConfigurationError, SourceUnavailable
 from chronotile.model.job import Execution, Job, JobDetails, Result, Selection, Subscriber
-from chronotile.private_files import make_private_folder
 from chronotile.queue.bucket import Bucket
 from chronotile.queue.faults import no_job, storing_results
-from chronotile.queue.job_folder import RESULTS
-from chronotile.queue.result_files import ResultFiles
-from chronotile.queue.retention import forget, remove_files
-from chronotile.queue.temporary import TemporaryFolders
+from chronotile.queue.job_folder import RESULTS, ResultFiles, TemporaryFolders, forget, remove_files
 
 if TYPE_CHECKING:
-    from chronotile.queue.stores import JobStores
-    from chronotile.queue.table import JobTable
+    from chronotile.queue.table import JobStore, JobTable
 
 
 class JobService:
@@ -30,7 +26,6 @@ class JobService:
     Args:
         folder: Of jobs; without one none are stored.
         archive: Id of the archive that is served.
-        before: Folder of jobs that were stored before they had an archive, as `open_stores` takes it.
         database_url: As `open_engine` takes it.
         most_open: Jobs of one client that have not ended, at most; ten times as many of all clients together.
         bucket: Of the files of results; otherwise they stay in the folder.
@@ -41,33 +36,30 @@ class JobService:
         folder: Path | None,
         *,
         archive: str,
-        before: Path | None = None,
         database_url: str | None = None,
         most_open: int = 1000,
         bucket: Bucket | None = None,
     ) -> None:
         self._folder = folder
         self._archive = archive
-        self._before = before
         self._database_url = database_url
         self._most_open = most_open
         self._bucket = bucket
         self._lock = threading.Lock()
-        self._stores: JobStores | None = None
+        self._store: JobStore | None = None
         self._temporary = TemporaryFolders()
 
     @property
-    def stores(self) -> "JobStores":
+    def store(self) -> "JobStore":
         """Where jobs are.
 
         Raises:
             SourceUnavailable: Their table cannot be opened; the next request tries again.
         """
         with self._lock:
-            if self._stores is None:
-                place = _needed(self._folder)
-                self._stores = _opened(self._database_url, place, archive=self._archive, before=self._before)
-            return self._stores
+            if self._store is None:
+                self._store = _opened(self._database_url, _needed(self._folder), archive=self._archive)
+            return self._store
 
     @property
     def table(self) -> "JobTable":
@@ -76,7 +68,7 @@ class JobService:
         Raises:
             SourceUnavailable: It cannot be opened; the next request tries again.
         """
-        return self.stores.own.table
+        return self.store.table
 
     def job(self, id_: str, *, user: str | None) -> Job:
         """Return a job.
@@ -85,7 +77,7 @@ class JobService:
             UnknownPath: There is not one of that id, or it is another's, or of another archive.
             SourceUnavailable: No jobs can be stored.
         """
-        _store, job = self.stores.find(id_)
+        job = self.table.job(id_)
         if job.user != user:
             raise no_job(id_)
         return self._marked(job)
@@ -100,7 +92,7 @@ class JobService:
         Raises:
             SourceUnavailable: No jobs can be stored.
         """
-        jobs, count = self.stores.jobs(users=[user], **selection)
+        jobs, count = self.table.jobs(users=[user], **selection)
         return self.table.heartbeat.mark_unattended(jobs), count
 
     def execution_without_inputs(self, job: Job) -> Execution:
@@ -109,7 +101,7 @@ class JobService:
         Raises:
             UnknownPath: The job was forgotten.
         """
-        return self.stores.of(job).table.execution_without_inputs(job.id)
+        return self.table.execution_without_inputs(job.id)
 
     def details(self, job: Job, *, most: int) -> JobDetails:
         """Return what people want to see of a job, with so many characters of its inputs at most.
@@ -117,7 +109,7 @@ class JobService:
         Raises:
             UnknownPath: The job was forgotten.
         """
-        table = self.stores.of(job).table
+        table = self.table
         return JobDetails(inputs=table.inputs(job.id, most=most), log=table.log(job.id))
 
     def submit(
@@ -200,12 +192,12 @@ class JobService:
         Raises:
             UnknownPath: The job was forgotten.
         """
-        return self.stores.of(job).table.dismiss(job.id)
+        return self.table.dismiss(job.id)
 
     def remove_files(self, job: Job) -> None:
         """Remove the files of a job that was cancelled; what cannot be removed now is when it is forgotten."""
         if job.started is not None:  # or else nobody has made any
-            remove_files(self.stores.of(job).folder, job.id, bucket=self._bucket)
+            remove_files(self.store.folder, job.id, bucket=self._bucket)
 
     def forget(self, job: Job) -> None:
         """Forget a job that has ended, with its files.
@@ -215,7 +207,7 @@ class JobService:
         """
         if self._bucket is not None and job.started is not None:
             self._bucket.remove(job.id)
-        store = self.stores.of(job)
+        store = self.store
         if not forget(store.table, store.folder, [job.id]):
             raise SourceUnavailable(f"files of the job cannot be deleted now; {LOG_SAYS_WHY}")
 
@@ -230,21 +222,21 @@ class JobService:
 
     def result_files(self, job: Job) -> ResultFiles:
         """Return the files of the results of a job that was found."""
-        return self._files(self.stores.of(job).folder, job.id)
+        return self._files(self.store.folder, job.id)
 
     def close(self) -> None:
         """Let go of the table, and remove what is temporary."""
         self._temporary.close()
         with self._lock:
-            if self._stores is not None:
-                self._stores.close()
-                self._stores = None
+            if self._store is not None:
+                self._store.close()
+                self._store = None
 
     def _files(self, folder: Path, id_: str) -> ResultFiles:
         return ResultFiles(folder / id_ / RESULTS, self._bucket, id_)
 
     def _marked(self, job: Job) -> Job:
-        """A job whose message also says if no worker is there."""
+        # A job whose message also says if no worker is there.
         [marked] = self.table.heartbeat.mark_unattended([job])
         return marked
 
@@ -255,14 +247,14 @@ def _needed(folder: Path | None) -> Path:
     return folder
 
 
-def _opened(url: str | None, folder: Path, *, archive: str, before: Path | None) -> "JobStores":
+def _opened(url: str | None, folder: Path, *, archive: str) -> "JobStore":
     from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415 -- only where there are jobs
 
-    from chronotile.queue.stores import open_stores  # noqa: PLC0415 -- as above
+    from chronotile.queue.table import open_store  # noqa: PLC0415 -- as above
 
     try:
         make_private_folder(folder)
-        return open_stores(url, folder, archive=archive, before=before)
+        return open_store(url, folder, archive=archive)
     except OSError as error:
         raise SourceUnavailable("no jobs can be stored now: their folder cannot be written") from error
     except ConfigurationError as error:

@@ -1,20 +1,29 @@
 """The table of jobs: what was accepted is there until it is forgotten, whatever is killed."""
 
+import logging
 import secrets
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, Row, Select, and_, delete, func, insert, or_, select
 
-from chronotile.errors import ServerBusy
-from chronotile.model.job import ID, Excerpt, Execution, Job, Json, Result, Status, Subscriber
-from chronotile.queue.database import database_time, hold, read_transaction, write_transaction
+from chronotile.durable_files import make_private
+from chronotile.errors import ConfigurationError, ServerBusy, UnknownPath
+from chronotile.model.job import ENDED, ID, Callback, Excerpt, Execution, Job, Json, Message, Result, Status, Subscriber
+from chronotile.queue.database import database_time, hold, open_engine, read_transaction, write_transaction
 from chronotile.queue.faults import no_job
-from chronotile.queue.heartbeat import Heartbeat
-from chronotile.queue.migrate import make_tables
-from chronotile.queue.outbox import subscribe
+from chronotile.queue.outbox import Callbacks, subscribe
 from chronotile.queue.owned_jobs import BRIEF, OwnedJobs
-from chronotile.queue.rows import (
+from chronotile.queue.schema import (
+    CLIENTS,
+    JOBS,
+    LOG,
+    METADATA,
+    SCHEMA,
+    VERSION,
+    WORKERS,
     brief_of,
     excerpt_of,
     execution_of,
@@ -24,7 +33,6 @@ from chronotile.queue.rows import (
     row_of,
     storable,
 )
-from chronotile.queue.schema import CLIENTS, JOBS, LOG
 
 MOST_LISTED = 1000
 LOG_LINES = 1000
@@ -38,6 +46,8 @@ CLIENTS_AT_ONCE = 10
 """The limit of open jobs of all clients, as a multiple of that of one client."""
 FROM_HERE = " from your address"
 
+_MAKING = 7_105_101
+"""Whom PostgreSQL lets make the tables."""
 _SUBMITTING = 7_105_102
 """Whom PostgreSQL lets count the open jobs of a user and add one."""
 
@@ -49,22 +59,20 @@ class JobTable(OwnedJobs):
 
     Args:
         engine: Of `open_engine`.
-        archive: Its id; `None` are the jobs that were stored before jobs had one, which can be read and are never run.
+        archive: Its id.
         clock: Seconds since 1970, UTC, as the database has them.
 
     Raises:
-        ConfigurationError: The table is of a newer chronotile.
+        ConfigurationError: The tables are of another version of chronotile.
         SourceUnavailable: The database is away, damaged, or locked by others for too long; so may each method.
         StorageFull: There is no room left; so may each method that writes.
     """
 
-    def __init__(
-        self, engine: Engine, *, archive: str | None, clock: Callable[[Connection], float] = database_time
-    ) -> None:
+    def __init__(self, engine: Engine, *, archive: str, clock: Callable[[Connection], float] = database_time) -> None:
         super().__init__(engine, archive=archive, clock=clock)
-        self.heartbeat = Heartbeat(engine, archive=archive or "", clock=clock)
+        self.heartbeat = Heartbeat(engine, archive=archive, clock=clock)
         """Which workers of the archive there are."""
-        make_tables(engine)
+        _make_tables(engine)
 
     def close(self) -> None:
         """Let go of the database."""
@@ -286,3 +294,162 @@ def _add(connection: Connection, row: Json, now: float) -> Job:
 
 def _is_of(users: Sequence[str | None]) -> ColumnElement[bool]:
     return or_(*(JOBS.c.user.is_(None) if user is None else JOBS.c.user == user for user in users))
+
+
+def _make_tables(engine: Engine) -> None:
+    """Make the tables unless they are there; others who start at the same time wait."""
+    with write_transaction(engine) as connection:
+        hold(connection, _MAKING)
+        SCHEMA.create(connection, checkfirst=True)
+        version = connection.scalar(select(SCHEMA.c.version))
+        if version is not None and version != VERSION:
+            whose, update = ("a newer", "update it, or ") if version > VERSION else ("an older", "")
+            raise ConfigurationError(
+                [
+                    f"the job table has version {version}, of {whose} chronotile, and this one knows version "
+                    f"{VERSION}: {update}give it another CHRONOTILE_DATABASE_URL or CHRONOTILE_JOBS_DIR"
+                ]
+            )
+        METADATA.create_all(connection)
+        if version is None:
+            connection.execute(insert(SCHEMA).values(version=VERSION))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobStore:
+    """Jobs of one archive."""
+
+    engine: Engine
+    table: JobTable
+    folder: Path
+    """With a folder for the files of each job, by its id."""
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self.table.close()
+
+
+def open_store(url: str | None, folder: Path, *, archive: str) -> JobStore:
+    """Return the jobs of an archive; tables are made if they are missing.
+
+    Args:
+        url: As `open_engine` takes it.
+        folder: Of the jobs.
+        archive: Its id.
+
+    Raises:
+        ConfigurationError: As `open_engine`, or the tables are of another version of chronotile.
+        SourceUnavailable: The database is out of reach or damaged.
+        StorageFull: There is no room.
+    """
+    engine = open_engine(url, folder)
+    make_private(folder)
+    return JobStore(engine=engine, table=JobTable(engine, archive=archive), folder=folder)
+
+
+WORDS = {"running": "that it runs", "successful": "that it is done", "failed": "that it failed"}
+
+log = logging.getLogger(__name__)
+
+
+class JobOutbox:
+    """Messages to the subscribers of jobs. It is an `Outbox`.
+
+    Args:
+        table: That of the jobs.
+        callbacks: What there is to tell.
+        write: Makes the message on a job as it is now.
+    """
+
+    def __init__(self, table: JobTable, callbacks: Callbacks, *, write: Callable[[Job, Callback], Message]) -> None:
+        self._table = table
+        self._callbacks = callbacks
+        self._write = write
+
+    def take(self, *, lease_s: float, without: Collection[str]) -> Callback | None:
+        """Take what has been due for longest, if anything is."""
+        return self._callbacks.take(lease_s=lease_s, without=without)
+
+    def message(self, due: Callback) -> Message | None:
+        """Return the message on a job; `None` if it has gone on, which has a message of its own, or was forgotten."""
+        try:
+            job = self._table.job(due.job)
+        except UnknownPath:
+            return None
+        return self._write(job, due) if job.status == due.status else None
+
+    def set_sent(self, due: Callback) -> None:
+        """Drop a message that was sent; one on progress stays for when there is more, after some time."""
+        self._callbacks.set_sent(due)
+
+    def again(self, due: Callback, *, wait_s: float, reason: str) -> None:
+        """Let any notifier try again after a while."""
+        log.info("job %s: %s", due.job, _said(due, reason))
+        self._callbacks.again(due, wait_s=wait_s)
+
+    def give_up(self, due: Callback, reason: str) -> None:
+        """Never tell it again; the log of the job has why."""
+        said = _said(due, reason)
+        log.info("job %s: %s", due.job, said)
+        self._callbacks.leave(due)
+        self._table.say(due.job, f"{said}; it was tried {due.tries} times")
+
+
+def _said(due: Callback, reason: str) -> str:
+    return f"its subscriber was not notified {WORDS[due.status]}: {reason}"
+
+
+# Which workers there are: where there is none, jobs wait for what will not come by itself.
+
+GONE_S = 30.0
+"""After which a worker that has said nothing is gone."""
+
+
+class Heartbeat:
+    """Workers of an archive say that they are there; any number of processes may ask at once.
+
+    Args:
+        engine: Of the table of jobs.
+        archive: Its id: workers of others do none of its jobs.
+        clock: Of that table, seconds since 1970.
+
+    Raises:
+        SourceUnavailable: The database is away, damaged, or locked by others for too long; so may each method.
+        StorageFull: There is no room left; so may each method that writes.
+    """
+
+    def __init__(self, engine: Engine, *, archive: str, clock: Callable[[Connection], float] = database_time) -> None:
+        self._engine = engine
+        self._archive = archive
+        self._clock = clock
+
+    def report_alive(self, worker: str) -> None:
+        """Say that a worker is there, again before `GONE_S` have passed; those that did not are forgotten."""
+        with write_transaction(self._engine) as connection:
+            now = self._clock(connection)
+            connection.execute(delete(WORKERS).where(or_(WORKERS.c.id == worker, WORKERS.c.seen < now - GONE_S)))
+            connection.execute(insert(WORKERS).values(id=worker, archive=self._archive, seen=now))
+
+    def report_gone(self, worker: str) -> None:
+        """Say that a worker ends."""
+        with write_transaction(self._engine) as connection:
+            connection.execute(delete(WORKERS).where(WORKERS.c.id == worker))
+
+    def is_anybody_here(self) -> bool:
+        """Return whether there is a worker of the archive."""
+        with read_transaction(self._engine) as connection:
+            is_here = WORKERS.c.archive == self._archive, WORKERS.c.seen >= self._clock(connection) - GONE_S
+            return connection.scalar(select(WORKERS.c.id).where(*is_here).limit(1)) is not None
+
+    def mark_unattended(self, jobs: Iterable[Job]) -> tuple[Job, ...]:
+        """Return jobs whose messages name the archive where they have not ended and no worker of it is there."""
+        listed = tuple(jobs)
+        if all(job.status in ENDED for job in listed) or self.is_anybody_here():
+            return listed
+        nobody = nobody_here(self._archive)
+        return tuple(job if job.status in ENDED else replace(job, message=f"{job.message}; {nobody}") for job in listed)
+
+
+def nobody_here(archive: str) -> str:
+    """Return the message for jobs of an archive of which no worker is running."""
+    return f"no worker of the archive {archive} is running"

@@ -1,15 +1,14 @@
-"""Dates that can be read, out of a read of many of which one or more are damaged.
+"""Dates that are damaged: others are read around them, and `/health/ready`, the metrics and the log tell of them."""
 
-All are read at once, as ever. Only where that fails are halves read, and halves of those, until the dates that fail by
-themselves are found: a year with one damaged date is read about twice.
-"""
-
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from hashlib import blake2b
 
 import numpy as np
+import orjson
 
-from chronotile.errors import DateUnreadable
+from chronotile.errors import DateUnreadable, SourceUnavailable
 from chronotile.model.raster import (
     REASON_UNREADABLE,
     UNREADABLE_CODE,
@@ -20,6 +19,15 @@ from chronotile.model.raster import (
     pixel_codes,
     valid_pixels,
 )
+from chronotile.model.time.instants import Instant, format_instant
+from chronotile.readers.caches.disk import Records, RecordsInMemory
+from chronotile.readers.foreign import one_line, origin_of
+from chronotile.readers.left_out import is_passing
+
+# Dates that can be read, out of a read of many of which one or more are damaged.
+#
+# All are read at once, as ever. Only where that fails are halves read, and halves of those, until the dates that fail
+# by themselves are found: a year with one damaged date is read about twice.
 
 Read = Callable[[Sequence[int]], Pixels]
 """Gives pixels at the times of some indexes, in that order, time first."""
@@ -99,3 +107,149 @@ def _halves(place: slice, indexes: Sequence[int], error: DateUnreadable, tell: T
 def _blank(parts: Sequence[Part], shape: tuple[int, ...], encoding: Encoding) -> Pixels:
     dtype = np.result_type(*(pixels.numbers.dtype for _place, pixels in parts)) if parts else np.dtype(encoding.dtype)
     return Pixels(np.zeros(shape, dtype=dtype))
+
+
+log = logging.getLogger(__name__)
+
+MOST_LEFT_OUT = 100
+"""Items that an answer, or a result of a job, names."""
+MOST = 1000
+"""Dates that are listed; a source with more is broken as a whole, and each is looked at when the list is read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailingDate:
+    """One date of one variable that could not be read."""
+
+    collection: str
+    variable: str
+    instant: Instant | None
+    """`None` of a variable without time."""
+    reason: str
+    """For clients too: without a path and without a URL."""
+    state: str
+    """`Reader.revision` of the date, and its encoding: both change if the file or its interpretation changes."""
+
+    @property
+    def when(self) -> str | None:
+        """The instant as text."""
+        return None if self.instant is None else format_instant(self.instant)
+
+
+class FailingDates:
+    """The dates that could not be read, each until its file is another one.
+
+    That a date was read does not make it well: another part of its file may be the damaged one.
+
+    Args:
+        records: Stores them; for one process in its memory.
+    """
+
+    def __init__(self, records: Records | None = None) -> None:
+        self._records = records or RecordsInMemory()
+
+    def tell(self, date: FailingDate, *, details: str) -> None:
+        """List a date; it is logged once by all processes that share the list.
+
+        Args:
+            date: The unreadable date.
+            details: For the log alone: the file, and the error of the library.
+        """
+        name = _name(date.collection, date.variable, date.instant)
+        known = _date(self._records.read(name))
+        if known is not None and known.state == date.state:
+            return
+        if known is not None:
+            self._records.remove(name)
+        count = len(self._records.names())
+        if count >= MOST:
+            return
+        if self._records.add(name, _text(date)):
+            log.warning("%s %s: %s", _title(date), date.reason, details)
+            if count + 1 == MOST:
+                log.warning("%d dates cannot be read; more are neither listed nor logged", MOST)
+
+    def leave_out(self, item: str, error: Exception) -> None:
+        """Note the id of an item that a date of a mosaic lacks, and why; `readers.left_out` counts and logs them."""
+
+    def clear(self) -> None:
+        """Forget all dates; those that still fail are listed and logged again."""
+        for name in self._records.names():
+            self._records.remove(name)
+
+    def forget(self, date: FailingDate) -> None:
+        """Forget a date that was listed: its file is another one by now, or it is served no more."""
+        if self._records.remove(_name(date.collection, date.variable, date.instant)):
+            log.info("%s has another file now, or is gone", _title(date))
+
+    def listed(self) -> tuple[FailingDate, ...]:
+        """Return all of them, in order of collection, variable and time."""
+        texts = [self._records.read(name) for name in self._records.names()]
+        found = [date for date in map(_date, texts) if date is not None]
+        return tuple(sorted(found, key=lambda date: (date.collection, date.variable, date.when or "")))
+
+
+class RecordedDates(FailingDates):
+    """Lists dates where others are listed, and also records those of this reader.
+
+    Args:
+        others: Where they are listed.
+    """
+
+    def __init__(self, others: FailingDates) -> None:
+        super().__init__(others._records)  # noqa: SLF001 -- the list itself is shared
+        self.dates: list[FailingDate] = []
+        self.left_out: set[str] = set()
+        """Ids of items of mosaics, at most `MOST_LEFT_OUT`."""
+
+    def tell(self, date: FailingDate, *, details: str) -> None:
+        """List a date, and keep it."""
+        self.dates.append(date)
+        super().tell(date, details=details)
+
+    def leave_out(self, item: str, error: Exception) -> None:
+        """Keep the id of an item.
+
+        Raises:
+            SourceUnavailable: Its store does not answer: a result that lasts does without nothing that may come back.
+        """
+        if is_passing(error):
+            raise SourceUnavailable(f"item {item} cannot be read now: {one_line(origin_of(error))}") from error
+        if len(self.left_out) < MOST_LEFT_OUT:
+            self.left_out.add(item)
+
+
+def _title(date: FailingDate) -> str:
+    return f"{date.collection}: {date.variable}" + ("" if date.instant is None else f" of {date.when}")
+
+
+def _name(collection: str, variable: str, instant: Instant | None) -> str:
+    when = "" if instant is None else format_instant(instant)
+    return blake2b("\n".join((collection, variable, when)).encode(), digest_size=16).hexdigest()
+
+
+def _text(date: FailingDate) -> str:
+    instant = None if date.instant is None else int(date.instant.astype("datetime64[ns]").astype("int64"))
+    return orjson.dumps(
+        {
+            "collection": date.collection,
+            "variable": date.variable,
+            "instant": instant,
+            "reason": date.reason,
+            "state": date.state,
+        }
+    ).decode()
+
+
+def _date(text: str | None) -> FailingDate | None:
+    if text is None:
+        return None
+    document: Mapping[str, str | int | None] = orjson.loads(text)
+    instant = document["instant"]
+    return FailingDate(
+        collection=str(document["collection"]),
+        variable=str(document["variable"]),
+        instant=None if instant is None else np.datetime64(int(instant), "ns"),
+        reason=str(document["reason"]),
+        state=str(document["state"]),
+    )

@@ -229,7 +229,7 @@ def _calendar_span(parts: dict[str, str | None]) -> TimeSpan | None:
 
 
 def _instant(start: np.datetime64) -> TimeSpan:
-    """An instant; at midnight the day, as products write `T000000` of what they made for a day."""
+    # An instant; at midnight the day, as products write `T000000` of what they made for a day.
     is_midnight = start.astype("datetime64[D]").astype("datetime64[ns]") == start
     return TimeSpan(start, start + (DAY if is_midnight else ONE_NS))
 
@@ -249,6 +249,6 @@ def _week(year: int, week: int) -> TimeSpan | None:
 
 
 def _dekad(year: int, index: int) -> TimeSpan | None:
-    """The dekad of a year by its index from 0."""
+    # The dekad of a year by its index from 0.
     first = np.datetime64(f"{year}-01-01", "ns")
     return TimeSpan(DEKAD.step(first, index), DEKAD.step(first, index + 1)) if 0 <= index < 36 else None

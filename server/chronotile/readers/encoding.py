@@ -7,7 +7,7 @@ import numpy as np
 
 from chronotile.errors import UnsupportedSource
 from chronotile.model.number_text import SMALL
-from chronotile.model.raster import Encoding, Numbers
+from chronotile.model.raster import Encoding
 from chronotile.model.source import VariableSpec
 
 REAL_KINDS = "iufb"
@@ -69,13 +69,6 @@ def fits(number: float, dtype: np.dtype[Any]) -> bool:
     """Return whether a number lies within the limits of a type of whole numbers."""
     limits = np.iinfo(dtype)
     return number == number and limits.min <= number <= limits.max  # noqa: PLR0124 -- NaN
-
-
-def as_meant(numbers: Numbers, dtype: str) -> Numbers:
-    """Return the numbers in the machine's byte order, their bits taken as `dtype` where that is another type."""
-    if not numbers.dtype.isnative:
-        numbers = numbers.astype(numbers.dtype.newbyteorder("="))
-    return numbers if numbers.dtype == dtype else np.ascontiguousarray(numbers).view(dtype)
 
 
 def require_real(dtype: np.dtype[Any], name: str) -> None:

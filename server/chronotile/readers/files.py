@@ -123,7 +123,7 @@ def find_skipped(spec: SourceSpec) -> list[str]:
 
 
 def _stems(path: str) -> list[str]:
-    """What the raster may be called that a file belongs to: `a`, `a.tif` of `a.tif.aux.xml`."""
+    # What the raster may be called that a file belongs to: `a`, `a.tif` of `a.tif.aux.xml`.
     parts = path.split(".")
     return [".".join(parts[:count]) for count in range(1, len(parts))]
 

@@ -9,9 +9,9 @@ from http import HTTPStatus
 from time import monotonic
 from typing import Any, Literal
 
-from chronotile.errors import AddressRefused, DateUnreadable, UnsupportedSource
+from chronotile.errors import AddressRefused, DateUnreadable, SourceUnavailable, UnsupportedSource
 from chronotile.model.items import ItemRef
-from chronotile.readers.foreign import BeingWritten, Damaged, with_causes
+from chronotile.readers.foreign import BeingWritten, Damaged, origin_of, with_causes
 from chronotile.readers.remote.requests import Away, Refused
 
 Reason = Literal["missing", "damaged", "refused", "changed", "unavailable"]
@@ -112,6 +112,14 @@ def reason_of(error: BaseException) -> Reason:
         return _REFUSALS.get(refused.status, "refused")
     found = (reason for kind, reason in _KINDS if any(isinstance(each, kind) for each in causes))
     return next(found, "unavailable")
+
+
+def is_passing(error: BaseException) -> bool:
+    """Return whether a store does not answer, rather than that a file is missing, refused or damaged."""
+    origin = origin_of(error)
+    return type(error) is SourceUnavailable or (
+        isinstance(origin, Away | TimeoutError) and not isinstance(origin, Refused)
+    )
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

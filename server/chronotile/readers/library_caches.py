@@ -6,7 +6,7 @@ from functools import cache
 import rasterio._env
 import tensorstore
 
-from chronotile.readers.caches.sizes import CacheState
+from chronotile.readers.caches.byte_cache import CacheState
 from chronotile.readers.raster.pool import HANDLE_BYTES, MAX_IDLE_HANDLES
 from chronotile.readers.reader_caches import ReaderCaches
 
@@ -38,7 +38,7 @@ def _chunks(max_bytes: int) -> CacheState:
 
 
 def _gdal_bytes() -> tuple[int, int]:
-    """What GDAL's cache of blocks holds, and may hold."""
+    # What GDAL's cache of blocks holds, and may hold.
     return _gdal().GDALGetCacheUsed64(), _gdal().GDALGetCacheMax64()
 
 

@@ -21,7 +21,7 @@ from chronotile.model.raster import BoolArray, Encoding, Pixels
 from chronotile.model.request import Point
 from chronotile.model.source import SourceInfo, VariableInfo
 from chronotile.model.time.instants import TimeDomain
-from chronotile.readers.file_state import one_look
+from chronotile.readers.hrefs import one_look
 from chronotile.warp.plan import plan_warp
 
 GONE = "gone"
@@ -184,9 +184,20 @@ class Reader(Protocol):
         return cell_at(self.info.variables[variable].grid, place)
 
     @property
-    def has_learnt(self) -> bool:
-        """Whether it found encodings that it does not know, and will know once the source is opened again."""
-        return False
+    def learnt(self) -> str:
+        """Which file it found whose encoding it does not know, and will know once the source is opened again.
+
+        Empty: none.
+        """
+        return ""
+
+    def learn(self, variable: str) -> None:
+        """Find encodings of the files of a variable that are not known yet, for the reader that opens the source next.
+
+        Raises:
+            SourceUnavailable: The index of items does not answer.
+        """
+        return
 
     def lattices(self, variable: str) -> "tuple[Lattice, ...]":
         """Return those of the native cells of a mosaic's pieces, of most pieces first."""

@@ -4,10 +4,9 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from chronotile.readers.caches.block_cache import BlockCache
+from chronotile.readers.caches.block_cache import BlockCache, SharedBlockMemory
 from chronotile.readers.caches.byte_blocks import ByteBlocks
-from chronotile.readers.caches.shared_memory import SharedBlockMemory
-from chronotile.readers.caches.sizes import USUAL_BYTES, CacheSizes
+from chronotile.readers.caches.byte_cache import USUAL_BYTES, CacheSizes
 from chronotile.readers.left_out import LeftOutItems
 from chronotile.web.places import Places
 

@@ -74,7 +74,7 @@ def observed_range(reader: Reader, variable: str, *, is_brief: bool = False) -> 
 
 
 def _spread(count: int) -> list[int]:
-    """The newest time, then others evenly spread over the rest."""
+    # The newest time, then others evenly spread over the rest.
     steps = np.linspace(count - 1, 0, min(count, SAMPLE_TIMES))
     return list(dict.fromkeys(round(step) for step in steps))
 

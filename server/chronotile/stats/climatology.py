@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from chronotile.model.series.analysis import AnomalyKind, Climatology, Curves, FloatArray, Normals, SlotKind
 from chronotile.model.time.instants import InstantArray, format_instant
-from chronotile.stats.ranks import percentile_of_ordered
-from chronotile.stats.twins import observations_of
+from chronotile.stats.percentiles import percentile_of_ordered
+from chronotile.stats.period_means import observations_of
 
 SLOT_COUNTS: dict[SlotKind, int] = {"day": 365, "dekad": 36, "month": 12}
 HALF_WINDOW_DAYS = 5

@@ -1,12 +1,12 @@
 """Values of many dates to one a period."""
 
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from chronotile.model.series.analysis import Curves, IntArray
+from chronotile.model.series.analysis import Curves, FloatArray, IntArray
 from chronotile.model.time.instants import InstantArray, Period
 
 Number = TypeVar("Number", np.float64, np.int64)
@@ -67,3 +67,88 @@ def period_starts(times: InstantArray, period: Period) -> InstantArray:
         return firsts.astype("datetime64[M]").astype("datetime64[ns]")
     years = times.astype("datetime64[Y]").astype("datetime64[ns]")
     return np.asarray(times - (times - years) % period.fixed)
+
+
+# Acquisitions that lie so near in time that they are one observation.
+
+HOUR = 3_600_000_000_000
+"""In nanoseconds, as all spans of this module."""
+DAY = 24 * HOUR
+SPANS = (*(hours * HOUR for hours in (24, 12, 8, 6, 4, 3, 2, 1)), *(minutes * HOUR // 60 for minutes in (30, 15, 5, 1)))
+"""Of time that an observation may stand for: whole parts of a day, longest first."""
+LEAST_AGREEMENT = 0.5
+"""Of the times within a span, for it to be that of observations: the length of their mean direction on a circle."""
+MOST_ACQUISITIONS = 2.5
+"""In an observation on average: more are values of a finer series."""
+MIDNIGHT_SHARE = 48
+"""Of a span, what just before its end still counts as midnight: dates without a time of day have twins before it."""
+
+
+class Observations(NamedTuple):
+    """The times of a series, each acquisition given to an observation."""
+
+    times: InstantArray
+    """(observation,): the day, or part of a day, of each: minutes between acquisitions do not change it."""
+    firsts: NDArray[np.intp]
+    """(observation,): index of the first acquisition of each."""
+    of_time: NDArray[np.intp]
+    """(time,): the observation that each acquisition is part of."""
+
+
+def observations_of(times: InstantArray) -> Observations:
+    """Return which of the ascending times (time,) are one observation.
+
+    All acquisitions of a day are, a day being the 24 hours around the time of day at which the series has its
+    acquisitions. So a second acquisition, hours before or after another, changes neither the observations nor their
+    times. Where times agree on no time of day, as six-hourly ones, the longest of the `SPANS` on which they
+    agree takes the place of the day.
+    """
+    nanoseconds = times.astype("datetime64[ns]").astype(np.int64)
+    even = _even(nanoseconds)
+    is_first = np.ones(times.size, dtype=bool)
+    is_first[1:] = np.diff(even) > 0
+    firsts = np.flatnonzero(is_first)
+    return Observations(times=even[firsts].astype("datetime64[ns]"), firsts=firsts, of_time=np.cumsum(is_first) - 1)
+
+
+def _even(nanoseconds: IntArray) -> IntArray:
+    """The beginning of the span (of 1970's days, or parts of days) that each time counts to."""
+    if not nanoseconds.size:
+        return nanoseconds
+    for span in SPANS:
+        middle, agreement = _middle(nanoseconds, span)
+        even = (nanoseconds - middle + span // 2) // span * span
+        if agreement >= LEAST_AGREEMENT and _are_observations(even):
+            return even
+    even = nanoseconds // DAY * DAY  # at all hours: days of the calendar
+    return even if _are_observations(even) else nanoseconds
+
+
+def _are_observations(even: IntArray) -> bool:
+    return bool(even.size <= MOST_ACQUISITIONS * (1 + np.count_nonzero(np.diff(even))))
+
+
+def _middle(nanoseconds: IntArray, span: int) -> tuple[int, float]:
+    """The median time within the span, from just before its beginning on, and how far all agree on it, from 0 to 1.
+
+    The median is that of the times around their mean direction: it stays where it is though some have twins.
+    """
+    mean = complex(np.exp(2j * np.pi * (nanoseconds % span) / span).mean())
+    centre = round(float(np.angle(mean)) / (2 * np.pi) * span)
+    apart = np.sort((nanoseconds - centre + span // 2) % span - span // 2)
+    middle = centre + int(apart[apart.size // 2])
+    margin = span // MIDNIGHT_SHARE
+    return (middle + margin) % span - margin, abs(mean)
+
+
+def merge_twins(curves: Curves, observations: Observations) -> Curves:
+    """Return one value an observation: the mean of its acquisitions that have one, NaN where none has."""
+    if observations.times.size == curves.times.size:
+        return Curves(times=observations.times, values=curves.values)
+    valid = np.isfinite(curves.values)
+    sums, counts = (
+        np.add.reduceat(each, observations.firsts, axis=1)
+        for each in (np.where(valid, curves.values, 0.0), valid.astype(np.int64))
+    )
+    means: FloatArray = np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
+    return Curves(times=observations.times, values=means)

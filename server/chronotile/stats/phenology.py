@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from chronotile.model.series.analysis import Curves, FloatArray, Phenology, Seasons
-from chronotile.stats.gaps import days_of, reaches
+from chronotile.stats.smoothing import days_of, reaches
 
 LEAST_PROMINENCE = 0.25
 """Of a peak, as a share of how far the curve reaches: what rises less above both troughs is part of another season."""

@@ -9,10 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chronotile.model.raster import Encoding, IndexArray, Numbers
-from chronotile.model.series.reducer import Reducer
-from chronotile.stats.bins import bins_of
-from chronotile.stats.number_counts import NumberCounts, table_size
-from chronotile.stats.percentiles import Sortable, percentiles, percentiles_of_many
+from chronotile.model.series.analysis import Reducer
+from chronotile.stats.percentiles import NumberCounts, Sortable, bins_of, percentiles, percentiles_of_many, table_size
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -189,7 +187,7 @@ class _Part(Protocol):
 
 
 def _share(part: _Part, cells: IntArray) -> FloatArray:
-    """(time, area): the part of the weight that has a value, exactly 1 of all cells, however sums are rounded."""
+    # (time, area): the part of the weight that has a value, exactly 1 of all cells, however sums are rounded.
     share: FloatArray = np.where(part.count == cells, 1.0, np.minimum(part.weight / part.whole, 1.0))
     return share
 

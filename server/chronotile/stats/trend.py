@@ -17,14 +17,16 @@ from numpy.typing import NDArray
 from chronotile.model.series.analysis import CONFIDENCE, Curves, FloatArray, IntArray, SlotKind, TrendMethod, Trends
 from chronotile.model.time.instants import InstantArray
 from chronotile.stats.climatology import slot_kind, slot_numbers
-from chronotile.stats.gaps import days_of
-from chronotile.stats.ranks import percentile_of_ordered, value_at
+from chronotile.stats.percentiles import percentile_of_ordered, value_at
+from chronotile.stats.smoothing import days_of
 
 DAYS_A_YEAR = 365.25
 LEAST_PAIRS = 6
 """Those of four values; fewer cannot tell a trend from chance."""
-BLOCK_VALUES = 1 << 22
-"""Slopes of pairs that are held at once."""
+BLOCK_VALUES = 1 << 19
+"""Slopes of pairs that are held at once; of one series with more of them, all."""
+PAIR_BYTES = 9
+"""Of a pair that is held: its slope, and whether it has one."""
 
 _ERFC = np.frompyfunc(erfc, 1, 1)
 """Element by element, which takes a hundredth of what the slopes take."""
@@ -67,16 +69,20 @@ def pair_count(groups: Sequence[Group]) -> int:
 
 def _trends_of_block(curves: Curves, groups: Sequence[Group]) -> tuple[FloatArray, ...]:
     years = days_of(curves) / DAYS_A_YEAR
-    slopes, statistic, variance = [], np.zeros(len(curves.values)), np.zeros(len(curves.values))
+    slopes = np.empty((len(curves.values), pair_count(groups)))
+    statistic, variance = np.zeros(len(curves.values)), np.zeros(len(curves.values))
+    start = 0
     for group in groups:
         values = curves.values[:, group]
-        first, second = np.triu_indices(group.size, 1)
-        rise = values[:, second] - values[:, first]
-        slopes.append(rise / (years[group][second] - years[group][first]))
-        statistic += np.nansum(np.sign(rise), axis=1)
+        for lag in range(1, group.size):  # in place: indexes of both ends, and copies, took ten times the memory
+            rise = slopes[:, start : start + group.size - lag]
+            np.subtract(values[:, lag:], values[:, :-lag], out=rise)
+            statistic += np.nansum(np.sign(rise), axis=1)
+            rise /= years[group][lag:] - years[group][:-lag]
+            start += group.size - lag
         variance += _variance(values)
-    ordered = np.sort(np.concatenate(slopes, axis=1), axis=1)
-    slope, low, high = _interval(ordered, variance)
+    slopes.sort(axis=1)
+    slope, low, high = _interval(slopes, variance)
     intercept = percentile_of_ordered(np.sort(curves.values - slope[:, np.newaxis] * years, axis=1), 50)
     return slope, low, high, intercept, np.where(np.isnan(slope), np.nan, _probability(statistic, variance))
 
@@ -101,7 +107,7 @@ def _probability(statistic: FloatArray, variance: FloatArray) -> FloatArray:
 
 
 def _variance(values: FloatArray) -> FloatArray:
-    """That of Kendall's statistic of each series (series, n), less what ties take from it (Kendall 1975)."""
+    # That of Kendall's statistic of each series (series, n), less what ties take from it (Kendall 1975).
     counts = np.isfinite(values).sum(axis=1)
     return (_spread(counts) - _tied(values)) / 18
 

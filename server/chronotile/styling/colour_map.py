@@ -131,7 +131,7 @@ def as_steps(colour_map: ColourMap) -> Steps | None:
 
 
 def _meet(stops: Sequence[Stop]) -> bool:
-    """Whether two stops have one value, the first of which would be taken for what lies beyond the ramp."""
+    # Whether two stops have one value, the first of which would be taken for what lies beyond the ramp.
     return len(stops) == 2 and stops[0].value == stops[1].value
 
 

@@ -1,11 +1,16 @@
-"""Text in the letters that Pillow's own font has: ASCII and a few signs, no accents."""
+"""Text in the letters that Pillow's own font has (ASCII and a few signs, no accents), and messages in pictures."""
 
-# ruff: noqa: RUF001 -- telling apart what looks alike is what this table is for
-
+import textwrap
 import unicodedata
 from functools import lru_cache
 
-from PIL import ImageFont
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from chronotile.model.raster import IndexPicture
+
+# ruff: noqa: RUF001 -- telling apart what looks alike is what this table is for
+
 
 OWN_SIGNS = frozenset("°±…“”")
 """Beyond ASCII, what the font draws."""
@@ -59,3 +64,24 @@ def _spelled(letter: str) -> str:
     if letter.isspace() or not letter.isprintable():
         return " "
     return letter if letter.isascii() or letter in OWN_SIGNS else SPELLED.get(letter, UNKNOWN)
+
+
+# A sentence as a picture, for clients that show nothing else.
+
+TEXT_PX = 12
+LINE_PX = 16
+MARGIN_PX = 4
+INK = (160, 0, 0, 255)
+
+
+def message_picture(text: str, *, width: int, height: int) -> IndexPicture:
+    """Return a text broken into lines, red on nothing, in a picture of that size; what has no room is left out."""
+    letters = max(1, (width - 2 * MARGIN_PX) // max(1, text_width("n", TEXT_PX)))
+    page = Image.new("1", (width, height))
+    draw = ImageDraw.Draw(page)
+    lines = textwrap.wrap(drawable(text), letters)[: max(1, height // LINE_PX)]
+    for number, line in enumerate(lines):
+        draw.text((MARGIN_PX, MARGIN_PX + number * LINE_PX), line, fill=1, font=font_of(TEXT_PX))
+    palette = np.zeros((256, 4), dtype=np.uint8)
+    palette[1] = INK
+    return IndexPicture(np.asarray(page).astype(np.uint8), palette)

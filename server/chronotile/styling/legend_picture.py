@@ -3,6 +3,7 @@
 One layout gives the size, the pixels and the SVG, so that a size advertised beforehand is the size drawn.
 """
 
+import io
 import math
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
@@ -291,7 +292,7 @@ def _laid_out(style: Style, title: str, units: str, shape: LegendShape, *, lengt
 
 
 def _title_lines(title: str, most: int, size: int) -> list[str]:
-    """Of a legend that is given its width no wider than that, unless a word is."""
+    # Of a legend that is given its width no wider than that, unless a word is.
     return [line for each in textwrap.wrap(title, TITLE_LETTERS) for line in wrap_text(each, size, most - MARGIN_PX)]
 
 
@@ -371,3 +372,52 @@ def _write_ramp(root: ET.Element, box: _Box, style: Style, ramp_id: str) -> None
 def _paint(what: str, colour: Colour) -> dict[str, str]:
     name = "stop-color" if what == "stop" else what
     return {name: Colour(*colour[:3]).hex, f"{what}-opacity": number_text(round(colour.alpha / 255, 4))}
+
+
+# Legends of several layers as one, below one another.
+
+_ID, _FILL = "id", "fill"
+
+
+def join_pictures(legends: Sequence[bytes], shape: LegendShape) -> RgbaPicture:
+    """Return PNG pictures on white, the first above; what is too large for the shape's size is made smaller."""
+    images = [Image.open(io.BytesIO(legend)) for legend in legends]  # decoded one by one below
+    size = (max(image.width for image in images), sum(image.height for image in images))
+    canvas = Image.new("RGB", size, WHITE[:3])
+    top = 0
+    for image in images:
+        canvas.paste(image.convert("RGB"), (0, top))
+        top += image.height
+        image.close()
+    canvas = fit_picture(canvas, shape)
+    pixels = np.full((canvas.height, canvas.width, 4), 255, dtype=np.uint8)
+    pixels[..., :3] = np.asarray(canvas)
+    return RgbaPicture(pixels)
+
+
+def join_svg(legends: Sequence[bytes], shape: LegendShape) -> bytes:
+    """Return SVG documents as one of the same size as the picture, the first above."""
+    roots = [ET.fromstring(legend) for legend in legends]  # noqa: S314 -- `legend_svg` wrote them
+    heights = [int(root.attrib["height"]) for root in roots]
+    width, height = max(int(root.attrib["width"]) for root in roots), sum(heights)
+    size = {"width": str(shape.width or width), "height": str(shape.height or height)}
+    seen = (max(shape.width or 0, width), max(shape.height or 0, height))
+    view = {"viewBox": f"0 0 {seen[0]} {seen[1]}", "preserveAspectRatio": "xMinYMin"}
+    joined = ET.Element("svg", {"xmlns": SVG, **size, **view})
+    ET.SubElement(joined, "rect", {"width": "100%", "height": "100%", _FILL: WHITE.hex})
+    for number, root in enumerate(roots):
+        _make_part(root, f"legend{number}-")
+        root.set("y", str(sum(heights[:number])))
+        joined.append(root)
+    document: bytes = ET.tostring(joined, encoding="utf-8", xml_declaration=True)
+    return document
+
+
+def _make_part(root: ET.Element, prefix: str) -> None:
+    """Ids and the namespace are those of the whole document."""
+    for element in root.iter():
+        element.tag = element.tag.removeprefix(f"{{{SVG}}}")
+        if _ID in element.attrib:
+            element.set(_ID, prefix + element.attrib[_ID])
+        if element.attrib.get(_FILL, "").startswith("url(#"):
+            element.set(_FILL, element.attrib[_FILL].replace("url(#", f"url(#{prefix}"))

@@ -17,7 +17,7 @@ from pydantic import (
 from chronotile.errors import InvalidParameter
 from chronotile.model.style import TRANSPARENT, Colour, Stop, Style, StyleClass
 from chronotile.sections import ID, Number, Range, Section, Text, validate
-from chronotile.styling.colour_text import parse_colour
+from chronotile.styling.colours import parse_colour
 from chronotile.styling.read_sld import MAX_BYTES, read_sld
 from chronotile.yaml_source import Mistake, Node, Place, nearest, raise_mistakes, read_yaml
 

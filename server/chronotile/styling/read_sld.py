@@ -12,7 +12,7 @@ from lxml import etree
 from chronotile.errors import InvalidParameter
 from chronotile.model.style import TRANSPARENT, Colour, Style
 from chronotile.styling.colour_map import ColourMap, Entry, step_entries, style_of
-from chronotile.styling.colour_text import parse_colour
+from chronotile.styling.colours import parse_colour
 
 MAX_BYTES = 262_144
 STYLES = {"NamedStyle", "UserStyle"}

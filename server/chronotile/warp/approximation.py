@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from chronotile.model.crs import Crs, transformer
 from chronotile.model.grid import FloatArray, Grid, NativeGrid
+from chronotile.model.kept import kept
 
 Weights = NDArray[np.floating[Any]]
 Precision = Literal["float32", "float64"]
@@ -38,8 +39,10 @@ EXACT_BELOW = 400
 NEAR_CELLS = 1024
 """Up to here from where it is counted a float32 resolves a coordinate to 3e-5 of a cell."""
 
-KEPT_PX = 1024
-"""Sides of which weights are cached: those of tiles recur, those of larger pictures may be any and take megabytes."""
+WEIGHTS_BYTES = 8 << 20
+"""Of those that are kept."""
+KEPT_WEIGHTS = 7 * 1024
+"""Of a side that are cached: those of tiles recur, those of larger pictures may be any and take megabytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +77,13 @@ class Lattice:
     def near_pixels(self, grid: Grid, level: NativeGrid) -> "NearCells | None":
         """Return what `on_pixels` does, counted from a cell nearby; `None` where the grid reaches too far for that.
 
-        That cell is one before those of all nodes, and so coordinates are 1 or more, but where they bend between nodes.
+        So it does where one of its corners is outside of the level. The cell is one before those of all nodes, and so
+        coordinates are 1 or more, but where they bend between nodes.
         """
         columns, rows = level.pixels_at(self.x, self.y)
+        least_px = min(grid.width, grid.height)
+        if _leaves(columns, level.width, least_px) or _leaves(rows, level.height, least_px):
+            return None
         column, row = np.floor(columns.min()) - 1, np.floor(rows.min()) - 1
         if max(columns.max() - column, rows.max() - row) > NEAR_CELLS:
             return None
@@ -85,9 +92,17 @@ class Lattice:
         return NearCells(int(row), int(column), near)
 
     def _weights(self, grid: Grid, dtype: Precision) -> tuple[Weights, Weights]:
-        """(y, nodes) and (nodes, x)."""
+        # (y, nodes) and (nodes, x).
         down = _interpolation(self.rows.size, grid.height, dtype)
         return down.T, _interpolation(self.columns.size, grid.width, dtype)
+
+
+def _leaves(coordinates: FloatArray, cells: int, least_px: int) -> bool:
+    """Whether the corners of a grid are farther outside of so many cells than its pixels' centres are from them."""
+    corners = coordinates[:: len(coordinates) - 1, :: len(coordinates) - 1].ravel().tolist()
+    least, most = min(corners), max(corners)
+    margin = 1 + 2 * (most - least) / least_px
+    return least < -margin or most > cells + margin
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +116,15 @@ class OnPixels:
     across: Weights
     """(nodes, x)."""
 
-    def at(self, some: slice) -> tuple[Weights, Weights]:
-        """Return fractional columns and rows of a level, (y, x), at pixel centres of some rows of the target grid."""
-        return self.columns[some] @ self.across, self.rows[some] @ self.across
+    def at(self, some: slice, columns: slice = ALL) -> tuple[Weights, Weights]:
+        """Return fractional columns and rows of a level, (y, x), at pixel centres of some rows of the target grid.
+
+        Args:
+            some: The rows.
+            columns: Of the target grid.
+        """
+        across = self.across[:, columns]
+        return self.columns[some] @ across, self.rows[some] @ across
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +153,7 @@ class Exact:
 Located = Separable | Lattice | Exact
 
 
+@lru_cache(maxsize=64)
 def locate(grid: Grid, crs: Crs, resolution: float) -> Located:
     """Return where the pixel centres of `grid` lie in `crs`; `resolution` is the source's pixel size there."""
     columns, rows = np.arange(grid.width) + 0.5, np.arange(grid.height) + 0.5
@@ -189,23 +211,24 @@ def _samples(count: int) -> tuple[FloatArray, FloatArray]:
 
 
 def _transformed(grid: Grid, crs: Crs, columns: FloatArray, rows: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Source CRS coordinates (m, n) at the crossings of fractional columns (n,) and rows (m,)."""
+    # Source CRS coordinates (m, n) at the crossings of fractional columns (n,) and rows (m,).
     x, y = np.meshgrid(grid.x_of(columns), grid.y_of(rows))
     return transformer(grid.crs, crs).transform(x, y)
 
 
 @lru_cache(maxsize=len(NODE_COUNTS))
 def _nodes(count: int) -> FloatArray:
-    """(count,) Chebyshev points of the second kind on 0 ... 1, both ends included."""
+    # (count,) Chebyshev points of the second kind on 0 ... 1, both ends included.
     return 0.5 - 0.5 * np.cos(np.pi * np.arange(count) / (count - 1))
 
 
 def _interpolation(count: int, size: int, dtype: Precision) -> Weights:
-    """(count, size) weights that take values at the nodes to the centres of `size` pixels."""
-    return _cached_interpolation(count, size, dtype) if size <= KEPT_PX else _to_centres(count, size, dtype)
+    # (count, size) weights that take values at the nodes to the centres of `size` pixels.
+    is_small = count * size <= KEPT_WEIGHTS
+    return _cached_interpolation(count, size, dtype) if is_small else _to_centres(count, size, dtype)
 
 
-@lru_cache(maxsize=64)
+@kept(lambda weights, *_arguments: weights.nbytes, WEIGHTS_BYTES)
 def _cached_interpolation(count: int, size: int, dtype: Precision) -> Weights:
     return _to_centres(count, size, dtype)
 
@@ -230,5 +253,5 @@ def _weights(count: int, positions: FloatArray) -> FloatArray:
 
 @lru_cache(maxsize=len(NODE_COUNTS))
 def _check_weights(count: int) -> FloatArray:
-    """(count, checks) weights that take values at the nodes to `CHECKS`."""
+    # (count, checks) weights that take values at the nodes to `CHECKS`.
     return _weights(count, np.array(CHECKS))

@@ -14,9 +14,23 @@ from chronotile.model.grid import WHOLE_CIRCLE, BBox, Grid, NativeGrid, Window
 from chronotile.model.raster import BoolArray, Encoding, Pixels, Raster
 from chronotile.model.source import VariableInfo
 from chronotile.warp.approximation import ALL, Lattice, Located, NearCells, locate
-from chronotile.warp.level_cells import Reach, coordinates_on, is_inside, reach_of, where_inside, wound
-from chronotile.warp.level_windows import level_windows
-from chronotile.warp.resampling import WHOLE, Bilinear, Cells, Nearest, Slices, bilinear, nearest
+from chronotile.warp.level_windows import (
+    WHOLE,
+    Bilinear,
+    Cells,
+    IntArray,
+    Nearest,
+    Reach,
+    Slices,
+    bilinear,
+    coordinates_on,
+    is_inside,
+    level_windows,
+    nearest,
+    reach_of,
+    where_inside,
+    wound,
+)
 
 OVERHEAD_BYTES = 1024
 """Of a plan beside its arrays, and of knowing that there is none."""
@@ -26,6 +40,9 @@ LEAST_CELLS = sys.float_info.min
 
 BOX_MARGIN = 0.1
 """By which a source's box in another CRS is widened, since it is found from a lattice of points."""
+
+CLOSE_MARGIN = 0.01
+"""The same where pixels are left out that it is certain not to reach: sides bend by far less between points."""
 
 HALF_WORLD = {"EPSG:3857": 20037508.342789244 * (1 + 1e-9)}
 """x of the antimeridian in projections that go all round."""
@@ -154,8 +171,11 @@ def plan_warp(
     level = level_for(levels, place.grid) if level is None else level
     chosen = levels[level]
     located = locate(place.grid, chosen.crs, chosen.resolution)
-    if resampling == "nearest" and (near := _near_plan(located, grid, place, level=level, chosen=chosen)) is not None:
-        return near
+    if resampling == "nearest" and isinstance(located, Lattice) and chosen.wrap_columns is None:
+        near = _near_plan(located, grid, place, level=level, chosen=chosen)
+        part = near or _plan_of_part(located, grid, place, level=level, chosen=chosen)
+        if part is None or part.step == 1:
+            return part
     columns, rows = coordinates_on(located, place.grid, chosen)(ALL)
     columns, is_circular = wound(columns, chosen, resampling)
     reached = Reach(rows.min(), rows.max()), Reach(columns.min(), columns.max())
@@ -209,6 +229,76 @@ def _near_plan(located: Located, grid: Grid, place: Place, *, level: int, chosen
     )
 
 
+def _plan_of_part(located: Lattice, grid: Grid, place: Place, *, level: int, chosen: NativeGrid) -> WarpPlan | None:
+    """The plan for the rectangle of a place in which a level has cells; `None` where it has none.
+
+    Where every n-th cell is read, it is of no use.
+    """
+    box = None if _leaves_the_world(grid) else _box_of(chosen, grid.crs, CLOSE_MARGIN)
+    at = np.s_[0 : place.grid.height, 0 : place.grid.width] if box is None else _pixels_of(place.grid, box)
+    if at is None:
+        return None
+    with np.errstate(invalid="ignore"):  # numbers that are too large for integers become some outside
+        columns, rows = (
+            np.floor(each, out=each).astype(np.int32) for each in located.on_pixels(place.grid, chosen).at(*at)
+        )
+    # As unsigned numbers negative ones are larger than any cell.
+    inside = (rows.view(np.uint32) < chosen.height) & (columns.view(np.uint32) < chosen.width)
+    own = _bounds_of(inside)
+    if own is None:
+        return None
+    rows, columns, outside = np.ascontiguousarray(rows[own]), np.ascontiguousarray(columns[own]), ~inside[own]
+    has_gaps = bool(outside.any())
+    down, across = (_reach_without(each, outside) for each in (rows, columns))
+    found = level_windows(down, across, chosen, resampling="nearest", is_circular=False, has_gaps=has_gaps)
+    rows -= found.row
+    columns -= found.column
+    for cells in (rows, columns):
+        np.copyto(cells, 0, where=outside)
+    return WarpPlan(
+        grid=grid,
+        place=_part_of(place, _shifted(own, at)),
+        level=level,
+        windows=found.windows,
+        step=found.step,
+        inside=inside[own] if has_gaps else None,
+        gather=Nearest(Cells(rows, columns, found.width)),
+    )
+
+
+def _bounds_of(inside: BoolArray) -> Slices | None:
+    """The rows and columns from the first to the last of which any pixel is inside; `None` where none is."""
+    rows, columns = (np.flatnonzero(inside.any(axis=axis)) for axis in (1, 0))
+    if not rows.size:
+        return None
+    return np.s_[int(rows[0]) : int(rows[-1]) + 1, int(columns[0]) : int(columns[-1]) + 1]
+
+
+def _shifted(own: Slices, outer: Slices) -> Slices:
+    """Rows and columns that are counted from the first of others, counted as these are."""
+    rows, columns = (
+        slice(whole.start + part.start, whole.start + part.stop) for whole, part in zip(outer, own, strict=True)
+    )
+    return rows, columns
+
+
+def _reach_without(cells: IntArray, outside: BoolArray) -> Reach:
+    # How far cells reach but those that are outside, which become -1: as an unsigned number that is the largest.
+    np.copyto(cells, -1, where=outside)
+    return Reach(int(cells.view(np.uint32).min()), int(cells.max()))
+
+
+def _part_of(place: Place, at: Slices) -> Place:
+    """Some rows and columns of a place."""
+    rows, columns = at
+    grid = place.grid
+    xs = grid.x_of(np.array([columns.start, columns.stop], dtype=float)).tolist()
+    ys = grid.y_of(np.array([rows.stop, rows.start], dtype=float)).tolist()
+    part = BBox(xs[0], ys[0], xs[1], ys[1])
+    own = Grid(crs=grid.crs, bbox=part, width=columns.stop - columns.start, height=rows.stop - rows.start)
+    return Place(place.row + rows.start, place.column + columns.start, own)
+
+
 def near_cells(located: Located, grid: Grid, level: NativeGrid) -> NearCells | None:
     """Return cells of a level whose columns do not wrap, counted from a nearby one; `None` if they lie far apart."""
     if not isinstance(located, Lattice) or level.wrap_columns is not None:
@@ -234,8 +324,14 @@ def level_for(levels: tuple[NativeGrid, ...], grid: Grid) -> int:
 
 def choose_level(levels: tuple[NativeGrid, ...], cells_per_pixel: float) -> int:
     """Return the level whose cells are nearest in size to the requested pixels, by ratio."""
-    ratios = [cells_per_pixel * levels[0].resolution / level.resolution for level in levels]
+    sizes = _resolutions(levels)
+    ratios = [cells_per_pixel * sizes[0] / size for size in sizes]
     return min(range(len(levels)), key=lambda index: abs(math.log(ratios[index])))
+
+
+@lru_cache(maxsize=4096)
+def _resolutions(levels: tuple[NativeGrid, ...]) -> tuple[float, ...]:
+    return tuple(level.resolution for level in levels)
 
 
 def place_of(grid: Grid, native: NativeGrid) -> Place | None:
@@ -246,26 +342,30 @@ def place_of(grid: Grid, native: NativeGrid) -> Place | None:
         return whole
     if not box.intersects(grid.bbox):
         return None
+    at = _pixels_of(grid, box)
+    if at is None or (at[0].stop - at[0].start) * (at[1].stop - at[1].start) * 2 >= grid.width * grid.height:
+        return whole
+    return _part_of(whole, at)
+
+
+def _pixels_of(grid: Grid, box: BBox) -> Slices | None:
+    """The rows and columns of a grid that a box of its CRS touches; `None` where it touches none."""
     size_x, size_y = grid.resolution
     left = math.floor(max(0, (box.xmin - grid.bbox.xmin) / size_x))
     right = math.ceil(min(grid.width, (box.xmax - grid.bbox.xmin) / size_x))
     top = max(0, math.floor((grid.bbox.ymax - box.ymax) / size_y))
     bottom = min(grid.height, math.ceil((grid.bbox.ymax - box.ymin) / size_y))
-    if (right - left) * (bottom - top) * 2 >= grid.width * grid.height or right <= left or bottom <= top:
-        return whole
-    xs, ys = grid.x_of(np.array([left, right], dtype=float)), grid.y_of(np.array([bottom, top], dtype=float))
-    part = BBox(float(xs[0]), float(ys[0]), float(xs[1]), float(ys[1]))
-    return Place(top, left, Grid(crs=grid.crs, bbox=part, width=right - left, height=bottom - top))
+    return np.s_[top:bottom, left:right] if left < right and top < bottom else None
 
 
 def _leaves_the_world(grid: Grid) -> bool:
-    """Whether a box in degrees or Mercator goes past the antimeridian, behind which the world begins again."""
+    # Whether a box in degrees or Mercator goes past the antimeridian, behind which the world begins again.
     half = HALF_WORLD.get(grid.crs.name, WHOLE_CIRCLE / 2 if grid.crs.is_geographic else math.inf)
     return grid.bbox.xmin < -half or grid.bbox.xmax > half
 
 
 @lru_cache(maxsize=4096)
-def _box_of(native: NativeGrid, crs: Crs) -> BBox | None:
+def _box_of(native: NativeGrid, crs: Crs, margin: float = BOX_MARGIN) -> BBox | None:
     """A box in `crs` that surely holds the source, or `None` where a seam or a pole lies in it."""
     x, y = native.lattice_in(crs)
     if not (np.isfinite(x).all() and np.isfinite(y).all()):
@@ -275,7 +375,7 @@ def _box_of(native: NativeGrid, crs: Crs) -> BBox | None:
     jumps = [max(float(np.abs(np.diff(part, axis=axis)).max()) for axis in (0, 1)) for part in (x, y)]
     if not (sides > 0).all() or (np.array(jumps) > MAX_JUMP * sides).any():
         return None
-    margin_x, margin_y = sides * BOX_MARGIN
+    margin_x, margin_y = sides * margin
     if native.crs.is_geographic and (crs.is_geographic or crs.name in HALF_WORLD):
         margin_x = math.inf  # longitudes count modulo 360
     return BBox(box.xmin - margin_x, box.ymin - margin_y, box.xmax + margin_x, box.ymax + margin_y)
@@ -283,22 +383,29 @@ def _box_of(native: NativeGrid, crs: Crs) -> BBox | None:
 
 def cells_per_pixel(grid: Grid, native: NativeGrid) -> float:
     """Return the native cells along one side of a requested pixel, in the middle of the grid or nearest to it."""
+    side = _side_of_pixel(grid, native.crs)
+    return 1.0 if side is None else max(side / native.resolution, LEAST_CELLS)
+
+
+@lru_cache(maxsize=4096)
+def _side_of_pixel(grid: Grid, crs: Crs) -> float | None:
+    """Of a requested pixel in another CRS; `None` where that is not known."""
     for across, down in ((0.5, 0.5), (0.25, 0.25), (0.75, 0.75), (0.25, 0.75), (0.75, 0.25)):
-        columns = grid.width * across + np.array([-0.5, 0.5, -0.5])
-        rows = grid.height * down + np.array([-0.5, -0.5, 0.5])
-        x, y = grid.x_of(columns), grid.y_of(rows)
-        if grid.crs != native.crs:
-            x, y = transformer(grid.crs, native.crs).transform(x, y)
-        if not (np.isfinite(x).all() and np.isfinite(y).all()):
+        columns = (grid.width * across + each for each in (-0.5, 0.5, -0.5))
+        rows = (grid.height * down + each for each in (-0.5, -0.5, 0.5))
+        x, y = tuple(map(grid.x_of, columns)), tuple(map(grid.y_of, rows))
+        if grid.crs != crs:
+            x, y = transformer(grid.crs, crs).transform(x, y)
+        if not all(map(math.isfinite, (*x, *y))):
             continue
-        right, below = np.array([x[1] - x[0], y[1] - y[0]]), np.array([x[2] - x[0], y[2] - y[0]])
-        if native.crs.is_geographic:
+        right, below = [x[1] - x[0], y[1] - y[0]], [x[2] - x[0], y[2] - y[0]]
+        if crs.is_geographic:
             half = WHOLE_CIRCLE / 2
             right[0], below[0] = (right[0] + half) % WHOLE_CIRCLE - half, (below[0] + half) % WHOLE_CIRCLE - half
         area = abs(right[0] * below[1] - right[1] * below[0])
         if area > 0:
-            return max(math.sqrt(area) / native.resolution, LEAST_CELLS)
-    return 1.0
+            return math.sqrt(area)
+    return None
 
 
 def read_windows(plan: Windows, reader: WindowSource, variable: VariableInfo, index: int) -> Pixels:

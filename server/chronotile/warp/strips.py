@@ -11,17 +11,22 @@ from chronotile.model.grid import BBox, FloatArray, Grid, NativeGrid, Window
 from chronotile.model.raster import BoolArray, Encoding, Pixels, Raster
 from chronotile.model.source import VariableInfo
 from chronotile.warp.approximation import Located, locate
-from chronotile.warp.level_cells import (
+from chronotile.warp.level_windows import (
+    Bilinear,
+    Cells,
+    Nearest,
     Reach,
     Winding,
+    bilinear,
     coordinates_on,
     is_inside,
+    level_windows,
     must_wind,
+    nearest,
     reach_of,
     where_inside,
     winding_about,
 )
-from chronotile.warp.level_windows import level_windows
 from chronotile.warp.plan import (
     Place,
     WarpPlan,
@@ -33,7 +38,6 @@ from chronotile.warp.plan import (
     place_of,
     read_windows,
 )
-from chronotile.warp.resampling import Bilinear, Cells, Nearest, bilinear, nearest
 
 WHOLE_PIXELS = 1 << 18
 """A grid of no more is warped at once, and its plan is cached: that of a tile of 512² pixels."""
@@ -151,7 +155,7 @@ def plan_strips(levels: tuple[NativeGrid, ...], grid: Grid, *, resampling: Resam
 
 
 def _rows_in(place: Place, rows: slice) -> slice:
-    """Which rows of a place some rows of its grid have."""
+    # Which rows of a place some rows of its grid have.
     top, bottom = (min(max(row - place.row, 0), place.grid.height) for row in (rows.start, rows.stop))
     return slice(top, bottom)
 
@@ -248,7 +252,7 @@ def _winding_and_reached(
 
 
 def _middle(at: Finder, grid: Grid) -> float:
-    """The column in the middle of a grid."""
+    # The column in the middle of a grid.
     columns, _ = at(slice(grid.height // 2, grid.height // 2 + 1))
     return float(columns[0, columns.shape[1] // 2])
 
@@ -283,6 +287,6 @@ def _outermost(reaches: Iterable[Reach]) -> Reach:
 
 
 def _strips(grid: Grid) -> Iterator[slice]:
-    """Rows of about as many pixels each: never a single one, whose products BLAS sums up in another order."""
+    # Rows of about as many pixels each: never a single one, whose products BLAS sums up in another order.
     count = max(1, grid.height // max(2, STRIP_PIXELS // grid.width))
     return (slice(grid.height * n // count, grid.height * (n + 1) // count) for n in range(count))

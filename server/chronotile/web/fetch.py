@@ -118,7 +118,7 @@ def ask(
 
 
 def _seconds(headers: Message) -> float | None:
-    """What Retry-After says, if it is in seconds."""
+    # What Retry-After says, if it is in seconds.
     text = headers.get("Retry-After", "")
     return float(text) if text.isascii() and text.isdigit() else None
 

@@ -103,7 +103,7 @@ inner_hosts = InnerHosts()
 
 @cache
 def _proxies() -> frozenset[str]:
-    """Hosts of the proxies that the environment names, which are connected to in place of others."""
+    # Hosts of the proxies that the environment names, which are connected to in place of others.
     return frozenset((urlsplit(url).hostname or "").lower() for name, url in getproxies().items() if name != "no")
 
 
@@ -146,3 +146,12 @@ def _embedded(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
 def _is_never(address: IPv4Address | IPv6Address) -> bool:
     is_special = address.is_link_local or address.is_multicast or address.is_unspecified
     return is_special or address in METADATA or address == _BROADCAST
+
+
+# Which server or bucket an address is of.
+
+
+def host_of(href: str) -> str:
+    """Return the host of a URL with its scheme and port, or the bucket of a store; without user and password."""
+    parts = urlsplit(href)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"

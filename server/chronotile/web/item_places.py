@@ -8,6 +8,7 @@ import os
 import posixpath
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from functools import lru_cache
 from itertools import takewhile
 from pathlib import Path
@@ -16,8 +17,7 @@ from urllib.parse import urljoin, urlsplit
 
 from chronotile.errors import MAX_SHOWN, AddressRefused, ConfigurationError
 from chronotile.web.inner_hosts import inner_hosts
-from chronotile.web.places import Outside, Places, is_local, path_of
-from chronotile.web.prefix import quoted_path, remote_place
+from chronotile.web.places import Outside, Places, is_local, path_of, quoted_path, remote_place
 
 SETTING = "CHRONOTILE_SOURCE_PREFIXES"
 _WEB = ("http://", "https://")
@@ -26,7 +26,9 @@ MOST_FOLDERS, FOLDERS_S = 4096, 5.0
 """Folders that are known at a time, and for how many seconds: a link may lead elsewhere then."""
 MOST_ADDRESS = 1000
 """Characters of addresses whose folders are known."""
-_PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+_BELOW = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_./-]*")
+"""Relative addresses without a scheme or signs with a meaning."""
 _LEAST_PARTS = 3
 """Of a folder that a message proposes to allow, with the root: all of `/data` or `/home` is too much."""
 
@@ -68,9 +70,12 @@ class ItemPlaces:
             if is_local(address) and not self._is_here:
                 raise ValueError("documents from other machines may not name files of this one")
             try:
-                return self._own.find(plain) + query
+                found = self._own.find(plain) + query
             except Outside:
-                return self._prefixes.find(plain) + query
+                found = self._prefixes.find(plain) + query
+            if any(own.is_relative_to(found) for own in self._own.folders):
+                raise ValueError("the whole source lies in it, with the files of all items")
+            return found
         except Outside as error:
             prefix = self._remedy(plain)
             raise AddressRefused(f"addresses below {prefix} are not allowed", prefix=prefix) from error
@@ -113,22 +118,34 @@ class FoldersOnce:
         Raises:
             AddressRefused: It is not allowed.
         """
-        folder, slash, name = address.rpartition("/")
-        is_plain = slash and "?" not in folder and not folder.endswith("/") and _PLAIN_NAME.fullmatch(name)
-        if not is_plain or len(address) > MOST_ADDRESS:
+        folder, name = _parted(address)
+        if not folder or len(address) > MOST_ADDRESS:
             return self._allowed(address)
         if self._clock() > self._until_s or len(self._known) >= MOST_FOLDERS:
             self._known, self._until_s = {}, self._clock() + FOLDERS_S
+        return self._in_folder(folder, name) or self._allowed(address)
+
+    def _in_folder(self, folder: str, name: str) -> str:
+        """What is called so in a folder, as it is opened; empty of a link, and where the folder is not allowed."""
         known = self._known.get(folder)
         if known is None:
-            try:
-                known = f"{self.allowed(folder).removesuffix('/')}/"
-            except AddressRefused:
-                known = ""
+            around, own = _parted(folder)
+            known = self._in_folder(around, own) if around else ""
+            if not known:
+                with suppress(AddressRefused):  # as of a file: a folder alone may be that of the whole source
+                    below = self._allowed(f"{folder}/_")
+                    known = below[:-2] if below.endswith("/_") else ""
             self._known[folder] = known
-        if not known or (is_local(address) and os.path.islink(known + name)):  # noqa: PTH114 -- a tenth of its time
-            return self._allowed(address)
-        return known + name
+        address = f"{known}/{name}"
+        is_link = is_local(folder) and os.path.islink(address)  # noqa: PTH114 -- a tenth of its time
+        return "" if is_link or not known else address
+
+
+def _parted(address: str) -> tuple[str, str]:
+    """The folder and the name of an address that has nothing with a meaning of its own; empty of another one."""
+    folder, _slash, name = address.rpartition("/")
+    is_plain = "?" not in folder and not folder.endswith("/") and PLAIN_NAME.fullmatch(name)
+    return (folder, name) if is_plain else ("", "")
 
 
 @lru_cache(maxsize=256)
@@ -153,6 +170,8 @@ def absolute(address: str, base: str) -> str:
     """
     if address.startswith(_PLAIN) and address.isascii() and "[" not in address and "]" not in address:
         return address
+    if base.startswith("/") and _BELOW.fullmatch(address):
+        return os.path.normpath(os.path.join(_folder_of(base), address))  # noqa: PTH118 -- a tenth of its time
     scheme = urlsplit(address).scheme
     if is_local(address) and is_local(base) and (scheme or address.startswith("/")):
         return os.path.normpath(path_of(address))
@@ -169,6 +188,12 @@ def absolute(address: str, base: str) -> str:
     else:
         whole = urljoin(base, address)
     return _in_ascii(whole) if whole.lower().startswith(_WEB) else whole
+
+
+@lru_cache(maxsize=256)
+def _folder_of(base: str) -> str:
+    # The folder of a document of this machine.
+    return os.path.dirname(path_of(base))  # noqa: PTH120 -- as text
 
 
 def _in_ascii(url: str) -> str:

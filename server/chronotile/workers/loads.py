@@ -68,3 +68,15 @@ class CountedTasks(set["asyncio.Task[None]"]):
         """End a request."""
         super().discard(element)
         self._loads.answer(self._worker, len(self))
+
+
+READY = b"r"
+"""By a worker, once it answers."""
+ENDING = b"e"
+"""By a worker, once it takes no more."""
+CONNECTION = b"c"
+"""By the supervisor, with a connection."""
+BEAT = b"b"
+"""By a worker, every `BEAT_S` while its event loop runs."""
+
+BEAT_S = 1.0

@@ -5,8 +5,8 @@ import socket
 
 import uvicorn
 
-from chronotile.process_setup import END_S, GRACE_S, end_within
-from chronotile.protocols.middleware.bounded_http import BoundedHttp
+from chronotile.http.bounded_http import BoundedHttp
+from chronotile.process_setup import END_S, GRACE_S, end_within, is_told_to_end, only_remember_signals
 
 FIRST_TURNS, FIRST_TURN_S = 50, 0.01
 """How often, and at which interval, a stopping server checks whether each new connection has sent its request. Checks
@@ -22,9 +22,14 @@ class GracefulServer(uvicorn.Server):
     _is_process = False
 
     def run(self, sockets: list[socket.socket] | None = None) -> None:
-        """Serve in this process until it is stopped."""
+        """Serve in this process until it is stopped, and return, however it was stopped."""
         self._is_process = True
+        only_remember_signals()  # an exception is lost where Python lets none out, and the signal with it
         super().run(sockets)
+
+    async def on_tick(self, counter: int) -> bool:
+        """Stop also for a signal that came before uvicorn handled them."""
+        return await super().on_tick(counter) or (self._is_process and is_told_to_end())
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Finish running requests and take no more."""

@@ -17,11 +17,11 @@ from typing import Any
 from chronotile.archive.finding_log import FindingLog
 from chronotile.errors import ChronotileError
 from chronotile.model.source import Finding
-from chronotile.process_setup import END_S, take_hang_ups, without_hang_ups
+from chronotile.process_setup import END_S, ENDING, HANG_UP, take_signals, without_hang_ups
 from chronotile.protocols.ops.siblings import LOGGED_FINDINGS, folder_for_sockets
-from chronotile.readers.caches.records import RecordsInFolder
-from chronotile.readers.caches.shared_memory import shareable_memory
-from chronotile.workers import channel
+from chronotile.readers.caches.block_cache import shareable_memory
+from chronotile.readers.caches.disk import RecordsInFolder
+from chronotile.workers import loads as channel
 from chronotile.workers.loads import Loads, loads_bytes
 
 log = logging.getLogger(__name__)
@@ -121,7 +121,7 @@ class Supervisor:
         loop.add_signal_handler(signal.SIGTERM, self._stop.set)
         loop.add_signal_handler(signal.SIGHUP, self._hang_up)
         loop.add_signal_handler(signal.SIGCHLD, self._look_who_ended)
-        take_hang_ups()
+        take_signals(HANG_UP | ENDING)
         self._listener.setblocking(False)
         _accept_with_requests(self._listener)
         for number in range(self._count):
@@ -308,10 +308,8 @@ class Supervisor:
 
 
 def _accept_with_requests(listener: socket.socket) -> None:
-    """Let the system keep connections back until they request something: who is the least busy then gets them.
-
-    Browsers and load balancers open some in advance, and who was free at that time may be busy when they are used.
-    """
+    # Let the system keep connections back until they request something: who is the least busy then gets them.
+    # Browsers and load balancers open some in advance, and who was free at that time may be busy when they are used.
     if sys.platform == "linux" and listener.family != socket.AF_UNIX:
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, SILENT_S)
 

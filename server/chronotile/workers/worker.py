@@ -21,8 +21,7 @@ from chronotile.process_setup import (
     share_one_heap,
 )
 from chronotile.protocols.ops.siblings import Siblings
-from chronotile.workers.channel import BEAT, BEAT_S, ENDING, READY
-from chronotile.workers.loads import CountedTasks, Loads
+from chronotile.workers.loads import BEAT, BEAT_S, ENDING, READY, CountedTasks, Loads
 from chronotile.workers.server import GracefulServer
 
 log = logging.getLogger(__name__)

@@ -46,11 +46,15 @@ class Job:
     layer: str = "layer"
     """Name of the input that has the layer."""
 
+    def inputs_of(self, kind: str) -> dict[str, Any]:
+        """The inputs of a job over a kind."""
+        return {**self.inputs, self.layer: [kind] if self.layer == "layers" else kind}
+
 
 def submit(site: Site, kind: str, process: str) -> None:
     """Submit a job."""
     job = JOBS[process]
-    body = {"inputs": {**job.inputs, job.layer: [kind] if job.layer == "layers" else kind}}
+    body = {"inputs": job.inputs_of(kind)}
     address = f"/ogcapi/processes/{process}/execution"
     answer = taken(site.client.post(address, json=body, headers={"Prefer": "respond-async"}))
     assert answer.status_code == 201, answer.text

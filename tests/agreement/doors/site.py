@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from obstore.store import S3Store
 from starlette.testclient import TestClient
 from typer.testing import CliRunner, Result
 
@@ -70,7 +69,7 @@ def serving_all(folder: Path, scratch: Path) -> Iterator[Site]:
         bucket.make_bucket(BUCKET)
         places = kinds.Places(files=files.url_of, api=api.href, bucket=f"s3://{BUCKET}")
         kinds.write_catalogues(folder, places)
-        upload(folder / "bucket", bucket)
+        bucket.upload(folder / "bucket")
         (folder / "styles").mkdir()
         (folder / "styles" / "numbers.yaml").write_text(STYLE)
         (folder / "chronotile.yaml").write_text(kinds.configuration(folder, places))
@@ -90,17 +89,3 @@ def serving_all(folder: Path, scratch: Path) -> Iterator[Site]:
         until(lambda: client.get("/odata/v1/Products").status_code == 200)  # once dates of files are listed
         stack.enter_context(working(folder / "chronotile.yaml", log=folder / "worker.log"))
         yield Site(folder, client, scratch)
-
-
-def upload(folder: Path, server: Server) -> None:
-    """Put the files of a folder into the bucket."""
-    store = S3Store(
-        BUCKET,
-        endpoint=server.address,
-        region="eu-west-1",
-        access_key_id=server.environment["AWS_ACCESS_KEY_ID"],
-        secret_access_key=server.environment["AWS_SECRET_ACCESS_KEY"],
-        client_options={"allow_http": True},
-    )
-    for path in filter(Path.is_file, folder.rglob("*")):
-        store.put(str(path.relative_to(folder)), path.read_bytes())

@@ -13,7 +13,7 @@ from chronotile.errors import SourceUnavailable
 from chronotile.model.grid import BBox
 from chronotile.optimise.cube_tiles import CubeOptions, write_cubes
 from chronotile.processes.registry import process_of
-from chronotile.processes.work.unreadable import run_task, with_unreadable
+from chronotile.processes.work.partial_results import run_task, with_unreadable
 from chronotile.readers import left_out
 from tests.agreement.mosaics.shown import CRS84, NATIVE_ZOOM, compare, extent, tile_values, tiles_of
 from tests.ctc1 import decode_cube

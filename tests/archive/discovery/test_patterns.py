@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from chronotile.archive.discovery.drafts import escape_pattern, href_of, time_pattern_of
 from chronotile.archive.discovery.names import group_names
-from chronotile.archive.discovery.patterns import escape_pattern, href_of, time_pattern_of
 from chronotile.model.source import SourceSpec
 from chronotile.readers.files import date_files, find_files
 

@@ -2,11 +2,12 @@
 
 from collections import Counter
 
+from chronotile.catalog.items.index import ItemIndex
 from chronotile.model.items import PutSummary
 
 
-class ItemsInMemory:
-    """What `fill` uses of `Items`, with the calls that were made."""
+class ItemsInMemory(ItemIndex):
+    """What `fill` uses of an index, with the calls that were made."""
 
     def __init__(self):
         self.collections = {}

@@ -8,7 +8,7 @@ from chronotile.archive.index.background import reason_to_fill
 from chronotile.archive.index.documents import Documents
 from chronotile.archive.index.export import export_items
 from chronotile.archive.index.fill import IndexStore, Interrupted, fill
-from chronotile.archive.index.rules import ItemRules
+from chronotile.archive.index.source import ItemRules
 from chronotile.archive.index.sources import SourceAccess, indexed, source_of
 from chronotile.catalog.items.opening import open_items
 from chronotile.catalog.items.passes import open_passes

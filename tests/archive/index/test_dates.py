@@ -17,8 +17,7 @@ from rasterio.warp import transform_bounds
 
 from chronotile.archive.dated_collections import DatedCollections, dated_collections
 from chronotile.archive.index.background import reason_to_fill
-from chronotile.archive.index.date_items import date_id, media_type
-from chronotile.archive.index.dates import DATED, list_dates, reason_to_list
+from chronotile.archive.index.dates import DATED, date_id, list_dates, media_type, reason_to_list
 from chronotile.archive.index.documents import Documents
 from chronotile.archive.index.fill import IndexStore, Interrupted, fill
 from chronotile.archive.index.sources import SourceAccess, indexed, source_of, specs_of_items

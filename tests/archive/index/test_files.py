@@ -1,9 +1,11 @@
 import os
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 import rasterio
+import rasterio.shutil
 from affine import Affine
 
 from chronotile.archive.index.files import FilesSource
@@ -71,6 +73,20 @@ def test_files_that_a_configuration_leaves_out_are_no_items(tmp_path, store):
     fill(S2, FilesSource(spec_of(href, "NDVI", "SCL", left_out=left_out)), store)
 
     assert store.items.ids() == ["2020--S2_20200601_31UFS", "2020--S2_20200611_31UFS"]
+
+
+@pytest.mark.parametrize("name", ["S2_20200602_31UFS_NDVI.vrt", "S2_20200602_31UFS_NDVI.tif"])
+def test_a_file_that_only_leads_to_others_is_left_out(tmp_path, store, name):
+    tile = write_tile(tmp_path / "S2_20200601_31UFS_NDVI.tif")
+    copied = tmp_path / "copied.vrt"
+    rasterio.shutil.copy(tile, copied, driver="VRT")
+    copied.rename(tmp_path / name)
+
+    summary = fill(S2, FilesSource(spec_of(tmp_path / "S2_*_{variable}.*", "NDVI")), store)
+
+    assert store.items.ids() == ["S2_20200601_31UFS"]
+    (problem,) = summary.problems
+    assert re.search("neither GeoTIFF(,| nor) JPEG 2000", problem.reason)
 
 
 def test_headers_say_where_cells_are_and_what_numbers_mean(tmp_path, store):
@@ -191,7 +207,7 @@ def test_nothing_is_removed_where_a_folder_cannot_be_listed(tmp_path, store, mon
     ],
 )
 def test_patterns_match_as_glob_does(tmp_path, pattern, expected):
-    from chronotile.archive.index.folders import FolderScan
+    from chronotile.archive.index.files import FolderScan
 
     for name in ("a/2020/06/x_20200601.tif", "a/2020/x_20200602.tif", "a/x_20200603.tif", "b/x_20200604.tif"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)

@@ -12,7 +12,7 @@ from chronotile.archive.index import fill as fill_module
 from chronotile.archive.index.catalogues import AGAIN, CatalogueSource
 from chronotile.archive.index.documents import Documents
 from chronotile.archive.index.fill import TWICE, IndexStore, Interrupted, fill
-from chronotile.archive.index.rules import ItemFilter, ItemRules
+from chronotile.archive.index.source import TWIN, ItemFilter, ItemRules
 from chronotile.catalog.items.opening import open_items
 from chronotile.catalog.items.passes import open_passes
 from chronotile.errors import SourceUnavailable, UnsupportedSource
@@ -55,6 +55,35 @@ def test_a_second_pass_reads_only_what_changed(catalogue, store):
     assert store.items.collections["s2"]["b"].properties["gsd"] == 10
 
 
+def test_a_file_beside_its_catalogue_that_becomes_a_link_is_looked_at_where_it_leads(catalogue, tmp_path, store):
+    catalogue.add(item_document("a")).add(item_document("b"))
+    allowed = ItemPlaces(catalogue.href, Places()).allowed
+    assert fill(S2, source_of(catalogue, allowed=allowed), store).put == PutSummary(added=2)
+    document, inside, outside = (catalogue.folder / "b.json", catalogue.folder / "inside", tmp_path / "outside.json")
+    document.rename(inside)
+    document.symlink_to(inside)
+    assert fill(S2, source_of(catalogue, allowed=allowed), store).put.replaced == 0
+    inside.write_text(json.dumps(item_document("b", gsd=10)))
+    assert fill(S2, source_of(catalogue, allowed=allowed), store).put == PutSummary(replaced=1, unchanged=1)
+    outside.write_text(json.dumps(item_document("b", gsd=20)))
+    document.unlink()
+    document.symlink_to(outside)
+    summary = fill(S2, source_of(catalogue, allowed=allowed), store)
+    assert store.items.ids() == ["a"]
+    assert [(each.count, each.keys) for each in summary.problems] == [(1, ("./b.json",))]
+
+
+def test_all_of_many_unchanged_documents_are_seen_though_they_are_noted_together(catalogue, store, monkeypatch):
+    monkeypatch.setattr(fill_module, "MOST_SEEN", 3)
+    for number in range(11):
+        catalogue.add(item_document(f"{number:02}"))
+    fill(S2, source_of(catalogue), store, batch=2)
+    assert fill(S2, source_of(catalogue), store, batch=2).put == PutSummary(unchanged=11)
+    catalogue.remove("10")
+    summary = fill(S2, source_of(catalogue), store, batch=2)
+    assert (summary.put, summary.removed) == (PutSummary(unchanged=10), 1)
+
+
 def test_items_that_are_gone_from_the_source_are_removed(catalogue, store):
     for name in ("a", "b"):
         catalogue.add(item_document(name))
@@ -71,6 +100,23 @@ def test_items_put_by_others_are_never_removed(catalogue, store):
     store.items.put("s2", posted)
     fill(S2, source_of(catalogue), store)
     assert store.items.ids() == ["a", "posted"]
+
+
+def test_what_goes_while_a_pass_is_interrupted_is_removed_by_the_one_that_goes_on(catalogue, store):
+    for id_ in "abcdef":
+        catalogue.add(item_document(id_))
+    stops = iter([False, False, True])
+    with pytest.raises(Interrupted):
+        fill(S2, source_of(catalogue), store, batch=2, is_stopped=lambda: next(stops))
+    assert store.items.ids() == ["a", "b"]
+    catalogue.remove("a")
+    (catalogue.folder / "b.json").unlink()  # to which the catalogue still links
+
+    summary = fill(S2, source_of(catalogue), store)
+
+    assert store.items.ids() == ["c", "d", "e", "f"]
+    assert summary.removed == 2
+    assert [(each.reason, each.count) for each in summary.problems] == [("there is no such file", 1)]
 
 
 def test_nothing_is_removed_where_a_catalogue_cannot_be_read(catalogue, store):
@@ -147,6 +193,32 @@ def test_item_collections_are_read_whole(tmp_path, store):
     summary = fill(S2, source, store)
     assert store.items.ids() == ["a", "b"]
     assert summary.problems[0].keys == (f"{file}#c",)
+
+
+def test_of_features_with_one_id_the_last_counts_and_the_others_are_reported(tmp_path, store):
+    file = tmp_path / "items.json"
+    twins = [item_document("a", gsd=1), item_document("b"), item_document("a", gsd=2), {"id": None}, item_document("a")]
+    file.write_text(json.dumps({"type": "FeatureCollection", "features": twins}))
+    for put in (PutSummary(added=2), PutSummary(unchanged=2)):
+        puts = store.items.calls["put"]
+        summary = fill(S2, CatalogueSource(str(file), Documents(), ItemRules()), store)
+        assert summary.put == put
+        assert [(each.count, each.keys) for each in summary.problems if each.reason == TWIN] == [
+            (2, (f"{file}#a (1)", f"{file}#a (3)"))
+        ]
+    assert store.items.calls["put"] == puts
+    assert "gsd" not in store.items.collections["s2"]["a"].properties
+    file.write_text(json.dumps({"type": "FeatureCollection", "features": twins[:2]}))
+    assert fill(S2, CatalogueSource(str(file), Documents(), ItemRules()), store).problems == ()
+    assert store.items.collections["s2"]["a"].properties["gsd"] == 1
+
+
+def test_a_feature_without_an_id_is_not_taken_for_one_whose_id_is_a_number(tmp_path, store):
+    file = tmp_path / "items.json"
+    file.write_text(json.dumps({"type": "FeatureCollection", "features": [item_document("1"), {"id": None}]}))
+    summary = fill(S2, CatalogueSource(str(file), Documents(), ItemRules()), store)
+    assert store.items.ids() == ["1"]
+    assert [each.keys for each in summary.problems] == [(f"{file}#feature 2 (without a valid id)",)]
 
 
 def test_a_filter_leaves_items_out_and_the_summary_counts_them(catalogue, store):
@@ -230,7 +302,7 @@ def test_interrupted_anywhere_it_gives_the_same_index(first, then, stops, seed):
             for edits in (first, then):
                 _edit(catalogue, edits, random.Random(seed))
                 for stop in stops:
-                    _stopped(catalogue, store, stop)
+                    stopped(source_of(catalogue), store, stop)
                 fill(S2, source_of(catalogue), store)
                 fill(S2, source_of(catalogue), plain)
                 assert store.items.collections.get("s2", {}) == plain.items.collections.get("s2", {})
@@ -250,7 +322,7 @@ def test_interrupted_anywhere_it_gives_the_same_index_in_a_database(first, then,
         for edits in (first, then):
             _edit(catalogue, edits, random.Random(seed))
             for stop in stops:
-                _stopped(catalogue, stores[0], stop)
+                stopped(source_of(catalogue), stores[0], stop)
             for store in stores:
                 fill(S2, source_of(catalogue), store)
             found = [store.items.search(ItemSearch(collections=("s2",), limit=100)).items for store in stores]
@@ -272,7 +344,7 @@ def _edit(catalogue, edits, rng):
         catalogue.add({**document, "geometry": None} if what == "break" else document, name=file)
 
 
-def _stopped(catalogue, store, stop):
+def stopped(source, store, stop):
     """A pass that ends after `stop` calls of any kind, each of which is one of those that change something."""
     left = iter(range(stop))
 
@@ -290,4 +362,4 @@ def _stopped(catalogue, store, stop):
             whole = getattr(owner, name)
             patch.setattr(owner, name, lambda *args, whole=whole, **more: (step(), whole(*args, **more))[1])
         with suppress(Interrupted):
-            fill(S2, source_of(catalogue), store)
+            fill(S2, source, store)

@@ -13,15 +13,16 @@ from chronotile.archive.index import fill as fill_module
 from chronotile.archive.index.export import export_items
 from chronotile.archive.index.fill import Interrupted, fill
 from chronotile.archive.index.geoparquet import GeoparquetSource
-from chronotile.archive.index.rules import ItemRules
+from chronotile.archive.index.source import ItemRules
+from chronotile.catalog.items.index import ItemIndex
 from chronotile.durable_files import Disk
 from chronotile.errors import UnsupportedSource, WriteFailed
 from chronotile.model.items import FoundItem, ItemPage, ItemRef, PutSummary
 from tests.archive.index.catalogues import S2, item_document
 
 
-class Listing:
-    """Documents of items, page by page, as `Items.search` gives them."""
+class Listing(ItemIndex):
+    """Documents of items, page by page, as `search` gives them."""
 
     def __init__(self, documents, page=2):
         self.documents, self.page = documents, page
@@ -116,7 +117,7 @@ def test_what_another_tool_writes_is_read(tmp_path, store):
 def test_an_interrupted_pass_goes_on_at_its_rows(tmp_path, store, monkeypatch):
     monkeypatch.setattr(fill_module, "BATCH", 50)
     file = tmp_path / "many.parquet"
-    export_items(Listing([item_document(f"{number:04}") for number in range(700)], page=500), "s2", file)
+    export_items(Listing([item_document(f"{number:04}") for number in range(700)], page=700), "s2", file)
     with pytest.raises(Interrupted):
         fill(S2, GeoparquetSource(str(file), ItemRules()), store, is_stopped=lambda: len(store.items.ids()) >= 300)
     looked = []

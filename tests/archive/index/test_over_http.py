@@ -9,7 +9,7 @@ from chronotile.archive.index.documents import Documents
 from chronotile.archive.index.export import export_items
 from chronotile.archive.index.fill import Interrupted, fill
 from chronotile.archive.index.geoparquet import GeoparquetSource
-from chronotile.archive.index.rules import ItemRules
+from chronotile.archive.index.source import ItemRules
 from chronotile.errors import SourceUnavailable, UnsupportedSource
 from chronotile.model.items import PutSummary
 from chronotile.readers.remote import files

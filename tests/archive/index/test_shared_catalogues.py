@@ -12,7 +12,7 @@ import shapely
 from chronotile.archive.index.catalogues import CatalogueSource
 from chronotile.archive.index.documents import Documents
 from chronotile.archive.index.fill import fill
-from chronotile.archive.index.rules import ItemRules
+from chronotile.archive.index.source import ItemRules
 from tests.archive.index.catalogues import S2
 
 pytestmark = pytest.mark.data

@@ -2,9 +2,9 @@ import json
 
 import pytest
 
+from chronotile.archive.index.background import EVERY_S, TICK_S, WHOLE_S, Watch
 from chronotile.archive.index.documents import Documents
 from chronotile.archive.index.sources import SourceAccess
-from chronotile.archive.index.watch import EVERY_S, TICK_S, WHOLE_S, Watch
 from chronotile.errors import SourceUnavailable
 from chronotile.model.source import ItemsSpec, SourceSpec
 from chronotile.web.places import Places

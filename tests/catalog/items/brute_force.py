@@ -8,7 +8,8 @@ from shapely import MultiPolygon, Polygon
 from shapely import box as shapely_box
 from shapely.affinity import translate
 
-from chronotile.model.items import IndexSettings, boxes_of, solar_day
+from chronotile.model.grid import boxes_of
+from chronotile.model.items import IndexSettings, solar_day
 
 
 @dataclass

@@ -1,10 +1,14 @@
 """Cells: an item lies in four at most, and whatever meets it visits one of them."""
 
+import numpy as np
 import pytest
 from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
-from chronotile.catalog.items.cells import FINEST, cell_boxes, cells_at, cells_meeting, level_of, search_boxes
+from chronotile.catalog.items.footprints import FINEST, cell_boxes, cells_at, cells_meeting, level_of, search_boxes
+from chronotile.catalog.items.properties import group_start
 from chronotile.model.grid import BBox
+from chronotile.model.items import IndexSettings, solar_day
 from tests.catalog.items.strategies import boxes
 
 ALL_LEVELS = (1 << (FINEST + 1)) - 1
@@ -62,3 +66,10 @@ def test_a_box_of_too_many_cells_has_none():
 )
 def test_a_box_of_a_request_lies_within_the_earth(box, expected):
     assert search_boxes(box) == expected
+
+
+@given(st.integers(-(10**18), 10**18), st.floats(-180, 180), st.floats(0, 360))
+def test_solar_days_of_integers_are_those_of_instants(start, west, width):
+    box = BBox(west, 0.0, west + width if west + width <= 180 else west + width - 360, 1.0)
+    expected = solar_day(np.datetime64(start, "ns"), box)
+    assert group_start(start, box, IndexSettings(group="solar_day")) == int(expected.astype(np.int64))

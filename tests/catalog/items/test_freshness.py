@@ -4,7 +4,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 
-from chronotile.catalog.items.freshness import States
+from chronotile.catalog.items.lookups import States
 from chronotile.model.items import CollectionState
 from tests.running import until
 

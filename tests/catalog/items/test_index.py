@@ -8,6 +8,7 @@ import numpy as np
 import orjson
 import pytest
 
+from chronotile.catalog.items import index as index_module
 from chronotile.catalog.items.preparing import BATCH
 from chronotile.errors import InvalidParameter, ItemExists, LimitExceeded
 from chronotile.model.grid import BBox
@@ -35,6 +36,36 @@ def test_items_of_a_place_come_by_instant_and_then_by_id(index):
     )
 
     assert ids(index.covering("s2", HERE)) == ["c", "a", "b"]
+
+
+def test_many_items_together_keep_every_character(index):
+    """More than a few are a stream to PostgreSQL, in which signs such as tabs and backslashes have a meaning."""
+    names = [
+        "\\N",
+        "\t",
+        "\n",
+        "\r",
+        "\\",
+        "\\.",
+        "a\\tb",
+        "\u00e9\U0001f30d",
+        "\x7f\x01",
+        '"',
+        "'",
+        "NULL",
+        "{}",
+        "%s",
+    ]
+    items = [
+        make_item(f"{name}{number}", properties={"text": name, "none": None}) for number in range(9) for name in names
+    ]
+
+    assert index.put("s2", items) == PutSummary(added=len(items))
+    assert index.put("s2", items) == PutSummary(unchanged=len(items))
+    for item in items:
+        assert index.find("s2", item.id).document == item.document
+        search = ItemSearch(filter={"op": "=", "args": [{"property": "text"}, item.properties["text"]]}, limit=100)
+        assert item.id in {each.ref.id for each in index.search(search).items}
 
 
 def test_items_of_some_instants_alone_are_found(index):
@@ -401,3 +432,22 @@ def test_items_that_were_put_first_are_trimmed_some_at_a_time(index, monkeypatch
     assert index.trim("s2", 3) == 1
     assert {id_ for id_ in "abcdef" if index.find("s2", id_) is not None} == {"e", "f", "a"}
     assert index.trim("nothing", 0) == 0
+
+
+def test_ends_are_the_first_and_the_last_instant(index):
+    assert len(index.ends("s2")) == 0
+    for day in ("2024-05-02", "2024-05-01", "2024-05-03"):
+        index.put("s2", [make_item(day, at=day, until=f"{day}T12:00:00")])
+        times, ends = index.times("s2"), index.ends("s2")
+        assert [ends.starts[0], ends.ends[0]] == [times.starts[0], times.ends[0]]
+        assert [ends.starts[-1], ends.ends[-1]] == [times.starts[-1], times.ends[-1]]
+
+    assert list(ends.starts) == [instant("2024-05-01"), instant("2024-05-03")]
+
+
+def test_statements_of_times_are_compiled_once(index, monkeypatch):
+    index.put("s2", [make_item("a")])
+    first = [len(index.times("s2")), len(index.ends("s2"))]
+    monkeypatch.setattr(index_module, "Statement", None)
+
+    assert [len(index.times("s2")), len(index.ends("s2"))] == first == [1, 1]

@@ -12,12 +12,14 @@ from sqlalchemy import text, update
 
 from chronotile import database
 from chronotile.catalog.items import damage, opening
+from chronotile.catalog.items.cql2.tree import filter_from_text
 from chronotile.catalog.items.opening import open_items
 from chronotile.catalog.items.passes import open_passes
 from chronotile.catalog.items.schema import FILE, INDEX, SCHEMA, VERSION
 from chronotile.catalog.items.statements import reading
 from chronotile.database import open_engine, write_transaction
 from chronotile.errors import ConfigurationError, SourceUnavailable, StorageFull
+from chronotile.model.items import IndexSettings, ItemSearch
 from tests.catalog.items.conftest import make_item
 from tests.full_disk import disk_without_room
 from tests.running import until
@@ -84,7 +86,17 @@ def test_an_index_of_an_older_version_is_begun_again_with_what_was_seen_of_its_s
     assert new.number > old.number
 
 
+def as_version_3(url, folder):
+    engine = open_engine(url, folder, INDEX)
+    with write_transaction(engine, INDEX) as connection:
+        connection.execute(text("ALTER TABLE chronotile_item_collections DROP COLUMN searched"))
+        connection.execute(text("DROP TABLE chronotile_item_values"))
+    engine.dispose()
+    set_version(url, folder, 3)
+
+
 def as_version_2(url, folder):
+    as_version_3(url, folder)
     engine = open_engine(url, folder, INDEX)
     with write_transaction(engine, INDEX) as connection:
         connection.execute(text("ALTER TABLE chronotile_item_instants DROP COLUMN changed"))
@@ -108,6 +120,19 @@ def test_an_index_of_version_2_keeps_its_items_and_tells_later_changes(open_inde
     counter, changes = again.changes_of("s2", instants)
     assert changes == (counter, 1)
     assert open_index().covering("s2", HERE) == again.covering("s2", HERE)
+
+
+def test_an_index_of_version_3_keeps_its_items_and_finds_them_by_values(open_index, url, tmp_path):
+    before = open_index()
+    before.put("s2", [make_item(id_, properties={"grid:code": f"MGRS-{id_}"}) for id_ in "abc"])
+    as_version_3(url, tmp_path)
+
+    again = open_index()
+
+    again.configure("s2", IndexSettings(searched=("grid:code",)))
+    found = again.search(ItemSearch(filter=filter_from_text("\"grid:code\" = 'MGRS-b'")))
+    assert [item.ref.id for item in found.items] == ["b"]
+    assert open_index().settings("s2") == IndexSettings(searched=("grid:code",))
 
 
 def test_what_a_process_of_version_2_still_writes_changes_its_date(open_index, url, tmp_path):

@@ -54,6 +54,54 @@ def test_a_whole_pass_finds_what_is_gone(passes):
     assert sorted(passes.known("s2", ["/a.json", "/b.json", "/c.json"])) == ["/b.json"]
 
 
+def test_whether_anything_is_gone_is_known_without_looking_for_it(passes):
+    run = passes.begin("s2", source="x", holder="me")
+    passes.note(run, read=entries("a", "b"))
+    assert not passes.has_gone(run)
+    assert passes.finish(run, has_gone=False) == 0
+    run = passes.begin("s2", source="x", holder="me")
+    passes.note(run, seen=["/a.json"])
+    assert passes.has_gone(run)  # an entry that was not seen
+    passes.note(run, seen=["/b.json"])
+    assert not passes.has_gone(run)
+    passes.note(run, read=[SourceEntry(key="/b.json", state="2", ids=("c",))])
+    assert passes.has_gone(run)  # an item that its entry has no longer
+    passes.give_up(run)
+    run = passes.begin("s2", source="x", holder="me")
+    passes.note(run, seen=["/a.json", "/b.json"])
+    assert passes.has_gone(run)  # still, after a pass that could not be completed
+    assert passes.unseen(run) == ("b",)
+
+
+def test_a_pass_that_was_interrupted_in_another_state_of_its_source_is_not_continued(passes):
+    run = passes.begin("s2", source="x", holder="me", state="1")
+    passes.note(run, read=entries("a"), cursor="row 2")
+    passes.release(run)
+    same = passes.begin("s2", source="x", holder="me", state="1")
+    assert (same.number, same.is_resumed, same.cursor) == (run.number, True, "row 2")
+    passes.release(same)
+    other = passes.begin("s2", source="x", holder="me", state="2")
+    assert (other.number, other.is_resumed, other.cursor) == (run.number + 1, False, None)
+    passes.note(other, read=entries("b"))
+    assert passes.unseen(other) == ("a",)  # though the pass before it had seen it
+    assert passes.unchanged("s2", source="x", since="2") is None
+    passes.finish(other, since="2", has_gone=True)
+    assert passes.unchanged("s2", source="x", since="2") == 1
+
+
+def test_an_entry_in_a_new_state_keeps_what_else_is_stored_of_it(passes):
+    refused = SourceEntry(key="/r.json", state="1", problem="why", is_refused=True)
+    passes.note(passes.begin("s2", source="x", holder="me"), read=[*entries("a"), refused])
+    run = passes.begin("s2", source="x", holder="me")
+    passes.note(run, restated={"/a.json": "2", "/r.json": "2"})
+    known = passes.known("s2", ["/a.json", "/r.json"])
+    assert [(each.state, each.problem) for each in known.values()] == [("2", None), ("2", "why")]
+    assert not passes.has_gone(run)
+    passes.release(run)
+    passes.begin("s2", source="x\nplaces", holder="me")  # others are allowed: what was refused is read again
+    assert [each.state for each in passes.known("s2", ["/a.json", "/r.json"]).values()] == ["2", ""]
+
+
 def test_an_interrupted_pass_goes_on_at_its_cursor(passes, clock):
     run = passes.begin("s2", source="x", holder="me")
     passes.note(run, read=entries("a"), cursor="page 2")

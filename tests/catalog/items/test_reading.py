@@ -1,4 +1,4 @@
-"""An index that others fill is read as it is: nothing is made, written or mended."""
+"""An index that others fill is read as it is: nothing is made or mended, and no header is written."""
 
 import pytest
 
@@ -7,14 +7,13 @@ from chronotile.errors import SourceUnavailable
 from tests.catalog.items.conftest import make_item
 
 
-def test_what_is_learnt_of_files_while_they_are_read_is_not_written(index, url, tmp_path):
+def test_headers_of_files_are_not_written(index, url, tmp_path):
     index.put("s2", [make_item("a")])
     (ref,) = index.covering("s2", make_item("a").bbox)
     before = index.state("s2", is_fresh=True)
     read = read_items(url, tmp_path, archive="")
 
     read.note_header(ref, "B04", header=b"header", etag="other", size=7)
-    read.note_layouts(ref, "B04", ())
 
     assert [found.id for found in read.covering("s2", make_item("a").bbox)] == ["a"]
     assert index.assets([ref.number])[ref.number][0].header is None

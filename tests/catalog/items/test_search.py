@@ -230,6 +230,8 @@ def test_a_filter_that_is_not_accepted_is_named(found, text, reason):
     "tree",
     [
         *({}, {"op": "and"}, {"op": "and", "args": []}, {"op": "not", "args": [1, 2]}, {"op": ["="], "args": []}),
+        *({"op": "and", "args": 5}, {"op": "or", "args": {}}, {"op": "and", "args": [{"op": "or"}]}),
+        {"op": "t_during", "args": [{"property": "datetime"}, {"interval": ["2024-01-01T00:00:00Z"]}]},
         {"op": "=", "args": [1, 2]},
         {"op": "=", "args": [{"property": 5}, 2]},
         {"op": "=", "args": [{"property": ["cloud"]}, 2]},
@@ -248,9 +250,10 @@ def test_a_filter_that_is_not_accepted_is_named(found, text, reason):
     ],
     ids=repr,
 )
-def test_json_that_is_no_filter_is_refused(found, tree):
+@pytest.mark.parametrize("more", [{}, {"bbox": BBox(0, 0, 1, 1)}, {"ids": ("a",)}], ids=["", "bbox", "ids"])
+def test_json_that_is_no_filter_is_refused(found, tree, more):
     with pytest.raises(InvalidParameter):
-        found(filter=tree)
+        found(filter=tree, **more)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from chronotile.model.grid import BBox
-from chronotile.model.items import ItemSearch
+from chronotile.model.items import IndexSettings, ItemSearch
 from chronotile.model.time.instants import TimeSpan
 from tests.catalog.items.brute_force import footprint_meets
 from tests.catalog.items.conftest import instant
@@ -89,9 +89,11 @@ def order(item, sort):
     hours=st.none() | st.integers(0, 60),
     sort=st.sampled_from([(), (("cloud", False),), (("cloud", True),)]),
     limit=st.integers(1, 5),
+    searched=st.sampled_from([(), ("cloud",)]),
 )
-def test_pages_hold_what_brute_force_finds(index, listed, filter_, box, hours, sort, limit):
+def test_pages_hold_what_brute_force_finds(index, listed, filter_, box, hours, sort, limit, searched):
     collection = f"collection{next(NAMES)}"
+    index.configure(collection, IndexSettings(searched=searched))
     index.put(collection, listed)
     start = instant("2024-05-01") + np.timedelta64(hours or 0, "h")
     span = None if hours is None else TimeSpan(start, start + np.timedelta64(20, "h"))

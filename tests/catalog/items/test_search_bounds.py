@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from sqlalchemy import update
 
-from chronotile.catalog.items import lookups, search, search_query
+from chronotile.catalog.items import candidates, lookups, search, search_query
 from chronotile.catalog.items.cql2.tree import filter_from_text
 from chronotile.catalog.items.lookups import MOST_BYTES
 from chronotile.catalog.items.schema import BODIES, INDEX
@@ -203,22 +203,28 @@ def test_filters_of_the_property_that_sorts_find_the_same(index, is_own_falling,
     assert {page.matched for page in pages} == {len(numbers)}
 
 
-@pytest.mark.parametrize("is_falling", [False, True])
-def test_the_order_of_the_collection_is_found_by_an_index(index, monkeypatch, is_falling):
-    fill_with_clouds(index, clouded())
+def plans_of(index, monkeypatch, name, *, may_sort=False):
+    """The plans, from now on, of statements with an order that name a table or column; PostgreSQL may have to sort."""
     plans, run = [], search_query.Statement.run
 
     def explained(statement, cursor, values):
-        if "rank" in statement._sql and "ORDER BY" in statement._sql:
+        if name in statement._sql and "ORDER BY" in statement._sql:
             words, without = EXPLAIN[index._engine.dialect.name]
             for each in without:
-                cursor.execute(f"SET LOCAL enable_{each} = off")
+                cursor.execute(f"SET LOCAL enable_{each} = {'on' if may_sort and each == 'sort' else 'off'}")
             plain = search_query.Statement.__new__(search_query.Statement)
             plain._sql, plain._constants, plain._order = words + statement._sql, statement._constants, statement._order
             plans.append(str(run(plain, cursor, values)))
         return run(statement, cursor, values)
 
     monkeypatch.setattr(search_query.Statement, "run", explained)
+    return plans
+
+
+@pytest.mark.parametrize("is_falling", [False, True])
+def test_the_order_of_the_collection_is_found_by_an_index(index, monkeypatch, is_falling):
+    fill_with_clouds(index, clouded())
+    plans = plans_of(index, monkeypatch, "rank")
     index.search(ItemSearch(collections=("s2",), sort=(("cloud", is_falling),), limit=2))
 
     (plan,) = plans
@@ -234,7 +240,7 @@ NEAR, DAY = BBox(3, 49, 6, 52), TimeSpan(np.datetime64("2024-05-01", "ns"), np.d
 def test_a_sort_without_an_index_is_refused_before_it_compares_many_items(index, monkeypatch, sort, restricted):
     fill_with_clouds(index, clouded())
     index.put("s2", [make_item(f"later{n}", at=f"2024-06-0{n}", box=(40, 50, 41, 51)) for n in range(1, 9)])
-    monkeypatch.setattr(search, "MOST_SORTED_ITEMS", len(CLOUDS))
+    monkeypatch.setattr(candidates, "MOST_COMPARED", len(CLOUDS))
 
     with pytest.raises(
         InvalidParameter, match=r"give a bbox, a shorter datetime or ids, or sort .* datetime or cloud"
@@ -245,3 +251,61 @@ def test_a_sort_without_an_index_is_refused_before_it_compares_many_items(index,
     found = index.search(ItemSearch(collections=("s2",), sort=((sort, False),), **restricted))
     assert {each.ref.id for each in found.items} <= CLOUDS.keys()
     assert index.search(ItemSearch(collections=("s2",), sort=(("cloud", True),))).items[0].ref.id == "i"
+
+
+@pytest.mark.parametrize("sort", [(), (("cloud", False),)])
+def test_a_number_of_matches_is_exact_or_missing_where_a_sample_says_that_there_are_more(index, monkeypatch, sort):
+    for module in (candidates, search):
+        monkeypatch.setattr(module, "MOST_MATCHED", 20)
+    days = [np.datetime64("2024-01-01") + number for number in range(100)]
+    index.configure("s2", IndexSettings(order_by="cloud"))
+    index.put("s2", [make_item(f"{n:03}", at=str(day), properties={"cloud": float(n)}) for n, day in enumerate(days)])
+
+    found = {
+        most: index.search(
+            ItemSearch(collections=("s2",), filter=filter_from_text(f"cloud < {most}"), sort=sort, limit=2)
+        )
+        for most in (1, 20, 21, 40, 100)
+    }
+
+    assert {most: page.matched for most, page in found.items()} == {1: 1, 20: 20, 21: None, 40: None, 100: None}
+    assert all([each.ref.id for each in page.items] for page in found.values())
+
+
+@pytest.mark.parametrize(("surely", "matched"), [(1.5, 16), (0.5, None)])
+def test_matches_are_not_counted_where_a_sample_says_that_there_are_more(index, monkeypatch, surely, matched):
+    for module in (candidates, search):
+        monkeypatch.setattr(module, "MOST_MATCHED", 20)
+    monkeypatch.setattr(candidates, "SPREAD", 1)
+    monkeypatch.setattr(candidates, "SURELY", surely)
+    days = [np.datetime64("2024-01-01") + number for number in range(100)]
+    index.configure("s2", IndexSettings())
+    index.put("s2", [make_item(f"{n:03}", at=str(day), properties={"cloud": float(n)}) for n, day in enumerate(days)])
+
+    found = index.search(ItemSearch(collections=("s2",), filter=filter_from_text("cloud < 16"), limit=2))
+
+    assert found.matched == matched
+
+
+@pytest.mark.parametrize("names", [(), ("platform",)])
+@pytest.mark.parametrize("sort", [(), (("cloud", False),)])
+def test_matches_of_rare_times_are_counted_though_most_times_have_them(index, monkeypatch, names, sort):
+    for module in (candidates, search):
+        monkeypatch.setattr(module, "MOST_MATCHED", 20)
+    monkeypatch.setattr(candidates, "MOST_COMPARED", 200)
+    monkeypatch.setattr(candidates, "SAMPLED", 2)
+    rare = [(np.datetime64("2010-01-01") + 30 * n, float(n)) for n in range(15)]
+    frequent = [(np.datetime64("2011-04-01") + np.timedelta64(n, "m"), 15 + n / 1000) for n in range(200)]
+    index.configure("s2", IndexSettings(order_by="cloud", searched=names))
+    index.put(
+        "s2",
+        [
+            make_item(f"{n:03}", at=str(at), properties={"cloud": cloud, "platform": "a", "is_rare": n < 15})
+            for n, (at, cloud) in enumerate([*rare, *frequent])
+        ],
+    )
+
+    wanted = filter_from_text("platform = 'a' AND is_rare = true")
+    found = index.search(ItemSearch(collections=("s2",), filter=wanted, sort=sort, limit=2))
+
+    assert found.matched == 15

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from chronotile.encoders.animation import animation
 from chronotile.encoders.animation import mp4 as animation_mp4
 from chronotile.encoders.animation.animation import encode_animation
-from chronotile.encoders.scratch import Room, Scratch
+from chronotile.encoders.file_parts import Room, Scratch
 from chronotile.errors import ClientGone
 from chronotile.model.animation import Card, Film, Frame
+from chronotile.model.formats import AnimationFormat
 from chronotile.model.raster import IndexPicture, RgbaPicture
 
 SHADES = np.arange(256, dtype=np.uint8)
@@ -41,7 +41,7 @@ def read(body):
     return np.asarray(Image.open(io.BytesIO(body)).convert("RGB"))
 
 
-@pytest.mark.parametrize("format", ["image/gif", "image/webp"])
+@pytest.mark.parametrize("format", [AnimationFormat.GIF, AnimationFormat.WEBP])
 def test_cards_lie_on_pictures_in_exact_colours(format):
     frame = Frame(index_picture(200), (card(0, 90, 255),))
 
@@ -51,7 +51,7 @@ def test_cards_lie_on_pictures_in_exact_colours(format):
 def test_a_gif_of_more_colours_than_it_may_have_joins_those_most_alike():
     frame = Frame(index_picture(256), (card(*range(0, 256, 13)),))
 
-    apart = np.abs(read(written([frame], "image/gif")).astype(int) - frame.rgb())
+    apart = np.abs(read(written([frame], AnimationFormat.GIF)).astype(int) - frame.rgb())
 
     assert apart.max() <= 2
 
@@ -59,7 +59,7 @@ def test_a_gif_of_more_colours_than_it_may_have_joins_those_most_alike():
 def test_what_is_written_keeps_the_colours_of_most_pixels_where_a_gif_has_no_room_for_all():
     frame = Frame(index_picture(256), (Card(0, 0, np.full((5, 5, 3), 255, dtype=np.uint8)), card(*range(100))))
 
-    assert (read(written([frame], "image/gif"))[:5, :5] == 255).all()
+    assert (read(written([frame], AnimationFormat.GIF))[:5, :5] == 255).all()
 
 
 def test_a_composite_in_a_gif_has_the_nearest_of_its_colours():
@@ -67,13 +67,13 @@ def test_a_composite_in_a_gif_has_the_nearest_of_its_colours():
     pixels = np.stack([x * 4, y * 5, x + y, np.full_like(x, 255)], axis=2).astype(np.uint8)
     frame = Frame(RgbaPicture(pixels), (card(0, 255),))
 
-    apart = np.abs(read(written([frame], "image/gif")).astype(int) - frame.rgb())
+    apart = np.abs(read(written([frame], AnimationFormat.GIF)).astype(int) - frame.rgb())
 
     assert apart.mean() < 8
     assert apart[30:40, 50:60].max() == 0
 
 
-@pytest.mark.parametrize("format", ["image/gif", "image/webp"])
+@pytest.mark.parametrize("format", [AnimationFormat.GIF, AnimationFormat.WEBP])
 def test_frames_that_are_alike_are_frames(format):
     frame = Frame(index_picture(10), ())
 
@@ -83,7 +83,7 @@ def test_frames_that_are_alike_are_frames(format):
 def test_a_video_of_a_thousand_frames_has_its_index_before_them():
     frame = Frame(index_picture(10, width=16, height=16), ())
 
-    body = written([frame] * 1000, "video/mp4", width=16, height=16)
+    body = written([frame] * 1000, AnimationFormat.MP4, width=16, height=16)
 
     assert body.index(b"moov") < body.index(b"mdat")
     with av.open(io.BytesIO(body)) as container:
@@ -95,7 +95,7 @@ def test_a_video_of_large_frames_has_all_of_them_in_their_colours(monkeypatch, w
     monkeypatch.setattr(animation_mp4, "LARGE_PIXELS", 0)
     frames = [Frame(RgbaPicture(np.full((height, width, 4), grey, dtype=np.uint8)), ()) for grey in range(40, 240, 10)]
 
-    with av.open(io.BytesIO(written(frames, "video/mp4", width=width, height=height))) as container:
+    with av.open(io.BytesIO(written(frames, AnimationFormat.MP4, width=width, height=height))) as container:
         found = [picture.to_ndarray(format="rgb24")[:height, :width] for picture in container.decode(video=0)]
 
     assert len(found) == len(frames)
@@ -103,7 +103,7 @@ def test_a_video_of_large_frames_has_all_of_them_in_their_colours(monkeypatch, w
         assert np.abs(shown.astype(int) - frame.rgb()).max() <= 3
 
 
-@pytest.mark.parametrize("format", animation.WRITERS)
+@pytest.mark.parametrize("format", AnimationFormat)
 def test_a_full_disk_ends_the_writing(format):
     noise = np.random.default_rng(1).integers(0, 256, (48, 64), dtype=np.uint8)
     frames = [Frame(IndexPicture(noise, index_picture(1).palette), ())] * 1000
@@ -115,7 +115,7 @@ def test_a_full_disk_ends_the_writing(format):
     assert raised.value.errno == errno.ENOSPC
 
 
-@pytest.mark.parametrize("format", animation.WRITERS)
+@pytest.mark.parametrize("format", AnimationFormat)
 def test_what_frames_raise_ends_the_writing(format):
     def frames():
         yield Frame(index_picture(10), ())

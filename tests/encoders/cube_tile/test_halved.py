@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from chronotile.encoders.cube_tile.halved import halve_frame
+from chronotile.encoders.cube_tile.numbering import halve_frame
 from chronotile.model.cube import CubeFrame
 
 GAP, FLAG = 255, 252

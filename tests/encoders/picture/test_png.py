@@ -10,8 +10,8 @@ from PIL import Image
 
 from chronotile import encoders
 from chronotile.encoders import deflated
-from chronotile.encoders.picture import png
-from chronotile.encoders.picture.png import encode_index_png, encode_rgba_png, transparent_png
+from chronotile.encoders.picture import picture as png
+from chronotile.encoders.picture.picture import encode_index_png, encode_rgba_png, transparent_png
 from chronotile.model.raster import IndexPicture
 
 SEED = 7

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import shapely
 
-from chronotile.catalog.tile_matrix_sets import load_tile_matrix_set
+from chronotile.catalog.load import load_tile_matrix_set
 from chronotile.encoders.vector.mvt import EXTENT, encode_mvt
 from chronotile.encoders.vector.tile_polygons import BUFFER, cut_to_tile
 from chronotile.model.grid import BBox

@@ -10,7 +10,7 @@ from chronotile.model.job import Execution, Result
 from chronotile.pipeline.services import Services
 from chronotile.processes.execute import finish_results, plan_execution
 from chronotile.processes.process import JobPlan, Work
-from chronotile.processes.registry import process_of
+from chronotile.processes.registry import process_of, processes
 from chronotile.processes.sources import Source
 from chronotile.queue.job_folder import make_folders
 from tests.protocols import served
@@ -34,6 +34,18 @@ def do_oddly(name: str, inputs: Mapping[str, Any], services: Services, folder: P
         task = json.loads(json.dumps(plan.tasks[number]))
         remembered[number] = json.loads(json.dumps(process.run(inputs, task, work)))
     return finish_results(process, inputs, [remembered[number] for number in range(len(plan.tasks))], work)
+
+
+def inputs_of(name: str, required: Mapping[str, Any], optional: Mapping[str, Any]) -> dict[str, Any]:
+    """Return inputs of a process: of some by their names those that it requires, of others those that it has."""
+    declared = process_of(name).inputs
+    given = {each: value for each, value in required.items() if each in declared and declared[each].is_required}
+    return given | {each: value for each, value in optional.items() if each in declared}
+
+
+def reading_processes() -> list[str]:
+    """Return the ids of all processes that read layers."""
+    return [name for name, each in processes().items() if each.inputs.keys() & {"layer", "layers"}]
 
 
 def tasks_of(name: str, inputs: Mapping[str, Any], services: Services) -> Sequence[Any]:

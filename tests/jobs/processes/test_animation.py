@@ -11,10 +11,11 @@ from chronotile.catalog.catalogue import Limits
 from chronotile.errors import ClientGone, InvalidParameter, LimitExceeded, UnknownStyle
 from chronotile.model.animation import AnimationRequest
 from chronotile.model.crs import CRS84
+from chronotile.model.formats import AnimationFormat
 from chronotile.model.grid import BBox, Grid
 from chronotile.model.job import Execution
 from chronotile.model.request import MapRequest
-from chronotile.model.time.calendar_step import requested_period
+from chronotile.model.time.parser import requested_period
 from chronotile.pipeline.maps.animation import render_animation
 from chronotile.processes import animation
 from chronotile.processes.execute import execute
@@ -45,7 +46,7 @@ def frames_of(path):
 
 def test_a_film_is_that_of_a_request_beyond_its_limit(services, tmp_path):
     grid = Grid(crs=CRS84, bbox=BOX, width=80, height=60)
-    request = AnimationRequest(shown=MapRequest(layer="NDVI", grid=grid), format="image/gif")
+    request = AnimationRequest(shown=MapRequest(layer="NDVI", grid=grid), format=AnimationFormat.GIF)
     with pytest.raises(LimitExceeded):
         render_animation(request, services)
 
@@ -103,10 +104,10 @@ def small_tasks(monkeypatch):
 
 
 @pytest.mark.parametrize("step", [1, 2, "P1M"])
-@pytest.mark.parametrize("format_", ["image/gif", "image/webp", "video/mp4"])
+@pytest.mark.parametrize("format_", AnimationFormat)
 @pytest.mark.usefixtures("small_tasks")
 def test_frames_of_many_tasks_make_the_film_of_one_request(services, tmp_path, format_, step):
-    results = do_oddly("animation", INPUTS | {"format": format_, "step": step}, services, tmp_path)
+    results = do_oddly("animation", INPUTS | {"format": str(format_), "step": step}, services, tmp_path)
 
     assert len(tasks_of("animation", INPUTS | {"step": step}, services)) == {1: 4, 2: 2, "P1M": 2}[step]
     period = requested_period(step, also="") if isinstance(step, str) else step
@@ -124,7 +125,7 @@ def test_composites_are_filmed_in_all_their_colours(tmp_path):
     results = do_oddly("animation", inputs, job, tmp_path)
 
     shown = MapRequest(layer="TRUE_COLOUR", grid=Grid(crs=CRS84, bbox=BOX, width=80, height=60))
-    request = AnimationRequest(shown=shown, format="image/webp", labels=frozenset())
+    request = AnimationRequest(shown=shown, format=AnimationFormat.WEBP, labels=frozenset())
     expected = b"".join(render_animation(request, asked).body.iter_bytes())
     assert (tmp_path / "results" / results["animation"].file).read_bytes() == expected
 

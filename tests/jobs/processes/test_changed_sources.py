@@ -5,37 +5,35 @@ import pytest
 from chronotile.errors import SourceUnavailable
 from chronotile.processes.execute import finish_results
 from chronotile.processes.registry import process_of, processes
-from tests.jobs.processes.doing import plan_of, with_times, work_in
+from tests.jobs.processes.doing import inputs_of, plan_of, reading_processes, with_times, work_in
 
 DAYS = ("2019-05-01", "2019-05-11", "2020-05-01", "2020-05-11")
 BOX = {"bbox": {"bbox": [4.5, 50.8, 4.52, 50.82]}}
 RING = [[[4.5, 50.8], [4.52, 50.8], [4.52, 50.82], [4.5, 50.82], [4.5, 50.8]]]
 FEATURE = {"type": "Feature", "properties": {}, "geometry": {"type": "Polygon", "coordinates": RING}}
-INPUTS = {
-    "composite": {"layer": "NDVI", **BOX},
-    "climatology": {"layer": "NDVI", **BOX},
-    "anomaly": {"layer": "NDVI", "datetime": "2020", "reference": "2019", **BOX},
-    "trend": {"layer": "NDVI", **BOX},
-    "export": {"layer": "NDVI", **BOX},
-    "optimise": {"layer": "NDVI", **BOX},
-    "histogram": {"layer": "NDVI", **BOX},
-    "zonal-statistics": {"layer": "NDVI", "places": {"type": "FeatureCollection", "features": [FEATURE]}},
-    "time-series": {"layers": "NDVI", "points": [[4.51, 50.81]]},
-    "animation": {"layer": "NDVI", "width": 32, "height": 32, "format": "image/gif", "labels": [], **BOX},
+REQUIRED = {
+    "layer": "NDVI",
+    "layers": "NDVI",
+    "places": {"type": "FeatureCollection", "features": [FEATURE]},
+    "points": [[4.51, 50.81]],
+    "datetime": "2018/2020",
 }
+OPTIONAL = {**BOX, "width": 32, "height": 32, "labels": [], "reference": "2019"}
+OWN = {"anomaly": {"datetime": "2020"}, "animation": {"format": "image/gif"}}
 
 
-@pytest.fixture(params=INPUTS)
+@pytest.fixture(params=reading_processes())
 def begun(request, tmp_path):
     """A job whose tasks are all done: its process, inputs, what they remember, and with what they were done."""
-    services, process, inputs = with_times(*DAYS), process_of(request.param), INPUTS[request.param]
+    services, process = with_times(*DAYS), process_of(request.param)
+    inputs = inputs_of(request.param, REQUIRED, OPTIONAL) | OWN.get(request.param, {})
     plan = plan_of(request.param, inputs, services)
     work = work_in(tmp_path, services, shared=plan.shared, sources=plan.sources)
     return process, inputs, [process.run(inputs, task, work) for task in plan.tasks], work
 
 
 def test_no_process_that_reads_layers_is_left_out():
-    assert INPUTS.keys() == processes().keys() - {"echo"}
+    assert set(reading_processes()) == processes().keys() - {"echo"}
 
 
 @pytest.mark.parametrize("place", [0, 3])
@@ -78,9 +76,10 @@ def test_results_name_collection_revision_and_times(begun):
 
 def test_another_state_has_another_revision():
     services = with_times(*DAYS)
-    before = plan_of("histogram", INPUTS["histogram"], services).revision
-    assert plan_of("histogram", INPUTS["histogram"], services).revision == before
+    inputs = {"layer": "NDVI", **BOX}
+    before = plan_of("histogram", inputs, services).revision
+    assert plan_of("histogram", inputs, services).revision == before
 
     services.readers["s2"].replaced[2] = "another"
 
-    assert plan_of("histogram", INPUTS["histogram"], services).revision != before
+    assert plan_of("histogram", inputs, services).revision != before

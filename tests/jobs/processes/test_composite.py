@@ -29,7 +29,7 @@ from chronotile.processes import process as process_module
 from chronotile.processes.execute import execute
 from chronotile.processes.registry import process_of
 from chronotile.processes.work import windows
-from chronotile.readers.open import open_source
+from chronotile.readers.kinds import open_source
 from tests.jobs.processes.doing import do_oddly, plan_of, tasks_of, with_times, work_in
 from tests.protocols import served
 from tests.real_data.truth import CONFIGURED, open_place, raster_truth

@@ -8,9 +8,9 @@ import rasterio
 
 from chronotile.errors import SourceUnavailable
 from chronotile.processes.registry import process_of
-from chronotile.processes.work.unreadable import run_task, unreadable_of, with_unreadable
-from chronotile.readers.open import open_source
-from tests.jobs.processes.doing import plan_of, work_in
+from chronotile.processes.work.partial_results import run_task, unreadable_of, with_unreadable
+from chronotile.readers.kinds import open_source
+from tests.jobs.processes.doing import inputs_of, plan_of, reading_processes, work_in
 from tests.protocols.served import make_services_of
 from tests.scenes import Scene, make_spec, write_cogs
 
@@ -22,20 +22,16 @@ AREA = {
     "type": "Polygon",
     "coordinates": [[[3.001, 51.0], [3.003, 51.0], [3.003, 51.002], [3.001, 51.002], [3.001, 51.0]]],
 }
-INPUTS = {
-    "composite": {"layer": "NDVI", "reducer": "mean"},
-    "climatology": {"layer": "NDVI"},
-    "anomaly": {"layer": "NDVI", "datetime": "2021", "reference": "2019/2020"},
-    "trend": {"layer": "NDVI"},
-    "export": {"layer": "NDVI", "format": "NetCDF"},
-    "animation": {"layer": "NDVI", "width": 32, "height": 32},
-    "time-series": {"layers": "NDVI", "points": [PLACE], "format": "csv"},
-    "zonal-statistics": {
-        "layer": "NDVI",
-        "places": {"type": "FeatureCollection", "features": [{"type": "Feature", "properties": {}, "geometry": AREA}]},
-    },
-    "histogram": {"layer": "NDVI"},
+FEATURE = {"type": "Feature", "properties": {}, "geometry": AREA}
+REQUIRED = {
+    "layer": "NDVI",
+    "layers": "NDVI",
+    "places": {"type": "FeatureCollection", "features": [FEATURE]},
+    "points": [PLACE],
+    "datetime": "2021",
 }
+OPTIONAL = {"width": 32, "height": 32, "reference": "2019/2020"}
+OWN = {"composite": {"reducer": "mean"}, "export": {"format": "NetCDF"}, "time-series": {"format": "csv"}}
 
 
 @pytest.fixture
@@ -50,7 +46,7 @@ def do(folder, tmp_path):
     services = make_services_of(open_source(make_spec("cog", folder / "NDVI_*.tif", time_pattern=r"_(?P<time>\d{8})")))
 
     def run(name, damage, inputs=None):
-        inputs = INPUTS[name] if inputs is None else inputs
+        inputs = inputs_of(name, REQUIRED, OPTIONAL) | OWN.get(name, {}) if inputs is None else inputs
         plan, process = plan_of(name, inputs, services), process_of(name)
         damage()
         plan = plan_of(name, inputs, services)
@@ -73,7 +69,7 @@ def damage(folder):
     return truncate
 
 
-@pytest.mark.parametrize("name", INPUTS)
+@pytest.mark.parametrize("name", [each for each in reading_processes() if each != "optimise"])
 def test_job_finishes_and_knows_the_date(do, damage, name):
     results, done, _work = do(name, damage)
 

@@ -14,7 +14,7 @@ import zarr
 from rasterio.windows import Window
 
 from chronotile.catalog.catalogue import Limits
-from chronotile.encoders import scratch
+from chronotile.encoders import file_parts
 from chronotile.errors import (
     ClientGone,
     InvalidParameter,
@@ -28,15 +28,15 @@ from chronotile.model.crs import crs_of
 from chronotile.model.job import Execution
 from chronotile.model.raster import Pixels
 from chronotile.model.time.instants import NO_TIME
-from chronotile.pipeline.coverage import read_runs as coverage_runs
-from chronotile.pipeline.coverage import warped as coverage_warped
+from chronotile.pipeline.coverage import extract as coverage_warped
+from chronotile.pipeline.coverage import source_coverage as coverage_runs
 from chronotile.pipeline.coverage.deliver import deliver_coverage
 from chronotile.processes import export
 from chronotile.processes.execute import execute
 from chronotile.processes.registry import process_of
 from chronotile.processes.work import stored_coverage
-from chronotile.processes.work.coverage_file import FILE_FORMATS
-from chronotile.readers.open import open_source
+from chronotile.processes.work.stored_coverage import FILE_FORMATS
+from chronotile.readers.kinds import open_source
 from tests.full_disk import full_disk
 from tests.jobs.processes.doing import do_oddly, plan_of, tasks_of, with_files_of_dates, work_in
 from tests.protocols import served
@@ -225,7 +225,7 @@ class PlainReader(served.FormulaReader):
 def test_files_are_written_in_the_folder_of_the_job_without_the_bound_of_requests(
     services, tmp_path, monkeypatch, format_
 ):
-    monkeypatch.setattr(scratch, "IN_MEMORY_BYTES", 0)
+    monkeypatch.setattr(file_parts, "IN_MEMORY_BYTES", 0)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
     plan = plan_of("export", {"layer": "NDVI", "format": format_}, services)
     process, work = process_of("export"), work_in(tmp_path, services, shared=plan.shared)

@@ -31,7 +31,7 @@ from chronotile.processes import optimise
 from chronotile.processes.execute import execute
 from chronotile.processes.registry import process_of
 from chronotile.processes.work import cubes
-from chronotile.readers.open import open_source
+from chronotile.readers.kinds import open_source
 from chronotile.settings import Settings
 from tests.jobs.processes.doing import do_oddly, plan_of, tasks_of, work_in
 from tests.optimise.conftest import COORDINATES, numbers_of

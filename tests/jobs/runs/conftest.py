@@ -7,8 +7,7 @@ from threading import Thread
 import pytest
 
 import chronotile.processes as package
-from chronotile.archive.archive_id import archive_id
-from chronotile.archive.live import LiveArchive
+from chronotile.archive.live import LiveArchive, archive_id
 from chronotile.jobs.cluster import Cluster
 from chronotile.jobs.connection import connect
 from chronotile.jobs.runner import Runner

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections import Counter
@@ -33,6 +34,13 @@ def noted(gates: Path, word: str) -> list[list[str]]:
 def begun(gates: Path, pid: int | None = None) -> Counter[tuple[str, int]]:
     """Return how often each task was begun, by its job and number; only by one process if it is told."""
     return Counter((job, int(number)) for number, by, job in noted(gates, "began") if pid in {None, int(by)})
+
+
+def signal_all(pid: int, number: signal.Signals) -> None:
+    """Send a signal to a process and to those that it has started."""
+    os.kill(pid, number)
+    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+        signal_all(int(child), number)
 
 
 class Program:
@@ -75,6 +83,14 @@ class Program:
         self._process.wait()
         return self._process.pid
 
+    def freeze(self) -> None:
+        """Stop it as a host does that hangs: what it holds stays its own, and no connection to it breaks."""
+        signal_all(self.pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        signal_all(self.pid, signal.SIGCONT)
+
     def has_said(self, text: str) -> bool:
         """Return whether it has said something since it was begun last."""
         return text.encode() in self._log.read_bytes()[self._said_before :]
@@ -92,24 +108,29 @@ class Program:
 
 @dataclass(frozen=True, kw_only=True)
 class Deployment:
-    """A server, workers, and the Dask cluster that they give tasks to."""
+    """Servers, workers, and the Dask cluster that they give tasks to."""
 
-    server: Program
+    servers: list[Program]
     scheduler: Program
     processes: list[Program]
     """Of the cluster, with a thread each."""
     workers: list[Program]
-    port: int
-    """Of the server."""
+    ports: list[int]
+    """Of the servers."""
+
+    @property
+    def port(self) -> int:
+        """Of the first server."""
+        return self.ports[0]
 
     def everything(self) -> list[Program]:
         """Return all programs."""
-        return [self.server, self.scheduler, *self.processes, *self.workers]
+        return [*self.servers, self.scheduler, *self.processes, *self.workers]
 
     def kill_server(self) -> None:
-        """Kill the server and begin it again; return once it answers."""
-        self.server.kill()
-        self.server.start()
+        """Kill the first server and begin it again; return once it answers."""
+        self.servers[0].kill()
+        self.servers[0].start()
         until(self.is_served)
 
     def start_worker(self, worker: Program) -> None:
@@ -127,31 +148,46 @@ class Deployment:
 
     def submit(self, inputs: Mapping[str, Any]) -> str | None:
         """Ask for the sum of `steps` as a job and return its id; `None` if no answer came."""
-        body = json.dumps({"inputs": inputs, "outputs": {"sum": {}}}).encode()
-        headers = {"Content-Type": "application/json", "Prefer": "respond-async"}
         try:
-            with urlopen(Request(self._url("processes/steps/execution"), body, headers), timeout=PATIENCE_S) as answer:
-                return str(json.load(answer)["jobID"])
+            return self.ordered("steps", inputs, outputs={"sum": {}})
         except HTTPError:
             raise
         except (OSError, HTTPException):
             return None
 
+    def ordered(self, process: str, inputs: Mapping[str, Any], *, server: int = 0, **more: Any) -> str:
+        """Ask a server for a job, and return its id."""
+        body = json.dumps({"inputs": inputs, **more}).encode()
+        headers = {"Content-Type": "application/json", "Prefer": "respond-async"}
+        url = self._url(f"processes/{process}/execution", server)
+        with urlopen(Request(url, body, headers), timeout=PATIENCE_S) as answer:
+            return str(json.load(answer)["jobID"])
+
+    def ended(self, id_: str) -> dict[str, Any]:
+        """Return the status document of a job once it has ended."""
+        until(lambda: self.told(f"jobs/{id_}")["status"] in {"successful", "failed", "dismissed"})
+        return dict(self.told(f"jobs/{id_}"))
+
     def is_served(self) -> bool:
-        """Return whether the server answers."""
+        """Return whether all servers answer."""
         try:
-            with urlopen(self._url("jobs?limit=1"), timeout=PATIENCE_S) as answer:
-                return bool(answer.status == 200)
+            for number in range(len(self.servers)):
+                self.fetched("jobs?limit=1", server=number)
         except OSError:
             return False
+        return True
 
     def told(self, path: str) -> Any:
-        """Return what the server tells at a path below `/ogcapi`."""
-        with urlopen(self._url(path), timeout=PATIENCE_S) as answer:
-            return json.load(answer)
+        """Return what the first server tells at a path below `/ogcapi`."""
+        return json.loads(self.fetched(path))
 
-    def _url(self, path: str) -> str:
-        return f"http://{HOST}:{self.port}/ogcapi/{path}"
+    def fetched(self, path: str, *, server: int = 0) -> bytes:
+        """Return what a server answers at a path below `/ogcapi`."""
+        with urlopen(self._url(path, server), timeout=PATIENCE_S) as answer:
+            return bytes(answer.read())
+
+    def _url(self, path: str, server: int = 0) -> str:
+        return f"http://{HOST}:{self.ports[server]}/ogcapi/{path}"
 
 
 @contextmanager
@@ -169,7 +205,9 @@ def working(data: Path, *, log: Path = Path(os.devnull), **settings: str) -> Ite
 
 
 @contextmanager
-def deployed(data: Path, jobs: Path, *, workers: int, processes: int, **environment: str) -> Iterator[Deployment]:
+def deployed(
+    data: Path, jobs: Path, *, workers: int, processes: int, servers: int = 1, **environment: str
+) -> Iterator[Deployment]:
     """Give a deployment that runs; all of it is ended at the end.
 
     Args:
@@ -177,20 +215,21 @@ def deployed(data: Path, jobs: Path, *, workers: int, processes: int, **environm
         jobs: The folder of jobs.
         workers: How many there are.
         processes: How many the cluster has.
+        servers: How many there are.
         environment: Of all of them.
     """
-    with reserved_port() as held, reserved_port() as scheduler_held:  # as they are begun again at the same ports
-        ports = held.getsockname()[1], scheduler_held.getsockname()[1]
+    with ExitStack() as stack:  # of ports, as programs are begun again at the same ones
+        ports = [stack.enter_context(reserved_port()).getsockname()[1] for _ in range(servers + 1)]
         with _deployed_at(ports, data, jobs, workers=workers, processes=processes, **environment) as deployment:
             yield deployment
 
 
 @contextmanager
 def _deployed_at(
-    ports: tuple[int, int], data: Path, jobs: Path, *, workers: int, processes: int, **environment: str
+    ports: list[int], data: Path, jobs: Path, *, workers: int, processes: int, **environment: str
 ) -> Iterator[Deployment]:
-    """Give it, with the ports of its server and its scheduler."""
-    port, scheduler_port = ports
+    """Give it, with the ports of its servers and, last, of its scheduler."""
+    *served, scheduler_port = ports
     address = f"tcp://{HOST}:{scheduler_port}"
     settings = {"CHRONOTILE_JOBS_DIR": str(jobs), "CHRONOTILE_DASK_ADDRESS": address, **environment}
     dask = [sys.executable, "-m", "dask"]
@@ -200,12 +239,13 @@ def _deployed_at(
         return Program(command, settings, jobs.parent / f"{name}.log")
 
     each = [*dask, "worker", address, *in_cluster, "--nthreads", 1, "--no-nanny", "--memory-limit", "1GiB"]
+    serve = [PROGRAM, "serve", data, "--workers", 1, "--port"]
     deployment = Deployment(
-        server=program("server", PROGRAM, "serve", data, "--workers", 1, "--port", port),
+        servers=[program(f"server-{number}", *serve, port) for number, port in enumerate(served)],
         scheduler=program("scheduler", *dask, "scheduler", *in_cluster, *any_http_port, "--port", scheduler_port),
         processes=[program(f"process-{number}", *each) for number in range(processes)],
         workers=[program(f"worker-{number}", PROGRAM, "worker", data) for number in range(workers)],
-        port=port,
+        ports=served,
     )
     with ExitStack() as stack:
         for one in deployment.everything():

@@ -11,7 +11,7 @@ import rasterio
 from starlette.testclient import TestClient
 
 from chronotile.app import create_app
-from chronotile.archive.archive_id import archive_id
+from chronotile.archive.live import archive_id
 from chronotile.settings import Settings
 from tests.jobs.runs.deployment import Program
 from tests.running import PROGRAM, until

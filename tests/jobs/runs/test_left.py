@@ -7,7 +7,7 @@ import pytest
 from chronotile.jobs.cluster import NO_PROCESSES, Cluster
 from chronotile.jobs.connection import connect
 from chronotile.model.job import Execution
-from chronotile.queue import attempt
+from chronotile.queue import faults
 from tests.jobs.runs.conftest import SQUARES_OF_TEN
 from tests.running import ANY_HTTP_PORT, until
 from tests.scenes import Scene, write_cogs
@@ -42,7 +42,7 @@ def texts(table, id_):
 def test_a_job_that_names_what_the_configuration_does_not_know_is_left(
     process, inputs, table, running, ended, monkeypatch
 ):
-    monkeypatch.setattr(attempt, "LEFT_S", 0.0)
+    monkeypatch.setattr(faults, "LEFT_S", 0.0)
     id_, other = ask(table, process, **inputs), ask(table, "echo", string="a")
 
     with running():

@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import urllib.error
 import urllib.request
 from contextlib import contextmanager
 
@@ -11,8 +12,8 @@ from starlette.testclient import TestClient
 
 from chronotile.app import ServerOptions, application
 from chronotile.model.job import Execution
-from chronotile.queue import attempt
 from chronotile.queue import bucket as bucket_module
+from chronotile.queue import faults
 from chronotile.queue.bucket import Bucket
 from chronotile.queue.service import JobService
 from tests.jobs.runs.conftest import SQUARES_OF_TEN
@@ -47,8 +48,18 @@ def client_of(archive, tmp_path):
 
 
 def fetched(url):
-    with urllib.request.urlopen(url) as answer:
-        return answer.read()
+    """The body of an answer; one that names a time to wait is requested again, as clients do, within three minutes."""
+
+    def ask():
+        try:
+            with urllib.request.urlopen(url) as answer:
+                return answer.read()
+        except urllib.error.HTTPError as error:
+            if error.status != 503 or "Retry-After" not in error.headers:
+                raise
+        return None
+
+    return until(ask)
 
 
 @pytest.fixture
@@ -108,8 +119,8 @@ def test_a_store_that_is_away_has_the_job_begun_again_once_it_is_back(
 
 
 def test_a_store_that_stays_away_fails_the_job(submit, running, ended, monkeypatch):
-    monkeypatch.setattr(attempt, "AGAIN_S", 0.01)
-    monkeypatch.setattr(attempt, "MOST_FRUITLESS", 2)
+    monkeypatch.setattr(faults, "AGAIN_S", 0.01)
+    monkeypatch.setattr(faults, "MOST_FRUITLESS", 2)
     for name, value in Server().environment.items():
         monkeypatch.setenv(name, value)
     id_ = submit()

@@ -5,10 +5,8 @@ Each process over each kind of source, with an index in SQLite and processes of 
 """
 
 import io
-import json
 import os
 import subprocess
-from urllib.request import Request, urlopen
 
 import numpy as np
 import pytest
@@ -17,7 +15,7 @@ import rasterio
 from tests.agreement.doors import kinds
 from tests.agreement.doors.asking import at_cells, close
 from tests.jobs.runs.deployment import deployed
-from tests.running import PATIENCE_S, PROGRAM, until
+from tests.running import PROGRAM
 
 CONFIGURATION = """
 service: {id: shared}
@@ -50,29 +48,22 @@ def site(request, tmp_path):
         yield one
 
 
-def submitted(site, process, **inputs):
-    """The address of a job, below `/ogcapi`."""
-    body = json.dumps({"inputs": inputs}).encode()
-    headers = {"Content-Type": "application/json", "Prefer": "respond-async"}
-    url = f"http://127.0.0.1:{site.port}/ogcapi/processes/{process}/execution"
-    with urlopen(Request(url, body, headers), timeout=PATIENCE_S) as answer:
-        return f"jobs/{json.load(answer)['jobID']}"
-
-
 def result(site, job, output):
     """The content of an output, once the job has ended."""
-    until(lambda: site.told(job)["status"] in {"successful", "failed"})
-    assert site.told(job)["status"] == "successful", site.told(job)["message"]
-    with urlopen(f"http://127.0.0.1:{site.port}/ogcapi/{job}/results/{output}", timeout=PATIENCE_S) as answer:
-        return answer.read()
+    status = site.ended(job)
+    assert status["status"] == "successful", status["message"]
+    return site.fetched(f"jobs/{job}/results/{output}")
 
 
 def test_processes_of_an_external_cluster_read_scenes_and_files(site):
     jobs = {
-        layer: (submitted(site, "composite", layer=layer, reducer="max"), submitted(site, "export", layer=layer))
+        layer: (
+            site.ordered("composite", {"layer": layer, "reducer": "max"}),
+            site.ordered("export", {"layer": layer}),
+        )
         for layer in ("scenes", "one")
     }
-    cube = submitted(site, "optimise", layer="scenes")
+    cube = site.ordered("optimise", {"layer": "scenes"})
 
     values = kinds.values_of("static")
     for composite, export in jobs.values():

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from chronotile.errors import ChronotileError, InvalidParameter, LimitExceeded
 from chronotile.model.crs import CRS84
-from chronotile.model.geometry import geojson_rings, geojson_size, json_text, repair
+from chronotile.model.geometry import geojson_rings, json_text, repair
+from chronotile.model.geometry import json_text as geojson_size
 from chronotile.model.geometry.geojson import GeometryRules, area_of, areas_of
 
 SQUARE = [[4.5, 50.8], [4.6, 50.8], [4.6, 50.9], [4.5, 50.9], [4.5, 50.8]]

@@ -3,7 +3,7 @@
 import pytest
 
 from chronotile.errors import InvalidParameter, LimitExceeded
-from chronotile.model.series.reducer import MEAN, MEDIAN, parse_reducer, parse_reducers
+from chronotile.model.series.analysis import MEAN, MEDIAN, parse_reducer, parse_reducers
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chronotile.model.time.instants import DEKAD as DEKADS
-from chronotile.model.time.instants import NO_TIME, Period, domain_of_instants, domain_of_periods
+from chronotile.model.time.instants import (
+    NO_TIME,
+    Period,
+    domain_of_instants,
+    domain_of_periods,
+    gap_tolerance,
+    step_of,
+)
 from chronotile.model.time.parser import parse_period
-from chronotile.model.time.steps import gap_tolerance, step_of
 
 
 def domain(*texts):

@@ -4,8 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chronotile.model.time.parser import parse_time
-from chronotile.model.time.text import selection_text
+from chronotile.model.time.parser import parse_time, selection_text
 
 values = st.sampled_from(
     [

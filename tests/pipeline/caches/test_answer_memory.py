@@ -140,6 +140,17 @@ def test_nobody_waits_for_ever():
     assert (memory.taken_bytes, memory.waiting) == (0, 0)
 
 
+def test_large_answers_return_their_pages_before_their_bytes_are_counted_as_free():
+    taken = []
+    memory = AnswerMemory(3 * LARGE, on_end=lambda: taken.append(memory.taken_bytes))
+
+    for size in (LARGE, SMALL_BYTES, 2 * LARGE):
+        with memory.taking(size, alternative="request less"):
+            pass
+
+    assert taken == [LARGE, 2 * LARGE]
+
+
 def test_an_answer_that_fails_gives_its_memory_back():
     memory = AnswerMemory(LARGE)
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chronotile.pipeline.caches.given_axes import HOUR_S, KEPT_S, GivenAxes, TimeAxis
-from chronotile.readers.caches.records import RecordsInFolder
+from chronotile.readers.caches.disk import RecordsInFolder
 
 
 def axis(*days: int, layout: str = "a") -> TimeAxis:

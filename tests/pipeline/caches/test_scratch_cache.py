@@ -5,8 +5,7 @@ from itertools import zip_longest
 
 import pytest
 
-from chronotile.encoders.file_parts import FileParts, Whole
-from chronotile.encoders.scratch import IN_MEMORY_BYTES, ScratchFile
+from chronotile.encoders.file_parts import IN_MEMORY_BYTES, FileParts, ScratchFile, Whole
 from chronotile.pipeline.caches.scratch_cache import ScratchCache
 
 LARGE = IN_MEMORY_BYTES + 1

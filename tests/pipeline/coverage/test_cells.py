@@ -14,7 +14,7 @@ from chronotile.model.coverage import Trim
 from chronotile.model.crs import CRS84, crs_of, transformer
 from chronotile.model.grid import BBox, NativeGrid, Window
 from chronotile.pipeline.coverage.cells import column_runs, grid_of, intersect_trims, trim_window
-from chronotile.pipeline.coverage.native import NativeCells
+from chronotile.pipeline.coverage.extract import NativeCells
 
 UTM = crs_of("EPSG:32631")
 SIXTEENTHS = NativeGrid(crs=UTM, transform=Affine(1 / 16, 0, 3.0, 0, -1 / 16, 9.0), width=40, height=30)

@@ -293,7 +293,7 @@ def test_work_ends_when_the_client_leaves(name, services):
 
 FULL = """
 import resource, sys
-from chronotile.encoders import scratch
+from chronotile.encoders import file_parts as scratch
 from chronotile.errors import StorageFull
 from chronotile.model.coverage import CoverageRequest
 from chronotile.pipeline.coverage.deliver import Conditions, deliver_coverage
@@ -330,7 +330,7 @@ def test_full_disk_is_told_and_nothing_is_left_behind(name, room, tmp_path):
 @pytest.mark.parametrize("name", ["GTiff", "NetCDF"])
 def test_no_folder_to_write_in_is_told(name, services, monkeypatch, tmp_path):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "gone"))
-    monkeypatch.setattr("chronotile.encoders.scratch.IN_MEMORY_BYTES", 1)
+    monkeypatch.setattr("chronotile.encoders.file_parts.IN_MEMORY_BYTES", 1)
 
     with pytest.raises(StorageFull, match="No such file or directory"):
         deliver_coverage(ALL, name, services)

@@ -12,7 +12,7 @@ from chronotile.model.crs import CRS84, crs_of
 from chronotile.model.geometry.area import Area
 from chronotile.model.grid import BBox, NativeGrid
 from chronotile.model.request import AreaSeriesRequest
-from chronotile.model.series.reducer import parse_reducer
+from chronotile.model.series.analysis import parse_reducer
 from chronotile.pipeline.coverage.extract import extract_coverage
 from chronotile.pipeline.series.areas import extract_area_series
 from tests.protocols.served import (

@@ -17,9 +17,9 @@ from chronotile.model.source import Mask, SourceInfo
 from chronotile.model.time.instants import domain_of_instants
 from chronotile.optimise.options import Options
 from chronotile.optimise.run import optimise
-from chronotile.pipeline.coverage import read_runs as coverage_runs
+from chronotile.pipeline.coverage import source_coverage as coverage_runs
 from chronotile.pipeline.coverage.extract import extract_coverage
-from chronotile.readers.open import open_source
+from chronotile.readers.kinds import open_source
 from chronotile.readers.reader import BlockShape
 from tests.protocols import served
 from tests.readers.memory import CLOUD, NODATA, MemoryReader, derived, random_numbers

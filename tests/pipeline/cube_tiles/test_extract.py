@@ -8,15 +8,13 @@ import numpy as np
 import pytest
 
 from chronotile.catalog.catalogue import Limits
-from chronotile.catalog.tile_matrix_sets import load_tile_matrix_set
+from chronotile.catalog.load import load_tile_matrix_set
 from chronotile.errors import ClientGone, LimitExceeded, SourceUnavailable, UnsupportedFormat
 from chronotile.model.cube import CubeRequest, CubeTile
 from chronotile.model.grid import Grid
 from chronotile.model.source import Mask
 from chronotile.model.time.parser import parse_time
-from chronotile.pipeline.cube_tiles.extract import extract_cube, find_cube
-from chronotile.pipeline.cube_tiles.read import MOST_READ
-from chronotile.pipeline.cube_tiles.target import CubeTarget
+from chronotile.pipeline.cube_tiles import MOST_READ, CubeTarget, extract_cube, find_cube
 from tests.ctc1 import Decoded, decode_cube
 from tests.protocols import served
 from tests.readers.memory import CLOUD, NODATA, MemoryReader, derived, random_numbers

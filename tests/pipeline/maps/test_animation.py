@@ -5,9 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from chronotile.encoders.scratch import Room, Scratch
+from chronotile.encoders.file_parts import Room, Scratch
 from chronotile.errors import ClientGone, LimitExceeded, ServerBusy, StorageFull
 from chronotile.model.animation import AnimationRequest
+from chronotile.model.formats import AnimationFormat
 from chronotile.model.grid import BBox, Grid
 from chronotile.model.request import MapRequest
 from chronotile.model.style import Colour
@@ -16,13 +17,12 @@ from chronotile.model.time.parser import parse_period, parse_time
 from chronotile.pipeline.caches import answer_memory
 from chronotile.pipeline.caches.answer_memory import AnswerMemory
 from chronotile.pipeline.maps import animation
-from chronotile.pipeline.maps.animation import EXTENSIONS, draw_frames, render_animation
-from chronotile.pipeline.maps.animation_times import frame_times
+from chronotile.pipeline.maps.animation import draw_frames, frame_times, render_animation
 from chronotile.styling.cards import lay_cards
 from tests.protocols import served
 
 GRID = Grid(crs=served.BELGIUM_31N.crs, bbox=BBox(604_000, 5_622_000, 620_000, 5_634_000), width=80, height=60)
-REQUEST = AnimationRequest(shown=MapRequest(layer="NDVI", grid=GRID), format="image/gif")
+REQUEST = AnimationRequest(shown=MapRequest(layer="NDVI", grid=GRID), format=AnimationFormat.GIF)
 SIXES = domain_of_instants(np.datetime64("2020-12-30T06:00", "ns") + np.arange(12) * np.timedelta64(6, "h"))
 
 
@@ -60,7 +60,7 @@ def test_making_stops_between_frames_when_nobody_waits():
 
 
 def test_a_disk_without_room_is_told(monkeypatch):
-    monkeypatch.setattr("chronotile.encoders.scratch.IN_MEMORY_BYTES", 0)
+    monkeypatch.setattr("chronotile.encoders.file_parts.IN_MEMORY_BYTES", 0)
 
     with pytest.raises(StorageFull, match="no disk space"):
         render_animation(REQUEST, served.make_services(), scratch=Scratch(room=Room(1000)))
@@ -152,7 +152,7 @@ def test_memory_is_taken_once_for_the_frames_of_a_piece(all_is_counted):
     assert services.memory.taken_bytes == 0
 
 
-@pytest.mark.parametrize("format", EXTENSIONS)
+@pytest.mark.parametrize("format", AnimationFormat)
 def test_a_film_for_which_there_is_no_memory_is_refused_before_frames_are_read(all_is_counted, format):
     services = replace(served.make_services(), memory=AnswerMemory(100_000, patience_s=0))
     services.readers["s2"].windows_read.clear()

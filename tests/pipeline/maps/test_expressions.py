@@ -8,10 +8,10 @@ import pytest
 
 from chronotile.catalog.catalogue import Limits
 from chronotile.errors import InvalidParameter, LimitExceeded, SourceUnavailable
+from chronotile.model.formats import MapFormat
 from chronotile.model.grid import NativeGrid
 from chronotile.model.request import PICTURE_REDUCERS
 from chronotile.model.style import Colour, Style, StyleClass
-from chronotile.pipeline.maps.render import render_map
 from tests.pipeline.maps.test_render import AREA, NATIVE, request, rgba
 from tests.protocols import served
 
@@ -23,7 +23,7 @@ def values(payload):
 
 
 def ask(services, layer="NDVI", **members):
-    return values(render_map(request(layer, format="application/x-npy", **members), services))
+    return values(served.draw_map(request(layer, format=MapFormat.NPY, **members), services))
 
 
 def numbers_at(time):
@@ -54,7 +54,7 @@ def test_an_end_of_an_interval_is_shown(reducer, time):
 
 
 def test_a_mean_has_the_colours_of_its_values():
-    picture = rgba(render_map(request(time=INTERVAL, reducer="mean"), served.make_services()))
+    picture = rgba(served.draw_map(request(time=INTERVAL, reducer="mean"), served.make_services()))
 
     mean = np.mean([numbers_at(time) for time in range(4)], axis=0)
     assert np.abs(picture[..., 0] - mean)[~np.isnan(mean)].max() <= 1
@@ -63,7 +63,7 @@ def test_a_mean_has_the_colours_of_its_values():
 def test_reducers_of_an_interval_have_etags_of_their_own():
     services = served.make_services()
 
-    etags = {render_map(request(time=INTERVAL, reducer=reducer), services).etag for reducer in PICTURE_REDUCERS}
+    etags = {served.draw_map(request(time=INTERVAL, reducer=reducer), services).etag for reducer in PICTURE_REDUCERS}
 
     assert len(etags) == len(PICTURE_REDUCERS)
 
@@ -71,7 +71,7 @@ def test_reducers_of_an_interval_have_etags_of_their_own():
 def test_reducers_of_one_time_are_one_answer():
     services = served.make_services()
 
-    answers = [render_map(request(time="2020-06-11", reducer=reducer), services) for reducer in PICTURE_REDUCERS]
+    answers = [served.draw_map(request(time="2020-06-11", reducer=reducer), services) for reducer in PICTURE_REDUCERS]
 
     assert len({answer.etag for answer in answers}) == len({answer.body for answer in answers}) == 1
 
@@ -80,7 +80,7 @@ def test_a_reducer_is_bounded_in_dates_times_pixels():
     services = served.make_services(limits=Limits(max_cube_values=3 * 1024))
 
     with pytest.raises(LimitExceeded, match="max_cube_values"):
-        render_map(request(time=INTERVAL, reducer="median"), services)
+        served.draw_map(request(time=INTERVAL, reducer="median"), services)
 
     assert services.readers["s2"].windows_read == []
 
@@ -91,7 +91,7 @@ def test_classes_have_no_mean(reducer):
     services = served.make_services(served.make_collection(served.make_layer(styles=(classes,))))
 
     with pytest.raises(InvalidParameter, match=f"classes, which have no {reducer}") as caught:
-        render_map(request(time=INTERVAL, reducer=reducer), services)
+        served.draw_map(request(time=INTERVAL, reducer=reducer), services)
 
     assert caught.value.locator == "reducer"
 
@@ -99,7 +99,7 @@ def test_classes_have_no_mean(reducer):
 def test_a_composite_is_reduced_variable_by_variable():
     services = served.make_services(served.make_collection(served.make_composite()))
 
-    picture = rgba(render_map(request("TRUE_COLOUR", time=INTERVAL, reducer="max"), services))
+    picture = rgba(served.draw_map(request("TRUE_COLOUR", time=INTERVAL, reducer="max"), services))
 
     highest = np.max([numbers_at(time) for time in range(4)], axis=0)
     assert np.abs(picture[..., 1] - highest / 250 * 255)[~np.isnan(highest)].max() <= 1
@@ -115,14 +115,14 @@ def test_an_expression_is_shown_in_place_of_the_layer():
 def test_an_expression_is_painted_in_the_layers_style():
     services = bands()
 
-    picture = rgba(render_map(request("RED", time="2020-06-11", expression="NIR * 2", style="reds"), services))
+    picture = rgba(served.draw_map(request("RED", time="2020-06-11", expression="NIR * 2", style="reds"), services))
 
-    expected = rgba(render_map(request("RED", time="2020-06-11", style="reds"), services))
+    expected = rgba(served.draw_map(request("RED", time="2020-06-11", style="reds"), services))
     assert np.abs(picture.astype(int) - expected).max() <= 1
 
 
 def test_an_expression_has_the_times_that_all_its_variables_have():
-    payload = render_map(request("RED", time=INTERVAL, expression="RED + SHORT", reducer="mean"), bands())
+    payload = served.draw_map(request("RED", time=INTERVAL, expression="RED + SHORT", reducer="mean"), bands())
 
     assert [str(instant)[:10] for instant in payload.time.instants] == ["2020-06-21", "2020-06-11"]
 
@@ -146,7 +146,7 @@ def test_expressions_have_etags_of_their_own_however_they_are_spaced():
     services = bands()
     texts = (None, "RED + NIR", " RED+NIR ", "(RED + NIR)", "RED - NIR")
 
-    etags = [render_map(request("RED", expression=text), services).etag for text in texts]
+    etags = [served.draw_map(request("RED", expression=text), services).etag for text in texts]
 
     assert len(set(etags)) == 3
     assert etags[1] == etags[2] == etags[3]
@@ -154,11 +154,11 @@ def test_expressions_have_etags_of_their_own_however_they_are_spaced():
 
 def test_a_new_revision_of_an_operand_is_a_new_etag():
     services = bands()
-    before = render_map(request("RED", expression="RED + NIR"), services).etag
+    before = served.draw_map(request("RED", expression="RED + NIR"), services).etag
 
     services.readers["s2"].revisions["NIR"] = "r2"
 
-    assert render_map(request("RED", expression="RED + NIR"), services).etag != before
+    assert served.draw_map(request("RED", expression="RED + NIR"), services).etag != before
 
 
 @pytest.mark.parametrize("text", ["RED.tofile", "BLUE + 1", "1", "open(RED)", "RED[0]", "="])
@@ -166,7 +166,7 @@ def test_what_is_no_expression_over_the_collection_is_refused_before_reading(tex
     services = bands()
 
     with pytest.raises(InvalidParameter) as caught:
-        render_map(request("RED", expression=text), services)
+        served.draw_map(request("RED", expression=text), services)
 
     assert caught.value.locator == "expression"
     assert services.readers["s2"].windows_read == []
@@ -177,7 +177,7 @@ def test_variables_of_another_collection_are_not_those_of_the_layer():
     services = served.make_services(served.make_collection(served.make_layer("RED")), other)
 
     with pytest.raises(InvalidParameter, match="'BLUE' is not a variable of the collection"):
-        render_map(request("RED", expression="RED + BLUE"), services)
+        served.draw_map(request("RED", expression="RED + BLUE"), services)
 
 
 def test_variables_of_different_grids_are_refused():
@@ -186,12 +186,12 @@ def test_variables_of_different_grids_are_refused():
     services = served.make_services(served.make_collection(*layers))
 
     with pytest.raises(InvalidParameter, match="different grids"):
-        render_map(request("RED", expression="RED + COARSE"), services)
+        served.draw_map(request("RED", expression="RED + COARSE"), services)
 
 
 def test_an_operand_that_cannot_be_read_names_the_layer():
     with pytest.raises(SourceUnavailable, match="layer RED"):
-        render_map(request("RED", expression="RED + NIR"), bands(broken=["NIR"]))
+        served.draw_map(request("RED", expression="RED + NIR"), bands(broken=["NIR"]))
 
 
 def test_an_expression_over_a_bilinear_layer_is_resampled_so():

@@ -12,7 +12,6 @@ from chronotile.model.request import PICTURE_REDUCERS, LegendRequest, MapRequest
 from chronotile.model.style import Colour
 from chronotile.model.time.parser import parse_time
 from chronotile.pipeline.maps.legend import draw_legend, legend_pixels
-from chronotile.pipeline.maps.render import render_map
 from tests.protocols import served
 
 WITH_FLAGS = dataclasses.replace(served.STEPS, flags=(("cloud", Colour(255, 255, 255)), ("water", Colour(0, 0, 255))))
@@ -38,7 +37,7 @@ def test_flags_are_told_where_pictures_of_several_times_have_them(reducer):
     cell = Grid(crs=served.BELGIUM_31N.crs, bbox=BBox(600_000, 5_649_800, 600_100, 5_649_900), width=1, height=1)
     request = MapRequest(layer="NDVI", grid=cell, time=parse_time("2020-05-21/2020-06-01"), reducer=reducer)
 
-    picture = Image.open(io.BytesIO(render_map(request, services).body)).convert("RGBA")
+    picture = Image.open(io.BytesIO(served.draw_map(request, services).body)).convert("RGBA")
     flags = orjson.loads(draw_legend(LegendRequest(layer="NDVI", reducer=reducer), "json", services).body)["flags"]
 
     is_painted = picture.getpixel((0, 0)) == (255, 255, 255, 255)

@@ -17,12 +17,12 @@ from chronotile.errors import (
     UnknownStyle,
 )
 from chronotile.model.crs import crs_of
+from chronotile.model.formats import MapFormat
 from chronotile.model.grid import BBox, Grid
 from chronotile.model.raster import Pixels
 from chronotile.model.request import Colouring, MapRequest
 from chronotile.model.style import Colour, Style, StyleClass
 from chronotile.model.time.parser import parse_time
-from chronotile.pipeline.maps.render import render_map
 from chronotile.pipeline.revision import describe_part
 from chronotile.pipeline.services import make_caches
 from tests.protocols import served
@@ -43,14 +43,14 @@ def rgba(payload):
 
 
 def test_a_picture_has_the_colours_of_the_formula():
-    payload = render_map(request(time="2020-06-11"), served.make_services())
+    payload = served.draw_map(request(time="2020-06-11"), served.make_services())
 
     assert payload.media_type == "image/png"
     assert np.array_equal(rgba(payload), served.expected_rgba(NATIVE, AREA, 2))
 
 
 def test_the_instant_used_is_told():
-    payload = render_map(request(), served.make_services())
+    payload = served.draw_map(request(), served.make_services())
 
     assert [str(instant)[:10] for instant in payload.time.instants] == ["2020-06-21"]
     assert payload.time.substitution == "default"
@@ -58,10 +58,10 @@ def test_the_instant_used_is_told():
 
 def test_a_known_etag_is_answered_without_reading_pixels():
     services = served.make_services()
-    etag = render_map(request(), services).etag
+    etag = served.draw_map(request(), services).etag
     services.readers["s2"].windows_read.clear()
 
-    payload = render_map(request(), services, known={etag})
+    payload = served.draw_map(request(), services, known={etag})
 
     assert payload.unchanged
     assert payload.body == b""
@@ -73,7 +73,7 @@ def test_a_known_etag_is_answered_without_reading_pixels():
     [
         ({}, {"time": "2020-06-11"}),
         ({}, {"style": "reds"}),
-        ({}, {"format": "image/webp"}),
+        ({}, {"format": MapFormat.WEBP}),
         ({}, {"range": (0.0, 100.0)}),
         ({}, {"ramp": "reds"}),
         ({}, {"background": (1, 2, 3)}),
@@ -96,14 +96,14 @@ def test_a_known_etag_is_answered_without_reading_pixels():
 def test_the_etag_is_made_of_all_that_changes_the_picture(one, other):
     services = served.make_services()
 
-    assert render_map(request(**other), services).etag != render_map(request(**one), services).etag
+    assert served.draw_map(request(**other), services).etag != served.draw_map(request(**one), services).etag
 
 
 def test_current_and_its_instant_are_one_etag_today():
     services = served.make_services()
 
     etags = {
-        render_map(request(time=text), services).etag for text in (None, "current", "2020-06-21", "2020-06-21T09Z")
+        served.draw_map(request(time=text), services).etag for text in (None, "current", "2020-06-21", "2020-06-21T09Z")
     }
 
     assert len(etags) == 1
@@ -111,34 +111,34 @@ def test_current_and_its_instant_are_one_etag_today():
 
 def test_a_new_revision_of_the_pixels_is_a_new_etag():
     services = served.make_services()
-    before = render_map(request(), services).etag
+    before = served.draw_map(request(), services).etag
 
     services.readers["s2"].revisions["NDVI"] = "r2"
 
-    assert render_map(request(), services).etag != before
+    assert served.draw_map(request(), services).etag != before
 
 
 def test_a_new_revision_of_the_date_that_is_taken_away_is_a_new_etag():
     services = served.make_services()
     change = request(time="2020-06-21", difference=parse_time("2020-06-11"))
-    before = render_map(change, services).etag
+    before = served.draw_map(change, services).etag
 
     services.readers["s2"].replaced[2] = "r2"
 
-    assert render_map(change, services).etag != before
+    assert served.draw_map(change, services).etag != before
 
 
 def test_a_source_that_fails_names_the_layer():
     services = served.make_services(broken=["NDVI"])
 
     with pytest.raises(SourceUnavailable, match="layer NDVI"):
-        render_map(request(), services)
+        served.draw_map(request(), services)
 
 
 def test_outside_the_data_a_picture_is_transparent():
     beside = Grid(crs=UTM, bbox=BBox(0, 0, 3200, 3200), width=32, height=32)
 
-    assert not rgba(render_map(request(grid=beside), served.make_services())).any()
+    assert not rgba(served.draw_map(request(grid=beside), served.make_services())).any()
 
 
 class CloudyReader(served.FormulaReader):
@@ -159,7 +159,7 @@ def cloudy_services():
 def test_an_interval_shows_each_pixels_newest_valid_value():
     services, _ = cloudy_services()
 
-    picture = rgba(render_map(request(time="2020-06-01/2020-06-30"), services))
+    picture = rgba(served.draw_map(request(time="2020-06-01/2020-06-30"), services))
 
     columns = np.arange(10, 42)
     expected = np.stack([served.expected_rgba(NATIVE, AREA, time)[:, i] for i, time in enumerate(columns % 4)], axis=1)
@@ -170,7 +170,7 @@ def test_an_interval_shows_each_pixels_newest_valid_value():
 def test_an_interval_is_read_no_further_back_than_it_takes():
     services = served.make_services()
 
-    payload = render_map(request(time="2020-05/2020-06"), services)
+    payload = served.draw_map(request(time="2020-05/2020-06"), services)
 
     assert len(services.readers["s2"].windows_read) == 1
     assert len(payload.time.instants) == 4
@@ -179,7 +179,7 @@ def test_an_interval_is_read_no_further_back_than_it_takes():
 def test_a_range_stretches_the_ramp():
     services = served.make_services()
 
-    picture = rgba(render_map(request(time="2020-06-11", range=(0.0, 125.0)), services))
+    picture = rgba(served.draw_map(request(time="2020-06-11", range=(0.0, 125.0)), services))
 
     numbers = served.expected_numbers(NATIVE, AREA, 2)
     assert np.abs(picture[..., 0].astype(int) - np.minimum(numbers.astype(int) * 2, 250)).max() <= 1
@@ -189,14 +189,14 @@ def test_a_ramp_replaces_the_colours():
     services = served.make_services()
 
     assert np.array_equal(
-        rgba(render_map(request(ramp="reds"), services)), rgba(render_map(request(style="reds"), services))
+        rgba(served.draw_map(request(ramp="reds"), services)), rgba(served.draw_map(request(style="reds"), services))
     )
 
 
 def test_a_composite_is_painted_of_its_three_variables():
     services = served.make_services(served.make_collection(served.make_composite()))
 
-    picture = rgba(render_map(request("TRUE_COLOUR", time="2020-06-11"), services))
+    picture = rgba(served.draw_map(request("TRUE_COLOUR", time="2020-06-11"), services))
 
     numbers = served.expected_numbers(NATIVE, AREA, 2)
     valid = numbers != served.NODATA
@@ -215,7 +215,7 @@ def test_a_composite_is_painted_of_its_three_variables():
 )
 def test_what_is_unknown_is_an_error_that_says_what_is_known(members, error, locator):
     with pytest.raises(error, match=r"NDVI|steps|2020-06-11") as caught:
-        render_map(request(**members), served.make_services())
+        served.draw_map(request(**members), served.make_services())
 
     assert caught.value.locator == locator
 
@@ -225,14 +225,14 @@ def test_classes_take_no_range():
     services = served.make_services(served.make_collection(served.make_layer(styles=(classes,))))
 
     with pytest.raises(InvalidParameter, match="classes"):
-        render_map(request(range=(0.0, 1.0)), services)
+        served.draw_map(request(range=(0.0, 1.0)), services)
 
 
 def test_a_picture_past_the_limit_is_refused_before_reading():
     services = served.make_services(limits=Limits(max_pixels=1000))
 
     with pytest.raises(LimitExceeded) as caught:
-        render_map(request(), services)
+        served.draw_map(request(), services)
 
     assert (caught.value.limit, caught.value.allowed, caught.value.needed) == ("max_pixels", 1000, 1024)
     assert services.readers["s2"].windows_read == []
@@ -243,7 +243,7 @@ def test_a_picture_of_a_long_side_is_refused_before_reading(width, height):
     services = served.make_services()
 
     with pytest.raises(LimitExceeded, match="pixels per side"):
-        render_map(request(grid=dataclasses.replace(AREA, width=width, height=height)), services)
+        served.draw_map(request(grid=dataclasses.replace(AREA, width=width, height=height)), services)
 
     assert services.readers["s2"].windows_read == []
 
@@ -254,13 +254,13 @@ def test_an_interval_of_too_many_pixels_is_refused_before_reading():
     with pytest.raises(
         LimitExceeded, match=r"max_cube_values: at most 3000, .*; of maps it limits pixels times dates: "
     ):
-        render_map(request(time="2020"), services)
+        served.draw_map(request(time="2020"), services)
 
 
 def test_a_map_of_one_date_is_limited_by_its_pixels_alone():
     services = served.make_services(limits=Limits(max_cube_values=1023))
 
-    payload = render_map(request(time="2020-06-11"), services)
+    payload = served.draw_map(request(time="2020-06-11"), services)
 
     assert rgba(payload).shape[:2] == (32, 32)
 
@@ -269,15 +269,15 @@ def test_an_alias_names_the_layer():
     collection = served.varied_collections()[0]
     services = served.make_services(collection)
 
-    assert render_map(request("CGS_S2_NDVI"), services).etag == render_map(request("NDVI"), services).etag
+    assert served.draw_map(request("CGS_S2_NDVI"), services).etag == served.draw_map(request("NDVI"), services).etag
 
 
 def test_the_same_picture_is_drawn_once():
     services = served.make_services()
-    first = render_map(request(), services)
+    first = served.draw_map(request(), services)
     services.readers["s2"].windows_read.clear()
 
-    again = render_map(request(time="current"), services)
+    again = served.draw_map(request(time="current"), services)
 
     assert again.body == first.body
     assert services.readers["s2"].windows_read == []
@@ -286,7 +286,7 @@ def test_the_same_picture_is_drawn_once():
 def test_another_date_of_a_tile_is_warped_by_the_same_plan():
     services = served.make_services()
 
-    pictures = [rgba(render_map(request(time=f"2020-06-{day}"), services)) for day in ("01", "11")]
+    pictures = [rgba(served.draw_map(request(time=f"2020-06-{day}"), services)) for day in ("01", "11")]
 
     assert services.caches.plans.state.entries == services.caches.plans.state.hits == 1
     assert np.array_equal(pictures[1], served.expected_rgba(NATIVE, AREA, 2))
@@ -296,17 +296,17 @@ def test_that_a_tile_lies_outside_is_kept_within_the_bound():
     services = dataclasses.replace(served.make_services(), caches=make_caches(plan_bytes=10_000))
 
     for x in range(50):
-        render_map(request(grid=Grid(crs=UTM, bbox=BBox(x, 0, x + 3200, 3200), width=32, height=32)), services)
+        served.draw_map(request(grid=Grid(crs=UTM, bbox=BBox(x, 0, x + 3200, 3200), width=32, height=32)), services)
 
     assert 0 < services.caches.plans.state.entries < 10
 
 
 def test_styles_that_come_with_requests_are_not_kept():
     services = served.make_services()
-    render_map(request(), services)
+    served.draw_map(request(), services)
     kept = describe_part.cache_info().currsize
 
-    etags = {render_map(request(own_style=replaced), services).etag for replaced in own_styles(20)}
+    etags = {served.draw_map(request(own_style=replaced), services).etag for replaced in own_styles(20)}
 
     assert len(etags) == 20
     assert describe_part.cache_info().currsize == kept
@@ -317,7 +317,7 @@ def own_styles(count):
 
 
 def test_the_steps_of_a_picture_are_timed():
-    timing = render_map(request(), served.make_services()).timing
+    timing = served.draw_map(request(), served.make_services()).timing
 
     assert [name for name, _ in timing] == ["resolve", "warp", "read", "paint", "encode"]
     assert all(seconds >= 0 for _, seconds in timing)

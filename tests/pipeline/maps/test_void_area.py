@@ -5,7 +5,7 @@ import pytest
 
 from chronotile.model.crs import CRS84, crs_of, transformer
 from chronotile.model.grid import BBox, Grid
-from chronotile.pipeline.maps.void_area import MOST_A_SIDE, void_area
+from chronotile.pipeline.maps.render import MOST_A_SIDE, void_area
 
 
 def grid_of(crs, box, width, height):

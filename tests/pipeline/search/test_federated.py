@@ -8,10 +8,10 @@ from chronotile.catalog.items.cursors import sealed, what_is_searched
 from chronotile.catalog.items.opening import open_items
 from chronotile.errors import InvalidParameter, LimitExceeded, SearchNotSupported, SourceUnavailable, UnknownItem
 from chronotile.model.items import ItemSearch, Unanswered
-from chronotile.pipeline.live_items import AsksElsewhere, LivePage, require_asking, without_asking
-from chronotile.pipeline.search import federated
-from chronotile.pipeline.search.find import find_item
+from chronotile.pipeline.search import search_items as federated
 from chronotile.pipeline.search.search_items import count_by_month, not_counted, search_index, search_items
+from chronotile.pipeline.search.served_index import find_item
+from chronotile.pipeline.services import AsksElsewhere, LivePage, require_asking, without_asking
 from chronotile.readers.reader_caches import ReaderCaches
 from tests.catalog.items.conftest import make_item
 from tests.protocols import served

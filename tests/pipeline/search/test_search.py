@@ -10,9 +10,8 @@ from chronotile.catalog.items.opening import open_items
 from chronotile.catalog.items.passes import open_passes
 from chronotile.errors import SourceUnavailable, UnknownItem, UnknownLayer
 from chronotile.model.items import IndexSettings, ItemSearch, Unanswered, product_id
-from chronotile.pipeline.search.changes import changes_since
-from chronotile.pipeline.search.find import find_item, find_product
 from chronotile.pipeline.search.search_items import count_by_month, search_items
+from chronotile.pipeline.search.served_index import changes_since, find_item, find_product
 from chronotile.readers.reader_caches import ReaderCaches
 from tests.catalog.items.conftest import make_item
 from tests.protocols import served

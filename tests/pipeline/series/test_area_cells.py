@@ -10,12 +10,12 @@ from chronotile.catalog.catalogue import Limits
 from chronotile.model.crs import crs_of
 from chronotile.model.geometry.area import Area
 from chronotile.model.request import AreaSeriesRequest
-from chronotile.model.series.reducer import parse_reducers
+from chronotile.model.series.analysis import parse_reducers
 from chronotile.optimise.options import Options
 from chronotile.optimise.run import optimise
 from chronotile.pipeline.series import area_cells
 from chronotile.pipeline.series.areas import extract_area_series
-from chronotile.readers.open import open_source
+from chronotile.readers.kinds import open_source
 from chronotile.readers.raster.stack import RasterStack
 from tests.agreement.scenes_served import EACH_KIND
 from tests.protocols import served

@@ -13,12 +13,11 @@ from chronotile.model.geometry.area import Area
 from chronotile.model.grid import NativeGrid
 from chronotile.pipeline.caches import answer_memory
 from chronotile.pipeline.caches.answer_memory import AnswerMemory
-from chronotile.pipeline.series.area_memory import area_bytes
+from chronotile.pipeline.series.area_cells import area_bytes
 from chronotile.readers.reader import BlockShape
 from chronotile.zones.outlines import outlines_of
 from chronotile.zones.plan import plan_of
-from chronotile.zones.spans import centre_spans
-from chronotile.zones.weights import covered_spans
+from chronotile.zones.spans import centre_spans, covered_spans
 from tests.pipeline.caches.test_answer_memory import until_waiting
 from tests.pipeline.series.test_areas import all_series, square
 from tests.protocols import served
@@ -73,6 +72,18 @@ def test_cells_are_counted_without_those_of_other_areas_and_of_holes():
 
     assert bytes_of(Area(polygons=((outer,),), crs=UTM), Area(polygons=((inner,),), crs=UTM)) == whole + hole
     assert whole < ring < whole + hole
+
+
+def test_numbers_of_many_times_are_counted_as_far_as_they_are_held_at_once():
+    variable = served.make_variable()
+    outlines = outlines_of((square(cells=200),), variable.grid)
+
+    one, ten, many = (
+        area_bytes(outlines, variable, weights="pixel", times=times, most=None) for times in (1, 10, 10_000)
+    )
+
+    assert ten - one == 200 * 200 * 9 * 2  # a number of one byte, and why it may be none
+    assert many - one == (112 << 20) - 200 * 200 * 2
 
 
 def test_estimate_is_never_more_than_may_be_taken():

@@ -8,7 +8,7 @@ from chronotile.errors import ClientGone, InvalidParameter, LimitExceeded, Sourc
 from chronotile.model.crs import CRS84, crs_of
 from chronotile.model.geometry.area import Area
 from chronotile.model.request import AreaSeriesRequest
-from chronotile.model.series.reducer import parse_reducers
+from chronotile.model.series.analysis import parse_reducers
 from chronotile.model.time.parser import parse_time
 from chronotile.pipeline.series import area_cells
 from chronotile.pipeline.series import areas as extract_area_series_module

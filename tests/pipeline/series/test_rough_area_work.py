@@ -8,14 +8,14 @@ from chronotile.model.crs import CRS84, crs_of
 from chronotile.model.geometry.area import Area, area_of_box
 from chronotile.model.grid import BBox
 from chronotile.model.time.parser import parse_time
-from chronotile.pipeline.series.rough_area_work import CELL_S, MOST_S, rough_seconds
+from chronotile.pipeline.series.area_cells import MOST_S, ROUGH_CELL_S, rough_seconds
 from tests.protocols import served
 
 SERVICES = served.make_services()
 LAYER = SERVICES.catalogue.layer("NDVI")
 EXTENT = SERVICES.catalogue.collections[0].bbox
 GRID = served.BELGIUM_31N
-WHOLE_S = GRID.width * GRID.height * CELL_S
+WHOLE_S = GRID.width * GRID.height * ROUGH_CELL_S
 """Of all cells at one time."""
 
 
@@ -59,7 +59,7 @@ def test_of_many_polygons_nothing_is_assumed():
 
 
 def test_no_area_takes_more_than_the_most(monkeypatch):
-    monkeypatch.setattr("chronotile.pipeline.series.rough_area_work.CELL_S", 1.0)
+    monkeypatch.setattr("chronotile.pipeline.series.area_cells.ROUGH_CELL_S", 1.0)
 
     assert rough(box()) == MOST_S
 

@@ -15,11 +15,11 @@ from starlette.testclient import TestClient
 
 from chronotile.app import ServerOptions, application
 from chronotile.catalog.catalogue import ServiceInfo
+from chronotile.http.modified import ModifiedTimes, is_modified_since
 from chronotile.model.items import product_id
 from chronotile.model.time.instants import format_instant
 from chronotile.model.time.parser import parse_instant
-from chronotile.protocols.changes.feed import MOST_ENTRIES
-from chronotile.protocols.common.responses.modified import ModifiedTimes, is_modified_since
+from chronotile.protocols.changes.documents import MOST_ENTRIES
 from tests.changing import scene, services_over
 
 URL = "/stac/collections/s2/feed.atom"

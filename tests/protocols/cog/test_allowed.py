@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chronotile.errors import ConfigurationError, UnknownPath
-from chronotile.protocols.cog.allowed import file_to_open
+from chronotile.protocols.cog.application import file_to_open
 from chronotile.web.places import Places
 
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chronotile.errors import InvalidParameter, LimitExceeded
-from chronotile.protocols.cog.limits import check_band_math, check_cost
+from chronotile.protocols.cog.application import check_band_math, check_cost
 
 MAX_PIXELS = 4096 * 4096
 

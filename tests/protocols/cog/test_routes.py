@@ -18,7 +18,7 @@ from chronotile.app import ServerOptions, application
 from chronotile.errors import ConfigurationError
 from chronotile.readers.remote import requests as remote_requests
 from chronotile.readers.remote.files import looks
-from chronotile.readers.remote.http import HttpClient
+from chronotile.readers.remote.gates import HttpClient
 from chronotile.settings import load_settings
 from chronotile.web.inner_hosts import InnerHosts
 from tests.faulty_source import Fault, faulty_source

@@ -11,7 +11,7 @@ import pytest
 
 from chronotile.app import application
 from chronotile.catalog.catalogue import Limits
-from chronotile.catalog.tile_matrix_sets import load_tile_matrix_set
+from chronotile.catalog.load import load_tile_matrix_set
 from tests.ctc1 import Decoded, decode_cube
 from tests.protocols import served
 from tests.running import PATIENCE_S

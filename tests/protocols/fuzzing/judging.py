@@ -43,6 +43,8 @@ class Answer:
     headers: Mapping[str, str]
     body: bytes
     seconds: float
+    pairs: Sequence[tuple[str, str]] = ()
+    """The headers in order, with those that are sent twice."""
 
     @property
     def media_type(self) -> str:

@@ -1,14 +1,11 @@
-"""Applications that are fuzzed, asked directly so that bytes can be sent which no HTTP client would send."""
+"""Applications that are fuzzed."""
 
-import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from urllib.parse import unquote
 
-import anyio
 import anyio.to_thread
 from affine import Affine
 from starlette.applications import Starlette
@@ -16,20 +13,19 @@ from starlette.applications import Starlette
 from chronotile.app import ServerOptions, application
 from chronotile.model.crs import crs_of
 from chronotile.model.grid import NativeGrid
-from chronotile.model.job import JobFault
+from chronotile.model.job import Job, JobFault
 from chronotile.pipeline.services import Services
 from chronotile.processes.execute import execute
 from chronotile.queue.service import JobService
 from tests.places import make_places
 from tests.protocols import served
+from tests.protocols.asgi import CLIENT, ask
 from tests.protocols.fuzzing.judging import Answer, faults_of, faults_of_head
 from tests.protocols.fuzzing.request import Request, parse
 from tests.protocols.fuzzing.valid import COG, JOB
-from tests.running import PATIENCE_S
 from tests.scenes import Scene, write_tif
 
 VIEWER = Path(__file__).parents[3] / "viewer"
-CLIENT = "127.0.0.1"
 ECHO = "/ogcapi/processes/echo/execution"
 ACCEPTED = (("content-type", b"application/json"), ("prefer", b"respond-async"))
 
@@ -73,9 +69,7 @@ class Site:
             if job.id == self.job:
                 break
             table.fail(job.id, "fuzz", JobFault(type="about:blank", title="Not Done", detail="not done", status=503))
-        folder = self.desk.result_files(job).folder
-        folder.mkdir(parents=True)
-        table.succeed(job.id, "fuzz", execute(table.execution(job.id), self.services, folder))
+        do_claimed(job, self.desk, self.services, owner="fuzz")
 
 
 @dataclass
@@ -95,6 +89,13 @@ class Findings:
         self.statuses[f"{request.protocol} {answer.status}"] += 1
         self.faults += [f"{fault}\n    {request}" for fault in faults]
         self.slowest = sorted([*self.slowest, (answer.seconds, str(request))], reverse=True)[:8]
+
+
+def do_claimed(job: Job, desk: JobService, services: Services, *, owner: str) -> None:
+    """Do a job that `owner` has claimed, in this process."""
+    folder = desk.result_files(job).folder
+    folder.mkdir(parents=True)
+    desk.table.succeed(job.id, owner, execute(desk.table.execution(job.id), services, folder))
 
 
 def made_services() -> Services:
@@ -147,43 +148,5 @@ async def fuzz(site: Site, requests: Iterable[Request]) -> Findings:
 
 async def send(app: Starlette, request: Request) -> Answer:
     """Return the application's answer; 599 stands for an exception that it lets out, and for none."""
-    named = {name for name, _ in request.headers}
-    given = () if "host" in named else (("host", b"localhost"),)
-    if request.body and "content-length" not in named:
-        given = (*given, ("content-length", str(len(request.body)).encode()))
-    scope = {
-        "type": "http",
-        "asgi": {"version": "3.0"},
-        "http_version": "1.1",
-        "method": request.method,
-        "scheme": "http",
-        "path": unquote(request.raw_path.decode()),
-        "raw_path": request.raw_path,
-        "root_path": "",
-        "query_string": request.raw_query,
-        "headers": [(name.encode(), value) for name, value in (*given, *request.headers)],
-        "client": (CLIENT, 1),
-        "server": ("localhost", 80),
-        "state": {},
-    }
-    start, messages = time.perf_counter(), []
-    half = len(request.body) // 2
-    bodies = iter([(request.body[:half], True), (request.body[half:], False)])
-
-    async def receive() -> dict[str, object]:
-        body, more = next(bodies, (None, False))
-        if body is None:  # further messages would be the client's disconnect, which does not happen
-            await anyio.sleep_forever()
-        return {"type": "http.request", "body": body, "more_body": more}
-
-    async def collect(message: dict[str, object]) -> None:
-        messages.append(message)
-
-    try:
-        with anyio.fail_after(PATIENCE_S):
-            await app(scope, receive, collect)
-    except Exception as error:  # noqa: BLE001 -- every exception is a finding
-        return Answer(599, {}, repr(error).encode(), time.perf_counter() - start)
-    headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in messages[0]["headers"]}
-    body = b"".join(message.get("body", b"") for message in messages[1:])
-    return Answer(messages[0]["status"], headers, body, time.perf_counter() - start)
+    raw_path, raw_query = request.raw_path, request.raw_query
+    return await ask(app, request.method, raw_path, raw_query, headers=request.headers, body=request.body)

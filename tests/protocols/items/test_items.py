@@ -205,7 +205,7 @@ def test_wrong_tokens_are_counted_and_slowed(client_of):
     statuses = [client.delete("/layers/s2/items/a", headers=wrong).status_code for _ in range(MOST_TRIES + 1)]
 
     assert statuses == [401] * MOST_TRIES + [429]
-    refused = post(client, scene("a"))
+    refused = client.delete("/layers/s2/items/a", headers=wrong)
     assert (refused.status_code, refused.headers["retry-after"]) == (429, str(round(TRIES_S)))
     assert refused.headers["cache-control"] == "no-store"
     paths = client.get("/openapi.json").json()["paths"]
@@ -213,4 +213,13 @@ def test_wrong_tokens_are_counted_and_slowed(client_of):
         assert "429" in paths[path][method]["responses"]
     assert f"chronotile_refused_tokens_total {float(MOST_TRIES)}" in client.get("/metrics").text
     now_s[0] = TRIES_S
+    assert client.delete("/layers/s2/items/a", headers=wrong).status_code == 401
+
+
+def test_wrong_tokens_of_an_address_do_not_keep_out_the_right_one(client_of):
+    client, wrong = client_of(), {"Authorization": "Bearer wrong"}
+    statuses = [client.delete("/layers/s2/items/a", headers=wrong).status_code for _ in range(MOST_TRIES + 1)]
+    assert statuses[-1] == 429
+
     assert post(client, scene("a")).status_code == 201
+    assert client.delete("/layers/s2/items/a", headers=wrong).status_code == 429

@@ -11,7 +11,7 @@ from lxml import html
 from starlette.testclient import TestClient
 
 from chronotile.app import ServerOptions, application
-from chronotile.protocols.common.shipped_files import ClientPackages, find_client_packages
+from chronotile.http.shipped_files import ClientPackages, find_client_packages
 from tests.protocols import served
 from tests.protocols.listening import listening
 from tests.running import CLIENT

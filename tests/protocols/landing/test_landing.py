@@ -23,7 +23,7 @@ from chronotile.app import ServerOptions, application
 from chronotile.archive.open import open_archive
 from chronotile.catalog.catalogue import Contact, PostalAddress, ServiceInfo
 from chronotile.catalog.items.opening import open_items
-from chronotile.protocols.common.shipped_files import find_viewer
+from chronotile.http.shipped_files import find_viewer
 from chronotile.queue.service import JobService
 from chronotile.readers.reader_caches import ReaderCaches
 from tests.odd_archives.files import write_tif

@@ -13,7 +13,7 @@ from chronotile.model.crs import crs_of
 from chronotile.model.grid import NativeGrid, Window
 from chronotile.model.raster import Pixels
 from chronotile.model.source import SourceInfo
-from chronotile.pipeline import clear_time
+from chronotile.pipeline import valid_share
 from tests.protocols import served
 
 DAYS = [f"2020-06-{day:02}" for day in range(1, 31)]
@@ -75,7 +75,7 @@ def test_at_most_twelve_days_are_looked_at_and_once(make_cloudy):
     looked_at = list(reader.indexes_read)
     client.get("/layers/NDVI/preview.png?width=100")
 
-    assert sorted(set(looked_at)) == list(range(30 - clear_time.MAX_TIMES, 30))
+    assert sorted(set(looked_at)) == list(range(30 - valid_share.MAX_TIMES, 30))
     assert len(reader.indexes_read) == len(looked_at) + 1
 
 

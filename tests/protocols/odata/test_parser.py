@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chronotile.errors import ChronotileError, InvalidParameter, LimitExceeded
-from chronotile.protocols.odata.conditions import (
+from chronotile.protocols.odata.parser import DEEPEST, MOST_COMPARISONS, parse_filter
+from chronotile.protocols.odata.tokens import (
     VALUE,
     AttributeTest,
     Comparison,
@@ -18,7 +19,6 @@ from chronotile.protocols.odata.conditions import (
     Negated,
     TextMatch,
 )
-from chronotile.protocols.odata.parser import DEEPEST, MOST_COMPARISONS, parse_filter
 
 CLOUDS = AttributeTest("cloudCover", "Double", Comparison(VALUE, "le", 40.0))
 NAMED = Comparison("Name", "eq", "a")

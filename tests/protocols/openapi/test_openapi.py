@@ -13,13 +13,13 @@ from starlette.routing import Route
 
 from chronotile.protocols.animations import params as animations
 from chronotile.protocols.common.query.parameter import names_of
-from chronotile.protocols.cubes import params as cubes
-from chronotile.protocols.layers import params as layers
+from chronotile.protocols.cubes import routes as cubes
+from chronotile.protocols.layers import routes as layers
 from chronotile.protocols.places import params as places
-from chronotile.protocols.tiles import params as tiles
+from chronotile.protocols.tiles import routes as tiles
 from chronotile.protocols.timeseries import area_params as areas
+from chronotile.protocols.timeseries import params as points
 from chronotile.protocols.timeseries import params as series
-from chronotile.protocols.timeseries import points_params as points
 from tests.protocols import served
 
 TOLD_ELSEWHERE = re.compile(r"/(wms|wmts|viewer|cog|ogcapi|clients)\b")

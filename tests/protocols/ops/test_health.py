@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from chronotile.model.source import Finding
-from chronotile.pipeline.failing_dates import tell_failing_date
+from chronotile.pipeline.unreadable_dates import tell_failing_date
 from tests.protocols import served
 
 

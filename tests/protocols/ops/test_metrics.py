@@ -13,10 +13,10 @@ from starlette.testclient import TestClient
 
 from chronotile.app import ServerOptions, application
 from chronotile.errors import ServerBusy
+from chronotile.http.server_state import Limiters
 from chronotile.model.source import Finding
 from chronotile.pipeline.caches.answer_memory import SMALL_BYTES, AnswerMemory
-from chronotile.pipeline.failing_dates import tell_failing_date
-from chronotile.protocols.common.state import Limiters
+from chronotile.pipeline.unreadable_dates import tell_failing_date
 from chronotile.protocols.ops.siblings import Siblings, folder_for_sockets, merge_metrics
 from chronotile.readers.raster.overviews.previews import Previews
 from chronotile.readers.reader_caches import ReaderCaches

@@ -3,7 +3,7 @@
 from starlette.testclient import TestClient
 
 from chronotile.app import ServerOptions, application
-from chronotile.protocols.changes.events import event_message
+from chronotile.protocols.changes.documents import event_message
 from chronotile.queue.webhooks.sender import WebhookSender
 from chronotile.web.places import web_places
 from tests.protocols import served

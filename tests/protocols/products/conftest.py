@@ -7,7 +7,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from chronotile.app import ServerOptions, application, item_index
-from chronotile.archive.index.rules import ItemRules
+from chronotile.archive.index.source import ItemRules
 from chronotile.model.items import IndexSettings, product_id
 from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.settings import Settings

@@ -15,8 +15,7 @@ from hypothesis import strategies as st
 
 from chronotile.app import ServerOptions, item_index
 from chronotile.errors import SourceChanged
-from chronotile.pipeline.products.deliver import deliver_node
-from chronotile.pipeline.products.product import product_by_id
+from chronotile.pipeline.products import deliver_node, product_by_id
 from chronotile.settings import Settings
 from tests.protocols.products.conftest import Archive
 

@@ -88,6 +88,64 @@ def test_a_file_that_is_replaced_while_it_is_sent_ends_early(of_web, web):
 
 
 @pytest.fixture
+def drawing(web):
+    """The server with files of which it sends no parts, as maps of this project are."""
+    web.files |= {"/map": b"drawn", "/large": bytes(MIB + 1)}
+    web.whole = {"/map", "/large"}
+    return web
+
+
+def test_a_picture_that_is_drawn_is_no_file_of_the_product(of_web, drawing):
+    shown = {"href": f"{drawing.url}/map", "roles": ["thumbnail"], "type": "image/png"}
+    url = of_web.put("a", {"a": f"{drawing.url}/a.tif", "b": f"{drawing.url}/b.tif", "shown": shown})
+    answer = of_web.client.get(url)
+
+    assert zipfile.ZipFile(io.BytesIO(answer.content)).namelist() == ["a/a.tif", "a/b.tif"]
+    assert answer.headers["warning"] == '199 - "left out: shown"'
+    assert of_web.client.get(url, headers={"Range": "bytes=-100"}).content == answer.content[-100:]
+
+
+def test_the_only_file_beside_a_picture_that_is_drawn_is_the_product(of_web, drawing):
+    shown = {"href": f"{drawing.url}/map", "roles": ["overview"]}
+    answer = of_web.client.get(of_web.put("a", {"shown": shown, "b": f"{drawing.url}/b.tif"}))
+
+    assert (answer.content, answer.headers["warning"]) == (b"small", '199 - "left out: shown"')
+
+
+def test_a_product_of_what_is_made_on_request_alone_has_no_files(of_web, drawing):
+    shown = {"href": f"{drawing.url}/map", "roles": ["thumbnail"]}
+    store = {"href": f"{drawing.url}/large", "type": "application/vnd.zarr; version=3"}
+    answer = of_web.client.get(of_web.put("a", {"shown": shown, "store": store}))
+
+    assert answer.status_code == 404
+    assert "no files of its own" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("roles", [{}, {"roles": ["data", "overview"]}])
+def test_data_without_parts_are_never_left_out(of_web, drawing, roles):
+    url = of_web.put("a", {"a": {"href": f"{drawing.url}/map", **roles}, "b": f"{drawing.url}/b.tif"})
+    answer = of_web.client.get(url)
+
+    assert answer.status_code == 503
+    assert "asset 'a' cannot be sent with others: its server sends whole files" in answer.json()["detail"]
+
+
+def test_a_picture_that_is_drawn_is_sent_alone_in_any_part(of_web, drawing):
+    url = of_web.put("a", {"shown": {"href": f"{drawing.url}/map", "roles": ["thumbnail"], "type": "image/png"}})
+    whole, part = of_web.client.get(url), of_web.client.get(url, headers={"Range": "bytes=2-9"})
+
+    assert (whole.content, whole.headers["content-type"]) == (b"drawn", "image/png")
+    assert (part.status_code, part.content, part.headers["etag"]) == (206, b"awn", whole.headers["etag"])
+
+
+def test_a_large_file_without_parts_is_refused(of_web, drawing):
+    answer = of_web.client.get(of_web.put("a", {"a": f"{drawing.url}/large"}))
+
+    assert answer.status_code == 503
+    assert "its server sends whole files where parts are requested" in answer.json()["detail"]
+
+
+@pytest.fixture
 def signed(monkeypatch, tmp_path):
     """A bucket that answers signed requests alone, with two objects."""
     looks.forget()

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chronotile.pipeline.products.names import safe_name
-from chronotile.protocols.products.response import disposition
+from chronotile.pipeline.products import safe_name
+from chronotile.protocols.products.routes import disposition
 
 SECRET = b"a secret of the operator"
 
@@ -89,6 +89,20 @@ def test_a_file_outside_the_source_is_not_sent(archive, secret, href):
         assert answer.status_code == 404
         assert SECRET not in answer.content
         assert str(archive.folder) not in answer.text
+
+
+@pytest.mark.parametrize("href", ["{folder}", "{folder}/", "file://{folder}/scene/..", "{folder}/..", "{link}"])
+def test_the_folder_of_the_whole_source_is_no_file_of_an_item(make_archive, tmp_path, href):
+    archive = make_archive(prefixes=[str(tmp_path)])
+    archive.write("scene/a.txt", SECRET)
+    link = archive.folder / "link"
+    link.symlink_to(archive.folder)
+    url = archive.put("a", {"x": href.format(folder=archive.folder, link=link), "y": str(archive.folder / "scene")})
+
+    assert archive.client.get(f"{url}/nodes/x").status_code == 404
+    assert archive.client.get(f"{url}/nodes/x/scene/a.txt").status_code == 404
+    assert archive.client.get(f"{url}/nodes/y/a.txt").content == SECRET
+    assert archive.client.get(url, headers={"Accept": "application/json"}).status_code == 200
 
 
 def test_a_folder_that_the_operator_allows_is_sent(make_archive, secret):

@@ -48,7 +48,7 @@ def test_one_item_or_product_is_found_while_searches_take_all_their_threads(arch
 
 @pytest.mark.slow
 def test_a_client_that_takes_nothing_is_broken_off_and_the_next_has_its_turn(make_archive, monkeypatch):
-    monkeypatch.setattr("chronotile.protocols.middleware.bounded_http.WINDOW_S", 0.1)
+    monkeypatch.setattr("chronotile.http.bounded_http.WINDOW_S", 0.1)
     archive = make_archive(ServerOptions(downloads=1))
     path = archive.put_file(LARGE)
     with listening(archive.app) as url, socket.socket() as stalled:

@@ -9,7 +9,7 @@ from pystac import STACObjectType
 from pystac.validation.stac_validator import JsonSchemaSTACValidator
 
 from chronotile.model.style import Colour, Style, StyleClass
-from chronotile.protocols.stac.renders import renders_of
+from chronotile.protocols.stac.extensions import renders_of
 from tests.protocols import served
 from tests.protocols.ogcapi.schemas import faults
 from tests.protocols.stac.conftest import BASE

@@ -11,8 +11,8 @@ from starlette.testclient import TestClient
 
 from chronotile.app import ServerOptions, application
 from chronotile.catalog.catalogue import BaseMap, ServiceInfo, ViewerInfo
+from chronotile.http.shipped_files import find_viewer
 from chronotile.pipeline.services import Services
-from chronotile.protocols.common.shipped_files import find_viewer
 from tests.protocols import served
 
 FILES = {
@@ -317,8 +317,8 @@ def test_viewer_without_a_slash_leads_to_the_viewer(viewer, query, location):
 
 @pytest.mark.parametrize(
     "files",
-    [{"index.html": "page"}, {"main.js": "export {}", "vendor/leaflet.js": ""}, None],
-    ids=["bare", "no page", "no folder"],
+    [{"main.js": "export {}", "vendor/leaflet.js": ""}, {}, None],
+    ids=["no page", "nothing", "no folder"],
 )
 def test_viewer_that_is_not_built_says_how_to_build_it(make_viewer, files):
     with make_viewer(files) as client:
@@ -330,9 +330,10 @@ def test_viewer_that_is_not_built_says_how_to_build_it(make_viewer, files):
 
 
 def test_viewer_built_while_serving_is_served(make_viewer, tmp_path):
-    with make_viewer({"index.html": "page"}) as client:
+    with make_viewer({}) as client:
         client.get("/viewer/")
-        (tmp_path / "viewer" / "vendor").mkdir()
+        (tmp_path / "viewer").mkdir()
+        (tmp_path / "viewer" / "index.html").write_text("page")
 
         assert client.get("/viewer/").text == "page"
 
@@ -340,4 +341,4 @@ def test_viewer_built_while_serving_is_served(make_viewer, tmp_path):
 def test_the_projects_own_viewer_is_found():
     folder = find_viewer()
 
-    assert folder == Path(__file__).parents[3] / "viewer"
+    assert folder == Path(__file__).parents[3] / "viewer" / "dist"

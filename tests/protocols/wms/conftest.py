@@ -7,7 +7,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from chronotile.app import application
-from chronotile.archive.open import open_archive, system_clock
+from chronotile.archive.open import open_archive
+from chronotile.model.time.instants import system_clock
 from tests.cite.burn import burn
 from tests.protocols.wms.cite import Cite
 

@@ -8,7 +8,7 @@ from lxml import etree
 from chronotile.model.collection import MetadataLink
 from chronotile.model.crs import crs_of
 from chronotile.model.grid import NativeGrid
-from chronotile.protocols.wms import feature_info, groups
+from chronotile.protocols.wms import params, routes
 from tests.protocols import served
 from tests.protocols.pictures import rgba_of
 from tests.protocols.wms.cite import HREF
@@ -82,14 +82,14 @@ def test_a_collection_of_too_many_layers_is_refused_by_their_number(make_client,
     ids=["LAYERS", "QUERY_LAYERS"],
 )
 def test_groups_are_not_opened_where_too_many_are_named(grouped, get_map, monkeypatch, changes):
-    opened, layers_in = [], groups.layers_in
-    for module in (groups, feature_info):
+    opened, layers_in = [], params.layers_in
+    for module in (params, routes):
         monkeypatch.setattr(module, "layers_in", lambda *asked: opened.append(asked) or layers_in(*asked))
 
     answer = get_map(grouped, STYLES="", **changes)
 
     assert "names 2000 layers, LayerLimit is 20" in answer.text
-    assert len(opened) <= groups.LAYER_LIMIT
+    assert len(opened) <= params.LAYER_LIMIT
 
 
 def test_styles_for_a_group_are_refused(grouped, get_map):

@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 
 from chronotile.app import ServerOptions, application
 from chronotile.errors import ConfigurationError
-from chronotile.protocols.wms import sld_address
+from chronotile.protocols.wms import colouring
 from chronotile.styling.read_sld import MAX_BYTES
 from chronotile.web.fetch import fetch
 from tests.protocols import served
@@ -147,7 +147,7 @@ def test_what_gives_no_document_is_told(allowing, documents, base, get_map, name
 
 @pytest.mark.slow
 def test_what_comes_too_slowly_is_given_up(allowing, base, get_map, monkeypatch):
-    monkeypatch.setattr(sld_address, "fetch", partial(fetch, most_s=0.5))
+    monkeypatch.setattr(colouring, "fetch", partial(fetch, most_s=0.5))
 
     answer = get_map(allowing, SLD=f"{base}/styles/slow.sld")
 

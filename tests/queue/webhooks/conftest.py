@@ -10,7 +10,7 @@ from chronotile.catalog.items.passes import open_passes
 from chronotile.catalog.items.schema import INDEX
 from chronotile.database import open_engine
 from chronotile.model.webhook import Webhook
-from chronotile.protocols.changes.events import event_message
+from chronotile.protocols.changes.documents import event_message
 from chronotile.queue.notifier import Notifier
 from chronotile.queue.webhooks.outbox import WebhookCounts, WebhookOutbox
 from chronotile.queue.webhooks.positions import Positions

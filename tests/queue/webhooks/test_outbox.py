@@ -12,7 +12,7 @@ from chronotile.catalog.items.schema import INDEX, VERSION
 from chronotile.database import open_engine, write_transaction
 from chronotile.errors import SourceUnavailable
 from chronotile.queue.notifier import LEASE_S, WAITS_S
-from chronotile.queue.webhooks import news, positions
+from chronotile.queue.webhooks import outbox, positions
 from chronotile.queue.webhooks.outbox import LOOK_S, PAGES
 from chronotile.queue.webhooks.positions import KEPT_S
 from tests.changing import scene
@@ -123,7 +123,7 @@ def test_only_the_collection_is_told(make_notifier, tell, index, web):
 
 
 def test_the_filter_is_that_of_searches_and_what_is_removed_is_told(make_notifier, tell, index, web, monkeypatch):
-    monkeypatch.setattr(news, "PAGE", 3)
+    monkeypatch.setattr(outbox, "PAGE", 3)
     notifier = make_notifier(web.hook(filter=CLEAR))
     tell(notifier)
 
@@ -150,7 +150,7 @@ def test_the_filter_selects_items_of_a_collection_whose_source_is_away(make_noti
 
 
 def test_many_changes_that_a_filter_leaves_out_are_passed_by(make_notifier, tell, index, web, monkeypatch):
-    monkeypatch.setattr(news, "PAGE", 1)
+    monkeypatch.setattr(outbox, "PAGE", 1)
     never = {"op": "=", "args": [{"property": "platform"}, "none"]}
     notifier = make_notifier(web.hook(filter=never))
     tell(notifier)

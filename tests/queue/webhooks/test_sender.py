@@ -14,8 +14,8 @@ from sqlalchemy import select
 from chronotile.catalog.items.schema import INDEX
 from chronotile.database import read_transaction
 from chronotile.model.webhook import Webhook
-from chronotile.protocols.changes.events import event_message
-from chronotile.queue.runtime import Runtime
+from chronotile.protocols.changes.documents import event_message
+from chronotile.queue.notifier import Runtime
 from chronotile.queue.webhooks import positions as positions_module
 from chronotile.queue.webhooks.positions import MISSING
 from chronotile.queue.webhooks.sender import KEEP_S, WebhookSender

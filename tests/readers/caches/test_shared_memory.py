@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 
-from chronotile.readers.caches.shared_memory import SLOT_BYTES, WAYS, SharedBlockMemory, part_key, shareable_memory
+from chronotile.readers.caches.block_cache import SLOT_BYTES, WAYS, SharedBlockMemory, part_key, shareable_memory
 
 ONE_SET = (WAYS + 1) * SLOT_BYTES
 """Of memory that has one set of slots."""
@@ -17,7 +17,7 @@ ONE_SET = (WAYS + 1) * SLOT_BYTES
 WRITER = """
 import itertools
 import sys
-from chronotile.readers.caches.shared_memory import SharedBlockMemory
+from chronotile.readers.caches.block_cache import SharedBlockMemory
 from tests.readers.caches.test_shared_memory import KEYS, SIZE, part_of
 memory = SharedBlockMemory(SIZE, int(sys.argv[1]))
 for number, key in enumerate(itertools.cycle(KEYS), 1):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from chronotile.model.time.instants import TimeDomain, domain_of_instants
-from chronotile.readers.cf.time_names import join_times, name_slices, naming_of
+from chronotile.readers.cf.time import join_times, name_slices, naming_of
 
 DAY = np.timedelta64(1, "D")
 START = np.datetime64("2020-01-01", "ns")

@@ -355,7 +355,7 @@ def test_formula_and_mask_over_files_elsewhere_are_requested_together(source, tm
     from chronotile.model.expression import parse_expression
     from chronotile.model.items import Asset
     from chronotile.model.source import SourceSpec, VariableSpec
-    from chronotile.readers.cog.open_asset import open_cog_asset
+    from chronotile.readers.cog.source import open_cog_asset
     from chronotile.readers.derived.derive import with_derived
     from chronotile.readers.mosaic.scenes import SceneReader
 

@@ -13,7 +13,7 @@ from affine import Affine
 from chronotile.errors import UnsupportedSource
 from chronotile.readers.cog.header import CogHeader, read_header
 from chronotile.readers.cog.tiff import PAGE_BYTES, UnsupportedCog
-from chronotile.readers.open import open_source
+from chronotile.readers.kinds import open_source
 from tests.readers.cog.made_tifs import KINDS, Kind, write_made
 from tests.readers.cog.real_tifs import DECODED, OTHERS
 from tests.scenes import make_spec

@@ -9,8 +9,8 @@ from chronotile.model.grid import Window
 from chronotile.model.items import Asset
 from chronotile.model.raster import Encoding
 from chronotile.model.source import SourceSpec, VariableSpec
-from chronotile.readers.cog import open_asset as module
-from chronotile.readers.cog.open_asset import open_cog_asset
+from chronotile.readers.cog import source as module
+from chronotile.readers.cog.source import open_cog_asset
 from chronotile.readers.cog.tiff import UnsupportedCog
 from chronotile.readers.reader_caches import ReaderCaches
 from tests.readers.cog.made_tifs import HEIGHT, WIDTH, Kind, write_made

@@ -13,7 +13,7 @@ from chronotile.model.source import VariableSpec
 from chronotile.optimise.options import Options
 from chronotile.optimise.run import optimise
 from chronotile.readers.derived.stack_with_series import WithSeries
-from chronotile.readers.open import open_source
+from chronotile.readers.kinds import open_source
 from chronotile.readers.raster.stack import RasterStack
 from tests.looked_at import looked_at
 from tests.older_cubes import optimise_in_format_1

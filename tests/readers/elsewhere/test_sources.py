@@ -16,9 +16,16 @@ from chronotile.model.crs import crs_of
 from chronotile.model.grid import NativeGrid
 from chronotile.model.raster import Encoding
 from chronotile.model.source import SourceInfo, SourceSpec, VariableInfo
-from chronotile.readers.elsewhere import sources as module
-from chronotile.readers.elsewhere.source import Opened, PendingSource, revisions_of
-from chronotile.readers.elsewhere.sources import JITTER, LONGEST_RETRY_S, Elsewhere, delay_s
+from chronotile.readers import elsewhere as module
+from chronotile.readers.elsewhere import (
+    JITTER,
+    LONGEST_RETRY_S,
+    Elsewhere,
+    Opened,
+    PendingSource,
+    delay_s,
+    revisions_of,
+)
 from chronotile.readers.foreign import BeingWritten
 from chronotile.readers.remote.requests import Away, Refused, refusal
 from tests.running import PATIENCE_S, until

@@ -5,10 +5,22 @@ from dataclasses import dataclass, field
 import numpy as np
 from shapely import MultiPolygon, Polygon, box
 
-from chronotile.model.grid import BBox, box_of_all
-from chronotile.model.items import BandLayout, CollectionState, IndexSettings, ItemRef, boxes_of, solar_day
+from chronotile.model.grid import BBox, box_of_all, boxes_of
+from chronotile.model.items import BandLayout, CollectionState, IndexSettings, ItemRef, solar_day
 from chronotile.model.raster import Encoding
 from chronotile.model.time.instants import DAY, ONE_NS, TimeDomain
+
+
+@dataclass(frozen=True)
+class NearThere:
+    """The items of a box, as they were when it was made."""
+
+    found: tuple
+    are_all: bool = True
+    nbytes: int = 1
+
+    def meeting(self, box):
+        return tuple(ref for ref, item in self.found if meets(item, box))
 
 
 @dataclass
@@ -49,6 +61,11 @@ class BruteIndex:
             if is_there and is_within and meets(item, box):
                 found.append((self.order(collection, item), ItemRef(number, item.id, instant, changed, item.bbox)))
         return tuple(ref for _order, ref in sorted(found, key=lambda each: (each[1].instant, each[0])))
+
+    def near(self, collection, box, instants):
+        own = self.items.get(collection, {})
+        refs = self.covering(collection, box, instants=instants)
+        return NearThere(tuple((ref, own[ref.id][2]) for ref in refs))
 
     def order(self, collection, item):
         settings = self.settings(collection)

@@ -10,7 +10,8 @@ from chronotile.model.crs import crs_of
 from chronotile.model.grid import BBox, Grid
 from chronotile.model.items import IndexSettings, Mosaic
 from chronotile.model.source import ItemsSpec, SourceSpec, VariableSpec
-from chronotile.readers.mosaic import overview_blocks, overviews
+from chronotile.readers.mosaic import overviews
+from chronotile.readers.mosaic import overviews as overview_blocks
 from chronotile.readers.mosaic.kind import open_asset
 from chronotile.readers.mosaic.overview_files import OverviewFiles
 from chronotile.readers.mosaic.parts import FarAway

@@ -10,7 +10,7 @@ from chronotile.model.source import ItemsSpec, SourceSpec, VariableSpec
 from chronotile.readers.mosaic.kind import open_asset
 from chronotile.readers.mosaic.source import open_mosaic
 from chronotile.readers.reader_caches import ReaderCaches
-from chronotile.readers.stac.assets import is_zarr, zarr_place
+from chronotile.readers.stac.fields import is_zarr, zarr_place
 from chronotile.readers.stac.items import item_of
 from tests.readers.mosaic.brute_index import BruteIndex
 from tests.readers.stac.documents import item, polygon

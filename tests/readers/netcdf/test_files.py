@@ -11,8 +11,8 @@ from chronotile.model.grid import Window
 from chronotile.model.raster import Encoding
 from chronotile.model.source import VariableSpec
 from chronotile.model.time.instants import domain_of_instants, format_instant
+from chronotile.readers.kinds import open_source
 from chronotile.readers.netcdf import files as netcdf_files
-from chronotile.readers.open import open_source
 from tests.scenes import make_spec
 
 ROWS, COLUMNS = np.mgrid[:12, :20]

@@ -15,9 +15,8 @@ from rasterio.enums import Resampling
 from rasterio.windows import Window as RasterioWindow
 
 from chronotile.model.grid import Window
-from chronotile.readers.caches.block_cache import BlockCache
-from chronotile.readers.caches.shared_memory import SharedBlockMemory
-from chronotile.readers.file_state import SETTLED_NS
+from chronotile.readers.caches.block_cache import BlockCache, SharedBlockMemory
+from chronotile.readers.hrefs import SETTLED_NS
 from chronotile.readers.raster import blocks as file_blocks
 from chronotile.readers.raster.pool import NATIVE_LEVEL, HandlePool
 from tests.running import PATIENCE_S

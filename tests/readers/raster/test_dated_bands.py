@@ -12,7 +12,7 @@ from chronotile.model.grid import Window
 from chronotile.model.source import VariableSpec
 from chronotile.model.time.instants import domain_of_periods, format_day, format_instant
 from chronotile.model.time.parser import parse_period
-from chronotile.readers.open import open_source
+from chronotile.readers.kinds import open_source
 from chronotile.readers.raster.dated_bands import band_times_of
 from chronotile.readers.raster.pool import HandlePool
 from tests.scenes import Scene, make_spec, write_tif

@@ -4,7 +4,7 @@ import gc
 
 from rasterio.env import get_gdal_config
 
-from chronotile.readers.raster.gdal_cache import set_part
+from chronotile.readers.raster.pool import set_part
 
 MB = 1 << 20
 

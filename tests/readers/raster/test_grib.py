@@ -10,7 +10,7 @@ from chronotile.errors import UnsupportedSource
 from chronotile.model.grid import Window
 from chronotile.model.source import VariableSpec
 from chronotile.model.time.instants import format_instant
-from chronotile.readers.open import open_source
+from chronotile.readers.kinds import open_source
 from tests.faulty_source import faulty_source
 from tests.grib import code, first_edition, gaussian, gaussian_rows, message, section_at, signed, with_octets
 from tests.scenes import make_spec

@@ -15,7 +15,7 @@ from chronotile.model.grid import Window
 from chronotile.model.source import VariableSpec
 from chronotile.model.time.instants import DEKAD, domain_of_periods
 from chronotile.readers.raster.open_stack import open_raster_stack
-from chronotile.readers.raster.pixels import STRIP_VALUES
+from chronotile.readers.raster.pool import STRIP_VALUES
 from tests.scenes import NODATA, Scene, make_spec, write_cogs, write_tif
 
 SCENE = Scene()
@@ -390,7 +390,7 @@ def test_files_are_kept_open_a_few_times_more_than_once(tmp_path):
 def test_open_files_and_decoded_blocks_share_one_budget(tmp_path):
     from rasterio.env import get_gdal_config
 
-    from chronotile.readers.raster import gdal_cache
+    from chronotile.readers.raster import pool as gdal_cache
     from chronotile.readers.raster.pool import HANDLE_BYTES
     from chronotile.readers.reader_caches import ReaderCaches
 
@@ -408,7 +408,7 @@ def test_open_files_and_decoded_blocks_share_one_budget(tmp_path):
 
 
 def test_however_many_files_are_open_some_blocks_are_kept():
-    from chronotile.readers.caches.sizes import CacheSizes
+    from chronotile.readers.caches.byte_cache import CacheSizes
     from chronotile.readers.raster.pool import block_bytes
 
     assert block_bytes(10**6, CacheSizes()) == CacheSizes().raster_bytes // 4

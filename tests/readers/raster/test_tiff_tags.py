@@ -7,8 +7,8 @@ import pytest
 import rasterio
 
 from chronotile.errors import UnsupportedSource
-from chronotile.readers.open import open_source
-from chronotile.readers.raster.tiff_tags import require_whole_tags
+from chronotile.readers.kinds import open_source
+from chronotile.readers.raster.formats import require_whole_tags
 from tests.scenes import Scene, make_spec, write_cogs, write_tif
 
 SCENE = Scene(days=("2020-01-01",))

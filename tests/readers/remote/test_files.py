@@ -13,14 +13,13 @@ import zarr
 
 from chronotile.errors import SourceUnavailable, UnsupportedSource
 from chronotile.model.grid import Window
-from chronotile.readers.kinds import kind_of_spec
-from chronotile.readers.open import open_source
+from chronotile.readers.kinds import kind_of_spec, open_source
 from chronotile.readers.remote import files as remote_files
 from chronotile.readers.remote import requests as remote_requests
 from chronotile.readers.remote.files import looks
-from chronotile.readers.zarr import gaps as zarr_gaps
+from chronotile.readers.zarr import remote as zarr_gaps
 from chronotile.readers.zarr import source as zarr_cube
-from chronotile.readers.zarr.fields import fields_of
+from chronotile.readers.zarr.stores import fields_of
 from tests.faulty_source import Fault, faulty_source
 from tests.readers.remote_scenes import OTHER, SCENE, numbers_of, write_here
 from tests.running import PATIENCE_S, until

@@ -7,11 +7,10 @@ import pytest
 
 from chronotile.archive.index.documents import Documents
 from chronotile.errors import SourceUnavailable
-from chronotile.readers.open import open_source
+from chronotile.readers.kinds import open_source
 from chronotile.readers.remote import gates as remote_gates
-from chronotile.readers.remote import http as remote_http
+from chronotile.readers.remote import gates as remote_http
 from chronotile.readers.remote import requests as remote_requests
-from chronotile.readers.remote.folders import list_folders
 from chronotile.readers.remote.gates import (
     FIRST_CLOSED_S,
     LATE,
@@ -22,11 +21,11 @@ from chronotile.readers.remote.gates import (
     Gate,
     GateClosed,
     Gates,
+    HttpClient,
     TooLate,
     Undecided,
 )
-from chronotile.readers.remote.http import HttpClient
-from chronotile.readers.remote.requests import BUSY, Away, ask_document, ask_part, place_of, retry
+from chronotile.readers.remote.requests import BUSY, Away, ask_document, ask_part, list_folders, place_of, retry
 from tests.faulty_source import Fault, faulty_source
 from tests.readers.remote_scenes import SCENE, numbers_of, write_here
 from tests.running import PATIENCE_S

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from chronotile.errors import UnsupportedSource
-from chronotile.readers.open import open_source
+from chronotile.readers.kinds import open_source
 from chronotile.readers.remote import requests as remote_requests
-from chronotile.readers.remote.http import HttpClient
+from chronotile.readers.remote.gates import HttpClient
 from chronotile.readers.remote.requests import Away, Refused, ask_part, ask_state, ask_whether, place_of
 from chronotile.web.inner_hosts import InnerHosts
 from tests.cite.schema_stand_in import certify
@@ -133,7 +133,7 @@ def test_only_addresses_that_were_checked_are_connected_to(server, use, hosts):
 
 
 def test_a_name_that_leads_inside_at_its_second_look_up_is_not_followed(server, other, use, hosts, monkeypatch):
-    monkeypatch.setattr("chronotile.readers.remote.http.KEPT_S", 0)  # neither names nor connections
+    monkeypatch.setattr("chronotile.readers.remote.gates.KEPT_S", 0)  # neither names nor connections
     names = use(Names(["127.0.0.1"], ["127.0.0.2"]))
     hosts.allow_addresses(["127.0.0.1"])
     with redirecting_server({"/a.tif": b"secret" * 50}, address="127.0.0.2", port=server.server_port) as second:

@@ -9,7 +9,7 @@ import xarray
 from chronotile.model.grid import Window
 from chronotile.optimise.options import Options
 from chronotile.optimise.run import optimise
-from chronotile.readers.open import open_source
+from chronotile.readers.kinds import open_source
 from chronotile.readers.remote.files import looks
 from tests.faulty_source import faulty_source
 from tests.older_cubes import optimise_in_format_1

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import zarr
 
-from chronotile.readers.file_state import SETTLED_NS
+from chronotile.readers.hrefs import SETTLED_NS
 from chronotile.readers.zarr import arrays as zarr_arrays
 from chronotile.readers.zarr.arrays import Watched, open_array
 from chronotile.readers.zarr.metadata import read_group

@@ -9,7 +9,7 @@ from chronotile.errors import UnsupportedSource
 from chronotile.model.expression import parse_expression
 from chronotile.model.grid import Window
 from chronotile.model.source import SourceSpec, VariableSpec
-from chronotile.readers.open import open_source
+from chronotile.readers.kinds import open_source
 from chronotile.readers.zarr.source import open_zarr
 from tests.readers.zarr.products import (
     CODE,

@@ -16,8 +16,7 @@ from hypothesis import strategies as st
 
 from chronotile.errors import AddressRefused, DateUnreadable, UnsupportedSource
 from chronotile.model.grid import Window
-from chronotile.readers.kinds import kind_of_path, kind_of_spec
-from chronotile.readers.open import open_source
+from chronotile.readers.kinds import kind_of_path, kind_of_spec, open_source
 from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.zarr.stores import open_store
 from chronotile.web.places import Places

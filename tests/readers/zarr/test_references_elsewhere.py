@@ -8,8 +8,8 @@ import pytest
 
 from chronotile.errors import AddressRefused, DateUnreadable, SourceUnavailable, UnsupportedSource
 from chronotile.model.grid import Window
-from chronotile.readers.elsewhere.source import away_of
-from chronotile.readers.open import open_source
+from chronotile.readers.elsewhere import away_of
+from chronotile.readers.kinds import open_source
 from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.remote import files as remote_files
 from tests.faulty_source import Fault, faulty_source

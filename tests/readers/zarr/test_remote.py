@@ -9,8 +9,8 @@ import pytest
 
 from chronotile.errors import DateUnreadable, SourceUnavailable, UnsupportedSource
 from chronotile.model.grid import Window
-from chronotile.readers.elsewhere.source import away_of
-from chronotile.readers.open import open_source
+from chronotile.readers.elsewhere import away_of
+from chronotile.readers.kinds import open_source
 from chronotile.readers.remote import files as remote_files
 from chronotile.readers.remote.gates import LATE, LONGEST_CLOSED_S, Gates, TooLate
 from chronotile.readers.remote.requests import Refused

@@ -10,9 +10,8 @@ import xarray
 
 from chronotile.errors import DateUnreadable, SourceUnavailable, UnsupportedSource
 from chronotile.model.grid import Window
-from chronotile.readers.elsewhere.source import away_of
-from chronotile.readers.kinds import kind_of_path, kind_of_spec
-from chronotile.readers.open import open_source
+from chronotile.readers.elsewhere import away_of
+from chronotile.readers.kinds import kind_of_path, kind_of_spec, open_source
 from tests.scenes import Scene, make_dataset, make_spec
 
 icechunk = pytest.importorskip("icechunk", reason="the extra icechunk is not installed")

@@ -13,7 +13,7 @@ from chronotile.errors import SourceUnavailable, UnsupportedSource
 from chronotile.model.grid import Window
 from chronotile.optimise.options import Options
 from chronotile.optimise.run import optimise
-from chronotile.readers.open import open_source
+from chronotile.readers.kinds import open_source
 from chronotile.readers.reader import BlockShape
 from chronotile.readers.zarr.serving_cube import ServingCube
 from tests.older_cubes import optimise_in_format_1

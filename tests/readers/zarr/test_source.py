@@ -406,7 +406,7 @@ def test_opening_and_reading_load_neither_xarray_nor_zarr(tmp_path):
 import sys
 from chronotile.model.grid import Window
 from chronotile.model.source import SourceSpec
-from chronotile.readers.open import open_source
+from chronotile.readers.kinds import open_source
 reader = open_source(SourceSpec(collection="made", kind="zarr", href={spec.href!r}))
 reader.read_window("NDVI", index=0, level=0, window=Window(0, 3, 0, 3))
 print(*sorted({{"xarray", "zarr", "pandas", "rasterio"}} & set(sys.modules)))

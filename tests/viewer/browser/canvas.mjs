@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { cellAt, centreOf, exact, FIXTURES, flagOf, lastNumberAt, numberAt, POLAR_CELLS, valueAt } from "./formula.mjs";
 import { answerStatus, FAILED_REQUEST, runAsCalled } from "./harness.mjs";
-import { stoppable, until } from "./tools.mjs";
+import { inspect, stoppable, until } from "./tools.mjs";
 
 /** @typedef {import("./harness.mjs").Page} Page */
 /** @typedef {import("./harness.mjs").Check} Check */
@@ -24,17 +24,7 @@ function placeOf(cell) {
 /** Waits until the map shows its date, and hands the viewer's modules to what is evaluated in the page. @param {Page} page */
 async function whenShown(page) {
 	await page.locator("html:not([data-loading]) #status[data-phase=shown]").waitFor({ state: "attached" });
-	await page.evaluate(async () => {
-		/** @type {any} */ (window).parts ??= Object.assign(
-			{},
-			...(await Promise.all(
-				["base/state.js", "map/map.js", "map/cubes.js"].map((path) => {
-					const { src } = /** @type {HTMLScriptElement} */ (document.querySelector("script[src$='main.js']"));
-					return import(new URL(path, src).href);
-				}),
-			)),
-		);
-	});
+	await inspect(page);
 }
 
 /** @param {string} layer @param {Cell} cell @param {number} zoom @param {string} [more] */

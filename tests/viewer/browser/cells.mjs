@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { makeRandom } from "../random.js";
 import { FAILED_REQUEST, runAsCalled } from "./harness.mjs";
-import { nextFrame, until, whenAtRest, whenCounted } from "./tools.mjs";
+import { inspect, nextFrame, ofData, until, whenAtRest, whenCounted } from "./tools.mjs";
 
 /** @typedef {import("./harness.mjs").Page} Page */
 /** @typedef {import("./harness.mjs").Check} Check */
@@ -24,12 +24,7 @@ const EDGE_PX = 90;
 /** @param {Page} page */
 async function whenShown(page) {
 	await page.locator("html:not([data-loading]) #status[data-phase=shown]").waitFor({ state: "attached" });
-	await page.evaluate(async () => {
-		const { src } = /** @type {HTMLScriptElement} */ (document.querySelector("script[src$='main.js']"));
-		const paths = ["base/state.js", "map/map.js", "map/cubes.js", "chart/lines.js"];
-		const modules = await Promise.all(paths.map((path) => import(new URL(path, src).href)));
-		/** @type {any} */ (window).parts ??= Object.assign({}, ...modules);
-	});
+	await inspect(page);
 }
 
 /** Says that the user is about to move through time, and waits until the dates around are there. @param {Page} page @param {number} least */
@@ -235,7 +230,7 @@ await runAsCalled([
 				await page.mouse.move(from.x + ((to.x - from.x) * step) / STEPS, to.y);
 				await page.clock.runFor(STEP_MS);
 			}
-			const during = requests.slice(before);
+			const during = ofData(requests.slice(before));
 			await page.clock.resume();
 			await until(page, () => yearsOf(requests).has("2020"));
 			await page.mouse.up();

@@ -4,7 +4,16 @@ import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { FIXTURES, isCloud, numberAt, valueAt } from "./formula.mjs";
 import { FAILED_REQUEST, runAsCalled } from "./harness.mjs";
-import { brokenRules, linkValue, until, whenAtRest, whenFocused, whenLinkSays, whenNoNotices } from "./tools.mjs";
+import {
+	brokenRules,
+	inspect,
+	linkValue,
+	until,
+	whenAtRest,
+	whenFocused,
+	whenLinkSays,
+	whenNoNotices,
+} from "./tools.mjs";
 
 /** @typedef {import("./harness.mjs").Page} Page */
 /** @typedef {import("./formula.mjs").Cell} Cell */
@@ -456,11 +465,9 @@ await runAsCalled([
 		async ({ open }) => {
 			const { page } = await open({ search: search("swipe"), allowed: FAILED_REQUEST });
 			await whenBothShown(page);
+			await inspect(page);
 			const found = await page.evaluate(async () => {
-				const { src } = /** @type {HTMLScriptElement} */ (document.querySelector("script[src$='main.js']"));
-				const [{ compare, stopComparing }, { compareMode, sideB }] = await Promise.all(
-					["compare/second-side.js", "base/state.js"].map((path) => import(new URL(path, src).href)),
-				);
+				const { compare, stopComparing, compareMode, sideB } = /** @type {any} */ (window).parts;
 				stopComparing();
 				// A name that is not in the list is asked of the server.
 				const older = compare("swipe", { layer: "an-alias" });

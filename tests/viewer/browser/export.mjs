@@ -9,7 +9,7 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { centreOf, FIXTURES, TILE_COLUMN, TILE_ROW } from "./formula.mjs";
 import { FAILED_REQUEST, runAsCalled } from "./harness.mjs";
-import { brokenRules, stillPicture, whenAtRest, whenFocused } from "./tools.mjs";
+import { brokenRules, inspect, stillPicture, whenAtRest, whenFocused } from "./tools.mjs";
 
 /** @typedef {import("./harness.mjs").Page} Page */
 /** @typedef {import("./harness.mjs").Check} Check */
@@ -75,12 +75,11 @@ const pixelsOf = (page, png, places) =>
 	);
 
 /** Where the frame of the maps is on the page, and the north-western corner of the layer in it. @param {Page} page */
-const placesOf = (page) =>
-	page.evaluate(
-		async ([across, down]) => {
-			const { src } = /** @type {HTMLScriptElement} */ (document.querySelector("script[src$='main.js']"));
-			const { maps } = await import(new URL("map/map.js", src).href);
-			const { min } = maps.peek()[0].getPixelBounds();
+async function placesOf(page) {
+	await inspect(page);
+	return page.evaluate(
+		([across, down]) => {
+			const { min } = /** @type {any} */ (window).parts.maps.peek()[0].getPixelBounds();
 			const frame = /** @type {HTMLElement} */ (document.getElementById("map-frame")).getBoundingClientRect();
 			return {
 				frame: { x: frame.x, y: frame.y, width: frame.width, height: frame.height },
@@ -89,6 +88,7 @@ const placesOf = (page) =>
 		},
 		[TILE_COLUMN, TILE_ROW],
 	);
+}
 
 /** @type {Check} */
 async function picture(bench) {

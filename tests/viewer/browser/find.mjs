@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { answerStatus, FAILED_REQUEST, runAsCalled } from "./harness.mjs";
-import { brokenRules, linkValue, until, whenAtRest, whenFocused, whenLinkSays, whenShown } from "./tools.mjs";
+import { brokenRules, inspect, linkValue, until, whenAtRest, whenFocused, whenLinkSays, whenShown } from "./tools.mjs";
 
 /** @typedef {import("./harness.mjs").Page} Page */
 /** @typedef {import("./harness.mjs").OpenOptions} OpenOptions */
@@ -209,9 +209,9 @@ await runAsCalled([
 			await page.keyboard.press("ArrowRight");
 			await until(page, () => searches(requests).length === before + 1);
 			isHeld = false;
-			await page.evaluate(async () => {
-				const main = /** @type {HTMLScriptElement} */ (document.querySelector("script[src$='main.js']"));
-				const state = await import(new URL("base/state.js", main.src).href);
+			await inspect(page);
+			await page.evaluate(() => {
+				const state = /** @type {any} */ (window).parts;
 				for (const lon of [5, 6, 7, 8, 9]) state.destination.value = { view: { lon, lat: 51, zoom: 12 } };
 			});
 			await page.getByText("Nothing found. Move the map or change the dates.").waitFor();

@@ -74,6 +74,25 @@ const checks = [
 		},
 	],
 	[
+		"a first load takes thirty requests and 130 kB of scripts, tiles among them",
+		async ({ open }) => {
+			const { page, requests } = await open();
+			await whenShown(page);
+			await whenTilesShown(page);
+			await page.locator(".strip[data-loaded]").waitFor();
+
+			const all = [...new Set(requests)];
+			assert.ok(all.length <= 30, `${all.length} requests: ${all.join(" ")}`);
+			const bytes = await page.evaluate(() =>
+				/** @type {PerformanceResourceTiming[]} */ (performance.getEntriesByType("resource"))
+					// What comes when all is at rest may be there already.
+					.filter(({ name }) => name.endsWith(".js") && !name.includes("/wanted-"))
+					.reduce((sum, { encodedBodySize }) => sum + encodedBodySize, 0),
+			);
+			assert.ok(bytes > 0 && bytes <= 130_000, `${bytes} bytes`);
+		},
+	],
+	[
 		"a map that changes its size while it is dragged stays with the pointer",
 		async ({ open }) => {
 			const { page } = await open({ search: `?layer=${layer.id}&view=${lon},${lat},9` });

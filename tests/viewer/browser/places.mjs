@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { centreOf, FIXTURES, valueAt } from "./formula.mjs";
 import { answerStatus, FAILED_REQUEST, runAsCalled } from "./harness.mjs";
-import { brokenRules, linkValue, until, whenAtRest, whenLinkSays, whenShown } from "./tools.mjs";
+import { brokenRules, inspect, linkValue, until, whenAtRest, whenLinkSays, whenShown } from "./tools.mjs";
 
 /** @typedef {import("./harness.mjs").Page} Page */
 
@@ -125,9 +125,9 @@ await runAsCalled([
 			const mean = meanOf("ndvi", 1, 0) ?? 0;
 			await whenColoured(page, 1, mean);
 			const before = requests.length;
-			await page.evaluate(async (value) => {
-				const main = /** @type {HTMLScriptElement} */ (document.querySelector("script[src$='main.js']"));
-				const state = await import(new URL("base/state.js", main.src).href);
+			await inspect(page);
+			await page.evaluate((value) => {
+				const state = /** @type {any} */ (window).parts;
 				state.colouring.value = { ...state.colouring.peek(), range: [value, value + 1] };
 			}, mean);
 			await whenColoured(page, 1, -0.08);

@@ -7,6 +7,7 @@ import {
 	linkValue,
 	noticeTexts,
 	stillPicture,
+	until,
 	whenAtRest,
 	whenFocused,
 	whenLinkSays,
@@ -281,21 +282,10 @@ await runAsCalled([
 			await whenShown(linked.page);
 			await whenPageIsWhite(linked.page, true);
 
-			// The dark sheet comes after the link was followed.
-			const { held, release } = makeHold();
-			const late = await open({
-				search: "?layer=ndvi&theme=dark",
-				routes: {
-					"/dark\\.css": (route) => held.then(() => route.fallback()),
-					"/times": (route) => {
-						release();
-						return route.fallback();
-					},
-				},
-			});
-			await whenShown(late.page);
-			await whenPageIsWhite(late.page, false);
-			assert.equal(linkValue(late.page, "bgLayer"), "NaturalEarth_Dark");
+			const dark = await open({ search: "?layer=ndvi&theme=dark" });
+			await whenShown(dark.page);
+			await whenPageIsWhite(dark.page, false);
+			assert.equal(linkValue(dark.page, "bgLayer"), "NaturalEarth_Dark");
 		},
 	],
 	[
@@ -640,7 +630,7 @@ await runAsCalled([
 			const { page } = await open({
 				search: "?layer=ndvi",
 				allowed: /Failed to load resource|dynamically imported module/,
-				routes: { "/shell/help\\.js": (route) => (isAway ? route.abort() : route.fallback()) },
+				routes: { "/js/wanted-": (route) => (isAway ? route.abort() : route.fallback()) },
 			});
 			await whenShown(page);
 			await page.locator("#help-button").click();
@@ -660,7 +650,7 @@ await runAsCalled([
 			});
 			/** After which the picture is waited for no longer. */
 			const WAIT_MS = 4000;
-			const LATER = /vendor\/(land|borders)\.json|shell\/frame|layers\/panel|time\/moving|map\/features\/|areas\//;
+			const LATER = /vendor\/(land|borders)\.json|js\/(next|wanted|video)-/;
 			await whenGroundIs(page, LAND);
 			const asked = await page.evaluate(() =>
 				performance.getEntriesByType("resource").map(({ name, startTime }) => ({ name, startTime })),
@@ -675,6 +665,9 @@ await runAsCalled([
 			await page.locator(".leaflet-outlines-pane canvas").first().waitFor();
 
 			assert.ok(requests.some((url) => url.endsWith("vendor/land.json")));
+			// Then what nobody has asked for yet, but no large library.
+			await until(page, async () => requests.some((url) => url.includes("js/wanted-")));
+			assert.ok(!requests.some((url) => url.includes("js/video-")));
 		},
 	],
 	[
@@ -750,7 +743,7 @@ await runAsCalled([
 			const { page } = await open({
 				search: "?layer=ndvi",
 				allowed: FAILED_REQUEST,
-				routes: { "/shell/frame\\.js": away, "/layers/panel\\.js": away, "/time/strip\\.js": away },
+				routes: { "/js/next-": away },
 			});
 			await whenShown(page);
 			await whenNotice(page, /^A part of the viewer could not be loaded/);
@@ -770,7 +763,7 @@ await runAsCalled([
 		async ({ open }) => {
 			const { page } = await open({
 				allowed: FAILED_REQUEST,
-				routes: { "/dates\\.js": (route) => route.abort() },
+				routes: { "/js/shared-": (route) => route.abort() },
 			});
 			// It is said after eight seconds of the page, which may have gone by.
 			const isSeenAfter = await page.locator("#stuck").evaluate((stuck) => {

@@ -9,6 +9,7 @@ import {
 	chooseLayer,
 	inNoTime,
 	linkValue,
+	ofData,
 	until,
 	whenAtRest,
 	whenCounted,
@@ -180,7 +181,7 @@ await runAsCalled([
 					CELLS.map((cell) => numberAt("ndvi", index, cell)),
 				);
 			}
-			const during = requests.slice(before);
+			const during = ofData(requests.slice(before));
 			await page.screenshot({ path: join(outDir, "dragged.png") });
 			await page.mouse.up();
 
@@ -452,7 +453,7 @@ await runAsCalled([
 			const before = requests.length;
 			await buttons(page).play.click();
 			await whenDateIs(page, short(72));
-			assert.deepEqual(requests.slice(before), []);
+			assert.deepEqual(ofData(requests.slice(before)), []);
 			await buttons(page).play.waitFor();
 			await whenLinkSays(page, "date", dates[72]);
 

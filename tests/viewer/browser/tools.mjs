@@ -9,6 +9,13 @@ import { createRequire } from "node:module";
 import { connect, createServer } from "node:net";
 import { setTimeout as passed } from "node:timers/promises";
 
+/** Hands what is evaluated in the page later the state of the viewer, as `parts`. @param {Page} page */
+export const inspect = (page) =>
+	page.evaluate(async () => {
+		const link = /** @type {HTMLLinkElement} */ (document.querySelector("link[href*='/wanted-']"));
+		/** @type {any} */ (window).parts ??= await import(link.href);
+	});
+
 /** A further address of the server at `base`; there it can be stopped, and started again. @param {string} base */
 export async function stoppable(base) {
 	const { hostname, port } = new URL(base);
@@ -198,3 +205,9 @@ export async function brokenRules(page) {
 		);
 	});
 }
+
+/**
+ * Requests but those of the viewer's own files, which the browser fetches when it likes: its icon late, on a busy machine.
+ * @param {string[]} requests
+ */
+export const ofData = (requests) => requests.filter((url) => !url.includes("/viewer/"));

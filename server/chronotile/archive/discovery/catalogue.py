@@ -9,8 +9,7 @@ from typing import Any, NoReturn
 
 from chronotile.errors import AddressRefused, ChronotileError, ConfigurationError, InvalidItem
 from chronotile.readers.hrefs import local_path, shown_href
-from chronotile.readers.stac.addresses import absolute_address
-from chronotile.readers.stac.assets import is_raster
+from chronotile.readers.stac.fields import absolute_address, is_raster
 from chronotile.web.inner_hosts import inner_hosts
 from chronotile.web.item_places import ItemPlaces, prefix_of
 from chronotile.web.places import Places, is_local

@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -11,16 +12,24 @@ from chronotile.archive.describe import counted, grid_text, times_text
 from chronotile.archive.discovery.drafts import Draft
 from chronotile.archive.discovery.names import as_id, as_title, without_suffix
 from chronotile.archive.discovery.variables import distinct, holds_dated_bands, raster_variables, true_colour_of
-from chronotile.archive.odd_values import value_findings
-from chronotile.archive.written_times import times_section
+from chronotile.archive.findings import value_findings
 from chronotile.catalog.default_styles import default_style, widened
 from chronotile.errors import SourceUnavailable, UnsupportedSource
 from chronotile.model.grid import NativeGrid
 from chronotile.model.source import Finding, VariableInfo, VariableSpec
 from chronotile.model.style import Style
-from chronotile.model.time.instants import InstantArray, TimeDomain, TimeSpan
+from chronotile.model.time.instants import (
+    DAY,
+    DEKAD,
+    InstantArray,
+    TimeDomain,
+    TimeSpan,
+    add_months,
+    format_day,
+    format_instant,
+)
 from chronotile.readers.dates import time_of_name
-from chronotile.readers.open import open_source
+from chronotile.readers.kinds import open_source
 from chronotile.readers.reader import Reader
 from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.sample import observed_range, sampled_level
@@ -260,3 +269,28 @@ def _is_of_style(section: Section, styles: Mapping[str, Style]) -> bool:
 
 def _placed(draft: Draft, finding: Finding) -> Finding:
     return replace(finding, place=f"{draft.id}: {finding.place}")
+
+
+def times_section(spans: Sequence[TimeSpan]) -> object:
+    """Return what `times:` says of spans that ascend: dekads that follow one another as such, others as a list."""
+    first = spans[0].start
+    follows = all(earlier.end == later.start for earlier, later in pairwise(spans))
+    if follows and all(span.end == DEKAD.step(span.start, 1) and _is_dekad(span) for span in spans):
+        return {"start": format_day(first), "step": "dekad", "count": len(spans)}
+    return [_text(span) for span in spans]
+
+
+def _is_dekad(span: TimeSpan) -> bool:
+    return bool(DEKAD.step(span.start, 0) == span.start)
+
+
+def _text(span: TimeSpan) -> str:
+    """The shortest text that names the span, or else its start."""
+    day = format_day(span.start)
+    if span.end == span.start + DAY:
+        return day
+    if day.endswith("-01") and span.end == add_months(span.start, 1):
+        return day[:7]
+    if day.endswith("-01-01") and span.end == add_months(span.start, 12):
+        return day[:4]
+    return format_instant(span.start)

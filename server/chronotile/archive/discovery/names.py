@@ -181,7 +181,7 @@ def _with_clock(name: Name) -> Name:
 
 
 def _without_variable(pattern: str) -> str:
-    """A pattern in which variables and satellites of one build are one."""
+    # A pattern in which variables and satellites of one build are one.
     words = _WORD.sub(lambda word: VARIABLE if is_known(word[0]) else word[0], pattern)
     return _TWIN.sub(lambda found: f"{found[found.lastindex or 0]}{ONE}", words)
 
@@ -253,7 +253,7 @@ def name_of(path: Path) -> Name:
 
 
 def _dated(text: str, found: TimeMatch) -> str:
-    """The text with `TIME` for the time; of a time in several folders, for the part in each."""
+    # The text with `TIME` for the time; of a time in several folders, for the part in each.
     times = "/".join(TIME for _part in text[found.start : found.stop].split("/"))
     return _undated(text[: found.start]) + times + _undated(text[found.stop :])
 

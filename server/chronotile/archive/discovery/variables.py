@@ -13,7 +13,7 @@ from chronotile.archive.discovery.names import Looks, as_id, band_in, is_known, 
 from chronotile.errors import UnsupportedSource
 from chronotile.model.source import LEFT_OUT, Finding, VariableSpec
 from chronotile.model.time.instants import TimeDomain, TimeSpan
-from chronotile.readers.cf.select import FIRST_LISTED, MOST_LISTED
+from chronotile.readers.cf.axes import FIRST_LISTED, MOST_LISTED
 from chronotile.readers.dates import find_time
 from chronotile.readers.foreign import opening
 from chronotile.readers.raster.bands import Band, bands_of
@@ -86,7 +86,7 @@ def holds_dated_bands(path: Path) -> bool:
 
 
 def _are_alike(paths: Sequence[Path]) -> bool:
-    """Return whether raster files have the same grid and bands of the same descriptions."""
+    # Return whether raster files have the same grid and bands of the same descriptions.
     found = _layouts(paths)
     return bool(found) and all(layout.matches(found[0][0]) and described == found[0][1] for layout, described in found)
 

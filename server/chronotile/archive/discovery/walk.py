@@ -1,15 +1,20 @@
 """The files under a folder that may be served, and why the others are not."""
 
 import os
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from chronotile.archive.discovery.vrt import place_outside
+from lxml import etree
+
 from chronotile.model.source import LEFT_OUT, Finding, Severity
 from chronotile.readers.kinds import KINDS, head_of, kind_of_path
-from chronotile.readers.raster.formats import VRT_END
+from chronotile.readers.netcdf.kind import HDF5
+from chronotile.readers.netcdf.source import data_elsewhere
+from chronotile.readers.raster.formats import JPEG2000, TIFF, VRT_END
 
 MAX_DEPTH = 8
 """Folders in folders that are looked into."""
@@ -150,3 +155,77 @@ def _skips(reason: str, paths: Iterable[Path], root: Path) -> Iterator[Finding]:
 
 def _name(path: Path, root: Path) -> str:
     return str(path.relative_to(root)) if path != root else path.name
+
+
+# Where a VRT leads: GDAL follows it to any file and host, with the credentials of this machine.
+
+MOST_NESTED = 4
+"""VRTs in VRTs that are looked into."""
+_ROOT = "VRTDataset"
+_NAMES = ("sourcefilename", "sourcedataset", "dempath")
+_KEYS = re.compile(r"[XY]_DATASET|RPC_DEM|.*DATASET_FILENAME.*", re.IGNORECASE)
+"""Of options and arguments whose values are names."""
+_SUBDATASET = re.compile(r'(?:NETCDF|HDF5):"?(?P<path>[^":]+)"?:.*')
+_HOLDING = (*TIFF, *JPEG2000, b"GRIB", HDF5, b"CDF", b"\x89PNG", b"\xff\xd8\xff", b"EHFA_HEADER_TAG")
+"""How files begin that hold pixels themselves; of others, such as texts, some lead GDAL on."""
+
+
+def place_outside(vrt: Path, root: Path, *, nested: int = 0) -> str | None:
+    """Return the first place that a VRT names, or one that it names, which is not a file below a folder."""
+    folders = (Path(os.path.normpath(root)), root.resolve())
+    try:
+        with vrt.open("rb") as file:
+            elements = etree.iterparse(file, resolve_entities=False, no_network=True)
+            named = [
+                (text, _path_of(text, vrt, element))
+                for _event, element in elements
+                if _is_name(element) and (text := (element.text or "").strip())
+            ]
+    except etree.XMLSyntaxError:
+        return "places in a text other than XML"
+    except OSError:
+        return None  # which its reader reports
+    if nested and elements.root.tag != _ROOT:
+        return f"{vrt.name}, which is not a VRT"
+    for text, path in dict.fromkeys(named):
+        if path is None or not any(map(path.is_relative_to, folders)):
+            return text
+        if path.suffix.lower() != VRT_END:
+            further = text if _may_lead_on(path) else None
+        elif path != vrt:
+            further = text if nested == MOST_NESTED else place_outside(path, root, nested=nested + 1)
+        else:
+            further = None
+        if further is not None:
+            return further
+    return None
+
+
+def _is_name(element: Any) -> bool:  # noqa: ANN401 -- lxml has no types
+    # Whether the text of an element names a file.
+    key = element.get("key") or element.get("name") or ""
+    return str(element.tag).lower() in _NAMES or _KEYS.fullmatch(key) is not None
+
+
+def _path_of(text: str, vrt: Path, element: Any) -> Path | None:  # noqa: ANN401 -- lxml has no types
+    """The file that a VRT names, links not followed; nothing of a URL and of what is no file."""
+    relative = {key.lower(): value for key, value in element.attrib.items()}.get("relativetovrt", "0")
+    base = {"1": vrt.parent, "0": Path.cwd()}.get(relative)
+    if base is None or "/vsi" in text or "://" in text or text.startswith("<"):
+        return None
+    path = Path(os.path.normpath(base / text))
+    if ":" not in text or path.is_file():
+        return path
+    subdataset = _SUBDATASET.fullmatch(text)
+    return Path(os.path.normpath(base / subdataset["path"])) if subdataset else None
+
+
+def _may_lead_on(path: Path) -> bool:
+    """Whether a file may lead GDAL to others; one that is missing or empty does not."""
+    head = head_of(path)
+    if not head.startswith(HDF5):
+        return bool(head) and not head.startswith(_HOLDING)
+    try:
+        return data_elsewhere(path) is not None
+    except (ImportError, OSError):  # without h5py, or damaged
+        return True

@@ -5,13 +5,25 @@ from functools import partial
 from typing import Any
 
 from chronotile.archive.index.documents import Document, Documents, Json, MissingDocument, file_state, required
-from chronotile.archive.index.rules import Allowed, ItemRules, digest_of, read_document, with_remedy
-from chronotile.archive.index.source import Excluded, Listed, ListedEntry, ReadEntry, Unread
-from chronotile.catalog.items.order import is_text
+from chronotile.archive.index.source import (
+    Allowed,
+    Excluded,
+    ItemRules,
+    Listed,
+    ListedEntry,
+    ReadEntry,
+    Unread,
+    digest_of,
+    read_document,
+    twin,
+    with_remedy,
+)
 from chronotile.catalog.items.passes import SourcePass
+from chronotile.catalog.items.properties import is_text
+from chronotile.catalog.items.statements import chunks
 from chronotile.errors import AddressRefused, SourceUnavailable, UnsupportedSource
 from chronotile.readers.hrefs import local_path, shown_href
-from chronotile.web.item_places import absolute
+from chronotile.web.item_places import PLAIN_NAME, absolute
 
 THREADS_HERE, THREADS_ELSEWHERE = 4, 16
 MOST_DEPTH = 64
@@ -19,6 +31,8 @@ MOST_DEPTH = 64
 MOST_CATALOGUES = 1_000_000
 """Of one source."""
 TYPES = {"Catalog", "Collection", "Feature", "FeatureCollection"}
+MISSING = "missing"
+"""The state of a file of this machine that is not there."""
 AGAIN = "it links to a catalogue that it is part of; this is not followed"
 DEEP = f"catalogues deeper than {MOST_DEPTH} are not followed"
 
@@ -30,13 +44,14 @@ class CatalogueSource:
         href: Its path or URL.
         documents: By which documents are read.
         rules: Which items are taken.
+        is_watched: Whether `has_changed` is to be called, for which the states of all documents are remembered.
     """
 
     state = ""
     knows_changes = False
 
-    def __init__(self, href: str, documents: Documents, rules: ItemRules) -> None:
-        self._href, self._documents, self._rules = href, documents, rules
+    def __init__(self, href: str, documents: Documents, rules: ItemRules, *, is_watched: bool = True) -> None:
+        self._href, self._documents, self._rules, self._is_watched = href, documents, rules, is_watched
         self._catalogues, self._files = FileStates(), FileStates()
 
     @property
@@ -131,19 +146,52 @@ class CatalogueSource:
     def _items(self, document: Document) -> Iterator[Listed]:
         if document.body.get("type") == "Feature":
             yield self._entry(document.href, document.body, document.href)
-        features = document.body.get("features")
-        for number, feature in enumerate(features if isinstance(features, list) else ()):
-            if isinstance(feature, dict):
-                id_ = feature.get("id")
-                name = id_ if isinstance(id_, str) and is_text(id_) else number
-                yield self._entry(f"{document.href}#{name}", feature, document.href)
-        for href in self._links(document, "item"):
-            if isinstance(href, Excluded):
-                yield href
-            else:
-                state = _state_here(href)
-                self._files.note(href, state)
+        yield from self._features(document)
+        for links in chunks(_hrefs(document, "item")):  # after each, the folder may be a link
+            folder = self._folder(document)
+            for link in links:
+                try:
+                    href, state = self._placed(document, folder, link)
+                except AddressRefused as error:
+                    yield Excluded(key=link, reason=with_remedy(error))
+                    continue
+                if self._is_watched:
+                    self._files.note(href, state)
                 yield ListedEntry(key=href, read=partial(_read, self._documents, self._rules, href), state=state)
+
+    def _features(self, document: Document) -> Iterator[ListedEntry]:
+        """The features of a document; of several with one id the last counts."""
+        given = document.body.get("features")
+        features = [
+            (_name_of(each, number), each)
+            for number, each in enumerate(given if isinstance(given, list) else ())
+            if isinstance(each, dict)
+        ]
+        last = {name: number for number, (name, _feature) in enumerate(features)}
+        for number, (name, feature) in enumerate(features):
+            key = f"{document.href}#{name}"
+            counts = last[name] == number
+            yield self._entry(key, feature, document.href) if counts else twin(f"{key} ({number + 1})")
+
+    def _folder(self, document: Document) -> str:
+        """The folder of a document as its files are opened, with a slash; empty where it is not one of this machine."""
+        try:
+            below = self._rules.allowed(joined(document.href, "_")) if self.is_here else ""
+        except AddressRefused:
+            return ""
+        return below[:-1] if below.endswith("/_") else ""
+
+    def _placed(self, document: Document, folder: str, href: str) -> tuple[str, str]:
+        """The address of a linked item as it is opened, and its state; one system call if beside its catalogue.
+
+        Raises:
+            AddressRefused: It may not be opened.
+        """
+        name = href.removeprefix("./")
+        if folder and PLAIN_NAME.fullmatch(name) and (state := _state_here(folder + name, is_link_followed=False)):
+            return folder + name, state
+        address = self._rules.allowed(joined(document.href, href))
+        return address, _state_here(address)
 
     def _entry(self, key: str, feature: Json, base: str) -> ListedEntry:
         state = digest_of(feature)
@@ -151,16 +199,27 @@ class CatalogueSource:
 
     def _links(self, document: Document, relation: str) -> Iterator[str | Excluded]:
         """Addresses of links, once each; those that may not be opened with the reason."""
-        links: Any = document.body.get("links")
-        found = dict[str, None]()
-        for link in links if isinstance(links, list) else ():
-            if isinstance(link, dict) and link.get("rel") == relation and isinstance(link.get("href"), str):
-                found[link["href"]] = None
-        for href in found:
+        for href in _hrefs(document, relation):
             try:
                 yield self._rules.allowed(joined(document.href, href))
             except AddressRefused as error:
                 yield Excluded(key=href, reason=with_remedy(error))
+
+
+def _name_of(feature: Json, number: int) -> str:
+    # The id of a feature, or its place among those of its document if that is no valid one: ids may be numbers.
+    id_ = feature.get("id")
+    return id_ if isinstance(id_, str) and is_text(id_) else f"feature {number + 1} (without a valid id)"
+
+
+def _hrefs(document: Document, relation: str) -> list[str]:
+    """What the links of a document name, once each."""
+    links: Any = document.body.get("links")
+    found = dict[str, None]()
+    for link in links if isinstance(links, list) else ():
+        if isinstance(link, dict) and link.get("rel") == relation and isinstance(link.get("href"), str):
+            found[link["href"]] = None
+    return list(found)
 
 
 def _read(documents: Documents, rules: ItemRules, href: str, before: str) -> ReadEntry | None:
@@ -210,11 +269,13 @@ class FileStates:
         return False
 
 
-def _state_here(href: str) -> str:
-    path = local_path(href)
+def _state_here(href: str, *, is_link_followed: bool = True) -> str:
+    path = href if href.startswith("/") else local_path(href)
     if path is None:
         return ""
     try:
-        return file_state(path)
+        return file_state(path, is_link_followed=is_link_followed)
+    except (FileNotFoundError, NotADirectoryError):
+        return MISSING
     except OSError:
         return ""

@@ -4,20 +4,247 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from hashlib import blake2b
+from itertools import pairwise
+from pathlib import PurePosixPath
 
 import numpy as np
+import orjson
 
-from chronotile.archive.index.date_items import DateFile, DateItems, date_id
+from chronotile.archive.index.documents import Json
+from chronotile.archive.index.file_items import (
+    BEFORE,
+    PROJECTION,
+    RASTER,
+    band_json,
+    describe_file,
+    outline_of,
+    projection_of,
+)
 from chronotile.archive.index.fill import FillSummary, IndexedCollection, IndexStore, Progress, fill
-from chronotile.archive.index.rules import any_address
-from chronotile.archive.index.source import Listed, ListedEntry, ReadEntry, Unread
+from chronotile.archive.index.source import Listed, ListedEntry, ReadEntry, Unread, any_address
 from chronotile.catalog.items.passes import SourcePass
+from chronotile.errors import InvalidItem
 from chronotile.model.collection import Collection
-from chronotile.model.items import IndexSettings
-from chronotile.model.source import SourceSpec, VariableInfo, VariableSpec
-from chronotile.model.time.instants import Instant, TimeSpan
-from chronotile.readers.file_state import file_state
+from chronotile.model.formats import GEOTIFF_TYPE
+from chronotile.model.grid import BBox, NativeGrid
+from chronotile.model.items import Asset, IndexSettings, Item
+from chronotile.model.number_text import json_nodata, json_number
+from chronotile.model.source import DATA, SourceSpec, VariableInfo, VariableSpec
+from chronotile.model.time.instants import DAY, ONE_NS, Instant, TimeSpan, format_day, format_instant
+from chronotile.readers.hrefs import file_state, without_query
 from chronotile.readers.reader import Reader
+from chronotile.readers.stac.footprints import Footprint, footprint_of
+
+DATACUBE = "https://stac-extensions.github.io/datacube/v2.2.0/schema.json"
+FILE = "https://stac-extensions.github.io/file/v2.1.0/schema.json"
+MEDIA_TYPES: Mapping[str, str] = {
+    **dict.fromkeys((".tif", ".tiff", ".gtiff"), GEOTIFF_TYPE),
+    **dict.fromkeys((".nc", ".nc4", ".cdf"), "application/netcdf"),
+    **dict.fromkeys((".h5", ".hdf5", ".he5"), "application/x-hdf5"),
+    **dict.fromkeys((".grb", ".grib", ".grb2", ".grib2"), "application/wmo-GRIB2"),
+    ".jp2": "image/jp2",
+    ".png": "image/png",
+    **dict.fromkeys((".jpg", ".jpeg"), "image/jpeg"),
+}
+"""By the end of a file's name."""
+DECIMALS = 7
+"""Of longitudes and latitudes: a centimetre."""
+UNKNOWN_TYPE = "application/octet-stream"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DateFile:
+    """A file of one date."""
+
+    path: str
+    """Absolute, or a URL."""
+    variables: tuple[str, ...]
+    """That it holds."""
+    size: int | None = None
+    """In bytes; `None`: not known."""
+    updated: Instant | None = None
+
+
+def date_id(span: TimeSpan) -> str:
+    """Return the id of a date: its day, or for a time of day `20200601T105000Z`. Different starts have different ids.
+
+    A midnight that spans less than a day is a time of day.
+    """
+    is_midnight = span.start == span.start.astype("datetime64[D]")
+    if is_midnight and span.end - span.start >= DAY:
+        return format_day(span.start)
+    return format_instant(span.start).replace("-", "").replace(":", "")
+
+
+class DateItems:
+    """Makes the items of the dates of one collection, which have most of what is in them in common.
+
+    Args:
+        collection: It.
+        variables: By id, at least one.
+        spec: What the configuration says of its source.
+    """
+
+    def __init__(self, collection: Collection, variables: Mapping[str, VariableInfo], spec: SourceSpec) -> None:
+        self._variables, self._spec = variables, spec
+        grids = {each.grid: None for each in variables.values()}
+        self._grid = next(iter(grids)) if len(grids) == 1 else None
+        outline = _ring(collection.bbox) if self._grid is None else outline_of(self._grid)
+        ring = _counter_clockwise([(round(x, DECIMALS), round(y, DECIMALS)) for x, y in outline])
+        self._footprint = footprint_of({"type": "Polygon", "coordinates": [ring]}, self._grid)
+        self._place = _place(ring, self._footprint)
+
+    def item(self, span: TimeSpan, held: Sequence[str], files: Sequence[DateFile]) -> Item:
+        """Return the item of a date.
+
+        Args:
+            span: When it is.
+            held: The variables that have the date.
+            files: The files of this date alone.
+        """
+        id_ = date_id(span)
+        assets = {_asset_name(each, files, held): each for each in files}
+        updated = max((each.updated for each in files if each.updated is not None), default=None)
+        properties: Json = {"datetime": format_instant(span.start)}
+        if span.end - span.start > ONE_NS:
+            properties["start_datetime"] = format_instant(span.start)
+            properties["end_datetime"] = format_instant(max(span.start, span.end + BEFORE))
+        if updated is not None:
+            properties["updated"] = format_instant(updated)
+        if self._grid is not None:
+            properties |= projection_of(self._grid) | _cube(self._grid, properties, held, self._variables)
+        described = {name: self._asset_json(each) for name, each in assets.items()}
+        extensions = [
+            *([] if self._grid is None else [PROJECTION]),
+            *([DATACUBE] if "cube:dimensions" in properties else []),
+            *([FILE] if any("file:size" in each for each in described.values()) else []),
+            *([RASTER] if any("bands" in each for each in described.values()) else []),
+        ]
+        document = {
+            "type": "Feature",
+            "stac_version": "1.1.0",
+            "stac_extensions": extensions,
+            "id": id_,
+            **self._place,
+            "properties": properties,
+            "links": [],
+            "assets": described,
+        }
+        return Item(
+            id=id_,
+            footprint=self._footprint.rings,
+            bbox=self._footprint.bbox,
+            start=span.start,
+            end=span.end,
+            updated=updated,
+            assets=tuple(
+                Asset(name=name, href=each.path, media_type=media_type(each.path), size=each.size)
+                for name, each in sorted(assets.items())
+            ),
+            properties=properties,
+            document=orjson.dumps(document),
+        )
+
+    def _asset_json(self, file: DateFile) -> Json:
+        titles = [self._variables[name].title or name for name in file.variables]
+        return {
+            "href": file.path,
+            "title": ", ".join(titles),
+            "type": media_type(file.path),
+            "roles": ["data"],
+            **({} if file.size is None else {"file:size": file.size}),
+            **({"bands": bands} if (bands := self._bands(file)) else {}),
+        }
+
+    def _bands(self, file: DateFile) -> Sequence[Json]:
+        """The bands of a GeoTIFF on a disk as it states them, corrected as configured."""
+        if file.size is None or media_type(file.path) != GEOTIFF_TYPE:
+            return []
+        try:
+            bands = [band_json(each) for each in describe_file(DATA, file.path, crs=self._spec.crs).bands]
+        except InvalidItem:  # which readers tell
+            return []
+        for name in file.variables:
+            spec = self._spec.variables.get(name) or VariableSpec(id=name)
+            number = spec.band or (1 if len(bands) == 1 else None)
+            if number is not None and number <= len(bands):
+                bands[number - 1] |= _configured(name, spec)
+        return bands
+
+
+def _configured(name: str, spec: VariableSpec) -> Json:
+    """What the configuration says of a variable's band in place of its files."""
+    known = {
+        "name": name,
+        "data_type": spec.dtype,
+        "raster:scale": json_number(spec.scale),
+        "raster:offset": json_number(spec.offset),
+        "nodata": json_nodata(spec.nodata),
+        "unit": spec.units,
+    }
+    return {member: value for member, value in known.items() if value is not None}
+
+
+def media_type(path: str) -> str:
+    """Return the media type of a file by its name."""
+    return MEDIA_TYPES.get(PurePosixPath(without_query(path)).suffix.lower(), UNKNOWN_TYPE)
+
+
+def _asset_name(file: DateFile, files: Sequence[DateFile], held: Sequence[str]) -> str:
+    # The variable that a file holds, the first of several; `data` of the one file that has several.
+    return DATA if len(files) == 1 and len(file.variables) > 1 and len(held) > 1 else file.variables[0]
+
+
+def _ring(box: BBox) -> tuple[tuple[float, float], ...]:
+    xmin, ymin, xmax, ymax = box
+    return ((xmin, ymin), (xmax, ymin), (xmax, ymax), (xmin, ymax), (xmin, ymin))
+
+
+def _counter_clockwise(ring: Sequence[tuple[float, float]]) -> Sequence[tuple[float, float]]:
+    # A closed ring in the direction of outer rings (RFC 7946 §3.1.6).
+    twice_area = sum(x * below - right * y for (x, y), (right, below) in pairwise(ring))
+    return ring if twice_area >= 0 else ring[::-1]
+
+
+def _place(ring: Sequence[tuple[float, float]], footprint: Footprint) -> Json:
+    """The geometry and box of the document: beyond the antimeridian in two parts (RFC 7946 §3.1.9)."""
+    xs, ys = [x for x, _y in ring], [y for _x, y in ring]
+    if min(xs) >= -180 and max(xs) <= 180:
+        geometry: Json = {"type": "Polygon", "coordinates": [ring]}
+        return {"geometry": geometry, "bbox": [min(xs), min(ys), max(xs), max(ys)]}
+    parts = [[(min(180.0, max(-180.0, x)), y) for x, y in part] for part in footprint.rings]
+    geometry = {"type": "MultiPolygon", "coordinates": [[part] for part in parts]}
+    return {"geometry": geometry, "bbox": list(footprint.bbox)}
+
+
+def _cube(grid: NativeGrid, when: Json, held: Sequence[str], variables: Mapping[str, VariableInfo]) -> Json:
+    """What the date holds, as dimensions and variables; nothing of rotated grids, which have no axes x and y."""
+    if grid.transform.b or grid.transform.d:
+        return {}
+    box, crs = grid.bbox, grid.crs
+    code = int(crs.name.removeprefix("EPSG:")) if crs.name.startswith("EPSG:") else crs.definition.to_wkt()
+    first = when["datetime"]
+    extents = {"x": [box.xmin, box.xmax], "y": [box.ymin, box.ymax]}
+    horizontal = {
+        axis: {"type": "spatial", "axis": axis, "extent": extent, "reference_system": code}
+        for axis, extent in extents.items()
+    }
+    time = {"type": "temporal", "extent": [first, when.get("end_datetime", first)], "values": [first]}
+    return {
+        "cube:dimensions": {**horizontal, "time": time},
+        "cube:variables": {name: _cube_variable(name, variables[name]) for name in held},
+    }
+
+
+def _cube_variable(name: str, variable: VariableInfo) -> Json:
+    unit = variable.encoding.units
+    return {
+        "dimensions": ["time", "y", "x"],
+        "type": "data",
+        "description": variable.title or name,
+        **({} if unit == "1" else {"unit": unit}),
+    }
+
 
 IDENTITY = "dates of layers"
 """What passes over dates call their source; those under another name, at days by the sun, are listed again."""
@@ -150,11 +377,7 @@ class DateSource:
         return shared
 
     def _files(self, date: ListedDate, shared: set[str]) -> tuple[DateFile, ...]:
-        """The files of a date, as they are now.
-
-        Raises:
-            OSError: One is gone or away.
-        """
+        # The files of a date, as they are now.
         own = ((path, names) for path, names in self._paths(date).items() if path not in shared)
         return tuple(_date_file(path, names) for path, names in own)
 

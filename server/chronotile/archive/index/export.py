@@ -11,7 +11,7 @@ import shapely
 
 from chronotile.archive.index.documents import Json
 from chronotile.archive.index.geoparquet import TOP_LEVEL
-from chronotile.catalog.items.items import Items
+from chronotile.catalog.items.index import ItemIndex
 from chronotile.durable_files import PARTIAL, Disk
 from chronotile.errors import InvalidParameter, UnsupportedSource, WriteFailed
 from chronotile.extras import require_extra
@@ -39,7 +39,7 @@ _GEO = {
 
 
 def export_items(
-    items: Items,
+    items: ItemIndex,
     collection: str,
     file: Path,
     *,
@@ -137,7 +137,7 @@ def _text(value: object) -> str:
     return value if isinstance(value, str) else orjson.dumps(value).decode()
 
 
-def _pages(items: Items, collection: str) -> Iterator[list[Json]]:
+def _pages(items: ItemIndex, collection: str) -> Iterator[list[Json]]:
     """Rows, page by page."""
     cursor: str | None = None
     while True:

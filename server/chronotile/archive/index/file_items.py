@@ -11,6 +11,7 @@ import orjson
 from chronotile.archive.index.documents import Json
 from chronotile.errors import InvalidItem, InvalidParameter, UnsupportedSource
 from chronotile.model.crs import CRS84
+from chronotile.model.formats import GEOTIFF_TYPE
 from chronotile.model.grid import NativeGrid
 from chronotile.model.items import Asset, AssetBand, BandLayout, Item
 from chronotile.model.number_text import json_nodata, json_number
@@ -21,10 +22,10 @@ from chronotile.readers.cog.tiff import UnsupportedCog
 from chronotile.readers.encoding import with_stored_nodata
 from chronotile.readers.foreign import opening
 from chronotile.readers.hrefs import base_name
+from chronotile.readers.mosaic.local_files import require_image
 from chronotile.readers.raster.pool import HandlePool
 from chronotile.readers.stac.items import item_of
 
-GEOTIFF = "image/tiff; application=geotiff"
 BEFORE = np.timedelta64(-1, "s")
 """From the end of a period, which is the first instant after it, to what `end_datetime` says, which belongs to it."""
 SIDE = 8
@@ -47,6 +48,12 @@ def read_files(id_: str, paths: Mapping[str, str], span: TimeSpan, *, crs: str |
         InvalidItem: A file cannot be read, or lies in no place of the Earth.
     """
     assets = tuple(describe_file(name, path, crs=crs) for name, path in sorted(paths.items()))
+    for asset in assets:
+        if asset.header is None:  # GDAL opened it, which takes any format; items are read as images alone
+            try:
+                require_image(asset.href)
+            except UnsupportedSource as error:
+                raise InvalidItem(error.message) from error
     newest: Instant = np.datetime64(max(Path(path).stat().st_mtime_ns for path in paths.values()), "ns")
     document = document_of(id_, assets, span, updated=newest)
     item = item_of(document, next(iter(paths.values())))
@@ -78,7 +85,7 @@ def _by_header(name: str, path: str) -> Asset:
         grid=header.levels()[0],
         bands=tuple(_band(band.title, encoding) for band, encoding in zip(header.bands, encodings, strict=True)),
         layouts=layouts,
-        media_type=GEOTIFF,
+        media_type=GEOTIFF_TYPE,
         header=header.to_bytes(),
         etag=file.tag,
         size=file.size,
@@ -107,7 +114,7 @@ def _by_gdal(name: str, path: str, crs: str | None) -> Asset:
             BandLayout(levels=tuple(levels), encoding=with_stored_nodata(band.encoding), band=band.number)
             for band in bands
         ),
-        media_type=GEOTIFF,
+        media_type=GEOTIFF_TYPE,
         etag=tag,
         size=size,
     )
@@ -147,7 +154,7 @@ def document_of(id_: str, assets: tuple[Asset, ...], span: TimeSpan, *, updated:
 def _asset_json(asset: Asset) -> Json:
     return {
         "href": asset.href,
-        "type": GEOTIFF,
+        "type": GEOTIFF_TYPE,
         "roles": ["data"],
         "bands": [band_json(band) for band in asset.bands],
         **({} if asset.grid is None else projection_of(asset.grid)),

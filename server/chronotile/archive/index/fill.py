@@ -1,14 +1,24 @@
 """Fills the index of one collection from its source; what is interrupted goes on where it stopped."""
 
 from collections import deque
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
+from time import monotonic
 from typing import NamedTuple
 
-from chronotile.archive.index.reading import Answer, EntryReaders
-from chronotile.archive.index.source import Bookmark, Excluded, Gone, ItemSource, Listed, ListedEntry, ReadEntry, Unread
-from chronotile.catalog.items.items import Items
+from chronotile.archive.index.source import (
+    Answer,
+    Bookmark,
+    EntryReaders,
+    Excluded,
+    Gone,
+    ItemSource,
+    Listed,
+    ListedEntry,
+    ReadEntry,
+    Unread,
+)
+from chronotile.catalog.items.index import ItemIndex
 from chronotile.catalog.items.passes import (
     CHUNK,
     KnownEntry,
@@ -37,6 +47,8 @@ CLEARED = 500
 TWICE = "another document or file before it has the same item ids"
 MOST_DOUBTFUL = 100_000
 """Items that are no longer allowed, beyond which the whole source is read again."""
+MOST_SEEN, NOTED_S = 4096, 5.0
+"""Entries that need not be read, and seconds, after which they are noted: each note is a transaction."""
 MOST_SHOWN = 5
 """Parts of a source that are named of those that could not be read."""
 
@@ -65,6 +77,8 @@ class FillSummary:
     """Why entries have no items."""
     filtered: int = 0
     """Entries that the filter leaves out."""
+    has_items: bool = True
+    """Whether any entry of the source has an item; looked up only if some are left out."""
 
     @property
     def is_complete(self) -> bool:
@@ -115,7 +129,7 @@ class IndexedCollection:
 class IndexStore:
     """What is filled."""
 
-    items: Items
+    items: ItemIndex
     passes: SourcePasses
     """In the database of the items."""
 
@@ -165,8 +179,6 @@ def fill(  # noqa: PLR0913 -- of which four are named
     if unchanged is not None and not is_empty:
         store.items.configure(collection.id, collection.settings)
         return _of_passes(FillSummary(collection=collection.id, put=PutSummary(unchanged=unchanged)), store)
-    if state:
-        store.passes.forget_since(collection.id)
     doubtful = _doubtful(collection.id, source, store)
     summary = FillSummary(collection=collection.id)
     while True:
@@ -178,6 +190,7 @@ def fill(  # noqa: PLR0913 -- of which four are named
             is_whole=is_whole,
             is_empty=is_empty,
             doubtful=doubtful,
+            state=state,
         )
         is_empty = False
         filling = _Filling(
@@ -204,7 +217,9 @@ def fill(  # noqa: PLR0913 -- of which four are named
 def _of_passes(summary: FillSummary, store: IndexStore) -> FillSummary:
     """The summary with what is left out, now or in passes before."""
     passes, collection = store.passes, summary.collection
-    return replace(summary, problems=passes.problems(collection), filtered=passes.filtered(collection))
+    problems = passes.problems(collection)
+    has_items = not problems or passes.has_items(collection)
+    return replace(summary, problems=problems, filtered=passes.filtered(collection), has_items=has_items)
 
 
 def _clear(collection: str, store: IndexStore, is_stopped: Callable[[], bool]) -> None:
@@ -237,7 +252,7 @@ def _ignore(_count: int) -> None:
 
 
 def _added_up(before: PutSummary, after: PutSummary) -> PutSummary:
-    """What two passes did, of which the second has seen again what the first one saw."""
+    # What two passes did, of which the second has seen again what the first one saw.
     return replace(before + after, unchanged=max(0, after.unchanged - before.added - before.replaced))
 
 
@@ -273,6 +288,9 @@ class _Filling:
         self._batch, self._processes = batch, processes
         self._progress, self._is_stopped = progress, is_stopped
         self._put = PutSummary()
+        self._seen: list[str] = []
+        self._cursor: str | None = None
+        self._noted_s = monotonic()
         self._unread: list[Unread] = []
         self._unread_count = 0
         self._looked = 0
@@ -284,7 +302,7 @@ class _Filling:
         with EntryReaders(self._source, self._processes, self._is_stopped) as readers:
             begun = deque[_Batch]()
             listed = self._source.entries(self._run)
-            while batch := list(islice(listed, self._batch * (LARGER if readers.is_ahead else 1))):
+            while batch := list(_some(listed, self._batch * (LARGER if readers.is_ahead else 1))):
                 replaced = {entry.key for each in begun for entry in each.wanted}
                 begun.append(self._begin(batch, readers, replaced))
                 if not readers.is_ahead or len(begun) > AHEAD:
@@ -293,9 +311,11 @@ class _Filling:
                     self._passes.note(self._run)  # or others would begin where the source is slow
             while begun:
                 self._store(begun)
+        self._write_notes()
         if self._unread_count == 0:
-            self._removed += self._remove_unseen() if self._run.is_whole else 0
-            self._again += self._passes.finish(self._run, since=self._source.since())
+            has_gone = self._run.is_whole and self._passes.has_gone(self._run)
+            self._removed += self._remove_unseen() if has_gone else 0
+            self._again += self._passes.finish(self._run, since=self._source.since(), has_gone=has_gone)
         else:
             self._passes.give_up(self._run)
         summary = FillSummary(
@@ -315,7 +335,8 @@ class _Filling:
         seen, wanted, states = list[str](), list[ListedEntry](), dict[str, str]()
         for each in entries:
             stored = known.get(each.key)
-            states[each.key] = "" if stored is None else stored.state
+            # What replaces another that was just read is read, in whatever state it was.
+            states[each.key] = "" if stored is None or each.key in replaced else stored.state
             if stored is not None and each.key not in replaced and self._is_as_seen(each, stored):
                 seen.append(each.key)
             else:
@@ -332,12 +353,19 @@ class _Filling:
         if self._is_stopped():
             raise Interrupted
 
+    def _write_notes(self, read: Sequence[SourceEntry] = (), restated: Mapping[str, str] | None = None) -> None:
+        # Note what was read, and entries that need not be, perhaps of several batches.
+        self._passes.note(self._run, seen=self._seen, read=read, restated=restated or {}, cursor=self._cursor)
+        self._seen, self._cursor, self._noted_s = [], None, monotonic()
+
     def _note(self, begun: _Batch) -> None:
-        batch, seen = begun.parts, begun.seen
+        batch, seen, restated = begun.parts, begun.seen, dict[str, str]()
         found = list[tuple[ListedEntry, ReadEntry]]()
         for entry, answer in zip(begun.wanted, begun.answers, strict=True):
             if answer is None:
                 seen.append(entry.key)
+            elif isinstance(answer, str):
+                restated[entry.key] = answer
             elif isinstance(answer, Unread):
                 self._miss(answer)
             else:
@@ -349,19 +377,24 @@ class _Filling:
             elif isinstance(part, Excluded):
                 read.append(SourceEntry(key=part.key, state="", problem=part.reason))
         self._drop([part.key for part in batch if isinstance(part, Gone)])
-        bookmarks = [each.cursor for each in batch if isinstance(each, Bookmark)]
-        # Entries that were not read are not behind the bookmark: they would be passed by.
-        cursor = bookmarks[-1] if bookmarks and self._unread_count == 0 else None
-        self._passes.note(self._run, seen=seen, read=read, cursor=cursor)
-        unchanged = [key for key in seen if begun.problems[key] is None]
+        for bookmark in (each for each in batch if isinstance(each, Bookmark)):
+            # Entries that were not read are not behind the bookmark: they would be passed by.
+            self._cursor = bookmark.cursor if self._unread_count == 0 else None
+        self._seen += seen
+        if begun.wanted or read or len(self._seen) > MOST_SEEN or monotonic() - self._noted_s > NOTED_S:
+            self._write_notes(read, restated)
+        unchanged = [key for key in (*seen, *restated) if begun.problems[key] is None]
         self._put += PutSummary(unchanged=len(unchanged))
         self._looked += begun.entries
 
     def _is_as_seen(self, entry: ListedEntry, stored: KnownEntry) -> bool:
         """Whether an entry need not be read; where only reading tells, one that this pass has read."""
+        if entry.part is not None:
+            return bool(entry.state) and stored.state.startswith(f"{entry.state} ")
         if entry.state:
             return entry.state == stored.state
-        return self._run.is_resumed and stored.seen == self._run.number
+        # A pass that goes on without a cursor has the number after that of the one that was interrupted.
+        return self._run.is_resumed and stored.seen >= self._run.number - (self._run.cursor is None)
 
     def _put_items(self, found: Sequence[tuple[ListedEntry, ReadEntry]]) -> list[SourceEntry]:
         """Put the items of entries, each from the least entry that holds it, whatever order they are read in."""
@@ -396,6 +429,14 @@ class _Filling:
         self._unread_count += 1
         if len(self._unread) < MOST_SHOWN:
             self._unread.append(unread)
+
+
+def _some(listed: Iterator[Listed], count: int) -> Iterator[Listed]:
+    """Yield so many parts of a source, or some more, up to the end of what is read together."""
+    for number, each in enumerate(listed, start=1):
+        yield each
+        if number >= count and (not isinstance(each, ListedEntry) or each.part is None):
+            return
 
 
 def _entry_of(entry: ListedEntry, answer: ReadEntry, owners: dict[str, str]) -> SourceEntry:

@@ -1,36 +1,53 @@
 """Items in stac-geoparquet files, read row by row."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import partial
-from hashlib import file_digest
+from functools import cached_property, partial
+from hashlib import blake2b, file_digest
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import orjson
 import shapely
+from numpy.typing import NDArray
 
 from chronotile.archive.index.documents import Json, file_state
-from chronotile.archive.index.rules import Allowed, ItemRules, digest_of, key_of, read_document
-from chronotile.archive.index.source import Bookmark, Listed, ListedEntry
+from chronotile.archive.index.source import (
+    Allowed,
+    Bookmark,
+    ItemRules,
+    Listed,
+    ListedEntry,
+    ReadEntry,
+    digest_of,
+    key_of,
+    twin,
+)
 from chronotile.catalog.items.passes import SourcePass
+from chronotile.catalog.items.properties import is_text
 from chronotile.errors import SourceUnavailable, UnsupportedSource
 from chronotile.extras import require_extra
 from chronotile.readers.hrefs import local_path, shown_href
 from chronotile.readers.remote.files import RemoteFile, looks
 from chronotile.readers.remote.ranges import state_tag
 from chronotile.readers.remote.requests import ObjectState, one_read
-from chronotile.web.hosts import host_of
+from chronotile.web.inner_hosts import host_of
 
 if TYPE_CHECKING:
-    from pyarrow import Array, RecordBatch
+    from pyarrow import Array, NativeFile, RecordBatch
     from pyarrow.parquet import ParquetFile
 
 ROWS = 256
 """Of one batch."""
+READ_BYTES = 1 << 20
+"""Read at a time for the digest of a row group."""
 SUFFIXES = (".parquet", ".geoparquet")
 TOP_LEVEL = ("type", "stac_version", "stac_extensions", "id", "geometry", "bbox", "links", "assets", "collection")
 """Columns that are members of the item; all others are its properties."""
+_NAMES = "id", "collection"
 _CORNERS = ("xmin", "ymin", "zmin", "xmax", "ymax", "zmax")
 
 
@@ -54,6 +71,8 @@ class GeoparquetSource:
     def __init__(self, href: str, rules: ItemRules) -> None:
         self._href, self._rules = href, rules
         self._state, self._seen = "", ""
+        self._hashed = "", ""
+        """In which state the file was when it was read for its digest, and that."""
 
     @property
     def identity(self) -> str:
@@ -87,8 +106,12 @@ class GeoparquetSource:
             if path is None:
                 state = _state_elsewhere(self._href)
                 return _text_of(state) if state_tag(state) else ""
-            with path.open("rb") as file:
-                return file_digest(file, "blake2b").hexdigest()[:32]
+            about = path.stat()  # also what a copy that keeps size and time has of its own
+            now = f"{file_state(path)} {about.st_ino} {about.st_ctime_ns}"
+            if now != self._hashed[0]:
+                with path.open("rb") as file:
+                    self._hashed = now, file_digest(file, "blake2b").hexdigest()[:32]
+            return self._hashed[1]
         except OSError as error:
             raise SourceUnavailable(f"{shown_href(self._href)} cannot be read: {error.strerror or error}") from error
 
@@ -104,51 +127,199 @@ class GeoparquetSource:
             UnsupportedSource: It is not stac-geoparquet, or pyarrow is not installed.
         """
         require_extra("parquet", "stac-geoparquet", error=UnsupportedSource)
-        from pyarrow.lib import ArrowException
 
-        try:
+        with _reading(self._href):
             self._seen = self.state  # before it is opened: who replaces it now is seen by the next pass
-            file, state = _opened(self._href)
+            file, here, state = _opened(self._href)
             self._state = state
             missing = {"id", "geometry", "assets"} - set(file.schema_arrow.names)
             if missing:
                 raise UnsupportedSource(
                     f"{shown_href(self._href)} is not stac-geoparquet: it has no column {min(missing)}"
                 )
-            done = _batches_done(run.cursor, state)
-            for number, batch in enumerate(file.iter_batches(batch_size=ROWS)):
-                if number < done:
-                    continue
-                for row in rows_of(batch):
-                    yield self._entry(row)
-                yield Bookmark(cursor=f"{state} {number + 1}")
-        except ArrowException as error:
-            raise UnsupportedSource(f"{shown_href(self._href)} is damaged, or no Parquet file") from error
-        except OSError as error:
-            raise SourceUnavailable(f"{shown_href(self._href)} cannot be read: {error.strerror or error}") from error
+            yield from self._listed(file, here, state, _batches_done(run.cursor, state))
 
-    def _entry(self, row: Mapping[str, Any]) -> ListedEntry:
-        document = item_of_row(row)
-        state = digest_of(document)
-        reading = partial(read_document, self._rules, document, self._href, state)
-        return ListedEntry(key=key_of(document, state), read=reading, state=state)
+    def _listed(
+        self, file: "ParquetFile", here: "NativeFile | None", state: str, done: tuple[int, int]
+    ) -> Iterator[Listed]:
+        """The entries of batches after those that are done: of a row group and in it."""
+        losing, first = _losing(file), 0
+        for number in range(file.num_row_groups):
+            group = _RowGroup(file, number, here)
+            for part, named in enumerate(_names(file, ROWS, [number])):
+                if (number, part) >= done:
+                    start, end = np.searchsorted(losing, (first, first + len(named)))
+                    rows = Rows(partial(group.batch, part), self._rules, self._href, group.digest)
+                    yield from self._entries(rows, named, first, set((losing[start:end] - first).tolist()))
+                    yield Bookmark(cursor=f"{state} {number}.{part + 1}")
+                first += len(named)
+
+    def _entries(
+        self, rows: "Rows", named: Sequence[tuple[Any, ...]], first: int, losing: Container[int]
+    ) -> Iterator[Listed]:
+        twins = list[ListedEntry]()  # after the others, which are read together
+        for number, (id_, collection) in enumerate(named):
+            # One without a valid id is named by its content.
+            state = "" if isinstance(id_, str) and is_text(id_) else digest_of(rows.documents[number])
+            key = key_of({"id": id_, "collection": collection}, state)
+            if number in losing:
+                twins.append(twin(f"{key} (row {first + number + 1})"))
+            else:
+                yield ListedEntry(key=key, read=partial(rows.read, number), state=rows.group, part=rows)
+        yield from twins
 
 
-def _batches_done(cursor: str | None, state: str) -> int:
-    """How many batches an interrupted pass has stored of the same file."""
-    stored, _, count = (cursor or "").rpartition(" ")
-    return int(count) if stored == state and count.isdigit() else 0
+def _names(file: "ParquetFile", count: int, groups: Sequence[int] | None = None) -> Iterator[list[tuple[Any, ...]]]:
+    """Yield so many rows' ids and collections, of some row groups or all; no other column is decoded."""
+    given = [name for name in _NAMES if name in file.schema_arrow.names]
+    for batch in file.iter_batches(batch_size=count, row_groups=groups, columns=given):
+        columns = [_values(batch.column(name)) if name in given else [None] * len(batch) for name in _NAMES]
+        yield list(zip(*columns, strict=True))
 
 
-def _opened(href: str) -> tuple["ParquetFile", str]:
-    from pyarrow import PythonFile
+def _losing(file: "ParquetFile") -> NDArray[np.int64]:
+    """Numbers of the rows after which another one has the same id and collection, in order.
+
+    They are compared by hashes: 16 bytes for each row, while this lasts.
+    """
+    hashes, count = [np.empty(0, np.int64)], 0
+    for named in _names(file, ROWS << 8):
+        own = (hash(each if isinstance(each[0], str) else number) for number, each in enumerate(named, count))
+        hashes.append(np.fromiter(own, np.int64, len(named)))
+        count += len(named)
+    whole = np.concatenate(hashes)
+    ordered = np.sort(whole)
+    twice = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
+    rows = np.flatnonzero(np.isin(whole, twice))
+    rows = rows[np.argsort(whole[rows], kind="stable")]
+    return np.sort(rows[:-1][whole[rows[:-1]] == whole[rows[1:]]])
+
+
+class _RowGroup:
+    """A row group of a file, which is decoded as far as its rows are read.
+
+    Args:
+        file: It.
+        number: Of the group.
+        here: The bytes of the same file, if it is one of this machine.
+    """
+
+    def __init__(self, file: "ParquetFile", number: int, here: "NativeFile | None") -> None:
+        self._file, self._number, self._here = file, number, here
+        self._batches: Iterator[RecordBatch] = iter(())
+        self._next = 0
+
+    @cached_property
+    def digest(self) -> str:
+        """What changes if its bytes do; empty of a file elsewhere, of which all would be sent twice."""
+        if self._here is None:
+            return ""
+        about = self._file.metadata.row_group(self._number)
+        found = blake2b(self._file.schema_arrow.remove_metadata().serialize(), digest_size=8)
+        for column in map(about.column, range(about.num_columns)):
+            found.update(f"{column.path_in_schema} {column.compression} {about.num_rows}".encode())
+            start = column.dictionary_page_offset or column.data_page_offset
+            end = start + column.total_compressed_size
+            for place in range(start, end, READ_BYTES):
+                found.update(self._here.read_at(min(READ_BYTES, end - place), place))
+        return found.hexdigest()
+
+    def batch(self, number: int) -> "RecordBatch":
+        """Return a batch of its rows, by its number: the next one is read from where the last one ended."""
+        if number < self._next or self._next == 0:
+            self._batches, self._next = self._file.iter_batches(batch_size=ROWS, row_groups=[self._number]), 0
+        skipped, self._next = number - self._next, number + 1
+        return next(islice(self._batches, skipped, None))
+
+
+class Rows:
+    """Rows of a file, which are made items where they are read, once in each process.
+
+    Args:
+        load: Decodes them.
+        rules: Which items are taken.
+        href: Of the file.
+        group: What changes if the bytes of their row group do; empty: not known.
+    """
+
+    def __init__(self, load: Callable[[], "RecordBatch"], rules: ItemRules, href: str, group: str = "") -> None:
+        self._load, self._rules, self._href, self.group = load, rules, href, group
+
+    def __reduce__(self) -> tuple[Callable[[bytes, ItemRules, str, str], "Rows"], tuple[bytes, ItemRules, str, str]]:
+        """Let other processes make items of them."""
+        from pyarrow import BufferOutputStream, ipc
+
+        sink = BufferOutputStream()
+        with ipc.new_stream(sink, self._batch.schema) as writer:
+            writer.write_batch(self._batch)
+        return _rows_of_bytes, (sink.getvalue().to_pybytes(), self._rules, self._href, self.group)
+
+    @cached_property
+    def _batch(self) -> "RecordBatch":
+        return self._load()
+
+    @cached_property
+    def documents(self) -> list[Json]:
+        """The STAC items of the rows."""
+        return list(map(item_of_row, rows_of(self._batch)))
+
+    def load(self) -> None:
+        """Decode them, in the thread that reads the file.
+
+        Raises:
+            UnsupportedSource: The file is damaged.
+            SourceUnavailable: It cannot be read now.
+        """
+        with _reading(self._href):
+            _batch = self._batch
+
+    def read(self, number: int, before: str) -> ReadEntry | str | None:
+        """Return the entry of a row, if it is in another state than before; of a row in another group, its state."""
+        document = self.documents[number]
+        digest = digest_of(document)
+        state = f"{self.group} {digest}".lstrip()
+        if before == state:
+            return None
+        return state if before.rpartition(" ")[2] == digest else self._rules.read(document, self._href, state)
+
+
+@contextmanager
+def _reading(href: str) -> Iterator[None]:
+    from pyarrow.lib import ArrowException
+
+    try:
+        yield
+    except ArrowException as error:
+        raise UnsupportedSource(f"{shown_href(href)} is damaged, or no Parquet file") from error
+    except OSError as error:
+        raise SourceUnavailable(f"{shown_href(href)} cannot be read: {error.strerror or error}") from error
+
+
+def _rows_of_bytes(data: bytes, rules: ItemRules, href: str, group: str) -> Rows:
+    from pyarrow import ipc
+
+    return Rows(ipc.open_stream(data).read_next_batch, rules, href, group)
+
+
+def _batches_done(cursor: str | None, state: str) -> tuple[int, int]:
+    """The row group to continue at, and how many batches of it an interrupted pass has stored of the same file."""
+    stored, _, done = (cursor or "").rpartition(" ")
+    group, point, count = done.partition(".")
+    return (int(group), int(count)) if stored == state and point else (0, 0)
+
+
+def _opened(href: str) -> tuple["ParquetFile", "NativeFile | None", str]:
+    """A file, its bytes if it is one of this machine, and its state: who replaces it from now on changes neither."""
+    from pyarrow import OSFile, PythonFile
     from pyarrow.parquet import ParquetFile
 
     path = local_path(href)
     if path is not None:
-        return ParquetFile(path), file_state(path)
+        state_here = file_state(path)
+        here = OSFile(str(path))
+        return ParquetFile(here), here, state_here
     state = _state_elsewhere(href)
-    return ParquetFile(PythonFile(_FileElsewhere(href, state), mode="r")), _text_of(state)
+    return ParquetFile(PythonFile(_FileElsewhere(href, state), mode="r")), None, _text_of(state)
 
 
 def _state_elsewhere(href: str) -> ObjectState:
@@ -239,13 +410,17 @@ def _values(array: "Array[Any]") -> list[Any]:
     """The values of an array as JSON has them: to make them one by one takes five times as long."""
     from pyarrow import types
 
-    kind = array.type
+    kind, count = array.type, len(array)
+    if count > 1 and array.slice(1).equals(array.slice(0, count - 1)):
+        return _values(array.slice(0, 1)) * count  # what all rows have in common is one value
     if types.is_struct(kind) and kind.num_fields:
         names, fields = [field.name for field in kind], [_values(each) for each in array.flatten()]
-        found: list[Any] = [
-            {name: value for name, value in zip(names, row, strict=True) if value is not None}
-            for row in zip(*fields, strict=True)
-        ]
+        rows = zip(*fields, strict=True)
+        found: list[Any] = (
+            [{name: value for name, value in zip(names, row, strict=True) if value is not None} for row in rows]
+            if any(each.null_count for each in array.flatten())
+            else [dict(zip(names, row, strict=True)) for row in rows]
+        )
     elif types.is_list(kind) or types.is_large_list(kind):
         flat, found, start = _values(array.flatten()), [], 0
         for length in array.value_lengths().fill_null(0).to_numpy().tolist():

@@ -11,8 +11,7 @@ from chronotile.archive.index.documents import Documents, MissingDocument
 from chronotile.archive.index.files import FilesSource
 from chronotile.archive.index.fill import IndexedCollection
 from chronotile.archive.index.geoparquet import GeoparquetSource, is_geoparquet
-from chronotile.archive.index.rules import ItemFilter, ItemRules
-from chronotile.archive.index.source import ItemSource
+from chronotile.archive.index.source import ItemFilter, ItemRules, ItemSource
 from chronotile.catalog.build import source_specs
 from chronotile.catalog.load import load_configuration
 from chronotile.errors import ConfigurationError, UnsupportedSource
@@ -40,6 +39,8 @@ class SourceAccess:
     prefixes: Places
     """Where files may lie beside the source's own host."""
     documents: Documents
+    is_watched: bool = True
+    """Whether sources remember the states of their files for `has_changed`: 250 bytes per file."""
 
 
 def specs_of_items(place: Path, *, environment: Mapping[str, str], collection: str | None = None) -> list[SourceSpec]:
@@ -143,4 +144,4 @@ def source_of(spec: SourceSpec, access: SourceAccess) -> ItemSource:
             raise UnsupportedSource(f"{shown_href(href)}: {error.message}") from error
         if document is not None and is_api(document.body):
             return ApiSource(document, access.documents, rules)
-    return CatalogueSource(href, access.documents, rules)
+    return CatalogueSource(href, access.documents, rules, is_watched=access.is_watched)

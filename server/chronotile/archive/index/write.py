@@ -10,10 +10,10 @@ from threading import Lock
 from time import monotonic
 from typing import Any
 
-from chronotile.archive.index.rules import ItemRules
+from chronotile.archive.index.source import ItemRules
 from chronotile.archive.index.sources import rules_of
 from chronotile.catalog.catalogue import Catalogue
-from chronotile.catalog.items.items import Items
+from chronotile.catalog.items.index import ItemIndex
 from chronotile.errors import (
     AccessRefused,
     ConfigurationError,
@@ -93,7 +93,7 @@ class ItemWriter:
     """One of which requests have to show; without any none may write."""
     specs: Callable[[], Mapping[str, SourceSpec]]
     """The collections of now, by id."""
-    items: Callable[[], Items | None]
+    items: Callable[[], ItemIndex | None]
     prefixes: Places
     """Where files may lie beside the host of a collection's source."""
     failed: FailedTokens = field(default_factory=FailedTokens)
@@ -103,15 +103,16 @@ class ItemWriter:
 
         Raises:
             AccessRefused: None may write.
-            TooManyTries: The address has shown too many wrong ones.
+            TooManyTries: It is a wrong one, of an address that has shown too many: several clients may share one.
         """
         if not self.tokens:
             raise AccessRefused("items cannot be written here: the operator has not set CHRONOTILE_WRITE_TOKEN")
-        self.failed.require_few(client)
         shown = sha256((given or "").encode()).digest()
         is_right = sum(compare_digest(shown, sha256(token.encode()).digest()) for token in self.tokens) > 0
-        if given and not is_right:
-            self.failed.add(client)
+        if not is_right:
+            self.failed.require_few(client)
+            if given:
+                self.failed.add(client)
         return is_right
 
     def put(self, name: str, document: object, catalogue: Catalogue) -> WrittenItems:
@@ -195,7 +196,7 @@ class ItemWriter:
         if not items.remove(spec.collection, [id_]):
             raise UnknownPath(f"{spec.collection} has no item {id_[:80]!r}")
 
-    def _admitted(self, name: str, document: object, catalogue: Catalogue) -> tuple[SourceSpec, Items, list[Item]]:
+    def _admitted(self, name: str, document: object, catalogue: Catalogue) -> tuple[SourceSpec, ItemIndex, list[Item]]:
         """A collection, the index, where it is grouped as configured, and items of the collection to be written."""
         spec, items = self._target(name, catalogue)
         if spec.is_live:
@@ -206,7 +207,7 @@ class ItemWriter:
             items.configure(spec.collection, spec.items.settings)
         return spec, items, found
 
-    def _target(self, name: str, catalogue: Catalogue) -> tuple[SourceSpec, Items]:
+    def _target(self, name: str, catalogue: Catalogue) -> tuple[SourceSpec, ItemIndex]:
         specs = self.specs()
         spec = specs.get(name) or specs.get(_collection_of(name, catalogue))
         items = self.items()

@@ -1,20 +1,24 @@
 """Changes of items that are in the index: removed, replaced, opened, grouped or ordered in another way."""
 
+import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
+from shutil import disk_usage
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
 
-from chronotile.catalog.items.asset_forms import form_of, pack_assets, packed_digest, unpack_assets
-from chronotile.catalog.items.order import group_start, rank_of
-from chronotile.catalog.items.preparing import Prepared
-from chronotile.catalog.items.schema import BODIES, COLLECTIONS, COVERS, FORMS, HEADERS, ITEMS, REMOVED
+from chronotile.catalog.items.preparing import Prepared, form_of, pack_assets, packed_digest, unpack_assets
+from chronotile.catalog.items.properties import group_start, rank_of, remove_some, write_values
+from chronotile.catalog.items.schema import BODIES, COLLECTIONS, COVERS, FILE, FORMS, HEADERS, ITEMS, REMOVED
 from chronotile.catalog.items.statements import chunks, insert_rows
 from chronotile.catalog.items.writing import (
     Changes,
     Record,
     box_of,
+    columns_of,
     cover_keys,
     cover_records,
     existing_items,
@@ -27,6 +31,7 @@ from chronotile.catalog.items.writing import (
     take_out,
     write_forms,
 )
+from chronotile.durable_files import open_private
 from chronotile.model.items import BandLayout, IndexSettings, ItemRef
 
 MOST_REMOVED = 100_000
@@ -59,7 +64,7 @@ def replace_one(
     """Put an item in place of the one of its id; return whether one is there, and as it was found."""
     row = lock_collection(connection, archive, collection)
     existing = {} if row is None else existing_items(connection, row.number, [prepared])
-    old = existing.get(prepared.item.id)
+    old = existing.get(prepared.id)
     if row is None or old is None or (found is not None and (old.number, old.changed) != (found.number, found.changed)):
         return False
     put_into(connection, row, [prepared], existing)
@@ -125,7 +130,7 @@ def note_layouts(connection: Connection, ref: ItemRef, asset: str, layouts: Sequ
 
 
 def begin_reordering(connection: Connection, archive: str, collection: str, settings: IndexSettings) -> bool | None:
-    """Store how items are grouped and ordered; return whether those that are there are still to be.
+    """Store how items are grouped, ordered and searched; return whether those that are there are still to be.
 
     `None`: the collection is not there.
     """
@@ -134,8 +139,8 @@ def begin_reordering(connection: Connection, archive: str, collection: str, sett
         return None
     if settings_of(row) == settings:
         return row.reordered_to is not None
-    values = {"grouping": settings.group, "order_by": settings.order_by, "is_descending": settings.is_descending}
-    connection.execute(update(COLLECTIONS).where(COLLECTIONS.c.number == row.number).values(**values, reordered_to=0))
+    values = {**columns_of(settings), "reordered_to": 0}
+    connection.execute(update(COLLECTIONS).where(COLLECTIONS.c.number == row.number).values(values))
     return True
 
 
@@ -144,15 +149,19 @@ def reorder_some(connection: Connection, archive: str, collection: str) -> bool:
     row = lock_collection(connection, archive, collection)
     if row is None or row.reordered_to is None:
         return False
+    if row.reordered_to == 0 and remove_some(connection, row.number):
+        return True
     items = connection.execute(
         select(ITEMS, BODIES.c.properties)
         .join(BODIES, BODIES.c.item == ITEMS.c.number)
-        .where(ITEMS.c.collection == row.number, ITEMS.c.number > row.reordered_to)
+        # The sum keeps SQLite from an index by collection, of which it would sort all items for each of these parts.
+        .where(ITEMS.c.collection + 0 == row.number, ITEMS.c.number > row.reordered_to)
         .order_by(ITEMS.c.number)
         .limit(REORDERED)
     ).all()
     if items:
         _reorder(connection, row, items)
+        write_values(connection, row.number, items, settings_of(row).searched)
     is_done = len(items) < REORDERED
     connection.execute(
         update(COLLECTIONS)
@@ -200,7 +209,7 @@ def _lock_item(connection: Connection, number: int) -> tuple[Row[Any], Row[Any]]
 
 
 def _lock_found(connection: Connection, ref: ItemRef) -> tuple[Row[Any], Row[Any]] | None:
-    """Those of an item that has not changed since it was found."""
+    # Those of an item that has not changed since it was found.
     found = _lock_item(connection, ref.number)
     return found if found is not None and found[1].changed == ref.changed else None
 
@@ -230,3 +239,43 @@ def _state_layouts(
             .where(COLLECTIONS.c.number == row.number)
             .values(layouts_counter=COLLECTIONS.c.layouts_counter + 1)
         )
+
+
+# Room on the disk for removing items: SQLite writes what changes before it frees anything.
+
+RESERVE = f"{FILE}.reserve"
+RESERVE_BYTES = 8 << 20
+"""Twice the log of changes that SQLite lets grow before it carries them into its file."""
+
+
+MARGIN_BYTES = 4 << 20
+"""What is left to others beside the room, where it is not made right after it was used."""
+
+
+def keep_reserve(folder: Path, *, margin_bytes: int = MARGIN_BYTES) -> None:
+    """Write the file that holds the room of an index, unless it is there or the disk has no such room.
+
+    Args:
+        folder: Of the index.
+        margin_bytes: What has to be free beside it.
+    """
+    file = folder / RESERVE
+    with suppress(OSError):
+        if file.exists() and file.stat().st_size == RESERVE_BYTES:
+            return
+        if disk_usage(folder).free < RESERVE_BYTES + margin_bytes:
+            return
+        try:
+            with open(file, "wb", opener=open_private) as written:
+                written.write(os.urandom(RESERVE_BYTES))  # a file system that compresses would keep no room by zeros
+        except OSError:
+            file.unlink(missing_ok=True)
+
+
+def release_reserve(folder: Path) -> bool:
+    """Free the room; return whether there was some."""
+    try:
+        (folder / RESERVE).unlink()
+    except FileNotFoundError:
+        return False
+    return True

@@ -9,7 +9,7 @@ from typing import Any, TypeGuard
 
 import orjson
 
-from chronotile.catalog.items.order import is_text
+from chronotile.catalog.items.properties import is_text
 from chronotile.errors import InvalidParameter
 from chronotile.model.items import ItemSearch
 

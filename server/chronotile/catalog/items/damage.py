@@ -13,9 +13,9 @@ from time import monotonic, sleep
 
 from chronotile.catalog.items.schema import FILE
 from chronotile.database import SQLITE_FILES
+from chronotile.durable_files import open_private
 from chronotile.errors import SourceUnavailable
 from chronotile.model.source import Finding
-from chronotile.private_files import open_private
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 """Differs after each start of the machine."""

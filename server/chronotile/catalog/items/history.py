@@ -10,7 +10,7 @@ import orjson
 from sqlalchemy import Select, Table, bindparam, func, select, tuple_
 from sqlalchemy.engine import Dialect
 
-from chronotile.catalog.items import queries
+from chronotile.catalog.items import statements
 from chronotile.catalog.items.cursors import is_number, sealed, unsealed
 from chronotile.catalog.items.lookups import found_items
 from chronotile.catalog.items.passes import FIRST_PASSES, IS_FILLED, PASSES, scope_of
@@ -157,7 +157,7 @@ class HistoryReader:
 
     def _items(self, collection: ChangedCollection, after: _Position, limit: int) -> list[Any]:
         number = after.number if after.kind == ITEM else -1
-        wanted = select(*queries.REF_COLUMNS, ITEMS.c.first_change, ITEMS.c.last_change)
+        wanted = select(*statements.REF_COLUMNS, ITEMS.c.first_change, ITEMS.c.last_change)
         rows = self._rows(
             _after(wanted, ITEMS, ("last_change", "number"), collection.searched, (after.change, number), limit)
         )

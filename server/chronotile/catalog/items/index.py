@@ -2,11 +2,12 @@
 
 import time
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache, partial
 from itertools import chain
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
@@ -14,21 +15,41 @@ import numpy as np
 from isal import isal_zlib
 from sqlalchemy import Connection, Engine, Select, bindparam, func, select
 
-from chronotile.catalog.items import altering, damage, queries, writing
-from chronotile.catalog.items.asset_forms import assets_of_form, layouts_of, packed_digest, packed_hrefs, unpack_assets
-from chronotile.catalog.items.cells import MOST_CELLS, cells_meeting, outward, search_boxes
-from chronotile.catalog.items.freshness import States
+from chronotile.catalog.items import altering, damage, statements, writing
+from chronotile.catalog.items.altering import keep_reserve, release_reserve
+from chronotile.catalog.items.footprints import MOST_CELLS, cells_meeting, outward, search_boxes, unpack
 from chronotile.catalog.items.history import HistoryReader
-from chronotile.catalog.items.lookups import When, found_items, in_order, product_key, ref_of, require_few, with_header
-from chronotile.catalog.items.order import is_text
+from chronotile.catalog.items.lookups import (
+    MOST_NEAR,
+    NearItems,
+    States,
+    When,
+    found_items,
+    in_order,
+    product_key,
+    ref_of,
+    require_few,
+    with_header,
+)
 from chronotile.catalog.items.passes import FIRST_PASSES, IS_FILLED, IS_WHOLE, PASSES, scope_of
-from chronotile.catalog.items.preparing import BATCH, Prepared, batches, prepare
+from chronotile.catalog.items.preparing import (
+    BATCH,
+    Prepared,
+    assets_of_form,
+    batches,
+    layouts_of,
+    packed_digest,
+    packed_hrefs,
+    prepare,
+    unpack_assets,
+)
+from chronotile.catalog.items.properties import is_text
 from chronotile.catalog.items.schema import BODIES, COLLECTIONS, INDEX, INSTANTS, ITEMS
 from chronotile.catalog.items.search import ItemSearcher, check_numbers
 from chronotile.catalog.items.search_query import SearchedCollection
 from chronotile.catalog.items.statements import Statement, Value, chunks, listed, padded, reading
 from chronotile.database import write_transaction
-from chronotile.errors import SourceUnavailable
+from chronotile.errors import LimitExceeded, SourceUnavailable, StorageFull
 from chronotile.model.grid import BBox
 from chronotile.model.items import (
     Asset,
@@ -76,7 +97,11 @@ class _Collection:
 
 
 class ItemIndex:
-    """An index of items in a database; `open_items` makes it. It is an `Items`."""
+    """An index of items in a database, which any thread may use; `open_items` makes it.
+
+    Each call sees one state of the index: an item is there with all that belongs to it, or not at all. Methods raise
+    `SourceUnavailable` if the database does not answer, `StorageFull` if there is no room for what is written.
+    """
 
     def __init__(
         self,
@@ -110,20 +135,36 @@ class ItemIndex:
         Raises:
             LimitExceeded: There are more than `MOST_ITEMS`.
         """
+        return tuple(map(ref_of, self._covering(collection, box, When.of(span, instants), most=MOST_ITEMS)))
+
+    def near(self, collection: str, box: BBox, instants: InstantArray) -> NearItems:
+        """Return what finds the items of some instants that `covering` does, for a box and for boxes within it."""
+        try:
+            rows = self._covering(collection, box, When.of(None, instants), most=MOST_NEAR)
+        except LimitExceeded:
+            return NearItems((), are_all=False)
+        found = ((ref_of(row), unpack(bytes(row[8]), BBox(*row[4:8]))) for row in rows)
+        return NearItems(tuple(found), are_all=True)
+
+    def _covering(self, collection: str, box: BBox, when: When | None, *, most: int) -> list[Any]:
+        """Rows of items whose footprints meet a box, in order.
+
+        Raises:
+            LimitExceeded: There are more than `most`.
+        """
         boxes = search_boxes(box)
-        when = When.of(span, instants)
         if not boxes or when is None:
-            return ()
-        found = self._rows_of_known_levels(collection, boxes[0], when) if len(boxes) == 1 else None
+            return []
+        found = self._rows_of_known_levels(collection, boxes[0], when, most) if len(boxes) == 1 else None
         if found is None:
             with self._reading() as cursor:
                 known = self._collection(cursor, collection)
                 if known is None:
-                    return ()
+                    return []
                 found = [row for part in boxes for row in self._rows_meeting(cursor, known, part, when)]
-        require_few(len(found), MOST_ITEMS, "items")
+        require_few(len(found), most, "items")
         rows = {row[0]: row for row in found}
-        return tuple(ref_of(row) for row in in_order(rows.values(), boxes, when))
+        return in_order(rows.values(), boxes, when)
 
     def assets(self, numbers: Sequence[int]) -> Mapping[int, tuple[Asset, ...]]:
         """Return the assets of items, by number; items that are gone are missing."""
@@ -135,13 +176,13 @@ class ItemIndex:
             for part in chunks(sorted(set(numbers))):
                 wanted = padded(part)
                 values = listed("item", wanted)
-                packed.update(self._run(cursor, queries.bodies(len(wanted)), values))
-                for item, asset, *header in self._run(cursor, queries.headers(len(wanted)), values):
+                packed.update(self._run(cursor, statements.bodies(len(wanted)), values))
+                for item, asset, *header in self._run(cursor, statements.headers(len(wanted)), values):
                     headers[item, asset] = header
             digests = sorted({packed_digest(data) for data in packed.values()})
             for some in chunks(digests):
                 texts = padded(some)
-                bodies.update(self._run(cursor, queries.forms(len(texts)), listed("digest", texts)))
+                bodies.update(self._run(cursor, statements.forms(len(texts)), listed("digest", texts)))
         return {
             number: tuple(
                 with_header(asset, headers.get((number, asset.name))) for asset in unpack_assets(data, bodies)
@@ -168,7 +209,7 @@ class ItemIndex:
             with self._reading() as cursor:
                 for part in chunks(sorted(set(numbers))):
                     wanted = padded(part)
-                    found.update(self._run(cursor, queries.changes(len(wanted)), listed("item", wanted)))
+                    found.update(self._run(cursor, statements.changes(len(wanted)), listed("item", wanted)))
         return found
 
     def changes_of(self, collection: str, instants: InstantArray) -> tuple[int, tuple[int, ...]]:
@@ -182,7 +223,7 @@ class ItemIndex:
         with self._reading() as cursor:
             for part in chunks(numbers):
                 wanted = padded(part)
-                rows = self._run(cursor, queries.instants_changed(len(wanted)), values | listed("instant", wanted))
+                rows = self._run(cursor, statements.instants_changed(len(wanted)), values | listed("instant", wanted))
                 counter = rows[0][0] if rows else 0
                 found.update({instant: changed or counter for _, instant, changed in rows if instant is not None})
         return counter, tuple(found.get(number, 0) for number in numbers)
@@ -198,14 +239,21 @@ class ItemIndex:
             if found is None:
                 return NO_TIME
             rows = (
-                self._run(cursor, queries.instants(), {"collection": found.number})
+                self._run(cursor, statements.instants(), {"collection": found.number})
                 if box is None
                 else self._instants_near(cursor, found, box)
             )
-        if not rows:
-            return NO_TIME
-        pairs = np.fromiter(chain.from_iterable(rows), dtype=np.int64, count=2 * len(rows)).astype("datetime64[ns]")
-        return domain_of_bounds(pairs[::2], pairs[1::2])
+        return _domain_of(rows)
+
+    def ends(self, collection: str) -> TimeDomain:
+        """Return the first and the last instant of items, as `times` has them, without those between."""
+        with self._reading() as cursor:
+            found = self._collection(cursor, collection)
+            if found is None:
+                return NO_TIME
+            values: dict[str, Value] = {"collection": found.number}
+            rows = [row for query in statements.ends() for row in self._run(cursor, query, values)]
+        return _domain_of(list(dict.fromkeys(rows)))
 
     def extent(self, collection: str) -> BBox | None:
         """Return a CRS84 box that holds all items; `None` without items."""
@@ -229,7 +277,7 @@ class ItemIndex:
             if found is None:
                 return {}
             rows = self._run(
-                cursor, queries.forms_of_collection(), {"collection": found.number, "most": MOST_FORMS + 1}
+                cursor, statements.forms_of_collection(), {"collection": found.number, "most": MOST_FORMS + 1}
             )
         require_few(len(rows), MOST_FORMS, "layouts")
         counts = dict[str, dict[BandLayout, int]]()
@@ -255,9 +303,7 @@ class ItemIndex:
         """Return how its items are grouped and ordered; `None` of a collection that is not there."""
         with self._reading() as cursor:
             row = self._collection_row(cursor, collection)
-        if row is None:
-            return None
-        return IndexSettings(group=row["grouping"], order_by=row["order_by"], is_descending=bool(row["is_descending"]))
+        return None if row is None else writing.settings_of(SimpleNamespace(**row))
 
     def faults(self, collection: str) -> ItemFaults:
         """Return what is wrong with the items of a collection, as far as the index knows it."""
@@ -285,6 +331,8 @@ class ItemIndex:
         Raises:
             ItemExists: One is there.
         """
+        if self._folder is not None:
+            keep_reserve(self._folder)
         return self._written(collection, partial(writing.add_batch, batch=list(map(prepare, items))))
 
     def replace(self, collection: str, item: Item, *, found: ItemRef | None = None) -> bool:
@@ -299,11 +347,19 @@ class ItemIndex:
         return is_replaced
 
     def remove(self, collection: str, ids: Iterable[str]) -> int:
-        """Remove items; return how many were there."""
+        """Remove items, on a full disk in room that was reserved for it; return how many were there."""
         count = 0
         for part in chunks(sorted(set(ids)), BATCH):
-            with self._writing() as connection:
-                count += altering.remove(connection, self._archive, collection, part)
+            try:
+                count += self._removed(collection, part)
+            except StorageFull:
+                if self._folder is None or not release_reserve(self._folder):
+                    raise
+                count += self._removed(collection, part)
+                self._free_log()
+            finally:
+                if self._folder is not None:
+                    keep_reserve(self._folder, margin_bytes=0)
             self._states.forget()
         return count
 
@@ -389,13 +445,13 @@ class ItemIndex:
         """Return the item of a collection that has an id; `None` if there is none."""
         if not is_text(id_):
             return None
-        with self._reading() as cursor:
+        with self._reading(is_single=True) as cursor:
             found = self._found(cursor, _BY_ID, {"archive": self._archive, "collection": collection, "id": id_})
         return next(found, None)
 
     def find_product(self, product: UUID) -> FoundItem | None:
         """Return the item of a product; `None` if there is none."""
-        with self._reading() as cursor:
+        with self._reading(is_single=True) as cursor:
             found = self._found(cursor, _BY_PRODUCT, {"archive": self._archive, "product": product_key(product)})
         return next((item for item in found if item.product == product), None)
 
@@ -469,6 +525,15 @@ class ItemIndex:
         self._states.forget()
         return summary
 
+    def _removed(self, collection: str, ids: Sequence[str]) -> int:
+        with self._writing() as connection:
+            return altering.remove(connection, self._archive, collection, ids)
+
+    def _free_log(self) -> None:
+        # Carry SQLite's log of changes into its file, which frees the room of the log; it may go on without.
+        with suppress(StorageFull, SourceUnavailable), self._reading(is_single=True) as cursor:
+            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def _make_collection(self, collection: str, settings: IndexSettings) -> None:
         with self._writing() as connection:
             writing.make_collection(connection, self._archive, collection, settings)
@@ -529,17 +594,17 @@ class ItemIndex:
         self._levels[collection] = found.levels
         return found
 
-    def _rows_of_known_levels(self, collection: str, box: BBox, when: When) -> list[Any] | None:
+    def _rows_of_known_levels(self, collection: str, box: BBox, when: When, most: int) -> list[Any] | None:
         """Rows as `_rows_meeting` finds them, by one statement; `None`: the levels are others now, or not known."""
         levels = self._levels.get(collection, 0)
         cells = cells_meeting(box, levels, most=MOST_CELLS)
         if not cells:
             return None
         wanted = padded(cells)
-        values: dict[str, Value] = {"archive": self._archive, "id": collection, "most": MOST_ITEMS + 1, **when.values}
-        values |= dict(zip(queries.EDGES, outward(box), strict=True)) | listed("cell", wanted)
+        values: dict[str, Value] = {"archive": self._archive, "id": collection, "most": most + 1, **when.values}
+        values |= dict(zip(statements.EDGES, outward(box), strict=True)) | listed("cell", wanted)
         with self._reading(is_single=True) as cursor:
-            rows = self._run(cursor, queries.levels_and_covering(len(wanted), len(when.listed)), values)
+            rows = self._run(cursor, statements.levels_and_covering(len(wanted), len(when.listed)), values)
         if not rows or rows[0][0] != levels:
             return None
         return [row[1:] for row in rows if row[1] is not None]
@@ -550,8 +615,8 @@ class ItemIndex:
         found = _by_cells_or_box(
             box,
             collection,
-            by_cells=lambda cells: queries.covering(cells, count),
-            by_box=lambda: queries.of_instants(count),
+            by_cells=lambda cells: statements.covering(cells, count),
+            by_box=lambda: statements.of_instants(count),
         )
         if found is None:
             return []
@@ -563,7 +628,7 @@ class ItemIndex:
         near = list[list[Any]]()
         for part in search_boxes(box):
             found = _by_cells_or_box(
-                part, collection, by_cells=queries.instants_in_cells, by_box=lambda: _INSTANTS_IN_BOX
+                part, collection, by_cells=statements.instants_in_cells, by_box=lambda: _INSTANTS_IN_BOX
             )
             if found is not None:
                 near.append(self._run(cursor, *found))
@@ -580,6 +645,14 @@ class ItemIndex:
         }
 
 
+def _domain_of(rows: Sequence[Any]) -> TimeDomain:
+    """The times of rows of `INSTANTS`, ascending."""
+    if not rows:
+        return NO_TIME
+    pairs = np.fromiter(chain.from_iterable(rows), dtype=np.int64, count=2 * len(rows)).astype("datetime64[ns]")
+    return domain_of_bounds(pairs[::2], pairs[1::2])
+
+
 def _by_cells_or_box(
     box: BBox,
     collection: _Collection,
@@ -594,15 +667,15 @@ def _by_cells_or_box(
     cells = cells_meeting(box, collection.levels, most=MOST_CELLS)
     values: dict[str, Value] = {"collection": collection.number}
     if cells is None:
-        return by_box(), values | dict(zip(queries.EDGES, map(float, box), strict=True))
+        return by_box(), values | dict(zip(statements.EDGES, map(float, box), strict=True))
     if not cells:
         return None
     wanted = padded(cells)
-    values |= dict(zip(queries.EDGES, outward(box), strict=True)) | listed("cell", wanted)
+    values |= dict(zip(statements.EDGES, outward(box), strict=True)) | listed("cell", wanted)
     return by_cells(len(wanted)), values
 
 
-_COLLECTION = queries.collection()
+_COLLECTION = statements.collection()
 _NUMBER = _COLLECTION.with_only_columns(COLLECTIONS.c.number, COLLECTIONS.c.levels)
 _SCOPE = scope_of(COLLECTIONS.c.archive, COLLECTIONS.c.id)
 _HAS_ITEMS = COLLECTIONS.c.grouping != "dates"
@@ -627,9 +700,9 @@ _SEARCHED = (
     .where(COLLECTIONS.c.archive == bindparam("archive"))
     .order_by(COLLECTIONS.c.id)
 )
-_INSTANTS_IN_BOX = queries.instants_in_box()
+_INSTANTS_IN_BOX = statements.instants_in_box()
 _WHOLE = (
-    select(*queries.REF_COLUMNS, COLLECTIONS.c.id, BODIES.c.document)
+    select(*statements.REF_COLUMNS, COLLECTIONS.c.id, BODIES.c.document)
     .join_from(ITEMS, COLLECTIONS, COLLECTIONS.c.number == ITEMS.c.collection)
     .join(BODIES, BODIES.c.item == ITEMS.c.number)
     .where(COLLECTIONS.c.archive == bindparam("archive"))
@@ -637,7 +710,7 @@ _WHOLE = (
 _BY_ID = _WHOLE.where(COLLECTIONS.c.id == bindparam("collection"), ITEMS.c.id == bindparam("id"))
 _BY_PRODUCT = _WHOLE.where(ITEMS.c.product == bindparam("product"))
 _NEWEST = (
-    select(*queries.REF_COLUMNS)
+    select(*statements.REF_COLUMNS)
     .join_from(ITEMS, COLLECTIONS, COLLECTIONS.c.number == ITEMS.c.collection)
     .where(COLLECTIONS.c.archive == bindparam("archive"), COLLECTIONS.c.id == bindparam("collection"))
     .order_by(ITEMS.c.last_change.desc(), ITEMS.c.start.desc(), ITEMS.c.number.desc())
@@ -659,4 +732,4 @@ _ADDRESSES = (
     .order_by(ITEMS.c.number)
     .limit(1000)
 )
-_UNRANKED = queries.unranked()
+_UNRANKED = statements.unranked()

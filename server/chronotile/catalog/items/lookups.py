@@ -1,8 +1,9 @@
 """What is looked up in the index: of which instants, and in which order what is found is returned."""
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
@@ -11,13 +12,13 @@ import numpy as np
 from isal import isal_zlib
 from sqlalchemy.engine import Dialect
 
-from chronotile.catalog.items import queries
-from chronotile.catalog.items.footprints import meets, unpack
-from chronotile.catalog.items.order import nanoseconds
+from chronotile.catalog.items import statements
+from chronotile.catalog.items.footprints import Ring, meets, search_boxes, unpack
+from chronotile.catalog.items.properties import nanoseconds
 from chronotile.catalog.items.statements import Statement, Value, chunks, listed, padded
-from chronotile.errors import LimitExceeded
+from chronotile.errors import ChronotileError, LimitExceeded
 from chronotile.model.grid import BBox
-from chronotile.model.items import Asset, FoundItem, ItemRef
+from chronotile.model.items import Asset, CollectionState, FoundItem, ItemRef
 from chronotile.model.time.instants import InstantArray, TimeSpan
 
 MOST_BYTES = 16 << 20
@@ -30,6 +31,12 @@ SMALL_BYTES = 64 << 10
 """Of a document as it is stored; larger ones are read one by one, as few fit in a page."""
 MOST_INSTANTS = 64
 """Instants that are looked up one by one; more are found among all from the first to the last."""
+MOST_NEAR = 256
+"""Rows of items about a box out of which those of boxes within it are found in memory: an item has up to four."""
+ITEM_BYTES, VERTEX_BYTES = 800, 120
+"""Of an item in memory with the boxes that it meets, and of a vertex of its footprint."""
+MOST_MET = 16
+"""Boxes of which it is remembered which of those items they meet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +86,34 @@ def in_order(rows: Iterable[Any], boxes: Sequence[BBox], when: When) -> list[Any
             kept.append(row)
     kept.sort(key=lambda row: (row[2], row[9] is None, row[9] or 0.0, row[1]))
     return kept
+
+
+@dataclass(frozen=True, slots=True)
+class NearItems:
+    """The items whose footprints meet a box, with these; it finds those of any box within it."""
+
+    found: tuple[tuple[ItemRef, tuple[Ring, ...]], ...]
+    """In order."""
+    are_all: bool
+    """Whether they have no more rows than `MOST_NEAR`; else none is known."""
+    _met: dict[BBox, tuple[ItemRef, ...]] = field(default_factory=dict, compare=False)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that they take, about."""
+        vertices = sum(len(ring) for _ref, rings in self.found for ring in rings)
+        return ITEM_BYTES * (1 + len(self.found)) + VERTEX_BYTES * vertices
+
+    def meeting(self, box: BBox) -> tuple[ItemRef, ...]:
+        """Return those whose footprints meet a box, in order."""
+        met = self._met.get(box)
+        if met is None:
+            boxes = search_boxes(box)
+            met = tuple(ref for ref, rings in self.found if meets(rings, boxes))
+            if len(self._met) >= MOST_MET:
+                self._met.clear()
+            self._met[box] = met
+        return met
 
 
 def ref_of(row: Any) -> ItemRef:  # noqa: ANN401 -- the driver's own
@@ -152,4 +187,85 @@ def _documents(numbers: Sequence[int], cursor: Any, dialect: Dialect, *, most: i
 
 @lru_cache(maxsize=64)
 def _documents_statement(items: int, dialect: Dialect) -> Statement:
-    return Statement(queries.documents(items), dialect)
+    return Statement(statements.documents(items), dialect)
+
+
+# Counters of collections, looked up at most once a second however many ask.
+
+FRESH_S = 1.0
+NO_STATE = CollectionState(counter=0, times_counter=0, layouts_counter=0, is_whole=False, is_filled=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _LookUp:
+    """What a look-up found; one value, as threads use it while another replaces or forgets it."""
+
+    began_s: float
+    tried_s: float
+    states: Mapping[str, CollectionState]
+    error: ChronotileError | None = None
+
+
+class States:
+    """The counters of all collections of an archive, by id."""
+
+    def __init__(self, look_up: Callable[[], Mapping[str, CollectionState]], clock: Callable[[], float]) -> None:
+        self._look_up = look_up
+        self._clock = clock
+        self._looking = threading.Lock()
+        self._last: _LookUp | None = None
+        """`None`: there was none yet, or it is forgotten."""
+
+    def of(self, collection: str, *, is_fresh: bool = False) -> CollectionState:
+        """Return the counters of a collection; while one thread looks them up, others use those from before.
+
+        Args:
+            collection: Its id.
+            is_fresh: Whether they are to be of a look-up that began after this call, by this thread or another.
+
+        Raises:
+            SourceUnavailable: The database did not answer, within the last second.
+        """
+        last = self._last
+        if is_fresh:
+            last = self._begun_after(self._clock())
+        elif last is None or self._is_due(last):
+            last = self._renewed(last)
+        if last.error is not None:
+            raise last.error
+        return last.states.get(collection, NO_STATE)
+
+    def forget(self) -> None:
+        """Look them up when they are next needed: this process has changed them."""
+        with self._looking:
+            self._last = None
+
+    def _renewed(self, before: _LookUp | None) -> _LookUp:
+        """What is looked up now, unless another thread has done it, or does and there are counters from before."""
+        is_needed = before is None or before.error is not None
+        if not self._looking.acquire(blocking=is_needed):
+            assert before is not None  # noqa: S101 -- otherwise it has waited
+            return before
+        try:
+            last = self._last
+            return self._look() if last is None or self._is_due(last) else last
+        finally:
+            self._looking.release()
+
+    def _begun_after(self, called_s: float) -> _LookUp:
+        """What a look-up found that began later: threads that wait for one take the next together."""
+        with self._looking:
+            last = self._last
+            return self._look() if last is None or last.began_s <= called_s else last
+
+    def _is_due(self, last: _LookUp) -> bool:
+        return self._clock() - last.tried_s >= FRESH_S
+
+    def _look(self) -> _LookUp:
+        began_s = self._clock()
+        try:
+            states, error = self._look_up(), None
+        except ChronotileError as failure:
+            states, error = {}, failure
+        self._last = _LookUp(began_s, self._clock(), states, error)
+        return self._last

@@ -5,15 +5,16 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import Connection, Engine, insert, select, update
+from sqlalchemy import Column, Connection, Engine, insert, select, update
 from sqlalchemy.schema import CreateColumn
 
 from chronotile.catalog.items import damage
 from chronotile.catalog.items.index import ItemIndex
 from chronotile.catalog.items.passes import MAKING
 from chronotile.catalog.items.passes import METADATA as PASSES
-from chronotile.catalog.items.schema import INDEX, INSTANTS, ITEMS, METADATA, SCHEMA, VERSION
+from chronotile.catalog.items.schema import COLLECTIONS, INDEX, INSTANTS, ITEMS, METADATA, SCHEMA, VALUES, VERSION
 from chronotile.catalog.items.writing import first_count
 from chronotile.database import SQLITE, hold, open_engine, read_transaction, write_transaction
 from chronotile.errors import ChronotileError, ConfigurationError, SourceUnavailable
@@ -22,8 +23,9 @@ from chronotile.model.items import BandLayout, ItemRef
 
 log = logging.getLogger(__name__)
 
-WITHOUT_CHANGES = 2
-"""The version before instants had the counter of their last change, and ranks an index; all else of it stays."""
+WITHOUT_CHANGES, WITHOUT_VALUES = 2, 3
+"""The versions before instants had the counter of their last change, and ranks an index; and before named properties
+had one. All else of them stays."""
 
 
 def open_items(
@@ -62,14 +64,11 @@ def open_items(
 
 
 class ReadItems(ItemIndex):
-    """An index that others fill: what is learnt of files while they are read is not written to it."""
+    """An index that others fill: headers of files are not written to it, only encodings that no item states."""
 
     def note_header(
         self, ref: ItemRef, asset: str, *, header: bytes, etag: str, size: int, layouts: Sequence[BandLayout] = ()
     ) -> None:
-        """Write nothing."""
-
-    def note_layouts(self, ref: ItemRef, asset: str, layouts: Sequence[BandLayout]) -> None:
         """Write nothing."""
 
 
@@ -100,7 +99,7 @@ def read_items(url: str | None, folder: Path, *, archive: str) -> ReadItems:
 
 
 def make_tables(engine: Engine) -> None:
-    """Make the tables unless they are there; version 2 gets what it lacks, older ones are made again, empty.
+    """Make the tables unless they are there; versions 2 and 3 get what they lack, older ones are made again, empty.
 
     Raises:
         ConfigurationError: They are those of a newer chronotile.
@@ -112,6 +111,10 @@ def make_tables(engine: Engine) -> None:
         version = connection.scalar(select(SCHEMA.c.version))
         if version == WITHOUT_CHANGES:
             _add_changes(connection)
+        if version in {WITHOUT_CHANGES, WITHOUT_VALUES}:
+            _add_column(connection, COLLECTIONS.c.searched)
+            VALUES.create(connection)
+            connection.execute(update(SCHEMA).values(version=VERSION))
             version = VERSION
         if version == VERSION:
             return
@@ -137,9 +140,12 @@ def make_tables(engine: Engine) -> None:
 
 def _add_changes(connection: Connection) -> None:
     """Add what version 2 lacks; what is there stays, items that requests added too."""
-    column = CreateColumn(INSTANTS.c.changed).compile(dialect=connection.dialect)
-    connection.exec_driver_sql(f"ALTER TABLE {INSTANTS.name} ADD COLUMN {column}")
+    _add_column(connection, INSTANTS.c.changed)
     connection.execute(update(INSTANTS).values(changed=1))  # 0 is what processes of that version write from now on
     for index in ITEMS.indexes:
         index.create(connection, checkfirst=True)
-    connection.execute(update(SCHEMA).values(version=VERSION))
+
+
+def _add_column(connection: Connection, column: Column[Any]) -> None:
+    words = CreateColumn(column).compile(dialect=connection.dialect)
+    connection.exec_driver_sql(f"ALTER TABLE {column.table.name} ADD COLUMN {words}")

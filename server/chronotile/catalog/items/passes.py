@@ -3,13 +3,15 @@
 import os
 import secrets
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
     BigInteger,
+    BindParameter,
     Boolean,
     Column,
     Connection,
@@ -23,18 +25,21 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    Update,
     and_,
+    bindparam,
+    case,
     delete,
     exists,
     func,
-    or_,
     select,
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Dialect
 
 from chronotile.catalog.items.schema import INDEX, SCHEMA
-from chronotile.catalog.items.statements import chunks
+from chronotile.catalog.items.statements import Statement, chunks, listed, padded, reading
 from chronotile.database import Usage, database_time, hold, open_engine, read_transaction, write_transaction
 from chronotile.errors import SourceUnavailable
 
@@ -44,8 +49,8 @@ RESUME_S = 86_400.0
 """How long after its last note an interrupted pass may continue: what it saw may have changed since."""
 MOST_NAMED = 3
 """Entries that are named of those left out for one reason."""
-CHUNK = 500
-"""Rows of one statement, below the bound of parameters of SQLite."""
+CHUNK = 512
+"""Rows of one statement, below the bound of parameters of SQLite; a power of two, up to which lists are filled."""
 
 METADATA = MetaData()
 PASSES = Table(
@@ -95,6 +100,12 @@ MAKING = 7_105_201
 """Whom PostgreSQL lets make the tables, and those of items."""
 REFUSED = " refused"
 """Ends the stored state of an entry of which something is left out as its address is not allowed."""
+_NOW = bindparam("now", type_=Text)
+_RESTATED = (
+    update(ENTRIES)
+    .where(ENTRIES.c.collection == bindparam("of"), ENTRIES.c.key == bindparam("at"))
+    .values(state=case((ENTRIES.c.state.endswith(REFUSED), _NOW + REFUSED), else_=_NOW))
+)
 _DONE = {"is_done": True, "cursor": None, "holder": None}
 _INSERTS: Mapping[str, Callable[[Table], Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
@@ -132,8 +143,7 @@ class SourceEntry:
     """Whether something of it is left out since its address is not allowed."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KnownEntry:
+class KnownEntry(NamedTuple):
     """What is stored of an entry."""
 
     state: str
@@ -178,6 +188,11 @@ class SourcePasses:
         clock: Callable[[Connection], float] = database_time,
     ) -> None:
         self._engine, self._usage, self._archive, self._clock = engine, usage, archive, clock
+        self._statement = lru_cache(maxsize=64)(
+            lambda query, count: Statement(
+                query([bindparam(f"value{number}", type_=Text) for number in range(count)]), engine.dialect
+            )
+        )
         with write_transaction(engine, usage) as connection:
             hold(connection, MAKING)
             SCHEMA.create(connection, checkfirst=True)
@@ -187,7 +202,7 @@ class SourcePasses:
         """Close the connections to the database."""
         self._engine.dispose()
 
-    def begin(
+    def begin(  # noqa: PLR0913 -- of which six are named
         self,
         collection: str,
         *,
@@ -196,6 +211,7 @@ class SourcePasses:
         is_whole: bool = True,
         is_empty: bool = False,
         doubtful: Sequence[str] | None = (),
+        state: str = "",
     ) -> SourcePass:
         """Begin a pass, or go on with the one that was interrupted.
 
@@ -207,6 +223,7 @@ class SourcePasses:
             is_whole: Whether it sees all entries; else it does so only if it goes on with one that does.
             is_empty: Whether the index has no items of the collection, so that what was seen before is forgotten.
             doubtful: Ids of items with an address that is not allowed now; `None`: too many to be listed.
+            state: Of all of the source: a pass that was interrupted in another one is not continued; empty: not known.
 
         Raises:
             SourceUnavailable: Another holder is at it.
@@ -223,7 +240,7 @@ class SourcePasses:
             if not is_same:
                 has_other_places = row is not None and without_places(row.source) == without_places(source)
                 _doubt(connection, scope, doubtful if has_other_places else None)
-            begun = _begun(row, now, is_same=is_same, is_whole=is_whole)
+            begun = _begun(row, now, is_same=is_same, is_whole=is_whole, state=state)
             stored = {"collection": scope, "source": source, "is_done": False, "holder": holder}
             _upsert(connection, PASSES, [stored | {"held_until": now + LEASE_S} | begun.stored])
         return SourcePass(
@@ -232,28 +249,24 @@ class SourcePasses:
 
     def known(self, collection: str, keys: Sequence[str]) -> dict[str, KnownEntry]:
         """Return what is stored of entries, by key."""
-        found: dict[str, KnownEntry] = {}
-        columns = ENTRIES.c.key, ENTRIES.c.state, ENTRIES.c.seen, ENTRIES.c.problem
-        with read_transaction(self._engine, self._usage) as connection:
-            for part in chunks(keys, CHUNK):
-                chosen = select(*columns).where(
-                    ENTRIES.c.collection == self._scope(collection), ENTRIES.c.key.in_(part)
-                )
-                for key, state, seen, problem in connection.execute(chosen):
-                    found[key] = KnownEntry(state=state.removesuffix(REFUSED), seen=seen, problem=problem)
-        return found
+        return {
+            key: KnownEntry(state.removesuffix(REFUSED), seen, problem)
+            for key, state, seen, problem in self._of_values(_known, collection, keys)
+        }
 
     def holders(self, collection: str, ids: Sequence[str]) -> dict[str, str]:
         """Return the least key of the entries that hold an item, by the item's id, of those that are held at all."""
-        found: dict[str, str] = {}
-        with read_transaction(self._engine, self._usage) as connection:
-            for part in chunks(ids, CHUNK):
-                least = select(ENTRY_ITEMS.c.id, func.min(ENTRY_ITEMS.c.key)).where(
-                    ENTRY_ITEMS.c.collection == self._scope(collection), ENTRY_ITEMS.c.id.in_(part), _is_current()
-                )
-                rows = connection.execute(least.group_by(ENTRY_ITEMS.c.id))
-                found.update((row[0], row[1]) for row in rows)
-        return found
+        return dict(self._of_values(_holders, collection, ids))
+
+    def _of_values(
+        self, query: Callable[[Sequence[BindParameter[str]]], Select[Any]], collection: str, values: Sequence[str]
+    ) -> Iterator[Any]:
+        """Yield the rows that a query finds of some values of a collection, all of one state of the database."""
+        with reading(self._engine, self._usage) as cursor:
+            for part in chunks(values, CHUNK):
+                wanted = padded(part)
+                statement = self._statement(query, len(wanted))
+                yield from statement.run(cursor, {"collection": self._scope(collection), **listed("value", wanted)})
 
     def note(
         self,
@@ -261,6 +274,7 @@ class SourcePasses:
         *,
         seen: Sequence[str] = (),
         read: Sequence[SourceEntry] = (),
+        restated: Mapping[str, str] = {},
         cursor: str | None = None,
     ) -> None:
         """Store what was seen, after its items were put.
@@ -269,6 +283,7 @@ class SourcePasses:
             run: The pass.
             seen: Keys of entries that are as they were.
             read: Entries that were read.
+            restated: The states of entries, by key, of which all else is as it was.
             cursor: Where to go on from now; `None`: as before.
 
         Raises:
@@ -277,10 +292,21 @@ class SourcePasses:
         with write_transaction(self._engine, self._usage) as connection:
             self._hold(connection, run, {} if cursor is None else {"cursor": cursor})
             for part in chunks(seen, CHUNK):
-                is_meant = ENTRIES.c.collection == run.scope, ENTRIES.c.key.in_(part)
-                connection.execute(update(ENTRIES).where(*is_meant).values(seen=run.number))
+                wanted = padded(part)
+                self._statement(_seen, len(wanted)).change(
+                    connection, {"collection": run.scope, "number": run.number, **listed("value", wanted)}
+                )
+            if restated:
+                values = [{"of": run.scope, "at": key, "now": state} for key, state in restated.items()]
+                connection.execute(_RESTATED.values(seen=run.number), values)
             if read:
                 self._store(connection, run, read)
+
+    def has_gone(self, run: SourcePass) -> bool:
+        """Return whether a whole pass did not see an entry of an item, or the item in it."""
+        gone = select(ENTRY_ITEMS.c.id).where(ENTRY_ITEMS.c.collection == run.scope, ~_is_left(run)).limit(1)
+        with read_transaction(self._engine, self._usage) as connection:
+            return connection.scalars(gone).first() is not None
 
     def unseen(self, run: SourcePass, *, most: int = CHUNK) -> tuple[str, ...]:
         """Return ids of items that a whole pass did not see, of which no entry is left; `forget` them when removed."""
@@ -338,7 +364,7 @@ class SourcePasses:
                 connection.execute(delete(ENTRIES).where(ENTRIES.c.collection == run.scope, ENTRIES.c.key.in_(part)))
         return count
 
-    def finish(self, run: SourcePass, *, since: str | None = None) -> int:
+    def finish(self, run: SourcePass, *, since: str | None = None, has_gone: bool = True) -> int:
         """End a pass that saw all it should; return how many entries another pass has to read again.
 
         These are entries that hold an item which another entry held before, which is gone.
@@ -346,6 +372,7 @@ class SourcePasses:
         Args:
             run: The pass; a whole one is finished when `unseen` gives nothing any more.
             since: What the next pass over the same source is given.
+            has_gone: Whether the pass before had entries that this one has not seen.
         """
         with write_transaction(self._engine, self._usage) as connection:
             if not run.is_whole:
@@ -355,7 +382,10 @@ class SourcePasses:
             self._hold(connection, run, _DONE | {"since": since, "whole_at": self._clock(connection)})
             if before is None:
                 _note_first_end(connection, run)
-            return _tidy(connection, run)
+            count = _tidy(connection, run) if has_gone else 0
+            is_gone = ENTRIES.c.collection == run.scope, ENTRIES.c.seen < run.number
+            connection.execute(delete(ENTRIES).where(*is_gone))
+            return count
 
     def give_up(self, run: SourcePass) -> None:
         """End a pass that could not see all: nothing of what it missed is taken for gone, and the next one is new."""
@@ -456,6 +486,12 @@ class SourcePasses:
                 for text, number in counts
             )
 
+    def has_items(self, collection: str) -> bool:
+        """Return whether any entry has an item."""
+        is_meant = ENTRY_ITEMS.c.collection == self._scope(collection), _is_current()
+        with read_transaction(self._engine, self._usage) as connection:
+            return connection.scalars(select(ENTRY_ITEMS.c.id).where(*is_meant).limit(1)).first() is not None
+
     def filtered(self, collection: str) -> int:
         """Return how many entries have no items since a filter leaves them out."""
         is_meant = ENTRIES.c.collection == self._scope(collection), ENTRIES.c.problem == ""
@@ -495,14 +531,18 @@ class _Begun(NamedTuple):
     is_resumed: bool
 
 
-def _begun(row: Row[Any] | None, now: float, *, is_same: bool, is_whole: bool) -> _Begun:
+def _begun(row: Row[Any] | None, now: float, *, is_same: bool, is_whole: bool, state: str) -> _Begun:
     """How a pass begins after the one that is stored, over the same source or another."""
+    since = f"begun {state}" if state else None  # no state: a pass that does not end leaves nothing for the next one
     if row is None or not is_same:
         number = 1 if row is None else row.number + 1
-        return _Begun({"number": number, "is_whole": True, "cursor": None, "since": None}, is_resumed=False)
-    stored = {"number": row.number, "is_whole": row.is_whole, "cursor": row.cursor, "since": row.since}
-    if not row.is_done and row.is_whole >= is_whole and now - row.held_until < RESUME_S:
-        return _Begun(stored, is_resumed=True)
+        return _Begun({"number": number, "is_whole": True, "cursor": None, "since": since}, is_resumed=False)
+    stored = {"number": row.number, "is_whole": row.is_whole, "cursor": row.cursor, "since": since or row.since}
+    is_current = row.is_whole >= is_whole and now - row.held_until < RESUME_S and since in {None, row.since}
+    if not row.is_done and is_current:
+        # Without a cursor all is listed again: with a number of its own, what went meanwhile is not taken for seen.
+        number = row.number + (row.cursor is None)
+        return _Begun(stored | {"number": number}, is_resumed=True)
     anew = {"number": row.number + 1, "is_whole": is_whole or row.since is None, "cursor": None}
     return _Begun(stored | anew, is_resumed=False)
 
@@ -557,6 +597,25 @@ def _doubt(connection: Connection, scope: str, doubtful: Sequence[str] | None) -
         connection.execute(update(ENTRIES).where(is_of_source, ENTRIES.c.key.in_(holding)).values(state=""))
 
 
+def _known(keys: Sequence[BindParameter[str]]) -> Select[Any]:
+    # Rows of entries that have one of these keys.
+    columns = ENTRIES.c.key, ENTRIES.c.state, ENTRIES.c.seen, ENTRIES.c.problem
+    return select(*columns).where(ENTRIES.c.collection == bindparam("collection"), ENTRIES.c.key.in_(keys))
+
+
+def _seen(keys: Sequence[BindParameter[str]]) -> Update:
+    # Notes that a pass has seen the entries that have one of these keys.
+    is_meant = ENTRIES.c.collection == bindparam("collection"), ENTRIES.c.key.in_(keys)
+    return update(ENTRIES).where(*is_meant).values(seen=bindparam("number", type_=Integer))
+
+
+def _holders(ids: Sequence[BindParameter[str]]) -> Select[Any]:
+    """Items, each with the least key of the entries that hold it."""
+    least = select(ENTRY_ITEMS.c.id, func.min(ENTRY_ITEMS.c.key))
+    is_meant = ENTRY_ITEMS.c.collection == bindparam("collection"), ENTRY_ITEMS.c.id.in_(ids)
+    return least.where(*is_meant, _is_current()).group_by(ENTRY_ITEMS.c.id)
+
+
 def _whole_at(run: SourcePass) -> Select[Any]:
     return select(PASSES.c.whole_at).where(PASSES.c.collection == run.scope)
 
@@ -571,12 +630,22 @@ def _note_first_end(connection: Connection, run: SourcePass) -> None:
 
 
 def _upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    if not rows:
-        return
-    statement = _INSERTS[connection.dialect.name](table)
+    if rows:
+        sql, order = _upsertion(table, connection.dialect, tuple(rows[0]))
+        filled: Any = rows if order is None else [tuple([row[name] for name in order]) for row in rows]
+        connection.exec_driver_sql(sql, filled)
+
+
+@lru_cache(maxsize=16)
+def _upsertion(table: Table, dialect: Dialect, names: tuple[str, ...]) -> tuple[str, list[str] | None]:
+    """The statement that writes a row of some columns, and the order of its values."""
+    statement = _INSERTS[dialect.name](table)
     keys = [column.name for column in table.primary_key]
-    others = {name: statement.excluded[name] for name in rows[0] if name not in keys}
-    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=others), list(rows))
+    others = {name: statement.excluded[name] for name in names if name not in keys}
+    compiled = statement.on_conflict_do_update(index_elements=keys, set_=others).compile(
+        dialect=dialect, column_keys=list(names)
+    )
+    return str(compiled), getattr(compiled, "positiontup", None)
 
 
 def _is_current() -> Any:  # noqa: ANN401 -- SQLAlchemy's expression
@@ -605,20 +674,20 @@ def _current_in(run: SourcePass) -> Any:  # noqa: ANN401 -- SQLAlchemy's subquer
 def _tidy(connection: Connection, run: SourcePass) -> int:
     """Remove what is stored of entries that are gone; let the entries that have their items be read again."""
     is_of_run = ENTRIES.c.collection == run.scope
-    is_gone = ENTRY_ITEMS.c.collection == run.scope, or_(~_is_current(), ~_is_seen(run))
-    lost = select(ENTRY_ITEMS.c.id).where(*is_gone)
-    is_other = ENTRY_ITEMS.c.collection == run.scope, ENTRY_ITEMS.c.id.in_(lost), _is_current(), _is_seen(run)
-    is_heir = is_of_run, ENTRIES.c.key.in_(select(ENTRY_ITEMS.c.key).where(*is_other))
-    count = connection.execute(update(ENTRIES).where(*is_heir).values(state="")).rowcount
-    connection.execute(delete(ENTRY_ITEMS).where(*is_gone))
-    connection.execute(delete(ENTRIES).where(is_of_run, ENTRIES.c.seen < run.number))
+    is_own, is_left = ENTRY_ITEMS.c.collection == run.scope, _is_left(run)
+    lost = select(ENTRY_ITEMS.c.id).where(is_own, ~is_left)
+    heirs = select(ENTRY_ITEMS.c.key).where(is_own, ENTRY_ITEMS.c.id.in_(lost), is_left)
+    count = connection.execute(update(ENTRIES).where(is_of_run, ENTRIES.c.key.in_(heirs)).values(state="")).rowcount
+    connection.execute(delete(ENTRY_ITEMS).where(is_own, ~is_left))
     return int(count)
 
 
-def _is_seen(run: SourcePass) -> Any:  # noqa: ANN401 -- SQLAlchemy's expression
+def _is_left(run: SourcePass) -> Any:  # noqa: ANN401 -- SQLAlchemy's expression
+    """Whether an item was in its entry when that was read last, and a pass saw the entry."""
     return exists().where(
         ENTRIES.c.collection == ENTRY_ITEMS.c.collection,
         ENTRIES.c.key == ENTRY_ITEMS.c.key,
+        ENTRIES.c.read == ENTRY_ITEMS.c.read,
         ENTRIES.c.seen == run.number,
     )
 

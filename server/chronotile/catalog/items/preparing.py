@@ -1,20 +1,195 @@
 """Items made ready to be put: all that can be done without the database."""
 
+import hashlib
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import orjson
+from affine import Affine
 from isal import isal_zlib
 
-from chronotile.catalog.items.asset_forms import Form, form_of, item_digest, pack_assets
-from chronotile.catalog.items.cells import within_180
-from chronotile.catalog.items.footprints import pack
-from chronotile.catalog.items.order import is_text, stored_properties
+from chronotile.catalog.items.footprints import pack, within_180
+from chronotile.catalog.items.properties import is_text, nanoseconds, stored_properties
 from chronotile.errors import MAX_SHOWN, InvalidParameter
-from chronotile.model.items import Item
+from chronotile.model.crs import crs_of
+from chronotile.model.grid import BBox, NativeGrid
+from chronotile.model.items import Asset, AssetBand, BandLayout, Item
+from chronotile.model.kept import kept
+from chronotile.model.raster import Encoding
+
+# Assets of items as bytes: what many items have in common (grid, bands, layouts) is stored once, as a form.
+
+Json = Any
+_Written = tuple[str, str | None, NativeGrid | None, tuple[AssetBand, ...], tuple[BandLayout, ...]]
+"""What a form says of an asset."""
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """All of the assets of an item but where they are."""
+
+    digest: str
+    body: bytes
+
+
+def form_of(assets: Sequence[Asset]) -> Form:
+    """Return the form of assets."""
+    return _known_form(tuple((each.name, each.media_type, each.grid, each.bands, each.layouts) for each in assets))
+
+
+@kept(lambda form, _assets: 1000 + 6 * len(form.body))
+def _known_form(assets: tuple[_Written, ...]) -> Form:
+    """Write once what all items of a tile state."""
+    body = orjson.dumps(
+        [
+            {
+                "name": name,
+                "media_type": media_type,
+                "grid": None if grid is None else _grid_json(grid),
+                "bands": [_band_json(band) for band in bands],
+                "layouts": [_layout_json(layout) for layout in layouts],
+            }
+            for name, media_type, grid, bands, layouts in assets
+        ]
+    )
+    return Form(hashlib.blake2b(body, digest_size=8).hexdigest(), body)
+
+
+@kept(lambda _assets, body: 1000 + 6 * len(body))
+def assets_of_form(body: bytes) -> tuple[Asset, ...]:
+    """Return assets of a form, without their addresses."""
+    return tuple(
+        Asset(
+            name=told["name"],
+            href="",
+            media_type=told["media_type"],
+            grid=None if told["grid"] is None else _grid(told["grid"]),
+            bands=tuple(_band(each) for each in told["bands"]),
+            layouts=tuple(_layout(each) for each in told["layouts"]),
+        )
+        for told in orjson.loads(body)
+    )
+
+
+def layouts_of(asset: Asset) -> tuple[BandLayout, ...]:
+    """Return the layouts that an asset states, by its header or else by the item; empty where no grid is known."""
+    if asset.layouts or asset.grid is None:
+        return asset.layouts
+    return tuple(
+        BandLayout(levels=(asset.grid,), encoding=_stated_encoding(band), band=number)
+        for number, band in enumerate(asset.bands or (AssetBand(),), start=1)
+    )
+
+
+def _stated_encoding(band: AssetBand) -> Encoding | None:
+    if band.dtype is None:
+        return None
+    return Encoding(
+        dtype=band.dtype,
+        scale=1.0 if band.scale is None else band.scale,
+        offset=0.0 if band.offset is None else band.offset,
+        nodata=band.nodata,
+        units=band.unit or "1",
+    )
+
+
+def pack_assets(assets: Sequence[Asset], digest: str) -> bytes:
+    """Return the assets of an item as bytes, which refer to their form."""
+    return isal_zlib.compress(orjson.dumps([digest, [[asset.href, asset.etag, asset.size] for asset in assets]]), 1)
+
+
+def packed_digest(data: bytes) -> str:
+    """Return the digest of the form of packed assets."""
+    digest: str = orjson.loads(isal_zlib.decompress(data))[0]
+    return digest
+
+
+def packed_hrefs(data: bytes) -> tuple[str, ...]:
+    """Return where packed assets are."""
+    return tuple(href for href, _etag, _size in orjson.loads(isal_zlib.decompress(data))[1])
+
+
+def unpack_assets(data: bytes, forms: Mapping[str, bytes]) -> tuple[Asset, ...]:
+    """Return the assets of an item, without headers.
+
+    Args:
+        data: As `pack_assets` returned them.
+        forms: Bodies of forms, by digest.
+    """
+    digest, places = orjson.loads(isal_zlib.decompress(data))
+    return tuple(
+        replace(asset, href=href, etag=etag, size=size)
+        for asset, (href, etag, size) in zip(assets_of_form(forms[digest]), places, strict=True)
+    )
+
+
+def _grid_json(grid: NativeGrid) -> Json:
+    affine = grid.transform
+    numbers = (affine.a, affine.b, affine.c, affine.d, affine.e, affine.f)
+    return [grid.crs.name, [float(number) for number in numbers], grid.width, grid.height]
+
+
+def _grid(told: Json) -> NativeGrid:
+    crs, transform, width, height = told
+    return NativeGrid(crs=crs_of(crs), transform=Affine(*transform), width=width, height=height)
+
+
+def _band_json(band: AssetBand) -> Json:
+    return [band.name, band.dtype, *map(_number_json, (band.scale, band.offset, band.nodata)), band.unit]
+
+
+def _band(told: Json) -> AssetBand:
+    name, dtype, scale, offset, nodata, unit = told
+    return AssetBand(
+        name=name, dtype=dtype, scale=_number(scale), offset=_number(offset), nodata=_number(nodata), unit=unit
+    )
+
+
+def _layout_json(layout: BandLayout) -> Json:
+    encoding = layout.encoding
+    assert encoding is not None  # noqa: S101 -- of a file that was opened
+    return {
+        "levels": [_grid_json(level) for level in layout.levels],
+        "band": layout.band,
+        "dtype": encoding.dtype,
+        "numbers": [_number_json(each) for each in (encoding.scale, encoding.offset, encoding.nodata)],
+        "valid_range": None if encoding.valid_range is None else [_number_json(each) for each in encoding.valid_range],
+        "flags": encoding.flags,
+        "units": encoding.units,
+        "text_step": encoding.text_step,
+    }
+
+
+def _layout(told: Json) -> BandLayout:
+    scale, offset, nodata = map(_number, told["numbers"])
+    low_high = told["valid_range"]
+    return BandLayout(
+        levels=tuple(_grid(level) for level in told["levels"]),
+        band=told["band"],
+        encoding=Encoding(
+            dtype=told["dtype"],
+            scale=1.0 if scale is None else scale,
+            offset=0.0 if offset is None else offset,
+            nodata=nodata,
+            valid_range=None if low_high is None else (float(low_high[0]), float(low_high[1])),
+            flags=tuple((number, name) for number, name in told["flags"]),
+            units=told["units"],
+            text_step=told["text_step"],
+        ),
+    )
+
+
+def _number_json(number: float | None) -> float | str | None:
+    # JSON has neither NaN nor infinities.
+    return number if number is None or math.isfinite(number) else repr(float(number))
+
+
+def _number(told: float | str | None) -> float | None:
+    return float(told) if isinstance(told, str) else told
+
 
 BATCH = 500
 """Items put in one transaction."""
@@ -22,28 +197,34 @@ BATCH_BYTES = 16 << 20
 """Documents and headers put in one transaction."""
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """An item as far as it can be made ready without the database."""
+class Prepared(NamedTuple):
+    """An item as far as it can be made ready without the database; it can be sent to another process."""
 
-    item: Item
-    digest: bytes
+    id: str
+    bbox: BBox
+    start: int
+    end: int
+    updated: int | None
+    """Nanoseconds since 1970."""
+    footprint: bytes
     form: Form
     assets: bytes
-    properties: Mapping[str, Any]
+    headed: tuple[Asset, ...]
+    """Assets whose headers are known."""
     properties_json: str
     document: bytes
-    footprint: bytes
+    digest: bytes
 
     @property
-    def id(self) -> str:
-        """Of the item."""
-        return self.item.id
+    def properties(self) -> dict[str, Any]:
+        """What filters and orders look at, as `stored_properties` returned it."""
+        found: dict[str, Any] = orjson.loads(self.properties_json)
+        return found
 
-    def sent(self) -> "Prepared":
-        """Return it for another process, which is sent nothing of the item twice."""
-        headed = tuple(asset for asset in self.item.assets if asset.header is not None)
-        return replace(self, item=replace(self.item, footprint=(), assets=headed, properties={}, document=b""))
+    @property
+    def size(self) -> int:
+        """Of its document and headers, in bytes."""
+        return len(self.document) + sum(len(asset.header or b"") for asset in self.headed)
 
 
 def prepare(item: Item) -> Prepared:
@@ -63,18 +244,38 @@ def prepare(item: Item) -> Prepared:
         )
     if np.isnat(item.start) or np.isnat(item.end):
         raise InvalidParameter(f"item {item.id[:MAX_SHOWN]!r} has no time")
-    item = replace(item, bbox=within_180(item.bbox))
-    form, properties = form_of(item.assets), stored_properties(item.properties)
-    return Prepared(
-        item=item,
-        digest=item_digest(item, form),
+    box, form, start = within_180(item.bbox), form_of(item.assets), nanoseconds(item.start)
+    found = Prepared(
+        id=item.id,
+        bbox=box,
+        start=start,
+        end=max(nanoseconds(item.end), start + 1),
+        updated=None if item.updated is None else nanoseconds(item.updated),
+        footprint=pack(item.footprint, box),
         form=form,
         assets=pack_assets(item.assets, form.digest),
-        properties=properties,
-        properties_json=orjson.dumps(properties).decode(),
-        document=isal_zlib.compress(item.document, 1),
-        footprint=pack(item.footprint, item.bbox),
+        headed=tuple(asset for asset in item.assets if asset.header is not None),
+        properties_json=orjson.dumps(stored_properties(item.properties)).decode(),
+        document=item.document,
+        digest=b"",
     )
+    return found._replace(digest=_digest_of(item, found), document=isal_zlib.compress(item.document, 1))
+
+
+def _digest_of(item: Item, found: Prepared) -> bytes:
+    """What differs if anything in an item does."""
+    digest = hashlib.blake2b(item.document, digest_size=16)
+    told = (
+        tuple(map(float, found.bbox)),
+        (found.start, found.end, found.updated),
+        found.form.digest,
+        [(asset.href, asset.etag, asset.size) for asset in item.assets],
+        [(asset.name, hashlib.blake2b(asset.header or b"").digest()) for asset in found.headed],
+        found.footprint,
+        found.properties_json,
+    )
+    digest.update(repr(told).encode("utf-8", "surrogatepass"))
+    return digest.digest()
 
 
 def batches(items: Iterable[Item | Prepared]) -> Iterator[list[Prepared]]:
@@ -87,6 +288,6 @@ def batches(items: Iterable[Item | Prepared]) -> Iterator[list[Prepared]]:
         prepared = each if isinstance(each, Prepared) else prepare(each)
         batch.append(prepared)
         ids.add(each.id)
-        size += len(prepared.document) + sum(len(asset.header or b"") for asset in prepared.item.assets)
+        size += prepared.size
     if batch:
         yield batch

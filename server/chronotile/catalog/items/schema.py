@@ -36,8 +36,8 @@ INDEX = Usage(
     synchronous="NORMAL",  # what a loss of power takes away is put again
     waits=lambda: WAITS,
 )
-VERSION = 3
-"""Of the tables. An index of version 2 is completed, an older one filled again, one of a newer chronotile refused."""
+VERSION = 4
+"""Of the tables. An index of version 2 or 3 is completed, an older one filled again, a newer one refused."""
 
 METADATA = MetaData()
 TEXT = Text().with_variant(Text(collation="C"), POSTGRESQL)
@@ -66,6 +66,8 @@ COLLECTIONS = Table(
     Column("grouping", String(16), nullable=False),
     Column("order_by", Text),
     Column("is_descending", Boolean, nullable=False),
+    # Names of properties of which there are `VALUES`, as a list in JSON; NULL: none.
+    Column("searched", Text),
     Column("counter", BigInteger, nullable=False, default=0),
     Column("times_counter", BigInteger, nullable=False, default=0),
     Column("layouts_counter", BigInteger, nullable=False, default=0),
@@ -153,6 +155,18 @@ COVERS = Table(
         unique=True,
         postgresql_include=["west", "south", "east", "north"],
     ).ddl_if(dialect=POSTGRESQL),
+    sqlite_with_rowid=False,
+)
+
+# One row for an item and property that its collection names for searches.
+VALUES = Table(
+    "chronotile_item_values",
+    METADATA,
+    Column("collection", Integer, nullable=False),
+    Column("value", LargeBinary, nullable=False),
+    Column("start", BigInteger, nullable=False),
+    Column("item", BigInteger, nullable=False),
+    PrimaryKeyConstraint("collection", "value", "start", "item"),
     sqlite_with_rowid=False,
 )
 

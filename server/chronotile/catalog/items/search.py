@@ -5,26 +5,25 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from itertools import islice
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
-import orjson
 from sqlalchemy.engine import Dialect
 
-from chronotile.catalog.items import queries
-from chronotile.catalog.items.cells import search_boxes
-from chronotile.catalog.items.cql2.columns import COLLECTION, Columns
-from chronotile.catalog.items.cql2.conditions import holds
+from chronotile.catalog.items.candidates import MOST_MATCHED, Candidates, numbers_text
+from chronotile.catalog.items.cql2.conditions import COLLECTION, Columns, holds
+from chronotile.catalog.items.cql2.narrowing import ALWAYS, Narrowed, narrowed, starts
 from chronotile.catalog.items.cql2.translate import translate
 from chronotile.catalog.items.cql2.tree import checked
 from chronotile.catalog.items.cursors import Cursor, cursor_of
-from chronotile.catalog.items.footprints import meets, unpack
+from chronotile.catalog.items.footprints import meets, search_boxes, unpack
 from chronotile.catalog.items.lookups import found_items
-from chronotile.catalog.items.order import nanoseconds
+from chronotile.catalog.items.properties import key_of, nanoseconds
 from chronotile.catalog.items.search_query import (
     DAY_NS,
+    FEW,
     REF_COUNT,
     Filter,
     Key,
@@ -39,8 +38,7 @@ from chronotile.catalog.items.search_query import (
     numbers_of,
     query_of,
 )
-from chronotile.catalog.items.statements import Statement, TimeLimit, Value
-from chronotile.database import POSTGRESQL
+from chronotile.catalog.items.statements import TimeLimit, Value
 from chronotile.errors import InvalidParameter
 from chronotile.model.grid import BBox
 from chronotile.model.items import ItemPage, ItemSearch
@@ -48,8 +46,6 @@ from chronotile.model.time.instants import Instant
 
 MOST_ITEMS = 10_000
 """Items of a page."""
-MOST_MATCHED = 10_000
-"""Items that are counted."""
 MOST_TESTED = 50_000
 """Items whose footprints one page tests."""
 MOST_SORTED = 4
@@ -58,14 +54,16 @@ MOST_IDS = 1_000
 MOST_COLLECTIONS = 1_000
 """That a search names."""
 MOST_SKIPPED = 10_000
-MOST_SORTED_ITEMS = 100_000
-"""Items that one page compares by a property that has no index."""
 SEARCH_S = 10.0
 """How long a search may take."""
 READ = 500
 """Rows read at a time where footprints are tested."""
 READ_OF_FEW = 2_000
 """Rows read at a time of these: each time, all that follow are sorted."""
+READ_OF_EACH = 16
+"""Rows read at a time, at least, where a page is made of many searches."""
+FEW_VALUES = 16
+"""Of a property, for each of which it is looked whether too many items would be compared."""
 
 Found = tuple[SearchedCollection, Any]
 """A row and its collection."""
@@ -82,6 +80,8 @@ class _Search:
     """One of which footprints have to meet."""
     are_few: bool
     """Whether all that may be found are listed by their numbers."""
+    are_many: bool = False
+    """Whether by a sample more match than are counted; it does not test footprints."""
 
     @property
     def keys(self) -> tuple[Key, ...]:
@@ -145,7 +145,7 @@ class ItemSearcher:
             are_texts = [key.is_text for key in planned[0].keys] if planned else None
             after = cursor_of(search, are_texts=are_texts, most_matched=MOST_MATCHED)
             wanted = search.skip + search.limit
-            streams = [self._found(query, after, wanted + 1, time_limit) for query in planned]
+            streams = [self._found(query, after, wanted + 1, time_limit, among=len(planned)) for query in planned]
             merged = heapq.merge(*streams, key=lambda pair: pair[0])
             found = [row for _key, row in islice(merged, wanted + 1)]
             matched = self._matched(planned, len(found), merged, time_limit) if after is None else after.matched
@@ -171,7 +171,7 @@ class ItemSearcher:
                     time_limit.renew()
                     found = query.query.by_day().run(self._cursor, query.values)
                 else:
-                    rows = self._found(query, None, READ, time_limit)
+                    rows = self._found(query, None, READ, time_limit, among=1)
                     found = [(row[REF_COUNT] // DAY_NS, 1) for _key, (_collection, row) in rows]
                 for number, count in found:
                     month: Instant = np.datetime64(int(number), "D").astype("datetime64[M]").astype("datetime64[ns]")
@@ -182,7 +182,7 @@ class ItemSearcher:
         filter_, planned = _whole_filter(self._search, self._dialect), list[_Search]()
         for collection in self._collections:
             time_limit.renew()
-            planned.append(self._planned(collection, filter_))
+            planned += self._planned(collection, filter_, time_limit)
         return planned
 
     def _matched(
@@ -201,6 +201,8 @@ class ItemSearcher:
         if any(query.is_tested for query in planned):  # the rows are there already
             total = count + sum(1 for _ in islice(others, max(0, MOST_MATCHED + 1 - count)))
             return total if total <= MOST_MATCHED else None
+        if any(query.are_many for query in planned):
+            return None
         total = 0
         for query in planned:
             time_limit.renew()
@@ -211,10 +213,14 @@ class ItemSearcher:
         return total
 
     def _found(
-        self, query: _Search, after: Cursor | None, count: int, time_limit: TimeLimit
+        self, query: _Search, after: Cursor | None, count: int, time_limit: TimeLimit, *, among: int
     ) -> Iterator[tuple[Any, Found]]:
-        """Yield items of a collection after a cursor, each with what it is sorted by; some are read at a time."""
+        """Yield items of a collection after a cursor, each with what it is sorted by.
+
+        Some are read at a time, of `among` such searches together about as many as of one.
+        """
         size = max(count, READ_OF_FEW if query.are_few else READ) if query.is_tested else count
+        size = max(min(size, READ_OF_EACH), size // among)
         while True:
             values = {**query.values, **after_values(after), "most": size}
             time_limit.renew()
@@ -242,67 +248,94 @@ class ItemSearcher:
         condition = query.query.condition
         return condition is None or holds(condition, plain, footprint, box) is True
 
-    def _planned(self, collection: SearchedCollection, filter_: Filter | None) -> _Search:
-        search = self._search
+    def _planned(
+        self, collection: SearchedCollection, filter_: Filter | None, time_limit: TimeLimit
+    ) -> Iterator[_Search]:
+        search, boxes = self._search, self._boxes
         shape = Shape(
             dialect=self._dialect,
             filter=filter_,
             sort=search.sort,
             has_span=search.span is not None,
-            boxes=None if self._boxes is None else len(self._boxes),
+            boxes=None if boxes is None else len(boxes),
+            ranked=collection.ranked,
         )
+        near_filter = boxes_near(shape)  # which checks the filter, before it is taken apart below
+        near = boxes or near_filter
+        starts, instants = self._times(collection, filter_)
+        shape = replace(shape, has_starts=starts != ALWAYS)
         values: dict[str, Value] = {
             "collection": collection.number,
             COLLECTION: collection.id,
-            **box_values(self._boxes or ()),
+            **dict(zip(("first_start", "last_start"), starts, strict=True)),
+            **box_values(boxes or ()),
         }
         if search.span is not None:
-            start, end = nanoseconds(search.span.start), nanoseconds(search.span.end)
-            earliest = max(start - collection.longest, -(1 << 63) + 1) - 1
-            values |= {"start": start, "end": end, "earliest": earliest}
-        near = self._boxes or boxes_near(shape)
-        instants = self._instants(collection)
+            values["after"] = nanoseconds(search.span.start)
+        candidates = Candidates(collection, starts, instants, self._cursor, self._dialect, time_limit)
+        parts = [] if filter_ is None else narrowed(filter_.node, collection.id, collection.names | {"id"})
+        if not all(part.pairs for part in parts):
+            return
         few: Sequence[int] | None = None
         if search.ids:
             few = numbers_of(search.ids, collection, self._cursor, dialect=self._dialect)
         elif near:
             few = numbers_near(near, collection, instants, self._cursor, dialect=self._dialect)
+        if few is None and parts:
+            count, part = min(((candidates.with_pairs(each.pairs), each) for each in parts), key=itemgetter(0))
+            is_checked = part.rest is None or candidates.are_few(count)
+            if part.is_found_by_value and _is_by_start(search.sort) and (is_checked or len(part.pairs) <= FEW_VALUES):
+                shape = replace(shape, is_by_value=True)
+                yield from self._by_value(part, shape, values, candidates, None if is_checked else near)
+                return
+            few = candidates.numbers(part.pairs) if count <= FEW else None
         if few is not None:
             query = query_of(replace(shape, are_listed=True))
-            numbers = orjson.dumps(few).decode()  # an array is written in braces
-            values["numbers"] = f"{{{numbers[1:-1]}}}" if self._dialect.name == POSTGRESQL else numbers
-        else:
-            is_ordered = len(self._collections) == 1 and not near
-            query = query_of(replace(shape, do_ranks_fall=collection.rank_order(search.sort) if is_ordered else None))
-            if query.scans and not near:
-                self._require_few_sorted(collection, instants)
-        if near and few is None:
-            query = query.within(in_cells(near, collection, instants))
-        return _Search(collection, query, values, self._boxes, are_few=few is not None)
-
-    def _require_few_sorted(self, collection: SearchedCollection, instants: tuple[int, int]) -> None:
-        values: dict[str, Value] = {"collection": collection.number, "first": instants[0], "last": instants[1]}
-        ((items,),) = _items_of_instants(self._dialect).run(self._cursor, values)
-        if (items or 0) <= MOST_SORTED_ITEMS:
+            values["numbers"] = numbers_text(few, self._dialect)
+            yield _Search(collection, query, values, boxes, are_few=True)
             return
-        own = "datetime" if collection.order_by in {None, "id", "datetime"} else f"datetime or {collection.order_by}"
-        raise InvalidParameter(
-            f"sortby would compare {items} items of {collection.id}; at most {MOST_SORTED_ITEMS} are compared: give a "
-            f"bbox, a shorter datetime or ids, or sort this collection alone by {own}, of which there is an index",
-            locator="sortby",
-        )
+        shape = replace(shape, do_ranks_fall=None if near else self._do_ranks_fall(candidates))
+        query = query_of(shape)
+        if query.scans and not near:
+            candidates.require_few_sorted()
+        are_many = filter_ is not None and candidates.require_few(shape, values, near)
+        query = query.within(in_cells(near, collection, instants)) if near else query
+        yield _Search(collection, query, values, boxes, are_few=False, are_many=are_many)
 
-    def _instants(self, collection: SearchedCollection) -> tuple[int, int]:
-        """Between which instants those of the items lie: a solar day begins up to two days beside them."""
-        if self._search.span is None:
-            return -(1 << 63), (1 << 63) - 1
-        start, end = nanoseconds(self._search.span.start), nanoseconds(self._search.span.end)
-        return max(start - collection.longest - 2 * DAY_NS, -(1 << 63)), min(end + 2 * DAY_NS, (1 << 63) - 1)
+    def _do_ranks_fall(self, candidates: Candidates) -> bool | None:
+        """Whether items are read in the falling order of their ranks; `None`: not in that of ranks."""
+        collection = candidates.collection
+        falls = collection.rank_order(self._search.sort) if len(self._collections) == 1 else None
+        return None if falls is None or not candidates.have_ranks() else falls  # texts have none
+
+    def _by_value(  # noqa: PLR0917 -- parts of one search
+        self,
+        part: Narrowed,
+        shape: Shape,
+        values: Mapping[str, Value],
+        candidates: Candidates,
+        near: Sequence[BBox] | None,
+    ) -> Iterator[_Search]:
+        """One search for each value of a property, of which an item has one; `near`, if it may compare too many."""
+        rest = None if part.rest is None else Filter(repr(part.rest), part.rest)
+        shape = replace(shape, filter=rest)
+        for pair in sorted(part.pairs, key=repr):
+            given = {**values, "value": key_of(pair.name, pair.value)}
+            are_many = near is not None and candidates.require_few(shape, given, near)
+            yield _Search(candidates.collection, query_of(shape), given, self._boxes, are_few=False, are_many=are_many)
+
+    def _times(self, collection: SearchedCollection, filter_: Filter | None) -> tuple[tuple[int, int], tuple[int, int]]:
+        """When items begin, and of which instants they are: a solar day begins up to two days beside its items."""
+        longest, span = collection.longest, self._search.span
+        first, last = ALWAYS if filter_ is None else starts(filter_.node, longest)
+        if span is not None:
+            first = max(first, nanoseconds(span.start) - longest)
+            last = min(last, nanoseconds(span.end) - 1)
+        return (first, last), (max(first - 2 * DAY_NS, -(1 << 63)), min(last + 2 * DAY_NS, (1 << 63) - 1))
 
 
-@lru_cache(maxsize=4)
-def _items_of_instants(dialect: Dialect) -> Statement:
-    return Statement(queries.items_of_instants(), dialect)
+def _is_by_start(sort: Sequence[tuple[str, bool]]) -> bool:
+    return not sort or (len(sort) == 1 and sort[0][0] == "datetime")
 
 
 def _whole_filter(search: ItemSearch, dialect: Dialect) -> Filter | None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
+import orjson
 from sqlalchemy import (
     BigInteger,
     Column,
@@ -30,14 +31,23 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.sql import ColumnElement
 from sqlalchemy.sql.visitors import iterate
 
-from chronotile.catalog.items import queries
-from chronotile.catalog.items.cells import MOST_CELLS, cells_meeting, outward
-from chronotile.catalog.items.cql2.columns import EDGES, TIMES, Columns
-from chronotile.catalog.items.cql2.conditions import Condition, Plain, loosely, near_boxes, plain_parts
+from chronotile.catalog.items import statements as queries
+from chronotile.catalog.items.cql2.conditions import (
+    EDGES,
+    TIMES,
+    Columns,
+    Condition,
+    Plain,
+    loosely,
+    near_boxes,
+    plain_parts,
+)
+from chronotile.catalog.items.cql2.narrowing import parts_of
 from chronotile.catalog.items.cql2.translate import COMPARISONS, TURNED, translate
 from chronotile.catalog.items.cursors import Cursor
-from chronotile.catalog.items.order import is_text
-from chronotile.catalog.items.schema import BODIES, COVERS, ITEMS
+from chronotile.catalog.items.footprints import MOST_CELLS, cells_meeting, outward
+from chronotile.catalog.items.properties import is_text
+from chronotile.catalog.items.schema import BODIES, COVERS, ITEMS, VALUES
 from chronotile.catalog.items.statements import Statement, Value, listed, padded
 from chronotile.database import POSTGRESQL
 from chronotile.errors import InvalidParameter
@@ -74,11 +84,25 @@ class SearchedCollection:
     order_by: str | None
     is_descending: bool
     reordered_to: int | None
-    """`None`: the ranks of all items are those of this order."""
+    """`None`: the ranks and values of all items are there."""
+    searched: str | None
+    """Names of properties, as a list in JSON."""
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The properties whose values are found by an index."""
+        return frozenset() if self.reordered_to is not None else frozenset(orjson.loads(self.searched or b"[]"))
+
+    @property
+    def ranked(self) -> tuple[str, bool] | None:
+        """The property whose numbers ranks are, and whether ranks fall as it rises."""
+        if self.reordered_to is not None or self.order_by is None or self.order_by in EXACT:
+            return None
+        return self.order_by, self.is_descending
 
     def rank_order(self, sort: Sequence[tuple[str, bool]]) -> bool | None:
         """Return whether ranks fall where items are sorted in a way; `None` where that is not the collection's own."""
-        if self.reordered_to is not None or len(sort) != 1 or sort[0][0] != self.order_by or self.order_by in EXACT:
+        if self.ranked is None or len(sort) != 1 or sort[0][0] != self.order_by:
             return None
         return sort[0][1] != self.is_descending
 
@@ -107,12 +131,19 @@ class Shape:
     filter: Filter | None
     sort: tuple[tuple[str, bool], ...]
     has_span: bool
+    """Whether items have to last until after a time."""
     boxes: int | None
     """One of which items have to meet; `None`: they may be anywhere."""
+    ranked: tuple[str, bool] | None = None
+    """As the collection has it."""
     do_ranks_fall: bool | None = None
     """Where items are sorted by their ranks."""
     are_listed: bool = False
     """Whether the numbers of items that may be found are a parameter."""
+    has_starts: bool = False
+    """Whether items have to begin between two times."""
+    is_by_value: bool = False
+    """Whether items are found by a value of a property; they are then sorted by their start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +207,7 @@ class Query:
 
 
 def _day_of(column: ColumnElement[int]) -> ColumnElement[int]:
-    """The day of an instant, counted from 1970; both databases divide towards zero."""
+    # The day of an instant, counted from 1970; both databases divide towards zero.
     return case((column < 0, -((-column - 1) // DAY_NS) - 1), else_=column // DAY_NS)
 
 
@@ -226,13 +257,19 @@ def _query_of(shape: Shape) -> Query:
     condition, uses_bodies = _conditioned(shape)
     columns = Columns(shape.dialect.name)
     by_rank = (Key(ITEMS.c.rank, bool(shape.do_ranks_fall), may_miss=True, is_text=False),)
-    keys = by_rank if shape.do_ranks_fall is not None else _keys(shape.sort, columns)
+    by_start = (Key(VALUES.c.start, not shape.sort or shape.sort[0][1], may_miss=False, is_text=False),)
+    by_property = _keys(shape.sort, columns)
+    keys = by_start if shape.is_by_value else by_property if shape.do_ranks_fall is None else by_rank
     tested = None if condition is None or isinstance(condition, Plain) else condition
     plain = () if tested is None else tuple(plain_parts(tested))
     wanted = select(*queries.REF_COLUMNS[:REF_COUNT], *(key.column for key in keys), *plain)
-    if uses_bodies or columns.are_bodies_used:
-        wanted = wanted.join_from(ITEMS, BODIES, BODIES.c.item == ITEMS.c.number)
-    where = [*_where(shape), *_rank_bounds(shape), *(() if condition is None else (loosely(condition),))]
+    has_body = BODIES.c.item == ITEMS.c.number
+    if shape.is_by_value:
+        wanted = wanted.join_from(VALUES, ITEMS, ITEMS.c.number == VALUES.c.item)
+        wanted = wanted.join(BODIES, has_body) if uses_bodies else wanted
+    elif uses_bodies or columns.are_bodies_used:
+        wanted = wanted.join_from(ITEMS, BODIES, has_body)
+    where = [*_where(shape), *rank_bounds(shape), *(() if condition is None else (loosely(condition),))]
     return Query(shape.dialect, wanted.where(*where), keys, tested)
 
 
@@ -257,34 +294,41 @@ def _translated(filter_: Filter, dialect: str) -> tuple[Condition, bool]:
 
 
 def _where(shape: Shape) -> Iterator[ColumnElement[bool]]:
-    if shape.are_listed:  # without the collection, by which SQLite would take an index
+    start = VALUES.c.start if shape.is_by_value else ITEMS.c.start
+    if shape.is_by_value:
+        yield and_(VALUES.c.collection == bindparam("collection"), VALUES.c.value == bindparam("value"))
+    elif shape.are_listed:  # without the collection, by which SQLite would take an index
         yield _is_listed(shape.dialect)
     else:
         yield ITEMS.c.collection == bindparam("collection")
     if shape.has_span:
-        yield ITEMS.c.start < bindparam("end")
-        yield ITEMS.c.end > bindparam("start")
-        yield ITEMS.c.start > bindparam("earliest")
+        yield ITEMS.c.end > bindparam("after")
+    if shape.has_starts:
+        yield start.between(bindparam("first_start"), bindparam("last_start"))
     if shape.boxes is not None:
         near = [queries.in_box(number) for number in map(str, range(shape.boxes))]
         yield or_(*near) if near else literal_column("1") == literal_column("0")
 
 
-def _rank_bounds(shape: Shape) -> Iterator[ColumnElement[bool]]:
-    """What a filter says of the property by which items are sorted, as an index finds it; the filter holds as well."""
-    if shape.do_ranks_fall is None or shape.filter is None:
+def rank_bounds(shape: Shape) -> Iterator[ColumnElement[bool]]:
+    """Yield what a filter says of the property that ranks are of; the filter holds as well.
+
+    Where items are sorted by ranks, an index finds it. Else it leaves items out before their properties are read, and
+    the sum keeps databases from that index.
+    """
+    if shape.ranked is None or shape.filter is None:
         return
-    ((name, is_falling),), node = shape.sort, shape.filter.node
-    for part in node["args"] if node.get("op") == "and" else [node]:
+    name, is_turned = shape.ranked
+    rank: ColumnElement[float] = ITEMS.c.rank if shape.do_ranks_fall is not None else ITEMS.c.rank + 0.0
+    for part in parts_of(shape.filter.node):
         operator = str(part.get("op")) if isinstance(part, Mapping) else ""
         if operator not in BOUNDS or part["args"][0] != {"property": name}:
             continue
         value = part["args"][1]
-        if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > MOST_EXACT:
+        if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) >= MOST_EXACT:
             continue
-        is_turned = is_falling != shape.do_ranks_fall
         compare = COMPARISONS[TURNED.get(operator, operator) if is_turned else operator]
-        yield compare(ITEMS.c.rank, float(-value if is_turned else value))
+        yield compare(rank, float(-value if is_turned else value))
 
 
 def _is_listed(dialect: Dialect) -> ColumnElement[bool]:

@@ -6,14 +6,16 @@ Finding the items of a tile takes some ten microseconds in SQLite, and `Connecti
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import cache, lru_cache
 from math import inf
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from sqlalchemy import Connection, Engine, Select, Table, insert
+from sqlalchemy import Connection, Engine, Select, Table, Update, and_, bindparam, exists, func, insert, or_, select
 from sqlalchemy.engine import Dialect
+from sqlalchemy.sql import ColumnElement
 
+from chronotile.catalog.items.schema import BODIES, COLLECTIONS, COVERS, FORMS, HEADERS, INSTANTS, ITEMS, VALUES
 from chronotile.database import POSTGRESQL, Usage, fault_of, words_for_faults
 from chronotile.errors import ServerBusy
 
@@ -23,6 +25,8 @@ MOST_LISTED = 1024
 """Values in one list of a statement."""
 STEPS = 20_000
 """Steps of SQLite between two looks at the clock."""
+MOST_INSERTED = 32
+"""Rows that PostgreSQL gets one by one; more are a stream, which takes another round trip."""
 SLACK_S = 0.5
 """By how much a statement of PostgreSQL may exceed the time that is left: to set that takes as long as a statement."""
 
@@ -33,7 +37,7 @@ _Any = TypeVar("_Any")
 class Statement:
     """A statement in the words of one database."""
 
-    def __init__(self, select: Select[Any], dialect: Dialect) -> None:
+    def __init__(self, select: Select[Any] | Update, dialect: Dialect) -> None:
         compiled = select.compile(dialect=dialect)
         self._sql = str(compiled)
         self._constants = dict(compiled.params)
@@ -41,10 +45,17 @@ class Statement:
 
     def run(self, cursor: Any, values: Mapping[str, Value]) -> list[Any]:  # noqa: ANN401 -- the driver's own
         """Return the rows of the statement."""
-        filled = {**self._constants, **values}
-        cursor.execute(self._sql, filled if self._order is None else [filled[name] for name in self._order])
+        cursor.execute(self._sql, self._filled(values))
         rows: list[Any] = cursor.fetchall()
         return rows
+
+    def change(self, connection: Connection, values: Mapping[str, Value]) -> None:
+        """Run a statement that changes rows."""
+        connection.exec_driver_sql(self._sql, self._filled(values))
+
+    def _filled(self, values: Mapping[str, Value]) -> Any:  # noqa: ANN401 -- as the driver takes them
+        filled = {**self._constants, **values}
+        return filled if self._order is None else tuple([filled[name] for name in self._order])
 
 
 class TimeLimit:
@@ -126,14 +137,28 @@ def insert_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str
     """Insert rows, whose values are as the driver takes them; each has all columns."""
     if not rows:
         return
+    if len(rows) > MOST_INSERTED and connection.dialect.name == POSTGRESQL:
+        _copy_rows(connection, table, rows)
+        return
     sql, order = _insertion(table, connection.dialect)
     filled: Any = rows if order is None else [tuple([row[name] for name in order]) for row in rows]
     connection.exec_driver_sql(sql, filled)
 
 
+def _copy_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, Value]]) -> None:
+    """Let PostgreSQL take rows as one stream, which is half of the work of both sides."""
+    cursor: Any = connection.connection.cursor()
+    quote = connection.dialect.identifier_preparer.quote
+    names = list(table.c.keys())
+    sql = f"COPY {table.name} ({', '.join(map(quote, names))}) FROM STDIN"
+    with cursor, cursor.copy(sql) as copy:
+        for row in rows:
+            copy.write_row([row[name] for name in names])
+
+
 @lru_cache(maxsize=64)
 def _insertion(table: Table, dialect: Dialect) -> tuple[str, list[str] | None]:
-    """The statement that inserts a row, and the order of its values; to make it takes a fifth of adding one item."""
+    # The statement that inserts a row, and the order of its values; to make it takes a fifth of adding one item.
     compiled = insert(table).compile(dialect=dialect, column_keys=list(table.c.keys()))
     return str(compiled), getattr(compiled, "positiontup", None)
 
@@ -197,3 +222,206 @@ def chunks(values: Sequence[_Any], size: int = MOST_LISTED) -> Iterator[Sequence
 def listed(prefix: str, values: Sequence[Value]) -> dict[str, Value]:
     """Return values by the names of the parameters of a list."""
     return {f"{prefix}{number}": value for number, value in enumerate(values)}
+
+
+REF_COLUMNS = (
+    ITEMS.c.number,
+    ITEMS.c.id,
+    ITEMS.c.instant,
+    ITEMS.c.changed,
+    *(ITEMS.c.west, ITEMS.c.south, ITEMS.c.east, ITEMS.c.north),
+    ITEMS.c.footprint,
+    ITEMS.c.rank,
+)
+EDGES = ("west", "south", "east", "north")
+
+
+def names(prefix: str, count: int) -> list[Any]:
+    """Return the parameters of a list."""
+    return [bindparam(f"{prefix}{number}") for number in range(count)]
+
+
+def collection() -> Select[Any]:
+    """A collection by `archive` and `id`."""
+    return select(COLLECTIONS).where(COLLECTIONS.c.archive == bindparam("archive"), COLLECTIONS.c.id == bindparam("id"))
+
+
+def collections() -> Select[Any]:
+    """All collections of an `archive`."""
+    return select(COLLECTIONS).where(COLLECTIONS.c.archive == bindparam("archive"))
+
+
+@cache
+def covering(cells: int, instants: int) -> Select[Any]:
+    """Items in `cell…` that may meet a box; of `instant…`, or from `first` to `last` if no instants are given."""
+    return (
+        select(*REF_COLUMNS)
+        .select_from(COVERS.join(ITEMS, ITEMS.c.number == COVERS.c.item))
+        .where(_in_cells(cells), _at(COVERS.c.instant, instants))
+        .limit(bindparam("most"))
+    )
+
+
+@cache
+def numbers_in_cells(cells: int) -> Select[Any]:
+    """Numbers of items in `cell…` from `first` to `last` that may meet a box; some come more than once."""
+    return select(COVERS.c.item).where(_in_cells(cells), _at(COVERS.c.instant, 0)).limit(bindparam("most"))
+
+
+@cache
+def numbers_of_ids(ids: int) -> Select[Any]:
+    """Numbers of the items of a collection that have `id…`."""
+    found = and_(ITEMS.c.collection == bindparam("collection"), ITEMS.c.id.in_(names("id", ids)))
+    return select(ITEMS.c.number).where(found)
+
+
+def numbers_of_value() -> Select[Any]:
+    """Numbers of the items of a collection that have a `value` and begin from `first_start` to `last_start`."""
+    found = and_(VALUES.c.collection == bindparam("collection"), VALUES.c.value == bindparam("value"))
+    return select(VALUES.c.item).where(found, VALUES.c.start.between(bindparam("first_start"), bindparam("last_start")))
+
+
+def numbers_of_starts() -> Select[Any]:
+    """Numbers of the items of a collection that begin from `first_start` to `last_start`."""
+    found = ITEMS.c.start.between(bindparam("first_start"), bindparam("last_start"))
+    return select(ITEMS.c.number).where(ITEMS.c.collection == bindparam("collection"), found)
+
+
+@cache
+def levels_and_covering(cells: int, instants: int) -> Select[Any]:
+    """Levels of the collection of `archive` and `id`, with each row of `covering` in it, or with NULL if none is."""
+    found = and_(COVERS.c.collection == COLLECTIONS.c.number, *_near(cells), _at(COVERS.c.instant, instants))
+    return (
+        select(COLLECTIONS.c.levels, *REF_COLUMNS)
+        .select_from(COLLECTIONS.outerjoin(COVERS, found).outerjoin(ITEMS, ITEMS.c.number == COVERS.c.item))
+        .where(COLLECTIONS.c.archive == bindparam("archive"), COLLECTIONS.c.id == bindparam("id"))
+        .limit(bindparam("most"))
+    )
+
+
+@cache
+def of_instants(instants: int) -> Select[Any]:
+    """Items that may meet a box of many cells; of which instants, as `covering` has it."""
+    return (
+        select(*REF_COLUMNS)
+        .where(ITEMS.c.collection == bindparam("collection"), _at(ITEMS.c.instant, instants), in_box())
+        .limit(bindparam("most"))
+    )
+
+
+@cache
+def instants() -> Select[Any]:
+    """Instants of a collection and their ends."""
+    return (
+        select(INSTANTS.c.instant, INSTANTS.c.end)
+        .where(INSTANTS.c.collection == bindparam("collection"))
+        .order_by(INSTANTS.c.instant)
+    )
+
+
+@cache
+def ends() -> tuple[Select[Any], Select[Any]]:
+    """The first of `instants`, and the last."""
+    last = instants().order_by(None).order_by(INSTANTS.c.instant.desc())
+    return instants().limit(1), last.limit(1)
+
+
+@cache
+def instants_changed(instants: int) -> Select[Any]:
+    """The counter of the collection of `archive` and `id`, with when each of `instant…` last changed, or with NULL."""
+    found = and_(INSTANTS.c.collection == COLLECTIONS.c.number, INSTANTS.c.instant.in_(names("instant", instants)))
+    return (
+        select(COLLECTIONS.c.counter, INSTANTS.c.instant, INSTANTS.c.changed)
+        .select_from(COLLECTIONS.outerjoin(INSTANTS, found))
+        .where(COLLECTIONS.c.archive == bindparam("archive"), COLLECTIONS.c.id == bindparam("id"))
+    )
+
+
+@cache
+def instants_in_cells(cells: int) -> Select[Any]:
+    """Instants of items in `cell…` that may meet a box, and their ends; one statement, as rows cost more than pages."""
+    return instants().where(INSTANTS.c.instant.in_(select(COVERS.c.instant).where(_in_cells(cells))))
+
+
+def instants_in_box() -> Select[Any]:
+    """Instants with an item that meets a box of many cells, and their ends: the first item found is enough."""
+    found = exists().where(ITEMS.c.collection == INSTANTS.c.collection, ITEMS.c.instant == INSTANTS.c.instant, in_box())
+    return instants().where(found)
+
+
+@cache
+def bodies(items: int) -> Select[Any]:
+    """Assets of `item…`."""
+    return select(BODIES.c.item, BODIES.c.assets).where(BODIES.c.item.in_(names("item", items)))
+
+
+@cache
+def changes(items: int) -> Select[Any]:
+    """When `item…` changed last."""
+    return select(ITEMS.c.number, ITEMS.c.changed).where(ITEMS.c.number.in_(names("item", items)))
+
+
+@cache
+def documents(items: int) -> Select[Any]:
+    """Documents of `item…` that have at most `most` bytes."""
+    is_wanted = and_(BODIES.c.item.in_(names("item", items)), func.length(BODIES.c.document) <= bindparam("most"))
+    return select(BODIES.c.item, BODIES.c.document).where(is_wanted)
+
+
+@cache
+def headers(items: int) -> Select[Any]:
+    """Headers of assets of `item…`."""
+    return select(HEADERS).where(HEADERS.c.item.in_(names("item", items)))
+
+
+@cache
+def forms(count: int) -> Select[Any]:
+    """Forms of assets by `digest…`; of several collections they are the same."""
+    return select(FORMS.c.digest, FORMS.c.body).where(FORMS.c.digest.in_(names("digest", count)))
+
+
+def forms_of_collection() -> Select[Any]:
+    """Forms of assets of items of a collection, those of most items first."""
+    return (
+        select(FORMS.c.body, FORMS.c["items"])
+        .where(FORMS.c.collection == bindparam("collection"))
+        .order_by(FORMS.c["items"].desc(), FORMS.c.digest)
+        .limit(bindparam("most"))
+    )
+
+
+def unranked() -> Select[Any]:
+    """How many items of a collection there are, and how many lack what they are sorted by."""
+    counts: tuple[Any, ...] = (func.count(), func.count() - func.count(ITEMS.c.rank))
+    return select(*counts).where(ITEMS.c.collection == bindparam("collection"))
+
+
+def _in_cells(cells: int) -> ColumnElement[bool]:
+    return and_(COVERS.c.collection == bindparam("collection"), *_near(cells))
+
+
+def _near(cells: int) -> Iterator[ColumnElement[bool]]:
+    yield COVERS.c.cell.in_(names("cell", cells))
+    yield COVERS.c.west <= bindparam("east")
+    yield COVERS.c.east >= bindparam("west")
+    yield COVERS.c.south <= bindparam("north")
+    yield COVERS.c.north >= bindparam("south")
+
+
+def in_box(number: str = "") -> ColumnElement[bool]:
+    """Return whether the box of an item meets that of parameters whose names end with `number`.
+
+    West of an item is east of its east where it crosses the antimeridian; that of the parameters does not.
+    """
+    is_west, is_east = ITEMS.c.west <= bindparam(f"east{number}"), ITEMS.c.east >= bindparam(f"west{number}")
+    return and_(
+        ITEMS.c.south <= bindparam(f"north{number}"),
+        ITEMS.c.north >= bindparam(f"south{number}"),
+        or_(and_(is_west, is_east), and_(ITEMS.c.west > ITEMS.c.east, or_(is_west, is_east))),
+    )
+
+
+def _at(column: ColumnElement[int], instants: int) -> ColumnElement[bool]:
+    if instants:
+        return column.in_(names("instant", instants))
+    return column.between(bindparam("first"), bindparam("last"))

@@ -3,15 +3,16 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
+import orjson
 from sqlalchemy import Connection, Row, Select, bindparam, delete, func, insert, select, update
 
-from chronotile.catalog.items.asset_forms import Form, packed_digest
-from chronotile.catalog.items.cells import cell_boxes, level_of, outward
+from chronotile.catalog.items.footprints import cell_boxes, level_of, outward
 from chronotile.catalog.items.lookups import product_key
-from chronotile.catalog.items.order import group_start, nanoseconds, rank_of
-from chronotile.catalog.items.preparing import Prepared
+from chronotile.catalog.items.preparing import Form, Prepared, packed_digest
+from chronotile.catalog.items.properties import group_start, rank_of, take_out_values, value_records
 from chronotile.catalog.items.schema import (
     BODIES,
     COLLECTIONS,
@@ -21,6 +22,7 @@ from chronotile.catalog.items.schema import (
     INSTANTS,
     ITEMS,
     SCHEMA,
+    VALUES,
 )
 from chronotile.catalog.items.statements import chunks, insert_rows
 from chronotile.database import database_time
@@ -64,9 +66,24 @@ class Numbered:
     last_change: int
 
 
-def settings_of(row: Row[Any]) -> IndexSettings:
-    """Return how the items of a collection are grouped and ordered."""
-    return IndexSettings(group=row.grouping, order_by=row.order_by, is_descending=bool(row.is_descending))
+def settings_of(row: Row[Any] | SimpleNamespace) -> IndexSettings:
+    """Return how the items of a collection are grouped, ordered and searched."""
+    return IndexSettings(
+        group=row.grouping,
+        order_by=row.order_by,
+        is_descending=bool(row.is_descending),
+        searched=tuple(orjson.loads(row.searched or b"[]")),
+    )
+
+
+def columns_of(settings: IndexSettings) -> Record:
+    """Return the columns of a collection that have it."""
+    return {
+        "grouping": settings.group,
+        "order_by": settings.order_by,
+        "is_descending": settings.is_descending,
+        "searched": orjson.dumps(settings.searched).decode() if settings.searched else None,
+    }
 
 
 def lock_collection(connection: Connection, archive: str, id_: str) -> Row[Any] | None:
@@ -79,9 +96,7 @@ def make_collection(connection: Connection, archive: str, id_: str, settings: In
     number = _take_numbers(connection, "next_collection", 1)
     if connection.execute(_collection(archive, id_)).one_or_none() is None:
         values = {
-            "grouping": settings.group,
-            "order_by": settings.order_by,
-            "is_descending": settings.is_descending,
+            **columns_of(settings),
             **dict.fromkeys(("counter", "times_counter", "layouts_counter"), first_count(connection)),
             **dict.fromkeys(("levels", "longest", "removed", "forgotten"), 0),
         }
@@ -126,11 +141,9 @@ def put_into(
         existing: Those of their ids that are there.
     """
     changed = [
-        prepared
-        for prepared in batch
-        if (old := existing.get(prepared.item.id)) is None or old.digest != prepared.digest
+        prepared for prepared in batch if (old := existing.get(prepared.id)) is None or old.digest != prepared.digest
     ]
-    replaced = [existing[prepared.item.id] for prepared in changed if prepared.item.id in existing]
+    replaced = [existing[prepared.id] for prepared in changed if prepared.id in existing]
     summary = PutSummary(
         added=len(changed) - len(replaced), replaced=len(replaced), unchanged=len(batch) - len(changed)
     )
@@ -142,11 +155,11 @@ def put_into(
     numbers = {old.id: old.number for old in replaced}
     firsts = {old.id: old.first_change for old in replaced}
     for prepared in changed:
-        if prepared.item.id not in numbers:
-            numbers[prepared.item.id] = next_number
+        if prepared.id not in numbers:
+            numbers[prepared.id] = next_number
             next_number += 1
     new = [
-        Numbered(numbers[each.item.id], each, first_change=firsts.get(each.item.id, change), last_change=change)
+        Numbered(numbers[each.id], each, first_change=firsts.get(each.id, change), last_change=change)
         for each in changed
     ]
     _insert(connection, row, new, changes)
@@ -169,6 +182,12 @@ def take_out(connection: Connection, row: Row[Any], items: Sequence[Row[Any]], c
     for part in chunks(numbers):
         for assets in connection.scalars(select(BODIES.c.assets).where(BODIES.c.item.in_(part))):
             changes.forms[packed_digest(assets)] -= 1
+        if row.searched is not None:
+            wanted = select(ITEMS.c.number, ITEMS.c.start, BODIES.c.properties)
+            found = connection.execute(
+                wanted.join(BODIES, BODIES.c.item == ITEMS.c.number).where(BODIES.c.item.in_(part))
+            )
+            take_out_values(connection, row.number, found.all(), settings_of(row).searched)
     for item in items:
         changes.items[item.instant] -= 1
         changes.ended.add(item.instant)
@@ -224,12 +243,11 @@ def take_change(connection: Connection) -> int:
 def _insert(connection: Connection, row: Row[Any], items: Sequence[Numbered], changes: Changes) -> None:
     settings, changed = settings_of(row), row.counter + 1
     rows, bodies, covers, headers = list[Record](), list[Record](), list[Record](), list[Record]()
+    values = list[Record]()
     for numbered in items:
-        number, prepared = numbered.number, numbered.prepared
-        item = prepared.item
-        start = nanoseconds(item.start)
+        number, item = numbered.number, numbered.prepared
+        start, end, properties = item.start, item.end, item.properties
         instant = group_start(start, item.bbox, settings)
-        end = max(nanoseconds(item.end), start + 1)
         rows.append(
             {
                 "number": number,
@@ -238,40 +256,41 @@ def _insert(connection: Connection, row: Row[Any], items: Sequence[Numbered], ch
                 "instant": instant,
                 "start": start,
                 "end": end,
-                "updated": None if item.updated is None else nanoseconds(item.updated),
+                "updated": item.updated,
                 "changed": changed,
                 "first_change": numbered.first_change,
                 "last_change": numbered.last_change,
                 "product": product_key(product_id(row.id, item.id)),
-                "rank": rank_of(prepared.properties, start, settings),
+                "rank": rank_of(properties, start, settings),
                 **dict(zip(("west", "south", "east", "north"), map(float, item.bbox), strict=True)),
-                "footprint": prepared.footprint,
-                "digest": prepared.digest,
+                "footprint": item.footprint,
+                "digest": item.digest,
             }
         )
         bodies.append(
             {
                 "item": number,
-                "assets": prepared.assets,
-                "properties": prepared.properties_json,
-                "document": prepared.document,
+                "assets": item.assets,
+                "properties": item.properties_json,
+                "document": item.document,
             }
         )
         covers += cover_records(row.number, number, instant, item.bbox)
+        values += value_records(settings.searched, properties, collection=row.number, number=number, start=start)
         headers += [
             {"item": number, "asset": asset.name, "etag": asset.etag, "size": asset.size, "header": asset.header}
-            for asset in item.assets
-            if asset.header is not None
+            for asset in item.headed
         ]
         changes.items[instant] += 1
         changes.ends[instant] = max(end, changes.ends.get(instant, end))
         changes.boxes.append(item.bbox)
         changes.longest = max(changes.longest, end - start)
-        changes.forms[prepared.form.digest] += 1
-        changes.new_forms[prepared.form.digest] = prepared.form
-    # In the order of the tree of covers, which then writes few pages.
+        changes.forms[item.form.digest] += 1
+        changes.new_forms[item.form.digest] = item.form
+    # In the order of the trees of covers and values, which then write few pages.
+    values.sort(key=lambda record: (record["value"], record["start"]))
     covers.sort(key=lambda record: (record["cell"], record["instant"], record["item"]))
-    for table, records in ((ITEMS, rows), (BODIES, bodies), (COVERS, covers), (HEADERS, headers)):
+    for table, records in ((ITEMS, rows), (BODIES, bodies), (COVERS, covers), (VALUES, values), (HEADERS, headers)):
         insert_rows(connection, table, records)
 
 
@@ -290,7 +309,7 @@ def _take_numbers(connection: Connection, column: str, count: int) -> int:
 def existing_items(connection: Connection, collection: int, batch: Sequence[Prepared]) -> dict[str, Row[Any]]:
     """Return those of the ids of items that a collection has, by id."""
     found = dict[str, Row[Any]]()
-    for part in chunks([prepared.item.id for prepared in batch]):
+    for part in chunks([prepared.id for prepared in batch]):
         rows = connection.execute(select(ITEMS).where(ITEMS.c.collection == collection, ITEMS.c.id.in_(part)))
         found.update({row.id: row for row in rows})
     return found

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from chronotile.encoders.scratch import ScratchFile, UnfailingFile
+from chronotile.encoders.file_parts import ScratchFile, UnfailingFile
 from chronotile.model.animation import Film, Frame
 
 if TYPE_CHECKING:

@@ -7,11 +7,10 @@ import numpy as np
 
 from chronotile.encoders.coverage.strips import coverage_values
 from chronotile.encoders.series.table import SeriesTable, table_of_layers
-from chronotile.model.cancellation import IsActive, always_active
 from chronotile.model.coverage import Coverage
 from chronotile.model.crs import Crs
 from chronotile.model.grid import FloatArray
-from chronotile.model.request import Point
+from chronotile.model.request import IsActive, Point, always_active
 
 
 class Points(Sequence[Point]):

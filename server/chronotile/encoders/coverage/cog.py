@@ -5,19 +5,25 @@ would take half a gigabyte. Here bands lie apart, each is written as it comes, a
 """
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
+from affine import Affine
 from numpy.typing import NDArray
+from rasterio.crs import CRS
+from rasterio.io import MemoryFile
 
-from chronotile.encoders.coverage.halving import average_cells, pick_cells
+from chronotile.encoders.coverage.attributes import definition_of
 from chronotile.encoders.coverage.strips import CHUNK_SIDE, chunk_rows
 from chronotile.encoders.deflated import deflate
-from chronotile.encoders.file_parts import FileParts
-from chronotile.encoders.scratch import TEMPORARY, Scratch, ScratchFile
+from chronotile.encoders.file_parts import TEMPORARY, FileParts, Scratch, ScratchFile
+from chronotile.errors import UnsupportedFormat
+from chronotile.model.crs import Crs
+from chronotile.model.grid import Grid
 
 Numbers = NDArray[Any]
 
@@ -295,3 +301,115 @@ def _predicted(tile: Numbers, predictor: int) -> bytes:
         differences[:, 1:] -= flat[:, :-1]
         return differences.tobytes()
     return tile.astype(tile.dtype.newbyteorder("<")).tobytes()
+
+
+MODEL_PIXEL_SCALE, MODEL_TIEPOINT = 33550, 33922
+KEY_TAGS = frozenset({34735, 34736, 34737})
+"""GeoKeyDirectory, GeoDoubleParams and GeoAsciiParams."""
+DOUBLE_TYPE = 12
+SOMEWHERE = Affine(1, 0, 1, 0, -1, 1)
+"""Of cells of 1 whose first is at (0, 0) rasterio doubts that they are anywhere."""
+_SIZES = {2: 1, 3: 2, 12: 8}
+"""Bytes of a value of the types that those have."""
+
+
+def geo_tags(grid: Grid) -> list[Tag]:
+    """Return the tags with the position of a grid.
+
+    Raises:
+        UnsupportedFormat: GeoTIFF has no words for its CRS.
+    """
+    x_size, y_size = grid.resolution
+    scale = struct.pack("<3d", x_size, y_size, 0)
+    corner = struct.pack("<6d", 0, 0, 0, grid.bbox.xmin, grid.bbox.ymax, 0)
+    keys = [tag for tag in _tags_of(_file_in(grid.crs)) if tag.number in KEY_TAGS]
+    return [Tag(MODEL_PIXEL_SCALE, DOUBLE_TYPE, scale), Tag(MODEL_TIEPOINT, DOUBLE_TYPE, corner), *keys]
+
+
+@lru_cache(maxsize=64)
+def has_geo_tags(crs: Crs) -> bool:
+    """Return whether GeoTIFF has words for a CRS."""
+    try:
+        _file_in(crs)
+    except UnsupportedFormat:
+        return False
+    return True
+
+
+@lru_cache(maxsize=64)
+def _file_in(crs: Crs) -> bytes:
+    """A file of one pixel: GDAL alone knows how a CRS is written in keys."""
+    with MemoryFile() as memory:
+        definition = CRS.from_wkt(definition_of(crs).to_wkt())
+        with memory.open(
+            driver="GTiff", count=1, width=1, height=1, dtype="uint8", crs=definition, transform=SOMEWHERE
+        ):
+            pass
+        body = bytes(memory.read())
+    with MemoryFile(body) as alone, alone.open() as read:  # what GeoTIFF cannot store GDAL writes into a file beside it
+        if not read.crs:
+            raise UnsupportedFormat(f"GeoTIFF cannot store {crs.name[:40]}; NetCDF and zarr can", locator="f")
+    return body
+
+
+def _tags_of(body: bytes) -> Iterator[Tag]:
+    """The tags of a small classic TIFF whose values are text, 16-bit numbers or doubles."""
+    (start,) = struct.unpack_from("<I", body, 4)
+    (count,) = struct.unpack_from("<H", body, start)
+    for entry in range(start + 2, start + 2 + 12 * count, 12):
+        number, kind, values, where = struct.unpack_from("<HHII", body, entry)
+        size = _SIZES.get(kind, 4) * values
+        begin = entry + 8 if size <= 4 else where
+        yield Tag(number, kind, body[begin : begin + size])
+
+
+def pick_cells(numbers: Numbers) -> Numbers:
+    """Return of (y, x) the north-western one of each four cells, for numbers of which there is no mean."""
+    return numbers[::2, ::2]
+
+
+def average_cells(numbers: Numbers, nodata: float | None) -> Numbers:
+    """Return of (y, x) the means of those of each four cells that are values, `nodata` where none is.
+
+    Integers are rounded half up; a mean that happens to be `nodata` becomes its neighbour. At an odd edge two cells, or
+    one, stand for four.
+    """
+    rows, columns = numbers.shape
+    if rows % 2 or columns % 2:
+        numbers = np.pad(numbers, ((0, rows % 2), (0, columns % 2)), mode="edge")
+    dtype = numbers.dtype
+    is_exact = dtype.kind != "f" and dtype.itemsize < 8
+    half = (numbers.shape[0] // 2, numbers.shape[1] // 2)
+    total = np.zeros(half, dtype=f"{dtype.kind}{2 * dtype.itemsize}" if is_exact else np.float64)
+    count = np.zeros(half, dtype=np.uint8)
+    for row in (0, 1):
+        for column in (0, 1):
+            part = np.ascontiguousarray(numbers[row::2, column::2])
+            valid = _valid(part, nodata)
+            total += part * valid if is_exact else np.where(valid, part, 0)
+            count += valid
+    mean = _quotient(total, count, dtype)
+    if nodata is not None:
+        if dtype.kind != "f":
+            mean[mean == int(nodata)] = int(nodata) + (1 if nodata <= 0 else -1)
+        mean[count == 0] = nodata
+    return mean
+
+
+def _valid(part: Numbers, nodata: float | None) -> NDArray[np.bool_]:
+    valid = np.isfinite(part) if part.dtype.kind == "f" else np.ones(part.shape, dtype=np.bool_)
+    if nodata is not None and not np.isnan(nodata):
+        valid &= part != (nodata if part.dtype.kind == "f" else int(nodata))
+    return valid
+
+
+def _quotient(total: Numbers, count: NDArray[np.uint8], dtype: np.dtype[Any]) -> Numbers:
+    """NaN, or 0 of integers, where nothing is counted. Of 16 bits `float32` separates thirds and quarters."""
+    if dtype.kind == "f":
+        with np.errstate(invalid="ignore"):
+            mean: Numbers = (total / count).astype(dtype)
+        return mean
+    real = np.float32 if dtype.itemsize <= 2 else np.float64
+    rounded = np.floor(total.astype(real) / np.maximum(count, 1).astype(real) + real(0.5))
+    whole: Numbers = rounded.astype(dtype)
+    return whole

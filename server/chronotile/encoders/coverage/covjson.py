@@ -8,11 +8,10 @@ from numpy.typing import NDArray
 
 from chronotile.encoders.coverage.attributes import about, is_scaled
 from chronotile.encoders.coverage.strips import coverage_values
-from chronotile.encoders.covjson_parts import layer_parameter, referencing
-from chronotile.encoders.instants import format_instants
-from chronotile.model.cancellation import IsActive, always_active
+from chronotile.encoders.document_parts import format_instants, layer_parameter, referencing
 from chronotile.model.coverage import Coverage, CoverageField
 from chronotile.model.number_text import numbers_json, text_values
+from chronotile.model.request import IsActive, always_active
 
 
 def encode_coverage_covjson(coverage: Coverage, *, is_active: IsActive = always_active) -> bytes:

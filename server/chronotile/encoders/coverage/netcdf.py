@@ -6,14 +6,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from chronotile.encoders.coverage.cf import CfField, CfVariable, cf_dataset
-from chronotile.encoders.coverage.chunked import chunks_of
-from chronotile.encoders.coverage.strips import ChunkShape, Strip, chunk_shape, strips
+from chronotile.encoders.coverage.attributes import CfField, CfVariable, cf_dataset
+from chronotile.encoders.coverage.strips import ChunkShape, Strip, chunk_shape, chunks_of, strips
 from chronotile.encoders.deflated import deflate
-from chronotile.encoders.file_parts import FileParts
-from chronotile.encoders.scratch import TEMPORARY, Scratch, UnfailingFile
-from chronotile.model.cancellation import IsActive, always_active
+from chronotile.encoders.file_parts import TEMPORARY, FileParts, Scratch, UnfailingFile
 from chronotile.model.coverage import Coverage
+from chronotile.model.request import IsActive, always_active
 
 if TYPE_CHECKING:
     import h5netcdf
@@ -90,5 +88,5 @@ def _write_strip(created: Any, strip: Strip, shape: ChunkShape, field: CfField) 
 
 
 def _shuffled(numbers: NDArray[Any]) -> bytes:
-    """The first bytes of all numbers, then all second ones (HDF5's filter 2)."""
+    # The first bytes of all numbers, then all second ones (HDF5's filter 2).
     return np.ascontiguousarray(numbers).view(np.uint8).reshape(-1, numbers.itemsize).T.tobytes()

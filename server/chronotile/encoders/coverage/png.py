@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 
 from chronotile.encoders.coverage.strips import strips, times_of
-from chronotile.encoders.picture.png import encode_grey_png
+from chronotile.encoders.picture.picture import encode_grey_png
 from chronotile.errors import InvalidParameter, UnsupportedFormat
-from chronotile.model.cancellation import IsActive, always_active
 from chronotile.model.coverage import Coverage
+from chronotile.model.request import IsActive, always_active
 
 
 def encode_coverage_png(coverage: Coverage, *, is_active: IsActive = always_active) -> bytes:

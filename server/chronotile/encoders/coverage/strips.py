@@ -1,14 +1,14 @@
 """How encoders take the numbers of a coverage: field by field, picture by picture, each block of the source once."""
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from chronotile.encoders.scratch import ScratchFile
-from chronotile.model.cancellation import IsActive, always_active, require_active
+from chronotile.encoders.file_parts import ScratchFile
 from chronotile.model.coverage import Coverage, Numbers
+from chronotile.model.request import IsActive, always_active, require_active
 
 CHUNK_SIDE = 512
 """Cells along a side of a chunk, or tile, of a grid that is larger."""
@@ -177,3 +177,29 @@ def _spread_picture(coverage: Coverage, field: int, time: int, file: ScratchFile
 def _field_bytes(coverage: Coverage, field: int) -> int:
     itemsize = np.dtype(coverage.fields[field].encoding.dtype).itemsize
     return times_of(coverage) * coverage.grid.height * coverage.grid.width * itemsize
+
+
+# Strips of numbers cut into chunks, each of the whole shape, as NetCDF-4 and Zarr hold them.
+
+
+class Chunk(NamedTuple):
+    """One chunk, and which it is."""
+
+    place: tuple[int, int, int]
+    """Its first time, row and column, in cells."""
+    numbers: NDArray[Any]
+    """(time, y, x), contiguous."""
+
+
+def chunks_of(strip: Strip, shape: ChunkShape, *, dtype: np.dtype[Any], fill: float | None) -> Iterator[Chunk]:
+    """Cut a strip, which begins where a chunk does; what lies beyond the grid is filled."""
+    _, rows, columns = strip.numbers.shape
+    for time in range(0, len(strip.times), shape.time):
+        for row in range(0, rows, shape.y):
+            for column in range(0, columns, shape.x):
+                part = strip.numbers[time : time + shape.time, row : row + shape.y, column : column + shape.x]
+                if part.shape != shape:
+                    lacking = [(0, whole - there) for whole, there in zip(shape, part.shape, strict=True)]
+                    part = np.pad(part, lacking, constant_values=0 if fill is None else fill)
+                place = (strip.times.start + time, strip.rows.start + row, column)
+                yield Chunk(place, np.ascontiguousarray(part, dtype=dtype))

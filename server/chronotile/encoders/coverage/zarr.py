@@ -9,13 +9,12 @@ from typing import Any
 import numpy as np
 import orjson
 
-from chronotile.encoders.coverage.cf import CfDataset, CfField, CfVariable, cf_dataset
-from chronotile.encoders.coverage.chunked import chunks_of
-from chronotile.encoders.coverage.strips import ChunkShape, Strip, chunk_shape, strips
+from chronotile.encoders.coverage.attributes import CfDataset, CfField, CfVariable, cf_dataset
+from chronotile.encoders.coverage.strips import ChunkShape, Strip, chunk_shape, chunks_of, strips
 from chronotile.encoders.deflated import deflate
 from chronotile.encoders.file_parts import READ_BYTES
-from chronotile.model.cancellation import IsActive, always_active
 from chronotile.model.coverage import Coverage
+from chronotile.model.request import IsActive, always_active
 
 LEVEL = 1
 FIRST_DAY = (1980, 1, 1, 0, 0, 0)

@@ -194,12 +194,12 @@ def _filled(numbers: CubeNumbers, gaps: BoolArray) -> CubeNumbers:
 
 
 def _put(numbers: CubeNumbers, into: CubeNumbers, *, where: BoolArray) -> None:
-    """Put (y, x) numbers over others in some places: without a jump for each pixel, which is what masks cost numpy."""
+    # Put (y, x) numbers over others in some places: without a jump for each pixel, which is what masks cost numpy.
     into ^= (into ^ numbers) & _bits(where, numbers.dtype)
 
 
 def _bits(mask: BoolArray, dtype: np.dtype[Any]) -> CubeNumbers:
-    """Numbers whose bits are all 1 where a mask is set, else all 0."""
+    # Numbers whose bits are all 1 where a mask is set, else all 0.
     bits: CubeNumbers = np.negative(mask.view(np.uint8), dtype=dtype)
     return bits
 

@@ -118,7 +118,7 @@ def _trend(trends: Trends, row: int) -> dict[str, orjson.Fragment]:
 
 
 def _number(values: NDArray[Any]) -> orjson.Fragment:
-    """Of (1,)."""
+    # Of (1,).
     return orjson.Fragment(number_texts(text_values(values, None))[0] or "null")
 
 

@@ -6,19 +6,20 @@ from functools import partial
 import numpy as np
 import orjson
 
-from chronotile.encoders.covjson_parts import (
+from chronotile.encoders.document_parts import (
     ANY_LANGUAGE,
     Json,
     categories_of,
+    dump_json,
+    json_instants,
     layer_parameter,
     parameter,
     polygons_axis,
     polygons_domain_type,
     referencing,
     values_along_time,
+    with_list,
 )
-from chronotile.encoders.document_parts import with_list
-from chronotile.encoders.instants import dump_json, json_instants
 from chronotile.encoders.series.outlines import outline
 from chronotile.encoders.series.table import VALUE, Column, SeriesTable
 from chronotile.model.crs import CRS84, Crs

@@ -9,8 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from chronotile.encoders.credits import Credits
-from chronotile.encoders.instants import format_instants
+from chronotile.encoders.document_parts import Credits, format_instants
 from chronotile.encoders.series.analysis import findings_columns
 from chronotile.encoders.series.table import Rows, SeriesTable
 from chronotile.errors import InvalidParameter
@@ -153,7 +152,7 @@ def _place(place: Point | Area, options: CsvOptions) -> str:
 
 
 def _columns(table: SeriesTable, rows: Rows, options: CsvOptions) -> list[Sequence[str]]:
-    """(place * time,) of each."""
+    # (place * time,) of each.
     values = table.at_all_times(rows)
     return [options.numbers(column.texts(values[column.name])) for column in table.flat_columns]
 

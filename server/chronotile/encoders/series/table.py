@@ -9,7 +9,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from chronotile.encoders.credits import Credits
+from chronotile.encoders.document_parts import Credits
 from chronotile.encoders.series.analysis import findings_columns, units_of_column
 from chronotile.model.collection import Layer
 from chronotile.model.geometry.area import Area
@@ -394,7 +394,7 @@ def _table(
 
 
 def _stacked(values: Sequence[NDArray[Any]], series: AreasSeries, bins: int = 0) -> NDArray[Any]:
-    """(area, time, …), also without any area."""
+    # (area, time, …), also without any area.
     return np.stack(values) if values else np.empty((0, len(series.times), *([bins] if bins else [])))
 
 

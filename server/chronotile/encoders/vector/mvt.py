@@ -106,7 +106,7 @@ def _value(value: Property) -> bytes:
 
 
 def _field(number: int, content: bytes) -> bytes:
-    """A field of known length."""
+    # A field of known length.
     return _varint(number << 3 | 2) + _varint(len(content)) + content
 
 

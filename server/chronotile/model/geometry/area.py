@@ -48,3 +48,18 @@ def area_of_box(box: BBox, crs: Crs) -> Area:
     require_place(BBox(west, south, east, north), crs)
     corners = np.array([(west, south), (east, south), (east, north), (west, north), (west, south)])
     return Area(polygons=((corners,),), crs=crs)
+
+
+# Units of length by the names that clients give them.
+
+LENGTHS_M: Mapping[str, float] = {"m": 1.0, "km": 1000.0, "mi": 1609.344, "nmi": 1852.0, "ft": 0.3048}
+"""Metres in each unit."""
+
+OTHER_LENGTHS: Mapping[str, str] = {
+    **dict.fromkeys(("metre", "metres", "meter", "meters"), "m"),
+    **dict.fromkeys(("kilometre", "kilometres", "kilometer", "kilometers"), "km"),
+    **dict.fromkeys(("mile", "miles"), "mi"),
+    **dict.fromkeys(("nm", "nautical mile", "nautical miles"), "nmi"),
+    **dict.fromkeys(("foot", "feet"), "ft"),
+}
+"""What else they are called, in lower case."""

@@ -12,8 +12,7 @@ from chronotile.errors import InvalidParameter, LimitExceeded
 from chronotile.model.crs import CRS84, Crs
 from chronotile.model.geometry.area import Area, Polygon
 from chronotile.model.geometry.geojson_rings import parse_geojson, positions_of
-from chronotile.model.geometry.geojson_size import containers_in, features_in, holes_in, positions_in
-from chronotile.model.geometry.json_text import is_number, load_json
+from chronotile.model.geometry.json_text import containers_in, features_in, holes_in, is_number, load_json, positions_in
 from chronotile.model.geometry.repair import Repaired, repair_polygons, unite_polygons
 from chronotile.model.grid import FARTHEST, FloatArray
 
@@ -192,7 +191,7 @@ def document_of(body: bytes) -> dict[str, Json]:
 
 
 def _geojson_of(body: bytes) -> dict[str, Json]:
-    """The JSON object of a body, of a large one with arrays in place of lists of positions."""
+    # The JSON object of a body, of a large one with arrays in place of lists of positions.
     return _document(body, partial(parse_geojson, locator=LOCATOR))
 
 
@@ -381,7 +380,7 @@ def _crs(document: Mapping[str, Json], rules: GeometryRules) -> Crs:
 
 
 def _named(text: str, rules: GeometryRules) -> Crs:
-    """GeoJSON's own and the code that many write for it need not be among those offered."""
+    # GeoJSON's own and the code that many write for it need not be among those offered.
     return CRS84 if text.upper() in {"CRS:84", "OGC:CRS84", "URN:OGC:DEF:CRS:OGC:1.3:CRS84"} else rules.crs_named(text)
 
 

@@ -13,8 +13,7 @@ from typing import Any
 import numpy as np
 import orjson
 
-from chronotile.model.geometry.geojson_size import memory_of_json
-from chronotile.model.geometry.json_text import load_json, require_room
+from chronotile.model.geometry.json_text import load_json, memory_of_json, require_room
 from chronotile.model.grid import FloatArray
 
 WHOLE_BYTES = 1 << 16
@@ -152,7 +151,7 @@ def _moved(error: orjson.JSONDecodeError, rings: list[_Ring], mark: str) -> orjs
 
 
 def _marker(mark: str, number: int) -> str:
-    """What stands for a ring in a text: a list as well, since a string could be a name, where no list may stand."""
+    # What stands for a ring in a text: a list as well, since a string could be a name, where no list may stand.
     return f'["{mark}{number}"]'
 
 

@@ -268,7 +268,7 @@ def _edge_boxes(polygon: Polygon) -> tuple[FloatArray, FloatArray]:
 
 
 def _diagonals(low: FloatArray, high: FloatArray) -> NDArray[np.object_]:
-    """(box,) lines that have the boxes."""
+    # (box,) lines that have the boxes.
     lines: NDArray[np.object_] = shapely.linestrings(np.stack([low, high], axis=1))
     return lines
 
@@ -302,7 +302,7 @@ def _describe(reason: str) -> str:
 
 
 def _polygons(shape: shapely.Geometry) -> tuple[Polygon, ...]:
-    """The polygons of a shape, without the lines and points to which parts of it have collapsed."""
+    # The polygons of a shape, without the lines and points to which parts of it have collapsed.
     parts = shapely.get_parts(shapely.get_parts(shape))  # polygons of multipolygons of collections
     return tuple(_rings(part) for part in parts if isinstance(part, shapely.Polygon) and not part.is_empty)
 

@@ -1,14 +1,111 @@
 """What a client asks to be found out from values along time, and what was found."""
 
-from collections.abc import Mapping
+import math
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from chronotile.model.series.reducer import MEAN, Reducer
+from chronotile.errors import InvalidParameter, LimitExceeded
 from chronotile.model.time.instants import ABSENT, InstantArray, Period, TimeSelection
+
+ReducerKind = Literal["mean", "min", "max", "std", "median", "percentile", "count", "valid_share", "sum", "histogram"]
+PLAIN: tuple[ReducerKind, ...] = ("mean", "min", "max", "std", "median", "count", "valid_share", "sum")
+"""Those that have no parameters."""
+
+MAX_BINS = 1024
+MAX_REDUCERS = 32
+"""Of one request; percentiles of a large area take seconds each."""
+
+LOCATOR = "reducers"
+
+_PERCENTILE = re.compile(r"p(\d{1,2}(?:\.\d{1,4})?|100)", re.ASCII)
+_NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d{1,3})?"
+_HISTOGRAM = re.compile(rf"histogram:(\d{{1,4}})(?::({_NUMBER}):({_NUMBER}))?", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reducer:
+    """How to reduce the values at one time."""
+
+    name: str
+    """As written in documents: `mean`, `p10`, `p2.5`, `histogram:16`, `histogram:16:0:1`."""
+    kind: ReducerKind
+    percent: float | None = None
+    """0 to 100, of a percentile; 50 of the median."""
+    bins: int | None = None
+    """Of a histogram: its number of equal steps."""
+    range: tuple[float, float] | None = None
+    """Of a histogram: physical values at its ends; `None` is the range of the layer's first style."""
+
+
+MEAN = Reducer(name="mean", kind="mean")
+MIN = Reducer(name="min", kind="min")
+MAX = Reducer(name="max", kind="max")
+STD = Reducer(name="std", kind="std")
+MEDIAN = Reducer(name="median", kind="median", percent=50.0)
+COUNT = Reducer(name="count", kind="count")
+VALID_SHARE = Reducer(name="valid_share", kind="valid_share")
+SUM = Reducer(name="sum", kind="sum")
+
+
+def parse_reducer(text: str) -> Reducer:
+    """Return the reducer that a text names, without regard to case.
+
+    Raises:
+        InvalidParameter: There is no such reducer; the message names those that there are.
+    """
+    name = text.strip().lower()
+    for kind in PLAIN:
+        if name == kind:
+            return Reducer(name=name, kind=kind, percent=50.0 if kind == "median" else None)
+    percentile = _PERCENTILE.fullmatch(name)
+    if percentile:
+        percent = float(percentile[1])
+        return Reducer(name=f"p{percent:.10g}", kind="percentile", percent=percent)
+    histogram = _HISTOGRAM.fullmatch(name)
+    if histogram:
+        return _histogram(int(histogram[1]), histogram[2], histogram[3])
+    raise InvalidParameter(
+        f"reducers {text.strip()[:40]!r} is not accepted; use {', '.join(PLAIN)}, p0 to p100 such as p10 or p2.5, "
+        "histogram:BINS or histogram:BINS:LOW:HIGH",
+        locator=LOCATOR,
+    )
+
+
+def parse_reducers(texts: Iterable[str]) -> tuple[Reducer, ...]:
+    """Return the reducers that texts name, each once, in that order.
+
+    Raises:
+        InvalidParameter: One is not accepted.
+        LimitExceeded: There are more than `MAX_REDUCERS`.
+    """
+    reducers = tuple(dict.fromkeys(map(parse_reducer, texts)))
+    if len(reducers) > MAX_REDUCERS:
+        raise LimitExceeded(
+            "max_reducers",
+            allowed=MAX_REDUCERS,
+            needed=len(reducers),
+            alternative="request fewer at once",
+            locator=LOCATOR,
+        )
+    return reducers
+
+
+def _histogram(bins: int, low: str | None, high: str | None) -> Reducer:
+    if not 1 <= bins <= MAX_BINS:
+        raise InvalidParameter(f"a histogram has 1 to {MAX_BINS} bins, got {bins}", locator=LOCATOR)
+    if low is None or high is None:
+        return Reducer(name=f"histogram:{bins}", kind="histogram", bins=bins)
+    ends = float(low), float(high)
+    if not (ends[0] < ends[1] and math.isfinite(ends[1] - ends[0])):
+        raise InvalidParameter(f"the range of a histogram must ascend, got {low} to {high}", locator=LOCATOR)
+    name = ":".join(("histogram", str(bins), *(repr(end).removesuffix(".0") for end in ends)))
+    return Reducer(name=name, kind="histogram", bins=bins, range=ends)
+
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]

@@ -1,8 +1,6 @@
-"""Instants, spans, periods and domains of time, and the one way from an instant to text.
+"""Instants, spans, periods and domains of time, how they follow one another, and the one way to text."""
 
-Everything is UTC. Spans are half-open, `[start, end)`. `time_parsing` reads text.
-"""
-
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -137,6 +135,11 @@ class TimeSelection:
 ABSENT = TimeSelection()
 DEFAULT = TimeSelection("default")
 LATEST = TimeSelection("latest")
+
+
+def system_clock() -> Instant:
+    """Return now, UTC, in whole seconds."""
+    return np.datetime64(int(time.time()) * 10**9, "ns")
 
 
 def format_instant(instant: Instant) -> str:
@@ -330,3 +333,148 @@ NO_TIME = TimeDomain(np.array([], dtype="datetime64[ns]"), np.array([], dtype="d
 def days_to_timedelta(days: float) -> Duration:
     """Return a length in days as `timedelta64[ns]`."""
     return np.timedelta64(int(timedelta(days=days) / timedelta(microseconds=1)) * 1000, "ns")
+
+
+# The metadata of times in files that we write: attributes of CF (§7.1, §7.4) and one of our own.
+
+PERIOD_BOUNDS, CLIMATOLOGY_BOUNDS = "time_bnds", "climatology_bnds"
+
+TIME_KIND = "time_kind"
+"""An attribute of the time coordinate if its bounds alone do not show the kind of times."""
+CLIMATOLOGY, OVERLAPPING = "climatology", "overlapping periods"
+"""Times of the year, of many years that the data do not tell; periods named by their times, not by their starts."""
+
+
+class BoundsForm(NamedTuple):
+    """The bounds that times are written with."""
+
+    name: str | None
+    """Of the array; none of exact instants."""
+    attributes: dict[str, str]
+    """Of the coordinate along time."""
+
+
+def bounds_form(times: TimeDomain, *, are_periods: bool) -> BoundsForm:
+    """Return how the bounds of times are written.
+
+    Args:
+        times: Of what is written.
+        are_periods: Whether their spans are given as bounds, where they have no others.
+    """
+    if times.is_climatology and times.bounds is not None:
+        return BoundsForm(CLIMATOLOGY_BOUNDS, {"climatology": CLIMATOLOGY_BOUNDS})
+    name = PERIOD_BOUNDS if times.bounds is not None or are_periods else None
+    attributes = {} if name is None else {"bounds": name}
+    if times.is_climatology:
+        attributes[TIME_KIND] = CLIMATOLOGY
+    elif times.bounds is not None:
+        attributes[TIME_KIND] = OVERLAPPING
+    return BoundsForm(name, attributes)
+
+
+def are_periods(times: TimeDomain) -> bool:
+    """Return whether all times are periods; bounds of exact instants are a nanosecond long and are not written."""
+    return bool(np.all(times.ends - times.starts >= DAY))
+
+
+# How the times of a layer follow one another: every so many months, days or seconds, or in dekads.
+
+DEKAD_STEP = "dekad"
+DEKAD_DAYS = (1, 11, 21)
+"""Of the month, on which dekads begin."""
+LEAST_STEPPED = 3
+"""Times between which there are two steps, which are alike or not."""
+GAPS_BRIDGED = 1.5
+LONGEST_NS = 2**63 - 1
+"""That a duration can be."""
+
+_UNITS = (
+    (DAY, "P", "D"),
+    (np.timedelta64(1, "h"), "PT", "H"),
+    (np.timedelta64(1, "m"), "PT", "M"),
+    (np.timedelta64(1, "s"), "PT", "S"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Stepped:
+    """Instants with the steps between them."""
+
+    instants: InstantArray
+    steps: NDArray[np.int64]
+    """(time - 1,): months, or nanoseconds."""
+    is_monthly: bool
+
+    @property
+    def is_regular(self) -> bool:
+        """Whether all steps, of which there is one at least, are alike."""
+        return bool((self.steps == self.steps[0]).all())
+
+    @property
+    def fewest(self) -> int:
+        """Values that they take at least: a run of n times has n - 2 equal steps in a row, and 4 times or more."""
+        return len(self.instants) - 3 * int(np.count_nonzero(self.steps[1:] == self.steps[:-1]))
+
+
+def find_steps(instants: InstantArray) -> Stepped:
+    """Return instants, at least one, with steps in months where every one stands at one place in its month."""
+    places = of_month(instants)
+    if bool((places == places[0]).all()) and places[0] < 28 * int(DAY.astype(np.int64)):
+        return Stepped(instants, differences(instants.astype("datetime64[M]")), is_monthly=True)
+    return Stepped(instants, differences(instants), is_monthly=False)
+
+
+def step_of(domain: TimeDomain) -> str | None:
+    """Return the ISO 8601 period from each time to the next, or `dekad`; `None` where they differ, or under 3 times."""
+    if len(domain) < LEAST_STEPPED:
+        return None
+    found = find_steps(domain.instants)
+    if found.is_regular:
+        return period_text(int(found.steps[0]), is_monthly=found.is_monthly)
+    return DEKAD_STEP if _are_dekads(domain.instants) else None
+
+
+def gap_tolerance(domain: TimeDomain) -> Duration | None:
+    """Return how long after a time one may take it for the time between it and the next, where times are irregular.
+
+    That is `GAPS_BRIDGED` times the 95th percentile of the gaps: one that is longer is not filled to its end.
+    `None` where times follow one another in one step, and under 3 times.
+    """
+    instants = domain.instants
+    if len(domain) < LEAST_STEPPED or find_steps(instants).is_regular or _are_dekads(instants):
+        return None
+    tolerance = GAPS_BRIDGED * np.percentile(differences(instants), 95)
+    return np.timedelta64(int(min(tolerance, LONGEST_NS)), "ns")
+
+
+def of_month(instants: InstantArray) -> NDArray[np.int64]:
+    """(time,): nanoseconds since the month began."""
+    return instants.astype(np.int64) - instants.astype("datetime64[M]").astype("datetime64[ns]").astype(np.int64)
+
+
+def differences(along: InstantArray | NDArray[np.int64]) -> NDArray[np.int64]:
+    """(time - 1,): from each to the next."""
+    numbers: NDArray[np.int64] = along.astype(np.int64)
+    return numbers[1:] - numbers[:-1]
+
+
+def period_text(step: int, *, is_monthly: bool) -> str | None:
+    """Return ISO 8601 for a number of months or nanoseconds, `None` where it has no short word for it."""
+    if is_monthly:
+        return f"P{step}M"
+    length = np.timedelta64(step, "ns")
+    for unit, before, after in _UNITS:
+        if length % unit == np.timedelta64(0, "ns"):
+            return f"{before}{length // unit}{after}"
+    return None
+
+
+def _are_dekads(instants: InstantArray) -> bool:
+    """Whether each is the first midnight of a dekad, and none is missing between."""
+    begins = np.array([(day - 1) * int(DAY.astype(np.int64)) for day in DEKAD_DAYS])
+    places = of_month(instants)
+    thirds = np.searchsorted(begins, places)
+    if not bool(np.isin(places, begins).all()):
+        return False
+    numbers = instants.astype("datetime64[M]").astype(np.int64) * 3 + thirds
+    return bool((differences(numbers) == 1).all())

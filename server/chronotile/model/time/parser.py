@@ -22,6 +22,7 @@ from chronotile.model.time.instants import (
     LAST_YEAR,
     LATEST,
     MAX_PARTS,
+    ONE_NS,
     Duration,
     Instant,
     Period,
@@ -29,6 +30,7 @@ from chronotile.model.time.instants import (
     TimeSelection,
     TimeSpan,
     add_months,
+    format_instant,
 )
 
 MAX_TEXT = 20_000
@@ -174,7 +176,7 @@ def _lasting(start_text: str, end_text: str) -> TimeSpan:
 
 
 def _interval_period(text: str) -> Period | None:
-    """`start/end/0` says that the data are continuous: no stepping (WMS 1.3.0 Annex D)."""
+    # `start/end/0` says that the data are continuous: no stepping (WMS 1.3.0 Annex D).
     return None if text == "0" else parse_period(text)
 
 
@@ -207,3 +209,86 @@ def _end_of_value(start: Instant, found: re.Match[str]) -> Instant:
 
 def _unreadable(text: str) -> InvalidParameter:
     return InvalidParameter(f"{text[:60]!r} is not a valid time; {ACCEPTED}", locator="time")
+
+
+# What a request asks of time, as text again.
+
+LENGTHS = (4, 7, 10, 13, 16, 19, *range(21, 30))
+"""Of an instant without its zone, at each precision."""
+
+
+def selection_text(selection: TimeSelection) -> str | None:
+    """Return text that `parse_time` reads as the same selection; `None` for an empty one."""
+    if selection.keyword == "absent":
+        return None
+    return ",".join(map(_part_text, selection.parts)) if selection.keyword == "parts" else selection.keyword
+
+
+def _part_text(part: TimePart) -> str:
+    if part.period is not None and part.end is not None:
+        return f"{_value_text(part.span)}/{_end_text(part, part.end)}/{_period_text(part.period)}"
+    if not part.is_interval:
+        return _value_text(part.span)
+    is_open = part.span.start == DISTANT_PAST and part.span.end != DISTANT_FUTURE  # not at both ends
+    return f"{'..' if is_open else format_instant(part.span.start)}/{_end_text(part, part.span.end)}"
+
+
+def _end_text(part: TimePart, end: Instant) -> str:
+    """The last nanosecond before an end, which intervals hold."""
+    if part.ends_at_newest:
+        return "current"
+    return ".." if end == DISTANT_FUTURE else f"{(end + -ONE_NS).astype('datetime64[ns]')}Z"
+
+
+def _value_text(span: TimeSpan) -> str:
+    """An instant as precise as the span is long."""
+    whole = str(span.start.astype("datetime64[ns]"))
+    texts = (whole[:length] + ("Z" if length > 10 else "") for length in LENGTHS)
+    return next(text for text in texts if _is_read_as(text, span))
+
+
+def _is_read_as(text: str, span: TimeSpan) -> bool:
+    try:
+        return parse_instant(text) == span
+    except InvalidParameter:
+        return False
+
+
+def _period_text(period: Period) -> str:
+    if period == DEKAD:
+        return "dekad"
+    seconds, fraction = divmod(int(period.fixed / np.timedelta64(1, "ns")), 1_000_000_000)
+    days, seconds = divmod(seconds, 86_400)
+    of_day = f"T{seconds}.{fraction:09}S" if seconds or fraction else ""
+    return f"P{f'{period.months}M' if period.months else ''}{f'{days}D' if days else ''}{of_day}"
+
+
+# Periods of the calendar, as text requests them.
+
+MAX_SHOWN = 60
+"""Characters of what was given that a message repeats."""
+
+
+def requested_period(text: str, *, also: str = "") -> Period:
+    """Return the period that `step` names: `dekad`, or ISO 8601 in any case.
+
+    Args:
+        text: Of the parameter.
+        also: What else it may be, in words, for the error message.
+
+    Raises:
+        InvalidParameter: It is not a period, one of months and days together, or more days than a year has.
+    """
+    try:
+        period = parse_period("dekad" if text.lower() == "dekad" else text.upper())
+    except InvalidParameter as error:
+        raise InvalidParameter(
+            f"step {text[:MAX_SHOWN]!r} is not accepted; use {also}dekad, or a period such as P1M, P3M, P1Y, P8D or "
+            "PT6H",
+            locator="step",
+        ) from error
+    if period.months and int(period.fixed.astype(int)):
+        raise InvalidParameter("step is either of years and months, or of weeks, days and shorter", locator="step")
+    if period.fixed > 366 * DAY:
+        raise InvalidParameter("a step of days restarts each year and is at most P366D; use P2Y", locator="step")
+    return period

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from time import monotonic
 
 from chronotile.errors import LimitExceeded, ServerBusy
-from chronotile.model.cancellation import IsActive, always_active, require_active
+from chronotile.model.request import IsActive, always_active, require_active
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +39,7 @@ class AnswerMemory:
         max_bytes: Of all large answers that are made at once; `None` for as much as they like.
         patience_s: For how long one waits.
         clock: Seconds of a clock that never goes back.
+        on_end: Called when a large answer is made, before another may take its bytes: gives them back to the system.
     """
 
     def __init__(
@@ -47,8 +48,10 @@ class AnswerMemory:
         *,
         patience_s: float = PATIENCE_S,
         clock: Callable[[], float] = monotonic,
+        on_end: Callable[[], object] = lambda: None,
     ) -> None:
         self.max_bytes = max_bytes
+        self._on_end = on_end
         self._patience_s = patience_s
         self._clock = clock
         self._logged_s = -LOG_S
@@ -101,7 +104,10 @@ class AnswerMemory:
         try:
             yield
         finally:
-            self.give_back(size)
+            try:
+                self._on_end()
+            finally:
+                self.give_back(size)
 
     def may_take(self, size: int) -> bool:
         """Return whether there ever are so many bytes."""
@@ -162,3 +168,43 @@ class AnswerMemory:
         if is_logged:
             log.warning("large responses: %d waiting for memory, others rejected (%d so far)", waiting, refused)
         return ServerBusy(message)
+
+
+# Bytes that a worker holds for clients beside the answers it makes: bodies of requests, answers not yet fetched.
+
+
+class HeldBytes:
+    """A sum of bytes, of which what exceeds `free_bytes` is taken from the memory of large answers.
+
+    Belongs to one event loop.
+
+    Args:
+        memory: From which it is taken.
+        free_bytes: Not taken from there: part of what a worker takes in any case.
+    """
+
+    def __init__(self, memory: AnswerMemory, *, free_bytes: int) -> None:
+        self.total = 0
+        self._memory = memory
+        self._free = free_bytes
+
+    def adds_now(self, size: int) -> bool:
+        """Add bytes if there is memory for them now; return whether there is."""
+        if not self._memory.takes_now(self._taken(self.total + size) - self._taken(self.total)):
+            return False
+        self.total += size
+        return True
+
+    def add(self, size: int) -> None:
+        """Add bytes that are held already, though the memory may be taken: new large answers wait then."""
+        self._memory.hold(self._taken(self.total + size) - self._taken(self.total))
+        self.total += size
+
+    def remove(self, size: int) -> None:
+        """Remove bytes that were added."""
+        self._memory.give_back(self._taken(self.total) - self._taken(self.total - size))
+        self.total -= size
+
+    def _taken(self, total: int) -> int:
+        # Of a total, what is taken from the memory of large answers.
+        return max(0, total - self._free)

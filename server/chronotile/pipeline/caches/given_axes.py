@@ -15,7 +15,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from chronotile.readers.caches.records import Records, RecordsInMemory
+from chronotile.readers.caches.disk import Records, RecordsInMemory
 
 MOST = 2000
 """Axes that are remembered; past that, those that were given out the longest time ago are forgotten."""

@@ -61,7 +61,7 @@ def trim_window(grid: NativeGrid, trims: Sequence[Trim]) -> Window:
 
 
 def _near(edge: float) -> float:
-    """An edge as it is, if it is open or no farther than any place; beyond 1e300 sums with it would be infinite."""
+    # An edge as it is, if it is open or no farther than any place; beyond 1e300 sums with it would be infinite.
     return edge if math.isinf(edge) else min(max(edge, -FARTHEST), FARTHEST)
 
 
@@ -114,7 +114,7 @@ def columns_in_turn(grid: NativeGrid) -> int | None:
 
 
 def _period(grid: NativeGrid) -> float | None:
-    """Columns in a circle of longitudes, or of eastings that are longitudes."""
+    # Columns in a circle of longitudes, or of eastings that are longitudes.
     circle = circle_of(grid.crs)
     return None if circle is None else abs(circle / grid.transform.a)
 

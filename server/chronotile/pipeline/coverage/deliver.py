@@ -16,19 +16,35 @@ from chronotile.encoders.coverage.netcdf import coverage_netcdf
 from chronotile.encoders.coverage.png import check_coverage_png, encode_coverage_png
 from chronotile.encoders.coverage.strips import times_of
 from chronotile.encoders.coverage.zarr import iter_coverage_zarr
-from chronotile.encoders.file_parts import Body, FileParts, SizedBody, Streamed, Whole, store_parts, stream_parts
-from chronotile.errors import REPLACE_FILES, DateUnreadable, LimitExceeded, StorageFull, UnsupportedFormat
+from chronotile.encoders.file_parts import (
+    Body,
+    FileParts,
+    SizedBody,
+    Streamed,
+    Whole,
+    store_parts,
+    stream_parts,
+    translate_storage_errors,
+)
+from chronotile.errors import (
+    REPLACE_FILES,
+    DateUnreadable,
+    LimitExceeded,
+    SourceChanged,
+    StorageFull,
+    UnsupportedFormat,
+)
 from chronotile.extras import require_extra
-from chronotile.model.cancellation import IsActive, always_active
 from chronotile.model.coverage import RUN_BYTES, Coverage, CoverageRequest
+from chronotile.model.formats import COVERAGE_JSON_TYPE, GEOTIFF_TYPE, MapFormat
 from chronotile.model.grid import Grid
+from chronotile.model.request import IsActive, always_active
 from chronotile.model.time.instants import Instant, TimeDomain, format_day
 from chronotile.pipeline.coverage.extract import extract_coverage
 from chronotile.pipeline.coverage.source_coverage import ReadCoverage
-from chronotile.pipeline.one_state import again_if_changed
+from chronotile.pipeline.retry import retry_overtaken
 from chronotile.pipeline.revision import fingerprint
 from chronotile.pipeline.services import Services
-from chronotile.pipeline.storage_faults import translate_storage_errors
 from chronotile.pipeline.unreadable_dates import etag_without
 
 Made = TypeVar("Made")
@@ -40,7 +56,8 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 def _any_size(_coverage: Coverage, _limits: Limits) -> None:
-    """Let pass what the limit of all coverages lets."""
+    # Let pass what the limit of all coverages lets.
+    ...
 
 
 class CoverageFormat(NamedTuple):
@@ -130,7 +147,7 @@ def deliver_coverage(
     """
     written = _format_of(format_name, COVERAGE_FORMATS if formats is None else formats)
     make = partial(_deliver, request, format_name, written, services, conditions=conditions, is_active=is_active)
-    return again_if_changed(make)
+    return retry_overtaken(make, SourceChanged)
 
 
 def _deliver(
@@ -211,7 +228,7 @@ def _file(
 
 
 def _found(key: str, services: Services) -> Body | None:
-    """The file, if cached."""
+    # The file, if cached.
     small = services.caches.payloads.get(key)
     return services.caches.files.find(key) if small is None else Whole(small)
 
@@ -344,7 +361,7 @@ def coverage_file_name(coverage: Coverage, extension: str) -> str:
 
 COVERAGE_FORMATS: Mapping[str, CoverageFormat] = {
     "GTiff": CoverageFormat(
-        "image/tiff; application=geotiff",
+        GEOTIFF_TYPE,
         "tif",
         lambda coverage, is_active: coverage_geotiff(coverage, is_active=is_active),
         lambda coverage, _limits: check_coverage_geotiff(coverage),
@@ -362,13 +379,13 @@ COVERAGE_FORMATS: Mapping[str, CoverageFormat] = {
         is_streamed=True,
     ),
     "json": CoverageFormat(
-        "application/prs.coverage+json",
+        COVERAGE_JSON_TYPE,
         "covjson",
         lambda coverage, is_active: Whole(encode_coverage_covjson(coverage, is_active=is_active)),
         check_values,
     ),
     "png": CoverageFormat(
-        "image/png",
+        str(MapFormat.PNG),
         "png",
         lambda coverage, is_active: Whole(encode_coverage_png(coverage, is_active=is_active)),
         _check_picture,

@@ -1,8 +1,9 @@
 """Give me these numbers: native cells, or such on another grid, of one collection's variables at some times."""
 
 import hashlib
-from collections.abc import Sequence
-from functools import reduce
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, reduce
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,23 +11,37 @@ from numpy.typing import NDArray
 from chronotile.catalog.resolve_times import resolve_series_times, time_not_available
 from chronotile.errors import InvalidParameter, LimitExceeded, SourceUnavailable, TimeNotAvailable
 from chronotile.model.collection import Layer, Resampling
-from chronotile.model.coverage import CoverageField, CoverageRequest
+from chronotile.model.coverage import RUN_BYTES, CoverageField, CoverageRequest, Numbers
+from chronotile.model.crs import are_alike
 from chronotile.model.geometry.area import Area
-from chronotile.model.grid import Window
+from chronotile.model.grid import BBox, Grid, NativeGrid, Window
 from chronotile.model.payload import PixelStates
+from chronotile.model.raster import Pixels, with_mask
+from chronotile.model.source import VariableInfo
 from chronotile.model.time.instants import NO_TIME, InstantArray, TimeDomain, TimeSelection, common_times
-from chronotile.pipeline.composed import ground_windows
+from chronotile.pipeline.coverage.cells import CellRun, column_runs
 from chronotile.pipeline.coverage.grid import Place, place_of
-from chronotile.pipeline.coverage.native import NativeCells
-from chronotile.pipeline.coverage.numbers import output_encoding
-from chronotile.pipeline.coverage.source_coverage import ABSENT, CellSource, ReadCoverage, coverage_bytes
-from chronotile.pipeline.coverage.warped import warped_cells
-from chronotile.pipeline.frames import coverage_lattice, framed
+from chronotile.pipeline.coverage.numbers import nothing, output_encoding, output_numbers
+from chronotile.pipeline.coverage.source_coverage import (
+    ABSENT,
+    CellSource,
+    ReadCoverage,
+    ReadRuns,
+    cheapest_layout,
+    coverage_bytes,
+    read_cheaply,
+    runs,
+    runs_of_blocks,
+)
+from chronotile.pipeline.mosaics import coverage_lattice, framed, ground_windows
 from chronotile.pipeline.resolve_series import instants_of, layer_with_values
 from chronotile.pipeline.revision import fingerprint, pixel_states, revision_of_states
 from chronotile.pipeline.services import Services
 from chronotile.pipeline.unreadable_dates import UnreadableDates
-from chronotile.readers.derived.alignment import are_same_cells
+from chronotile.readers.caches.byte_cache import ByteCache
+from chronotile.readers.derived.wrapped import are_same_cells
+from chronotile.readers.reader import Reader
+from chronotile.warp.plan import WarpPlan, cells_per_pixel, level_for, plan_warp, side_by_side
 
 IntArray = NDArray[np.int64]
 
@@ -197,7 +212,7 @@ def _state(layer: Layer, indexes: IntArray, services: Services, windows: tuple[W
 
 
 def _named(layers: Sequence[Layer], states: Sequence[PixelStates]) -> list[str]:
-    """Names for states of the pixels of layers, for what they mean and for how they are resampled."""
+    # Names for states of the pixels of layers, for what they mean and for how they are resampled.
     return [f"{revision_of_states(layer, own)} {layer.resampling}" for layer, own in zip(layers, states, strict=True)]
 
 
@@ -221,3 +236,204 @@ def _name_of_area(area: Area) -> str:
         for ring in polygon:
             digest.update(np.ascontiguousarray(ring).tobytes())
     return digest.hexdigest()
+
+
+# Coverages whose cells are native ones.
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class NativeCells:
+    """A window of a native grid that is not rotated, whose columns may go on beyond the last one of a circle."""
+
+    grid: NativeGrid
+    window: Window
+
+    @cached_property
+    def runs(self) -> tuple[CellRun, ...]:
+        """What of the window's columns the source has."""
+        return tuple(column_runs(self.grid, self.window))
+
+    @property
+    def enclosing(self) -> Window | None:
+        """The smallest window of the source that has all cells; `None` where the source has none of them."""
+        if not self.runs:
+            return None
+        start, stop = min(run.start for run in self.runs), max(run.stop for run in self.runs)
+        return Window(self.window.row_start, self.window.row_stop, start, stop)
+
+    def read_runs(self, reader: Reader, field: CoverageField, *, indexes: Sequence[int], row_bytes: int) -> ReadRuns:
+        """Return in which runs a field is best read, by rows from the north.
+
+        Raises:
+            SourceUnavailable: The source is gone.
+        """
+        height = self.window.height
+        windows = self._windows(range(height))
+        _along, shape = cheapest_layout(reader, field.name, indexes=indexes, windows=windows)
+        read_runs = runs_of_blocks(
+            shape, indexes=indexes, first_row=self.window.row_start, height=height, row_bytes=row_bytes
+        )
+        if not self._is_south_up:
+            return read_runs
+        runs = tuple(range(height - run.stop, height - run.start) for run in reversed(read_runs.row_runs))
+        return ReadRuns(row_runs=runs, time_runs=read_runs.time_runs)
+
+    def read(self, reader: Reader, field: CoverageField, *, indexes: Sequence[int], rows: range) -> Numbers:
+        """Return (time, y, x) numbers at some of the variable's times, as they are written.
+
+        Raises:
+            SourceUnavailable: The source is gone or damaged.
+        """
+        windows = self._windows(rows)
+        parts = [self._read(reader, field, indexes, window) for window in windows]
+        if len(parts) == 1 and windows[0].width == self.window.width:
+            numbers = parts[0]
+        else:
+            numbers = nothing((len(indexes), len(rows), self.window.width), field.encoding)
+            for run, part in zip(self.runs, parts, strict=True):
+                numbers[:, :, run.place : run.place + part.shape[2]] = part
+        turned = numbers[:, :: -1 if self._is_south_up else 1, :: -1 if self.grid.transform.a < 0 else 1]
+        return np.ascontiguousarray(turned)
+
+    def _read(self, reader: Reader, field: CoverageField, indexes: Sequence[int], window: Window) -> Numbers:
+        pixels = read_cheaply(reader, field.name, indexes=indexes, window=window)
+        return output_numbers(pixels, field.layer.main_variable.encoding, field.encoding)
+
+    def _windows(self, rows: range) -> list[Window]:
+        """What is read for rows that are counted from the north."""
+        first, last = self.window.row_start + rows.start, self.window.row_start + rows.stop
+        if self._is_south_up:
+            first, last = self.window.row_stop - rows.stop, self.window.row_stop - rows.start
+        return [Window(first, last, run.start, run.stop) for run in self.runs]
+
+    @property
+    def _is_south_up(self) -> bool:
+        return self.grid.transform.e > 0
+
+
+TILE_SIDE = 512
+"""Cells along each side of what is warped at once, if it does not take too many native ones."""
+
+LEAST_SIDE = 16
+
+NUDGE = 1e-6
+"""Of a cell."""
+
+NATIVE_SIDE = 2048
+"""Native cells along each side of what one such takes, about: fewer than a plan would leave some out for."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class WarpedCells:
+    """A grid whose cells are gathered from those of a source, tile by tile: the same whatever rows are read at once."""
+
+    grid: Grid
+    resampling: Resampling | None
+    """`None` is that of each layer."""
+    plans: ByteCache[WarpPlan | None]
+    tile_height: int
+    """Rows of a tile: fewer than columns where rows are so long that few are read at once."""
+    tile_width: int
+
+    def read_runs(self, reader: Reader, field: CoverageField, *, indexes: Sequence[int], row_bytes: int) -> ReadRuns:
+        """Return in which runs a field is best read: whole tiles."""
+        del reader, field  # any is read so
+        height = self.grid.height
+        rows = RUN_BYTES // row_bytes // self.tile_height * self.tile_height or self.tile_height
+        times = max(1, RUN_BYTES // (min(rows, height) * row_bytes))
+        return ReadRuns(row_runs=tuple(runs(height, rows)), time_runs=tuple(runs(len(indexes), times)))
+
+    def read(self, reader: Reader, field: CoverageField, *, indexes: Sequence[int], rows: range) -> Numbers:
+        """Return (time, y, x) numbers at some of the variable's times, as they are written.
+
+        Raises:
+            SourceUnavailable: The source is gone or damaged.
+        """
+        numbers = nothing((len(indexes), len(rows), self.grid.width), field.encoding)
+        variable = field.layer.main_variable
+        resampling = self.resampling or field.layer.resampling
+        level = level_for(variable.levels, self.grid)
+        first = rows.start // self.tile_height * self.tile_height
+        for top in range(first, rows.stop, self.tile_height):
+            for left in range(0, self.grid.width, self.tile_width):
+                grid = self._tile(top, left)
+                start, stop = max(rows.start, top), min(rows.stop, top + grid.height)
+                target = numbers[:, start - rows.start : stop - rows.start, left : left + grid.width]
+                if variable.is_mosaic:
+                    for place, index in enumerate(indexes):
+                        pixels = with_mask(
+                            reader.compose(variable.name, index=index, grid=_nudged(grid), resampling=resampling)
+                        )
+                        output = output_numbers(pixels, variable.encoding, field.encoding)
+                        target[place] = output[start - top : stop - top]
+                    continue
+                sampled = _nudged(grid) if resampling == "nearest" else grid
+                plan = self._plan(sampled, variable, resampling, level)
+                if plan is None:
+                    continue
+                for place, pixels in enumerate(_pixels(plan, reader, variable, indexes)):
+                    raster = plan.warp(pixels, variable.encoding)
+                    output = output_numbers(Pixels(raster.numbers, raster.present), variable.encoding, field.encoding)
+                    target[place] = output[start - top : stop - top]
+        return numbers
+
+    def _tile(self, top: int, left: int) -> Grid:
+        """The grid of a tile, by its first row and column."""
+        whole = self.grid
+        bottom, right = min(top + self.tile_height, whole.height), min(left + self.tile_width, whole.width)
+        xs, ys = whole.x_of(np.array([left, right], dtype=float)), whole.y_of(np.array([bottom, top], dtype=float))
+        box = BBox(float(xs[0]), float(ys[0]), float(xs[1]), float(ys[1]))
+        return Grid(crs=whole.crs, bbox=box, width=right - left, height=bottom - top)
+
+    def _plan(self, grid: Grid, variable: VariableInfo, resampling: Resampling, level: int) -> WarpPlan | None:
+        return self.plans.get_or_make(
+            (variable.levels, grid, resampling, level),
+            lambda: plan_warp(variable.levels, grid, resampling=resampling, level=level),
+        )
+
+
+def warped_cells(
+    grid: Grid, fields: Sequence[CoverageField], *, resampling: Resampling | None, plans: ByteCache[WarpPlan | None]
+) -> WarpedCells:
+    """Return how the cells of a grid are gathered from those of fields, which have one grid.
+
+    Raises:
+        InvalidParameter: Means of classes are requested.
+    """
+    variable = fields[0].layer.main_variable
+    if are_alike(grid.crs, variable.grid.crs):
+        grid = replace(grid, crs=variable.grid.crs)
+    for each in fields:
+        if resampling == "bilinear" and each.layer.main_variable.is_categorical:
+            raise InvalidParameter(f"{each.name} has classes, which have no mean; use nearest", locator="interpolation")
+    row_bytes = grid.width * max(np.dtype(each.encoding.dtype).itemsize for each in fields)
+    level = variable.levels[level_for(variable.levels, grid)]
+    width = max(LEAST_SIDE, int(min(TILE_SIDE, NATIVE_SIDE / cells_per_pixel(grid, level))))
+    height = max(LEAST_SIDE, min(width, RUN_BYTES // row_bytes))
+    return WarpedCells(grid=grid, resampling=resampling, plans=plans, tile_height=height, tile_width=width)
+
+
+def _nudged(grid: Grid) -> Grid:
+    """A grid a hair to the south-east: of centres that lie between two native cells all take the one on that side."""
+    size_x, size_y = (each * NUDGE for each in grid.resolution)
+    xmin, ymin, xmax, ymax = grid.bbox
+    return replace(grid, bbox=BBox(xmin + size_x, ymin - size_y, xmax + size_x, ymax - size_y))
+
+
+def _pixels(plan: WarpPlan, reader: Reader, variable: VariableInfo, indexes: Sequence[int]) -> Iterator[Pixels]:
+    """(y, x) pixels that a plan needs, time after time: of native ones many times at once."""
+    if plan.level or plan.step > 1:
+        yield from (plan.read(reader, variable, index) for index in indexes)
+        return
+    cells = sum(window.height * window.width for window in plan.windows)
+    most = max(1, RUN_BYTES // (cells * np.dtype(variable.encoding.dtype).itemsize))
+    for run in runs(len(indexes), most):
+        some = indexes[run.start : run.stop]
+        block = side_by_side([_block(reader, variable, some, window) for window in plan.windows])
+        for place in range(len(some)):
+            yield Pixels(block.numbers[place], None if block.valid is None else block.valid[place])
+
+
+def _block(reader: Reader, variable: VariableInfo, indexes: Sequence[int], window: Window) -> Pixels:
+    pixels = read_cheaply(reader, variable.name, indexes=indexes, window=window)
+    return pixels if pixels.codes is None else Pixels(pixels.numbers, pixels.codes.numbers == 0)

@@ -6,34 +6,112 @@ from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, replace
 from functools import partial
 
+import numpy as np
+
+from chronotile.catalog.resolve_times import resolve_series_times, time_not_available
 from chronotile.encoders.animation.animation import encode_animation
-from chronotile.encoders.file_parts import Body, FileParts, Whole
+from chronotile.encoders.animation.mp4 import LARGE_PIXELS
+from chronotile.encoders.file_parts import (
+    IN_MEMORY_BYTES,
+    TEMPORARY,
+    Body,
+    FileParts,
+    Scratch,
+    Whole,
+    translate_storage_errors,
+)
 from chronotile.encoders.picture.picture import WHITE, on_background
-from chronotile.encoders.scratch import IN_MEMORY_BYTES, TEMPORARY, Scratch
-from chronotile.errors import REPLACE_FILES, DateUnreadable, LimitExceeded
+from chronotile.errors import REPLACE_FILES, DateUnreadable, InvalidParameter, LimitExceeded
 from chronotile.extras import has_extra, require_extra
-from chronotile.model.animation import AnimationFormat, AnimationRequest, Film, Frame
-from chronotile.model.cancellation import IsActive, always_active, require_active
+from chronotile.model.animation import AnimationRequest, Film, Frame
 from chronotile.model.collection import Layer
+from chronotile.model.formats import AnimationFormat
 from chronotile.model.payload import PixelStates, TimeUsed
 from chronotile.model.raster import Picture
-from chronotile.model.request import MapRequest
+from chronotile.model.request import IsActive, MapRequest, always_active, require_active
 from chronotile.model.style import Style
-from chronotile.model.time.instants import Instant, format_day
-from chronotile.pipeline.composed import ground_windows
-from chronotile.pipeline.maps.animation_times import FrameTimes, frame_times
-from chronotile.pipeline.maps.expressions import with_expression
+from chronotile.model.time.instants import DAY, Instant, Period, TimeSelection, format_day
 from chronotile.pipeline.maps.legend import layer_title, style_details
-from chronotile.pipeline.maps.memory import drawing_bytes, film_bytes
-from chronotile.pipeline.maps.rasters import MapTarget
-from chronotile.pipeline.maps.render import draw_picture, requested_style, require_sides, resolve_map
-from chronotile.pipeline.one_state import read_of_one_state
-from chronotile.pipeline.resolve_series import selection_of
-from chronotile.pipeline.revision import fingerprint
+from chronotile.pipeline.maps.rasters import RGBA_BYTES, drawing_bytes
+from chronotile.pipeline.maps.render import draw_picture
+from chronotile.pipeline.maps.resolve import MapTarget, requested_style, require_sides, resolve_map, with_expression
+from chronotile.pipeline.mosaics import ground_windows
+from chronotile.pipeline.resolve_series import instants_of, selection_of
+from chronotile.pipeline.revision import fingerprint, read_of_one_state
 from chronotile.pipeline.services import Services
-from chronotile.pipeline.storage_faults import translate_storage_errors
 from chronotile.pipeline.unreadable_dates import etag_without, instants_of_all, items_of_all, time_without
+from chronotile.stats.period_means import periods_of
 from chronotile.styling.cards import Lettering, lay_cards
+
+YEAR = 12
+"""Months."""
+NOTHING = np.timedelta64(0, "ns")
+LAST = np.timedelta64(-1, "ns")
+"""From the end of a period, which does not belong to it, to what does."""
+
+
+@dataclass(frozen=True, slots=True)
+class FrameTimes:
+    """What a frame shows."""
+
+    indexes: tuple[int, ...]
+    """Into the layer's times, ascending."""
+    text: str
+    """For people: `2020-06-01`, `2020-06-20 10:50`, `2020-06`, `2020-06-01 to 2020-06-10`."""
+
+
+def frame_times(layer: Layer, time: TimeSelection, step: int | Period, *, now: Instant) -> tuple[FrameTimes, ...]:
+    """Return the times of each frame, at least one frame.
+
+    Args:
+        layer: The layer of the times.
+        time: The requested times; default: all.
+        step: A number N: every Nth time is a frame, beginning with the first. A period: all times in one are a frame.
+            Periods are those of the calendar (`stats.period_means.period_starts`); one without times is not a frame.
+        now: The current time.
+
+    Raises:
+        InvalidParameter: The layer has no times.
+        TimeNotAvailable: It has none of those requested.
+    """
+    if len(layer.times) == 0:
+        raise InvalidParameter(f"layer {layer.id} has no times; request a map of it", locator="layer")
+    indexes = resolve_series_times(layer, time, now=now).indexes
+    if not indexes:
+        raise time_not_available(layer, time)
+    if isinstance(step, Period):
+        return _of_periods(layer, indexes, step)
+    write = format_day if layer.times.has_day_precision else _minute_text
+    return tuple(FrameTimes((index,), write(layer.times.instants[index])) for index in indexes[::step])
+
+
+def _of_periods(layer: Layer, indexes: tuple[int, ...], period: Period) -> tuple[FrameTimes, ...]:
+    periods = periods_of(instants_of(layer, indexes), period)
+    groups = np.split(np.array(indexes), periods.bounds[1:])
+    return tuple(
+        FrameTimes(tuple(group.tolist()), _period_text(start, period))
+        for start, group in zip(periods.starts, groups, strict=True)
+    )
+
+
+def _period_text(start: Instant, period: Period) -> str:
+    """As short as possible; the last of a year that is cut short ends with the year."""
+    last = period.step(start, 1) + LAST
+    if period.months:
+        unit = "Y" if period.months % YEAR == 0 else "M"
+        texts = [str(each.astype(f"datetime64[{unit}]")) for each in (start, last)]
+    elif period.is_dekad or period.fixed % DAY == NOTHING:
+        of_year = np.datetime64(start.astype("datetime64[Y]") + np.timedelta64(1, "Y"), "ns") + LAST
+        texts = [format_day(start), format_day(min(last, of_year))]
+    else:
+        texts = [_minute_text(start)]
+    return " to ".join(dict.fromkeys(texts))
+
+
+def _minute_text(instant: Instant) -> str:
+    day, clock = str(instant.astype("datetime64[m]")).split("T")
+    return f"{day} {clock}"
+
 
 FILE_VERSION = "1"
 """Part of every ETag: raise it when the same frames give other bytes."""
@@ -41,7 +119,6 @@ MAX_FRAMES = 1000
 MAX_SIDE_PX = 4096
 """What decoders of H.264 in devices take."""
 SMALLER_FILM = "request a smaller picture, or use GIF, which takes least"
-EXTENSIONS: dict[AnimationFormat, str] = {"image/gif": "gif", "image/webp": "webp", "video/mp4": "mp4"}
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 
@@ -95,7 +172,7 @@ class _Resolved:
 
 def usual_format() -> AnimationFormat:
     """Return the format that links lead to: MP4, which has the fewest bytes, where its library is installed."""
-    return "video/mp4" if has_extra("video") else "image/gif"
+    return AnimationFormat.MP4 if has_extra("video") else AnimationFormat.GIF
 
 
 def find_animation(
@@ -152,7 +229,7 @@ def render_animation(  # noqa: PLR0913 -- what is shown, and how it is made, eac
         return found
     shown, shots, delivery = request.shown, resolved.shots, resolved.delivery
     film = Film(width=shown.grid.width, height=shown.grid.height, fps=request.fps, count=len(shots))
-    size = film_bytes(request.format, shown)
+    size = _film_bytes(request.format, shown)
     if pictures is None:
         pictures = _drawn(shots, is_active)
         size += _drawing_bytes(shots)
@@ -195,7 +272,7 @@ def draw_frames(
 
 
 def _resolved(request: AnimationRequest, services: Services) -> _Resolved:
-    if request.format == "video/mp4":
+    if request.format == AnimationFormat.MP4:
         require_extra("video", "MP4", locator="format")
     shown = request.shown
     layer, reading = with_expression(services.catalogue.layer(shown.layer), shown.expression, services)
@@ -256,8 +333,15 @@ def _memory(size: int, services: Services, is_active: IsActive) -> AbstractConte
     return services.memory.taking(size, alternative=SMALLER_FILM, locator="width", is_active=is_active)
 
 
+def _film_bytes(format: AnimationFormat, frame: MapRequest) -> int:
+    """The bytes needed to encode an animation, one picture included."""
+    pixels = frame.grid.width * frame.grid.height
+    held = format.small_frame_bytes if pixels <= LARGE_PIXELS else format.frame_bytes
+    return pixels * (RGBA_BYTES + held)
+
+
 def _drawing_bytes(shots: Sequence[_Shot]) -> int:
-    """The bytes needed to draw the frame with most dates; all frames have the same grid and layer."""
+    # The bytes needed to draw the frame with most dates; all frames have the same grid and layer.
     largest = max(shots, key=lambda shot: len(shot.target.time_used.instants))
     return drawing_bytes(largest.request, largest.target)
 
@@ -327,7 +411,7 @@ def _file_name(layer: Layer, shots: tuple[_Shot, ...], format: AnimationFormat) 
     """`layer_first_last.gif`, of letters, digits, dots and dashes alone."""
     first, last = shots[0].target.time_used.instants[-1], shots[-1].target.time_used.instants[0]
     days = dict.fromkeys((format_day(first), format_day(last)))
-    return "_".join([_UNSAFE.sub("-", layer.id), *days]) + f".{EXTENSIONS[format]}"
+    return "_".join([_UNSAFE.sub("-", layer.id), *days]) + f".{format.extension}"
 
 
 def _check_size(request: AnimationRequest, frames: tuple[FrameTimes, ...], services: Services) -> None:

@@ -8,25 +8,31 @@ import orjson
 
 from chronotile.encoders.picture.picture import encode_picture
 from chronotile.model.collection import Layer
+from chronotile.model.formats import MapFormat
 from chronotile.model.payload import Payload
 from chronotile.model.request import LegendRequest
 from chronotile.model.style import Colour, Style, StyleClass
-from chronotile.pipeline.maps.render import requested_style
+from chronotile.pipeline.maps.resolve import requested_style
 from chronotile.pipeline.revision import fingerprint
 from chronotile.pipeline.services import Services
-from chronotile.styling.joined_legends import join_pictures, join_svg
 from chronotile.styling.legend import legend_document
 from chronotile.styling.legend_picture import (
     UPRIGHT,
     LegendShape,
     check_pixels,
+    join_pictures,
+    join_svg,
     legend_picture,
     legend_size,
     legend_svg,
 )
 
 LegendFormat = Literal["png", "svg", "json"]
-LEGEND_TYPES: Mapping[LegendFormat, str] = {"png": "image/png", "svg": "image/svg+xml", "json": "application/json"}
+LEGEND_TYPES: Mapping[LegendFormat, str] = {
+    "png": str(MapFormat.PNG),
+    "svg": "image/svg+xml",
+    "json": "application/json",
+}
 
 PRIMARIES = (Colour(255, 0, 0), Colour(0, 160, 0), Colour(0, 0, 255))
 
@@ -91,7 +97,7 @@ def _joined(extension: LegendFormat, bodies: Sequence[bytes], shape: LegendShape
         return orjson.dumps({"legends": [orjson.Fragment(body) for body in bodies]})
     if extension == "svg":
         return join_svg(bodies, shape)
-    return encode_picture(join_pictures(bodies, shape), "image/png")
+    return encode_picture(join_pictures(bodies, shape), MapFormat.PNG)
 
 
 def legend_pixels(layer: Layer, style: Style) -> tuple[int, int]:
@@ -126,7 +132,7 @@ def _draw(extension: LegendFormat, layer: Layer, style: Style, shape: LegendShap
         return orjson.dumps(legend_document(style, layer=layer.id, title=title, units=units))
     if extension == "svg":
         return legend_svg(style, title=title, units=units, shape=shape)
-    return encode_picture(legend_picture(style, title=title, units=units, shape=shape), "image/png")
+    return encode_picture(legend_picture(style, title=title, units=units, shape=shape), MapFormat.PNG)
 
 
 def layer_title(layer: Layer) -> str:

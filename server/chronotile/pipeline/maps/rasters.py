@@ -1,58 +1,30 @@
-"""The values that a map shows: of each of its times, reduced to one, on the requested grid."""
+"""The values that a map shows, of each of its times reduced to one on the requested grid, and what memory it takes."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from functools import partial
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import TypeVar
 
-from chronotile.catalog.resolve_times import ResolvedTimes
 from chronotile.errors import REPLACE_FILES, DateUnreadable
-from chronotile.model.collection import Layer
+from chronotile.model.collection import Composite
 from chronotile.model.grid import Grid
-from chronotile.model.payload import PixelStates, TimeUsed
 from chronotile.model.raster import Pixels, Raster
-from chronotile.model.request import PictureReducer
+from chronotile.model.request import Backdrop, IsActive, MapRequest
 from chronotile.model.source import VariableInfo
-from chronotile.model.style import Style
 from chronotile.model.time.instants import Instant
-from chronotile.pipeline.composed import ComposedPlan, composed_plan
-from chronotile.pipeline.one_state import require_state
+from chronotile.pipeline.caches.answer_memory import AnswerMemory
+from chronotile.pipeline.maps.resolve import MapPlan, MapTarget, larger_side
+from chronotile.pipeline.mosaics import composed_plan
 from chronotile.pipeline.revision import time_index
-from chronotile.pipeline.services import Services, reading
-from chronotile.pipeline.stopwatch import Stopwatch
-from chronotile.pipeline.unreadable_dates import UnreadableDates, complete
+from chronotile.pipeline.services import reading
 from chronotile.stats.over_time import difference, over_time
-from chronotile.warp.plan import WarpPlan, plan_warp
+from chronotile.warp.plan import plan_warp
 from chronotile.warp.strips import StripPlan, plan_strips, strips_of, window_bytes
 
-MapPlan = WarpPlan | StripPlan | ComposedPlan
 Made = TypeVar("Made")
 
 REDUCED_BYTES = 24
 """Estimated for each pixel when rasters are reduced one by one; if native pixels need less they are held instead."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MapTarget:
-    """A request resolved to what exists."""
-
-    layer: Layer
-    style: Style
-    times: ResolvedTimes
-    time_used: TimeUsed
-    base: ResolvedTimes | None
-    """Of a difference, the times whose values are taken away."""
-    reducer: PictureReducer
-    services: Services
-    """That can read the layer, if it shows an expression."""
-    states: PixelStates
-    etag: str
-    watch: Stopwatch
-    """Of the request that was resolved."""
-    found: UnreadableDates
-    """Dates of its intervals that are left out, as they cannot be read."""
-    plans: dict[str, MapPlan | None] = field(default_factory=dict)
-    """Of its variables by name, stored here when they are first made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,21 +35,6 @@ class MapValues:
     """All rows, in order."""
     of_rows: Callable[[slice], Raster]
     """Gives one of the strips."""
-
-
-def of_one_state(targets: Sequence[MapTarget], make: Callable[[], bytes]) -> bytes:
-    """Return what is made of resolved requests.
-
-    Raises:
-        IncompleteAnswer: In place of what lacks dates.
-        SourceChanged: Files that it is made of were written meanwhile.
-    """
-    try:
-        return complete(make(), *(target.found for target in targets))
-    finally:  # what went wrong with a file that changed is no matter
-        for target in targets:
-            used = target.time_used
-            require_state(target.layer, used.instants + used.base, target.states, target.services)
 
 
 def shown_values(grid: Grid, target: MapTarget) -> MapValues | None:
@@ -147,82 +104,141 @@ def map_plan(grid: Grid, target: MapTarget, variable: VariableInfo) -> MapPlan |
 
 
 def _values(grid: Grid, target: MapTarget, variable: VariableInfo, instants: tuple[Instant, ...]) -> MapValues | None:
-    """The variable over some times, newest first, reduced; `None` where it shares no pixel with the grid."""
+    """The variable over some times, newest first, read, warped and reduced; `None` where it shares no pixel.
+
+    The native pixels of a large map's times are held for its strips, if that takes less than rasters of all rows.
+    """
     plan = map_plan(grid, target, variable)
     if plan is None:
         return None
-    if target.reducer == "earliest":
-        instants = instants[::-1]
-    times = _ReadTimes(plan, target, variable, instants or (None,))
-    if isinstance(plan, StripPlan) and times.held_bytes <= REDUCED_BYTES * grid.width * grid.height:
-        return MapValues(strips_of(grid), partial(times.of_rows, plan))
-    return MapValues(strips_of(grid), times.whole().part)
+    instants = instants[::-1] if target.reducer == "earliest" else instants
+    times = [time_index(variable.times.instants, each) for each in instants] or [0]
+    read, strips = _readable(plan, target, variable, times), strips_of(grid)
 
+    def reduced(part: MapPlan, pixels_of_times: Iterable[Pixels]) -> Raster:
+        def warped(pixels: Pixels) -> Raster:
+            with target.watch.step("warp"):
+                return part.warp(pixels, variable.encoding)
 
-class _ReadTimes:
-    """The native pixels of a map's times, each read when it is needed first."""
+        rasters = map(warped, pixels_of_times)
+        return next(rasters) if len(times) == 1 else over_time(rasters, target.reducer)
 
-    def __init__(
-        self, plan: MapPlan, target: MapTarget, variable: VariableInfo, instants: Sequence[Instant | None]
-    ) -> None:
-        self._plan = plan
-        self._target = target
-        self._variable = variable
-        self._instants = instants
-        self._read = list[Pixels | DateUnreadable]()
+    held_bytes = len(times) * window_bytes(plan, variable) if len(times) > 1 else 0
+    if not isinstance(plan, StripPlan) or held_bytes > REDUCED_BYTES * grid.width * grid.height:
+        return MapValues(strips, reduced(plan, read).part)
+    held = list[Pixels]()
 
-    @property
-    def held_bytes(self) -> int:
-        """What all of them together take; of a single time nothing that need not be held anyway."""
-        return 0 if len(self._instants) == 1 else len(self._instants) * window_bytes(self._plan, self._variable)
+    def held_first() -> Iterator[Pixels]:
+        yield from held
+        for pixels in read:  # of dates that no strip has needed yet
+            held.append(pixels)
+            yield pixels
 
-    def whole(self) -> Raster:
-        """Return the whole map, of one time after the other."""
-        return self._reduced(self._warped(self._plan, pixels) for pixels in self._each(keep=False))
-
-    def of_rows(self, plan: StripPlan, rows: slice) -> Raster:
-        """Return some rows of the map."""
-        with self._target.watch.step("warp"):
+    def of_rows(rows: slice) -> Raster:
+        with target.watch.step("warp"):
             part = plan.of_rows(rows)
-        return self._reduced(self._warped(part, pixels) for pixels in self._each(keep=True))
+        return reduced(part, held_first())
 
-    def _reduced(self, rasters: Iterator[Raster]) -> Raster:
-        """Return what the reducer makes of rasters of all times; of a single one there is nothing to make."""
-        return next(rasters) if len(self._instants) == 1 else over_time(rasters, self._target.reducer)
+    return MapValues(strips, of_rows)
 
-    def _each(self, *, keep: bool) -> Iterator[Pixels]:
-        """Give what can be read, in the order of the times.
 
-        Raises:
-            DateUnreadable: Nothing can be, though all was requested.
-        """
-        failure: DateUnreadable | None = None
-        has_any = False
-        for number, instant in enumerate(self._instants):
-            read = self._read[number] if number < len(self._read) else self._read_at(instant)
-            if keep and number == len(self._read):
-                self._read.append(read)
-            if isinstance(read, DateUnreadable):
-                failure = read
-            else:
-                has_any = True
-                yield read
-        if failure is not None and not has_any:
-            raise failure
+def _readable(plan: MapPlan, target: MapTarget, variable: VariableInfo, times: Sequence[int]) -> Iterator[Pixels]:
+    """Give the native pixels of the times that can be read, in their order.
 
-    def _warped(self, part: MapPlan, pixels: Pixels) -> Raster:
-        with self._target.watch.step("warp"):
-            return part.warp(pixels, self._variable.encoding)
-
-    def _read_at(self, instant: Instant | None) -> Pixels | DateUnreadable:
-        target, variable = self._target, self._variable
-        index = 0 if instant is None else time_index(variable.times.instants, instant)
+    Raises:
+        DateUnreadable: None can, though all were requested.
+    """
+    failure, has_any = None, False
+    for index in times:
         try:
             with target.watch.step("read"), reading(target.layer):
                 try:
-                    return self._plan.read(target.found.reader, variable, index)
+                    pixels = plan.read(target.found.reader, variable, index)
                 except DateUnreadable as error:
                     target.found.tell(variable, index, error)
                     raise
         except DateUnreadable as error:
-            return error
+            failure = error
+        else:
+            has_any = True
+            yield pixels
+    if failure is not None and not has_any:
+        raise failure
+
+
+# Bytes of memory that a map takes, measured in docs/design/process.md.
+
+CERTAIN = 0.8
+"""Safety factor on the pixels that would fit if all memory of a map were in proportion to them."""
+PLAN_BYTES = {"nearest": 24, "bilinear": 130}
+"""For each pixel whose cells are found at once."""
+STRIP_BYTES = 8 << 20
+"""Further bytes of a strip of a large map, of all steps."""
+INDEX_BYTES, RGBA_BYTES = 1, 4
+MANY_COLOURS = 200
+"""Classes and flags of a style that may not fit into 256 colours."""
+
+
+def map_bytes(requests: Sequence[MapRequest], targets: Sequence[MapTarget]) -> int:
+    """Return the bytes needed to draw resolved maps one after the other, overlay and encode them; reads no pixels."""
+    first = requests[0]
+    drawn = max(drawing_bytes(request, target) for request, target in zip(requests, targets, strict=True))
+    is_single = len(requests) == 1
+    below = 0 if is_single else RGBA_BYTES * first.grid.width * first.grid.height
+    return max(below + drawn, _encoding_bytes(first, _pixel_bytes(first, targets[0]) if is_single else RGBA_BYTES))
+
+
+def memory_for_map(grid: Grid, size: int, memory: AnswerMemory, is_active: IsActive) -> AbstractContextManager[None]:
+    """Take the bytes that a map needs, as `AnswerMemory.taking` does; its error has the number of pixels that fit.
+
+    Args:
+        grid: Of the map.
+        size: In bytes.
+        memory: The memory to take them from.
+        is_active: Whether the client still waits for the map.
+    """
+    pixels = grid.width * grid.height
+    fitting = pixels if memory.max_bytes is None else min(pixels, int(pixels * CERTAIN * memory.max_bytes / size))
+    alternative = (
+        f"request a smaller picture (of about {fitting} pixels), a smaller area, fewer times, tiles, or another format "
+        "(image/png takes least)"
+    )
+    return memory.taking(size, alternative=alternative, locator=larger_side(grid), is_active=is_active)
+
+
+def drawing_bytes(request: MapRequest, target: MapTarget) -> int:
+    """Return the bytes needed to draw a resolved map, the picture included."""
+    grid = request.grid
+    pixels = grid.width * grid.height
+    content = target.layer.content
+    variables = content.variables if isinstance(content, Composite) else (target.layer.main_variable,)
+    read, strip = 0, 0
+    for variable in variables:
+        plan = map_plan(grid, target, variable)
+        if plan is None:
+            continue
+        window = window_bytes(plan, variable)
+        shown = _read_bytes(window, max(1, len(target.time_used.instants)), pixels)
+        read = max(read, shown + _read_bytes(window, len(target.time_used.base), pixels))
+        per_pixel = PLAN_BYTES[target.layer.resampling]
+        found = per_pixel * pixels if not isinstance(plan, StripPlan) else per_pixel << 17
+        strip = max(strip, found + (STRIP_BYTES if isinstance(plan, StripPlan) else 0))
+    return read + strip + _pixel_bytes(request, target) * pixels
+
+
+def _read_bytes(window: int, times: int, pixels: int) -> int:
+    # Native pixels of all times, or rasters reduced one after the other.
+    return times * window if times < 2 else window + min((times - 1) * window, REDUCED_BYTES * pixels)
+
+
+def _encoding_bytes(request: MapRequest, pixel_bytes: int) -> int:
+    pixels = request.grid.width * request.grid.height
+    return pixels * (pixel_bytes + request.format.encoder_bytes)
+
+
+def _pixel_bytes(request: MapRequest, target: MapTarget) -> int:
+    """Of a picture, before it is encoded; of values they are part of what is encoded."""
+    encoding = target.layer.main_variable.encoding
+    has_many = len(target.style.classes) + len(encoding.flags) > MANY_COLOURS
+    is_rgba = target.layer.is_composite or has_many or isinstance(request.background, Backdrop)
+    return RGBA_BYTES if is_rgba else INDEX_BYTES

@@ -1,281 +1,174 @@
-"""Show me this area at this time: a request to an encoded picture."""
+"""Show me these layers at this time, one over the other: map requests to one encoded picture."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from chronotile.catalog.resolve import resolve_style
-from chronotile.catalog.resolve_times import ResolvedTimes, resolve_picture_times
-from chronotile.encoders.picture.geotiff import encode_geotiff, encode_picture_geotiff
-from chronotile.encoders.picture.npy import encode_npy
 from chronotile.encoders.picture.picture import encode_picture
-from chronotile.errors import InvalidParameter, LimitExceeded, TimeNotAvailable, TooManyPieces, UnsupportedFormat
-from chronotile.model.cancellation import IsActive, always_active
-from chronotile.model.collection import Composite, Layer
-from chronotile.model.grid import Grid
-from chronotile.model.payload import Payload, TimeUsed
-from chronotile.model.raster import Picture, Raster, RgbaPicture
-from chronotile.model.request import (
-    AS_STYLED,
-    VALUE_FORMATS,
-    Backdrop,
-    Colouring,
-    IdentifyRequest,
-    LegendRequest,
-    MapRequest,
-    PictureFormat,
-    PictureReducer,
-    PlacedFormat,
-)
+from chronotile.encoders.picture.values import encode_geotiff, encode_npy, encode_picture_geotiff
+from chronotile.errors import LimitExceeded, SourceChanged, TooManyPieces, UnsupportedFormat
+from chronotile.model.collection import Composite
+from chronotile.model.crs import CRS84, transformer
+from chronotile.model.formats import VALUE_FORMATS, MapFormat
+from chronotile.model.grid import FloatArray, Grid
+from chronotile.model.payload import LayeredPayload, Payload, time_of_all
+from chronotile.model.raster import BoolArray, Picture, Raster, RgbaPicture
+from chronotile.model.request import Backdrop, IsActive, MapRequest, always_active
 from chronotile.model.style import Style
-from chronotile.pipeline.composed import drawn_from, ground_windows
-from chronotile.pipeline.maps.expressions import with_expression
-from chronotile.pipeline.maps.footprints import footprints_note, footprints_picture
-from chronotile.pipeline.maps.memory import larger_side, map_bytes, memory_for_map
-from chronotile.pipeline.maps.not_modified import find_payload, without_body
-from chronotile.pipeline.maps.rasters import MapTarget, MapValues, of_all_variables, of_one_state, shown_values
-from chronotile.pipeline.maps.void_area import void_area
-from chronotile.pipeline.one_state import again_if_changed
-from chronotile.pipeline.revision import describe_part, fingerprint, pixel_states, revision_of_states
+from chronotile.pipeline.maps.rasters import MapValues, map_bytes, memory_for_map, of_all_variables, shown_values
+from chronotile.pipeline.maps.resolve import MapTarget, resolve_map
+from chronotile.pipeline.maps.stand_ins import footprints_note, footprints_picture
+from chronotile.pipeline.retry import retry_overtaken
+from chronotile.pipeline.revision import fingerprint, require_state
 from chronotile.pipeline.services import Services
-from chronotile.pipeline.stopwatch import Stopwatch
-from chronotile.pipeline.unreadable_dates import IncompleteAnswer, UnreadableDates, etag_without, time_without
-from chronotile.readers.reader import PROVISIONAL
-from chronotile.styling.overlay import on_backdrop
+from chronotile.pipeline.unreadable_dates import IncompleteAnswer, complete
+from chronotile.styling.overlay import on_backdrop, overlay
 from chronotile.styling.paint import blank_pixels, composite_picture, paint, paint_band, stack_strips
-from chronotile.styling.restyle import with_colouring, with_difference, with_ramp, with_range
-
-DIFFERENCE_STYLE = "difference"
-"""The shipped style whose colours differences have; a configuration may have its own of that name."""
-REVERSED = "-inv"
-"""What ncWMS writes behind a ramp whose colours are the other way round."""
-MAX_SIDE_PX = 65_535
-"""Of any picture, and JPEG's own: what takes room a row or a column is bounded by no number of pixels."""
+from chronotile.styling.restyle import with_colouring, with_range
 
 
-def render_map(
-    request: MapRequest,
+def overlay_maps(
+    requests: Sequence[MapRequest],
     services: Services,
     *,
     known: Collection[str] = (),
     is_active: IsActive = always_active,
-) -> Payload:
-    """Read, paint and encode the picture that `request` describes.
+) -> LayeredPayload:
+    """Read, paint, lay over one another and encode the pictures that `requests` describe, the first at the bottom.
 
     Args:
-        request: What to show.
-        services: What to show it with.
+        requests: One or more, all of one grid, format and background.
+        services: What to show them with.
         known: ETags of answers that the client holds; one that still holds is answered without reading pixels.
         is_active: Whether the client still waits; called while a large picture waits for memory.
 
     Returns:
-        The picture; where the layer has no pixels, a transparent one. Of several times, one that is damaged while its
+        The picture; where the layers have no pixels, a transparent one. Of several times, one that is damaged while its
         source is there is left out, and among `unreadable`.
 
     Raises:
-        LimitExceeded: The picture, or the times it is made of, are more than `limits` allow, or take more memory than
-            there is for one answer.
+        LimitExceeded: The picture, or all layers and times it is made of, are more than `limits` allow, or take more
+            memory than there is for one answer.
         ServerBusy: Other large answers take the memory.
         ClientGone: The client disconnected.
         SourceUnavailable: A source is away, or none of the times can be read.
         ChronotileError: A name, time or parameter is not accepted.
     """
-    return again_if_changed(lambda: _rendered(request, services, known, is_active))
+
+    def draw(targets: Sequence[MapTarget]) -> bytes:
+        try:
+            size = map_bytes(requests, targets)
+            with memory_for_map(requests[0].grid, size, services.memory, is_active):
+                body = _encoded(requests, targets)
+            return complete(body, *(target.found for target in targets))
+        finally:  # what went wrong with a file that changed is no matter
+            for target in targets:
+                used = target.time_used
+                require_state(target.layer, used.instants + used.base, target.states, target.services)
+
+    def answer() -> LayeredPayload:
+        targets, payload = _resolved(requests, services)
+        found = _known_or_cached(payload, services, known)
+        if found is not None:
+            return _layered(found, targets)
+        cache = services.caches.payloads
+        try:
+            body = cache.get_or_make(payload.etag, lambda: draw(targets), is_active=is_active)
+            payload = replace(payload, body=body)
+        except IncompleteAnswer as incomplete:
+            payload = incomplete.in_place_of(payload)
+        # The steps of several layers are not told apart.
+        return _layered(replace(payload, timing=targets[0].watch.steps) if len(targets) == 1 else payload, targets)
+
+    return retry_overtaken(answer, SourceChanged)
 
 
-def _rendered(request: MapRequest, services: Services, known: Collection[str], is_active: IsActive) -> Payload:
-    """The picture.
+def find_overlay(
+    requests: Sequence[MapRequest], services: Services, *, known: Collection[str] = ()
+) -> LayeredPayload | None:
+    """Return what `overlay_maps` would if the client or the cache has it, `None` if it is to be drawn; reads no pixels.
 
-    Raises:
-        SourceChanged: Files that it is made of were written meanwhile.
-    """
-    target = resolve_map(request, services)
-    payload = without_body(request, target)
-    found = find_payload(payload, services, known)
-    if found is not None:
-        return found
-    try:
-        body = services.caches.payloads.get_or_make(
-            target.etag,
-            lambda: of_one_state([target], lambda: _within_memory(request, target, is_active)),
-            is_active=is_active,
-        )
-    except IncompleteAnswer as answer:
-        etag = etag_without(target.etag, answer.unreadable, (*answer.left_out, *answer.notes))
-        time = time_without(target.time_used, answer.unreadable)
-        payload = replace(
-            payload, etag=etag, time=time, unreadable=answer.unreadable, left_out=answer.left_out, note=answer.note
-        )
-        body = answer.body
-    return replace(payload, body=body, timing=target.watch.steps)
-
-
-def resolve_map(request: MapRequest, services: Services) -> MapTarget:
-    """Return the layer, style and times that a request means, and refuse what is too large; reads no pixels."""
-    watch = Stopwatch()
-    with watch.step("resolve"):
-        return _resolved(request, services, watch)
-
-
-def _resolved(request: MapRequest, services: Services, watch: Stopwatch) -> MapTarget:
-    layer = services.catalogue.layer(request.layer)
-    layer, services = with_expression(layer, request.expression, services)
-    style = requested_style(request, layer, services)
-    times = resolve_picture_times(layer, request.time, now=services.clock(), fills_gaps=request.fills_gaps)
-    base = base_times(request, layer, services)
-    used = used_times(times, base, layer)
-    _check_format(request, layer)
-    _check_size(request.grid, len(times.indexes) + len(used.base), services)
-    reducer = _reducer(request, style, max(len(times.indexes), len(used.base)))
-    grid = request.grid
-    states = pixel_states(layer, used.instants + used.base, services, windows=ground_windows(layer, grid))
-    drawn = drawn_from(layer, used.instants + used.base, grid, services)
-    etag = fingerprint(
-        revision_of_states(layer, states),
-        (used.instants, used.base),
-        # One that came with the request is seldom the same again, and as large as its sender likes.
-        (describe_part(style) if request.own_style is None else repr(style), request.colouring),
-        (grid.crs.name, grid.bbox, grid.width, grid.height),
-        (request.format, request.background, layer.resampling, reducer),
-        drawn,
-        (layer.content.range, layer.content.gamma, request.range) if isinstance(layer.content, Composite) else None,
-    )
-    return MapTarget(
-        layer=layer,
-        style=style,
-        times=times,
-        time_used=used,
-        base=base,
-        reducer=reducer,
-        services=services,
-        states=replace(states, is_provisional=PROVISIONAL in drawn),
-        etag=etag,
-        watch=watch,
-        found=UnreadableDates(layer, services),
-    )
-
-
-def requested_style(request: MapRequest | IdentifyRequest | LegendRequest, layer: Layer, services: Services) -> Style:
-    """Return the style that a request names, with what it has in place of the style's own ramp, range and colours.
-
-    A ramp that is stretched over the values of the picture waits for them.
+    Args:
+        requests: As for `overlay_maps`.
+        services: What to show them with.
+        known: ETags of answers that the client holds.
 
     Raises:
-        UnknownStyle: The layer has no such style, or there is no such ramp.
-        InvalidParameter: The style has classes, which have neither, and no differences; or the layer is a composite,
-            which has no ramp and no differences either.
+        ChronotileError: As `overlay_maps`, of what is known before pixels are read.
     """
-    if request.own_style is not None and layer.is_composite:
-        raise InvalidParameter(f"layer {layer.id} is a composite, which takes no colour map", locator="sld")
-    style = request.own_style or resolve_style(layer, request.style)
-    if request.colouring != AS_STYLED and layer.is_composite:
-        raise InvalidParameter(f"layer {layer.id} is a composite, which has no scale of colours", locator="style")
-    if request.is_difference and layer.is_composite:
-        raise InvalidParameter(
-            f"layer {layer.id} is a composite, which has no values and so no difference", locator="difference"
+    targets, payload = _resolved(requests, services)
+    found = _known_or_cached(payload, services, known)
+    return None if found is None else _layered(found, targets)
+
+
+def _resolved(requests: Sequence[MapRequest], services: Services) -> tuple[list[MapTarget], Payload]:
+    """What the layers show, and the answer without its body; that of one layer has the layer's own ETag."""
+    targets = [resolve_map(request, services) for request in requests]
+    target, media_type = targets[0], requests[0].format
+    if len(targets) == 1:
+        return targets, Payload(
+            body=b"",
+            media_type=media_type,
+            etag=target.etag,
+            time=target.time_used,
+            timing=target.watch.steps,
+            states=target.states,
         )
-    if request.is_difference:
-        style = with_difference(style, services.catalogue.ramp(DIFFERENCE_STYLE))
-    style = _ramped(style, request, layer, services)
-    return style if request.colouring.is_stretched else with_colouring(style, request.colouring)
+    _check_size_of_all(requests[0].grid, targets, services)
+    if media_type in VALUE_FORMATS:
+        raise UnsupportedFormat("several layers together have no values", locator="format")
+    etag = fingerprint("overlay", *(each.etag for each in targets))
+    time = time_of_all([each.time_used for each in targets])
+    return targets, Payload(body=b"", media_type=media_type, etag=etag, time=time)
 
 
-def _ramped(
-    style: Style, request: MapRequest | IdentifyRequest | LegendRequest, layer: Layer, services: Services
-) -> Style:
-    if request.ramp is None and request.range is None:
-        return style
-    if style.is_categorical:
-        locator = "range" if request.ramp is None else "ramp"
-        raise InvalidParameter(f"style {style.id} has classes, which take no {locator}", locator=locator)
-    if request.ramp is not None:
-        if layer.is_composite:
-            raise InvalidParameter(f"layer {layer.id} is a composite, which takes a range but no ramp", locator="ramp")
-        style = with_ramp(style, _ramp(request.ramp, services))
-    return style if request.range is None else with_range(style, request.range)
+def _known_or_cached(payload: Payload, services: Services, known: Collection[str]) -> Payload | None:
+    if payload.etag in known:
+        return replace(payload, timing=(), unchanged=True)
+    body = services.caches.payloads.get(payload.etag)
+    return None if body is None else replace(payload, body=body)
 
 
-def _ramp(name: str, services: Services) -> Style:
-    """The ramp of that name, the other way round where the name ends as ncWMS writes that."""
-    catalogue = services.catalogue
-    plain = name.removesuffix(REVERSED)
-    if name == plain or name in catalogue.styles:
-        return catalogue.ramp(name)
-    return with_colouring(catalogue.ramp(plain), Colouring(is_reversed=True))
+def _layered(payload: Payload, targets: Sequence[MapTarget]) -> LayeredPayload:
+    times = (payload.time,) if len(targets) == 1 else tuple(target.time_used for target in targets)
+    return LayeredPayload(payload=payload, times=times)
 
 
-def base_times(request: MapRequest | IdentifyRequest, layer: Layer, services: Services) -> ResolvedTimes | None:
-    """Return the times whose values are taken away, or `None` where no difference is requested.
-
-    Raises:
-        TimeNotAvailable: The layer has no such time.
-    """
-    if request.difference is None:
-        return None
-    try:
-        now = services.clock()
-        return resolve_picture_times(layer, request.difference, now=now, fills_gaps=request.fills_gaps)
-    except TimeNotAvailable as error:
-        raise TimeNotAvailable(error.message, locator="difference", nearest=error.nearest) from error
-
-
-def used_times(times: ResolvedTimes, base: ResolvedTimes | None, layer: Layer) -> TimeUsed:
-    """Return the shown instants, and those of `base`, whose values are subtracted."""
-    used = times.used(layer.times)
-    if base is None:
-        return used
-    taken_away = base.used(layer.times)
-    return replace(
-        used,
-        base=taken_away.instants,
-        base_substitution=taken_away.substitution,
-        is_open=used.is_open or taken_away.is_open,
-    )
-
-
-def _reducer(request: MapRequest, style: Style, times: int) -> PictureReducer:
-    """The request; of one time all are alike."""
-    if request.reducer in {"mean", "median"} and style.is_categorical:
-        raise InvalidParameter(
-            f"style {style.id} has classes, which have no {request.reducer}; use latest or earliest",
-            locator="reducer",
+def _check_size_of_all(grid: Grid, targets: Sequence[MapTarget], services: Services) -> None:
+    allowed = services.catalogue.limits.max_cube_values
+    times = sum(max(1, len(target.time_used.instants) + len(target.time_used.base)) for target in targets)
+    if grid.width * grid.height * times > allowed:
+        raise LimitExceeded(
+            "max_cube_values",
+            allowed=allowed,
+            needed=grid.width * grid.height * times,
+            alternative="of maps it limits pixels times dates: request fewer layers or dates, or a smaller picture",
+            locator="layer",
         )
-    return request.reducer if times > 1 else "latest"
 
 
-def _within_memory(request: MapRequest, target: MapTarget, is_active: IsActive) -> bytes:
-    with memory_for_map(request.grid, map_bytes(request, target), target.services.memory, is_active):
-        return _encoded(request, target)
-
-
-def _encoded(request: MapRequest, target: MapTarget) -> bytes:
+def _encoded(requests: Sequence[MapRequest], targets: Sequence[MapTarget]) -> bytes:
+    """The values of a layer, or the pictures of one or more laid over one another, in the requested format."""
+    request, target = requests[0], targets[0]
+    grid, background = request.grid, request.background
     match request.format:
-        case "image/tiff" | "application/x-npy" as value_format:
-            values, units = _values_for_files(request.grid, target), target.layer.main_variable.encoding.units
+        case MapFormat.VALUE_TIFF | MapFormat.NPY as value_format:
+            values, units = _values_for_files(grid, target), target.layer.main_variable.encoding.units
             with target.watch.step("encode"):
-                is_tiff = value_format == "image/tiff"
-                return encode_geotiff(values, request.grid, units=units) if is_tiff else encode_npy(values)
+                is_tiff = value_format == MapFormat.VALUE_TIFF
+                return encode_geotiff(values, grid, units=units) if is_tiff else encode_npy(values)
         case picture_format:
-            picture = draw_picture(request, target)
+            pictures = map(draw_picture, requests, targets)
+            picture = overlay(pictures) if len(requests) > 1 else next(pictures)
             with target.watch.step("encode"):
-                return encode_on_background(picture, picture_format, request.grid, request.background)
-
-
-def encode_on_background(
-    picture: Picture,
-    format: PictureFormat | PlacedFormat,
-    grid: Grid,
-    background: tuple[int, int, int] | Backdrop | None,
-) -> bytes:
-    """Return a picture of `grid` in a format."""
-    if isinstance(background, Backdrop):
-        is_void = void_area(grid) if background.void != background.colour else None
-        picture, background = on_backdrop(picture, background, is_void), None
-    if format == "image/geotiff":
-        return encode_picture_geotiff(picture, grid, background)
-    return encode_picture(picture, format, background=background)
+                if isinstance(background, Backdrop):
+                    is_void = void_area(grid) if background.void != background.colour else None
+                    picture, background = on_backdrop(picture, background, is_void), None
+                if picture_format == MapFormat.GEOTIFF:
+                    return encode_picture_geotiff(picture, grid, background)
+                return encode_picture(picture, picture_format, background=background)
 
 
 def draw_picture(request: MapRequest, target: MapTarget) -> Picture:
@@ -340,7 +233,7 @@ def _drawn_composite(request: MapRequest, target: MapTarget, content: Composite)
 def _painted(request: MapRequest, target: MapTarget, values: MapValues) -> Style:
     if not request.colouring.is_stretched:
         return target.style
-    stretched = _stretched(target.style, values, is_difference=request.is_difference)
+    stretched = _stretched(target.style, values, is_difference=request.difference is not None)
     return with_colouring(stretched, request.colouring)
 
 
@@ -380,44 +273,39 @@ def _blank(grid: Grid) -> RgbaPicture:
     return RgbaPicture(np.zeros((grid.height, grid.width, 4), dtype=np.uint8))
 
 
-def _check_format(request: MapRequest, layer: Layer) -> None:
-    if layer.is_composite and request.format in VALUE_FORMATS:
-        variables = ", ".join(variable.name for variable in layer.variables)
-        raise UnsupportedFormat(
-            f"layer {layer.id} is a composite of {variables} and has no values of its own", locator="format"
-        )
+# Where a grid leaves the earth: what lies outside the valid area of its CRS.
+
+MOST_A_SIDE = 1024
+"""Pixels that are looked at along a side; of a larger grid each stands for those next to it."""
+MOST_LATITUDE = 90.0
 
 
-def require_sides(grid: Grid, most: int, *, alternative: str) -> None:
-    """Refuse a picture that is wider or higher than `most` pixels.
+def void_area(grid: Grid) -> BoolArray:
+    """Return (y, x): where the middle of a pixel is not a place on earth, or one whose coordinates are others.
 
-    Raises:
-        LimitExceeded: It is wider or higher; `alternative` describes the request to send instead.
+    Longitudes go round, so that in a geographic CRS only what lies beyond the poles is void.
     """
-    requested = max(grid.width, grid.height)
-    if requested > most:
-        raise LimitExceeded(
-            "pixels per side", allowed=most, needed=requested, alternative=alternative, locator=larger_side(grid)
-        )
+    columns, column_of = _looked_at(grid.width)
+    rows, row_of = _looked_at(grid.height)
+    x, y = np.meshgrid(grid.x_of(columns), grid.y_of(rows))
+    is_void = np.abs(y) > MOST_LATITUDE if grid.crs.is_geographic else _is_elsewhere(grid, x, y)
+    found: BoolArray = is_void[np.ix_(row_of, column_of)]
+    return found
 
 
-def _check_size(grid: Grid, times: int, services: Services) -> None:
-    limits = services.catalogue.limits
-    require_sides(grid, MAX_SIDE_PX, alternative="request a smaller picture, or use tiles")
-    pixels = grid.width * grid.height
-    if pixels > limits.max_pixels:
-        raise LimitExceeded(
-            "max_pixels",
-            allowed=limits.max_pixels,
-            needed=pixels,
-            alternative="request a smaller picture, or use tiles",
-            locator=larger_side(grid),
-        )
-    if times > 1 and pixels * times > limits.max_cube_values:
-        raise LimitExceeded(
-            "max_cube_values",
-            allowed=limits.max_cube_values,
-            needed=pixels * times,
-            alternative="of maps it limits pixels times dates: request a shorter interval or a smaller picture",
-            locator="time",
-        )
+def _looked_at(side: int) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+    """Fractional columns or rows that are looked at, and which of them stands for each pixel."""
+    count = min(side, MOST_A_SIDE)
+    nearest = ((np.arange(side) + 0.5) * count / side).astype(np.intp)
+    return (np.arange(count) + 0.5) * side / count, nearest
+
+
+def _is_elsewhere(grid: Grid, x: FloatArray, y: FloatArray) -> BoolArray:
+    """Whether points come back from longitude and latitude, by no less than half a pixel, to another place."""
+    there = transformer(grid.crs, CRS84).transform(x, y)
+    back_x, back_y = transformer(CRS84, grid.crs).transform(*there)
+    x_size, y_size = grid.resolution
+    with np.errstate(invalid="ignore"):
+        returns = (np.abs(back_x - x) < x_size / 2) & (np.abs(back_y - y) < y_size / 2)
+    is_elsewhere: BoolArray = ~returns
+    return is_elsewhere

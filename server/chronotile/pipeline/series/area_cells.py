@@ -9,20 +9,25 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
+from chronotile.catalog.resolve_times import resolve_series_times
 from chronotile.errors import ClientGone
-from chronotile.model.cancellation import IsActive
 from chronotile.model.collection import Layer
+from chronotile.model.geometry.area import Area
 from chronotile.model.grid import Window
 from chronotile.model.raster import Codes, Numbers, Pixels, pixel_codes
+from chronotile.model.request import IsActive, Weights
 from chronotile.model.series.series import SeriesCost
-from chronotile.pipeline.read_costs import CHUNK_S, VALUE_S
+from chronotile.model.source import VariableInfo
+from chronotile.model.time.instants import TimeSelection
+from chronotile.pipeline.read_times import CHUNK_S, VALUE_S
 from chronotile.pipeline.services import Services, reading
 from chronotile.pipeline.unreadable_dates import UnreadableDates
 from chronotile.readers.around_damage import Read, block_around_damage
 from chronotile.readers.reader import Along, BlockShape, Reader
 from chronotile.stats.samples import CellWeights, Samples
+from chronotile.zones.outlines import Outlines
 from chronotile.zones.plan import AreaPlan, AreaWindow, Takes, plan_of
-from chronotile.zones.spans import Spans
+from chronotile.zones.spans import Spans, reach_in
 
 _Fetch = Callable[[tuple[int, ...]], tuple[Pixels, Takes]]
 """Gives (time, cell) pixels at the times of some indexes, and where the cells go."""
@@ -96,7 +101,7 @@ class AreaReading:
 
     @property
     def _largest_bytes(self) -> int:
-        """Of numbers of the largest window at one time."""
+        # Of numbers of the largest window at one time.
         heights, widths = (self.plan.windows[:, axis + 1] - self.plan.windows[:, axis] for axis in (0, 2))
         return int((heights * widths).max(initial=1)) * self._itemsize
 
@@ -348,3 +353,77 @@ def _taken(pixels: Pixels, cells: NDArray[np.intp]) -> Pixels:
         None if pixels.valid is None else of(pixels.valid),
         codes=None if pixels.codes is None else Codes(of(pixels.codes.numbers), pixels.codes.names),
     )
+
+
+# Estimated bytes of memory for areas with long outlines or many cells; measured in docs/design/process.md.
+
+CROSSING_BYTES = {"pixel": 130, "area": 340}
+"""For each row that an outline crosses, of `area` for each column too: its cells, and the blocks that are read."""
+CELL_BYTES = 2.5
+"""For each cell, beside its number at one time: its code, and its share of a span of a block 64 cells wide."""
+BODY_BYTES = 64 << 20
+"""Of the memory of large answers, left to bodies: two of the largest size may wait for the rest."""
+
+
+def area_bytes(
+    outlines: Outlines, variable: VariableInfo, *, weights: Weights, times: int = 1, most: int | None
+) -> int:
+    """Return the bytes needed for outlines, and for the numbers of their cells held at once; reads no pixels.
+
+    Args:
+        outlines: Of all areas.
+        variable: In whose cells they are.
+        weights: How cells at the border count.
+        times: At how many times.
+        most: What is returned for more, if there is such a limit: it is made while no other large answer is.
+    """
+    grid, itemsize = variable.grid, np.dtype(variable.encoding.dtype).itemsize
+    reach = reach_in(grid)
+    columns = np.clip(outlines.columns, reach.first, reach.last)
+    rows = np.clip(outlines.rows, 0, grid.height)
+    crossings = _length(rows) + (_length(columns) if weights == "area" else 0.0)
+    twice = columns[:, 0] * rows[:, 1] - columns[:, 1] * rows[:, 0]
+    rings = np.abs(np.bincount(outlines.rings, weights=twice, minlength=outlines.is_hole.size)) / 2
+    cells = float(rings[~outlines.is_hole].sum())
+    numbers = max(cells * itemsize, min(times * cells * (itemsize + 1), HELD_BYTES + READ_BYTES) - cells)
+    size = int(crossings * CROSSING_BYTES[weights] + cells * CELL_BYTES + numbers)
+    return size if most is None else min(size, most)
+
+
+def _length(along: NDArray[np.float64]) -> float:
+    # How many whole numbers edges cross.
+    return float(np.abs(along[:, 1] - along[:, 0]).sum())
+
+
+# How long the series of an area takes, roughly; reads no pixels and transforms no coordinates.
+
+ROUGH_CELL_S = 10e-9
+"""Processor time of each cell at one time, in a serving cube, with what is decoded beside it in the same chunk."""
+
+MOST_POLYGONS = 100
+"""Of an area of more nothing is assumed: this runs in the event loop."""
+
+MOST_S = 1.0
+"""However large the area is: it may be past a limit, and holds one thread of several."""
+
+
+def rough_seconds(area: Area, time: TimeSelection, layer: Layer, services: Services) -> float:
+    """Return the processor time that reading and reducing take, of the box of the area at all its times.
+
+    0 where it is not given in longitude and latitude, or the extent of the layer is not, or it has many polygons.
+
+    Raises:
+        ChronotileError: The times are not accepted.
+    """
+    west, south, east, north = services.catalogue.collection(layer.collection).bbox
+    is_known = area.crs.is_geographic and west < east and south < north
+    if not (is_known and 0 < len(area.polygons) <= MOST_POLYGONS):
+        return 0.0
+    outlines = [rings[0] for rings in area.polygons]
+    left, bottom = (min(float(ring[:, axis].min()) for ring in outlines) for axis in (0, 1))
+    right, top = (max(float(ring[:, axis].max()) for ring in outlines) for axis in (0, 1))
+    across = max(0.0, min(east, right) - max(west, left)) / (east - west)
+    down = max(0.0, min(north, top) - max(south, bottom)) / (north - south)
+    grid = layer.main_variable.grid
+    times = len(resolve_series_times(layer, time, now=services.clock()).indexes)
+    return min(MOST_S, across * grid.width * down * grid.height * times * ROUGH_CELL_S)

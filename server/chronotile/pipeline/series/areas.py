@@ -12,34 +12,104 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chronotile.errors import InvalidParameter, LimitExceeded
-from chronotile.model.cancellation import IsActive, always_active
 from chronotile.model.collection import Layer
 from chronotile.model.geometry.area import Area
 from chronotile.model.grid import NativeGrid
 from chronotile.model.raster import UNREADABLE_CODE
-from chronotile.model.request import AreaSeriesRequest
-from chronotile.model.series.reducer import Reducer
+from chronotile.model.request import AreaSeriesRequest, IsActive, Point, always_active
+from chronotile.model.series.analysis import Reducer
 from chronotile.model.series.series import AreaSeries, AreasSeries, SeriesCost
 from chronotile.pipeline.cells import UNFILLED, is_in_unfilled_box, outside_hints, reach_of
-from chronotile.pipeline.one_state import read_of_one_state
+from chronotile.pipeline.mosaics import framed, lattice_at
 from chronotile.pipeline.resolve_series import instants_of, layer_with_values, series_indexes
+from chronotile.pipeline.revision import read_of_one_state
 from chronotile.pipeline.series.area_cells import (
+    BODY_BYTES,
     THREADS,
     AreaCells,
     AreaReading,
+    area_bytes,
     cheapest_readings,
     places_of_all,
     takes_several_reads,
 )
-from chronotile.pipeline.series.area_memory import BODY_BYTES, area_bytes
-from chronotile.pipeline.series.framed_areas import FramedAreas, framed_areas, joined, sum_of_costs
 from chronotile.pipeline.services import Services
 from chronotile.pipeline.unreadable_dates import UnreadableDates
-from chronotile.stats.bins import even_edges
+from chronotile.readers.reader import Lattice
+from chronotile.stats.percentiles import even_edges
 from chronotile.stats.samples import FloatArray, IntArray, Place, Reduced, reduce_samples
 from chronotile.zones.outlines import Outlines, outlines_of
-from chronotile.zones.spans import centre_spans
-from chronotile.zones.weights import covered_spans
+from chronotile.zones.spans import centre_spans, covered_spans
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FramedAreas:
+    """Some areas of a request, the layer whose grid has their cells, and services that read it."""
+
+    request: AreaSeriesRequest
+    layer: Layer
+    services: Services
+    places: tuple[int, ...]
+    """Where the areas stand among all of the request."""
+
+
+def framed_areas(request: AreaSeriesRequest, layer: Layer, services: Services) -> list[FramedAreas]:
+    """Return the areas of a request by the lattice that their cells lie on; all together where there is one grid."""
+    everything = tuple(range(len(request.areas)))
+    if not layer.main_variable.is_mosaic:
+        return [FramedAreas(request=request, layer=layer, services=services, places=everything)]
+    places: dict[Lattice | None, list[int]] = {}
+    for number, area in enumerate(request.areas):
+        middle = _middle(area)
+        lattice = None if middle is None else lattice_at(layer, services, middle)
+        places.setdefault(lattice, []).append(number)
+    groups = []
+    for lattice, numbers in (places or {None: []}).items():
+        own = framed([layer], services, lattice)
+        some = replace(
+            request,
+            areas=tuple(request.areas[number] for number in numbers),
+            may_be_outside=request.may_be_outside or len(places) > 1,
+        )
+        groups.append(FramedAreas(request=some, layer=own.layers[0], services=own.services, places=tuple(numbers)))
+    return groups
+
+
+def _middle(area: Area) -> Point | None:
+    """The middle of the box of an area; `None` of one without polygons."""
+    if not area.polygons:
+        return None
+    corners = np.vstack([polygon[0] for polygon in area.polygons])
+    x, y = ((corners.min(axis=0) + corners.max(axis=0)) / 2).tolist()
+    return Point(x=x, y=y, crs=area.crs)
+
+
+def joined(parts: Sequence[tuple[FramedAreas, AreasSeries]]) -> AreasSeries:
+    """Return the series of all areas of a request, in its order."""
+    first = parts[0][1]
+    if len(parts) == 1:
+        return first
+    by_place = {
+        place: series for framed, found in parts for place, series in zip(framed.places, found.areas, strict=True)
+    }
+    return replace(
+        first,
+        areas=tuple(by_place[place] for place in sorted(by_place)),
+        unreadable=tuple(sorted({instant for _framed, found in parts for instant in found.unreadable})),
+        left_out=tuple(sorted({item for _framed, found in parts for item in found.left_out})),
+    )
+
+
+def sum_of_costs(costs: Sequence[SeriesCost]) -> SeriesCost:
+    """Return what several series take together."""
+    return SeriesCost(
+        chunks=sum(cost.chunks for cost in costs),
+        bytes=sum(cost.bytes for cost in costs),
+        seconds=sum(cost.seconds for cost in costs),
+        cells=sum(cost.cells for cost in costs),
+        values=sum(cost.values for cost in costs),
+    )
+
 
 Flags = NDArray[np.bool_]
 """(area,), or (area, time)."""
@@ -161,7 +231,7 @@ def _resolved(framed: FramedAreas, is_active: IsActive) -> Iterator[AreaTarget]:
         )
     outlines = _outlines(request, layer)
     most = None if services.memory.max_bytes is None else services.memory.max_bytes - BODY_BYTES
-    size = area_bytes(outlines, layer.main_variable, weights=request.weights, most=most)
+    size = area_bytes(outlines, layer.main_variable, weights=request.weights, times=len(indexes), most=most)
     with services.memory.taking(size, alternative=SMALLER, locator="geometry", is_active=is_active):
         areas, readings = _readings(outlines, request, layer, indexes=indexes, services=services)
         cost = bounded_cost(readings, columns, services, alternative=SMALLER)
@@ -354,7 +424,7 @@ def _reasons(
 
 
 def _by_area(parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
-    """(area, time, …) of parts (time, area, …) that follow one another."""
+    # (area, time, …) of parts (time, area, …) that follow one another.
     return np.ascontiguousarray(np.concatenate(parts).swapaxes(0, 1))
 
 

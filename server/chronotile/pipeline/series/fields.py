@@ -7,22 +7,22 @@ from typing import TypeVar
 
 import numpy as np
 
-from chronotile.encoders.file_parts import Body, Whole, stream_parts
+from chronotile.encoders.file_parts import Body, Whole, stream_parts, translate_storage_errors
 from chronotile.encoders.series.table import SeriesTable, table_of_layers
 from chronotile.errors import InvalidParameter, TimeNotAvailable
-from chronotile.model.cancellation import IsActive
 from chronotile.model.collection import Layer
 from chronotile.model.grid import Window
 from chronotile.model.payload import TimeUsed
 from chronotile.model.request import (
     AreaSeriesRequest,
     AreasRequest,
+    IsActive,
     Point,
     PointsSeriesRequest,
     PositionsRequest,
     SeriesRequest,
 )
-from chronotile.model.series.reducer import MEAN
+from chronotile.model.series.analysis import MEAN
 from chronotile.model.series.series import AreasSeries, PointsSeries, Series
 from chronotile.model.time.instants import Instant, InstantArray, TimeSelection
 from chronotile.pipeline.resolve_series import check_length, instants_of, layer_with_values, series_indexes
@@ -31,7 +31,6 @@ from chronotile.pipeline.series.areas import extract_area_series
 from chronotile.pipeline.series.point import SeriesTarget, read_series, resolve_series
 from chronotile.pipeline.series.points import cells_of, extract_points_series
 from chronotile.pipeline.services import Services
-from chronotile.pipeline.storage_faults import translate_storage_errors
 from chronotile.pipeline.unreadable_dates import etag_without
 
 Resolved = TypeVar("Resolved")
@@ -210,7 +209,7 @@ def _read_areas(request: AreasRequest, layers: Sequence[Layer], services: Servic
 
 
 def _of_any(read: Iterable[Series | PointsSeries | AreasSeries]) -> tuple[Instant, ...]:
-    """The times at which a cell of any could not be read."""
+    # The times at which a cell of any could not be read.
     return tuple(sorted({instant for each in read for instant in each.unreadable}))
 
 
@@ -268,7 +267,7 @@ def _window_round(points: tuple[Point, ...], layer: Layer) -> Window | None:
 
 
 def _used(times: Sequence[InstantArray], *, is_open: bool) -> TimeUsed:
-    """All instants that any variable has, without what is not a time."""
+    # All instants that any variable has, without what is not a time.
     known = [each for each in times if not np.isnat(each).any()]
     return TimeUsed(instants=tuple(reduce(np.union1d, known)[::-1]), is_open=is_open) if known else TimeUsed()
 

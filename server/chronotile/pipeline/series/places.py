@@ -6,12 +6,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from chronotile.errors import InvalidParameter, LimitExceeded
-from chronotile.model.cancellation import IsActive, always_active
 from chronotile.model.collection import Layer
 from chronotile.model.crs import CRS84
 from chronotile.model.grid import WHOLE_CIRCLE, NativeGrid
 from chronotile.model.places import PlaceSet, PlaceValues, PlaceValuesRequest
-from chronotile.model.request import AreaSeriesRequest
+from chronotile.model.request import AreaSeriesRequest, IsActive, always_active
 from chronotile.model.time.instants import Instant
 from chronotile.pipeline.place_shapes import places_revision, shapes_in
 from chronotile.pipeline.resolve_series import has_open_times, instants_of, layer_with_values, series_indexes

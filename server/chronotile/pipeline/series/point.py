@@ -14,7 +14,6 @@ from chronotile.model.request import Point, SeriesRequest
 from chronotile.model.series.analysis import Analysis
 from chronotile.model.series.series import Series
 from chronotile.pipeline.cells import cell_of, cell_values, outside_hint, reach_of, read_cell
-from chronotile.pipeline.one_state import read_of_one_state
 from chronotile.pipeline.resolve_series import (
     check_length,
     has_open_times,
@@ -22,8 +21,8 @@ from chronotile.pipeline.resolve_series import (
     layer_with_values,
     series_indexes,
 )
-from chronotile.pipeline.revision import fingerprint, pixel_revision
-from chronotile.pipeline.series.analyse_point import analyse_series, check_analysis, reference_indexes
+from chronotile.pipeline.revision import fingerprint, pixel_revision, read_of_one_state
+from chronotile.pipeline.series.analyse import analyse_series, check_analysis, memory_for, reference_indexes
 from chronotile.pipeline.services import Services
 from chronotile.pipeline.unreadable_dates import UnreadableDates, etag_without
 
@@ -170,7 +169,8 @@ def read_series(target: SeriesTarget, services: Services) -> Series:
     if target.analysis is None:
         return read
     requested, reference = (np.searchsorted(target.read, indexes) for indexes in (target.indexes, target.reference))
-    return analyse_series(read, target.analysis, requested=requested, reference=reference)
+    with memory_for(target.analysis, read.times[requested], services):
+        return analyse_series(read, target.analysis, requested=requested, reference=reference)
 
 
 def _cell(layer: Layer, point: Point) -> tuple[int, int]:

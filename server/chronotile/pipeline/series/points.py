@@ -8,16 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chronotile.errors import LimitExceeded
-from chronotile.model.cancellation import IsActive, always_active, require_active
 from chronotile.model.collection import Layer
 from chronotile.model.crs import CRS84, transformer
 from chronotile.model.grid import NativeGrid
 from chronotile.model.raster import cell_reasons
-from chronotile.model.request import Point, PointsSeriesRequest
+from chronotile.model.request import IsActive, Point, PointsSeriesRequest, always_active, require_active
 from chronotile.model.series.series import PointsSeries
 from chronotile.pipeline.cells import cell_of, cell_values, outside_hints, reach_of, read_cell
-from chronotile.pipeline.one_state import read_of_one_state
 from chronotile.pipeline.resolve_series import instants_of, layer_with_values, series_indexes
+from chronotile.pipeline.revision import read_of_one_state
 from chronotile.pipeline.series.area_cells import (
     AreaCells,
     AreaReading,
@@ -135,7 +134,7 @@ def cells_of(points: tuple[Point, ...], grid: NativeGrid) -> NDArray[np.int64]:
 
 
 def _spans(cells: NDArray[np.int64]) -> Spans:
-    """One run of one cell for each point; two points of one cell have each their own."""
+    # One run of one cell for each point; two points of one cell have each their own.
     rows, columns = cells[:, 0], cells[:, 1]
     return Spans(areas=np.arange(len(cells)), rows=rows, starts=columns, stops=columns + 1)
 

@@ -15,13 +15,12 @@ from affine import Affine
 from chronotile.durable_files import Disk
 from chronotile.encoders.coverage.zarr import FIRST_DAY
 from chronotile.errors import ChronotileError, InvalidParameter, LimitExceeded, UnsupportedSource
-from chronotile.model.cancellation import require_active
 from chronotile.model.coverage import Coverage, CoverageField
 from chronotile.model.grid import NativeGrid
 from chronotile.model.job import Json, Result
+from chronotile.model.request import require_active
 from chronotile.model.source import VariableInfo
-from chronotile.model.time.cf import are_periods, bounds_form
-from chronotile.model.time.instants import TimeDomain
+from chronotile.model.time.instants import TimeDomain, are_periods, bounds_form
 from chronotile.optimise.conversion import conversion_of
 from chronotile.optimise.inputs import Origin
 from chronotile.optimise.memory import BASE_BYTES, BYTES_PER_COUNT, COPIES, Budget, budget_of, region_for

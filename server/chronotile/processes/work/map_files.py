@@ -8,20 +8,19 @@ from pathlib import Path
 
 import numpy as np
 
-from chronotile.encoders.coverage.geo_tags import geo_tags
+from chronotile.encoders.coverage.cog import geo_tags
 from chronotile.model.collection import Collection
 from chronotile.model.coverage import RUN_BYTES, Coverage, CoverageField, Numbers
+from chronotile.model.formats import GEOTIFF_TYPE
 from chronotile.model.grid import Grid
 from chronotile.model.job import Json, Result
 from chronotile.model.raster import Encoding
 from chronotile.model.time.instants import NO_TIME, TimeDomain, format_day
-from chronotile.pipeline.coverage.deliver import COVERAGE_FORMATS
 from chronotile.processes.process import Work
 from chronotile.processes.times_and_places import locate_errors
-from chronotile.processes.work.coverage_file import write_coverage
 from chronotile.processes.work.partial_results import new_file, translate_missing_files
+from chronotile.processes.work.stored_coverage import write_coverage
 
-GEOTIFF_TYPE = COVERAGE_FORMATS["GTiff"].media_type
 GEOTIFF: Json = {"type": "string", "contentEncoding": "binary", "contentMediaType": GEOTIFF_TYPE}
 """Schema of a result."""
 

@@ -16,7 +16,7 @@ from chronotile.pipeline.services import Services
 from chronotile.processes.inputs import layers_of, trims_of
 from chronotile.processes.process import Input, Inputs
 from chronotile.processes.times_and_places import locate_errors
-from chronotile.readers.mosaic.lattice import whole_lattice
+from chronotile.readers.mosaic.info import whole_lattice
 from chronotile.readers.reader import Lattice, Reader
 
 CRS_INPUT = Input(

@@ -1,9 +1,9 @@
 """What tasks leave for the end of a job: arrays, in one file per task."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 from uuid import uuid4
@@ -12,16 +12,14 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from chronotile.durable_files import Disk
-from chronotile.encoders.file_parts import Body
-from chronotile.encoders.scratch import Room, Scratch
+from chronotile.durable_files import Disk, open_private
+from chronotile.encoders.file_parts import Body, Room, Scratch, translate_storage_errors
 from chronotile.errors import ClientGone
-from chronotile.model.cancellation import require_active
-from chronotile.model.job import Json
-from chronotile.pipeline.storage_faults import translate_storage_errors
-from chronotile.private_files import open_private
-from chronotile.processes.process import Work
+from chronotile.model.job import Json, Result
+from chronotile.model.request import require_active
+from chronotile.processes.process import Inputs, Process, Work
 from chronotile.processes.times_and_places import UNBOUNDED
+from chronotile.readers.around_damage import MOST_LEFT_OUT, RecordedDates
 
 METADATA = "told"
 
@@ -147,3 +145,49 @@ def keep(body: Body, path: Path, work: Work) -> None:
         for part in body.iter_bytes():
             require_active(work.is_active)
             file.write(part)
+
+
+UNREADABLE = "unreadable"
+"""Member of what is remembered of a task, and of what a result says it was made of: dates."""
+LEFT_OUT = "left_out"
+"""The same of ids of items, at most `MOST_LEFT_OUT`."""
+
+
+def run_task(process: Process, inputs: Inputs, task: Json, work: Work) -> Json:
+    """Do a task, and return what is to be remembered of it: what the process gives, and what it could not read.
+
+    Raises:
+        PlanStale: A file was found whose encoding was not known, so that it was left out.
+        ChronotileError: What the process meets.
+    """
+    dates = RecordedDates(work.services.failing_dates)
+    read = {each.collection for each in work.sources}
+    work.services.require_nothing_learnt(read)
+    try:
+        done = process.run(inputs, task, replace(work, services=replace(work.services, failing_dates=dates)))
+    finally:  # a failure too may be for lack of it
+        work.services.require_nothing_learnt(read)
+    unreadable = sorted({date.when for date in dates.dates if date.when is not None})
+    return {**done, **_members(unreadable, sorted(dates.left_out))}
+
+
+def with_unreadable(results: Mapping[str, Result], done: Iterable[Json]) -> Mapping[str, Result]:
+    """Return the results with the dates and items that any of the tasks could not read in their metadata."""
+    unreadable = unreadable_of(done)
+    if not unreadable:
+        return results
+    return {name: replace(each, metadata={**(each.metadata or {}), **unreadable}) for name, each in results.items()}
+
+
+def unreadable_of(done: Iterable[Json]) -> Json:
+    """Return the dates and items that any of the tasks could not read, ascending, as members of metadata."""
+    done = tuple(done)
+    unreadable, left_out = (
+        sorted({one for each in done for one in each.get(name, ())}) for name in (UNREADABLE, LEFT_OUT)
+    )
+    return _members(unreadable, left_out[:MOST_LEFT_OUT])
+
+
+def _members(unreadable: Sequence[str], left_out: Sequence[str]) -> Json:
+    # Those of them that are not empty.
+    return {name: found for name, found in ((UNREADABLE, unreadable), (LEFT_OUT, left_out)) if found}

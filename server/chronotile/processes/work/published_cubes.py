@@ -12,8 +12,8 @@ from uuid import uuid4
 
 from chronotile.durable_files import PARTIAL, Disk
 from chronotile.errors import InvalidParameter, LimitExceeded, UnsupportedSource
-from chronotile.model.cancellation import require_active
 from chronotile.model.job import Json, Result
+from chronotile.model.request import require_active
 from chronotile.optimise.store import CubeFolder
 from chronotile.pipeline.services import PublishedCubes, Services
 from chronotile.processes.process import Input, Inputs, Work

@@ -7,24 +7,35 @@ compressed by itself, since files are written picture by picture; the index of r
 
 import os
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise, product
 
 import numpy as np
 
+from chronotile.encoders.coverage.geotiff import coverage_geotiff
+from chronotile.encoders.coverage.netcdf import coverage_netcdf
 from chronotile.encoders.coverage.strips import times_of
+from chronotile.encoders.coverage.zarr import iter_coverage_zarr
 from chronotile.encoders.deflated import deflate
-from chronotile.model.cancellation import require_active
+from chronotile.encoders.file_parts import Body, Scratch, Streamed
 from chronotile.model.collection import Collection
 from chronotile.model.coverage import Coverage, CoverageField, Numbers
 from chronotile.model.grid import Grid
-from chronotile.model.job import Json
+from chronotile.model.job import Json, Result
+from chronotile.model.request import require_active
 from chronotile.model.time.instants import TimeDomain
+from chronotile.pipeline.coverage.deliver import COVERAGE_FORMATS, coverage_file_name
 from chronotile.pipeline.coverage.numbers import nothing
 from chronotile.processes.process import Work, require_few_tasks
-from chronotile.processes.work.partial_results import new_file, translate_missing_files
+from chronotile.processes.work.partial_results import (
+    keep,
+    new_file,
+    scratch_of,
+    translate_job_storage_errors,
+    translate_missing_files,
+)
 
 LEVEL = 1
 PARTIAL_BYTES = 64 << 20
@@ -180,12 +191,12 @@ class StoredCoverage:
 
     @cached_property
     def _rows(self) -> Mapping[int, list[int]]:
-        """Edges of runs of rows in a partial result, by the first."""
+        # Edges of runs of rows in a partial result, by the first.
         return {task["rows"][0]: task["rows"] for task in self.tasks}
 
     @cached_property
     def _times(self) -> Mapping[int, list[int]]:
-        """Edges of runs of times in a partial result, by the first."""
+        # Edges of runs of times in a partial result, by the first.
         return {task["times"][0]: task["times"] for task in self.tasks}
 
 
@@ -202,10 +213,42 @@ def _ranges(edges: Sequence[int]) -> list[range]:
 
 
 def _group_of(place: int, groups: Mapping[int, list[int]]) -> list[int]:
-    """The group that has a place, of groups that follow one another."""
+    # The group that has a place, of groups that follow one another.
     starts = list(groups)
     return groups[starts[bisect_right(starts, place) - 1]]
 
 
 def _name_of(task: Json) -> str:
     return f"{task['field']}-{task['rows'][0]}-{task['times'][0]}.numbers"
+
+
+# A coverage as a file among the results of a job, with the encoders that requests have.
+
+_ENCODERS: Mapping[str, Callable[[Coverage, Work, Scratch], Body]] = {
+    "GTiff": lambda coverage, work, scratch: coverage_geotiff(coverage, scratch=scratch, is_active=work.is_active),
+    "NetCDF": lambda coverage, work, scratch: coverage_netcdf(coverage, scratch=scratch, is_active=work.is_active),
+    "zarr": lambda coverage, work, _scratch: Streamed(iter_coverage_zarr(coverage, is_active=work.is_active)),
+}
+FILE_FORMATS = tuple(_ENCODERS)
+"""Those of `COVERAGE_FORMATS` that are written in bounded memory."""
+
+
+def write_coverage(coverage: Coverage, format_name: str, work: Work, *, name: str | None = None) -> Result:
+    """Write a coverage, by way of files without a name beside the partial results of the job.
+
+    Args:
+        coverage: What is written.
+        format_name: One of `FILE_FORMATS`.
+        work: Of the job.
+        name: Of the file, without its extension; of collection and times where none is given.
+
+    Raises:
+        StorageFull: There is no room.
+        ClientGone: The job was dismissed.
+    """
+    written = COVERAGE_FORMATS[format_name]
+    file = coverage_file_name(coverage, written.extension) if name is None else f"{name}.{written.extension}"
+    with translate_job_storage_errors():
+        body = _ENCODERS[format_name](coverage, work, scratch_of(work))
+    keep(body, work.results / file, work)
+    return Result(file=file, media_type=written.media_type)

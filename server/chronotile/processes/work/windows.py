@@ -9,14 +9,15 @@ from itertools import product
 
 import numpy as np
 
-from chronotile.errors import InvalidParameter, SourceUnavailable
-from chronotile.model.cancellation import require_active
+from chronotile.errors import InvalidParameter, PlanOutdated
 from chronotile.model.coverage import RUN_BYTES, Coverage, CoverageRequest, Numbers, Trim
 from chronotile.model.grid import BBox, Grid
 from chronotile.model.job import Json
+from chronotile.model.request import require_active
 from chronotile.model.series.analysis import Curves, FloatArray
 from chronotile.model.time.parser import parse_time
 from chronotile.pipeline.coverage.extract import extract_coverage
+from chronotile.pipeline.mosaics import NAME_CRS
 from chronotile.pipeline.services import Services
 from chronotile.processes.inputs import layers_of, trims_of
 from chronotile.processes.process import Inputs, JobPlan, Work, cuts, require_few_tasks
@@ -35,15 +36,31 @@ READ_S = 2e-9
 """What it takes to read and unpack a number."""
 
 
-def select_cells(inputs: Inputs, services: Services, name: str = "datetime") -> Coverage:
+SET_GRID = (
+    "set grid in its configuration; the processes export, with crs, and optimise, with crs and resolution, need none"
+)
+
+
+def select_cells(inputs: Inputs, services: Services, name: str = "datetime", *, has_crs: bool = False) -> Coverage:
     """Return the cells of `layer` in `bbox` at the times of an input, however many; reads no pixels.
+
+    Args:
+        inputs: Of the process.
+        services: What is served.
+        name: The input of the times.
+        has_crs: Whether the process has an input `crs`, which items in several zones need.
 
     Raises:
         ChronotileError: As `extract_coverage`, except its limit, with the input at fault; or the layer has no times.
     """
     with locate_errors({"time": name, "datetime": name}):
         request = replace(_request(inputs, services), time=parse_time(inputs.get(name)))
-        coverage = extract_coverage(request, without_limits(services))
+        try:
+            coverage = extract_coverage(request, without_limits(services))
+        except InvalidParameter as error:
+            if has_crs or error.locator != "crs":
+                raise
+            raise InvalidParameter(error.message.replace(NAME_CRS, SET_GRID), locator="layer") from error
         if not len(coverage.times):
             raise InvalidParameter(f"layer {coverage.fields[0].layer.id} has no times", locator="layer")
         return coverage
@@ -93,7 +110,7 @@ def all_of(inputs: Inputs, work: Work) -> Coverage:
 
 
 def _at_times(inputs: Inputs, work: Work, number: int) -> Coverage:
-    """All cells at the times of one of the coverages that were planned with."""
+    # All cells at the times of one of the coverages that were planned with.
     times = instants_from_json(work.shared["times"][number])
     return extract_coverage(_request(inputs, work.services), without_limits(work.services), times=times)
 
@@ -110,7 +127,7 @@ def window_of(inputs: Inputs, task: Json, work: Work, *, number: int = 0) -> Cov
     times = instants_from_json(work.shared["times"][number])
     coverage = extract_coverage(request, without_limits(work.services), times=times)
     if (coverage.grid.height, coverage.grid.width) != (_length(task["rows"]), _length(task["columns"])):
-        raise SourceUnavailable(f"the grid of layer {layer.id} has changed since the job began; submit it again")
+        raise PlanOutdated(f"the grid of layer {layer.id} has changed since the job began; submit it again")
     return coverage
 
 
@@ -196,7 +213,7 @@ def _curves(coverage: Coverage, numbers: Numbers) -> Curves:
 
 
 def _cuts_from(first: float, size: int, side: int) -> list[list[int]]:
-    """Start and end of parts of so many cells, counted from `first`, the place of the first in the source."""
+    # Start and end of parts of so many cells, counted from `first`, the place of the first in the source.
     origin = round(first)
     return [[start - origin, end - origin] for start, end in cuts(origin, origin + size, side)]
 

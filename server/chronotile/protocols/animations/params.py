@@ -8,24 +8,25 @@ from chronotile.model.animation import (
     ANIMATION_LABELS,
     DEFAULT_FPS,
     LEAST_FPS,
+    LEAST_SIDE_PX,
     MOST_FPS,
-    AnimationFormat,
     AnimationLabel,
     AnimationRequest,
+    grid_of_picture,
 )
 from chronotile.model.collection import Layer
 from chronotile.model.crs import CRS84
+from chronotile.model.formats import AnimationFormat
 from chronotile.model.grid import Grid
-from chronotile.model.square_pixels import LEAST_SIDE_PX, grid_of_picture
-from chronotile.model.time.calendar_step import requested_period
 from chronotile.model.time.instants import Period
+from chronotile.model.time.parser import requested_period
 from chronotile.protocols.common.extent import longitude_latitude_box
 from chronotile.protocols.common.query.kvp import Kvp, integer
 from chronotile.protocols.common.query.parameter import Parameter, box, custom, datetime, names_of, number, text, whole
 from chronotile.protocols.common.query.picture import COLOURS, EXPRESSION, REDUCER, REV, by_extension, map_request
 from chronotile.protocols.common.query.place import requested_crs
 
-FORMATS: Mapping[str, AnimationFormat] = {"gif": "image/gif", "webp": "image/webp", "mp4": "video/mp4"}
+FORMATS: Mapping[str, AnimationFormat] = {each.extension: each for each in AnimationFormat}
 
 DEFAULT_FRAMES = 36
 """Of a request without times: a year of dekads."""

@@ -1,22 +1,29 @@
 """`/animations`: time-lapses as GIF, WebP and MP4."""
 
+import math
+from collections.abc import Mapping
+
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
-from chronotile.model.cancellation import IsActive
+from chronotile.catalog.catalogue import Catalogue
+from chronotile.http.bodies import BodyResponse
+from chronotile.http.problem import JobOffer, dated_problem, offer_job
+from chronotile.http.respond import caching, instants_text, known_etags
+from chronotile.http.run import ANIMATIONS, PICTURES, run
+from chronotile.http.server_state import services_of
+from chronotile.model.animation import ANIMATION_LABELS, AnimationRequest
+from chronotile.model.request import IsActive, MapRequest
+from chronotile.pipeline.caches.answer_memory import LIMIT as MEMORY
 from chronotile.pipeline.maps.animation import AnimationDelivery, find_animation, render_animation
 from chronotile.pipeline.named_state import NamedState
-from chronotile.protocols.animations.job_offers import animation_offer
-from chronotile.protocols.animations.params import animation_request
-from chronotile.protocols.common.endpoint import endpoint
-from chronotile.protocols.common.job_offer import offer_job
+from chronotile.processes.animation import MOST_PIXELS
+from chronotile.protocols.animations.params import FORMATS, OF_ANIMATION, animation_request
+from chronotile.protocols.common.job_offer import bbox_input, datetime_input
+from chronotile.protocols.common.openapi import FILE, extension_in_path
+from chronotile.protocols.common.operation import Operation, routes_of, segment
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.picture import REV
-from chronotile.protocols.common.responses.body_response import BodyResponse
-from chronotile.protocols.common.responses.problem import dated_problem
-from chronotile.protocols.common.responses.respond import caching, instants_text, known_etags
-from chronotile.protocols.common.state import for_client, make_for_client, services_of, state_of
 
 
 async def get_animation(request: Request) -> Response:
@@ -38,12 +45,12 @@ async def get_animation(request: Request) -> Response:
         before, film = named(), render_animation(animation, services, known=known, is_active=is_active)
         return film, before.holds(*film.states)
 
-    limiters, layer = state_of(request).limiters, animation.shown.layer
+    layer = animation.shown.layer
     # Errors and unchanged answers are sent at once, also while other requests wait for a film.
-    found, is_immutable = await for_client(request, limiters.pictures, layer, find, services=services)
+    found, is_immutable = await run(request, PICTURES, find, layers=[layer])
     if found is not None:
         return _answer(found, is_immutable=is_immutable, with_body=with_body)
-    delivery, is_immutable = await make_for_client(request, limiters.animations, layer, make, services=services)
+    delivery, is_immutable = await run(request, ANIMATIONS, make, layers=[layer])
     return _answer(delivery, is_immutable=is_immutable, with_body=True)
 
 
@@ -74,4 +81,55 @@ def _answer(delivery: AnimationDelivery, *, is_immutable: bool, with_body: bool)
     return BodyResponse(delivery.body, media_type=delivery.media_type, headers=headers)
 
 
-routes = [Route("/animations/{layer}.{extension}", endpoint(get_animation, dated_problem))]
+operations = (
+    Operation(
+        "/animations/{layer}.{extension}",
+        get_animation,
+        "getAnimation",
+        "A time-lapse",
+        tag="Time-lapses",
+        faults=dated_problem,
+        parameters=[
+            segment("layer", "Id or alias", example=lambda of: of.layer if of.times else None),
+            extension_in_path(FORMATS),
+            *OF_ANIMATION,
+        ],
+        examples={"width": 64, "height": 48, "datetime": lambda of: of.times},
+        answers={str(each): FILE for each in FORMATS.values()},
+    ),
+)
+routes = routes_of(operations)
+
+
+# The job that makes a time-lapse which is too large for a request.
+
+LIMITS: Mapping[str, float] = {"max_animation_pixels": MOST_PIXELS, MEMORY: math.inf}
+
+
+def animation_offer(animation: AnimationRequest, query: Kvp, catalogue: Catalogue) -> JobOffer | None:
+    """Return the job; `None` if the request has colours that belong to no style, or numbers that belong to no layer.
+
+    Raises:
+        UnsupportedCrs: No process takes the CRS.
+    """
+    shown, grid = animation.shown, animation.shown.grid
+    plain = MapRequest(
+        layer=shown.layer, grid=grid, time=shown.time, style=shown.style, reducer=shown.reducer, format=shown.format
+    )
+    if shown != plain:
+        return None
+    labels = [label for label in ANIMATION_LABELS if label in animation.labels]
+    inputs = {
+        "layer": shown.layer,
+        **datetime_input(shown.time),
+        **bbox_input(grid.bbox, grid.crs, catalogue.layer(shown.layer), catalogue),
+        "width": grid.width,
+        "height": grid.height,
+        "format": animation.format,
+        "step": animation.step if isinstance(animation.step, int) else query.required("step"),
+        "fps": animation.fps,
+        "reducer": shown.reducer,
+        **({"style": shown.style} if shown.style else {}),
+        **({"labels": labels} if len(labels) < len(ANIMATION_LABELS) else {}),
+    }
+    return JobOffer(process="animation", inputs=inputs, limits=LIMITS)

@@ -5,26 +5,35 @@ from functools import partial
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
+from chronotile.http.modified import http_date, is_modified_since
+from chronotile.http.problem import problem_response
+from chronotile.http.respond import CURRENT, known_etags, respond_with_content, unanswered_members
+from chronotile.http.run import DOCUMENTS, run
+from chronotile.http.server_state import base_url, services_of, state_of
 from chronotile.pipeline.revision import fingerprint
-from chronotile.pipeline.search.changes import changes_since, newest_items
 from chronotile.pipeline.search.search_items import not_whole
+from chronotile.pipeline.search.served_index import changes_since, newest_items
 from chronotile.pipeline.services import Services
-from chronotile.protocols.changes.documents import PATH, changes_document
-from chronotile.protocols.changes.feed import MOST_ENTRIES, feed_of
-from chronotile.protocols.changes.params import ChangesQuery, changes_query
-from chronotile.protocols.common.endpoint import endpoint
-from chronotile.protocols.common.item_links import ATOM
+from chronotile.protocols.changes.documents import MOST_ENTRIES, PATH, changes_document, feed_of
+from chronotile.protocols.changes.params import OF_CHANGES, ChangesQuery, changes_query
+from chronotile.protocols.common.links import ATOM
 from chronotile.protocols.common.localised_text import language_of
-from chronotile.protocols.common.public_url import base_url
+from chronotile.protocols.common.openapi import (
+    ADDRESS,
+    BOX,
+    FILE,
+    OBJECT,
+    TEXT,
+    UNANSWERED,
+    enum_of,
+    list_of,
+    object_of,
+    or_null,
+)
+from chronotile.protocols.common.operation import Operation, language, routes_of, segment
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import LANG
-from chronotile.protocols.common.responses.modified import http_date, is_modified_since
-from chronotile.protocols.common.responses.problem import problem_response
-from chronotile.protocols.common.responses.respond import CURRENT, known_etags, respond_with_content
-from chronotile.protocols.common.responses.unanswered import unanswered_members
-from chronotile.protocols.common.state import in_documents, services_of, state_of
 
 NOT_KEPT = "no-cache"
 """Of a page of changes: there may be more in a second."""
@@ -34,7 +43,7 @@ async def get_changes(request: Request) -> Response:
     """Return a page of changes."""
     services = services_of(request)
     query = changes_query(Kvp(request.query_params.multi_items()), services.catalogue)
-    body = await in_documents(request, _changes, query, services, base_url(request))
+    body = await run(request, DOCUMENTS, partial(_changes, query, services, base_url(request)))
     return respond_with_content(body, "application/json", request, cache_control=NOT_KEPT)
 
 
@@ -45,7 +54,7 @@ async def get_feed(request: Request) -> Response:
     name, language, base = request.path_params["collection"], language_of(request, query), base_url(request)
     has_viewer = state_of(request).viewer.is_complete
     make = partial(_feed, name, services_of(request), base, language, has_viewer=has_viewer)
-    body = await in_documents(request, make)
+    body = await run(request, DOCUMENTS, make)
     etag = fingerprint(body)
     modified_s = state_of(request).modified.of((name, base, language), etag)
     headers = {
@@ -82,7 +91,33 @@ def _feed(name: str, services: Services, base: str, language: str, *, has_viewer
 
 
 _fault = partial(problem_response, spelling={"layer": "collection"})
-routes = [
-    Route(PATH, endpoint(get_changes, _fault)),
-    Route("/stac/collections/{collection}/feed.atom", endpoint(get_feed, _fault)),
-]
+CHANGE = object_of(
+    {"change": enum_of(["added", "replaced", "removed"]), "collection": TEXT, "id": TEXT, "product": TEXT},
+    {
+        **dict.fromkeys(("datetime", "start_datetime", "end_datetime", "updated"), TEXT),
+        "bbox": BOX,
+        "links": list_of(OBJECT),
+    },
+)
+CHANGES = object_of({"changes": list_of(CHANGE), "since": TEXT, "next": or_null(ADDRESS)}, {"unanswered": UNANSWERED})
+describe = partial(Operation, tag="Items", faults=_fault)
+operations = (
+    describe(
+        PATH,
+        get_changes,
+        "getChanges",
+        "Items that were added, replaced or removed, in pages",
+        parameters=OF_CHANGES,
+        answers={"application/json": CHANGES},
+        refusals=("BadRequest", "Gone", "Unavailable"),
+    ),
+    describe(
+        "/stac/collections/{collection}/feed.atom",
+        get_feed,
+        "getFeed",
+        "The newest items of a collection as an Atom feed",
+        parameters=[segment("collection", "Id of a collection", example=lambda of: of.collection), language],
+        answers={ATOM: FILE},
+    ),
+)
+routes = routes_of(operations)

@@ -1,7 +1,10 @@
 """TiTiler's endpoints as an application of their own, with only what its allow-list lets through."""
 
+import ast
 import logging
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 from starlette.exceptions import HTTPException
@@ -13,22 +16,24 @@ from chronotile.errors import (
     ChronotileError,
     ConfigurationError,
     InvalidParameter,
+    LimitExceeded,
     SourceUnavailable,
     UnknownPath,
 )
 from chronotile.extras import missing_extra
-from chronotile.protocols.cog.allowed import file_to_open
-from chronotile.protocols.cog.limits import check_cost
-from chronotile.protocols.common.endpoint import with_error_caching
-from chronotile.protocols.common.responses.problem import problem_response
+from chronotile.http.endpoint import with_error_caching
+from chronotile.http.problem import problem_response
+from chronotile.model.expression import parse_expression
+from chronotile.protocols.common.query.kvp import integer, number
 from chronotile.readers.raster.geotiff_only import geotiff_reader, without_xarray
 from chronotile.readers.remote.gdal_plugin import gdal_files
 from chronotile.web.inner_hosts import inner_hosts
-from chronotile.web.places import Places
+from chronotile.web.places import Places, is_local
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
     from fastapi.exceptions import RequestValidationError
+
 
 log = logging.getLogger(__name__)
 
@@ -152,3 +157,101 @@ async def _http_fault(request: Request, error: Exception) -> Response:
     response = with_error_caching(problem_response(fault, request))
     response.headers.update(error.headers or {})
     return response
+
+
+# Which files `/cog` may open: those below configured folders and URLs, however they are spelt.
+#
+# The text of a request is never opened: it becomes a real path without links, or a URL composed again of its parts.
+# So GDAL gets no name that has a meaning of its own to it (`/vsi…`, `NAME:…`, inline XML, archives).
+
+EXTENSIONS = (".tif", ".tiff")
+
+
+def file_to_open(places: Places, text: str) -> str:
+    """Return the path or URL to open.
+
+    Raises:
+        UnknownPath: The text names nothing that may be opened; the message is the same whatever the reason.
+    """
+    try:
+        found = places.find(text)
+        is_there = not is_local(found) or Path(found).is_file()
+        if not is_there or not text.lower().endswith(EXTENSIONS) or not found.lower().endswith(EXTENSIONS):
+            raise ValueError("it is not a GeoTIFF")
+    except (ValueError, OSError) as error:
+        raise UnknownPath(
+            "url is not a GeoTIFF that may be opened here; accepted are files below the prefixes that the "
+            "operator allows, without escapes",
+            locator="url",
+        ) from error
+    return found
+
+
+# What a request to `/cog` may cost: TiTiler itself sets no bounds.
+
+SIDES = ("width", "height", "max_size")
+AT_MOST = {"tilesize": 2048, "buffer": 256, "padding": 256, "histogram_bins": 1024}
+MAX_BANDS = 32
+MAX_PARTS = 8
+
+
+def check_cost(parameters: Iterable[tuple[str, str]], max_pixels: int) -> None:
+    """Check the sizes, bands and expressions of a request, wherever it does.
+
+    Args:
+        parameters: Of path and query.
+        max_pixels: The most that a picture may have.
+
+    Raises:
+        InvalidParameter: An expression is none, or too dear.
+        LimitExceeded: A picture would be too large.
+    """
+    given = list(parameters)
+    named = {name for name, _value in given}
+    if len(named & {"width", "height"}) == 1:
+        raise InvalidParameter("width and height go together", locator="width" if "width" in named else "height")
+    side = math.isqrt(max_pixels)
+    for name, value in given:
+        if name in SIDES:
+            _check_size(name, value, side, limit="max_pixels")
+        elif name in AT_MOST:
+            _check_size(name, value, AT_MOST[name], limit=name)
+        elif name == "expression":
+            check_band_math(value)
+    bands = sum(name == "bidx" for name, _value in given)
+    if bands > MAX_BANDS:
+        raise InvalidParameter(f"bidx names {bands} bands, at most {MAX_BANDS} are accepted", locator="bidx")
+
+
+def _check_size(name: str, text: str, allowed: int, *, limit: str) -> None:
+    requested = number(text, locator=name) if name == "buffer" else integer(text, locator=name)
+    if requested > allowed:
+        raise LimitExceeded(
+            limit, allowed=allowed, needed=math.ceil(requested), alternative="request less at once", locator=name
+        )
+
+
+def check_band_math(text: str) -> None:
+    """Check an expression over bands (`b1`, `b2`, …), or several with `;` between.
+
+    numexpr, which TiTiler computes with, raises numbers to powers before it begins: `9**9**9` would take for ever.
+
+    Raises:
+        InvalidParameter: It is not arithmetic, or raises a number to a power.
+    """
+    parts = [part for part in text.split(";") if part.strip()]
+    if len(parts) > MAX_PARTS:
+        raise InvalidParameter(f"expression has {len(parts)} parts, at most {MAX_PARTS} are accepted")
+    for part in parts:
+        for node in ast.walk(ast.parse(parse_expression(part).text, mode="eval")):
+            if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow) and not _is_plain_power(node):
+                raise InvalidParameter(
+                    "** takes a band or an expression of bands, and a plain number up to 16", locator="expression"
+                )
+
+
+def _is_plain_power(node: ast.BinOp) -> bool:
+    is_of_bands = any(isinstance(each, ast.Name) for each in ast.walk(node.left))
+    exponent = node.right.operand if isinstance(node.right, ast.UnaryOp) else node.right
+    value = exponent.value if isinstance(exponent, ast.Constant) else None
+    return is_of_bands and isinstance(value, int | float) and value <= 16

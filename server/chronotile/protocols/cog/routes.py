@@ -8,11 +8,12 @@ from starlette.requests import Request
 from starlette.routing import BaseRoute, Mount
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from chronotile.errors import ServerBusy
-from chronotile.protocols.cog.bodies import answer_bounded
-from chronotile.protocols.common.endpoint import with_error_caching
-from chronotile.protocols.common.raw_headers import with_headers
-from chronotile.protocols.common.responses.problem import problem_response
+from chronotile.errors import LimitExceeded, ServerBusy
+from chronotile.http.endpoint import with_error_caching
+from chronotile.http.form import check_size
+from chronotile.http.headers import declared_bytes, with_headers
+from chronotile.http.problem import problem_response
+from chronotile.http.server_state import state_of
 
 PATH = "/cog"
 POLICY = b"default-src 'self' https: data: 'unsafe-inline'; object-src 'none'; base-uri 'none'; form-action 'self'"
@@ -72,5 +73,32 @@ class _Rooted:
 
 
 def _is_elsewhere(scope: Scope) -> bool:
-    """Whether the file of a request may be on another machine: its name has a colon, as all URLs."""
+    # Whether the file of a request may be on another machine: its name has a colon, as all URLs.
     return any(":" in url for url in QueryParams(scope.get("query_string", b"")).getlist("url"))
+
+
+# Bodies that `/cog` takes, refused before they are read: FastAPI reads them before all else.
+
+MAX_BODY_BYTES = 1 << 20
+"""Of a GeoJSON feature."""
+
+
+async def answer_bounded(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    """Let an application answer a request, unless its body is too large or there is no memory for it now."""
+    if scope["type"] != "http" or scope["method"] == "GET":
+        await app(scope, receive, send)
+        return
+    request = Request(scope)
+    room = state_of(request).bodies.room()
+    try:
+        size = declared_bytes(request.headers.raw)
+        size = MAX_BODY_BYTES + 1 if size is None else size
+        check_size(size, "max_body_bytes", MAX_BODY_BYTES, alternative="send a simpler geometry")
+        room.require(size)
+    except (LimitExceeded, ServerBusy) as fault:
+        await with_error_caching(problem_response(fault, request))(scope, receive, send)
+        return
+    try:
+        await app(scope, receive, send)
+    finally:
+        room.free()

@@ -5,12 +5,14 @@ from functools import partial
 
 from starlette.requests import Request
 
+from chronotile.catalog.catalogue import Catalogue
+from chronotile.http.respond import known_etags
+from chronotile.http.run import LARGE_PICTURES, PICTURES, disconnect_check, run
+from chronotile.http.server_state import services_of
 from chronotile.model.payload import LayeredPayload
 from chronotile.model.request import MapRequest
-from chronotile.pipeline.maps.large import is_large
-from chronotile.pipeline.maps.overlay import find_overlay, overlay_maps
-from chronotile.protocols.common.responses.respond import known_etags
-from chronotile.protocols.common.state import disconnect_check, for_client, services_of, state_of
+from chronotile.pipeline.maps.render import find_overlay, overlay_maps
+from chronotile.warp.approximation import is_separable
 
 Maps = Sequence[MapRequest]
 
@@ -28,11 +30,10 @@ async def draw_maps(
         maps_of_layer: Gives one request a layer; called in a thread.
 
     Raises:
-        ChronotileError: As `for_client` and `overlay_maps`.
+        ChronotileError: As `run` and `overlay_maps`.
     """
-    services, limiters = services_of(request), state_of(request).limiters
+    services = services_of(request)
     known, is_active = known_etags(request), disconnect_check(request)
-    first, *others = layers
 
     def draw_unless_large() -> tuple[Maps, LayeredPayload | None]:
         maps = maps_of_layer()
@@ -40,10 +41,32 @@ async def draw_maps(
             return maps, find_overlay(maps, services, known=known)
         return maps, overlay_maps(maps, services, known=known, is_active=is_active)
 
-    maps, found = await for_client(
-        request, limiters.pictures, first, draw_unless_large, services=services, others=others
-    )
+    maps, found = await run(request, PICTURES, draw_unless_large, layers=layers)
     if found is None:
         draw = partial(overlay_maps, maps, services, known=known, is_active=is_active)
-        found = await for_client(request, limiters.large_pictures, first, draw, services=services, others=others)
+        found = await run(request, LARGE_PICTURES, draw, layers=layers)
     return maps, found
+
+
+# Which maps may take seconds to draw; reads no pixels and transforms no coordinates.
+
+QUICK_PIXELS = 1 << 22
+"""Maps of more pixels, all layers together, are large: 2048 by 2048."""
+TRANSFORMED = 2
+"""Times as many pixels as a map has count where longitudes and latitudes do not give its columns and rows, as each of
+its pixels may have to be transformed. A picture of a whole screen is quick in any case."""
+
+
+def is_large(requests: Sequence[MapRequest], catalogue: Catalogue) -> bool:
+    """Return whether maps that are laid over one another may take seconds.
+
+    Raises:
+        UnknownLayer: There is no such layer.
+        SourceUnavailable: A source cannot be read now.
+    """
+    return sum(_counted_pixels(request, catalogue) for request in requests) > QUICK_PIXELS
+
+
+def _counted_pixels(request: MapRequest, catalogue: Catalogue) -> int:
+    grid, native = request.grid, catalogue.layer(request.layer).main_variable.grid
+    return grid.width * grid.height * (1 if is_separable(grid.crs, native.crs) else TRANSFORMED)

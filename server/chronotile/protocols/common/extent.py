@@ -1,12 +1,14 @@
 """How far layers reach, as documents say it."""
 
 from functools import lru_cache
+from typing import Any
 
 from chronotile.catalog.offered import Offered
 from chronotile.errors import InvalidParameter
 from chronotile.model.collection import Layer
 from chronotile.model.crs import CRS84
 from chronotile.model.grid import BBox, NativeGrid
+from chronotile.model.time.instants import TimeSpan, format_instant
 
 DECIMALS = 6
 """A tenth of a metre."""
@@ -50,3 +52,15 @@ def box_of_offered(offered: Offered) -> BBox:
     grids = {layer.main_variable.grid for layer in offered.layers}
     box = crossing_box(grids.pop()) if len(grids) == 1 else None
     return box or round_box(offered.collection.bbox)
+
+
+def climatology_member(span: TimeSpan | None, *, is_climatology: bool) -> dict[str, Any]:
+    """Return `{"climatology": {"start", "end"}}`, nothing of other times.
+
+    The end is exclusive, as bounds of CF are; the value is null where the data do not say of which years they are.
+    """
+    if not is_climatology:
+        return {}
+    if span is None:
+        return {"climatology": None}
+    return {"climatology": {"start": format_instant(span.start), "end": format_instant(span.end)}}

@@ -1,25 +1,20 @@
 """The job that does what a request is too large for: a link, and the inputs that its body does not have."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from starlette.requests import Request
-
 from chronotile.catalog.catalogue import Catalogue
-from chronotile.errors import ChronotileError, LimitExceeded, UnsupportedCrs
+from chronotile.errors import UnsupportedCrs
 from chronotile.model.collection import Layer
 from chronotile.model.crs import CRS84, Crs
 from chronotile.model.geometry.area import Area
 from chronotile.model.grid import BBox
 from chronotile.model.time.instants import TimeSelection
-from chronotile.model.time.text import selection_text
+from chronotile.model.time.parser import selection_text
 from chronotile.processes.registry import process_of
 from chronotile.processes.times_and_places import MOST_CONTAINERS, MOST_FEATURES, MOST_VERTICES
-from chronotile.protocols.common.public_url import base_url
-from chronotile.protocols.common.query.axis_order import in_axis_order
-from chronotile.protocols.common.query.place import requested_crs
+from chronotile.protocols.common.query.place import in_axis_order, requested_crs
 
 Json = dict[str, Any]
 
@@ -33,48 +28,6 @@ OF_SERIES: Mapping[str, float] = {
 """How far jobs about series go, by the names of the limits of requests."""
 MOST_OFFERED_VERTICES = 5_000
 """Of areas in a problem, which is made in the event loop. Each takes up to fifty bytes."""
-OFFERED = "chronotile.job"
-"""The member of a request's scope with the function that makes its offer."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobOffer:
-    """A job that does the same as a request."""
-
-    process: str
-    inputs: Json
-    """Those that the body of the request does not have."""
-    limits: Mapping[str, float]
-    """How far it goes, by the names of the limits of requests that do not apply to it."""
-    notes: Sequence[str] = ()
-    """What is different, and where the body of the request belongs."""
-
-
-def offer_job(request: Request, make: Callable[[], JobOffer | None]) -> None:
-    """Set which job does the same as a request, for the problem if it exceeds a limit.
-
-    Args:
-        request: It.
-        make: Gives the job, or `None` where no process does the same; raises ChronotileError if the request is not
-            valid.
-    """
-    request.scope[OFFERED] = make
-
-
-def job_document(error: LimitExceeded, request: Request) -> Json | None:
-    """Return the member `job` of a problem, the job to which the limit does not apply; `None` if there is none."""
-    make = request.scope.get(OFFERED)
-    try:
-        job: JobOffer | None = None if make is None else make()
-    except ChronotileError:  # the limit was met before the rest was checked
-        return None
-    if job is None or error.needed > job.limits.get(error.limit, 0):
-        return None
-    return {
-        "href": f"{base_url(request)}/ogcapi/processes/{job.process}/execution",
-        "inputs": job.inputs,
-        **({"note": "; ".join(job.notes)} if job.notes else {}),
-    }
 
 
 def datetime_input(time: TimeSelection) -> Json:

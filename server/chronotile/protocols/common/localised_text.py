@@ -3,10 +3,10 @@
 from starlette.requests import Request
 
 from chronotile.errors import MAX_SHOWN, InvalidParameter
+from chronotile.http.headers import offered_language, preferred_language
+from chronotile.http.server_state import services_of
 from chronotile.model.collection import LocalisedText
-from chronotile.protocols.common.query.accept import offered_language, preferred_language
 from chronotile.protocols.common.query.kvp import Kvp
-from chronotile.protocols.common.state import services_of
 
 
 def text_in(text: LocalisedText, language: str) -> str:

@@ -1,7 +1,19 @@
 """The vocabulary of both OpenAPI documents: schemas, parameters and operations (OpenAPI 3.0.3 and 3.1.1 §4.8)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
+
+import numpy as np
+
+from chronotile.archive.index.dates import date_id
+from chronotile.catalog.catalogue import Catalogue
+from chronotile.catalog.offered import Offered, offered_collections
+from chronotile.model.collection import Layer
+from chronotile.model.crs import CRS84, transformer
+from chronotile.model.time.instants import TimeSpan
+from chronotile.pipeline.coverage.layer_store import has_store
 
 Json = dict[str, Any]
 
@@ -36,6 +48,7 @@ STATUSES = {
 }
 """Of the error responses of the components."""
 REFUSALS = ("BadRequest", "NotFound", "Unavailable")
+REFUSALS_OF_BODIES = ("BadRequest", "NotFound", "TooLarge", "Unavailable")
 REFUSALS_OF_TREE = ("BadRequest", "NotFound", "NotAcceptable", "Unavailable")
 
 
@@ -46,7 +59,7 @@ def enum_of(words: Sequence[str]) -> Json:
 
 def enum_of_few(names: Sequence[str]) -> Json:
     """Return the schema of a text that is one of some names, which it lists if they are few."""
-    return enum_of(names) if len(names) <= MAX_ENUMERATED else TEXT
+    return enum_of(names) if 0 < len(names) <= MAX_ENUMERATED else TEXT
 
 
 def or_null(schema: Json) -> Json:
@@ -90,46 +103,18 @@ def body(schema: Json, example: object, *, required: bool = True) -> Json:
     return {"required": required, "content": {"application/json": {"schema": schema, "example": example}}}
 
 
-def operation(  # noqa: PLR0913 -- all that an operation is
-    name: str,
-    summary: str,
-    *,
-    tag: str,
-    parameters: Sequence[Json] = (),
-    answers: Mapping[str, Json],
-    posted: Json | None = None,
-    refusals: Sequence[str] = REFUSALS,
-) -> Json:
-    """Return one operation.
-
-    Args:
-        name: Its id, unique in the document.
-        summary: What it returns, in one line.
-        tag: Under which it is listed.
-        parameters: Of path and query.
-        answers: Schemas of the response with status 200 by media type.
-        posted: The body that it accepts.
-        refusals: Names of its error responses, keys of `STATUSES`.
-    """
-    content = {media_type: {"schema": schema} if schema else {} for media_type, schema in answers.items()}
-    others = {STATUSES[each]: {"$ref": f"#/components/responses/{each}"} for each in refusals}
-    members: Json = {"operationId": name, "summary": summary, "tags": [tag], "parameters": list(parameters)}
-    if posted is not None:
-        members["requestBody"] = posted
-    return {**members, "responses": {"200": {"description": summary, "content": content}, **others}}
-
-
-def get(
-    name: str,
-    summary: str,
-    *,
-    tag: str,
-    parameters: Sequence[Json],
-    answers: Mapping[str, Json],
-    refusals: Sequence[str] = REFUSALS_OF_TREE,
-) -> Json:
-    """Return the path item of one GET operation of OGC API; arguments as of `operation`."""
-    return {"get": operation(name, summary, tag=tag, parameters=parameters, answers=answers, refusals=refusals)}
+def scene(stac_version: str, properties: Json) -> Json:
+    """Return an item as an example of a body."""
+    return {
+        "type": "Feature",
+        "stac_version": stac_version,
+        "id": "S2A_31UFS_20200601",
+        "geometry": {"type": "Polygon", "coordinates": [[[4, 50], [5, 50], [5, 51], [4, 51], [4, 50]]]},
+        "bbox": [4, 50, 5, 51],
+        "properties": properties,
+        "links": [],
+        "assets": {"red": {"href": "https://example.com/S2A_31UFS_20200601/red.tif"}},
+    }
 
 
 PROBLEM: Json = object_of(
@@ -144,8 +129,130 @@ PROBLEM: Json = object_of(
         "job": object_of({"href": TEXT, "inputs": OBJECT}, {"note": TEXT}),
     },
 )
-"""The document of an error (`protocols.common.responses.problem`)."""
+"""The document of an error (`http.problem`)."""
 
 
 UNANSWERED: Json = list_of(object_of({"collection": TEXT, "reason": TEXT, "partial": TRUTH}))
 """The collections of which an answer lacks items."""
+
+
+# Examples that work here: of the layers and places that are served.
+
+MARGIN_CELLS = 2.2
+"""From the middle of a layer to the sides of the area of the examples."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Examples:
+    """Values that replace parameters."""
+
+    catalogue: Catalogue
+    layer: str
+    collection: str
+    """Of the layer."""
+    item: str | None
+    """Of the collection: its last date; `None` of scenes, which the catalogue does not know."""
+    store: str | None
+    """The layer, if it has a Zarr store."""
+    times: str | None
+    """The year of the layer's last time; `None` for one without time."""
+    longitude: float
+    latitude: float
+    ring: list[list[float]]
+    """Around it, longitudes and latitudes."""
+    tile_matrix_set: str
+    tile: tuple[str, int, int]
+    """Matrix, column and row of a tile of that set that shows the layer."""
+    place_set: str
+    place: str
+    languages: tuple[str, ...]
+
+    @cached_property
+    def offered(self) -> Sequence[Offered]:
+        """What OGC API serves."""
+        return list(offered_collections(self.catalogue))
+
+    @cached_property
+    def with_values(self) -> Sequence[Offered]:
+        """What of that has values, not colours alone."""
+        return [each for each in self.offered if each.has_values]
+
+    @property
+    def box(self) -> str | None:
+        """The box of the ring, as parameters have it; `None` without a ring."""
+        longitudes, latitudes = ([position[axis] for position in self.ring] for axis in (0, 1))
+        return f"{min(longitudes)},{min(latitudes)},{max(longitudes)},{max(latitudes)}" if self.ring else None
+
+    @property
+    def polygon(self) -> dict[str, Any]:
+        """A GeoJSON geometry."""
+        return {"type": "Polygon", "coordinates": [self.ring]}
+
+    @property
+    def feature(self) -> dict[str, Any]:
+        """The same as a feature."""
+        return {"type": "Feature", "id": "field 1", "properties": {"crop": "beet"}, "geometry": self.polygon}
+
+    @property
+    def features(self) -> dict[str, Any]:
+        """The same in a collection."""
+        return {"type": "FeatureCollection", "features": [self.feature]}
+
+
+def extension_in_path(extensions: Iterable[str]) -> Json:
+    """Return the segment `{extension}` of a path."""
+    names = list(extensions)
+    return in_path("extension", "Of the format", enum_of(names), example=names[0])
+
+
+def examples_of(catalogue: Catalogue) -> Examples:
+    """Return examples from the first layer that has values, and the first place."""
+    layer = next((each for each in catalogue.layers if not each.is_composite), None)
+    longitude, latitude, ring = (4.4, 51.0, []) if layer is None else _middle(layer)
+    places = next(iter(catalogue.places.values()), None)
+    return Examples(
+        catalogue=catalogue,
+        layer="NDVI" if layer is None else layer.id,
+        collection="s2" if layer is None else layer.collection,
+        item=None if layer is None else _last_item(layer),
+        store=layer.id if layer is not None and has_store(layer) else None,
+        times=None if layer is None or len(layer.times) == 0 else str(layer.times.instants[-1].astype("datetime64[Y]")),
+        longitude=longitude,
+        latitude=latitude,
+        ring=ring,
+        tile_matrix_set=catalogue.tile_matrix_sets[0].id if catalogue.tile_matrix_sets else "WebMercatorQuad",
+        tile=("0", 0, 0) if layer is None else _tile(layer, catalogue),
+        place_set="" if places is None else places.id,
+        place="" if places is None or not places.ids else places.ids[0],
+        languages=catalogue.service.languages,
+    )
+
+
+def _last_item(layer: Layer) -> str | None:
+    times = layer.times
+    if len(times) == 0 or layer.main_variable.is_mosaic:
+        return None
+    return date_id(TimeSpan(times.starts[-1], times.ends[-1]))
+
+
+def _tile(layer: Layer, catalogue: Catalogue) -> tuple[str, int, int]:
+    """The smallest tile that holds a layer whole, or else the first that shares area with it."""
+    for each in catalogue.tile_matrix_sets[:1]:
+        box = layer.main_variable.grid.bbox_in(each.crs)
+        found = [(matrix.id, tiles) for matrix in each.matrices if (tiles := each.tiles_over(matrix, box)) is not None]
+        whole = [(name, one) for name, one in found if one.row_min == one.row_max and one.column_min == one.column_max]
+        for name, one in whole[-1:] or found[:1]:
+            return name, one.column_min, one.row_min
+    return "0", 0, 0
+
+
+def _middle(layer: Layer) -> tuple[float, float, list[list[float]]]:
+    """A cell in the middle of a layer, and a square around it."""
+    grid = layer.main_variable.grid
+    row, column = grid.height // 2, grid.width // 2
+    to_degrees = transformer(grid.crs, CRS84).transform
+    longitude, latitude = to_degrees(*grid.centre_of(row, column))
+    right, down = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1), (-1, -1)]).T * MARGIN_CELLS
+    corners = to_degrees(*grid.points_at(column + 0.5 + right, row + 0.5 + down))
+    ring = np.round(np.column_stack(corners), 6).tolist()
+    return round(longitude, 6), round(latitude, 6), ring

@@ -6,7 +6,7 @@ from typing import Literal
 
 from chronotile.model.collection import Layer
 from chronotile.model.style import Colour, Style
-from chronotile.protocols.common.responses.xml import render_xml
+from chronotile.protocols.common.xml import render_xml
 from chronotile.styling.colour_map import ColourMap, Steps, as_steps, colour_map_of
 
 SldVersion = Literal["1.0.0", "1.1.0"]
@@ -60,5 +60,5 @@ def _written(layer: Layer, style: Style) -> WrittenStyle:
 
 
 def _rgb(colour: Colour) -> str:
-    """The colour alone: SLD 1.0.0 has opacity apart."""
+    # The colour alone: SLD 1.0.0 has opacity apart.
     return colour._replace(alpha=255).hex

@@ -1,15 +1,18 @@
 """`POST /layers/{layer}/items` and `DELETE /layers/{layer}/items/{item}`, for requests with the token."""
 
+from functools import partial
+
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from chronotile.archive.index.write import WrittenItems
-from chronotile.protocols.common.endpoint import endpoint
-from chronotile.protocols.common.item_writing import parsed, writer_of, written_problem
-from chronotile.protocols.common.query.form import body_of
-from chronotile.protocols.common.state import in_thread, services_of, state_of
+from chronotile.http.form import body_of
+from chronotile.http.job_access import parsed, writer_of, written_problem
+from chronotile.http.run import ITEM_WRITES, run
+from chronotile.http.server_state import services_of
+from chronotile.protocols.common.openapi import OBJECT, TEXT, WHOLE, Json, body, in_path, list_of, object_of, scene
+from chronotile.protocols.common.operation import WITH_TOKEN, Operation, routes_of, segment
 
 CREATED, OK, NO_CONTENT = 201, 200, 204
 
@@ -23,7 +26,7 @@ async def post_items(request: Request) -> Response:
     def write() -> WrittenItems:
         return writer.put(name, parsed(body), catalogue)
 
-    written = await in_thread(state_of(request).limiters.documents, write)
+    written = await run(request, ITEM_WRITES, write)
     document = {
         "added": written.put.added,
         "replaced": written.put.replaced,
@@ -38,11 +41,41 @@ async def delete_item(request: Request) -> Response:
     """Remove an item."""
     writer, catalogue = writer_of(request), services_of(request).catalogue
     name, id_ = request.path_params["layer"], request.path_params["item"]
-    await in_thread(state_of(request).limiters.documents, writer.remove, name, id_, catalogue)
+    await run(request, ITEM_WRITES, partial(writer.remove, name, id_, catalogue))
     return Response(status_code=NO_CONTENT)
 
 
-routes = [
-    Route("/layers/{layer}/items", endpoint(post_items, written_problem), methods=["POST"]),
-    Route("/layers/{layer}/items/{item:names}", endpoint(delete_item, written_problem), methods=["DELETE"]),
-]
+ITEM = scene("1.0.0", {"datetime": "2020-06-01T10:50:31Z", "gsd": 10})
+LAYER = segment("layer", "Id of a collection of items, or of one of its layers", example=lambda of: of.layer)
+REFUSALS = ("BadRequest", "Unauthorized", "Forbidden", "NotFound", "TooMany", "Unavailable")
+WRITTEN = {"application/json": object_of({"added": WHOLE, "replaced": WHOLE, "unchanged": WHOLE, "ids": list_of(TEXT)})}
+NEW: Json = {
+    "description": "At least one item is new",
+    "content": {name: {"schema": schema} for name, schema in WRITTEN.items()},
+}
+describe = partial(Operation, tag="Items", faults=written_problem, members=WITH_TOKEN)
+operations = (
+    describe(
+        "/layers/{layer}/items",
+        post_items,
+        "postItems",
+        "Adds STAC items, or replaces those with the same id",
+        method="POST",
+        parameters=[LAYER],
+        body=body(OBJECT, ITEM),
+        answers=WRITTEN,
+        refusals=(*REFUSALS, "TooLarge"),
+        responses={"201": NEW},
+    ),
+    describe(
+        "/layers/{layer}/items/{item:names}",
+        delete_item,
+        "deleteItem",
+        "Removes an item",
+        method="DELETE",
+        parameters=[LAYER, in_path("item", "Id of the item", example=ITEM["id"])],
+        refusals=REFUSALS,
+        responses={"204": {"description": "Removes an item"}},
+    ),
+)
+routes = routes_of(operations)

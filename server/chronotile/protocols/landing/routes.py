@@ -9,20 +9,21 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from chronotile.errors import MAX_SHOWN, UnknownPath
+from chronotile.http.endpoint import endpoint
+from chronotile.http.headers import preferred_type
+from chronotile.http.problem import problem_response
+from chronotile.http.respond import SHORT, respond_with_content, respond_with_document
+from chronotile.http.run import FILES, run
+from chronotile.http.server_state import base_url, services_of, state_of
+from chronotile.http.shipped_files import ARCHIVE, CLIENTS, WHEEL
 from chronotile.pipeline.services import Services
-from chronotile.protocols.common.endpoint import endpoint
+from chronotile.protocols.common.html_page import content_security_policy, render_page
 from chronotile.protocols.common.localised_text import language_of
-from chronotile.protocols.common.public_url import base_url
-from chronotile.protocols.common.query.accept import preferred_type
+from chronotile.protocols.common.openapi import TEXT, ref
+from chronotile.protocols.common.operation import Operation, routes_of
 from chronotile.protocols.common.query.kvp import Kvp, choice
-from chronotile.protocols.common.responses.document_cache import respond_with_document
-from chronotile.protocols.common.responses.html_page import content_security_policy, render_page
-from chronotile.protocols.common.responses.problem import problem_response
-from chronotile.protocols.common.responses.respond import SHORT, respond_with_content
-from chronotile.protocols.common.shipped_files import ARCHIVE, CLIENTS, WHEEL
-from chronotile.protocols.common.state import in_thread, services_of, state_of
-from chronotile.protocols.landing.cards import CardQuery, card_query, cards
-from chronotile.protocols.landing.documents import landing, landing_document
+from chronotile.protocols.common.query.parameter import format_of
+from chronotile.protocols.landing.documents import CardQuery, card_query, cards, landing, landing_document
 
 MEDIA_TYPES = {"json": "application/json", "html": "text/html"}
 """The first is for those who take anything."""
@@ -92,12 +93,25 @@ async def get_client(request: Request) -> Response:
     if name not in state.clients.files:
         raise UnknownPath(f"there is no package {name[:MAX_SHOWN]!r}; {CLIENTS} lists those that there are")
     path = state.clients.files[name]
-    body = await in_thread(state.limiters.files, path.read_bytes)
+    body = await run(request, FILES, path.read_bytes)
     return respond_with_content(body, OF_PACKAGES[path.suffix], request, cache_control=SHORT)
 
 
+operations = (
+    Operation(
+        "/",
+        get_landing,
+        "getLanding",
+        "Overview of the service, as JSON or as a page",
+        tag="Service",
+        faults=problem_response,
+        parameters=[format_of(tuple(MEDIA_TYPES))],
+        answers={MEDIA_TYPES["json"]: ref("Landing"), MEDIA_TYPES["html"]: TEXT},
+        refusals=("BadRequest", "Unavailable"),
+    ),
+)
 routes = [
-    Route("/", endpoint(get_landing, problem_response)),
+    *routes_of(operations),
     Route("/clients", endpoint(redirect_to_clients, problem_response)),
     Route(CLIENTS, endpoint(get_clients, problem_response)),
     Route(f"{CLIENTS}{{name}}", endpoint(get_client, problem_response)),

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -9,24 +10,25 @@ import numpy as np
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.catalog.resolve_times import default_index
-from chronotile.encoders.instants import format_instants
-from chronotile.errors import MissingTime
+from chronotile.encoders.document_parts import format_instants
+from chronotile.errors import MissingTime, UnknownPath
 from chronotile.model.collection import Layer
 from chronotile.model.cube import CUBE_TYPE
+from chronotile.model.formats import MapFormat
 from chronotile.model.grid import NativeGrid
 from chronotile.model.style import Style
 from chronotile.model.time.instants import ONE_NS, Instant, InstantArray, TimeDomain, format_instant
 from chronotile.pipeline.coverage.layer_store import has_store
 from chronotile.pipeline.maps.animation import usual_format
 from chronotile.pipeline.revision import last_layer_revision
-from chronotile.pipeline.valid_shares import Shares
-from chronotile.protocols.common.capabilities.layer_entries import CapabilitiesContext
-from chronotile.protocols.common.climatology import climatology_member
-from chronotile.protocols.common.extent import crossing_box, longitude_latitude_box
+from chronotile.pipeline.valid_share import Shares
+from chronotile.protocols.common.capabilities.layer_entries import CapabilitiesContext, wms_name
+from chronotile.protocols.common.capabilities.time_extent import time_extent
+from chronotile.protocols.common.extent import climatology_member, crossing_box, longitude_latitude_box
+from chronotile.protocols.common.links import link
 from chronotile.protocols.common.localised_text import text_in
-from chronotile.protocols.common.public_url import link
 from chronotile.protocols.common.query.cursor import url_of_page
-from chronotile.protocols.layers.layer_definition import MEDIA_TYPE as QLR_TYPE
+from chronotile.protocols.common.xml import render_xml
 
 Document = dict[str, Any]
 
@@ -138,7 +140,7 @@ def _style(style: Style, tiles: str) -> Document:
 
 
 def _resolution(grid: NativeGrid) -> list[float]:
-    """Length of a cell's sides in CRS units: along a row, along a column."""
+    # Length of a cell's sides in CRS units: along a row, along a column.
     transform = grid.transform
     return [math.hypot(transform.a, transform.d), math.hypot(transform.b, transform.e)]
 
@@ -153,9 +155,9 @@ def _links(name: str, layer: Layer, context: CapabilitiesContext) -> list[Docume
             link("tilejson", f"{base}/tiles/{path}/{each.id}/tilejson.json", "application/json", f"tiles in {each.id}")
             for each in catalogue.tile_matrix_sets
         ),
-        link("legend", f"{base}/tiles/{path}/legend.png", "image/png", "legend"),
+        link("legend", f"{base}/tiles/{path}/legend.png", MapFormat.PNG, "legend"),
         *(
-            link("qgis", f"{base}/layers/{path}.qlr", QLR_TYPE, "layer definition for QGIS")
+            link("qgis", f"{base}/layers/{path}.qlr", MEDIA_TYPE, "layer definition for QGIS")
             for _path in catalogue.service.wms_paths[:1]
         ),
         *(_capabilities("wms", where, base, "text/xml") for where in catalogue.service.wms_paths[:1]),
@@ -182,3 +184,82 @@ def _cubes(path: str) -> Document:
 def _capabilities(service: str, where: str, base: str, media_type: str) -> Document:
     query = urlencode({"SERVICE": service.upper(), "REQUEST": "GetCapabilities"})
     return link(service, f"{base}{where}?{query}", media_type, f"capabilities of {service.upper()}")
+
+
+# A layer as QGIS adds it to a map: its WMS, with the times that the temporal controller steps through.
+
+MEDIA_TYPE = "application/x-qgis-layer-definition"
+PREFERRED_CRS = "EPSG:3857"
+SRSID = 3857
+"""QGIS's own number of a CRS: it reads the authority's code only beside a number from 1 to 99,999, whatever that is."""
+NO_DPI = 0
+"""Pictures are requested pixel by pixel, without parameters for the resolution of the screen."""
+MAX_LISTED = 10_000
+"""Times that are listed one by one, 21 bytes each. QGIS reads listed times correctly, but counts a month as 30 days,
+and uses only the last of interleaved intervals."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Definition:
+    """The times as QGIS takes them."""
+
+    id: str
+    title: str
+    crs: str
+    srsid: int
+    source: str
+    """The provider's own address, as `QgsDataSourceUri` encodes it."""
+    first: str | None
+    last: str | None
+    """Of the times; `None` of a layer without."""
+
+
+def layer_definition(name: str, layer: Layer, context: CapabilitiesContext) -> bytes:
+    """Return the layer definition of a layer, under one of its names.
+
+    Raises:
+        UnknownPath: The service has no WMS, or maps in no reference system with a code.
+    """
+    catalogue = context.services.catalogue
+    path, crs = next(iter(catalogue.service.wms_paths), None), _crs(catalogue)
+    if path is None or crs is None:
+        raise UnknownPath("there is no WMS that QGIS could show this layer by")
+    parameters = {
+        **_times(layer, context),
+        "crs": crs,
+        "dpiMode": str(NO_DPI),
+        "format": MapFormat.PNG,
+        "layers": name,
+        "styles": layer.styles[0].id,
+        "url": f"{context.base}{path}",
+    }
+    definition = Definition(
+        id=f"{name}_chronotile",
+        title=text_in(layer.title, context.language) or name,
+        crs=crs,
+        srsid=SRSID,
+        source="&".join(f"{key}={quote(value, safe='/:,')}" for key, value in parameters.items()),
+        first=format_instant(layer.times.instants[0]) if len(layer.times) else None,
+        last=format_instant(layer.times.instants[-1]) if len(layer.times) else None,
+    )
+    return render_xml("layers/templates/layer_definition.xml", definition=definition)
+
+
+def _crs(catalogue: Catalogue) -> str | None:
+    names = [name for crs in catalogue.crs if (name := wms_name(crs)) is not None]
+    return PREFERRED_CRS if PREFERRED_CRS in names else next(iter(names), None)
+
+
+def _times(layer: Layer, context: CapabilitiesContext) -> dict[str, str]:
+    extent = time_extent(layer, context.services.clock())
+    if extent is None:
+        return {}
+    # QGIS takes a day without a time of day for midnight where it runs, so each has one, in UTC.
+    instants = layer.times.instants
+    values = extent.values if len(instants) > MAX_LISTED else [text or "" for text in format_instants(instants)]
+    return {
+        "type": "wmst",
+        "allowTemporalUpdates": "true",
+        "temporalSource": "provider",
+        "timeDimensionExtent": ",".join(values),
+    }

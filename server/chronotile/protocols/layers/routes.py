@@ -1,44 +1,103 @@
 """`/layers`: the list, one layer, its times."""
 
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
+from chronotile.catalog.catalogue import Catalogue
 from chronotile.catalog.resolve_times import matching_times
+from chronotile.http.problem import dated_problem
+from chronotile.http.respond import (
+    known_etags,
+    respond,
+    respond_with_content,
+    respond_with_document,
+)
+from chronotile.http.run import DOCUMENTS, PICTURES, run
+from chronotile.http.server_state import base_url, services_of, state_of
 from chronotile.model.collection import Layer
+from chronotile.model.crs import CRS84
+from chronotile.model.formats import MapFormat
 from chronotile.model.payload import Payload
-from chronotile.model.time.instants import Instant
-from chronotile.pipeline.maps.render import render_map
+from chronotile.model.request import MapRequest
+from chronotile.model.time.instants import ABSENT, Instant, TimeSelection
+from chronotile.pipeline.maps.render import overlay_maps
 from chronotile.pipeline.revision import last_layer_revision, layer_revision, look_at_layers
 from chronotile.pipeline.services import Services
+from chronotile.pipeline.valid_share import LayerArea, clear_selection
 from chronotile.protocols.common.capabilities.layer_entries import CapabilitiesContext
-from chronotile.protocols.common.endpoint import endpoint
+from chronotile.protocols.common.links import DEFAULT_WIDTH, preview_grid
 from chronotile.protocols.common.localised_text import language_of
-from chronotile.protocols.common.public_url import base_url
+from chronotile.protocols.common.openapi import FILE, ref
+from chronotile.protocols.common.operation import Operation, language, routes_of, segment
+from chronotile.protocols.common.query.cursor import CURSOR
 from chronotile.protocols.common.query.kvp import Kvp
-from chronotile.protocols.common.query.parameter import LANG
-from chronotile.protocols.common.responses.document_cache import respond_with_document
-from chronotile.protocols.common.responses.problem import dated_problem
-from chronotile.protocols.common.responses.respond import known_etags, respond, respond_with_content
-from chronotile.protocols.common.state import for_client, in_documents, services_of, state_of
+from chronotile.protocols.common.query.parameter import LANG, box, datetime, names_of, text, whole
 from chronotile.protocols.layers.documents import (
+    MEDIA_TYPE,
+    layer_definition,
     layer_list,
     layer_whole,
     next_page,
     times_page,
 )
-from chronotile.protocols.layers.layer_definition import MEDIA_TYPE, layer_definition
-from chronotile.protocols.layers.params import TimesQuery, preview_request, times_query
+
+DATETIME = datetime("An instant, interval or list: the times that overlap it; default: all")
+BBOX = box("bbox", "West, south, east, north: where shares are counted; default: everywhere")
+CRS = text("crs", "CRS of `bbox`; default: CRS84")
+LIMIT = whole("limit", "Maximum number of times per page", least=1, most=1000, default=1000)
+WIDTH = whole("width", "Pixels; a high picture is narrower", least=32, most=1024, default=DEFAULT_WIDTH)
+PREVIEW_TIME = datetime("An instant, interval or list; otherwise the newest time with at least half of the pixels")
+OF_PREVIEW = (PREVIEW_TIME, WIDTH)
+OF_TIMES = (DATETIME, BBOX, CRS, LIMIT, CURSOR)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimesQuery:
+    """Which times are requested, and which page of them."""
+
+    time: TimeSelection
+    limit: int
+    cursor: Instant | None
+    """Where the page starts; `None` at the first time."""
+    area: LayerArea | None
+    """In which shares of valid pixels are counted; `None` in all of the layer."""
+
+
+def times_query(query: Kvp, catalogue: Catalogue) -> TimesQuery:
+    """Return the query of `/layers/{layer}/times`.
+
+    Raises:
+        ChronotileError: A parameter is not accepted.
+    """
+    query.check_names(names_of(OF_TIMES))
+    crs_name = CRS.given(query)
+    crs = CRS84 if crs_name is None else catalogue.offered_crs(crs_name)
+    bbox = BBOX.given(query)
+    area = None if bbox is None else LayerArea(bbox, crs)
+    return TimesQuery(time=DATETIME.of(query), limit=LIMIT.of(query), cursor=CURSOR.given(query), area=area)
+
+
+def preview_request(layer: Layer, query: Kvp, services: Services) -> MapRequest:
+    """Return the map of all of a layer; reads a few of its pixels where its newest clear time is not known.
+
+    Raises:
+        SourceUnavailable: They cannot be read.
+        InvalidParameter: A parameter is not accepted.
+    """
+    query.check_names(names_of(OF_PREVIEW))
+    grid, time = preview_grid(layer, WIDTH.of(query)), PREVIEW_TIME.of(query)
+    return MapRequest(layer=layer.id, grid=grid, time=clear_selection(layer, services) if time == ABSENT else time)
 
 
 async def get_layers(request: Request) -> Response:
     """Return all layers; their revisions are looked at each time, and the list is made again where one is another."""
     context = _telling(request)
-    revisions = await in_documents(request, _revisions, context.services)
+    revisions = await run(request, DOCUMENTS, partial(_revisions, context.services))
     key = ("layers", context.base, context.language, revisions)
     make = partial(_list, context)
     response = await respond_with_document(request, context.services, make, key=key, media_type="application/json")
@@ -52,7 +111,7 @@ async def get_layer(request: Request) -> Response:
     layer = services_of(request).catalogue.layer(requested)
     name = requested if any(alias.name == requested and alias.advertise for alias in layer.aliases) else layer.id
     context = _telling(request)
-    body = await in_documents(request, _whole, name, layer, context)
+    body = await run(request, DOCUMENTS, partial(_whole, name, layer, context))
     response = respond_with_content(body, "application/json", request)
     response.headers.update({"Content-Language": context.language, "Vary": "Accept-Language"})
     return response
@@ -62,7 +121,7 @@ async def get_layer_definition(request: Request) -> Response:
     """Return what QGIS adds a layer by, as a file to open."""
     name = request.path_params["layer"]
     layer = services_of(request).catalogue.layer(name)
-    body = await in_documents(request, layer_definition, name, layer, _telling(request))
+    body = await run(request, DOCUMENTS, partial(layer_definition, name, layer, _telling(request)))
     response = respond_with_content(body, MEDIA_TYPE, request)
     response.headers["Content-Disposition"] = f'attachment; filename="{name}.qlr"'
     response.headers.update({"Content-Language": _telling(request).language, "Vary": "Accept-Language"})
@@ -76,9 +135,9 @@ async def get_preview(request: Request) -> Response:
     layer, known = services.catalogue.layer(request.path_params["layer"]), known_etags(request)
 
     def draw() -> Payload:
-        return render_map(preview_request(layer, query, services), services, known=known)
+        return overlay_maps([preview_request(layer, query, services)], services, known=known).payload
 
-    return respond(await for_client(request, state_of(request).limiters.pictures, layer.id, draw, services=services))
+    return respond(await run(request, PICTURES, draw, layers=[layer.id]))
 
 
 async def get_times(request: Request) -> Response:
@@ -86,7 +145,7 @@ async def get_times(request: Request) -> Response:
     services = services_of(request)
     layer = services.catalogue.layer(request.path_params["layer"])
     selection = times_query(Kvp(request.query_params.multi_items()), services.catalogue)
-    body, is_whole = await in_documents(request, _times, request, layer, selection, now=services.clock())
+    body, is_whole = await run(request, DOCUMENTS, partial(_times, request, layer, selection, now=services.clock()))
     response = respond_with_content(body, "application/json", request)
     if not is_whole:
         response.headers["Cache-Control"] = "no-cache"  # in a second more is known
@@ -130,10 +189,50 @@ def _telling(request: Request) -> CapabilitiesContext:
     return CapabilitiesContext(services=services_of(request), base=base_url(request), language=language)
 
 
-routes = [
-    Route("/layers", endpoint(get_layers, dated_problem)),
-    Route("/layers/{layer}.qlr", endpoint(get_layer_definition, dated_problem)),
-    Route("/layers/{layer}", endpoint(get_layer, dated_problem)),
-    Route("/layers/{layer}/preview.png", endpoint(get_preview, dated_problem)),
-    Route("/layers/{layer}/times", endpoint(get_times, dated_problem)),
-]
+LAYER = segment("layer", "Id or alias", example=lambda of: of.layer)
+describe = partial(Operation, tag="Layers", faults=dated_problem)
+operations = (
+    describe(
+        "/layers",
+        get_layers,
+        "getLayers",
+        "All layers",
+        parameters=[language],
+        answers={"application/json": ref("Layers")},
+        refusals=("BadRequest", "Unavailable"),
+    ),
+    describe(
+        "/layers/{layer}",
+        get_layer,
+        "getLayer",
+        "Description of a layer",
+        parameters=[LAYER, language],
+        answers={"application/json": ref("Layer")},
+    ),
+    describe(
+        "/layers/{layer}.qlr",
+        get_layer_definition,
+        "getLayerDefinition",
+        "A layer definition for QGIS, with its times",
+        parameters=[LAYER, language],
+        answers={MEDIA_TYPE: FILE},
+    ),
+    describe(
+        "/layers/{layer}/preview.png",
+        get_preview,
+        "getPreview",
+        "A small picture of all of a layer in its own CRS",
+        parameters=[LAYER, *OF_PREVIEW],
+        answers={str(MapFormat.PNG): FILE},
+    ),
+    describe(
+        "/layers/{layer}/times",
+        get_times,
+        "getTimes",
+        "The times of a layer, in pages",
+        parameters=[LAYER, *OF_TIMES],
+        examples={"datetime": lambda of: of.times},
+        answers={"application/json": ref("Times")},
+    ),
+)
+routes = routes_of(operations)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from chronotile.catalog.items.order import instant_in
+from chronotile.catalog.items.properties import instant_in
 
 Way = Literal["same", "upper", "prefixed", "serial", "listed"]
 """How a property has the value of an attribute: in the same text, in lower case, behind a prefix, as the end of a
@@ -118,3 +118,35 @@ def _type_of(value: str | float) -> str:
     if isinstance(value, int | float):
         return "Integer" if isinstance(value, int) else "Double"
     return "String" if instant_in(value) is None else "DateTimeOffset"
+
+
+# What `$filter` and `$orderby` know of products, and which properties of items say it.
+
+Kind = Literal["id", "text", "time", "truth"]
+
+
+@dataclass(frozen=True, slots=True)
+class ProductProperty:
+    """A property of products."""
+
+    kind: Kind
+    properties: tuple[str, ...] = ()
+    """Of items: the first one that an item has counts."""
+    is_sorted: bool = True
+    """Whether products can be ordered by it."""
+    order: tuple[str, ...] = ()
+    """Properties of items to order by; empty: `properties`."""
+
+
+PROPERTIES: Mapping[str, ProductProperty] = {
+    "Id": ProductProperty("id", is_sorted=False),
+    "Name": ProductProperty("text", ("id",)),
+    "ContentDate/Start": ProductProperty("time", ("start_datetime", "datetime"), order=("datetime",)),
+    "ContentDate/End": ProductProperty("time", ("end_datetime", "datetime")),
+    "PublicationDate": ProductProperty("time", ("created", "updated")),
+    "ModificationDate": ProductProperty("time", ("updated", "created")),
+    "Online": ProductProperty("truth", is_sorted=False),
+    "Collection/Name": ProductProperty("text", ("collection",), is_sorted=False),
+}
+ALWAYS_THERE = {"id", "collection", "datetime"}
+"""Properties that each item has."""

@@ -9,8 +9,15 @@ import numpy as np
 
 from chronotile.errors import MAX_SHOWN
 from chronotile.model.time.instants import DAY, DISTANT_FUTURE, DISTANT_PAST, Instant, TimeSpan
-from chronotile.protocols.odata.attributes import Attribute, Form, attribute_of
-from chronotile.protocols.odata.conditions import (
+from chronotile.protocols.odata.attributes import (
+    ALWAYS_THERE,
+    PROPERTIES,
+    Attribute,
+    Form,
+    ProductProperty,
+    attribute_of,
+)
+from chronotile.protocols.odata.tokens import (
     AttributeTest,
     Comparison,
     Condition,
@@ -22,9 +29,10 @@ from chronotile.protocols.odata.conditions import (
     Negated,
     TextMatch,
     conjuncts,
+    literal_of_text,
+    moment_of,
+    refused,
 )
-from chronotile.protocols.odata.products import ALWAYS_THERE, PROPERTIES, ProductProperty
-from chronotile.protocols.odata.tokens import literal_of_text, moment_of, refused
 
 OPERATORS = {"eq": "=", "ne": "<>", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
 MARGIN = DAY

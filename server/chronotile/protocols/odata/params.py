@@ -6,23 +6,17 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 from uuid import UUID
 
-from chronotile.errors import (
-    MAX_SHOWN,
-    InvalidParameter,
-    LimitExceeded,
-    NotAcceptable,
-    UnknownItem,
-    UnknownParameter,
-)
+import orjson
+
+from chronotile.errors import MAX_SHOWN, InvalidParameter, LimitExceeded, NotAcceptable, UnknownItem, UnknownParameter
 from chronotile.protocols.common.openapi import TEXT, TRUTH, WHOLE
 from chronotile.protocols.common.query import kvp
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import Parameter, custom
-from chronotile.protocols.odata.conditions import Condition
+from chronotile.protocols.odata.attributes import PROPERTIES
 from chronotile.protocols.odata.documents import EXPANDED, MEMBERS
 from chronotile.protocols.odata.parser import parse_filter
-from chronotile.protocols.odata.products import PROPERTIES
-from chronotile.protocols.odata.tokens import FILTER
+from chronotile.protocols.odata.tokens import FILTER, Condition
 
 USUAL_TOP, MOST_TOP = 20, 1_000
 MOST_SKIPPED = 10_000
@@ -188,3 +182,53 @@ def product_id_of(text: str) -> UUID:
     if found is None:
         raise UnknownItem(f"there is no product {text[:MAX_SHOWN]!r}; an Id is a UUID")
     return UUID(found[1])
+
+
+# The body of `OData.CSC.FilterList`: names and ids of products.
+
+MOST_BYTES = 1_048_576
+MOST_LISTED = 1_000
+LOCATOR = "FilterProducts"
+EXAMPLE = {"FilterProducts": [{"Name": "S2A_31UFS_20200601"}]}
+
+
+def listed_products(body: bytes) -> tuple[tuple[str, ...], tuple[UUID, ...]]:
+    """Return the names and the ids that a body lists.
+
+    Raises:
+        InvalidParameter: It is not of the form of `EXAMPLE`.
+        LimitExceeded: It lists more than `MOST_LISTED`.
+    """
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise _unreadable("is not JSON") from error
+    listed = document.get(LOCATOR) if isinstance(document, dict) else None
+    if not isinstance(listed, list):
+        raise _unreadable(f"has no list {LOCATOR}")
+    if len(listed) > MOST_LISTED:
+        raise LimitExceeded(
+            LOCATOR, allowed=MOST_LISTED, needed=len(listed), alternative="send several lists", locator=LOCATOR
+        )
+    pairs = [pair for each in listed for pair in _listed(each)]
+    names = dict.fromkeys(value for key, value in pairs if key == "Name")
+    products = dict.fromkeys(_uuid(value) for key, value in pairs if key == "Id")
+    return tuple(names), tuple(products)
+
+
+def _listed(entry: object) -> list[tuple[str, str]]:
+    pairs = list(entry.items()) if isinstance(entry, dict) else []
+    if len(pairs) != 1 or pairs[0][0] not in {"Name", "Id"} or not isinstance(pairs[0][1], str):
+        raise _unreadable(f"lists {str(entry)[:MAX_SHOWN]}, which has neither a Name nor an Id alone")
+    return pairs
+
+
+def _uuid(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError as error:
+        raise _unreadable(f"lists the Id {text[:MAX_SHOWN]!r}, which is not a UUID") from error
+
+
+def _unreadable(why: str) -> InvalidParameter:
+    return InvalidParameter(f"the body {why}; accepted: {orjson.dumps(EXAMPLE).decode()}", locator=LOCATOR)

@@ -7,40 +7,69 @@ from uuid import UUID
 import orjson
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import Route
 
 from chronotile.errors import MAX_SHOWN, UnknownCollection
-from chronotile.model.items import FoundItem, Unanswered
-from chronotile.pipeline.products.product import Product, product_of
-from chronotile.pipeline.search.find import find_product
+from chronotile.http.form import body_of
+from chronotile.http.respond import (
+    CURRENT,
+    SHORT,
+    respond_with_content,
+    unanswered_members,
+    warned,
+)
+from chronotile.http.run import DOWNLOADS, LOOKUPS, SEARCHES, run
+from chronotile.http.server_state import base_url, services_of
+from chronotile.model.items import FoundItem, Unanswered, product_id
+from chronotile.pipeline.products import Product, product_of, size_of_only
 from chronotile.pipeline.search.public_item import public_item
-from chronotile.pipeline.search.served_index import listed_collections
+from chronotile.pipeline.search.served_index import find_product, listed_collections
 from chronotile.pipeline.services import Services
-from chronotile.protocols.common.endpoint import endpoint
-from chronotile.protocols.common.openapi import Json
-from chronotile.protocols.common.product_links import product_path
-from chronotile.protocols.common.public_url import base_url
-from chronotile.protocols.common.query.form import body_of
-from chronotile.protocols.common.responses.respond import CURRENT, SHORT, respond_with_content
-from chronotile.protocols.common.responses.unanswered import unanswered_members, warned
-from chronotile.protocols.common.responses.xml import render_xml
-from chronotile.protocols.common.state import in_lookups, in_searches, in_thread, services_of, state_of
+from chronotile.protocols.common.links import product_path
+from chronotile.protocols.common.openapi import (
+    ADDRESS,
+    FILE,
+    OBJECT,
+    TEXT,
+    Examples,
+    Json,
+    body,
+    in_path,
+    list_of,
+    object_of,
+)
+from chronotile.protocols.common.operation import Operation, routes_of, segment
+from chronotile.protocols.common.xml import render_xml
 from chronotile.protocols.odata.documents import (
+    ASSET_SCHEMA,
+    ATTRIBUTE_SCHEMA,
+    CONTENT_TYPE,
+    FAULT_SCHEMA,
     HEADERS,
+    LISTED_SCHEMA,
     MEDIA_TYPE,
+    NODES_SCHEMA,
+    PRODUCT_SCHEMA,
     ROOT,
+    TYPED_SCHEMA,
     context_of,
+    download_path,
+    node_query,
+    nodes_in,
     product_document,
+    root_node,
     service_document,
 )
 from chronotile.protocols.odata.faults import odata_fault
-from chronotile.protocols.odata.filter_list import MOST_BYTES, listed_products
-from chronotile.protocols.odata.nodes import download_path, node_query, nodes_in, root_node
 from chronotile.protocols.odata.params import (
+    EXAMPLE,
     EXPAND,
+    MOST_BYTES,
     NEXT_LINK,
+    OF_ONE,
+    OPTIONS,
     SELECT,
     ProductQuery,
+    listed_products,
     options_of,
     product_id_of,
     product_query,
@@ -55,7 +84,7 @@ EDM_TYPES: Mapping[str, str] = {
     "Boolean": "Edm.Boolean",
 }
 """Of the values of attributes."""
-TEXT = "text/plain"
+PLAIN = "text/plain"
 
 
 async def get_service(request: Request) -> Response:
@@ -88,15 +117,15 @@ async def get_products(request: Request) -> Response:
             document[NEXT_LINK] = f"{base}{ROOT}/Products?{query.next_query(page.next, len(page.items))}"
         return warned(_answer(document, request), page.unanswered)
 
-    return await in_searches(request, find)
+    return await run(request, SEARCHES, find)
 
 
 async def count_products(request: Request) -> Response:
     """Return how many products match, as text (OData 4.01 §11.2.6.5)."""
     services = services_of(request)
     query = product_query(options_of([*request.query_params.multi_items(), ("$count", "true"), ("$top", "0")]))
-    page = await in_searches(request, partial(find_products, query, services))
-    response = Response(str(page.matched), media_type=TEXT, headers={**HEADERS, "Cache-Control": CURRENT})
+    page = await run(request, SEARCHES, partial(find_products, query, services))
+    response = Response(str(page.matched), media_type=PLAIN, headers={**HEADERS, "Cache-Control": CURRENT})
     return warned(response, page.unanswered)
 
 
@@ -105,7 +134,7 @@ async def get_product(request: Request) -> Response:
     options, base = options_of(request.query_params.multi_items()), base_url(request)
     expand, select = EXPAND.given(options) or (), SELECT.given(options) or ()
     found = await _found(request)
-    item = _shown(found, services_of(request))
+    item = await run(request, LOOKUPS, partial(_shown, found, services_of(request)))
     document = product_document(item, found.product, base=base, select=select, expand=expand)
     return _answer({"@odata.context": context_of(select, expand, is_one=True), **document}, request)
 
@@ -113,7 +142,7 @@ async def get_product(request: Request) -> Response:
 async def get_members(name: str, request: Request) -> Response:
     """Return the attributes or the assets of a product."""
     found = await _found(request)
-    item = _shown(found, services_of(request))
+    item = await run(request, LOOKUPS, partial(_shown, found, services_of(request)))
     document = product_document(item, found.product, base=base_url(request), expand=(name,))
     return _answer({"@odata.context": f"$metadata#Products({found.product})/{name}", "value": document[name]}, request)
 
@@ -139,12 +168,12 @@ async def get_nodes(request: Request) -> Response:
     def address() -> str:
         return download_path(product_of(found, services), query.names)
 
-    return _redirect(request, await in_thread(state_of(request).limiters.downloads, address))
+    return _redirect(request, await run(request, DOWNLOADS, address))
 
 
 async def _nodes(request: Request, make: Callable[[Product, str], list[Json]]) -> Response:
     services, base, found = services_of(request), base_url(request), await _found(request)
-    result = await in_thread(state_of(request).limiters.downloads, lambda: make(product_of(found, services), base))
+    result = await run(request, DOWNLOADS, lambda: make(product_of(found, services), base))
     return _answer({"result": result}, request)
 
 
@@ -162,7 +191,7 @@ async def post_list(request: Request) -> Response:
         document["value"] = document.pop("value")
         return warned(_answer(document, request), page.unanswered)
 
-    return await in_searches(request, find)
+    return await run(request, SEARCHES, find)
 
 
 async def get_attributes(request: Request) -> Response:
@@ -172,7 +201,7 @@ async def get_attributes(request: Request) -> Response:
     def find() -> Json:
         return {each.id: _typed(types_of_attributes(each.id, services)) for each in services.catalogue.collections}
 
-    return _answer(await in_searches(request, find), request)
+    return _answer(await run(request, SEARCHES, find), request)
 
 
 async def get_attributes_of(request: Request) -> Response:
@@ -180,14 +209,14 @@ async def get_attributes_of(request: Request) -> Response:
     services, name = services_of(request), request.path_params["collection"].strip("'")
     if name not in listed_collections(services):
         raise UnknownCollection(f"there is no collection {name[:MAX_SHOWN]!r}")
-    types = await in_searches(request, partial(types_of_attributes, name, services))
+    types = await run(request, SEARCHES, partial(types_of_attributes, name, services))
     return _answer(_typed(types), request)
 
 
 async def _found(request: Request) -> FoundItem:
     services = services_of(request)
     product: UUID = product_id_of(request.path_params["id"])
-    return await in_lookups(request, partial(find_product, product, services))
+    return await run(request, LOOKUPS, partial(find_product, product, services))
 
 
 def _list(items: list[FoundItem], query: ProductQuery, services: Services, *, base: str) -> Json:
@@ -200,7 +229,11 @@ def _list(items: list[FoundItem], query: ProductQuery, services: Services, *, ba
 
 
 def _shown(found: FoundItem, services: Services) -> Json:
-    return public_item(found, services.source_hrefs.get(found.collection))
+    item = public_item(found, services.source_hrefs.get(found.collection))
+    for only in item["assets"].values() if len(item["assets"]) == 1 else ():
+        if "file:size" not in only:
+            only["file:size"] = size_of_only(found, services)
+    return item
 
 
 def _unanswered(unanswered: Sequence[Unanswered]) -> Json:
@@ -222,18 +255,136 @@ def _redirect(request: Request, path: str) -> Response:
     return RedirectResponse(f"{base_url(request)}{path}", status_code=302, headers=headers)
 
 
-routes = [
-    Route(ROOT, endpoint(get_service, odata_fault)),
-    Route(f"{ROOT}/$metadata", endpoint(get_metadata, odata_fault)),
-    Route(f"{ROOT}/Products", endpoint(get_products, odata_fault)),
-    Route(f"{ROOT}/Products/$count", endpoint(count_products, odata_fault)),
-    Route(f"{ROOT}/Products/OData.CSC.FilterList", endpoint(post_list, odata_fault), methods=["POST"]),
-    Route(f"{ROOT}/Products({{id}})", endpoint(get_product, odata_fault)),
-    Route(f"{ROOT}/Products({{id}})/$value", endpoint(get_value, odata_fault)),
-    Route(f"{ROOT}/Products({{id}})/Attributes", endpoint(partial(get_members, "Attributes"), odata_fault)),
-    Route(f"{ROOT}/Products({{id}})/Assets", endpoint(partial(get_members, "Assets"), odata_fault)),
-    Route(f"{ROOT}/Products({{id}})/Nodes", endpoint(get_root_node, odata_fault)),
-    Route(f"{ROOT}/Products({{id}})/{{nodes:names}}", endpoint(get_nodes, odata_fault)),
-    Route(f"{ROOT}/Attributes", endpoint(get_attributes, odata_fault)),
-    Route(f"{ROOT}/Attributes({{collection}})", endpoint(get_attributes_of, odata_fault)),
-]
+REFUSALS = {
+    "400": "An option or a value is not accepted",
+    "404": "There is nothing of this id or name",
+    "406": "The format is not one of those offered",
+    "503": "The index or a source cannot be read now; try again after `Retry-After` seconds",
+}
+FAULTS = {
+    status: {"description": words, "content": {MEDIA_TYPE: {"schema": FAULT_SCHEMA}}}
+    for status, words in REFUSALS.items()
+}
+REDIRECT: Json = {
+    "302": {"description": "The address of the download", "headers": {"Location": {"schema": ADDRESS}}},
+}
+EXAMPLES_OF_LIST = {
+    "$filter": "ContentDate/Start gt 2020-01-01T00:00:00.000Z",
+    "$orderby": "ContentDate/Start desc",
+}
+
+
+def _known(examples: Examples) -> str | None:
+    return None if examples.item is None else str(product_id(examples.collection, examples.item))
+
+
+def _values(schema: Json) -> Json:
+    return {MEDIA_TYPE: object_of({"@odata.context": TEXT, "value": list_of(schema)})}
+
+
+ANY_ID = in_path("id", "Id of the product, bare or in quotes")
+ID = segment("id", "Id of the product, bare or in quotes", example=_known)
+describe = partial(Operation, tag="OData", faults=odata_fault, refusals=(), responses=FAULTS)
+download = partial(describe, responses={**FAULTS, **REDIRECT})
+operations = (
+    describe(ROOT, get_service, "getOData", "What the service has", answers={MEDIA_TYPE: OBJECT}),
+    describe(
+        f"{ROOT}/$metadata",
+        get_metadata,
+        "getODataMetadata",
+        "The types of all documents",
+        answers={"application/xml": TEXT},
+    ),
+    describe(
+        f"{ROOT}/Products",
+        get_products,
+        "getODataProducts",
+        "A page of products",
+        parameters=OPTIONS,
+        examples=EXAMPLES_OF_LIST,
+        answers={MEDIA_TYPE: LISTED_SCHEMA},
+    ),
+    describe(
+        f"{ROOT}/Products/$count",
+        count_products,
+        "countODataProducts",
+        "How many products match",
+        parameters=OPTIONS[:1],
+        examples=EXAMPLES_OF_LIST,
+        answers={PLAIN: TEXT},
+    ),
+    describe(
+        f"{ROOT}/Products/OData.CSC.FilterList",
+        post_list,
+        "postODataList",
+        "The products with some names or ids",
+        method="POST",
+        parameters=OF_ONE,
+        body=body(OBJECT, EXAMPLE),
+        answers={MEDIA_TYPE: LISTED_SCHEMA},
+    ),
+    describe(
+        f"{ROOT}/Products({{id}})",
+        get_product,
+        "getODataProduct",
+        "One product",
+        parameters=[ID, *OF_ONE],
+        answers={MEDIA_TYPE: PRODUCT_SCHEMA},
+    ),
+    describe(
+        f"{ROOT}/Products({{id}})/Attributes",
+        partial(get_members, "Attributes"),
+        "getODataProductAttributes",
+        "The attributes of a product",
+        parameters=[ID],
+        answers=_values(ATTRIBUTE_SCHEMA),
+    ),
+    describe(
+        f"{ROOT}/Products({{id}})/Assets",
+        partial(get_members, "Assets"),
+        "getODataProductAssets",
+        "The assets of a product",
+        parameters=[ID],
+        answers=_values(ASSET_SCHEMA),
+    ),
+    download(
+        f"{ROOT}/Products({{id}})/$value",
+        get_value,
+        "getODataProductValue",
+        "The download of a product",
+        parameters=[ANY_ID],
+        answers={CONTENT_TYPE: FILE},
+    ),
+    describe(
+        f"{ROOT}/Products({{id}})/Nodes",
+        get_root_node,
+        "getODataProductNodes",
+        "The product as a node",
+        parameters=[ANY_ID],
+        answers={MEDIA_TYPE: NODES_SCHEMA},
+    ),
+    download(
+        f"{ROOT}/Products({{id}})/{{nodes:names}}",
+        get_nodes,
+        "getODataNode",
+        "What lies in a node of a product, or its download",
+        parameters=[ID, in_path("nodes", "`Nodes(name)/…/Nodes`, or `Nodes(name)/…/$value`")],
+        answers={MEDIA_TYPE: NODES_SCHEMA, CONTENT_TYPE: FILE},
+    ),
+    describe(
+        f"{ROOT}/Attributes",
+        get_attributes,
+        "getODataAttributes",
+        "The attributes of all collections",
+        answers={MEDIA_TYPE: OBJECT},
+    ),
+    describe(
+        f"{ROOT}/Attributes({{collection}})",
+        get_attributes_of,
+        "getODataAttributesOf",
+        "The attributes of a collection",
+        parameters=[segment("collection", "Id of a collection", example=lambda of: of.collection)],
+        answers={MEDIA_TYPE: TYPED_SCHEMA},
+    ),
+)
+routes = routes_of(operations)

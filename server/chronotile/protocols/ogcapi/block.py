@@ -2,13 +2,24 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
-from starlette.routing import BaseRoute
+from starlette.requests import Request
+from starlette.responses import Response
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.catalog.offered import Offered
-from chronotile.protocols.common.state import ServerState
+from chronotile.http.respond import SHORT, respond_with_content
+from chronotile.http.run import DOCUMENTS, Kind, run
+from chronotile.http.server_state import ServerState, base_url, services_of
+from chronotile.protocols.common.html_page import content_security_policy, render_page
+from chronotile.protocols.common.localised_text import language_of
+from chronotile.protocols.common.openapi import REFUSALS_OF_TREE, Examples, enum_of_few, in_path
+from chronotile.protocols.common.operation import Described, OfExamples, Operation, language, segment
+from chronotile.protocols.common.query.kvp import Kvp
+from chronotile.protocols.common.query.parameter import format_of
+from chronotile.protocols.ogcapi.negotiate_format import NO_ALIASES, negotiate_format
 
 Json = dict[str, Any]
 
@@ -50,14 +61,12 @@ class DocumentContext:
 class BuildingBlock:
     """What one standard brings."""
 
-    routes: Sequence[BaseRoute]
-    """Below `/ogcapi`."""
+    operations: Sequence[Operation]
+    """With paths below `/ogcapi`."""
     conformance: tuple[str, ...]
     """Classes that hold and are tested."""
     allowed_conformance: Callable[[ServerState], Sequence[str]] = field(default=lambda _state: ())
     """More of them, which hold where the operator allows what they need."""
-    paths: Callable[[Catalogue], Mapping[str, Json]] = field(default=lambda _catalogue: {})
-    """OpenAPI 3.0 path items, by paths below `/ogcapi`."""
     schemas: Mapping[str, Json] = field(default_factory=dict)
     """OpenAPI 3.0 schemas that those refer to, by names that begin with the block's."""
     landing_links: Callable[[DocumentContext], Sequence[Link]] = field(default=lambda _told: ())
@@ -70,3 +79,139 @@ class BuildingBlock:
     """More members of a collection's description, such as `data_queries`."""
     further_collections: Callable[[DocumentContext], Sequence[Json]] = field(default=lambda _told: ())
     """Descriptions of collections that are not made of the configuration, listed after all others."""
+
+
+# What operations of building blocks have alike.
+
+describe = partial(Operation, refusals=REFUSALS_OF_TREE)
+
+JSON_OR_HTML: Sequence[Described] = (format_of(["json", "html"]), language)
+JSON_ALONE: Sequence[Described] = (format_of(["json"]), language)
+
+
+def has_collections(examples: Examples) -> bool:
+    """Return whether there is anything to show."""
+    return bool(examples.offered)
+
+
+def has_values(examples: Examples) -> bool:
+    """Return whether there are values, not colours alone."""
+    return bool(examples.with_values)
+
+
+def collection_in_path(description: str, collections: Callable[[Examples], Sequence[Offered]]) -> OfExamples:
+    """Return the segment `{collectionId}` of a path, with the ids of collections."""
+
+    def described(examples: Examples) -> Json:
+        names = [each.id for each in collections(examples)]
+        return in_path("collectionId", description, enum_of_few(names), example=next(iter(names), None))
+
+    return described
+
+
+COLLECTION = collection_in_path("Id of a collection, or id or alias of a layer", lambda of: of.offered)
+STYLE = segment("styleId", "Id of a style of what is shown", example=lambda of: of.offered[0].drawn.styles[0].id)
+
+
+def segments_in(path: str) -> list[Described]:
+    """Return the segments of a path that select what is shown."""
+    return [each for name, each in (("{collectionId}", COLLECTION), ("{styleId}", STYLE)) if name in path]
+
+
+# For whom a document is made, as its request says.
+
+
+def context_for(request: Request, query: Kvp) -> DocumentContext:
+    """Return what documents for a request are made of.
+
+    Raises:
+        InvalidParameter: `lang` is not one of the service's languages.
+    """
+    return DocumentContext(
+        catalogue=services_of(request).catalogue, root=base_url(request), language=language_of(request, query)
+    )
+
+
+def in_language(response: Response, context: DocumentContext) -> Response:
+    """Return the answer with a document, with its language and the request headers that it depends on."""
+    response.headers.update({"Content-Language": context.language, "Vary": "Accept, Accept-Language"})
+    return response
+
+
+async def respond_with(  # noqa: PLR0913 -- all that tells documents apart
+    request: Request,
+    query: Kvp,
+    write: Callable[[DocumentContext, str], bytes],
+    formats: Mapping[str, str],
+    *,
+    aliases: Mapping[str, str] = NO_ALIASES,
+    cache_control: str = SHORT,
+    kind: Kind[[]] = DOCUMENTS,
+) -> Response:
+    """Return a document in the format and the language of a request.
+
+    Args:
+        request: Of which all but `f` and `lang` has been checked.
+        query: The request's.
+        write: Makes the document, for whom and in which format.
+        formats: Media types by the names of formats.
+        aliases: As of `negotiate_format`.
+        cache_control: Of the answer.
+        kind: Of the work of making it.
+
+    Raises:
+        ChronotileError: The format or the language is not offered, or as `write`.
+    """
+    name = negotiate_format(query, request.headers.get("accept", ""), formats, aliases=aliases)
+    context = context_for(request, query)
+
+    def make() -> Response:
+        return respond_with_content(write(context, name), formats[name], request, cache_control=cache_control)
+
+    response = in_language(await run(request, kind, make), context)
+    return with_policy(response) if name == "html" else response
+
+
+# Pages of the tree for people: any document of a building block as HTML, in the look of the others.
+
+TEMPLATES = "protocols/ogcapi/templates"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One of the pages above a page."""
+
+    title: str
+    href: str
+
+
+def document_page(
+    title: str,
+    document: Json,
+    context: DocumentContext,
+    *,
+    above: Sequence[Step] = (),
+    template: str = "document",
+    **members: object,
+) -> bytes:
+    """Return a document as a page that shows all its members.
+
+    Args:
+        title: The page's.
+        document: As it is as JSON.
+        context: For whom.
+        above: The pages above it, below the landing page of the tree.
+        template: That shows it better than member by member, if there is one.
+        members: What that wants besides.
+    """
+    trail = [Step(title="Start", href=f"{context.root}/"), Step(title="OGC API", href=f"{context.base}?f=html"), *above]
+    given: dict[str, object] = {"lead": "", "base": context.base, "language": context.language, **members}
+    return render_page(TEMPLATES, template, styled="page", title=title, document=document, trail=trail, **given)
+
+
+def with_policy(response: Response, *, has_scripts: bool = False) -> Response:
+    """Return the answer that is such a page with the policy under which it works."""
+    policy = content_security_policy(TEMPLATES, images="'self'", has_scripts=has_scripts)
+    response.headers["Content-Security-Policy"] = policy
+    response.headers["Referrer-Policy"] = "no-referrer"
+    return response

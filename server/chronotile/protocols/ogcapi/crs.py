@@ -9,10 +9,9 @@ from chronotile.model.collection import Layer
 from chronotile.model.crs import CRS84, Crs
 from chronotile.model.grid import BBox
 from chronotile.protocols.common.openapi import BOX
-from chronotile.protocols.common.query.axis_order import as_xy
 from chronotile.protocols.common.query.kvp import Kvp, number
 from chronotile.protocols.common.query.parameter import text
-from chronotile.protocols.common.query.place import requested_crs
+from chronotile.protocols.common.query.place import as_xy, requested_crs
 
 _URI = re.compile(
     r"(?:https?://www\.opengis\.net/def/crs/|urn:ogc:def:crs:)(?P<authority>[a-z]{2,10})[/:][0-9.]{0,10}[/:]"

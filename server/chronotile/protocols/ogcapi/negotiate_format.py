@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
 from chronotile.errors import MAX_SHOWN, InvalidParameter, NotAcceptable
-from chronotile.protocols.common.query.accept import MAX_MEMBERS, parse_weights
+from chronotile.http.headers import MAX_MEMBERS, parse_weights
 from chronotile.protocols.common.query.kvp import Kvp
 
 NO_ALIASES: Mapping[str, str] = {}
@@ -92,6 +92,6 @@ def _media_type(text: str) -> MediaType:
 
 
 def _wish(offered: MediaType, ranges: list[tuple[MediaType, float]]) -> tuple[float, int]:
-    """How much a client wants a type, and how narrowly it said so: the narrowest range decides (RFC 9110 §12.5.1)."""
+    # How much a client wants a type, and how narrowly it said so: the narrowest range decides (RFC 9110 §12.5.1).
     narrowness, weight = max(((each.takes(offered), weight) for each, weight in ranges), default=(0, 0.0))
     return (weight, narrowness) if narrowness else (0.0, 0)

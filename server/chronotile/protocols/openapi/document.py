@@ -1,26 +1,24 @@
 """The OpenAPI document of what is served here."""
 
-from collections.abc import Collection
+from collections.abc import Iterable
 
-import chronotile
 from chronotile.catalog.catalogue import Catalogue
-from chronotile.protocols.animations.openapi import animation_paths
-from chronotile.protocols.changes.openapi import change_paths
-from chronotile.protocols.common.examples import examples_of
-from chronotile.protocols.common.localised_text import text_in
-from chronotile.protocols.common.openapi import Json, ref
-from chronotile.protocols.cubes.openapi import cube_paths
-from chronotile.protocols.items.openapi import item_paths
-from chronotile.protocols.layers.openapi import layer_paths
-from chronotile.protocols.odata.openapi import odata_paths
-from chronotile.protocols.openapi.paths_service import service_paths
-from chronotile.protocols.openapi.schemas import SCHEMAS
-from chronotile.protocols.places.openapi import place_paths
-from chronotile.protocols.products.openapi import product_paths
-from chronotile.protocols.stac.openapi import stac_paths
-from chronotile.protocols.tiles.openapi import tile_paths
-from chronotile.protocols.timeseries.openapi import series_paths, terrascope_paths
-from chronotile.protocols.zarr.openapi import zarr_paths
+from chronotile.protocols.common.openapi import (
+    NUMBER,
+    OBJECT,
+    PAIR,
+    PROBLEM,
+    TEXT,
+    TRUTH,
+    WHOLE,
+    Json,
+    examples_of,
+    list_of,
+    object_of,
+    or_null,
+    ref,
+)
+from chronotile.protocols.common.operation import Operation, info_of, paths_of, refusal
 
 VERSION = "3.1.1"
 REFUSALS = {
@@ -36,51 +34,221 @@ REFUSALS = {
 }
 
 
-def openapi_document(catalogue: Catalogue, *, base: str, served: Collection[str]) -> Json:
+def openapi_document(catalogue: Catalogue, operations: Iterable[Operation], *, base: str) -> Json:
     """Return what our own endpoints take and give, with examples that work here (OpenAPI 3.1).
 
     Args:
         catalogue: What is served.
+        operations: Of all endpoints, in the order of the document.
         base: Public URL without a slash at the end.
-        served: Paths that the application answers; others are left out.
     """
-    examples = examples_of(catalogue)
-    paths = {
-        **layer_paths(examples),
-        **product_paths(),
-        **item_paths(examples),
-        **change_paths(examples),
-        **stac_paths(examples),
-        **tile_paths(examples),
-        **animation_paths(examples),
-        **cube_paths(examples),
-        **zarr_paths(examples),
-        **series_paths(examples),
-        **terrascope_paths(examples),
-        **place_paths(examples),
-        **odata_paths(examples),
-        **service_paths(),
-    }
-    service = catalogue.service
-    language = service.languages[0]
-    contact = {"name": service.contact.name, "email": service.contact.email}
     return {
         "openapi": VERSION,
-        "info": {
-            "title": text_in(service.title, language),
-            "description": text_in(service.abstract, language),
-            "version": chronotile.__version__,
-            "contact": {name: said for name, said in contact.items() if said},
-        },
+        "info": info_of(catalogue.service, catalogue.service.languages[0]),
         "servers": [{"url": base}],
-        "paths": {path: entry for path, entry in paths.items() if path in served},
+        "paths": paths_of(operations, examples_of(catalogue)),
         "components": {
             "schemas": SCHEMAS,
             "securitySchemes": {"writeToken": {"type": "http", "scheme": "bearer"}},
-            "responses": {name: _refusal(description) for name, description in REFUSALS.items()},
+            "responses": {name: refusal(description) for name, description in REFUSALS.items()},
         },
     }
 
 
-def _refusal(description: str) -> Json:
-    return {"description": description, "content": {"application/problem+json": {"schema": ref("Problem")}}}
+# The documents that endpoints give, as JSON Schema.
+
+BOX: Json = {"type": "array", "items": NUMBER, "minItems": 4, "maxItems": 4}
+ID: Json = {"type": ["string", "number", "null"]}
+VALUE: Json = {"type": ["number", "null"]}
+TIMES: Json = list_of(or_null({"type": "string", "format": "date-time"}))
+LINKS: Json = list_of(object_of({"rel": TEXT, "href": TEXT, "type": TEXT}, {"title": TEXT, "templated": TRUTH}))
+FOUND: Json = {"type": "object", "description": "Results of the analysis"}
+
+FAULT: Json = object_of({"reason": TEXT}, {"collection": TEXT, "layer": TEXT, "variable": TEXT, "time": TEXT})
+
+RESULTS: Json = list_of(
+    object_of(
+        {
+            "date": TEXT,
+            "result": object_of({"average": VALUE}, {"totalCount": WHOLE, "validCount": WHOLE, "uncertainty": VALUE}),
+        }
+    )
+)
+
+LAYER: Json = object_of(
+    {
+        "id": TEXT,
+        "title": TEXT,
+        "collection": TEXT,
+        "variable": or_null(TEXT),
+        "units": or_null(TEXT),
+        "bbox": BOX,
+        "attribution": or_null(TEXT),
+        "styles": list_of(object_of({"id": TEXT, "title": TEXT})),
+        "revision": or_null(TEXT),
+        "times": object_of({"first": or_null(TEXT), "last": or_null(TEXT), "count": WHOLE, "default": or_null(TEXT)}),
+        "links": LINKS,
+    },
+    {"climatology": or_null(object_of({"start": TEXT, "end": TEXT}))},
+)
+
+RAMP: Json = object_of(
+    {
+        "id": TEXT,
+        "title": TEXT,
+        "range": PAIR,
+        "stops": list_of(object_of({"value": NUMBER, "color": TEXT})),
+        "below": TEXT,
+        "above": TEXT,
+    }
+)
+
+PLACE_SET: Json = object_of(
+    {
+        "id": TEXT,
+        "title": TEXT,
+        "count": WHOLE,
+        "bbox": BOX,
+        "attribution": or_null(TEXT),
+        "fields": list_of(TEXT),
+        "revision": TEXT,
+        "links": LINKS,
+    },
+    {"places": list_of(OBJECT), "next": or_null(TEXT)},
+)
+
+AREA_FEATURE: Json = object_of(
+    {
+        "id": ID,
+        "series": {"type": "object", "additionalProperties": list_of({"type": ["number", "null", "array"]})},
+        "valid": list_of(WHOLE),
+        "total": {"anyOf": [WHOLE, list_of(WHOLE)]},
+    },
+    {
+        "properties": OBJECT,
+        "note": TEXT,
+        "reasons": {"type": "object", "additionalProperties": list_of(WHOLE)},
+        "analysis": FOUND,
+    },
+)
+
+SUMS: Json = {"type": "object", "additionalProperties": TEXT}
+NODE: Json = object_of(
+    {
+        "name": TEXT,
+        "type": {"enum": ["file", "folder", "missing"]},
+        "size": or_null(WHOLE),
+        "media_type": TEXT,
+        "links": LINKS,
+    },
+    {"title": TEXT, "checksum": SUMS, "nodes": list_of(ref("ProductNode"))},
+)
+
+SCHEMAS: Json = {
+    "Problem": PROBLEM,
+    "Layer": LAYER,
+    "ProductNode": NODE,
+    "Product": object_of(
+        {
+            "id": {"type": "string", "format": "uuid"},
+            "collection": TEXT,
+            "item": TEXT,
+            "size": or_null(WHOLE),
+            "nodes": list_of(ref("ProductNode")),
+            "links": LINKS,
+        },
+        {"datetime": TEXT, "withheld": list_of(TEXT)},
+    ),
+    "Layers": object_of(
+        {"layers": list_of(ref("Layer")), "collections": list_of(object_of({"id": TEXT, "title": TEXT}))}
+    ),
+    "Times": object_of(
+        {
+            "times": TIMES,
+            "ends": list_of(or_null(TEXT)),
+            "valid_shares": list_of(VALUE),
+            "valid_shares_pending": WHOLE,
+            "total": WHOLE,
+            "next": or_null(TEXT),
+        }
+    ),
+    "PointSeries": object_of(
+        {
+            "layer": TEXT,
+            "units": TEXT,
+            "point": PAIR,
+            "times": TIMES,
+            "values": list_of(VALUE),
+            "reasons": list_of(or_null(TEXT)),
+        },
+        {"analysis": FOUND, "methods": OBJECT},
+    ),
+    "AreaSeries": object_of(
+        {"layer": TEXT, "units": TEXT, "times": TIMES, "features": list_of(AREA_FEATURE)},
+        {
+            "unreadable": list_of(TEXT),
+            "edges": {"type": "object", "additionalProperties": list_of(NUMBER)},
+            "methods": OBJECT,
+        },
+    ),
+    "SeriesCost": object_of(
+        {"layer": TEXT, "chunks": WHOLE, "bytes": WHOLE, "megabytes": NUMBER, "seconds": NUMBER, "values": WHOLE}
+    ),
+    "PointsSeries": object_of({"results": list_of(ref("AreaSeries"))}),
+    "PointsRequest": object_of(
+        {
+            "layers": list_of(TEXT),
+            "points": list_of(
+                {
+                    "oneOf": [
+                        PAIR,
+                        object_of({"lon": NUMBER, "lat": NUMBER}, {"id": ID}),
+                    ]
+                }
+            ),
+        },
+        {"datetime": TEXT},
+    ),
+    "Geometry": {
+        "type": "object",
+        "description": "A GeoJSON Polygon or MultiPolygon, a Feature of one, or a GeometryCollection of such",
+        "required": ["type"],
+    },
+    "FeatureCollection": object_of({"type": {"const": "FeatureCollection"}, "features": list_of(OBJECT)}),
+    "TerrascopeLayers": object_of(
+        {
+            "layers": list_of(
+                object_of(
+                    {
+                        "name": TEXT,
+                        "dates": list_of(TEXT),
+                        "bounds": object_of({"xmin": NUMBER, "ymin": NUMBER, "xmax": NUMBER, "ymax": NUMBER}),
+                    }
+                )
+            )
+        }
+    ),
+    "TerrascopeSeries": object_of({"results": RESULTS}),
+    "TerrascopeSeriesOfMany": object_of({"results": list_of(RESULTS)}),
+    "Ramps": object_of({"ramps": list_of(RAMP)}),
+    "TileJson": object_of({"tilejson": TEXT, "tiles": list_of(TEXT)}),
+    "PlaceSet": PLACE_SET,
+    "PlaceSets": object_of({"places": list_of(ref("PlaceSet"))}),
+    "PlaceValues": object_of(
+        {
+            "places": TEXT,
+            "revision": TEXT,
+            "layer": TEXT,
+            "units": TEXT,
+            "reducer": TEXT,
+            "times": TIMES,
+            "offset": WHOLE,
+            "total": WHOLE,
+            "ids": list_of(TEXT),
+            "values": list_of(list_of(VALUE)),
+        },
+        {"unreadable": list_of(TEXT)},
+    ),
+    "Landing": object_of({"title": TEXT, "version": TEXT, "collections": list_of(OBJECT), "links": LINKS}),
+    "Health": object_of({"status": TEXT}, {"failing": list_of(TEXT), "faults": list_of(FAULT)}),
+}

@@ -5,22 +5,34 @@ from functools import partial
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
+from chronotile.http.problem import problem_response
+from chronotile.http.respond import respond_with_document
+from chronotile.http.server_state import base_url, services_of, state_of
 from chronotile.pipeline.services import Services
-from chronotile.protocols.common.endpoint import endpoint
-from chronotile.protocols.common.openapi import Json
-from chronotile.protocols.common.public_url import base_url
-from chronotile.protocols.common.responses.document_cache import respond_with_document
-from chronotile.protocols.common.responses.operations_page import (
+from chronotile.protocols.animations.routes import operations as animations
+from chronotile.protocols.changes.routes import operations as changes
+from chronotile.protocols.common.html_page import (
     OperationsPage,
     PageLink,
     operations_page,
     with_operations_policy,
 )
-from chronotile.protocols.common.responses.problem import problem_response
-from chronotile.protocols.common.state import services_of, state_of
+from chronotile.protocols.common.openapi import FILE, TEXT, Json
+from chronotile.protocols.common.operation import Operation, routes_of
+from chronotile.protocols.cubes.routes import operations as cubes
+from chronotile.protocols.items.routes import operations as items
+from chronotile.protocols.landing.routes import operations as landing
+from chronotile.protocols.layers.routes import operations as layers
+from chronotile.protocols.odata.routes import operations as odata
 from chronotile.protocols.openapi.document import openapi_document
+from chronotile.protocols.ops.routes import operations_of
+from chronotile.protocols.places.routes import operations as places
+from chronotile.protocols.products.routes import operations as products
+from chronotile.protocols.stac.routes import operations as stac
+from chronotile.protocols.tiles.routes import operations as tiles
+from chronotile.protocols.timeseries.routes import operations as series
+from chronotile.protocols.zarr.routes import operations as zarr
 
 MEDIA_TYPE = "application/vnd.oai.openapi+json;version=3.1"
 DOCUMENT = "openapi.json"
@@ -29,30 +41,25 @@ DOCUMENT = "openapi.json"
 async def get_document(request: Request) -> Response:
     """Return the OpenAPI document."""
     services, base = services_of(request), base_url(request)
-    make = partial(_encode, services, base, _served(request))
+    make = partial(_encode, services, base)
     return await respond_with_document(request, services, make, key=("openapi", base), media_type=MEDIA_TYPE)
 
 
 async def get_page(request: Request) -> Response:
     """Return the document as a page."""
     services, base, has_viewer = services_of(request), base_url(request), state_of(request).viewer.is_complete
-    make = partial(_render, services, base, _served(request), has_viewer=has_viewer)
+    make = partial(_render, services, base, has_viewer=has_viewer)
     key = ("docs", base, has_viewer)
     response = await respond_with_document(request, services, make, key=key, media_type="text/html")
     return with_operations_policy(response, has_forms=has_viewer)
 
 
-def _served(request: Request) -> frozenset[str]:
-    """The paths that the application answers, as its routes write them."""
-    return frozenset(route.path_format for route in request.app.routes if isinstance(route, Route))
+def _encode(services: Services, base: str) -> bytes:
+    return orjson.dumps(_document(services, base))
 
 
-def _encode(services: Services, base: str, served: frozenset[str]) -> bytes:
-    return orjson.dumps(_document(services, base, served))
-
-
-def _render(services: Services, base: str, served: frozenset[str], *, has_viewer: bool) -> bytes:
-    document = _document(services, base, served)
+def _render(services: Services, base: str, *, has_viewer: bool) -> bytes:
+    document = _document(services, base)
     page = OperationsPage(
         title=document["info"]["title"],
         version="3.1",
@@ -68,11 +75,35 @@ def _render(services: Services, base: str, served: frozenset[str], *, has_viewer
     return operations_page(document, page)
 
 
-def _document(services: Services, base: str, served: frozenset[str]) -> Json:
-    return openapi_document(services.catalogue, base=base, served=served)
+def _document(services: Services, base: str) -> Json:
+    return openapi_document(services.catalogue, OPERATIONS, base=base)
 
 
-routes = [
-    Route(f"/{DOCUMENT}", endpoint(get_document, problem_response)),
-    Route("/docs", endpoint(get_page, problem_response)),
-]
+OWN = (
+    Operation(
+        f"/{DOCUMENT}",
+        get_document,
+        "getOpenApi",
+        "This document",
+        tag="Service",
+        faults=problem_response,
+        answers={MEDIA_TYPE: FILE},
+        refusals=("Unavailable",),
+    ),
+    Operation(
+        "/docs",
+        get_page,
+        "getDocs",
+        "The same as a page",
+        tag="Service",
+        faults=problem_response,
+        answers={"text/html": TEXT},
+        refusals=("Unavailable",),
+    ),
+)
+OPERATIONS = (
+    *(*layers, *products, *items, *changes, *stac, *tiles, *animations, *cubes, *zarr, *series, *places, *odata),
+    *(*landing, *OWN, *operations_of()),
+)
+"""In the order of the document."""
+routes = routes_of(OWN)

@@ -5,14 +5,13 @@ from dataclasses import dataclass
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.model.places import PlaceTileRequest, PlaceValuesRequest
-from chronotile.model.series.reducer import MEAN, parse_reducer
+from chronotile.model.series.analysis import MEAN, parse_reducer
 from chronotile.protocols.common.openapi import TEXT
 from chronotile.protocols.common.query import csv_options
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import LANG, Parameter, choice, datetime, names_of, text, whole
 from chronotile.protocols.common.query.picture import REV
-from chronotile.protocols.common.query.reduction import MIN_VALID, WEIGHTS
-from chronotile.protocols.common.query.tile_address import tile_grid_of
+from chronotile.protocols.common.query.place import MIN_VALID, WEIGHTS, tile_grid_of
 
 FORMAT = choice("format", "How the page is written; default: JSON", ("json", "geojson"), default="json")
 LIMIT = whole("limit", "Maximum number of places", least=1, most=10_000, default=1000)

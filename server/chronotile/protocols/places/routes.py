@@ -3,54 +3,58 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
+from urllib.parse import quote, urlencode
 
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from chronotile.encoders.series.csv import encode_place_values_csv
 from chronotile.encoders.series.json import encode_place_values_json
 from chronotile.encoders.vector.geojson import encode_places_geojson
-from chronotile.model.cancellation import IsActive
+from chronotile.encoders.vector.mvt import MEDIA_TYPE
+from chronotile.http.bodies import in_parts
+from chronotile.http.form import discard_body
+from chronotile.http.problem import TILED, problem_response
+from chronotile.http.respond import SHORT, known_etags, respond, respond_with_content
+from chronotile.http.run import DOCUMENTS, PICTURES, SERIES_OF_MANY, run
+from chronotile.http.server_state import base_url, services_of
 from chronotile.model.collection import Layer
 from chronotile.model.crs import CRS84
 from chronotile.model.payload import Payload, TimeUsed
 from chronotile.model.places import PlaceSet, PlaceValues, PlaceValuesRequest
-from chronotile.pipeline.place_shapes import shapes_in
-from chronotile.pipeline.place_tiles.render import render_place_tile
+from chronotile.model.request import IsActive
+from chronotile.pipeline.place_shapes import places_revision, shapes_in
+from chronotile.pipeline.place_tiles import render_place_tile
 from chronotile.pipeline.revision import fingerprint
 from chronotile.pipeline.series.places import extract_place_values, resolve_place_values
 from chronotile.pipeline.services import Services
 from chronotile.pipeline.unreadable_dates import etag_without
 from chronotile.protocols.common.capabilities.layer_entries import CapabilitiesContext
-from chronotile.protocols.common.endpoint import endpoint
-from chronotile.protocols.common.localised_text import language_of
-from chronotile.protocols.common.public_url import base_url
+from chronotile.protocols.common.links import link
+from chronotile.protocols.common.localised_text import language_of, text_in
+from chronotile.protocols.common.openapi import FILE, TEXT, ref
+from chronotile.protocols.common.operation import TILE, Operation, language, routes_of, segment
 from chronotile.protocols.common.query.csv_options import csv_options
-from chronotile.protocols.common.query.form import discard_body
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import LANG
 from chronotile.protocols.common.query.picture import REV
-from chronotile.protocols.common.responses.ranges import in_parts
-from chronotile.protocols.common.responses.respond import SHORT, known_etags, respond, respond_with_content
-from chronotile.protocols.common.state import (
-    for_client,
-    in_documents,
-    in_thread,
-    services_of,
-    state_of,
-    watch_disconnect,
-)
-from chronotile.protocols.places.documents import next_page, page_numbers, place_page, place_sets
-from chronotile.protocols.places.faults import place_fault
 from chronotile.protocols.places.params import (
     FORMAT_OF_VALUES,
+    OF_SET,
+    OF_VALUES,
     PlacesQuery,
     places_query,
     tile_request,
     values_request,
 )
+
+# Errors of `/places` in its own words.
+
+place_fault = partial(problem_response, spelling={**TILED, "place": "set", "reducers": "reducer"})
+"""Problem documents whose parameters are named as the path and query do."""
+
 
 JSON = "application/json"
 GEOJSON = "application/geo+json"
@@ -61,7 +65,7 @@ async def get_sets(request: Request) -> Response:
     query = Kvp(request.query_params.multi_items())
     query.check_names((LANG.name,))
     context = _context(request, query)
-    body = await in_documents(request, lambda: orjson.dumps(place_sets(context)))
+    body = await run(request, DOCUMENTS, lambda: orjson.dumps(place_sets(context)))
     return _with_language(respond_with_content(body, JSON, request, cache_control=SHORT), context)
 
 
@@ -71,7 +75,7 @@ async def get_set(request: Request) -> Response:
     places = services_of(request).catalogue.place_set(request.path_params["set"])
     selection, context = places_query(query), _context(request, query)
     write = _geojson if selection.format == "geojson" else _json
-    body = await in_documents(request, write, places, selection, context)
+    body = await run(request, DOCUMENTS, partial(write, places, selection, context))
     media_type = GEOJSON if selection.format == "geojson" else JSON
     return in_parts(_with_language(respond_with_content(body, media_type, request, cache_control=SHORT), context))
 
@@ -81,8 +85,7 @@ async def get_tile(request: Request) -> Response:
     services = services_of(request)
     query = Kvp(request.query_params.multi_items())
     tile = tile_request(request.path_params, query, services.catalogue)
-    limiter = state_of(request).limiters.pictures
-    payload = await in_thread(limiter, render_place_tile, tile, services, known=known_etags(request))
+    payload = await run(request, PICTURES, partial(render_place_tile, tile, services, known=known_etags(request)))
     return in_parts(respond(payload, is_immutable=REV.given(query) == payload.revision))
 
 
@@ -92,15 +95,11 @@ async def get_values(request: Request) -> Response:
     query = Kvp(request.query_params.multi_items())
     series_request = values_request(request.path_params, query, services.catalogue)
     written = _matrix_format(query, services.catalogue.layer(series_request.layer))
-    limiter = state_of(request).limiters.series
     await discard_body(request)
-    async with watch_disconnect(request) as is_active:
-        work = partial(
-            _values, series_request, services, written=written, known=known_etags(request), is_active=is_active
-        )
-        response = respond(await for_client(request, limiter, series_request.layer, work, services=services))
-        response.headers.update(written.headers(series_request))
-        return in_parts(response)
+    work = partial(_values, series_request, services, written=written, known=known_etags(request))
+    response = respond(await run(request, SERIES_OF_MANY, work, layers=[series_request.layer]))
+    response.headers.update(written.headers(series_request))
+    return in_parts(response)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,10 +130,10 @@ def _matrix_format(query: Kvp, layer: Layer) -> _MatrixFormat:
 def _values(
     series_request: PlaceValuesRequest,
     services: Services,
+    is_active: IsActive,
     *,
     written: _MatrixFormat,
     known: frozenset[str],
-    is_active: IsActive,
 ) -> Payload:
     target = resolve_place_values(series_request, services)
     etag, time = fingerprint(target.etag, written.name), TimeUsed(is_open=target.is_open)
@@ -178,9 +177,124 @@ def _with_language(response: Response, context: CapabilitiesContext) -> Response
     return response
 
 
-routes = [
-    Route("/places", endpoint(get_sets, place_fault)),
-    Route("/places/{set}", endpoint(get_set, place_fault)),
-    Route("/places/{set}/values", endpoint(get_values, place_fault)),
-    Route("/places/{set}/tiles/{tms}/{z}/{x}/{y}.mvt", endpoint(get_tile, place_fault)),
-]
+SET = segment("set", "A set of places", example=lambda of: of.place_set or None)
+describe = partial(Operation, tag="Places", faults=place_fault)
+operations = (
+    describe(
+        "/places",
+        get_sets,
+        "getPlaceSets",
+        "All sets of named places",
+        parameters=[language],
+        answers={"application/json": ref("PlaceSets")},
+        refusals=("BadRequest", "Unavailable"),
+    ),
+    describe(
+        "/places/{set}",
+        get_set,
+        "getPlaceSet",
+        "One set with its places, in pages",
+        parameters=[SET, *OF_SET, language],
+        examples={"limit": 2},
+        answers={"application/json": ref("PlaceSet"), "application/geo+json": ref("FeatureCollection")},
+    ),
+    describe(
+        "/places/{set}/values",
+        get_values,
+        "getPlaceValues",
+        "The values of all places of a set: one matrix, places by times",
+        parameters=[SET, *OF_VALUES],
+        examples={"layer": lambda of: of.layer, "datetime": lambda of: of.times, "reducer": "mean", "limit": 2},
+        required=["layer"],
+        answers={"application/json": ref("PlaceValues"), "text/csv": TEXT},
+    ),
+    describe(
+        "/places/{set}/tiles/{tms}/{z}/{x}/{y}.mvt",
+        get_tile,
+        "getPlaceTile",
+        "The outlines of a set as a vector tile",
+        parameters=[SET, *TILE, REV],
+        answers={MEDIA_TYPE: FILE},
+    ),
+)
+routes = routes_of(operations)
+
+
+Document = dict[str, Any]
+
+
+def place_sets(context: CapabilitiesContext) -> Document:
+    """Return all sets in short."""
+    return {"places": [place_set(places, context) for places in context.services.catalogue.places.values()]}
+
+
+def place_set(places: PlaceSet, context: CapabilitiesContext) -> Document:
+    """Return what a choice among sets needs."""
+    return {
+        "id": places.id,
+        "title": text_in(places.spec.title, context.language),
+        "count": len(places),
+        "bbox": [round(edge, 7) for edge in places.bbox],
+        "attribution": places.spec.attribution,
+        "fields": list(places.columns),
+        "revision": places_revision(places),
+        "links": _links(places, context),
+    }
+
+
+def place_page(places: PlaceSet, selection: PlacesQuery, context: CapabilitiesContext) -> Document:
+    """Return a set with one page of its places, each with its number in the vector tiles."""
+    columns = places.columns
+    return {
+        **place_set(places, context),
+        "places": [
+            {"number": number, **{name: column[number] for name, column in columns.items()}}
+            for number in page_numbers(places, selection)
+        ],
+        "next": next_page(places, selection, context),
+    }
+
+
+def page_numbers(places: PlaceSet, selection: PlacesQuery) -> range:
+    """Return the numbers of the places of a page."""
+    return range(len(places))[selection.offset : selection.offset + selection.limit]
+
+
+def next_page(places: PlaceSet, selection: PlacesQuery, context: CapabilitiesContext) -> str | None:
+    """Return the URL of the page after this one, if there is one."""
+    offset = selection.offset + selection.limit
+    if offset >= len(places):
+        return None
+    query = urlencode({"format": selection.format, "limit": selection.limit, "offset": offset})
+    return f"{_path(places, context)}?{query}"
+
+
+def _path(places: PlaceSet, context: CapabilitiesContext) -> str:
+    return f"{context.base}/places/{quote(places.id)}"
+
+
+def _links(places: PlaceSet, context: CapabilitiesContext) -> list[Document]:
+    path, revision = _path(places, context), places_revision(places)
+    tiles = [
+        link(
+            "tiles",
+            f"{path}/tiles/{quote(each.id)}/{{z}}/{{x}}/{{y}}.mvt?rev={revision}",
+            MEDIA_TYPE,
+            each.id,
+            is_template=True,
+        )
+        for each in context.services.catalogue.tile_matrix_sets
+    ]
+    values = link(
+        "values",
+        f"{path}/values{{?layer,datetime,reducer,weights,min_valid,limit,offset}}",
+        "application/json",
+        "values of all places",
+        is_template=True,
+    )
+    return [
+        link("self", path, "application/json", "this set"),
+        link("items", f"{path}?format=geojson", "application/geo+json", "its places as GeoJSON"),
+        *tiles,
+        values,
+    ]

@@ -5,11 +5,8 @@ from typing import Any
 from urllib.parse import quote
 from uuid import UUID
 
-from chronotile.pipeline.products.deliver import FoundNode
-from chronotile.pipeline.products.names import BINARY, media_type_of
-from chronotile.pipeline.products.product import Product, ProductAsset
-from chronotile.protocols.common.product_links import asset_path, product_path
-from chronotile.protocols.common.public_url import link
+from chronotile.pipeline.products import BINARY, FoundNode, Product, ProductAsset, media_type_of
+from chronotile.protocols.common.links import asset_path, link, product_path
 from chronotile.readers.products.folders import ProductFolder
 
 Json = dict[str, Any]

@@ -1,15 +1,24 @@
 """Collections as STAC has them (STAC 1.1)."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
 from chronotile.archive.index.file_items import PROJECTION
+from chronotile.catalog.items.footprints import search_boxes
 from chronotile.catalog.offered import Offered
-from chronotile.model.licence import licence_of, with_licence
+from chronotile.errors import InvalidParameter
+from chronotile.model.collection import licence_of, with_licence
+from chronotile.model.formats import COG_TYPE, MapFormat
+from chronotile.model.grid import BBox, boxes_of
+from chronotile.model.time.instants import TimeSpan
 from chronotile.pipeline.coverage.layer_store import has_store
-from chronotile.protocols.common.item_links import ATOM, feed_path
+from chronotile.protocols.common.links import ATOM, feed_path
 from chronotile.protocols.common.localised_text import text_in
-from chronotile.protocols.stac import data_cube, map_links, renders
+from chronotile.protocols.common.openapi import WHOLE
+from chronotile.protocols.common.query.kvp import Kvp, integer
+from chronotile.protocols.common.query.parameter import Parameter, custom, names_of, text
+from chronotile.protocols.stac import extensions
 from chronotile.protocols.stac.context import (
     GEOJSON_TYPE,
     JSON_TYPE,
@@ -19,17 +28,17 @@ from chronotile.protocols.stac.context import (
     Json,
     StacContext,
     link,
+    stac_collections,
 )
-from chronotile.protocols.stac.data_cube import band_of, ground_resolution, own_fields
-from chronotile.protocols.stac.extents import box_of, interval_of
+from chronotile.protocols.stac.extensions import band_of, box_of, ground_resolution, interval_of, is_within, own_fields
 from chronotile.protocols.stac.landing import aggregation_links
-from chronotile.styling.renders import EXTENSION as RENDER
+from chronotile.protocols.stac.params import BBOX, CURSOR, DATETIME
+from chronotile.styling.write_style import EXTENSION as RENDER
 
 LANGUAGE = "https://stac-extensions.github.io/language/v1.0.0/schema.json"
 ZARR_TYPE = "application/vnd.zarr; version=3"
 NO_ITEMS = "It has no times and therefore no items: its values are in the Zarr store and the coverage."
 """STAC has no item without a time."""
-COG_TYPE = "image/tiff; application=geotiff; profile=cloud-optimized"
 NETCDF_TYPE = "application/x-netcdf"
 """Of coverages, which are written with tiles and overviews; QGIS adds no GeoTIFF of another type to its map."""
 
@@ -37,15 +46,15 @@ NETCDF_TYPE = "application/x-netcdf"
 def collection_document(offered: Offered, context: StacContext) -> Json:
     """Return a collection."""
     language, title = context.language, text_in(offered.title, context.language) or offered.id
-    cube, drawn = data_cube.cube_of(offered, language), renders.renders_of(offered.layers, language)
+    cube, drawn = extensions.cube_of(offered, language), extensions.renders_of(offered.layers, language)
     links, licence = list(_links(offered, context)), licence_of(offered.license)
     summaries = _summaries(offered)
     parts = {
-        data_cube.EXTENSION: bool(cube),
+        extensions.DATA_CUBE_EXTENSION: bool(cube),
         PROJECTION: "proj:code" in summaries,
-        data_cube.RASTER: bool(own_fields(offered)),
+        extensions.RASTER: bool(own_fields(offered)),
         RENDER: bool(drawn),
-        map_links.EXTENSION: any(each["rel"] in {"xyz", "wmts", "wms"} for each in links),
+        extensions.MAP_LINKS_EXTENSION: any(each["rel"] in {"xyz", "wmts", "wms"} for each in links),
         LANGUAGE: True,
     }
     return {
@@ -75,7 +84,7 @@ def collection_document(offered: Offered, context: StacContext) -> Json:
 
 
 def _description(offered: Offered, text: str) -> str:
-    has_times = any(len(layer.times) for layer in offered.layers)
+    has_times = not offered.layers or any(len(layer.times) for layer in offered.layers)
     return text if has_times else f"{text}\n\n{NO_ITEMS}"
 
 
@@ -111,10 +120,12 @@ def _item_assets(offered: Offered, language: str) -> Json:
 
 def _assets(offered: Offered, context: StacContext) -> Json:
     base = context.base
+    if not offered.layers:
+        return {}
     assets: Json = {
         "thumbnail": {
             "href": f"{base}/layers/{quote(offered.drawn.id, safe='')}/preview.png",
-            "type": "image/png",
+            "type": MapFormat.PNG,
             "roles": ["thumbnail"],
             "title": "Picture of the newest clear time",
         }
@@ -147,9 +158,112 @@ def _links(offered: Offered, context: StacContext) -> Iterator[Json]:
     for record in offered.collection.metadata:
         yield link("describedby", record.url, record.format, "Metadata record")
     for layer in offered.layers:
-        yield from map_links.layer_links(layer, context).of_collection()
+        yield from extensions.layer_links(layer, context).of_collection()
 
 
 def page_link(rel: str, path: str, query: dict[str, str]) -> Json:
     """Return a link to a page of collections."""
     return link(rel, f"{path}?{urlencode(query)}" if query else path, JSON_TYPE)
+
+
+# Searches of collections, in pages (collection search extension).
+
+DEFAULT_COLLECTIONS = 100
+MOST_COLLECTIONS = 1000
+MOST_TERMS = 20
+
+
+def _limit(given: str) -> int:
+    value = integer(given, locator="limit", least=1)
+    return min(value, MOST_COLLECTIONS)
+
+
+Q = text("q", "Words, of which with commas between them any has to be in title, description, keywords or id")
+LIMIT: Parameter[int] = custom(
+    "limit",
+    f"Collections of a page; more than {MOST_COLLECTIONS} are {MOST_COLLECTIONS}",
+    _limit,
+    schema={**WHOLE, "minimum": 1, "default": DEFAULT_COLLECTIONS},
+    default=DEFAULT_COLLECTIONS,
+)
+OF_COLLECTIONS: tuple[Parameter[object], ...] = (BBOX, DATETIME, Q, LIMIT, CURSOR)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CollectionSearch:
+    """Which collections are requested."""
+
+    box: BBox | None
+    span: TimeSpan | None
+    terms: tuple[str, ...]
+    """In lower case; empty: any."""
+    limit: int
+    cursor: str | None
+    """The id of the last collection of the page before."""
+
+    def takes(self, offered: Offered) -> bool:
+        """Return whether a collection is one of them."""
+        return self._is_there(offered) and self._is_then(offered) and self._says(offered)
+
+    def _is_there(self, offered: Offered) -> bool:
+        if self.box is None:
+            return True
+        own = list(boxes_of(box_of(offered)))
+        return any(_meet(one, other) for one in search_boxes(self.box) for other in own)
+
+    def _is_then(self, offered: Offered) -> bool:
+        return self.span is None or is_within(offered, self.span)
+
+    def _says(self, offered: Offered) -> bool:
+        texts = (offered.id, *offered.title.values(), *offered.abstract.values(), *offered.keywords)
+        return not self.terms or any(term in each.lower() for each in texts for term in self.terms)
+
+
+def collection_search_of(query: Kvp) -> CollectionSearch:
+    """Return the search that a query requests.
+
+    Raises:
+        InvalidParameter: A parameter is not accepted.
+    """
+    query.check_spelling((*names_of(OF_COLLECTIONS), "lang"))
+    terms = tuple(each.strip().lower() for each in (Q.given(query) or "").split(",") if each.strip())
+    if len(terms) > MOST_TERMS:
+        raise InvalidParameter(f"q has {len(terms)} words; at most {MOST_TERMS} are accepted", locator="q")
+    return CollectionSearch(
+        box=BBOX.given(query),
+        span=DATETIME.given(query),
+        terms=terms,
+        limit=LIMIT.of(query),
+        cursor=CURSOR.given(query),
+    )
+
+
+def collections_document(search: CollectionSearch, query: dict[str, str], context: StacContext) -> Json:
+    """Return a page of collections; `query` is that of the request."""
+    found = [each for each in stac_collections(context) if search.takes(each)]
+    start = _start(found, search.cursor)
+    page = found[start : start + search.limit]
+    path = f"{context.root}/collections"
+    links = [page_link("self", path, query), context.root_link, link("parent", context.root, JSON_TYPE)]
+    if start + search.limit < len(found):
+        links.append({**page_link("next", path, {**query, "cursor": page[-1].id}), "method": "GET"})
+    return {
+        "collections": [collection_document(each, context) for each in page],
+        "links": links,
+        "numberMatched": len(found),
+        "numberReturned": len(page),
+    }
+
+
+def _start(found: list[Offered], cursor: str | None) -> int:
+    if cursor is None:
+        return 0
+    ids = [each.id for each in found]
+    if cursor not in ids:
+        raise InvalidParameter("cursor is not that of a page of this search", locator="cursor")
+    return ids.index(cursor) + 1
+
+
+def _meet(one: BBox, other: BBox) -> bool:
+    # Whether two boxes share a point.
+    return one.xmin <= other.xmax and other.xmin <= one.xmax and one.ymin <= other.ymax and other.ymin <= one.ymax

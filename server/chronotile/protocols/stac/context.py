@@ -1,20 +1,24 @@
 """What STAC documents are made of, and for whom."""
 
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote
 
 from starlette.requests import Request
 
 from chronotile.catalog.catalogue import Catalogue
-from chronotile.catalog.offered import Offered, offered_collection, offered_collections
-from chronotile.errors import UnknownCollection, UnknownLayer
-from chronotile.pipeline.search.served_index import listed_collections
+from chronotile.catalog.offered import Offered, offered_collection, offered_collections, offered_whole
+from chronotile.errors import SourceUnavailable, UnknownCollection, UnknownLayer
+from chronotile.http.server_state import base_url, services_of
+from chronotile.model.collection import StatedExtent
+from chronotile.model.time.instants import last_of
+from chronotile.pipeline.search.served_index import items_of, listed_collections
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.localised_text import language_of
-from chronotile.protocols.common.public_url import base_url
+from chronotile.protocols.common.openapi import ADDRESS, BOX, OBJECT, TEXT, UNANSWERED, WHOLE, list_of, object_of
+from chronotile.protocols.common.operation import segment
 from chronotile.protocols.common.query.kvp import Kvp
-from chronotile.protocols.common.state import services_of
 
 Json = dict[str, Any]
 
@@ -23,6 +27,70 @@ JSON_TYPE = "application/json"
 GEOJSON_TYPE = "application/geo+json"
 SCHEMA_TYPE = "application/schema+json"
 REL_QUERYABLES = "http://www.opengis.net/def/rel/ogc/1.0/queryables"
+IN_COLLECTION = segment("collection", "Id of the collection", example=lambda of: of.collection)
+
+IN_ITEM = segment("item", "Id of the item", example=lambda of: of.item)
+
+# The documents as JSON Schema.
+
+LINKS_SCHEMA: Json = list_of(object_of({"rel": TEXT, "href": TEXT}, {"type": TEXT, "title": TEXT, "method": TEXT}))
+CATALOG_SCHEMA: Json = object_of(
+    {
+        "type": {"const": "Catalog"},
+        "stac_version": TEXT,
+        "id": TEXT,
+        "description": TEXT,
+        "conformsTo": list_of(ADDRESS),
+        "links": LINKS_SCHEMA,
+    }
+)
+COLLECTION_SCHEMA: Json = object_of(
+    {
+        "type": {"const": "Collection"},
+        "stac_version": TEXT,
+        "id": TEXT,
+        "description": TEXT,
+        "license": TEXT,
+        "extent": object_of(
+            {
+                "spatial": object_of({"bbox": list_of(BOX)}),
+                "temporal": object_of(
+                    {"interval": list_of({**list_of({"type": ["string", "null"]}), "minItems": 2, "maxItems": 2})}
+                ),
+            }
+        ),
+        "links": LINKS_SCHEMA,
+    }
+)
+COLLECTIONS_SCHEMA: Json = object_of(
+    {"collections": list_of(COLLECTION_SCHEMA), "links": LINKS_SCHEMA, "numberMatched": WHOLE, "numberReturned": WHOLE}
+)
+ITEM_SCHEMA: Json = object_of(
+    {
+        "type": {"const": "Feature"},
+        "stac_version": TEXT,
+        "id": TEXT,
+        "collection": TEXT,
+        "geometry": OBJECT,
+        "bbox": BOX,
+        "properties": OBJECT,
+        "links": LINKS_SCHEMA,
+        "assets": OBJECT,
+    }
+)
+ITEMS_SCHEMA: Json = object_of(
+    {
+        "type": {"const": "FeatureCollection"},
+        "features": list_of(OBJECT),
+        "links": LINKS_SCHEMA,
+        "numberReturned": WHOLE,
+    },
+    {"numberMatched": WHOLE, "context": OBJECT, "unanswered": UNANSWERED},
+)
+COUNTS_SCHEMA: Json = object_of(
+    {"type": {"const": "AggregationCollection"}, "aggregations": list_of(OBJECT), "links": LINKS_SCHEMA},
+    {"unanswered": UNANSWERED},
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,8 +137,27 @@ def link(rel: str, href: str, media_type: str, title: str | None = None) -> Json
 
 
 def stac_collections(context: StacContext) -> tuple[Offered, ...]:
-    """Return all collections: those that are configured, without their layers."""
-    return tuple(each for each in offered_collections(context.services.catalogue) if not each.is_layer)
+    """Return all collections: those that are configured, without their layers, and those whose files are away.
+
+    The index is read; where it does not answer, those whose files are away are missing.
+    """
+    services = context.services
+    found = [each for each in offered_collections(services.catalogue) if not each.is_layer]
+    with suppress(SourceUnavailable):
+        found += filter(None, (_unopened(name, services) for name in sorted(services.catalogue.unopened)))
+    return tuple(found)
+
+
+def _unopened(name: str, services: Services) -> Offered | None:
+    """A collection whose files were away since the start, as configured, as far as its items reach that are indexed."""
+    collection = services.catalogue.unopened.get(name)
+    if collection is None or name not in listed_collections(services):
+        return None
+    box, times = items_of(services).extent(name), items_of(services).ends(name)
+    if box is None or len(times) == 0:
+        return None
+    last = last_of(times.starts[-1], times.ends[-1])
+    return offered_whole(replace(collection, stated=StatedExtent(bbox=box, first=times.starts[0], last=last)))
 
 
 def has_layers(collection: str, context: StacContext) -> bool:
@@ -85,13 +172,16 @@ def collection_id(name: str, context: StacContext) -> str:
 
 
 def stac_collection(name: str, context: StacContext) -> Offered:
-    """Return the collection of that id.
+    """Return the collection of that id; the index is read for one whose files are away.
 
     Raises:
         UnknownCollection: There is none; the message names the nearest.
         SourceUnavailable: Its source is away.
     """
     catalogue = context.services.catalogue
+    unopened = _unopened(name, context.services)
+    if unopened is not None:
+        return unopened
     try:
         found = offered_collection(catalogue, name)
     except UnknownCollection as error:  # which offers layers too, that are no collections here

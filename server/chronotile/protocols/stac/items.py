@@ -1,17 +1,26 @@
 """Items as STAC has them: what the index knows of them, with addresses of this server."""
 
-from urllib.parse import quote
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import orjson
 
 from chronotile.archive.index.file_items import PROJECTION, projection_of
-from chronotile.encoders.coverage.geo_tags import has_geo_tags
+from chronotile.encoders.coverage.cog import has_geo_tags
+from chronotile.http.respond import unanswered_members
 from chronotile.model.collection import Layer
-from chronotile.model.items import FoundItem
+from chronotile.model.formats import COG_TYPE, MapFormat
+from chronotile.model.geometry.json_text import without_garbage_collection
+from chronotile.model.items import FoundItem, ItemPage, Unanswered
 from chronotile.model.time.instants import Instant
 from chronotile.pipeline.coverage.layer_store import has_store
 from chronotile.pipeline.search.public_item import public_item
-from chronotile.protocols.common.product_links import asset_path, quoted
-from chronotile.protocols.stac import data_cube, map_links
-from chronotile.protocols.stac.collections import COG_TYPE, NETCDF_TYPE, ZARR_TYPE
+from chronotile.pipeline.search.search_items import search_items
+from chronotile.protocols.common.links import asset_path, quoted
+from chronotile.protocols.stac import extensions as data_cube
+from chronotile.protocols.stac import extensions as map_links
+from chronotile.protocols.stac.collections import NETCDF_TYPE, ZARR_TYPE
 from chronotile.protocols.stac.context import (
     GEOJSON_TYPE,
     JSON_TYPE,
@@ -22,7 +31,8 @@ from chronotile.protocols.stac.context import (
     link,
     stac_collection,
 )
-from chronotile.protocols.stac.map_links import PNG, LayerLinks, layer_links
+from chronotile.protocols.stac.extensions import LayerLinks, layer_links
+from chronotile.protocols.stac.params import StacSearch
 
 MOST_LAYERS = 8
 """Layers of a collection that each item links to; the collection has all."""
@@ -76,7 +86,7 @@ class _OfCollection:
         ]
         self._add_assets(document, found, shown)
         if maps:
-            _add_extensions(document, map_links.EXTENSION)
+            _add_extensions(document, map_links.MAP_LINKS_EXTENSION)
         return document
 
     def _add_assets(self, document: Json, found: FoundItem, shown: list[tuple[LayerLinks, str | None]]) -> None:
@@ -93,7 +103,7 @@ class _OfCollection:
             first, time = next((each for each in shown if each[0].layer.is_composite), shown[0])
             assets["thumbnail"] = {
                 "href": first.picture(document.get("bbox"), time),
-                "type": PNG,
+                "type": MapFormat.PNG,
                 "roles": ["thumbnail"],
                 "title": first.title,
             }
@@ -138,3 +148,92 @@ class _Computed:
 def _add_extensions(document: Json, *extensions: str) -> None:
     known = document["stac_extensions"]
     document["stac_extensions"] = [*known, *(each for each in extensions if each not in known)]
+
+
+# Pages of items, and the links between them.
+
+Pairs = Sequence[tuple[str, str]]
+
+
+def page_of(search: StacSearch, context: StacContext, links: "PageLinks") -> tuple[bytes, tuple[Unanswered, ...]]:
+    """Return a page of items as JSON, and the collections of which it lacks items.
+
+    Raises:
+        InvalidParameter: A value of the search is not accepted.
+        SourceUnavailable: The index does not answer.
+    """
+    page = search_items(search.items, context.services)
+    documents = ItemDocuments(context)
+    with without_garbage_collection():
+        features = [_encoded(documents.document(found), search) for found in page.items]
+        document = _document(page, features, search, [*links.own(), *links.following(page.next)])
+        return orjson.dumps(document), page.unanswered
+
+
+def _encoded(feature: Json, search: StacSearch) -> orjson.Fragment:
+    # A feature, encoded by itself: all at once would hold the interpreter's lock, and memory, for long.
+    return orjson.Fragment(orjson.dumps(feature if search.fields is None else search.fields.of(feature)))
+
+
+def _document(page: ItemPage, features: list[orjson.Fragment], search: StacSearch, links: list[Json]) -> Json:
+    matched: dict[str, Any] = {} if page.matched is None else {"numberMatched": page.matched}
+    context = {"returned": len(features), "limit": search.items.limit}
+    document = {
+        "type": "FeatureCollection",
+        "links": links,
+        "numberReturned": len(features),
+        **matched,
+        "context": context if page.matched is None else {**context, "matched": page.matched},
+        "features": features,
+    }
+    if page.unanswered:
+        document["unanswered"] = unanswered_members(page.unanswered)
+    return document
+
+
+class PageLinks:
+    """The links of a page that GET requested.
+
+    Args:
+        context: Where documents are.
+        path: URL of the request without its query.
+        query: Of the request.
+        collection: Whose items they are, if of one.
+    """
+
+    def __init__(self, context: StacContext, path: str, query: Pairs, *, collection: str | None = None) -> None:
+        self._context = context
+        self._path = path
+        self._query = query
+        self._collection = collection
+
+    def own(self) -> list[Json]:
+        """Return the links that every page has."""
+        query = f"?{urlencode(self._query)}" if self._query else ""
+        links = [link("self", f"{self._path}{query}", GEOJSON_TYPE), self._context.root_link]
+        if self._collection is not None:
+            url = self._context.collection_url(self._collection)
+            links += [link(rel, url, JSON_TYPE) for rel in ("parent", "collection")]
+        return links
+
+    def following(self, cursor: str | None) -> list[Json]:
+        """Return the link to the next page, if there is one."""
+        if cursor is None:
+            return []
+        others = [(name, value) for name, value in self._query if name.lower() != "cursor"]
+        href = f"{self._path}?{urlencode([*others, ('cursor', cursor)])}"
+        return [{**link("next", href, GEOJSON_TYPE), "method": "GET"}]
+
+
+class PostedPageLinks(PageLinks):
+    """The links of a page that POST requested."""
+
+    def __init__(self, context: StacContext, path: str) -> None:
+        super().__init__(context, path, ())
+
+    def following(self, cursor: str | None) -> list[Json]:
+        """Return the link to the next page: the same body with its cursor."""
+        if cursor is None:
+            return []
+        posted = {"method": "POST", "body": {"cursor": cursor}, "merge": True}
+        return [{**link("next", self._path, GEOJSON_TYPE), **posted}]

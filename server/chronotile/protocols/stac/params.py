@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import orjson
@@ -9,20 +10,23 @@ import orjson
 from chronotile.catalog.items.cql2.tree import filter_from_text
 from chronotile.catalog.items.search import MOST_IDS, MOST_ITEMS, MOST_SORTED
 from chronotile.errors import InvalidParameter
+from chronotile.http.problem import problem_response
 from chronotile.model.geometry.json_text import load_json
 from chronotile.model.grid import BBox
 from chronotile.model.items import ItemSearch
 from chronotile.protocols.common.openapi import NUMBER, OBJECT, WHOLE, Json, enum_of
 from chronotile.protocols.common.query.kvp import Kvp, integer, number
 from chronotile.protocols.common.query.parameter import Parameter, choice, custom, names_of, text
-from chronotile.protocols.stac.fields import Fields, fields_of_json, fields_of_text
 from chronotile.protocols.stac.search_values import (
     DEFAULT_ITEMS,
     LANGUAGES,
+    Fields,
     Sorting,
     box_of,
     check_filter_crs,
     check_place,
+    fields_of_json,
+    fields_of_text,
     geometry_of,
     limit_of,
     sorted_by,
@@ -288,3 +292,11 @@ def _json(text_: bytes, locator: str | None) -> Any:  # noqa: ANN401 -- JSON
     except orjson.JSONDecodeError as error:
         where = "the body" if locator is None else locator
         raise InvalidParameter(f"{where} is not valid JSON: {error}", locator=locator) from error
+
+
+# Errors of the STAC API: problem documents that name its parameters.
+
+SPELLING = {"time": "datetime", "geometry": "intersects"}
+"""Names of parameters, by the core's."""
+
+stac_problem = partial(problem_response, spelling=SPELLING)

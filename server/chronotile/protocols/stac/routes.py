@@ -6,22 +6,36 @@ from functools import partial
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
-from chronotile.protocols.common.endpoint import endpoint
+from chronotile.http.respond import respond_with_content, respond_with_document
+from chronotile.http.run import DOCUMENTS, SEARCHES, run
+from chronotile.http.server_state import state_of
+from chronotile.protocols.common.openapi import ADDRESS, OBJECT, list_of, object_of
+from chronotile.protocols.common.operation import Operation, language, routes_of
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import LANG
-from chronotile.protocols.common.responses.document_cache import respond_with_document
-from chronotile.protocols.common.responses.respond import respond_with_content
-from chronotile.protocols.common.state import in_documents, in_searches, state_of
-from chronotile.protocols.stac import counting_routes, item_routes, writing_routes
-from chronotile.protocols.stac.collection_search import collection_search_of, collections_document
-from chronotile.protocols.stac.collections import collection_document
-from chronotile.protocols.stac.conformance import conformance
-from chronotile.protocols.stac.context import JSON_TYPE, SCHEMA_TYPE, Json, StacContext, stac_collection, stac_context
-from chronotile.protocols.stac.faults import stac_problem
-from chronotile.protocols.stac.landing import landing_document
-from chronotile.protocols.stac.queryables import queryables_document
+from chronotile.protocols.stac import search_routes, writing_routes
+from chronotile.protocols.stac.collections import (
+    OF_COLLECTIONS,
+    collection_document,
+    collection_search_of,
+    collections_document,
+)
+from chronotile.protocols.stac.context import (
+    CATALOG_SCHEMA,
+    COLLECTION_SCHEMA,
+    COLLECTIONS_SCHEMA,
+    IN_COLLECTION,
+    JSON_TYPE,
+    SCHEMA_TYPE,
+    Json,
+    StacContext,
+    collection_id,
+    stac_collection,
+    stac_context,
+)
+from chronotile.protocols.stac.landing import conformance, landing_document, queryables_document
+from chronotile.protocols.stac.params import stac_problem
 
 
 async def get_landing(request: Request) -> Response:
@@ -43,23 +57,26 @@ async def get_collections(request: Request) -> Response:
     make = partial(collections_document, search, dict(pairs), context)
     if not pairs:
         return await _described(request, context, make, key=("collections",))
-    body = await in_documents(request, lambda: orjson.dumps(make()))
+    body = await run(request, DOCUMENTS, lambda: orjson.dumps(make()))
     return _in_language(respond_with_content(body, JSON_TYPE, request), context)
 
 
 async def get_collection(request: Request) -> Response:
     """Return a collection."""
-    context = _context(request)
-    offered = stac_collection(request.path_params["collection"], context)
-    make = partial(collection_document, offered, context)
-    return await _described(request, context, make, key=("collection", offered.id))
+    context, name = _context(request), request.path_params["collection"]
+    return await _described(
+        request,
+        context,
+        lambda: collection_document(stac_collection(name, context), context),
+        key=("collection", name),
+    )
 
 
 async def get_queryables(request: Request) -> Response:
     """Return which properties filters compare, of all collections or of one."""
     context, name = _context(request), request.path_params.get("collection")
-    collection = None if name is None else stac_collection(name, context).id
-    document = await in_searches(request, partial(queryables_document, collection, context))
+    collection = None if name is None else collection_id(name, context)
+    document = await run(request, SEARCHES, partial(queryables_document, collection, context))
     return respond_with_content(orjson.dumps(document), SCHEMA_TYPE, request)
 
 
@@ -77,7 +94,10 @@ def _classes(request: Request) -> list[str]:
 async def _described(
     request: Request, context: StacContext, make: Callable[[], Json], *, key: tuple[str, ...]
 ) -> Response:
-    """The answer with a document of the catalogue, which is made once."""
+    """The answer with a document of the catalogue, which is made once all collections are open."""
+    if context.services.catalogue.unopened:  # whose items are being added to the index, perhaps
+        body = await run(request, DOCUMENTS, lambda: orjson.dumps(make()))
+        return _in_language(respond_with_content(body, JSON_TYPE, request), context)
     response = await respond_with_document(
         request,
         context.services,
@@ -93,14 +113,56 @@ def _in_language(response: Response, context: StacContext) -> Response:
     return response
 
 
-routes = [
-    Route("/stac", endpoint(get_landing, stac_problem)),
-    Route("/stac/conformance", endpoint(get_conformance, stac_problem)),
-    Route("/stac/queryables", endpoint(get_queryables, stac_problem)),
-    Route("/stac/collections", endpoint(get_collections, stac_problem)),
-    Route("/stac/collections/{collection}", endpoint(get_collection, stac_problem)),
-    Route("/stac/collections/{collection}/queryables", endpoint(get_queryables, stac_problem)),
-    *counting_routes.routes,
-    *item_routes.routes,
-    *writing_routes.routes,
-]
+describe = partial(Operation, tag="STAC", faults=stac_problem)
+operations = (
+    describe(
+        "/stac",
+        get_landing,
+        "getStac",
+        "Landing page of the STAC API: a catalogue of all collections",
+        parameters=[language],
+        answers={JSON_TYPE: CATALOG_SCHEMA},
+    ),
+    describe(
+        "/stac/conformance",
+        get_conformance,
+        "getStacConformance",
+        "Classes of standards that the STAC API conforms to",
+        answers={JSON_TYPE: object_of({"conformsTo": list_of(ADDRESS)})},
+    ),
+    describe(
+        "/stac/collections",
+        get_collections,
+        "getStacCollections",
+        "Collections, in pages",
+        parameters=[*OF_COLLECTIONS, language],
+        answers={JSON_TYPE: COLLECTIONS_SCHEMA},
+    ),
+    describe(
+        "/stac/collections/{collection}",
+        get_collection,
+        "getStacCollection",
+        "A collection",
+        parameters=[IN_COLLECTION, language],
+        answers={JSON_TYPE: COLLECTION_SCHEMA},
+    ),
+    describe(
+        "/stac/queryables",
+        get_queryables,
+        "getStacQueryables",
+        "Properties that filters compare",
+        parameters=[language],
+        answers={SCHEMA_TYPE: OBJECT},
+    ),
+    describe(
+        "/stac/collections/{collection}/queryables",
+        get_queryables,
+        "getStacQueryablesOfCollection",
+        "Those of a collection",
+        parameters=[IN_COLLECTION, language],
+        answers={SCHEMA_TYPE: OBJECT},
+    ),
+    *search_routes.operations,
+    *writing_routes.operations,
+)
+routes = routes_of(operations)

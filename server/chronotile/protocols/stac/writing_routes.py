@@ -1,22 +1,24 @@
 """Items that programs with the operator's token add, replace, change and remove (transaction extension)."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, TypeVar
 
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from chronotile.errors import MAX_SHOWN, InvalidParameter, ItemChanged, UnknownCollection
+from chronotile.http.form import body_of
+from chronotile.http.job_access import parsed, writer_of, written_problem
+from chronotile.http.run import ITEM_WRITES, run
+from chronotile.http.server_state import services_of
 from chronotile.model.items import FoundItem, ItemRef
-from chronotile.pipeline.search.find import indexed_item, unknown_item
-from chronotile.protocols.common.endpoint import endpoint
-from chronotile.protocols.common.item_writing import parsed, writer_of, written_problem
-from chronotile.protocols.common.query.form import body_of
+from chronotile.pipeline.search.served_index import indexed_item, unknown_item
+from chronotile.protocols.common.openapi import OBJECT, body, scene
+from chronotile.protocols.common.operation import WITH_TOKEN, Operation
 from chronotile.protocols.common.query.kvp import Kvp
-from chronotile.protocols.common.state import in_thread, services_of, state_of
-from chronotile.protocols.stac.context import GEOJSON_TYPE, stac_context
+from chronotile.protocols.stac.context import GEOJSON_TYPE, IN_COLLECTION, IN_ITEM, stac_context
 from chronotile.protocols.stac.items import ItemDocuments
 
 CREATED, NO_CONTENT = 201, 204
@@ -97,15 +99,15 @@ class _Transaction:
     """
 
     def __init__(self, request: Request) -> None:
+        self._request = request
         self._writer = writer_of(request)
         self._services = services_of(request)
-        self._limiter = state_of(request).limiters.documents
         self.collection: str = request.path_params["collection"]
         if self.collection not in self._writer.specs():
             raise UnknownCollection(f"collection {self.collection[:MAX_SHOWN]!r} is not known", locator="collectionId")
 
     async def run(self, work: Callable[[], Result]) -> Result:
-        return await in_thread(self._limiter, work)
+        return await run(self._request, ITEM_WRITES, work)
 
     def found(self, id_: str) -> FoundItem:
         return indexed_item(self.collection, id_, self._services)
@@ -147,11 +149,46 @@ def _merged(target: object, patch: Mapping[str, Any], *, depth: int) -> Json:
     return merged
 
 
-_ITEMS = "/stac/collections/{collection}/items"
-_ITEM = f"{_ITEMS}/{{item:names}}"
-routes = [
-    Route(_ITEMS, endpoint(post_items, written_problem), methods=["POST"]),
-    Route(_ITEM, endpoint(put_item, written_problem), methods=["PUT"]),
-    Route(_ITEM, endpoint(patch_item, written_problem), methods=["PATCH"]),
-    Route(_ITEM, endpoint(delete_item, written_problem), methods=["DELETE"]),
-]
+SCENE = scene("1.1.0", {"datetime": "2020-06-01T10:50:31Z", "eo:cloud_cover": 12})
+REFUSALS = ("BadRequest", "Unauthorized", "Forbidden", "NotFound", "TooLarge", "TooMany", "Unavailable")
+WITH_CONFLICT = (*REFUSALS, "Conflict")
+ADDED: Json = {"description": "Adds items", "content": {GEOJSON_TYPE: {"schema": OBJECT}}}
+describe = partial(Operation, tag="STAC transactions", faults=written_problem, refusals=REFUSALS, members=WITH_TOKEN)
+change = partial(describe, "/stac/collections/{collection}/items/{item:names}", parameters=[IN_COLLECTION, IN_ITEM])
+operations = (
+    describe(
+        "/stac/collections/{collection}/items",
+        post_items,
+        "postStacItems",
+        "Adds items",
+        method="POST",
+        parameters=[IN_COLLECTION],
+        body=body(OBJECT, SCENE),
+        refusals=WITH_CONFLICT,
+        responses={"201": ADDED},
+    ),
+    change(
+        put_item,
+        "putStacItem",
+        "Replaces an item",
+        method="PUT",
+        body=lambda of: body(OBJECT, {**SCENE, "id": of.item or "scene"}),
+        responses={"204": {"description": "Replaces an item"}},
+    ),
+    change(
+        patch_item,
+        "patchStacItem",
+        "Changes members of an item (RFC 7396)",
+        method="PATCH",
+        body=body(OBJECT, {"properties": {"gsd": 10}}),
+        refusals=WITH_CONFLICT,
+        responses={"204": {"description": "Changes members of an item (RFC 7396)"}},
+    ),
+    change(
+        delete_item,
+        "deleteStacItem",
+        "Removes an item",
+        method="DELETE",
+        responses={"204": {"description": "Removes an item"}},
+    ),
+)

@@ -1,23 +1,23 @@
 """Path, query and body of series of areas turned into a request."""
 
 from chronotile.catalog.catalogue import Catalogue
-from chronotile.errors import InvalidParameter, MissingParameter
+from chronotile.errors import MAX_SHOWN, InvalidParameter, MissingParameter
+from chronotile.http.problem import JobOffer
 from chronotile.model.collection import Layer
-from chronotile.model.crs import Crs
+from chronotile.model.crs import CRS84, Crs
 from chronotile.model.geometry.area import Area, area_of_box
 from chronotile.model.geometry.geojson import area_of, areas_of
 from chronotile.model.grid import WHOLE_CIRCLE, BBox
-from chronotile.model.request import AreaSeriesRequest
-from chronotile.model.series.reducer import MEAN, Reducer, parse_reducers
+from chronotile.model.request import AreaSeriesRequest, SeriesRequest
+from chronotile.model.series.analysis import MEAN, Reducer, parse_reducers
+from chronotile.protocols.common.job_offer import OF_SERIES, Json, datetime_input, format_input, places_input
 from chronotile.protocols.common.query import csv_options
+from chronotile.protocols.common.query.csv_options import OF_SERIES as OF_SERIES_CSV
 from chronotile.protocols.common.query.kvp import Kvp, numbers
 from chronotile.protocols.common.query.parameter import Parameter, custom, names_of, text, truth
-from chronotile.protocols.common.query.place import CRS, geometry_rules, requested_crs
-from chronotile.protocols.common.query.reduction import MIN_VALID, WEIGHTS
-from chronotile.protocols.timeseries.analysis_params import ANALYSIS, analysis_of
+from chronotile.protocols.common.query.place import CRS, MIN_VALID, WEIGHTS, geometry_rules, requested_crs
 from chronotile.protocols.timeseries.formats import FORMAT
-from chronotile.protocols.timeseries.pages import PAGING
-from chronotile.protocols.timeseries.params import DATETIME
+from chronotile.protocols.timeseries.params import ANALYSIS, DATETIME, PAGING, analysis_of
 
 
 def _reducers(given: str) -> tuple[Reducer, ...]:
@@ -112,3 +112,86 @@ def _check_antimeridian(given: str, layer: Layer, crs: Crs) -> None:
             "does not reach; give west,south,east,north",
             locator="bbox",
         )
+
+
+STATISTICS, SERIES = "zonal-statistics", "time-series"
+NO_PROCESS_TAKES = names_of((*ANALYSIS, *PAGING))
+
+
+def statistics_offer(layer: Layer, query: Kvp, body: bytes, catalogue: Catalogue, *, name: str) -> JobOffer | None:
+    """Return the job that does what a series of areas is too large for.
+
+    There is none for an analysis, a page, or a place with too many vertices.
+
+    Args:
+        layer: Of the path.
+        query: Of the request.
+        body: With the geometries, if there is one; it is not read.
+        catalogue: All that is served.
+        name: Of the format.
+
+    Raises:
+        ChronotileError: A parameter is not accepted.
+    """
+    if _has_more(query):
+        return None
+    reducers, weights, crs = (query.optional(each) for each in ("reducers", "weights", "crs"))
+    least, (format_, notes) = MIN_VALID.of(query), _format_inputs(STATISTICS, query, name, otherwise="csv")
+    inputs = {
+        "layer": layer.id,
+        **datetime_input(DATETIME.of(query)),
+        **({} if reducers is None else {"reducers": [each.strip() for each in reducers.split(",")]}),
+        **({} if weights is None else {"weights": weights}),
+        **({} if least == 0 else {"min_valid": least}),
+        **format_,
+    }
+    if body.strip():
+        named = "" if crs is None else f" whose member crs names {crs[:MAX_SHOWN]}"
+        notes = [*notes, f"inputs.places is the body, as a FeatureCollection{named}"]
+        return JobOffer(process=STATISTICS, inputs=inputs, limits=OF_SERIES, notes=notes)
+    places = places_input(area_request(layer, query, body, catalogue).areas, layer, catalogue)
+    if places is None:
+        return None
+    return JobOffer(process=STATISTICS, inputs=inputs | places, limits=OF_SERIES, notes=notes)
+
+
+def points_offer(query: Kvp, *, name: str) -> JobOffer | None:
+    """Return the job that does what series of points are too large for; `None` for an analysis.
+
+    Raises:
+        ChronotileError: A parameter is not accepted.
+    """
+    if _has_more(query):
+        return None
+    format_, notes = _format_inputs(SERIES, query, name, otherwise="json")
+    if format_["format"] != "json":
+        notes = [*notes, f"{format_['format']} takes one layer: post one job for each"]
+    notes = [*notes, "the members of the body are inputs, points as [lon, lat] or a FeatureCollection"]
+    inputs = {**datetime_input(DATETIME.of(query)), **format_}
+    return JobOffer(process=SERIES, inputs=inputs, limits=OF_SERIES, notes=notes)
+
+
+def point_offer(series_request: SeriesRequest, query: Kvp, *, name: str) -> JobOffer | None:
+    """Return the job that does what the series of a point is too large for.
+
+    There is none for an analysis, a page or another CRS: processes take longitudes and latitudes, and rounding may
+    lead to the next cell.
+    """
+    if _has_more(query) or series_request.point.crs != CRS84:
+        return None
+    format_, notes = _format_inputs(SERIES, query, name, otherwise="json")
+    points = [[series_request.point.x, series_request.point.y]]
+    inputs = {"layers": series_request.layer, "points": points, **datetime_input(series_request.time), **format_}
+    notes = [*notes, "the file is as /timeseries/points has it"]
+    return JobOffer(process=SERIES, inputs=inputs, limits=OF_SERIES, notes=notes)
+
+
+def _format_inputs(process: str, query: Kvp, name: str, *, otherwise: str) -> tuple[Json, list[str]]:
+    """The inputs of the file, with those of CSV if that was requested, and notes."""
+    inputs, notes = format_input(process, name, otherwise=otherwise)
+    given = {each: query.optional(each) for each in names_of(OF_SERIES_CSV)} if name == "csv" else {}
+    return inputs | {each: text for each, text in given.items() if text is not None}, notes
+
+
+def _has_more(query: Kvp) -> bool:
+    return any(query.optional(name) is not None for name in NO_PROCESS_TAKES)

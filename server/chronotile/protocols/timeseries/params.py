@@ -1,15 +1,200 @@
-"""Path and query of the series of a point turned into a request."""
+"""Path, query and body of series of points turned into requests: their pages, and what is to be found out."""
+
+from dataclasses import replace
+from typing import Any
+from urllib.parse import quote
+
+from starlette.requests import Request
 
 from chronotile.catalog.catalogue import Catalogue
+from chronotile.errors import MAX_SHOWN, InvalidParameter, LimitExceeded, MissingParameter, UnknownParameter
+from chronotile.http.server_state import base_url
 from chronotile.model.collection import Layer
-from chronotile.model.request import SeriesRequest
+from chronotile.model.geometry.geojson import document_of
+from chronotile.model.geometry.json_text import containers_in, is_number
+from chronotile.model.request import Point, PointsSeriesRequest, SeriesRequest, place_in_degrees
+from chronotile.model.series.analysis import (
+    ANOMALY_KINDS,
+    FILL_METHODS,
+    MEAN,
+    OUTLIERS,
+    PHENOLOGY_METHODS,
+    SLOT_KINDS,
+    TREND_METHODS,
+    Analysis,
+    Climatology,
+    Phenology,
+    Reducer,
+    SavitzkyGolay,
+    Smoothing,
+    Step,
+    Whittaker,
+    parse_reducer,
+)
+from chronotile.model.time.instants import Instant
+from chronotile.model.time.parser import parse_time, requested_period
+from chronotile.pipeline.resolve_series import Page
 from chronotile.protocols.common.query import csv_options
+from chronotile.protocols.common.query.cursor import CURSOR, url_of_page
 from chronotile.protocols.common.query.kvp import Kvp
-from chronotile.protocols.common.query.parameter import Parameter, datetime, names_of
+from chronotile.protocols.common.query.parameter import (
+    Parameter,
+    choice,
+    custom,
+    datetime,
+    names_of,
+    number,
+    times,
+    whole,
+)
 from chronotile.protocols.common.query.place import CRS, LAT, LON, X, Y, requested_point
-from chronotile.protocols.timeseries.analysis_params import ANALYSIS, analysis_of
-from chronotile.protocols.timeseries.formats import FORMAT
-from chronotile.protocols.timeseries.pages import PAGING
+from chronotile.protocols.timeseries.formats import FORMAT, OF_SEVERAL_LAYERS
+
+LIMIT = whole("limit", "Maximum number of times per page; the header `Link` has the next page", least=1)
+PAGING = (LIMIT, CURSOR)
+
+
+def page_of(query: Kvp, analysis: Analysis | None) -> Page | None:
+    """Return the requested page of times, `None` for all times at once.
+
+    Raises:
+        InvalidParameter: A parameter is not accepted, or an analysis is requested, which takes all times.
+    """
+    cursor, is_paged = CURSOR.given(query), query.optional(LIMIT.name) is not None
+    if not is_paged:
+        if cursor is not None:
+            raise InvalidParameter("cursor belongs to limit, the times of a page", locator="cursor")
+        return None
+    if analysis is not None:
+        raise InvalidParameter("an analysis takes all times at once; leave limit out", locator="limit")
+    return Page(limit=LIMIT.of(query), cursor=cursor)
+
+
+def link_to_next(request: Request, following: Instant | None) -> dict[str, str]:
+    """Return the header that names the next page (RFC 8288), where there is one."""
+    if following is None:
+        return {}
+    path = f"{base_url(request)}{quote(request.url.path.removeprefix(request.scope.get('root_path', '')))}"
+    return {"Link": f'<{url_of_page(path, request.query_params.multi_items(), following)}>; rel="next"'}
+
+
+KINDS_OF_NORMALS = {"mean", "median", "percentile"}
+
+
+def _step(given: str) -> Step:
+    period = requested_period(given)
+    return Step(period, "dekad" if period.is_dekad else given.upper())
+
+
+def _normal(given: str) -> Reducer:
+    accepted = "use mean, median, or p0 to p100 such as p10"
+    try:
+        reducer = parse_reducer(given)
+    except InvalidParameter as error:
+        message = f"climatology {given[:MAX_SHOWN]!r} is not accepted; {accepted}"
+        raise InvalidParameter(message, locator="climatology") from error
+    if reducer.kind not in KINDS_OF_NORMALS:
+        raise InvalidParameter(f"climatology {reducer.name!r} is not accepted; {accepted}", locator="climatology")
+    return reducer
+
+
+STEP = custom("step", "`dekad`, or a period such as `P1M`: reduces the series to one value per period first", _step)
+SMOOTH = choice("smooth", "A smooth curve through the values", ("whittaker", "savgol"))
+# Beyond these bounds gaps, and curves, are lost to rounding.
+LAMBDA = number("lambda", "Of Whittaker: stiffness in cubic days", least=1e-3, most=1e9)
+OUTLIER_RULE = choice("outliers", "Of Whittaker: treatment of outliers", OUTLIERS)
+WINDOW = number("window", "Of Savitzky-Golay: days", above=0, most=3660)
+ORDER = whole("order", "Of Savitzky-Golay: order of the polynomial", least=0, most=5)
+FILL = choice("fill", "The values with their gaps filled", FILL_METHODS)
+CLIMATOLOGY = custom(
+    "climatology", "Normal value for the time of the year: `mean`, `median`, or `p0` to `p100`", _normal, default=MEAN
+)
+CLIMATOLOGY_BY = choice("climatology_by", "Parts of a year", SLOT_KINDS)
+REFERENCE = times("reference", "Reference times of the normals, in any form of `datetime`; default: all")
+ANOMALY = choice("anomaly", "Anomaly of each value", ANOMALY_KINDS)
+TREND = choice("trend", "Slope per year and its significance", TREND_METHODS)
+PHENOLOGY = choice("phenology", "Start, peak and end of each season", PHENOLOGY_METHODS)
+# Below the least share the day after a trough is lost to rounding.
+THRESHOLD = number("threshold", "Of `phenology=threshold`: share of the rise and of the fall", least=0.01, below=1)
+ANALYSIS: tuple[Parameter[object], ...] = (
+    *(STEP, SMOOTH, LAMBDA, OUTLIER_RULE, WINDOW, ORDER, FILL, CLIMATOLOGY, CLIMATOLOGY_BY, REFERENCE),
+    *(ANOMALY, TREND, PHENOLOGY, THRESHOLD),
+)
+
+
+def analysis_of(query: Kvp) -> Analysis | None:
+    """Return the analysis; `None` where none is requested.
+
+    Raises:
+        InvalidParameter: A value is not accepted, or a parameter is an option of an analysis that is not requested.
+    """
+    if not any(name in query for name in names_of(ANALYSIS)):
+        return None
+    fill, anomaly, trend, phenology = (
+        FILL.given(query),
+        ANOMALY.given(query),
+        TREND.given(query),
+        PHENOLOGY.given(query),
+    )
+    has_climatology = query.optional(CLIMATOLOGY.name) is not None
+    has_normals = has_climatology or anomaly is not None or fill == "climatology"
+    _only_with(query, (REFERENCE,), has_normals, "climatology=, anomaly= or fill=climatology")
+    _only_with(query, (CLIMATOLOGY_BY,), has_normals or trend == "seasonal", "climatology=, anomaly= or trend=seasonal")
+    _only_with(query, (THRESHOLD,), phenology == "threshold", "phenology=threshold")
+    climatology = Climatology(
+        reducer=CLIMATOLOGY.of(query), by=CLIMATOLOGY_BY.given(query), reference=REFERENCE.of(query)
+    )
+    threshold = THRESHOLD.given(query) or Phenology().threshold
+    if anomaly == "z" and climatology.reducer != MEAN:
+        raise InvalidParameter("anomaly=z is relative to the mean; use climatology=mean with it", locator="anomaly")
+    return Analysis(
+        step=STEP.given(query),
+        smooth=_smoothing(query),
+        fill=fill,
+        climatology=climatology,
+        has_climatology=has_climatology,
+        anomaly=anomaly,
+        trend=trend,
+        phenology=None if phenology is None else Phenology(method=phenology, threshold=threshold),
+    )
+
+
+def refuse_in_columns(analysis: Analysis | None) -> None:
+    """Refuse what has no place among columns of one row a time.
+
+    Raises:
+        InvalidParameter: It is requested.
+    """
+    for name in ("trend", "phenology"):
+        if analysis is not None and getattr(analysis, name) is not None:
+            raise InvalidParameter(f"{name} has more than one value per time; use format=json with it", locator=name)
+
+
+def _smoothing(query: Kvp) -> Smoothing | None:
+    method = SMOOTH.given(query)
+    _only_with(query, (LAMBDA, OUTLIER_RULE), method == "whittaker", "smooth=whittaker")
+    _only_with(query, (WINDOW, ORDER), method == "savgol", "smooth=savgol")
+    if method == "whittaker":
+        default = Whittaker()
+        return Whittaker(
+            stiffness=LAMBDA.given(query) or default.stiffness,
+            outliers=OUTLIER_RULE.given(query) or default.outliers,
+        )
+    if method == "savgol":
+        window, order = WINDOW.given(query), ORDER.given(query)
+        default_curve = SavitzkyGolay()
+        return SavitzkyGolay(
+            window_days=default_curve.window_days if window is None else window,
+            order=default_curve.order if order is None else order,
+        )
+    return None
+
+
+def _only_with(query: Kvp, parameters: tuple[Parameter[object], ...], is_given: bool, method: str) -> None:
+    for name in names_of(parameters):
+        if query.optional(name) is not None and not is_given:
+            raise InvalidParameter(f"{name} belongs to {method}", locator=name)
+
 
 DATETIME = datetime("An instant, interval, interval with period, or list; default: the whole time domain")
 OF_POINT: tuple[Parameter[object], ...] = (
@@ -42,3 +227,122 @@ def point_request(layer: Layer, query: Kvp, catalogue: Catalogue) -> SeriesReque
         time=DATETIME.of(query),
         analysis=analysis_of(query),
     )
+
+
+MEMBERS = ("layers", "points", "datetime")
+OF_POINTS: tuple[Parameter[object], ...] = (
+    replace(DATETIME, description=f"{DATETIME.description}; here or in the body"),
+    FORMAT,
+    *csv_options.OF_SERIES,
+    *ANALYSIS,
+)
+"""Parameters of the query."""
+IN_THE_BODY = {"layers": "layers", "layer": "layers", "points": "points", "point": "points"} | dict.fromkeys(
+    ("lon", "lat", "longitude", "latitude", "lng", "x", "y"), "points"
+)
+"""Members by what a query may call them."""
+MAX_LAYERS = 100
+
+Json = Any
+"""What a client sent."""
+
+
+def check_points_query(query: Kvp) -> None:
+    """Refuse what a query has no place for, rather than answer as if it were not there.
+
+    Raises:
+        UnknownParameter: It belongs in the body, or to areas, or is misspelt.
+    """
+    for name, member in IN_THE_BODY.items():
+        query.refuse((name,), instead=f"the member {member}: it belongs in the body")
+    query.refuse(NOT_OF_POINTS, instead="/timeseries/{layer}/area or /areas with it: a point is one cell")
+    query.refuse(("limit", "cursor"), instead="a shorter datetime: there are no pages of many points")
+    query.refuse(("crs",), instead="longitude and latitude in CRS84")
+    query.check_names(names_of(OF_POINTS))
+
+
+def points_requests(query: Kvp, body: bytes, catalogue: Catalogue, *, format_: str) -> tuple[PointsSeriesRequest, ...]:
+    """Return one request per layer; `datetime` may be in the query or in the body.
+
+    Raises:
+        ChronotileError: A member of the body is missing or not accepted, or contradicts the query, or the format
+            cannot hold so many layers.
+    """
+    most, containers = 2 * (catalogue.limits.max_features + MAX_LAYERS), containers_in(body)
+    if containers > most:  # before they are taken apart, which takes thirty times the memory of their text
+        raise LimitExceeded(
+            "max_containers", allowed=most, needed=containers, alternative="send fewer at once", locator="points"
+        )
+    document = document_of(body)
+    for name in document:
+        if name not in MEMBERS:
+            raise UnknownParameter(
+                f"{name[:MAX_SHOWN]} is not a member here; use {', '.join(MEMBERS)}", locator=name[:MAX_SHOWN]
+            )
+    time = requested_datetime(document, query)
+    layers = dict.fromkeys(catalogue.layer(name).id for name in _layer_names(document))
+    if len(layers) > 1 and format_ not in OF_SEVERAL_LAYERS:
+        several = " and ".join(OF_SEVERAL_LAYERS)
+        raise InvalidParameter(f"format {format_} takes one layer at a time; {several} take several", locator="format")
+    selection, points = parse_time(time), _points(document, catalogue)
+    return tuple(PointsSeriesRequest(layer=layer, points=points, time=selection) for layer in layers)
+
+
+def requested_datetime(document: dict[str, Json], query: Kvp) -> str | None:
+    """Return `datetime` of the body or of the query, if either has one.
+
+    Raises:
+        InvalidParameter: It is not text, or the two differ.
+    """
+    inside, beside = document.get("datetime"), query.optional("datetime")
+    if inside is not None and not isinstance(inside, str):
+        raise InvalidParameter("datetime must be text", locator="datetime")
+    if inside and beside is not None and inside.strip() != beside:
+        raise InvalidParameter(
+            f"datetime is {beside[:MAX_SHOWN]} in the query, but the body says {inside[:MAX_SHOWN]}; give one of them",
+            locator="datetime",
+        )
+    return inside or beside
+
+
+def _layer_names(document: dict[str, Json]) -> list[str]:
+    names = _listed(document, "layers")
+    if not all(isinstance(name, str) for name in names) or not names:
+        raise InvalidParameter("layers must be a list of names, at least one", locator="layers")
+    if len(names) > MAX_LAYERS:
+        raise InvalidParameter(f"layers may be {MAX_LAYERS}, got {len(names)}", locator="layers")
+    return list(dict.fromkeys(names))
+
+
+def _points(document: dict[str, Json], catalogue: Catalogue) -> tuple[Point, ...]:
+    listed, allowed = _listed(document, "points"), catalogue.limits.max_features
+    if len(listed) > allowed:
+        raise LimitExceeded(
+            "max_features", allowed=allowed, needed=len(listed), alternative="send fewer at once", locator="points"
+        )
+    return tuple(_point(each, number) for number, each in enumerate(listed, 1))
+
+
+def _listed(document: dict[str, Json], name: str) -> list[Json]:
+    if name not in document:
+        raise MissingParameter(f"{name} is missing", locator=name)
+    listed = document[name]
+    if not isinstance(listed, list):
+        raise InvalidParameter(f"{name} must be a list", locator=name)
+    return listed
+
+
+def _point(given: Json, number: int) -> Point:
+    """`[lon, lat]`, or `{"id": …, "lon": …, "lat": …}`."""
+    position, identity = given, None
+    if isinstance(given, dict):
+        position, identity = [given.get("lon"), given.get("lat")], given.get("id")
+    if not (isinstance(position, list) and len(position) == 2 and all(map(is_number, position))):
+        raise InvalidParameter(
+            f'point {number} must be [longitude, latitude] or {{"id": …, "lon": …, "lat": …}}', locator="points"
+        )
+    if identity is not None and not (isinstance(identity, str) or is_number(identity)):
+        raise InvalidParameter(f"the id of point {number} must be text or a number", locator="points")
+    names = f"lon of point {number}", f"lat of point {number}"
+    place = place_in_degrees(float(position[0]), float(position[1]), names=names)
+    return replace(place, id=identity)

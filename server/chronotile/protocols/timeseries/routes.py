@@ -1,31 +1,51 @@
 """`/timeseries`: our own series, and Terrascope's."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
+from typing import NamedTuple
 
+import orjson
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
-from chronotile.model.cancellation import IsActive
+from chronotile.catalog.catalogue import Catalogue
+from chronotile.errors import ChronotileError
+from chronotile.http.form import body_of, body_parsed
+from chronotile.http.problem import offer_job
+from chronotile.http.respond import known_etags, respond, warned_of_live
+from chronotile.http.response_cache import refuse_alike
+from chronotile.http.run import AREAS, SERIES, SERIES_OF_MANY, USUAL_S, refuse_if_busy, run
+from chronotile.http.server_state import services_of
+from chronotile.model.collection import Layer
+from chronotile.model.formats import TableFormat
+from chronotile.model.request import AreaSeriesRequest, IsActive
+from chronotile.model.series.series import SeriesCost
 from chronotile.model.time.instants import Instant
-from chronotile.pipeline.resolve_series import has_open_times
-from chronotile.pipeline.series.analyse_points import analyse_points_series
+from chronotile.pipeline.resolve_series import has_open_times, page_times
+from chronotile.pipeline.series.analyse import analyse_area_series, analyse_points_series, widen_request
+from chronotile.pipeline.series.area_cells import rough_seconds
+from chronotile.pipeline.series.areas import cost_of_area_series
 from chronotile.pipeline.series.fields import items_of_any
-from chronotile.pipeline.series.pages import page_times
 from chronotile.pipeline.series.point import deliver_series
-from chronotile.protocols.common.endpoint import endpoint
-from chronotile.protocols.common.job_offer import offer_job
-from chronotile.protocols.common.query.form import body_of
+from chronotile.pipeline.services import Services
+from chronotile.protocols.common.openapi import FILE, REFUSALS_OF_BODIES, TEXT, Json, body, ref
+from chronotile.protocols.common.operation import Operation, routes_of, segment
 from chronotile.protocols.common.query.kvp import Kvp
-from chronotile.protocols.common.responses.respond import known_etags, respond
-from chronotile.protocols.common.responses.unanswered import warned_of_live
-from chronotile.protocols.common.state import for_client, in_thread, make_for_client, services_of, state_of
-from chronotile.protocols.timeseries.analysis_params import analysis_of, refuse_in_columns
-from chronotile.protocols.timeseries.area_routes import routes as area_routes
-from chronotile.protocols.timeseries.faults import point_fault, points_fault
+from chronotile.protocols.timeseries import terrascope
+from chronotile.protocols.timeseries.area_params import (
+    DRY_RUN,
+    OF_AREA,
+    OF_AREAS,
+    area_request,
+    areas_request,
+    point_offer,
+    points_offer,
+    statistics_offer,
+)
+from chronotile.protocols.timeseries.faults import area_fault, point_fault, points_fault
 from chronotile.protocols.timeseries.formats import (
+    encode_areas,
     encode_points,
     file_headers,
     negotiate_format,
@@ -33,11 +53,122 @@ from chronotile.protocols.timeseries.formats import (
     respond_in,
     series_csv_options,
 )
-from chronotile.protocols.timeseries.job_offers import point_offer, points_offer
-from chronotile.protocols.timeseries.pages import link_to_next, page_of
-from chronotile.protocols.timeseries.params import point_request
-from chronotile.protocols.timeseries.points_params import check_points_query, points_requests
-from chronotile.protocols.timeseries.terrascope_routes import routes as terrascope_routes
+from chronotile.protocols.timeseries.params import (
+    OF_POINT,
+    OF_POINTS,
+    analysis_of,
+    check_points_query,
+    link_to_next,
+    page_of,
+    point_request,
+    points_requests,
+    refuse_in_columns,
+)
+
+ParseAreas = Callable[[Layer, Kvp, bytes, Catalogue], AreaSeriesRequest]
+
+
+class _Answer(NamedTuple):
+    body: bytes | Iterable[bytes]
+    following: Instant | None
+    """Where the next page begins."""
+    is_open: bool
+    """Whether its times may be others soon (`has_open_times`)."""
+    unreadable: tuple[Instant, ...] = ()
+    left_out: tuple[str, ...] = ()
+
+
+async def get_area(request: Request) -> Response:
+    """Return the series of the area in the body, of `bbox` or of a place."""
+    return await _answer(request, area_request)
+
+
+async def get_areas(request: Request) -> Response:
+    """Return the series of each feature of the body."""
+    return await _answer(request, areas_request)
+
+
+async def _answer(request: Request, parse: ParseAreas) -> Response:
+    services = services_of(request)
+    layer = services.catalogue.layer(request.path_params["layer"])
+    if request.method == "POST":
+        refuse_if_busy(request, AREAS, layer.id)
+    body = await body_of(request)
+    query = Kvp(request.query_params.multi_items())
+    name = negotiate_format(query, request.headers.get("accept", ""))
+    is_dry = DRY_RUN.of(query)
+    offer_job(request, lambda: statistics_offer(layer, query, body, services.catalogue, name=name))
+    has_parsed = body_parsed(request)
+
+    def work(is_active: IsActive) -> _Answer:
+        series_request, following = _paged(parse(layer, query, body, services.catalogue), query, services)
+        options = series_csv_options(query, [layer], name, series_request.analysis)
+        has_parsed()
+        is_open = has_open_times(layer, series_request.time, series_request.analysis)
+        if is_dry:
+            cost = cost_of_area_series(widen_request(series_request, services).request, services, is_active=is_active)
+            return _Answer(_encode_cost(cost, layer), following, is_open)
+        if name != TableFormat.JSON:
+            refuse_in_columns(series_request.analysis)
+        series = analyse_area_series(series_request, services, is_active=is_active)
+        encoded = encode_areas(series, name, layer, reducers=series_request.reducers, options=options)
+        return _Answer(encoded, following, is_open, series.unreadable, series.left_out)
+
+    refuse_alike(request)
+    if not body and not is_dry:
+        request.scope[USUAL_S] = _rough_seconds(layer, query, services)
+    answer = await run(request, AREAS, work, layers=[layer.id])
+    response = respond_in(
+        TableFormat.JSON if is_dry else name,
+        answer.body,
+        layer,
+        unreadable=answer.unreadable,
+        left_out=answer.left_out,
+        is_open=answer.is_open,
+    )
+    response.headers.update(link_to_next(request, answer.following))
+    warned_of_live(response, () if is_dry else [layer], services)
+    if request.method != "POST" and body.strip():  # caches know it by its address alone
+        response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _rough_seconds(layer: Layer, query: Kvp, services: Services) -> float:
+    """The assumed time of what is requested without a body; 0 where it is not found at once.
+
+    Faults of the request are reported later, in order.
+    """
+    if "crs" in query or "limit" in query:
+        return 0.0
+    try:
+        series_request = area_request(layer, query, b"", services.catalogue)
+        return rough_seconds(series_request.areas[0], series_request.time, layer, services)
+    except ChronotileError:
+        return 0.0
+
+
+def _paged(
+    series_request: AreaSeriesRequest, query: Kvp, services: Services
+) -> tuple[AreaSeriesRequest, Instant | None]:
+    """The request for one page of its times, and where the next begins."""
+    page = page_of(query, series_request.analysis)
+    if page is None:
+        return series_request, None
+    time, following = page_times(series_request.layer, series_request.time, page, services)
+    return replace(series_request, time=time), following
+
+
+def _encode_cost(cost: SeriesCost, layer: Layer) -> bytes:
+    return orjson.dumps(
+        {
+            "layer": layer.id,
+            "chunks": cost.chunks,
+            "bytes": cost.bytes,
+            "megabytes": round(cost.bytes / 1e6, 3),
+            "seconds": float(f"{cost.seconds:.2g}"),
+            "values": cost.values,
+        }
+    )
 
 
 async def get_point(request: Request) -> Response:
@@ -47,18 +178,17 @@ async def get_point(request: Request) -> Response:
     layer = services.catalogue.layer(request.path_params["layer"])
     series_request = point_request(layer, query, services.catalogue)
     name = negotiate_format(query, request.headers.get("accept", ""))
-    if name != "json":
+    if name != TableFormat.JSON:
         refuse_in_columns(series_request.analysis)
     options = series_csv_options(query, [layer], name, series_request.analysis)
     written = point_format(name, layer, options)
     offer_job(request, lambda: point_offer(series_request, query, name=name))
-    limiter = state_of(request).limiters.series
     page, following = page_of(query, series_request.analysis), None
     if page is not None:
-        time, following = await in_thread(limiter, page_times, layer.id, series_request.time, page, services)
+        time, following = await run(request, SERIES, partial(page_times, layer.id, series_request.time, page, services))
         series_request = replace(series_request, time=time)
     work = partial(deliver_series, series_request, written, services, known=known_etags(request))
-    response = respond(await for_client(request, limiter, layer.id, work, services=services))
+    response = respond(await run(request, SERIES, work, layers=[layer.id]))
     response.headers.update({"Vary": "Accept", **file_headers(name, layer), **link_to_next(request, following)})
     return warned_of_live(response, [layer], services)
 
@@ -69,13 +199,12 @@ async def post_points(request: Request) -> Response:
     query = Kvp(request.query_params.multi_items())
     check_points_query(query)
     name, analysis = negotiate_format(query, request.headers.get("accept", "")), analysis_of(query)
-    if name != "json":
+    if name != TableFormat.JSON:
         refuse_in_columns(analysis)
-    limiter = state_of(request).limiters.series
     sent = await body_of(request)
     offer_job(request, lambda: points_offer(query, name=name))
     parse = partial(points_requests, query, sent, services.catalogue, format_=name)
-    series_requests = await in_thread(limiter, parse)
+    series_requests = await run(request, SERIES, parse)
     layers = [services.catalogue.layer(each.layer) for each in series_requests]
     options = series_csv_options(query, layers, name, analysis)
 
@@ -84,10 +213,7 @@ async def post_points(request: Request) -> Response:
         unreadable = sorted({instant for each in found for instant in each.unreadable})
         return encode_points(found, name, layers, options), unreadable, items_of_any(found)
 
-    others = [layer.id for layer in layers[1:]]
-    body, unreadable, left_out = await make_for_client(
-        request, limiter, layers[0].id, work, services=services, others=others
-    )
+    body, unreadable, left_out = await run(request, SERIES_OF_MANY, work, layers=[layer.id for layer in layers])
     is_open = any(
         has_open_times(layer, each.time, analysis) for layer, each in zip(layers, series_requests, strict=True)
     )
@@ -95,9 +221,78 @@ async def post_points(request: Request) -> Response:
     return warned_of_live(response, layers, services)
 
 
-routes = [
-    *terrascope_routes,
-    Route("/timeseries/points", endpoint(post_points, points_fault), methods=["POST"]),
-    Route("/timeseries/{layer}/point", endpoint(get_point, point_fault)),
-    *area_routes,
-]
+def _in_all_formats(schema: Json) -> dict[str, Json]:
+    return {
+        **dict.fromkeys((each.media_type for each in TableFormat), FILE),
+        "text/csv": TEXT,
+        "application/json": schema,
+    }
+
+
+LAYER = segment("layer", "Id or alias of a layer that has values", example=lambda of: of.layer)
+SHARED: Json = {"datetime": lambda of: of.times, "reducers": "mean,p10,p90"}
+PLACE: Json = {
+    "place": lambda of: f"{of.place_set}/{of.place}" if of.place else None,
+    "bbox": lambda of: None if of.place else of.box,
+}
+describe = partial(Operation, tag="Series")
+area = partial(
+    describe,
+    faults=area_fault,
+    examples=SHARED,
+    answers=_in_all_formats({"anyOf": [ref("AreaSeries"), ref("SeriesCost")]}),
+)
+operations = (
+    describe(
+        "/timeseries/{layer}/point",
+        get_point,
+        "getPointSeries",
+        "Time series of a place: the values of its native cell, with a reason for each missing value",
+        faults=point_fault,
+        parameters=[LAYER, *OF_POINT],
+        examples={**SHARED, "lon": lambda of: of.longitude, "lat": lambda of: of.latitude},
+        answers=_in_all_formats(ref("PointSeries")),
+    ),
+    area(
+        "/timeseries/{layer}/area",
+        get_area,
+        "getPlaceSeries",
+        "Time series of a named place or a box: the values of its cells, reduced to one per instant",
+        parameters=[LAYER, *OF_AREA],
+        examples={**SHARED, **PLACE},
+    ),
+    area(
+        "/timeseries/{layer}/area",
+        get_area,
+        "postAreaSeries",
+        "Time series of an area: the values of its cells, reduced to one per instant",
+        method="POST",
+        parameters=[LAYER, *OF_AREA],
+        body=lambda of: body(ref("Geometry"), of.polygon, required=False),
+        refusals=REFUSALS_OF_BODIES,
+    ),
+    area(
+        "/timeseries/{layer}/areas",
+        get_areas,
+        "postAreasSeries",
+        "Time series of many areas, read in one pass",
+        method="POST",
+        parameters=[LAYER, *OF_AREAS],
+        body=lambda of: body(ref("FeatureCollection"), of.features),
+        refusals=REFUSALS_OF_BODIES,
+    ),
+    describe(
+        "/timeseries/points",
+        post_points,
+        "postPointsSeries",
+        "Time series of many places and layers",
+        method="POST",
+        faults=points_fault,
+        parameters=OF_POINTS,
+        body=lambda of: body(ref("PointsRequest"), {"layers": [of.layer], "points": [[of.longitude, of.latitude]]}),
+        answers=_in_all_formats(ref("PointsSeries")),
+        refusals=REFUSALS_OF_BODIES,
+    ),
+    *terrascope.operations,
+)
+routes = [*routes_of(operations), *terrascope.slashed_routes]

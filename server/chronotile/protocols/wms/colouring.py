@@ -1,15 +1,25 @@
-"""How ncWMS changes the colours of a style: COLORSCALERANGE, NUMCOLORBANDS, LOGSCALE and the colours beyond a range."""
+"""How a request changes colours: SLD that it brings along or names by an address, and the parameters of ncWMS."""
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Literal
+from urllib.parse import urlsplit
+
+from starlette.requests import Request
 
 from chronotile.errors import MAX_SHOWN, InvalidParameter
+from chronotile.http.run import FETCHES, run
+from chronotile.model.collection import Layer
 from chronotile.model.request import Colouring, Extend
-from chronotile.model.style import TRANSPARENT, Colour
+from chronotile.model.style import TRANSPARENT, Colour, Style
 from chronotile.protocols.common.openapi import enum_of
 from chronotile.protocols.common.query.kvp import Kvp, value_range
 from chronotile.protocols.common.query.parameter import Parameter, custom, whole
+from chronotile.styling.read_sld import MAX_BYTES, SheetLayer, SheetStyle, read_sld
+from chronotile.web.fetch import fetch
+from chronotile.web.places import Places
 
 STYLE_FAMILIES = frozenset({"boxfill", "default-scalar", "raster"})
 """What ncWMS and THREDDS write before a ramp, `boxfill/viridis`: a layer's first style."""
@@ -108,3 +118,91 @@ def colouring(query: Kvp) -> Colouring:
         below=BELOW.given(query),
         above=ABOVE.given(query),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Styled:
+    """How a layer is drawn: by the name of one of its styles, or by a style of the request's own."""
+
+    style: str
+    own_style: Style | None = None
+
+
+def sheets_of(query: Kvp) -> tuple[SheetLayer, ...]:
+    """Return the layers that SLD_BODY styles; none without it.
+
+    Raises:
+        InvalidParameter: It cannot be used.
+    """
+    text = query.optional("SLD_BODY")
+    return () if text is None else read_sld(text.encode("utf-8", "replace"))
+
+
+def with_layers(query: Kvp, sheets: Sequence[SheetLayer]) -> Kvp:
+    """Return the parameters with the document's layers for LAYERS, where the request names none."""
+    if not sheets or query.optional("LAYERS") is not None:
+        return query
+    return query.replacing("LAYERS", ",".join(sheet.name for sheet in sheets))
+
+
+def resolve_styles(layers: Sequence[tuple[Layer, str]], sheets: Sequence[SheetLayer]) -> list[Styled]:
+    """Return how layers are drawn, each with the name that STYLES gives it, which may be empty.
+
+    A name that the document defines for the layer means that style; an empty one the document's default, else its
+    first; another one is that of the layer itself, as is all of a layer which the document does not name.
+
+    Raises:
+        InvalidParameter: The document names none of the layers.
+    """
+    found = [_sheet(layer, sheets) for layer, _name in layers]
+    if sheets and not any(found):
+        names = ", ".join(layer.id for layer, _name in layers)
+        raise InvalidParameter(f"the SLD has no NamedLayer for {names}", locator="sld")
+    return [_styled(name, sheet) for (_layer, name), sheet in zip(layers, found, strict=True)]
+
+
+def _sheet(layer: Layer, sheets: Sequence[SheetLayer]) -> SheetLayer | None:
+    names = {layer.id, *(alias.name for alias in layer.aliases)}
+    return next((sheet for sheet in sheets if sheet.name in names and sheet.styles), None)
+
+
+def _styled(name: str, sheet: SheetLayer | None) -> Styled:
+    if sheet is None:
+        return Styled(name)
+    chosen = _chosen(name, sheet.styles)
+    if chosen is None:
+        return Styled(name)
+    return Styled(chosen.name if chosen.style is None else "", chosen.style)
+
+
+def _chosen(name: str, styles: Sequence[SheetStyle]) -> SheetStyle | None:
+    if name in {"", "default"}:
+        return next((style for style in styles if style.is_default), styles[0])
+    return next((style for style in styles if style.name == name), None)
+
+
+async def with_document(request: Request, query: Kvp, places: Places) -> Kvp:
+    """Return the parameters with what SLD names as SLD_BODY; as they are without it.
+
+    Raises:
+        InvalidParameter: Both are there, or the address is not allowed, or gives no text or too much.
+        SourceUnavailable: The address cannot be reached.
+        ServerBusy: Too much is waiting already.
+    """
+    address = query.optional("SLD")
+    if address is None:
+        return query
+    if query.optional("SLD_BODY") is not None:
+        raise InvalidParameter("SLD and SLD_BODY exclude one another", locator="SLD")
+    if not places:
+        raise InvalidParameter("SLD is not fetched here; send the document as SLD_BODY", locator="SLD")
+    url = places.allowed(address, locator="SLD")
+    found = await run(
+        request, FETCHES, partial(fetch, url, max_bytes=MAX_BYTES, locator="SLD"), hosts={urlsplit(url).netloc}
+    )
+    if len(found.body) > MAX_BYTES:
+        raise InvalidParameter(f"SLD has more than the {MAX_BYTES} bytes that are read", locator="SLD")
+    try:
+        return query.replacing("SLD_BODY", found.body.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise InvalidParameter("SLD is not UTF-8 text", locator="SLD") from error

@@ -13,9 +13,7 @@ from chronotile.model.grid import BBox, NativeGrid, box_in
 from chronotile.model.payload import TimeUsed
 from chronotile.model.request import IdentifyRequest, MapRequest
 from chronotile.model.time.instants import DISTANT_FUTURE, DISTANT_PAST, TimeDomain, TimePart, TimeSelection
-from chronotile.protocols.common.capabilities.crs_names import wms_name
 from chronotile.protocols.common.capabilities.feature_info import INFO_FORMATS
-from chronotile.protocols.common.capabilities.languages import inspire_code
 from chronotile.protocols.common.capabilities.layer_entries import (
     DECIMALS,
     CapabilitiesContext,
@@ -23,17 +21,17 @@ from chronotile.protocols.common.capabilities.layer_entries import (
     LayerEntry,
     advertised_layers,
     collection_entries,
+    inspire_code,
+    update_sequence,
+    wms_name,
 )
-from chronotile.protocols.common.capabilities.time_extent import TimeExtent, most_listed_times
-from chronotile.protocols.common.capabilities.time_warnings import value_warning
-from chronotile.protocols.common.capabilities.update_sequence import update_sequence
+from chronotile.protocols.common.capabilities.time_extent import TimeExtent, most_listed_times, value_warning
 from chronotile.protocols.common.localised_text import text_in
-from chronotile.protocols.common.query.axis_order import in_axis_order
-from chronotile.protocols.common.responses.xml import render_xml
+from chronotile.protocols.common.query.place import in_axis_order
 from chronotile.protocols.common.sld import MEDIA_TYPE as SLD_TYPE
-from chronotile.protocols.wms.groups import LAYER_LIMIT, named_groups
+from chronotile.protocols.common.xml import render_xml
 from chronotile.protocols.wms.legend import FORMAT as LEGEND_FORMAT
-from chronotile.protocols.wms.params import EXCEPTION_FORMATS, FORMAT, Version, max_side
+from chronotile.protocols.wms.params import EXCEPTION_FORMATS, FORMAT, LAYER_LIMIT, Version, max_side, named_groups
 
 MEDIA_TYPES = {"1.3.0": "text/xml", "1.1.1": "application/vnd.ogc.wms_xml"}
 TEMPLATES = {"1.3.0": "wms/templates/capabilities_1_3_0.xml", "1.1.1": "wms/templates/capabilities_1_1_1.xml"}
@@ -127,7 +125,7 @@ def _group(
 
 
 def _round(boxes: Sequence[Box]) -> Box:
-    """The box round others of the same CRS."""
+    # The box round others of the same CRS.
     return Box(boxes[0].crs, *_union([BBox(box.minx, box.miny, box.maxx, box.maxy) for box in boxes]))
 
 

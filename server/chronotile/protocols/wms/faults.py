@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 
 import orjson
 from starlette.requests import Request
@@ -15,11 +16,12 @@ from chronotile.errors import (
     OperationNotSupported,
     UnsupportedCrs,
 )
-from chronotile.model.request import PICTURE_FORMATS
-from chronotile.pipeline.maps.message import MessageRequest, draw_message
+from chronotile.http.run import TEXTS, run
+from chronotile.http.server_state import FAULT_STATUS, services_of
+from chronotile.model.formats import MapFormat
+from chronotile.pipeline.maps.stand_ins import MessageRequest, draw_message
 from chronotile.protocols.common.query.kvp import Kvp
-from chronotile.protocols.common.responses.xml import render_xml
-from chronotile.protocols.common.state import FAULT_STATUS, in_thread, services_of, state_of
+from chronotile.protocols.common.xml import render_xml
 from chronotile.protocols.wms.params import (
     EXCEPTIONS,
     FORMAT,
@@ -90,7 +92,7 @@ async def or_in_picture(
             raise
         services = services_of(request)
         request.scope[FAULT_STATUS] = error.status
-        body = await in_thread(state_of(request).limiters.documents, draw_message, picture, services)
+        body = await run(request, TEXTS, partial(draw_message, picture, services))
         return Response(body, media_type=picture.format, headers={"Cache-Control": "no-store"})
 
 
@@ -98,7 +100,7 @@ def _picture_of(error: ChronotileError, query: Kvp) -> MessageRequest | None:
     """The picture that stands for an error (WMS 1.3.0 §7.3.3.11), where one is requested and the request says how."""
     with contextlib.suppress(ChronotileError):
         exceptions, picture_format = EXCEPTIONS.of(query), FORMATS[FORMAT.of(query)]
-        if exceptions in {"INIMAGE", "BLANK"} and picture_format in PICTURE_FORMATS:
+        if exceptions in {"INIMAGE", "BLANK"} and picture_format != MapFormat.GEOTIFF:
             return MessageRequest(
                 text=error.message if exceptions == "INIMAGE" else "",
                 width=WIDTH.of(query),
@@ -110,13 +112,13 @@ def _picture_of(error: ChronotileError, query: Kvp) -> MessageRequest | None:
 
 
 def _pairs(request: Request) -> Sequence[tuple[str, str]]:
-    """The parameters; only those of the address where the body could not be read."""
+    # The parameters; only those of the address where the body could not be read.
     pairs: Sequence[tuple[str, str]] = getattr(request.state, "pairs", request.query_params.multi_items())
     return pairs
 
 
 def _last(request: Request, name: str) -> Kvp:
-    """One parameter alone, its last value, which counts."""
+    # One parameter alone, its last value, which counts.
     return Kvp([pair for pair in _pairs(request) if pair[0].lower() == name.lower()][-1:])
 
 
@@ -151,7 +153,7 @@ def _code(error: ChronotileError, version: Version, request: Request) -> str | N
 
 
 def _names_time(request: Request) -> bool:
-    """Whether the request has a time, were it `current` where there is none."""
+    # Whether the request has a time, were it `current` where there is none.
     return any(name.lower() == "time" and value.strip() for name, value in _pairs(request))
 
 

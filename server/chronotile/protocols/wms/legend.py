@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.errors import MAX_SHOWN, InvalidParameter, UnsupportedFormat
+from chronotile.model.formats import MapFormat
 from chronotile.model.payload import Payload
 from chronotile.model.request import LegendRequest
 from chronotile.pipeline.maps.legend import LegendFormat, draw_legend, draw_legends
@@ -14,16 +15,14 @@ from chronotile.protocols.common.query import kvp
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import Parameter, keyword, number, whole
 from chronotile.protocols.common.query.picture import IS_HORIZONTAL, MAX_SIDE_PX
-from chronotile.protocols.wms.colouring import colour_range, colouring, style_and_ramp
-from chronotile.protocols.wms.groups import names_of, refuse_styled_groups
-from chronotile.protocols.wms.own_styles import resolve_styles, sheets_of
-from chronotile.protocols.wms.params import REDUCER, requested_difference
+from chronotile.protocols.wms.colouring import colour_range, colouring, resolve_styles, sheets_of, style_and_ramp
+from chronotile.protocols.wms.params import REDUCER, names_of, refuse_styled_groups, requested_difference
 from chronotile.styling.legend_picture import SWATCH_PX, TEXT_PX, LegendShape
 
 FORMAT: Parameter[LegendFormat] = keyword(
     "FORMAT",
     "The media type of the legend",
-    {"image/png": "png", "image/svg+xml": "svg", "application/json": "json"},
+    {MapFormat.PNG: "png", "image/svg+xml": "svg", "application/json": "json"},
     default="png",
     error=UnsupportedFormat,
 )

@@ -2,10 +2,12 @@
 
 import math
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
+
+import numpy as np
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.errors import (
@@ -15,30 +17,144 @@ from chronotile.errors import (
     InvalidUpdateSequence,
     LimitExceeded,
     OperationNotSupported,
+    UnknownStyle,
     UnsupportedFormat,
 )
-from chronotile.model.collection import Layer
+from chronotile.model.collection import Collection, Layer
 from chronotile.model.crs import Crs
+from chronotile.model.formats import DrawnFormat, MapFormat
 from chronotile.model.grid import BBox, Grid
-from chronotile.model.request import PICTURE_REDUCERS, MapRequest, PictureFormat, PlacedFormat
+from chronotile.model.request import PICTURE_REDUCERS, MapRequest
 from chronotile.model.style import Colour
-from chronotile.model.time.instants import ABSENT, TimeSelection
-from chronotile.protocols.common.capabilities.update_sequence import sequence_order
+from chronotile.model.time.instants import ABSENT, DAY, Instant, TimeDomain, TimeSelection, TimeSpan
+from chronotile.model.time.parser import parse_time
+from chronotile.protocols.common.capabilities.layer_entries import sequence_order
 from chronotile.protocols.common.openapi import enum_of
-from chronotile.protocols.common.query.axis_order import as_xy
 from chronotile.protocols.common.query.kvp import Kvp, bbox
-from chronotile.protocols.common.query.parameter import Parameter, choice, custom, keyword, text, times, whole
-from chronotile.protocols.wms.colouring import COLOURS, colour, colour_range, colouring, style_and_ramp, truth
-from chronotile.protocols.wms.frames import parse_frame_time
-from chronotile.protocols.wms.groups import (
-    LAYER_LIMIT,
-    LAYERS,
-    STYLES,
-    check_count,
-    expand_groups,
-    refuse_styled_groups,
+from chronotile.protocols.common.query.parameter import (
+    Parameter,
+    choice,
+    custom,
+    keyword,
+    name_list,
+    text,
+    times,
+    whole,
 )
-from chronotile.protocols.wms.own_styles import resolve_styles, sheets_of, with_layers
+from chronotile.protocols.common.query.place import as_xy
+from chronotile.protocols.wms.colouring import (
+    COLOURS,
+    colour,
+    colour_range,
+    colouring,
+    resolve_styles,
+    sheets_of,
+    style_and_ramp,
+    truth,
+    with_layers,
+)
+from chronotile.styling.read_sld import SheetLayer
+
+LAYER_LIMIT = 20
+"""Layers that one map shows; their pixels together are bounded by `max_cube_values`."""
+LAYERS = name_list("LAYERS", "Layers, the first at the bottom")
+STYLES = name_list("STYLES", "One per layer, `style` or `style/ramp`; empty for the default", default=("",))
+
+
+def layers_in(name: str, catalogue: Catalogue) -> tuple[Layer, ...]:
+    """Return the layers of a group, the first at the bottom; none if it is not a collection.
+
+    Raises:
+        InvalidParameter: The collection has more layers than a map may show.
+    """
+    collection = catalogue.collections_by_id.get(name)
+    if collection is None:
+        return ()
+    if len(collection.layers) > LAYER_LIMIT:
+        raise InvalidParameter(
+            f"{name} is a collection of {len(collection.layers)} layers, LayerLimit is {LAYER_LIMIT}; name its layers",
+            locator="LAYERS",
+        )
+    return collection.layers
+
+
+def named_groups(catalogue: Catalogue, listed: frozenset[str]) -> tuple[Collection, ...]:
+    """Return the collections that capabilities name: those of 2 to 20 layers, all of them among the names listed.
+
+    One layer alone is not a group: it would be listed twice.
+    """
+    return tuple(
+        each
+        for each in catalogue.collections
+        if 1 < len(each.layers) <= LAYER_LIMIT and all(layer.id in listed for layer in each.layers)
+    )
+
+
+def names_of(name: str, style: str, catalogue: Catalogue) -> tuple[str, ...]:
+    """Return the ids of the layers of a group, which has no style but the default; of anything else its own name.
+
+    Raises:
+        UnknownStyle: A group is given another style.
+        InvalidParameter: It is a collection of too many layers.
+    """
+    members = layers_in(name, catalogue)
+    if members and style not in {"", "default"}:
+        raise UnknownStyle(
+            f"style {style[:MAX_SHOWN]!r} is not one of {name}, a group of layers; leave it empty", locator="STYLES"
+        )
+    return tuple(layer.id for layer in members) or (name,)
+
+
+def check_count(names: Sequence[str], parameter: str) -> None:
+    """Refuse more layers than a map may show.
+
+    Raises:
+        InvalidParameter: As said.
+    """
+    if len(names) > LAYER_LIMIT:
+        raise InvalidParameter(f"{parameter} names {len(names)} layers, LayerLimit is {LAYER_LIMIT}", locator=parameter)
+
+
+def refuse_styled_groups(sheets: Sequence[SheetLayer], catalogue: Catalogue) -> None:
+    """Refuse SLD that gives a group styles of its own: it has none but its layers'.
+
+    Raises:
+        UnknownStyle: As said.
+    """
+    for sheet in sheets:
+        if sheet.styles and sheet.name in catalogue.collections_by_id:
+            raise UnknownStyle(
+                f"the SLD styles {sheet.name[:MAX_SHOWN]}, a group of layers; name its layers instead", locator="sld"
+            )
+
+
+def expand_groups(query: Kvp, catalogue: Catalogue) -> Kvp:
+    """Return the parameters with each group replaced by its layers, all in their default styles.
+
+    Raises:
+        UnknownLayer: There is not one of a name among the first `LAYER_LIMIT`.
+        UnknownStyle: A group is given another style.
+        InvalidParameter: There are more styles than names of layers, or too many names, or layers of a collection.
+    """
+    names = LAYERS.of(query)
+    if len(names) > LAYER_LIMIT:  # refused here, before groups multiply them
+        for name in names[:LAYER_LIMIT]:
+            if name not in catalogue.collections_by_id:
+                catalogue.layer(name)
+        check_count(names, "LAYERS")
+    members = {name: layers_in(name, catalogue) for name in set(names)}
+    if not any(members.values()):
+        return query
+    styles = STYLES.of(query)
+    if len(styles) > len(names) and any(styles):
+        raise InvalidParameter(f"STYLES names {len(styles)} styles for {len(names)} layers", locator="STYLES")
+    opened: list[tuple[str, str]] = []
+    for name, style in zip(names, styles + ("",) * len(names), strict=False):
+        found = names_of(name, style, catalogue)
+        opened += [(each, "") for each in found] if members[name] else [(name, style)]
+    opened_names, opened_styles = zip(*opened, strict=True)
+    return query.replacing("LAYERS", ",".join(opened_names)).replacing("STYLES", ",".join(opened_styles))
+
 
 Version = Literal["1.1.1", "1.3.0"]
 Operation = Literal["GetCapabilities", "GetMap", "GetFeatureInfo", "GetLegendGraphic", "GetStyles", "DescribeLayer"]
@@ -48,22 +164,22 @@ OPERATIONS: tuple[Operation, ...] = (
 )
 VERSIONS: Mapping[str, Version] = {"1.3.0": "1.3.0", "1.3": "1.3.0", "1.1.1": "1.1.1", "1.1.0": "1.1.1", "1.1": "1.1.1"}
 """Versions of GetMap with the one whose rules hold: that of 1.1.0 has the parameters of 1.1.1."""
-FORMATS: Mapping[str, PictureFormat | PlacedFormat] = {
-    "image/png": "image/png",
-    "image/png; mode=8bit": "image/png; mode=8bit",
-    "image/jpeg": "image/jpeg",
-    "image/webp": "image/webp",
-    "image/gif": "image/gif",
-    "image/tiff": "image/geotiff",
+FORMATS: Mapping[str, DrawnFormat] = {
+    MapFormat.PNG: MapFormat.PNG,
+    MapFormat.PNG8: MapFormat.PNG8,
+    MapFormat.JPEG: MapFormat.JPEG,
+    MapFormat.WEBP: MapFormat.WEBP,
+    MapFormat.GIF: MapFormat.GIF,
+    "image/tiff": MapFormat.GEOTIFF,
 }
 """What maps are offered in."""
 _OTHER_FORMATS: Mapping[str, str] = {
-    "image/png24": "image/png",
-    "image/png32": "image/png",
-    "image/png8": "image/png; mode=8bit",
-    "image/png;mode=8bit": "image/png; mode=8bit",
+    "image/png24": MapFormat.PNG,
+    "image/png32": MapFormat.PNG,
+    "image/png8": MapFormat.PNG8,
+    "image/png;mode=8bit": MapFormat.PNG8,
     "image/geotiff": "image/tiff",
-    "image/jpg": "image/jpeg",
+    "image/jpg": MapFormat.JPEG,
 }
 """Other names of theirs that clients write."""
 ExceptionFormat = Literal["XML", "INIMAGE", "BLANK", "JSON"]
@@ -253,21 +369,21 @@ def wms_map(query: Kvp, catalogue: Catalogue) -> WmsMap:
                 colouring=colouring(query),
                 reducer=REDUCER.of(query),
                 format=FORMATS[media_type],
-                background=background(query, media_type),
+                background=background(query, FORMATS[media_type]),
             )
         )
     return WmsMap(layers=tuple(maps), media_type=media_type)
 
 
-def background(query: Kvp, media_type: str) -> tuple[int, int, int] | None:
-    """Return what lies under a map: nothing with TRANSPARENT=TRUE (WMS 1.3.0 §7.3.3.9), but under JPEG always a colour.
+def background(query: Kvp, format: MapFormat) -> tuple[int, int, int] | None:
+    """Return what lies under a map: nothing with TRANSPARENT=TRUE (WMS 1.3.0 §7.3.3.9), if the format can.
 
     Raises:
         InvalidParameter: TRANSPARENT is neither TRUE nor FALSE, or BGCOLOR is not a colour.
     """
     is_transparent = IS_TRANSPARENT.of(query)
     red, green, blue, _alpha = BACKGROUND.of(query)
-    return None if is_transparent and media_type != "image/jpeg" else (red, green, blue)
+    return None if is_transparent and format.has_alpha else (red, green, blue)
 
 
 def requested_difference(query: Kvp, layer: Layer) -> TimeSelection | None:
@@ -310,7 +426,7 @@ def _check_sides(grid: Grid, most: int) -> None:
 
 
 def _crs_name(query: Kvp, version: Version) -> str:
-    """What CRS names, in 1.1.1 SRS; the name of the other version is taken where that is missing."""
+    # What CRS names, in 1.1.1 SRS; the name of the other version is taken where that is missing.
     named, other = (CRS, SRS) if version == "1.3.0" else (SRS, CRS)
     return named.given(query) or other.given(query) or named.of(query)
 
@@ -322,11 +438,46 @@ def is_quickly_read(query: Kvp, catalogue: Catalogue) -> bool:
 
 
 def _bbox(query: Kvp, crs: Crs, version: Version) -> BBox:
-    """WMS 1.3.0 §7.3.3.6: BBOX is in the axis order of the CRS; in 1.1.1 it is x before y whatever the CRS says."""
+    # WMS 1.3.0 §7.3.3.6: BBOX is in the axis order of the CRS; in 1.1.1 it is x before y whatever the CRS says.
     box = BOX.of(query)
     return as_xy(box, crs) if version == "1.3.0" else box
 
 
 def _time(query: Kvp, layer: Layer) -> TimeSelection:
-    """A layer without time ignores TIME, so that it can be drawn beside others (OGC 12-111r1)."""
+    # A layer without time ignores TIME, so that it can be drawn beside others (OGC 12-111r1).
     return parse_frame_time(TIME.given(query), layer.times) if len(layer.times) else ABSENT
+
+
+# TIME as players of maps write it: frames that follow one another.
+
+_CLOCK = re.compile(r"\d[Tt ]\d|^\d{12,13}$", re.ASCII)
+"""A time of day, or milliseconds since 1970."""
+
+
+def parse_frame_time(text: str | None, domain: TimeDomain) -> TimeSelection:
+    """Return what TIME selects of a layer's times, where an interval may be a frame of an animation.
+
+    The frame of June is `2020-06-01T00:00:00Z/2020-07-01T00:00:00Z`, and that of July begins where it ends. So an
+    interval that has times of day, and ends at just the instant that follows those in it, leaves that one out: where it
+    is of whole days, also if nothing else lies in it, or holds one instant alone. Other intervals hold their end
+    (WMS 1.3.0 Annex D), and so do lists.
+
+    Raises:
+        InvalidParameter: It is not a time.
+    """
+    selection = parse_time(text)
+    ends = [] if text is None else [end.strip() for end in text.split("/")]
+    if len(selection.parts) != 1 or len(ends) != 2 or not all(_CLOCK.search(end) for end in ends):
+        return selection
+    part = selection.parts[0]
+    start, end = part.span.start, parse_time(ends[1]).parts[0].span.start
+    if start >= end or not np.any(domain.starts == end):
+        return selection
+    held = len(domain.within(TimeSpan(start, end)))
+    if held == 1 or (_is_midnight(start) and _is_midnight(end)):
+        return replace(selection, parts=(replace(part, span=TimeSpan(start, end)),))
+    return selection
+
+
+def _is_midnight(instant: Instant) -> bool:
+    return bool(instant.astype(np.int64) % DAY.astype(np.int64) == 0)

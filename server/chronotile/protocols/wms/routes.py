@@ -1,7 +1,7 @@
 """The endpoints of WMS: one path, the operation is a parameter."""
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
 
@@ -10,35 +10,52 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from chronotile.catalog.catalogue import Catalogue
-from chronotile.model.payload import TimeUsed
-from chronotile.model.request import IdentifyRequest, MapRequest
-from chronotile.protocols.common.capabilities.layer_entries import capabilities_context
-from chronotile.protocols.common.capabilities.time_warnings import slip_warnings
-from chronotile.protocols.common.capabilities.update_sequence import update_sequence
+from chronotile.errors import MAX_SHOWN, InvalidParameter, InvalidPoint, LayerNotQueryable, UnknownLayer
+from chronotile.http.endpoint import endpoint
+from chronotile.http.form import pairs_of
+from chronotile.http.respond import (
+    SHORT,
+    known_etags,
+    respond,
+    respond_with_content,
+    respond_with_document,
+)
+from chronotile.http.run import DOCUMENTS, PICTURES, SERIES, run
+from chronotile.http.server_state import services_of
+from chronotile.model.collection import Layer
+from chronotile.model.formats import MapFormat
+from chronotile.model.payload import LayeredPayload, TimeUsed
+from chronotile.model.request import IdentifyRequest, MapRequest, Point
+from chronotile.pipeline.identify import InfoFormat, deliver_identified
+from chronotile.pipeline.services import Services
+from chronotile.protocols.common.capabilities.feature_info import INFO_FORMATS, info_format, pixel_place, pixel_point
+from chronotile.protocols.common.capabilities.layer_entries import capabilities_context, update_sequence
 from chronotile.protocols.common.drawn_maps import draw_maps
-from chronotile.protocols.common.endpoint import endpoint
-from chronotile.protocols.common.query.form import pairs_of
+from chronotile.protocols.common.openapi import enum_of
 from chronotile.protocols.common.query.kvp import Kvp, last_of_each
-from chronotile.protocols.common.responses.document_cache import respond_with_document
-from chronotile.protocols.common.responses.respond import SHORT, known_etags, respond, respond_with_content
+from chronotile.protocols.common.query.parameter import name_list, text, whole
 from chronotile.protocols.common.sld import MEDIA_TYPE as SLD_TYPE
-from chronotile.protocols.common.state import for_client, in_documents, in_thread, services_of, state_of
+from chronotile.protocols.common.sld import SldVersion, sld_document
+from chronotile.protocols.common.xml import render_xml
+from chronotile.protocols.wms.colouring import with_document
 from chronotile.protocols.wms.documents import MEDIA_TYPES, axes_warning, capabilities, time_warnings
 from chronotile.protocols.wms.faults import fault, or_in_picture
-from chronotile.protocols.wms.feature_info import answer_info, info_query
 from chronotile.protocols.wms.legend import answer_legend, legend_query
 from chronotile.protocols.wms.params import (
+    LAYERS,
     OF_MAP,
     VERSION,
     Operation,
+    Version,
+    check_count,
     check_update_sequence,
     is_quickly_read,
+    layers_in,
+    names_of,
     negotiated_version,
     operation,
     wms_map,
 )
-from chronotile.protocols.wms.sld_address import with_document
-from chronotile.protocols.wms.styled_layers import describe_layer, get_styles
 from chronotile.web.places import Places, web_places
 
 Parsed = TypeVar("Parsed")
@@ -88,7 +105,7 @@ async def get_map(request: Request, query: Kvp) -> Response:
     _maps, found = await draw_maps(request, [each.layer for each in maps.layers], lambda: maps.layers)
     response = respond(replace(found.payload, media_type=maps.media_type))
     axes = axes_warning(maps.layers, VERSION.of(query), services.catalogue)
-    beside = [*slip_warnings(query, OF_GET_MAP), *([] if axes is None else [axes])]
+    beside = [*query.slip_warnings(OF_GET_MAP), *([] if axes is None else [axes])]
     return _with_warnings(response, maps.layers, found.times, services.catalogue, beside=beside)
 
 
@@ -96,10 +113,8 @@ async def get_feature_info(request: Request, query: Kvp) -> Response:
     """Return what layers show at a pixel of a map, with the warnings of that map."""
     services = services_of(request)
     info = await _parsed(request, query, info_query)
-    first = info.requests[0]
     work = partial(answer_info, info, services, known=known_etags(request))
-    limiter, others = state_of(request).limiters.series, [each.layer for each in info.requests[1:]]
-    found = await for_client(request, limiter, first.layer, work, services=services, others=others)
+    found = await run(request, SERIES, work, layers=[each.layer for each in info.requests])
     return _with_warnings(respond(found.payload), info.requests, found.times, services.catalogue)
 
 
@@ -120,7 +135,7 @@ async def get_legend_graphic(request: Request, query: Kvp) -> Response:
     """Return a layer's legend as picture or document."""
     services = services_of(request)
     legend = await _parsed(request, query, legend_query)
-    return respond(await in_documents(request, answer_legend, legend, services, known=known_etags(request)))
+    return respond(await run(request, DOCUMENTS, partial(answer_legend, legend, services, known=known_etags(request))))
 
 
 async def _parsed(request: Request, query: Kvp, parse: Callable[[Kvp, Catalogue], Parsed]) -> Parsed:
@@ -128,13 +143,13 @@ async def _parsed(request: Request, query: Kvp, parse: Callable[[Kvp, Catalogue]
     catalogue = services_of(request).catalogue
     if is_quickly_read(query, catalogue):
         return parse(query, catalogue)
-    return await in_thread(state_of(request).limiters.pictures, parse, query, catalogue)
+    return await run(request, PICTURES, partial(parse, query, catalogue))
 
 
 async def _document(
     request: Request, query: Kvp, write: Callable[[Kvp, Catalogue], bytes], *, media_type: str
 ) -> Response:
-    body = await in_documents(request, write, query, services_of(request).catalogue)
+    body = await run(request, DOCUMENTS, partial(write, query, services_of(request).catalogue))
     return respond_with_content(body, media_type, request, cache_control=SHORT)
 
 
@@ -153,3 +168,133 @@ def routes(paths: Sequence[str], *, sld_prefixes: Sequence[str] = ()) -> list[Ro
         Route(path, endpoint(partial(answer, path=path, places=places), fault), methods=["GET", "POST"])
         for path in paths
     ]
+
+
+# GetStyles and DescribeLayer: what the SLD profiles ask of layers (OGC 02-070 §6.7 and 6.8, OGC 05-078r4 §7).
+
+DESCRIPTIONS = {"1.3.0": "wms/templates/describe_layer_1_1_0.xml", "1.1.1": "wms/templates/describe_layer_1_1_1.xml"}
+
+
+def get_styles(query: Kvp, catalogue: Catalogue) -> bytes:
+    """Return the styles of LAYERS as SLD of SLDVER, else of the version that belongs to VERSION.
+
+    Raises:
+        ChronotileError: A layer or version is missing or not known.
+    """
+    version = _sld_version(query)
+    return sld_document(list(_layers(query, catalogue)), version)
+
+
+def describe_layer(query: Kvp, catalogue: Catalogue) -> bytes:
+    """Return what LAYERS are: coverages, which no service of this server gives by their names yet.
+
+    Raises:
+        ChronotileError: A layer or version is missing or not known.
+    """
+    template = DESCRIPTIONS[VERSION.of(query)]
+    return render_xml(template, names=[name for name, _layer in _layers(query, catalogue)])
+
+
+def _layers(query: Kvp, catalogue: Catalogue) -> Iterator[tuple[str, Layer]]:
+    # Layers by their names, each once; a group is its layers.
+    names = dict.fromkeys(each for name in dict.fromkeys(LAYERS.of(query)) for each in names_of(name, "", catalogue))
+    return ((name, catalogue.layer(name)) for name in names)
+
+
+def _sld_version(query: Kvp) -> SldVersion:
+    match query.optional("SLDVER") or query.optional("SLD_VERSION"):
+        case None:
+            return "1.0.0" if VERSION.of(query) == "1.1.1" else "1.1.0"
+        case "1.0.0":
+            return "1.0.0"
+        case "1.1.0":
+            return "1.1.0"
+        case other:
+            raise InvalidParameter(f"SLDVER must be 1.0.0 or 1.1.0, got {other[:MAX_SHOWN]!r}", locator="SLDVER")
+
+
+QUERY_LAYERS = name_list("QUERY_LAYERS", "Of the map's layers, those that are queried")
+INFO_FORMAT = text("INFO_FORMAT", "The media type of the answer", schema=enum_of(list(INFO_FORMATS)))
+FEATURE_COUNT = whole("FEATURE_COUNT", "The most features of a layer", least=1, default=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InfoQuery:
+    """What GetFeatureInfo requests."""
+
+    requests: tuple[IdentifyRequest, ...]
+    """One a query layer, in the order they are named."""
+    format: InfoFormat
+
+
+def info_query(query: Kvp, catalogue: Catalogue) -> InfoQuery:
+    """Return what GetFeatureInfo requests; times, styles and places are read as those of the map.
+
+    The map's FORMAT has no say. FEATURE_COUNT is the most features of a layer, of which there is never more than one.
+
+    Raises:
+        ChronotileError: A parameter of the map or of the question is missing or not accepted.
+    """
+    version = VERSION.of(query)
+    maps = wms_map(query.replacing("FORMAT", MapFormat.PNG), catalogue).layers
+    point = _point(query, maps[0], version)
+    media_type = INFO_FORMAT.given(query) if version == "1.1.1" else INFO_FORMAT.of(query)
+    FEATURE_COUNT.of(query)
+    shown = {catalogue.layer(each.layer).id: each for each in maps}
+    return InfoQuery(
+        requests=tuple(
+            IdentifyRequest.of_picture(shown[layer.id], point, layer=name)
+            for name, layer in _query_layers(query, catalogue, shown)
+        ),
+        format=info_format(media_type or "text/plain", locator=INFO_FORMAT.name),
+    )
+
+
+def answer_info(query: InfoQuery, services: Services, *, known: Collection[str]) -> LayeredPayload:
+    """Return the document, with the times of each layer."""
+    return deliver_identified(query.requests, query.format, services, known=known)
+
+
+def _query_layers(query: Kvp, catalogue: Catalogue, shown: Collection[str]) -> Iterator[tuple[str, Layer]]:
+    requested = QUERY_LAYERS.of(query)
+    check_count(requested, "QUERY_LAYERS")
+    opened = [each for name in requested for each in _queryable(name, catalogue)]
+    check_count(opened, "QUERY_LAYERS")
+    for name in opened:
+        layer = catalogue.layer(name)
+        if layer.id not in shown:
+            raise UnknownLayer(
+                f"QUERY_LAYERS names {name[:MAX_SHOWN]!r}, which is not one of LAYERS", locator="QUERY_LAYERS"
+            )
+        if not layer.queryable:
+            raise LayerNotQueryable(f"layer {layer.id} cannot be queried", locator="QUERY_LAYERS")
+        yield name, layer
+
+
+def _queryable(name: str, catalogue: Catalogue) -> list[str]:
+    """The name, or those of the layers of a group that can be queried.
+
+    Raises:
+        LayerNotQueryable: None of them can.
+    """
+    members = layers_in(name, catalogue)
+    if members and not any(layer.queryable for layer in members):
+        raise LayerNotQueryable(f"no layer of {name} can be queried", locator="QUERY_LAYERS")
+    return [layer.id for layer in members if layer.queryable] or [name]
+
+
+def _point(query: Kvp, shown: MapRequest, version: Version) -> Point:
+    names = ("I", "J") if version == "1.3.0" else ("X", "Y")
+    column, row = (
+        _pixel(query.required(name), size, locator=name)
+        for name, size in zip(names, (shown.grid.width, shown.grid.height), strict=True)
+    )
+    return pixel_point(shown.grid, column, row)
+
+
+def _pixel(text: str, size: int, *, locator: str) -> int:
+    """As `pixel_place`, with the fault that WMS has for it."""
+    try:
+        return pixel_place(text, size, locator=locator)
+    except InvalidParameter as error:
+        raise InvalidPoint(error.message, locator=locator) from error

@@ -1,14 +1,13 @@
 """What is served, as capabilities (WMTS 1.0.0 §7.1)."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from chronotile.model.collection import Layer
-from chronotile.model.request import TileFormat
+from chronotile.model.formats import TileFormat
 from chronotile.model.tiles import TileMatrix, TileMatrixSet, TileRange
 from chronotile.pipeline.tile_ranges import box_in_set, is_cylindrical
-from chronotile.protocols.common.capabilities.crs_names import urn
 from chronotile.protocols.common.capabilities.layer_entries import (
     DECIMALS,
     CapabilitiesContext,
@@ -16,15 +15,23 @@ from chronotile.protocols.common.capabilities.layer_entries import (
     LayerEntry,
     advertised_layers,
     collection_entries,
+    update_sequence,
+    urn,
 )
 from chronotile.protocols.common.capabilities.time_extent import LAYER_BYTES, most_listed_times
-from chronotile.protocols.common.capabilities.update_sequence import update_sequence
 from chronotile.protocols.common.localised_text import text_in
-from chronotile.protocols.common.query.axis_order import in_axis_order
-from chronotile.protocols.common.responses.xml import render_xml
+from chronotile.protocols.common.query.place import in_axis_order
+from chronotile.protocols.common.xml import render_xml
 from chronotile.protocols.wmts.feature_info import ADVERTISED_INFO, INFO_OF_VIEWERS
-from chronotile.protocols.wmts.limits import LIMITED_LAYERS, advertised_limits, offered_sets
-from chronotile.protocols.wmts.params import SECTIONS, VERSION, Section, offered_formats
+from chronotile.protocols.wmts.params import (
+    LIMITED_LAYERS,
+    SECTIONS,
+    VERSION,
+    Section,
+    advertised_limits,
+    offered_formats,
+    offered_sets,
+)
 
 LIMIT_BYTES = 180
 """What the limits of one matrix take."""
@@ -109,11 +116,8 @@ def capabilities(context: CapabilitiesContext, sections: Collection[Section], *,
     )
 
 
-def _templates(context: CapabilitiesContext, formats: Mapping[TileFormat, str]) -> Mapping[TileFormat, str]:
-    """Formats with the extension of their template, PNG first; of many layers the first alone."""
-    if len(advertised_layers(context)) <= LIMITED_LAYERS:
-        return formats
-    return dict(list(formats.items())[:1])
+def _templates(context: CapabilitiesContext, formats: Sequence[TileFormat]) -> Sequence[TileFormat]:
+    return formats if len(advertised_layers(context)) <= LIMITED_LAYERS else formats[:1]
 
 
 def _info_formats(context: CapabilitiesContext) -> Mapping[str, str | None]:
@@ -159,11 +163,11 @@ def _links(layer: Layer, tile_matrix_set: TileMatrixSet, *, is_limited: bool) ->
 
 
 def _scale_set(tile_matrix_set: TileMatrixSet) -> str | None:
-    """The well-known scale set (Annex E) that a set is of, CRS and all."""
+    # The well-known scale set (Annex E) that a set is of, CRS and all.
     found = tile_matrix_set.well_known_scale_set
     return None if found == ANNEX_E_OF_ANOTHER_CRS else found
 
 
 def _corner(tile_matrix_set: TileMatrixSet, matrix: TileMatrix) -> tuple[float, ...]:
-    """WMTS 1.0.0 Table 10: the corner is in the axis order of the CRS."""
+    # WMTS 1.0.0 Table 10: the corner is in the axis order of the CRS.
     return in_axis_order((matrix.left, matrix.top), tile_matrix_set.crs)

@@ -18,12 +18,12 @@ from chronotile.model.grid import BBox
 from chronotile.model.time.instants import ONE_NS, Instant
 from chronotile.model.time.parser import parse_instant, parse_time
 from chronotile.pipeline.services import Services
-from chronotile.protocols.common.capabilities.crs_names import wms_name
+from chronotile.protocols.common.capabilities.layer_entries import wms_name
 from chronotile.protocols.common.capabilities.time_extent import time_text
 from chronotile.protocols.common.query import kvp
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import Parameter, box, choice, custom, text, truth, whole
-from chronotile.protocols.common.responses.xml import render_xml
+from chronotile.protocols.common.xml import render_xml
 from chronotile.protocols.wmts.params import TILE_MATRIX_SET, TIME
 
 Sort = Literal["asc", "desc"]

@@ -1,6 +1,6 @@
 """GetFeatureInfo: what a layer shows at a pixel of a tile (WMTS 1.0.0 §7.3)."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from chronotile.errors import (
@@ -10,8 +10,9 @@ from chronotile.errors import (
     TileOutOfRange,
     UnknownPath,
 )
+from chronotile.model.formats import MapFormat, TileFormat
 from chronotile.model.payload import Payload
-from chronotile.model.request import IdentifyRequest, MapRequest, Point, TileFormat
+from chronotile.model.request import IdentifyRequest, MapRequest, Point
 from chronotile.pipeline.identify import deliver_identified
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.capabilities.feature_info import INFO_FORMATS, info_format, pixel_place, pixel_point
@@ -58,7 +59,7 @@ class InfoNames:
     info_format: str
 
 
-def info_names_in_query(query: Kvp, offered: Mapping[TileFormat, str]) -> InfoNames:
+def info_names_in_query(query: Kvp, offered: Sequence[TileFormat]) -> InfoNames:
     """Return the names in a GetFeatureInfo request (WMTS 1.0.0 Table 31); formats of its tile are those `offered`.
 
     Raises:
@@ -89,7 +90,7 @@ def info_names_in_path(path: Mapping[str, str], query: Kvp) -> InfoNames:
     tile = TileNames(
         layer=path["layer"],
         style=path["style"],
-        format="image/png",
+        format=MapFormat.PNG,
         tile_matrix_set=tile_matrix_set,
         tile_matrix=matrix,
         row=row,

@@ -1,6 +1,6 @@
 """Parameters and paths of WMTS requests turned into what the core understands."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,19 +14,21 @@ from chronotile.errors import (
     UnsupportedFormat,
     VersionNegotiationFailed,
 )
+from chronotile.http.headers import parse_weights
 from chronotile.model.collection import Layer
-from chronotile.model.request import MapRequest, TileFormat
+from chronotile.model.formats import TILE_FORMATS, TileFormat
+from chronotile.model.request import MapRequest
+from chronotile.model.tiles import TileMatrix, TileMatrixSet, TileRange
 from chronotile.model.time.instants import ABSENT, Instant, TimeSelection, format_instant
 from chronotile.model.time.parser import parse_time
 from chronotile.pipeline.services import Services
+from chronotile.pipeline.tile_ranges import box_in_set, check_in_range, shown_matrices, shown_range
+from chronotile.protocols.common.capabilities.layer_entries import sequence_order, urn
 from chronotile.protocols.common.capabilities.time_extent import stand_in_default
-from chronotile.protocols.common.capabilities.update_sequence import sequence_order
 from chronotile.protocols.common.openapi import enum_of
-from chronotile.protocols.common.query.accept import parse_weights
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import Parameter, custom, keyword, text, whole
 from chronotile.protocols.common.query.picture import DIFFERENCE, REDUCER
-from chronotile.protocols.wmts.limits import check_tile_limits, has_limits
 
 Operation = Literal["GetCapabilities", "GetTile", "GetFeatureInfo", "DescribeDomains", "GetDomainValues"]
 Section = Literal["ServiceIdentification", "ServiceProvider", "OperationsMetadata", "Contents", "Themes"]
@@ -39,8 +41,6 @@ OPERATIONS: tuple[Operation, ...] = (
 SECTIONS: tuple[Section, ...] = (
     *("ServiceIdentification", "ServiceProvider", "OperationsMetadata", "Contents", "Themes"),
 )
-FORMATS: Mapping[TileFormat, str] = {"image/png": "png", "image/webp": "webp", "image/jpeg": "jpg"}
-"""Media types with the extension each has in REST."""
 MEDIA_TYPE = "application/xml"
 
 
@@ -160,7 +160,7 @@ def check_accepted(header: str) -> None:
         raise error
 
 
-def names_in_query(query: Kvp, offered: Mapping[TileFormat, str]) -> TileNames:
+def names_in_query(query: Kvp, offered: Sequence[TileFormat]) -> TileNames:
     """Return the names in a GetTile request (WMTS 1.0.0 Table 29); only STYLE may be empty, which is the default.
 
     Args:
@@ -188,7 +188,7 @@ def names_in_query(query: Kvp, offered: Mapping[TileFormat, str]) -> TileNames:
     )
 
 
-def names_in_path(path: Mapping[str, str], query: Kvp, offered: Mapping[TileFormat, str]) -> TileNames:
+def names_in_path(path: Mapping[str, str], query: Kvp, offered: Sequence[TileFormat]) -> TileNames:
     """Return the names in the path of a tile, and in its query what has no place there.
 
     Args:
@@ -213,9 +213,9 @@ def names_in_path(path: Mapping[str, str], query: Kvp, offered: Mapping[TileForm
     )
 
 
-def offered_formats(catalogue: Catalogue) -> dict[TileFormat, str]:
-    """Return the formats that the configuration leaves, with their extensions; PNG first."""
-    return {name: extension for name, extension in FORMATS.items() if name in catalogue.service.wmts_formats}
+def offered_formats(catalogue: Catalogue) -> tuple[TileFormat, ...]:
+    """Return the formats that the configuration leaves; PNG first."""
+    return tuple(each for each in TILE_FORMATS if each in catalogue.service.wmts_formats)
 
 
 def map_request(names: TileNames, services: Services) -> MapRequest:
@@ -251,14 +251,69 @@ def _time(time: str | None, layer: Layer, now: Instant) -> TimeSelection:
     return selection if stand_in is None else parse_time(format_instant(stand_in))
 
 
-def _format(offered: Mapping[TileFormat, str]) -> Parameter[TileFormat]:
+def _format(offered: Sequence[TileFormat]) -> Parameter[TileFormat]:
     return keyword("format", "Of the tile", {each: each for each in offered}, error=UnsupportedFormat)
 
 
-def _format_of_extension(given: str, offered: Mapping[TileFormat, str]) -> TileFormat:
-    for media_type, extension in offered.items():
-        if given == extension:
-            return media_type
-    raise UnsupportedFormat(
-        f"extension {given[:MAX_SHOWN]!r} is not offered; accepted are {', '.join(offered.values())}", locator="format"
+def _format_of_extension(given: str, offered: Sequence[TileFormat]) -> TileFormat:
+    by_extension: dict[str, TileFormat] = {each.extension: each for each in offered}
+    if given not in by_extension:
+        accepted = ", ".join(by_extension)
+        raise UnsupportedFormat(
+            f"extension {given[:MAX_SHOWN]!r} is not offered; accepted are {accepted}", locator="format"
+        )
+    return by_extension[given]
+
+
+LIMITED_LAYERS = 50
+"""Layers up to which a document has limits, which take more room than all else that it says of a layer."""
+
+
+def has_limits(catalogue: Catalogue) -> bool:
+    """Return whether the capabilities of all layers advertise limits, so that no tile outside them is drawn."""
+    return len(catalogue.offered_layers) <= LIMITED_LAYERS
+
+
+def offered_sets(catalogue: Catalogue) -> tuple[TileMatrixSet, ...]:
+    """Return the tile matrix sets that can be advertised: those whose CRS has a URN."""
+    return tuple(each for each in catalogue.tile_matrix_sets if urn(each.crs) is not None)
+
+
+def advertised_limits(layer: Layer, tile_matrix_set: TileMatrixSet) -> Iterator[tuple[TileMatrix, TileRange]]:
+    """Yield the matrices of a set in which a layer shows more than before, with its limits, if they are known."""
+    for matrix, held in shown_matrices(layer.main_variable.grid, tile_matrix_set):
+        limits = _as_limits(held, matrix)
+        if limits is not None:
+            yield matrix, limits
+
+
+def check_tile_limits(
+    layer: Layer, tile_matrix_set: TileMatrixSet, matrix: TileMatrix, *, row: int, column: int
+) -> None:
+    """Refuse a tile outside the limits that the capabilities tell; where they tell none, no tile of a matrix.
+
+    Raises:
+        TileOutOfRange: The row or column is outside, or the layer has no tile in the whole set.
+    """
+    native = layer.main_variable.grid
+    if box_in_set(native, tile_matrix_set) is None:
+        check_in_range(None, row=row, column=column)
+    held = shown_range(native, tile_matrix_set, matrix)
+    limits = None if held is None else _as_limits(held, matrix)
+    if limits is not None:
+        check_in_range(limits, row=row, column=column)
+
+
+def _as_limits(held: TileRange, matrix: TileMatrix) -> TileRange | None:
+    """The tiles that hold data, but they reach to row and column 1 at least; none of a single row or column.
+
+    The schema has no maximum of 0 (`positiveInteger` in wmtsGetCapabilities_response.xsd).
+    """
+    if matrix.matrix_height == 1 or matrix.matrix_width == 1:
+        return None
+    return TileRange(
+        row_min=held.row_min,
+        row_max=max(held.row_max, 1),
+        column_min=held.column_min,
+        column_max=max(held.column_max, 1),
     )

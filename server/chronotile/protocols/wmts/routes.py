@@ -7,23 +7,27 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from chronotile.errors import OperationNotSupported
+from chronotile.errors import ChronotileError, LimitExceeded, MissingParameter, OperationNotSupported
+from chronotile.http.endpoint import endpoint
+from chronotile.http.respond import (
+    known_etags,
+    remember,
+    respond,
+    respond_with_content,
+    respond_with_document,
+)
+from chronotile.http.run import DOCUMENTS, PICTURES, SERIES, run
+from chronotile.http.server_state import services_of
 from chronotile.model.collection import Layer
 from chronotile.model.payload import Payload
-from chronotile.pipeline.maps.render import render_map
+from chronotile.pipeline.maps.render import overlay_maps
 from chronotile.pipeline.services import Services
-from chronotile.protocols.common.capabilities.layer_entries import capabilities_context
-from chronotile.protocols.common.capabilities.time_warnings import nearest_warnings, slip_warnings
-from chronotile.protocols.common.capabilities.update_sequence import update_sequence
-from chronotile.protocols.common.endpoint import endpoint
+from chronotile.protocols.common.capabilities.layer_entries import capabilities_context, update_sequence
+from chronotile.protocols.common.capabilities.time_extent import nearest_warnings
 from chronotile.protocols.common.query.kvp import Kvp, last_of_each
-from chronotile.protocols.common.responses.document_cache import respond_with_document
-from chronotile.protocols.common.responses.remembered import remember
-from chronotile.protocols.common.responses.respond import known_etags, respond, respond_with_content
-from chronotile.protocols.common.state import for_client, in_documents, services_of, state_of
+from chronotile.protocols.common.xml import render_xml
 from chronotile.protocols.wmts.documents import capabilities
 from chronotile.protocols.wmts.domains import describe_domains, domain_values
-from chronotile.protocols.wmts.faults import fault, path_fault
 from chronotile.protocols.wmts.feature_info import (
     EXTENSIONS,
     InfoNames,
@@ -32,7 +36,6 @@ from chronotile.protocols.wmts.feature_info import (
     info_names_in_query,
 )
 from chronotile.protocols.wmts.params import (
-    MEDIA_TYPE,
     OF_TILE,
     SECTIONS,
     Section,
@@ -60,7 +63,7 @@ async def answer(request: Request, *, path: str) -> Response:
     match operation(query):
         case "GetTile":
             response = await _tile(request, services, names_in_query(query, offered_formats(services.catalogue)))
-            for warning in slip_warnings(query, OF_TILE):
+            for warning in query.slip_warnings(OF_TILE):
                 response.headers.append("Warning", warning)
             return response
         case "GetFeatureInfo":
@@ -92,17 +95,15 @@ async def get_tile(request: Request) -> Response:
 
 
 async def _tile(request: Request, services: Services, names: TileNames) -> Response:
-    limiter = state_of(request).limiters.pictures
     work = partial(_draw, names, services, known=known_etags(request))
-    payload = await for_client(request, limiter, names.layer, work, services=services)
+    payload = await run(request, PICTURES, work, layers=[names.layer])
     remember(request, payload, layer=names.layer)
     return _with_warnings(respond(payload), payload, services.catalogue.layer(names.layer))
 
 
 async def _feature_info(request: Request, services: Services, names: InfoNames) -> Response:
     work = partial(answer_info, names, services, known=known_etags(request))
-    limiter = state_of(request).limiters.series
-    payload = await for_client(request, limiter, names.tile.layer, work, services=services)
+    payload = await run(request, SERIES, work, layers=[names.tile.layer])
     return _with_warnings(respond(payload), payload, services.catalogue.layer(names.tile.layer))
 
 
@@ -114,13 +115,13 @@ def _with_warnings(response: Response, payload: Payload, layer: Layer) -> Respon
 
 
 async def _domains(request: Request, tell: Callable[[Services], bytes]) -> Response:
-    body = await in_documents(request, tell, services_of(request))
+    body = await run(request, DOCUMENTS, partial(tell, services_of(request)))
     return respond_with_content(body, MEDIA_TYPE, request)
 
 
 def _draw(names: TileNames, services: Services, *, known: Collection[str]) -> Payload:
-    """The tile; what limits it has is found here, too, since the first time that asks PROJ for milliseconds."""
-    return render_map(map_request(names, services), services, known=known)
+    # The tile; what limits it has is found here, too, since the first time that asks PROJ for milliseconds.
+    return overlay_maps([map_request(names, services)], services, known=known).payload
 
 
 async def _capabilities(request: Request, query: Kvp, sections: frozenset[Section], *, path: str) -> Response:
@@ -148,3 +149,48 @@ def routes(paths: Sequence[str]) -> list[Route]:
             Route(f"{path}/1.0.0/{{layer}}/{{style}}/{{time:path}}/{tile}", endpoint(get_tile, path_fault)),
         )
     ]
+
+
+TEMPLATE = "wmts/templates/exception_1_0_0.xml"
+MEDIA_TYPE = "application/xml"
+SPELLING = {
+    "layer": "layer",
+    "style": "Style",
+    "time": "Time",
+    "tile_matrix_set": "TileMatrixSet",
+    "tile_matrix": "TileMatrix",
+    "row": "TileRow",
+    "column": "TileCol",
+}
+"""The core's words as WMTS spells them where a value is wrong; what is missing is named as in the request."""
+IN_QUERY = {"reducer", "difference"}
+"""Parameters for which a path has no place."""
+OWS_CODES = {
+    *("OperationNotSupported", "MissingParameterValue", "InvalidParameterValue", "VersionNegotiationFailed"),
+    *("NoApplicableCode", "TileOutOfRange", "PointIJOutOfRange", "InvalidUpdateSequence"),
+}
+"""OWS Common 1.1 Table 27 and WMTS 1.0.0 Tables 23 and 30; whatever else is wrong is the value of a parameter."""
+
+
+def fault(error: ChronotileError, _request: Request) -> Response:
+    """Return the exception report of a request in key-value pairs: 400, but 501 and 503 as the error says."""
+    return _report(error, error.status if error.status >= 500 else 400)
+
+
+def path_fault(error: ChronotileError, _request: Request) -> Response:
+    """Return the exception report of a REST path: 404 for a wrong name in the path, as the resource does not exist.
+
+    A mistake in the query is 400, except a time that does not exist, which is 404 there too.
+    """
+    is_of_query = error.locator in IN_QUERY and error.status == 400
+    is_about_path = error.status in {400, 404} and not isinstance(error, LimitExceeded) and not is_of_query
+    return _report(error, 404 if is_about_path else error.status)
+
+
+def _report(error: ChronotileError, status: int) -> Response:
+    locator = error.locator
+    if locator is not None and not isinstance(error, MissingParameter):
+        locator = SPELLING.get(locator, locator)
+    code = error.code if error.code in OWS_CODES else "InvalidParameterValue"
+    body = render_xml(TEMPLATE, code=code, locator=locator, message=error.message)
+    return Response(body, status_code=status, media_type=MEDIA_TYPE)

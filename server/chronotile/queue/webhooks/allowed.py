@@ -5,8 +5,7 @@ from collections.abc import Iterable, Iterator
 from chronotile.catalog.catalogue import ServiceInfo
 from chronotile.model.source import Finding
 from chronotile.model.webhook import Webhook
-from chronotile.web.places import Outside, Places
-from chronotile.web.prefix import remote_place
+from chronotile.web.places import Outside, Places, remote_place
 
 SETTING = "CHRONOTILE_SUBSCRIBER_PREFIXES"
 

@@ -10,10 +10,9 @@ from chronotile.errors import ChronotileError, SourceUnavailable
 from chronotile.model.job import Message
 from chronotile.model.source import Finding
 from chronotile.model.webhook import Webhook
-from chronotile.pipeline.search.changes import collections_being_filled
+from chronotile.pipeline.search.served_index import collections_being_filled
 from chronotile.pipeline.services import Services
-from chronotile.queue.notifier import Notifier, Post
-from chronotile.queue.runtime import SYSTEM, Runtime
+from chronotile.queue.notifier import SYSTEM, Notifier, Post, Runtime
 from chronotile.queue.webhooks.allowed import allowed, webhook_findings
 from chronotile.queue.webhooks.outbox import WebhookCounts, WebhookEvent, WebhookOutbox
 from chronotile.queue.webhooks.positions import Positions

@@ -17,7 +17,7 @@ from time import monotonic, time, time_ns
 
 from isal.isal_zlib import crc32
 
-from chronotile.readers.caches.sizes import CacheState
+from chronotile.readers.caches.byte_cache import CacheState
 
 log = logging.getLogger(__name__)
 

@@ -1,12 +1,15 @@
 """Folders in which processes of one machine keep what they made: within a bound, each file whole or not there."""
 
 import fcntl
+import logging
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from time import monotonic, time_ns
+from typing import Protocol
 
 PARTIAL = ".part"
 """End of the name of a file that is being written."""
@@ -150,3 +153,102 @@ class DiskCache:
                 except FileNotFoundError:
                     continue  # removed by another process
         return found
+
+
+# Short texts by name, of one process or shared by several.
+
+log = logging.getLogger(__name__)
+
+
+class Records(Protocol):
+    """Texts by name. All methods may be called by several threads, and processes, at once."""
+
+    def add(self, name: str, text: str) -> bool:
+        """Store a text, unless there is one of that name; return whether it was stored."""
+
+    def remove(self, name: str) -> bool:
+        """Forget a text; return whether there was one."""
+
+    def names(self) -> Collection[str]:
+        """Return the names of all stored texts."""
+
+    def read(self, name: str) -> str | None:
+        """Return a text, if there is one of that name."""
+
+
+class RecordsInMemory:
+    """Records of one process."""
+
+    def __init__(self) -> None:
+        self._texts: dict[str, list[str]] = {}
+        """Each in a list of its own, which distinguishes it from an equal text that was there before."""
+
+    def add(self, name: str, text: str) -> bool:
+        """Store a text, unless there is one of that name; return whether it was stored."""
+        record = [text]
+        return self._texts.setdefault(name, record) is record
+
+    def remove(self, name: str) -> bool:
+        """Forget a text; return whether there was one."""
+        return self._texts.pop(name, None) is not None
+
+    def names(self) -> Collection[str]:
+        """Return the names of all stored texts."""
+        return tuple(self._texts)
+
+    def read(self, name: str) -> str | None:
+        """Return a text, if there is one of that name."""
+        record = self._texts.get(name)
+        return None if record is None else record[0]
+
+
+class RecordsInFolder:
+    """Records that several processes share, one small file each.
+
+    They are for operators alone, so that nothing else fails where they cannot be written: a folder that was removed is
+    made again, and on a full disk a text counts as stored, which may be logged twice.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def add(self, name: str, text: str) -> bool:
+        """Store a text, unless there is one of that name; return whether it was stored."""
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            return self._write(name, text)
+        except OSError as error:
+            log.warning("records in %s cannot be written: %s", self._folder, error)
+            return True
+
+    def _write(self, name: str, text: str) -> bool:
+        with NamedTemporaryFile("w", dir=self._folder, prefix=".", encoding="utf-8") as written:
+            written.write(text)
+            written.flush()
+            try:
+                (self._folder / name).hardlink_to(written.name)  # whole, and by one process only
+            except FileExistsError:
+                return False
+        return True
+
+    def remove(self, name: str) -> bool:
+        """Forget a text; return whether there was one."""
+        try:
+            (self._folder / name).unlink()
+        except FileNotFoundError:
+            return False
+        return True
+
+    def names(self) -> Collection[str]:
+        """Return the names of all stored texts."""
+        try:
+            return [path.name for path in self._folder.iterdir() if not path.name.startswith(".")]
+        except FileNotFoundError:
+            return []
+
+    def read(self, name: str) -> str | None:
+        """Return a text, if there is one of that name."""
+        try:
+            return (self._folder / name).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return None

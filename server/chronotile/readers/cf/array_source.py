@@ -9,10 +9,9 @@ import numpy as np
 
 from chronotile.errors import ChronotileError
 from chronotile.model.grid import Window
-from chronotile.model.raster import Numbers, Pixels
+from chronotile.model.raster import Numbers, Pixels, as_meant
 from chronotile.model.source import SourceInfo, VariableInfo
 from chronotile.readers.cf.dataset import CfVariable
-from chronotile.readers.encoding import as_meant
 from chronotile.readers.foreign import reading, reading_dates
 from chronotile.readers.reader import GONE, PLAIN_BLOCK, Along, BlockShape, Reader, require_small_block
 
@@ -251,6 +250,6 @@ def _state_of_overview(level: CubeLevel, index: int) -> str:
 
 
 def _run(positions: list[int]) -> slice | list[int]:
-    """A slice where the positions follow one another, as arrays read those quickest."""
+    # A slice where the positions follow one another, as arrays read those quickest.
     first, count = positions[0], len(positions)
     return slice(first, first + count) if positions == list(range(first, first + count)) else positions

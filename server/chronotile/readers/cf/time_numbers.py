@@ -18,7 +18,7 @@ from chronotile.model.time.instants import (
     InstantArray,
     add_months,
 )
-from chronotile.readers.cf.decoded import decode
+from chronotile.readers.cf.encoding import decode
 from chronotile.readers.cf.fields import Field
 from chronotile.readers.encoding import REAL_KINDS
 
@@ -116,7 +116,7 @@ def _of_numbers(time: Field, numbers: NDArray[Any]) -> Instants:
 
 
 def _calendar(time: Field) -> str:
-    """The calendar as CF calls it."""
+    # The calendar as CF calls it.
     calendar = time.text("calendar").lower()
     return _360_DAYS if calendar == "360" else calendar
 

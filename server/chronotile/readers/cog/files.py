@@ -13,8 +13,7 @@ from time import monotonic
 from chronotile.readers.caches.byte_blocks import ByteBlocks
 from chronotile.readers.cog.header import CogHeader, read_header
 from chronotile.readers.cog.tiff import PAGE_BYTES
-from chronotile.readers.file_state import FileState
-from chronotile.readers.hrefs import local_path
+from chronotile.readers.hrefs import FileState, local_path
 from chronotile.readers.remote.ranges import (
     FilePart,
     Found,
@@ -26,7 +25,7 @@ from chronotile.readers.remote.ranges import (
     wait_for,
 )
 from chronotile.readers.remote.requests import Replaced, one_read
-from chronotile.web.hosts import host_of
+from chronotile.web.inner_hosts import host_of
 
 TAG_OF_FILE = "file:"
 """Begins the tag of a file of this machine."""

@@ -11,14 +11,17 @@ from itertools import pairwise
 
 import numpy as np
 import orjson
+import rasterio.crs
 from affine import Affine
+from numpy.typing import NDArray
+from pyproj import CRS
 
 from chronotile.errors import UnsupportedSource
+from chronotile.model.crs import Crs
 from chronotile.model.grid import NativeGrid
 from chronotile.model.items import BandLayout
 from chronotile.model.raster import Encoding
-from chronotile.readers.cog.block_table import Blocks, parts_of, shape_of, tables_of
-from chronotile.readers.cog.georeference import crs_of_code, georeference
+from chronotile.readers.cog.blocks import Blocks, parts_of, shape_of, tables_of
 from chronotile.readers.cog.image_tags import (
     CogBand,
     bands_of,
@@ -29,8 +32,9 @@ from chronotile.readers.cog.image_tags import (
     nodata_of,
     nodata_text,
 )
-from chronotile.readers.cog.tiff import Read, UnsupportedCog, directories
+from chronotile.readers.cog.tiff import Directory, Read, UnsupportedCog, directories
 from chronotile.readers.encoding import with_stored_nodata
+from chronotile.readers.native_crs import source_crs
 
 VERSION = b"C1"
 """Of the stored form; a header of another one is read again from its file."""
@@ -200,6 +204,146 @@ def _levels_of(epsg: int, transform: Affine, sizes: tuple[tuple[int, int], ...])
 
 
 def _coarser(transform: Affine, across: float, down: float) -> Affine:
-    """The transform of an overview, in GDAL's order, so that it is the same to the last bit."""
+    # The transform of an overview, in GDAL's order, so that it is the same to the last bit.
     a, b, c, d, e, f = transform[:6]
     return Affine(a * across, b * down, c, d * across, e * down, f)
+
+
+# Where the pixels of a GeoTIFF are, by its GeoKeys (OGC 19-008r4), as far as EPSG's codes tell.
+
+PIXEL_SCALE, TIE_POINTS, TRANSFORMATION = 33550, 33922, 34264
+GEO_KEYS, GEO_DOUBLES = 34735, 34736
+
+MODEL_TYPE, RASTER_TYPE = 1024, 1025
+GEOGRAPHIC_CRS, ANGULAR_UNITS, SEMI_MAJOR_AXIS, INVERSE_FLATTENING = 2048, 2054, 2057, 2059
+PROJECTED_CRS, LINEAR_UNITS, LINEAR_UNIT_SIZE = 3072, 3076, 3077
+CITATIONS = {1026, 2049, 3073}
+PROJECTED, GEOGRAPHIC = 1, 2
+PIXEL_IS_POINT = 2
+USER_DEFINED = 32767
+METRE, DEGREE = 9001, 9102
+
+_OF_PROJECTED = {PROJECTED_CRS, LINEAR_UNITS, ANGULAR_UNITS, GEOGRAPHIC_CRS}
+_OF_GEOGRAPHIC = {GEOGRAPHIC_CRS, ANGULAR_UNITS, SEMI_MAJOR_AXIS, INVERSE_FLATTENING, LINEAR_UNITS, LINEAR_UNIT_SIZE}
+_ALWAYS = {MODEL_TYPE, RASTER_TYPE, *CITATIONS}
+
+Key = int | float | None
+"""A number; `None` of a text."""
+
+
+def georeference(directory: Directory) -> tuple[int, Affine]:
+    """Return EPSG's code of the CRS of a file, and its transform.
+
+    Raises:
+        UnsupportedCog: It has no code, or more than a code that changes it, or no transform of this kind.
+    """
+    keys = _geo_keys(directory)
+    return _epsg_code(keys), _transform(directory, is_point=keys.get(RASTER_TYPE) == PIXEL_IS_POINT)
+
+
+@lru_cache(maxsize=512)
+def crs_of_code(code: int) -> Crs:
+    """Return the system of a code as it is found in a file that GDAL opens."""
+    return source_crs(rasterio.crs.CRS.from_epsg(code).to_wkt())
+
+
+def _geo_keys(directory: Directory) -> dict[int, Key]:
+    table = directory.numbers(GEO_KEYS).astype(np.int64)
+    if table.size < 4 or table.size < 4 * (1 + table[3]):
+        raise UnsupportedCog("it has no GeoKeys, or they are damaged")
+    doubles = directory.numbers(GEO_DOUBLES)
+    found: dict[int, Key] = {}
+    for key, where, _count, value in table[4 : 4 * (1 + table[3])].reshape(-1, 4).tolist():
+        if where == 0:
+            found[key] = value
+        elif where == GEO_DOUBLES and value < doubles.size:
+            found[key] = float(doubles[value])
+        else:
+            found[key] = None
+    return found
+
+
+def _epsg_code(keys: dict[int, Key]) -> int:
+    model = keys.get(MODEL_TYPE)
+    code, known = {
+        PROJECTED: (keys.get(PROJECTED_CRS), _OF_PROJECTED),
+        GEOGRAPHIC: (keys.get(GEOGRAPHIC_CRS), _OF_GEOGRAPHIC),
+    }.get(int(model or 0), (None, set[int]()))
+    if not isinstance(code, int) or code in {0, USER_DEFINED}:
+        raise UnsupportedCog("its coordinate reference system is not one of EPSG's codes")
+    if keys.keys() - known - _ALWAYS or not _are_of(keys, code):
+        raise UnsupportedCog(f"its GeoKeys have more than the code {code} of its coordinate reference system")
+    return code
+
+
+def _are_of(keys: dict[int, Key], code: int) -> bool:
+    """Whether keys beside a code only repeat it."""
+    known = _known_code(code)
+    if known is None:
+        return False
+    is_geographic, geographic_code, axes = known
+    if is_geographic != (keys[MODEL_TYPE] == GEOGRAPHIC):
+        return False
+    if not is_geographic:
+        return keys.get(LINEAR_UNITS, METRE) == METRE and keys.get(GEOGRAPHIC_CRS, geographic_code) == geographic_code
+    own = keys.get(SEMI_MAJOR_AXIS, axes[0]), keys.get(INVERSE_FLATTENING, axes[1])
+    is_same = all(isinstance(one, float) and abs(one - other) < 1e-6 for one, other in zip(own, axes, strict=True))
+    return is_same and keys.get(ANGULAR_UNITS, DEGREE) == DEGREE
+
+
+@lru_cache(maxsize=512)
+def _known_code(code: int) -> tuple[bool, int | None, tuple[float, float]] | None:
+    """Whether it is geographic, the code of its geographic system, and its ellipsoid; `None` of what is not taken.
+
+    GDAL replaces deprecated codes, and lengths in other units than metres have rules of their own.
+    """
+    try:
+        crs = CRS.from_epsg(code)
+    except Exception:  # noqa: BLE001 -- PROJ's errors have no common class
+        return None
+    unit = 1.0 if crs.is_projected else np.pi / 180
+    is_plain = len(crs.axis_info) == 2 and all(
+        abs(axis.unit_conversion_factor - unit) < 1e-12 for axis in crs.axis_info
+    )
+    is_plain &= crs.is_projected or crs.axis_info[0].direction == "north"  # GDAL has no code for the other order
+    if crs.is_deprecated or not is_plain or crs.ellipsoid is None or not (crs.is_projected or crs.is_geographic):
+        return None
+    geodetic = crs.geodetic_crs
+    return (
+        bool(crs.is_geographic),
+        None if geodetic is None else geodetic.to_epsg(),
+        (crs.ellipsoid.semi_major_metre, crs.ellipsoid.inverse_flattening),
+    )
+
+
+def _transform(directory: Directory, *, is_point: bool) -> Affine:
+    """The transform of pixel corners, computed in GDAL's order, so that it is the same to the last bit."""
+    scale, ties = directory.numbers(PIXEL_SCALE), directory.numbers(TIE_POINTS)
+    if scale.size >= 2 and scale[0] and scale[1]:
+        if ties.size != 6 or scale[1] < 0:
+            raise UnsupportedCog("its tie points or pixel sizes are of an unusual kind")
+        return _with_corner(scale, ties, is_point=is_point)
+    matrix = directory.numbers(TRANSFORMATION)
+    if ties.size or matrix.size != 16:
+        raise UnsupportedCog("it has no transform")
+    c, f = float(matrix[3]), float(matrix[7])
+    a, b, d, e = (float(matrix[place]) for place in (0, 1, 4, 5))
+    if is_point:
+        c -= a * 0.5 + b * 0.5
+        f -= d * 0.5 + e * 0.5
+    return _usable(Affine(a, b, c, d, e, f))
+
+
+def _with_corner(scale: NDArray[np.float64], ties: NDArray[np.float64], *, is_point: bool) -> Affine:
+    a, e = float(scale[0]), -float(scale[1])
+    c, f = float(ties[3]) - float(ties[0]) * a, float(ties[4]) - float(ties[1]) * e
+    if is_point:
+        c -= a * 0.5 + 0.0
+        f -= 0.0 + e * 0.5
+    return _usable(Affine(a, 0.0, c, 0.0, e, f))
+
+
+def _usable(transform: Affine) -> Affine:
+    if transform.is_degenerate or transform == Affine.identity() or not all(map(np.isfinite, transform)):
+        raise UnsupportedCog("its transform is not valid, or cannot be inverted")
+    return transform

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 from lxml import etree
 
-from chronotile.readers.cog.block_table import Blocks, Places
-from chronotile.readers.cog.blocks import FLOATING_POINT, HORIZONTAL, NO_PREDICTOR, NONE, is_decoded
+from chronotile.readers.cog.blocks import FLOATING_POINT, HORIZONTAL, NO_PREDICTOR, NONE, Blocks, Places, is_decoded
 from chronotile.readers.cog.tiff import Directory, UnsupportedCog
 from chronotile.readers.encoding import fits
 

@@ -8,10 +8,8 @@ import numpy as np
 
 from chronotile.model.grid import Window
 from chronotile.model.raster import Numbers
-from chronotile.readers.caches.block_cache import BlockCache
-from chronotile.readers.caches.shared_memory import SLOT_BYTES, BytesPart
-from chronotile.readers.cog.block_table import Blocks
-from chronotile.readers.cog.blocks import decode_block
+from chronotile.readers.caches.block_cache import SLOT_BYTES, BlockCache, BytesPart
+from chronotile.readers.cog.blocks import Blocks, decode_block
 from chronotile.readers.cog.files import content_of
 from chronotile.readers.remote.ranges import FilePart, Found
 
@@ -142,7 +140,7 @@ class PlanePlan:
         self._paste_lines(share, lines)
 
     def _paste_lines(self, share: Share, lines: BytesPart) -> None:
-        """Paste out of the whole rows of a block, from the first that is needed to the last."""
+        # Paste out of the whole rows of a block, from the first that is needed to the last.
         rows = lines.view(self._numbers.dtype).reshape(-1, self._blocks.block_width)
         self._numbers[share.into] = rows[:: share.rows.step, share.columns]
 

@@ -1,13 +1,35 @@
 """Masks and formulas put round a reader, as its configuration has them."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from chronotile.errors import InvalidParameter
 from chronotile.model.expression import Expression
+from chronotile.model.grid import Window
+from chronotile.model.raster import (
+    MASKED_CODE,
+    REASON_MASKED,
+    BoolArray,
+    Pixels,
+    cell_reasons,
+    pixel_codes,
+    valid_pixels,
+)
 from chronotile.model.source import Finding, Mask, SourceSpec, VariableInfo
 from chronotile.readers.derived.formula import Formula, FormulaReader, formula_of
-from chronotile.readers.derived.mask import Masked, MaskReader, masked_by
-from chronotile.readers.reader import Reader
+from chronotile.readers.derived.wrapped import (
+    Overlay,
+    Positions,
+    Wrapped,
+    cells_across,
+    overlay,
+    positions_in,
+    shared_times,
+)
+from chronotile.readers.reader import Along, IntArray, Reader
 
 OF_ONE_GRID = ": take bands of one resolution, or write the collection onto one grid (chronotile optimise --collection)"
 """What to do about bands of items whose cells differ."""
@@ -66,3 +88,207 @@ def _lacking(expression: Expression, known: Mapping[str, VariableInfo]) -> str:
 
 def _left_out(name: str, reason: str) -> Finding:
     return Finding("error", name, f"left out: {reason}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Masked:
+    """A variable with the quality variable that masks it."""
+
+    info: VariableInfo
+    positions: Positions
+    quality: VariableInfo
+    quality_positions: Positions
+    keep: tuple[int, ...]
+    across: int
+    """Cells side by side in one cell of the quality variable."""
+
+    def valid(self, pixels: Pixels) -> BoolArray:
+        """Return where pixels of the quality variable leave values standing."""
+        is_valid: BoolArray = np.isin(pixels.numbers, self.keep)
+        if pixels.codes is not None:  # of a mask of its own, which takes away values alone
+            return is_valid & (
+                valid_pixels(pixels, self.quality.encoding) | ~self.quality.encoding.valid(pixels.numbers)
+            )
+        return is_valid if pixels.valid is None else is_valid & pixels.valid
+
+
+def masked_by(variable: VariableInfo, mask: Mask, quality: VariableInfo) -> Masked:
+    """Return a variable with its mask: on its own grid, at the times at which the quality variable is there too.
+
+    Raises:
+        InvalidParameter: The grids do not fit, or there is no such time.
+    """
+    across = cells_across(variable.grid, quality.grid)
+    if across is None:
+        raise InvalidParameter(
+            f"its cells do not fill those of its mask {quality.name}: accepted is a mask on the same grid, or with "
+            "cells a whole number of times as large that begin at the same corner",
+            locator="mask",
+        )
+    times = shared_times((variable, quality))
+    return Masked(
+        info=replace(variable, times=times, is_derived=True),
+        positions=positions_in(variable, times),
+        quality=quality,
+        quality_positions=positions_in(quality, times),
+        keep=mask.keep,
+        across=across,
+    )
+
+
+class MaskReader(Wrapped):
+    """Reads what another reader does, some of it masked; the quality variables themselves as they are stored.
+
+    A mask takes values away and nothing else: a pixel that is a flag, such as a cloud, stays one.
+
+    Args:
+        reader: Of the same source.
+        masked: By variable.
+        left_out: Variables that are not to be read, since their masks cannot be, and why.
+    """
+
+    def __init__(self, reader: Reader, masked: Mapping[str, Masked], left_out: tuple[Finding, ...] = ()) -> None:
+        self._masked = dict(masked)
+        variables = {**reader.info.variables, **{name: each.info for name, each in masked.items()}}
+        for finding in left_out:
+            del variables[finding.place]
+        super().__init__(reader, replace(reader.info, variables=variables, findings=(*reader.info.findings, *left_out)))
+
+    def revision(self, variable: str, index: int) -> str:
+        """Return the states of the variable and of its mask at that time, and where values are valid."""
+        masked = self._masked.get(variable)
+        if masked is None:
+            return self._reader.revision(variable, index)
+        own = self._reader.revision(variable, masked.positions.at(index))
+        quality = self._reader.revision(masked.quality.name, masked.quality_positions.at(index))
+        return f"{own} {masked.quality.name} {masked.keep} {quality}"
+
+    def state_key(self, variable: str, index: int) -> Hashable:
+        """Return those of the variable and of its mask at that time."""
+        masked = self._masked.get(variable)
+        if masked is None:
+            return self._reader.state_key(variable, index)
+        return (
+            self._reader.state_key(variable, masked.positions.at(index)),
+            self._reader.state_key(masked.quality.name, masked.quality_positions.at(index)),
+        )
+
+    def file_of(self, variable: str, index: int) -> str | None:
+        """Return the file of the variable itself."""
+        masked = self._masked.get(variable)
+        return self._reader.file_of(variable, index if masked is None else masked.positions.at(index))
+
+    def read_window(self, variable: str, *, index: int, level: int, window: Window, step: int = 1) -> Pixels:
+        """Return (y, x) pixels of a window of a level, of every `step`-th row and column."""
+        masked = self._masked.get(variable)
+        if masked is None:
+            return self._reader.read_window(variable, index=index, level=level, window=window, step=step)
+        own = self._reader.read_window(
+            variable, index=masked.positions.at(index), level=level, window=window, step=step
+        )
+        present = self._valid(masked, index, level=level, window=window, step=step)
+        present |= ~masked.info.encoding.valid(own.numbers)
+        return Pixels(own.numbers, present if own.valid is None else present & own.valid)
+
+    def fetch_ahead(self, variable: str, *, index: int, level: int, window: Window, step: int = 1) -> None:
+        """Send the requests of a variable and of what masks it."""
+        masked = self._masked.get(variable)
+        if masked is None:
+            self._reader.fetch_ahead(variable, index=index, level=level, window=window, step=step)
+            return
+        own, quality = masked.positions.at(index), masked.quality_positions.at(index)
+        self._reader.fetch_ahead(variable, index=own, level=level, window=window, step=step)
+        nearest, under = _under(masked, level, window, step)
+        self._reader.fetch_ahead(
+            masked.quality.name, index=quality, level=nearest, window=under.window, step=under.step
+        )
+
+    def read_cell(self, variable: str, *, indexes: Sequence[int], row: int, column: int) -> Pixels:
+        """Return (time,) pixels of one native cell."""
+        masked = self._masked.get(variable)
+        if masked is None:
+            return self._reader.read_cell(variable, indexes=indexes, row=row, column=column)
+        own = self._reader.read_cell(
+            variable, indexes=[masked.positions.at(index) for index in indexes], row=row, column=column
+        )
+        quality = self._reader.read_cell(
+            masked.quality.name,
+            indexes=[masked.quality_positions.at(index) for index in indexes],
+            row=row // masked.across,
+            column=column // masked.across,
+        )
+        valid = masked.valid(quality)
+        reasons = cell_reasons(own, masked.info.encoding)
+        return Pixels(
+            own.numbers,
+            valid if own.valid is None else valid & own.valid,
+            tuple(reason or (None if keep else REASON_MASKED) for reason, keep in zip(reasons, valid, strict=True)),
+        )
+
+    def read_block(self, variable: str, *, indexes: Sequence[int], window: Window, along: Along) -> Pixels:
+        """Return (time, y, x) pixels of a window of the native grid; what the mask takes away is masked."""
+        masked = self._masked.get(variable)
+        if masked is None:
+            return self._reader.read_block(variable, indexes=indexes, window=window, along=along)
+        own = self._reader.read_block(
+            variable,
+            indexes=[masked.positions.at(index) for index in indexes],
+            window=window,
+            along=along,
+        )
+        under = overlay(window, 1, grid=masked.info.grid, other=masked.quality.grid)
+        quality = self._reader.read_block(
+            masked.quality.name,
+            indexes=[masked.quality_positions.at(index) for index in indexes],
+            window=under.window,
+            along=along,
+        )
+        return _masked(own, masked, under.take(masked.valid(quality)))
+
+    def reads_cells(self, variable: str) -> bool:
+        """Return whether the variable and its mask are read so."""
+        masked = self._masked.get(variable)
+        names = [variable] if masked is None else [variable, masked.quality.name]
+        return all(map(self._reader.reads_cells, names))
+
+    def read_cells(self, variable: str, *, indexes: Sequence[int], rows: IntArray, columns: IntArray) -> Pixels:
+        """Return (time, cell) pixels of native cells; what the mask takes away is masked."""
+        reader, masked = self._reader, self._masked.get(variable)
+        if masked is None:
+            return reader.read_cells(variable, indexes=indexes, rows=rows, columns=columns)
+        own = reader.read_cells(
+            variable, indexes=[masked.positions.at(index) for index in indexes], rows=rows, columns=columns
+        )
+        quality = reader.read_cells(
+            masked.quality.name,
+            indexes=[masked.quality_positions.at(index) for index in indexes],
+            rows=rows // masked.across,
+            columns=columns // masked.across,
+        )
+        return _masked(own, masked, masked.valid(quality))
+
+    def _valid(self, masked: Masked, index: int, *, level: int, window: Window, step: int) -> BoolArray:
+        """(y, x) of a window: where values stand, by the level of the quality variable that is nearest in size."""
+        nearest, under = _under(masked, level, window, step)
+        quality = self._reader.read_window(
+            masked.quality.name,
+            index=masked.quality_positions.at(index),
+            level=nearest,
+            window=under.window,
+            step=under.step,
+        )
+        return under.take(masked.valid(quality))
+
+
+def _under(masked: Masked, level: int, window: Window, step: int) -> tuple[int, Overlay]:
+    """The level of the quality variable nearest in size to one of the variable, and what a window needs of it."""
+    grid, levels = masked.info.levels[level], masked.quality.levels
+    nearest = min(range(len(levels)), key=lambda each: abs(math.log(levels[each].resolution / grid.resolution)))
+    return nearest, overlay(window, step, grid=grid, other=levels[nearest])
+
+
+def _masked(own: Pixels, masked: Masked, valid: BoolArray) -> Pixels:
+    """Pixels with the reason why each is no value; a mask takes away values alone."""
+    codes = pixel_codes(own, masked.info.encoding)
+    codes.numbers[(codes.numbers == 0) & ~valid] = MASKED_CODE
+    return Pixels(own.numbers, codes=codes)

@@ -21,8 +21,7 @@ from chronotile.model.raster import (
     valid_pixels,
 )
 from chronotile.model.source import Finding, VariableInfo
-from chronotile.readers.derived.alignment import Positions, are_same_cells, positions_in, shared_times
-from chronotile.readers.derived.wrapped import Wrapped
+from chronotile.readers.derived.wrapped import Positions, Wrapped, are_same_cells, positions_in, shared_times
 from chronotile.readers.reader import Along, BlockShape, IntArray, Reader
 
 BLOCK_CELLS = 1 << 16
@@ -212,7 +211,7 @@ class FormulaReader(Wrapped):
 
 
 def _operands(formula: Formula, indexes: Sequence[int], read: Callable[[str, list[int]], Pixels]) -> list[Pixels]:
-    """What is read of each operand by its name, at its own indexes of the formula's times."""
+    # What is read of each operand by its name, at its own indexes of the formula's times.
     return [read(each.info.name, [each.positions.at(index) for index in indexes]) for each in formula.operands]
 
 

@@ -13,8 +13,7 @@ from chronotile.model.raster import BoolArray, Pixels
 from chronotile.model.source import Finding, SourceInfo, SourceSpec, VariableInfo, VariableSpec
 from chronotile.readers.derived.wrapped import Wrapped
 from chronotile.readers.encoding import encoding_text
-from chronotile.readers.file_state import one_look
-from chronotile.readers.hrefs import base_name
+from chronotile.readers.hrefs import base_name, one_look
 from chronotile.readers.joined.recoding import Recoding, recoding_of
 from chronotile.readers.reader import Along, BlockShape, IntArray, Reader
 from chronotile.readers.reader_caches import ReaderCaches
@@ -234,7 +233,7 @@ def _require_raw(files: Reader, name: str, said: VariableSpec, held: VariableInf
 
 
 def _is_same(grid: NativeGrid, other: NativeGrid) -> bool:
-    """Whether two grids have the same coordinates and size; unlike `turn_of` this does not compare their CRS."""
+    # Whether two grids have the same coordinates and size; unlike `turn_of` this does not compare their CRS.
     near = all(abs(a - b) <= grid.resolution * 1e-4 for a, b in zip(grid.transform, other.transform, strict=True))
     return near and (grid.width, grid.height) == (other.width, other.height)
 

@@ -11,13 +11,11 @@ from chronotile.model.grid import NativeGrid
 from chronotile.model.raster import Encoding
 from chronotile.model.source import LEFT_OUT, Finding, SourceInfo, VariableInfo
 from chronotile.model.time.instants import Instant, TimeDomain, format_instant
-from chronotile.readers.cf.time_names import JoinedTimes, Slice, join_times
+from chronotile.readers.cf.time import JoinedTimes, Slice, join_times
 from chronotile.readers.encoding import encoding_text
 from chronotile.readers.files import APART
-from chronotile.readers.joined.common_encoding import common_encoding
-from chronotile.readers.joined.replaced_encodings import FileEncoding, replaced_findings
-from chronotile.readers.joined.source import Joined, JoinedFile, JoinedVariable, OwnName, own_names
-from chronotile.readers.joined.turned import turn_of
+from chronotile.readers.joined.common_encoding import FileEncoding, common_encoding, replaced_findings
+from chronotile.readers.joined.source import Joined, JoinedFile, JoinedVariable, OwnName, own_names, turn_of
 from chronotile.yaml_source import list_names
 
 _NAMED_FILES = 3

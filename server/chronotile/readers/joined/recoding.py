@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from chronotile.model.kept import kept
 from chronotile.model.raster import (
     FIRST_FLAG_CODE,
     MOST_TABLED,
@@ -78,7 +79,7 @@ class Recoding:
         table = _table(self, numbers.dtype.str)
         if table is None:
             return self._recoded(numbers)
-        recoded: Numbers = table[numbers.view(f"u{numbers.dtype.itemsize}")]
+        recoded: Numbers = table.take(numbers.view(f"u{numbers.dtype.itemsize}"), mode="wrap")  # of all numbers
         return recoded
 
     def _recoded(self, numbers: Numbers) -> Numbers:
@@ -331,7 +332,7 @@ def _exact_values(encoding: Encoding, numbers: Numbers) -> NDArray[np.float64] |
 
 
 def _decimals(number: float) -> int:
-    """How many decimals the shortest text of a float has."""
+    # How many decimals the shortest text of a float has.
     exponent = Decimal(repr(float(number))).normalize().as_tuple().exponent
     return max(0, -exponent) if isinstance(exponent, int) else 0
 
@@ -345,7 +346,7 @@ def _never_a_reason(numbers: Numbers, valid: BoolArray, target: Encoding) -> Num
     return numbers
 
 
-@lru_cache(maxsize=256)
+@kept(lambda table, *_key: 1000 if table is None else table.nbytes)
 def _table(recoding: Recoding, dtype: str) -> Numbers | None:
     """(number,): all numbers of a small type of integers recoded, by their bits."""
     kind = np.dtype(dtype)

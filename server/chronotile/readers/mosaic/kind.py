@@ -11,7 +11,7 @@ from chronotile.model.source import KindOptions, SourceSpec, VariableSpec
 from chronotile.readers.kind import SourceKind
 from chronotile.readers.reader import Reader
 from chronotile.readers.reader_caches import ReaderCaches
-from chronotile.readers.stac.assets import is_zarr, zarr_place
+from chronotile.readers.stac.fields import is_zarr, zarr_place
 from chronotile.web.item_places import item_places
 
 
@@ -63,9 +63,9 @@ def open_asset(spec: SourceSpec, caches: ReaderCaches, ref: ItemRef, asset: Asse
     Raises:
         UnsupportedSource: The file cannot be served.
     """
-    from chronotile.readers.cog.open_asset import open_cog_asset
+    from chronotile.readers.cog.source import open_cog_asset
     from chronotile.readers.cog.tiff import UnsupportedCog
-    from chronotile.readers.mosaic.formats import require_image
+    from chronotile.readers.mosaic.local_files import require_image
     from chronotile.readers.raster.open_stack import open_raster_stack
 
     # Again: what is allowed may have changed since it was indexed.

@@ -5,14 +5,16 @@ from contextlib import suppress
 from functools import partial
 from hashlib import blake2b
 
-from chronotile.errors import SourceChanged
+from chronotile.errors import SourceChanged, UnsupportedSource
 from chronotile.model.items import Asset, ItemRef
 from chronotile.model.source import SourceSpec
 from chronotile.readers.caches.byte_cache import ByteCache
 from chronotile.readers.cog.files import tag_of_state
-from chronotile.readers.file_state import file_state
-from chronotile.readers.hrefs import local_path
-from chronotile.readers.mosaic.piece_index import PieceIndex, assets_of
+from chronotile.readers.foreign import opening
+from chronotile.readers.hrefs import base_name, file_state, local_path
+from chronotile.readers.mosaic.piece_index import PieceIndex
+from chronotile.readers.raster.formats import JPEG2000, TIFF
+from chronotile.readers.remote.files import RemoteFile, looks
 
 MOST_FILES = 4096
 """Of an answer whose state is taken from the files themselves; of one of more, from the index alone."""
@@ -92,6 +94,23 @@ class LocalFiles:
         return found
 
 
+def assets_of(index: PieceIndex, collection: str, refs: Sequence[ItemRef]) -> Mapping[int, tuple[Asset, ...]]:
+    """Return the assets of items of a collection as they were found, by number.
+
+    Raises:
+        SourceChanged: One was replaced or removed since; those that are found from now on are the new ones.
+        SourceUnavailable: The index does not answer.
+    """
+    changes = {ref.number: ref.changed for ref in refs}
+    if not changes:
+        return {}
+    found = index.assets(list(changes))
+    if index.changes(list(changes)) != changes:
+        index.state(collection, is_fresh=True)
+        raise SourceChanged(f"items of {collection} were changed while they were read; try again later")
+    return found
+
+
 def _paths_of(assets: Iterable[Asset], names: frozenset[str]) -> Paths:
     paths = (local_path(asset.href) for asset in assets if asset.name in names)
     return tuple(str(path) for path in paths if path is not None)
@@ -103,3 +122,26 @@ def tag_of(path: str) -> str:
         return tag_of_state(file_state(path))
     except OSError:
         return GONE
+
+
+# Which files of items GDAL opens: those that hold their pixels themselves.
+
+
+def require_image(href: str) -> None:
+    """Check that a file is GeoTIFF or JPEG 2000: a VRT, whatever its name, could lead GDAL to any file and host.
+
+    Raises:
+        UnsupportedSource: It is another, or cannot be read.
+    """
+    path = local_path(href)
+    with opening(base_name(href)):
+        if path is None:
+            file = RemoteFile(href, looks.state(href))
+            begin = file.read(0, 16)
+            if file.failure is not None:
+                raise file.failure
+        else:
+            with path.open("rb") as opened:
+                begin = opened.read(16)
+    if not begin.startswith((*TIFF, *JPEG2000)):
+        raise UnsupportedSource(f"{base_name(href)} is neither GeoTIFF nor JPEG 2000; files of items are read as these")

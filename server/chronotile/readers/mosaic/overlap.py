@@ -20,8 +20,8 @@ from chronotile.model.raster import (
     Pixels,
 )
 from chronotile.readers.joined.recoding import far_exponent, recoding_of
+from chronotile.warp.level_windows import WHOLE, Slices
 from chronotile.warp.plan import number_for_absent
-from chronotile.warp.resampling import WHOLE, Slices
 
 STATISTICS = frozenset({"max", "mean", "median"})
 """Rules that combine the values of all pieces; the others take that of the first piece in order that has one."""

@@ -15,10 +15,8 @@ from chronotile.model.source import SourceInfo, VariableInfo
 from chronotile.readers.caches.disk import DiskCache
 from chronotile.readers.foreign import one_line
 from chronotile.readers.overviews import Counting
-from chronotile.readers.raster.overviews.implied import make_pixels
-from chronotile.readers.raster.overviews.preview_file import preview_file
-from chronotile.readers.raster.pixels import read_pixels
-from chronotile.readers.raster.pool import NATIVE_LEVEL, HandlePool
+from chronotile.readers.raster.overviews.implied import make_pixels, preview_file
+from chronotile.readers.raster.pool import NATIVE_LEVEL, HandlePool, read_pixels
 from chronotile.readers.reader import Reader
 
 _log = logging.getLogger(__name__)

@@ -1,9 +1,11 @@
 """What a mosaic is read with, and which items of its index a request finds."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from hashlib import blake2b
 from time import monotonic
+from typing import TypeVar
 
 from chronotile.errors import SourceChanged
 from chronotile.model.expression import Expression
@@ -12,9 +14,9 @@ from chronotile.model.items import ItemRef, MosaicRule
 from chronotile.model.source import ItemsSpec, SourceSpec, VariableSpec
 from chronotile.model.time.instants import InstantArray
 from chronotile.readers.caches.byte_cache import ByteCache
-from chronotile.readers.mosaic.info import items_of
+from chronotile.readers.mosaic.info import items_of, place_around
 from chronotile.readers.mosaic.overview_files import OverviewFiles
-from chronotile.readers.mosaic.piece_index import PieceIndex
+from chronotile.readers.mosaic.piece_index import NearItems, PieceIndex
 from chronotile.readers.mosaic.pieces import Plans
 from chronotile.readers.mosaic.scenes import Scenes, with_only
 from chronotile.readers.raster.pool import HandlePool
@@ -35,6 +37,9 @@ MOST_COUNTED = 64
 WHOLE = BBox(-180.0, -90.0, 180.0, 90.0)
 MOST_ATTEMPTS = 16
 """To find items while none is added, replaced or removed."""
+
+
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +65,8 @@ class MosaicParts:
     """In what two mosaics differ, of which overviews are stored."""
     recent: "ByteCache[tuple[ItemRef, ...]]"
     """Items by the counter of the index, box and instants: a request looks for the same ones several times."""
+    near: "ByteCache[NearItems]"
+    """Those about boxes, by the same: another request often looks for a box nearby."""
     states: "ByteCache[bytes]"
     """Of many items, by the same and the second."""
     made: dict[str, str] = field(default_factory=dict)
@@ -92,16 +99,30 @@ class MosaicParts:
             SourceUnavailable: The index does not answer.
         """
         collection = self.spec.collection
-        counter, found = self.index.state(collection).counter, None
+        around = place_around(box) if len(instants) == 1 else None
+        if around is not None:
+            find = partial(self.index.near, collection, around, instants)
+            near = self._at_a_counter(self.near, around, instants, find)
+            if near.are_all:
+                return near.meeting(box)
+        find_all = partial(self.index.covering, collection, box, instants=instants)
+        return self._at_a_counter(self.recent, box, instants, find_all)
+
+    def _at_a_counter(
+        self, known: "ByteCache[Found]", box: BBox, instants: InstantArray, find: Callable[[], Found]
+    ) -> Found:
+        """What is found in the index at one of its counters."""
+        collection, found = self.spec.collection, None
+        counter = self.index.state(collection).counter
         for _attempt in range(MOST_ATTEMPTS):
             key = counter, box, instants.tobytes()
-            known = self.recent.get(key)
-            if known is not None:
-                return known
-            before, found = found, self.index.covering(collection, box, instants=instants)
+            cached = known.get(key)
+            if cached is not None:
+                return cached
+            before, found = found, find()
             now = self.index.state(collection, is_fresh=True).counter
             if now == counter or found == before:  # as before the counter was looked up, so at that counter
-                return self.recent.get_or_make(key, partial(_same, found))
+                return known.get_or_make(key, partial(_same, found))
             counter = now
         raise SourceChanged(f"items of {collection} change too fast to be read now; try again later")
 
@@ -185,12 +206,13 @@ def parts_of(spec: SourceSpec, index: PieceIndex, scenes: Scenes, far: FarAway |
         far=far,
         meaning=_meaning(spec),
         recent=ByteCache(RECENT_BYTES, lambda refs: REF_BYTES * (1 + len(refs))),
+        near=ByteCache(RECENT_BYTES, lambda near: near.nbytes),
         states=ByteCache(STATES_BYTES, lambda _state: REF_BYTES),
     )
 
 
-def _same(refs: tuple[ItemRef, ...]) -> tuple[ItemRef, ...]:
-    return refs
+def _same(found: Found) -> Found:
+    return found
 
 
 def _meaning(spec: SourceSpec) -> str:

@@ -3,19 +3,36 @@
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from chronotile.errors import SourceChanged
 from chronotile.model.grid import BBox
 from chronotile.model.items import Asset, BandLayout, CollectionState, IndexSettings, ItemRef
 from chronotile.model.time.instants import InstantArray, TimeDomain, TimeSpan
 
 
+class NearItems(Protocol):
+    """The items of a box, out of which those of boxes within it are found without the index."""
+
+    @property
+    def are_all(self) -> bool:
+        """Whether they are few enough for that; else none is known."""
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that they take, about."""
+
+    def meeting(self, box: BBox) -> tuple[ItemRef, ...]:
+        """Return those whose footprints meet a CRS84 box, in order."""
+
+
 class PieceIndex(Protocol):
-    """Which items cover a place at some instants, and which files they have; as `catalog.items.items.Items`."""
+    """Which items cover a place at some instants, and which files they have; as `catalog.items.index.ItemIndex`."""
 
     def covering(
         self, collection: str, box: BBox, *, span: TimeSpan | None = None, instants: InstantArray | None = None
     ) -> tuple[ItemRef, ...]:
         """Return the items whose footprint meets a CRS84 box, by instant, then in the collection's order."""
+
+    def near(self, collection: str, box: BBox, instants: InstantArray) -> NearItems:
+        """Return what finds the items of some instants as `covering`, of a CRS84 box and of boxes within it."""
 
     def assets(self, numbers: Sequence[int]) -> Mapping[int, tuple[Asset, ...]]:
         """Return the assets of items, by number; items that are gone are missing."""
@@ -49,20 +66,3 @@ class PieceIndex(Protocol):
 
     def note_layouts(self, ref: ItemRef, asset: str, layouts: Sequence[BandLayout]) -> None:
         """Keep what a file turned out to be: `layouts` have it from then on, and the state of the collection tells."""
-
-
-def assets_of(index: PieceIndex, collection: str, refs: Sequence[ItemRef]) -> Mapping[int, tuple[Asset, ...]]:
-    """Return the assets of items of a collection as they were found, by number.
-
-    Raises:
-        SourceChanged: One was replaced or removed since; those that are found from now on are the new ones.
-        SourceUnavailable: The index does not answer.
-    """
-    changes = {ref.number: ref.changed for ref in refs}
-    if not changes:
-        return {}
-    found = index.assets(list(changes))
-    if index.changes(list(changes)) != changes:
-        index.state(collection, is_fresh=True)
-        raise SourceChanged(f"items of {collection} were changed while they were read; try again later")
-    return found

@@ -4,18 +4,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from itertools import islice
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
-from chronotile.errors import (
-    ChronotileError,
-    DateUnreadable,
-    SourceUnavailable,
-    UnsupportedSource,
-    VariableLacking,
-)
+from chronotile.errors import ChronotileError, DateUnreadable, SourceUnavailable, UnsupportedSource, VariableLacking
 from chronotile.model.collection import Resampling
+from chronotile.model.crs import transformer
 from chronotile.model.grid import Grid, NativeGrid, Window
 from chronotile.model.items import ItemRef
 from chronotile.model.raster import Codes, Encoding, Numbers, Pixels, cell_reasons, pixel_codes
@@ -23,12 +19,90 @@ from chronotile.model.request import Point
 from chronotile.model.source import SourceInfo, VariableInfo
 from chronotile.readers.caches.byte_cache import ByteCache
 from chronotile.readers.joined.recoding import recoding_of
-from chronotile.readers.mosaic.centres import SheetOfPiece, at_centres
+from chronotile.readers.mosaic.info import lattice_of
 from chronotile.readers.mosaic.overlap import OUTSIDE_CODE, PartOfGrid, Sheet, sheet_of
 from chronotile.readers.mosaic.scenes import Scene, Scenes
 from chronotile.readers.reader import Cell, Reader, TellItem, cell_at
+from chronotile.warp.level_windows import Slices
 from chronotile.warp.plan import WarpPlan, level_for, plan_warp
-from chronotile.warp.resampling import Slices
+
+# Statistics of pieces whose cells differ: all are read at the centre of the cell that `first` would choose.
+
+Places = NDArray[np.floating[Any]]
+"""(place,): x or y in a CRS."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SheetOfPiece:
+    """A piece on a grid: at each pixel the native cell that holds the pixel's centre."""
+
+    sheet: Sheet
+    grid: NativeGrid
+    """Of the piece."""
+    read: Callable[[Window], Sheet]
+    """Gives (y, x) native cells of a window of that grid.
+
+    Raises:
+        SourceUnavailable: They cannot be read.
+    """
+
+
+def at_centres(pieces: Sequence[SheetOfPiece], grid: Grid) -> list[Sheet]:
+    """Return the pieces, each with the cells that hold the centres of those that `first` would choose.
+
+    Args:
+        pieces: In order.
+        grid: Of their sheets.
+
+    Raises:
+        SourceUnavailable: One cannot be read.
+    """
+    lattices = [lattice_of(piece.grid) for piece in pieces]
+    if len(set(lattices)) <= 1 and None not in lattices:
+        return [piece.sheet for piece in pieces]
+    chosen = _chosen(pieces)
+    x, y = np.meshgrid(grid.x_of(np.arange(grid.width) + 0.5), grid.y_of(np.arange(grid.height) + 0.5))
+    moved = [Sheet(piece.sheet.numbers.copy(), piece.sheet.codes.copy()) for piece in pieces]
+    for number, first in enumerate(pieces):
+        is_first = chosen == number
+        if not is_first.any():
+            continue
+        centres = _centres(first.grid, *transformer(grid.crs, first.grid.crs).transform(x[is_first], y[is_first]))
+        for other, piece in enumerate(pieces):
+            if other != number and (lattices[other] is None or lattices[other] != lattices[number]):
+                found = _cells(piece, *transformer(first.grid.crs, piece.grid.crs).transform(*centres))
+                moved[other].numbers[is_first], moved[other].codes[is_first] = found.numbers, found.codes
+    return moved
+
+
+def _chosen(pieces: Sequence[SheetOfPiece]) -> NDArray[np.intp]:
+    """(y, x): the first piece with a value or a flag; -1 where none has one, and nothing is combined."""
+    chosen = np.full(pieces[0].sheet.codes.shape, -1, dtype=np.intp)
+    for number, piece in enumerate(pieces):
+        chosen[(chosen < 0) & ~piece.sheet.is_lacking] = number
+    return chosen
+
+
+def _centres(grid: NativeGrid, x: Places, y: Places) -> tuple[Places, Places]:
+    # The centres of the cells that hold places.
+    columns, rows = grid.pixels_at(x, y)
+    return grid.points_at(np.floor(columns) + 0.5, np.floor(rows) + 0.5)
+
+
+def _cells(piece: SheetOfPiece, x: Places, y: Places) -> Sheet:
+    """(place,) cells of a piece that hold places; outside of it where it has none."""
+    columns, rows = (np.floor(each) for each in piece.grid.pixels_at(x, y))
+    is_inside = (columns >= 0) & (columns < piece.grid.width) & (rows >= 0) & (rows < piece.grid.height)
+    numbers = np.zeros(columns.shape, dtype=piece.sheet.numbers.dtype)
+    found = Sheet(numbers, np.full(columns.shape, OUTSIDE_CODE, dtype=np.uint8))
+    if is_inside.any():
+        own_rows, own_columns = rows[is_inside].astype(np.intp), columns[is_inside].astype(np.intp)
+        top, left = int(own_rows.min()), int(own_columns.min())
+        cells = piece.read(Window(top, int(own_rows.max()) + 1, left, int(own_columns.max()) + 1))
+        at = own_rows - top, own_columns - left
+        found.numbers[is_inside], found.codes[is_inside] = cells.numbers[at], cells.codes[at]
+    return found
+
 
 Result = TypeVar("Result")
 
@@ -143,7 +217,8 @@ class Pieces:
                         failures.lack(ref, VariableLacking(_why_lacking(scene.reader.info, self._variable)))
                         continue
                     if recoding_of(info.encoding, self._encoding) is None:
-                        self._scenes.note_encoding(ref, info)
+                        is_alike = info.encoding.units == self._encoding.units
+                        self._scenes.note_encoding(ref, info, is_alike=is_alike)
                         failures.take(ref, UnsupportedSource(OTHER_ENCODING))
                         continue
                 except (ChronotileError, OSError) as error:
@@ -216,14 +291,23 @@ class Pieces:
     def _planned(
         self, refs: Sequence[ItemRef], failures: Failures, plan_of: Callable[[VariableInfo], WarpPlan | None]
     ) -> Iterator[tuple[Scene, VariableInfo, WarpPlan]]:
-        """The items that reach a grid, some of them requested together before the first of those is read."""
+        """The items that reach a grid, all files of some of them requested before the first of those is read."""
         opened = self.opened(refs, failures)
         while some := list(islice(opened, TOGETHER)):
-            planned = [(scene, info, plan) for scene, info in some if (plan := plan_of(info)) is not None]
-            if len(planned) > 1:
+            reaching = ((scene, info, plan) for scene, info in some if (plan := plan_of(info)) is not None)
+            if all(scene.files for scene, _info in some):
+                yield from reaching  # as far as they are needed: files on this machine are not waited for
+                continue
+            planned = list(reaching)
+            if self.is_of_several_files(len(planned)):
                 for scene, info, plan in planned:
-                    _fetch_ahead(scene, info, plan)
+                    if not scene.files:
+                        _fetch_ahead(scene, info, plan)
             yield from planned
+
+    def is_of_several_files(self, count: int) -> bool:
+        """Return whether so many items are read from more than one file."""
+        return count > 1 or (count == 1 and self._scenes.has_several_files(self._variable))
 
     def _plan_in(self, grid: Grid, resampling: Resampling, frame: Grid, info: VariableInfo) -> WarpPlan | None:
         return self._plan(info.levels, grid, resampling, _level(info.levels, frame))
@@ -254,7 +338,8 @@ class Pieces:
 
     def _request(self, refs: Sequence[ItemRef], request: Callable[[Scene, VariableInfo], None]) -> None:
         for scene, info in self.opened(refs, Failures(lambda _ref, _error: None)):
-            request(scene, info)
+            if not scene.files:  # else on this machine, where nothing is waited for
+                request(scene, info)
 
     def at_place(self, scene: Scene, info: VariableInfo, place: Point, failures: Failures) -> "PlaceInPiece | None":
         """Return the native cell of a piece that holds a place; `None` where it has none, or cannot be read."""

@@ -44,7 +44,7 @@ class PlacesInPieces:
         def request(some: Sequence[Sequence[ItemRef]]) -> None:
             # Of each time the first piece, or all where they are combined.
             needed = [ref for of_time in some for ref in (of_time if self._is_combined else of_time[:1])]
-            if len(needed) > 1:
+            if self._pieces.is_of_several_files(len(needed)):
                 self._pieces.fetch_ahead(needed, place)
 
         found = [self._at_one_time(each, place) for each in requested_ahead(refs, TIMES_AHEAD, request)]
@@ -56,6 +56,8 @@ class PlacesInPieces:
         """Return the cell of the piece that `first` chooses; `None` where no piece is."""
         first: Cell | None = None
         failures = Failures(self._tell)
+        if self._pieces.is_of_several_files(len(refs[:1])):
+            self._pieces.fetch_ahead(refs[:1], place)
         for scene, info in self._pieces.opened(refs, failures):
             here = self._pieces.at_place(scene, info, place, failures)
             if here is not None and not here.sheet.is_lacking.any():

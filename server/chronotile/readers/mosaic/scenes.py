@@ -17,11 +17,11 @@ from chronotile.readers.caches.byte_cache import ByteCache
 from chronotile.readers.derived.derive import with_derived
 from chronotile.readers.hrefs import local_path
 from chronotile.readers.left_out import LeftOutItems
-from chronotile.readers.mosaic.local_files import LocalFiles, tag_of
-from chronotile.readers.mosaic.piece_index import PieceIndex, assets_of
+from chronotile.readers.mosaic.local_files import LocalFiles, assets_of, tag_of
+from chronotile.readers.mosaic.piece_index import PieceIndex
 from chronotile.readers.reader import Along, BlockShape, IntArray, Reader
 from chronotile.readers.remote.requests import Replaced
-from chronotile.readers.stac.assets import is_zarr
+from chronotile.readers.stac.fields import is_zarr
 
 SCENE_BYTES = 32 << 10
 """Of an open scene, about: the layouts and block tables of its files."""
@@ -87,8 +87,8 @@ class Scenes:
         self.left_out = left_out or LeftOutItems()
         self._meaning = ""
         self._noted: set[tuple[str, Encoding]] = set()
-        self.has_learnt = False
-        """Whether the index was given an encoding that it did not have."""
+        self.learnt = ""
+        """What was first found whose encoding was not known when the mosaic was opened; empty: nothing."""
         self._open: ByteCache[Scene] = ByteCache(SCENES_BYTES, lambda _scene: SCENE_BYTES)
         self._attempts: dict[int, int] = {}
         self._files = LocalFiles(spec, index)
@@ -204,7 +204,7 @@ class Scenes:
         return self._open.get_or_make(key, lambda: Scene(ref, self._reader(spec, ref, found), attempt, files))
 
     def assets(self, refs: Sequence[ItemRef], variable: str) -> Mapping[int, Sequence[Asset]]:
-        """Return the assets of those items that are not open yet, by number; of several, opening them begins.
+        """Return the assets of those items that are not open yet, by number; opening several files begins.
 
         Raises:
             SourceChanged: An item was replaced or removed after it was found.
@@ -219,9 +219,14 @@ class Scenes:
         found = {ref.number: known[ref.number] for ref in lacking if ref.number in known}
         unknown = [ref for ref in lacking if ref.number not in known]
         found |= assets_of(self._index, self._spec.collection, unknown)
-        if len(found) > 1 and self._open_ahead is not None:
-            self._open_ahead([asset for assets in found.values() for asset in assets if asset.name in names])
+        needed = [asset for assets in found.values() for asset in assets if asset.name in names]
+        if len(needed) > 1 and self._open_ahead is not None:
+            self._open_ahead(needed)
         return found
+
+    def has_several_files(self, variable: str) -> bool:
+        """Return whether a variable of an item is made of more than one of its files."""
+        return len(self._names_of(variable)) > 1
 
     def _names_of(self, variable: str | None) -> frozenset[str]:
         """Of the assets that a variable is read from."""
@@ -238,19 +243,46 @@ class Scenes:
             spec = self._specs[variable] = self._spec if variable is None else with_only(self._spec, variable)
         return spec
 
-    def note_encoding(self, ref: ItemRef, info: VariableInfo) -> None:
-        """Let the index know how a file is encoded, which no item has stated: the mosaic is opened again with it."""
+    def unstated(self, refs: Sequence[ItemRef], variable: str) -> list[ItemRef]:
+        """Return the items that do not state how the files of a variable are encoded."""
+        names, found = self._names_of(variable), self._index.assets([ref.number for ref in refs])
+        lacking = {
+            number
+            for number, assets in found.items()
+            if any(asset.name in names and not asset.layouts for asset in assets)
+        }
+        return [ref for ref in refs if ref.number in lacking]
+
+    def note_encoding(self, ref: ItemRef, info: VariableInfo, *, is_alike: bool) -> None:
+        """Let the index know how a file is encoded, which no item has stated: the mosaic is opened again with it.
+
+        Args:
+            ref: Its item.
+            info: Of its variable.
+            is_alike: Whether it is in the units of the others: a mosaic that is opened with it shows it.
+
+        Raises:
+            SourceUnavailable: The index does not answer; or `StorageFull`.
+        """
         variable = self._spec.variables.get(info.name)
         if variable is None or variable.formula is not None or (info.name, info.encoding) in self._noted:
             return
         name = variable.asset or variable.id
         asset = next((each for each in self._index.assets([ref.number]).get(ref.number, ()) if each.name == name), None)
-        if asset is not None:
-            own = BandLayout(levels=info.levels, encoding=info.encoding, band=_band_of(variable, asset))
-            others = (each for each in asset.layouts if each.band != own.band)
+        if asset is None:
+            return  # it was removed meanwhile: the state of the answer tells
+        own = BandLayout(levels=info.levels, encoding=info.encoding, band=_band_of(variable, asset))
+        others = (each for each in asset.layouts if each.band != own.band)
+        reason = f"{info.name} of item {ref.id} is encoded in a way that was not known when its collection was opened"
+        try:
             self._index.note_layouts(ref, name, (*others, own))
-            self.has_learnt |= own not in asset.layouts
-        self._noted.add((info.name, info.encoding))  # not if the index failed: it may have room again
+            self._noted.add((info.name, info.encoding))
+        except ChronotileError as error:  # it is noted when it is met again: the index may have room by then
+            reason = f"{reason}, and cannot be noted: {error.message}"
+            raise
+        finally:
+            if is_alike or own not in asset.layouts:
+                self.learnt = self.learnt or reason
 
     def _reader(self, spec: SourceSpec, ref: ItemRef, assets: Sequence[Asset]) -> Reader:
         by_name = {asset.name: asset for asset in assets}
@@ -259,7 +291,7 @@ class Scenes:
 
 
 def _is_replaced(asset: Asset) -> bool:
-    """Whether a file of this machine is another than the index knows."""
+    # Whether a file of this machine is another than the index knows.
     path = local_path(asset.href)
     return path is not None and bool(asset.etag) and tag_of(str(path)) != asset.etag
 

@@ -17,14 +17,20 @@ from chronotile.model.raster import Codes, Encoding, Pixels, with_mask
 from chronotile.model.request import Point
 from chronotile.model.source import SourceInfo, SourceSpec, VariableInfo
 from chronotile.model.time.instants import Instant, InstantArray, TimeDomain
-from chronotile.readers.derived.alignment import shared_times
+from chronotile.readers.derived.wrapped import shared_times
 from chronotile.readers.left_out import LeftOutItems
-from chronotile.readers.mosaic.ground import box_of_grid, box_of_place, widened
-from chronotile.readers.mosaic.info import MosaicInfo, mosaic_info, with_rule
-from chronotile.readers.mosaic.lattice import lattice_at, require_same_cells
+from chronotile.readers.mosaic.info import (
+    MosaicInfo,
+    box_of_grid,
+    box_of_place,
+    lattice_at,
+    mosaic_info,
+    require_same_cells,
+    widened,
+    with_rule,
+)
 from chronotile.readers.mosaic.overlap import STATISTICS, Sheet, overlapped, overlapped_parts
-from chronotile.readers.mosaic.overview_blocks import FIRST_FACTOR
-from chronotile.readers.mosaic.overviews import Overviews
+from chronotile.readers.mosaic.overviews import FIRST_FACTOR, Overviews
 from chronotile.readers.mosaic.parts import WHOLE, FarAway, MosaicParts, parts_of
 from chronotile.readers.mosaic.piece_index import PieceIndex
 from chronotile.readers.mosaic.pieces import Failures, Pieces
@@ -98,9 +104,18 @@ class MosaicReader(Reader):
         return self._mosaic.info
 
     @property
-    def has_learnt(self) -> bool:
-        """Whether files were found whose encoding was not known when the mosaic was opened."""
-        return self._parts.scenes.has_learnt
+    def learnt(self) -> str:
+        """Which file was found whose encoding was not known when the mosaic was opened."""
+        return self._parts.scenes.learnt
+
+    def learn(self, variable: str) -> None:
+        """Open the files of items that do not state how they are encoded."""
+        native = self.info.variables[variable].grid
+        grid = grid_of_window(native, Window(0, native.height, 0, native.width))
+        for index in range(len(self.info.variables[variable].times)):
+            refs = self._parts.scenes.unstated(self._refs_on(variable, index, grid), variable)
+            for _opened in self._pieces(variable).opened(refs, Failures(lambda _ref, _error: None)):
+                pass
 
     def lattices(self, variable: str) -> tuple[Lattice, ...]:
         """Return those of the pieces' native cells, of most pieces first."""
@@ -403,7 +418,7 @@ class MosaicReader(Reader):
         return instant
 
     def _refs(self, variable: str, indexes: Sequence[int], box: BBox) -> tuple[ItemRef, ...]:
-        """The items of some times that a box touches."""
+        # The items of some times that a box touches.
         return self._parts.refs(self._instants(variable, indexes), box)
 
     def _instants(self, variable: str, indexes: Sequence[int]) -> InstantArray:

@@ -11,10 +11,9 @@ import numpy as np
 from chronotile.errors import UnsupportedSource
 from chronotile.model.source import LEFT_OUT, Finding, SourceInfo, SourceSpec
 from chronotile.model.time.instants import TimeSpan
-from chronotile.readers.cf.time_names import ROUNDED
-from chronotile.readers.file_state import FileState, file_state
+from chronotile.readers.cf.time import ROUNDED
 from chronotile.readers.files import find_files, times_in_names
-from chronotile.readers.hrefs import local_path, names_among
+from chronotile.readers.hrefs import FileState, file_state, local_path, names_among
 from chronotile.readers.joined.join import Surveyed, join
 from chronotile.readers.netcdf.source import open_netcdf
 from chronotile.readers.reader import Reader
@@ -158,6 +157,6 @@ def _known_files() -> KnownFiles:
 
 
 def _what_matters(spec: SourceSpec) -> SourceSpec:
-    """What of a source decides what is found in one of its files."""
+    # What of a source decides what is found in one of its files.
     variables = {name: replace(each, has_classes=None, mask=None) for name, each in spec.variables.items()}
     return replace(spec, collection="", href="", time_pattern=None, variables=variables)

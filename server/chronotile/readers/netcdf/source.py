@@ -15,11 +15,9 @@ from chronotile.model.raster import Numbers
 from chronotile.model.source import SourceInfo, SourceSpec
 from chronotile.readers.cf.array_source import Cube, CubeVariable, Selection, level_of
 from chronotile.readers.cf.dataset import understand
-from chronotile.readers.cf.fields import Field, FieldSet
-from chronotile.readers.cf.groups import Group, group_findings
-from chronotile.readers.file_state import file_state
+from chronotile.readers.cf.fields import Field, FieldSet, Group, group_findings
 from chronotile.readers.foreign import BeingWritten, opening
-from chronotile.readers.hrefs import base_name, local_path
+from chronotile.readers.hrefs import base_name, file_state, local_path
 from chronotile.readers.reader import Reader
 
 if TYPE_CHECKING:
@@ -178,7 +176,7 @@ class NetcdfFile:
         return np.asarray(variable[selection].values)
 
     def _is_unchanged(self) -> bool:
-        """Whether the file is as it was opened."""
+        # Whether the file is as it was opened.
         return _state(self._path) == self._state
 
     def is_there(self) -> bool:

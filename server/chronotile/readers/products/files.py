@@ -3,24 +3,28 @@
 import os
 import stat
 from dataclasses import dataclass
+from datetime import timedelta
+from hashlib import sha256
 from http import HTTPStatus
-from typing import Protocol, Self
+from typing import Literal, Protocol, Self
 from urllib.parse import unquote, urlsplit
 
 from chronotile.errors import SourceChanged, SourceUnavailable, UnknownPath, UnsupportedSource
-from chronotile.readers.file_state import FileState
-from chronotile.readers.hrefs import base_name, local_path
+from chronotile.readers.hrefs import FileState, base_name, local_path
 from chronotile.readers.remote.files import looks
 from chronotile.readers.remote.requests import (
     Away,
     ObjectState,
     Refused,
     Replaced,
+    WithoutParts,
+    ask_document,
     ask_part,
     place_of,
     read_deadline,
     retry,
 )
+from chronotile.readers.remote.s3_environment import s3_access
 
 READ_BYTES = 1 << 20
 """Of a file at once."""
@@ -51,6 +55,8 @@ class ProductFile:
     href: str
     """Absolute path without links, or URL."""
     state: FileState
+    whole: bytes | None = None
+    """All of it, where its server sends no parts."""
 
     @property
     def size(self) -> int:
@@ -72,6 +78,8 @@ class ProductFile:
             SourceChanged: It is not in its state any more.
             SourceUnavailable: It cannot be read now.
         """
+        if self.whole is not None:
+            return _Whole(self.whole)
         path = local_path(self.href)
         return _Elsewhere(self) if path is None else _Here(str(path), self.state)
 
@@ -83,19 +91,21 @@ def name_of(href: str) -> str:
     return unquote(urlsplit(href).path.rstrip("/").rpartition("/")[2], errors="replace")
 
 
-def file_at(href: str) -> ProductFile:
+def file_at(href: str, *, in_parts: bool = False) -> ProductFile:
     """Return a file in its state of now.
 
     Args:
         href: An absolute path without links, or a URL; its place is allowed.
+        in_parts: Whether its server must send parts of it; otherwise up to `READ_BYTES` are read as a whole.
 
     Raises:
         UnknownPath: There is none.
         SourceUnavailable: It cannot be read now.
+        WithoutParts: Its server sends no parts.
     """
     path = local_path(href)
     if path is None:
-        return ProductFile(href, _state_elsewhere(href))
+        return _file_elsewhere(href, in_parts=in_parts)
     try:
         status = os.lstat(path)
     except (FileNotFoundError, NotADirectoryError) as error:
@@ -112,21 +122,34 @@ def state_of(status: os.stat_result) -> FileState:
     return FileState(status.st_mtime_ns, status.st_size, status.st_ino)
 
 
-def _state_elsewhere(href: str) -> FileState:
+def _file_elsewhere(href: str, *, in_parts: bool) -> ProductFile:
     try:
         found = looks.state(href)
     except UnsupportedSource as error:
         raise SourceUnavailable(error.message) from error
+    except WithoutParts as error:
+        if in_parts:
+            raise
+        return _whole_elsewhere(href, str(error))
     except Refused as error:
         if error.status in {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}:
             raise UnknownPath(MISSING) from error
         # A range request to an empty file is refused, though it is there.
         if error.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
-            return FileState(0, 0, 0)
+            return ProductFile(href, FileState(0, 0, 0))
         raise SourceUnavailable(f"a file of this product cannot be read now: {error}") from error
     except OSError as error:
         raise SourceUnavailable(f"a file of this product cannot be read now: {error}") from error
-    return FileState(found.modified_ns, found.size, 0, found.tag)
+    return ProductFile(href, FileState(found.modified_ns, found.size, 0, found.tag))
+
+
+def _whole_elsewhere(href: str, reason: str) -> ProductFile:
+    """A file of which no parts are sent: a picture that its server draws, as a rule."""
+    try:
+        data = retry(lambda: ask_document(place_of(href), READ_BYTES), read_deadline())
+    except (UnsupportedSource, OSError) as error:
+        raise SourceUnavailable(f"a file of this product cannot be read now: {reason}") from error
+    return ProductFile(href, FileState(0, len(data), 0, f'"{sha256(data).hexdigest()}"'), data)
 
 
 class _Here:
@@ -169,6 +192,20 @@ class _Here:
         self._file.close()
 
 
+class _Whole:
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    def read(self, start: int, stop: int) -> bytes:
+        return self._data[start:stop]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        """Nothing is held."""
+
+
 class _Elsewhere:
     def __init__(self, file: ProductFile) -> None:
         self._href = file.href
@@ -193,3 +230,32 @@ class _Elsewhere:
 
     def __exit__(self, *_error: object) -> None:
         """Nothing is held."""
+
+
+# Addresses at which clients fetch a file from its bucket themselves.
+
+SIGNED_S = 300
+"""How long a signed URL opens a file; what was begun by then goes on."""
+
+
+def signed_url(href: str, method: Literal["GET", "HEAD"]) -> str | None:
+    """Return a URL that allows any client this method on a file of S3; `None` where the server has to send the file.
+
+    That is so of files elsewhere, and of buckets whose requests are not signed, or paid for by who sends them.
+
+    Raises:
+        SourceUnavailable: There are no credentials.
+    """
+    if not href.startswith("s3://"):
+        return None
+    access = s3_access()
+    place = place_of(href, access)
+    if access.is_anonymous or access.is_paying or place.store is None:
+        return None
+    import obstore
+    from obstore.exceptions import BaseError
+
+    try:
+        return obstore.sign(place.store, method, place.key, timedelta(seconds=SIGNED_S))  # type: ignore[arg-type]  # a bucket of S3
+    except (BaseError, OSError) as error:
+        raise SourceUnavailable("a file of this product cannot be read now: no access to its bucket") from error

@@ -36,16 +36,19 @@ class ProductFolder:
 Node = ProductFile | ProductFolder
 
 
-def node_at(path: str) -> Node:
+def node_at(path: str, *, in_parts: bool = False) -> Node:
     """Return what is at an absolute path without links, or the file at a URL.
+
+    With `in_parts`, the server of a URL must send parts.
 
     Raises:
         UnknownPath: There is nothing that is delivered.
         SourceUnavailable: It cannot be read now.
+        WithoutParts: Its server sends none.
     """
     if "://" not in path and Path(path).is_dir():
         return ProductFolder(path)
-    return file_at(path)
+    return file_at(path, in_parts=in_parts)
 
 
 def children_of(folder: ProductFolder, allowed: Allowed) -> list[tuple[str, Node]]:

@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from chronotile.errors import UnsupportedSource
-from chronotile.model.raster import Encoding, Pixels
+from chronotile.model.raster import Encoding, Pixels, as_meant
 from chronotile.model.source import VariableSpec
 from chronotile.readers.dates import find_time
-from chronotile.readers.encoding import apply_configuration, as_meant, encoding_text, is_scaled
+from chronotile.readers.encoding import apply_configuration, encoding_text, is_scaled
 from chronotile.readers.files import APART
 from chronotile.readers.joined.recoding import Recoding, recoding_of
 from chronotile.readers.overviews import Counting
@@ -112,7 +112,7 @@ class BandRule:
         raise UnsupportedSource(f"its band {number} is called {band.title}, that of others {description}; {_DESCRIBE}")
 
     def _has_all_others(self, bands: Sequence[Band], number: int) -> bool:
-        """Whether all bands but that of the number have the descriptions of most files."""
+        # Whether all bands but that of the number have the descriptions of most files.
         pairs = zip(bands, self.usual, strict=True)
         return all(_key(band.title) == _key(title) for band, title in pairs if band.number != number)
 
@@ -133,7 +133,7 @@ class BandRule:
 
 
 def _key(title: str | None) -> str:
-    """A description without case and signs."""
+    # A description without case and signs.
     return re.sub(r"[\W_]+", "_", (title or "").casefold())
 
 
@@ -146,7 +146,7 @@ def _tells(band: Band) -> bool:
 
 
 def _called(description: str, bands: Sequence[Band]) -> list[Band]:
-    """The bands of that description; else those whose description differs from it in case and signs only."""
+    # The bands of that description; else those whose description differs from it in case and signs only.
     exact = [band for band in bands if band.title == description]
     return exact or [band for band in bands if _key(band.title) == _key(description)]
 

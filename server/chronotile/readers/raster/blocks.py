@@ -14,11 +14,10 @@ from rasterio.windows import Window as RasterioWindow
 
 from chronotile.model.grid import Window
 from chronotile.model.raster import Numbers
-from chronotile.readers.caches.block_cache import BlockCache
-from chronotile.readers.caches.shared_memory import KEY_BYTES, SLOT_BYTES, BytesPart
-from chronotile.readers.file_state import SETTLED_NS, FileState, file_state
+from chronotile.readers.caches.block_cache import KEY_BYTES, SLOT_BYTES, BlockCache, BytesPart
+from chronotile.readers.hrefs import SETTLED_NS, FileState, file_state
 from chronotile.readers.raster.formats import VRT
-from chronotile.readers.raster.overviews.preview_file import GDAL_TYPES
+from chronotile.readers.raster.overviews.implied import GDAL_TYPES
 
 DRIVERS = {"GTiff", "JP2OpenJPEG"}
 """GDAL's formats of which blocks are cached."""
@@ -204,6 +203,6 @@ def _common(one: Window, other: Window) -> Window:
 
 
 def _at(part: Window, whole: Window) -> tuple[slice, slice]:
-    """Where a part of a window lies in it."""
+    # Where a part of a window lies in it.
     rows = slice(part.row_start - whole.row_start, part.row_stop - whole.row_start)
     return rows, slice(part.column_start - whole.column_start, part.column_stop - whole.column_start)

@@ -192,7 +192,7 @@ def _fields(read: Read, start: int) -> Iterator[Message]:
 
 
 def _section(read: Read, at: int, size: int) -> bytes:
-    """The beginning of a section; of one that is cut short with zeros for the octets that are looked at."""
+    # The beginning of a section; of one that is cut short with zeros for the octets that are looked at.
     return read(at, min(size, LOOK_BYTES)).ljust(LEAST_BYTES, b"\0")
 
 
@@ -330,6 +330,6 @@ def _member_of_first_edition(product: bytes) -> str | None:
 
 
 def _signed(octets: bytes) -> int:
-    """A number whose first bit is its sign."""
+    # A number whose first bit is its sign.
     number, sign = int.from_bytes(octets, "big"), 1 << (8 * len(octets) - 1)
     return sign - number if number & sign else number

@@ -74,7 +74,7 @@ def open_band_stack(
 
 
 def _in_order(variables: dict[str, StackVariable], spec: SourceSpec) -> dict[str, StackVariable]:
-    """In the order of the configuration, else as found."""
+    # In the order of the configuration, else as found.
     return {name: variables[name] for name in (spec.variables or variables) if name in variables}
 
 

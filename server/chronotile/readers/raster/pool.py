@@ -8,27 +8,33 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, BinaryIO, NamedTuple, TypeVar
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import rasterio
 from affine import Affine
 from rasterio.enums import Interleaving
+from rasterio.env import set_gdal_config
 from rasterio.errors import NotGeoreferencedWarning, RasterioIOError
 
 from chronotile.model.grid import NativeGrid, Window
-from chronotile.model.raster import Numbers
+from chronotile.model.raster import Numbers, Pixels
 from chronotile.readers.caches.block_cache import BlockCache
-from chronotile.readers.caches.sizes import CacheSizes
-from chronotile.readers.file_state import FileState, file_state
+from chronotile.readers.caches.byte_cache import CacheSizes
 from chronotile.readers.foreign import BeingWritten
-from chronotile.readers.hrefs import base_name, local_path
+from chronotile.readers.hrefs import FileState, base_name, file_state, local_path
 from chronotile.readers.raster.bands import FileBands, file_bands, native_grid
 from chronotile.readers.raster.blocks import FileBlocks, Plane
-from chronotile.readers.raster.formats import HEAD_BYTES, VRT, format_of, require_own_pixels, require_own_sides
-from chronotile.readers.raster.gdal_cache import set_part
+from chronotile.readers.raster.formats import (
+    HEAD_BYTES,
+    VRT,
+    format_of,
+    require_own_pixels,
+    require_own_sides,
+    require_whole_tags,
+)
 from chronotile.readers.raster.grib import GRIB, Message, bands_elsewhere, placed_messages, require_placed
 from chronotile.readers.raster.grib import Read as ReadPart
-from chronotile.readers.raster.tiff_tags import require_whole_tags
 from chronotile.readers.reader import require_small_block
 from chronotile.readers.remote.files import RemoteFile
 from chronotile.readers.remote.gdal_plugin import gdal_files
@@ -100,7 +106,7 @@ class Layout(NamedTuple):
 
     @property
     def _tolerance(self) -> float:
-        """A ten-thousandth of a pixel: what writers lose of the corner."""
+        # A ten-thousandth of a pixel: what writers lose of the corner.
         return max(abs(self.transform.a), abs(self.transform.b)) * 1e-4
 
 
@@ -358,7 +364,7 @@ def _dataset(path: str, level: int, read: ReadPart) -> tuple[Any, tuple[Message,
 
 @contextmanager
 def _reading_elsewhere(remote: RemoteFile, path: str) -> Iterator[None]:
-    """Raise the original failure of a remote read in place of GDAL's error."""
+    # Raise the original failure of a remote read in place of GDAL's error.
     with gdal_options(path), remote.reading():
         yield
 
@@ -378,3 +384,77 @@ def layout_of(dataset: Any, messages: Sequence[Message] = ()) -> Layout:  # noqa
 def _close(handles: list[Handle]) -> None:
     for handle in handles:
         handle.close()
+
+
+STRIP_VALUES = 4 << 20
+"""Values held at once while a window is thinned."""
+
+
+def read_pixels(handle: Handle, band: int, window: Window, *, has_mask: bool, step: int = 1) -> Pixels:
+    """Return (y, x) pixels of a window of a file or of the overview it is opened at, of every `step`-th row and column.
+
+    Args:
+        handle: An open file.
+        band: Counted from 1.
+        window: What to read.
+        has_mask: Whether the file says beside the numbers which are present.
+        step: 1 for all.
+    """
+    numbers = _thinned(handle, band, window, step=step)
+    valid = _thinned(handle, band, window, step=step, is_mask=True) > 0 if has_mask else None
+    return Pixels(numbers, valid)
+
+
+def strips_of(window: Window, step: int) -> Iterator[Window]:
+    """Cut a window into strips of rows that hold few values each and begin at a `step`-th row."""
+    rows = max(1, STRIP_VALUES // window.width // step) * step
+    for start in range(window.row_start, window.row_stop, rows):
+        yield window._replace(row_start=start, row_stop=min(start + rows, window.row_stop))
+
+
+def every(pixels: Pixels, step: int) -> Pixels:
+    """Return every `step`-th row and column of (y, x) pixels, without holding on to the others."""
+    if step == 1:
+        return pixels
+    valid = None if pixels.valid is None else pixels.valid[::step, ::step].copy()
+    return Pixels(pixels.numbers[::step, ::step].copy(), valid)
+
+
+def one_above_another(parts: Sequence[Pixels]) -> Pixels:
+    """Return pixels joined along their first axis: (y, x) strips from north to south, or times in their order."""
+    if len(parts) == 1:
+        return parts[0]
+    numbers = np.concatenate([part.numbers for part in parts])
+    if all(part.valid is None for part in parts):
+        return Pixels(numbers)
+    valids = [np.ones(part.numbers.shape, dtype=bool) if part.valid is None else part.valid for part in parts]
+    return Pixels(numbers, np.concatenate(valids))
+
+
+def _thinned(handle: Handle, band: int, window: Window, *, step: int, is_mask: bool = False) -> Numbers:
+    """Every `step`-th row and column, exactly (GDAL's own thinning takes others); no strip is held whole."""
+    if step == 1:
+        return handle.read(band, window, is_mask=is_mask)
+    strips = (handle.read(band, strip, is_mask=is_mask) for strip in strips_of(window, step))
+    return np.concatenate([strip[::step, ::step].copy() for strip in strips])
+
+
+# The size of GDAL's cache of decoded blocks.
+#
+# GDAL has one for the whole process: this module alone sets its size, to the sum of what the pools of open files
+# leave to it.
+
+UNSHARED_BYTES = 16 << 20
+"""While no pool keeps files open; GDAL itself would take a twentieth of the machine's memory."""
+
+_parts: WeakKeyDictionary[object, int] = WeakKeyDictionary()
+"""Bytes by pool, as long as that is there."""
+_lock = threading.Lock()
+
+
+def set_part(pool: object, size: int) -> None:
+    """Let GDAL keep `size` bytes of blocks for a pool, beside those for others."""
+    with _lock:
+        _parts[pool] = size
+        # Not an option of a context, which at its end would set the cache back to a share of the whole memory.
+        set_gdal_config("GDAL_CACHEMAX", sum(_parts.values()) or UNSHARED_BYTES)

@@ -13,15 +13,21 @@ from chronotile.errors import SourceUnavailable, UnsupportedSource
 from chronotile.model.grid import Window
 from chronotile.model.raster import Encoding, Pixels
 from chronotile.model.source import Finding, SourceInfo
-from chronotile.readers.file_state import FileState, file_state, is_any_there
 from chronotile.readers.foreign import BeingWritten, opening, reading_dates, unavailable
-from chronotile.readers.hrefs import names_among
+from chronotile.readers.hrefs import FileState, file_state, is_any_there, names_among
 from chronotile.readers.raster.band_decoding import BandDecoding
 from chronotile.readers.raster.bands import FileBands
 from chronotile.readers.raster.overviews.implied import Origin, cells_below, make_pixels
 from chronotile.readers.raster.overviews.previews import LEAST_FACTOR
-from chronotile.readers.raster.pixels import every, one_above_another, read_pixels, strips_of
-from chronotile.readers.raster.pool import NATIVE_LEVEL, Handle, HandlePool
+from chronotile.readers.raster.pool import (
+    NATIVE_LEVEL,
+    Handle,
+    HandlePool,
+    every,
+    one_above_another,
+    read_pixels,
+    strips_of,
+)
 from chronotile.readers.raster.survey import FileSurvey
 from chronotile.readers.raster.variable import Plane, StackVariable
 from chronotile.readers.reader import PLAIN_BLOCK, Along, BlockShape, Piece, Reader, stack_pixels
@@ -168,7 +174,7 @@ class RasterStack(Reader):
             return self._pool.read(run[0].path, read)
 
     def _cells_of_file(self, variable: str, run: Sequence[Plane], *, cell: Window) -> Pixels:
-        """(band,) pixels of one cell."""
+        # (band,) pixels of one cell.
         pixels = self._bands_of_file(variable, run, window=cell)
         return Pixels(pixels.numbers[:, 0, 0], None if pixels.valid is None else pixels.valid[:, 0, 0])
 
@@ -315,7 +321,7 @@ def _bands_of(path: str) -> FileBands | None:
 
 
 def _read(handle: Handle, decoding: BandDecoding, window: Window, *, step: int = 1) -> Pixels:
-    """(y, x) pixels as stored in the file."""
+    # (y, x) pixels as stored in the file.
     return read_pixels(handle, decoding.band, window, has_mask=decoding.has_mask, step=step)
 
 
@@ -329,5 +335,5 @@ def _mapped(read: Callable[[Run], Pixels], runs: list[Run]) -> list[Pixels]:
 
 
 def _by_file(planes: Iterator[Plane]) -> Iterator[Run]:
-    """Runs of planes of one file."""
+    # Runs of planes of one file.
     return (list(run) for _path, run in groupby(planes, key=attrgetter("path")))

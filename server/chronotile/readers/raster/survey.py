@@ -12,15 +12,14 @@ from chronotile.errors import UnsupportedSource
 from chronotile.model.grid import NativeGrid
 from chronotile.model.source import LEFT_OUT, Finding, SourceSpec
 from chronotile.model.style import StyleClass
-from chronotile.readers.file_state import FileState
 from chronotile.readers.files import APART, DatedFiles
 from chronotile.readers.foreign import opening
-from chronotile.readers.hrefs import base_name, names_among
+from chronotile.readers.hrefs import FileState, base_name, names_among
 from chronotile.readers.raster.band_decoding import other_count
 from chronotile.readers.raster.bands import Band, FileBands, bands_of, palettes_of
 from chronotile.readers.raster.pool import Handle, HandlePool, Layout
 from chronotile.readers.reader import BlockShape
-from chronotile.web.hosts import host_of
+from chronotile.web.inner_hosts import host_of
 
 MAX_FILES = 500
 """Files looked at when a stack is opened (about 1 ms each); of more, this many spread over all."""
@@ -164,7 +163,7 @@ def _crs_name(crs: Any) -> str:  # noqa: ANN401 -- rasterio has no types
 
 
 def _steps(layout: Layout) -> str:
-    """The size of the pixels, to the digits in which sizes differ that do not fit."""
+    # The size of the pixels, to the digits in which sizes differ that do not fit.
     return f"{abs(layout.transform.a):.6g} x {abs(layout.transform.e):.6g}"
 
 
@@ -173,7 +172,7 @@ def _corner(layout: Layout) -> str:
 
 
 def _usual_overviews(overviews: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
-    """The overviews that more than half of the files have; else those, from the finest on, that all have."""
+    # The overviews that more than half of the files have; else those, from the finest on, that all have.
     usual, count = Counter(overviews).most_common(1)[0]
     return usual if 2 * count > len(overviews) else _shared_overviews(overviews)
 

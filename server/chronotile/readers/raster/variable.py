@@ -12,8 +12,7 @@ from chronotile.model.source import LEFT_OUT, Finding, VariableInfo, VariableSpe
 from chronotile.model.time.instants import TimeDomain
 from chronotile.readers.encoding import encoding_text, is_scaled
 from chronotile.readers.hrefs import names_among
-from chronotile.readers.joined.common_encoding import common_encoding
-from chronotile.readers.joined.replaced_encodings import FileEncoding, replaced_findings
+from chronotile.readers.joined.common_encoding import FileEncoding, common_encoding, replaced_findings
 from chronotile.readers.raster.band_decoding import (
     BandDecoding,
     BandDecodings,

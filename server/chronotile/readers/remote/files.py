@@ -9,14 +9,16 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from http import HTTPStatus
 from time import monotonic
 from urllib.parse import urlsplit
 
-from chronotile.readers.remote.joined_ranges import cut, joined
 from chronotile.readers.remote.requests import (
     Away,
     ObjectState,
+    Refused,
     Replaced,
+    ask_document,
     ask_part,
     ask_state,
     one_read,
@@ -266,3 +268,49 @@ class RemoteFile:
         if len(data) != stop - start:
             raise Away("its server sends fewer bytes than it announces")
         return data
+
+
+def read_whole(href: str, max_bytes: int) -> bytes | None:
+    """Return a file elsewhere of at most so many bytes, or `None` where there is none.
+
+    Raises:
+        UnsupportedSource: It is larger.
+        Away: Its server does not answer, or refuses access.
+    """
+    place = place_of(href)
+    try:
+        return retry(lambda: ask_document(place, max_bytes), read_deadline())
+    except Refused as error:
+        if error.status == HTTPStatus.NOT_FOUND:
+            return None
+        raise
+
+
+PART_BYTES = 1 << 20
+"""Most of a file that one request fetches: within `REQUEST_S` on a line of 130 kB/s."""
+GAP_BYTES = 16 << 10
+"""Between two ranges that one request fetches together."""
+
+
+def joined(ranges: Sequence[tuple[int, int]]) -> list[range]:
+    """Return what to request for several (offset, size): near ones as one, in parts of at most `PART_BYTES`."""
+    spans: list[range] = []
+    for offset, size in sorted(ranges):
+        if spans and offset - spans[-1].stop <= GAP_BYTES:
+            spans[-1] = range(spans[-1].start, max(spans[-1].stop, offset + size))
+        else:
+            spans.append(range(offset, offset + size))
+    return [
+        range(start, min(start + PART_BYTES, span.stop))
+        for span in spans
+        for start in range(span.start, span.stop, PART_BYTES)
+    ]
+
+
+def cut(offset: int, size: int, parts: Sequence[range], found: Sequence[bytes]) -> bytes:
+    """Return the bytes of one range out of those of all parts."""
+    return b"".join(
+        data[max(offset, part.start) - part.start : min(offset + size, part.stop) - part.start]
+        for part, data in zip(parts, found, strict=True)
+        if part.start < offset + size and part.stop > offset
+    )

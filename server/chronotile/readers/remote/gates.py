@@ -1,15 +1,30 @@
-"""Servers that hang: each holds few threads, and none once it has not answered several times.
+"""Servers elsewhere: requests over HTTP in one event loop of the process, and few threads for those that hang."""
 
-The time-outs of requests bound how long one waits; a gate bounds how many wait for the same server, also for servers
-that no source names but items do.
-"""
-
+import asyncio
+import atexit
 import random
+import socket
+import ssl
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
+from functools import lru_cache
 from time import monotonic
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+from chronotile.web.inner_hosts import InnerAddress, InnerHosts, Resolve, inner_hosts, look_up, system_resolve
+
+if TYPE_CHECKING:
+    import aiohttp
+
+
+# Servers that hang: each holds few threads, and none once it has not answered several times.
+#
+# The time-outs of requests bound how long one waits; a gate bounds how many wait for the same server, also for
+# servers that no source names but items do.
 
 SILENT_S = 2.0
 """A server from which nothing came for so long, while requests wait for it, gets at most `MOST_WAITING` of them."""
@@ -144,3 +159,220 @@ class Gates:
 
 gates = Gates()
 """Of this process."""
+
+
+# Requests over HTTP in one event loop of the process: no redirects, and connections to checked addresses alone.
+#
+# obstore follows redirects, and looks up host names itself; neither can be configured. Here a host name is looked up
+# once, its addresses are checked, and one of them is connected to.
+
+Result = TypeVar("Result")
+
+AGENT = "chronotile"
+MOST_CONNECTIONS = 64
+"""Open at once to one server; further requests wait, which does not count as waiting for an answer."""
+KEPT_S = 30.0
+"""How long a connection is kept open without a request, and how long addresses of a name are used."""
+LOOK_UPS = 64
+"""Threads that look up names at once, which may hang for seconds; one name takes one."""
+PART_BYTES = 1 << 16
+
+
+def _ignore() -> None:
+    pass
+
+
+class NoAnswer(OSError):
+    """A server could not be connected to, or broke off its answer."""
+
+
+class NoConnectionFree(Exception):
+    """All connections to a server were in use for so long that the request was not sent."""
+
+
+class HttpAnswer(NamedTuple):
+    """What a server answers."""
+
+    status: int
+    headers: Mapping[str, str]
+    """Looked up without regard to case."""
+    body: bytes
+
+
+class HttpClient:
+    """Sends requests from any thread; the loop that does so is a daemon thread, begun by the first.
+
+    Args:
+        hosts: To which addresses names may lead.
+        resolve: Looks up names; may block.
+        connect_s: How long a server may take to accept a connection.
+        request_s: How long one request may take, its whole answer included.
+        wait_s: How long it may wait for a connection before; `None`: as long again.
+        tls: Which certificates are believed; `None`: those of the system.
+    """
+
+    def __init__(
+        self,
+        hosts: InnerHosts = inner_hosts,
+        resolve: Resolve = system_resolve,
+        *,
+        connect_s: float,
+        request_s: float,
+        wait_s: float | None = None,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self._hosts = hosts
+        self._resolve = resolve
+        self._connect_s, self._request_s = connect_s, request_s
+        self._wait_s = request_s if wait_s is None else wait_s
+        self._tls = tls
+        self._lock = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._session: aiohttp.ClientSession | None = None
+        self._turn = lru_cache(MOST_SERVERS)(lambda _server: asyncio.Semaphore(MOST_CONNECTIONS))
+        self._proxies = {name: url for name, url in getproxies().items() if name != "no"}
+
+    def run(self, work: Coroutine[Any, Any, Result]) -> Result:
+        """Return the result of a coroutine that the loop runs; never call it in the loop's own thread."""
+        return asyncio.run_coroutine_threadsafe(work, self._running_loop()).result()
+
+    async def ask(
+        self, method: str, url: str, headers: Mapping[str, str], *, max_bytes: int, hear: Callable[[], None] = _ignore
+    ) -> HttpAnswer:
+        """Return an answer, its body cut off after `max_bytes + 1` bytes; runs in the loop of `run`.
+
+        Args:
+            method: Of HTTP.
+            url: Whose host is allowed.
+            headers: Of the request.
+            max_bytes: Of the body.
+            hear: Called with each part of the answer that comes.
+
+        Raises:
+            InnerAddress: Its host's name leads inside.
+            NoAnswer: There is none, or a part of one.
+            NoConnectionFree: It was not sent.
+            TimeoutError: It takes too long.
+        """
+        import aiohttp
+
+        session = self._session_of_loop()
+        parts = urlsplit(url)
+        turn = self._turn(parts.netloc)
+        try:
+            async with asyncio.timeout(self._wait_s):
+                await turn.acquire()
+        except TimeoutError:
+            raise NoConnectionFree from None
+        try:
+            async with session.request(
+                method, _verbatim(url), headers=headers, allow_redirects=False, proxy=self._proxy(parts)
+            ) as answer:
+                body = await _body(answer, max_bytes + 1, hear)
+                return HttpAnswer(answer.status, answer.headers, body)
+        except TimeoutError:  # some of aiohttp's are errors of its own, too
+            raise TimeoutError from None
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            cause = getattr(error, "os_error", None)
+            raise cause if isinstance(cause, InnerAddress) else NoAnswer(type(error).__name__) from None
+        finally:
+            turn.release()
+
+    def close(self) -> None:
+        """Close all connections and end the loop."""
+        with self._lock:
+            loop, self._loop = self._loop, None
+        if loop is None:
+            return
+        atexit.unregister(self.close)
+        asyncio.run_coroutine_threadsafe(self._end(), loop).result()
+        loop.call_soon_threadsafe(loop.stop)
+        self._thread.join()
+        loop.close()
+        self._turn.cache_clear()  # semaphores belong to a loop
+
+    async def _end(self) -> None:
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    def _running_loop(self) -> asyncio.AbstractEventLoop:
+        with self._lock:
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                self._thread = threading.Thread(target=self._loop.run_forever, name="http", daemon=True)
+                self._thread.start()
+                atexit.register(self.close)
+            return self._loop
+
+    def _session_of_loop(self) -> "aiohttp.ClientSession":
+        if self._session is None:
+            import aiohttp
+
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(
+                    ssl=self._tls or True,
+                    limit=0,  # _turn limits those of each server
+                    resolver=_checking_resolver(self._hosts, self._resolve),
+                    ttl_dns_cache=int(KEPT_S),
+                    keepalive_timeout=KEPT_S,
+                ),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                auto_decompress=False,
+                headers={"User-Agent": AGENT, "Accept": "*/*", "Accept-Encoding": "identity"},
+                timeout=aiohttp.ClientTimeout(total=self._request_s, sock_connect=self._connect_s),
+            )
+        return self._session
+
+    def _proxy(self, parts: Any) -> str | None:  # noqa: ANN401 -- urllib's SplitResult
+        # The proxy that the environment names for a server; it looks up names itself.
+        url = self._proxies.get(parts.scheme) or self._proxies.get("all")
+        return None if url is None or proxy_bypass(parts.netloc) else url
+
+
+async def _body(answer: "aiohttp.ClientResponse", most: int, hear: Callable[[], None]) -> bytes:
+    body = bytearray()
+    hear()
+    while len(body) < most and (part := await answer.content.read(min(PART_BYTES, most - len(body)))):
+        body += part
+        hear()
+    return bytes(body)
+
+
+def _verbatim(url: str) -> Any:  # noqa: ANN401 -- yarl's URL
+    from yarl import URL
+
+    return URL(url, encoded=True)
+
+
+def _checking_resolver(hosts: InnerHosts, resolve: Resolve) -> Any:  # noqa: ANN401 -- aiohttp's AbstractResolver
+    from aiohttp.abc import AbstractResolver, ResolveResult
+
+    free = asyncio.Semaphore(LOOK_UPS)
+
+    class CheckingResolver(AbstractResolver):
+        """Gives the addresses of a name that it may lead to; aiohttp connects to one of these."""
+
+        async def resolve(
+            self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+        ) -> list[ResolveResult]:
+            """Return the addresses of a name; of an address itself aiohttp does not call it."""
+            del family
+            async with free:
+                addresses = await asyncio.shield(asyncio.wrap_future(look_up(resolve, host, port)))
+            return [
+                ResolveResult(
+                    hostname=host,
+                    host=each,
+                    port=port,
+                    family=socket.AF_INET6 if ":" in each else socket.AF_INET,
+                    proto=0,
+                    flags=socket.AI_NUMERICHOST,
+                )
+                for each in hosts.permitted(host, addresses)
+            ]
+
+        async def close(self) -> None:
+            """Wait for no look-up that is under way."""
+
+    return CheckingResolver()

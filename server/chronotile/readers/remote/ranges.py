@@ -26,7 +26,7 @@ from chronotile.readers.remote.requests import (
     retry,
 )
 from chronotile.readers.remote.s3_environment import s3_access
-from chronotile.web.hosts import host_of
+from chronotile.web.inner_hosts import host_of
 
 AT_ONCE_OF_SERVER = 64
 """Requests that one server, or one bucket, answers at once."""

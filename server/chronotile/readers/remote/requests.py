@@ -8,6 +8,7 @@ from datetime import timedelta
 from email.utils import parsedate_to_datetime
 from functools import cache, lru_cache
 from http import HTTPStatus
+from itertools import islice
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from urllib.parse import unquote, urlsplit
@@ -15,16 +16,25 @@ from urllib.parse import unquote, urlsplit
 from chronotile.errors import UnsupportedSource
 from chronotile.extras import require_extra
 from chronotile.readers.foreign import BeingWritten
-from chronotile.readers.remote.gates import Gate, GateClosed, TooLate, Undecided, gates
-from chronotile.readers.remote.http import HttpAnswer, HttpClient, NoAnswer, NoConnectionFree
+from chronotile.readers.remote.gates import (
+    Gate,
+    GateClosed,
+    HttpAnswer,
+    HttpClient,
+    NoAnswer,
+    NoConnectionFree,
+    TooLate,
+    Undecided,
+    gates,
+)
 from chronotile.readers.remote.s3_environment import S3Access, s3_access
-from chronotile.web.hosts import host_of
-from chronotile.web.inner_hosts import InnerAddress
-from chronotile.web.prefix import quoted_path
+from chronotile.web.inner_hosts import InnerAddress, host_of
+from chronotile.web.places import quoted_path
 
 if TYPE_CHECKING:
     from obstore import ObjectMeta
     from obstore.store import ObjectStore
+
 
 Answer = TypeVar("Answer")
 
@@ -60,6 +70,10 @@ _STATUS = re.compile(r"status code: (\d{3}[ A-Za-z-]*)")
 
 class Away(OSError):
     """A file elsewhere cannot be read now; the message has the reason, without the file's address."""
+
+
+class WithoutParts(Away):
+    """Its server sends the whole where a part is requested."""
 
 
 class GivenUp(Away, Undecided):
@@ -278,7 +292,7 @@ def _part_of(answer: HttpAnswer, start: int, stop: int) -> tuple[bytes, ObjectSt
     """What was requested of a file, and its state; fewer bytes at its end."""
     _require_success(answer)
     if answer.status != HTTPStatus.PARTIAL_CONTENT:
-        raise Away(IGNORES_RANGE)
+        raise WithoutParts(IGNORES_RANGE)
     sent = _CONTENT_RANGE.fullmatch(answer.headers.get("Content-Range", ""))
     if sent is None:
         raise _Broken(NO_LENGTH)
@@ -355,7 +369,7 @@ def _in_our_words() -> Iterator[None]:
     except (exceptions.NotFoundError, FileNotFoundError):
         raise Refused(HTTPStatus.NOT_FOUND) from None
     except exceptions.NotSupportedError:
-        raise Away(IGNORES_RANGE) from None
+        raise WithoutParts(IGNORES_RANGE) from None
     except exceptions.PermissionDeniedError:
         raise Refused(HTTPStatus.FORBIDDEN) from None
     except exceptions.UnauthenticatedError:
@@ -417,3 +431,55 @@ def _limits() -> dict[str, Any]:
         },
         "retry_config": {"max_retries": 0, "retry_timeout": timedelta(seconds=REQUEST_S)},
     }
+
+
+MAX_FOLDERS = 1000
+"""Of one folder that are listed."""
+MAX_FILES = 1_000_000
+"""Below a folder."""
+
+
+def list_folders(href: str) -> list[str] | None:
+    """Return the names of the folders in a folder of S3, `None` of one at a server that cannot list them.
+
+    Raises:
+        Away: It cannot be listed: there is no permission, or no answer.
+    """
+    place = place_of(f"{href.rstrip('/')}/")
+    if place.store is None:
+        return None
+    store, key, bucket = place.store, place.key, place.bucket
+
+    def list_them() -> list[str]:
+        import obstore
+
+        with of_bucket(bucket):
+            found = obstore.list_with_delimiter(store, key)
+        return [each.rstrip("/").rpartition("/")[2] for each in islice(sorted(found["common_prefixes"]), MAX_FOLDERS)]
+
+    return retry(list_them, read_deadline())
+
+
+def list_files(href: str) -> list[str] | None:
+    """Return the paths of all files below a folder of S3, counted from it, `None` at a server that cannot list them.
+
+    Raises:
+        Away: It cannot be listed: there is no permission, no answer, or there are too many.
+    """
+    place = place_of(f"{href.rstrip('/')}/")
+    if place.store is None:
+        return None
+    store, key, bucket = place.store, place.key, place.bucket
+
+    def list_them() -> list[str]:
+        import obstore
+
+        found = list[str]()
+        with of_bucket(bucket):
+            for some in obstore.list(store, key):
+                found += (each["path"].removeprefix(key) for each in some)
+                if len(found) > MAX_FILES:
+                    raise Away(f"it has more than {MAX_FILES} files")
+        return found
+
+    return retry(list_them, None)

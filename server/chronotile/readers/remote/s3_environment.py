@@ -115,7 +115,7 @@ def _has_role(environment: Mapping[str, str]) -> bool:
 
 
 def _file(environment: Mapping[str, str], variable: str, name: str) -> Path:
-    """Where a shared file is, if it is there."""
+    # Where a shared file is, if it is there.
     return Path(environment.get(variable) or Path.home() / ".aws" / name)
 
 

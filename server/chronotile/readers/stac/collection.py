@@ -5,11 +5,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from chronotile.model.items import AssetBand
-from chronotile.readers.stac.assets import is_raster
-from chronotile.readers.stac.bands import bands_of, eo_bands
-from chronotile.readers.stac.classes import Classification, classification_of
+from chronotile.readers.stac.bands import Classification, bands_of, classification_of, eo_bands
 from chronotile.readers.stac.fields import (
     Document,
+    is_raster,
     list_of,
     number_of,
     numbers_of,
@@ -203,13 +202,13 @@ def _with_guessed_names(variables: tuple[StacVariable, ...]) -> tuple[StacVariab
 
 
 def _guessed_name(variable: StacVariable) -> str | None:
-    """`nbart_red` is red, and so is `Band 4 (red)`."""
+    # `nbart_red` is red, and so is `Band 4 (red)`.
     words = [*variable.id.lower().split("_")[-1:], *_IN_BRACKETS.findall((variable.title or "").lower())]
     return next((word for word in words if word in _COMMON_NAMES), None)
 
 
 def _identifier(text: str) -> str:
-    """The text as the id of a variable, which formulas can name."""
+    # The text as the id of a variable, which formulas can name.
     plain = _ID.sub("_", text)[:100].strip("_")
     return f"b{plain}" if plain[:1].isdigit() else plain
 

@@ -2,12 +2,17 @@
 
 import marshal
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 import orjson
 
 from chronotile.errors import InvalidItem
+from chronotile.model.items import Asset
+from chronotile.web.item_places import absolute
+from chronotile.web.places import is_local
 
 Document = Mapping[str, Any]
 """A JSON object."""
@@ -46,6 +51,11 @@ def key_of_values(values: Any) -> bytes:  # noqa: ANN401 -- JSON
     except ValueError:
         return b""
     return key if len(key) <= MOST_KEY else b""
+
+
+def bytes_of_key(_result: object, key: bytes, *_others: object) -> int:
+    """Return about how many bytes a key and what was read from it take: a number of 9 bytes becomes an object."""
+    return 1000 + 8 * len(key)
 
 
 def values_of_key(key: bytes) -> Any:  # noqa: ANN401 -- JSON
@@ -95,3 +105,88 @@ def texts_of(value: object) -> tuple[str, ...]:
 def objects_of(value: object) -> Iterator[Document]:
     """Yield the JSON objects of a list."""
     return (each for each in list_of(value) if isinstance(each, Mapping))
+
+
+# Addresses in STAC documents, which count from the address of the document.
+
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+_ACCEPTED = ("http", "https", "s3")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+def absolute_address(href: str, base: str) -> str:
+    """Return where a link of a document leads: an absolute path, or a URL with http, https or s3.
+
+    Whether it may be opened is for the caller to check.
+
+    Args:
+        href: As it is written.
+        base: Absolute path or URL of the document.
+
+    Raises:
+        InvalidItem: It has another scheme, or leads from the web to files of this machine.
+    """
+    if len(href) > MAX_TEXT or _CONTROL.search(href):
+        raise InvalidItem("an href is longer than 4000 characters or has control characters")
+    scheme = _SCHEME.match(href)
+    if scheme is not None and not _is_accepted(scheme[0][:-1].lower(), href, base):
+        raise InvalidItem(f"an href begins with {scheme[0][:20]}; accepted are s3://, https:// and http://")
+    try:
+        return absolute(href, base)
+    except ValueError as error:
+        raise InvalidItem(f"an href is not an address: {error}") from error
+
+
+def _is_accepted(scheme: str, href: str, base: str) -> bool:
+    if scheme == "file":
+        return is_local(base) and href[5:8] == "///"
+    return scheme in _ACCEPTED and "://" in href
+
+
+_RASTER_TYPES = (
+    "image/tiff",
+    "image/vnd.stac.geotiff",
+    "image/geotiff",
+    "image/jp2",
+    "application/vnd+zarr",
+    "application/vnd.zarr",
+    "application/x-zarr",
+    "application/zarr",
+)
+_RASTER_ENDS = (".tif", ".tiff", ".gtiff", ".jp2", ".zarr", ".vrt")
+_NOT_RASTERS = frozenset(("thumbnail", "virtual"))
+_STORE = re.compile(r"(.+?\.zarr)((?:/[^?#]*)?)$", re.IGNORECASE)
+
+
+def is_raster(asset: Document) -> bool:
+    """Return whether an asset is a raster by its media type, or without one by its name.
+
+    Thumbnails are none, nor are virtual assets, which are computed from others.
+    """
+    if _NOT_RASTERS.intersection(texts_of(asset.get("roles"))):
+        return False
+    media_type = media_type_of(asset)
+    if media_type is not None:
+        return media_type.lower().startswith(_RASTER_TYPES)
+    href = text_of(asset.get("href")) or ""
+    try:
+        path = urlsplit(href).path
+    except ValueError:  # an address of brackets
+        return False
+    return path.rstrip("/").lower().endswith(_RASTER_ENDS)
+
+
+def is_zarr(asset: Asset) -> bool:
+    """Return whether an asset is a Zarr store, or a group or array of one."""
+    return "zarr" in (asset.media_type or "").lower() or zarr_place(asset.href) is not None
+
+
+def zarr_place(href: str) -> tuple[str, str] | None:
+    """Return the store of an address, and the path in it of a group or array; `None` of what is not in `NAME.zarr`."""
+    found = _STORE.match(href)
+    return None if found is None else (found[1], found[2].strip("/"))
+
+
+def media_type_of(asset: Document) -> str | None:
+    """Return the media type of an asset."""
+    return text_of(asset.get("type"), most=200)

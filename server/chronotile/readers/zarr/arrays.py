@@ -16,14 +16,13 @@ from chronotile.errors import UnsupportedSource
 from chronotile.extras import require_extra
 from chronotile.model.raster import Numbers
 from chronotile.readers.cf.array_source import ArraySource, Selection
-from chronotile.readers.file_state import SETTLED_NS, file_state
 from chronotile.readers.foreign import one_line
-from chronotile.readers.hrefs import kvstore, local_path
+from chronotile.readers.hrefs import SETTLED_NS, digest_of, file_state, kvstore, local_path
 from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.remote.requests import ObjectState
 from chronotile.readers.remote.s3_environment import is_paid
 from chronotile.readers.zarr.metadata import ArrayNode
-from chronotile.readers.zarr.remote import OpenArray, RemoteMetadata, RemoteReads, State, States, digest_of
+from chronotile.readers.zarr.remote import OpenArray, RemoteMetadata, RemoteReads, State, States
 from chronotile.readers.zarr.waits import chunk_context, result_within
 
 MAX_SEEN = 4096
@@ -333,13 +332,13 @@ def _state(path: str) -> State | None:
 
 
 def _settled(states: States) -> States:
-    """The states to remember: of what was written a moment ago one that it never has, so that it counts as changed."""
+    # The states to remember: of what was written a moment ago one that it never has, so that it counts as changed.
     now_ns = time_ns()
     return {path: UNSETTLED if _is_young(state, now_ns) else state for path, state in states.items()}
 
 
 def _is_young(state: State | None, now_ns: int) -> bool:
-    """Whether a file or folder may be written again without its time telling; ETags of those elsewhere tell."""
+    # Whether a file or folder may be written again without its time telling; ETags of those elsewhere tell.
     return state is not None and not isinstance(state, ObjectState) and abs(now_ns - state[0]) <= SETTLED_NS
 
 
@@ -348,6 +347,6 @@ def _metadata_name(node: ArrayNode) -> str:
 
 
 def _below(store: dict[str, Any], path: str) -> dict[str, Any]:
-    """The kvstore of a path in another."""
+    # The kvstore of a path in another.
     start = str(store.get("path", "")).rstrip("/")
     return {**store, "path": f"{start}/{path}/" if start else f"{path}/"}

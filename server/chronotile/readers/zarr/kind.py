@@ -85,7 +85,7 @@ class ZarrKind(SourceKind):
 
     def findings(self, spec: SourceSpec, known: Collection[str]) -> Iterator[Finding]:
         """Yield arrays with large chunks."""
-        from chronotile.readers.zarr.findings import chunk_findings
+        from chronotile.readers.zarr.stores import chunk_findings
 
         yield from chunk_findings(spec)
 

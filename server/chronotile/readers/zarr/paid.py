@@ -24,9 +24,9 @@ from chronotile.readers.remote.requests import (
     s3_store,
 )
 from chronotile.readers.remote.s3_environment import s3_access
-from chronotile.readers.zarr.async_reads import result_of
 from chronotile.readers.zarr.metadata import ArrayNode
 from chronotile.readers.zarr.remote import REFUSED_CHUNK, RemoteMetadata
+from chronotile.readers.zarr.waits import result_of
 
 
 class PaidArray:

@@ -1,8 +1,14 @@
 """Reads of a Zarr store elsewhere: of one state of its metadata, with the fill value only where there is no chunk."""
 
-from collections import deque
-from collections.abc import Mapping
+import threading
+from collections import OrderedDict, deque
+from collections.abc import Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import lru_cache
 from hashlib import blake2b
+from itertools import groupby, islice, product
+from time import monotonic
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -10,14 +16,181 @@ import numpy as np
 from chronotile.model.raster import Numbers
 from chronotile.readers.cf.array_source import Selection
 from chronotile.readers.foreign import Damaged, one_line
+from chronotile.readers.hrefs import digest_of
 from chronotile.readers.remote.files import looks
 from chronotile.readers.remote.gates import GateClosed, gates
-from chronotile.readers.remote.requests import Away, ObjectState, Refused, Replaced, one_read
-from chronotile.readers.zarr.chunk_parts import Part, indexes_of, parts_of
-from chronotile.readers.zarr.gaps import ChunkFile, gaps_of
+from chronotile.readers.remote.requests import (
+    REQUEST_S,
+    Away,
+    ObjectState,
+    Refused,
+    Replaced,
+    ask_whether,
+    one_read,
+    place_of,
+    read_deadline,
+    retry,
+)
 from chronotile.readers.zarr.metadata import ArrayNode
 from chronotile.readers.zarr.waits import NoChunk, answers_without_content, requests_so_far, result_within
-from chronotile.web.hosts import host_of
+from chronotile.web.inner_hosts import host_of
+
+KEPT_S = 10.0
+"""How long a file is taken for missing before it is requested again."""
+ASKED_AT_ONCE = 16
+LOOKED_AT_ONCE = 8
+"""Missing files of a store that are requested every `KEPT_S`, though what was made of them may be in a cache."""
+MOST_KNOWN = 8192
+"""Files of a store that are known to be missing; past it, those requested longest ago are forgotten."""
+MOST_STORES = 1024
+HASH_BITS = 64
+
+
+class ChunkFile(NamedTuple):
+    """A file of a store elsewhere: a chunk, or a shard of several."""
+
+    href: str
+    is_shard: bool
+
+
+class _Known(NamedTuple):
+    asked_s: float
+    state: ObjectState | None
+    """`None` where it is missing; a shard that is there may lack chunks."""
+    since_s: float
+    """When it was first seen in this state."""
+
+
+class Gaps:
+    """The files of one store in which tensorstore found no chunk."""
+
+    def __init__(self) -> None:
+        self.filled = 0
+        """A sum over the files that were missing and were found there later, whatever their order and age; 0: none."""
+        self._known: OrderedDict[ChunkFile, _Known] = OrderedDict()
+        """In the order in which they were requested."""
+        self._looked_s = monotonic()
+        self._lock = threading.Lock()
+
+    def were_filled(self, files: Collection[ChunkFile], opened_s: float) -> bool:
+        """Return whether any of the files was written since the array was opened that found no chunk in it.
+
+        Args:
+            files: In which a chunk is missing.
+            opened_s: When the array was opened, by the clock `monotonic`.
+
+        Raises:
+            Away: It is not known of one whether it is there.
+        """
+        now_s = monotonic()
+        with self._lock:
+            known = {each: self._known[each] for each in files if each in self._known}
+        due = [each for each in files if each not in known or now_s - known[each].asked_s >= KEPT_S]
+        known |= self._ask(due, read_deadline())
+        there = [(file, each) for file, each in known.items() if each.state is not None]
+        if any(each.since_s >= opened_s for _file, each in there):
+            return True
+        if any(not file.is_shard for file, _each in there):
+            raise Away("its server answers without content for a chunk that is there")
+        return False
+
+    def look(self) -> None:
+        """Request a few of the files again, those first that were requested longest ago; at most every `KEPT_S`."""
+        now_s = monotonic()
+        with self._lock:
+            if now_s - self._looked_s < KEPT_S:
+                return
+            self._looked_s = now_s
+            due = (
+                file
+                for file, each in self._known.items()
+                if now_s - each.asked_s >= KEPT_S and (file.is_shard or each.state is None)
+            )
+            files = list(islice(due, LOOKED_AT_ONCE))
+        with suppress(OSError):  # a read reports it
+            self._ask(files, now_s + 2 * REQUEST_S)
+
+    def _ask(self, files: Collection[ChunkFile], deadline: float | None) -> dict[ChunkFile, _Known]:
+        """What is known of the files now.
+
+        Raises:
+            Away: Of one it cannot be found out.
+        """
+        if not files:
+            return {}
+
+        def ask(file: ChunkFile) -> _Known:
+            place = place_of(file.href)
+            return self._note(file, retry(lambda: ask_whether(place, in_parts=file.is_shard), deadline))
+
+        with ThreadPoolExecutor(min(ASKED_AT_ONCE, len(files))) as threads:
+            return dict(zip(files, threads.map(ask, files), strict=True))
+
+    def _note(self, file: ChunkFile, state: ObjectState | None) -> _Known:
+        now_s = monotonic()
+        with self._lock:
+            known = self._known.pop(file, None)
+            is_same = known is not None and known.state == state
+            found = _Known(now_s, state, known.since_s if known is not None and is_same else now_s)
+            self._known[file] = found
+            is_news = not is_same and (known is not None or not file.is_shard)
+            if state is not None and is_news:
+                self.filled = (self.filled + _hash_of(file, state)) % (1 << HASH_BITS)
+            while len(self._known) > MOST_KNOWN:
+                self._known.popitem(last=False)
+        return found
+
+
+def _hash_of(file: ChunkFile, state: ObjectState) -> int:
+    return int.from_bytes(blake2b(repr((file, state)).encode(), digest_size=HASH_BITS // 8).digest())
+
+
+@lru_cache(maxsize=MOST_STORES)
+def gaps_of(document: str) -> Gaps:  # noqa: ARG001 -- it is the key
+    """Return what this process knows of the store with this document of metadata."""
+    return Gaps()
+
+
+class Part(NamedTuple):
+    """What a selection takes of one chunk."""
+
+    target: tuple[slice, ...]
+    """Its position in the selection."""
+    own: Selection
+    first: tuple[int, ...]
+    """The first of its indexes along each dimension."""
+
+
+def parts_of(selection: Selection, chunk: tuple[int, ...]) -> Iterator[Part]:
+    """Yield what a selection takes of each chunk that it touches.
+
+    Args:
+        selection: Within the array; its slices have a start and an end.
+        chunk: The shape of a chunk.
+    """
+    for splits in product(*(_splits(part, length) for part, length in zip(selection, chunk, strict=True))):
+        target = tuple(target for target, _own, _first in splits if target is not None)
+        yield Part(target, tuple(own for _, own, _first in splits), tuple(first for *_, first in splits))
+
+
+def _splits(part: int | slice | list[int], length: int) -> list[tuple[slice | None, int | slice | list[int], int]]:
+    """Part of one dimension, chunk by chunk: where it stands among what is selected, what it is, its first index."""
+    if isinstance(part, int):
+        return [(None, part, part)]
+    indexes = indexes_of(part)
+    found: list[tuple[slice | None, int | slice | list[int], int]] = []
+    for _chunk, places in groupby(range(len(indexes)), key=lambda place: indexes[place] // length):
+        first, *others = places
+        own = indexes[first : first + len(others) + 1]
+        selected = own if isinstance(own, list) else slice(own.start, own.stop, own.step)
+        found.append((slice(first, first + len(own)), selected, indexes[first]))
+    return found
+
+
+def indexes_of(part: slice | list[int]) -> range | list[int]:
+    """Return the indexes along one dimension that are selected."""
+    return range(part.start, part.stop, part.step or 1) if isinstance(part, slice) else part
+
 
 State = tuple[int, int, int] | ObjectState
 States = dict[str, State | None]
@@ -216,8 +389,3 @@ class RemoteReads:
             return ChunkFile(self._href, is_shard=True)
         numbers = [index // length for index, length in zip(part.first, self._node.files, strict=True)]
         return ChunkFile(f"{self._href.rstrip('/')}/{self._node.file_of(numbers)}", is_sharded)
-
-
-def digest_of(states: Mapping[str, object]) -> str:
-    """Return a short text that changes with any of the states."""
-    return blake2b(repr(list(states.values())).encode(), digest_size=6).hexdigest()

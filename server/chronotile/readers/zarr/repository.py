@@ -28,8 +28,8 @@ from chronotile.readers.remote.requests import (
     one_read,
 )
 from chronotile.readers.remote.s3_environment import s3_access
-from chronotile.readers.zarr.async_reads import result_of
 from chronotile.readers.zarr.metadata import ArrayNode, GroupNode, group_of_documents
+from chronotile.readers.zarr.waits import result_of
 
 BRANCH = "main"
 HEADS = ("repo", f"refs/branch.{BRANCH}/ref.json")

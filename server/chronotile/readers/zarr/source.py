@@ -10,19 +10,18 @@ from chronotile.model.grid import NativeGrid
 from chronotile.model.source import Finding, SourceInfo, SourceSpec
 from chronotile.readers.cf.array_source import Cube, CubeVariable, level_of
 from chronotile.readers.cf.dataset import CfVariable, CfVariables, understand
-from chronotile.readers.cf.groups import Group, group_findings
+from chronotile.readers.cf.fields import Group, group_findings
 from chronotile.readers.foreign import opening
 from chronotile.readers.hrefs import base_name, local_path
 from chronotile.readers.reader import Reader
 from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.zarr.commit import commit_of
-from chronotile.readers.zarr.fields import fields_of, text_of
 from chronotile.readers.zarr.metadata import GroupNode
 from chronotile.readers.zarr.product import is_product, understand_product
 from chronotile.readers.zarr.remote import RemoteMetadata
 from chronotile.readers.zarr.serving_cube import open_serving_cube
-from chronotile.readers.zarr.stores import PlainStore, Store, open_group
-from chronotile.web.hosts import host_of
+from chronotile.readers.zarr.stores import PlainStore, Store, fields_of, open_group, text_of
+from chronotile.web.inner_hosts import host_of
 
 REMEDY = "serve it as a source of its own, with href: the store's path, then /{path}"
 
@@ -187,7 +186,7 @@ def _variable(
 
 
 def _fits(level: CfVariable, native: CfVariable) -> bool:
-    """Whether a level shows what the native one shows."""
+    # Whether a level shows what the native one shows.
     return level is native or (_has_same_values(level, native) and _is_coarser(level.grid, native.grid))
 
 

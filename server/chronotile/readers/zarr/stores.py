@@ -1,20 +1,27 @@
 """What a source of kind zarr may be: a Zarr store, references of kerchunk to one, or an Icechunk repository."""
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from chronotile.errors import AddressRefused, UnsupportedSource
 from chronotile.model.raster import Numbers
+from chronotile.model.source import Finding, SourceSpec
 from chronotile.readers.cf.array_source import ArraySource
+from chronotile.readers.cf.fields import Field, FieldSet
+from chronotile.readers.foreign import opening
 from chronotile.readers.hrefs import local_path
 from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.remote.requests import Refused
 from chronotile.readers.zarr.arrays import open_array
 from chronotile.readers.zarr.kind import LEVELS_END, LINK, linked_store
 from chronotile.readers.zarr.metadata import ArrayNode, GroupNode, read_group
-from chronotile.readers.zarr.references.places import places_of
+from chronotile.readers.zarr.references.files import places_of
 from chronotile.web.item_places import SETTING
 from chronotile.web.places import Places
 
@@ -167,3 +174,66 @@ def _is_parquet(href: str) -> bool:
         return href.rstrip("/").lower().endswith(PARQUET_ENDS)
     document = path / ".zmetadata"
     return document.is_file() and b'"record_size"' in document.read_bytes()
+
+
+def fields_of(group: GroupNode, root: GroupNode, store: Store) -> FieldSet:
+    """Return the arrays of a group, with the attributes of the root where it has none of its own."""
+    bounds = {node.attrs.get(key) for node in group.arrays.values() for key in ("bounds", "climatology")}
+    nodes = {name: node for name, node in group.arrays.items() if node.dtype is not None}
+    of_coordinates = {name for name, node in nodes.items() if len(node.dims) < 2} | bounds
+    fields = {name: _field(name, _filled(node, name in of_coordinates), store) for name, node in nodes.items()}
+    return FieldSet(fields, {**root.attrs, **group.attrs})
+
+
+def text_of(attrs: Mapping[str, Any], name: str) -> str | None:
+    """Return an attribute that is text, if there is any in it."""
+    value = attrs.get(name)
+    return value if isinstance(value, str) and value else None
+
+
+def _filled(node: ArrayNode, is_of_coordinates: bool) -> ArrayNode:
+    """The array without the fill value 0 that version 2 has where nobody chose one, as 0 is a usual coordinate."""
+    if not is_of_coordinates or node.version != 2 or node.attrs.get("_FillValue") != 0:
+        return node
+    return replace(node, attrs={key: value for key, value in node.attrs.items() if key != "_FillValue"})
+
+
+def _field(name: str, node: ArrayNode, store: Store) -> Field:
+    def load() -> NDArray[Any]:
+        return load_all(store, node)
+
+    return Field(
+        name=name,
+        dims=node.dims,
+        shape=node.shape,
+        dtype=node.dtype or np.dtype(object),
+        attrs=node.attrs,
+        load=load,
+    )
+
+
+# What `check` finds in Zarr stores: chunks that are slow to read.
+
+LARGE_BYTES = 16 << 20
+"""What one picture should not have to decode for a single chunk."""
+
+
+def chunk_findings(spec: SourceSpec) -> Iterator[Finding]:
+    """Yield a warning for each array whose chunks are large, so that each tile decodes much."""
+    with opening(spec.collection):
+        names = [variable.name or variable.id for variable in spec.variables.values()]
+        store, root = open_group(spec.href, names=names)
+        arrays = list(root.all_arrays())
+    for array in arrays:
+        if array.dtype is None or len(array.shape) < 2:
+            continue
+        with opening(spec.collection):
+            chunks = store.open_array(array).chunks or ()
+        size = math.prod(chunks) * array.dtype.itemsize
+        if size > LARGE_BYTES:
+            shape = " x ".join(map(str, chunks))
+            message = (
+                f"its chunks of {shape} are {size >> 20} MiB: each tile decodes at least one; "
+                "write it with chunks of one time and 256 to 1024 pixels per side"
+            )
+            yield Finding("warning", f"{spec.collection}: {array.path}", message)

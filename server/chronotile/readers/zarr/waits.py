@@ -1,13 +1,19 @@
 """Time limits of what tensorstore reads from other machines."""
 
+import asyncio
 import os
 import re
+import threading
+from collections.abc import Coroutine
+from concurrent.futures import TimeoutError as FutureTimeout
+from functools import cache
 from http import HTTPStatus
 from time import monotonic
-from typing import Any
+from typing import Any, TypeVar
 
 import tensorstore as ts
 
+from chronotile.readers.foreign import Damaged, one_line
 from chronotile.readers.remote.requests import (
     AGAIN_S,
     ATTEMPTS,
@@ -16,6 +22,7 @@ from chronotile.readers.remote.requests import (
     READ_S,
     REQUEST_S,
     Away,
+    GivenUp,
     Refused,
     read_deadline,
 )
@@ -132,3 +139,33 @@ def answers_without_content() -> int:
     """Return how many answers without content this process has got that it takes for 404."""
     found = ts.experimental_collect_matching_metrics(_CODES)
     return sum(value["value"] for metric in found for value in metric["values"] if value["code"] in _NO_CONTENT)
+
+
+Answer = TypeVar("Answer")
+
+
+@cache
+def _loop() -> asyncio.AbstractEventLoop:
+    """Where the work is done, in a thread that does not keep the process from ending."""
+    loop = asyncio.new_event_loop()
+    threading.Thread(target=loop.run_forever, name="zarr", daemon=True).start()
+    return loop
+
+
+def result_of(work: Coroutine[Any, Any, Answer]) -> Answer:
+    """Return what a coroutine gives, within the time limit of this thread's read, else `READ_S` seconds.
+
+    Raises:
+        Damaged: What is stored cannot be decoded.
+        GivenUp: It takes too long.
+        Exception: Others are the store's own.
+    """
+    deadline = read_deadline()
+    waiting = asyncio.run_coroutine_threadsafe(work, _loop())
+    try:
+        return waiting.result(READ_S if deadline is None else max(0.0, deadline - monotonic()))
+    except FutureTimeout:
+        waiting.cancel()
+        raise GivenUp(f"reading it takes longer than {READ_S:g} s") from None
+    except (ValueError, RuntimeError, KeyError) as error:  # of codecs
+        raise Damaged(f"it cannot be decoded: {one_line(error)}") from None

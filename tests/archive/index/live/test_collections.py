@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import pytest
 
 from chronotile.archive.index.documents import Documents
-from chronotile.archive.index.live import collections, touching
-from chronotile.archive.index.live.collections import PAGE_S, LiveCollections
+from chronotile.archive.index.live import touching
+from chronotile.archive.index.live.collections import MOST_REQUESTS, PAGE_S, LiveCollections
 from chronotile.archive.index.sources import SourceAccess
 from chronotile.catalog.items.cql2.tree import filter_from_text
 from chronotile.catalog.items.index import ItemIndex
@@ -16,7 +16,7 @@ from chronotile.catalog.items.opening import open_items
 from chronotile.errors import InvalidParameter, SearchNotSupported, SourceUnavailable
 from chronotile.model.items import ItemSearch
 from chronotile.model.source import ItemsSpec, SourceSpec
-from chronotile.pipeline.live_items import AsksElsewhere, without_asking
+from chronotile.pipeline.services import AsksElsewhere, without_asking
 from chronotile.readers.remote.gates import LATE, Gates
 from chronotile.web.places import Places
 from tests.archive.index.catalogues import item_document
@@ -93,6 +93,10 @@ def one_api():
         yield filled(api)
 
 
+def ids_of(pages):
+    return [id_ for page in pages for id_ in page]
+
+
 def filled(api):
     for number, id_ in enumerate(IDS):
         document = item_document(id_, day=f"2020-06-{20 - number}", cloud=10 * number)
@@ -104,16 +108,18 @@ def filled(api):
 @pytest.mark.parametrize("limit", [1, 2, 3, 5, 7, 100])
 def test_pages_have_each_item_once_whatever_pages_the_api_makes(api, live_over, limit):
     found = live_over(api).walk(limit=limit)
-    assert [id_ for page in found for id_ in page] == IDS
-    assert all(len(page) == limit for page in found[:-1])
+    assert ids_of(found) == IDS
+    assert all(len(page) == min(limit, MOST_REQUESTS * api.page) for page in found[:-1])
 
 
-@pytest.mark.parametrize("limits", [(3, 2, 1, 1), (1, 3, 2, 5), (2, 7)])
+@pytest.mark.parametrize("limits", [(3, 2, 1, 1), (1, 3, 2, 5), (2, 4, 7)])
 def test_pages_of_an_api_that_counts_them_have_each_item_once_whatever_the_limit(api, live_over, limits):
     api.counts_pages = True
     live, found, at = live_over(api), [], None
     for limit in limits:
+        requested = len(live.searches)
         page = live.collections.page("ours", ItemSearch(limit=limit), at=at)
+        assert len(live.searches) - requested <= MOST_REQUESTS
         found, at = found + live.ids(page), page.next
     assert found == IDS[: len(found)]
     assert len(found) == min(sum(limits), len(IDS))
@@ -176,8 +182,8 @@ def test_number_of_matches_is_that_of_the_api(one_api, live_over):
 
 def test_configured_filter_always_holds(api, live_over):
     live = live_over(api, filter_="cloud < 35")
-    assert live.walk(limit=100) == [IDS[:4]]
-    assert live.walk(limit=100, filter=filter_from_text("cloud > 15")) == [["i2", "i3"]]
+    assert ids_of(live.walk(limit=100)) == IDS[:4]
+    assert ids_of(live.walk(limit=100, filter=filter_from_text("cloud > 15"))) == ["i2", "i3"]
     assert live.collections.find("ours", "i5") is None
 
 
@@ -202,7 +208,7 @@ def test_api_that_matches_next_to_nothing_is_an_error_in_bounded_requests(live_o
         live = live_over(api)
         with pytest.raises(SearchNotSupported, match="match nothing"):
             live.page(limit=1, filter=filter_from_text("cloud = 29"))
-        assert len(live.searches) == collections.MOST_EMPTY
+        assert len(live.searches) == MOST_REQUESTS
 
 
 def test_item_is_found_by_its_id(api, live_over):
@@ -213,8 +219,28 @@ def test_item_is_found_by_its_id(api, live_over):
 
 
 def test_smaller_pages_are_requested_where_the_api_refuses_large_ones(one_api, live_over):
-    one_api.most = 50
-    assert [id_ for page in live_over(one_api).walk(limit=200) for id_ in page] == IDS
+    one_api.most, one_api.page = 50, 50
+    live = live_over(one_api)
+    for number in range(3):
+        live.now[0] = number * PAGE_S
+        requested = len(live.searches)
+        assert ids_of(live.walk(limit=200)) == IDS
+        assert len(live.searches) - requested <= MOST_REQUESTS
+    requested = len(live.searches)
+    live.now[0] = 3 * PAGE_S
+    live.walk(limit=200)
+    assert len(live.searches) - requested == 1  # what it refuses is remembered
+
+
+def test_ids_that_an_api_ignores_or_sends_slowly_are_no_endless_walk(one_api, live_over):
+    live = live_over(one_api)
+    one_api.page = 1
+    with pytest.raises(SearchNotSupported, match=r"2 of 7 .* send fewer ids"):
+        live.page(limit=100, ids=tuple(IDS))
+    assert len(live.searches) == MOST_REQUESTS
+    one_api.ignores_ids, one_api.page = True, 3
+    live.now[0] = PAGE_S
+    assert ids_of(live.walk(limit=100, ids=("i5", "i0"))) == ["i0", "i5"]
 
 
 def test_search_that_the_api_refuses_names_the_parameter(one_api, live_over):

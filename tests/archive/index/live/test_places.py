@@ -4,7 +4,7 @@ import orjson
 import pytest
 
 from chronotile.archive.index.apis import ApiSearch, Request
-from chronotile.archive.index.live.places import PagePlace, place_of, within
+from chronotile.archive.index.live.api import PagePlace, place_of, within
 from chronotile.errors import AddressRefused, InvalidParameter
 
 ROOT = "https://api.test/v1"

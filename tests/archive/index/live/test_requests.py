@@ -5,9 +5,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from chronotile.archive.index.apis import ApiSearch
-from chronotile.archive.index.live.conditions import of_collection
-from chronotile.archive.index.live.requests import item_request, live_request
-from chronotile.archive.index.rules import ItemFilter, ItemRules
+from chronotile.archive.index.live.requests import item_request, live_request, of_collection
+from chronotile.archive.index.source import ItemFilter, ItemRules
 from chronotile.catalog.items.cql2.tree import filter_from_text
 from chronotile.errors import InvalidParameter, SearchNotSupported
 from chronotile.model.grid import BBox
@@ -31,7 +30,7 @@ TRIANGLE = {"type": "Polygon", "coordinates": [[[4, 50], [6, 50], [4, 52], [4, 5
 
 
 def request_of(api, rules=None, **search):
-    return live_request(api, rules or ItemRules(), ItemSearch(**search), "ours", page=10)
+    return live_request(api, rules or ItemRules(), ItemSearch(**search), "ours", most=10)
 
 
 def body_of(api=POSTED, rules=None, **search):

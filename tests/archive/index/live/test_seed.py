@@ -7,7 +7,7 @@ import pytest
 from chronotile.archive.index.background import reason_to_fill
 from chronotile.archive.index.documents import Documents
 from chronotile.archive.index.fill import IndexStore, fill
-from chronotile.archive.index.live.seed import reason_to_seed, seed
+from chronotile.archive.index.live.touching import reason_to_seed, seed
 from chronotile.archive.index.sources import SourceAccess, indexed, source_of
 from chronotile.catalog.items.opening import open_items
 from chronotile.catalog.items.passes import open_passes

@@ -6,8 +6,7 @@ from chronotile.jobs.cluster import AHEAD, ANSWER_S, COLLECT_S, LOOK_S, NO_PROCE
 from chronotile.jobs.connection import Connection
 from chronotile.jobs.tasks import TaskContext, store_plan, store_task_results
 from chronotile.processes.process import JobPlan
-from chronotile.queue.attempt import MOST_DEADLY
-from chronotile.queue.faults import ClusterLost, TemporaryFault
+from chronotile.queue.faults import MOST_DEADLY, ClusterLost, TemporaryFault
 from tests.jobs.runs.conftest import SQUARES_OF_TEN
 
 WORKERS = 2

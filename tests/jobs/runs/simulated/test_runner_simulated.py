@@ -7,11 +7,9 @@ import pytest
 from chronotile.errors import SourceUnavailable, StorageFull
 from chronotile.jobs.runner import ATTEND_S, BEAT_S, FORGET_S, HANG_S, IDLE_S, LEASE_S, Runner
 from chronotile.model.job import Execution, Result
-from chronotile.queue.attempt import MOST_FRUITLESS
 from chronotile.queue.database import open_engine
-from chronotile.queue.faults import TemporaryFault, fault_of
-from chronotile.queue.heartbeat import GONE_S
-from chronotile.queue.table import JobTable
+from chronotile.queue.faults import MOST_FRUITLESS, PlanNeeded, TemporaryFault, fault_of
+from chronotile.queue.table import GONE_S, JobTable
 
 ARCHIVE = SimpleNamespace(services=SimpleNamespace(revision="r", published_cubes=None), refresh=lambda **_: None)
 """An archive whose services no plan of `steps` looks at."""
@@ -50,13 +48,13 @@ class FakeCluster:
 class Lost:
     """What blocks fail with, as many times as are told, or those of one number alone."""
 
-    def __init__(self, words, *, times=1_000_000, at=None):
-        self.words, self.times, self.at = words, times, at
+    def __init__(self, words, *, times=1_000_000, at=None, kind=TemporaryFault):
+        self.words, self.times, self.at, self.kind = words, times, at, kind
 
     def __call__(self, number):
         if self.times and self.at in {None, number}:
             self.times -= 1
-            raise TemporaryFault(fault_of(SourceUnavailable(self.words)))
+            raise self.kind(fault_of(SourceUnavailable(self.words)))
 
 
 @pytest.fixture
@@ -192,6 +190,49 @@ def test_a_store_that_is_back_costs_the_blocks_that_needed_it(submit, start, end
 
     assert (job.status, job.attempts, cluster.begun) == ("successful", 3, [0, 1, 2, 3, 3, 3, 4, 5, 6, 7, 8, 9])
     assert "attempt 2: 7 of 10 tasks to do" in texts(table, id_)
+
+
+def test_a_job_whose_plan_knew_too_little_is_planned_and_done_anew(submit, start, ended, cluster):
+    cluster.fail = Lost("item a is encoded in another way", times=1, at=2, kind=PlanNeeded)
+    id_ = submit(count=4)
+
+    start("one")
+    job = ended(id_)
+
+    assert (job.status, job.attempts, cluster.begun) == ("successful", 1, [0, 1, 2, 0, 1, 2, 3])
+
+
+def test_a_job_is_planned_anew_as_often_as_its_plan_lacks_something_else(submit, start, ended, cluster, table):
+    lacks = (
+        PlanNeeded(fault_of(SourceUnavailable(f"item {number} is encoded in another way"))) for number in range(40)
+    )
+
+    def fail(number):
+        lack = next(lacks, None) if number == 1 else None
+        if lack is not None:
+            raise lack
+
+    cluster.fail = fail
+    id_ = submit(count=3)
+
+    start("one")
+    job = ended(id_)
+
+    assert (job.status, job.attempts) == ("successful", 1)
+    assert cluster.begun == [0, 1] * 40 + [0, 1, 2]
+    assert len(set(cluster.names)) == 41  # tasks of a plan that is forgotten are not taken for those of the next
+    assert "is planned again: item 39 is encoded in another way" in texts(table, id_)
+
+
+def test_a_job_is_not_planned_anew_for_ever_though_some_of_its_blocks_are_done(submit, start, ended, cluster):
+    cluster.fail = Lost("item a is encoded in another way", at=2, kind=PlanNeeded)
+    id_ = submit(count=4)
+
+    start("one")
+    job = ended(id_)
+
+    assert (job.status, job.attempts) == ("failed", MOST_FRUITLESS)
+    assert job.fault.detail.startswith("item a is encoded in another way; it was begun")
 
 
 def test_a_job_that_kills_whoever_begins_it_is_given_up(submit, start, ended, cluster, simulation):

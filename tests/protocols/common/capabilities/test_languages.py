@@ -2,7 +2,7 @@
 
 import pytest
 
-from chronotile.protocols.common.capabilities.languages import inspire_code, requested_language
+from chronotile.protocols.common.capabilities.layer_entries import inspire_code, requested_language
 from chronotile.protocols.common.query.kvp import Kvp
 
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from affine import Affine
 
-from chronotile.encoders import scratch
+from chronotile.encoders import file_parts
 from chronotile.model.crs import crs_of
 from chronotile.model.grid import BBox, Grid, Window
-from chronotile.protocols.ogcapi.coverages import grid_size
+from chronotile.protocols.ogcapi.coverages import routes
 from tests.protocols import served
 from tests.protocols.ogcapi.coverages.reading import (
     READERS,
@@ -36,7 +36,7 @@ def test_without_parameters_all_fields_are_given_everywhere_at_all_times(tree):
 
 
 def test_a_large_one_without_times_has_the_newest_and_says_how_to_request_all(tree, monkeypatch):
-    monkeypatch.setattr(grid_size, "DEFAULT_BYTES", 2 * 300 * 400 + 1)
+    monkeypatch.setattr(routes, "DEFAULT_BYTES", 2 * 300 * 400 + 1)
 
     newest, every = (
         tree.get(NDVI, params={"f": "csv", **IN_WINDOW, **more}) for more in ({}, {"datetime": "2020-05-21/.."})
@@ -394,7 +394,7 @@ def test_a_file_is_made_once_for_all_its_parts(make_client):
 
 
 def test_a_large_file_is_kept_on_the_disk_for_its_parts(make_client, monkeypatch):
-    monkeypatch.setattr(scratch, "IN_MEMORY_BYTES", 0)
+    monkeypatch.setattr(file_parts, "IN_MEMORY_BYTES", 0)
     services = served.make_services(*served.tree_collections())
     client = make_client(services)
     told = client.head(NDVI)

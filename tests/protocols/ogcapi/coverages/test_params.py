@@ -13,8 +13,14 @@ from chronotile.model.crs import CRS84, crs_of
 from chronotile.model.grid import BBox
 from chronotile.model.time.parser import parse_time
 from chronotile.protocols.common.query.parameter import names_of
-from chronotile.protocols.ogcapi.coverages.params import OF_COVERAGE, CoverageQuery, coverage_query, parse_coverage
-from chronotile.protocols.ogcapi.coverages.scaling import PartialSize, Resolution
+from chronotile.protocols.ogcapi.coverages.params import (
+    OF_COVERAGE,
+    CoverageQuery,
+    PartialSize,
+    Resolution,
+    coverage_query,
+    parse_coverage,
+)
 from tests.protocols import served
 
 OTHER_GRID = served.make_layer("COARSE", variable=served.make_variable("COARSE", grid=served.FLANDERS_4326))

@@ -7,7 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from chronotile.encoders import file_parts, scratch
+from chronotile.encoders import file_parts
+from chronotile.encoders import file_parts as scratch
 from chronotile.errors import ClientGone
 from chronotile.model.coverage import CoverageRequest
 from chronotile.pipeline.caches.scratch_cache import ScratchCache
@@ -21,7 +22,7 @@ NDVI = "/ogcapi/collections/NDVI/coverage"
 ONE_DAY = {"datetime": "2020-06-01"}
 ALL_TIMES = CoverageRequest(layers=("NDVI",))
 IDENTITY = {"Accept-Encoding": "identity"}
-COMPRESSED = {"GTiff": "coverage.cog", "NetCDF": "coverage.netcdf", "png": "picture.png"}
+COMPRESSED = {"GTiff": "coverage.cog", "NetCDF": "coverage.netcdf", "png": "picture.picture"}
 """Modules of encoders that compress, by format."""
 MADE_BEFORE = ["GTiff", "NetCDF", "json", "png"]
 """Formats of files that are there before they are sent."""

@@ -9,7 +9,7 @@ from chronotile.model.collection import Collection
 from chronotile.model.crs import crs_of
 from chronotile.model.grid import BBox, NativeGrid
 from chronotile.model.time.instants import DEKAD, NO_TIME, Period, domain_of_periods
-from chronotile.protocols.ogcapi.documents.extents import spatial_extent, temporal_extent
+from chronotile.protocols.ogcapi.documents.collection_parts import spatial_extent, temporal_extent
 from tests.protocols import served
 from tests.protocols.served import days_of
 

@@ -8,7 +8,7 @@ import pytest
 
 from chronotile.catalog.offered import offered_collection
 from chronotile.protocols.ogcapi.block import DocumentContext
-from chronotile.protocols.ogcapi.documents.collection_context import CollectionContext
+from chronotile.protocols.ogcapi.documents.collection_parts import CollectionContext
 from chronotile.protocols.ogcapi.documents.through_pygeoapi import pygeoapi_collections
 
 UNLOADED = """

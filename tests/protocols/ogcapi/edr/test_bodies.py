@@ -4,8 +4,8 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
+from chronotile.http.body_memory import BodyMemory
 from chronotile.pipeline.services import Services
-from chronotile.protocols.common.limits.body_memory import BodyMemory
 from tests.protocols import served
 
 CENTRE = (605_000, 5_635_000)

@@ -5,10 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from chronotile.model.geometry.lengths import LENGTHS_M
+from chronotile.model.geometry.area import LENGTHS_M
 from chronotile.protocols.common.query.parameter import names_of
-from chronotile.protocols.ogcapi.edr.formats import MEDIA_TYPES
-from chronotile.protocols.ogcapi.edr.queries import AREA, CUBE, ITEMS, LOCATIONS, POSITION, RADIUS
+from chronotile.protocols.ogcapi.edr.queries import AREA, CUBE, ITEMS, LOCATIONS, MEDIA_TYPES, POSITION, RADIUS
 
 PAGE = (Path(__file__).parents[4] / "docs" / "reference" / "ogc-api-edr.md").read_text(encoding="utf-8")
 REQUESTS = re.findall(r"^GET (/.+)$", PAGE, re.MULTILINE)

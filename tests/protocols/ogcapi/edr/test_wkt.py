@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from chronotile.errors import ChronotileError, InvalidParameter, LimitExceeded, MissingParameter
 from chronotile.model.crs import CRS84, crs_of
 from chronotile.protocols.common.query.kvp import Kvp
-from chronotile.protocols.ogcapi.edr.wkt import area_of_text, points_of
+from chronotile.protocols.ogcapi.edr.params import area_of_text, points_of
 
 LATITUDE_FIRST = crs_of("EPSG:4326")
 

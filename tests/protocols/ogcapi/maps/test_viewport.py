@@ -12,9 +12,7 @@ from pyproj import Geod
 from chronotile.errors import InvalidParameter, UnsupportedCrs
 from chronotile.model.crs import CRS84, crs_of, transformer
 from chronotile.model.grid import BBox
-from chronotile.protocols.ogcapi.maps.ground import metres_per_unit
-from chronotile.protocols.ogcapi.maps.params import parse_map
-from chronotile.protocols.ogcapi.maps.viewport import Viewport, box_to, data_box
+from chronotile.protocols.ogcapi.maps.params import Viewport, box_to, data_box, metres_per_unit, parse_map
 from chronotile.protocols.ogcapi.subset import query_of
 from tests.protocols import served
 

@@ -8,7 +8,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from chronotile.app import ServerOptions, application
-from chronotile.protocols.ogcapi.processes import execution_routes, synchronous
+from chronotile.protocols.ogcapi.processes import execution_routes
+from chronotile.protocols.ogcapi.processes.execution_routes import run_now
 from chronotile.queue.service import JobService
 from tests.protocols import served
 
@@ -138,9 +139,7 @@ BY_REFERENCE = {"outputs": {"statistics": {"transmissionMode": "reference"}}}
 )
 def test_what_pages_of_other_origins_may_not_have_is_not_made(client, monkeypatch, asked):
     done = []
-    monkeypatch.setattr(
-        execution_routes, "run_now", lambda *args, **kwargs: done.append(1) or synchronous.run_now(*args, **kwargs)
-    )
+    monkeypatch.setattr(execution_routes, "run_now", lambda *args, **kwargs: done.append(1) or run_now(*args, **kwargs))
 
     answer = client.post(PLACES, json={**STATISTICS, **asked}, headers={"Origin": OTHER})
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from chronotile.protocols.ogcapi.processes.prefer import MAX_CHARACTERS, preferences_of
+from chronotile.protocols.ogcapi.processes.execution_routes import MAX_CHARACTERS, preferences_of
 
 
 @pytest.mark.parametrize(

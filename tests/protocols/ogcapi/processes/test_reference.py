@@ -9,8 +9,8 @@ import pytest
 
 from chronotile.processes.execute import SYNC_S
 from chronotile.protocols.common.query.parameter import names_of
+from chronotile.protocols.ogcapi.processes.execution import MOST, MOST_S
 from chronotile.protocols.ogcapi.processes.params import OF_JOBS
-from chronotile.protocols.ogcapi.processes.references import MOST, MOST_S
 from chronotile.protocols.ogcapi.processes.results import MOST_INLINE_BYTES
 from chronotile.queue.notifier import WAITS_S
 from chronotile.queue.outbox import EVERY_S

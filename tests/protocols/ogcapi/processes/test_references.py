@@ -7,8 +7,8 @@ from starlette.testclient import TestClient
 from chronotile.app import ServerOptions, application
 from chronotile.errors import ConfigurationError, LimitExceeded
 from chronotile.processes.registry import process_of
-from chronotile.protocols.ogcapi.processes import references
-from chronotile.protocols.ogcapi.processes.references import MOST, Reference, with_values
+from chronotile.protocols.ogcapi.processes import execution as references
+from chronotile.protocols.ogcapi.processes.execution import MOST, Reference, with_values
 from chronotile.queue.service import JobService
 from chronotile.web.fetch import Fetched
 from tests.listener import Answer

@@ -6,7 +6,7 @@ from starlette.testclient import TestClient
 from chronotile.errors import SourceUnavailable
 from chronotile.model.job import Execution, Result
 from chronotile.protocols.ogcapi.processes.results import Results, file_response, results_response
-from chronotile.queue.result_files import ResultFiles
+from chronotile.queue.job_folder import ResultFiles
 
 CSV = b"time,value\n" * 1000
 

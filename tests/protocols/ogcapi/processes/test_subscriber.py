@@ -10,9 +10,9 @@ from chronotile.errors import ConfigurationError
 from chronotile.model.job import Result
 from chronotile.protocols.ogcapi.processes.subscriber import message_of
 from chronotile.queue.database import open_engine
-from chronotile.queue.job_outbox import JobOutbox
 from chronotile.queue.notifier import Notifier
 from chronotile.queue.outbox import Callbacks
+from chronotile.queue.table import JobOutbox
 from tests.listener import Answer
 from tests.protocols import served
 from tests.protocols.ogcapi.processes.conftest import ECHO

@@ -14,7 +14,7 @@ from rasterio.enums import ColorInterp
 from chronotile.model.grid import Window
 from chronotile.model.source import VariableSpec
 from chronotile.readers.caches.disk import DiskCache
-from chronotile.readers.open import open_source
+from chronotile.readers.kinds import open_source
 from chronotile.readers.raster.overviews.previews import Previews
 from chronotile.readers.reader_caches import ReaderCaches
 from tests.running import PATIENCE_S, until

@@ -11,14 +11,12 @@ from time import monotonic
 import orjson
 
 from chronotile.archive.index.apis import Request
-from chronotile.archive.index.live.api import MOST_S, LiveApi, RefusedSearch
-from chronotile.archive.index.live.conditions import DocumentCheck
-from chronotile.archive.index.live.places import PagePlace, place_of
-from chronotile.archive.index.live.requests import PAGE, LiveRequest, item_request, live_request
+from chronotile.archive.index.live.api import MOST_S, LiveApi, PagePlace, RefusedSearch, place_of
+from chronotile.archive.index.live.requests import PAGES, DocumentCheck, LiveRequest, item_request, live_request
 from chronotile.archive.index.live.touching import Touching
-from chronotile.archive.index.rules import ItemRules
+from chronotile.archive.index.source import ItemRules
 from chronotile.archive.index.sources import SourceAccess, rules_of
-from chronotile.catalog.items.items import Items
+from chronotile.catalog.items.index import ItemIndex
 from chronotile.errors import (
     AddressRefused,
     ConfigurationError,
@@ -28,9 +26,9 @@ from chronotile.errors import (
 )
 from chronotile.model.items import FoundItem, ItemSearch
 from chronotile.model.source import SourceSpec
-from chronotile.pipeline.live_items import LivePage, require_asking
+from chronotile.pipeline.services import LivePage, require_asking
 from chronotile.readers.caches.byte_cache import ByteCache
-from chronotile.web.hosts import host_of
+from chronotile.web.inner_hosts import host_of
 
 log = logging.getLogger(__name__)
 
@@ -40,14 +38,8 @@ CACHED_BYTES = 32 << 20
 """Of all pages."""
 ITEM_BYTES = 1 << 10
 """Of a cached item beside its document."""
-MOST_PAGES = 4
-"""Pages of an API that one page is made of."""
-MOST_EMPTY = 10
-"""Pages in which nothing matches that are passed over: clients take an empty page for the last."""
-MOST_WALK_S = 20.0
-"""How long pages of an API are read for one page, after the last one that was begun."""
-SMALLER = (100, 10)
-"""Items of a page where an API refuses as many as are wanted."""
+MOST_REQUESTS = 2
+"""That one search of ours sends to an API: anyone can send such a search."""
 NOT_FOUND = "404"
 
 
@@ -95,7 +87,7 @@ class LiveCollections:
     def __init__(
         self,
         specs: Callable[[], Mapping[str, SourceSpec]],
-        items: Callable[[], Items | None],
+        items: Callable[[], ItemIndex | None],
         access: SourceAccess,
         *,
         most_s: float = MOST_S,
@@ -127,12 +119,12 @@ class LiveCollections:
     def page(self, collection: str, search: ItemSearch, *, at: str | None) -> LivePage:
         """Return items that the API finds now, or found some minutes ago; they are in the index then.
 
-        Errors are those of `pipeline.live_items.LiveItems`.
+        Errors are those of `pipeline.services.LiveItems`.
         """
         with self._noting(collection):
             live = self._live(collection)
             api = live.api.search
-            wanted = live_request(api, live.rules, search, collection, page=min(search.limit, PAGE))
+            wanted = live_request(api, live.rules, search, collection, most=live.api.most_items)
             if wanted is None:
                 return LivePage(items=(), next=None, matched=0)
             place = PagePlace(request=wanted.first) if at is None else place_of(at, wanted.first, api)
@@ -147,7 +139,7 @@ class LiveCollections:
             if api.is_of_items:
                 request = item_request(api, id_)
             else:
-                wanted = live_request(api, live.rules, search, collection, page=1)
+                wanted = live_request(api, live.rules, search, collection, most=1)
                 assert wanted is not None  # noqa: S101 -- without conditions that nothing matches
                 request = wanted.first
             try:
@@ -161,28 +153,39 @@ class LiveCollections:
     def _walk(self, live: _Live, wanted: LiveRequest, place: PagePlace, search: ItemSearch) -> LivePage:
         """Read pages of the API from a place on, until there are enough items."""
         items = list[FoundItem]()
-        request, skipped, matched = place.request, place.skipped, None
+        request, skipped, left = place.request, place.skipped, MOST_REQUESTS
         following: PagePlace | None = None
-        begun_s = self._clock()
-        for number in range(1, MOST_EMPTY + 1):
-            page = self._first(live, wanted, search) if request == wanted.first else self._read(live, request, search)
+        matched: int | None = None
+        while left > 0:
+            left -= 1
+            try:
+                page = self._cached(live, request)
+            except RefusedSearch as error:
+                is_first = left > 0 and request == wanted.first
+                page, request = self._smaller(live, wanted, search, error, is_first=is_first)
+                left -= 1
             matched = page.matched if wanted.is_exact else None
             if page.is_refused:
                 raise SourceUnavailable("none of the items that its API sends can be shown; see the server's log")
-            left = search.limit - len(items)
-            rest = _matching(page.found[skipped:], wanted.check)
-            items += [found for _place, found in rest[:left]]
-            if len(rest) > left:
-                following = PagePlace(request=request, skipped=skipped + rest[left][0])
+            missing = search.limit - len(items)
+            rest = _matching(page.found[skipped:], wanted.check, search.ids)
+            items += [found for _place, found in rest[:missing]]
+            if len(rest) > missing:
+                following = PagePlace(request=request, skipped=skipped + rest[missing][0])
                 break
-            following = None if page.next is None else PagePlace(request=page.next)
-            is_late = self._clock() - begun_s > MOST_WALK_S
-            if following is None or len(items) == search.limit or (items and number >= MOST_PAGES) or is_late:
+            has_all = len(items) == len(set(search.ids)) > 0
+            following = None if page.next is None or has_all else PagePlace(request=page.next)
+            if following is None or len(items) == search.limit:
                 break
             request, skipped = following.request, 0
+        if following is not None and search.ids and len(items) < search.limit:
+            raise SearchNotSupported(
+                f"its API sent {len(items)} of {len(search.ids)} items in {MOST_REQUESTS} pages; send fewer ids",
+                locator="ids",
+            )
         if following is not None and not items:
             raise SearchNotSupported(
-                f"the first {MOST_EMPTY} pages that the API sends match nothing; restrict the search by bbox or "
+                f"the first {MOST_REQUESTS} pages that the API sends match nothing; restrict the search by bbox or "
                 "datetime",
                 locator="filter",
             )
@@ -192,25 +195,29 @@ class LiveCollections:
             raise SourceUnavailable(f"its API cannot be followed: {error.message}") from error
         return LivePage(items=tuple(items), next=at, matched=matched)
 
-    def _first(self, live: _Live, wanted: LiveRequest, search: ItemSearch) -> _CachedPage:
-        """The first page, of fewer items where the API refuses as many."""
-        for size in (each for each in SMALLER if each < min(search.limit, PAGE)):
-            try:
-                return self._cached(live, wanted.first)
-            except RefusedSearch:
-                fewer = live_request(live.api.search, live.rules, search, live.spec.collection, page=size)
-                assert fewer is not None  # noqa: S101 -- as before
-                wanted = fewer
-        return self._read(live, wanted.first, search)
-
-    def _read(self, live: _Live, request: Request, search: ItemSearch) -> _CachedPage:
+    def _smaller(
+        self,
+        live: _Live,
+        wanted: LiveRequest,
+        search: ItemSearch,
+        refusal: RefusedSearch,
+        *,
+        is_first: bool,
+    ) -> tuple[_CachedPage, Request]:
+        """The first page as small as any API sends it, and its request; if it comes, later pages are smaller, too."""
         try:
-            return self._cached(live, request)
+            if not is_first or wanted.page <= PAGES[-1]:
+                raise refusal
+            smallest = live_request(live.api.search, live.rules, search, live.spec.collection, most=PAGES[-1])
+            assert smallest is not None  # noqa: S101 -- as before
+            page = self._cached(live, smallest.first)
         except RefusedSearch as error:
             locator = "filter" if search.filter is not None else "sortby" if search.sort else "collections"
             raise SearchNotSupported(
                 f"the API of the collection refuses the search: {error}", locator=locator
             ) from error
+        live.api.most_items = next(each for each in PAGES if each < wanted.page)
+        return page, smallest.first
 
     def _cached(self, live: _Live, request: Request) -> _CachedPage:
         """A page of the API, requested again once a period of time is over."""
@@ -265,6 +272,12 @@ class LiveCollections:
             log.info("searches have %s again", collection)
 
 
-def _matching(found: Sequence[FoundItem], check: DocumentCheck | None) -> list[tuple[int, FoundItem]]:
-    """Items that match, each with where it stands."""
-    return [(number, each) for number, each in enumerate(found) if check is None or check(orjson.loads(each.document))]
+def _matching(
+    found: Sequence[FoundItem], check: DocumentCheck | None, ids: tuple[str, ...]
+) -> list[tuple[int, FoundItem]]:
+    """Items that match, each with where it stands; some APIs ignore ids."""
+    return [
+        (number, each)
+        for number, each in enumerate(found)
+        if (not ids or each.ref.id in ids) and (check is None or check(orjson.loads(each.document)))
+    ]

@@ -1,27 +1,142 @@
 """A search of items as the request of a STAC API."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
+import cql2
 import orjson
 import shapely
 
-from chronotile.archive.index.apis import ApiSearch, Request
-from chronotile.archive.index.core_search import CoreSearch, core_search
+from chronotile.archive.index.apis import ApiSearch, CoreSearch, Request, core_search
 from chronotile.archive.index.documents import Json
-from chronotile.archive.index.live.conditions import DocumentCheck, all_of, of_collection, text_of, with_geometry
-from chronotile.archive.index.rules import ItemRules
-from chronotile.catalog.items.cells import search_boxes
+from chronotile.archive.index.source import ItemRules
+from chronotile.catalog.items.cql2.conditions import Columns
+from chronotile.catalog.items.cql2.translate import DocumentFilter, translate, with_cut_boxes
+from chronotile.catalog.items.cql2.tree import checked
+from chronotile.catalog.items.footprints import search_boxes
 from chronotile.catalog.items.search import MOST_IDS
 from chronotile.errors import InvalidParameter, SearchNotSupported
 from chronotile.model.grid import BBox
 from chronotile.model.items import ItemSearch
 from chronotile.model.time.instants import DISTANT_FUTURE, DISTANT_PAST, ONE_NS, Instant, TimeSpan, format_instant
 
-PAGE = 250
-"""Items of a page of an API, at most."""
+# Conditions of a search as the API of one collection takes them, which knows the collection by another id.
+
+COLLECTION = "collection"
+
+
+def of_collection(filter_: Mapping[str, Any], collection: str) -> Json | bool:
+    """Return a filter with what it says of `collection` decided; true or false where nothing else is left.
+
+    Raises:
+        InvalidParameter: It is none that searches of items accept.
+        SearchNotSupported: It compares `collection` with another property.
+    """
+    translate(checked(filter_), Columns("sqlite"))
+    return _decided(filter_, collection)
+
+
+def with_geometry(geometry: Mapping[str, Any]) -> Json:
+    """Return the condition that footprints meet a geometry.
+
+    Raises:
+        InvalidParameter: It is none.
+    """
+    condition: Json = {"op": "s_intersects", "args": [{"property": "geometry"}, dict(geometry)]}
+    try:
+        translate(checked(condition), Columns("sqlite"))
+    except InvalidParameter as error:
+        raise InvalidParameter(error.message.replace("filter", "geometry", 1), locator="geometry") from error
+    return condition
+
+
+def all_of(clauses: Sequence[Json]) -> Json | None:
+    """Return the filter that is true where all of some are."""
+    if not clauses:
+        return None
+    return clauses[0] if len(clauses) == 1 else {"op": "and", "args": list(clauses)}
+
+
+def text_of(filter_: Json) -> str:
+    """Return a filter in CQL2 text.
+
+    Raises:
+        SearchNotSupported: It cannot be written as such.
+    """
+    return _parsed(filter_).to_text()
+
+
+class DocumentCheck:
+    """A filter that STAC items are held against one by one.
+
+    Args:
+        filter_: CQL2 JSON.
+
+    Raises:
+        SearchNotSupported: Items cannot be held against it.
+    """
+
+    def __init__(self, filter_: Json) -> None:
+        self._expression = _parsed(with_cut_boxes(filter_))
+
+    def __call__(self, document: Json) -> bool:
+        """Return whether an item matches; one that lacks a property it is compared by does not."""
+        try:
+            return bool(self._expression.matches(document))
+        except Exception:  # noqa: BLE001 -- the library's one error of expressions without a result
+            return False
+
+
+def _parsed(filter_: Json) -> cql2.Expr:
+    try:
+        return cql2.parse_json(orjson.dumps(filter_).decode())
+    except (cql2.ParseError, cql2.ValidationError, ValueError, TypeError) as error:
+        raise SearchNotSupported("filter has a condition that the API cannot compare", locator="filter") from error
+
+
+def _decided(node: Any, collection: str) -> Json | bool:  # noqa: ANN401 -- JSON
+    if isinstance(node, bool):
+        return node
+    name, arguments = node.get("op"), node.get("args", [node])  # a property alone is true or false
+    if name in {"and", "or"}:
+        return _joined(name, [_decided(each, collection) for each in arguments])
+    if name == "not":
+        part = _decided(arguments[0], collection)
+        return not part if isinstance(part, bool) else {"op": "not", "args": [part]}
+    named = set(_properties(arguments))
+    if COLLECTION not in named:
+        return dict(node)
+    if named != {COLLECTION} or name is None:
+        raise SearchNotSupported("filter compares collection with another property", locator="filter")
+    return DocumentFilter(node).holds({COLLECTION: collection})
+
+
+def _joined(name: str, parts: Sequence[Json | bool]) -> Json | bool:
+    decisive = name == "or"
+    if any(part is decisive for part in parts):
+        return decisive
+    left = [part for part in parts if not isinstance(part, bool)]
+    if not left:
+        return not decisive
+    return left[0] if len(left) == 1 else {"op": name, "args": left}
+
+
+def _properties(node: Any) -> Iterator[str]:  # noqa: ANN401 -- JSON
+    """The properties that arguments name; `checked` has bounded their depth."""
+    if isinstance(node, list | tuple):
+        for each in node:
+            yield from _properties(each)
+    elif isinstance(node, Mapping):
+        name = node.get("property")
+        if isinstance(name, str):
+            yield name.removeprefix("properties.")
+        yield from _properties(node.get("args"))
+
+
+PAGES = (250, 100, 10)
+"""Items of a page of an API, at most: of the first kind, and where APIs refuse as many."""
 NEWEST = (("datetime", True),)
 PLAIN = {"id", "collection"}
 """Members of items outside of their properties."""
@@ -33,6 +148,8 @@ class LiveRequest:
 
     first: Request
     """The first page."""
+    page: int
+    """Items of a page."""
     check: DocumentCheck | None = None
     """What is left to compare here; `None`: the API does all of it."""
     is_exact: bool = True
@@ -55,7 +172,7 @@ class _Parts:
 
 
 def live_request(
-    api: ApiSearch, rules: ItemRules, search: ItemSearch, collection: str, *, page: int
+    api: ApiSearch, rules: ItemRules, search: ItemSearch, collection: str, *, most: int
 ) -> LiveRequest | None:
     """Return what an API is requested for a search of one collection; `None`: nothing can match.
 
@@ -64,7 +181,7 @@ def live_request(
         rules: The configured filter always holds, too.
         search: What is looked for.
         collection: Its id here.
-        page: Items of a page.
+        most: Items of a page, at most; as many where they are compared here, so that some match.
 
     Raises:
         SearchNotSupported: The API cannot do it.
@@ -82,6 +199,8 @@ def live_request(
         clauses += [place] if api.is_of_items else []
     whole = all_of([*own, *clauses])
     found = CoreSearch() if api.filters is not None else core_search(whole)
+    left = None if api.filters is not None else all_of(clauses)
+    page = min(search.limit, most) if left is None else most
     is_placed = bool(boxes) or search.geometry is not None
     parts = _Parts(
         page=page,
@@ -94,9 +213,9 @@ def live_request(
         filter=whole if api.filters is not None else None,
         query=found.query if api.has_query else {},
     )
-    left = None if api.filters is not None else all_of(clauses)
     return LiveRequest(
         first=_posted(api.href, parts) if api.is_post else _got(api.href, parts),
+        page=page,
         check=None if left is None else DocumentCheck(left),
         is_exact=api.filters is not None or whole is None,
     )
@@ -128,12 +247,12 @@ def _interval(span: TimeSpan) -> str:
 
 
 def _around(geometry: Json | None) -> tuple[BBox, ...]:
-    """The box of a geometry: not all APIs take geometries in a query."""
+    # The box of a geometry: not all APIs take geometries in a query.
     return () if geometry is None else (BBox(*shapely.from_geojson(orjson.dumps(geometry)).bounds),)
 
 
 def _box(boxes: tuple[BBox, ...]) -> list[float]:
-    """One box, whose west is greater than its east across the antimeridian."""
+    # One box, whose west is greater than its east across the antimeridian.
     return [boxes[0].xmin, boxes[0].ymin, boxes[-1].xmax, boxes[0].ymax]
 
 

@@ -1,14 +1,130 @@
 """Filters as conditions: what a database tests, and what is tested of the footprints of the items that it finds."""
 
-from collections.abc import Iterator
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
-from sqlalchemy import and_, not_, or_, true
+import shapely
+from shapely.affinity import translate
+from shapely.errors import ShapelyError
+from shapely.geometry import shape
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Double,
+    Text,
+    and_,
+    bindparam,
+    case,
+    cast,
+    func,
+    literal,
+    not_,
+    null,
+    or_,
+    true,
+)
 from sqlalchemy.sql import ColumnElement
 
-from chronotile.catalog.items.cql2.spatial import SpatialTest
-from chronotile.catalog.items.schema import ITEMS
-from chronotile.model.grid import BBox
+from chronotile.catalog.items.cql2.tree import Node, is_geometry_type, refused, shown
+from chronotile.catalog.items.footprints import unpack
+from chronotile.catalog.items.properties import INSTANT_MARK
+from chronotile.catalog.items.schema import BODIES, ITEMS
+from chronotile.database import POSTGRESQL
+from chronotile.model.grid import BBox, boxes_of
+
+TESTS: Mapping[str, Callable[[Any, Any], bool]] = {
+    "s_contains": shapely.contains,
+    "s_crosses": shapely.crosses,
+    "s_disjoint": shapely.disjoint,
+    "s_equals": shapely.equals,
+    "s_intersects": shapely.intersects,
+    "s_overlaps": shapely.overlaps,
+    "s_touches": shapely.touches,
+    "s_within": shapely.within,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SpatialTest:
+    """A spatial operator between the footprint of an item and a geometry."""
+
+    operator: str
+    geometries: tuple[Any, ...]
+    """The same one here, and a turn to the east and to the west, where footprints across the antimeridian may be."""
+    is_first: bool
+    """Whether the geometry is the first argument."""
+
+    @property
+    def boxes(self) -> tuple[BBox, ...]:
+        """Boxes within ±180 degrees, one of which the item's box meets if this holds; empty: no matter where it is."""
+        if self.operator == "s_disjoint":
+            return ()
+        west, south, east, north = shapely.bounds(self.geometries[0]).tolist()
+        if west >= -180 and east <= 180:
+            return (BBox(west, south, east, north),)
+        return (BBox(-180.0, south, 180.0, north),)
+
+    def holds(self, footprint: bytes, box: BBox) -> bool:
+        """Return whether it holds of an item."""
+        polygons = _polygons(footprint, box)
+        test = TESTS[self.operator]
+        held = (bool(test(each, polygons) if self.is_first else test(polygons, each)) for each in self.geometries)
+        return all(held) if self.operator == "s_disjoint" else any(held)
+
+
+def spatial_test(operator: str, arguments: Sequence[Node]) -> SpatialTest:
+    """Return the test of a spatial operator.
+
+    Raises:
+        InvalidParameter: It is not one between the geometry of items and another.
+    """
+    are_properties = [isinstance(each, Mapping) and each.get("property") in GEOMETRIES for each in arguments]
+    if sum(are_properties) != 1:
+        raise refused(f"has {operator} that is not of the property geometry and a geometry")
+    geometry = _geometry(arguments[are_properties.index(False)])
+    turned = (geometry, *(translate(geometry, turn) for turn in (360.0, -360.0)))
+    return SpatialTest(operator, turned, is_first=are_properties[1])
+
+
+def _geometry(node: Node) -> Any:  # noqa: ANN401 -- shapely's
+    if isinstance(node, Mapping) and "bbox" in node:
+        return _box(node["bbox"])
+    if not isinstance(node, Mapping) or not is_geometry_type(node.get("type")):
+        raise refused(f"has {shown(node)} where a GeoJSON geometry or a bbox is accepted")
+    try:
+        found = shape(dict(node))
+        is_good = not found.is_empty and all(map(math.isfinite, found.bounds)) and shapely.is_valid(found)
+    except (ShapelyError, ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
+        raise refused(f"has the geometry {shown(node)}, which is not valid GeoJSON") from error
+    west, south, east, north = found.bounds if is_good else (0, 0, 0, 100)
+    if not (-90 <= south <= north <= 90 and west >= -360 and east <= 360):
+        raise refused(f"has the geometry {shown(node)}, which is empty, crosses itself or is not on the earth")
+    return found
+
+
+def _box(numbers: Node) -> Any:  # noqa: ANN401 -- shapely's
+    is_list = isinstance(numbers, list | tuple) and all(
+        isinstance(each, int | float) and not isinstance(each, bool) and math.isfinite(each) for each in numbers
+    )
+    if not is_list or len(numbers) not in {4, 6}:
+        raise refused(f"has the bbox {shown(numbers)}; accepted: west, south, east, north")
+    half = len(numbers) // 2
+    west, south, east, north = (float(each) for each in (*numbers[:2], *numbers[half : half + 2]))
+    if not (-180 <= west <= 180 and -180 <= east <= 180 and -90 <= south <= north <= 90):
+        raise refused(f"has the bbox {shown(numbers)}, which is not on the earth")
+    return shapely.union_all([shapely.box(*part) for part in boxes_of(BBox(west, south, east, north))])
+
+
+@lru_cache(maxsize=4096)
+def _polygons(footprint: bytes, box: BBox) -> Any:  # noqa: ANN401 -- shapely's
+    rings = [shapely.Polygon(ring) for ring in unpack(footprint, box)]
+    found = rings[0] if len(rings) == 1 else shapely.MultiPolygon(rings)
+    return found if shapely.is_valid(found) else shapely.make_valid(found)
+
 
 Truth = bool | None
 """`None` is unknown, as of properties that an item lacks."""
@@ -122,3 +238,119 @@ def holds(condition: Condition, plain: Iterator[Truth], footprint: bytes, box: B
     found = [holds(part, plain, footprint, box) for part in condition.parts]
     decisive = not condition.is_all
     return decisive if decisive in found else None if None in found else not decisive
+
+
+# Properties of items as expressions over the tables: columns where there are some, else values within JSON.
+
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_:.\-]{0,199}")
+TIMES = {"datetime": ITEMS.c.start, "updated": ITEMS.c.updated}
+EDGES = {"start_datetime": ITEMS.c.start, "end_datetime": ITEMS.c.end - 1}
+"""What periods begin and end with, and the times of items that state none: the end of an instant is the instant."""
+COLLECTION = "collection_id"
+GEOMETRIES = ("geometry", "geom", "bbox")
+
+Expression = ColumnElement[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Property:
+    """A property by each type that its value may have; NULL where it has another, or is missing."""
+
+    name: str
+    number: Expression
+    text: Expression
+    boolean: Expression
+    time: Expression
+    """In nanoseconds since 1970."""
+    is_there: Expression
+    is_time: bool = False
+    """Whether it can be nothing else."""
+
+
+class Columns:
+    """Makes expressions of properties, for one database.
+
+    The id of the collection whose items are looked at is the parameter `COLLECTION`.
+
+    Args:
+        dialect: Name of the database.
+    """
+
+    def __init__(self, dialect: str) -> None:
+        self._is_postgresql = dialect == POSTGRESQL
+        self.are_bodies_used = False
+
+    def property(self, name: object) -> Property:
+        """Return a property.
+
+        Raises:
+            InvalidParameter: There can be none of that name.
+        """
+        if not isinstance(name, str) or not NAME.fullmatch(name):
+            raise refused(f"names the property {str(name)[:60]!r}; names have letters, digits and _ : . -")
+        if name in GEOMETRIES:
+            return Property(name, null(), null(), null(), null(), is_there=literal(value=True))
+        if name in TIMES:
+            column = TIMES[name]
+            return Property(name, null(), null(), null(), column, is_there=column.is_not(None), is_time=True)
+        if name in {"id", "collection"}:
+            text = ITEMS.c.id if name == "id" else self.collated(bindparam(COLLECTION, type_=Text()))
+            return Property(name, null(), text, null(), null(), is_there=literal(value=True))
+        self.are_bodies_used = True
+        time = self._of_type(INSTANT_MARK + name, ("integer",), "number", BigInteger())
+        return Property(
+            name,
+            number=self._of_type(name, ("integer", "real"), "number", Double()),
+            text=self.collated(self._of_type(name, ("text",), "string", Text())),
+            boolean=self._of_type(name, ("true", "false"), "boolean", Boolean()),
+            time=func.coalesce(time, EDGES[name]) if name in EDGES else time,
+            is_there=self._kind(name).is_not(None),
+            is_time=name in EDGES,
+        )
+
+    def collated(self, text: Expression) -> Expression:
+        """Return a text that compares by its characters' numbers, as in SQLite, whatever the database's language is."""
+        return text.collate("C") if self._is_postgresql else text
+
+    def matching(self, text: Expression, pattern: str) -> Expression:
+        """Return whether a text has the form of a pattern of LIKE: `%` for any, `_` for one character."""
+        if self._is_postgresql:
+            return text.like(pattern, escape="\\")
+        return text.bool_op("GLOB")(literal(_glob(pattern), Text()))
+
+    def _kind(self, name: str) -> Expression:
+        if self._is_postgresql:
+            return func.jsonb_typeof(func.jsonb_extract_path(BODIES.c.properties, name))
+        return func.json_type(BODIES.c.properties, f'$."{name}"')
+
+    def _of_type(self, name: str, sqlite: tuple[str, ...], postgresql: str, type_: Any) -> Expression:  # noqa: ANN401 -- SQLAlchemy's
+        kind = self._kind(name)
+        if self._is_postgresql:
+            text = func.jsonb_extract_path_text(BODIES.c.properties, name)
+            return case((kind == postgresql, cast(text, type_)))
+        value = func.json_extract(BODIES.c.properties, f'$."{name}"', type_=type_)
+        return case((kind.in_([literal(each) for each in sqlite]), value))
+
+
+def without_case(text: Expression) -> Expression:
+    """Return a text with A to Z in lower case, in both databases."""
+    return func.lower(text)
+
+
+def lower(text: str) -> str:
+    """Return a text of a filter in the same way."""
+    return "".join(letter.lower() if "A" <= letter <= "Z" else letter for letter in text)
+
+
+def _glob(pattern: str) -> str:
+    """The pattern as SQLite's GLOB has it, which minds the case."""
+    parts, is_escaped = list[str](), False
+    for letter in pattern:
+        if is_escaped or letter not in "\\%_":
+            parts.append(f"[{letter}]" if letter in "*?[" else letter)
+            is_escaped = False
+        elif letter == "\\":
+            is_escaped = True
+        else:
+            parts.append("*" if letter == "%" else "?")
+    return "".join(parts)

@@ -10,17 +10,17 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from chronotile.encoders.instants import format_instants
+from chronotile.encoders.document_parts import format_instants
 from chronotile.errors import MAX_SHOWN, InvalidParameter, UnsupportedFormat
 from chronotile.model.grid import Grid
-from chronotile.model.identified import CellSeries, Identified
 from chronotile.model.number_text import number_texts, text_values
+from chronotile.model.payload import CellSeries, Identified
 from chronotile.model.raster import REASON_UNREADABLE
 from chronotile.model.request import Point
 from chronotile.model.style import Colour
 from chronotile.pipeline.identify import InfoFormat
 from chronotile.protocols.common.query.kvp import integer
-from chronotile.protocols.common.responses.xml import render_xml
+from chronotile.protocols.common.xml import render_xml
 
 Scalar = str | float | bool | None
 Properties = dict[str, Scalar | list[Scalar]]
@@ -102,7 +102,7 @@ def pixel_point(grid: Grid, column: int, row: int) -> Point:
 
 
 def _shown(found: Identified) -> int:
-    """The newest time at which all variables have a value, else the newest."""
+    # The newest time at which all variables have a value, else the newest.
     valid = np.all([~np.isnan(cell.values) for cell in found.cells], axis=0)
     return int(np.flatnonzero(valid)[-1]) if valid.any() else len(found.times) - 1
 
@@ -187,7 +187,7 @@ def _lines(info: PlaceInfo) -> Iterator[str]:
 
 
 def _one_line(text: str) -> str:
-    """No title can look like a line of its own."""
+    # No title can look like a line of its own.
     return " ".join(text.split())
 
 
@@ -207,7 +207,7 @@ def _gml(found: Sequence[Identified], *, namespace: str) -> bytes:
 
 
 def _xml_name(name: str) -> str:
-    """A column's name begins with a letter; the variable in it may have anything."""
+    # A column's name begins with a letter; the variable in it may have anything.
     return _NO_NAME.sub("_", name)
 
 

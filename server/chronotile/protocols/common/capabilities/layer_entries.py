@@ -1,28 +1,29 @@
 """Layers as the capabilities of WMS and WMTS list them, collection by collection."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import lru_cache
 from urllib.parse import quote, urlencode
 
+import numpy as np
 from starlette.requests import Request
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.errors import InvalidParameter
+from chronotile.http.headers import offered_language
+from chronotile.http.server_state import base_url, services_of
 from chronotile.model.collection import Collection, Layer
-from chronotile.model.crs import CRS84
+from chronotile.model.crs import CRS84, Crs
 from chronotile.model.grid import BBox, NativeGrid
 from chronotile.model.time.instants import ABSENT, TimeSelection
-from chronotile.model.time.parser import parse_time
-from chronotile.model.time.text import selection_text
+from chronotile.model.time.parser import parse_time, selection_text
 from chronotile.pipeline.maps.legend import legend_pixels
 from chronotile.pipeline.services import Services
-from chronotile.protocols.common.capabilities.languages import requested_language
 from chronotile.protocols.common.capabilities.time_extent import MAX_LISTED, TimeExtent, time_extent
 from chronotile.protocols.common.localised_text import text_in
-from chronotile.protocols.common.public_url import base_url
 from chronotile.protocols.common.query.kvp import Kvp
-from chronotile.protocols.common.state import services_of
 
 DECIMALS = 9
 """Of edges, in CRS units: only what floating point adds is taken away."""
@@ -202,3 +203,78 @@ def _geographic_box(native: NativeGrid) -> BBox | None:
         return BBox(*(round(edge, DECIMALS) for edge in native.bbox_in(CRS84)))
     except InvalidParameter:
         return None
+
+
+# CRS as OGC's XML services spell them.
+
+_CODE = re.compile(r"(\w+):(\w+)")
+
+
+def wms_name(crs: Crs) -> str | None:
+    """Return `EPSG:3857` or `CRS:84` (WMS 1.3.0 §6.7.3, Annex B.2), or `None` for a CRS without a code."""
+    if crs == CRS84:
+        return "CRS:84"
+    return crs.name if _CODE.fullmatch(crs.name) else None
+
+
+def urn(crs: Crs) -> str | None:
+    """Return the URN (OGC 07-092r1), or `None` for a CRS without a code; CRS84 is the one with a version."""
+    if crs == CRS84:
+        return "urn:ogc:def:crs:OGC:1.3:CRS84"
+    code = _CODE.fullmatch(crs.name)
+    return f"urn:ogc:def:crs:{code[1]}::{code[2]}" if code else None
+
+
+# The `updateSequence` of capabilities, by which clients detect outdated copies (OWS Common 1.1 §7.3.4).
+
+_NUMBER = re.compile(r"[+-]?\d{1,40}(\.\d{0,40})?([eE]\+?\d{1,3})?", re.ASCII)
+
+
+def update_sequence(services: Services) -> str | None:
+    """Return when what the capabilities tell of last changed, in microseconds since 1970, if that is known."""
+    if services.changed is None:
+        return None
+    return str(services.changed.astype("datetime64[us]").astype(np.int64))
+
+
+def sequence_order(held: str, current: str) -> int:
+    """Return -1, 0 or 1: the sequence that a client holds is earlier than the current one, the same, or later.
+
+    They compare as numbers, however they are written: OGC's suite of WMS writes one more as a double, `1.6E15`. What
+    is not a number is earlier, such as the instants that earlier versions of the server had as sequences.
+    """
+    if _NUMBER.fullmatch(held.strip()) is None:
+        return -1
+    own, now = Decimal(held.strip()), Decimal(current)
+    return (own > now) - (own < now)
+
+
+# The language in which capabilities are given, and how INSPIRE calls it.
+
+_PAIRS = """
+    bg:bul cs:cze da:dan de:ger el:gre en:eng es:spa et:est fi:fin fr:fre ga:gle hr:hrv hu:hun is:ice it:ita lt:lit
+    lv:lav mt:mlt nl:dut no:nor pl:pol pt:por ro:rum sk:slo sl:slv sv:swe
+"""
+BIBLIOGRAPHIC: Mapping[str, str] = {tag: code for tag, _, code in (pair.partition(":") for pair in _PAIRS.split())}
+"""ISO 639-2/B codes, which INSPIRE wants, of ISO 639-1's."""
+_TAGS = {code: tag for tag, code in BIBLIOGRAPHIC.items()}
+MAX_ASKED = 50
+
+
+def requested_language(query: Kvp, offered: Sequence[str]) -> str:
+    """Return the first language offered that LANGUAGE (INSPIRE) or AcceptLanguages (OWS Common) names, else the first.
+
+    One that is not offered is not an error (INSPIRE view services, technical guidance 3.11, §4.2.3.1.1.1.6).
+    """
+    text = query.optional("LANGUAGE") or query.optional("ACCEPTLANGUAGES") or ""
+    for requested in text.split(",")[:MAX_ASKED]:
+        language = requested.strip().lower()[:60]
+        found = offered_language(_TAGS.get(language, language), offered)
+        if found is not None:
+            return found
+    return offered[0]
+
+
+def inspire_code(language: str) -> str:
+    """Return ISO 639-2/B's code of a language tag; the tag itself where there is none."""
+    return BIBLIOGRAPHIC.get(language.lower().partition("-")[0], language)

@@ -8,20 +8,25 @@ from typing import cast
 import numpy as np
 
 from chronotile.catalog.resolve_times import default_index, fills_gaps_on_maps, resolve_picture_times
-from chronotile.encoders.instants import format_instants
+from chronotile.encoders.document_parts import format_instants
 from chronotile.errors import MissingTime, TimeNotAvailable
 from chronotile.model.collection import Layer
+from chronotile.model.payload import TimeUsed
 from chronotile.model.time.instants import (
     ABSENT,
     LATEST,
     Instant,
     InstantArray,
+    Stepped,
     TimeDomain,
     TimeSelection,
+    differences,
+    find_steps,
     format_day,
     format_instant,
+    of_month,
+    period_text,
 )
-from chronotile.model.time.steps import Stepped, differences, find_steps, of_month, period_text
 
 MAX_LISTED = 1000
 """Times up to which each stands for itself, which every client understands."""
@@ -167,7 +172,7 @@ def _is_recent(newest: Instant, domain: TimeDomain, now: Instant) -> bool:
 
 
 def _nanoseconds(instants: InstantArray) -> list[int]:
-    """Since 1970, in numbers of Python: centuries between two times are more than numpy's nanoseconds hold."""
+    # Since 1970, in numbers of Python: centuries between two times are more than numpy's nanoseconds hold.
     numbers: list[int] = instants.astype(np.int64).tolist()
     return numbers
 
@@ -200,7 +205,7 @@ def _regular(domain: TimeDomain, limit: int, write: Callable[[Instant], str]) ->
 
 
 def _texts(instants: InstantArray, write: Callable[[Instant], str]) -> tuple[str, ...]:
-    """As `write` does, ten times as fast."""
+    # As `write` does, ten times as fast.
     texts = [text or "" for text in format_instants(instants)]
     return tuple(text[:10] for text in texts) if write is format_day else tuple(texts)
 
@@ -231,3 +236,31 @@ def _runs(along: Stepped, write: Callable[[Instant], str], *, shortest: int = SH
             end = start
         yield write(instants[start]) if period is None else f"{write(instants[start])}/{write(instants[end])}/{period}"
         start = end + 1
+
+
+MAX_TIMES_LISTED = 16
+"""Times that a warning lists; more are given as the interval they lie in."""
+
+
+def value_warning(what: str, instants: tuple[Instant, ...], domain: TimeDomain, *, of: str = "time") -> str:
+    """Return the header that names the times used.
+
+    Args:
+        what: `default` or `nearest`.
+        instants: Newest first.
+        domain: Of the layer, whose times they are.
+        of: The parameter in place of whose value they are used.
+    """
+    texts = [time_text(instant, domain) for instant in reversed(instants)]
+    named = ",".join(texts) if len(texts) <= MAX_TIMES_LISTED else f"{texts[0]}/{texts[-1]}"
+    return f"99 {what.capitalize()} value used: {of}={named} ISO8601"
+
+
+def nearest_warnings(used: TimeUsed, domain: TimeDomain) -> list[str]:
+    """Return the headers of an answer in which other times are used than those requested."""
+    warnings = []
+    if used.instants and used.substitution == "nearest":
+        warnings.append(value_warning("nearest", used.instants, domain))
+    if used.base_substitution == "nearest":
+        warnings.append(value_warning("nearest", used.base, domain, of="difference"))
+    return warnings

@@ -1,15 +1,13 @@
 """Query parameters, and the values that more than one protocol reads from text."""
 
 import difflib
-import itertools
 import math
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import NoReturn
 
 from chronotile.errors import MAX_SHOWN, InvalidParameter, MissingParameter, UnknownParameter
 from chronotile.model.grid import BBox
-from chronotile.protocols.common.query.other_names import ADDED, ANSWERS, OTHER_NAMES, letters
 
 MAX_COMPARED = 16
 NEARNESS = 0.8
@@ -83,15 +81,23 @@ class Kvp:
         Raises:
             UnknownParameter: There is such a name, among the first `MAX_COMPARED` that are not known.
         """
-        for name, meant in self.slips(known):
+        for name, meant in self._slips(known):
             self._refuse(name, meant)
 
-    def slips(self, known: Collection[str]) -> Iterator[tuple[str, str]]:
-        """Yield names that are nearly one of `known`, or another service's for it, each with the one that is meant."""
+    def slip_warnings(self, known: Collection[str]) -> list[str]:
+        """Return the headers (RFC 7234 §5.5) that name ignored parameters which are nearly those of the operation."""
+        slips = ((re.sub(r"[^\w-]", "", name[:MAX_SHOWN], flags=re.ASCII), meant) for name, meant in self._slips(known))
+        return [f'199 - "{name} is not a parameter here and is ignored; {meant} is one"' for name, meant in slips]
+
+    def _slips(self, known: Collection[str]) -> Iterator[tuple[str, str]]:
+        """Names that are nearly one of `known`, or another service's for it, each with the one that is meant."""
+        unknown = self._unknown(known)
+        if not unknown:
+            return
         spelled = {name.lower(): name for name in known}
         foreign = {other: name for name, others in OTHER_NAMES.items() if name in spelled for other in others}
         plain = {letters(name): name for name in spelled}
-        for name in itertools.islice(self._unknown(known), MAX_COMPARED):
+        for name in unknown[:MAX_COMPARED]:
             short = letters(name[:MAX_SHOWN])
             meant = foreign.get(short) or plain.get(short)
             near = [meant] if meant else difflib.get_close_matches(name[:MAX_SHOWN], spelled, n=1, cutoff=NEARNESS)
@@ -205,3 +211,60 @@ def choice(text: str, accepted: Iterable[str], *, locator: str) -> str:
             f"{locator} {text[:MAX_SHOWN]!r} is not accepted; use {', '.join(options)}", locator=locator
         )
     return text
+
+
+# What other servers and their clients call the parameters of ours, and what they add to any address.
+
+_REDUCERS = ("stat", "stats", "statistic", "statistics", "agg", "aggmethod", "aggmethods", "aggregation")
+_TIMES = ("time", "times", "date", "dates", "from", "to", "begin", "since", "until", "timerange")
+_FIELDS = ("vars", "var", "variable", "variables", "bands", "parameter", "parameters", "parameternames", "rangesubset")
+OTHER_NAMES: Mapping[str, Collection[str]] = {
+    "datetime": (*_TIMES, "start", "end", "startdate", "enddate", "starttime", "endtime"),
+    "time": ("datetime", "date", "dates"),
+    "startdate": ("start", "from", "begin", "since"),
+    "enddate": ("end", "to", "until"),
+    "format": ("f", "outputformat"),
+    "f": ("format", "outputformat"),
+    "reducers": (*_REDUCERS, "reducer"),
+    "reducer": (*_REDUCERS, "reducers", "mosaickingorder", "pixelselection"),
+    "step": ("aggregate",),
+    "lon": ("lng", "long", "longitude"),
+    "lat": ("latitude",),
+    "crs": ("srs", "srsname", "epsg", "dstcrs", "outcrs"),
+    "bbox": ("bounds", "extent", "envelope"),
+    "limit": ("count", "maxfeatures", "maxitems", "top"),
+    "offset": ("startindex", "skip"),
+    "lang": ("language", "locale"),
+    "ramp": ("colormap", "colormapname", "cmap", "cbar", "palette", "color", "colour", "colors", "colours"),
+    "style": ("styles",),
+    "range": ("rescale", "vmin", "vmax", "colorscalerange"),
+    "expression": ("evalscript", "formula"),
+    "min_valid": ("maxcc", "maxcloudcover", "cloudcover"),
+    "layer": (*_FIELDS, "layers"),
+    "properties": (*_FIELDS, "parametername"),
+    "parameter-name": (*_FIELDS, "properties"),
+}
+"""By the name here, in lower case; of theirs neither case nor underscores nor hyphens matter."""
+_BY_LAYER = "each variable or band is a layer, which the address names"
+_BY_CONFIGURATION = "the configuration of the layer has it"
+ANSWERS: Mapping[str, str] = {
+    **dict.fromkeys((*_FIELDS, "bidx", "assets", "layers", "dataset"), _BY_LAYER),
+    **dict.fromkeys(("resampling", "resamplingmethod", "nodata", "unscale", "tolerance"), _BY_CONFIGURATION),
+    **dict.fromkeys(("retina", "scale", "tilesize"), "a tile of twice the pixels ends with @2x before its extension"),
+    "url": "the address names a layer; files are opened at /cog, if at all",
+    "returnmask": "pixels without a value are transparent in PNG and WebP",
+    "evalscript": "tiles, maps and animations take arithmetic as expression",
+    "expression": "tiles, maps and animations take it",
+    "maxcc": "masks of the configuration leave clouds out, and /stac/search finds scenes by their share",
+}
+"""To words that no parameter of the request means."""
+ADDED = re.compile(
+    r"(_|x-|utm_).*|(access_?)?token|(api_?)?key|f|lang|rev|v|version|transparent|"
+    r"t|ts|timestamp|cb|cachebust(er)?|nocache|fbclid|gclid|"
+)
+"""What caches, proxies, trackers and frameworks add to any address, and what one address of ours has of another."""
+
+
+def letters(name: str) -> str:
+    """Return what counts of a name in which words of others are looked up."""
+    return name.lower().replace("_", "").replace("-", "")

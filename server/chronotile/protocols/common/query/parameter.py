@@ -254,11 +254,6 @@ def format_of(names: Sequence[str]) -> Json:
     return in_query(F.name, F.description, enum_of(names))
 
 
-def language(languages: Sequence[str]) -> Json:
-    """Return `lang` as OpenAPI has it, with the languages of the service."""
-    return in_query(LANG.name, LANG.description, enum_of(languages))
-
-
 def _stated(**members: float | str | None) -> Json:
     return {name: value for name, value in members.items() if value is not None}
 

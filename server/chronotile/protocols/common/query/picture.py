@@ -10,7 +10,7 @@ from chronotile.model.collection import Layer
 from chronotile.model.grid import Grid
 from chronotile.model.request import PICTURE_REDUCERS, Colouring, LegendRequest, MapRequest
 from chronotile.model.time.instants import TimeSelection, format_instant
-from chronotile.pipeline.maps.expressions import with_expression
+from chronotile.pipeline.maps.resolve import with_expression
 from chronotile.pipeline.revision import dated_revision
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.query.kvp import Kvp, value_range

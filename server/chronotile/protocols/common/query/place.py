@@ -1,13 +1,19 @@
-"""Where a request asks: points and geometries, and the CRS their coordinates are in."""
+"""Where a request asks: points, geometries, the order of their axes, tiles, and how the cells of an area count."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from chronotile.catalog.catalogue import Catalogue
-from chronotile.errors import InvalidParameter
+from chronotile.errors import InvalidParameter, UnknownPath
 from chronotile.model.collection import Layer
-from chronotile.model.crs import CRS84, Crs
+from chronotile.model.crs import CRS84, Crs, is_north_first
 from chronotile.model.geometry.geojson import GeometryRules
+from chronotile.model.grid import BBox, Grid
+from chronotile.model.request import WEIGHTS as WORDS
 from chronotile.model.request import Point, place_in_degrees
-from chronotile.protocols.common.query.kvp import Kvp
-from chronotile.protocols.common.query.parameter import number, text
+from chronotile.model.tiles import TileMatrix, TileMatrixSet
+from chronotile.protocols.common.query.kvp import Kvp, integer
+from chronotile.protocols.common.query.parameter import choice, number, text
 
 LON = number("lon", "Longitude in degrees")
 LAT = number("lat", "Latitude in degrees")
@@ -67,3 +73,88 @@ def requested_crs(name: str | None, layer: Layer, catalogue: Catalogue) -> Crs:
         UnsupportedCrs: It is neither.
     """
     return CRS84 if name is None else catalogue.offered_crs(name, layer)
+
+
+# Coordinates in the order a CRS defines its axes: turned to x, y here, and nowhere else.
+
+
+def as_xy(box: BBox, crs: Crs) -> BBox:
+    """Return a box whose edges were written in the axis order of `crs` with x before y."""
+    return BBox(box.ymin, box.xmin, box.ymax, box.xmax) if is_north_first(crs) else box
+
+
+def in_axis_order(coordinates: Sequence[float], crs: Crs) -> tuple[float, ...]:
+    """Return x, y pairs (`x, y` or `xmin, ymin, xmax, ymax`) in the axis order of `crs`."""
+    if not is_north_first(crs):
+        return tuple(coordinates)
+    return tuple(coordinate for x, y in zip(coordinates[::2], coordinates[1::2], strict=True) for coordinate in (y, x))
+
+
+WEIGHTS = choice(
+    "weights",
+    "Which cells belong to an area and their weights; default: `pixel`",
+    WORDS,
+    default="pixel",
+    any_case=False,
+)
+MIN_VALID = number(
+    "min_valid",
+    "Minimum share of cells with a value; below it there is no result",
+    least=0,
+    most=1,
+    default=0.0,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TileAddress:
+    """Which tile, of a set and matrix that are offered; the row and column may lie outside the matrix."""
+
+    tile_matrix_set: TileMatrixSet
+    matrix: TileMatrix
+    row: int
+    column: int
+
+    def grid(self) -> Grid:
+        """Return the pixels of the tile.
+
+        Raises:
+            TileOutOfRange: The matrix has no such row or column.
+        """
+        return self.tile_matrix_set.tile_grid(self.matrix, row=self.row, column=self.column)
+
+
+def tile_address(catalogue: Catalogue, *, tile_matrix_set: str, matrix: str, row: str, column: str) -> TileAddress:
+    """Return the tile that segments of a path name.
+
+    Raises:
+        UnknownTileMatrixSet: The set is not offered, or has no such matrix.
+        UnknownPath: A row or column is not a number.
+    """
+    found = catalogue.tile_matrix_set(tile_matrix_set)
+    return TileAddress(
+        tile_matrix_set=found,
+        matrix=found.matrix(matrix),
+        row=_place(row, "row"),
+        column=_place(column, "column"),
+    )
+
+
+def tile_grid_of(path: Mapping[str, str], catalogue: Catalogue) -> Grid:
+    """Return the pixels of the tile that `…/{tms}/{z}/{x}/{y}` names.
+
+    Raises:
+        UnknownTileMatrixSet: The set is not offered, or has no such matrix.
+        TileOutOfRange: The matrix has no such row or column.
+        UnknownPath: A row or column is not a number.
+    """
+    address = tile_address(catalogue, tile_matrix_set=path["tms"], matrix=path["z"], row=path["y"], column=path["x"])
+    return address.grid()
+
+
+def _place(text: str, locator: str) -> int:
+    """A tile's row or column; text that is not a number names no tile."""
+    try:
+        return integer(text, locator=locator)
+    except InvalidParameter as error:
+        raise UnknownPath(error.message, locator=locator) from error

@@ -1,9 +1,70 @@
 """What coverages bring to the tree (OGC 19-087, draft)."""
 
-from chronotile.protocols.ogcapi.block import BuildingBlock
-from chronotile.protocols.ogcapi.coverages.links import coverage_links
-from chronotile.protocols.ogcapi.coverages.openapi import SCHEMAS, coverage_paths
-from chronotile.protocols.ogcapi.coverages.routes import routes
+from collections.abc import Mapping, Sequence
+from urllib.parse import quote
+
+import numpy as np
+
+from chronotile.catalog.offered import Offered
+from chronotile.encoders.coverage.cog import has_geo_tags
+from chronotile.encoders.coverage.png import is_grey
+from chronotile.protocols.common.openapi import ADDRESS, OBJECT, TEXT, Json, enum_of, list_of
+from chronotile.protocols.ogcapi.block import BuildingBlock, DocumentContext, Link
+from chronotile.protocols.ogcapi.coverages.formats import FORMATS, JSON, JSON_SCHEMA, lacking_formats
+from chronotile.protocols.ogcapi.coverages.routes import operations
+
+RELATIONS = "http://www.opengis.net/def/rel/ogc/1.0"
+TITLES = {
+    "GTiff": "Values as GeoTIFF",
+    "NetCDF": "Values as NetCDF",
+    "zarr": "Values as a zipped Zarr store",
+    "json": "Values as CoverageJSON",
+    "png": "Numbers of one field at one time as PNG",
+}
+
+
+def coverage_links(offered: Offered, context: DocumentContext) -> Sequence[Link]:
+    """Return the links of a collection, one a format that can hold the whole; none of one that has colours alone.
+
+    The newer draft lists the fields by `schema`, the older ones by `coverage-rangetype` and `coverage-domainset`.
+    """
+    if not offered.has_values:
+        return ()
+    base = f"{context.base}/collections/{quote(offered.id)}"
+    described = [
+        ("coverage-domainset", "coverage/domainset", JSON, "Where and when there are values"),
+        ("coverage-rangetype", "coverage/rangetype", JSON, "Of which kind the values are"),
+        ("schema", "schema", JSON_SCHEMA, "The fields as a JSON Schema"),
+    ]
+    left_out = set[str]() if _is_one_picture(offered) else {"png"}
+    left_out |= set[str]() if has_geo_tags(next(iter(offered.fields.values())).main_variable.grid.crs) else {"GTiff"}
+    left_out |= {"json"} if _values(offered) > context.catalogue.limits.max_series_values else set()
+    left_out |= lacking_formats()
+    names = [name for name in FORMATS if name not in left_out]
+    return [
+        *(
+            Link(rel=f"{RELATIONS}/coverage", href=f"{base}/coverage?f={name}", type=FORMATS[name], title=TITLES[name])
+            for name in names
+        ),
+        *(
+            Link(rel=f"{RELATIONS}/{rel}", href=f"{base}/{path}", type=media_type, title=title)
+            for rel, path, media_type, title in described
+        ),
+    ]
+
+
+def _is_one_picture(offered: Offered) -> bool:
+    # Whether the whole of it is one field of greys at one time: the address of a PNG of more has to say which.
+    dtypes = [np.dtype(each.main_variable.encoding.dtype) for each in offered.fields.values()]
+    return len(offered.times) <= 1 and len(dtypes) == 1 and is_grey(dtypes[0])
+
+
+def _values(offered: Offered) -> int:
+    """How many the whole of it has."""
+    fields = offered.fields.values()
+    grid = next(iter(fields)).main_variable.grid
+    return len(fields) * max(1, len(offered.times)) * grid.width * grid.height
+
 
 STANDARD = "http://www.opengis.net/spec/ogcapi-coverages-1/1.0/conf"
 CONFORMANCE = tuple(
@@ -15,10 +76,73 @@ CONFORMANCE = tuple(
 )
 """By the names of OGC's bundle, and of the current draft, which parts subsetting and scaling by space and time."""
 
+SCHEMAS: Mapping[str, Json] = {
+    "CoverageJson": {
+        "type": "object",
+        "description": "A coverage as CoverageJSON 1.0 has it (OGC 21-069r2)",
+        "required": ["type", "domain", "parameters", "ranges"],
+        "properties": {
+            "type": enum_of(["Coverage"]),
+            "domain": OBJECT,
+            "parameters": OBJECT,
+            "ranges": OBJECT,
+        },
+    },
+    "CoverageDomainSet": {
+        "type": "object",
+        "description": "Where and when there are values (CIS 1.1)",
+        "required": ["type", "generalGrid"],
+        "properties": {
+            "type": enum_of(["DomainSet"]),
+            "generalGrid": {
+                "type": "object",
+                "required": ["type", "axisLabels", "axis", "gridLimits"],
+                "properties": {
+                    "type": enum_of(["GeneralGridCoverage"]),
+                    "srsName": ADDRESS,
+                    "axisLabels": list_of(TEXT),
+                    "axis": {"type": "array", "minItems": 2, "items": OBJECT},
+                    "gridLimits": OBJECT,
+                },
+            },
+        },
+    },
+    "CoverageRangeType": {
+        "type": "object",
+        "description": "Of which kind the values are (CIS 1.1)",
+        "required": ["type", "field"],
+        "properties": {
+            "type": enum_of(["DataRecord"]),
+            "field": {
+                "type": "array",
+                "minItems": 1,
+                "items": {
+                    "type": "object",
+                    "required": ["type", "name", "definition", "uom"],
+                    "properties": {
+                        "type": enum_of(["Quantity"]),
+                        "name": TEXT,
+                        "uom": OBJECT,
+                    },
+                },
+            },
+        },
+    },
+    "CoverageSchema": {
+        "type": "object",
+        "description": "A JSON Schema of the fields (OGC 23-058r2)",
+        "required": ["type", "properties"],
+        "properties": {
+            "type": enum_of(["object"]),
+            "title": TEXT,
+            "properties": {"type": "object", "additionalProperties": {"type": "object", "required": ["title", "type"]}},
+        },
+    },
+}
+
 block = BuildingBlock(
-    routes=routes,
+    operations=operations,
     conformance=CONFORMANCE,
-    paths=coverage_paths,
     schemas=SCHEMAS,
     collection_links=coverage_links,
 )

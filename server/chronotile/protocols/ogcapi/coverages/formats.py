@@ -2,8 +2,17 @@
 
 from collections.abc import Mapping
 
+from starlette.requests import Request
+from starlette.responses import Response
+
 from chronotile.extras import has_extra
-from chronotile.pipeline.coverage.deliver import COVERAGE_FORMATS
+from chronotile.http.bodies import BodyResponse, is_made_for_parts
+from chronotile.http.headers import is_compressible
+from chronotile.http.respond import caching, instants_text, known_etags
+from chronotile.model.formats import COVERAGE_JSON_TYPE, MapFormat
+from chronotile.model.payload import TimeUsed
+from chronotile.pipeline.coverage.deliver import COVERAGE_FORMATS, Conditions, CoverageDelivery
+from chronotile.protocols.ogcapi.maps.responses import grid_headers
 
 FORMATS: Mapping[str, str] = {name: each.media_type for name, each in COVERAGE_FORMATS.items()}
 """Media types by names; the first is for those who take anything."""
@@ -21,3 +30,33 @@ JSON, JSON_SCHEMA = "application/json", "application/schema+json"
 def lacking_formats() -> frozenset[str]:
     """Return the names of formats whose library is not installed."""
     return frozenset[str]() if has_extra("netcdf") else frozenset({"NetCDF"})
+
+
+# Files of coverages as HTTP answers.
+
+SHOWN = {
+    *(COVERAGE_JSON_TYPE, "application/vnd.cov+json", "application/json", "application/geo+json"),
+    *("text/csv", str(MapFormat.PNG)),
+}
+"""Media types that a browser can show; others it had better save."""
+
+
+def file_conditions(request: Request) -> Conditions:
+    """Return the part of a file that a request needs."""
+    return Conditions(known=known_etags(request), with_body=request.method != "HEAD", keep=is_made_for_parts(request))
+
+
+def respond_with_file(delivery: CoverageDelivery) -> Response:
+    """Return the answer that carries a file, or a part of it; 304 where the client holds it already."""
+    vary = "Accept, Accept-Encoding" if is_compressible(delivery.media_type) else "Accept"
+    headers = {"ETag": f'"{delivery.etag}"', "Vary": vary, **grid_headers(delivery.grid)}
+    headers |= caching(delivery.unreadable, is_open=delivery.is_open, left_out=delivery.left_out)
+    instants = tuple(reversed(delivery.times.instants))
+    if instants:
+        headers["Chronotile-Time"] = instants_text(TimeUsed(instants=instants))
+    if delivery.unchanged:
+        return Response(status_code=304, headers=headers)
+    shown = "inline" if delivery.media_type in SHOWN else "attachment"
+    headers["Content-Disposition"] = f'{shown}; filename="{delivery.file_name}"'
+    in_parts = delivery.is_cached_for_parts
+    return BodyResponse(delivery.body, media_type=delivery.media_type, headers=headers, in_parts=in_parts)

@@ -1,34 +1,72 @@
 """`/ogcapi/collections/{collectionId}/coverage`, and its documents."""
 
+import math
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
+import numpy as np
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
 
 from chronotile.catalog.offered import Offered, offered_collection
-from chronotile.model.cancellation import IsActive
+from chronotile.errors import ChronotileError, OutsideData
+from chronotile.http.problem import offer_job, problem_response
+from chronotile.http.respond import respond_with_document
+from chronotile.http.run import COVERAGES, run
+from chronotile.http.server_state import base_url, services_of
+from chronotile.model.coverage import CoverageRequest, ScaleFactors, ScaleSize, Trim
+from chronotile.model.crs import CRS84, are_alike
+from chronotile.model.grid import WHOLE_CIRCLE, Grid
+from chronotile.model.request import IsActive
+from chronotile.model.time.instants import ABSENT, DISTANT_FUTURE, TimePart, TimeSelection, TimeSpan, format_day
 from chronotile.pipeline.coverage.deliver import CoverageDelivery, deliver_coverage
-from chronotile.protocols.common.endpoint import endpoint
-from chronotile.protocols.common.job_offer import offer_job
+from chronotile.pipeline.coverage.extract import coverage_field
+from chronotile.pipeline.coverage.grid import place_of
+from chronotile.pipeline.coverage.source_coverage import coverage_bytes
+from chronotile.pipeline.services import Services
 from chronotile.protocols.common.localised_text import language_of
-from chronotile.protocols.common.public_url import base_url
+from chronotile.protocols.common.openapi import BINARY, TEXT, Examples, Json, enum_of, ref
+from chronotile.protocols.common.operation import language
 from chronotile.protocols.common.query.kvp import Kvp
-from chronotile.protocols.common.responses.document_cache import respond_with_document
-from chronotile.protocols.common.state import make_for_client, services_of, state_of
-from chronotile.protocols.ogcapi.coverages.documents import (
-    domain_set_document,
-    range_type_document,
-    schema_document,
+from chronotile.protocols.common.query.parameter import F, documents, format_of
+from chronotile.protocols.ogcapi.block import collection_in_path, describe, has_values
+from chronotile.protocols.ogcapi.coverages.documents import domain_set_document, range_type_document, schema_document
+from chronotile.protocols.ogcapi.coverages.formats import (
+    ALIASES,
+    FORMATS,
+    JSON,
+    JSON_SCHEMA,
+    file_conditions,
+    lacking_formats,
+    respond_with_file,
 )
-from chronotile.protocols.ogcapi.coverages.faults import coverage_fault
-from chronotile.protocols.ogcapi.coverages.file_response import file_conditions, respond_with_file
-from chronotile.protocols.ogcapi.coverages.formats import ALIASES, FORMATS, JSON, JSON_SCHEMA, lacking_formats
-from chronotile.protocols.ogcapi.coverages.grid_size import with_default_times, with_scale
-from chronotile.protocols.ogcapi.coverages.params import coverage_query, parse_coverage
+from chronotile.protocols.ogcapi.coverages.params import (
+    OF_COVERAGE,
+    SUBSET,
+    CoverageQuery,
+    PartialSize,
+    Resolution,
+    coverage_query,
+    parse_coverage,
+)
 from chronotile.protocols.ogcapi.export_offer import export_offer
 from chronotile.protocols.ogcapi.negotiate_format import negotiate_format
+
+# Errors of coverages in OGC 19-087's names of parameters.
+
+
+def coverage_fault(error: ChronotileError, request: Request) -> Response:
+    """Return the problem document of an error; times are those of `subset` where it has them.
+
+    What lies outside the data is not found (/req/subsetting/subset J).
+    """
+    named = {name.lower() for name, text in request.query_params.multi_items() if text.strip()}
+    time = "datetime" if "datetime" in named or "subset" not in named else "subset"
+    spelling = {"time": time, "datetime": time, "layer": "properties"}
+    status = 404 if isinstance(error, OutsideData) else None
+    return problem_response(error, request, spelling=spelling, status=status)
+
 
 Make = Callable[[Offered, str, str], bytes]
 """A document of a collection, the tree's address and a language."""
@@ -50,8 +88,7 @@ async def get_coverage(request: Request) -> Response:
         coverage, told = with_default_times(with_scale(parsed_query, services), services)
         return deliver_coverage(coverage, name, services, conditions=conditions, is_active=is_active), told
 
-    limiter, layer = state_of(request).limiters.coverages, parsed_query.request.layers[0]
-    delivery, told = await make_for_client(request, limiter, layer, work, services=services)
+    delivery, told = await run(request, COVERAGES, work, layers=[parsed_query.request.layers[0]])
     response = respond_with_file(delivery)
     if told:
         response.headers.append("Warning", f'299 - "{told}"')
@@ -88,12 +125,126 @@ async def _described(request: Request, make: Make, media_type: str) -> Response:
     return response
 
 
-routes: list[BaseRoute] = [
-    Route(f"/ogcapi/collections/{{collectionId}}/{path}", endpoint(handler, coverage_fault))
-    for path, handler in (
-        ("coverage", get_coverage),
-        ("coverage/domainset", get_domain_set),
-        ("coverage/rangetype", get_range_type),
-        ("schema", get_schema),
-    )
-]
+def _parameters(examples: Examples) -> list[Json]:
+    """All examples of the parameters go together; that of `subset`, which is in place of `bbox`, is its schema's."""
+    offered = examples.with_values[0]
+    west, south, east, north = offered.collection.bbox
+    middle = (west + east) / 2, (south + north) / 2
+    subset = replace(SUBSET, schema={**TEXT, "example": f"Lat({south:.6g}:{middle[1]:.6g})"})
+    special = {"subset": subset, "f": replace(F, schema=enum_of(tuple(FORMATS)))}
+    given = {
+        "bbox": [round(each, 6) for each in (*middle, east, north)],
+        "bbox-crs": CRS84.uri,
+        "properties": next(iter(offered.fields.values())).main_variable.name,
+        "crs": CRS84.uri,
+        "scale-factor": 2,
+    }
+    return documents([special.get(each.name, each) for each in OF_COVERAGE], given)
+
+
+COLLECTION = collection_in_path(
+    "Id of a collection that has values, or id or alias of such a layer", lambda of: of.with_values
+)
+FORMAT = format_of(("json",))
+described = partial(describe, tag="Coverages", faults=coverage_fault, is_offered=has_values)
+operations = (
+    described(
+        "/collections/{collectionId}/coverage",
+        get_coverage,
+        "getCoverage",
+        "Numbers of a collection",
+        parameters=[COLLECTION, _parameters],
+        answers={**dict.fromkeys(FORMATS.values(), BINARY), FORMATS["json"]: ref("CoverageJson")},
+    ),
+    described(
+        "/collections/{collectionId}/coverage/domainset",
+        get_domain_set,
+        "getCoverageDomainSet",
+        "Where and when there are values",
+        parameters=[COLLECTION, FORMAT],
+        answers={JSON: ref("CoverageDomainSet")},
+    ),
+    described(
+        "/collections/{collectionId}/coverage/rangetype",
+        get_range_type,
+        "getCoverageRangeType",
+        "Of which kind the values are",
+        parameters=[COLLECTION, FORMAT, language],
+        answers={JSON: ref("CoverageRangeType")},
+    ),
+    described(
+        "/collections/{collectionId}/schema",
+        get_schema,
+        "getCollectionSchema",
+        "The fields as a JSON Schema",
+        parameters=[COLLECTION, FORMAT, language],
+        answers={JSON_SCHEMA: ref("CoverageSchema")},
+    ),
+)
+
+
+DEFAULT_BYTES = 32 << 20
+"""Of numbers that a request without times has at most, unless one time alone has more."""
+
+
+def with_default_times(request: CoverageRequest, services: Services) -> tuple[CoverageRequest, str]:
+    """Return a request that names no times with the newest ones that are no more than `DEFAULT_BYTES`.
+
+    Returns:
+        It, and a sentence with the request for all times; empty where all are in it.
+
+    Raises:
+        ChronotileError: The request is not accepted.
+    """
+    layers = [services.catalogue.layer(name) for name in request.layers]
+    starts = [layer.times.starts for layer in layers if len(layer.times)]
+    if request.time != ABSENT or not starts:
+        return request, ""
+    every = np.unique(np.concatenate(starts))
+    grid = place_of(request, layers[0].main_variable.grid).grid
+    newest = max(1, DEFAULT_BYTES // coverage_bytes([coverage_field(layer) for layer in layers], grid, times=1))
+    if newest >= every.size:
+        return request, ""
+    part = TimePart(TimeSpan(every[-newest], DISTANT_FUTURE), is_interval=True)
+    told = f"the newest {newest} of {every.size} times; datetime={format_day(every[0])}/.. requests all"
+    return replace(request, time=TimeSelection("parts", (part,))), told
+
+
+def with_scale(query: CoverageQuery, services: Services) -> CoverageRequest:
+    """Return the request for numbers with its scale.
+
+    Requested sizes count along all that is requested (OGC 19-087 /req/coverage-scaling/size D): where that
+    reaches beyond the data, the answer has as many of the cells as lie on them.
+
+    Raises:
+        ChronotileError: The request is not accepted.
+    """
+    request, scaling = query.request, query.scaling
+    if scaling is None or isinstance(scaling, ScaleFactors):
+        return replace(request, scale=scaling)
+    native = place_of(request, services.catalogue.layer(request.layers[0]).main_variable.grid).grid
+    if isinstance(scaling, Resolution):
+        x, y = native.resolution
+        factors = ScaleFactors(x=(scaling.x or x) / x, y=(scaling.y or y) / y, locator="resolution")
+        return replace(request, scale=factors)
+    across, down = _shares(native, request.trims)
+    width, height = _share_of(scaling.width, across), _share_of(scaling.height, down)
+    if isinstance(scaling, PartialSize):
+        return replace(request, scale=ScaleSize(width=width or native.width, height=height or native.height))
+    return replace(request, scale=replace(scaling, width=width, height=height))
+
+
+def _shares(grid: Grid, trims: tuple[Trim, ...]) -> tuple[float, float]:
+    """How much of what is requested along x and y a grid covers; all of it where that is in another CRS."""
+    boxes = [trim.box for trim in trims if are_alike(trim.crs, grid.crs)]
+    if not boxes:
+        return 1.0, 1.0
+    xmin, ymin, xmax, ymax = boxes[0]
+    across, down = xmax - xmin + (WHOLE_CIRCLE if xmax < xmin else 0.0), ymax - ymin
+    sides = ((grid.bbox.xmax - grid.bbox.xmin, across), (grid.bbox.ymax - grid.bbox.ymin, down))
+    x, y = (min(1.0, own / side) if side and math.isfinite(side) else 1.0 for own, side in sides)
+    return x, y
+
+
+def _share_of(size: int | None, share: float) -> int | None:
+    return None if size is None else max(1, round(size * share))

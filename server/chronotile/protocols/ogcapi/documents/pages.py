@@ -1,19 +1,19 @@
 """The tree's own documents as pages."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import quote
 
 from chronotile.catalog.offered import Offered, offered_collection
+from chronotile.model.collection import Layer
 from chronotile.model.crs import CRS84, transformer
-from chronotile.model.time.instants import TimeDomain, format_day, format_instant
-from chronotile.model.time.steps import DEKAD, step_of
+from chronotile.model.time.instants import DEKAD_STEP, TimeDomain, format_day, format_instant, step_of
+from chronotile.protocols.common.html_page import OperationsPage, PageLink, operations_page
+from chronotile.protocols.common.links import preview_grid, preview_href
 from chronotile.protocols.common.localised_text import text_in
-from chronotile.protocols.common.responses.operations_page import OperationsPage, PageLink, operations_page
-from chronotile.protocols.ogcapi.block import Json
-from chronotile.protocols.ogcapi.documents.collection_context import CollectionContext
-from chronotile.protocols.ogcapi.documents.explore import explored_layers
-from chronotile.protocols.ogcapi.pages import Step, document_page
+from chronotile.protocols.ogcapi.block import Json, Step, document_page
+from chronotile.protocols.ogcapi.documents.collection_parts import CollectionContext
 
 Page = Literal["landing", "conformance", "collection", "openapi"]
 
@@ -84,8 +84,8 @@ def _times(times: TimeDomain) -> str:
     first, last, step = write(times.instants[0]), write(times.instants[-1]), step_of(times)
     if len(times) == 1:
         return first
-    counted = f"{len(times):,} {'dekads' if step == DEKAD else 'times'}"
-    return f"{first} to {last}, {counted}{'' if step in {None, DEKAD} else f', every {step}'}"
+    counted = f"{len(times):,} {'dekads' if step == DEKAD_STEP else 'times'}"
+    return f"{first} to {last}, {counted}{'' if step in {None, DEKAD_STEP} else f', every {step}'}"
 
 
 def _fields(offered: Offered, language: str) -> Iterator[dict[str, str]]:
@@ -120,3 +120,56 @@ def _examples(offered: Offered, document: Json, context: CollectionContext) -> I
         temporal = document["extent"].get("temporal")
         time = f"&datetime={temporal['interval'][0][1]}" if temporal else ""
         yield Step(title="Values of an area as GeoTIFF", href=f"{base}/coverage?bbox={box}{time}&f=GTiff")
+
+
+# What the map and the chart of a collection's page are made of.
+
+WIDTH = 720
+"""Of the picture, in pixels."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explored:
+    """A layer as the page shows it; addresses are relative to the landing page."""
+
+    id: str
+    title: str
+    units: str
+    picture: str
+    width: int
+    height: int
+    crs: str
+    bbox: str
+    """Of the picture in that CRS."""
+    lon: str
+    lat: str
+    """Of the place in its middle."""
+    has_values: bool
+    """Whether it has a chart; a composite has none."""
+
+
+def explored_layers(offered: Offered, language: str) -> Iterator[Explored]:
+    """Yield the layer that is drawn, then the others with values, each once."""
+    layers = {layer.id: layer for layer in (offered.drawn, *offered.fields.values())}
+    for layer in layers.values():
+        yield _explored(layer, language)
+
+
+def _explored(layer: Layer, language: str) -> Explored:
+    grid, picture = layer.main_variable.grid, preview_grid(layer, WIDTH)
+    middle = grid.centre_of(grid.height // 2, grid.width // 2)
+    lon, lat = transformer(grid.crs, CRS84).transform(*middle)
+    units = "" if layer.is_composite else layer.main_variable.encoding.units or ""
+    return Explored(
+        id=layer.id,
+        title=text_in(layer.title, language) or layer.id,
+        units="" if units == "1" else units,
+        picture=preview_href(layer.id, WIDTH),
+        width=picture.width,
+        height=picture.height,
+        crs=grid.crs.name,
+        bbox=",".join(f"{edge:.10g}" for edge in picture.bbox),
+        lon=f"{lon:.5f}",
+        lat=f"{lat:.5f}",
+        has_values=not layer.is_composite,
+    )

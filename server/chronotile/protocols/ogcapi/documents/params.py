@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 
 import numpy as np
 
-from chronotile.catalog.items.cells import search_boxes
+from chronotile.catalog.items.footprints import search_boxes
 from chronotile.catalog.offered import Offered
 from chronotile.model.crs import CRS84
 from chronotile.model.grid import BBox

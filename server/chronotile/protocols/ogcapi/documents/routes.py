@@ -9,30 +9,35 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from chronotile.catalog.catalogue import PostalAddress, ServiceInfo
 from chronotile.catalog.offered import offered_collection
-from chronotile.protocols.common.endpoint import endpoint
-from chronotile.protocols.common.localised_text import language_of
-from chronotile.protocols.common.public_url import base_url
+from chronotile.http.endpoint import endpoint
+from chronotile.http.problem import dated_problem
+from chronotile.http.respond import CURRENT, SHORT, respond_with_document
+from chronotile.http.server_state import ServerState, base_url, services_of, state_of
+from chronotile.protocols.common.html_page import with_operations_policy
+from chronotile.protocols.common.localised_text import language_of, text_in
+from chronotile.protocols.common.openapi import OBJECT, REFUSALS_OF_TREE, TEXT, ref
+from chronotile.protocols.common.operation import Operation, routes_of
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import names_of
-from chronotile.protocols.common.responses.document_cache import respond_with_document
-from chronotile.protocols.common.responses.operations_page import with_operations_policy
-from chronotile.protocols.common.responses.problem import dated_problem
-from chronotile.protocols.common.responses.respond import CURRENT, SHORT
-from chronotile.protocols.common.state import services_of, state_of
-from chronotile.protocols.ogcapi.block import DocumentContext, Json
-from chronotile.protocols.ogcapi.documents.collection_context import CollectionContext
-from chronotile.protocols.ogcapi.documents.collection_list import list_collections, listing_document, listing_page
-from chronotile.protocols.ogcapi.documents.collections import collection_documents
-from chronotile.protocols.ogcapi.documents.landing import conformance_document, landing_document
-from chronotile.protocols.ogcapi.documents.openapi import MEDIA_TYPE as OPENAPI
-from chronotile.protocols.ogcapi.documents.openapi import openapi_document
+from chronotile.protocols.ogcapi.block import COLLECTION, JSON_OR_HTML, DocumentContext, Json, Link, with_policy
+from chronotile.protocols.ogcapi.blocks import BLOCKS
+from chronotile.protocols.ogcapi.documents.api_definition import openapi_document
+from chronotile.protocols.ogcapi.documents.collection_parts import CollectionContext
+from chronotile.protocols.ogcapi.documents.collections import (
+    JSON_LD,
+    collection_documents,
+    list_collections,
+    listing_document,
+    listing_page,
+)
 from chronotile.protocols.ogcapi.documents.pages import Page, page_of
-from chronotile.protocols.ogcapi.documents.params import OF_DOCUMENTS, CollectionsQuery, collections_query
+from chronotile.protocols.ogcapi.documents.params import OF_DOCUMENTS, SELECTION, CollectionsQuery, collections_query
 from chronotile.protocols.ogcapi.negotiate_format import negotiate_format
-from chronotile.protocols.ogcapi.pages import with_policy
 
 HTML = "text/html"
+OPENAPI = "application/vnd.oai.openapi+json;version=3.0"
 OPENAPI_ALIASES: Mapping[str, str] = {"application/json": "json", "application/vnd.oai.openapi+json": "json"}
 
 Write = Callable[[CollectionContext], bytes]
@@ -80,11 +85,16 @@ async def get_collection(request: Request) -> Response:
 
 async def get_openapi(request: Request) -> Response:
     """Return the API definition."""
-    document = _document("openapi", lambda context: openapi_document(context.document))._replace(media_type=OPENAPI)
+    document = _document("openapi", _api_definition)._replace(media_type=OPENAPI)
     response = await _answer(request, _query(request), document, aliases=OPENAPI_ALIASES)
     if response.headers.get("content-type", "").startswith(HTML):
         return with_operations_policy(response, has_forms=state_of(request).viewer.is_complete)
     return response
+
+
+def _api_definition(context: CollectionContext) -> Json:
+    schemas = {name: schema for block in BLOCKS for name, schema in block.schemas.items()}
+    return openapi_document(context.document, OPERATIONS, schemas)
 
 
 def _query(request: Request) -> Kvp:
@@ -135,11 +145,102 @@ async def _answer(
     return with_policy(response, has_scripts=document.has_scripts and has_viewer) if form == "html" else response
 
 
-routes = [
-    Route("/ogcapi", endpoint(get_landing, dated_problem)),
-    Route("/ogcapi/", endpoint(get_landing, dated_problem)),
-    Route("/ogcapi/conformance", endpoint(get_conformance, dated_problem)),
-    Route("/ogcapi/collections", endpoint(get_collections, dated_problem)),
-    Route("/ogcapi/collections/{collectionId}", endpoint(get_collection, dated_problem)),
-    Route("/ogcapi/openapi", endpoint(get_openapi, dated_problem)),
-]
+def _answers(schema: str) -> Json:
+    return {"application/json": ref(schema), HTML: TEXT}
+
+
+REFUSALS = ("BadRequest", "NotAcceptable", "Unavailable")
+describe = partial(Operation, tag="Documents", faults=dated_problem, parameters=JSON_OR_HTML, refusals=REFUSALS)
+OPERATIONS = (
+    describe("/", get_landing, "getLandingPage", "Landing page", answers=_answers("LandingPage")),
+    describe(
+        "/conformance",
+        get_conformance,
+        "getConformance",
+        "Conformance classes that hold",
+        answers=_answers("Conformance"),
+    ),
+    describe(
+        "/collections",
+        get_collections,
+        "getCollections",
+        "All collections",
+        parameters=[*SELECTION, *JSON_OR_HTML],
+        examples={"bbox": [0, 50, 10, 60], "datetime": "2020-01-01/.."},
+        answers=_answers("Collections"),
+    ),
+    describe(
+        "/collections/{collectionId}",
+        get_collection,
+        "getCollection",
+        "One collection",
+        parameters=[COLLECTION, *JSON_OR_HTML],
+        answers=_answers("Collection"),
+        refusals=REFUSALS_OF_TREE,
+    ),
+    describe("/openapi", get_openapi, "getOpenApi", "This document", answers={OPENAPI: OBJECT, HTML: TEXT}),
+    *(each for block in BLOCKS for each in block.operations),
+)
+"""Of the whole tree, in the order of the OpenAPI document."""
+routes = [Route("/ogcapi", endpoint(get_landing, dated_problem)), *routes_of(OPERATIONS, "/ogcapi")]
+
+
+COMMON_1 = "http://www.opengis.net/spec/ogcapi-common-1/1.0/conf"
+COMMON_2 = "http://www.opengis.net/spec/ogcapi-common-2/1.0/conf"
+CONFORMANCE = (
+    *(f"{COMMON_1}/{name}" for name in ("core", "landing-page", "json", "html", "oas30")),
+    *(f"{COMMON_2}/{name}" for name in ("collections", "simple-query")),
+)
+KEPT_RELATIONS = ("self", "alternate", "service-desc", "service-doc", "conformance", "data")
+"""Links of pygeoapi's landing page that hold here; the others are of processes and tile matrix sets."""
+
+
+def landing_document(context: CollectionContext) -> Json:
+    """Return the landing page of the tree."""
+    from chronotile.protocols.ogcapi.documents.through_pygeoapi import pygeoapi_landing  # noqa: PLC0415 -- its 70 MB
+
+    said, service = pygeoapi_landing(context), context.document.catalogue.service
+    own = [
+        {name: member for name, member in link.items() if name != "hreflang"}  # which is not the requested language
+        for link in said["links"]
+        if link["rel"] in KEPT_RELATIONS and link["type"] != JSON_LD
+    ]
+    blocks = [link.document() for block in BLOCKS for link in block.landing_links(context.document)]
+    up = Link(rel="up", href=f"{context.document.root}/", type="text/html", title="Overview of this server")
+    return {
+        "title": text_in(service.title, context.document.language),
+        "description": text_in(service.abstract, context.document.language),
+        **_service_members(service),
+        **{name: member for block in BLOCKS for name, member in block.landing_members(context.document).items()},
+        "links": [*own, *blocks, up.document()],
+    }
+
+
+def _service_members(service: ServiceInfo) -> Json:
+    """Keywords, provider and contact, as the landing page of EDR has them (OGC 19-086r6, landingPage.yaml)."""
+    contact, address = service.contact, service.contact.address or PostalAddress()
+    reached = {
+        "email": contact.email,
+        "phone": contact.telephone,
+        "address": address.street,
+        "postalCode": address.postcode,
+        "city": address.city,
+        "stateorprovince": address.region,
+        "country": address.country,
+    }
+    members = {
+        "keywords": list(service.keywords),
+        "provider": {"name": contact.name} if contact.name else {},
+        "contact": {name: said for name, said in reached.items() if said},
+    }
+    return {name: member for name, member in members.items() if member}
+
+
+def conformance_document(state: ServerState) -> Json:
+    """Return the classes that hold: those of the tree itself, then those of each building block.
+
+    pygeoapi's own list has classes that do not hold here, and in 0.21 grows with each request.
+    """
+    blocks = (each for block in BLOCKS for each in (*block.conformance, *block.allowed_conformance(state)))
+    classes = [*CONFORMANCE, *blocks]
+    return {"conformsTo": list(dict.fromkeys(classes))}

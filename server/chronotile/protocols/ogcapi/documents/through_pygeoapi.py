@@ -14,16 +14,17 @@ from pygeoapi.api import API, APIRequest, describe_collections, landing_page
 
 from chronotile.catalog.offered import Offered
 from chronotile.model.crs import CRS84
+from chronotile.model.formats import GEOTIFF_TYPE, MapFormat
 from chronotile.model.time.instants import Instant
 from chronotile.protocols.common.extent import box_of_offered
 from chronotile.protocols.common.localised_text import text_in
 from chronotile.protocols.ogcapi.block import DocumentContext, Json
-from chronotile.protocols.ogcapi.documents.collection_context import CollectionContext
+from chronotile.protocols.ogcapi.documents.collection_parts import CollectionContext
 from chronotile.pygeoapi.archives import Live
 
 PROVIDERS = "chronotile.pygeoapi"
-COVERAGE_FORMAT = {"name": "GTiff", "mimetype": "image/tiff; application=geotiff"}
-MAP_FORMAT = {"name": "png", "mimetype": "image/png"}
+COVERAGE_FORMAT = {"name": "GTiff", "mimetype": GEOTIFF_TYPE}
+MAP_FORMAT = {"name": "png", "mimetype": MapFormat.PNG}
 
 AT_ONCE = 50
 """Collections that are described together: of more, so much is in memory that the garbage collector stops all."""
@@ -105,6 +106,6 @@ def _providers(offered: Offered, live: Live) -> list[Json]:
 
 
 def _datetime(instant: Instant) -> datetime:
-    """As pygeoapi's configuration has them."""
+    # As pygeoapi's configuration has them.
     microseconds = int(instant.astype("datetime64[us]").astype(np.int64))
     return datetime.fromtimestamp(microseconds / 1e6, UTC)

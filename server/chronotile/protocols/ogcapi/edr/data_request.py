@@ -1,25 +1,52 @@
 """What every data query begins with, and how its answer leaves."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from urllib.parse import quote
+from collections.abc import Callable, Generator, Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from urllib.parse import quote, urlencode
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from chronotile.catalog.catalogue import Limits
 from chronotile.catalog.offered import Offered
-from chronotile.encoders.file_parts import Whole
-from chronotile.encoders.series.csv import CsvOptions
-from chronotile.pipeline.series.fields import FieldsPayload
+from chronotile.encoders.coverage.attributes import layer_attributes
+from chronotile.encoders.coverage.cells import table_of_cells
+from chronotile.encoders.document_parts import Credits
+from chronotile.encoders.file_parts import Body, Whole, stream_parts
+from chronotile.encoders.series.covjson import encode_series_covjson
+from chronotile.encoders.series.csv import CsvOptions, encode_layers_csv
+from chronotile.encoders.series.json import encode_layers_geojson
+from chronotile.encoders.series.netcdf import encode_series_netcdf
+from chronotile.encoders.series.table import SeriesTable
+from chronotile.errors import LimitExceeded
+from chronotile.http.bodies import BodyResponse
+from chronotile.http.problem import problem_response
+from chronotile.http.respond import caching, instants_text
+from chronotile.http.server_state import base_url, services_of
+from chronotile.model.coverage import Coverage
+from chronotile.model.crs import Crs
+from chronotile.model.geometry.area import Area
+from chronotile.model.request import IsActive, Point
+from chronotile.pipeline.coverage.deliver import COVERAGE_FORMATS, CoverageFormat, check_values
+from chronotile.pipeline.revision import fingerprint
+from chronotile.pipeline.series.fields import FieldsFormat, FieldsPayload
 from chronotile.pipeline.services import Services
-from chronotile.protocols.common.public_url import base_url
 from chronotile.protocols.common.query.csv_options import csv_options
 from chronotile.protocols.common.query.kvp import Kvp
-from chronotile.protocols.common.responses.body_response import BodyResponse
-from chronotile.protocols.common.responses.respond import caching, instants_text
-from chronotile.protocols.common.state import services_of
-from chronotile.protocols.ogcapi.edr.formats import CSV, EXTENSIONS, data_format, media_type_of
+from chronotile.protocols.ogcapi.edr.features import location_address
 from chronotile.protocols.ogcapi.edr.params import requested_layers, valued_collection
+from chronotile.protocols.ogcapi.edr.queries import (
+    COVERAGE_JSON,
+    CSV,
+    EXTENSIONS,
+    GEOJSON,
+    GEOTIFF,
+    MEDIA_TYPES,
+    NETCDF,
+    data_format,
+    media_type_of,
+)
 
 OTHER_NAMES: Mapping[str, str] = dict.fromkeys(
     ("parameter_name", "parameter_names", "parameter-names", "parametername"), "parameter-name"
@@ -98,3 +125,94 @@ def data_response(payload: FieldsPayload, name: str, data_request: DataRequest) 
     if isinstance(payload.body, Whole):
         return Response(b"".join(payload.body.iter_bytes()), media_type=payload.media_type, headers=headers)
     return BodyResponse(payload.body, media_type=payload.media_type, headers=headers)
+
+
+SMALLER = f"request a smaller area or fewer times, or use {NETCDF} or {GEOTIFF}"
+CHECK_VALUES = partial(check_values, alternative=SMALLER)
+
+
+def fields_format(name: str, data_request: DataRequest, crs: Crs) -> FieldsFormat:
+    """Return how series of several variables are written.
+
+    Args:
+        name: Of the format, as EDR has it.
+        data_request: The request, and the collection that they are of.
+        crs: Of the coordinates.
+    """
+    layers = tuple(data_request.offered.fields.values())
+    named, media_type = Credits.of(layers, data_request.offered), data_request.media_type(name)
+    said = fingerprint(crs.name, data_request.address, named, [layer_attributes(layer) for layer in layers])
+    endpoint, options = partial(endpoint_of, address=data_request.address), data_request.csv_options(name)
+    encoders: dict[str, Callable[[SeriesTable], Iterable[bytes]]] = {
+        COVERAGE_JSON: partial(encode_series_covjson, crs=crs, may_be_single=True),
+        GEOJSON: partial(encode_layers_geojson, endpoint_of=endpoint),
+        CSV: partial(encode_layers_csv, options=options),
+        NETCDF: lambda table: iter([encode_series_netcdf(table)]),
+    }
+
+    def encode(table: SeriesTable) -> Generator[bytes]:
+        yield from encoders[name](replace(table, title=data_request.offered.id, credits=named))
+
+    return FieldsFormat(name=f"{name} {media_type} {said} {options}", media_type=media_type, encode=encode)
+
+
+def cells_formats(data_request: DataRequest, options: CsvOptions) -> dict[str, CoverageFormat]:
+    """Return how cells are written, by the names that EDR has for formats; features have a point per cell."""
+
+    def features(coverage: Coverage, is_active: IsActive) -> Body:
+        named = Credits.of([field.layer for field in coverage.fields], data_request.offered)
+        endpoint = partial(endpoint_of, address=data_request.address)
+        table = replace(table_of_cells(coverage, is_active=is_active), credits=named)
+        return stream_parts(encode_layers_geojson(table, endpoint_of=endpoint))
+
+    def lines(coverage: Coverage, is_active: IsActive) -> Body:
+        return stream_parts(encode_layers_csv(table_of_cells(coverage, is_active=is_active), options))
+
+    return {
+        COVERAGE_JSON: COVERAGE_FORMATS["json"]._replace(check=CHECK_VALUES),
+        GEOJSON: CoverageFormat(MEDIA_TYPES[GEOJSON], "geojson", features, _check_features, is_streamed=True),
+        CSV: CoverageFormat(MEDIA_TYPES[CSV], "csv", lines, CHECK_VALUES, is_streamed=True),
+        NETCDF: COVERAGE_FORMATS["NetCDF"],
+        GEOTIFF: COVERAGE_FORMATS["GTiff"],
+    }
+
+
+def _check_features(coverage: Coverage, limits: Limits) -> None:
+    """Refuse more features than a document may have.
+
+    Raises:
+        LimitExceeded: There are more cells than `max_features`, or more values than `max_series_values`.
+    """
+    CHECK_VALUES(coverage, limits)
+    cells = coverage.grid.width * coverage.grid.height
+    if cells > limits.max_features:
+        raise LimitExceeded(
+            "max_features",
+            allowed=limits.max_features,
+            needed=cells,
+            alternative=f"request a smaller area, or use {COVERAGE_JSON} or {CSV}",
+            locator="f",
+        )
+
+
+def endpoint_of(place: Point | Area, *, address: str) -> str:
+    """Return the URL of the query for one place of a collection."""
+    if isinstance(place, Area):
+        return location_address(address, str(place.id))
+    longitude, latitude = place.degrees
+    return f"{address}/position?{urlencode({'coords': f'POINT({longitude!r} {latitude!r})'})}"
+
+
+SPELLING = {
+    "point": "coords",
+    "points": "coords",
+    "geometry": "coords",
+    "time": "datetime",
+    "layer": "parameter-name",
+    "location": "locationId",
+    "place": "locationId",
+}
+
+edr_fault = partial(problem_response, spelling=SPELLING)
+area_fault = partial(problem_response, spelling={**SPELLING, "bbox": "coords"})
+"""Of queries whose `coords` are an area: cells have no other box."""

@@ -1,32 +1,50 @@
 """Pages of GeoJSON features: what selects them, and their formats (OGC 17-069r4 §7.15, OGC 19-086r6 §8.2.9)."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from urllib.parse import urlencode
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, reduce
+from urllib.parse import quote, urlencode
+
+import numpy as np
+import orjson
+import shapely
+from numpy.typing import NDArray
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.catalog.offered import Offered
-from chronotile.encoders.instants import dump_json
-from chronotile.model.collection import Layer
+from chronotile.catalog.resolve_times import matching_times
+from chronotile.encoders.document_parts import dump_json
+from chronotile.encoders.series.json import UNBOUNDED, interval_text
+from chronotile.errors import MAX_SHOWN, InvalidParameter, LimitExceeded, UnknownPath, UnknownPlace
+from chronotile.model.collection import Clock, Layer
 from chronotile.model.crs import CRS84
-from chronotile.model.grid import BBox
-from chronotile.model.time.instants import TimeSelection
+from chronotile.model.geometry.area import Area
+from chronotile.model.grid import WHOLE_CIRCLE, BBox, FloatArray
+from chronotile.model.places import PlaceSet
+from chronotile.model.time.instants import InstantArray, TimeSelection, format_instant
+from chronotile.model.time.parser import parse_instant
+from chronotile.pipeline.place_shapes import shapes_in
+from chronotile.pipeline.series.places import meets_grid, near_layer
+from chronotile.protocols.common.extent import longitude_latitude_box
+from chronotile.protocols.common.localised_text import text_in
 from chronotile.protocols.common.query import csv_options
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import names_of
 from chronotile.protocols.ogcapi.block import Json, Link
 from chronotile.protocols.ogcapi.crs import box_of, check_degrees
-from chronotile.protocols.ogcapi.edr.formats import GEOJSON, MEDIA_TYPES
 from chronotile.protocols.ogcapi.edr.params import check_query, crs_of_query, requested_layers
 from chronotile.protocols.ogcapi.edr.queries import (
     BBOX_OF_LISTS,
     DATETIME,
+    GEOJSON,
     LIMIT,
     MAX_LIMIT,
     MAX_OFFSET,
+    MEDIA_TYPES,
     OF_LISTS,
     OFFSET,
     SHARED,
+    sets_of,
 )
 
 
@@ -106,3 +124,273 @@ def _box(text: str | None) -> BBox | None:
     box = box_of(text, CRS84)
     check_degrees(box, CRS84, locator="bbox")
     return box.unwound()
+
+
+TIMELESS = "all"
+"""Id of the item with the data that have no time."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Items:
+    """The items of some parameters of a collection: what has no time, then the times that any has."""
+
+    offered: Offered
+    layers: Sequence[Layer]
+    address: str
+    """Public URL of the collection."""
+    language: str
+
+    @property
+    def has_timeless(self) -> bool:
+        """Whether any parameter has no time."""
+        return any(len(layer.times) == 0 for layer in self.layers)
+
+    @cached_property
+    def instants(self) -> InstantArray:
+        """(time,), ascending."""
+        return reduce(np.union1d, [layer.times.instants for layer in self.layers], _NONE)
+
+    def matching(self, time: TimeSelection, clock: Clock) -> InstantArray:
+        """Return the instants that share something with a selection (time,).
+
+        Raises:
+            MissingTime: The default time is requested, and a parameter has none.
+        """
+        if time.keyword == "absent":
+            return self.instants
+        found = [
+            layer.times.instants[list(matching_times(layer, time, now=clock()).indexes)]
+            for layer in self.layers
+            if len(layer.times)
+        ]
+        return reduce(np.union1d, found, _NONE)
+
+    def feature(self, name: str, layers: Sequence[Layer], datetime: str) -> Json:
+        """Return the item of that id."""
+        west, south, east, north = box = longitude_latitude_box(self.offered.main_field)
+        corners = [[west, south], [east, south], [east, north], [west, north], [west, south]]
+        when = {} if datetime == UNBOUNDED else {"datetime": datetime}
+        names = ",".join(layer.main_variable.name for layer in layers)
+        query = {"bbox": ",".join(map(repr, box)), **when, "parameter-name": names}
+        title = text_in(self.offered.title, self.language) or self.offered.id
+        return {
+            "type": "Feature",
+            "id": name,
+            "bbox": list(box),
+            "geometry": {"type": "Polygon", "coordinates": [corners]},
+            "properties": {
+                "datetime": datetime,
+                "parameter-name": [layer.main_variable.name for layer in layers],
+                "label": title if name == TIMELESS else f"{title}, {name}",
+                "edrqueryendpoint": f"{self.address}/cube?{urlencode(query, safe='/:,')}",
+            },
+            "links": [self._link("self", name)],
+        }
+
+    def features(self, instants: InstantArray) -> list[Json]:
+        """Return the items of some instants, each with the parameters that have it."""
+        has = [(layer, np.isin(instants, layer.times.instants)) for layer in self.layers]
+        names = [format_instant(instant) for instant in instants]
+        return [
+            self.feature(name, [layer for layer, which in has if which[number]], name)
+            for number, name in enumerate(names)
+        ]
+
+    def timeless(self) -> Json:
+        """Return the item of what has no time."""
+        return self.feature(TIMELESS, [layer for layer in self.layers if len(layer.times) == 0], UNBOUNDED)
+
+    def _link(self, rel: str, name: str) -> Json:
+        href = f"{self.address}/items/{quote(name, safe=':')}"
+        return Link(rel=rel, href=href, type=MEDIA_TYPES[GEOJSON], title="This item").document()
+
+
+_NONE = np.array([], dtype="datetime64[ns]")
+
+
+def items_document(items: Items, selection: FeaturesQuery, clock: Clock) -> bytes:
+    """Return one page of items, the earliest first.
+
+    Raises:
+        MissingTime: The default time is requested, and a parameter has none.
+    """
+    is_met = selection.box is None or meets_grid([selection.box], items.offered.main_field.main_variable.grid)[0]
+    instants = items.matching(selection.time, clock) if is_met else _NONE
+    before = int(is_met and items.has_timeless)
+    start, stop = (max(0, edge - before) for edge in (selection.offset, selection.offset + selection.limit))
+    features = [items.timeless()] if selection.offset < before else []
+    return features_document(
+        [*features, *items.features(instants[start:stop])],
+        selection=selection,
+        matched=before + len(instants),
+        address=f"{items.address}/items",
+    )
+
+
+def item_document(items: Items, name: str) -> bytes:
+    """Return the item of an id: an instant as `items_document` writes it, or in another precision that is unambiguous.
+
+    Raises:
+        UnknownPath: There is no such item.
+    """
+    if name == TIMELESS and items.has_timeless:
+        return orjson.dumps(items.timeless())
+    found = _named(items.instants, name)
+    if len(found) != 1:
+        raise UnknownPath(
+            f"item {name[:MAX_SHOWN]!r} is not known; items are called after times, as /items lists them",
+            locator="itemId",
+        )
+    (feature,) = items.features(found)
+    return orjson.dumps(feature)
+
+
+def _named(instants: InstantArray, name: str) -> InstantArray:
+    try:
+        span = parse_instant(name)
+    except InvalidParameter:
+        return _NONE
+    return instants[(instants >= span.start) & (instants < span.end)]
+
+
+BETWEEN = ":"
+"""Set and place in the id of a location: a slash would end the segment of the path."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Locations:
+    """The locations of a collection: those places of all sets whose boxes meet it."""
+
+    offered: Offered
+    sets: tuple[PlaceSet, ...]
+    root: str
+    """Public URL of the server."""
+    address: str
+    """Public URL of the collection."""
+    language: str
+
+    def document(self, selection: FeaturesQuery, clock: Clock) -> bytes:
+        """Return one page of locations, set by set; of a time that there is not, none.
+
+        Each is a point inside its place, with the place's box; outlines are at `/places`.
+
+        Raises:
+            MissingTime: The default time is requested, and a parameter has none.
+        """
+        datetime = _datetime(selection, clock)
+        found = [(places, _matching(places, self.offered, selection)) for places in self.sets] if datetime else []
+        matched = sum(len(numbers) for _places, numbers in found)
+        start, stop = selection.offset, selection.offset + selection.limit
+        features: list[Json] = []
+        for places, numbers in found:
+            page = numbers[max(0, start) : max(0, stop)]
+            features += self._features(places, page, selection, datetime)
+            start, stop = start - len(numbers), stop - len(numbers)
+        return features_document(
+            features,
+            selection=selection,
+            matched=matched,
+            address=f"{self.address}/locations",
+            links=[self._outlines(places) for places in self.sets],
+        )
+
+    def _features(
+        self, places: PlaceSet, numbers: list[int], selection: FeaturesQuery, datetime: str
+    ) -> Iterator[Json]:
+        shapes = shapes_in(places, CRS84)
+        inside = shapely.get_coordinates(shapely.point_on_surface(shapes.shapes[numbers])).tolist()
+        names = [layer.main_variable.name for layer in selection.layers]
+        for number, point in zip(numbers, inside, strict=True):
+            name = f"{places.id}{BETWEEN}{places.ids[number]}"
+            own = {key: column[number] for key, column in places.fields.items()}
+            properties = {"datetime": datetime, "parameter-name": names, "label": places.labels[number]}
+            yield {
+                "type": "Feature",
+                "id": name,
+                "bbox": shapes.bounds[number],
+                "geometry": {"type": "Point", "coordinates": point},
+                "properties": {**own, **properties, "edrqueryendpoint": location_address(self.address, name)},
+            }
+
+    def _outlines(self, places: PlaceSet) -> Link:
+        return Link(
+            rel="related",
+            href=f"{self.root}/places/{quote(places.id)}?format=geojson",
+            type=MEDIA_TYPES[GEOJSON],
+            title=f"{text_in(places.spec.title, self.language) or places.id}: outlines",
+        )
+
+
+def location_address(address: str, name: str) -> str:
+    """Return the URL of the data of a location of the collection at `address`."""
+    return f"{address}/locations/{quote(name, safe=BETWEEN)}"
+
+
+def require_sets(offered: Offered, catalogue: Catalogue) -> tuple[PlaceSet, ...]:
+    """Return the sets of places that a collection has locations of.
+
+    Raises:
+        UnknownPath: There are none.
+    """
+    sets = sets_of(offered, catalogue)
+    if not sets:
+        raise UnknownPath(f"collection {offered.id} has no locations: no places are configured there", locator="place")
+    return sets
+
+
+def areas_of_locations(text: str, catalogue: Catalogue) -> tuple[Area, ...]:
+    """Return the places of an id `set:place`, or of several with commas between them.
+
+    Raises:
+        UnknownPlace: There is no such place.
+        LimitExceeded: There are more than `max_features`.
+    """
+    try:
+        return (_area(text, catalogue),)
+    except UnknownPlace:
+        if "," not in text:
+            raise
+    names, most = text.split(","), catalogue.limits.max_features
+    if len(names) > most:
+        raise LimitExceeded(
+            "max_features", allowed=most, needed=len(names), alternative="request fewer at once", locator="location"
+        )
+    return tuple(_area(name.strip(), catalogue) for name in dict.fromkeys(names))
+
+
+def _area(name: str, catalogue: Catalogue) -> Area:
+    set_id, between, place_id = name.partition(BETWEEN)
+    if not between:
+        listed = f"{next(iter(catalogue.places))}{BETWEEN}…"
+        raise UnknownPlace(
+            f"location {name[:MAX_SHOWN]!r} is not known; ids are of a set and a place, such as {listed}",
+            locator="location",
+        )
+    return replace(catalogue.place(f"{set_id}/{place_id}"), id=name)
+
+
+def _matching(places: PlaceSet, offered: Offered, selection: FeaturesQuery) -> list[int]:
+    """Numbers of the places that meet the collection, and the requested box."""
+    near = near_layer(places, offered.main_field)
+    if selection.box is not None:
+        near &= _meets(shapes_in(places, CRS84).bounds, selection.box)
+    numbers: list[int] = np.flatnonzero(near).tolist()
+    return numbers
+
+
+def _meets(bounds: FloatArray, box: BBox) -> NDArray[np.bool_]:
+    """(place,): whether boxes share a point, in whichever turn of the globe."""
+    west, south, east, north = bounds.T
+    turns = [(west + turn <= box.xmax) & (east + turn >= box.xmin) for turn in (-WHOLE_CIRCLE, 0.0, WHOLE_CIRCLE)]
+    meets: NDArray[np.bool_] = np.logical_or.reduce(turns) & (south <= box.ymax) & (north >= box.ymin)
+    return meets
+
+
+def _datetime(selection: FeaturesQuery, clock: Clock) -> str:
+    """From when to when the parameters have data of the requested time; nothing where they have none."""
+    timed = [layer for layer in selection.layers if len(layer.times)]
+    if not timed:
+        return UNBOUNDED
+    found = [layer.times.instants[list(matching_times(layer, selection.time, now=clock()).indexes)] for layer in timed]
+    instants = reduce(np.union1d, found)
+    return interval_text(instants) if instants.size else ""

@@ -1,18 +1,31 @@
 """`/ogcapi/…/map`: maps of a collection or of the dataset, in the default or in a named style."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
+from chronotile.http.respond import respond
+from chronotile.http.server_state import services_of
+from chronotile.model.crs import CRS84
+from chronotile.model.time.instants import format_instant
 from chronotile.protocols.common.drawn_maps import draw_maps
-from chronotile.protocols.common.endpoint import endpoint
-from chronotile.protocols.common.responses.respond import respond
-from chronotile.protocols.common.state import services_of
-from chronotile.protocols.ogcapi.maps.faults import picture_fault
-from chronotile.protocols.ogcapi.maps.params import parse_map
-from chronotile.protocols.ogcapi.maps.response_headers import grid_headers, time_headers
+from chronotile.protocols.common.openapi import BINARY, TEXT, Examples, Json
+from chronotile.protocols.common.operation import Described
+from chronotile.protocols.common.query.parameter import format_of
+from chronotile.protocols.ogcapi.block import describe, has_collections, segments_in
+from chronotile.protocols.ogcapi.maps.drawing import (
+    BACKGROUND,
+    COLLECTIONS,
+    COLOURING,
+    DATETIME,
+    MEDIA_TYPES,
+    SUBSET,
+    SUBSET_CRS,
+)
+from chronotile.protocols.ogcapi.maps.params import PLACING, parse_map
+from chronotile.protocols.ogcapi.maps.responses import grid_headers, picture_fault, time_headers
 from chronotile.protocols.ogcapi.subset import query_of
 
 
@@ -29,10 +42,52 @@ async def get_map(request: Request) -> Response:
     return response
 
 
-PATHS = (
-    "/map",
-    "/styles/{styleId}/map",
-    "/collections/{collectionId}/map",
-    "/collections/{collectionId}/styles/{styleId}/map",
+def _newest(examples: Examples) -> str | None:
+    instants = examples.offered[0].drawn.times.instants
+    return format_instant(instants[-1]) if len(instants) else None
+
+
+OF_PICTURES: Mapping[str, Json] = dict.fromkeys(MEDIA_TYPES.values(), BINARY)
+PICTURE_FORMAT = format_of(list(MEDIA_TYPES))
+ORIGINS: Mapping[str, str] = {
+    "": "dataset",
+    "/styles/{styleId}": "dataset.style",
+    "/collections/{collectionId}": "collection",
+    "/collections/{collectionId}/styles/{styleId}": "collection.style",
+}
+"""What operations are called after, by the beginning of their paths."""
+AN_EXAMPLE: Json = {**TEXT, "example": CRS84.uri}
+PLACED = [
+    replace(each, schema=AN_EXAMPLE) if each.name.endswith("crs") else each for each in (*PLACING, SUBSET, SUBSET_CRS)
+]
+DRAWN: Json = {"collections": lambda of: [of.offered[0].id], "datetime": _newest}
+"""Examples of the parameters that maps and map tiles have alike."""
+
+
+def drawing(origin: str) -> list[Described]:
+    """Return the parameters that maps and map tiles have alike, but that of the format."""
+    listed = [] if "collectionId" in origin else [COLLECTIONS]
+    return [*listed, DATETIME, *BACKGROUND, *COLOURING]
+
+
+operations = tuple(
+    describe(
+        f"{origin}/map",
+        get_map,
+        f"maps.{name}.getMap",
+        "A map",
+        tag="Maps",
+        faults=picture_fault,
+        parameters=[*segments_in(origin), *PLACED, *drawing(origin), PICTURE_FORMAT],
+        examples={
+            **DRAWN,
+            "bbox": lambda of: [round(edge, 6) for edge in of.offered[0].collection.bbox],
+            "crs": CRS84.uri,
+            "width": 256,
+            "height": 256,
+        },
+        answers=OF_PICTURES,
+        is_offered=has_collections,
+    )
+    for origin, name in ORIGINS.items()
 )
-routes = [Route(f"/ogcapi{path}", endpoint(get_map, picture_fault)) for path in PATHS]

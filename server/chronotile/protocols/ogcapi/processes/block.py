@@ -1,18 +1,140 @@
 """OGC API - Processes - Part 1: Core (OGC 18-062r2)."""
 
+from collections.abc import Mapping
+
+from chronotile.model.job import STATUSES
+from chronotile.processes.sources import MOST_TIMES
+from chronotile.protocols.common.openapi import (
+    ADDRESS,
+    COUNT,
+    INDEX,
+    OBJECT,
+    TEXT,
+    Json,
+    enum_of,
+    list_of,
+    object_of,
+    ref,
+)
 from chronotile.protocols.ogcapi.block import BuildingBlock
-from chronotile.protocols.ogcapi.processes.documents import landing_links
-from chronotile.protocols.ogcapi.processes.openapi import SCHEMAS, process_paths
-from chronotile.protocols.ogcapi.processes.routes import routes
+from chronotile.protocols.ogcapi.processes.documents import BASE64, landing_links
+from chronotile.protocols.ogcapi.processes.execution import TRANSMISSIONS
+from chronotile.protocols.ogcapi.processes.params import TYPE
+from chronotile.protocols.ogcapi.processes.routes import operations
+from chronotile.protocols.ogcapi.processes.subscriber import OF_MEMBERS
 
 ROOT = "http://www.opengis.net/spec/ogcapi-processes-1/1.0/conf"
 CLASSES = ("core", "ogc-process-description", "json", "html", "oas30", "job-list", "dismiss")
 
+ANYTHING: Json = {}
+
+
+def _all_optional(properties: Mapping[str, Json]) -> Json:
+    return {"type": "object", "properties": dict(properties)}
+
+
+_TIME: Json = {"type": "string", "format": "date-time"}
+_DESCRIBED: Mapping[str, Json] = {"title": TEXT, "description": TEXT}
+_SUMMARY = object_of(
+    {"id": TEXT, "version": TEXT},
+    {
+        **_DESCRIBED,
+        "keywords": list_of(TEXT),
+        "jobControlOptions": list_of(enum_of(["sync-execute", "async-execute", "dismiss"])),
+        "outputTransmission": list_of(enum_of(TRANSMISSIONS)),
+        "links": list_of(ref("Link")),
+    },
+)
+SCHEMAS: Mapping[str, Json] = {
+    "ProcessSummary": _SUMMARY,
+    "ProcessList": object_of({"processes": list_of(ref("ProcessSummary")), "links": list_of(ref("Link"))}),
+    "ProcessInput": object_of(
+        {"schema": OBJECT},
+        {**_DESCRIBED, "minOccurs": INDEX, "maxOccurs": COUNT},
+    ),
+    "ProcessOutput": object_of({"schema": OBJECT}, dict(_DESCRIBED)),
+    "Process": {
+        "allOf": [
+            ref("ProcessSummary"),
+            object_of(
+                {
+                    "inputs": {"type": "object", "additionalProperties": ref("ProcessInput")},
+                    "outputs": {"type": "object", "additionalProperties": ref("ProcessOutput")},
+                }
+            ),
+        ]
+    },
+    "ProcessExecution": _all_optional(
+        {
+            "inputs": {
+                "type": "object",
+                "description": "Values by the names of inputs; one with a kind is `{value, mediaType, encoding}`, "
+                "one that lies elsewhere `{href, type}`",
+            },
+            "outputs": {
+                "type": "object",
+                "description": "The outputs to return; all without it",
+                "additionalProperties": _all_optional(
+                    {
+                        "transmissionMode": enum_of(TRANSMISSIONS),
+                        "format": _all_optional({"mediaType": TEXT, "encoding": enum_of([BASE64])}),
+                    }
+                ),
+            },
+            "response": {**enum_of(["raw", "document"]), "default": "raw"},
+            "subscriber": {
+                **_all_optional(dict.fromkeys(OF_MEMBERS, ADDRESS)),
+                "description": "Addresses that hear how the job goes on; those that the operator allows",
+            },
+        },
+    ),
+    "ProcessResults": {
+        "type": "object",
+        "description": "Values by the names of outputs, or links to them",
+        "additionalProperties": ANYTHING,
+    },
+    "Job": object_of(
+        {"jobID": TEXT, "type": enum_of([TYPE]), "status": enum_of(STATUSES)},
+        {
+            "processID": TEXT,
+            "message": TEXT,
+            **dict.fromkeys(("created", "started", "finished", "updated"), _TIME),
+            "progress": {"type": "integer", "minimum": 0, "maximum": 100},
+            "metadata": ref("JobMetadata"),
+            "links": list_of(ref("Link")),
+        },
+    ),
+    "JobMetadata": {
+        **object_of(
+            {"sources": list_of(ref("JobSource"))},
+            {
+                "unreadable": {**list_of(_TIME), "description": "Dates that could not be read, which results lack"},
+                "left_out": {
+                    **list_of(TEXT),
+                    "description": "Ids of items that could not be read, which dates of results lack; at most 100",
+                },
+            },
+        ),
+        "description": "What the results of a successful job were made of; absent if no layer was read",
+    },
+    "JobSource": object_of(
+        {"collection": TEXT, "layers": list_of(TEXT), "revision": TEXT, "count": INDEX},
+        {
+            "first": _TIME,
+            "last": _TIME,
+            "times": {**list_of(_TIME), "description": f"All of them, where they are no more than {MOST_TIMES}"},
+        },
+    ),
+    "JobList": object_of(
+        {"jobs": list_of(ref("Job")), "links": list_of(ref("Link"))},
+        {"numberMatched": INDEX, "numberReturned": INDEX},
+    ),
+}
+
 block = BuildingBlock(
-    routes=routes,
+    operations=operations,
     conformance=tuple(f"{ROOT}/{name}" for name in CLASSES),
     allowed_conformance=lambda state: [f"{ROOT}/callback"] if state.subscriber_places else [],
-    paths=process_paths,
     schemas=SCHEMAS,
     landing_links=landing_links,
 )

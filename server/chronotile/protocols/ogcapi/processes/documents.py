@@ -1,19 +1,35 @@
-"""Processes and jobs as documents (OGC 18-062r2 §7.9 to §7.12, §11)."""
+"""Processes and jobs as documents (OGC 18-062r2 §7.9 to §7.12, §11), and what all answers have in common."""
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
 import numpy as np
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
 
-from chronotile.model.job import ENDED, Job
+from chronotile.errors import ChronotileError, UnknownPath
+from chronotile.http.endpoint import Handler, endpoint
+from chronotile.http.headers import parse_weights
+from chronotile.http.job_access import require_job_access
+from chronotile.http.problem import MEDIA_TYPE, problem_response
+from chronotile.http.problem import MEDIA_TYPE as PROBLEM
+from chronotile.http.respond import respond_with_content
+from chronotile.http.run import JOBS, TEXTS, run
+from chronotile.model.job import ENDED, Job, Result
 from chronotile.model.time.instants import format_instant
 from chronotile.processes.process import Input, Output, Process
 from chronotile.processes.registry import output_schema, processes
-from chronotile.protocols.common.responses.problem import MEDIA_TYPE as PROBLEM
-from chronotile.protocols.ogcapi.block import DocumentContext, Json, Link
-from chronotile.protocols.ogcapi.processes.media_types import HTML, JSON, media_type_of
-from chronotile.protocols.ogcapi.processes.params import TYPE, JobsQuery, Paging
+from chronotile.protocols.common.openapi import TEXT as TEXT_SCHEMA
+from chronotile.protocols.common.openapi import Examples, enum_of, in_path, ref
+from chronotile.protocols.common.operation import Operation
+from chronotile.protocols.common.query.kvp import Kvp
+from chronotile.protocols.common.query.parameter import names_of
+from chronotile.protocols.ogcapi.block import DocumentContext, Json, Link, in_language, with_policy
+from chronotile.protocols.ogcapi.negotiate_format import negotiate_format
+from chronotile.protocols.ogcapi.processes.params import OF_DOCUMENTS, TYPE, JobsQuery, Paging, merge_lists
 
 RELATIONS = "http://www.opengis.net/def/rel/ogc/1.0"
 REL_PROCESSES = f"{RELATIONS}/processes"
@@ -105,7 +121,7 @@ def moment_text(moment: float) -> str:
 
 
 def _metadata(job: Job) -> Json:
-    """What its results were made of, which is the same for all of them; nothing where no layer was read."""
+    # What its results were made of, which is the same for all of them; nothing where no layer was read.
     metadata = next((each.metadata for each in job.results.values()), None)
     return {} if metadata is None else {"metadata": metadata}
 
@@ -193,3 +209,180 @@ def _json(rel: str, href: str, title: str) -> Link:
 
 def _written(links: Iterable[Link]) -> list[Json]:
     return [link.document() for link in links]
+
+
+# Of which kind results are, as their schemas and themselves say.
+
+JSON = "application/json"
+HTML = "text/html"
+TEXT = "text/plain"
+OCTETS = "application/octet-stream"
+BASE64 = "base64"
+
+
+def media_types(schema: Json) -> tuple[str, ...]:
+    """Return the media types of what a schema describes, none where it does not say."""
+    return tuple(
+        dict.fromkeys(each["contentMediaType"] for each in _alternatives(schema) if "contentMediaType" in each)
+    )
+
+
+def output_types(schema: Json) -> tuple[str, ...]:
+    """Return the media types in which results of a schema may come."""
+    declared = media_types(schema)
+    if declared:
+        return declared
+    kinds = {each["type"] for each in _alternatives(schema) if "type" in each}
+    return tuple(name for name, is_there in ((TEXT, "string" in kinds), (JSON, kinds != {"string"})) if is_there)
+
+
+def is_base64(schema: Json) -> bool:
+    """Return whether texts of a schema are bytes."""
+    return any(each.get("contentEncoding") == BASE64 for each in _alternatives(schema))
+
+
+def is_of_file(schema: Json) -> bool:
+    """Return whether results of a schema may be files."""
+    return any(each.get("contentEncoding") == "binary" for each in _alternatives(schema))
+
+
+def media_type_of(result: Result, schema: Json) -> str:
+    """Return the media type of a result by value; `schema` is of its output."""
+    if result.file is not None or result.media_type != JSON or not isinstance(result.value, str):
+        return result.media_type
+    return next(iter(media_types(schema)), OCTETS if is_base64(schema) else f"{TEXT};charset=utf-8")
+
+
+def _alternatives(schema: Json) -> Iterator[Json]:
+    yield schema
+    for name in ("oneOf", "anyOf", "allOf"):
+        for each in schema.get(name, ()):
+            yield from _alternatives(each)
+
+
+FORMATS = {"json": JSON, "html": HTML}
+NOBODY = None
+"""The user whose jobs are requested: there are no users yet, and each client sees the jobs of all."""
+
+Found = TypeVar("Found")
+
+
+def query_of(request: Request) -> Kvp:
+    """Return the query of a request that takes no parameters but those of all documents.
+
+    Raises:
+        InvalidParameter: There is another.
+    """
+    query = Kvp(request.query_params.multi_items())
+    query.check_names(names_of(OF_DOCUMENTS))
+    return query
+
+
+def form_of(request: Request) -> str:
+    """Return which of `FORMATS` a request wants."""
+    query = Kvp(merge_lists(request.query_params.multi_items()))
+    return negotiate_format(query, request.headers.get("accept", ""), FORMATS)
+
+
+async def document_in(
+    request: Request, context: DocumentContext, document: Json, page: Callable[[], bytes]
+) -> Response:
+    """Return the answer that has a document, or the page that `page` makes of it where people want to read it."""
+    form = form_of(request)
+    write = page if form == "html" else partial(orjson.dumps, document)
+    body = await run(request, TEXTS, write)
+    response = in_language(respond_with_content(body, FORMATS[form], request), context)
+    return with_policy(response) if form == "html" else response
+
+
+async def of_table(request: Request, work: Callable[[], Found]) -> Found:
+    """Return what the table of jobs has, which may be slow."""
+    return await run(request, JOBS, work)
+
+
+def live(handler: Handler) -> Handler:
+    """Return a handler whose answers and errors are not cached: they may change at any time."""
+    answer_now = endpoint(handler, process_fault)
+
+    async def answer(request: Request) -> Response:
+        response = await answer_now(request)
+        response.headers["Cache-Control"] = "no-store"
+        return response
+
+    return answer
+
+
+def live_job(handler: Handler) -> Handler:
+    """Return a handler of jobs as `live` does, which refuses pages of origins that may not use them."""
+
+    async def answer(request: Request) -> Response:
+        require_job_access(request)
+        return await handler(request)
+
+    return live(answer)
+
+
+TYPES = "http://www.opengis.net/def/exceptions/ogcapi-processes-1/1.0"
+NOT_READY = "results"
+"""Locator of results that are not there yet, or never will be."""
+OF_LOCATORS: Mapping[str, str] = {
+    "processID": f"{TYPES}/no-such-process",
+    "jobID": f"{TYPES}/no-such-job",
+    NOT_READY: f"{TYPES}/result-not-ready",
+}
+
+
+def process_fault(error: ChronotileError, request: Request) -> Response:
+    """Return the problem document of an error."""
+    type_ = OF_LOCATORS.get(error.locator or "") if isinstance(error, UnknownPath) else None
+    media_type = problem_type(request)
+    response = problem_response(error, request, spelling={"time": "datetime"}, type_=type_, media_type=media_type)
+    response.headers["Vary"] = "Accept"
+    return response
+
+
+def problem_type(request: Request) -> str:
+    """Return the media type of problems: JSON for clients that name it in Accept and no problem documents.
+
+    The standard's own OpenAPI knows no other (OGC 18-062r2 Table 10), and OGC's suite reads the type.
+    """
+    accepted = {name for name, weight in parse_weights(request.headers.get("accept", "")) if weight > 0}
+    return JSON if JSON in accepted and MEDIA_TYPE not in accepted else MEDIA_TYPE
+
+
+# What operations of processes and jobs have alike; their ids are those of the standard's own document.
+
+describe = partial(Operation, tag="Processes", refusals=())
+EXAMPLE = "echo"
+REFUSALS = {
+    "400": "BadRequest",
+    "403": "Forbidden",
+    "404": "NotFound",
+    "406": "NotAcceptable",
+    "413": "TooLarge",
+    "415": "BadRequest",
+    "503": "Unavailable",
+}
+
+
+def process_in_path(_examples: Examples) -> Json:
+    """Return the segment `{processID}` of a path."""
+    return in_path("processID", "Id of a process", enum_of(tuple(processes())), example=EXAMPLE)
+
+
+def refusals(*statuses: str) -> dict[str, Json]:
+    """Return error responses."""
+    return {status: {"$ref": f"#/components/responses/Process{REFUSALS[status]}"} for status in statuses}
+
+
+OF_DOCUMENT = refusals("400", "404", "406", "503")
+OF_JOB = refusals("400", "403", "404", "503")
+ANY_RESULTS: Json = {
+    "description": "One result, several of them in parts, or a document",
+    "content": {"*/*": {"schema": {}}},
+}
+ONLY_LINKS: Json = {
+    "description": "All results lie where the header Link says",
+    "headers": {"Link": {"description": "Where the results are (RFC 8288)", "schema": TEXT_SCHEMA}},
+}
+A_JOB: Json = {"description": "Job", "content": {JSON: {"schema": ref("Job")}}}

@@ -1,39 +1,53 @@
 """`/ogcapi/jobs`: what was requested, how far it is, and what came of it (OGC 18-062r2 §7.12, §11)."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
-from chronotile.errors import UnknownPath
-from chronotile.model.job import ENDED, Execution, Job, JobDetails
+from chronotile.errors import SourceUnavailable, UnknownPath
+from chronotile.http.problem import MEDIA_TYPE as PROBLEM
+from chronotile.http.run import JOBS, RESULTS, run
+from chronotile.http.server_state import state_of
+from chronotile.model.job import ENDED, Execution, Job, JobDetails, Result
+from chronotile.processes.registry import output_schema, processes
+from chronotile.protocols.common.openapi import TEXT, in_path, ref
 from chronotile.protocols.common.query.kvp import Kvp
-from chronotile.protocols.common.state import in_thread, state_of
-from chronotile.protocols.ogcapi.block import DocumentContext
-from chronotile.protocols.ogcapi.document_context import context_for
-from chronotile.protocols.ogcapi.processes.answers import (
+from chronotile.protocols.ogcapi.block import JSON_OR_HTML, DocumentContext, Json, Step, context_for, document_page
+from chronotile.protocols.ogcapi.processes.documents import (
+    A_JOB,
+    ANY_RESULTS,
+    EXAMPLE,
+    HTML,
+    JSON,
     NOBODY,
+    NOT_READY,
+    OF_DOCUMENT,
+    OF_JOB,
+    ONLY_LINKS,
     Found,
+    describe,
     document_in,
     form_of,
-    live_job,
-    of_table,
-    query_of,
-)
-from chronotile.protocols.ogcapi.processes.documents import (
+    job_address,
     job_list,
+    live_job,
+    media_type_of,
+    moment_text,
+    of_table,
+    problem_type,
+    query_of,
     removed_document,
     result_address,
     status_document,
 )
-from chronotile.protocols.ogcapi.processes.faults import NOT_READY, problem_type
-from chronotile.protocols.ogcapi.processes.media_types import JSON
-from chronotile.protocols.ogcapi.processes.pages import MOST_SHOWN, Download, downloads, job_page, jobs_page
-from chronotile.protocols.ogcapi.processes.params import jobs_query, merge_lists
+from chronotile.protocols.ogcapi.processes.params import PAGING, SELECTION, jobs_query, merge_lists
 from chronotile.protocols.ogcapi.processes.results import Results, file_response, results_response
+from chronotile.queue.job_folder import ResultFiles
 from chronotile.queue.service import JobService
 
 
@@ -91,11 +105,6 @@ async def delete_job(request: Request) -> Response:
     return Response(orjson.dumps(write(job, context)), media_type=JSON)
 
 
-async def answer_of_job(request: Request) -> Response:
-    """Do with a job what the method says; one route lists both methods where a third is refused."""
-    return await (delete_job if request.method == "DELETE" else get_job)(request)
-
-
 async def get_results(request: Request) -> Response:
     """Return the results of a job that has ended, in the requested form."""
     job, desk, context = await _ended(request)
@@ -133,9 +142,8 @@ async def _ended(request: Request) -> tuple[Job, JobService, DocumentContext]:
 
 
 async def _of_files(request: Request, job: Job, work: Callable[[], Found]) -> Found:
-    """What is done with files of a job: a store of them may hang, which one that was never begun does not wait for."""
-    limiters = state_of(request).limiters
-    return await in_thread(limiters.jobs if job.started is None else limiters.results, work)
+    # What is done with files of a job: a store of them may hang, which one that was never begun does not wait for.
+    return await run(request, JOBS if job.started is None else RESULTS, work)
 
 
 def _results(job: Job, execution: Execution, desk: JobService, context: DocumentContext) -> Results:
@@ -147,9 +155,194 @@ def _results(job: Job, execution: Execution, desk: JobService, context: Document
     )
 
 
-routes = [
-    Route("/ogcapi/jobs", live_job(get_jobs)),
-    Route("/ogcapi/jobs/{jobID}", live_job(answer_of_job), methods=["GET", "DELETE"]),
-    Route("/ogcapi/jobs/{jobID}/results", live_job(get_results)),
-    Route("/ogcapi/jobs/{jobID}/results/{outputID}", live_job(get_result)),
-]
+JOB = in_path("jobID", "Id of a job, as in its acceptance", TEXT)
+OUTPUT = in_path("outputID", "Name of one of the process's outputs", TEXT, example="string")
+_PROBLEM = {"schema": ref("Problem")}
+FAILED: Json = {"description": "Why the job failed", "content": {PROBLEM: _PROBLEM, JSON: _PROBLEM}}
+ELSEWHERE: Json = {
+    "description": "The file lies in another store",
+    "headers": {"Location": {"description": "Where its file is to be had for some minutes", "schema": TEXT}},
+}
+operations = (
+    describe(
+        "/jobs",
+        live_job(get_jobs),
+        "getJobs",
+        "Jobs, the newest first",
+        parameters=[*SELECTION, *PAGING, *JSON_OR_HTML],
+        examples={"processID": [EXAMPLE], "status": ["running", "successful"]},
+        answers={JSON: ref("JobList"), HTML: TEXT},
+        responses=OF_DOCUMENT,
+    ),
+    describe(
+        "/jobs/{jobID}",
+        live_job(get_job),
+        "getStatus",
+        "How far a job is",
+        parameters=[JOB, *JSON_OR_HTML],
+        answers={JSON: ref("Job"), HTML: TEXT},
+        responses=OF_DOCUMENT,
+    ),
+    describe(
+        "/jobs/{jobID}",
+        live_job(delete_job),
+        "dismiss",
+        "Cancel a job, or remove one that has ended",
+        method="DELETE",
+        parameters=[JOB],
+        responses={"200": A_JOB, **OF_JOB},
+    ),
+    describe(
+        "/jobs/{jobID}/results",
+        live_job(get_results),
+        "getResult",
+        "The results of a job, in the requested form",
+        parameters=[JOB],
+        responses={"200": ANY_RESULTS, "204": ONLY_LINKS, "default": FAILED, **OF_JOB},
+    ),
+    describe(
+        "/jobs/{jobID}/results/{outputID}",
+        live_job(get_result),
+        "getOneResult",
+        "One result of a job",
+        parameters=[JOB, OUTPUT],
+        responses={"200": ANY_RESULTS, "307": ELSEWHERE, "default": FAILED, **OF_JOB},
+    ),
+)
+
+
+MOST_SHOWN = 20_000
+"""Characters of inputs on a page."""
+REFRESH_S = 5
+"""After so long the page of a job that has not ended is loaded again."""
+SHORT_ID = 8
+"""Characters of a job's id by which people tell it from others."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Download:
+    """A result of a job, as its page offers it."""
+
+    href: str
+    name: str
+    """Of its file, or of its output where it is none."""
+    title: str
+    """Of its output, if that is known still."""
+    media_type: str
+    size_bytes: int | None
+    """Of a file in the folder of the job."""
+
+
+def downloads(job: Job, files: ResultFiles, context: DocumentContext) -> Sequence[Download]:
+    """Return the results of a job; `files` are its own."""
+    process = processes().get(job.process)
+    outputs = {} if process is None else process.outputs
+    return [
+        Download(
+            href=result_address(job, name, context),
+            name=result.file or name,
+            title=outputs[name].title if name in outputs else "",
+            media_type=media_type_of(result, output_schema(job.process, name)),
+            size_bytes=_size(result, files),
+        )
+        for name, result in job.results.items()
+    ]
+
+
+def processes_page(document: Json, context: DocumentContext) -> bytes:
+    """Return the list of processes as HTML."""
+    return document_page("Processes", document, context, template="processes", further=_further(document))
+
+
+def process_page(document: Json, context: DocumentContext) -> bytes:
+    """Return the description of a process as HTML."""
+    return document_page(
+        document["title"],
+        document,
+        context,
+        above=[Step(title="Processes", href=f"{context.base}/processes?f=html")],
+        template="process",
+        lead=document["description"],
+        how_many=_how_many,
+        schema_text=_schema_text,
+    )
+
+
+def jobs_page(document: Json, context: DocumentContext) -> bytes:
+    """Return the list of jobs as HTML."""
+    return document_page(
+        "Jobs",
+        document,
+        context,
+        template="jobs",
+        further=_further(document),
+        short_id=_short_id,
+        seconds_text=_seconds_text,
+    )
+
+
+def job_page(
+    job: Job, details: JobDetails, document: Json, context: DocumentContext, *, results: Sequence[Download]
+) -> bytes:
+    """Return how far a job is as HTML, with its results, what was requested and its log."""
+    return document_page(
+        f"Job {_short_id(job.id)}",
+        document,
+        context,
+        above=[Step(title="Jobs", href=f"{context.base}/jobs?f=html")],
+        template="job",
+        address=job_address(job, context),
+        is_known=job.process in processes(),
+        refresh_s=None if job.status in ENDED else REFRESH_S,
+        results=results,
+        inputs=details.inputs,
+        fault=job.fault,
+        log=[(moment_text(moment), _said(text, job)) for moment, text in details.log],
+        seconds_text=_seconds_text,
+    )
+
+
+def _further(document: Json) -> str | None:
+    # Where a list goes on, as a page; the link of the document, in which `f` is last, leads to JSON.
+    links = (link["href"] for link in document["links"] if link["rel"] == "next")
+    return next((f"{href.removesuffix('f=json')}f=html" for href in links), None)
+
+
+def _size(result: Result, files: ResultFiles) -> int | None:
+    """Bytes of a file that is at hand; a bucket would take a request."""
+    if result.file is None:
+        return None
+    try:
+        match files.file(result.file):
+            case Path() as path:
+                return path.stat().st_size
+            case _:
+                return None
+    except (SourceUnavailable, FileNotFoundError):  # which the link says better
+        return None
+
+
+def _said(text: str, job: Job) -> str:
+    # A line of the log, without the reason, which the page has above.
+    return "failed" if job.fault is not None and text == f"failed: {job.fault.detail}" else text
+
+
+def _short_id(id_: str) -> str:
+    return id_[:SHORT_ID]
+
+
+def _seconds_text(moment: str) -> str:
+    # A moment as documents tell it, for people: to the second.
+    return f"{moment[:10]} {moment[11:19]}Z"
+
+
+def _how_many(description: Json) -> str:
+    """How often an input may be given."""
+    few, most = description["minOccurs"], description["maxOccurs"]
+    if most == 1:
+        return "required" if few else "optional"
+    return f"{few} to {most}"
+
+
+def _schema_text(schema: Json) -> str:
+    return orjson.dumps(schema).decode()

@@ -19,14 +19,21 @@ from starlette.types import Receive, Scope, Send
 
 from chronotile.encoders.file_parts import READ_BYTES
 from chronotile.errors import LimitExceeded, SourceUnavailable
+from chronotile.http.bodies import BodyResponse
+from chronotile.http.respond import known_etags
 from chronotile.model.job import Execution, Result
 from chronotile.processes.registry import output_schema, process_of
-from chronotile.protocols.common.responses.body_response import BodyResponse
-from chronotile.protocols.common.responses.respond import known_etags
-from chronotile.protocols.ogcapi.processes.documents import REL_RESULTS
-from chronotile.protocols.ogcapi.processes.media_types import BASE64, JSON, TEXT, is_base64, is_of_file, media_type_of
+from chronotile.protocols.ogcapi.processes.documents import (
+    BASE64,
+    JSON,
+    REL_RESULTS,
+    TEXT,
+    is_base64,
+    is_of_file,
+    media_type_of,
+)
 from chronotile.queue.bucket import RESULT_GONE
-from chronotile.queue.result_files import ResultFiles, StoredFile
+from chronotile.queue.job_folder import ResultFiles, StoredFile
 
 MOST_INLINE_BYTES = 32 << 20
 """Of a file that is part of a JSON document."""

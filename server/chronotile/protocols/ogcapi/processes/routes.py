@@ -4,20 +4,28 @@ from functools import partial
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
 
 from chronotile.processes.registry import process_of, processes
-from chronotile.protocols.common.endpoint import endpoint
+from chronotile.protocols.common.openapi import TEXT, ref
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import names_of
-from chronotile.protocols.ogcapi.document_context import context_for
-from chronotile.protocols.ogcapi.processes.answers import document_in, query_of
-from chronotile.protocols.ogcapi.processes.documents import process_document, process_list
-from chronotile.protocols.ogcapi.processes.execution_routes import routes as execution_routes
-from chronotile.protocols.ogcapi.processes.faults import process_fault
-from chronotile.protocols.ogcapi.processes.job_routes import routes as job_routes
-from chronotile.protocols.ogcapi.processes.pages import process_page, processes_page
-from chronotile.protocols.ogcapi.processes.params import OF_LISTS, paging_of
+from chronotile.protocols.ogcapi.block import JSON_OR_HTML, context_for
+from chronotile.protocols.ogcapi.processes.documents import (
+    HTML,
+    JSON,
+    OF_DOCUMENT,
+    describe,
+    document_in,
+    process_document,
+    process_fault,
+    process_in_path,
+    process_list,
+    query_of,
+)
+from chronotile.protocols.ogcapi.processes.execution_routes import operation as execution_operation
+from chronotile.protocols.ogcapi.processes.job_routes import operations as job_operations
+from chronotile.protocols.ogcapi.processes.job_routes import process_page, processes_page
+from chronotile.protocols.ogcapi.processes.params import OF_LISTS, PAGING, paging_of
 
 
 async def get_processes(request: Request) -> Response:
@@ -37,9 +45,27 @@ async def get_process(request: Request) -> Response:
     return await document_in(request, context, document, partial(process_page, document, context))
 
 
-routes: list[BaseRoute] = [
-    Route("/ogcapi/processes", endpoint(get_processes, process_fault)),
-    Route("/ogcapi/processes/{processID}", endpoint(get_process, process_fault)),
-    *execution_routes,
-    *job_routes,
-]
+operations = (
+    describe(
+        "/processes",
+        get_processes,
+        "getProcesses",
+        "Processes, by their ids",
+        faults=process_fault,
+        parameters=[*PAGING, *JSON_OR_HTML],
+        answers={JSON: ref("ProcessList"), HTML: TEXT},
+        responses=OF_DOCUMENT,
+    ),
+    describe(
+        "/processes/{processID}",
+        get_process,
+        "getProcessDescription",
+        "What a process takes and gives",
+        faults=process_fault,
+        parameters=[process_in_path, *JSON_OR_HTML],
+        answers={JSON: ref("Process"), HTML: TEXT},
+        responses=OF_DOCUMENT,
+    ),
+    execution_operation,
+    *job_operations,
+)

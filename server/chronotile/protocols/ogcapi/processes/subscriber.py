@@ -10,12 +10,10 @@ from chronotile.catalog.catalogue import Catalogue
 from chronotile.errors import MAX_SHOWN, InvalidParameter, UnknownParameter
 from chronotile.model.job import Callback, Execution, Job, Message, Status, Subscriber
 from chronotile.protocols.ogcapi.block import DocumentContext, Json
-from chronotile.protocols.ogcapi.processes.documents import job_address, result_address, status_document
-from chronotile.protocols.ogcapi.processes.media_types import JSON
+from chronotile.protocols.ogcapi.processes.documents import JSON, job_address, result_address, status_document
 from chronotile.protocols.ogcapi.processes.results import Results, results_document
 from chronotile.queue.bucket import Bucket
-from chronotile.queue.job_folder import RESULTS
-from chronotile.queue.result_files import ResultFiles
+from chronotile.queue.job_folder import RESULTS, ResultFiles
 from chronotile.web.places import Places
 
 MEMBER = "subscriber"

@@ -7,35 +7,34 @@ from urllib.parse import quote
 
 from chronotile.catalog.offered import Offered, offered_collections
 from chronotile.errors import MAX_SHOWN, UnknownItem
-from chronotile.model.grid import BBox
-from chronotile.model.items import boxes_of
-from chronotile.model.licence import licence_of, rights_of
-from chronotile.model.time.instants import TimeDomain, format_instant
-from chronotile.model.time.steps import DEKAD, step_of
+from chronotile.model.collection import licence_of, rights_of
+from chronotile.model.formats import MapFormat
+from chronotile.model.grid import BBox, boxes_of
+from chronotile.model.time.instants import DEKAD_STEP, TimeDomain, format_instant, step_of
 from chronotile.protocols.common.extent import box_of_offered
-from chronotile.protocols.common.item_links import ATOM, collection_path, feed_path
+from chronotile.protocols.common.links import ATOM, collection_path, feed_path
 from chronotile.protocols.common.localised_text import text_in
 from chronotile.protocols.ogcapi.block import Json, Link
 from chronotile.protocols.ogcapi.coverages.formats import FORMATS, lacking_formats
-from chronotile.protocols.ogcapi.documents.collection_context import CollectionContext
+from chronotile.protocols.ogcapi.documents.collection_parts import CollectionContext, access_links
 from chronotile.protocols.ogcapi.documents.params import CollectionsQuery
-from chronotile.protocols.ogcapi.documents.service_links import access_links
-from chronotile.protocols.ogcapi.records.common_properties import (
+from chronotile.protocols.ogcapi.records.params import RecordsQuery
+from chronotile.protocols.ogcapi.records.record_collections import (
+    COLLECTION_RECORDS,
+    DATASET,
     HTML,
     JSON,
+    TextSearch,
     contacts_of,
     languages_of,
     record_links,
     split_templates,
 )
-from chronotile.protocols.ogcapi.records.free_text import TextSearch
-from chronotile.protocols.ogcapi.records.params import RecordsQuery
-from chronotile.protocols.ogcapi.records.record_collections import COLLECTION_RECORDS, DATASET
 
 if TYPE_CHECKING:
-    from chronotile.catalog.items.cql2.evaluate import DocumentFilter
+    from chronotile.catalog.items.cql2.translate import DocumentFilter
 
-PICTURES: Mapping[str, str] = {"PNG": "image/png", "WebP": "image/webp", "JPEG": "image/jpeg"}
+PICTURES: Mapping[str, str] = {"PNG": MapFormat.PNG, "WebP": MapFormat.WEBP, "JPEG": MapFormat.JPEG}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +111,7 @@ def _configured(context: CollectionContext) -> Iterator[Offered]:
 
 
 def _document_filter(tree: Mapping[str, Any]) -> "DocumentFilter":
-    from chronotile.catalog.items.cql2.evaluate import DocumentFilter  # noqa: PLC0415 -- SQLAlchemy, with the first
+    from chronotile.catalog.items.cql2.translate import DocumentFilter  # noqa: PLC0415 -- SQLAlchemy, with the first
 
     return DocumentFilter(tree)
 
@@ -145,7 +144,7 @@ def _time(times: TimeDomain) -> Json | None:
         return None
     step = step_of(times)
     ends = [format_instant(times.instants[index]) for index in (0, -1)]
-    return {"interval": ends, **({} if step in {None, DEKAD} else {"resolution": step})}
+    return {"interval": ends, **({} if step in {None, DEKAD_STEP} else {"resolution": step})}
 
 
 def _ends(when: Json | None) -> Json:
@@ -153,7 +152,7 @@ def _ends(when: Json | None) -> Json:
 
 
 def _external_ids(offered: Offered) -> Json:
-    """The names under which other servers have its layers."""
+    # The names under which other servers have its layers.
     names = dict.fromkeys(alias.name for layer in offered.layers for alias in layer.aliases)
     return {"externalIds": [{"value": name} for name in names]} if names else {}
 

@@ -7,32 +7,29 @@ from urllib.parse import urlencode
 import numpy as np
 import orjson
 
+from chronotile.http.respond import unanswered_members
 from chronotile.model.crs import CRS84
 from chronotile.model.items import Unanswered
 from chronotile.model.time.instants import format_instant
 from chronotile.protocols.common.extent import round_box
 from chronotile.protocols.common.localised_text import text_in
-from chronotile.protocols.common.responses.unanswered import unanswered_members
 from chronotile.protocols.ogcapi.block import DocumentContext, Json, Link
-from chronotile.protocols.ogcapi.documents.collection_context import CollectionContext
-from chronotile.protocols.ogcapi.documents.extents import GREGORIAN
+from chronotile.protocols.ogcapi.documents.collection_parts import GREGORIAN, CollectionContext
 from chronotile.protocols.ogcapi.records.collection_records import find_collection, find_collections
-from chronotile.protocols.ogcapi.records.common_properties import (
-    CATALOG,
-    GEOJSON,
-    HTML,
-    PROFILE_CATALOG,
-    address_of,
-    contacts_of,
-    languages_of,
-)
 from chronotile.protocols.ogcapi.records.item_records import find_item_record, find_items
 from chronotile.protocols.ogcapi.records.params import RecordsQuery
 from chronotile.protocols.ogcapi.records.record_collections import (
+    CATALOG,
     COLLECTION_RECORDS,
+    GEOJSON,
+    HTML,
     ITEM_RECORDS,
+    PROFILE_CATALOG,
     RecordCollection,
     RecordProperty,
+    address_of,
+    contacts_of,
+    languages_of,
 )
 
 SCHEMA = "application/schema+json"

@@ -4,9 +4,16 @@ Their ids begin with a low line. Ids in the configuration begin with a letter or
 alias can have the same one, whatever it is called; a low line needs no escape in URLs (RFC 3986 §2.3).
 """
 
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
 
+from chronotile.catalog.catalogue import Catalogue, Contact
+from chronotile.protocols.common.localised_text import text_in
 from chronotile.protocols.common.openapi import NUMBER, TEXT, Json, enum_of, list_of
+from chronotile.protocols.ogcapi.block import DocumentContext, Link
 
 RECORDS_1 = "http://www.opengis.net/spec/ogcapi-records-1/1.0/conf"
 DATE_TIME: Json = {"type": "string", "format": "date-time"}
@@ -111,3 +118,116 @@ ITEM_RECORDS = RecordCollection(
     has_more_properties=True,
 )
 RECORD_COLLECTIONS = (COLLECTION_RECORDS, ITEM_RECORDS)
+
+
+GEOJSON, HTML, JSON = "application/geo+json", "text/html", "application/json"
+CATALOG = "application/ogc-catalog+json"
+PROFILE_RECORD = "http://www.opengis.net/def/profile/OGC/0/ogc-record"
+PROFILE_CATALOG = "http://www.opengis.net/def/profile/OGC/0/ogc-catalog"
+_PHONE = re.compile(r"\+[1-9][0-9]{3,14}", re.ASCII)
+ROLES = ("pointOfContact",)
+
+
+def contacts_of(catalogue: Catalogue, language: str) -> Json:
+    """Return `contacts`, if the service has any."""
+    contact = catalogue.service.contact
+    if contact.is_empty:
+        return {}
+    name = {"name": contact.name} if contact.name else {"organization": text_in(catalogue.service.title, language)}
+    return {"contacts": [{**name, **_reached(contact), "roles": list(ROLES)}]}
+
+
+def _reached(contact: Contact) -> Json:
+    reached: Json = {}
+    phone = re.sub(r"[ ()/.-]", "", contact.telephone or "")
+    if _PHONE.fullmatch(phone):
+        reached["phones"] = [{"value": phone}]
+    if contact.email:
+        reached["emails"] = [{"value": contact.email}]
+    if contact.address is not None:
+        address = contact.address
+        parts = {
+            "deliveryPoint": [address.street] if address.street else None,
+            "city": address.city,
+            "administrativeArea": address.region,
+            "postalCode": address.postcode,
+            "country": address.country,
+        }
+        reached["addresses"] = [{name: part for name, part in parts.items() if part}]
+    return reached
+
+
+def languages_of(context: DocumentContext) -> Json:
+    """Return `language` and `languages`: in which a record is, and in which it can be had."""
+    languages = context.catalogue.service.languages
+    return {"language": {"code": context.language}, "languages": [{"code": each} for each in languages]}
+
+
+def address_of(collection: RecordCollection, context: DocumentContext) -> str:
+    """Return the public URL of a collection of records."""
+    return f"{context.base}/collections/{collection.id}"
+
+
+def record_links(collection: RecordCollection, id_: str, context: DocumentContext) -> Sequence[Link]:
+    """Return the links of a record to itself and to its collection."""
+    up = address_of(collection, context)
+    own = f"{up}/items/{quote(id_, safe='')}"
+    return (
+        Link(rel="self", href=own, type=GEOJSON, title="This record"),
+        Link(rel="alternate", href=f"{own}?f=html", type=HTML, title="This record as HTML"),
+        Link(rel="collection", href=up, type=CATALOG, title=collection.title),
+        Link(rel="profile", href=PROFILE_RECORD, type=HTML, title="Profile of records"),
+    )
+
+
+def split_templates(links: Sequence[Link]) -> Json:
+    """Return `links` and, if any are templates, `linkTemplates`."""
+    templates = [
+        {"rel": each.rel, "uriTemplate": each.href, "title": each.title, **({"type": each.type} if each.type else {})}
+        for each in links
+        if each.is_template
+    ]
+    plain = [each.document() for each in links if not each.is_template]
+    return {"links": plain, **({"linkTemplates": templates} if templates else {})}
+
+
+# Free text: which texts have one of some terms (OGC 20-004r1, parameter `q`).
+
+ITEM_FIELDS = ("id", "title", "description")
+"""Properties of items in the index that are texts."""
+
+
+class TextSearch:
+    """Looks for terms in records, in any case.
+
+    Args:
+        terms: One of which is enough; none: all records match.
+    """
+
+    def __init__(self, terms: Sequence[str]) -> None:
+        patterns = (r"\s+".join(map(re.escape, term.split())) for term in terms)
+        self._pattern = re.compile("|".join(patterns), re.IGNORECASE) if terms else None
+
+    def finds(self, record: Json) -> bool:
+        """Return whether a record has one in its id, title, description, a keyword or the id of a layer."""
+        return self._pattern is None or any(self._pattern.search(text) for text in _texts(record))
+
+
+def _texts(record: Json) -> Iterator[str]:
+    properties = record["properties"]
+    yield record["id"]
+    yield properties["title"]
+    yield properties.get("description", "")
+    yield from properties.get("keywords", ())
+    yield from properties.get("layers", ())
+
+
+def terms_filter(terms: Sequence[str]) -> Json:
+    """Return CQL2 JSON of items that have one of some terms in their id, title or description."""
+    return {"op": "or", "args": [_has(term, field) for term in terms for field in ITEM_FIELDS]}
+
+
+def _has(term: str, field: str) -> dict[str, Any]:
+    escaped = re.sub(r"([\\%_])", r"\\\1", " ".join(term.split()))
+    pattern = {"op": "casei", "args": [f"%{escaped}%"]}
+    return {"op": "like", "args": [{"op": "casei", "args": [{"property": field}]}, pattern]}

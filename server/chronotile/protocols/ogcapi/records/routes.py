@@ -1,39 +1,53 @@
 """`/ogcapi/collections/_collections` and `/ogcapi/collections/_items`: records."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
 
-from chronotile.model.items import Unanswered
-from chronotile.protocols.common.endpoint import endpoint
+from chronotile.http.problem import problem_response
+from chronotile.http.respond import CURRENT, warned
+from chronotile.http.run import DOCUMENTS, LOOKUPS, SEARCHES
+from chronotile.http.server_state import services_of, state_of
+from chronotile.model.items import Unanswered, product_id
+from chronotile.protocols.common.openapi import OBJECT, TEXT, Examples, ref
+from chronotile.protocols.common.operation import Operation, language, segment
 from chronotile.protocols.common.query.kvp import Kvp
-from chronotile.protocols.common.query.parameter import names_of
-from chronotile.protocols.common.responses.problem import problem_response
-from chronotile.protocols.common.responses.respond import CURRENT, SHORT, respond_with_content
-from chronotile.protocols.common.responses.unanswered import warned
-from chronotile.protocols.common.state import in_documents, in_lookups, in_searches, services_of, state_of
-from chronotile.protocols.ogcapi.block import Json
-from chronotile.protocols.ogcapi.document_context import context_for, in_language
-from chronotile.protocols.ogcapi.documents.collection_context import CollectionContext
-from chronotile.protocols.ogcapi.negotiate_format import negotiate_format
-from chronotile.protocols.ogcapi.pages import with_policy
-from chronotile.protocols.ogcapi.records.common_properties import CATALOG, GEOJSON, HTML, JSON
+from chronotile.protocols.common.query.parameter import format_of, names_of
+from chronotile.protocols.ogcapi.block import (
+    JSON_OR_HTML,
+    DocumentContext,
+    Json,
+    Step,
+    describe,
+    document_page,
+    respond_with,
+)
+from chronotile.protocols.ogcapi.documents.collection_parts import CollectionContext
 from chronotile.protocols.ogcapi.records.documents import (
     SCHEMA,
+    RecordsPage,
     collection_document,
     find_record,
     find_records,
+    page_address,
     queryables_document,
     records_document,
     sortables_document,
 )
-from chronotile.protocols.ogcapi.records.pages import collection_page, record_page, records_page
-from chronotile.protocols.ogcapi.records.params import OF_DOCUMENTS, records_query
-from chronotile.protocols.ogcapi.records.record_collections import ITEM_RECORDS, RECORD_COLLECTIONS, RecordCollection
+from chronotile.protocols.ogcapi.records.params import OF_DOCUMENTS, RecordsQuery, parameters_of, records_query
+from chronotile.protocols.ogcapi.records.record_collections import (
+    CATALOG,
+    COLLECTION_RECORDS,
+    GEOJSON,
+    HTML,
+    ITEM_RECORDS,
+    JSON,
+    RecordCollection,
+    address_of,
+)
 
 SPELLING = {"time": "datetime", "item": "recordId", "id": "recordId"}
 OF_COLLECTION: Mapping[str, str] = {"catalog": CATALOG, "json": JSON, "html": HTML}
@@ -42,75 +56,60 @@ OF_RECORDS: Mapping[str, str] = {"json": GEOJSON, "html": HTML}
 SCHEMA_ALIASES: Mapping[str, str] = {"application/json": "json"}
 RECORD_ALIASES: Mapping[str, str] = {"application/json": "json", "geojson": "json"}
 
-Write = Callable[[CollectionContext, bool], bytes]
-Run = Callable[[Request, Callable[[], Response]], Awaitable[Response]]
-"""In which threads a document is written."""
-"""Takes for whom, and whether it is a page, and gives the document."""
-
 record_fault = partial(problem_response, spelling=SPELLING)
 
 
 async def get_collection(collection: RecordCollection, request: Request) -> Response:
     """Return the description of a collection of records."""
-    write = partial(_written, lambda context: collection_document(collection, context.document))
-    return await _answer(request, _query(request), write, formats=OF_COLLECTION)
+    write = partial(_written, partial(collection_document, collection))
+    return await respond_with(request, _query(request), write, OF_COLLECTION)
 
 
 async def get_queryables(collection: RecordCollection, request: Request) -> Response:
     """Return the properties that filters may name."""
-    write = partial(_written, lambda context: queryables_document(collection, context.document))
-    return await _answer(request, _query(request), write, formats=OF_SCHEMA, aliases=SCHEMA_ALIASES)
+    write = partial(_written, partial(queryables_document, collection))
+    return await respond_with(request, _query(request), write, OF_SCHEMA, aliases=SCHEMA_ALIASES)
 
 
 async def get_sortables(collection: RecordCollection, request: Request) -> Response:
     """Return the properties that records may be sorted by."""
-    write = partial(_written, lambda context: sortables_document(collection, context.document))
-    return await _answer(request, _query(request), write, formats=OF_SCHEMA, aliases=SCHEMA_ALIASES)
+    write = partial(_written, partial(sortables_document, collection))
+    return await respond_with(request, _query(request), write, OF_SCHEMA, aliases=SCHEMA_ALIASES)
 
 
 async def get_records(collection: RecordCollection, request: Request) -> Response:
     """Return a page of records."""
     query = Kvp(request.query_params.multi_items())
-    selection = records_query(query, collection)
-
+    selection, context_of = records_query(query, collection), _context_of(request)
     unanswered = list[Unanswered]()
 
-    def write(context: CollectionContext, is_page: bool) -> bytes:
-        page = find_records(collection, selection, context, are_encoded=not is_page)
+    def write(context: DocumentContext, name: str) -> bytes:
+        is_page = name == "html"
+        page = find_records(collection, selection, context_of(document=context), are_encoded=not is_page)
         unanswered.extend(page.unanswered)
         if is_page:
-            return records_page(collection, selection, page, context.document)
-        return orjson.dumps(records_document(collection, selection, page, context.document))
+            return records_page(collection, selection, page, context)
+        return orjson.dumps(records_document(collection, selection, page, context))
 
-    response = await _answer(
-        request,
-        query,
-        write,
-        formats=OF_RECORDS,
-        aliases=RECORD_ALIASES,
-        cache_control=CURRENT,
-        run=in_searches if collection is ITEM_RECORDS else in_documents,
+    # Collections are found in memory, and documented beside layers.
+    kind = SEARCHES if collection is ITEM_RECORDS else DOCUMENTS
+    response = await respond_with(
+        request, query, write, OF_RECORDS, aliases=RECORD_ALIASES, cache_control=CURRENT, kind=kind
     )
     return warned(response, unanswered)
 
 
 async def get_record(collection: RecordCollection, request: Request) -> Response:
     """Return a record."""
-    id_ = request.path_params["recordId"]
+    id_, context_of = request.path_params["recordId"], _context_of(request)
 
-    def write(context: CollectionContext, is_page: bool) -> bytes:
-        record = find_record(collection, id_, context)
-        return record_page(collection, record, context.document) if is_page else orjson.dumps(record)
+    def write(context: DocumentContext, name: str) -> bytes:
+        record = find_record(collection, id_, context_of(document=context))
+        return record_page(collection, record, context) if name == "html" else orjson.dumps(record)
 
-    query = _query(request)
-    return await _answer(
-        request,
-        query,
-        write,
-        formats=OF_RECORDS,
-        aliases=RECORD_ALIASES,
-        cache_control=CURRENT,
-        run=in_lookups if collection is ITEM_RECORDS else in_documents,
+    kind = LOOKUPS if collection is ITEM_RECORDS else DOCUMENTS
+    return await respond_with(
+        request, _query(request), write, OF_RECORDS, aliases=RECORD_ALIASES, cache_control=CURRENT, kind=kind
     )
 
 
@@ -120,50 +119,117 @@ def _query(request: Request) -> Kvp:
     return query
 
 
-def _written(make: Callable[[CollectionContext], Json], context: CollectionContext, is_page: bool) -> bytes:
+def _context_of(request: Request) -> Callable[..., CollectionContext]:
+    has_viewer = state_of(request).viewer.is_complete
+    return partial(CollectionContext, services=services_of(request), has_viewer=has_viewer)
+
+
+def _written(make: Callable[[DocumentContext], Json], context: DocumentContext, name: str) -> bytes:
     document = make(context)
-    return collection_page(document, context.document) if is_page else orjson.dumps(document)
+    return collection_page(document, context) if name == "html" else orjson.dumps(document)
 
 
-async def _answer(  # noqa: PLR0913 -- all that tells documents apart
-    request: Request,
-    query: Kvp,
-    write: Write,
-    *,
-    formats: Mapping[str, str],
-    aliases: Mapping[str, str] = {},
-    cache_control: str = SHORT,
-    run: Run = in_documents,  # collections are found in memory, and documented beside layers
-) -> Response:
-    name = negotiate_format(query, request.headers.get("accept", ""), formats, aliases=aliases)
-    context = CollectionContext(
-        services=services_of(request),
-        document=context_for(request, query),
-        has_viewer=state_of(request).viewer.is_complete,
+def _example_id(collection: RecordCollection, examples: Examples) -> str | None:
+    if collection.id == ITEM_RECORDS.id:
+        return None if examples.item is None else str(product_id(examples.collection, examples.item))
+    return examples.collection
+
+
+def _of_collection(collection: RecordCollection, called: str) -> Iterator[Operation]:
+    path, name = f"/collections/{collection.id}", f"records.{called}"
+    described = partial(describe, tag="Records", faults=record_fault)
+    yield described(
+        path,
+        partial(get_collection, collection),
+        f"{name}.getCollection",
+        collection.title,
+        parameters=[format_of(list(OF_COLLECTION)), language],
+        answers={CATALOG: ref("RecordCollection"), JSON: ref("RecordCollection"), HTML: TEXT},
+    )
+    yield described(
+        f"{path}/queryables",
+        partial(get_queryables, collection),
+        f"{name}.getQueryables",
+        "Properties for filters",
+        parameters=JSON_OR_HTML,
+        answers={SCHEMA: OBJECT, HTML: TEXT},
+    )
+    yield described(
+        f"{path}/sortables",
+        partial(get_sortables, collection),
+        f"{name}.getSortables",
+        "Properties to sort by",
+        parameters=JSON_OR_HTML,
+        answers={SCHEMA: OBJECT, HTML: TEXT},
+    )
+    yield described(
+        f"{path}/items",
+        partial(get_records, collection),
+        f"{name}.getRecords",
+        collection.description,
+        parameters=[*parameters_of(collection), *JSON_OR_HTML],
+        examples={"bbox": [0, 50, 10, 60], "datetime": "2020-01-01/..", "sortby": ["-updated"]},
+        answers={GEOJSON: ref("RecordPage"), HTML: TEXT},
+    )
+    yield described(
+        f"{path}/items/{{recordId}}",
+        partial(get_record, collection),
+        f"{name}.getRecord",
+        "One record",
+        parameters=[segment("recordId", "Id of the record", example=partial(_example_id, collection)), *JSON_OR_HTML],
+        answers={GEOJSON: ref("Record"), HTML: TEXT},
     )
 
-    def make() -> Response:
-        body = write(context, name == "html")
-        return respond_with_content(body, formats[name], request, cache_control=cache_control)
 
-    response = await run(request, make)
-    told = in_language(response, context.document)
-    return with_policy(told) if name == "html" else told
+operations = (*_of_collection(COLLECTION_RECORDS, "collections"), *_of_collection(ITEM_RECORDS, "items"))
 
 
-RecordHandler = Callable[[RecordCollection, Request], Awaitable[Response]]
+# Records as pages; nothing in them is taken for HTML.
 
-HANDLERS: Mapping[str, RecordHandler] = {
-    "": get_collection,
-    "/queryables": get_queryables,
-    "/sortables": get_sortables,
-    "/items": get_records,
-    "/items/{recordId}": get_record,
-}
-"""By paths below that of a collection of records."""
 
-routes: list[BaseRoute] = [
-    Route(f"/ogcapi/collections/{collection.id}{path}", endpoint(partial(handler, collection), record_fault))
-    for collection in RECORD_COLLECTIONS
-    for path, handler in HANDLERS.items()
-]
+def collection_page(document: Json, context: DocumentContext) -> bytes:
+    """Return the description of a collection of records, its queryables or its sortables."""
+    return document_page(document["title"], document, context, above=[_collections(context)])
+
+
+def records_page(
+    collection: RecordCollection, query: RecordsQuery, page: RecordsPage, context: DocumentContext
+) -> bytes:
+    """Return a page of records."""
+    following = None if page.following is None else dict([page.following])
+    return document_page(
+        collection.title,
+        {},
+        context,
+        above=[_collections(context), _of(collection, context)],
+        template="records",
+        json_type=GEOJSON,
+        address=f"{address_of(collection, context)}/items",
+        records=page.records,
+        matched="more than 10,000" if page.matched is None else f"{page.matched:,}",
+        unanswered=page.unanswered,
+        following=None if following is None else f"{page_address(collection, query, context, **following)}&f=html",
+    )
+
+
+def record_page(collection: RecordCollection, record: Json, context: DocumentContext) -> bytes:
+    """Return one record."""
+    properties = record["properties"]
+    return document_page(
+        properties["title"],
+        record,
+        context,
+        above=[_collections(context), _of(collection, context)],
+        template="record",
+        json_type=GEOJSON,
+        lead=properties.get("description", ""),
+        templates=record.get("linkTemplates", ()),
+    )
+
+
+def _collections(context: DocumentContext) -> Step:
+    return Step(title="Collections", href=f"{context.base}/collections?f=html")
+
+
+def _of(collection: RecordCollection, context: DocumentContext) -> Step:
+    return Step(title=collection.title, href=f"{address_of(collection, context)}/items?f=html")

@@ -1,18 +1,73 @@
 """Lists of styles, their metadata and their sheets (OGC 20-009)."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from urllib.parse import quote
 
 import orjson
 
 from chronotile.catalog.catalogue import Catalogue
+from chronotile.catalog.offered import offered_collection
+from chronotile.catalog.resolve_times import resolve_style
+from chronotile.errors import UnknownPath, UnknownStyle
+from chronotile.model.collection import Layer
+from chronotile.model.formats import MapFormat
+from chronotile.model.style import Style
 from chronotile.pipeline.maps.legend import LEGEND_TYPES
 from chronotile.protocols.common.sld import sld_document
 from chronotile.protocols.ogcapi.block import DocumentContext, Json, Link
-from chronotile.protocols.ogcapi.maps.links import PNG, REL_MAP
-from chronotile.protocols.ogcapi.styles.known_styles import KnownStyle, style_of, styles_of
+from chronotile.protocols.ogcapi.maps.block import REL_MAP
+from chronotile.protocols.ogcapi.maps.drawing import layer_with_style
 from chronotile.styling.write_style import style_members, style_yaml
+
+
+@dataclass(frozen=True, slots=True)
+class KnownStyle:
+    """A style, and a layer that has it."""
+
+    style: Style
+    """Of a collection as it has it; of the dataset as its file has it, which a layer may stretch over its values."""
+    layer: Layer
+
+
+def known_styles(catalogue: Catalogue) -> list[KnownStyle]:
+    """Return the styles of all layers, each once."""
+    found: dict[str, KnownStyle] = {}
+    for layer in catalogue.layers:
+        for style in layer.styles:
+            found.setdefault(style.id, KnownStyle(catalogue.styles.get(style.id, style), layer))
+    return list(found.values())
+
+
+def styles_of(path: Mapping[str, str], catalogue: Catalogue) -> list[KnownStyle]:
+    """Return those of the path's collection, the default first, or of the dataset.
+
+    Raises:
+        UnknownCollection: There is no such collection.
+    """
+    if "collectionId" not in path:
+        return known_styles(catalogue)
+    layer = offered_collection(catalogue, path["collectionId"]).drawn
+    return [KnownStyle(style, layer) for style in layer.styles]
+
+
+def style_of(path: Mapping[str, str], catalogue: Catalogue) -> KnownStyle:
+    """Return the one that the path names, of a collection or of the dataset.
+
+    Raises:
+        UnknownCollection: There is no such collection.
+        UnknownPath: There is no such style.
+    """
+    name = path["styleId"]
+    if "collectionId" in path:
+        layer = offered_collection(catalogue, path["collectionId"]).drawn
+        try:
+            return KnownStyle(resolve_style(layer, name), layer)
+        except UnknownStyle as error:
+            raise UnknownPath(error.message, locator="styleId") from error
+    layer = layer_with_style(name, catalogue)
+    return KnownStyle(catalogue.styles.get(name) or resolve_style(layer, name), layer)
+
 
 JSON = "application/json"
 REL_LEGEND = "http://www.opengis.net/def/rel/ogc/1.0/legend"
@@ -84,7 +139,7 @@ def style_metadata(path: Mapping[str, str], context: DocumentContext) -> Json:
         "layers": [{"id": known.layer.id, "type": "coverage"}],
         "links": [
             Link(rel="self", href=f"{url}/metadata", type=JSON, title=f"metadata of {style.title}").document(),
-            Link(rel="preview", href=f"{url}/map", type=PNG, title=f"map, {style.title}").document(),
+            Link(rel="preview", href=f"{url}/map", type=MapFormat.PNG, title=f"map, {style.title}").document(),
             *(link.document() for link in _legends(url, style.title)),
         ],
     }
@@ -105,7 +160,7 @@ def _item(path: Mapping[str, str], known: KnownStyle, context: DocumentContext) 
     links = [
         *(_sheet_link(url, name) for name in SHEETS),
         Link(rel="describedby", href=f"{url}/metadata", type=JSON, title=f"metadata of {title}"),
-        Link(rel=REL_MAP, href=f"{url}/map", type=PNG, title=f"map, {title}"),
+        Link(rel=REL_MAP, href=f"{url}/map", type=MapFormat.PNG, title=f"map, {title}"),
         *_legends(url, title),
     ]
     return {"id": known.style.id, "title": title, "links": [link.document() for link in links]}

@@ -12,7 +12,7 @@ from chronotile.protocols.common.query.parameter import LANG, F, Parameter, code
 from chronotile.protocols.common.query.picture import DIFFERENCE, IS_HORIZONTAL, MAX_SIDE_PX, RAMP, REDUCER
 from chronotile.protocols.ogcapi.maps.drawing import RANGE_OF_TWO
 from chronotile.protocols.ogcapi.negotiate_format import negotiate_format
-from chronotile.protocols.ogcapi.styles.known_styles import style_of
+from chronotile.protocols.ogcapi.styles.documents import style_of
 from chronotile.styling.legend_picture import LegendShape
 
 OF_DOCUMENTS = (F, LANG)

@@ -1,24 +1,33 @@
 """`/ogcapi/styles` and `/ogcapi/collections/{collectionId}/styles`: lists, sheets, metadata and legends."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
-from chronotile.pipeline.maps.legend import draw_legend
-from chronotile.protocols.common.endpoint import endpoint
+from chronotile.http.respond import SHORT, known_etags, respond, respond_with_content
+from chronotile.http.run import DOCUMENTS, run
+from chronotile.http.server_state import services_of
+from chronotile.pipeline.maps.legend import LEGEND_TYPES, draw_legend
+from chronotile.protocols.common.openapi import BINARY, TEXT, ref
+from chronotile.protocols.common.operation import Operation
 from chronotile.protocols.common.query.kvp import Kvp
-from chronotile.protocols.common.query.parameter import names_of
-from chronotile.protocols.common.responses.respond import SHORT, known_etags, respond, respond_with_content
-from chronotile.protocols.common.state import in_documents, services_of
-from chronotile.protocols.ogcapi.block import DocumentContext, Json
-from chronotile.protocols.ogcapi.document_context import context_for, in_language
-from chronotile.protocols.ogcapi.maps.faults import picture_fault
+from chronotile.protocols.common.query.parameter import format_of, names_of
+from chronotile.protocols.ogcapi.block import (
+    JSON_ALONE,
+    DocumentContext,
+    Json,
+    describe,
+    has_collections,
+    respond_with,
+    segments_in,
+)
+from chronotile.protocols.ogcapi.maps.responses import picture_fault
 from chronotile.protocols.ogcapi.negotiate_format import negotiate_format
 from chronotile.protocols.ogcapi.styles.documents import ALIASES, JSON, SHEETS, style_list, style_metadata, style_sheet
-from chronotile.protocols.ogcapi.styles.params import OF_DOCUMENTS, parse_legend
+from chronotile.protocols.ogcapi.styles.params import OF_DOCUMENTS, OF_LEGEND, parse_legend
 
 Write = Callable[[Mapping[str, str], DocumentContext], Json]
 
@@ -39,7 +48,7 @@ async def get_sheet(request: Request) -> Response:
     query.check_names(names_of(OF_DOCUMENTS))
     name = negotiate_format(query, request.headers.get("accept", ""), SHEETS, aliases=ALIASES)
     catalogue = services_of(request).catalogue
-    body = await in_documents(request, style_sheet, request.path_params, name, catalogue)
+    body = await run(request, DOCUMENTS, partial(style_sheet, request.path_params, name, catalogue))
     response = respond_with_content(body, SHEETS[name], request, cache_control=SHORT)
     response.headers["Vary"] = "Accept"
     return response
@@ -51,8 +60,10 @@ async def get_legend(request: Request) -> Response:
     query = Kvp(request.query_params.multi_items())
     legend = parse_legend(request.path_params, query, request.headers.get("accept", ""), services.catalogue)
     known = known_etags(request)
-    payload = await in_documents(
-        request, draw_legend, legend.request, legend.format, services, shape=legend.shape, known=known
+    payload = await run(
+        request,
+        DOCUMENTS,
+        partial(draw_legend, legend.request, legend.format, services, shape=legend.shape, known=known),
     )
     response = respond(payload)
     response.headers["Vary"] = "Accept"
@@ -62,25 +73,60 @@ async def get_legend(request: Request) -> Response:
 async def _document(request: Request, write: Write) -> Response:
     query = Kvp(request.query_params.multi_items())
     query.check_names(names_of(OF_DOCUMENTS))
-    negotiate_format(query, request.headers.get("accept", ""), {"json": JSON})
-    context = context_for(request, query)
-    body = await in_documents(request, lambda: orjson.dumps(write(request.path_params, context)))
-    return in_language(respond_with_content(body, JSON, request, cache_control=SHORT), context)
+    path = request.path_params
+    return await respond_with(request, query, lambda context, _: orjson.dumps(write(path, context)), {"json": JSON})
 
 
-ORIGINS = ("", "/collections/{collectionId}")
-"""What has styles, below `/ogcapi`."""
+LEGENDS = {**dict.fromkeys(LEGEND_TYPES.values(), BINARY), JSON: ref("StyleLegend")}
+SHEET_TYPES = {
+    **dict.fromkeys(SHEETS.values(), TEXT),
+    **dict.fromkeys((SHEETS["json"], SHEETS["yaml"]), ref("StyleSheet")),  # which have the same members
+}
+described = partial(describe, tag="Styles", faults=picture_fault, is_offered=has_collections)
 
-routes = [
-    Route("/ogcapi/collections/{collectionId}/legend", endpoint(get_legend, picture_fault)),
-    *(
-        Route(f"/ogcapi{origin}/styles{rest}", endpoint(handler, picture_fault))
-        for origin in ORIGINS
-        for rest, handler in (
-            ("", get_styles),
-            ("/{styleId}", get_sheet),
-            ("/{styleId}/metadata", get_metadata),
-            ("/{styleId}/legend", get_legend),
-        )
-    ),
-]
+
+def _legend(path: str, name: str) -> Operation:
+    return described(
+        f"{path}/legend",
+        get_legend,
+        name,
+        "The legend of a style",
+        parameters=[*segments_in(path), *OF_LEGEND, format_of(list(LEGEND_TYPES))],
+        answers=LEGENDS,
+    )
+
+
+def _of_origin(origin: str, name: str) -> Iterator[Operation]:
+    path = f"{origin}/styles/{{styleId}}"
+    yield described(
+        f"{origin}/styles",
+        get_styles,
+        f"styles.{name}.getStyles",
+        "Styles, the default of a collection first",
+        parameters=[*segments_in(origin), *JSON_ALONE],
+        answers={JSON: ref("StyleList")},
+    )
+    yield described(
+        path,
+        get_sheet,
+        f"styles.{name}.getStyle",
+        "A style as SLD, or as the server's own JSON or YAML",
+        parameters=[*segments_in(path), format_of(list(SHEETS))],
+        answers=SHEET_TYPES,
+    )
+    yield described(
+        f"{path}/metadata",
+        get_metadata,
+        f"styles.{name}.getStyleMetadata",
+        "Description of a style",
+        parameters=[*segments_in(path), *JSON_ALONE],
+        answers={JSON: ref("StyleMetadata")},
+    )
+    yield _legend(path, f"styles.{name}.getStyleLegend")
+
+
+operations = (
+    *_of_origin("", "dataset"),
+    *_of_origin("/collections/{collectionId}", "collection"),
+    _legend("/collections/{collectionId}", "styles.collection.getLegend"),
+)

@@ -12,21 +12,25 @@ from chronotile.model.request import MapRequest
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import LANG, F, names_of, text, whole
 from chronotile.protocols.common.query.picture import REV
-from chronotile.protocols.common.query.tile_address import TileAddress, tile_address
+from chronotile.protocols.common.query.place import TileAddress, tile_address
 from chronotile.protocols.ogcapi.crs import named_crs
 from chronotile.protocols.ogcapi.maps.drawing import OF_DRAWING, Drawing, drawing_of
 from chronotile.protocols.ogcapi.negotiate_format import negotiate_format
-from chronotile.protocols.ogcapi.tiles.limits import check_tile_of_boxes, check_tile_of_grids
-from chronotile.protocols.ogcapi.tiles.place_tilesets import ALIASES, COLLECTIONS_OF_PLACES, FORMATS, requested_places
-from chronotile.protocols.ogcapi.tiles.tilesets import TILEJSON
-from chronotile.protocols.ogcapi.tiles.tiling_schemes import JSON
+from chronotile.protocols.ogcapi.tiles.tilesets import (
+    ALIASES,
+    COLLECTIONS_OF_PLACES,
+    FORMATS,
+    TILEJSON,
+    requested_places,
+)
+from chronotile.protocols.ogcapi.tiles.tiling_schemes import JSON, check_tile_of_boxes, check_tile_of_grids
 
 CRS = text("crs", "That of the tile matrix set, if at all")
 WIDTH = whole("width", "Columns of the picture; default: those of the tile matrix", least=1)
 HEIGHT = whole("height", "Rows of the picture; default: as many as keep the tile's shape", least=1)
 OF_TILE = (*OF_DRAWING, CRS, WIDTH, HEIGHT, REV)
 OF_PLACE_TILE = (COLLECTIONS_OF_PLACES, F, LANG, REV)
-DOCUMENTS: Mapping[str, str] = {"json": JSON}
+DOCUMENT_FORMATS: Mapping[str, str] = {"json": JSON}
 METADATA: Mapping[str, str] = {"json": JSON, "tilejson": TILEJSON}
 
 

@@ -1,16 +1,34 @@
 """Tilesets of maps and of places as documents (OGC 17-083r4 §7, OGC 20-057 §8 and 9)."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import quote, urlencode
 
+from chronotile.catalog.catalogue import Catalogue
+from chronotile.catalog.resolve_times import resolve_style
+from chronotile.encoders.vector.mvt import MEDIA_TYPE
+from chronotile.errors import InvalidParameter, UnknownPlace
+from chronotile.model.collection import Layer
 from chronotile.model.crs import CRS84
-from chronotile.model.grid import BBox
+from chronotile.model.grid import BBox, box_in, box_of_all
+from chronotile.model.places import PlaceSet, Property
 from chronotile.model.tiles import TileMatrixSet
+from chronotile.pipeline.tile_ranges import box_in_set
+from chronotile.protocols.common.localised_text import text_in
+from chronotile.protocols.common.query.kvp import Kvp
+from chronotile.protocols.common.query.parameter import names_of, text
 from chronotile.protocols.ogcapi.block import DocumentContext, Json, Link
-from chronotile.protocols.ogcapi.tiles.limits import Limits, finest, limits_document
-from chronotile.protocols.ogcapi.tiles.tiling_schemes import JSON, crs_member, scheme_link, scheme_uri
+from chronotile.protocols.ogcapi.maps.drawing import BACKGROUND, COLLECTIONS, COLOURING, DATETIME, MEDIA_TYPES, SUBSET
+from chronotile.protocols.ogcapi.tiles.tiling_schemes import (
+    JSON,
+    Limits,
+    crs_member,
+    finest,
+    limits_document,
+    scheme_link,
+    scheme_uri,
+)
 
 DataType = Literal["map", "vector"]
 TILEJSON = "application/vnd.mapbox.tilejson+json"
@@ -94,7 +112,7 @@ def _common(origin: Origin, tile_matrix_set: TileMatrixSet, context: DocumentCon
 
 
 def _item(origin: Origin, tile_matrix_set: TileMatrixSet, context: DocumentContext, limits: Limits) -> Json:
-    """With the limits and the templates of tiles, so that clients need no more to request one."""
+    # With the limits and the templates of tiles, so that clients need no more to request one.
     links = [link.document() for link in _links(origin, tile_matrix_set, context)]
     return {**_common(origin, tile_matrix_set, context, limits), "links": links}
 
@@ -123,3 +141,159 @@ def _placed(box: BBox, limits: Limits, tile_matrix_set: TileMatrixSet) -> dict[s
         "boundingBox": {"lowerLeft": [west, south], "upperRight": [east, north], "crs": crs},
         "centerPoint": centre if matrix is None else {**centre, "tileMatrix": matrix.id},
     }
+
+
+REL_GEODATA = "http://www.opengis.net/def/rel/ogc/1.0/geodata"
+CARRIED = names_of((COLLECTIONS, DATETIME, SUBSET, *COLOURING, *BACKGROUND))
+"""Parameters of metadata that their tiles have too."""
+
+
+def map_origin(path: Mapping[str, str], query: Kvp, layers: tuple[Layer, ...], context: DocumentContext) -> Origin:
+    """Return what the tiles of a path and query are of."""
+    top = layers[-1]
+    style = resolve_style(top, path.get("styleId", ""))
+    title = ", ".join(_title(layer, context) for layer in layers)
+    licensed = {"attribution": top.attribution, "license": top.license}
+    style_url = f"{context.base}/collections/{quote(top.id)}/styles/{quote(style.id)}"
+    return Origin(
+        title=title,
+        path=tiles_path(path),
+        data_type="map",
+        formats=MEDIA_TYPES,
+        query={name: value for name in CARRIED if (value := query.optional(name))},
+        layers=[_layer(layer, path.get("styleId", ""), context) for layer in layers],
+        members={
+            **{name: value for name, value in licensed.items() if value},
+            "style": {
+                "id": style.id,
+                "title": style.title,
+                "links": [Link(rel="style", href=style_url, type=JSON, title=style.title).document()],
+            },
+        },
+        links=[
+            Link(rel=REL_GEODATA, href=_collection_url(layer, context), type=JSON, title=_title(layer, context))
+            for layer in layers
+        ],
+    )
+
+
+def tiles_path(path: Mapping[str, str]) -> str:
+    """Return the path of tilesets of maps, below `/ogcapi`."""
+    collection = f"/collections/{quote(path['collectionId'])}" if "collectionId" in path else ""
+    style = f"/styles/{quote(path['styleId'])}" if "styleId" in path else ""
+    return f"{collection}{style}/map/tiles"
+
+
+def layers_box(layers: tuple[Layer, ...], tile_matrix_set: TileMatrixSet) -> BBox | None:
+    """Return the box in CRS84 of what layers have in a set, or `None` where none of them meets it."""
+    found = [box_in_set(layer.main_variable.grid, tile_matrix_set) for layer in layers]
+    boxes = [box_in(box, tile_matrix_set.crs, CRS84) for box in found if box is not None]
+    return box_of_all(boxes) if boxes else None
+
+
+def _layer(layer: Layer, style: str, context: DocumentContext) -> Json:
+    drawn = resolve_style(layer, style)
+    licensed = {"attribution": layer.attribution, "license": layer.license}
+    return {
+        "id": layer.id,
+        "title": _title(layer, context),
+        "dataType": "map",
+        **{name: value for name, value in licensed.items() if value},
+        "style": {"id": drawn.id, "title": drawn.title},
+        "links": [
+            Link(
+                rel=REL_GEODATA, href=_collection_url(layer, context), type=JSON, title=_title(layer, context)
+            ).document()
+        ],
+    }
+
+
+def _collection_url(layer: Layer, context: DocumentContext) -> str:
+    return f"{context.base}/collections/{quote(layer.id)}"
+
+
+def _title(layer: Layer, context: DocumentContext) -> str:
+    return text_in(layer.title, context.language) or layer.id
+
+
+FORMATS = {"mvt": MEDIA_TYPE}
+ALIASES = {"pbf": "mvt", "application/x-protobuf": "mvt", "application/vnd.mapbox-vector-tile": "mvt"}
+PATH = "/tiles"
+COLLECTIONS_OF_PLACES = text("collections", "Sets of places, each a layer of the tile; default: all")
+POLYGONS = 2
+
+
+def requested_places(query: Kvp, catalogue: Catalogue) -> tuple[PlaceSet, ...]:
+    """Return the sets that `collections` names, else all.
+
+    Raises:
+        UnknownPlace: There is none at all.
+        InvalidParameter: `collections` names one that is not there, or one twice.
+    """
+    named = COLLECTIONS_OF_PLACES.given(query)
+    if named is None:
+        found = tuple(catalogue.places.values())
+        if not found:
+            raise UnknownPlace("no places are configured, so there are no vector tiles")
+        return found
+    names = [name.strip() for name in named.split(",")]
+    if len(set(names)) < len(names):
+        raise InvalidParameter("collections repeats a set of places", locator="collections")
+    try:
+        return tuple(catalogue.place_set(name) for name in names)
+    except UnknownPlace as error:
+        raise InvalidParameter(error.message, locator="collections") from error
+
+
+def places_origin(places: tuple[PlaceSet, ...], query: Kvp, context: DocumentContext) -> Origin:
+    """Return what the vector tiles are of."""
+    named = COLLECTIONS_OF_PLACES.given(query)
+    attribution = "; ".join(dict.fromkeys(each.spec.attribution for each in places if each.spec.attribution))
+    return Origin(
+        title=", ".join(_places_title(each, context) for each in places),
+        path=PATH,
+        data_type="vector",
+        formats=FORMATS,
+        query={} if named is None else {"collections": named},
+        layers=[_place_layer(each, context) for each in places],
+        members={"attribution": attribution} if attribution else {},
+    )
+
+
+def places_box(places: tuple[PlaceSet, ...]) -> BBox:
+    """Return the box of all in CRS84."""
+    return box_of_all([each.bbox for each in places])
+
+
+def vector_layers(places: tuple[PlaceSet, ...]) -> list[Json]:
+    """Return the layers as TileJSON has them."""
+    return [
+        {"id": each.id, "fields": {name: _type(column) for name, column in each.columns.items()}} for each in places
+    ]
+
+
+def _place_layer(places: PlaceSet, context: DocumentContext) -> Json:
+    properties = {name: {"title": name, "type": _type(column)} for name, column in places.columns.items()}
+    attribution = {"attribution": places.spec.attribution} if places.spec.attribution else {}
+    return {
+        "id": places.id,
+        "title": _places_title(places, context),
+        "dataType": "vector",
+        "geometryDimension": POLYGONS,
+        **attribution,
+        "propertiesSchema": {"type": "object", "properties": properties},
+    }
+
+
+def _type(column: Iterable[Property]) -> str:
+    """The JSON type of a column's values."""
+    kinds = {type(value) for value in column if value is not None}
+    if kinds == {bool}:
+        return "boolean"
+    if kinds and kinds <= {int, float}:
+        return "number"
+    return "string"
+
+
+def _places_title(places: PlaceSet, context: DocumentContext) -> str:
+    return text_in(places.spec.title, context.language) or places.id

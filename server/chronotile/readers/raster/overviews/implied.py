@@ -1,15 +1,20 @@
 """Levels that no file holds, made of the cells of one that it does: their means, or the most frequent class."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import count, takewhile
+from typing import Any
+from xml.sax.saxutils import escape
 
 import numpy as np
+from affine import Affine
+from rasterio.io import MemoryFile
+from rasterio.shutil import copy
 
 from chronotile.model.grid import NativeGrid, Window
 from chronotile.model.raster import Encoding, Pixels
 from chronotile.readers.overviews import Counting, Summary, summary_of
-from chronotile.readers.raster.overviews.preview_file import GDAL_TYPES
 
 SMALLEST_SIDE_PX = 512
 """Levels are made until one has no side longer than this."""
@@ -132,3 +137,82 @@ def _spans(start: int, stop: int, size: int) -> Iterator[tuple[int, int]]:
         end = min(stop, (start // size + 1) * size)
         yield start, end
         start = end
+
+
+# The bytes of a preview: a small COG whose image and overviews are levels that were made.
+
+GDAL_TYPES = {
+    "uint8": "Byte",
+    "int8": "Int8",
+    "uint16": "UInt16",
+    "int16": "Int16",
+    "uint32": "UInt32",
+    "int32": "Int32",
+    "uint64": "UInt64",
+    "int64": "Int64",
+    "float32": "Float32",
+    "float64": "Float64",
+}
+"""GDAL's names of numpy's types that a preview may hold."""
+
+BLOCK_SIDE_PX = 256
+
+_OPTIONS = {
+    "COMPRESS": "DEFLATE",  # carries a checksum, by which damage is found
+    "LEVEL": 6,
+    "PREDICTOR": "YES",
+    "BLOCKSIZE": BLOCK_SIDE_PX,
+    "OVERVIEWS": "FORCE_USE_EXISTING",
+}
+
+
+def preview_file(levels: Sequence[Pixels], transform: Affine) -> bytes:
+    """Return a GeoTIFF with levels, each half as large as the one before, as image and overviews.
+
+    Where the pixels have a mask, a second band has 1 where they are present.
+
+    Args:
+        levels: (y, x) pixels, the finest first.
+        transform: Of the finest level.
+    """
+    with ExitStack() as stack:
+        names = []
+        for number, pixels in enumerate(levels):
+            memory = stack.enter_context(MemoryFile(ext=".tif"))
+            names.append(memory.name)
+            _write_level(memory, pixels, transform @ Affine.scale(2**number))
+        target = stack.enter_context(MemoryFile(ext=".tif"))
+        copy(_virtual(levels[0], names, transform), target.name, driver="COG", **_OPTIONS)
+        return bytes(target.getbuffer())
+
+
+def _write_level(memory: Any, pixels: Pixels, transform: Affine) -> None:  # noqa: ANN401 -- rasterio has no types
+    bands = [pixels.numbers] if pixels.valid is None else [pixels.numbers, pixels.valid.astype(pixels.numbers.dtype)]
+    height, width = pixels.numbers.shape
+    profile = {"count": len(bands), "height": height, "width": width, "dtype": bands[0].dtype, "transform": transform}
+    with memory.open(driver="GTiff", interleave="band", **profile) as dataset:
+        dataset.write(np.stack(bands))
+
+
+def _virtual(finest: Pixels, names: Sequence[str], transform: Affine) -> str:
+    """A dataset that has the levels as its overviews, which GDAL copies as they are."""
+    height, width = finest.numbers.shape
+    bands = "".join(
+        _virtual_band(band, GDAL_TYPES[finest.numbers.dtype.name], names)
+        for band in range(1, 2 if finest.valid is None else 3)
+    )
+    place = ", ".join(map(repr, transform.to_gdal()))
+    return (
+        f'<VRTDataset rasterXSize="{width}" rasterYSize="{height}"><GeoTransform>{place}</GeoTransform>'
+        f"{bands}</VRTDataset>"
+    )
+
+
+def _virtual_band(band: int, kind: str, names: Sequence[str]) -> str:
+    image, *overviews = (
+        f"<SourceFilename>{escape(name)}</SourceFilename><SourceBand>{band}</SourceBand>" for name in names
+    )
+    coarser = "".join(f"<Overview>{each}</Overview>" for each in overviews)
+    return (
+        f'<VRTRasterBand dataType="{kind}" band="{band}"><SimpleSource>{image}</SimpleSource>{coarser}</VRTRasterBand>'
+    )

@@ -14,17 +14,13 @@ from rasterio.errors import RasterioError
 
 from chronotile.errors import ChronotileError
 from chronotile.model.grid import Window
-from chronotile.model.raster import Pixels
+from chronotile.model.raster import Pixels, as_meant
 from chronotile.readers.caches.disk import DiskCache
-from chronotile.readers.encoding import as_meant
-from chronotile.readers.file_state import FileState, file_state
 from chronotile.readers.foreign import one_line, opening
-from chronotile.readers.hrefs import local_path
+from chronotile.readers.hrefs import FileState, file_state, local_path
 from chronotile.readers.overviews import Counting
-from chronotile.readers.raster.overviews.implied import make_pixels
-from chronotile.readers.raster.overviews.preview_file import preview_file
-from chronotile.readers.raster.pixels import read_pixels
-from chronotile.readers.raster.pool import NATIVE_LEVEL, Handle, HandlePool, Layout
+from chronotile.readers.raster.overviews.implied import make_pixels, preview_file
+from chronotile.readers.raster.pool import NATIVE_LEVEL, Handle, HandlePool, Layout, read_pixels
 
 _log = logging.getLogger(__name__)
 

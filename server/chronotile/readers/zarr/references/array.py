@@ -1,25 +1,148 @@
 """An array whose chunks are referenced: fetched together, decoded and cached chunk by chunk."""
 
+import math
 import threading
+import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
+from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import islice
 from typing import Any
 
 import numpy as np
+from isal import isal_zlib
 
+from chronotile.errors import UnsupportedSource
+from chronotile.extras import require_extra
 from chronotile.model.raster import Numbers
-from chronotile.readers.caches.block_cache import BlockCache
-from chronotile.readers.caches.shared_memory import KEY_BYTES
+from chronotile.readers.caches.block_cache import KEY_BYTES, BlockCache
 from chronotile.readers.cf.array_source import Selection
+from chronotile.readers.foreign import Damaged, one_line
 from chronotile.readers.remote.requests import one_read
-from chronotile.readers.zarr.chunk_parts import indexes_of, parts_of
 from chronotile.readers.zarr.metadata import ArrayNode
-from chronotile.readers.zarr.references.codecs import ChunkDecoder
 from chronotile.readers.zarr.references.document import ByteRange
 from chronotile.readers.zarr.references.files import ReferencedFiles
 from chronotile.readers.zarr.references.table import References, chunk_counts, number_of
+from chronotile.readers.zarr.remote import indexes_of, parts_of
+
+# Chunks of Zarr version 2 decoded: what HDF5 and NetCDF files contain by us, rarer codecs by numcodecs.
+
+MOST_INFLATED = 8
+"""How many times the bytes of a decoded chunk a step of its decoding may give."""
+GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
+
+NUMCODECS = {
+    "adler32",
+    "astype",
+    "bitround",
+    "blosc",
+    "bz2",
+    "crc32",
+    "delta",
+    "fixedscaleoffset",
+    "fletcher32",
+    "lz4",
+    "lzma",
+    "packbits",
+    "quantize",
+    "zstd",
+}
+"""Codecs of numcodecs that only compute: it has others that run code from the data."""
+
+Step = Callable[[bytes], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkDecoder:
+    """Turns the bytes of a chunk into numbers."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    order: str
+    """Of the dimensions in memory: `C` or `F`."""
+    steps: tuple[Step, ...]
+    """In the order of decoding."""
+
+    @property
+    def size(self) -> int:
+        """The bytes of a decoded chunk."""
+        return math.prod(self.shape) * self.dtype.itemsize
+
+    def decode(self, data: bytes) -> Numbers:
+        """Return the numbers of a whole chunk.
+
+        Raises:
+            Damaged: The bytes are not those of one.
+        """
+        try:
+            for step in self.steps:
+                data = step(data)
+            numbers = np.frombuffer(data, dtype=self.dtype)
+        except Damaged:
+            raise
+        except Exception as error:  # noqa: BLE001 -- codecs have errors of their own, some of them plain `Exception`
+            raise Damaged(f"a chunk cannot be decoded ({one_line(error)})") from None
+        if len(data) != self.size:
+            raise Damaged(f"a chunk has {len(data)} bytes, {self.size} are expected")
+        return numbers.reshape(self.shape, order="F" if self.order == "F" else "C")
+
+
+def decoder_of(document: Mapping[str, Any]) -> ChunkDecoder:
+    """Return the decoder of an array's chunks.
+
+    Args:
+        document: Its `.zarray`.
+
+    Raises:
+        UnsupportedSource: It has a codec that is not read.
+    """
+    dtype = np.dtype(document["dtype"])
+    if dtype.hasobject:
+        raise UnsupportedSource("its chunks hold objects, which are not read")
+    shape = tuple(document["chunks"])
+    filters: Sequence[Mapping[str, Any]] = document.get("filters") or []
+    codecs = [*filters, *([document["compressor"]] if document.get("compressor") else [])]
+    most = MOST_INFLATED * math.prod(shape) * dtype.itemsize
+    steps = tuple(_step(codec, most) for codec in reversed(codecs))
+    return ChunkDecoder(shape, dtype, document.get("order", "C"), steps)
+
+
+def _step(codec: Mapping[str, Any], most: int) -> Step:
+    name = codec.get("id")
+    if name in {"zlib", "gzip"}:
+        return lambda data: _inflated(data, most)
+    if name == "shuffle":
+        width = int(codec.get("elementsize", 4))
+        return lambda data: _unshuffled(data, width)
+    if name not in NUMCODECS:
+        raise UnsupportedSource(
+            f"its chunks are encoded with {name!r}, which is not read; convert them with optimise where they are, "
+            "or write a Zarr store"
+        )
+    require_extra("zarr", f"a reference to chunks encoded with {name}", error=UnsupportedSource)
+    from numcodecs import get_codec  # noqa: PLC0415 -- of an extra
+
+    found = get_codec(dict(codec))
+    return lambda data: np.ascontiguousarray(np.asarray(found.decode(data))).tobytes()
+
+
+def _inflated(data: bytes, most: int) -> bytes:
+    stream = isal_zlib.decompressobj(GZIP_OR_ZLIB)
+    inflated: bytes = stream.decompress(data, most)
+    if not stream.eof:
+        raise Damaged("a chunk's compressed bytes are cut off, or larger than the chunk")
+    return inflated
+
+
+def _unshuffled(data: bytes, width: int) -> bytes:
+    """The bytes of each element together again, which HDF5 stores as all first bytes, all second ones and so on."""
+    if width < 2:
+        return data
+    whole = len(data) // width * width
+    elements = np.frombuffer(data, dtype=np.uint8, count=whole).reshape(width, -1)
+    return elements.T.tobytes() + data[whole:]
+
 
 BATCH_BYTES = 64 << 20
 """Of decoded chunks that one read holds at a time; a larger chunk alone."""

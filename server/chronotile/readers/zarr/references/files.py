@@ -1,6 +1,7 @@
 """The files that references lead to, here or elsewhere, each read in the state in which it was first read."""
 
 import os
+import re
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,8 +12,7 @@ from typing import NamedTuple
 from chronotile.errors import UnsupportedSource
 from chronotile.readers.foreign import Damaged
 from chronotile.readers.hrefs import base_name, local_path
-from chronotile.readers.remote.files import looks
-from chronotile.readers.remote.joined_ranges import cut, joined
+from chronotile.readers.remote.files import cut, joined, looks
 from chronotile.readers.remote.requests import (
     Away,
     ObjectState,
@@ -24,6 +24,8 @@ from chronotile.readers.remote.requests import (
     retry,
 )
 from chronotile.readers.zarr.references.document import ByteRange
+from chronotile.web.item_places import ItemPlaces
+from chronotile.web.places import Places
 
 READS_AT_ONCE = 32
 """Requests of one read under way at the same time, whatever number of files they are for."""
@@ -149,3 +151,40 @@ def _read_here(path: Path, span: range) -> tuple[bytes, State]:
         data = os.pread(file.fileno(), len(span), span.start)
         status = os.fstat(file.fileno())
     return data, (status.st_mtime_ns, status.st_size, status.st_ino)
+
+
+MAX_KNOWN = 1 << 20
+"""Addresses whose places are remembered."""
+
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+
+
+def places_of(href: str, allowed: Places | None) -> Callable[[str], str]:
+    """Return what gives the place of a file; relative addresses begin in the folder in which the references are.
+
+    Args:
+        href: The references: a document, or a folder of documents.
+        allowed: What may be opened besides what lies below that folder, or at its server or in its bucket.
+
+    Raises:
+        AddressRefused: By the returned function: an address lies elsewhere, or could mean two things.
+    """
+    path = local_path(href)
+    folder = href.rstrip("/").rpartition("/")[0] if path is None else str(path.absolute().parent)
+    places = ItemPlaces(folder, allowed or Places())
+    known: dict[str, str] = {}
+
+    def place_of(address: str) -> str:
+        found = known.get(address)
+        if found is None:
+            is_relative = not _SCHEME.match(address) and not address.startswith("/")
+            found = places.allowed(_beside(folder, address, is_here=path is not None) if is_relative else address)
+            if len(known) < MAX_KNOWN:
+                known[address] = found
+        return found
+
+    return place_of
+
+
+def _beside(folder: str, address: str, *, is_here: bool) -> str:
+    return os.path.normpath(Path(folder) / address) if is_here else f"{folder}/{address}"

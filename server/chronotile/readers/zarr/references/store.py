@@ -9,21 +9,23 @@ from http import HTTPStatus
 from typing import Any
 
 from chronotile.errors import UnsupportedSource
-from chronotile.readers.file_state import FileState, file_state
 from chronotile.readers.foreign import Damaged
-from chronotile.readers.hrefs import local_path
+from chronotile.readers.hrefs import FileState, file_state, local_path
 from chronotile.readers.reader_caches import ReaderCaches
-from chronotile.readers.remote.files import looks
+from chronotile.readers.remote.files import looks, read_whole
 from chronotile.readers.remote.requests import ObjectState, Refused, Replaced, one_read
-from chronotile.readers.remote.whole_files import read_whole
 from chronotile.readers.zarr.metadata import ArrayNode, GroupNode, group_of_documents, number_of_json
-from chronotile.readers.zarr.references.array import ReferenceArray
-from chronotile.readers.zarr.references.codecs import decoder_of
+from chronotile.readers.zarr.references.array import ReferenceArray, decoder_of
 from chronotile.readers.zarr.references.document import MAX_DOCUMENT_BYTES, read_references
-from chronotile.readers.zarr.references.files import ReferencedFiles
-from chronotile.readers.zarr.references.parquet import MAX_RECORD_BYTES, ParquetReferences, Records, metadata_of
-from chronotile.readers.zarr.references.places import places_of
-from chronotile.readers.zarr.references.table import References, tables_of
+from chronotile.readers.zarr.references.files import ReferencedFiles, places_of
+from chronotile.readers.zarr.references.table import (
+    MAX_RECORD_BYTES,
+    ParquetReferences,
+    Records,
+    References,
+    metadata_of,
+    tables_of,
+)
 from chronotile.web.places import Places
 
 METADATA = (".zgroup", ".zarray", ".zattrs")

@@ -1,14 +1,24 @@
 """The references of the chunks of an array, by the number of the chunk."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Protocol
+import json
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from io import BytesIO
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from chronotile.errors import UnsupportedSource
+from chronotile.extras import require_extra
+from chronotile.readers.caches.byte_cache import ByteCache
+from chronotile.readers.foreign import Damaged, one_line
 from chronotile.readers.zarr.metadata import ArrayNode
 from chronotile.readers.zarr.references.document import ByteRange, Entry
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 
 _INLINE = -1
 """In place of the number of a file."""
@@ -135,3 +145,112 @@ def _split(key: str, arrays: Mapping[str, ArrayNode]) -> tuple[str | None, str]:
         path, _, last = path.rpartition("/")
         name = f"{last}/{name}"
     return (path, name) if path in arrays else (None, name)
+
+
+# References as a folder of Parquet files, of which those are read that a request needs.
+
+MAX_RECORD_BYTES = 64 << 20
+MAX_RECORD_SIZE = 1_000_000
+RECORDS_BYTES = 64 << 20
+"""Of the files of a store in memory; one of 100,000 references takes about 3 MB."""
+
+COLUMNS = ("path", "offset", "size", "raw")
+
+
+def metadata_of(document: bytes) -> tuple[Mapping[str, bytes], int]:
+    """Return the documents of the groups and arrays by key, and how many references a file has.
+
+    Args:
+        document: The folder's `.zmetadata`.
+
+    Raises:
+        UnsupportedSource: It is not that of references.
+    """
+    require_extra("parquet", "references in Parquet files", error=UnsupportedSource)
+    try:
+        found = json.loads(document)
+        size = found["record_size"]
+        documents = {key: json.dumps(each).encode() for key, each in found["metadata"].items()}
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise UnsupportedSource("its .zmetadata is not that of references: it has no record_size") from error
+    if type(size) is not int or not 1 <= size <= MAX_RECORD_SIZE:
+        raise UnsupportedSource(f"its record_size is {size!r}; 1 to {MAX_RECORD_SIZE} references per file are accepted")
+    return documents, size
+
+
+class Records:
+    """The Parquet files of a folder, those that were used last in memory.
+
+    Args:
+        read: Returns the bytes of a file of the folder, or `None` where there is none.
+    """
+
+    def __init__(self, read: Callable[[str], bytes | None]) -> None:
+        self._read = read
+        self._records: ByteCache[pa.Table | None] = ByteCache(RECORDS_BYTES, _size, largest_share=1)
+
+    def get(self, name: str) -> "pa.Table | None":
+        """Return a file's references, or `None` where there is no such file."""
+        return self._records.get_or_make(name, lambda: self._found(name))
+
+    def _found(self, name: str) -> "pa.Table | None":
+        data = self._read(name)
+        return None if data is None else _table(data)
+
+
+def _size(table: "pa.Table | None") -> int:
+    return 1000 if table is None else int(table.nbytes)
+
+
+def _table(data: bytes) -> "pa.Table":
+    from pyarrow import ArrowException
+    from pyarrow.parquet import ParquetFile
+
+    try:
+        file = ParquetFile(BytesIO(data))
+        if file.metadata.num_rows > MAX_RECORD_SIZE:
+            raise Damaged(f"a file of references has {file.metadata.num_rows} rows; at most {MAX_RECORD_SIZE}")
+        return file.read(columns=[name for name in COLUMNS if name in file.schema_arrow.names])
+    except (ArrowException, OSError) as error:
+        raise Damaged(f"a file of references cannot be decoded ({one_line(error)})") from None
+
+
+class ParquetReferences:
+    """The references of one array.
+
+    Args:
+        node: The array.
+        records: Of the folder.
+        record_size: References of a file.
+    """
+
+    def __init__(self, node: ArrayNode, records: Records, record_size: int) -> None:
+        self._path = node.path
+        self._count = math.prod(chunk_counts(node))
+        self._records = records
+        self._record_size = record_size
+
+    def get(self, number: int) -> Entry | None:
+        """Return what holds a chunk, or `None` where it is missing.
+
+        Raises:
+            Damaged: The file of its reference cannot be decoded.
+        """
+        record, row = divmod(number, self._record_size)
+        table = self._records.get(f"{self._path}/refs.{record}.parq")
+        if table is None:
+            return None
+        if row >= table.num_rows:
+            raise Damaged(f"{self._path}/refs.{record}.parq has {table.num_rows} references, that of row {row} lacks")
+        path, offset, size, raw = (_cell(table, name, row) for name in COLUMNS)
+        if raw is not None:
+            return bytes(raw) if isinstance(raw, bytes) else str(raw).encode()
+        if path is None:
+            return None
+        if not isinstance(offset, int) or not isinstance(size, int) or min(offset, size) < 0:
+            raise Damaged(f"a reference of {self._path} has offset {offset!r} and size {size!r}")
+        return ByteRange(str(path), offset, size if (offset, size) != (0, 0) else None)
+
+
+def _cell(table: "pa.Table", name: str, row: int) -> Any:  # noqa: ANN401 -- text, a number or bytes
+    return table[name][row].as_py() if name in table.column_names else None

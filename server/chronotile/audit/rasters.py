@@ -1,0 +1,488 @@
+"""Raster files, read apart with rasterio: each by its own scale, offset, nodata and descriptions of bands."""
+
+import re
+import struct
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from functools import cached_property, lru_cache
+from mmap import ACCESS_READ, mmap
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import rasterio
+from affine import Affine
+from numpy.typing import NDArray
+from rasterio.enums import ColorInterp, MaskFlags
+from rasterio.errors import RasterioError
+from rasterio.windows import Window
+
+from chronotile.audit.truth import (
+    NEAR_PX,
+    Axis,
+    Cells,
+    FloatArray,
+    Meaning,
+    Numbers,
+    OtherPlace,
+    StoredTruth,
+    found_paths,
+    meant,
+    time_in,
+    time_of,
+)
+from chronotile.errors import UnsupportedSource
+from chronotile.model.source import SourceSpec, VariableSpec
+
+SUFFIXES = (
+    *(".tif", ".tiff", ".jp2", ".img", ".vrt", ".png", ".jpg", ".asc", ".bil", ".dat"),
+    *(".grb", ".grib", ".grb2", ".grib2"),
+)
+YEAR = re.compile(r"(?<![0-9A-Za-z])\d{4}(?![0-9A-Za-z])")
+
+
+def truth_of_files(spec: SourceSpec, variable: VariableSpec) -> "RasterTruth | GribTruth":
+    """Return one variable of raster files.
+
+    Raises:
+        UnsupportedSource: They cannot be read apart.
+    """
+    found = found_paths(spec.href.replace("{variable}", variable.name or variable.id))
+    own = spec.files or (path for path in found if path not in spec.left_out)
+    paths = sorted(path for path in own if Path(path).suffix.lower() in SUFFIXES)
+    if not paths:
+        raise UnsupportedSource("no raster file is found for it by its suffix")
+    if spec.times is None and all(map(is_grib, paths)):
+        return GribTruth(variable, paths)
+    return RasterTruth(spec, variable, paths)
+
+
+class RasterTruth(StoredTruth):
+    """One variable of raster files: a date is a file, or a band of the one file where the configuration lists times."""
+
+    def __init__(self, spec: SourceSpec, variable: VariableSpec, paths: Sequence[str]) -> None:
+        self._spec = spec
+        self._variable = variable
+        self._paths = paths
+        self._bands = dated_bands(spec, variable, self._paths)
+        """Of files whose bands are dates: the file and the band of each."""
+        self._dated = self._files_by_time()
+
+    tells_dates = False
+    """Names of files have dates in more ways than are understood here."""
+
+    def cells(self, instant: np.datetime64 | None, index: int, x: FloatArray, y: FloatArray) -> Cells:
+        """Return numbers (y, x) with what they mean."""
+        with self._band(instant, index) as (dataset, band):
+            require_centres(dataset.transform, x, y)
+            numbers, inside = cells_at(dataset, band, x, y)
+            nodata = dataset.nodatavals[band - 1]
+            own = Meaning(
+                scale=dataset.scales[band - 1],
+                offset=dataset.offsets[band - 1],
+                nodata=() if nodata is None else (nodata,),
+            )
+            is_dated = bool(self._bands) or self._spec.times is not None  # no band of which is alpha
+            has_alpha = is_dated and ColorInterp.alpha in dataset.colorinterp
+            if MaskFlags.per_dataset in dataset.mask_flag_enums[band - 1] and not has_alpha:
+                inside &= cells_at(dataset, band, x, y, is_mask=True)[0] != 0
+            title = dataset.descriptions[band - 1]
+            origin = f"band {band}{f' ({title})' if title else ''} of {Path(dataset.name).name}"
+        return Cells(numbers, meant(own, self._variable), inside, origin)
+
+    def has(self, instant: np.datetime64) -> bool:
+        """Return whether a file's name or the description of a band has that date."""
+        return instant in (self._bands or self._dated)
+
+    def date_by(self, files: Mapping[np.datetime64, str]) -> None:
+        """Let dates be those of files whose names are not understood."""
+        self._dated = dict(files)
+
+    @contextmanager
+    def _band(self, instant: np.datetime64 | None, index: int) -> Iterator[tuple[Any, int]]:
+        """An open file and a band of it."""
+        if self._bands and instant is not None:
+            if instant not in self._bands:
+                raise UnsupportedSource(f"no band of a file that could be read has the date {instant}")
+            path, number = self._bands[instant]
+            with reading(path) as dataset:
+                yield dataset, number
+            return
+        with reading(self._path(instant)) as dataset:
+            yield dataset, self._number(dataset, instant, index)
+
+    def _path(self, instant: np.datetime64 | None) -> str:
+        if instant is None or len(self._paths) == 1:
+            return self._paths[0]
+        try:
+            return self._dated[instant]
+        except KeyError:
+            raise UnsupportedSource(f"no file's name has the date {instant}") from None
+
+    def _files_by_time(self) -> dict[np.datetime64, str]:
+        """The first file of each date; names before folders, days before months."""
+        found: dict[np.datetime64, str] = {}
+        for path in self._paths:
+            time = time_in(path, self._spec.time_pattern)
+            if time is not None:
+                found.setdefault(time, path)
+        return found
+
+    def _number(self, dataset: Any, instant: np.datetime64 | None, index: int) -> int:  # noqa: ANN401 -- rasterio has no types
+        """By the configuration, by its description in this very file, or the only one."""
+        if self._spec.times is not None:
+            return index + 1
+        if self._variable.band is not None:
+            return self._described_as_most(dataset, self._variable.band)
+        names = {self._variable.name, self._variable.id}
+        described = [number for number, text in enumerate(dataset.descriptions, 1) if text and _plain(text) in names]
+        described += [number for number, text in enumerate(dataset.descriptions, 1) if text in names]
+        if described:
+            return described[0]
+        if dataset.count == 1:
+            return 1
+        numbered = re.fullmatch(r"(?:.*[^0-9])?band_?(\d+)", self._variable.name or self._variable.id)
+        is_certain = instant is None or len(self._paths) > 1 or instant in self._dated
+        if is_certain and numbered and 1 <= int(numbered[1]) <= dataset.count:
+            return int(numbered[1])
+        raise UnsupportedSource("no band description names it")
+
+    def _described_as_most(self, dataset: Any, number: int) -> int:  # noqa: ANN401 -- as above
+        """The band of a file that has the description which the band of that number has in most files."""
+        usual = self._usual_descriptions
+        title = usual[number - 1] if number <= len(usual) else None
+        if title is None or usual.count(title) > 1 or dataset.descriptions.count(title) != 1:
+            return number
+        return int(dataset.descriptions.index(title)) + 1
+
+    @cached_property
+    def _usual_descriptions(self) -> tuple[str | None, ...]:
+        """Those that most files have."""
+        counts = Counter[tuple[str | None, ...]]()
+        for path in self._paths:
+            with suppress(UnsupportedSource), reading(path) as dataset:
+                counts[dataset.descriptions] += 1
+        return max(counts, key=lambda each: counts[each], default=())
+
+
+def dated_bands(spec: SourceSpec, variable: VariableSpec, paths: Sequence[str]) -> dict[np.datetime64, tuple[str, int]]:
+    """Return the first file and band of each date where bands are dates of several files, or by their descriptions."""
+    if spec.times is not None:
+        return _listed_bands(spec.times.instants, paths) if len(paths) > 1 else {}
+    found: dict[np.datetime64, tuple[str, int]] = {}
+    if any(each.band is not None for each in spec.variables.values()):
+        return found
+    named = {each.name or each.id for each in spec.variables.values()}
+    for path, descriptions in _descriptions(paths):
+        described = _described_dates(descriptions, variable.name or variable.id)
+        if not found and (not described or named & set(descriptions)):
+            return {}
+        for number, time in described.items():
+            found.setdefault(time, (path, number))
+    return found
+
+
+def _descriptions(paths: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
+    """Those of the bands of each file that can be read."""
+    for path in paths:
+        with suppress(UnsupportedSource), reading(path) as dataset:
+            yield path, [text or "" for text in dataset.descriptions]
+
+
+def _described_dates(descriptions: Sequence[str], variable: str) -> dict[int, np.datetime64]:
+    """The bands of one variable that tell dates, if most bands do."""
+    dates = {number: time for number, text in enumerate(descriptions, 1) if (time := time_of(text)) is not None}
+    if 2 * len(dates) <= len(descriptions) or len(set(dates.values())) < 2:
+        return {}
+    if len(set(dates.values())) == len(dates):
+        return dates
+    own = {
+        number: time
+        for number, time in dates.items()
+        if re.fullmatch(rf"(.*[\W_])?{re.escape(variable)}([\W_].*)?", descriptions[number - 1])
+    }
+    if len(set(own.values())) != len(own) or not own:
+        raise UnsupportedSource("band descriptions repeat a date without naming the variable")
+    return own
+
+
+def _listed_bands(times: NDArray[np.datetime64], paths: Sequence[str]) -> dict[np.datetime64, tuple[str, int]]:
+    """The bands that are the configured times: those of the year in each file's name, else one file after another."""
+    years = [tuple(YEAR.findall(Path(path).stem)) for path in paths]
+    have_years = len(set(years)) == len(paths) and all(len(each) == 1 for each in years)
+    if any(time_of(Path(path).name) is not None for path in paths) or (any(years) and not have_years):
+        raise UnsupportedSource("its file names do not each contain one year")
+    found: dict[np.datetime64, tuple[str, int]] = {}
+    start = 0
+    for path, year in zip(paths, years, strict=True):
+        with reading(path) as dataset:
+            count = dataset.count
+        is_own = times.astype("datetime64[Y]") == np.datetime64(year[0], "Y") if year else slice(start, start + count)
+        own = times[is_own]
+        start += count
+        if len(own) == count:
+            found |= {time: (path, number) for number, time in enumerate(own, 1)}
+    return found
+
+
+@contextmanager
+def reading(path: str) -> Iterator[Any]:
+    """Open a file with rasterio."""
+    try:
+        with rasterio.open(path) as dataset:
+            yield dataset
+    except RasterioError as error:
+        raise UnsupportedSource(f"{Path(path).name} cannot be read by rasterio") from error
+
+
+def _plain(text: str) -> str:
+    # A description as an id has it.
+    return re.sub(r"[^A-Za-z0-9_.-]+", "-", text.strip()).strip("-")
+
+
+def require_centres(transform: Affine, x: FloatArray, y: FloatArray) -> None:
+    """Check that points are the centres of cells.
+
+    Raises:
+        OtherPlace: They are not.
+    """
+    columns, rows = (np.asarray(each) for each in ~transform @ (x, y))
+    apart = np.maximum(np.abs(columns % 1 - 0.5), np.abs(rows % 1 - 0.5))
+    worst = np.unravel_index(int(apart.argmax()), apart.shape)
+    if apart[worst] > NEAR_PX:
+        at, there = (x[worst], y[worst]), transform @ (np.floor(columns[worst]) + 0.5, np.floor(rows[worst]) + 0.5)
+        raise OtherPlace(
+            f"its cells are served {apart[worst]:.2f} of a pixel beside those of its source, at "
+            f"{at[0]:.10g} {at[1]:.10g} in place of {there[0]:.10g} {there[1]:.10g}"
+        )
+
+
+def cells_at(
+    dataset: Any,  # noqa: ANN401 -- as above
+    band: int,
+    x: FloatArray,
+    y: FloatArray,
+    *,
+    is_mask: bool = False,
+) -> tuple[Numbers, Any]:
+    """Return the pixels that hold points, and which points lie inside.
+
+    Raises:
+        UnsupportedSource: None does.
+    """
+    inverse = ~dataset.transform
+    columns = np.floor(inverse.a * x + inverse.b * y + inverse.c).astype(int)
+    rows = np.floor(inverse.d * x + inverse.e * y + inverse.f).astype(int)
+    inside = (columns >= 0) & (columns < dataset.width) & (rows >= 0) & (rows < dataset.height)
+    if not inside.any():
+        raise UnsupportedSource("its pixels are not at the positions of the served pixels")
+    top, left = rows[inside].min(), columns[inside].min()
+    window = Window(left, top, columns[inside].max() - left + 1, rows[inside].max() - top + 1)
+    read = dataset.read_masks(band, window=window) if is_mask else dataset.read(band, window=window)
+    places = np.clip(rows - top, 0, read.shape[0] - 1), np.clip(columns - left, 0, read.shape[1] - 1)
+    return read[places], inside
+
+
+# GRIB files, read apart: each message is cut out of its file and opened by itself with GDAL.
+#
+# A message alone has its own grid, time and values, whatever stands beside it in the file. The rows of Gaussian
+# grids, which GDAL takes for evenly spaced, are at the roots of Legendre polynomials, which numpy computes.
+
+MAGIC, END = b"GRIB", b"7777"
+LEAST_SIZE = 12
+"""Of a message: its first section and its end."""
+GAUSSIAN = 40
+"""Template of section 3 of edition 2."""
+GAUSSIAN_1 = 4
+"""Type of the grid in edition 1."""
+PROCESS_AT = {"8": 23, "9": 30, "10": 24, "11": 26, "12": 25}
+PROCESSES = ("average", "accumulation", "maximum", "minimum", "difference", "rms", "deviation")
+DERIVED = {"0": "mean", "1": "weighted_mean", "2": "deviation", "3": "normalised_deviation", "4": "spread"}
+"""Of members."""
+ROUNDING = 1e-6
+"""GRIB has millionths of a degree, or thousandths in edition 1."""
+MOST_OPEN, MOST_FILES = 2, 64
+"""Fields that are held, and files whose messages are known."""
+
+
+class Message(NamedTuple):
+    """Where a message is in its file."""
+
+    path: str
+    start: int
+    size: int
+
+
+class FieldOfMessage(NamedTuple):
+    """One of the fields of a message, which most often has one."""
+
+    message: Message
+    band: int
+    name: str
+    """Element, level and kind, as GDAL tells them."""
+    time: np.datetime64 | None
+
+
+class GribTruth(StoredTruth):
+    """One element at one level, whose times are messages."""
+
+    def __init__(self, variable: VariableSpec, paths: list[str]) -> None:
+        if variable.band is not None:
+            raise UnsupportedSource("messages that the configuration numbers are not audited")
+        name = variable.name or variable.id
+        fields = [each for path in paths for each in _fields(path, Path(path).stat().st_mtime_ns)]
+        own = [each for each in fields if each.name == name]
+        if not own:  # GDAL does not tell the kinds of fields of edition 1
+            own = [each for each in fields if name.startswith(f"{each.name}_")]
+            if len({each.time for each in own}) != len(own) or not own:
+                raise UnsupportedSource("it is not certain which messages are of its element, level and kind")
+        self._variable = variable
+        self._by_time = dict[np.datetime64 | None, FieldOfMessage]()
+        for each in own:
+            self._by_time.setdefault(each.time, each)
+        self._opened = lru_cache(MOST_OPEN)(_read)
+
+    def cells(self, instant: np.datetime64 | None, index: int, x: FloatArray, y: FloatArray) -> Cells:  # noqa: ARG002 -- as other sources have it
+        """Return numbers (y, x) with what they mean."""
+        place = self._field(instant)
+        field = self._opened(place)
+        own = Meaning(scale=1.0, offset=0.0, nodata=() if field.nodata is None else (field.nodata,))
+        return Cells(field.at(x, y), meant(own, self._variable), origin=Path(place.message.path).name)
+
+    def has(self, instant: np.datetime64) -> bool:
+        """Return whether a message is of that instant."""
+        return instant in self._by_time
+
+    def _field(self, instant: np.datetime64 | None) -> FieldOfMessage:
+        if instant not in self._by_time:
+            raise UnsupportedSource(f"no message is of {instant}")
+        return self._by_time[instant]
+
+
+class _Read(NamedTuple):
+    """The numbers of a field, and where they are."""
+
+    numbers: Numbers
+    nodata: float | None
+    x: Axis
+    y: Axis
+
+    def at(self, x: FloatArray, y: FloatArray) -> Numbers:
+        found: Numbers = self.numbers[self.y.places(y), self.x.places(x)]
+        return found
+
+
+def is_grib(path: str) -> bool:
+    """Return whether a file begins as GRIB does; headings of bulletins may stand before."""
+    with Path(path).open("rb") as file:
+        return MAGIC in file.read(200)
+
+
+def _messages(path: str) -> Iterator[Message]:
+    """Each message of a file, by the lengths that the messages tell."""
+    with Path(path).open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
+        start = content.find(MAGIC)
+        while start >= 0:
+            edition = int.from_bytes(content[start + 7 : start + 8])
+            size = int.from_bytes(content[start + 8 : start + 16] if edition == 2 else content[start + 4 : start + 7])
+            if size < LEAST_SIZE or content[start + size - len(END) : start + size] != END:
+                raise UnsupportedSource("the lengths of its messages are not those of GRIB")
+            yield Message(path, start, size)
+            start = content.find(MAGIC, start + size)
+
+
+@lru_cache(MOST_FILES)
+def _fields(path: str, _changed_ns: int) -> tuple[FieldOfMessage, ...]:
+    fields = []
+    for message in _messages(path):
+        with _opened(message) as dataset:
+            for band in dataset.indexes:
+                tags = dataset.tags(band)
+                parts = (tags.get("GRIB_ELEMENT", "").strip(), tags.get("GRIB_SHORT_NAME", "").strip(), *_kind(tags))
+                fields.append(FieldOfMessage(message, band, "_".join(filter(None, parts)), _time(tags)))
+    return tuple(fields)
+
+
+def _kind(tags: dict[str, str]) -> Iterator[str]:
+    """The statistical process and the member of a field of edition 2, by the numbers of its product's template."""
+    template, values = tags.get("GRIB_PDS_PDTN", ""), tags.get("GRIB_PDS_TEMPLATE_ASSEMBLED_VALUES", "").split()
+    process = PROCESS_AT.get(template)
+    if process is not None and process < len(values):
+        code = int(values[process])
+        yield PROCESSES[code] if code < len(PROCESSES) else f"process {code}"
+    if template in {"1", "11"}:
+        yield f"member{'-' if values[15] == '2' else ''}{values[16]}"
+    elif template in {"2", "12"}:
+        yield f"ensemble_{DERIVED.get(values[15], values[15])}"
+
+
+def _time(tags: dict[str, str]) -> np.datetime64 | None:
+    """The valid time; of a message without one the time of reference with its step."""
+    said = {name: _seconds(tags.get(f"GRIB_{name}", "")) for name in ("VALID_TIME", "REF_TIME", "FORECAST_SECONDS")}
+    seconds = said["VALID_TIME"] or said["REF_TIME"] + said["FORECAST_SECONDS"]
+    return np.datetime64(seconds, "s").astype("datetime64[ns]") if seconds else None
+
+
+def _seconds(text: str) -> int:
+    found = re.match(r"\s*(-?\d+)", text)
+    return int(found[1]) if found else 0
+
+
+@contextmanager
+def _opened(message: Message) -> Iterator[Any]:
+    with Path(message.path).open("rb") as file:
+        file.seek(message.start)
+        content = file.read(message.size)
+    try:
+        with rasterio.MemoryFile(content, ext=".grib2") as alone, alone.open(driver="GRIB") as dataset:
+            yield dataset
+    except RasterioError as error:
+        raise UnsupportedSource("a message cannot be read by GDAL") from error
+
+
+def _read(field: FieldOfMessage) -> _Read:
+    with Path(field.message.path).open("rb") as file:
+        file.seek(field.message.start)
+        parallels = _parallels(file.read(field.message.size))
+    with _opened(field.message) as dataset:
+        transform, is_degrees = dataset.transform, bool(dataset.crs and dataset.crs.is_geographic)
+        columns, rows = (np.arange(size) + 0.5 for size in dataset.shape[::-1])
+        y = transform.f + transform.e * rows
+        if parallels is not None:
+            all_rows = np.degrees(np.arcsin(np.polynomial.legendre.leggauss(2 * parallels)[0]))[::-1]
+            first = int(np.abs(all_rows - y[0]).argmin())
+            y = all_rows[first : first + y.size]
+        return _Read(
+            numbers=dataset.read(field.band),
+            nodata=dataset.nodatavals[field.band - 1],
+            x=Axis("x", transform.c + transform.a * columns, ROUNDING, is_longitude=is_degrees),
+            y=Axis("y", y, ROUNDING),
+        )
+
+
+def _parallels(message: bytes) -> int | None:
+    """Of a Gaussian grid, how many rows are between pole and equator; `None` of others.
+
+    Raises:
+        UnsupportedSource: The grid is a reduced one.
+    """
+    if message[7] == 1:
+        grid = message[8 + int.from_bytes(message[8:11]) :]  # a grid that is predefined has no section of its own
+        kind, is_reduced, parallels = grid[5], grid[6:8] == b"\xff\xff", int.from_bytes(grid[25:27])
+        is_gaussian = bool(message[15] & 0x80) and kind == GAUSSIAN_1
+    else:
+        grid = _section_3(message)
+        (kind,) = struct.unpack(">H", grid[12:14])
+        is_gaussian = kind == GAUSSIAN
+        is_reduced, parallels = grid[30:34] == b"\xff" * 4, int.from_bytes(grid[67:71])
+    if is_gaussian and is_reduced:
+        raise UnsupportedSource("its grid is a reduced one")
+    return parallels if is_gaussian else None
+
+
+def _section_3(message: bytes) -> bytes:
+    at = 16
+    while message[at + 4] != 3:
+        at += int.from_bytes(message[at : at + 4])
+    return message[at : at + int.from_bytes(message[at : at + 4])]

@@ -1,0 +1,170 @@
+"""Properties of items as the index compares them, and those that a collection names for searches."""
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from operator import itemgetter
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Connection, bindparam, delete, select, tuple_
+
+from chronotile.catalog.items.schema import VALUES
+from chronotile.catalog.items.statements import insert_rows
+from chronotile.model.grid import BBox
+from chronotile.model.items import IndexSettings, solar_shift_s
+from chronotile.model.time.instants import Instant
+
+INSTANT_MARK = "@"
+"""Begins the name under which a property that is a time is stored once more, in nanoseconds since 1970."""
+MOST_TEXT = 1000
+"""Characters of a property that filters look at; longer ones are only in the document."""
+NO_TEXT = re.compile("[\0\ud800-\udfff]")
+LARGEST = 1e300
+"""Of numbers that are stored."""
+START_NAMES = ("datetime", "start_datetime")
+
+SECOND_NS = 1_000_000_000
+DAY_NS = 86_400 * SECOND_NS
+
+Scalar = bool | int | float | str | dict[str, str]
+
+
+def nanoseconds(instant: Instant) -> int:
+    """Return an instant as the index stores it."""
+    return int(instant.astype("datetime64[ns]").astype(np.int64))
+
+
+def group_start(start: int, box: BBox, settings: IndexSettings) -> int:
+    """Return the instant of the group of an item that starts then, in nanoseconds since 1970."""
+    if settings.group != "solar_day":
+        return start
+    return (start + solar_shift_s(box) * SECOND_NS) // DAY_NS * DAY_NS  # a third of the time of `solar_day`
+
+
+def rank_of(properties: Mapping[str, Any], start: int, settings: IndexSettings) -> float | None:
+    """Return by what an item is sorted among those of its instant; `None` comes last.
+
+    Args:
+        properties: As `stored_properties` returns them.
+        start: Of the item, in nanoseconds since 1970.
+        settings: Of its collection.
+    """
+    name = settings.order_by
+    if name is None or name == "id":
+        return None
+    value = start if name in START_NAMES else properties.get(INSTANT_MARK + name, properties.get(name))
+    if not isinstance(value, bool | int | float):
+        return None
+    return -float(value) if settings.is_descending else float(value)
+
+
+def is_text(text: str) -> bool:
+    """Return whether both databases can store a text: without NUL, and without halves of pairs of surrogates."""
+    return NO_TEXT.search(text) is None
+
+
+def stored_properties(properties: Mapping[str, Any]) -> dict[str, Scalar]:
+    """Return the properties that filters and orders look at: those that are a number, a text, a time, true or false.
+
+    Of others, such as lists, it is stored that they are there.
+    """
+    stored = dict[str, Scalar]()
+    for name, value in properties.items():
+        if not is_text(name):
+            continue
+        if isinstance(value, bool) or (isinstance(value, int | float) and abs(value) < LARGEST):
+            stored[name] = value
+        elif isinstance(value, str) and len(value) <= MOST_TEXT and is_text(value):
+            stored[name] = value
+            instant = instant_in(value)
+            if instant is not None:
+                stored[INSTANT_MARK + name] = instant
+        elif value is not None:
+            stored[name] = {}
+    return stored
+
+
+def instant_in(text: str) -> int | None:
+    """Return nanoseconds since 1970 of a time with its offset, as RFC 3339 writes it; `None` of any other text."""
+    if not (20 <= len(text) <= 40 and text[4] == text[7] == "-" and text[10] in "Tt " and text[13] == ":"):
+        return None
+    body, fraction = text.upper(), ""
+    if "." in body:
+        body, _, rest = body.partition(".")
+        fraction = rest[: len(rest) - len(rest.lstrip("0123456789"))]
+        body += rest[len(fraction) :]
+    try:
+        moment = datetime.fromisoformat(body)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        return None
+    seconds = round((moment - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds())
+    number = seconds * 1_000_000_000 + int(fraction[:9].ljust(9, "0"))
+    return number if abs(number) < 1 << 63 else None
+
+
+MOST_EXACT = 1 << 53
+"""Integers below are numbers with a point without loss."""
+KEY_BYTES = 16
+REMOVED = 20_000
+"""Rows that one transaction removes."""
+COLUMNS = ("collection", "value", "start", "item")
+
+IndexedScalar = str | int | float | bool
+Record = dict[str, Any]
+
+
+def key_of(name: str, value: object) -> bytes | None:
+    """Return by what a value of a property is found; `None` of one that is not found by its rows."""
+    if isinstance(value, bool):
+        text = f"b{value}"
+    elif isinstance(value, int | float):
+        if abs(value) >= MOST_EXACT:
+            return None
+        text = f"n{float(value) + 0.0!r}"  # -0 equals 0
+    elif isinstance(value, str):
+        text = f"t{value}"
+    else:
+        return None
+    return hashlib.blake2b(f"{name}\0{text}".encode("utf-8", "surrogatepass"), digest_size=KEY_BYTES).digest()
+
+
+def value_records(
+    names: Iterable[str], properties: Mapping[str, Any], *, collection: int, number: int, start: int
+) -> list[Record]:
+    """Return the rows by which an item is found; `properties` are as `stored_properties` returns them."""
+    keys = (key_of(name, properties.get(name)) for name in names)
+    return [{"collection": collection, "value": key, "start": start, "item": number} for key in keys if key is not None]
+
+
+def take_out_values(connection: Connection, collection: int, items: Sequence[Any], names: Iterable[str]) -> None:
+    """Remove the rows of items, each with its number, start and properties."""
+    records = _records(collection, items, names)
+    if records:
+        found = delete(VALUES).where(*(VALUES.c[name] == bindparam(f"the_{name}") for name in COLUMNS))
+        connection.execute(found, [{f"the_{name}": value for name, value in each.items()} for each in records])
+
+
+def write_values(connection: Connection, collection: int, items: Sequence[Any], names: Iterable[str]) -> None:
+    """Write the rows of items, of which some may be there, each with its number, start and properties."""
+    take_out_values(connection, collection, items, names)
+    insert_rows(connection, VALUES, sorted(_records(collection, items, names), key=itemgetter("value")))
+
+
+def remove_some(connection: Connection, collection: int) -> bool:
+    """Remove rows of a collection, whatever its properties were; return whether there may be more."""
+    keys = [VALUES.c[name] for name in COLUMNS[1:]]
+    some = select(*keys).where(VALUES.c.collection == collection).limit(REMOVED)
+    gone = connection.execute(delete(VALUES).where(VALUES.c.collection == collection, tuple_(*keys).in_(some)))
+    return gone.rowcount == REMOVED
+
+
+def _records(collection: int, items: Sequence[Any], names: Iterable[str]) -> list[Record]:
+    return [
+        record
+        for each in items
+        for record in value_records(names, each.properties, collection=collection, number=each.number, start=each.start)
+    ]

@@ -1,0 +1,502 @@
+"""How much work of one kind runs at once, and how much may wait for it."""
+
+import asyncio
+import logging
+import os
+import sys
+import threading
+import weakref
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from contextvars import copy_context
+from functools import partial
+from time import monotonic
+from typing import Any, NamedTuple, TypeVar
+
+from chronotile.errors import ServerBusy
+
+MOST_MEASURED = 64
+"""Intervals in the mean, about: so a single long one (a cold file, a pause of the machine) changes little."""
+
+LEAST_ASSUMED = 8
+"""Measured intervals that the assumed pace counts for, at least."""
+
+ASSUMED_S = 0.64
+"""The assumed pace counts for as many intervals as fit in this time: a pause of a second should change
+the mean little for quick work, of which it is a hundred intervals, and more for slow work, of which it is one."""
+
+FORGET_S = 30.0
+"""The measured pace is forgotten when nothing has waited for this time."""
+
+
+class Place(NamedTuple):
+    """A request in the line."""
+
+    since_s: float
+    usual_s: float
+    """The assumed time of its work."""
+    refuse: Callable[[], None] | None
+    """Ends the wait; `None` for a request that may not be refused before its time limit."""
+
+
+class WaitingLine:
+    """A queue of requests, first in, first out, with their waiting times and the rate at which they leave.
+
+    The assumed times of requests only compare them with each other; the actual rate is measured.
+
+    Args:
+        usual_s: The assumed time between two requests that leave, until it is measured; that of some may be longer.
+        clock: Seconds of a monotonic clock.
+        threads: How many of the queued calls run at once.
+    """
+
+    def __init__(self, usual_s: float, clock: Callable[[], float], *, threads: int = 1) -> None:
+        self._usual_s = usual_s
+        self._clock = clock
+        self._threads = threads
+        self._joined = dict[object, Place]()
+        self._joined_s = 0.0
+        """Assumed times of all who wait."""
+        self._assume(usual_s)
+        self._last_s = clock()
+        """When the last one was served or, if later, the line formed."""
+        self._refused = 0
+        """Places at the end that were refused since then."""
+
+    def __len__(self) -> int:
+        """Return how many wait."""
+        return len(self._joined)
+
+    @property
+    def expected_s(self) -> float:
+        """How long a newcomer would wait: at least as long as the first in line has waited already."""
+        if not self._joined:
+            return 0.0
+        first = next(iter(self._joined.values()))
+        return max(self._wait_behind(self._joined_s), self._clock() - first.since_s)
+
+    def join(self, refuse: Callable[[], None] | None = None, *, usual_s: float = 0.0) -> object:
+        """Return a token for a newcomer at the end of the line.
+
+        Args:
+            refuse: Ends its wait, where it may be refused as soon as it is known that it would wait too long.
+            usual_s: The assumed time of its work, if longer than that of all.
+        """
+        now_s, usual_s = self._clock(), max(usual_s, self._usual_s)
+        if not self._joined:
+            if self._measured == 0 or now_s - self._last_s > FORGET_S:
+                self._assume(usual_s)
+            self._last_s, self._refused = now_s, 0
+        token = object()
+        self._joined[token] = Place(now_s, usual_s, refuse)
+        self._joined_s += usual_s
+        return token
+
+    def leave(self, token: object, *, is_served: bool) -> None:
+        """Take a request out of the line that is served or has waited too long."""
+        place = self._take_out(token)
+        if place is None and not is_served:
+            return  # refused by `refuse_last`
+        now_s = self._clock()
+        usual_s = self._mean_usual_s if place is None else place.usual_s
+        # If even the first is not served, those refused behind it would not have been either.
+        for _ in range(1 if is_served else 1 + self._refused):
+            self._mean_s += self._weight * (now_s - self._last_s - self._mean_s)
+            self._mean_usual_s += self._weight * (usual_s - self._mean_usual_s)
+            self._measured += 1
+        self._refused = 0
+        if is_served:
+            self._last_s = now_s
+
+    def cancel(self, token: object) -> None:
+        """Take a request out of the line without measuring the pace."""
+        self._take_out(token)
+
+    def refuse_last(self, most_s: float) -> None:
+        """Refuse requests at the end of the line that would have waited longer than `most_s` when they are served.
+
+        Never the first, whose own time limit then shows that the work is stuck.
+        """
+        now_s, ahead_s = self._clock(), self._joined_s
+        hopeless = list[tuple[object, Callable[[], None]]]()
+        for token, (since_s, usual_s, refuse) in [*reversed(self._joined.items())][:-1]:
+            ahead_s -= usual_s
+            if now_s - since_s + self._wait_behind(ahead_s) <= most_s:
+                break
+            if refuse is not None:
+                hopeless.append((token, refuse))
+        for token, refuse in hopeless:
+            self._take_out(token)
+            refuse()
+        self._refused += len(hopeless)
+
+    def _assume(self, usual_s: float) -> None:
+        """Begin to measure: as long as nothing is, work takes as long as is assumed."""
+        self._assumed = min(MOST_MEASURED, max(LEAST_ASSUMED, ASSUMED_S / usual_s))
+        self._measured = 0
+        """Intervals since the pace was assumed."""
+        self._mean_s = usual_s
+        """Mean time between two that leave while others wait."""
+        self._mean_usual_s = usual_s
+        """Mean of what was assumed of their work."""
+
+    def _take_out(self, token: object) -> Place | None:
+        place = self._joined.pop(token, None)
+        if place is not None:
+            self._joined_s = self._joined_s - place.usual_s if self._joined else 0.0
+        return place
+
+    def _wait_behind(self, ahead_s: float) -> float:
+        # How long one waits behind work of which such a time is assumed, and behind what is running.
+        return (ahead_s / self._mean_usual_s + 1) * self._pace_s
+
+    @property
+    def _weight(self) -> float:
+        # Of the newest interval in the mean.
+        return 1 / min(MOST_MEASURED, self._assumed + self._measured + 1)
+
+    @property
+    def _pace_s(self) -> float:
+        # The mean; where the running work has taken longer already, as if an interval ended now.
+        since_s = (self._clock() - self._last_s) / self._threads
+        return self._mean_s + self._weight * max(0.0, since_s - self._mean_s)
+
+
+log = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
+
+SOURCE_SHARE = 4
+"""One source holds at most this part of the threads, so that a store that hangs does not stop the others."""
+
+MOST_WAITING = 1024
+"""Requests that may wait at one limiter, however fast it works; half of them may be for one source."""
+
+PATIENCE_S = 5.0
+"""Requests that would wait longer are refused, where the kind of work is not a slow one."""
+
+GIVE_UP = 2
+"""A request that has waited this many times its limit is refused too; the last in line as soon as that is certain."""
+
+LOOK_S = 0.05
+"""Time between two checks whether the last in line must be refused."""
+
+USUAL_S = 0.01
+"""Between the starts of two calls, until it is measured."""
+
+MOST_SOURCES = 1024
+"""Sources whose pace a limiter remembers, beside those that are being read."""
+
+STALLED_S = 0.05
+"""Work that takes longer waits for a disk or a store, or is large: another may begin beside it."""
+
+MOST_NICE = 19
+
+LOG_S = 10.0
+"""Least time between two log lines of a limiter that refuses requests."""
+
+TOO_LONG = "the server is busy and this request would wait too long; try again in a few seconds"
+
+
+class Source:
+    """A source that requests at a limiter read: its share of the threads, and the requests that wait for it."""
+
+    def __init__(self, threads: int, usual_s: float, clock: Callable[[], float]) -> None:
+        share = max(1, threads // SOURCE_SHARE)
+        self.share = asyncio.Semaphore(share)
+        self.line = WaitingLine(usual_s, clock, threads=share)
+        self.requests = 0
+        """That wait for it or read it."""
+
+
+class Limiter:
+    """Runs work in threads, `threads` at once; requests that would wait too long are refused.
+
+    A request waits for its share of each source that it reads, then for a thread and a turn. The wait is
+    estimated from the number of waiting requests and their recent pace (docs/design/workers.md). The last in line are
+    refused as soon as the work turns out to be too slow for all that were admitted.
+
+    Threads that compute take the interpreter's lock from one another, and all of them from the event loop: eight calls
+    at once end later than two at a time. So of what is quick only `quick_slots` run at once.
+
+    Belongs to the event loop in which it is made.
+
+    Args:
+        name: For messages and metrics.
+        threads: How many calls run at once.
+        quick_slots: How many run at once that have not run for `STALLED_S` yet; as many as there are threads if `None`.
+        patience_s: Requests that would wait longer are refused.
+        usual_s: The assumed time between the starts of two calls, until it is measured. A call may take longer.
+        niceness: By how much its threads give way to all others where both want a core, on Linux.
+        clock: Seconds of a clock that never goes back.
+    """
+
+    def __init__(  # noqa: PLR0913 -- each by its name
+        self,
+        name: str,
+        threads: int,
+        *,
+        quick_slots: int | None = None,
+        patience_s: float = PATIENCE_S,
+        usual_s: float = USUAL_S,
+        niceness: int = 0,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        self.name = name
+        self.threads = threads
+        self.max_waiting = MOST_WAITING
+        self.running = 0
+        """Threads at work."""
+        self.waiting = 0
+        """Requests that wait for a source or a thread."""
+        self.refused = 0
+        """Requests that were refused since the start."""
+        self._patience_s = patience_s
+        self._usual_s = usual_s
+        self._clock = clock
+        self._logged_s = -LOG_S
+        # Semaphores that are free and a pool cost a request 0.1 ms less than anyio's limiters, which give way to other
+        # tasks at each step.
+        self._free = asyncio.Semaphore(threads)
+        self._turns = asyncio.Semaphore(quick_slots or threads)
+        self._line = WaitingLine(usual_s, clock, threads=threads)
+        """Requests that have a share of all their sources and wait for a thread and a turn."""
+        self._sources: dict[str, Source] = {}
+        self._admitted = weakref.WeakSet[asyncio.Task[Any]]()
+        """Admitted requests; some come again with the next part of their work."""
+        self._looking: asyncio.TimerHandle | None = None
+        """The next check of waiting requests; `None` while none waits."""
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name, initializer=_give_way, initargs=(niceness,))
+
+    async def run(
+        self,
+        work: Callable[[], Result],
+        *,
+        sources: Collection[str] = (),
+        is_active: Callable[[], Awaitable[bool]] | None = None,
+        usual_s: float = 0.0,
+    ) -> Result | None:
+        """Run plain sync work in a thread.
+
+        Args:
+            work: What to run.
+            sources: Ids of the collections it reads; it counts as a thread of each.
+            is_active: Whether the client still waits; called after a wait.
+            usual_s: The assumed time of the work, if longer than that of the limiter.
+
+        Returns:
+            What the work gives; `None`, without running it, if no client wants it any more.
+
+        Raises:
+            ServerBusy: It would wait too long, or has.
+        """
+        named = [self._source(source) for source in sources]
+        for each in named:
+            each.requests += 1
+        try:
+            return await self._run_in_slot(work, named, is_active, usual_s)
+        finally:
+            for each in named:
+                each.requests -= 1
+
+    def refuses(self, sources: Collection[str]) -> bool:
+        """Whether a new request for these sources is refused; if so, it is counted as refused."""
+        named = [self._source(source) for source in sources]
+        is_new = asyncio.current_task() not in self._admitted
+        is_refused = is_new and self._must_wait(named) and self._is_too_long(named)
+        if is_refused:
+            self._refusal()
+        return is_refused
+
+    async def _run_in_slot(
+        self,
+        work: Callable[[], Result],
+        sources: Sequence[Source],
+        is_active: Callable[[], Awaitable[bool]] | None,
+        usual_s: float,
+    ) -> Result | None:
+        must_wait = self._must_wait(sources)
+        if must_wait:
+            is_new = self._admit(sources)
+            await self._wait(sources, is_new=is_new, usual_s=usual_s)
+        else:
+            for free in (*(each.share for each in sources), self._free, self._turns):
+                await free.acquire()  # at once
+            self._let_in()
+        turn = Slot(self._turns)
+        try:
+            if must_wait and is_active is not None and not await is_active():
+                return None
+            return await self._run(work)
+        finally:
+            turn.end()
+            self._free.release()
+            _give_back(each.share for each in sources)
+
+    async def _run(self, work: Callable[[], Result]) -> Result:
+        self.running += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._pool, copy_context().run, work)
+        finally:
+            self.running -= 1
+
+    def _source(self, name: str) -> Source:
+        if name not in self._sources:
+            if len(self._sources) >= MOST_SOURCES:
+                self._sources = {name: each for name, each in self._sources.items() if each.requests}
+            self._sources[name] = Source(self.threads, self._usual_s, self._clock)
+        return self._sources[name]
+
+    def _admit(self, sources: Sequence[Source]) -> bool:
+        """Refuse a request that would wait too long, unless it was let in before and comes with more work.
+
+        Returns:
+            Whether it is let in for the first time.
+        """
+        task = asyncio.current_task()
+        if task in self._admitted:
+            return False
+        if self._is_too_long(sources):
+            raise self._refusal()
+        self._let_in()
+        return True
+
+    def _must_wait(self, sources: Iterable[Source]) -> bool:
+        return self._free.locked() or self._turns.locked() or any(each.share.locked() for each in sources)
+
+    def _is_too_long(self, sources: Sequence[Source]) -> bool:
+        """Whether a newcomer would wait too long, or with too many."""
+        expected_s = self._line.expected_s + max((each.line.expected_s for each in sources), default=0.0)
+        is_full = self.waiting >= self.max_waiting
+        is_source_full = any(len(each.line) >= self.max_waiting // 2 for each in sources)
+        return is_full or is_source_full or expected_s > self._patience_s
+
+    def _let_in(self) -> None:
+        task = asyncio.current_task()
+        if task is not None:
+            self._admitted.add(task)
+
+    def _refusal(self) -> ServerBusy:
+        self.refused += 1
+        now_s = self._clock()
+        if now_s - self._logged_s >= LOG_S:
+            self._logged_s = now_s
+            log.warning("%s: %d requests waiting, others rejected (%d so far)", self.name, self.waiting, self.refused)
+        return ServerBusy(TOO_LONG)
+
+    async def _wait(self, sources: Sequence[Source], *, is_new: bool, usual_s: float) -> None:
+        """Wait for a share of each source, a thread, and a turn; a new one may be refused where it waits first.
+
+        Raises:
+            ServerBusy: It took too long, or would have.
+        """
+        taken = list[asyncio.Semaphore]()
+        shares, lines = [each.share for each in sources], [each.line for each in sources]
+        try:
+            async with self._waiting(lines, shares, is_new=is_new, usual_s=usual_s) as has_waited:
+                await _take(shares)
+            taken.extend(shares)
+            is_new = is_new and not has_waited
+            async with self._waiting([self._line], (self._free, self._turns), is_new=is_new, usual_s=usual_s):
+                for each in (self._free, self._turns):
+                    await each.acquire()
+                    taken.append(each)
+        except (asyncio.CancelledError, ServerBusy):
+            _give_back(taken)
+            raise
+
+    @asynccontextmanager
+    async def _waiting(
+        self,
+        lines: Sequence[WaitingLine],
+        awaited: Iterable[asyncio.Semaphore],
+        *,
+        is_new: bool,
+        usual_s: float,
+    ) -> AsyncIterator[bool]:
+        """Wait in line for semaphores, until they are acquired or it takes too long; give whether one is not free."""
+        if not any(each.locked() for each in awaited):
+            yield False
+            return
+        wait = asyncio.timeout(GIVE_UP * self._patience_s)
+        refuse = partial(_end, wait) if is_new else None
+        tokens = [(line, line.join(refuse, usual_s=usual_s)) for line in lines]
+        self.waiting += 1
+        self._look_soon()
+        try:
+            async with wait:
+                yield True
+        except TimeoutError as error:
+            for line, token in tokens:
+                line.leave(token, is_served=False)
+            raise self._refusal() from error
+        except BaseException:  # a request that is cancelled leaves the line as well
+            for line, token in tokens:
+                line.cancel(token)
+            raise
+        else:
+            for line, token in tokens:
+                line.leave(token, is_served=True)
+        finally:
+            self.waiting -= 1
+
+    def _look_soon(self) -> None:
+        if self._looking is None:
+            self._looking = asyncio.get_running_loop().call_later(LOOK_S, self._look)
+
+    def _look(self) -> None:
+        """Refuse the last requests in line if they would reach their time limit anyway."""
+        self._looking = None
+        for line in (self._line, *(each.line for each in self._sources.values() if each.requests)):
+            line.refuse_last(GIVE_UP * self._patience_s)
+        if self.waiting:
+            self._look_soon()
+
+
+class Slot:
+    """Holds one of the semaphore, which was acquired, until it ends or `STALLED_S` have passed."""
+
+    def __init__(self, turns: asyncio.Semaphore) -> None:
+        self._turns = turns
+        self._is_over = False
+        self._end = asyncio.get_running_loop().call_later(STALLED_S, self.end)
+
+    def end(self) -> None:
+        """Let the next begin; what has ended already stays so."""
+        if not self._is_over:
+            self._is_over = True
+            self._end.cancel()
+            self._turns.release()
+
+
+def _end(wait: asyncio.Timeout) -> None:
+    # Let a wait be over at once.
+    if not wait.expired():
+        wait.reschedule(asyncio.get_running_loop().time())
+
+
+def _give_way(niceness: int) -> None:
+    if niceness and sys.platform == "linux":  # where a thread has a niceness of its own
+        thread = threading.get_native_id()
+        os.setpriority(os.PRIO_PROCESS, thread, min(os.getpriority(os.PRIO_PROCESS, thread) + niceness, MOST_NICE))
+
+
+async def _take(shares: Sequence[asyncio.Semaphore]) -> None:
+    """Take one of each, none while another is waited for: one that hangs would hold up all its requests."""
+    awaited = next(iter(shares), None)
+    while awaited is not None:
+        await awaited.acquire()
+        others = [share for share in shares if share is not awaited]
+        taken = next((share for share in others if share.locked()), None)
+        if taken is None:
+            for share in others:
+                await share.acquire()  # at once, as it is free
+        else:
+            awaited.release()
+        awaited = taken
+
+
+def _give_back(shares: Iterable[asyncio.Semaphore]) -> None:
+    for share in shares:
+        share.release()

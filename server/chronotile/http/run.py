@@ -1,0 +1,295 @@
+"""Work in threads: one way to run all of it, under the limiter of its kind."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable, Collection, Iterable
+from concurrent.futures import CancelledError
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Generic, ParamSpec, TypeVar, cast
+
+from starlette.requests import Request
+
+from chronotile.errors import (
+    ClientGone,
+    DateUnreadable,
+    PlanStale,
+    ServerBusy,
+    ServicesRenewed,
+    SourceChanged,
+    SourceUnavailable,
+)
+from chronotile.http.limiter import TOO_LONG, Limiter
+from chronotile.http.server_state import ServerState, services_of, state_of
+from chronotile.model.request import IsActive
+from chronotile.pipeline.retry import Attempts
+from chronotile.pipeline.services import AsksElsewhere, Services, without_asking
+
+REFUSED_BY = "chronotile.refused_by"
+"""Where a request that was refused keeps the limiter, the sources and hosts whose share it needs, and its services."""
+
+USUAL_S = "chronotile.usual_s"
+"""Where a request keeps the assumed time of its work, if longer than that of the limiter."""
+
+LEARNT = "chronotile.learnt"
+"""Where a request keeps the attempts at it for what was learnt of files while it was answered."""
+
+MAX_MESSAGES = 100
+"""After the body, among which a server's word that the client disconnected is looked for."""
+
+ANSWER_S = 5.0
+"""How long work in a thread waits for the event loop's answer whether its client is still connected."""
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind(Generic[Arguments]):
+    """How work of one kind runs, which takes `Arguments`."""
+
+    limiter: str
+    """Which of `Limiters` lets it into threads."""
+    reads: bool = False
+    """Whether it reads sources: it takes a share of each, and is not begun if its client left while it waited."""
+    is_of_all: bool = False
+    """Whether it is about all that is served, which is made current first; it takes shares of sources elsewhere."""
+    may_ask: bool = False
+    """Whether it may ask another catalogue: it is then begun again in a thread of those for other machines, where each
+    host holds its share, and what is looked up here goes on while that one hangs."""
+    learns: bool = True
+    """Whether the request is begun again where a file that is read has an encoding that was not known."""
+    watches: bool = False
+    """Whether the work gets a check that its client is still connected: the body must have been read."""
+
+
+PICTURES: Kind[[]] = Kind(limiter="pictures", reads=True)
+LARGE_PICTURES: Kind[[]] = Kind(limiter="large_pictures", reads=True)
+SERIES: Kind[[]] = Kind(limiter="series", reads=True)
+SERIES_OF_MANY: Kind[[IsActive]] = Kind(limiter="series", reads=True, watches=True)
+AREAS: Kind[[IsActive]] = Kind(limiter="areas", reads=True, watches=True)
+COVERAGES: Kind[[IsActive]] = Kind(limiter="coverages", reads=True, watches=True)
+STORES: Kind[[]] = Kind(limiter="chunks", reads=True)
+CHUNKS: Kind[[IsActive]] = Kind(limiter="chunks", reads=True, watches=True)
+CUBES: Kind[[IsActive]] = Kind(limiter="cubes", reads=True, watches=True)
+CUBES_OF_ONE_TIME: Kind[[IsActive]] = Kind(limiter="pictures", reads=True, watches=True)
+"""Which take no longer than a picture."""
+CUBE_BODIES: Kind[[]] = Kind(limiter="cubes")
+ANIMATIONS: Kind[[IsActive]] = Kind(limiter="animations", reads=True, watches=True)
+PLANS: Kind[[]] = Kind(limiter="plans", reads=True, is_of_all=True, learns=False)
+EXECUTIONS: Kind[[IsActive]] = Kind(limiter="executions", reads=True, is_of_all=True, watches=True)
+JOBS: Kind[[]] = Kind(limiter="jobs")
+RESULTS: Kind[[]] = Kind(limiter="results")
+DOCUMENTS: Kind[[]] = Kind(limiter="documents", is_of_all=True)
+TEXTS: Kind[[]] = Kind(limiter="documents")
+"""Documents that hang on no source, such as pages of processes."""
+ITEM_WRITES: Kind[[]] = Kind(limiter="documents")
+SEARCHES: Kind[[]] = Kind(limiter="searches", may_ask=True)
+LOOKUPS: Kind[[]] = Kind(limiter="lookups", may_ask=True)
+DOWNLOADS: Kind[[]] = Kind(limiter="downloads")
+FETCHES: Kind[[]] = Kind(limiter="fetches")
+FILES: Kind[[]] = Kind(limiter="files")
+READINESS: Kind[[]] = Kind(limiter="readiness")
+METRICS: Kind[[]] = Kind(limiter="metrics")
+
+
+async def run(
+    request: Request,
+    kind: Kind[Arguments],
+    work: Callable[Arguments, Result],
+    *,
+    layers: Iterable[str] = (),
+    collections: Collection[str] = (),
+    hosts: Collection[str] = (),
+) -> Result:
+    """Run plain sync work in a thread, so that it never blocks the event loop.
+
+    Args:
+        request: For which it is.
+        kind: Of the work, which is called with a check that the client is still connected if the kind watches.
+        work: What to run.
+        layers: Names of the layers that it reads.
+        collections: Ids of the collections that it reads, if it reads no layers.
+        hosts: Of the web, which it asks.
+
+    Raises:
+        ServerBusy: Too much is waiting already.
+        ClientGone: The client disconnected.
+        UnknownLayer: There is no such layer.
+        SourceUnavailable: A source cannot be read now.
+        ServicesRenewed: The request is to be begun again.
+    """
+    services = services_of(request)
+    read = {services.catalogue.layer(each).collection for each in layers} or frozenset(collections)
+    if not kind.watches:
+        return await _run(request, kind, cast("Callable[[], Result]", work), read=read, hosts=hosts)
+    async with watch_disconnect(request) as is_active:
+        watched = partial(cast("Callable[[IsActive], Result]", work), is_active)
+        return await _run(request, kind, watched, read=read, hosts=hosts)
+
+
+async def _run(
+    request: Request,
+    kind: Kind[Arguments],
+    work: Callable[[], Result],
+    *,
+    read: Collection[str],
+    hosts: Collection[str],
+) -> Result:
+    """Run work that reads the collections `read`."""
+    state, services = state_of(request), services_of(request)
+    limiter: Limiter = getattr(state.limiters, kind.limiter)
+    if kind.may_ask:
+        return await _quick_or_elsewhere(state, limiter, work)
+    if not kind.is_of_all and not (kind.reads and read):
+        # Only work that may be unwanted gives None instead of its result.
+        return cast("Result", await limiter.run(work, sources=hosts))
+    followed: Iterable[str | None] = (None,) if kind.is_of_all else read
+
+    def with_current() -> Result:
+        for each in followed:
+            check_current(state, services, each)
+        try:
+            return work()
+        finally:  # a failure too may be for lack of what is known now
+            if kind.learns:
+                require_nothing_learnt(request, services, read)
+
+    if not kind.reads:
+        return cast("Result", await limiter.run(with_current))
+    shared = {each for each in read if each in services.elsewhere} if kind.is_of_all else read
+    return await _run_reading(request, limiter, with_current, shared)
+
+
+async def _quick_or_elsewhere(state: ServerState, quick: Limiter, work: Callable[[], Result]) -> Result:
+    def quickly() -> Result:
+        with without_asking():
+            return work()
+
+    try:
+        return cast("Result", await quick.run(quickly))
+    except AsksElsewhere as needed:
+        limiter = state.elsewhere.get(state.limiters.searches.name, state.limiters.searches)
+        return cast("Result", await limiter.run(work, sources={needed.host}))
+
+
+async def _run_reading(
+    request: Request, limiter: Limiter, work: Callable[[], Result], sources: Collection[str]
+) -> Result:
+    """Run work with a share of its sources, in a thread of those for other machines where one lies there."""
+    services = services_of(request)
+    limiter, shared = _limiter_of(request, limiter, sources)
+
+    async def is_active() -> bool:
+        return not await request.is_disconnected()
+
+    try:
+        result = await limiter.run(work, sources=shared, is_active=is_active, usual_s=request.scope.get(USUAL_S, 0.0))
+    except ServerBusy:
+        request.scope[REFUSED_BY] = limiter, shared, services
+        raise
+    except (DateUnreadable, SourceChanged):  # of a source that is there
+        raise
+    except SourceUnavailable:
+        if services.elsewhere.hosts(sources):
+            services.elsewhere.suspect(sources)
+        raise
+    if result is None:
+        raise ClientGone("the client disconnected")
+    return result
+
+
+def refuse_if_busy(request: Request, kind: Kind[Arguments], layer: str) -> None:
+    """Refuse at once what `run` would refuse, before a body is read and parsed.
+
+    Raises:
+        ServerBusy: It would wait too long.
+        UnknownLayer: There is no such layer.
+        SourceUnavailable: A source cannot be read now.
+    """
+    services = services_of(request)
+    limiter: Limiter = getattr(state_of(request).limiters, kind.limiter)
+    limiter, shared = _limiter_of(request, limiter, {services.catalogue.layer(layer).collection})
+    if limiter.refuses(shared):
+        request.scope[REFUSED_BY] = limiter, shared, services
+        raise ServerBusy(TOO_LONG)
+
+
+def _limiter_of(request: Request, limiter: Limiter, sources: Collection[str]) -> tuple[Limiter, set[str]]:
+    """Return the limiter that work passes, and the sources and hosts of which it takes a share.
+
+    Raises:
+        SourceUnavailable: A source cannot be read now.
+    """
+    elsewhere = services_of(request).elsewhere
+    elsewhere.require(sources)
+    hosts = elsewhere.hosts(sources)
+    return state_of(request).elsewhere[limiter.name] if hosts else limiter, {*sources, *hosts}
+
+
+def disconnect_check(request: Request) -> IsActive:
+    """Return a function by which work in a thread checks, rarely, whether its client is still connected.
+
+    Nothing watches in between, as `watch_disconnect` does: each call queries the event loop. Without a result within
+    `ANSWER_S`, the client counts as connected.
+    """
+    loop = asyncio.get_running_loop()
+
+    def is_active() -> bool:
+        future = asyncio.run_coroutine_threadsafe(request.is_disconnected(), loop)
+        try:
+            return not future.result(ANSWER_S)
+        except (TimeoutError, CancelledError):
+            future.cancel()
+            return True
+
+    return is_active
+
+
+@asynccontextmanager
+async def watch_disconnect(request: Request) -> AsyncIterator[IsActive]:
+    """Give a check, for work in a thread, that the client is still connected; its body must have been read.
+
+    With a server that never runs out of messages and never waits, the client counts as connected after `MAX_MESSAGES`.
+    """
+    is_gone = threading.Event()
+
+    async def watch() -> None:
+        for _ in range(MAX_MESSAGES):
+            if (await request.receive())["type"] == "http.disconnect":
+                is_gone.set()
+                return
+            await asyncio.sleep(0)  # a message that is there already gives nobody else a turn
+
+    watching = asyncio.create_task(watch())
+    try:
+        yield lambda: not is_gone.is_set()
+    finally:
+        watching.cancel()
+
+
+def require_nothing_learnt(request: Request, services: Services, sources: Iterable[str]) -> None:
+    """Check that work found no file in an encoding that was not known; in a thread, as `check_current`.
+
+    Raises:
+        ServicesRenewed: It did, and its source has been opened again.
+    """
+    learnt = services.learnt(sources)
+    if not learnt:
+        return
+    attempts: Attempts = request.scope.setdefault(LEARNT, Attempts(PlanStale.most_again))
+    if attempts.are_worthwhile(*learnt.values()):
+        for each in learnt:
+            check_current(state_of(request), services, each)
+
+
+def check_current(state: ServerState, services: Services, collection: str | None) -> None:
+    """Make sure that `services` are those of now; in a thread, since it looks at files, which may hang.
+
+    Raises:
+        ServicesRenewed: They are not.
+    """
+    state.live.follow(collection)
+    if services is not state.services:
+        raise ServicesRenewed("what is served was replaced")

@@ -1,0 +1,97 @@
+"""HTTP as it goes over the wire: bounded, answers whole, names of headers as spelt."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+
+from chronotile.http.bounded_http import BoundedHttp
+
+
+class SpeltName(bytes):
+    """A header's name that uvicorn, which makes names lower-case, leaves as it is written."""
+
+    def lower(self) -> bytes:
+        """Return the name as it is."""
+        return self
+
+
+SPELT = {b"warning": SpeltName(b"Warning")}
+"""OGC's conformance suite for WMS 1.3.0 looks for this name letter by letter (RFC 9110 §5.1 does not)."""
+
+
+class Wire(BoundedHttp):
+    """The protocol that chronotile runs uvicorn with."""
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:  # noqa: ANN401 -- as in `_answering`
+        joined = Joined(cycle.transport, self.close_when_read)
+        cycle.transport = joined  # type: ignore[assignment]  # has what uvicorn calls
+        super()._start_asgi_task(cycle, self._unless_gone(cycle, _answering(app, joined)))
+
+    def _unless_gone(self, cycle: RequestResponseCycle, app: Any) -> Any:  # noqa: ANN401 -- as in `_answering`
+        async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+            try:
+                if self.flow.write_paused:  # one answer of a connection is in memory, not the next as well
+                    await self.flow.drain()
+                    if self.transport.is_closing():
+                        cycle.disconnected = True  # which uvicorn notes for the last request of a connection alone
+                        return
+                await app(scope, receive, send)
+            except asyncio.CancelledError:
+                if not self.is_refused:  # otherwise the client has its answer
+                    raise
+
+        return answer
+
+
+class Joined:
+    """A transport that lets the head of an answer wait for the first of its body: one call of the system for both."""
+
+    def __init__(self, transport: asyncio.Transport, close: Callable[[], None]) -> None:
+        self._transport = transport
+        self._close = close
+        self._held: list[bytes] | None = None
+
+    def hold(self) -> None:
+        """Let what is written from now on wait."""
+        self._held = []
+
+    def let_go(self) -> None:
+        """Write the held data if the client is still connected, and later data at once."""
+        held, self._held = self._held, None
+        if held and not self._transport.is_closing():
+            self._transport.writelines(held)
+
+    def write(self, part: bytes) -> None:
+        """Write a part, at once or later."""
+        if self._held is None:
+            self._transport.write(part)
+        else:
+            self._held.append(part)
+
+    def close(self) -> None:
+        """Close when all is written."""
+        self.let_go()
+        self._close()
+
+    def is_closing(self) -> bool:
+        """Whether nothing more can be written."""
+        return self._transport.is_closing()
+
+
+def _answering(app: ASGIApp, joined: Joined) -> Any:  # noqa: ANN401 -- uvicorn has types of its own for what Starlette calls so
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_joined(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = [(SPELT.get(name, name), value) for name, value in message.get("headers", ())]
+                joined.hold()
+                await send({**message, "headers": headers})
+            else:
+                await send(message)
+                joined.let_go()
+
+        await app(scope, receive, send_joined)
+
+    return answer

@@ -1,0 +1,532 @@
+"""Every value of a cube compared with its sources at the same places and times, each read again by itself."""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from itertools import groupby, product
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from affine import Affine
+from numpy.typing import NDArray
+
+from chronotile.audit.arrays import Instants, decoded, meaning_of, times_of_axis
+from chronotile.audit.rasters import RasterTruth
+from chronotile.audit.sources import mosaic_truth_of, stored_truth
+from chronotile.audit.truth import OtherPlace, StoredTruth
+from chronotile.errors import UnsupportedSource
+from chronotile.model.grid import BBox, Window
+from chronotile.model.raster import Numbers
+from chronotile.model.source import SourceSpec, VariableInfo, VariableSpec
+from chronotile.model.time.instants import Instant, format_instant
+from chronotile.optimise.inputs import Inputs
+from chronotile.optimise.mosaics import Mosaic
+from chronotile.optimise.plan import GRID_MAPPING, SERIES_FILE_PX, PlannedVariable
+from chronotile.optimise.tasks import Job, TaskDate, source_numbers, stored_array
+from chronotile.readers.kinds import kind_of_spec
+from chronotile.readers.zarr.commit import SERIES
+
+Values = NDArray[np.float64]
+"""(y, x), NaN where there is no value."""
+LAYOUTS = {"0": "maps", SERIES: "series"}
+SLACK = 1e-3
+"""Of a cell, by which coordinates may differ from the transform."""
+
+
+class Cells(NamedTuple):
+    """Cells (y, x), by what they are."""
+
+    values: Values
+    flags: NDArray[np.uint32]
+    """A number for the name of the flag that a cell is; 0 of all others."""
+    origin: str = ""
+    """Of a source, the file and the band of several."""
+
+
+class Points(NamedTuple):
+    """Centres of cells (y, x), in the CRS of the cube."""
+
+    x: Values
+    y: Values
+
+
+class StoredCube:
+    """A variable of a cube in each of its layouts.
+
+    Raises:
+        UnsupportedSource: They have their cells at different places or times.
+    """
+
+    def __init__(self, job: Job, name: str) -> None:
+        import xarray
+
+        groups = {group: layout for group, layout in LAYOUTS.items() if group in job.plan.groups}
+        self._block = job.plan.shape.block
+        self._datasets = {
+            group: xarray.open_zarr(
+                job.folder / job.plan.shape.path_of(group),
+                consolidated=True,  # without it the folder of the run would be taken for a broken group
+                chunks=None,
+                mask_and_scale=False,
+                decode_times=False,
+            )
+            for group in groups
+        }
+        self._arrays = {group: dataset[name] for group, dataset in self._datasets.items()}
+        is_categorical = job.plan.variables[name].info.is_categorical  # of which a single class looks like a flag
+        self._meanings = {
+            group: replace(meaning_of(array), flags=()) if is_categorical else meaning_of(array)
+            for group, array in self._arrays.items()
+        }
+        places = {
+            layout: _Place(self._datasets[group], self._arrays[group].shape[1:]) for group, layout in groups.items()
+        }
+        _require_one_place(name, places)
+        self._place = next(iter(places.values()))
+        self._kept: tuple[object, NDArray[Any]] | None = None
+        self._points: tuple[Window, Points] | None = None
+
+    def close(self) -> None:
+        """Let go of open files."""
+        for dataset in self._datasets.values():
+            dataset.close()
+
+    def instant(self, position: int) -> Instant:
+        """Return the time of a position."""
+        instant: Instant = self._place.times[position]
+        return instant
+
+    def points(self, window: Window) -> Points:
+        """Return the centres of cells; those of the window before are the same object."""
+        if self._points is None or self._points[0] != window:
+            columns, rows = np.meshgrid(
+                np.arange(window.column_start, window.column_stop) + 0.5,
+                np.arange(window.row_start, window.row_stop) + 0.5,
+            )
+            self._points = window, Points(*map(np.asarray, self._place.transform @ (columns, rows)))
+        return self._points[1]
+
+    def cells(self, position: int, window: Window) -> Iterator[Cells]:
+        """Yield the cells of a date in each layout."""
+        for group, array in self._arrays.items():
+            start = position // self._block * self._block if group == SERIES else position
+            stop = start + self._block if group == SERIES else position + 1
+            if group == SERIES and self._kept is not None and self._kept[0] == (start, window):
+                numbers = self._kept[1]
+            else:
+                numbers = array[start:stop, slice(*window[:2]), slice(*window[2:])].values
+            if group == SERIES:
+                self._kept = (start, window), numbers
+            own, meaning = numbers[position - start], self._meanings[group]
+            yield Cells(meaning.values(own), meaning.flag_codes(own))
+
+
+class _Place:
+    """Where and when the cells of a layout are."""
+
+    def __init__(self, dataset: Any, shape: tuple[int, int]) -> None:  # noqa: ANN401 -- xarray has no types here
+        self.times: Instants = times_of_axis(decoded(dataset, "time"), "time").coordinates
+        self.transform = Affine.from_gdal(*map(float, str(dataset[GRID_MAPPING].attrs["GeoTransform"]).split()))
+        self._axes = {name: decoded(dataset, name)[name].values for name in ("x", "y") if name in dataset.variables}
+        self._shape = shape
+
+    def coordinates(self, layout: str) -> Iterator[tuple[str, str, NDArray[Any]]]:
+        """Yield the coordinates of each axis: its name, their source, and the coordinates."""
+        rows, columns = (np.arange(size) + 0.5 for size in self._shape)
+        yield "time", f"the {layout}", self.times
+        yield "x", f"the transform of the {layout}", self.transform.c + self.transform.a * columns
+        yield "y", f"the transform of the {layout}", self.transform.f + self.transform.e * rows
+        yield from ((name, f"the {layout}", centres) for name, centres in self._axes.items())
+
+
+def _require_one_place(variable: str, places: Mapping[str, _Place]) -> None:
+    first = dict[str, tuple[str, NDArray[Any]]]()
+    for axis, by, found in (each for layout, place in places.items() for each in place.coordinates(layout)):
+        other, expected = first.setdefault(axis, (by, found))
+        slack = np.timedelta64(0, "ns") if axis == "time" else SLACK * abs(float(np.diff(expected[:2]).sum()))
+        wrong = np.flatnonzero(~(np.abs(found - expected) <= slack)) if found.shape == expected.shape else [0]
+        if len(wrong):
+            at = int(wrong[0])
+            raise UnsupportedSource(
+                f"in the cube {variable} has {axis} {_coordinate_text(found[at])} at position {at} by {by}, "
+                f"{_coordinate_text(expected[at])} by {other}; write the cube again"
+            )
+
+
+def _coordinate_text(coordinate: Any) -> str:  # noqa: ANN401 -- an instant or a number
+    return format_instant(coordinate) if isinstance(coordinate, np.datetime64) else f"{float(coordinate):.10g}"
+
+
+# What the sources of a cube have at its points and times, read as `chronotile audit` does.
+#
+# To find faults of the readers and of the conversion, neither is used: files are read with GDAL, NetCDF and Zarr with
+# xarray, each by its own metadata, places and times. From the conversion comes the source of each date alone.
+
+REMEDY = "leave --verify out"
+
+
+class SourceCells:
+    """A variable of the files and stores that a cube is made of."""
+
+    def __init__(self, inputs: Inputs, planned: PlannedVariable) -> None:
+        self._info = planned.info
+        self._conversion = planned.conversion
+        starts = inputs.times.starts.astype("datetime64[ns]")
+        self._starts = dict(zip(inputs.origins, starts, strict=True))
+        self._truths = _truths(inputs, planned.info.name)
+        dates, known = Counter(each.source for each in self._starts), Counter[int]()
+        for origin, start in self._starts.items():
+            truth = self._truths.get(origin.source)
+            known[origin.source] += isinstance(truth, StoredTruth) and (truth.tells_dates or truth.has(start))
+        self._dated = {source for source, number in known.items() if 2 * number > dates[source]}
+        """Sources most of whose times are understood apart: then one that is not is wrong."""
+        self._date_by_files(inputs)
+
+    @property
+    def drops_flags(self) -> bool:
+        """Whether flags were to become nodata, as repacking makes them."""
+        return not self._conversion.target.flags
+
+    def tells_time(self, date: TaskDate) -> bool:
+        """Return whether the time of a date is understood apart."""
+        return date.origin.source in self._dated
+
+    def close(self) -> None:
+        """Nothing is held that is to be let go of."""
+
+    def cells(self, date: TaskDate, instant: Instant, points: Points) -> Cells:
+        """Return what the source has at points at a time of the cube.
+
+        Raises:
+            OtherPlace: It has no cells there, or not at that time.
+            UnsupportedSource: It does not tell in a way that is understood.
+        """
+        truth, start = self._truths.get(date.origin.source), self._starts.get(date.origin)
+        if not isinstance(truth, StoredTruth):
+            raise truth or UnsupportedSource("it has no source")
+        if start is not None and instant != start:
+            raise OtherPlace(f"its values of {format_instant(start)} are at {format_instant(instant)}")
+        if self.tells_time(date) and not truth.has(instant):
+            raise OtherPlace(f"its values of {format_instant(instant)} have another time in their source")
+        found = truth.cells(instant, date.origin.index, points.x, points.y)
+        flags = np.where(found.is_there, found.meaning.flag_codes(found.numbers), np.uint32(0))
+        return Cells(found.values, flags, found.origin)
+
+    def _date_by_files(self, inputs: Inputs) -> None:
+        """Let times that are not understood be those that the conversion has of each file."""
+        column = list(inputs.variables).index(self._info.name)
+        files: dict[int, dict[np.datetime64, str]] = defaultdict(dict)
+        for origin, paths in inputs.files.items():
+            if paths and origin.source not in self._dated:
+                files[origin.source][self._starts[origin]] = str(paths[column])
+        for source, dates in files.items():
+            truth = self._truths.get(source)
+            if isinstance(truth, RasterTruth):
+                truth.date_by(dates)
+
+    def tolerance(self, values: Values) -> Values:
+        """Return how far stored values may lie from these: no farther than the last digits of their computation."""
+        target = self._conversion.target
+        size = np.abs(np.where(np.isfinite(values), values, 0))
+        kind = np.dtype(target.dtype)
+        if self._conversion.is_exact:
+            step = abs(target.scale) * 1e-6 if kind.kind != "f" else 0.0
+        elif kind.kind == "f":
+            return np.asarray(np.spacing(size.astype(kind)), dtype=np.float64)
+        else:
+            step = abs(target.scale) * (0.5 + 1e-6)
+        return np.asarray(size * 1e-12 + step)
+
+
+def require_apart(inputs: Inputs) -> None:
+    """Check, before anything is written, that some variable of the first source can be read apart.
+
+    Raises:
+        UnsupportedSource: None can.
+    """
+    found = [_truth(inputs.specs[:1], name) for name in inputs.variables]
+    if (reason := next(iter(found), None)) and all(isinstance(each, UnsupportedSource) for each in found):
+        assert isinstance(reason, UnsupportedSource)  # noqa: S101 -- as all are
+        raise UnsupportedSource(f"--verify: {reason.message}; {REMEDY}")
+
+
+def has_bands(spec: SourceSpec) -> bool:
+    """Return whether a source is of files with bands."""
+    return kind_of_spec(spec).options.has_bands
+
+
+def _truths(inputs: Inputs, name: str) -> Mapping[int, StoredTruth | UnsupportedSource]:
+    """What each source holds of a variable, or why that is not known; arrays of all files are one along time."""
+    specs = dict(enumerate(inputs.specs))
+    arrays = {number: spec for number, spec in specs.items() if not has_bands(spec)}
+    joined = dict.fromkeys(arrays, _truth(tuple(arrays.values()), name)) if arrays else {}
+    return {number: _of_bands(spec, name) for number, spec in specs.items() if number not in arrays} | joined
+
+
+def _of_bands(spec: SourceSpec, name: str) -> StoredTruth | UnsupportedSource:
+    """By the dates that bands or messages tell, or by the position of a band where they tell none."""
+    found = _truth([replace(spec, times=None)], name)
+    if spec.times is None or (isinstance(found, StoredTruth) and any(map(found.has, spec.times.starts))):
+        return found
+    return _truth([spec], name)
+
+
+def _truth(specs: Sequence[SourceSpec], name: str) -> StoredTruth | UnsupportedSource:
+    try:
+        return stored_truth(specs, specs[0].variables.get(name, VariableSpec(id=name)))
+    except UnsupportedSource as error:
+        return error
+
+
+# To find faults of the readers and of the conversion, neither is used here: what was written is opened with xarray,
+# and the sources are read as `chronotile audit` does.
+
+SIDE_PX = 512
+MOST_SHOWN = 3
+"""Differing dates of which a message names the place."""
+
+
+@dataclass(slots=True)
+class Count:
+    """What was compared so far, and what differs."""
+
+    values: int = 0
+    empty: int = 0
+    """Cells without a value in both."""
+    differing: Counter[int] = field(default_factory=Counter)
+    """Cells by the position of their date."""
+    examples: dict[int, str] = field(default_factory=dict)
+    unverified: dict[tuple[str, int], str] = field(default_factory=dict)
+    """Why a date of a variable, by its position, cannot be compared."""
+    undated: set[int] = field(default_factory=set)
+    """Positions whose times are not understood apart."""
+
+
+def verify(job: Job, inputs: Inputs, dates: Sequence[TaskDate], *, progress: Callable[[int], None]) -> str:
+    """Compare every value of dates with the cube's, and return what was compared and what was not.
+
+    Args:
+        job: The cube.
+        inputs: What it is made of.
+        dates: Those of the sources.
+        progress: Called with how many strips of a date of a variable are done.
+
+    Raises:
+        UnsupportedSource: Some differ, or none can be compared.
+    """
+    count, done = Count(), 0
+    for name in job.plan.variables:
+        with closing(StoredCube(job, name)) as cube, closing(_source_of(job, inputs, name)) as source:
+            for date, window in _strips(job, dates):
+                _compare(name, cube=cube, source=source, date=date, window=window, count=count)
+                done += 1
+                progress(done)
+    wrong = +count.differing
+    if wrong:
+        shown = "; ".join(count.examples[position] for position in sorted(wrong)[:MOST_SHOWN])
+        raise UnsupportedSource(
+            f"{len(wrong)} dates differ from the source, in {sum(wrong.values())} cells; {shown}; write the cube again"
+        )
+    if count.unverified and not count.values + count.empty:
+        raise UnsupportedSource(f"--verify: {next(iter(count.unverified.values()))}; {REMEDY}")
+    return f"{_text(job, inputs, dates, count)}{_rest(job, dates, count)}"
+
+
+def _source_of(job: Job, inputs: Inputs, name: str) -> SourceCells:
+    planned = job.plan.variables[name]
+    return SourceCells(inputs, planned) if inputs.mosaic is None else MosaicCells(inputs, planned, inputs.mosaic)
+
+
+def _rest(job: Job, dates: Sequence[TaskDate], count: Count) -> str:
+    """What was not compared."""
+    reasons = Counter(count.unverified.values())
+    parts = [f"{number} dates of a variable ({reason})" for reason, number in reasons.most_common(MOST_SHOWN)]
+    parts += ["others"] if len(reasons) > MOST_SHOWN else []
+    if count.undated:
+        parts.append(
+            f"the times of {len(count.undated)} dates, as names or bands of their files do not tell them plainly"
+        )
+    further = job.stored_times - len(dates)
+    parts += [f"{further} dates of the cube that are of none of these sources, or lack items"] if further else []
+    return f"; not verified: {'; '.join(parts)}" if parts else ""
+
+
+def _text(job: Job, inputs: Inputs, dates: Sequence[TaskDate], count: Count) -> str:
+    layouts = " and ".join(layout for group, layout in LAYOUTS.items() if group in job.plan.groups)
+    files = {path for date in dates for path in inputs.files.get(date.origin, ())}
+    files |= {Path(spec.href) for spec in inputs.specs if not has_bands(spec)}
+    sources = "the items of the index" if inputs.mosaic is not None else f"{len(files)} files"
+    packed = [name for name, each in job.plan.variables.items() if not each.conversion.is_exact]
+    inexact = f" ({', '.join(packed)} to the rounding of their type)" if packed else ""
+    return (
+        f"{len(dates)} dates of {', '.join(job.plan.variables)} compared with {sources}, each read again by "
+        f"its own coordinates, times, scale, offset and nodata: every number is the same in {layouts}, of "
+        f"{count.values} values{inexact}, and {count.empty} cells have no value in both"
+    )
+
+
+def _strips(job: Job, dates: Sequence[TaskDate]) -> Iterator[tuple[TaskDate, Window]]:
+    """Dates block by block, so that a block of the cube's series is read once for all its dates."""
+    height, width = job.plan.grid.height, job.plan.grid.width
+    ordered = sorted(dates, key=lambda date: date.position)
+    for _block, members in groupby(ordered, key=lambda date: date.position // job.plan.shape.block):
+        block = list(members)
+        for top, left in product(range(0, height, SIDE_PX), range(0, width, SIDE_PX)):
+            window = Window(top, min(top + SIDE_PX, height), left, min(left + SIDE_PX, width))
+            yield from ((date, window) for date in block)
+
+
+def _compare(name: str, *, cube: StoredCube, source: SourceCells, date: TaskDate, window: Window, count: Count) -> None:
+    if (name, date.position) in count.unverified:
+        return
+    instant, points = cube.instant(date.position), cube.points(window)
+    try:
+        cells = source.cells(date, instant, points)
+    except OtherPlace as error:
+        count.differing[date.position] += window.width * window.height
+        count.examples.setdefault(date.position, f"in the cube {name} is elsewhere: {error}")
+        return
+    except UnsupportedSource as error:
+        count.unverified[name, date.position] = error.message
+        return
+    count.undated |= set() if source.tells_time(date) else {date.position}
+    expected = cells.values
+    tolerance = source.tolerance(expected)
+    same = np.ones(expected.shape, dtype=bool)
+    is_empty = np.isnan(expected)
+    found = expected
+    for stored in cube.cells(date.position, window):
+        is_same = (np.abs(stored.values - expected) <= tolerance) | (is_empty & np.isnan(stored.values))
+        is_same &= (stored.flags == cells.flags) | source.drops_flags
+        if same.all() and not is_same.all():
+            found = stored.values
+        same &= is_same
+    count.values += int(same.sum() - (same & is_empty).sum())
+    count.empty += int((same & is_empty).sum())
+    wrong = int(same.size - same.sum())
+    if wrong:
+        count.differing[date.position] += wrong
+        row, column = (int(each[0]) for each in np.nonzero(~same))
+        count.examples.setdefault(
+            date.position,
+            f"in the cube {name} has {_number(found[row, column])} at row {window.row_start + row}, "
+            f"column {window.column_start + column} (x {points.x[row, column]:.8g}, y {points.y[row, column]:.8g}, "
+            f"{format_instant(instant)}), {cells.origin} has {_number(expected[row, column])}",
+        )
+
+
+def _number(value: float) -> str:
+    return "no value" if np.isnan(value) else f"{value:.7g}"
+
+
+# Which dates of a cube hold other numbers than their sources have now, as the run itself reads them.
+
+
+def differing(job: Job, dates: Sequence[TaskDate]) -> Iterator[tuple[TaskDate, int]]:
+    """Yield each date with the number of its cells that differ from the source in any layout, strip by strip."""
+    blocks = groupby(sorted(dates, key=lambda date: date.position), key=lambda date: date.position // _block(job))
+    for _block_number, members in blocks:
+        block = list(members)
+        for variable, window in product(job.plan.variables, _strips_of_dates(job)):
+            yield from zip(block, _differences(job, variable, block, window), strict=True)
+
+
+def _block(job: Job) -> int:
+    return job.plan.shape.block
+
+
+def _strips_of_dates(job: Job) -> Iterator[Window]:
+    height, width, side = job.plan.grid.height, job.plan.grid.width, SERIES_FILE_PX
+    for top, left in product(range(0, height, side), range(0, width, side)):
+        yield Window(top, min(top + side, height), left, min(left + side, width))
+
+
+def _differences(job: Job, variable: str, dates: Sequence[TaskDate], window: Window) -> list[int]:
+    there = (slice(None), slice(*window[:2]), slice(*window[2:]))
+    positions = [date.position for date in dates]
+    groups = [group for group in ("0", SERIES) if group in job.plan.groups]
+    stored = [stored_array(job, group, variable)[positions][there].read().result() for group in groups]
+    counts = []
+    for number, date in enumerate(dates):
+        (source,) = source_numbers(job, variable, [date.origin], window)
+        same = np.ones(source.shape, dtype=bool)
+        for numbers in stored:
+            same &= _equal(numbers[number], source)
+        counts.append(int(same.size - np.count_nonzero(same)))
+    return counts
+
+
+def _equal(numbers: Numbers, other: Numbers) -> np.ndarray:
+    same: np.ndarray = numbers == other
+    return same | ((numbers != numbers) & (other != other)) if numbers.dtype.kind == "f" else same  # noqa: PLR0124 -- NaN
+
+
+# A cube of a collection of items, compared with their files: sorted, read and combined as `chronotile audit` does.
+
+WHOLE = BBox(-180.0, -90.0, 180.0, 90.0)
+MOST_ITEMS = 1000
+"""Whose files are looked at before anything is written."""
+
+
+def require_items_apart(mosaic: Mosaic, variables: Iterable[VariableInfo]) -> None:
+    """Check, before anything is written, that the files of a collection can be read apart.
+
+    Raises:
+        UnsupportedSource: They cannot.
+    """
+    index = mosaic.open_index()
+    try:
+        for each in variables:
+            mosaic_truth_of(mosaic.spec, each, index)
+        newest = index.covering(mosaic.spec.collection, WHOLE, instants=mosaic.times.instants[-1:])
+        found = index.assets([ref.number for ref in newest[:MOST_ITEMS]])
+        if any("://" in asset.href.removeprefix("file://") for assets in found.values() for asset in assets):
+            raise UnsupportedSource("files of its items are not on this machine")
+    except UnsupportedSource as error:
+        raise UnsupportedSource(f"--verify: {error.message}; {REMEDY}") from error
+    finally:
+        index.close()
+
+
+class MosaicCells(SourceCells):
+    """A variable of the mosaics of a collection, read apart.
+
+    Raises:
+        UnsupportedSource: It cannot be read apart.
+    """
+
+    def __init__(self, inputs: Inputs, planned: PlannedVariable, mosaic: Mosaic) -> None:
+        super().__init__(inputs, planned)
+        self._index = mosaic.open_index()
+        self._float = np.dtype(self._info.encoding.dtype).kind == "f"
+        self._truth = mosaic_truth_of(mosaic.spec, self._info, self._index)
+
+    @property
+    def drops_flags(self) -> bool:
+        """Return True: a flag is no value, whatever its name."""
+        return True
+
+    def tells_time(self, date: TaskDate) -> bool:  # noqa: ARG002 -- as of files
+        """Return True: items of another time have other values."""
+        return True
+
+    def close(self) -> None:
+        """Let go of the index."""
+        self._index.close()
+
+    def cells(self, date: TaskDate, instant: Instant, points: Points) -> Cells:
+        """Return what the items of a time of the cube have at points."""
+        values = self._truth.values(instant, date.origin.index, points.x, points.y)
+        return Cells(values, np.zeros(values.shape, dtype=np.uint32), "the mosaic of its items")
+
+    def tolerance(self, values: Values) -> Values:
+        """Return how far stored values may lie from these: averages and formulas are rounded to their type first."""
+        allowed = super().tolerance(values)
+        source = self._info.encoding
+        if not self._float:
+            return allowed
+        numbers = (np.abs(np.where(np.isfinite(values), values, 0)) + abs(source.offset)) / abs(source.scale)
+        rounding = np.spacing(numbers.astype(source.dtype)).astype(np.float64) * abs(source.scale)
+        return np.asarray(allowed + rounding)

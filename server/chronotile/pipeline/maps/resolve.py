@@ -1,0 +1,276 @@
+"""Names, times and styles of a map request resolved to what exists, within the limits; reads no pixels."""
+
+from dataclasses import dataclass, field, replace
+
+from chronotile.catalog.resolve_times import ResolvedTimes, resolve_picture_times, resolve_style
+from chronotile.errors import InvalidParameter, LimitExceeded, TimeNotAvailable, UnsupportedFormat
+from chronotile.model.collection import Composite, Layer
+from chronotile.model.expression import parse_expression
+from chronotile.model.formats import VALUE_FORMATS
+from chronotile.model.grid import Grid
+from chronotile.model.payload import PixelStates, TimeUsed
+from chronotile.model.request import (
+    AS_STYLED,
+    Colouring,
+    IdentifyRequest,
+    LegendRequest,
+    MapRequest,
+    PictureReducer,
+)
+from chronotile.model.source import VariableInfo
+from chronotile.model.style import Style
+from chronotile.pipeline.mosaics import ComposedPlan, drawn_from, ground_windows
+from chronotile.pipeline.revision import describe_part, fingerprint, pixel_states, revision_of_states
+from chronotile.pipeline.services import Services, Stopwatch
+from chronotile.pipeline.unreadable_dates import UnreadableDates
+from chronotile.readers.derived.formula import FormulaReader, formula_of
+from chronotile.readers.reader import PROVISIONAL, Reader
+from chronotile.styling.restyle import with_colouring, with_difference, with_ramp, with_range
+from chronotile.warp.plan import WarpPlan
+from chronotile.warp.strips import StripPlan
+
+DIFFERENCE_STYLE = "difference"
+"""The shipped style whose colours differences have; a configuration may have its own of that name."""
+REVERSED = "-inv"
+"""What ncWMS writes behind a ramp whose colours are the other way round."""
+MAX_SIDE_PX = 65_535
+"""Of any picture, and JPEG's own: what takes room a row or a column is bounded by no number of pixels."""
+
+MapPlan = WarpPlan | StripPlan | ComposedPlan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MapTarget:
+    """A request resolved to what exists."""
+
+    layer: Layer
+    style: Style
+    times: ResolvedTimes
+    time_used: TimeUsed
+    base: ResolvedTimes | None
+    """Of a difference, the times whose values are taken away."""
+    reducer: PictureReducer
+    services: Services
+    """That can read the layer, if it shows an expression."""
+    states: PixelStates
+    etag: str
+    watch: Stopwatch
+    """Of the request that was resolved."""
+    found: UnreadableDates
+    """Dates of its intervals that are left out, as they cannot be read."""
+    plans: dict[str, MapPlan | None] = field(default_factory=dict)
+    """Of its variables by name, stored here when they are first made."""
+
+
+def resolve_map(request: MapRequest, services: Services) -> MapTarget:
+    """Return the layer, style and times that a request means, and refuse what is too large; reads no pixels."""
+    watch = Stopwatch()
+    with watch.step("resolve"):
+        return _resolved(request, services, watch)
+
+
+def _resolved(request: MapRequest, services: Services, watch: Stopwatch) -> MapTarget:
+    layer = services.catalogue.layer(request.layer)
+    layer, services = with_expression(layer, request.expression, services)
+    style = requested_style(request, layer, services)
+    times = resolve_picture_times(layer, request.time, now=services.clock(), fills_gaps=request.fills_gaps)
+    base = base_times(request, layer, services)
+    used = used_times(times, base, layer)
+    _check_format(request, layer)
+    _check_size(request.grid, len(times.indexes) + len(used.base), services)
+    reducer = _reducer(request, style, max(len(times.indexes), len(used.base)))
+    grid, instants, is_mosaic = request.grid, used.instants + used.base, layer.main_variable.is_mosaic
+    windows = ground_windows(layer, grid) if is_mosaic else ()
+    states = pixel_states(layer, instants, services, windows=windows)
+    drawn = drawn_from(layer, instants, grid, services) if is_mosaic else ()
+    etag = fingerprint(
+        revision_of_states(layer, states),
+        (used.instants, used.base),
+        # One that came with the request is seldom the same again, and as large as its sender likes.
+        (describe_part(style) if request.own_style is None else repr(style), request.colouring),
+        (grid.crs.name, grid.bbox, grid.width, grid.height),
+        (request.format, request.background, layer.resampling, reducer),
+        drawn,
+        (layer.content.range, layer.content.gamma, request.range) if isinstance(layer.content, Composite) else None,
+    )
+    return MapTarget(
+        layer=layer,
+        style=style,
+        times=times,
+        time_used=used,
+        base=base,
+        reducer=reducer,
+        services=services,
+        states=replace(states, is_provisional=PROVISIONAL in drawn),
+        etag=etag,
+        watch=watch,
+        found=UnreadableDates(layer, services),
+    )
+
+
+def requested_style(request: MapRequest | IdentifyRequest | LegendRequest, layer: Layer, services: Services) -> Style:
+    """Return the style that a request names, with what it has in place of the style's own ramp, range and colours.
+
+    A ramp that is stretched over the values of the picture waits for them.
+
+    Raises:
+        UnknownStyle: The layer has no such style, or there is no such ramp.
+        InvalidParameter: The style has classes, which have neither, and no differences; or the layer is a composite,
+            which has no ramp and no differences either.
+    """
+    if request.own_style is not None and layer.is_composite:
+        raise InvalidParameter(f"layer {layer.id} is a composite, which takes no colour map", locator="sld")
+    style = request.own_style or resolve_style(layer, request.style)
+    if request.colouring != AS_STYLED and layer.is_composite:
+        raise InvalidParameter(f"layer {layer.id} is a composite, which has no scale of colours", locator="style")
+    if request.is_difference and layer.is_composite:
+        raise InvalidParameter(
+            f"layer {layer.id} is a composite, which has no values and so no difference", locator="difference"
+        )
+    if request.is_difference:
+        style = with_difference(style, services.catalogue.ramp(DIFFERENCE_STYLE))
+    style = _ramped(style, request, layer, services)
+    is_final = request.colouring == AS_STYLED or request.colouring.is_stretched
+    return style if is_final else with_colouring(style, request.colouring)
+
+
+def _ramped(
+    style: Style, request: MapRequest | IdentifyRequest | LegendRequest, layer: Layer, services: Services
+) -> Style:
+    if request.ramp is None and request.range is None:
+        return style
+    if style.is_categorical:
+        locator = "range" if request.ramp is None else "ramp"
+        raise InvalidParameter(f"style {style.id} has classes, which take no {locator}", locator=locator)
+    if request.ramp is not None:
+        if layer.is_composite:
+            raise InvalidParameter(f"layer {layer.id} is a composite, which takes a range but no ramp", locator="ramp")
+        style = with_ramp(style, _ramp(request.ramp, services))
+    return style if request.range is None else with_range(style, request.range)
+
+
+def _ramp(name: str, services: Services) -> Style:
+    """The ramp of that name, the other way round where the name ends as ncWMS writes that."""
+    catalogue = services.catalogue
+    plain = name.removesuffix(REVERSED)
+    if name == plain or name in catalogue.styles:
+        return catalogue.ramp(name)
+    return with_colouring(catalogue.ramp(plain), Colouring(is_reversed=True))
+
+
+def base_times(request: MapRequest | IdentifyRequest, layer: Layer, services: Services) -> ResolvedTimes | None:
+    """Return the times whose values are taken away, or `None` where no difference is requested.
+
+    Raises:
+        TimeNotAvailable: The layer has no such time.
+    """
+    if request.difference is None:
+        return None
+    try:
+        now = services.clock()
+        return resolve_picture_times(layer, request.difference, now=now, fills_gaps=request.fills_gaps)
+    except TimeNotAvailable as error:
+        raise TimeNotAvailable(error.message, locator="difference", nearest=error.nearest) from error
+
+
+def used_times(times: ResolvedTimes, base: ResolvedTimes | None, layer: Layer) -> TimeUsed:
+    """Return the shown instants, and those of `base`, whose values are subtracted."""
+    used = times.used(layer.times)
+    if base is None:
+        return used
+    taken_away = base.used(layer.times)
+    return replace(
+        used,
+        base=taken_away.instants,
+        base_substitution=taken_away.substitution,
+        is_open=used.is_open or taken_away.is_open,
+    )
+
+
+def _reducer(request: MapRequest, style: Style, times: int) -> PictureReducer:
+    """The request; of one time all are alike."""
+    if request.reducer in {"mean", "median"} and style.is_categorical:
+        raise InvalidParameter(
+            f"style {style.id} has classes, which have no {request.reducer}; use latest or earliest",
+            locator="reducer",
+        )
+    return request.reducer if times > 1 else "latest"
+
+
+def _check_format(request: MapRequest, layer: Layer) -> None:
+    if layer.is_composite and request.format in VALUE_FORMATS:
+        variables = ", ".join(variable.name for variable in layer.variables)
+        raise UnsupportedFormat(
+            f"layer {layer.id} is a composite of {variables} and has no values of its own", locator="format"
+        )
+
+
+def require_sides(grid: Grid, most: int, *, alternative: str) -> None:
+    """Refuse a picture that is wider or higher than `most` pixels.
+
+    Raises:
+        LimitExceeded: It is wider or higher; `alternative` describes the request to send instead.
+    """
+    requested = max(grid.width, grid.height)
+    if requested > most:
+        raise LimitExceeded(
+            "pixels per side", allowed=most, needed=requested, alternative=alternative, locator=larger_side(grid)
+        )
+
+
+def _check_size(grid: Grid, times: int, services: Services) -> None:
+    limits = services.catalogue.limits
+    require_sides(grid, MAX_SIDE_PX, alternative="request a smaller picture, or use tiles")
+    pixels = grid.width * grid.height
+    if pixels > limits.max_pixels:
+        raise LimitExceeded(
+            "max_pixels",
+            allowed=limits.max_pixels,
+            needed=pixels,
+            alternative="request a smaller picture, or use tiles",
+            locator=larger_side(grid),
+        )
+    if times > 1 and pixels * times > limits.max_cube_values:
+        raise LimitExceeded(
+            "max_cube_values",
+            allowed=limits.max_cube_values,
+            needed=pixels * times,
+            alternative="of maps it limits pixels times dates: request a shorter interval or a smaller picture",
+            locator="time",
+        )
+
+
+def larger_side(grid: Grid) -> str:
+    """Return the parameter at fault where a picture is too large."""
+    return "width" if grid.width >= grid.height else "height"
+
+
+VARIABLE = "="
+"""What the variable of a request's expression is called; no variable of a collection can be."""
+
+
+def with_expression(layer: Layer, text: str | None, services: Services) -> tuple[Layer, Services]:
+    """Return the layer with an expression for its content, and services that can read it; both as they are without.
+
+    Raises:
+        InvalidParameter: It is not an expression over variables of the layer's collection, or they do not fit together.
+        SourceUnavailable: The source is not open.
+    """
+    if text is None:
+        return layer, services
+    layers = services.catalogue.collection(layer.collection).layers
+    variables = {variable.name: variable for each in layers for variable in each.variables}
+    if layer.main_variable.is_mosaic:
+        expression = parse_expression(text, variables)
+        mosaic = services.reader(layer).with_formula(VARIABLE, expression, expression.names)
+        return _shown_by(layer, mosaic, mosaic.info.variables[VARIABLE], services)
+    formula = formula_of(VARIABLE, parse_expression(text, variables), variables)
+    reader = FormulaReader(services.reader(layer), {VARIABLE: formula})
+    return _shown_by(layer, reader, formula.info, services)
+
+
+def _shown_by(layer: Layer, reader: Reader, content: VariableInfo, services: Services) -> tuple[Layer, Services]:
+    return (
+        replace(layer, content=content, times=content.times),
+        replace(services, readers={**services.readers, layer.collection: reader}),
+    )

@@ -1,1 +1,0 @@
-"""Files of items as they are: whole products, single files, lists of what there is."""

@@ -1,0 +1,336 @@
+"""What is found out about series of points and areas: over which times, whether that is too much, and the answer."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chronotile.catalog.resolve_times import matching_times
+from chronotile.errors import InvalidParameter
+from chronotile.extras import require_extra
+from chronotile.model.collection import Layer
+from chronotile.model.request import AreaSeriesRequest, IsActive, PointsSeriesRequest, always_active, require_active
+from chronotile.model.series.analysis import Analysis, Curves, Findings, FloatArray, Reducer
+from chronotile.model.series.series import AreaSeries, AreasSeries, PointsSeries, Series
+from chronotile.model.time.instants import Instant, InstantArray, Period, TimeSelection
+from chronotile.pipeline.resolve_series import instants_of, layer_with_values, selection_of, series_indexes
+from chronotile.pipeline.series.areas import extract_area_series
+from chronotile.pipeline.series.points import extract_points_series
+from chronotile.pipeline.services import Services
+from chronotile.stats.analyse import FEWER_PAIRS, analyse, check_cost, held_bytes
+from chronotile.stats.period_means import Periods, period_counts, period_means, period_sums, periods_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class WidenedTimes:
+    """Which times are to be read, and which of them are what."""
+
+    time: TimeSelection
+    """Selects all of them."""
+    requested: InstantArray
+    """(time,) of the answer."""
+    reference: InstantArray
+    """(time,) that it is held against; none where nothing is."""
+
+    def indexes_of_answer(self, read: InstantArray) -> NDArray[np.intp]:
+        """Return where in the times that were read those of the answer stand."""
+        return np.searchsorted(read, self.requested)
+
+    def curves_of(self, read: InstantArray, values: FloatArray) -> tuple[Curves, Curves]:
+        """Return the requested values and those of the reference, of the values (series, time) that were read."""
+        requested, reference = self.indexes_of_answer(read), np.searchsorted(read, self.reference)
+        return (
+            Curves(times=self.requested, values=values[:, requested]),
+            Curves(times=self.reference, values=values[:, reference]),
+        )
+
+
+def widen_times(analysis: Analysis, name: str, time: TimeSelection, *, series: int, services: Services) -> WidenedTimes:
+    """Return the times of a layer that an analysis takes; reads no pixels.
+
+    Args:
+        analysis: What to compute.
+        name: The layer's id or alias.
+        time: As requested.
+        series: How many there are.
+        services: To resolve it with.
+
+    Raises:
+        ChronotileError: A name or time is not accepted, or as `check_analysis`.
+    """
+    layer = layer_with_values(name, services)
+    indexes = series_indexes(layer, time, services)
+    reference = reference_indexes(analysis, layer, now=services.clock())
+    check_analysis(analysis, layer, (indexes, reference), series=series, services=services)
+    if not set(reference) <= set(indexes):
+        time = selection_of(layer.times, sorted({*indexes, *reference}), is_of_open=time.is_open)
+    return WidenedTimes(time=time, requested=instants_of(layer, indexes), reference=instants_of(layer, reference))
+
+
+NOT_ANALYSED = frozenset({"count", "valid_share", "histogram"})
+"""Kinds of reducers that tell of cells, not of values."""
+ADDED_UP = frozenset({"count", "histogram"})
+"""Kinds of reducers of which a period has the sum of its dates, where others have the mean."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WidenedRequest:
+    """A request for the times that an analysis takes, and which of them are what."""
+
+    request: AreaSeriesRequest
+    times: WidenedTimes | None
+    """`None` without an analysis."""
+
+
+def analyse_area_series(
+    request: AreaSeriesRequest, services: Services, *, is_active: IsActive = always_active
+) -> AreasSeries:
+    """Return `extract_area_series` with what its analysis finds, if there is one.
+
+    Of periods, where there is a step: means of all reducers but counts of cells, which add up.
+
+    Raises:
+        InvalidParameter: No reducer is one of values, or the layer has no times.
+        LimitExceeded: There are too many times and areas for the analysis.
+        ClientGone: The client left.
+        ChronotileError: As `extract_area_series`.
+    """
+    widened = widen_request(request, services)
+    read = extract_area_series(widened.request, services, is_active=is_active)
+    if request.analysis is None or widened.times is None:
+        return read
+    findings = {}
+    for reducer in _analysed(request.reducers):
+        require_active(is_active)
+        with memory_for(request.analysis, widened.times.requested, services, is_active):
+            findings[reducer.name] = _findings(read, reducer.name, widened.times, request.analysis)
+    areas = tuple(_at(area, widened.times.indexes_of_answer(read.times)) for area in read.areas)
+    series = replace(read, times=widened.times.requested, areas=areas, findings=findings)
+    return series if request.analysis.step is None else _of_periods(series, request, request.analysis.step.period)
+
+
+def widen_request(request: AreaSeriesRequest, services: Services) -> WidenedRequest:
+    """Return what is to be read for a request, the times of its analysis' reference included; reads no pixels.
+
+    Raises:
+        ChronotileError: As `analyse_area_series`.
+    """
+    analysis = request.analysis
+    if analysis is None:
+        return WidenedRequest(request=request, times=None)
+    analysed = _analysed(request.reducers)
+    if not analysed:
+        raise InvalidParameter(
+            "an analysis is of values, such as mean, median or p10; counts, valid_share and histograms have none",
+            locator="reducers",
+        )
+    count = len(request.areas) * len(analysed)
+    times = widen_times(analysis, request.layer, request.time, series=count, services=services)
+    return WidenedRequest(request=replace(request, time=times.time), times=times)
+
+
+def _analysed(reducers: Iterable[Reducer]) -> list[Reducer]:
+    return [reducer for reducer in reducers if reducer.kind not in NOT_ANALYSED]
+
+
+def _findings(read: AreasSeries, name: str, times: WidenedTimes, analysis: Analysis) -> Findings:
+    values = np.stack([area.reduced[name] for area in read.areas]) if read.areas else np.empty((0, read.times.size))
+    return analyse(*times.curves_of(read.times, values), analysis)
+
+
+def _at(area: AreaSeries, positions: NDArray[np.intp]) -> AreaSeries:
+    """The series at some of its times."""
+    return replace(
+        area,
+        reduced={name: column[positions] for name, column in area.reduced.items()},
+        valid=area.valid[positions],
+        reasons=_occurring({name: counts[positions] for name, counts in area.reasons.items()}),
+    )
+
+
+def _of_periods(series: AreasSeries, request: AreaSeriesRequest, period: Period) -> AreasSeries:
+    periods = periods_of(series.times, period)
+
+    def column(number: int, reducer: Reducer) -> NDArray[np.float64]:
+        if reducer.name in series.findings:
+            return np.asarray(series.findings[reducer.name].curves.values[number])
+        values = series.areas[number].reduced[reducer.name]
+        if reducer.kind in ADDED_UP:
+            return period_sums(values, periods)
+        means, _ = period_means(Curves(times=series.times, values=values[np.newaxis]), periods)
+        return np.asarray(means.values[0])
+
+    areas = (
+        replace(
+            area,
+            reduced={reducer.name: column(number, reducer) for reducer in request.reducers},
+            valid=period_sums(area.valid, periods),
+            totals=period_counts(series.times, periods) * area.total,
+            reasons=_occurring({name: period_sums(counts, periods) for name, counts in area.reasons.items()}),
+        )
+        for number, area in enumerate(series.areas)
+    )
+    return replace(series, times=periods.starts, areas=tuple(areas))
+
+
+def _occurring(reasons: Mapping[str, NDArray[np.int64]]) -> Mapping[str, NDArray[np.int64]]:
+    return {name: counts for name, counts in reasons.items() if counts.any()}
+
+
+def analyse_points_series(
+    requests: Sequence[PointsSeriesRequest],
+    analysis: Analysis | None,
+    services: Services,
+    *,
+    is_active: IsActive = always_active,
+) -> list[PointsSeries]:
+    """Return `extract_points_series` with what an analysis finds, if there is one; of periods, where it has a step.
+
+    Raises:
+        InvalidParameter: A layer has no times.
+        LimitExceeded: There are too many times and points for the analysis.
+        ClientGone: The client left.
+        ChronotileError: As `extract_points_series`.
+    """
+    if analysis is None:
+        return extract_points_series(requests, services, is_active=is_active)
+    times = [
+        widen_times(analysis, each.layer, each.time, series=len(each.points) * len(requests), services=services)
+        for each in requests
+    ]
+    widened = [replace(each, time=wide.time) for each, wide in zip(requests, times, strict=True)]
+    read = extract_points_series(widened, services, is_active=is_active)
+    found = []
+    for series, wide in zip(read, times, strict=True):
+        require_active(is_active)
+        with memory_for(analysis, wide.requested, services, is_active):
+            found.append(_analysed_points(series, wide, analysis))
+    return found
+
+
+def _analysed_points(read: PointsSeries, wide: WidenedTimes, analysis: Analysis) -> PointsSeries:
+    findings = analyse(*wide.curves_of(read.times, read.values), analysis)
+    codes, period_times = read.codes[:, wide.indexes_of_answer(read.times)], None
+    if analysis.step is not None:
+        periods = periods_of(wide.requested, analysis.step.period)
+        period_times = period_counts(wide.requested, periods)
+        codes = _codes_of_periods(codes, len(read.reasons), periods)
+        codes[np.isfinite(findings.curves.values)] = 0
+    return replace(
+        read,
+        times=findings.curves.times,
+        values=findings.curves.values,
+        codes=codes,
+        encoding=read.encoding if analysis.step is None else None,
+        findings=findings,
+        period_times=period_times,
+    )
+
+
+def _codes_of_periods(codes: NDArray[np.uint8], count: int, periods: Periods) -> NDArray[np.uint8]:
+    # (point, period): the commonest of the codes from 1 to `count`.
+    times = [period_sums((codes == code).astype(np.int64).T, periods).T for code in range(1, count + 1)]
+    return np.asarray(np.argmax(times, axis=0) + 1, dtype=np.uint8)
+
+
+Positions = NDArray[np.intp]
+
+
+def reference_indexes(analysis: Analysis | None, layer: Layer, *, now: Instant) -> tuple[int, ...]:
+    """Return the indexes of the times that series are held against: none where nothing is.
+
+    Where no reference is named, they are all times of the layer: held against itself alone, a year would be normal
+    throughout.
+
+    Args:
+        analysis: What to compute.
+        layer: Of which layer.
+        now: For a reference such as `latest`.
+
+    Raises:
+        MissingTime: The reference is `default` and the layer has none.
+    """
+    if analysis is None or not analysis.needs_normals:
+        return ()
+    return matching_times(layer, analysis.climatology.reference, now=now).indexes
+
+
+def check_analysis(
+    analysis: Analysis | None,
+    layer: Layer,
+    indexes: tuple[tuple[int, ...], tuple[int, ...]],
+    *,
+    series: int,
+    services: Services,
+) -> None:
+    """Refuse an analysis that has no meaning or takes too long; reads no pixels.
+
+    Args:
+        analysis: What to compute.
+        layer: Of which layer.
+        indexes: Of the requested times, and of the reference.
+        series: How many there are.
+        services: Whose limits hold.
+
+    Raises:
+        InvalidParameter: The layer has no times.
+        MissingExtra: It needs a library that is not installed.
+        LimitExceeded: There are too many times and series for it.
+    """
+    if analysis is None:
+        return
+    if len(layer.times) == 0:
+        raise InvalidParameter(f"layer {layer.id} has no times along which it could be analysed", locator="layer")
+    if analysis.smoothing is not None:
+        name = "phenology" if analysis.smooth is None else "smooth"
+        require_extra("analysis", name, locator=name)
+    times, reference = (layer.times.instants[list(each)] for each in indexes)
+    check_cost(analysis, times, reference, series=series, most_values=services.catalogue.limits.max_series_values)
+
+
+def memory_for(
+    analysis: Analysis, times: InstantArray, services: Services, is_active: IsActive = always_active
+) -> AbstractContextManager[None]:
+    """Take the bytes that an analysis of a series of such times holds, as `AnswerMemory.taking` does."""
+    size, alternative = held_bytes(analysis, times), f"{FEWER_PAIRS}, or a shorter interval"
+    return services.memory.taking(size, alternative=alternative, locator="trend", is_active=is_active)
+
+
+def analyse_series(read: Series, analysis: Analysis, *, requested: Positions, reference: Positions) -> Series:
+    """Return the series with what was found; of periods, where there is a step.
+
+    Args:
+        read: Values at all times that the analysis takes.
+        analysis: What to compute.
+        requested: Which of them are the series.
+        reference: Which of them it is held against.
+    """
+    curves, against = (
+        Curves(times=read.times[positions], values=read.values[np.newaxis, positions])
+        for positions in (requested, reference)
+    )
+    findings = analyse(curves, against, analysis)
+    reasons = [read.reasons[position] for position in requested]
+    if analysis.step is not None:
+        reasons = _reasons_of_periods(reasons, periods_of(curves.times, analysis.step.period), findings.curves)
+    return replace(
+        read,
+        times=findings.curves.times,
+        values=findings.curves.values[0],
+        reasons=tuple(reasons),
+        encoding=read.encoding if analysis.step is None else None,
+        findings=findings,
+    )
+
+
+def _reasons_of_periods(reasons: Sequence[str | None], periods: Periods, means: Curves) -> list[str | None]:
+    """Of each period without a value the commonest reason, the first of several."""
+    bounds = pairwise([*periods.bounds.tolist(), len(reasons)])
+    return [
+        None if is_told else Counter(reasons[start:end]).most_common(1)[0][0]
+        for (start, end), is_told in zip(bounds, np.isfinite(means.values[0]), strict=True)
+    ]

@@ -1,1 +1,0 @@
-"""How much work runs at once, and how much may wait."""

@@ -1,1 +1,0 @@
-"""Payloads, pages and errors as HTTP answers."""

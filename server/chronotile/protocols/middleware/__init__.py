@@ -1,1 +1,0 @@
-"""ASGI middleware: limits, headers, compression, log, metrics, cached answers."""

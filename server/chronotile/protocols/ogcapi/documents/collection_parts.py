@@ -1,0 +1,160 @@
+"""What documents of collections are made of: how far each reaches, what it links to, and for whom they are."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from urllib.parse import quote
+
+import numpy as np
+
+from chronotile.catalog.offered import Offered
+from chronotile.encoders.document_parts import format_instants
+from chronotile.model.collection import Layer
+from chronotile.model.crs import CRS84, is_north_first
+from chronotile.model.grid import NativeGrid
+from chronotile.model.time.instants import DAY, DEKAD_DAYS, DEKAD_STEP, Instant, TimeDomain, format_instant, step_of
+from chronotile.pipeline.services import Services
+from chronotile.protocols.common.extent import box_of_offered
+from chronotile.protocols.common.links import ATOM, feed_path
+from chronotile.protocols.common.query.place import in_axis_order
+from chronotile.protocols.ogcapi.block import DocumentContext, Json, Link
+
+GREGORIAN = "http://www.opengis.net/def/uom/ISO-8601/0/Gregorian"
+
+
+def spatial_extent(offered: Offered) -> Json:
+    """Return the box in CRS84 and, of a coverage, the box and the cells of its own grid."""
+    extent: Json = {"bbox": [list(box_of_offered(offered))], "crs": CRS84.uri}
+    return {**extent, **_native_extent(offered.main_field.main_variable.grid)} if offered.has_values else extent
+
+
+def temporal_extent(times: TimeDomain, *, limit: int) -> Json | None:
+    """Return from when to when there are data, and which times; `None` for data without time.
+
+    `grid` lists them as OGC 20-024 does: every so often, or one by one up to `limit`, with the bounds of periods where
+    there is room for them; a `step` of our own names dekads. `values` has the same as OGC 19-086r6 does, where dekads
+    are three series of months.
+    """
+    if len(times) == 0:
+        return None
+    step = step_of(times)
+    first, last = (format_instant(times.instants[index]) for index in (0, -1))
+    listed = format_instants(times.instants) if len(times) <= limit else []
+    extent: Json = {
+        "interval": [[first, last]],
+        "trs": GREGORIAN,
+        "values": _values(times, step) or listed or [f"{first}/{last}"],
+    }
+    if step not in {None, DEKAD_STEP}:
+        return {**extent, "grid": {"cellsCount": len(times), "resolution": step, "firstCoordinate": first}}
+    if not listed:
+        return extent
+    named = {} if step is None else {"step": step}
+    bounds = _bounds(times, room=limit - len(times))
+    return {**extent, "grid": {"cellsCount": len(times), **named, "coordinates": listed, **bounds}}
+
+
+def _bounds(times: TimeDomain, *, room: int) -> Json:
+    """First and last instant of each period, where times are longer than the day that they begin on.
+
+    The years of a climatology are those of all its times together: its bounds are no part of a time axis.
+    """
+    periods = np.stack([times.starts, times.ends], axis=1) if times.is_climatology else times.periods
+    if len(times) * 2 > room or not bool((periods[:, 1] - periods[:, 0] > DAY).any()):
+        return {}
+    bounds = zip(format_instants(periods[:, 0]), format_instants(periods[:, 1]), strict=True)
+    return {"boundsCoordinates": [list(pair) for pair in bounds]}
+
+
+def _values(times: TimeDomain, step: str | None) -> list[str]:
+    """Repeating intervals: `R4/2020-01-01T00:00:00Z/P1M` are four times, a month from one another."""
+    if step is None:
+        return []
+    phases, period = (len(DEKAD_DAYS), "P1M") if step == DEKAD_STEP else (1, step)
+    series = [times.instants[phase::phases] for phase in range(phases)]
+    return [f"R{len(each)}/{format_instant(each[0])}/{period}" for each in series]
+
+
+def _native_extent(grid: NativeGrid) -> Json:
+    """Axes in the order of the CRS; cells from west to east and from south to north, where they lie along the axes."""
+    box = grid.bbox
+    own = {} if grid.crs == CRS84 else {"storageCrsBbox": [list(in_axis_order(box, grid.crs))]}
+    if grid.transform.b != 0 or grid.transform.d != 0:
+        return own
+    columns, rows = _cells(grid.width, grid.steps[0], box.xmin), _cells(grid.height, grid.steps[1], box.ymin)
+    return {**own, "grid": [rows, columns] if is_north_first(grid.crs) else [columns, rows]}
+
+
+def _cells(count: int, step: float, edge: float) -> Json:
+    half = step / 2
+    return {"cellsCount": count, "resolution": step, "firstCoordinate": edge + half, "relativeBounds": [-half, half]}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CollectionContext:
+    """The subject of one document, in one language."""
+
+    services: Services
+    document: DocumentContext
+    has_viewer: bool
+    """Whether there is a viewer to lead to."""
+
+    @property
+    def now(self) -> Instant:
+        """What time it is."""
+        return self.services.clock()
+
+
+SERVICE_TYPES = "http://www.opengis.net/def/serviceType/ogc"
+WMS_XML = "text/xml"
+WMTS_XML = "application/xml"
+JSON = "application/json"
+HTML = "text/html"
+
+
+def service_links(offered: Offered, context: CollectionContext) -> Iterator[Link]:
+    """Yield the links of one collection; of a layer those to it, of a configured collection those to its layers."""
+    document_context = context.document
+    up = f"{document_context.base}/collections"
+    yield Link(rel="collection", href=f"{up}/{quote(offered.id)}", type=JSON, title="This collection")
+    # Not `data`: GDAL takes every document with such a link to JSON for a landing page.
+    yield Link(rel="up", href=up, type=JSON, title="All collections")
+    yield from access_links(offered, context)
+    if context.services.reader_caches.has_items:
+        feed = f"{document_context.root}{feed_path(offered.collection.id)}"
+        yield Link(rel="alternate", href=feed, type=ATOM, title="The newest items as an Atom feed")
+
+
+def access_links(offered: Offered, context: CollectionContext) -> Iterator[Link]:
+    """Yield the links to services, layers, licence and metadata alone."""
+    yield from _services(offered, context)
+    for layer in offered.layers:
+        yield from _of_layer(layer, context)
+    if offered.license and offered.license.startswith(("https://", "http://")):
+        yield Link(rel="license", href=offered.license, type=HTML, title="Licence")
+    for record in offered.collection.metadata:
+        yield Link(rel="describedby", href=record.url, type=record.format, title="Metadata record")
+
+
+def _services(offered: Offered, context: CollectionContext) -> Iterator[Link]:
+    service, root = context.document.catalogue.service, context.document.root
+    names = ",".join(quote(layer.id) for layer in offered.layers)
+    for kind, paths, media_type in (("WMS", service.wms_paths, WMS_XML), ("WMTS", service.wmts_paths, WMTS_XML)):
+        for path in paths[:1]:
+            href = f"{root}{path}?SERVICE={kind}&REQUEST=GetCapabilities&layers={names}"
+            yield Link(rel=f"{SERVICE_TYPES}/{kind.lower()}", href=href, type=media_type, title=f"{kind} capabilities")
+
+
+def _of_layer(layer: Layer, context: CollectionContext) -> Iterator[Link]:
+    root, name = context.document.root, quote(layer.id)
+    for each in context.document.catalogue.tile_matrix_sets[:1]:
+        href = f"{root}/tiles/{name}/{quote(each.id)}/tilejson.json"
+        yield Link(rel="tilejson", href=href, type=JSON, title=f"{layer.id}: TileJSON of XYZ tiles")
+    if not layer.is_composite:
+        dated = "&datetime={datetime}" if len(layer.times) else ""
+        href = f"{root}/timeseries/{name}/point?lon={{lon}}&lat={{lat}}{dated}"
+        yield Link(rel="series", href=href, type=JSON, title=f"{layer.id}: values of a place", is_template=True)
+    if len(layer.times):
+        yield Link(rel="times", href=f"{root}/layers/{name}/times", type=JSON, title=f"{layer.id}: all times")
+    if context.has_viewer:
+        href = f"{root}/viewer/?layer={name}"
+        yield Link(rel="viewer", href=href, type=HTML, title=f"{layer.id}: viewer")

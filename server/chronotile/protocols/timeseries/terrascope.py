@@ -1,0 +1,395 @@
+"""`/timeseries/v1.0/ts` and `/timeseries/v1.1/ts`: Terrascope's list, point, geometry, geometries and features."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+from starlette.requests import Request
+from starlette.responses import Response
+
+from chronotile.catalog.catalogue import Catalogue
+from chronotile.encoders.document_parts import format_instants
+from chronotile.errors import MAX_SHOWN, InvalidParameter
+from chronotile.http.form import body_of, body_parsed
+from chronotile.http.respond import (
+    caching,
+    known_etags,
+    respond,
+    respond_with_content,
+    warned_of_live,
+)
+from chronotile.http.run import AREAS, DOCUMENTS, SERIES, refuse_if_busy, run
+from chronotile.http.server_state import services_of
+from chronotile.model.collection import Layer
+from chronotile.model.geometry.area import Area
+from chronotile.model.geometry.geojson import area_of, areas_of, point_of
+from chronotile.model.number_text import number_texts, statistics, text_values
+from chronotile.model.request import AreaSeriesRequest, IsActive, SeriesRequest, place_in_degrees
+from chronotile.model.series.analysis import MEAN, STD
+from chronotile.model.series.series import AreaSeries, AreasSeries, Series
+from chronotile.model.time.instants import (
+    ABSENT,
+    DISTANT_FUTURE,
+    DISTANT_PAST,
+    InstantArray,
+    TimeDomain,
+    TimePart,
+    TimeSelection,
+    TimeSpan,
+    format_day,
+    format_instant,
+)
+from chronotile.model.time.parser import parse_instant
+from chronotile.pipeline.resolve_series import has_open_times
+from chronotile.pipeline.series.areas import extract_area_series
+from chronotile.pipeline.series.point import SeriesFormat, deliver_series, extract_series
+from chronotile.protocols.common.extent import longitude_latitude_box
+from chronotile.protocols.common.openapi import REFUSALS_OF_BODIES, Json, body, ref
+from chronotile.protocols.common.operation import Operation, routes_of, segment
+from chronotile.protocols.common.query.kvp import Kvp
+from chronotile.protocols.common.query.parameter import Parameter, code, custom, names_of, whole
+from chronotile.protocols.common.query.place import LAT, LON, geometry_rules, longitude_latitude
+from chronotile.protocols.timeseries.faults import terrascope_fault
+
+ONLY_VALID = -1
+"""Of `maxValids`: all entries that have a value."""
+SWITCH: Mapping[str, bool] = {"0": False, "1": True, "false": False, "true": True}
+
+
+def _start(given: str) -> TimeSpan:
+    return _day(given, "startDate")
+
+
+def _end(given: str) -> TimeSpan:
+    return _day(given, "endDate")
+
+
+def _day(given: str, name: str) -> TimeSpan:
+    try:
+        return parse_instant(given)
+    except InvalidParameter as error:
+        raise InvalidParameter(
+            f"{name} must be a date such as 2020-06-24, got {given[:MAX_SHOWN]!r}", locator=name
+        ) from error
+
+
+START = custom("startDate", "The first day, included", _start)
+END = custom("endDate", "The last day, included", _end)
+MAX_VALIDS = whole("maxValids", "`-1`: only dates with a value; `n`: the latest n of those", least=ONLY_VALID)
+INCL_COUNT = code("inclCount", "`0` leaves the counts out", SWITCH, default="1", described=("0", "1"))
+INCL_ST_DEV = code("inclStDev", "`1` adds the standard deviation", SWITCH, default="0", described=("0", "1"))
+ZOOM = whole("zoom", "Without effect: counts are of native pixels")
+OF_SERIES: tuple[Parameter[object], ...] = (START, END, MAX_VALIDS, INCL_COUNT, INCL_ST_DEV, ZOOM)
+OF_POINT = (*OF_SERIES, LON, LAT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryOptions:
+    """Which entries of a series a client wants, and what of each."""
+
+    max_valids: int | None = None
+    """The latest so many that have a value, or all that have one (`ONLY_VALID`); `None` is every date."""
+    has_counts: bool = True
+    has_deviation: bool = False
+
+    @property
+    def name(self) -> str:
+        """Text that differs between them, for ETags."""
+        return f"terrascope-{self.max_valids}-{self.has_counts}-{self.has_deviation}"
+
+
+def entry_options(query: Kvp) -> EntryOptions:
+    """Return what `maxValids`, `inclCount` and `inclStDev` say.
+
+    Raises:
+        InvalidParameter: One of them is not accepted, or a parameter is misspelt.
+    """
+    query.check_spelling((*names_of(OF_POINT), "crs"))
+    most = MAX_VALIDS.given(query)
+    if most == 0:
+        raise InvalidParameter("maxValids must be -1 (all that are valid) or at least 1, got 0", locator="maxValids")
+    return EntryOptions(
+        max_valids=most,
+        has_counts=INCL_COUNT.of(query),
+        has_deviation=INCL_ST_DEV.of(query),
+    )
+
+
+def point_request(layer: Layer, query: Kvp) -> SeriesRequest:
+    """Return the series that `{productId}/point` requests.
+
+    Raises:
+        ChronotileError: A parameter is missing or not accepted.
+    """
+    return SeriesRequest(layer=layer.id, point=longitude_latitude(query), time=days_of(query))
+
+
+def geometry_request(layer: Layer, query: Kvp, body: bytes, catalogue: Catalogue) -> AreaSeriesRequest | SeriesRequest:
+    """Return the series that `{productId}/geometry` requests: of a polygon, or of the one cell under a point.
+
+    Raises:
+        ChronotileError: A parameter or the geometry is not accepted.
+    """
+    position = point_of(body)
+    if position is not None:
+        return SeriesRequest(layer=layer.id, point=place_in_degrees(*position), time=days_of(query))
+    rules = geometry_rules(layer, query, catalogue, elsewhere=f"{layer.id}/features")
+    return _areas_request(layer, query, (area_of(body, rules),))
+
+
+def collection_request(layer: Layer, query: Kvp, body: bytes, catalogue: Catalogue) -> AreaSeriesRequest:
+    """Return the series that `{productId}/geometries` and `{productId}/features` request.
+
+    Raises:
+        ChronotileError: A parameter or a geometry is not accepted.
+    """
+    rules = geometry_rules(layer, query, catalogue, elsewhere=f"{layer.id}/geometry")
+    return _areas_request(layer, query, areas_of(body, rules))
+
+
+def days_of(query: Kvp) -> TimeSelection:
+    """Return the times from `startDate` to `endDate`, both included; either may be absent.
+
+    Raises:
+        InvalidParameter: One is not a date, the end is before the start, or other names for them are there.
+    """
+    query.refuse(("datetime", "time", "times", "date", "dates"), instead="startDate and endDate")
+    start, end = START.given(query), END.given(query)
+    if start is None and end is None:
+        return ABSENT
+    span = TimeSpan(DISTANT_PAST if start is None else start.start, DISTANT_FUTURE if end is None else end.end)
+    if span.end <= span.start:
+        raise InvalidParameter("endDate must not be before startDate", locator="endDate")
+    return TimeSelection("parts", (TimePart(span, is_interval=True),))
+
+
+def _areas_request(layer: Layer, query: Kvp, areas: tuple[Area, ...]) -> AreaSeriesRequest:
+    reducers = (MEAN, STD) if entry_options(query).has_deviation else (MEAN,)
+    return AreaSeriesRequest(layer=layer.id, areas=areas, time=days_of(query), reducers=reducers)
+
+
+MEDIA_TYPE = "application/json"
+EncodeAreas = Callable[[AreasSeries, TimeDomain, EntryOptions], bytes]
+
+
+async def get_layers(request: Request) -> Response:
+    """Return Terrascope's list of layers."""
+    catalogue = services_of(request).catalogue
+    body = await run(request, DOCUMENTS, lambda: orjson.dumps(layer_list(catalogue)))
+    return respond_with_content(body, MEDIA_TYPE, request)
+
+
+async def get_point(request: Request) -> Response:
+    """Return the series of a point."""
+    services = services_of(request)
+    layer = services.catalogue.layer(request.path_params["layer"])
+    query = Kvp(request.query_params.multi_items())
+    series_request, options = point_request(layer, query), entry_options(query)
+    encode = partial(encode_point_series, domain=layer.times, options=options)
+    written = SeriesFormat(name=options.name, media_type=MEDIA_TYPE, encode=encode)
+    work = partial(deliver_series, series_request, written, services, known=known_etags(request))
+    return respond(await run(request, SERIES, work, layers=[layer.id]))
+
+
+async def post_geometry(request: Request) -> Response:
+    """Return the series of the polygon, or the point, in the body."""
+    return await _answer_body(request, geometry_request, encode_area_series)
+
+
+async def post_collection(request: Request) -> Response:
+    """Return a series for each geometry in the body."""
+    return await _answer_body(request, collection_request, encode_areas_series)
+
+
+async def _answer_body(
+    request: Request, read: Callable[..., AreaSeriesRequest | SeriesRequest], encode: EncodeAreas
+) -> Response:
+    services = services_of(request)
+    layer = services.catalogue.layer(request.path_params["layer"])
+    refuse_if_busy(request, AREAS, layer.id)
+    body = await body_of(request)
+    query = Kvp(request.query_params.multi_items())
+    has_parsed = body_parsed(request)
+
+    def work(is_active: IsActive) -> tuple[bytes, dict[str, str]]:
+        series_request, options = read(layer, query, body, services.catalogue), entry_options(query)
+        has_parsed()
+        is_open = has_open_times(layer, series_request.time)
+        if isinstance(series_request, SeriesRequest):
+            series = extract_series(series_request, services)
+            headers = caching(series.unreadable, is_open=is_open, left_out=series.left_out)
+            return encode_point_series(series, layer.times, options), headers
+        found = extract_area_series(series_request, services, is_active=is_active)
+        headers = caching(found.unreadable, is_open=is_open, left_out=found.left_out)
+        return encode(found, layer.times, options), headers
+
+    document, headers = await run(request, AREAS, work, layers=[layer.id])
+    return warned_of_live(Response(document, media_type=MEDIA_TYPE, headers=headers), [layer], services)
+
+
+LAYER = segment("layer", "Product: id or alias of a layer", example=lambda of: of.layer)
+DAYS: Json = {
+    "startDate": lambda of: f"{of.times}-01-01" if of.times else None,
+    "endDate": lambda of: f"{of.times}-12-31" if of.times else None,
+}
+
+
+def _of_version(version: str) -> Iterator[Operation]:
+    root, suffix = f"/timeseries/{version}/ts", version.replace(".", "_")
+    describe = partial(Operation, tag="Terrascope's time-series service", faults=terrascope_fault)
+    yield describe(
+        root,
+        get_layers,
+        f"getTerrascopeLayers_{suffix}",
+        "The layers that have series, with their dates",
+        answers={MEDIA_TYPE: ref("TerrascopeLayers")},
+        refusals=("Unavailable",),
+    )
+    yield describe(
+        f"{root}/{{layer}}/point",
+        get_point,
+        f"getTerrascopePoint_{suffix}",
+        "The series of a point",
+        parameters=[LAYER, *OF_POINT],
+        examples={**DAYS, "lon": lambda of: of.longitude, "lat": lambda of: of.latitude},
+        required=("lon", "lat"),
+        answers={MEDIA_TYPE: ref("TerrascopeSeries")},
+    )
+    post = partial(describe, method="POST", parameters=[LAYER, *OF_SERIES], examples=DAYS, refusals=REFUSALS_OF_BODIES)
+    yield post(
+        f"{root}/{{layer}}/geometry",
+        post_geometry,
+        f"postTerrascopeGeometry_{suffix}",
+        "The series of the geometry of a body",
+        body=lambda of: body(ref("Geometry"), of.feature),
+        answers={MEDIA_TYPE: ref("TerrascopeSeries")},
+    )
+    yield post(
+        f"{root}/{{layer}}/geometries",
+        post_collection,
+        f"postTerrascopeGeometries_{suffix}",
+        "The series of each geometry of a collection",
+        body=lambda of: body(ref("Geometry"), {"type": "GeometryCollection", "geometries": [of.polygon]}),
+        answers={MEDIA_TYPE: ref("TerrascopeSeriesOfMany")},
+    )
+    yield post(
+        f"{root}/{{layer}}/features",
+        post_collection,
+        f"postTerrascopeFeatures_{suffix}",
+        "The series of each feature of a collection",
+        body=lambda of: body(ref("FeatureCollection"), of.features),
+        answers={MEDIA_TYPE: ref("TerrascopeSeriesOfMany")},
+    )
+
+
+operations = (*_of_version("v1.0"), *_of_version("v1.1"))
+slashed_routes = routes_of(replace(each, path=f"{each.path}/") for each in operations)
+"""The same with a slash at the end."""
+
+
+# The documents of Terrascope's time-series service: the same keys, JSON types and order.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Column:
+    """What there is to say of one place at each time."""
+
+    total: int
+    """Cells."""
+    valid: NDArray[np.int64]
+    """(time,) cells with a value."""
+    averages: list[str]
+    """(time,) as text; empty where no cell has one."""
+    deviations: list[str] | None = None
+    """(time,) as text, of the values at one time."""
+
+
+def layer_list(catalogue: Catalogue) -> dict[str, Any]:
+    """Return every layer that has series, under its id and under each alias; composites have none."""
+    layers = (layer for layer in catalogue.layers if not layer.is_composite)
+    return {"layers": [entry for layer in layers for entry in _listed(layer)]}
+
+
+def _listed(layer: Layer) -> Iterable[dict[str, Any]]:
+    dates = format_instants(layer.times.instants)
+    xmin, ymin, xmax, ymax = longitude_latitude_box(layer)
+    bounds = {"xmin": xmin, "ymin": ymin, "xmax": xmax, "ymax": ymax}
+    for name in (layer.id, *(alias.name for alias in layer.aliases)):
+        yield {"name": name, "dates": dates, "bounds": bounds}
+
+
+def encode_point_series(series: Series, domain: TimeDomain, options: EntryOptions) -> bytes:
+    """Return one result per date, dates without a valid value included unless excluded by the query.
+
+    Args:
+        series: Of one native cell.
+        domain: All times of the layer, which show whether a day identifies one of them.
+        options: Which entries, and which members of each.
+    """
+    has_value = np.isfinite(series.values)
+    cell = Column(
+        total=1, valid=has_value.astype(np.int64), averages=number_texts(text_values(series.values, series.encoding))
+    )
+    return b'{"results":' + _entries(cell, _dates(series.times, domain), options) + b"}"
+
+
+def encode_area_series(series: AreasSeries, domain: TimeDomain, options: EntryOptions) -> bytes:
+    """Return the results of the one area, as of a point."""
+    return b'{"results":' + _entries(_column(series.areas[0]), _dates(series.times, domain), options) + b"}"
+
+
+def encode_areas_series(series: AreasSeries, domain: TimeDomain, options: EntryOptions) -> bytes:
+    """Return a list of results for each area, in their order."""
+    dates = _dates(series.times, domain)
+    # Area by area, since an entry takes ten times as much memory as its text.
+    lists = b",".join(_entries(_column(each), dates, options) for each in series.areas)
+    return b'{"results":[' + lists + b"]}"
+
+
+def _column(series: AreaSeries) -> Column:
+    texts = {name: number_texts(statistics(values)) for name, values in series.reduced.items()}
+    return Column(total=series.total, valid=series.valid, averages=texts[MEAN.name], deviations=texts.get(STD.name))
+
+
+def _entries(column: Column, dates: list[str], options: EntryOptions) -> bytes:
+    """The JSON list of the requested ones; empty without dates, as of a layer without time."""
+    if not dates:
+        return b"[]"
+    indexes = np.arange(len(dates))
+    if options.max_valids is not None:
+        indexes = np.flatnonzero(column.valid)
+        if options.max_valids > 0:
+            indexes = indexes[-options.max_valids :]
+    return orjson.dumps(
+        [{"date": dates[index], "result": _result(column, index, options)} for index in indexes.tolist()]
+    )
+
+
+def _result(column: Column, index: int, options: EntryOptions) -> dict[str, Any]:
+    result: dict[str, Any] = {}
+    if options.has_counts:
+        result = {"totalCount": column.total, "validCount": int(column.valid[index])}
+    result["average"] = _number(column.averages[index])
+    if options.has_deviation and column.deviations is not None:
+        result["uncertainty"] = _number(column.deviations[index])
+    return result
+
+
+def _number(text: str) -> orjson.Fragment:
+    return orjson.Fragment(text or "null")
+
+
+def _dates(instants: InstantArray, domain: TimeDomain) -> list[str]:
+    """`YYYY-MM-DD`, or the full instant on days that have several; none for a layer without time."""
+    if len(domain) == 0:
+        return []
+    days, counts = np.unique(domain.instants.astype("datetime64[D]"), return_counts=True)
+    shared = set(days[counts > 1].tolist())
+    return [
+        format_instant(instant) if day in shared else format_day(instant)
+        for instant, day in zip(instants, instants.astype("datetime64[D]").tolist(), strict=True)
+    ]

@@ -1,1 +1,0 @@
-"""The documents of a published catalogue, as JSON objects."""

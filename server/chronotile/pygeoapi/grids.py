@@ -1,0 +1,178 @@
+"""Coverages and maps for pygeoapi."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+from pygeoapi.provider.base import BaseProvider
+
+from chronotile.encoders.file_parts import Body
+from chronotile.errors import InvalidParameter, UnknownCollection, UnsupportedFormat
+from chronotile.model.coverage import CoverageRequest, Trim
+from chronotile.model.crs import Crs, crs_of
+from chronotile.model.formats import MapFormat
+from chronotile.model.grid import BBox, Grid
+from chronotile.model.request import MapRequest
+from chronotile.model.time.parser import parse_time
+from chronotile.pipeline.coverage.deliver import deliver_coverage
+from chronotile.pipeline.maps.render import overlay_maps
+from chronotile.pygeoapi.archives import Served, asked
+from chronotile.pygeoapi.exchange import (
+    Ends,
+    Json,
+    axes_of,
+    box_of,
+    coverage_properties,
+    fields_of,
+    named_crs,
+    named_layers,
+    time_of,
+    translate_errors,
+    trims_of,
+)
+
+COVERAGE_JSON = "json"
+NO_SUBSETS: Mapping[str, Ends] = {}
+
+
+class CoverageProvider(Served, BaseProvider):  # type: ignore[misc]  # pygeoapi has no types
+    """A collection or layer as a coverage of native cells.
+
+    Formats are CoverageJSON, and the one that the configuration names: `GTiff`, `NetCDF`, `zarr` or `png`.
+    """
+
+    def __init__(self, provider_def: dict[str, Any]) -> None:
+        super().__init__(provider_def)
+        with translate_errors():
+            self.open()
+            if not self._offered.has_values:
+                raise UnknownCollection(f"{self._offered.id} has colours but no values: it is not a coverage")
+        grid, times = self._offered.main_field.main_variable.grid, self._offered.times
+        self.axes = axes_of(grid, times)
+        self.crs = grid.crs.uri
+        self.num_bands = len(self._offered.fields)
+        self._coverage_properties = coverage_properties(grid, times)
+        self._fields = self.get_fields()
+
+    def get_fields(self) -> dict[str, Json]:
+        """Return the schema of each field by its name."""
+        return fields_of(self._offered)
+
+    @asked
+    def query(
+        self,
+        properties: Sequence[str] = (),
+        subsets: Mapping[str, Ends] = NO_SUBSETS,
+        bbox: Sequence[float] = (),
+        bbox_crs: str | None = None,
+        *,
+        datetime_: str | None = None,
+        format_: str = COVERAGE_JSON,
+        **_others: object,
+    ) -> Json | bytes:
+        """Return native cells: CoverageJSON as a value, or a file.
+
+        Args:
+            properties: Names of fields, or ids of layers; all without any.
+            subsets: First and last, or the one value, by axis: of the data's own, or `time`.
+            bbox: Four or six numbers, in the axis order of its CRS.
+            bbox_crs: URI, URN or code of that CRS; CRS84 where there is none.
+            datetime_: Instant, interval or list; all times where there is none.
+            format_: Name of a format.
+
+        Raises:
+            ProviderGenericError: Something of it is not accepted, is too large, or the source cannot be read.
+        """
+        own = self._offered.main_field.main_variable.grid.crs
+        request = CoverageRequest(
+            layers=named_layers(self._offered, properties, locator="properties"),
+            trims=(*self._box(bbox, bbox_crs), *trims_of(subsets, own)),
+            time=time_of(datetime_, subsets),
+        )
+        delivery = deliver_coverage(request, format_, self._services)
+        self.filename = delivery.file_name
+        written = whole(delivery.body)
+        if format_ != COVERAGE_JSON:
+            return written
+        document: Json = orjson.loads(written)
+        return document
+
+    def _box(self, numbers: Sequence[float], crs_name: str | None) -> tuple[Trim, ...]:
+        crs: Crs = named_crs(crs_name, self._offered, self._services.catalogue, locator="bbox-crs")
+        return (Trim(box=box_of(numbers, crs), crs=crs),) if numbers else ()
+
+
+def whole(body: Body) -> bytes:
+    """All at once: pygeoapi sends nothing part by part."""
+    try:
+        return b"".join(body.iter_bytes())
+    finally:
+        body.close()
+
+
+FORMATS: dict[str, MapFormat] = {
+    "png": MapFormat.PNG,
+    "jpeg": MapFormat.JPEG,
+    "webp": MapFormat.WEBP,
+}
+WHITE = (255, 255, 255)
+
+
+class MapProvider(Served, BaseProvider):  # type: ignore[misc]  # pygeoapi has no types
+    """A collection or layer as pictures."""
+
+    def __init__(self, provider_def: dict[str, Any]) -> None:
+        super().__init__(provider_def)
+        with translate_errors():
+            self.open()
+        self._fields = self.get_fields()
+
+    def get_fields(self) -> dict[str, Json]:
+        """Return the schema of each field by its name."""
+        return fields_of(self._offered)
+
+    @asked
+    def query(  # noqa: PLR0913 -- as pygeoapi calls it
+        self,
+        style: str | None = None,
+        bbox: Sequence[float] = (-180.0, -90.0, 180.0, 90.0),
+        width: int = 500,
+        height: int = 300,
+        *,
+        crs: str = "CRS84",
+        datetime_: str | None = None,
+        transparent: object = True,
+        format_: str = "png",
+        **_others: object,
+    ) -> bytes:
+        """Return the picture of a box.
+
+        Args:
+            style: Id; the collection's first where there is none.
+            bbox: x before y, in `crs`.
+            width: Columns.
+            height: Rows.
+            crs: URI, URN or code of the CRS of the box and the picture.
+            datetime_: Instant or interval; the default time where there is none.
+            transparent: Whether pixels without a value let through what is below.
+            format_: `png`, `jpeg` or `webp`.
+
+        Raises:
+            ProviderGenericError: Something of it is not accepted, or the source cannot be read.
+        """
+        if format_ not in FORMATS:
+            raise UnsupportedFormat(f"f {format_[:60]!r} is not accepted; use {', '.join(FORMATS)}", locator="f")
+        if width < 1 or height < 1:
+            raise InvalidParameter(f"width and height must be at least 1, got {width} and {height}")
+        catalogue = self._services.catalogue
+        system = crs_of("CRS84") if crs == "CRS84" else catalogue.offered_crs(crs)
+        is_opaque = str(transparent).lower() == "false"
+        request = MapRequest(
+            layer=self._offered.drawn.id,
+            grid=Grid(crs=system, bbox=BBox(*bbox), width=width, height=height),
+            time=parse_time(datetime_),
+            style=style or "",
+            format=FORMATS[format_],
+            background=WHITE if is_opaque else None,
+        )
+        return overlay_maps([request], self._services).payload.body

@@ -1,0 +1,5 @@
+"""What these tests share with those of protocols: services over a formula, and a client that speaks HTTP to them."""
+
+from tests.protocols.conftest import client, make_client, make_services
+
+__all__ = ["client", "make_client", "make_services"]

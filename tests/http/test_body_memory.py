@@ -1,0 +1,86 @@
+"""Bodies of requests take no more memory together than there is for them."""
+
+import pytest
+
+from chronotile.errors import ServerBusy
+from chronotile.http.body_memory import COPIES, FREE_BYTES, MAX_BYTES, BodyMemory
+from chronotile.model.geometry.json_text import MAX_PARSED_BYTES
+from chronotile.pipeline.caches.answer_memory import AnswerMemory
+
+MAX_BODY_BYTES = 32 << 20
+
+
+def test_a_body_of_the_largest_size_is_accepted_alone_and_refused_beside_another():
+    memory = AnswerMemory(MAX_PARSED_BYTES - FREE_BYTES)
+    bodies = BodyMemory(memory)
+    first, second = bodies.room(), bodies.room()
+
+    first.require(MAX_BODY_BYTES)
+    with pytest.raises(ServerBusy):
+        second.require(MAX_BODY_BYTES)
+    first.free()
+    second.require(MAX_BODY_BYTES)
+
+    assert bodies.taken_bytes == MAX_BYTES
+    assert memory.taken_bytes == MAX_BYTES - FREE_BYTES
+
+
+def test_small_bodies_are_accepted_whatever_is_taken():
+    bodies = BodyMemory()
+    bodies.room().require(MAX_BODY_BYTES)
+
+    bodies.room().require(65_536)
+
+
+def test_large_answers_leave_room_for_some_bodies():
+    memory = AnswerMemory(1000)
+    bodies = BodyMemory(memory)
+    memory.hold(1000)
+
+    bodies.room().require(FREE_BYTES // COPIES)
+    with pytest.raises(ServerBusy):
+        bodies.room().require(FREE_BYTES // COPIES)
+
+
+def test_what_a_body_is_parsed_into_is_counted_in_place_of_the_guess():
+    bodies = BodyMemory()
+    room = bodies.room()
+
+    room.require(1 << 20)
+    room.require_parsed(1 << 20)
+    assert bodies.taken_bytes == COPIES << 20
+    room.require_parsed(10 << 20)
+    assert bodies.taken_bytes == 10 << 20
+    room.require_parsed(1 << 40)
+    assert bodies.taken_bytes == MAX_PARSED_BYTES
+    room.free()
+
+    assert bodies.taken_bytes == 0
+
+
+def test_a_parsed_body_gives_back_what_it_no_longer_holds():
+    memory = AnswerMemory(MAX_PARSED_BYTES)
+    bodies = BodyMemory(memory)
+    room = bodies.room()
+    room.require(MAX_BODY_BYTES)
+
+    room.shrink(MAX_BODY_BYTES)
+    assert bodies.taken_bytes == MAX_BODY_BYTES
+    assert memory.taken_bytes == MAX_BODY_BYTES - FREE_BYTES
+    room.shrink(MAX_BODY_BYTES)
+    room.free()
+    room.shrink(MAX_BODY_BYTES)  # the thread that parsed it was slower than the answer
+
+    assert (bodies.taken_bytes, memory.taken_bytes) == (0, 0)
+
+
+def test_a_refused_body_takes_nothing():
+    bodies = BodyMemory()
+    first, second = bodies.room(), bodies.room()
+    first.require(MAX_BODY_BYTES)
+
+    with pytest.raises(ServerBusy):
+        second.require(1 << 20)
+    second.free()
+
+    assert bodies.taken_bytes == MAX_BYTES

@@ -1,0 +1,68 @@
+"""Bodies are read no further than they may reach."""
+
+import anyio
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+
+from chronotile.catalog.catalogue import Limits
+from chronotile.errors import InvalidParameter, LimitExceeded
+from chronotile.http.form import body_of
+from chronotile.http.limiter import Limiter
+from chronotile.http.server_state import Limiters, ServerState
+from chronotile.pipeline.services import FixedServices
+from tests.protocols import served
+
+
+@pytest.fixture
+def make_request():
+    """`make_request(pieces, read, headers)`: a request of at most 100 bytes; `read` gets the pieces that are taken."""
+
+    def make(pieces, read, headers=()):
+        left = list(pieces)
+
+        async def receive():
+            read.append(left.pop(0))
+            return {"type": "http.request", "body": read[-1], "more_body": bool(left)}
+
+        app = Starlette()
+        limiters = Limiters(**{name: Limiter(name, 1) for name in Limiters.__slots__})
+        services = served.make_services(limits=Limits(max_body_bytes=100))
+        app.state.chronotile = ServerState(live=FixedServices(services), limiters=limiters)
+        return Request({"type": "http", "method": "POST", "headers": list(headers), "app": app}, receive)
+
+    return make
+
+
+def test_a_body_within_the_limit_is_whole(make_request):
+    request = make_request([b"a" * 60, b"b" * 40], [])
+
+    assert anyio.run(body_of, request) == b"a" * 60 + b"b" * 40
+
+
+def test_reading_ends_where_the_limit_is_passed(make_request):
+    read = []
+    request = make_request([b"a" * 60] * 10, read)
+
+    with pytest.raises(LimitExceeded) as caught:
+        anyio.run(body_of, request)
+    assert (caught.value.status, len(read)) == (413, 2)
+
+
+def test_nothing_is_read_where_the_length_says_too_much(make_request):
+    read = []
+    request = make_request([b"a"], read, headers=[(b"content-length", b"101")])
+
+    with pytest.raises(LimitExceeded) as caught:
+        anyio.run(body_of, request)
+    assert (caught.value.status, caught.value.needed, read) == (413, 101, [])
+
+
+@pytest.mark.parametrize("encoding", [b"gzip", b"br, gzip"])
+def test_a_compressed_body_is_415_with_a_reason(make_request, encoding):
+    read = []
+    request = make_request([b"a"], read, headers=[(b"content-encoding", encoding)])
+
+    with pytest.raises(InvalidParameter, match="Content-Encoding") as caught:
+        anyio.run(body_of, request)
+    assert (caught.value.status, read) == (415, [])

@@ -1,0 +1,38 @@
+"""Kinds of work in threads, and requests that what is served overtakes again and again."""
+
+from dataclasses import fields
+
+import pytest
+from starlette.applications import Starlette
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.testclient import TestClient
+
+from chronotile.errors import ServicesRenewed
+from chronotile.http import run
+from chronotile.http.endpoint import endpoint
+from chronotile.http.problem import problem_response
+from chronotile.http.server_state import Limiters
+
+
+def test_each_kind_of_work_has_a_limiter():
+    kinds = {name: each for name, each in vars(run).items() if isinstance(each, run.Kind)}
+
+    assert len(kinds) > 20
+    assert {each.limiter for each in kinds.values()} <= {each.name for each in fields(Limiters)}
+
+
+@pytest.mark.parametrize(("times", "status"), [(0, 200), (99, 200), (100, 503), (10_000, 503)])
+def test_a_request_that_is_overtaken_again_and_again_is_refused(times, status):
+    left = [ServicesRenewed("what is served was replaced")] * times
+
+    async def answer(_request):
+        if left:
+            raise left.pop()
+        return Response("done")
+
+    with TestClient(Starlette(routes=[Route("/", endpoint(answer, problem_response))])) as client:
+        answered = client.get("/")
+
+    assert answered.status_code == status
+    assert (status == 503) == ("retry-after" in answered.headers)

@@ -1,0 +1,117 @@
+"""What is no request, over a real socket."""
+
+import json
+import socket
+from contextlib import suppress
+from urllib.parse import urlsplit
+
+import pytest
+
+from chronotile.app import application
+from chronotile.http.wire import Joined
+from tests.protocols import served
+from tests.protocols.listening import listening
+from tests.running import PATIENCE_S
+
+
+def answer_to(message):
+    with listening(application(served.make_services())) as url:
+        place = urlsplit(url)
+        with socket.create_connection((place.hostname, place.port), timeout=PATIENCE_S) as connection:
+            answer = bytearray()
+            with suppress(ConnectionError):  # a refusal may come, and the connection end, before all is sent
+                connection.sendall(message)
+            with suppress(ConnectionError):
+                while part := connection.recv(65536):
+                    answer += part
+    head, _, body = answer.partition(b"\r\n\r\n")
+    return head.decode("ascii"), bytes(body)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("message", "status", "detail"),
+    [
+        (b"what?\r\n\r\n", 400, "not an HTTP request"),
+        (b"GET /wms?LAYERS=" + b"a" * 100_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n", 414, "64000 bytes"),
+    ],
+    ids=["no-http", "100-kB"],
+)
+def test_what_is_no_request_is_refused_with_a_problem_document(message, status, detail):
+    head, body = answer_to(message)
+
+    assert head.startswith(f"HTTP/1.1 {status}")
+    assert "access-control-allow-origin: *" in head.lower()
+    assert detail in json.loads(body)["detail"]
+
+
+@pytest.mark.slow
+def test_warning_has_its_capital_letter_on_the_wire():
+    """OGC's suite compares the name letter by letter, and the text from its column 29."""
+    query = (
+        "REQUEST=GetMap&VERSION=1.3.0&LAYERS=NDVI&STYLES=&CRS=EPSG:4326&BBOX=50.8,4.5,50.9,4.7"
+        "&WIDTH=64&HEIGHT=48&FORMAT=image/png"
+    )
+    request = f"GET /wms?{query} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+
+    head, body = answer_to(request.encode())
+
+    assert head.startswith("HTTP/1.1 200")
+    assert "\r\nWarning: 99 Default value used: time=2020-06-21 ISO8601\r\n" in f"{head}\r\n"
+    assert body.startswith(b"\x89PNG")
+
+
+class Written:
+    """A transport that notes what it is told to write, and when."""
+
+    def __init__(self):
+        self.calls = []
+
+    def write(self, part):
+        self.calls.append(part)
+
+    def writelines(self, parts):
+        self.calls.append(b"".join(parts))
+
+    def close(self):
+        self.calls.append("closed")
+
+    def is_closing(self):
+        return "closed" in self.calls
+
+
+def test_head_leaves_with_the_body_and_all_else_at_once():
+    written = Written()
+    joined = Joined(written, written.close)
+
+    joined.write(b"continue")
+    joined.hold()
+    joined.write(b"head, ")
+    joined.write(b"body")
+    joined.let_go()
+    joined.write(b"more")
+    joined.hold()
+    joined.write(b"last")
+    joined.close()
+
+    assert written.calls == [b"continue", b"head, body", b"more", b"last", "closed"]
+
+
+def test_what_waits_for_a_body_is_dropped_when_the_client_left_meanwhile():
+    written = Written()
+    joined = Joined(written, written.close)
+
+    joined.hold()
+    joined.write(b"head")
+    written.close()
+    joined.let_go()
+
+    assert written.calls == ["closed"]
+
+
+@pytest.mark.slow
+def test_answer_without_a_body_has_its_head():
+    head, body = answer_to(b"HEAD /health/live HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+
+    assert head.startswith("HTTP/1.1 200")
+    assert body == b""

@@ -1,0 +1,10 @@
+"""`python -m tests.replay`: compares answers with the recording; `--record` writes it anew."""
+
+from tests.replay import fixed
+
+fixed.fix()  # before chronotile is imported, also in processes that this one starts
+
+if __name__ == "__main__":
+    from tests.replay.command import main
+
+    main()

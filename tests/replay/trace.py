@@ -1,0 +1,210 @@
+"""How many files, functions and frames of a warm server a request enters: `python -m tests.replay.trace`."""
+
+import json
+import sys
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from inspect import CO_COROUTINE
+from pathlib import Path
+from types import CodeType, FrameType
+from typing import Any
+
+import chronotile
+from tests.replay.archives import make
+from tests.replay.request import Request
+from tests.replay.running import work_folder
+from tests.replay.site import Site, site_of
+
+OWN = str(Path(chronotile.__file__).parent)
+PARTS = ("<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>", "<module>")
+"""Of a function; Python 3.12 has fewer of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """What a request enters."""
+
+    files: int
+    functions: int
+    depth: int
+    """Own frames on one another in a thread, the most."""
+    with_waiting: int
+    """The same, where frames of a thread stand on those of the event loop that wait for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """A request that is traced, several times with other values: the least of the files and functions count."""
+
+    archive: str
+    requests: Sequence[Request]
+    goal: int
+    """Files, after the restructuring."""
+    most: int
+    """Files that it may enter now; only ever less. On a busy machine the look for changes falls into all of them: eight
+    files beside what a request enters alone."""
+    warm: Sequence[Request] = ()
+    """Asked before, beside the first of the requests."""
+
+
+def _get(target: str) -> Request:
+    return Request("GET", target)
+
+
+def _map(west: float) -> Request:
+    return _get(
+        "/wms?SERVICE=WMS&VERSION=1.3.0&REQUEST=GetMap&LAYERS=NDVI&STYLES=&CRS=CRS:84&WIDTH=256&HEIGHT=256"
+        f"&FORMAT=image/png&TIME=2023-06-01&BBOX={west},50.95,{west + 0.1:.2f},51.05"
+    )
+
+
+def _execution(lon: float, *headers: tuple[str, str]) -> Request:
+    inputs = {"layers": "NDVI", "points": [[lon, 51.0]], "datetime": "2023-06", "format": "json"}
+    given = (("content-type", "application/json"), *headers)
+    return Request("POST", "/ogcapi/processes/time-series/execution", given, json.dumps({"inputs": inputs}))
+
+
+WESTS = (4.3, 4.32, 4.34, 4.36)
+ASYNC = ("prefer", "respond-async")
+WALKS: Mapping[str, Walk] = {
+    "GetMap, another box": Walk("demo", [_map(west) for west in WESTS], goal=45, most=66),
+    "GetMap, the same again": Walk("demo", [_map(WESTS[0])] * 3, goal=38, most=58),
+    "XYZ tile": Walk(
+        "demo",
+        [
+            _get(f"/tiles/NDVI/WebMercatorQuad/12/{x}/{y}.png?datetime=2023-06-01")
+            for x in (2097, 2098)
+            for y in (1369, 1370)
+        ],
+        goal=42,
+        most=63,
+    ),
+    "point series": Walk(
+        "demo",
+        [_get(f"/timeseries/NDVI/point?lon={lon}&lat=51&datetime=2023&format=json") for lon in WESTS],
+        goal=38,
+        most=60,
+    ),
+    "STAC search, index open": Walk(
+        "scenes", [_get(f"/stac/search?collections=cut&limit={limit}") for limit in (3, 4, 5)], goal=36, most=57
+    ),
+    "mosaic tile": Walk(
+        "scenes",
+        [
+            _get(f"/tiles/B04/WebMercatorQuad/16/{x}/{y}.png?datetime=2021-11-03")
+            for x in (33859, 33860)
+            for y in (22082, 22083)
+        ],
+        goal=65,
+        most=85,
+    ),
+    "synchronous process (time-series)": Walk("demo", [_execution(lon) for lon in WESTS], goal=62, most=83),
+    "job accepted": Walk("demo", [_execution(lon, ASYNC) for lon in WESTS], goal=62, most=69),
+}
+
+
+class Tracer:
+    """Notes what is entered while it is on, in all threads that begin after `install`."""
+
+    def __init__(self) -> None:
+        self._is_on = False
+        self._codes: set[CodeType] = set()
+        self._deepest = self._with_waiting = self._waiting = 0
+        self._loop: int | None = None
+        self._is_leaving = False
+        self._in_thread: Counter[int] = Counter()
+        """Own frames on one another in a thread, the deepest since it was given its work."""
+
+    @contextmanager
+    def installed(self) -> Iterator[None]:
+        """Trace threads that begin meanwhile."""
+        threading.setprofile(self._note)
+        try:
+            yield
+        finally:
+            threading.setprofile(None)
+
+    def entered(self, work: Callable[[], object]) -> Entered:
+        """Return what is entered by work that an event loop does for this thread."""
+        self._codes, self._deepest, self._with_waiting, self._waiting, self._loop = set(), 0, 0, 0, None
+        self._in_thread.clear()
+        self._is_on = True
+        work()
+        self._is_on = False
+        functions = {code for code in self._codes if code.co_name not in PARTS}
+        files = {code.co_filename for code in functions}
+        return Entered(len(files), len(functions), self._deepest, self._with_waiting)
+
+    def _note(self, frame: FrameType, event: str, _argument: object) -> None:
+        if not self._is_on or event not in {"call", "return"} or not frame.f_code.co_filename.startswith(OWN):
+            return
+        thread = threading.get_ident()
+        if self._loop is None:
+            self._loop = thread  # where the request arrives
+        is_loop = thread == self._loop
+        depth = _own_frames(frame)
+        if event == "call":
+            self._is_leaving = self._is_leaving and not is_loop
+            self._codes.add(frame.f_code)
+            self._deepest = max(self._deepest, depth)
+            self._in_thread[thread] = max(self._in_thread[thread], depth)
+        elif is_loop and not self._is_leaving and frame.f_code.co_flags & CO_COROUTINE:
+            self._waiting, self._is_leaving = depth, True  # the innermost that waits
+        elif not is_loop and depth == 1:  # by now the loop waits for it
+            self._with_waiting = max(self._with_waiting, self._waiting + self._in_thread.pop(thread, 0))
+
+
+def _own_frames(frame: FrameType | None) -> int:
+    count = 0
+    while frame is not None:
+        count += frame.f_code.co_filename.startswith(OWN) and frame.f_code.co_name not in PARTS
+        frame = frame.f_back
+    return count
+
+
+def traced() -> dict[str, Entered]:
+    """Return what each walk enters."""
+    tracer, found, number = Tracer(), dict[str, Entered](), 0
+    with work_folder() as folder, tracer.installed(), ExitStack() as stack:
+        sites = dict[str, Site]()
+        for name, walk in WALKS.items():
+            if walk.archive not in sites:
+                place = make(walk.archive)
+                sites[walk.archive] = stack.enter_context(
+                    site_of(walk.archive, place, folder / f"{walk.archive}-state")
+                )
+            site = sites[walk.archive]
+
+            def send(request: Request, site: Site = site) -> None:
+                nonlocal number
+                number += 1
+                answer = site.send(number, request)
+                if answer.status not in {200, 201}:
+                    raise RuntimeError(f"{request}: {answer.status} {answer.content[:500]!r}")
+
+            for request in (*walk.warm, walk.requests[0], walk.requests[0]):
+                send(request)
+            seen = [tracer.entered(lambda request=request: send(request)) for request in walk.requests[1:]]
+            found[name] = Entered(
+                files=min(each.files for each in seen),
+                functions=min(each.functions for each in seen),
+                depth=max(each.depth for each in seen),
+                with_waiting=max(each.with_waiting for each in seen),
+            )
+    return found
+
+
+def main() -> None:
+    """Print the table."""
+    print("| request | files | most | goal | functions | depth | with those that wait |\n|---|---|---|---|---|---|---|")
+    for name, entered in traced().items():
+        walk: Any = WALKS[name]
+        figures = (entered.files, walk.most, walk.goal, entered.functions, entered.depth, entered.with_waiting)
+        print(f"| {name} | {' | '.join(map(str, figures))} |")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,93 @@
+import pytest
+
+from tests import quick, tiers
+
+QUICK, LATER = "not (slow or client)", "slow or client"
+FAILS = "import no_such_module\n"
+MARKED = "import pytest\n@pytest.mark.slow\ndef test_slow(): pass\n"
+
+
+@pytest.fixture
+def run(pytester, monkeypatch):
+    """`run(markers, *arguments, name=source, ...)`: what came of those modules of `tests`."""
+    for each in (tiers.read, tiers.possible_markers, tiers._with_one_case):
+        each.cache_clear()
+    monkeypatch.setattr(tiers, "ROOT", pytester.path)
+
+    def of(markers, *arguments, **sources):
+        for name, source in sources.items():
+            path = pytester.path / "tests" / f"{name}.py"
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(source)
+        options = ["-p", "tests.tiers", "-p", "no:cacheprovider", "--import-mode=importlib", "-m", markers, *arguments]
+        return pytester.runpytest_inprocess(*options)
+
+    return of
+
+
+@pytest.mark.parametrize(
+    "certain", ["pytestmark = pytest.mark.slow", "pytestmark = [\n    pytest.mark.data,\n    pytest.mark.slow,\n]"]
+)
+def test_a_module_whose_tests_are_all_slow_is_not_imported_for_quick_ones(run, certain):
+    run(QUICK, test_a="def test_it(): pass", test_b=f"{certain}\n{FAILS}").assert_outcomes(passed=1)
+
+
+def test_a_module_that_names_no_marker_is_not_imported_for_slow_tests(run):
+    run(LATER, test_a=MARKED, test_b=FAILS).assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize("markers", [QUICK, LATER])
+def test_of_a_module_that_names_a_marker_either_tests_may_be_taken(run, markers):
+    run(markers, test_a=f"{MARKED}def test_quick(): pass").assert_outcomes(passed=1, deselected=1)
+
+
+@pytest.mark.parametrize(
+    "sources",
+    [
+        {"conftest.py": "pytest.param(1, marks=pytest.mark.client)"},
+        {"a/conftest.py": "pytest.param(1, marks=pytest.mark.client)"},
+        {"a/test_a.py": "from tests.kinds import EACH", "kinds.py": "EACH = mark.client"},
+        {
+            "a/test_a.py": "from tests import (\n    kinds,\n)",
+            "kinds.py": "from tests.b import C",
+            "b.py": "mark.client",
+        },
+    ],
+)
+def test_markers_of_conftest_files_and_of_what_is_imported_are_read(tmp_path, monkeypatch, sources):
+    monkeypatch.setattr(tiers, "ROOT", tmp_path)
+    for name, source in {"a/test_a.py": "", **sources}.items():
+        path = tmp_path / "tests" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(source)
+
+    assert tiers.possible_markers(tmp_path / "tests" / "a" / "test_a.py") == {"client"}
+
+
+def test_a_module_that_is_named_is_collected_in_any_case(run):
+    result = run(QUICK, "tests/test_a.py", test_a=MARKED)
+
+    result.assert_outcomes(deselected=1)
+
+
+@pytest.mark.parametrize("markers", ["checklist", ""])
+def test_a_run_of_other_markers_or_of_all_imports_all(run, markers):
+    assert run(markers, test_a=MARKED, test_b=FAILS).parseoutcomes()["errors"] == 1
+
+
+def test_a_marker_that_no_source_tells_is_refused(run):
+    hidden = "import pytest\nclient = getattr(pytest.mark, 'client')\n@client\ndef test_it(): pass"
+
+    result = run(QUICK, test_a=hidden)
+
+    result.stderr.fnmatch_lines(["*test_a.py::test_it: *does not see its markers {'client'}*"])
+
+
+def test_a_module_with_a_function_of_one_quick_case_has_slow_ones(run, pytester, monkeypatch):
+    listed = pytester.path / "one_case.txt"
+    listed.write_text("tests/test_a.py::test_it\n")
+    monkeypatch.setattr(quick, "ONE_CASE", listed)
+
+    cases = 'import pytest\n@pytest.mark.parametrize("n", [1, 2, 3])\ndef test_it(n): pass'
+
+    run(LATER, "-p", "tests.quick", test_a=cases).assert_outcomes(passed=2, deselected=1)

@@ -1,0 +1,307 @@
+"""Check the rules of sizes and shapes of the server's code (`python -m tools.house`); `docs/design` says why.
+
+What may break a rule is in `house_exceptions.txt`: rule, file, how often, and the reason. An exception that is not
+needed any more is a fault too, so that the list only gets shorter.
+"""
+
+import ast
+import io
+import re
+import sys
+import tokenize
+import tomllib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+EXCEPTIONS = Path(__file__).with_name("house_exceptions.txt")
+PACKAGE = "chronotile"
+BROAD = re.compile(r"\b(Base)?Exception\b")
+MOST_OF_MODULE, MOST_OF_FUNCTION, MOST_MODULES = 400, 50, 20
+LEAST_OF_MODULE = 40
+MOST_OF_ENTRY = 120
+SHORT = 3
+"""Lines of a private function that needs no docstring."""
+NO_CODE = {
+    *(tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER),
+    tokenize.ENCODING,
+}
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+@dataclass(frozen=True)
+class Module:
+    """A module of the package."""
+
+    name: str
+    path: str
+    """Below the root."""
+    text: str
+
+    @cached_property
+    def tree(self) -> ast.Module:
+        """Its syntax."""
+        return ast.parse(self.text)
+
+    @cached_property
+    def code_lines(self) -> frozenset[int]:
+        """Lines that are neither blank nor comment nor docstring, of attributes either."""
+        told = set[int]()
+        for node in ast.walk(self.tree):
+            for each in getattr(node, "body", ()) if isinstance(getattr(node, "body", ()), list) else ():
+                if _is_text(each):
+                    told.update(range(each.lineno, (each.end_lineno or each.lineno) + 1))
+        lines = set[int]()
+        for token in tokenize.generate_tokens(io.StringIO(self.text).readline):
+            if token.type not in NO_CODE:
+                lines.update(range(token.start[0], token.end[0] + 1))
+        return frozenset(lines - told)
+
+    @cached_property
+    def functions(self) -> list[tuple[str, Function]]:
+        """All with their qualified names."""
+        return list(_functions(self.tree, ""))
+
+    def lines_of(self, node: ast.stmt) -> int:
+        """Code lines of a statement."""
+        return len(self.code_lines & set(range(node.lineno, (node.end_lineno or node.lineno) + 1)))
+
+
+def _is_text(node: ast.AST) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+
+
+def _functions(node: ast.AST, prefix: str) -> Iterator[tuple[str, Function]]:
+    for each in ast.iter_child_nodes(node):
+        name = f"{prefix}{each.name}" if isinstance(each, Function | ast.ClassDef) else ""
+        if isinstance(each, Function):
+            yield name, each
+        yield from _functions(each, f"{name}." if name else prefix)
+
+
+def modules_of(root: Path) -> dict[str, Module]:
+    """Return the modules of the package below `root/server`, by name."""
+    found = {}
+    for path in sorted((root / "server" / PACKAGE).rglob("*.py")):
+        parts = path.relative_to(root / "server").with_suffix("").parts
+        name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+        found[name] = Module(name, path.relative_to(root).as_posix(), path.read_text(encoding="utf-8"))
+    return found
+
+
+def imports_of(modules: Mapping[str, Module]) -> dict[str, set[str]]:
+    """Return the modules that each module imports, also in its functions; imports for types alone do not count."""
+    return {name: set(_imports(module, modules)) - {name} for name, module in modules.items()}
+
+
+def _imports(module: Module, modules: Mapping[str, Module]) -> Iterator[str]:
+    skipped = {
+        id(each)
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+        for each in ast.walk(node)
+    }
+    for node in ast.walk(module.tree):
+        if id(node) in skipped:
+            continue
+        if isinstance(node, ast.Import):
+            yield from (each.name for each in node.names if each.name in modules)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            for each in node.names:
+                inner = f"{node.module}.{each.name}"
+                if inner in modules or node.module in modules:
+                    yield inner if inner in modules else node.module
+
+
+Broken = Iterator[tuple[str, str, str]]
+"""Rule, file and what is wrong."""
+
+
+def sizes(modules: Mapping[str, Module]) -> Broken:
+    """Yield modules, functions and folders that are too large (rule 1)."""
+    folders = Counter(str(Path(module.path).parent) for module in modules.values() if module.code_lines)
+    for module in modules.values():
+        if len(module.code_lines) > MOST_OF_MODULE:
+            yield "module-lines", module.path, f"{len(module.code_lines)} code lines, at most {MOST_OF_MODULE}"
+        for name, node in module.functions:
+            if (count := module.lines_of(node)) > MOST_OF_FUNCTION:
+                yield "function-lines", module.path, f"{name} has {count} code lines, at most {MOST_OF_FUNCTION}"
+    for folder, count in folders.items():
+        if count > MOST_MODULES:
+            yield "folder-modules", folder, f"{count} modules, at most {MOST_MODULES}"
+
+
+def small_modules(modules: Mapping[str, Module], imports: Mapping[str, Iterable[str]]) -> Broken:
+    """Yield modules of few lines with one importer (rule 2); a process, which is found by its file, has none."""
+    importers = Counter(imported for found in imports.values() for imported in found)
+    for name, module in modules.items():
+        count = len(module.code_lines)
+        is_found = module.path.endswith("__init__.py") or any(map(_is_process, module.tree.body))
+        if 0 < count < LEAST_OF_MODULE and importers[name] < 2 and not is_found:
+            yield "small-module", module.path, f"{count} code lines and {importers[name]} importers; merge it"
+
+
+def _is_process(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "process"
+
+
+def broad_excepts(modules: Mapping[str, Module]) -> Broken:
+    """Yield handlers of all exceptions (rule 3)."""
+    for module in modules.values():
+        for node in ast.walk(module.tree):
+            if isinstance(node, ast.ExceptHandler) and (node.type is None or BROAD.search(ast.unparse(node.type))):
+                yield "broad-except", module.path, f"line {node.lineno} catches all exceptions; name what is foreseen"
+
+
+def circles(modules: Mapping[str, Module], imports: Mapping[str, Iterable[str]]) -> Broken:
+    """Yield modules that import one another in a circle (rule 4)."""
+    for group in _strong_components(imports):
+        if len(group) > 1:
+            places = sorted(modules[name].path for name in group)
+            yield "circle", places[0], f"imports in a circle with {', '.join(places[1:])}"
+
+
+def _strong_components(edges: Mapping[str, Iterable[str]]) -> list[list[str]]:
+    """Tarjan's, without recursion."""
+    index, low, stack, found = dict[str, int](), dict[str, int](), list[str](), list[list[str]]()
+    for root in edges:
+        work = [] if root in index else [(root, iter(edges[root]))]
+        if work:
+            index[root] = low[root] = len(index)
+            stack.append(root)
+        while work:
+            node, rest = work[-1]
+            for each in rest:
+                if each not in index:
+                    index[each] = low[each] = len(index)
+                    stack.append(each)
+                    work.append((each, iter(edges[each])))
+                    break
+                if each in stack:
+                    low[node] = min(low[node], index[each])
+            else:
+                work.pop()
+                if work:
+                    low[work[-1][0]] = min(low[work[-1][0]], low[node])
+                if low[node] == index[node]:
+                    place = stack.index(node)
+                    found.append(stack[place:])
+                    del stack[place:]
+    return found
+
+
+def docstrings(modules: Mapping[str, Module]) -> Broken:
+    """Yield short private functions with a docstring, and attributes whose docstring says their name (rule 5)."""
+    for module in modules.values():
+        for name, node in module.functions:
+            is_private = node.name.startswith("_") and not node.name.startswith("__")
+            if is_private and ast.get_docstring(node) and module.lines_of(node) <= SHORT:
+                yield "docstring", module.path, f"{name} is private and short: it needs none"
+        for each in ast.walk(module.tree):
+            for target, text in _attribute_texts(each):
+                words = set(re.findall(r"[a-z]+|\d+", text.lower())) - {"the", "a", "an", "of", "its", "it"}
+                if words <= set(re.findall(r"[a-z]+", target.lower().replace("_", " "))):
+                    yield "attribute-docstring", module.path, f"“{text}” says the name {target} again"
+
+
+def _attribute_texts(node: ast.AST) -> Iterator[tuple[str, str]]:
+    body = getattr(node, "body", [])
+    if not isinstance(node, ast.ClassDef | ast.Module):
+        return
+    for before, text in pairwise(body):
+        if isinstance(before, ast.Assign | ast.AnnAssign) and _is_text(text):
+            target = before.targets[0] if isinstance(before, ast.Assign) else before.target
+            yield ast.unparse(target), text.value.value
+
+
+def changelog(root: Path) -> Broken:
+    """Yield entries of the changelog that are long (rule 6)."""
+    text = (root / "CHANGELOG.md").read_text(encoding="utf-8")
+    for entry in re.findall(r"^- .*(?:\n  .*)*", text, re.MULTILINE):
+        if len(entry) > MOST_OF_ENTRY + 2:
+            yield (
+                "changelog",
+                "CHANGELOG.md",
+                f"“{entry[2:42]}” has {len(entry) - 2} characters, at most {MOST_OF_ENTRY}",
+            )
+
+
+def named_processes(root: Path, modules: Mapping[str, Module]) -> Broken:
+    """Yield places that list the processes by name (rule 7)."""
+    folder = f"{PACKAGE}.processes."
+    words = {name.removeprefix(folder).replace("_", "-") for name in modules if name.startswith(folder)}
+    contracts = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
+        "contracts"
+    ]
+    for contract in contracts:
+        told = re.findall(r"[a-z_]+", " ".join(contract.get("layers", ())))
+        if len({each.replace("_", "-") for each in told} & words & PROCESSES) > 2:
+            yield "process-names", "pyproject.toml", f"contract {contract['id']} lists the processes by name"
+    for path in sorted((root / "tests/jobs/processes").glob("*.py")):
+        named = set(re.findall(r"\"([a-z-]+)\"", path.read_text(encoding="utf-8")))
+        if len(named & PROCESSES) > MOST_NAMED:
+            yield "process-names", path.relative_to(root).as_posix(), "lists the processes by name"
+
+
+PROCESSES = frozenset({"animation", "anomaly", "climatology", "composite", "histogram", "trend", "zonal-statistics"})
+MOST_NAMED = 4
+"""Processes that a test may name without listing all of them."""
+
+
+def broken_rules(root: Path) -> list[tuple[str, str, str]]:
+    """Return all that breaks a rule: rule, file and what is wrong."""
+    modules = modules_of(root)
+    imports = imports_of(modules)
+    return [
+        *sizes(modules),
+        *small_modules(modules, imports),
+        *broad_excepts(modules),
+        *circles(modules, imports),
+        *docstrings(modules),
+        *changelog(root),
+        *named_processes(root, modules),
+    ]
+
+
+def read_exceptions(text: str) -> dict[tuple[str, str], int]:
+    """Return how many faults of a rule a file may have: lines of rule, file, count and reason."""
+    lines = (line.split(maxsplit=3) for line in text.splitlines() if line and not line.startswith("#"))
+    return {(rule, file): int(count) for rule, file, count, _reason in lines}
+
+
+def faults(root: Path, exceptions: str) -> list[str]:
+    """Return what breaks a rule beyond its exceptions, and exceptions that are not needed any more."""
+    excepted = read_exceptions(exceptions)
+    found = broken_rules(root)
+    counts = Counter((rule, file) for rule, file, _ in found)
+    new = [
+        f"{file}: {wrong} ({rule}; {counts[rule, file]} found, {excepted.get((rule, file), 0)} excepted)"
+        for rule, file, wrong in found
+        if counts[rule, file] > excepted.get((rule, file), 0)
+    ]
+    return new + [
+        f"{file}: {counts[rule, file]} of {count} exceptions of {rule} are needed; write that number or remove the line"
+        for (rule, file), count in excepted.items()
+        if counts[rule, file] < count
+    ]
+
+
+def as_exceptions(root: Path) -> Iterator[str]:
+    """Yield the lines that except what breaks a rule now."""
+    for (rule, file), count in sorted(Counter((rule, file) for rule, file, _ in broken_rules(root)).items()):
+        yield f"{rule} {file} {count} before the rule"
+
+
+def main() -> None:
+    """Print what breaks a rule; 1 if anything does."""
+    found = faults(ROOT, EXCEPTIONS.read_text(encoding="utf-8"))
+    print("".join(f"{each}\n" for each in found), end="")
+    sys.exit(bool(found))
+
+
+if __name__ == "__main__":
+    main()
