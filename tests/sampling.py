@@ -1,4 +1,5 @@
-"""Pytest plugin: of the further cases of large matrices a run takes a random tenth, by a seed that it prints.
+"""Pytest plugin: of a test with many cases a run takes six, or a tenth if that is more, by a seed that it prints; of
+one that is marked `costly_cases` it takes one.
 
 CHRONOTILE_TEST_FULL=1 runs all cases, CHRONOTILE_TEST_SEED repeats the choice of an earlier run, and
 CHRONOTILE_TEST_SAMPLE=500 runs 500 tests in place of all. A run that names files or tests runs what it names.
@@ -7,6 +8,7 @@ CHRONOTILE_TEST_SAMPLE=500 runs 500 tests in place of all. A run that names file
 import hashlib
 import os
 import secrets
+from collections import Counter
 from dataclasses import dataclass
 
 import pytest
@@ -14,8 +16,14 @@ import pytest
 IS_FULL = bool(os.environ.get("CHRONOTILE_TEST_FULL"))
 """Whether a run takes all cases, and tests that repeat something repeat it as often as they were written for."""
 TENTH = 0.1
+FEW = 6
+"""Cases of a test that every run takes, whichever the seed chooses, besides a tenth of the others."""
+SEED = "CHRONOTILE_TEST_SEED"
+"""The seed, which programs that tests start find in their environment, if there is a choice."""
 MARKER = "further_case"
-"""What `tests.quick` gives the cases of a matrix that `quick_cases` does not name."""
+"""What `tests.quick` gives the cases of a matrix that `quick_cases` does not name: none of them is in every run."""
+COSTLY = "costly_cases"
+"""What marks a test of which a run takes one case."""
 
 
 @dataclass(frozen=True)
@@ -41,10 +49,15 @@ class Sampling:
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
         """Deselect what is not of the sample, after markers have deselected other tiers."""
-        taken = [item for item in items if item.get_closest_marker(MARKER) is None or self.draw(item) < self.further]
-        if self.most:
-            taken = sorted(taken, key=self.draw)[: self.most]
-        chosen = set(taken)
+        begun, taken = Counter[str](), list[pytest.Item]()
+        for item in sorted(items, key=self.draw):
+            function = item.nodeid.partition("[")[0]
+            few = FEW if item.get_closest_marker(COSTLY) is None else 1
+            is_further = item.get_closest_marker(MARKER) is not None or begun[function] >= few
+            begun[function] += not is_further
+            if not is_further or self.draw(item) < self.further:
+                taken.append(item)
+        chosen = set(taken[: self.most or None])
         config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
         items[:] = [item for item in items if item in chosen]
 
@@ -57,11 +70,17 @@ class Sampling:
 def pytest_configure(config: pytest.Config) -> None:
     """Choose what is run, unless all is asked for or tests are named."""
     if (received := getattr(config, "workerinput", {}).get("sampling")) is not None:
-        config.pluginmanager.register(Sampling(*received))
+        choose(config, Sampling(*received))
     elif not hasattr(config, "workerinput"):
         environment = os.environ.get
         is_whole = config.args_source is not pytest.Config.ArgsSource.TESTPATHS or environment("CHRONOTILE_TEST_FULL")
-        seed = environment("CHRONOTILE_TEST_SEED") or secrets.token_hex(4)
+        seed = environment(SEED) or secrets.token_hex(4)
         most = int(environment("CHRONOTILE_TEST_SAMPLE") or 0)
         if most or not is_whole:
-            config.pluginmanager.register(Sampling(seed, 1.0 if is_whole else TENTH, most))
+            choose(config, Sampling(seed, 1.0 if is_whole else TENTH, most))
+
+
+def choose(config: pytest.Config, sampling: Sampling) -> None:
+    """Have a choice made by a plugin, and tell its seed to programs that tests start."""
+    config.pluginmanager.register(sampling)
+    os.environ[SEED] = sampling.seed

@@ -58,6 +58,13 @@ def lack_of_shared(folder: Path = SHARED) -> str | None:
     return None if folder.is_dir() else SHARED_ABSENT
 
 
+def folders_with_rasters() -> list[str]:
+    """The names of the folders of real data: others have outlines, and documents without files."""
+    data = SHARED / "data"
+    folders = sorted(each.name for each in data.iterdir() if each.is_dir()) if data.is_dir() else []
+    return [name for name in folders if name not in {"naturalearth", "stac"}]
+
+
 def lack_of(item: pytest.Item) -> str | None:
     """What a marked test needs and does not find, in words; None if it can run."""
     lacks = []

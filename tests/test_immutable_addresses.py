@@ -31,7 +31,7 @@ from tests.scenes_archive.plan import SMALL
 pytestmark = pytest.mark.slow
 
 SCENES = tuple(SMALL.all_scenes())
-STEPS = 24
+STEPS, SEEDS = (24, 3) if IS_FULL else (10, 1)
 CHANGES, ANSWERS = (100, 4_000) if IS_FULL else (24, 600)
 """Of two servers, at least."""
 RECENT_S = 2.0
@@ -153,7 +153,8 @@ def change(scenes, here, draw):
     return scene.day
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.costly_cases
+@pytest.mark.parametrize("seed", range(SEEDS))
 def test_what_may_be_kept_for_ever_never_differs_and_stays_of_other_days(scenes, hosts, seed):
     draw, cache = random.Random(seed), ForEver()
     here = set()
@@ -191,6 +192,7 @@ def rewritten(file):
         return memory.read()
 
 
+@pytest.mark.costly_cases
 @pytest.mark.parametrize("is_known", [True, False], ids=["known to the index", "not known to it"])
 def test_the_revision_of_a_layer_names_no_file_that_was_written_over_since(scenes, hosts, is_known):
     scene = max(SCENES, key=lambda each: np.count_nonzero(each.numbers("B04")))

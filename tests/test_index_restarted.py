@@ -24,7 +24,7 @@ from tests.scenes_archive.plan import SMALL
 
 pytestmark = [pytest.mark.slow, pytest.mark.client("initdb", "postgres")]
 
-CRASHES = 10 if IS_FULL else 4
+CRASHES = 10 if IS_FULL else 2
 WRITERS = READERS = 8
 EACH = 40
 """Changes that are acknowledged between two crashes, at least."""

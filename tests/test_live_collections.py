@@ -73,6 +73,7 @@ def a_site(folder):
         environment.setenv("CHRONOTILE_JOBS_DIR", str(folder / "jobs"))
         environment.setenv("CHRONOTILE_WRITE_TOKEN", "a secret of the tests of it")
         environment.setenv("XDG_CACHE_HOME", str(folder / "cache"))
+        environment.setenv("CHRONOTILE_WATCH_S", "0.5")
         site = Site(api, folder, {})
         site.write(near=f"{{kind: stac, href: '{catalogue}'}}", far=f"{{kind: stac, href: '{api.href}', mode: live}}")
         done = site.run("index", site.configuration)

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -31,6 +32,8 @@ USED = "used"
 """When a connection was last in use."""
 LIVES_S = 1.0
 """How long after that it counts as being there without a check."""
+LOG_AGAIN_S = 0.01
+"""After how long a connection to SQLite that was refused a log asks again."""
 FAULT_SAID_S = 60.0
 """How often at most a fault of one kind is logged, however many requests meet it."""
 READING = "chronotile_reading"
@@ -232,9 +235,24 @@ def _meaning_of(error: BaseException | None, usage: Usage) -> ChronotileError:
 def _prepare(file: Path, usage: Usage, connection: Any, record: ConnectionPoolEntry) -> None:  # noqa: ANN401 -- the driver's own
     """Commits are on the disk when they return; readers do not wait for writers."""
     connection.isolation_level = None  # or else the driver begins transactions when it likes
-    for pragma in ("journal_mode=WAL", f"synchronous={usage.synchronous}", "foreign_keys=ON"):
+    keep_log(connection, within_s=usage.waits().busy_s)
+    for pragma in (f"synchronous={usage.synchronous}", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
     record.info[OPENED] = file.stat()
+
+
+def keep_log(connection: Any, *, within_s: float) -> None:  # noqa: ANN401 -- the driver's own
+    """Have SQLite write ahead to a log; it does not wait by itself for others that begin or end that at this moment."""
+    end_s = time.monotonic() + within_s
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if not error.sqlite_errorname.startswith("SQLITE_BUSY") or time.monotonic() > end_s:
+                raise
+            time.sleep(LOG_AGAIN_S)
+        else:
+            return
 
 
 def _limit_waits(usage: Usage, connection: Any, _record: ConnectionPoolEntry) -> None:  # noqa: ANN401 -- the driver's own

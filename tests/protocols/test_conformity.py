@@ -13,7 +13,7 @@ from starlette.routing import Route
 from tests.protocols.conformity import document_of, findings_of, operations_of, refused_examples, tree_application
 from tests.sampling import IS_FULL
 
-EXAMPLES = int(os.environ.get("CHRONOTILE_CONFORMITY", "12" if IS_FULL else "6"))
+EXAMPLES = int(os.environ.get("CHRONOTILE_CONFORMITY", "12" if IS_FULL else "3"))
 SHARES = 6
 PARAMETER = {"name": "count", "in": "query", "required": True, "schema": {"type": "integer"}, "example": 3}
 ANSWER = {"description": "n", "content": {"application/json": {"schema": {"type": "integer", "maximum": 9}}}}

@@ -3,11 +3,13 @@
 import sqlite3
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
+from chronotile import database
 from chronotile.errors import ConfigurationError, SourceUnavailable, StorageFull
 from chronotile.model.job import Execution
 from chronotile.queue import database as databases
@@ -262,3 +264,16 @@ def test_many_who_start_at_once_make_one_table(url, tmp_path):
     table = JobTable(open_engine(url, tmp_path), archive="a")
     assert table.jobs()[1] == 16
     table.close()
+
+
+def test_a_file_that_another_reads_gets_its_log_once_that_one_has_ended(tmp_path, monkeypatch):
+    file = tmp_path / "jobs.sqlite"
+    with closing(sqlite3.connect(file)) as reading, closing(sqlite3.connect(file, timeout=0)) as beginning:
+        beginning.execute("CREATE TABLE a (b)")
+        reading.execute("BEGIN")
+        reading.execute("SELECT * FROM a")
+        monkeypatch.setattr(database.time, "sleep", lambda _seconds: reading.rollback())
+
+        database.keep_log(beginning, within_s=60)
+
+        assert beginning.execute("PRAGMA journal_mode").fetchone() == ("wal",)

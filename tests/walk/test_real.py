@@ -5,19 +5,15 @@ import pytest
 from chronotile.demo import DemoPlan, make_demo
 from tests.odd_archives.every import EVERY
 from tests.sampling import IS_FULL
-from tests.strict import SHARED
+from tests.strict import SHARED, folders_with_rasters
 from tests.walk.walker import Extent
 
-NO_DATA = ("naturalearth", "stac")
-"""Outlines, and documents without files."""
 DATA = SHARED / "data"
-FOLDERS = (
-    sorted(each.name for each in DATA.iterdir() if each.is_dir() and each.name not in NO_DATA) if DATA.is_dir() else []
-)
 
 
+@pytest.mark.costly_cases
 @pytest.mark.data
-@pytest.mark.parametrize("name", FOLDERS)
+@pytest.mark.parametrize("name", folders_with_rasters())
 def test_documents_of_real_data_are_answered(walk, name):
     report = walk(DATA / name, Extent.OF_EACH if IS_FULL else Extent.ROUTES)
 

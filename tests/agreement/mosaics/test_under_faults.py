@@ -7,7 +7,7 @@ from tests.scenes_archive.under_faults import run
 
 pytestmark = pytest.mark.slow
 
-SECONDS = 60 if IS_FULL else 30
+SECONDS = 60 if IS_FULL else 15
 MOST_GROWTH_MB = 100
 """Of both workers together, which fill caches of 24 MB and load libraries when they first need them."""
 

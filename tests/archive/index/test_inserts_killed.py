@@ -22,7 +22,7 @@ from tests.running import PROGRAM, serving, until, workers_of
 from tests.sampling import IS_FULL
 
 pytestmark = pytest.mark.slow
-EACH = 5_000 if IS_FULL else 1_000
+EACH = 5_000 if IS_FULL else 600
 """Items that are posted, and as many that the indexer reads."""
 TOGETHER = 20
 """Items of each FeatureCollection; as many are posted one by one after it."""
@@ -138,7 +138,7 @@ def ids_of(index, collection):
     """The ids of all items, page by page."""
     ids, cursor = [], None
     while True:
-        page = index.search(ItemSearch(collections=(collection,), limit=1_000, cursor=cursor))
+        page = index.search(ItemSearch(collections=(collection,), limit=600, cursor=cursor))
         ids += [each.ref.id for each in page.items]
         if page.next is None:
             return ids
@@ -185,6 +185,7 @@ def settings_of_servers():
     return {name: value for name, value in os.environ.items() if name.startswith("CHRONOTILE_")}
 
 
+@pytest.mark.costly_cases
 def test_of_thousands_of_inserts_none_is_lost_or_half_visible_though_server_and_indexer_are_killed(place):
     write_catalogue(place.parent / "scenes", EACH + 1)
     expected = {name: {f"{name}-{number:04}" for number in range(EACH + 1)} for name in ("posted", "scenes")}

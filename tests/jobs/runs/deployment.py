@@ -22,6 +22,8 @@ SITE = Path(__file__).parent / "site"
 HOST = "127.0.0.1"
 DOES_JOBS = "running jobs of the archive"
 """What a worker says when it has found all that it needs."""
+HAS_JOINED = "Registered to"
+"""What a process of a Dask cluster says when the scheduler knows it."""
 
 
 def noted(gates: Path, word: str) -> list[list[str]]:
@@ -140,6 +142,8 @@ class Deployment:
 
     def kill_scheduler(self) -> None:
         """Kill the scheduler, with which the processes of its cluster end, and begin all again."""
+        for process in self.processes:  # one that has not joined yet does not end: it waits for a scheduler
+            until(lambda process=process: process.has_said(HAS_JOINED))
         self.scheduler.kill()
         for process in self.processes:
             process.wait()

@@ -33,7 +33,7 @@ from tests.jobs.runs import country
 from tests.jobs.runs.deployment import Deployment, Program, deployed, signal_all
 from tests.postgresql import Server, serving_postgresql
 from tests.running import PROGRAM, until
-from tests.sampling import IS_FULL
+from tests.sampling import IS_FULL, SEED
 from tests.scenes_archive.documents import write_geoparquet
 
 pytestmark = [pytest.mark.slow, pytest.mark.client("initdb", "postgres", "moto_server")]
@@ -43,13 +43,15 @@ SOURCES, RESULTS = "scenes", "results"
 KINDS = ("geoparquet", "bucket", "folder")
 """Scenes on disk, scenes in S3, and files."""
 ALL_JOBS = [(kind, process) for process in jobs.JOBS for kind in KINDS]
-SOME_JOBS = ALL_JOBS if IS_FULL else ALL_JOBS[::2]
-"""Of each process one at least, of each kind several."""
+SOME_JOBS = ALL_JOBS if IS_FULL else ALL_JOBS[::4]
+"""Of each kind several; each process over each kind is in the table of doors."""
 PLACES = 2_000
 HELD_S = 4.0
 """How long a part is frozen."""
 PARTS = ("server", "worker", "dask_worker", "scheduler", "database", "store")
 FAULTS = [f"{what}_{part}" for part in PARTS for what in ("kill", "freeze")]
+STRIKES = len(FAULTS) if IS_FULL else 4
+"""Faults of a run, drawn by the seed of its choice."""
 CONFIGURATION = f"""
 service: {{id: whole}}
 collections:
@@ -317,10 +319,11 @@ class Faults:
 
 def test_each_job_is_right_and_done_once_whatever_is_killed_and_frozen(whole, tmp_path):
     before = whole.table.jobs()[1]
-    waiting = random.Random(33).sample(SOME_JOBS, len(SOME_JOBS))
+    draw = random.Random(os.environ.get(SEED, ""))
+    waiting = draw.sample(SOME_JOBS, len(SOME_JOBS))
     faults = Faults(whole)
-    for number, what in enumerate(FAULTS):
-        for kind, process in waiting[number :: len(FAULTS)]:
+    for number, what in enumerate(draw.sample(FAULTS, STRIKES)):
+        for kind, process in waiting[number::STRIKES]:
             faults.order(kind, process)
         faults.strike(what)
         until(whole.deployment.is_served)

@@ -15,6 +15,7 @@
  *   `violations` of the content security policy are faults as well; `end` closes the page
  * @typedef {(bench: Bench) => Promise<void>} Check
  */
+import { createHash } from "node:crypto";
 import { access, mkdir } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import { chromium } from "playwright-core";
@@ -203,12 +204,18 @@ export const answerStatus =
 
 /**
  * Runs the checks of a file as it was called, `node FILE BASE_URL OUT_DIR [PART_OF_A_NAME]`, and exits: 0 if all are
- * well, 1 if one is not, 2 if it was called wrongly. Pictures of failures are in OUT_DIR.
+ * well, 1 if one is not, 2 if it was called wrongly. Pictures of failures are in OUT_DIR. With CHRONOTILE_CHECKS="SHARE
+ * SEED" it runs such a share of them at random, but the first of the draw in any case.
  * @param {[name: string, check: Check][]} checks
  */
 export async function runAsCalled(checks) {
 	const [base, outDir, part = ""] = process.argv.slice(2);
-	const chosen = checks.filter(([name]) => name.includes(part));
+	const named = checks.filter(([name]) => name.includes(part));
+	const [share = "1", seed] = process.env.CHRONOTILE_CHECKS?.split(" ") ?? [];
+	/** @param {string} name @returns {number} from 0 to 1 */
+	const draw = (name) => createHash("sha256").update(`${seed} ${name}`).digest().readUInt32BE() / 2 ** 32;
+	const least = Math.min(...named.map(([name]) => draw(name)));
+	const chosen = named.filter(([name]) => draw(name) <= Math.max(least, Number(share)));
 	if (!base || !outDir || chosen.length === 0) {
 		console.error("usage: node FILE BASE_URL OUT_DIR [PART_OF_A_NAME]");
 		process.exit(2);

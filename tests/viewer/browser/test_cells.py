@@ -1,6 +1,5 @@
 """Colour, hover and click beyond the native zoom are the series' cell: `cells.mjs`, over its own archive."""
 
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -9,6 +8,7 @@ from affine import Affine
 from chronotile.app import create_app
 from chronotile.settings import Settings
 from tests.protocols.listening import listening
+from tests.viewer.browser.checks import run_checks
 from tests.viewer.browser.served import NUMBERS_STYLE, YEARS, Store, ramp_of
 
 SCENARIOS = Path(__file__).with_name("cells.mjs")
@@ -47,9 +47,4 @@ def base_url(tmp_path_factory):
 @pytest.mark.browser
 @pytest.mark.client("node")
 def test_colour_hover_and_click_are_the_cell_of_the_series_at_every_zoom(base_url, tmp_path):
-    ran = subprocess.run(
-        ["node", SCENARIOS, base_url, tmp_path / "pictures"],
-        capture_output=True, text=True, timeout=1800, check=False,
-    )  # fmt: skip
-
-    assert ran.returncode == 0, ran.stdout + ran.stderr
+    run_checks(SCENARIOS, base_url, tmp_path / "pictures")

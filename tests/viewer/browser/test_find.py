@@ -1,7 +1,6 @@
 """Dates and scenes are found where the map is: `find.mjs`, over an archive of scenes of its own and its index."""
 
 import json
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from chronotile.app import create_app
 from chronotile.commands.index import run_index
 from chronotile.settings import Settings
 from tests.protocols.listening import listening
+from tests.viewer.browser.checks import run_checks
 from tests.viewer.browser.served import DATELINE_3832, NUMBERS_STYLE, Store, every, ramp_of
 
 SCENARIOS = Path(__file__).with_name("find.mjs")
@@ -161,9 +161,4 @@ def base_url(tmp_path_factory):
 @pytest.mark.browser
 @pytest.mark.client("node")
 def test_dates_and_scenes_are_found_shown_and_saved(base_url, tmp_path):
-    ran = subprocess.run(
-        ["node", SCENARIOS, base_url, tmp_path / "pictures"],
-        capture_output=True, text=True, timeout=1800, check=False,
-    )  # fmt: skip
-
-    assert ran.returncode == 0, ran.stdout + ran.stderr
+    run_checks(SCENARIOS, base_url, tmp_path / "pictures")

@@ -1,6 +1,5 @@
 """The scenarios of the viewer, in Chromium, over the archive of `served.py`: one file a part of the viewer."""
 
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -8,6 +7,7 @@ import pytest
 from chronotile.app import create_app
 from chronotile.settings import Settings
 from tests.protocols.listening import listening
+from tests.viewer.browser.checks import run_checks
 from tests.viewer.browser.served import write_archive
 
 FOLDER = Path(__file__).parent
@@ -37,9 +37,4 @@ def base_url(tmp_path_factory):
 @pytest.mark.client("node")
 @pytest.mark.parametrize("part", SCENARIOS)
 def test_viewer_does_in_a_browser_what_its_scenarios_say(base_url, part, tmp_path):
-    ran = subprocess.run(
-        ["node", FOLDER / f"{part}.mjs", base_url, tmp_path / "pictures"],
-        capture_output=True, text=True, timeout=1800, check=False,
-    )  # fmt: skip
-
-    assert ran.returncode == 0, ran.stdout + ran.stderr
+    run_checks(FOLDER / f"{part}.mjs", base_url, tmp_path / "pictures")
