@@ -162,7 +162,7 @@ def measure(
         ended = server.poll()
     finally:
         server.terminate()
-        server.wait(30)
+        server.wait(timeout_s)
     return {
         "limit_mib": limit >> 20,
         "workers": workers,
