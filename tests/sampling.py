@@ -6,6 +6,7 @@ CHRONOTILE_TEST_SAMPLE=500 runs 500 tests in place of all. A run that names file
 """
 
 import hashlib
+import math
 import os
 import secrets
 from collections import Counter
@@ -22,8 +23,8 @@ SEED = "CHRONOTILE_TEST_SEED"
 """The seed, which programs that tests start find in their environment, if there is a choice."""
 MARKER = "further_case"
 """What `tests.quick` gives the cases of a matrix that `quick_cases` does not name: none of them is in every run."""
-COSTLY = "costly_cases"
-"""What marks a test of which a run takes one case."""
+COSTLY, WHOLE = "costly_cases", "every_case"
+"""What marks a test of which a run takes one case, and one of which it takes all."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +53,7 @@ class Sampling:
         begun, taken = Counter[str](), list[pytest.Item]()
         for item in sorted(items, key=self.draw):
             function = item.nodeid.partition("[")[0]
-            few = FEW if item.get_closest_marker(COSTLY) is None else 1
-            is_further = item.get_closest_marker(MARKER) is not None or begun[function] >= few
+            is_further = item.get_closest_marker(MARKER) is not None or begun[function] >= few_of(item)
             begun[function] += not is_further
             if not is_further or self.draw(item) < self.further:
                 taken.append(item)
@@ -65,6 +65,11 @@ class Sampling:
         """A number from 0 to 1 that depends on the test's name and the seed alone."""
         digest = hashlib.blake2b(f"{self.seed} {item.nodeid}".encode(), digest_size=6).digest()
         return int.from_bytes(digest) / 2**48
+
+
+def few_of(item: pytest.Item) -> float:
+    """How many cases of an item's test are in every run."""
+    return 1 if item.get_closest_marker(COSTLY) else math.inf if item.get_closest_marker(WHOLE) else FEW
 
 
 def pytest_configure(config: pytest.Config) -> None:

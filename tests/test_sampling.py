@@ -9,6 +9,12 @@ def test_further(case): pass
 def test_it(case): pass
 @pytest.mark.parametrize("case", range(7))
 def test_other(case): pass
+@pytest.mark.every_case
+@pytest.mark.parametrize("case", range(20))
+def test_whole(case): pass
+@pytest.mark.costly_cases
+@pytest.mark.parametrize("case", range(4))
+def test_costly(case): pass
 """
 
 
@@ -16,7 +22,7 @@ def test_other(case): pass
 def run_tests(pytester, monkeypatch):
     """`run_tests(*arguments, NAME=value)`: the names of the tests that a session of its own ran, and its output."""
     monkeypatch.chdir(pytester.path)
-    pytester.makeini("[pytest]\ntestpaths = .\nmarkers = further_case")
+    pytester.makeini("[pytest]\ntestpaths = .\nmarkers =\n further_case\n every_case\n costly_cases")
     pytester.makepyfile(test_it=MATRIX)
 
     def run(*arguments, **environment):
@@ -45,6 +51,8 @@ def test_a_run_of_everything_takes_six_of_the_cases_of_a_test_or_a_tenth(run_tes
 
     assert len([name for name in names if "::test_other" in name]) in {6, 7}
     assert 6 <= len([name for name in names if "::test_it" in name]) <= 15
+    assert len([name for name in names if "::test_whole" in name]) == 20
+    assert len([name for name in names if "::test_costly" in name]) in {1, 2}
 
 
 def test_a_seed_repeats_its_choice_and_another_chooses_others(run_tests):
@@ -63,7 +71,7 @@ def test_a_run_without_a_seed_prints_one_that_repeats_it(run_tests):
 
 @pytest.mark.parametrize(("arguments", "environment"), [(["."], {}), ([], {"FULL": "1"})], ids=["named", "full"])
 def test_all_cases_run_that_are_named_or_if_all_is_asked_for(run_tests, arguments, environment):
-    assert len(run_tests(*arguments, **environment)[0]) == 457
+    assert len(run_tests(*arguments, **environment)[0]) == 481
 
 
 def test_a_sample_has_the_number_of_tests_that_was_asked_for(run_tests):

@@ -72,6 +72,7 @@ def site(tmp_path_factory):
         yield stack.enter_context(serving_all(*folders))
 
 
+@pytest.mark.every_case
 @pytest.mark.parametrize("door", DOORS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_kind_of_source_shows_its_values_through_a_door_or_is_refused_in_words(site: Site, kind, door):
