@@ -1,4 +1,4 @@
-"""Pytest plugin: of a test with many cases a run takes six, or a tenth if that is more, by a seed that it prints; of
+"""Pytest plugin: of a test with many cases a run takes three, or a tenth if that is more, by a seed that it prints; of
 one that is marked `costly_cases` it takes one.
 
 CHRONOTILE_TEST_FULL=1 runs all cases, CHRONOTILE_TEST_SEED repeats the choice of an earlier run, and
@@ -17,7 +17,7 @@ import pytest
 IS_FULL = bool(os.environ.get("CHRONOTILE_TEST_FULL"))
 """Whether a run takes all cases, and tests that repeat something repeat it as often as they were written for."""
 TENTH = 0.1
-FEW = 6
+FEW = 3
 """Cases of a test that every run takes, whichever the seed chooses, besides a tenth of the others."""
 SEED = "CHRONOTILE_TEST_SEED"
 """The seed, which programs that tests start find in their environment, if there is a choice."""
