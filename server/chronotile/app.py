@@ -37,15 +37,12 @@ from chronotile.errors import ChronotileError, ConfigurationError, UnknownPath
 from chronotile.http.body_memory import MOST as MOST_DOWNLOADS
 from chronotile.http.body_memory import MOST_OF_CLIENT, BodyMemory, DownloadSlots, UnsentAnswers
 from chronotile.http.body_memory import STATE as UNSENT
-from chronotile.http.endpoint import with_error_caching
-from chronotile.http.forwarded import Forwarded
-from chronotile.http.guard import Guard
+from chronotile.http.endpoint import PathRouter, problem_response, with_error_caching
+from chronotile.http.guard import Forwarded, Guard
 from chronotile.http.limiter import Limiter
-from chronotile.http.problem import problem_response
 from chronotile.http.request_log import RequestLog
 from chronotile.http.response_cache import ResponseCache
-from chronotile.http.routing import PathRouter
-from chronotile.http.server_state import Limiters, ServerState
+from chronotile.http.run import Limiters, ServerState
 from chronotile.http.shipped_files import ClientPackages, ViewerFolder, find_client_packages, find_viewer
 from chronotile.logs import configure_logging
 from chronotile.machine import this_machine

@@ -7,9 +7,9 @@ from starlette.requests import Request
 
 from chronotile.catalog.catalogue import Limits
 from chronotile.errors import InvalidParameter, LimitExceeded
-from chronotile.http.form import body_of
+from chronotile.http.endpoint import body_of
 from chronotile.http.limiter import Limiter
-from chronotile.http.server_state import Limiters, ServerState
+from chronotile.http.run import Limiters, ServerState
 from chronotile.pipeline.services import FixedServices
 from tests.protocols import served
 

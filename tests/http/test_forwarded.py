@@ -6,7 +6,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from chronotile.app import ServerOptions, application
-from chronotile.http.forwarded import Forwarded
+from chronotile.http.guard import Forwarded
 from tests.protocols import served
 
 HEADERS = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "maps.example.org", "X-Forwarded-Prefix": "/veg"}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from chronotile.http.headers import declared_bytes
+from chronotile.http.respond import declared_bytes
 
 
 @pytest.mark.parametrize(

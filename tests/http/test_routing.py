@@ -5,7 +5,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route, Router
 from starlette.testclient import TestClient
 
-from chronotile.http.routing import PathRouter
+from chronotile.http.endpoint import PathRouter
 
 
 def route(path, *methods):

@@ -10,9 +10,8 @@ from starlette.testclient import TestClient
 
 from chronotile.errors import ServicesRenewed
 from chronotile.http import run
-from chronotile.http.endpoint import endpoint
-from chronotile.http.problem import problem_response
-from chronotile.http.server_state import Limiters
+from chronotile.http.endpoint import endpoint, problem_response
+from chronotile.http.run import Limiters
 
 
 def test_each_kind_of_work_has_a_limiter():

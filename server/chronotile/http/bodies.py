@@ -13,8 +13,8 @@ from starlette.types import Receive, Scope, Send
 
 from chronotile.encoders.file_parts import Body, SizedBody
 from chronotile.errors import ChronotileError, RangeNotSatisfiable
-from chronotile.http.headers import has_range, is_compressible, join_values, leaves_compressed
-from chronotile.http.problem import problem_response
+from chronotile.http.endpoint import problem_response
+from chronotile.http.respond import has_range, is_compressible, join_values, leaves_compressed
 
 log = logging.getLogger(__name__)
 

@@ -16,9 +16,9 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from chronotile.http.body_memory import STATE as UNSENT
 from chronotile.http.body_memory import UnsentAnswers
-from chronotile.http.headers import declared_bytes
+from chronotile.http.endpoint import MEDIA_TYPE
 from chronotile.http.job_access import may_be_of_jobs
-from chronotile.http.problem import MEDIA_TYPE
+from chronotile.http.respond import declared_bytes
 
 MAX_HEAD_BYTES = 65_536
 """Of the request line and all headers; and of what frames a body without being part of it (chunk sizes, trailers)."""

@@ -1,25 +1,40 @@
-"""The one place where errors on their way out of a handler are caught."""
+"""From the route of a request to its answer: the one place where errors on their way out of a handler are caught."""
 
+import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import parse_qsl, quote
 
+import orjson
 from starlette.convertors import PathConvertor, register_url_convertor
-from starlette.requests import Request
-from starlette.responses import Response
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Match, Mount, Router
+from starlette.types import Receive, Scope, Send
 
 from chronotile.errors import (
     ChronotileError,
     ClientGone,
     IndexIncomplete,
+    InvalidParameter,
+    LimitExceeded,
     OperationNotSupported,
     ServerBusy,
     ServicesRenewed,
     SourceAway,
     SourceUnavailable,
+    TimeNotAvailable,
+    UnknownParameter,
 )
-from chronotile.http.form import ROOM, forget_body
-from chronotile.http.server_state import forget_services
+from chronotile.http.body_memory import SMALL_BYTES, BodyRoom
+from chronotile.http.respond import declared_bytes
+from chronotile.http.run import base_url, forget_services, services_of, state_of
+from chronotile.model.geometry.json_text import memory_of_json
 
 log = logging.getLogger(__name__)
 
@@ -96,3 +111,318 @@ def with_error_caching(response: Response) -> Response:
         if response.status_code == 503:
             response.headers["Retry-After"] = RETRY_AFTER_S
     return response
+
+
+# The route of a path, looked up by the first segment of the path; redirects where a slash at the end is wrong.
+
+
+class PathRouter:
+    """Answers with the routes of a router, of which it compares only those that share the first segment of a path.
+
+    A path with one slash too many at its end, or that of a mounted application with one too few, is redirected by a
+    relative address, which holds under any prefix of any proxy. Starlette's own redirects name the path that the proxy
+    passes on, without the prefix that clients see.
+
+    Args:
+        router: Whose routes there are, all of them.
+    """
+
+    def __init__(self, router: Router) -> None:
+        self._router = router
+        firsts = [_first_segment(getattr(each, "path", "")) for each in router.routes]
+        self._unbound = [route for route, first in zip(router.routes, firsts, strict=True) if first is None]
+        self._bound: dict[str, list[BaseRoute]] = {
+            name: [route for route, first in zip(router.routes, firsts, strict=True) if first in {name, None}]
+            for name in set(firsts)
+            if name is not None
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one ASGI connection."""
+        if scope["type"] != "http":
+            await self._router.app(scope, receive, send)
+            return
+        found = self._route(scope)
+        if found is not None:
+            scope.setdefault("router", self._router)
+            scope["route"], child_scope = found
+            scope.update(child_scope)
+            await scope["route"].handle(scope, receive, send)
+            return
+        location = self._location(scope)
+        answer = self._router.default if location is None else RedirectResponse(location)
+        await answer(scope, receive, send)
+
+    def _route(self, scope: Scope) -> tuple[BaseRoute, Scope] | None:
+        """The first route that takes the request, or else the first of its path, which refuses the method."""
+        partial = None
+        for route in self._candidates(scope):
+            match, child_scope = route.matches(scope)
+            if match is Match.FULL:
+                return route, child_scope
+            if match is Match.PARTIAL and partial is None:
+                partial = route, child_scope
+        return partial
+
+    def _candidates(self, scope: Scope) -> Sequence[BaseRoute]:
+        path, root = scope["path"], scope.get("root_path", "")
+        below = path.removeprefix(root) if path.startswith(f"{root}/") else path
+        return self._bound.get(below[1:].partition("/")[0], self._unbound)
+
+    def _location(self, scope: Scope) -> str | None:
+        path, query = scope["path"], scope.get("query_string", b"").decode("latin-1")
+        bare = path.removesuffix("/")  # one: clients differ in how they resolve an address after several
+        name = quote(bare.rpartition("/")[2], safe="")
+        if bare and bare != path and self._has(scope, bare, BaseRoute):
+            location = f"../{name}"
+        elif bare == path and self._has(scope, f"{path}/", Mount):
+            location = f"./{name}/"
+        else:
+            return None
+        return f"{location}?{query}" if query else location
+
+    def _has(self, scope: Scope, path: str, kind: type[BaseRoute]) -> bool:
+        there = {**scope, "path": path}
+        return any(
+            isinstance(route, kind) and route.matches(there)[0] is not Match.NONE for route in self._candidates(there)
+        )
+
+
+def _first_segment(pattern: str) -> str | None:
+    first = pattern[1:].partition("/")[0]
+    return None if not pattern or "{" in first else first  # which has several, or any
+
+
+# What a request brings: its body, and the key-value pairs of its address and of a form in its body.
+
+FORM = "application/x-www-form-urlencoded"
+MAX_PAIRS = 1000
+MAX_FORM_BYTES = 1_048_576
+"""A form is taken apart between other requests: the longest one in use, a style sheet percent-encoded, has room."""
+TOO_LARGE, UNSUPPORTED = 413, 415
+
+BODY = "chronotile.body"
+"""Where a request keeps its body, which comes once though the request may be begun again."""
+ROOM = "chronotile.body_room"
+"""Where it keeps what the body takes of the memory for bodies."""
+
+
+async def pairs_of(request: Request) -> list[tuple[str, str]]:
+    """Return the pairs of the query, and of a POST those of its form too.
+
+    Raises:
+        InvalidParameter: The body is not a valid form.
+        LimitExceeded: It is larger than `max_body_bytes`, or than the limit for forms.
+    """
+    pairs = request.query_params.multi_items()
+    if request.method != "POST":
+        return pairs
+    media_type = request.headers.get("content-type", FORM).partition(";")[0].strip().lower()
+    if media_type != FORM:
+        raise InvalidParameter(f"a body must be a form ({FORM}), not {media_type[:60]!r}", locator="REQUEST")
+    body = await body_of(request, at_most=MAX_FORM_BYTES)
+    try:
+        return [*pairs, *parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MAX_PAIRS)]
+    except ValueError as error:
+        raise InvalidParameter(
+            f"the body is not a form of at most {MAX_PAIRS} parameters in UTF-8", locator="REQUEST"
+        ) from error
+
+
+async def body_of(request: Request, *, at_most: int | None = None) -> bytes:
+    """Return the body, read no further than it may reach, and not at all where its length says that it is larger.
+
+    Args:
+        request: What has it.
+        at_most: Its bytes, where that is less than `max_body_bytes`.
+
+    Raises:
+        LimitExceeded: It is larger.
+        InvalidParameter: It is compressed.
+        ClientGone: The client aborted the upload.
+        ServerBusy: Other bodies take the memory that there is for them.
+    """
+    body: bytes | None = request.scope.get(BODY)
+    if body is not None:
+        return body
+    _require_plain(request.headers.get("content-encoding", ""))
+    limit, allowed = "max_body_bytes", services_of(request).catalogue.limits.max_body_bytes
+    if at_most is not None and at_most < allowed:
+        limit, allowed = "bytes of a form", at_most
+    size = declared_bytes(request.headers.raw) or 0
+    check_size(size, limit, allowed)
+    room = request.scope.setdefault(ROOM, state_of(request).bodies.room())
+    room.require(size)
+    whole = request.scope[BODY] = await _received(request, room, limit, allowed)
+    return whole
+
+
+async def discard_body(request: Request) -> None:
+    """Read and drop the body of an unused request, so that `watch_disconnect` notices when the client leaves.
+
+    Its memory is free again when this returns: an answer may need it.
+
+    Raises:
+        ChronotileError: As `body_of`.
+    """
+    await body_of(request)
+    forget_body(request.scope)
+    request.scope[BODY] = b""  # a request that is begun anew cannot read it again
+
+
+def body_parsed(request: Request) -> Callable[[], object]:
+    """Return what a thread calls once it has parsed the body: of its memory only the bytes themselves are counted then.
+
+    The answer may need the rest.
+    """
+    room: BodyRoom | None = request.scope.get(ROOM)
+    if room is None:
+        return lambda: None
+    return partial(asyncio.get_running_loop().call_soon_threadsafe, room.shrink, len(request.scope[BODY]))
+
+
+def forget_body(scope: Scope) -> None:
+    """Drop the body of a request that is answered, and give its memory back."""
+    scope.pop(BODY, None)
+    room: BodyRoom | None = scope.pop(ROOM, None)
+    if room is not None:
+        room.free()
+
+
+async def _received(request: Request, room: BodyRoom, limit: str, allowed: int) -> bytes:
+    body, parsed = bytearray(), 0
+    try:
+        async for part in request.stream():
+            check_size(len(body) + len(part), limit, allowed)
+            room.require(len(body) + len(part))  # of a body that does not declare its length
+            body += part
+            parsed += memory_of_json(part)
+    except ClientDisconnect as error:
+        raise ClientGone("the client aborted the upload") from error
+    if len(body) > SMALL_BYTES:
+        room.require_parsed(parsed)
+    return bytes(body)
+
+
+def _require_plain(encoding: str) -> None:
+    """Without it a few bytes could stand for far more than `max_body_bytes`."""
+    if encoding.strip().lower() not in {"", "identity"}:
+        error = InvalidParameter(f"a body with Content-Encoding {encoding[:40]!r} is not supported; send it without")
+        error.status = UNSUPPORTED
+        raise error
+
+
+def check_size(size: int, limit: str, allowed: int, *, alternative: str = "send less at once") -> None:
+    """Refuse a body of more than `allowed` bytes, the value of a limit.
+
+    Raises:
+        LimitExceeded: It has more.
+    """
+    if size > allowed:
+        error = LimitExceeded(limit, allowed=allowed, needed=size, alternative=alternative)
+        error.status = TOO_LARGE
+        raise error
+
+
+# Errors of path APIs as problem documents (RFC 9457).
+
+MEDIA_TYPE = "application/problem+json"
+AS_IN_THE_CORE: Mapping[str, str] = {}
+DATED = {"time": "datetime"}
+TILED = {**DATED, "row": "y", "column": "x", "tile_matrix": "z", "tile_matrix_set": "tms"}
+"""Names of parameters, by the core's."""
+OFFERED = "chronotile.job"
+"""The member of a request's scope with the function that makes its offer."""
+
+
+def problem_response(
+    error: ChronotileError,
+    request: Request,
+    *,
+    spelling: Mapping[str, str] = AS_IN_THE_CORE,
+    status: int | None = None,
+    type_: str | None = None,
+    media_type: str = MEDIA_TYPE,
+) -> Response:
+    """Return the problem document of an error.
+
+    Args:
+        error: What went wrong.
+        request: Where.
+        spelling: The protocol's names of parameters, by the core's.
+        status: Of HTTP, where the protocol has another one than the error.
+        type_: Of the problem, where the protocol has another one than the error.
+        media_type: Of the answer.
+    """
+    status = status or error.status
+    members: dict[str, Any] = {
+        "type": type_ or error.problem_type,
+        "title": error.problem_title or HTTPStatus(status).phrase,
+        "status": status,
+        "detail": error.message,
+    }
+    if error.locator:
+        is_as_written = isinstance(error, UnknownParameter)
+        members["parameter"] = error.locator if is_as_written else spelling.get(error.locator, error.locator)
+    if isinstance(error, TimeNotAvailable):
+        members["nearest"] = list(error.nearest)
+    if isinstance(error, LimitExceeded):
+        members |= {
+            "limit": error.limit,
+            "allowed": error.allowed,
+            "asked": error.needed,
+            "alternative": error.alternative,
+        }
+        job = job_document(error, request)
+        members |= {} if job is None else {"job": job}
+    body = b"" if request.method == "HEAD" else orjson.dumps(members)
+    return Response(body, status_code=status, media_type=media_type)
+
+
+dated_problem = partial(problem_response, spelling=DATED)
+"""Problem documents of paths and queries whose times are in `datetime`."""
+tile_problem = partial(problem_response, spelling=TILED)
+"""Those of paths that end with `{tms}/{z}/{x}/{y}`, too."""
+
+
+# The job that does what a request is too large for: a link, and the inputs that its body does not have.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobOffer:
+    """A job that does the same as a request."""
+
+    process: str
+    inputs: dict[str, Any]
+    """Those that the body of the request does not have."""
+    limits: Mapping[str, float]
+    """How far it goes, by the names of the limits of requests that do not apply to it."""
+    notes: Sequence[str] = ()
+    """What is different, and where the body of the request belongs."""
+
+
+def offer_job(request: Request, make: Callable[[], JobOffer | None]) -> None:
+    """Set which job does the same as a request, for the problem if it exceeds a limit.
+
+    Args:
+        request: It.
+        make: Gives the job, or `None` where no process does the same; raises ChronotileError if the request is not
+            valid.
+    """
+    request.scope[OFFERED] = make
+
+
+def job_document(error: LimitExceeded, request: Request) -> dict[str, Any] | None:
+    """Return the member `job` of a problem, the job to which the limit does not apply; `None` if there is none."""
+    make = request.scope.get(OFFERED)
+    try:
+        job: JobOffer | None = None if make is None else make()
+    except ChronotileError:  # the limit was met before the rest was checked
+        return None
+    if job is None or error.needed > job.limits.get(error.limit, 0):
+        return None
+    return {
+        "href": f"{base_url(request)}/ogcapi/processes/{job.process}/execution",
+        "inputs": job.inputs,
+        **({"note": "; ".join(job.notes)} if job.notes else {}),
+    }

@@ -27,10 +27,9 @@ from chronotile.errors import (
     TooManyTries,
     Unauthenticated,
 )
-from chronotile.http.form import TOO_LARGE
-from chronotile.http.headers import RawHeader
-from chronotile.http.problem import problem_response
-from chronotile.http.server_state import RECEIVED_HOSTS, services_of, state_of
+from chronotile.http.endpoint import TOO_LARGE, problem_response
+from chronotile.http.respond import RawHeader
+from chronotile.http.run import RECEIVED_HOSTS, services_of, state_of
 
 LOCALHOST = "localhost"
 MAX_CLIENT = 100

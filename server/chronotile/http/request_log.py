@@ -16,8 +16,8 @@ from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, M
 from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from chronotile.http.headers import header_value
-from chronotile.http.server_state import FAULT_STATUS
+from chronotile.http.respond import header_value
+from chronotile.http.run import FAULT_STATUS
 from chronotile.logs import REQUEST_ID
 
 log = logging.getLogger(__name__)

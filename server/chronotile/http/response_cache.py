@@ -20,11 +20,9 @@ from typing import Any
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from chronotile.http.headers import RawHeader, has_range, join_values
 from chronotile.http.limiter import Limiter
-from chronotile.http.respond import REMEMBERED, Pixels
-from chronotile.http.run import REFUSED_BY
-from chronotile.http.server_state import ServerState
+from chronotile.http.respond import REMEMBERED, Pixels, RawHeader, has_range, join_values
+from chronotile.http.run import REFUSED_BY, ServerState
 from chronotile.pipeline.services import Services
 
 MAX_ANSWERS = 2048

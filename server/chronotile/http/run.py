@@ -1,16 +1,17 @@
-"""Work in threads: one way to run all of it, under the limiter of its kind."""
+"""What the application keeps for its requests, and work in threads: one way to run all of it, under its limiter."""
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Collection, Iterable
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import CancelledError
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from functools import partial
 from typing import Generic, ParamSpec, TypeVar, cast
 
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 
+from chronotile.archive.index.write import ItemWriter
 from chronotile.errors import (
     ClientGone,
     DateUnreadable,
@@ -20,11 +21,137 @@ from chronotile.errors import (
     SourceChanged,
     SourceUnavailable,
 )
+from chronotile.http.body_memory import BodyMemory, DownloadSlots
 from chronotile.http.limiter import TOO_LONG, Limiter
-from chronotile.http.server_state import ServerState, services_of, state_of
+from chronotile.http.modified import ModifiedTimes
+from chronotile.http.shipped_files import ClientPackages, ViewerFolder
 from chronotile.model.request import IsActive
 from chronotile.pipeline.retry import Attempts
-from chronotile.pipeline.services import AsksElsewhere, Services, without_asking
+from chronotile.pipeline.services import AsksElsewhere, LiveServices, Services, without_asking
+from chronotile.pipeline.valid_share import ValidShares
+from chronotile.queue.service import JobService
+from chronotile.queue.webhooks.outbox import WebhookCounts
+from chronotile.readers.raster.overviews.previews import Previews
+from chronotile.web.places import Places
+
+SERVICES = "chronotile.services"
+"""Where a request keeps its services."""
+
+RECEIVED_HOSTS = "chronotile.received_hosts"
+"""Where a request has the `Host` lines that it came with, if a trusted proxy forwarded a host."""
+
+FAULT_STATUS = "chronotile.fault_status"
+"""Where a request whose fault is answered with another status keeps its own, for the log and the metrics."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limiters:
+    """What lets each kind of work into threads."""
+
+    pictures: Limiter
+    large_pictures: Limiter
+    """Maps of many pixels, each of which may keep a thread for many seconds: tiles never wait for them."""
+    series: Limiter
+    """Of points, and all else that is answered with few numbers."""
+    areas: Limiter
+    """Series of areas: one takes as long as hundreds of points, which do not wait for it, and has a pace of its own."""
+    coverages: Limiter
+    """Files of many numbers, each of which keeps a thread for seconds."""
+    chunks: Limiter
+    """Of layers as Zarr stores, which programs request by the dozen; they give way to all else."""
+    cubes: Limiter
+    """Cube tiles, which give way to all else."""
+    animations: Limiter
+    """Time-lapses, each of which keeps a thread for seconds: one at a time, so that pictures have the rest."""
+    plans: Limiter
+    """What executions would do, found before they are begun or accepted: of many polygons in seconds."""
+    executions: Limiter
+    """Processes that a client waits for, each of which may keep a thread for many seconds."""
+    jobs: Limiter
+    """The table of jobs, in a database that may be slow."""
+    results: Limiter
+    """Files of jobs, on a disk that may be slow or in a store that may hang: the table still answers then."""
+    documents: Limiter
+    searches: Limiter
+    """Of items, in a database that may be slow."""
+    lookups: Limiter
+    """Of one item or product by its id, which takes milliseconds: downloads never wait for searches, of which one may
+    take seconds."""
+    downloads: Limiter
+    """Parts of files of products; none holds a thread while its client takes what was read."""
+    fetches: Limiter
+    """What requests name by an address elsewhere, which may hang: each host holds its share of these threads."""
+    files: Limiter
+    """Of the viewer: a page requests dozens at the same moment, and breaks where one of them is refused."""
+    readiness: Limiter
+    metrics: Limiter
+    """Apart from `documents`, which look at all stores, of which one may hang: an operator wants to know just then."""
+
+    def __iter__(self) -> Iterator[Limiter]:
+        """Iterate over all."""
+        return (getattr(self, each.name) for each in fields(self))
+
+
+@dataclass(slots=True, kw_only=True)
+class ServerState:
+    """What the application serves, the limiters, and what else lasts as long as it does."""
+
+    live: LiveServices
+    limiters: Limiters
+    elsewhere: Mapping[str, Limiter] = field(default_factory=dict)
+    """Limiters of work that reads a source on another machine, by the names of those that all other work passes."""
+    previews: Previews | None = None
+    """Of rasters without overviews, where such are made."""
+    valid_shares: ValidShares = field(default_factory=lambda: ValidShares(None))
+    jobs: JobService = field(default_factory=lambda: JobService(None, archive=""))
+    input_places: Places = field(default_factory=Places)
+    """Below which inputs of processes may lie."""
+    subscriber_places: Places = field(default_factory=Places)
+    """Prefixes of URLs at which subscribers may be notified how jobs go on."""
+    viewer: ViewerFolder = field(default_factory=ViewerFolder)
+    """Pages link to the viewer if it can run."""
+    clients: ClientPackages = field(default_factory=ClientPackages)
+    bodies: BodyMemory = field(default_factory=BodyMemory)
+    downloads: DownloadSlots = field(default_factory=DownloadSlots)
+    """Those that run now."""
+    items: ItemWriter | None = None
+    """Writes items for requests with the token."""
+    modified: ModifiedTimes = field(default_factory=ModifiedTimes)
+    """Of documents that clients poll."""
+    webhooks: WebhookCounts | None = None
+    """What became of their events, where this process sends them."""
+
+    @property
+    def services(self) -> Services:
+        """The services of now, which a reload replaces as a whole."""
+        return self.live.services
+
+
+def state_of(connection: HTTPConnection) -> ServerState:
+    """Return the state of the application that a request came to."""
+    state: ServerState = connection.app.state.chronotile
+    return state
+
+
+def services_of(connection: HTTPConnection) -> Services:
+    """Return the services for one request: the same until it is answered, though a reload replaces them."""
+    services: Services = connection.scope.setdefault(SERVICES, state_of(connection).services)
+    return services
+
+
+def forget_services(connection: HTTPConnection) -> None:
+    """Let the request take the services of now."""
+    connection.scope.pop(SERVICES, None)
+
+
+def base_url(request: Request) -> str:
+    """Return the public base URL for links, without a slash at the end: the configured one, else the request's own.
+
+    Forwarded headers of trusted proxies are in it already (`Forwarded` in `http.guard`).
+    """
+    configured = services_of(request).catalogue.service.url
+    return configured or str(request.base_url).rstrip("/")
+
 
 REFUSED_BY = "chronotile.refused_by"
 """Where a request that was refused keeps the limiter, the sources and hosts whose share it needs, and its services."""

@@ -8,10 +8,9 @@ from starlette.responses import Response
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.http.bodies import BodyResponse
-from chronotile.http.problem import JobOffer, dated_problem, offer_job
+from chronotile.http.endpoint import JobOffer, dated_problem, offer_job
 from chronotile.http.respond import caching, instants_text, known_etags
-from chronotile.http.run import ANIMATIONS, PICTURES, run
-from chronotile.http.server_state import services_of
+from chronotile.http.run import ANIMATIONS, PICTURES, run, services_of
 from chronotile.model.animation import ANIMATION_LABELS, AnimationRequest
 from chronotile.model.request import IsActive, MapRequest
 from chronotile.pipeline.caches.answer_memory import LIMIT as MEMORY

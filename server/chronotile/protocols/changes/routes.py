@@ -6,11 +6,10 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
+from chronotile.http.endpoint import problem_response
 from chronotile.http.modified import http_date, is_modified_since
-from chronotile.http.problem import problem_response
 from chronotile.http.respond import CURRENT, known_etags, respond_with_content, unanswered_members
-from chronotile.http.run import DOCUMENTS, run
-from chronotile.http.server_state import base_url, services_of, state_of
+from chronotile.http.run import DOCUMENTS, base_url, run, services_of, state_of
 from chronotile.pipeline.revision import fingerprint
 from chronotile.pipeline.search.search_items import not_whole
 from chronotile.pipeline.search.served_index import changes_since, newest_items

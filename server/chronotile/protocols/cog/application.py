@@ -21,8 +21,7 @@ from chronotile.errors import (
     UnknownPath,
 )
 from chronotile.extras import missing_extra
-from chronotile.http.endpoint import with_error_caching
-from chronotile.http.problem import problem_response
+from chronotile.http.endpoint import problem_response, with_error_caching
 from chronotile.model.expression import parse_expression
 from chronotile.protocols.common.query.kvp import integer, number
 from chronotile.readers.raster.geotiff_only import geotiff_reader, without_xarray

@@ -9,11 +9,9 @@ from starlette.routing import BaseRoute, Mount
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from chronotile.errors import LimitExceeded, ServerBusy
-from chronotile.http.endpoint import with_error_caching
-from chronotile.http.form import check_size
-from chronotile.http.headers import declared_bytes, with_headers
-from chronotile.http.problem import problem_response
-from chronotile.http.server_state import state_of
+from chronotile.http.endpoint import check_size, problem_response, with_error_caching
+from chronotile.http.respond import declared_bytes, with_headers
+from chronotile.http.run import state_of
 
 PATH = "/cog"
 POLICY = b"default-src 'self' https: data: 'unsafe-inline'; object-src 'none'; base-uri 'none'; form-action 'self'"

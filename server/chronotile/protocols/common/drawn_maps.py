@@ -7,8 +7,7 @@ from starlette.requests import Request
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.http.respond import known_etags
-from chronotile.http.run import LARGE_PICTURES, PICTURES, disconnect_check, run
-from chronotile.http.server_state import services_of
+from chronotile.http.run import LARGE_PICTURES, PICTURES, disconnect_check, run, services_of
 from chronotile.model.payload import LayeredPayload
 from chronotile.model.request import MapRequest
 from chronotile.pipeline.maps.render import find_overlay, overlay_maps

@@ -3,8 +3,8 @@
 from starlette.requests import Request
 
 from chronotile.errors import MAX_SHOWN, InvalidParameter
-from chronotile.http.headers import offered_language, preferred_language
-from chronotile.http.server_state import services_of
+from chronotile.http.respond import offered_language, preferred_language
+from chronotile.http.run import services_of
 from chronotile.model.collection import LocalisedText
 from chronotile.protocols.common.query.kvp import Kvp
 

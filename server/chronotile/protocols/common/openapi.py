@@ -129,7 +129,7 @@ PROBLEM: Json = object_of(
         "job": object_of({"href": TEXT, "inputs": OBJECT}, {"note": TEXT}),
     },
 )
-"""The document of an error (`http.problem`)."""
+"""The document of an error (`http.endpoint`)."""
 
 
 UNANSWERED: Json = list_of(object_of({"collection": TEXT, "reason": TEXT, "partial": TRUTH}))

@@ -9,8 +9,8 @@ from starlette.routing import BaseRoute, Route
 
 import chronotile
 from chronotile.catalog.catalogue import ServiceInfo
+from chronotile.http.endpoint import MEDIA_TYPE as PROBLEM_TYPE
 from chronotile.http.endpoint import Faults, Handler, endpoint
-from chronotile.http.problem import MEDIA_TYPE as PROBLEM_TYPE
 from chronotile.protocols.common.localised_text import text_in
 from chronotile.protocols.common.openapi import (
     INDEX,

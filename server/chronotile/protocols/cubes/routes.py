@@ -9,11 +9,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from chronotile.catalog.catalogue import Catalogue
-from chronotile.http.headers import takes_gzip
-from chronotile.http.problem import tile_problem
-from chronotile.http.respond import known_etags, respond
-from chronotile.http.run import CUBE_BODIES, CUBES, CUBES_OF_ONE_TIME, PICTURES, run
-from chronotile.http.server_state import services_of
+from chronotile.http.endpoint import tile_problem
+from chronotile.http.respond import known_etags, respond, takes_gzip
+from chronotile.http.run import CUBE_BODIES, CUBES, CUBES_OF_ONE_TIME, PICTURES, run, services_of
 from chronotile.model.cube import CUBE_TYPE, CubeRequest, CubeTile, Res
 from chronotile.model.payload import Payload
 from chronotile.model.request import IsActive

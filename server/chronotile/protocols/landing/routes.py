@@ -9,12 +9,9 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from chronotile.errors import MAX_SHOWN, UnknownPath
-from chronotile.http.endpoint import endpoint
-from chronotile.http.headers import preferred_type
-from chronotile.http.problem import problem_response
-from chronotile.http.respond import SHORT, respond_with_content, respond_with_document
-from chronotile.http.run import FILES, run
-from chronotile.http.server_state import base_url, services_of, state_of
+from chronotile.http.endpoint import endpoint, problem_response
+from chronotile.http.respond import SHORT, preferred_type, respond_with_content, respond_with_document
+from chronotile.http.run import FILES, base_url, run, services_of, state_of
 from chronotile.http.shipped_files import ARCHIVE, CLIENTS, WHEEL
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.html_page import content_security_policy, render_page

@@ -10,15 +10,14 @@ from starlette.responses import Response
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.catalog.resolve_times import matching_times
-from chronotile.http.problem import dated_problem
+from chronotile.http.endpoint import dated_problem
 from chronotile.http.respond import (
     known_etags,
     respond,
     respond_with_content,
     respond_with_document,
 )
-from chronotile.http.run import DOCUMENTS, PICTURES, run
-from chronotile.http.server_state import base_url, services_of, state_of
+from chronotile.http.run import DOCUMENTS, PICTURES, base_url, run, services_of, state_of
 from chronotile.model.collection import Layer
 from chronotile.model.crs import CRS84
 from chronotile.model.formats import MapFormat

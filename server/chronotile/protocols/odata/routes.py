@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from chronotile.errors import MAX_SHOWN, UnknownCollection
-from chronotile.http.form import body_of
+from chronotile.http.endpoint import body_of
 from chronotile.http.respond import (
     CURRENT,
     SHORT,
@@ -17,8 +17,7 @@ from chronotile.http.respond import (
     unanswered_members,
     warned,
 )
-from chronotile.http.run import DOWNLOADS, LOOKUPS, SEARCHES, run
-from chronotile.http.server_state import base_url, services_of
+from chronotile.http.run import DOWNLOADS, LOOKUPS, SEARCHES, base_url, run, services_of
 from chronotile.model.items import FoundItem, Unanswered, product_id
 from chronotile.pipeline.products import Product, product_of, size_of_only
 from chronotile.pipeline.search.public_item import public_item

@@ -11,8 +11,7 @@ from starlette.responses import Response
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.catalog.offered import Offered
 from chronotile.http.respond import SHORT, respond_with_content
-from chronotile.http.run import DOCUMENTS, Kind, run
-from chronotile.http.server_state import ServerState, base_url, services_of
+from chronotile.http.run import DOCUMENTS, Kind, ServerState, base_url, run, services_of
 from chronotile.protocols.common.html_page import content_security_policy, render_page
 from chronotile.protocols.common.localised_text import language_of
 from chronotile.protocols.common.openapi import REFUSALS_OF_TREE, Examples, enum_of_few, in_path

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 
 from chronotile.catalog.catalogue import Catalogue
-from chronotile.http.problem import JobOffer
+from chronotile.http.endpoint import JobOffer
 from chronotile.model.collection import Layer
 from chronotile.model.coverage import CoverageRequest, Trim
 from chronotile.model.grid import BBox

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
 from chronotile.errors import MAX_SHOWN, InvalidParameter, NotAcceptable
-from chronotile.http.headers import MAX_MEMBERS, parse_weights
+from chronotile.http.respond import MAX_MEMBERS, parse_weights
 from chronotile.protocols.common.query.kvp import Kvp
 
 NO_ALIASES: Mapping[str, str] = {}

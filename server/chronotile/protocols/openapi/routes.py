@@ -6,9 +6,9 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from chronotile.http.problem import problem_response
+from chronotile.http.endpoint import problem_response
 from chronotile.http.respond import respond_with_document
-from chronotile.http.server_state import base_url, services_of, state_of
+from chronotile.http.run import base_url, services_of, state_of
 from chronotile.pipeline.services import Services
 from chronotile.protocols.animations.routes import operations as animations
 from chronotile.protocols.changes.routes import operations as changes

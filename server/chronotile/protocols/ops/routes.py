@@ -15,10 +15,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from chronotile.errors import ChronotileError
-from chronotile.http.endpoint import RETRY_AFTER_S
-from chronotile.http.problem import problem_response
-from chronotile.http.run import METRICS, READINESS, run
-from chronotile.http.server_state import ServerState, services_of, state_of
+from chronotile.http.endpoint import RETRY_AFTER_S, problem_response
+from chronotile.http.run import METRICS, READINESS, ServerState, run, services_of, state_of
 from chronotile.model.source import Severity
 from chronotile.model.time.instants import DAY
 from chronotile.pipeline.readiness import Fault, check_readiness

@@ -15,11 +15,9 @@ from chronotile.encoders.series.json import encode_place_values_json
 from chronotile.encoders.vector.geojson import encode_places_geojson
 from chronotile.encoders.vector.mvt import MEDIA_TYPE
 from chronotile.http.bodies import in_parts
-from chronotile.http.form import discard_body
-from chronotile.http.problem import TILED, problem_response
+from chronotile.http.endpoint import TILED, discard_body, problem_response
 from chronotile.http.respond import SHORT, known_etags, respond, respond_with_content
-from chronotile.http.run import DOCUMENTS, PICTURES, SERIES_OF_MANY, run
-from chronotile.http.server_state import base_url, services_of
+from chronotile.http.run import DOCUMENTS, PICTURES, SERIES_OF_MANY, base_url, run, services_of
 from chronotile.model.collection import Layer
 from chronotile.model.crs import CRS84
 from chronotile.model.payload import Payload, TimeUsed

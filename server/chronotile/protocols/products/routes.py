@@ -25,12 +25,10 @@ from chronotile.errors import (
 )
 from chronotile.http.bodies import ACCEPT_RANGES, not_satisfiable, requested_part
 from chronotile.http.body_memory import DownloadSlots
-from chronotile.http.endpoint import with_error_caching
+from chronotile.http.endpoint import problem_response, with_error_caching
 from chronotile.http.job_access import client_of
-from chronotile.http.problem import problem_response
 from chronotile.http.respond import known_etags, left_out_warning, respond_with_content
-from chronotile.http.run import DOWNLOADS, LOOKUPS, run
-from chronotile.http.server_state import ServerState, base_url, services_of, state_of
+from chronotile.http.run import DOWNLOADS, LOOKUPS, ServerState, base_url, run, services_of, state_of
 from chronotile.pipeline.products import (
     Delivery,
     Download,

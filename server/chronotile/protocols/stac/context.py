@@ -10,7 +10,7 @@ from starlette.requests import Request
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.catalog.offered import Offered, offered_collection, offered_collections, offered_whole
 from chronotile.errors import SourceUnavailable, UnknownCollection, UnknownLayer
-from chronotile.http.server_state import base_url, services_of
+from chronotile.http.run import base_url, services_of
 from chronotile.model.collection import StatedExtent
 from chronotile.model.time.instants import last_of
 from chronotile.pipeline.search.served_index import items_of, listed_collections

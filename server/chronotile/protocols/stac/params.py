@@ -10,7 +10,7 @@ import orjson
 from chronotile.catalog.items.cql2.tree import filter_from_text
 from chronotile.catalog.items.search import MOST_IDS, MOST_ITEMS, MOST_SORTED
 from chronotile.errors import InvalidParameter
-from chronotile.http.problem import problem_response
+from chronotile.http.endpoint import problem_response
 from chronotile.model.geometry.json_text import load_json
 from chronotile.model.grid import BBox
 from chronotile.model.items import ItemSearch

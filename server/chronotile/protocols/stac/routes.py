@@ -8,8 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from chronotile.http.respond import respond_with_content, respond_with_document
-from chronotile.http.run import DOCUMENTS, SEARCHES, run
-from chronotile.http.server_state import state_of
+from chronotile.http.run import DOCUMENTS, SEARCHES, run, state_of
 from chronotile.protocols.common.openapi import ADDRESS, OBJECT, list_of, object_of
 from chronotile.protocols.common.operation import Operation, language, routes_of
 from chronotile.protocols.common.query.kvp import Kvp

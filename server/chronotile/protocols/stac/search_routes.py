@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from chronotile.errors import MAX_SHOWN, InvalidParameter
-from chronotile.http.form import body_of
+from chronotile.http.endpoint import body_of
 from chronotile.http.respond import respond_with_content, unanswered_members, warned
 from chronotile.http.run import LOOKUPS, SEARCHES, run
 from chronotile.model.items import ItemSearch, Unanswered

@@ -9,10 +9,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from chronotile.errors import MAX_SHOWN, InvalidParameter, ItemChanged, UnknownCollection
-from chronotile.http.form import body_of
+from chronotile.http.endpoint import body_of
 from chronotile.http.job_access import parsed, writer_of, written_problem
-from chronotile.http.run import ITEM_WRITES, run
-from chronotile.http.server_state import services_of
+from chronotile.http.run import ITEM_WRITES, run, services_of
 from chronotile.model.items import FoundItem, ItemRef
 from chronotile.pipeline.search.served_index import indexed_item, unknown_item
 from chronotile.protocols.common.openapi import OBJECT, body, scene

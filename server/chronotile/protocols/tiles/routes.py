@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.http.bodies import in_parts
-from chronotile.http.problem import tile_problem
+from chronotile.http.endpoint import tile_problem
 from chronotile.http.respond import (
     SHORT,
     known_etags,
@@ -20,8 +20,7 @@ from chronotile.http.respond import (
     respond_with_content,
     respond_with_document,
 )
-from chronotile.http.run import DOCUMENTS, PICTURES, run
-from chronotile.http.server_state import base_url, services_of
+from chronotile.http.run import DOCUMENTS, PICTURES, base_url, run, services_of
 from chronotile.model.formats import TILE_FORMATS, VALUE_FORMATS, MapFormat
 from chronotile.model.payload import Payload
 from chronotile.model.request import LegendRequest, MapRequest

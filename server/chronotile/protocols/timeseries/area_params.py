@@ -2,7 +2,7 @@
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.errors import MAX_SHOWN, InvalidParameter, MissingParameter
-from chronotile.http.problem import JobOffer
+from chronotile.http.endpoint import JobOffer
 from chronotile.model.collection import Layer
 from chronotile.model.crs import CRS84, Crs
 from chronotile.model.geometry.area import Area, area_of_box

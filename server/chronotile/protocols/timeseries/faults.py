@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from chronotile.errors import ChronotileError
-from chronotile.http.problem import problem_response
+from chronotile.http.endpoint import problem_response
 
 LONGITUDE_LATITUDE = {"point": "lon,lat", "time": "datetime"}
 COORDINATES = {"point": "x,y", "time": "datetime"}

@@ -25,8 +25,7 @@ from chronotile.encoders.series.table import (
     table_of_points,
 )
 from chronotile.extras import has_extra, require_extra
-from chronotile.http.headers import preferred_type
-from chronotile.http.respond import caching
+from chronotile.http.respond import caching, preferred_type
 from chronotile.model.collection import Layer
 from chronotile.model.formats import TableFormat
 from chronotile.model.series.analysis import Analysis, Reducer

@@ -8,7 +8,7 @@ from starlette.requests import Request
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.errors import MAX_SHOWN, InvalidParameter, LimitExceeded, MissingParameter, UnknownParameter
-from chronotile.http.server_state import base_url
+from chronotile.http.run import base_url
 from chronotile.model.collection import Layer
 from chronotile.model.geometry.geojson import document_of
 from chronotile.model.geometry.json_text import containers_in, is_number

@@ -11,12 +11,10 @@ from starlette.responses import Response
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.errors import ChronotileError
-from chronotile.http.form import body_of, body_parsed
-from chronotile.http.problem import offer_job
+from chronotile.http.endpoint import body_of, body_parsed, offer_job
 from chronotile.http.respond import known_etags, respond, warned_of_live
 from chronotile.http.response_cache import refuse_alike
-from chronotile.http.run import AREAS, SERIES, SERIES_OF_MANY, USUAL_S, refuse_if_busy, run
-from chronotile.http.server_state import services_of
+from chronotile.http.run import AREAS, SERIES, SERIES_OF_MANY, USUAL_S, refuse_if_busy, run, services_of
 from chronotile.model.collection import Layer
 from chronotile.model.formats import TableFormat
 from chronotile.model.request import AreaSeriesRequest, IsActive

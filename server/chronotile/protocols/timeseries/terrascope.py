@@ -14,7 +14,7 @@ from starlette.responses import Response
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.encoders.document_parts import format_instants
 from chronotile.errors import MAX_SHOWN, InvalidParameter
-from chronotile.http.form import body_of, body_parsed
+from chronotile.http.endpoint import body_of, body_parsed
 from chronotile.http.respond import (
     caching,
     known_etags,
@@ -22,8 +22,7 @@ from chronotile.http.respond import (
     respond_with_content,
     warned_of_live,
 )
-from chronotile.http.run import AREAS, DOCUMENTS, SERIES, refuse_if_busy, run
-from chronotile.http.server_state import services_of
+from chronotile.http.run import AREAS, DOCUMENTS, SERIES, refuse_if_busy, run, services_of
 from chronotile.model.collection import Layer
 from chronotile.model.geometry.area import Area
 from chronotile.model.geometry.geojson import area_of, areas_of, point_of

@@ -17,12 +17,9 @@ from starlette.routing import Route
 
 from chronotile.catalog.catalogue import BaseMap, Catalogue
 from chronotile.errors import SourceUnavailable, UnknownLayer, UnknownPath
-from chronotile.http.endpoint import endpoint
-from chronotile.http.headers import takes_gzip
-from chronotile.http.problem import problem_response
-from chronotile.http.respond import IMMUTABLE, known_etags, respond_with_content
-from chronotile.http.run import FILES, run
-from chronotile.http.server_state import services_of, state_of
+from chronotile.http.endpoint import endpoint, problem_response
+from chronotile.http.respond import IMMUTABLE, known_etags, respond_with_content, takes_gzip
+from chronotile.http.run import FILES, run, services_of, state_of
 from chronotile.http.shipped_files import INDEX
 from chronotile.pipeline.revision import fingerprint
 from chronotile.protocols.common.localised_text import language_of, text_in

@@ -16,8 +16,7 @@ from chronotile.errors import (
     OperationNotSupported,
     UnsupportedCrs,
 )
-from chronotile.http.run import TEXTS, run
-from chronotile.http.server_state import FAULT_STATUS, services_of
+from chronotile.http.run import FAULT_STATUS, TEXTS, run, services_of
 from chronotile.model.formats import MapFormat
 from chronotile.pipeline.maps.stand_ins import MessageRequest, draw_message
 from chronotile.protocols.common.query.kvp import Kvp

@@ -11,8 +11,7 @@ from starlette.routing import Route
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.errors import MAX_SHOWN, InvalidParameter, InvalidPoint, LayerNotQueryable, UnknownLayer
-from chronotile.http.endpoint import endpoint
-from chronotile.http.form import pairs_of
+from chronotile.http.endpoint import endpoint, pairs_of
 from chronotile.http.respond import (
     SHORT,
     known_etags,
@@ -20,8 +19,7 @@ from chronotile.http.respond import (
     respond_with_content,
     respond_with_document,
 )
-from chronotile.http.run import DOCUMENTS, PICTURES, SERIES, run
-from chronotile.http.server_state import services_of
+from chronotile.http.run import DOCUMENTS, PICTURES, SERIES, run, services_of
 from chronotile.model.collection import Layer
 from chronotile.model.formats import MapFormat
 from chronotile.model.payload import LayeredPayload, TimeUsed

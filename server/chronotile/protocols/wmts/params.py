@@ -14,7 +14,7 @@ from chronotile.errors import (
     UnsupportedFormat,
     VersionNegotiationFailed,
 )
-from chronotile.http.headers import parse_weights
+from chronotile.http.respond import parse_weights
 from chronotile.model.collection import Layer
 from chronotile.model.formats import TILE_FORMATS, TileFormat
 from chronotile.model.request import MapRequest

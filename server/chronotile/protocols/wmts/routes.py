@@ -16,8 +16,7 @@ from chronotile.http.respond import (
     respond_with_content,
     respond_with_document,
 )
-from chronotile.http.run import DOCUMENTS, PICTURES, SERIES, run
-from chronotile.http.server_state import services_of
+from chronotile.http.run import DOCUMENTS, PICTURES, SERIES, run, services_of
 from chronotile.model.collection import Layer
 from chronotile.model.payload import Payload
 from chronotile.pipeline.maps.render import overlay_maps

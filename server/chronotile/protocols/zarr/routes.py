@@ -10,10 +10,9 @@ from starlette.responses import Response
 
 from chronotile.errors import ChronotileError, StateGone, UnknownPath
 from chronotile.http.bodies import in_parts
-from chronotile.http.problem import problem_response
+from chronotile.http.endpoint import problem_response
 from chronotile.http.respond import known_etags, respond
-from chronotile.http.run import CHUNKS, STORES, run
-from chronotile.http.server_state import services_of
+from chronotile.http.run import CHUNKS, STORES, run, services_of
 from chronotile.model.coverage import ChunkRequest, StoreRequest
 from chronotile.model.payload import Payload
 from chronotile.pipeline.coverage.layer_store import (

@@ -12,8 +12,8 @@ from starlette.requests import Request
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.errors import InvalidParameter
-from chronotile.http.headers import offered_language
-from chronotile.http.server_state import base_url, services_of
+from chronotile.http.respond import offered_language
+from chronotile.http.run import base_url, services_of
 from chronotile.model.collection import Collection, Layer
 from chronotile.model.crs import CRS84, Crs
 from chronotile.model.grid import BBox, NativeGrid

@@ -7,8 +7,7 @@ from starlette.responses import Response
 
 from chronotile.extras import has_extra
 from chronotile.http.bodies import BodyResponse, is_made_for_parts
-from chronotile.http.headers import is_compressible
-from chronotile.http.respond import caching, instants_text, known_etags
+from chronotile.http.respond import caching, instants_text, is_compressible, known_etags
 from chronotile.model.formats import COVERAGE_JSON_TYPE, MapFormat
 from chronotile.model.payload import TimeUsed
 from chronotile.pipeline.coverage.deliver import COVERAGE_FORMATS, Conditions, CoverageDelivery

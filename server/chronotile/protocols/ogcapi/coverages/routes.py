@@ -11,10 +11,9 @@ from starlette.responses import Response
 
 from chronotile.catalog.offered import Offered, offered_collection
 from chronotile.errors import ChronotileError, OutsideData
-from chronotile.http.problem import offer_job, problem_response
+from chronotile.http.endpoint import offer_job, problem_response
 from chronotile.http.respond import respond_with_document
-from chronotile.http.run import COVERAGES, run
-from chronotile.http.server_state import base_url, services_of
+from chronotile.http.run import COVERAGES, base_url, run, services_of
 from chronotile.model.coverage import CoverageRequest, ScaleFactors, ScaleSize, Trim
 from chronotile.model.crs import CRS84, are_alike
 from chronotile.model.grid import WHOLE_CIRCLE, Grid

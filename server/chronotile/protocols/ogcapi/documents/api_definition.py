@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from chronotile.http.problem import MEDIA_TYPE as PROBLEM_TYPE
+from chronotile.http.endpoint import MEDIA_TYPE as PROBLEM_TYPE
 from chronotile.protocols.common.openapi import (
     ADDRESS,
     BOX,

@@ -11,10 +11,9 @@ from starlette.routing import Route
 
 from chronotile.catalog.catalogue import PostalAddress, ServiceInfo
 from chronotile.catalog.offered import offered_collection
-from chronotile.http.endpoint import endpoint
-from chronotile.http.problem import dated_problem
+from chronotile.http.endpoint import dated_problem, endpoint
 from chronotile.http.respond import CURRENT, SHORT, respond_with_document
-from chronotile.http.server_state import ServerState, base_url, services_of, state_of
+from chronotile.http.run import ServerState, base_url, services_of, state_of
 from chronotile.protocols.common.html_page import with_operations_policy
 from chronotile.protocols.common.localised_text import language_of, text_in
 from chronotile.protocols.common.openapi import OBJECT, REFUSALS_OF_TREE, TEXT, ref

@@ -21,9 +21,9 @@ from chronotile.encoders.series.netcdf import encode_series_netcdf
 from chronotile.encoders.series.table import SeriesTable
 from chronotile.errors import LimitExceeded
 from chronotile.http.bodies import BodyResponse
-from chronotile.http.problem import problem_response
+from chronotile.http.endpoint import problem_response
 from chronotile.http.respond import caching, instants_text
-from chronotile.http.server_state import base_url, services_of
+from chronotile.http.run import base_url, services_of
 from chronotile.model.coverage import Coverage
 from chronotile.model.crs import Crs
 from chronotile.model.geometry.area import Area

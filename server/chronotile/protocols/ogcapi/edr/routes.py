@@ -10,12 +10,9 @@ from starlette.responses import Response
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.catalog.offered import Offered
-from chronotile.http.endpoint import Faults, Handler
-from chronotile.http.form import discard_body
-from chronotile.http.problem import JobOffer, offer_job
+from chronotile.http.endpoint import Faults, Handler, JobOffer, discard_body, offer_job
 from chronotile.http.respond import known_etags, respond_with_content, warned_of_live
-from chronotile.http.run import COVERAGES, DOCUMENTS, SERIES_OF_MANY, run
-from chronotile.http.server_state import base_url
+from chronotile.http.run import COVERAGES, DOCUMENTS, SERIES_OF_MANY, base_url, run
 from chronotile.model.collection import Layer
 from chronotile.model.crs import CRS84, Crs
 from chronotile.model.geometry.circle import MOST_M

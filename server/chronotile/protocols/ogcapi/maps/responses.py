@@ -4,7 +4,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from chronotile.errors import ChronotileError
-from chronotile.http.problem import problem_response
+from chronotile.http.endpoint import problem_response
 from chronotile.model.crs import Crs
 from chronotile.model.grid import BBox, Grid
 from chronotile.model.payload import TimeUsed

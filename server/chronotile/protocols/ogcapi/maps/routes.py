@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from chronotile.http.respond import respond
-from chronotile.http.server_state import services_of
+from chronotile.http.run import services_of
 from chronotile.model.crs import CRS84
 from chronotile.model.time.instants import format_instant
 from chronotile.protocols.common.drawn_maps import draw_maps

@@ -11,12 +11,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from chronotile.errors import ChronotileError, UnknownPath
-from chronotile.http.endpoint import Handler, endpoint
-from chronotile.http.headers import parse_weights
+from chronotile.http.endpoint import MEDIA_TYPE, Handler, endpoint, problem_response
+from chronotile.http.endpoint import MEDIA_TYPE as PROBLEM
 from chronotile.http.job_access import require_job_access
-from chronotile.http.problem import MEDIA_TYPE, problem_response
-from chronotile.http.problem import MEDIA_TYPE as PROBLEM
-from chronotile.http.respond import respond_with_content
+from chronotile.http.respond import parse_weights, respond_with_content
 from chronotile.http.run import JOBS, TEXTS, run
 from chronotile.model.job import ENDED, Job, Result
 from chronotile.model.time.instants import format_instant

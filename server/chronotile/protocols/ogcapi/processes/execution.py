@@ -13,8 +13,7 @@ from urllib.parse import urlsplit
 import orjson
 
 from chronotile.errors import MAX_SHOWN, InvalidParameter, LimitExceeded, UnknownParameter
-from chronotile.http.form import UNSUPPORTED
-from chronotile.http.problem import JobOffer
+from chronotile.http.endpoint import UNSUPPORTED, JobOffer
 from chronotile.model.geometry.json_text import containers_in, load_json
 from chronotile.model.job import Execution, Json, ResponseType
 from chronotile.processes.execute import WAITING, require_known

@@ -12,9 +12,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from chronotile.errors import InvalidParameter, PlanOutdated
-from chronotile.http.form import body_of
+from chronotile.http.endpoint import body_of, offer_job
 from chronotile.http.job_access import client_of, require_job_access
-from chronotile.http.problem import offer_job
 from chronotile.http.respond import caching
 from chronotile.http.run import (
     EXECUTIONS,
@@ -23,8 +22,9 @@ from chronotile.http.run import (
     PLANS,
     RESULTS,
     run,
+    services_of,
+    state_of,
 )
-from chronotile.http.server_state import services_of, state_of
 from chronotile.model.job import Execution, Job, Result, Subscriber
 from chronotile.model.request import IsActive
 from chronotile.pipeline.retry import retry_overtaken

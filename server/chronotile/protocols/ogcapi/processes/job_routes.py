@@ -10,9 +10,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from chronotile.errors import SourceUnavailable, UnknownPath
-from chronotile.http.problem import MEDIA_TYPE as PROBLEM
-from chronotile.http.run import JOBS, RESULTS, run
-from chronotile.http.server_state import state_of
+from chronotile.http.endpoint import MEDIA_TYPE as PROBLEM
+from chronotile.http.run import JOBS, RESULTS, run, state_of
 from chronotile.model.job import ENDED, Execution, Job, JobDetails, Result
 from chronotile.processes.registry import output_schema, processes
 from chronotile.protocols.common.openapi import TEXT, in_path, ref

@@ -8,8 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from chronotile.http.respond import SHORT, known_etags, respond, respond_with_content
-from chronotile.http.run import DOCUMENTS, run
-from chronotile.http.server_state import services_of
+from chronotile.http.run import DOCUMENTS, run, services_of
 from chronotile.pipeline.maps.legend import LEGEND_TYPES, draw_legend
 from chronotile.protocols.common.openapi import BINARY, TEXT, ref
 from chronotile.protocols.common.operation import Operation

@@ -10,8 +10,7 @@ from starlette.responses import Response
 
 from chronotile.http.endpoint import Handler
 from chronotile.http.respond import CURRENT, SHORT, known_etags, remember, respond
-from chronotile.http.run import PICTURES, run
-from chronotile.http.server_state import services_of
+from chronotile.http.run import PICTURES, run, services_of
 from chronotile.model.collection import Layer
 from chronotile.model.grid import BBox
 from chronotile.model.payload import Payload
