@@ -83,7 +83,7 @@ def test_what_gdal_signals_is_told_by_us_alone(tmp_path):
         from chronotile.errors import DateUnreadable
         from chronotile.readers.foreign import with_causes
         from chronotile.readers.kinds import open_source
-        from chronotile.model.source import SourceSpec
+        from chronotile.model.collection import SourceSpec
         from chronotile.model.grid import Window
         configure_logging("info")
         reader = open_source(SourceSpec(collection="c", kind="cog", href=sys.argv[1]))

@@ -41,12 +41,12 @@ from chronotile.http.endpoint import PathRouter, problem_response, with_error_ca
 from chronotile.http.guard import Forwarded, Guard
 from chronotile.http.limiter import Limiter
 from chronotile.http.request_log import RequestLog
-from chronotile.http.response_cache import ResponseCache
+from chronotile.http.respond import ResponseCache
 from chronotile.http.run import Limiters, ServerState
 from chronotile.http.shipped_files import ClientPackages, ViewerFolder, find_client_packages, find_viewer
 from chronotile.logs import configure_logging
 from chronotile.machine import this_machine
-from chronotile.model.source import SourceSpec
+from chronotile.model.collection import SourceSpec
 from chronotile.model.time.instants import system_clock
 from chronotile.pipeline.caches.answer_memory import AnswerMemory
 from chronotile.pipeline.caches.cube_tiles import PrebuiltCubeTiles

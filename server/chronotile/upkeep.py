@@ -12,8 +12,7 @@ import anyio.to_thread
 from chronotile.archive.live import LiveArchive
 from chronotile.catalog.resolve_times import resolve_picture_times
 from chronotile.errors import ChronotileError
-from chronotile.model.collection import Layer
-from chronotile.model.source import VariableInfo
+from chronotile.model.collection import Layer, VariableInfo
 from chronotile.model.time.instants import DEFAULT, LATEST
 from chronotile.pipeline.revision import time_index
 from chronotile.pipeline.services import Services

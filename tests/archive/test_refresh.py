@@ -11,7 +11,7 @@ import pytest
 from chronotile.archive.open import open_archive, refresh_archive
 from chronotile.archive.refresh import last_change
 from chronotile.errors import ConfigurationError, SourceUnavailable
-from chronotile.model.source import SourceSpec
+from chronotile.model.collection import SourceSpec
 from chronotile.model.time.instants import format_day
 from chronotile.yaml_source import Node, Place
 from tests.scenes import Scene, write_cogs, write_netcdf, write_zarr

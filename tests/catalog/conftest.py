@@ -8,10 +8,10 @@ from affine import Affine
 
 from chronotile.catalog.load import load_configuration
 from chronotile.errors import ConfigurationError
+from chronotile.model.collection import SourceInfo, VariableInfo
 from chronotile.model.crs import crs_of
 from chronotile.model.grid import NativeGrid
 from chronotile.model.raster import Encoding
-from chronotile.model.source import SourceInfo, VariableInfo
 from chronotile.model.style import Colour, Stop, Style
 from chronotile.model.time.instants import NO_TIME, domain_of_instants
 from chronotile.readers.kinds import kind_options

@@ -4,9 +4,8 @@ import pytest
 
 from chronotile.catalog.build import absolute_href, build_catalogue, source_specs
 from chronotile.errors import ConfigurationError
-from chronotile.model.collection import Alias, Composite
+from chronotile.model.collection import Alias, Composite, Finding
 from chronotile.model.grid import BBox
-from chronotile.model.source import Finding
 from chronotile.model.style import Colour, StyleClass
 from chronotile.model.time.parser import parse_instant
 from chronotile.readers.kinds import kind_options

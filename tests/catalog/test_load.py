@@ -12,9 +12,8 @@ from chronotile.catalog.catalogue import Contact, Limits, PostalAddress
 from chronotile.catalog.load import configuration_of, load_configuration
 from chronotile.catalog.source_section import RegularTimes
 from chronotile.errors import ConfigurationError
-from chronotile.model.collection import TimeRules
+from chronotile.model.collection import Mask, TimeRules
 from chronotile.model.expression import parse_expression
-from chronotile.model.source import Mask
 from chronotile.model.time.parser import parse_instant
 from chronotile.readers.kinds import kind_options
 

@@ -8,11 +8,10 @@ from hypothesis import strategies as st
 
 from chronotile.catalog.resolve_times import matching_times, resolve_picture_times, resolve_series_times
 from chronotile.errors import MissingTime, TimeNotAvailable
-from chronotile.model.collection import Layer, TimeRules
+from chronotile.model.collection import Layer, TimeRules, VariableInfo
 from chronotile.model.crs import crs_of
 from chronotile.model.grid import NativeGrid
 from chronotile.model.raster import Encoding
-from chronotile.model.source import VariableInfo
 from chronotile.model.time.instants import DEKAD, NO_TIME, domain_of_instants, domain_of_periods
 from chronotile.model.time.parser import parse_instant, parse_time
 

@@ -15,9 +15,9 @@ import rasterio
 from chronotile.app import ServerOptions, application
 from chronotile.archive.index.write import ItemWriter
 from chronotile.catalog.items.opening import open_items
+from chronotile.model.collection import VariableSpec
 from chronotile.model.crs import crs_of
 from chronotile.model.grid import BBox, Grid
-from chronotile.model.source import VariableSpec
 from chronotile.web.places import web_places
 from tests.protocols.listening import listening
 from tests.protocols.served import BELGIUM_31N, expected_numbers

@@ -6,8 +6,8 @@ from typer.testing import CliRunner
 
 from chronotile.cli import app
 from chronotile.errors import UnsupportedSource
+from chronotile.model.collection import VariableSpec
 from chronotile.model.grid import Window
-from chronotile.model.source import VariableSpec
 from chronotile.optimise.conversion import Packing
 from chronotile.readers.kinds import open_source
 from tests.scenes import Scene, make_spec, write_tif

@@ -13,8 +13,8 @@ from starlette.testclient import TestClient
 
 from chronotile.app import application
 from chronotile.errors import UnsupportedSource
+from chronotile.model.collection import TargetGrid
 from chronotile.model.grid import BBox
-from chronotile.model.source import TargetGrid
 from chronotile.model.time.instants import TimeSpan
 from chronotile.optimise.collections import optimise_collection
 from chronotile.optimise.conversion import Packing

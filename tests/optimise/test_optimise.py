@@ -10,7 +10,7 @@ import xarray
 from affine import Affine
 
 from chronotile.errors import UnsupportedSource
-from chronotile.model.source import VariableSpec
+from chronotile.model.collection import VariableSpec
 from chronotile.optimise.conversion import Packing
 from chronotile.readers.kinds import open_source
 from tests.optimise.conftest import COORDINATES, numbers_of

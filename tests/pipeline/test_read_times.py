@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from affine import Affine
 
+from chronotile.model.collection import Mask
 from chronotile.model.crs import CRS84, crs_of
 from chronotile.model.grid import BBox, Grid, NativeGrid, Window
 from chronotile.model.raster import Pixels, valid_pixels
-from chronotile.model.source import Mask
 from chronotile.pipeline import read_times as times_module
 from chronotile.pipeline.read_times import cells_decoded, read_times
 from chronotile.readers.reader import BlockShape

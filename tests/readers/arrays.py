@@ -3,10 +3,10 @@
 import numpy as np
 from affine import Affine
 
+from chronotile.model.collection import SourceInfo, VariableInfo
 from chronotile.model.crs import crs_of
 from chronotile.model.grid import NativeGrid
 from chronotile.model.raster import Encoding, Pixels
-from chronotile.model.source import SourceInfo, VariableInfo
 from chronotile.model.time.instants import NO_TIME
 from chronotile.readers.reader import Reader
 from chronotile.warp.plan import plan_warp

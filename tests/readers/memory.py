@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 import numpy as np
 from affine import Affine
 
+from chronotile.model.collection import SourceInfo, SourceSpec, VariableInfo, VariableSpec
 from chronotile.model.crs import crs_of
 from chronotile.model.expression import parse_expression
 from chronotile.model.grid import NativeGrid, Window
 from chronotile.model.raster import Encoding, Pixels
-from chronotile.model.source import SourceInfo, SourceSpec, VariableInfo, VariableSpec
 from chronotile.model.time.instants import NO_TIME, domain_of_instants
 from chronotile.readers.derived.derive import with_derived
 from chronotile.readers.reader import Reader

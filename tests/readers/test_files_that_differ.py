@@ -10,9 +10,9 @@ from affine import Affine
 
 from chronotile.archive.open import open_archive
 from chronotile.errors import SourceUnavailable, UnsupportedSource
+from chronotile.model.collection import Finding, VariableSpec
 from chronotile.model.grid import Window
 from chronotile.model.raster import cell_reasons, pixel_codes, valid_pixels
-from chronotile.model.source import Finding, VariableSpec
 from chronotile.readers.foreign import with_causes
 from chronotile.readers.raster import survey as raster_survey
 from chronotile.readers.raster.open_stack import open_raster_stack

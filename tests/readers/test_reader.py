@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from chronotile.errors import SourceUnavailable, UnsupportedSource
+from chronotile.model.collection import VariableSpec
 from chronotile.model.grid import Window
-from chronotile.model.source import VariableSpec
 from chronotile.readers.kinds import open_source
 from tests.scenes import KINDS, NODATA, Scene, write_scene
 

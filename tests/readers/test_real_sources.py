@@ -8,8 +8,8 @@ import pytest
 import rasterio
 import xarray
 
+from chronotile.model.collection import SourceSpec, VariableSpec
 from chronotile.model.grid import Window
-from chronotile.model.source import SourceSpec, VariableSpec
 from chronotile.model.time.instants import DEKAD, domain_of_periods
 from chronotile.readers.kinds import open_source
 from chronotile.readers.sample import observed_range

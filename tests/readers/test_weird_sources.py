@@ -10,9 +10,9 @@ import zarr
 from pyproj import Proj
 
 from chronotile.errors import SourceUnavailable, UnsupportedSource
+from chronotile.model.collection import SourceSpec
 from chronotile.model.crs import CRS84, transformer
 from chronotile.model.grid import Window
-from chronotile.model.source import SourceSpec
 from chronotile.readers.kinds import open_source
 from tests.strict import SHARED
 

@@ -5,9 +5,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from chronotile.model.collection import Composite
+from chronotile.model.collection import Composite, VariableInfo
 from chronotile.model.raster import Encoding, IndexPicture, Raster, RgbaPicture
-from chronotile.model.source import VariableInfo
 from chronotile.model.style import TRANSPARENT, Colour, Stop
 from chronotile.styling.paint import paint, paint_composite
 from tests.styling.truth import (

@@ -14,11 +14,10 @@ from chronotile.archive.open import Archive
 from chronotile.catalog.items.index import ItemFaults, ItemIndex
 from chronotile.catalog.items.passes import SourcePasses
 from chronotile.errors import SourceUnavailable
-from chronotile.model.collection import Collection
+from chronotile.model.collection import Collection, Finding, ItemsSpec, Severity, SourceSpec, VariableInfo
 from chronotile.model.grid import NativeGrid, Window
 from chronotile.model.items import Asset, ItemSearch
 from chronotile.model.raster import Pixels
-from chronotile.model.source import Finding, ItemsSpec, Severity, SourceSpec, VariableInfo
 from chronotile.model.style import Style
 from chronotile.model.time.instants import DAY, Instant, format_instant
 from chronotile.pipeline.bounded_wait import BoundedLooks

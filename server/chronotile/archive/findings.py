@@ -15,7 +15,7 @@ from chronotile.catalog.checks import default_id
 from chronotile.catalog.default_styles import GREYS, default_style, is_temperature, named_style, widened
 from chronotile.catalog.load import Configuration
 from chronotile.errors import ChronotileError
-from chronotile.model.source import Finding, SourceSpec, VariableInfo
+from chronotile.model.collection import Finding, SourceSpec, VariableInfo
 from chronotile.model.style import Style
 from chronotile.readers.files import find_skipped
 from chronotile.readers.hrefs import base_name

@@ -23,9 +23,8 @@ from chronotile.archive.stac_defaults import CollectionDocument, with_stac_metad
 from chronotile.catalog.build import build_catalogue, places_specs, source_specs
 from chronotile.catalog.load import Configuration, configuration_of, load_configuration
 from chronotile.errors import ChronotileError, ConfigurationError, SourceUnavailable
-from chronotile.model.collection import Clock
+from chronotile.model.collection import LEFT_OUT, Clock, Finding, SourceInfo, SourceSpec
 from chronotile.model.places import PlaceSet, PlacesSpec
-from chronotile.model.source import LEFT_OUT, Finding, SourceInfo, SourceSpec
 from chronotile.model.style import Style
 from chronotile.pipeline.revision import fingerprint
 from chronotile.pipeline.services import Services

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from chronotile.errors import ChronotileError, SourceUnavailable
-from chronotile.model.source import LEFT_OUT, Finding, Severity, SourceSpec
+from chronotile.model.collection import LEFT_OUT, Finding, Severity, SourceSpec
 from chronotile.readers.elsewhere import Opened, PendingSource, SourcesSnapshot, open_pending
 from chronotile.readers.foreign import opening
 from chronotile.readers.hrefs import shown_href

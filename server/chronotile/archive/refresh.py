@@ -11,7 +11,7 @@ import numpy as np
 from chronotile.archive.discovery.walk import walk
 from chronotile.errors import ChronotileError, SourceUnavailable
 from chronotile.machine import are_on_disks_here
-from chronotile.model.source import SourceSpec
+from chronotile.model.collection import SourceSpec
 from chronotile.model.time.instants import Instant
 from chronotile.readers.hrefs import FileState, file_state, local_path
 from chronotile.readers.kinds import kind_of_spec

@@ -18,10 +18,9 @@ from chronotile.catalog.catalogue import Catalogue
 from chronotile.catalog.configuration import CollectionSection
 from chronotile.catalog.load import Configuration
 from chronotile.errors import ChronotileError, InvalidParameter
-from chronotile.model.collection import Collection, StatedExtent
+from chronotile.model.collection import Collection, Finding, SourceSpec, StatedExtent
 from chronotile.model.grid import BBox
 from chronotile.model.items import ItemPage, ItemSearch
-from chronotile.model.source import Finding, SourceSpec
 from chronotile.model.style import Style
 from chronotile.model.time.instants import Instant
 from chronotile.model.time.parser import parse_instant

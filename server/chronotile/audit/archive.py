@@ -12,10 +12,10 @@ from chronotile.archive.open import Archive
 from chronotile.audit.sources import mosaic_truth_of, truth_of
 from chronotile.audit.truth import FloatArray, OtherPlace, Truth
 from chronotile.errors import SourceUnavailable, UnsupportedSource
+from chronotile.model.collection import VariableInfo
 from chronotile.model.grid import NativeGrid, Window
 from chronotile.model.number_text import cell_values, number_texts
 from chronotile.model.raster import Pixels, valid_pixels
-from chronotile.model.source import VariableInfo
 from chronotile.model.time.instants import format_instant
 from chronotile.readers.reader import Along, Reader
 

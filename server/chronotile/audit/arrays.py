@@ -19,7 +19,7 @@ from chronotile.audit.truth import (
     time_in,
 )
 from chronotile.errors import UnsupportedSource
-from chronotile.model.source import SourceSpec, Step, VariableSpec
+from chronotile.model.collection import SourceSpec, Step, VariableSpec
 from chronotile.readers.kinds import kind_of_spec
 
 if TYPE_CHECKING:

@@ -33,7 +33,7 @@ from chronotile.audit.truth import (
     time_of,
 )
 from chronotile.errors import UnsupportedSource
-from chronotile.model.source import SourceSpec, VariableSpec
+from chronotile.model.collection import SourceSpec, VariableSpec
 
 SUFFIXES = (
     *(".tif", ".tiff", ".jp2", ".img", ".vrt", ".png", ".jpg", ".asc", ".bil", ".dat"),

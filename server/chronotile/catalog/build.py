@@ -20,21 +20,24 @@ from chronotile.catalog.default_styles import composite_style, default_style, na
 from chronotile.catalog.load import Configuration
 from chronotile.catalog.offered import with_climatology, with_keyword
 from chronotile.errors import InvalidParameter, SourceUnavailable, UnknownLayer, UnsupportedCrs
-from chronotile.model.collection import Collection, Composite, Layer, Resampling
-from chronotile.model.crs import CRS84
-from chronotile.model.grid import BBox
-from chronotile.model.items import IndexSettings
-from chronotile.model.places import PlaceSet, PlacesSpec
-from chronotile.model.source import (
+from chronotile.model.collection import (
     DATA,
+    Collection,
+    Composite,
     Finding,
     ItemsSpec,
     KindOptions,
+    Layer,
+    Resampling,
     SourceInfo,
     SourceSpec,
     VariableInfo,
     VariableSpec,
 )
+from chronotile.model.crs import CRS84
+from chronotile.model.grid import BBox
+from chronotile.model.items import IndexSettings
+from chronotile.model.places import PlaceSet, PlacesSpec
 from chronotile.model.style import Style
 from chronotile.model.time.instants import DISTANT_PAST, ONE_NS, Instant, TimeDomain, common_times, format_instant
 from chronotile.sections import ID

@@ -17,11 +17,21 @@ from chronotile.catalog.kinds import PLACEHOLDER, CrsName, Localised, as_time_te
 from chronotile.catalog.service_section import Link, ServiceSection
 from chronotile.catalog.source_section import SourceSection
 from chronotile.errors import InvalidParameter
-from chronotile.model.collection import Alias, DefaultRule, Match, MetadataLink, Resampling, TimeRules
+from chronotile.model.collection import (
+    Alias,
+    DefaultRule,
+    Mask,
+    Match,
+    MetadataLink,
+    Resampling,
+    Step,
+    TargetGrid,
+    TimeRules,
+    VariableSpec,
+)
 from chronotile.model.expression import parse_expression
 from chronotile.model.items import Mosaic, MosaicRule, TimeGroup
 from chronotile.model.places import PlacesSpec
-from chronotile.model.source import Mask, Step, TargetGrid, VariableSpec
 from chronotile.model.time.instants import days_to_timedelta
 from chronotile.model.time.parser import parse_instant
 from chronotile.sections import Id, Number, Range, Section, Text, unique

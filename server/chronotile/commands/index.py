@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from chronotile.archive.index.sources import SourceAccess
     from chronotile.archive.open import Archive
     from chronotile.catalog.items.passes import SourcePasses
-    from chronotile.model.source import SourceSpec
+    from chronotile.model.collection import SourceSpec
     from chronotile.settings import Settings
 
 MOST_PROCESSES = 4

@@ -11,7 +11,7 @@ from chronotile.errors import LOG_SAYS_WHY, ChronotileError, ConfigurationError
 
 if TYPE_CHECKING:
     from chronotile.archive.open import Archive
-    from chronotile.model.source import Finding
+    from chronotile.model.collection import Finding
     from chronotile.settings import LogLevel, Settings
 
 
@@ -61,7 +61,7 @@ def index_findings(settings: "Settings", archive: "Archive") -> "tuple[Finding, 
 
 def close_archive(archive: "Archive") -> None:
     """Let go of the sources of an archive, and of the item index, which is open if it has collections of items."""
-    from chronotile.pipeline.search.served_index import items_of
+    from chronotile.pipeline.search.search_items import items_of
 
     archive.close()
     if any(spec.items is not None for spec in archive.specs.values()):

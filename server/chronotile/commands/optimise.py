@@ -34,8 +34,8 @@ class CollectionOptions:
         Raises:
             InvalidParameter: An option has a value that is not accepted.
         """
+        from chronotile.model.collection import TargetGrid
         from chronotile.model.crs import crs_of
-        from chronotile.model.source import TargetGrid
         from chronotile.optimise.mosaics import MosaicRequest
 
         if (self.crs is None) != (self.resolution is None):

@@ -18,7 +18,7 @@ from chronotile.machine import Machine, this_machine
 
 if TYPE_CHECKING:
     from chronotile.archive.open import Archive
-    from chronotile.model.source import Finding
+    from chronotile.model.collection import Finding
     from chronotile.settings import Settings
 
 log = logging.getLogger(__name__)

@@ -26,7 +26,7 @@ from chronotile.http.limiter import TOO_LONG, Limiter
 from chronotile.http.modified import ModifiedTimes
 from chronotile.http.shipped_files import ClientPackages, ViewerFolder
 from chronotile.model.request import IsActive
-from chronotile.pipeline.retry import Attempts
+from chronotile.pipeline.revision import Attempts
 from chronotile.pipeline.services import AsksElsewhere, LiveServices, Services, without_asking
 from chronotile.pipeline.valid_share import ValidShares
 from chronotile.queue.service import JobService

@@ -22,7 +22,7 @@ from chronotile.jobs.tasks import (
     stored_plan,
 )
 from chronotile.model.job import ENDED, JobFault, Json, Result, Status
-from chronotile.pipeline.retry import retry_overtaken
+from chronotile.pipeline.revision import retry_overtaken
 from chronotile.pipeline.services import Services
 from chronotile.processes.execute import plan_execution, select_results
 from chronotile.processes.registry import process_of

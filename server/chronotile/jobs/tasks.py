@@ -16,9 +16,8 @@ from chronotile.errors import LOG_SAYS_WHY, ClientGone, ConfigurationError, Plan
 from chronotile.model.job import Json, Result
 from chronotile.pipeline.services import PublishedCubes, Services
 from chronotile.processes.execute import finish_results
-from chronotile.processes.process import Inputs, JobPlan, Work
+from chronotile.processes.process import Inputs, JobPlan, Work, require_meaning, sources_from_json, sources_to_json
 from chronotile.processes.registry import process_of
-from chronotile.processes.sources import require_meaning, sources_from_json, sources_to_json
 from chronotile.processes.work.partial_results import run_task
 from chronotile.queue.faults import UNKNOWN, JobFailed, NameUnknown, PlanNeeded, TemporaryFault, fault_of, is_foreseen
 from chronotile.queue.job_folder import PARTIAL_RESULTS, RESULTS, make_folders, remove_partial_results

@@ -8,13 +8,12 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from chronotile.model.collection import LocalisedText
+from chronotile.model.collection import Finding, LocalisedText
 from chronotile.model.crs import Crs
 from chronotile.model.geometry.area import Area
 from chronotile.model.grid import BBox, Grid
 from chronotile.model.request import Weights
 from chronotile.model.series.analysis import MEAN, Reducer
-from chronotile.model.source import Finding
 from chronotile.model.time.instants import ABSENT, Instant, InstantArray, TimeSelection
 
 Property = str | int | float | bool | None

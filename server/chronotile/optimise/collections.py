@@ -6,7 +6,7 @@ from pathlib import Path
 from chronotile.archive.open import Archive
 from chronotile.durable_files import Disk
 from chronotile.errors import UnsupportedSource
-from chronotile.model.source import LEFT_OUT, SourceSpec
+from chronotile.model.collection import LEFT_OUT, SourceSpec
 from chronotile.optimise.inputs import mosaic_inputs
 from chronotile.optimise.mosaics import MosaicRequest, OpenIndex, find_mosaic, variables_to_write
 from chronotile.optimise.options import Options, Report

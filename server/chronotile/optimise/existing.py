@@ -13,8 +13,8 @@ from chronotile.catalog.default_styles import named_style
 from chronotile.durable_files import Disk
 from chronotile.encoders.coverage.zarr3 import JsonObject
 from chronotile.errors import UnsupportedSource
+from chronotile.model.collection import VariableInfo
 from chronotile.model.raster import Encoding
-from chronotile.model.source import VariableInfo
 from chronotile.optimise.arrays import Attributes, as_json
 from chronotile.optimise.conversion import Conversion, Packing, conversion_into, conversion_of_files
 from chronotile.optimise.inputs import Inputs

@@ -14,8 +14,8 @@ from chronotile.archive.discovery.names import as_id
 from chronotile.archive.discovery.variables import looks_below, raster_variables, sole_series
 from chronotile.archive.discovery.walk import WalkResult, walk
 from chronotile.errors import UnsupportedSource
+from chronotile.model.collection import SourceInfo, SourceSpec, Step, VariableInfo, VariableSpec
 from chronotile.model.grid import NativeGrid
-from chronotile.model.source import SourceInfo, SourceSpec, Step, VariableInfo, VariableSpec
 from chronotile.model.time.instants import InstantArray, TimeDomain, TimeSpan, format_instant
 from chronotile.optimise.mosaics import Mosaic
 from chronotile.readers.cf.time import JoinedTimes, join_times

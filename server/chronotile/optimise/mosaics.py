@@ -8,11 +8,11 @@ from typing import Protocol
 import numpy as np
 
 from chronotile.errors import DateUnreadable, SourceUnavailable, UnsupportedSource
+from chronotile.model.collection import SourceSpec, TargetGrid, VariableSpec
 from chronotile.model.crs import CRS84
 from chronotile.model.grid import WHOLE_CIRCLE, BBox, NativeGrid, Window, reach_in
 from chronotile.model.items import ItemRef, MosaicRule
 from chronotile.model.raster import Pixels, with_mask
-from chronotile.model.source import SourceSpec, TargetGrid, VariableSpec
 from chronotile.model.time.instants import TimeDomain, TimeSpan
 from chronotile.optimise.arrays import is_in_crs
 from chronotile.readers.foreign import one_line, origin_of

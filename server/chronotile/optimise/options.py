@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from chronotile.errors import InvalidParameter
-from chronotile.model.source import Step
+from chronotile.model.collection import Step
 from chronotile.optimise.conversion import Packing
 
 Layout = Literal["both", "map", "series"]

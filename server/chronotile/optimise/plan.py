@@ -9,9 +9,9 @@ import numpy as np
 
 from chronotile.encoders.coverage.zarr3 import fill_attribute
 from chronotile.errors import UnsupportedSource
+from chronotile.model.collection import VariableInfo
 from chronotile.model.grid import NativeGrid
 from chronotile.model.raster import Encoding
-from chronotile.model.source import VariableInfo
 from chronotile.model.time.instants import BoundsForm, TimeDomain
 from chronotile.optimise.arrays import (
     ArraySpec,

@@ -18,10 +18,10 @@ import tensorstore as ts
 
 from chronotile.durable_files import Disk
 from chronotile.errors import DateUnreadable, SourceUnavailable
+from chronotile.model.collection import SourceSpec
 from chronotile.model.grid import Window
 from chronotile.model.items import ItemRef
 from chronotile.model.raster import Numbers, Pixels
-from chronotile.model.source import SourceSpec
 from chronotile.optimise.arrays import ArraySpec
 from chronotile.optimise.inputs import Origin
 from chronotile.optimise.mosaics import Mosaic, read_mosaic

@@ -17,9 +17,9 @@ from chronotile.audit.rasters import RasterTruth
 from chronotile.audit.sources import mosaic_truth_of, stored_truth
 from chronotile.audit.truth import OtherPlace, StoredTruth
 from chronotile.errors import UnsupportedSource
+from chronotile.model.collection import SourceSpec, VariableInfo, VariableSpec
 from chronotile.model.grid import BBox, Window
 from chronotile.model.raster import Numbers
-from chronotile.model.source import SourceSpec, VariableInfo, VariableSpec
 from chronotile.model.time.instants import Instant, format_instant
 from chronotile.optimise.inputs import Inputs
 from chronotile.optimise.mosaics import Mosaic

@@ -27,8 +27,14 @@ from chronotile.pipeline.caches.cube_tiles import CubePath, whole_year
 from chronotile.pipeline.mosaics import ComposedPlan, composed_plan, drawn_from, ground_windows
 from chronotile.pipeline.read_times import cells_decoded, read_times
 from chronotile.pipeline.resolve_series import instants_of, layer_with_values
-from chronotile.pipeline.retry import retry_overtaken
-from chronotile.pipeline.revision import fingerprint, pixel_states, require_state, revision_of_states, time_index
+from chronotile.pipeline.revision import (
+    fingerprint,
+    pixel_states,
+    require_state,
+    retry_overtaken,
+    revision_of_states,
+    time_index,
+)
 from chronotile.pipeline.services import Services, Stopwatch, reading
 from chronotile.pipeline.unreadable_dates import IncompleteAnswer, UnreadableDates, complete, etag_without, time_without
 from chronotile.readers.reader import PROVISIONAL

@@ -5,12 +5,11 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from chronotile.errors import InvalidParameter
-from chronotile.model.collection import Composite, Layer, Resampling
+from chronotile.model.collection import Composite, Layer, Resampling, VariableInfo
 from chronotile.model.crs import Crs, are_alike
 from chronotile.model.grid import Grid, NativeGrid, Window, reach_in
 from chronotile.model.raster import Encoding, Pixels, Raster, with_mask
 from chronotile.model.request import Point
-from chronotile.model.source import VariableInfo
 from chronotile.model.time.instants import Instant
 from chronotile.pipeline.revision import time_index
 from chronotile.pipeline.services import Services

@@ -15,7 +15,7 @@ from chronotile.model.formats import COG_TYPE, GEOTIFF_TYPE
 from chronotile.model.items import FoundItem, checksum_of
 from chronotile.pipeline.revision import fingerprint
 from chronotile.pipeline.search.public_item import is_place
-from chronotile.pipeline.search.served_index import find_item, find_product
+from chronotile.pipeline.search.search_items import find_item, find_product
 from chronotile.pipeline.services import Services
 from chronotile.readers.products.checksums import Checksums, crc32
 from chronotile.readers.products.files import READ_BYTES, ProductFile, name_of, signed_url

@@ -8,9 +8,9 @@ from typing import Protocol
 import numpy as np
 
 from chronotile.errors import DateUnreadable
+from chronotile.model.collection import VariableInfo
 from chronotile.model.grid import Window
 from chronotile.model.raster import FIRST_FLAG_CODE, BoolArray, Pixels
-from chronotile.model.source import VariableInfo
 from chronotile.readers.around_damage import Tell, dates_around_damage
 from chronotile.readers.reader import Along, Reader
 from chronotile.warp.plan import side_by_side

@@ -1,24 +1,75 @@
-"""Short names for the state of what is served, for ETags and `rev=`."""
+"""Short names for the state of what is served, for ETags and `rev=`; work begun again where that was replaced."""
 
 import hashlib
 from collections.abc import Callable, Hashable, Sequence
 from functools import lru_cache
 from time import monotonic
+from typing import TypeVar
 
 import numpy as np
 
 from chronotile.encoders.cube_tile.ctc1 import ENCODER_VERSION as CUBE_VERSION
 from chronotile.encoders.picture.picture import ENCODER_VERSION
-from chronotile.errors import SourceChanged, SourceUnavailable
-from chronotile.model.collection import Composite, Layer
+from chronotile.errors import Overtaken, SourceChanged, SourceUnavailable
+from chronotile.model.collection import Composite, Layer, VariableInfo
 from chronotile.model.grid import Window
 from chronotile.model.payload import PixelStates
-from chronotile.model.source import VariableInfo
 from chronotile.model.time.instants import DAY, Instant, InstantArray
-from chronotile.pipeline.retry import Answer, retry_overtaken
 from chronotile.pipeline.services import CachedRevision, Services, reading
 from chronotile.readers.hrefs import one_look
 from chronotile.readers.reader import GONE, Reader
+
+Answer = TypeVar("Answer")
+Kind = TypeVar("Kind", bound=Overtaken)
+
+
+class Attempts:
+    """Counts how often a piece of work was begun again.
+
+    Args:
+        most: How often it may be.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._left = most
+        self._lacked = set[str]()
+
+    def are_worthwhile(self, *lacking: str) -> bool:
+        """Return whether the work is begun once more, for something that it lacked: for each such thing once."""
+        news = set(lacking) - self._lacked
+        if not self._left or (lacking and not news):
+            return False
+        self._left -= 1
+        self._lacked |= news
+        return True
+
+
+def retry_overtaken(
+    work: Callable[[], Answer],
+    kind: type[Kind],
+    before_next: Callable[[Kind], object] = lambda _error: None,
+) -> Answer:
+    """Return what work gives, begun again as often as the kind of change allows.
+
+    Args:
+        work: Raises an error of that kind where it was overtaken.
+        kind: Of change; each has its bound.
+        before_next: Called before each further attempt.
+
+    Raises:
+        Overtaken: It was once more, or lacks what it lacked before.
+    """
+    attempts = Attempts(kind.most_again)
+    while True:
+        try:
+            return work()
+        except kind as error:
+            if not attempts.are_worthwhile(*error.lacking):
+                raise
+            before_next(error)
+
+
+# Short names for the state of what is served.
 
 KEPT_S = 60.0
 """How long the state of a layer is taken as found: there may be one file per date, and many tiles a second."""

@@ -11,10 +11,9 @@ from typing import Protocol
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.encoders.coverage.zarr3 import StoreShape
 from chronotile.errors import DateUnreadable, PlanStale, SourceUnavailable
-from chronotile.model.collection import Clock, Layer
+from chronotile.model.collection import Clock, Finding, Layer
 from chronotile.model.items import FoundItem, ItemSearch
 from chronotile.model.payload import Document
-from chronotile.model.source import Finding
 from chronotile.model.time.instants import Instant
 from chronotile.pipeline.bounded_wait import BoundedLooks
 from chronotile.pipeline.caches.answer_memory import AnswerMemory

@@ -6,10 +6,9 @@ from dataclasses import replace
 from functools import partial
 
 from chronotile.errors import DateUnreadable, SourceUnavailable, VariableLacking
-from chronotile.model.collection import Layer
+from chronotile.model.collection import Layer, VariableInfo
 from chronotile.model.items import ItemRef
 from chronotile.model.payload import Payload, TimeUsed
-from chronotile.model.source import VariableInfo
 from chronotile.model.time.instants import Instant, format_instant
 from chronotile.pipeline.revision import fingerprint
 from chronotile.pipeline.services import Services

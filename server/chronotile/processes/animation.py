@@ -32,10 +32,17 @@ from chronotile.pipeline.maps.animation import (
     usual_format,
 )
 from chronotile.pipeline.services import Services
-from chronotile.processes.inputs import BBOX, DATETIME, LAYER, trims_of
-from chronotile.processes.process import Input, Inputs, JobPlan, Output, Process, Work
-from chronotile.processes.sources import source_of
-from chronotile.processes.times_and_places import instants_to_json, locate_errors, times_from_json, without_limits
+from chronotile.processes.inputs import (
+    BBOX,
+    DATETIME,
+    LAYER,
+    instants_to_json,
+    locate_errors,
+    times_from_json,
+    trims_of,
+    without_limits,
+)
+from chronotile.processes.process import Input, Inputs, JobPlan, Output, Process, Work, source_of
 from chronotile.processes.work.partial_results import (
     PartialResult,
     keep,

@@ -9,9 +9,8 @@ from chronotile.errors import InvalidParameter, LimitExceeded, UnknownParameter
 from chronotile.model.job import Execution, Json, Result
 from chronotile.pipeline.services import Services
 from chronotile.processes.input_schema import MAX_SHOWN, fault_in
-from chronotile.processes.process import Inputs, JobPlan, Process, Work
+from chronotile.processes.process import Inputs, JobPlan, Process, Work, metadata_of, require_unchanged, with_revisions
 from chronotile.processes.registry import process_of
-from chronotile.processes.sources import metadata_of, require_unchanged, with_revisions
 from chronotile.processes.work.partial_results import run_task, with_unreadable
 
 SYNC_S = 20.0

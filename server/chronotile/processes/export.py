@@ -13,10 +13,18 @@ from chronotile.model.time.parser import parse_time
 from chronotile.pipeline.coverage.deliver import COVERAGE_FORMATS
 from chronotile.pipeline.coverage.extract import extract_coverage
 from chronotile.pipeline.services import Services
-from chronotile.processes.inputs import BBOX, DATETIME, LAYERS, layers_of, trims_of
-from chronotile.processes.process import Input, Inputs, JobPlan, Output, Process, Work
-from chronotile.processes.sources import sources_of
-from chronotile.processes.times_and_places import instants_from_json, instants_to_json, locate_errors, without_limits
+from chronotile.processes.inputs import (
+    BBOX,
+    DATETIME,
+    LAYERS,
+    instants_from_json,
+    instants_to_json,
+    layers_of,
+    locate_errors,
+    trims_of,
+    without_limits,
+)
+from chronotile.processes.process import Input, Inputs, JobPlan, Output, Process, Work, sources_of
 from chronotile.processes.work.stored_coverage import (
     FILE_FORMATS,
     StoredCoverage,

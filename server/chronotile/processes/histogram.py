@@ -14,13 +14,21 @@ from chronotile.model.geometry.area import Area, area_of_box
 from chronotile.model.geometry.geojson import area_of
 from chronotile.model.job import Json, Result
 from chronotile.model.series.analysis import Reducer
-from chronotile.pipeline.cells import reach_of
+from chronotile.pipeline.resolve_series import reach_of
 from chronotile.pipeline.series.area_cells import AreaCells, cheapest_reading
 from chronotile.pipeline.services import Services, reading
 from chronotile.pipeline.unreadable_dates import UnreadableDates
-from chronotile.processes.inputs import BBOX, DATETIME, LAYER, trims_of
+from chronotile.processes.inputs import (
+    BBOX,
+    DATETIME,
+    LAYER,
+    geometry_rules,
+    locate_errors,
+    resolve_input_times,
+    times_from_json,
+    trims_of,
+)
 from chronotile.processes.process import Input, Inputs, JobPlan, Output, Process, Work, cuts, require_few_tasks
-from chronotile.processes.times_and_places import geometry_rules, locate_errors, resolve_input_times, times_from_json
 from chronotile.processes.work.windows import read_bytes
 from chronotile.stats.percentiles import even_edges
 from chronotile.stats.samples import reduce_samples

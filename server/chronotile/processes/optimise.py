@@ -16,10 +16,8 @@ from chronotile.optimise.inputs import Origin
 from chronotile.optimise.plan import CubePlan
 from chronotile.optimise.tasks import Task
 from chronotile.pipeline.services import Services, reading
-from chronotile.processes.inputs import BBOX, DATETIME, LAYERS
-from chronotile.processes.process import Input, Inputs, JobPlan, Output, Process, Work, require_few_tasks
-from chronotile.processes.sources import sources_of
-from chronotile.processes.times_and_places import instants_to_json
+from chronotile.processes.inputs import BBOX, DATETIME, LAYERS, instants_to_json
+from chronotile.processes.process import Input, Inputs, JobPlan, Output, Process, Work, require_few_tasks, sources_of
 from chronotile.processes.work.cubes import FORMAT, ZIP, Cube, Layout, cube_of, format_of, variable_of
 from chronotile.processes.work.mosaic_view import INPUTS, view_of
 from chronotile.processes.work.published_cubes import NAME, NAMED, require_name

@@ -27,17 +27,21 @@ from chronotile.model.series.series import PointsSeries
 from chronotile.pipeline.resolve_series import instants_of
 from chronotile.pipeline.series.points import extract_points_series
 from chronotile.pipeline.services import Services
-from chronotile.processes.inputs import CSV_INPUTS, DATETIME, MOST_LAYERS, check_csv_inputs, csv_options_of, series_file
-from chronotile.processes.process import Input, Inputs, JobPlan, Process, Work, require_few_tasks
-from chronotile.processes.sources import Source
-from chronotile.processes.times_and_places import (
+from chronotile.processes.inputs import (
+    CSV_INPUTS,
+    DATETIME,
     MOST_FEATURES,
+    MOST_LAYERS,
     RequestedTimes,
+    check_csv_inputs,
+    csv_options_of,
     locate_errors,
     resolve_input_times,
+    series_file,
     times_from_json,
     without_limits,
 )
+from chronotile.processes.process import Input, Inputs, JobPlan, Process, Source, Work, require_few_tasks
 from chronotile.processes.work.partial_results import PartialResult, new_file, read_partial_result, write_partial_result
 
 POINTS_PER_TASK = 500

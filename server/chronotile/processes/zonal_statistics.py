@@ -30,17 +30,22 @@ from chronotile.model.time.instants import TimeSelection
 from chronotile.pipeline.resolve_series import instants_of
 from chronotile.pipeline.series.areas import cost_of_area_series, extract_area_series
 from chronotile.pipeline.services import Services
-from chronotile.processes.inputs import CSV_INPUTS, DATETIME, LAYER, check_csv_inputs, csv_options_of, series_file
-from chronotile.processes.process import Input, Inputs, JobPlan, Process, Work, require_few_tasks
-from chronotile.processes.times_and_places import (
+from chronotile.processes.inputs import (
+    CSV_INPUTS,
+    DATETIME,
+    LAYER,
     MOST_FEATURES,
     RequestedTimes,
+    check_csv_inputs,
+    csv_options_of,
     geometry_rules,
     locate_errors,
     resolve_input_times,
+    series_file,
     times_from_json,
     without_limits,
 )
+from chronotile.processes.process import Input, Inputs, JobPlan, Process, Work, require_few_tasks
 from chronotile.processes.work.partial_results import (
     PartialResult,
     new_file,

@@ -10,11 +10,10 @@ import orjson
 from chronotile.archive.open import Archive
 from chronotile.catalog.items.index import ItemIndex
 from chronotile.errors import AddressRefused, InvalidItem, InvalidParameter
-from chronotile.model.collection import Collection, Layer, LocalisedText
+from chronotile.model.collection import Collection, Layer, LocalisedText, VariableInfo, VariableSpec
 from chronotile.model.items import FoundItem, ItemSearch
 from chronotile.model.number_text import json_nodata, json_number
 from chronotile.model.raster import Encoding
-from chronotile.model.source import VariableInfo, VariableSpec
 from chronotile.model.time.instants import last_of
 from chronotile.pipeline.search.public_item import public_item
 from chronotile.publish.documents import ITEMS, Json, renders_of

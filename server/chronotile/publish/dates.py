@@ -14,12 +14,11 @@ from chronotile.archive.index.source import ListedEntry, ReadEntry, Unread
 from chronotile.archive.open import Archive
 from chronotile.catalog.items.passes import SourcePass
 from chronotile.errors import InvalidItem, SourceUnavailable, UnsupportedSource
-from chronotile.model.collection import Collection
+from chronotile.model.collection import DATA as DATA_KEY
+from chronotile.model.collection import Collection, SourceSpec, VariableInfo, VariableSpec
 from chronotile.model.grid import NativeGrid
 from chronotile.model.items import AssetBand, Item
 from chronotile.model.raster import Encoding
-from chronotile.model.source import DATA as DATA_KEY
-from chronotile.model.source import SourceSpec, VariableInfo, VariableSpec
 from chronotile.model.time.instants import TimeDomain, format_instant
 from chronotile.publish.collections import about, band_of, extent_of, with_renders
 from chronotile.publish.documents import CLASSIFICATION, CUBE, DATA, ITEMS, RASTER, Json

@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 import orjson
 
-from chronotile.model.collection import Composite, Layer, Licence, licence_of, rights_of, with_licence
+from chronotile.model.collection import Composite, Layer, Licence, VariableSpec, licence_of, rights_of, with_licence
 from chronotile.model.grid import BBox, boxes_of
-from chronotile.model.source import VariableSpec
 from chronotile.model.time.instants import format_instant
 from chronotile.publish.publication import CatalogueOptions, Extent, Provenance, Publication, Variable
 from chronotile.styling.write_style import render_of_composite, render_of_style

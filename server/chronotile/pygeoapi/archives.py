@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from chronotile.archive.live import ItemAccess, LiveArchive, LiveArchives
 from chronotile.errors import ChronotileError, PlanStale
-from chronotile.pipeline.retry import retry_overtaken
+from chronotile.pipeline.revision import retry_overtaken
 from chronotile.pipeline.services import Services
 from chronotile.pygeoapi.exchange import chosen, translate_errors
 from chronotile.settings import load_settings

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from time import monotonic
 
 from chronotile.errors import ChronotileError, SourceAway, SourceUnavailable
-from chronotile.model.source import Finding, SourceInfo, SourceSpec
+from chronotile.model.collection import Finding, SourceInfo, SourceSpec
 from chronotile.readers.foreign import BeingWritten, one_line, origin_of, without_frames
 from chronotile.readers.hrefs import local_path
 from chronotile.readers.kinds import open_source

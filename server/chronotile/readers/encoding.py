@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from chronotile.errors import UnsupportedSource
+from chronotile.model.collection import VariableSpec
 from chronotile.model.number_text import SMALL
 from chronotile.model.raster import Encoding
-from chronotile.model.source import VariableSpec
 
 REAL_KINDS = "iufb"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from chronotile.errors import UnsupportedSource
-from chronotile.model.source import KindOptions, SourceSpec
+from chronotile.model.collection import KindOptions, SourceSpec
 from chronotile.readers.derived.derive import with_derived
 from chronotile.readers.hrefs import CREDENTIALS_REMEDY, local_path
 from chronotile.readers.kind import SourceKind

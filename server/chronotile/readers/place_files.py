@@ -13,10 +13,10 @@ import shapely
 
 from chronotile.errors import ChronotileError, UnsupportedSource
 from chronotile.extras import missing_extra
+from chronotile.model.collection import Finding
 from chronotile.model.crs import CRS84, Crs, crs_of, transformer
 from chronotile.model.grid import BBox
 from chronotile.model.places import PlaceSet, PlacesSpec, Property, Shapes
-from chronotile.model.source import Finding
 from chronotile.readers.foreign import opening
 
 MAX_TOLD = 3

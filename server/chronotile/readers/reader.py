@@ -12,14 +12,13 @@ from affine import Affine
 from numpy.typing import NDArray
 
 from chronotile.errors import DateUnreadable, UnsupportedSource
-from chronotile.model.collection import Resampling
+from chronotile.model.collection import Resampling, SourceInfo, VariableInfo
 from chronotile.model.crs import Crs, transformer
 from chronotile.model.expression import Expression
 from chronotile.model.grid import BBox, Grid, NativeGrid, Window
 from chronotile.model.items import ItemRef, MosaicRule
 from chronotile.model.raster import BoolArray, Encoding, Pixels
 from chronotile.model.request import Point
-from chronotile.model.source import SourceInfo, VariableInfo
 from chronotile.model.time.instants import TimeDomain
 from chronotile.readers.hrefs import one_look
 from chronotile.warp.plan import plan_warp

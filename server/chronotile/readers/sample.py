@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chronotile.errors import DateUnreadable, SourceUnavailable
+from chronotile.model.collection import VariableInfo
 from chronotile.model.grid import NativeGrid, Window
 from chronotile.model.number_text import without_noise
 from chronotile.model.raster import Encoding, Pixels
-from chronotile.model.source import VariableInfo
 from chronotile.readers.reader import Reader
 
 Values = NDArray[np.float64]

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from chronotile.model.collection import VariableInfo
 from chronotile.model.crs import transformer
 from chronotile.model.cube import CellPlaces
 from chronotile.model.grid import FloatArray, Grid, NativeGrid, Window
 from chronotile.model.raster import Encoding, Pixels, Raster
-from chronotile.model.source import VariableInfo
 from chronotile.warp.plan import WindowSource, side_by_side
 
 MAX_ERROR_CELLS = 1e-5

@@ -8,11 +8,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from chronotile.model.collection import Resampling
+from chronotile.model.collection import Resampling, VariableInfo
 from chronotile.model.crs import Crs, transformer
 from chronotile.model.grid import WHOLE_CIRCLE, BBox, Grid, NativeGrid, Window
 from chronotile.model.raster import BoolArray, Encoding, Pixels, Raster
-from chronotile.model.source import VariableInfo
 from chronotile.warp.approximation import ALL, Lattice, Located, NearCells, locate
 from chronotile.warp.level_windows import (
     WHOLE,

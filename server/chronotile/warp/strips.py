@@ -6,10 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from chronotile.model.collection import Resampling
+from chronotile.model.collection import Resampling, VariableInfo
 from chronotile.model.grid import BBox, FloatArray, Grid, NativeGrid, Window
 from chronotile.model.raster import BoolArray, Encoding, Pixels, Raster
-from chronotile.model.source import VariableInfo
 from chronotile.warp.approximation import Located, locate
 from chronotile.warp.level_windows import (
     Bilinear,

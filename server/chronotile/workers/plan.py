@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import IO
 
 from chronotile.logs import LogFormat
-from chronotile.model.source import Finding
+from chronotile.model.collection import Finding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

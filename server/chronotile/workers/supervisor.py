@@ -16,7 +16,7 @@ from typing import Any
 
 from chronotile.archive.finding_log import FindingLog
 from chronotile.errors import ChronotileError
-from chronotile.model.source import Finding
+from chronotile.model.collection import Finding
 from chronotile.process_setup import END_S, ENDING, HANG_UP, take_signals, without_hang_ups
 from chronotile.protocols.ops.siblings import LOGGED_FINDINGS, folder_for_sockets
 from chronotile.readers.caches.block_cache import shareable_memory

@@ -12,8 +12,8 @@ from chronotile.archive.index.source import ItemRules
 from chronotile.archive.index.sources import SourceAccess, indexed, source_of
 from chronotile.catalog.items.opening import open_items
 from chronotile.catalog.items.passes import open_passes
+from chronotile.model.collection import ItemsSpec, SourceSpec
 from chronotile.model.items import IndexSettings, ItemSearch
-from chronotile.model.source import ItemsSpec, SourceSpec
 from chronotile.web.places import Places
 from tests.archive.index.catalogues import CatalogueOnDisk, item_document
 

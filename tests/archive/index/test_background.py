@@ -14,8 +14,8 @@ from chronotile.archive.live import LiveArchive
 from chronotile.catalog.items.opening import open_items
 from chronotile.catalog.items.passes import open_passes
 from chronotile.errors import ConfigurationError
+from chronotile.model.collection import ItemsSpec, SourceSpec
 from chronotile.model.items import IndexSettings, ItemSearch
-from chronotile.model.source import ItemsSpec, SourceSpec
 from chronotile.web.places import Places
 from tests.archive.index.catalogues import CatalogueOnDisk, item_document
 from tests.archive.index.stac_api import StacApi, serving

@@ -11,9 +11,9 @@ from affine import Affine
 from chronotile.archive.index.files import FilesSource
 from chronotile.archive.index.fill import fill
 from chronotile.errors import SourceUnavailable, UnsupportedSource
+from chronotile.model.collection import ItemsSpec, SourceSpec, VariableSpec
 from chronotile.model.crs import CRS84
 from chronotile.model.items import PutSummary
-from chronotile.model.source import ItemsSpec, SourceSpec, VariableSpec
 from chronotile.model.time.instants import format_instant
 from tests.archive.index.catalogues import S2
 

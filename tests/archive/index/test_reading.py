@@ -25,8 +25,8 @@ from chronotile.catalog.items.passes import LEASE_S, SourcePasses, open_passes
 from chronotile.catalog.items.schema import INDEX
 from chronotile.database import open_engine
 from chronotile.errors import SourceUnavailable
+from chronotile.model.collection import ItemsSpec, SourceSpec
 from chronotile.model.items import IndexSettings, PutSummary
-from chronotile.model.source import ItemsSpec, SourceSpec
 from chronotile.web.places import Places
 from tests.archive.index.catalogues import S2, CatalogueOnDisk, item_document
 from tests.archive.index.test_geoparquet import Listing

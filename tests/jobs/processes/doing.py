@@ -9,9 +9,8 @@ from typing import Any
 from chronotile.model.job import Execution, Result
 from chronotile.pipeline.services import Services
 from chronotile.processes.execute import finish_results, plan_execution
-from chronotile.processes.process import JobPlan, Work
+from chronotile.processes.process import JobPlan, Source, Work
 from chronotile.processes.registry import process_of, processes
-from chronotile.processes.sources import Source
 from chronotile.queue.job_folder import make_folders
 from tests.protocols import served
 

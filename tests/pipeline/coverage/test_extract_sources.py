@@ -9,11 +9,11 @@ import pytest
 from affine import Affine
 
 from chronotile.model import coverage as coverage_model
+from chronotile.model.collection import Mask, SourceInfo
 from chronotile.model.coverage import CoverageRequest, ScaleFactors, Trim
 from chronotile.model.crs import CRS84, crs_of, transformer
 from chronotile.model.grid import BBox, NativeGrid
 from chronotile.model.raster import Pixels
-from chronotile.model.source import Mask, SourceInfo
 from chronotile.model.time.instants import domain_of_instants
 from chronotile.optimise.options import Options
 from chronotile.optimise.run import optimise

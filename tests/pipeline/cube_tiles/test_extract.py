@@ -10,9 +10,9 @@ import pytest
 from chronotile.catalog.catalogue import Limits
 from chronotile.catalog.load import load_tile_matrix_set
 from chronotile.errors import ClientGone, LimitExceeded, SourceUnavailable, UnsupportedFormat
+from chronotile.model.collection import Mask
 from chronotile.model.cube import CubeRequest, CubeTile
 from chronotile.model.grid import Grid
-from chronotile.model.source import Mask
 from chronotile.model.time.parser import parse_time
 from chronotile.pipeline.cube_tiles import MOST_READ, CubeTarget, extract_cube, find_cube
 from tests.ctc1 import Decoded, decode_cube

@@ -9,8 +9,7 @@ from chronotile.catalog.items.opening import open_items
 from chronotile.errors import InvalidParameter, LimitExceeded, SearchNotSupported, SourceUnavailable, UnknownItem
 from chronotile.model.items import ItemSearch, Unanswered
 from chronotile.pipeline.search import search_items as federated
-from chronotile.pipeline.search.search_items import count_by_month, not_counted, search_index, search_items
-from chronotile.pipeline.search.served_index import find_item
+from chronotile.pipeline.search.search_items import count_by_month, find_item, not_counted, search_index, search_items
 from chronotile.pipeline.services import AsksElsewhere, LivePage, require_asking, without_asking
 from chronotile.readers.reader_caches import ReaderCaches
 from tests.catalog.items.conftest import make_item

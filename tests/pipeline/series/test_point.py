@@ -8,7 +8,7 @@ from chronotile.errors import InvalidParameter, LimitExceeded, SourceUnavailable
 from chronotile.model.crs import CRS84, crs_of
 from chronotile.model.request import Point, SeriesRequest
 from chronotile.model.time.parser import parse_time
-from chronotile.pipeline.cells import SWAPPED, outside_hints
+from chronotile.pipeline.resolve_series import SWAPPED, outside_hints
 from chronotile.pipeline.series.point import extract_series
 from tests.protocols import served
 

@@ -8,8 +8,8 @@ from starlette.testclient import TestClient
 
 from chronotile.app import ServerOptions, application, item_index
 from chronotile.archive.index.write import MOST_TRIES, TRIES_S, FailedTokens, ItemWriter
+from chronotile.model.collection import ItemsSpec, SourceSpec, VariableSpec
 from chronotile.model.items import IndexSettings
-from chronotile.model.source import ItemsSpec, SourceSpec, VariableSpec
 from chronotile.settings import Settings
 from chronotile.web.places import Places
 from tests.archive.index.catalogues import item_document

@@ -8,11 +8,10 @@ import pytest
 from affine import Affine
 from PIL import Image
 
-from chronotile.model.collection import TimeRules
+from chronotile.model.collection import SourceInfo, TimeRules
 from chronotile.model.crs import crs_of
 from chronotile.model.grid import NativeGrid, Window
 from chronotile.model.raster import Pixels
-from chronotile.model.source import SourceInfo
 from chronotile.pipeline import valid_share
 from tests.protocols import served
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from chronotile.model.source import Finding
+from chronotile.model.collection import Finding
 from chronotile.pipeline.unreadable_dates import tell_failing_date
 from tests.protocols import served
 

@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 from chronotile.app import ServerOptions, application
 from chronotile.errors import ServerBusy
 from chronotile.http.run import Limiters
-from chronotile.model.source import Finding
+from chronotile.model.collection import Finding
 from chronotile.pipeline.caches.answer_memory import SMALL_BYTES, AnswerMemory
 from chronotile.pipeline.unreadable_dates import tell_failing_date
 from chronotile.protocols.ops.siblings import Siblings, folder_for_sockets, merge_metrics

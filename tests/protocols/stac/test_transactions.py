@@ -11,7 +11,7 @@ from chronotile.app import ServerOptions, application
 from chronotile.archive.index.write import ItemWriter
 from chronotile.catalog.items.opening import open_items
 from chronotile.catalog.items.preparing import BATCH
-from chronotile.model.source import ItemsSpec, SourceSpec, VariableSpec
+from chronotile.model.collection import ItemsSpec, SourceSpec, VariableSpec
 from chronotile.web.places import Places
 from tests.protocols.stac.conftest import BASE, put, services_over
 from tests.protocols.stac.documents import scene

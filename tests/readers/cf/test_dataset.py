@@ -8,7 +8,7 @@ from affine import Affine
 from pyproj import CRS
 
 from chronotile.errors import UnsupportedSource
-from chronotile.model.source import SourceSpec, Step, VariableSpec
+from chronotile.model.collection import SourceSpec, Step, VariableSpec
 from chronotile.model.style import TRANSPARENT, Colour
 from chronotile.model.time.instants import domain_of_instants
 from chronotile.readers.cf.dataset import understand

@@ -6,7 +6,7 @@ import pytest
 import xarray
 
 from chronotile.errors import UnsupportedSource
-from chronotile.model.source import SourceSpec
+from chronotile.model.collection import SourceSpec
 from chronotile.readers.cf.dataset import understand
 from chronotile.readers.cf.time import times_of_field
 from tests.readers.fieldsets import make_cube, make_field, make_fields

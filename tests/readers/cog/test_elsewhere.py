@@ -352,9 +352,9 @@ def test_folder_that_cannot_be_written_changes_no_numbers(source, pieces, tmp_pa
 
 
 def test_formula_and_mask_over_files_elsewhere_are_requested_together(source, tmp_path):
+    from chronotile.model.collection import SourceSpec, VariableSpec
     from chronotile.model.expression import parse_expression
     from chronotile.model.items import Asset
-    from chronotile.model.source import SourceSpec, VariableSpec
     from chronotile.readers.cog.source import open_cog_asset
     from chronotile.readers.derived.derive import with_derived
     from chronotile.readers.mosaic.scenes import SceneReader

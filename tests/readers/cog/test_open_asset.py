@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 
 from chronotile.errors import UnsupportedSource
+from chronotile.model.collection import SourceSpec, VariableSpec
 from chronotile.model.grid import Window
 from chronotile.model.items import Asset
 from chronotile.model.raster import Encoding
-from chronotile.model.source import SourceSpec, VariableSpec
 from chronotile.readers.cog import source as module
 from chronotile.readers.cog.source import open_cog_asset
 from chronotile.readers.cog.tiff import UnsupportedCog

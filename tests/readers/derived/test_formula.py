@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from chronotile.errors import InvalidParameter
+from chronotile.model.collection import ItemsSpec, Mask
 from chronotile.model.expression import parse_expression
 from chronotile.model.grid import Window
-from chronotile.model.source import ItemsSpec, Mask
 from chronotile.readers.derived.formula import BLOCK_CELLS, FormulaReader, formula_of
 from tests.readers.memory import (
     CLOUD,

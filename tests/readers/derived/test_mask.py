@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from chronotile.model.collection import Mask
 from chronotile.model.grid import Window
 from chronotile.model.raster import valid_pixels
-from chronotile.model.source import Mask
 from tests.readers.memory import (
     CLOUD,
     NODATA,

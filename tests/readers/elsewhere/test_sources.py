@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chronotile.errors import SourceUnavailable, UnsupportedSource
+from chronotile.model.collection import SourceInfo, SourceSpec, VariableInfo
 from chronotile.model.crs import crs_of
 from chronotile.model.grid import NativeGrid
 from chronotile.model.raster import Encoding
-from chronotile.model.source import SourceInfo, SourceSpec, VariableInfo
 from chronotile.readers import elsewhere as module
 from chronotile.readers.elsewhere import (
     JITTER,

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from chronotile.errors import AddressRefused, UnsupportedSource
+from chronotile.model.collection import VariableSpec
 from chronotile.model.grid import BBox
 from chronotile.model.items import Asset, ItemRef
-from chronotile.model.source import VariableSpec
 from chronotile.readers.mosaic.kind import open_asset
 from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.web.places import Places

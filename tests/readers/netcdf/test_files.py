@@ -7,9 +7,9 @@ import pytest
 import xarray
 
 from chronotile.errors import SourceUnavailable, UnsupportedSource
+from chronotile.model.collection import VariableSpec
 from chronotile.model.grid import Window
 from chronotile.model.raster import Encoding
-from chronotile.model.source import VariableSpec
 from chronotile.model.time.instants import domain_of_instants, format_instant
 from chronotile.readers.kinds import open_source
 from chronotile.readers.netcdf import files as netcdf_files

@@ -8,8 +8,8 @@ import rasterio
 from rasterio.shutil import copy
 
 from chronotile.errors import UnsupportedSource
+from chronotile.model.collection import VariableSpec
 from chronotile.model.grid import Window
-from chronotile.model.source import VariableSpec
 from chronotile.model.time.instants import domain_of_periods, format_day, format_instant
 from chronotile.model.time.parser import parse_period
 from chronotile.readers.kinds import open_source

@@ -7,8 +7,8 @@ import pytest
 import rasterio
 
 from chronotile.errors import UnsupportedSource
+from chronotile.model.collection import VariableSpec
 from chronotile.model.grid import Window
-from chronotile.model.source import VariableSpec
 from chronotile.model.time.instants import format_instant
 from chronotile.readers.kinds import open_source
 from tests.faulty_source import faulty_source

@@ -11,8 +11,8 @@ from rasterio.control import GroundControlPoint
 from rasterio.enums import ColorInterp
 
 from chronotile.errors import SourceUnavailable, UnsupportedSource
+from chronotile.model.collection import VariableSpec
 from chronotile.model.grid import Window
-from chronotile.model.source import VariableSpec
 from chronotile.model.time.instants import DEKAD, domain_of_periods
 from chronotile.readers.raster.open_stack import open_raster_stack
 from chronotile.readers.raster.pool import STRIP_VALUES

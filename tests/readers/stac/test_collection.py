@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chronotile.catalog.load import configuration_of
-from chronotile.model.source import KindOptions
+from chronotile.model.collection import KindOptions
 from chronotile.model.style import Colour
 from chronotile.readers.kinds import kind_options
 from chronotile.readers.stac.collection import metadata_of

@@ -15,8 +15,8 @@ from chronotile.archive.discovery.variables import distinct, holds_dated_bands, 
 from chronotile.archive.findings import value_findings
 from chronotile.catalog.default_styles import default_style, widened
 from chronotile.errors import SourceUnavailable, UnsupportedSource
+from chronotile.model.collection import Finding, VariableInfo, VariableSpec
 from chronotile.model.grid import NativeGrid
-from chronotile.model.source import Finding, VariableInfo, VariableSpec
 from chronotile.model.style import Style
 from chronotile.model.time.instants import (
     DAY,

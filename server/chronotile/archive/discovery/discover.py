@@ -17,8 +17,8 @@ from chronotile.archive.discovery.walk import WalkResult, reason_by_content, wal
 from chronotile.archive.open_sources import THREADS
 from chronotile.catalog.load import configuration_of
 from chronotile.errors import ChronotileError, ConfigurationError, UnsupportedSource
+from chronotile.model.collection import LEFT_OUT, Finding, Severity
 from chronotile.model.grid import NativeGrid
-from chronotile.model.source import LEFT_OUT, Finding, Severity
 from chronotile.model.style import Style
 from chronotile.readers.foreign import opening
 from chronotile.readers.kinds import kind_of_named, kind_of_path, kind_options

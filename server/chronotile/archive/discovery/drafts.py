@@ -20,7 +20,7 @@ from chronotile.archive.discovery.names import (
     without_suffix,
 )
 from chronotile.archive.discovery.walk import WalkResult
-from chronotile.model.source import SourceSpec, VariableSpec
+from chronotile.model.collection import SourceSpec, VariableSpec
 from chronotile.model.time.instants import TimeDomain
 from chronotile.readers.dates import time_of_text
 from chronotile.readers.kind import SourceKind

@@ -11,7 +11,7 @@ from rasterio.enums import ColorInterp
 from chronotile.archive.discovery.drafts import Draft
 from chronotile.archive.discovery.names import Looks, as_id, band_in, is_known, variable_in, without_suffix
 from chronotile.errors import UnsupportedSource
-from chronotile.model.source import LEFT_OUT, Finding, VariableSpec
+from chronotile.model.collection import LEFT_OUT, Finding, VariableSpec
 from chronotile.model.time.instants import TimeDomain, TimeSpan
 from chronotile.readers.cf.axes import FIRST_LISTED, MOST_LISTED
 from chronotile.readers.dates import find_time

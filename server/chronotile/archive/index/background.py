@@ -15,7 +15,7 @@ from chronotile.archive.index.source import ItemSource
 from chronotile.archive.index.sources import SourceAccess, identities_of, indexed, source_of
 from chronotile.catalog.items.passes import without_places
 from chronotile.errors import ChronotileError
-from chronotile.model.source import SourceSpec
+from chronotile.model.collection import SourceSpec
 
 LOOK_S = 5.0
 """How often collections are looked for that the configuration has now and did not have before."""

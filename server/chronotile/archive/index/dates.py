@@ -24,12 +24,11 @@ from chronotile.archive.index.fill import FillSummary, IndexedCollection, IndexS
 from chronotile.archive.index.source import Listed, ListedEntry, ReadEntry, Unread, any_address
 from chronotile.catalog.items.passes import SourcePass
 from chronotile.errors import InvalidItem
-from chronotile.model.collection import Collection
+from chronotile.model.collection import DATA, Collection, SourceSpec, VariableInfo, VariableSpec
 from chronotile.model.formats import GEOTIFF_TYPE
 from chronotile.model.grid import BBox, NativeGrid
 from chronotile.model.items import Asset, IndexSettings, Item
 from chronotile.model.number_text import json_nodata, json_number
-from chronotile.model.source import DATA, SourceSpec, VariableInfo, VariableSpec
 from chronotile.model.time.instants import DAY, ONE_NS, Instant, TimeSpan, format_day, format_instant
 from chronotile.readers.hrefs import file_state, without_query
 from chronotile.readers.reader import Reader

@@ -15,7 +15,7 @@ from chronotile.archive.index.source import ItemFilter, ItemRules, ItemSource
 from chronotile.catalog.build import source_specs
 from chronotile.catalog.load import load_configuration
 from chronotile.errors import ConfigurationError, UnsupportedSource
-from chronotile.model.source import SourceSpec
+from chronotile.model.collection import SourceSpec
 from chronotile.readers.hrefs import local_path, shown_href
 from chronotile.readers.kinds import kind_options
 from chronotile.styling.load import load_styles, style_folders

@@ -24,8 +24,8 @@ from chronotile.errors import (
     UnknownLayer,
     UnknownPath,
 )
+from chronotile.model.collection import SourceSpec
 from chronotile.model.items import Item, ItemRef, PutSummary
-from chronotile.model.source import SourceSpec
 from chronotile.web.places import Places
 
 MOST_TRIES, TRIES_S = 10, 60.0

@@ -15,7 +15,7 @@ from chronotile.catalog.items.schema import FILE
 from chronotile.database import SQLITE_FILES
 from chronotile.durable_files import open_private
 from chronotile.errors import SourceUnavailable
-from chronotile.model.source import Finding
+from chronotile.model.collection import Finding
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 """Differs after each start of the machine."""

@@ -50,6 +50,7 @@ from chronotile.catalog.items.search_query import SearchedCollection
 from chronotile.catalog.items.statements import Statement, Value, chunks, listed, padded, reading
 from chronotile.database import write_transaction
 from chronotile.errors import LimitExceeded, SourceUnavailable, StorageFull
+from chronotile.model.collection import Finding
 from chronotile.model.grid import BBox
 from chronotile.model.items import (
     Asset,
@@ -64,7 +65,6 @@ from chronotile.model.items import (
     ItemSearch,
     PutSummary,
 )
-from chronotile.model.source import Finding
 from chronotile.model.time.instants import NO_TIME, Instant, InstantArray, TimeDomain, TimeSpan, domain_of_bounds
 
 MOST_ITEMS = 100_000

@@ -12,7 +12,7 @@ from chronotile.model.coverage import Trim
 from chronotile.model.crs import CRS84, Crs, are_alike, transformer
 from chronotile.model.grid import FARTHEST, WHOLE_CIRCLE, BBox, Grid, NativeGrid, Window
 from chronotile.model.request import Point
-from chronotile.pipeline.cells import outside_hint
+from chronotile.pipeline.resolve_series import outside_hint
 from chronotile.warp.plan import HALF_WORLD
 
 EDGE_CELLS = 1e-9

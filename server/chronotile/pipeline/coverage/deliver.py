@@ -42,8 +42,7 @@ from chronotile.model.request import IsActive, always_active
 from chronotile.model.time.instants import Instant, TimeDomain, format_day
 from chronotile.pipeline.coverage.extract import extract_coverage
 from chronotile.pipeline.coverage.source_coverage import ReadCoverage
-from chronotile.pipeline.retry import retry_overtaken
-from chronotile.pipeline.revision import fingerprint
+from chronotile.pipeline.revision import fingerprint, retry_overtaken
 from chronotile.pipeline.services import Services
 from chronotile.pipeline.unreadable_dates import etag_without
 

@@ -10,14 +10,13 @@ from numpy.typing import NDArray
 
 from chronotile.catalog.resolve_times import resolve_series_times, time_not_available
 from chronotile.errors import InvalidParameter, LimitExceeded, SourceUnavailable, TimeNotAvailable
-from chronotile.model.collection import Layer, Resampling
+from chronotile.model.collection import Layer, Resampling, VariableInfo
 from chronotile.model.coverage import RUN_BYTES, CoverageField, CoverageRequest, Numbers
 from chronotile.model.crs import are_alike
 from chronotile.model.geometry.area import Area
 from chronotile.model.grid import BBox, Grid, NativeGrid, Window
 from chronotile.model.payload import PixelStates
 from chronotile.model.raster import Pixels, with_mask
-from chronotile.model.source import VariableInfo
 from chronotile.model.time.instants import NO_TIME, InstantArray, TimeDomain, TimeSelection, common_times
 from chronotile.pipeline.coverage.cells import CellRun, column_runs
 from chronotile.pipeline.coverage.grid import Place, place_of

@@ -33,8 +33,7 @@ from chronotile.pipeline.coverage.cells import grid_of
 from chronotile.pipeline.coverage.extract import NativeCells, coverage_field
 from chronotile.pipeline.coverage.grid import is_upright
 from chronotile.pipeline.resolve_series import layer_with_values
-from chronotile.pipeline.retry import retry_overtaken
-from chronotile.pipeline.revision import fingerprint, pixel_states, require_state, revision_of_states
+from chronotile.pipeline.revision import fingerprint, pixel_states, require_state, retry_overtaken, revision_of_states
 from chronotile.pipeline.services import Services, reading
 from chronotile.pipeline.unreadable_dates import IncompleteAnswer, UnreadableDates, complete, etag_without
 from chronotile.readers.around_damage import dates_around_damage

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from chronotile.errors import REPLACE_FILES, DateUnreadable
-from chronotile.model.collection import Composite
+from chronotile.model.collection import Composite, VariableInfo
 from chronotile.model.grid import Grid
 from chronotile.model.raster import Pixels, Raster
 from chronotile.model.request import Backdrop, IsActive, MapRequest
-from chronotile.model.source import VariableInfo
 from chronotile.model.time.instants import Instant
 from chronotile.pipeline.caches.answer_memory import AnswerMemory
 from chronotile.pipeline.maps.resolve import MapPlan, MapTarget, larger_side

@@ -20,8 +20,7 @@ from chronotile.model.style import Style
 from chronotile.pipeline.maps.rasters import MapValues, map_bytes, memory_for_map, of_all_variables, shown_values
 from chronotile.pipeline.maps.resolve import MapTarget, resolve_map
 from chronotile.pipeline.maps.stand_ins import footprints_note, footprints_picture
-from chronotile.pipeline.retry import retry_overtaken
-from chronotile.pipeline.revision import fingerprint, require_state
+from chronotile.pipeline.revision import fingerprint, require_state, retry_overtaken
 from chronotile.pipeline.services import Services
 from chronotile.pipeline.unreadable_dates import IncompleteAnswer, complete
 from chronotile.styling.overlay import on_backdrop, overlay

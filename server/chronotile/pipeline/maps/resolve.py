@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 
 from chronotile.catalog.resolve_times import ResolvedTimes, resolve_picture_times, resolve_style
 from chronotile.errors import InvalidParameter, LimitExceeded, TimeNotAvailable, UnsupportedFormat
-from chronotile.model.collection import Composite, Layer
+from chronotile.model.collection import Composite, Layer, VariableInfo
 from chronotile.model.expression import parse_expression
 from chronotile.model.formats import VALUE_FORMATS
 from chronotile.model.grid import Grid
@@ -17,7 +17,6 @@ from chronotile.model.request import (
     MapRequest,
     PictureReducer,
 )
-from chronotile.model.source import VariableInfo
 from chronotile.model.style import Style
 from chronotile.pipeline.mosaics import ComposedPlan, drawn_from, ground_windows
 from chronotile.pipeline.revision import describe_part, fingerprint, pixel_states, revision_of_states

@@ -11,13 +11,12 @@ from numpy.typing import NDArray
 
 from chronotile.catalog.resolve_times import resolve_series_times
 from chronotile.errors import ClientGone
-from chronotile.model.collection import Layer
+from chronotile.model.collection import Layer, VariableInfo
 from chronotile.model.geometry.area import Area
 from chronotile.model.grid import Window
 from chronotile.model.raster import Codes, Numbers, Pixels, pixel_codes
 from chronotile.model.request import IsActive, Weights
 from chronotile.model.series.series import SeriesCost
-from chronotile.model.source import VariableInfo
 from chronotile.model.time.instants import TimeSelection
 from chronotile.pipeline.read_times import CHUNK_S, VALUE_S
 from chronotile.pipeline.services import Services, reading

@@ -19,9 +19,16 @@ from chronotile.model.raster import UNREADABLE_CODE
 from chronotile.model.request import AreaSeriesRequest, IsActive, Point, always_active
 from chronotile.model.series.analysis import Reducer
 from chronotile.model.series.series import AreaSeries, AreasSeries, SeriesCost
-from chronotile.pipeline.cells import UNFILLED, is_in_unfilled_box, outside_hints, reach_of
 from chronotile.pipeline.mosaics import framed, lattice_at
-from chronotile.pipeline.resolve_series import instants_of, layer_with_values, series_indexes
+from chronotile.pipeline.resolve_series import (
+    UNFILLED,
+    instants_of,
+    is_in_unfilled_box,
+    layer_with_values,
+    outside_hints,
+    reach_of,
+    series_indexes,
+)
 from chronotile.pipeline.revision import read_of_one_state
 from chronotile.pipeline.series.area_cells import (
     BODY_BYTES,

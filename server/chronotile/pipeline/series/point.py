@@ -13,12 +13,16 @@ from chronotile.model.raster import Pixels, cell_reasons
 from chronotile.model.request import Point, SeriesRequest
 from chronotile.model.series.analysis import Analysis
 from chronotile.model.series.series import Series
-from chronotile.pipeline.cells import cell_of, cell_values, outside_hint, reach_of, read_cell
 from chronotile.pipeline.resolve_series import (
+    cell_of,
+    cell_values,
     check_length,
     has_open_times,
     instants_of,
     layer_with_values,
+    outside_hint,
+    reach_of,
+    read_cell,
     series_indexes,
 )
 from chronotile.pipeline.revision import fingerprint, pixel_revision, read_of_one_state

@@ -14,8 +14,16 @@ from chronotile.model.grid import NativeGrid
 from chronotile.model.raster import cell_reasons
 from chronotile.model.request import IsActive, Point, PointsSeriesRequest, always_active, require_active
 from chronotile.model.series.series import PointsSeries
-from chronotile.pipeline.cells import cell_of, cell_values, outside_hints, reach_of, read_cell
-from chronotile.pipeline.resolve_series import instants_of, layer_with_values, series_indexes
+from chronotile.pipeline.resolve_series import (
+    cell_of,
+    cell_values,
+    instants_of,
+    layer_with_values,
+    outside_hints,
+    reach_of,
+    read_cell,
+    series_indexes,
+)
 from chronotile.pipeline.revision import read_of_one_state
 from chronotile.pipeline.series.area_cells import (
     AreaCells,

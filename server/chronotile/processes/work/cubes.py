@@ -15,11 +15,11 @@ from affine import Affine
 from chronotile.durable_files import Disk
 from chronotile.encoders.coverage.zarr import FIRST_DAY
 from chronotile.errors import ChronotileError, InvalidParameter, LimitExceeded, UnsupportedSource
+from chronotile.model.collection import VariableInfo
 from chronotile.model.coverage import Coverage, CoverageField
 from chronotile.model.grid import NativeGrid
 from chronotile.model.job import Json, Result
 from chronotile.model.request import require_active
-from chronotile.model.source import VariableInfo
 from chronotile.model.time.instants import TimeDomain, are_periods, bounds_form
 from chronotile.optimise.conversion import conversion_of
 from chronotile.optimise.inputs import Origin

@@ -16,8 +16,8 @@ from chronotile.model.grid import Grid
 from chronotile.model.job import Json, Result
 from chronotile.model.raster import Encoding
 from chronotile.model.time.instants import NO_TIME, TimeDomain, format_day
+from chronotile.processes.inputs import locate_errors
 from chronotile.processes.process import Work
-from chronotile.processes.times_and_places import locate_errors
 from chronotile.processes.work.partial_results import new_file, translate_missing_files
 from chronotile.processes.work.stored_coverage import write_coverage
 

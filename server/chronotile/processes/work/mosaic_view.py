@@ -5,17 +5,15 @@ from dataclasses import replace
 from typing import get_args
 
 from chronotile.errors import InvalidParameter, LimitExceeded, OutsideData
-from chronotile.model.collection import Composite, Layer
+from chronotile.model.collection import Composite, Layer, TargetGrid
 from chronotile.model.crs import CRS84
 from chronotile.model.grid import BBox, NativeGrid, reach_in
 from chronotile.model.items import MosaicRule
-from chronotile.model.source import TargetGrid
 from chronotile.optimise.mosaics import ORDERED_RULES, box_within
 from chronotile.pipeline.coverage.grid import MAX_SIDE
 from chronotile.pipeline.services import Services
-from chronotile.processes.inputs import layers_of, trims_of
+from chronotile.processes.inputs import layers_of, locate_errors, trims_of
 from chronotile.processes.process import Input, Inputs
-from chronotile.processes.times_and_places import locate_errors
 from chronotile.readers.mosaic.info import whole_lattice
 from chronotile.readers.reader import Lattice, Reader
 

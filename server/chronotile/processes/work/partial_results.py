@@ -17,8 +17,8 @@ from chronotile.encoders.file_parts import Body, Room, Scratch, translate_storag
 from chronotile.errors import ClientGone
 from chronotile.model.job import Json, Result
 from chronotile.model.request import require_active
+from chronotile.processes.inputs import UNBOUNDED
 from chronotile.processes.process import Inputs, Process, Work
-from chronotile.processes.times_and_places import UNBOUNDED
 from chronotile.readers.around_damage import MOST_LEFT_OUT, RecordedDates
 
 METADATA = "told"

@@ -19,10 +19,15 @@ from chronotile.model.time.parser import parse_time
 from chronotile.pipeline.coverage.extract import extract_coverage
 from chronotile.pipeline.mosaics import NAME_CRS
 from chronotile.pipeline.services import Services
-from chronotile.processes.inputs import layers_of, trims_of
-from chronotile.processes.process import Inputs, JobPlan, Work, cuts, require_few_tasks
-from chronotile.processes.sources import sources_of
-from chronotile.processes.times_and_places import instants_from_json, instants_to_json, locate_errors, without_limits
+from chronotile.processes.inputs import (
+    instants_from_json,
+    instants_to_json,
+    layers_of,
+    locate_errors,
+    trims_of,
+    without_limits,
+)
+from chronotile.processes.process import Inputs, JobPlan, Work, cuts, require_few_tasks, sources_of
 
 LARGEST_SIDE, LEAST_SIDE = 1024, 16
 """Cells along a side of a window. Sources have chunks of 512 as a rule: a smaller window decodes some of them again."""

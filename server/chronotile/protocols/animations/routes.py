@@ -15,14 +15,13 @@ from chronotile.model.animation import ANIMATION_LABELS, AnimationRequest
 from chronotile.model.request import IsActive, MapRequest
 from chronotile.pipeline.caches.answer_memory import LIMIT as MEMORY
 from chronotile.pipeline.maps.animation import AnimationDelivery, find_animation, render_animation
-from chronotile.pipeline.named_state import NamedState
 from chronotile.processes.animation import MOST_PIXELS
 from chronotile.protocols.animations.params import FORMATS, OF_ANIMATION, animation_request
 from chronotile.protocols.common.job_offer import bbox_input, datetime_input
 from chronotile.protocols.common.openapi import FILE, extension_in_path
 from chronotile.protocols.common.operation import Operation, routes_of, segment
 from chronotile.protocols.common.query.kvp import Kvp
-from chronotile.protocols.common.query.picture import REV
+from chronotile.protocols.common.query.picture import REV, NamedState
 
 
 async def get_animation(request: Request) -> Response:

@@ -11,8 +11,7 @@ from chronotile.http.modified import http_date, is_modified_since
 from chronotile.http.respond import CURRENT, known_etags, respond_with_content, unanswered_members
 from chronotile.http.run import DOCUMENTS, base_url, run, services_of, state_of
 from chronotile.pipeline.revision import fingerprint
-from chronotile.pipeline.search.search_items import not_whole
-from chronotile.pipeline.search.served_index import changes_since, newest_items
+from chronotile.pipeline.search.search_items import changes_since, newest_items, not_whole
 from chronotile.pipeline.services import Services
 from chronotile.protocols.changes.documents import MOST_ENTRIES, PATH, changes_document, feed_of
 from chronotile.protocols.changes.params import OF_CHANGES, ChangesQuery, changes_query

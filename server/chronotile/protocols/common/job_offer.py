@@ -12,8 +12,8 @@ from chronotile.model.geometry.area import Area
 from chronotile.model.grid import BBox
 from chronotile.model.time.instants import TimeSelection
 from chronotile.model.time.parser import selection_text
+from chronotile.processes.inputs import MOST_CONTAINERS, MOST_FEATURES, MOST_VERTICES
 from chronotile.processes.registry import process_of
-from chronotile.processes.times_and_places import MOST_CONTAINERS, MOST_FEATURES, MOST_VERTICES
 from chronotile.protocols.common.query.place import in_axis_order, requested_crs
 
 Json = dict[str, Any]

@@ -16,12 +16,11 @@ from chronotile.model.cube import CUBE_TYPE, CubeRequest, CubeTile, Res
 from chronotile.model.payload import Payload
 from chronotile.model.request import IsActive
 from chronotile.pipeline.cube_tiles import CubeTarget, find_cube, make_cube
-from chronotile.pipeline.named_state import NamedState
 from chronotile.protocols.common.openapi import FILE
 from chronotile.protocols.common.operation import TILE, Operation, routes_of, segment
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import Parameter, code, datetime, names_of
-from chronotile.protocols.common.query.picture import REV
+from chronotile.protocols.common.query.picture import REV, NamedState
 from chronotile.protocols.common.query.place import tile_address
 
 DATETIME = datetime("An instant, interval or list; default: the whole time domain, within the limit")

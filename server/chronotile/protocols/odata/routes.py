@@ -21,7 +21,7 @@ from chronotile.http.run import DOWNLOADS, LOOKUPS, SEARCHES, base_url, run, ser
 from chronotile.model.items import FoundItem, Unanswered, product_id
 from chronotile.pipeline.products import Product, product_of, size_of_only
 from chronotile.pipeline.search.public_item import public_item
-from chronotile.pipeline.search.served_index import find_product, listed_collections
+from chronotile.pipeline.search.search_items import find_product, listed_collections
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.links import product_path
 from chronotile.protocols.common.openapi import (

@@ -9,8 +9,13 @@ from chronotile.catalog.items.lookups import ADDED_BYTES, MOST_BYTES
 from chronotile.errors import LimitExceeded, UnknownItem
 from chronotile.model.items import FoundItem, ItemPage, ItemSearch, Unanswered
 from chronotile.pipeline.search.public_item import public_item
-from chronotile.pipeline.search.search_items import search_index, search_items, unanswered_by
-from chronotile.pipeline.search.served_index import find_product, require_filled
+from chronotile.pipeline.search.search_items import (
+    find_product,
+    require_filled,
+    search_index,
+    search_items,
+    unanswered_by,
+)
 from chronotile.pipeline.services import Services
 from chronotile.protocols.odata.attributes import attributes_in
 from chronotile.protocols.odata.cql2 import search_of

@@ -17,10 +17,10 @@ from starlette.responses import Response
 from chronotile.errors import ChronotileError
 from chronotile.http.endpoint import RETRY_AFTER_S, problem_response
 from chronotile.http.run import METRICS, READINESS, ServerState, run, services_of, state_of
-from chronotile.model.source import Severity
+from chronotile.model.collection import Severity
 from chronotile.model.time.instants import DAY
 from chronotile.pipeline.readiness import Fault, check_readiness
-from chronotile.pipeline.search.served_index import being_filled
+from chronotile.pipeline.search.search_items import being_filled
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.openapi import TEXT, ref
 from chronotile.protocols.common.operation import Operation

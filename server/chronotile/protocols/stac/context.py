@@ -13,7 +13,7 @@ from chronotile.errors import SourceUnavailable, UnknownCollection, UnknownLayer
 from chronotile.http.run import base_url, services_of
 from chronotile.model.collection import StatedExtent
 from chronotile.model.time.instants import last_of
-from chronotile.pipeline.search.served_index import items_of, listed_collections
+from chronotile.pipeline.search.search_items import items_of, listed_collections
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.localised_text import language_of
 from chronotile.protocols.common.openapi import ADDRESS, BOX, OBJECT, TEXT, UNANSWERED, WHOLE, list_of, object_of

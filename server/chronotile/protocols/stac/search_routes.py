@@ -14,8 +14,14 @@ from chronotile.http.respond import respond_with_content, unanswered_members, wa
 from chronotile.http.run import LOOKUPS, SEARCHES, run
 from chronotile.model.items import ItemSearch, Unanswered
 from chronotile.model.time.instants import format_instant
-from chronotile.pipeline.search.search_items import count_by_month, counted_collections, not_counted, unanswered_by
-from chronotile.pipeline.search.served_index import find_item, items_of
+from chronotile.pipeline.search.search_items import (
+    count_by_month,
+    counted_collections,
+    find_item,
+    items_of,
+    not_counted,
+    unanswered_by,
+)
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.openapi import REFUSALS, TEXT, body, list_of
 from chronotile.protocols.common.operation import Described, Operation

@@ -13,7 +13,7 @@ from chronotile.http.endpoint import body_of
 from chronotile.http.job_access import parsed, writer_of, written_problem
 from chronotile.http.run import ITEM_WRITES, run, services_of
 from chronotile.model.items import FoundItem, ItemRef
-from chronotile.pipeline.search.served_index import indexed_item, unknown_item
+from chronotile.pipeline.search.search_items import indexed_item, unknown_item
 from chronotile.protocols.common.openapi import OBJECT, body, scene
 from chronotile.protocols.common.operation import WITH_TOKEN, Operation
 from chronotile.protocols.common.query.kvp import Kvp

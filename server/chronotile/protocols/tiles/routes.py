@@ -27,7 +27,6 @@ from chronotile.model.request import LegendRequest, MapRequest
 from chronotile.pipeline.maps.legend import LEGEND_TYPES, draw_legend
 from chronotile.pipeline.maps.render import overlay_maps
 from chronotile.pipeline.maps.resolve import requested_style, with_expression
-from chronotile.pipeline.named_state import NamedState
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.openapi import FILE, extension_in_path, ref
 from chronotile.protocols.common.operation import TILE, Operation, routes_of, segment
@@ -44,6 +43,7 @@ from chronotile.protocols.common.query.picture import (
     REV,
     REVERSED,
     STYLE,
+    NamedState,
     by_extension,
     legend_request,
     map_request,

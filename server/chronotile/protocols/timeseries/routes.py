@@ -12,8 +12,7 @@ from starlette.responses import Response
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.errors import ChronotileError
 from chronotile.http.endpoint import body_of, body_parsed, offer_job
-from chronotile.http.respond import known_etags, respond, warned_of_live
-from chronotile.http.response_cache import refuse_alike
+from chronotile.http.respond import known_etags, refuse_alike, respond, warned_of_live
 from chronotile.http.run import AREAS, SERIES, SERIES_OF_MANY, USUAL_S, refuse_if_busy, run, services_of
 from chronotile.model.collection import Layer
 from chronotile.model.formats import TableFormat

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from chronotile.catalog.catalogue import ServiceInfo
-from chronotile.model.source import Finding
+from chronotile.model.collection import Finding
 from chronotile.model.webhook import Webhook
 from chronotile.web.places import Outside, Places, remote_place
 

@@ -12,7 +12,7 @@ from chronotile.errors import CursorExpired, InvalidParameter
 from chronotile.model.items import ItemChange, ItemSearch
 from chronotile.model.job import Message
 from chronotile.model.webhook import Webhook
-from chronotile.pipeline.search.served_index import changes_since, items_of
+from chronotile.pipeline.search.search_items import changes_since, items_of
 from chronotile.pipeline.services import Services
 from chronotile.queue.outbox import host_of
 from chronotile.queue.webhooks.positions import Position, Positions

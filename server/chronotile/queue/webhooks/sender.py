@@ -7,10 +7,10 @@ from contextlib import ExitStack, closing
 
 from chronotile.catalog.catalogue import ServiceInfo
 from chronotile.errors import ChronotileError, SourceUnavailable
+from chronotile.model.collection import Finding
 from chronotile.model.job import Message
-from chronotile.model.source import Finding
 from chronotile.model.webhook import Webhook
-from chronotile.pipeline.search.served_index import collections_being_filled
+from chronotile.pipeline.search.search_items import collections_being_filled
 from chronotile.pipeline.services import Services
 from chronotile.queue.notifier import SYSTEM, Notifier, Post, Runtime
 from chronotile.queue.webhooks.allowed import allowed, webhook_findings

@@ -8,9 +8,9 @@ from typing import Protocol
 import numpy as np
 
 from chronotile.errors import ChronotileError
+from chronotile.model.collection import SourceInfo, VariableInfo
 from chronotile.model.grid import Window
 from chronotile.model.raster import Numbers, Pixels, as_meant
-from chronotile.model.source import SourceInfo, VariableInfo
 from chronotile.readers.cf.dataset import CfVariable
 from chronotile.readers.foreign import reading, reading_dates
 from chronotile.readers.reader import GONE, PLAIN_BLOCK, Along, BlockShape, Reader, require_small_block

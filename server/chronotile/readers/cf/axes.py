@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chronotile.errors import UnsupportedSource
-from chronotile.model.source import Step, VariableSpec
+from chronotile.model.collection import Step, VariableSpec
 from chronotile.readers.cf.encoding import decode
 from chronotile.readers.cf.fields import Field, FieldSet
 from chronotile.readers.cf.time import numbers_of_year

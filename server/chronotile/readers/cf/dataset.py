@@ -10,9 +10,9 @@ from pyproj import CRS
 from pyproj.exceptions import CRSError
 
 from chronotile.errors import UnsupportedSource
+from chronotile.model.collection import Finding, SourceSpec, VariableInfo, VariableSpec
 from chronotile.model.crs import Crs, crs_of
 from chronotile.model.grid import NativeGrid
-from chronotile.model.source import Finding, SourceSpec, VariableInfo, VariableSpec
 from chronotile.readers.cf.axes import (
     CURVILINEAR,
     Axes,

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from chronotile.model.source import Finding
+from chronotile.model.collection import Finding
 from chronotile.yaml_source import list_names
 
 Attributes = Mapping[str, Any]

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chronotile.errors import UnsupportedSource
+from chronotile.model.collection import Finding
 from chronotile.model.raster import BoolArray
-from chronotile.model.source import Finding
 from chronotile.model.time.instants import (
     CLIMATOLOGY,
     DAY,

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from chronotile.errors import UnsupportedSource
 from chronotile.extras import require_extra
-from chronotile.model.source import Finding
+from chronotile.model.collection import Finding
 from chronotile.model.time.instants import (
     DISTANT_FUTURE,
     DISTANT_PAST,

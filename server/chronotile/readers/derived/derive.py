@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from chronotile.errors import InvalidParameter
+from chronotile.model.collection import Finding, Mask, SourceSpec, VariableInfo
 from chronotile.model.expression import Expression
 from chronotile.model.grid import Window
 from chronotile.model.raster import (
@@ -18,7 +19,6 @@ from chronotile.model.raster import (
     pixel_codes,
     valid_pixels,
 )
-from chronotile.model.source import Finding, Mask, SourceSpec, VariableInfo
 from chronotile.readers.derived.formula import Formula, FormulaReader, formula_of
 from chronotile.readers.derived.wrapped import (
     Overlay,

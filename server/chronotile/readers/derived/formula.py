@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chronotile.errors import InvalidParameter
+from chronotile.model.collection import Finding, VariableInfo
 from chronotile.model.expression import Expression
 from chronotile.model.grid import NativeGrid, Window
 from chronotile.model.raster import (
@@ -20,7 +21,6 @@ from chronotile.model.raster import (
     pixel_codes,
     valid_pixels,
 )
-from chronotile.model.source import Finding, VariableInfo
 from chronotile.readers.derived.wrapped import Positions, Wrapped, are_same_cells, positions_in, shared_times
 from chronotile.readers.reader import Along, BlockShape, IntArray, Reader
 

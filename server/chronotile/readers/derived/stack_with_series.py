@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chronotile.errors import SourceUnavailable, UnsupportedSource
+from chronotile.model.collection import Finding, SourceInfo, SourceSpec, VariableInfo, VariableSpec
 from chronotile.model.grid import NativeGrid, Window
 from chronotile.model.raster import BoolArray, Pixels
-from chronotile.model.source import Finding, SourceInfo, SourceSpec, VariableInfo, VariableSpec
 from chronotile.readers.derived.wrapped import Wrapped
 from chronotile.readers.encoding import encoding_text
 from chronotile.readers.hrefs import base_name, one_look

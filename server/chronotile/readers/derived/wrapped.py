@@ -11,11 +11,10 @@ from affine import Affine
 from numpy.typing import NDArray
 
 from chronotile.errors import InvalidParameter
-from chronotile.model.collection import Resampling
+from chronotile.model.collection import Resampling, SourceInfo, VariableInfo
 from chronotile.model.grid import Grid, NativeGrid, Window
 from chronotile.model.raster import BoolArray, Pixels
 from chronotile.model.request import Point
-from chronotile.model.source import SourceInfo, VariableInfo
 from chronotile.model.time.instants import NO_TIME, TimeDomain, common_times
 from chronotile.readers.reader import Along, BlockShape, Cell, IntArray, Reader, TellItem
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from chronotile.errors import UnsupportedSource
+from chronotile.model.collection import LEFT_OUT, Finding, SourceInfo, VariableInfo
 from chronotile.model.grid import NativeGrid
 from chronotile.model.raster import Encoding
-from chronotile.model.source import LEFT_OUT, Finding, SourceInfo, VariableInfo
 from chronotile.model.time.instants import Instant, TimeDomain, format_instant
 from chronotile.readers.cf.time import JoinedTimes, Slice, join_times
 from chronotile.readers.encoding import encoding_text

@@ -11,9 +11,9 @@ from typing import Protocol
 import numpy as np
 
 from chronotile.errors import ChronotileError, DateUnreadable, SourceUnavailable, UnsupportedSource
+from chronotile.model.collection import SourceInfo, VariableInfo
 from chronotile.model.grid import WHOLE_CIRCLE, NativeGrid, Window
 from chronotile.model.raster import Pixels
-from chronotile.model.source import SourceInfo, VariableInfo
 from chronotile.model.time.instants import TimeDomain, TimeSpan
 from chronotile.readers.foreign import BeingWritten, one_line, origin_of, reading_dates, unavailable
 from chronotile.readers.hrefs import FileState, file_state, is_any_there

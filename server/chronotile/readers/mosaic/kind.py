@@ -6,8 +6,8 @@ from dataclasses import replace
 from functools import partial
 
 from chronotile.errors import AddressRefused, SourceUnavailable, StorageFull, UnsupportedSource
+from chronotile.model.collection import KindOptions, SourceSpec, VariableSpec
 from chronotile.model.items import Asset, ItemRef
-from chronotile.model.source import KindOptions, SourceSpec, VariableSpec
 from chronotile.readers.kind import SourceKind
 from chronotile.readers.reader import Reader
 from chronotile.readers.reader_caches import ReaderCaches

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from chronotile.errors import ChronotileError
+from chronotile.model.collection import SourceInfo, VariableInfo
 from chronotile.model.grid import NativeGrid, Window
 from chronotile.model.raster import Pixels
-from chronotile.model.source import SourceInfo, VariableInfo
 from chronotile.readers.caches.disk import DiskCache
 from chronotile.readers.foreign import one_line
 from chronotile.readers.overviews import Counting

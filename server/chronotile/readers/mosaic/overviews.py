@@ -8,10 +8,9 @@ from hashlib import blake2b
 import numpy as np
 from affine import Affine
 
-from chronotile.model.collection import Resampling
+from chronotile.model.collection import Resampling, VariableInfo
 from chronotile.model.grid import BBox, Grid, NativeGrid, Window
 from chronotile.model.raster import Pixels, with_mask
-from chronotile.model.source import VariableInfo
 from chronotile.model.time.instants import NO_TIME, Instant
 from chronotile.readers.cog.planes import spans
 from chronotile.readers.mosaic.overlap import OUTSIDE_CODE, Sheet, overlapped

@@ -8,10 +8,10 @@ from time import monotonic
 from typing import TypeVar
 
 from chronotile.errors import SourceChanged
+from chronotile.model.collection import ItemsSpec, SourceSpec, VariableSpec
 from chronotile.model.expression import Expression
 from chronotile.model.grid import BBox
 from chronotile.model.items import ItemRef, MosaicRule
-from chronotile.model.source import ItemsSpec, SourceSpec, VariableSpec
 from chronotile.model.time.instants import InstantArray
 from chronotile.readers.caches.byte_cache import ByteCache
 from chronotile.readers.mosaic.info import items_of, place_around

@@ -10,13 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chronotile.errors import ChronotileError, DateUnreadable, SourceUnavailable, UnsupportedSource, VariableLacking
-from chronotile.model.collection import Resampling
+from chronotile.model.collection import Resampling, SourceInfo, VariableInfo
 from chronotile.model.crs import transformer
 from chronotile.model.grid import Grid, NativeGrid, Window
 from chronotile.model.items import ItemRef
 from chronotile.model.raster import Codes, Encoding, Numbers, Pixels, cell_reasons, pixel_codes
 from chronotile.model.request import Point
-from chronotile.model.source import SourceInfo, VariableInfo
 from chronotile.readers.caches.byte_cache import ByteCache
 from chronotile.readers.joined.recoding import recoding_of
 from chronotile.readers.mosaic.info import lattice_of

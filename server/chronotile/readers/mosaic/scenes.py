@@ -8,10 +8,10 @@ from itertools import chain
 from typing import Protocol
 
 from chronotile.errors import ChronotileError, UnsupportedSource
+from chronotile.model.collection import SourceInfo, SourceSpec, VariableInfo, VariableSpec
 from chronotile.model.grid import Window
 from chronotile.model.items import Asset, AssetBand, BandLayout, ItemRef
 from chronotile.model.raster import Encoding, Pixels
-from chronotile.model.source import SourceInfo, SourceSpec, VariableInfo, VariableSpec
 from chronotile.model.time.instants import NO_TIME
 from chronotile.readers.caches.byte_cache import ByteCache
 from chronotile.readers.derived.derive import with_derived

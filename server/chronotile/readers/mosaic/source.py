@@ -9,13 +9,12 @@ from operator import attrgetter
 import numpy as np
 
 from chronotile.errors import SourceUnavailable, TooManyPieces, VariableLacking
-from chronotile.model.collection import Resampling
+from chronotile.model.collection import Resampling, SourceInfo, SourceSpec, VariableInfo
 from chronotile.model.expression import Expression
 from chronotile.model.grid import BBox, Grid, NativeGrid, Window
 from chronotile.model.items import ItemRef, MosaicRule
 from chronotile.model.raster import Codes, Encoding, Pixels, with_mask
 from chronotile.model.request import Point
-from chronotile.model.source import SourceInfo, SourceSpec, VariableInfo
 from chronotile.model.time.instants import Instant, InstantArray, TimeDomain
 from chronotile.readers.derived.wrapped import shared_times
 from chronotile.readers.left_out import LeftOutItems

@@ -9,7 +9,7 @@ from functools import cache
 import numpy as np
 
 from chronotile.errors import UnsupportedSource
-from chronotile.model.source import LEFT_OUT, Finding, SourceInfo, SourceSpec
+from chronotile.model.collection import LEFT_OUT, Finding, SourceInfo, SourceSpec
 from chronotile.model.time.instants import TimeSpan
 from chronotile.readers.cf.time import ROUNDED
 from chronotile.readers.files import find_files, times_in_names

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from chronotile.errors import UnsupportedSource
 from chronotile.extras import require_extra
-from chronotile.model.source import Finding, KindOptions, SourceSpec
+from chronotile.model.collection import Finding, KindOptions, SourceSpec
 from chronotile.readers.kind import AS_STORED, SourceKind
 from chronotile.readers.netcdf.files import open_netcdf_source
 from chronotile.readers.reader import Reader

@@ -5,8 +5,8 @@ from contextlib import suppress
 from dataclasses import replace
 
 from chronotile.errors import ChronotileError, UnsupportedSource
+from chronotile.model.collection import Finding, SourceSpec
 from chronotile.model.grid import Window
-from chronotile.model.source import Finding, SourceSpec
 from chronotile.readers.files import find_files
 from chronotile.readers.foreign import one_line, opening, origin_of
 from chronotile.readers.hrefs import common_folder

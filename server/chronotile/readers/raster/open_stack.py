@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from chronotile.errors import UnsupportedSource
-from chronotile.model.source import LEFT_OUT, Finding, SourceSpec, VariableSpec
+from chronotile.model.collection import LEFT_OUT, Finding, SourceSpec, VariableSpec
 from chronotile.model.time.instants import NO_TIME, TimeDomain
 from chronotile.readers.dates import time_of_text
 from chronotile.readers.files import DatedFiles, date_files, find_files

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from chronotile.errors import UnsupportedSource
-from chronotile.model.source import LEFT_OUT, Finding, SourceSpec, VariableSpec
+from chronotile.model.collection import LEFT_OUT, Finding, SourceSpec, VariableSpec
 from chronotile.model.time.instants import TimeDomain, TimeSpan
 from chronotile.readers.dates import find_bare_year
 from chronotile.readers.files import find_files, times_in_names

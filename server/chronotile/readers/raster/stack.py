@@ -10,9 +10,9 @@ from operator import attrgetter
 import numpy as np
 
 from chronotile.errors import SourceUnavailable, UnsupportedSource
+from chronotile.model.collection import Finding, SourceInfo
 from chronotile.model.grid import Window
 from chronotile.model.raster import Encoding, Pixels
-from chronotile.model.source import Finding, SourceInfo
 from chronotile.readers.foreign import BeingWritten, opening, reading_dates, unavailable
 from chronotile.readers.hrefs import FileState, file_state, is_any_there, names_among
 from chronotile.readers.raster.band_decoding import BandDecoding

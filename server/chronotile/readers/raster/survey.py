@@ -9,8 +9,8 @@ import numpy as np
 from rasterio.enums import Interleaving
 
 from chronotile.errors import UnsupportedSource
+from chronotile.model.collection import LEFT_OUT, Finding, SourceSpec
 from chronotile.model.grid import NativeGrid
-from chronotile.model.source import LEFT_OUT, Finding, SourceSpec
 from chronotile.model.style import StyleClass
 from chronotile.readers.files import APART, DatedFiles
 from chronotile.readers.foreign import opening

@@ -6,9 +6,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from chronotile.errors import UnsupportedSource
+from chronotile.model.collection import LEFT_OUT, Finding, VariableInfo, VariableSpec
 from chronotile.model.grid import NativeGrid
 from chronotile.model.raster import Encoding
-from chronotile.model.source import LEFT_OUT, Finding, VariableInfo, VariableSpec
 from chronotile.model.time.instants import TimeDomain
 from chronotile.readers.encoding import encoding_text, is_scaled
 from chronotile.readers.hrefs import names_among

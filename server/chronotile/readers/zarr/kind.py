@@ -11,7 +11,7 @@ from zipfile import ZipFile
 
 from chronotile.errors import UnsupportedSource
 from chronotile.extras import require_extra
-from chronotile.model.source import Finding, KindOptions, SourceSpec
+from chronotile.model.collection import Finding, KindOptions, SourceSpec
 from chronotile.readers.hrefs import CREDENTIALS_REMEDY, local_path
 from chronotile.readers.kind import AS_STORED, SourceKind
 from chronotile.readers.reader import Reader

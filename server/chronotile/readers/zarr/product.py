@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from chronotile.errors import InvalidItem, UnsupportedSource
-from chronotile.model.source import Finding, SourceSpec, VariableSpec
+from chronotile.model.collection import Finding, SourceSpec, VariableSpec
 from chronotile.model.time.instants import TimeDomain, domain_of_bounds
 from chronotile.readers.cf.dataset import CfVariables, understand
 from chronotile.readers.cf.fields import Field, FieldSet

@@ -19,9 +19,9 @@ import tensorstore as ts
 from numpy.typing import NDArray
 
 from chronotile.errors import ChronotileError, UnsupportedSource
+from chronotile.model.collection import SourceInfo, SourceSpec, VariableInfo
 from chronotile.model.grid import Window
 from chronotile.model.raster import Numbers, Pixels, as_meant
-from chronotile.model.source import SourceInfo, SourceSpec, VariableInfo
 from chronotile.model.time.instants import TimeDomain
 from chronotile.readers.cf.dataset import CfVariable, understand
 from chronotile.readers.foreign import BeingWritten, one_line, opening, reading, reading_dates

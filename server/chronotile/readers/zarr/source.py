@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 
 from chronotile.errors import UnsupportedSource
+from chronotile.model.collection import Finding, SourceInfo, SourceSpec
 from chronotile.model.grid import NativeGrid
-from chronotile.model.source import Finding, SourceInfo, SourceSpec
 from chronotile.readers.cf.array_source import Cube, CubeVariable, level_of
 from chronotile.readers.cf.dataset import CfVariable, CfVariables, understand
 from chronotile.readers.cf.fields import Group, group_findings

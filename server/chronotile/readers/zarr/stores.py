@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chronotile.errors import AddressRefused, UnsupportedSource
+from chronotile.model.collection import Finding, SourceSpec
 from chronotile.model.raster import Numbers
-from chronotile.model.source import Finding, SourceSpec
 from chronotile.readers.cf.array_source import ArraySource
 from chronotile.readers.cf.fields import Field, FieldSet
 from chronotile.readers.foreign import opening

@@ -14,8 +14,8 @@ from chronotile.catalog.items.cql2.tree import filter_from_text
 from chronotile.catalog.items.index import ItemIndex
 from chronotile.catalog.items.opening import open_items
 from chronotile.errors import InvalidParameter, SearchNotSupported, SourceUnavailable
+from chronotile.model.collection import ItemsSpec, SourceSpec
 from chronotile.model.items import ItemSearch
-from chronotile.model.source import ItemsSpec, SourceSpec
 from chronotile.pipeline.services import AsksElsewhere, without_asking
 from chronotile.readers.remote.gates import LATE, Gates
 from chronotile.web.places import Places

@@ -24,8 +24,8 @@ from chronotile.errors import (
     SourceAway,
     SourceUnavailable,
 )
+from chronotile.model.collection import SourceSpec
 from chronotile.model.items import FoundItem, ItemSearch
-from chronotile.model.source import SourceSpec
 from chronotile.pipeline.services import LivePage, require_asking
 from chronotile.readers.caches.byte_cache import ByteCache
 from chronotile.web.inner_hosts import host_of

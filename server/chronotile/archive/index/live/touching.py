@@ -15,8 +15,8 @@ from chronotile.archive.index.sources import SourceAccess, identities_of, rules_
 from chronotile.catalog.items.index import ItemIndex
 from chronotile.catalog.items.passes import new_holder
 from chronotile.errors import AddressRefused, InvalidItem, SourceUnavailable
+from chronotile.model.collection import SourceSpec
 from chronotile.model.items import FoundItem, IndexSettings, Item, ItemSearch, PutSummary
-from chronotile.model.source import SourceSpec
 
 # Puts the items that an API sends into the index, so that they have pictures and products.
 

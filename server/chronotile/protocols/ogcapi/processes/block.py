@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from chronotile.model.job import STATUSES
-from chronotile.processes.sources import MOST_TIMES
+from chronotile.processes.process import MOST_TIMES
 from chronotile.protocols.common.openapi import (
     ADDRESS,
     COUNT,

@@ -17,8 +17,8 @@ from chronotile.http.endpoint import UNSUPPORTED, JobOffer
 from chronotile.model.geometry.json_text import containers_in, load_json
 from chronotile.model.job import Execution, Json, ResponseType
 from chronotile.processes.execute import WAITING, require_known
+from chronotile.processes.inputs import MOST_CONTAINERS
 from chronotile.processes.process import Output, Process
-from chronotile.processes.times_and_places import MOST_CONTAINERS
 from chronotile.protocols.common.query.kvp import Kvp, choice
 from chronotile.protocols.ogcapi.processes.documents import (
     BASE64,

@@ -27,7 +27,7 @@ from chronotile.http.run import (
 )
 from chronotile.model.job import Execution, Job, Result, Subscriber
 from chronotile.model.request import IsActive
-from chronotile.pipeline.retry import retry_overtaken
+from chronotile.pipeline.revision import retry_overtaken
 from chronotile.pipeline.services import Services
 from chronotile.processes.execute import ASK_FOR_A_JOB, SYNC_S, execute, plan_execution
 from chronotile.processes.inputs import layer_names_in

@@ -16,8 +16,7 @@ from chronotile.model.items import FoundItem, ItemPage, ItemSearch
 from chronotile.model.time.instants import TimeSelection, TimeSpan, format_instant
 from chronotile.pipeline.products import is_picture
 from chronotile.pipeline.search.public_item import public_item
-from chronotile.pipeline.search.search_items import search_items
-from chronotile.pipeline.search.served_index import find_product, listed_collections
+from chronotile.pipeline.search.search_items import find_product, listed_collections, search_items
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.links import asset_path, item_path, product_path
 from chronotile.protocols.ogcapi.block import Json, Link

@@ -17,7 +17,6 @@ from chronotile.model.payload import Payload
 from chronotile.model.tiles import TileMatrixSet
 from chronotile.model.time.instants import TimeSelection
 from chronotile.pipeline.maps.render import overlay_maps
-from chronotile.pipeline.named_state import NamedState
 from chronotile.pipeline.place_tiles import overlay_place_tiles
 from chronotile.pipeline.services import Services
 from chronotile.pipeline.tile_ranges import native_matrix
@@ -25,7 +24,7 @@ from chronotile.protocols.common.openapi import BINARY, INDEX, TEXT, Examples, e
 from chronotile.protocols.common.operation import Described, Operation, language
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import LANG, F, documents, format_of, names_of
-from chronotile.protocols.common.query.picture import REV, settled
+from chronotile.protocols.common.query.picture import REV, NamedState, settled
 from chronotile.protocols.common.tilejson import tilejson
 from chronotile.protocols.ogcapi.block import (
     JSON_ALONE,

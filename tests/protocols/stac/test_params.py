@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 from chronotile.errors import ChronotileError, InvalidParameter
 from chronotile.model.grid import BBox
 from chronotile.protocols.common.query.kvp import Kvp
-from chronotile.protocols.stac.params import OF_SEARCH, StacSearch, search_of_members, search_of_query
-from chronotile.protocols.stac.search_values import box_of, span_of
+from chronotile.protocols.stac.params import OF_SEARCH, StacSearch, box_of, search_of_members, search_of_query, span_of
 
 NAMES = [each.name for each in OF_SEARCH]
 JSON = st.recursive(
