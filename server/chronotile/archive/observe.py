@@ -14,8 +14,7 @@ from chronotile.model.time.instants import DAY, ONE_NS, Instant, TimeSpan, forma
 from chronotile.pipeline.bounded_wait import BoundedLooks
 from chronotile.pipeline.valid_share import newest_filled, share_plans
 from chronotile.readers.elsewhere import START_S, Elsewhere
-from chronotile.readers.foreign import reading
-from chronotile.readers.reader import Reader
+from chronotile.readers.reader import Reader, reading
 from chronotile.readers.sample import observed_range
 
 # The range of values in sources whose configuration names no styles, over which a style can be stretched.

@@ -10,7 +10,6 @@ from chronotile.archive.findings import files_passed_over, value_findings, with_
 from chronotile.archive.observe import observed_infos, styled_variables, with_valid_defaults
 from chronotile.archive.open_sources import elsewhere_findings, open_elsewhere, open_sources, reader_findings
 from chronotile.archive.refresh import (
-    DocumentState,
     IndexState,
     document_states,
     folder_state,
@@ -29,6 +28,7 @@ from chronotile.model.style import Style
 from chronotile.pipeline.revision import fingerprint
 from chronotile.pipeline.services import Services
 from chronotile.readers.elsewhere import OPENING_S, START_S, Elsewhere, PendingSource, SourcesSnapshot, is_elsewhere
+from chronotile.readers.hrefs import DocumentState
 from chronotile.readers.kinds import kind_of_spec, kind_options
 from chronotile.readers.mosaic.piece_index import PieceIndex
 from chronotile.readers.place_files import read_places

@@ -1,6 +1,5 @@
 """What has changed since an archive was opened: configuration, styles, files of its sources."""
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -13,27 +12,10 @@ from chronotile.errors import ChronotileError, SourceUnavailable
 from chronotile.machine import are_on_disks_here
 from chronotile.model.collection import SourceSpec
 from chronotile.model.time.instants import Instant
-from chronotile.readers.hrefs import FileState, file_state, local_path
+from chronotile.readers.hrefs import DocumentState, FileState, file_state, local_path
 from chronotile.readers.kinds import kind_of_spec
 from chronotile.readers.mosaic.piece_index import PieceIndex
 from chronotile.yaml_source import Node
-
-
-@dataclass(frozen=True, slots=True)
-class DocumentState:
-    """A document of a store, as it was."""
-
-    document: str
-    """Its path, as text: a stat of it stands in the way of every request."""
-    state: tuple[int, int] | None
-
-    def has_changed(self) -> bool:
-        """Return whether it is another by now; one that is gone has nothing newer to tell."""
-        try:
-            now = os.stat(self.document)  # noqa: PTH116 -- see above
-        except OSError:
-            return False
-        return (now.st_mtime_ns, now.st_size) != self.state
 
 
 @dataclass(frozen=True, slots=True)

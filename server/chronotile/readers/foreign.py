@@ -2,10 +2,10 @@
 
 import logging
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
-from chronotile.errors import REPLACE_FILES, ChronotileError, DateUnreadable, SourceUnavailable, UnsupportedSource
+from chronotile.errors import ChronotileError, SourceUnavailable, UnsupportedSource
 
 _log = logging.getLogger(__name__)
 
@@ -41,51 +41,6 @@ def opening(name: str) -> Iterator[None]:
         raise
     except Exception as error:  # each library has errors of its own, some of them plain `Exception`
         raise UnsupportedSource(f"{name} cannot be opened: {one_line(error)}") from error
-
-
-@contextmanager
-def reading(collection: str, variable: str) -> Iterator[None]:
-    """Turn what goes wrong inside into an error that names the variable, and no path; the log has the rest.
-
-    Raises:
-        SourceUnavailable: In place of a foreign error.
-    """
-    try:
-        yield
-    except ChronotileError:
-        raise
-    except Exception as error:  # as above
-        _log.warning("reading %s of %s failed: %s", variable, collection, with_causes(error))
-        raise unavailable(collection, variable, "cannot be read") from error
-
-
-@contextmanager
-def reading_dates(collection: str, variable: str, *, is_source_there: Callable[[], bool]) -> Iterator[None]:
-    """Turn what goes wrong with the data of some dates into an error that names the variable, and no path.
-
-    Args:
-        collection: Its id.
-        variable: The variable's id.
-        is_source_there: Whether the source can be reached; called only after a failure.
-
-    Raises:
-        DateUnreadable: The dates failed although the source is there.
-        SourceUnavailable: The source is away.
-    """
-    try:
-        yield
-    except Exception as error:  # as above
-        if isinstance(error, ChronotileError) and not isinstance(error, SourceUnavailable):
-            raise
-        if isinstance(origin_of(error), BeingWritten):
-            raise unavailable(collection, variable, "are being written") from error
-        known = error.message if isinstance(error, SourceUnavailable) else None
-        if isinstance(origin_of(error), Damaged) or is_source_there():
-            damaged = f"files of {variable} in collection {collection} are damaged or missing; {REPLACE_FILES}"
-            raise DateUnreadable(known or damaged) from error  # the caller lists and logs the date
-        if not isinstance(error, SourceUnavailable) or error.__cause__ is not None:
-            _log.warning("reading %s of %s failed: %s", variable, collection, with_causes(error))
-        raise SourceUnavailable(known or unavailable_text(collection, variable)) from error
 
 
 def with_causes(error: BaseException) -> str:

@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -107,6 +108,23 @@ class FileState(NamedTuple):
     inode: int
     tag: str = ""
     """The ETag of a file elsewhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentState:
+    """A document of a store, as it was."""
+
+    document: str
+    """Its path, as text: a stat of it stands in the way of every request."""
+    state: tuple[int, int] | None
+
+    def has_changed(self) -> bool:
+        """Return whether it is another by now; one that is gone has nothing newer to tell."""
+        try:
+            now = os.stat(self.document)  # noqa: PTH116 -- see above
+        except OSError:
+            return False
+        return (now.st_mtime_ns, now.st_size) != self.state
 
 
 def file_state(path: str) -> FileState:

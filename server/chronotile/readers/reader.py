@@ -1,7 +1,9 @@
 """The plug that every kind of source fits: windows of a level, and one cell along time."""
 
+import logging
 import math
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
@@ -11,7 +13,7 @@ import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
 
-from chronotile.errors import DateUnreadable, UnsupportedSource
+from chronotile.errors import REPLACE_FILES, ChronotileError, DateUnreadable, SourceUnavailable, UnsupportedSource
 from chronotile.model.collection import Resampling, SourceInfo, VariableInfo
 from chronotile.model.crs import Crs, transformer
 from chronotile.model.expression import Expression
@@ -20,6 +22,7 @@ from chronotile.model.items import ItemRef, MosaicRule
 from chronotile.model.raster import BoolArray, Encoding, Pixels
 from chronotile.model.request import Point
 from chronotile.model.time.instants import TimeDomain
+from chronotile.readers.foreign import BeingWritten, Damaged, origin_of, unavailable, unavailable_text, with_causes
 from chronotile.readers.hrefs import one_look
 from chronotile.warp.plan import plan_warp
 
@@ -417,3 +420,53 @@ def _cells_of_blocks(
 
 def _window_round(rows: IntArray, columns: IntArray) -> Window:
     return Window(int(rows.min()), int(rows.max()) + 1, int(columns.min()), int(columns.max()) + 1)
+
+
+# Errors of reading, turned into our own.
+
+log = logging.getLogger(__name__)
+
+
+@contextmanager
+def reading(collection: str, variable: str) -> Iterator[None]:
+    """Turn what goes wrong inside into an error that names the variable, and no path; the log has the rest.
+
+    Raises:
+        SourceUnavailable: In place of a foreign error.
+    """
+    try:
+        yield
+    except ChronotileError:
+        raise
+    except Exception as error:  # as in `opening`
+        log.warning("reading %s of %s failed: %s", variable, collection, with_causes(error))
+        raise unavailable(collection, variable, "cannot be read") from error
+
+
+@contextmanager
+def reading_dates(collection: str, variable: str, *, is_source_there: Callable[[], bool]) -> Iterator[None]:
+    """Turn what goes wrong with the data of some dates into an error that names the variable, and no path.
+
+    Args:
+        collection: Its id.
+        variable: The variable's id.
+        is_source_there: Whether the source can be reached; called only after a failure.
+
+    Raises:
+        DateUnreadable: The dates failed although the source is there.
+        SourceUnavailable: The source is away.
+    """
+    try:
+        yield
+    except Exception as error:  # as in `opening`
+        if isinstance(error, ChronotileError) and not isinstance(error, SourceUnavailable):
+            raise
+        if isinstance(origin_of(error), BeingWritten):
+            raise unavailable(collection, variable, "are being written") from error
+        known = error.message if isinstance(error, SourceUnavailable) else None
+        if isinstance(origin_of(error), Damaged) or is_source_there():
+            damaged = f"files of {variable} in collection {collection} are damaged or missing; {REPLACE_FILES}"
+            raise DateUnreadable(known or damaged) from error  # the caller lists and logs the date
+        if not isinstance(error, SourceUnavailable) or error.__cause__ is not None:
+            log.warning("reading %s of %s failed: %s", variable, collection, with_causes(error))
+        raise SourceUnavailable(known or unavailable_text(collection, variable)) from error

@@ -2,17 +2,12 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from urllib.parse import urlencode
 
 from chronotile.catalog.catalogue import Catalogue
-from chronotile.errors import InvalidParameter
-from chronotile.model.collection import Collection, Layer, MetadataLink
-from chronotile.model.crs import CRS84, Crs, is_north_first
-from chronotile.model.grid import BBox, NativeGrid, box_in
-from chronotile.model.payload import TimeUsed
-from chronotile.model.request import IdentifyRequest, MapRequest
-from chronotile.model.time.instants import DISTANT_FUTURE, DISTANT_PAST, TimeDomain, TimePart, TimeSelection
+from chronotile.model.collection import Collection, MetadataLink
+from chronotile.model.crs import CRS84, Crs
+from chronotile.model.grid import BBox
 from chronotile.protocols.common.capabilities.feature_info import INFO_FORMATS
 from chronotile.protocols.common.capabilities.layer_entries import (
     DECIMALS,
@@ -25,17 +20,17 @@ from chronotile.protocols.common.capabilities.layer_entries import (
     update_sequence,
     wms_name,
 )
-from chronotile.protocols.common.capabilities.time_extent import TimeExtent, most_listed_times, value_warning
+from chronotile.protocols.common.capabilities.time_extent import TimeExtent, most_listed_times
 from chronotile.protocols.common.localised_text import text_in
 from chronotile.protocols.common.query.place import in_axis_order
 from chronotile.protocols.common.sld import MEDIA_TYPE as SLD_TYPE
 from chronotile.protocols.common.xml import render_xml
+from chronotile.protocols.wms.faults import box_in_crs
 from chronotile.protocols.wms.legend import FORMAT as LEGEND_FORMAT
 from chronotile.protocols.wms.params import EXCEPTION_FORMATS, FORMAT, LAYER_LIMIT, Version, max_side, named_groups
 
 MEDIA_TYPES = {"1.3.0": "text/xml", "1.1.1": "application/vnd.ogc.wms_xml"}
 TEMPLATES = {"1.3.0": "wms/templates/capabilities_1_3_0.xml", "1.1.1": "wms/templates/capabilities_1_1_1.xml"}
-WHOLE_CIRCLE = (-180.0, 180.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,86 +150,13 @@ def offered_crs(catalogue: Catalogue, version: Version) -> Iterator[OfferedCrs]:
             yield OfferedCrs(name, crs)
 
 
-def time_warnings(
-    requests: Sequence[MapRequest | IdentifyRequest], times: Sequence[TimeUsed], catalogue: Catalogue
-) -> list[str]:
-    """Return the Warning headers of an answer about several layers, each text once."""
-    warnings: dict[str, None] = {}
-    for request, used in zip(requests, times, strict=True):
-        layer = catalogue.layer(request.layer)
-        warning = _time_warning(request.time, used, layer)
-        if warning is not None:
-            warnings[warning] = None
-        if used.base_substitution is not None:
-            warnings[value_warning(used.base_substitution, used.base, layer.times, of="difference")] = None
-    return list(warnings)
-
-
-def axes_warning(maps: Sequence[MapRequest], version: Version, catalogue: Catalogue) -> str | None:
-    """Return the Warning header of a map that shows nothing, but would if the axes of its box were swapped."""
-    crs, box = maps[0].grid.crs, maps[0].grid.bbox
-    if not (crs.is_geographic or is_north_first(crs)):
-        return None
-    boxes = [each for layer in maps if (each := _box_in(catalogue.layer(layer.layer).main_variable.grid, crs))]
-    swapped = BBox(box.ymin, box.xmin, box.ymax, box.xmax)
-    if any(map(box.intersects, boxes)) or not any(map(swapped.intersects, boxes)):
-        return None
-    axes = ("longitude", "latitude") if crs.is_geographic else ("x", "y")
-    first = axes[version == "1.3.0" and is_north_first(crs)]
-    return f'199 - "BBOX lies outside of the layers; in {wms_name(crs)} of WMS {version} {first} comes first"'
-
-
-def _time_warning(selection: TimeSelection, used: TimeUsed, layer: Layer) -> str | None:
-    """The Warning header of a map that does not show exactly the times named (WMS 1.3.0 Annex C.4).
-
-    Of a list or an interval the times that the layer has are drawn; where some of it has none, a warning reports it.
-    """
-    if not used.instants:
-        return None
-    if used.substitution == "default":
-        return value_warning("default", used.instants, layer.times)
-    if used.substitution == "nearest" or any(_exceeds(part, layer.times) for part in selection.parts):
-        return value_warning("nearest", used.instants, layer.times)
-    return None
-
-
-def _exceeds(part: TimePart, domain: TimeDomain) -> bool:
-    """Whether a value has no time, or an interval begins before the first or ends after the last; open ends do not."""
-    if not part.is_interval:
-        return not domain.within(part.span)
-    end = part.span.end if part.end is None else part.end
-    return bool(DISTANT_PAST < part.span.start < domain.starts[0] or domain.ends[-1] < end < DISTANT_FUTURE)
-
-
 def _boxes(entry: LayerEntry, offered: Iterable[OfferedCrs], version: Version) -> Iterator[Box]:
     """The layer's box in each CRS it has coordinates in, in the axis order of the CRS (WMS 1.3.0 §7.2.4.6.8)."""
     for each in offered:
-        box = _box_in(entry.layer.main_variable.grid, each.crs)
+        box = box_in_crs(entry.layer.main_variable.grid, each.crs)
         if box is not None:
             edges = [round(edge, DECIMALS) for edge in box]
             yield Box(each.name, *(in_axis_order(edges, each.crs) if version == "1.3.0" else edges))
-
-
-@lru_cache(maxsize=4096)
-def _box_in(native: NativeGrid, crs: Crs) -> BBox | None:
-    """The layer's box in a CRS, `None` where it has no coordinates there.
-
-    In a CRS that goes round the earth, data that go round it too, or reach beyond its latitudes, have the box of their
-    longitudes and of the latitudes they share: that minds the seam, and leaves out a pole at infinity.
-    """
-    try:
-        box = native.bbox_in(crs)
-        area = crs.definition.area_of_use
-        is_round = area is not None and (area.west, area.east) == WHOLE_CIRCLE
-        if area is None or not is_round or native.crs == crs or crs.is_geographic:
-            return box
-        west, south, east, north = native.bbox_in(CRS84)
-        if area.south <= south and north <= area.north and (west, east) != WHOLE_CIRCLE:
-            return box
-        shared = BBox(west, max(south, area.south), east, min(north, area.north))
-        return box_in(shared, CRS84, crs) if shared.ymin < shared.ymax else None
-    except InvalidParameter:
-        return None
 
 
 def _union(boxes: Sequence[BBox]) -> BBox:

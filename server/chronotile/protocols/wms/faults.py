@@ -1,13 +1,14 @@
-"""Errors as WMS words them: service exceptions of the requested version."""
+"""Errors as WMS words them, service exceptions of the requested version, and its warnings."""
 
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
-from functools import partial
+from functools import lru_cache, partial
 
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
+from chronotile.catalog.catalogue import Catalogue
 from chronotile.errors import (
     ChronotileError,
     ClientGone,
@@ -17,8 +18,16 @@ from chronotile.errors import (
     UnsupportedCrs,
 )
 from chronotile.http.run import FAULT_STATUS, TEXTS, run, services_of
+from chronotile.model.collection import Layer
+from chronotile.model.crs import CRS84, Crs, is_north_first
 from chronotile.model.formats import MapFormat
+from chronotile.model.grid import BBox, NativeGrid, box_in
+from chronotile.model.payload import TimeUsed
+from chronotile.model.request import IdentifyRequest, MapRequest
+from chronotile.model.time.instants import DISTANT_FUTURE, DISTANT_PAST, TimeDomain, TimePart, TimeSelection
 from chronotile.pipeline.maps.stand_ins import MessageRequest, draw_message
+from chronotile.protocols.common.capabilities.layer_entries import wms_name
+from chronotile.protocols.common.capabilities.time_extent import value_warning
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.xml import render_xml
 from chronotile.protocols.wms.params import (
@@ -161,3 +170,81 @@ def _status(error: ChronotileError, request: Request) -> int:
     if error.status in {413, 414} or (error.status >= 500 and not isinstance(error, OperationNotSupported)):
         return error.status
     return services_of(request).catalogue.service.wms_exception_status
+
+
+# Warnings about maps that may not show what was meant.
+
+WHOLE_CIRCLE = (-180.0, 180.0)
+
+
+def time_warnings(
+    requests: Sequence[MapRequest | IdentifyRequest], times: Sequence[TimeUsed], catalogue: Catalogue
+) -> list[str]:
+    """Return the Warning headers of an answer about several layers, each text once."""
+    warnings: dict[str, None] = {}
+    for request, used in zip(requests, times, strict=True):
+        layer = catalogue.layer(request.layer)
+        warning = _time_warning(request.time, used, layer)
+        if warning is not None:
+            warnings[warning] = None
+        if used.base_substitution is not None:
+            warnings[value_warning(used.base_substitution, used.base, layer.times, of="difference")] = None
+    return list(warnings)
+
+
+def axes_warning(maps: Sequence[MapRequest], version: Version, catalogue: Catalogue) -> str | None:
+    """Return the Warning header of a map that shows nothing, but would if the axes of its box were swapped."""
+    crs, box = maps[0].grid.crs, maps[0].grid.bbox
+    if not (crs.is_geographic or is_north_first(crs)):
+        return None
+    boxes = [each for layer in maps if (each := box_in_crs(catalogue.layer(layer.layer).main_variable.grid, crs))]
+    swapped = BBox(box.ymin, box.xmin, box.ymax, box.xmax)
+    if any(map(box.intersects, boxes)) or not any(map(swapped.intersects, boxes)):
+        return None
+    axes = ("longitude", "latitude") if crs.is_geographic else ("x", "y")
+    first = axes[version == "1.3.0" and is_north_first(crs)]
+    return f'199 - "BBOX lies outside of the layers; in {wms_name(crs)} of WMS {version} {first} comes first"'
+
+
+def _time_warning(selection: TimeSelection, used: TimeUsed, layer: Layer) -> str | None:
+    """The Warning header of a map that does not show exactly the times named (WMS 1.3.0 Annex C.4).
+
+    Of a list or an interval the times that the layer has are drawn; where some of it has none, a warning reports it.
+    """
+    if not used.instants:
+        return None
+    if used.substitution == "default":
+        return value_warning("default", used.instants, layer.times)
+    if used.substitution == "nearest" or any(_exceeds(part, layer.times) for part in selection.parts):
+        return value_warning("nearest", used.instants, layer.times)
+    return None
+
+
+def _exceeds(part: TimePart, domain: TimeDomain) -> bool:
+    """Whether a value has no time, or an interval begins before the first or ends after the last; open ends do not."""
+    if not part.is_interval:
+        return not domain.within(part.span)
+    end = part.span.end if part.end is None else part.end
+    return bool(DISTANT_PAST < part.span.start < domain.starts[0] or domain.ends[-1] < end < DISTANT_FUTURE)
+
+
+@lru_cache(maxsize=4096)
+def box_in_crs(native: NativeGrid, crs: Crs) -> BBox | None:
+    """Return the layer's box in a CRS, `None` where it has no coordinates there.
+
+    In a CRS that goes round the earth, data that go round it too, or reach beyond its latitudes, have the box of their
+    longitudes and of the latitudes they share: that minds the seam, and leaves out a pole at infinity.
+    """
+    try:
+        box = native.bbox_in(crs)
+        area = crs.definition.area_of_use
+        is_round = area is not None and (area.west, area.east) == WHOLE_CIRCLE
+        if area is None or not is_round or native.crs == crs or crs.is_geographic:
+            return box
+        west, south, east, north = native.bbox_in(CRS84)
+        if area.south <= south and north <= area.north and (west, east) != WHOLE_CIRCLE:
+            return box
+        shared = BBox(west, max(south, area.south), east, min(north, area.north))
+        return box_in(shared, CRS84, crs) if shared.ymin < shared.ymax else None
+    except InvalidParameter:
+        return None

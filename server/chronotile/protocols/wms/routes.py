@@ -36,8 +36,8 @@ from chronotile.protocols.common.sld import MEDIA_TYPE as SLD_TYPE
 from chronotile.protocols.common.sld import SldVersion, sld_document
 from chronotile.protocols.common.xml import render_xml
 from chronotile.protocols.wms.colouring import with_document
-from chronotile.protocols.wms.documents import MEDIA_TYPES, axes_warning, capabilities, time_warnings
-from chronotile.protocols.wms.faults import fault, or_in_picture
+from chronotile.protocols.wms.documents import MEDIA_TYPES, capabilities
+from chronotile.protocols.wms.faults import axes_warning, fault, or_in_picture, time_warnings
 from chronotile.protocols.wms.legend import answer_legend, legend_query
 from chronotile.protocols.wms.params import (
     LAYERS,

@@ -12,8 +12,16 @@ from chronotile.model.collection import SourceInfo, VariableInfo
 from chronotile.model.grid import Window
 from chronotile.model.raster import Numbers, Pixels, as_meant
 from chronotile.readers.cf.dataset import CfVariable
-from chronotile.readers.foreign import reading, reading_dates
-from chronotile.readers.reader import GONE, PLAIN_BLOCK, Along, BlockShape, Reader, require_small_block
+from chronotile.readers.reader import (
+    GONE,
+    PLAIN_BLOCK,
+    Along,
+    BlockShape,
+    Reader,
+    reading,
+    reading_dates,
+    require_small_block,
+)
 
 Selection = tuple[int | slice | list[int], ...]
 """One entry for each stored dimension, at most one of them a list; dimensions with an integer fall away."""

@@ -15,10 +15,10 @@ from chronotile.model.collection import SourceInfo, VariableInfo
 from chronotile.model.grid import WHOLE_CIRCLE, NativeGrid, Window
 from chronotile.model.raster import Pixels
 from chronotile.model.time.instants import TimeDomain, TimeSpan
-from chronotile.readers.foreign import BeingWritten, one_line, origin_of, reading_dates, unavailable
+from chronotile.readers.foreign import BeingWritten, one_line, origin_of, unavailable
 from chronotile.readers.hrefs import FileState, file_state, is_any_there
 from chronotile.readers.joined.recoding import Recoding, recoding_of
-from chronotile.readers.reader import Along, BlockShape, Reader
+from chronotile.readers.reader import Along, BlockShape, Reader, reading_dates
 
 # Files whose rows run the other way than those of most, or whose longitudes begin elsewhere: the same cells.
 

@@ -13,7 +13,7 @@ from chronotile.errors import SourceUnavailable, UnsupportedSource
 from chronotile.model.collection import Finding, SourceInfo
 from chronotile.model.grid import Window
 from chronotile.model.raster import Encoding, Pixels
-from chronotile.readers.foreign import BeingWritten, opening, reading_dates, unavailable
+from chronotile.readers.foreign import BeingWritten, opening, unavailable
 from chronotile.readers.hrefs import FileState, file_state, is_any_there, names_among
 from chronotile.readers.raster.band_decoding import BandDecoding
 from chronotile.readers.raster.bands import FileBands
@@ -30,7 +30,7 @@ from chronotile.readers.raster.pool import (
 )
 from chronotile.readers.raster.survey import FileSurvey
 from chronotile.readers.raster.variable import Plane, StackVariable
-from chronotile.readers.reader import PLAIN_BLOCK, Along, BlockShape, Piece, Reader, stack_pixels
+from chronotile.readers.reader import PLAIN_BLOCK, Along, BlockShape, Piece, Reader, reading_dates, stack_pixels
 from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.remote.requests import one_read
 

@@ -24,9 +24,9 @@ from chronotile.model.grid import Window
 from chronotile.model.raster import Numbers, Pixels, as_meant
 from chronotile.model.time.instants import TimeDomain
 from chronotile.readers.cf.dataset import CfVariable, understand
-from chronotile.readers.foreign import BeingWritten, one_line, opening, reading, reading_dates
+from chronotile.readers.foreign import BeingWritten, one_line, opening
 from chronotile.readers.hrefs import base_name, local_path, tensorstore_path
-from chronotile.readers.reader import Along, BlockShape, Reader
+from chronotile.readers.reader import Along, BlockShape, Reader, reading, reading_dates
 from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.zarr.arrays import Gone, load_array
 from chronotile.readers.zarr.commit import OVERLAY, SERIES, SOURCES, Commit, commit_of
