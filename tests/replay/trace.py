@@ -70,8 +70,8 @@ def _execution(lon: float, *headers: tuple[str, str]) -> Request:
 WESTS = (4.3, 4.32, 4.34, 4.36)
 ASYNC = ("prefer", "respond-async")
 WALKS: Mapping[str, Walk] = {
-    "GetMap, another box": Walk("demo", [_map(west) for west in WESTS], goal=45, most=66),
-    "GetMap, the same again": Walk("demo", [_map(WESTS[0])] * 3, goal=38, most=58),
+    "GetMap, another box": Walk("demo", [_map(west) for west in WESTS], goal=45, most=52),
+    "GetMap, the same again": Walk("demo", [_map(WESTS[0])] * 3, goal=38, most=44),
     "XYZ tile": Walk(
         "demo",
         [
@@ -80,16 +80,16 @@ WALKS: Mapping[str, Walk] = {
             for y in (1369, 1370)
         ],
         goal=42,
-        most=63,
+        most=50,
     ),
     "point series": Walk(
         "demo",
         [_get(f"/timeseries/NDVI/point?lon={lon}&lat=51&datetime=2023&format=json") for lon in WESTS],
         goal=38,
-        most=60,
+        most=46,
     ),
     "STAC search, index open": Walk(
-        "scenes", [_get(f"/stac/search?collections=cut&limit={limit}") for limit in (3, 4, 5)], goal=36, most=57
+        "scenes", [_get(f"/stac/search?collections=cut&limit={limit}") for limit in (3, 4, 5)], goal=36, most=54
     ),
     "mosaic tile": Walk(
         "scenes",
@@ -99,10 +99,10 @@ WALKS: Mapping[str, Walk] = {
             for y in (22082, 22083)
         ],
         goal=65,
-        most=85,
+        most=73,
     ),
-    "synchronous process (time-series)": Walk("demo", [_execution(lon) for lon in WESTS], goal=62, most=83),
-    "job accepted": Walk("demo", [_execution(lon, ASYNC) for lon in WESTS], goal=62, most=69),
+    "synchronous process (time-series)": Walk("demo", [_execution(lon) for lon in WESTS], goal=62, most=69),
+    "job accepted": Walk("demo", [_execution(lon, ASYNC) for lon in WESTS], goal=62, most=56),
 }
 
 
