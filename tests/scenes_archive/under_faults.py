@@ -14,7 +14,7 @@ import time
 import urllib.error
 import urllib.request
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -26,7 +26,7 @@ import pyproj
 from tests.agreement.mosaics.shown import MERCATOR, NEAR, tiles_of
 from tests.agreement.scenes_served import Tile
 from tests.faulty_source import Fault, FaultySource
-from tests.running import PROGRAM, serving, workers_of
+from tests.running import PATIENCE_S, PROGRAM, serving, workers_of
 from tests.scenes_archive.files import TIME_PATTERN, UNCUT, archive, path_of, write_asset
 from tests.scenes_archive.forms import own_http
 from tests.scenes_archive.plan import Plan, Scene, days_of
@@ -284,8 +284,10 @@ def served_with_faults(folder: Path) -> Iterator[tuple[str, FaultySource, object
         yield url, files, process
 
 
-def run(seconds: float, folder: Path, *, seed: int = 1) -> Report:
-    """Break things under load for so long, and return what was seen."""
+def run(
+    seconds: float, folder: Path, *, seed: int = 1, is_enough: Callable[[Report], bool] = lambda _report: True
+) -> Report:
+    """Break things under load for so long, or longer until there is enough, and return what was seen."""
     with served_with_faults(folder) as (url, files, process):
         trial = Trial(url, files, seed)
         clients = [threading.Thread(target=trial.draw, args=(seed * 100 + n,)) for n in range(CLIENTS)]
@@ -293,7 +295,7 @@ def run(seconds: float, folder: Path, *, seed: int = 1) -> Report:
         for each in (*clients, breaking):
             each.start()
         end = time.monotonic() + seconds
-        while time.monotonic() < end:
+        while (now := time.monotonic()) < end or (now < end + PATIENCE_S and not is_enough(trial.report)):
             trial.report.memory_mb.append(memory_mb(workers_of(process)))
             trial.is_over.wait(min(2.0, seconds / 20))
         trial.is_over.set()
