@@ -83,7 +83,7 @@ test-rest: $(SERVER) $(MOTO) $(PGSTAC) $(STAC) $(CDSE) $(DEMO) $(TOOLS) viewer #
 	$(BIN)/python -m pytest $(TESTS) $(REST) -m "$(BEYOND_QUICK)"
 
 test-full: export CHRONOTILE_TEST_FULL = 1
-test-full: test-all ## run all tests, and all cases of large matrices, of which the others run a random tenth
+test-full: test-all ## run all tests, and all cases, of which the others run three of a test or a tenth
 
 # PYTHON313: its interpreter. Modules that no quick test imports are imported, too.
 PYTHON313 ?= python3.13
@@ -112,6 +112,7 @@ endif
 image-test: $(SERVER) ## build the image with buildah and run it, as root on Debian (IMAGES: the folder of its bases)
 	CHRONOTILE_TEST_IMAGE=$(IMAGES) $(BIN)/python -m pytest -m slow tests/image
 
+coverage: export CHRONOTILE_TEST_FULL = 1
 coverage: $(SERVER) $(MOTO) $(PGSTAC) $(STAC) $(CDSE) $(DEMO) $(TOOLS) viewer ## run all tests of the server and fail if they cover less than 95 % of lines and branches
 	$(BIN)/python -m coverage erase
 	$(BIN)/python -m coverage run -m pytest $(TESTS)

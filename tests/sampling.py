@@ -40,7 +40,7 @@ class Sampling:
     def pytest_report_header(self) -> str:
         """Say how to repeat the choice."""
         limit = f", {self.most} tests" if self.most else ""
-        return f"further cases of matrices: {self.further:.0%}{limit} (CHRONOTILE_TEST_SEED={self.seed})"
+        return f"three cases of a test, or {self.further:.0%}{limit} (CHRONOTILE_TEST_SEED={self.seed})"
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: object) -> None:
@@ -55,7 +55,8 @@ class Sampling:
             function = item.nodeid.partition("[")[0]
             is_further = item.get_closest_marker(MARKER) is not None or begun[function] >= few_of(item)
             begun[function] += not is_further
-            if not is_further or self.draw(item) < self.further:
+            share = 0.0 if item.get_closest_marker(COSTLY) and self.further < 1 else self.further
+            if not is_further or self.draw(item) < share:
                 taken.append(item)
         chosen = set(taken[: self.most or None])
         config.hook.pytest_deselected(items=[item for item in items if item not in chosen])

@@ -10,6 +10,8 @@ import yaml
 
 from chronotile import __version__
 
+pytestmark = pytest.mark.every_case
+
 ROOT = Path(__file__).parents[1]
 CHANGELOG = ROOT / "CHANGELOG.md"
 PAGES = ("CONTRIBUTING.md", "SECURITY.md", "CODE_OF_CONDUCT.md")

@@ -248,7 +248,7 @@ def keep_log(connection: Any, *, within_s: float) -> None:  # noqa: ANN401 -- th
         try:
             connection.execute("PRAGMA journal_mode=WAL")
         except sqlite3.OperationalError as error:
-            if not error.sqlite_errorname.startswith("SQLITE_BUSY") or time.monotonic() > end_s:
+            if not str(getattr(error, "sqlite_errorname", "")).startswith("SQLITE_BUSY") or time.monotonic() > end_s:
                 raise
             time.sleep(LOG_AGAIN_S)
         else:

@@ -20,6 +20,8 @@ from tests.docs.shell import SERVER, Shell
 from tests.docs.site import ROOT
 from tests.running import with_client
 
+pytestmark = pytest.mark.every_case
+
 RUN_HERE = {"http", "json", "python", "sh", "yaml"}
 FOLLOWED = (
     "docs/tutorials/",

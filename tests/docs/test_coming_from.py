@@ -6,6 +6,8 @@ import pytest
 
 from tests.docs.site import DOCS
 
+pytestmark = pytest.mark.every_case
+
 PAGE = (DOCS / "how-to" / "coming-from.md").read_text(encoding="utf-8")
 ROWS = re.findall(r"^\| [^|]+ \| `(/[^`]+)`(, a polygon by POST)? \|$", PAGE, re.MULTILINE)
 GET_MAP = (

@@ -6,6 +6,8 @@ import pytest
 
 from tests.docs.site import DOCS
 
+pytestmark = pytest.mark.every_case
+
 PAGE = (DOCS / "reference" / "datetime.md").read_text(encoding="utf-8")
 GRAMMAR = PAGE.partition("| --- | --- | --- | --- |\n")[2].partition("\n\n")[0]
 ROWS = [[cell.strip() for cell in line.strip("| ").split(" | ")] for line in GRAMMAR.splitlines()]

@@ -7,6 +7,8 @@ import pytest
 
 from tests.docs.blocks import in_language
 
+pytestmark = pytest.mark.every_case
+
 PAGES = Path(__file__).with_name("pages.mjs")
 OWN = {
     "docs/how-to/leaflet.md",

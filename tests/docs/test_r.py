@@ -8,6 +8,8 @@ from tests.docs.blocks import in_language
 from tests.docs.shell import SERVER
 from tests.strict import find_program
 
+pytestmark = pytest.mark.every_case
+
 
 @pytest.mark.slow
 @pytest.mark.client("Rscript")

@@ -9,6 +9,8 @@ import pytest
 
 from tests.docs.site import DOCS, ROOT
 
+pytestmark = pytest.mark.every_case
+
 PAGE = (DOCS / "how-to" / "troubleshooting.md").read_text(encoding="utf-8")
 MESSAGES = re.findall(r"^\| `([^`]+)` \|", PAGE, re.MULTILINE)
 

@@ -30,6 +30,7 @@ def app(tmp_path_factory):
 
 
 @pytest.mark.slow
+@pytest.mark.every_case
 @pytest.mark.parametrize("share", range(SHARES))
 @pytest.mark.parametrize("document", ["/openapi.json", "/ogcapi/openapi"])
 def test_answers_are_those_that_the_document_tells(app, document, share):

@@ -274,6 +274,10 @@ def test_a_file_that_another_reads_gets_its_log_once_that_one_has_ended(tmp_path
         reading.execute("SELECT * FROM a")
         monkeypatch.setattr(database.time, "sleep", lambda _seconds: reading.rollback())
 
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            database.keep_log(beginning, within_s=0)
+        assert reading.in_transaction
         database.keep_log(beginning, within_s=60)
 
+        assert not reading.in_transaction
         assert beginning.execute("PRAGMA journal_mode").fetchone() == ("wal",)

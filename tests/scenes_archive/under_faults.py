@@ -77,6 +77,8 @@ FAULTS = (
     Fault.HOLD,
 )
 CLIENTS = 4
+WARM = 20
+"""Right pictures after which what libraries and caches take at first is there, so that memory is measured."""
 CLIENT_TIMEOUT_S = 150
 STEP = 10
 """Added to the numbers of a file each time it is replaced."""
@@ -296,7 +298,8 @@ def run(
             each.start()
         end = time.monotonic() + seconds
         while (now := time.monotonic()) < end or (now < end + PATIENCE_S and not is_enough(trial.report)):
-            trial.report.memory_mb.append(memory_mb(workers_of(process)))
+            if trial.report.statuses["CELL 200"] > WARM:
+                trial.report.memory_mb.append(memory_mb(workers_of(process)))
             trial.is_over.wait(min(2.0, seconds / 20))
         trial.is_over.set()
         files.release()

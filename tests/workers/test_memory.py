@@ -35,5 +35,6 @@ def test_requests_of_all_kinds_at_once_kill_no_server_that_has_little_memory(
     assert found["workers"] == workers
     assert sum(found["maps"]["answers"].values()) == MAP_CLIENTS
     assert found["answers"]["map 200"] >= 1
-    assert sum(found["answers"].values()) >= MAP_CLIENTS + RUNS
+    answered = sum(found["answers"].values())
+    assert answered > MAP_CLIENTS + RUNS if minutes else answered == MAP_CLIENTS + RUNS
     assert minutes or any(found["answers"].get(f"{name} 200") for name in PROCESSES)

@@ -26,6 +26,8 @@ from chronotile.readers.foreign import BeingWritten, Damaged, origin_of, unavail
 from chronotile.readers.hrefs import one_look
 from chronotile.warp.plan import plan_warp
 
+log = logging.getLogger(__name__)
+
 GONE = "gone"
 """The state of a date whose file is gone while others are there."""
 
@@ -424,8 +426,6 @@ def _window_round(rows: IntArray, columns: IntArray) -> Window:
 
 # Errors of reading, turned into our own.
 
-log = logging.getLogger(__name__)
-
 
 @contextmanager
 def reading(collection: str, variable: str) -> Iterator[None]:
@@ -438,7 +438,7 @@ def reading(collection: str, variable: str) -> Iterator[None]:
         yield
     except ChronotileError:
         raise
-    except Exception as error:  # as in `opening`
+    except Exception as error:  # as in `foreign.opening`
         log.warning("reading %s of %s failed: %s", variable, collection, with_causes(error))
         raise unavailable(collection, variable, "cannot be read") from error
 
@@ -458,7 +458,7 @@ def reading_dates(collection: str, variable: str, *, is_source_there: Callable[[
     """
     try:
         yield
-    except Exception as error:  # as in `opening`
+    except Exception as error:  # as in `foreign.opening`
         if isinstance(error, ChronotileError) and not isinstance(error, SourceUnavailable):
             raise
         if isinstance(origin_of(error), BeingWritten):

@@ -13,9 +13,7 @@ MOST_GROWTH_MB = 100
 
 
 def test_no_answer_is_wrong_while_scenes_fail_hang_and_are_replaced(tmp_path):
-    report = run(
-        SECONDS, tmp_path, is_enough=lambda so_far: so_far.statuses["CELL 200"] > 20 and so_far.faults.total() > 10
-    )
+    report = run(SECONDS, tmp_path, is_enough=lambda so_far: so_far.faults.total() > 10 and len(so_far.memory_mb) > 8)
 
     assert report.wrong == []
     assert set(report.statuses) <= {"CELL 200", "CELL 503", "WHOLE 200"}, report.lines()

@@ -1,4 +1,4 @@
-"""Thousands of inserts by a server and by the indexer, both of which are killed in their midst, over one index."""
+"""Inserts, thousands in a full run, by a server and by the indexer, both killed in their midst, over one index."""
 
 import http.client
 import json
@@ -22,7 +22,7 @@ from tests.running import PROGRAM, serving, until, workers_of
 from tests.sampling import IS_FULL
 
 pytestmark = pytest.mark.slow
-EACH = 5_000 if IS_FULL else 600
+EACH = 5_000 if IS_FULL else 800
 """Items that are posted, and as many that the indexer reads."""
 TOGETHER = 20
 """Items of each FeatureCollection; as many are posted one by one after it."""
@@ -113,7 +113,7 @@ class Copy:
 
     def follow(self):
         """Take in the next changes; return whether there were any."""
-        page = self.index.changes_after(self.cursor, limit=200)
+        page = self.index.changes_after(self.cursor, limit=100)
         for change in page.changes:
             assert change.kind == "added"
             assert (change.collection, change.id) not in self.items
@@ -138,7 +138,7 @@ def ids_of(index, collection):
     """The ids of all items, page by page."""
     ids, cursor = [], None
     while True:
-        page = index.search(ItemSearch(collections=(collection,), limit=600, cursor=cursor))
+        page = index.search(ItemSearch(collections=(collection,), limit=EACH, cursor=cursor))
         ids += [each.ref.id for each in page.items]
         if page.next is None:
             return ids

@@ -143,7 +143,7 @@ class Deployment:
     def kill_scheduler(self) -> None:
         """Kill the scheduler, with which the processes of its cluster end, and begin all again."""
         for process in self.processes:  # one that has not joined yet does not end: it waits for a scheduler
-            until(lambda process=process: process.has_said(HAS_JOINED))
+            until(lambda process=process: process.has_said(HAS_JOINED) or not process.is_alive())
         self.scheduler.kill()
         for process in self.processes:
             process.wait()

@@ -35,6 +35,7 @@ def base_url(tmp_path_factory):
 @pytest.mark.slow
 @pytest.mark.browser
 @pytest.mark.client("node")
+@pytest.mark.every_case
 @pytest.mark.parametrize("part", SCENARIOS)
 def test_viewer_does_in_a_browser_what_its_scenarios_say(base_url, part, tmp_path):
     run_checks(FOLDER / f"{part}.mjs", base_url, tmp_path / "pictures")
