@@ -58,7 +58,7 @@ AT_ONCE = 4
 LEASE_S = 30.0
 ATTEND_S = 10.0
 """How often the heartbeat is written."""
-BEAT_S = 2.0
+RENEW_S = 2.0
 """How often a job is held again; by then it is known too whether it was dismissed."""
 IDLE_S = 0.5
 LOST_S = 5.0
@@ -123,7 +123,7 @@ class Runner:
 
     def run(self) -> None:
         """Do jobs until `stop`."""
-        tasks = [self._attend, self._beat, self._forget]
+        tasks = [self._attend, self._renew_leases, self._forget]
         with self._threads(AT_ONCE + len(tasks), "job") as pool:
             upkeep = [pool.submit(task) for task in tasks]
             try:
@@ -173,9 +173,9 @@ class Runner:
         with _going_on("the end of this worker cannot be recorded"):
             heartbeat.report_gone(worker)
 
-    def _beat(self) -> None:
+    def _renew_leases(self) -> None:
         """Hold what we do until `stop`, after which it is given back long before its lease is over."""
-        while not self._wait(self._is_stopped, BEAT_S):
+        while not self._wait(self._is_stopped, RENEW_S):
             for held in list(self._held.values()):
                 with _going_on(f"the lease of job {held.job.id} cannot be extended"):
                     held.is_ours = held.is_ours and self._table.renew(held.job.id, held.owner, lease_s=LEASE_S)

@@ -68,7 +68,7 @@ def overlay_maps(
                 require_state(target.layer, used.instants + used.base, target.states, target.services)
 
     def answer() -> LayeredPayload:
-        targets, payload = _resolved(requests, services)
+        targets, payload = _resolved_layers(requests, services)
         found = _known_or_cached(payload, services, known)
         if found is not None:
             return _layered(found, targets)
@@ -97,12 +97,12 @@ def find_overlay(
     Raises:
         ChronotileError: As `overlay_maps`, of what is known before pixels are read.
     """
-    targets, payload = _resolved(requests, services)
+    targets, payload = _resolved_layers(requests, services)
     found = _known_or_cached(payload, services, known)
     return None if found is None else _layered(found, targets)
 
 
-def _resolved(requests: Sequence[MapRequest], services: Services) -> tuple[list[MapTarget], Payload]:
+def _resolved_layers(requests: Sequence[MapRequest], services: Services) -> tuple[list[MapTarget], Payload]:
     """What the layers show, and the answer without its body; that of one layer has the layer's own ETag."""
     targets = [resolve_map(request, services) for request in requests]
     target, media_type = targets[0], requests[0].format

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from chronotile.errors import SourceUnavailable, StorageFull
-from chronotile.jobs.runner import ATTEND_S, BEAT_S, FORGET_S, HANG_S, IDLE_S, LEASE_S, Runner
+from chronotile.jobs.runner import ATTEND_S, FORGET_S, HANG_S, IDLE_S, LEASE_S, RENEW_S, Runner
 from chronotile.model.job import Execution, Result
 from chronotile.queue.database import open_engine
 from chronotile.queue.faults import MOST_FRUITLESS, PlanNeeded, TemporaryFault, fault_of
@@ -107,7 +107,7 @@ def test_a_job_whose_worker_is_killed_is_taken_over_when_its_lease_is_over(submi
     waited_s = simulation.now_s - killed_at
     job = ended(id_)
 
-    assert LEASE_S - BEAT_S - STEP_S <= waited_s <= LEASE_S + 2 * IDLE_S
+    assert LEASE_S - RENEW_S - STEP_S <= waited_s <= LEASE_S + 2 * IDLE_S
     assert (job.status, job.attempts, cluster.begun[2:]) == ("successful", 2, [1])
 
 
