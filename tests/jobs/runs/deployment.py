@@ -9,7 +9,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from http.client import HTTPException
+from http import HTTPStatus
+from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
@@ -108,6 +109,20 @@ class Program:
         until(lambda: not self.is_alive())
 
 
+def answered(request: Request) -> HTTPResponse:
+    """Return what a server answers once it no longer asks to try later, as after a connection to a database broke."""
+
+    def answer() -> HTTPResponse | None:
+        try:
+            return urlopen(request, timeout=PATIENCE_S)
+        except HTTPError as error:
+            if error.code != HTTPStatus.SERVICE_UNAVAILABLE or error.headers["Retry-After"] is None:
+                raise
+            return None
+
+    return until(answer)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Deployment:
     """Servers, workers, and the Dask cluster that they give tasks to."""
@@ -164,7 +179,7 @@ class Deployment:
         body = json.dumps({"inputs": inputs, **more}).encode()
         headers = {"Content-Type": "application/json", "Prefer": "respond-async"}
         url = self._url(f"processes/{process}/execution", server)
-        with urlopen(Request(url, body, headers), timeout=PATIENCE_S) as answer:
+        with answered(Request(url, body, headers)) as answer:
             return str(json.load(answer)["jobID"])
 
     def ended(self, id_: str) -> dict[str, Any]:
@@ -187,7 +202,7 @@ class Deployment:
 
     def fetched(self, path: str, *, server: int = 0) -> bytes:
         """Return what a server answers at a path below `/ogcapi`."""
-        with urlopen(self._url(path, server), timeout=PATIENCE_S) as answer:
+        with answered(Request(self._url(path, server))) as answer:
             return bytes(answer.read())
 
     def _url(self, path: str, server: int = 0) -> str:

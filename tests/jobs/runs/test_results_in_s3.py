@@ -17,7 +17,7 @@ from chronotile.queue import faults
 from chronotile.queue.bucket import Bucket
 from chronotile.queue.service import JobService
 from tests.jobs.runs.conftest import SQUARES_OF_TEN
-from tests.jobs.runs.deployment import working
+from tests.jobs.runs.deployment import answered, working
 from tests.protocols import served
 from tests.running import PATIENCE_S, PROGRAM, serving, until
 from tests.s3 import Server
@@ -48,18 +48,9 @@ def client_of(archive, tmp_path):
 
 
 def fetched(url):
-    """The body of an answer; one that names a time to wait is requested again, as clients do, within three minutes."""
-
-    def ask():
-        try:
-            with urllib.request.urlopen(url) as answer:
-                return answer.read()
-        except urllib.error.HTTPError as error:
-            if error.status != 503 or "Retry-After" not in error.headers:
-                raise
-        return None
-
-    return until(ask)
+    """The body of an answer."""
+    with answered(urllib.request.Request(url)) as answer:
+        return answer.read()
 
 
 @pytest.fixture
