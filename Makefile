@@ -83,7 +83,7 @@ test-rest: $(SERVER) $(MOTO) $(PGSTAC) $(STAC) $(CDSE) $(DEMO) $(TOOLS) viewer #
 	$(BIN)/python -m pytest $(TESTS) $(REST) -m "$(BEYOND_QUICK)"
 
 test-full: export CHRONOTILE_TEST_FULL = 1
-test-full: test-all ## run all tests, and all cases, of which the others run three of a test or a tenth
+test-full: test-all ## run all tests, and all cases, of which the others run a few of each test or a tenth
 
 # PYTHON313: its interpreter. Modules that no quick test imports are imported, too.
 PYTHON313 ?= python3.13

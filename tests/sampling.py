@@ -1,5 +1,5 @@
-"""Pytest plugin: of a test with many cases a run takes three, or a tenth if that is more, by a seed that it prints; of
-one that is marked `costly_cases` it takes one.
+"""Pytest plugin: of a test with many cases a run takes three, in the later tiers one, or a tenth if that is more, by a
+seed that it prints; of one that is marked `every_case` it takes all.
 
 CHRONOTILE_TEST_FULL=1 runs all cases, CHRONOTILE_TEST_SEED repeats the choice of an earlier run, and
 CHRONOTILE_TEST_SAMPLE=500 runs 500 tests in place of all. A run that names files or tests runs what it names.
@@ -14,17 +14,19 @@ from dataclasses import dataclass
 
 import pytest
 
+from tests.quick import BEYOND_QUICK
+
 IS_FULL = bool(os.environ.get("CHRONOTILE_TEST_FULL"))
 """Whether a run takes all cases, and tests that repeat something repeat it as often as they were written for."""
 TENTH = 0.1
-FEW = 3
-"""Cases of a test that every run takes, whichever the seed chooses, besides a tenth of the others."""
+FEW, FEW_LATER = 3, 1
+"""Cases of a test that every run takes, whichever the seed chooses, in the quick tier and in the others."""
 SEED = "CHRONOTILE_TEST_SEED"
 """The seed, which programs that tests start find in their environment, if there is a choice."""
 MARKER = "further_case"
 """What `tests.quick` gives the cases of a matrix that `quick_cases` does not name: none of them is in every run."""
-COSTLY, WHOLE = "costly_cases", "every_case"
-"""What marks a test of which a run takes one case, and one of which it takes all."""
+WHOLE = "every_case"
+"""What marks a test of which a run takes all cases: they are parts of a whole, or pairs that nobody else tries."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class Sampling:
     def pytest_report_header(self) -> str:
         """Say how to repeat the choice."""
         limit = f", {self.most} tests" if self.most else ""
-        return f"three cases of a test, or {self.further:.0%}{limit} (CHRONOTILE_TEST_SEED={self.seed})"
+        return f"a few cases of a test, or {self.further:.0%}{limit} (CHRONOTILE_TEST_SEED={self.seed})"
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: object) -> None:
@@ -55,8 +57,7 @@ class Sampling:
             function = item.nodeid.partition("[")[0]
             is_further = item.get_closest_marker(MARKER) is not None or begun[function] >= few_of(item)
             begun[function] += not is_further
-            share = 0.0 if item.get_closest_marker(COSTLY) and self.further < 1 else self.further
-            if not is_further or self.draw(item) < share:
+            if not is_further or self.draw(item) < self.further:
                 taken.append(item)
         chosen = set(taken[: self.most or None])
         config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
@@ -70,7 +71,9 @@ class Sampling:
 
 def few_of(item: pytest.Item) -> float:
     """How many cases of an item's test are in every run."""
-    return 1 if item.get_closest_marker(COSTLY) else math.inf if item.get_closest_marker(WHOLE) else FEW
+    if item.get_closest_marker(WHOLE) is not None:
+        return math.inf
+    return FEW_LATER if any(map(item.get_closest_marker, BEYOND_QUICK)) else FEW
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -132,7 +132,6 @@ def test_the_index_is_filled_already(settings, bucket):
         until(lambda: client.get(PICTURE).status_code == 200)
 
 
-@pytest.mark.costly_cases
 @pytest.mark.parametrize("back", [["bucket"], ["database"], ["bucket", "database"], ["database", "bucket"]])
 def test_bucket_and_database_are_away_at_the_start_and_again_later(settings, bucket, back):
     with serving_postgresql() as database:

@@ -153,7 +153,6 @@ def change(scenes, here, draw):
     return scene.day
 
 
-@pytest.mark.costly_cases
 @pytest.mark.parametrize("seed", range(3))
 def test_what_may_be_kept_for_ever_never_differs_and_stays_of_other_days(scenes, hosts, seed):
     draw, cache = random.Random(seed), ForEver()
@@ -192,7 +191,6 @@ def rewritten(file):
         return memory.read()
 
 
-@pytest.mark.costly_cases
 @pytest.mark.parametrize("is_known", [True, False], ids=["known to the index", "not known to it"])
 def test_the_revision_of_a_layer_names_no_file_that_was_written_over_since(scenes, hosts, is_known):
     scene = max(SCENES, key=lambda each: np.count_nonzero(each.numbers("B04")))

@@ -14,6 +14,8 @@ from chronotile.settings import Settings
 from tests.docs.blocks import blocks_of
 from tests.docs.site import ROOT
 
+pytestmark = pytest.mark.every_case
+
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 SHOWN = README + (ROOT / "docs" / "reference" / "requests.md").read_text(encoding="utf-8")
 REQUESTS = re.findall(r'curl (?:-o (\S+) )?"http://127\.0\.0\.1:8000(/[^"]+)"', SHOWN)

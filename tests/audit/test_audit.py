@@ -231,7 +231,6 @@ def test_the_command_exits_with_1_at_a_mismatch(pair):
 
 @pytest.mark.data
 @pytest.mark.slow
-@pytest.mark.costly_cases
 @pytest.mark.parametrize("name", folders_with_rasters())
 def test_nothing_of_the_shared_data_differs_from_its_files(audited, shared_data, name):
     _lines, found = audited(shared_data / name, samples=1000)

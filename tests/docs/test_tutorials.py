@@ -6,7 +6,7 @@ from tests.docs.reader import reading
 from tests.docs.site import DOCS
 from tests.s3 import serving_s3
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.every_case]
 
 
 @pytest.fixture(scope="module")

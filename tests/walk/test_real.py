@@ -11,7 +11,6 @@ from tests.walk.walker import Extent
 DATA = SHARED / "data"
 
 
-@pytest.mark.costly_cases
 @pytest.mark.data
 @pytest.mark.parametrize("name", folders_with_rasters())
 def test_documents_of_real_data_are_answered(walk, name):

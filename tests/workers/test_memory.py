@@ -12,7 +12,6 @@ GENEROUS_S = 900.0
 
 @pytest.mark.client("sh")
 @pytest.mark.slow
-@pytest.mark.costly_cases
 @pytest.mark.parametrize(
     ("workers", "memory_bytes", "side", "minutes"),
     [

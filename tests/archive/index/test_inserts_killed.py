@@ -185,7 +185,6 @@ def settings_of_servers():
     return {name: value for name, value in os.environ.items() if name.startswith("CHRONOTILE_")}
 
 
-@pytest.mark.costly_cases
 def test_of_thousands_of_inserts_none_is_lost_or_half_visible_though_server_and_indexer_are_killed(place):
     write_catalogue(place.parent / "scenes", EACH + 1)
     expected = {name: {f"{name}-{number:04}" for number in range(EACH + 1)} for name in ("posted", "scenes")}

@@ -132,7 +132,6 @@ index.close()
 """10,000 items in batches of 100, of each of which ten are replaced and ten removed."""
 
 
-@pytest.mark.costly_cases
 @pytest.mark.slow
 def test_a_copy_that_follows_the_changes_is_whole_though_writers_are_killed(index, start):
     copy, cursor = {}, index.changes_after(None).cursor

@@ -11,6 +11,8 @@ from chronotile.settings import Settings
 from tests.protocols.listening import listening
 from tests.viewer.browser.served import write_archive
 
+pytestmark = pytest.mark.every_case
+
 FOLDER = Path(__file__).parent
 REPOSITORY = FOLDER.parents[2]
 

@@ -12,6 +12,8 @@ from chronotile.settings import Settings
 from tests.protocols.listening import listening
 from tests.running import PATIENCE_S, with_client
 
+pytestmark = pytest.mark.every_case
+
 ROOT = Path(__file__).parents[3]
 REFERENCE = (ROOT / "docs" / "reference" / "python-client.md").read_text(encoding="utf-8")
 README = (ROOT / "clients" / "python" / "README.md").read_text(encoding="utf-8")

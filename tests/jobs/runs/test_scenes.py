@@ -55,7 +55,6 @@ def result(site, job, output):
     return site.fetched(f"jobs/{job}/results/{output}")
 
 
-@pytest.mark.costly_cases
 def test_processes_of_an_external_cluster_read_scenes_and_files(site):
     jobs = {
         layer: (

@@ -361,7 +361,6 @@ def test_fault_of_one_request_is_tried_again(kind, fault, source, monkeypatch):
     assert np.array_equal(numbers_of(reader), SCENE.numbers(0))
 
 
-@pytest.mark.costly_cases
 @pytest.mark.parametrize("fault", [Fault.HANG, Fault.HANG_IN_BODY, Fault.DRIP], ids=lambda fault: fault.name)
 def test_source_that_hangs_is_an_error_within_the_bound(fault, source):
     """That the reads end is the assertion: nothing else ends what hangs."""

@@ -1,7 +1,7 @@
-"""Runs checks of the viewer in Chromium: all of them, or a random quarter if what they check has passed as it is.
+"""Runs checks of the viewer in Chromium: all of them, or a random tenth if what they check has passed as it is.
 
 After all of them passed, `python -m tests.viewer.browser.checks` writes the present state into `passed.txt`, which is
-committed. The answers of the server are no input: other tests compare them, and the quarter sees a page that no longer
+committed. The answers of the server are no input: other tests compare them, and the tenth sees a page that no longer
 understands one.
 """
 
@@ -18,7 +18,7 @@ PASSED = FOLDER / "passed.txt"
 MADE = {"dist", "dist.building", "vendor", "data"}
 """Folders of `viewer/` that are made of the others."""
 TIMEOUT_S = 1800
-QUARTER = "0.25"
+SHARE = "0.1"
 
 
 def digest() -> str:
@@ -41,7 +41,7 @@ def run_checks(file: Path, base_url: str, folder: Path) -> None:
     is_whole = IS_FULL or seed is None or not has_passed()
     ran = subprocess.run(
         ["node", file, base_url, folder],
-        env=os.environ | ({} if is_whole else {"CHRONOTILE_CHECKS": f"{QUARTER} {seed}"}),
+        env=os.environ | ({} if is_whole else {"CHRONOTILE_CHECKS": f"{SHARE} {seed}"}),
         capture_output=True, text=True, timeout=TIMEOUT_S, check=False,
     )  # fmt: skip
 

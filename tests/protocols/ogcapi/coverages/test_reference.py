@@ -10,6 +10,8 @@ from chronotile.protocols.common.query.parameter import names_of
 from chronotile.protocols.ogcapi.coverages.formats import FORMATS
 from chronotile.protocols.ogcapi.coverages.params import OF_COVERAGE
 
+pytestmark = pytest.mark.every_case
+
 PAGE = (Path(__file__).parents[4] / "docs" / "reference" / "ogc-api-coverages.md").read_text(encoding="utf-8")
 REQUESTS = re.findall(r"^GET (\S+)$", PAGE, re.MULTILINE)
 PROGRAMS = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)

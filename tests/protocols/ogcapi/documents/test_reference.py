@@ -10,6 +10,8 @@ from pygeoapi.plugin import load_plugin
 from chronotile.protocols.common.query.parameter import names_of
 from chronotile.protocols.ogcapi.documents.params import OF_COLLECTIONS
 
+pytestmark = pytest.mark.every_case
+
 PAGE = (Path(__file__).parents[4] / "docs" / "reference" / "ogc-api.md").read_text(encoding="utf-8")
 REQUESTS = re.findall(r"^GET (\S+)$", PAGE, re.MULTILINE)
 RESOURCES = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)

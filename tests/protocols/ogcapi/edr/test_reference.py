@@ -9,6 +9,8 @@ from chronotile.model.geometry.area import LENGTHS_M
 from chronotile.protocols.common.query.parameter import names_of
 from chronotile.protocols.ogcapi.edr.queries import AREA, CUBE, ITEMS, LOCATIONS, MEDIA_TYPES, POSITION, RADIUS
 
+pytestmark = pytest.mark.every_case
+
 PAGE = (Path(__file__).parents[4] / "docs" / "reference" / "ogc-api-edr.md").read_text(encoding="utf-8")
 REQUESTS = re.findall(r"^GET (/.+)$", PAGE, re.MULTILINE)
 PROGRAMS = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)

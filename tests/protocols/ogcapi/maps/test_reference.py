@@ -8,6 +8,8 @@ import pytest
 from chronotile.protocols.common.query.parameter import names_of
 from chronotile.protocols.ogcapi.maps.params import OF_MAP
 
+pytestmark = pytest.mark.every_case
+
 PAGE = (Path(__file__).parents[4] / "docs" / "reference" / "ogc-api-maps.md").read_text(encoding="utf-8")
 REQUESTS = re.findall(r"^GET (/\S+)$", PAGE, flags=re.MULTILINE)
 

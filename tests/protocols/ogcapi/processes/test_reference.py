@@ -17,6 +17,8 @@ from chronotile.queue.outbox import EVERY_S
 from chronotile.web.fetch import MOST_S as MOST_POST_S
 from tests.protocols.ogcapi.processes.conftest import ECHO
 
+pytestmark = pytest.mark.every_case
+
 PAGE = (Path(__file__).parents[4] / "docs" / "reference" / "ogc-api-processes.md").read_text(encoding="utf-8")
 REQUESTS = re.findall(r"^GET (\S+)$", PAGE, re.MULTILINE)
 PROGRAMS = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
