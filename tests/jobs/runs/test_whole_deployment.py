@@ -340,4 +340,5 @@ def test_each_job_is_right_and_done_once_whatever_is_killed_and_frozen(whole, tm
     assert whole.table.jobs()[1] == before + len(ordered)
     assert {[text for _at, text in whole.table.log(id_)].count("is done") for id_ in ordered} == {1}
     assert {key for key in whole.store.keys(RESULTS) if key.split("/")[0] in ordered} == files
+    assert min(faults.struck.values()) >= 1
     assert all(program.is_alive() for program in whole.deployment.everything())
