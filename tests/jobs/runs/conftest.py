@@ -43,12 +43,18 @@ def data(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def cluster(with_steps):
-    """Two processes. Dask would remove one that dies before it starts again, unless it is told to wait."""
+    """Two processes. Dask would remove one that dies before it starts again, unless it is told to wait.
+
+    Each does its blocks in their order, as none is stolen: two that wait for the gate could else hold both processes
+    while one that the test waits for has not begun.
+    """
     pytest.importorskip("distributed", reason="the extra dask is not installed")
     import dask
 
     with (
-        dask.config.set({"distributed.deploy.lost-worker-timeout": "1ms"}),
+        dask.config.set(
+            {"distributed.deploy.lost-worker-timeout": "1ms", "distributed.scheduler.work-stealing": False}
+        ),
         Cluster(partial(connect, None, processes=2, memory_bytes=1 << 30)) as cluster,
     ):
         yield cluster

@@ -12,9 +12,6 @@ from tests.running import until
 
 pytestmark = [
     pytest.mark.slow,
-    # Both failed together in one run of a quiet machine: jobs did not end within three minutes. Until the cause is
-    # found, `pytest -m audit tests/jobs/runs/test_database_away.py` runs them.
-    pytest.mark.audit,
     pytest.mark.client("initdb", "postgres"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
