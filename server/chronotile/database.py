@@ -155,6 +155,17 @@ def _postgresql(url: str, usage: Usage) -> Engine:
     return engine
 
 
+def close_engine(engine: Engine) -> None:
+    """Close the connections; those that threads still use or open are closed as soon as these are done with them."""
+    event.listen(engine, "checkin", _close_returned)  # before, or else one comes back between the two and stays
+    engine.dispose()
+
+
+def _close_returned(connection: object, record: ConnectionPoolEntry) -> None:
+    if connection is not None:
+        record.close()
+
+
 @contextmanager
 def write_transaction(engine: Engine, usage: Usage) -> Iterator[Connection]:
     """Give a transaction that is on the disk once it has ended, or is as if it had not been.

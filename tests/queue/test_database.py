@@ -281,3 +281,18 @@ def test_a_file_that_another_reads_gets_its_log_once_that_one_has_ended(tmp_path
 
         assert not reading.in_transaction
         assert beginning.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+def test_what_a_thread_uses_or_opens_after_the_end_is_closed_when_it_is_done(tmp_path):
+    engine = open_engine(None, tmp_path)
+    with closing(engine.raw_connection()) as used:
+        used_by_driver = used.driver_connection
+        database.close_engine(engine)
+        used.cursor().execute("SELECT 1")
+    with closing(engine.raw_connection()) as later:
+        later_by_driver = later.driver_connection
+        later.cursor().execute("SELECT 1")
+
+    for each in (used_by_driver, later_by_driver):
+        with pytest.raises(sqlite3.ProgrammingError, match="closed database"):
+            each.execute("SELECT 1")

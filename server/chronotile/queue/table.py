@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, Row, Select, and_, delete, func, insert, or_, select
 
+from chronotile.database import close_engine
 from chronotile.durable_files import make_private
 from chronotile.errors import ConfigurationError, ServerBusy, UnknownPath
 from chronotile.model.job import ENDED, ID, Callback, Excerpt, Execution, Job, Json, Message, Result, Status, Subscriber
@@ -76,7 +77,7 @@ class JobTable(OwnedJobs):
 
     def close(self) -> None:
         """Let go of the database."""
-        self._engine.dispose()
+        close_engine(self._engine)
 
     def submit(
         self,

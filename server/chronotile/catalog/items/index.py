@@ -48,7 +48,7 @@ from chronotile.catalog.items.schema import BODIES, COLLECTIONS, INDEX, INSTANTS
 from chronotile.catalog.items.search import ItemSearcher, check_numbers
 from chronotile.catalog.items.search_query import SearchedCollection
 from chronotile.catalog.items.statements import Statement, Value, chunks, listed, padded, reading
-from chronotile.database import write_transaction
+from chronotile.database import close_engine, write_transaction
 from chronotile.errors import LimitExceeded, SourceUnavailable, StorageFull
 from chronotile.model.collection import Finding
 from chronotile.model.grid import BBox
@@ -493,7 +493,7 @@ class ItemIndex:
 
     def close(self) -> None:
         """Close the connections to the database."""
-        self._engine.dispose()
+        close_engine(self._engine)
         if self._marker is not None:
             self._marker.unlink(missing_ok=True)
 

@@ -40,7 +40,7 @@ from sqlalchemy.engine import Dialect
 
 from chronotile.catalog.items.schema import INDEX, SCHEMA
 from chronotile.catalog.items.statements import Statement, chunks, listed, padded, reading
-from chronotile.database import Usage, database_time, hold, open_engine, read_transaction, write_transaction
+from chronotile.database import Usage, close_engine, database_time, hold, open_engine, read_transaction, write_transaction
 from chronotile.errors import SourceUnavailable
 
 LEASE_S = 60.0
@@ -200,7 +200,7 @@ class SourcePasses:
 
     def close(self) -> None:
         """Close the connections to the database."""
-        self._engine.dispose()
+        close_engine(self._engine)
 
     def begin(  # noqa: PLR0913 -- of which six are named
         self,

@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 
 from chronotile.catalog.items.schema import INDEX
-from chronotile.database import database_time, hold, open_engine, read_transaction, write_transaction
+from chronotile.database import close_engine, database_time, hold, open_engine, read_transaction, write_transaction
 from chronotile.errors import SourceUnavailable
 
 METADATA = MetaData()
@@ -144,7 +144,7 @@ class Positions:
 
     def close(self) -> None:
         """Close the connections to the database."""
-        self._engine.dispose()
+        close_engine(self._engine)
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
