@@ -40,7 +40,15 @@ from sqlalchemy.engine import Dialect
 
 from chronotile.catalog.items.schema import INDEX, SCHEMA
 from chronotile.catalog.items.statements import Statement, chunks, listed, padded, reading
-from chronotile.database import Usage, close_engine, database_time, hold, open_engine, read_transaction, write_transaction
+from chronotile.database import (
+    Usage,
+    close_engine,
+    database_time,
+    hold,
+    open_engine,
+    read_transaction,
+    write_transaction,
+)
 from chronotile.errors import SourceUnavailable
 
 LEASE_S = 60.0
