@@ -24,9 +24,9 @@ from pathlib import Path
 import numpy as np
 from starlette.testclient import TestClient
 
-from chronotile.app import application
-from chronotile.model.time.instants import TimeDomain, domain_of_instants, step_instants
-from chronotile.model.time.parser import parse_period
+from chronotile.app.application import application
+from chronotile.core.model.time.instants import TimeDomain, domain_of_instants, step_instants
+from chronotile.core.model.time.parser import parse_period
 from chronotile.pipeline.services import Services
 from tests.protocols import served
 

@@ -22,8 +22,8 @@ import rasterio
 from affine import Affine
 from numpy.typing import NDArray
 
-from chronotile.model.collection import SourceSpec, VariableSpec
-from chronotile.model.grid import Window
+from chronotile.core.model.collection import SourceSpec, VariableSpec
+from chronotile.core.model.grid import Window
 from chronotile.readers.cog.blocks import decode_block
 from chronotile.readers.cog.files import CogFile, open_cog
 from chronotile.readers.cog.header import CogHeader

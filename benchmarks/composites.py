@@ -29,10 +29,10 @@ import rasterio
 from benchmarks.optimise import make_stack
 from benchmarks.soak.watch import descendants, memory_of
 from chronotile.archive.live import archive_id
-from chronotile.model.job import Execution, Job
-from chronotile.queue.database import open_engine
-from chronotile.queue.job_folder import RESULTS
-from chronotile.queue.table import JobTable
+from chronotile.core.model.job import Execution, Job
+from chronotile.jobs.queue.database import open_engine
+from chronotile.jobs.queue.job_folder import RESULTS
+from chronotile.jobs.queue.table import JobTable
 
 WORKERS = {"one process": (1, 1), "two processes": (2, 1), "four threads": (1, 4)}
 """Processes, and threads of each."""
@@ -124,7 +124,7 @@ def _done(stack: Path, folder: Path, reducer: str, *workers: int) -> tuple[float
 
 def _layers(stack: Path) -> list[str]:
     from chronotile.archive.open import open_archive  # noqa: PLC0415
-    from chronotile.model.time.instants import system_clock  # noqa: PLC0415
+    from chronotile.core.model.time.instants import system_clock  # noqa: PLC0415
 
     archive = open_archive(stack, environment={}, clock=system_clock)
     return [layer.id for collection in archive.services.catalogue.collections for layer in collection.layers]

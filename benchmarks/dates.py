@@ -28,13 +28,13 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.optimise import FIRST_DAY, long_archive
+from chronotile.app.process_setup import keep_freed_memory
 from chronotile.archive.open import open_archive
-from chronotile.model.request import MapRequest
-from chronotile.model.time.parser import parse_time
+from chronotile.core.model.request import MapRequest
+from chronotile.core.model.time.parser import parse_time
 from chronotile.pipeline.maps.render import overlay_maps
 from chronotile.pipeline.revision import layer_revision
 from chronotile.pipeline.services import Services, make_caches
-from chronotile.process_setup import keep_freed_memory
 
 SIDE, FEW, ASKED = 512, 100, 100
 ZOOM = 14

@@ -25,8 +25,8 @@ from benchmarks.made_parquet import documents, write_parquet
 from chronotile.archive.live import archive_id_at
 from chronotile.catalog.items.cql2.tree import filter_from_text
 from chronotile.catalog.items.opening import open_items
-from chronotile.errors import ChronotileError
-from chronotile.model.items import ItemSearch
+from chronotile.core.errors import ChronotileError
+from chronotile.core.model.items import ItemSearch
 from tests.archive.index.stac_api import StacApi, serving
 from tests.postgresql import serving_postgresql
 from tests.running import PROGRAM

@@ -24,7 +24,7 @@ import numpy as np
 import rasterio
 
 from chronotile.archive.open import open_archive
-from chronotile.model.collection import Layer
+from chronotile.core.model.collection import Layer
 from chronotile.pipeline.services import Services
 from tests.places import feature, write_places
 from tests.protocols import served

@@ -27,9 +27,9 @@ import numpy as np
 from benchmarks.figures import median, percentile
 from benchmarks.made_items import CLEAR, COLLECTION, DATES, FIRST, SOUTH, WEST, MadeIndex, places_of, scenes
 from chronotile.catalog.items.index import ItemIndex
-from chronotile.model.grid import BBox
-from chronotile.model.items import ItemSearch
-from chronotile.model.time.instants import TimeSpan
+from chronotile.core.model.grid import BBox
+from chronotile.core.model.items import ItemSearch
+from chronotile.core.model.time.instants import TimeSpan
 
 APPENDS_PER_S = 50
 ADDED = 10_000

@@ -23,8 +23,8 @@ from pathlib import Path
 from typing import Any
 
 from chronotile.archive.live import archive_id
-from chronotile.queue.database import open_engine
-from chronotile.queue.table import JobTable
+from chronotile.jobs.queue.database import open_engine
+from chronotile.jobs.queue.table import JobTable
 from tests.jobs.runs.deployment import SITE, Deployment, begun, deployed
 from tests.postgresql import Server, serving_postgresql
 from tests.scenes import Scene, write_cogs

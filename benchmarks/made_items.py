@@ -35,11 +35,11 @@ from sqlalchemy import (
 from chronotile.catalog.items.index import ItemIndex
 from chronotile.catalog.items.opening import open_items
 from chronotile.catalog.items.schema import BODIES, COVERS, FORMS, INDEX, INSTANTS, ITEMS, SCHEMA
-from chronotile.database import POSTGRESQL, open_engine, write_transaction
-from chronotile.model.crs import crs_of
-from chronotile.model.grid import BBox, NativeGrid
-from chronotile.model.items import Asset, AssetBand, IndexSettings, Item, ItemSearch
-from chronotile.model.time.instants import Instant, format_instant
+from chronotile.core.database import POSTGRESQL, open_engine, write_transaction
+from chronotile.core.model.crs import crs_of
+from chronotile.core.model.grid import BBox, NativeGrid
+from chronotile.core.model.items import Asset, AssetBand, IndexSettings, Item, ItemSearch
+from chronotile.core.model.time.instants import Instant, format_instant
 
 ARCHIVE = "made"
 COLLECTION = "sentinel-2-l2a"

@@ -32,8 +32,8 @@ from rasterio.enums import Resampling
 
 from benchmarks.load.cgroup import Group, group_of, lack_of_groups
 from benchmarks.soak.archive import chronotile, quiet_environment
-from chronotile.machine import Machine
-from chronotile.settings import Settings
+from chronotile.app.settings import Settings
+from chronotile.core.machine import Machine
 
 HOST = "127.0.0.1"
 SIDE = 4096

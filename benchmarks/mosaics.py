@@ -27,10 +27,10 @@ from benchmarks.hanging_host import serving
 from chronotile.archive.live import archive_id
 from chronotile.archive.open import open_archive
 from chronotile.catalog.items.opening import open_items
-from chronotile.model.crs import crs_of
-from chronotile.model.grid import BBox, Grid, NativeGrid
-from chronotile.model.items import Asset, IndexSettings, Item
-from chronotile.model.time.instants import ONE_NS, system_clock
+from chronotile.core.model.crs import crs_of
+from chronotile.core.model.grid import BBox, Grid, NativeGrid
+from chronotile.core.model.items import Asset, IndexSettings, Item
+from chronotile.core.model.time.instants import ONE_NS, system_clock
 from chronotile.readers.reader import Reader as SourceReader
 from chronotile.readers.reader_caches import ReaderCaches
 

@@ -29,9 +29,9 @@ from rasterio.transform import from_origin
 from zarr.codecs import ZstdCodec
 
 from benchmarks.soak.watch import memory_of
+from chronotile.app.process_setup import keep_freed_memory
 from chronotile.optimise.options import Options
 from chronotile.optimise.run import optimise
-from chronotile.process_setup import keep_freed_memory
 
 FIRST_DAY = np.datetime64("1998-01-01")
 EPSG, WEST, NORTH = 32631, 500_000, 5_700_000

@@ -30,7 +30,7 @@ from affine import Affine
 from benchmarks.elsewhere.clients import ask
 from benchmarks.peers.server import free_port
 from benchmarks.soak.archive import chronotile, quiet_environment
-from chronotile.model.items import product_id
+from chronotile.core.model.items import product_id
 
 READY_S = 60.0
 INTERRUPTIONS = 10

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from chronotile.catalog.configuration import RootSection
+from chronotile.core.sections import Section
+from chronotile.pipeline.styling.load import StyleSection
 from chronotile.readers.kinds import KINDS
-from chronotile.sections import Section
-from chronotile.styling.load import StyleSection
 
 PAGE = Path(__file__).parent / "reference" / "configuration.md"
 Schema = dict[str, Any]
@@ -24,7 +24,7 @@ Schema = dict[str, Any]
 INTRODUCTION = """\
 # Configuration
 
-<!-- Written by docs/generate.py out of server/chronotile/catalog/ and styling/load.py: change it there. -->
+<!-- Written by docs/generate.py out of server/chronotile/catalog/ and pipeline/styling/load.py: change it there. -->
 
 `chronotile serve config/chronotile.yaml` serves the collections of a configuration. `chronotile check` reports all its
 mistakes at once, each with file, line and key. `config/chronotile.yaml` is an example to start from.

@@ -17,7 +17,7 @@ import hypothesis
 import pytest
 from _pytest.faulthandler import fault_handler_stderr_fd_key
 
-from chronotile import database
+from chronotile.core import database
 from tests import durations, quick, sampling, strict, tiers
 from tests.postgresql import serving_postgresql
 
@@ -83,7 +83,7 @@ def s3_server():
 @pytest.fixture
 def bucket(s3_server, monkeypatch):
     """The prefix `results` of an empty bucket."""
-    from chronotile.queue.bucket import Bucket
+    from chronotile.jobs.queue.bucket import Bucket
 
     for name, value in s3_server.environment.items():
         monkeypatch.setenv(name, value)

@@ -4,7 +4,7 @@ import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from chronotile.encoders.file_parts import ROOM
+from chronotile.pipeline.encoders.file_parts import ROOM
 
 
 @contextmanager

@@ -8,15 +8,15 @@ from affine import Affine
 from pyproj import Transformer
 from starlette.testclient import TestClient
 
-from chronotile.app import ServerOptions, application
+from chronotile.app.application import ServerOptions, application
+from chronotile.app.upkeep import Upkeep
 from chronotile.archive.live import LiveArchive
 from chronotile.archive.open import open_archive
 from chronotile.catalog.items.opening import open_items
-from chronotile.model.items import IndexSettings
+from chronotile.core.model.items import IndexSettings
+from chronotile.core.web.places import Places
 from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.stac.items import item_of
-from chronotile.upkeep import Upkeep
-from chronotile.web.places import Places
 
 SIDE = 128
 NUMBERS = (np.arange(SIDE * SIDE).reshape(SIDE, SIDE) * 7 % 200 + 1).astype("uint8")

@@ -15,7 +15,7 @@ import xarray
 from affine import Affine
 from rasterio.enums import Resampling
 
-from chronotile.model.collection import SourceSpec, VariableSpec
+from chronotile.core.model.collection import SourceSpec, VariableSpec
 
 KINDS = ("cog", "zarr-v2", "zarr-v3", "zarr-zip", "netcdf-3", "netcdf-4")
 """Every way to store a scene."""

@@ -15,10 +15,10 @@ from rasterio.warp import transform
 from starlette.testclient import TestClient
 
 import chronotile
-import chronotile.processes as package
-from chronotile.app import create_app
-from chronotile.processes.registry import processes
-from chronotile.settings import Settings
+import chronotile.jobs.processes as package
+from chronotile.app.application import create_app
+from chronotile.app.settings import Settings
+from chronotile.jobs.processes.registry import processes
 from tests.docs.blocks import blocks_of
 from tests.docs.site import DOCS
 from tests.scenes import Scene, write_cogs
@@ -30,8 +30,8 @@ SERVED = """
 import sys
 from pathlib import Path
 from starlette.testclient import TestClient
-from chronotile.app import create_app
-from chronotile.settings import Settings
+from chronotile.app.application import create_app
+from chronotile.app.settings import Settings
 
 with TestClient(create_app(Settings(config=Path(sys.argv[1])))) as client:
     assert "image/bmp" in client.get("/wmts?SERVICE=WMTS&REQUEST=GetCapabilities").text
@@ -64,7 +64,7 @@ def test_a_process_is_one_file(data, tmp_path, monkeypatch):
             wrong = client.post("/ogcapi/processes/peak/execution", json={"inputs": inputs | {"datetime": "soon"}})
             listed = client.get("/ogcapi/processes").json()["processes"]
     finally:
-        sys.modules.pop("chronotile.processes.peak", None)
+        sys.modules.pop("chronotile.jobs.processes.peak", None)
         processes.cache_clear()
 
     values = {}

@@ -3,8 +3,8 @@
 import pytest
 from starlette.testclient import TestClient
 
-from chronotile.app import create_app
-from chronotile.settings import Settings
+from chronotile.app.application import create_app
+from chronotile.app.settings import Settings
 from tests.running import until
 from tests.scenes import Scene, write_cogs, write_tif
 

@@ -9,8 +9,8 @@ import typer
 
 from chronotile.catalog.load import load_configuration
 from chronotile.cli import app
+from chronotile.pipeline.styling.load import load_styles, style_folders
 from chronotile.readers.kinds import kind_options
-from chronotile.styling.load import load_styles, style_folders
 
 DOCS = Path(__file__).parents[1] / "docs"
 LINK = r"\]\(([^):#]+)(?:#[^)]*)?\)"

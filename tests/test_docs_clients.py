@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from chronotile.app import create_app
+from chronotile.app.application import create_app
+from chronotile.app.settings import Settings
 from chronotile.demo import DemoPlan, make_demo
-from chronotile.settings import Settings
 from tests.protocols.listening import listening
 
 DOCS = Path(__file__).parents[1] / "docs"

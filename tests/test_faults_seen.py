@@ -11,18 +11,18 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
-from chronotile.app import ServerOptions, application, create_app, open_configured
+from chronotile.app.application import ServerOptions, application, create_app, open_configured
+from chronotile.app.settings import Settings
+from chronotile.app.upkeep import Upkeep
 from chronotile.archive.finding_log import FindingLog
 from chronotile.archive.live import LiveArchive
-from chronotile.settings import Settings
-from chronotile.upkeep import Upkeep
 from tests.running import PATIENCE_S, PROGRAM, serving, until, workers_of
 from tests.scenes import Scene, write_cogs, write_tif
 
 SCENE = Scene(days=tuple(f"2020-01-{day:02}" for day in range(1, 10)))
 ROW, COLUMN = 12, 20
 NUMBER = 6
-"""Where a worker's number stands: python -P -m chronotile.workers.worker CHANNEL FOLDER NUMBER."""
+"""Where a worker's number stands: python -P -m chronotile.app.workers.worker CHANNEL FOLDER NUMBER."""
 X, Y = (axis[index] for axis, index in zip(SCENE.coordinates(), (COLUMN, ROW), strict=True))
 POINT = f"/timeseries/ndvi.NDVI/point?x={X}&y={Y}&crs=EPSG:32631"
 IRREGULAR = "maps of WMS and WMTS now show the latest date before a time between the dates of ndvi.NDVI"

@@ -7,12 +7,12 @@ import pytest
 from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
-from chronotile.app import create_app
+from chronotile.app.application import create_app
+from chronotile.app.settings import load_settings
 from chronotile.cli import app as program
 from chronotile.readers.remote import ranges as remote_ranges
 from chronotile.readers.remote import requests as remote_requests
 from chronotile.readers.remote.gates import HttpClient
-from chronotile.settings import load_settings
 from tests.faulty_source import Fault, faulty_source
 from tests.running import PATIENCE_S
 from tests.scenes_archive import documents

@@ -15,12 +15,12 @@ import rasterio
 from rasterio.io import MemoryFile
 from starlette.testclient import TestClient
 
-from chronotile.app import application
+from chronotile.app.application import application
 from chronotile.archive.open import open_archive
 from chronotile.catalog.items.opening import open_items
-from chronotile.model.items import IndexSettings
+from chronotile.core.model.items import IndexSettings
+from chronotile.core.web.places import Places
 from chronotile.readers.reader_caches import ReaderCaches
-from chronotile.web.places import Places
 from tests.sampling import IS_FULL
 from tests.scenes_archive.behind_a_cache import run
 from tests.scenes_archive.broken import reprocess

@@ -13,44 +13,44 @@ pytestmark = [pytest.mark.slow, pytest.mark.every_case]
 PYPROJECT = Path(__file__).parents[1] / "pyproject.toml"
 
 ALLOWED = {
-    "app.py": "import chronotile.settings, starlette.routing",
-    "catalog/load.py": "import pydantic, yaml, chronotile.model.grid",
-    "encoders/picture/values.py": "import rasterio.io",
-    "encoders/vector/mvt.py": "import mapbox_vector_tile",
+    "app/application.py": "import chronotile.app.settings, starlette.routing",
+    "catalog/load.py": "import pydantic, yaml, chronotile.core.model.grid",
+    "pipeline/encoders/picture/values.py": "import rasterio.io",
+    "pipeline/encoders/vector/mvt.py": "import mapbox_vector_tile",
     "archive/discovery/discover.py": "import xarray, chronotile.readers.raster.stack, chronotile.pipeline.maps.render",
     "audit/arrays.py": "import xarray, chronotile.readers.kinds",
     "readers/kinds.py": "",
     "optimise/run.py": "import dask, chronotile.archive.discovery.discover",
-    "jobs/cluster.py": "import distributed",
-    "processes/echo.py": "import chronotile.pipeline.maps.render",
+    "jobs/runner/cluster.py": "import distributed",
+    "jobs/processes/echo.py": "import chronotile.pipeline.maps.render",
     "protocols/ogcapi/adapter.py": "import pygeoapi.api",
-    "protocols/wms/params.py": "import pydantic, chronotile.protocols.common.query.kvp",
-    "protocols/wms/routes.py": "import starlette.responses, jinja2, chronotile.pipeline.maps.render",
-    "readers/raster/stack.py": "import rasterio, tensorstore, chronotile.errors",
-    "sections.py": "import pydantic, chronotile.yaml_source",
-    "settings.py": "import pydantic_settings",
-    "styling/load.py": "import yaml, pydantic, chronotile.sections",
-    "yaml_source.py": "import yaml, chronotile.errors",
+    "protocols/maps/wms/params.py": "import pydantic, chronotile.protocols.common.query.kvp",
+    "protocols/maps/wms/routes.py": "import starlette.responses, jinja2, chronotile.pipeline.maps.render",
+    "readers/raster/stack.py": "import rasterio, tensorstore, chronotile.core.errors",
+    "core/sections.py": "import pydantic, chronotile.core.yaml_source",
+    "app/settings.py": "import pydantic_settings",
+    "pipeline/styling/load.py": "import yaml, pydantic, chronotile.core.sections",
+    "core/yaml_source.py": "import yaml, chronotile.core.errors",
 }
 FORBIDDEN = {
-    "errors.py": "import chronotile.model",
+    "core/errors.py": "import chronotile.core.model",
     "extra.py": "",
     "archive/refresh.py": "import chronotile.archive.open",
     "archive/open.py": "",
     "audit/truth.py": "import chronotile.readers.raster.stack",
     "catalog/search.py": "import chronotile.readers.raster.stack, jinja2",
-    "encoders/cube_tile/ctc1.py": "import tensorstore, mapbox_vector_tile",
-    "http/run.py": "import chronotile.protocols.wms",
-    "model/grid.py": "import rasterio.crs",
-    "encoders/series/csv.py": "import chronotile.encoders.picture.values",
-    "pipeline/maps/render.py": "import chronotile.settings, dask.array, chronotile.pipeline.series.point",
+    "pipeline/encoders/cube_tile/ctc1.py": "import tensorstore, mapbox_vector_tile",
+    "http/run.py": "import chronotile.protocols.maps.wms",
+    "core/model/grid.py": "import rasterio.crs",
+    "pipeline/encoders/series/csv.py": "import chronotile.pipeline.encoders.picture.values",
+    "pipeline/maps/render.py": "import chronotile.app.settings, dask.array, chronotile.pipeline.series.point",
     "pipeline/series/point.py": "",
-    "processes/trend.py": "import chronotile.processes.echo",
-    "protocols/common/query/kvp.py": "import chronotile.protocols.wms, pygeoapi",
+    "jobs/processes/trend.py": "import chronotile.jobs.processes.echo",
+    "protocols/common/query/kvp.py": "import chronotile.protocols.maps.wms, pygeoapi",
     "readers/zarr/arrays.py": "import chronotile.readers.raster.stack",
-    "jobs/tasks.py": "import chronotile.jobs.cluster",
-    "protocols/tiles/routes.py": "import chronotile.protocols.wms.params, chronotile.app, yaml",
-    "styling/legend.py": "import pydantic",
+    "jobs/runner/tasks.py": "import chronotile.jobs.runner.cluster",
+    "protocols/maps/tiles/routes.py": "import chronotile.protocols.maps.wms.params, chronotile.app.application, yaml",
+    "pipeline/styling/legend.py": "import pydantic",
 }
 
 
@@ -92,13 +92,18 @@ def test_every_module_can_be_imported():
     found = subprocess.run([sys.executable, "-c", EVERY_MODULE], capture_output=True, text=True, check=False)
 
     assert found.returncode == 0, found.stderr
-    assert {"chronotile.cli", "chronotile.commands.worker", "chronotile.jobs.cluster"} <= set(found.stdout.split())
+    assert {"chronotile.cli", "chronotile.cli.worker", "chronotile.jobs.runner.cluster"} <= set(found.stdout.split())
 
 
 def test_contracts_let_every_layer_do_its_work(lint_imports):
     result = lint_imports(
         ALLOWED
-        | {"model/grid.py": "", "errors.py": "", "pipeline/maps/render.py": "", "protocols/common/query/kvp.py": ""}
+        | {
+            "core/model/grid.py": "",
+            "core/errors.py": "",
+            "pipeline/maps/render.py": "",
+            "protocols/common/query/kvp.py": "",
+        }
     )
 
     assert result.returncode == 0, result.stdout
@@ -112,24 +117,24 @@ def test_contracts_let_every_layer_do_its_work(lint_imports):
         "chronotile.audit.truth -> chronotile.readers.raster.stack",
         "chronotile.catalog.search -> chronotile.readers.raster.stack",
         "chronotile.catalog.search -> jinja2",
-        "chronotile.encoders.cube_tile.ctc1 -> mapbox_vector_tile",
-        "chronotile.encoders.cube_tile.ctc1 -> tensorstore",
-        "chronotile.encoders.series.csv -> chronotile.encoders.picture.values",
-        "chronotile.errors -> chronotile.model",
-        "chronotile.http.run -> chronotile.protocols.wms",
-        "chronotile.model.grid -> rasterio",
-        "chronotile.pipeline.maps.render -> chronotile.settings",
+        "chronotile.pipeline.encoders.cube_tile.ctc1 -> mapbox_vector_tile",
+        "chronotile.pipeline.encoders.cube_tile.ctc1 -> tensorstore",
+        "chronotile.pipeline.encoders.series.csv -> chronotile.pipeline.encoders.picture.values",
+        "chronotile.core.errors -> chronotile.core.model",
+        "chronotile.http.run -> chronotile.protocols.maps.wms",
+        "chronotile.core.model.grid -> rasterio",
+        "chronotile.pipeline.maps.render -> chronotile.app.settings",
         "chronotile.pipeline.maps.render -> chronotile.pipeline.series.point",
         "chronotile.pipeline.maps.render -> dask",
-        "chronotile.processes.trend -> chronotile.processes.echo",
-        "chronotile.protocols.common.query.kvp -> chronotile.protocols.wms",
+        "chronotile.jobs.processes.trend -> chronotile.jobs.processes.echo",
+        "chronotile.protocols.common.query.kvp -> chronotile.protocols.maps.wms",
         "chronotile.protocols.common.query.kvp -> pygeoapi",
-        "chronotile.protocols.tiles.routes -> chronotile.app",
-        "chronotile.protocols.tiles.routes -> chronotile.protocols.wms.params",
-        "chronotile.protocols.tiles.routes -> yaml",
-        "chronotile.jobs.tasks -> chronotile.jobs.cluster",
+        "chronotile.protocols.maps.tiles.routes -> chronotile.app.application",
+        "chronotile.protocols.maps.tiles.routes -> chronotile.protocols.maps.wms.params",
+        "chronotile.protocols.maps.tiles.routes -> yaml",
+        "chronotile.jobs.runner.tasks -> chronotile.jobs.runner.cluster",
         "chronotile.readers.zarr.arrays -> chronotile.readers.raster.stack",
-        "chronotile.styling.legend -> pydantic",
+        "chronotile.pipeline.styling.legend -> pydantic",
     ],
 )
 def test_contracts_name_the_import_that_breaks_them(complaints, complaint):

@@ -8,9 +8,9 @@ from urllib.parse import quote
 import pytest
 from starlette.testclient import TestClient
 
-from chronotile import database
-from chronotile.app import create_app
-from chronotile.settings import Settings
+from chronotile.app.application import create_app
+from chronotile.app.settings import Settings
+from chronotile.core import database
 from tests.postgresql import serving_postgresql
 from tests.running import until
 from tests.scenes import Scene, write_cogs

@@ -10,9 +10,9 @@ import pytest
 from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
-from chronotile.app import create_app
+from chronotile.app.application import create_app
+from chronotile.app.settings import load_settings
 from chronotile.cli import app as program
-from chronotile.settings import load_settings
 from tests.archive.index.stac_api import StacApi
 from tests.archive.index.stac_api import serving as serving_api
 from tests.faulty_source import faulty_source

@@ -4,10 +4,10 @@ import pytest
 from jsonschema import Draft202012Validator
 from starlette.testclient import TestClient
 
-from chronotile.app import create_app
+from chronotile.app.application import create_app
+from chronotile.app.settings import Settings
 from chronotile.demo import DemoPlan, make_demo
 from chronotile.protocols.common.html_page import example_address
-from chronotile.settings import Settings
 from tests.running import until
 
 

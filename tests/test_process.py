@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from chronotile.app.process_setup import server_options
 from chronotile.http.endpoint import RETRY_AFTER_S
-from chronotile.process_setup import server_options
 from tests.running import PATIENCE_S
 
 HOLES = """
 import resource
 from pathlib import Path
-from chronotile.process_setup import give_back_freed_memory, keep_freed_memory, share_one_heap
+from chronotile.app.process_setup import give_back_freed_memory, keep_freed_memory, share_one_heap
 
 def resident():
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
@@ -41,7 +41,7 @@ def test_memory_freed_between_what_is_in_use_goes_back_to_the_system():
 SET_ASIDE = """
 import gc
 import weakref
-from chronotile.process_setup import set_aside_what_stays
+from chronotile.app.process_setup import set_aside_what_stays
 
 class Node:
     pass
@@ -76,7 +76,7 @@ def test_what_stays_is_not_gone_through_again_and_garbage_is_still_found():
 HANGING = """
 import logging
 import threading
-from chronotile.process_setup import end_within
+from chronotile.app.process_setup import end_within
 
 logging.basicConfig(format="%(message)s")
 threading.Thread(target=threading.Event().wait).start()
@@ -96,7 +96,7 @@ def test_a_process_whose_threads_hang_ends_all_the_same_and_says_so():
 
 SWALLOWED = """
 import gc, signal
-from chronotile.process_setup import end_well_when_stopped, exit_on_signal
+from chronotile.app.process_setup import end_well_when_stopped, exit_on_signal
 end_well_when_stopped()
 exit_on_signal()
 gc.callbacks.append(lambda *_: (gc.callbacks.clear(), signal.raise_signal(signal.SIGTERM)))
@@ -120,7 +120,7 @@ from pathlib import Path
 import tempfile
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from chronotile.process_setup import leave_hanging_threads
+from chronotile.app.process_setup import leave_hanging_threads
 
 folder = tempfile.TemporaryDirectory()
 print(folder.name)

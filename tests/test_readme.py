@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
-from chronotile.app import create_app
+from chronotile.app.application import create_app
+from chronotile.app.settings import Settings
 from chronotile.demo import DemoPlan, make_demo
-from chronotile.settings import Settings
 from tests.docs.blocks import blocks_of
 from tests.docs.site import ROOT
 

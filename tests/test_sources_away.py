@@ -17,14 +17,14 @@ from affine import Affine
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
-from chronotile.app import ServerOptions, application, open_configured
+from chronotile.app.application import ServerOptions, application, open_configured
+from chronotile.app.settings import Settings
+from chronotile.app.upkeep import Upkeep
 from chronotile.archive.check import check_archive
 from chronotile.archive.finding_log import FindingLog
 from chronotile.archive.live import LiveArchive
 from chronotile.readers import elsewhere
 from chronotile.readers.remote import files as remote_files
-from chronotile.settings import Settings
-from chronotile.upkeep import Upkeep
 from tests.faulty_source import Fault, faulty_source
 from tests.running import PATIENCE_S, PROGRAM, is_shown, serving, until
 from tests.scenes import Scene, make_dataset, save_zarr, write_cogs, write_tif

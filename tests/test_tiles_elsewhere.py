@@ -3,9 +3,9 @@
 import pytest
 from starlette.testclient import TestClient
 
-from chronotile.app import create_app
+from chronotile.app.application import create_app
+from chronotile.app.settings import Settings
 from chronotile.readers.remote import files as remote_files
-from chronotile.settings import Settings
 from tests.faulty_source import Fault, faulty_source
 from tests.readers.remote_scenes import OTHER, SCENE, write_here
 from tests.running import PATIENCE_S, until
@@ -29,7 +29,7 @@ def source(tmp_path):
 @pytest.fixture
 def client(source, tmp_path, monkeypatch):
     """A client of layers of them, which are open at the start, and of the same file here, LOCAL."""
-    monkeypatch.setattr("chronotile.app.START_S", PATIENCE_S)
+    monkeypatch.setattr("chronotile.app.application.START_S", PATIENCE_S)
     file = tmp_path / "chronotile.yaml"
     file.write_text(f"""
 collections:

@@ -11,13 +11,13 @@ from benchmarks.catalogue.archive import Archive
 from benchmarks.catalogue.queries import Body, post
 from benchmarks.figures import median, percentile
 from benchmarks.load.exchange import Ask
-from chronotile.app import open_configured, serving
+from chronotile.app.application import open_configured, serving
+from chronotile.app.settings import Settings
 from chronotile.pipeline.search.search_items import search_items
 from chronotile.pipeline.services import Services
-from chronotile.protocols.stac.context import StacContext
-from chronotile.protocols.stac.items import PostedPageLinks, page_of
-from chronotile.protocols.stac.params import search_of_members
-from chronotile.settings import Settings
+from chronotile.protocols.catalogue.stac.context import StacContext
+from chronotile.protocols.catalogue.stac.items import PostedPageLinks, page_of
+from chronotile.protocols.catalogue.stac.params import search_of_members
 
 PATH = "/stac/search"
 WARM = 20

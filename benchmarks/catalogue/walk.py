@@ -20,7 +20,7 @@ from benchmarks.load.exchange import Ask
 from benchmarks.load.kept_alive import connected
 from benchmarks.made_items import COLLECTION, DATES, FIRST, STEP_H, MadeIndex, scene
 from chronotile.catalog.items.schema import INDEX, ITEMS
-from chronotile.database import open_engine
+from chronotile.core.database import open_engine
 
 PER_S = 50
 LIMIT = 100

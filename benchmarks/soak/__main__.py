@@ -28,7 +28,7 @@ from benchmarks.soak.clock import ActiveClock
 from benchmarks.soak.drive import HOST, Driver
 from benchmarks.soak.keeper import Keeper
 from benchmarks.soak.watch import courses
-from chronotile.machine import this_machine
+from chronotile.core.machine import this_machine
 
 STARTS_WITHIN_S = 180
 

@@ -15,7 +15,7 @@ from benchmarks.cold import drop_cached, fetched
 from benchmarks.data.cog import EPSG, NORTH, RESOLUTION_M, WEST
 from benchmarks.places import Tile
 from benchmarks.suites.in_process import ZOOM, FirstTouches, Place, our_way, spread_places
-from chronotile.process_setup import keep_freed_memory
+from chronotile.app.process_setup import keep_freed_memory
 
 BLOCK = 512
 

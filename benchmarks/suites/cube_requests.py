@@ -22,10 +22,10 @@ from benchmarks.peers.ground import Ground
 from benchmarks.peers.server import Contender, running
 from benchmarks.suites.options import Options
 from chronotile.archive.open import open_archive
-from chronotile.model.cube import CubeRequest, CubeTile, Res
-from chronotile.model.request import MapRequest
-from chronotile.model.time.instants import format_instant
-from chronotile.model.time.parser import parse_time
+from chronotile.core.model.cube import CubeRequest, CubeTile, Res
+from chronotile.core.model.request import MapRequest
+from chronotile.core.model.time.instants import format_instant
+from chronotile.core.model.time.parser import parse_time
 from chronotile.pipeline.cube_tiles import extract_cube
 from chronotile.pipeline.maps.render import overlay_maps
 from chronotile.pipeline.services import Services, make_caches

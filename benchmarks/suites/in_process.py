@@ -24,11 +24,11 @@ from benchmarks.peers import chronotile
 from benchmarks.peers.ground import Ground
 from benchmarks.pictures import RAMP, decode, likeness, require_drawn
 from benchmarks.suites.options import Options
+from chronotile.app.process_setup import keep_freed_memory
 from chronotile.archive.open import open_archive
-from chronotile.model.request import MapRequest
+from chronotile.core.model.request import MapRequest
 from chronotile.pipeline.maps.render import overlay_maps
 from chronotile.pipeline.services import make_caches
-from chronotile.process_setup import keep_freed_memory
 
 ZOOM = 14
 FIRST_COLUMN, FIRST_ROW = 8370, 5480

@@ -11,9 +11,9 @@ from benchmarks.figures import median
 from benchmarks.findings import Findings, Row, Told
 from benchmarks.peers.ground import Ground
 from benchmarks.suites.options import Options
-from chronotile.model.job import Execution
-from chronotile.queue.database import open_engine
-from chronotile.queue.table import JobTable, new_id
+from chronotile.core.model.job import Execution
+from chronotile.jobs.queue.database import open_engine
+from chronotile.jobs.queue.table import JobTable, new_id
 from tests.postgresql import serving_postgresql
 from tests.strict import lack_of_programs
 

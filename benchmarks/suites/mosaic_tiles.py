@@ -23,16 +23,16 @@ from benchmarks.findings import Findings, Row, Told
 from benchmarks.peers import chronotile, odc_stac
 from benchmarks.peers.ground import Ground
 from benchmarks.suites.options import Options
+from chronotile.app.process_setup import keep_freed_memory
 from chronotile.archive.open import open_archive
 from chronotile.catalog.items.index import ItemIndex
 from chronotile.catalog.items.opening import open_items
-from chronotile.model.crs import crs_of
-from chronotile.model.grid import BBox, Grid
-from chronotile.model.raster import Raster
-from chronotile.process_setup import keep_freed_memory
+from chronotile.core.model.crs import crs_of
+from chronotile.core.model.grid import BBox, Grid
+from chronotile.core.model.raster import Raster
+from chronotile.core.web.places import Places
 from chronotile.readers.reader import Reader as SourceReader
 from chronotile.readers.reader_caches import ReaderCaches
-from chronotile.web.places import Places
 from tests.agreement.mosaics.shown import MERCATOR, NATIVE_ZOOM, tiles_of
 from tests.agreement.scenes_served import TILE_PX, Tile
 from tests.scenes_archive import documents

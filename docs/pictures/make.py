@@ -11,9 +11,9 @@ from tempfile import TemporaryDirectory
 
 from PIL import Image
 
-from chronotile.app import create_app
+from chronotile.app.application import create_app
+from chronotile.app.settings import Settings
 from chronotile.demo import make_demo
-from chronotile.settings import Settings
 from tests.protocols.listening import listening
 
 HERE = Path(__file__).parent

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from chronotile.model.crs import CRS84, transformer
+from chronotile.core.model.crs import CRS84, transformer
 from tests.agreement.scenes_served import (
     DAY_INDEX,
     SCENES,

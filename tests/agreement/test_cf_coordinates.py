@@ -15,7 +15,7 @@ import xarray
 from pyproj import CRS, Transformer
 from starlette.testclient import TestClient
 
-from chronotile.app import application
+from chronotile.app.application import application
 from chronotile.archive.open import open_archive
 
 SIDE = 12

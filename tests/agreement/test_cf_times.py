@@ -15,7 +15,7 @@ import pytest
 import xarray
 from starlette.testclient import TestClient
 
-from chronotile.app import application
+from chronotile.app.application import application
 from chronotile.archive.open import open_archive
 from chronotile.optimise.options import Options
 from chronotile.optimise.run import optimise

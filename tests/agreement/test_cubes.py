@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
-from chronotile.app import application
+from chronotile.app.application import application
 from chronotile.archive.open import open_archive
 from chronotile.optimise.options import Options
 from chronotile.optimise.run import optimise

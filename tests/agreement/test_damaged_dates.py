@@ -11,14 +11,14 @@ import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
-from chronotile.app import ServerOptions, application
+from chronotile.app.application import ServerOptions, application
 from chronotile.archive.open import open_archive
-from chronotile.errors import DateUnreadable
-from chronotile.model.crs import CRS84, crs_of, transformer
+from chronotile.core.errors import DateUnreadable
+from chronotile.core.model.crs import CRS84, crs_of, transformer
+from chronotile.jobs.queue.service import JobService
 from chronotile.optimise.options import Options
 from chronotile.optimise.run import optimise
 from chronotile.pipeline.services import Services
-from chronotile.queue.service import JobService
 from tests.scenes import Scene, make_dataset, save_netcdf, write_cogs, write_once, write_scene
 
 SCENE = Scene()

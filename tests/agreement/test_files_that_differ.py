@@ -15,7 +15,7 @@ from affine import Affine
 from PIL import Image
 from starlette.testclient import TestClient
 
-from chronotile.app import application
+from chronotile.app.application import application
 from chronotile.archive.open import open_archive, refresh_archive
 from chronotile.optimise.options import Options
 from chronotile.optimise.run import optimise

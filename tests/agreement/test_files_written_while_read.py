@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
-from chronotile.app import ServerOptions, application
+from chronotile.app.application import ServerOptions, application
 from chronotile.archive.open import open_archive
-from chronotile.queue.service import JobService
+from chronotile.jobs.queue.service import JobService
 from tests.agreement.test_damaged_dates import BOX, LATITUDE, LONGITUDE, STYLE, tile_of
 from tests.scenes import Scene, make_dataset, save_netcdf, write_tif
 

@@ -8,7 +8,7 @@ import rasterio
 from affine import Affine
 from starlette.testclient import TestClient
 
-from chronotile.app import application
+from chronotile.app.application import application
 from chronotile.archive.open import open_archive
 
 SIDE = 11

@@ -11,10 +11,10 @@ import pytest
 import xarray
 from starlette.testclient import TestClient
 
-from chronotile.app import application
+from chronotile.app.application import application
 from chronotile.archive.check import check_archive
 from chronotile.archive.open import Archive, open_archive
-from chronotile.errors import ConfigurationError, InvalidParameter, UnsupportedSource
+from chronotile.core.errors import ConfigurationError, InvalidParameter, UnsupportedSource
 from chronotile.optimise.options import Options, parse_step
 from chronotile.optimise.run import optimise
 

@@ -8,7 +8,7 @@ import rasterio
 import xarray
 from starlette.testclient import TestClient
 
-from chronotile.app import application
+from chronotile.app.application import application
 from chronotile.archive.open import open_archive
 from chronotile.audit.archive import Audit, audit_archive
 from chronotile.optimise.options import Options

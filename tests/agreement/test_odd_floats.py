@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
-from chronotile.app import application
+from chronotile.app.application import application
 from chronotile.archive.open import open_archive
 from tests.agreement.conftest import STYLE
 from tests.agreement.scenes_served import Served, cell_of, native_tile, sampled

@@ -6,7 +6,7 @@ import pytest
 
 from chronotile.archive.live import archive_id, archive_id_at
 from chronotile.catalog.load import load_configuration
-from chronotile.errors import ConfigurationError
+from chronotile.core.errors import ConfigurationError
 from chronotile.readers.kinds import kind_options
 
 

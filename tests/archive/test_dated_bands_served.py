@@ -6,7 +6,7 @@ import rasterio
 from rasterio.shutil import copy
 from starlette.testclient import TestClient
 
-from chronotile.app import application
+from chronotile.app.application import application
 from chronotile.optimise.options import Options
 from chronotile.optimise.run import optimise
 from chronotile.readers.kinds import open_source

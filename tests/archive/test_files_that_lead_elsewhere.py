@@ -12,7 +12,7 @@ import xarray as xr
 from affine import Affine
 from starlette.testclient import TestClient
 
-from chronotile.app import application
+from chronotile.app.application import application
 from chronotile.archive.check import check_archive
 
 NUMBERS = np.arange(600.0, dtype="float32").reshape(20, 30)

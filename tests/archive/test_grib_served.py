@@ -8,7 +8,7 @@ import pytest
 import rasterio
 from starlette.testclient import TestClient
 
-from chronotile.app import application
+from chronotile.app.application import application
 from chronotile.archive.describe import archive_lines
 from tests.grib import code, first_edition, gaussian, gaussian_rows, message
 

@@ -7,9 +7,9 @@ import pytest
 import rasterio
 from typer.testing import CliRunner
 
-from chronotile.app import create_app
+from chronotile.app.application import create_app
+from chronotile.app.settings import Settings
 from chronotile.cli import app
-from chronotile.settings import Settings
 from tests.scenes import Scene, write_tif
 
 SCENE = Scene()

@@ -8,11 +8,11 @@ import pytest
 
 from chronotile.archive.refresh import source_states
 from chronotile.audit.archive import Audit, audit_archive
-from chronotile.errors import AddressRefused, ConfigurationError, UnsupportedSource
-from chronotile.model.grid import Window
+from chronotile.core.errors import AddressRefused, ConfigurationError, UnsupportedSource
+from chronotile.core.model.grid import Window
+from chronotile.core.web.places import Places
 from chronotile.readers.kinds import open_source
 from chronotile.readers.reader_caches import ReaderCaches
-from chronotile.web.places import Places
 from tests.faulty_source import faulty_source
 from tests.readers.test_sources_in_s3 import upload
 from tests.scenes import Scene, make_spec, write_zarr

@@ -7,15 +7,15 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from chronotile.app.upkeep import Upkeep
 from chronotile.archive import live as archive_live
 from chronotile.archive.finding_log import FindingLog
 from chronotile.archive.live import NOT_RELOADED, LiveArchive, LiveArchives
-from chronotile.errors import ConfigurationError
-from chronotile.jobs import tasks
+from chronotile.core.errors import ConfigurationError
+from chronotile.jobs.runner import tasks
 from chronotile.optimise.options import Options
 from chronotile.optimise.run import optimise
 from chronotile.pygeoapi import archives as providers
-from chronotile.upkeep import Upkeep
 from tests.scenes import Scene, write_cogs
 
 DAYS = ("2020-01-01", "2020-01-11")

@@ -5,11 +5,11 @@ import pytest
 import xarray
 from starlette.testclient import TestClient
 
-from chronotile.app import application
+from chronotile.app.application import application
 from chronotile.archive.check import check_archive
 from chronotile.archive.open import open_archive, refresh_archive
-from chronotile.errors import UnsupportedSource
-from chronotile.model.time.instants import format_day, format_instant
+from chronotile.core.errors import UnsupportedSource
+from chronotile.core.model.time.instants import format_day, format_instant
 from chronotile.optimise.options import Options
 from chronotile.optimise.run import optimise
 from chronotile.readers.kinds import open_source

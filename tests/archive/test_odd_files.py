@@ -10,11 +10,11 @@ from affine import Affine
 from rasterio.crs import CRS
 from starlette.testclient import TestClient
 
-from chronotile.app import ServerOptions, application
+from chronotile.app.application import ServerOptions, application
+from chronotile.app.upkeep import Upkeep
 from chronotile.archive.check import check_archive
 from chronotile.archive.live import LiveArchive
-from chronotile.upkeep import Upkeep
-from tests.protocols.stac.extension_schemas import extension_faults
+from tests.protocols.catalogue.stac.extension_schemas import extension_faults
 
 NUMBERS = np.arange(600.0, dtype="float32").reshape(20, 30)
 NO_TRANSFORM = CRS.from_wkt(

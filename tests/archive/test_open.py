@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from chronotile.errors import ConfigurationError
-from chronotile.model.time.instants import format_day
+from chronotile.core.errors import ConfigurationError
+from chronotile.core.model.time.instants import format_day
 from tests.scenes import Scene, write_cogs, write_tif, write_zarr
 
 SCENE = Scene()

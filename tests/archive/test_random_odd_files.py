@@ -18,12 +18,12 @@ import rasterio
 from affine import Affine
 from lxml import etree
 
-from chronotile.app import open_configured, serving
+from chronotile.app.application import open_configured, serving
+from chronotile.app.settings import Settings
 from chronotile.archive.check import check_archive
 from chronotile.archive.describe import archive_lines, finding_lines
 from chronotile.archive.finding_log import FindingLog
 from chronotile.archive.live import LiveArchive
-from chronotile.settings import Settings
 from tests import strict
 from tests.archive.odd_files import Made
 

@@ -7,8 +7,8 @@ import xarray
 from pyproj import Transformer
 from starlette.testclient import TestClient
 
-from chronotile.app import application
-from chronotile.model.time.instants import DEKAD, domain_of_periods, format_day
+from chronotile.app.application import application
+from chronotile.core.model.time.instants import DEKAD, domain_of_periods, format_day
 
 pytestmark = pytest.mark.data
 

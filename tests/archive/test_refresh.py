@@ -10,10 +10,10 @@ import pytest
 
 from chronotile.archive.open import open_archive, refresh_archive
 from chronotile.archive.refresh import last_change
-from chronotile.errors import ConfigurationError, SourceUnavailable
-from chronotile.model.collection import SourceSpec
-from chronotile.model.time.instants import format_day
-from chronotile.yaml_source import Node, Place
+from chronotile.core.errors import ConfigurationError, SourceUnavailable
+from chronotile.core.model.collection import SourceSpec
+from chronotile.core.model.time.instants import format_day
+from chronotile.core.yaml_source import Node, Place
 from tests.scenes import Scene, write_cogs, write_netcdf, write_zarr
 
 NOW = np.datetime64("2020-03-01T12:00:00", "ns")

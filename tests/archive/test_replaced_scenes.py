@@ -14,12 +14,12 @@ from affine import Affine
 from PIL import Image
 from starlette.testclient import TestClient
 
-from chronotile.app import create_app, index_store, source_access
+from chronotile.app.application import create_app, index_store, source_access
+from chronotile.app.settings import Settings
 from chronotile.archive.index.fill import fill
 from chronotile.archive.index.sources import indexed, source_of, specs_of_items
-from chronotile.model.grid import BBox
+from chronotile.core.model.grid import BBox
 from chronotile.readers.cog.files import tag_of_path
-from chronotile.settings import Settings
 
 CONFIGURATION = """collections:
   tiles:

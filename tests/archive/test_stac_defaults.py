@@ -7,10 +7,10 @@ import pytest
 
 from chronotile.archive.open import grown, open_archive
 from chronotile.catalog.items.opening import open_items
-from chronotile.model.items import IndexSettings
+from chronotile.core.model.items import IndexSettings
+from chronotile.core.web.places import Places
 from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.stac.items import item_of
-from chronotile.web.places import Places
 from tests.scenes_archive import forms
 from tests.scenes_archive.documents import RENDERS
 from tests.scenes_archive.plan import SMALL

@@ -8,8 +8,8 @@ import rasterio
 import rasterio.shutil
 
 from chronotile.archive.open import is_configuration, open_archive
-from chronotile.errors import ConfigurationError
-from chronotile.model.time.instants import format_instant
+from chronotile.core.errors import ConfigurationError
+from chronotile.core.model.time.instants import format_instant
 from tests.odd_archives.every import EVERY
 from tests.odd_archives.files import NUMBERS, write_tif
 

@@ -4,9 +4,9 @@ import pytest
 
 from chronotile.archive.discovery.collection import times_section
 from chronotile.catalog.source_section import SourceSection
+from chronotile.core.sections import validate
+from chronotile.core.yaml_source import node_of
 from chronotile.readers.dates import time_of_text
-from chronotile.sections import validate
-from chronotile.yaml_source import node_of
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from chronotile.archive.open import open_archive
 from chronotile.audit import archive as auditing
 from chronotile.audit.archive import Audit, audit_archive
 from chronotile.cli import app
-from chronotile.model.time.instants import system_clock
+from chronotile.core.model.time.instants import system_clock
 from chronotile.optimise.options import Options
 from chronotile.optimise.run import optimise
 from tests.older_cubes import optimise_in_format_1

@@ -10,7 +10,7 @@ import xarray
 
 from chronotile.archive.open import open_archive
 from chronotile.audit.archive import Audit, audit_archive
-from chronotile.model.time.instants import system_clock
+from chronotile.core.model.time.instants import system_clock
 from tests.scenes import Scene, make_dataset, save_netcdf, write_tif
 
 SCENE = Scene(width=12, height=9, days=tuple(f"{year}-{month:02}-01" for year in (2019, 2020) for month in range(1, 7)))

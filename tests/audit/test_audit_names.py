@@ -4,7 +4,7 @@ import pytest
 
 from chronotile.archive.open import open_archive
 from chronotile.audit.archive import Audit, audit_archive
-from chronotile.model.time.instants import system_clock
+from chronotile.core.model.time.instants import system_clock
 from tests.scenes import Scene, write_tif
 
 SCENE = Scene(width=8, height=6)

@@ -7,13 +7,13 @@ import pytest
 from affine import Affine
 
 from chronotile.catalog.load import load_configuration
-from chronotile.errors import ConfigurationError
-from chronotile.model.collection import SourceInfo, VariableInfo
-from chronotile.model.crs import crs_of
-from chronotile.model.grid import NativeGrid
-from chronotile.model.raster import Encoding
-from chronotile.model.style import Colour, Stop, Style
-from chronotile.model.time.instants import NO_TIME, domain_of_instants
+from chronotile.core.errors import ConfigurationError
+from chronotile.core.model.collection import SourceInfo, VariableInfo
+from chronotile.core.model.crs import crs_of
+from chronotile.core.model.grid import NativeGrid
+from chronotile.core.model.raster import Encoding
+from chronotile.core.model.style import Colour, Stop, Style
+from chronotile.core.model.time.instants import NO_TIME, domain_of_instants
 from chronotile.readers.kinds import kind_options
 
 SMALLEST = "collections: {c: {source: {kind: cog, href: a.tif}}}\n"

@@ -3,11 +3,11 @@
 import pytest
 
 from chronotile.catalog.build import absolute_href, build_catalogue, source_specs
-from chronotile.errors import ConfigurationError
-from chronotile.model.collection import Alias, Composite, Finding
-from chronotile.model.grid import BBox
-from chronotile.model.style import Colour, StyleClass
-from chronotile.model.time.parser import parse_instant
+from chronotile.core.errors import ConfigurationError
+from chronotile.core.model.collection import Alias, Composite, Finding
+from chronotile.core.model.grid import BBox
+from chronotile.core.model.style import Colour, StyleClass
+from chronotile.core.model.time.parser import parse_instant
 from chronotile.readers.kinds import kind_options
 
 

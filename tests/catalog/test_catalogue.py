@@ -7,9 +7,9 @@ import pytest
 
 from chronotile.catalog.catalogue import MAX_COMPARED, Catalogue, ServiceInfo
 from chronotile.catalog.load import load_tile_matrix_set
-from chronotile.errors import UnknownStyle, UnsupportedCrs
-from chronotile.model.crs import crs_of
-from chronotile.model.style import Style
+from chronotile.core.errors import UnknownStyle, UnsupportedCrs
+from chronotile.core.model.crs import crs_of
+from chronotile.core.model.style import Style
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import pytest
 
 from chronotile.catalog.default_styles import composite_style, default_style, stretch_style
-from chronotile.model.style import Colour, Style, StyleClass
+from chronotile.core.model.style import Colour, Style, StyleClass
 
 RED, BLUE = Colour(255, 0, 0), Colour(0, 0, 255)
 SCENE = Style(

@@ -7,9 +7,9 @@ import pytest
 from chronotile.catalog.build import source_specs
 from chronotile.catalog.items.cql2.translate import ACCEPTED
 from chronotile.catalog.load import load_configuration
-from chronotile.errors import ConfigurationError
-from chronotile.model.collection import ItemsSpec, KindOptions, TargetGrid
-from chronotile.model.items import IndexSettings, Mosaic
+from chronotile.core.errors import ConfigurationError
+from chronotile.core.model.collection import ItemsSpec, KindOptions, TargetGrid
+from chronotile.core.model.items import IndexSettings, Mosaic
 from chronotile.readers.kinds import kind_options
 
 KINDS = {

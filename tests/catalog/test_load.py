@@ -11,10 +11,10 @@ from chronotile.catalog.build import source_specs
 from chronotile.catalog.catalogue import Contact, Limits, PostalAddress
 from chronotile.catalog.load import configuration_of, load_configuration
 from chronotile.catalog.source_section import RegularTimes
-from chronotile.errors import ConfigurationError
-from chronotile.model.collection import Mask, TimeRules
-from chronotile.model.expression import parse_expression
-from chronotile.model.time.parser import parse_instant
+from chronotile.core.errors import ConfigurationError
+from chronotile.core.model.collection import Mask, TimeRules
+from chronotile.core.model.expression import parse_expression
+from chronotile.core.model.time.parser import parse_instant
 from chronotile.readers.kinds import kind_options
 
 SMALLEST = "collections: {c: {source: {kind: cog, href: a.tif}}}\n"

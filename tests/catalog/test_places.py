@@ -3,8 +3,8 @@
 import pytest
 
 from chronotile.catalog.build import places_specs
-from chronotile.errors import UnknownPlace
-from chronotile.model.places import PlacesSpec
+from chronotile.core.errors import UnknownPlace
+from chronotile.core.model.places import PlacesSpec
 from chronotile.readers.place_files import read_places
 from tests.places import feature, write_places
 from tests.protocols import served

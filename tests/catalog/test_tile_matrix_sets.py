@@ -6,7 +6,7 @@ import morecantile
 import pytest
 
 from chronotile.catalog.load import MAX_FILE_BYTES, load_tile_matrix_set
-from chronotile.errors import InvalidParameter
+from chronotile.core.errors import InvalidParameter
 
 SERVED = [name for name in morecantile.tms.list() if not morecantile.tms.get(name).is_variable]
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from chronotile.catalog.load import configuration_of, load_configuration
-from chronotile.errors import ConfigurationError
-from chronotile.queue.webhooks.allowed import webhook_findings
+from chronotile.core.errors import ConfigurationError
+from chronotile.core.web.places import web_places
+from chronotile.jobs.queue.webhooks.allowed import webhook_findings
 from chronotile.readers.kinds import kind_options
-from chronotile.web.places import web_places
 
 SECRET = "a secret that nobody may see"
 COLLECTIONS = "collections: {s2: {source: {kind: zarr, href: a.zarr}, variables: {NDVI: {}}}}\n"

@@ -24,14 +24,14 @@ from xml.sax.saxutils import quoteattr
 import orjson
 from lxml import etree
 
-from chronotile.app import ServerOptions, application
+from chronotile.app.application import ServerOptions, application
 from chronotile.archive.live import LiveArchive
 from chronotile.catalog.catalogue import Limits
-from chronotile.jobs.cluster import Cluster
-from chronotile.jobs.connection import connect
-from chronotile.jobs.runner import Runner
+from chronotile.jobs.queue.service import JobService
+from chronotile.jobs.runner.cluster import Cluster
+from chronotile.jobs.runner.connection import connect
+from chronotile.jobs.runner.runner import Runner
 from chronotile.pipeline.services import Services
-from chronotile.queue.service import JobService
 from tests.cite.schema_stand_in import java_options, schema_stand_in
 from tests.places import make_places
 from tests.protocols import served

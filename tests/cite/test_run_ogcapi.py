@@ -6,8 +6,8 @@ import urllib.request
 import pytest
 from lxml import etree
 
-from chronotile.app import application
-from chronotile.model.job import Execution
+from chronotile.app.application import application
+from chronotile.core.model.job import Execution
 from tests.cite.run_ogcapi import (
     Outcome,
     describe,

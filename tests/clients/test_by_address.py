@@ -8,8 +8,8 @@ from http.client import HTTPConnection
 import numpy as np
 import pytest
 
-from chronotile.app import application
-from chronotile.encoders import file_parts
+from chronotile.app.application import application
+from chronotile.pipeline.encoders import file_parts
 from tests.places import make_places
 from tests.protocols import served
 from tests.protocols.listening import listening

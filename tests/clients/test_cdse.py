@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from chronotile.app import application
-from chronotile.model.items import product_id
+from chronotile.app.application import application
+from chronotile.core.model.items import product_id
 from chronotile.readers.reader_caches import ReaderCaches
 from tests.docs.blocks import BLOCKS
 from tests.docs.shell import SERVER
 from tests.protocols import served
+from tests.protocols.catalogue.odata.conftest import index, put, sentinel_2  # noqa: F401 -- fixtures
 from tests.protocols.listening import listening
-from tests.protocols.odata.conftest import index, put, sentinel_2  # noqa: F401 -- fixtures
 from tests.running import PATIENCE_S
 from tests.strict import find_program
 

@@ -10,8 +10,8 @@ import yaml
 from mapproxy.wsgiapp import make_wsgi_app
 from werkzeug.test import Client
 
-from chronotile.model.crs import crs_of
-from chronotile.model.grid import BBox, Grid
+from chronotile.core.model.crs import crs_of
+from chronotile.core.model.grid import BBox, Grid
 from tests.protocols import served
 from tests.protocols.pictures import share_differing
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from chronotile.app import application
+from chronotile.app.application import application
 from chronotile.optimise.cube_tiles import CubeOptions, write_cubes
 from tests.ctc1 import decode_cube
 from tests.protocols import served

@@ -16,11 +16,11 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 
-from chronotile.app import ServerOptions, application
+from chronotile.app.application import ServerOptions, application
 from chronotile.catalog.catalogue import ServiceInfo
 from chronotile.http import guard
+from chronotile.jobs.queue.service import JobService
 from chronotile.pipeline.services import FixedServices
-from chronotile.queue.service import JobService
 from tests.clients.test_nginx import listens
 from tests.places import make_places
 from tests.protocols import served

@@ -14,8 +14,8 @@ from owslib.ogcapi.maps import Maps
 from owslib.ogcapi.processes import Processes
 from owslib.ogcapi.records import Records
 
-from chronotile.model.crs import CRS84
-from chronotile.model.grid import BBox, Grid
+from chronotile.core.model.crs import CRS84
+from chronotile.core.model.grid import BBox, Grid
 from tests.places import make_places
 from tests.protocols import served
 from tests.protocols.pictures import share_differing

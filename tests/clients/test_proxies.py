@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from chronotile.app import ServerOptions, application
-from chronotile.queue.service import JobService
+from chronotile.app.application import ServerOptions, application
+from chronotile.jobs.queue.service import JobService
 from tests.clients.test_nginx import listens
 from tests.clients.test_nginx_cache import CAPABILITIES, OPERATIONS, TILE, nginx_before, services_at
 from tests.protocols.listening import listening

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from chronotile.app import application
-from chronotile.model.crs import crs_of
-from chronotile.model.grid import BBox, Grid
+from chronotile.app.application import application
+from chronotile.core.model.crs import crs_of
+from chronotile.core.model.grid import BBox, Grid
 from tests.protocols import served
 from tests.protocols.listening import listening
 from tests.protocols.pictures import rgba_of, share_differing

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from chronotile.app import application
-from chronotile.model.time.instants import DEKAD, domain_of_instants, step_instants
+from chronotile.app.application import application
+from chronotile.core.model.time.instants import DEKAD, domain_of_instants, step_instants
 from tests.protocols import served
 from tests.protocols.listening import listening
 

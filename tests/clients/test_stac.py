@@ -12,18 +12,18 @@ import numpy as np
 import pytest
 import rasterio
 
-from chronotile.app import ServerOptions, application
+from chronotile.app.application import ServerOptions, application
 from chronotile.archive.index.write import ItemWriter
 from chronotile.catalog.items.opening import open_items
-from chronotile.model.collection import VariableSpec
-from chronotile.model.crs import crs_of
-from chronotile.model.grid import BBox, Grid
-from chronotile.web.places import web_places
+from chronotile.core.model.collection import VariableSpec
+from chronotile.core.model.crs import crs_of
+from chronotile.core.model.grid import BBox, Grid
+from chronotile.core.web.places import web_places
+from tests.protocols.catalogue.stac.conftest import put, services_over
+from tests.protocols.catalogue.stac.documents import DAYS, dated, scene
+from tests.protocols.catalogue.stac.test_transactions import SCENES, TOKEN
 from tests.protocols.listening import listening
 from tests.protocols.served import BELGIUM_31N, expected_numbers
-from tests.protocols.stac.conftest import put, services_over
-from tests.protocols.stac.documents import DAYS, dated, scene
-from tests.protocols.stac.test_transactions import SCENES, TOKEN
 from tests.strict import find_program
 
 pytestmark = [pytest.mark.slow, pytest.mark.client("stac-api-validator")]

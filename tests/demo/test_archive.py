@@ -15,12 +15,12 @@ import zarr
 
 from chronotile.archive.open import open_archive
 from chronotile.catalog.load import load_configuration
+from chronotile.core.errors import ConfigurationError, InvalidParameter
 from chronotile.demo import DemoPlan, make_demo
 from chronotile.demo.cube import overviews_of
 from chronotile.demo.scene import open_scene
-from chronotile.errors import ConfigurationError, InvalidParameter
+from chronotile.pipeline.styling.load import load_styles, style_folders
 from chronotile.readers.kinds import kind_options
-from chronotile.styling.load import load_styles, style_folders
 
 PLAN = DemoPlan(size_px=64, dekads=6, levels=3, picture_days=("2024-05-12", "2024-09-17"))
 TINY = DemoPlan(size_px=16, dekads=1, levels=2, picture_days=("2024-06-26",))

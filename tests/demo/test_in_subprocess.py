@@ -2,9 +2,9 @@
 
 import pytest
 
+from chronotile.core.errors import InvalidParameter
 from chronotile.demo import make_demo
 from chronotile.demo.in_subprocess import make_demo_in_subprocess
-from chronotile.errors import InvalidParameter
 
 
 @pytest.mark.slow

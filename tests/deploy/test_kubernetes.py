@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from chronotile.catalog.load import load_configuration
-from chronotile.protocols.ops.routes import operations_of
+from chronotile.protocols.site.ops.routes import operations_of
 from chronotile.readers.kinds import kind_options
 from tests.running import PATIENCE_S, listening_addresses, until
 from tests.strict import find_program

@@ -11,9 +11,9 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
-from chronotile.app import create_app
-from chronotile.protocols.ops.siblings import merge_metrics
-from chronotile.settings import Settings
+from chronotile.app.application import create_app
+from chronotile.app.settings import Settings
+from chronotile.protocols.site.ops.siblings import merge_metrics
 from tests.scenes import Scene, write_cogs
 
 DEPLOY = Path(__file__).parents[2] / "deploy"

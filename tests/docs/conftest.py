@@ -3,9 +3,9 @@
 import pytest
 from starlette.testclient import TestClient
 
-from chronotile.app import create_app
+from chronotile.app.application import create_app
+from chronotile.app.settings import Settings
 from chronotile.demo import DemoPlan, make_demo
-from chronotile.settings import Settings
 from tests.protocols.listening import listening
 
 PLAN = DemoPlan(size_px=200, first_day="2022-01-01", dekads=72, levels=2, picture_days=("2024-06-01",))

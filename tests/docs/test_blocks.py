@@ -13,8 +13,8 @@ import yaml
 
 from chronotile.catalog.load import load_configuration
 from chronotile.cli import app
+from chronotile.pipeline.styling.load import load_styles, style_folders
 from chronotile.readers.kinds import kind_options
-from chronotile.styling.load import load_styles, style_folders
 from tests.docs.blocks import BLOCKS, CODE, PAGES, in_language
 from tests.docs.shell import SERVER, Shell
 from tests.docs.site import ROOT
@@ -36,7 +36,7 @@ RUN_ELSEWHERE = {
     "html": "tests/docs/test_pages.py",
     "js": "tests/docs/test_pages.py",
     "diff": "tests/test_adding.py",
-    "hex": "tests/encoders/cube_tile/test_ctc1.py",
+    "hex": "tests/pipeline/encoders/cube_tile/test_ctc1.py",
     "bash": "tests/docs/test_clients_of_items.py",
     "nginx": "tests/clients/test_nginx.py",
     "r": "tests/docs/test_r.py",

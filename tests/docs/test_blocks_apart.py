@@ -11,9 +11,9 @@ import yaml
 from rasterio.transform import Affine
 from starlette.testclient import TestClient
 
-from chronotile.app import create_app
+from chronotile.app.application import create_app
+from chronotile.app.settings import Settings
 from chronotile.demo import DemoPlan, make_demo
-from chronotile.settings import Settings
 from chronotile_client import Archive
 from tests.docs.blocks import BLOCKS
 from tests.docs.shell import SERVER

@@ -10,9 +10,9 @@ from rasterio.transform import Affine
 from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
-from chronotile.app import ServerOptions, application, open_configured
+from chronotile.app.application import ServerOptions, application, open_configured
+from chronotile.app.settings import load_settings
 from chronotile.cli import app
-from chronotile.settings import load_settings
 from tests.archive.index.stac_api import StacApi, serving
 from tests.faulty_source import faulty_source
 from tests.running import PATIENCE_S

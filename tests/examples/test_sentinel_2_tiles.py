@@ -12,9 +12,9 @@ from rasterio.transform import Affine
 from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
-from chronotile.app import ServerOptions, application, open_configured
+from chronotile.app.application import ServerOptions, application, open_configured
+from chronotile.app.settings import load_settings
 from chronotile.cli import app
-from chronotile.settings import load_settings
 from tests.running import PATIENCE_S
 
 pytestmark = pytest.mark.slow

@@ -2,9 +2,9 @@
 
 import pytest
 
-from chronotile.errors import ServerBusy
+from chronotile.core.errors import ServerBusy
+from chronotile.core.model.geometry.json_text import MAX_PARSED_BYTES
 from chronotile.http.body_memory import COPIES, FREE_BYTES, MAX_BYTES, BodyMemory
-from chronotile.model.geometry.json_text import MAX_PARSED_BYTES
 from chronotile.pipeline.caches.answer_memory import AnswerMemory
 
 MAX_BODY_BYTES = 32 << 20

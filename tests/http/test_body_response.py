@@ -11,7 +11,7 @@ from starlette.requests import ClientDisconnect
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from chronotile.errors import SourceUnavailable
+from chronotile.core.errors import SourceUnavailable
 from chronotile.http.bodies import BodyResponse
 from tests.protocols.listening import listening
 

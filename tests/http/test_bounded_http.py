@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from chronotile.app import application
+from chronotile.app.application import application
 from chronotile.http.body_memory import STATE as UNSENT
 from chronotile.http.body_memory import UnsentAnswers
 from chronotile.http.bounded_http import (

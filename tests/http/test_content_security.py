@@ -3,7 +3,7 @@
 import pytest
 from lxml import etree, html
 
-from chronotile.model.style import Colour, Style, StyleClass
+from chronotile.core.model.style import Colour, Style, StyleClass
 from tests.protocols import served
 
 SCRIPT = "</title></text><script>alert(1)</script><img src=x onerror=alert(1)><svg onload='alert(1)'>\"'"

@@ -9,8 +9,8 @@ import pytest
 from lxml import etree
 from starlette.testclient import TestClient
 
-from chronotile.app import application
-from chronotile.model.time.instants import domain_of_instants
+from chronotile.app.application import application
+from chronotile.core.model.time.instants import domain_of_instants
 from chronotile.pipeline.services import FixedServices
 from tests.protocols import served
 

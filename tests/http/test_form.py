@@ -6,7 +6,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 
 from chronotile.catalog.catalogue import Limits
-from chronotile.errors import InvalidParameter, LimitExceeded
+from chronotile.core.errors import InvalidParameter, LimitExceeded
 from chronotile.http.endpoint import body_of
 from chronotile.http.limiter import Limiter
 from chronotile.http.run import Limiters, ServerState

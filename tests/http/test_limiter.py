@@ -10,7 +10,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from chronotile.errors import ServerBusy
+from chronotile.core.errors import ServerBusy
 from chronotile.http.limiter import MOST_SOURCES, MOST_WAITING, Limiter
 from chronotile.http.limiter import PATIENCE_S as PATIENCE_OF_GATE_S
 from tests.running import PATIENCE_S

@@ -9,7 +9,7 @@ from itertools import islice
 import pytest
 from starlette.testclient import TestClient
 
-from chronotile.app import application
+from chronotile.app.application import application
 from chronotile.pipeline.services import FixedServices
 from tests.protocols import served
 from tests.running import PATIENCE_S

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from chronotile.logs import REQUEST_ID
+from chronotile.core.logs import REQUEST_ID
 from chronotile.pipeline.readiness import Readiness
 
 LOGGER = "chronotile.http.request_log"
@@ -106,7 +106,7 @@ def test_id_reaches_the_threads_that_work_for_the_request(client, monkeypatch):
     """The thread that looks whether all can be read: its warnings have the id."""
     seen = []
     monkeypatch.setattr(
-        "chronotile.protocols.ops.routes.check_readiness", lambda _: seen.append(REQUEST_ID.get()) or READY
+        "chronotile.protocols.site.ops.routes.check_readiness", lambda _: seen.append(REQUEST_ID.get()) or READY
     )
 
     client.get("/health/ready", headers={"X-Request-Id": "a-1"})

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
-from chronotile.app import create_app
+from chronotile.app.application import create_app
+from chronotile.app.settings import Settings
 from chronotile.http.respond import MAX_LOOKS
 from chronotile.pipeline.services import FixedServices
-from chronotile.settings import Settings
 from tests.looked_at import looked_at, settle
 from tests.scenes import Scene, make_dataset, save_zarr, write_cogs, write_tif
 

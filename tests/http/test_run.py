@@ -8,7 +8,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from chronotile.errors import ServicesRenewed
+from chronotile.core.errors import ServicesRenewed
 from chronotile.http import run
 from chronotile.http.endpoint import endpoint, problem_response
 from chronotile.http.run import Limiters

@@ -5,7 +5,7 @@ from urllib.parse import urljoin
 import pytest
 from starlette.testclient import TestClient
 
-from chronotile.app import ServerOptions, application
+from chronotile.app.application import ServerOptions, application
 from tests.protocols import served
 
 PREFIX = "/veg"

@@ -7,7 +7,7 @@ import anyio
 import pytest
 from starlette.requests import Request
 
-from chronotile.app import application
+from chronotile.app.application import application
 from chronotile.http.run import watch_disconnect
 from chronotile.pipeline.caches import answer_memory
 from chronotile.pipeline.caches.answer_memory import AnswerMemory

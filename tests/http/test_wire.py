@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from chronotile.app import application
+from chronotile.app.application import application
 from chronotile.http.wire import Joined
 from tests.protocols import served
 from tests.protocols.listening import listening

@@ -2,9 +2,9 @@
 
 import pytest
 
-from chronotile.errors import InvalidParameter, LimitExceeded, UnknownPath
-from chronotile.model.job import Execution
-from chronotile.processes.execute import execute
+from chronotile.core.errors import InvalidParameter, LimitExceeded, UnknownPath
+from chronotile.core.model.job import Execution
+from chronotile.jobs.processes.execute import execute
 from tests.protocols import served
 
 

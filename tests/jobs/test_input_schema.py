@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from chronotile.processes.input_schema import WORDS, fault_in
-from chronotile.processes.registry import process_of, processes
+from chronotile.jobs.processes.input_schema import WORDS, fault_in
+from chronotile.jobs.processes.registry import process_of, processes
 
 INPUTS = {
     f"{process.id}.{name}": told.accepted for process in processes().values() for name, told in process.inputs.items()

@@ -16,20 +16,20 @@ import xarray
 from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
-from chronotile.app import create_app
+from chronotile.app.application import create_app
+from chronotile.app.settings import Settings
 from chronotile.archive.live import ItemAccess, LiveArchive, LiveArchives, archive_id_at
 from chronotile.catalog.items.opening import open_items
 from chronotile.cli import app
-from chronotile.jobs import tasks
-from chronotile.jobs.tasks import TaskContext, do_task, finish, store_plan, store_task_results
-from chronotile.model.items import IndexSettings
-from chronotile.processes.process import JobPlan
+from chronotile.core.model.items import IndexSettings
+from chronotile.core.web.places import Places
+from chronotile.jobs.processes.process import JobPlan
+from chronotile.jobs.queue.faults import PlanNeeded, TemporaryFault
+from chronotile.jobs.runner import tasks
+from chronotile.jobs.runner.tasks import TaskContext, do_task, finish, store_plan, store_task_results
 from chronotile.pygeoapi import CoverageProvider, archives
-from chronotile.queue.faults import PlanNeeded, TemporaryFault
 from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.stac.items import item_of
-from chronotile.settings import Settings
-from chronotile.web.places import Places
 from tests.agreement.doors.asking import close
 from tests.jobs.processes.doing import plan_of
 from tests.jobs.runs import country

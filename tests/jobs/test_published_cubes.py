@@ -12,15 +12,15 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
-from chronotile.app import create_app, open_configured
+from chronotile.app.application import create_app, open_configured
+from chronotile.app.settings import Settings
 from chronotile.archive.open import refresh_archive
-from chronotile.errors import ClientGone, InvalidParameter, LimitExceeded, SourceUnavailable
-from chronotile.model.job import Execution
-from chronotile.model.time.instants import system_clock
+from chronotile.core.errors import ClientGone, InvalidParameter, LimitExceeded, SourceUnavailable
+from chronotile.core.model.job import Execution
+from chronotile.core.model.time.instants import system_clock
+from chronotile.jobs.processes.execute import execute
+from chronotile.jobs.processes.registry import process_of
 from chronotile.pipeline.services import PublishedCubes
-from chronotile.processes.execute import execute
-from chronotile.processes.registry import process_of
-from chronotile.settings import Settings
 from tests.jobs.processes.doing import plan_of, tasks_of, work_in
 from tests.optimise.conftest import numbers_of
 from tests.protocols import served

@@ -9,8 +9,12 @@ from functools import partial
 import pytest
 
 from chronotile.archive.live import ItemAccess
-from chronotile.errors import SourceUnavailable
-from chronotile.jobs.tasks import (
+from chronotile.core.errors import SourceUnavailable
+from chronotile.core.web.places import Places
+from chronotile.jobs.processes.process import JobPlan
+from chronotile.jobs.queue.faults import JobFailed, TemporaryFault
+from chronotile.jobs.queue.job_folder import PARTIAL_RESULTS, RESULTS, clear
+from chronotile.jobs.runner.tasks import (
     DONE,
     READ_FILES,
     ReadFiles,
@@ -21,10 +25,6 @@ from chronotile.jobs.tasks import (
     store_task_results,
     stored_plan,
 )
-from chronotile.processes.process import JobPlan
-from chronotile.queue.faults import JobFailed, TemporaryFault
-from chronotile.queue.job_folder import PARTIAL_RESULTS, RESULTS, clear
-from chronotile.web.places import Places
 from tests.jobs.processes.doing import plan_of
 from tests.real_data.truth import open_place
 from tests.scenes import Scene, write_cogs

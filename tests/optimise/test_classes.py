@@ -5,9 +5,9 @@ import pytest
 from typer.testing import CliRunner
 
 from chronotile.cli import app
-from chronotile.errors import UnsupportedSource
-from chronotile.model.collection import VariableSpec
-from chronotile.model.grid import Window
+from chronotile.core.errors import UnsupportedSource
+from chronotile.core.model.collection import VariableSpec
+from chronotile.core.model.grid import Window
 from chronotile.optimise.conversion import Packing
 from chronotile.readers.kinds import open_source
 from tests.scenes import Scene, make_spec, write_tif

@@ -5,8 +5,8 @@ import pytest
 from typer.testing import CliRunner
 
 from chronotile.cli import app
-from chronotile.commands.optimise import CollectionOptions, parse_bbox, read_times
-from chronotile.errors import InvalidParameter
+from chronotile.cli.optimise import CollectionOptions, parse_bbox, read_times
+from chronotile.core.errors import InvalidParameter
 
 
 def run(*words):

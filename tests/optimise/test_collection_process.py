@@ -8,14 +8,14 @@ import xarray
 from pyproj import Transformer
 from starlette.testclient import TestClient
 
-from chronotile.app import application
-from chronotile.model.collection import TargetGrid
-from chronotile.model.grid import BBox
-from chronotile.model.time.instants import TimeSpan
+from chronotile.app.application import application
+from chronotile.core.model.collection import TargetGrid
+from chronotile.core.model.grid import BBox
+from chronotile.core.model.time.instants import TimeSpan
+from chronotile.jobs.processes.work.mosaic_view import view_of
 from chronotile.optimise.collections import optimise_collection
 from chronotile.optimise.mosaics import MosaicRequest
 from chronotile.optimise.options import Options
-from chronotile.processes.work.mosaic_view import view_of
 from tests.catalog.items.conftest import make_item
 from tests.jobs.processes.doing import do_oddly
 from tests.protocols import served

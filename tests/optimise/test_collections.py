@@ -11,11 +11,11 @@ import zarr
 from pyproj import Transformer
 from starlette.testclient import TestClient
 
-from chronotile.app import application
-from chronotile.errors import UnsupportedSource
-from chronotile.model.collection import TargetGrid
-from chronotile.model.grid import BBox
-from chronotile.model.time.instants import TimeSpan
+from chronotile.app.application import application
+from chronotile.core.errors import UnsupportedSource
+from chronotile.core.model.collection import TargetGrid
+from chronotile.core.model.grid import BBox
+from chronotile.core.model.time.instants import TimeSpan
 from chronotile.optimise.collections import optimise_collection
 from chronotile.optimise.conversion import Packing
 from chronotile.optimise.mosaics import MosaicRequest

@@ -15,8 +15,8 @@ from pyproj import CRS
 from typer.testing import CliRunner
 
 from chronotile.cli import app
-from chronotile.errors import ChronotileError
-from chronotile.machine import Machine
+from chronotile.core.errors import ChronotileError
+from chronotile.core.machine import Machine
 from chronotile.optimise.conversion import Packing
 from chronotile.optimise.memory import default_memory, parse_bytes
 from tests.optimise.conftest import numbers_of

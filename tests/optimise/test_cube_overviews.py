@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from chronotile.model.grid import Window
-from chronotile.model.raster import Encoding
+from chronotile.core.model.grid import Window
+from chronotile.core.model.raster import Encoding
 from chronotile.readers.kinds import open_source
 from chronotile.readers.overviews import Counting, summary_of
 from tests.optimise.conftest import numbers_of

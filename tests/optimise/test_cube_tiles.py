@@ -10,12 +10,12 @@ import pytest
 from affine import Affine
 from starlette.testclient import TestClient
 
-from chronotile.app import application
-from chronotile.durable_files import Disk
-from chronotile.errors import InvalidParameter, UnknownLayer, UnknownTileMatrixSet, WriteFailed
-from chronotile.model.crs import crs_of
-from chronotile.model.grid import NativeGrid
-from chronotile.model.time.instants import NO_TIME
+from chronotile.app.application import application
+from chronotile.core.durable_files import Disk
+from chronotile.core.errors import InvalidParameter, UnknownLayer, UnknownTileMatrixSet, WriteFailed
+from chronotile.core.model.crs import crs_of
+from chronotile.core.model.grid import NativeGrid
+from chronotile.core.model.time.instants import NO_TIME
 from chronotile.optimise.cube_tiles import CubeOptions, parse_span, write_cubes
 from chronotile.pipeline.caches.cube_tiles import PrebuiltCubeTiles
 from chronotile.pipeline.services import make_caches

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import rasterio
 
-from chronotile.durable_files import Disk
-from chronotile.errors import SourceUnavailable, UnsupportedSource, WriteFailed
+from chronotile.core.durable_files import Disk
+from chronotile.core.errors import SourceUnavailable, UnsupportedSource, WriteFailed
 from chronotile.optimise.conversion import Packing
 from tests.optimise.conftest import COORDINATES, numbers_of
 

@@ -7,7 +7,7 @@ import xarray
 import zarr
 from affine import Affine
 
-from chronotile.errors import UnsupportedSource
+from chronotile.core.errors import UnsupportedSource
 from chronotile.optimise.conversion import Packing
 
 SIDE = 60

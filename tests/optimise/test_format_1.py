@@ -9,7 +9,7 @@ import pytest
 import xarray
 import zarr
 
-from chronotile.errors import UnsupportedSource
+from chronotile.core.errors import UnsupportedSource
 from chronotile.optimise.run import optimise
 from chronotile.readers.kinds import open_source
 from chronotile.readers.zarr.serving_cube import ServingCube

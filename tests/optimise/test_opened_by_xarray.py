@@ -11,9 +11,9 @@ import rasterio
 import xarray
 import zarr
 
-from chronotile.durable_files import Disk
-from chronotile.errors import UnsupportedSource
-from chronotile.model.grid import Window
+from chronotile.core.durable_files import Disk
+from chronotile.core.errors import UnsupportedSource
+from chronotile.core.model.grid import Window
 from chronotile.optimise.conversion import Packing
 from chronotile.optimise.options import Options
 from chronotile.optimise.run import optimise

@@ -9,8 +9,8 @@ import rasterio
 import xarray
 from affine import Affine
 
-from chronotile.errors import UnsupportedSource
-from chronotile.model.collection import VariableSpec
+from chronotile.core.errors import UnsupportedSource
+from chronotile.core.model.collection import VariableSpec
 from chronotile.optimise.conversion import Packing
 from chronotile.readers.kinds import open_source
 from tests.optimise.conftest import COORDINATES, numbers_of
@@ -394,7 +394,7 @@ def test_other_zarr_store_is_not_written_into(tifs, write, target):
 
 
 def test_second_writer_is_refused(tifs, write, target):
-    from chronotile.durable_files import sole_writer
+    from chronotile.core.durable_files import sole_writer
 
     target.mkdir()
 

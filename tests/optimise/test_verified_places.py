@@ -12,8 +12,8 @@ from rasterio.transform import Affine
 from typer.testing import CliRunner
 
 from chronotile.cli import app
-from chronotile.durable_files import Disk
-from chronotile.errors import UnsupportedSource
+from chronotile.core.durable_files import Disk
+from chronotile.core.errors import UnsupportedSource
 from tests.grib import message
 
 SIDE = 11

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from chronotile.errors import LimitExceeded, SourceUnavailable, TimeNotAvailable
-from chronotile.model.collection import TimeRules
-from chronotile.model.crs import CRS84, crs_of, transformer
-from chronotile.model.grid import BBox, Grid
-from chronotile.model.request import IdentifyRequest, MapRequest, Point, SeriesRequest
-from chronotile.model.style import Colour, Style, StyleClass
-from chronotile.model.time.parser import parse_time
+from chronotile.core.errors import LimitExceeded, SourceUnavailable, TimeNotAvailable
+from chronotile.core.model.collection import TimeRules
+from chronotile.core.model.crs import CRS84, crs_of, transformer
+from chronotile.core.model.grid import BBox, Grid
+from chronotile.core.model.request import IdentifyRequest, MapRequest, Point, SeriesRequest
+from chronotile.core.model.style import Colour, Style, StyleClass
+from chronotile.core.model.time.parser import parse_time
 from chronotile.pipeline.identify import InfoFormat, deliver_identified
 from chronotile.pipeline.series.point import extract_series
 from tests.protocols import served

@@ -12,13 +12,14 @@ from PIL import Image
 from rasterio.io import MemoryFile
 
 from chronotile.catalog.catalogue import Limits
-from chronotile.errors import ClientGone, LimitExceeded
-from chronotile.model import raster
-from chronotile.model.crs import crs_of
-from chronotile.model.formats import VALUE_FORMATS, MapFormat
-from chronotile.model.grid import BBox, Grid
-from chronotile.model.request import Backdrop, Colouring, MapRequest
-from chronotile.model.time.parser import parse_time
+from chronotile.core.errors import ClientGone, LimitExceeded
+from chronotile.core.model import raster
+from chronotile.core.model.crs import crs_of
+from chronotile.core.model.formats import VALUE_FORMATS, MapFormat
+from chronotile.core.model.grid import BBox, Grid
+from chronotile.core.model.request import Backdrop, Colouring, MapRequest
+from chronotile.core.model.time.parser import parse_time
+from chronotile.core.warp import strips as warp_strips
 from chronotile.pipeline.caches import answer_memory
 from chronotile.pipeline.caches.answer_memory import AnswerMemory
 from chronotile.pipeline.maps import rasters as map_rasters
@@ -26,7 +27,6 @@ from chronotile.pipeline.maps.rasters import map_bytes
 from chronotile.pipeline.maps.render import overlay_maps
 from chronotile.pipeline.maps.resolve import resolve_map
 from chronotile.pipeline.services import make_caches
-from chronotile.warp import strips as warp_strips
 from tests.protocols import served
 from tests.running import PATIENCE_S, until
 

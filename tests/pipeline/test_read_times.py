@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from affine import Affine
 
-from chronotile.model.collection import Mask
-from chronotile.model.crs import CRS84, crs_of
-from chronotile.model.grid import BBox, Grid, NativeGrid, Window
-from chronotile.model.raster import Pixels, valid_pixels
+from chronotile.core.model.collection import Mask
+from chronotile.core.model.crs import CRS84, crs_of
+from chronotile.core.model.grid import BBox, Grid, NativeGrid, Window
+from chronotile.core.model.raster import Pixels, valid_pixels
+from chronotile.core.warp.plan import plan_warp
 from chronotile.pipeline import read_times as times_module
 from chronotile.pipeline.read_times import cells_decoded, read_times
 from chronotile.readers.reader import BlockShape
-from chronotile.warp.plan import plan_warp
 from tests.readers.memory import CLOUD, NODATA, MemoryReader, derived, random_numbers
 
 TIMES = 12

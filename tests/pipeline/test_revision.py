@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from chronotile.errors import Overtaken, PlanOutdated, PlanStale, SourceChanged
+from chronotile.core.errors import Overtaken, PlanOutdated, PlanStale, SourceChanged
 from chronotile.pipeline import revision
 from chronotile.pipeline.bounded_wait import BoundedLooks
 from chronotile.pipeline.revision import Attempts, last_layer_revision, layer_revision, look_at_layers, retry_overtaken

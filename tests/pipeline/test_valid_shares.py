@@ -7,9 +7,9 @@ import numpy as np
 import orjson
 import pytest
 
-from chronotile.errors import SourceUnavailable
-from chronotile.model.crs import CRS84
-from chronotile.model.grid import BBox
+from chronotile.core.errors import SourceUnavailable
+from chronotile.core.model.crs import CRS84
+from chronotile.core.model.grid import BBox
 from chronotile.pipeline import valid_share as module
 from chronotile.pipeline.valid_share import LayerArea, ValidShares
 from chronotile.readers.elsewhere import Elsewhere

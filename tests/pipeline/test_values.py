@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import rasterio
 
-from chronotile.errors import UnsupportedFormat
-from chronotile.model.formats import MapFormat
-from chronotile.model.grid import BBox, Grid
+from chronotile.core.errors import UnsupportedFormat
+from chronotile.core.model.formats import MapFormat
+from chronotile.core.model.grid import BBox, Grid
 from tests.pipeline.maps.test_render import AREA, UTM, request
 from tests.protocols import served
 

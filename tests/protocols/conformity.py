@@ -31,13 +31,13 @@ from schemathesis.specs.openapi.checks import (
 )
 from starlette.types import ASGIApp
 
-from chronotile.app import ServerOptions, application
+from chronotile.app.application import ServerOptions, application
 from chronotile.archive.index.dates import dated_collection, list_dates
 from chronotile.archive.index.fill import IndexStore
 from chronotile.catalog.items.opening import open_items
 from chronotile.catalog.items.passes import open_passes
-from chronotile.model.collection import SourceSpec
-from chronotile.queue.service import JobService
+from chronotile.core.model.collection import SourceSpec
+from chronotile.jobs.queue.service import JobService
 from chronotile.readers.reader_caches import ReaderCaches
 from tests.places import make_places
 from tests.protocols import served

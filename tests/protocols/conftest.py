@@ -7,9 +7,9 @@ import pytest
 from lxml import etree
 from starlette.testclient import TestClient
 
-from chronotile.app import ServerOptions, application
+from chronotile.app.application import ServerOptions, application
+from chronotile.jobs.queue.service import JobService
 from chronotile.pipeline.services import Services
-from chronotile.queue.service import JobService
 from tests.protocols import served
 from tests.protocols.gml import place_info_schema
 from tests.protocols.listening import listening

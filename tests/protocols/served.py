@@ -13,16 +13,16 @@ from affine import Affine
 
 from chronotile.catalog.catalogue import Catalogue, Limits, ServiceInfo
 from chronotile.catalog.load import load_tile_matrix_set
-from chronotile.errors import SourceUnavailable
-from chronotile.model.collection import Alias, Collection, Composite, Layer, SourceInfo, TimeRules, VariableInfo
-from chronotile.model.crs import CRS84, crs_of, transformer
-from chronotile.model.grid import Grid, NativeGrid, Window
-from chronotile.model.payload import Payload
-from chronotile.model.places import PlaceSet
-from chronotile.model.raster import Encoding, Pixels
-from chronotile.model.request import MapRequest
-from chronotile.model.style import Colour, Stop, Style, StyleClass
-from chronotile.model.time.instants import NO_TIME, TimeDomain, domain_of_instants
+from chronotile.core.errors import SourceUnavailable
+from chronotile.core.model.collection import Alias, Collection, Composite, Layer, SourceInfo, TimeRules, VariableInfo
+from chronotile.core.model.crs import CRS84, crs_of, transformer
+from chronotile.core.model.grid import Grid, NativeGrid, Window
+from chronotile.core.model.payload import Payload
+from chronotile.core.model.places import PlaceSet
+from chronotile.core.model.raster import Encoding, Pixels
+from chronotile.core.model.request import MapRequest
+from chronotile.core.model.style import Colour, Stop, Style, StyleClass
+from chronotile.core.model.time.instants import NO_TIME, TimeDomain, domain_of_instants
 from chronotile.pipeline.maps.render import overlay_maps
 from chronotile.pipeline.services import Services
 from chronotile.readers.reader import Reader

@@ -8,15 +8,15 @@ import pytest
 import xarray
 from starlette.testclient import TestClient
 
-from chronotile.app import application
+from chronotile.app.application import application
 from chronotile.archive.dated_collections import dated_collections
 from chronotile.archive.index.dates import BATCH, DATED, list_dates
 from chronotile.archive.index.fill import IndexStore, Interrupted
 from chronotile.archive.open import open_archive
 from chronotile.catalog.items.opening import open_items
 from chronotile.catalog.items.passes import open_passes
-from chronotile.model.items import product_id
-from chronotile.model.time.instants import system_clock
+from chronotile.core.model.items import product_id
+from chronotile.core.model.time.instants import system_clock
 from chronotile.readers.reader_caches import ReaderCaches
 
 DATES = BATCH + 9

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from lxml import etree, html
 from starlette.testclient import TestClient
 
-from chronotile.app import application
+from chronotile.app.application import application
 from chronotile.catalog.catalogue import Contact, PostalAddress, ServiceInfo
-from chronotile.model.style import Style
+from chronotile.core.model.style import Style
 from tests.protocols import served
 
 MARKUP = st.sampled_from(

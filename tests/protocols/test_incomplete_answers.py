@@ -6,11 +6,11 @@ from dataclasses import replace
 import pytest
 from starlette.testclient import TestClient
 
-from chronotile.app import application
+from chronotile.app.application import application
 from chronotile.catalog.items.opening import open_items
 from chronotile.catalog.items.passes import open_passes
-from tests.protocols.stac.conftest import put, services_over
-from tests.protocols.stac.documents import scene
+from tests.protocols.catalogue.stac.conftest import put, services_over
+from tests.protocols.catalogue.stac.documents import scene
 
 AWAY = {"collection": "far", "reason": "its source cannot be read now", "partial": False}
 PARTIAL = {"collection": "s2", "reason": "its source was not yet read completely", "partial": True}

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from chronotile.catalog.catalogue import Limits
-from chronotile.model.crs import crs_of
-from chronotile.model.grid import BBox, Grid
-from chronotile.model.request import MapRequest
+from chronotile.core.model.crs import crs_of
+from chronotile.core.model.grid import BBox, Grid
+from chronotile.core.model.request import MapRequest
 from chronotile.protocols.common import drawn_maps
 from chronotile.protocols.common.drawn_maps import QUICK_PIXELS, is_large
 from tests.protocols import served

@@ -5,17 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from chronotile.protocols.animations.params import OF_ANIMATION
-from chronotile.protocols.cubes.routes import OF_CUBE
-from chronotile.protocols.layers.routes import OF_PREVIEW, OF_TIMES
-from chronotile.protocols.odata.params import OPTIONS
+from chronotile.protocols.catalogue.odata.params import OPTIONS
+from chronotile.protocols.maps.animations.params import OF_ANIMATION
+from chronotile.protocols.maps.cubes.routes import OF_CUBE
+from chronotile.protocols.maps.tiles.routes import OF_TILE
+from chronotile.protocols.maps.wms.legend import FORMAT, HEIGHT, SCALE, WIDTH
+from chronotile.protocols.maps.wms.params import EXCEPTION_FORMATS, OF_MAP
 from chronotile.protocols.places.params import OF_SET, OF_VALUES
-from chronotile.protocols.tiles.routes import OF_TILE
+from chronotile.protocols.site.layers.routes import OF_PREVIEW, OF_TIMES
 from chronotile.protocols.timeseries.area_params import OF_AREA
 from chronotile.protocols.timeseries.params import ANALYSIS, OF_POINT
 from chronotile.protocols.timeseries.terrascope import OF_SERIES
-from chronotile.protocols.wms.legend import FORMAT, HEIGHT, SCALE, WIDTH
-from chronotile.protocols.wms.params import EXCEPTION_FORMATS, OF_MAP
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
 TABLES = [

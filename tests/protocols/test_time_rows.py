@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from lxml import etree
 
-from chronotile.model.collection import TimeRules
-from chronotile.model.time.instants import domain_of_instants, step_instants
-from chronotile.model.time.parser import parse_period
+from chronotile.core.model.collection import TimeRules
+from chronotile.core.model.time.instants import domain_of_instants, step_instants
+from chronotile.core.model.time.parser import parse_period
 from tests.protocols import served
+from tests.protocols.maps.wms.exceptions import fault_of
 from tests.protocols.pictures import rgba_of
-from tests.protocols.wms.exceptions import fault_of
 
 MAP = {
     "REQUEST": "GetMap",

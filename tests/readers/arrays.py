@@ -3,13 +3,13 @@
 import numpy as np
 from affine import Affine
 
-from chronotile.model.collection import SourceInfo, VariableInfo
-from chronotile.model.crs import crs_of
-from chronotile.model.grid import NativeGrid
-from chronotile.model.raster import Encoding, Pixels
-from chronotile.model.time.instants import NO_TIME
+from chronotile.core.model.collection import SourceInfo, VariableInfo
+from chronotile.core.model.crs import crs_of
+from chronotile.core.model.grid import NativeGrid
+from chronotile.core.model.raster import Encoding, Pixels
+from chronotile.core.model.time.instants import NO_TIME
+from chronotile.core.warp.plan import plan_warp
 from chronotile.readers.reader import Reader
-from chronotile.warp.plan import plan_warp
 
 
 def make_levels(crs, transform, width, height, *, count=1):

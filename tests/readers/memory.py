@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 import numpy as np
 from affine import Affine
 
-from chronotile.model.collection import SourceInfo, SourceSpec, VariableInfo, VariableSpec
-from chronotile.model.crs import crs_of
-from chronotile.model.expression import parse_expression
-from chronotile.model.grid import NativeGrid, Window
-from chronotile.model.raster import Encoding, Pixels
-from chronotile.model.time.instants import NO_TIME, domain_of_instants
+from chronotile.core.model.collection import SourceInfo, SourceSpec, VariableInfo, VariableSpec
+from chronotile.core.model.crs import crs_of
+from chronotile.core.model.expression import parse_expression
+from chronotile.core.model.grid import NativeGrid, Window
+from chronotile.core.model.raster import Encoding, Pixels
+from chronotile.core.model.time.instants import NO_TIME, domain_of_instants
 from chronotile.readers.derived.derive import with_derived
 from chronotile.readers.reader import Reader
 

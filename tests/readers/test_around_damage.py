@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chronotile.errors import DateUnreadable, SourceUnavailable
-from chronotile.model.raster import UNREADABLE_CODE, Encoding, Pixels
+from chronotile.core.errors import DateUnreadable, SourceUnavailable
+from chronotile.core.model.raster import UNREADABLE_CODE, Encoding, Pixels
 from chronotile.readers.around_damage import block_around_damage, cell_around_damage, dates_around_damage
 
 ENCODING = Encoding(dtype="int16", nodata=-1)

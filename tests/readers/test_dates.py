@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chronotile.model.time.instants import DAY
+from chronotile.core.model.time.instants import DAY
 from chronotile.readers.dates import FIRST_YEAR, LAST_YEAR, find_time, time_of_name, time_of_text
 
 days = st.dates(date(FIRST_YEAR, 1, 1), date(LAST_YEAR, 12, 31))

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from chronotile.model.collection import VariableSpec
-from chronotile.model.raster import Encoding
+from chronotile.core.model.collection import VariableSpec
+from chronotile.core.model.raster import Encoding
 from chronotile.readers.encoding import apply_configuration
 
 

@@ -9,10 +9,10 @@ import rasterio
 from affine import Affine
 
 from chronotile.archive.open import open_archive
-from chronotile.errors import SourceUnavailable, UnsupportedSource
-from chronotile.model.collection import Finding, VariableSpec
-from chronotile.model.grid import Window
-from chronotile.model.raster import cell_reasons, pixel_codes, valid_pixels
+from chronotile.core.errors import SourceUnavailable, UnsupportedSource
+from chronotile.core.model.collection import Finding, VariableSpec
+from chronotile.core.model.grid import Window
+from chronotile.core.model.raster import cell_reasons, pixel_codes, valid_pixels
 from chronotile.readers.foreign import with_causes
 from chronotile.readers.raster import survey as raster_survey
 from chronotile.readers.raster.open_stack import open_raster_stack
@@ -460,7 +460,7 @@ def test_descriptions_that_each_file_has_of_its_own_do_not_count(tmp_path):
 
 
 def test_bands_of_one_file_each_a_date_may_differ(tmp_path):
-    from chronotile.model.time.instants import DEKAD, domain_of_periods
+    from chronotile.core.model.time.instants import DEKAD, domain_of_periods
 
     path = write(tmp_path / "a.tif", File(names=(None, None, None), scale=0.0001, nodata=0))
     with rasterio.open(path, "r+") as file:

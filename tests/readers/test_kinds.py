@@ -10,16 +10,16 @@ import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
-from chronotile.app import create_app
+from chronotile.app.application import create_app
+from chronotile.app.settings import Settings
 from chronotile.archive.check import check_archive
 from chronotile.archive.open import open_archive, refresh_archive
 from chronotile.audit.archive import Audit, audit_archive
-from chronotile.errors import ConfigurationError
-from chronotile.model.grid import Window
+from chronotile.core.errors import ConfigurationError
+from chronotile.core.model.grid import Window
 from chronotile.optimise.options import Options
 from chronotile.optimise.run import optimise
 from chronotile.readers.kinds import KINDS, open_source
-from chronotile.settings import Settings
 from tests.docs.blocks import blocks_of
 from tests.docs.site import DOCS
 from tests.scenes import make_spec

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from chronotile.errors import DateUnreadable, SourceUnavailable, UnsupportedSource
-from chronotile.model.grid import BBox
-from chronotile.model.items import ItemRef
+from chronotile.core.errors import DateUnreadable, SourceUnavailable, UnsupportedSource
+from chronotile.core.model.grid import BBox
+from chronotile.core.model.items import ItemRef
 from chronotile.readers import left_out
 from chronotile.readers.foreign import Damaged
 from chronotile.readers.left_out import LeftOutItems, reason_of

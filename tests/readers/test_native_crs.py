@@ -3,9 +3,9 @@
 import pytest
 from affine import Affine
 
-from chronotile.errors import UnsupportedSource
-from chronotile.model.crs import crs_of
-from chronotile.model.grid import NativeGrid
+from chronotile.core.errors import UnsupportedSource
+from chronotile.core.model.crs import crs_of
+from chronotile.core.model.grid import NativeGrid
 from chronotile.readers.native_crs import require_on_earth
 
 

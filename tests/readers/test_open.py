@@ -3,7 +3,7 @@
 import pytest
 import tensorstore as ts
 
-from chronotile.errors import UnsupportedSource
+from chronotile.core.errors import UnsupportedSource
 from chronotile.readers.kinds import open_source
 from chronotile.readers.remote.requests import Away
 from chronotile.readers.zarr.waits import result_within

@@ -8,9 +8,9 @@ import pyogrio.raw
 import pytest
 import shapely
 
-from chronotile.errors import UnsupportedSource
-from chronotile.model.crs import CRS84, crs_of, transformer
-from chronotile.model.places import PlacesSpec
+from chronotile.core.errors import UnsupportedSource
+from chronotile.core.model.crs import CRS84, crs_of, transformer
+from chronotile.core.model.places import PlacesSpec
 from chronotile.readers.place_files import read_places
 from tests.places import feature, square, write_places
 

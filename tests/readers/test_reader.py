@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from chronotile.errors import SourceUnavailable, UnsupportedSource
-from chronotile.model.collection import VariableSpec
-from chronotile.model.grid import Window
+from chronotile.core.errors import SourceUnavailable, UnsupportedSource
+from chronotile.core.model.collection import VariableSpec
+from chronotile.core.model.grid import Window
 from chronotile.readers.kinds import open_source
 from tests.scenes import KINDS, NODATA, Scene, write_scene
 

@@ -8,9 +8,9 @@ import pytest
 import rasterio
 import xarray
 
-from chronotile.model.collection import SourceSpec, VariableSpec
-from chronotile.model.grid import Window
-from chronotile.model.time.instants import DEKAD, domain_of_periods
+from chronotile.core.model.collection import SourceSpec, VariableSpec
+from chronotile.core.model.grid import Window
+from chronotile.core.model.time.instants import DEKAD, domain_of_periods
 from chronotile.readers.kinds import open_source
 from chronotile.readers.sample import observed_range
 

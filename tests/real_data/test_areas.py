@@ -9,9 +9,9 @@ from exactextract.raster import NumPyRasterSource
 from pyproj import Geod
 from rasterio.features import rasterize
 
-from chronotile.model.geometry.area import Area
-from chronotile.model.request import AreaSeriesRequest
-from chronotile.model.series.analysis import parse_reducers
+from chronotile.core.model.geometry.area import Area
+from chronotile.core.model.request import AreaSeriesRequest
+from chronotile.core.model.series.analysis import parse_reducers
 from chronotile.pipeline.series.areas import extract_area_series
 from tests.real_data.truth import CONFIGURED, SHARED, open_place, raster_truth, xarray_truth
 

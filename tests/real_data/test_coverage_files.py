@@ -8,7 +8,7 @@ import rasterio
 import xarray as xr
 import zarr
 
-from chronotile.model.coverage import CoverageRequest, Trim
+from chronotile.core.model.coverage import CoverageRequest, Trim
 from chronotile.pipeline.coverage.deliver import deliver_coverage
 from tests.real_data.test_coverages import box_of, part_of, services
 from tests.real_data.test_real_data import archive_at, each_layer

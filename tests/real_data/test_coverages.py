@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from chronotile.model.coverage import CoverageRequest, Trim
-from chronotile.model.crs import crs_of
-from chronotile.model.grid import BBox
+from chronotile.core.model.coverage import CoverageRequest, Trim
+from chronotile.core.model.crs import crs_of
+from chronotile.core.model.grid import BBox
 from chronotile.pipeline.coverage.extract import extract_coverage
 from tests.real_data.test_real_data import archive_at, each_layer
 

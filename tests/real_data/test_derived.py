@@ -8,9 +8,9 @@ import xarray
 from pyproj import Transformer
 from starlette.testclient import TestClient
 
-from chronotile.app import application
+from chronotile.app.application import application
 from chronotile.archive.open import open_archive
-from chronotile.model.time.instants import system_clock
+from chronotile.core.model.time.instants import system_clock
 from tests.real_data.truth import SHARED
 
 pytestmark = [pytest.mark.data, pytest.mark.slow]

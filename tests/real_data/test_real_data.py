@@ -13,8 +13,8 @@ from pyproj import Transformer
 from starlette.testclient import TestClient
 
 from chronotile.archive.open import Archive
-from chronotile.model.tiles import TileMatrixSet
-from chronotile.model.time.instants import format_instant
+from chronotile.core.model.tiles import TileMatrixSet
+from chronotile.core.model.time.instants import format_instant
 from tests.ctc1 import decode_cube
 from tests.real_data.truth import CONFIGURED, SHARED, Truth, client_of, open_place, raster_truth, xarray_truth
 

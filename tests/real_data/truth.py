@@ -13,9 +13,9 @@ from pyproj import CRS, Transformer
 from rasterio.enums import MaskFlags
 from starlette.testclient import TestClient
 
-from chronotile.app import application
+from chronotile.app.application import application
 from chronotile.archive.open import Archive, open_archive
-from chronotile.model.time.instants import system_clock
+from chronotile.core.model.time.instants import system_clock
 
 HERE = Path(__file__).parent
 SHARED = HERE.parents[2] / "shared"

@@ -9,8 +9,8 @@ from typing import Any
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 from starlette.applications import Starlette
 
-from chronotile.errors import ChronotileError
-from chronotile.model.job import JobFault
+from chronotile.core.errors import ChronotileError
+from chronotile.core.model.job import JobFault
 from tests.protocols.asgi import ask
 from tests.protocols.fuzzing.judging import Answer
 from tests.protocols.fuzzing.site import do_claimed, made_services, running

@@ -10,10 +10,10 @@ import numpy as np
 
 from chronotile.archive.open import Archive, open_archive
 from chronotile.catalog.items.opening import open_items
-from chronotile.model.items import IndexSettings, Item
+from chronotile.core.model.items import IndexSettings, Item
+from chronotile.core.web.places import Places
 from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.stac.items import item_of
-from chronotile.web.places import Places
 from tests.scenes_archive import documents
 from tests.scenes_archive.files import archive
 from tests.scenes_archive.plan import Plan, Scene

@@ -14,9 +14,9 @@ import pyproj
 import shapely
 from affine import Affine
 
-from chronotile.model.crs import crs_of
-from chronotile.model.grid import BBox, NativeGrid
-from chronotile.model.items import Asset, AssetBand, Item
+from chronotile.core.model.crs import crs_of
+from chronotile.core.model.grid import BBox, NativeGrid
+from chronotile.core.model.items import Asset, AssetBand, Item
 from tests.scenes_archive import documents, ground
 
 ZONES = tuple(range(29, 36))

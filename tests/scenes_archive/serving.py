@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from starlette.testclient import TestClient
 
-from chronotile.app import application
+from chronotile.app.application import application
 from chronotile.archive.index.documents import Documents
 from chronotile.archive.index.fill import FillSummary, IndexStore, fill
 from chronotile.archive.index.sources import SourceAccess, indexed, source_of, specs_of_items
@@ -16,9 +16,9 @@ from chronotile.archive.open import open_archive
 from chronotile.catalog.items.index import ItemIndex
 from chronotile.catalog.items.opening import open_items
 from chronotile.catalog.items.passes import open_passes
+from chronotile.core.web.places import Places
 from chronotile.pipeline.services import Services
 from chronotile.readers.reader_caches import ReaderCaches
-from chronotile.web.places import Places
 from tests.scenes_archive.files import TIME_PATTERN, UNCUT, archive
 from tests.scenes_archive.forms import Source
 from tests.scenes_archive.plan import Plan

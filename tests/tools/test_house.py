@@ -88,7 +88,9 @@ def test_entries_of_the_changelog_are_short(broken):
 
 
 def test_no_list_names_the_processes(broken):
-    files = of(LONG) | {f"server/chronotile/processes/{name}.py": LONG for name in ("trend", "anomaly", "histogram")}
+    files = of(LONG) | {
+        f"server/chronotile/jobs/processes/{name}.py": LONG for name in ("trend", "anomaly", "histogram")
+    }
     files["pyproject.toml"] = CONTRACTS.replace("(base)", "(trend) | (anomaly) | (histogram)")
 
     assert broken(files) == {("process-names", "pyproject.toml")}

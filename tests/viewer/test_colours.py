@@ -10,14 +10,14 @@ import numpy as np
 import orjson
 import pytest
 
-from chronotile.model.raster import Encoding, Raster
-from chronotile.model.request import AS_STYLED, Colouring
-from chronotile.model.style import Colour, Stop, Style
-from chronotile.styling.legend import legend_document
-from chronotile.styling.load import load_styles, style_folders
-from chronotile.styling.paint import paint
-from chronotile.styling.restyle import with_colouring, with_range
-from tests.styling.truth import RAMP, classes_of
+from chronotile.core.model.raster import Encoding, Raster
+from chronotile.core.model.request import AS_STYLED, Colouring
+from chronotile.core.model.style import Colour, Stop, Style
+from chronotile.pipeline.styling.legend import legend_document
+from chronotile.pipeline.styling.load import load_styles, style_folders
+from chronotile.pipeline.styling.paint import paint
+from chronotile.pipeline.styling.restyle import with_colouring, with_range
+from tests.pipeline.styling.truth import RAMP, classes_of
 
 pytestmark = pytest.mark.client("node")
 

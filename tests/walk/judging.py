@@ -15,8 +15,8 @@ from jsonschema import Draft202012Validator
 from lxml import etree
 from pystac.validation.local_validator import get_local_schema_cache
 
+from tests.protocols.catalogue.stac.extension_schemas import extension_faults
 from tests.protocols.ogcapi.schemas import faults
-from tests.protocols.stac.extension_schemas import extension_faults
 from tests.walk.address import Address
 
 JSON = re.compile(r"application/(.+\+)?json\b")

@@ -8,12 +8,12 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from chronotile.app import index_store, open_configured, serving, source_access
+from chronotile.app.application import index_store, open_configured, serving, source_access
+from chronotile.app.settings import Settings
 from chronotile.archive.dated_collections import dated_collections
 from chronotile.archive.index.dates import list_dates
 from chronotile.archive.index.fill import fill
 from chronotile.archive.index.sources import indexed, source_of, specs_of_items
-from chronotile.settings import Settings
 from tests.walk.address import BASE
 
 

@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from chronotile.core.durable_files import Disk
+from chronotile.core.model.grid import Grid
 from chronotile.demo.plan import PICTURE_DAYS, DemoPlan, pixel_centres
 from chronotile.demo.scene import (
     CLOUD_RANGE,
@@ -20,8 +22,6 @@ from chronotile.demo.scene import (
     NDVI_STEP,
     TEXTURE_STEPS,
 )
-from chronotile.durable_files import Disk
-from chronotile.model.grid import Grid
 from tools.demo.landscape import ARABLE, Kind, Landscape, Parcels, make_landscape
 from tools.demo.phenology import Calendar, make_calendar
 from tools.demo.reflectance import light_of, parcel_colours, snow_depth, unseen

@@ -6,8 +6,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from chronotile.core.model.grid import Grid
 from chronotile.demo.plan import CENTRE, PICTURE_DAYS, pixel_centres
-from chronotile.model.grid import Grid
 from tools.demo.landscape import Kind, Landscape
 from tools.demo.noise import FloatArray, normal_of, smooth_step, uniform_of
 from tools.demo.phenology import Calendar, days_since, year_of

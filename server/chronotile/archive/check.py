@@ -13,14 +13,16 @@ from chronotile.archive.findings import style_findings, value_findings, with_pla
 from chronotile.archive.open import Archive
 from chronotile.catalog.items.index import ItemFaults, ItemIndex
 from chronotile.catalog.items.passes import SourcePasses
-from chronotile.errors import SourceUnavailable
-from chronotile.model.collection import Collection, Finding, ItemsSpec, Severity, SourceSpec, VariableInfo
-from chronotile.model.grid import NativeGrid, Window
-from chronotile.model.items import Asset, ItemSearch
-from chronotile.model.raster import Pixels
-from chronotile.model.style import Style
-from chronotile.model.time.instants import DAY, Instant, format_instant
+from chronotile.core.errors import SourceUnavailable
+from chronotile.core.model.collection import Collection, Finding, ItemsSpec, Severity, SourceSpec, VariableInfo
+from chronotile.core.model.grid import NativeGrid, Window
+from chronotile.core.model.items import Asset, ItemSearch
+from chronotile.core.model.raster import Pixels
+from chronotile.core.model.style import Style
+from chronotile.core.model.time.instants import DAY, Instant, format_instant
+from chronotile.core.yaml_source import list_names
 from chronotile.pipeline.bounded_wait import BoundedLooks
+from chronotile.pipeline.styling.load import find_styles
 from chronotile.readers.cog.header import CogHeader
 from chronotile.readers.elsewhere import OPENING_S
 from chronotile.readers.foreign import one_line, origin_of
@@ -28,8 +30,6 @@ from chronotile.readers.hrefs import base_name, local_path
 from chronotile.readers.kinds import kind_of_spec
 from chronotile.readers.reader import Reader
 from chronotile.readers.sample import observed_range
-from chronotile.styling.load import find_styles
-from chronotile.yaml_source import list_names
 
 log = logging.getLogger(__name__)
 

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.catalog.offered import years_text
-from chronotile.model.collection import Finding, Layer
-from chronotile.model.crs import CRS84, Crs
-from chronotile.model.grid import BBox, NativeGrid
-from chronotile.model.time.instants import TimeDomain, format_day, format_instant
+from chronotile.core.model.collection import Finding, Layer
+from chronotile.core.model.crs import CRS84, Crs
+from chronotile.core.model.grid import BBox, NativeGrid
+from chronotile.core.model.time.instants import TimeDomain, format_day, format_instant
 
 _NO_NAMES = {"unnamed", "unknown", "undefined", "coordinate system imported from grib file"}
 _MARKS = {"error": "error  ", "warning": "warning", "note": "note   "}

@@ -14,13 +14,13 @@ from chronotile.archive.describe import counted
 from chronotile.catalog.checks import default_id
 from chronotile.catalog.default_styles import GREYS, default_style, is_temperature, named_style, widened
 from chronotile.catalog.load import Configuration
-from chronotile.errors import ChronotileError
-from chronotile.model.collection import Finding, SourceSpec, VariableInfo
-from chronotile.model.style import Style
+from chronotile.core.errors import ChronotileError
+from chronotile.core.model.collection import Finding, SourceSpec, VariableInfo
+from chronotile.core.model.style import Style
+from chronotile.core.yaml_source import Place, list_names
 from chronotile.readers.files import find_skipped
 from chronotile.readers.hrefs import base_name
 from chronotile.readers.kinds import kind_of_path, kind_of_spec
-from chronotile.yaml_source import Place, list_names
 
 PLAIN_STYLES = (GREYS, "viridis")
 """Styles that do not imply a range of values."""

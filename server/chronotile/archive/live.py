@@ -27,17 +27,17 @@ from chronotile.archive.open import (
 from chronotile.catalog.items.opening import read_items
 from chronotile.catalog.load import written_id
 from chronotile.catalog.resolve_times import fills_gaps_on_maps
-from chronotile.errors import ChronotileError, ConfigurationError
-from chronotile.model.collection import Layer
-from chronotile.model.time.instants import system_clock
+from chronotile.core.errors import ChronotileError, ConfigurationError
+from chronotile.core.model.collection import Layer
+from chronotile.core.model.time.instants import system_clock
+from chronotile.core.web.item_places import SETTING
+from chronotile.core.web.places import Places
+from chronotile.core.yaml_source import list_names
 from chronotile.pipeline.bounded_wait import BoundedLooks
 from chronotile.pipeline.services import Services
 from chronotile.pipeline.unreadable_dates import failing_dates
 from chronotile.readers.mosaic.piece_index import PieceIndex
 from chronotile.readers.reader_caches import ReaderCaches
-from chronotile.web.item_places import SETTING
-from chronotile.web.places import Places
-from chronotile.yaml_source import list_names
 
 log = logging.getLogger(__name__)
 

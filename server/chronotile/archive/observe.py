@@ -8,9 +8,9 @@ from functools import partial
 from chronotile.archive.open_sources import THREADS
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.catalog.configuration import CollectionSection
-from chronotile.errors import SourceUnavailable
-from chronotile.model.collection import Finding, Layer, SourceInfo, VariableInfo
-from chronotile.model.time.instants import DAY, ONE_NS, Instant, TimeSpan, format_instant
+from chronotile.core.errors import SourceUnavailable
+from chronotile.core.model.collection import Finding, Layer, SourceInfo, VariableInfo
+from chronotile.core.model.time.instants import DAY, ONE_NS, Instant, TimeSpan, format_instant
 from chronotile.pipeline.bounded_wait import BoundedLooks
 from chronotile.pipeline.valid_share import newest_filled, share_plans
 from chronotile.readers.elsewhere import START_S, Elsewhere

@@ -21,12 +21,14 @@ from chronotile.archive.refresh import (
 from chronotile.archive.stac_defaults import CollectionDocument, with_stac_metadata, with_stated_extents
 from chronotile.catalog.build import build_catalogue, places_specs, source_specs
 from chronotile.catalog.load import Configuration, configuration_of, load_configuration
-from chronotile.errors import ChronotileError, ConfigurationError, SourceUnavailable
-from chronotile.model.collection import LEFT_OUT, Clock, Finding, SourceInfo, SourceSpec
-from chronotile.model.places import PlaceSet, PlacesSpec
-from chronotile.model.style import Style
+from chronotile.core.errors import ChronotileError, ConfigurationError, SourceUnavailable
+from chronotile.core.model.collection import LEFT_OUT, Clock, Finding, SourceInfo, SourceSpec
+from chronotile.core.model.places import PlaceSet, PlacesSpec
+from chronotile.core.model.style import Style
+from chronotile.core.yaml_source import Node
 from chronotile.pipeline.revision import fingerprint
 from chronotile.pipeline.services import Services
+from chronotile.pipeline.styling.load import load_styles, style_folders
 from chronotile.readers.elsewhere import OPENING_S, START_S, Elsewhere, PendingSource, SourcesSnapshot, is_elsewhere
 from chronotile.readers.hrefs import DocumentState
 from chronotile.readers.kinds import kind_of_spec, kind_options
@@ -34,8 +36,6 @@ from chronotile.readers.mosaic.piece_index import PieceIndex
 from chronotile.readers.place_files import read_places
 from chronotile.readers.reader import Reader
 from chronotile.readers.reader_caches import ReaderCaches
-from chronotile.styling.load import load_styles, style_folders
-from chronotile.yaml_source import Node
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

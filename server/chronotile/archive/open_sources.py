@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 
-from chronotile.errors import ChronotileError, SourceUnavailable
-from chronotile.model.collection import LEFT_OUT, Finding, Severity, SourceSpec
+from chronotile.core.errors import ChronotileError, SourceUnavailable
+from chronotile.core.model.collection import LEFT_OUT, Finding, Severity, SourceSpec
 from chronotile.readers.elsewhere import Opened, PendingSource, SourcesSnapshot, open_pending
 from chronotile.readers.foreign import opening
 from chronotile.readers.hrefs import shown_href

@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 
 from chronotile.archive.discovery.walk import walk
-from chronotile.errors import ChronotileError, SourceUnavailable
-from chronotile.machine import are_on_disks_here
-from chronotile.model.collection import SourceSpec
-from chronotile.model.time.instants import Instant
+from chronotile.core.errors import ChronotileError, SourceUnavailable
+from chronotile.core.machine import are_on_disks_here
+from chronotile.core.model.collection import SourceSpec
+from chronotile.core.model.time.instants import Instant
+from chronotile.core.yaml_source import Node
 from chronotile.readers.hrefs import DocumentState, FileState, file_state, local_path
 from chronotile.readers.kinds import kind_of_spec
 from chronotile.readers.mosaic.piece_index import PieceIndex
-from chronotile.yaml_source import Node
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,13 +17,19 @@ from chronotile.archive.index.geoparquet import is_geoparquet
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.catalog.configuration import CollectionSection
 from chronotile.catalog.load import Configuration
-from chronotile.errors import ChronotileError, InvalidParameter
-from chronotile.model.collection import Collection, Finding, SourceSpec, StatedExtent
-from chronotile.model.grid import BBox
-from chronotile.model.items import ItemPage, ItemSearch
-from chronotile.model.style import Style
-from chronotile.model.time.instants import Instant
-from chronotile.model.time.parser import parse_instant
+from chronotile.core.errors import ChronotileError, InvalidParameter
+from chronotile.core.model.collection import Collection, Finding, SourceSpec, StatedExtent
+from chronotile.core.model.grid import BBox
+from chronotile.core.model.items import ItemPage, ItemSearch
+from chronotile.core.model.style import Style
+from chronotile.core.model.time.instants import Instant
+from chronotile.core.model.time.parser import parse_instant
+from chronotile.core.sections import validate
+from chronotile.core.web.fetch import ask
+from chronotile.core.web.inner_hosts import host_of, inner_hosts
+from chronotile.core.web.item_places import ItemPlaces
+from chronotile.core.web.places import Places
+from chronotile.core.yaml_source import node_of
 from chronotile.readers.hrefs import local_path, shown_href
 from chronotile.readers.mosaic.piece_index import PieceIndex
 from chronotile.readers.stac.collection import metadata_of
@@ -37,12 +43,6 @@ from chronotile.readers.stac.fields import (
     objects_of,
     text_of,
 )
-from chronotile.sections import validate
-from chronotile.web.fetch import ask
-from chronotile.web.inner_hosts import host_of, inner_hosts
-from chronotile.web.item_places import ItemPlaces
-from chronotile.web.places import Places
-from chronotile.yaml_source import node_of
 
 KIND = "stac"
 MOST_ITEMS = 5

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from chronotile.archive.open import Archive
 from chronotile.audit.sources import mosaic_truth_of, truth_of
 from chronotile.audit.truth import FloatArray, OtherPlace, Truth
-from chronotile.errors import SourceUnavailable, UnsupportedSource
-from chronotile.model.collection import VariableInfo
-from chronotile.model.grid import NativeGrid, Window
-from chronotile.model.number_text import cell_values, number_texts
-from chronotile.model.raster import Pixels, valid_pixels
-from chronotile.model.time.instants import format_instant
+from chronotile.core.errors import SourceUnavailable, UnsupportedSource
+from chronotile.core.model.collection import VariableInfo
+from chronotile.core.model.grid import NativeGrid, Window
+from chronotile.core.model.number_text import cell_values, number_texts
+from chronotile.core.model.raster import Pixels, valid_pixels
+from chronotile.core.model.time.instants import format_instant
 from chronotile.readers.reader import Along, Reader
 
 ALL_CELLS = 30_000_000

@@ -18,8 +18,8 @@ from chronotile.audit.truth import (
     meant,
     time_in,
 )
-from chronotile.errors import UnsupportedSource
-from chronotile.model.collection import SourceSpec, Step, VariableSpec
+from chronotile.core.errors import UnsupportedSource
+from chronotile.core.model.collection import SourceSpec, Step, VariableSpec
 from chronotile.readers.kinds import kind_of_spec
 
 if TYPE_CHECKING:

@@ -21,11 +21,11 @@ from rasterio.enums import MaskFlags
 
 from chronotile.audit.rasters import cells_at, reading
 from chronotile.audit.truth import FloatArray, Meaning, Numbers, Truth, meant
-from chronotile.errors import UnsupportedSource
-from chronotile.model.collection import VariableSpec
-from chronotile.model.expression import Expression
-from chronotile.model.items import Asset, IndexSettings, ItemPage, ItemSearch, MosaicRule
-from chronotile.model.time.instants import TimeSpan
+from chronotile.core.errors import UnsupportedSource
+from chronotile.core.model.collection import VariableSpec
+from chronotile.core.model.expression import Expression
+from chronotile.core.model.items import Asset, IndexSettings, ItemPage, ItemSearch, MosaicRule
+from chronotile.core.model.time.instants import TimeSpan
 
 PAGE = 1000
 """Items of one search."""

@@ -32,8 +32,8 @@ from chronotile.audit.truth import (
     time_in,
     time_of,
 )
-from chronotile.errors import UnsupportedSource
-from chronotile.model.collection import SourceSpec, VariableSpec
+from chronotile.core.errors import UnsupportedSource
+from chronotile.core.model.collection import SourceSpec, VariableSpec
 
 SUFFIXES = (
     *(".tif", ".tiff", ".jp2", ".img", ".vrt", ".png", ".jpg", ".asc", ".bil", ".dat"),

@@ -13,7 +13,7 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
-from chronotile.model.collection import VariableSpec
+from chronotile.core.model.collection import VariableSpec
 
 FloatArray = NDArray[np.float64]
 Numbers = NDArray[Any]

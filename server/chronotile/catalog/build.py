@@ -19,8 +19,8 @@ from chronotile.catalog.configuration import CollectionSection, CompositeSection
 from chronotile.catalog.default_styles import composite_style, default_style, named_style, stretch_style
 from chronotile.catalog.load import Configuration
 from chronotile.catalog.offered import with_climatology, with_keyword
-from chronotile.errors import InvalidParameter, SourceUnavailable, UnknownLayer, UnsupportedCrs
-from chronotile.model.collection import (
+from chronotile.core.errors import InvalidParameter, SourceUnavailable, UnknownLayer, UnsupportedCrs
+from chronotile.core.model.collection import (
     DATA,
     Collection,
     Composite,
@@ -34,14 +34,14 @@ from chronotile.model.collection import (
     VariableInfo,
     VariableSpec,
 )
-from chronotile.model.crs import CRS84
-from chronotile.model.grid import BBox
-from chronotile.model.items import IndexSettings
-from chronotile.model.places import PlaceSet, PlacesSpec
-from chronotile.model.style import Style
-from chronotile.model.time.instants import DISTANT_PAST, ONE_NS, Instant, TimeDomain, common_times, format_instant
-from chronotile.sections import ID
-from chronotile.yaml_source import list_names, nearest, raise_mistakes
+from chronotile.core.model.crs import CRS84
+from chronotile.core.model.grid import BBox
+from chronotile.core.model.items import IndexSettings
+from chronotile.core.model.places import PlaceSet, PlacesSpec
+from chronotile.core.model.style import Style
+from chronotile.core.model.time.instants import DISTANT_PAST, ONE_NS, Instant, TimeDomain, common_times, format_instant
+from chronotile.core.sections import ID
+from chronotile.core.yaml_source import list_names, nearest, raise_mistakes
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from chronotile.errors import (
+from chronotile.core.errors import (
     MAX_SHOWN,
     SourceAway,
     UnknownLayer,
@@ -18,14 +18,14 @@ from chronotile.errors import (
     UnknownTileMatrixSet,
     UnsupportedCrs,
 )
-from chronotile.model.collection import Collection, Layer, LocalisedText, MetadataLink
-from chronotile.model.crs import CRS84, Crs, epsg_crs_for_maps, is_crs_for_maps_known
-from chronotile.model.formats import TILE_FORMATS, TileFormat
-from chronotile.model.geometry.area import Area
-from chronotile.model.places import PlaceSet
-from chronotile.model.style import Style
-from chronotile.model.tiles import TileMatrixSet
-from chronotile.model.webhook import Webhook
+from chronotile.core.model.collection import Collection, Layer, LocalisedText, MetadataLink
+from chronotile.core.model.crs import CRS84, Crs, epsg_crs_for_maps, is_crs_for_maps_known
+from chronotile.core.model.formats import TILE_FORMATS, TileFormat
+from chronotile.core.model.geometry.area import Area
+from chronotile.core.model.places import PlaceSet
+from chronotile.core.model.style import Style
+from chronotile.core.model.tiles import TileMatrixSet
+from chronotile.core.model.webhook import Webhook
 
 _CRS_CODE = re.compile(
     r"(?:urn:ogc:def:crs:|https?://www\.opengis\.net/def/crs/)?"

@@ -4,10 +4,10 @@ from collections.abc import Collection, Iterator, Mapping
 
 from chronotile.catalog.kinds import in_words
 from chronotile.catalog.source_section import kind_of_word
-from chronotile.errors import InvalidParameter
-from chronotile.model.collection import KindOptions
-from chronotile.model.expression import can_be_named, parse_expression
-from chronotile.yaml_source import KeyPath, Mistake, Node, list_names, nearest
+from chronotile.core.errors import InvalidParameter
+from chronotile.core.model.collection import KindOptions
+from chronotile.core.model.expression import can_be_named, parse_expression
+from chronotile.core.yaml_source import KeyPath, Mistake, Node, list_names, nearest
 
 Kinds = Mapping[str, KindOptions]
 """The options of each kind of source, by its name."""

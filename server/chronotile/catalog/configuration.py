@@ -16,8 +16,8 @@ from chronotile.catalog.catalogue import Limits
 from chronotile.catalog.kinds import PLACEHOLDER, CrsName, Localised, as_time_text
 from chronotile.catalog.service_section import Link, ServiceSection
 from chronotile.catalog.source_section import SourceSection
-from chronotile.errors import InvalidParameter
-from chronotile.model.collection import (
+from chronotile.core.errors import InvalidParameter
+from chronotile.core.model.collection import (
     Alias,
     DefaultRule,
     Mask,
@@ -29,12 +29,12 @@ from chronotile.model.collection import (
     TimeRules,
     VariableSpec,
 )
-from chronotile.model.expression import parse_expression
-from chronotile.model.items import Mosaic, MosaicRule, TimeGroup
-from chronotile.model.places import PlacesSpec
-from chronotile.model.time.instants import days_to_timedelta
-from chronotile.model.time.parser import parse_instant
-from chronotile.sections import Id, Number, Range, Section, Text, unique
+from chronotile.core.model.expression import parse_expression
+from chronotile.core.model.items import Mosaic, MosaicRule, TimeGroup
+from chronotile.core.model.places import PlacesSpec
+from chronotile.core.model.time.instants import days_to_timedelta
+from chronotile.core.model.time.parser import parse_instant
+from chronotile.core.sections import Id, Number, Range, Section, Text, unique
 
 # The key `select` of a variable: one step of each further dimension, such as depth.
 

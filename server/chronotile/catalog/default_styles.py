@@ -4,8 +4,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 
-from chronotile.model.collection import VariableInfo
-from chronotile.model.style import Colour, Stop, Style
+from chronotile.core.model.collection import VariableInfo
+from chronotile.core.model.style import Colour, Stop, Style
 
 _TEMPERATURE = ("temperature", "inferno")
 _CANDIDATES = {

@@ -6,10 +6,10 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from chronotile.errors import InvalidParameter, UnsupportedCrs
-from chronotile.model.crs import crs_of
-from chronotile.model.time.parser import parse_instant
-from chronotile.sections import Text
+from chronotile.core.errors import InvalidParameter, UnsupportedCrs
+from chronotile.core.model.crs import crs_of
+from chronotile.core.model.time.parser import parse_instant
+from chronotile.core.sections import Text
 
 PLACEHOLDER = re.compile(r"\{[^{}]*\}")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")

@@ -17,11 +17,11 @@ from pyproj.exceptions import CRSError
 from chronotile.catalog.checks import Kinds, cross_mistakes, style_mistakes
 from chronotile.catalog.configuration import CollectionSection, PlacesSection, RootSection
 from chronotile.catalog.service_section import ServiceSection
-from chronotile.errors import InvalidParameter
-from chronotile.model.crs import Crs, crs_of, is_north_first
-from chronotile.model.tiles import PIXEL_SIZE_M, TileMatrix, TileMatrixSet
-from chronotile.sections import ID, validate
-from chronotile.yaml_source import (
+from chronotile.core.errors import InvalidParameter
+from chronotile.core.model.crs import Crs, crs_of, is_north_first
+from chronotile.core.model.tiles import PIXEL_SIZE_M, TileMatrix, TileMatrixSet
+from chronotile.core.sections import ID, validate
+from chronotile.core.yaml_source import (
     KeyPath,
     Mistake,
     Node,

@@ -6,9 +6,9 @@ from functools import cached_property
 import numpy as np
 
 from chronotile.catalog.catalogue import Catalogue
-from chronotile.errors import UnknownCollection, UnknownLayer
-from chronotile.model.collection import Collection, Layer, LocalisedText
-from chronotile.model.time.instants import ONE_NS, TimeDomain, TimeSpan, domain_of_bounds
+from chronotile.core.errors import UnknownCollection, UnknownLayer
+from chronotile.core.model.collection import Collection, Layer, LocalisedText
+from chronotile.core.model.time.instants import ONE_NS, TimeDomain, TimeSpan, domain_of_bounds
 
 
 @dataclass(frozen=True, kw_only=True)

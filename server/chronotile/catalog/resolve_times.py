@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from chronotile.errors import MissingTime, TimeNotAvailable, UnknownStyle
-from chronotile.model.collection import Layer, TimeRules
-from chronotile.model.payload import TimeUsed
-from chronotile.model.style import Style
-from chronotile.model.time.instants import (
+from chronotile.core.errors import MissingTime, TimeNotAvailable, UnknownStyle
+from chronotile.core.model.collection import Layer, TimeRules
+from chronotile.core.model.payload import TimeUsed
+from chronotile.core.model.style import Style
+from chronotile.core.model.time.instants import (
     DAY,
     Instant,
     TimeDomain,

@@ -11,12 +11,12 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_va
 from chronotile.catalog.catalogue import BaseMap, Contact, Limits, PostalAddress, ServiceInfo, ViewerInfo
 from chronotile.catalog.kinds import CrsName, Localised, language
 from chronotile.catalog.source_section import FilterText
-from chronotile.model.collection import MetadataLink
-from chronotile.model.crs import crs_of
-from chronotile.model.formats import TILE_FORMATS, TileFormat
-from chronotile.model.webhook import Webhook
-from chronotile.sections import Id, Positive, Section, Text, unique
-from chronotile.web.places import remote_place
+from chronotile.core.model.collection import MetadataLink
+from chronotile.core.model.crs import crs_of
+from chronotile.core.model.formats import TILE_FORMATS, TileFormat
+from chronotile.core.model.webhook import Webhook
+from chronotile.core.sections import Id, Positive, Section, Text, unique
+from chronotile.core.web.places import remote_place
 
 PREFIX = "whsec_"
 """How secrets begin that are written as base64 (Standard Webhooks)."""

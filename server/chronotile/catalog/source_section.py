@@ -8,10 +8,17 @@ import numpy as np
 from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from chronotile.catalog.kinds import PLACEHOLDER, CrsName, TimeText
-from chronotile.errors import InvalidParameter
-from chronotile.model.time.instants import DAY, DISTANT_FUTURE, ONE_NS, TimeDomain, domain_of_bounds, domain_of_periods
-from chronotile.model.time.parser import parse_instant, parse_period
-from chronotile.sections import Section, Text
+from chronotile.core.errors import InvalidParameter
+from chronotile.core.model.time.instants import (
+    DAY,
+    DISTANT_FUTURE,
+    ONE_NS,
+    TimeDomain,
+    domain_of_bounds,
+    domain_of_periods,
+)
+from chronotile.core.model.time.parser import parse_instant, parse_period
+from chronotile.core.sections import Section, Text
 
 _MAX_FILTER = 4096
 

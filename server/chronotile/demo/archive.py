@@ -15,14 +15,14 @@ import shapely
 from numpy.typing import NDArray
 from rasterio.features import shapes as outlines
 
+from chronotile.core.errors import InvalidParameter
+from chronotile.core.machine import this_machine
+from chronotile.core.model.crs import CRS84, transformer
+from chronotile.core.model.grid import Grid
 from chronotile.demo.cube import create_cube
 from chronotile.demo.plan import DemoPlan, affine_of
 from chronotile.demo.scene import FULL_SCALE, Scene, open_scene
 from chronotile.demo.variables import ATTRIBUTION, LICENSE
-from chronotile.errors import InvalidParameter
-from chronotile.machine import this_machine
-from chronotile.model.crs import CRS84, transformer
-from chronotile.model.grid import Grid
 
 FORMAT: Final = "chronotile-demo"
 FORMAT_VERSION: Final = 6

@@ -9,6 +9,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from chronotile.core.machine import this_machine
+from chronotile.core.model.grid import Grid
+from chronotile.core.model.time.instants import TimeDomain
 from chronotile.demo.plan import DemoPlan, level_grid, pixel_centres
 from chronotile.demo.scene import Scene
 from chronotile.demo.variables import (
@@ -28,11 +31,8 @@ from chronotile.demo.variables import (
     root_attributes,
     variable_attributes,
 )
-from chronotile.encoders.coverage.zarr3 import JsonObject
-from chronotile.machine import this_machine
-from chronotile.model.grid import Grid
-from chronotile.model.time.instants import TimeDomain
 from chronotile.optimise.arrays import ArraySpec, Attributes, as_json, group_document, root_document
+from chronotile.pipeline.encoders.coverage.zarr3 import JsonObject
 
 CHUNK_PX: Final = 512
 SHARD_DEKADS: Final = 36

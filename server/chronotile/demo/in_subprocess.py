@@ -6,8 +6,8 @@ import threading
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from chronotile.core.errors import ChronotileError, ConfigurationError, InvalidParameter
 from chronotile.demo.archive import FIRST_STEP, Progress, demo_at, make_demo
-from chronotile.errors import ChronotileError, ConfigurationError, InvalidParameter
 
 PATIENCE_S = 10
 """How long the process may take to clean up after itself."""

@@ -7,10 +7,10 @@ import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
 
-from chronotile.errors import InvalidParameter
-from chronotile.model.crs import crs_of
-from chronotile.model.grid import BBox, Grid
-from chronotile.model.time.instants import DEKAD, TimeDomain, domain_of_periods
+from chronotile.core.errors import InvalidParameter
+from chronotile.core.model.crs import crs_of
+from chronotile.core.model.grid import BBox, Grid
+from chronotile.core.model.time.instants import DEKAD, TimeDomain, domain_of_periods
 
 CRS_NAME: Final = "EPSG:3035"
 RESOLUTION_M: Final = 100.0

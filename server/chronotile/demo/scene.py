@@ -10,10 +10,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from chronotile.core.errors import ConfigurationError
+from chronotile.core.model.grid import Grid
 from chronotile.demo.plan import AREA, PICTURE_DAYS, RESOLUTION_M
 from chronotile.demo.variables import CLOUD, NODATA, SNOW, WATER, FloatArray, NumberArray, numbers_of
-from chronotile.errors import ConfigurationError
-from chronotile.model.grid import Grid
 
 FILE: Final = Path(__file__).with_name("landscape.npz.xz")
 COARSE_PX: Final = 200

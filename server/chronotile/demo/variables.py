@@ -6,9 +6,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from chronotile.core.model.grid import Grid, NativeGrid
+from chronotile.core.model.raster import Encoding
 from chronotile.demo.plan import affine_of
-from chronotile.model.grid import Grid, NativeGrid
-from chronotile.model.raster import Encoding
 from chronotile.optimise.arrays import Attributes, grid_mapping_attributes, group_attributes, multiscale_attributes
 
 FloatArray = NDArray[np.float32]

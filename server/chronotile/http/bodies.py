@@ -11,10 +11,10 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from chronotile.encoders.file_parts import Body, SizedBody
-from chronotile.errors import ChronotileError, RangeNotSatisfiable
+from chronotile.core.errors import ChronotileError, RangeNotSatisfiable
 from chronotile.http.endpoint import problem_response
 from chronotile.http.respond import has_range, is_compressible, join_values, leaves_compressed
+from chronotile.pipeline.encoders.file_parts import Body, SizedBody
 
 log = logging.getLogger(__name__)
 

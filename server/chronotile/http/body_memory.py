@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from time import monotonic
 
-from chronotile.errors import ServerBusy, TooManyDownloads
-from chronotile.model.geometry.json_text import MAX_PARSED_BYTES
+from chronotile.core.errors import ServerBusy, TooManyDownloads
+from chronotile.core.model.geometry.json_text import MAX_PARSED_BYTES
 from chronotile.pipeline.caches.answer_memory import AnswerMemory, HeldBytes
 
 SMALL_BYTES = 65_536

@@ -17,7 +17,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Match, Mount, Router
 from starlette.types import Receive, Scope, Send
 
-from chronotile.errors import (
+from chronotile.core.errors import (
     ChronotileError,
     ClientGone,
     IndexIncomplete,
@@ -31,10 +31,10 @@ from chronotile.errors import (
     TimeNotAvailable,
     UnknownParameter,
 )
+from chronotile.core.model.geometry.json_text import memory_of_json
 from chronotile.http.body_memory import SMALL_BYTES, BodyRoom
 from chronotile.http.respond import declared_bytes
 from chronotile.http.run import base_url, forget_services, services_of, state_of
-from chronotile.model.geometry.json_text import memory_of_json
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from starlette.middleware.gzip import GZipResponder, IdentityResponder
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from chronotile.errors import ChronotileError
+from chronotile.core.errors import ChronotileError
 from chronotile.http.endpoint import problem_response
 from chronotile.http.job_access import IS_OF_JOBS, is_path_of_jobs, job_sharing
 from chronotile.http.respond import (

@@ -19,7 +19,7 @@ from starlette.types import Scope
 
 from chronotile.archive.index.write import TRIES_S, ItemWriter
 from chronotile.catalog.catalogue import ServiceInfo
-from chronotile.errors import (
+from chronotile.core.errors import (
     AccessRefused,
     ChronotileError,
     InvalidParameter,

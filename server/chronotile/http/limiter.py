@@ -14,7 +14,7 @@ from functools import partial
 from time import monotonic
 from typing import Any, NamedTuple, TypeVar
 
-from chronotile.errors import ServerBusy
+from chronotile.core.errors import ServerBusy
 
 MOST_MEASURED = 64
 """Intervals in the mean, about: so a single long one (a cold file, a pause of the machine) changes little."""

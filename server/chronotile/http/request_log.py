@@ -16,9 +16,9 @@ from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, M
 from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from chronotile.core.logs import REQUEST_ID
 from chronotile.http.respond import header_value
 from chronotile.http.run import FAULT_STATUS
-from chronotile.logs import REQUEST_ID
 
 log = logging.getLogger(__name__)
 

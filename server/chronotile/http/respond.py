@@ -16,13 +16,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from chronotile.errors import ChronotileError
+from chronotile.core.errors import ChronotileError
+from chronotile.core.model.collection import Layer
+from chronotile.core.model.items import Unanswered
+from chronotile.core.model.payload import Document, Payload, PixelStates, TimeUsed
+from chronotile.core.model.time.instants import DAY, Instant, format_instant
 from chronotile.http.limiter import Limiter
 from chronotile.http.run import DOCUMENTS, REFUSED_BY, ServerState, run, services_of
-from chronotile.model.collection import Layer
-from chronotile.model.items import Unanswered
-from chronotile.model.payload import Document, Payload, PixelStates, TimeUsed
-from chronotile.model.time.instants import DAY, Instant, format_instant
 from chronotile.pipeline.revision import fingerprint, pixel_states
 from chronotile.pipeline.search.search_items import live_names
 from chronotile.pipeline.services import Services

@@ -12,7 +12,7 @@ from typing import Generic, ParamSpec, TypeVar, cast
 from starlette.requests import HTTPConnection, Request
 
 from chronotile.archive.index.write import ItemWriter
-from chronotile.errors import (
+from chronotile.core.errors import (
     ClientGone,
     DateUnreadable,
     PlanStale,
@@ -21,18 +21,18 @@ from chronotile.errors import (
     SourceChanged,
     SourceUnavailable,
 )
+from chronotile.core.model.request import IsActive
+from chronotile.core.web.places import Places
 from chronotile.http.body_memory import BodyMemory, DownloadSlots
 from chronotile.http.limiter import TOO_LONG, Limiter
 from chronotile.http.modified import ModifiedTimes
 from chronotile.http.shipped_files import ClientPackages, ViewerFolder
-from chronotile.model.request import IsActive
+from chronotile.jobs.queue.service import JobService
+from chronotile.jobs.queue.webhooks.outbox import WebhookCounts
 from chronotile.pipeline.revision import Attempts
 from chronotile.pipeline.services import AsksElsewhere, LiveServices, Services, without_asking
 from chronotile.pipeline.valid_share import ValidShares
-from chronotile.queue.service import JobService
-from chronotile.queue.webhooks.outbox import WebhookCounts
 from chronotile.readers.raster.overviews.previews import Previews
-from chronotile.web.places import Places
 
 SERVICES = "chronotile.services"
 """Where a request keeps its services."""

@@ -1,1 +1,1 @@
-"""Jobs run on processes of this machine or on Dask: queue and processes together."""
+"""Jobs: their queue, the processes they run, and what runs them."""

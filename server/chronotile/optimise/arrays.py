@@ -8,10 +8,10 @@ from typing import Any, Final
 import numpy as np
 import tensorstore as ts
 
-from chronotile.encoders.coverage.zarr3 import BYTES, JsonObject, compressor
-from chronotile.model.crs import Crs, are_alike, crs_of
-from chronotile.model.grid import NativeGrid
-from chronotile.model.raster import Numbers
+from chronotile.core.model.crs import Crs, are_alike, crs_of
+from chronotile.core.model.grid import NativeGrid
+from chronotile.core.model.raster import Numbers
+from chronotile.pipeline.encoders.coverage.zarr3 import BYTES, JsonObject, compressor
 from chronotile.readers.zarr.commit import ATTRIBUTE, NODES
 
 SEPARATOR = "."

@@ -4,9 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from chronotile.archive.open import Archive
-from chronotile.durable_files import Disk
-from chronotile.errors import UnsupportedSource
-from chronotile.model.collection import LEFT_OUT, SourceSpec
+from chronotile.core.durable_files import Disk
+from chronotile.core.errors import UnsupportedSource
+from chronotile.core.model.collection import LEFT_OUT, SourceSpec
+from chronotile.core.yaml_source import list_names
 from chronotile.optimise.inputs import mosaic_inputs
 from chronotile.optimise.mosaics import MosaicRequest, OpenIndex, find_mosaic, variables_to_write
 from chronotile.optimise.options import Options, Report
@@ -14,7 +15,6 @@ from chronotile.optimise.run import Progress, require_extras, write_cube
 from chronotile.optimise.store import CubeFolder
 from chronotile.optimise.verify import require_items_apart
 from chronotile.readers.reader import Reader
-from chronotile.yaml_source import list_names
 
 
 def optimise_collection(

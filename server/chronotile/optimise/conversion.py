@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from chronotile.errors import UnsupportedSource
-from chronotile.model.raster import Encoding, Numbers, Pixels
+from chronotile.core.errors import UnsupportedSource
+from chronotile.core.model.raster import Encoding, Numbers, Pixels
 from chronotile.readers.joined.common_encoding import float32_values
 from chronotile.readers.joined.recoding import Recoding, recoding_of
 

@@ -13,12 +13,12 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from chronotile.durable_files import Disk
-from chronotile.errors import InvalidParameter, LimitExceeded, SourceUnavailable, WriteFailed
-from chronotile.machine import this_machine
-from chronotile.model.collection import Layer
-from chronotile.model.cube import CubeRequest, CubeTile, Res
-from chronotile.model.tiles import TileMatrix, TileMatrixSet, TileRange
+from chronotile.core.durable_files import Disk
+from chronotile.core.errors import InvalidParameter, LimitExceeded, SourceUnavailable, WriteFailed
+from chronotile.core.machine import this_machine
+from chronotile.core.model.collection import Layer
+from chronotile.core.model.cube import CubeRequest, CubeTile, Res
+from chronotile.core.model.tiles import TileMatrix, TileMatrixSet, TileRange
 from chronotile.pipeline.caches.cube_tiles import (
     MANIFEST,
     CubePath,

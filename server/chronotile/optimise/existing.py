@@ -10,11 +10,10 @@ from typing import NamedTuple
 import numpy as np
 
 from chronotile.catalog.default_styles import named_style
-from chronotile.durable_files import Disk
-from chronotile.encoders.coverage.zarr3 import JsonObject
-from chronotile.errors import UnsupportedSource
-from chronotile.model.collection import VariableInfo
-from chronotile.model.raster import Encoding
+from chronotile.core.durable_files import Disk
+from chronotile.core.errors import UnsupportedSource
+from chronotile.core.model.collection import VariableInfo
+from chronotile.core.model.raster import Encoding
 from chronotile.optimise.arrays import Attributes, as_json
 from chronotile.optimise.conversion import Conversion, Packing, conversion_into, conversion_of_files
 from chronotile.optimise.inputs import Inputs
@@ -22,9 +21,10 @@ from chronotile.optimise.options import Options
 from chronotile.optimise.plan import CLASS_OVERVIEWS, CubePlan, is_written_as, written_encoding
 from chronotile.optimise.store import History, variables_of
 from chronotile.optimise.tasks import TaskDate
+from chronotile.pipeline.encoders.coverage.zarr3 import JsonObject
+from chronotile.pipeline.styling.load import load_styles, style_folders
 from chronotile.readers.encoding import encoding_text
 from chronotile.readers.zarr.commit import Commit, commit_of
-from chronotile.styling.load import load_styles, style_folders
 
 
 def require_layout(shape: Commit, options: Options) -> None:

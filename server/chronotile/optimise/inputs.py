@@ -13,10 +13,10 @@ from chronotile.archive.discovery.drafts import Draft, drafts_of
 from chronotile.archive.discovery.names import as_id
 from chronotile.archive.discovery.variables import looks_below, raster_variables, sole_series
 from chronotile.archive.discovery.walk import WalkResult, walk
-from chronotile.errors import UnsupportedSource
-from chronotile.model.collection import SourceInfo, SourceSpec, Step, VariableInfo, VariableSpec
-from chronotile.model.grid import NativeGrid
-from chronotile.model.time.instants import InstantArray, TimeDomain, TimeSpan, format_instant
+from chronotile.core.errors import UnsupportedSource
+from chronotile.core.model.collection import SourceInfo, SourceSpec, Step, VariableInfo, VariableSpec
+from chronotile.core.model.grid import NativeGrid
+from chronotile.core.model.time.instants import InstantArray, TimeDomain, TimeSpan, format_instant
 from chronotile.optimise.mosaics import Mosaic
 from chronotile.readers.cf.time import JoinedTimes, join_times
 from chronotile.readers.joined.common_encoding import common_encoding

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chronotile.errors import InvalidParameter, UnsupportedSource
-from chronotile.machine import Machine
-from chronotile.model.grid import NativeGrid
+from chronotile.core.errors import InvalidParameter, UnsupportedSource
+from chronotile.core.machine import Machine
+from chronotile.core.model.grid import NativeGrid
 from chronotile.optimise.options import MEMORY_BYTES
 from chronotile.optimise.plan import CHUNK_PX, FILE_PX, SERIES_FILE_PX, CubePlan
 

@@ -7,13 +7,14 @@ from typing import Protocol
 
 import numpy as np
 
-from chronotile.errors import DateUnreadable, SourceUnavailable, UnsupportedSource
-from chronotile.model.collection import SourceSpec, TargetGrid, VariableSpec
-from chronotile.model.crs import CRS84
-from chronotile.model.grid import WHOLE_CIRCLE, BBox, NativeGrid, Window, reach_in
-from chronotile.model.items import ItemRef, MosaicRule
-from chronotile.model.raster import Pixels, with_mask
-from chronotile.model.time.instants import TimeDomain, TimeSpan
+from chronotile.core.errors import DateUnreadable, SourceUnavailable, UnsupportedSource
+from chronotile.core.model.collection import SourceSpec, TargetGrid, VariableSpec
+from chronotile.core.model.crs import CRS84
+from chronotile.core.model.grid import WHOLE_CIRCLE, BBox, NativeGrid, Window, reach_in
+from chronotile.core.model.items import ItemRef, MosaicRule
+from chronotile.core.model.raster import Pixels, with_mask
+from chronotile.core.model.time.instants import TimeDomain, TimeSpan
+from chronotile.core.web.places import Places
 from chronotile.optimise.arrays import is_in_crs
 from chronotile.readers.foreign import one_line, origin_of
 from chronotile.readers.kinds import open_source
@@ -24,7 +25,6 @@ from chronotile.readers.mosaic.scenes import with_only
 from chronotile.readers.reader import Lattice, Reader
 from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.zarr.commit import state_number
-from chronotile.web.places import Places
 
 BEYOND = "items lie beyond the cells of the existing cube, which stay as they are; name another cube to have them too"
 OTHER_CUBE = "the existing cube has another --bbox, --crs or --resolution; name another cube"

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
-from chronotile.errors import InvalidParameter
-from chronotile.model.collection import Step
+from chronotile.core.errors import InvalidParameter
+from chronotile.core.model.collection import Step
 from chronotile.optimise.conversion import Packing
 
 Layout = Literal["both", "map", "series"]

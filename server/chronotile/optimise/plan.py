@@ -7,12 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from chronotile.encoders.coverage.zarr3 import fill_attribute
-from chronotile.errors import UnsupportedSource
-from chronotile.model.collection import VariableInfo
-from chronotile.model.grid import NativeGrid
-from chronotile.model.raster import Encoding
-from chronotile.model.time.instants import BoundsForm, TimeDomain
+from chronotile.core.errors import UnsupportedSource
+from chronotile.core.model.collection import VariableInfo
+from chronotile.core.model.grid import NativeGrid
+from chronotile.core.model.raster import Encoding
+from chronotile.core.model.time.instants import BoundsForm, TimeDomain
 from chronotile.optimise.arrays import (
     ArraySpec,
     Attributes,
@@ -21,6 +20,7 @@ from chronotile.optimise.arrays import (
     multiscale_attributes,
 )
 from chronotile.optimise.conversion import Conversion
+from chronotile.pipeline.encoders.coverage.zarr3 import fill_attribute
 from chronotile.readers.zarr.commit import OVERLAY, SERIES, SOURCES, Commit
 
 CHUNK_PX = 512

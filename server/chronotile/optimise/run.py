@@ -11,12 +11,18 @@ from pathlib import Path
 
 import numpy as np
 
-from chronotile.durable_files import Disk, forget, sole_writer
-from chronotile.encoders.coverage.zarr3 import JsonObject
-from chronotile.errors import MissingExtra, UnsupportedSource, WriteFailed
-from chronotile.extras import missing_extra
-from chronotile.machine import this_machine
-from chronotile.model.time.instants import CLIMATOLOGY_BOUNDS, DAY, PERIOD_BOUNDS, TIME_KIND, are_periods, bounds_form
+from chronotile.core.durable_files import Disk, forget, sole_writer
+from chronotile.core.errors import MissingExtra, UnsupportedSource, WriteFailed
+from chronotile.core.extras import missing_extra
+from chronotile.core.machine import this_machine
+from chronotile.core.model.time.instants import (
+    CLIMATOLOGY_BOUNDS,
+    DAY,
+    PERIOD_BOUNDS,
+    TIME_KIND,
+    are_periods,
+    bounds_form,
+)
 from chronotile.optimise.arrays import group_attributes
 from chronotile.optimise.conversion import conversion_of_files
 from chronotile.optimise.existing import (
@@ -41,6 +47,7 @@ from chronotile.optimise.runners import DaskRunner, LocalRunner, Runner
 from chronotile.optimise.store import CubeFolder, History, no_history, require_same
 from chronotile.optimise.tasks import Job, LeftOut, MapTask, OpenSources, SeriesTask, Task, TaskDate, task_name
 from chronotile.optimise.verify import differing, require_apart, verify
+from chronotile.pipeline.encoders.coverage.zarr3 import JsonObject
 from chronotile.readers.zarr.commit import Commit, commit_of, nodes_of
 
 Progress = Callable[[str, float], None]

@@ -8,7 +8,7 @@ from itertools import islice
 from types import TracebackType
 from typing import Any, Protocol
 
-from chronotile.durable_files import Disk
+from chronotile.core.durable_files import Disk
 from chronotile.optimise.tasks import Job, OpenSources, Task, TaskResult, run_task, task_name
 
 RETRIES = 3

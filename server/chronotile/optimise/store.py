@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from chronotile.durable_files import PARTIAL, Disk
-from chronotile.encoders.coverage.zarr3 import JsonObject
-from chronotile.errors import UnsupportedSource
-from chronotile.model.time.instants import InstantArray
+from chronotile.core.durable_files import PARTIAL, Disk
+from chronotile.core.errors import UnsupportedSource
+from chronotile.core.model.time.instants import InstantArray
 from chronotile.optimise.arrays import SEPARATOR, ArraySpec, as_json, group_document, is_in_crs, root_document
 from chronotile.optimise.plan import TIME_CHUNK, CubePlan
+from chronotile.pipeline.encoders.coverage.zarr3 import JsonObject
 from chronotile.readers.hrefs import base_name
 from chronotile.readers.zarr.arrays import load_array
 from chronotile.readers.zarr.commit import OVERLAY, SERIES, SOURCES, Commit, commit_of, nodes_of

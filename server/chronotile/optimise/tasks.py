@@ -16,12 +16,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorstore as ts
 
-from chronotile.durable_files import Disk
-from chronotile.errors import DateUnreadable, SourceUnavailable
-from chronotile.model.collection import SourceSpec
-from chronotile.model.grid import Window
-from chronotile.model.items import ItemRef
-from chronotile.model.raster import Numbers, Pixels
+from chronotile.core.durable_files import Disk
+from chronotile.core.errors import DateUnreadable, SourceUnavailable
+from chronotile.core.model.collection import SourceSpec
+from chronotile.core.model.grid import Window
+from chronotile.core.model.items import ItemRef
+from chronotile.core.model.raster import Numbers, Pixels
+from chronotile.core.yaml_source import list_names
 from chronotile.optimise.arrays import ArraySpec
 from chronotile.optimise.inputs import Origin
 from chronotile.optimise.mosaics import Mosaic, read_mosaic
@@ -34,7 +35,6 @@ from chronotile.readers.overviews import Counting, Summary, paste_summaries, sum
 from chronotile.readers.reader import Reader
 from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.zarr.commit import OVERLAY, SERIES
-from chronotile.yaml_source import list_names
 
 MOST_NAMED = 3
 """Files of a failed read that its message names."""

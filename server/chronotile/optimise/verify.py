@@ -16,11 +16,11 @@ from chronotile.audit.arrays import Instants, decoded, meaning_of, times_of_axis
 from chronotile.audit.rasters import RasterTruth
 from chronotile.audit.sources import mosaic_truth_of, stored_truth
 from chronotile.audit.truth import OtherPlace, StoredTruth
-from chronotile.errors import UnsupportedSource
-from chronotile.model.collection import SourceSpec, VariableInfo, VariableSpec
-from chronotile.model.grid import BBox, Window
-from chronotile.model.raster import Numbers
-from chronotile.model.time.instants import Instant, format_instant
+from chronotile.core.errors import UnsupportedSource
+from chronotile.core.model.collection import SourceSpec, VariableInfo, VariableSpec
+from chronotile.core.model.grid import BBox, Window
+from chronotile.core.model.raster import Numbers
+from chronotile.core.model.time.instants import Instant, format_instant
 from chronotile.optimise.inputs import Inputs
 from chronotile.optimise.mosaics import Mosaic
 from chronotile.optimise.plan import GRID_MAPPING, SERIES_FILE_PX, PlannedVariable

@@ -5,8 +5,26 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from chronotile.catalog.resolve_times import ResolvedTimes, resolve_series_times
-from chronotile.encoders.cube_tile.ctc1 import ENCODER_VERSION, encode_cube
-from chronotile.encoders.cube_tile.numbering import (
+from chronotile.core.errors import LimitExceeded, SourceChanged
+from chronotile.core.model.collection import Layer
+from chronotile.core.model.cube import (
+    BLOCK_DATES,
+    CUBE_TYPE,
+    CubeAbout,
+    CubeBlock,
+    CubeFrame,
+    CubeNumbering,
+    CubeRequest,
+)
+from chronotile.core.model.grid import divides
+from chronotile.core.model.payload import Payload, PixelStates, TimeUsed
+from chronotile.core.model.raster import Encoding, Raster
+from chronotile.core.model.request import IsActive, always_active, require_active
+from chronotile.core.warp.native_cells import CellPlan, plan_cells
+from chronotile.core.warp.plan import WarpPlan, plan_warp
+from chronotile.pipeline.caches.cube_tiles import CubePath, whole_year
+from chronotile.pipeline.encoders.cube_tile.ctc1 import ENCODER_VERSION, encode_cube
+from chronotile.pipeline.encoders.cube_tile.numbering import (
     Meaning,
     fits,
     halve_frame,
@@ -15,15 +33,7 @@ from chronotile.encoders.cube_tile.numbering import (
     numbering_of,
     numbering_of_frames,
 )
-from chronotile.encoders.document_parts import format_instants
-from chronotile.errors import LimitExceeded, SourceChanged
-from chronotile.model.collection import Layer
-from chronotile.model.cube import BLOCK_DATES, CUBE_TYPE, CubeAbout, CubeBlock, CubeFrame, CubeNumbering, CubeRequest
-from chronotile.model.grid import divides
-from chronotile.model.payload import Payload, PixelStates, TimeUsed
-from chronotile.model.raster import Encoding, Raster
-from chronotile.model.request import IsActive, always_active, require_active
-from chronotile.pipeline.caches.cube_tiles import CubePath, whole_year
+from chronotile.pipeline.encoders.document_parts import format_instants
 from chronotile.pipeline.mosaics import ComposedPlan, composed_plan, drawn_from, ground_windows
 from chronotile.pipeline.read_times import cells_decoded, read_times
 from chronotile.pipeline.resolve_series import instants_of, layer_with_values
@@ -38,8 +48,6 @@ from chronotile.pipeline.revision import (
 from chronotile.pipeline.services import Services, Stopwatch, reading
 from chronotile.pipeline.unreadable_dates import IncompleteAnswer, UnreadableDates, complete, etag_without, time_without
 from chronotile.readers.reader import PROVISIONAL
-from chronotile.warp.native_cells import CellPlan, plan_cells
-from chronotile.warp.plan import WarpPlan, plan_warp
 
 SHORTER = "request a shorter interval"
 

@@ -7,25 +7,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chronotile.catalog.resolve_times import ResolvedTimes, resolve_picture_times
-from chronotile.errors import LimitExceeded
-from chronotile.model.collection import Composite, Layer, VariableInfo
-from chronotile.model.crs import CRS84, transformer
-from chronotile.model.grid import Window
-from chronotile.model.payload import CellSeries, Identified, LayeredPayload, Payload, TimeUsed, time_of_all
-from chronotile.model.raster import Pixels, Raster, cell_reasons
-from chronotile.model.request import IdentifyRequest
-from chronotile.model.style import Colour, Style
-from chronotile.model.time.instants import InstantArray, TimeSelection
+from chronotile.core.errors import LimitExceeded
+from chronotile.core.model.collection import Composite, Layer, VariableInfo
+from chronotile.core.model.crs import CRS84, transformer
+from chronotile.core.model.grid import Window
+from chronotile.core.model.payload import CellSeries, Identified, LayeredPayload, Payload, TimeUsed, time_of_all
+from chronotile.core.model.raster import Pixels, Raster, cell_reasons
+from chronotile.core.model.request import IdentifyRequest
+from chronotile.core.model.style import Colour, Style
+from chronotile.core.model.time.instants import InstantArray, TimeSelection
+from chronotile.core.stats.over_time import difference, over_time
 from chronotile.pipeline.maps.render import painted_style
 from chronotile.pipeline.maps.resolve import MapTarget, base_times, requested_style, resolve_map, used_times
 from chronotile.pipeline.resolve_series import cell_of, cell_values, read_cell
 from chronotile.pipeline.revision import fingerprint, pixel_revision, read_of_one_state, time_index
 from chronotile.pipeline.services import Services, reading
+from chronotile.pipeline.styling.colours import class_indexes
+from chronotile.pipeline.styling.paint import paint, paint_composite
 from chronotile.pipeline.unreadable_dates import UnreadableDates, etag_without, instants_of_all, items_of_all
 from chronotile.readers.reader import Cell as NativeCell
-from chronotile.stats.over_time import difference, over_time
-from chronotile.styling.colours import class_indexes
-from chronotile.styling.paint import paint, paint_composite
 
 MAX_VALUES = 10_000
 """Values of one answer, of all layers and variables: more is a series, which has documents of its own."""

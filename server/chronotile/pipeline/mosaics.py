@@ -4,17 +4,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from chronotile.errors import InvalidParameter
-from chronotile.model.collection import Composite, Layer, Resampling, VariableInfo
-from chronotile.model.crs import Crs, are_alike
-from chronotile.model.grid import Grid, NativeGrid, Window, reach_in
-from chronotile.model.raster import Encoding, Pixels, Raster, with_mask
-from chronotile.model.request import Point
-from chronotile.model.time.instants import Instant
+from chronotile.core.errors import InvalidParameter
+from chronotile.core.model.collection import Composite, Layer, Resampling, VariableInfo
+from chronotile.core.model.crs import Crs, are_alike
+from chronotile.core.model.grid import Grid, NativeGrid, Window, reach_in
+from chronotile.core.model.raster import Encoding, Pixels, Raster, with_mask
+from chronotile.core.model.request import Point
+from chronotile.core.model.time.instants import Instant
+from chronotile.core.warp.plan import level_for, place_of
 from chronotile.pipeline.revision import time_index
 from chronotile.pipeline.services import Services
 from chronotile.readers.reader import Lattice, Reader
-from chronotile.warp.plan import level_for, place_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

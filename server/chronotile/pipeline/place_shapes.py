@@ -3,9 +3,9 @@
 import numpy as np
 import shapely
 
-from chronotile.encoders.vector.mvt import MVT_VERSION
-from chronotile.model.crs import Crs, transformer
-from chronotile.model.places import PlaceSet, ProjectedShapes
+from chronotile.core.model.crs import Crs, transformer
+from chronotile.core.model.places import PlaceSet, ProjectedShapes
+from chronotile.pipeline.encoders.vector.mvt import MVT_VERSION
 from chronotile.pipeline.revision import fingerprint
 
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Collection, Sequence
 
-from chronotile.encoders.vector.mvt import MEDIA_TYPE, encode_mvt
-from chronotile.encoders.vector.tile_polygons import cut_to_tile
-from chronotile.model.payload import Payload
-from chronotile.model.places import PlaceTileRequest
+from chronotile.core.model.payload import Payload
+from chronotile.core.model.places import PlaceTileRequest
+from chronotile.pipeline.encoders.vector.mvt import MEDIA_TYPE, encode_mvt
+from chronotile.pipeline.encoders.vector.tile_polygons import cut_to_tile
 from chronotile.pipeline.place_shapes import places_revision, shapes_in
 from chronotile.pipeline.revision import fingerprint
 from chronotile.pipeline.services import Services

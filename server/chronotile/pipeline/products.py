@@ -9,10 +9,11 @@ from uuid import UUID
 
 import orjson
 
-from chronotile.encoders.zip_layout import FOLDER_END, ZipEntry, ZipLayout, ZipPart
-from chronotile.errors import AddressRefused, ConfigurationError, NoFiles, SourceUnavailable, UnknownPath
-from chronotile.model.formats import COG_TYPE, GEOTIFF_TYPE
-from chronotile.model.items import FoundItem, checksum_of
+from chronotile.core.errors import AddressRefused, ConfigurationError, NoFiles, SourceUnavailable, UnknownPath
+from chronotile.core.model.formats import COG_TYPE, GEOTIFF_TYPE
+from chronotile.core.model.items import FoundItem, checksum_of
+from chronotile.core.web.item_places import item_places
+from chronotile.pipeline.encoders.zip_layout import FOLDER_END, ZipEntry, ZipLayout, ZipPart
 from chronotile.pipeline.revision import fingerprint
 from chronotile.pipeline.search.public_item import is_place
 from chronotile.pipeline.search.search_items import find_item, find_product
@@ -30,7 +31,6 @@ from chronotile.readers.products.folders import (
     walk,
 )
 from chronotile.readers.remote.requests import WithoutParts
-from chronotile.web.item_places import item_places
 
 # What is sent of a product: any part of it, without what comes before it.
 

@@ -7,13 +7,13 @@ from typing import Protocol
 
 import numpy as np
 
-from chronotile.errors import DateUnreadable
-from chronotile.model.collection import VariableInfo
-from chronotile.model.grid import Window
-from chronotile.model.raster import FIRST_FLAG_CODE, BoolArray, Pixels
+from chronotile.core.errors import DateUnreadable
+from chronotile.core.model.collection import VariableInfo
+from chronotile.core.model.grid import Window
+from chronotile.core.model.raster import FIRST_FLAG_CODE, BoolArray, Pixels
+from chronotile.core.warp.plan import side_by_side
 from chronotile.readers.around_damage import Tell, dates_around_damage
 from chronotile.readers.reader import Along, Reader
-from chronotile.warp.plan import side_by_side
 
 MOST_BYTES = 32 << 20
 """Read at once, however many times a chunk holds."""

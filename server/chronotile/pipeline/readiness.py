@@ -3,14 +3,14 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from chronotile.errors import SourceUnavailable
-from chronotile.model.collection import Layer
+from chronotile.core.errors import SourceUnavailable
+from chronotile.core.model.collection import Layer
+from chronotile.core.yaml_source import list_names
 from chronotile.pipeline.revision import pixel_revision
 from chronotile.pipeline.services import Services
 from chronotile.pipeline.unreadable_dates import failing_dates
 from chronotile.readers.around_damage import FailingDate
 from chronotile.readers.elsewhere import SourcesSnapshot
-from chronotile.yaml_source import list_names
 
 NOT_OPEN = "its source cannot be opened, or contains nothing that can be served"
 NEWEST_GONE = "the data of its newest time are gone"

@@ -8,14 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chronotile.catalog.resolve_times import resolve_series_times
-from chronotile.errors import InvalidParameter, LimitExceeded
-from chronotile.model.collection import Layer, VariableInfo
-from chronotile.model.crs import CRS84, transformer
-from chronotile.model.grid import NativeGrid
-from chronotile.model.raster import Encoding, Pixels, valid_pixels
-from chronotile.model.request import Point
-from chronotile.model.series.analysis import Analysis
-from chronotile.model.time.instants import (
+from chronotile.core.errors import InvalidParameter, LimitExceeded
+from chronotile.core.model.collection import Layer, VariableInfo
+from chronotile.core.model.crs import CRS84, transformer
+from chronotile.core.model.grid import NativeGrid
+from chronotile.core.model.raster import Encoding, Pixels, valid_pixels
+from chronotile.core.model.request import Point
+from chronotile.core.model.series.analysis import Analysis
+from chronotile.core.model.time.instants import (
     DISTANT_PAST,
     ONE_NS,
     Instant,

@@ -8,13 +8,13 @@ from typing import TypeVar
 
 import numpy as np
 
-from chronotile.encoders.cube_tile.ctc1 import ENCODER_VERSION as CUBE_VERSION
-from chronotile.encoders.picture.picture import ENCODER_VERSION
-from chronotile.errors import Overtaken, SourceChanged, SourceUnavailable
-from chronotile.model.collection import Composite, Layer, VariableInfo
-from chronotile.model.grid import Window
-from chronotile.model.payload import PixelStates
-from chronotile.model.time.instants import DAY, Instant, InstantArray
+from chronotile.core.errors import Overtaken, SourceChanged, SourceUnavailable
+from chronotile.core.model.collection import Composite, Layer, VariableInfo
+from chronotile.core.model.grid import Window
+from chronotile.core.model.payload import PixelStates
+from chronotile.core.model.time.instants import DAY, Instant, InstantArray
+from chronotile.pipeline.encoders.cube_tile.ctc1 import ENCODER_VERSION as CUBE_VERSION
+from chronotile.pipeline.encoders.picture.picture import ENCODER_VERSION
 from chronotile.pipeline.services import CachedRevision, Services, reading
 from chronotile.readers.hrefs import one_look
 from chronotile.readers.reader import GONE, Reader

@@ -9,17 +9,18 @@ from time import perf_counter
 from typing import Protocol
 
 from chronotile.catalog.catalogue import Catalogue
-from chronotile.encoders.coverage.zarr3 import StoreShape
-from chronotile.errors import DateUnreadable, PlanStale, SourceUnavailable
-from chronotile.model.collection import Clock, Finding, Layer
-from chronotile.model.items import FoundItem, ItemSearch
-from chronotile.model.payload import Document
-from chronotile.model.time.instants import Instant
+from chronotile.core.errors import DateUnreadable, PlanStale, SourceUnavailable
+from chronotile.core.model.collection import Clock, Finding, Layer
+from chronotile.core.model.items import FoundItem, ItemSearch
+from chronotile.core.model.payload import Document
+from chronotile.core.model.time.instants import Instant
+from chronotile.core.warp.plan import OVERHEAD_BYTES, WarpPlan
 from chronotile.pipeline.bounded_wait import BoundedLooks
 from chronotile.pipeline.caches.answer_memory import AnswerMemory
 from chronotile.pipeline.caches.cube_tiles import CubeTileCache, PrebuiltCubeTiles
 from chronotile.pipeline.caches.given_axes import GivenAxes
 from chronotile.pipeline.caches.scratch_cache import ScratchCache
+from chronotile.pipeline.encoders.coverage.zarr3 import StoreShape
 from chronotile.readers.around_damage import FailingDates
 from chronotile.readers.caches.byte_cache import ByteCache
 from chronotile.readers.caches.disk import DiskCache
@@ -27,7 +28,6 @@ from chronotile.readers.elsewhere import Elsewhere
 from chronotile.readers.products.checksums import Checksums
 from chronotile.readers.reader import Reader
 from chronotile.readers.reader_caches import ReaderCaches
-from chronotile.warp.plan import OVERHEAD_BYTES, WarpPlan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 
-from chronotile.errors import DateUnreadable, SourceUnavailable, VariableLacking
-from chronotile.model.collection import Layer, VariableInfo
-from chronotile.model.items import ItemRef
-from chronotile.model.payload import Payload, TimeUsed
-from chronotile.model.time.instants import Instant, format_instant
+from chronotile.core.errors import DateUnreadable, SourceUnavailable, VariableLacking
+from chronotile.core.model.collection import Layer, VariableInfo
+from chronotile.core.model.items import ItemRef
+from chronotile.core.model.payload import Payload, TimeUsed
+from chronotile.core.model.time.instants import Instant, format_instant
 from chronotile.pipeline.revision import fingerprint
 from chronotile.pipeline.services import Services
 from chronotile.readers.around_damage import MOST_LEFT_OUT, FailingDate

@@ -18,12 +18,12 @@ import orjson
 from numpy.typing import NDArray
 
 from chronotile.catalog.resolve_times import default_index
-from chronotile.errors import ChronotileError, MissingTime, SourceUnavailable, TooManyPieces
-from chronotile.model.collection import Layer, VariableInfo
-from chronotile.model.crs import Crs, transformer
-from chronotile.model.grid import WHOLE_CIRCLE, BBox, NativeGrid, Window
-from chronotile.model.raster import BoolArray, valid_pixels
-from chronotile.model.time.instants import ONE_NS, Instant, InstantArray, TimePart, TimeSelection, TimeSpan
+from chronotile.core.errors import ChronotileError, MissingTime, SourceUnavailable, TooManyPieces
+from chronotile.core.model.collection import Layer, VariableInfo
+from chronotile.core.model.crs import Crs, transformer
+from chronotile.core.model.grid import WHOLE_CIRCLE, BBox, NativeGrid, Window
+from chronotile.core.model.raster import BoolArray, valid_pixels
+from chronotile.core.model.time.instants import ONE_NS, Instant, InstantArray, TimePart, TimeSelection, TimeSpan
 from chronotile.pipeline.revision import dated_revision, describe_part, layer_revision, pixel_revision, time_index
 from chronotile.pipeline.services import Services, reading
 from chronotile.readers.caches.disk import DiskCache

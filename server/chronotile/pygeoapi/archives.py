@@ -6,12 +6,12 @@ from functools import lru_cache, wraps
 from pathlib import Path
 from typing import Any, TypeVar
 
+from chronotile.app.settings import load_settings
 from chronotile.archive.live import ItemAccess, LiveArchive, LiveArchives
-from chronotile.errors import ChronotileError, PlanStale
+from chronotile.core.errors import ChronotileError, PlanStale
 from chronotile.pipeline.revision import retry_overtaken
 from chronotile.pipeline.services import Services
 from chronotile.pygeoapi.exchange import chosen, translate_errors
-from chronotile.settings import load_settings
 
 MAX_ARCHIVES = 16
 """Archives open at once; an evicted one is closed when its last read has ended."""

@@ -10,20 +10,20 @@ import shapely
 from pygeoapi.provider.base_edr import BaseEDRProvider
 
 from chronotile.catalog.catalogue import Catalogue
-from chronotile.encoders.document_parts import Credits
-from chronotile.encoders.series.covjson import encode_series_covjson
-from chronotile.errors import InvalidParameter, UnknownCollection
-from chronotile.model.collection import Layer
-from chronotile.model.coverage import CoverageRequest, Trim
-from chronotile.model.crs import CRS84, Crs
-from chronotile.model.formats import COVERAGE_JSON_TYPE
-from chronotile.model.geometry.area import Area
-from chronotile.model.geometry.circle import circle_of
-from chronotile.model.grid import BBox
-from chronotile.model.places import PlaceSet
-from chronotile.model.request import AreasRequest, PositionsRequest
-from chronotile.model.time.parser import parse_time
+from chronotile.core.errors import InvalidParameter, UnknownCollection
+from chronotile.core.model.collection import Layer
+from chronotile.core.model.coverage import CoverageRequest, Trim
+from chronotile.core.model.crs import CRS84, Crs
+from chronotile.core.model.formats import COVERAGE_JSON_TYPE
+from chronotile.core.model.geometry.area import Area
+from chronotile.core.model.geometry.circle import circle_of
+from chronotile.core.model.grid import BBox
+from chronotile.core.model.places import PlaceSet
+from chronotile.core.model.request import AreasRequest, PositionsRequest
+from chronotile.core.model.time.parser import parse_time
 from chronotile.pipeline.coverage.deliver import deliver_coverage
+from chronotile.pipeline.encoders.document_parts import Credits
+from chronotile.pipeline.encoders.series.covjson import encode_series_covjson
 from chronotile.pipeline.place_shapes import shapes_in
 from chronotile.pipeline.series.fields import (
     FieldsFormat,

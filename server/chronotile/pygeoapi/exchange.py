@@ -18,15 +18,21 @@ from pygeoapi.provider.base import (
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.catalog.offered import Offered, offered_collection, offered_collections
-from chronotile.errors import ChronotileError, ConfigurationError, InvalidParameter, MissingParameter, UnsupportedCrs
-from chronotile.model.coverage import Trim
-from chronotile.model.crs import CRS84, Crs, is_north_first
-from chronotile.model.geometry.area import LENGTHS_M, OTHER_LENGTHS, Area
-from chronotile.model.geometry.json_text import is_number
-from chronotile.model.grid import BBox, FloatArray, NativeGrid
-from chronotile.model.request import Point
-from chronotile.model.time.instants import DEKAD_STEP, TimeDomain, TimeSelection, format_instant, step_of
-from chronotile.model.time.parser import parse_time
+from chronotile.core.errors import (
+    ChronotileError,
+    ConfigurationError,
+    InvalidParameter,
+    MissingParameter,
+    UnsupportedCrs,
+)
+from chronotile.core.model.coverage import Trim
+from chronotile.core.model.crs import CRS84, Crs, is_north_first
+from chronotile.core.model.geometry.area import LENGTHS_M, OTHER_LENGTHS, Area
+from chronotile.core.model.geometry.json_text import is_number
+from chronotile.core.model.grid import BBox, FloatArray, NativeGrid
+from chronotile.core.model.request import Point
+from chronotile.core.model.time.instants import DEKAD_STEP, TimeDomain, TimeSelection, format_instant, step_of
+from chronotile.core.model.time.parser import parse_time
 from chronotile.pipeline.services import Services
 
 # What pygeoapi hands to providers, turned into requests.

@@ -6,15 +6,15 @@ from typing import Any
 import orjson
 from pygeoapi.provider.base import BaseProvider
 
-from chronotile.encoders.file_parts import Body
-from chronotile.errors import InvalidParameter, UnknownCollection, UnsupportedFormat
-from chronotile.model.coverage import CoverageRequest, Trim
-from chronotile.model.crs import Crs, crs_of
-from chronotile.model.formats import MapFormat
-from chronotile.model.grid import BBox, Grid
-from chronotile.model.request import MapRequest
-from chronotile.model.time.parser import parse_time
+from chronotile.core.errors import InvalidParameter, UnknownCollection, UnsupportedFormat
+from chronotile.core.model.coverage import CoverageRequest, Trim
+from chronotile.core.model.crs import Crs, crs_of
+from chronotile.core.model.formats import MapFormat
+from chronotile.core.model.grid import BBox, Grid
+from chronotile.core.model.request import MapRequest
+from chronotile.core.model.time.parser import parse_time
 from chronotile.pipeline.coverage.deliver import deliver_coverage
+from chronotile.pipeline.encoders.file_parts import Body
 from chronotile.pipeline.maps.render import overlay_maps
 from chronotile.pygeoapi.archives import Served, asked
 from chronotile.pygeoapi.exchange import (

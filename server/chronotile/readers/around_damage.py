@@ -8,8 +8,8 @@ from hashlib import blake2b
 import numpy as np
 import orjson
 
-from chronotile.errors import DateUnreadable, SourceUnavailable
-from chronotile.model.raster import (
+from chronotile.core.errors import DateUnreadable, SourceUnavailable
+from chronotile.core.model.raster import (
     REASON_UNREADABLE,
     UNREADABLE_CODE,
     Codes,
@@ -19,7 +19,7 @@ from chronotile.model.raster import (
     pixel_codes,
     valid_pixels,
 )
-from chronotile.model.time.instants import Instant, format_instant
+from chronotile.core.model.time.instants import Instant, format_instant
 from chronotile.readers.caches.disk import Records, RecordsInMemory
 from chronotile.readers.foreign import one_line, origin_of
 from chronotile.readers.left_out import is_passing

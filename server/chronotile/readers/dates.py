@@ -31,9 +31,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from chronotile.errors import InvalidParameter
-from chronotile.model.time.instants import DAY, DEKAD, ONE_NS, TimeSpan, add_months
-from chronotile.model.time.parser import parse_instant
+from chronotile.core.errors import InvalidParameter
+from chronotile.core.model.time.instants import DAY, DEKAD, ONE_NS, TimeSpan, add_months
+from chronotile.core.model.time.parser import parse_instant
 
 FIRST_YEAR, LAST_YEAR = 1850, 2100
 """Years believed of a run of digits in a name."""

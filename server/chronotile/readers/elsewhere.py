@@ -8,8 +8,9 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from time import monotonic
 
-from chronotile.errors import ChronotileError, SourceAway, SourceUnavailable
-from chronotile.model.collection import Finding, SourceInfo, SourceSpec
+from chronotile.core.errors import ChronotileError, SourceAway, SourceUnavailable
+from chronotile.core.model.collection import Finding, SourceInfo, SourceSpec
+from chronotile.core.web.inner_hosts import host_of
 from chronotile.readers.foreign import BeingWritten, one_line, origin_of, without_frames
 from chronotile.readers.hrefs import local_path
 from chronotile.readers.kinds import open_source
@@ -17,7 +18,6 @@ from chronotile.readers.reader import Reader
 from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.remote.requests import Away, Refused
 from chronotile.readers.sample import observed_range
-from chronotile.web.inner_hosts import host_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

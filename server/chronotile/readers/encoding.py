@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from chronotile.errors import UnsupportedSource
-from chronotile.model.collection import VariableSpec
-from chronotile.model.number_text import SMALL
-from chronotile.model.raster import Encoding
+from chronotile.core.errors import UnsupportedSource
+from chronotile.core.model.collection import VariableSpec
+from chronotile.core.model.number_text import SMALL
+from chronotile.core.model.raster import Encoding
 
 REAL_KINDS = "iufb"
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from chronotile.errors import UnsupportedSource
-from chronotile.model.collection import LEFT_OUT, Finding, SourceSpec
-from chronotile.model.time.instants import NO_TIME, TimeDomain, TimeSpan, domain_of_bounds
+from chronotile.core.errors import UnsupportedSource
+from chronotile.core.model.collection import LEFT_OUT, Finding, SourceSpec
+from chronotile.core.model.time.instants import NO_TIME, TimeDomain, TimeSpan, domain_of_bounds
 from chronotile.readers.dates import find_folder_time, time_of_name, time_of_text
 from chronotile.readers.hrefs import base_name, is_pattern_elsewhere, local_path, names_among, without_query
 

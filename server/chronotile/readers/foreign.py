@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from chronotile.errors import ChronotileError, SourceUnavailable, UnsupportedSource
+from chronotile.core.errors import ChronotileError, SourceUnavailable, UnsupportedSource
 
 _log = logging.getLogger(__name__)
 

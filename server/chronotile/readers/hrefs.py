@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
+from chronotile.core.web.inner_hosts import host_of
 from chronotile.readers.remote.files import looks
 from chronotile.readers.remote.s3_environment import s3_access
-from chronotile.web.inner_hosts import host_of
 
 _WEB = {"http", "https"}
 

@@ -5,8 +5,8 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from chronotile.errors import UnsupportedSource
-from chronotile.model.collection import Finding, KindOptions, SourceSpec
+from chronotile.core.errors import UnsupportedSource
+from chronotile.core.model.collection import Finding, KindOptions, SourceSpec
 from chronotile.readers.files import find_files
 from chronotile.readers.reader import Reader
 from chronotile.readers.reader_caches import ReaderCaches

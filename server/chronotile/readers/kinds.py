@@ -5,8 +5,9 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from chronotile.errors import UnsupportedSource
-from chronotile.model.collection import KindOptions, SourceSpec
+from chronotile.core.errors import UnsupportedSource
+from chronotile.core.model.collection import KindOptions, SourceSpec
+from chronotile.core.web.inner_hosts import inner_hosts
 from chronotile.readers.derived.derive import with_derived
 from chronotile.readers.hrefs import CREDENTIALS_REMEDY, local_path
 from chronotile.readers.kind import SourceKind
@@ -16,7 +17,6 @@ from chronotile.readers.raster.kind import RasterKind
 from chronotile.readers.reader import Reader
 from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.zarr.kind import ZarrKind
-from chronotile.web.inner_hosts import inner_hosts
 
 _ITEMS = ItemsKind()
 KINDS = {kind.name: kind for kind in (ZarrKind(), RasterKind(), NetcdfKind(), _ITEMS)}

@@ -9,8 +9,8 @@ from http import HTTPStatus
 from time import monotonic
 from typing import Any, Literal
 
-from chronotile.errors import AddressRefused, DateUnreadable, SourceUnavailable, UnsupportedSource
-from chronotile.model.items import ItemRef
+from chronotile.core.errors import AddressRefused, DateUnreadable, SourceUnavailable, UnsupportedSource
+from chronotile.core.model.items import ItemRef
 from chronotile.readers.foreign import BeingWritten, Damaged, origin_of, with_causes
 from chronotile.readers.remote.requests import Away, Refused
 

@@ -6,9 +6,9 @@ from functools import lru_cache
 
 from pyproj import CRS
 
-from chronotile.errors import UnsupportedCrs, UnsupportedSource
-from chronotile.model.crs import CRS84, Crs, crs_of, transformer
-from chronotile.model.grid import NativeGrid
+from chronotile.core.errors import UnsupportedCrs, UnsupportedSource
+from chronotile.core.model.crs import CRS84, Crs, crs_of, transformer
+from chronotile.core.model.grid import NativeGrid
 
 EARTH_RADII_M = (6_300_000.0, 6_450_000.0)
 """Semi-major axes that are of the Earth: all its ellipsoids and the spheres that models put in their place."""

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from chronotile.errors import UnsupportedSource
-from chronotile.model.raster import BoolArray, Encoding, Numbers
+from chronotile.core.errors import UnsupportedSource
+from chronotile.core.model.raster import BoolArray, Encoding, Numbers
 
 Plane = NDArray[Any]
 

@@ -11,12 +11,12 @@ import numpy as np
 import orjson
 import shapely
 
-from chronotile.errors import ChronotileError, UnsupportedSource
-from chronotile.extras import missing_extra
-from chronotile.model.collection import Finding
-from chronotile.model.crs import CRS84, Crs, crs_of, transformer
-from chronotile.model.grid import BBox
-from chronotile.model.places import PlaceSet, PlacesSpec, Property, Shapes
+from chronotile.core.errors import ChronotileError, UnsupportedSource
+from chronotile.core.extras import missing_extra
+from chronotile.core.model.collection import Finding
+from chronotile.core.model.crs import CRS84, Crs, crs_of, transformer
+from chronotile.core.model.grid import BBox
+from chronotile.core.model.places import PlaceSet, PlacesSpec, Property, Shapes
 from chronotile.readers.foreign import opening
 
 MAX_TOLD = 3

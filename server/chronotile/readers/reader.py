@@ -13,18 +13,18 @@ import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
 
-from chronotile.errors import REPLACE_FILES, ChronotileError, DateUnreadable, SourceUnavailable, UnsupportedSource
-from chronotile.model.collection import Resampling, SourceInfo, VariableInfo
-from chronotile.model.crs import Crs, transformer
-from chronotile.model.expression import Expression
-from chronotile.model.grid import BBox, Grid, NativeGrid, Window
-from chronotile.model.items import ItemRef, MosaicRule
-from chronotile.model.raster import BoolArray, Encoding, Pixels
-from chronotile.model.request import Point
-from chronotile.model.time.instants import TimeDomain
+from chronotile.core.errors import REPLACE_FILES, ChronotileError, DateUnreadable, SourceUnavailable, UnsupportedSource
+from chronotile.core.model.collection import Resampling, SourceInfo, VariableInfo
+from chronotile.core.model.crs import Crs, transformer
+from chronotile.core.model.expression import Expression
+from chronotile.core.model.grid import BBox, Grid, NativeGrid, Window
+from chronotile.core.model.items import ItemRef, MosaicRule
+from chronotile.core.model.raster import BoolArray, Encoding, Pixels
+from chronotile.core.model.request import Point
+from chronotile.core.model.time.instants import TimeDomain
+from chronotile.core.warp.plan import plan_warp
 from chronotile.readers.foreign import BeingWritten, Damaged, origin_of, unavailable, unavailable_text, with_causes
 from chronotile.readers.hrefs import one_look
-from chronotile.warp.plan import plan_warp
 
 log = logging.getLogger(__name__)
 

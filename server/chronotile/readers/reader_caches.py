@@ -4,11 +4,11 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from chronotile.core.web.places import Places
 from chronotile.readers.caches.block_cache import BlockCache, SharedBlockMemory
 from chronotile.readers.caches.byte_blocks import ByteBlocks
 from chronotile.readers.caches.byte_cache import USUAL_BYTES, CacheSizes
 from chronotile.readers.left_out import LeftOutItems
-from chronotile.web.places import Places
 
 if TYPE_CHECKING:
     from chronotile.readers.mosaic.overview_files import OverviewFiles

@@ -5,11 +5,11 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from chronotile.errors import DateUnreadable, SourceUnavailable
-from chronotile.model.collection import VariableInfo
-from chronotile.model.grid import NativeGrid, Window
-from chronotile.model.number_text import without_noise
-from chronotile.model.raster import Encoding, Pixels
+from chronotile.core.errors import DateUnreadable, SourceUnavailable
+from chronotile.core.model.collection import VariableInfo
+from chronotile.core.model.grid import NativeGrid, Window
+from chronotile.core.model.number_text import without_noise
+from chronotile.core.model.raster import Encoding, Pixels
 from chronotile.readers.reader import Reader
 
 Values = NDArray[np.float64]

@@ -15,7 +15,7 @@ from PIL import Image
 from tests.agreement.doors.kinds import SCENE, area_of, place_of, values_of
 from tests.agreement.doors.site import Site
 from tests.ctc1 import decode_cube
-from tests.protocols.animations.films import frames_of
+from tests.protocols.maps.animations.films import frames_of
 from tests.zarr_stores import open_store
 from tests.zipped import open_zipped
 

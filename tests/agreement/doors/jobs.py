@@ -25,7 +25,7 @@ from tests.agreement.doors.asking import (
 )
 from tests.agreement.doors.kinds import SCENE, area_of, place_of, values_of
 from tests.agreement.doors.site import Site
-from tests.protocols.animations.films import frames_of
+from tests.protocols.maps.animations.films import frames_of
 from tests.zipped import open_zipped
 
 BOX = {"bbox": [500_000, 5_649_700, 500_400, 5_650_000], "crs": UTM}

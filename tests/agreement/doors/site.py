@@ -11,9 +11,9 @@ import pytest
 from starlette.testclient import TestClient
 from typer.testing import CliRunner, Result
 
-from chronotile.app import create_app
+from chronotile.app.application import create_app
+from chronotile.app.settings import load_settings
 from chronotile.cli import app as program
-from chronotile.settings import load_settings
 from tests.agreement.conftest import STYLE
 from tests.agreement.doors import kinds
 from tests.archive.index.stac_api import StacApi, serving

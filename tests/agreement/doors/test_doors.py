@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from chronotile.app import application
-from chronotile.processes.registry import processes
+from chronotile.app.application import application
+from chronotile.jobs.processes.registry import processes
 from chronotile.protocols.ogcapi.coverages.formats import FORMATS
 from chronotile.readers.kinds import kind_options
 from tests.agreement.doors import asking, commands, jobs

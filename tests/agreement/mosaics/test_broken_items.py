@@ -9,11 +9,11 @@ import pyproj
 import pytest
 import shapely
 
-from chronotile.errors import SourceUnavailable
-from chronotile.model.grid import BBox
+from chronotile.core.errors import SourceUnavailable
+from chronotile.core.model.grid import BBox
+from chronotile.jobs.processes.registry import process_of
+from chronotile.jobs.processes.work.partial_results import run_task, with_unreadable
 from chronotile.optimise.cube_tiles import CubeOptions, write_cubes
-from chronotile.processes.registry import process_of
-from chronotile.processes.work.partial_results import run_task, with_unreadable
 from chronotile.readers import left_out
 from tests.agreement.mosaics.shown import CRS84, NATIVE_ZOOM, compare, extent, tile_values, tiles_of
 from tests.ctc1 import decode_cube

@@ -3,7 +3,7 @@
 import pytest
 from starlette.testclient import TestClient
 
-from chronotile.app import application
+from chronotile.app.application import application
 from tests.scenes_archive.indexed import indexed
 from tests.scenes_archive.plan import TINY
 

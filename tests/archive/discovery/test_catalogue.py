@@ -10,8 +10,8 @@ from chronotile.archive.discovery.catalogue import (
     look_at,
 )
 from chronotile.archive.index.documents import Documents
-from chronotile.errors import ConfigurationError
-from chronotile.web.places import Places
+from chronotile.core.errors import ConfigurationError
+from chronotile.core.web.places import Places
 from tests.archive.index.catalogues import item_document
 from tests.archive.index.stac_api import StacApi, serving
 

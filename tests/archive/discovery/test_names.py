@@ -16,7 +16,7 @@ from chronotile.archive.discovery.names import (
     variable_in,
     without_suffix,
 )
-from chronotile.sections import ID
+from chronotile.core.sections import ID
 
 
 def groups_of(*names: str) -> dict[str, list[str]]:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from chronotile.archive.index.fill import IndexedCollection, IndexStore
 from chronotile.catalog.items.passes import SourcePasses
-from chronotile.database import Usage, open_engine
-from chronotile.model.items import IndexSettings
+from chronotile.core.database import Usage, open_engine
+from chronotile.core.model.items import IndexSettings
 from tests.archive.index.index_in_memory import ItemsInMemory
 
 USAGE = Usage(

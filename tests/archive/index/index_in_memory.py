@@ -3,7 +3,7 @@
 from collections import Counter
 
 from chronotile.catalog.items.index import ItemIndex
-from chronotile.model.items import PutSummary
+from chronotile.core.model.items import PutSummary
 
 
 class ItemsInMemory(ItemIndex):

@@ -12,9 +12,9 @@ from chronotile.archive.index.source import ItemRules
 from chronotile.archive.index.sources import SourceAccess, indexed, source_of
 from chronotile.catalog.items.opening import open_items
 from chronotile.catalog.items.passes import open_passes
-from chronotile.model.collection import ItemsSpec, SourceSpec
-from chronotile.model.items import IndexSettings, ItemSearch
-from chronotile.web.places import Places
+from chronotile.core.model.collection import ItemsSpec, SourceSpec
+from chronotile.core.model.items import IndexSettings, ItemSearch
+from chronotile.core.web.places import Places
 from tests.archive.index.catalogues import CatalogueOnDisk, item_document
 
 FIRST, SECOND = "https://first.test/", "https://second.test/"

@@ -5,8 +5,8 @@ from chronotile.archive.index.apis import ApiSource, is_api
 from chronotile.archive.index.documents import Documents
 from chronotile.archive.index.fill import Interrupted, fill
 from chronotile.archive.index.source import ItemFilter, ItemRules
-from chronotile.errors import SourceUnavailable, UnsupportedSource
-from chronotile.model.items import PutSummary
+from chronotile.core.errors import SourceUnavailable, UnsupportedSource
+from chronotile.core.model.items import PutSummary
 from tests.archive.index.catalogues import S2, item_document
 from tests.archive.index.stac_api import StacApi, serving
 

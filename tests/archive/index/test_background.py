@@ -13,10 +13,10 @@ from chronotile.archive.index.sources import SourceAccess, indexed, source_of
 from chronotile.archive.live import LiveArchive
 from chronotile.catalog.items.opening import open_items
 from chronotile.catalog.items.passes import open_passes
-from chronotile.errors import ConfigurationError
-from chronotile.model.collection import ItemsSpec, SourceSpec
-from chronotile.model.items import IndexSettings, ItemSearch
-from chronotile.web.places import Places
+from chronotile.core.errors import ConfigurationError
+from chronotile.core.model.collection import ItemsSpec, SourceSpec
+from chronotile.core.model.items import IndexSettings, ItemSearch
+from chronotile.core.web.places import Places
 from tests.archive.index.catalogues import CatalogueOnDisk, item_document
 from tests.archive.index.stac_api import StacApi, serving
 from tests.running import PATIENCE_S

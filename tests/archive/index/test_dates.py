@@ -24,10 +24,10 @@ from chronotile.archive.index.sources import SourceAccess, indexed, source_of, s
 from chronotile.archive.live import LiveArchive
 from chronotile.catalog.items.opening import open_items
 from chronotile.catalog.items.passes import open_passes
-from chronotile.model.grid import BBox
-from chronotile.model.items import IndexSettings, ItemSearch
-from chronotile.model.time.instants import DAY, ONE_NS, TimeSpan
-from chronotile.web.places import Places
+from chronotile.core.model.grid import BBox
+from chronotile.core.model.items import IndexSettings, ItemSearch
+from chronotile.core.model.time.instants import DAY, ONE_NS, TimeSpan
+from chronotile.core.web.places import Places
 from tests.catalog.items.conftest import make_item
 from tests.scenes import Scene, make_dataset, save_netcdf, write_cogs, write_netcdf, write_tif, write_zarr
 

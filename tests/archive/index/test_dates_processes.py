@@ -13,7 +13,7 @@ from chronotile.archive.index.fill import IndexStore
 from chronotile.archive.live import LiveArchive
 from chronotile.catalog.items.opening import open_items
 from chronotile.catalog.items.passes import open_passes
-from chronotile.model.items import ItemSearch
+from chronotile.core.model.items import ItemSearch
 from tests.running import until
 from tests.scenes import Scene, make_dataset, save_netcdf
 
@@ -31,7 +31,7 @@ from chronotile.archive.index.sources import SourceAccess
 from chronotile.archive.live import LiveArchive
 from chronotile.catalog.items.opening import open_items
 from chronotile.catalog.items.passes import open_passes
-from chronotile.web.places import Places
+from chronotile.core.web.places import Places
 
 data, folder = map(Path, sys.argv[1:])
 background.REST = 0.0  # no requests wait

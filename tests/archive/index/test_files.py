@@ -10,11 +10,11 @@ from affine import Affine
 
 from chronotile.archive.index.files import FilesSource
 from chronotile.archive.index.fill import fill
-from chronotile.errors import SourceUnavailable, UnsupportedSource
-from chronotile.model.collection import ItemsSpec, SourceSpec, VariableSpec
-from chronotile.model.crs import CRS84
-from chronotile.model.items import PutSummary
-from chronotile.model.time.instants import format_instant
+from chronotile.core.errors import SourceUnavailable, UnsupportedSource
+from chronotile.core.model.collection import ItemsSpec, SourceSpec, VariableSpec
+from chronotile.core.model.crs import CRS84
+from chronotile.core.model.items import PutSummary
+from chronotile.core.model.time.instants import format_instant
 from tests.archive.index.catalogues import S2
 
 TILE_M = 1_000

@@ -15,10 +15,10 @@ from chronotile.archive.index.fill import TWICE, IndexStore, Interrupted, fill
 from chronotile.archive.index.source import TWIN, ItemFilter, ItemRules
 from chronotile.catalog.items.opening import open_items
 from chronotile.catalog.items.passes import open_passes
-from chronotile.errors import SourceUnavailable, UnsupportedSource
-from chronotile.model.items import ItemSearch, PutSummary
-from chronotile.web.item_places import ItemPlaces
-from chronotile.web.places import Places
+from chronotile.core.errors import SourceUnavailable, UnsupportedSource
+from chronotile.core.model.items import ItemSearch, PutSummary
+from chronotile.core.web.item_places import ItemPlaces
+from chronotile.core.web.places import Places
 from tests.archive.index.catalogues import S2, CatalogueOnDisk, item_document, new_store
 
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from chronotile.app import item_index
+from chronotile.app.application import item_index
+from chronotile.app.settings import Settings
 from chronotile.cli import app
 from chronotile.readers.cog.header import CogHeader
-from chronotile.settings import Settings
 from tests.scenes_archive import forms
 from tests.scenes_archive.pgstac import lack_of_pgstac
 from tests.scenes_archive.plan import SMALL

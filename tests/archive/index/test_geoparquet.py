@@ -15,9 +15,9 @@ from chronotile.archive.index.fill import Interrupted, fill
 from chronotile.archive.index.geoparquet import GeoparquetSource
 from chronotile.archive.index.source import ItemRules
 from chronotile.catalog.items.index import ItemIndex
-from chronotile.durable_files import Disk
-from chronotile.errors import UnsupportedSource, WriteFailed
-from chronotile.model.items import FoundItem, ItemPage, ItemRef, PutSummary
+from chronotile.core.durable_files import Disk
+from chronotile.core.errors import UnsupportedSource, WriteFailed
+from chronotile.core.model.items import FoundItem, ItemPage, ItemRef, PutSummary
 from tests.archive.index.catalogues import S2, item_document
 
 

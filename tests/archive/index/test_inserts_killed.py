@@ -13,9 +13,9 @@ from urllib.request import urlopen
 
 import pytest
 
-from chronotile.app import item_index
-from chronotile.model.items import ItemSearch
-from chronotile.settings import load_settings
+from chronotile.app.application import item_index
+from chronotile.app.settings import load_settings
+from chronotile.core.model.items import ItemSearch
 from tests.archive.index.catalogues import item_document
 from tests.archive.index.test_files import write_tile
 from tests.running import PROGRAM, serving, until, workers_of

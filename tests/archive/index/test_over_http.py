@@ -10,11 +10,11 @@ from chronotile.archive.index.export import export_items
 from chronotile.archive.index.fill import Interrupted, fill
 from chronotile.archive.index.geoparquet import GeoparquetSource
 from chronotile.archive.index.source import ItemRules
-from chronotile.errors import SourceUnavailable, UnsupportedSource
-from chronotile.model.items import PutSummary
+from chronotile.core.errors import SourceUnavailable, UnsupportedSource
+from chronotile.core.model.items import PutSummary
+from chronotile.core.web.item_places import ItemPlaces
+from chronotile.core.web.places import Places
 from chronotile.readers.remote import files
-from chronotile.web.item_places import ItemPlaces
-from chronotile.web.places import Places
 from tests.archive.index.catalogues import S2, CatalogueOnDisk, item_document
 from tests.archive.index.test_geoparquet import DOCUMENTS, Listing
 from tests.faulty_source import Fault, faulty_source

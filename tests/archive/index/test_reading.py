@@ -23,11 +23,11 @@ from chronotile.archive.index.sources import SourceAccess, indexed, source_of
 from chronotile.catalog.items.opening import open_items
 from chronotile.catalog.items.passes import LEASE_S, SourcePasses, open_passes
 from chronotile.catalog.items.schema import INDEX
-from chronotile.database import open_engine
-from chronotile.errors import SourceUnavailable
-from chronotile.model.collection import ItemsSpec, SourceSpec
-from chronotile.model.items import IndexSettings, PutSummary
-from chronotile.web.places import Places
+from chronotile.core.database import open_engine
+from chronotile.core.errors import SourceUnavailable
+from chronotile.core.model.collection import ItemsSpec, SourceSpec
+from chronotile.core.model.items import IndexSettings, PutSummary
+from chronotile.core.web.places import Places
 from tests.archive.index.catalogues import S2, CatalogueOnDisk, item_document
 from tests.archive.index.test_geoparquet import Listing
 

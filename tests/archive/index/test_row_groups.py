@@ -15,10 +15,10 @@ from chronotile.archive.index.geoparquet import GeoparquetSource
 from chronotile.archive.index.source import TWIN, ItemRules
 from chronotile.catalog.items.opening import open_items
 from chronotile.catalog.items.passes import open_passes
-from chronotile.errors import SourceUnavailable, UnsupportedSource
-from chronotile.model.items import ItemSearch, PutSummary
-from chronotile.web.item_places import ItemPlaces
-from chronotile.web.places import Places
+from chronotile.core.errors import SourceUnavailable, UnsupportedSource
+from chronotile.core.model.items import ItemSearch, PutSummary
+from chronotile.core.web.item_places import ItemPlaces
+from chronotile.core.web.places import Places
 from tests.archive.index.catalogues import S2, item_document
 from tests.archive.index.test_fill import stopped
 from tests.archive.index.test_geoparquet import Listing

@@ -5,9 +5,9 @@ import pytest
 from chronotile.archive.index.background import EVERY_S, TICK_S, WHOLE_S, Watch
 from chronotile.archive.index.documents import Documents
 from chronotile.archive.index.sources import SourceAccess
-from chronotile.errors import SourceUnavailable
-from chronotile.model.collection import ItemsSpec, SourceSpec
-from chronotile.web.places import Places
+from chronotile.core.errors import SourceUnavailable
+from chronotile.core.model.collection import ItemsSpec, SourceSpec
+from chronotile.core.web.places import Places
 from tests.archive.index.catalogues import CatalogueOnDisk, item_document
 from tests.archive.index.stac_api import StacApi, serving
 from tests.archive.index.test_files import spec_of, tree, write_tile

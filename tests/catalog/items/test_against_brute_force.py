@@ -7,8 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from chronotile.model.items import IndexSettings
-from chronotile.model.time.instants import TimeSpan
+from chronotile.core.model.items import IndexSettings
+from chronotile.core.model.time.instants import TimeSpan
 from tests.catalog.items.brute_force import BruteForce, instants_of
 from tests.catalog.items.conftest import instant
 from tests.catalog.items.strategies import boxes, items

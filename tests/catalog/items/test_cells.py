@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from chronotile.catalog.items.footprints import FINEST, cell_boxes, cells_at, cells_meeting, level_of, search_boxes
 from chronotile.catalog.items.properties import group_start
-from chronotile.model.grid import BBox
-from chronotile.model.items import IndexSettings, solar_day
+from chronotile.core.model.grid import BBox
+from chronotile.core.model.items import IndexSettings, solar_day
 from tests.catalog.items.strategies import boxes
 
 ALL_LEVELS = (1 << (FINEST + 1)) - 1

@@ -4,7 +4,7 @@ import pytest
 
 from chronotile.catalog.items.cql2.translate import DocumentFilter
 from chronotile.catalog.items.cql2.tree import filter_from_text
-from chronotile.errors import InvalidParameter
+from chronotile.core.errors import InvalidParameter
 
 SQUARE = {"type": "Polygon", "coordinates": [[[178, 0], [179, 0], [179, 1], [178, 1], [178, 0]]]}
 MEMBERS = {"id": "a", "title": "Sentinel-2", "n": 5, "geometry": SQUARE, "updated": "2024-05-01T00:00:00Z"}

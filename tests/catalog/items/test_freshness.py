@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 
 from chronotile.catalog.items.lookups import States
-from chronotile.model.items import CollectionState
+from chronotile.core.model.items import CollectionState
 from tests.running import until
 
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from chronotile.catalog.items import altering, lookups
 from chronotile.catalog.items.opening import open_items
 from chronotile.catalog.items.passes import open_passes
-from chronotile.errors import CursorExpired, InvalidParameter
-from chronotile.model.items import ItemSearch, product_id
+from chronotile.core.errors import CursorExpired, InvalidParameter
+from chronotile.core.model.items import ItemSearch, product_id
 from tests.catalog.items.conftest import make_item
 
 

@@ -10,11 +10,11 @@ import pytest
 
 from chronotile.catalog.items import index as index_module
 from chronotile.catalog.items.preparing import BATCH
-from chronotile.errors import InvalidParameter, ItemExists, LimitExceeded
-from chronotile.model.grid import BBox
-from chronotile.model.items import BandLayout, CollectionState, IndexSettings, ItemSearch, PutSummary
-from chronotile.model.raster import Encoding
-from chronotile.model.time.instants import TimeSpan
+from chronotile.core.errors import InvalidParameter, ItemExists, LimitExceeded
+from chronotile.core.model.grid import BBox
+from chronotile.core.model.items import BandLayout, CollectionState, IndexSettings, ItemSearch, PutSummary
+from chronotile.core.model.raster import Encoding
+from chronotile.core.model.time.instants import TimeSpan
 from tests.catalog.items.conftest import GRID, instant, make_item
 
 HERE = BBox(4.5, 50.5, 4.5, 50.5)

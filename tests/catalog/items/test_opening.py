@@ -10,16 +10,16 @@ import psycopg
 import pytest
 from sqlalchemy import text, update
 
-from chronotile import database
 from chronotile.catalog.items import damage, opening
 from chronotile.catalog.items.cql2.tree import filter_from_text
 from chronotile.catalog.items.opening import open_items
 from chronotile.catalog.items.passes import open_passes
 from chronotile.catalog.items.schema import FILE, INDEX, SCHEMA, VERSION
 from chronotile.catalog.items.statements import reading
-from chronotile.database import open_engine, write_transaction
-from chronotile.errors import ConfigurationError, SourceUnavailable, StorageFull
-from chronotile.model.items import IndexSettings, ItemSearch
+from chronotile.core import database
+from chronotile.core.database import open_engine, write_transaction
+from chronotile.core.errors import ConfigurationError, SourceUnavailable, StorageFull
+from chronotile.core.model.items import IndexSettings, ItemSearch
 from tests.catalog.items.conftest import make_item
 from tests.full_disk import disk_without_room
 from tests.running import until

@@ -7,8 +7,8 @@ import pytest
 from chronotile.catalog.items import passes as module
 from chronotile.catalog.items.passes import SourceEntry, SourcePasses, new_holder
 from chronotile.catalog.items.schema import INDEX
-from chronotile.database import open_engine
-from chronotile.errors import SourceUnavailable
+from chronotile.core.database import open_engine
+from chronotile.core.errors import SourceUnavailable
 
 
 @pytest.fixture

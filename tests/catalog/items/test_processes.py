@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from chronotile.model.items import ItemSearch
+from chronotile.core.model.items import ItemSearch
 from tests.catalog.items.conftest import make_item
 from tests.running import until
 

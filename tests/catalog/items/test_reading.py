@@ -3,7 +3,7 @@
 import pytest
 
 from chronotile.catalog.items.opening import read_items
-from chronotile.errors import SourceUnavailable
+from chronotile.core.errors import SourceUnavailable
 from tests.catalog.items.conftest import make_item
 
 

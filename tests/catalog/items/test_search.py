@@ -11,10 +11,10 @@ from chronotile.catalog.items.cql2.tree import filter_from_text
 from chronotile.catalog.items.opening import open_items
 from chronotile.catalog.items.schema import INDEX
 from chronotile.catalog.items.statements import TimeLimit, reading
-from chronotile.errors import InvalidParameter, ServerBusy
-from chronotile.model.grid import BBox
-from chronotile.model.items import ItemSearch
-from chronotile.model.time.instants import TimeSpan
+from chronotile.core.errors import InvalidParameter, ServerBusy
+from chronotile.core.model.grid import BBox
+from chronotile.core.model.items import ItemSearch
+from chronotile.core.model.time.instants import TimeSpan
 from tests.catalog.items.conftest import instant, make_item
 
 WEST_HALF = ((4.0, 50.0), (4.4, 50.0), (4.2, 51.0), (4.0, 51.0), (4.0, 50.0))

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from chronotile.model.grid import BBox
-from chronotile.model.items import IndexSettings, ItemSearch
-from chronotile.model.time.instants import TimeSpan
+from chronotile.core.model.grid import BBox
+from chronotile.core.model.items import IndexSettings, ItemSearch
+from chronotile.core.model.time.instants import TimeSpan
 from tests.catalog.items.brute_force import footprint_meets
 from tests.catalog.items.conftest import instant
 from tests.catalog.items.strategies import boxes, items

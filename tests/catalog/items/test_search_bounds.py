@@ -12,10 +12,10 @@ from chronotile.catalog.items.cql2.tree import filter_from_text
 from chronotile.catalog.items.lookups import MOST_BYTES
 from chronotile.catalog.items.schema import BODIES, INDEX
 from chronotile.catalog.items.statements import TimeLimit, reading
-from chronotile.errors import InvalidParameter, ServerBusy
-from chronotile.model.grid import BBox
-from chronotile.model.items import IndexSettings, ItemSearch
-from chronotile.model.time.instants import TimeSpan
+from chronotile.core.errors import InvalidParameter, ServerBusy
+from chronotile.core.model.grid import BBox
+from chronotile.core.model.items import IndexSettings, ItemSearch
+from chronotile.core.model.time.instants import TimeSpan
 from tests.catalog.items.conftest import make_item
 
 MIB = 1 << 20

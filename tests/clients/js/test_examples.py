@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from chronotile.app import create_app
-from chronotile.settings import Settings
+from chronotile.app.application import create_app
+from chronotile.app.settings import Settings
 from tests.protocols.listening import listening
 from tests.viewer.browser.served import write_archive
 

@@ -12,12 +12,12 @@ import pytest
 import xarray
 from starlette.testclient import TestClient
 
-from chronotile.app import ServerOptions, application, create_app
+from chronotile.app.application import ServerOptions, application, create_app
+from chronotile.app.settings import Settings
 from chronotile.catalog.catalogue import Limits
+from chronotile.core.model.collection import TimeRules
 from chronotile.demo import DemoPlan, make_demo
-from chronotile.model.collection import TimeRules
-from chronotile.queue.service import JobService
-from chronotile.settings import Settings
+from chronotile.jobs.queue.service import JobService
 from chronotile_client import Archive, AsyncArchive, Layer, Retries
 from tests.protocols import served
 

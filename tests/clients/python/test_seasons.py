@@ -4,8 +4,8 @@ import pandas as pd
 import pytest
 from starlette.testclient import TestClient
 
-from chronotile.app import create_app
-from chronotile.settings import Settings
+from chronotile.app.application import create_app
+from chronotile.app.settings import Settings
 from chronotile_client import seasons
 from tests.clients.python.conftest import Recorded
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import xarray
 
-from chronotile.app import create_app
-from chronotile.model.crs import CRS84, crs_of, transformer
-from chronotile.settings import Settings
+from chronotile.app.application import create_app
+from chronotile.app.settings import Settings
+from chronotile.core.model.crs import CRS84, crs_of, transformer
 from chronotile_client import Archive, AsyncArchive, InvalidRequest
 from tests.protocols.listening import listening
 

@@ -16,10 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from chronotile.encoders.cube_tile.ctc1 import encode_cube
-from chronotile.model.crs import crs_of
-from chronotile.model.cube import CellPlaces, CubeAbout, CubeBlock, CubeNumbering, CubeTile
-from chronotile.model.grid import BBox, Grid
+from chronotile.core.model.crs import crs_of
+from chronotile.core.model.cube import CellPlaces, CubeAbout, CubeBlock, CubeNumbering, CubeTile
+from chronotile.core.model.grid import BBox, Grid
+from chronotile.pipeline.encoders.cube_tile.ctc1 import encode_cube
 
 HERE = Path(__file__).parent
 NDVI = CubeNumbering(dtype="uint8", nodata=255, scale=0.004, offset=-0.08, range=(0, 250))

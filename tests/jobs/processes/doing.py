@@ -6,12 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from chronotile.model.job import Execution, Result
+from chronotile.core.model.job import Execution, Result
+from chronotile.jobs.processes.execute import finish_results, plan_execution
+from chronotile.jobs.processes.process import JobPlan, Source, Work
+from chronotile.jobs.processes.registry import process_of, processes
+from chronotile.jobs.queue.job_folder import make_folders
 from chronotile.pipeline.services import Services
-from chronotile.processes.execute import finish_results, plan_execution
-from chronotile.processes.process import JobPlan, Source, Work
-from chronotile.processes.registry import process_of, processes
-from chronotile.queue.job_folder import make_folders
 from tests.protocols import served
 
 

@@ -8,9 +8,9 @@ import resource
 import sys
 from itertools import product
 
-from chronotile.errors import ChronotileError
-from chronotile.processes.process import Process
-from chronotile.processes.registry import processes
+from chronotile.core.errors import ChronotileError
+from chronotile.jobs.processes.process import Process
+from chronotile.jobs.processes.registry import processes
 from tests.jobs.processes.doing import plan_of
 from tests.protocols import served
 

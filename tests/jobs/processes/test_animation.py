@@ -8,18 +8,18 @@ import pytest
 from PIL import Image, ImageSequence
 
 from chronotile.catalog.catalogue import Limits
-from chronotile.errors import ClientGone, InvalidParameter, LimitExceeded, UnknownStyle
-from chronotile.model.animation import AnimationRequest
-from chronotile.model.crs import CRS84
-from chronotile.model.formats import AnimationFormat
-from chronotile.model.grid import BBox, Grid
-from chronotile.model.job import Execution
-from chronotile.model.request import MapRequest
-from chronotile.model.time.parser import requested_period
+from chronotile.core.errors import ClientGone, InvalidParameter, LimitExceeded, UnknownStyle
+from chronotile.core.model.animation import AnimationRequest
+from chronotile.core.model.crs import CRS84
+from chronotile.core.model.formats import AnimationFormat
+from chronotile.core.model.grid import BBox, Grid
+from chronotile.core.model.job import Execution
+from chronotile.core.model.request import MapRequest
+from chronotile.core.model.time.parser import requested_period
+from chronotile.jobs.processes import animation
+from chronotile.jobs.processes.execute import execute
+from chronotile.jobs.processes.registry import process_of
 from chronotile.pipeline.maps.animation import render_animation
-from chronotile.processes import animation
-from chronotile.processes.execute import execute
-from chronotile.processes.registry import process_of
 from tests.jobs.processes.doing import do_oddly, plan_of, tasks_of, with_times, work_in
 from tests.protocols import served
 
@@ -58,7 +58,7 @@ def test_a_film_is_that_of_a_request_beyond_its_limit(services, tmp_path):
 
 
 def test_a_file_may_be_larger_than_one_that_somebody_waits_for(services, tmp_path, monkeypatch):
-    monkeypatch.setattr("chronotile.encoders.animation.animation.MAX_BYTES", 1000)
+    monkeypatch.setattr("chronotile.pipeline.encoders.animation.animation.MAX_BYTES", 1000)
     assert filmed(services, tmp_path).stat().st_size > 1000
 
     monkeypatch.setattr(animation, "MOST_BYTES", 1000)

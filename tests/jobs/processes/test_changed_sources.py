@@ -2,9 +2,9 @@
 
 import pytest
 
-from chronotile.errors import SourceUnavailable
-from chronotile.processes.execute import finish_results
-from chronotile.processes.registry import process_of, processes
+from chronotile.core.errors import SourceUnavailable
+from chronotile.jobs.processes.execute import finish_results
+from chronotile.jobs.processes.registry import process_of, processes
 from tests.jobs.processes.doing import inputs_of, plan_of, reading_processes, with_times, work_in
 
 DAYS = ("2019-05-01", "2019-05-11", "2020-05-01", "2020-05-11")

@@ -10,7 +10,7 @@ import rasterio
 import xarray
 import zarr
 
-from chronotile.errors import (
+from chronotile.core.errors import (
     ClientGone,
     InvalidParameter,
     LimitExceeded,
@@ -20,15 +20,15 @@ from chronotile.errors import (
     UnknownLayer,
     UnsupportedCrs,
 )
-from chronotile.model.crs import CRS84
-from chronotile.model.grid import Window
-from chronotile.model.job import Execution
-from chronotile.model.time.instants import NO_TIME
+from chronotile.core.model.crs import CRS84
+from chronotile.core.model.grid import Window
+from chronotile.core.model.job import Execution
+from chronotile.core.model.time.instants import NO_TIME
+from chronotile.jobs.processes import process as process_module
+from chronotile.jobs.processes.execute import execute
+from chronotile.jobs.processes.registry import process_of
+from chronotile.jobs.processes.work import windows
 from chronotile.optimise import plan
-from chronotile.processes import process as process_module
-from chronotile.processes.execute import execute
-from chronotile.processes.registry import process_of
-from chronotile.processes.work import windows
 from chronotile.readers.kinds import open_source
 from tests.jobs.processes.doing import do_oddly, plan_of, tasks_of, with_times, work_in
 from tests.protocols import served

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import rasterio
 
-from chronotile.errors import SourceUnavailable
-from chronotile.processes.registry import process_of
-from chronotile.processes.work.partial_results import run_task, unreadable_of, with_unreadable
+from chronotile.core.errors import SourceUnavailable
+from chronotile.jobs.processes.registry import process_of
+from chronotile.jobs.processes.work.partial_results import run_task, unreadable_of, with_unreadable
 from chronotile.readers.kinds import open_source
 from tests.jobs.processes.doing import inputs_of, plan_of, reading_processes, work_in
 from tests.protocols.served import make_services_of

@@ -14,8 +14,7 @@ import zarr
 from rasterio.windows import Window
 
 from chronotile.catalog.catalogue import Limits
-from chronotile.encoders import file_parts
-from chronotile.errors import (
+from chronotile.core.errors import (
     ClientGone,
     InvalidParameter,
     LimitExceeded,
@@ -23,19 +22,20 @@ from chronotile.errors import (
     TimeNotAvailable,
     UnsupportedCrs,
 )
-from chronotile.model.coverage import CoverageRequest
-from chronotile.model.crs import crs_of
-from chronotile.model.job import Execution
-from chronotile.model.raster import Pixels
-from chronotile.model.time.instants import NO_TIME
+from chronotile.core.model.coverage import CoverageRequest
+from chronotile.core.model.crs import crs_of
+from chronotile.core.model.job import Execution
+from chronotile.core.model.raster import Pixels
+from chronotile.core.model.time.instants import NO_TIME
+from chronotile.jobs.processes import export
+from chronotile.jobs.processes.execute import execute
+from chronotile.jobs.processes.registry import process_of
+from chronotile.jobs.processes.work import stored_coverage
+from chronotile.jobs.processes.work.stored_coverage import FILE_FORMATS
 from chronotile.pipeline.coverage import extract as coverage_warped
 from chronotile.pipeline.coverage import source_coverage as coverage_runs
 from chronotile.pipeline.coverage.deliver import deliver_coverage
-from chronotile.processes import export
-from chronotile.processes.execute import execute
-from chronotile.processes.registry import process_of
-from chronotile.processes.work import stored_coverage
-from chronotile.processes.work.stored_coverage import FILE_FORMATS
+from chronotile.pipeline.encoders import file_parts
 from chronotile.readers.kinds import open_source
 from tests.full_disk import full_disk
 from tests.jobs.processes.doing import do_oddly, plan_of, tasks_of, with_files_of_dates, work_in

@@ -7,7 +7,7 @@ import pytest
 import rasterio
 import shapely
 
-from chronotile.errors import (
+from chronotile.core.errors import (
     ClientGone,
     InvalidParameter,
     LimitExceeded,
@@ -16,12 +16,12 @@ from chronotile.errors import (
     UnknownLayer,
     UnsupportedCrs,
 )
-from chronotile.model.job import Execution
-from chronotile.model.time.instants import NO_TIME
-from chronotile.processes import histogram
-from chronotile.processes import process as process_module
-from chronotile.processes.execute import execute
-from chronotile.processes.registry import process_of
+from chronotile.core.model.job import Execution
+from chronotile.core.model.time.instants import NO_TIME
+from chronotile.jobs.processes import histogram
+from chronotile.jobs.processes import process as process_module
+from chronotile.jobs.processes.execute import execute
+from chronotile.jobs.processes.registry import process_of
 from tests.jobs.processes.doing import do_oddly, plan_of, tasks_of, work_in
 from tests.protocols import served
 from tests.real_data.truth import SHARED, open_place, xarray_truth

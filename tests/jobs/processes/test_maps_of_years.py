@@ -8,13 +8,13 @@ import rasterio
 from affine import Affine
 from scipy import stats
 
-from chronotile.errors import InvalidParameter, LimitExceeded, UnsupportedFormat
-from chronotile.model.crs import crs_of
-from chronotile.model.job import Execution
-from chronotile.model.time.instants import Period, domain_of_periods
-from chronotile.processes import trend
-from chronotile.processes.execute import execute
-from chronotile.processes.work import windows
+from chronotile.core.errors import InvalidParameter, LimitExceeded, UnsupportedFormat
+from chronotile.core.model.crs import crs_of
+from chronotile.core.model.job import Execution
+from chronotile.core.model.time.instants import Period, domain_of_periods
+from chronotile.jobs.processes import trend
+from chronotile.jobs.processes.execute import execute
+from chronotile.jobs.processes.work import windows
 from tests.jobs.processes.doing import do_oddly, tasks_of
 from tests.protocols import served
 from tests.real_data.truth import CONFIGURED, open_place, raster_truth

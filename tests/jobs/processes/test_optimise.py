@@ -14,8 +14,9 @@ import xarray
 import zarr
 from starlette.testclient import TestClient
 
-from chronotile.app import create_app
-from chronotile.errors import (
+from chronotile.app.application import create_app
+from chronotile.app.settings import Settings
+from chronotile.core.errors import (
     ClientGone,
     InvalidParameter,
     LimitExceeded,
@@ -25,14 +26,13 @@ from chronotile.errors import (
     TimeNotAvailable,
     UnknownLayer,
 )
-from chronotile.model.job import Execution
-from chronotile.model.time.instants import NO_TIME
-from chronotile.processes import optimise
-from chronotile.processes.execute import execute
-from chronotile.processes.registry import process_of
-from chronotile.processes.work import cubes
+from chronotile.core.model.job import Execution
+from chronotile.core.model.time.instants import NO_TIME
+from chronotile.jobs.processes import optimise
+from chronotile.jobs.processes.execute import execute
+from chronotile.jobs.processes.registry import process_of
+from chronotile.jobs.processes.work import cubes
 from chronotile.readers.kinds import open_source
-from chronotile.settings import Settings
 from tests.jobs.processes.doing import do_oddly, plan_of, tasks_of, work_in
 from tests.optimise.conftest import COORDINATES, numbers_of
 from tests.protocols import served

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from chronotile.app import create_app
+from chronotile.app.application import create_app
+from chronotile.app.settings import Settings
 from chronotile.demo import DemoPlan, make_demo
-from chronotile.processes.registry import processes
-from chronotile.settings import Settings
+from chronotile.jobs.processes.registry import processes
 
 PAGE = (Path(__file__).parents[3] / "docs" / "reference" / "processes.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(

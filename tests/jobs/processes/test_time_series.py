@@ -9,13 +9,13 @@ import pytest
 from pyarrow import parquet
 from starlette.testclient import TestClient
 
-from chronotile.app import application
-from chronotile.errors import ClientGone, InvalidParameter, LimitExceeded, UnknownLayer
-from chronotile.model.job import Execution
-from chronotile.processes import process as process_module
-from chronotile.processes import time_series
-from chronotile.processes.execute import execute
-from chronotile.processes.registry import process_of
+from chronotile.app.application import application
+from chronotile.core.errors import ClientGone, InvalidParameter, LimitExceeded, UnknownLayer
+from chronotile.core.model.job import Execution
+from chronotile.jobs.processes import process as process_module
+from chronotile.jobs.processes import time_series
+from chronotile.jobs.processes.execute import execute
+from chronotile.jobs.processes.registry import process_of
 from tests.jobs.processes.doing import do_oddly, plan_of, tasks_of, work_in
 from tests.protocols import served
 from tests.real_data.truth import SHARED, open_place, xarray_truth

@@ -12,8 +12,8 @@ from pyarrow import parquet
 from rasterio.features import rasterize
 from starlette.testclient import TestClient
 
-from chronotile.app import application
-from chronotile.errors import (
+from chronotile.app.application import application
+from chronotile.core.errors import (
     ClientGone,
     InvalidParameter,
     LimitExceeded,
@@ -22,12 +22,12 @@ from chronotile.errors import (
     UnknownPlace,
     UnsupportedCrs,
 )
-from chronotile.jobs.tasks import TaskContext, do_task, finish, store_plan, store_task_results
-from chronotile.model.job import Execution
-from chronotile.processes import process as process_module
-from chronotile.processes import zonal_statistics
-from chronotile.processes.execute import execute
-from chronotile.processes.registry import process_of
+from chronotile.core.model.job import Execution
+from chronotile.jobs.processes import process as process_module
+from chronotile.jobs.processes import zonal_statistics
+from chronotile.jobs.processes.execute import execute
+from chronotile.jobs.processes.registry import process_of
+from chronotile.jobs.runner.tasks import TaskContext, do_task, finish, store_plan, store_task_results
 from tests.jobs.processes.doing import do_oddly, plan_of, tasks_of, with_times, work_in
 from tests.places import make_places
 from tests.protocols import served

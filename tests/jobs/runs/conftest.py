@@ -6,15 +6,15 @@ from threading import Thread
 
 import pytest
 
-import chronotile.processes as package
+import chronotile.jobs.processes as package
 from chronotile.archive.live import LiveArchive, archive_id
-from chronotile.jobs.cluster import Cluster
-from chronotile.jobs.connection import connect
-from chronotile.jobs.runner import Runner
-from chronotile.model.job import Execution
-from chronotile.processes.registry import processes
-from chronotile.queue.database import open_engine
-from chronotile.queue.table import JobTable
+from chronotile.core.model.job import Execution
+from chronotile.jobs.processes.registry import processes
+from chronotile.jobs.queue.database import open_engine
+from chronotile.jobs.queue.table import JobTable
+from chronotile.jobs.runner.cluster import Cluster
+from chronotile.jobs.runner.connection import connect
+from chronotile.jobs.runner.runner import Runner
 from tests.jobs.runs.deployment import SITE, noted
 from tests.running import PATIENCE_S, until
 from tests.scenes import Scene, write_cogs

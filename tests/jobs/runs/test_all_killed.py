@@ -6,11 +6,11 @@ from contextlib import closing
 import pytest
 from sqlalchemy import and_, func, select, update
 
-from chronotile.jobs.cluster import AHEAD
-from chronotile.jobs.runner import AT_ONCE
-from chronotile.queue.database import open_engine, read_transaction, write_transaction
-from chronotile.queue.schema import FINISHED_TASKS, JOBS
-from chronotile.queue.table import JobTable
+from chronotile.jobs.queue.database import open_engine, read_transaction, write_transaction
+from chronotile.jobs.queue.schema import FINISHED_TASKS, JOBS
+from chronotile.jobs.queue.table import JobTable
+from chronotile.jobs.runner.cluster import AHEAD
+from chronotile.jobs.runner.runner import AT_ONCE
 from tests.jobs.runs.deployment import begun, deployed
 from tests.postgresql import serving_postgresql
 from tests.running import until

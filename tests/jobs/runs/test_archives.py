@@ -10,9 +10,9 @@ import pytest
 import rasterio
 from starlette.testclient import TestClient
 
-from chronotile.app import create_app
+from chronotile.app.application import create_app
+from chronotile.app.settings import Settings
 from chronotile.archive.live import archive_id
-from chronotile.settings import Settings
 from tests.jobs.runs.deployment import Program
 from tests.running import PROGRAM, until
 from tests.scenes import Scene, write_cogs

@@ -4,8 +4,8 @@ from contextlib import closing
 
 import pytest
 
-from chronotile.queue.database import open_engine
-from chronotile.queue.table import JobTable
+from chronotile.jobs.queue.database import open_engine
+from chronotile.jobs.queue.table import JobTable
 from tests.jobs.runs.conftest import SQUARES_OF_TEN
 from tests.postgresql import serving_postgresql
 from tests.running import until
@@ -34,7 +34,9 @@ def table(database, archive, tmp_path):
 def test_blocks_that_are_finished_while_the_database_is_away_are_not_done_again(
     database, submit, running, ended, table, notes, gates, monkeypatch
 ):
-    monkeypatch.setattr("chronotile.jobs.runner.LEASE_S", 600.0)  # or else it may be away for longer on a slow machine
+    monkeypatch.setattr(
+        "chronotile.jobs.runner.runner.LEASE_S", 600.0
+    )  # or else it may be away for longer on a slow machine
     id_ = submit(open=4)
     with running():
         until(lambda: len(table.finished_tasks(id_)) == 4)

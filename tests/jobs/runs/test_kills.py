@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from chronotile.jobs.cluster import Cluster
-from chronotile.jobs.connection import connect
-from chronotile.jobs.runner import LEASE_S
-from chronotile.queue.database import open_engine
-from chronotile.queue.faults import ClusterLost
-from chronotile.queue.table import JobTable
+from chronotile.jobs.queue.database import open_engine
+from chronotile.jobs.queue.faults import ClusterLost
+from chronotile.jobs.queue.table import JobTable
+from chronotile.jobs.runner.cluster import Cluster
+from chronotile.jobs.runner.connection import connect
+from chronotile.jobs.runner.runner import LEASE_S
 from tests.jobs.runs.conftest import SQUARES_OF_TEN
 from tests.running import ANY_HTTP_PORT, reserved_port, until, workers_of
 
@@ -40,7 +40,7 @@ ENDING_S = 120
 """How long to wait for a process that ends; a busy machine needs some seconds for it."""
 PATIENT = f"""
 from chronotile.cli import app
-from chronotile.commands import worker
+from chronotile.cli import worker
 worker.STOP_S = {ENDING_S}
 app()
 """
@@ -175,7 +175,7 @@ def test_ctrl_c_in_a_terminal_which_interrupts_all_processes_leaves_no_traceback
         until(lambda: all(is_gone(pid) for pid in children))
 
     # What the worker says of its job, what Dask says of the task in flight, and, on a busy machine, of a slow end.
-    foreseen = (" INFO chronotile.jobs.runner: job ", "ended with CancelledError", "still alive after")
+    foreseen = (" INFO chronotile.jobs.runner.runner: job ", "ended with CancelledError", "still alive after")
     complaints = [line for line in path.read_text().splitlines() if not any(words in line for words in foreseen)]
     assert (status, complaints) == (0, [])
     job = table.job(id_)
@@ -184,7 +184,7 @@ def test_ctrl_c_in_a_terminal_which_interrupts_all_processes_leaves_no_traceback
 
 def test_no_job_is_begun_on_a_scheduler_that_is_frozen(with_steps, monkeypatch):
     pytest.importorskip("distributed", reason="the extra dask is not installed")
-    monkeypatch.setattr("chronotile.jobs.cluster.ANSWER_S", 0.5)
+    monkeypatch.setattr("chronotile.jobs.runner.cluster.ANSWER_S", 0.5)
 
     def is_there():
         with suppress(ClusterLost):
@@ -207,8 +207,8 @@ def test_no_job_is_begun_on_a_scheduler_that_is_frozen(with_steps, monkeypatch):
 
 HURRIED = """
 from chronotile.cli import app
-from chronotile.commands import worker
-from chronotile.jobs import runner
+from chronotile.cli import worker
+from chronotile.jobs.runner import runner
 runner.HANG_S, worker.STOP_S = 0.2, 10.0
 app()
 """
@@ -233,7 +233,7 @@ def test_a_worker_that_hangs_gives_back_its_job_and_ends_when_it_is_stopped(
 
 
 def test_a_worker_without_a_scheduler_says_so(monkeypatch):
-    monkeypatch.setattr("chronotile.jobs.connection.CONNECT_S", 0.5)
+    monkeypatch.setattr("chronotile.jobs.runner.connection.CONNECT_S", 0.5)
     with reserved_port() as nobody:
         address = f"tcp://127.0.0.1:{nobody.getsockname()[1]}"
         with pytest.raises(ClusterLost, match=f"no Dask scheduler answers at {address}"):

@@ -4,10 +4,10 @@ from functools import partial
 
 import pytest
 
-from chronotile.jobs.cluster import NO_PROCESSES, Cluster
-from chronotile.jobs.connection import connect
-from chronotile.model.job import Execution
-from chronotile.queue import faults
+from chronotile.core.model.job import Execution
+from chronotile.jobs.queue import faults
+from chronotile.jobs.runner.cluster import NO_PROCESSES, Cluster
+from chronotile.jobs.runner.connection import connect
 from tests.jobs.runs.conftest import SQUARES_OF_TEN
 from tests.running import ANY_HTTP_PORT, until
 from tests.scenes import Scene, write_cogs

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
-from chronotile.app import create_app
-from chronotile.settings import Settings
+from chronotile.app.application import create_app
+from chronotile.app.settings import Settings
 from tests.jobs.runs.deployment import working
 from tests.optimise.conftest import numbers_of
 from tests.running import until

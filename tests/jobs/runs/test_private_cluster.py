@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from chronotile.jobs.cluster import Cluster
-from chronotile.jobs.connection import connect
-from chronotile.queue.database import FILE
+from chronotile.jobs.queue.database import FILE
+from chronotile.jobs.runner.cluster import Cluster
+from chronotile.jobs.runner.connection import connect
 from tests.running import PATIENCE_S, listening_addresses, until
 
 distributed = pytest.importorskip("distributed", reason="the extra dask is not installed")

@@ -10,12 +10,12 @@ from contextlib import contextmanager
 import pytest
 from starlette.testclient import TestClient
 
-from chronotile.app import ServerOptions, application
-from chronotile.model.job import Execution
-from chronotile.queue import bucket as bucket_module
-from chronotile.queue import faults
-from chronotile.queue.bucket import Bucket
-from chronotile.queue.service import JobService
+from chronotile.app.application import ServerOptions, application
+from chronotile.core.model.job import Execution
+from chronotile.jobs.queue import bucket as bucket_module
+from chronotile.jobs.queue import faults
+from chronotile.jobs.queue.bucket import Bucket
+from chronotile.jobs.queue.service import JobService
 from tests.jobs.runs.conftest import SQUARES_OF_TEN
 from tests.jobs.runs.deployment import answered, working
 from tests.protocols import served

@@ -4,8 +4,8 @@ import gc
 
 import pytest
 
-from chronotile.jobs.cluster import AHEAD
-from chronotile.jobs.connection import connect
+from chronotile.jobs.runner.cluster import AHEAD
+from chronotile.jobs.runner.connection import connect
 from tests.jobs.runs.conftest import SQUARES_OF_TEN
 from tests.running import until
 

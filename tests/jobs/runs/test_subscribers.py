@@ -6,8 +6,8 @@ from urllib.request import Request, urlopen
 import pytest
 from sqlalchemy import update
 
-from chronotile.queue.database import open_engine, write_transaction
-from chronotile.queue.schema import CALLBACKS
+from chronotile.jobs.queue.database import open_engine, write_transaction
+from chronotile.jobs.queue.schema import CALLBACKS
 from tests.jobs.runs.deployment import HOST, deployed
 from tests.listener import Answer, listener
 from tests.running import until

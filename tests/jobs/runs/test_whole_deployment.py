@@ -21,10 +21,10 @@ import xarray
 from sqlalchemy import Engine, func, select, update
 
 from chronotile.archive.live import archive_id_at
-from chronotile.model.job import ENDED
-from chronotile.queue.database import open_engine, read_transaction, write_transaction
-from chronotile.queue.schema import JOBS
-from chronotile.queue.table import JobTable
+from chronotile.core.model.job import ENDED
+from chronotile.jobs.queue.database import open_engine, read_transaction, write_transaction
+from chronotile.jobs.queue.schema import JOBS
+from chronotile.jobs.queue.table import JobTable
 from tests import s3
 from tests.agreement.conftest import STYLE
 from tests.agreement.doors import jobs, kinds

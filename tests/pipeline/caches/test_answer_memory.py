@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from chronotile.errors import ClientGone, LimitExceeded, ServerBusy
+from chronotile.core.errors import ClientGone, LimitExceeded, ServerBusy
 from chronotile.pipeline.caches import answer_memory
 from chronotile.pipeline.caches.answer_memory import MOST_WAITING, SMALL_BYTES, AnswerMemory
 

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from chronotile.errors import ClientGone
+from chronotile.core.errors import ClientGone
 from chronotile.pipeline.caches.cube_tiles import SMALL_BYTES, CubeTileCache
 from chronotile.readers.caches.byte_cache import ByteCache
 from chronotile.readers.caches.disk import DiskCache

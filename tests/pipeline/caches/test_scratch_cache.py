@@ -5,8 +5,8 @@ from itertools import zip_longest
 
 import pytest
 
-from chronotile.encoders.file_parts import IN_MEMORY_BYTES, FileParts, ScratchFile, Whole
 from chronotile.pipeline.caches.scratch_cache import ScratchCache
+from chronotile.pipeline.encoders.file_parts import IN_MEMORY_BYTES, FileParts, ScratchFile, Whole
 
 LARGE = IN_MEMORY_BYTES + 1
 

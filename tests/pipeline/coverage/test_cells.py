@@ -9,10 +9,10 @@ from affine import Affine
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from chronotile.errors import InvalidParameter, OutsideData
-from chronotile.model.coverage import Trim
-from chronotile.model.crs import CRS84, crs_of, transformer
-from chronotile.model.grid import BBox, NativeGrid, Window
+from chronotile.core.errors import InvalidParameter, OutsideData
+from chronotile.core.model.coverage import Trim
+from chronotile.core.model.crs import CRS84, crs_of, transformer
+from chronotile.core.model.grid import BBox, NativeGrid, Window
 from chronotile.pipeline.coverage.cells import column_runs, grid_of, intersect_trims, trim_window
 from chronotile.pipeline.coverage.extract import NativeCells
 

@@ -15,8 +15,7 @@ import zarr
 from PIL import Image
 
 from chronotile.catalog.catalogue import Limits
-from chronotile.encoders.file_parts import STREAMED_AT_ONCE
-from chronotile.errors import (
+from chronotile.core.errors import (
     ClientGone,
     InvalidParameter,
     LimitExceeded,
@@ -24,10 +23,11 @@ from chronotile.errors import (
     StorageFull,
     UnsupportedFormat,
 )
-from chronotile.model.coverage import CoverageRequest
-from chronotile.model.style import Colour, StyleClass
-from chronotile.model.time.parser import parse_time
+from chronotile.core.model.coverage import CoverageRequest
+from chronotile.core.model.style import Colour, StyleClass
+from chronotile.core.model.time.parser import parse_time
 from chronotile.pipeline.coverage.deliver import COVERAGE_FORMATS, Conditions, deliver_coverage
+from chronotile.pipeline.encoders.file_parts import STREAMED_AT_ONCE
 from tests.protocols import served
 
 ONE_DAY = CoverageRequest(layers=("NDVI",), time=parse_time("2020-06-01"))
@@ -293,9 +293,9 @@ def test_work_ends_when_the_client_leaves(name, services):
 
 FULL = """
 import resource, sys
-from chronotile.encoders import file_parts as scratch
-from chronotile.errors import StorageFull
-from chronotile.model.coverage import CoverageRequest
+from chronotile.pipeline.encoders import file_parts as scratch
+from chronotile.core.errors import StorageFull
+from chronotile.core.model.coverage import CoverageRequest
 from chronotile.pipeline.coverage.deliver import Conditions, deliver_coverage
 from tests.protocols import served
 
@@ -330,7 +330,7 @@ def test_full_disk_is_told_and_nothing_is_left_behind(name, room, tmp_path):
 @pytest.mark.parametrize("name", ["GTiff", "NetCDF"])
 def test_no_folder_to_write_in_is_told(name, services, monkeypatch, tmp_path):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "gone"))
-    monkeypatch.setattr("chronotile.encoders.file_parts.IN_MEMORY_BYTES", 1)
+    monkeypatch.setattr("chronotile.pipeline.encoders.file_parts.IN_MEMORY_BYTES", 1)
 
     with pytest.raises(StorageFull, match="No such file or directory"):
         deliver_coverage(ALL, name, services)

@@ -7,7 +7,7 @@ import pytest
 from affine import Affine
 
 from chronotile.catalog.catalogue import Limits
-from chronotile.errors import (
+from chronotile.core.errors import (
     InvalidParameter,
     LimitExceeded,
     OutsideData,
@@ -15,13 +15,13 @@ from chronotile.errors import (
     TimeNotAvailable,
     UnknownLayer,
 )
-from chronotile.model.collection import TimeRules
-from chronotile.model.coverage import CoverageRequest, Trim
-from chronotile.model.crs import CRS84, crs_of
-from chronotile.model.grid import BBox, NativeGrid
-from chronotile.model.raster import Encoding
-from chronotile.model.time.instants import NO_TIME, TimeDomain
-from chronotile.model.time.parser import parse_time
+from chronotile.core.model.collection import TimeRules
+from chronotile.core.model.coverage import CoverageRequest, Trim
+from chronotile.core.model.crs import CRS84, crs_of
+from chronotile.core.model.grid import BBox, NativeGrid
+from chronotile.core.model.raster import Encoding
+from chronotile.core.model.time.instants import NO_TIME, TimeDomain
+from chronotile.core.model.time.parser import parse_time
 from chronotile.pipeline.coverage.extract import extract_coverage
 from chronotile.pipeline.coverage.numbers import nodata_of, output_encoding
 from tests.protocols.served import (

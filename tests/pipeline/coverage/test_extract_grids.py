@@ -9,10 +9,10 @@ import pytest
 from affine import Affine
 
 from chronotile.catalog.catalogue import Limits
-from chronotile.errors import InvalidParameter, LimitExceeded
-from chronotile.model.coverage import CoverageRequest, ScaleFactors, ScaleSize, Trim
-from chronotile.model.crs import CRS84, crs_of
-from chronotile.model.grid import BBox, NativeGrid
+from chronotile.core.errors import InvalidParameter, LimitExceeded
+from chronotile.core.model.coverage import CoverageRequest, ScaleFactors, ScaleSize, Trim
+from chronotile.core.model.crs import CRS84, crs_of
+from chronotile.core.model.grid import BBox, NativeGrid
 from chronotile.pipeline.coverage.extract import extract_coverage
 from tests.protocols.served import (
     BELGIUM_31N,

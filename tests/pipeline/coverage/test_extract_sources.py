@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from affine import Affine
 
-from chronotile.model import coverage as coverage_model
-from chronotile.model.collection import Mask, SourceInfo
-from chronotile.model.coverage import CoverageRequest, ScaleFactors, Trim
-from chronotile.model.crs import CRS84, crs_of, transformer
-from chronotile.model.grid import BBox, NativeGrid
-from chronotile.model.raster import Pixels
-from chronotile.model.time.instants import domain_of_instants
+from chronotile.core.model import coverage as coverage_model
+from chronotile.core.model.collection import Mask, SourceInfo
+from chronotile.core.model.coverage import CoverageRequest, ScaleFactors, Trim
+from chronotile.core.model.crs import CRS84, crs_of, transformer
+from chronotile.core.model.grid import BBox, NativeGrid
+from chronotile.core.model.raster import Pixels
+from chronotile.core.model.time.instants import domain_of_instants
 from chronotile.optimise.options import Options
 from chronotile.optimise.run import optimise
 from chronotile.pipeline.coverage import source_coverage as coverage_runs

@@ -2,8 +2,8 @@
 
 import pytest
 
-from chronotile.model.crs import crs_of
-from chronotile.model.grid import BBox, Grid
+from chronotile.core.model.crs import crs_of
+from chronotile.core.model.grid import BBox, Grid
 from chronotile.pipeline.coverage.layer_store import MOST_BYTES, chunk_shape_of
 from chronotile.readers.reader import BlockShape
 

@@ -9,11 +9,11 @@ import pytest
 
 from chronotile.catalog.catalogue import Limits
 from chronotile.catalog.load import load_tile_matrix_set
-from chronotile.errors import ClientGone, LimitExceeded, SourceUnavailable, UnsupportedFormat
-from chronotile.model.collection import Mask
-from chronotile.model.cube import CubeRequest, CubeTile
-from chronotile.model.grid import Grid
-from chronotile.model.time.parser import parse_time
+from chronotile.core.errors import ClientGone, LimitExceeded, SourceUnavailable, UnsupportedFormat
+from chronotile.core.model.collection import Mask
+from chronotile.core.model.cube import CubeRequest, CubeTile
+from chronotile.core.model.grid import Grid
+from chronotile.core.model.time.parser import parse_time
 from chronotile.pipeline.cube_tiles import MOST_READ, CubeTarget, extract_cube, find_cube
 from tests.ctc1 import Decoded, decode_cube
 from tests.protocols import served

@@ -5,20 +5,20 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from chronotile.encoders.file_parts import Room, Scratch
-from chronotile.errors import ClientGone, LimitExceeded, ServerBusy, StorageFull
-from chronotile.model.animation import AnimationRequest
-from chronotile.model.formats import AnimationFormat
-from chronotile.model.grid import BBox, Grid
-from chronotile.model.request import MapRequest
-from chronotile.model.style import Colour
-from chronotile.model.time.instants import ABSENT, Period, domain_of_instants
-from chronotile.model.time.parser import parse_period, parse_time
+from chronotile.core.errors import ClientGone, LimitExceeded, ServerBusy, StorageFull
+from chronotile.core.model.animation import AnimationRequest
+from chronotile.core.model.formats import AnimationFormat
+from chronotile.core.model.grid import BBox, Grid
+from chronotile.core.model.request import MapRequest
+from chronotile.core.model.style import Colour
+from chronotile.core.model.time.instants import ABSENT, Period, domain_of_instants
+from chronotile.core.model.time.parser import parse_period, parse_time
 from chronotile.pipeline.caches import answer_memory
 from chronotile.pipeline.caches.answer_memory import AnswerMemory
+from chronotile.pipeline.encoders.file_parts import Room, Scratch
 from chronotile.pipeline.maps import animation
 from chronotile.pipeline.maps.animation import draw_frames, frame_times, render_animation
-from chronotile.styling.cards import lay_cards
+from chronotile.pipeline.styling.cards import lay_cards
 from tests.protocols import served
 
 GRID = Grid(crs=served.BELGIUM_31N.crs, bbox=BBox(604_000, 5_622_000, 620_000, 5_634_000), width=80, height=60)
@@ -60,7 +60,7 @@ def test_making_stops_between_frames_when_nobody_waits():
 
 
 def test_a_disk_without_room_is_told(monkeypatch):
-    monkeypatch.setattr("chronotile.encoders.file_parts.IN_MEMORY_BYTES", 0)
+    monkeypatch.setattr("chronotile.pipeline.encoders.file_parts.IN_MEMORY_BYTES", 0)
 
     with pytest.raises(StorageFull, match="no disk space"):
         render_animation(REQUEST, served.make_services(), scratch=Scratch(room=Room(1000)))

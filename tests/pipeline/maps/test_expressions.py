@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from chronotile.catalog.catalogue import Limits
-from chronotile.errors import InvalidParameter, LimitExceeded, SourceUnavailable
-from chronotile.model.formats import MapFormat
-from chronotile.model.grid import NativeGrid
-from chronotile.model.request import PICTURE_REDUCERS
-from chronotile.model.style import Colour, Style, StyleClass
+from chronotile.core.errors import InvalidParameter, LimitExceeded, SourceUnavailable
+from chronotile.core.model.formats import MapFormat
+from chronotile.core.model.grid import NativeGrid
+from chronotile.core.model.request import PICTURE_REDUCERS
+from chronotile.core.model.style import Colour, Style, StyleClass
 from tests.pipeline.maps.test_render import AREA, NATIVE, request, rgba
 from tests.protocols import served
 

@@ -7,10 +7,10 @@ import orjson
 import pytest
 from PIL import Image
 
-from chronotile.model.grid import BBox, Grid
-from chronotile.model.request import PICTURE_REDUCERS, LegendRequest, MapRequest
-from chronotile.model.style import Colour
-from chronotile.model.time.parser import parse_time
+from chronotile.core.model.grid import BBox, Grid
+from chronotile.core.model.request import PICTURE_REDUCERS, LegendRequest, MapRequest
+from chronotile.core.model.style import Colour
+from chronotile.core.model.time.parser import parse_time
 from chronotile.pipeline.maps.legend import draw_legend, legend_pixels
 from tests.protocols import served
 

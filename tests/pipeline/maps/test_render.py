@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from chronotile.catalog.catalogue import Limits
-from chronotile.errors import (
+from chronotile.core.errors import (
     InvalidParameter,
     LimitExceeded,
     SourceUnavailable,
@@ -16,13 +16,13 @@ from chronotile.errors import (
     UnknownLayer,
     UnknownStyle,
 )
-from chronotile.model.crs import crs_of
-from chronotile.model.formats import MapFormat
-from chronotile.model.grid import BBox, Grid
-from chronotile.model.raster import Pixels
-from chronotile.model.request import Colouring, MapRequest
-from chronotile.model.style import Colour, Style, StyleClass
-from chronotile.model.time.parser import parse_time
+from chronotile.core.model.crs import crs_of
+from chronotile.core.model.formats import MapFormat
+from chronotile.core.model.grid import BBox, Grid
+from chronotile.core.model.raster import Pixels
+from chronotile.core.model.request import Colouring, MapRequest
+from chronotile.core.model.style import Colour, Style, StyleClass
+from chronotile.core.model.time.parser import parse_time
 from chronotile.pipeline.revision import describe_part
 from chronotile.pipeline.services import make_caches
 from tests.protocols import served

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from chronotile.model.crs import CRS84, crs_of, transformer
-from chronotile.model.grid import BBox, Grid
+from chronotile.core.model.crs import CRS84, crs_of, transformer
+from chronotile.core.model.grid import BBox, Grid
 from chronotile.pipeline.maps.render import MOST_A_SIDE, void_area
 
 

@@ -6,8 +6,8 @@ import pytest
 
 from chronotile.catalog.items.cursors import sealed, what_is_searched
 from chronotile.catalog.items.opening import open_items
-from chronotile.errors import InvalidParameter, LimitExceeded, SearchNotSupported, SourceUnavailable, UnknownItem
-from chronotile.model.items import ItemSearch, Unanswered
+from chronotile.core.errors import InvalidParameter, LimitExceeded, SearchNotSupported, SourceUnavailable, UnknownItem
+from chronotile.core.model.items import ItemSearch, Unanswered
 from chronotile.pipeline.search import search_items as federated
 from chronotile.pipeline.search.search_items import count_by_month, find_item, not_counted, search_index, search_items
 from chronotile.pipeline.services import AsksElsewhere, LivePage, require_asking, without_asking

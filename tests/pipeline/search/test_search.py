@@ -8,8 +8,8 @@ import pytest
 
 from chronotile.catalog.items.opening import open_items
 from chronotile.catalog.items.passes import open_passes
-from chronotile.errors import SourceUnavailable, UnknownItem, UnknownLayer
-from chronotile.model.items import IndexSettings, ItemSearch, Unanswered, product_id
+from chronotile.core.errors import SourceUnavailable, UnknownItem, UnknownLayer
+from chronotile.core.model.items import IndexSettings, ItemSearch, Unanswered, product_id
 from chronotile.pipeline.search.search_items import changes_since, count_by_month, find_item, find_product, search_items
 from chronotile.readers.reader_caches import ReaderCaches
 from tests.catalog.items.conftest import make_item

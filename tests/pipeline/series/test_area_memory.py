@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 from affine import Affine
 
-from chronotile.model.crs import crs_of
-from chronotile.model.geometry.area import Area
-from chronotile.model.grid import NativeGrid
+from chronotile.core.model.crs import crs_of
+from chronotile.core.model.geometry.area import Area
+from chronotile.core.model.grid import NativeGrid
 from chronotile.pipeline.caches import answer_memory
 from chronotile.pipeline.caches.answer_memory import AnswerMemory
 from chronotile.pipeline.series.area_cells import area_bytes
+from chronotile.pipeline.zones.outlines import outlines_of
+from chronotile.pipeline.zones.plan import plan_of
+from chronotile.pipeline.zones.spans import centre_spans, covered_spans
 from chronotile.readers.reader import BlockShape
-from chronotile.zones.outlines import outlines_of
-from chronotile.zones.plan import plan_of
-from chronotile.zones.spans import centre_spans, covered_spans
 from tests.pipeline.caches.test_answer_memory import until_waiting
 from tests.pipeline.series.test_areas import all_series, square
 from tests.protocols import served

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from chronotile.catalog.catalogue import Limits
-from chronotile.errors import ClientGone, InvalidParameter, LimitExceeded, SourceUnavailable
-from chronotile.model.crs import CRS84, crs_of
-from chronotile.model.geometry.area import Area
-from chronotile.model.request import AreaSeriesRequest
-from chronotile.model.series.analysis import parse_reducers
-from chronotile.model.time.parser import parse_time
+from chronotile.core.errors import ClientGone, InvalidParameter, LimitExceeded, SourceUnavailable
+from chronotile.core.model.crs import CRS84, crs_of
+from chronotile.core.model.geometry.area import Area
+from chronotile.core.model.request import AreaSeriesRequest
+from chronotile.core.model.series.analysis import parse_reducers
+from chronotile.core.model.time.parser import parse_time
 from chronotile.pipeline.series import area_cells
 from chronotile.pipeline.series import areas as extract_area_series_module
 from chronotile.pipeline.series.areas import cost_of_area_series, extract_area_series

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import shapely
 
-from chronotile.errors import ClientGone
-from chronotile.model.crs import CRS84
-from chronotile.model.places import PlaceValuesRequest
+from chronotile.core.errors import ClientGone
+from chronotile.core.model.crs import CRS84
+from chronotile.core.model.places import PlaceValuesRequest
 from chronotile.pipeline.series.places import extract_place_values, resolve_place_values
 from tests.places import make_places
 from tests.protocols import served

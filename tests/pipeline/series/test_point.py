@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from chronotile.catalog.catalogue import Limits
-from chronotile.errors import InvalidParameter, LimitExceeded, SourceUnavailable
-from chronotile.model.crs import CRS84, crs_of
-from chronotile.model.request import Point, SeriesRequest
-from chronotile.model.time.parser import parse_time
+from chronotile.core.errors import InvalidParameter, LimitExceeded, SourceUnavailable
+from chronotile.core.model.crs import CRS84, crs_of
+from chronotile.core.model.request import Point, SeriesRequest
+from chronotile.core.model.time.parser import parse_time
 from chronotile.pipeline.resolve_series import SWAPPED, outside_hints
 from chronotile.pipeline.series.point import extract_series
 from tests.protocols import served

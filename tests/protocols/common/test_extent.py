@@ -9,10 +9,10 @@ from affine import Affine
 from lxml import etree
 from starlette.testclient import TestClient
 
-from chronotile.app import application
+from chronotile.app.application import application
 from chronotile.archive.open import open_archive
-from chronotile.model.crs import crs_of
-from chronotile.model.grid import NativeGrid
+from chronotile.core.model.crs import crs_of
+from chronotile.core.model.grid import NativeGrid
 from chronotile.protocols.common.extent import crossing_box
 
 WMS = {"w": "http://www.opengis.net/wms"}

@@ -5,7 +5,7 @@ import re
 from starlette.routing import Match, Route
 
 from chronotile.protocols.common.operation import routes_of
-from chronotile.protocols.openapi.routes import OPERATIONS
+from chronotile.protocols.site.openapi.routes import OPERATIONS
 
 PRODUCT = "6f1c9a30-6a4e-4c1e-9d51-0f6a4e4c1e9d"
 

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chronotile.model.style import Colour, Stop, Style, StyleClass
+from chronotile.core.model.style import Colour, Stop, Style, StyleClass
+from chronotile.pipeline.styling.colours import colours_of_values
+from chronotile.pipeline.styling.read_sld import read_sld
 from chronotile.protocols.common.sld import sld_document
-from chronotile.styling.colours import colours_of_values
-from chronotile.styling.read_sld import read_sld
 from tests.protocols import served
 
 CLEAR = Colour(0, 0, 0, 0)

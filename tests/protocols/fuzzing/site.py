@@ -10,13 +10,13 @@ import anyio.to_thread
 from affine import Affine
 from starlette.applications import Starlette
 
-from chronotile.app import ServerOptions, application
-from chronotile.model.crs import crs_of
-from chronotile.model.grid import NativeGrid
-from chronotile.model.job import Job, JobFault
+from chronotile.app.application import ServerOptions, application
+from chronotile.core.model.crs import crs_of
+from chronotile.core.model.grid import NativeGrid
+from chronotile.core.model.job import Job, JobFault
+from chronotile.jobs.processes.execute import execute
+from chronotile.jobs.queue.service import JobService
 from chronotile.pipeline.services import Services
-from chronotile.processes.execute import execute
-from chronotile.queue.service import JobService
 from tests.places import make_places
 from tests.protocols import served
 from tests.protocols.asgi import CLIENT, ask

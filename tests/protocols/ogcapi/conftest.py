@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from chronotile.app import create_app
+from chronotile.app.application import create_app
+from chronotile.app.settings import Settings
 from chronotile.demo import DemoPlan, make_demo
 from chronotile.pipeline.services import Services
-from chronotile.settings import Settings
 from tests.places import make_places
 from tests.protocols import served
 from tests.protocols.listening import listening

@@ -3,9 +3,9 @@
 import pytest
 from affine import Affine
 
-from chronotile.errors import InvalidParameter, UnsupportedCrs
-from chronotile.model.crs import CRS84, crs_of
-from chronotile.model.grid import BBox, NativeGrid
+from chronotile.core.errors import InvalidParameter, UnsupportedCrs
+from chronotile.core.model.crs import CRS84, crs_of
+from chronotile.core.model.grid import BBox, NativeGrid
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.ogcapi.crs import accepted_crs, box_of, named_crs, requested_bbox
 from tests.protocols import served

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chronotile.errors import InvalidParameter, NotAcceptable
+from chronotile.core.errors import InvalidParameter, NotAcceptable
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.ogcapi.negotiate_format import negotiate_format
 

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chronotile.errors import ChronotileError, InvalidParameter, UnsupportedCrs
-from chronotile.model.coverage import Trim
-from chronotile.model.crs import CRS84, crs_of
-from chronotile.model.grid import BBox
-from chronotile.model.time.instants import ABSENT, LATEST
-from chronotile.model.time.parser import parse_time
+from chronotile.core.errors import ChronotileError, InvalidParameter, UnsupportedCrs
+from chronotile.core.model.coverage import Trim
+from chronotile.core.model.crs import CRS84, crs_of
+from chronotile.core.model.grid import BBox
+from chronotile.core.model.time.instants import ABSENT, LATEST
+from chronotile.core.model.time.parser import parse_time
 from chronotile.protocols.ogcapi.subset import Subset, query_of, requested_subset
 from tests.protocols import served
 

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 import shapely
 
-from chronotile.model.places import PlacesSpec
+from chronotile.core.model.places import PlacesSpec
 from chronotile.readers.place_files import read_places
 from tests.places import feature, write_places
 from tests.protocols import served

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from scipy import stats
 from starlette.testclient import TestClient
 
-from chronotile.app import application
+from chronotile.app.application import application
 from chronotile.catalog.catalogue import Limits
-from chronotile.model.time.instants import NO_TIME, domain_of_instants
+from chronotile.core.model.time.instants import NO_TIME, domain_of_instants
+from tests.core.stats.curves import dekads
 from tests.protocols import served
-from tests.stats.curves import dekads
 
 ROW, COLUMN = 30, 40
 TIMES = dekads(2001, 2006)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
-from chronotile.app import application
+from chronotile.app.application import application
 from chronotile.catalog.catalogue import Limits
 from tests.protocols import served
 

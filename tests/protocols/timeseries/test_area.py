@@ -7,8 +7,8 @@ import pytest
 from affine import Affine
 
 from chronotile.catalog.catalogue import Limits
-from chronotile.model.crs import CRS84
-from chronotile.model.grid import NativeGrid
+from chronotile.core.model.crs import CRS84
+from chronotile.core.model.grid import NativeGrid
 from tests.protocols import served
 
 PATH = "/timeseries/NDVI/area"

@@ -6,7 +6,7 @@ import io
 import pytest
 from shapely.geometry import Polygon, mapping
 
-from chronotile.encoders.series.csv import CsvOptions
+from chronotile.pipeline.encoders.series.csv import CsvOptions
 from tests.protocols import served
 
 ROW, COLUMN = 30, 40

@@ -9,8 +9,8 @@ import pytest
 import xarray as xr
 from starlette.testclient import TestClient
 
-from chronotile.app import create_app
-from chronotile.settings import ANSWER_BYTES, Settings
+from chronotile.app.application import create_app
+from chronotile.app.settings import ANSWER_BYTES, Settings
 
 WEST, NORTH, CELL_M = 600_000, 5_700_000, 10
 

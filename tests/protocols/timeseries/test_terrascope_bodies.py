@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from chronotile.catalog.catalogue import Limits
-from chronotile.model.collection import Alias
-from chronotile.model.time.instants import NO_TIME
+from chronotile.core.model.collection import Alias
+from chronotile.core.model.time.instants import NO_TIME
 from tests.protocols import served
 
 BASES = ["/timeseries/v1.0/ts", "/timeseries/v1.1/ts"]

@@ -7,10 +7,10 @@ import xarray
 from affine import Affine
 from pyproj import CRS
 
-from chronotile.errors import UnsupportedSource
-from chronotile.model.collection import SourceSpec, Step, VariableSpec
-from chronotile.model.style import TRANSPARENT, Colour
-from chronotile.model.time.instants import domain_of_instants
+from chronotile.core.errors import UnsupportedSource
+from chronotile.core.model.collection import SourceSpec, Step, VariableSpec
+from chronotile.core.model.style import TRANSPARENT, Colour
+from chronotile.core.model.time.instants import domain_of_instants
 from chronotile.readers.cf.dataset import understand
 from chronotile.readers.cf.encoding import meaning_of
 from chronotile.readers.cf.time import configured_times, times_of_field

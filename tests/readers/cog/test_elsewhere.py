@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import rasterio.shutil
 
-from chronotile.errors import DateUnreadable, SourceUnavailable
-from chronotile.model.grid import Window
+from chronotile.core.errors import DateUnreadable, SourceUnavailable
+from chronotile.core.model.grid import Window
 from chronotile.readers.caches import byte_blocks
 from chronotile.readers.caches.byte_blocks import ByteBlocks
 from chronotile.readers.cog import source as cog_source
@@ -352,9 +352,9 @@ def test_folder_that_cannot_be_written_changes_no_numbers(source, pieces, tmp_pa
 
 
 def test_formula_and_mask_over_files_elsewhere_are_requested_together(source, tmp_path):
-    from chronotile.model.collection import SourceSpec, VariableSpec
-    from chronotile.model.expression import parse_expression
-    from chronotile.model.items import Asset
+    from chronotile.core.model.collection import SourceSpec, VariableSpec
+    from chronotile.core.model.expression import parse_expression
+    from chronotile.core.model.items import Asset
     from chronotile.readers.cog.source import open_cog_asset
     from chronotile.readers.derived.derive import with_derived
     from chronotile.readers.mosaic.scenes import SceneReader

@@ -10,7 +10,7 @@ import rasterio
 import rasterio.shutil
 from affine import Affine
 
-from chronotile.errors import UnsupportedSource
+from chronotile.core.errors import UnsupportedSource
 from chronotile.readers.cog.header import CogHeader, read_header
 from chronotile.readers.cog.tiff import PAGE_BYTES, UnsupportedCog
 from chronotile.readers.kinds import open_source

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from chronotile.errors import UnsupportedSource
-from chronotile.model.collection import SourceSpec, VariableSpec
-from chronotile.model.grid import Window
-from chronotile.model.items import Asset
-from chronotile.model.raster import Encoding
+from chronotile.core.errors import UnsupportedSource
+from chronotile.core.model.collection import SourceSpec, VariableSpec
+from chronotile.core.model.grid import Window
+from chronotile.core.model.items import Asset
+from chronotile.core.model.raster import Encoding
 from chronotile.readers.cog import source as module
 from chronotile.readers.cog.source import open_cog_asset
 from chronotile.readers.cog.tiff import UnsupportedCog

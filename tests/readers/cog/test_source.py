@@ -7,9 +7,9 @@ import hypothesis.strategies as st
 import numpy as np
 import pytest
 
-from chronotile.errors import DateUnreadable, SourceUnavailable, UnsupportedSource
-from chronotile.model.grid import Window
-from chronotile.model.raster import Encoding
+from chronotile.core.errors import DateUnreadable, SourceUnavailable, UnsupportedSource
+from chronotile.core.model.grid import Window
+from chronotile.core.model.raster import Encoding
 from chronotile.readers.cog import planes
 from chronotile.readers.cog import source as cog_source
 from chronotile.readers.cog.files import CogFile, open_cog

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from chronotile.errors import InvalidParameter
-from chronotile.model.collection import ItemsSpec, Mask
-from chronotile.model.expression import parse_expression
-from chronotile.model.grid import Window
+from chronotile.core.errors import InvalidParameter
+from chronotile.core.model.collection import ItemsSpec, Mask
+from chronotile.core.model.expression import parse_expression
+from chronotile.core.model.grid import Window
 from chronotile.readers.derived.formula import BLOCK_CELLS, FormulaReader, formula_of
 from tests.readers.memory import (
     CLOUD,

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from chronotile.model.collection import Mask
-from chronotile.model.grid import Window
-from chronotile.model.raster import valid_pixels
+from chronotile.core.model.collection import Mask
+from chronotile.core.model.grid import Window
+from chronotile.core.model.raster import valid_pixels
 from tests.readers.memory import (
     CLOUD,
     NODATA,

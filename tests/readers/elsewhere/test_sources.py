@@ -11,11 +11,11 @@ from affine import Affine
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chronotile.errors import SourceUnavailable, UnsupportedSource
-from chronotile.model.collection import SourceInfo, SourceSpec, VariableInfo
-from chronotile.model.crs import crs_of
-from chronotile.model.grid import NativeGrid
-from chronotile.model.raster import Encoding
+from chronotile.core.errors import SourceUnavailable, UnsupportedSource
+from chronotile.core.model.collection import SourceInfo, SourceSpec, VariableInfo
+from chronotile.core.model.crs import crs_of
+from chronotile.core.model.grid import NativeGrid
+from chronotile.core.model.raster import Encoding
 from chronotile.readers import elsewhere as module
 from chronotile.readers.elsewhere import (
     JITTER,

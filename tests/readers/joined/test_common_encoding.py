@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chronotile.errors import UnsupportedSource
-from chronotile.model.raster import Encoding, Pixels, cell_reasons, valid_pixels
+from chronotile.core.errors import UnsupportedSource
+from chronotile.core.model.raster import Encoding, Pixels, cell_reasons, valid_pixels
 from chronotile.readers.joined.common_encoding import common_encoding
 from chronotile.readers.joined.recoding import recoding_of
 

@@ -5,7 +5,7 @@ import pytest
 import xarray
 
 from chronotile.archive.open import open_archive
-from chronotile.model.grid import Window
+from chronotile.core.model.grid import Window
 from tests.scenes import save_netcdf
 
 LATITUDES = np.linspace(80, -80, 17)

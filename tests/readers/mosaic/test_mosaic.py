@@ -5,12 +5,12 @@ import pytest
 import rasterio
 from pyproj import Transformer
 
-from chronotile.model.collection import Mask, TargetGrid, VariableSpec
-from chronotile.model.crs import CRS84, crs_of, transformer
-from chronotile.model.expression import parse_expression
-from chronotile.model.grid import BBox, Grid, Window
-from chronotile.model.items import IndexSettings, Mosaic
-from chronotile.model.request import Point
+from chronotile.core.model.collection import Mask, TargetGrid, VariableSpec
+from chronotile.core.model.crs import CRS84, crs_of, transformer
+from chronotile.core.model.expression import parse_expression
+from chronotile.core.model.grid import BBox, Grid, Window
+from chronotile.core.model.items import IndexSettings, Mosaic
+from chronotile.core.model.request import Point
 from chronotile.readers.cog.source import CogReader
 from chronotile.readers.mosaic.source import SAMPLED
 from chronotile.readers.sample import observed_range

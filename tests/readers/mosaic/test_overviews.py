@@ -5,11 +5,11 @@ from functools import partial
 import numpy as np
 import pytest
 
-from chronotile.errors import TooManyPieces
-from chronotile.model.collection import ItemsSpec, SourceSpec, VariableSpec
-from chronotile.model.crs import crs_of
-from chronotile.model.grid import BBox, Grid
-from chronotile.model.items import IndexSettings, Mosaic
+from chronotile.core.errors import TooManyPieces
+from chronotile.core.model.collection import ItemsSpec, SourceSpec, VariableSpec
+from chronotile.core.model.crs import crs_of
+from chronotile.core.model.grid import BBox, Grid
+from chronotile.core.model.items import IndexSettings, Mosaic
 from chronotile.readers.mosaic import overviews
 from chronotile.readers.mosaic import overviews as overview_blocks
 from chronotile.readers.mosaic.kind import open_asset

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from chronotile.errors import AddressRefused, UnsupportedSource
-from chronotile.model.collection import VariableSpec
-from chronotile.model.grid import BBox
-from chronotile.model.items import Asset, ItemRef
+from chronotile.core.errors import AddressRefused, UnsupportedSource
+from chronotile.core.model.collection import VariableSpec
+from chronotile.core.model.grid import BBox
+from chronotile.core.model.items import Asset, ItemRef
+from chronotile.core.web.places import Places
 from chronotile.readers.mosaic.kind import open_asset
 from chronotile.readers.reader_caches import ReaderCaches
-from chronotile.web.places import Places
 from tests.scenes import Scene, make_spec, write_tif
 
 SCENE = Scene(width=16, height=16)

@@ -9,9 +9,9 @@ import pytest
 from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
-from chronotile.app import create_app
+from chronotile.app.application import create_app
+from chronotile.app.settings import load_settings
 from chronotile.cli import app as program
-from chronotile.settings import load_settings
 from tests.agreement.mosaics.shown import MERCATOR
 from tests.agreement.scenes_served import Tile
 from tests.faulty_source import Fault, faulty_source

@@ -7,9 +7,9 @@ import rasterio
 from affine import Affine
 from pyproj import Transformer
 
-from chronotile.model.grid import BBox
-from chronotile.model.items import Asset, Item
-from chronotile.model.time.instants import ONE_NS
+from chronotile.core.model.grid import BBox
+from chronotile.core.model.items import Asset, Item
+from chronotile.core.model.time.instants import ONE_NS
 
 ZONES = (32631, 32632)
 EAST = 6.0

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import xarray
 
-from chronotile.errors import SourceUnavailable, UnsupportedSource
-from chronotile.model.collection import VariableSpec
-from chronotile.model.grid import Window
-from chronotile.model.raster import Encoding
-from chronotile.model.time.instants import domain_of_instants, format_instant
+from chronotile.core.errors import SourceUnavailable, UnsupportedSource
+from chronotile.core.model.collection import VariableSpec
+from chronotile.core.model.grid import Window
+from chronotile.core.model.raster import Encoding
+from chronotile.core.model.time.instants import domain_of_instants, format_instant
 from chronotile.readers.kinds import open_source
 from chronotile.readers.netcdf import files as netcdf_files
 from tests.scenes import make_spec

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import xarray
 
-from chronotile.errors import SourceUnavailable, UnsupportedSource
-from chronotile.model.grid import Window
+from chronotile.core.errors import SourceUnavailable, UnsupportedSource
+from chronotile.core.model.grid import Window
 from chronotile.readers.netcdf.source import NetcdfFile, OpenFiles, open_netcdf
 from tests.scenes import Scene, make_dataset, make_spec, save_netcdf, write_netcdf
 

@@ -7,11 +7,11 @@ import pytest
 import rasterio
 from rasterio.shutil import copy
 
-from chronotile.errors import UnsupportedSource
-from chronotile.model.collection import VariableSpec
-from chronotile.model.grid import Window
-from chronotile.model.time.instants import domain_of_periods, format_day, format_instant
-from chronotile.model.time.parser import parse_period
+from chronotile.core.errors import UnsupportedSource
+from chronotile.core.model.collection import VariableSpec
+from chronotile.core.model.grid import Window
+from chronotile.core.model.time.instants import domain_of_periods, format_day, format_instant
+from chronotile.core.model.time.parser import parse_period
 from chronotile.readers.kinds import open_source
 from chronotile.readers.raster.dated_bands import band_times_of
 from chronotile.readers.raster.pool import HandlePool

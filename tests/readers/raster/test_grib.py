@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import rasterio
 
-from chronotile.errors import UnsupportedSource
-from chronotile.model.collection import VariableSpec
-from chronotile.model.grid import Window
-from chronotile.model.time.instants import format_instant
+from chronotile.core.errors import UnsupportedSource
+from chronotile.core.model.collection import VariableSpec
+from chronotile.core.model.grid import Window
+from chronotile.core.model.time.instants import format_instant
 from chronotile.readers.kinds import open_source
 from tests.faulty_source import faulty_source
 from tests.grib import code, first_edition, gaussian, gaussian_rows, message, section_at, signed, with_octets

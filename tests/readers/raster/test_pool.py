@@ -5,7 +5,7 @@ import os
 import numpy as np
 import pytest
 
-from chronotile.model.grid import Window
+from chronotile.core.model.grid import Window
 from chronotile.readers.foreign import BeingWritten
 from chronotile.readers.raster.pool import HandlePool
 from tests.scenes import Scene, write_tif

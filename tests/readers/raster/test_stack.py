@@ -10,10 +10,10 @@ from affine import Affine
 from rasterio.control import GroundControlPoint
 from rasterio.enums import ColorInterp
 
-from chronotile.errors import SourceUnavailable, UnsupportedSource
-from chronotile.model.collection import VariableSpec
-from chronotile.model.grid import Window
-from chronotile.model.time.instants import DEKAD, domain_of_periods
+from chronotile.core.errors import SourceUnavailable, UnsupportedSource
+from chronotile.core.model.collection import VariableSpec
+from chronotile.core.model.grid import Window
+from chronotile.core.model.time.instants import DEKAD, domain_of_periods
 from chronotile.readers.raster.open_stack import open_raster_stack
 from chronotile.readers.raster.pool import STRIP_VALUES
 from tests.scenes import NODATA, Scene, make_spec, write_cogs, write_tif

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import rasterio
 
-from chronotile.errors import UnsupportedSource
+from chronotile.core.errors import UnsupportedSource
 from chronotile.readers.kinds import open_source
 from chronotile.readers.raster.formats import require_whole_tags
 from tests.scenes import Scene, make_spec, write_cogs, write_tif

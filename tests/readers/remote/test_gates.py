@@ -6,7 +6,7 @@ from contextlib import ExitStack, suppress
 import pytest
 
 from chronotile.archive.index.documents import Documents
-from chronotile.errors import SourceUnavailable
+from chronotile.core.errors import SourceUnavailable
 from chronotile.readers.kinds import open_source
 from chronotile.readers.remote import gates as remote_gates
 from chronotile.readers.remote import gates as remote_http

@@ -8,12 +8,12 @@ from contextlib import nullcontext
 import numpy as np
 import pytest
 
-from chronotile.errors import UnsupportedSource
+from chronotile.core.errors import UnsupportedSource
+from chronotile.core.web.inner_hosts import InnerHosts
 from chronotile.readers.kinds import open_source
 from chronotile.readers.remote import requests as remote_requests
 from chronotile.readers.remote.gates import HttpClient
 from chronotile.readers.remote.requests import Away, Refused, ask_part, ask_state, ask_whether, place_of
-from chronotile.web.inner_hosts import InnerHosts
 from tests.cite.schema_stand_in import certify
 from tests.readers.remote_scenes import SCENE, numbers_of, write_here
 from tests.redirecting_server import redirecting_server

@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chronotile.catalog.load import configuration_of
-from chronotile.model.collection import KindOptions
-from chronotile.model.style import Colour
+from chronotile.core.model.collection import KindOptions
+from chronotile.core.model.style import Colour
+from chronotile.pipeline.styling.load import load_styles, style_folders
 from chronotile.readers.kinds import kind_options
 from chronotile.readers.stac.collection import metadata_of
 from chronotile.readers.stac.drafts import draft_of
-from chronotile.styling.load import load_styles, style_folders
 from tests.readers.stac.documents import asset, item
 
 KINDS = {**kind_options(), "stac": KindOptions(name="stac", has_bands=True, has_items=True)}

@@ -7,8 +7,8 @@ from affine import Affine
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chronotile.model.crs import CRS84, crs_of, transformer
-from chronotile.model.grid import NativeGrid, boxes_of
+from chronotile.core.model.crs import CRS84, crs_of, transformer
+from chronotile.core.model.grid import NativeGrid, boxes_of
 from chronotile.readers.stac.footprints import footprint_of
 from chronotile.readers.stac.items import item_of
 from tests.readers.stac.documents import TILE_CORNERS, box, item, polygon

@@ -5,10 +5,10 @@ import shutil
 import numpy as np
 import pytest
 
-from chronotile.errors import UnsupportedSource
-from chronotile.model.collection import SourceSpec, VariableSpec
-from chronotile.model.expression import parse_expression
-from chronotile.model.grid import Window
+from chronotile.core.errors import UnsupportedSource
+from chronotile.core.model.collection import SourceSpec, VariableSpec
+from chronotile.core.model.expression import parse_expression
+from chronotile.core.model.grid import Window
 from chronotile.readers.kinds import open_source
 from chronotile.readers.zarr.source import open_zarr
 from tests.readers.zarr.products import (

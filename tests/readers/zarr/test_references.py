@@ -14,12 +14,12 @@ from fsspec.implementations.reference import LazyReferenceMapper
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chronotile.errors import AddressRefused, DateUnreadable, UnsupportedSource
-from chronotile.model.grid import Window
+from chronotile.core.errors import AddressRefused, DateUnreadable, UnsupportedSource
+from chronotile.core.model.grid import Window
+from chronotile.core.web.places import Places
 from chronotile.readers.kinds import kind_of_path, kind_of_spec, open_source
 from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.zarr.stores import open_store
-from chronotile.web.places import Places
 from tests.readers.zarr.reference_files import references_to, write_files, write_json, write_parquet
 from tests.scenes import Scene, make_spec
 

@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from chronotile.errors import AddressRefused, DateUnreadable, SourceUnavailable, UnsupportedSource
-from chronotile.model.grid import Window
+from chronotile.core.errors import AddressRefused, DateUnreadable, SourceUnavailable, UnsupportedSource
+from chronotile.core.model.grid import Window
 from chronotile.readers.elsewhere import away_of
 from chronotile.readers.kinds import open_source
 from chronotile.readers.reader_caches import ReaderCaches

@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from chronotile.durable_files import Disk
-from chronotile.errors import SourceUnavailable, UnsupportedSource
-from chronotile.model.grid import Window
+from chronotile.core.durable_files import Disk
+from chronotile.core.errors import SourceUnavailable, UnsupportedSource
+from chronotile.core.model.grid import Window
 from chronotile.optimise.options import Options
 from chronotile.optimise.run import optimise
 from chronotile.readers.kinds import open_source

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from affine import Affine
 
-from chronotile.app import create_app
-from chronotile.settings import Settings
+from chronotile.app.application import create_app
+from chronotile.app.settings import Settings
 from tests.protocols.listening import listening
 from tests.viewer.browser.checks import run_checks
 from tests.viewer.browser.served import NUMBERS_STYLE, YEARS, Store, ramp_of

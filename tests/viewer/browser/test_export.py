@@ -18,8 +18,8 @@ import xarray
 from PIL import Image, ImageSequence
 from pyproj import Transformer
 
-from chronotile.app import create_app
-from chronotile.settings import Settings
+from chronotile.app.application import create_app
+from chronotile.app.settings import Settings
 from tests.protocols.listening import listening
 from tests.viewer.browser.served import CELL_M, GHENT, NDVI_TIMES, TILE_COLUMN, TILE_ROW, cloudy, write_archive
 

@@ -11,9 +11,9 @@ from affine import Affine
 from PIL import Image
 from pyproj import Transformer
 
-from chronotile.app import create_app
-from chronotile.commands.index import run_index
-from chronotile.settings import Settings
+from chronotile.app.application import create_app
+from chronotile.app.settings import Settings
+from chronotile.cli.index import run_index
 from tests.protocols.listening import listening
 from tests.viewer.browser.checks import run_checks
 from tests.viewer.browser.served import DATELINE_3832, NUMBERS_STYLE, Store, every, ramp_of

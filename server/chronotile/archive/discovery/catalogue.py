@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, NoReturn
 
-from chronotile.errors import AddressRefused, ChronotileError, ConfigurationError, InvalidItem
+from chronotile.core.errors import AddressRefused, ChronotileError, ConfigurationError, InvalidItem
+from chronotile.core.web.inner_hosts import inner_hosts
+from chronotile.core.web.item_places import ItemPlaces, prefix_of
+from chronotile.core.web.places import Places, is_local
+from chronotile.core.yaml_source import list_names
 from chronotile.readers.hrefs import local_path, shown_href
 from chronotile.readers.stac.fields import absolute_address, is_raster
-from chronotile.web.inner_hosts import inner_hosts
-from chronotile.web.item_places import ItemPlaces, prefix_of
-from chronotile.web.places import Places, is_local
-from chronotile.yaml_source import list_names
 
 Json = Mapping[str, Any]
 Read = Callable[[str], Json]

@@ -14,11 +14,11 @@ from chronotile.archive.discovery.names import as_id, as_title, without_suffix
 from chronotile.archive.discovery.variables import distinct, holds_dated_bands, raster_variables, true_colour_of
 from chronotile.archive.findings import value_findings
 from chronotile.catalog.default_styles import default_style, widened
-from chronotile.errors import SourceUnavailable, UnsupportedSource
-from chronotile.model.collection import Finding, VariableInfo, VariableSpec
-from chronotile.model.grid import NativeGrid
-from chronotile.model.style import Style
-from chronotile.model.time.instants import (
+from chronotile.core.errors import SourceUnavailable, UnsupportedSource
+from chronotile.core.model.collection import Finding, VariableInfo, VariableSpec
+from chronotile.core.model.grid import NativeGrid
+from chronotile.core.model.style import Style
+from chronotile.core.model.time.instants import (
     DAY,
     DEKAD,
     InstantArray,
@@ -28,12 +28,12 @@ from chronotile.model.time.instants import (
     format_day,
     format_instant,
 )
+from chronotile.core.yaml_source import list_names
 from chronotile.readers.dates import time_of_name
 from chronotile.readers.kinds import open_source
 from chronotile.readers.reader import Reader
 from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.sample import observed_range, sampled_level
-from chronotile.yaml_source import list_names
 
 TRUE_COLOUR = "TRUE_COLOUR"
 FURTHER_STYLES = ("greys", "viridis")

@@ -16,14 +16,14 @@ from chronotile.archive.discovery.variables import looks_below
 from chronotile.archive.discovery.walk import WalkResult, reason_by_content, walk
 from chronotile.archive.open_sources import THREADS
 from chronotile.catalog.load import configuration_of
-from chronotile.errors import ChronotileError, ConfigurationError, UnsupportedSource
-from chronotile.model.collection import LEFT_OUT, Finding, Severity
-from chronotile.model.grid import NativeGrid
-from chronotile.model.style import Style
+from chronotile.core.errors import ChronotileError, ConfigurationError, UnsupportedSource
+from chronotile.core.model.collection import LEFT_OUT, Finding, Severity
+from chronotile.core.model.grid import NativeGrid
+from chronotile.core.model.style import Style
+from chronotile.core.yaml_source import list_names, write_yaml
 from chronotile.readers.foreign import opening
 from chronotile.readers.kinds import kind_of_named, kind_of_path, kind_options
 from chronotile.readers.reader_caches import ReaderCaches
-from chronotile.yaml_source import list_names, write_yaml
 
 HINT = "name a folder or file of data; without any of your own: chronotile demo"
 _NUMBER = re.compile(r"\d\d")

@@ -20,8 +20,8 @@ from chronotile.archive.discovery.names import (
     without_suffix,
 )
 from chronotile.archive.discovery.walk import WalkResult
-from chronotile.model.collection import SourceSpec, VariableSpec
-from chronotile.model.time.instants import TimeDomain
+from chronotile.core.model.collection import SourceSpec, VariableSpec
+from chronotile.core.model.time.instants import TimeDomain
 from chronotile.readers.dates import time_of_text
 from chronotile.readers.kind import SourceKind
 from chronotile.readers.kinds import KINDS

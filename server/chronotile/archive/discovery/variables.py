@@ -10,9 +10,9 @@ from rasterio.enums import ColorInterp
 
 from chronotile.archive.discovery.drafts import Draft
 from chronotile.archive.discovery.names import Looks, as_id, band_in, is_known, variable_in, without_suffix
-from chronotile.errors import UnsupportedSource
-from chronotile.model.collection import LEFT_OUT, Finding, VariableSpec
-from chronotile.model.time.instants import TimeDomain, TimeSpan
+from chronotile.core.errors import UnsupportedSource
+from chronotile.core.model.collection import LEFT_OUT, Finding, VariableSpec
+from chronotile.core.model.time.instants import TimeDomain, TimeSpan
 from chronotile.readers.cf.axes import FIRST_LISTED, MOST_LISTED
 from chronotile.readers.dates import find_time
 from chronotile.readers.foreign import opening

@@ -10,7 +10,7 @@ from typing import Any
 
 from lxml import etree
 
-from chronotile.model.collection import LEFT_OUT, Finding, Severity
+from chronotile.core.model.collection import LEFT_OUT, Finding, Severity
 from chronotile.readers.kinds import KINDS, head_of, kind_of_path
 from chronotile.readers.netcdf.kind import HDF5
 from chronotile.readers.netcdf.source import data_elsewhere

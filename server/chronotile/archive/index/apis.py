@@ -26,9 +26,9 @@ from chronotile.archive.index.source import (
     key_of,
 )
 from chronotile.catalog.items.passes import SourcePass
-from chronotile.errors import InvalidParameter, SourceUnavailable, UnsupportedSource
-from chronotile.model.time.instants import Instant, format_instant
-from chronotile.model.time.parser import parse_instant
+from chronotile.core.errors import InvalidParameter, SourceUnavailable, UnsupportedSource
+from chronotile.core.model.time.instants import Instant, format_instant
+from chronotile.core.model.time.parser import parse_instant
 from chronotile.readers.hrefs import shown_href
 
 log = logging.getLogger(__name__)

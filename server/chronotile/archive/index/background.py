@@ -14,8 +14,8 @@ from chronotile.archive.index.live.touching import reason_to_seed, seed
 from chronotile.archive.index.source import ItemSource
 from chronotile.archive.index.sources import SourceAccess, identities_of, indexed, source_of
 from chronotile.catalog.items.passes import without_places
-from chronotile.errors import ChronotileError
-from chronotile.model.collection import SourceSpec
+from chronotile.core.errors import ChronotileError
+from chronotile.core.model.collection import SourceSpec
 
 LOOK_S = 5.0
 """How often collections are looked for that the configuration has now and did not have before."""

@@ -21,9 +21,9 @@ from chronotile.archive.index.source import (
 from chronotile.catalog.items.passes import SourcePass
 from chronotile.catalog.items.properties import is_text
 from chronotile.catalog.items.statements import chunks
-from chronotile.errors import AddressRefused, SourceUnavailable, UnsupportedSource
+from chronotile.core.errors import AddressRefused, SourceUnavailable, UnsupportedSource
+from chronotile.core.web.item_places import PLAIN_NAME, absolute
 from chronotile.readers.hrefs import local_path, shown_href
-from chronotile.web.item_places import PLAIN_NAME, absolute
 
 THREADS_HERE, THREADS_ELSEWHERE = 4, 16
 MOST_DEPTH = 64

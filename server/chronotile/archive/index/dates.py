@@ -23,13 +23,13 @@ from chronotile.archive.index.file_items import (
 from chronotile.archive.index.fill import FillSummary, IndexedCollection, IndexStore, Progress, fill
 from chronotile.archive.index.source import Listed, ListedEntry, ReadEntry, Unread, any_address
 from chronotile.catalog.items.passes import SourcePass
-from chronotile.errors import InvalidItem
-from chronotile.model.collection import DATA, Collection, SourceSpec, VariableInfo, VariableSpec
-from chronotile.model.formats import GEOTIFF_TYPE
-from chronotile.model.grid import BBox, NativeGrid
-from chronotile.model.items import Asset, IndexSettings, Item
-from chronotile.model.number_text import json_nodata, json_number
-from chronotile.model.time.instants import DAY, ONE_NS, Instant, TimeSpan, format_day, format_instant
+from chronotile.core.errors import InvalidItem
+from chronotile.core.model.collection import DATA, Collection, SourceSpec, VariableInfo, VariableSpec
+from chronotile.core.model.formats import GEOTIFF_TYPE
+from chronotile.core.model.grid import BBox, NativeGrid
+from chronotile.core.model.items import Asset, IndexSettings, Item
+from chronotile.core.model.number_text import json_nodata, json_number
+from chronotile.core.model.time.instants import DAY, ONE_NS, Instant, TimeSpan, format_day, format_instant
 from chronotile.readers.hrefs import file_state, without_query
 from chronotile.readers.reader import Reader
 from chronotile.readers.stac.footprints import Footprint, footprint_of

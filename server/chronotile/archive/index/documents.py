@@ -12,10 +12,10 @@ from typing import Any, NoReturn
 
 import orjson
 
-from chronotile.errors import InvalidItem, InvalidParameter, SourceUnavailable
+from chronotile.core.errors import InvalidItem, InvalidParameter, SourceUnavailable
+from chronotile.core.web.fetch import TryLater, ask
 from chronotile.readers.hrefs import local_path, shown_href
 from chronotile.readers.remote.requests import Away, Refused, of_bucket, place_of, retry
-from chronotile.web.fetch import TryLater, ask
 
 MOST_BYTES = 64 << 20
 """Of one document; of a page of items about 10 MB are usual."""

@@ -12,11 +12,11 @@ import shapely
 from chronotile.archive.index.documents import Json
 from chronotile.archive.index.geoparquet import TOP_LEVEL
 from chronotile.catalog.items.index import ItemIndex
-from chronotile.durable_files import PARTIAL, Disk
-from chronotile.errors import InvalidParameter, UnsupportedSource, WriteFailed
-from chronotile.extras import require_extra
-from chronotile.model.items import ItemSearch
-from chronotile.model.time.parser import parse_instant
+from chronotile.core.durable_files import PARTIAL, Disk
+from chronotile.core.errors import InvalidParameter, UnsupportedSource, WriteFailed
+from chronotile.core.extras import require_extra
+from chronotile.core.model.items import ItemSearch
+from chronotile.core.model.time.parser import parse_instant
 
 if TYPE_CHECKING:
     import pyarrow as pa

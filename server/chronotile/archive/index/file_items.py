@@ -9,14 +9,14 @@ import numpy as np
 import orjson
 
 from chronotile.archive.index.documents import Json
-from chronotile.errors import InvalidItem, InvalidParameter, UnsupportedSource
-from chronotile.model.crs import CRS84
-from chronotile.model.formats import GEOTIFF_TYPE
-from chronotile.model.grid import NativeGrid
-from chronotile.model.items import Asset, AssetBand, BandLayout, Item
-from chronotile.model.number_text import json_nodata, json_number
-from chronotile.model.raster import Encoding
-from chronotile.model.time.instants import ONE_NS, Instant, TimeSpan, format_instant
+from chronotile.core.errors import InvalidItem, InvalidParameter, UnsupportedSource
+from chronotile.core.model.crs import CRS84
+from chronotile.core.model.formats import GEOTIFF_TYPE
+from chronotile.core.model.grid import NativeGrid
+from chronotile.core.model.items import Asset, AssetBand, BandLayout, Item
+from chronotile.core.model.number_text import json_nodata, json_number
+from chronotile.core.model.raster import Encoding
+from chronotile.core.model.time.instants import ONE_NS, Instant, TimeSpan, format_instant
 from chronotile.readers.cog.files import open_cog, tag_of_path
 from chronotile.readers.cog.tiff import UnsupportedCog
 from chronotile.readers.encoding import with_stored_nodata

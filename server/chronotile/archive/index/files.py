@@ -13,9 +13,9 @@ from pathlib import Path
 from chronotile.archive.index.file_items import read_files
 from chronotile.archive.index.source import Gone, Listed, ListedEntry, ReadEntry, Unread, any_address
 from chronotile.catalog.items.passes import SourcePass
-from chronotile.errors import InvalidItem, SourceUnavailable, UnsupportedSource
-from chronotile.model.collection import DATA, SourceSpec
-from chronotile.model.time.instants import TimeSpan
+from chronotile.core.errors import InvalidItem, SourceUnavailable, UnsupportedSource
+from chronotile.core.model.collection import DATA, SourceSpec
+from chronotile.core.model.time.instants import TimeSpan
 from chronotile.readers.files import NOT_LISTED, SIDE_FILES, VARIABLE, times_in_names
 from chronotile.readers.hrefs import local_path
 

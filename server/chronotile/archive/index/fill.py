@@ -30,8 +30,8 @@ from chronotile.catalog.items.passes import (
     without_places,
 )
 from chronotile.catalog.items.preparing import Prepared
-from chronotile.errors import AddressRefused
-from chronotile.model.items import IndexSettings, Item, ItemSearch, PutSummary
+from chronotile.core.errors import AddressRefused
+from chronotile.core.model.items import IndexSettings, Item, ItemSearch, PutSummary
 
 AHEAD = 3
 """Batches that processes read while one before them is stored."""

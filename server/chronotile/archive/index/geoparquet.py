@@ -28,13 +28,13 @@ from chronotile.archive.index.source import (
 )
 from chronotile.catalog.items.passes import SourcePass
 from chronotile.catalog.items.properties import is_text
-from chronotile.errors import SourceUnavailable, UnsupportedSource
-from chronotile.extras import require_extra
+from chronotile.core.errors import SourceUnavailable, UnsupportedSource
+from chronotile.core.extras import require_extra
+from chronotile.core.web.inner_hosts import host_of
 from chronotile.readers.hrefs import local_path, shown_href
 from chronotile.readers.remote.files import RemoteFile, looks
 from chronotile.readers.remote.ranges import state_tag
 from chronotile.readers.remote.requests import ObjectState, one_read
-from chronotile.web.inner_hosts import host_of
 
 if TYPE_CHECKING:
     from pyarrow import Array, NativeFile, RecordBatch

@@ -22,11 +22,11 @@ from chronotile.catalog.items.passes import SourcePass, with_places
 from chronotile.catalog.items.preparing import Prepared, prepare
 from chronotile.catalog.items.properties import is_text
 from chronotile.catalog.items.statements import chunks
-from chronotile.errors import AddressRefused, ConfigurationError, InvalidItem, SourceUnavailable, UnsupportedSource
-from chronotile.model.items import Asset, Item
+from chronotile.core.errors import AddressRefused, ConfigurationError, InvalidItem, SourceUnavailable, UnsupportedSource
+from chronotile.core.model.items import Asset, Item
+from chronotile.core.web.item_places import SETTING, absolute
+from chronotile.core.yaml_source import list_names
 from chronotile.readers.stac.items import item_of
-from chronotile.web.item_places import SETTING, absolute
-from chronotile.yaml_source import list_names
 
 TWIN = "another row or feature after it has the same id"
 

@@ -14,14 +14,14 @@ from chronotile.archive.index.geoparquet import GeoparquetSource, is_geoparquet
 from chronotile.archive.index.source import ItemFilter, ItemRules, ItemSource
 from chronotile.catalog.build import source_specs
 from chronotile.catalog.load import load_configuration
-from chronotile.errors import ConfigurationError, UnsupportedSource
-from chronotile.model.collection import SourceSpec
+from chronotile.core.errors import ConfigurationError, UnsupportedSource
+from chronotile.core.model.collection import SourceSpec
+from chronotile.core.web.inner_hosts import inner_hosts
+from chronotile.core.web.item_places import FoldersOnce, ItemPlaces
+from chronotile.core.web.places import Places
+from chronotile.pipeline.styling.load import load_styles, style_folders
 from chronotile.readers.hrefs import local_path, shown_href
 from chronotile.readers.kinds import kind_options
-from chronotile.styling.load import load_styles, style_folders
-from chronotile.web.inner_hosts import inner_hosts
-from chronotile.web.item_places import FoldersOnce, ItemPlaces
-from chronotile.web.places import Places
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from chronotile.archive.index.source import ItemRules
 from chronotile.archive.index.sources import rules_of
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.catalog.items.index import ItemIndex
-from chronotile.errors import (
+from chronotile.core.errors import (
     AccessRefused,
     ConfigurationError,
     InvalidItem,
@@ -24,9 +24,9 @@ from chronotile.errors import (
     UnknownLayer,
     UnknownPath,
 )
-from chronotile.model.collection import SourceSpec
-from chronotile.model.items import Item, ItemRef, PutSummary
-from chronotile.web.places import Places
+from chronotile.core.model.collection import SourceSpec
+from chronotile.core.model.items import Item, ItemRef, PutSummary
+from chronotile.core.web.places import Places
 
 MOST_TRIES, TRIES_S = 10, 60.0
 """Wrong tokens that an address may show in so many seconds."""

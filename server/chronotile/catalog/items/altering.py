@@ -31,8 +31,8 @@ from chronotile.catalog.items.writing import (
     take_out,
     write_forms,
 )
-from chronotile.durable_files import open_private
-from chronotile.model.items import BandLayout, IndexSettings, ItemRef
+from chronotile.core.durable_files import open_private
+from chronotile.core.model.items import BandLayout, IndexSettings, ItemRef
 
 MOST_REMOVED = 100_000
 """Items of a collection that stay listed as removed: the newest; up to twice as many before others are forgotten."""

@@ -16,9 +16,9 @@ from chronotile.catalog.items.properties import key_of
 from chronotile.catalog.items.schema import INSTANTS, ITEMS, VALUES
 from chronotile.catalog.items.search_query import FEW, SearchedCollection, Shape, numbers_of, query_of, rank_bounds
 from chronotile.catalog.items.statements import Statement, TimeLimit, Value, listed, padded
-from chronotile.database import POSTGRESQL
-from chronotile.errors import InvalidParameter
-from chronotile.model.grid import BBox
+from chronotile.core.database import POSTGRESQL
+from chronotile.core.errors import InvalidParameter
+from chronotile.core.model.grid import BBox
 
 MOST_COMPARED = 100_000
 """Items that a search compares by what has no index."""

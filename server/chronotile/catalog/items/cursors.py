@@ -10,8 +10,8 @@ from typing import Any, TypeGuard
 import orjson
 
 from chronotile.catalog.items.properties import is_text
-from chronotile.errors import InvalidParameter
-from chronotile.model.items import ItemSearch
+from chronotile.core.errors import InvalidParameter
+from chronotile.core.model.items import ItemSearch
 
 CHECK_BYTES = 9
 MOST_TEXT = 16_000

@@ -12,10 +12,10 @@ from pathlib import Path
 from time import monotonic, sleep
 
 from chronotile.catalog.items.schema import FILE
-from chronotile.database import SQLITE_FILES
-from chronotile.durable_files import open_private
-from chronotile.errors import SourceUnavailable
-from chronotile.model.collection import Finding
+from chronotile.core.database import SQLITE_FILES
+from chronotile.core.durable_files import open_private
+from chronotile.core.errors import SourceUnavailable
+from chronotile.core.model.collection import Finding
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 """Differs after each start of the machine."""

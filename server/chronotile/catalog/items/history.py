@@ -17,8 +17,8 @@ from chronotile.catalog.items.passes import FIRST_PASSES, IS_FILLED, PASSES, sco
 from chronotile.catalog.items.schema import COLLECTIONS, ITEMS, REMOVED, SCHEMA
 from chronotile.catalog.items.search_query import SearchedCollection
 from chronotile.catalog.items.statements import Statement, Value
-from chronotile.errors import CursorExpired, InvalidParameter
-from chronotile.model.items import ChangeKind, ChangePage, ItemChange
+from chronotile.core.errors import CursorExpired, InvalidParameter
+from chronotile.core.model.items import ChangeKind, ChangePage, ItemChange
 
 MOST_CHANGES = 1_000
 """Of a page."""

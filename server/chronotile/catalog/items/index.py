@@ -48,11 +48,11 @@ from chronotile.catalog.items.schema import BODIES, COLLECTIONS, INDEX, INSTANTS
 from chronotile.catalog.items.search import ItemSearcher, check_numbers
 from chronotile.catalog.items.search_query import SearchedCollection
 from chronotile.catalog.items.statements import Statement, Value, chunks, listed, padded, reading
-from chronotile.database import close_engine, write_transaction
-from chronotile.errors import LimitExceeded, SourceUnavailable, StorageFull
-from chronotile.model.collection import Finding
-from chronotile.model.grid import BBox
-from chronotile.model.items import (
+from chronotile.core.database import close_engine, write_transaction
+from chronotile.core.errors import LimitExceeded, SourceUnavailable, StorageFull
+from chronotile.core.model.collection import Finding
+from chronotile.core.model.grid import BBox
+from chronotile.core.model.items import (
     Asset,
     BandLayout,
     ChangePage,
@@ -65,7 +65,7 @@ from chronotile.model.items import (
     ItemSearch,
     PutSummary,
 )
-from chronotile.model.time.instants import NO_TIME, Instant, InstantArray, TimeDomain, TimeSpan, domain_of_bounds
+from chronotile.core.model.time.instants import NO_TIME, Instant, InstantArray, TimeDomain, TimeSpan, domain_of_bounds
 
 MOST_ITEMS = 100_000
 """Items that one call of `covering` returns."""

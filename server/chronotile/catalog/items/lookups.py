@@ -16,10 +16,10 @@ from chronotile.catalog.items import statements
 from chronotile.catalog.items.footprints import Ring, meets, search_boxes, unpack
 from chronotile.catalog.items.properties import nanoseconds
 from chronotile.catalog.items.statements import Statement, Value, chunks, listed, padded
-from chronotile.errors import ChronotileError, LimitExceeded
-from chronotile.model.grid import BBox
-from chronotile.model.items import Asset, CollectionState, FoundItem, ItemRef
-from chronotile.model.time.instants import InstantArray, TimeSpan
+from chronotile.core.errors import ChronotileError, LimitExceeded
+from chronotile.core.model.grid import BBox
+from chronotile.core.model.items import Asset, CollectionState, FoundItem, ItemRef
+from chronotile.core.model.time.instants import InstantArray, TimeSpan
 
 MOST_BYTES = 16 << 20
 """Of the documents of a page, each with `ADDED_BYTES`; one that is larger is a page of its own."""

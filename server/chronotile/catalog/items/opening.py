@@ -16,10 +16,10 @@ from chronotile.catalog.items.passes import MAKING
 from chronotile.catalog.items.passes import METADATA as PASSES
 from chronotile.catalog.items.schema import COLLECTIONS, INDEX, INSTANTS, ITEMS, METADATA, SCHEMA, VALUES, VERSION
 from chronotile.catalog.items.writing import first_count
-from chronotile.database import SQLITE, hold, open_engine, read_transaction, write_transaction
-from chronotile.errors import ChronotileError, ConfigurationError, SourceUnavailable
-from chronotile.machine import MOUNTS
-from chronotile.model.items import BandLayout, ItemRef
+from chronotile.core.database import SQLITE, hold, open_engine, read_transaction, write_transaction
+from chronotile.core.errors import ChronotileError, ConfigurationError, SourceUnavailable
+from chronotile.core.machine import MOUNTS
+from chronotile.core.model.items import BandLayout, ItemRef
 
 log = logging.getLogger(__name__)
 

@@ -40,7 +40,7 @@ from sqlalchemy.engine import Dialect
 
 from chronotile.catalog.items.schema import INDEX, SCHEMA
 from chronotile.catalog.items.statements import Statement, chunks, listed, padded, reading
-from chronotile.database import (
+from chronotile.core.database import (
     Usage,
     close_engine,
     database_time,
@@ -49,7 +49,7 @@ from chronotile.database import (
     read_transaction,
     write_transaction,
 )
-from chronotile.errors import SourceUnavailable
+from chronotile.core.errors import SourceUnavailable
 
 LEASE_S = 60.0
 """How long a pass that stores nothing keeps others from beginning one over the same collection."""

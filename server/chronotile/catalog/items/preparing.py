@@ -13,12 +13,12 @@ from isal import isal_zlib
 
 from chronotile.catalog.items.footprints import pack, within_180
 from chronotile.catalog.items.properties import is_text, nanoseconds, stored_properties
-from chronotile.errors import MAX_SHOWN, InvalidParameter
-from chronotile.model.crs import crs_of
-from chronotile.model.grid import BBox, NativeGrid
-from chronotile.model.items import Asset, AssetBand, BandLayout, Item
-from chronotile.model.kept import kept
-from chronotile.model.raster import Encoding
+from chronotile.core.errors import MAX_SHOWN, InvalidParameter
+from chronotile.core.model.crs import crs_of
+from chronotile.core.model.grid import BBox, NativeGrid
+from chronotile.core.model.items import Asset, AssetBand, BandLayout, Item
+from chronotile.core.model.kept import kept
+from chronotile.core.model.raster import Encoding
 
 # Assets of items as bytes: what many items have in common (grid, bands, layouts) is stored once, as a form.
 

@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from chronotile.database import POSTGRESQL, SQLITE, Usage, Waits
+from chronotile.core.database import POSTGRESQL, SQLITE, Usage, Waits
 
 FILE = "index.sqlite"
 WAITS = Waits()

@@ -39,10 +39,10 @@ from chronotile.catalog.items.search_query import (
     query_of,
 )
 from chronotile.catalog.items.statements import TimeLimit, Value
-from chronotile.errors import InvalidParameter
-from chronotile.model.grid import BBox
-from chronotile.model.items import ItemPage, ItemSearch
-from chronotile.model.time.instants import Instant
+from chronotile.core.errors import InvalidParameter
+from chronotile.core.model.grid import BBox
+from chronotile.core.model.items import ItemPage, ItemSearch
+from chronotile.core.model.time.instants import Instant
 
 MOST_ITEMS = 10_000
 """Items of a page."""

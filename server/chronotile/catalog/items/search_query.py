@@ -49,10 +49,10 @@ from chronotile.catalog.items.footprints import MOST_CELLS, cells_meeting, outwa
 from chronotile.catalog.items.properties import is_text
 from chronotile.catalog.items.schema import BODIES, COVERS, ITEMS, VALUES
 from chronotile.catalog.items.statements import Statement, Value, listed, padded
-from chronotile.database import POSTGRESQL
-from chronotile.errors import InvalidParameter
-from chronotile.model.grid import BBox
-from chronotile.model.time.instants import DAY
+from chronotile.core.database import POSTGRESQL
+from chronotile.core.errors import InvalidParameter
+from chronotile.core.model.grid import BBox
+from chronotile.core.model.time.instants import DAY
 
 REF_COUNT = 9
 """Columns of a row before the values that it is sorted by."""

@@ -16,8 +16,8 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.sql import ColumnElement
 
 from chronotile.catalog.items.schema import BODIES, COLLECTIONS, COVERS, FORMS, HEADERS, INSTANTS, ITEMS, VALUES
-from chronotile.database import POSTGRESQL, Usage, fault_of, words_for_faults
-from chronotile.errors import ServerBusy
+from chronotile.core.database import POSTGRESQL, Usage, fault_of, words_for_faults
+from chronotile.core.errors import ServerBusy
 
 REPEATABLE_READ = 3
 """What psycopg calls the isolation in which all statements of a transaction see one state."""

@@ -25,11 +25,11 @@ from chronotile.catalog.items.schema import (
     VALUES,
 )
 from chronotile.catalog.items.statements import chunks, insert_rows
-from chronotile.database import database_time
-from chronotile.errors import MAX_SHOWN, ItemExists
-from chronotile.model.grid import BBox
-from chronotile.model.items import IndexSettings, PutSummary, product_id
-from chronotile.model.time.instants import DAY
+from chronotile.core.database import database_time
+from chronotile.core.errors import MAX_SHOWN, ItemExists
+from chronotile.core.model.grid import BBox
+from chronotile.core.model.items import IndexSettings, PutSummary, product_id
+from chronotile.core.model.time.instants import DAY
 
 DAY_NS = int(DAY.astype(int))
 Record = dict[str, Any]

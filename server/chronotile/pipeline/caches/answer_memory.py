@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import monotonic
 
-from chronotile.errors import LimitExceeded, ServerBusy
-from chronotile.model.request import IsActive, always_active, require_active
+from chronotile.core.errors import LimitExceeded, ServerBusy
+from chronotile.core.model.request import IsActive, always_active, require_active
 
 log = logging.getLogger(__name__)
 

@@ -7,13 +7,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from chronotile.errors import InvalidParameter, OutsideData
-from chronotile.model.coverage import Trim
-from chronotile.model.crs import CRS84, Crs, are_alike, transformer
-from chronotile.model.grid import FARTHEST, WHOLE_CIRCLE, BBox, Grid, NativeGrid, Window
-from chronotile.model.request import Point
+from chronotile.core.errors import InvalidParameter, OutsideData
+from chronotile.core.model.coverage import Trim
+from chronotile.core.model.crs import CRS84, Crs, are_alike, transformer
+from chronotile.core.model.grid import FARTHEST, WHOLE_CIRCLE, BBox, Grid, NativeGrid, Window
+from chronotile.core.model.request import Point
+from chronotile.core.warp.plan import HALF_WORLD
 from chronotile.pipeline.resolve_series import outside_hint
-from chronotile.warp.plan import HALF_WORLD
 
 EDGE_CELLS = 1e-9
 """A cell of which less than this is in a box only touches it; rounding of numbers of that size is added."""

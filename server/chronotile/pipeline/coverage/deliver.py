@@ -9,14 +9,30 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 
 from chronotile.catalog.catalogue import Limits
-from chronotile.encoders.coverage.attributes import SOFTWARE, about, field_attributes
-from chronotile.encoders.coverage.covjson import encode_coverage_covjson
-from chronotile.encoders.coverage.geotiff import check_coverage_geotiff, coverage_geotiff
-from chronotile.encoders.coverage.netcdf import coverage_netcdf
-from chronotile.encoders.coverage.png import check_coverage_png, encode_coverage_png
-from chronotile.encoders.coverage.strips import times_of
-from chronotile.encoders.coverage.zarr import iter_coverage_zarr
-from chronotile.encoders.file_parts import (
+from chronotile.core.errors import (
+    REPLACE_FILES,
+    DateUnreadable,
+    LimitExceeded,
+    SourceChanged,
+    StorageFull,
+    UnsupportedFormat,
+)
+from chronotile.core.extras import require_extra
+from chronotile.core.model.coverage import RUN_BYTES, Coverage, CoverageRequest
+from chronotile.core.model.formats import COVERAGE_JSON_TYPE, GEOTIFF_TYPE, MapFormat
+from chronotile.core.model.grid import Grid
+from chronotile.core.model.request import IsActive, always_active
+from chronotile.core.model.time.instants import Instant, TimeDomain, format_day
+from chronotile.pipeline.coverage.extract import extract_coverage
+from chronotile.pipeline.coverage.source_coverage import ReadCoverage
+from chronotile.pipeline.encoders.coverage.attributes import SOFTWARE, about, field_attributes
+from chronotile.pipeline.encoders.coverage.covjson import encode_coverage_covjson
+from chronotile.pipeline.encoders.coverage.geotiff import check_coverage_geotiff, coverage_geotiff
+from chronotile.pipeline.encoders.coverage.netcdf import coverage_netcdf
+from chronotile.pipeline.encoders.coverage.png import check_coverage_png, encode_coverage_png
+from chronotile.pipeline.encoders.coverage.strips import times_of
+from chronotile.pipeline.encoders.coverage.zarr import iter_coverage_zarr
+from chronotile.pipeline.encoders.file_parts import (
     Body,
     FileParts,
     SizedBody,
@@ -26,22 +42,6 @@ from chronotile.encoders.file_parts import (
     stream_parts,
     translate_storage_errors,
 )
-from chronotile.errors import (
-    REPLACE_FILES,
-    DateUnreadable,
-    LimitExceeded,
-    SourceChanged,
-    StorageFull,
-    UnsupportedFormat,
-)
-from chronotile.extras import require_extra
-from chronotile.model.coverage import RUN_BYTES, Coverage, CoverageRequest
-from chronotile.model.formats import COVERAGE_JSON_TYPE, GEOTIFF_TYPE, MapFormat
-from chronotile.model.grid import Grid
-from chronotile.model.request import IsActive, always_active
-from chronotile.model.time.instants import Instant, TimeDomain, format_day
-from chronotile.pipeline.coverage.extract import extract_coverage
-from chronotile.pipeline.coverage.source_coverage import ReadCoverage
 from chronotile.pipeline.revision import fingerprint, retry_overtaken
 from chronotile.pipeline.services import Services
 from chronotile.pipeline.unreadable_dates import etag_without

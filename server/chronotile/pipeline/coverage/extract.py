@@ -9,15 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chronotile.catalog.resolve_times import resolve_series_times, time_not_available
-from chronotile.errors import InvalidParameter, LimitExceeded, SourceUnavailable, TimeNotAvailable
-from chronotile.model.collection import Layer, Resampling, VariableInfo
-from chronotile.model.coverage import RUN_BYTES, CoverageField, CoverageRequest, Numbers
-from chronotile.model.crs import are_alike
-from chronotile.model.geometry.area import Area
-from chronotile.model.grid import BBox, Grid, NativeGrid, Window
-from chronotile.model.payload import PixelStates
-from chronotile.model.raster import Pixels, with_mask
-from chronotile.model.time.instants import NO_TIME, InstantArray, TimeDomain, TimeSelection, common_times
+from chronotile.core.errors import InvalidParameter, LimitExceeded, SourceUnavailable, TimeNotAvailable
+from chronotile.core.model.collection import Layer, Resampling, VariableInfo
+from chronotile.core.model.coverage import RUN_BYTES, CoverageField, CoverageRequest, Numbers
+from chronotile.core.model.crs import are_alike
+from chronotile.core.model.geometry.area import Area
+from chronotile.core.model.grid import BBox, Grid, NativeGrid, Window
+from chronotile.core.model.payload import PixelStates
+from chronotile.core.model.raster import Pixels, with_mask
+from chronotile.core.model.time.instants import NO_TIME, InstantArray, TimeDomain, TimeSelection, common_times
+from chronotile.core.warp.plan import WarpPlan, cells_per_pixel, level_for, plan_warp, side_by_side
 from chronotile.pipeline.coverage.cells import CellRun, column_runs
 from chronotile.pipeline.coverage.grid import Place, place_of
 from chronotile.pipeline.coverage.numbers import nothing, output_encoding, output_numbers
@@ -40,7 +41,6 @@ from chronotile.pipeline.unreadable_dates import UnreadableDates
 from chronotile.readers.caches.byte_cache import ByteCache
 from chronotile.readers.derived.wrapped import are_same_cells
 from chronotile.readers.reader import Reader
-from chronotile.warp.plan import WarpPlan, cells_per_pixel, level_for, plan_warp, side_by_side
 
 IntArray = NDArray[np.int64]
 

@@ -8,13 +8,14 @@ import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
 
-from chronotile.errors import InvalidParameter, LimitExceeded, OutsideData
-from chronotile.model.coverage import CoverageRequest, ScaleFactors, ScaleSize, Trim
-from chronotile.model.crs import CRS84, Crs, are_alike, transformer
-from chronotile.model.geometry.area import Area
-from chronotile.model.grid import WHOLE_CIRCLE, BBox, Grid, NativeGrid, Window
-from chronotile.model.raster import BoolArray
-from chronotile.model.request import Point
+from chronotile.core.errors import InvalidParameter, LimitExceeded, OutsideData
+from chronotile.core.model.coverage import CoverageRequest, ScaleFactors, ScaleSize, Trim
+from chronotile.core.model.crs import CRS84, Crs, are_alike, transformer
+from chronotile.core.model.geometry.area import Area
+from chronotile.core.model.grid import WHOLE_CIRCLE, BBox, Grid, NativeGrid, Window
+from chronotile.core.model.raster import BoolArray
+from chronotile.core.model.request import Point
+from chronotile.core.warp.plan import HALF_WORLD
 from chronotile.pipeline.coverage.cells import (
     POINTS_A_SIDE,
     circle_of,
@@ -24,9 +25,8 @@ from chronotile.pipeline.coverage.cells import (
     outside,
     trim_window,
 )
-from chronotile.warp.plan import HALF_WORLD
-from chronotile.zones.outlines import outlines_of
-from chronotile.zones.spans import Spans, centre_spans
+from chronotile.pipeline.zones.outlines import outlines_of
+from chronotile.pipeline.zones.spans import Spans, centre_spans
 
 IntArray = NDArray[np.int64]
 

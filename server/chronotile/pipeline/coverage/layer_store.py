@@ -7,9 +7,20 @@ from functools import cached_property
 import numpy as np
 import orjson
 
-from chronotile.encoders.coverage.attributes import TIME, CfField, CfVariable, field_attributes
-from chronotile.encoders.coverage.strips import ChunkShape
-from chronotile.encoders.coverage.zarr3 import (
+from chronotile.core.errors import InvalidParameter, SourceChanged, StateGone, UnknownPath
+from chronotile.core.model.collection import Layer
+from chronotile.core.model.coverage import ChunkRequest, Numbers, StoreRequest
+from chronotile.core.model.grid import Grid, Window
+from chronotile.core.model.payload import Payload, PixelStates, TimeUsed
+from chronotile.core.model.raster import Pixels
+from chronotile.core.model.request import IsActive, always_active
+from chronotile.pipeline.caches.given_axes import TimeAxis
+from chronotile.pipeline.coverage.cells import grid_of
+from chronotile.pipeline.coverage.extract import NativeCells, coverage_field
+from chronotile.pipeline.coverage.grid import is_upright
+from chronotile.pipeline.encoders.coverage.attributes import TIME, CfField, CfVariable, field_attributes
+from chronotile.pipeline.encoders.coverage.strips import ChunkShape
+from chronotile.pipeline.encoders.coverage.zarr3 import (
     ENCODER_VERSION,
     KEY_ENCODINGS,
     JsonObject,
@@ -21,17 +32,6 @@ from chronotile.encoders.coverage.zarr3 import (
     group_document,
     shape_of,
 )
-from chronotile.errors import InvalidParameter, SourceChanged, StateGone, UnknownPath
-from chronotile.model.collection import Layer
-from chronotile.model.coverage import ChunkRequest, Numbers, StoreRequest
-from chronotile.model.grid import Grid, Window
-from chronotile.model.payload import Payload, PixelStates, TimeUsed
-from chronotile.model.raster import Pixels
-from chronotile.model.request import IsActive, always_active
-from chronotile.pipeline.caches.given_axes import TimeAxis
-from chronotile.pipeline.coverage.cells import grid_of
-from chronotile.pipeline.coverage.extract import NativeCells, coverage_field
-from chronotile.pipeline.coverage.grid import is_upright
 from chronotile.pipeline.resolve_series import layer_with_values
 from chronotile.pipeline.revision import fingerprint, pixel_states, require_state, retry_overtaken, revision_of_states
 from chronotile.pipeline.services import Services, reading

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from chronotile.model.raster import Encoding, Numbers, Pixels, valid_pixels
+from chronotile.core.model.raster import Encoding, Numbers, Pixels, valid_pixels
 
 LARGER = {
     "int8": "int16",

@@ -9,12 +9,12 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from chronotile.model.collection import Collection
-from chronotile.model.coverage import RUN_BYTES, CoverageField, Numbers
-from chronotile.model.grid import Grid, Window
-from chronotile.model.payload import PixelStates
-from chronotile.model.raster import Pixels
-from chronotile.model.time.instants import Instant, TimeDomain
+from chronotile.core.model.collection import Collection
+from chronotile.core.model.coverage import RUN_BYTES, CoverageField, Numbers
+from chronotile.core.model.grid import Grid, Window
+from chronotile.core.model.payload import PixelStates
+from chronotile.core.model.raster import Pixels
+from chronotile.core.model.time.instants import Instant, TimeDomain
 from chronotile.pipeline.coverage.grid import Inside
 from chronotile.pipeline.coverage.numbers import nodata_of, nothing
 from chronotile.pipeline.read_times import CHUNK_S, VALUE_S

@@ -9,9 +9,20 @@ from functools import partial
 import numpy as np
 
 from chronotile.catalog.resolve_times import resolve_series_times, time_not_available
-from chronotile.encoders.animation.animation import encode_animation
-from chronotile.encoders.animation.mp4 import LARGE_PIXELS
-from chronotile.encoders.file_parts import (
+from chronotile.core.errors import REPLACE_FILES, DateUnreadable, InvalidParameter, LimitExceeded
+from chronotile.core.extras import has_extra, require_extra
+from chronotile.core.model.animation import AnimationRequest, Film, Frame
+from chronotile.core.model.collection import Layer
+from chronotile.core.model.formats import AnimationFormat
+from chronotile.core.model.payload import PixelStates, TimeUsed
+from chronotile.core.model.raster import Picture
+from chronotile.core.model.request import IsActive, MapRequest, always_active, require_active
+from chronotile.core.model.style import Style
+from chronotile.core.model.time.instants import DAY, Instant, Period, TimeSelection, format_day
+from chronotile.core.stats.period_means import periods_of
+from chronotile.pipeline.encoders.animation.animation import encode_animation
+from chronotile.pipeline.encoders.animation.mp4 import LARGE_PIXELS
+from chronotile.pipeline.encoders.file_parts import (
     IN_MEMORY_BYTES,
     TEMPORARY,
     Body,
@@ -20,17 +31,7 @@ from chronotile.encoders.file_parts import (
     Whole,
     translate_storage_errors,
 )
-from chronotile.encoders.picture.picture import WHITE, on_background
-from chronotile.errors import REPLACE_FILES, DateUnreadable, InvalidParameter, LimitExceeded
-from chronotile.extras import has_extra, require_extra
-from chronotile.model.animation import AnimationRequest, Film, Frame
-from chronotile.model.collection import Layer
-from chronotile.model.formats import AnimationFormat
-from chronotile.model.payload import PixelStates, TimeUsed
-from chronotile.model.raster import Picture
-from chronotile.model.request import IsActive, MapRequest, always_active, require_active
-from chronotile.model.style import Style
-from chronotile.model.time.instants import DAY, Instant, Period, TimeSelection, format_day
+from chronotile.pipeline.encoders.picture.picture import WHITE, on_background
 from chronotile.pipeline.maps.legend import layer_title, style_details
 from chronotile.pipeline.maps.rasters import RGBA_BYTES, drawing_bytes
 from chronotile.pipeline.maps.render import draw_picture
@@ -39,9 +40,8 @@ from chronotile.pipeline.mosaics import ground_windows
 from chronotile.pipeline.resolve_series import instants_of, selection_of
 from chronotile.pipeline.revision import fingerprint, read_of_one_state
 from chronotile.pipeline.services import Services
+from chronotile.pipeline.styling.cards import Lettering, lay_cards
 from chronotile.pipeline.unreadable_dates import etag_without, instants_of_all, items_of_all, time_without
-from chronotile.stats.period_means import periods_of
-from chronotile.styling.cards import Lettering, lay_cards
 
 YEAR = 12
 """Months."""

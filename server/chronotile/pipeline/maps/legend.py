@@ -6,17 +6,17 @@ from typing import Literal
 
 import orjson
 
-from chronotile.encoders.picture.picture import encode_picture
-from chronotile.model.collection import Layer
-from chronotile.model.formats import MapFormat
-from chronotile.model.payload import Payload
-from chronotile.model.request import LegendRequest
-from chronotile.model.style import Colour, Style, StyleClass
+from chronotile.core.model.collection import Layer
+from chronotile.core.model.formats import MapFormat
+from chronotile.core.model.payload import Payload
+from chronotile.core.model.request import LegendRequest
+from chronotile.core.model.style import Colour, Style, StyleClass
+from chronotile.pipeline.encoders.picture.picture import encode_picture
 from chronotile.pipeline.maps.resolve import requested_style
 from chronotile.pipeline.revision import fingerprint
 from chronotile.pipeline.services import Services
-from chronotile.styling.legend import legend_document
-from chronotile.styling.legend_picture import (
+from chronotile.pipeline.styling.legend import legend_document
+from chronotile.pipeline.styling.legend_picture import (
     UPRIGHT,
     LegendShape,
     check_pixels,

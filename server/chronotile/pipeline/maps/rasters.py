@@ -5,20 +5,20 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TypeVar
 
-from chronotile.errors import REPLACE_FILES, DateUnreadable
-from chronotile.model.collection import Composite, VariableInfo
-from chronotile.model.grid import Grid
-from chronotile.model.raster import Pixels, Raster
-from chronotile.model.request import Backdrop, IsActive, MapRequest
-from chronotile.model.time.instants import Instant
+from chronotile.core.errors import REPLACE_FILES, DateUnreadable
+from chronotile.core.model.collection import Composite, VariableInfo
+from chronotile.core.model.grid import Grid
+from chronotile.core.model.raster import Pixels, Raster
+from chronotile.core.model.request import Backdrop, IsActive, MapRequest
+from chronotile.core.model.time.instants import Instant
+from chronotile.core.stats.over_time import difference, over_time
+from chronotile.core.warp.plan import plan_warp
+from chronotile.core.warp.strips import StripPlan, plan_strips, strips_of, window_bytes
 from chronotile.pipeline.caches.answer_memory import AnswerMemory
 from chronotile.pipeline.maps.resolve import MapPlan, MapTarget, larger_side
 from chronotile.pipeline.mosaics import composed_plan
 from chronotile.pipeline.revision import time_index
 from chronotile.pipeline.services import reading
-from chronotile.stats.over_time import difference, over_time
-from chronotile.warp.plan import plan_warp
-from chronotile.warp.strips import StripPlan, plan_strips, strips_of, window_bytes
 
 Made = TypeVar("Made")
 

@@ -6,26 +6,26 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from chronotile.encoders.picture.picture import encode_picture
-from chronotile.encoders.picture.values import encode_geotiff, encode_npy, encode_picture_geotiff
-from chronotile.errors import LimitExceeded, SourceChanged, TooManyPieces, UnsupportedFormat
-from chronotile.model.collection import Composite
-from chronotile.model.crs import CRS84, transformer
-from chronotile.model.formats import VALUE_FORMATS, MapFormat
-from chronotile.model.grid import FloatArray, Grid
-from chronotile.model.payload import LayeredPayload, Payload, time_of_all
-from chronotile.model.raster import BoolArray, Picture, Raster, RgbaPicture
-from chronotile.model.request import Backdrop, IsActive, MapRequest, always_active
-from chronotile.model.style import Style
+from chronotile.core.errors import LimitExceeded, SourceChanged, TooManyPieces, UnsupportedFormat
+from chronotile.core.model.collection import Composite
+from chronotile.core.model.crs import CRS84, transformer
+from chronotile.core.model.formats import VALUE_FORMATS, MapFormat
+from chronotile.core.model.grid import FloatArray, Grid
+from chronotile.core.model.payload import LayeredPayload, Payload, time_of_all
+from chronotile.core.model.raster import BoolArray, Picture, Raster, RgbaPicture
+from chronotile.core.model.request import Backdrop, IsActive, MapRequest, always_active
+from chronotile.core.model.style import Style
+from chronotile.pipeline.encoders.picture.picture import encode_picture
+from chronotile.pipeline.encoders.picture.values import encode_geotiff, encode_npy, encode_picture_geotiff
 from chronotile.pipeline.maps.rasters import MapValues, map_bytes, memory_for_map, of_all_variables, shown_values
 from chronotile.pipeline.maps.resolve import MapTarget, resolve_map
 from chronotile.pipeline.maps.stand_ins import footprints_note, footprints_picture
 from chronotile.pipeline.revision import fingerprint, require_state, retry_overtaken
 from chronotile.pipeline.services import Services
+from chronotile.pipeline.styling.overlay import on_backdrop, overlay
+from chronotile.pipeline.styling.paint import blank_pixels, composite_picture, paint, paint_band, stack_strips
+from chronotile.pipeline.styling.restyle import with_colouring, with_range
 from chronotile.pipeline.unreadable_dates import IncompleteAnswer, complete
-from chronotile.styling.overlay import on_backdrop, overlay
-from chronotile.styling.paint import blank_pixels, composite_picture, paint, paint_band, stack_strips
-from chronotile.styling.restyle import with_colouring, with_range
 
 
 def overlay_maps(

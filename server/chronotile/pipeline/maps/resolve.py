@@ -3,13 +3,13 @@
 from dataclasses import dataclass, field, replace
 
 from chronotile.catalog.resolve_times import ResolvedTimes, resolve_picture_times, resolve_style
-from chronotile.errors import InvalidParameter, LimitExceeded, TimeNotAvailable, UnsupportedFormat
-from chronotile.model.collection import Composite, Layer, VariableInfo
-from chronotile.model.expression import parse_expression
-from chronotile.model.formats import VALUE_FORMATS
-from chronotile.model.grid import Grid
-from chronotile.model.payload import PixelStates, TimeUsed
-from chronotile.model.request import (
+from chronotile.core.errors import InvalidParameter, LimitExceeded, TimeNotAvailable, UnsupportedFormat
+from chronotile.core.model.collection import Composite, Layer, VariableInfo
+from chronotile.core.model.expression import parse_expression
+from chronotile.core.model.formats import VALUE_FORMATS
+from chronotile.core.model.grid import Grid
+from chronotile.core.model.payload import PixelStates, TimeUsed
+from chronotile.core.model.request import (
     AS_STYLED,
     Colouring,
     IdentifyRequest,
@@ -17,16 +17,16 @@ from chronotile.model.request import (
     MapRequest,
     PictureReducer,
 )
-from chronotile.model.style import Style
+from chronotile.core.model.style import Style
+from chronotile.core.warp.plan import WarpPlan
+from chronotile.core.warp.strips import StripPlan
 from chronotile.pipeline.mosaics import ComposedPlan, drawn_from, ground_windows
 from chronotile.pipeline.revision import describe_part, fingerprint, pixel_states, revision_of_states
 from chronotile.pipeline.services import Services, Stopwatch
+from chronotile.pipeline.styling.restyle import with_colouring, with_difference, with_ramp, with_range
 from chronotile.pipeline.unreadable_dates import UnreadableDates
 from chronotile.readers.derived.formula import FormulaReader, formula_of
 from chronotile.readers.reader import PROVISIONAL, Reader
-from chronotile.styling.restyle import with_colouring, with_difference, with_ramp, with_range
-from chronotile.warp.plan import WarpPlan
-from chronotile.warp.strips import StripPlan
 
 DIFFERENCE_STYLE = "difference"
 """The shipped style whose colours differences have; a configuration may have its own of that name."""

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from chronotile.encoders.picture.picture import encode_picture
-from chronotile.errors import LimitExceeded, TooManyPieces
-from chronotile.model.crs import CRS84, transformer
-from chronotile.model.formats import PictureFormat
-from chronotile.model.grid import BBox, Grid, boxes_of
-from chronotile.model.raster import IndexPicture
+from chronotile.core.errors import LimitExceeded, TooManyPieces
+from chronotile.core.model.crs import CRS84, transformer
+from chronotile.core.model.formats import PictureFormat
+from chronotile.core.model.grid import BBox, Grid, boxes_of
+from chronotile.core.model.raster import IndexPicture
+from chronotile.pipeline.encoders.picture.picture import encode_picture
 from chronotile.pipeline.services import Services
-from chronotile.styling.glyphs import message_picture
-from chronotile.styling.overlay import outline_picture
+from chronotile.pipeline.styling.glyphs import message_picture
+from chronotile.pipeline.styling.overlay import outline_picture
 
 POINTS_A_SIDE = 5
 """Edges of boxes in longitude and latitude are curves in other systems."""

@@ -8,9 +8,9 @@ from typing import Any
 
 import orjson
 
-from chronotile.errors import SourceUnavailable
-from chronotile.model.geometry.json_text import is_number
-from chronotile.model.items import FoundItem
+from chronotile.core.errors import SourceUnavailable
+from chronotile.core.model.geometry.json_text import is_number
+from chronotile.core.model.items import FoundItem
 
 _PLACE = re.compile(
     r"""

@@ -10,7 +10,7 @@ import orjson
 from chronotile.catalog.items.candidates import MOST_MATCHED
 from chronotile.catalog.items.cursors import is_number, sealed, unsealed, what_is_searched
 from chronotile.catalog.items.index import ItemIndex
-from chronotile.errors import (
+from chronotile.core.errors import (
     MAX_SHOWN,
     IndexIncomplete,
     InvalidParameter,
@@ -20,8 +20,8 @@ from chronotile.errors import (
     SourceUnavailable,
     UnknownItem,
 )
-from chronotile.model.items import ChangePage, FoundItem, ItemPage, ItemSearch, Unanswered
-from chronotile.model.time.instants import Instant
+from chronotile.core.model.items import ChangePage, FoundItem, ItemPage, ItemSearch, Unanswered
+from chronotile.core.model.time.instants import Instant
 from chronotile.pipeline.services import LivePage, Services
 
 

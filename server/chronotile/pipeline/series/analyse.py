@@ -10,19 +10,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chronotile.catalog.resolve_times import matching_times
-from chronotile.errors import InvalidParameter
-from chronotile.extras import require_extra
-from chronotile.model.collection import Layer
-from chronotile.model.request import AreaSeriesRequest, IsActive, PointsSeriesRequest, always_active, require_active
-from chronotile.model.series.analysis import Analysis, Curves, Findings, FloatArray, Reducer
-from chronotile.model.series.series import AreaSeries, AreasSeries, PointsSeries, Series
-from chronotile.model.time.instants import Instant, InstantArray, Period, TimeSelection
+from chronotile.core.errors import InvalidParameter
+from chronotile.core.extras import require_extra
+from chronotile.core.model.collection import Layer
+from chronotile.core.model.request import (
+    AreaSeriesRequest,
+    IsActive,
+    PointsSeriesRequest,
+    always_active,
+    require_active,
+)
+from chronotile.core.model.series.analysis import Analysis, Curves, Findings, FloatArray, Reducer
+from chronotile.core.model.series.series import AreaSeries, AreasSeries, PointsSeries, Series
+from chronotile.core.model.time.instants import Instant, InstantArray, Period, TimeSelection
+from chronotile.core.stats.analyse import FEWER_PAIRS, analyse, check_cost, held_bytes
+from chronotile.core.stats.period_means import Periods, period_counts, period_means, period_sums, periods_of
 from chronotile.pipeline.resolve_series import instants_of, layer_with_values, selection_of, series_indexes
 from chronotile.pipeline.series.areas import extract_area_series
 from chronotile.pipeline.series.points import extract_points_series
 from chronotile.pipeline.services import Services
-from chronotile.stats.analyse import FEWER_PAIRS, analyse, check_cost, held_bytes
-from chronotile.stats.period_means import Periods, period_counts, period_means, period_sums, periods_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

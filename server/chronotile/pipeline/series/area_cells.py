@@ -10,23 +10,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chronotile.catalog.resolve_times import resolve_series_times
-from chronotile.errors import ClientGone
-from chronotile.model.collection import Layer, VariableInfo
-from chronotile.model.geometry.area import Area
-from chronotile.model.grid import Window
-from chronotile.model.raster import Codes, Numbers, Pixels, pixel_codes
-from chronotile.model.request import IsActive, Weights
-from chronotile.model.series.series import SeriesCost
-from chronotile.model.time.instants import TimeSelection
+from chronotile.core.errors import ClientGone
+from chronotile.core.model.collection import Layer, VariableInfo
+from chronotile.core.model.geometry.area import Area
+from chronotile.core.model.grid import Window
+from chronotile.core.model.raster import Codes, Numbers, Pixels, pixel_codes
+from chronotile.core.model.request import IsActive, Weights
+from chronotile.core.model.series.series import SeriesCost
+from chronotile.core.model.time.instants import TimeSelection
+from chronotile.core.stats.samples import CellWeights, Samples
 from chronotile.pipeline.read_times import CHUNK_S, VALUE_S
 from chronotile.pipeline.services import Services, reading
 from chronotile.pipeline.unreadable_dates import UnreadableDates
+from chronotile.pipeline.zones.outlines import Outlines
+from chronotile.pipeline.zones.plan import AreaPlan, AreaWindow, Takes, plan_of
+from chronotile.pipeline.zones.spans import Spans, reach_in
 from chronotile.readers.around_damage import Read, block_around_damage
 from chronotile.readers.reader import Along, BlockShape, Reader
-from chronotile.stats.samples import CellWeights, Samples
-from chronotile.zones.outlines import Outlines
-from chronotile.zones.plan import AreaPlan, AreaWindow, Takes, plan_of
-from chronotile.zones.spans import Spans, reach_in
 
 _Fetch = Callable[[tuple[int, ...]], tuple[Pixels, Takes]]
 """Gives (time, cell) pixels at the times of some indexes, and where the cells go."""

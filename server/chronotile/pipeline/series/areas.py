@@ -11,14 +11,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from chronotile.errors import InvalidParameter, LimitExceeded
-from chronotile.model.collection import Layer
-from chronotile.model.geometry.area import Area
-from chronotile.model.grid import NativeGrid
-from chronotile.model.raster import UNREADABLE_CODE
-from chronotile.model.request import AreaSeriesRequest, IsActive, Point, always_active
-from chronotile.model.series.analysis import Reducer
-from chronotile.model.series.series import AreaSeries, AreasSeries, SeriesCost
+from chronotile.core.errors import InvalidParameter, LimitExceeded
+from chronotile.core.model.collection import Layer
+from chronotile.core.model.geometry.area import Area
+from chronotile.core.model.grid import NativeGrid
+from chronotile.core.model.raster import UNREADABLE_CODE
+from chronotile.core.model.request import AreaSeriesRequest, IsActive, Point, always_active
+from chronotile.core.model.series.analysis import Reducer
+from chronotile.core.model.series.series import AreaSeries, AreasSeries, SeriesCost
+from chronotile.core.stats.percentiles import even_edges
+from chronotile.core.stats.samples import FloatArray, IntArray, Place, Reduced, reduce_samples
 from chronotile.pipeline.mosaics import framed, lattice_at
 from chronotile.pipeline.resolve_series import (
     UNFILLED,
@@ -42,11 +44,9 @@ from chronotile.pipeline.series.area_cells import (
 )
 from chronotile.pipeline.services import Services
 from chronotile.pipeline.unreadable_dates import UnreadableDates
+from chronotile.pipeline.zones.outlines import Outlines, outlines_of
+from chronotile.pipeline.zones.spans import centre_spans, covered_spans
 from chronotile.readers.reader import Lattice
-from chronotile.stats.percentiles import even_edges
-from chronotile.stats.samples import FloatArray, IntArray, Place, Reduced, reduce_samples
-from chronotile.zones.outlines import Outlines, outlines_of
-from chronotile.zones.spans import centre_spans, covered_spans
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

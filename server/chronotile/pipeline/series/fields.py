@@ -7,13 +7,11 @@ from typing import TypeVar
 
 import numpy as np
 
-from chronotile.encoders.file_parts import Body, Whole, stream_parts, translate_storage_errors
-from chronotile.encoders.series.table import SeriesTable, table_of_layers
-from chronotile.errors import InvalidParameter, TimeNotAvailable
-from chronotile.model.collection import Layer
-from chronotile.model.grid import Window
-from chronotile.model.payload import TimeUsed
-from chronotile.model.request import (
+from chronotile.core.errors import InvalidParameter, TimeNotAvailable
+from chronotile.core.model.collection import Layer
+from chronotile.core.model.grid import Window
+from chronotile.core.model.payload import TimeUsed
+from chronotile.core.model.request import (
     AreaSeriesRequest,
     AreasRequest,
     IsActive,
@@ -22,9 +20,11 @@ from chronotile.model.request import (
     PositionsRequest,
     SeriesRequest,
 )
-from chronotile.model.series.analysis import MEAN
-from chronotile.model.series.series import AreasSeries, PointsSeries, Series
-from chronotile.model.time.instants import Instant, InstantArray, TimeSelection
+from chronotile.core.model.series.analysis import MEAN
+from chronotile.core.model.series.series import AreasSeries, PointsSeries, Series
+from chronotile.core.model.time.instants import Instant, InstantArray, TimeSelection
+from chronotile.pipeline.encoders.file_parts import Body, Whole, stream_parts, translate_storage_errors
+from chronotile.pipeline.encoders.series.table import SeriesTable, table_of_layers
 from chronotile.pipeline.resolve_series import check_length, instants_of, layer_with_values, series_indexes
 from chronotile.pipeline.revision import fingerprint, pixel_revision
 from chronotile.pipeline.series.areas import extract_area_series

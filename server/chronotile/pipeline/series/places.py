@@ -5,13 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from chronotile.errors import InvalidParameter, LimitExceeded
-from chronotile.model.collection import Layer
-from chronotile.model.crs import CRS84
-from chronotile.model.grid import WHOLE_CIRCLE, NativeGrid
-from chronotile.model.places import PlaceSet, PlaceValues, PlaceValuesRequest
-from chronotile.model.request import AreaSeriesRequest, IsActive, always_active
-from chronotile.model.time.instants import Instant
+from chronotile.core.errors import InvalidParameter, LimitExceeded
+from chronotile.core.model.collection import Layer
+from chronotile.core.model.crs import CRS84
+from chronotile.core.model.grid import WHOLE_CIRCLE, NativeGrid
+from chronotile.core.model.places import PlaceSet, PlaceValues, PlaceValuesRequest
+from chronotile.core.model.request import AreaSeriesRequest, IsActive, always_active
+from chronotile.core.model.time.instants import Instant
 from chronotile.pipeline.place_shapes import places_revision, shapes_in
 from chronotile.pipeline.resolve_series import has_open_times, instants_of, layer_with_values, series_indexes
 from chronotile.pipeline.revision import fingerprint, pixel_revision

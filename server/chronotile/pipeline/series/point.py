@@ -5,14 +5,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chronotile.errors import InvalidParameter
-from chronotile.model.collection import Layer
-from chronotile.model.grid import Window
-from chronotile.model.payload import Payload, TimeUsed
-from chronotile.model.raster import Pixels, cell_reasons
-from chronotile.model.request import Point, SeriesRequest
-from chronotile.model.series.analysis import Analysis
-from chronotile.model.series.series import Series
+from chronotile.core.errors import InvalidParameter
+from chronotile.core.model.collection import Layer
+from chronotile.core.model.grid import Window
+from chronotile.core.model.payload import Payload, TimeUsed
+from chronotile.core.model.raster import Pixels, cell_reasons
+from chronotile.core.model.request import Point, SeriesRequest
+from chronotile.core.model.series.analysis import Analysis
+from chronotile.core.model.series.series import Series
 from chronotile.pipeline.resolve_series import (
     cell_of,
     cell_values,

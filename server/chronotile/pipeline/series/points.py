@@ -7,13 +7,13 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from chronotile.errors import LimitExceeded
-from chronotile.model.collection import Layer
-from chronotile.model.crs import CRS84, transformer
-from chronotile.model.grid import NativeGrid
-from chronotile.model.raster import cell_reasons
-from chronotile.model.request import IsActive, Point, PointsSeriesRequest, always_active, require_active
-from chronotile.model.series.series import PointsSeries
+from chronotile.core.errors import LimitExceeded
+from chronotile.core.model.collection import Layer
+from chronotile.core.model.crs import CRS84, transformer
+from chronotile.core.model.grid import NativeGrid
+from chronotile.core.model.raster import cell_reasons
+from chronotile.core.model.request import IsActive, Point, PointsSeriesRequest, always_active, require_active
+from chronotile.core.model.series.series import PointsSeries
 from chronotile.pipeline.resolve_series import (
     cell_of,
     cell_values,
@@ -35,7 +35,7 @@ from chronotile.pipeline.series.area_cells import (
 from chronotile.pipeline.series.areas import bounded_cost
 from chronotile.pipeline.services import Services
 from chronotile.pipeline.unreadable_dates import UnreadableDates
-from chronotile.zones.spans import Spans
+from chronotile.pipeline.zones.spans import Spans
 
 _Read = tuple[NDArray[np.float64], NDArray[np.uint8], tuple[str, ...]]
 """(time, point) values and codes, and what codes stand for."""

@@ -6,12 +6,12 @@ from functools import partial
 from starlette.requests import Request
 
 from chronotile.catalog.catalogue import Catalogue
+from chronotile.core.model.payload import LayeredPayload
+from chronotile.core.model.request import MapRequest
+from chronotile.core.warp.approximation import is_separable
 from chronotile.http.respond import known_etags
 from chronotile.http.run import LARGE_PICTURES, PICTURES, disconnect_check, run, services_of
-from chronotile.model.payload import LayeredPayload
-from chronotile.model.request import MapRequest
 from chronotile.pipeline.maps.render import find_overlay, overlay_maps
-from chronotile.warp.approximation import is_separable
 
 Maps = Sequence[MapRequest]
 

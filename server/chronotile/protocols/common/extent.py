@@ -4,11 +4,11 @@ from functools import lru_cache
 from typing import Any
 
 from chronotile.catalog.offered import Offered
-from chronotile.errors import InvalidParameter
-from chronotile.model.collection import Layer
-from chronotile.model.crs import CRS84
-from chronotile.model.grid import BBox, NativeGrid
-from chronotile.model.time.instants import TimeSpan, format_instant
+from chronotile.core.errors import InvalidParameter
+from chronotile.core.model.collection import Layer
+from chronotile.core.model.crs import CRS84
+from chronotile.core.model.grid import BBox, NativeGrid
+from chronotile.core.model.time.instants import TimeSpan, format_instant
 
 DECIMALS = 6
 """A tenth of a metre."""

@@ -5,15 +5,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from chronotile.catalog.catalogue import Catalogue
-from chronotile.errors import UnsupportedCrs
-from chronotile.model.collection import Layer
-from chronotile.model.crs import CRS84, Crs
-from chronotile.model.geometry.area import Area
-from chronotile.model.grid import BBox
-from chronotile.model.time.instants import TimeSelection
-from chronotile.model.time.parser import selection_text
-from chronotile.processes.inputs import MOST_CONTAINERS, MOST_FEATURES, MOST_VERTICES
-from chronotile.processes.registry import process_of
+from chronotile.core.errors import UnsupportedCrs
+from chronotile.core.model.collection import Layer
+from chronotile.core.model.crs import CRS84, Crs
+from chronotile.core.model.geometry.area import Area
+from chronotile.core.model.grid import BBox
+from chronotile.core.model.time.instants import TimeSelection
+from chronotile.core.model.time.parser import selection_text
+from chronotile.jobs.processes.inputs import MOST_CONTAINERS, MOST_FEATURES, MOST_VERTICES
+from chronotile.jobs.processes.registry import process_of
 from chronotile.protocols.common.query.place import in_axis_order, requested_crs
 
 Json = dict[str, Any]

@@ -6,8 +6,8 @@ from typing import Any
 from urllib.parse import quote
 from uuid import UUID
 
-from chronotile.model.collection import Layer
-from chronotile.model.grid import Grid
+from chronotile.core.model.collection import Layer
+from chronotile.core.model.grid import Grid
 
 
 def link(rel: str, href: str, media_type: str, title: str, *, is_template: bool = False) -> dict[str, Any]:

@@ -2,10 +2,10 @@
 
 from starlette.requests import Request
 
-from chronotile.errors import MAX_SHOWN, InvalidParameter
+from chronotile.core.errors import MAX_SHOWN, InvalidParameter
+from chronotile.core.model.collection import LocalisedText
 from chronotile.http.respond import offered_language, preferred_language
 from chronotile.http.run import services_of
-from chronotile.model.collection import LocalisedText
 from chronotile.protocols.common.query.kvp import Kvp
 
 

@@ -10,9 +10,9 @@ import numpy as np
 from chronotile.archive.index.dates import date_id
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.catalog.offered import Offered, offered_collections
-from chronotile.model.collection import Layer
-from chronotile.model.crs import CRS84, transformer
-from chronotile.model.time.instants import TimeSpan
+from chronotile.core.model.collection import Layer
+from chronotile.core.model.crs import CRS84, transformer
+from chronotile.core.model.time.instants import TimeSpan
 from chronotile.pipeline.coverage.layer_store import has_store
 
 Json = dict[str, Any]

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from chronotile.model.collection import Layer
-from chronotile.model.style import Colour, Style
+from chronotile.core.model.collection import Layer
+from chronotile.core.model.style import Colour, Style
+from chronotile.pipeline.styling.colour_map import ColourMap, Steps, as_steps, colour_map_of
 from chronotile.protocols.common.xml import render_xml
-from chronotile.styling.colour_map import ColourMap, Steps, as_steps, colour_map_of
 
 SldVersion = Literal["1.0.0", "1.1.0"]
 MEDIA_TYPE = "application/vnd.ogc.sld+xml"

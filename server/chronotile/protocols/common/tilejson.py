@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from chronotile.model.collection import Layer
-from chronotile.model.crs import CRS84
-from chronotile.model.grid import WHOLE_CIRCLE, BBox, box_in
-from chronotile.model.number_text import without_noise
-from chronotile.model.tiles import TileMatrixSet
+from chronotile.core.model.collection import Layer
+from chronotile.core.model.crs import CRS84
+from chronotile.core.model.grid import WHOLE_CIRCLE, BBox, box_in
+from chronotile.core.model.number_text import without_noise
+from chronotile.core.model.tiles import TileMatrixSet
 from chronotile.pipeline.tile_ranges import box_in_set, native_matrix
 from chronotile.protocols.common.localised_text import text_in
 

@@ -24,7 +24,7 @@ class WithoutIndentation(Extension):
 
 
 def render_xml(template: str, **values: object) -> bytes:
-    """Return a document; `template` is a path below `protocols`, e.g. `wms/templates/exception_1_3_0.xml`."""
+    """Return a document; `template` is a path below `protocols`, e.g. `maps/wms/templates/exception_1_3_0.xml`."""
     return _environment().get_template(template).render(**values).encode()
 
 

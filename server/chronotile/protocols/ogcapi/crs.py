@@ -4,10 +4,10 @@ import math
 import re
 
 from chronotile.catalog.catalogue import Catalogue
-from chronotile.errors import MAX_SHOWN, InvalidParameter, UnsupportedCrs
-from chronotile.model.collection import Layer
-from chronotile.model.crs import CRS84, Crs
-from chronotile.model.grid import BBox
+from chronotile.core.errors import MAX_SHOWN, InvalidParameter, UnsupportedCrs
+from chronotile.core.model.collection import Layer
+from chronotile.core.model.crs import CRS84, Crs
+from chronotile.core.model.grid import BBox
 from chronotile.protocols.common.openapi import BOX
 from chronotile.protocols.common.query.kvp import Kvp, number
 from chronotile.protocols.common.query.parameter import text

@@ -4,11 +4,11 @@ import math
 from collections.abc import Mapping
 
 from chronotile.catalog.catalogue import Catalogue
+from chronotile.core.model.collection import Layer
+from chronotile.core.model.coverage import CoverageRequest, Trim
+from chronotile.core.model.grid import BBox
 from chronotile.http.endpoint import JobOffer
-from chronotile.model.collection import Layer
-from chronotile.model.coverage import CoverageRequest, Trim
-from chronotile.model.grid import BBox
-from chronotile.processes.export import MOST_BYTES
+from chronotile.jobs.processes.export import MOST_BYTES
 from chronotile.protocols.common.job_offer import Json, bbox_input, crs_input, datetime_input, format_input, names_input
 
 OF_FORMATS = ("max_series_values", "max_features", "max_pixels")

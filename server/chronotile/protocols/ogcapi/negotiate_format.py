@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
-from chronotile.errors import MAX_SHOWN, InvalidParameter, NotAcceptable
+from chronotile.core.errors import MAX_SHOWN, InvalidParameter, NotAcceptable
 from chronotile.http.respond import MAX_MEMBERS, parse_weights
 from chronotile.protocols.common.query.kvp import Kvp
 

@@ -9,13 +9,13 @@ from typing import Literal, NamedTuple
 
 from chronotile.catalog.catalogue import MAX_LISTED, Catalogue
 from chronotile.catalog.offered import Offered
-from chronotile.errors import MAX_SHOWN, InvalidParameter
-from chronotile.model.collection import Layer
-from chronotile.model.coverage import Trim
-from chronotile.model.crs import CRS84, Crs
-from chronotile.model.grid import BBox
-from chronotile.model.time.instants import ABSENT, LATEST, TimeSelection
-from chronotile.model.time.parser import parse_time
+from chronotile.core.errors import MAX_SHOWN, InvalidParameter
+from chronotile.core.model.collection import Layer
+from chronotile.core.model.coverage import Trim
+from chronotile.core.model.crs import CRS84, Crs
+from chronotile.core.model.grid import BBox
+from chronotile.core.model.time.instants import ABSENT, LATEST, TimeSelection
+from chronotile.core.model.time.parser import parse_time
 from chronotile.protocols.common.query.kvp import Kvp, number
 from chronotile.protocols.common.query.parameter import Parameter
 from chronotile.protocols.ogcapi.crs import named_crs

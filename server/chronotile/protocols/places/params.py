@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from chronotile.catalog.catalogue import Catalogue
-from chronotile.model.places import PlaceTileRequest, PlaceValuesRequest
-from chronotile.model.series.analysis import MEAN, parse_reducer
+from chronotile.core.model.places import PlaceTileRequest, PlaceValuesRequest
+from chronotile.core.model.series.analysis import MEAN, parse_reducer
 from chronotile.protocols.common.openapi import TEXT
 from chronotile.protocols.common.query import csv_options
 from chronotile.protocols.common.query.kvp import Kvp

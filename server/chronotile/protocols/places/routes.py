@@ -10,19 +10,19 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from chronotile.encoders.series.csv import encode_place_values_csv
-from chronotile.encoders.series.json import encode_place_values_json
-from chronotile.encoders.vector.geojson import encode_places_geojson
-from chronotile.encoders.vector.mvt import MEDIA_TYPE
+from chronotile.core.model.collection import Layer
+from chronotile.core.model.crs import CRS84
+from chronotile.core.model.payload import Payload, TimeUsed
+from chronotile.core.model.places import PlaceSet, PlaceValues, PlaceValuesRequest
+from chronotile.core.model.request import IsActive
 from chronotile.http.bodies import in_parts
 from chronotile.http.endpoint import TILED, discard_body, problem_response
 from chronotile.http.respond import SHORT, known_etags, respond, respond_with_content
 from chronotile.http.run import DOCUMENTS, PICTURES, SERIES_OF_MANY, base_url, run, services_of
-from chronotile.model.collection import Layer
-from chronotile.model.crs import CRS84
-from chronotile.model.payload import Payload, TimeUsed
-from chronotile.model.places import PlaceSet, PlaceValues, PlaceValuesRequest
-from chronotile.model.request import IsActive
+from chronotile.pipeline.encoders.series.csv import encode_place_values_csv
+from chronotile.pipeline.encoders.series.json import encode_place_values_json
+from chronotile.pipeline.encoders.vector.geojson import encode_places_geojson
+from chronotile.pipeline.encoders.vector.mvt import MEDIA_TYPE
 from chronotile.pipeline.place_shapes import places_revision, shapes_in
 from chronotile.pipeline.place_tiles import render_place_tile
 from chronotile.pipeline.revision import fingerprint

@@ -1,15 +1,15 @@
 """Path, query and body of series of areas turned into a request."""
 
 from chronotile.catalog.catalogue import Catalogue
-from chronotile.errors import MAX_SHOWN, InvalidParameter, MissingParameter
+from chronotile.core.errors import MAX_SHOWN, InvalidParameter, MissingParameter
+from chronotile.core.model.collection import Layer
+from chronotile.core.model.crs import CRS84, Crs
+from chronotile.core.model.geometry.area import Area, area_of_box
+from chronotile.core.model.geometry.geojson import area_of, areas_of
+from chronotile.core.model.grid import WHOLE_CIRCLE, BBox
+from chronotile.core.model.request import AreaSeriesRequest, SeriesRequest
+from chronotile.core.model.series.analysis import MEAN, Reducer, parse_reducers
 from chronotile.http.endpoint import JobOffer
-from chronotile.model.collection import Layer
-from chronotile.model.crs import CRS84, Crs
-from chronotile.model.geometry.area import Area, area_of_box
-from chronotile.model.geometry.geojson import area_of, areas_of
-from chronotile.model.grid import WHOLE_CIRCLE, BBox
-from chronotile.model.request import AreaSeriesRequest, SeriesRequest
-from chronotile.model.series.analysis import MEAN, Reducer, parse_reducers
 from chronotile.protocols.common.job_offer import OF_SERIES, Json, datetime_input, format_input, places_input
 from chronotile.protocols.common.query import csv_options
 from chronotile.protocols.common.query.csv_options import OF_SERIES as OF_SERIES_CSV

@@ -5,7 +5,7 @@ from functools import partial
 from starlette.requests import Request
 from starlette.responses import Response
 
-from chronotile.errors import ChronotileError
+from chronotile.core.errors import ChronotileError
 from chronotile.http.endpoint import problem_response
 
 LONGITUDE_LATITUDE = {"point": "lon,lat", "time": "datetime"}

@@ -6,31 +6,31 @@ from typing import assert_never
 
 from starlette.responses import Response, StreamingResponse
 
-from chronotile.encoders.document_parts import Credits
-from chronotile.encoders.series.covjson import encode_series_covjson
-from chronotile.encoders.series.csv import CsvOptions, encode_places_csv, encode_series_csv
-from chronotile.encoders.series.json import (
+from chronotile.core.extras import has_extra, require_extra
+from chronotile.core.model.collection import Layer
+from chronotile.core.model.formats import TableFormat
+from chronotile.core.model.series.analysis import Analysis, Reducer
+from chronotile.core.model.series.series import AreasSeries, PointsSeries, Series
+from chronotile.core.model.time.instants import Instant
+from chronotile.http.respond import caching, preferred_type
+from chronotile.pipeline.encoders.document_parts import Credits
+from chronotile.pipeline.encoders.series.covjson import encode_series_covjson
+from chronotile.pipeline.encoders.series.csv import CsvOptions, encode_places_csv, encode_series_csv
+from chronotile.pipeline.encoders.series.json import (
     encode_areas_json,
     encode_points_json,
     encode_series_geojson,
     encode_series_json,
     encode_series_ndjson,
 )
-from chronotile.encoders.series.netcdf import encode_series_netcdf
-from chronotile.encoders.series.parquet import encode_series_parquet
-from chronotile.encoders.series.table import (
+from chronotile.pipeline.encoders.series.netcdf import encode_series_netcdf
+from chronotile.pipeline.encoders.series.parquet import encode_series_parquet
+from chronotile.pipeline.encoders.series.table import (
     SeriesTable,
     table_of_areas,
     table_of_point,
     table_of_points,
 )
-from chronotile.extras import has_extra, require_extra
-from chronotile.http.respond import caching, preferred_type
-from chronotile.model.collection import Layer
-from chronotile.model.formats import TableFormat
-from chronotile.model.series.analysis import Analysis, Reducer
-from chronotile.model.series.series import AreasSeries, PointsSeries, Series
-from chronotile.model.time.instants import Instant
 from chronotile.pipeline.series.point import SeriesFormat
 from chronotile.protocols.common.query.csv_options import csv_options
 from chronotile.protocols.common.query.kvp import Kvp

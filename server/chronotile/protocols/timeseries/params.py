@@ -7,13 +7,12 @@ from urllib.parse import quote
 from starlette.requests import Request
 
 from chronotile.catalog.catalogue import Catalogue
-from chronotile.errors import MAX_SHOWN, InvalidParameter, LimitExceeded, MissingParameter, UnknownParameter
-from chronotile.http.run import base_url
-from chronotile.model.collection import Layer
-from chronotile.model.geometry.geojson import document_of
-from chronotile.model.geometry.json_text import containers_in, is_number
-from chronotile.model.request import Point, PointsSeriesRequest, SeriesRequest, place_in_degrees
-from chronotile.model.series.analysis import (
+from chronotile.core.errors import MAX_SHOWN, InvalidParameter, LimitExceeded, MissingParameter, UnknownParameter
+from chronotile.core.model.collection import Layer
+from chronotile.core.model.geometry.geojson import document_of
+from chronotile.core.model.geometry.json_text import containers_in, is_number
+from chronotile.core.model.request import Point, PointsSeriesRequest, SeriesRequest, place_in_degrees
+from chronotile.core.model.series.analysis import (
     ANOMALY_KINDS,
     FILL_METHODS,
     MEAN,
@@ -31,8 +30,9 @@ from chronotile.model.series.analysis import (
     Whittaker,
     parse_reducer,
 )
-from chronotile.model.time.instants import Instant
-from chronotile.model.time.parser import parse_time, requested_period
+from chronotile.core.model.time.instants import Instant
+from chronotile.core.model.time.parser import parse_time, requested_period
+from chronotile.http.run import base_url
 from chronotile.pipeline.resolve_series import Page
 from chronotile.protocols.common.query import csv_options
 from chronotile.protocols.common.query.cursor import CURSOR, url_of_page

@@ -10,15 +10,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from chronotile.catalog.catalogue import Catalogue
-from chronotile.errors import ChronotileError
+from chronotile.core.errors import ChronotileError
+from chronotile.core.model.collection import Layer
+from chronotile.core.model.formats import TableFormat
+from chronotile.core.model.request import AreaSeriesRequest, IsActive
+from chronotile.core.model.series.series import SeriesCost
+from chronotile.core.model.time.instants import Instant
 from chronotile.http.endpoint import body_of, body_parsed, offer_job
 from chronotile.http.respond import known_etags, refuse_alike, respond, warned_of_live
 from chronotile.http.run import AREAS, SERIES, SERIES_OF_MANY, USUAL_S, refuse_if_busy, run, services_of
-from chronotile.model.collection import Layer
-from chronotile.model.formats import TableFormat
-from chronotile.model.request import AreaSeriesRequest, IsActive
-from chronotile.model.series.series import SeriesCost
-from chronotile.model.time.instants import Instant
 from chronotile.pipeline.resolve_series import has_open_times, page_times
 from chronotile.pipeline.series.analyse import analyse_area_series, analyse_points_series, widen_request
 from chronotile.pipeline.series.area_cells import rough_seconds

@@ -12,25 +12,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from chronotile.catalog.catalogue import Catalogue
-from chronotile.encoders.document_parts import format_instants
-from chronotile.errors import MAX_SHOWN, InvalidParameter
-from chronotile.http.endpoint import body_of, body_parsed
-from chronotile.http.respond import (
-    caching,
-    known_etags,
-    respond,
-    respond_with_content,
-    warned_of_live,
-)
-from chronotile.http.run import AREAS, DOCUMENTS, SERIES, refuse_if_busy, run, services_of
-from chronotile.model.collection import Layer
-from chronotile.model.geometry.area import Area
-from chronotile.model.geometry.geojson import area_of, areas_of, point_of
-from chronotile.model.number_text import number_texts, statistics, text_values
-from chronotile.model.request import AreaSeriesRequest, IsActive, SeriesRequest, place_in_degrees
-from chronotile.model.series.analysis import MEAN, STD
-from chronotile.model.series.series import AreaSeries, AreasSeries, Series
-from chronotile.model.time.instants import (
+from chronotile.core.errors import MAX_SHOWN, InvalidParameter
+from chronotile.core.model.collection import Layer
+from chronotile.core.model.geometry.area import Area
+from chronotile.core.model.geometry.geojson import area_of, areas_of, point_of
+from chronotile.core.model.number_text import number_texts, statistics, text_values
+from chronotile.core.model.request import AreaSeriesRequest, IsActive, SeriesRequest, place_in_degrees
+from chronotile.core.model.series.analysis import MEAN, STD
+from chronotile.core.model.series.series import AreaSeries, AreasSeries, Series
+from chronotile.core.model.time.instants import (
     ABSENT,
     DISTANT_FUTURE,
     DISTANT_PAST,
@@ -42,7 +32,17 @@ from chronotile.model.time.instants import (
     format_day,
     format_instant,
 )
-from chronotile.model.time.parser import parse_instant
+from chronotile.core.model.time.parser import parse_instant
+from chronotile.http.endpoint import body_of, body_parsed
+from chronotile.http.respond import (
+    caching,
+    known_etags,
+    respond,
+    respond_with_content,
+    warned_of_live,
+)
+from chronotile.http.run import AREAS, DOCUMENTS, SERIES, refuse_if_busy, run, services_of
+from chronotile.pipeline.encoders.document_parts import format_instants
 from chronotile.pipeline.resolve_series import has_open_times
 from chronotile.pipeline.series.areas import extract_area_series
 from chronotile.pipeline.series.point import SeriesFormat, deliver_series, extract_series

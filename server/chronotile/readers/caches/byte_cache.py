@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from chronotile.errors import ClientGone
+from chronotile.core.errors import ClientGone
 
 # How much the readers of an archive may keep, and the state of a cache.
 

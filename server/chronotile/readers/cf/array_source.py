@@ -7,10 +7,10 @@ from typing import Protocol
 
 import numpy as np
 
-from chronotile.errors import ChronotileError
-from chronotile.model.collection import SourceInfo, VariableInfo
-from chronotile.model.grid import Window
-from chronotile.model.raster import Numbers, Pixels, as_meant
+from chronotile.core.errors import ChronotileError
+from chronotile.core.model.collection import SourceInfo, VariableInfo
+from chronotile.core.model.grid import Window
+from chronotile.core.model.raster import Numbers, Pixels, as_meant
 from chronotile.readers.cf.dataset import CfVariable
 from chronotile.readers.reader import (
     GONE,

@@ -10,8 +10,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from chronotile.errors import UnsupportedSource
-from chronotile.model.collection import Step, VariableSpec
+from chronotile.core.errors import UnsupportedSource
+from chronotile.core.model.collection import Step, VariableSpec
 from chronotile.readers.cf.encoding import decode
 from chronotile.readers.cf.fields import Field, FieldSet
 from chronotile.readers.cf.time import numbers_of_year

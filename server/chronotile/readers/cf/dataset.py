@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from pyproj import CRS
 from pyproj.exceptions import CRSError
 
-from chronotile.errors import UnsupportedSource
-from chronotile.model.collection import Finding, SourceSpec, VariableInfo, VariableSpec
-from chronotile.model.crs import Crs, crs_of
-from chronotile.model.grid import NativeGrid
+from chronotile.core.errors import UnsupportedSource
+from chronotile.core.model.collection import Finding, SourceSpec, VariableInfo, VariableSpec
+from chronotile.core.model.crs import Crs, crs_of
+from chronotile.core.model.grid import NativeGrid
 from chronotile.readers.cf.axes import (
     CURVILINEAR,
     Axes,

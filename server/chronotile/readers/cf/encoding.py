@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from chronotile.model.collection import Finding
-from chronotile.model.raster import BoolArray, Encoding, as_meant
-from chronotile.model.style import TRANSPARENT, Colour, StyleClass
+from chronotile.core.model.collection import Finding
+from chronotile.core.model.raster import BoolArray, Encoding, as_meant
+from chronotile.core.model.style import TRANSPARENT, Colour, StyleClass
 from chronotile.readers.cf.fields import Field, FieldSet
 from chronotile.readers.encoding import REAL_KINDS, fits, is_scaled, reinterpret
 

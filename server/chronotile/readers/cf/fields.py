@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from chronotile.model.collection import Finding
-from chronotile.yaml_source import list_names
+from chronotile.core.model.collection import Finding
+from chronotile.core.yaml_source import list_names
 
 Attributes = Mapping[str, Any]
 """CF attributes; numbers may be Python's or numpy's, sequences lists or arrays."""

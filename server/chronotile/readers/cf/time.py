@@ -7,10 +7,10 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from chronotile.errors import UnsupportedSource
-from chronotile.model.collection import Finding
-from chronotile.model.raster import BoolArray
-from chronotile.model.time.instants import (
+from chronotile.core.errors import UnsupportedSource
+from chronotile.core.model.collection import Finding
+from chronotile.core.model.raster import BoolArray
+from chronotile.core.model.time.instants import (
     CLIMATOLOGY,
     DAY,
     NO_TIME,

@@ -7,10 +7,10 @@ import cftime
 import numpy as np
 from numpy.typing import NDArray
 
-from chronotile.errors import UnsupportedSource
-from chronotile.extras import require_extra
-from chronotile.model.collection import Finding
-from chronotile.model.time.instants import (
+from chronotile.core.errors import UnsupportedSource
+from chronotile.core.extras import require_extra
+from chronotile.core.model.collection import Finding
+from chronotile.core.model.time.instants import (
     DISTANT_FUTURE,
     DISTANT_PAST,
     FIRST_YEAR,

@@ -13,7 +13,7 @@ import numpy as np
 from isal import isal_zlib
 from numpy.typing import NDArray
 
-from chronotile.model.raster import Numbers
+from chronotile.core.model.raster import Numbers
 
 # Where the blocks of a cloud-optimised GeoTIFF are, in memory and as it is stored.
 

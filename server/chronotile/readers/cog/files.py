@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from time import monotonic
 
+from chronotile.core.web.inner_hosts import host_of
 from chronotile.readers.caches.byte_blocks import ByteBlocks
 from chronotile.readers.cog.header import CogHeader, read_header
 from chronotile.readers.cog.tiff import PAGE_BYTES
@@ -25,7 +26,6 @@ from chronotile.readers.remote.ranges import (
     wait_for,
 )
 from chronotile.readers.remote.requests import Replaced, one_read
-from chronotile.web.inner_hosts import host_of
 
 TAG_OF_FILE = "file:"
 """Begins the tag of a file of this machine."""

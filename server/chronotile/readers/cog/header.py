@@ -16,11 +16,11 @@ from affine import Affine
 from numpy.typing import NDArray
 from pyproj import CRS
 
-from chronotile.errors import UnsupportedSource
-from chronotile.model.crs import Crs
-from chronotile.model.grid import NativeGrid
-from chronotile.model.items import BandLayout
-from chronotile.model.raster import Encoding
+from chronotile.core.errors import UnsupportedSource
+from chronotile.core.model.crs import Crs
+from chronotile.core.model.grid import NativeGrid
+from chronotile.core.model.items import BandLayout
+from chronotile.core.model.raster import Encoding
 from chronotile.readers.cog.blocks import Blocks, parts_of, shape_of, tables_of
 from chronotile.readers.cog.image_tags import (
     CogBand,

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from chronotile.model.grid import Window
-from chronotile.model.raster import Numbers
+from chronotile.core.model.grid import Window
+from chronotile.core.model.raster import Numbers
 from chronotile.readers.caches.block_cache import SLOT_BYTES, BlockCache, BytesPart
 from chronotile.readers.cog.blocks import Blocks, decode_block
 from chronotile.readers.cog.files import content_of

@@ -11,12 +11,12 @@ from time import time_ns
 
 import numpy as np
 
-from chronotile.errors import UnsupportedSource
-from chronotile.model.collection import SourceInfo, SourceSpec, VariableInfo, VariableSpec
-from chronotile.model.grid import Window
-from chronotile.model.items import Asset
-from chronotile.model.raster import Encoding, Pixels, as_meant
-from chronotile.model.time.instants import NO_TIME
+from chronotile.core.errors import UnsupportedSource
+from chronotile.core.model.collection import SourceInfo, SourceSpec, VariableInfo, VariableSpec
+from chronotile.core.model.grid import Window
+from chronotile.core.model.items import Asset
+from chronotile.core.model.raster import Encoding, Pixels, as_meant
+from chronotile.core.model.time.instants import NO_TIME
 from chronotile.readers.caches.block_cache import KEY_BYTES
 from chronotile.readers.cog.blocks import Blocks, DamagedBlock, is_decoded
 from chronotile.readers.cog.files import CogFile, fetch_ahead, finish, open_cog, start, tag_of_path

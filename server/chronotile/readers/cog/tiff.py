@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from chronotile.errors import UnsupportedSource
+from chronotile.core.errors import UnsupportedSource
 
 Read = Callable[[int, int], bytes]
 """Gives bytes of a file from an offset on, as many as a count says."""

@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from chronotile.errors import InvalidParameter
-from chronotile.model.collection import Finding, Mask, SourceSpec, VariableInfo
-from chronotile.model.expression import Expression
-from chronotile.model.grid import Window
-from chronotile.model.raster import (
+from chronotile.core.errors import InvalidParameter
+from chronotile.core.model.collection import Finding, Mask, SourceSpec, VariableInfo
+from chronotile.core.model.expression import Expression
+from chronotile.core.model.grid import Window
+from chronotile.core.model.raster import (
     MASKED_CODE,
     REASON_MASKED,
     BoolArray,

@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from chronotile.errors import InvalidParameter
-from chronotile.model.collection import Finding, VariableInfo
-from chronotile.model.expression import Expression
-from chronotile.model.grid import NativeGrid, Window
-from chronotile.model.raster import (
+from chronotile.core.errors import InvalidParameter
+from chronotile.core.model.collection import Finding, VariableInfo
+from chronotile.core.model.expression import Expression
+from chronotile.core.model.grid import NativeGrid, Window
+from chronotile.core.model.raster import (
     NODATA_CODE,
     REASON_NODATA,
     Codes,

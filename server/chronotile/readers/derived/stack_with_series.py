@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from chronotile.errors import SourceUnavailable, UnsupportedSource
-from chronotile.model.collection import Finding, SourceInfo, SourceSpec, VariableInfo, VariableSpec
-from chronotile.model.grid import NativeGrid, Window
-from chronotile.model.raster import BoolArray, Pixels
+from chronotile.core.errors import SourceUnavailable, UnsupportedSource
+from chronotile.core.model.collection import Finding, SourceInfo, SourceSpec, VariableInfo, VariableSpec
+from chronotile.core.model.grid import NativeGrid, Window
+from chronotile.core.model.raster import BoolArray, Pixels
 from chronotile.readers.derived.wrapped import Wrapped
 from chronotile.readers.encoding import encoding_text
 from chronotile.readers.hrefs import base_name, one_look

@@ -10,12 +10,12 @@ import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
 
-from chronotile.errors import InvalidParameter
-from chronotile.model.collection import Resampling, SourceInfo, VariableInfo
-from chronotile.model.grid import Grid, NativeGrid, Window
-from chronotile.model.raster import BoolArray, Pixels
-from chronotile.model.request import Point
-from chronotile.model.time.instants import NO_TIME, TimeDomain, common_times
+from chronotile.core.errors import InvalidParameter
+from chronotile.core.model.collection import Resampling, SourceInfo, VariableInfo
+from chronotile.core.model.grid import Grid, NativeGrid, Window
+from chronotile.core.model.raster import BoolArray, Pixels
+from chronotile.core.model.request import Point
+from chronotile.core.model.time.instants import NO_TIME, TimeDomain, common_times
 from chronotile.readers.reader import Along, BlockShape, Cell, IntArray, Reader, TellItem
 
 

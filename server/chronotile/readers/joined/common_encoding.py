@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from chronotile.errors import UnsupportedSource
-from chronotile.model.collection import Finding
-from chronotile.model.raster import Encoding
+from chronotile.core.errors import UnsupportedSource
+from chronotile.core.model.collection import Finding
+from chronotile.core.model.raster import Encoding
 from chronotile.readers.encoding import encoding_text, is_scaled
 from chronotile.readers.joined.recoding import (
     Span,

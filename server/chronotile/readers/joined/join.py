@@ -6,17 +6,17 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from chronotile.errors import UnsupportedSource
-from chronotile.model.collection import LEFT_OUT, Finding, SourceInfo, VariableInfo
-from chronotile.model.grid import NativeGrid
-from chronotile.model.raster import Encoding
-from chronotile.model.time.instants import Instant, TimeDomain, format_instant
+from chronotile.core.errors import UnsupportedSource
+from chronotile.core.model.collection import LEFT_OUT, Finding, SourceInfo, VariableInfo
+from chronotile.core.model.grid import NativeGrid
+from chronotile.core.model.raster import Encoding
+from chronotile.core.model.time.instants import Instant, TimeDomain, format_instant
+from chronotile.core.yaml_source import list_names
 from chronotile.readers.cf.time import JoinedTimes, Slice, join_times
 from chronotile.readers.encoding import encoding_text
 from chronotile.readers.files import APART
 from chronotile.readers.joined.common_encoding import FileEncoding, common_encoding, replaced_findings
 from chronotile.readers.joined.source import Joined, JoinedFile, JoinedVariable, OwnName, own_names, turn_of
-from chronotile.yaml_source import list_names
 
 _NAMED_FILES = 3
 """Of many files of which the same is found, this many are named."""

@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from chronotile.model.kept import kept
-from chronotile.model.raster import (
+from chronotile.core.model.kept import kept
+from chronotile.core.model.raster import (
     FIRST_FLAG_CODE,
     MOST_TABLED,
     NODATA_CODE,

@@ -10,11 +10,11 @@ from typing import Protocol
 
 import numpy as np
 
-from chronotile.errors import ChronotileError, DateUnreadable, SourceUnavailable, UnsupportedSource
-from chronotile.model.collection import SourceInfo, VariableInfo
-from chronotile.model.grid import WHOLE_CIRCLE, NativeGrid, Window
-from chronotile.model.raster import Pixels
-from chronotile.model.time.instants import TimeDomain, TimeSpan
+from chronotile.core.errors import ChronotileError, DateUnreadable, SourceUnavailable, UnsupportedSource
+from chronotile.core.model.collection import SourceInfo, VariableInfo
+from chronotile.core.model.grid import WHOLE_CIRCLE, NativeGrid, Window
+from chronotile.core.model.raster import Pixels
+from chronotile.core.model.time.instants import TimeDomain, TimeSpan
 from chronotile.readers.foreign import BeingWritten, one_line, origin_of, unavailable
 from chronotile.readers.hrefs import FileState, file_state, is_any_there
 from chronotile.readers.joined.recoding import Recoding, recoding_of

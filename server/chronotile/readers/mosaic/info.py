@@ -9,8 +9,8 @@ from operator import attrgetter
 
 from affine import Affine
 
-from chronotile.errors import InvalidParameter, SourceUnavailable, UnsupportedSource
-from chronotile.model.collection import (
+from chronotile.core.errors import InvalidParameter, SourceUnavailable, UnsupportedSource
+from chronotile.core.model.collection import (
     Finding,
     ItemsSpec,
     SourceInfo,
@@ -19,12 +19,21 @@ from chronotile.model.collection import (
     VariableInfo,
     VariableSpec,
 )
-from chronotile.model.crs import CRS84, Crs, crs_of, transformer
-from chronotile.model.grid import WHOLE_CIRCLE, BBox, Grid, NativeGrid, are_corners_enough, box_in, box_of_all, reach_in
-from chronotile.model.items import BandLayout, ItemRef, MosaicRule
-from chronotile.model.raster import Encoding
-from chronotile.model.request import Point
-from chronotile.model.time.instants import TimeDomain
+from chronotile.core.model.crs import CRS84, Crs, crs_of, transformer
+from chronotile.core.model.grid import (
+    WHOLE_CIRCLE,
+    BBox,
+    Grid,
+    NativeGrid,
+    are_corners_enough,
+    box_in,
+    box_of_all,
+    reach_in,
+)
+from chronotile.core.model.items import BandLayout, ItemRef, MosaicRule
+from chronotile.core.model.raster import Encoding
+from chronotile.core.model.request import Point
+from chronotile.core.model.time.instants import TimeDomain
 from chronotile.readers.encoding import apply_configuration
 from chronotile.readers.joined.common_encoding import common_encoding
 from chronotile.readers.mosaic.overlap import AVERAGES, mosaic_encoding

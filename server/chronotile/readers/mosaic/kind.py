@@ -5,14 +5,14 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
-from chronotile.errors import AddressRefused, SourceUnavailable, StorageFull, UnsupportedSource
-from chronotile.model.collection import KindOptions, SourceSpec, VariableSpec
-from chronotile.model.items import Asset, ItemRef
+from chronotile.core.errors import AddressRefused, SourceUnavailable, StorageFull, UnsupportedSource
+from chronotile.core.model.collection import KindOptions, SourceSpec, VariableSpec
+from chronotile.core.model.items import Asset, ItemRef
+from chronotile.core.web.item_places import item_places
 from chronotile.readers.kind import SourceKind
 from chronotile.readers.reader import Reader
 from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.stac.fields import is_zarr, zarr_place
-from chronotile.web.item_places import item_places
 
 
 class ItemsKind(SourceKind):

@@ -5,9 +5,9 @@ from contextlib import suppress
 from functools import partial
 from hashlib import blake2b
 
-from chronotile.errors import SourceChanged, UnsupportedSource
-from chronotile.model.collection import SourceSpec
-from chronotile.model.items import Asset, ItemRef
+from chronotile.core.errors import SourceChanged, UnsupportedSource
+from chronotile.core.model.collection import SourceSpec
+from chronotile.core.model.items import Asset, ItemRef
 from chronotile.readers.caches.byte_cache import ByteCache
 from chronotile.readers.cog.files import tag_of_state
 from chronotile.readers.foreign import opening

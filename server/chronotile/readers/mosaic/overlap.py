@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from chronotile.model.items import MosaicRule
-from chronotile.model.raster import (
+from chronotile.core.model.items import MosaicRule
+from chronotile.core.model.raster import (
     FIRST_FLAG_CODE,
     NODATA_CODE,
     BoolArray,
@@ -19,9 +19,9 @@ from chronotile.model.raster import (
     Numbers,
     Pixels,
 )
+from chronotile.core.warp.level_windows import WHOLE, Slices
+from chronotile.core.warp.plan import number_for_absent
 from chronotile.readers.joined.recoding import far_exponent, recoding_of
-from chronotile.warp.level_windows import WHOLE, Slices
-from chronotile.warp.plan import number_for_absent
 
 STATISTICS = frozenset({"max", "mean", "median"})
 """Rules that combine the values of all pieces; the others take that of the first piece in order that has one."""

@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from chronotile.errors import ChronotileError
-from chronotile.model.collection import SourceInfo, VariableInfo
-from chronotile.model.grid import NativeGrid, Window
-from chronotile.model.raster import Pixels
+from chronotile.core.errors import ChronotileError
+from chronotile.core.model.collection import SourceInfo, VariableInfo
+from chronotile.core.model.grid import NativeGrid, Window
+from chronotile.core.model.raster import Pixels
 from chronotile.readers.caches.disk import DiskCache
 from chronotile.readers.foreign import one_line
 from chronotile.readers.overviews import Counting

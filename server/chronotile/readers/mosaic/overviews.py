@@ -8,18 +8,18 @@ from hashlib import blake2b
 import numpy as np
 from affine import Affine
 
-from chronotile.model.collection import Resampling, VariableInfo
-from chronotile.model.grid import BBox, Grid, NativeGrid, Window
-from chronotile.model.raster import Pixels, with_mask
-from chronotile.model.time.instants import NO_TIME, Instant
+from chronotile.core.model.collection import Resampling, VariableInfo
+from chronotile.core.model.grid import BBox, Grid, NativeGrid, Window
+from chronotile.core.model.raster import Pixels, with_mask
+from chronotile.core.model.time.instants import NO_TIME, Instant
+from chronotile.core.warp.plan import cells_per_pixel, place_of, plan_warp
+from chronotile.core.warp.strips import plan_strips, strips_of
 from chronotile.readers.cog.planes import spans
 from chronotile.readers.mosaic.overlap import OUTSIDE_CODE, Sheet, overlapped
 from chronotile.readers.mosaic.overview_files import OverviewFiles
 from chronotile.readers.overviews import Counting
 from chronotile.readers.raster.pool import HandlePool
 from chronotile.readers.reader import Reader
-from chronotile.warp.plan import cells_per_pixel, place_of, plan_warp
-from chronotile.warp.strips import plan_strips, strips_of
 
 # Where overviews of mosaics are: square blocks of coarse cells, in tiers, each of which is one small file.
 

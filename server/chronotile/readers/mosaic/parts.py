@@ -7,12 +7,13 @@ from hashlib import blake2b
 from time import monotonic
 from typing import TypeVar
 
-from chronotile.errors import SourceChanged
-from chronotile.model.collection import ItemsSpec, SourceSpec, VariableSpec
-from chronotile.model.expression import Expression
-from chronotile.model.grid import BBox
-from chronotile.model.items import ItemRef, MosaicRule
-from chronotile.model.time.instants import InstantArray
+from chronotile.core.errors import SourceChanged
+from chronotile.core.model.collection import ItemsSpec, SourceSpec, VariableSpec
+from chronotile.core.model.expression import Expression
+from chronotile.core.model.grid import BBox
+from chronotile.core.model.items import ItemRef, MosaicRule
+from chronotile.core.model.time.instants import InstantArray
+from chronotile.core.warp.plan import OVERHEAD_BYTES
 from chronotile.readers.caches.byte_cache import ByteCache
 from chronotile.readers.mosaic.info import items_of, place_around
 from chronotile.readers.mosaic.overview_files import OverviewFiles
@@ -20,7 +21,6 @@ from chronotile.readers.mosaic.piece_index import NearItems, PieceIndex
 from chronotile.readers.mosaic.pieces import Plans
 from chronotile.readers.mosaic.scenes import Scenes, with_only
 from chronotile.readers.raster.pool import HandlePool
-from chronotile.warp.plan import OVERHEAD_BYTES
 
 PLAN_BYTES = 32 << 20
 """Of the warp plans of a source."""

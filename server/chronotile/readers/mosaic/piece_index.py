@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from chronotile.model.grid import BBox
-from chronotile.model.items import Asset, BandLayout, CollectionState, IndexSettings, ItemRef
-from chronotile.model.time.instants import InstantArray, TimeDomain, TimeSpan
+from chronotile.core.model.grid import BBox
+from chronotile.core.model.items import Asset, BandLayout, CollectionState, IndexSettings, ItemRef
+from chronotile.core.model.time.instants import InstantArray, TimeDomain, TimeSpan
 
 
 class NearItems(Protocol):

@@ -9,21 +9,27 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from chronotile.errors import ChronotileError, DateUnreadable, SourceUnavailable, UnsupportedSource, VariableLacking
-from chronotile.model.collection import Resampling, SourceInfo, VariableInfo
-from chronotile.model.crs import transformer
-from chronotile.model.grid import Grid, NativeGrid, Window
-from chronotile.model.items import ItemRef
-from chronotile.model.raster import Codes, Encoding, Numbers, Pixels, cell_reasons, pixel_codes
-from chronotile.model.request import Point
+from chronotile.core.errors import (
+    ChronotileError,
+    DateUnreadable,
+    SourceUnavailable,
+    UnsupportedSource,
+    VariableLacking,
+)
+from chronotile.core.model.collection import Resampling, SourceInfo, VariableInfo
+from chronotile.core.model.crs import transformer
+from chronotile.core.model.grid import Grid, NativeGrid, Window
+from chronotile.core.model.items import ItemRef
+from chronotile.core.model.raster import Codes, Encoding, Numbers, Pixels, cell_reasons, pixel_codes
+from chronotile.core.model.request import Point
+from chronotile.core.warp.level_windows import Slices
+from chronotile.core.warp.plan import WarpPlan, level_for, plan_warp
 from chronotile.readers.caches.byte_cache import ByteCache
 from chronotile.readers.joined.recoding import recoding_of
 from chronotile.readers.mosaic.info import lattice_of
 from chronotile.readers.mosaic.overlap import OUTSIDE_CODE, PartOfGrid, Sheet, sheet_of
 from chronotile.readers.mosaic.scenes import Scene, Scenes
 from chronotile.readers.reader import Cell, Reader, TellItem, cell_at
-from chronotile.warp.level_windows import Slices
-from chronotile.warp.plan import WarpPlan, level_for, plan_warp
 
 # Statistics of pieces whose cells differ: all are read at the centre of the cell that `first` would choose.
 

@@ -7,12 +7,12 @@ from hashlib import blake2b
 from itertools import chain
 from typing import Protocol
 
-from chronotile.errors import ChronotileError, UnsupportedSource
-from chronotile.model.collection import SourceInfo, SourceSpec, VariableInfo, VariableSpec
-from chronotile.model.grid import Window
-from chronotile.model.items import Asset, AssetBand, BandLayout, ItemRef
-from chronotile.model.raster import Encoding, Pixels
-from chronotile.model.time.instants import NO_TIME
+from chronotile.core.errors import ChronotileError, UnsupportedSource
+from chronotile.core.model.collection import SourceInfo, SourceSpec, VariableInfo, VariableSpec
+from chronotile.core.model.grid import Window
+from chronotile.core.model.items import Asset, AssetBand, BandLayout, ItemRef
+from chronotile.core.model.raster import Encoding, Pixels
+from chronotile.core.model.time.instants import NO_TIME
 from chronotile.readers.caches.byte_cache import ByteCache
 from chronotile.readers.derived.derive import with_derived
 from chronotile.readers.hrefs import local_path

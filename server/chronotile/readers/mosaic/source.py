@@ -8,14 +8,15 @@ from operator import attrgetter
 
 import numpy as np
 
-from chronotile.errors import SourceUnavailable, TooManyPieces, VariableLacking
-from chronotile.model.collection import Resampling, SourceInfo, SourceSpec, VariableInfo
-from chronotile.model.expression import Expression
-from chronotile.model.grid import BBox, Grid, NativeGrid, Window
-from chronotile.model.items import ItemRef, MosaicRule
-from chronotile.model.raster import Codes, Encoding, Pixels, with_mask
-from chronotile.model.request import Point
-from chronotile.model.time.instants import Instant, InstantArray, TimeDomain
+from chronotile.core.errors import SourceUnavailable, TooManyPieces, VariableLacking
+from chronotile.core.model.collection import Resampling, SourceInfo, SourceSpec, VariableInfo
+from chronotile.core.model.expression import Expression
+from chronotile.core.model.grid import BBox, Grid, NativeGrid, Window
+from chronotile.core.model.items import ItemRef, MosaicRule
+from chronotile.core.model.raster import Codes, Encoding, Pixels, with_mask
+from chronotile.core.model.request import Point
+from chronotile.core.model.time.instants import Instant, InstantArray, TimeDomain
+from chronotile.core.warp.strips import rows_of, strips_of
 from chronotile.readers.derived.wrapped import shared_times
 from chronotile.readers.left_out import LeftOutItems
 from chronotile.readers.mosaic.info import (
@@ -36,7 +37,6 @@ from chronotile.readers.mosaic.pieces import Failures, Pieces
 from chronotile.readers.mosaic.places import PlacesInPieces, requested_ahead
 from chronotile.readers.mosaic.scenes import OpenAhead, OpenAsset, Scenes
 from chronotile.readers.reader import PROVISIONAL, Along, Cell, Lattice, Piece, Reader, TellItem
-from chronotile.warp.strips import rows_of, strips_of
 
 MOST_DIRECT = 8
 """Items that a picture is drawn from; of more it is drawn from overviews where they are there."""

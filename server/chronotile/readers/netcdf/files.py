@@ -8,9 +8,9 @@ from functools import cache
 
 import numpy as np
 
-from chronotile.errors import UnsupportedSource
-from chronotile.model.collection import LEFT_OUT, Finding, SourceInfo, SourceSpec
-from chronotile.model.time.instants import TimeSpan
+from chronotile.core.errors import UnsupportedSource
+from chronotile.core.model.collection import LEFT_OUT, Finding, SourceInfo, SourceSpec
+from chronotile.core.model.time.instants import TimeSpan
 from chronotile.readers.cf.time import ROUNDED
 from chronotile.readers.files import find_files, times_in_names
 from chronotile.readers.hrefs import FileState, file_state, local_path, names_among

@@ -5,9 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from chronotile.errors import UnsupportedSource
-from chronotile.extras import require_extra
-from chronotile.model.collection import Finding, KindOptions, SourceSpec
+from chronotile.core.errors import UnsupportedSource
+from chronotile.core.extras import require_extra
+from chronotile.core.model.collection import Finding, KindOptions, SourceSpec
 from chronotile.readers.kind import AS_STORED, SourceKind
 from chronotile.readers.netcdf.files import open_netcdf_source
 from chronotile.readers.reader import Reader

@@ -10,9 +10,9 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from chronotile.errors import UnsupportedSource
-from chronotile.model.collection import SourceInfo, SourceSpec
-from chronotile.model.raster import Numbers
+from chronotile.core.errors import UnsupportedSource
+from chronotile.core.model.collection import SourceInfo, SourceSpec
+from chronotile.core.model.raster import Numbers
 from chronotile.readers.cf.array_source import Cube, CubeVariable, Selection, level_of
 from chronotile.readers.cf.dataset import understand
 from chronotile.readers.cf.fields import Field, FieldSet, Group, group_findings

@@ -9,7 +9,7 @@ from http import HTTPStatus
 from typing import Literal, Protocol, Self
 from urllib.parse import unquote, urlsplit
 
-from chronotile.errors import SourceChanged, SourceUnavailable, UnknownPath, UnsupportedSource
+from chronotile.core.errors import SourceChanged, SourceUnavailable, UnknownPath, UnsupportedSource
 from chronotile.readers.hrefs import FileState, base_name, local_path
 from chronotile.readers.remote.files import looks
 from chronotile.readers.remote.requests import (

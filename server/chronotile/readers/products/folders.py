@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from chronotile.errors import AddressRefused, LimitExceeded, SourceUnavailable, UnknownPath
+from chronotile.core.errors import AddressRefused, LimitExceeded, SourceUnavailable, UnknownPath
 from chronotile.readers.products.files import MISSING, ProductFile, file_at, state_of
 
 MOST_FILES = 50_000

@@ -8,9 +8,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from chronotile.errors import UnsupportedSource
-from chronotile.model.collection import VariableSpec
-from chronotile.model.raster import Encoding, Pixels, as_meant
+from chronotile.core.errors import UnsupportedSource
+from chronotile.core.model.collection import VariableSpec
+from chronotile.core.model.raster import Encoding, Pixels, as_meant
 from chronotile.readers.dates import find_time
 from chronotile.readers.encoding import apply_configuration, encoding_text, is_scaled
 from chronotile.readers.files import APART

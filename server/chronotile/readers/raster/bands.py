@@ -10,11 +10,11 @@ import numpy as np
 from affine import Affine
 from rasterio.enums import ColorInterp, MaskFlags
 
-from chronotile.errors import UnsupportedSource
-from chronotile.model.crs import Crs
-from chronotile.model.grid import NativeGrid
-from chronotile.model.raster import Encoding
-from chronotile.model.style import Colour, StyleClass
+from chronotile.core.errors import UnsupportedSource
+from chronotile.core.model.crs import Crs
+from chronotile.core.model.grid import NativeGrid
+from chronotile.core.model.raster import Encoding
+from chronotile.core.model.style import Colour, StyleClass
 from chronotile.readers.encoding import require_real
 from chronotile.readers.native_crs import require_on_earth, source_crs
 

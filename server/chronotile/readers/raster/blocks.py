@@ -12,8 +12,8 @@ from rasterio.enums import Interleaving
 from rasterio.errors import RasterioIOError
 from rasterio.windows import Window as RasterioWindow
 
-from chronotile.model.grid import Window
-from chronotile.model.raster import Numbers
+from chronotile.core.model.grid import Window
+from chronotile.core.model.raster import Numbers
 from chronotile.readers.caches.block_cache import KEY_BYTES, SLOT_BYTES, BlockCache, BytesPart
 from chronotile.readers.hrefs import SETTLED_NS, FileState, file_state
 from chronotile.readers.raster.formats import VRT

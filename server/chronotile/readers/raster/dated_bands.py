@@ -9,11 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from chronotile.model.time.instants import TimeDomain, TimeSpan, domain_of_bounds, domain_of_instants, format_instant
+from chronotile.core.model.time.instants import (
+    TimeDomain,
+    TimeSpan,
+    domain_of_bounds,
+    domain_of_instants,
+    format_instant,
+)
+from chronotile.core.yaml_source import list_names
 from chronotile.readers.dates import find_time
 from chronotile.readers.raster.grib import SPLIT, Message, bands_elsewhere
 from chronotile.readers.raster.pool import Handle
-from chronotile.yaml_source import list_names
 
 _CELSIUS = {"C": "degC"}
 """GDAL's units of GRIB that others read as something else: a C alone is a coulomb."""

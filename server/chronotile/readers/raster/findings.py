@@ -4,9 +4,10 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
-from chronotile.errors import ChronotileError, UnsupportedSource
-from chronotile.model.collection import Finding, SourceSpec
-from chronotile.model.grid import Window
+from chronotile.core.errors import ChronotileError, UnsupportedSource
+from chronotile.core.model.collection import Finding, SourceSpec
+from chronotile.core.model.grid import Window
+from chronotile.core.yaml_source import list_names
 from chronotile.readers.files import find_files
 from chronotile.readers.foreign import one_line, opening, origin_of
 from chronotile.readers.hrefs import common_folder
@@ -15,7 +16,6 @@ from chronotile.readers.raster.dated_bands import band_times_of
 from chronotile.readers.raster.pool import HandlePool
 from chronotile.readers.raster.source import open_rasters
 from chronotile.readers.raster.stack import RasterStack
-from chronotile.yaml_source import list_names
 
 LARGE_BYTES = 16 << 20
 """What one picture should not have to decode for a single block."""

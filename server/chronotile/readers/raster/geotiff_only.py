@@ -7,7 +7,7 @@ from typing import Any
 
 import rasterio
 
-from chronotile.errors import SourceUnavailable, UnknownPath
+from chronotile.core.errors import SourceUnavailable, UnknownPath
 from chronotile.readers.hrefs import base_name, local_path
 from chronotile.readers.remote.files import RemoteFile, looks
 from chronotile.readers.remote.gdal_plugin import gdal_files

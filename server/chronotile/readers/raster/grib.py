@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from affine import Affine
 
-from chronotile.errors import UnsupportedSource
+from chronotile.core.errors import UnsupportedSource
 
 Read = Callable[[int, int], bytes]
 """Returns bytes of a file from an offset, fewer at its end."""

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from chronotile.model.collection import Finding, KindOptions, SourceSpec
+from chronotile.core.model.collection import Finding, KindOptions, SourceSpec
 from chronotile.readers.files import find_files
 from chronotile.readers.foreign import opening
 from chronotile.readers.hrefs import base_name

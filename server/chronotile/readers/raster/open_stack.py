@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from chronotile.errors import UnsupportedSource
-from chronotile.model.collection import LEFT_OUT, Finding, SourceSpec, VariableSpec
-from chronotile.model.time.instants import NO_TIME, TimeDomain
+from chronotile.core.errors import UnsupportedSource
+from chronotile.core.model.collection import LEFT_OUT, Finding, SourceSpec, VariableSpec
+from chronotile.core.model.time.instants import NO_TIME, TimeDomain
+from chronotile.core.yaml_source import list_names
 from chronotile.readers.dates import time_of_text
 from chronotile.readers.files import DatedFiles, date_files, find_files
 from chronotile.readers.hrefs import base_name
@@ -19,7 +20,6 @@ from chronotile.readers.raster.survey import FileSurvey, Sample, survey
 from chronotile.readers.raster.variable import Plane, StackVariable, stack_variable
 from chronotile.readers.reader import Reader
 from chronotile.readers.reader_caches import ReaderCaches
-from chronotile.yaml_source import list_names
 
 _SHOWN = 12
 """Variables or bands that a message lists."""

@@ -17,8 +17,8 @@ from rasterio.enums import Interleaving
 from rasterio.env import set_gdal_config
 from rasterio.errors import NotGeoreferencedWarning, RasterioIOError
 
-from chronotile.model.grid import NativeGrid, Window
-from chronotile.model.raster import Numbers, Pixels
+from chronotile.core.model.grid import NativeGrid, Window
+from chronotile.core.model.raster import Numbers, Pixels
 from chronotile.readers.caches.block_cache import BlockCache
 from chronotile.readers.caches.byte_cache import CacheSizes
 from chronotile.readers.foreign import BeingWritten

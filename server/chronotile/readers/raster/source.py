@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chronotile.errors import UnsupportedSource
-from chronotile.model.collection import LEFT_OUT, Finding, SourceSpec, VariableSpec
-from chronotile.model.time.instants import TimeDomain, TimeSpan
+from chronotile.core.errors import UnsupportedSource
+from chronotile.core.model.collection import LEFT_OUT, Finding, SourceSpec, VariableSpec
+from chronotile.core.model.time.instants import TimeDomain, TimeSpan
+from chronotile.core.yaml_source import list_names
 from chronotile.readers.dates import find_bare_year
 from chronotile.readers.files import find_files, times_in_names
 from chronotile.readers.foreign import opening
@@ -19,7 +20,6 @@ from chronotile.readers.raster.open_stack import open_band_stack, open_raster_st
 from chronotile.readers.raster.pool import HandlePool
 from chronotile.readers.reader import Reader
 from chronotile.readers.reader_caches import ReaderCaches
-from chronotile.yaml_source import list_names
 
 _SHOWN = 12
 """Names or bands that a message lists."""

@@ -9,10 +9,10 @@ from operator import attrgetter
 
 import numpy as np
 
-from chronotile.errors import SourceUnavailable, UnsupportedSource
-from chronotile.model.collection import Finding, SourceInfo
-from chronotile.model.grid import Window
-from chronotile.model.raster import Encoding, Pixels
+from chronotile.core.errors import SourceUnavailable, UnsupportedSource
+from chronotile.core.model.collection import Finding, SourceInfo
+from chronotile.core.model.grid import Window
+from chronotile.core.model.raster import Encoding, Pixels
 from chronotile.readers.foreign import BeingWritten, opening, unavailable
 from chronotile.readers.hrefs import FileState, file_state, is_any_there, names_among
 from chronotile.readers.raster.band_decoding import BandDecoding

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 from rasterio.enums import Interleaving
 
-from chronotile.errors import UnsupportedSource
-from chronotile.model.collection import LEFT_OUT, Finding, SourceSpec
-from chronotile.model.grid import NativeGrid
-from chronotile.model.style import StyleClass
+from chronotile.core.errors import UnsupportedSource
+from chronotile.core.model.collection import LEFT_OUT, Finding, SourceSpec
+from chronotile.core.model.grid import NativeGrid
+from chronotile.core.model.style import StyleClass
+from chronotile.core.web.inner_hosts import host_of
 from chronotile.readers.files import APART, DatedFiles
 from chronotile.readers.foreign import opening
 from chronotile.readers.hrefs import FileState, base_name, names_among
@@ -19,7 +20,6 @@ from chronotile.readers.raster.band_decoding import other_count
 from chronotile.readers.raster.bands import Band, FileBands, bands_of, palettes_of
 from chronotile.readers.raster.pool import Handle, HandlePool, Layout
 from chronotile.readers.reader import BlockShape
-from chronotile.web.inner_hosts import host_of
 
 MAX_FILES = 500
 """Files looked at when a stack is opened (about 1 ms each); of more, this many spread over all."""

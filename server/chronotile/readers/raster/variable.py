@@ -5,11 +5,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from chronotile.errors import UnsupportedSource
-from chronotile.model.collection import LEFT_OUT, Finding, VariableInfo, VariableSpec
-from chronotile.model.grid import NativeGrid
-from chronotile.model.raster import Encoding
-from chronotile.model.time.instants import TimeDomain
+from chronotile.core.errors import UnsupportedSource
+from chronotile.core.model.collection import LEFT_OUT, Finding, VariableInfo, VariableSpec
+from chronotile.core.model.grid import NativeGrid
+from chronotile.core.model.raster import Encoding
+from chronotile.core.model.time.instants import TimeDomain
 from chronotile.readers.encoding import encoding_text, is_scaled
 from chronotile.readers.hrefs import names_among
 from chronotile.readers.joined.common_encoding import FileEncoding, common_encoding, replaced_findings

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from chronotile.web.inner_hosts import InnerAddress, InnerHosts, Resolve, inner_hosts, look_up, system_resolve
+from chronotile.core.web.inner_hosts import InnerAddress, InnerHosts, Resolve, inner_hosts, look_up, system_resolve
 
 if TYPE_CHECKING:
     import aiohttp

@@ -13,6 +13,7 @@ from concurrent.futures import TimeoutError as WaitTooLong
 from time import monotonic
 from typing import NamedTuple
 
+from chronotile.core.web.inner_hosts import host_of
 from chronotile.readers.remote.requests import (
     READ_S,
     REQUEST_S,
@@ -26,7 +27,6 @@ from chronotile.readers.remote.requests import (
     retry,
 )
 from chronotile.readers.remote.s3_environment import s3_access
-from chronotile.web.inner_hosts import host_of
 
 AT_ONCE_OF_SERVER = 64
 """Requests that one server, or one bucket, answers at once."""

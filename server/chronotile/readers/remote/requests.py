@@ -13,8 +13,10 @@ from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from urllib.parse import unquote, urlsplit
 
-from chronotile.errors import UnsupportedSource
-from chronotile.extras import require_extra
+from chronotile.core.errors import UnsupportedSource
+from chronotile.core.extras import require_extra
+from chronotile.core.web.inner_hosts import InnerAddress, host_of
+from chronotile.core.web.places import quoted_path
 from chronotile.readers.foreign import BeingWritten
 from chronotile.readers.remote.gates import (
     Gate,
@@ -28,8 +30,6 @@ from chronotile.readers.remote.gates import (
     gates,
 )
 from chronotile.readers.remote.s3_environment import S3Access, s3_access
-from chronotile.web.inner_hosts import InnerAddress, host_of
-from chronotile.web.places import quoted_path
 
 if TYPE_CHECKING:
     from obstore import ObjectMeta

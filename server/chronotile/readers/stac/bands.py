@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from chronotile.model.items import AssetBand
-from chronotile.model.style import Colour, StyleClass
+from chronotile.core.model.items import AssetBand
+from chronotile.core.model.style import Colour, StyleClass
 from chronotile.readers.stac.fields import MAX_MEMBERS, Document, list_of, number_of, object_of, objects_of, text_of
 
 _DTYPES = frozenset(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)) | {"float32", "float64"}

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from chronotile.model.items import AssetBand
+from chronotile.core.model.items import AssetBand
 from chronotile.readers.stac.bands import Classification, bands_of, classification_of, eo_bands
 from chronotile.readers.stac.fields import (
     Document,

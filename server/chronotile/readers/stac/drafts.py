@@ -4,9 +4,9 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from chronotile.model.collection import Finding, Mask
-from chronotile.model.expression import parse_expression
-from chronotile.model.style import Stop, Style, StyleClass
+from chronotile.core.model.collection import Finding, Mask
+from chronotile.core.model.expression import parse_expression
+from chronotile.core.model.style import Stop, Style, StyleClass
 from chronotile.readers.stac.collection import CollectionMetadata, StacVariable
 from chronotile.readers.stac.renders import Render
 

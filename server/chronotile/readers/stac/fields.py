@@ -9,10 +9,10 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from chronotile.errors import InvalidItem
-from chronotile.model.items import Asset
-from chronotile.web.item_places import absolute
-from chronotile.web.places import is_local
+from chronotile.core.errors import InvalidItem
+from chronotile.core.model.items import Asset
+from chronotile.core.web.item_places import absolute
+from chronotile.core.web.places import is_local
 
 Document = Mapping[str, Any]
 """A JSON object."""

@@ -15,10 +15,10 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from chronotile.errors import InvalidItem
-from chronotile.model.crs import CRS84
-from chronotile.model.grid import WHOLE_CIRCLE, BBox, NativeGrid
-from chronotile.model.kept import kept
+from chronotile.core.errors import InvalidItem
+from chronotile.core.model.crs import CRS84
+from chronotile.core.model.grid import WHOLE_CIRCLE, BBox, NativeGrid
+from chronotile.core.model.kept import kept
 from chronotile.readers.stac.fields import bytes_of_key, key_of_values, list_of, object_of, values_of_key
 
 Points = NDArray[np.float64]

@@ -10,13 +10,13 @@ import numpy as np
 import orjson
 from affine import Affine
 
-from chronotile.errors import InvalidItem, InvalidParameter, UnsupportedCrs
-from chronotile.model.crs import Crs, crs_of
-from chronotile.model.grid import NativeGrid
-from chronotile.model.items import Asset, AssetBand, Item
-from chronotile.model.kept import kept
-from chronotile.model.time.instants import DAY, ONE_NS, Instant, TimeSpan
-from chronotile.model.time.parser import parse_instant
+from chronotile.core.errors import InvalidItem, InvalidParameter, UnsupportedCrs
+from chronotile.core.model.crs import Crs, crs_of
+from chronotile.core.model.grid import NativeGrid
+from chronotile.core.model.items import Asset, AssetBand, Item
+from chronotile.core.model.kept import kept
+from chronotile.core.model.time.instants import DAY, ONE_NS, Instant, TimeSpan
+from chronotile.core.model.time.parser import parse_instant
 from chronotile.readers.stac.bands import PROPERTIES_OF_BANDS, bands_of
 from chronotile.readers.stac.fields import (
     MAX_MEMBERS,

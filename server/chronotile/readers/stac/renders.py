@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from chronotile.errors import InvalidParameter
-from chronotile.model.expression import parse_expression
-from chronotile.model.style import Colour, Stop, StyleClass
+from chronotile.core.errors import InvalidParameter
+from chronotile.core.model.expression import parse_expression
+from chronotile.core.model.style import Colour, Stop, StyleClass
 from chronotile.readers.stac.fields import Document, list_of, number_of, numbers_of, object_of, text_of, texts_of
 
 MAX_RENDERS = 50

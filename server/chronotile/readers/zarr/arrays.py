@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import tensorstore as ts
 
-from chronotile.errors import UnsupportedSource
-from chronotile.extras import require_extra
-from chronotile.model.raster import Numbers
+from chronotile.core.errors import UnsupportedSource
+from chronotile.core.extras import require_extra
+from chronotile.core.model.raster import Numbers
 from chronotile.readers.cf.array_source import ArraySource, Selection
 from chronotile.readers.foreign import one_line
 from chronotile.readers.hrefs import SETTLED_NS, digest_of, file_state, kvstore, local_path

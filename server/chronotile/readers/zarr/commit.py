@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from chronotile.errors import UnsupportedSource
+from chronotile.core.errors import UnsupportedSource
 
 MARK = "chronotile"
 """The attribute of the root that has the format, and before `NATIVE_AT_ROOT` the commit as well."""

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from zipfile import ZipFile
 
-from chronotile.errors import UnsupportedSource
-from chronotile.extras import require_extra
-from chronotile.model.collection import Finding, KindOptions, SourceSpec
+from chronotile.core.errors import UnsupportedSource
+from chronotile.core.extras import require_extra
+from chronotile.core.model.collection import Finding, KindOptions, SourceSpec
 from chronotile.readers.hrefs import CREDENTIALS_REMEDY, local_path
 from chronotile.readers.kind import AS_STORED, SourceKind
 from chronotile.readers.reader import Reader

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import numpy as np
 import tensorstore as ts
 
-from chronotile.errors import UnsupportedSource
+from chronotile.core.errors import UnsupportedSource
 from chronotile.readers.hrefs import base_name, kvstore, local_path
 from chronotile.readers.remote.files import read_whole
 from chronotile.readers.remote.requests import Away, Refused, list_folders

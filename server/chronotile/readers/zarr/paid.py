@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
-from chronotile.errors import UnsupportedSource
-from chronotile.extras import require_extra
-from chronotile.model.raster import Numbers
+from chronotile.core.errors import UnsupportedSource
+from chronotile.core.extras import require_extra
+from chronotile.core.model.raster import Numbers
 from chronotile.readers.cf.array_source import Selection
 from chronotile.readers.foreign import Damaged
 from chronotile.readers.remote.gates import gates

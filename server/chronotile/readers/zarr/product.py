@@ -13,14 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from chronotile.errors import InvalidItem, UnsupportedSource
-from chronotile.model.collection import Finding, SourceSpec, VariableSpec
-from chronotile.model.time.instants import TimeDomain, domain_of_bounds
+from chronotile.core.errors import InvalidItem, UnsupportedSource
+from chronotile.core.model.collection import Finding, SourceSpec, VariableSpec
+from chronotile.core.model.time.instants import TimeDomain, domain_of_bounds
+from chronotile.core.yaml_source import list_names
 from chronotile.readers.cf.dataset import CfVariables, understand
 from chronotile.readers.cf.fields import Field, FieldSet
 from chronotile.readers.stac.items import span_of
 from chronotile.readers.zarr.metadata import Document, GroupNode
-from chronotile.yaml_source import list_names
 
 MEASUREMENTS = "measurements"
 """The group of what the sensor has measured, by which such stores are known."""

@@ -13,7 +13,8 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from chronotile.model.raster import Numbers
+from chronotile.core.model.raster import Numbers
+from chronotile.core.web.inner_hosts import host_of
 from chronotile.readers.cf.array_source import Selection
 from chronotile.readers.foreign import Damaged, one_line
 from chronotile.readers.hrefs import digest_of
@@ -33,7 +34,6 @@ from chronotile.readers.remote.requests import (
 )
 from chronotile.readers.zarr.metadata import ArrayNode
 from chronotile.readers.zarr.waits import NoChunk, answers_without_content, requests_so_far, result_within
-from chronotile.web.inner_hosts import host_of
 
 KEPT_S = 10.0
 """How long a file is taken for missing before it is requested again."""

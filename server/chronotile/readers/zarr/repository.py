@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 import numpy as np
 import orjson
 
-from chronotile.errors import UnsupportedSource
-from chronotile.extras import require_extra
-from chronotile.model.raster import Numbers
+from chronotile.core.errors import UnsupportedSource
+from chronotile.core.extras import require_extra
+from chronotile.core.model.raster import Numbers
 from chronotile.readers.cf.array_source import Selection
 from chronotile.readers.foreign import Damaged
 from chronotile.readers.hrefs import local_path

@@ -18,11 +18,11 @@ import numpy as np
 import tensorstore as ts
 from numpy.typing import NDArray
 
-from chronotile.errors import ChronotileError, UnsupportedSource
-from chronotile.model.collection import SourceInfo, SourceSpec, VariableInfo
-from chronotile.model.grid import Window
-from chronotile.model.raster import Numbers, Pixels, as_meant
-from chronotile.model.time.instants import TimeDomain
+from chronotile.core.errors import ChronotileError, UnsupportedSource
+from chronotile.core.model.collection import SourceInfo, SourceSpec, VariableInfo
+from chronotile.core.model.grid import Window
+from chronotile.core.model.raster import Numbers, Pixels, as_meant
+from chronotile.core.model.time.instants import TimeDomain
 from chronotile.readers.cf.dataset import CfVariable, understand
 from chronotile.readers.foreign import BeingWritten, one_line, opening
 from chronotile.readers.hrefs import base_name, local_path, tensorstore_path

@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from chronotile.errors import UnsupportedSource
-from chronotile.model.collection import Finding, SourceInfo, SourceSpec
-from chronotile.model.grid import NativeGrid
+from chronotile.core.errors import UnsupportedSource
+from chronotile.core.model.collection import Finding, SourceInfo, SourceSpec
+from chronotile.core.model.grid import NativeGrid
+from chronotile.core.web.inner_hosts import host_of
 from chronotile.readers.cf.array_source import Cube, CubeVariable, level_of
 from chronotile.readers.cf.dataset import CfVariable, CfVariables, understand
 from chronotile.readers.cf.fields import Group, group_findings
@@ -21,7 +22,6 @@ from chronotile.readers.zarr.product import is_product, understand_product
 from chronotile.readers.zarr.remote import RemoteMetadata
 from chronotile.readers.zarr.serving_cube import open_serving_cube
 from chronotile.readers.zarr.stores import PlainStore, Store, fields_of, open_group, text_of
-from chronotile.web.inner_hosts import host_of
 
 REMEDY = "serve it as a source of its own, with href: the store's path, then /{path}"
 

@@ -9,9 +9,11 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from chronotile.errors import AddressRefused, UnsupportedSource
-from chronotile.model.collection import Finding, SourceSpec
-from chronotile.model.raster import Numbers
+from chronotile.core.errors import AddressRefused, UnsupportedSource
+from chronotile.core.model.collection import Finding, SourceSpec
+from chronotile.core.model.raster import Numbers
+from chronotile.core.web.item_places import SETTING
+from chronotile.core.web.places import Places
 from chronotile.readers.cf.array_source import ArraySource
 from chronotile.readers.cf.fields import Field, FieldSet
 from chronotile.readers.foreign import opening
@@ -22,8 +24,6 @@ from chronotile.readers.zarr.arrays import open_array
 from chronotile.readers.zarr.kind import LEVELS_END, LINK, linked_store
 from chronotile.readers.zarr.metadata import ArrayNode, GroupNode, read_group
 from chronotile.readers.zarr.references.files import places_of
-from chronotile.web.item_places import SETTING
-from chronotile.web.places import Places
 
 JSON_END = ".json"
 PARQUET_ENDS = (".parquet", ".parq")

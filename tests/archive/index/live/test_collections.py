@@ -13,12 +13,12 @@ from chronotile.archive.index.sources import SourceAccess
 from chronotile.catalog.items.cql2.tree import filter_from_text
 from chronotile.catalog.items.index import ItemIndex
 from chronotile.catalog.items.opening import open_items
-from chronotile.errors import InvalidParameter, SearchNotSupported, SourceUnavailable
-from chronotile.model.collection import ItemsSpec, SourceSpec
-from chronotile.model.items import ItemSearch
+from chronotile.core.errors import InvalidParameter, SearchNotSupported, SourceUnavailable
+from chronotile.core.model.collection import ItemsSpec, SourceSpec
+from chronotile.core.model.items import ItemSearch
+from chronotile.core.web.places import Places
 from chronotile.pipeline.services import AsksElsewhere, without_asking
 from chronotile.readers.remote.gates import LATE, Gates
-from chronotile.web.places import Places
 from tests.archive.index.catalogues import item_document
 from tests.archive.index.stac_api import StacApi, serving
 

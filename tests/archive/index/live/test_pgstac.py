@@ -9,11 +9,11 @@ from chronotile.archive.index.live.collections import LiveCollections
 from chronotile.archive.index.sources import SourceAccess
 from chronotile.catalog.items.cql2.tree import filter_from_text
 from chronotile.catalog.items.opening import open_items
-from chronotile.model.collection import ItemsSpec, SourceSpec
-from chronotile.model.grid import BBox
-from chronotile.model.items import ItemSearch
-from chronotile.model.time.parser import parse_instant
-from chronotile.web.places import Places
+from chronotile.core.model.collection import ItemsSpec, SourceSpec
+from chronotile.core.model.grid import BBox
+from chronotile.core.model.items import ItemSearch
+from chronotile.core.model.time.parser import parse_instant
+from chronotile.core.web.places import Places
 from tests.scenes_archive import documents
 from tests.scenes_archive.pgstac import serving_stac_api
 from tests.scenes_archive.plan import SMALL

@@ -5,7 +5,7 @@ import pytest
 
 from chronotile.archive.index.apis import ApiSearch, Request
 from chronotile.archive.index.live.api import PagePlace, place_of, within
-from chronotile.errors import AddressRefused, InvalidParameter
+from chronotile.core.errors import AddressRefused, InvalidParameter
 
 ROOT = "https://api.test/v1"
 API = ApiSearch(href=f"{ROOT}/search", is_post=True, collection="c", filters=None, root=ROOT)

@@ -8,10 +8,10 @@ from chronotile.archive.index.apis import ApiSearch
 from chronotile.archive.index.live.requests import item_request, live_request, of_collection
 from chronotile.archive.index.source import ItemFilter, ItemRules
 from chronotile.catalog.items.cql2.tree import filter_from_text
-from chronotile.errors import InvalidParameter, SearchNotSupported
-from chronotile.model.grid import BBox
-from chronotile.model.items import ItemSearch
-from chronotile.model.time.parser import parse_instant
+from chronotile.core.errors import InvalidParameter, SearchNotSupported
+from chronotile.core.model.grid import BBox
+from chronotile.core.model.items import ItemSearch
+from chronotile.core.model.time.parser import parse_instant
 from tests.archive.index.catalogues import item_document
 
 POSTED = ApiSearch(

@@ -11,10 +11,10 @@ from chronotile.archive.index.live.touching import reason_to_seed, seed
 from chronotile.archive.index.sources import SourceAccess, indexed, source_of
 from chronotile.catalog.items.opening import open_items
 from chronotile.catalog.items.passes import open_passes
-from chronotile.errors import SourceUnavailable
-from chronotile.model.collection import ItemsSpec, SourceSpec
-from chronotile.model.items import IndexSettings, ItemSearch
-from chronotile.web.places import Places
+from chronotile.core.errors import SourceUnavailable
+from chronotile.core.model.collection import ItemsSpec, SourceSpec
+from chronotile.core.model.items import IndexSettings, ItemSearch
+from chronotile.core.web.places import Places
 from tests.archive.index.catalogues import item_document
 from tests.archive.index.stac_api import StacApi, serving
 

@@ -3,11 +3,11 @@
 import pytest
 
 from chronotile.archive.live import LiveArchive
-from chronotile.jobs.cluster import Cluster
-from chronotile.jobs.runner import Runner
-from chronotile.queue.database import open_engine
-from chronotile.queue.table import JobTable
-from tests.queue.simulation import Simulation
+from chronotile.jobs.queue.database import open_engine
+from chronotile.jobs.queue.table import JobTable
+from chronotile.jobs.runner.cluster import Cluster
+from chronotile.jobs.runner.runner import Runner
+from tests.jobs.queue.simulation import Simulation
 
 
 @pytest.fixture

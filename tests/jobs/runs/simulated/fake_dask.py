@@ -18,8 +18,8 @@ from types import SimpleNamespace
 from distributed import KilledWorker
 from distributed.client import FutureCancelledError
 
-from chronotile.jobs.connection import Connection
-from chronotile.queue.faults import ClusterLost
+from chronotile.jobs.queue.faults import ClusterLost
+from chronotile.jobs.runner.connection import Connection
 
 START_S = 2.0
 """How long a worker takes to start."""

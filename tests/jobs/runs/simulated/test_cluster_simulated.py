@@ -2,11 +2,11 @@
 
 import pytest
 
-from chronotile.jobs.cluster import AHEAD, ANSWER_S, COLLECT_S, LOOK_S, NO_PROCESSES, PROCESSES_S, RETRIES
-from chronotile.jobs.connection import Connection
-from chronotile.jobs.tasks import TaskContext, store_plan, store_task_results
-from chronotile.processes.process import JobPlan
-from chronotile.queue.faults import MOST_DEADLY, ClusterLost, TemporaryFault
+from chronotile.jobs.processes.process import JobPlan
+from chronotile.jobs.queue.faults import MOST_DEADLY, ClusterLost, TemporaryFault
+from chronotile.jobs.runner.cluster import AHEAD, ANSWER_S, COLLECT_S, LOOK_S, NO_PROCESSES, PROCESSES_S, RETRIES
+from chronotile.jobs.runner.connection import Connection
+from chronotile.jobs.runner.tasks import TaskContext, store_plan, store_task_results
 from tests.jobs.runs.conftest import SQUARES_OF_TEN
 
 WORKERS = 2

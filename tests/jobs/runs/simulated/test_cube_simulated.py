@@ -5,7 +5,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from chronotile.model.job import Execution
+from chronotile.core.model.job import Execution
 from tests.optimise.conftest import numbers_of
 from tests.scenes import Scene, write_cogs
 

@@ -4,12 +4,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from chronotile.errors import SourceUnavailable, StorageFull
-from chronotile.jobs.runner import ATTEND_S, FORGET_S, HANG_S, IDLE_S, LEASE_S, RENEW_S, Runner
-from chronotile.model.job import Execution, Result
-from chronotile.queue.database import open_engine
-from chronotile.queue.faults import MOST_FRUITLESS, PlanNeeded, TemporaryFault, fault_of
-from chronotile.queue.table import GONE_S, JobTable
+from chronotile.core.errors import SourceUnavailable, StorageFull
+from chronotile.core.model.job import Execution, Result
+from chronotile.jobs.queue.database import open_engine
+from chronotile.jobs.queue.faults import MOST_FRUITLESS, PlanNeeded, TemporaryFault, fault_of
+from chronotile.jobs.queue.table import GONE_S, JobTable
+from chronotile.jobs.runner.runner import ATTEND_S, FORGET_S, HANG_S, IDLE_S, LEASE_S, RENEW_S, Runner
 
 ARCHIVE = SimpleNamespace(services=SimpleNamespace(revision="r", published_cubes=None), refresh=lambda **_: None)
 """An archive whose services no plan of `steps` looks at."""

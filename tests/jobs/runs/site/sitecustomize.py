@@ -2,6 +2,6 @@
 
 from pathlib import Path
 
-import chronotile.processes
+import chronotile.jobs.processes
 
-chronotile.processes.__path__.append(str(Path(__file__).parent / "made"))
+chronotile.jobs.processes.__path__.append(str(Path(__file__).parent / "made"))

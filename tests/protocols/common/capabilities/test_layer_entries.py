@@ -4,8 +4,8 @@ from dataclasses import replace
 
 from affine import Affine
 
-from chronotile.model.crs import crs_of
-from chronotile.model.grid import BBox, NativeGrid
+from chronotile.core.model.crs import crs_of
+from chronotile.core.model.grid import BBox, NativeGrid
 from chronotile.protocols.common.capabilities.layer_entries import CapabilitiesContext, collection_entries
 from tests.protocols import served
 

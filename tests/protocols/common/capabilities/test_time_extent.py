@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chronotile.catalog.resolve_times import resolve_picture_times
-from chronotile.model.collection import TimeRules
-from chronotile.model.time.instants import NO_TIME, domain_of_instants, step_instants
-from chronotile.model.time.parser import parse_period, parse_time
+from chronotile.core.model.collection import TimeRules
+from chronotile.core.model.time.instants import NO_TIME, domain_of_instants, step_instants
+from chronotile.core.model.time.parser import parse_period, parse_time
 from chronotile.protocols.common.capabilities.time_extent import (
     LEAST_LISTED,
     LONGEST_RUN,

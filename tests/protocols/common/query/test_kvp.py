@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chronotile.errors import InvalidParameter, MissingParameter
+from chronotile.core.errors import InvalidParameter, MissingParameter
 from chronotile.protocols.common.query.kvp import Kvp, bbox, choice, integer, number, numbers, value_range
 
 

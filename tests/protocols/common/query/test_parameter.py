@@ -2,8 +2,8 @@
 
 import pytest
 
-from chronotile.errors import InvalidParameter, MissingParameter
-from chronotile.model.time.instants import ABSENT
+from chronotile.core.errors import InvalidParameter, MissingParameter
+from chronotile.core.model.time.instants import ABSENT
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import (
     choice,

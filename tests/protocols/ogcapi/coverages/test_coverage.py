@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from affine import Affine
 
-from chronotile.encoders import file_parts
-from chronotile.model.crs import crs_of
-from chronotile.model.grid import BBox, Grid, Window
+from chronotile.core.model.crs import crs_of
+from chronotile.core.model.grid import BBox, Grid, Window
+from chronotile.pipeline.encoders import file_parts
 from chronotile.protocols.ogcapi.coverages import routes
 from tests.protocols import served
 from tests.protocols.ogcapi.coverages.reading import (

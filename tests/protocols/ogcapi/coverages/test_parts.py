@@ -7,12 +7,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from chronotile.encoders import file_parts
-from chronotile.encoders import file_parts as scratch
-from chronotile.errors import ClientGone
-from chronotile.model.coverage import CoverageRequest
+from chronotile.core.errors import ClientGone
+from chronotile.core.model.coverage import CoverageRequest
 from chronotile.pipeline.caches.scratch_cache import ScratchCache
 from chronotile.pipeline.coverage.deliver import Conditions, deliver_coverage
+from chronotile.pipeline.encoders import file_parts
+from chronotile.pipeline.encoders import file_parts as scratch
 from chronotile.pipeline.services import make_caches
 from chronotile.readers.caches.byte_cache import ByteCache
 from tests.full_disk import full_disk
@@ -39,7 +39,7 @@ def compress_differently(monkeypatch):
 
     def begin(name):
         other = SimpleNamespace(compress=lambda body, _level: zlib.compress(body, 0), crc32=zlib.crc32)
-        monkeypatch.setattr(f"chronotile.encoders.{COMPRESSED[name]}.deflate", other)
+        monkeypatch.setattr(f"chronotile.pipeline.encoders.{COMPRESSED[name]}.deflate", other)
 
     return begin
 
@@ -254,7 +254,7 @@ def test_a_netcdf_in_other_chunks_has_another_etag(make_client, services, monkey
     """Chunks depend on the layout that is read, and so on whether the cube of series can be."""
     client = make_client(services)
     first = client.get(NDVI, params={"f": "NetCDF"})
-    monkeypatch.setattr("chronotile.encoders.coverage.strips.CHUNK_CELLS", 1)
+    monkeypatch.setattr("chronotile.pipeline.encoders.coverage.strips.CHUNK_CELLS", 1)
     second = client.get(NDVI, params={"f": "NetCDF"})
 
     assert first.content != second.content

@@ -2,8 +2,8 @@
 
 import pytest
 
-from chronotile.model.crs import crs_of
-from chronotile.model.grid import BBox, Grid
+from chronotile.core.model.crs import crs_of
+from chronotile.core.model.grid import BBox, Grid
 from chronotile.protocols.ogcapi.maps.responses import grid_headers
 
 

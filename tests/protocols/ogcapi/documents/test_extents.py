@@ -5,10 +5,10 @@ import pytest
 from affine import Affine
 
 from chronotile.catalog.offered import offered_collections
-from chronotile.model.collection import Collection
-from chronotile.model.crs import crs_of
-from chronotile.model.grid import BBox, NativeGrid
-from chronotile.model.time.instants import DEKAD, NO_TIME, Period, domain_of_periods
+from chronotile.core.model.collection import Collection
+from chronotile.core.model.crs import crs_of
+from chronotile.core.model.grid import BBox, NativeGrid
+from chronotile.core.model.time.instants import DEKAD, NO_TIME, Period, domain_of_periods
 from chronotile.protocols.ogcapi.documents.collection_parts import spatial_extent, temporal_extent
 from tests.protocols import served
 from tests.protocols.served import days_of

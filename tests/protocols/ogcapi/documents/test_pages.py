@@ -8,9 +8,9 @@ import pytest
 from affine import Affine
 from lxml import html
 
-from chronotile.model.crs import crs_of
-from chronotile.model.grid import NativeGrid
-from chronotile.model.time.instants import DEKAD, Period, domain_of_periods
+from chronotile.core.model.crs import crs_of
+from chronotile.core.model.grid import NativeGrid
+from chronotile.core.model.time.instants import DEKAD, Period, domain_of_periods
 from tests.protocols import served
 from tests.protocols.served import days_of
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chronotile.errors import ChronotileError
+from chronotile.core.errors import ChronotileError
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.ogcapi.documents.params import CollectionsQuery, collections_query
 from tests.protocols import served

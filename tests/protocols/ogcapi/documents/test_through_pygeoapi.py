@@ -14,7 +14,7 @@ from chronotile.protocols.ogcapi.documents.through_pygeoapi import pygeoapi_coll
 UNLOADED = """
 import sys
 from starlette.testclient import TestClient
-from chronotile.app import application
+from chronotile.app.application import application
 from chronotile.catalog.catalogue import Catalogue, ServiceInfo
 from chronotile.pipeline.services import Services
 print([name for name in sys.modules if name.partition(".")[0] == "pygeoapi"])

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from chronotile.model.geometry.area import LENGTHS_M
+from chronotile.core.model.geometry.area import LENGTHS_M
 from chronotile.protocols.common.query.parameter import names_of
 from chronotile.protocols.ogcapi.edr.queries import AREA, CUBE, ITEMS, LOCATIONS, MEDIA_TYPES, POSITION, RADIUS
 

@@ -8,8 +8,8 @@ import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chronotile.errors import ChronotileError, InvalidParameter, LimitExceeded, MissingParameter
-from chronotile.model.crs import CRS84, crs_of
+from chronotile.core.errors import ChronotileError, InvalidParameter, LimitExceeded, MissingParameter
+from chronotile.core.model.crs import CRS84, crs_of
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.ogcapi.edr.params import area_of_text, points_of
 

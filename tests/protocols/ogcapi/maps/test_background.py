@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import ImageColor
 
-from chronotile.errors import InvalidParameter
-from chronotile.model.request import Backdrop
-from chronotile.model.style import Colour
+from chronotile.core.errors import InvalidParameter
+from chronotile.core.model.request import Backdrop
+from chronotile.core.model.style import Colour
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.ogcapi.maps.drawing import background_of
 from tests.protocols.pictures import rgba_of

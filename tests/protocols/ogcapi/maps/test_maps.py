@@ -7,8 +7,8 @@ import pytest
 import rasterio
 from PIL import Image
 
-from chronotile.model.crs import CRS84, crs_of
-from chronotile.model.grid import BBox, Grid
+from chronotile.core.model.crs import CRS84, crs_of
+from chronotile.core.model.grid import BBox, Grid
 from tests.protocols import served
 from tests.protocols.pictures import rgba_of, share_differing
 

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyproj import Geod
 
-from chronotile.errors import InvalidParameter, UnsupportedCrs
-from chronotile.model.crs import CRS84, crs_of, transformer
-from chronotile.model.grid import BBox
+from chronotile.core.errors import InvalidParameter, UnsupportedCrs
+from chronotile.core.model.crs import CRS84, crs_of, transformer
+from chronotile.core.model.grid import BBox
 from chronotile.protocols.ogcapi.maps.params import Viewport, box_to, data_box, metres_per_unit, parse_map
 from chronotile.protocols.ogcapi.subset import query_of
 from tests.protocols import served

@@ -5,10 +5,10 @@ from collections.abc import Callable
 import pytest
 from starlette.testclient import TestClient
 
-from chronotile.app import ServerOptions, application
-from chronotile.model.job import Job, JobFault
-from chronotile.processes.execute import execute
-from chronotile.queue.service import JobService
+from chronotile.app.application import ServerOptions, application
+from chronotile.core.model.job import Job, JobFault
+from chronotile.jobs.processes.execute import execute
+from chronotile.jobs.queue.service import JobService
 from tests.listener import listener
 from tests.protocols import served
 

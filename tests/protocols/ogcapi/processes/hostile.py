@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 from starlette.testclient import TestClient
 
-from chronotile.app import application
+from chronotile.app.application import application
 from tests.protocols import served
 
 MOST_BYTES = 32 << 20

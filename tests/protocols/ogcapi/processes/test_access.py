@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from chronotile.app import ServerOptions, application
+from chronotile.app.application import ServerOptions, application
+from chronotile.jobs.queue.service import JobService
 from chronotile.protocols.ogcapi.processes import execution_routes
 from chronotile.protocols.ogcapi.processes.execution_routes import run_now
-from chronotile.queue.service import JobService
 from tests.protocols import served
 
 PLACES = "/ogcapi/processes/zonal-statistics/execution"

@@ -3,10 +3,10 @@
 import pytest
 from starlette.testclient import TestClient
 
-from chronotile.app import ServerOptions, application
-from chronotile.processes.execute import execute
-from chronotile.queue.job_folder import make_folders
-from chronotile.queue.service import JobService
+from chronotile.app.application import ServerOptions, application
+from chronotile.jobs.processes.execute import execute
+from chronotile.jobs.queue.job_folder import make_folders
+from chronotile.jobs.queue.service import JobService
 from tests.protocols import served
 
 HISTOGRAM = "/ogcapi/processes/histogram/execution"

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 import pytest
 from sqlalchemy import Engine, event
 
-from chronotile.model.job import Execution, Result
-from chronotile.processes.registry import processes
+from chronotile.core.model.job import Execution, Result
+from chronotile.jobs.processes.registry import processes
 
 checklist = pytest.mark.checklist
 

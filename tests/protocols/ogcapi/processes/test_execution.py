@@ -10,9 +10,9 @@ import orjson
 import pytest
 from starlette.testclient import TestClient
 
-from chronotile.app import ServerOptions, application
-from chronotile.model.job import Result
-from chronotile.queue.service import JobService
+from chronotile.app.application import ServerOptions, application
+from chronotile.core.model.job import Result
+from chronotile.jobs.queue.service import JobService
 from tests.protocols import served
 from tests.protocols.ogcapi.processes.conftest import ECHO
 from tests.running import PATIENCE_S

@@ -7,7 +7,7 @@ from itertools import product
 
 import pytest
 
-from chronotile.processes.registry import processes
+from chronotile.jobs.processes.registry import processes
 from tests.protocols.ogcapi.processes.hostile import BODIES
 
 MOST_PEAK_BYTES = 640 << 20

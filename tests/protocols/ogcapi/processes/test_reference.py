@@ -7,14 +7,14 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from chronotile.processes.execute import SYNC_S
+from chronotile.core.web.fetch import MOST_S as MOST_POST_S
+from chronotile.jobs.processes.execute import SYNC_S
+from chronotile.jobs.queue.notifier import WAITS_S
+from chronotile.jobs.queue.outbox import EVERY_S
 from chronotile.protocols.common.query.parameter import names_of
 from chronotile.protocols.ogcapi.processes.execution import MOST, MOST_S
 from chronotile.protocols.ogcapi.processes.params import OF_JOBS
 from chronotile.protocols.ogcapi.processes.results import MOST_INLINE_BYTES
-from chronotile.queue.notifier import WAITS_S
-from chronotile.queue.outbox import EVERY_S
-from chronotile.web.fetch import MOST_S as MOST_POST_S
 from tests.protocols.ogcapi.processes.conftest import ECHO
 
 pytestmark = pytest.mark.every_case

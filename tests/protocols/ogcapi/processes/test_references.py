@@ -4,13 +4,13 @@ import orjson
 import pytest
 from starlette.testclient import TestClient
 
-from chronotile.app import ServerOptions, application
-from chronotile.errors import ConfigurationError, LimitExceeded
-from chronotile.processes.registry import process_of
+from chronotile.app.application import ServerOptions, application
+from chronotile.core.errors import ConfigurationError, LimitExceeded
+from chronotile.core.web.fetch import Fetched
+from chronotile.jobs.processes.registry import process_of
+from chronotile.jobs.queue.service import JobService
 from chronotile.protocols.ogcapi.processes import execution as references
 from chronotile.protocols.ogcapi.processes.execution import MOST, Reference, with_values
-from chronotile.queue.service import JobService
-from chronotile.web.fetch import Fetched
 from tests.listener import Answer
 from tests.protocols import served
 from tests.protocols.ogcapi.processes.test_execution import AREAS, BYTES, execute_statistics, problem_of
@@ -99,7 +99,7 @@ def test_a_job_has_the_value_that_lay_there_when_it_was_asked_for(by_reference, 
     url = by_reference("number", "/in/number.json", prefer="respond-async").headers["location"]
     web.answers.clear()
 
-    execution = client.app.state.chronotile.jobs.table.execution(url.rpartition("/")[2])
+    execution = client.app.state.chronotile.jobs.runner.table.execution(url.rpartition("/")[2])
 
     assert execution.inputs == {"number": 3}
     assert web.paths() == ["/in/number.json"]

@@ -3,10 +3,10 @@
 import pytest
 from starlette.testclient import TestClient
 
-from chronotile.errors import SourceUnavailable
-from chronotile.model.job import Execution, Result
+from chronotile.core.errors import SourceUnavailable
+from chronotile.core.model.job import Execution, Result
+from chronotile.jobs.queue.job_folder import ResultFiles
 from chronotile.protocols.ogcapi.processes.results import Results, file_response, results_response
-from chronotile.queue.job_folder import ResultFiles
 
 CSV = b"time,value\n" * 1000
 

@@ -12,11 +12,11 @@ from http.client import parse_headers
 
 import pytest
 
-from chronotile.model.job import Callback, Result
+from chronotile.core.model.job import Callback, Result
+from chronotile.jobs.queue.bucket import Bucket
+from chronotile.jobs.queue.service import JobService
 from chronotile.protocols.ogcapi.processes import results
 from chronotile.protocols.ogcapi.processes.subscriber import message_of
-from chronotile.queue.bucket import Bucket
-from chronotile.queue.service import JobService
 from tests.protocols import served
 from tests.protocols.ogcapi.processes.test_execution import execute_statistics
 from tests.running import PATIENCE_S

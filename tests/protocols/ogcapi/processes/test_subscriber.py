@@ -5,14 +5,14 @@ from functools import partial
 import pytest
 from starlette.testclient import TestClient
 
-from chronotile.app import ServerOptions, application
-from chronotile.errors import ConfigurationError
-from chronotile.model.job import Result
+from chronotile.app.application import ServerOptions, application
+from chronotile.core.errors import ConfigurationError
+from chronotile.core.model.job import Result
+from chronotile.jobs.queue.database import open_engine
+from chronotile.jobs.queue.notifier import Notifier
+from chronotile.jobs.queue.outbox import Callbacks
+from chronotile.jobs.queue.table import JobOutbox
 from chronotile.protocols.ogcapi.processes.subscriber import message_of
-from chronotile.queue.database import open_engine
-from chronotile.queue.notifier import Notifier
-from chronotile.queue.outbox import Callbacks
-from chronotile.queue.table import JobOutbox
 from tests.listener import Answer
 from tests.protocols import served
 from tests.protocols.ogcapi.processes.conftest import ECHO

@@ -5,13 +5,13 @@ from dataclasses import replace
 import pytest
 from starlette.testclient import TestClient
 
-from chronotile.app import application
+from chronotile.app.application import application
 from chronotile.catalog.catalogue import Contact, PostalAddress
 from chronotile.catalog.items.opening import open_items
-from chronotile.model.collection import Alias
+from chronotile.core.model.collection import Alias
 from tests.protocols import served
-from tests.protocols.stac.conftest import put, services_over
-from tests.protocols.stac.documents import DAYS, SECRET, dated, scene
+from tests.protocols.catalogue.stac.conftest import put, services_over
+from tests.protocols.catalogue.stac.documents import DAYS, SECRET, dated, scene
 
 CONTACT = Contact(
     name="Map desk",

@@ -6,9 +6,9 @@ from urllib.parse import quote
 
 import pytest
 
-from chronotile.model.items import product_id
+from chronotile.core.model.items import product_id
+from tests.protocols.catalogue.stac.documents import SECRET
 from tests.protocols.ogcapi.records.record_schemas import COLLECTION, RECORD, RECORDS, faults
-from tests.protocols.stac.documents import SECRET
 
 COLLECTIONS = "/ogcapi/collections/_collections"
 ITEMS = "/ogcapi/collections/_items"
@@ -335,8 +335,8 @@ def test_what_is_not_there_is_a_problem(records, path, parameter):
 
 
 def test_collections_that_are_configured_cannot_have_the_ids_of_those_of_records():
+    from chronotile.core.sections import ID
     from chronotile.protocols.ogcapi.records.record_collections import RECORD_COLLECTIONS
-    from chronotile.sections import ID
 
     assert [ID.fullmatch(each.id) for each in RECORD_COLLECTIONS] == [None, None]
 

@@ -8,9 +8,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from chronotile.catalog.items import lookups
-from chronotile.model.items import product_id
+from chronotile.core.model.items import product_id
+from tests.protocols.catalogue.stac.documents import DAYS
 from tests.protocols.ogcapi.records.record_schemas import RECORDS, faults
-from tests.protocols.stac.documents import DAYS
 
 COLLECTIONS = "/ogcapi/collections/_collections"
 ITEMS = "/ogcapi/collections/_items"

@@ -9,8 +9,8 @@ import pytest
 from lxml import etree
 from PIL import Image
 
-from chronotile.styling.load import load_styles
-from chronotile.styling.read_sld import read_sld
+from chronotile.pipeline.styling.load import load_styles
+from chronotile.pipeline.styling.read_sld import read_sld
 from tests.protocols import served
 
 STYLES = "/ogcapi/collections/CROP/styles"

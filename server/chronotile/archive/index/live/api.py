@@ -11,13 +11,13 @@ import orjson
 from chronotile.archive.index.apis import ApiSearch, Request, is_api, next_request, search_of
 from chronotile.archive.index.documents import Document, Documents, Json, MissingDocument, required
 from chronotile.archive.index.live.requests import PAGES
-from chronotile.errors import AddressRefused, InvalidParameter, SourceUnavailable, UnsupportedSource
+from chronotile.core.errors import AddressRefused, InvalidParameter, SourceUnavailable, UnsupportedSource
+from chronotile.core.web.fetch import TryLater
+from chronotile.core.web.inner_hosts import host_of, inner_hosts
+from chronotile.core.web.item_places import split_query
+from chronotile.core.web.places import Outside, Places
 from chronotile.pipeline.services import require_asking
 from chronotile.readers.remote.gates import GateClosed, TooLate, gates
-from chronotile.web.fetch import TryLater
-from chronotile.web.inner_hosts import host_of, inner_hosts
-from chronotile.web.item_places import split_query
-from chronotile.web.places import Outside, Places
 
 MOST_S = 10.0
 """How long one request may take."""

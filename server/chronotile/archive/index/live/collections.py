@@ -17,18 +17,18 @@ from chronotile.archive.index.live.touching import Touching
 from chronotile.archive.index.source import ItemRules
 from chronotile.archive.index.sources import SourceAccess, rules_of
 from chronotile.catalog.items.index import ItemIndex
-from chronotile.errors import (
+from chronotile.core.errors import (
     AddressRefused,
     ConfigurationError,
     SearchNotSupported,
     SourceAway,
     SourceUnavailable,
 )
-from chronotile.model.collection import SourceSpec
-from chronotile.model.items import FoundItem, ItemSearch
+from chronotile.core.model.collection import SourceSpec
+from chronotile.core.model.items import FoundItem, ItemSearch
+from chronotile.core.web.inner_hosts import host_of
 from chronotile.pipeline.services import LivePage, require_asking
 from chronotile.readers.caches.byte_cache import ByteCache
-from chronotile.web.inner_hosts import host_of
 
 log = logging.getLogger(__name__)
 

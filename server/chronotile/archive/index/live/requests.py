@@ -17,10 +17,10 @@ from chronotile.catalog.items.cql2.translate import DocumentFilter, translate, w
 from chronotile.catalog.items.cql2.tree import checked
 from chronotile.catalog.items.footprints import search_boxes
 from chronotile.catalog.items.search import MOST_IDS
-from chronotile.errors import InvalidParameter, SearchNotSupported
-from chronotile.model.grid import BBox
-from chronotile.model.items import ItemSearch
-from chronotile.model.time.instants import DISTANT_FUTURE, DISTANT_PAST, ONE_NS, Instant, TimeSpan, format_instant
+from chronotile.core.errors import InvalidParameter, SearchNotSupported
+from chronotile.core.model.grid import BBox
+from chronotile.core.model.items import ItemSearch
+from chronotile.core.model.time.instants import DISTANT_FUTURE, DISTANT_PAST, ONE_NS, Instant, TimeSpan, format_instant
 
 # Conditions of a search as the API of one collection takes them, which knows the collection by another id.
 

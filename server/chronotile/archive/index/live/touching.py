@@ -14,9 +14,9 @@ from chronotile.archive.index.source import ItemRules, Unread
 from chronotile.archive.index.sources import SourceAccess, identities_of, rules_of
 from chronotile.catalog.items.index import ItemIndex
 from chronotile.catalog.items.passes import new_holder
-from chronotile.errors import AddressRefused, InvalidItem, SourceUnavailable
-from chronotile.model.collection import SourceSpec
-from chronotile.model.items import FoundItem, IndexSettings, Item, ItemSearch, PutSummary
+from chronotile.core.errors import AddressRefused, InvalidItem, SourceUnavailable
+from chronotile.core.model.collection import SourceSpec
+from chronotile.core.model.items import FoundItem, IndexSettings, Item, ItemSearch, PutSummary
 
 # Puts the items that an API sends into the index, so that they have pictures and products.
 

@@ -33,8 +33,8 @@ from chronotile.catalog.items.cql2.tree import Node, is_geometry_type, refused, 
 from chronotile.catalog.items.footprints import unpack
 from chronotile.catalog.items.properties import INSTANT_MARK
 from chronotile.catalog.items.schema import BODIES, ITEMS
-from chronotile.database import POSTGRESQL
-from chronotile.model.grid import BBox, boxes_of
+from chronotile.core.database import POSTGRESQL
+from chronotile.core.model.grid import BBox, boxes_of
 
 TESTS: Mapping[str, Callable[[Any, Any], bool]] = {
     "s_contains": shapely.contains,

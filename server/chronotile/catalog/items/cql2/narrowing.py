@@ -12,7 +12,7 @@ from chronotile.catalog.items.cql2.conditions import Columns, Property
 from chronotile.catalog.items.cql2.tree import Node, refused, shown
 from chronotile.catalog.items.properties import instant_in, key_of, nanoseconds
 from chronotile.catalog.items.schema import ITEMS
-from chronotile.model.time.instants import DAY, DISTANT_FUTURE, DISTANT_PAST
+from chronotile.core.model.time.instants import DAY, DISTANT_FUTURE, DISTANT_PAST
 
 # Times in filters: instants, dates and intervals as the first and last nanosecond, and how they compare.
 

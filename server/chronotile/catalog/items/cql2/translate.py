@@ -34,7 +34,7 @@ from chronotile.catalog.items.cql2.narrowing import (
     temporal_operand,
 )
 from chronotile.catalog.items.cql2.tree import Node, checked, filter_from_text, operands, refused, shown
-from chronotile.model.grid import BBox, boxes_of
+from chronotile.core.model.grid import BBox, boxes_of
 
 COMPARISONS: Mapping[str, Callable[[Any, Any], Any]] = {
     "=": operator.eq,

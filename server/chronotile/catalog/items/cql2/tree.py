@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from chronotile.errors import MAX_SHOWN, InvalidParameter
+from chronotile.core.errors import MAX_SHOWN, InvalidParameter
 
 MOST_TEXT = 10_000
 """Characters of a filter as text."""

@@ -10,14 +10,14 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from chronotile.encoders.document_parts import format_instants
-from chronotile.errors import MAX_SHOWN, InvalidParameter, UnsupportedFormat
-from chronotile.model.grid import Grid
-from chronotile.model.number_text import number_texts, text_values
-from chronotile.model.payload import CellSeries, Identified
-from chronotile.model.raster import REASON_UNREADABLE
-from chronotile.model.request import Point
-from chronotile.model.style import Colour
+from chronotile.core.errors import MAX_SHOWN, InvalidParameter, UnsupportedFormat
+from chronotile.core.model.grid import Grid
+from chronotile.core.model.number_text import number_texts, text_values
+from chronotile.core.model.payload import CellSeries, Identified
+from chronotile.core.model.raster import REASON_UNREADABLE
+from chronotile.core.model.request import Point
+from chronotile.core.model.style import Colour
+from chronotile.pipeline.encoders.document_parts import format_instants
 from chronotile.pipeline.identify import InfoFormat
 from chronotile.protocols.common.query.kvp import integer
 from chronotile.protocols.common.xml import render_xml

@@ -11,14 +11,14 @@ import numpy as np
 from starlette.requests import Request
 
 from chronotile.catalog.catalogue import Catalogue
-from chronotile.errors import InvalidParameter
+from chronotile.core.errors import InvalidParameter
+from chronotile.core.model.collection import Collection, Layer
+from chronotile.core.model.crs import CRS84, Crs
+from chronotile.core.model.grid import BBox, NativeGrid
+from chronotile.core.model.time.instants import ABSENT, TimeSelection
+from chronotile.core.model.time.parser import parse_time, selection_text
 from chronotile.http.respond import offered_language
 from chronotile.http.run import base_url, services_of
-from chronotile.model.collection import Collection, Layer
-from chronotile.model.crs import CRS84, Crs
-from chronotile.model.grid import BBox, NativeGrid
-from chronotile.model.time.instants import ABSENT, TimeSelection
-from chronotile.model.time.parser import parse_time, selection_text
 from chronotile.pipeline.maps.legend import legend_pixels
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.capabilities.time_extent import MAX_LISTED, TimeExtent, time_extent

@@ -8,11 +8,10 @@ from typing import cast
 import numpy as np
 
 from chronotile.catalog.resolve_times import default_index, fills_gaps_on_maps, resolve_picture_times
-from chronotile.encoders.document_parts import format_instants
-from chronotile.errors import MissingTime, TimeNotAvailable
-from chronotile.model.collection import Layer
-from chronotile.model.payload import TimeUsed
-from chronotile.model.time.instants import (
+from chronotile.core.errors import MissingTime, TimeNotAvailable
+from chronotile.core.model.collection import Layer
+from chronotile.core.model.payload import TimeUsed
+from chronotile.core.model.time.instants import (
     ABSENT,
     LATEST,
     Instant,
@@ -27,6 +26,7 @@ from chronotile.model.time.instants import (
     of_month,
     period_text,
 )
+from chronotile.pipeline.encoders.document_parts import format_instants
 
 MAX_LISTED = 1000
 """Times up to which each stands for itself, which every client understands."""

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 
-from chronotile.encoders.series.csv import DIALECTS, USUAL, CsvOptions, require_days_apart
-from chronotile.errors import MAX_SHOWN, InvalidParameter
-from chronotile.model.collection import Layer
+from chronotile.core.errors import MAX_SHOWN, InvalidParameter
+from chronotile.core.model.collection import Layer
+from chronotile.pipeline.encoders.series.csv import DIALECTS, USUAL, CsvOptions, require_days_apart
 from chronotile.protocols.common.openapi import enum_of
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import Parameter, choice, custom

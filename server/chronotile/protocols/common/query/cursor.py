@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from urllib.parse import urlencode
 
-from chronotile.errors import MAX_SHOWN, InvalidParameter
-from chronotile.model.time.instants import Instant, format_instant
-from chronotile.model.time.parser import parse_instant
+from chronotile.core.errors import MAX_SHOWN, InvalidParameter
+from chronotile.core.model.time.instants import Instant, format_instant
+from chronotile.core.model.time.parser import parse_instant
 from chronotile.protocols.common.query.parameter import custom
 
 

@@ -6,8 +6,8 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import NoReturn
 
-from chronotile.errors import MAX_SHOWN, InvalidParameter, MissingParameter, UnknownParameter
-from chronotile.model.grid import BBox
+from chronotile.core.errors import MAX_SHOWN, InvalidParameter, MissingParameter, UnknownParameter
+from chronotile.core.model.grid import BBox
 
 MAX_COMPARED = 16
 NEARNESS = 0.8

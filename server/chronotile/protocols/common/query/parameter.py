@@ -7,10 +7,10 @@ from functools import partial
 from types import MappingProxyType
 from typing import Generic, TypeVar
 
-from chronotile.errors import MAX_SHOWN, ChronotileError, InvalidParameter
-from chronotile.model.grid import BBox
-from chronotile.model.time.instants import ABSENT, TimeSelection
-from chronotile.model.time.parser import parse_time
+from chronotile.core.errors import MAX_SHOWN, ChronotileError, InvalidParameter
+from chronotile.core.model.grid import BBox
+from chronotile.core.model.time.instants import ABSENT, TimeSelection
+from chronotile.core.model.time.parser import parse_time
 from chronotile.protocols.common.openapi import NUMBER, TEXT, WHOLE, Json, enum_of, in_query
 from chronotile.protocols.common.query import kvp
 from chronotile.protocols.common.query.kvp import Kvp

@@ -6,12 +6,12 @@ from itertools import chain
 from typing import TypeVar
 
 from chronotile.catalog.resolve_times import resolve_picture_times
-from chronotile.errors import ChronotileError, UnknownPath
-from chronotile.model.collection import Layer
-from chronotile.model.grid import Grid
-from chronotile.model.payload import PixelStates, TimeUsed
-from chronotile.model.request import PICTURE_REDUCERS, Colouring, LegendRequest, MapRequest
-from chronotile.model.time.instants import Instant, TimeSelection, format_instant
+from chronotile.core.errors import ChronotileError, UnknownPath
+from chronotile.core.model.collection import Layer
+from chronotile.core.model.grid import Grid
+from chronotile.core.model.payload import PixelStates, TimeUsed
+from chronotile.core.model.request import PICTURE_REDUCERS, Colouring, LegendRequest, MapRequest
+from chronotile.core.model.time.instants import Instant, TimeSelection, format_instant
 from chronotile.pipeline.maps.resolve import with_expression
 from chronotile.pipeline.revision import are_counted, dated_revision, found_revision, pixel_states, states_at
 from chronotile.pipeline.services import Services

@@ -4,14 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from chronotile.catalog.catalogue import Catalogue
-from chronotile.errors import InvalidParameter, UnknownPath
-from chronotile.model.collection import Layer
-from chronotile.model.crs import CRS84, Crs, is_north_first
-from chronotile.model.geometry.geojson import GeometryRules
-from chronotile.model.grid import BBox, Grid
-from chronotile.model.request import WEIGHTS as WORDS
-from chronotile.model.request import Point, place_in_degrees
-from chronotile.model.tiles import TileMatrix, TileMatrixSet
+from chronotile.core.errors import InvalidParameter, UnknownPath
+from chronotile.core.model.collection import Layer
+from chronotile.core.model.crs import CRS84, Crs, is_north_first
+from chronotile.core.model.geometry.geojson import GeometryRules
+from chronotile.core.model.grid import BBox, Grid
+from chronotile.core.model.request import WEIGHTS as WORDS
+from chronotile.core.model.request import Point, place_in_degrees
+from chronotile.core.model.tiles import TileMatrix, TileMatrixSet
 from chronotile.protocols.common.query.kvp import Kvp, integer
 from chronotile.protocols.common.query.parameter import choice, number, text
 

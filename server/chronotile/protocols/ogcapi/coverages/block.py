@@ -6,8 +6,8 @@ from urllib.parse import quote
 import numpy as np
 
 from chronotile.catalog.offered import Offered
-from chronotile.encoders.coverage.cog import has_geo_tags
-from chronotile.encoders.coverage.png import is_grey
+from chronotile.pipeline.encoders.coverage.cog import has_geo_tags
+from chronotile.pipeline.encoders.coverage.png import is_grey
 from chronotile.protocols.common.openapi import ADDRESS, OBJECT, TEXT, Json, enum_of, list_of
 from chronotile.protocols.ogcapi.block import BuildingBlock, DocumentContext, Link
 from chronotile.protocols.ogcapi.coverages.formats import FORMATS, JSON, JSON_SCHEMA, lacking_formats

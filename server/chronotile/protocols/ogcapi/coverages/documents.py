@@ -8,16 +8,16 @@ import numpy as np
 import orjson
 
 from chronotile.catalog.offered import Offered
-from chronotile.encoders.document_parts import categories_of, standard_name_uri
-from chronotile.model.collection import Layer
-from chronotile.model.coverage import CoverageRequest
-from chronotile.model.crs import Crs, is_north_first
-from chronotile.model.grid import Grid
-from chronotile.model.number_text import json_number
-from chronotile.model.raster import Encoding
-from chronotile.model.time.instants import InstantArray, format_instant
+from chronotile.core.model.collection import Layer
+from chronotile.core.model.coverage import CoverageRequest
+from chronotile.core.model.crs import Crs, is_north_first
+from chronotile.core.model.grid import Grid
+from chronotile.core.model.number_text import json_number
+from chronotile.core.model.raster import Encoding
+from chronotile.core.model.time.instants import InstantArray, format_instant
 from chronotile.pipeline.coverage.grid import place_of
 from chronotile.pipeline.coverage.numbers import output_encoding
+from chronotile.pipeline.encoders.document_parts import categories_of, standard_name_uri
 from chronotile.protocols.common.localised_text import text_in
 from chronotile.protocols.ogcapi.coverages.params import layers_of
 from chronotile.protocols.ogcapi.subset import axis_names

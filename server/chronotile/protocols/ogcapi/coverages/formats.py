@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from starlette.requests import Request
 from starlette.responses import Response
 
-from chronotile.extras import has_extra
+from chronotile.core.extras import has_extra
+from chronotile.core.model.formats import COVERAGE_JSON_TYPE, MapFormat
+from chronotile.core.model.payload import TimeUsed
 from chronotile.http.bodies import BodyResponse, is_made_for_parts
 from chronotile.http.respond import caching, instants_text, is_compressible, known_etags
-from chronotile.model.formats import COVERAGE_JSON_TYPE, MapFormat
-from chronotile.model.payload import TimeUsed
 from chronotile.pipeline.coverage.deliver import COVERAGE_FORMATS, Conditions, CoverageDelivery
 from chronotile.protocols.ogcapi.maps.responses import grid_headers
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.catalog.offered import Offered
-from chronotile.errors import MAX_SHOWN, InvalidParameter, UnknownPath
-from chronotile.model.collection import Layer, Resampling
-from chronotile.model.coverage import CoverageRequest, ScaleFactors, ScaleSize, Trim
-from chronotile.model.time.instants import ABSENT, TimeSelection
+from chronotile.core.errors import MAX_SHOWN, InvalidParameter, UnknownPath
+from chronotile.core.model.collection import Layer, Resampling
+from chronotile.core.model.coverage import CoverageRequest, ScaleFactors, ScaleSize, Trim
+from chronotile.core.model.time.instants import ABSENT, TimeSelection
 from chronotile.protocols.common.openapi import enum_of
 from chronotile.protocols.common.query.kvp import Kvp, integer
 from chronotile.protocols.common.query.parameter import F, Parameter, custom, datetime, names_of, number, text, whole

@@ -10,15 +10,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from chronotile.catalog.offered import Offered, offered_collection
-from chronotile.errors import ChronotileError, OutsideData
+from chronotile.core.errors import ChronotileError, OutsideData
+from chronotile.core.model.coverage import CoverageRequest, ScaleFactors, ScaleSize, Trim
+from chronotile.core.model.crs import CRS84, are_alike
+from chronotile.core.model.grid import WHOLE_CIRCLE, Grid
+from chronotile.core.model.request import IsActive
+from chronotile.core.model.time.instants import ABSENT, DISTANT_FUTURE, TimePart, TimeSelection, TimeSpan, format_day
 from chronotile.http.endpoint import offer_job, problem_response
 from chronotile.http.respond import respond_with_document
 from chronotile.http.run import COVERAGES, base_url, run, services_of
-from chronotile.model.coverage import CoverageRequest, ScaleFactors, ScaleSize, Trim
-from chronotile.model.crs import CRS84, are_alike
-from chronotile.model.grid import WHOLE_CIRCLE, Grid
-from chronotile.model.request import IsActive
-from chronotile.model.time.instants import ABSENT, DISTANT_FUTURE, TimePart, TimeSelection, TimeSpan, format_day
 from chronotile.pipeline.coverage.deliver import CoverageDelivery, deliver_coverage
 from chronotile.pipeline.coverage.extract import coverage_field
 from chronotile.pipeline.coverage.grid import place_of

@@ -7,11 +7,19 @@ from urllib.parse import quote
 import numpy as np
 
 from chronotile.catalog.offered import Offered
-from chronotile.encoders.document_parts import format_instants
-from chronotile.model.collection import Layer
-from chronotile.model.crs import CRS84, is_north_first
-from chronotile.model.grid import NativeGrid
-from chronotile.model.time.instants import DAY, DEKAD_DAYS, DEKAD_STEP, Instant, TimeDomain, format_instant, step_of
+from chronotile.core.model.collection import Layer
+from chronotile.core.model.crs import CRS84, is_north_first
+from chronotile.core.model.grid import NativeGrid
+from chronotile.core.model.time.instants import (
+    DAY,
+    DEKAD_DAYS,
+    DEKAD_STEP,
+    Instant,
+    TimeDomain,
+    format_instant,
+    step_of,
+)
+from chronotile.pipeline.encoders.document_parts import format_instants
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.extent import box_of_offered
 from chronotile.protocols.common.links import ATOM, feed_path

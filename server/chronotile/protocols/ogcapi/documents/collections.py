@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from chronotile.catalog.offered import Offered, offered_collections
-from chronotile.model.time.instants import TimeDomain, format_day
+from chronotile.core.model.time.instants import TimeDomain, format_day
 from chronotile.protocols.common.capabilities.time_extent import most_listed_times
 from chronotile.protocols.common.extent import climatology_member
 from chronotile.protocols.common.localised_text import text_in

@@ -6,9 +6,9 @@ from typing import Literal
 from urllib.parse import quote
 
 from chronotile.catalog.offered import Offered, offered_collection
-from chronotile.model.collection import Layer
-from chronotile.model.crs import CRS84, transformer
-from chronotile.model.time.instants import DEKAD_STEP, TimeDomain, format_day, format_instant, step_of
+from chronotile.core.model.collection import Layer
+from chronotile.core.model.crs import CRS84, transformer
+from chronotile.core.model.time.instants import DEKAD_STEP, TimeDomain, format_day, format_instant, step_of
 from chronotile.protocols.common.html_page import OperationsPage, PageLink, operations_page
 from chronotile.protocols.common.links import preview_grid, preview_href
 from chronotile.protocols.common.localised_text import text_in

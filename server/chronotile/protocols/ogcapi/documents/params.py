@@ -7,9 +7,9 @@ import numpy as np
 
 from chronotile.catalog.items.footprints import search_boxes
 from chronotile.catalog.offered import Offered
-from chronotile.model.crs import CRS84
-from chronotile.model.grid import BBox
-from chronotile.model.time.instants import TimeSelection
+from chronotile.core.model.crs import CRS84
+from chronotile.core.model.grid import BBox
+from chronotile.core.model.time.instants import TimeSelection
 from chronotile.protocols.common.extent import box_of_offered
 from chronotile.protocols.common.openapi import BOX, INDEX, Json
 from chronotile.protocols.common.query.kvp import Kvp

@@ -13,9 +13,9 @@ import orjson
 from pygeoapi.api import API, APIRequest, describe_collections, landing_page
 
 from chronotile.catalog.offered import Offered
-from chronotile.model.crs import CRS84
-from chronotile.model.formats import GEOTIFF_TYPE, MapFormat
-from chronotile.model.time.instants import Instant
+from chronotile.core.model.crs import CRS84
+from chronotile.core.model.formats import GEOTIFF_TYPE, MapFormat
+from chronotile.core.model.time.instants import Instant
 from chronotile.protocols.common.extent import box_of_offered
 from chronotile.protocols.common.localised_text import text_in
 from chronotile.protocols.ogcapi.block import DocumentContext, Json

@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 
 from chronotile.catalog.offered import Offered
-from chronotile.encoders.document_parts import UCUM, categories_of, category_id, standard_name_uri
-from chronotile.model.collection import Layer
-from chronotile.model.crs import Crs
-from chronotile.model.geometry.area import LENGTHS_M
-from chronotile.model.number_text import json_number
-from chronotile.model.time.instants import ONE_NS, TimeDomain, period_text
+from chronotile.core.model.collection import Layer
+from chronotile.core.model.crs import Crs
+from chronotile.core.model.geometry.area import LENGTHS_M
+from chronotile.core.model.number_text import json_number
+from chronotile.core.model.time.instants import ONE_NS, TimeDomain, period_text
+from chronotile.pipeline.encoders.document_parts import UCUM, categories_of, category_id, standard_name_uri
 from chronotile.protocols.common.localised_text import text_in
 from chronotile.protocols.common.openapi import INDEX, NUMBER, OBJECT, TEXT, Json, enum_of, list_of, object_of, ref
 from chronotile.protocols.common.query.parameter import names_of

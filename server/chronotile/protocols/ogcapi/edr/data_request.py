@@ -10,25 +10,25 @@ from starlette.responses import Response
 
 from chronotile.catalog.catalogue import Limits
 from chronotile.catalog.offered import Offered
-from chronotile.encoders.coverage.attributes import layer_attributes
-from chronotile.encoders.coverage.cells import table_of_cells
-from chronotile.encoders.document_parts import Credits
-from chronotile.encoders.file_parts import Body, Whole, stream_parts
-from chronotile.encoders.series.covjson import encode_series_covjson
-from chronotile.encoders.series.csv import CsvOptions, encode_layers_csv
-from chronotile.encoders.series.json import encode_layers_geojson
-from chronotile.encoders.series.netcdf import encode_series_netcdf
-from chronotile.encoders.series.table import SeriesTable
-from chronotile.errors import LimitExceeded
+from chronotile.core.errors import LimitExceeded
+from chronotile.core.model.coverage import Coverage
+from chronotile.core.model.crs import Crs
+from chronotile.core.model.geometry.area import Area
+from chronotile.core.model.request import IsActive, Point
 from chronotile.http.bodies import BodyResponse
 from chronotile.http.endpoint import problem_response
 from chronotile.http.respond import caching, instants_text
 from chronotile.http.run import base_url, services_of
-from chronotile.model.coverage import Coverage
-from chronotile.model.crs import Crs
-from chronotile.model.geometry.area import Area
-from chronotile.model.request import IsActive, Point
 from chronotile.pipeline.coverage.deliver import COVERAGE_FORMATS, CoverageFormat, check_values
+from chronotile.pipeline.encoders.coverage.attributes import layer_attributes
+from chronotile.pipeline.encoders.coverage.cells import table_of_cells
+from chronotile.pipeline.encoders.document_parts import Credits
+from chronotile.pipeline.encoders.file_parts import Body, Whole, stream_parts
+from chronotile.pipeline.encoders.series.covjson import encode_series_covjson
+from chronotile.pipeline.encoders.series.csv import CsvOptions, encode_layers_csv
+from chronotile.pipeline.encoders.series.json import encode_layers_geojson
+from chronotile.pipeline.encoders.series.netcdf import encode_series_netcdf
+from chronotile.pipeline.encoders.series.table import SeriesTable
 from chronotile.pipeline.revision import fingerprint
 from chronotile.pipeline.series.fields import FieldsFormat, FieldsPayload
 from chronotile.pipeline.services import Services

@@ -13,16 +13,16 @@ from numpy.typing import NDArray
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.catalog.offered import Offered
 from chronotile.catalog.resolve_times import matching_times
-from chronotile.encoders.document_parts import dump_json
-from chronotile.encoders.series.json import UNBOUNDED, interval_text
-from chronotile.errors import MAX_SHOWN, InvalidParameter, LimitExceeded, UnknownPath, UnknownPlace
-from chronotile.model.collection import Clock, Layer
-from chronotile.model.crs import CRS84
-from chronotile.model.geometry.area import Area
-from chronotile.model.grid import WHOLE_CIRCLE, BBox, FloatArray
-from chronotile.model.places import PlaceSet
-from chronotile.model.time.instants import InstantArray, TimeSelection, format_instant
-from chronotile.model.time.parser import parse_instant
+from chronotile.core.errors import MAX_SHOWN, InvalidParameter, LimitExceeded, UnknownPath, UnknownPlace
+from chronotile.core.model.collection import Clock, Layer
+from chronotile.core.model.crs import CRS84
+from chronotile.core.model.geometry.area import Area
+from chronotile.core.model.grid import WHOLE_CIRCLE, BBox, FloatArray
+from chronotile.core.model.places import PlaceSet
+from chronotile.core.model.time.instants import InstantArray, TimeSelection, format_instant
+from chronotile.core.model.time.parser import parse_instant
+from chronotile.pipeline.encoders.document_parts import dump_json
+from chronotile.pipeline.encoders.series.json import UNBOUNDED, interval_text
 from chronotile.pipeline.place_shapes import shapes_in
 from chronotile.pipeline.series.places import meets_grid, near_layer
 from chronotile.protocols.common.extent import longitude_latitude_box

@@ -9,14 +9,14 @@ import orjson
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.catalog.offered import Offered, offered_collection
-from chronotile.errors import MAX_SHOWN, InvalidParameter, LimitExceeded, UnknownCollection
-from chronotile.model.collection import Layer
-from chronotile.model.coverage import CoverageRequest, ScaleSize, Trim
-from chronotile.model.crs import CRS84, Crs, is_north_first
-from chronotile.model.geometry.area import LENGTHS_M, OTHER_LENGTHS, Area
-from chronotile.model.geometry.circle import circle_of
-from chronotile.model.geometry.geojson import GeometryRules, area_of
-from chronotile.model.request import AreasRequest, Point, PositionsRequest, place_in_degrees
+from chronotile.core.errors import MAX_SHOWN, InvalidParameter, LimitExceeded, UnknownCollection
+from chronotile.core.model.collection import Layer
+from chronotile.core.model.coverage import CoverageRequest, ScaleSize, Trim
+from chronotile.core.model.crs import CRS84, Crs, is_north_first
+from chronotile.core.model.geometry.area import LENGTHS_M, OTHER_LENGTHS, Area
+from chronotile.core.model.geometry.circle import circle_of
+from chronotile.core.model.geometry.geojson import GeometryRules, area_of
+from chronotile.core.model.request import AreasRequest, Point, PositionsRequest, place_in_degrees
 from chronotile.pipeline.coverage.grid import place_of
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.query.kvp import Kvp, choice

@@ -6,11 +6,11 @@ from functools import lru_cache
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.catalog.offered import Offered
-from chronotile.extras import has_extra, require_extra
-from chronotile.model.formats import COVERAGE_JSON_TYPE, GEOTIFF_TYPE
-from chronotile.model.geometry.area import LENGTHS_M
-from chronotile.model.grid import BBox, NativeGrid
-from chronotile.model.places import PlaceSet
+from chronotile.core.extras import has_extra, require_extra
+from chronotile.core.model.formats import COVERAGE_JSON_TYPE, GEOTIFF_TYPE
+from chronotile.core.model.geometry.area import LENGTHS_M
+from chronotile.core.model.grid import BBox, NativeGrid
+from chronotile.core.model.places import PlaceSet
 from chronotile.pipeline.series.places import meets_grid
 from chronotile.protocols.common.openapi import BOX, INDEX, Json, enum_of
 from chronotile.protocols.common.query import csv_options

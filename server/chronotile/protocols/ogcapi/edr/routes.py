@@ -10,14 +10,14 @@ from starlette.responses import Response
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.catalog.offered import Offered
+from chronotile.core.model.collection import Layer
+from chronotile.core.model.crs import CRS84, Crs
+from chronotile.core.model.geometry.circle import MOST_M
+from chronotile.core.model.request import IsActive
+from chronotile.core.model.time.instants import format_instant
 from chronotile.http.endpoint import Faults, Handler, JobOffer, discard_body, offer_job
 from chronotile.http.respond import known_etags, respond_with_content, warned_of_live
 from chronotile.http.run import COVERAGES, DOCUMENTS, SERIES_OF_MANY, base_url, run
-from chronotile.model.collection import Layer
-from chronotile.model.crs import CRS84, Crs
-from chronotile.model.geometry.circle import MOST_M
-from chronotile.model.request import IsActive
-from chronotile.model.time.instants import format_instant
 from chronotile.pipeline.coverage.deliver import CoverageDelivery, deliver_coverage
 from chronotile.pipeline.series.fields import (
     FieldsPayload,

@@ -5,10 +5,10 @@ from typing import Any
 from urllib.parse import quote
 
 from chronotile.catalog.offered import Offered
-from chronotile.model.crs import CRS84
-from chronotile.model.formats import MapFormat
-from chronotile.model.grid import box_of_all
-from chronotile.model.style import Style
+from chronotile.core.model.crs import CRS84
+from chronotile.core.model.formats import MapFormat
+from chronotile.core.model.grid import box_of_all
+from chronotile.core.model.style import Style
 from chronotile.protocols.ogcapi.block import BuildingBlock, DocumentContext, Link
 from chronotile.protocols.ogcapi.maps.routes import operations
 

@@ -11,13 +11,13 @@ from PIL import ImageColor
 from chronotile.catalog.catalogue import MAX_LISTED, Catalogue
 from chronotile.catalog.offered import offered_collection
 from chronotile.catalog.resolve_times import resolve_style
-from chronotile.errors import MAX_SHOWN, InvalidParameter, UnknownCollection, UnknownPath, UnknownStyle
-from chronotile.model.collection import Layer
-from chronotile.model.formats import GEOTIFF_TYPE, MapFormat
-from chronotile.model.grid import Grid
-from chronotile.model.request import Backdrop, MapRequest, PictureReducer
-from chronotile.model.style import Colour
-from chronotile.model.time.instants import TimeSelection
+from chronotile.core.errors import MAX_SHOWN, InvalidParameter, UnknownCollection, UnknownPath, UnknownStyle
+from chronotile.core.model.collection import Layer
+from chronotile.core.model.formats import GEOTIFF_TYPE, MapFormat
+from chronotile.core.model.grid import Grid
+from chronotile.core.model.request import Backdrop, MapRequest, PictureReducer
+from chronotile.core.model.style import Colour
+from chronotile.core.model.time.instants import TimeSelection
 from chronotile.protocols.common.openapi import PAIR, TEXT, TRUTH, list_of
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import LANG, F, Parameter, code, custom, datetime, text

@@ -9,9 +9,9 @@ import numpy as np
 from pyproj import Geod
 
 from chronotile.catalog.catalogue import Catalogue
-from chronotile.errors import MAX_SHOWN, InvalidParameter
-from chronotile.model.crs import CRS84, Crs, transformer
-from chronotile.model.grid import BBox, Grid, NativeGrid, box_in, box_of_all
+from chronotile.core.errors import MAX_SHOWN, InvalidParameter
+from chronotile.core.model.crs import CRS84, Crs, transformer
+from chronotile.core.model.grid import BBox, Grid, NativeGrid, box_in, box_of_all
 from chronotile.pipeline.tile_ranges import is_cylindrical
 from chronotile.protocols.common.openapi import NUMBER, PAIR, Json
 from chronotile.protocols.common.query.kvp import Kvp, numbers

@@ -3,12 +3,12 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
-from chronotile.errors import ChronotileError
+from chronotile.core.errors import ChronotileError
+from chronotile.core.model.crs import Crs
+from chronotile.core.model.grid import BBox, Grid
+from chronotile.core.model.payload import TimeUsed
+from chronotile.core.model.time.instants import format_instant
 from chronotile.http.endpoint import problem_response
-from chronotile.model.crs import Crs
-from chronotile.model.grid import BBox, Grid
-from chronotile.model.payload import TimeUsed
-from chronotile.model.time.instants import format_instant
 from chronotile.protocols.common.query.place import in_axis_order
 
 HALF_CIRCLE = 180.0

@@ -6,10 +6,10 @@ from dataclasses import replace
 from starlette.requests import Request
 from starlette.responses import Response
 
+from chronotile.core.model.crs import CRS84
+from chronotile.core.model.time.instants import format_instant
 from chronotile.http.respond import respond
 from chronotile.http.run import services_of
-from chronotile.model.crs import CRS84
-from chronotile.model.time.instants import format_instant
 from chronotile.protocols.common.drawn_maps import draw_maps
 from chronotile.protocols.common.openapi import BINARY, TEXT, Examples, Json
 from chronotile.protocols.common.operation import Described

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from chronotile.model.job import STATUSES
-from chronotile.processes.process import MOST_TIMES
+from chronotile.core.model.job import STATUSES
+from chronotile.jobs.processes.process import MOST_TIMES
 from chronotile.protocols.common.openapi import (
     ADDRESS,
     COUNT,

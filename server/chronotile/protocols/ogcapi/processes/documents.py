@@ -10,16 +10,16 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from chronotile.errors import ChronotileError, UnknownPath
+from chronotile.core.errors import ChronotileError, UnknownPath
+from chronotile.core.model.job import ENDED, Job, Result
+from chronotile.core.model.time.instants import format_instant
 from chronotile.http.endpoint import MEDIA_TYPE, Handler, endpoint, problem_response
 from chronotile.http.endpoint import MEDIA_TYPE as PROBLEM
 from chronotile.http.job_access import require_job_access
 from chronotile.http.respond import parse_weights, respond_with_content
 from chronotile.http.run import JOBS, TEXTS, run
-from chronotile.model.job import ENDED, Job, Result
-from chronotile.model.time.instants import format_instant
-from chronotile.processes.process import Input, Output, Process
-from chronotile.processes.registry import output_schema, processes
+from chronotile.jobs.processes.process import Input, Output, Process
+from chronotile.jobs.processes.registry import output_schema, processes
 from chronotile.protocols.common.openapi import TEXT as TEXT_SCHEMA
 from chronotile.protocols.common.openapi import Examples, enum_of, in_path, ref
 from chronotile.protocols.common.operation import Operation

@@ -12,13 +12,15 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from chronotile.errors import MAX_SHOWN, InvalidParameter, LimitExceeded, UnknownParameter
+from chronotile.core.errors import MAX_SHOWN, InvalidParameter, LimitExceeded, UnknownParameter
+from chronotile.core.model.geometry.json_text import containers_in, load_json
+from chronotile.core.model.job import Execution, Json, ResponseType
+from chronotile.core.web.fetch import Fetched, fetch
+from chronotile.core.web.places import Places
 from chronotile.http.endpoint import UNSUPPORTED, JobOffer
-from chronotile.model.geometry.json_text import containers_in, load_json
-from chronotile.model.job import Execution, Json, ResponseType
-from chronotile.processes.execute import WAITING, require_known
-from chronotile.processes.inputs import MOST_CONTAINERS
-from chronotile.processes.process import Output, Process
+from chronotile.jobs.processes.execute import WAITING, require_known
+from chronotile.jobs.processes.inputs import MOST_CONTAINERS
+from chronotile.jobs.processes.process import Output, Process
 from chronotile.protocols.common.query.kvp import Kvp, choice
 from chronotile.protocols.ogcapi.processes.documents import (
     BASE64,
@@ -29,8 +31,6 @@ from chronotile.protocols.ogcapi.processes.documents import (
     media_types,
     output_types,
 )
-from chronotile.web.fetch import Fetched, fetch
-from chronotile.web.places import Places
 
 FORMAT = "format"
 """The input that says in which media type a result comes, of processes that have a choice."""

@@ -11,7 +11,10 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from chronotile.errors import InvalidParameter, PlanOutdated
+from chronotile.core.errors import InvalidParameter, PlanOutdated
+from chronotile.core.model.job import Execution, Job, Result, Subscriber
+from chronotile.core.model.request import IsActive
+from chronotile.core.web.fetch import Fetched
 from chronotile.http.endpoint import body_of, offer_job
 from chronotile.http.job_access import client_of, require_job_access
 from chronotile.http.respond import caching
@@ -25,15 +28,16 @@ from chronotile.http.run import (
     services_of,
     state_of,
 )
-from chronotile.model.job import Execution, Job, Result, Subscriber
-from chronotile.model.request import IsActive
+from chronotile.jobs.processes.execute import ASK_FOR_A_JOB, SYNC_S, execute, plan_execution
+from chronotile.jobs.processes.inputs import layer_names_in
+from chronotile.jobs.processes.process import JobPlan, Process
+from chronotile.jobs.processes.registry import process_of
+from chronotile.jobs.processes.work.partial_results import LEFT_OUT, UNREADABLE
+from chronotile.jobs.queue.faults import FORBIDDEN, storing_results
+from chronotile.jobs.queue.job_folder import ResultFiles, remove_on_failure
+from chronotile.jobs.queue.service import JobService
 from chronotile.pipeline.revision import retry_overtaken
 from chronotile.pipeline.services import Services
-from chronotile.processes.execute import ASK_FOR_A_JOB, SYNC_S, execute, plan_execution
-from chronotile.processes.inputs import layer_names_in
-from chronotile.processes.process import JobPlan, Process
-from chronotile.processes.registry import process_of
-from chronotile.processes.work.partial_results import LEFT_OUT, UNREADABLE
 from chronotile.protocols.common.openapi import ADDRESS, TEXT, body, ref
 from chronotile.protocols.common.operation import language
 from chronotile.protocols.ogcapi.block import DocumentContext, Json, context_for
@@ -71,10 +75,6 @@ from chronotile.protocols.ogcapi.processes.results import (
     will_want_references,
 )
 from chronotile.protocols.ogcapi.processes.subscriber import subscriber_of
-from chronotile.queue.faults import FORBIDDEN, storing_results
-from chronotile.queue.job_folder import ResultFiles, remove_on_failure
-from chronotile.queue.service import JobService
-from chronotile.web.fetch import Fetched
 
 RESPOND_ASYNC = "respond-async"
 WAIT = "wait"

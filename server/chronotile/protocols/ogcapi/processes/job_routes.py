@@ -9,11 +9,13 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from chronotile.errors import SourceUnavailable, UnknownPath
+from chronotile.core.errors import SourceUnavailable, UnknownPath
+from chronotile.core.model.job import ENDED, Execution, Job, JobDetails, Result
 from chronotile.http.endpoint import MEDIA_TYPE as PROBLEM
 from chronotile.http.run import JOBS, RESULTS, run, state_of
-from chronotile.model.job import ENDED, Execution, Job, JobDetails, Result
-from chronotile.processes.registry import output_schema, processes
+from chronotile.jobs.processes.registry import output_schema, processes
+from chronotile.jobs.queue.job_folder import ResultFiles
+from chronotile.jobs.queue.service import JobService
 from chronotile.protocols.common.openapi import TEXT, in_path, ref
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.ogcapi.block import JSON_OR_HTML, DocumentContext, Json, Step, context_for, document_page
@@ -46,8 +48,6 @@ from chronotile.protocols.ogcapi.processes.documents import (
 )
 from chronotile.protocols.ogcapi.processes.params import PAGING, SELECTION, jobs_query, merge_lists
 from chronotile.protocols.ogcapi.processes.results import Results, file_response, results_response
-from chronotile.queue.job_folder import ResultFiles
-from chronotile.queue.service import JobService
 
 
 async def get_jobs(request: Request) -> Response:

@@ -6,9 +6,9 @@ from urllib.parse import urlencode
 
 import numpy as np
 
-from chronotile.errors import InvalidParameter
-from chronotile.model.job import STATUSES, Status
-from chronotile.model.time.instants import Instant
+from chronotile.core.errors import InvalidParameter
+from chronotile.core.model.job import STATUSES, Status
+from chronotile.core.model.time.instants import Instant
 from chronotile.protocols.common.openapi import COUNT, TEXT, enum_of, list_of
 from chronotile.protocols.common.query.kvp import Kvp, choice
 from chronotile.protocols.common.query.parameter import LANG, F, Parameter, custom, datetime, names_of, number, whole

@@ -17,12 +17,14 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from chronotile.encoders.file_parts import READ_BYTES
-from chronotile.errors import LimitExceeded, SourceUnavailable
+from chronotile.core.errors import LimitExceeded, SourceUnavailable
+from chronotile.core.model.job import Execution, Result
 from chronotile.http.bodies import BodyResponse
 from chronotile.http.respond import known_etags
-from chronotile.model.job import Execution, Result
-from chronotile.processes.registry import output_schema, process_of
+from chronotile.jobs.processes.registry import output_schema, process_of
+from chronotile.jobs.queue.bucket import RESULT_GONE
+from chronotile.jobs.queue.job_folder import ResultFiles, StoredFile
+from chronotile.pipeline.encoders.file_parts import READ_BYTES
 from chronotile.protocols.ogcapi.processes.documents import (
     BASE64,
     JSON,
@@ -32,8 +34,6 @@ from chronotile.protocols.ogcapi.processes.documents import (
     is_of_file,
     media_type_of,
 )
-from chronotile.queue.bucket import RESULT_GONE
-from chronotile.queue.job_folder import ResultFiles, StoredFile
 
 MOST_INLINE_BYTES = 32 << 20
 """Of a file that is part of a JSON document."""

@@ -5,7 +5,7 @@ from functools import partial
 from starlette.requests import Request
 from starlette.responses import Response
 
-from chronotile.processes.registry import process_of, processes
+from chronotile.jobs.processes.registry import process_of, processes
 from chronotile.protocols.common.openapi import TEXT, ref
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import names_of

@@ -7,14 +7,14 @@ from pathlib import Path
 import orjson
 
 from chronotile.catalog.catalogue import Catalogue
-from chronotile.errors import MAX_SHOWN, InvalidParameter, UnknownParameter
-from chronotile.model.job import Callback, Execution, Job, Message, Status, Subscriber
+from chronotile.core.errors import MAX_SHOWN, InvalidParameter, UnknownParameter
+from chronotile.core.model.job import Callback, Execution, Job, Message, Status, Subscriber
+from chronotile.core.web.places import Places
+from chronotile.jobs.queue.bucket import Bucket
+from chronotile.jobs.queue.job_folder import RESULTS, ResultFiles
 from chronotile.protocols.ogcapi.block import DocumentContext, Json
 from chronotile.protocols.ogcapi.processes.documents import JSON, job_address, result_address, status_document
 from chronotile.protocols.ogcapi.processes.results import Results, results_document
-from chronotile.queue.bucket import Bucket
-from chronotile.queue.job_folder import RESULTS, ResultFiles
-from chronotile.web.places import Places
 
 MEMBER = "subscriber"
 OF_MEMBERS: Mapping[str, Status] = {"successUri": "successful", "inProgressUri": "running", "failedUri": "failed"}

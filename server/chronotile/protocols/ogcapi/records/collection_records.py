@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from chronotile.catalog.offered import Offered, offered_collections
-from chronotile.errors import MAX_SHOWN, UnknownItem
-from chronotile.model.collection import licence_of, rights_of
-from chronotile.model.formats import MapFormat
-from chronotile.model.grid import BBox, boxes_of
-from chronotile.model.time.instants import DEKAD_STEP, TimeDomain, format_instant, step_of
+from chronotile.core.errors import MAX_SHOWN, UnknownItem
+from chronotile.core.model.collection import licence_of, rights_of
+from chronotile.core.model.formats import MapFormat
+from chronotile.core.model.grid import BBox, boxes_of
+from chronotile.core.model.time.instants import DEKAD_STEP, TimeDomain, format_instant, step_of
 from chronotile.protocols.common.extent import box_of_offered
 from chronotile.protocols.common.links import ATOM, collection_path, feed_path
 from chronotile.protocols.common.localised_text import text_in

@@ -7,10 +7,10 @@ from urllib.parse import urlencode
 import numpy as np
 import orjson
 
+from chronotile.core.model.crs import CRS84
+from chronotile.core.model.items import Unanswered
+from chronotile.core.model.time.instants import format_instant
 from chronotile.http.respond import unanswered_members
-from chronotile.model.crs import CRS84
-from chronotile.model.items import Unanswered
-from chronotile.model.time.instants import format_instant
 from chronotile.protocols.common.extent import round_box
 from chronotile.protocols.common.localised_text import text_in
 from chronotile.protocols.ogcapi.block import DocumentContext, Json, Link

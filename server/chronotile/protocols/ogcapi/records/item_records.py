@@ -10,10 +10,10 @@ import numpy as np
 import orjson
 
 from chronotile.catalog.items.properties import instant_in
-from chronotile.errors import MAX_SHOWN, InvalidParameter, UnknownItem
-from chronotile.model.collection import licence_of, rights_of
-from chronotile.model.items import FoundItem, ItemPage, ItemSearch
-from chronotile.model.time.instants import TimeSelection, TimeSpan, format_instant
+from chronotile.core.errors import MAX_SHOWN, InvalidParameter, UnknownItem
+from chronotile.core.model.collection import licence_of, rights_of
+from chronotile.core.model.items import FoundItem, ItemPage, ItemSearch
+from chronotile.core.model.time.instants import TimeSelection, TimeSpan, format_instant
 from chronotile.pipeline.products import is_picture
 from chronotile.pipeline.search.public_item import public_item
 from chronotile.pipeline.search.search_items import find_product, listed_collections, search_items

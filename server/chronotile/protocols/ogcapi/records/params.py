@@ -7,10 +7,10 @@ from typing import Any
 import orjson
 
 from chronotile.catalog.items.cql2.tree import checked, filter_from_text
-from chronotile.errors import MAX_SHOWN, InvalidParameter
-from chronotile.model.crs import CRS84
-from chronotile.model.grid import BBox
-from chronotile.model.time.instants import TimeSelection
+from chronotile.core.errors import MAX_SHOWN, InvalidParameter
+from chronotile.core.model.crs import CRS84
+from chronotile.core.model.grid import BBox
+from chronotile.core.model.time.instants import TimeSelection
 from chronotile.protocols.common.openapi import BOX, COUNT, INDEX, TEXT, list_of
 from chronotile.protocols.common.query.kvp import Kvp, number
 from chronotile.protocols.common.query.parameter import (

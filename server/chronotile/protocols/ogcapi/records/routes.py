@@ -7,10 +7,10 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
+from chronotile.core.model.items import Unanswered, product_id
 from chronotile.http.endpoint import problem_response
 from chronotile.http.respond import CURRENT, warned
 from chronotile.http.run import DOCUMENTS, LOOKUPS, SEARCHES, services_of, state_of
-from chronotile.model.items import Unanswered, product_id
 from chronotile.protocols.common.openapi import OBJECT, TEXT, Examples, ref
 from chronotile.protocols.common.operation import Operation, language, segment
 from chronotile.protocols.common.query.kvp import Kvp

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
 from chronotile.catalog.offered import Offered
-from chronotile.model.formats import MapFormat
+from chronotile.core.model.formats import MapFormat
 from chronotile.protocols.common.openapi import NUMBER, PAIR, TEXT, TRUTH, Json, enum_of, list_of, object_of, ref
 from chronotile.protocols.ogcapi.block import BuildingBlock, DocumentContext, Link
 from chronotile.protocols.ogcapi.styles.documents import JSON, REL_LEGEND

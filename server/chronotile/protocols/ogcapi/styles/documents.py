@@ -9,16 +9,16 @@ import orjson
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.catalog.offered import offered_collection
 from chronotile.catalog.resolve_times import resolve_style
-from chronotile.errors import UnknownPath, UnknownStyle
-from chronotile.model.collection import Layer
-from chronotile.model.formats import MapFormat
-from chronotile.model.style import Style
+from chronotile.core.errors import UnknownPath, UnknownStyle
+from chronotile.core.model.collection import Layer
+from chronotile.core.model.formats import MapFormat
+from chronotile.core.model.style import Style
 from chronotile.pipeline.maps.legend import LEGEND_TYPES
+from chronotile.pipeline.styling.write_style import style_members, style_yaml
 from chronotile.protocols.common.sld import sld_document
 from chronotile.protocols.ogcapi.block import DocumentContext, Json, Link
 from chronotile.protocols.ogcapi.maps.block import REL_MAP
 from chronotile.protocols.ogcapi.maps.drawing import layer_with_style
-from chronotile.styling.write_style import style_members, style_yaml
 
 
 @dataclass(frozen=True, slots=True)

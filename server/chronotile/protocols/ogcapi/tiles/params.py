@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from chronotile.catalog.catalogue import Catalogue
-from chronotile.errors import InvalidParameter
-from chronotile.model.crs import Crs
-from chronotile.model.grid import Grid
-from chronotile.model.places import PlaceTileRequest
-from chronotile.model.request import MapRequest
+from chronotile.core.errors import InvalidParameter
+from chronotile.core.model.crs import Crs
+from chronotile.core.model.grid import Grid
+from chronotile.core.model.places import PlaceTileRequest
+from chronotile.core.model.request import MapRequest
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import LANG, F, names_of, text, whole
 from chronotile.protocols.common.query.picture import REV

@@ -8,14 +8,14 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
+from chronotile.core.model.collection import Layer
+from chronotile.core.model.grid import BBox
+from chronotile.core.model.payload import Payload
+from chronotile.core.model.tiles import TileMatrixSet
+from chronotile.core.model.time.instants import TimeSelection
 from chronotile.http.endpoint import Handler
 from chronotile.http.respond import CURRENT, SHORT, known_etags, remember, respond
 from chronotile.http.run import PICTURES, run, services_of
-from chronotile.model.collection import Layer
-from chronotile.model.grid import BBox
-from chronotile.model.payload import Payload
-from chronotile.model.tiles import TileMatrixSet
-from chronotile.model.time.instants import TimeSelection
 from chronotile.pipeline.maps.render import overlay_maps
 from chronotile.pipeline.place_tiles import overlay_place_tiles
 from chronotile.pipeline.services import Services

@@ -7,13 +7,13 @@ from urllib.parse import quote, urlencode
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.catalog.resolve_times import resolve_style
-from chronotile.encoders.vector.mvt import MEDIA_TYPE
-from chronotile.errors import InvalidParameter, UnknownPlace
-from chronotile.model.collection import Layer
-from chronotile.model.crs import CRS84
-from chronotile.model.grid import BBox, box_in, box_of_all
-from chronotile.model.places import PlaceSet, Property
-from chronotile.model.tiles import TileMatrixSet
+from chronotile.core.errors import InvalidParameter, UnknownPlace
+from chronotile.core.model.collection import Layer
+from chronotile.core.model.crs import CRS84
+from chronotile.core.model.grid import BBox, box_in, box_of_all
+from chronotile.core.model.places import PlaceSet, Property
+from chronotile.core.model.tiles import TileMatrixSet
+from chronotile.pipeline.encoders.vector.mvt import MEDIA_TYPE
 from chronotile.pipeline.tile_ranges import box_in_set
 from chronotile.protocols.common.localised_text import text_in
 from chronotile.protocols.common.query.kvp import Kvp

@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from chronotile.errors import InvalidParameter, TileOutOfRange
-from chronotile.model.crs import CRS84, Crs
-from chronotile.model.grid import BBox, NativeGrid
-from chronotile.model.tiles import TileMatrix, TileMatrixSet, TileRange
+from chronotile.core.errors import InvalidParameter, TileOutOfRange
+from chronotile.core.model.crs import CRS84, Crs
+from chronotile.core.model.grid import BBox, NativeGrid
+from chronotile.core.model.tiles import TileMatrix, TileMatrixSet, TileRange
 from chronotile.pipeline.tile_ranges import check_in_range, shown_matrices, shown_range
 from chronotile.protocols.common.query.place import TileAddress, in_axis_order
 from chronotile.protocols.ogcapi.block import DocumentContext, Json, Link

@@ -12,8 +12,8 @@ from affine import Affine
 from rasterio.io import MemoryFile
 from rasterio.shutil import copy
 
-from chronotile.model.grid import NativeGrid, Window
-from chronotile.model.raster import Encoding, Pixels
+from chronotile.core.model.grid import NativeGrid, Window
+from chronotile.core.model.raster import Encoding, Pixels
 from chronotile.readers.overviews import Counting, Summary, summary_of
 
 SMALLEST_SIDE_PX = 512

@@ -12,9 +12,9 @@ from pathlib import Path
 from affine import Affine
 from rasterio.errors import RasterioError
 
-from chronotile.errors import ChronotileError
-from chronotile.model.grid import Window
-from chronotile.model.raster import Pixels, as_meant
+from chronotile.core.errors import ChronotileError
+from chronotile.core.model.grid import Window
+from chronotile.core.model.raster import Pixels, as_meant
 from chronotile.readers.caches.disk import DiskCache
 from chronotile.readers.foreign import one_line, opening
 from chronotile.readers.hrefs import FileState, file_state, local_path

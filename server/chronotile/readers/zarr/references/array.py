@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from isal import isal_zlib
 
-from chronotile.errors import UnsupportedSource
-from chronotile.extras import require_extra
-from chronotile.model.raster import Numbers
+from chronotile.core.errors import UnsupportedSource
+from chronotile.core.extras import require_extra
+from chronotile.core.model.raster import Numbers
 from chronotile.readers.caches.block_cache import KEY_BYTES, BlockCache
 from chronotile.readers.cf.array_source import Selection
 from chronotile.readers.foreign import Damaged, one_line

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import product
 from typing import Any, NamedTuple
 
-from chronotile.errors import UnsupportedSource
+from chronotile.core.errors import UnsupportedSource
 
 # Text with expressions in double braces, as references use it for addresses: names, whole numbers, arithmetic.
 

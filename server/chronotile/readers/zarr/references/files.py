@@ -9,7 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from chronotile.errors import UnsupportedSource
+from chronotile.core.errors import UnsupportedSource
+from chronotile.core.web.item_places import ItemPlaces
+from chronotile.core.web.places import Places
 from chronotile.readers.foreign import Damaged
 from chronotile.readers.hrefs import base_name, local_path
 from chronotile.readers.remote.files import cut, joined, looks
@@ -24,8 +26,6 @@ from chronotile.readers.remote.requests import (
     retry,
 )
 from chronotile.readers.zarr.references.document import ByteRange
-from chronotile.web.item_places import ItemPlaces
-from chronotile.web.places import Places
 
 READS_AT_ONCE = 32
 """Requests of one read under way at the same time, whatever number of files they are for."""

@@ -8,7 +8,8 @@ from functools import partial
 from http import HTTPStatus
 from typing import Any
 
-from chronotile.errors import UnsupportedSource
+from chronotile.core.errors import UnsupportedSource
+from chronotile.core.web.places import Places
 from chronotile.readers.foreign import Damaged
 from chronotile.readers.hrefs import FileState, file_state, local_path
 from chronotile.readers.reader_caches import ReaderCaches
@@ -26,7 +27,6 @@ from chronotile.readers.zarr.references.table import (
     metadata_of,
     tables_of,
 )
-from chronotile.web.places import Places
 
 METADATA = (".zgroup", ".zarray", ".zattrs")
 """Names of the documents of groups and arrays."""

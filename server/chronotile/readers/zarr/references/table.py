@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from chronotile.errors import UnsupportedSource
-from chronotile.extras import require_extra
+from chronotile.core.errors import UnsupportedSource
+from chronotile.core.extras import require_extra
 from chronotile.readers.caches.byte_cache import ByteCache
 from chronotile.readers.foreign import Damaged, one_line
 from chronotile.readers.zarr.metadata import ArrayNode

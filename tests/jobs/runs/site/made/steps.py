@@ -7,9 +7,9 @@ import time
 from pathlib import Path
 from queue import Empty
 
-from chronotile.errors import ClientGone, SourceUnavailable
-from chronotile.model.job import Result
-from chronotile.processes.process import Input, JobPlan, Output, Process
+from chronotile.core.errors import ClientGone, SourceUnavailable
+from chronotile.core.model.job import Result
+from chronotile.jobs.processes.process import Input, JobPlan, Output, Process
 
 STEP_S = 0.02
 

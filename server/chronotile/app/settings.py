@@ -1,0 +1,340 @@
+"""Settings of a process, from `CHRONOTILE_*` variables; only the configuration determines what is served.
+
+Read in `cli` and `app` only, and passed on as plain values.
+"""
+
+import os
+import re
+from collections.abc import Mapping
+from difflib import get_close_matches
+from ipaddress import ip_network
+from pathlib import Path
+from tempfile import gettempdir
+from typing import Literal, NamedTuple
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from chronotile.core.errors import ConfigurationError
+from chronotile.core.logs import LogFormat
+from chronotile.core.machine import Machine
+
+PREFIX = "CHRONOTILE_"
+LEAST_TOKEN_BYTES, MOST_TOKENS = 24, 2
+"""Of tokens for writing: two while clients change from one to the next."""
+DEFAULT_CONFIGURATION = Path("config/chronotile.yaml")
+
+MOST_WORKERS = 1024
+WORKER_BYTES = 420 * 10**6
+"""What a worker takes at most beside its part of the caches, without `/cog`; `benchmarks.soak` and `benchmarks.memory`
+measure it."""
+SUPERVISOR_BYTES = 45 * 10**6
+"""What the process that starts several workers takes at most; 34 MB were measured."""
+ANSWER_BYTES = 176 << 20
+"""Of `WORKER_BYTES`, what large answers may take while they are made; the rest is taken with tiles alone."""
+CACHE_PART = 8
+"""What part of the memory all caches together are by default: an eighth."""
+MOST_CACHE_BYTES = 2 << 30
+"""That they are at most by default: beyond, little more is found in them."""
+
+MISSPELT = 0.85
+"""From how alike two names are on one is taken for the other misspelt; 1 is the same."""
+
+_SERVICE_LINK = re.compile(r"(tcp|udp|sctp)://.+:\d+", re.IGNORECASE)
+
+LogLevel = Literal["debug", "info", "warning", "error"]
+
+
+class CacheShares(NamedTuple):
+    """Bytes that each cache of one process may hold."""
+
+    pixels: int
+    """Decoded, of Zarr arrays and raster files."""
+    payloads: int
+    """Encoded answers."""
+    plans: int
+    """How to warp a source onto a grid."""
+
+
+class Settings(BaseSettings):
+    """How this process runs."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True, env_ignore_empty=True)
+
+    config: Path = DEFAULT_CONFIGURATION
+    """Configuration file, or folder or file of data."""
+    host: str = "127.0.0.1"
+    """Address to listen at."""
+    port: int = Field(default=8000, ge=0, le=65535)
+    """Port to listen at; 0 takes a free one."""
+    workers: int | None = Field(default=None, ge=1, le=MOST_WORKERS)
+    """Processes that answer; by default, `serve` counts them and anything else is one."""
+    log_level: LogLevel = "info"
+    """Least severe messages that are logged; `info` has one line a request."""
+    log_format: LogFormat = "text"
+    """How messages are written: lines of text, or one JSON object per line."""
+    picture_threads: int = Field(default=8, ge=1, le=256)
+    """Pictures drawn at once, in each process."""
+    series_threads: int = Field(default=8, ge=1, le=256)
+    """Series of points read at once, and as many of areas, in each process."""
+    coverage_threads: int = Field(default=2, ge=1, le=256)
+    """Files of coverages written at once, in each process."""
+    cube_threads: int = Field(default=1, ge=1, le=256)
+    """Cube tiles made at once, in each process."""
+    document_threads: int = Field(default=2, ge=1, le=256)
+    """Documents written at once, in each process."""
+    downloads: int = Field(default=64, ge=1, le=10_000)
+    """Downloads of products at once, in each process."""
+    client_downloads: int = Field(default=8, ge=1, le=10_000)
+    """Downloads of products from one address at once, in each process."""
+    cache_bytes: int | None = Field(default=None, ge=0, le=1 << 40)
+    """What all workers together keep between requests: decoded pixels, encoded answers, warp plans."""
+    payload_bytes: int | None = Field(default=None, ge=0, le=1 << 40)
+    """Encoded answers that all together keep, where not their part of `cache_bytes`; 0 makes each again."""
+    preview_dir: Path | None = None
+    """Folder of previews of rasters without overviews, which processes may share; otherwise among the user's caches."""
+    preview_bytes: int = Field(default=2 << 30, ge=0, le=1 << 50)
+    """Disk cache of previews, of all processes together; 0 makes none."""
+    mosaic_dir: Path | None = None
+    """Folder of overviews of mosaics, which processes may share; otherwise among the user's caches."""
+    mosaic_bytes: int = Field(default=4 << 30, ge=0, le=1 << 50)
+    """Disk cache of overviews of mosaics, of all processes together; 0 makes none."""
+    block_dir: Path | None = None
+    """Folder of stored blocks of COGs elsewhere, which processes may share; otherwise among the user's caches."""
+    block_bytes: int = Field(default=4 << 30, ge=0, le=1 << 50)
+    """Disk cache of such blocks, of all processes together; 0 fetches them again."""
+    cube_dir: Path | None = None
+    """Folder of cube tiles, which processes may share; otherwise among the user's caches."""
+    cube_bytes: int = Field(default=1 << 30, ge=0, le=1 << 50)
+    """Disk cache of cube tiles, of all processes together; 0 caches none but small ones."""
+    cube_files: Path | None = None
+    """Folder of cube tiles of closed years that `chronotile optimise --cubes` wrote."""
+    watch_s: float = Field(default=10.0, ge=0, le=86_400)
+    """How often configuration, styles and sources are looked at for changes, in seconds; 0 leaves it to SIGHUP."""
+    forwarded_allow_ips: str = "127.0.0.1,::1"
+    """Addresses and networks of proxies whose X-Forwarded-* headers are believed, with commas, or `*`."""
+    cog_prefixes: str | None = None
+    """Places below which /cog may open GeoTIFFs, with commas: folders, https:// and s3:// URLs; none turns it off."""
+    write_token: str | None = Field(default=None, repr=False)
+    """Token that requests show to write items (Authorization: Bearer), or two with a comma; without one, none may."""
+    source_prefixes: str | None = None
+    """Places below which files may lie that items of sources name, with commas; beside the host of each source."""
+    sld_prefixes: str | None = None
+    """https:// URLs below which WMS may fetch what SLD names, with commas; none leaves SLD_BODY alone."""
+    input_prefixes: str | None = None
+    """https:// URLs below which inputs of processes may lie, with commas; none leaves values as they are given."""
+    subscriber_prefixes: str | None = None
+    """https:// URLs below which subscribers of jobs and webhooks may lie, with commas; none: they are refused."""
+    jobs_dir: Path | None = None
+    """Folder of jobs and their results, which all who do them share; default: one an archive in the user's state."""
+    jobs_results_url: str | None = None
+    """s3://bucket/prefix below which files of results are stored; otherwise they stay in the folder of jobs."""
+    database_url: str | None = None
+    """postgresql:// URL of jobs and of the item index, for several hosts; otherwise SQLite in the folder of jobs."""
+    dask_address: str | None = None
+    """Scheduler of the Dask cluster that does the jobs of `chronotile worker`; otherwise it starts one of its own."""
+    jobs_cubes_dir: Path | None = None
+    """Folder into which jobs put serving cubes by name, for the server to serve them; otherwise none may."""
+    jobs_cubes_bytes: int = Field(default=100 << 30, ge=0, le=1 << 50)
+    """What all that lies in that folder may take, in bytes."""
+    job_timeout_s: float = Field(default=86_400.0, gt=0, le=31_536_000)
+    """How long a job may run, in seconds, before it is ended as failed."""
+    jobs_kept_days: float = Field(default=30.0, gt=0, le=36_500)
+    """How long a job that has ended is stored, with its results, in days."""
+    most_open_jobs: int = Field(default=1000, ge=1, le=1_000_000)
+    """Jobs from one address that have not ended, at most; all addresses together may have ten times as many."""
+
+    @field_validator("port", mode="before")
+    @classmethod
+    def _pass_over_service_links(cls, value: object) -> object:
+        return cls.model_fields["port"].default if is_service_link(value) else value
+
+    @field_validator("forwarded_allow_ips")
+    @classmethod
+    def _are_addresses(cls, text: str) -> str:
+        for part in text.split(","):
+            if part.strip() not in {"", "*"}:
+                ip_network(part.strip(), strict=False)
+        return text
+
+    @field_validator("write_token")
+    @classmethod
+    def _are_secrets(cls, text: str | None) -> str | None:
+        tokens = _members(text)
+        if len(tokens) > MOST_TOKENS or any(len(token.encode()) < LEAST_TOKEN_BYTES for token in tokens):
+            raise ValueError(f"one token of at least {LEAST_TOKEN_BYTES} bytes is needed, or two with a comma")
+        return text
+
+    @property
+    def write_tokens(self) -> tuple[str, ...]:
+        """The members of `write_token`."""
+        return _members(self.write_token)
+
+    @property
+    def trusted_proxies(self) -> tuple[str, ...]:
+        """Addresses and networks, or `*`."""
+        return _members(self.forwarded_allow_ips)
+
+    @property
+    def cog_places(self) -> tuple[str, ...]:
+        """The members of `cog_prefixes`."""
+        return _members(self.cog_prefixes)
+
+    @property
+    def source_places(self) -> tuple[str, ...]:
+        """The members of `source_prefixes`."""
+        return _members(self.source_prefixes)
+
+    def workers_on(self, machine: Machine) -> int:
+        """Return how many workers there are by default: one for each core, as far as memory goes.
+
+        Caches and supervisor come first; where that leaves memory for one worker, there is no supervisor.
+        """
+        fitting = (machine.memory_bytes - self.cache_on(machine) - SUPERVISOR_BYTES) // WORKER_BYTES
+        return self.workers or max(1, min(machine.cores, fitting, MOST_WORKERS))
+
+    def quick_slots_on(self, machine: Machine) -> int:
+        """Return how many quick calls run at once in each process: one per core, and one that reads."""
+        return machine.cores // (self.workers or 1) + 1
+
+    def cache_on(self, machine: Machine) -> int:
+        """Return how many bytes all workers together may keep."""
+        if self.cache_bytes is not None:
+            return self.cache_bytes
+        return min(MOST_CACHE_BYTES, machine.memory_bytes // CACHE_PART)
+
+    def cache_shares(self, machine: Machine) -> CacheShares:
+        """Return what each cache of one worker gets of that."""
+        workers = self.workers or 1
+        cache_bytes = self.cache_on(machine) // workers
+        pixels = cache_bytes * 13 // 16
+        half = (cache_bytes - pixels) // 2
+        payloads = half if self.payload_bytes is None else self.payload_bytes // workers
+        return CacheShares(pixels=pixels, payloads=payloads, plans=half)
+
+    @property
+    def mosaic_folder(self) -> Path:
+        """`mosaic_dir`, or a folder among the user's caches."""
+        return self.mosaic_dir or _folder_of("XDG_CACHE_HOME", ".cache") / "mosaics"
+
+    @property
+    def preview_folder(self) -> Path:
+        """`preview_dir`, or a folder among the user's caches."""
+        return self.preview_dir or _folder_of("XDG_CACHE_HOME", ".cache") / "previews"
+
+    @property
+    def block_folder(self) -> Path:
+        """`block_dir`, or a folder among the user's caches."""
+        return self.block_dir or _folder_of("XDG_CACHE_HOME", ".cache") / "blocks"
+
+    @property
+    def cube_folder(self) -> Path:
+        """`cube_dir`, or a folder among the user's caches."""
+        return self.cube_dir or _folder_of("XDG_CACHE_HOME", ".cache") / "cubes"
+
+    @property
+    def sld_places(self) -> tuple[str, ...]:
+        """The members of `sld_prefixes`."""
+        return _members(self.sld_prefixes)
+
+    @property
+    def input_places(self) -> tuple[str, ...]:
+        """The members of `input_prefixes`."""
+        return _members(self.input_prefixes)
+
+    @property
+    def subscriber_places(self) -> tuple[str, ...]:
+        """The members of `subscriber_prefixes`."""
+        return _members(self.subscriber_prefixes)
+
+    @property
+    def catalogues_folder(self) -> Path:
+        """Where `serve` writes the configurations of STAC catalogues that it is given by address."""
+        return _folder_of("XDG_STATE_HOME", ".local/state") / "catalogues"
+
+    def jobs_folder(self, archive: str) -> Path:
+        """Return `jobs_dir`, or the folder of an archive, by its id, among what the user's programs keep."""
+        return self.jobs_dir or _folder_of("XDG_STATE_HOME", ".local/state") / "archives" / archive / "jobs"
+
+    @property
+    def threads(self) -> dict[str, int]:
+        """Threads by kind of work, as `application` takes them."""
+        return {
+            "pictures": self.picture_threads,
+            "series": self.series_threads,
+            "areas": self.series_threads,
+            "coverages": self.coverage_threads,
+            "cubes": self.cube_threads,
+            "documents": self.document_threads,
+        }
+
+    def as_environment(self) -> dict[str, str]:
+        """Return the variables from which another process has the same settings."""
+        values = self.model_dump(exclude_none=True)
+        return {f"{PREFIX}{name.upper()}": str(value) for name, value in values.items()}
+
+
+def _members(text: str | None) -> tuple[str, ...]:
+    return tuple(member.strip() for member in (text or "").split(",") if member.strip())
+
+
+def _folder_of(variable: str, usual: str) -> Path:
+    """What this user's programs may keep (XDG Base Directory 0.8): where the variable says, or in the user's home."""
+    folder = Path(os.environ.get(variable, ""))
+    try:
+        user_folder = folder if folder.is_absolute() else Path.home() / usual
+    except RuntimeError:  # a user without a home, as in containers
+        user_folder = Path(gettempdir())
+    return user_folder / "chronotile"
+
+
+def is_service_link(value: object) -> bool:
+    """Return whether a value is what Kubernetes and Docker's links give as `NAME_PORT` of a service called `NAME`.
+
+    A service called `chronotile` makes `CHRONOTILE_PORT=tcp://10.0.0.7:8000` in all containers beside it.
+    """
+    return isinstance(value, str) and _SERVICE_LINK.fullmatch(value) is not None
+
+
+def load_settings(**given: object) -> Settings:
+    """Return the settings of the environment; arguments other than `None` override them.
+
+    Raises:
+        ConfigurationError: With all variables whose values are not accepted.
+    """
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]  # checked there
+    except ValidationError as error:
+        details = error.errors(include_url=False)
+        raise ConfigurationError([_mistake(detail) for detail in details]) from error
+
+
+def _mistake(detail: ErrorDetails) -> str:
+    name = f"{PREFIX}{str(detail['loc'][0]).upper()}"
+    said = detail["msg"]
+    if detail["type"] == "int_parsing":
+        said = "should be a whole number" + (" of bytes, such as 67108864" if name.endswith("_BYTES") else "")
+    given = "" if detail["loc"][0] == "write_token" else f", got {detail['input']!r}"
+    return f"{name}: {said}{given}"
+
+
+def ignored_variables(environment: Mapping[str, str]) -> list[str]:
+    """Return one sentence per variable without effect: a misspelt name, or a service's address in place of a port."""
+    link = environment.get(f"{PREFIX}PORT", "")
+    return [*_misspelt(environment), *([_SERVICE_NAMED_AS_WE_ARE.format(link)] if is_service_link(link) else [])]
+
+
+_SERVICE_NAMED_AS_WE_ARE = (
+    "CHRONOTILE_PORT={!r} is not a port and is ignored: Kubernetes sets it for a Service named chronotile; "
+    "enableServiceLinks: false in the pod prevents it"
+)
+
+
+def _misspelt(environment: Mapping[str, str]) -> list[str]:
+    known = [name.upper() for name in Settings.model_fields]
+    others = sorted(name.removeprefix(PREFIX) for name in environment if name.startswith(PREFIX))
+    meant = {name: get_close_matches(name, known, n=1, cutoff=MISSPELT) for name in others if name not in known}
+    return [
+        f"{PREFIX}{name} is not known, and has no effect; {PREFIX}{each[0]} is" for name, each in meant.items() if each
+    ]

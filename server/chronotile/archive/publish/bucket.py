@@ -1,0 +1,162 @@
+"""A catalogue in a bucket of S3, or of a store that speaks as S3 does."""
+
+import logging
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+
+from chronotile.core.errors import ConfigurationError, WriteFailed
+from chronotile.core.extras import missing_extra
+from chronotile.readers.remote.s3_environment import s3_access
+
+CONNECT_S = 5
+REQUEST_S = 60
+PART_BYTES = 16 << 20
+"""Of a file, sent in one request; an object has at most 10,000 parts, so that the largest has 156 GiB."""
+PARTS_AT_ONCE = 2
+_URL = re.compile(r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?P<prefix>(?:/\w[\w.=-]*)*)/?", re.ASCII)
+
+log = logging.getLogger(__name__)
+
+
+class BucketTarget:
+    """Objects below a prefix. What has no catalogue yet is not found: that document is the last.
+
+    The store's address and credentials are in the variables of all programs that use S3: `AWS_ENDPOINT_URL_S3`,
+    `AWS_REGION`, `AWS_ACCESS_KEY_ID` and so on.
+
+    Args:
+        url: `s3://bucket/prefix`.
+
+    Raises:
+        ConfigurationError: The URL is not one of that form, or obstore is not installed.
+    """
+
+    def __init__(self, url: str) -> None:
+        found = _URL.fullmatch(url)
+        if found is None:
+            raise ConfigurationError(
+                [
+                    f"--to must be a folder or like s3://bucket/prefix, got {url[:100]!r}: a bucket has 3 to 63 "
+                    "lowercase letters, digits, dots and hyphens, a prefix letters, digits and _ . = - between slashes"
+                ]
+            )
+        absent = missing_extra("s3", "--to s3://")
+        if absent is not None:
+            raise ConfigurationError([absent])
+        from obstore.store import S3Store
+
+        self.name = url.rstrip("/")
+        self._store = S3Store(
+            found["bucket"],
+            prefix=found["prefix"].lstrip("/") or None,
+            **s3_access().obstore_config(),
+            client_options={
+                "allow_http": True,
+                "connect_timeout": timedelta(seconds=CONNECT_S),
+                "timeout": timedelta(seconds=REQUEST_S),
+            },
+            retry_config={"retry_timeout": timedelta(seconds=REQUEST_S)},
+        )
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Hold nothing: a bucket has no locks."""
+        yield
+
+    def read(self, path: str) -> bytes | None:
+        """Return a document."""
+        import obstore
+
+        with self._faults():
+            try:
+                return bytes(obstore.get(self._store, path).bytes())
+            except FileNotFoundError:
+                return None
+
+    def size(self, path: str) -> int | None:
+        """Return how many bytes an object has."""
+        import obstore
+
+        with self._faults():
+            try:
+                return obstore.head(self._store, path)["size"]
+            except FileNotFoundError:
+                return None
+
+    def write(self, path: str, data: bytes, *, media_type: str) -> None:
+        """Write a document."""
+        import obstore
+
+        with self._faults():
+            obstore.put(self._store, path, data, attributes={"Content-Type": media_type})
+
+    def store(self, path: str, parts: Iterable[bytes], *, media_type: str) -> None:
+        """Write an object part by part; one that is not whole is never there."""
+        import obstore
+
+        source = _Parts(parts)
+        with self._faults(source):
+            obstore.put(
+                self._store,
+                path,
+                source,
+                attributes={"Content-Type": media_type},
+                use_multipart=True,
+                chunk_size=PART_BYTES,
+                max_concurrency=PARTS_AT_ONCE,
+            )
+
+    def remove(self, path: str) -> None:
+        """Remove an object; a store may answer that there is none."""
+        import obstore
+
+        with self._faults(), suppress(FileNotFoundError):
+            obstore.delete(self._store, path)
+
+    def remove_folder(self, path: str) -> None:
+        """Remove all objects below a path."""
+        import obstore
+
+        with self._faults():
+            for some in obstore.list(self._store, path):
+                obstore.delete(self._store, [each["path"] for each in some])
+
+    def is_empty(self) -> bool:
+        """Whether no object is there."""
+        import obstore
+
+        with self._faults():
+            return not any(some for some in obstore.list(self._store, chunk_size=1))
+
+    def finish(self) -> None:
+        """Do nothing: each object has its name."""
+
+    @contextmanager
+    def _faults(self, source: "_Parts | None" = None) -> Iterator[None]:
+        """What the store says names hosts, and goes to the log alone; errors of what is sent are raised as they are."""
+        from obstore.exceptions import BaseError
+
+        try:
+            yield
+        except (BaseError, OSError) as error:
+            if source is not None and source.failure is not None:
+                raise source.failure from error
+            log.error("%s: %s", self.name, str(error).partition("\n\nDebug source")[0])  # noqa: TRY400 -- its words say it all
+            raise WriteFailed(f"{self.name} cannot be written or read: see the messages above") from error
+
+
+class _Parts:
+    """Parts of a file, with what went wrong when they were read: obstore has no words for it."""
+
+    def __init__(self, parts: Iterable[bytes]) -> None:
+        self._parts = iter(parts)
+        self.failure: Exception | None = None
+
+    def __iter__(self) -> Iterator[bytes]:
+        try:
+            yield from self._parts
+        except Exception as error:
+            self.failure = error
+            raise

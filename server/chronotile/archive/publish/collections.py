@@ -1,0 +1,212 @@
+"""Collections of an archive as publications."""
+
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+import orjson
+
+from chronotile.archive.open import Archive
+from chronotile.archive.publish.documents import ITEMS, Json, renders_of
+from chronotile.archive.publish.publication import Asset, Extent, Publication, PublishedItem, Variable
+from chronotile.archive.publish.sources import files_and_left_out, is_folder, shortened, source_at
+from chronotile.catalog.items.index import ItemIndex
+from chronotile.core.errors import AddressRefused, InvalidItem, InvalidParameter
+from chronotile.core.model.collection import Collection, Layer, LocalisedText, VariableInfo, VariableSpec
+from chronotile.core.model.items import FoundItem, ItemSearch
+from chronotile.core.model.number_text import json_nodata, json_number
+from chronotile.core.model.raster import Encoding
+from chronotile.core.model.time.instants import last_of
+from chronotile.core.web.item_places import ItemPlaces
+from chronotile.core.web.places import Places
+from chronotile.pipeline.search.public_item import public_item
+from chronotile.pipeline.styling.write_style import EXTENSION as RENDER
+from chronotile.readers.stac.fields import absolute_address
+from chronotile.readers.stac.items import span_of
+
+
+def text_of(text: LocalisedText) -> str:
+    """Return a text in any language, else in English, else in the first that it is in; empty if there is none."""
+    return text.get("") or text.get("en") or next(iter(text.values()), "")
+
+
+def layers_of(collection: Collection) -> dict[str, Layer]:
+    """Return the layers of a collection by the names of their variables or composites."""
+    prefix = f"{collection.id}."
+    return {
+        layer.id.removeprefix(prefix) if layer.is_composite else layer.main_variable.name: layer
+        for layer in collection.layers
+    }
+
+
+def about(collection: Collection) -> Publication:
+    """Return what a collection says of itself, without files and items."""
+    return Publication(
+        id=collection.id,
+        title=text_of(collection.title) or collection.id,
+        description=text_of(collection.abstract) or text_of(collection.title) or collection.id,
+        license=collection.license,
+        attribution=collection.attribution,
+        keywords=collection.keywords,
+        variables=tuple(
+            Variable(
+                id=name,
+                title=text_of(layer.title) or name,
+                units=layer.main_variable.encoding.units,
+                standard_name=layer.main_variable.standard_name,
+            )
+            for name, layer in layers_of(collection).items()
+            if not layer.is_composite
+        ),
+    )
+
+
+def extent_of(collection: Collection) -> Extent:
+    """Return where and when a collection is."""
+    domains = [layer.times for layer in collection.layers if len(layer.times)]
+    starts = [each.starts[0] for each in domains]
+    lasts = [last_of(each.starts[-1], each.ends[-1]) for each in domains]
+    return Extent(bbox=collection.bbox, start=min(starts, default=None), last=max(lasts, default=None))
+
+
+def with_renders(
+    publication: Publication, collection: Collection, keys: Mapping[str, str], specs: Mapping[str, VariableSpec]
+) -> Publication:
+    """Return a publication with the styles of its layers.
+
+    Args:
+        publication: It.
+        collection: Whose layers they are.
+        keys: Of assets, by variable.
+        specs: Of variables, where they are configured.
+    """
+    renders = renders_of(layers_of(collection), keys, specs)
+    if not renders:
+        return publication
+    return replace(
+        publication,
+        fields={**publication.fields, "renders": renders},
+        extensions=(*publication.extensions, RENDER),
+    )
+
+
+def band_of(name: str, variable: VariableInfo, encoding: Encoding) -> Json:
+    """Return a variable as a band of STAC 1.1."""
+    known: Json = {
+        "name": name,
+        "description": variable.title,
+        "data_type": encoding.dtype,
+        "nodata": json_nodata(encoding.nodata),
+        "unit": None if encoding.units == "1" else encoding.units,
+        "raster:scale": None if encoding.scale == 1.0 else encoding.scale,
+        "raster:offset": None if encoding.offset == 0.0 else encoding.offset,
+        "raster:spatial_resolution": round(variable.grid.resolution * variable.grid.crs.metres_per_unit, 6),
+        "classification:classes": _classes(variable, encoding) or None,
+    }
+    return {key: value for key, value in known.items() if value is not None}
+
+
+def _classes(variable: VariableInfo, encoding: Encoding) -> list[Json]:
+    """Numbers with a meaning: classes, or flags that are no values."""
+    flags = [{"value": json_number(number), "name": name, "description": name} for number, name in encoding.flags]
+    classes = [
+        {
+            "value": json_number(round((each.value - encoding.offset) / encoding.scale)),
+            "name": "".join(letter if letter.isalnum() else "_" for letter in each.label.lower()) or str(each.value),
+            "description": each.label,
+            "color_hint": each.colour.hex.removeprefix("#")[:6].upper(),
+        }
+        for each in (variable.classes if variable.is_categorical else ())
+    ]
+    return [*classes, *flags]
+
+
+def publication_of_scenes(
+    archive: Archive, collection: Collection, items: ItemIndex, *, search: ItemSearch, prefixes: Places
+) -> tuple[Publication, str]:
+    """Return a collection of scenes or tiles, and how it is served again.
+
+    Args:
+        archive: That it is of.
+        collection: It.
+        items: The index.
+        search: Which of its items.
+        prefixes: Where files may lie beside the host of its source.
+    """
+    spec = archive.specs[collection.id]
+    places = ItemPlaces(spec.href, prefixes)
+    found = replace(search, collections=(collection.id,))
+    stored = spec.stored.variables
+    names = stored or collection.variables
+    keys = {name: (stored[name].asset if name in stored else None) or name for name in names}
+    publication = replace(
+        about(collection),
+        items=lambda: scenes_of(items, found, places, source=spec.href),
+        is_daily=True,
+        extent=Extent(),
+    )
+    return with_renders(publication, collection, keys, spec.variables), ITEMS
+
+
+PAGE = 100
+"""Items of a page."""
+
+log = logging.getLogger(__name__)
+
+
+def scenes_of(items: ItemIndex, search: ItemSearch, places: ItemPlaces, *, source: str) -> Iterator[PublishedItem]:
+    """Yield the items that a search of one collection finds, in the order of their times.
+
+    Args:
+        items: The index.
+        search: Without a cursor; its order and limit are replaced.
+        places: Where files may lie. Assets elsewhere are left out: their addresses may be of anyone's choice.
+        source: Where the source of the collection is, which no text of an item names.
+
+    Raises:
+        SourceUnavailable: The database does not answer.
+    """
+    search = replace(search, sort=(("datetime", False),), limit=PAGE, cursor=None)
+    while True:
+        page = items.search(search)
+        yield from (_item(found, places, source) for found in page.items)
+        if page.next is None:
+            return
+        search = replace(search, cursor=page.next)
+
+
+def _item(found: FoundItem, places: ItemPlaces, source: str) -> PublishedItem:
+    document = public_item(found, source)
+    written = orjson.loads(found.document).get("assets") or {}
+    shown = document["assets"]
+    assets = tuple(asset for name in shown for asset in _assets(name, written[name], shown[name], places))
+    return PublishedItem(document=document, start=_start(found, document), assets=assets)
+
+
+def _start(found: FoundItem, document: Mapping[str, Any]) -> Any:  # noqa: ANN401 -- an instant of numpy
+    """When it was observed; of a document that does not say so the instant of its group, and it is left out later."""
+    try:
+        return span_of(document["properties"]).start
+    except (InvalidItem, InvalidParameter):
+        return found.ref.instant
+
+
+def _assets(name: str, written: Mapping[str, Any], shown: Mapping[str, Any], places: ItemPlaces) -> Iterator[Asset]:
+    try:
+        href = places.allowed(absolute_address(str(written.get("href", "")), ""))
+    except (AddressRefused, InvalidItem):
+        return
+    fields = {key: value for key, value in shown.items() if not key.startswith("file:")}
+    if is_folder(href):
+        files, left_out = files_and_left_out(href, places.allowed)
+        if left_out:
+            log.warning(
+                "%s: %d links that lead elsewhere or to folders are not published: %s",
+                source_at(href).name,
+                len(left_out),
+                shortened(left_out),
+            )
+        yield Asset(key=name, folder=files, name=source_at(href).name, fields=fields)
+    else:
+        yield Asset(key=name, source=source_at(href), fields=fields)

@@ -1,0 +1,300 @@
+"""Collections of dates: an item for each date that has files of its own; cubes are assets of the collection."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
+from typing import Any
+
+import orjson
+
+from chronotile.archive.dated_collections import dated_collections
+from chronotile.archive.index.dates import DateSource, media_type
+from chronotile.archive.index.file_items import PROJECTION, band_json, describe_file, projection_of
+from chronotile.archive.index.source import ListedEntry, ReadEntry, Unread
+from chronotile.archive.open import Archive
+from chronotile.archive.publish.collections import about, band_of, extent_of, with_renders
+from chronotile.archive.publish.documents import CLASSIFICATION, CUBE, DATA, ITEMS, RASTER, Json
+from chronotile.archive.publish.publication import Asset, Publication, PublishedItem
+from chronotile.archive.publish.sources import files_below, is_folder, source_at
+from chronotile.catalog.items.passes import SourcePass
+from chronotile.core.errors import InvalidItem, SourceUnavailable, UnsupportedSource
+from chronotile.core.model.collection import DATA as DATA_KEY
+from chronotile.core.model.collection import Collection, SourceSpec, VariableInfo, VariableSpec
+from chronotile.core.model.grid import NativeGrid
+from chronotile.core.model.items import AssetBand, Item
+from chronotile.core.model.raster import Encoding
+from chronotile.core.model.time.instants import TimeDomain, format_instant
+from chronotile.readers.hrefs import local_path
+from chronotile.readers.stac.fields import is_raster
+
+_REFERENCES = (".vrt", ".json", ".parquet")
+"""Ends of names of files that refer to data in others, and hold none."""
+_PASS = SourcePass(
+    collection="", scope="", number=0, is_whole=True, is_resumed=False, cursor=None, since=None, holder=""
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Files:
+    """The files of a collection."""
+
+    own: Mapping[str, tuple[str, ...]]
+    """Of one date each, with the variables that each holds."""
+    shared: tuple[str, ...]
+    """Of several dates, or of none; stores among them."""
+
+
+def publication_of_dates(archive: Archive, collection: Collection) -> tuple[Publication, str]:
+    """Return a collection of a folder, a cube or NetCDF, and how it is served again.
+
+    Args:
+        archive: That it is of.
+        collection: It.
+
+    Raises:
+        SourceUnavailable: Its source is away.
+        UnsupportedSource: Its files only name others.
+    """
+    spec, files = archive.specs[collection.id], _files_of(archive, collection)
+    references = next((each for each in (*files.own, *files.shared) if each.lower().endswith(_REFERENCES)), None)
+    if references is not None:
+        raise UnsupportedSource(
+            f"{collection.id}: {source_at(references).name} names other files and holds no data; write a cube of it "
+            "first (chronotile optimise), and publish that"
+        )
+    whole = publication_of_data(collection, files.shared) if files.shared else None
+    if not files.own:
+        assert whole is not None  # noqa: S101 -- each collection has files
+        return whole, DATA
+    dates = _Dates(collection, spec, files.own)
+    publication = replace(whole or about(collection), items=lambda: dates.items(archive))
+    if whole is None:
+        keys = {names[0]: names[0] for names in files.own.values() if len(names) == 1}
+        publication = with_renders(publication, collection, keys, spec.variables)
+    has_rasters = all(is_raster({"href": each}) for each in files.own)
+    return publication, ITEMS if whole is None and has_rasters else DATA
+
+
+def _files_of(archive: Archive, collection: Collection) -> _Files:
+    reader, spec = archive.services.readers.get(collection.id), archive.specs[collection.id]
+    if reader is None or collection.id in archive.away:
+        raise SourceUnavailable(f"the source of {collection.id} is away; try again later")
+    starts, variables = dict[str, set[Any]](), dict[str, dict[str, None]]()
+    for name, variable in collection.variables.items():
+        if name in spec.variables and spec.variables[name].formula is not None:
+            continue
+        for index in range(max(1, len(variable.times))):
+            path = reader.file_of(name, index) or spec.href
+            starts.setdefault(path, set()).add(variable.times.starts[index] if len(variable.times) else None)
+            variables.setdefault(path, {})[name] = None
+    own = [path for path, found in starts.items() if len(found) == 1 and None not in found and path != spec.href]
+    shared = tuple(path for path in starts if path not in set(own))
+    return _Files({path: tuple(variables[path]) for path in own}, shared)
+
+
+@dataclass(frozen=True, slots=True)
+class _Dates:
+    """Makes the items of dates."""
+
+    collection: Collection
+    spec: SourceSpec
+    files: Mapping[str, tuple[str, ...]]
+
+    def items(self, archive: Archive) -> Iterator[PublishedItem]:
+        """Yield those that have files.
+
+        Raises:
+            SourceUnavailable: A file is gone.
+        """
+        (dated,) = (each for each in dated_collections(archive) if each.id == self.collection.id)
+        for entry in DateSource(dated).entries(_PASS):
+            if isinstance(entry, Unread):
+                raise SourceUnavailable(f"{self.collection.id}: {entry.key}: {entry.reason}")
+            read = entry.read("") if isinstance(entry, ListedEntry) else None
+            for item in read.items if isinstance(read, ReadEntry) else ():
+                if item.assets:
+                    yield self._item(item)
+
+    def _item(self, item: Item) -> PublishedItem:
+        document = orjson.loads(item.document)
+        written = document["assets"]
+        assets = tuple(
+            Asset(key=each.name, source=source_at(each.href), fields=self._fields(each.href, written[each.name]))
+            for each in item.assets
+        )
+        extensions = {*document["stac_extensions"], *band_extensions(assets)}
+        shown = {name: value for name, value in document.items() if name != "links"}
+        return PublishedItem(document={**shown, "stac_extensions": sorted(extensions)}, start=item.start, assets=assets)
+
+    def _fields(self, path: str, written: Json) -> Json:
+        """What the item says of a file, with the bands in it: as the file states them, corrected as configured."""
+        fields = {key: value for key, value in written.items() if key != "href" and not key.startswith("file:")}
+        variables = self.collection.variables
+        names = self.files.get(path, ())
+        if local_path(path) is None or not is_raster({"href": path}):
+            return fields | {"bands": [band_of(name, variables[name], variables[name].encoding) for name in names]}
+        try:
+            file = describe_file(DATA_KEY, path, crs=self.spec.crs)
+        except InvalidItem:  # it is copied as it is
+            return fields
+        by_number = {self._number(name): name for name in names}
+        bands = [
+            band_json(band)
+            if number not in by_number
+            else self._band(by_number[number], variables[by_number[number]], band)
+            for number, band in enumerate(file.bands, start=1)
+        ]
+        return fields | {"bands": bands} | ({} if file.grid is None else on_grid(file.grid))
+
+    def _number(self, name: str) -> int:
+        return (self.spec.variables[name].band if name in self.spec.variables else None) or 1
+
+    def _band(self, name: str, variable: VariableInfo, stated: AssetBand) -> Json:
+        """The band of a variable: files of one collection may differ in how they are encoded."""
+        spec = self.spec.variables.get(name) or VariableSpec(id=name)
+        encoding = Encoding(
+            dtype=spec.dtype or stated.dtype or variable.encoding.dtype,
+            scale=_first(spec.scale, stated.scale, 1.0),
+            offset=_first(spec.offset, stated.offset, 0.0),
+            nodata=stated.nodata if spec.nodata is None else spec.nodata,
+            flags=variable.encoding.flags,
+            units=spec.units or stated.unit or variable.encoding.units,
+        )
+        return band_of(name, variable, encoding)
+
+
+def _first(*numbers: float | None) -> float:
+    return next(each for each in numbers if each is not None)
+
+
+# Cubes, and files that hold many dates: assets of the collection itself, with what STAC's datacube extension says.
+
+MOST_VALUES = 2_000
+"""Times that are listed one by one."""
+ZARR = "application/vnd.zarr"
+_OTHER_TYPES = {
+    ".csv": "text/csv",
+    ".geojson": "application/geo+json",
+    ".json": "application/json",
+    ".parquet": "application/vnd.apache.parquet",
+    ".zip": "application/zip",
+}
+
+
+def media_type_of(name: str) -> str:
+    """Return the media type of a file by its name."""
+    return _OTHER_TYPES.get(PurePosixPath(name).suffix.lower()) or media_type(name)
+
+
+def publication_of_data(collection: Collection, places: Sequence[str]) -> Publication:
+    """Return a collection whose data are some files or stores, each of many dates.
+
+    Args:
+        collection: It.
+        places: Paths or URLs.
+
+    Raises:
+        SourceUnavailable: A store cannot be listed.
+        UnsupportedSource: Its server lists nothing.
+    """
+    variables = collection.variables
+    keys = {place: "data" if len(places) == 1 else f"data-{number}" for number, place in enumerate(places, start=1)}
+    assets = tuple(asset_at(key, place, variables) for place, key in keys.items())
+    publication = replace(
+        about(collection),
+        extent=extent_of(collection),
+        assets=assets,
+        fields=cube_of(collection, variables),
+        extensions=(CUBE, *band_extensions(assets)),
+    )
+    return with_renders(publication, collection, dict.fromkeys(variables, keys[places[0]]), {})
+
+
+def asset_at(key: str, place: str, variables: Mapping[str, VariableInfo], name: str | None = None) -> Asset:
+    """Return the file or store at a place as an asset.
+
+    Args:
+        key: Of the asset.
+        place: Path or URL.
+        variables: That it holds.
+        name: Under which it is published; `None`: its own.
+
+    Raises:
+        SourceUnavailable: A store cannot be listed.
+        UnsupportedSource: Its server lists nothing.
+    """
+    name = name or source_at(place).name
+    bands = [band_of(id_, each, each.encoding) for id_, each in variables.items()]
+    grids = {each.grid: None for each in variables.values()}
+    fields: Json = {
+        "title": ", ".join(each.title or id_ for id_, each in variables.items()) or name,
+        "type": media_type_of(name),
+        "roles": ["data"],
+        **({"bands": bands} if bands else {}),
+        **(on_grid(next(iter(grids))) if len(grids) == 1 else {}),
+    }
+    if is_folder(place):
+        files = files_below(place)
+        version = 3 if "zarr.json" in files else 2
+        return Asset(key=key, folder=files, name=name, fields=fields | {"type": f"{ZARR}; version={version}"})
+    return Asset(key=key, source=source_at(place), name=name, fields=fields)
+
+
+def band_extensions(assets: Sequence[Asset]) -> set[str]:
+    """Return the extensions of STAC that assets use."""
+    fields = {name for each in assets for name in each.fields}
+    bands = {name for each in assets for band in each.fields.get("bands", ()) for name in band}
+    return {
+        *([PROJECTION] if any(each.startswith("proj:") for each in fields) else []),
+        *([RASTER] if any(each.startswith("raster:") for each in bands) else []),
+        *([CLASSIFICATION] if "classification:classes" in bands else []),
+    }
+
+
+def on_grid(grid: NativeGrid) -> Json:
+    """Return a grid as STAC's projection extension has it."""
+    return {**projection_of(grid), "proj:bbox": list(grid.bbox)}
+
+
+def cube_of(collection: Collection, variables: Mapping[str, VariableInfo]) -> Json:
+    """Return the dimensions and variables of a collection on one grid; of its times those of all variables."""
+    grids = {each.grid: None for each in variables.values()}
+    grid = next(iter(grids), None)
+    if grid is None:
+        return {}
+    name = grid.crs.name
+    reference: Json = {
+        "reference_system": int(name.removeprefix("EPSG:"))
+        if name.startswith("EPSG:")
+        else grid.crs.definition.to_wkt()
+    }
+    box = grid.bbox
+    dimensions: Json = {
+        "x": {"type": "spatial", "axis": "x", "extent": [box.xmin, box.xmax], **reference},
+        "y": {"type": "spatial", "axis": "y", "extent": [box.ymin, box.ymax], **reference},
+    }
+    longest = max((each.times for each in variables.values()), key=len)
+    if len(longest):
+        dimensions["time"] = _time(collection, longest)
+    return {
+        "cube:dimensions": dimensions,
+        "cube:variables": {id_: _variable(id_, each) for id_, each in variables.items()},
+    }
+
+
+def _time(collection: Collection, times: TimeDomain) -> Json:
+    extent = extent_of(collection)
+    assert extent.start is not None  # noqa: S101 -- of a collection with times
+    assert extent.last is not None  # noqa: S101
+    listed: Json = {"values": list(map(format_instant, times.starts))} if len(times) <= MOST_VALUES else {}
+    return {"type": "temporal", "extent": [format_instant(extent.start), format_instant(extent.last)], **listed}
+
+
+def _variable(id_: str, variable: VariableInfo) -> Json:
+    units = variable.encoding.units
+    return {
+        "dimensions": [*(["time"] if len(variable.times) else []), "y", "x"],
+        "type": "data",
+        "description": variable.title or id_,
+        **({} if units == "1" else {"unit": units}),
+    }

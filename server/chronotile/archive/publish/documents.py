@@ -1,0 +1,417 @@
+"""The documents of a published catalogue: STAC, the Open Science Catalogue, a record of OGC API."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import orjson
+
+from chronotile.archive.publish.publication import CatalogueOptions, Extent, Provenance, Publication, Variable
+from chronotile.core.model.collection import (
+    Composite,
+    Layer,
+    Licence,
+    VariableSpec,
+    licence_of,
+    rights_of,
+    with_licence,
+)
+from chronotile.core.model.grid import BBox, boxes_of
+from chronotile.core.model.time.instants import format_instant
+from chronotile.pipeline.styling.write_style import render_of_composite, render_of_style
+
+# What several documents share: links, times, boxes, the extensions of STAC.
+
+Json = dict[str, Any]
+
+STAC_VERSION = "1.1.0"
+JSON, GEOJSON = "application/json", "application/geo+json"
+CLASSIFICATION = "https://stac-extensions.github.io/classification/v2.0.0/schema.json"
+CUBE = "https://stac-extensions.github.io/datacube/v2.2.0/schema.json"
+FILE = "https://stac-extensions.github.io/file/v2.1.0/schema.json"
+PROCESSING = "https://stac-extensions.github.io/processing/v1.1.0/schema.json"
+RASTER = "https://stac-extensions.github.io/raster/v2.0.0/schema.json"
+_NAME = re.compile(r"https://stac-extensions\.github\.io/([a-z-]+)/")
+_PREFIXES = {"projection": "proj", "datacube": "cube", "scientific": "sci"}
+"""Of fields, by the name of their extension where that is another."""
+
+
+def encode(document: Json) -> bytes:
+    """Return a document as a file has it: for people too, and equal documents as equal bytes."""
+    return orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE | orjson.OPT_NON_STR_KEYS)
+
+
+def link(rel: str, href: str, title: str | None = None, *, media_type: str = JSON) -> Json:
+    """Return a link."""
+    return {"rel": rel, "href": href, "type": media_type, **({} if title is None else {"title": title})}
+
+
+def box_of(bbox: BBox) -> list[float]:
+    """Return west, south, east, north, to a hundred millionth of a degree."""
+    return [round(each, 8) for each in bbox]
+
+
+def used_extensions(extensions: Iterable[str], members: Json) -> list[str]:
+    """Return those extensions of items whose fields members of their collection have, too."""
+    text = orjson.dumps(members).decode()
+    found = ((each, _NAME.match(each)) for each in extensions)
+    return [each for each, name in found if name is not None and f'"{_PREFIXES.get(name[1], name[1])}:' in text]
+
+
+def widen(boxes: Iterable[BBox]) -> BBox | None:
+    """Return a CRS84 box that holds all; one that crosses the antimeridian makes it go round the Earth."""
+    found = list(boxes)
+    if not found:
+        return None
+    south, north = min(each.ymin for each in found), max(each.ymax for each in found)
+    if len(set(found)) == 1:
+        return found[0]
+    if any(each.xmin > each.xmax for each in found):
+        return BBox(-180.0, south, 180.0, north)
+    return BBox(min(each.xmin for each in found), south, max(each.xmax for each in found), north)
+
+
+def linked(document: Json, rel: str) -> dict[str, str]:
+    """Return what links of a relation lead to: names of folders of catalogues, or paths of items, with their titles."""
+    links = [each for each in document.get("links", ()) if each["rel"] == rel]
+    return {str(each["href"]).removeprefix("./").removesuffix("/catalog.json"): str(each["title"]) for each in links}
+
+
+# The product and its variables as the Open Science Catalogue (ESA EarthCODE) has them, for a pull request there.
+#
+# Its validation requires STAC 1.0.0, ids that are names of folders, links of exact form, a project and a theme.
+
+VERSION = "1.0.0"
+THEMES = ("atmosphere", "cryosphere", "land", "magnetosphere-ionosphere", "oceans", "solid-earth")
+"""Ids of the themes that there are."""
+USUAL_THEME = "land"
+SCHEME = "https://github.com/stac-extensions/osc#theme"
+_CF = "https://stac-extensions.github.io/cf/v0.2.0/schema.json"
+_OSC = "https://stac-extensions.github.io/osc/v1.0.0/schema.json"
+_THEMES = "https://stac-extensions.github.io/themes/v1.0.0/schema.json"
+
+
+def documents_of(publication: Publication, extent: Extent, options: CatalogueOptions) -> Iterator[tuple[str, Json]]:
+    """Yield the documents with their paths in that catalogue."""
+    yield f"products/{slug(publication.id)}/collection.json", product_of(publication, extent, options)
+    for variable in _distinct(publication):
+        yield f"variables/{slug(variable.id)}/catalog.json", variable_of(variable, options)
+
+
+def product_of(publication: Publication, extent: Extent, options: CatalogueOptions) -> Json:
+    """Return the product."""
+    variables, licence = _distinct(publication), licence_of(publication.license)
+    project = slug(options.project or publication.id)
+    parameters = [
+        {"name": each.standard_name or each.id, **({} if each.units == "1" else {"unit": each.units})}
+        for each in variables
+    ]
+    parameter: Json = {"cf:parameter": parameters} if parameters else {}
+    return {
+        "type": "Collection",
+        "id": slug(publication.id),
+        "stac_version": VERSION,
+        "stac_extensions": [_OSC, _THEMES, *([_CF] if parameters else [])],
+        "title": publication.title,
+        "description": with_licence(publication.description, licence),
+        "keywords": [each.replace(":", " ") for each in publication.keywords],
+        "license": _license_of_1_0(licence),
+        "extent": extent_of(extent),
+        "osc:type": "product",
+        "osc:status": "completed",
+        "osc:project": project,
+        "osc:variables": [slug(each.id) for each in variables],
+        "osc:missions": [],
+        **parameter,
+        "themes": _themes(options),
+        "links": [
+            *_upward("Products"),
+            link("via", _address(options, "collection.json"), "Access"),
+            link("related", f"../../projects/{project}/collection.json", None),
+            *(
+                link("related", f"../../variables/{slug(each.id)}/catalog.json", f"Variable: {each.title}")
+                for each in variables
+            ),
+            *license_links(licence),
+        ],
+    }
+
+
+def variable_of(variable: Variable, options: CatalogueOptions) -> Json:
+    """Return a variable."""
+    units = "" if variable.units == "1" else f", in {variable.units}"
+    return {
+        "type": "Catalog",
+        "id": slug(variable.id),
+        "stac_version": VERSION,
+        "stac_extensions": [_THEMES],
+        "title": variable.title,
+        "description": f"{variable.title}{units}",
+        "themes": _themes(options),
+        "links": [*_upward("Variables"), link("via", _address(options, "collection.json"), "Description")],
+    }
+
+
+def slug(text: str) -> str:
+    """Return a name as that catalogue writes it."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-") or "unnamed"
+
+
+def _distinct(publication: Publication) -> list[Variable]:
+    return list({slug(each.id): each for each in reversed(publication.variables)}.values())[::-1]
+
+
+def _upward(title: str) -> list[Json]:
+    return [
+        link("root", "../../catalog.json", "Open Science Catalog"),
+        link("parent", "../catalog.json", title),
+    ]
+
+
+def _themes(options: CatalogueOptions) -> list[Json]:
+    return [{"scheme": SCHEME, "concepts": [{"id": each} for each in options.themes or (USUAL_THEME,)]}]
+
+
+def _address(options: CatalogueOptions, name: str) -> str:
+    # Without the public URL a path from these documents to the catalogue, as long as they lie in it.
+    return f"../../../{name}" if options.url is None else f"{options.url.rstrip('/')}/{name}"
+
+
+def _license_of_1_0(licence: Licence) -> str:
+    return licence.spdx or "proprietary"
+
+
+CORE = "http://www.opengis.net/spec/ogcapi-records-1/1.0/req/record-core"
+
+
+def record_of(publication: Publication, extent: Extent, options: CatalogueOptions, *, formats: list[str]) -> Json:
+    """Return the record.
+
+    Args:
+        publication: What is published.
+        extent: Of all.
+        options: What only the publisher knows.
+        formats: Media types of its files.
+    """
+    licence = licence_of(publication.license)
+    base = "." if options.url is None else options.url.rstrip("/")
+    properties: Json = {
+        "type": "dataset",
+        "title": publication.title,
+        "description": publication.description,
+        "keywords": list(publication.keywords),
+        "themes": _record_themes(publication),
+        "formats": [{"mediaType": each} for each in formats],
+        **rights_of(licence, publication.attribution),
+    }
+    if publication.provenance is not None:
+        properties["created"] = format_instant(publication.provenance.finished)
+    return {
+        "type": "Feature",
+        "id": publication.id,
+        "conformsTo": [CORE],
+        "geometry": None if extent.bbox is None else _geometry(extent.bbox),
+        "time": _time(extent),
+        "properties": {name: value for name, value in properties.items() if value},
+        "links": [
+            link("describes", f"{base}/collection.json", "STAC collection"),
+            link("root", f"{base}/catalog.json", "STAC catalogue", media_type=JSON),
+            *license_links(licence),
+        ],
+    }
+
+
+def _time(extent: Extent) -> Json | None:
+    """Clause 7.2.4: an interval of timestamps, or null where there is none."""
+    if extent.start is None or extent.last is None:
+        return None
+    return {"interval": [format_instant(extent.start), format_instant(extent.last)]}
+
+
+def _record_themes(publication: Publication) -> list[Json]:
+    """Quantities as CF names them, or nothing: a theme needs the vocabulary that it is of."""
+    names = [each.standard_name for each in publication.variables if each.standard_name]
+    concepts = [{"id": name} for name in dict.fromkeys(names)]
+    return [{"concepts": concepts, "scheme": "http://vocab.nerc.ac.uk/collection/P07/current/"}] if concepts else []
+
+
+def _geometry(bbox: BBox) -> Json:
+    parts = [[[_ring(*part)]][0] for part in boxes_of(bbox)]
+    if len(parts) == 1:
+        return {"type": "Polygon", "coordinates": parts[0]}
+    return {"type": "MultiPolygon", "coordinates": parts}
+
+
+def _ring(west: float, south: float, east: float, north: float) -> list[list[float]]:
+    return [[west, south], [east, south], [east, north], [west, north], [west, south]]
+
+
+# How layers are drawn, as `renders` of STAC's render extension 2.0.
+
+
+def renders_of(layers: Mapping[str, Layer], keys: Mapping[str, str], specs: Mapping[str, VariableSpec]) -> Json:
+    """Return the renders of layers, by name; layers of variables that are in no asset alone have none.
+
+    Args:
+        layers: By the name of the variable or composite.
+        keys: Of assets, by the variable that each holds.
+        specs: Of variables.
+    """
+    renders = {name: _render(name, layer, keys, specs.get(name)) for name, layer in layers.items()}
+    return {name: each for name, each in renders.items() if each is not None}
+
+
+def _render(name: str, layer: Layer, keys: Mapping[str, str], spec: VariableSpec | None) -> Json | None:
+    title = layer.title.get("") or layer.title.get("en") or name
+    if isinstance(layer.content, Composite):
+        return _of_composite(title, layer.content, keys)
+    variable = layer.main_variable
+    if spec is not None and spec.formula is not None:
+        assets = list(spec.formula.names)
+        if spec.mask is not None or any(keys.get(each) != each for each in assets):
+            return None
+        formula: Json = {"expression": spec.formula.text}
+    elif name in keys:
+        formula, assets = {}, [keys[name]]
+    else:
+        return None
+    nodata = variable.encoding.nodata
+    is_known = nodata is not None and np.isfinite(nodata) and not (formula or variable.is_mosaic)
+    known: Json = {"nodata": nodata} if is_known else {}
+    style: Json = render_of_style(layer.styles[0], variable.encoding) if layer.styles else {}
+    return {"title": title, "assets": assets, **formula, **known, **style}
+
+
+def _of_composite(title: str, composite: Composite, keys: Mapping[str, str]) -> Json | None:
+    names = [each.name for each in composite.variables]
+    if not all(each in keys for each in names):
+        return None
+    return {"title": title, "assets": [keys[each] for each in names], **render_of_composite(composite)}
+
+
+FORM = "chronotile:published"
+"""Member of the catalogue's document by which a folder is known to be ours; its value is how it is served."""
+ITEMS, DATA = "items", "data"
+
+
+def catalogue_of(publication: Publication, *, served_by: str) -> Json:
+    """Return the document at the top."""
+    return {
+        "type": "Catalog",
+        "stac_version": STAC_VERSION,
+        "id": f"{publication.id}-catalogue",
+        "title": publication.title,
+        "description": publication.description,
+        FORM: served_by,
+        "links": [
+            link("root", "./catalog.json", publication.title),
+            link("child", "./collection.json", publication.title),
+        ],
+    }
+
+
+def collection_of(
+    publication: Publication, extent: Extent, *, members: Json, years: Iterable[str], extensions: Iterable[str]
+) -> Json:
+    """Return the document of the collection.
+
+    Args:
+        publication: What is published.
+        extent: Of all.
+        members: Assets of the collection itself, with their places, and those of its items.
+        years: Of its items.
+        extensions: Of STAC that these use.
+    """
+    provenance, licence = publication.provenance, licence_of(publication.license)
+    processing = [] if provenance is None else [PROCESSING]
+    about = {"keywords": list(publication.keywords), "providers": _providers(publication)}
+    return {
+        "type": "Collection",
+        "stac_version": STAC_VERSION,
+        "stac_extensions": sorted({*extensions, *publication.extensions, *processing}),
+        "id": publication.id,
+        "title": publication.title,
+        "description": with_licence(publication.description, licence),
+        **{name: value for name, value in about.items() if value},
+        "license": licence.stac,
+        "extent": extent_of(extent),
+        **publication.fields,
+        **members,
+        "links": [
+            link("root", "./catalog.json", publication.title),
+            link("parent", "./catalog.json", publication.title),
+            *(link("child", f"./{year}/catalog.json", year) for year in years),
+            link("describedby", "./record.json", "OGC API Record", media_type=GEOJSON),
+            *license_links(licence),
+        ],
+    }
+
+
+def group_of(publication: Publication, path: str, *, children: Iterable[str], items: Iterable[tuple[str, str]]) -> Json:
+    """Return the catalogue of a year, month or day.
+
+    Args:
+        publication: What is published.
+        path: Its folder, such as `2024/06`.
+        children: Names of the folders in it that have catalogues of their own.
+        items: Paths of documents in it, with ids.
+    """
+    up = "../" * (path.count("/") + 1)
+    parent = f"{up}collection.json" if "/" not in path else "../catalog.json"
+    name = path.replace("/", "-")
+    return {
+        "type": "Catalog",
+        "stac_version": STAC_VERSION,
+        "id": f"{publication.id}-{name}",
+        "title": name,
+        "description": f"{publication.title}: {name}",
+        "links": [
+            link("root", f"{up}catalog.json", publication.title),
+            link("parent", parent, publication.title if "/" not in path else name.rpartition("-")[0]),
+            *(link("child", f"./{child}/catalog.json", f"{name}-{child}") for child in children),
+            *(link("item", f"./{place}", id_, media_type=GEOJSON) for place, id_ in items),
+        ],
+    }
+
+
+def extent_of(extent: Extent) -> Json:
+    """Return the extent; of what has no place the Earth, of what has no time an interval without ends."""
+    box = [-180.0, -90.0, 180.0, 90.0] if extent.bbox is None else box_of(extent.bbox)
+    interval: list[str | None] = [None, None]
+    if extent.start is not None and extent.last is not None:
+        interval = [format_instant(extent.start), format_instant(extent.last)]
+    return {"spatial": {"bbox": [box]}, "temporal": {"interval": [interval]}}
+
+
+def license_links(licence: Licence) -> list[Json]:
+    """Return the link to a licence that is an address."""
+    return [] if licence.page is None else [link("license", licence.page, "License", media_type="text/html")]
+
+
+def _providers(publication: Publication) -> list[Json]:
+    providers = list[Json]()
+    if publication.attribution:
+        providers.append({"name": publication.attribution, "roles": ["licensor"]})
+    if publication.provenance is not None:
+        software = {"name": "chronotile", "roles": ["processor"], **processing_of(publication.provenance)}
+        providers.append(software)
+    return providers
+
+
+def processing_of(provenance: Provenance) -> Json:
+    """Return what the processing extension says of a job."""
+    read = ", ".join(dict.fromkeys(str(each["collection"]) for each in provenance.sources))
+    made = f"process {provenance.process} {provenance.process_version}, finished {format_instant(provenance.finished)}"
+    execution: dict[str, Any] = {
+        "process": provenance.process,
+        "version": provenance.process_version,
+        "inputs": dict(provenance.inputs),
+        "finished": format_instant(provenance.finished),
+        "sources": list(provenance.sources),
+    }
+    return {
+        "processing:software": {"chronotile": provenance.software},
+        "processing:lineage": f"{made}; made of {read}" if read else made,
+        "processing:expression": {"format": "ogcapi-processes", "expression": execution},
+    }

@@ -1,0 +1,227 @@
+"""Files that are copied: of this machine, of the web and of S3, in parts and in one state."""
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from hashlib import blake2b
+from pathlib import Path
+
+from chronotile.core.errors import AddressRefused, SourceUnavailable, UnsupportedSource
+from chronotile.readers.files import NOT_LISTED
+from chronotile.readers.foreign import BeingWritten
+from chronotile.readers.hrefs import base_name, local_path
+from chronotile.readers.products.folders import Allowed, followed
+from chronotile.readers.remote.requests import Away, ObjectState, ask_part, list_files, place_of, retry
+
+PART_BYTES = 4 << 20
+"""Of a file elsewhere, requested at once."""
+READ_BYTES = 1 << 20
+MOST_NAMED = 5
+"""Files of a folder that a message names."""
+
+
+class LocalFile:
+    """A file of this machine.
+
+    Args:
+        path: Where it is.
+        name: `None`: its own.
+    """
+
+    def __init__(self, path: Path, name: str | None = None) -> None:
+        self._path = path
+        self.name = name or path.name
+
+    def state(self) -> str:
+        """Return what changes when it is replaced.
+
+        Raises:
+            SourceUnavailable: It cannot be read.
+        """
+        try:
+            return _digest(*_state_of(self._path.stat()))
+        except OSError as error:
+            raise SourceUnavailable(f"{self.name} cannot be read: {error.strerror or error}") from error
+
+    def parts(self) -> Iterator[bytes]:
+        """Yield all of it.
+
+        Raises:
+            SourceUnavailable: It cannot be read, or was written meanwhile.
+        """
+        try:
+            with self._path.open("rb") as file:
+                before = _state_of(os.fstat(file.fileno()))
+                while part := file.read(READ_BYTES):
+                    yield part
+                after = _state_of(os.fstat(file.fileno()))
+        except OSError as error:
+            raise SourceUnavailable(f"{self.name} cannot be read: {error.strerror or error}") from error
+        if before != after:
+            raise SourceUnavailable(f"{self.name} was written while it was copied; run it again")
+
+
+class RemoteFile:
+    """A file of the web or of S3.
+
+    Args:
+        href: Where it is.
+        name: `None`: the last part of its path.
+    """
+
+    def __init__(self, href: str, name: str | None = None) -> None:
+        self._href = href
+        self.name = name or base_name(href)
+        self._state: ObjectState | None = None
+
+    def state(self) -> str:
+        """Return what changes when it is replaced; empty if its server tells neither an ETag nor a time.
+
+        Raises:
+            SourceUnavailable: It cannot be read.
+        """
+        state = self._now()
+        return _digest(*state) if state.tag or state.modified_ns else ""
+
+    def parts(self) -> Iterator[bytes]:
+        """Yield all of it.
+
+        Raises:
+            SourceUnavailable: It cannot be read, or was replaced meanwhile.
+        """
+        state = self._now()
+        place = place_of(self._href)
+        for start in range(0, state.size, PART_BYTES):
+            stop = min(start + PART_BYTES, state.size)
+            data, now = self._asked(partial(ask_part, place, start, stop, state))
+            if now != state or len(data) != stop - start:
+                raise SourceUnavailable(f"{self.name} was replaced while it was copied; run it again")
+            yield data
+
+    def _now(self) -> ObjectState:
+        if self._state is None:
+            place = place_of(self._href)
+            self._state = self._asked(partial(ask_part, place, 0, 1, None))[1]
+        return self._state
+
+    def _asked(self, ask: Callable[[], tuple[bytes, ObjectState]]) -> tuple[bytes, ObjectState]:
+        try:
+            return retry(ask, None)
+        except (Away, BeingWritten) as error:
+            raise SourceUnavailable(f"{self.name} cannot be read: {error}") from error
+
+
+class Document:
+    """A file that is made of what is known, not copied."""
+
+    def __init__(self, name: str, data: bytes) -> None:
+        self.name, self._data = name, data
+
+    def state(self) -> str:
+        """Return what changes with its content."""
+        return blake2b(self._data, digest_size=8).hexdigest()
+
+    def parts(self) -> Iterator[bytes]:
+        """Yield all of it."""
+        yield self._data
+
+
+def source_at(href: str, name: str | None = None) -> LocalFile | RemoteFile:
+    """Return the file at a path or URL."""
+    path = local_path(href)
+    return RemoteFile(href, name) if path is None else LocalFile(path, name)
+
+
+def is_folder(href: str) -> bool:
+    """Return whether a place is a store of many files."""
+    path = local_path(href)
+    if path is not None:
+        return path.is_dir()
+    return base_name(href).lower().endswith(".zarr")
+
+
+def files_below(href: str) -> Mapping[str, LocalFile | RemoteFile]:
+    """Return the files of a store by their paths in it: those that hold data before those that describe them.
+
+    Raises:
+        SourceUnavailable: It cannot be listed.
+        UnsupportedSource: Its server lists nothing, or links in it lead elsewhere: without them it lacks values.
+    """
+    files, left_out = files_and_left_out(href, partial(_within, os.path.realpath(local_path(href) or ".")))
+    if left_out:
+        raise UnsupportedSource(
+            f"{base_name(href)} has links that lead out of it, or to folders, which are not published "
+            f"({shortened(left_out)}): put files in their places"
+        )
+    return files
+
+
+def files_and_left_out(href: str, allowed: Allowed) -> tuple[Mapping[str, LocalFile | RemoteFile], list[str]]:
+    """Return the files of a folder, as `files_below` does, and the paths in it of what is not copied.
+
+    Like downloads of products, links to files are followed where they stay in an allowed place; links to folders are
+    left out, and so is what is neither a file nor a folder.
+
+    Args:
+        href: Path or URL of the folder.
+        allowed: Takes a path, gives it without links; raises `AddressRefused` if it is not opened.
+
+    Raises:
+        SourceUnavailable: It cannot be listed.
+        UnsupportedSource: Its server lists nothing.
+    """
+    path = local_path(href)
+    if path is not None:
+        return _local_files(path, allowed)
+    try:
+        listed = list_files(href)
+    except Away as error:
+        raise SourceUnavailable(f"{base_name(href)} cannot be listed: {error}") from error
+    if listed is None:
+        raise UnsupportedSource(f"{base_name(href)} is a folder of a web server: {NOT_LISTED}")
+    return {name: RemoteFile(f"{href.rstrip('/')}/{name}") for name in sorted(listed, key=_last_is_json)}, []
+
+
+def shortened(names: Sequence[str]) -> str:
+    """Return the first of some names, and how many more there are."""
+    more = [f"and {len(names) - MOST_NAMED} more"] if len(names) > MOST_NAMED else []
+    return ", ".join([*names[:MOST_NAMED], *more])
+
+
+def _local_files(folder: Path, allowed: Allowed) -> tuple[Mapping[str, LocalFile], list[str]]:
+    found, left_out = dict[str, LocalFile](), list[str]()
+    for base, folders, names in os.walk(folder):
+        here = Path(base)
+        for name in (*names, *(each for each in folders if (here / each).is_symlink())):
+            file = here / name
+            place = followed(str(file), allowed) if file.is_symlink() else str(file) if file.is_file() else None
+            if place is None:
+                left_out.append(str(file.relative_to(folder)))
+            else:
+                found[str(file.relative_to(folder))] = LocalFile(Path(place), name)
+    return {name: found[name] for name in sorted(found, key=_last_is_json)}, sorted(left_out)
+
+
+def _within(folder: str, path: str) -> str:
+    """A path without links.
+
+    Raises:
+        AddressRefused: It is not below the folder.
+    """
+    real = os.path.realpath(path)
+    if not Path(real).is_relative_to(folder):
+        raise AddressRefused("it is elsewhere")
+    return real
+
+
+def _last_is_json(name: str) -> tuple[bool, str]:
+    base = name.rpartition("/")[2]
+    return base.endswith(".json") or base.startswith(".z"), name
+
+
+def _state_of(status: os.stat_result) -> tuple[int, int, int]:
+    return status.st_mtime_ns, status.st_size, status.st_ino
+
+
+def _digest(*parts: object) -> str:
+    return blake2b(repr(parts).encode(), digest_size=8).hexdigest()

@@ -1,0 +1,310 @@
+"""A publication written into a target: files first, then items, then the documents that lead to them."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from chronotile.archive.publish.copying import CATALOGUE, Copier, group_path, in_order, item_name
+from chronotile.archive.publish.documents import (
+    FILE,
+    FORM,
+    GEOJSON,
+    JSON,
+    STAC_VERSION,
+    Json,
+    catalogue_of,
+    collection_of,
+    documents_of,
+    encode,
+    link,
+    linked,
+    record_of,
+    used_extensions,
+    widen,
+)
+from chronotile.archive.publish.groups import Groups, Listing
+from chronotile.archive.publish.publication import CatalogueOptions, Extent, Publication, PublishedItem
+from chronotile.archive.publish.target import Target, read_document
+from chronotile.core.errors import InvalidItem, SourceUnavailable, UnsupportedSource
+from chronotile.core.model.grid import BBox
+from chronotile.core.model.time.instants import last_of
+from chronotile.core.model.time.parser import parse_instant
+from chronotile.readers.stac.items import span_of
+
+MARK = "publishing.json"
+"""Of a place whose catalogue is not there yet: whose it will be."""
+DATA_FOLDER, OPEN_SCIENCE = "data", "open-science-catalogue"
+MOST_FAILURES = 10
+"""That are named."""
+MOST_KEYS = 200
+"""Of `item_assets`."""
+LEAST_FIELDS = 2
+"""Of each of them, as STAC requires it."""
+_OF_ALL = ("title", "description", "type", "roles", "gsd", "data_type", "nodata", "unit", "bands")
+_PREFIXES_OF_ALL = ("raster:", "eo:")
+
+
+@dataclass(slots=True)
+class Summary:
+    """What a run did."""
+
+    added: int = 0
+    replaced: int = 0
+    unchanged: int = 0
+    files: int = 0
+    bytes: int = 0
+    failed: int = 0
+    failures: list[str] = field(default_factory=list)
+    """Of some items that were left out, with the reasons."""
+
+    def lines(self, name: str, place: str) -> list[str]:
+        """Return it in words."""
+        items = f"{self.added} items added, {self.replaced} replaced, {self.unchanged} unchanged; "
+        has_items = self.added + self.replaced + self.unchanged + self.failed
+        return [f"{name}: {items if has_items else ''}{self.files} files ({self.bytes} bytes) copied to {place}"]
+
+
+def write_publication(
+    publication: Publication,
+    target: Target,
+    options: CatalogueOptions,
+    *,
+    served_by: str,
+    progress: Callable[[int], None] = lambda _files: None,
+) -> Summary:
+    """Write a publication, or bring one that is there up to date; return what was done.
+
+    Args:
+        publication: What is published.
+        target: Where.
+        options: What only the publisher knows.
+        served_by: What `chronotile serve` reads of it: its `items` or the files of its `data`.
+        progress: Called with how many files have been copied.
+
+    Raises:
+        UnsupportedSource: The target holds something else, or there is nothing to publish.
+        SourceUnavailable: A file of the collection itself cannot be read.
+        WriteFailed: The target cannot be written.
+    """
+    return _Run(publication, target, options, served_by=served_by, progress=progress).write()
+
+
+class _Run:
+    def __init__(
+        self,
+        publication: Publication,
+        target: Target,
+        options: CatalogueOptions,
+        *,
+        served_by: str,
+        progress: Callable[[int], None],
+    ) -> None:
+        self._publication, self._target, self._options = publication, target, options
+        self._served_by, self._progress = served_by, progress
+        self._summary, self._lock = Summary(), threading.Lock()
+        self._copier = Copier(target, self._count)
+        self._extents = list[Extent]([publication.extent])
+        self._item_assets: dict[str, Json] = {}
+        self._formats = dict[str, None]()
+        self._extensions = {FILE}
+
+    def write(self) -> Summary:
+        """Write it."""
+        self._claim()
+        before = read_document(self._target, "collection.json")
+        known = {} if before is None else before.get("assets", {})
+        assets = self._copier.assets(self._publication.assets, DATA_FOLDER, _below(known))
+        assets = {
+            name: each | {"href": f"./{DATA_FOLDER}/{each['href'].removeprefix('./')}"} for name, each in assets.items()
+        }
+        with Listing() as listed:
+            for written in in_order(self._item, self._publication.items()):
+                self._note(written, listed)
+            groups = Groups(self._publication, self._target, self._copier, listed)
+            years = groups.write()
+            if not assets and not years and before is None:
+                raise UnsupportedSource(f"{self._publication.id}: {self._reason()}")
+            if before is not None and not self._publication.assets:
+                self._add_what_stays(before)
+                years.update(linked(before, "child"))
+            self._write_collection(assets, years)  # links lead to new places of items before the former ones go
+            emptied = groups.drop_moved(years)
+            if emptied:
+                self._write_collection(assets, years.difference(emptied))
+                groups.remove(emptied)
+        self._copier.remove_replaced("", known, assets)
+        self._target.finish()
+        return self._summary
+
+    def _reason(self) -> str:
+        failures = self._summary.failures
+        return failures[0] if failures else "there is nothing to publish"
+
+    def _claim(self) -> None:
+        """Check that the target is ours, or make it so.
+
+        Raises:
+            UnsupportedSource: It holds something else.
+        """
+        id_, name = self._publication.id, self._target.name
+        found = read_document(self._target, CATALOGUE)
+        if found is not None:
+            if FORM not in found:
+                raise UnsupportedSource(f"{name} holds a catalogue that was not published here; name another place")
+            if found.get("id") != catalogue_of(self._publication, served_by=self._served_by)["id"]:
+                raise UnsupportedSource(f"{name} holds {found.get('title')!r} and not {id_}; name another place")
+            return
+        mark = read_document(self._target, MARK)
+        if mark is None and not self._target.is_empty():
+            raise UnsupportedSource(f"{name} holds something else than a published collection; name another place")
+        if mark is not None and mark.get("id") != id_:
+            raise UnsupportedSource(
+                f"{name} holds the beginning of {mark.get('id')!r}, whose publishing was interrupted; finish that one, "
+                "remove it, or name another place"
+            )
+        self._target.write(MARK, encode({"id": id_}), media_type=JSON)
+
+    def _item(self, item: PublishedItem) -> "_Written":
+        """Write an item after its files, or leave it; any thread may do it."""
+        group = group_path(item.start, is_daily=self._publication.is_daily)
+        name = item_name(item.id)
+        folder = f"{group}/{name}"
+        path = f"{folder}/{name}.json"
+        before = read_document(self._target, path)
+        known = {} if before is None else before.get("assets", {})
+        try:
+            span_of(item.document["properties"])
+            assets = self._copier.assets(item.assets, folder, known, document=f"{name}.json")
+        except (SourceUnavailable, UnsupportedSource, InvalidItem) as error:
+            # What is published stays.
+            failure = f"{item.id} is left out: {error.message}"
+            return _Written(group=group, id=item.id, document=before, outcome="failed", failure=failure)
+        document = self._document(item, assets, depth=folder.count("/") + 1)
+        if before == document:
+            return _Written(group=group, id=item.id, document=document, outcome="unchanged")
+        self._target.write(path, encode(document), media_type=GEOJSON)
+        self._copier.remove_replaced(folder, known, assets)
+        return _Written(group=group, id=item.id, document=document, outcome="added" if before is None else "replaced")
+
+    def _document(self, item: PublishedItem, assets: dict[str, Json], *, depth: int) -> Json:
+        up = "../" * depth
+        title = self._publication.title
+        return {
+            **item.document,
+            "type": "Feature",
+            "stac_version": STAC_VERSION,
+            "stac_extensions": sorted({*item.document.get("stac_extensions", ()), FILE}),
+            "collection": self._publication.id,
+            "assets": assets,
+            "links": [
+                link("root", f"{up}catalog.json", title),
+                link("parent", "../catalog.json"),
+                link("collection", f"{up}collection.json", title),
+            ],
+        }
+
+    def _note(self, written: "_Written", listed: Listing) -> None:
+        """Take what the catalogues and the collection say of all items."""
+        summary, document = self._summary, written.document
+        setattr(summary, written.outcome, getattr(summary, written.outcome) + 1)
+        if written.failure and len(summary.failures) < MOST_FAILURES:
+            summary.failures.append(written.failure)
+        if document is None:
+            return
+        listed.add(written.group, written.id)
+        span = span_of(document["properties"])
+        extent = Extent(bbox=_bbox_of(document), start=span.start, last=last_of(span.start, span.end))
+        self._extents = [_joined([*self._extents, extent])]
+        self._extensions.update(document["stac_extensions"])
+        for name, asset in document["assets"].items():
+            if asset.get("type"):
+                self._formats[str(asset["type"])] = None
+            known = self._item_assets.get(name, asset)
+            if name in self._item_assets or len(self._item_assets) < MOST_KEYS:
+                common = {key: value for key, value in known.items() if _is_of_all(key) and asset.get(key) == value}
+                self._item_assets[name] = common
+
+    def _add_what_stays(self, before: Json) -> None:
+        """Take what the collection says of items that the source no longer has."""
+        self._extents.append(_extent_of(before))
+        self._item_assets = {**before.get("item_assets", {}), **self._item_assets}
+        self._extensions.update(before.get("stac_extensions", ()))
+
+    def _write_collection(self, assets: dict[str, Json], years: set[str]) -> None:
+        """Write the documents that lead to all others, that of the catalogue last."""
+        extent = _joined(self._extents)
+        formats = list(self._formats | {str(each["type"]): None for each in assets.values() if each.get("type")})
+        of_items = {name: each for name, each in self._item_assets.items() if len(each) >= LEAST_FIELDS}
+        members: Json = {"assets": assets, **({"item_assets": of_items} if of_items else {})}
+        extensions = used_extensions(self._extensions, members)
+        collection = collection_of(
+            self._publication, extent, members=members, years=sorted(years), extensions=extensions
+        )
+        documents = {
+            "record.json": record_of(self._publication, extent, self._options, formats=sorted(formats)),
+            **{f"{OPEN_SCIENCE}/{path}": each for path, each in documents_of(self._publication, extent, self._options)},
+            "collection.json": collection,
+            CATALOGUE: catalogue_of(self._publication, served_by=self._served_by),
+        }
+        for path, document in documents.items():
+            if read_document(self._target, path) != document:
+                self._target.write(path, encode(document), media_type=GEOJSON if path == "record.json" else JSON)
+        self._target.remove(MARK)
+
+    def _count(self, files: int, size: int) -> None:
+        with self._lock:
+            self._summary.files += files
+            self._summary.bytes += size
+            self._progress(self._summary.files)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Written:
+    """What became of an item."""
+
+    group: str
+    """The folder of its catalogue."""
+    id: str
+    document: Json | None
+    """As it is in the catalogue now; `None`: it is not there."""
+    outcome: Literal["added", "replaced", "unchanged", "failed"]
+    failure: str = ""
+
+
+def _bbox_of(document: Json) -> BBox | None:
+    box = document.get("bbox")
+    if not isinstance(box, list) or len(box) not in {4, 6}:
+        return None
+    half = len(box) // 2
+    return BBox(box[0], box[1], box[half], box[half + 1])
+
+
+def _is_of_all(key: str) -> bool:
+    return key in _OF_ALL or key.startswith(_PREFIXES_OF_ALL)
+
+
+def _below(assets: dict[str, Json]) -> dict[str, Json]:
+    """Assets of the collection with hrefs as of the folder of data."""
+    return {
+        name: each | {"href": f"./{str(each['href']).removeprefix(f'./{DATA_FOLDER}/')}"}
+        for name, each in assets.items()
+    }
+
+
+def _joined(extents: list[Extent]) -> Extent:
+    starts = [each.start for each in extents if each.start is not None]
+    lasts = [each.last for each in extents if each.last is not None]
+    return Extent(
+        bbox=widen(each.bbox for each in extents if each.bbox is not None),
+        start=min(starts, default=None),
+        last=max(lasts, default=None),
+    )
+
+
+def _extent_of(document: Json) -> Extent:
+    """The extent that a collection of ours states."""
+    (box,), (interval,) = document["extent"]["spatial"]["bbox"], document["extent"]["temporal"]["interval"]
+    if interval[0] is None:
+        return Extent(bbox=BBox(*box))
+    return Extent(bbox=BBox(*box), start=parse_instant(interval[0]).start, last=parse_instant(interval[1]).start)

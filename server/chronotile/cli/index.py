@@ -1,0 +1,238 @@
+"""`chronotile index`: fills the item index, watches its sources, and exports it."""
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from chronotile.cli.opening import fail, print_lines
+
+if TYPE_CHECKING:
+    from chronotile.app.settings import Settings
+    from chronotile.archive.index.fill import FillSummary, IndexStore
+    from chronotile.archive.index.sources import SourceAccess
+    from chronotile.archive.open import Archive
+    from chronotile.catalog.items.passes import SourcePasses
+    from chronotile.core.model.collection import SourceSpec
+
+MOST_PROCESSES = 4
+"""That read items: one that stores them has enough to do with these."""
+LINE_EVERY = 10_000
+"""Entries after which a line is printed, where there is no terminal for a bar."""
+
+
+def run_index(
+    settings: "Settings",
+    *,
+    collection: str | None,
+    is_watching: bool,
+    export: Path | None,
+    every_s: float,
+    is_full: bool,
+) -> None:
+    """Fill the index of one collection or all, then export or watch it.
+
+    Args:
+        settings: How this process runs.
+        collection: Id of one; `None`: all.
+        is_watching: Whether to go on looking until stopped.
+        export: Of one collection: the stac-geoparquet file to write.
+        every_s: How often sources elsewhere are requested.
+        is_full: Whether all of a source is looked at, even if it can list its changes.
+
+    Raises:
+        ConfigurationError: The configuration is not valid, or has no such collection of items.
+        SourceUnavailable: The database does not answer.
+    """
+    from chronotile.app.application import index_store, source_access
+    from chronotile.app.process_setup import end_well_when_stopped
+    from chronotile.archive.index.sources import specs_of_items
+    from chronotile.core.logs import configure_logging
+
+    configure_logging(settings.log_level, settings.log_format)
+    end_well_when_stopped()
+    read_specs = partial(specs_of_items, settings.config, environment=os.environ, collection=collection)
+    file = _WatchedFile(settings.config)
+    specs = read_specs()
+    if export is not None and len(specs) > 1:
+        raise typer.BadParameter("name one collection with --collection", param_hint="--export")
+    access = source_access(settings)
+    with closing(index_store(settings)) as store:
+        failures = _fill_all(specs, access, store, is_full=is_full)
+        if export is not None and not failures:
+            _export(specs[0].collection, store, export)
+        if is_watching:
+            for reason in failures:
+                typer.echo(f"chronotile: {reason}", err=True)
+            _watch(specs, access, store, every_s=every_s, file=file, read_specs=read_specs)
+        elif failures:
+            fail(*failures)
+
+
+@contextmanager
+def passes_of(settings: "Settings", archive: "Archive") -> "Iterator[SourcePasses | None]":
+    """Give the passes over the sources of an archive's collections of items; `None` without such collections.
+
+    Raises:
+        ConfigurationError: Their database cannot be used.
+        SourceUnavailable: It is out of reach.
+    """
+    if all(spec.items is None for spec in archive.specs.values()):
+        yield None
+        return
+    from chronotile.archive.live import archive_id_at
+    from chronotile.catalog.items.passes import open_passes
+
+    id_ = archive_id_at(settings.config, environment=os.environ)
+    with closing(open_passes(settings.database_url, settings.jobs_folder(id_), archive=id_)) as passes:
+        yield passes
+
+
+def _fill_all(
+    specs: "Sequence[SourceSpec]", access: "SourceAccess", store: "IndexStore", *, is_full: bool
+) -> list[str]:
+    """Fill the index of each collection; return why some could not be, or not completely."""
+    from chronotile.archive.index.fill import fill
+    from chronotile.archive.index.sources import indexed, source_of
+    from chronotile.core.errors import ConfigurationError, SourceUnavailable, UnsupportedSource
+    from chronotile.core.machine import this_machine
+
+    failures = []
+    for spec in specs:
+        try:
+            source = source_of(spec, replace(access, is_watched=False))
+            begun_s = time.monotonic()
+            with counting(f"indexing {spec.collection}", "entries") as progress:
+                summary = fill(
+                    indexed(spec),
+                    source,
+                    store,
+                    is_whole=is_full,
+                    processes=min(this_machine().cores, MOST_PROCESSES),
+                    progress=progress,
+                )
+        except (ConfigurationError, SourceUnavailable, UnsupportedSource) as error:
+            failures.append(f"{spec.collection}: {error.message}")
+            continue
+        print_lines(with_rate(summary, time.monotonic() - begun_s))
+        if not summary.is_complete:
+            failures.append(f"{spec.collection}: the source could not be read completely")
+        elif not summary.has_items:
+            failures.append(f"{spec.collection}: all of its items are left out")
+    return failures
+
+
+def with_rate(summary: "FillSummary", took_s: float) -> list[str]:
+    """Return the lines of a pass, with how long it took."""
+    first, *others = summary.lines()
+    done = summary.put.added + summary.put.replaced + summary.put.unchanged
+    rate = f", {done / took_s:.0f} items/s" if took_s >= 1 else ""
+    return [f"{first} in {took_s:.1f} s{rate}", *others]
+
+
+def _export(collection: str, store: "IndexStore", file: Path) -> None:
+    from chronotile.archive.index.export import export_items
+
+    with counting("exporting", "items") as progress:
+        count = export_items(store.items, collection, file, progress=progress)
+    print_lines([f"{collection}: {count} items written to {file}"])
+
+
+class _WatchedFile:
+    """A file whose changes are noticed from when this is made: before it is first read, or one would be lost."""
+
+    def __init__(self, path: Path) -> None:
+        from chronotile.archive.refresh import state_of_file
+
+        self.path = path
+        self._look = partial(state_of_file, path)
+        self._state = self._look()
+
+    def has_changed(self) -> bool:
+        """Return whether it was written since the last look."""
+        before, self._state = self._state, self._look()
+        return before != self._state
+
+
+def _watch(
+    specs: "Sequence[SourceSpec]",
+    access: "SourceAccess",
+    store: "IndexStore",
+    *,
+    every_s: float,
+    file: "_WatchedFile",
+    read_specs: "Callable[[], Sequence[SourceSpec]]",
+) -> None:
+    """Watch the sources of collections, and the configuration, which may get others.
+
+    Args:
+        specs: The collections, as the configuration had them when `access` and `store` were opened.
+        access: What their sources are opened with.
+        store: The index.
+        every_s: How often sources elsewhere are requested.
+        file: The configuration, as it was before `specs` were read.
+        read_specs: Reads it again.
+    """
+    from chronotile.app.process_setup import exit_on_signal
+    from chronotile.archive.index.background import TICK_S, Watch
+    from chronotile.core.errors import ConfigurationError
+
+    watch = Watch(
+        specs=specs,
+        access=access,
+        store=store,
+        every_s=every_s,
+        report=lambda summary: print_lines(summary.lines()[:1] if summary.is_complete else summary.lines()),
+    )
+    print_lines([f"watching {', '.join(spec.collection for spec in specs)}; stop with Ctrl-C"])
+    while True:
+        watch.look()
+        time.sleep(TICK_S)
+        exit_on_signal()
+        if file.has_changed():
+            try:
+                specs = read_specs()
+            except ConfigurationError as error:
+                print_lines([f"{file.path} cannot be used, still watching the same collections: {error.message}"])
+                continue
+            watch.follow(specs)
+            print_lines([f"watching {', '.join(spec.collection for spec in specs)}"])
+
+
+@contextmanager
+def counting(what: str, unit: str) -> Iterator[Callable[[int], None]]:
+    """Give a function that takes how many are done; it draws them with their rate, or prints a line now and then."""
+    if not sys.stderr.isatty():
+        yield _printing(what, unit)
+        return
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}: {task.completed:,} " + unit + ", {task.fields[rate]:,.0f}/s"),
+        TimeElapsedColumn(),
+    )
+    begun_s = time.monotonic()
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=None, rate=0.0)
+        yield lambda done: bar.update(task, completed=done, rate=done / max(time.monotonic() - begun_s, 1e-3))
+
+
+def _printing(what: str, unit: str) -> Callable[[int], None]:
+    begun_s, printed = time.monotonic(), [0]
+
+    def report(done: int) -> None:
+        if done // LINE_EVERY > printed[0] // LINE_EVERY:
+            rate = done / max(time.monotonic() - begun_s, 1e-3)
+            print_lines([f"{what}: {done} {unit}, {rate:.0f}/s"])
+        printed[0] = done
+
+    return report

@@ -1,0 +1,195 @@
+"""`chronotile jobs`: what there is of jobs, and ways to cancel them."""
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from chronotile.cli.opening import exiting_in_one_line, fail
+
+if TYPE_CHECKING:
+    from chronotile.app.settings import Settings
+    from chronotile.core.model.job import Job, Json, Result
+    from chronotile.jobs.queue.bucket import Bucket
+    from chronotile.jobs.queue.job_folder import ResultFiles
+    from chronotile.jobs.queue.table import JobStore
+
+LONGEST = 200
+"""Characters of a value that are shown."""
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="List, show and cancel jobs of an archive.")
+
+Id = Annotated[str, typer.Argument(metavar="ID", help="Id of the job, as listed.", show_default=False)]
+Place = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="CONFIG|FOLDER|FILE",
+        help="The archive, as for serve; default: $CHRONOTILE_CONFIG or config/chronotile.yaml.",
+        show_default=False,
+    ),
+]
+
+
+@app.command("list")
+def list_(
+    place: Place = None,
+    status: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="[accepted|running|successful|failed|dismissed]",
+            help="Only jobs with this status; several with commas or by repeating the option.",
+        ),
+    ] = None,
+    process: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ID", help="Only jobs of this process; several with commas or by repeating the option."),
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Maximum number of jobs.")] = 50,
+) -> None:
+    """List the jobs of an archive, the newest first."""
+    with exiting_in_one_line(), _store(place) as store:
+        from chronotile.core.model.job import ENDED, STATUSES
+        from chronotile.jobs.queue.table import nobody_here
+
+        given = _members(status)
+        wrong = next((each for each in given if each not in STATUSES), None)
+        if wrong is not None:
+            raise typer.BadParameter(f"{wrong[:LONGEST]!r} is not one of {', '.join(STATUSES)}", param_hint="--status")
+        statuses = [each for each in STATUSES if each in given]
+        jobs, count = store.table.jobs(statuses=statuses, processes=_members(process), limit=limit)
+        _print(_columns([("id", "process", "status", "progress", "created"), *map(_row, jobs)]) if jobs else ())
+        _print([f"{len(jobs)} of {count} jobs"])
+        if any(job.status not in ENDED for job in jobs) and not store.table.heartbeat.is_anybody_here():
+            _print([f"{nobody_here(store.table.archive)}: start one with chronotile worker"])
+
+
+@app.command()
+def show(job_id: Id, place: Place = None) -> None:
+    """Show a job: how far it is, its inputs, its log, its results."""
+    with exiting_in_one_line(), _store(place) as store:
+        from chronotile.jobs.queue.job_folder import RESULTS, ResultFiles
+
+        [job] = store.table.heartbeat.mark_unattended([store.table.job(job_id)])
+        _print(_columns(_facts(job)))
+        _print(
+            _section("inputs", [(name, _short(value)) for name, value in store.table.execution(job_id).inputs.items()])
+        )
+        _print(_section("log", [(_time(at), _line(text)) for at, text in store.table.log(job_id)]))
+        files = ResultFiles(store.folder / job_id / RESULTS, _bucket(), job_id)
+        results = [(name, _shown(result, files)) for name, result in job.results.items()]
+        _print(_section("results", results))
+        metadata = next((each.metadata for each in job.results.values() if each.metadata is not None), {})
+        _print(_section("made of", [(each["collection"], _made_of(each)) for each in metadata.get("sources", ())]))
+
+
+@app.command()
+def cancel(job_id: Id, place: Place = None) -> None:
+    """Cancel a job that has not ended: its worker stops, and its files are removed."""
+    with exiting_in_one_line(), _store(place) as store:
+        from chronotile.jobs.queue.job_folder import cancel as cancel_job
+
+        job = cancel_job(store.table, store.folder, job_id, bucket=_bucket())
+        if job.status != "dismissed":
+            fail(f"the job {job_id} has already ended: {job.status}")
+        _print([f"the job {job_id} was dismissed"])
+
+
+def _members(given: Iterable[str] | None) -> list[str]:
+    # Return the values of an option given several times, or with commas.
+    return [each.strip() for text in given or () for each in text.split(",") if each.strip()]
+
+
+def _bucket() -> "Bucket | None":
+    from chronotile.app.settings import load_settings
+
+    return results_bucket(load_settings())
+
+
+def results_bucket(settings: "Settings") -> "Bucket | None":
+    """Return the bucket of results that the environment says, if there is one."""
+    from chronotile.jobs.queue.bucket import PATIENCE_S, open_bucket
+
+    return open_bucket(settings.jobs_results_url, patience_s=PATIENCE_S)
+
+
+@contextmanager
+def _store(place: Path | None) -> Iterator["JobStore"]:
+    from chronotile.app.settings import load_settings
+
+    with open_job_store(load_settings(config=place)) as store:
+        yield store
+
+
+@contextmanager
+def open_job_store(settings: "Settings") -> Iterator["JobStore"]:
+    """Give the jobs of an archive, where the environment says they are."""
+    from chronotile.archive.live import archive_id_at
+    from chronotile.jobs.queue.table import open_store
+
+    archive = archive_id_at(settings.config, environment=os.environ)
+    with closing(open_store(settings.database_url, settings.jobs_folder(archive), archive=archive)) as store:
+        yield store
+
+
+def _row(job: "Job") -> tuple[str, ...]:
+    return job.id, job.process, job.status, f"{job.progress}%", _time(job.created)
+
+
+def _facts(job: "Job") -> list[tuple[str, str]]:
+    facts = {
+        "id": job.id,
+        "archive": job.archive,
+        "revision": job.revision,
+        "process": job.process,
+        "user": job.user,
+        "status": job.status,
+        "progress": f"{job.progress}%",
+        "message": _line(job.message),
+        "attempts": str(job.attempts),
+        "created": _time(job.created),
+        "started": None if job.started is None else _time(job.started),
+        "finished": None if job.finished is None else _time(job.finished),
+    }
+    return [(name, value) for name, value in facts.items() if value is not None]
+
+
+def _section(title: str, rows: Sequence[tuple[str, str]]) -> list[str]:
+    return [title, *(f"  {line}" for line in _columns(rows))] if rows else []
+
+
+def _columns(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+
+
+def _shown(result: "Result", files: "ResultFiles") -> str:
+    return _short(result.value) if result.file is None else f"{files.place(result.file)} ({result.media_type})"
+
+
+def _made_of(source: "Json") -> str:
+    span = f" from {source['first']} to {source['last']}" if source["count"] else ""
+    return f"{', '.join(source['layers'])}, revision {source['revision']}, {source['count']} times{span}"
+
+
+def _short(value: object) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}… ({len(text)} characters)"
+
+
+def _line(text: str) -> str:
+    # Text of others without what a terminal would obey.
+    return "".join(each if each.isprintable() else " " for each in text)
+
+
+def _time(seconds: float) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _print(lines: Iterable[str]) -> None:
+    for line in lines:
+        typer.echo(line)

@@ -1,0 +1,137 @@
+"""What commands that open an archive share: settings, the archive, and what they print."""
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, NoReturn
+
+import typer
+
+from chronotile.core.errors import LOG_SAYS_WHY, ChronotileError, ConfigurationError
+
+if TYPE_CHECKING:
+    from chronotile.app.settings import LogLevel, Settings
+    from chronotile.archive.open import Archive
+    from chronotile.core.model.collection import Finding
+
+
+def settings_of(**given: object) -> "Settings":
+    """Return the settings that the environment and the options of a command give.
+
+    Raises:
+        ConfigurationError: A value is not accepted, or the configuration is a STAC catalogue.
+    """
+    from chronotile.app.settings import load_settings
+    from chronotile.cli.catalogue import is_catalogue
+    from chronotile.core.errors import ConfigurationError
+
+    place = given.get("config")
+    if isinstance(place, str) and is_catalogue(place):
+        regions = "" if "://" in place else "; a file of regions belongs under places of a configuration"
+        raise ConfigurationError(
+            [
+                f"{place} is not a configuration: of a STAC catalogue chronotile serve {place} writes one, and prints "
+                f"its path to name here{regions}"
+            ]
+        )
+    return load_settings(**given)
+
+
+def open_archive(settings: "Settings", log_level: "LogLevel | None" = None, *, is_server: bool = False) -> "Archive":
+    """Return the archive; a server does not wait for sources on other machines that do not answer at once."""
+    from chronotile.app.application import open_configured
+    from chronotile.core.logs import configure_logging
+    from chronotile.readers.elsewhere import OPENING_S, START_S
+
+    configure_logging(log_level or settings.log_level, settings.log_format)
+    with progress_bar("inspecting the data") as progress:
+        patience_s = START_S if is_server else OPENING_S
+        return open_configured(settings, progress=progress, patience_s=patience_s, has_previews=is_server)
+
+
+def index_findings(settings: "Settings", archive: "Archive") -> "tuple[Finding, ...]":
+    """Return what is wrong with the item index, all of which is read, if the archive has collections of items."""
+    from chronotile.app.application import item_index
+
+    if all(spec.items is None for spec in archive.specs.values()):
+        return ()
+    with closing(item_index(settings)) as index:
+        return index.check()
+
+
+def close_archive(archive: "Archive") -> None:
+    """Let go of the sources of an archive, and of the item index, which is open if it has collections of items."""
+    from chronotile.pipeline.search.search_items import items_of
+
+    archive.close()
+    if any(spec.items is not None for spec in archive.specs.values()):
+        items_of(archive.services).close()
+
+
+def subscriber_findings(settings: "Settings", archive: "Archive") -> "tuple[Finding, ...]":
+    """Return which webhooks of the configuration get no events.
+
+    Raises:
+        ConfigurationError: An allowed prefix is not valid.
+    """
+    from chronotile.core.web.places import web_places
+    from chronotile.jobs.queue.webhooks.allowed import SETTING, webhook_findings
+
+    places = web_places(settings.subscriber_places, setting=SETTING)
+    return tuple(webhook_findings(archive.services.catalogue.service, places))
+
+
+@contextmanager
+def progress_bar(what: str, *, has_lines: bool = False) -> Iterator[Callable[[str, float], None]]:
+    """Give a function that takes the current step and the share that is done; it draws a bar if there is a terminal.
+
+    Without one it prints lines if it `has_lines`, else nothing.
+    """
+    if not sys.stderr.isatty():
+        yield _step_lines(what) if has_lines else lambda _step, _share: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=1.0)
+        yield lambda step, share: bar.update(task, completed=share, description=f"{what}: {step}")
+
+
+def _step_lines(what: str) -> Callable[[str, float], None]:
+    """Return what prints a line for each step, and for each further fifth of the work."""
+    printed = set[tuple[str, int]]()
+
+    def report(step: str, share: float) -> None:
+        done = step, int(share * 5 + 1e-9)
+        if done not in printed:
+            printed.add(done)
+            print_lines([f"{what}: {step}, {share:.0%}"])
+
+    return report
+
+
+def print_lines(lines: Iterable[str]) -> None:
+    """Print lines at once, also where the output is not a terminal."""
+    for line in lines:
+        typer.echo(line)
+    sys.stdout.flush()
+
+
+@contextmanager
+def exiting_in_one_line() -> Iterator[None]:
+    """End with 1 and the reason, one line a mistake, where something foreseen goes wrong."""
+    try:
+        yield
+    except ConfigurationError as error:
+        fail(*error.mistakes)
+    except ChronotileError as error:
+        # A command logs to standard error, where these lines go too.
+        fail(error.message.replace(LOG_SAYS_WHY, "see the messages above"))
+
+
+def fail(*reasons: str) -> NoReturn:
+    """End with 1 and the reasons, one line each."""
+    for reason in reasons:
+        typer.echo(f"chronotile: {reason}", err=True)
+    raise typer.Exit(1)

@@ -1,0 +1,164 @@
+"""`chronotile publish`: a collection, or the result of a job, as a static STAC catalogue."""
+
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from chronotile.cli.index import counting
+from chronotile.cli.opening import fail, open_archive, print_lines, settings_of
+from chronotile.core.errors import ConfigurationError, InvalidParameter
+
+if TYPE_CHECKING:
+    from chronotile.app.settings import Settings
+    from chronotile.archive.open import Archive
+    from chronotile.archive.publish.bucket import BucketTarget
+    from chronotile.archive.publish.publication import CatalogueOptions, Publication
+    from chronotile.archive.publish.target import FolderTarget
+    from chronotile.archive.publish.write import Summary
+    from chronotile.core.model.items import ItemSearch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishOptions:
+    """The options of `publish`, as they were written."""
+
+    config: str | None
+    to: str
+    datetime: str | None
+    bbox: str | None
+    filter: str | None
+    title: str | None
+    url: str | None
+    project: str | None
+    themes: tuple[str, ...]
+
+    @property
+    def has_search(self) -> bool:
+        """Whether only some items are published."""
+        return any(each is not None for each in (self.datetime, self.bbox, self.filter))
+
+    def search(self) -> "ItemSearch":
+        """Return which items are published.
+
+        Raises:
+            InvalidParameter: An option has a value that is not accepted.
+        """
+        from chronotile.archive.index.source import ItemFilter
+        from chronotile.cli.optimise import parse_bbox
+        from chronotile.core.model.items import ItemSearch
+        from chronotile.core.model.time.parser import parse_time
+
+        span = None
+        if self.datetime is not None:
+            parts = parse_time(self.datetime).parts
+            if len(parts) != 1 or parts[0].period is not None:
+                raise InvalidParameter(
+                    f"--datetime {self.datetime[:40]!r} is not one instant or interval, such as 2024-06/2024-08",
+                    locator="datetime",
+                )
+            span = parts[0].span
+        return ItemSearch(
+            bbox=None if self.bbox is None else parse_bbox(self.bbox),
+            span=span,
+            filter=None if self.filter is None else ItemFilter(self.filter).to_json(),
+        )
+
+    def catalogue(self) -> "CatalogueOptions":
+        """Return what only the publisher knows.
+
+        Raises:
+            InvalidParameter: A theme or the address is none.
+        """
+        from chronotile.archive.publish.documents import THEMES
+        from chronotile.archive.publish.publication import CatalogueOptions
+
+        wrong = next((each for each in self.themes if each not in THEMES), None)
+        if wrong is not None:
+            raise InvalidParameter(f"--theme {wrong[:40]!r} is not one of {', '.join(THEMES)}", locator="theme")
+        if self.url is not None and not self.url.startswith(("http://", "https://", "s3://")):
+            raise InvalidParameter(f"--url {self.url[:60]!r} is not an address with https://", locator="url")
+        return CatalogueOptions(url=self.url, project=self.project, themes=self.themes)
+
+
+def run_publish(name: str, options: PublishOptions) -> None:
+    """Publish a collection or the results of a job, and print what was done.
+
+    Raises:
+        ConfigurationError: The configuration is not valid, or there is no such collection or job.
+        ChronotileError: It cannot be published, or the target cannot be written.
+    """
+    from chronotile.app.process_setup import end_well_when_stopped
+    from chronotile.core.model.job import ID
+
+    end_well_when_stopped()
+    catalogue, search = options.catalogue(), options.search()
+    settings = settings_of(config=options.config)
+    archive = open_archive(settings, "warning")
+    try:
+        if name in archive.specs:
+            summary = _publish_collection(archive, settings, name, options, search=search, catalogue=catalogue)
+        elif ID.fullmatch(name):
+            from chronotile.cli.publish_job import publish_job
+
+            summary = publish_job(archive, settings, name, options, catalogue=catalogue)
+        else:
+            raise ConfigurationError(
+                [f"there is no collection {name[:60]!r}; there are {', '.join(archive.specs)}, and jobs by their ids"]
+            )
+    finally:
+        archive.close()
+    print_lines(summary.lines(name, options.to))
+    if summary.failed:
+        fail(*summary.failures, f"{summary.failed} items of {name} are not as in the source; run it again")
+
+
+def _publish_collection(
+    archive: "Archive",
+    settings: "Settings",
+    name: str,
+    options: PublishOptions,
+    *,
+    search: "ItemSearch",
+    catalogue: "CatalogueOptions",
+) -> "Summary":
+    from chronotile.app.application import item_index
+    from chronotile.archive.publish.collections import publication_of_scenes
+    from chronotile.archive.publish.dates import publication_of_dates
+    from chronotile.core.web.item_places import SETTING
+    from chronotile.core.web.places import Places
+
+    collection = archive.services.catalogue.collection(name)
+    if archive.specs[name].items is None:
+        if options.has_search:
+            raise InvalidParameter("--datetime, --bbox and --filter are for collections of scenes or tiles")
+        publication, served_by = publication_of_dates(archive, collection)
+        return write_to(options, publication, catalogue, served_by=served_by)
+    prefixes = Places(settings.source_places, setting=SETTING)
+    with closing(item_index(settings)) as items:
+        publication, served_by = publication_of_scenes(archive, collection, items, search=search, prefixes=prefixes)
+        return write_to(options, publication, catalogue, served_by=served_by)
+
+
+def write_to(
+    options: PublishOptions, publication: "Publication", catalogue: "CatalogueOptions", *, served_by: str
+) -> "Summary":
+    """Write a publication to `--to`."""
+    from dataclasses import replace
+
+    from chronotile.archive.publish.write import write_publication
+
+    if options.title is not None:
+        publication = replace(publication, title=options.title)
+    target = _target(options.to)
+    with target.alone(), counting(f"publishing {publication.id}", "files") as progress:
+        return write_publication(publication, target, catalogue, served_by=served_by, progress=progress)
+
+
+def _target(to: str) -> "FolderTarget | BucketTarget":
+    from chronotile.archive.publish.bucket import BucketTarget
+    from chronotile.archive.publish.target import FolderTarget
+
+    if "://" in to:
+        return BucketTarget(to)
+    return FolderTarget(Path(to).expanduser())

@@ -1,1 +1,0 @@
-"""Commands of `chronotile` that have commands of their own, and what all commands share."""

@@ -1,0 +1,1 @@
+"""Values, arithmetic, addresses, files and errors that all other packages build on."""

@@ -1,0 +1,84 @@
+"""Which extra of the package brings which libraries, and the message where one of them is not installed."""
+
+import sys
+from collections.abc import Mapping
+from functools import cache
+from importlib.util import find_spec
+from typing import Final
+
+from chronotile.core.errors import ChronotileError, MissingExtra
+
+LIBRARIES: Final[Mapping[str, tuple[str, ...]]] = {
+    "analysis": ("scipy",),
+    "cog": ("titiler", "fastapi"),
+    "dask": ("distributed", "cryptography"),
+    "icechunk": ("icechunk", "zarr"),
+    "netcdf": ("xarray", "h5netcdf", "h5py", "scipy"),
+    "parquet": ("pyarrow",),
+    "places": ("pyogrio",),
+    "postgresql": ("psycopg",),
+    "s3": ("aiohttp", "obstore"),
+    "video": ("av",),
+    "zarr": ("zarr", "xarray"),
+}
+"""The modules that are imported where an extra is needed; `pyproject.toml` names their distributions."""
+
+
+def missing_extra(extra: str, what: str) -> str | None:
+    """Return the message that `what` needs an extra; `None` where all its libraries are installed.
+
+    Nothing is imported: `what` is refused before any work is done for it.
+
+    Args:
+        extra: A name of `LIBRARIES`.
+        what: The subject of the message: a format, a source, an option.
+    """
+    absent = _absent(extra)
+    return None if absent is None else f"{what} needs {absent}, which is not installed: {install(extra)}"
+
+
+def has_extra(extra: str) -> bool:
+    """Return whether all libraries of an extra are installed."""
+    return _absent(extra) is None
+
+
+def require_extra(
+    extra: str, what: str, *, locator: str | None = None, error: type[ChronotileError] = MissingExtra
+) -> None:
+    """Check that all libraries of an extra are installed; the message to a client names the server's environment.
+
+    Args:
+        extra: A name of `LIBRARIES`.
+        what: The subject of the message.
+        locator: The parameter at fault.
+        error: What is raised: `UnsupportedSource` where a source needs the extra.
+
+    Raises:
+        MissingExtra: A library is absent.
+    """
+    message = missing_extra(extra, what)
+    if message is None:
+        return
+    if issubclass(error, MissingExtra):
+        message = f"{what} needs {_absent(extra)}, which the server lacks: in its environment, {install(extra)}"
+    raise error(message, locator=locator)
+
+
+def install(extra: str) -> str:
+    """Return the command that installs an extra."""
+    return f"pip install 'chronotile[{extra}]'"
+
+
+def _absent(extra: str) -> str | None:
+    # The first library of an extra that is not installed.
+    return next((name for name in LIBRARIES[extra] if not _is_installed(name)), None)
+
+
+def _is_installed(name: str) -> bool:
+    return sys.modules[name] is not None if name in sys.modules else _is_found(name)
+
+
+@cache
+def _is_found(name: str) -> bool:
+    # Whether the path has a module; each request to a server elsewhere needs to know it.
+    return find_spec(name) is not None

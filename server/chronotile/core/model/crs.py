@@ -1,0 +1,183 @@
+"""Coordinate reference systems under one canonical name, and transforms between them."""
+
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from threading import Lock
+from typing import Any
+
+from pyproj import CRS, Transformer
+from pyproj.exceptions import CRSError, ProjError
+
+from chronotile.core.errors import UnsupportedCrs
+
+CRS84_URI = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
+MAX_CRS_FOR_MAPS = 256
+"""Codes whose look-up is cached."""
+
+POLAR_NORTHING_FIRST = {
+    (("south", 180.0), ("south", 90.0)),  # EPSG:32661; EPSG:5041 has them the other way
+    (("north", 0.0), ("north", 90.0)),  # EPSG:32761; EPSG:5042 and EPSG:3031 have them the other way
+    (("north", 180.0), ("north", -90.0)),  # EPSG:5482
+}
+"""Directions and meridians of two axes that both point to or from a pole, northing before easting."""
+
+
+DIRECTIONS_OF_MAPS = ({"east", "north"}, {"north"}, {"south"})
+"""Of the two axes of systems in which maps are drawn; those of polar systems both point to or from the pole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Crs:
+    """A coordinate reference system; equal when the canonical names are (comparing PROJ objects is slow)."""
+
+    name: str
+    """`EPSG:32631`, `OGC:CRS84`, or WKT where no authority names it."""
+    definition: CRS = field(compare=False, repr=False)
+
+    def __reduce__(self) -> tuple[Callable[[str], "Crs"], tuple[str]]:
+        """Name it to other processes: to write its definition takes longer than all else in an item."""
+        return crs_of, (self.name,)
+
+    @property
+    def is_geographic(self) -> bool:
+        """Whether coordinates are longitude and latitude in degrees."""
+        return bool(self.definition.is_geographic)
+
+    @property
+    def epsg(self) -> int | None:
+        """The EPSG code, if the name is one."""
+        authority, _, code = self.name.partition(":")
+        return int(code) if authority == "EPSG" else None
+
+    @property
+    def uri(self) -> str | None:
+        """The URI of its code (OGC 09-048r5); `None` without one."""
+        authority, _, code = self.name.partition(":")
+        if self.name == "OGC:CRS84":
+            return CRS84_URI
+        is_code = authority.isalpha() and code.isalnum()
+        return f"http://www.opengis.net/def/crs/{authority}/0/{code}" if is_code else None
+
+    @property
+    def metres_per_unit(self) -> float:
+        """Length of one CRS unit; a degree counts 111319.49079327358 m (OGC 17-083r4 §6.1.1)."""
+        if self.is_geographic:
+            return 111319.49079327358
+        return float(self.definition.axis_info[0].unit_conversion_factor) if self.definition.axis_info else 1.0
+
+
+@lru_cache(maxsize=512)
+def crs_of(text: str) -> Crs:
+    """Return the system that an authority code, WKT, PROJ text or PROJJSON names.
+
+    `CRS:84` and `OGC:CRS84` are one; a definition that is EPSG's or OGC's own goes under its code.
+
+    Raises:
+        UnsupportedCrs: PROJ does not know it.
+    """
+    spelled = "OGC:CRS84" if text.upper() in {"CRS:84", "OGC:CRS84", "CRS84"} else text
+    try:
+        definition = CRS.from_user_input(spelled)
+    except CRSError as error:
+        raise UnsupportedCrs(f"{text[:80]!r} is not a known coordinate reference system", locator="crs") from error
+    return Crs(_canonical_name(spelled, definition), definition)
+
+
+def _canonical_name(spelled: str, definition: CRS) -> str:
+    if spelled == "OGC:CRS84":
+        return spelled
+    authority = definition.to_authority(min_confidence=100)
+    return f"{authority[0]}:{authority[1]}" if authority else str(definition.to_wkt())
+
+
+@lru_cache(maxsize=512)
+def transformer(source: Crs, target: Crs) -> Transformer:
+    """Return the transform from `source` to `target`, x before y on both sides; it may be used by several threads.
+
+    Raises:
+        UnsupportedCrs: PROJ has no way from one to the other.
+    """
+    try:
+        return Transformer.from_crs(source.definition, target.definition, always_xy=True)
+    except ProjError as error:
+        name = f"{source.definition.name[:40]} to {target.definition.name[:40]}"
+        raise UnsupportedCrs(f"there is no transform from {name}", locator="crs") from error
+
+
+@lru_cache(maxsize=512)
+def is_north_first(crs: Crs) -> bool:
+    """Return whether the first coordinate is latitude or northing, i.e. y (WMS 1.3.0 §6.7.2, OGC 08-038r7).
+
+    The rule is PROJ's normalisation for visualisation, on which all transforms rest (`always_xy`). Axis names mislead
+    (EPSG:2180 calls northing x), and directions alone do where all axes point one way (polar systems).
+    """
+    axes = tuple((axis["direction"], _meridian(axis)) for axis in _axes(crs.definition.to_json_dict())[:2])
+    directions = tuple(direction for direction, _meridian_degrees in axes)
+    return directions == ("north", "east") or axes in POLAR_NORTHING_FIRST
+
+
+def _axes(definition: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """The axes of a PROJJSON definition; a compound system begins with its horizontal one."""
+    if "components" in definition:
+        return _axes(definition["components"][0])
+    if "source_crs" in definition:
+        return _axes(definition["source_crs"])
+    axes: Sequence[Mapping[str, Any]] = definition["coordinate_system"]["axis"]
+    return axes
+
+
+def _meridian(axis: Mapping[str, Any]) -> float | None:
+    """Degrees of the meridian along which a polar axis points."""
+    meridian = axis.get("meridian")
+    if meridian is None:
+        return None
+    longitude = meridian["longitude"]
+    return float(longitude if isinstance(longitude, int | float) else longitude["value"])
+
+
+CRS84 = crs_of("OGC:CRS84")
+
+
+_crs_for_maps: dict[int, Crs | None] = {}
+"""By codes of EPSG, as they were looked up last."""
+_crs_for_maps_lock = Lock()
+
+
+def is_crs_for_maps_known(code: int) -> bool:
+    """Return whether `epsg_crs_for_maps` answers without asking PROJ."""
+    return code in _crs_for_maps
+
+
+def epsg_crs_for_maps(code: int) -> Crs | None:
+    """Return the system of that code of EPSG, or `None` if there is none in which maps can be drawn.
+
+    One has two axes, to the east and the north or from or to a pole, and PROJ transforms it. The first time takes
+    PROJ 30 ms, of a few systems 700 ms; the last `MAX_CRS_FOR_MAPS` are cached.
+    """
+    with contextlib.suppress(KeyError):
+        return _crs_for_maps[code]
+    found = _look_up_crs_for_maps(code)
+    with _crs_for_maps_lock:
+        while len(_crs_for_maps) >= MAX_CRS_FOR_MAPS:
+            del _crs_for_maps[next(iter(_crs_for_maps))]
+        _crs_for_maps[code] = found
+    return found
+
+
+def _look_up_crs_for_maps(code: int) -> Crs | None:
+    try:
+        crs = Crs(f"EPSG:{code}", CRS.from_epsg(code))
+        directions = [axis.direction for axis in crs.definition.axis_info]
+        if len(directions) != 2 or set(directions) not in DIRECTIONS_OF_MAPS:
+            return None
+        transformer(crs, CRS84)
+    except (ProjError, UnsupportedCrs):
+        return None
+    return crs
+
+
+def are_alike(first: Crs, second: Crs) -> bool:
+    """Return whether places have the same x and y in both: they are equal, or WGS 84 with either axis first."""
+    return first == second or {first.name, second.name} == {"EPSG:4326", CRS84.name}

@@ -1,0 +1,343 @@
+"""Arithmetic over variables, written as text: read by a whitelist of Python's own grammar, computed by numpy.
+
+Two walls stand between a text and what runs: only the characters and words of arithmetic are read at all, and of what
+Python's parser makes of them only the nodes named here are understood. Nothing is ever given to `eval`.
+"""
+
+import ast
+import difflib
+import keyword
+import re
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from functools import reduce
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chronotile.core.errors import InvalidParameter
+
+Values = NDArray[np.float64]
+Part = Values | np.float64
+Compute = Callable[..., Part]
+
+MAX_TEXT = 1000
+MAX_NODES = 250
+MAX_DEPTH = 64
+MAX_SHOWN = 60
+
+_TOKEN = re.compile(
+    r" |(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?(?![\w.])|[A-Za-z_]\w*|\*\*|//|[<>=!]=|[-+*/%()<>&|~,]", re.ASCII
+)
+_NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
+_CONSTANTS = {"pi": np.pi, "nan": np.nan}
+_NUMBERS: Mapping[type[ast.AST], Compute] = {
+    ast.Add: np.add,
+    ast.Sub: np.subtract,
+    ast.Mult: np.multiply,
+    ast.Div: np.divide,
+    ast.FloorDiv: np.floor_divide,
+    ast.Mod: np.mod,
+    ast.Pow: np.power,
+    ast.USub: np.negative,
+    ast.UAdd: np.positive,
+}
+
+
+def _comparison(ufunc: np.ufunc) -> Compute:
+    # A comparison that is undecided, as NaN, where either side has no value.
+    return lambda first, second: np.where(np.isnan(first) | np.isnan(second), np.nan, ufunc(first, second))
+
+
+def _not(truth: Part) -> Part:
+    return np.subtract(1.0, truth)
+
+
+def _where(condition: Part, chosen: Part, otherwise: Part) -> Part:
+    return np.where(np.isnan(condition), np.nan, np.where(condition == 1.0, chosen, otherwise))
+
+
+def _clip(values: Part, low: Part, high: Part) -> Part:
+    return np.minimum(np.maximum(values, low), high)
+
+
+def _several(ufunc: np.ufunc) -> Compute:
+    return lambda *values: reduce(ufunc, values)
+
+
+# A truth is 1.0 or 0.0, and NaN where it is undecided, so that least and greatest are `and` and `or`.
+_TRUTHS: Mapping[type[ast.AST], Compute] = {
+    ast.And: _several(np.minimum),
+    ast.Or: _several(np.maximum),
+    ast.BitAnd: np.minimum,
+    ast.BitOr: np.maximum,
+    ast.Not: _not,
+    ast.Invert: _not,
+}
+_COMPARISONS: Mapping[type[ast.AST], Compute] = {
+    ast.Lt: _comparison(np.less),
+    ast.LtE: _comparison(np.less_equal),
+    ast.Gt: _comparison(np.greater),
+    ast.GtE: _comparison(np.greater_equal),
+    ast.Eq: _comparison(np.equal),
+    ast.NotEq: _comparison(np.not_equal),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Function:
+    compute: Compute
+    least: int = 1
+    """Arguments it takes."""
+    most: int = 1
+    takes_truth: bool = False
+    """Whether the first argument is a condition."""
+    gives_truth: bool = False
+
+
+_FUNCTIONS: Mapping[str, _Function] = {
+    "abs": _Function(np.abs),
+    "sqrt": _Function(np.sqrt),
+    "exp": _Function(np.exp),
+    "log": _Function(np.log),
+    "log2": _Function(np.log2),
+    "log10": _Function(np.log10),
+    "sin": _Function(np.sin),
+    "cos": _Function(np.cos),
+    "tan": _Function(np.tan),
+    "asin": _Function(np.arcsin),
+    "acos": _Function(np.arccos),
+    "atan": _Function(np.arctan),
+    "atan2": _Function(np.arctan2, 2, 2),
+    "floor": _Function(np.floor),
+    "ceil": _Function(np.ceil),
+    "round": _Function(np.rint),
+    "sign": _Function(np.sign),
+    "min": _Function(_several(np.minimum), 2, 100),
+    "max": _Function(_several(np.maximum), 2, 100),
+    "clip": _Function(_clip, 3, 3),
+    "where": _Function(_where, 3, 3, takes_truth=True),
+    "isnan": _Function(lambda values: np.isnan(values).astype(np.float64), gives_truth=True),
+}
+
+ACCEPTED = (
+    "accepted are numbers, names of variables, + - * / // % **, < <= > >= == !=, and, or, not, parentheses, "
+    f"{', '.join(_CONSTANTS)} and {', '.join(f'{name}()' for name in _FUNCTIONS)}"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """A part of an expression that can be computed."""
+
+    compute: Callable[[Mapping[str, Values]], Part]
+    is_truth: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """Arithmetic over variables; equal where the text is, however it was spaced."""
+
+    text: str
+    names: tuple[str, ...]
+    """The variables it is of, at least one, in the order of the text."""
+    _root: _Step = field(repr=False, compare=False)
+
+    def evaluate(self, values: Mapping[str, Values]) -> Values:
+        """Return the result in each cell, NaN where it has no finite value.
+
+        A cell has a value where everything it takes has one: `where` takes only what its condition chooses, and
+        `isnan` is decided everywhere.
+
+        Args:
+            values: Physical values by variable, NaN where there is none; all of one shape.
+        """
+        with np.errstate(all="ignore"):
+            result = np.asarray(self._root.compute(values), dtype=np.float64)
+        return np.where(np.isfinite(result), result, np.nan)
+
+
+def parse_expression(text: str, names: Collection[str] | None = None) -> Expression:
+    """Return the expression that a text is.
+
+    Args:
+        text: At most 1,000 characters.
+        names: The variables there are; `None` takes any.
+
+    Raises:
+        InvalidParameter: It is none; the message describes the fault and what is accepted.
+    """
+    plain = " ".join(text[: MAX_TEXT + 1].split())
+    if len(text) > MAX_TEXT:
+        raise _refusal(f"the expression is longer than {MAX_TEXT} characters")
+    _check_characters(plain)
+    try:
+        tree = ast.parse(plain, mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        reason = (
+            f"{error.msg} (in a URL a + is written %2B)"
+            if isinstance(error, SyntaxError)
+            else "it is nested too deeply"
+        )
+        raise _refusal(f"{plain[:MAX_SHOWN]!r} is not a valid expression: {reason}; {ACCEPTED}") from error
+    _check_size(tree)
+    reader = _Reader(names)
+    root = reader.step(tree)
+    if not reader.found:
+        raise _refusal(f"{plain[:MAX_SHOWN]!r} names no variable")
+    return Expression(ast.unparse(tree), tuple(reader.found), root)
+
+
+def can_be_named(variable: str) -> bool:
+    """Whether an expression can name a variable: letters, digits and `_`, no digit first, no word of the grammar."""
+    return bool(_NAME.fullmatch(variable)) and variable not in _WORDS
+
+
+_WORDS = {*keyword.kwlist, *_CONSTANTS}
+
+
+def _refusal(message: str) -> InvalidParameter:
+    return InvalidParameter(message, locator="expression")
+
+
+def _check_characters(text: str) -> None:
+    position = 0
+    while position < len(text):
+        found = _TOKEN.match(text, position)
+        if found is None:
+            raise _refusal(f"{text[position : position + 20]!r} is not allowed in an expression; {ACCEPTED}")
+        position = found.end()
+
+
+def _check_size(tree: ast.expr) -> None:
+    """Refuse what has many parts or is deep, before anything walks over it that calls itself."""
+    level: list[ast.AST] = [tree]
+    count = depth = 0
+    while level:
+        expressions = sum(isinstance(node, ast.expr) for node in level)
+        count, depth = count + expressions, depth + bool(expressions)
+        if count > MAX_NODES or depth > MAX_DEPTH:
+            raise _refusal(f"the expression has more than {MAX_NODES} parts or is nested deeper than {MAX_DEPTH}")
+        level = [child for node in level for child in ast.iter_child_nodes(node)]
+
+
+class _Reader:
+    """Turns the nodes of the whitelist into steps; any other node is refused."""
+
+    def __init__(self, names: Collection[str] | None) -> None:
+        self._names = names
+        self.found: dict[str, None] = {}
+        """Variables in the order of the text."""
+
+    def step(self, node: ast.AST) -> _Step:
+        """Return the step that a node is."""
+        read = _NODES.get(type(node))
+        if read is None:
+            raise _refused(node)
+        return read(self, node)
+
+    def constant(self, node: ast.Constant) -> _Step:
+        """A number."""
+        if isinstance(node.value, bool) or not isinstance(node.value, int | float):
+            raise _refused(node)
+        try:
+            value = np.float64(node.value)
+        except OverflowError:
+            value = np.float64(np.inf)
+        if not np.isfinite(value):
+            raise _refusal("a number of the expression is too large")
+        return _Step(lambda _values: value)
+
+    def name(self, node: ast.Name) -> _Step:
+        """A variable, or a constant that is not one."""
+        name = node.id
+        if name in _CONSTANTS:
+            constant = np.float64(_CONSTANTS[name])
+            return _Step(lambda _values: constant)
+        if self._names is not None and name not in self._names:
+            near = difflib.get_close_matches(name[:MAX_SHOWN], self._names, n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            usable = ", ".join(sorted(filter(can_be_named, self._names))[:20])
+            raise _refusal(f"{name[:MAX_SHOWN]!r} is not a variable of the collection{hint}; it has {usable}")
+        self.found[name] = None
+        return _Step(lambda values: values[name])
+
+    def binary(self, node: ast.BinOp) -> _Step:
+        """`+ - * / // % **`, or `& |` between conditions."""
+        steps = [self.step(each) for each in (node.left, node.right)]
+        return _applied(node.op, steps, node)
+
+    def unary(self, node: ast.UnaryOp) -> _Step:
+        """`+ -`, or `not ~` before a condition."""
+        return _applied(node.op, [self.step(node.operand)], node)
+
+    def logical(self, node: ast.BoolOp) -> _Step:
+        """`and or` between conditions."""
+        return _applied(node.op, [self.step(each) for each in node.values], node)
+
+    def comparison(self, node: ast.Compare) -> _Step:
+        """`a < b`, or a chain of them."""
+        operators = [_COMPARISONS[type(each)] for each in node.ops if type(each) in _COMPARISONS]
+        if len(operators) < len(node.ops):
+            raise _refused(node)
+        steps = [self.step(each).compute for each in (node.left, *node.comparators)]
+
+        def compute(values: Mapping[str, Values]) -> Part:
+            sides = [step(values) for step in steps]
+            pairs = zip(operators, sides, sides[1:], strict=False)
+            return reduce(np.minimum, [each(first, second) for each, first, second in pairs])
+
+        return _Step(compute, is_truth=True)
+
+    def call(self, node: ast.Call) -> _Step:
+        """A function of the list."""
+        function = _FUNCTIONS.get(node.func.id) if isinstance(node.func, ast.Name) else None
+        if function is None or node.keywords:
+            raise _refused(node)
+        if not function.least <= len(node.args) <= function.most:
+            expected = f"{function.least}" if function.least == function.most else f"at least {function.least}"
+            raise _refusal(f"{ast.unparse(node.func)} takes {expected} arguments, got {len(node.args)}")
+        steps = [self.step(each) for each in node.args]
+        if function.takes_truth:
+            _require_truth(steps[:1], node)
+        return _Step(_calling(function.compute, steps), function.gives_truth)
+
+
+def _applied(operator: ast.AST, steps: list[_Step], node: ast.expr) -> _Step:
+    is_truth = type(operator) in _TRUTHS
+    compute = _TRUTHS.get(type(operator)) or _NUMBERS.get(type(operator))
+    if compute is None:
+        raise _refused(node)
+    if is_truth:
+        _require_truth(steps, node)
+    return _Step(_calling(compute, steps), is_truth)
+
+
+def _require_truth(steps: list[_Step], node: ast.expr) -> None:
+    """Python binds `&` tighter than `>`, so that `a > 1 & b > 2` is not what it looks like."""
+    if not all(step.is_truth for step in steps):
+        raise _refusal(
+            f"{ast.unparse(node)[:MAX_SHOWN]!r} needs conditions such as (NIR > 0.2); with & and | put each in "
+            "parentheses"
+        )
+
+
+def _refused(node: ast.AST) -> InvalidParameter:
+    return _refusal(f"{ast.unparse(node)[:MAX_SHOWN]!r} is not allowed in an expression; {ACCEPTED}")
+
+
+def _calling(compute: Compute, steps: list[_Step]) -> Callable[[Mapping[str, Values]], Part]:
+    parts = [step.compute for step in steps]
+    return lambda values: compute(*(part(values) for part in parts))
+
+
+_NODES: Mapping[type[ast.AST], Callable[[_Reader, Any], _Step]] = {
+    ast.Constant: _Reader.constant,
+    ast.Name: _Reader.name,
+    ast.BinOp: _Reader.binary,
+    ast.UnaryOp: _Reader.unary,
+    ast.BoolOp: _Reader.logical,
+    ast.Compare: _Reader.comparison,
+    ast.Call: _Reader.call,
+}

@@ -1,0 +1,418 @@
+"""Geometries that clients send (RFC 7946, and `crs` of GeoJSON 2008)."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import orjson
+
+from chronotile.core.errors import InvalidParameter, LimitExceeded
+from chronotile.core.model.crs import CRS84, Crs
+from chronotile.core.model.geometry.area import Area, Polygon
+from chronotile.core.model.geometry.geojson_rings import parse_geojson, positions_of
+from chronotile.core.model.geometry.json_text import (
+    containers_in,
+    features_in,
+    holes_in,
+    is_number,
+    load_json,
+    positions_in,
+)
+from chronotile.core.model.geometry.repair import Repaired, repair_polygons, unite_polygons
+from chronotile.core.model.grid import FARTHEST, FloatArray
+
+LOCATOR = "geometry"
+MAX_SHOWN = 60
+"""Characters that a message has of what a client sent."""
+
+LEAST_POSITIONS = 3
+"""Of a ring, without the last, which is the first again."""
+
+GROWTH = 2
+"""Of `max_vertices`, by repair, which adds some where edges cross."""
+
+ONE_AREA = frozenset({"Feature", "Polygon", "MultiPolygon"})
+
+CONTAINERS_PER_FEATURE = 64
+"""Lists and objects of a body that are not positions or rings: properties may have some within one another."""
+
+MOST_HOLES = 30_000
+"""Of all polygons of a body: each is made an array, and compared with the others."""
+
+MAX_DEPTH = 8
+"""Of geometry collections within one another."""
+
+MAX_PROPERTY_DEPTH = 128
+"""Of nested lists and objects in properties, which answers repeat; orjson writes no more than 254."""
+
+Json = Any
+"""What a client sent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GeometryRules:
+    """What the geometries of a body may be, and how they are meant."""
+
+    max_vertices: int
+    max_features: int
+    crs_named: Callable[[str], Crs]
+    """Gives the CRS of a name, or raises UnsupportedCrs."""
+    crs: str | None = None
+    """As the request names it beside the body."""
+    first: int = 1
+    """The number of the first feature, as messages and notes count them."""
+    elsewhere: str = ""
+    """The path that takes many areas where this one takes one, or one where it takes many; empty is none."""
+
+    @property
+    def hint(self) -> str:
+        """What a message says of the other path."""
+        return f"; {self.elsewhere} takes it" if self.elsewhere else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Draft:
+    """An area as it was sent."""
+
+    name: str
+    """What messages call it: nothing, or ` of feature 3`."""
+    polygons: tuple[Polygon, ...]
+    closed: tuple[str, ...]
+    """Names of the rings that did not end where they began."""
+    id: str | int | float | None = None
+    properties: Mapping[str, Any] | None = None
+
+
+def area_of(body: bytes, rules: GeometryRules) -> Area:
+    """Return the polygons of a Feature or a bare geometry; a third coordinate is left out.
+
+    Polygons that cross themselves are repaired and rings left open are closed; the area's note reports it.
+
+    Raises:
+        InvalidParameter: It is no such thing; the message names the ring.
+        UnsupportedCrs: Its CRS is not one that it may be in.
+        LimitExceeded: It has more than `max_vertices`.
+    """
+    _require_few(body, rules, features=0)
+    document = _geojson_of(body)
+    kind = _kind(document)
+    if kind == "FeatureCollection":
+        raise InvalidParameter(
+            f"a FeatureCollection has many areas; send one Feature or geometry here{rules.hint}", locator=LOCATOR
+        )
+    draft = _feature(document, "") if kind == "Feature" else _bare(document, "")
+    if not draft.polygons:
+        raise InvalidParameter("the feature has no geometry: it is null", locator=LOCATOR)
+    return _areas([draft], document, rules)[0]
+
+
+def areas_of(body: bytes, rules: GeometryRules) -> tuple[Area, ...]:
+    """Return one area for each member of a FeatureCollection or GeometryCollection, in their order.
+
+    A feature whose geometry is null (RFC 7946 §3.2) is an area without polygons, and its note reports it.
+
+    Raises:
+        InvalidParameter: It is no such thing; the message names the member and ring.
+        UnsupportedCrs: Its CRS is not one that it may be in.
+        LimitExceeded: It has more than `max_features`, or all together more than `max_vertices`.
+    """
+    _require_few(body, rules, features=features_in(body))
+    document = _geojson_of(body)
+    kind = _kind(document)
+    if kind not in MEMBERS:
+        raise InvalidParameter(
+            f"the body must be a FeatureCollection or a GeometryCollection, got {_shown(kind)}"
+            f"{rules.hint if kind in ONE_AREA else ''}",
+            locator=LOCATOR,
+        )
+    key, one, draft_of = MEMBERS[kind]
+    members = listed_members(document, key)
+    _require_few(body, rules, features=len(members))
+    drafts = [draft_of(each, f" of {one} {place}") for place, each in enumerate(members, rules.first)]
+    return _areas(drafts, document, rules)
+
+
+def listed_members(document: Mapping[str, Json], key: str) -> list[Json]:
+    """Return the features or geometries of a collection.
+
+    Raises:
+        InvalidParameter: They are not a list.
+    """
+    members = document.get(key)
+    if not isinstance(members, list):
+        raise InvalidParameter(f"{key!r} must be a list", locator=LOCATOR)
+    return members
+
+
+def _require_few(body: bytes, rules: GeometryRules, *, features: int) -> None:
+    """Check that there are not too many features, positions, holes, nor lists and objects, before they are taken apart.
+
+    Raises:
+        LimitExceeded: There are.
+        InvalidParameter: There are too many holes.
+    """
+    vertices = positions_in(body, more_than=rules.max_vertices)
+    containers = 2 * rules.max_vertices + CONTAINERS_PER_FEATURE * (rules.max_features + 1)
+    for name, allowed, requested in (
+        ("max_features", rules.max_features, features),
+        ("max_vertices", rules.max_vertices, vertices),
+        ("max_containers", containers, containers_in(body)),
+    ):
+        if requested > allowed:
+            raise LimitExceeded(
+                name, allowed=allowed, needed=requested, alternative="send fewer at once", locator=LOCATOR
+            )
+    holes = holes_in(body)
+    if holes > MOST_HOLES:
+        raise InvalidParameter(
+            f"the polygons are too complex: they have {holes} holes, at most {MOST_HOLES}; simplify them, or send "
+            "fewer at once",
+            locator=LOCATOR,
+        )
+
+
+def point_of(body: bytes) -> tuple[float, float] | None:
+    """Return the longitude and latitude of a Point, or of a Feature of one; `None` where the body is something else.
+
+    Raises:
+        InvalidParameter: It is not a JSON object, or the point has no position.
+    """
+    document = _geojson_of(body)
+    geometry: Json = document.get("geometry") if _kind(document) == "Feature" else document
+    if _kind(geometry) != "Point":
+        return None
+    longitude, latitude = _positions([geometry.get("coordinates")], "the point")[0].tolist()
+    return longitude, latitude
+
+
+def document_of(body: bytes) -> dict[str, Json]:
+    """Return the JSON object of a body.
+
+    Raises:
+        InvalidParameter: It is not valid JSON, or no object.
+        LimitExceeded: It would take more memory than there is for a body.
+    """
+    return _document(body, partial(load_json, locator=LOCATOR))
+
+
+def _geojson_of(body: bytes) -> dict[str, Json]:
+    # The JSON object of a body, of a large one with arrays in place of lists of positions.
+    return _document(body, partial(parse_geojson, locator=LOCATOR))
+
+
+def _document(body: bytes, parse: Callable[[bytes], Json]) -> dict[str, Json]:
+    try:
+        document = parse(body.removeprefix(b"\xef\xbb\xbf"))
+    except orjson.JSONDecodeError as error:
+        raise InvalidParameter(f"the body is not valid JSON: {_reason(body, error)}", locator=LOCATOR) from error
+    if not isinstance(document, dict):
+        raise InvalidParameter("the body must be a GeoJSON object such as a Polygon or MultiPolygon", locator=LOCATOR)
+    return document
+
+
+def _reason(body: bytes, error: orjson.JSONDecodeError) -> str:
+    if not body.strip():
+        return "it is empty"
+    rest = error.doc[error.pos :].lstrip("-")[:8]
+    if rest == "Infinity" or rest.startswith("NaN"):
+        return f"{error}; NaN and Infinity are not valid JSON, leave such positions out"
+    return str(error)
+
+
+def _feature(document: Json, name: str) -> Draft:
+    if _kind(document) != "Feature":
+        raise InvalidParameter(f"member{name} must be a Feature, got {_shown(_kind(document))}", locator=LOCATOR)
+    identity = document.get("id")
+    if identity is not None and not (isinstance(identity, str) or is_number(identity)):
+        raise InvalidParameter(f"the id{name or ' of a feature'} must be text or a number", locator=LOCATOR)
+    properties = document.get("properties")
+    if properties is not None and not isinstance(properties, dict):
+        raise InvalidParameter(f"the properties{name or ' of a feature'} must be an object", locator=LOCATOR)
+    if properties is not None and _is_deep(properties):
+        raise InvalidParameter(
+            f"the properties{name or ' of a feature'} have more than {MAX_PROPERTY_DEPTH} nested lists and objects",
+            locator=LOCATOR,
+        )
+    if "geometry" in document and document["geometry"] is None:
+        return Draft(name=name, polygons=(), closed=(), id=identity, properties=properties)
+    return _bare(document.get("geometry"), name, id=identity, properties=properties)
+
+
+def _is_deep(properties: dict[str, Json]) -> bool:
+    """Whether lists and objects are nested too deeply."""
+    level: list[Json] = [properties]
+    for _ in range(MAX_PROPERTY_DEPTH):
+        members = (member for each in level for member in (each.values() if isinstance(each, dict) else each))
+        level = [member for member in members if isinstance(member, dict | list)]
+        if not level:
+            return False
+    return True
+
+
+def _bare(geometry: Json, name: str, **given: Any) -> Draft:  # noqa: ANN401 -- members of Draft
+    closed: list[str] = []
+    listed = list(_coordinates(geometry, name))
+    polygons = tuple(_polygon(rings, f"polygon {place}{name}", closed) for place, rings in enumerate(listed, 1))
+    return Draft(name=name, polygons=polygons, closed=tuple(closed), **given)
+
+
+def _coordinates(geometry: Json, name: str, depth: int = 0) -> Iterator[Json]:
+    """The rings of each polygon, as JSON."""
+    kind = _kind(geometry)
+    if kind == "GeometryCollection" and depth < MAX_DEPTH:
+        members = geometry.get("geometries")
+        if not isinstance(members, list) or not members:
+            raise InvalidParameter(f"the collection{name} has no geometries", locator=LOCATOR)
+        for place, member in enumerate(members, 1):
+            yield from _coordinates(member, f" {place} of the collection{name}", depth + 1)
+        return
+    if kind not in {"Polygon", "MultiPolygon"}:
+        points = "; a series of points is at /timeseries/points" if kind in {"Point", "MultiPoint"} else ""
+        raise InvalidParameter(
+            f"the geometry{name} must be a Polygon or MultiPolygon, or a Feature of one, got {_shown(kind)}{points}",
+            locator=LOCATOR,
+        )
+    listed = geometry.get("coordinates")
+    polygons = [listed] if kind == "Polygon" else listed
+    is_empty = isinstance(polygons, list) and len(polygons) == 1 and isinstance(polygons[0], list) and not polygons[0]
+    if not isinstance(polygons, list) or not polygons or is_empty:
+        raise InvalidParameter(f"the geometry{name} has no coordinates", locator=LOCATOR)
+    yield from polygons
+
+
+def _polygon(rings: Json, name: str, closed: list[str]) -> Polygon:
+    if isinstance(rings, np.ndarray):  # positions in the place of rings
+        rings = rings[:1].tolist()
+    if not isinstance(rings, list) or not rings:
+        raise InvalidParameter(f"{name} has no rings", locator=LOCATOR)
+    return tuple(_ring(ring, f"ring {place} of {name}", closed) for place, ring in enumerate(rings, 1))
+
+
+def _ring(listed: Json, name: str, closed: list[str]) -> FloatArray:
+    positions = _positions(listed, name)
+    if not np.isfinite(positions).all():
+        raise InvalidParameter(f"{name} has a coordinate that is not a finite number", locator=LOCATOR)
+    is_closed = len(positions) > 1 and bool((positions[0] == positions[-1]).all())
+    if len(positions) - is_closed < LEAST_POSITIONS:
+        raise InvalidParameter(
+            f"{name} must have at least {LEAST_POSITIONS} positions and end where it begins", locator=LOCATOR
+        )
+    if is_closed:
+        return positions
+    closed.append(name)
+    return np.vstack([positions, positions[:1]])
+
+
+def _positions(listed: Json, name: str) -> FloatArray:
+    """(vertex, 2) of x and y."""
+    if isinstance(listed, np.ndarray):
+        return listed
+    if not isinstance(listed, list) or not listed:
+        raise InvalidParameter(f"{name} has no positions", locator=LOCATOR)
+    positions = positions_of(listed)
+    if positions is None:
+        raise InvalidParameter(f"{name} must have positions [longitude, latitude]", locator=LOCATOR)
+    return positions
+
+
+def _areas(drafts: Sequence[Draft], document: Mapping[str, Json], rules: GeometryRules) -> tuple[Area, ...]:
+    polygons = [polygon for draft in drafts for polygon in draft.polygons]
+    _require_vertices("max_vertices", polygons, rules.max_vertices, alternative="simplify it")
+    crs = _crs(document, rules)
+    for draft in drafts:
+        _check_reach(draft, crs)
+    names = [f"polygon {place}{draft.name}" for draft in drafts for place in range(1, len(draft.polygons) + 1)]
+    each_mended = zip(names, repair_polygons(polygons, names, locator=LOCATOR) if polygons else (), strict=True)
+    mended = [[next(each_mended) for _ in draft.polygons] for draft in drafts]
+    valid = [[polygon for _name, each in own for polygon in each.polygons] for own in mended]
+    whole = unite_polygons(valid, [draft.name for draft in drafts], locator=LOCATOR)
+    _require_vertices(
+        "max_repaired_vertices",
+        [polygon for own in whole for polygon in own],
+        GROWTH * rules.max_vertices,
+        alternative="untangle it",
+    )
+    return tuple(_area(*each, crs) for each in zip(drafts, whole, mended, strict=True))
+
+
+def _require_vertices(limit: str, polygons: Sequence[Polygon], allowed: int, *, alternative: str) -> None:
+    requested = sum(len(ring) for polygon in polygons for ring in polygon)
+    if requested > allowed:
+        raise LimitExceeded(limit, allowed=allowed, needed=requested, alternative=alternative, locator=LOCATOR)
+
+
+def _area(draft: Draft, polygons: tuple[Polygon, ...], mended: Sequence[tuple[str, Repaired]], crs: Crs) -> Area:
+    notes = [] if draft.polygons else ["it has no geometry"]
+    notes += [f"{name} was closed" for name in draft.closed]
+    notes += [f"{name} was repaired: {each.note}" for name, each in mended if each.note is not None]
+    return Area(
+        polygons=polygons,
+        crs=crs,
+        id=draft.id,
+        properties=draft.properties,
+        note="; ".join(notes) or None,
+    )
+
+
+def _check_reach(draft: Draft, crs: Crs) -> None:
+    farthest = (360, 90) if crs.is_geographic else (FARTHEST, FARTHEST)
+    for number, polygon in enumerate(draft.polygons, 1):
+        for place, ring in enumerate(polygon, 1):
+            if (np.abs(ring) > farthest).any():
+                expected = (
+                    "longitudes from -360 to 360 and latitudes from -90 to 90, longitude first; coordinates in metres "
+                    "need crs="
+                    if crs.is_geographic
+                    else f"coordinates from {-FARTHEST:g} to {FARTHEST:g}"
+                )
+                raise InvalidParameter(
+                    f"ring {place} of polygon {number}{draft.name} must have {expected}", locator=LOCATOR
+                )
+
+
+def _crs(document: Mapping[str, Json], rules: GeometryRules) -> Crs:
+    """That of the request, or of the document (GeoJSON 2008 §3); x before y in both, whatever the CRS says."""
+    member = document.get("crs")
+    if member is None and isinstance(document.get("geometry"), dict):
+        member = document["geometry"].get("crs")
+    named = partial(_named, rules=rules)
+    if member is None:
+        return CRS84 if rules.crs is None else named(rules.crs)
+    inside = named(_member_name(member))
+    if rules.crs is not None and named(rules.crs) != inside:
+        raise InvalidParameter(f"crs is {rules.crs[:MAX_SHOWN]}, but the body says {inside.name}", locator="crs")
+    return inside
+
+
+def _named(text: str, rules: GeometryRules) -> Crs:
+    # GeoJSON's own and the code that many write for it need not be among those offered.
+    return CRS84 if text.upper() in {"CRS:84", "OGC:CRS84", "URN:OGC:DEF:CRS:OGC:1.3:CRS84"} else rules.crs_named(text)
+
+
+def _member_name(member: Json) -> str:
+    """The name in `{"type": "name", "properties": {"name": …}}`, or of the EPSG code in its elder form."""
+    given = member.get("properties") if isinstance(member, dict) else None
+    if isinstance(given, dict):
+        if isinstance(given.get("name"), str):
+            return str(given["name"])
+        if isinstance(given.get("code"), int):
+            return f"EPSG:{given['code']}"
+    raise InvalidParameter('the member crs must be {"type": "name", "properties": {"name": …}}', locator="crs")
+
+
+def _kind(document: Json) -> str:
+    kind = document.get("type") if isinstance(document, dict) else None
+    return kind if isinstance(kind, str) else ""
+
+
+def _shown(kind: str) -> str:
+    return repr(kind[:40]) if kind else "something without a type"
+
+
+MEMBERS: Mapping[str, tuple[str, str, Callable[[Json, str], Draft]]] = {
+    "FeatureCollection": ("features", "feature", _feature),
+    "GeometryCollection": ("geometries", "geometry", _bare),
+}
+"""Where a collection has its members, what messages call one, and how it is read."""

@@ -1,0 +1,311 @@
+"""Polygons of clients made valid (OGC 06-103r4 §6.1.11): rings that cross themselves or one another."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import isqrt
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from chronotile.core.errors import InvalidParameter, LimitExceeded
+from chronotile.core.model.geometry.area import Polygon
+from chronotile.core.model.grid import FloatArray
+
+PAIRS_PER_EDGE = 6
+"""Edges whose boxes overlap: of an outline each has itself and its two neighbours."""
+
+FREE_PAIRS = 20_000
+"""Of small polygons, which may be as tangled as they like: repair takes about 10 µs a pair."""
+
+FEW_EDGES = 200
+"""Of a polygon that is checked as it is: even if each of its edges crosses all others, there are few pairs."""
+
+CHECKED_PAIRS_PER_EDGE = 20
+CHECKED_PAIRS = 5_000_000
+"""Pairs of edges whose boxes overlap, in all polygons that are checked: to check takes about 50 ns a pair."""
+
+MOST_STEPS = 1_000_000_000
+"""Steps to find which rings lie in which others, in all polygons that are checked."""
+
+STEPS_PER_PAIR = 500
+"""Of a pair of rings whose boxes overlap, beside one for each vertex of the outer one."""
+
+MOST_REPAIRED = 20_000_000
+"""Pairs of rings of the polygons that are repaired, whether their boxes overlap or not."""
+
+MOST_CHECKED_VERTICES = 600_000
+"""Of polygons that are checked together: one, or all of a feature; to check takes up to 215 bytes a vertex."""
+
+MOST_REPAIRED_VERTICES = 250_000
+"""Of a polygon that is repaired, and of polygons that are united: that takes up to 475 bytes a vertex."""
+
+EDGES_AT_ONCE = 1 << 16
+"""Of which boxes are looked up in one tree: an edge takes some 400 bytes in it."""
+
+_AT_ONCE = 16
+"""Boxes that are looked up together, each of which may overlap all others."""
+
+_REASON = re.compile(r"(?P<what>[^\[]+)\[(?P<x>\S+) (?P<y>\S+)\]")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Repaired:
+    """What became of one polygon."""
+
+    polygons: tuple[Polygon, ...]
+    note: str | None = None
+    """What was wrong with it; `None` where nothing was."""
+
+
+def repair_polygons(polygons: Sequence[Polygon], names: Sequence[str], *, locator: str) -> list[Repaired]:
+    """Return each polygon as it is where it is valid, else what it covers: all that its outer ring turns round.
+
+    Args:
+        polygons: Closed rings of at least four positions.
+        names: What messages call each.
+        locator: The parameter they came in.
+
+    Raises:
+        InvalidParameter: One covers nothing, or is too tangled or too large to be repaired; the message names it.
+        LimitExceeded: One has too many vertices.
+    """
+    checks = _Checks()
+    for polygon, name in zip(polygons, names, strict=True):
+        checks.require_few(polygon, polygon, f"{name} is", locator=locator)
+    shapes = _shapes(polygons)
+    is_valid = shapely.is_valid(shapes)
+    done = [Repaired((polygon,)) for polygon in polygons]
+    pairs = edges = ring_pairs = 0
+    for index in np.flatnonzero(~is_valid).tolist():
+        reason = f"{_where(polygons[index])}{_describe(shapely.is_valid_reason(shapes[index]))}"
+        edges += sum(len(ring) - 1 for ring in polygons[index])
+        pairs += _overlapping_pairs(polygons[index], at_most=PAIRS_PER_EDGE * edges + FREE_PAIRS - pairs)
+        if pairs > PAIRS_PER_EDGE * edges + FREE_PAIRS:
+            raise InvalidParameter(f"{names[index]} is too complex to be repaired: {reason}", locator=locator)
+        _require_repairable(polygons[index], names[index], reason, locator=locator)
+        ring_pairs += len(polygons[index]) ** 2
+        if ring_pairs > MOST_REPAIRED:
+            raise InvalidParameter(
+                f"{names[index]} has too many rings to be repaired, at most {isqrt(MOST_REPAIRED)}: {reason}",
+                locator=locator,
+            )
+        try:
+            parts = _polygons(shapely.make_valid(shapes[index], method="structure", keep_collapsed=False))
+        except shapely.GEOSException as error:  # of coordinates of far apart magnitudes
+            raise InvalidParameter(f"{names[index]} cannot be repaired: {reason}", locator=locator) from error
+        if not parts:
+            raise InvalidParameter(f"{names[index]} covers no area: {reason}", locator=locator)
+        done[index] = Repaired(parts, reason)
+    return done
+
+
+def unite_polygons(
+    areas: Sequence[Sequence[Polygon]], names: Sequence[str], *, locator: str
+) -> list[tuple[Polygon, ...]]:
+    """Return the polygons of each area, of which no two overlap: as they are, or what they cover together.
+
+    Args:
+        areas: Valid polygons.
+        names: What messages add to tell each area: nothing, or ` of feature 3`.
+        locator: The parameter they came in.
+
+    Raises:
+        InvalidParameter: The polygons of one are too tangled with one another; the message names it.
+        LimitExceeded: Those of one have too many vertices to be checked or united.
+    """
+    done = [tuple(polygons) for polygons in areas]
+    checks = _Checks()
+    pairs = edges = 0
+    for index, polygons in enumerate(done):
+        if len(polygons) < 2 or not _boxes_overlap(shapes := _shapes(polygons)):
+            continue
+        rings = tuple(ring for polygon in polygons for ring in polygon)
+        outer = tuple(polygon[0] for polygon in polygons)
+        checks.require_few(rings, outer, f"the polygons{names[index]} are", locator=locator)
+        if shapely.is_valid(shapely.multipolygons(shapes)):
+            continue  # they touch at most: to unite thousands that do would take minutes
+        _require_few_vertices(rings, "max_united_vertices", MOST_REPAIRED_VERTICES, locator=locator)
+        edges += sum(len(ring) - 1 for ring in rings)
+        pairs += _overlapping_pairs(rings, at_most=PAIRS_PER_EDGE * edges + FREE_PAIRS - pairs)
+        if pairs > PAIRS_PER_EDGE * edges + FREE_PAIRS:
+            raise InvalidParameter(
+                f"the polygons{names[index]} overlap in too complex a way; send their union",
+                locator=locator,
+            )
+        try:
+            done[index] = _polygons(shapely.union_all(shapes))
+        except shapely.GEOSException as error:
+            raise InvalidParameter(
+                f"the polygons{names[index]} overlap and cannot be united; send their union",
+                locator=locator,
+            ) from error
+    return done
+
+
+class _Checks:
+    """The cost of checking all polygons of a request, estimated before each check."""
+
+    def __init__(self) -> None:
+        self._edges = self._pairs = self._steps = 0
+
+    def require_few(self, rings: Polygon, nested: Polygon, which: str, *, locator: str) -> None:
+        """Refuse rings that would take too long to be checked.
+
+        Args:
+            rings: Whose edges are checked for crossings.
+            nested: Those of which it is found which lie in which.
+            which: The beginning of the message.
+            locator: The parameter they came in.
+
+        Raises:
+            InvalidParameter: Too many of their edges, or of themselves, may lie on one another.
+            LimitExceeded: They have too many vertices.
+        """
+        _require_few_vertices(rings, "max_checked_vertices", MOST_CHECKED_VERTICES, locator=locator)
+        edges = sum(len(ring) - 1 for ring in rings)
+        if edges <= FEW_EDGES:
+            return
+        self._steps += _nesting_steps(nested, at_most=MOST_STEPS - self._steps)
+        if self._steps > MOST_STEPS:
+            raise InvalidParameter(
+                f"{which} too complex: too many rings may contain one another, at most {MOST_STEPS} comparisons "
+                "are made; simplify them, or send fewer rings or features at once",
+                locator=locator,
+            )
+        self._edges += edges
+        most = CHECKED_PAIRS_PER_EDGE * self._edges + CHECKED_PAIRS
+        self._pairs += _overlapping_pairs(rings, at_most=most - self._pairs)
+        if self._pairs > most:
+            raise InvalidParameter(
+                f"{which} too complex: too many edges may cross one another, at most {most} pairs are checked; "
+                "simplify them, or send fewer at once",
+                locator=locator,
+            )
+
+
+def _require_few_vertices(rings: Polygon, limit: str, allowed: int, *, locator: str) -> None:
+    vertices = sum(map(len, rings))
+    if vertices > allowed:
+        raise LimitExceeded(
+            limit, allowed=allowed, needed=vertices, alternative="simplify each feature", locator=locator
+        )
+
+
+def _require_repairable(polygon: Polygon, name: str, reason: str, *, locator: str) -> None:
+    vertices = sum(map(len, polygon))
+    if vertices > MOST_REPAIRED_VERTICES:
+        raise InvalidParameter(
+            f"{name} has {vertices} vertices, of which at most {MOST_REPAIRED_VERTICES} can be repaired: {reason}",
+            locator=locator,
+        )
+
+
+def _nesting_steps(rings: Polygon, *, at_most: int) -> int:
+    """Steps to find which rings lie in which others, by their boxes; counting ends soon after `at_most`."""
+    sizes = np.array([len(ring) for ring in rings])
+    starts = np.cumsum([0, *sizes[:-1]])
+    vertices = np.concatenate(rings)
+    low, high = np.minimum.reduceat(vertices, starts), np.maximum.reduceat(vertices, starts)
+    boxes = shapely.box(*low.T, *high.T)
+    tree = shapely.STRtree(boxes)
+    steps = start = 0
+    while start < len(boxes) and steps <= at_most:
+        others = tree.query(boxes[start : start + _AT_ONCE])[1]
+        steps += int((sizes[others] + STEPS_PER_PAIR).sum())
+        start += _AT_ONCE
+    return steps
+
+
+def _boxes_overlap(shapes: NDArray[np.object_]) -> bool:
+    """Whether any two boxes overlap; the tree is queried for some at once, each of which may overlap all."""
+    tree = shapely.STRtree(shapes)
+    some = (shapes[start : start + 16] for start in range(0, len(shapes), 16))
+    return any(tree.query(each).shape[1] > len(each) for each in some)
+
+
+def _shapes(polygons: Sequence[Polygon]) -> NDArray[np.object_]:
+    rings = [ring for polygon in polygons for ring in polygon]
+    ring_ends = np.cumsum([0, *(len(ring) for ring in rings)])
+    polygon_ends = np.cumsum([0, *(len(polygon) for polygon in polygons)])
+    shapes: NDArray[np.object_] = shapely.from_ragged_array(
+        shapely.GeometryType.POLYGON, np.concatenate(rings), (ring_ends, polygon_ends)
+    )
+    return shapes
+
+
+def _overlapping_pairs(polygon: Polygon, *, at_most: int) -> int:
+    """Pairs of edges, of one ring or two, whose boxes overlap; counting ends soon after `at_most`.
+
+    A hundred random vertices cross a thousand times, and what they enclose takes a second to find; a coast of a
+    hundred thousand that crosses itself once takes little more than its reading.
+    """
+    low, high = _edge_boxes(polygon)
+    order = np.argsort(low[:, 0], kind="stable")
+    low = low[order]
+    high = high[order]
+    del order
+    pairs = start = 0
+    while start < len(low) and pairs <= at_most:
+        part = slice(start, start + EDGES_AT_ONCE)
+        tree = shapely.STRtree(_diagonals(low[part], high[part]))
+        is_near = ((low <= high[part].max(axis=0)) & (high >= low[part].min(axis=0))).all(axis=1)
+        pairs += _pairs_with(tree, low[is_near], high[is_near], at_most=at_most - pairs)
+        start += EDGES_AT_ONCE
+    return pairs
+
+
+def _edge_boxes(polygon: Polygon) -> tuple[FloatArray, FloatArray]:
+    """(edge, 2) least and greatest x and y of the edges of all rings."""
+    vertices, ends = np.concatenate(polygon), np.cumsum([len(ring) for ring in polygon])
+    low, high = (each(vertices[:-1], vertices[1:]) for each in (np.minimum, np.maximum))
+    if len(polygon) == 1:
+        return low, high
+    is_edge = np.ones(len(low), dtype=np.bool_)
+    is_edge[ends[:-1] - 1] = False  # from one ring to the next
+    return low[is_edge], high[is_edge]
+
+
+def _diagonals(low: FloatArray, high: FloatArray) -> NDArray[np.object_]:
+    # (box,) lines that have the boxes.
+    lines: NDArray[np.object_] = shapely.linestrings(np.stack([low, high], axis=1))
+    return lines
+
+
+def _pairs_with(tree: shapely.STRtree, low: FloatArray, high: FloatArray, *, at_most: int) -> int:
+    """Pairs of an edge of a tree with one of some boxes, which overlap; counting ends soon after `at_most`."""
+    pairs = start = 0
+    step = 8  # each of which may overlap all
+    while start < len(low) and pairs <= at_most:
+        some = slice(start, start + step)
+        pairs += tree.query(_diagonals(low[some], high[some])).shape[1]
+        start += step
+        step = min(2 * step, 4096) if pairs <= PAIRS_PER_EDGE * start else 8
+    return pairs
+
+
+def _where(polygon: Polygon) -> str:
+    """The ring at fault, if it is one of several and alone at fault."""
+    if len(polygon) == 1:
+        return ""
+    alone = shapely.is_valid(_shapes([(ring,) for ring in polygon]))
+    return "" if alone.all() else f"ring {int(np.argmin(alone)) + 1}: "
+
+
+def _describe(reason: str) -> str:
+    """`Self-intersection[4.55 50.85]` in words."""
+    found = _REASON.fullmatch(reason)
+    if found is None:
+        return reason.lower()
+    return f"{found['what'].lower()} at {float(found['x']):.10g} {float(found['y']):.10g}"
+
+
+def _polygons(shape: shapely.Geometry) -> tuple[Polygon, ...]:
+    # The polygons of a shape, without the lines and points to which parts of it have collapsed.
+    parts = shapely.get_parts(shapely.get_parts(shape))  # polygons of multipolygons of collections
+    return tuple(_rings(part) for part in parts if isinstance(part, shapely.Polygon) and not part.is_empty)
+
+
+def _rings(part: shapely.Polygon) -> Polygon:
+    return tuple(shapely.get_coordinates(ring) for ring in (part.exterior, *part.interiors))

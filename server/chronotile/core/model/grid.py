@@ -1,0 +1,402 @@
+"""Where pixels are: north-up grids that are requested, and the native grids of sources."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+from affine import Affine
+from numpy.typing import NDArray
+
+from chronotile.core.errors import InvalidParameter
+from chronotile.core.model.crs import CRS84, Crs, transformer
+
+FloatArray = NDArray[np.floating[Any]]
+Coordinate = TypeVar("Coordinate", float, FloatArray)
+
+LATTICE = 21
+"""Points along each side of the lattice by which a box is taken from one CRS to another."""
+
+POINTS_A_SIDE = 4097
+"""Of a box of which all is needed: between two, the sides of a continent are straight to a few centimetres."""
+
+FARTHEST_M = 4e7
+"""From the origin of a projected CRS, beyond which nothing is: the other pole may be almost infinitely far away."""
+
+WHOLE_CIRCLE = 360.0
+UPRIGHT = {"EPSG:3857": (2e7, 2e7), "EPSG:4326": (179.0, 85.0), "OGC:CRS84": (179.0, 85.0)}
+"""CRSs whose boxes are boxes in the others, and up to which x and y."""
+CIRCLE_TOLERANCE_PX = 0.75
+"""A geographic grid whose width misses 360 degrees by less than this wraps round (VIIRS files reach 180.01)."""
+
+FARTHEST = 1e9
+"""Of a place in any CRS from its origin, in its units."""
+
+
+class BBox(NamedTuple):
+    """A box in CRS units, always x before y whatever the CRS says."""
+
+    xmin: float
+    ymin: float
+    xmax: float
+    ymax: float
+
+    def intersects(self, other: "BBox") -> bool:
+        """Whether the two boxes of one CRS share more than an edge."""
+        return self.xmin < other.xmax and other.xmin < self.xmax and self.ymin < other.ymax and other.ymin < self.ymax
+
+    def unwound(self) -> "BBox":
+        """Return a box in longitudes and latitudes whose east is beyond 180 if it crosses the antimeridian."""
+        return self if self.xmin <= self.xmax else self._replace(xmax=self.xmax + WHOLE_CIRCLE)
+
+
+def require_place(box: BBox, crs: Crs) -> None:
+    """Check that a box of a request is one, and not beyond all coordinates.
+
+    Raises:
+        InvalidParameter: It is not.
+    """
+    if max(map(abs, box)) > FARTHEST:
+        raise InvalidParameter(f"bbox lies beyond all coordinates of {crs.name}", locator="bbox")
+    if box.xmin >= box.xmax or box.ymin >= box.ymax:
+        raise InvalidParameter("bbox is empty: each minimum must be less than its maximum", locator="bbox")
+
+
+class Window(NamedTuple):
+    """Rows and columns of a source, half-open: `[row_start, row_stop)` by `[column_start, column_stop)`."""
+
+    row_start: int
+    row_stop: int
+    column_start: int
+    column_stop: int
+
+    @classmethod
+    def of_cell(cls, row: int, column: int) -> "Window":
+        """Return the window of one cell."""
+        return cls(row, row + 1, column, column + 1)
+
+    @property
+    def height(self) -> int:
+        """Number of rows."""
+        return self.row_stop - self.row_start
+
+    @property
+    def width(self) -> int:
+        """Number of columns."""
+        return self.column_stop - self.column_start
+
+
+def boxes_of(box: BBox) -> Iterator[BBox]:
+    """Yield a CRS84 box, cut in two where it crosses the antimeridian."""
+    if box.xmin <= box.xmax:
+        yield box
+    else:
+        yield BBox(box.xmin, box.ymin, 180.0, box.ymax)
+        yield BBox(-180.0, box.ymin, box.xmax, box.ymax)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grid:
+    """A north-up grid of `height` rows by `width` columns over `bbox`; row 0 is in the north."""
+
+    crs: Crs
+    bbox: BBox
+    width: int
+    """Columns, in pixels."""
+    height: int
+    """Rows, in pixels."""
+
+    def __post_init__(self) -> None:
+        if self.width < 1 or self.height < 1:
+            raise InvalidParameter(f"a grid needs pixels, got {self.width} x {self.height}", locator="width")
+        if not all(math.isfinite(edge) for edge in self.bbox):
+            raise InvalidParameter(f"the bounding box {tuple(self.bbox)} is not finite", locator="bbox")
+        if self.bbox.xmin >= self.bbox.xmax or self.bbox.ymin >= self.bbox.ymax:
+            raise InvalidParameter(
+                f"the bounding box {tuple(self.bbox)} is empty: minimum must be less than maximum", locator="bbox"
+            )
+
+    @property
+    def resolution(self) -> tuple[float, float]:
+        """Pixel size (x, y) in CRS units, both positive."""
+        xmin, ymin, xmax, ymax = self.bbox
+        return (xmax - xmin) / self.width, (ymax - ymin) / self.height
+
+    def x_of(self, columns: Coordinate) -> Coordinate:
+        """Return x of fractional columns; column 0.5 is the centre of the first pixel."""
+        return self.bbox.xmin + columns * ((self.bbox.xmax - self.bbox.xmin) / self.width)
+
+    def y_of(self, rows: Coordinate) -> Coordinate:
+        """Return y of fractional rows; row 0.5 is the centre of the northernmost pixel."""
+        return self.bbox.ymax - rows * ((self.bbox.ymax - self.bbox.ymin) / self.height)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NativeGrid:
+    """The grid that a source has, in any orientation: pixel corners lie at `transform @ (column, row)`."""
+
+    crs: Crs
+    transform: Affine
+    width: int
+    height: int
+
+    def __post_init__(self) -> None:
+        if self.width < 1 or self.height < 1 or self.transform.is_degenerate:
+            raise ValueError("a native grid needs pixels and an invertible transform")
+
+    def __hash__(self) -> int:
+        """Hash what grids mostly differ in: plans are found by all levels of a source, many times a picture."""
+        return hash((self.transform.c, self.transform.f, self.width, self.height))
+
+    @property
+    def resolution(self) -> float:
+        """Geometric mean of the pixel's two sizes, in CRS units."""
+        return math.sqrt(abs(self.transform.determinant))
+
+    @property
+    def steps(self) -> tuple[float, float]:
+        """How far apart columns and rows are, in CRS units, in whatever direction."""
+        transform = self.transform
+        return math.hypot(transform.a, transform.d), math.hypot(transform.b, transform.e)
+
+    def coarser(self, factor: int) -> "NativeGrid":
+        """Return the grid of pixels `factor` times as wide and high, from the same corner on, rounded up."""
+        return NativeGrid(
+            crs=self.crs,
+            transform=self.transform @ Affine.scale(factor),
+            width=-(-self.width // factor),
+            height=-(-self.height // factor),
+        )
+
+    @property
+    def wrap_columns(self) -> float | None:
+        """Columns in 360 degrees of a geographic grid whose rows run along parallels, else `None`."""
+        if not self.crs.is_geographic or self.transform.d != 0 or self.transform.b != 0:
+            return None
+        return abs(WHOLE_CIRCLE / self.transform.a)
+
+    @property
+    def is_circular(self) -> bool:
+        """Whether the last column meets the first one."""
+        return self.wrap_columns is not None and abs(self.wrap_columns - self.width) <= CIRCLE_TOLERANCE_PX
+
+    @property
+    def bbox(self) -> BBox:
+        """The smallest box in CRS units that holds all pixels."""
+        corners = [
+            self.transform @ corner for corner in ((0, 0), (self.width, 0), (0, self.height), (self.width, self.height))
+        ]
+        xs, ys = [corner[0] for corner in corners], [corner[1] for corner in corners]
+        return BBox(min(xs), min(ys), max(xs), max(ys))
+
+    def pixels_at(self, x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return fractional columns and rows of points in CRS units; 0.5 is the middle of the first pixel."""
+        inverse = ~self.transform
+        # Points that the CRS cannot express are infinite, and stay so or become NaN.
+        with np.errstate(invalid="ignore"):
+            return inverse.a * x + inverse.b * y + inverse.c, inverse.d * x + inverse.e * y + inverse.f
+
+    def points_at(self, columns: FloatArray, rows: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return x and y in CRS units of fractional columns and rows."""
+        a, b, c, d, e, f = self.transform[:6]
+        return a * columns + b * rows + c, d * columns + e * rows + f
+
+    def cell_at(self, x: float, y: float) -> tuple[int, int] | None:
+        """Return (row, column) of the cell that holds a point in CRS units, or `None` outside.
+
+        The far edges belong to the last cells; longitudes count modulo 360.
+        """
+        column, row = ~self.transform @ (x, y)
+        if not (math.isfinite(column) and math.isfinite(row)):
+            return None
+        period = self.wrap_columns
+        if period is not None and not 0 <= column <= self.width:
+            column %= period
+        if not (0 <= column <= self.width and 0 <= row <= self.height):
+            return None
+        return min(int(row), self.height - 1), min(int(column), self.width - 1)
+
+    def window_of(self, box: BBox, crs: Crs) -> Window | None:
+        """Return the cells that a box in a CRS may hold, and one more on each side; `None` where it reaches none.
+
+        The grid is north-up, and its columns do not go round; one that crosses the antimeridian goes on beyond 180. A
+        box that it meets in two turns of longitudes has all columns.
+        """
+        own = self._in_turn(box_in(box, crs, self.crs))
+        columns, rows = self.pixels_at(np.array([own.xmin, own.xmax]), np.array([own.ymax, own.ymin]))
+        top, left = max(0, math.floor(rows[0]) - 1), max(0, math.floor(columns[0]) - 1)
+        bottom, right = min(self.height, math.ceil(rows[1]) + 1), min(self.width, math.ceil(columns[1]) + 1)
+        return Window(top, bottom, left, right) if top < bottom and left < right else None
+
+    def _in_turn(self, box: BBox) -> BBox:
+        """A box of the CRS of the grid with the longitudes that the grid has there."""
+        if not self.crs.is_geographic:
+            return box
+        own = self.bbox
+        turns = ((box.xmin + turn, box.xmax + turn) for turn in (0.0, WHOLE_CIRCLE, -WHOLE_CIRCLE))
+        met = [(west, east) for west, east in turns if west < own.xmax and east > own.xmin]
+        if not met:
+            return box
+        west, east = met[0] if len(met) == 1 else (own.xmin, own.xmax)
+        return box._replace(xmin=west, xmax=east)
+
+    def centre_of(self, row: int, column: int) -> tuple[float, float]:
+        """Return (x, y) of a cell's centre in CRS units."""
+        x, y = self.transform @ (column + 0.5, row + 0.5)
+        return float(x), float(y)
+
+    def lattice_in(self, crs: Crs) -> tuple[FloatArray, FloatArray]:
+        """Return x and y (21, 21) in another CRS of points over all pixels, edges included; infinite where none."""
+        x, y = self.points_at(*_lattice_of(self.width, self.height))
+        if self.crs == crs:
+            return x, y
+        return transformer(self.crs, crs).transform(x, y)
+
+    def edges_in(self, crs: Crs) -> tuple[FloatArray, ...]:
+        """Return the four edges as (21, 2) points in another CRS, one after another around all pixels."""
+        x, y = self.lattice_in(crs)
+        edges = [(x[0], y[0]), (x[:, -1], y[:, -1]), (x[-1, ::-1], y[-1, ::-1]), (x[::-1, 0], y[::-1, 0])]
+        return tuple(np.column_stack(edge) for edge in edges)
+
+    def bbox_in(self, crs: Crs) -> BBox:
+        """Return a box in another CRS that holds all pixels whose coordinates it can express.
+
+        Longitudes are within -180 ... 180; a grid that crosses the antimeridian or holds a pole has the whole circle.
+
+        Raises:
+            InvalidParameter: No pixel has coordinates in that CRS.
+        """
+        half = WHOLE_CIRCLE / 2
+        if crs.is_geographic:
+            box = self.unwound_box_in(crs)
+            return box if box.xmax <= half + 1e-9 else box._replace(xmin=-half, xmax=half)
+        x, y, usable = self._usable_lattice(crs)
+        return BBox(float(x[usable].min()), float(y[usable].min()), float(x[usable].max()), float(y[usable].max()))
+
+    def unwound_box_in(self, crs: Crs) -> BBox:
+        """Return the box in a geographic CRS with longitudes that go on beyond 180 across the antimeridian.
+
+        The least is from -180 on; a grid that holds a pole has -180 ... 180.
+
+        Raises:
+            InvalidParameter: No pixel has coordinates in that CRS.
+        """
+        x, y, usable = self._usable_lattice(crs)
+        return self._unwound_box(x, y[usable])
+
+    def _usable_lattice(self, crs: Crs) -> tuple[FloatArray, FloatArray, NDArray[np.bool_]]:
+        x, y = self.lattice_in(crs)
+        usable = np.isfinite(x) & np.isfinite(y)
+        if not usable.any():
+            raise InvalidParameter(f"the data have no coordinates in {crs.name[:40]}", locator="crs")
+        return x, y, usable
+
+    def _unwound_box(self, x: FloatArray, latitudes: FloatArray) -> BBox:
+        """Longitudes are unwound along the lattice first, so that a seam does not tear the box apart."""
+        half = WHOLE_CIRCLE / 2
+        poles = [latitude for latitude in (-90.0, 90.0) if self._holds_pole(latitude)]
+        south, north = (max(-90.0, float(latitudes.min())), min(90.0, float(latitudes.max())))
+        if poles:
+            return BBox(-half, min(south, *poles), half, max(north, *poles))
+        middle = float(x[LATTICE // 2, LATTICE // 2])
+        longitudes = x[np.isfinite(x)]
+        if math.isfinite(middle) and not self.crs.is_geographic:
+            longitudes = (longitudes - middle + half) % WHOLE_CIRCLE - half + middle
+        west, east = float(longitudes.min()), float(longitudes.max())
+        turns = math.floor((west + half) / WHOLE_CIRCLE) * WHOLE_CIRCLE
+        return BBox(west - turns, south, east - turns, north)
+
+    def _holds_pole(self, latitude: float) -> bool:
+        if self.crs.is_geographic:
+            return False
+        return self.cell_at(*_pole_in(self.crs, latitude)) is not None
+
+
+@lru_cache(maxsize=64)
+def _lattice_of(width: int, height: int) -> tuple[FloatArray, FloatArray]:
+    # Columns and rows (21, 21) of points over all pixels, edges included.
+    columns, rows = np.meshgrid(np.linspace(0, width, LATTICE), np.linspace(0, height, LATTICE))
+    return columns, rows
+
+
+@lru_cache(maxsize=512)
+def _pole_in(crs: Crs, latitude: float) -> tuple[float, float]:
+    x, y = transformer(CRS84, crs).transform(0.0, latitude)
+    return x, y
+
+
+def box_of_all(boxes: Sequence[BBox]) -> BBox:
+    """Return the least box that holds some boxes, of which there is one at least."""
+    xmins, ymins, xmaxs, ymaxs = zip(*boxes, strict=True)
+    return BBox(min(xmins), min(ymins), max(xmaxs), max(ymaxs))
+
+
+def are_corners_enough(box: BBox, source: Crs, target: Crs) -> bool:
+    """Return whether two corners of a box are those of the box in another CRS: it is upright there, and has no seam."""
+    x, y = UPRIGHT.get(source.name, (0.0, 0.0))
+    return target.name in UPRIGHT and -x < box.xmin < box.xmax < x and -y < box.ymin < box.ymax < y
+
+
+def box_in(box: BBox, source: Crs, target: Crs) -> BBox:
+    """Return a box of `target` that holds `box` of `source`, by a lattice of points.
+
+    Raises:
+        InvalidParameter: No point of the box has coordinates in `target`.
+    """
+    if source == target:
+        return box
+    if are_corners_enough(box, source, target):
+        (west, east), (south, north) = transformer(source, target).transform(box[::2], box[1::2])
+        return BBox(west, south, east, north)
+    x, y = np.meshgrid(np.linspace(box.xmin, box.xmax, LATTICE), np.linspace(box.ymin, box.ymax, LATTICE))
+    x, y = transformer(source, target).transform(x, y)
+    usable = np.isfinite(x) & np.isfinite(y)
+    if not usable.any():
+        raise InvalidParameter(f"the box has no coordinates in {target.name[:40]}", locator="crs")
+    return BBox(float(x[usable].min()), float(y[usable].min()), float(x[usable].max()), float(y[usable].max()))
+
+
+@lru_cache(maxsize=256)
+def reach_in(box: BBox, source: Crs, target: Crs) -> BBox:
+    """Return a box of `target` that holds all of `box`, however large: its sides are bent between points of a lattice.
+
+    It ends `FARTHEST_M` from the origin of a projected CRS.
+
+    Raises:
+        InvalidParameter: No point of the box has coordinates in `target`.
+    """
+    found = box_in(box, source, target)
+    if source == target:
+        return found
+    across, up = (np.linspace(*ends, POINTS_A_SIDE) for ends in ((box.xmin, box.xmax), (box.ymin, box.ymax)))
+    x, y = transformer(source, target).transform(
+        np.concatenate([across, across, np.full_like(up, box.xmin), np.full_like(up, box.xmax)]),
+        np.concatenate([np.full_like(across, box.ymin), np.full_like(across, box.ymax), up, up]),
+    )
+    usable = np.isfinite(x) & np.isfinite(y)
+    x, y = np.append(x[usable], (found.xmin, found.xmax)), np.append(y[usable], (found.ymin, found.ymax))
+    if not target.is_geographic:
+        farthest = FARTHEST_M / target.metres_per_unit
+        x, y = np.clip(x, -farthest, farthest), np.clip(y, -farthest, farthest)
+    return BBox(float(x.min()), float(y.min()), float(x.max()), float(y.max()))
+
+
+ALIGNED_PX = 0.01
+"""By which edges of pixels and cells may miss one another, as stored coordinates are rounded."""
+
+
+def divides(grid: Grid, native: NativeGrid) -> bool:
+    """Whether each pixel of a grid lies within one cell of a native one: they are its cells, or even parts of them."""
+    transform = native.transform
+    if grid.crs != native.crs or transform.b != 0 or transform.d != 0:
+        return False
+    across, down = grid.resolution
+    edges = (
+        abs(transform.a) / across,
+        abs(transform.e) / down,
+        (transform.c - grid.bbox.xmin) / across,
+        (grid.bbox.ymax - transform.f) / down,
+    )
+    return min(edges[:2]) > 1 - ALIGNED_PX and all(abs(edge - round(edge)) < ALIGNED_PX for edge in edges)

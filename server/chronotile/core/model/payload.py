@@ -1,0 +1,147 @@
+"""What a pipeline verb gives back, ready to be sent."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chronotile.core.model.grid import Window
+from chronotile.core.model.raster import Encoding, Numbers
+from chronotile.core.model.style import Colour
+from chronotile.core.model.time.instants import Instant, InstantArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimeUsed:
+    """The instants an answer shows, and how they came from the requested times."""
+
+    instants: tuple[Instant, ...] = ()
+    """Newest first; empty for a layer without time."""
+    substitution: str | None = None
+    """`default` or `nearest` where the client did not name the instant itself."""
+    base: tuple[Instant, ...] = ()
+    """Of a difference, the instants whose values were taken away, newest first."""
+    base_substitution: str | None = None
+    is_open: bool = False
+    """Whether they were resolved from `latest`, `default`, no time or an open interval, and may be others soon."""
+
+
+@dataclass(frozen=True, slots=True)
+class PixelStates:
+    """The states of the pixels of a layer at some times."""
+
+    texts: tuple[str, ...] = ()
+    """By variable."""
+    looks: int = field(default=0, compare=False)
+    """Files and folders that were looked at to find them."""
+    windows: tuple[Window | None, ...] = ()
+    """By variable: the cells that count, of a mosaic; all of them where there are none."""
+    is_provisional: bool = field(default=False, compare=False)
+    """Whether the same states give other pixels later, or at another host."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payload:
+    """An encoded answer."""
+
+    body: bytes
+    media_type: str
+    etag: str
+    """Strong validator without quotes, made of the resolved target, revision and encoder version."""
+    time: TimeUsed = TimeUsed()
+    timing: tuple[tuple[str, float], ...] = ()
+    """Steps and how long each took, in seconds."""
+    revision: str = ""
+    """Of what it was made of; empty where it does not tell."""
+    states: PixelStates = PixelStates()
+    """Of the pixels it was made of; empty where it does not tell."""
+    unchanged: bool = False
+    """The client holds this answer already: the body is empty, nothing was read."""
+    unreadable: tuple[Instant, ...] = ()
+    """Ascending: dates that the answer lacks, since they could not be read; clients may cache it briefly."""
+    left_out: tuple[str, ...] = ()
+    """Ids of items that the answer lacks, since they could not be read or lack the variable; as briefly."""
+    unread: tuple[str, ...] = ()
+    """Those of the answer's cube that have the variable: later it may have their values."""
+    note: str = ""
+    """What the answer has in place of what was requested, for its clients; as briefly."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayeredPayload:
+    """One answer about several layers."""
+
+    payload: Payload
+    times: tuple[TimeUsed, ...]
+    """Of each layer."""
+
+
+def time_of_all(times: Sequence[TimeUsed]) -> TimeUsed:
+    """Return the instants that any of some layers shows; of one layer all that is known of them."""
+    if len(times) == 1:
+        return times[0]
+    instants = tuple(sorted({each for used in times for each in used.instants}, reverse=True))
+    return TimeUsed(instants=instants, is_open=any(used.is_open for used in times))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """A cached document, as it is and compressed."""
+
+    body: bytes
+    gzipped: bytes
+    media_type: str
+    etag: str
+    """Strong validator without quotes, made of the content."""
+
+    @property
+    def nbytes(self) -> int:
+        """What it takes in a cache."""
+        return len(self.body) + len(self.gzipped)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellSeries:
+    """One variable in the native cell that holds a point, along time."""
+
+    variable: str
+    title: str
+    units: str
+    row: int
+    column: int
+    centre: tuple[float, float]
+    """Longitude and latitude of the cell's centre."""
+    numbers: Numbers
+    """(time,): digital numbers as the source holds them."""
+    values: NDArray[np.float64]
+    """(time,), NaN where there is none."""
+    encoding: Encoding | None
+    """Whose text the values have; `None` of differences."""
+    reasons: tuple[str | None, ...]
+    """(time,): why there is no value; `None` where there is one."""
+    labels: tuple[str | None, ...]
+    """(time,): the class of the value, or its flag."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identified:
+    """A layer at one place: of a composite its three variables."""
+
+    layer: str
+    """The name by which it was requested."""
+    title: str
+    style: str
+    """Id of the style that gave the colours."""
+    longitude: float
+    latitude: float
+    """The requested place, in CRS84."""
+    time: TimeUsed
+    times: InstantArray
+    """(time,), ascending; not a time (NaT) for the one value of a layer without time."""
+    is_series: bool
+    """Whether a list or an interval was requested, however many times it has, or what was requested has several."""
+    cells: tuple[CellSeries, ...]
+    """One a variable; none where the place lies outside the layer."""
+    colours: tuple[Colour, ...]
+    """(time,): as a picture at native zoom shows the cell; empty outside the layer."""

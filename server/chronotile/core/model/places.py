@@ -1,0 +1,178 @@
+"""Places: sets of named polygons that are served beside the layers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from chronotile.core.model.collection import Finding, LocalisedText
+from chronotile.core.model.crs import Crs
+from chronotile.core.model.geometry.area import Area
+from chronotile.core.model.grid import BBox, Grid
+from chronotile.core.model.request import Weights
+from chronotile.core.model.series.analysis import MEAN, Reducer
+from chronotile.core.model.time.instants import ABSENT, Instant, InstantArray, TimeSelection
+
+Property = str | int | float | bool | None
+"""What a feature may say of itself; `None` where it does not."""
+
+Shapes = NDArray[np.object_]
+"""Polygons and multipolygons, or rings, of shapely."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlacesSpec:
+    """Which file makes a set of places, and what it does not tell itself."""
+
+    id: str
+    title: LocalisedText
+    attribution: str | None = None
+    path: str
+    """Absolute; the suffix gives the format."""
+    table: str | None = None
+    """The feature table of a GeoPackage, where it has several."""
+    id_field: str | None = None
+    """The field with the id; `None` takes the features' own."""
+    label_field: str | None = None
+    """The field with the name for people; `None` takes the id."""
+    fields: tuple[str, ...] = ()
+    """The other fields that documents and tiles carry."""
+    max_features: int
+    max_vertices: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectedShapes:
+    """The places of a set in another CRS."""
+
+    shapes: Shapes
+    """(place,): valid; empty for one that has no coordinates there."""
+    bounds: NDArray[np.float64]
+    """(place, 4): NaN for an empty one."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PlaceSet:
+    """Named polygons of one file, in its order; where a place stands there is its number in vector tiles."""
+
+    spec: PlacesSpec
+    crs: Crs
+    shapes: Shapes
+    """(place,): valid polygons and multipolygons."""
+    ids: tuple[str, ...]
+    """(place,): each once."""
+    labels: tuple[str, ...]
+    """(place,): for people."""
+    fields: Mapping[str, tuple[Property, ...]]
+    """(place,) by name: those that the configuration names."""
+    notes: Mapping[int, str]
+    """By number: what was repaired, in words."""
+    bbox: BBox
+    """In CRS84."""
+    digest: str
+    """Of all that a place is."""
+    findings: tuple[Finding, ...] = ()
+    projected: dict[Crs, ProjectedShapes] = field(default_factory=dict, repr=False)
+    """`pipeline.render_place_tile` keeps them here, as long as the set is served."""
+
+    @property
+    def id(self) -> str:
+        """The id of the set."""
+        return self.spec.id
+
+    def __len__(self) -> int:
+        """The number of places."""
+        return len(self.ids)
+
+    @cached_property
+    def numbers(self) -> Mapping[str, int]:
+        """Where each place stands, by its id."""
+        return {name: number for number, name in enumerate(self.ids)}
+
+    @property
+    def columns(self) -> dict[str, tuple[Property, ...]]:
+        """(place,) by name: id, label and fields, as documents and tiles carry them."""
+        return {"id": self.ids, "label": self.labels, **self.fields}
+
+    @cached_property
+    def areas(self) -> tuple[Area, ...]:
+        """(place,): the places as areas of a series."""
+        polygons, places = shapely.get_parts(self.shapes, return_index=True)
+        rings, owners = shapely.get_rings(polygons, return_index=True)
+        vertices, ring_of_vertex = shapely.get_coordinates(rings, return_index=True)
+        ring_arrays = np.split(vertices, np.flatnonzero(np.diff(ring_of_vertex)) + 1)
+        grouped: list[list[tuple[NDArray[np.float64], ...]]] = [[] for _ in self.ids]
+        ends = np.searchsorted(owners, np.arange(len(polygons)), side="right").tolist()
+        start = 0
+        for place, end in zip(places.tolist(), ends, strict=True):
+            grouped[place].append(tuple(ring_arrays[start:end]))
+            start = end
+        return tuple(
+            Area(
+                polygons=tuple(grouped[number]),
+                crs=self.crs,
+                id=name,
+                properties={"label": self.labels[number], **{key: each[number] for key, each in self.fields.items()}},
+                note=self.notes.get(number),
+            )
+            for name, number in self.numbers.items()
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceTileRequest:
+    """Show the outlines of a set of places in a tile."""
+
+    places: str
+    """Id of the set."""
+    grid: Grid
+    """Of the tile."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceValuesRequest:
+    """What happened in the places of a set, one number a place and instant."""
+
+    places: str
+    """Id of the set."""
+    layer: str
+    """Id or alias."""
+    time: TimeSelection = ABSENT
+    reducer: Reducer = MEAN
+    weights: Weights = "pixel"
+    min_valid: float = 0.0
+    """As of `AreaSeriesRequest`."""
+    offset: int = 0
+    """The first place of the document."""
+    limit: int | None = None
+    """The most places that are; `None` is all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PlaceValues:
+    """One number a place and instant."""
+
+    places: str
+    """Id of the set."""
+    revision: str
+    """Of the set: that of tiles whose features have the numbers of these rows."""
+    layer: str
+    units: str
+    reducer: str
+    times: InstantArray
+    """(time,); not a time (NaT) for the one value of a layer without time."""
+    ids: tuple[str, ...]
+    """(place,)."""
+    values: NDArray[np.float64]
+    """(place, time): NaN where too few cells have a value, or the place lies outside the layer."""
+    unreadable: tuple[Instant, ...] = ()
+    """Ascending: times at which a place has a cell that could not be read."""
+    left_out: tuple[str, ...] = ()
+    """Ids of items of a mosaic that could not be read."""
+    offset: int
+    """Number of the first place in its set, as in vector tiles."""
+    total: int
+    """Places in the set."""

@@ -1,0 +1,133 @@
+"""What the sections of configuration and style files have in common: strictness, kinds of values, worded mistakes."""
+
+import re
+from collections.abc import Mapping
+from types import UnionType
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from chronotile.core.yaml_source import KeyPath, Mistake, Node, list_names, nearest
+
+ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,199}")
+
+
+class Section(BaseModel):
+    """A mapping whose keys are all known and whose values are of the kind said, not converted to it."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+AnySection = TypeVar("AnySection", bound=Section)
+
+
+def _id(text: str) -> str:
+    if not ID.fullmatch(text):
+        raise ValueError(
+            f"{text[:40]!r} is not a valid id; accepted are letters, digits, _ . and -, a letter or digit first, at "
+            "most 200"
+        )
+    return text
+
+
+def _range(bounds: tuple[float, float]) -> tuple[float, float]:
+    if bounds[0] >= bounds[1]:
+        raise ValueError(f"the first number must be less than the second, got {bounds[0]:g} and {bounds[1]:g}")
+    return bounds
+
+
+def unique(members: tuple[str, ...]) -> tuple[str, ...]:
+    """Return a list in which nothing stands twice."""
+    twice = sorted({member for member in members if members.count(member) > 1})
+    if twice:
+        raise ValueError(f"{twice[0]} is listed twice")
+    return members
+
+
+Text = Annotated[str, StringConstraints(min_length=1)]
+Id = Annotated[str, AfterValidator(_id)]
+"""What may be used in URLs and documents."""
+Number = Annotated[float, Field(allow_inf_nan=False)]
+Range = Annotated[tuple[Number, Number], AfterValidator(_range)]
+"""Two numbers, the smaller first."""
+Positive = Annotated[int, Field(gt=0, le=2**62)]
+
+
+def validate(model: type[AnySection], node: Node) -> tuple[AnySection | None, list[Mistake]]:
+    """Return the values of `node` as the model has them, or `None` and all that is wrong with them."""
+    try:
+        return model.model_validate(node.plain()), []
+    except ValidationError as error:
+        details = error.errors(include_url=False)
+        return None, [_mistake_of(model, node, dict(detail)) for detail in details if not _follows(dict(detail))]
+
+
+def _follows(detail: dict[str, Any]) -> bool:
+    # Whether a list is short only because its members are wrong, which each reports.
+    return bool(detail["type"] == "too_short" and len(detail["input"]) >= detail["ctx"]["min_length"])
+
+
+def _mistake_of(model: type[BaseModel], root: Node, detail: dict[str, Any]) -> Mistake:
+    """Tags of unions stand in `<>` and are no keys; nor is what follows the last key that is written."""
+    path = tuple(step for step in detail["loc"] if not str(step).startswith("<") and step != "[key]")
+    found = root.follow(path)
+    written = path[: len(found) - 1]
+    if detail["type"] == "missing" and isinstance(path[-1], str):
+        return Mistake(found[-1].place, path, "the key is missing")
+    if detail["type"] == "extra_forbidden":
+        known = accepted_keys(model, path[:-1])
+        return Mistake(
+            found[-1].place, path, f"unknown key{nearest(str(path[-1]), known)}; accepted are {list_names(known)}"
+        )
+    return Mistake(found[-1].place, written, _worded(detail))
+
+
+_WORDS = {
+    "missing": "too few values",
+    "string_type": "must be text",
+    "int_type": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
+    "finite_number": "must be a finite number",
+    "bool_type": "must be true or false",
+    "tuple_type": "must be a list such as [a, b]",
+    "dict_type": "must be a mapping (key: value)",
+    "model_type": "must be a mapping (key: value)",
+    "literal_error": "accepted are {expected}",
+    "greater_than": "it must be greater than {gt:g}",
+    "greater_than_equal": "it must be at least {ge:g}",
+    "less_than_equal": "it must be at most {le:g}",
+    "string_too_short": "must not be empty",
+    "too_short": "must have {min_length} or more entries",
+    "too_long": "must have {max_length} or fewer entries",
+    "value_error": "{error}",
+}
+
+
+def _worded(detail: dict[str, Any]) -> str:
+    template = _WORDS.get(detail["type"])
+    text = template.format(**detail.get("ctx", {})) if template else str(detail["msg"])
+    given = detail["input"]
+    if detail["type"] == "string_type" and isinstance(given, int | float):
+        return f"{text}, got {given!r}; put it in quotes"
+    if detail["type"] in {"value_error", "missing"} or isinstance(given, tuple | dict):
+        return text
+    return f"{text}, got {'nothing' if given is None else repr(given)[:60]}"
+
+
+def accepted_keys(annotation: object, path: KeyPath) -> list[str]:
+    """Return the keys that a model accepts at a path below it."""
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        return accepted_keys(get_args(annotation)[0], path)
+    if origin in {Union, UnionType}:
+        return [key for member in get_args(annotation) for key in accepted_keys(member, path)]
+    if origin in {dict, tuple, Mapping} and path:
+        member = get_args(annotation)[1 if origin is dict else 0]
+        return accepted_keys(member, path[1:])
+    if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+        return []
+    if not path:
+        return list(annotation.model_fields)
+    field = annotation.model_fields.get(str(path[0]))
+    return [] if field is None else accepted_keys(field.annotation, path[1:])

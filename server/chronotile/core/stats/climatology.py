@@ -1,0 +1,169 @@
+"""What is normal for a time of the year, and how values lie to it.
+
+World Meteorological Organization (2017): Guidelines on the calculation of climate normals (WMO-No. 1203); for values
+per day, taken over eleven days, Hobday, A. J. et al. (2016): A hierarchical approach to defining marine heatwaves.
+Progress in Oceanography 141, 227-238.
+"""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chronotile.core.model.series.analysis import AnomalyKind, Climatology, Curves, FloatArray, Normals, SlotKind
+from chronotile.core.model.time.instants import InstantArray, format_instant
+from chronotile.core.stats.percentiles import percentile_of_ordered
+from chronotile.core.stats.period_means import observations_of
+
+SLOT_COUNTS: dict[SlotKind, int] = {"day": 365, "dekad": 36, "month": 12}
+HALF_WINDOW_DAYS = 5
+"""A day's values are those of the eleven days around it: one day has one value a year at most."""
+MONTHLY = np.timedelta64(28, "D")
+
+SlotNumbers = NDArray[np.int64]
+
+
+def slot_kind(times: InstantArray, requested: SlotKind | None) -> SlotKind:
+    """Return the slots of a year: as requested, else months where values are four weeks and more apart, else dekads.
+
+    Dekads, because they hold ten times the values of a day, so that ten years are enough for a mean and a deviation,
+    and yet follow a season.
+    """
+    if requested is not None:
+        return requested
+    observed = observations_of(times).times
+    return "month" if observed.size > 1 and np.median(np.diff(observed)) >= MONTHLY else "dekad"
+
+
+def slot_numbers(times: InstantArray, by: SlotKind) -> SlotNumbers:
+    """Return the slot of the year of each of the times (time,), from 0; 29 February counts as the 28th."""
+    months = times.astype("datetime64[M]")
+    month = months.astype(np.int64) % 12
+    day = (times.astype("datetime64[D]") - months.astype("datetime64[D]")).astype(np.int64)
+    if by == "month":
+        return np.asarray(month)
+    if by == "dekad":
+        return np.asarray(month * 3 + np.minimum(day // 10, 2))
+    lengths = np.array([31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31])
+    before: SlotNumbers = np.append(0, np.cumsum(lengths)[:-1])[month]
+    return np.asarray(before + np.minimum(day, lengths[month] - 1))
+
+
+def slot_names(by: SlotKind) -> tuple[str, ...]:
+    """Return the month and day that each slot begins with, `MM-DD`."""
+    if by == "month":
+        return tuple(f"{month:02}-01" for month in range(1, 13))
+    if by == "dekad":
+        return tuple(f"{month:02}-{day:02}" for month in range(1, 13) for day in (1, 11, 21))
+    days = np.arange(np.datetime64("2001-01-01"), np.datetime64("2002-01-01"))
+    return tuple(str(day)[5:] for day in days)
+
+
+def find_normals(reference: Curves, times: InstantArray, how: Climatology) -> Normals:
+    """Return the mean or percentile of each slot's values in the reference, and those of the slots of `times`.
+
+    Percentiles are interpolated linearly between the values (Hyndman and Fan 1996, definition 7).
+    """
+    by = slot_kind(times, how.by)
+    percent = how.reducer.percent
+    values = _each_slot(reference, by, _means if percent is None else partial(_percentiles, percent=percent))
+    return Normals(
+        by=by,
+        slots=slot_names(by),
+        reference=_ends(reference.times),
+        values=values,
+        counts=np.nan_to_num(_each_slot(reference, by, _counts)).astype(np.int64),
+        at_times=values[:, slot_numbers(times, by)],
+    )
+
+
+def find_anomalies(curves: Curves, reference: Curves, normals: Normals, kind: AnomalyKind) -> FloatArray:
+    """Return how the values lie to those of the same slot in the reference, (series, time).
+
+    Args:
+        curves: The values.
+        reference: What they are held against.
+        normals: Of the reference; means where `kind` is `z`.
+        kind: `abs` is the difference, in the values' units; `z` the difference over the sample standard deviation
+            (ddof 1) of the slot, NaN with fewer than two values or none that differ; `percentile` the share of the
+            slot's values that are less, those that are equal counting half, in percent.
+    """
+    if kind == "abs":
+        return curves.values - normals.at_times
+    if kind == "percentile":
+        return _ranks(curves, reference, normals.by)
+    numbers = slot_numbers(curves.times, normals.by)
+    deviations = _each_slot(reference, normals.by, _deviations)[:, numbers]
+    # Equal values leave a deviation of rounding only.
+    is_told = deviations > 1e-12 * np.maximum(np.abs(normals.at_times), np.finfo(np.float64).tiny)
+    anomalies = np.full(curves.values.shape, np.nan)
+    return np.asarray(np.divide(curves.values - normals.at_times, deviations, out=anomalies, where=is_told))
+
+
+def rank_count(times: InstantArray, reference: InstantArray, by: SlotKind) -> int:
+    """Return how many values each series is compared with for anomalies in percent, all its values together."""
+    own = np.bincount(slot_numbers(times, by), minlength=SLOT_COUNTS[by])
+    return sum(int(own[slot]) * members.size for slot, members in _members(reference, by))
+
+
+def fill_from_normals(curves: Curves, normals: Normals) -> FloatArray:
+    """Return (series, time): values as they are, and in gaps what is normal for the slot."""
+    return np.asarray(np.where(np.isfinite(curves.values), curves.values, normals.at_times))
+
+
+def _each_slot(reference: Curves, by: SlotKind, reduced: Callable[[FloatArray], FloatArray]) -> FloatArray:
+    """How to reduce each slot's values (series, n), (series, slot); NaN without any."""
+    found = np.full((len(reference.values), SLOT_COUNTS[by]), np.nan)
+    for slot, members in _members(reference.times, by):
+        found[:, slot] = reduced(reference.values[:, members])
+    return found
+
+
+def _counts(values: FloatArray) -> FloatArray:
+    return np.asarray(np.isfinite(values).sum(axis=1), dtype=np.float64)
+
+
+def _means(values: FloatArray) -> FloatArray:
+    counts = _counts(values)
+    return np.asarray(np.divide(np.nansum(values, axis=1), counts, out=np.full(counts.shape, np.nan), where=counts > 0))
+
+
+def _deviations(values: FloatArray) -> FloatArray:
+    """Of samples: divided by one less than their count."""
+    freedom = _counts(values) - 1
+    squares = np.nansum((values - _means(values)[:, np.newaxis]) ** 2, axis=1)
+    return np.asarray(np.sqrt(np.divide(squares, freedom, out=np.full(freedom.shape, np.nan), where=freedom > 0)))
+
+
+def _percentiles(values: FloatArray, *, percent: float) -> FloatArray:
+    return percentile_of_ordered(np.sort(values, axis=1), percent)
+
+
+def _members(times: InstantArray, by: SlotKind) -> Iterator[tuple[int, NDArray[np.intp]]]:
+    """The slots that have any times, and which those are."""
+    numbers, count = slot_numbers(times, by), SLOT_COUNTS[by]
+    reach = HALF_WINDOW_DAYS if by == "day" else 0
+    for slot in range(count):
+        apart = np.abs(numbers - slot)
+        members = np.flatnonzero(np.minimum(apart, count - apart) <= reach)
+        if members.size:
+            yield slot, members
+
+
+def _ranks(curves: Curves, reference: Curves, by: SlotKind) -> FloatArray:
+    ranks = np.full(curves.values.shape, np.nan)
+    numbers = slot_numbers(curves.times, by)
+    for slot, members in _members(reference.times, by):
+        others = reference.values[:, members]
+        counts = np.isfinite(others).sum(axis=1)
+        for index in np.flatnonzero(numbers == slot):
+            own = curves.values[:, index, np.newaxis]
+            below = (others < own).sum(axis=1) + 0.5 * (others == own).sum(axis=1)
+            is_told = (counts > 0) & np.isfinite(own[:, 0])
+            np.divide(100 * below, counts, out=ranks[:, index], where=is_told)
+    return ranks
+
+
+def _ends(times: InstantArray) -> tuple[str, str] | None:
+    return (format_instant(times[0]), format_instant(times[-1])) if times.size else None

@@ -1,0 +1,111 @@
+"""Rasters of one grid at many times to one raster, pixel by pixel."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from itertools import chain
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chronotile.core.model.raster import Encoding, Raster
+from chronotile.core.model.request import PictureReducer
+
+BLOCK_VALUES = 1 << 20
+"""Values of all times together that are sorted at once."""
+STRIP_VALUES = 1 << 17
+"""Of one time that are added up or compared at once."""
+
+
+def over_time(rasters: Iterable[Raster], reducer: PictureReducer) -> Raster:
+    """Return what a reducer makes of each pixel's values.
+
+    A pixel that never has a value keeps its newest number with `latest`, so that a cloud is painted as one, and is
+    absent with any other reducer.
+
+    Args:
+        rasters: At least one, all of one encoding, newest first (`earliest`: oldest first);
+            no more are taken than needed.
+        reducer: `mean` and `median` give float64 values, the others numbers as they are stored.
+    """
+    remaining = iter(rasters)
+    first = next(remaining)
+    if reducer == "latest":
+        return _first_values(first, remaining)
+    if reducer == "earliest":
+        found = _first_values(first, remaining)
+        return replace(found, present=found.valid)
+    if reducer == "mean":
+        return _mean(first, remaining)
+    if reducer == "median":
+        return _median([first, *remaining])
+    is_rising = first.encoding.scale >= 0
+    return _extreme(first, remaining, np.greater if (reducer == "max") == is_rising else np.less)
+
+
+def difference(later: Raster, base: Raster) -> Raster:
+    """Return the float64 values of one raster less those of another; absent where either has none."""
+    return Raster(later.values() - base.values(), _of_values(later.encoding))
+
+
+def _first_values(found: Raster, others: Iterator[Raster]) -> Raster:
+    gaps = ~found.valid
+    while gaps.any() and (other := next(others, None)) is not None:
+        taken = gaps & other.valid
+        present = None if found.present is None else found.present | taken
+        found = Raster(np.where(taken, other.numbers, found.numbers), found.encoding, present)
+        gaps &= ~taken
+    return found
+
+
+def _extreme(first: Raster, others: Iterator[Raster], is_better: np.ufunc) -> Raster:
+    found, has_value = first.numbers.copy(), first.valid.copy()
+    for raster in others:
+        for rows in _strips(raster):
+            strip, numbers, valid = raster.part(rows), found[rows], has_value[rows]
+            better = strip.valid & (~valid | is_better(strip.numbers, numbers))
+            np.copyto(numbers, strip.numbers, where=better)
+            valid |= better
+    return Raster(found, first.encoding, has_value)
+
+
+def _mean(first: Raster, others: Iterator[Raster]) -> Raster:
+    total, count = np.zeros(first.numbers.shape), np.zeros(first.numbers.shape, dtype=np.int32)
+    for raster in chain([first], others):
+        for rows in _strips(raster):
+            strip = raster.part(rows)
+            values, valid = strip.encoding.values(strip.numbers), strip.valid
+            np.copyto(values, 0.0, where=~valid)
+            total[rows] += values
+            count[rows] += valid
+    mean = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+    return Raster(mean, _of_values(first.encoding))
+
+
+def _median(rasters: list[Raster]) -> Raster:
+    shape = rasters[0].numbers.shape
+    medians = np.empty(shape)
+    step = max(1, BLOCK_VALUES // (len(rasters) * shape[1]))
+    for top in range(0, shape[0], step):
+        rows = slice(top, top + step)
+        medians[rows] = _medians(np.stack([raster.part(rows).values() for raster in rasters]))
+    return Raster(medians, _of_values(rasters[0].encoding))
+
+
+def _medians(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Along the first axis, of what is not NaN; sorting puts that first."""
+    values.sort(axis=0)
+    count = np.isfinite(values).sum(axis=0, keepdims=True)
+    low, high = (np.take_along_axis(values, np.maximum(count - each, 0) // 2, axis=0)[0] for each in (1, 0))
+    middle: NDArray[np.float64] = (low + high) / 2
+    return middle
+
+
+def _strips(raster: Raster) -> Iterator[slice]:
+    """Rows that are worked on in the processor's own cache: of all at once, memory would be written and read again."""
+    height, width = raster.numbers.shape
+    step = max(1, STRIP_VALUES // width)
+    return (slice(top, top + step) for top in range(0, height, step))
+
+
+def _of_values(encoding: Encoding) -> Encoding:
+    return Encoding(dtype="float64", nodata=float("nan"), units=encoding.units)

@@ -1,0 +1,154 @@
+"""Values of many dates to one a period."""
+
+from dataclasses import dataclass
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chronotile.core.model.series.analysis import Curves, FloatArray, IntArray
+from chronotile.core.model.time.instants import InstantArray, Period
+
+Number = TypeVar("Number", np.float64, np.int64)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Periods:
+    """The periods that hold a time of a series."""
+
+    starts: InstantArray
+    """(period,), ascending."""
+    bounds: NDArray[np.intp]
+    """(period,): the index of the first time of each."""
+
+
+def periods_of(times: InstantArray, period: Period) -> Periods:
+    """Return the periods that hold ascending times (time,); periods without a time are left out."""
+    starts, bounds = np.unique(period_starts(times, period), return_index=True)
+    return Periods(starts=starts, bounds=bounds)
+
+
+def period_means(curves: Curves, periods: Periods) -> tuple[Curves, IntArray]:
+    """Return the mean of the values of each period, NaN without any, and their counts (series, period)."""
+    valid = np.isfinite(curves.values)
+    counts = period_sums(valid.astype(np.int64).T, periods).T
+    sums = period_sums(np.where(valid, curves.values, 0.0).T, periods).T
+    means = np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
+    return Curves(times=periods.starts, values=means), counts
+
+
+def period_sums(values: NDArray[Number], periods: Periods) -> NDArray[Number]:
+    """Return the sums of values (time, …) over each period, (period, …)."""
+    if periods.starts.size == 0:
+        return values[:0]
+    return np.asarray(np.add.reduceat(values, periods.bounds, axis=0))
+
+
+def period_counts(times: InstantArray, periods: Periods) -> IntArray:
+    """Return how many of the times (time,) each period holds, (period,)."""
+    return period_sums(np.ones(times.size, dtype=np.int64), periods)
+
+
+def period_starts(times: InstantArray, period: Period) -> InstantArray:
+    """Return the start of the period that holds each of the times (time,).
+
+    Months and years are counted from the beginning of the calendar, so `P3M` are quarters and `P10Y` decades; dekads
+    begin on days 1, 11 and 21; all others on 1 January of each year again, the last of a year being cut short, as in
+    composites of 8 and 16 days.
+    """
+    if period.is_dekad:
+        months = times.astype("datetime64[M]")
+        days = (times.astype("datetime64[D]") - months.astype("datetime64[D]")).astype(np.int64)
+        dekad_days = (np.minimum(days // 10, 2) * 10).astype("timedelta64[D]")
+        return np.asarray((months.astype("datetime64[D]") + dekad_days).astype("datetime64[ns]"))
+    if period.months:
+        numbers = times.astype("datetime64[M]").astype(np.int64) + 1970 * 12
+        firsts = numbers // period.months * period.months - 1970 * 12
+        return firsts.astype("datetime64[M]").astype("datetime64[ns]")
+    years = times.astype("datetime64[Y]").astype("datetime64[ns]")
+    return np.asarray(times - (times - years) % period.fixed)
+
+
+# Acquisitions that lie so near in time that they are one observation.
+
+HOUR = 3_600_000_000_000
+"""In nanoseconds, as all spans of this module."""
+DAY = 24 * HOUR
+SPANS = (*(hours * HOUR for hours in (24, 12, 8, 6, 4, 3, 2, 1)), *(minutes * HOUR // 60 for minutes in (30, 15, 5, 1)))
+"""Of time that an observation may stand for: whole parts of a day, longest first."""
+LEAST_AGREEMENT = 0.5
+"""Of the times within a span, for it to be that of observations: the length of their mean direction on a circle."""
+MOST_ACQUISITIONS = 2.5
+"""In an observation on average: more are values of a finer series."""
+MIDNIGHT_SHARE = 48
+"""Of a span, what just before its end still counts as midnight: dates without a time of day have twins before it."""
+
+
+class Observations(NamedTuple):
+    """The times of a series, each acquisition given to an observation."""
+
+    times: InstantArray
+    """(observation,): the day, or part of a day, of each: minutes between acquisitions do not change it."""
+    firsts: NDArray[np.intp]
+    """(observation,): index of the first acquisition of each."""
+    of_time: NDArray[np.intp]
+    """(time,): the observation that each acquisition is part of."""
+
+
+def observations_of(times: InstantArray) -> Observations:
+    """Return which of the ascending times (time,) are one observation.
+
+    All acquisitions of a day are, a day being the 24 hours around the time of day at which the series has its
+    acquisitions. So a second acquisition, hours before or after another, changes neither the observations nor their
+    times. Where times agree on no time of day, as six-hourly ones, the longest of the `SPANS` on which they
+    agree takes the place of the day.
+    """
+    nanoseconds = times.astype("datetime64[ns]").astype(np.int64)
+    even = _even(nanoseconds)
+    is_first = np.ones(times.size, dtype=bool)
+    is_first[1:] = np.diff(even) > 0
+    firsts = np.flatnonzero(is_first)
+    return Observations(times=even[firsts].astype("datetime64[ns]"), firsts=firsts, of_time=np.cumsum(is_first) - 1)
+
+
+def _even(nanoseconds: IntArray) -> IntArray:
+    """The beginning of the span (of 1970's days, or parts of days) that each time counts to."""
+    if not nanoseconds.size:
+        return nanoseconds
+    for span in SPANS:
+        middle, agreement = _middle(nanoseconds, span)
+        even = (nanoseconds - middle + span // 2) // span * span
+        if agreement >= LEAST_AGREEMENT and _are_observations(even):
+            return even
+    even = nanoseconds // DAY * DAY  # at all hours: days of the calendar
+    return even if _are_observations(even) else nanoseconds
+
+
+def _are_observations(even: IntArray) -> bool:
+    return bool(even.size <= MOST_ACQUISITIONS * (1 + np.count_nonzero(np.diff(even))))
+
+
+def _middle(nanoseconds: IntArray, span: int) -> tuple[int, float]:
+    """The median time within the span, from just before its beginning on, and how far all agree on it, from 0 to 1.
+
+    The median is that of the times around their mean direction: it stays where it is though some have twins.
+    """
+    mean = complex(np.exp(2j * np.pi * (nanoseconds % span) / span).mean())
+    centre = round(float(np.angle(mean)) / (2 * np.pi) * span)
+    apart = np.sort((nanoseconds - centre + span // 2) % span - span // 2)
+    middle = centre + int(apart[apart.size // 2])
+    margin = span // MIDNIGHT_SHARE
+    return (middle + margin) % span - margin, abs(mean)
+
+
+def merge_twins(curves: Curves, observations: Observations) -> Curves:
+    """Return one value an observation: the mean of its acquisitions that have one, NaN where none has."""
+    if observations.times.size == curves.times.size:
+        return Curves(times=observations.times, values=curves.values)
+    valid = np.isfinite(curves.values)
+    sums, counts = (
+        np.add.reduceat(each, observations.firsts, axis=1)
+        for each in (np.where(valid, curves.values, 0.0), valid.astype(np.int64))
+    )
+    means: FloatArray = np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
+    return Curves(times=observations.times, values=means)

@@ -1,0 +1,159 @@
+"""When the seasons of a curve begin, peak and end.
+
+White, M. A., Thornton, P. E. and Running, S. W. (1997): A continental phenology model for monitoring vegetation
+responses to interannual climatic variability. Global Biogeochemical Cycles 11, 217-234 (share of the amplitude; its
+half agreed best with observations in White, M. A. et al. (2009), Global Change Biology 15, 2335-2359); Jonsson, P. and
+Eklundh, L. (2004): TIMESAT. Computers and Geosciences 30, 833-845 (several seasons a year, each side from its own
+trough); Tateishi, R. and Ebata, M. (2004), Int. J. Remote Sensing 25, 2287-2300 (steepest rise and fall). Hyman, J. M.
+(1983): Accurate monotonicity preserving cubic interpolation. SIAM J. Sci. Stat. Comput. 4, 645-654, and Dougherty, R.
+L., Edelman, A. and Hyman, J. M. (1989), Math. Comp. 52, 471-494 (days between the times of a curve).
+"""
+
+from dataclasses import replace
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+
+from chronotile.core.model.series.analysis import Curves, FloatArray, Phenology, Seasons
+from chronotile.core.stats.smoothing import days_of, reaches
+
+LEAST_PROMINENCE = 0.25
+"""Of a peak, as a share of how far the curve reaches: what rises less above both troughs is part of another season."""
+LEAST_LENGTH_DAYS = 20
+"""Minimum length of a season from start to end."""
+BASE_SHARE = 0.05
+"""Share of a rise or fall: a curve lies at its base if it is at most that far above its lowest value."""
+BASE_DAYS = 30
+"""How long a curve lies at its base at an end of the series, for a season to be whole there without a turn."""
+BLOCK_DAYS = 1 << 21
+"""Daily values held at once."""
+DAY_NS = 86_400_000_000_000
+
+
+class _Season(NamedTuple):
+    """Indexes of days, and values of the curve."""
+
+    start: int
+    peak: int
+    end: int
+    amplitude: float
+    peak_value: float
+
+
+def find_seasons(smoothed: Curves, how: Phenology) -> tuple[Seasons, ...]:
+    """Return the whole seasons of each smoothed curve; none of one that is flat, or NaN between its values.
+
+    A season rises from a trough to a peak and falls to the next trough; its peak stands above both by a quarter of how
+    far the curve reaches (5th to 95th percentile). With `threshold` it begins on the first day from which the curve
+    stays at or above the trough before plus that share of the rise, and ends on the last day on which it still does
+    so by the fall; with `derivative` on the days of the steepest rise and fall. It is `LEAST_LENGTH_DAYS` long or more.
+    Days are those of `daily_curves`; amplitudes and peaks do not exceed the values of the smoothed curve. A season cut
+    off by an end of the series, where neither a trough nor a flat base of `BASE_DAYS` is seen, is left out.
+    """
+    found: list[Seasons] = [_seasons([], 0)] * len(smoothed.values)
+    days = days_of(smoothed)
+    first_day = int(smoothed.times[0].astype("datetime64[ns]").astype(np.int64)) if smoothed.times.size else 0
+    for rows, span in reaches(smoothed.values):
+        if span.stop - span.start < 4 or not np.isfinite(smoothed.values[rows, span]).all():
+            continue
+        offset = int(np.ceil(days[span][0] + first_day / DAY_NS))  # midnights, counted from 1970
+        daily = np.arange(offset, days[span][-1] + first_day / DAY_NS) - first_day / DAY_NS
+        size = max(1, BLOCK_DAYS // max(daily.size, 1))
+        for top in range(0, rows.size, size):
+            block = rows[top : top + size]
+            curves = daily_curves(days[span], smoothed.values[block, span], daily)
+            for row, curve in zip(block, curves, strict=True):
+                found[row] = _within(smoothed.values[row, span], _seasons(_seasons_of(curve, how), offset))
+    return tuple(found)
+
+
+def daily_curves(days: FloatArray, values: FloatArray, daily: FloatArray) -> FloatArray:
+    """Return curves (series, day) through values (series, time) that rise and fall as the values do.
+
+    Cubic, with the slopes of the cubic spline, each held to three times the gentler of the two lines to its neighbours
+    (Hyman 1983; Dougherty, Edelman and Hyman 1989). So it cannot swing between times that are near each other, or
+    beside gaps, and yet a peak may lie between two times, a little above both.
+    """
+    from scipy.interpolate import CubicHermiteSpline, CubicSpline
+
+    slopes = CubicSpline(days, values, axis=1)(days, 1)
+    lines = np.diff(values, axis=1) / np.diff(days)
+    before, after = lines[:, [0, *range(lines.shape[1])]], lines[:, [*range(lines.shape[1]), -1]]
+    reach = 3 * np.minimum(np.abs(before), np.abs(after))
+    rises, falls = (before > 0) & (after > 0), (before < 0) & (after < 0)
+    slopes = np.clip(slopes, np.where(rises, 0.0, -reach), np.where(falls, 0.0, reach))
+    curves: FloatArray = CubicHermiteSpline(days, values, slopes, axis=1)(daily)
+    return curves
+
+
+def _seasons_of(curve: FloatArray, how: Phenology) -> list[_Season]:
+    """Of one daily curve (day,)."""
+    from scipy.signal import find_peaks
+
+    if curve.size < 3:
+        return []
+    low, high = np.percentile(curve, (5, 95))
+    if high - low <= 1e-9 * max(abs(low), abs(high), np.finfo(np.float64).tiny / 1e-12):
+        return []
+    peaks = find_peaks(curve, prominence=LEAST_PROMINENCE * (high - low))[0].tolist()
+    while True:
+        found = _between_troughs(curve, peaks, how)
+        shortest = min(found, key=lambda season: season.end - season.start, default=None)
+        if shortest is None or shortest.end - shortest.start >= LEAST_LENGTH_DAYS:
+            return found
+        peaks.remove(shortest.peak)
+
+
+def _between_troughs(curve: FloatArray, peaks: list[int], how: Phenology) -> list[_Season]:
+    """The seasons of these peaks that are whole."""
+    last = curve.size - 1
+    troughs = [start + int(curve[start : end + 1].argmin()) for start, end in pairwise([0, *peaks, last])]
+    return [
+        _season(curve, (before, peak, after), how)
+        for before, peak, after in zip(troughs[:-1], peaks, troughs[1:], strict=True)
+        if (before > 0 or _begins_flat(curve[: peak + 1])) and (after < last or _begins_flat(curve[peak:][::-1]))
+    ]
+
+
+def _begins_flat(rise: FloatArray) -> bool:
+    """Whether the days up to a peak begin at the base of the rise."""
+    low = rise.min()
+    base = rise[:BASE_DAYS]
+    return rise.size > BASE_DAYS and bool((base <= low + BASE_SHARE * (rise[-1] - low)).all())
+
+
+def _season(curve: FloatArray, shape: tuple[int, int, int], how: Phenology) -> _Season:
+    """Of the days of trough, peak and trough."""
+    before, peak, after = shape
+    rise, fall = curve[before : peak + 1], curve[peak : after + 1]
+    if how.method == "derivative":
+        start, end = before + int(np.diff(rise).argmax()) + 1, peak + int(np.diff(fall).argmin())
+    else:
+        levels = [float(side + how.threshold * (curve[peak] - side)) for side in (curve[before], curve[after])]
+        start = before + int(np.flatnonzero(rise < levels[0])[-1]) + 1
+        end = peak + int(np.flatnonzero(fall < levels[1])[0]) - 1
+    amplitude = float(curve[peak] - (curve[before] + curve[after]) / 2)
+    return _Season(start, peak, end, amplitude, float(curve[peak]))
+
+
+def _within(values: FloatArray, seasons: Seasons) -> Seasons:
+    """With no more than the values of the curve: between two of them it may rise a little higher."""
+    return replace(
+        seasons,
+        amplitude=np.minimum(seasons.amplitude, np.ptp(values)),
+        peak_value=np.minimum(seasons.peak_value, values.max()),
+    )
+
+
+def _seasons(found: list[_Season], offset: int) -> Seasons:
+    columns = np.array([season[:3] for season in found], dtype=np.int64).reshape(-1, 3).T
+    start, peak, end = ((offset + column).astype("datetime64[D]").astype("datetime64[ns]") for column in columns)
+    return Seasons(
+        start=start,
+        peak=peak,
+        end=end,
+        length_days=columns[2] - columns[0],
+        amplitude=np.array([season.amplitude for season in found]),
+        peak_value=np.array([season.peak_value for season in found]),
+    )

@@ -1,0 +1,382 @@
+"""Values of the cells of areas, reduced to one an area and time."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chronotile.core.model.raster import Encoding, IndexArray, Numbers
+from chronotile.core.model.series.analysis import Reducer
+from chronotile.core.stats.percentiles import (
+    NumberCounts,
+    Sortable,
+    bins_of,
+    percentiles,
+    percentiles_of_many,
+    table_size,
+)
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+PART_VALUES = 1 << 19
+"""Values that are worked on at once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class CellWeights:
+    """What each cell counts for, held by runs of cells that weigh the same."""
+
+    ends: IntArray
+    """(run + 1,): cells of run `k` stand from `ends[k]` to `ends[k + 1]`."""
+    weights: FloatArray
+    """(run,)."""
+
+    def part(self, origin: int, first: int, last: int) -> FloatArray:
+        """Return (cell,) as `of` does, of cells counted from an origin."""
+        return self.of(origin + first, origin + last)
+
+    def of(self, first: int, last: int) -> FloatArray:
+        """Return (cell,) of the cells from `first` to before `last`, at least one."""
+        start = int(np.searchsorted(self.ends, first, side="right")) - 1
+        stop = int(np.searchsorted(self.ends, last, side="left"))
+        ends: IntArray = np.clip(self.ends[start : stop + 1], first, last)
+        return np.repeat(self.weights[start:stop], ends[1:] - ends[:-1])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Samples:
+    """Digital numbers of the cells of areas, one area after the other."""
+
+    numbers: Numbers
+    """(time, cell)."""
+    codes: IndexArray
+    """(time, cell): 0 where there is a value, else that of the reason why there is none."""
+    bounds: IntArray
+    """(area + 1,): cells of area `k` stand from `bounds[k]` to `bounds[k + 1]`."""
+    weights: CellWeights | None = None
+    """`None` of all the same."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Reduced:
+    """What became of samples."""
+
+    values: Mapping[str, FloatArray]
+    """(time, area) by the reducer's name, of a histogram (time, area, bin); NaN where there is no value."""
+    valid: IntArray
+    """(time, area): cells with a value."""
+    valid_share: FloatArray
+    """(time, area): of the weight of all cells; NaN of an area without cells."""
+    causes: Mapping[int, IntArray]
+    """(time, area): cells without a value, by the code of the reason; only codes that occur."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Some times of some areas, all of which have cells."""
+
+    times: slice
+    first: int
+    last: int
+    """The area after the last."""
+    is_counted: bool
+    """Whether it is one area whose numbers are so many that each is counted."""
+
+
+class InOrder(Protocol):
+    """Calls a function with each of some places, as `map` does."""
+
+    def __call__(self, function: Callable[[Place], None], places: Iterable[Place], /) -> Iterable[None]:
+        """Return what the function does, in order."""
+
+
+def reduce_samples(
+    samples: Samples,
+    encoding: Encoding,
+    reducers: Sequence[Reducer],
+    edges: Mapping[str, FloatArray],
+    *,
+    in_order: InOrder = map,
+) -> Reduced:
+    """Return what reducers make of the values of each area at each time.
+
+    `std` divides by the weight (ddof 0), `sum` adds value times weight. Percentiles are numpy's, linear between the
+    two nearest of the sorted values; of cells that weigh differently the least value that holds, with all smaller ones,
+    at least that part of the weight (numpy's `inverted_cdf`). A histogram's last bin has its upper edge, and what lies
+    beyond the edges is in none.
+
+    Args:
+        samples: All cells of all areas.
+        encoding: What their numbers mean.
+        reducers: Each once.
+        edges: (bin + 1,) by the name of each histogram among the reducers.
+        in_order: `map`, or that of threads.
+    """
+    shape = (samples.numbers.shape[0], samples.bounds.size - 1)
+    values = {each.name: np.full((*shape, each.bins) if each.bins else shape, np.nan) for each in reducers}
+    values |= {each.name: np.zeros(shape) for each in reducers if each.kind == "count"}
+    valid = np.zeros(shape, dtype=np.int64)
+    share = np.full(shape, np.nan)
+    most = int(samples.codes.max(initial=0))
+    occurring = [code for code in range(1, most + 1) if (samples.codes == code).any()]
+    causes = {code: np.zeros(shape, dtype=np.int64) for code in occurring}
+
+    def reduce_place(place: Place) -> None:
+        target = (place.times, slice(place.first, place.last))
+        part = _part(samples, place, encoding)
+        valid[target] = part.count
+        cells = np.diff(samples.bounds[place.first : place.last + 1])
+        share[target] = own_share = _share(part, cells)
+        rest = cells - part.count
+        for code in list(causes)[1:]:
+            causes[code][target] = counts = part.count_code(code)
+            rest -= counts
+        for code in list(causes)[:1]:  # what has no value for no other reason
+            causes[code][target] = rest
+        for name, each in _reduced(part, own_share, reducers, edges).items():
+            values[name][target] = each
+
+    for _ in in_order(reduce_place, _places(samples)):
+        pass
+    return Reduced(values=values, valid=valid, valid_share=share, causes=causes)
+
+
+def _places(samples: Samples) -> Iterator[Place]:
+    """Times and areas that are worked on at once: areas of one kind that have cells, one after the other."""
+    lengths = np.diff(samples.bounds)
+    bins = table_size(samples.numbers.dtype) or 0
+    is_counted = lengths >= (bins or np.inf)
+    filled = np.flatnonzero(lengths)
+    breaks = np.flatnonzero((np.diff(filled) != 1) | np.diff(is_counted[filled])) + 1
+    for run in np.split(filled, breaks):
+        if run.size and is_counted[run[0]]:
+            for area in run.tolist():
+                yield from _rows(samples, max(bins, int(lengths[area])), area, area + 1, is_counted=True)
+            continue
+        start = 0
+        while start < run.size:
+            cells = samples.bounds[run[start:] + 1] - samples.bounds[run[start]]
+            taken = max(1, int(np.searchsorted(cells * len(samples.numbers), PART_VALUES, side="right")))
+            first, last = int(run[start]), int(run[start + taken - 1]) + 1
+            yield from _rows(samples, int(cells[taken - 1]), first, last, is_counted=False)
+            start += taken
+
+
+def _rows(samples: Samples, length: int, first: int, last: int, *, is_counted: bool) -> Iterator[Place]:
+    """Times of some areas, as many at once as may be of which each has a length."""
+    count = samples.numbers.shape[0]
+    step = max(1, PART_VALUES // length)
+    for row in range(0, count, step):
+        yield Place(slice(row, min(count, row + step)), first, last, is_counted)
+
+
+class _Part(Protocol):
+    """Some times of some areas, each of which has cells; arrays are (time, area)."""
+
+    count: IntArray
+    """Cells with a value."""
+    weight: FloatArray
+    """Of those."""
+    whole: FloatArray
+    """(area,): the weight of all cells."""
+
+    def count_code(self, code: int) -> IntArray: ...
+    def sums(self) -> FloatArray: ...
+    def squares(self, mean: FloatArray) -> FloatArray: ...
+    def least(self) -> FloatArray: ...
+    def greatest(self) -> FloatArray: ...
+    def histogram(self, edges: FloatArray) -> FloatArray: ...
+    def percentiles(self, percents: Sequence[float]) -> FloatArray: ...
+
+
+def _share(part: _Part, cells: IntArray) -> FloatArray:
+    # (time, area): the part of the weight that has a value, exactly 1 of all cells, however sums are rounded.
+    share: FloatArray = np.where(part.count == cells, 1.0, np.minimum(part.weight / part.whole, 1.0))
+    return share
+
+
+def _reduced(
+    part: _Part, share: FloatArray, reducers: Sequence[Reducer], edges: Mapping[str, FloatArray]
+) -> dict[str, FloatArray]:
+    """What reducers make of a part; NaN where there is no value."""
+    is_empty = part.count == 0
+    kinds = {reducer.kind for reducer in reducers}
+    found = {"count": part.count.astype(np.float64), "valid_share": share}
+    sums = part.sums() if kinds & {"mean", "sum", "std"} else np.zeros(is_empty.shape)
+    mean = np.divide(sums, part.weight, out=np.full(is_empty.shape, np.nan), where=~is_empty)
+    found |= {"mean": mean, "sum": np.where(is_empty, np.nan, sums)}
+    if "std" in kinds:
+        squares = part.squares(mean)
+        found["std"] = np.sqrt(np.divide(squares, part.weight, out=np.full(is_empty.shape, np.nan), where=~is_empty))
+    if "min" in kinds:
+        found["min"] = np.where(is_empty, np.nan, part.least())
+    if "max" in kinds:
+        found["max"] = np.where(is_empty, np.nan, part.greatest())
+    for name, each in edges.items():
+        found[name] = np.where(is_empty[..., None], np.nan, part.histogram(each))
+    ranked = {reducer.name: reducer.percent for reducer in reducers if reducer.percent is not None}
+    if ranked:
+        found |= dict(zip(ranked, part.percentiles(list(ranked.values())), strict=True))
+    return {reducer.name: found[reducer.name] for reducer in reducers}
+
+
+def _part(samples: Samples, place: Place, encoding: Encoding) -> _Part:
+    first, last = int(samples.bounds[place.first]), int(samples.bounds[place.last])
+    if place.is_counted:
+        return NumberCounts(
+            samples.numbers[place.times, first:last],
+            samples.codes[place.times, first:last],
+            encoding,
+            None if samples.weights is None else partial(samples.weights.part, first),
+        )
+    if last - first > PART_VALUES:
+        row = place.times.start
+        return _Large(
+            numbers=samples.numbers[row, first:last],
+            codes=samples.codes[row, first:last],
+            first=first,
+            weights=samples.weights,
+            encoding=encoding,
+        )
+    return _Small(
+        codes=samples.codes[place.times, first:last],
+        numbers=samples.numbers[place.times, first:last],
+        encoding=encoding,
+        bounds=samples.bounds[place.first : place.last + 1] - first,
+        weights=None if samples.weights is None else samples.weights.of(first, last),
+    )
+
+
+class _Small:
+    """Some times of some areas at once; `numbers` are (time, cell)."""
+
+    def __init__(
+        self,
+        *,
+        numbers: Numbers,
+        codes: IndexArray,
+        encoding: Encoding,
+        bounds: IntArray,
+        weights: FloatArray | None,
+    ) -> None:
+        self._numbers = numbers
+        self._encoding = encoding
+        self._codes = codes
+        self._is_valid = codes == 0
+        with np.errstate(over="ignore", invalid="ignore"):  # of numbers that are no values
+            self._values = encoding.values(numbers)
+        self._values[~self._is_valid] = 0.0  # no sum takes them, and they may be as large as floats get
+        self._bounds = bounds
+        self._starts = bounds[:-1]
+        self._weights = weights
+        self.count = self.count_code(0)
+        if weights is None:
+            self.weight, self.whole = self.count.astype(np.float64), np.diff(bounds).astype(np.float64)
+        else:
+            self.weight, self.whole = (
+                self._sum(weights * self._is_valid),
+                np.add.reduceat(weights, self._starts),
+            )
+
+    def count_code(self, code: int) -> IntArray:
+        counts: IntArray = np.add.reduceat(self._codes == code, self._starts, axis=1, dtype=np.int64)
+        return counts
+
+    def sums(self) -> FloatArray:
+        return self._sum(self._weighted(self._values))
+
+    def squares(self, mean: FloatArray) -> FloatArray:
+        distances = self._values - np.repeat(mean, np.diff(self._bounds), axis=1)
+        distances[~self._is_valid] = 0.0
+        return self._sum(self._weighted(distances * distances))
+
+    def least(self) -> FloatArray:
+        least: FloatArray = np.minimum.reduceat(np.where(self._is_valid, self._values, np.inf), self._starts, axis=1)
+        return least
+
+    def greatest(self) -> FloatArray:
+        values = np.where(self._is_valid, self._values, -np.inf)
+        greatest: FloatArray = np.maximum.reduceat(values, self._starts, axis=1)
+        return greatest
+
+    def histogram(self, edges: FloatArray) -> FloatArray:
+        """Counts of cells; of cells that weigh differently sums of weights."""
+        bins = edges.size - 1
+        bin_of = bins_of(self._values, edges)
+        row, cell = np.nonzero(self._is_valid & (bin_of >= 0) & (bin_of < bins))
+        area = np.repeat(np.arange(self._starts.size), np.diff(self._bounds))
+        slots = (row * self._starts.size + area[cell]) * bins + bin_of[row, cell]
+        weights = None if self._weights is None else self._weights[cell]
+        counts = np.bincount(slots, weights=weights, minlength=self.count.size * bins)
+        return counts.reshape(*self.count.shape, bins).astype(np.float64)
+
+    def percentiles(self, percents: Sequence[float]) -> FloatArray:
+        sortable = Sortable.of(self._numbers, self._is_valid, self._values, self._encoding)
+        return percentiles(sortable, self._bounds, percents, weights=self._weights)
+
+    def _weighted(self, values: FloatArray) -> FloatArray:
+        return values if self._weights is None else values * self._weights
+
+    def _sum(self, each: FloatArray) -> FloatArray:
+        summed: FloatArray = np.add.reduceat(each, self._starts, axis=1)
+        return summed
+
+
+class _Large:
+    """One area at one time that is too large to be worked on at once; arrays are (1, 1)."""
+
+    def __init__(
+        self, *, numbers: Numbers, codes: IndexArray, first: int, weights: CellWeights | None, encoding: Encoding
+    ) -> None:
+        self._numbers = numbers
+        self._codes = codes
+        self._first = first
+        self._weights = weights
+        self._encoding = encoding
+        self.count = np.array([[np.count_nonzero(codes == 0)]])
+        self.weight = self._added(lambda part: part.weight)
+        self.whole = self._added(lambda part: part.whole[None])[0]
+
+    def count_code(self, code: int) -> IntArray:
+        return np.array([[np.count_nonzero(self._codes == code)]])
+
+    def sums(self) -> FloatArray:
+        return self._added(lambda part: part.sums())
+
+    def squares(self, mean: FloatArray) -> FloatArray:
+        return self._added(lambda part: part.squares(mean))
+
+    def least(self) -> FloatArray:
+        least: FloatArray = np.min([part.least() for part in self._parts()], axis=0)
+        return least
+
+    def greatest(self) -> FloatArray:
+        greatest: FloatArray = np.max([part.greatest() for part in self._parts()], axis=0)
+        return greatest
+
+    def histogram(self, edges: FloatArray) -> FloatArray:
+        return self._added(lambda part: part.histogram(edges))
+
+    def percentiles(self, percents: Sequence[float]) -> FloatArray:
+        weights = None if self._weights is None else self._weights.of(self._first, self._first + self._numbers.size)
+        found = percentiles_of_many(self._numbers, self._codes == 0, self._encoding, percents, weights=weights)
+        return found[:, None, None]
+
+    def _added(self, find: Callable[[_Small], FloatArray]) -> FloatArray:
+        added: FloatArray = np.sum([find(part) for part in self._parts()], axis=0)
+        return added
+
+    def _parts(self) -> Iterator[_Small]:
+        for start in range(0, self._numbers.size, PART_VALUES):
+            stop = min(start + PART_VALUES, self._numbers.size)
+            yield _Small(
+                codes=self._codes[None, start:stop],
+                numbers=self._numbers[None, start:stop],
+                encoding=self._encoding,
+                bounds=np.array([0, stop - start]),
+                weights=None if self._weights is None else self._weights.of(self._first + start, self._first + stop),
+            )

@@ -1,0 +1,197 @@
+"""Curves through series with gaps: straight lines across gaps, and two smoothers of uneven times."""
+
+from collections.abc import Iterator
+from math import ceil
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from chronotile.core.model.series.analysis import Curves, FloatArray, SavitzkyGolay, Whittaker
+
+# Whittaker's smoother on uneven times, with weights against outliers.
+#
+# Eilers, P. H. C. (2003): A perfect smoother. Analytical Chemistry 75, 3631-3636, with divided differences for uneven
+# spacing; Eilers, P. H. C. and Boelens, H. F. M. (2005): Baseline correction with asymmetric least squares smoothing,
+# and Atzberger, C. and Eilers, P. H. C. (2011), Int. J. Remote Sensing 32, 3689-3709, for weights that follow the
+# upper envelope; Hampel, F. R. (1974), JASA 69, 383-393, for distances from a running median, which tell outliers.
+
+LEAST_VALUES = 3
+"""Fewer lie on a line whatever the stiffness."""
+BELOW_WEIGHT = 0.1
+"""Of values below the curve with `upper`: asymmetry 0.9 to 0.1."""
+MAX_ROUNDS = 5
+"""Of weights, which hardly change after that."""
+LEAST_SPACING = 0.01
+"""Times nearer than this share of the mean spacing are taken as that far apart, or rounding would take over."""
+
+MAX_CONDITION = 1e14
+"""Of lambda over the cube of the mean spacing: above it the values are lost to rounding beside the bending."""
+
+
+def smooth_whittaker(curves: Curves, how: Whittaker) -> FloatArray:
+    """Return the curves (series, time) that are near the values and bend little, in the values' units.
+
+    Each minimises `sum(w (y - z)**2) + lambda * integral(z''**2 dt)`, t in days, z'' by divided differences at the
+    times of the series: on daily values that is Eilers' smoother of order 2, and the same lambda means the same
+    stiffness on dekads or on uneven dates. Gaps weigh nothing and are bridged. NaN before a series' first and after
+    its last value, and throughout where there are fewer than three or times are too near for lambda (`MAX_CONDITION`).
+    """
+    smoothed = np.full(curves.values.shape, np.nan)
+    days = days_of(curves)
+    for rows, span in reaches(curves.values):
+        count = span.stop - span.start
+        spacing = (days[span.stop - 1] - days[span.start]) / max(count - 1, 1)
+        if count < LEAST_VALUES or how.stiffness > MAX_CONDITION * spacing**3:
+            continue
+        penalty = how.stiffness * _penalty(days[span])
+        for row in rows:
+            values = curves.values[row, span]
+            if np.count_nonzero(np.isfinite(values)) >= LEAST_VALUES:
+                smoothed[row, span] = _smooth(values, penalty, how)
+    return smoothed
+
+
+def _smooth(values: FloatArray, penalty: FloatArray, how: Whittaker) -> FloatArray:
+    """One curve (time,)."""
+    known = np.isfinite(values)
+    targets = np.where(known, values, 0.0)
+    weights = known.astype(np.float64)
+    if how.outliers == "hampel":
+        weights[known] = _weights_of_few(values[known])
+    curve = _solve(targets, weights, penalty)
+    for _ in range(MAX_ROUNDS if how.outliers == "upper" else 0):
+        renewed = np.where(known, np.where(targets >= curve, 1.0, BELOW_WEIGHT), 0.0)
+        if np.array_equal(renewed, weights):
+            break
+        weights = renewed
+        curve = _solve(targets, weights, penalty)
+    return curve
+
+
+def _solve(targets: FloatArray, weights: FloatArray, penalty: FloatArray) -> FloatArray:
+    from scipy.linalg import LinAlgError, solveh_banded
+
+    bands = penalty.copy()
+    bands[2] += weights
+    try:
+        curve: FloatArray = solveh_banded(bands, weights * targets, overwrite_ab=True, check_finite=False)
+    except LinAlgError:  # times so uneven, and so stiff a curve, that rounding leaves no solution
+        return np.full(targets.shape, np.nan)
+    return curve
+
+
+def _penalty(days: FloatArray) -> FloatArray:
+    """Upper bands (3, time) of D'HD: D the second divided differences times two, H what of time each stands for."""
+    spacing = np.diff(days)
+    spacing = np.maximum(spacing, LEAST_SPACING * np.mean(spacing))
+    before, after = spacing[:-1], spacing[1:]
+    width = (before + after) / 2
+    rows = np.stack([1 / (before * width), -(1 / before + 1 / after) / width, 1 / (after * width)])
+    bands = np.zeros((3, days.size))
+    for first in range(3):
+        for second in range(first, 3):
+            end = days.size - 2 + second
+            bands[2 - (second - first), second:end] += width * rows[first] * rows[second]
+    return bands
+
+
+def _weights_of_few(values: FloatArray) -> FloatArray:
+    """Weights (n,) of values without gaps: less the farther one lies from the median of five around it.
+
+    Tukey's bisquare over six times the median distance of the values from the mean of their neighbours, which is noise
+    and hardly season. A season's peak is of several values and stays; weights from residuals of the curve itself would
+    take it for outliers. The two values at each end, which have no five around them, weigh fully.
+    """
+    weights = np.ones(values.size)
+    if values.size < 5:
+        return weights
+    around = sliding_window_view(values, 5)
+    apart = np.abs(values[2:-2] - np.median(around, axis=1))
+    reach = 6 * np.median(np.abs(values[1:-1] - (values[:-2] + values[2:]) / 2))
+    weights[2:-2] = np.clip(1 - (apart / reach) ** 2, 0, None) ** 2 if reach > 0 else apart == 0
+    return weights
+
+
+# Savitzky and Golay's filter on uneven times with gaps.
+#
+# Savitzky, A. and Golay, M. J. E. (1964): Smoothing and differentiation of data by simplified least squares
+# procedures. Analytical Chemistry 36, 1627-1639; for vegetation indices Chen, J. et al. (2004), Remote Sensing of
+# Environment 91, 332-344.
+
+MAX_GRID = 10
+"""Even times for each time of a series; where more were needed the times are too uneven for this filter."""
+
+
+def smooth_savitzky_golay(curves: Curves, how: SavitzkyGolay) -> FloatArray:
+    """Return the filtered curves (series, time), in the values' units.
+
+    Gaps are filled linearly; the filter runs over even times, as far apart as the median of the series' own, and its
+    result is read off between them linearly: where times are even that is the plain filter. Windows at the ends are
+    those of the nearest whole window (`mode="interp"`). NaN before a series' first and after its last value, and
+    throughout where it is shorter than the window or its times are too uneven.
+    """
+    from scipy.signal import savgol_filter
+
+    smoothed = np.full(curves.values.shape, np.nan)
+    if curves.times.size < 2:
+        return smoothed
+    filled, days = fill_linear(curves), days_of(curves)
+    spacing = _spacing(days)
+    window = window_points(how, spacing)
+    for rows, span in reaches(curves.values):
+        own = days[span]
+        count = round((own[-1] - own[0]) / spacing) + 1
+        if not window <= count <= MAX_GRID * own.size:
+            continue
+        even = np.linspace(own[0], own[-1], count)
+        for row in rows:
+            values = np.interp(even, own, filled[row, span])
+            smoothed[row, span] = np.interp(own, even, savgol_filter(values, window, how.order))
+    return smoothed
+
+
+def _spacing(days: FloatArray) -> float:
+    # The median, in whole hours from a day on: one acquisition some minutes off must not move all even times.
+    median = float(np.median(np.diff(days)))
+    return round(median * 24) / 24 if median >= 1 else median
+
+
+def window_points(how: SavitzkyGolay, spacing_days: float) -> int:
+    """Return the window in even times: odd, not less than the requested days, and more than the polynomial's order."""
+    half = max(ceil((how.window_days / spacing_days - 1) / 2), how.order // 2 + 1)
+    return 2 * half + 1
+
+
+def fill_linear(curves: Curves) -> FloatArray:
+    """Return (series, time): values as they are, and in gaps those of the straight line between their neighbours.
+
+    Before the first and after the last value NaN stays: there is no second neighbour.
+    """
+    filled = curves.values.copy()
+    days = days_of(curves)
+    for row, valid in zip(filled, np.isfinite(curves.values), strict=True):
+        gaps = ~valid
+        if gaps.any() and valid.any():
+            row[gaps] = np.interp(days[gaps], days[valid], row[valid], left=np.nan, right=np.nan)
+    return filled
+
+
+def days_of(curves: Curves) -> FloatArray:
+    """Return the times as days since the first one, (time,)."""
+    elapsed: FloatArray = (curves.times - curves.times[:1]).astype("timedelta64[ns]").astype(np.int64) / 86_400e9
+    return elapsed
+
+
+def reaches(values: FloatArray) -> Iterator[tuple[NDArray[np.intp], slice]]:
+    """Return which series (n,) have their first and last value at the same two times, and the slice of those times.
+
+    Series without a value are left out. What is computed along time can so be computed for many series at once.
+    """
+    valid = np.isfinite(values)
+    first = valid.argmax(axis=1) if valid.size else np.zeros(len(values), dtype=np.intp)
+    last = values.shape[1] - 1 - valid[:, ::-1].argmax(axis=1) if valid.size else first
+    known = valid.any(axis=1)
+    for low, high in np.unique(np.stack([first[known], last[known]], axis=1), axis=0):
+        rows = np.flatnonzero(known & (first == low) & (last == high))
+        yield rows, slice(int(low), int(high) + 1)

@@ -1,0 +1,136 @@
+"""Straight lines through series that outliers do not bend, and whether there is a trend at all.
+
+Theil, H. (1950): A rank-invariant method of linear and polynomial regression analysis; Sen, P. K. (1968): Estimates of
+the regression coefficient based on Kendall's tau. JASA 63, 1379-1389 (slope and interval); Mann, H. B. (1945),
+Econometrica 13, 245-259, and Kendall, M. G. (1975): Rank correlation methods (test, with correction for ties);
+Hirsch, R. M., Slack, J. R. and Smith, R. A. (1982): Techniques of trend analysis for monthly water quality data.
+Water Resources Research 18, 107-121 (within seasons).
+"""
+
+from collections.abc import Sequence
+from math import erfc
+from statistics import NormalDist
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chronotile.core.model.series.analysis import (
+    CONFIDENCE,
+    Curves,
+    FloatArray,
+    IntArray,
+    SlotKind,
+    TrendMethod,
+    Trends,
+)
+from chronotile.core.model.time.instants import InstantArray
+from chronotile.core.stats.climatology import slot_kind, slot_numbers
+from chronotile.core.stats.percentiles import percentile_of_ordered, value_at
+from chronotile.core.stats.smoothing import days_of
+
+DAYS_A_YEAR = 365.25
+LEAST_PAIRS = 6
+"""Those of four values; fewer cannot tell a trend from chance."""
+BLOCK_VALUES = 1 << 19
+"""Slopes of pairs that are held at once; of one series with more of them, all."""
+PAIR_BYTES = 9
+"""Of a pair that is held: its slope, and whether it has one."""
+
+_ERFC = np.frompyfunc(erfc, 1, 1)
+"""Element by element, which takes a hundredth of what the slopes take."""
+
+Group = NDArray[np.intp]
+"""Indexes of the times whose values are compared with one another."""
+
+
+def find_trends(curves: Curves, groups: Sequence[Group]) -> Trends:
+    """Return the median slope over all pairs of values of each series, its interval and its significance.
+
+    The slope and its interval are Sen's, the probability is that of the Mann-Kendall test: normal approximation with
+    continuity correction, variance corrected for ties. With several groups (seasons) only values of one group are
+    compared: median slope, statistic and variance are those of the seasonal Kendall test, which takes seasons as
+    independent of one another. Values that follow one another too closely to be independent make `p` too small.
+    """
+    pairs = pair_count(groups)
+    size = max(1, BLOCK_VALUES // max(pairs, 1))
+    blocks = [
+        _trends_of_block(Curves(times=curves.times, values=curves.values[top : top + size]), groups)
+        for top in range(0, max(len(curves.values), 1), size)
+    ]
+    slope, low, high, intercept, p = (np.concatenate(column) for column in zip(*blocks, strict=True))
+    count = np.isfinite(curves.values).sum(axis=1)
+    return Trends(slope=slope, low=low, high=high, intercept=intercept, p=p, count=count)
+
+
+def groups_of(times: InstantArray, method: TrendMethod, by: SlotKind | None) -> tuple[Group, ...]:
+    """Return which of the times (time,) are compared: all, or with `seasonal` those of each slot; one group of none."""
+    if method == "theil_sen" or times.size == 0:
+        return (np.arange(times.size),)
+    slots = slot_numbers(times, slot_kind(times, by))
+    return tuple(np.flatnonzero(slots == slot) for slot in np.unique(slots))
+
+
+def pair_count(groups: Sequence[Group]) -> int:
+    """Return the number of pairs that are compared for each series."""
+    return sum(group.size * (group.size - 1) // 2 for group in groups)
+
+
+def _trends_of_block(curves: Curves, groups: Sequence[Group]) -> tuple[FloatArray, ...]:
+    years = days_of(curves) / DAYS_A_YEAR
+    slopes = np.empty((len(curves.values), pair_count(groups)))
+    statistic, variance = np.zeros(len(curves.values)), np.zeros(len(curves.values))
+    start = 0
+    for group in groups:
+        values = curves.values[:, group]
+        for lag in range(1, group.size):  # in place: indexes of both ends, and copies, took ten times the memory
+            rise = slopes[:, start : start + group.size - lag]
+            np.subtract(values[:, lag:], values[:, :-lag], out=rise)
+            statistic += np.nansum(np.sign(rise), axis=1)
+            rise /= years[group][lag:] - years[group][:-lag]
+            start += group.size - lag
+        variance += _variance(values)
+    slopes.sort(axis=1)
+    slope, low, high = _interval(slopes, variance)
+    intercept = percentile_of_ordered(np.sort(curves.values - slope[:, np.newaxis] * years, axis=1), 50)
+    return slope, low, high, intercept, np.where(np.isnan(slope), np.nan, _probability(statistic, variance))
+
+
+def _interval(ordered: FloatArray, variance: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Median and interval of slopes (series, pair) in order, NaN last; ranks as in Sen (1968, equation 2.6)."""
+    counts = np.isfinite(ordered).sum(axis=1)
+    slope = np.where(counts >= LEAST_PAIRS, percentile_of_ordered(ordered, 50), np.nan)
+    reach = NormalDist().inv_cdf(0.5 + CONFIDENCE / 2) * np.sqrt(variance)
+    lower = np.maximum(np.round((counts - reach) / 2) - 1, 0)
+    upper = np.minimum(np.round((counts + reach) / 2), np.maximum(counts - 1, 0))
+    low, high = (value_at(ordered, ranks.astype(np.int64)) for ranks in (lower, upper))
+    has_slope = np.isfinite(slope)
+    return slope, np.where(has_slope, low, np.nan), np.where(has_slope, high, np.nan)
+
+
+def _probability(statistic: FloatArray, variance: FloatArray) -> FloatArray:
+    """Two-sided; 1 where all values are equal and nothing varies."""
+    distance = np.maximum(np.abs(statistic) - 1, 0)
+    deviation = np.sqrt(np.where(variance > 0, variance, 1.0))
+    return np.asarray(_ERFC(distance / (deviation * np.sqrt(2))), dtype=np.float64)
+
+
+def _variance(values: FloatArray) -> FloatArray:
+    # That of Kendall's statistic of each series (series, n), less what ties take from it (Kendall 1975).
+    counts = np.isfinite(values).sum(axis=1)
+    return (_spread(counts) - _tied(values)) / 18
+
+
+def _spread(count: IntArray) -> IntArray:
+    return count * (count - 1) * (2 * count + 5)
+
+
+def _tied(values: FloatArray) -> FloatArray:
+    """The sum over the runs of equal values of each series; NaN equals nothing."""
+    if values.size == 0:
+        return np.zeros(len(values))
+    ordered = np.sort(values, axis=1)
+    is_new = np.ones(values.shape, dtype=bool)
+    is_new[:, 1:] = ordered[:, 1:] != ordered[:, :-1]
+    firsts = np.flatnonzero(is_new)
+    lengths = np.diff(firsts, append=values.size)
+    return np.bincount(firsts // values.shape[1], weights=_spread(lengths), minlength=len(values)).astype(np.float64)

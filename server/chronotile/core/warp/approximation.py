@@ -1,0 +1,257 @@
+"""Source coordinates of a target grid's pixels: closed form, a polynomial checked for its error, or exactly.
+
+A transform between two CRS is smooth over a tile, so a polynomial through Chebyshev nodes is exact to far below a
+pixel with a few dozen transformed points (Trefethen, Approximation Theory and Approximation Practice, chapter 8),
+and evaluating it on all pixels is two small matrix products. Where it is not smooth (the antimeridian, a pole, the
+edge of a projection) the check fails and every pixel is transformed.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chronotile.core.model.crs import Crs, transformer
+from chronotile.core.model.grid import FloatArray, Grid, NativeGrid
+from chronotile.core.model.kept import kept
+
+Weights = NDArray[np.floating[Any]]
+Precision = Literal["float32", "float64"]
+
+ALL = slice(None)
+"""All rows."""
+
+NODE_COUNTS = (7, 13, 25)
+CHECKS = (0.013, 0.17, 0.39, 0.57, 0.81, 0.991)
+"""Where along each side the approximation is checked: beside the nodes of every count."""
+
+MAX_ERROR_PX = 2e-4
+"""Of the approximation, in source pixels; at most about one nearest pixel in 5,000 can then differ."""
+
+CYLINDRICAL = {"EPSG:4326", "OGC:CRS84", "EPSG:3857"}
+"""CRS of one datum between which x depends on x alone and y on y alone."""
+
+EXACT_BELOW = 400
+"""Pixels up to which transforming all is as cheap as approximating."""
+
+NEAR_CELLS = 1024
+"""Up to here from where it is counted a float32 resolves a coordinate to 3e-5 of a cell."""
+
+WEIGHTS_BYTES = 8 << 20
+"""Of those that are kept."""
+KEPT_WEIGHTS = 7 * 1024
+"""Of a side that are cached: those of tiles recur, those of larger pictures may be any and take megabytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Separable:
+    """Coordinates where x is a function of the column and y of the row."""
+
+    x: FloatArray
+    """(columns,), in source CRS units."""
+    y: FloatArray
+    """(rows,)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lattice:
+    """Coordinates at the crossings of `columns` and `rows`, from which all pixels follow."""
+
+    columns: FloatArray
+    """(n,), fractional columns of the target grid."""
+    rows: FloatArray
+    """(m,)."""
+    x: FloatArray
+    """(m, n), in source CRS units."""
+    y: FloatArray
+    """(m, n)."""
+
+    def on_pixels(self, grid: Grid, level: NativeGrid) -> "OnPixels":
+        """Return fractional columns and rows of a level at the pixel centres of the target grid."""
+        columns, rows = level.pixels_at(self.x, self.y)
+        down, across = self._weights(grid, "float64")
+        return OnPixels(down @ rows, down @ columns, across)
+
+    def near_pixels(self, grid: Grid, level: NativeGrid) -> "NearCells | None":
+        """Return what `on_pixels` does, counted from a cell nearby; `None` where the grid reaches too far for that.
+
+        So it does where one of its corners is outside of the level. The cell is one before those of all nodes, and so
+        coordinates are 1 or more, but where they bend between nodes.
+        """
+        columns, rows = level.pixels_at(self.x, self.y)
+        least_px = min(grid.width, grid.height)
+        if _leaves(columns, level.width, least_px) or _leaves(rows, level.height, least_px):
+            return None
+        column, row = np.floor(columns.min()) - 1, np.floor(rows.min()) - 1
+        if max(columns.max() - column, rows.max() - row) > NEAR_CELLS:
+            return None
+        down, across = self._weights(grid, "float32")
+        near = OnPixels(down @ (rows - row).astype(np.float32), down @ (columns - column).astype(np.float32), across)
+        return NearCells(int(row), int(column), near)
+
+    def _weights(self, grid: Grid, dtype: Precision) -> tuple[Weights, Weights]:
+        # (y, nodes) and (nodes, x).
+        down = _interpolation(self.rows.size, grid.height, dtype)
+        return down.T, _interpolation(self.columns.size, grid.width, dtype)
+
+
+def _leaves(coordinates: FloatArray, cells: int, least_px: int) -> bool:
+    """Whether the corners of a grid are farther outside of so many cells than its pixels' centres are from them."""
+    corners = coordinates[:: len(coordinates) - 1, :: len(coordinates) - 1].ravel().tolist()
+    least, most = min(corners), max(corners)
+    margin = 1 + 2 * (most - least) / least_px
+    return least < -margin or most > cells + margin
+
+
+@dataclass(frozen=True, slots=True)
+class OnPixels:
+    """Coordinates of all pixels as products of small matrices, of which those of some rows are made at a time."""
+
+    rows: Weights
+    """(y, nodes)."""
+    columns: Weights
+    """(y, nodes)."""
+    across: Weights
+    """(nodes, x)."""
+
+    def at(self, some: slice, columns: slice = ALL) -> tuple[Weights, Weights]:
+        """Return fractional columns and rows of a level, (y, x), at pixel centres of some rows of the target grid.
+
+        Args:
+            some: The rows.
+            columns: Of the target grid.
+        """
+        across = self.across[:, columns]
+        return self.columns[some] @ across, self.rows[some] @ across
+
+
+@dataclass(frozen=True, slots=True)
+class NearCells:
+    """Coordinates in cells of a level, counted from one of them."""
+
+    row: int
+    column: int
+    pixels: OnPixels
+    """In float32."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exact:
+    """Coordinates that are transformed pixel by pixel."""
+
+    crs: Crs
+    """Of the source."""
+
+    def at(self, grid: Grid, some: slice) -> tuple[FloatArray, FloatArray]:
+        """Return x and y, (y, x), at pixel centres of some rows of the target grid; not finite where there are none."""
+        columns, rows = np.arange(grid.width) + 0.5, np.arange(grid.height)[some] + 0.5
+        return _transformed(grid, self.crs, columns, rows)
+
+
+Located = Separable | Lattice | Exact
+
+
+@lru_cache(maxsize=64)
+def locate(grid: Grid, crs: Crs, resolution: float) -> Located:
+    """Return where the pixel centres of `grid` lie in `crs`; `resolution` is the source's pixel size there."""
+    columns, rows = np.arange(grid.width) + 0.5, np.arange(grid.height) + 0.5
+    if grid.crs == crs:
+        return Separable(grid.x_of(columns), grid.y_of(rows))
+    if is_separable(grid.crs, crs):
+        return _separable(grid, crs, columns, rows)
+    if grid.width * grid.height > EXACT_BELOW:
+        for count in NODE_COUNTS:
+            lattice = _approximated(grid, crs, count, MAX_ERROR_PX * resolution)
+            if lattice is not None:
+                return lattice
+    return Exact(crs)
+
+
+def is_separable(first: Crs, second: Crs) -> bool:
+    """Return whether x of each CRS depends on x of the other alone, and y on y."""
+    return first == second or {first.name, second.name} <= CYLINDRICAL
+
+
+def _separable(grid: Grid, crs: Crs, columns: FloatArray, rows: FloatArray) -> Separable:
+    transform = transformer(grid.crs, crs).transform
+    middle_x = np.full(grid.height, grid.x_of(np.array([grid.width / 2]))[0])
+    middle_y = np.full(grid.width, grid.y_of(np.array([grid.height / 2]))[0])
+    x, _ = transform(grid.x_of(columns), middle_y)
+    _, y = transform(middle_x, grid.y_of(rows))
+    return Separable(x, y)
+
+
+def _approximated(grid: Grid, crs: Crs, count: int, max_error: float) -> Lattice | None:
+    """The coordinates at Chebyshev nodes, or `None` where a polynomial through them misses the points between."""
+    across, down = _samples(count)
+    to_crs = transformer(grid.crs, crs).transform
+    points = np.array(to_crs(grid.x_of(across * grid.width), grid.y_of(down * grid.height)))
+    if not np.isfinite(points).all():
+        return None
+    at_nodes = points[:, : count * count].reshape(2, count, count)
+    between = points[:, count * count :].reshape(2, len(CHECKS), len(CHECKS))
+    weights = _check_weights(count)
+    if np.abs(weights.T @ at_nodes @ weights - between).max() > max_error:
+        return None
+    nodes = _nodes(count)
+    return Lattice(nodes * grid.width, nodes * grid.height, at_nodes[0], at_nodes[1])
+
+
+@lru_cache(maxsize=len(NODE_COUNTS))
+def _samples(count: int) -> tuple[FloatArray, FloatArray]:
+    """(points,) each: where across and down a grid, 0 ... 1, the nodes' crossings and then those of `CHECKS` lie.
+
+    All are transformed at once, since a call of PROJ takes as long as 30 points do.
+    """
+    crossings = [np.meshgrid(places, places) for places in (_nodes(count), np.array(CHECKS))]
+    across, down = (np.concatenate([each[axis].ravel() for each in crossings]) for axis in (0, 1))
+    return across, down
+
+
+def _transformed(grid: Grid, crs: Crs, columns: FloatArray, rows: FloatArray) -> tuple[FloatArray, FloatArray]:
+    # Source CRS coordinates (m, n) at the crossings of fractional columns (n,) and rows (m,).
+    x, y = np.meshgrid(grid.x_of(columns), grid.y_of(rows))
+    return transformer(grid.crs, crs).transform(x, y)
+
+
+@lru_cache(maxsize=len(NODE_COUNTS))
+def _nodes(count: int) -> FloatArray:
+    # (count,) Chebyshev points of the second kind on 0 ... 1, both ends included.
+    return 0.5 - 0.5 * np.cos(np.pi * np.arange(count) / (count - 1))
+
+
+def _interpolation(count: int, size: int, dtype: Precision) -> Weights:
+    # (count, size) weights that take values at the nodes to the centres of `size` pixels.
+    is_small = count * size <= KEPT_WEIGHTS
+    return _cached_interpolation(count, size, dtype) if is_small else _to_centres(count, size, dtype)
+
+
+@kept(lambda weights, *_arguments: weights.nbytes, WEIGHTS_BYTES)
+def _cached_interpolation(count: int, size: int, dtype: Precision) -> Weights:
+    return _to_centres(count, size, dtype)
+
+
+def _to_centres(count: int, size: int, dtype: Precision) -> Weights:
+    return _weights(count, (np.arange(size) + 0.5) / size).astype(dtype)
+
+
+def _weights(count: int, positions: FloatArray) -> FloatArray:
+    """(count, positions) barycentric weights (Berrut and Trefethen 2004, SIAM Review 46, equation 4.2)."""
+    nodes = _nodes(count)
+    barycentric = np.where(np.arange(count) % 2 == 0, 1.0, -1.0)
+    barycentric[[0, -1]] /= 2
+    distance = positions[None, :] - nodes[:, None]
+    hits = distance == 0
+    terms = barycentric[:, None] / np.where(hits, 1.0, distance)
+    weights: FloatArray = terms / terms.sum(axis=0)
+    on_node = hits.any(axis=0)
+    weights[:, on_node] = hits[:, on_node]
+    return weights
+
+
+@lru_cache(maxsize=len(NODE_COUNTS))
+def _check_weights(count: int) -> FloatArray:
+    # (count, checks) weights that take values at the nodes to `CHECKS`.
+    return _weights(count, np.array(CHECKS))

@@ -1,0 +1,183 @@
+"""The native cells under a tile, and where on the tile each lies: for viewers that draw cells larger than pixels.
+
+The native column and row of every place of a tile are two polynomials in its position across and down, of so few
+terms that a header can carry them: a transform between two CRS is smooth over a tile (see `approximation.py`).
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chronotile.core.model.collection import VariableInfo
+from chronotile.core.model.crs import transformer
+from chronotile.core.model.cube import CellPlaces
+from chronotile.core.model.grid import FloatArray, Grid, NativeGrid, Window
+from chronotile.core.model.raster import Encoding, Pixels, Raster
+from chronotile.core.warp.plan import WindowSource, side_by_side
+
+MAX_ERROR_CELLS = 1e-5
+"""Of the polynomials, in cells: a place may be taken for one of the cell beside it only so near to the edge."""
+
+NODE_COUNTS = (4, 7, 13, 25, 49)
+CHECKS = np.array([-0.999, -0.87, -0.61, -0.29, 0.0, 0.41, 0.73, 0.94, 0.999])
+"""Where along each side of a tile, -1 ... 1, the polynomials are compared with PROJ; its middle is one of them."""
+
+MIDDLE = -1 - CHECKS.size // 2
+"""Where the middle stands among nodes and, behind them, `CHECKS`."""
+
+EDGE_POINTS = np.linspace(-1, 1, 65)
+"""Where the extent of the cells is looked for."""
+
+MARGIN_CELLS = 1
+"""By which that extent is widened, for what lies between those points."""
+
+MOST_PER_PIXEL = 4
+"""Cells sent for each pixel of the tile, at most: where there are more, pixels are enough."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellPlan:
+    """Which native cells lie under a tile, for `read_times`."""
+
+    windows: tuple[Window, ...]
+    """Side by side from west to east, all of the same rows; several where the tile crosses the source's seam."""
+    places: CellPlaces
+    level: int = 0
+    step: int = 1
+
+    def read(self, reader: WindowSource, variable: VariableInfo, index: int) -> Pixels:
+        """Return the cells of the variable at one of its times.
+
+        Raises:
+            SourceUnavailable: The source is gone or damaged.
+        """
+        parts = [
+            reader.read_window(variable.name, index=index, level=0, window=window, step=1) for window in self.windows
+        ]
+        return parts[0] if len(parts) == 1 else side_by_side(parts)
+
+    def warp(self, pixels: Pixels, encoding: Encoding) -> Raster:
+        """Return what was read, as it is."""
+        return Raster(pixels.numbers, encoding, pixels.valid)
+
+
+def plan_cells(native: NativeGrid, grid: Grid) -> CellPlan | None:
+    """Return the native cells under a tile; `None` where there are none, too many, or no polynomial fits.
+
+    Args:
+        native: The grid of the source.
+        grid: The tile.
+    """
+    for count in NODE_COUNTS:
+        located = _polynomials(native, grid, count)
+        if located is None:
+            return None
+        if located.error <= MAX_ERROR_CELLS:
+            return _plan(native, grid, located)
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Located:
+    """Polynomials of native columns and rows, not yet counted from a window."""
+
+    columns: FloatArray
+    rows: FloatArray
+    error: float
+
+
+def _polynomials(native: NativeGrid, grid: Grid, count: int) -> _Located | None:
+    """Polynomials through `count` by `count` Chebyshev nodes; `None` where the source's CRS does not reach."""
+    nodes = np.cos(np.pi * (np.arange(count) + 0.5) / count)
+    places = np.concatenate([nodes, CHECKS])
+    columns, rows = _cells_at(native, grid, places)
+    if not (np.isfinite(columns).all() and np.isfinite(rows).all()):
+        return None
+    to_terms = np.linalg.inv(np.polynomial.chebyshev.chebvander(nodes, count - 1))
+    at_checks = np.polynomial.chebyshev.chebvander(CHECKS, count - 1)
+    terms = [to_terms @ part[:count, :count] @ to_terms.T for part in (columns, rows)]
+    errors = [
+        np.abs(at_checks @ part @ at_checks.T - exact[count:, count:]).max()
+        for part, exact in zip(terms, (columns, rows), strict=True)
+    ]
+    return _Located(terms[0], terms[1], float(max(errors)))
+
+
+def _cells_at(native: NativeGrid, grid: Grid, places: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Fractional columns and rows (down, across) at the crossings of places -1 ... 1 along the sides of a tile."""
+    shares = (places + 1) / 2
+    x, y = np.meshgrid(grid.x_of(shares * grid.width), grid.y_of(shares * grid.height))
+    if grid.crs != native.crs:
+        x, y = transformer(grid.crs, native.crs).transform(x, y)
+    columns, rows = native.pixels_at(x, y)
+    return columns + _turn(float(columns[MIDDLE, MIDDLE]), native), rows
+
+
+def _turn(middle: float, native: NativeGrid) -> float:
+    """By how many columns a tile is turned round the earth to where the source's cells are, if that goes by degrees."""
+    period = native.wrap_columns
+    if period is None or not math.isfinite(middle):
+        return 0.0
+    least = 0.0 if native.is_circular else (native.width - period) / 2
+    return -period * math.floor((middle - least) / period)
+
+
+def _plan(native: NativeGrid, grid: Grid, located: _Located) -> CellPlan | None:
+    """The windows of the cells, and the polynomials counted from their first column and row."""
+    edges = np.polynomial.chebyshev.chebvander(EDGE_POINTS, len(located.columns) - 1)
+    row_start, row_stop = _span(edges @ located.rows @ edges.T, native.height)
+    column_start, column_stop = _span(edges @ located.columns @ edges.T, None if native.is_circular else native.width)
+    height, width = row_stop - row_start, column_stop - column_start
+    if min(height, width) < 1 or height * width > MOST_PER_PIXEL * grid.width * grid.height:
+        return None
+    columns, rows = located.columns.copy(), located.rows.copy()
+    columns[0, 0] -= column_start
+    rows[0, 0] -= row_start
+    pixels = _pixels_in_cells(columns, rows, grid, shape=(height, width))
+    return CellPlan(
+        windows=tuple(
+            Window(row_start, row_stop, start, stop) for start, stop in _parts(column_start, column_stop, native.width)
+        ),
+        places=CellPlaces(columns=_terms(columns), rows=_terms(rows), width=width, height=height, pixels=pixels),
+    )
+
+
+def _span(coordinates: FloatArray, size: int | None) -> tuple[int, int]:
+    """First cell and one past the last, with a margin, within `size` if given."""
+    start = int(np.floor(coordinates.min())) - MARGIN_CELLS
+    stop = int(np.floor(coordinates.max())) + 1 + MARGIN_CELLS
+    return (start, stop) if size is None else (max(0, start), min(size, stop))
+
+
+def _parts(start: int, stop: int, width: int) -> list[tuple[int, int]]:
+    """Spans of columns of a source that goes all round, of which `[start, stop)` may cross the seam."""
+    parts = []
+    while start < stop:
+        turn = start // width * width
+        part_stop = min(stop, turn + width)
+        parts.append((start - turn, part_stop - turn))
+        start = part_stop
+    return parts
+
+
+def _pixels_in_cells(columns: FloatArray, rows: FloatArray, grid: Grid, *, shape: tuple[int, int]) -> NDArray[np.int32]:
+    """(y, x) how many pixel centres of the tile lie in each cell."""
+    height, width = shape
+    across, down = (2 * (np.arange(size) + 0.5) / size - 1 for size in (grid.width, grid.height))
+    at_columns = np.polynomial.chebyshev.chebvander(across, len(columns) - 1)
+    at_rows = np.polynomial.chebyshev.chebvander(down, len(columns) - 1)
+    column, row = (np.floor(at_rows @ part @ at_columns.T).astype(np.int32) for part in (columns, rows))
+    is_inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
+    cells = row[is_inside] * np.int32(width) + column[is_inside]
+    return np.bincount(cells, minlength=height * width).astype(np.int32).reshape(shape)
+
+
+def _terms(polynomial: FloatArray) -> tuple[tuple[float, ...], ...]:
+    """The terms that count, to a thousandth of the error allowed: by degree down, then by degree across."""
+    rounded = np.round(polynomial, 8)
+    significant = np.abs(rounded) > MAX_ERROR_CELLS / 1000
+    last_row = int(np.flatnonzero(significant.any(axis=1)).max(initial=0))
+    lasts = [int(np.flatnonzero(row).max(initial=-1)) for row in significant[: last_row + 1]]
+    return tuple(tuple(rounded[row, : last + 1].tolist()) for row, last in enumerate(lasts))

@@ -1,0 +1,445 @@
+"""Native pixels onto a requested grid: the right level, only the window needed, nearest or bilinear."""
+
+import math
+import sys
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Protocol
+
+import numpy as np
+
+from chronotile.core.model.collection import Resampling, VariableInfo
+from chronotile.core.model.crs import Crs, transformer
+from chronotile.core.model.grid import WHOLE_CIRCLE, BBox, Grid, NativeGrid, Window
+from chronotile.core.model.raster import BoolArray, Encoding, Pixels, Raster
+from chronotile.core.warp.approximation import ALL, Lattice, Located, NearCells, locate
+from chronotile.core.warp.level_windows import (
+    WHOLE,
+    Bilinear,
+    Cells,
+    IntArray,
+    Nearest,
+    Reach,
+    Slices,
+    bilinear,
+    coordinates_on,
+    is_inside,
+    level_windows,
+    nearest,
+    reach_of,
+    where_inside,
+    wound,
+)
+
+OVERHEAD_BYTES = 1024
+"""Of a plan beside its arrays, and of knowing that there is none."""
+
+LEAST_CELLS = sys.float_info.min
+"""In a pixel: of a cell of 1e200 m the quotient would be 0."""
+
+BOX_MARGIN = 0.1
+"""By which a source's box in another CRS is widened, since it is found from a lattice of points."""
+
+CLOSE_MARGIN = 0.01
+"""The same where pixels are left out that it is certain not to reach: sides bend by far less between points."""
+
+HALF_WORLD = {"EPSG:3857": 20037508.342789244 * (1 + 1e-9)}
+"""x of the antimeridian in projections that go all round."""
+
+MAX_JUMP = 0.25
+"""Between neighbours of that lattice, as a share of the box; more means a seam or a pole, and no box."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The rectangle of the requested grid that may hold data, and where it begins."""
+
+    row: int
+    column: int
+    grid: Grid
+
+    @property
+    def at(self) -> tuple[slice, slice]:
+        """Its rows and columns of the requested grid."""
+        return np.s_[self.row : self.row + self.grid.height, self.column : self.column + self.grid.width]
+
+
+class WindowSource(Protocol):
+    """Where pixels are read: a reader of a source, which this room does not know."""
+
+    def read_window(self, variable: str, *, index: int, level: int, window: Window, step: int = 1) -> Pixels:
+        """Return (y, x) pixels of a window of a level; of every `step`-th row and column where `step` exceeds 1."""
+
+
+class Windows(Protocol):
+    """What a plan reads."""
+
+    @property
+    def level(self) -> int:
+        """Of the source."""
+
+    @property
+    def windows(self) -> tuple[Window, ...]:
+        """Side by side from west to east."""
+
+    @property
+    def step(self) -> int:
+        """Every `step`-th row and column is read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WarpPlan:
+    """How to bring one level of a variable onto a grid: the same for every time of the variable."""
+
+    grid: Grid
+    place: Place
+    level: int
+    windows: tuple[Window, ...]
+    """Side by side from west to east; several where the grid crosses the source's seam."""
+    step: int
+    """Every `step`-th row and column is read."""
+    inside: BoolArray | None
+    """(y, x) of the place: where the source has a cell; `None` where it has everywhere."""
+    gather: Nearest | Bilinear
+
+    def read(self, reader: WindowSource, variable: VariableInfo, index: int) -> Pixels:
+        """Return the native pixels that the grid needs of the variable at one of its times.
+
+        Raises:
+            SourceUnavailable: The source is gone or damaged.
+        """
+        return read_windows(self, reader, variable, index)
+
+    def warp(self, pixels: Pixels, encoding: Encoding) -> Raster:
+        """Return what was read, on the grid."""
+        return self._placed(self.warp_place(pixels, encoding))
+
+    def warp_place(self, pixels: Pixels, encoding: Encoding, only: Slices = WHOLE) -> Raster:
+        """Return what was read, on the place: what is absent becomes nodata where there is such a number.
+
+        Args:
+            pixels: Of `read`.
+            encoding: Of them.
+            only: Rows and columns of the place that are returned.
+        """
+        gathered = self.gather.take(pixels, encoding, only)
+        numbers, present = gathered.numbers, _both(gathered.valid, None if self.inside is None else self.inside[only])
+        if present is None:
+            return Raster(numbers, encoding)
+        empty = number_for_absent(encoding, numbers.dtype)
+        np.copyto(numbers, numbers.dtype.type(0 if empty is None else empty), where=~present)
+        return Raster(numbers, encoding, present if empty is None else None)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the plan holds on to, about."""
+        return OVERHEAD_BYTES + self.gather.nbytes + (0 if self.inside is None else self.inside.size)
+
+    def _placed(self, part: Raster) -> Raster:
+        """The place's pixels on the whole grid."""
+        shape = self.grid.height, self.grid.width
+        if part.numbers.shape == shape:
+            return part
+        empty = number_for_absent(part.encoding, part.numbers.dtype)
+        whole = np.full(shape, 0 if empty is None else empty, dtype=part.numbers.dtype)
+        rows, columns = self.place.at
+        at = slice(rows.start, rows.start + len(part.numbers)), columns  # some strips have no row of the place
+        whole[at] = part.numbers
+        if empty is not None:
+            return Raster(whole, part.encoding)
+        filled = np.zeros(shape, dtype=bool)
+        filled[at] = True if part.present is None else part.present
+        return Raster(whole, part.encoding, filled)
+
+
+def plan_warp(
+    levels: tuple[NativeGrid, ...], grid: Grid, *, resampling: Resampling = "nearest", level: int | None = None
+) -> WarpPlan | None:
+    """Return how to bring a source onto `grid`, or `None` where they share no pixel.
+
+    Args:
+        levels: Of the source.
+        grid: As requested.
+        resampling: How.
+        level: Which to read; `None` is that of `level_for` this grid, of a part of a larger one it may be another.
+    """
+    native = levels[0]
+    place = place_of(grid, native)
+    if place is None:
+        return None
+    level = level_for(levels, place.grid) if level is None else level
+    chosen = levels[level]
+    located = locate(place.grid, chosen.crs, chosen.resolution)
+    if resampling == "nearest" and isinstance(located, Lattice) and chosen.wrap_columns is None:
+        near = _near_plan(located, grid, place, level=level, chosen=chosen)
+        part = near or _plan_of_part(located, grid, place, level=level, chosen=chosen)
+        if part is None or part.step == 1:
+            return part
+    columns, rows = coordinates_on(located, place.grid, chosen)(ALL)
+    columns, is_circular = wound(columns, chosen, resampling)
+    reached = Reach(rows.min(), rows.max()), Reach(columns.min(), columns.max())
+    inside = (
+        None
+        if is_inside(*reached, chosen, is_circular=is_circular)
+        else where_inside(rows, columns, chosen, is_circular)
+    )
+    if inside is not None:
+        if not inside.any():
+            return None
+        reached = reach_of(rows, inside), reach_of(columns, inside)
+    found = level_windows(*reached, chosen, resampling=resampling, is_circular=is_circular, has_gaps=inside is not None)
+    # The coordinates are nobody else's: counted from the window in place, since a fresh array costs more than the sum.
+    if found.is_whole_circle:
+        columns %= chosen.width
+    rows -= found.row
+    columns -= found.column
+    down, across = found.axes(rows, columns)
+    return WarpPlan(
+        grid=grid,
+        place=place,
+        level=level,
+        windows=found.windows,
+        step=found.step,
+        inside=inside,
+        gather=nearest(down, across) if resampling == "nearest" else bilinear(down, across),
+    )
+
+
+def _near_plan(located: Located, grid: Grid, place: Place, *, level: int, chosen: NativeGrid) -> WarpPlan | None:
+    """The plan, in half the time, of a grid that lies inside a level and reaches few cells of it; `None` of others."""
+    near = near_cells(located, place.grid, chosen)
+    if near is None:
+        return None
+    columns, rows = (each.astype(np.int32) for each in near.pixels.at(ALL))
+    top, left = int(rows.min()), int(columns.min())
+    window = near_window(near, (top, int(rows.max())), (left, int(columns.max())), chosen)
+    if window is None:
+        return None
+    rows -= top
+    columns -= left
+    return WarpPlan(
+        grid=grid,
+        place=place,
+        level=level,
+        windows=(window,),
+        step=1,
+        inside=None,
+        gather=Nearest(Cells(rows, columns, window.width)),
+    )
+
+
+def _plan_of_part(located: Lattice, grid: Grid, place: Place, *, level: int, chosen: NativeGrid) -> WarpPlan | None:
+    """The plan for the rectangle of a place in which a level has cells; `None` where it has none.
+
+    Where every n-th cell is read, it is of no use.
+    """
+    box = None if _leaves_the_world(grid) else _box_of(chosen, grid.crs, CLOSE_MARGIN)
+    at = np.s_[0 : place.grid.height, 0 : place.grid.width] if box is None else _pixels_of(place.grid, box)
+    if at is None:
+        return None
+    with np.errstate(invalid="ignore"):  # numbers that are too large for integers become some outside
+        columns, rows = (
+            np.floor(each, out=each).astype(np.int32) for each in located.on_pixels(place.grid, chosen).at(*at)
+        )
+    # As unsigned numbers negative ones are larger than any cell.
+    inside = (rows.view(np.uint32) < chosen.height) & (columns.view(np.uint32) < chosen.width)
+    own = _bounds_of(inside)
+    if own is None:
+        return None
+    rows, columns, outside = np.ascontiguousarray(rows[own]), np.ascontiguousarray(columns[own]), ~inside[own]
+    has_gaps = bool(outside.any())
+    down, across = (_reach_without(each, outside) for each in (rows, columns))
+    found = level_windows(down, across, chosen, resampling="nearest", is_circular=False, has_gaps=has_gaps)
+    rows -= found.row
+    columns -= found.column
+    for cells in (rows, columns):
+        np.copyto(cells, 0, where=outside)
+    return WarpPlan(
+        grid=grid,
+        place=_part_of(place, _shifted(own, at)),
+        level=level,
+        windows=found.windows,
+        step=found.step,
+        inside=inside[own] if has_gaps else None,
+        gather=Nearest(Cells(rows, columns, found.width)),
+    )
+
+
+def _bounds_of(inside: BoolArray) -> Slices | None:
+    """The rows and columns from the first to the last of which any pixel is inside; `None` where none is."""
+    rows, columns = (np.flatnonzero(inside.any(axis=axis)) for axis in (1, 0))
+    if not rows.size:
+        return None
+    return np.s_[int(rows[0]) : int(rows[-1]) + 1, int(columns[0]) : int(columns[-1]) + 1]
+
+
+def _shifted(own: Slices, outer: Slices) -> Slices:
+    """Rows and columns that are counted from the first of others, counted as these are."""
+    rows, columns = (
+        slice(whole.start + part.start, whole.start + part.stop) for whole, part in zip(outer, own, strict=True)
+    )
+    return rows, columns
+
+
+def _reach_without(cells: IntArray, outside: BoolArray) -> Reach:
+    # How far cells reach but those that are outside, which become -1: as an unsigned number that is the largest.
+    np.copyto(cells, -1, where=outside)
+    return Reach(int(cells.view(np.uint32).min()), int(cells.max()))
+
+
+def _part_of(place: Place, at: Slices) -> Place:
+    """Some rows and columns of a place."""
+    rows, columns = at
+    grid = place.grid
+    xs = grid.x_of(np.array([columns.start, columns.stop], dtype=float)).tolist()
+    ys = grid.y_of(np.array([rows.stop, rows.start], dtype=float)).tolist()
+    part = BBox(xs[0], ys[0], xs[1], ys[1])
+    own = Grid(crs=grid.crs, bbox=part, width=columns.stop - columns.start, height=rows.stop - rows.start)
+    return Place(place.row + rows.start, place.column + columns.start, own)
+
+
+def near_cells(located: Located, grid: Grid, level: NativeGrid) -> NearCells | None:
+    """Return cells of a level whose columns do not wrap, counted from a nearby one; `None` if they lie far apart."""
+    if not isinstance(located, Lattice) or level.wrap_columns is not None:
+        return None
+    return located.near_pixels(grid, level)
+
+
+def near_window(near: NearCells, rows: tuple[int, int], columns: tuple[int, int], level: NativeGrid) -> Window | None:
+    """Return the window from the first to the last of rows and columns; `None` where it is not inside the level."""
+    if min(rows[0], columns[0]) < 1:  # truncation may not have been the floor
+        return None
+    top, left = near.row + rows[0], near.column + columns[0]
+    bottom, right = near.row + rows[1] + 1, near.column + columns[1] + 1
+    if min(top, left) < 0 or bottom > level.height or right > level.width:
+        return None
+    return Window(top, bottom, left, right)
+
+
+def level_for(levels: tuple[NativeGrid, ...], grid: Grid) -> int:
+    """Return the level whose cells are nearest in size to the pixels of a grid, in its middle."""
+    return choose_level(levels, cells_per_pixel(grid, levels[0]))
+
+
+def choose_level(levels: tuple[NativeGrid, ...], cells_per_pixel: float) -> int:
+    """Return the level whose cells are nearest in size to the requested pixels, by ratio."""
+    sizes = _resolutions(levels)
+    ratios = [cells_per_pixel * sizes[0] / size for size in sizes]
+    return min(range(len(levels)), key=lambda index: abs(math.log(ratios[index])))
+
+
+@lru_cache(maxsize=4096)
+def _resolutions(levels: tuple[NativeGrid, ...]) -> tuple[float, ...]:
+    return tuple(level.resolution for level in levels)
+
+
+def place_of(grid: Grid, native: NativeGrid) -> Place | None:
+    """Where on `grid` the source may be; the whole grid where its box is not known or covers half of it."""
+    whole = Place(0, 0, grid)
+    box = _box_of(native, grid.crs)
+    if box is None or _leaves_the_world(grid):
+        return whole
+    if not box.intersects(grid.bbox):
+        return None
+    at = _pixels_of(grid, box)
+    if at is None or (at[0].stop - at[0].start) * (at[1].stop - at[1].start) * 2 >= grid.width * grid.height:
+        return whole
+    return _part_of(whole, at)
+
+
+def _pixels_of(grid: Grid, box: BBox) -> Slices | None:
+    """The rows and columns of a grid that a box of its CRS touches; `None` where it touches none."""
+    size_x, size_y = grid.resolution
+    left = math.floor(max(0, (box.xmin - grid.bbox.xmin) / size_x))
+    right = math.ceil(min(grid.width, (box.xmax - grid.bbox.xmin) / size_x))
+    top = max(0, math.floor((grid.bbox.ymax - box.ymax) / size_y))
+    bottom = min(grid.height, math.ceil((grid.bbox.ymax - box.ymin) / size_y))
+    return np.s_[top:bottom, left:right] if left < right and top < bottom else None
+
+
+def _leaves_the_world(grid: Grid) -> bool:
+    # Whether a box in degrees or Mercator goes past the antimeridian, behind which the world begins again.
+    half = HALF_WORLD.get(grid.crs.name, WHOLE_CIRCLE / 2 if grid.crs.is_geographic else math.inf)
+    return grid.bbox.xmin < -half or grid.bbox.xmax > half
+
+
+@lru_cache(maxsize=4096)
+def _box_of(native: NativeGrid, crs: Crs, margin: float = BOX_MARGIN) -> BBox | None:
+    """A box in `crs` that surely holds the source, or `None` where a seam or a pole lies in it."""
+    x, y = native.lattice_in(crs)
+    if not (np.isfinite(x).all() and np.isfinite(y).all()):
+        return None
+    box = BBox(float(x.min()), float(y.min()), float(x.max()), float(y.max()))
+    sides = np.array([box.xmax - box.xmin, box.ymax - box.ymin])
+    jumps = [max(float(np.abs(np.diff(part, axis=axis)).max()) for axis in (0, 1)) for part in (x, y)]
+    if not (sides > 0).all() or (np.array(jumps) > MAX_JUMP * sides).any():
+        return None
+    margin_x, margin_y = sides * margin
+    if native.crs.is_geographic and (crs.is_geographic or crs.name in HALF_WORLD):
+        margin_x = math.inf  # longitudes count modulo 360
+    return BBox(box.xmin - margin_x, box.ymin - margin_y, box.xmax + margin_x, box.ymax + margin_y)
+
+
+def cells_per_pixel(grid: Grid, native: NativeGrid) -> float:
+    """Return the native cells along one side of a requested pixel, in the middle of the grid or nearest to it."""
+    side = _side_of_pixel(grid, native.crs)
+    return 1.0 if side is None else max(side / native.resolution, LEAST_CELLS)
+
+
+@lru_cache(maxsize=4096)
+def _side_of_pixel(grid: Grid, crs: Crs) -> float | None:
+    """Of a requested pixel in another CRS; `None` where that is not known."""
+    for across, down in ((0.5, 0.5), (0.25, 0.25), (0.75, 0.75), (0.25, 0.75), (0.75, 0.25)):
+        columns = (grid.width * across + each for each in (-0.5, 0.5, -0.5))
+        rows = (grid.height * down + each for each in (-0.5, -0.5, 0.5))
+        x, y = tuple(map(grid.x_of, columns)), tuple(map(grid.y_of, rows))
+        if grid.crs != crs:
+            x, y = transformer(grid.crs, crs).transform(x, y)
+        if not all(map(math.isfinite, (*x, *y))):
+            continue
+        right, below = [x[1] - x[0], y[1] - y[0]], [x[2] - x[0], y[2] - y[0]]
+        if crs.is_geographic:
+            half = WHOLE_CIRCLE / 2
+            right[0], below[0] = (right[0] + half) % WHOLE_CIRCLE - half, (below[0] + half) % WHOLE_CIRCLE - half
+        area = abs(right[0] * below[1] - right[1] * below[0])
+        if area > 0:
+            return math.sqrt(area)
+    return None
+
+
+def read_windows(plan: Windows, reader: WindowSource, variable: VariableInfo, index: int) -> Pixels:
+    """Return the native pixels of a plan's windows at one of the times of a variable.
+
+    Raises:
+        SourceUnavailable: The source is gone or damaged.
+    """
+    parts = [
+        reader.read_window(variable.name, index=index, level=plan.level, window=window, step=plan.step)
+        for window in plan.windows
+    ]
+    return parts[0] if len(parts) == 1 else side_by_side(parts)
+
+
+def side_by_side(parts: list[Pixels]) -> Pixels:
+    """Return (…, y, x) pixels of windows of one source that follow one another from west to east."""
+    valids = [part.valid for part in parts if part.valid is not None]
+    return Pixels(
+        np.concatenate([part.numbers for part in parts], axis=-1),
+        np.concatenate(valids, axis=-1) if len(valids) == len(parts) else None,
+    )
+
+
+def _both(first: BoolArray | None, second: BoolArray | None) -> BoolArray | None:
+    if first is None or second is None:
+        return first if second is None else second
+    return first & second
+
+
+def number_for_absent(encoding: Encoding, dtype: np.dtype[Any]) -> float | None:
+    """Return the nodata number if the dtype holds it, NaN for floats without one, else none."""
+    if dtype.kind == "f":
+        return math.nan if encoding.nodata is None else encoding.nodata
+    if encoding.nodata is None or not float(encoding.nodata).is_integer():
+        return None
+    limits = np.iinfo(dtype)
+    return encoding.nodata if limits.min <= encoding.nodata <= limits.max else None

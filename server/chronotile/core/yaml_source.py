@@ -1,0 +1,370 @@
+"""YAML whose every value knows its file and line, and mistakes worded for the person who wrote it.
+
+Scalars follow the core schema of YAML 1.2: `2001-01-01`, `NO` and `on` are text, `1e-4` is a number. Keys are always
+text, as written.
+"""
+
+import difflib
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple, NoReturn, TypeAlias
+
+import yaml
+from yaml.composer import ComposerError
+
+from chronotile.core.errors import ConfigurationError
+from chronotile.core.yaml_faults import Fault, remedy
+
+Scalar: TypeAlias = str | int | float | bool | None
+Plain: TypeAlias = "Scalar | tuple[Plain, ...] | dict[str, Plain]"
+KeyPath: TypeAlias = tuple[str | int, ...]
+"""Keys and positions in lists, from the root down."""
+
+MAX_DEPTH = 50
+MAX_NODES = 200_000
+"""Values in one file, those behind an alias counted each time the alias is used."""
+
+NO_BREAK_SPACE = "\u00a0"
+"""Comes with text that is copied from web pages, looks like a space and is none to YAML."""
+
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_REFERENCE = re.compile(r"\$\{([^{}]*)\}")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_INT = re.compile(r"[-+]?[0-9]{1,18}")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_HEX = re.compile(r"0x[0-9a-fA-F]{1,15}")
+_CONSTANTS: dict[str, Scalar] = (
+    dict.fromkeys(("", "~", "null", "Null", "NULL"))
+    | dict.fromkeys(("true", "True", "TRUE"), True)
+    | dict.fromkeys(("false", "False", "FALSE"), False)
+    | {".nan": float("nan"), ".NaN": float("nan"), ".NAN": float("nan")}
+    | {f"{sign}{name}": float(f"{sign}inf") for sign in ("", "+", "-") for name in (".inf", ".Inf", ".INF")}
+)
+
+
+class Place(NamedTuple):
+    """Where something is written."""
+
+    file: str
+    """As it was given; nothing where the values were not read from a file."""
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}" if self.line else self.file
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """One mistake of a configuration or style file."""
+
+    place: Place
+    path: KeyPath
+    text: str
+
+    def __str__(self) -> str:
+        """`file:line: key: text`, one line."""
+        parts = (str(self.place), key_text(self.path), self.text)
+        return " ".join(": ".join(part for part in parts if part).split())
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A value and where it is written; a value under a key is where its key is."""
+
+    place: Place
+    content: "Scalar | tuple[Node, ...] | dict[str, Node]" = None
+    size: int = 1
+    """Values in it, itself included."""
+    depth: int = 0
+    """Levels of values below it."""
+
+    def plain(self) -> Plain:
+        """Return the value without places; lists become tuples."""
+        if isinstance(self.content, dict):
+            return {key: child.plain() for key, child in self.content.items()}
+        if isinstance(self.content, tuple):
+            return tuple(child.plain() for child in self.content)
+        return self.content
+
+    def child(self, *path: str | int) -> "Node":
+        """Return what stands at `path` below, or an empty node in the place of its nearest ancestor."""
+        found = self.follow(path)
+        return found[-1] if len(found) == len(path) + 1 else Node(found[-1].place)
+
+    def follow(self, path: KeyPath) -> "list[Node]":
+        """Return this node and those below it along `path`, as far as they exist."""
+        found = [self]
+        for step in path:
+            below = found[-1].entries.get(step) if isinstance(step, str) else _member(found[-1].items, step)
+            if below is None:
+                break
+            found.append(below)
+        return found
+
+    @property
+    def entries(self) -> "Mapping[str, Node]":
+        """The values by key; none where this is not a mapping."""
+        return self.content if isinstance(self.content, dict) else {}
+
+    @property
+    def items(self) -> "tuple[Node, ...]":
+        """The members of a list; none where this is not a list."""
+        return self.content if isinstance(self.content, tuple) else ()
+
+    @property
+    def text(self) -> str | None:
+        """The value where it is text."""
+        return self.content if isinstance(self.content, str) else None
+
+
+def _member(members: tuple[Node, ...], index: int) -> Node | None:
+    return members[index] if index < len(members) else None
+
+
+def key_text(path: KeyPath) -> str:
+    """Return a path as messages have it: `collections.s2.variables.NDVI.styles[0]`."""
+    text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
+    return text.removeprefix(".")[:200]
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Return `; the nearest is …`, or nothing where no known word is near."""
+    choices = {each.lower(): each for each in known}
+    close = difflib.get_close_matches(word[:80].lower(), choices, n=1, cutoff=0.5)
+    return f"; the nearest is {choices[close[0]]}" if close else ""
+
+
+def list_names(known: Iterable[str], *, most: int = 40, separator: str = ", ") -> str:
+    """Return names as one text: the first `most` of them, and how many more there are."""
+    names = list(known)
+    return separator.join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def raise_mistakes(mistakes: Sequence[Mistake]) -> None:
+    """Do nothing, or raise all mistakes file by file and line by line; of several at one key the first counts.
+
+    Raises:
+        ConfigurationError: There are mistakes.
+    """
+    if not mistakes:
+        return
+    files = list(dict.fromkeys(mistake.place.file for mistake in mistakes))
+    first = {(mistake.place, mistake.path): mistake for mistake in reversed(mistakes)}
+    ordered = sorted(
+        (mistake for mistake in mistakes if first[mistake.place, mistake.path] is mistake),
+        key=lambda mistake: (files.index(mistake.place.file), mistake.place.line),
+    )
+    raise ConfigurationError([str(mistake) for mistake in ordered])
+
+
+def read_yaml(
+    text: str, file: str, *, environment: Mapping[str, str] | None = None
+) -> tuple[Node | None, list[Mistake]]:
+    """Return the mapping that a YAML text holds, and what is wrong with the text; without a mapping `None`.
+
+    Args:
+        text: The text of the file.
+        file: Its name as it was given, for messages.
+        environment: Where `${NAME}` takes its value from; `None` leaves such text as it is.
+    """
+    composer = _Composer(file, environment)
+    start = Place(file, 1)
+    try:
+        root = composer.document(text)
+    except (yaml.YAMLError, UnicodeError) as error:
+        return None, [*composer.mistakes, _syntax_mistake(error, text, start)]
+    if root.content is None:
+        root = Node(start, {})
+    if not isinstance(root.content, dict):
+        return None, [
+            *composer.mistakes,
+            Mistake(root.place, (), "the file must hold a mapping (key: value, with a space after the colon)"),
+        ]
+    return root, composer.mistakes
+
+
+def node_of(values: object, file: str) -> Node:
+    """Return plain values, not read from a text, as a node; relative paths in them count from the folder of `file`."""
+    place = Place(file, 0)
+    if isinstance(values, Mapping):
+        return Node(place, {str(key): node_of(value, file) for key, value in values.items()})
+    if isinstance(values, list | tuple):
+        return Node(place, tuple(node_of(value, file) for value in values))
+    if values is None or isinstance(values, str | int | float):
+        return Node(place, values)
+    raise TypeError(f"{type(values).__name__} cannot be written in YAML")
+
+
+def write_yaml(values: object) -> str:
+    """Return YAML text of mappings, lists and scalars, which `read_yaml` and YAML 1.1 readers read as the same."""
+    return yaml.dump(values, Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=None, width=120)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Puts quotes round text that either version of YAML would take for something else."""
+
+    def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002 -- the signature is the library's
+        return True
+
+
+def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    is_text = _resolve(text) is text and not _REFERENCE.search(text)
+    style = '"' if not text.isprintable() else None if is_text else "'"
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _represent_text)
+_Dumper.add_multi_representer(tuple, yaml.SafeDumper.represent_list)
+
+
+def _resolve(text: str) -> Scalar:
+    """Return what a plain scalar means (YAML 1.2 §10.3)."""
+    if text in _CONSTANTS:
+        return _CONSTANTS[text]
+    if _INT.fullmatch(text):
+        return int(text)
+    if _FLOAT.fullmatch(text):
+        return float(text)
+    return int(text, 16) if _HEX.fullmatch(text) else text
+
+
+class _Composer:
+    """Composes one document of events into nodes."""
+
+    def __init__(self, file: str, environment: Mapping[str, str] | None) -> None:
+        self.mistakes: list[Mistake] = []
+        self._file = file
+        self._environment = environment
+        self._anchors: dict[str, Node] = {}
+        self._events: Iterator[yaml.Event] = iter(())
+
+    def document(self, text: str) -> Node:
+        self._events = yaml.parse(text, Loader=_LOADER)
+        next(self._events)
+        if isinstance(next(self._events), yaml.StreamEndEvent):
+            return Node(Place(self._file, 1))
+        root = self._node(next(self._events), ())
+        next(self._events)
+        after = next(self._events)
+        if not isinstance(after, yaml.StreamEndEvent):
+            _refuse("a file holds one YAML document", after)
+        return root
+
+    def _node(self, event: yaml.Event, path: KeyPath) -> Node:
+        if len(path) > MAX_DEPTH:
+            _refuse(f"values are nested deeper than {MAX_DEPTH} levels", event)
+        if isinstance(event, yaml.AliasEvent):
+            return self._alias(event)
+        node = self._content(event, path)
+        if node.depth > MAX_DEPTH:
+            _refuse(f"values are nested deeper than {MAX_DEPTH} levels, aliases written out", event)
+        if node.size > MAX_NODES:
+            _refuse(f"the file has more than {MAX_NODES} values, aliases written out", event)
+        if isinstance(event, yaml.NodeEvent) and event.anchor:
+            self._anchors[event.anchor] = node
+        return node
+
+    def _content(self, event: yaml.Event, path: KeyPath) -> Node:
+        place = self._place(event)
+        if getattr(event, "tag", None):
+            self.mistakes.append(Mistake(place, path, "tags (! and !!) are not supported; remove it"))
+        if isinstance(event, yaml.MappingStartEvent):
+            children = self._mapping(path)
+            return _branch(place, children, children.values())
+        if isinstance(event, yaml.SequenceStartEvent):
+            members = tuple(self._members(path))
+            return _branch(place, members, members)
+        return Node(place, self._scalar(event, path) if isinstance(event, yaml.ScalarEvent) else None)
+
+    def _mapping(self, path: KeyPath) -> dict[str, Node]:
+        children: dict[str, Node] = {}
+        while not isinstance(event := next(self._events), yaml.MappingEndEvent):
+            place, key = self._place(event), self._key(event, path)
+            child = replace(self._node(next(self._events), (*path, key)), place=place)
+            if key in children:
+                written = children[key].place.line
+                self.mistakes.append(
+                    Mistake(place, (*path, key), f"the key is written twice, first in line {written}; remove one")
+                )
+                continue
+            children[key] = child
+        return children
+
+    def _members(self, path: KeyPath) -> Iterator[Node]:
+        count = 0
+        while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
+            yield self._node(event, (*path, count))
+            count += 1
+
+    def _key(self, event: yaml.Event, path: KeyPath) -> str:
+        if isinstance(event, yaml.ScalarEvent):
+            written = str(event.value)
+            key = written if event.style else written.strip(NO_BREAK_SPACE)
+            if key != written:
+                problem = "the line is indented with no-break spaces; use plain spaces"
+                self.mistakes.append(Mistake(self._place(event), (*path, key), problem))
+            return key
+        self._node(event, (*path, "?"))
+        self.mistakes.append(Mistake(self._place(event), path, "a key must be text"))
+        return "?"
+
+    def _alias(self, event: yaml.AliasEvent) -> Node:
+        node = self._anchors.get(event.anchor or "")
+        if node is None:
+            _refuse(f"*{event.anchor} refers to nothing before it", event)
+        return replace(node, place=self._place(event))
+
+    def _scalar(self, event: yaml.ScalarEvent, path: KeyPath) -> Scalar:
+        text, is_plain = event.value, not event.style
+        if self._environment is not None and "${" in text:
+            text = _REFERENCE.sub(self._substitute(self._place(event), path), text)
+        return _resolve(text) if is_plain else text
+
+    def _substitute(self, place: Place, path: KeyPath) -> Callable[[re.Match[str]], str]:
+        def value_of(found: re.Match[str]) -> str:
+            name, known = found[1], self._environment or {}
+            if name in known:
+                return known[name]
+            problem = (
+                f"the environment has no variable {name}"
+                if _NAME.fullmatch(name)
+                else f"{found[0][:60]} is not valid; accepted is ${{NAME}}, a variable of the environment"
+            )
+            self.mistakes.append(Mistake(place, path, problem))
+            return found[0]
+
+        return value_of
+
+    def _place(self, event: yaml.Event) -> Place:
+        return Place(self._file, 1 if event.start_mark is None else event.start_mark.line + 1)
+
+
+def _branch(place: Place, content: tuple[Node, ...] | dict[str, Node], below: Collection[Node]) -> Node:
+    size = 1 + sum(node.size for node in below)
+    return Node(place, content, size, 1 + max((node.depth for node in below), default=0))
+
+
+def _refuse(problem: str, event: yaml.Event) -> NoReturn:
+    raise ComposerError(None, None, problem, event.start_mark)  # type: ignore[arg-type]  # marks of either parser do
+
+
+def _syntax_mistake(error: Exception, text: str, start: Place) -> Mistake:
+    mark, begun = getattr(error, "problem_mark", None), getattr(error, "context_mark", None)
+    lines = text.splitlines() or [""]
+    problem = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
+    place = mark or begun
+    if isinstance(error, ComposerError) or (place is None and not isinstance(error, yaml.YAMLError)):
+        return Mistake(start if place is None else Place(start.file, place.line + 1), (), problem)
+    fault = Fault(
+        lines,
+        problem,
+        line=0 if place is None else place.line,
+        column=0 if place is None else place.column,
+        begun=None if begun is None else begun.line,
+    )
+    found = remedy(fault)
+    context = getattr(error, "context", None)
+    words = f"{f'{context}, ' if context else ''}{problem}" if found is None else found.words
+    line = fault.line if found is None else found.line
+    return Mistake(Place(start.file, min(line + 1, len(lines))), (), f"not valid YAML: {words}")

@@ -1,0 +1,260 @@
+"""A time-lapse, of more or larger frames than a request may have."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from chronotile.catalog.resolve_times import resolve_series_times
+from chronotile.core.errors import LimitExceeded
+from chronotile.core.model.animation import (
+    ANIMATION_LABELS,
+    DEFAULT_FPS,
+    LEAST_FPS,
+    LEAST_SIDE_PX,
+    MOST_FPS,
+    AnimationRequest,
+    grid_of_picture,
+)
+from chronotile.core.model.crs import CRS84
+from chronotile.core.model.formats import AnimationFormat
+from chronotile.core.model.job import Json, Result
+from chronotile.core.model.raster import IndexPicture, Picture, RgbaPicture
+from chronotile.core.model.request import PICTURE_REDUCERS, MapRequest, require_active
+from chronotile.core.model.time.instants import Period, TimeSelection
+from chronotile.core.model.time.parser import parse_time, requested_period
+from chronotile.jobs.processes.inputs import (
+    BBOX,
+    DATETIME,
+    LAYER,
+    instants_to_json,
+    locate_errors,
+    times_from_json,
+    trims_of,
+    without_limits,
+)
+from chronotile.jobs.processes.process import Input, Inputs, JobPlan, Output, Process, Work, source_of
+from chronotile.jobs.processes.work.partial_results import (
+    PartialResult,
+    keep,
+    read_partial_result,
+    scratch_of,
+    write_partial_result,
+)
+from chronotile.pipeline.encoders.deflated import deflate
+from chronotile.pipeline.maps.animation import (
+    MAX_SIDE_PX,
+    draw_frames,
+    find_animation,
+    render_animation,
+    usual_format,
+)
+from chronotile.pipeline.services import Services
+
+PIXEL_S = 60e-9
+"""What it takes to draw and pack a pixel of a frame."""
+TASK_S = 10.0
+"""About how long a task may take, if one frame does not take longer."""
+MOST_PIXELS = 1 << 32
+"""Of all frames together."""
+MOST_BYTES = (1 << 32) - 1
+"""Of the file: more does not go into a WebP."""
+DEFAULT_FORMAT = usual_format()
+FORMATS = {str(each): each for each in AnimationFormat}
+PACKING = 1
+"""Level of deflate of frames that wait for the end."""
+
+
+UNREADABLE = PartialResult(arrays={}, metadata={})
+"""In place of a frame that cannot be read."""
+
+
+def _plan(inputs: Inputs, services: Services) -> JobPlan:
+    with locate_errors({"time": "datetime"}):
+        request = _request(inputs, services, parse_time(inputs.get("datetime")))
+        found = find_animation(request, without_limits(services), with_body=False)
+    assert found is not None  # noqa: S101 -- without a body there is nothing to make
+    grid, count = request.shown.grid, found.frames
+    if grid.width * grid.height * count > MOST_PIXELS:
+        raise LimitExceeded(
+            "pixels of a film",
+            allowed=MOST_PIXELS,
+            needed=grid.width * grid.height * count,
+            alternative="request a smaller picture or fewer frames",
+            locator="inputs.width",
+        )
+    seconds = len(found.time.instants) * grid.width * grid.height * PIXEL_S
+    layer = services.catalogue.layer(request.shown.layer)
+    indexes = resolve_series_times(layer, request.shown.time, now=services.clock()).indexes
+    step = max(1, int(count * TASK_S / seconds))
+    instants = layer.times.instants[list(indexes)]
+    return JobPlan(
+        tasks=[{"first": first, "last": min(first + step, count)} for first in range(0, count, step)],
+        seconds=seconds,
+        held_bytes=0,
+        shared={"times": instants_to_json(instants)},
+        sources=[source_of(layer, instants)],
+    )
+
+
+def _run(inputs: Inputs, task: Json, work: Work) -> Json:
+    own = range(task["first"], task["last"])
+    pictures = draw_frames(
+        _request_at_times(inputs, work), without_limits(work.services), own, is_active=work.is_active
+    )
+    for number, picture in zip(own, pictures, strict=True):
+        write_partial_result(work, _name_of(number), UNREADABLE if picture is None else _packed(picture))
+    return task
+
+
+def _finish(inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Result]:
+    delivery = render_animation(
+        _request_at_times(inputs, work),
+        without_limits(work.services),
+        pictures=_pictures(done[-1]["last"], work),
+        scratch=scratch_of(work),
+        most_bytes=MOST_BYTES,
+        is_active=work.is_active,
+    )
+    keep(delivery.body, work.results / delivery.file_name, work)
+    return {"animation": Result(file=delivery.file_name, media_type=delivery.media_type)}
+
+
+def _pictures(count: int, work: Work) -> Iterator[Picture | None]:
+    """Those that tasks left, from the first to the last; `None` of frames that could not be read."""
+    for number in range(count):
+        require_active(work.is_active)
+        partial = read_partial_result(work, _name_of(number))
+        yield _unpacked(partial) if partial.arrays else None
+
+
+def _name_of(number: int) -> str:
+    return f"frame-{number}"
+
+
+def _packed(picture: Picture) -> PartialResult:
+    pixels = picture.index if isinstance(picture, IndexPicture) else picture.pixels
+    packed = np.frombuffer(deflate.compress(np.ascontiguousarray(pixels), PACKING), np.uint8)
+    palette = {"palette": picture.palette} if isinstance(picture, IndexPicture) else {}
+    return PartialResult(arrays={"pixels": packed, **palette}, metadata={"shape": pixels.shape})
+
+
+def _unpacked(partial: PartialResult) -> Picture:
+    unpacked = deflate.decompress(partial.arrays["pixels"])
+    pixels = np.frombuffer(unpacked, np.uint8).reshape(partial.metadata["shape"])
+    return IndexPicture(pixels, partial.arrays["palette"]) if "palette" in partial.arrays else RgbaPicture(pixels)
+
+
+def _request_at_times(inputs: Inputs, work: Work) -> AnimationRequest:
+    # The request, at the times that were planned.
+    times = times_from_json(inputs["layer"], work.shared["times"], work.services)
+    return _request(inputs, work.services, times.selection)
+
+
+def _request(inputs: Inputs, services: Services, time: TimeSelection) -> AnimationRequest:
+    layer = services.catalogue.layer(inputs["layer"])
+    trims = trims_of(inputs, services)
+    crs, box = (trims[0].crs, trims[0].box) if trims else (CRS84, layer.main_variable.grid.bbox_in(CRS84))
+    return AnimationRequest(
+        shown=MapRequest(
+            layer=layer.id,
+            grid=grid_of_picture(crs, box, width=_pixels(inputs, "width"), height=_pixels(inputs, "height")),
+            time=time,
+            style=inputs.get("style", ""),
+            reducer=inputs.get("reducer", "latest"),
+        ),
+        format=FORMATS[inputs.get("format", DEFAULT_FORMAT)],
+        step=_step(inputs.get("step", 1)),
+        fps=inputs.get("fps", DEFAULT_FPS),
+        labels=frozenset(inputs.get("labels", ANIMATION_LABELS)),
+    )
+
+
+def _pixels(inputs: Inputs, name: str) -> int | None:
+    return int(inputs[name]) if name in inputs else None  # 640.0 is an integer in JSON Schema
+
+
+def _step(given: float | str) -> int | Period:
+    if isinstance(given, str):
+        return requested_period(given, also="one frame every N times, ")
+    return int(given)
+
+
+def _side(title: str) -> Input:
+    return Input(
+        title=title,
+        description="In pixels; default: 640 wide, with square pixels on the ground.",
+        schema={"type": "integer", "minimum": LEAST_SIDE_PX, "maximum": MAX_SIDE_PX},
+        is_required=False,
+    )
+
+
+process = Process(
+    id="animation",
+    title="Animation",
+    description="A film of a layer: one frame per time or period, with date, legend and attribution.",
+    keywords=("picture", "time"),
+    inputs={
+        "layer": LAYER,
+        "datetime": DATETIME,
+        "bbox": replace(
+            BBOX,
+            description="Area of the frames; default: the whole layer. Coordinates are in the axis order of its "
+            "CRS (default: CRS84); the west is less than the east.",
+        ),
+        "width": _side("Width"),
+        "height": _side("Height"),
+        "format": Input(
+            title="Format",
+            description="Media type of the film.",
+            schema={"type": "string", "enum": list(FORMATS), "default": DEFAULT_FORMAT},
+            is_required=False,
+        ),
+        "step": Input(
+            title="Step",
+            description="One frame every N times; or one per period (P1M, dekad), with all of its times.",
+            schema={"oneOf": [{"type": "integer", "minimum": 1}, {"type": "string", "maxLength": 40}], "default": 1},
+            is_required=False,
+        ),
+        "fps": Input(
+            title="Frames a second",
+            description="Frames per second.",
+            schema={"type": "number", "minimum": LEAST_FPS, "maximum": MOST_FPS, "default": DEFAULT_FPS},
+            is_required=False,
+        ),
+        "labels": Input(
+            title="Labels",
+            description="Labels on the frames; default: all.",
+            schema={"type": "array", "items": {"type": "string", "enum": list(ANIMATION_LABELS)}},
+            is_required=False,
+        ),
+        "style": Input(
+            title="Style",
+            description="Id of a style of the layer; default: its first.",
+            schema={"type": "string", "maxLength": 200},
+            is_required=False,
+        ),
+        "reducer": Input(
+            title="Reducer",
+            description="Reducer of several times to one pixel.",
+            schema={"type": "string", "enum": list(PICTURE_REDUCERS), "default": "latest"},
+            is_required=False,
+        ),
+    },
+    outputs={
+        "animation": Output(
+            title="Animation",
+            description="The film.",
+            schema={
+                "oneOf": [
+                    {"type": "string", "contentEncoding": "binary", "contentMediaType": media_type}
+                    for media_type in FORMATS
+                ]
+            },
+            formats={media_type: media_type for media_type in FORMATS},
+        )
+    },
+    plan=_plan,
+    run=_run,
+    finish=_finish,
+)

@@ -1,0 +1,69 @@
+"""How values lie to those of the same time of other years."""
+
+from collections.abc import Mapping
+
+from chronotile.core.errors import LimitExceeded
+from chronotile.core.model.coverage import Coverage
+from chronotile.core.model.series.analysis import ANOMALY_KINDS, AnomalyKind, Climatology, Curves, FloatArray
+from chronotile.core.model.time.instants import format_instant
+from chronotile.core.stats.climatology import find_anomalies, find_normals
+from chronotile.jobs.processes.inputs import DATETIME
+from chronotile.jobs.processes.process import Input, Inputs
+from chronotile.jobs.processes.work.cell_maps import CellMaps, CellProcess
+from chronotile.pipeline.encoders.coverage.cog import MOST_BANDS
+
+VALUE_S = 40e-9
+"""What it takes to hold a number against others."""
+UNITS: Mapping[AnomalyKind, str] = {"z": "1", "percentile": "percent"}
+"""Those of the layer by default."""
+
+
+def _maps(inputs: Inputs, coverage: Coverage) -> CellMaps:
+    count = len(coverage.times)
+    if count > MOST_BANDS:
+        raise LimitExceeded(
+            "bands of a GeoTIFF",
+            allowed=MOST_BANDS,
+            needed=count,
+            alternative="request fewer times",
+            locator="inputs.datetime",
+        )
+    kind: AnomalyKind = inputs.get("kind", ANOMALY_KINDS[0])
+    how = Climatology(by=inputs.get("by"))
+    units = UNITS.get(kind, coverage.fields[0].encoding.units)
+
+    def find(series: Curves, reference: Curves) -> FloatArray:
+        return find_anomalies(series, reference, find_normals(reference, series.times, how), kind)
+
+    said = [(f"anomaly ({kind}) {format_instant(instant)}", units) for instant in coverage.times]
+    return CellMaps(bands=said, find=find, value_s=VALUE_S)
+
+
+process = CellProcess(
+    id="anomaly",
+    title="Anomaly",
+    description="The anomaly of each cell: its values compared with a reference for the same time of the year.",
+    inputs={
+        "datetime": Input(
+            title="Times",
+            description="Times to compare with the reference: an instant, an interval, or a list of either.",
+            schema=DATETIME.schema,
+        ),
+        "reference": Input(
+            title="Reference",
+            description="Times of the reference; default: all of the layer.",
+            schema=DATETIME.schema,
+            is_required=False,
+        ),
+        "kind": Input(
+            title="Kind",
+            description="abs: the difference from the mean; z: the difference divided by the standard deviation; "
+            "percentile: the share of reference values that are less.",
+            schema={"type": "string", "enum": list(ANOMALY_KINDS), "default": ANOMALY_KINDS[0]},
+            is_required=False,
+        ),
+    },
+    output="A cloud optimised GeoTIFF with a band for each time, NaN where there is no result.",
+    maps=_maps,
+    others=("reference",),
+).process()

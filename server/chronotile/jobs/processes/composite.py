@@ -1,0 +1,182 @@
+"""One map of many times: of each cell the latest, greatest, mean or another of its values."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from chronotile.core.errors import InvalidParameter
+from chronotile.core.model.coverage import Coverage, CoverageField, Numbers
+from chronotile.core.model.formats import GEOTIFF_TYPE
+from chronotile.core.model.grid import Window
+from chronotile.core.model.job import Json, Result
+from chronotile.core.model.raster import Raster
+from chronotile.core.model.request import PICTURE_REDUCERS, PictureReducer
+from chronotile.core.model.time.instants import TimeDomain
+from chronotile.core.stats.over_time import over_time
+from chronotile.jobs.processes.inputs import BBOX, DATETIME, LAYER
+from chronotile.jobs.processes.process import Input, Inputs, JobPlan, Output, Process, Work
+from chronotile.jobs.processes.work.cubes import FORMAT, ZIP, ZIP_TYPE, Cube, cube_of, format_of, variable_of
+from chronotile.jobs.processes.work.map_files import (
+    GEOTIFF,
+    coverage_of_partial_maps,
+    dates,
+    floats,
+    geotiff_of_partial_maps,
+    require_geotiff,
+    store_partial_maps,
+)
+from chronotile.jobs.processes.work.published_cubes import NAME, NAMED, require_name
+from chronotile.jobs.processes.work.windows import (
+    all_of,
+    itemsize,
+    planned_windows,
+    read_all,
+    read_runs,
+    select_cells,
+    window_of,
+)
+from chronotile.pipeline.coverage.numbers import nodata_of
+from chronotile.pipeline.services import Services
+from chronotile.readers.zarr.commit import FORMAT_VERSION, state_number
+
+COMPUTED: tuple[PictureReducer, ...] = ("mean", "median")
+"""Of these values are written, of the others the layer's own numbers."""
+VALUE_S: Mapping[str, float] = {"mean": 4e-9, "median": 60e-9}
+"""What it takes to reduce a number; 2 ns by default."""
+
+
+FORMATS = ("GTiff", "cube")
+
+
+def _plan(inputs: Inputs, services: Services) -> JobPlan:
+    coverage = select_cells(inputs, services)
+    reducer = _reducer(inputs)
+    require_name(inputs, services)
+    cube = _cube(coverage, reducer, FORMAT_VERSION) if _is_cube(inputs) else None  # refused where it is too large
+    if cube is None and "name" in inputs:
+        raise InvalidParameter("only cubes have names; use format cube, or leave name out", locator="inputs.name")
+    if cube is None:
+        require_geotiff(coverage)
+    held_bytes = len(coverage.times) * itemsize(coverage) if reducer == "median" else 0
+    plan = planned_windows(coverage, value_s=VALUE_S.get(reducer, 2e-9), held_bytes=held_bytes)
+    if cube is None:
+        return plan
+    shared = {**plan.shared, FORMAT: FORMAT_VERSION}
+    return replace(plan, shared=shared, held_bytes=max(plan.held_bytes, cube.held_bytes))
+
+
+def _run(inputs: Inputs, task: Json, work: Work) -> Json:
+    coverage = window_of(inputs, task, work)
+    return store_partial_maps(_reduced(coverage, _reducer(inputs), work)[np.newaxis], task, work)
+
+
+def _finish(inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Result]:
+    coverage, reducer = all_of(inputs, work), _reducer(inputs)
+    bands = [_band(coverage, reducer)]
+    if not _is_cube(inputs):
+        return {"composite": geotiff_of_partial_maps(coverage, bands, done, work, name="composite")}
+    cube, maps = _cube(coverage, reducer, format_of(work)), coverage_of_partial_maps(coverage, bands, done, work)
+    cube.write(cube.map_tasks(range(1)), lambda _variable, _origins, window: [_window_of(maps, window)], work)
+    return {"composite": cube.given([[state_number(coverage.etag)]], inputs, file="composite", work=work)}
+
+
+def _reducer(inputs: Inputs) -> PictureReducer:
+    reducer: PictureReducer = inputs.get("reducer", "latest")
+    return reducer
+
+
+def _is_cube(inputs: Inputs) -> bool:
+    return bool(inputs.get("format", FORMATS[0]) == "cube")
+
+
+def _cube(coverage: Coverage, reducer: PictureReducer, number: int) -> Cube:
+    """Of one time, which is all times that it is made of."""
+    variable, times = variable_of(coverage, _band(coverage, reducer)), coverage.times
+    if reducer in COMPUTED:
+        variable = replace(variable, is_categorical=False, classes=())
+    period = TimeDomain(times.starts[:1], times.ends.max(keepdims=True))
+    return cube_of(coverage, [variable], times=period, layout="map", format_number=number)
+
+
+def _window_of(maps: Coverage, window: Window) -> Numbers:
+    """(y, x) of what tasks left."""
+    numbers = np.empty((window.height, window.width), dtype=maps.fields[0].encoding.dtype)
+    top, columns = window.row_start, slice(window.column_start, window.column_stop)
+    for run in maps.row_runs:
+        rows = range(max(run.start, top), min(run.stop, window.row_stop))
+        if rows:
+            numbers[rows.start - top : rows.stop - top] = maps.read(0, time=0, rows=rows)[:, columns]
+    return numbers
+
+
+def _reduced(coverage: Coverage, reducer: PictureReducer, work: Work) -> Numbers:
+    """(y, x), as `_band` says they are written."""
+    if reducer == "median":  # which needs all values of a cell at once
+        numbers = read_all(coverage, work)
+        return _written(over_time(_rasters(numbers[::-1], coverage), reducer), reducer)
+    runs = [_reduced_rows(coverage, rows, reducer, work) for rows in coverage.row_runs]
+    return np.concatenate(runs)
+
+
+def _reduced_rows(coverage: Coverage, rows: range, reducer: PictureReducer, work: Work) -> Numbers:
+    is_newest_first = reducer != "earliest"
+    runs = read_runs(coverage, rows, work, newest_first=is_newest_first)
+    rasters = (each for run in runs for each in _rasters(run[::-1] if is_newest_first else run, coverage))
+    return _written(over_time(rasters, reducer), reducer)
+
+
+def _rasters(numbers: Numbers, coverage: Coverage) -> Iterator[Raster]:
+    return (Raster(each, coverage.fields[0].encoding) for each in numbers)
+
+
+def _written(raster: Raster, reducer: PictureReducer) -> Numbers:
+    if reducer in COMPUTED:
+        return raster.values_for_files()
+    return np.where(raster.valid, raster.numbers, raster.numbers.dtype.type(nodata_of(raster.encoding)))
+
+
+def _band(coverage: Coverage, reducer: PictureReducer) -> CoverageField:
+    (field,) = coverage.fields
+    encoding = floats(field.encoding.units) if reducer in COMPUTED else field.encoding
+    said = f"{reducer} {dates(coverage.times)}"
+    return replace(field, name=f"{field.name} {said}", title=f"{field.title}, {said}", encoding=encoding)
+
+
+process = Process(
+    id="composite",
+    title="Composite",
+    description="One map of many times of a layer: for each cell the latest, earliest, greatest, least, mean or "
+    "median value. Means and medians are written as values, all others as the numbers of the layer.",
+    keywords=("map", "time"),
+    inputs={
+        "layer": LAYER,
+        "datetime": DATETIME,
+        "reducer": Input(
+            title="Reducer",
+            description="Reducer of the values of a cell.",
+            schema={"type": "string", "enum": list(PICTURE_REDUCERS), "default": "latest"},
+            is_required=False,
+        ),
+        "bbox": BBOX,
+        "format": Input(
+            title="Format",
+            description="A cloud optimised GeoTIFF, or a serving cube: a ZIP file of a Zarr store of maps with "
+            "overviews, as optimise writes.",
+            schema={"type": "string", "enum": list(FORMATS), "default": FORMATS[0]},
+            is_required=False,
+        ),
+        "name": NAME,
+    },
+    outputs={
+        "composite": Output(
+            title="Composite",
+            description="Native cells in one band or at one time, or the name of the cube.",
+            schema={"oneOf": [GEOTIFF, ZIP, NAMED]},
+            formats={"GTiff": GEOTIFF_TYPE, "cube": ZIP_TYPE},
+        )
+    },
+    plan=_plan,
+    run=_run,
+    finish=_finish,
+)

@@ -1,0 +1,145 @@
+"""Check what a process is given, and do all of it at once, where that is little."""
+
+import tempfile
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from chronotile.core.errors import InvalidParameter, LimitExceeded, UnknownParameter
+from chronotile.core.model.job import Execution, Json, Result
+from chronotile.jobs.processes.input_schema import MAX_SHOWN, fault_in
+from chronotile.jobs.processes.process import (
+    Inputs,
+    JobPlan,
+    Process,
+    Work,
+    metadata_of,
+    require_unchanged,
+    with_revisions,
+)
+from chronotile.jobs.processes.registry import process_of
+from chronotile.jobs.processes.work.partial_results import run_task, with_unreadable
+from chronotile.pipeline.services import Services
+
+SYNC_S = 20.0
+"""Expected of what a request may wait for."""
+WAITING = "seconds of a request that waits"
+"""The limit that they are."""
+ASK_FOR_A_JOB = "request a job with the header Prefer: respond-async"
+
+
+def plan_execution(execution: Execution, services: Services) -> JobPlan:
+    """Return what is to be done; reads no pixels.
+
+    Raises:
+        InvalidParameter: An input or output is unknown, missing or not as its schema says, with its path in the JSON.
+        ChronotileError: The archive has no such thing.
+    """
+    process = process_of(execution.process)
+    require_known(process, execution.inputs, execution.outputs or ())
+    for name, spec in process.inputs.items():
+        if name in execution.inputs:
+            _check(execution.inputs[name], spec.accepted, name)
+        elif spec.is_required:
+            raise InvalidParameter(f"{process.id} needs the input {name}: {spec.description}", locator=f"inputs.{name}")
+    plan = process.plan(execution.inputs, services)
+    return replace(plan, sources=with_revisions(plan.sources, services))
+
+
+def require_known(process: Process, inputs: Collection[str], outputs: Collection[str]) -> None:
+    """Refuse names of inputs and outputs that a process does not have.
+
+    Raises:
+        UnknownParameter: There is such a name; the locator is its path in the execution.
+    """
+    for name in inputs:
+        if name not in process.inputs:
+            raise UnknownParameter(
+                f"{process.id} has no input {name[:MAX_SHOWN]!r}; it has {', '.join(process.inputs) or 'none'}",
+                locator=f"inputs.{name[:MAX_SHOWN]}",
+            )
+    for name in outputs:
+        if name not in process.outputs:
+            raise UnknownParameter(
+                f"{process.id} has no output {name[:MAX_SHOWN]!r}; it has {', '.join(process.outputs)}",
+                locator=f"outputs.{name[:MAX_SHOWN]}",
+            )
+
+
+def execute(
+    execution: Execution,
+    services: Services,
+    folder: Path,
+    *,
+    plan: JobPlan | None = None,
+    is_active: Callable[[], bool] = lambda: True,
+) -> Mapping[str, Result]:
+    """Return the results of little work, whose files lie in `folder` then.
+
+    Args:
+        execution: The process to run, with its inputs.
+        services: What it is done with.
+        folder: Of its files.
+        plan: What `plan_execution` gave with these services, where it is known.
+        is_active: Whether the client waits for the results; called between two steps.
+
+    Raises:
+        LimitExceeded: It would take longer than a client waits, or more memory than one answer may; a job does it.
+        ServerBusy: Other answers have the memory that it needs.
+        ChronotileError: As `plan_execution`, and what the work itself meets.
+    """
+    process, plan = process_of(execution.process), plan or plan_execution(execution, services)
+    if plan.seconds > SYNC_S:
+        raise LimitExceeded(
+            WAITING,
+            allowed=round(SYNC_S),
+            needed=round(plan.seconds),
+            alternative=ASK_FOR_A_JOB,
+            locator="Prefer",
+        )
+    memory = services.memory.taking(plan.held_bytes, alternative=ASK_FOR_A_JOB, locator="Prefer", is_active=is_active)
+    with memory, tempfile.TemporaryDirectory(dir=folder) as work_folder:
+        work = Work(
+            services=services,
+            folder=Path(work_folder),
+            results=folder,
+            shared=plan.shared,
+            sources=plan.sources,
+            is_active=is_active,
+        )
+        done = [run_task(process, execution.inputs, task, work) for task in plan.tasks]
+        return select_results(process, execution.outputs, finish_results(process, execution.inputs, done, work))
+
+
+def finish_results(process: Process, inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Result]:
+    """Return the results of tasks that are all done, each with what it was made of and which dates it lacks.
+
+    Args:
+        process: Whose they are.
+        inputs: Of the execution.
+        done: What tasks gave, in their order.
+        work: With what they were done.
+
+    Raises:
+        SourceUnavailable: What was read has changed since the plan, so that tasks may have read two states of it.
+        ChronotileError: What the end itself meets.
+    """
+    require_unchanged(work.sources, work.services)
+    metadata = metadata_of(work.sources)
+    results = process.finish(inputs, done, work)
+    return with_unreadable({name: replace(result, metadata=metadata) for name, result in results.items()}, done)
+
+
+def select_results(
+    process: Process, outputs: Mapping[str, Json] | None, results: Mapping[str, Result]
+) -> Mapping[str, Result]:
+    """Return those that were requested, all if none was named, in the order of the process."""
+    names = process.outputs if outputs is None else outputs
+    return {name: results[name] for name in process.outputs if name in names and name in results}
+
+
+def _check(value: object, schema: Json, name: str) -> None:
+    fault = fault_in(value, schema)
+    if fault is not None:
+        path = f"inputs.{name}{fault.place}"
+        raise InvalidParameter(f"{path} {fault.words}", locator=path)

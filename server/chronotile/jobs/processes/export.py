@@ -1,0 +1,165 @@
+"""A part of layers as a file, however large."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from chronotile.core.errors import LimitExceeded, PlanOutdated
+from chronotile.core.model.coverage import Coverage, CoverageField, CoverageRequest
+from chronotile.core.model.crs import CRS84_URI
+from chronotile.core.model.job import Json, Result
+from chronotile.core.model.time.instants import TimeDomain
+from chronotile.core.model.time.parser import parse_time
+from chronotile.jobs.processes.inputs import (
+    BBOX,
+    DATETIME,
+    LAYERS,
+    instants_from_json,
+    instants_to_json,
+    layers_of,
+    locate_errors,
+    trims_of,
+    without_limits,
+)
+from chronotile.jobs.processes.process import Input, Inputs, JobPlan, Output, Process, Work, sources_of
+from chronotile.jobs.processes.work.stored_coverage import (
+    FILE_FORMATS,
+    StoredCoverage,
+    coverage_tasks,
+    store_partial_coverage,
+    write_coverage,
+)
+from chronotile.jobs.processes.work.windows import read_bytes
+from chronotile.pipeline.coverage.deliver import COVERAGE_FORMATS
+from chronotile.pipeline.coverage.extract import extract_coverage
+from chronotile.pipeline.services import Services
+
+MOST_BYTES = 1 << 38
+"""Of all numbers, before they are compressed."""
+BYTES_A_SECOND = 30e6
+"""About as many are read, written and compressed."""
+
+
+def _plan(inputs: Inputs, services: Services) -> JobPlan:
+    unlimited = without_limits(services)
+    with locate_errors({"time": "datetime", "f": "format"}):
+        coverage = extract_coverage(_request(inputs, services), unlimited)
+        COVERAGE_FORMATS[_format(inputs)].check(coverage, unlimited.catalogue.limits)
+    if coverage.nbytes > MOST_BYTES:
+        raise LimitExceeded(
+            "bytes of an export",
+            allowed=MOST_BYTES,
+            needed=coverage.nbytes,
+            alternative="request a smaller bbox or fewer times",
+            locator="inputs.bbox",
+        )
+    times = coverage.times
+    return JobPlan(
+        tasks=coverage_tasks(coverage),
+        seconds=coverage.nbytes / BYTES_A_SECOND,
+        held_bytes=read_bytes(coverage.nbytes),
+        shared={
+            "times": instants_to_json(times.instants),
+            "lacking": [_lacking(field, times) for field in coverage.fields],
+            "shape": _shape(coverage),
+        },
+        sources=sources_of(coverage),
+    )
+
+
+def _run(inputs: Inputs, task: Json, work: Work) -> Json:
+    own = slice(task["times"][0], task["times"][-1])
+    coverage = _coverage(inputs, work, own)
+    lacking = frozenset(time - own.start for time in work.shared["lacking"][task["field"]])
+    store_partial_coverage(coverage, task, work, lacking=lacking)
+    return task
+
+
+def _finish(inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Result]:
+    stored = StoredCoverage(of=_coverage(inputs, work, slice(None)), tasks=tuple(done), work=work)
+    return {"export": write_coverage(stored, _format(inputs), work)}
+
+
+def _coverage(inputs: Inputs, work: Work, own: slice) -> Coverage:
+    """All cells at some of the times that were planned."""
+    times = instants_from_json(work.shared["times"][own])
+    is_part = len(work.shared["times"]) > 1
+    services = without_limits(work.services)
+    coverage = extract_coverage(_request(inputs, work.services), services, times=times, is_part=is_part)
+    if _shape(coverage) != work.shared["shape"]:
+        raise PlanOutdated("the grid of the layers has changed since the job began; submit it again")
+    return coverage
+
+
+def _shape(coverage: Coverage) -> list[int]:
+    # Rows and columns.
+    return [coverage.grid.height, coverage.grid.width]
+
+
+def _lacking(field: CoverageField, times: TimeDomain) -> list[int]:
+    """Places of times that a field does not have; one without time has the same at all."""
+    own = field.layer.times.starts
+    lacking: list[int] = np.flatnonzero(~np.isin(times.starts, own)).tolist() if own.size else []
+    return lacking
+
+
+def _request(inputs: Inputs, services: Services) -> CoverageRequest:
+    layer = services.catalogue.layer(layers_of(inputs)[0])
+    return CoverageRequest(
+        layers=layers_of(inputs),
+        trims=trims_of(inputs, services),
+        time=parse_time(inputs.get("datetime")),
+        crs=services.catalogue.offered_crs(inputs["crs"], layer) if "crs" in inputs else None,
+    )
+
+
+def _format(inputs: Inputs) -> str:
+    return str(inputs.get("format", FILE_FORMATS[0]))
+
+
+process = Process(
+    id="export",
+    title="Export",
+    description="The numbers of layers of one collection as a file: any part in space and time, native or in "
+    "another CRS. The same as a coverage request, without its size limit.",
+    keywords=("coverage", "file"),
+    inputs={
+        "layer": LAYERS,
+        "datetime": DATETIME,
+        "bbox": BBOX,
+        "crs": Input(
+            title="CRS",
+            description="URI or code of the CRS of the file: one that is offered, or of scenes; default: that of the "
+            "layers.",
+            schema={"type": "string", "maxLength": 200, "examples": [CRS84_URI]},
+            is_required=False,
+        ),
+        "format": Input(
+            title="Format",
+            description="A cloud optimised GeoTIFF with one band per layer and time, a NetCDF file, or a zip file of a "
+            "Zarr store.",
+            schema={"type": "string", "enum": list(FILE_FORMATS), "default": FILE_FORMATS[0]},
+            is_required=False,
+        ),
+    },
+    outputs={
+        "export": Output(
+            title="Export",
+            description="The file.",
+            schema={
+                "oneOf": [
+                    {
+                        "type": "string",
+                        "contentEncoding": "binary",
+                        "contentMediaType": COVERAGE_FORMATS[name].media_type,
+                    }
+                    for name in FILE_FORMATS
+                ]
+            },
+            formats={name: COVERAGE_FORMATS[name].media_type for name in FILE_FORMATS},
+        )
+    },
+    plan=_plan,
+    run=_run,
+    finish=_finish,
+)

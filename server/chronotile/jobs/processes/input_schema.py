@@ -1,0 +1,224 @@
+"""Whether an input is as its schema says and, if not, the first place where it is not.
+
+Libraries of JSON Schema write what is at fault into their messages, and gather all faults where one of several forms
+may match: gigabytes for some bodies. Here the work ends at the first fault, and no message is longer than a few lines.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from chronotile.core.model.geometry.json_text import is_number
+from chronotile.core.model.job import Json
+
+MAX_SHOWN = 60
+"""Characters of a text in a message."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """Where JSON is not as a schema says."""
+
+    path: tuple[str | int, ...]
+    """Names and indexes that lead there."""
+    words: str
+    """What it must be, and what it is."""
+
+    @property
+    def place(self) -> str:
+        """The path as it is written behind a name: `.bbox[1]`."""
+        return "".join(f"[{part}]" if isinstance(part, int) else f".{part[:MAX_SHOWN]}" for part in self.path)
+
+
+def fault_in(value: object, schema: Json) -> Fault | None:
+    """Return the first place where a value violates a schema; `None` if the value is valid.
+
+    Args:
+        value: Any JSON.
+        schema: JSON Schema (draft 2020-12) with the keywords in `WORDS`; others are ignored.
+    """
+    for word in schema:
+        words = CHECKS[word](value, schema) if word in CHECKS else None
+        if words is not None:
+            return Fault(path=(), words=words)
+    if "oneOf" in schema and (found := _fault_in_forms(value, schema["oneOf"])) is not None:
+        return found
+    for part, member, subschema in _members(value, schema):
+        if (found := fault_in(member, subschema)) is not None:
+            return Fault(path=(part, *found.path), words=found.words)
+    return None
+
+
+def _members(value: object, schema: Json) -> Iterator[tuple[str | int, Any, Json]]:
+    """What a schema speaks of within a value."""
+    if isinstance(value, list) and "items" in schema:
+        for index, each in enumerate(value):
+            yield index, each, schema["items"]
+    elif isinstance(value, dict):
+        for name, subschema in schema.get("properties", {}).items():
+            if name in value:
+                yield name, value[name], subschema
+
+
+def _fault_in_forms(value: object, forms: list[Json]) -> Fault | None:
+    """The fault in what the value most likely was to be: the form of its kind of which most is right."""
+    found = [(form, fault_in(value, form)) for form in forms]
+    fits = [form for form, fault in found if fault is None]
+    if len(fits) == 1:
+        return None
+    if fits:
+        return Fault(path=(), words="must be one of several forms, and fits more than one")
+    alike = [fault for form, fault in found if fault is not None and _is_of_kind(value, form)]
+    return max(alike, key=lambda fault: len(fault.path)) if alike else _of_no_kind(value, forms)
+
+
+def _is_of_kind(value: object, form: Json) -> bool:
+    """Whether it is of a form's type, and has its `type` where objects say theirs."""
+    if not _is_of_type(value, form):
+        return False
+    named = _names_in(form)
+    return not named or (isinstance(value, dict) and value.get("type") in named)
+
+
+def _is_of_type(value: object, form: Json) -> bool:
+    return "type" not in form or _TYPES[form["type"]](value)
+
+
+def _names_in(form: Json) -> list[str]:
+    # What the member `type` of a form may be.
+    names: list[str] = form.get("properties", {}).get("type", {}).get("enum", [])
+    return names
+
+
+def _of_no_kind(value: object, forms: list[Json]) -> Fault:
+    names = [name for form in forms if _is_of_type(value, form) for name in _names_in(form)]
+    if not names or not isinstance(value, dict):
+        kinds = dict.fromkeys(_KINDS[form["type"]] for form in forms)
+        return Fault(path=(), words=f"must be {' or '.join(kinds)}, got {_shown(value)}")
+    if "type" not in value:
+        return Fault(path=(), words=f"needs the member type, which is {_one_of(names)}")
+    return Fault(path=("type",), words=f"must be {_one_of(names)}, got {_shown(value['type'])}")
+
+
+_TYPES: Mapping[str, Callable[[Any], bool]] = {
+    "array": lambda value: isinstance(value, list),
+    "integer": lambda value: is_number(value) and (isinstance(value, int) or value.is_integer()),
+    "number": is_number,
+    "object": lambda value: isinstance(value, dict),
+    "string": lambda value: isinstance(value, str),
+}
+_KINDS: Mapping[str, str] = {
+    "array": "an array",
+    "integer": "an integer",
+    "number": "a number",
+    "object": "an object",
+    "string": "text",
+}
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, str):
+        return repr(value) if len(value) <= MAX_SHOWN else f"{value[:MAX_SHOWN]!r} and more"
+    if isinstance(value, list | dict):
+        return "an array" if isinstance(value, list) else "an object"
+    return json.dumps(value)
+
+
+def _type(value: object, schema: Json) -> str | None:
+    expected = schema["type"]
+    if _TYPES[expected](value):
+        return None
+    like = f" like {json.dumps(schema['examples'][0])}" if "examples" in schema else ""
+    return f"must be {_KINDS[expected]}{like}, got {_shown(value)}"
+
+
+def _enum(value: object, schema: Json) -> str | None:
+    if isinstance(value, str) and value in schema["enum"]:
+        return None
+    return f"must be {_one_of(schema['enum'])}, got {_shown(value)}"
+
+
+def _minimum(value: object, schema: Json) -> str | None:
+    least = schema["minimum"]
+    return f"must be at least {least}, got {_shown(value)}" if is_number(value) and value < least else None
+
+
+def _maximum(value: object, schema: Json) -> str | None:
+    most = schema["maximum"]
+    return f"must be at most {most}, got {_shown(value)}" if is_number(value) and value > most else None
+
+
+def _max_length(value: object, schema: Json) -> str | None:
+    most = schema["maxLength"]
+    if not isinstance(value, str) or len(value) <= most:
+        return None
+    return f"must have at most {most} characters, got {len(value)}"
+
+
+def _pattern(value: object, schema: Json) -> str | None:
+    end = r"\Z"  # `$` of JSON Schema is the end, Python's is before a last line feed too
+    if not isinstance(value, str) or re.search(re.sub(r"\$$", lambda _end: end, schema["pattern"]), value):
+        return None
+    return f"must match {schema['pattern']}, got {_shown(value)}"
+
+
+def _min_items(value: object, schema: Json) -> str | None:
+    least = schema["minItems"]
+    if not isinstance(value, list) or len(value) >= least:
+        return None
+    return f"must have at least {_members_in_words(least)}, got {len(value)}"
+
+
+def _max_items(value: object, schema: Json) -> str | None:
+    most = schema["maxItems"]
+    if not isinstance(value, list) or len(value) <= most:
+        return None
+    return f"must have at most {_members_in_words(most)}, got {len(value)}"
+
+
+def _max_properties(value: object, schema: Json) -> str | None:
+    most = schema["maxProperties"]
+    if not isinstance(value, dict) or len(value) <= most:
+        return None
+    return f"must have at most {_members_in_words(most)}, got {len(value)}"
+
+
+def _required(value: object, schema: Json) -> str | None:
+    missing = [name for name in schema["required"] if isinstance(value, dict) and name not in value]
+    return f"needs the member {missing[0]}" if missing else None
+
+
+def _no_others(value: object, schema: Json) -> str | None:
+    known = schema["properties"]
+    if not isinstance(value, dict) or schema["additionalProperties"]:
+        return None
+    other = next((name for name in value if name not in known), None)
+    return None if other is None else f"has no member {_shown(other)}; it has {', '.join(known)}"
+
+
+def _one_of(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"one of {', '.join(names)}"
+
+
+def _members_in_words(count: int) -> str:
+    return "1 member" if count == 1 else f"{count} members"
+
+
+CHECKS: Mapping[str, Callable[[Any, Json], str | None]] = {
+    "type": _type,
+    "enum": _enum,
+    "minimum": _minimum,
+    "maximum": _maximum,
+    "maxLength": _max_length,
+    "pattern": _pattern,
+    "minItems": _min_items,
+    "maxItems": _max_items,
+    "maxProperties": _max_properties,
+    "required": _required,
+    "additionalProperties": _no_others,
+}
+"""What each word of a schema says of a value itself, in words where that does not hold."""
+WORDS = frozenset({*CHECKS, "oneOf", "items", "properties"})
+"""Of schemas of inputs that say something of values."""

@@ -1,0 +1,79 @@
+"""Where values rise and fall along time, how much, and whether that may be chance."""
+
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+
+from chronotile.core.errors import InvalidParameter, LimitExceeded
+from chronotile.core.model.coverage import Coverage
+from chronotile.core.model.series.analysis import CONFIDENCE, TREND_METHODS, Curves, FloatArray
+from chronotile.core.stats.trend import Group, find_trends, groups_of, pair_count
+from chronotile.jobs.processes.process import Input, Inputs
+from chronotile.jobs.processes.work.cell_maps import CellMaps, CellProcess
+from chronotile.jobs.processes.work.map_files import dates
+
+BANDS = ("slope", "low", "high", "intercept", "p", "count")
+"""In the order of the file."""
+LEAST_VALUES = 4
+"""Fewer have no trend, and take no time."""
+PAIR_S = 45e-9
+"""What it takes to find the slope of a pair of values, and its rank among the others."""
+MOST_PAIRS = 1 << 24
+"""Of the values of one cell, all of which are held at once: those of 5,792 times."""
+
+
+def _maps(inputs: Inputs, coverage: Coverage) -> CellMaps:
+    count = len(coverage.times)
+    if count < LEAST_VALUES:
+        raise InvalidParameter(f"a trend needs {LEAST_VALUES} times at least, got {count}", locator="inputs.datetime")
+    groups = groups_of(coverage.times.instants, inputs.get("method", TREND_METHODS[0]), inputs.get("by"))
+    pairs = pair_count(groups)
+    if pairs > MOST_PAIRS:
+        raise LimitExceeded(
+            "pairs of times of a trend",
+            allowed=MOST_PAIRS,
+            needed=pairs,
+            alternative="request fewer times, or use a seasonal trend",
+            locator="inputs.datetime",
+        )
+    units = coverage.fields[0].encoding.units
+    a_year = "year-1" if units == "1" else f"{units} year-1"
+    said = dict.fromkeys(BANDS[:3], a_year) | {"intercept": units, "p": "1", "count": "1"}
+    span = dates(coverage.times)
+    return CellMaps(
+        bands=[(f"trend {span}, {band}", description) for band, description in said.items()],
+        find=partial(_trends, groups=groups),
+        value_s=pairs / count * PAIR_S,
+    )
+
+
+def _trends(curves: Curves, *, groups: Sequence[Group]) -> FloatArray:
+    """(series, band)."""
+    counts = np.isfinite(curves.values).sum(axis=1)
+    found = np.full((len(counts), len(BANDS)), np.nan)
+    found[:, -1] = counts
+    rows = np.flatnonzero(counts >= LEAST_VALUES)
+    trends = find_trends(Curves(times=curves.times, values=curves.values[rows]), groups)
+    found[rows, :-1] = np.stack([trends.slope, trends.low, trends.high, trends.intercept, trends.p], axis=1)
+    return found
+
+
+process = CellProcess(
+    id="trend",
+    title="Trend",
+    description="The trend of each cell: a straight line that is robust to outliers (Theil and Sen), and the "
+    "probability that there is no trend (Mann and Kendall), as for series of places.",
+    inputs={
+        "method": Input(
+            title="Method",
+            description="theil_sen compares all pairs of values, seasonal only pairs of the same time of the year.",
+            schema={"type": "string", "enum": list(TREND_METHODS), "default": TREND_METHODS[0]},
+            is_required=False,
+        ),
+    },
+    output=f"A cloud optimised GeoTIFF with the bands slope per year, low and high end of its interval of "
+    f"{CONFIDENCE:.0%}, intercept (the value of the line at the first time), p and the count of values; NaN "
+    "where there are fewer than four.",
+    maps=_maps,
+).process()

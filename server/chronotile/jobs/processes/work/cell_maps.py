@@ -1,0 +1,89 @@
+"""What is found of the values of each cell along time, as the bands of one GeoTIFF."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from chronotile.core.model.coverage import Coverage
+from chronotile.core.model.job import Json, Result
+from chronotile.core.model.series.analysis import FloatArray
+from chronotile.jobs.processes.inputs import BBOX, BY, DATETIME, LAYER
+from chronotile.jobs.processes.process import Input, Inputs, JobPlan, Output, Process, Work
+from chronotile.jobs.processes.work.map_files import (
+    GEOTIFF,
+    geotiff_of_partial_maps,
+    make_bands,
+    require_geotiff,
+    store_partial_maps,
+)
+from chronotile.jobs.processes.work.windows import (
+    all_of,
+    found_by_cell,
+    itemsize,
+    planned_windows,
+    select_cells,
+    window_of,
+)
+from chronotile.pipeline.services import Services
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellMaps:
+    """What a job finds."""
+
+    bands: Sequence[tuple[str, str]]
+    """What each is, after the name of the layer's variable, and its units."""
+    find: Callable[..., FloatArray]
+    """Is given the `Curves` of some cells, those of `others` after it, and returns (series, band)."""
+    value_s: float
+    """What it takes to make something of a number."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellProcess:
+    """A process that finds maps cell by cell, window by window."""
+
+    id: str
+    """Of the output and the file, too."""
+    title: str
+    description: str
+    inputs: Mapping[str, Input]
+    """Its own, beside those that all have."""
+    output: str
+    """What its file has."""
+    maps: Callable[[Inputs, Coverage], CellMaps]
+    """Is given cells at the times of the job; refuses times of which there are too many or too few."""
+    others: Sequence[str] = ()
+    """Inputs with the other times of which values are read."""
+
+    def process(self) -> Process:
+        """Return the process."""
+        return Process(
+            id=self.id,
+            title=self.title,
+            description=self.description,
+            keywords=("map", "time"),
+            inputs={"layer": LAYER, "datetime": DATETIME, **self.inputs, "by": BY, "bbox": BBOX},
+            outputs={self.id: Output(title=self.title, description=self.output, schema=GEOTIFF)},
+            plan=self._plan,
+            run=self._run,
+            finish=self._finish,
+        )
+
+    def _plan(self, inputs: Inputs, services: Services) -> JobPlan:
+        coverage = select_cells(inputs, services)
+        require_geotiff(coverage)
+        others = [select_cells(inputs, services, name) for name in self.others]
+        maps = self.maps(inputs, coverage)
+        times = sum(len(each.times) for each in (coverage, *others))
+        held_bytes = times * itemsize(coverage) + len(maps.bands) * 4
+        return planned_windows(coverage, *others, value_s=maps.value_s, held_bytes=held_bytes)
+
+    def _run(self, inputs: Inputs, task: Json, work: Work) -> Json:
+        windows = [window_of(inputs, task, work, number=number) for number in range(1 + len(self.others))]
+        maps = self.maps(inputs, windows[0])
+        return store_partial_maps(found_by_cell(windows, len(maps.bands), maps.find, work), task, work)
+
+    def _finish(self, inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Result]:
+        coverage = all_of(inputs, work)
+        bands = make_bands(coverage, self.maps(inputs, coverage).bands)
+        return {self.id: geotiff_of_partial_maps(coverage, bands, done, work, name=self.id)}

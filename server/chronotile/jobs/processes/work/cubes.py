@@ -1,0 +1,322 @@
+"""Serving cubes that jobs write: by the tasks of `chronotile optimise` in any order, then put into a ZIP file."""
+
+import shutil
+import zipfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import product
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from affine import Affine
+
+from chronotile.core.durable_files import Disk
+from chronotile.core.errors import ChronotileError, InvalidParameter, LimitExceeded, UnsupportedSource
+from chronotile.core.model.collection import VariableInfo
+from chronotile.core.model.coverage import Coverage, CoverageField
+from chronotile.core.model.grid import NativeGrid
+from chronotile.core.model.job import Json, Result
+from chronotile.core.model.request import require_active
+from chronotile.core.model.time.instants import TimeDomain, are_periods, bounds_form
+from chronotile.jobs.processes.process import Inputs, Work
+from chronotile.jobs.processes.work.partial_results import new_file, new_file_unsynced, translate_job_storage_errors
+from chronotile.jobs.processes.work.published_cubes import is_put, put, put_result
+from chronotile.optimise.conversion import conversion_of
+from chronotile.optimise.inputs import Origin
+from chronotile.optimise.memory import BASE_BYTES, BYTES_PER_COUNT, COPIES, Budget, budget_of, region_for
+from chronotile.optimise.options import BLOCK
+from chronotile.optimise.plan import CubePlan, PlannedVariable, level_count, time_unit
+from chronotile.optimise.store import DOCUMENT, CubeFolder, History
+from chronotile.optimise.tasks import Job, MapTask, ReadSource, SeriesTask, Task, TaskDate, run_task
+from chronotile.pipeline.coverage.grid import is_upright
+from chronotile.pipeline.encoders.coverage.zarr import FIRST_DAY
+from chronotile.pipeline.revision import fingerprint
+from chronotile.readers.zarr.commit import FORMAT_VERSION, Commit
+
+Layout = Literal["both", "map", "series"]
+
+FOLDER = "cube.zarr"
+"""Among the partial results of a job."""
+FORMAT = "format"
+"""The format of its cube, among what all tasks of a job share: another release may do some of them."""
+ZIP_TYPE = "application/zip"
+ZIP: Json = {"type": "string", "contentEncoding": "binary", "contentMediaType": ZIP_TYPE}
+"""Schema of a result."""
+MOST_BYTES = 1 << 38
+"""Of all numbers, before they are compressed."""
+MEMORY_BYTES = BASE_BYTES + (384 << 20)
+"""Of a process that does a task: 4096 by 4096 bytes, or 2048 by 2048 floats, of which overviews are made."""
+LONGEST_NUMBER = 4
+"""Bytes of numbers of which a block of series has as many dates as everywhere; of longer ones it has half."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Cube:
+    """A serving cube that is being written."""
+
+    plan: CubePlan
+    times: TimeDomain
+    """Ascending."""
+    reads_ahead: bool = False
+    """Whether the source keeps many dates in a chunk."""
+
+    @cached_property
+    def budget(self) -> Budget:
+        """How tasks are cut."""
+        return budget_of(self.plan, MEMORY_BYTES, 1)
+
+    @property
+    def held_bytes(self) -> int:
+        """Of memory that a task takes at most: less than it may where all numbers together are few."""
+        variables = self.plan.variables.values()
+        of_cell = sum(np.dtype(each.encoding.dtype).itemsize for each in variables) * len(self.times) * COPIES
+        cells = self.plan.grid.width * self.plan.grid.height
+        return int(min(MEMORY_BYTES - BASE_BYTES, cells * (of_cell + BYTES_PER_COUNT)))
+
+    def map_tasks(self, dates: range) -> Iterator[Task]:
+        """Yield what writes the maps of some dates."""
+        step = self.budget.dates if self.reads_ahead else 1
+        for start, variable in product(range(dates.start, dates.stop, step), self.plan.variables):
+            yield MapTask(variable=variable, dates=_dates(range(start, min(start + step, dates.stop))))
+
+    @property
+    def series_count(self) -> int:
+        """How many tasks write the series of all dates."""
+        rows, columns = self.plan.series_files
+        count = -(-len(self.times) // self.plan.shape.block) * rows * -(-columns // self.budget.columns)
+        return count * len(self.plan.variables)
+
+    def series_tasks(self) -> Iterator[SeriesTask]:
+        """Yield those tasks."""
+        (rows, columns), step = self.plan.series_files, self.budget.columns
+        blocks = range(-(-len(self.times) // self.plan.shape.block))
+        places = product(self.plan.variables, blocks, range(rows), range(0, columns, step))
+        for variable, block, row, first in places:
+            yield self.series_task(variable, block, row, (first, min(first + step, columns)))
+
+    def series_task(self, variable: str, block: int, row: int, columns: tuple[int, int]) -> SeriesTask:
+        """Return what writes some files of a block of dates."""
+        length = self.plan.shape.block
+        dates = _dates(range(block * length, min((block + 1) * length, len(self.times))))
+        return SeriesTask(variable=variable, block=block, row=row, columns=columns, count=len(dates), dates=dates)
+
+    def write(self, tasks: Iterable[Task], read: ReadSource, work: Work) -> int:
+        """Do tasks, and return the bytes of the files that they wrote.
+
+        Args:
+            tasks: In any order, each any number of times.
+            read: Gives the numbers of the cube.
+            work: Of the job.
+
+        Raises:
+            SourceUnavailable: The source is gone or damaged.
+            StorageFull: There is no room.
+            ClientGone: The job was dismissed.
+        """
+        job = Job(
+            run=self.plan.shape.id,
+            folder=work.folder / FOLDER,
+            plan=self.plan,
+            specs=(),
+            stored_times=len(self.times),
+            reads_ahead=self.reads_ahead,
+            read=read,
+            is_in_any_order=True,
+        )
+        disk = _JobDisk(work)
+        return sum(run_task(job, task, disk).bytes for task in tasks)
+
+    def given(self, states: Sequence[Sequence[int]], inputs: Inputs, *, file: str, work: Work) -> Result:
+        """Make what all tasks wrote a store, and give a ZIP file of it, or put it under the `name` of the inputs.
+
+        Args:
+            states: Of the source, (time, variable).
+            inputs: Of the job.
+            file: Name without extension.
+            work: Where the files are.
+
+        Raises:
+            InvalidParameter: There is another cube of that name by now.
+            LimitExceeded: All that have names would be too large.
+            StorageFull: There is no room.
+            SourceUnavailable: Where cubes have names nothing can be written.
+            ClientGone: The job was dismissed.
+        """
+        name = inputs.get("name")
+        if name is None:
+            self._settle(states, work)
+            _zip(work.folder / FOLDER, work.results / f"{file}.zarr.zip", work)
+            return Result(file=f"{file}.zarr.zip", media_type=ZIP_TYPE)
+        if not is_put(name, self.plan.shape.id, work.services):
+            try:
+                self._settle(states, work)
+                put(work.folder / FOLDER, name, work)
+            except ChronotileError:  # another makes the end of the job too, and took away what we were at
+                if not is_put(name, self.plan.shape.id, work.services):
+                    raise
+        return put_result(name)
+
+    def _settle(self, states: Sequence[Sequence[int]], work: Work) -> None:
+        folder = CubeFolder(work.folder / FOLDER, _JobDisk(work))
+        starts, periods = (each.astype("datetime64[ns]") for each in (self.times.starts, self.times.periods))
+        history = History(starts, periods, np.array(states, dtype=np.uint64))
+        folder.create(self.plan)
+        folder.publish(self.plan, replace(self.plan.shape, times=len(history), revision=1), history, since=0)
+
+
+def cube_of(
+    coverage: Coverage,
+    variables: Sequence[VariableInfo],
+    *,
+    times: TimeDomain,
+    layout: Layout,
+    reads_ahead: bool = False,
+    format_number: int = FORMAT_VERSION,
+) -> Cube:
+    """Return a serving cube of the cells of a coverage.
+
+    Args:
+        coverage: Its cells and attributes; it is named after the state of its source.
+        variables: What is written of it; all of one grid.
+        times: Of the cube.
+        layout: Maps with overviews, series, or both.
+        reads_ahead: As `Cube` has it.
+        format_number: Of the store; `format_of` a job that has begun.
+
+    Raises:
+        InvalidParameter: The grid is too large, or a variable has a name that a cube needs for something else.
+        LimitExceeded: There is too much of it.
+    """
+    grid, itemsizes = variables[0].grid, [np.dtype(each.encoding.dtype).itemsize for each in variables]
+    _check_size(grid.width * grid.height * len(times) * sum(itemsizes))
+    said = tuple((each.name, each.title, each.encoding) for each in variables)
+    shape = Commit(
+        id=fingerprint("cube", coverage.etag, said, times.starts.tobytes(), layout),
+        block=BLOCK if max(itemsizes) <= LONGEST_NUMBER else BLOCK // 2,
+        region_px=region_for(grid, max(itemsizes), MEMORY_BYTES, 1),
+        has_map=layout != "series",
+        has_series=layout != "map",
+        levels=0 if layout == "series" else level_count(grid),
+        format=format_number,
+    )
+    cube = Cube(plan=_plan(coverage, variables, times, shape), times=times, reads_ahead=reads_ahead)
+    _check_memory(cube)
+    return cube
+
+
+def format_of(work: Work) -> int:
+    """Return the format of the cube that a job has begun; one that an earlier release began does not name it."""
+    number: int = work.shared.get(FORMAT, 1)
+    return number
+
+
+def _plan(coverage: Coverage, variables: Sequence[VariableInfo], times: TimeDomain, shape: Commit) -> CubePlan:
+    planned = {
+        each.name: PlannedVariable(info=each, conversion=conversion_of(each.encoding, None)) for each in variables
+    }
+    try:
+        return CubePlan(
+            grid=variables[0].grid,
+            variables=planned,
+            shape=shape,
+            time_unit=time_unit(times),
+            bounds=bounds_form(times, are_periods=are_periods(times)),
+            about=_about(coverage),
+        )
+    except UnsupportedSource as error:
+        raise InvalidParameter(error.message, locator="inputs.layer") from error
+
+
+def _check_size(requested: int) -> None:
+    if requested > MOST_BYTES:
+        raise LimitExceeded(
+            "bytes of a cube",
+            allowed=MOST_BYTES,
+            needed=requested,
+            alternative="request a smaller bbox or fewer times",
+            locator="inputs.bbox",
+        )
+
+
+def _check_memory(cube: Cube) -> None:
+    try:
+        _ = cube.budget
+    except UnsupportedSource as error:
+        raise InvalidParameter(
+            f"overviews of {cube.plan.grid.width} x {cube.plan.grid.height} cells take more memory than a task may; "
+            "request a smaller bbox, or use series alone",
+            locator="inputs.bbox",
+        ) from error
+
+
+def variable_of(coverage: Coverage, field: CoverageField) -> VariableInfo:
+    """Return a field as a variable of a source that has the cells of a coverage."""
+    return replace(
+        field.layer.main_variable,
+        title=field.title,
+        encoding=field.encoding,
+        levels=(_native_grid(coverage),),
+        made_levels=frozenset(),
+    )
+
+
+def _native_grid(coverage: Coverage) -> NativeGrid:
+    """The cells of a coverage, from the sizes in the source where it has them: not to the last digit from a box."""
+    grid, native = coverage.grid, coverage.fields[0].layer.main_variable.grid
+    width, height = (abs(native.transform.a), abs(native.transform.e)) if is_upright(native) else grid.resolution
+    transform = Affine(width, 0, grid.bbox.xmin, 0, -height, grid.bbox.ymax)
+    return NativeGrid(crs=grid.crs, transform=transform, width=grid.width, height=grid.height)
+
+
+def _about(coverage: Coverage) -> dict[str, str]:
+    collection, layer = coverage.collection, coverage.fields[0].layer
+    said = {
+        "title": collection.title.get("") or next(iter(collection.title.values()), ""),
+        "attribution": layer.attribution or collection.attribution,
+        "license": layer.license or collection.license,
+    }
+    return {name: text for name, text in said.items() if text}
+
+
+def _dates(positions: range) -> tuple[TaskDate, ...]:
+    return tuple(TaskDate(position=position, origin=Origin(0, position), state=()) for position in positions)
+
+
+class _JobDisk(Disk):
+    """Writes files that another may be writing at the same time, and nothing more once the job is cancelled."""
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+
+    def make_folder(self, path: Path) -> None:
+        """Make a folder below that of the job, which is gone when the job is."""
+        below = [path, *path.parents]
+        with translate_job_storage_errors():
+            for folder in reversed(below[: below.index(self._work.folder)]):
+                folder.mkdir(exist_ok=True)
+
+    def put(self, path: Path, data: bytes) -> None:
+        """Write a file under its name once it is whole."""
+        require_active(self._work.is_active)
+        with new_file_unsynced(path, self._work) as file:
+            file.write(data)
+
+    def settle(self, folders: Iterable[Path]) -> None:
+        """Return when the names in these folders will outlast a loss of power."""
+        with translate_job_storage_errors():
+            super().settle(folders)
+
+
+def _zip(folder: Path, target: Path, work: Work) -> None:
+    """Write all files of a store into one, its own document first; the same files give the same bytes."""
+    root = folder / DOCUMENT
+    files = [root, *sorted(file for file in folder.rglob("*") if file.is_file() and file != root)]
+    with new_file(target, work) as opened, zipfile.ZipFile(opened, "w", zipfile.ZIP_STORED) as archive:
+        for file in files:
+            require_active(work.is_active)
+            member = zipfile.ZipInfo(file.relative_to(folder).as_posix(), FIRST_DAY)
+            member.file_size = file.stat().st_size
+            with file.open("rb") as source, archive.open(member, "w") as written:
+                shutil.copyfileobj(source, written, 1 << 20)

@@ -1,0 +1,169 @@
+"""What is found of windows: left as partial results, which are put together as a file."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from chronotile.core.model.collection import Collection
+from chronotile.core.model.coverage import RUN_BYTES, Coverage, CoverageField, Numbers
+from chronotile.core.model.formats import GEOTIFF_TYPE
+from chronotile.core.model.grid import Grid
+from chronotile.core.model.job import Json, Result
+from chronotile.core.model.raster import Encoding
+from chronotile.core.model.time.instants import NO_TIME, TimeDomain, format_day
+from chronotile.jobs.processes.inputs import locate_errors
+from chronotile.jobs.processes.process import Work
+from chronotile.jobs.processes.work.partial_results import new_file, translate_missing_files
+from chronotile.jobs.processes.work.stored_coverage import write_coverage
+from chronotile.pipeline.encoders.coverage.cog import geo_tags
+
+GEOTIFF: Json = {"type": "string", "contentEncoding": "binary", "contentMediaType": GEOTIFF_TYPE}
+"""Schema of a result."""
+
+
+def require_geotiff(coverage: Coverage) -> None:
+    """Refuse cells that lie where no GeoTIFF can say, before any of them is read.
+
+    Raises:
+        UnsupportedFormat: Their CRS is such.
+    """
+    with locate_errors({"f": "layer"}):
+        geo_tags(coverage.grid)
+
+
+def store_partial_maps(numbers: Numbers, task: Json, work: Work) -> Json:
+    """Leave (band, y, x) numbers of a task for the end, and return what is remembered of it.
+
+    Raises:
+        StorageFull: There is no room.
+        ClientGone: The job was dismissed.
+    """
+    with new_file(work.folder / _partial_name(task), work) as file:
+        np.save(file, numbers)
+    return task
+
+
+def make_bands(coverage: Coverage, said: Sequence[tuple[str, str]]) -> list[CoverageField]:
+    """Return bands of computed values: what each is, after the name of the layer's variable, and its units."""
+    (field,) = coverage.fields
+    return [
+        replace(field, name=f"{field.name} {text}", title=f"{field.title}, {text}", encoding=floats(units))
+        for text, units in said
+    ]
+
+
+def floats(units: str) -> Encoding:
+    """Return how values that are computed are written."""
+    return Encoding(dtype="float32", nodata=math.nan, units=units)
+
+
+def dates(times: TimeDomain) -> str:
+    """Return the first and the last day, for names of bands."""
+    first, last = (format_day(instant) for instant in times.instants[[0, -1]])
+    return first if first == last else f"{first}/{last}"
+
+
+def geotiff_of_partial_maps(
+    coverage: Coverage, bands: Sequence[CoverageField], done: Sequence[Json], work: Work, *, name: str
+) -> Result:
+    """Write what tasks left as a cloud optimised GeoTIFF.
+
+    Args:
+        coverage: What the tasks are windows of.
+        bands: What the partial results have, all of one type.
+        done: What was remembered of the tasks.
+        work: Where the partial results are.
+        name: Of the file, without its extension.
+
+    Raises:
+        StorageFull: There is no room.
+        ClientGone: The job was dismissed.
+    """
+    return write_coverage(coverage_of_partial_maps(coverage, bands, done, work), "GTiff", work, name=name)
+
+
+def coverage_of_partial_maps(
+    coverage: Coverage, bands: Sequence[CoverageField], done: Sequence[Json], work: Work
+) -> Coverage:
+    """Return what tasks left as a coverage without time: of the same cells as `coverage`, with those bands."""
+    return _PartialMaps(
+        collection=coverage.collection,
+        fields=tuple(bands),
+        grid=coverage.grid,
+        etag=coverage.etag,
+        tasks=tuple(done),
+        folder=work.folder,
+    )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _PartialMaps:
+    """A `Coverage` without time whose numbers lie in partial results, all fields of a task in one."""
+
+    collection: Collection
+    fields: tuple[CoverageField, ...]
+    grid: Grid
+    etag: str
+    tasks: tuple[Json, ...]
+    folder: Path
+
+    times: TimeDomain = NO_TIME
+    time_runs: tuple[range, ...] = (range(1),)
+
+    @property
+    def nbytes(self) -> int:
+        """Of all numbers."""
+        return sum(self._row_bytes(field) for field in range(len(self.fields))) * self.grid.height
+
+    @property
+    def rows_at_once(self) -> int:
+        """Of the largest run."""
+        return max(map(len, self.row_runs))
+
+    @cached_property
+    def row_runs(self) -> tuple[range, ...]:
+        """Rows of tasks, or parts of them."""
+        step = max(1, RUN_BYTES // max(self._row_bytes(field) for field in range(len(self.fields))))
+        return tuple(
+            range(start, min(start + step, rows.stop))
+            for rows in self._rows_of_tasks
+            for start in range(rows.start, rows.stop, step)
+        )
+
+    def read(self, field: int, *, time: int, rows: range) -> Numbers:
+        """Return (y, x) numbers of a field."""
+        numbers: Numbers = self.read_times(field, times=range(time, time + 1), rows=rows)[0]
+        return numbers
+
+    def read_times(self, field: int, *, times: range, rows: range) -> Numbers:
+        """Return (1, y, x) numbers of a field."""
+        numbers = np.empty((len(times), len(rows), self.grid.width), dtype=self.fields[field].encoding.dtype)
+        own = next(each for each in self._rows_of_tasks if each.start <= rows.start < each.stop)
+        for task in self._rows_of_tasks[own]:
+            part = self._partial(task)[field, rows.start - own.start : rows.stop - own.start]
+            numbers[:, :, slice(*task["columns"])] = part
+        return numbers
+
+    @cached_property
+    def _rows_of_tasks(self) -> Mapping[range, Sequence[Json]]:
+        """Tasks by their rows, from north to south."""
+        found = dict[range, list[Json]]()
+        for task in self.tasks:
+            found.setdefault(range(*task["rows"]), []).append(task)
+        return found
+
+    def _partial(self, task: Json) -> Numbers:
+        with translate_missing_files():
+            partial: Numbers = np.load(self.folder / _partial_name(task), mmap_mode="r")
+        return partial
+
+    def _row_bytes(self, field: int) -> int:
+        return self.grid.width * np.dtype(self.fields[field].encoding.dtype).itemsize
+
+
+def _partial_name(task: Json) -> str:
+    return f"{task['rows'][0]}-{task['columns'][0]}.npy"

@@ -1,0 +1,155 @@
+"""Collections of items on a requested grid and by a requested rule, for jobs that write them."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import get_args
+
+from chronotile.core.errors import InvalidParameter, LimitExceeded, OutsideData
+from chronotile.core.model.collection import Composite, Layer, TargetGrid
+from chronotile.core.model.crs import CRS84
+from chronotile.core.model.grid import BBox, NativeGrid, reach_in
+from chronotile.core.model.items import MosaicRule
+from chronotile.jobs.processes.inputs import layers_of, locate_errors, trims_of
+from chronotile.jobs.processes.process import Input, Inputs
+from chronotile.optimise.mosaics import ORDERED_RULES, box_within
+from chronotile.pipeline.coverage.grid import MAX_SIDE
+from chronotile.pipeline.services import Services
+from chronotile.readers.mosaic.info import whole_lattice
+from chronotile.readers.reader import Lattice, Reader
+
+CRS_INPUT = Input(
+    title="CRS",
+    description="Of scenes and tiles: the CRS of the cube, a code such as EPSG:3035 or its URI; with resolution. "
+    "Default: the grid of the collection.",
+    schema={"type": "string", "maxLength": 200},
+    is_required=False,
+)
+RESOLUTION = Input(
+    title="Resolution",
+    description="Of scenes and tiles: the side of a cell in units of crs, a number above 0. Edges are multiples of it.",
+    schema={"type": "number", "minimum": 0},
+    is_required=False,
+)
+MOSAIC = Input(
+    title="Rule of the mosaic",
+    description="Of scenes and tiles: how overlapping pieces are combined. latest and least_nodata are accepted where "
+    "the collection is configured with them. Default: the rule of the collection.",
+    schema={"type": "string", "enum": list(get_args(MosaicRule))},
+    is_required=False,
+)
+INPUTS = {"crs": CRS_INPUT, "resolution": RESOLUTION, "mosaic": MOSAIC}
+
+
+def view_of(inputs: Inputs, services: Services) -> tuple[Inputs, Services]:
+    """Return inputs and services in which the collection of a layer is as the inputs `INPUTS` have it.
+
+    Where there is a grid of its own, it ends at the `bbox`, which the returned inputs lack.
+
+    Raises:
+        InvalidParameter: Inputs do not fit together or the layer; `OutsideData`: the box holds nothing.
+        UnsupportedCrs: The CRS is not known.
+        LimitExceeded: The grid has too many columns or rows.
+        SourceUnavailable: The source or its index is away.
+    """
+    given = [name for name in INPUTS if name in inputs]
+    if not given:
+        return inputs, services
+    with locate_errors({}):
+        layer = services.catalogue.layer(layers_of(inputs)[0])
+        if not layer.main_variable.is_mosaic:
+            raise InvalidParameter(
+                f"{given[0]} is accepted for layers of scenes and tiles alone; leave it out for {layer.id}",
+                locator=given[0],
+            )
+        reader = _ruled(services.reader(layer), layer, inputs.get("mosaic"))
+        lattice = _lattice(inputs, services)
+        if lattice is None:
+            return inputs, _with_reader(services, layer.collection, reader)
+        grid = _grid(lattice, _extent(layer, services), inputs, services)
+    own = {name: value for name, value in inputs.items() if name != "bbox"}
+    return own, _with_reader(services, layer.collection, reader.on_grid(grid))
+
+
+def _ruled(reader: Reader, layer: Layer, rule: MosaicRule | None) -> Reader:
+    if rule is None:
+        return reader
+    if rule in ORDERED_RULES and reader.rule(layer.main_variable.name) != rule:
+        raise InvalidParameter(
+            f"mosaic {rule} needs the items in another order than the index has; accepted are first, max, mean and "
+            "median",
+            locator="mosaic",
+        )
+    return reader.with_rule(rule)
+
+
+def _lattice(inputs: Inputs, services: Services) -> Lattice | None:
+    if ("crs" in inputs) != ("resolution" in inputs):
+        lacking = "resolution" if "crs" in inputs else "crs"
+        raise InvalidParameter("crs and resolution belong together: give both, or neither", locator=lacking)
+    if "crs" not in inputs:
+        return None
+    if not inputs["resolution"] > 0:
+        raise InvalidParameter("resolution is a number above 0, in units of crs", locator="resolution")
+    crs = services.catalogue.crs_for_map(inputs["crs"])
+    return whole_lattice((), TargetGrid(crs=crs.name, resolution=float(inputs["resolution"])))
+
+
+def _extent(layer: Layer, services: Services) -> BBox:
+    index = services.reader_caches.items
+    extent = None if index is None else index.extent(layer.collection)
+    if extent is None:
+        raise OutsideData(f"layer {layer.id} has no items", locator="layer")
+    return extent
+
+
+def _grid(lattice: Lattice, extent: BBox, inputs: Inputs, services: Services) -> NativeGrid:
+    """The cells of the extent that a box leaves: as the command has them for a box in CRS84."""
+    trims = trims_of(inputs, services)
+    trim = trims[0] if trims else None
+    shared = box_within(extent, trim.box if trim is not None and trim.crs == CRS84 else None)
+    box = None if shared is None else reach_in(shared, CRS84, lattice.crs)
+    if box is not None and trim is not None and trim.crs != CRS84:
+        box = _both(box, reach_in(trim.box, trim.crs, lattice.crs))
+    if box is None:
+        edges = ",".join(f"{edge:.6g}" for edge in extent)
+        raise OutsideData(f"bbox holds none of the items, which lie in {edges}", locator="bbox")
+    side = max(box.xmax - box.xmin, box.ymax - box.ymin) / lattice.width
+    if side > MAX_SIDE:
+        raise LimitExceeded(
+            "cells per side",
+            allowed=MAX_SIDE,
+            needed=int(min(side, 1 << 62)),
+            alternative="request a smaller bbox or coarser cells",
+            locator="resolution",
+        )
+    return lattice.grid(box)
+
+
+def _both(box: BBox, other: BBox) -> BBox | None:
+    west, south = max(box.xmin, other.xmin), max(box.ymin, other.ymin)
+    east, north = min(box.xmax, other.xmax), min(box.ymax, other.ymax)
+    return BBox(west, south, east, north) if west < east and south < north else None
+
+
+def _with_reader(services: Services, collection: str, reader: Reader) -> Services:
+    """Services with another reader of a collection, whose layers are as it has them."""
+    catalogue = services.catalogue
+    collections = tuple(
+        replace(each, layers=_as_read(each.layers, reader)) if each.id == collection else each
+        for each in catalogue.collections
+    )
+    readers = {**services.readers, collection: reader}
+    return replace(services, readers=readers, catalogue=replace(catalogue, collections=collections))
+
+
+def _as_read(layers: Sequence[Layer], reader: Reader) -> tuple[Layer, ...]:
+    held = reader.info.variables
+
+    def as_read(layer: Layer) -> Layer:
+        content = layer.content
+        if isinstance(content, Composite) or content.name not in held:
+            return layer
+        own = held[content.name]
+        return replace(layer, content=replace(content, levels=own.levels, encoding=own.encoding))
+
+    return tuple(map(as_read, layers))

@@ -1,0 +1,254 @@
+"""The numbers of a coverage, left by tasks as partial results and read again as the coverage that they are of.
+
+A partial result has one field in some runs of rows, all columns wide, at some runs of times: what the coverage itself
+is read in, so that the same numbers come out, warped ones too. In it each run of rows at each time is a record that is
+compressed by itself, since files are written picture by picture; the index of records is its last part.
+"""
+
+import os
+from bisect import bisect_right
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise, product
+
+import numpy as np
+
+from chronotile.core.model.collection import Collection
+from chronotile.core.model.coverage import Coverage, CoverageField, Numbers
+from chronotile.core.model.grid import Grid
+from chronotile.core.model.job import Json, Result
+from chronotile.core.model.request import require_active
+from chronotile.core.model.time.instants import TimeDomain
+from chronotile.jobs.processes.process import Work, require_few_tasks
+from chronotile.jobs.processes.work.partial_results import (
+    keep,
+    new_file,
+    scratch_of,
+    translate_job_storage_errors,
+    translate_missing_files,
+)
+from chronotile.pipeline.coverage.deliver import COVERAGE_FORMATS, coverage_file_name
+from chronotile.pipeline.coverage.numbers import nothing
+from chronotile.pipeline.encoders.coverage.geotiff import coverage_geotiff
+from chronotile.pipeline.encoders.coverage.netcdf import coverage_netcdf
+from chronotile.pipeline.encoders.coverage.strips import times_of
+from chronotile.pipeline.encoders.coverage.zarr import iter_coverage_zarr
+from chronotile.pipeline.encoders.deflated import deflate
+from chronotile.pipeline.encoders.file_parts import Body, Scratch, Streamed
+
+LEVEL = 1
+PARTIAL_BYTES = 64 << 20
+"""Of numbers in a partial result, about, before they are compressed: a second or two is lost with a worker."""
+INDEX = np.dtype("<i8")
+"""Where a record begins, and how long it is: two for each run of rows at each time."""
+
+
+def coverage_tasks(coverage: Coverage) -> list[Json]:
+    """Return tasks: of each field some runs of rows at some runs of times, as the edges of both.
+
+    Raises:
+        LimitExceeded: There are too many.
+    """
+    down, along = coverage.row_runs, coverage.time_runs
+    itemsize = max(np.dtype(field.encoding.dtype).itemsize for field in coverage.fields)
+    run_bytes = max(map(len, down)) * coverage.grid.width * itemsize * max(map(len, along))
+    most = max(1, PARTIAL_BYTES // run_bytes)
+    rows = _grouped(down, most)
+    times = _grouped(along, max(1, most // len(down)))
+    require_few_tasks(
+        len(coverage.fields) * len(rows) * len(times), alternative="request a smaller bbox, or fewer times or layers"
+    )
+    return [
+        {"field": field, "rows": own_rows, "times": own_times}
+        for field, own_times, own_rows in product(range(len(coverage.fields)), times, rows)
+    ]
+
+
+def store_partial_coverage(coverage: Coverage, task: Json, work: Work, *, lacking: frozenset[int]) -> None:
+    """Read what a task is about, run by run, and leave it.
+
+    Args:
+        coverage: At the times of the task alone.
+        task: As planned.
+        work: Of the job.
+        lacking: Times, counted in the coverage, that the field does not have, or had not when tasks were planned.
+
+    Raises:
+        SourceUnavailable: The source is gone or damaged.
+        StorageFull: There is no room.
+        ClientGone: The job was dismissed.
+    """
+    field, down = task["field"], _ranges(task["rows"])
+    first = task["times"][0]
+    index = np.zeros((len(down), times_of(coverage), 2), dtype=INDEX)
+    with new_file(work.folder / _name_of(task), work) as file:
+        for row, rows in enumerate(down):
+            for run in _ranges(task["times"]):
+                times = range(run.start - first, run.stop - first)
+                require_active(work.is_active)
+                if all(time in lacking for time in times):
+                    continue
+                for time, picture in zip(times, coverage.read_times(field, times=times, rows=rows), strict=True):
+                    if time not in lacking:
+                        record = deflate.compress(np.ascontiguousarray(picture), LEVEL)
+                        index[row, time] = file.tell(), len(record)
+                        file.write(record)
+        file.write(index.tobytes())
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class StoredCoverage:
+    """A `Coverage` whose numbers lie in partial results."""
+
+    of: Coverage
+    """What they are of."""
+    tasks: tuple[Json, ...]
+    """All that were planned."""
+    work: Work
+
+    @property
+    def collection(self) -> Collection:
+        """What it is of."""
+        return self.of.collection
+
+    @property
+    def fields(self) -> tuple[CoverageField, ...]:
+        """At least one."""
+        return self.of.fields
+
+    @property
+    def grid(self) -> Grid:
+        """North-up."""
+        return self.of.grid
+
+    @property
+    def times(self) -> TimeDomain:
+        """Ascending."""
+        return self.of.times
+
+    @property
+    def etag(self) -> str:
+        """Of what they are of."""
+        return self.of.etag
+
+    @property
+    def nbytes(self) -> int:
+        """Of all its numbers, uncompressed."""
+        return self.of.nbytes
+
+    @property
+    def rows_at_once(self) -> int:
+        """Rows of the largest run."""
+        return max(map(len, self.row_runs))
+
+    @cached_property
+    def row_runs(self) -> tuple[range, ...]:
+        """Those in which it was read."""
+        return tuple(rows for edges in self._rows.values() for rows in _ranges(edges))
+
+    @cached_property
+    def time_runs(self) -> tuple[range, ...]:
+        """Those in which it was read where pictures are small; else each time, so that files are written at once."""
+        if len(self.row_runs) > 1:
+            return tuple(range(time, time + 1) for time in range(times_of(self.of)))
+        return tuple(times for edges in self._times.values() for times in _ranges(edges))
+
+    def read(self, field: int, *, time: int, rows: range) -> Numbers:
+        """Return (y, x) numbers of a field.
+
+        Raises:
+            ClientGone: The job was dismissed.
+        """
+        numbers: Numbers = self.read_times(field, times=range(time, time + 1), rows=rows)[0]
+        return numbers
+
+    def read_times(self, field: int, *, times: range, rows: range) -> Numbers:
+        """Return (time, y, x) numbers of a field, of one of the runs of rows.
+
+        Raises:
+            ClientGone: The job was dismissed.
+        """
+        encoding = self.fields[field].encoding
+        numbers = nothing((len(times), len(rows), self.grid.width), encoding)
+        for place, time in enumerate(times):
+            record = self._record(field, time, rows)
+            if record:
+                numbers[place] = np.frombuffer(record, dtype=encoding.dtype).reshape(numbers.shape[1:])
+        return numbers
+
+    def _record(self, field: int, time: int, rows: range) -> bytes:
+        """What was written of a field; nothing where it lacks the time."""
+        down, along = _group_of(rows.start, self._rows), _group_of(time, self._times)
+        count = along[-1] - along[0]
+        place = (down.index(rows.start) * count + time - along[0]) * 2 * INDEX.itemsize
+        path = self.work.folder / _name_of({"field": field, "rows": down, "times": along})
+        with translate_missing_files(), path.open("rb", buffering=0) as file:
+            file.seek(place - (len(down) - 1) * count * 2 * INDEX.itemsize, os.SEEK_END)
+            start, length = np.frombuffer(file.read(2 * INDEX.itemsize), dtype=INDEX).tolist()
+            file.seek(start)
+            return deflate.decompress(file.read(length)) if length else b""
+
+    @cached_property
+    def _rows(self) -> Mapping[int, list[int]]:
+        # Edges of runs of rows in a partial result, by the first.
+        return {task["rows"][0]: task["rows"] for task in self.tasks}
+
+    @cached_property
+    def _times(self) -> Mapping[int, list[int]]:
+        # Edges of runs of times in a partial result, by the first.
+        return {task["times"][0]: task["times"] for task in self.tasks}
+
+
+def _grouped(runs: Sequence[range], most: int) -> list[list[int]]:
+    """Edges of runs that follow one another, at most so many in a group."""
+    return [
+        [*(run.start for run in runs[first : first + most]), runs[min(first + most, len(runs)) - 1].stop]
+        for first in range(0, len(runs), most)
+    ]
+
+
+def _ranges(edges: Sequence[int]) -> list[range]:
+    return [range(start, stop) for start, stop in pairwise(edges)]
+
+
+def _group_of(place: int, groups: Mapping[int, list[int]]) -> list[int]:
+    # The group that has a place, of groups that follow one another.
+    starts = list(groups)
+    return groups[starts[bisect_right(starts, place) - 1]]
+
+
+def _name_of(task: Json) -> str:
+    return f"{task['field']}-{task['rows'][0]}-{task['times'][0]}.numbers"
+
+
+# A coverage as a file among the results of a job, with the encoders that requests have.
+
+_ENCODERS: Mapping[str, Callable[[Coverage, Work, Scratch], Body]] = {
+    "GTiff": lambda coverage, work, scratch: coverage_geotiff(coverage, scratch=scratch, is_active=work.is_active),
+    "NetCDF": lambda coverage, work, scratch: coverage_netcdf(coverage, scratch=scratch, is_active=work.is_active),
+    "zarr": lambda coverage, work, _scratch: Streamed(iter_coverage_zarr(coverage, is_active=work.is_active)),
+}
+FILE_FORMATS = tuple(_ENCODERS)
+"""Those of `COVERAGE_FORMATS` that are written in bounded memory."""
+
+
+def write_coverage(coverage: Coverage, format_name: str, work: Work, *, name: str | None = None) -> Result:
+    """Write a coverage, by way of files without a name beside the partial results of the job.
+
+    Args:
+        coverage: What is written.
+        format_name: One of `FILE_FORMATS`.
+        work: Of the job.
+        name: Of the file, without its extension; of collection and times where none is given.
+
+    Raises:
+        StorageFull: There is no room.
+        ClientGone: The job was dismissed.
+    """
+    written = COVERAGE_FORMATS[format_name]
+    file = coverage_file_name(coverage, written.extension) if name is None else f"{name}.{written.extension}"
+    with translate_job_storage_errors():
+        body = _ENCODERS[format_name](coverage, work, scratch_of(work))
+    keep(body, work.results / file, work)
+    return Result(file=file, media_type=written.media_type)

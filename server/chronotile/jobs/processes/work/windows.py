@@ -1,0 +1,227 @@
+"""Windows of a layer's cells, each of which is done by itself: which there are, and how one is read.
+
+A window is a coverage of its own, cut out at edges of cells, so that it is read as every other coverage is.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from itertools import product
+
+import numpy as np
+
+from chronotile.core.errors import InvalidParameter, PlanOutdated
+from chronotile.core.model.coverage import RUN_BYTES, Coverage, CoverageRequest, Numbers, Trim
+from chronotile.core.model.grid import BBox, Grid
+from chronotile.core.model.job import Json
+from chronotile.core.model.request import require_active
+from chronotile.core.model.series.analysis import Curves, FloatArray
+from chronotile.core.model.time.parser import parse_time
+from chronotile.jobs.processes.inputs import (
+    instants_from_json,
+    instants_to_json,
+    layers_of,
+    locate_errors,
+    trims_of,
+    without_limits,
+)
+from chronotile.jobs.processes.process import Inputs, JobPlan, Work, cuts, require_few_tasks, sources_of
+from chronotile.pipeline.coverage.extract import extract_coverage
+from chronotile.pipeline.mosaics import NAME_CRS
+from chronotile.pipeline.services import Services
+
+LARGEST_SIDE, LEAST_SIDE = 1024, 16
+"""Cells along a side of a window. Sources have chunks of 512 as a rule: a smaller window decodes some of them again."""
+HELD_BYTES = 80 << 20
+"""Of what of a window is held until it is done. With what is read at once it fits into the memory of answers."""
+SLAB_VALUES = 1 << 20
+"""Of all times together that are computed with at once, as float64."""
+TASK_S = 15.0
+"""About how long a task may take: so much is lost with a worker, and so often its progress is updated."""
+READ_S = 2e-9
+"""What it takes to read and unpack a number."""
+
+
+SET_GRID = (
+    "set grid in its configuration; the processes export, with crs, and optimise, with crs and resolution, need none"
+)
+
+
+def select_cells(inputs: Inputs, services: Services, name: str = "datetime", *, has_crs: bool = False) -> Coverage:
+    """Return the cells of `layer` in `bbox` at the times of an input, however many; reads no pixels.
+
+    Args:
+        inputs: Of the process.
+        services: What is served.
+        name: The input of the times.
+        has_crs: Whether the process has an input `crs`, which items in several zones need.
+
+    Raises:
+        ChronotileError: As `extract_coverage`, except its limit, with the input at fault; or the layer has no times.
+    """
+    with locate_errors({"time": name, "datetime": name}):
+        request = replace(_request(inputs, services), time=parse_time(inputs.get(name)))
+        try:
+            coverage = extract_coverage(request, without_limits(services))
+        except InvalidParameter as error:
+            if has_crs or error.locator != "crs":
+                raise
+            raise InvalidParameter(error.message.replace(NAME_CRS, SET_GRID), locator="layer") from error
+        if not len(coverage.times):
+            raise InvalidParameter(f"layer {coverage.fields[0].layer.id} has no times", locator="layer")
+        return coverage
+
+
+def planned_windows(coverage: Coverage, *others: Coverage, value_s: float, held_bytes: int) -> JobPlan:
+    """Return a plan of windows, from north to south, which share the times of all coverages, in their order.
+
+    Args:
+        coverage: All cells.
+        others: The same cells at other times.
+        value_s: About how long it takes to make something of a number once it is read.
+        held_bytes: Of each cell that is held until a window is done: of its numbers, and of what is made of them.
+
+    Raises:
+        LimitExceeded: There are too many.
+    """
+    grid, read = coverage.grid, (coverage, *others)
+    cell_s = sum(len(each.times) for each in read) * (READ_S + value_s)
+    side = LARGEST_SIDE
+    while side > LEAST_SIDE and (side**2 * cell_s > TASK_S or side**2 * held_bytes > HELD_BYTES):
+        side //= 2
+    cells = min(side, grid.width) * min(side, grid.height)
+    native = coverage.fields[0].layer.main_variable.grid
+    column, row = native.pixels_at(np.array(grid.bbox.xmin), np.array(grid.bbox.ymax))
+    down, across = _cuts_from(float(row), grid.height, side), _cuts_from(float(column), grid.width, side)
+    require_few_tasks(len(down) * len(across), alternative="request a smaller bbox")
+    return JobPlan(
+        tasks=[
+            {"rows": rows, "columns": columns, "box": box_of(grid, rows, columns)}
+            for rows, columns in product(down, across)
+        ],
+        seconds=grid.width * grid.height * cell_s,
+        held_bytes=cells * held_bytes + read_bytes(cells * sum(len(each.times) * itemsize(each) for each in read)),
+        shared={"times": [instants_to_json(each.times.instants) for each in read]},
+        sources=sources_of(*read),
+    )
+
+
+def all_of(inputs: Inputs, work: Work) -> Coverage:
+    """Return all cells at the times of the first coverage that was planned with, whatever others there are now.
+
+    Raises:
+        ChronotileError: As `select_cells`, or a time is gone.
+    """
+    return _at_times(inputs, work, 0)
+
+
+def _at_times(inputs: Inputs, work: Work, number: int) -> Coverage:
+    # All cells at the times of one of the coverages that were planned with.
+    times = instants_from_json(work.shared["times"][number])
+    return extract_coverage(_request(inputs, work.services), without_limits(work.services), times=times)
+
+
+def window_of(inputs: Inputs, task: Json, work: Work, *, number: int = 0) -> Coverage:
+    """Return the cells of a task at the times of a coverage that was planned with, by its number.
+
+    Raises:
+        ChronotileError: As `select_cells`, or a time is gone, or the layer's grid is another than when that was.
+    """
+    layer, *_others = (work.services.catalogue.layer(name) for name in layers_of(inputs))
+    trim = Trim(box=BBox(*task["box"]), crs=layer.main_variable.grid.crs)
+    request = CoverageRequest(layers=layers_of(inputs), trims=(trim,))
+    times = instants_from_json(work.shared["times"][number])
+    coverage = extract_coverage(request, without_limits(work.services), times=times)
+    if (coverage.grid.height, coverage.grid.width) != (_length(task["rows"]), _length(task["columns"])):
+        raise PlanOutdated(f"the grid of layer {layer.id} has changed since the job began; submit it again")
+    return coverage
+
+
+def read_runs(coverage: Coverage, rows: range, work: Work, *, newest_first: bool = False) -> Iterator[Numbers]:
+    """Give (time, y, x) numbers of rows, some times after the others, each block of the source once.
+
+    Raises:
+        SourceUnavailable: The source is gone or damaged.
+        ClientGone: The job was dismissed.
+    """
+    for times in reversed(coverage.time_runs) if newest_first else coverage.time_runs:
+        require_active(work.is_active)
+        yield coverage.read_times(0, times=times, rows=rows)
+
+
+def read_all(coverage: Coverage, work: Work) -> Numbers:
+    """Return all numbers (time, y, x) of a window that is held.
+
+    Raises:
+        SourceUnavailable: The source is gone or damaged.
+        ClientGone: The job was dismissed.
+    """
+    grid = coverage.grid
+    numbers = np.empty((len(coverage.times), grid.height, grid.width), dtype=coverage.fields[0].encoding.dtype)
+    for rows in coverage.row_runs:
+        start = 0
+        for run in read_runs(coverage, rows, work):
+            numbers[start : start + len(run), rows.start : rows.stop] = run
+            start += len(run)
+    return numbers
+
+
+def found_by_cell(windows: Sequence[Coverage], bands: int, find: Callable[..., FloatArray], work: Work) -> Numbers:
+    """Return what is found of the values of each cell along time, (band, y, x), float32.
+
+    Args:
+        windows: Of the same cells, all of whose numbers are held.
+        bands: How many values are found of a cell.
+        find: Is given the `Curves` of some cells from each window, and returns (series, band).
+        work: Of the job.
+
+    Raises:
+        SourceUnavailable: The source is gone or damaged.
+        ClientGone: The job was dismissed.
+    """
+    grid, sources = windows[0].grid, [read_all(window, work) for window in windows]
+    found = np.empty((bands, grid.height, grid.width), dtype=np.float32)
+    step = max(1, SLAB_VALUES // (grid.width * sum(map(len, sources))))
+    for top in range(0, grid.height, step):
+        require_active(work.is_active)
+        rows = slice(top, min(top + step, grid.height))
+        curves = (_curves(window, numbers[:, rows]) for window, numbers in zip(windows, sources, strict=True))
+        with np.errstate(over="ignore"):  # larger ones are infinite, as in all files
+            found[:, rows] = find(*curves).T.reshape(bands, -1, grid.width)
+    return found
+
+
+def box_of(grid: Grid, rows: Sequence[int], columns: Sequence[int]) -> list[float]:
+    """Return the edges of some cells of a grid: west, south, east, north."""
+    west, east = grid.x_of(np.array(columns, dtype=np.float64)).tolist()
+    north, south = grid.y_of(np.array(rows, dtype=np.float64)).tolist()
+    return [west, south, east, north]
+
+
+def read_bytes(size: int) -> int:
+    """Return the bytes that reading numbers holds: a run as it is read, as it is meant, and as it is computed with."""
+    return 3 * min(RUN_BYTES, size)
+
+
+def itemsize(coverage: Coverage) -> int:
+    """Return the bytes of a number of a window."""
+    return np.dtype(coverage.fields[0].encoding.dtype).itemsize
+
+
+def _request(inputs: Inputs, services: Services) -> CoverageRequest:
+    return CoverageRequest(layers=layers_of(inputs), trims=trims_of(inputs, services))
+
+
+def _curves(coverage: Coverage, numbers: Numbers) -> Curves:
+    encoding = coverage.fields[0].encoding
+    values = np.where(encoding.valid(numbers), encoding.values(numbers), np.nan)
+    return Curves(times=coverage.times.instants, values=np.ascontiguousarray(values.reshape(len(numbers), -1).T))
+
+
+def _cuts_from(first: float, size: int, side: int) -> list[list[int]]:
+    # Start and end of parts of so many cells, counted from `first`, the place of the first in the source.
+    origin = round(first)
+    return [[start - origin, end - origin] for start, end in cuts(origin, origin + size, side)]
+
+
+def _length(span: Sequence[int]) -> int:
+    return span[1] - span[0]

@@ -1,0 +1,115 @@
+"""Callbacks to subscribers of jobs: in the database with the jobs, so that they survive the process that sends them."""
+
+from collections.abc import Callable, Collection
+from urllib.parse import urlsplit
+
+from sqlalchemy import ColumnElement, Connection, Engine, case, delete, insert, select, update
+
+from chronotile.core.model.job import ENDED, Callback, Status, Subscriber
+from chronotile.jobs.queue.database import database_time, read_transaction, write_transaction
+from chronotile.jobs.queue.schema import CALLBACKS, JOBS
+
+EVERY_S = 10.0
+"""The shortest time between two messages on progress."""
+
+
+def subscribe(connection: Connection, id_: str, subscriber: Subscriber) -> None:
+    """Store the subscriber of a job."""
+    shared = {"job": id_, "base": subscriber.base, "not_before": 0.0, "tries": 0}
+    rows = [{**shared, "status": status, "url": url, "host": host_of(url)} for status, url in subscriber.urls.items()]
+    connection.execute(insert(CALLBACKS), rows)
+
+
+def host_of(url: str) -> str:
+    """Return the host of a URL."""
+    return urlsplit(url).netloc
+
+
+def call_back(connection: Connection, id_: str, status: Status, now: float) -> None:
+    """Queue a message that a job has a status; for one that has ended, all other messages are dropped."""
+    is_of_job = CALLBACKS.c.job == id_
+    if status in ENDED:
+        connection.execute(delete(CALLBACKS).where(is_of_job, CALLBACKS.c.status != status))
+    due = case((CALLBACKS.c.not_before > now, CALLBACKS.c.not_before), else_=now)
+    is_it = is_of_job, CALLBACKS.c.status == status, CALLBACKS.c.due.is_(None)
+    connection.execute(update(CALLBACKS).where(*is_it).values(due=due))
+
+
+class Callbacks:
+    """What there is to tell; any number of processes may take from it at once.
+
+    A process takes a callback for a limited time. If it neither sends it nor gives it back by then, for example because
+    it was killed, another process takes it: each callback is sent at least once.
+
+    Args:
+        engine: Of the table of jobs, which was opened before.
+        archive: Of which jobs callbacks are taken, as `JobTable` has it: only its own workers find the results.
+        clock: Of that table, seconds since 1970.
+
+    Raises:
+        SourceUnavailable: The database is away, damaged, or locked by others for too long; so may each method.
+        StorageFull: There is no room left; so may each method.
+    """
+
+    def __init__(self, engine: Engine, *, archive: str, clock: Callable[[Connection], float] = database_time) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._is_of_archive = select(JOBS.c.id).where(JOBS.c.id == CALLBACKS.c.job, JOBS.c.archive == archive).exists()
+
+    def take(self, *, lease_s: float, without: Collection[str] = ()) -> Callback | None:
+        """Take what has been due for longest, if anything is.
+
+        Args:
+            lease_s: For how long.
+            without: Hosts for which nothing is taken.
+        """
+        with read_transaction(self._engine) as connection:  # nobody who writes waits for those who find nothing
+            now = self._clock(connection)
+            is_due = CALLBACKS.c.due <= now, CALLBACKS.c.host.not_in(without), self._is_of_archive
+            if connection.scalar(select(CALLBACKS.c.due).where(*is_due).limit(1)) is None:
+                return None
+        with write_transaction(self._engine) as connection:
+            oldest = select(CALLBACKS).where(*is_due).order_by(CALLBACKS.c.due).limit(1)
+            row = connection.execute(oldest.with_for_update(skip_locked=True)).one_or_none()
+            if row is None:
+                return None
+            callback = Callback(
+                job=row.job,
+                status=row.status,
+                url=row.url,
+                base=row.base,
+                tries=row.tries + 1,
+                updated=connection.scalars(select(JOBS.c.updated).where(JOBS.c.id == row.job)).one(),
+            )
+            taken = {"due": now + lease_s, "tries": callback.tries}
+            connection.execute(update(CALLBACKS).where(*_is(callback)).values(taken))
+        return callback
+
+    def set_sent(self, callback: Callback) -> None:
+        """Drop a message that was sent; one on progress stays for when there is more, after some time."""
+        if callback.status in ENDED:
+            self.leave(callback)
+            return
+        with write_transaction(self._engine) as connection:
+            later = self._clock(connection) + EVERY_S
+            # Writers of progress wait for this row, or this waits for them: one of both sees what the other did.
+            of_job = select(JOBS.c.status, JOBS.c.updated).where(JOBS.c.id == callback.job)
+            job = connection.execute(of_job.with_for_update(key_share=True)).one_or_none()
+            has_more = job is not None and job.status == callback.status and job.updated != callback.updated
+            values = {"due": later if has_more else None, "not_before": later, "tries": 0}
+            connection.execute(update(CALLBACKS).where(*_is(callback)).values(values))
+
+    def again(self, callback: Callback, *, wait_s: float) -> None:
+        """Let any notifier try again after a while."""
+        with write_transaction(self._engine) as connection:
+            due = self._clock(connection) + wait_s
+            connection.execute(update(CALLBACKS).where(*_is(callback)).values(due=due))
+
+    def leave(self, callback: Callback) -> None:
+        """Never tell it again."""
+        with write_transaction(self._engine) as connection:
+            connection.execute(delete(CALLBACKS).where(*_is(callback)))
+
+
+def _is(callback: Callback) -> tuple[ColumnElement[bool], ...]:
+    return CALLBACKS.c.job == callback.job, CALLBACKS.c.status == callback.status

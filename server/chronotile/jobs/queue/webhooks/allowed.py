@@ -1,0 +1,40 @@
+"""Which webhooks the operator allows."""
+
+from collections.abc import Iterable, Iterator
+
+from chronotile.catalog.catalogue import ServiceInfo
+from chronotile.core.model.collection import Finding
+from chronotile.core.model.webhook import Webhook
+from chronotile.core.web.places import Outside, Places, remote_place
+
+SETTING = "CHRONOTILE_SUBSCRIBER_PREFIXES"
+
+
+def is_allowed(webhook: Webhook, places: Places) -> bool:
+    """Return whether the URL of a webhook lies below an allowed prefix."""
+    try:
+        places.find(webhook.url)
+    except (Outside, ValueError):
+        return False
+    return True
+
+
+def allowed(webhooks: Iterable[Webhook], places: Places) -> tuple[Webhook, ...]:
+    """Return the webhooks whose URLs lie below an allowed prefix."""
+    return tuple(each for each in webhooks if is_allowed(each, places))
+
+
+def webhook_findings(service: ServiceInfo, places: Places) -> Iterator[Finding]:
+    """Yield which webhooks get no events, with the prefix that is to be allowed, and whether links lack a host."""
+    for each in service.webhooks:
+        if not is_allowed(each, places):
+            prefix = remote_place(each.url).root.url
+            yield Finding(
+                "error",
+                each.name,
+                f"gets no events: its URL is not below a prefix that is allowed; add {prefix}, or a longer beginning "
+                f"of the URL, to {SETTING}",
+            )
+    if service.url is None and service.webhooks:
+        message = "is not set, so links in events of webhooks have no host; set it to the public URL of this server"
+        yield Finding("warning", "service.url", message)

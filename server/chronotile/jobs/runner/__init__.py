@@ -1,0 +1,1 @@
+"""Jobs run on processes of this machine or on Dask: queue and processes together."""

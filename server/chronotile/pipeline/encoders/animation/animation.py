@@ -1,0 +1,223 @@
+"""Time-lapses in the formats that browsers and slides show, written frame by frame into a scratch file."""
+
+import io
+from collections.abc import Iterable
+from typing import NamedTuple, assert_never
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from PIL.GifImagePlugin import getdata
+
+from chronotile.core.errors import LimitExceeded
+from chronotile.core.model.animation import Card, Film, Frame
+from chronotile.core.model.formats import AnimationFormat
+from chronotile.core.model.raster import IndexPicture
+from chronotile.pipeline.encoders.animation.mp4 import write_mp4
+from chronotile.pipeline.encoders.file_parts import TEMPORARY, FileParts, Scratch, ScratchFile
+from chronotile.pipeline.encoders.picture.picture import END, WEBP_LOSSLESS, WEBP_LOSSY, gif_start, index_colours
+
+MAX_COLOURS = 256
+CARD_COLOURS = 24
+"""Left to what is written on a frame whose picture has too many colours."""
+FOR_EVER = b"!\xff\x0bNETSCAPE2.0\x03\x01\x00\x00\x00"
+"""The extension by which all viewers repeat a GIF without end."""
+
+ColourArray = NDArray[np.uint8]
+
+
+class Distinct(NamedTuple):
+    """The different ones of some colours."""
+
+    colours: ColourArray
+    """(n, 3)."""
+    places: NDArray[np.intp]
+    """Where each of the colours stands among them."""
+    counts: NDArray[np.int64]
+    """How many of the colours each stands for."""
+
+
+def write_gif(file: ScratchFile, frames: Iterable[Frame], film: Film) -> None:
+    """Write a GIF. Colours are exact, unless a frame has more than 256; then those most alike become one.
+
+    Frames last whole hundredths of a second, in all as long as they should.
+
+    Raises:
+        OSError: There is no room.
+    """
+    file.write(gif_start(film.width, film.height) + FOR_EVER)
+    for number, frame in enumerate(frames):
+        shown_cs = round((number + 1) * 100 / film.fps) - round(number * 100 / film.fps)
+        for part in getdata(gif_image(frame), duration=10 * shown_cs, include_color_table=True):
+            file.write(part)
+    file.write(END)
+
+
+def gif_image(frame: Frame) -> Image.Image:
+    """Return a frame as a picture of at most 256 colours, whose table has those it shows."""
+    picture = index_colours(frame.picture, MAX_COLOURS - CARD_COLOURS)
+    is_used = np.bincount(picture.index.ravel(), minlength=MAX_COLOURS) > 0
+    own = picture.palette[:, :3]
+    table = _distinct(own[is_used]).colours
+    written = _distinct(np.vstack([table[:0], *(card.pixels.reshape(-1, 3) for card in frame.cards)]))
+    is_new = _distances(written.colours, table).min(axis=1) > 0
+    if len(table) + int(is_new.sum()) > MAX_COLOURS:
+        table = _fewer(table, MAX_COLOURS - CARD_COLOURS)
+    table = _with_most_missed(table, written.colours[is_new], written.counts[is_new])
+    index = _nearest(own, table)[picture.index]
+    for card in frame.cards:
+        _lay(index, card, table)
+    image = Image.fromarray(index)
+    image.putpalette(np.vstack([table, np.zeros((MAX_COLOURS - len(table), 3), dtype=np.uint8)]).tobytes())
+    return image
+
+
+def _distinct(colours: ColourArray) -> Distinct:
+    """The different ones of (…, 3) colours, in ascending order."""
+    packed = (colours.astype(np.uint32) << (16, 8, 0)).sum(axis=-1, dtype=np.uint32)
+    found, places, counts = np.unique(packed, return_inverse=True, return_counts=True)
+    return Distinct(found.astype(">u4").view(np.uint8).reshape(-1, 4)[:, 1:], places, counts)
+
+
+def _distances(colours: ColourArray, table: ColourArray) -> NDArray[np.int64]:
+    # (colour, entry): how unlike they are.
+    apart = colours[:, np.newaxis].astype(np.int64) - table[np.newaxis]
+    return np.asarray((apart**2).sum(axis=2))
+
+
+def _nearest(colours: ColourArray, table: ColourArray) -> NDArray[np.uint8]:
+    return np.asarray(_distances(colours, table).argmin(axis=1).astype(np.uint8))
+
+
+def _fewer(table: ColourArray, most: int) -> ColourArray:
+    """The table without those that are most like another, until so many are left."""
+    apart = _distances(table, table)
+    np.fill_diagonal(apart, np.iinfo(np.int64).max)
+    for _ in range(len(table) - most):
+        gone = int(apart.min(axis=1).argmin())
+        apart[gone, :] = apart[:, gone] = np.iinfo(np.int64).max
+        table = np.delete(table, gone, axis=0)
+        apart = np.delete(np.delete(apart, gone, axis=0), gone, axis=1)
+    return table
+
+
+def _with_most_missed(table: ColourArray, colours: ColourArray, counts: NDArray[np.int64]) -> ColourArray:
+    """The table with as many of the missing colours as it has room for: those of many pixels, and unlike all in it."""
+    missed = _distances(colours, table).min(axis=1) * counts
+    for _ in range(min(MAX_COLOURS - len(table), len(colours))):
+        taken = colours[[int(missed.argmax())]]
+        table = np.vstack([table, taken])
+        missed = np.minimum(missed, _distances(colours, taken)[:, 0] * counts)
+    return table
+
+
+def _lay(index: NDArray[np.uint8], card: Card, table: ColourArray) -> None:
+    height, width, _bands = card.pixels.shape
+    found = _distinct(card.pixels)
+    index[card.y : card.y + height, card.x : card.x + width] = _nearest(found.colours, table)[found.places]
+
+
+# Animated WebP (the container of RFC 9649): each frame whole, and as the pictures of tiles are.
+
+IS_ANIMATED = 0x02
+WITHOUT_BLENDING = 0x02
+"""A frame takes the place of the one before."""
+HEAD_BYTES = 12
+"""`RIFF`, the size of all that follows, `WEBP`."""
+
+
+def write_webp(file: ScratchFile, frames: Iterable[Frame], film: Film) -> None:
+    """Write a WebP. Colours are exact, but those of composites, which would take six times the bytes.
+
+    Frames last whole milliseconds, in all as long as they should.
+
+    Raises:
+        OSError: There is no room.
+    """
+    size = _three(film.width - 1) + _three(film.height - 1)
+    file.write(b"RIFF\0\0\0\0WEBP")
+    file.write(_chunk(b"VP8X", bytes([IS_ANIMATED, 0, 0, 0]) + size))
+    file.write(_chunk(b"ANIM", b"\xff\xff\xff\xff" + bytes(2)))  # on white, for ever
+    for number, frame in enumerate(frames):
+        shown_ms = round((number + 1) * 1000 / film.fps) - round(number * 1000 / film.fps)
+        head = bytes(6) + size + _three(shown_ms) + bytes([WITHOUT_BLENDING])
+        file.write(_chunk(b"ANMF", head + _bitstream(frame)))
+    file.write((file.size - 8).to_bytes(4, "little"), at=4)
+
+
+def _bitstream(frame: Frame) -> bytes:
+    """The chunks of a frame: those of a picture without animation and transparency."""
+    options = WEBP_LOSSLESS if isinstance(frame.picture, IndexPicture) else WEBP_LOSSY
+    buffer = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(frame.rgb())).save(buffer, "WEBP", **options)
+    return buffer.getvalue()[HEAD_BYTES:]
+
+
+def _chunk(name: bytes, body: bytes) -> bytes:
+    return name + len(body).to_bytes(4, "little") + body + bytes(len(body) % 2)
+
+
+def _three(number: int) -> bytes:
+    return number.to_bytes(3, "little")
+
+
+MAX_BYTES = 512 << 20
+"""Of a file that a client waits for, past which it is given up."""
+BYTES_PER_PIXEL = 2
+"""More than frames take, whatever they show: only what is small for sure lies in memory."""
+
+
+def encode_animation(
+    frames: Iterable[Frame],
+    film: Film,
+    format: AnimationFormat,
+    *,
+    scratch: Scratch = TEMPORARY,
+    most_bytes: int | None = None,
+) -> FileParts:
+    """Return a time-lapse as a file, to be closed by who takes it.
+
+    Args:
+        frames: Taken one after the other; what they raise ends the file.
+        film: Their size, number and pace.
+        format: What it is written in.
+        scratch: Where it is written.
+        most_bytes: The most that it may have.
+
+    Raises:
+        LimitExceeded: The file is larger.
+        OSError: There is no room for it.
+    """
+    most = MAX_BYTES if most_bytes is None else most_bytes
+    file = scratch.file(film.width * film.height * film.count * BYTES_PER_PIXEL)
+    try:
+        _write(file, _bounded(frames, file, most), film, format)
+    except BaseException:  # whatever it is: an open file takes disk, and is a descriptor
+        file.close()
+        raise
+    return FileParts([file])
+
+
+def _write(file: ScratchFile, frames: Iterable[Frame], film: Film, format: AnimationFormat) -> None:
+    match format:
+        case AnimationFormat.GIF:
+            write_gif(file, frames, film)
+        case AnimationFormat.WEBP:
+            write_webp(file, frames, film)
+        case AnimationFormat.MP4:
+            write_mp4(file, frames, film)
+        case _:
+            assert_never(format)
+
+
+def _bounded(frames: Iterable[Frame], file: ScratchFile, most: int) -> Iterable[Frame]:
+    for frame in frames:
+        if file.size > most:
+            raise LimitExceeded(
+                "bytes of an animation",
+                allowed=most,
+                needed=file.size,
+                alternative="request a smaller picture, fewer frames, or mp4",
+                locator="width",
+            )
+        yield frame

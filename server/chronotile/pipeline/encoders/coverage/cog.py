@@ -1,0 +1,415 @@
+"""A cloud optimised GeoTIFF, written by hand while its pixels come in, none of which is read again.
+
+GDAL makes one of a whole GeoTIFF that lies on disk already, with its bands interleaved: of a thousand times one tile
+would take half a gigabyte. Here bands lie apart, each is written as it comes, and its overviews with it.
+"""
+
+import struct
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+from affine import Affine
+from numpy.typing import NDArray
+from rasterio.crs import CRS
+from rasterio.io import MemoryFile
+
+from chronotile.core.errors import UnsupportedFormat
+from chronotile.core.model.crs import Crs
+from chronotile.core.model.grid import Grid
+from chronotile.pipeline.encoders.coverage.attributes import definition_of
+from chronotile.pipeline.encoders.coverage.strips import CHUNK_SIDE, chunk_rows
+from chronotile.pipeline.encoders.deflated import deflate
+from chronotile.pipeline.encoders.file_parts import TEMPORARY, FileParts, Scratch, ScratchFile
+
+Numbers = NDArray[Any]
+
+TILE_UNIT = 16
+"""Of which sides of tiles are multiples (TIFF 6.0, TileWidth)."""
+MOST_BANDS = 65535
+"""Samples of a pixel are counted in 16 bits (TIFF 6.0, SamplesPerPixel)."""
+MOST_CLASSIC_BYTES = 4_000_000_000
+"""Of pixels with overviews, before they are compressed; what is larger becomes a BigTIFF."""
+
+SHORT, LONG, DOUBLE, ASCII, LONG8 = 3, 4, 12, 2, 16
+NUMPY_TYPES = {SHORT: "<u2", LONG: "<u4", DOUBLE: "<f8", ASCII: "<u1", LONG8: "<u8"}
+"""By TIFF's."""
+ADOBE_DEFLATE, MIN_IS_BLACK, CONTIGUOUS, SEPARATE, REDUCED = 8, 1, 1, 2, 1
+NO_PREDICTOR, HORIZONTAL, FLOATING_POINT = 1, 2, 3
+SAMPLE_FORMATS = {"u": 1, "i": 2, "f": 3}
+"""By numpy's kinds."""
+NODATA_TAG = 42113
+
+LAYOUT = (
+    b"LAYOUT=IFDS_BEFORE_DATA\n"
+    b"BLOCK_ORDER=ROW_MAJOR\n"
+    b"BLOCK_LEADER=SIZE_AS_UINT4\n"
+    b"BLOCK_TRAILER=LAST_4_BYTES_REPEATED\n"
+    b"KNOWN_INCOMPATIBLE_EDITION=NO\n "
+)
+"""What GDAL asks of a file to take it for such. The blank leaves room for a YES that it writes over the NO."""
+GHOST = b"GDAL_STRUCTURAL_METADATA_SIZE=%06d bytes\n%s" % (len(LAYOUT), LAYOUT)
+
+
+class Tag(NamedTuple):
+    """One entry of a directory."""
+
+    number: int
+    type: int
+    values: bytes
+    """Little endian."""
+
+    @property
+    def length(self) -> int:
+        """How many values of its type there are."""
+        return len(self.values) // np.dtype(NUMPY_TYPES[self.type]).itemsize
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CogProfile:
+    """What there is to know before the first pixel."""
+
+    width: int
+    height: int
+    bands: int
+    dtype: np.dtype[Any]
+    nodata: float | None
+    predictor: int
+    tags: Sequence[Tag]
+    """Of the first directory: where it lies, what its bands are."""
+
+    @property
+    def tile(self) -> tuple[int, int]:
+        """Rows and columns: a row of tiles is held at a time, so that those of a wide picture are flat."""
+        rows, columns = (min(CHUNK_SIDE, -(-side // TILE_UNIT) * TILE_UNIT) for side in (self.height, self.width))
+        return min(rows, chunk_rows(self.width * self.dtype.itemsize)), columns
+
+    @property
+    def sizes(self) -> list[tuple[int, int]]:
+        """Rows and columns of each level, each half of the one before, down to that of one tile."""
+        sizes = [(self.height, self.width)]
+        while max(sizes[-1]) > CHUNK_SIDE:
+            rows, columns = sizes[-1]
+            sizes.append((-(-rows // 2), -(-columns // 2)))
+        return sizes
+
+    @property
+    def is_big(self) -> bool:
+        """Whether it is a BigTIFF, whose offsets have 64 bits."""
+        return sum(self.bytes_of(rows, columns) for rows, columns in self.sizes) > MOST_CLASSIC_BYTES
+
+    def bytes_of(self, rows: int, columns: int) -> int:
+        """Return what all bands of a level take before they are compressed."""
+        return rows * columns * self.bands * self.dtype.itemsize
+
+
+class CogWriter:
+    """Takes bands one after another, each from north to south.
+
+    Args:
+        profile: Of the file.
+        scratch: Where it lies until it is finished, and then until it is closed.
+    """
+
+    def __init__(self, profile: CogProfile, scratch: Scratch = TEMPORARY) -> None:
+        self.profile = profile
+        self._scratch = scratch
+        with ExitStack() as opened:
+            self._levels = [
+                _Level(profile, rows, columns, opened.enter_context(scratch.file(profile.bytes_of(rows, columns))))
+                for rows, columns in profile.sizes
+            ]
+            self._opened = opened.pop_all()
+
+    def write(self, band: int, numbers: Numbers, *, is_last: bool, has_means: bool) -> None:
+        """Take the next rows of a band.
+
+        Args:
+            band: Counted from 0.
+            numbers: (y, x), in the type of the profile.
+            is_last: Whether the band ends with them.
+            has_means: Whether overviews have means, and not the numbers of some cells.
+        """
+        self._write(0, band, numbers, is_last=is_last, has_means=has_means)
+
+    def _write(self, number: int, band: int, numbers: Numbers, *, is_last: bool, has_means: bool) -> None:
+        level = self._levels[number]
+        strips = level.cut(numbers, is_last=is_last)
+        for strip in strips:
+            level.write(band, strip)
+            if number + 1 < len(self._levels):
+                half = average_cells(strip, self.profile.nodata) if has_means else pick_cells(strip)
+                self._write(number + 1, band, half, is_last=is_last and strip is strips[-1], has_means=has_means)
+
+    def finish(self) -> FileParts:
+        """Return the whole file: directories, overviews from the coarsest on, pixels."""
+        start, starts = len(self._directories([0] * len(self._levels))), list[int]()
+        for level in reversed(self._levels):
+            starts.append(start)
+            start += level.file.size
+        directories = self._directories(starts[::-1])
+        header = self._opened.enter_context(self._scratch.file(len(directories)))
+        header.write(directories)
+        self._opened.pop_all()
+        return FileParts([header, *(level.file for level in reversed(self._levels))])
+
+    def close(self) -> None:
+        """Let go of what was written, unless it was finished."""
+        self._opened.close()
+
+    def _directories(self, starts: Sequence[int]) -> bytes:
+        """All directories, given where the tiles of each level begin."""
+        form = _BIG if self.profile.is_big else _CLASSIC
+        written = bytearray(form.head(len(form.head(0)) + len(GHOST) + len(GHOST) % 2) + GHOST)
+        written += bytes(len(GHOST) % 2)
+        for number, (level, start) in enumerate(zip(self._levels, starts, strict=True)):
+            tags = level.tags(start, form.offset_type)
+            tags += self.profile.tags if number == 0 else [Tag(254, LONG, _packed(LONG, REDUCED))]
+            written += form.directory(tags, len(written), is_last=number == len(self._levels) - 1)
+        return bytes(written)
+
+
+class _Level:
+    """The tiles of one resolution."""
+
+    def __init__(self, profile: CogProfile, rows: int, columns: int, file: ScratchFile) -> None:
+        self.file = file
+        self._profile, self._rows, self._columns = profile, rows, columns
+        tile_rows, tile_columns = profile.tile
+        self._across = -(-columns // tile_columns)
+        tiles = -(-rows // tile_rows) * self._across
+        self._offsets = np.zeros((profile.bands, tiles), dtype=np.uint64)
+        self._counts = np.zeros((profile.bands, tiles), dtype=np.uint32)
+        self._held: Numbers | None = None
+        self._next_tile = 0
+
+    def cut(self, numbers: Numbers, *, is_last: bool) -> list[Numbers]:
+        """Return what there is now of strips as high as tiles, and hold the rest."""
+        if self._held is not None and len(self._held):
+            numbers = np.concatenate([self._held, numbers])
+        rows, _ = self._profile.tile
+        whole = len(numbers) if is_last else len(numbers) // rows * rows
+        self._held = None if is_last else numbers[whole:].copy()  # a view would hold all
+        return [numbers[start : min(start + rows, whole)] for start in range(0, whole, rows)]
+
+    def write(self, band: int, strip: Numbers) -> None:
+        """Write a row of tiles."""
+        rows, columns = self._profile.tile
+        for start in range(0, self._columns, columns):
+            part = strip[:, start : start + columns]
+            if part.shape != (rows, columns):
+                lacking = ((0, rows - part.shape[0]), (0, columns - part.shape[1]))
+                part = np.pad(part, lacking, constant_values=self._profile.nodata or 0)
+            body = deflate.compress(_predicted(part, self._profile.predictor), 1)
+            self._offsets[band, self._next_tile] = self.file.size + _LEADER.size
+            self._counts[band, self._next_tile] = len(body)
+            self.file.write(b"".join([_LEADER.pack(len(body)), body, body[-_LEADER.size :]]))
+            self._next_tile = (self._next_tile + 1) % self._offsets.shape[1]
+
+    def tags(self, start: int, offset_type: int) -> list[Tag]:
+        """Return what a directory says of it, whose tiles begin at `start`."""
+        profile, bands = self._profile, self._profile.bands
+        rows, columns = profile.tile
+        tags = [
+            Tag(256, LONG, _packed(LONG, self._columns)),
+            Tag(257, LONG, _packed(LONG, self._rows)),
+            Tag(258, SHORT, _packed(SHORT, [profile.dtype.itemsize * 8] * bands)),
+            Tag(259, SHORT, _packed(SHORT, ADOBE_DEFLATE)),
+            Tag(262, SHORT, _packed(SHORT, MIN_IS_BLACK)),
+            Tag(277, SHORT, _packed(SHORT, bands)),
+            Tag(284, SHORT, _packed(SHORT, SEPARATE if bands > 1 else CONTIGUOUS)),
+            Tag(317, SHORT, _packed(SHORT, profile.predictor)),
+            Tag(322, SHORT, _packed(SHORT, columns)),
+            Tag(323, SHORT, _packed(SHORT, rows)),
+            Tag(324, offset_type, _packed(offset_type, (self._offsets + start).ravel())),
+            Tag(325, LONG, _packed(LONG, self._counts.ravel())),
+            Tag(339, SHORT, _packed(SHORT, [SAMPLE_FORMATS[profile.dtype.kind]] * bands)),
+        ]
+        if bands > 1:
+            tags.append(Tag(338, SHORT, _packed(SHORT, [0] * (bands - 1))))
+        if profile.nodata is not None:
+            tags.append(Tag(NODATA_TAG, ASCII, text_of(_nodata_text(profile.nodata, profile.dtype))))
+        return tags
+
+
+_LEADER = struct.Struct("<I")
+
+
+class _Form(NamedTuple):
+    """How directories are laid out: as in TIFF 6.0, or with 64 bits for counts and offsets."""
+
+    offset_type: int
+    number: str
+    entry: str
+    offset: str
+    inline: int
+    """Bytes of values that an entry has room for."""
+
+    def head(self, directory: int) -> bytes:
+        """Return what a file begins with."""
+        if self.offset_type == LONG8:
+            return struct.pack("<2sHHHQ", b"II", 43, 8, 0, directory)
+        return struct.pack("<2sHI", b"II", 42, directory)
+
+    def directory(self, tags: Sequence[Tag], start: int, *, is_last: bool) -> bytes:
+        """Return a directory that stands at `start`, with the values that do not fit into it behind it."""
+        size = struct.calcsize(self.number) + len(tags) * struct.calcsize(self.entry) + struct.calcsize(self.offset)
+        entries, values = [struct.pack(self.number, len(tags))], bytearray()
+        for tag in sorted(tags):
+            inline = tag.values
+            if len(inline) > self.inline:
+                inline = struct.pack(self.offset, start + size + len(values))
+                values += tag.values + bytes(-len(tag.values) % 8)
+            entries.append(struct.pack(self.entry, tag.number, tag.type, tag.length, inline))
+        following = 0 if is_last else start + size + len(values)
+        return b"".join([*entries, struct.pack(self.offset, following), values])
+
+
+_CLASSIC = _Form(LONG, "<H", "<HHI4s", "<I", 4)
+_BIG = _Form(LONG8, "<Q", "<HHQ8s", "<Q", 8)
+
+
+def text_of(text: str) -> bytes:
+    """Return what a tag of text holds."""
+    return text.encode() + b"\0"
+
+
+def _packed(kind: int, values: Any) -> bytes:  # noqa: ANN401 -- a number or many
+    return np.asarray(values).astype(NUMPY_TYPES[kind]).tobytes()
+
+
+def _nodata_text(nodata: float, dtype: np.dtype[Any]) -> str:
+    return str(int(nodata)) if dtype.kind in "iu" else repr(float(nodata))
+
+
+def _predicted(tile: Numbers, predictor: int) -> bytes:
+    """Return the bytes of a tile as differences between neighbours in a row (TIFF 6.0 §14; Technical Note 3)."""
+    if predictor == HORIZONTAL:
+        whole = tile.astype(f"<u{tile.itemsize}") if tile.dtype.kind == "u" else tile.view(f"<u{tile.itemsize}")
+        differences = np.array(whole)
+        differences[:, 1:] -= whole[:, :-1]
+        return differences.tobytes()
+    if predictor == FLOATING_POINT:
+        rows, columns = tile.shape
+        planes = np.ascontiguousarray(tile.astype(tile.dtype.newbyteorder(">"))).view(np.uint8)
+        apart = np.ascontiguousarray(planes.reshape(rows, columns, tile.itemsize).transpose(0, 2, 1))
+        flat = apart.reshape(rows, columns * tile.itemsize)
+        differences = flat.copy()
+        differences[:, 1:] -= flat[:, :-1]
+        return differences.tobytes()
+    return tile.astype(tile.dtype.newbyteorder("<")).tobytes()
+
+
+MODEL_PIXEL_SCALE, MODEL_TIEPOINT = 33550, 33922
+KEY_TAGS = frozenset({34735, 34736, 34737})
+"""GeoKeyDirectory, GeoDoubleParams and GeoAsciiParams."""
+DOUBLE_TYPE = 12
+SOMEWHERE = Affine(1, 0, 1, 0, -1, 1)
+"""Of cells of 1 whose first is at (0, 0) rasterio doubts that they are anywhere."""
+_SIZES = {2: 1, 3: 2, 12: 8}
+"""Bytes of a value of the types that those have."""
+
+
+def geo_tags(grid: Grid) -> list[Tag]:
+    """Return the tags with the position of a grid.
+
+    Raises:
+        UnsupportedFormat: GeoTIFF has no words for its CRS.
+    """
+    x_size, y_size = grid.resolution
+    scale = struct.pack("<3d", x_size, y_size, 0)
+    corner = struct.pack("<6d", 0, 0, 0, grid.bbox.xmin, grid.bbox.ymax, 0)
+    keys = [tag for tag in _tags_of(_file_in(grid.crs)) if tag.number in KEY_TAGS]
+    return [Tag(MODEL_PIXEL_SCALE, DOUBLE_TYPE, scale), Tag(MODEL_TIEPOINT, DOUBLE_TYPE, corner), *keys]
+
+
+@lru_cache(maxsize=64)
+def has_geo_tags(crs: Crs) -> bool:
+    """Return whether GeoTIFF has words for a CRS."""
+    try:
+        _file_in(crs)
+    except UnsupportedFormat:
+        return False
+    return True
+
+
+@lru_cache(maxsize=64)
+def _file_in(crs: Crs) -> bytes:
+    """A file of one pixel: GDAL alone knows how a CRS is written in keys."""
+    with MemoryFile() as memory:
+        definition = CRS.from_wkt(definition_of(crs).to_wkt())
+        with memory.open(
+            driver="GTiff", count=1, width=1, height=1, dtype="uint8", crs=definition, transform=SOMEWHERE
+        ):
+            pass
+        body = bytes(memory.read())
+    with MemoryFile(body) as alone, alone.open() as read:  # what GeoTIFF cannot store GDAL writes into a file beside it
+        if not read.crs:
+            raise UnsupportedFormat(f"GeoTIFF cannot store {crs.name[:40]}; NetCDF and zarr can", locator="f")
+    return body
+
+
+def _tags_of(body: bytes) -> Iterator[Tag]:
+    """The tags of a small classic TIFF whose values are text, 16-bit numbers or doubles."""
+    (start,) = struct.unpack_from("<I", body, 4)
+    (count,) = struct.unpack_from("<H", body, start)
+    for entry in range(start + 2, start + 2 + 12 * count, 12):
+        number, kind, values, where = struct.unpack_from("<HHII", body, entry)
+        size = _SIZES.get(kind, 4) * values
+        begin = entry + 8 if size <= 4 else where
+        yield Tag(number, kind, body[begin : begin + size])
+
+
+def pick_cells(numbers: Numbers) -> Numbers:
+    """Return of (y, x) the north-western one of each four cells, for numbers of which there is no mean."""
+    return numbers[::2, ::2]
+
+
+def average_cells(numbers: Numbers, nodata: float | None) -> Numbers:
+    """Return of (y, x) the means of those of each four cells that are values, `nodata` where none is.
+
+    Integers are rounded half up; a mean that happens to be `nodata` becomes its neighbour. At an odd edge two cells, or
+    one, stand for four.
+    """
+    rows, columns = numbers.shape
+    if rows % 2 or columns % 2:
+        numbers = np.pad(numbers, ((0, rows % 2), (0, columns % 2)), mode="edge")
+    dtype = numbers.dtype
+    is_exact = dtype.kind != "f" and dtype.itemsize < 8
+    half = (numbers.shape[0] // 2, numbers.shape[1] // 2)
+    total = np.zeros(half, dtype=f"{dtype.kind}{2 * dtype.itemsize}" if is_exact else np.float64)
+    count = np.zeros(half, dtype=np.uint8)
+    for row in (0, 1):
+        for column in (0, 1):
+            part = np.ascontiguousarray(numbers[row::2, column::2])
+            valid = _valid(part, nodata)
+            total += part * valid if is_exact else np.where(valid, part, 0)
+            count += valid
+    mean = _quotient(total, count, dtype)
+    if nodata is not None:
+        if dtype.kind != "f":
+            mean[mean == int(nodata)] = int(nodata) + (1 if nodata <= 0 else -1)
+        mean[count == 0] = nodata
+    return mean
+
+
+def _valid(part: Numbers, nodata: float | None) -> NDArray[np.bool_]:
+    valid = np.isfinite(part) if part.dtype.kind == "f" else np.ones(part.shape, dtype=np.bool_)
+    if nodata is not None and not np.isnan(nodata):
+        valid &= part != (nodata if part.dtype.kind == "f" else int(nodata))
+    return valid
+
+
+def _quotient(total: Numbers, count: NDArray[np.uint8], dtype: np.dtype[Any]) -> Numbers:
+    """NaN, or 0 of integers, where nothing is counted. Of 16 bits `float32` separates thirds and quarters."""
+    if dtype.kind == "f":
+        with np.errstate(invalid="ignore"):
+            mean: Numbers = (total / count).astype(dtype)
+        return mean
+    real = np.float32 if dtype.itemsize <= 2 else np.float64
+    rounded = np.floor(total.astype(real) / np.maximum(count, 1).astype(real) + real(0.5))
+    whole: Numbers = rounded.astype(dtype)
+    return whole

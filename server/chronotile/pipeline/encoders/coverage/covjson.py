@@ -1,0 +1,69 @@
+"""Coverages as CoverageJSON (OGC 21-069r2)."""
+
+from typing import Any
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from chronotile.core.model.coverage import Coverage, CoverageField
+from chronotile.core.model.number_text import numbers_json, text_values
+from chronotile.core.model.request import IsActive, always_active
+from chronotile.pipeline.encoders.coverage.attributes import about, is_scaled
+from chronotile.pipeline.encoders.coverage.strips import coverage_values
+from chronotile.pipeline.encoders.document_parts import format_instants, layer_parameter, referencing
+
+
+def encode_coverage_covjson(coverage: Coverage, *, is_active: IsActive = always_active) -> bytes:
+    """Return a Coverage whose domain is a Grid (§9.11.1), of values, `null` where there is none.
+
+    Axes are centres of cells. All values are held at once.
+    Numbers are written as in docs/reference/layers-and-series.md.
+
+    Raises:
+        SourceUnavailable: The source is gone or damaged.
+        ClientGone: The client left.
+    """
+    said = about(coverage)
+    document = {
+        "type": "Coverage",
+        "title": said.title,
+        **said.credits.texts,
+        "domain": _domain(coverage),
+        "parameters": {field.name: layer_parameter(field.layer) for field in coverage.fields},
+        "ranges": {
+            field.name: _range(coverage, field, coverage_values(coverage, number, is_active=is_active))
+            for number, field in enumerate(coverage.fields)
+        },
+    }
+    return orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def _domain(coverage: Coverage) -> dict[str, Any]:
+    grid, has_time = coverage.grid, len(coverage.times) > 0
+    x, y = grid.x_of(np.array([0.5, grid.width - 0.5])), grid.y_of(np.array([0.5, grid.height - 0.5]))
+    axes: dict[str, Any] = {"x": _regular(x, grid.width), "y": _regular(y, grid.height)}
+    if has_time:
+        axes["t"] = {"values": format_instants(coverage.times.instants)}
+    return {
+        "type": "Domain",
+        "domainType": "Grid",
+        "axes": axes,
+        "referencing": referencing(grid.crs, has_time=has_time),
+    }
+
+
+def _regular(ends: NDArray[Any], count: int) -> dict[str, Any]:
+    return {"start": float(ends[0]), "stop": float(ends[1]), "num": count}
+
+
+def _range(coverage: Coverage, field: CoverageField, values: NDArray[np.float64]) -> dict[str, Any]:
+    has_time = len(coverage.times) > 0
+    is_whole = np.dtype(field.encoding.dtype).kind in "iu" and not is_scaled(field)
+    return {
+        "type": "NdArray",
+        "dataType": "integer" if is_whole else "float",
+        "axisNames": ["t", "y", "x"] if has_time else ["y", "x"],
+        "shape": values.shape if has_time else values.shape[1:],
+        "values": numbers_json(text_values(values.ravel(), field.encoding)),
+    }

@@ -1,0 +1,205 @@
+"""How encoders take the numbers of a coverage: field by field, picture by picture, each block of the source once."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chronotile.core.model.coverage import Coverage, Numbers
+from chronotile.core.model.request import IsActive, always_active, require_active
+from chronotile.pipeline.encoders.file_parts import ScratchFile
+
+CHUNK_SIDE = 512
+"""Cells along a side of a chunk, or tile, of a grid that is larger."""
+CHUNK_CELLS = CHUNK_SIDE * CHUNK_SIDE
+"""In a chunk; of a small grid one holds many times."""
+LEAST_ROWS = 16
+"""Of a chunk, however wide the grid is; sides of tiles of a GeoTIFF are multiples of it."""
+ROW_OF_CHUNKS_BYTES = 16 << 20
+"""Of a row of chunks across a grid, about: it is held until the last of its rows is there."""
+
+
+class Strip(NamedTuple):
+    """Numbers of one field, in all columns."""
+
+    times: range
+    rows: range
+    numbers: Numbers
+    """(time, y, x)."""
+
+
+class ChunkShape(NamedTuple):
+    """Cells of a chunk along each axis."""
+
+    time: int
+    y: int
+    x: int
+
+
+SINGLE = ChunkShape(1, 1, 1)
+
+
+def times_of(coverage: Coverage) -> int:
+    """Return how many pictures a field has: one without time."""
+    return len(coverage.times) or 1
+
+
+def chunk_rows(row_bytes: int) -> int:
+    """Return how many rows a chunk, or a tile, of a high grid has whose rows take so much: few of one that is wide."""
+    rows = CHUNK_SIDE
+    while rows > LEAST_ROWS and rows * row_bytes > ROW_OF_CHUNKS_BYTES:
+        rows //= 2
+    return rows
+
+
+def chunk_shape(coverage: Coverage) -> ChunkShape:
+    """Return how files that are chunked are: squares of one time, flat ones of a wide grid, or all of a small one."""
+    grid = coverage.grid
+    row_bytes = grid.width * max(np.dtype(field.encoding.dtype).itemsize for field in coverage.fields)
+    y, x = min(grid.height, chunk_rows(row_bytes)), min(grid.width, CHUNK_SIDE)
+    if (y, x) != (grid.height, grid.width) or len(coverage.row_runs) > 1:
+        return ChunkShape(1, y, x)
+    return ChunkShape(min(times_of(coverage), max(1, CHUNK_CELLS // (y * x))), y, x)
+
+
+def strips(
+    coverage: Coverage, field: int, *, shape: ChunkShape = SINGLE, is_active: IsActive = always_active
+) -> Iterator[Strip]:
+    """Read a field: whole pictures of as many times as fit, or each picture by itself from north to south.
+
+    Where the source has many times in a block, and pictures are too large to be held at all of them, the numbers take
+    the way over a file on disk.
+
+    Args:
+        coverage: What is read.
+        field: Index into its fields.
+        shape: Strips are whole chunks of this shape, but for the last ones of times and rows.
+        is_active: Whether the client still waits.
+
+    Raises:
+        SourceUnavailable: The source is gone or damaged.
+        ClientGone: The client disconnected.
+    """
+    if len(coverage.row_runs) == 1:
+        yield from _whole_pictures(coverage, field, shape.time, is_active)
+    elif all(len(times) == 1 for times in coverage.time_runs):
+        for time in range(times_of(coverage)):
+            yield from _picture(time, _read_picture(coverage, field, time, is_active), shape.y)
+    else:
+        with ScratchFile(_field_bytes(coverage, field)) as file:
+            _spread(coverage, field, file, is_active)
+            for time in range(times_of(coverage)):
+                yield from _picture(time, _spread_picture(coverage, field, time, file), shape.y)
+
+
+def coverage_values(coverage: Coverage, field: int, *, is_active: IsActive = always_active) -> NDArray[np.float64]:
+    """Return all values (time, y, x) of a field, NaN where there is none; for documents, whose size is bounded.
+
+    Raises:
+        SourceUnavailable: The source is gone or damaged.
+        ClientGone: The client disconnected.
+    """
+    encoding, grid = coverage.fields[field].encoding, coverage.grid
+    values = np.empty((times_of(coverage), grid.height, grid.width))
+    for strip in strips(coverage, field, is_active=is_active):
+        part = values[strip.times.start : strip.times.stop, strip.rows.start : strip.rows.stop]
+        part[...] = np.where(encoding.valid(strip.numbers), encoding.values(strip.numbers), np.nan)
+    return values
+
+
+def _whole_pictures(coverage: Coverage, field: int, step: int, is_active: IsActive) -> Iterator[Strip]:
+    (rows,) = coverage.row_runs
+    stop = 0
+    for numbers in _in_steps(_read_runs(coverage, field, rows, is_active), step):
+        start, stop = stop, stop + len(numbers)
+        yield Strip(range(start, stop), rows, numbers)
+        del numbers
+
+
+def _picture(time: int, parts: Iterable[Numbers], step: int) -> Iterator[Strip]:
+    stop = 0
+    for numbers in _in_steps(parts, step):
+        start, stop = stop, stop + len(numbers)
+        yield Strip(range(time, time + 1), range(start, stop), numbers[np.newaxis])
+        del numbers
+
+
+def _in_steps(parts: Iterable[Numbers], step: int) -> Iterator[Numbers]:
+    """Cut what follows one another along the first axis again: each but the last has a multiple of `step`.
+
+    Nothing of a part that was given is held while the next one is read: each takes as much memory as may be taken.
+    """
+    held: Numbers | None = None
+    for part in parts:
+        joined = part if held is None else np.concatenate([held, part])
+        whole = len(joined) // step * step
+        held = joined[whole:].copy() if whole < len(joined) else None
+        if whole:
+            yield joined[:whole]
+        del part, joined
+    if held is not None:
+        yield held
+
+
+def _read_runs(coverage: Coverage, field: int, rows: range, is_active: IsActive) -> Iterator[Numbers]:
+    """(time, y, x): all times."""
+    for times in coverage.time_runs:
+        require_active(is_active)
+        yield coverage.read_times(field, times=times, rows=rows)
+
+
+def _read_picture(coverage: Coverage, field: int, time: int, is_active: IsActive) -> Iterator[Numbers]:
+    """(y, x): all rows of one time."""
+    for rows in coverage.row_runs:
+        require_active(is_active)
+        yield coverage.read(field, time=time, rows=rows)
+
+
+def _spread(coverage: Coverage, field: int, file: ScratchFile, is_active: IsActive) -> None:
+    """Write all numbers of a field into a file, time after time."""
+    height = coverage.grid.height
+    for rows in coverage.row_runs:
+        numbers = _read_runs(coverage, field, rows, is_active)
+        for time, picture in enumerate(picture for run in numbers for picture in run):
+            file.write(np.ascontiguousarray(picture).data, at=(time * height + rows.start) * picture[0].nbytes)
+
+
+def _spread_picture(coverage: Coverage, field: int, time: int, file: ScratchFile) -> Iterator[Numbers]:
+    """(y, x): all rows of one time, as `_spread` wrote them."""
+    grid, dtype = coverage.grid, np.dtype(coverage.fields[field].encoding.dtype)
+    row_bytes = grid.width * dtype.itemsize
+    for rows in coverage.row_runs:
+        read = file.read((time * grid.height + rows.start) * row_bytes, len(rows) * row_bytes)
+        yield np.frombuffer(read, dtype=dtype).reshape(len(rows), grid.width)
+
+
+def _field_bytes(coverage: Coverage, field: int) -> int:
+    itemsize = np.dtype(coverage.fields[field].encoding.dtype).itemsize
+    return times_of(coverage) * coverage.grid.height * coverage.grid.width * itemsize
+
+
+# Strips of numbers cut into chunks, each of the whole shape, as NetCDF-4 and Zarr hold them.
+
+
+class Chunk(NamedTuple):
+    """One chunk, and which it is."""
+
+    place: tuple[int, int, int]
+    """Its first time, row and column, in cells."""
+    numbers: NDArray[Any]
+    """(time, y, x), contiguous."""
+
+
+def chunks_of(strip: Strip, shape: ChunkShape, *, dtype: np.dtype[Any], fill: float | None) -> Iterator[Chunk]:
+    """Cut a strip, which begins where a chunk does; what lies beyond the grid is filled."""
+    _, rows, columns = strip.numbers.shape
+    for time in range(0, len(strip.times), shape.time):
+        for row in range(0, rows, shape.y):
+            for column in range(0, columns, shape.x):
+                part = strip.numbers[time : time + shape.time, row : row + shape.y, column : column + shape.x]
+                if part.shape != shape:
+                    lacking = [(0, whole - there) for whole, there in zip(shape, part.shape, strict=True)]
+                    part = np.pad(part, lacking, constant_values=0 if fill is None else fill)
+                place = (strip.times.start + time, strip.rows.start + row, column)
+                yield Chunk(place, np.ascontiguousarray(part, dtype=dtype))

@@ -1,0 +1,123 @@
+"""Coverages as a Zarr store in a ZIP, which is sent while it is written."""
+
+import io
+import math
+import zipfile
+from collections.abc import Generator, Iterator
+from typing import Any
+
+import numpy as np
+import orjson
+
+from chronotile.core.model.coverage import Coverage
+from chronotile.core.model.request import IsActive, always_active
+from chronotile.pipeline.encoders.coverage.attributes import CfDataset, CfField, CfVariable, cf_dataset
+from chronotile.pipeline.encoders.coverage.strips import ChunkShape, Strip, chunk_shape, chunks_of, strips
+from chronotile.pipeline.encoders.deflated import deflate
+from chronotile.pipeline.encoders.file_parts import READ_BYTES
+
+LEVEL = 1
+FIRST_DAY = (1980, 1, 1, 0, 0, 0)
+"""The date of every member: the same coverage gives the same bytes."""
+
+
+def iter_coverage_zarr(coverage: Coverage, *, is_active: IsActive = always_active) -> Generator[bytes]:
+    """Give the digital numbers as a ZIP of a Zarr store of version 2, at most a MiB at a time.
+
+    Version 2 and zlib are read by GDAL from 3.4 on, version 3 only by newer ones; xarray and zarr-python read both.
+    Metadata come first, consolidated, with the attributes of the CF conventions, in which GDAL finds the CRS from 3.9
+    on: its own `_CRS` would keep xarray from saving what it opened as NetCDF. Members are stored as they are, since
+    chunks are deflated already.
+
+    Raises:
+        SourceUnavailable: The source is gone or damaged.
+        ClientGone: The client left.
+    """
+    sink = _Sink()
+    with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED) as archive:
+        for name, body in _members(coverage, is_active):
+            archive.writestr(zipfile.ZipInfo(name, FIRST_DAY), body)
+            yield from sink.taken(READ_BYTES)
+    yield from sink.taken(0)
+
+
+class _Sink(io.RawIOBase):
+    """Takes what is written and gives it back in parts; nobody can go back in it."""
+
+    def __init__(self) -> None:
+        self._held = bytearray()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, body: Any) -> int:  # noqa: ANN401 -- whatever has bytes
+        self._held += body
+        return len(body)
+
+    def taken(self, least: int) -> Iterator[bytes]:
+        """Give what there is in parts, once it is more than `least`."""
+        if len(self._held) > least:
+            held, self._held = bytes(self._held), bytearray()
+            for start in range(0, len(held), READ_BYTES):
+                yield held[start : start + READ_BYTES]
+
+
+def _members(coverage: Coverage, is_active: IsActive) -> Iterator[tuple[str, bytes]]:
+    """Names and bodies of the files of the store."""
+    dataset = cf_dataset(coverage, chunk_shape(coverage))
+    metadata = _metadata(dataset)
+    yield ".zmetadata", orjson.dumps({"zarr_consolidated_format": 1, "metadata": metadata})
+    for name, document in metadata.items():
+        yield name, orjson.dumps(document)
+    for variable in dataset.variables:
+        only = ".".join("0" for _ in variable.dimensions) or "0"
+        yield f"{variable.name}/{only}", deflate.compress(np.ascontiguousarray(variable.numbers), LEVEL)
+    shape = chunk_shape(coverage)
+    for number, field in enumerate(dataset.fields):
+        for strip in strips(coverage, number, shape=shape, is_active=is_active):
+            yield from _chunk_members(strip, shape, field)
+            del strip  # before the next one is read
+
+
+def _chunk_members(strip: Strip, shape: ChunkShape, field: CfField) -> Iterator[tuple[str, bytes]]:
+    for chunk in chunks_of(strip, shape, dtype=field.dtype, fill=field.fill):
+        place = [start // size for start, size in zip(chunk.place, shape, strict=True)]
+        name = ".".join(str(each) for each in place[-len(field.shape) :])
+        yield f"{field.name}/{name}", deflate.compress(chunk.numbers, LEVEL)
+
+
+def _metadata(dataset: CfDataset) -> dict[str, Any]:
+    """All documents by their names."""
+    metadata: dict[str, Any] = {".zgroup": {"zarr_format": 2}, ".zattrs": dataset.attributes}
+    for variable in dataset.variables:
+        array = _array(variable.numbers.shape, variable.numbers.shape, variable.numbers.dtype, fill=None)
+        metadata |= _documents(variable, array)
+    for field in dataset.fields:
+        metadata |= _documents(field, _array(field.shape, field.chunks, field.dtype, fill=field.fill))
+    return metadata
+
+
+def _documents(variable: CfVariable | CfField, array: dict[str, Any]) -> dict[str, Any]:
+    attributes_as_json = {name: _plain(said) for name, said in variable.attributes.items()}
+    attributes = {"_ARRAY_DIMENSIONS": list(variable.dimensions), **attributes_as_json}
+    return {f"{variable.name}/.zarray": array, f"{variable.name}/.zattrs": attributes}
+
+
+def _array(
+    shape: tuple[int, ...], chunks: tuple[int, ...], dtype: np.dtype[Any], *, fill: float | None
+) -> dict[str, Any]:
+    """Zarr 2 §Metadata."""
+    return {
+        "zarr_format": 2,
+        "shape": list(shape),
+        "chunks": list(chunks),
+        "dtype": dtype.newbyteorder("<").str,
+        "compressor": {"id": "zlib", "level": LEVEL},
+        "fill_value": "NaN" if fill is not None and math.isnan(fill) else fill,
+        "order": "C",
+        "filters": None,
+    }
+
+
+def _plain(said: object) -> object:
+    return said.tolist() if isinstance(said, np.ndarray | np.generic) else said

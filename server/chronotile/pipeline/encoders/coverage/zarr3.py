@@ -1,0 +1,230 @@
+"""Documents and chunks of Zarr 3, in which a layer is offered as a store (docs/reference/zarr.md)."""
+
+import base64
+import hashlib
+import math
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from chronotile.core.model.collection import Collection, Layer
+from chronotile.core.model.coverage import CoverageField
+from chronotile.core.model.grid import Grid
+from chronotile.core.model.time.instants import TimeDomain
+from chronotile.pipeline.encoders.coverage.attributes import (
+    GRID_MAPPING,
+    TIME,
+    CfDataset,
+    CfField,
+    CfVariable,
+    cf_dataset,
+)
+from chronotile.pipeline.encoders.coverage.strips import ChunkShape
+from chronotile.pipeline.encoders.deflated import deflate
+
+JsonObject = dict[str, Any]
+ENCODER_VERSION = "1"
+"""Part of every chunk's ETag: raise it when the same numbers give other bytes."""
+LEVEL = 1
+LINE_CHUNK = 16_384
+"""Positions in a chunk of a coordinate along time: one that grows has the same chunks as before, and a few more."""
+BYTES: JsonObject = {"name": "bytes", "configuration": {"endian": "little"}}
+GZIP: JsonObject = {"name": "gzip", "configuration": {"level": LEVEL}}
+"""Of the chunks that are served: every client reads it, and it needs no further library here."""
+GZIP_BITS = 31
+"""The window of 32 KiB with the header of gzip (zlib.h, deflateInit2)."""
+Scheme = Literal["default", "v2"]
+
+
+class KeyEncoding(NamedTuple):
+    """How the numbers of a chunk become its name (Zarr 3 §Chunk key encoding)."""
+
+    name: Scheme
+    separator: Literal["/", "."]
+
+    @property
+    def document(self) -> JsonObject:
+        """The encoding as metadata have it."""
+        return {"name": self.name, "configuration": {"separator": self.separator}}
+
+
+KEY_ENCODINGS = (KeyEncoding("default", "/"), KeyEncoding("default", "."), KeyEncoding("v2", "/"))
+"""Those under which the name of a chunk along time tells its encoding."""
+
+
+def compressor(dtype: np.dtype[Any]) -> JsonObject:
+    """Return the codec of numbers of a type: zstd; the bytes of longer numbers are shuffled first."""
+    if dtype.itemsize == 1:
+        return {"name": "zstd", "configuration": {"level": LEVEL, "checksum": False}}
+    configuration = {
+        "cname": "zstd",
+        "clevel": LEVEL,
+        "shuffle": "shuffle",
+        "typesize": dtype.itemsize,
+        "blocksize": 0,
+    }
+    return {"name": "blosc", "configuration": configuration}
+
+
+def fill_attribute(number: float, dtype: np.dtype[Any] | str) -> float | int | str:
+    """Return a number as xarray has `_FillValue` among the attributes of Zarr 3: floats in base64."""
+    if np.dtype(dtype).kind != "f":
+        return int(number)
+    return base64.standard_b64encode(struct.pack("<d", number)).decode()
+
+
+def array_documents(dataset: CfDataset, keys: KeyEncoding) -> dict[str, JsonObject]:
+    """Return the `zarr.json` of each array by its name."""
+    documents = {each.name: _variable_document(each, keys) for each in dataset.variables}
+    return documents | {each.name: _field_document(each, keys) for each in dataset.fields}
+
+
+def group_document(attributes: Mapping[str, Any], arrays: Mapping[str, JsonObject]) -> JsonObject:
+    """Return a group's `zarr.json`, with the metadata of its arrays as zarr-python consolidates them."""
+    return {
+        "zarr_format": 3,
+        "node_type": "group",
+        "attributes": {name: _plain(said) for name, said in attributes.items()},
+        "consolidated_metadata": {"kind": "inline", "must_understand": False, "metadata": dict(arrays)},
+    }
+
+
+def shape_of(node: CfVariable | CfField) -> tuple[int, ...]:
+    """Return the shape of an array."""
+    return node.shape if isinstance(node, CfField) else node.numbers.shape
+
+
+def chunks_of(node: CfVariable | CfField) -> tuple[int, ...]:
+    """Return the shape of the chunks of an array: of a coordinate all of it, but along time, which may grow."""
+    if isinstance(node, CfField):
+        return node.chunks
+    shape = node.numbers.shape
+    return (LINE_CHUNK, *shape[1:]) if node.dimensions[:1] == (TIME,) else shape
+
+
+def encode_variable_chunk(variable: CfVariable, number: int) -> bytes:
+    """Return a chunk of a coordinate, by its number along the first axis."""
+    shape = chunks_of(variable)
+    part = variable.numbers[number * shape[0] : (number + 1) * shape[0]] if shape else variable.numbers
+    return _compressed(_whole_chunk(part, shape, 0))
+
+
+def encode_field_chunk(numbers: NDArray[Any], shape: ChunkShape, field: CfField) -> bytes:
+    """Return a chunk of a field: its (time, y, x) numbers, and the fill value beyond them."""
+    return _compressed(_whole_chunk(numbers.astype(field.dtype, copy=False), shape, field.fill or 0))
+
+
+def _variable_document(variable: CfVariable, keys: KeyEncoding) -> JsonObject:
+    return _document(variable, "NaN" if variable.numbers.dtype.kind == "f" else 0, keys)
+
+
+def _field_document(field: CfField, keys: KeyEncoding) -> JsonObject:
+    fill = 0 if field.fill is None else field.fill
+    document = _document(field, "NaN" if math.isnan(fill) else fill, keys)
+    # xarray makes the grid mapping a coordinate, so that each array brings its CRS along.
+    document["attributes"] |= {"coordinates": GRID_MAPPING, "_FillValue": fill_attribute(fill, field.dtype)}
+    return document
+
+
+def _document(node: CfVariable | CfField, fill: float | str, keys: KeyEncoding) -> JsonObject:
+    dtype = node.dtype if isinstance(node, CfField) else node.numbers.dtype
+    return {
+        "zarr_format": 3,
+        "node_type": "array",
+        "shape": list(shape_of(node)),
+        "data_type": dtype.name,
+        "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": list(chunks_of(node))}},
+        "chunk_key_encoding": keys.document,
+        "fill_value": fill,
+        "codecs": [BYTES, GZIP],
+        "dimension_names": list(node.dimensions),
+        "attributes": {name: _plain(said) for name, said in node.attributes.items()},
+        "storage_transformers": [],
+    }
+
+
+def _whole_chunk(numbers: NDArray[Any], shape: tuple[int, ...], fill: float) -> NDArray[Any]:
+    if numbers.shape == shape:
+        whole = np.ascontiguousarray(numbers)
+    else:
+        whole = np.full(shape, fill, dtype=numbers.dtype)
+        whole[tuple(slice(0, length) for length in numbers.shape)] = numbers
+    return whole.astype(whole.dtype.newbyteorder("<"), copy=False)
+
+
+def _compressed(numbers: NDArray[Any]) -> bytes:
+    return deflate.compress(np.ascontiguousarray(numbers), LEVEL, GZIP_BITS)
+
+
+def _plain(said: object) -> object:
+    return said.tolist() if isinstance(said, np.ndarray | np.generic) else said
+
+
+DIGEST_BYTES = 8
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class StoreShape:
+    """What a store of one layer has but the numbers of its field: a coverage of all cells at some times."""
+
+    layer: Layer
+    collection: Collection
+    fields: tuple[CoverageField, ...]
+    """The one."""
+    grid: Grid
+    times: TimeDomain
+    chunks: ChunkShape
+    """Of the field."""
+
+    @cached_property
+    def dataset(self) -> CfDataset:
+        """Its arrays and attributes."""
+        return cf_dataset(self, self.chunks)
+
+    @cached_property
+    def arrays(self) -> Mapping[str, CfVariable | CfField]:
+        """By name."""
+        variables: dict[str, CfVariable | CfField] = {each.name: each for each in self.dataset.variables}
+        return variables | {each.name: each for each in self.dataset.fields}
+
+    @property
+    def starts(self) -> NDArray[np.int64]:
+        """(time,): its instants, in nanoseconds; which date an index of the time axis means."""
+        return self.times.starts.astype("datetime64[ns]").astype(np.int64)
+
+    @cached_property
+    def layout(self) -> str:
+        """A short text that differs where the metadata of an array do by more than the number of times."""
+        documents = array_documents(self.dataset, KEY_ENCODINGS[0])
+        return _digest(orjson.dumps([(name, _without_times(each)) for name, each in documents.items()]))
+
+    @cached_property
+    def revision(self) -> str:
+        """The number of times, and a short text that differs where the layout or one of the times does."""
+        times = self.times
+        bounds = b"" if times.bounds is None else times.bounds.tobytes()
+        digest = _digest(self.layout.encode(), times.starts.tobytes(), times.ends.tobytes(), bounds)
+        return f"{len(times)}-{digest}"
+
+    @property
+    def nbytes(self) -> int:
+        """What it takes in a cache, about."""
+        return 8 * (self.grid.width + self.grid.height + 8 * len(self.times)) + 16_384
+
+
+def _without_times(document: JsonObject) -> JsonObject:
+    sides = zip(document["shape"], document["dimension_names"], strict=True)
+    return {**document, "shape": [length for length, dimension in sides if dimension != TIME]}
+
+
+def _digest(*parts: bytes) -> str:
+    digest = hashlib.blake2b(digest_size=DIGEST_BYTES)
+    for part in parts:
+        digest.update(part)
+    return digest.hexdigest()

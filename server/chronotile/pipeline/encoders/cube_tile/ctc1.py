@@ -1,0 +1,260 @@
+"""Cubes as CTC1 (docs/ctc1.md): masks, residuals of a predictor, under gzip that looks for runs alone."""
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import orjson
+from isal import igzip_lib
+from numpy.typing import NDArray
+
+from chronotile.core.model.cube import CubeAbout, CubeBlock, CubeNumbering, CubeNumbers
+from chronotile.core.model.raster import BoolArray
+
+ENCODER_VERSION = "6"
+"""Part of every cube's ETag: raise it when the same cube gives other bytes."""
+
+MAGIC = b"CTC1"
+ALIGNMENT = 8
+GZIP_LEVEL = 1
+RUNS_ALONE = 1
+"""Logarithm of how many bytes back gzip looks: in noise, what repeats farther off costs more bits than it saves."""
+GZIP_MEMORY = {"uint8": igzip_lib.MEM_LEVEL_SMALL, "uint16": igzip_lib.MEM_LEVEL_MIN}
+"""How much has codes of its own: of 16 bits little, since low and high bytes are nothing alike."""
+
+LeftOut = Mapping[str, Sequence[str]]
+Predictor = Literal[1, 2]
+BY_TIME: Predictor = 1
+BY_GRADIENT: Predictor = 2
+
+Wide = NDArray[np.signedinteger[Any]]
+Bytes = NDArray[np.uint8]
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What blocks tell as they pass."""
+
+    tile_pixels: int
+    pixels: NDArray[np.int32] | None
+    """(y, x): pixels of the tile that each number stands for; `None` where all stand for as many."""
+    shares: list[float] = field(default_factory=list)
+    blocks: list[dict[str, int]] = field(default_factory=list)
+    least: int | None = None
+    most: int | None = None
+    is_empty: bool = True
+
+    def look_at(self, block: CubeBlock) -> None:
+        self.shares += [round(self._share(frame), 4) for frame in block.valid]
+        self.is_empty = self.is_empty and bool(block.gaps.all())
+
+    def _share(self, valid: BoolArray) -> float:
+        """The share of the tile's pixels that have a value."""
+        if self.pixels is None:
+            return int(np.count_nonzero(valid)) / valid.size
+        return int(self.pixels.sum(where=valid)) / self.tile_pixels
+
+    def reach(self, block: CubeBlock) -> None:
+        """Widen the range of the values seen."""
+        for numbers, valid in zip(block.numbers, block.valid, strict=True):
+            if valid.any():
+                bits = _bits(valid, numbers.dtype)
+                least, most = int((numbers | ~bits).min()), int((numbers & bits).max())
+                self.least = least if self.least is None else min(least, self.least)
+                self.most = most if self.most is None else max(most, self.most)
+
+
+def encode_cube(
+    about: CubeAbout,
+    blocks: Iterable[CubeBlock],
+    *,
+    lacking: Collection[int] = (),
+    left_out: Callable[[], LeftOut] = dict,
+) -> bytes:
+    """Return a cube as CTC1 under gzip, or nothing where it has neither a value nor a flag, and lacks nothing.
+
+    Args:
+        about: Its header.
+        blocks: In order of time; each is taken as it is needed, and let go of.
+        lacking: Which of the times no block has, as they cannot be read; looked at when all blocks were taken.
+        left_out: Returns the ids of items of mosaics that the blocks lack, by time; called when all blocks were taken.
+    """
+    grid = about.tile.grid
+    seen = _Seen(grid.width * grid.height, None if about.places is None else about.places.pixels)
+    parts = list[Bytes]()
+    predictor = BY_TIME if about.is_categorical else BY_GRADIENT
+    for block in blocks:
+        seen.look_at(block)
+        if about.numbering.range is None:
+            seen.reach(block)
+        parts += _packed(block, predictor, seen)
+    items = left_out()
+    if seen.is_empty and not lacking and not items:
+        return b""
+    body = bytearray(_head(about, seen, lacking, items))
+    parts.reverse()
+    while parts:  # each is let go of when it is copied: all of them twice would be too much
+        body += parts.pop().data
+    memory = GZIP_MEMORY[about.numbering.dtype]
+    return igzip_lib.compress(body, GZIP_LEVEL, igzip_lib.COMP_GZIP, memory, RUNS_ALONE)
+
+
+def _head(about: CubeAbout, seen: _Seen, lacking: Collection[int], left_out: LeftOut) -> bytes:
+    """The magic, the length of the header and the header, with spaces up to a multiple of 8 bytes."""
+    header = orjson.dumps(_header(about, seen, lacking, left_out))
+    length = len(header) + -(len(MAGIC) + 4 + len(header)) % ALIGNMENT
+    return MAGIC + length.to_bytes(4, "little") + header.ljust(length)
+
+
+def _header(about: CubeAbout, seen: _Seen, lacking: Collection[int], left_out: LeftOut) -> dict[str, Any]:
+    tile, numbering = about.tile, about.numbering
+    observed = None if seen.least is None or seen.most is None else (seen.least, seen.most)
+    width, height = -(-tile.grid.width // about.res), -(-tile.grid.height // about.res)
+    if about.places is not None:
+        width, height = about.places.width, about.places.height
+    header = {
+        "v": 1,
+        "layer": about.layer,
+        "rev": about.revision,
+        "crs": tile.grid.crs.name,
+        "tms": tile.tile_matrix_set,
+        "z": int(tile.matrix) if tile.matrix.isdecimal() else tile.matrix,
+        "x": tile.column,
+        "y": tile.row,
+        "w": width,
+        "h": height,
+        "res": about.res,
+        "dtype": numbering.dtype,
+        "nodata": numbering.nodata,
+        "scale": numbering.scale,
+        "offset": numbering.offset,
+        "units": about.units,
+        "range": numbering.range or observed,
+        "times": [time for place, time in enumerate(about.times) if place not in lacking],
+        "valid": seen.shares,
+        "blocks": seen.blocks,
+        "categorical": about.is_categorical,
+        "mean": about.is_mean,
+        "quantised": numbering.is_quantised,
+    }
+    if about.is_warped:
+        header["warped"] = True
+    if lacking:
+        header["unreadable"] = [about.times[place] for place in sorted(lacking)]
+    if left_out:
+        header["left_out"] = left_out
+    if about.places is not None:
+        header["cells"] = {"columns": about.places.columns, "rows": about.places.rows}
+    reach = _reach(numbering, observed)
+    if reach != (None, None):
+        header["reach"] = reach
+    if numbering.flags:
+        header["flags"] = {str(number): name for number, (_number, name) in numbering.flags.items()}
+    if numbering.source_offset is not None:
+        header["source"] = {"shift": int(numbering.base), "offset": numbering.source_offset}
+    return header
+
+
+def _reach(numbering: CubeNumbering, observed: tuple[int, int] | None) -> tuple[int | None, int | None]:
+    """The ends beyond which values may lie, of those that some of this cube have."""
+    ends = zip(numbering.reach, observed or (None, None), strict=True)
+    least, greatest = (end if end == seen else None for end, seen in ends)
+    return least, greatest
+
+
+def _packed(block: CubeBlock, predictor: Predictor, seen: _Seen) -> Iterator[Bytes]:
+    """The mask of a block, if it has gaps, and its residuals."""
+    count = len(block.numbers)
+    has_gaps = bool(block.gaps.any())
+    if has_gaps:
+        yield np.packbits(block.gaps.reshape(count, -1), axis=1, bitorder="little")
+    filled = _filled(block.numbers, block.gaps) if has_gaps else block.numbers
+    seen.blocks.append({"n": count, "mask": int(has_gaps), "pred": predictor})
+    yield _by_time(filled) if predictor == BY_TIME else _by_gradient(filled)
+
+
+def _filled(numbers: CubeNumbers, gaps: BoolArray) -> CubeNumbers:
+    """(time, y, x) with each gap as the number before it, at the start the one after, where there is none the left one.
+
+    What costs twice is the edge of a gap in the residuals: this leaves none.
+    """
+    filled = numbers.copy()
+    first, still = filled[0], gaps[0].copy()
+    for later, missing in zip(filled[1:], gaps[1:], strict=True):
+        if not still.any():
+            break
+        _put(later, first, where=still & ~missing)
+        still &= missing
+    if still.any():
+        _fill_from_left(first, still)
+    for frame, before, missing in zip(filled[1:], filled[:-1], gaps[1:], strict=True):
+        _put(before, frame, where=missing)
+    return filled
+
+
+def _put(numbers: CubeNumbers, into: CubeNumbers, *, where: BoolArray) -> None:
+    # Put (y, x) numbers over others in some places: without a jump for each pixel, which is what masks cost numpy.
+    into ^= (into ^ numbers) & _bits(where, numbers.dtype)
+
+
+def _bits(mask: BoolArray, dtype: np.dtype[Any]) -> CubeNumbers:
+    # Numbers whose bits are all 1 where a mask is set, else all 0.
+    bits: CubeNumbers = np.negative(mask.view(np.uint8), dtype=dtype)
+    return bits
+
+
+def _fill_from_left(frame: CubeNumbers, gaps: BoolArray) -> None:
+    """Give gaps of (y, x) the nearest number to their left in the row, or 0."""
+    columns = np.where(gaps, -1, np.arange(frame.shape[1], dtype=np.int32))
+    nearest = np.maximum.accumulate(columns, axis=1)
+    left = np.take_along_axis(frame, np.maximum(nearest, 0), axis=1)
+    np.copyto(frame, np.where(nearest < 0, 0, left), where=gaps)
+
+
+def _by_time(filled: CubeNumbers) -> Bytes:
+    """(time, byte, y, x) residuals against the frame before."""
+    residuals = np.empty_like(filled)
+    residuals[0] = filled[0]
+    np.subtract(filled[1:], filled[:-1], out=residuals[1:])
+    return _planes(residuals)
+
+
+def _by_gradient(filled: CubeNumbers) -> Bytes:
+    """(time, byte, y, x) residuals against the frame before plus the mean of its change on the left and above.
+
+    Frame by frame, since that stays in the processor's cache.
+    """
+    wide = np.dtype(np.int16 if filled.itemsize == 1 else np.int32)
+    most = np.iinfo(filled.dtype).max
+    residuals = np.empty_like(filled)
+    before, change = filled[0].astype(wide), np.empty(filled.shape[1:], dtype=wide)
+    predicted = np.empty_like(change)
+    _mean_of_neighbours(before, predicted)
+    np.subtract(before, predicted, out=residuals[0], casting="unsafe")
+    for numbers, out in zip(filled[1:], residuals[1:], strict=True):
+        now = numbers.astype(wide)
+        np.subtract(now, before, out=change)
+        _mean_of_neighbours(change, predicted)
+        np.add(predicted, before, out=predicted)
+        np.maximum(predicted, 0, out=predicted)
+        np.minimum(predicted, most, out=predicted)
+        np.subtract(now, predicted, out=out, casting="unsafe")
+        before = now
+    return _planes(residuals)
+
+
+def _mean_of_neighbours(numbers: Wide, out: Wide) -> None:
+    """Set each of (y, x) to half the sum, rounded down, of those to the left and above; at an edge to the only one."""
+    inner = out[1:, 1:]
+    np.add(numbers[1:, :-1], numbers[:-1, 1:], out=inner)
+    np.right_shift(inner, 1, out=inner)
+    out[0, 1:], out[1:, 0], out[0, 0] = numbers[0, :-1], numbers[:-1, 0], 0
+
+
+def _planes(residuals: CubeNumbers) -> Bytes:
+    """(time, byte, y, x): of each frame all low bytes, then all high ones."""
+    count, height, width = residuals.shape
+    little = residuals.astype(residuals.dtype.newbyteorder("<"), copy=False)
+    apart = little.view(np.uint8).reshape(count, height, width, residuals.itemsize)
+    return np.ascontiguousarray(np.moveaxis(apart, -1, 1))

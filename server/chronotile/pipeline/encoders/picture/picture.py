@@ -1,0 +1,287 @@
+"""Pictures in the formats that browsers and map clients show."""
+
+import io
+import struct
+import zlib
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import assert_never
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from PIL.GifImagePlugin import getdata
+
+from chronotile.core.errors import UnsupportedFormat
+from chronotile.core.model.formats import MapFormat, PictureFormat
+from chronotile.core.model.raster import IndexPicture, Picture, RgbaPicture, picture_strips
+from chronotile.pipeline.encoders.deflated import deflate
+
+ENCODER_VERSION = "2"
+"""Part of every picture's ETag: raise it when the same picture gives other bytes."""
+
+WHITE = (255, 255, 255)
+JPEG_QUALITY = 85
+WEBP_LOSSLESS = {"lossless": True, "method": 0, "quality": 20}
+"""Colours of index pictures stay exact; slower settings save a fifth of the bytes for four times the time."""
+WEBP_LOSSY = {"quality": 85, "method": 1}
+"""For composites: a sixth of the bytes of PNG. Alpha is lossless in either case."""
+
+Background = tuple[int, int, int]
+
+
+def encode_picture(picture: Picture, format: PictureFormat, background: Background | None = None) -> bytes:
+    """Return a picture as bytes of a format.
+
+    Args:
+        picture: What is shown.
+        format: What it is written in.
+        background: Red, green and blue under what is not opaque; with `None` it stays so, but JPEG lies on white.
+
+    Raises:
+        UnsupportedFormat: The format does not reach to the size of the picture.
+    """
+    height, width = picture.shape
+    check_format(format, width, height)
+    if background is not None and format.has_alpha:
+        picture = on_background(picture, background)
+    match format:
+        case MapFormat.PNG:
+            return encode_index_png(picture) if isinstance(picture, IndexPicture) else encode_rgba_png(picture.pixels)
+        case MapFormat.PNG8:
+            return encode_index_png(index_colours(picture))
+        case MapFormat.WEBP:
+            return _encode_webp(picture)
+        case MapFormat.JPEG:
+            return _save(picture, "RGB", "JPEG", {"quality": JPEG_QUALITY}, background=background or WHITE)
+        case MapFormat.GIF:
+            return encode_gif(index_colours(picture))
+        case _:
+            assert_never(format)
+
+
+def check_format(format: PictureFormat, width: int, height: int) -> None:
+    """Refuse a format that cannot hold a picture of that size, in pixels.
+
+    Raises:
+        UnsupportedFormat: As said.
+    """
+    allowed = format.max_side_px
+    if allowed is not None and max(width, height) > allowed:
+        raise UnsupportedFormat(
+            f"{format} holds at most {allowed} pixels per side, not {width} x {height}; image/png holds this picture",
+            locator="format",
+        )
+
+
+def on_background(picture: Picture, background: Background) -> Picture:
+    """Return a picture laid over an opaque colour; of an index picture only the palette is touched."""
+    if isinstance(picture, IndexPicture):
+        return IndexPicture(picture.index, _blend(picture.palette, background))
+    blended = np.empty_like(picture.pixels)
+    for rows in picture_strips(picture.shape):
+        blended[rows] = _blend(picture.pixels[rows], background)
+    return RgbaPicture(blended)
+
+
+def _blend(colours: NDArray[np.uint8], background: Background) -> NDArray[np.uint8]:
+    """Return (…, 4) colours laid over an opaque one, rounded to the nearest number."""
+    alpha = colours[..., 3:].astype(np.uint16)
+    under = np.array(background, dtype=np.uint16)
+    blended = np.empty_like(colours)
+    blended[..., :3] = (colours[..., :3] * alpha + under * (255 - alpha) + 127) // 255
+    blended[..., 3] = 255
+    return blended
+
+
+def index_colours(picture: Picture, colours: int = 256) -> IndexPicture:
+    """Return a picture in at most 256 colours: its own where it has no more, else so many that are near to them."""
+    if isinstance(picture, IndexPicture):
+        return picture
+    pixels = np.ascontiguousarray(picture.pixels)
+    numbers = pixels.view(np.uint32)[..., 0]
+    palette = np.zeros((256, 4), dtype=np.uint8)
+    own = _own_colours(numbers)
+    if own is not None:
+        palette[: len(own)] = own.view(np.uint8).reshape(-1, 4)
+        index = np.empty(numbers.shape, dtype=np.uint8)
+        for rows in picture_strips(picture.shape):
+            index[rows] = np.searchsorted(own, numbers[rows])
+        return IndexPicture(index, palette)
+    fewer = Image.fromarray(pixels).quantize(colours, method=Image.Quantize.FASTOCTREE)
+    found = np.array(fewer.getpalette("RGBA"), dtype=np.uint8).reshape(-1, 4)
+    palette[: len(found)] = found
+    return IndexPicture(np.asarray(fewer), palette)
+
+
+def _own_colours(numbers: NDArray[np.uint32]) -> NDArray[np.uint32] | None:
+    """Which colours (y, x) has, ascending; `None` of more than 256."""
+    own = np.empty(0, dtype=np.uint32)
+    height, width = numbers.shape
+    for rows in picture_strips((height, width)):
+        own = np.union1d(own, numbers[rows])
+        if len(own) > 256:
+            return None
+    return own
+
+
+def _encode_webp(picture: Picture) -> bytes:
+    is_opaque = all((picture.part(rows).rgba()[..., 3] == 255).all() for rows in picture_strips(picture.shape))
+    options = WEBP_LOSSLESS if isinstance(picture, IndexPicture) else WEBP_LOSSY
+    return _save(picture, "RGB" if is_opaque else "RGBA", "WEBP", options)
+
+
+def _save(
+    picture: Picture, mode: str, format: str, options: Mapping[str, int], *, background: Background | None = None
+) -> bytes:
+    """Return a picture, on a background if there is one, as Pillow writes it; given to it strip by strip."""
+    height, width = picture.shape
+    image = Image.new(mode, (width, height))
+    for rows in picture_strips(picture.shape):
+        strip = picture.part(rows)
+        pixels = (strip if background is None else on_background(strip, background)).rgba()
+        image.paste(Image.fromarray(np.ascontiguousarray(pixels[..., : len(mode)])), (0, rows.start))
+    buffer = io.BytesIO()
+    image.save(buffer, format, **options)
+    return buffer.getvalue()
+
+
+LEAST_ALPHA = 128
+"""A pixel of a GIF is opaque or transparent: one that is less opaque than this becomes transparent."""
+SEVEN_BITS_MORE = 0x70
+"""Of the screen: colours of eight bits, no table of its own."""
+END = b";"
+
+
+def gif_start(width: int, height: int) -> bytes:
+    """Return signature and screen of a GIF whose pictures each have their own table of colours."""
+    size = width.to_bytes(2, "little") + height.to_bytes(2, "little")
+    return b"GIF89a" + size + bytes([SEVEN_BITS_MORE, 0, 0])
+
+
+def encode_gif(picture: IndexPicture) -> bytes:
+    """Return a GIF that shows a picture; where it is less than half opaque, it is transparent."""
+    height, width = picture.index.shape
+    is_transparent = picture.palette[:, 3] < LEAST_ALPHA
+    options: dict[str, int] = {}
+    index = picture.index
+    if is_transparent.any():
+        transparent = int(np.flatnonzero(is_transparent)[0])
+        index = np.where(is_transparent, transparent, np.arange(len(picture.palette))).astype(np.uint8)[index]
+        options = {"transparency": transparent}
+    image = Image.fromarray(index)
+    image.putpalette(picture.palette[:, :3].tobytes())
+    return b"".join([gif_start(width, height), *getdata(image, (0, 0), include_color_table=True, **options), END])
+
+
+# PNG, written by hand: a palette picture in a fifth of a millisecond.
+#
+# Never write gAMA, cHRM, iCCP or sRGB chunks: browsers then change the colours (with gAMA 1.0 nearly every pixel).
+# Without them colours are shown as they are.
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+GREY = 0
+RGB = 2
+PALETTE = 3
+RGBA = 6
+FILTER_SUB = 1
+"""Each byte minus that of the pixel to its left: 5 % fewer bytes than Up on Sentinel-2, at the same speed."""
+
+
+def encode_index_png(picture: IndexPicture) -> bytes:
+    """Return a palette PNG of 8 bits; the shared one if the only index is transparent.
+
+    The palette ends at the greatest index used.
+    """
+    height, width = picture.index.shape
+    greatest = int(picture.index.max())
+    if picture.palette[greatest, 3] == 0 and int(picture.index.min()) == greatest:
+        return transparent_png(width, height)
+    used = picture.palette[: greatest + 1]
+    rows = np.zeros((height, width + 1), dtype=np.uint8)  # each begins with its filter: 0, none
+    rows[:, 1:] = picture.index
+    transparent = np.flatnonzero(used[:, 3] != 255)
+    alpha = used[: int(transparent[-1]) + 1, 3].tobytes() if transparent.size else b""
+    return b"".join(
+        [
+            _header(width, height, depth=8, colour_type=PALETTE),
+            _chunk(b"PLTE", used[:, :3].tobytes()),
+            _chunk(b"tRNS", alpha) if alpha else b"",
+            _chunk(b"IDAT", deflate.compress(rows, 1)),
+            _chunk(b"IEND", b""),
+        ]
+    )
+
+
+def encode_rgba_png(pixels: NDArray[np.uint8]) -> bytes:
+    """Return a PNG of (y, x, 4); without its alpha where all is opaque, the shared one where all is transparent black.
+
+    Colours that are not seen stay.
+    """
+    height, width, _bands = pixels.shape
+    least_alpha, greatest_alpha = int(pixels[..., 3].min()), int(pixels[..., 3].max())
+    if greatest_alpha == 0 and not pixels.any():
+        return transparent_png(width, height)
+    is_opaque = least_alpha == 255
+    bands = 3 if is_opaque else 4
+    strips = [pixels[rows, :, :bands] for rows in picture_strips((height, width))]
+    if len(strips) == 1:
+        chunks = [_chunk(b"IDAT", deflate.compress(_filtered(strips[0]), 1))]
+    else:
+        compressor = deflate.compressobj(1)
+        chunks = [_chunk(b"IDAT", compressor.compress(_filtered(strip))) for strip in strips]
+        chunks.append(_chunk(b"IDAT", compressor.flush()))
+    colour_type = RGB if is_opaque else RGBA
+    return b"".join([_header(width, height, depth=8, colour_type=colour_type), *chunks, _chunk(b"IEND", b"")])
+
+
+def _filtered(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """(y, bytes): rows of (y, x, band) as `FILTER_SUB` has them, each with its filter first."""
+    height, width, bands = pixels.shape
+    flat = np.ascontiguousarray(pixels).reshape(height, width * bands)
+    rows = np.empty((height, width * bands + 1), dtype=np.uint8)
+    rows[:, 0] = FILTER_SUB
+    rows[:, 1 : bands + 1] = flat[:, :bands]
+    np.subtract(flat[:, bands:], flat[:, :-bands], out=rows[:, bands + 1 :])
+    return rows
+
+
+def encode_grey_png(numbers: NDArray[np.uint8] | NDArray[np.uint16], transparent: int | None) -> bytes:
+    """Return a PNG of (y, x), as deep as the numbers, whose greys are the numbers; one of them may be transparent."""
+    height, width = numbers.shape
+    size = numbers.itemsize
+    rows = np.zeros((height, width * size + 1), dtype=np.uint8)
+    rows[:, 1:] = np.ascontiguousarray(numbers, dtype=f">u{size}").view(np.uint8)
+    return b"".join(
+        [
+            _header(width, height, depth=8 * size, colour_type=GREY),
+            b"" if transparent is None else _chunk(b"tRNS", struct.pack(">H", transparent)),
+            _chunk(b"IDAT", deflate.compress(rows, 1)),
+            _chunk(b"IEND", b""),
+        ]
+    )
+
+
+@lru_cache(maxsize=64)
+def transparent_png(width: int, height: int) -> bytes:
+    """Return the PNG that shows nothing, one bit a pixel: the answer for a tile without data."""
+    rows = bytes((1 + (width + 7) // 8) * height)
+    return b"".join(
+        [
+            _header(width, height, depth=1, colour_type=PALETTE),
+            _chunk(b"PLTE", bytes(3)),
+            _chunk(b"tRNS", bytes(1)),
+            _chunk(b"IDAT", zlib.compress(rows, 9)),
+            _chunk(b"IEND", b""),
+        ]
+    )
+
+
+def _header(width: int, height: int, *, depth: int, colour_type: int) -> bytes:
+    return SIGNATURE + _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, colour_type, 0, 0, 0))
+
+
+def _chunk(kind: bytes, body: bytes) -> bytes:
+    return b"".join(
+        [struct.pack(">I", len(body)), kind, body, struct.pack(">I", deflate.crc32(body, zlib.crc32(kind)))]
+    )

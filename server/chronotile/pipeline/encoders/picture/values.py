@@ -1,0 +1,76 @@
+"""Values, and pictures, in the formats that programs read: GeoTIFF, and numpy's own."""
+
+import io
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from affine import Affine
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+from rasterio.crs import CRS
+from rasterio.io import MemoryFile
+from rasterio.windows import Window
+
+from chronotile.core.model.grid import Grid
+from chronotile.core.model.raster import Picture, picture_strips
+from chronotile.pipeline.encoders.picture.picture import Background, on_background
+
+FLOAT_PREDICTOR = 3
+INTEGER_PREDICTOR = 2
+
+
+def encode_geotiff(values: NDArray[np.float32], grid: Grid, *, units: str) -> bytes:
+    """Return one band of (y, x) physical values on `grid`, NaN (also its nodata) where there is none."""
+    profile = {"dtype": "float32", "nodata": np.nan, "predictor": FLOAT_PREDICTOR}
+    return _encode(lambda rows: values[np.newaxis, rows], 1, grid, profile, units=units)
+
+
+def encode_picture_geotiff(picture: Picture, grid: Grid, background: Background | None = None) -> bytes:
+    """Return a picture with its place on earth: bands red, green and blue, and alpha unless it lies on a background."""
+
+    def bands(rows: slice) -> NDArray[np.uint8]:
+        strip = picture.part(rows)
+        pixels = strip.rgba() if background is None else on_background(strip, background).rgba()[..., :3]
+        return np.moveaxis(pixels, -1, 0)
+
+    profile = {"dtype": "uint8", "photometric": "RGB", "predictor": INTEGER_PREDICTOR}
+    if background is None:
+        profile["alpha"] = "non-premultiplied"
+    return _encode(bands, 4 if background is None else 3, grid, profile)
+
+
+def _encode(
+    bands_of: Callable[[slice], NDArray[Any]],
+    count: int,
+    grid: Grid,
+    profile: dict[str, object],
+    *,
+    units: str | None = None,
+) -> bytes:
+    """Return a GeoTIFF of `count` bands on a grid, written from (band, y, x) arrays of some rows each."""
+    x_size, y_size = grid.resolution
+    with MemoryFile() as memory:
+        with memory.open(
+            driver="GTiff",
+            count=count,
+            width=grid.width,
+            height=grid.height,
+            crs=CRS.from_wkt(grid.crs.definition.to_wkt()),
+            transform=Affine(x_size, 0, grid.bbox.xmin, 0, -y_size, grid.bbox.ymax),
+            compress="deflate",
+            **profile,
+        ) as dataset:
+            for rows in picture_strips((grid.height, grid.width)):
+                dataset.write(bands_of(rows), window=Window(0, rows.start, grid.width, rows.stop - rows.start))
+            if units is not None:
+                dataset.set_band_unit(1, units)
+        body: bytes = memory.read()
+    return body
+
+
+def encode_npy(values: NDArray[np.float32]) -> bytes:
+    """Return what `numpy.load` reads as (y, x): values, row 0 in the north, NaN where there is none."""
+    header = io.BytesIO()
+    npy.write_array_header_1_0(header, npy.header_data_from_array_1_0(values))
+    return b"".join([header.getvalue(), np.ascontiguousarray(values).data])

@@ -1,0 +1,249 @@
+"""Series as JSON: the documents of docs/reference/layers-and-series.md."""
+
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from itertools import chain
+from typing import Any
+
+import numpy as np
+import orjson
+
+from chronotile.core.model.geometry.area import Area
+from chronotile.core.model.grid import WHOLE_CIRCLE
+from chronotile.core.model.number_text import numbers_json, statistics, text_values, without_noise
+from chronotile.core.model.places import PlaceValues
+from chronotile.core.model.request import Point
+from chronotile.core.model.series.analysis import MEAN
+from chronotile.core.model.series.series import Series
+from chronotile.core.model.time.instants import InstantArray, format_instant
+from chronotile.pipeline.encoders.document_parts import (
+    ANY_LANGUAGE,
+    Json,
+    dump_json,
+    format_instants,
+    join_parts,
+    json_instants,
+    with_list,
+)
+from chronotile.pipeline.encoders.series.analysis import findings_document, methods_document
+from chronotile.pipeline.encoders.series.covjson import column_parameter
+from chronotile.pipeline.encoders.series.outlines import geometry_json
+from chronotile.pipeline.encoders.series.table import VALUE, Column, Rows, SeriesTable
+
+
+def encode_series_json(series: Series) -> bytes:
+    """Return the document of one point; `null` where there is no value. Not from a table: it is the most frequent one.
+
+    With an analysis, `analysis` has its results and `methods` how they were found.
+    """
+    document: dict[str, Any] = {
+        "layer": series.layer,
+        "units": series.units,
+        "point": [series.longitude, series.latitude],
+        "times": json_instants(series.times),
+        "values": numbers_json(text_values(series.values, series.encoding)),
+        "reasons": series.reasons,
+    }
+    if series.findings is not None:
+        document["analysis"] = findings_document(series.findings, 0)
+        document["methods"] = methods_document(series.findings)
+    return dump_json(document)
+
+
+def encode_areas_json(table: SeriesTable) -> Iterator[bytes]:
+    """Yield the document of areas, or of points of one layer, each an area of one cell or none, part by part.
+
+    Values are `null` where no cell, or too few, have one. `properties`, `note`, `reasons`, `edges` and `unreadable`
+    (the times at which a cell of the area cannot be read) are omitted where empty. `total` is one number, or with a
+    step one per period. With an analysis, `analysis` has its results by reducer, and `methods` how they were found.
+    """
+    head = {"layer": table.title, "units": table.units, "times": json_instants(table.times)}
+    if table.unreadable:
+        head["unreadable"] = format_instants(np.array(table.unreadable))
+    tail: dict[str, Any] = {"edges": edges_json(table)} if table.edges else {}
+    for findings in table.findings.values():  # all were found in one way
+        tail["methods"] = methods_document(findings)
+    features = (dump_json(feature) for rows in table.batches() for feature in _features(table, rows))
+    yield from with_list(dump_json(head), "features", features, tail=dump_json(tail))
+
+
+def encode_points_json(tables: Iterable[SeriesTable]) -> Iterator[bytes]:
+    """Yield the document of points of several layers part by part: that of areas per layer."""
+    yield b'{"results":['
+    for number, table in enumerate(tables):
+        yield b"," if number else b""
+        yield from encode_areas_json(table)
+    yield b"]}"
+
+
+def encode_place_values_json(found: PlaceValues) -> bytes:
+    """Return the matrix: one row per place, one number per instant; `null` where there is none."""
+    lacking = {"unreadable": format_instants(np.array(found.unreadable))} if found.unreadable else {}
+    return dump_json(
+        {
+            "places": found.places,
+            "revision": found.revision,
+            "layer": found.layer,
+            "units": found.units,
+            "reducer": found.reducer,
+            "times": json_instants(found.times),
+            **lacking,
+            "offset": found.offset,
+            "total": found.total,
+            "ids": found.ids,
+            "values": numbers_json(statistics(found.values)),
+        }
+    )
+
+
+def edges_json(table: SeriesTable) -> dict[str, orjson.Fragment]:
+    """Return the edges (bin + 1,) of histograms by name, as they are written."""
+    return {name: numbers_json(np.array([without_noise(edge) for edge in each])) for name, each in table.edges.items()}
+
+
+def cells_json(rows: Rows, row: int) -> dict[str, Any]:
+    """Return the numbers of cells of a place, as they are written."""
+    total = rows.total[row]
+    return {
+        "valid": np.ascontiguousarray(rows.valid[row]),
+        "total": np.ascontiguousarray(total) if rows.total.ndim > 1 else int(total),
+    }
+
+
+def _features(table: SeriesTable, rows: Rows) -> Iterator[dict[str, Any]]:
+    columns = {
+        _reducer(column.name): column.json(rows.values[column.name]) for column in table.columns if not column.is_found
+    }
+    for row, place in enumerate(rows.places):
+        feature: dict[str, Any] = {
+            "id": place.id,
+            "series": {name: each[row] for name, each in columns.items()},
+            **cells_json(rows, row),
+        }
+        optional = {
+            "properties": place.properties if isinstance(place, Area) else None,
+            "note": rows.notes[row],
+            "reasons": rows.cells_without(row),
+            "analysis": {
+                _reducer(name): findings_document(found, rows.first + row) for name, found in table.findings.items()
+            },
+        }
+        yield feature | {name: each for name, each in optional.items() if each}
+
+
+def _reducer(column: str) -> str:
+    # A point is an area of one cell, of which all values are the mean.
+    return MEAN.name if column == VALUE else column
+
+
+UNBOUNDED = "../.."
+"""The time of what has none."""
+
+
+def encode_series_geojson(table: SeriesTable) -> Iterator[bytes]:
+    """Yield a FeatureCollection part by part; `times` and other shared members stand beside `features`."""
+    features = chain.from_iterable(_geojson_features(table, rows, {}) for rows in table.batches())
+    yield from with_list(dump_json({"type": "FeatureCollection", **_shared(table)}), "features", features)
+
+
+def encode_series_ndjson(table: SeriesTable) -> Iterator[bytes]:
+    """Yield one feature a line, each complete: its properties include the times and other shared members."""
+    shared = _shared(table)
+    lines = (feature + b"\n" for rows in table.batches() for feature in _geojson_features(table, rows, shared))
+    yield from join_parts(lines)
+
+
+def encode_layers_geojson(table: SeriesTable, *, endpoint_of: Callable[[Point | Area], str]) -> Generator[bytes]:
+    """Yield a FeatureCollection of EDR (OGC 19-086r6 §8.2.3) with a feature a place, part by part.
+
+    Its property `values` has a list for each layer with a value, or `null`, for each of `times`; without times there
+    are not features.
+
+    Args:
+        table: One column a layer.
+        endpoint_of: Gives the URL that answers for one of the places.
+    """
+    parameters = [_parameter(column, table) for column in table.columns]
+    head = {"type": "FeatureCollection", **table.credits.texts, "parameters": parameters}
+    features = _features_of_layers(table, endpoint_of) if table.times.size else ()
+    yield from with_list(dump_json(head), "features", features)
+
+
+def interval_text(times: InstantArray) -> str:
+    """Return from when to when some instants reach, in the words of `datetime`."""
+    return f"{format_instant(times[0])}/{format_instant(times[-1])}" if times.size > 1 else format_instant(times[0])
+
+
+def _shared(table: SeriesTable) -> Json:
+    shared: Json = {"layer": table.title, "units": table.units, "times": json_instants(table.times)}
+    if table.edges:
+        shared["edges"] = edges_json(table)
+    return shared | table.credits.texts
+
+
+def _geojson_features(table: SeriesTable, rows: Rows, shared: Json) -> Iterable[bytes]:
+    """Properties that the client sent come first, so that none of them hides a series."""
+    reasons = None if rows.codes is None else rows.reasons(None)
+    columns = {column.name: column.json(rows.values[column.name]) for column in table.columns}
+    for row, place in enumerate(rows.places):
+        properties: Json = {**((place.properties if isinstance(place, Area) else None) or {}), **shared}
+        properties["series"] = {name: each[row] for name, each in columns.items()}
+        if reasons is not None:
+            properties["reasons"] = reasons[row].tolist()
+        if table.has_counts:
+            properties |= cells_json(rows, row)
+            if rows.notes[row] is not None:
+                properties["note"] = rows.notes[row]
+        yield _feature(place, properties)
+
+
+def _features_of_layers(table: SeriesTable, endpoint_of: Callable[[Point | Area], str]) -> Iterable[bytes]:
+    shared: Json = {"parameter-name": [column.name for column in table.columns]}
+    if table.has_time:
+        shared = {"datetime": interval_text(table.times), **shared, "times": json_instants(table.times)}
+    else:
+        shared = {"datetime": UNBOUNDED, **shared}
+    for rows in table.batches():
+        values = table.at_all_times(rows)
+        columns = {column.name: column.json(values[column.name]) for column in table.columns}
+        for row, place in enumerate(rows.places):
+            own = {"label": _label(place), "edrqueryendpoint": endpoint_of(place)}
+            series = {name: each[row] for name, each in columns.items()}
+            yield _feature(_without_turns(place), {**shared, **own, "values": series})
+
+
+def _feature(place: Point | Area, properties: Json) -> bytes:
+    identity = {} if place.id is None else {"id": place.id}
+    return dump_json({"type": "Feature", **identity, "geometry": geometry_json(place), "properties": properties})
+
+
+def _label(place: Point | Area) -> str:
+    if isinstance(place, Point):
+        return f"{place.x:.10g} {place.y:.10g}"
+    return str((place.properties or {}).get("label", place.id))
+
+
+def _without_turns(place: Point | Area) -> Point | Area:
+    """A point in CRS84 with its longitude from -180 to 180 (RFC 7946 §4)."""
+    if isinstance(place, Area):
+        return place
+    (longitude, latitude), half = place.degrees, WHOLE_CIRCLE / 2
+    turns = 0 if -half <= longitude <= half else (longitude + half) // WHOLE_CIRCLE
+    return Point(x=longitude - turns * WHOLE_CIRCLE, y=latitude)
+
+
+def _parameter(column: Column, table: SeriesTable) -> Json:
+    """A parameter of CoverageJSON with plain texts, as the descriptions of collections have them (§8.1.4)."""
+    parameter = {"id": column.name, **column_parameter(column, table)}
+    observed = parameter["observedProperty"]
+    parameter["observedProperty"] = {**observed, "label": _text(observed["label"])}
+    if "categories" in observed:
+        labelled = [{**each, "label": _text(each["label"])} for each in observed["categories"]]
+        parameter["observedProperty"]["categories"] = labelled
+    if "description" in parameter:
+        parameter["description"] = _text(parameter["description"])
+    return parameter
+
+
+def _text(texts: Mapping[str, str]) -> str:
+    # The text for any language, else the first.
+    return texts.get(ANY_LANGUAGE) or next(iter(texts.values()))

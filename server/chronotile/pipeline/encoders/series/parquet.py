@@ -1,0 +1,89 @@
+"""Series as Parquet."""
+
+import io
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chronotile.core.model.request import Point
+from chronotile.pipeline.encoders.series.table import Rows, SeriesTable
+
+ROWS_A_GROUP = 262_144
+
+
+def encode_series_parquet(table: SeriesTable) -> bytes:
+    """Return a long table, as `write_series_parquet` writes it."""
+    buffer = io.BytesIO()
+    write_series_parquet(table, buffer)
+    return buffer.getvalue()
+
+
+def write_series_parquet(table: SeriesTable, file: BinaryIO) -> None:
+    """Write a long table, one row a place and time: `id`, `time`, the reducers, `valid` and `total` of areas.
+
+    Where an area has a note, there is a column `note`. Points have `longitude`, `latitude`, `value` and `reason`
+    instead. `id` is what the client called the place, or its number from 1; all are text where one is. Instants are
+    UTC, in nanoseconds. Layer, units, attribution and licence are in the metadata of the schema. Places are taken
+    in order, those of one group of rows at a time.
+    """
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    ids = _ids(table)
+    texts = {"note", "reason"} | ({"id"} if ids.dtype == object else set())
+    metadata = {"layer": table.title, "units": table.units, **table.credits.texts}
+    with ExitStack() as opened:
+        writer = None
+        for columns in _groups(table, ids):
+            arrays = {
+                name: pa.array(values, type=pa.string() if name in texts else None, from_pandas=True)
+                for name, values in columns.items()
+            }
+            arrays["time"] = arrays["time"].cast(pa.timestamp("ns", tz="UTC"))
+            group = pa.table(arrays).replace_schema_metadata(metadata)
+            if writer is None:
+                writer = opened.enter_context(parquet.ParquetWriter(file, group.schema, compression="zstd"))
+            writer.write_table(group, row_group_size=ROWS_A_GROUP)
+
+
+def _groups(table: SeriesTable, ids: NDArray[Any]) -> Iterator[dict[str, NDArray[Any]]]:
+    """Columns of each group of rows, which holds whole places; at least one."""
+    places, has_notes = max(1, ROWS_A_GROUP // max(1, len(table.times))), table.has_notes
+    most, held = places * len(table.times), dict[str, NDArray[Any]]()
+    for rows in table.batches(ROWS_A_GROUP):
+        own = _columns(table, rows, ids, has_notes=has_notes)
+        held = {name: np.concatenate([held[name], values]) for name, values in own.items()} if held else own
+        while 0 < most <= len(held["id"]):
+            yield {name: values[:most] for name, values in held.items()}
+            held = {name: values[most:] for name, values in held.items()}
+    if held and (len(held["id"]) or not most):
+        yield held
+    elif not ids.size:
+        yield from (_columns(table, rows, ids, has_notes=has_notes) for rows in table.parts())
+
+
+def _columns(table: SeriesTable, rows: Rows, ids: NDArray[Any], *, has_notes: bool) -> dict[str, NDArray[Any]]:
+    """(place * time,) by name; NaN and `None` are no value."""
+    count, own = len(table.times), ids[rows.first : rows.first + len(rows.places)]
+    columns: dict[str, NDArray[Any]] = {"id": np.repeat(own, count), "time": np.tile(table.times, len(rows.places))}
+    if rows.places and not table.has_areas:
+        degrees = np.array([each.degrees for each in rows.places if isinstance(each, Point)])
+        columns |= {name: np.repeat(degrees[:, axis], count) for axis, name in enumerate(("longitude", "latitude"))}
+    columns |= {name: values.ravel() for name, values in table.at_all_times(rows).items()}
+    if table.has_counts:
+        columns |= {"valid": rows.valid.ravel(), "total": rows.totals.ravel()}
+        if has_notes:
+            columns["note"] = np.repeat(np.array(rows.notes, dtype=object), count)
+    elif rows.codes is not None:
+        columns["reason"] = rows.reasons(None).ravel()
+    return columns
+
+
+def _ids(table: SeriesTable) -> NDArray[Any]:
+    """Of one type: all numbers, or all text."""
+    if any(isinstance(name, str) for name in table.names):
+        return np.array([str(name) for name in table.names], dtype=object)
+    return np.array(table.names)

@@ -1,0 +1,149 @@
+"""What is written on the frames of a time-lapse: date, legend and attribution, each on white and framed.
+
+They lie as far apart as they fit; what has no room is left out, since half a word is useless.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from chronotile.core.model.animation import Card
+from chronotile.core.model.style import TRANSPARENT, Style
+from chronotile.pipeline.styling.glyphs import drawable, font_of, text_width, wrap_text
+from chronotile.pipeline.styling.legend_picture import NO_UNITS, LegendShape, legend_picture
+
+MARGIN_PX = 8
+PADDING_PX = 6
+WHITE, INK, FRAME = 255, 32, 176
+SHADES = 8
+"""Greys that letters are drawn with: each takes a colour of a GIF."""
+LEGEND_PART = 2 / 5
+"""Of the picture's width that a legend takes, and of its height that it may take at most."""
+NARROWEST_LEGEND_PX, WIDEST_LEGEND_PX = 150, 320
+
+CardPixels = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class TextSizes:
+    """How large letters are, in pixels."""
+
+    date: int
+    attribution: int
+
+
+def text_sizes(width: int) -> TextSizes:
+    """Return the sizes of letters that can be read, and leave something of the picture, at its width in pixels."""
+    if width < 480:
+        return TextSizes(date=14, attribution=10)
+    return TextSizes(date=18, attribution=11) if width < 800 else TextSizes(date=24, attribution=13)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lettering:
+    """What is to be written on frames of one size; `None` or nothing leaves it out."""
+
+    width: int
+    """Of frames, in pixels."""
+    height: int
+    dates: tuple[str, ...] = ()
+    """Of each frame."""
+    attribution: str | None = None
+    legend: Style | None = None
+    title: str = ""
+    """Of the legend."""
+    units: str = ""
+
+
+def lay_cards(lettering: Lettering) -> tuple[tuple[Card, ...], tuple[Card, ...]]:
+    """Return the cards that lie on all frames, and the one more of each frame, or none of these.
+
+    The date is in the north-west, the attribution in the south-east, the legend in the south-west, or above the
+    attribution where there is no room beside it.
+    """
+    width, height = lettering.width, lettering.height
+    sizes = text_sizes(width)
+    dates = _dates(lettering, sizes.date)
+    credit = _credit(lettering, sizes.attribution)
+    lowest = dates[0].pixels.shape[0] + MARGIN_PX if dates else 0
+    fixed = list[Card]()
+    if credit is not None and _fits(credit, width, height - lowest):
+        fixed.append(_at_foot(credit, lettering, x=width - MARGIN_PX - credit.shape[1]))
+    legends = (_legend_card(legend, lettering, lowest, fixed) for legend in _legends(lettering))
+    legend = next((card for card in legends if card is not None), None)
+    return (*fixed, *([] if legend is None else [legend])), dates
+
+
+def _legend_card(legend: CardPixels, lettering: Lettering, lowest: int, beside: Sequence[Card]) -> Card | None:
+    """The legend in the south-west, if it has room between what lies there already."""
+    space, foot = lettering.width, 0
+    for card in beside:
+        if legend.shape[1] + card.pixels.shape[1] + 3 * MARGIN_PX <= space:
+            space -= card.pixels.shape[1] + MARGIN_PX
+        else:
+            foot = card.pixels.shape[0] + MARGIN_PX
+    most = min(lettering.height - lowest - foot, int(lettering.height * LEGEND_PART) + 2 * MARGIN_PX)
+    return _at_foot(legend, lettering, x=MARGIN_PX, above=foot) if _fits(legend, space, most) else None
+
+
+def _at_foot(pixels: CardPixels, lettering: Lettering, *, x: int, above: int = 0) -> Card:
+    return Card(x, lettering.height - MARGIN_PX - above - pixels.shape[0], pixels)
+
+
+def _fits(pixels: CardPixels, width: int, height: int) -> bool:
+    rows, columns = len(pixels), len(pixels[0])
+    return columns + 2 * MARGIN_PX <= width and rows + 2 * MARGIN_PX <= height
+
+
+def _dates(lettering: Lettering, size: int) -> tuple[Card, ...]:
+    """All as wide as the widest, so that they stand still."""
+    widest = max((text_width(date, size) for date in lettering.dates), default=0)
+    cards = [_written([date], size, width=widest) for date in lettering.dates]
+    if not cards or not _fits(cards[0], lettering.width, lettering.height):
+        return ()
+    return tuple(Card(MARGIN_PX, MARGIN_PX, card) for card in cards)
+
+
+def _credit(lettering: Lettering, size: int) -> CardPixels | None:
+    if not lettering.attribution:
+        return None
+    room = lettering.width - 2 * (MARGIN_PX + PADDING_PX)
+    return _written(wrap_text(lettering.attribution, size, room), size)
+
+
+def _written(lines: Sequence[str], size: int, *, width: int = 0) -> CardPixels:
+    """Lines of text on white, in a few shades, with a frame round them."""
+    line_px = size + size // 4
+    inner = max(width, *(text_width(line, size) for line in lines))
+    page = Image.new("L", (inner + 2 * PADDING_PX, line_px * len(lines) + 2 * PADDING_PX - size // 4), WHITE)
+    draw = ImageDraw.Draw(page)
+    for number, line in enumerate(lines):
+        middle = PADDING_PX + size // 2 + number * line_px
+        draw.text((PADDING_PX, middle), drawable(line), font=font_of(size), fill=INK, anchor="lm")
+    return _framed(np.asarray(_shaded(np.asarray(page)))[..., np.newaxis].repeat(3, axis=2))
+
+
+def _shaded(grey: CardPixels) -> CardPixels:
+    step = 256 // SHADES
+    return np.minimum(np.round(grey.astype(np.float64) / step) * step, WHITE).astype(np.uint8)
+
+
+def _legends(lettering: Lettering) -> Iterator[CardPixels]:
+    """The whole legend, and a smaller one for where that has no room: of a ramp, without what is no value."""
+    style = lettering.legend
+    if style is None:
+        return
+    width = int(np.clip(lettering.width * LEGEND_PART, NARROWEST_LEGEND_PX, WIDEST_LEGEND_PX))
+    named = f"{lettering.title} ({lettering.units})" if lettering.units not in NO_UNITS else lettering.title
+    shape = LegendShape(is_horizontal=True, width=None if style.is_categorical else width)
+    for shown in (style, replace(style, flags=(), nodata=TRANSPARENT)):
+        yield _framed(legend_picture(shown, title=named, units="", shape=shape).pixels[..., :3].copy())
+
+
+def _framed(pixels: CardPixels) -> CardPixels:
+    for edge in (pixels[:1], pixels[-1:], pixels[:, :1], pixels[:, -1:]):
+        edge[...] = FRAME
+    return pixels

@@ -1,0 +1,166 @@
+"""Styles as the colour maps of SLD and SE say them, and back.
+
+What a colour map cannot say is lost: colours of flags, and in SLD 1.0.0 that of no value.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Literal
+
+from chronotile.core.errors import InvalidParameter
+from chronotile.core.model.style import TRANSPARENT, Colour, Stop, Style, StyleClass
+from chronotile.pipeline.styling.legend import number_text
+
+ColourMapType = Literal["ramp", "values"]
+
+
+Steps = tuple[tuple[float, ...], tuple[Colour, ...]]
+"""n thresholds, ascending, and n + 1 colours: below the first, from each to the next, above the last."""
+
+CLASS_SHARE = 0.5
+"""How far the interval of a class reaches to either side, as part of the way to the nearest other one, or of 1."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A colour at a quantity."""
+
+    quantity: float
+    colour: Colour
+    label: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColourMap:
+    """The entries of a colour map, in ascending order of a ramp.
+
+    A ramp's first of two entries at one quantity is what lies below it, and the last of two what lies above.
+    """
+
+    type: ColourMapType
+    entries: tuple[Entry, ...]
+    nodata: Colour = TRANSPARENT
+
+
+def colour_map_of(style: Style) -> ColourMap:
+    """Return a style as a colour map; painted with it, values have the same colours."""
+    if style.is_categorical:
+        classes = tuple(Entry(quantity=each.value, colour=each.colour, label=each.label) for each in style.classes)
+        return ColourMap(type="values", entries=classes, nodata=style.nodata)
+    entries = [
+        Entry(
+            quantity=stop.value,
+            colour=stop.colour,
+            label=number_text(stop.value) if stop.value in style.labels else None,
+        )
+        for stop in style.ramp
+    ]
+    if style.below != style.ramp[0].colour or _meet(style.ramp[:2]):
+        entries.insert(0, Entry(quantity=style.ramp[0].value, colour=style.below))
+    if style.above != style.ramp[-1].colour or _meet(style.ramp[-2:]):
+        entries.append(Entry(quantity=style.ramp[-1].value, colour=style.above))
+    return ColourMap(type="ramp", entries=tuple(entries), nodata=style.nodata)
+
+
+def style_of(colour_map: ColourMap, *, id: str, title: str) -> Style:
+    """Return the style that a colour map means.
+
+    Raises:
+        InvalidParameter: It has no entries, or two for one class, or its ramp does not ascend.
+    """
+    if not colour_map.entries:
+        raise InvalidParameter("the colour map has no entries", locator="sld")
+    if colour_map.type == "values":
+        return _of_classes(colour_map, id=id, title=title)
+    entries = colour_map.entries
+    if any(one.quantity > other.quantity for one, other in pairwise(entries)):
+        raise InvalidParameter("the quantities of a colour map must ascend", locator="sld")
+    if not math.isfinite(entries[-1].quantity - entries[0].quantity):
+        raise InvalidParameter("the quantities of a colour map are too far apart", locator="sld")
+    below, above = entries[0].colour, entries[-1].colour
+    if len(entries) > 1 and entries[0].quantity == entries[1].quantity:
+        entries = entries[1:]
+    if len(entries) > 1 and entries[-1].quantity == entries[-2].quantity:
+        entries = entries[:-1]
+    return Style(
+        id=id,
+        title=title,
+        range=(entries[0].quantity, entries[-1].quantity),
+        ramp=tuple(Stop(entry.quantity, entry.colour) for entry in entries),
+        below=below,
+        above=above,
+        nodata=colour_map.nodata,
+        labels=tuple(entry.quantity for entry in entries if entry.label),
+    )
+
+
+def step_entries(thresholds: Sequence[float], colours: Sequence[Colour]) -> tuple[Entry, ...]:
+    """Return the entries of a ramp that has one colour from each threshold to the next.
+
+    Args:
+        thresholds: n quantities, ascending; a value that equals one belongs to what follows.
+        colours: n + 1; the first lies below all thresholds, the last above.
+    """
+    inner = [
+        Entry(quantity=quantity, colour=colour)
+        for span, colour in zip(pairwise(thresholds), colours[1:-1], strict=True)
+        for quantity in span
+    ]
+    first, last = Entry(quantity=thresholds[0], colour=colours[0]), Entry(quantity=thresholds[-1], colour=colours[-1])
+    return first, *inner, last, last
+
+
+def as_steps(colour_map: ColourMap) -> Steps | None:
+    """Return the thresholds and colours by which `step_entries` says the same, or `None` where colours change between.
+
+    Of classes each is the narrow interval round its value, in which painting would find it.
+    """
+    if colour_map.type == "values":
+        return _steps_of_classes(colour_map)
+    thresholds, colours = list[float](), [colour_map.entries[0].colour]
+    for one, other in pairwise(colour_map.entries[:-1]):
+        if one.quantity == other.quantity:
+            thresholds.append(one.quantity)
+            colours.append(other.colour)
+    entries = tuple(replace(entry, label=None) for entry in colour_map.entries)
+    if not thresholds or entries != step_entries(thresholds, colours):
+        return None
+    return tuple(thresholds), tuple(colours)
+
+
+def _meet(stops: Sequence[Stop]) -> bool:
+    # Whether two stops have one value, the first of which would be taken for what lies beyond the ramp.
+    return len(stops) == 2 and stops[0].value == stops[1].value
+
+
+def _steps_of_classes(colour_map: ColourMap) -> Steps:
+    """Intervals that touch have one threshold between them, and nothing lies between those that do not."""
+    entries = sorted(colour_map.entries, key=lambda entry: entry.quantity)
+    gaps = [other.quantity - one.quantity for one, other in pairwise(entries)]
+    reach = CLASS_SHARE * min([1.0, *gaps])
+    thresholds, colours = [entries[0].quantity - reach], [colour_map.nodata]
+    for entry, gap in zip(entries, [*gaps, math.inf], strict=True):
+        colours.append(entry.colour)
+        thresholds.append(entry.quantity + reach)
+        if math.isfinite(gap) and gap > 2 * reach:
+            colours.append(colour_map.nodata)
+            thresholds.append(entry.quantity + gap - reach)
+    return tuple(thresholds), (*colours, colour_map.nodata)
+
+
+def _of_classes(colour_map: ColourMap, *, id: str, title: str) -> Style:
+    quantities = [entry.quantity for entry in colour_map.entries]
+    if len(set(quantities)) < len(quantities):
+        raise InvalidParameter("a colour map has two colours for one value", locator="sld")
+    return Style(
+        id=id,
+        title=title,
+        range=(min(quantities), max(quantities)),
+        classes=tuple(
+            StyleClass(entry.quantity, entry.colour, entry.label or number_text(entry.quantity))
+            for entry in colour_map.entries
+        ),
+        nodata=colour_map.nodata,
+    )

@@ -1,0 +1,87 @@
+"""Text in the letters that Pillow's own font has (ASCII and a few signs, no accents), and messages in pictures."""
+
+import textwrap
+import unicodedata
+from functools import lru_cache
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from chronotile.core.model.raster import IndexPicture
+
+# ruff: noqa: RUF001 -- telling apart what looks alike is what this table is for
+
+
+OWN_SIGNS = frozenset("°±…“”")
+"""Beyond ASCII, what the font draws."""
+SPELLINGS = """\
+æ ae  œ oe  ø o  ł l  đ d  ß ss  Æ AE  Œ OE  Ø O  Ł L  Đ D  × x  ÷ /  · .  ⋅ .  ≤ <=  ≥ >=  ≈ ~  → ->
+€ EUR  ‘ '  ’ '  – -  — -  ‐ -  − -  μ u  Δ delta  α alpha  β beta  λ lambda  σ sigma
+""".split()  # noqa: SIM905 -- sixty quoted strings would hide the pairs
+SPELLED = dict(zip(SPELLINGS[::2], SPELLINGS[1::2], strict=True))
+UNKNOWN = "?"
+
+
+def drawable(text: str) -> str:
+    """Return the text as the font can draw it: `m² m⁻²` as `m2 m-2`, `Végétation` as `Vegetation`."""
+    signs = (text[at] if text[at] in OWN_SIGNS else unicodedata.normalize("NFKD", text[at]) for at in range(len(text)))
+    return "".join(_spelled(letter) for sign in signs for letter in sign if not unicodedata.combining(letter))
+
+
+def printable(text: str) -> str:
+    """Return the text without control characters, which XML may not hold."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)
+
+
+@lru_cache(maxsize=4096)
+def text_width(text: str, size: int) -> int:
+    """Return the width of a drawn text in pixels, rounded up; cached, as capabilities measure the same labels again."""
+    return int(-(-font_of(size).getlength(drawable(text)) // 1))
+
+
+def wrap_text(text: str, size: int, most: int) -> list[str]:
+    """Return the words of a text in lines of `most` pixels at that size; a word that is longer has its own."""
+    lines = list[str]()
+    for word in text.split():
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and text_width(longer, size) <= most:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return lines
+
+
+@lru_cache(maxsize=32)
+def font_of(size: int) -> ImageFont.FreeTypeFont:
+    """Return Pillow's own font at a size in pixels; it needs no file."""
+    font = ImageFont.load_default(size)
+    if not isinstance(font, ImageFont.FreeTypeFont):
+        raise TypeError("Pillow was built without FreeType, which draws the text of legends")
+    return font
+
+
+def _spelled(letter: str) -> str:
+    if letter.isspace() or not letter.isprintable():
+        return " "
+    return letter if letter.isascii() or letter in OWN_SIGNS else SPELLED.get(letter, UNKNOWN)
+
+
+# A sentence as a picture, for clients that show nothing else.
+
+TEXT_PX = 12
+LINE_PX = 16
+MARGIN_PX = 4
+INK = (160, 0, 0, 255)
+
+
+def message_picture(text: str, *, width: int, height: int) -> IndexPicture:
+    """Return a text broken into lines, red on nothing, in a picture of that size; what has no room is left out."""
+    letters = max(1, (width - 2 * MARGIN_PX) // max(1, text_width("n", TEXT_PX)))
+    page = Image.new("1", (width, height))
+    draw = ImageDraw.Draw(page)
+    lines = textwrap.wrap(drawable(text), letters)[: max(1, height // LINE_PX)]
+    for number, line in enumerate(lines):
+        draw.text((MARGIN_PX, MARGIN_PX + number * LINE_PX), line, fill=1, font=font_of(TEXT_PX))
+    palette = np.zeros((256, 4), dtype=np.uint8)
+    palette[1] = INK
+    return IndexPicture(np.asarray(page).astype(np.uint8), palette)

@@ -1,0 +1,423 @@
+"""The legend as a picture: title, units, then a bar with ticks or a swatch a class, then what is no value.
+
+One layout gives the size, the pixels and the SVG, so that a size advertised beforehand is the size drawn.
+"""
+
+import io
+import math
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from xml.etree import ElementTree as ET
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from chronotile.core.errors import LimitExceeded
+from chronotile.core.model.raster import RgbaPicture
+from chronotile.core.model.style import Colour, Style
+from chronotile.pipeline.styling.colours import colours_of_values
+from chronotile.pipeline.styling.glyphs import drawable, font_of, printable, text_width, wrap_text
+from chronotile.pipeline.styling.legend import number_text, tick_values
+
+MARGIN_PX = 8
+TEXT_PX = 12
+BETWEEN_LINES_PX = 4
+BAR_WIDTH_PX = 18
+BAR_HEIGHT_PX = 160
+TICK_PX = 4
+SWATCH_PX = 12
+ACROSS_PX = 480
+"""Swatches side by side are broken into lines of this width."""
+SHORTEST_BAR_PX = 40
+TITLE_LETTERS = 32
+"""Longer titles are broken into lines."""
+MOST_PIXELS = 4_194_304
+"""Of a legend with larger letters, swatches or scale than its own."""
+NO_UNITS = ("", "1")
+WHITE = Colour(255, 255, 255)
+INK = Colour(32, 32, 32)
+FONT_FAMILY = "Helvetica, Arial, sans-serif"
+SVG = "http://www.w3.org/2000/svg"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegendShape:
+    """How a legend lies, and how large it is."""
+
+    is_horizontal: bool = False
+    width: int | None = None
+    """Pixels; `None` for what the legend takes."""
+    height: int | None = None
+    swatch: tuple[int, int] = (SWATCH_PX, SWATCH_PX)
+    """Width and height of the colour of a class, in pixels."""
+    bar_px: int = BAR_WIDTH_PX
+    """How thick the bar of a ramp is."""
+    text_px: int = TEXT_PX
+    """Size of the letters; those of the title are a pixel larger."""
+    scale: float = 1.0
+    """By which everything is drawn larger, for screens and printers with more pixels to the inch."""
+
+    @property
+    def line_px(self) -> int:
+        """From one line of text to the next."""
+        return self.text_px + BETWEEN_LINES_PX
+
+
+UPRIGHT = LegendShape()
+
+
+def legend_size(style: Style, *, title: str, units: str, shape: LegendShape = UPRIGHT) -> tuple[int, int]:
+    """Return width and height, in pixels, that a legend has before it is fitted into those of its shape."""
+    layout = _lay_out(style, title, units, shape)
+    return layout.width, layout.height
+
+
+def check_pixels(width: int, height: int) -> None:
+    """Refuse a picture of legends that takes too much memory.
+
+    Raises:
+        LimitExceeded: It has more than `MOST_PIXELS`.
+    """
+    if width * height > MOST_PIXELS:
+        raise LimitExceeded(
+            "pixels of a legend",
+            allowed=MOST_PIXELS,
+            needed=width * height,
+            alternative="use smaller letters or swatches, fewer dots per inch, or image/svg+xml",
+            locator="legend_options",
+        )
+
+
+def legend_picture(style: Style, *, title: str, units: str, shape: LegendShape = UPRIGHT) -> RgbaPicture:
+    """Return the legend on white; what is too large for the shape's size is made smaller.
+
+    Raises:
+        LimitExceeded: Its classes, letters or swatches make it larger than `MOST_PIXELS`.
+    """
+    layout = _lay_out(style, title, units, shape)
+    check_pixels(layout.width, layout.height)
+    image = Image.new("RGB", (layout.width, layout.height), WHITE[:3])
+    draw = ImageDraw.Draw(image)
+    for box in layout.boxes:
+        _draw_box(draw, box)
+    for text in layout.texts:
+        draw.text((text.x, text.y), drawable(text.text), font=font_of(text.size), fill=INK[:3], anchor="lm")
+    image = fit_picture(image, shape)
+    pixels = np.full((image.height, image.width, 4), 255, dtype=np.uint8)
+    pixels[..., :3] = np.asarray(image)
+    return RgbaPicture(pixels)
+
+
+def fit_picture(image: Image.Image, shape: LegendShape) -> Image.Image:
+    """Return the picture in the requested size, in the north-west of white, smaller where it does not fit."""
+    width, height = shape.width or image.width, shape.height or image.height
+    if (width, height) == image.size:
+        return image
+    share = min(1.0, width / image.width, height / image.height)
+    if share < 1:
+        image = image.resize((max(1, int(image.width * share)), max(1, int(image.height * share))))
+    canvas = Image.new("RGB", (width, height), WHITE[:3])
+    canvas.paste(image, (0, 0))
+    return canvas
+
+
+def legend_svg(style: Style, *, title: str, units: str, shape: LegendShape = UPRIGHT) -> bytes:
+    """Return the legend on white as an SVG document of the same size."""
+    layout = _lay_out(style, title, units, shape)
+    width, height = shape.width or layout.width, shape.height or layout.height
+    seen = (max(width, layout.width), max(height, layout.height))
+    size = {"width": str(width), "height": str(height), "viewBox": f"0 0 {seen[0]} {seen[1]}"}
+    size["preserveAspectRatio"] = "xMinYMin"
+    root = ET.Element("svg", {"xmlns": SVG, **size, "font-family": FONT_FAMILY})
+    ET.SubElement(root, "title").text = printable(title)
+    ET.SubElement(root, "rect", {"width": "100%", "height": "100%", "fill": WHITE.hex})
+    for number, box in enumerate(layout.boxes):
+        _write_box(root, box, f"ramp{number}")
+    for text in layout.texts:
+        place = {"x": str(text.x), "y": str(text.y), "font-size": str(text.size), "dominant-baseline": "central"}
+        fitted = {"textLength": str(text.width), "lengthAdjust": "spacingAndGlyphs", "fill": INK.hex}
+        ET.SubElement(root, "text", place | fitted).text = printable(text.text)
+    document: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
+    return document
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """A line of text; `y` is its middle."""
+
+    x: int
+    y: int
+    text: str
+    size: int
+
+    @property
+    def width(self) -> int:
+        return text_width(self.text, self.size)
+
+
+@dataclass(frozen=True, slots=True)
+class _Box:
+    """A framed rectangle with a colour, or with a ramp from its foot to its top."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+    colour: Colour = INK
+    ramp: Style | None = None
+    is_across: bool = False
+    """Whether the ramp goes from left to right."""
+
+    def scaled(self, scale: float) -> "_Box":
+        """The box between the edges times `scale`, at least a pixel."""
+        left, top = round(self.x * scale), round(self.y * scale)
+        right, foot = round((self.x + self.width) * scale), round((self.y + self.height) * scale)
+        return replace(self, x=left, y=top, width=max(1, right - left), height=max(1, foot - top))
+
+
+@dataclass(slots=True)
+class _Layout:
+    """What is drawn where, built from top to bottom; `y` is where the next line begins."""
+
+    shape: LegendShape
+    texts: list[_Text] = field(default_factory=list)
+    boxes: list[_Box] = field(default_factory=list)
+    y: int = MARGIN_PX
+    margin: int = MARGIN_PX
+
+    @property
+    def width(self) -> int:
+        rights = [text.x + text.width for text in self.texts] + [box.x + box.width for box in self.boxes]
+        return max(rights, default=0) + self.margin
+
+    @property
+    def height(self) -> int:
+        return self.y + self.margin
+
+    @property
+    def swatch_line(self) -> int:
+        """From one swatch to the next below it."""
+        return max(self.shape.line_px, self.shape.swatch[1] + BETWEEN_LINES_PX)
+
+    def scaled(self, scale: float) -> "_Layout":
+        """The same, each place and size times `scale`; letters have whole sizes."""
+        return _Layout(
+            shape=self.shape,
+            texts=[
+                replace(text, x=round(text.x * scale), y=round(text.y * scale), size=max(1, round(text.size * scale)))
+                for text in self.texts
+            ],
+            boxes=[box.scaled(scale) for box in self.boxes],
+            y=round(self.y * scale),
+            margin=round(self.margin * scale),
+        )
+
+    def add_line(self, text: str, size: int) -> None:
+        self.texts.append(_Text(MARGIN_PX, self.y + self.shape.line_px // 2, text, size))
+        self.y += self.shape.line_px
+
+    def add_swatch(self, colour: Colour, label: str) -> None:
+        self._add_swatch_at(MARGIN_PX, colour, label)
+        self.y += self.swatch_line
+
+    def _add_swatch_at(self, x: int, colour: Colour, label: str) -> None:
+        middle, (width, height) = self.y + self.swatch_line // 2, self.shape.swatch
+        self.boxes.append(_Box(x, middle - height // 2, width, height, colour))
+        self.texts.append(_Text(x + width + 6, middle, label, self.shape.text_px))
+
+    def add_bar(self, style: Style, length: int) -> None:
+        """Add a bar with the labels beside it; of those that would touch the later ones are left out."""
+        top, right = self.y + self.shape.line_px // 2, MARGIN_PX + self.shape.bar_px
+        self.boxes.append(_Box(MARGIN_PX, top, self.shape.bar_px, length, ramp=style))
+        for share, value in _ticks(style, [self.shape.text_px / length] * len(tick_values(style))):
+            offset = round((1 - share) * (length - 1))
+            self.boxes.append(_Box(right, top + offset, TICK_PX, 1))
+            self.texts.append(_Text(right + TICK_PX + 4, top + offset, number_text(value), self.shape.text_px))
+        self.y = top + length + self.shape.line_px // 2
+
+    def add_bar_across(self, style: Style, length: int) -> None:
+        """Add a bar from left to right with the labels under it."""
+        foot, size, line = self.y + self.shape.bar_px, self.shape.text_px, self.shape.line_px
+        self.boxes.append(_Box(MARGIN_PX, self.y, length, self.shape.bar_px, ramp=style, is_across=True))
+        widths = [text_width(number_text(value), size) for value in sorted(tick_values(style))]
+        for share, value in _ticks(style, [(width + TICK_PX) / length for width in widths]):
+            x, label = MARGIN_PX + round(share * (length - 1)), number_text(value)
+            self.boxes.append(_Box(x, foot, 1, TICK_PX))
+            width = text_width(label, size)
+            left = min(max(MARGIN_PX, x - width // 2), max(MARGIN_PX, MARGIN_PX + length - width))
+            self.texts.append(_Text(left, foot + TICK_PX + line // 2, label, size))
+        self.y = foot + TICK_PX + line
+
+    def add_swatches_across(self, swatches: Iterable[tuple[Colour, str]], most: int) -> None:
+        """Add swatches side by side, in as many lines of `most` pixels as they take."""
+        x = MARGIN_PX
+        for colour, label in swatches:
+            width = self.shape.swatch[0] + 6 + text_width(drawable(label), self.shape.text_px)
+            if x > MARGIN_PX and x + width > most:
+                x, self.y = MARGIN_PX, self.y + self.swatch_line
+            self._add_swatch_at(x, colour, label)
+            x += width + MARGIN_PX
+        self.y += self.swatch_line if x > MARGIN_PX else 0
+
+
+def _lay_out(style: Style, title: str, units: str, shape: LegendShape) -> _Layout:
+    """Of a requested size, the bar takes what the rest leaves."""
+    length = BAR_HEIGHT_PX
+    requested = shape.width if shape.is_horizontal else shape.height
+    if requested is not None and not style.is_categorical:
+        natural = _laid_out(style, title, units, shape)
+        taken = 2 * MARGIN_PX if shape.is_horizontal else natural.height - length
+        length = max(SHORTEST_BAR_PX, round(requested / shape.scale) - taken)
+    layout = _laid_out(style, title, units, shape, length=length)
+    return layout if shape.scale == 1 else layout.scaled(shape.scale)
+
+
+def _laid_out(style: Style, title: str, units: str, shape: LegendShape, *, length: int = BAR_HEIGHT_PX) -> _Layout:
+    layout = _Layout(shape)
+    across = min(ACROSS_PX, ACROSS_PX if shape.width is None else round(shape.width / shape.scale)) - MARGIN_PX
+    title_px = shape.text_px + 1
+    for line in _title_lines(title, across if shape.is_horizontal else ACROSS_PX, title_px):
+        layout.add_line(line, title_px)
+    if units not in NO_UNITS:
+        layout.add_line(units, shape.text_px)
+    if not style.is_categorical:
+        (layout.add_bar_across if shape.is_horizontal else layout.add_bar)(style, length)
+    if shape.is_horizontal:
+        layout.add_swatches_across(_swatches(style), across)
+        return layout
+    for colour, label in _swatches(style):
+        layout.add_swatch(colour, label)
+    return layout
+
+
+def _title_lines(title: str, most: int, size: int) -> list[str]:
+    # Of a legend that is given its width no wider than that, unless a word is.
+    return [line for each in textwrap.wrap(title, TITLE_LETTERS) for line in wrap_text(each, size, most - MARGIN_PX)]
+
+
+def _swatches(style: Style) -> Iterator[tuple[Colour, str]]:
+    """The classes, those of one colour and label once, then what is outside the range or no value and can be seen."""
+    yield from dict.fromkeys((each.colour, each.label or number_text(each.value)) for each in style.classes)
+    if style.ramp:
+        low, high = style.range
+        if style.above.alpha and style.above != style.ramp[-1].colour:
+            yield style.above, f"> {number_text(high)}"
+        if style.below.alpha and style.below != style.ramp[0].colour:
+            yield style.below, f"< {number_text(low)}"
+    yield from ((colour, name) for name, colour in style.flags if colour.alpha)
+    if style.nodata.alpha:
+        yield style.nodata, "no data"
+
+
+def _ticks(style: Style, distances: Sequence[float]) -> Iterator[tuple[float, float]]:
+    """The ticks inside the range that do not touch, as shares of the bar from its lower end, with their values.
+
+    Args:
+        style: Whose ticks.
+        distances: How far each must be from the one before, as shares of the bar, in the order of their values.
+    """
+    low, high = style.range
+    previous = -math.inf
+    for value, distance in zip(sorted(tick_values(style)), distances, strict=True):
+        share = (value - low) / ((high - low) or 1.0)
+        if low <= value <= high and share - previous >= distance:
+            previous = share
+            yield share, value
+
+
+def _draw_box(draw: ImageDraw.ImageDraw, box: _Box) -> None:
+    right, foot = box.x + box.width - 1, box.y + box.height - 1
+    if box.ramp is None:
+        draw.rectangle((box.x, box.y, right, foot), fill=_on_white(box.colour), outline=INK[:3])
+        return
+    low, high = box.ramp.range
+    if box.is_across:
+        colours = colours_of_values(box.ramp, np.linspace(low, high, box.width)).tolist()
+        for x, colour in enumerate(colours, start=box.x):
+            draw.line((x, box.y, x, foot), fill=_on_white(Colour(*colour)))
+    else:
+        colours = colours_of_values(box.ramp, np.linspace(high, low, box.height)).tolist()
+        for y, colour in enumerate(colours, start=box.y):
+            draw.line((box.x, y, right, y), fill=_on_white(Colour(*colour)))
+    draw.rectangle((box.x, box.y, right, foot), outline=INK[:3])
+
+
+def _on_white(colour: Colour) -> tuple[int, int, int]:
+    red, green, blue = (round(255 + (each - 255) * colour.alpha / 255) for each in colour[:3])
+    return red, green, blue
+
+
+def _write_box(root: ET.Element, box: _Box, ramp_id: str) -> None:
+    place = {"x": str(box.x), "y": str(box.y), "width": str(box.width), "height": str(box.height)}
+    frame = {"stroke": INK.hex} if min(box.width, box.height) > 1 else {}
+    if box.ramp is not None:
+        _write_ramp(root, box, box.ramp, ramp_id)
+        ET.SubElement(root, "rect", place | frame | {"fill": f"url(#{ramp_id})"})
+    else:
+        ET.SubElement(root, "rect", place | frame | _paint("fill", box.colour))
+
+
+def _write_ramp(root: ET.Element, box: _Box, style: Style, ramp_id: str) -> None:
+    low, high = style.range
+    end = (
+        {"x1": "0", "x2": "1", "y1": "0", "y2": "0"} if box.is_across else {"x1": "0", "x2": "0", "y1": "1", "y2": "0"}
+    )
+    gradient = ET.SubElement(root, "linearGradient", {"id": ramp_id} | end)
+    for stop in style.ramp:
+        share = (stop.value - low) / ((high - low) or 1.0)
+        ET.SubElement(gradient, "stop", {"offset": number_text(share)} | _paint("stop", stop.colour))
+
+
+def _paint(what: str, colour: Colour) -> dict[str, str]:
+    name = "stop-color" if what == "stop" else what
+    return {name: Colour(*colour[:3]).hex, f"{what}-opacity": number_text(round(colour.alpha / 255, 4))}
+
+
+# Legends of several layers as one, below one another.
+
+_ID, _FILL = "id", "fill"
+
+
+def join_pictures(legends: Sequence[bytes], shape: LegendShape) -> RgbaPicture:
+    """Return PNG pictures on white, the first above; what is too large for the shape's size is made smaller."""
+    images = [Image.open(io.BytesIO(legend)) for legend in legends]  # decoded one by one below
+    size = (max(image.width for image in images), sum(image.height for image in images))
+    canvas = Image.new("RGB", size, WHITE[:3])
+    top = 0
+    for image in images:
+        canvas.paste(image.convert("RGB"), (0, top))
+        top += image.height
+        image.close()
+    canvas = fit_picture(canvas, shape)
+    pixels = np.full((canvas.height, canvas.width, 4), 255, dtype=np.uint8)
+    pixels[..., :3] = np.asarray(canvas)
+    return RgbaPicture(pixels)
+
+
+def join_svg(legends: Sequence[bytes], shape: LegendShape) -> bytes:
+    """Return SVG documents as one of the same size as the picture, the first above."""
+    roots = [ET.fromstring(legend) for legend in legends]  # noqa: S314 -- `legend_svg` wrote them
+    heights = [int(root.attrib["height"]) for root in roots]
+    width, height = max(int(root.attrib["width"]) for root in roots), sum(heights)
+    size = {"width": str(shape.width or width), "height": str(shape.height or height)}
+    seen = (max(shape.width or 0, width), max(shape.height or 0, height))
+    view = {"viewBox": f"0 0 {seen[0]} {seen[1]}", "preserveAspectRatio": "xMinYMin"}
+    joined = ET.Element("svg", {"xmlns": SVG, **size, **view})
+    ET.SubElement(joined, "rect", {"width": "100%", "height": "100%", _FILL: WHITE.hex})
+    for number, root in enumerate(roots):
+        _make_part(root, f"legend{number}-")
+        root.set("y", str(sum(heights[:number])))
+        joined.append(root)
+    document: bytes = ET.tostring(joined, encoding="utf-8", xml_declaration=True)
+    return document
+
+
+def _make_part(root: ET.Element, prefix: str) -> None:
+    """Ids and the namespace are those of the whole document."""
+    for element in root.iter():
+        element.tag = element.tag.removeprefix(f"{{{SVG}}}")
+        if _ID in element.attrib:
+            element.set(_ID, prefix + element.attrib[_ID])
+        if element.attrib.get(_FILL, "").startswith("url(#"):
+            element.set(_FILL, element.attrib[_FILL].replace("url(#", f"url(#{prefix}"))

@@ -1,0 +1,346 @@
+"""Numbers become pictures, by one table look-up a pixel wherever a table of all numbers fits."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Protocol, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chronotile.core.model.collection import Composite
+from chronotile.core.model.kept import kept
+from chronotile.core.model.raster import (
+    BoolArray,
+    Encoding,
+    IndexArray,
+    IndexPicture,
+    Numbers,
+    Picture,
+    Raster,
+    RgbaPicture,
+)
+from chronotile.core.model.style import Colour, Style
+from chronotile.pipeline.styling.colours import (
+    TOLERANCE,
+    class_indexes,
+    colours_of_numbers,
+    colours_of_values,
+    flag_colours,
+    slack,
+)
+
+# Numbers of more than 16 bits in at most 256 colours.
+#
+# A ramp: 0 nodata, 1 below the range, 2 … n + 1 equal steps of the range, n + 2 above it, then one index for each
+# colour of a flag that differs from nodata's. Without flags n is 253; each flag colour takes one step. A step has the
+# colour of its middle, so no pixel is more than half a step from the colour its value has, and the ends of the range
+# are exact. Classes: 0 nodata, then one index a colour, so all are exact.
+
+NODATA = 0
+BELOW = 1
+FIRST_STEP = 2
+FEWEST_STEPS = 16
+"""A style with so many flags that fewer are left is not quantised."""
+
+
+class Indexer(Protocol):
+    """Finds the index of valid numbers; for others it may give any."""
+
+    def __call__(self, numbers: Numbers) -> IndexArray:
+        """Return indexes of the same shape."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Quantiser:
+    """Gives each number an index and each index a colour."""
+
+    encoding: Encoding
+    palette: NDArray[np.uint8]
+    """(256, 4)."""
+    indexer: Indexer
+    flags: tuple[tuple[int, int], ...]
+    """Flag numbers with their indexes."""
+
+    def index(self, numbers: Numbers, present: BoolArray | None = None) -> IndexArray:
+        """Return the indexes of numbers of any shape; those not `present` have nodata's."""
+        index = self.indexer(numbers)
+        index *= self.encoding.valid(numbers)  # NODATA is 0
+        for number, entry in self.flags:
+            index[numbers == number] = entry
+        if present is not None:
+            index *= present
+        return index
+
+
+def quantiser_of(style: Style, encoding: Encoding) -> Quantiser | None:
+    """Return the quantiser of a style over an encoding, or `None` if it takes more than 256 colours."""
+    flags = tuple((number, colour) for number, colour in flag_colours(style, encoding) if colour != style.nodata)
+    extra = tuple(dict.fromkeys(colour for _number, colour in flags))
+    colours = _class_table(style) if style.is_categorical else _ramp_table(style, count=253 - len(extra))
+    if len(colours) + len(extra) > 256 or len(extra) > 253 - FEWEST_STEPS:
+        return None
+    entries = {colour: len(colours) + position for position, colour in enumerate(extra)}
+    indexer: Indexer = _Classes(style, encoding) if style.is_categorical else _steps(style, encoding, len(colours) - 3)
+    own = dict.fromkeys((number for number, _name in encoding.flags), NODATA) | {n: entries[c] for n, c in flags}
+    return Quantiser(encoding, palette_of([*colours, *extra]), indexer, tuple(own.items()))
+
+
+def palette_of(colours: Sequence[Colour] | NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return (256, 4) that begins with at most 256 colours."""
+    palette = np.zeros((256, 4), dtype=np.uint8)
+    palette[: len(colours)] = colours
+    return palette
+
+
+def _class_table(style: Style) -> list[Colour]:
+    return list(dict.fromkeys((style.nodata, *(each.colour for each in style.classes))))
+
+
+def _ramp_table(style: Style, *, count: int) -> list[Colour]:
+    low, high = style.range
+    middles = low + (np.arange(max(count, 0)) + 0.5) / max(count, 1) * (high - low)
+    steps = (Colour(*colour) for colour in colours_of_values(style, middles).tolist())
+    return [style.nodata, style.below, *steps, style.above]
+
+
+class _Classes:
+    """Finds the index of the class that a number's value is."""
+
+    def __init__(self, style: Style, encoding: Encoding) -> None:
+        entries = {colour: index for index, colour in enumerate(_class_table(style))}
+        self._style = style
+        self._encoding = encoding
+        self._entries = np.array([*(entries[each.colour] for each in style.classes), NODATA]).astype(np.uint8)
+
+    def __call__(self, numbers: Numbers) -> IndexArray:
+        values = np.nan_to_num(self._encoding.values(numbers))
+        return self._entries[class_indexes(self._style, values)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Steps:
+    """Finds the step of a number as `(number - pivot) * factor + base`, cut off to below and above."""
+
+    pivot: float
+    factor: float
+    base: float
+    above: int
+
+    def __call__(self, numbers: Numbers) -> IndexArray:
+        dtype = np.float32 if numbers.dtype == np.float32 else np.float64
+        with np.errstate(over="ignore", invalid="ignore"):
+            position = np.subtract(numbers, dtype(self.pivot), dtype=dtype)
+            position *= dtype(self.factor)
+            position += dtype(self.base)
+            np.maximum(position, dtype(BELOW), out=position)
+            np.minimum(position, dtype(self.above), out=position)
+            np.fmax(position, dtype(NODATA), out=position)  # NaN becomes nodata
+            return position.astype(np.uint8)
+
+
+def _steps(style: Style, encoding: Encoding, count: int) -> _Steps:
+    low, high = style.range
+    if low == high:
+        low, high = low - slack(style), high + slack(style)
+    stretch = count * (1 - 2 * TOLERANCE) / (high - low)
+    pivot = (low - encoding.offset) / encoding.scale if encoding.scale else 0.0
+    base = FIRST_STEP + count * TOLERANCE + (pivot * encoding.scale + encoding.offset - low) * stretch
+    return _Steps(pivot, encoding.scale * stretch, base, FIRST_STEP + count)
+
+
+KEY_BYTES = 4000
+"""About what a style or an encoding takes."""
+QUANTISERS = 256
+BLOCK_PIXELS = 262_144
+
+
+def paint(raster: Raster, style: Style) -> Picture:
+    """Return the picture of a raster: index and palette, or RGBA where the style takes more than 256 colours.
+
+    Numbers of up to 16 bits have exactly the colours of `colours_of_numbers`, unless a ramp gives them more than 256;
+    then, and for wider numbers, colours are at most half a step off (see `quantise`). The index of an 8-bit raster is
+    the number itself, and shares its memory where all pixels are present.
+    """
+    numbers = _native(raster.numbers)
+    if numbers.dtype.itemsize > 2:
+        return _paint_wide(Raster(numbers, raster.encoding, raster.present), style)
+    has_absent = raster.present is not None and numbers.dtype.itemsize == 1
+    table = _table(style, raster.encoding, numbers.dtype, has_absent)
+    index = _bits(numbers) if table.entries is None else table.entries.take(_bits(numbers))
+    if raster.present is not None:
+        index = np.where(raster.present, index, index.dtype.type(table.nodata))
+    return IndexPicture(index, table.colours) if len(table.colours) == 256 else RgbaPicture(table.colours[index])
+
+
+def paint_composite(rasters: tuple[Raster, Raster, Raster], composite: Composite) -> RgbaPicture:
+    """Return three rasters of one grid as red, green and blue; transparent where any of them has no value."""
+    pixels = blank_pixels(*rasters[0].numbers.shape)
+    for band, raster in enumerate(rasters):
+        paint_band(pixels, band, raster, composite)
+    return composite_picture(pixels)
+
+
+def blank_pixels(height: int, width: int) -> NDArray[np.uint8]:
+    """Return (y, x, 4) to paint the bands of a composite into; alpha is 255 where all bands so far have a value."""
+    pixels = np.empty((height, width, 4), dtype=np.uint8)
+    pixels[..., 3] = 255
+    return pixels
+
+
+def paint_band(pixels: NDArray[np.uint8], band: int, raster: Raster, composite: Composite) -> None:
+    """Paint one of a composite's three rasters into `blank_pixels` of its size."""
+    numbers = _native(raster.numbers)
+    if numbers.dtype.itemsize > 2:
+        for rows in _blocks(numbers.shape):
+            pixels[rows, :, band] = _intensities(raster.encoding, composite.range, composite.gamma, numbers[rows])
+        pixels[..., 3] *= raster.valid
+        return
+    table = _intensity_table(raster.encoding, composite.range, composite.gamma, numbers.dtype)
+    bits = _bits(numbers)
+    pixels[..., band] = table.intensity.take(bits)
+    if table.valid is not None:
+        pixels[..., 3] *= table.valid.take(bits)
+    if raster.present is not None:
+        pixels[..., 3] *= raster.present
+
+
+def composite_picture(pixels: NDArray[np.uint8]) -> RgbaPicture:
+    """Return the picture of all three bands, transparent black where any of them has no value."""
+    for rows in _blocks(pixels.shape):
+        part = pixels[rows]
+        part.view(np.uint32)[part[..., 3] == 0] = 0
+    return RgbaPicture(pixels)
+
+
+def stack_strips(pictures: Iterable[tuple[slice, Picture]], height: int) -> Picture:
+    """Return the picture of `height` rows from its strips, which have one style and encoding, so one palette."""
+    whole: Picture | None = None
+    for rows, strip in pictures:
+        if rows == slice(0, height):
+            return strip
+        if isinstance(strip, IndexPicture):
+            if whole is None:
+                whole = IndexPicture(np.empty((height, strip.index.shape[1]), dtype=np.uint8), strip.palette)
+            cast("IndexPicture", whole).index[rows] = strip.index
+        else:
+            if whole is None:
+                whole = RgbaPicture(np.empty((height, *strip.pixels.shape[1:]), dtype=np.uint8))
+            cast("RgbaPicture", whole).pixels[rows] = strip.pixels
+    if whole is None:
+        raise ValueError("a picture has at least one strip")
+    return whole
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Table:
+    """The look-up from the bit pattern of a number to its colour."""
+
+    entries: NDArray[Any] | None
+    """The index of each bit pattern; `None` where it is the pattern itself."""
+    colours: NDArray[np.uint8]
+    """(256, 4), or more where the style takes more."""
+    nodata: int
+    """The index that has nodata's colour."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Intensities:
+    """The look-up from the bit pattern of a number to the intensity of its band."""
+
+    intensity: NDArray[np.uint8]
+    valid: NDArray[np.bool_] | None
+    """`None` where all are."""
+
+
+def _native(numbers: Numbers) -> Numbers:
+    """Return numbers in the machine's byte order, and truth values as 0 and 1."""
+    if numbers.dtype == np.bool_:
+        return numbers.view(np.uint8)
+    return numbers.astype(numbers.dtype.newbyteorder("="), copy=False)
+
+
+def _bits(numbers: Numbers) -> NDArray[Any]:
+    return numbers.view(f"u{numbers.dtype.itemsize}")
+
+
+def _all_numbers(dtype: np.dtype[Any]) -> Numbers:
+    # Return every number of a type of 8 or 16 bits, in the order of their bit patterns.
+    return np.arange(256**dtype.itemsize).astype(f"u{dtype.itemsize}").view(dtype)
+
+
+@kept(lambda table, *_key: KEY_BYTES + table.colours.nbytes + (0 if table.entries is None else table.entries.nbytes))
+def _table(style: Style, encoding: Encoding, dtype: np.dtype[Any], has_absent: bool) -> _Table:
+    """Return the style composed with the encoding, over all numbers of a type of 8 or 16 bits.
+
+    Args:
+        style: What colours values have.
+        encoding: What values numbers have.
+        dtype: Type of the numbers.
+        has_absent: Whether an 8-bit table needs an index with nodata's colour even if no number has it.
+    """
+    numbers = _all_numbers(dtype)
+    colours = colours_of_numbers(style, encoding, numbers)
+    if dtype.itemsize == 1:
+        as_nodata = np.flatnonzero((colours == np.array(style.nodata)).all(axis=1))
+        if as_nodata.size or not has_absent:
+            return _Table(None, palette_of(colours), _index_of_absent(as_nodata, numbers, encoding))
+    colours = np.vstack([np.array([style.nodata], dtype=np.uint8), colours])
+    distinct, entries = np.unique(colours.view(np.uint32)[:, 0], return_inverse=True)
+    quantiser = _quantiser(style, encoding) if distinct.size > 256 else None
+    if quantiser is not None:
+        return _Table(quantiser.index(numbers), quantiser.palette, NODATA)
+    colours = distinct.view(np.uint8).reshape(-1, 4)
+    if distinct.size > 256:
+        return _Table(entries[1:].astype(np.uint32), colours, int(entries[0]))
+    return _Table(entries[1:].astype(np.uint8), palette_of(colours), int(entries[0]))
+
+
+def _index_of_absent(as_nodata: NDArray[np.intp], numbers: Numbers, encoding: Encoding) -> int:
+    # Return the number that is nodata, so that a tile without data is of one index, else one that looks like it.
+    is_nodata = numbers[as_nodata] == (np.nan if encoding.nodata is None else encoding.nodata)
+    return int(next(iter(as_nodata[is_nodata].tolist() or as_nodata.tolist()), 0))
+
+
+@lru_cache(maxsize=QUANTISERS)
+def _quantiser(style: Style, encoding: Encoding) -> Quantiser | None:
+    return quantiser_of(style, encoding)
+
+
+def _paint_wide(raster: Raster, style: Style) -> Picture:
+    quantiser = _quantiser(style, raster.encoding)
+    shape = raster.numbers.shape
+    painted = np.empty(shape if quantiser else (*shape, 4), dtype=np.uint8)
+    for rows in _blocks(shape):
+        present = None if raster.present is None else raster.present[rows]
+        block = Raster(raster.numbers[rows], raster.encoding, present)
+        painted[rows] = quantiser.index(block.numbers, present) if quantiser else _exact_colours(block, style)
+    return IndexPicture(painted, quantiser.palette) if quantiser else RgbaPicture(painted)
+
+
+def _exact_colours(raster: Raster, style: Style) -> NDArray[np.uint8]:
+    shape = raster.numbers.shape
+    colours = colours_of_numbers(style, raster.encoding, raster.numbers.ravel()).reshape(*shape, 4)
+    if raster.present is not None:
+        colours[~raster.present] = style.nodata
+    return colours
+
+
+def _blocks(shape: tuple[int, ...]) -> Iterator[slice]:
+    # The rows of a picture in parts whose float64 copies stay small, and in the processor's cache.
+    height = max(1, BLOCK_PIXELS // shape[1])
+    return (slice(top, top + height) for top in range(0, shape[0], height))
+
+
+@kept(lambda table, *_key: KEY_BYTES + table.intensity.nbytes * (1 if table.valid is None else 2))
+def _intensity_table(encoding: Encoding, span: tuple[float, float], gamma: float, dtype: np.dtype[Any]) -> _Intensities:
+    numbers = _all_numbers(dtype)
+    valid = encoding.valid(numbers)
+    return _Intensities(_intensities(encoding, span, gamma, numbers), None if valid.all() else valid)
+
+
+def _intensities(encoding: Encoding, span: tuple[float, float], gamma: float, numbers: Numbers) -> NDArray[np.uint8]:
+    low, high = span
+    inside = np.nan_to_num(np.clip(encoding.values(numbers), low, high), nan=low)
+    share = (inside - low) / ((high - low) or 1.0)
+    return np.rint(share ** (1 / gamma) * 255).astype(np.uint8)

@@ -1,0 +1,246 @@
+"""Colour maps read from SLD 1.0.0 (OGC 02-070) and SLD 1.1.0 with SE 1.1.0 (OGC 05-078r4, 05-077r4).
+
+Elements are known by their local names, since clients write them in either namespace, and with any prefix.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from lxml import etree
+
+from chronotile.core.errors import InvalidParameter
+from chronotile.core.model.style import TRANSPARENT, Colour, Style
+from chronotile.pipeline.styling.colour_map import ColourMap, Entry, step_entries, style_of
+from chronotile.pipeline.styling.colours import parse_colour
+
+MAX_BYTES = 262_144
+STYLES = {"NamedStyle", "UserStyle"}
+MAX_ENTRIES = 1024
+"""Of a colour map."""
+MAX_STYLES = 256
+"""Of all layers."""
+MAX_ELEMENTS = 16_384
+"""Of a document, which without a bound may have 60,000 and take half a second."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SheetStyle:
+    """A style that a document defines, or that it names."""
+
+    name: str
+    is_default: bool
+    style: Style | None
+    """`None` where it is only named (NamedStyle)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SheetLayer:
+    """A layer that a document styles."""
+
+    name: str
+    styles: tuple[SheetStyle, ...]
+
+
+def read_sld(document: bytes, *, id: str = "sld") -> tuple[SheetLayer, ...]:
+    """Return the layers of a document with their styles, in its order.
+
+    Args:
+        document: XML; entities, document types and references to elsewhere are not followed.
+        id: Of the styles.
+
+    Raises:
+        InvalidParameter: It is too large, has too many parts, is not XML or SLD, or its colour map is not supported.
+    """
+    root = _parsed(document)
+    if _name(root) != "StyledLayerDescriptor":
+        raise _mistake(f"its root is {_name(root)[:40]}, which must be StyledLayerDescriptor")
+    found = [each for each in root if _name(each) in {"NamedLayer", "UserLayer"}]
+    styles = sum(_name(child) in STYLES for each in found for child in each)
+    if max(styles, len(found)) > MAX_STYLES:
+        raise _mistake(f"it has {len(found)} layers with {styles} styles; at most {MAX_STYLES} of each are read")
+    layers = [_layer(each, id) for each in found]
+    if not layers:
+        raise _mistake("it has no NamedLayer")
+    return tuple(layers)
+
+
+def _parsed(document: bytes) -> etree._Element:
+    if len(document) > MAX_BYTES:
+        raise _mistake(f"it has {len(document)} bytes; at most {MAX_BYTES} are read")
+    parser = etree.XMLParser(
+        resolve_entities=False, no_network=True, load_dtd=False, remove_comments=True, remove_pis=True
+    )
+    try:
+        root = etree.fromstring(document, parser)
+    except (etree.XMLSyntaxError, ValueError) as error:
+        raise _mistake("it is not well-formed XML") from error
+    if root.getroottree().docinfo.internalDTD is not None:
+        raise _mistake("it has a document type, which is not supported")
+    elements = sum(1 for _element in root.iter())
+    if elements > MAX_ELEMENTS:
+        raise _mistake(f"it has {elements} elements; at most {MAX_ELEMENTS} are read")
+    return root
+
+
+def _layer(element: etree._Element, id: str) -> SheetLayer:
+    styles = []
+    for child in element:
+        name = _text(child, "Name")
+        if _name(child) == "NamedStyle":
+            styles.append(SheetStyle(name=name, is_default=False, style=None))
+        elif _name(child) == "UserStyle":
+            is_default = _text(child, "IsDefault") in {"1", "true"}
+            title = _text(child, "Title") or _text(child, "Description", "Title") or name or id
+            styles.append(SheetStyle(name=name, is_default=is_default, style=_user_style(child, id=id, title=title)))
+    return SheetLayer(name=_text(element, "Name"), styles=tuple(styles))
+
+
+def _user_style(element: etree._Element, *, id: str, title: str) -> Style:
+    """The first colour map of the style; a scene of several has no single one."""
+    for symbolizer in element.iter():
+        # Only its children: symbolizers in one another would each be searched for what is in all others.
+        found = _child(symbolizer, "ColorMap") if _name(symbolizer) == "RasterSymbolizer" else None
+        if found is not None:
+            opacity = _number(_text(symbolizer, "Opacity") or "1", "Opacity")
+            return style_of(_faded(_colour_map(found), opacity), id=id, title=title)
+    raise _mistake("its style has no RasterSymbolizer with a ColorMap")
+
+
+def _faded(colour_map: ColourMap, opacity: float) -> ColourMap:
+    """Under the opacity of the whole symbolizer."""
+    if not 0 <= opacity <= 1:
+        raise _mistake("an opacity is not from 0 to 1")
+    entries = tuple(replace(entry, colour=_with_opacity(entry.colour, opacity)) for entry in colour_map.entries)
+    return replace(colour_map, entries=entries, nodata=_with_opacity(colour_map.nodata, opacity))
+
+
+def _colour_map(element: etree._Element) -> ColourMap:
+    for child in element:
+        if _name(child) == "Interpolate":
+            return _interpolated(child)
+        if _name(child) == "Categorize":
+            return _categorised(child)
+    entries = tuple(_entry(each) for each in _children(element, "ColorMapEntry"))
+    match element.get("type", "ramp").lower():
+        case "ramp" | "linear":
+            _require_finite(entry.quantity for entry in entries)
+            return ColourMap(type="ramp", entries=entries)
+        case "values" | "exact":
+            _require_finite(entry.quantity for entry in entries)
+            return ColourMap(type="values", entries=entries)
+        case "intervals" | "discrete":
+            return _intervals(entries)
+        case other:
+            raise _mistake(f"a ColorMap of type {other[:40]} is not understood; use ramp, intervals or values")
+
+
+def _entry(element: etree._Element) -> Entry:
+    colour = _colour(element.get("color", ""))
+    opacity = _number(element.get("opacity") or "1", "opacity")
+    if not 0 <= opacity <= 1:
+        raise _mistake("an opacity is not from 0 to 1")
+    quantity = _number(element.get("quantity", ""), "quantity", may_be_infinite=True)
+    return Entry(quantity=quantity, colour=_with_opacity(colour, opacity), label=element.get("label") or None)
+
+
+def _intervals(entries: tuple[Entry, ...]) -> ColourMap:
+    """Each entry's colour lies below its quantity, down to the one before; nothing lies above the last."""
+    thresholds = [entry.quantity for entry in entries]
+    colours = [entry.colour for entry in entries]
+    if thresholds and thresholds[-1] == math.inf:  # QGIS writes the end of the last interval so
+        thresholds = thresholds[:-1]
+    else:
+        colours.append(TRANSPARENT)
+    return _of_steps(thresholds, colours, TRANSPARENT)
+
+
+def _interpolated(element: etree._Element) -> ColourMap:
+    """SE 1.1.0 §11.6.2."""
+    if element.get("mode", "linear") != "linear":
+        raise _mistake("an Interpolate of colours must be linear")
+    entries = tuple(
+        Entry(quantity=_number(_text(point, "Data"), "Data"), colour=_colour(_text(point, "Value")))
+        for point in _children(element, "InterpolationPoint")
+    )
+    return ColourMap(type="ramp", entries=entries, nodata=_fallback(element))
+
+
+def _categorised(element: etree._Element) -> ColourMap:
+    """SE 1.1.0 §11.6.3; a value at a threshold belongs to what follows, which is the default."""
+    belongs = element.get("thresholdsBelongTo") or element.get("threshholdsBelongTo") or "succeeding"
+    if belongs != "succeeding":
+        raise _mistake("thresholds must belong to the succeeding interval")
+    colours = [_colour((each.text or "").strip()) for each in _children(element, "Value")]
+    thresholds = [_number((each.text or "").strip(), "Threshold") for each in _children(element, "Threshold")]
+    return _of_steps(thresholds, colours, _fallback(element))
+
+
+def _of_steps(thresholds: list[float], colours: list[Colour], nodata: Colour) -> ColourMap:
+    if not thresholds or len(colours) != len(thresholds) + 1:
+        raise _mistake("its intervals need at least one threshold, and a colour on either side of each")
+    _require_finite(thresholds)
+    return ColourMap(type="ramp", entries=step_entries(thresholds, colours), nodata=nodata)
+
+
+def _fallback(element: etree._Element) -> Colour:
+    text = element.get("fallbackValue", "")
+    try:
+        return parse_colour(text)
+    except ValueError:
+        return TRANSPARENT  # the attribute must be there and may hold anything
+
+
+def _colour(text: str) -> Colour:
+    try:
+        return parse_colour(text if not text.lower().startswith("0x") else f"#{text[2:]}")
+    except ValueError as error:
+        raise _mistake(str(error)) from error
+
+
+def _with_opacity(colour: Colour, opacity: float) -> Colour:
+    return colour._replace(alpha=round(colour.alpha * opacity))
+
+
+def _number(text: str, name: str, *, may_be_infinite: bool = False) -> float:
+    try:
+        value = float(text)
+    except ValueError as error:
+        raise _mistake(f"{name} is not a number: {text[:40]!r}") from error
+    if math.isnan(value) or (math.isinf(value) and not may_be_infinite):
+        raise _mistake(f"{name} is not finite: {text[:40]!r}")
+    return value
+
+
+def _require_finite(quantities: Iterator[float] | list[float]) -> None:
+    if not all(map(math.isfinite, quantities)):
+        raise _mistake("a quantity is not finite")
+
+
+def _name(element: etree._Element) -> str:
+    return element.tag.rpartition("}")[2] if isinstance(element.tag, str) else ""
+
+
+def _children(element: etree._Element, name: str) -> list[etree._Element]:
+    found = [child for child in element if _name(child) == name]
+    if len(found) > MAX_ENTRIES:
+        raise _mistake(f"it has {len(found)} entries; at most {MAX_ENTRIES} are read")
+    return found
+
+
+def _child(element: etree._Element, name: str) -> etree._Element | None:
+    return next((child for child in element if _name(child) == name), None)
+
+
+def _text(element: etree._Element, *path: str) -> str:
+    """The text of the first child at a path, or nothing."""
+    for name in path:
+        found = _child(element, name)
+        if found is None:
+            return ""
+        element = found
+    return (element.text or "").strip()
+
+
+def _mistake(what: str) -> InvalidParameter:
+    return InvalidParameter(f"the SLD cannot be used: {what}", locator="sld")

@@ -1,0 +1,110 @@
+"""Styles as `styling.load` reads them (docs/reference/configuration.md): as members of JSON, and as YAML."""
+
+import json
+import math
+from typing import Any
+
+import numpy as np
+
+from chronotile.core.model.collection import Composite
+from chronotile.core.model.raster import Encoding
+from chronotile.core.model.style import TRANSPARENT, Colour, Stop, Style
+from chronotile.pipeline.styling.colours import colours_of_values
+
+
+def style_members(style: Style) -> dict[str, Any]:
+    """Return the keys and values of a style's file; colours are text, and so are the values of a ramp's stops."""
+    flags = {"flags": {name: _text(colour) for name, colour in style.flags}} if style.flags else {}
+    common = {"nodata": _text(style.nodata), **flags}
+    if style.is_categorical:
+        classes = [{"value": each.value, "colour": _text(each.colour), "label": each.label} for each in style.classes]
+        return {"title": style.title, "classes": classes, **common}
+    return {
+        "title": style.title,
+        "range": list(style.range),
+        "ramp": {repr(stop.value): _text(stop.colour) for stop in _apart(style.ramp)},
+        "below": _text(style.below),
+        "above": _text(style.above),
+        **common,
+        **({"labels": list(style.labels)} if style.labels else {}),
+    }
+
+
+def style_yaml(style: Style) -> str:
+    """Return a style's file: a key a line, each value as JSON writes it, which YAML takes as it is."""
+    lines = []
+    for key, value in style_members(style).items():
+        if isinstance(value, dict):
+            lines += [f"{key}:", *(f"  {_written(name)}: {_written(each)}" for name, each in value.items())]
+        elif key == "classes":
+            lines += [f"{key}:", *(f"  - {_written(each)}" for each in value)]
+        else:
+            lines.append(f"{key}: {_written(value)}")
+    return "\n".join(lines) + "\n"
+
+
+def _written(value: object) -> str:
+    # JSON, in which YAML wants what is not to be seen escaped in its own way, and nothing else.
+    text = json.dumps(value, ensure_ascii=False)
+    return "".join(letter if letter.isprintable() else f"\\U{ord(letter):08x}" for letter in text)
+
+
+def _apart(ramp: tuple[Stop, ...]) -> list[Stop]:
+    """The stops, none at the value of another: of two, the first is moved down by the least there is.
+
+    A value that equals both has the colour of the second in either case.
+    """
+    following = [stop.value for stop in ramp[1:]] + [math.inf]
+    return [
+        stop if stop.value != after else stop._replace(value=math.nextafter(stop.value, -math.inf))
+        for stop, after in zip(ramp, following, strict=True)
+    ]
+
+
+def _text(colour: Colour) -> str:
+    return "transparent" if colour == TRANSPARENT else colour.hex
+
+
+# How layers are drawn, as `renders` of STAC's render extension 2.0 states it for other programs.
+#
+# They colour the numbers of files: `rescale` has digital numbers, as in the examples of the extension, since TiTiler
+# and STAC Browser apply scale and offset only if a request has `unscale`, which the extension does not have as a
+# field.
+
+EXTENSION = "https://stac-extensions.github.io/render/v2.0.0/schema.json"
+TABLE = 256
+"""Colours of a ramp: a shorter table gives TiTiler colours for the numbers that it names alone."""
+MOST_CLASSES = 256
+Json = dict[str, Any]
+
+
+def render_of_style(style: Style, encoding: Encoding) -> Json:
+    """Return `rescale` and `colormap` of a ramp, or `colormap` of classes by their digital numbers.
+
+    Args:
+        style: Of a variable.
+        encoding: By which its values become digital numbers.
+    """
+    if style.is_categorical:
+        numbers = {_numbers((each.value, each.value), encoding)[0]: each.colour for each in style.classes}
+        table = {str(int(number)): colour.hex for number, colour in numbers.items() if number == int(number)}
+        return {"colormap": dict(list(table.items())[:MOST_CLASSES])} if table else {}
+    low, high = style.range
+    colours = colours_of_values(style, np.linspace(low, high, TABLE)).tolist()
+    if encoding.scale < 0:
+        colours.reverse()
+    return {
+        "rescale": [_numbers(style.range, encoding)],
+        "colormap": {str(number): Colour(*colour).hex for number, colour in enumerate(colours)},
+    }
+
+
+def render_of_composite(composite: Composite) -> Json:
+    """Return `rescale` of three variables, and their gamma as `color_formula`."""
+    gamma: Json = {} if composite.gamma == 1.0 else {"color_formula": f"gamma RGB {composite.gamma:g}"}
+    return {"rescale": [_numbers(composite.range, each.encoding) for each in composite.variables], **gamma}
+
+
+def _numbers(span: tuple[float, float], encoding: Encoding) -> list[float]:
+    # Physical values as digital numbers, the smaller first.
+    return sorted(round((value - encoding.offset) / encoding.scale, 9) for value in span)

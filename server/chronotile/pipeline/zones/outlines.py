@@ -1,0 +1,375 @@
+"""Outlines of areas in the cells of a native grid."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import chain, pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chronotile.core.errors import InvalidParameter
+from chronotile.core.model.crs import Crs, are_alike, transformer
+from chronotile.core.model.geometry.area import Area, Polygon
+from chronotile.core.model.grid import WHOLE_CIRCLE, BBox, FloatArray, NativeGrid
+
+Float64Array = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+Extent = tuple[Float64Array, Float64Array, Float64Array, Float64Array]
+"""(area,) each: least and greatest column, least and greatest row."""
+
+HALF_CELL = 0.5
+
+STRAIGHT_M = 1000.0
+"""Along which an edge is taken to be straight in another CRS too: it strays by some centimetres."""
+
+MAX_PARTS = 500_000
+"""Into which all edges together are cut: of outlines longer than twelve equators the parts are longer too."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Outlines:
+    """The edges of all rings of areas, in fractional columns and rows; 0.5 is the middle of the first cell."""
+
+    columns: Float64Array
+    """(edge, 2): where each begins and ends."""
+    rows: Float64Array
+    """(edge, 2)."""
+    rings: IntArray
+    """(edge,): which ring each belongs to; edges of a ring follow one another."""
+    polygons: IntArray
+    """(ring,): counted over all areas."""
+    is_hole: NDArray[np.bool_]
+    """(ring,)."""
+    areas: IntArray
+    """(polygon,)."""
+    is_outside: NDArray[np.bool_]
+    """(area,): whether it shares no cell with the grid."""
+    is_beyond: NDArray[np.bool_]
+    """(area,): whether a part of it lies farther outside than half a cell, and so beyond all centres."""
+
+
+def outlines_of(areas: Sequence[Area], grid: NativeGrid) -> Outlines:
+    """Return the outlines of areas in the cells of a grid.
+
+    Edges that are straight in the CRS of the area are followed in that of the grid. Longitudes count modulo 360: an
+    area lies where most of it meets the grid, and may reach beyond the first or last column of one that is circular.
+    What lies far from the grid, where its projection need not be sound, is left out.
+
+    Raises:
+        InvalidParameter: An area cannot be expressed in the CRS of the grid.
+    """
+    areas = near_parts(areas, grid)
+    listed = [
+        (ring, number, polygon, place > 0)
+        for polygon, (rings, number) in enumerate(
+            (rings, number) for number, area in enumerate(areas) for rings in area.polygons
+        )
+        for place, ring in enumerate(rings)
+    ]
+    area_of_ring = np.array([number for _ring, number, _polygon, _hole in listed], dtype=np.int64)
+    polygons = np.array([polygon for _ring, _number, polygon, _hole in listed], dtype=np.int64)
+    corners = np.vstack([np.empty((0, 2)), *(ring[:-1] for ring, *_rest in listed)])
+    lengths = np.array([len(ring) - 1 for ring, *_rest in listed], dtype=np.int64)
+    ring_of_corner = np.repeat(np.arange(lengths.size), lengths)
+    is_same = np.array([area.crs == grid.crs for area in areas], dtype=bool)
+    units = np.array([area.crs.metres_per_unit for area in areas], dtype=np.float64)
+    owner = area_of_ring[ring_of_corner]
+    points, rings = _cut(corners, ring_of_corner, np.where(is_same, 0.0, units)[owner])
+    owner = area_of_ring[rings]
+    columns, rows = _in_cells(points, owner, areas, grid)
+    columns -= _turns(*extremes(columns, owner, len(areas)), grid)[owner]
+    extent = (*extremes(columns, owner, len(areas)), *extremes(rows, owner, len(areas)))
+    after = next_in_ring(rings)
+    return Outlines(
+        columns=np.column_stack([columns, columns[after]]),
+        rows=np.column_stack([rows, rows[after]]),
+        rings=rings,
+        polygons=polygons,
+        is_hole=np.array([hole for *_rest, hole in listed], dtype=bool),
+        areas=area_of_ring[np.unique(polygons, return_index=True)[1]],
+        is_outside=_outside(extent, grid),
+        is_beyond=_beyond(extent, grid),
+    )
+
+
+def _cut(corners: Float64Array, rings: IntArray, unit_m: Float64Array) -> tuple[Float64Array, IntArray]:
+    """Corners (n, 2) and their rings, with more along the edges of areas in another CRS: what is straight curves.
+
+    Metres in a unit of the CRS are 0 for areas in the CRS of the grid, whose edges stay whole.
+    """
+    steps = corners[next_in_ring(rings)] - corners
+    lengths = np.hypot(steps[:, 0], steps[:, 1]) * unit_m
+    longest = max(STRAIGHT_M, float(lengths.sum()) / MAX_PARTS)
+    parts = np.maximum(1, np.ceil(lengths / longest)).astype(np.int64)
+    edge = np.repeat(np.arange(parts.size), parts)
+    share = (np.arange(edge.size) - np.repeat(np.cumsum(parts) - parts, parts)) / parts[edge]
+    return corners[edge] + share[:, None] * steps[edge], rings[edge]
+
+
+def _in_cells(
+    points: Float64Array, area_of_point: IntArray, areas: Sequence[Area], grid: NativeGrid
+) -> tuple[Float64Array, Float64Array]:
+    systems: dict[Crs, list[int]] = {}
+    for number, area in enumerate(areas):
+        systems.setdefault(area.crs, []).append(number)
+    x, y = points[:, 0].copy(), points[:, 1].copy()
+    for crs, numbers in systems.items():
+        if crs != grid.crs:
+            own = np.isin(area_of_point, numbers) if len(systems) > 1 else slice(None)
+            x[own], y[own] = transformer(crs, grid.crs).transform(x[own], y[own])
+    columns, rows = (each.astype(np.float64, copy=False) for each in grid.pixels_at(x, y))
+    usable = np.isfinite(columns) & np.isfinite(rows)
+    if not usable.all():
+        area = areas[int(area_of_point[np.argmin(usable)])]
+        raise InvalidParameter(
+            f"the geometry{_called(area)} extends to where the data's projection has no coordinates", locator="geometry"
+        )
+    return columns, rows
+
+
+def _called(area: Area) -> str:
+    return "" if area.id is None else f" of feature {str(area.id)[:40]!r}"
+
+
+def _turns(least: Float64Array, greatest: Float64Array, grid: NativeGrid) -> Float64Array:
+    """(area,): columns by which each is moved, whole circles of them, so that it lies round the middle of the grid."""
+    period = grid.wrap_columns
+    if period is None:
+        return np.zeros(least.size)
+    with np.errstate(invalid="ignore"):  # of an area without a point
+        turns: Float64Array = period * np.rint((least + greatest - grid.width) / 2 / period)
+    return turns
+
+
+def _outside(extent: Extent, grid: NativeGrid) -> NDArray[np.bool_]:
+    left, right, top, bottom = extent
+    is_outside: NDArray[np.bool_] = (bottom <= 0) | (top >= grid.height)
+    return is_outside if grid.is_circular else is_outside | (right <= 0) | (left >= grid.width)
+
+
+def _beyond(extent: Extent, grid: NativeGrid) -> NDArray[np.bool_]:
+    left, right, top, bottom = extent
+    is_beyond: NDArray[np.bool_] = (top < -HALF_CELL) | (bottom > grid.height + HALF_CELL)
+    return is_beyond if grid.is_circular else is_beyond | (left < -HALF_CELL) | (right > grid.width + HALF_CELL)
+
+
+Extremes = tuple[NDArray[np.float64], NDArray[np.float64]]
+
+MARGIN = 0.05
+"""By which parts may reach beyond the data, as a share of their width and height: one step of the grid's lattice."""
+
+TORN_M = 1000.0
+"""Between places a millionth of a degree from a meridian, on either side of it, along which a projection is cut."""
+
+
+def near_parts(areas: Sequence[Area], grid: NativeGrid) -> Sequence[Area]:
+    """Return the parts of areas near a grid, at any multiple of 360°; an area that lies far off has no polygon.
+
+    Farther off a projection may have no coordinates, or those of other places: an edge past the antipode of the
+    middle of EPSG:3035 passes the data on the wrong side. An edge is cut where its line in the area's CRS meets
+    a box round the data. Areas that lie whole in that box are returned as they are, and so are those for which none is
+    known. Of degrees nothing is unsound, but an area that meets the grid in several turns has its part of each.
+    """
+    systems: dict[Crs, list[int]] = {}
+    for number, area in enumerate(areas):
+        systems.setdefault(area.crs, []).append(number)
+    near = list(areas)
+    for crs, numbers in systems.items():
+        least, greatest = _boxes([areas[number] for number in numbers])
+        boxes = _sound_boxes(grid, crs)
+        is_whole = np.ones(len(numbers), dtype=np.bool_)
+        if boxes:
+            is_whole = np.logical_or.reduce([((least >= box[:2]) & (greatest <= box[2:])).all(axis=1) for box in boxes])
+        elif crs.is_geographic and grid.wrap_columns is not None and not grid.is_circular:
+            boxes = (_columns_box(grid, crs),)
+            is_whole = _are_in_one_turn(least[:, 0], greatest[:, 0], boxes[0])
+        far = np.array(numbers)[~is_whole].tolist()
+        for number, parts in zip(far, _parts([areas[number] for number in far], boxes), strict=True):
+            near[number] = replace(areas[number], polygons=parts)
+    return near
+
+
+def extremes(values: FloatArray, area_of_point: IntArray, count: int) -> Extremes:
+    """Return (area,) the least and the greatest value of each area's points; infinite where it has none."""
+    least, greatest = np.full(count, np.inf), np.full(count, -np.inf)
+    np.minimum.at(least, area_of_point, values)
+    np.maximum.at(greatest, area_of_point, values)
+    return least, greatest
+
+
+def next_in_ring(rings: IntArray) -> IntArray:
+    """Return (corner,) for each corner, of which the ring is given, the one that follows it in its ring."""
+    after = np.arange(1, rings.size + 1)
+    is_first = np.diff(rings, prepend=-1) != 0
+    after[np.roll(is_first, -1)] = np.flatnonzero(is_first)
+    return after
+
+
+def _boxes(areas: Sequence[Area]) -> Extremes:
+    """(area, 2) least and greatest x and y."""
+    rings = [ring for area in areas for polygon in area.polygons for ring in polygon]
+    corners = np.vstack([np.empty((0, 2)), *rings])
+    owner = np.repeat(np.arange(len(areas)), [area.vertices for area in areas])
+    (left, right), (bottom, top) = (extremes(corners[:, axis], owner, len(areas)) for axis in (0, 1))
+    return np.column_stack([left, bottom]), np.column_stack([right, top])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Rings:
+    """The rings of polygons, one behind the other: they are clipped together, however many they are."""
+
+    corners: FloatArray
+    """(corner, 2), without the last of each ring, which is its first again."""
+    of_corner: IntArray
+    """(corner,): the ring of each."""
+    polygons: IntArray
+    """(ring,): the polygon of each."""
+    outer: IntArray
+    """(polygon,): its first ring."""
+
+
+def _rings_of(polygons: Sequence[Polygon]) -> _Rings:
+    rings = [ring[:-1] for polygon in polygons for ring in polygon]
+    counts = np.array([len(polygon) for polygon in polygons])
+    return _Rings(
+        corners=np.concatenate(rings),
+        of_corner=np.repeat(np.arange(len(rings)), [len(ring) for ring in rings]),
+        polygons=np.repeat(np.arange(counts.size), counts),
+        outer=np.cumsum(counts) - counts,
+    )
+
+
+def _parts(areas: Sequence[Area], boxes: Sequence[BBox]) -> list[tuple[Polygon, ...]]:
+    """The parts of each area in each box, at each multiple of 360° of longitude; areas have one CRS."""
+    polygons = [polygon for area in areas for polygon in area.polygons]
+    parts: list[list[Polygon]] = [[] for _ in polygons]
+    if polygons:
+        rings = _rings_of(polygons)
+        circle = WHOLE_CIRCLE if areas[0].crs.is_geographic else math.inf
+        for box in boxes:
+            for shifts in _shifts(rings, box, circle):
+                for polygon, part in _clipped(rings, shifts, box):
+                    parts[polygon].append(part)
+    ends = np.cumsum([0, *(len(area.polygons) for area in areas)]).tolist()
+    return [tuple(chain.from_iterable(parts[first:last])) for first, last in pairwise(ends)]
+
+
+def _shifts(rings: _Rings, box: BBox, circle: float) -> Iterator[FloatArray]:
+    """(polygon,) whole circles by which each has to be moved to meet a box, one after the other; `nan` once none is."""
+    if math.isinf(circle) or math.isinf(box.xmax):
+        yield np.zeros(rings.outer.size)
+        return
+    west, east = (each[rings.outer] for each in extremes(rings.corners[:, 0], rings.of_corner, rings.polygons.size))
+    first, last = np.floor((west - box.xmax) / circle) + 1, np.ceil((east - box.xmin) / circle)
+    for turn in range(int((last - first).max())):
+        yield np.where(first + turn < last, circle * (first + turn), np.nan)
+
+
+def _are_in_one_turn(west: FloatArray, east: FloatArray, box: BBox) -> NDArray[np.bool_]:
+    """(area,): whether what reaches from west to east meets a box in one turn of the globe at most."""
+    first, last = np.floor((west - box.xmax) / WHOLE_CIRCLE) + 1, np.ceil((east - box.xmin) / WHOLE_CIRCLE)
+    are_few: NDArray[np.bool_] = last - first < 2
+    return are_few
+
+
+def _clipped(rings: _Rings, shifts: FloatArray, box: BBox) -> Iterator[tuple[int, Polygon]]:
+    """The part of each polygon in a box, by Sutherland and Hodgman (1974, Reentrant Polygon Clipping), if there is any.
+
+    Parts of one ring stay one ring, with edges between them along the box, which bound nothing. Polygons are moved by
+    shifts (polygon,) before; those whose shift is `nan` are left out.
+    """
+    shift = shifts[rings.polygons[rings.of_corner]]
+    is_moved = ~np.isnan(shift)
+    corners, of_corner = rings.corners[is_moved], rings.of_corner[is_moved]
+    corners[:, 0] -= shift[is_moved]
+    for axis, bound, side in ((0, box.xmin, 1), (0, box.xmax, -1), (1, box.ymin, 1), (1, box.ymax, -1)):
+        if math.isfinite(bound):
+            corners, of_corner = _half(corners, of_corner, axis=axis, bound=bound, side=side)
+    is_ring = np.bincount(of_corner, minlength=rings.polygons.size) > 2
+    is_ring &= is_ring[rings.outer][rings.polygons]
+    corners, of_corner = corners[is_ring[of_corner]], of_corner[is_ring[of_corner]]
+    yield from _polygons_of(corners, of_corner, rings.polygons)
+
+
+def _polygons_of(corners: FloatArray, of_corner: IntArray, polygons: IntArray) -> Iterator[tuple[int, Polygon]]:
+    """Polygons with their numbers, of corners (corner, 2), the ring of each, and the polygon (ring,) of each ring."""
+    own, starts = np.unique(of_corner, return_index=True)
+    stops = np.append(starts[1:], of_corner.size)[: own.size]
+    closed = np.insert(corners, stops, corners[starts], axis=0)
+    ends = (stops + np.arange(1, own.size + 1)).tolist()
+    rings = [closed[first:last] for first, last in pairwise([0, *ends])]
+    numbers, firsts = np.unique(polygons[own], return_index=True)
+    for number, (first, last) in zip(numbers.tolist(), pairwise([*firsts.tolist(), own.size]), strict=True):
+        yield number, tuple(rings[first:last])
+
+
+def _half(
+    corners: FloatArray, of_corner: IntArray, *, axis: int, bound: float, side: int
+) -> tuple[FloatArray, IntArray]:
+    """Corners (n, 2) and their rings, of the parts of rings above a bound of one axis, or below where `side` is -1."""
+    after = next_in_ring(of_corner)
+    heights = side * (corners[:, axis] - bound)
+    following = heights[after]
+    is_inside = heights >= 0
+    is_cut = is_inside != (following >= 0)
+    shares = heights / np.where(is_cut, heights - following, 1.0)
+    cuts = corners + shares[:, None] * (corners[after] - corners)
+    cuts[:, axis] = bound
+    both = np.stack([corners, cuts], axis=1).reshape(-1, 2)
+    is_taken = np.column_stack([is_inside, is_cut]).ravel()
+    return both[is_taken], np.repeat(of_corner, 2)[is_taken]
+
+
+@lru_cache(maxsize=256)
+def _sound_boxes(grid: NativeGrid, crs: Crs) -> tuple[BBox, ...]:
+    """Boxes in a CRS that together hold the grid and have coordinates in its projection; none where not known."""
+    if crs == grid.crs or (crs.is_geographic and grid.crs.is_geographic):
+        return ()
+    x, y = grid.lattice_in(crs)
+    is_known = bool(np.isfinite(x).all() and np.isfinite(y).all())
+    if crs.is_geographic:
+        return _geographic_boxes(grid, crs, is_known=is_known)
+    return (_with_margin(BBox(x.min(), y.min(), x.max(), y.max())),) if is_known else ()
+
+
+def _geographic_boxes(grid: NativeGrid, crs: Crs, *, is_known: bool) -> tuple[BBox, ...]:
+    """One, or two where the data lie on both sides of the meridian along which their projection is cut."""
+    known = grid.unwound_box_in(crs) if is_known else BBox(-180.0, -90.0, 180.0, 90.0)
+    west, south, east, north = _with_margin(known)
+    south, north = max(-90.0, south), min(90.0, north)
+    seam = _seam(grid.crs, crs, (south + north) / 2)
+    if east - west >= WHOLE_CIRCLE:
+        west, east = (-math.inf, math.inf) if seam is None else (seam - WHOLE_CIRCLE, seam)
+    elif seam is not None:
+        seam += WHOLE_CIRCLE * math.ceil((west - seam) / WHOLE_CIRCLE)
+        if west < seam < east:
+            return BBox(west, south, seam, north), BBox(seam, south, east, north)
+    return (BBox(west, south, east, north),)
+
+
+def _columns_box(grid: NativeGrid, crs: Crs) -> BBox:
+    # Longitudes of a grid in degrees with a column on each side, so that what reaches beyond the data still does.
+    box, margin = grid.bbox if are_alike(crs, grid.crs) else grid.unwound_box_in(crs), grid.steps[0]
+    return BBox(box.xmin - margin, -math.inf, box.xmax + margin, math.inf)
+
+
+def _with_margin(box: BBox) -> BBox:
+    x, y = MARGIN * (box.xmax - box.xmin), MARGIN * (box.ymax - box.ymin)
+    return BBox(box.xmin - x, box.ymin - y, box.xmax + x, box.ymax + y)
+
+
+def _seam(projected: Crs, geographic: Crs, latitude: float) -> float | None:
+    """The meridian along which a projection is cut, opposite to its middle; azimuthal ones are not."""
+    operation = projected.definition.coordinate_operation
+    parameters = [] if operation is None else operation.params
+    middle = next((float(each.value) for each in parameters if each.name.startswith("Longitude of")), None)
+    if middle is None:
+        return None
+    seam = middle + WHOLE_CIRCLE / 2
+    sides = np.array([seam - 1e-6, seam + 1e-6])
+    x, y = transformer(geographic, projected).transform(sides, np.full(2, latitude))
+    with np.errstate(invalid="ignore"):
+        distance = float(np.hypot(x[1] - x[0], y[1] - y[0])) * projected.metres_per_unit
+    return None if distance < TORN_M else seam

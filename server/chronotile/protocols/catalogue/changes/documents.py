@@ -1,0 +1,289 @@
+"""Changes of items: in JSON, as events for webhooks (CloudEvents 1.0), and as Atom feeds (RFC 4287)."""
+
+import base64
+import hmac
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from time import time
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import orjson
+
+from chronotile.core.errors import InvalidParameter
+from chronotile.core.model.collection import Collection
+from chronotile.core.model.grid import BBox
+from chronotile.core.model.items import ChangeKind, ChangePage, FoundItem, ItemChange, product_id
+from chronotile.core.model.job import Message
+from chronotile.core.model.time.instants import format_instant
+from chronotile.core.model.time.parser import parse_instant
+from chronotile.jobs.queue.webhooks.outbox import WebhookEvent
+from chronotile.pipeline.search.public_item import public_item
+from chronotile.pipeline.services import Services
+from chronotile.protocols.catalogue.changes.params import ChangesQuery
+from chronotile.protocols.common.links import ATOM, asset_path, collection_path, feed_path, item_path, product_path
+from chronotile.protocols.common.localised_text import text_in
+from chronotile.protocols.common.xml import render_xml
+
+PATH = "/stac/changes"
+GEOJSON = "application/geo+json"
+JSON = "application/json"
+_TIMES = ("datetime", "start_datetime", "end_datetime", "updated")
+
+
+def changes_document(page: ChangePage, query: ChangesQuery, *, base: str) -> dict[str, Any]:
+    """Return a page of changes with the cursor from which the next one goes on, and its URL if there are more now."""
+    following = {"since": page.cursor}
+    if query.collections:
+        following["collections"] = ",".join(query.collections)
+    following["limit"] = str(query.limit)
+    return {
+        "changes": [change_document(change, base=base) for change in page.changes],
+        "since": page.cursor,
+        "next": None if page.is_last else f"{base}{PATH}?{urlencode(following)}",
+    }
+
+
+def change_document(change: ItemChange, *, base: str) -> dict[str, Any]:
+    """Return what became of an item; of one that was removed no more is known than its ids."""
+    told: dict[str, Any] = {
+        "change": change.kind,
+        "collection": change.collection,
+        "id": change.id,
+        "product": str(change.product),
+    }
+    if change.item is None:
+        return told
+    document = public_item(change.item)
+    product = {"rel": "enclosure", "title": "The product", "href": f"{base}{product_path(change.product)}"}
+    return {
+        **told,
+        **times_of(document["properties"]),
+        "bbox": list(box_of(document)),
+        "links": [
+            {"rel": "item", "type": GEOJSON, "href": f"{base}{item_path(change.collection, change.id)}"},
+            {"rel": "collection", "type": JSON, "href": f"{base}{collection_path(change.collection)}"},
+            *([product] if document["assets"] else []),  # of an item without files there is none
+        ],
+    }
+
+
+def times_of(properties: Mapping[str, Any]) -> dict[str, str]:
+    """Return the times of an item as far as they are known; `datetime` is missing of one that only has an interval."""
+    return {name: properties[name] for name in _TIMES if isinstance(properties.get(name), str)}
+
+
+def box_of(document: Mapping[str, Any]) -> BBox:
+    """Return the box of an item, as `public_item` returns it, without heights."""
+    box = document["bbox"]
+    half = len(box) // 2
+    return BBox(*map(float, (*box[:2], *box[half : half + 2])))
+
+
+MEDIA_TYPE = "application/cloudevents+json"
+TYPES: Mapping[ChangeKind, str] = {
+    "added": "org.ogc.api.collection.item.create",
+    "replaced": "org.ogc.api.collection.item.replace",
+    "removed": "org.ogc.api.collection.item.delete",
+}
+"""Names of OGC API's publish-subscribe workflow (OGC 23-057r1)."""
+
+
+def event_message(event: WebhookEvent, services: Services, *, clock: Callable[[], float] = time) -> Message:
+    """Return the message of an event, signed with the time of now.
+
+    Raises:
+        SourceUnavailable: An item of the index cannot be read.
+    """
+    document = event_document(event.change, base=services.catalogue.service.url or "")
+    body = orjson.dumps(document)
+    signed = signed_headers(body, id_=document["id"], at_s=int(clock()), key=event.webhook.key)
+    return Message(body=body, headers={"Content-Type": MEDIA_TYPE, **signed})
+
+
+def event_document(change: ItemChange, *, base: str) -> dict[str, Any]:
+    """Return a change as a CloudEvent, whose id is the same each time it is sent.
+
+    Args:
+        change: It.
+        base: Public URL of the server without a slash at the end; empty: links have no host.
+    """
+    return {
+        "specversion": "1.0",
+        "id": f"{change.product}-{change.number}",
+        "source": f"{base}{collection_path(change.collection)}",
+        "type": TYPES[change.kind],
+        "subject": change.id,
+        "datacontenttype": "application/json",
+        "data": change_document(change, base=base),
+    }
+
+
+# The Atom feed of a collection (RFC 4287), with boxes as GeoRSS-Simple (OGC 17-002r1).
+
+MOST_ENTRIES = 100
+BEGINNING = "1970-01-01T00:00:00Z"
+"""When a feed without entries was updated, where that is not known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """A small picture of an item."""
+
+    href: str
+    media_type: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """An item of a feed."""
+
+    id: str
+    title: str
+    updated: str
+    published: str | None
+    observed: str | None
+    """One instant, or an interval."""
+    summary: str
+    item: str
+    page: str | None
+    """The item in the viewer."""
+    product: str | None
+    """Its files, if it has any."""
+    picture: Picture | None
+    box: str
+    """South, west, north, east."""
+
+
+def feed_of(
+    collection: Collection,
+    items: Sequence[FoundItem],
+    services: Services,
+    *,
+    base: str,
+    language: str,
+    has_viewer: bool,
+) -> bytes:
+    """Return the feed of a collection.
+
+    Args:
+        collection: It.
+        items: The newest, in their order.
+        services: Of the server.
+        base: Public URL without a slash at the end.
+        language: Of titles.
+        has_viewer: Whether there is a viewer to link to.
+    """
+    service = services.catalogue.service
+    viewer = f"{base}/viewer/?layer={quote(collection.layers[0].id)}" if has_viewer and collection.layers else None
+    entries = [_entry(item, base, viewer) for item in items]
+    changed = BEGINNING if services.changed is None else format_instant(services.changed)
+    return render_xml(
+        "catalogue/changes/templates/feed.xml",
+        language=language,
+        id=f"urn:uuid:{product_id(collection.id, '')}",
+        title=text_in(collection.title, language),
+        subtitle=text_in(collection.abstract, language),
+        rights=collection.license,
+        author=service.contact.name or text_in(service.title, language),
+        email=service.contact.email,
+        updated=max((each.updated for each in entries), key=_as_time, default=changed),
+        entries=entries,
+        address=f"{base}{feed_path(collection.id)}",
+        collection=f"{base}{collection_path(collection.id)}",
+        geojson=GEOJSON,
+        json=JSON,
+        media_type=ATOM,
+    )
+
+
+def _entry(item: FoundItem, base: str, viewer: str | None) -> Entry:
+    document = public_item(item)
+    properties: Mapping[str, Any] = document["properties"]
+    observed = "/".join(_observed(properties)) or None
+    created = _time(properties.get("created"))
+    box = west, south, east, north = box_of(document)
+    place = f"&date={format_instant(item.ref.instant)}&bbox={','.join(map(_degrees, box))}"
+    return Entry(
+        id=f"urn:uuid:{item.product}",
+        title=_text(properties.get("title")) or item.ref.id,
+        updated=_time(properties.get("updated")) or created or format_instant(item.ref.instant),
+        published=created,
+        observed=observed,
+        summary=_summary(properties, observed),
+        item=f"{base}{item_path(item.collection, item.ref.id)}",
+        page=None if viewer is None else f"{viewer}{place}",
+        product=f"{base}{product_path(item.product)}" if document["assets"] else None,
+        picture=_picture(item, document["assets"], base),
+        box=" ".join(map(_degrees, (south, west, north, east))),
+    )
+
+
+def _degrees(edge: float) -> str:
+    return f"{edge:.7f}".rstrip("0").rstrip(".")
+
+
+def _observed(properties: Mapping[str, Any]) -> Iterator[str]:
+    times = times_of(properties)
+    names = ("datetime",) if "datetime" in times else ("start_datetime", "end_datetime")
+    for name in names:
+        time = _time(times.get(name))
+        if time is not None:
+            yield time
+
+
+def _summary(properties: Mapping[str, Any], observed: str | None) -> str:
+    cloud = properties.get("eo:cloud_cover")
+    parts = [
+        _text(properties.get("description")),
+        observed,
+        _text(properties.get("platform")),
+        f"cloud cover {cloud:g} %" if isinstance(cloud, int | float) and not isinstance(cloud, bool) else None,
+    ]
+    return ", ".join(part for part in parts if part)
+
+
+def _picture(item: FoundItem, assets: Mapping[str, Mapping[str, Any]], base: str) -> Picture | None:
+    """The asset that is a thumbnail, else one that is an overview."""
+    for role in ("thumbnail", "overview"):
+        for name, asset in assets.items():
+            roles, media_type = asset.get("roles"), _text(asset.get("type"))
+            if isinstance(roles, list) and role in roles and (media_type or "image/").startswith("image/"):
+                return Picture(href=f"{base}{asset_path(item.product, name)}", media_type=media_type)
+    return None
+
+
+def _text(value: object) -> str | None:
+    return value.strip() or None if isinstance(value, str) else None
+
+
+def _time(value: object) -> str | None:
+    """A time of an item as RFC 3339 has it; `None` where it is none."""
+    if not isinstance(value, str):
+        return None
+    try:
+        return format_instant(parse_instant(value).start)
+    except InvalidParameter:
+        return None
+
+
+def _as_time(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
+VERSION = "v1"
+
+
+def signed_headers(body: bytes, *, id_: str, at_s: int, key: bytes) -> Mapping[str, str]:
+    """Return the headers by which a subscriber checks who sent a message, and when.
+
+    Args:
+        body: Of the message.
+        id_: Of the event: the same each time it is tried.
+        at_s: When it is sent, seconds since 1970: a message that was recorded is too old later.
+        key: Which the subscriber knows.
+    """
+    content = f"{id_}.{at_s}.".encode() + body
+    digest = base64.b64encode(hmac.digest(key, content, "sha256")).decode()
+    return {"webhook-id": id_, "webhook-timestamp": str(at_s), "webhook-signature": f"{VERSION},{digest}"}

@@ -1,0 +1,121 @@
+"""`GET /stac/changes` and `GET /stac/collections/{collection}/feed.atom`."""
+
+from functools import partial
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from chronotile.http.endpoint import problem_response
+from chronotile.http.modified import http_date, is_modified_since
+from chronotile.http.respond import CURRENT, known_etags, respond_with_content, unanswered_members
+from chronotile.http.run import DOCUMENTS, base_url, run, services_of, state_of
+from chronotile.pipeline.revision import fingerprint
+from chronotile.pipeline.search.search_items import changes_since, newest_items, not_whole
+from chronotile.pipeline.services import Services
+from chronotile.protocols.catalogue.changes.documents import MOST_ENTRIES, PATH, changes_document, feed_of
+from chronotile.protocols.catalogue.changes.params import OF_CHANGES, ChangesQuery, changes_query
+from chronotile.protocols.common.links import ATOM
+from chronotile.protocols.common.localised_text import language_of
+from chronotile.protocols.common.openapi import (
+    ADDRESS,
+    BOX,
+    FILE,
+    OBJECT,
+    TEXT,
+    UNANSWERED,
+    enum_of,
+    list_of,
+    object_of,
+    or_null,
+)
+from chronotile.protocols.common.operation import Operation, language, routes_of, segment
+from chronotile.protocols.common.query.kvp import Kvp
+from chronotile.protocols.common.query.parameter import LANG
+
+NOT_KEPT = "no-cache"
+"""Of a page of changes: there may be more in a second."""
+
+
+async def get_changes(request: Request) -> Response:
+    """Return a page of changes."""
+    services = services_of(request)
+    query = changes_query(Kvp(request.query_params.multi_items()), services.catalogue)
+    body = await run(request, DOCUMENTS, partial(_changes, query, services, base_url(request)))
+    return respond_with_content(body, "application/json", request, cache_control=NOT_KEPT)
+
+
+async def get_feed(request: Request) -> Response:
+    """Return the newest items of a collection."""
+    query = Kvp(request.query_params.multi_items())
+    query.check_names((LANG.name,))
+    name, language, base = request.path_params["collection"], language_of(request, query), base_url(request)
+    has_viewer = state_of(request).viewer.is_complete
+    make = partial(_feed, name, services_of(request), base, language, has_viewer=has_viewer)
+    body = await run(request, DOCUMENTS, make)
+    etag = fingerprint(body)
+    modified_s = state_of(request).modified.of((name, base, language), etag)
+    headers = {
+        "ETag": f'"{etag}"',
+        "Cache-Control": CURRENT,
+        "Content-Language": language,
+        "Vary": "Accept-Language",
+    }
+    if modified_s is not None:
+        headers["Last-Modified"] = http_date(modified_s)
+    if _is_known(request, etag, modified_s):
+        return Response(status_code=304, headers=headers)
+    return Response(body, media_type=ATOM, headers=headers)
+
+
+def _is_known(request: Request, etag: str, modified_s: int | None) -> bool:
+    """Whether the client holds a document; the time counts only without ETags (RFC 9110 §13.2.2)."""
+    if "if-none-match" in request.headers:
+        return etag in known_etags(request)
+    return not is_modified_since(request.headers.get("if-modified-since"), modified_s)
+
+
+def _changes(query: ChangesQuery, services: Services, base: str) -> bytes:
+    unanswered = not_whole(query.collections, services)
+    page = changes_since(query.since, services, collections=query.collections, limit=query.limit)
+    document = changes_document(page, query, base=base)
+    return orjson.dumps(document | ({"unanswered": unanswered_members(unanswered)} if unanswered else {}))
+
+
+def _feed(name: str, services: Services, base: str, language: str, *, has_viewer: bool) -> bytes:
+    items = newest_items(name, services, limit=MOST_ENTRIES)
+    collection = services.catalogue.collection(name)
+    return feed_of(collection, items, services, base=base, language=language, has_viewer=has_viewer)
+
+
+_fault = partial(problem_response, spelling={"layer": "collection"})
+CHANGE = object_of(
+    {"change": enum_of(["added", "replaced", "removed"]), "collection": TEXT, "id": TEXT, "product": TEXT},
+    {
+        **dict.fromkeys(("datetime", "start_datetime", "end_datetime", "updated"), TEXT),
+        "bbox": BOX,
+        "links": list_of(OBJECT),
+    },
+)
+CHANGES = object_of({"changes": list_of(CHANGE), "since": TEXT, "next": or_null(ADDRESS)}, {"unanswered": UNANSWERED})
+describe = partial(Operation, tag="Items", faults=_fault)
+operations = (
+    describe(
+        PATH,
+        get_changes,
+        "getChanges",
+        "Items that were added, replaced or removed, in pages",
+        parameters=OF_CHANGES,
+        answers={"application/json": CHANGES},
+        refusals=("BadRequest", "Gone", "Unavailable"),
+    ),
+    describe(
+        "/stac/collections/{collection}/feed.atom",
+        get_feed,
+        "getFeed",
+        "The newest items of a collection as an Atom feed",
+        parameters=[segment("collection", "Id of a collection", example=lambda of: of.collection), language],
+        answers={ATOM: FILE},
+    ),
+)
+routes = routes_of(operations)

@@ -1,0 +1,396 @@
+"""Products, attributes and assets as JSON (OData JSON Format 4.01), from STAC items as strangers may see them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+from uuid import UUID
+
+import numpy as np
+
+from chronotile.catalog.items.properties import instant_in
+from chronotile.core.errors import MAX_SHOWN, UnknownPath
+from chronotile.core.model.geometry.json_text import is_number
+from chronotile.core.model.items import checksum_of
+from chronotile.pipeline.products import (
+    FoundNode,
+    Product,
+    ProductAsset,
+    find_node,
+    hosts_of,
+    is_picture,
+    list_assets,
+    list_folder,
+)
+from chronotile.protocols.catalogue.odata.attributes import attributes_in
+from chronotile.protocols.catalogue.odata.parser import TYPES as VALUE_TYPES
+from chronotile.protocols.common.links import asset_path, product_path
+from chronotile.protocols.common.openapi import (
+    ADDRESS,
+    INDEX,
+    NUMBER,
+    OBJECT,
+    TEXT,
+    TRUTH,
+    UNANSWERED,
+    Json,
+    enum_of,
+    list_of,
+    object_of,
+    or_null,
+)
+from chronotile.readers.products.folders import ProductFolder
+
+ROOT = "/odata/v1"
+MEDIA_TYPE = "application/json;odata.metadata=minimal"
+HEADERS = {"OData-Version": "4.0"}
+CONTENT_TYPE = "application/octet-stream"
+NEVER = "9999-12-31T23:59:59.999Z"
+"""When products that stay are evicted."""
+EXPANDED = ("Attributes", "Assets")
+MEMBERS = (
+    *("Id", "Name", "ContentType", "ContentLength", "OriginDate", "PublicationDate", "ModificationDate", "Online"),
+    *("EvictionDate", "Checksum", "ContentDate", "Footprint", "GeoFootprint", "Collection"),
+)
+ALGORITHMS: Mapping[str, str] = {
+    "sha-256": "SHA256",
+    "sha-512": "SHA512",
+    "sha-1": "SHA1",
+    "md5": "MD5",
+    "blake3": "BLAKE3",
+    "sha3-256": "SHA3-256",
+}
+"""Functions of checksums, as clients of CDSE know them."""
+
+
+def service_document() -> Json:
+    """Return what the service has (OData JSON Format §5)."""
+    sets = [{"name": "Products", "kind": "EntitySet", "url": "Products"}]
+    return {"@odata.context": "$metadata", "value": sets}
+
+
+def context_of(select: Sequence[str], expand: Sequence[str], *, is_one: bool = False) -> str:
+    """Return the context URL, relative to the service (OData 4.01 §10)."""
+    listed = [*select, *(f"{each}()" for each in expand)]
+    brackets = f"({','.join(listed)})" if listed else ""
+    return f"$metadata#Products{brackets}{'/$entity' if is_one else ''}"
+
+
+def product_document(
+    item: Mapping[str, Any], product: UUID, *, base: str, select: Sequence[str] = (), expand: Sequence[str] = ()
+) -> Json:
+    """Return a product.
+
+    Args:
+        item: The STAC item, as `public_item` returns it.
+        product: Its id.
+        base: Public URL of the server.
+        select: Members that are wanted; empty: all.
+        expand: `Attributes`, `Assets`.
+    """
+    properties, assets = item["properties"], item.get("assets", {})
+    content_type = _content_type(assets)
+    published, modified = _dates(properties)
+    members: Json = {
+        "Id": str(product),
+        "Name": item["id"],
+        "ContentType": content_type,
+        "ContentLength": _content_length(assets),
+        "OriginDate": published,
+        "PublicationDate": published,
+        "ModificationDate": modified,
+        "Online": bool(assets),
+        "EvictionDate": NEVER,
+        "Checksum": _checksums(assets),
+        "ContentDate": _content_date(properties),
+        "Footprint": footprint_of(item.get("geometry")),
+        "GeoFootprint": item.get("geometry"),
+        "Collection": {"Name": item.get("collection")},
+    }
+    document = {name: value for name, value in members.items() if not select or name in select}
+    if "Attributes" in expand:
+        document["Attributes"] = attribute_documents(properties)
+    if "Assets" in expand:
+        document["Assets"] = [
+            _asset(name, asset, product, base) for name, asset in assets.items() if isinstance(asset, Mapping)
+        ]
+    return {"@odata.mediaContentType": content_type, **document}
+
+
+def attribute_documents(properties: Mapping[str, Any]) -> list[Json]:
+    """Return the attributes of a product with their types and values."""
+    return [
+        {
+            "@odata.type": f"#OData.CSC.{attribute.type}Attribute",
+            "Name": attribute.name,
+            "Value": time_text(value) if attribute.type == "DateTimeOffset" else value,
+            "ValueType": attribute.type,
+        }
+        for attribute, value in attributes_in(properties)
+    ]
+
+
+def time_text(value: object) -> str | None:
+    """Return a time with milliseconds, or with as many digits more as it needs; `None` of anything else."""
+    instant = instant_in(value) if isinstance(value, str) else None
+    if instant is None:
+        return None
+    seconds, nanoseconds = divmod(instant, 1_000_000_000)
+    digits = f"{nanoseconds:09}"
+    while len(digits) > 3 and digits.endswith("000"):
+        digits = digits[:-3]
+    return f"{np.datetime64(seconds, 's')}.{digits}Z"
+
+
+def _content_date(properties: Mapping[str, Any]) -> Json:
+    start = time_text(properties.get("start_datetime")) or time_text(properties.get("datetime"))
+    return {"Start": start, "End": time_text(properties.get("end_datetime")) or start}
+
+
+def _dates(properties: Mapping[str, Any]) -> tuple[str | None, str | None]:
+    # When it was published and modified; each by the other, if it is not known.
+    created, updated = time_text(properties.get("created")), time_text(properties.get("updated"))
+    return created or updated, updated or created
+
+
+def _content_type(assets: Mapping[str, Any]) -> str:
+    """Of its only file; several are a ZIP file."""
+    only = _only_file(assets)
+    named = None if only is None else only.get("type")
+    return named if isinstance(named, str) and named.isprintable() else CONTENT_TYPE
+
+
+def _content_length(assets: Mapping[str, Any]) -> int:
+    """Bytes of its files; 0: they are not known."""
+    sizes = [asset.get("file:size") for asset in assets.values() if isinstance(asset, Mapping)]
+    are_known = all(isinstance(size, int) and size >= 0 for size in sizes)
+    return sum(size for size in sizes if isinstance(size, int)) if are_known else 0
+
+
+def _checksums(assets: Mapping[str, Any]) -> list[Json]:
+    """Of its only file; of several there is none, as they are sent as a ZIP file."""
+    only = _only_file(assets)
+    checksum = None if only is None else checksum_of(only.get("file:checksum"))
+    return [] if checksum is None else [{"Value": checksum.digits, "Algorithm": ALGORITHMS[checksum.function]}]
+
+
+def _only_file(assets: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    only = next(iter(assets.values())) if len(assets) == 1 else None
+    return only if isinstance(only, Mapping) else None
+
+
+def _asset(name: str, asset: Mapping[str, Any], product: UUID, base: str) -> Json:
+    return {
+        "Type": "QUICKLOOK" if is_picture(asset) else "DATA",
+        "Name": name,
+        "ContentType": _content_type({name: asset}),
+        "ContentLength": _content_length({name: asset}),
+        "Checksum": _checksums({name: asset}),
+        "DownloadLink": f"{base}{asset_path(product, name)}",
+    }
+
+
+MOST_PATH = 4_000
+"""Characters of the path of a node."""
+VALUE = "$value"
+BEGIN, BETWEEN = "Nodes(", ")/Nodes("
+ENDS = {")/Nodes": False, f")/{VALUE}": True}
+"""Of paths, and whether they are of the bytes of a node."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeQuery:
+    """A node of a product, and what of it."""
+
+    names: tuple[str, ...]
+    """From that of the product on."""
+    is_value: bool
+    """Its bytes, or else what lies in it."""
+
+
+def node_query(path: str) -> NodeQuery:
+    """Return the node that `Nodes(name)/Nodes(name)/…` names, up to `Nodes` or `$value` at its end.
+
+    Raises:
+        UnknownPath: It is not such a path.
+    """
+    end = next((each for each in ENDS if path.endswith(each)), "")
+    names = path.removeprefix(BEGIN).removesuffix(end).split(BETWEEN)
+    if len(path) > MOST_PATH or not path.startswith(BEGIN) or not end or not all(names):
+        raise UnknownPath(
+            f"{path[:MAX_SHOWN]!r} is not a path of nodes, such as Nodes(name)/Nodes or Nodes(name)/$value"
+        )
+    return NodeQuery(tuple(name.removeprefix("'").removesuffix("'") for name in names), is_value=ENDS[end])
+
+
+def root_node(product: Product, base: str) -> list[Json]:
+    """Return the product itself as the only node at the top."""
+    return [_node(product, (product.item,), 0, len(_top(product)), base=base)]
+
+
+def nodes_in(product: Product, names: Sequence[str], base: str) -> list[Json]:
+    """Return what lies in a node; nothing of a file.
+
+    Raises:
+        NoFiles: The product has no files.
+        UnknownPath: There is no such node.
+        SourceUnavailable: It cannot be read now.
+    """
+    path = _asset_path(product, names)
+    if path is None:
+        return [
+            _node(product, (*names, name), _size(found, asset), _count(product, found), base=base)
+            for name, asset, found in _top(product)
+        ]
+    if hosts_of(product, path):
+        return []  # a file elsewhere
+    return [
+        _node(product, (*names, child.name), _size(child, child.asset), _count(product, child), base=base)
+        for child in list_folder(product, find_node(product, path))
+    ]
+
+
+def download_path(product: Product, names: Sequence[str]) -> str:
+    """Return where a node is downloaded.
+
+    Raises:
+        UnknownPath: The first name is not that of the product.
+    """
+    path = _asset_path(product, names)
+    return product_path(product.id) + ("" if path is None else f"/nodes/{quote(path)}")
+
+
+def _asset_path(product: Product, names: Sequence[str]) -> str | None:
+    """The path below the product's assets; `None`: the product itself.
+
+    A product that is one folder is that folder, as a SAFE folder is for clients of CDSE.
+    """
+    if names[0] != product.item:
+        raise UnknownPath(
+            f"the product has no node {names[0][:MAX_SHOWN]!r}; its only node at the top has its own name"
+        )
+    if not names[1:]:
+        return None
+    folder = _only_folder(product)
+    return "/".join(names[1:] if folder is None else (folder.asset.name, *names[1:]))
+
+
+def _only_folder(product: Product) -> FoundNode | None:
+    found = list_assets(product)
+    only = found[0][1] if len(found) == 1 else None
+    return only if only is not None and isinstance(only.node, ProductFolder) else None
+
+
+def _top(product: Product) -> list[tuple[str, ProductAsset, FoundNode | None]]:
+    folder = _only_folder(product)
+    if folder is not None:
+        return [(child.name, child.asset, child) for child in list_folder(product, folder)]
+    return [(asset.name, asset, found) for asset, found in list_assets(product)]
+
+
+def _size(found: FoundNode | None, asset: ProductAsset) -> int:
+    if found is None:
+        return asset.size or 0
+    return 0 if isinstance(found.node, ProductFolder) else found.node.size
+
+
+def _count(product: Product, found: FoundNode | None) -> int:
+    return 0 if found is None else len(list_folder(product, found))
+
+
+def _node(product: Product, names: Sequence[str], size: int, children: int, *, base: str) -> Json:
+    path = "".join(f"/Nodes({quote(name, safe='')})" for name in names)
+    return {
+        "Id": names[-1],
+        "Name": names[-1],
+        "ContentLength": size,
+        "ChildrenNumber": children,
+        "Nodes": {"uri": f"{base}{ROOT}/Products({product.id}){path}/Nodes"},
+    }
+
+
+# Geometries of items as OData writes them.
+
+TYPES = {
+    "Point": 0,
+    "LineString": 1,
+    "MultiPoint": 1,
+    "Polygon": 2,
+    "MultiLineString": 2,
+    "MultiPolygon": 3,
+}
+"""How many lists are around a position, by type."""
+
+
+def footprint_of(geometry: Mapping[str, Any] | None) -> str | None:
+    """Return a GeoJSON geometry as a geography literal; `None` of none, of a collection, or of what is not valid."""
+    kind = None if geometry is None else geometry.get("type")
+    if geometry is None or kind not in TYPES:
+        return None
+    try:
+        body = _written(geometry["coordinates"], TYPES[kind])
+    except (ValueError, TypeError, KeyError):  # of holes, which nothing else looks at
+        return None
+    return f"geography'SRID=4326;{kind.upper()} {body if TYPES[kind] else f'({body})'}'"
+
+
+def _written(coordinates: Any, depth: int) -> str:  # noqa: ANN401 -- lists within lists
+    if depth == 0:
+        x, y = coordinates[:2]
+        if not (is_number(x) and is_number(y)):
+            raise TypeError("a position has two numbers")
+        return f"{x!r} {y!r}"
+    return f"({', '.join(_written(each, depth - 1) for each in coordinates)})"
+
+
+# The documents as JSON Schema.
+
+FAULT_SCHEMA: Json = object_of(
+    {"error": object_of({"code": TEXT, "message": TEXT}, {"target": TEXT, "innererror": OBJECT})}
+)
+TIME = or_null({"type": "string", "format": "date-time"})
+CHECKSUMS = list_of(object_of({"Value": TEXT, "Algorithm": TEXT}))
+ATTRIBUTE_SCHEMA: Json = object_of(
+    {"@odata.type": TEXT, "Name": TEXT, "Value": {"oneOf": [TEXT, NUMBER, TRUTH]}, "ValueType": enum_of(VALUE_TYPES)}
+)
+ASSET_SCHEMA: Json = object_of(
+    {
+        "Type": enum_of(("QUICKLOOK", "DATA")),
+        "Name": TEXT,
+        "ContentType": TEXT,
+        "ContentLength": INDEX,
+        "Checksum": CHECKSUMS,
+        "DownloadLink": ADDRESS,
+    }
+)
+PRODUCT_SCHEMA: Json = {
+    "type": "object",
+    "properties": {
+        "@odata.mediaContentType": TEXT,
+        "Id": {"type": "string", "format": "uuid"},
+        "Name": TEXT,
+        "ContentType": TEXT,
+        "ContentLength": INDEX,
+        "OriginDate": TIME,
+        "PublicationDate": TIME,
+        "ModificationDate": TIME,
+        "Online": TRUTH,
+        "EvictionDate": TIME,
+        "Checksum": CHECKSUMS,
+        "ContentDate": object_of({"Start": TIME, "End": TIME}),
+        "Footprint": or_null(TEXT),
+        "GeoFootprint": or_null(OBJECT),
+        "Collection": object_of({"Name": TEXT}),
+        "Attributes": list_of(ATTRIBUTE_SCHEMA),
+        "Assets": list_of(ASSET_SCHEMA),
+    },
+}
+LISTED_SCHEMA: Json = object_of(
+    {"@odata.context": TEXT, "value": list_of(PRODUCT_SCHEMA)},
+    {"@odata.count": INDEX, "@odata.nextLink": ADDRESS, "@chronotile.unanswered": UNANSWERED},
+)
+NODE_SCHEMA: Json = object_of(
+    {"Id": TEXT, "Name": TEXT, "ContentLength": INDEX, "ChildrenNumber": INDEX, "Nodes": object_of({"uri": ADDRESS})}
+)
+NODES_SCHEMA: Json = object_of({"result": list_of(NODE_SCHEMA)})
+TYPED_SCHEMA: Json = list_of(object_of({"Name": TEXT, "ValueType": enum_of(VALUE_TYPES)}))

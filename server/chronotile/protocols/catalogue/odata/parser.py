@@ -1,0 +1,341 @@
+"""`$filter` read by recursive descent, with bounds on its length, its depth and what is in it.
+
+The grammar is the part of OData 4.01 (ABNF, `boolCommonExpr`) that catalogues of the Copernicus Space Component answer.
+"""
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from chronotile.core.errors import MAX_SHOWN, InvalidParameter, LimitExceeded
+from chronotile.protocols.catalogue.odata.tokens import (
+    FILTER,
+    NAME_OF_ATTRIBUTE,
+    VALUE,
+    AttributeTest,
+    Comparison,
+    Condition,
+    Intersects,
+    Joined,
+    Literal,
+    Membership,
+    Negated,
+    TextMatch,
+    Token,
+    conjuncts,
+    join,
+    literal_of,
+    refused,
+    tokens_of,
+)
+
+DEEPEST = 32
+"""Brackets and `not` within one another."""
+MOST_COMPARISONS = 100
+"""Comparisons and values of lists."""
+TURNED = {"eq": "eq", "ne": "ne", "lt": "gt", "le": "ge", "gt": "lt", "ge": "le"}
+"""What an operator becomes when its sides are swapped."""
+TEXT_FUNCTIONS = ("contains", "startswith", "endswith")
+INTERSECTS = "odata.csc.intersects"
+ATTRIBUTES = "Attributes"
+CAST, CAST_END = "OData.CSC.", "Attribute"
+TYPES = ("String", "Double", "Integer", "DateTimeOffset", "Boolean")
+EXAMPLE = (
+    "Attributes/OData.CSC.DoubleAttribute/any(att:att/Name eq 'cloudCover' and "
+    "att/OData.CSC.DoubleAttribute/Value lt 20)"
+)
+
+
+def parse_filter(text: str) -> Condition:
+    """Return the condition of a filter.
+
+    Raises:
+        InvalidParameter: It is not valid, or has what is not accepted.
+        LimitExceeded: It has too many comparisons or vertices.
+    """
+    parser = _Parser(tokens_of(text))
+    condition = parser.disjunction()
+    parser.expect("end")
+    return condition
+
+
+@dataclass(slots=True)
+class _Lambda:
+    """The variable of `any`, and the type that its values are cast to."""
+
+    variable: str
+    type: str | None
+
+
+@dataclass(slots=True)
+class _Parser:
+    tokens: list[Token]
+    at: int = 0
+    depth: int = 0
+    comparisons: int = 0
+    vertices: int = 0
+    within: _Lambda | None = field(default=None)
+
+    def disjunction(self) -> Condition:
+        parts = [self._conjunction()]
+        while self._take("or"):
+            parts.append(self._conjunction())
+        return join(parts, is_all=False)
+
+    def expect(self, what: str) -> Token:
+        """The next word, which is a sign, a keyword or of a kind."""
+        token = self._next
+        if what not in {token.word, token.kind}:
+            wanted = {"end": "the end, and, or"}.get(what, what)
+            raise refused(f"has {_shown(token)} where {wanted} is accepted")
+        self.at += token.kind != "end"
+        return token
+
+    def _conjunction(self) -> Condition:
+        parts = [self._negation()]
+        while self._take("and"):
+            parts.append(self._negation())
+        return join(parts, is_all=True)
+
+    def _negation(self) -> Condition:
+        if self._take("not"):
+            self._go_deeper()
+            part = self._negation()
+            self.depth -= 1
+            return part.part if isinstance(part, Negated) else Negated(part)
+        if self._take("("):
+            self._go_deeper()
+            part = self.disjunction()
+            self.expect(")")
+            self.depth -= 1
+            return part
+        return self._predicate()
+
+    def _predicate(self) -> Condition:
+        self._count(1)
+        token = self._next
+        value = literal_of(token)
+        if value is not None:
+            self.at += 1
+            operator = self._operator()
+            return Comparison(self._path(self.expect("name")), TURNED[operator], value)
+        self.expect("name")
+        if self._next.word == "(":
+            return self._truth(self._called(token))
+        path = self._path(token)
+        if self._take("in"):
+            return Membership(path, self._values())
+        operator = self._operator()
+        return Comparison(path, operator, self._literal())
+
+    def _called(self, token: Token) -> Condition:
+        self.expect("(")
+        if token.word in TEXT_FUNCTIONS:
+            path = self._path(self.expect("name"))
+            self.expect(",")
+            text = literal_of(self.expect("text"))
+            condition: Condition = TextMatch(path, token.word, str(text))
+        elif token.word == INTERSECTS and self.within is None:
+            self.expect("area")
+            self.expect("=")
+            geometry, vertices = geometry_of(self.expect("geography").text)
+            self.vertices += vertices
+            if self.vertices > MOST_VERTICES:
+                raise _too_many("vertices", MOST_VERTICES, self.vertices, "request fewer geometries at once")
+            condition = Intersects(geometry)
+        elif token.word.endswith("/any") and self.within is None:
+            condition = self._any(token)
+        else:
+            raise refused(
+                f"has {_shown(token)}, which is not accepted here; accepted: {', '.join(TEXT_FUNCTIONS)}, "
+                f"OData.CSC.Intersects, and any as in {EXAMPLE}"
+            )
+        self.expect(")")
+        return condition
+
+    def _truth(self, condition: Condition) -> Condition:
+        """What follows a function in older clients: `eq true`."""
+        if self._next.word not in {"eq", "ne"}:
+            return condition
+        operator = self._operator()
+        value = self._literal()
+        if not isinstance(value, bool):
+            raise refused("compares a condition with what is neither true nor false")
+        return condition if value == (operator == "eq") else Negated(condition)
+
+    def _any(self, token: Token) -> Condition:
+        """`Attributes/OData.CSC.StringAttribute/any(att:…)`, behind the bracket."""
+        owner, *cast = token.text.split("/")[:-1]
+        if owner != ATTRIBUTES or len(cast) > 1:
+            raise refused(f"has any of {'/'.join([owner, *cast])[:MAX_SHOWN]!r}; accepted: {EXAMPLE}")
+        variable = self.expect("name").text
+        self.expect(":")
+        self.within = _Lambda(variable, _cast_type(cast[0]) if cast else None)
+        self._go_deeper()
+        condition = self.disjunction()
+        self.depth -= 1
+        type_, self.within = self.within.type, None
+        return _attribute_test(condition, type_)
+
+    def _path(self, token: Token) -> str:
+        if self.within is None:
+            return token.text
+        variable, *rest = token.text.split("/")
+        if variable == self.within.variable and rest == [NAME_OF_ATTRIBUTE]:
+            return NAME_OF_ATTRIBUTE
+        if variable == self.within.variable and rest[-1:] == [VALUE] and len(rest) <= 2:
+            if len(rest) == 2:
+                self.within.type = self.within.type or _cast_type(rest[0])  # eodag writes others within any
+            return VALUE
+        raise refused(f"has {_shown(token)} within any; accepted: {EXAMPLE}")
+
+    def _operator(self) -> str:
+        token = self._next
+        if token.word not in TURNED:
+            raise refused(f"has {_shown(token)} where {', '.join(TURNED)} or in is accepted")
+        self.at += 1
+        return token.word
+
+    def _literal(self) -> Literal:
+        token = self._next
+        value = literal_of(token)
+        if value is None:
+            raise refused(f"has {_shown(token)} where a text in quotes, number, time, id, true or false is accepted")
+        self.at += 1
+        return value
+
+    def _values(self) -> tuple[Literal, ...]:
+        self.expect("(")
+        values = [self._literal()]
+        while self._take(","):
+            self._count(1)
+            values.append(self._literal())
+        self.expect(")")
+        return tuple(values)
+
+    @property
+    def _next(self) -> Token:
+        return self.tokens[self.at]
+
+    def _take(self, word: str) -> bool:
+        is_there = self._next.word == word
+        self.at += is_there
+        return is_there
+
+    def _go_deeper(self) -> None:
+        self.depth += 1
+        if self.depth > DEEPEST:
+            raise refused(f"has more than {DEEPEST} brackets and not within one another")
+
+    def _count(self, number: int) -> None:
+        self.comparisons += number
+        if self.comparisons > MOST_COMPARISONS:
+            raise _too_many(
+                "comparisons",
+                MOST_COMPARISONS,
+                self.comparisons,
+                "send several requests, or POST names to FilterList",
+            )
+
+
+def _attribute_test(condition: Condition, type_: str | None) -> AttributeTest:
+    """The condition within `any`: one name, and what is said of the value."""
+    names = [each for each in conjuncts(condition) if isinstance(each, Comparison) and each.path == NAME_OF_ATTRIBUTE]
+    rest = [each for each in conjuncts(condition) if each not in names]
+    if len(names) != 1 or names[0].operator != "eq" or not isinstance(names[0].value, str) or not rest:
+        raise refused(f"has any without one attribute's name and its value; accepted: {EXAMPLE}")
+    tested = join(rest, is_all=True)
+    _require_value_alone(tested)
+    if type_ is None:
+        raise refused(f"has any without a type of the attribute {names[0].value[:MAX_SHOWN]!r}; accepted: {EXAMPLE}")
+    return AttributeTest(names[0].value, type_, tested)
+
+
+def _require_value_alone(condition: Condition) -> None:
+    if isinstance(condition, Joined):
+        for part in condition.parts:
+            _require_value_alone(part)
+    elif isinstance(condition, Negated):
+        _require_value_alone(condition.part)
+    elif isinstance(condition, Comparison | Membership | TextMatch) and condition.path != VALUE:
+        raise refused(f"has an attribute's name in or or not within any; accepted: {EXAMPLE}")
+
+
+def _cast_type(cast: str) -> str:
+    type_ = cast.removeprefix(CAST).removesuffix(CAST_END)
+    if cast != f"{CAST}{type_}{CAST_END}" or type_ not in TYPES:
+        accepted = ", ".join(f"{CAST}{each}{CAST_END}" for each in TYPES)
+        raise refused(f"casts to {cast[:MAX_SHOWN]!r}; accepted: {accepted}")
+    return type_
+
+
+def _too_many(limit: str, allowed: int, needed: int, alternative: str) -> LimitExceeded:
+    return LimitExceeded(limit, allowed=allowed, needed=needed, alternative=alternative, locator=FILTER)
+
+
+def _shown(token: Token) -> str:
+    if token.kind == "end":
+        return "its end"
+    return f"{token.text[:MAX_SHOWN]!r} (character {token.position})"
+
+
+MOST_VERTICES = 2_000
+"""Of all geometries of a filter."""
+NAMES = {"POINT": "Point", "LINESTRING": "LineString", "POLYGON": "Polygon", "MULTIPOLYGON": "MultiPolygon"}
+"""What GeoJSON calls them."""
+ACCEPTED = "geography'SRID=4326;POLYGON((4 50,5 50,5 51,4 50))', or POINT, LINESTRING, MULTIPOLYGON; longitude first"
+_TAGGED = re.compile(r"\s*+SRID\s*+=\s*+4326\s*+;\s*+([A-Z]{1,20})\s*+(\([-+0-9.e,()\s]*+)", re.ASCII | re.IGNORECASE)
+_NUMBER = r"([+-]?(?:\d{1,40}(?:\.\d{0,40})?|\.\d{1,40})(?:e[+-]?\d{1,3})?)"
+_PAIR = re.compile(rf"{_NUMBER}\s+{_NUMBER}", re.ASCII | re.IGNORECASE)
+_POSITIONS = r"\(p(?:,p)*+\)"
+_RINGS = rf"\({_POSITIONS}(?:,{_POSITIONS})*+\)"
+_FORMS = {
+    "POINT": re.compile(r"\(p\)"),
+    "LINESTRING": re.compile(_POSITIONS),
+    "POLYGON": re.compile(_RINGS),
+    "MULTIPOLYGON": re.compile(rf"\({_RINGS}(?:,{_RINGS})*+\)"),
+}
+"""Of brackets and positions (`p`)."""
+
+
+def geometry_of(written: str) -> tuple[Mapping[str, Any], int]:
+    """Return the GeoJSON of a geography literal, and how many vertices it has.
+
+    Raises:
+        InvalidParameter: It is not one in CRS84.
+        LimitExceeded: It has too many vertices.
+    """
+    tagged = _TAGGED.fullmatch(written.partition("'")[2].removesuffix("'"))
+    kind = tagged[1].upper() if tagged else ""
+    if tagged is None or kind not in NAMES:
+        raise _unreadable(written)
+    body = tagged[2]
+    vertices = body.count(",") + 1
+    if vertices > MOST_VERTICES:
+        raise LimitExceeded(
+            "vertices",
+            allowed=MOST_VERTICES,
+            needed=vertices,
+            alternative="simplify the geometry or use its bounding box",
+            locator=FILTER,
+        )
+    form = "".join(_PAIR.sub("p", body).split())
+    if _FORMS[kind].fullmatch(form) is None:
+        raise _unreadable(written)
+    coordinates = orjson.loads(_PAIR.sub(_pair, body).replace("(", "[").replace(")", "]"))
+    return {"type": NAMES[kind], "coordinates": coordinates[0] if kind == "POINT" else coordinates}, vertices
+
+
+def _pair(found: re.Match[str]) -> str:
+    x, y = float(found[1]), float(found[2])
+    if not (math.isfinite(x) and math.isfinite(y)):
+        raise refused("has a coordinate that is not a finite number")
+    return f"[{x!r},{y!r}]"
+
+
+def _unreadable(written: str) -> InvalidParameter:
+    return refused(f"has the geometry {written[:MAX_SHOWN]!r}; accepted: {ACCEPTED}")

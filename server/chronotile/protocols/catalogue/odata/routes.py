@@ -1,0 +1,389 @@
+"""`/odata/v1`: products, as catalogues of the Copernicus Space Component list them (docs/reference/odata.md)."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from uuid import UUID
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from chronotile.core.errors import MAX_SHOWN, UnknownCollection
+from chronotile.core.model.items import FoundItem, Unanswered, product_id
+from chronotile.http.endpoint import body_of
+from chronotile.http.respond import (
+    CURRENT,
+    SHORT,
+    respond_with_content,
+    unanswered_members,
+    warned,
+)
+from chronotile.http.run import DOWNLOADS, LOOKUPS, SEARCHES, base_url, run, services_of
+from chronotile.pipeline.products import Product, product_of, size_of_only
+from chronotile.pipeline.search.public_item import public_item
+from chronotile.pipeline.search.search_items import find_product, listed_collections
+from chronotile.pipeline.services import Services
+from chronotile.protocols.catalogue.odata.documents import (
+    ASSET_SCHEMA,
+    ATTRIBUTE_SCHEMA,
+    CONTENT_TYPE,
+    FAULT_SCHEMA,
+    HEADERS,
+    LISTED_SCHEMA,
+    MEDIA_TYPE,
+    NODES_SCHEMA,
+    PRODUCT_SCHEMA,
+    ROOT,
+    TYPED_SCHEMA,
+    context_of,
+    download_path,
+    node_query,
+    nodes_in,
+    product_document,
+    root_node,
+    service_document,
+)
+from chronotile.protocols.catalogue.odata.faults import odata_fault
+from chronotile.protocols.catalogue.odata.params import (
+    EXAMPLE,
+    EXPAND,
+    MOST_BYTES,
+    NEXT_LINK,
+    OF_ONE,
+    OPTIONS,
+    SELECT,
+    ProductQuery,
+    listed_products,
+    options_of,
+    product_id_of,
+    product_query,
+)
+from chronotile.protocols.catalogue.odata.search import find_by_names, find_products, types_of_attributes
+from chronotile.protocols.common.links import product_path
+from chronotile.protocols.common.openapi import (
+    ADDRESS,
+    FILE,
+    OBJECT,
+    TEXT,
+    Examples,
+    Json,
+    body,
+    in_path,
+    list_of,
+    object_of,
+)
+from chronotile.protocols.common.operation import Operation, routes_of, segment
+from chronotile.protocols.common.xml import render_xml
+
+EDM_TYPES: Mapping[str, str] = {
+    "String": "Edm.String",
+    "Double": "Edm.Double",
+    "Integer": "Edm.Int64",
+    "DateTimeOffset": "Edm.DateTimeOffset",
+    "Boolean": "Edm.Boolean",
+}
+"""Of the values of attributes."""
+PLAIN = "text/plain"
+
+
+async def get_service(request: Request) -> Response:
+    """Return the service document."""
+    options_of(request.query_params.multi_items())
+    return _answer(service_document(), request, cache_control=SHORT)
+
+
+async def get_metadata(request: Request) -> Response:
+    """Return the description of types and sets (CSDL XML)."""
+    body = render_xml("catalogue/odata/templates/metadata.xml", attribute_types=EDM_TYPES.items())
+    response = respond_with_content(body, "application/xml", request, cache_control=SHORT)
+    response.headers.update(HEADERS)
+    return response
+
+
+async def get_products(request: Request) -> Response:
+    """Return a page of products."""
+    services, base = services_of(request), base_url(request)
+    query = product_query(options_of(request.query_params.multi_items()))
+
+    def find() -> Response:
+        page = find_products(query, services)
+        document = _list([*page.items], query, services, base=base)
+        if query.is_counted:
+            document["@odata.count"] = page.matched
+        document |= _unanswered(page.unanswered)
+        document["value"] = document.pop("value")  # after what is said of them
+        if page.next is not None:
+            document[NEXT_LINK] = f"{base}{ROOT}/Products?{query.next_query(page.next, len(page.items))}"
+        return warned(_answer(document, request), page.unanswered)
+
+    return await run(request, SEARCHES, find)
+
+
+async def count_products(request: Request) -> Response:
+    """Return how many products match, as text (OData 4.01 §11.2.6.5)."""
+    services = services_of(request)
+    query = product_query(options_of([*request.query_params.multi_items(), ("$count", "true"), ("$top", "0")]))
+    page = await run(request, SEARCHES, partial(find_products, query, services))
+    response = Response(str(page.matched), media_type=PLAIN, headers={**HEADERS, "Cache-Control": CURRENT})
+    return warned(response, page.unanswered)
+
+
+async def get_product(request: Request) -> Response:
+    """Return one product."""
+    options, base = options_of(request.query_params.multi_items()), base_url(request)
+    expand, select = EXPAND.given(options) or (), SELECT.given(options) or ()
+    found = await _found(request)
+    item = await run(request, LOOKUPS, partial(_shown, found, services_of(request)))
+    document = product_document(item, found.product, base=base, select=select, expand=expand)
+    return _answer({"@odata.context": context_of(select, expand, is_one=True), **document}, request)
+
+
+async def get_members(name: str, request: Request) -> Response:
+    """Return the attributes or the assets of a product."""
+    found = await _found(request)
+    item = await run(request, LOOKUPS, partial(_shown, found, services_of(request)))
+    document = product_document(item, found.product, base=base_url(request), expand=(name,))
+    return _answer({"@odata.context": f"$metadata#Products({found.product})/{name}", "value": document[name]}, request)
+
+
+async def get_value(request: Request) -> Response:
+    """Lead to the download of a product."""
+    found = await _found(request)
+    return _redirect(request, product_path(found.product))
+
+
+async def get_root_node(request: Request) -> Response:
+    """Return the product as the only node at the top."""
+    return await _nodes(request, root_node)
+
+
+async def get_nodes(request: Request) -> Response:
+    """Return what lies in a node of a product, or lead to its download."""
+    query = node_query(request.path_params["nodes"])
+    if not query.is_value:
+        return await _nodes(request, lambda product, base: nodes_in(product, query.names, base))
+    services, found = services_of(request), await _found(request)
+
+    def address() -> str:
+        return download_path(product_of(found, services), query.names)
+
+    return _redirect(request, await run(request, DOWNLOADS, address))
+
+
+async def _nodes(request: Request, make: Callable[[Product, str], list[Json]]) -> Response:
+    services, base, found = services_of(request), base_url(request), await _found(request)
+    result = await run(request, DOWNLOADS, lambda: make(product_of(found, services), base))
+    return _answer({"result": result}, request)
+
+
+async def post_list(request: Request) -> Response:
+    """Return the products that the body names (`OData.CSC.FilterList`)."""
+    services, base = services_of(request), base_url(request)
+    options = options_of(request.query_params.multi_items())
+    query = ProductQuery(expand=EXPAND.given(options) or (), select=SELECT.given(options) or ())
+    body = await body_of(request, at_most=MOST_BYTES)
+
+    def find() -> Response:
+        names, products = listed_products(body)
+        page = find_by_names(names, products, services)
+        document = _list([*page.items], query, services, base=base) | _unanswered(page.unanswered)
+        document["value"] = document.pop("value")
+        return warned(_answer(document, request), page.unanswered)
+
+    return await run(request, SEARCHES, find)
+
+
+async def get_attributes(request: Request) -> Response:
+    """Return which attributes the products of each collection have."""
+    services = services_of(request)
+
+    def find() -> Json:
+        return {each.id: _typed(types_of_attributes(each.id, services)) for each in services.catalogue.collections}
+
+    return _answer(await run(request, SEARCHES, find), request)
+
+
+async def get_attributes_of(request: Request) -> Response:
+    """Return which attributes the products of a collection have."""
+    services, name = services_of(request), request.path_params["collection"].strip("'")
+    if name not in listed_collections(services):
+        raise UnknownCollection(f"there is no collection {name[:MAX_SHOWN]!r}")
+    types = await run(request, SEARCHES, partial(types_of_attributes, name, services))
+    return _answer(_typed(types), request)
+
+
+async def _found(request: Request) -> FoundItem:
+    services = services_of(request)
+    product: UUID = product_id_of(request.path_params["id"])
+    return await run(request, LOOKUPS, partial(find_product, product, services))
+
+
+def _list(items: list[FoundItem], query: ProductQuery, services: Services, *, base: str) -> Json:
+    document = partial(product_document, base=base, select=query.select, expand=query.expand)
+    return {
+        "@odata.context": context_of(query.select, query.expand),
+        # Each by itself: all at once would hold the interpreter's lock, and memory, for long.
+        "value": [orjson.Fragment(orjson.dumps(document(_shown(found, services), found.product))) for found in items],
+    }
+
+
+def _shown(found: FoundItem, services: Services) -> Json:
+    item = public_item(found, services.source_hrefs.get(found.collection))
+    for only in item["assets"].values() if len(item["assets"]) == 1 else ():
+        if "file:size" not in only:
+            only["file:size"] = size_of_only(found, services)
+    return item
+
+
+def _unanswered(unanswered: Sequence[Unanswered]) -> Json:
+    return {"@chronotile.unanswered": unanswered_members(unanswered)} if unanswered else {}
+
+
+def _typed(types: Mapping[str, str]) -> list[Json]:
+    return [{"Name": name, "ValueType": types[name]} for name in sorted(types)]
+
+
+def _answer(document: object, request: Request, *, cache_control: str = CURRENT) -> Response:
+    response = respond_with_content(orjson.dumps(document), MEDIA_TYPE, request, cache_control=cache_control)
+    response.headers.update(HEADERS)
+    return response
+
+
+def _redirect(request: Request, path: str) -> Response:
+    headers = {**HEADERS, "Cache-Control": CURRENT}
+    return RedirectResponse(f"{base_url(request)}{path}", status_code=302, headers=headers)
+
+
+REFUSALS = {
+    "400": "An option or a value is not accepted",
+    "404": "There is nothing of this id or name",
+    "406": "The format is not one of those offered",
+    "503": "The index or a source cannot be read now; try again after `Retry-After` seconds",
+}
+FAULTS = {
+    status: {"description": words, "content": {MEDIA_TYPE: {"schema": FAULT_SCHEMA}}}
+    for status, words in REFUSALS.items()
+}
+REDIRECT: Json = {
+    "302": {"description": "The address of the download", "headers": {"Location": {"schema": ADDRESS}}},
+}
+EXAMPLES_OF_LIST = {
+    "$filter": "ContentDate/Start gt 2020-01-01T00:00:00.000Z",
+    "$orderby": "ContentDate/Start desc",
+}
+
+
+def _known(examples: Examples) -> str | None:
+    return None if examples.item is None else str(product_id(examples.collection, examples.item))
+
+
+def _values(schema: Json) -> Json:
+    return {MEDIA_TYPE: object_of({"@odata.context": TEXT, "value": list_of(schema)})}
+
+
+ANY_ID = in_path("id", "Id of the product, bare or in quotes")
+ID = segment("id", "Id of the product, bare or in quotes", example=_known)
+describe = partial(Operation, tag="OData", faults=odata_fault, refusals=(), responses=FAULTS)
+download = partial(describe, responses={**FAULTS, **REDIRECT})
+operations = (
+    describe(ROOT, get_service, "getOData", "What the service has", answers={MEDIA_TYPE: OBJECT}),
+    describe(
+        f"{ROOT}/$metadata",
+        get_metadata,
+        "getODataMetadata",
+        "The types of all documents",
+        answers={"application/xml": TEXT},
+    ),
+    describe(
+        f"{ROOT}/Products",
+        get_products,
+        "getODataProducts",
+        "A page of products",
+        parameters=OPTIONS,
+        examples=EXAMPLES_OF_LIST,
+        answers={MEDIA_TYPE: LISTED_SCHEMA},
+    ),
+    describe(
+        f"{ROOT}/Products/$count",
+        count_products,
+        "countODataProducts",
+        "How many products match",
+        parameters=OPTIONS[:1],
+        examples=EXAMPLES_OF_LIST,
+        answers={PLAIN: TEXT},
+    ),
+    describe(
+        f"{ROOT}/Products/OData.CSC.FilterList",
+        post_list,
+        "postODataList",
+        "The products with some names or ids",
+        method="POST",
+        parameters=OF_ONE,
+        body=body(OBJECT, EXAMPLE),
+        answers={MEDIA_TYPE: LISTED_SCHEMA},
+    ),
+    describe(
+        f"{ROOT}/Products({{id}})",
+        get_product,
+        "getODataProduct",
+        "One product",
+        parameters=[ID, *OF_ONE],
+        answers={MEDIA_TYPE: PRODUCT_SCHEMA},
+    ),
+    describe(
+        f"{ROOT}/Products({{id}})/Attributes",
+        partial(get_members, "Attributes"),
+        "getODataProductAttributes",
+        "The attributes of a product",
+        parameters=[ID],
+        answers=_values(ATTRIBUTE_SCHEMA),
+    ),
+    describe(
+        f"{ROOT}/Products({{id}})/Assets",
+        partial(get_members, "Assets"),
+        "getODataProductAssets",
+        "The assets of a product",
+        parameters=[ID],
+        answers=_values(ASSET_SCHEMA),
+    ),
+    download(
+        f"{ROOT}/Products({{id}})/$value",
+        get_value,
+        "getODataProductValue",
+        "The download of a product",
+        parameters=[ANY_ID],
+        answers={CONTENT_TYPE: FILE},
+    ),
+    describe(
+        f"{ROOT}/Products({{id}})/Nodes",
+        get_root_node,
+        "getODataProductNodes",
+        "The product as a node",
+        parameters=[ANY_ID],
+        answers={MEDIA_TYPE: NODES_SCHEMA},
+    ),
+    download(
+        f"{ROOT}/Products({{id}})/{{nodes:names}}",
+        get_nodes,
+        "getODataNode",
+        "What lies in a node of a product, or its download",
+        parameters=[ID, in_path("nodes", "`Nodes(name)/…/Nodes`, or `Nodes(name)/…/$value`")],
+        answers={MEDIA_TYPE: NODES_SCHEMA, CONTENT_TYPE: FILE},
+    ),
+    describe(
+        f"{ROOT}/Attributes",
+        get_attributes,
+        "getODataAttributes",
+        "The attributes of all collections",
+        answers={MEDIA_TYPE: OBJECT},
+    ),
+    describe(
+        f"{ROOT}/Attributes({{collection}})",
+        get_attributes_of,
+        "getODataAttributesOf",
+        "The attributes of a collection",
+        parameters=[segment("collection", "Id of a collection", example=lambda of: of.collection)],
+        answers={MEDIA_TYPE: TYPED_SCHEMA},
+    ),
+)
+routes = routes_of(operations)

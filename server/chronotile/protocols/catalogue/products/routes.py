@@ -1,0 +1,430 @@
+"""`/products`: whole products, their files, and lists of these."""
+
+import base64
+import logging
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from email.utils import formatdate
+from functools import partial
+from http import HTTPStatus
+from typing import TypeVar, cast
+from urllib.parse import quote
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.types import Receive, Scope, Send
+
+from chronotile.core.errors import (
+    ChronotileError,
+    ClientGone,
+    NoFiles,
+    RangeNotSatisfiable,
+    SourceUnavailable,
+    TooManyDownloads,
+)
+from chronotile.http.bodies import ACCEPT_RANGES, not_satisfiable, requested_part
+from chronotile.http.body_memory import DownloadSlots
+from chronotile.http.endpoint import problem_response, with_error_caching
+from chronotile.http.job_access import client_of
+from chronotile.http.respond import known_etags, left_out_warning, respond_with_content
+from chronotile.http.run import DOWNLOADS, LOOKUPS, ServerState, base_url, run, services_of, state_of
+from chronotile.pipeline.products import (
+    Delivery,
+    Download,
+    FoundNode,
+    Method,
+    Product,
+    SignedAddress,
+    deliver_node,
+    deliver_product,
+    find_checksums,
+    find_node,
+    hosts_of,
+    known_checksums,
+    list_assets,
+    list_folder,
+    product_by_id,
+    product_of_item,
+)
+from chronotile.pipeline.services import Services
+from chronotile.protocols.catalogue.products.documents import (
+    JSON,
+    coverage_url,
+    landing_document,
+    node_document,
+    product_document,
+)
+from chronotile.protocols.common.openapi import FILE, OBJECT, TEXT, Json, in_path, ref
+from chronotile.protocols.common.operation import Operation, routes_of
+from chronotile.protocols.common.query.kvp import Kvp
+from chronotile.protocols.common.query.parameter import choice, names_of, truth
+
+FORMAT = choice("f", "`json`: the list of files, instead of the files", ("json", "file"), default="file")
+CHECKSUM = truth("checksum", "With `f=json`: compute the SHA-256 of the file if it is not known")
+OF_PRODUCT = (FORMAT,)
+OF_NODE = (FORMAT, CHECKSUM)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProductQuery:
+    """In which form a product or one of its files is requested."""
+
+    is_document: bool
+    has_checksum: bool = False
+
+
+def product_query(request: Request) -> ProductQuery:
+    """Return the query of a product.
+
+    Raises:
+        InvalidParameter: A parameter is not accepted.
+    """
+    query = Kvp(request.query_params.multi_items())
+    query.check_names(names_of(OF_PRODUCT))
+    return ProductQuery(is_document=FORMAT.of(query) == "json")
+
+
+def node_query(request: Request) -> ProductQuery:
+    """Return the query of a file; a checksum is part of its document alone.
+
+    Raises:
+        InvalidParameter: A parameter is not accepted.
+    """
+    query = Kvp(request.query_params.multi_items())
+    query.check_names(names_of(OF_NODE))
+    has_checksum = CHECKSUM.of(query)
+    return ProductQuery(is_document=has_checksum or FORMAT.of(query) == "json", has_checksum=has_checksum)
+
+
+# Threads for downloads: taken for one part at a time, those of other servers apart from those of this machine.
+
+Result = TypeVar("Result")
+
+
+class Turns:
+    """Runs the parts of one request's work.
+
+    Args:
+        state: Of the application.
+        hosts: Servers to which it sends requests; each holds its share of the threads.
+    """
+
+    def __init__(self, state: ServerState, hosts: Collection[str]) -> None:
+        here = state.limiters.downloads
+        self._limiter = state.elsewhere.get(here.name, here) if hosts else here
+        self._hosts = hosts
+
+    async def run(self, work: Callable[[], Result]) -> Result:
+        """Run something short in a thread.
+
+        Raises:
+            ServerBusy: Too much is waiting already.
+        """
+        return cast("Result", await self._limiter.run(work, sources=self._hosts))
+
+
+RETRY_AFTER_S = "5"
+
+
+def product_problem(error: ChronotileError, request: Request) -> Response:
+    """Return the problem document of an error; of an item without files with the address of its values."""
+    response = problem_response(error, request)
+    if isinstance(error, TooManyDownloads):
+        response.headers.update({"Retry-After": RETRY_AFTER_S, "Cache-Control": "no-store"})
+    if isinstance(error, NoFiles) and response.body:
+        members = orjson.loads(response.body)
+        url = coverage_url(base_url(request), error.collection, error.when)
+        response = Response(
+            orjson.dumps({**members, "alternative": url}),
+            status_code=response.status_code,
+            media_type=response.media_type,
+        )
+    return response
+
+
+FOUND = 302
+ANEW = "no-store"
+"""Of what leads to a signed address, which is good for minutes."""
+
+
+async def get_landing(request: Request) -> Response:
+    """Return how products are addressed."""
+    return respond_with_content(orjson.dumps(landing_document(base_url(request))), JSON, request)
+
+
+async def get_product(request: Request) -> Response:
+    """Return a product by its id."""
+    return await _whole(request, await _by_id(request))
+
+
+async def get_product_of_item(request: Request) -> Response:
+    """Return the product that an item of a collection is."""
+    collection, item = request.path_params["collection"], request.path_params["item"]
+    find = partial(product_of_item, collection, item, services_of(request))
+    return await _whole(request, await run(request, LOOKUPS, find))
+
+
+async def get_nodes(request: Request) -> Response:
+    """Return the list of a product's files."""
+    product_query(request)
+    return await _listed(request, await _by_id(request))
+
+
+async def get_node(request: Request) -> Response:
+    """Return a file of a product, or what is known of it."""
+    query, services = node_query(request), services_of(request)
+    product, path = await _by_id(request), request.path_params["path"]
+    turns = Turns(state_of(request), hosts_of(product, path))
+    if query.is_document:
+        return await _described(request, product, path, turns, with_checksum=query.has_checksum)
+    return _sent(
+        request, await turns.run(partial(deliver_node, product, path, services, method=_method(request))), turns
+    )
+
+
+async def _by_id(request: Request) -> Product:
+    find = partial(product_by_id, request.path_params["product"], services_of(request))
+    return await run(request, LOOKUPS, find)
+
+
+async def _whole(request: Request, product: Product) -> Response:
+    if product_query(request).is_document:
+        return await _listed(request, product)
+    turns = Turns(state_of(request), hosts_of(product, None))
+    delivery = await turns.run(partial(deliver_product, product, services_of(request), method=_method(request)))
+    return _sent(request, delivery, turns)
+
+
+async def _listed(request: Request, product: Product) -> Response:
+    services, base = services_of(request), base_url(request)
+
+    def make() -> bytes:
+        assets = list_assets(product)
+        known = [{} if found is None else known_checksums(found, services) for _asset, found in assets]
+        return orjson.dumps(product_document(product, assets, known, base))
+
+    return respond_with_content(await run(request, DOWNLOADS, make), JSON, request)
+
+
+async def _described(request: Request, product: Product, path: str, turns: Turns, *, with_checksum: bool) -> Response:
+    services, base = services_of(request), base_url(request)
+    found = await turns.run(partial(find_node, product, path))
+    checksums = known_checksums(found, services)
+    if with_checksum:
+        checksums = await _checksums(request, found, services, turns)
+
+    def make() -> bytes:
+        children = list_folder(product, found)
+        document = node_document(product.id, found, children=children, checksums=checksums, base=base)
+        return orjson.dumps(document)
+
+    return respond_with_content(await turns.run(make), JSON, request)
+
+
+async def _checksums(request: Request, found: FoundNode, services: Services, turns: Turns) -> Mapping[str, str]:
+    """All checksums of a file, which may have to be read to its end: it counts as a download."""
+    finding: Iterator[Mapping[str, str] | None] = find_checksums(found, services)
+    checksums: Mapping[str, str] | None = None
+    with state_of(request).downloads.one(client_of(request) or ""):
+        while checksums is None:
+            if await request.is_disconnected():
+                raise ClientGone("the client disconnected")
+            checksums = await turns.run(partial(next, finding))
+    return checksums
+
+
+def _sent(request: Request, delivery: Delivery, turns: Turns) -> Response:
+    if isinstance(delivery, SignedAddress):
+        headers = {"Cache-Control": ANEW, **warning_of(delivery.left_out)}
+        return RedirectResponse(delivery.url, status_code=FOUND, headers=headers)
+    return DownloadResponse(delivery, turns, state_of(request).downloads)
+
+
+def _method(request: Request) -> Method:
+    return "HEAD" if request.method == "HEAD" else "GET"
+
+
+PRODUCT = in_path("product", "Id of the product: a UUID made of the ids of collection and item")
+FILES = {"application/octet-stream": FILE, "application/zip": FILE, JSON: ref("Product")}
+OF_FILE: Json = {
+    "206": {"description": "The requested range", "content": {"application/octet-stream": {"schema": FILE}}},
+    "302": {
+        "description": "The file is in a bucket: a signed address, for five minutes",
+        "headers": {"Location": {"schema": TEXT}},
+    },
+    "416": {"description": "The file has no such range"},
+}
+WHOLE = "The file of a product, or a ZIP of all its files; any range of bytes"
+describe = partial(
+    Operation, tag="Products", faults=product_problem, refusals=("BadRequest", "NotFound", "TooMany", "Unavailable")
+)
+operations = (
+    describe("/products", get_landing, "getProducts", "How products are addressed", answers={JSON: OBJECT}),
+    describe(
+        "/products/{product:uuid}",
+        get_product,
+        "getProduct",
+        WHOLE,
+        parameters=[PRODUCT, *OF_PRODUCT],
+        answers=FILES,
+        responses=OF_FILE,
+    ),
+    describe(
+        "/products/{product:uuid}/nodes",
+        get_nodes,
+        "getProductNodes",
+        "The files of a product",
+        parameters=[PRODUCT, *OF_PRODUCT],
+        answers={JSON: ref("Product")},
+    ),
+    describe(
+        "/products/{product:uuid}/nodes/{path:names}",
+        get_node,
+        "getProductNode",
+        "A file of a product, or a ZIP of one of its folders; any range of bytes",
+        parameters=[
+            PRODUCT,
+            in_path("path", "Name of an asset, and the path of a file in it where it is a folder"),
+            *OF_NODE,
+        ],
+        answers={**FILES, JSON: ref("ProductNode")},
+        responses=OF_FILE,
+    ),
+    describe(
+        "/products/{collection}/{item:names}",
+        get_product_of_item,
+        "getProductOfItem",
+        WHOLE,
+        parameters=[in_path("collection", "Id of a collection"), in_path("item", "Id of an item"), *OF_PRODUCT],
+        answers=FILES,
+        responses=OF_FILE,
+    ),
+)
+routes = routes_of(operations)
+
+
+log = logging.getLogger(__name__)
+
+AS_FOUND = "public, max-age=0, must-revalidate"
+"""Of files, which may be replaced at any time; with an ETag a client looks again for nothing."""
+HARMLESS = "default-src 'none'; sandbox"
+"""Of what strangers wrote, if a browser shows it."""
+_IN_HEADERS = ("sha-256", "sha-512")
+"""Digests that RFC 9530 recommends."""
+
+
+class DownloadResponse(Response):
+    """An answer that is read in parts, each in a thread that is given back while the client takes it.
+
+    Args:
+        download: What is sent.
+        turns: Run parts of the work in threads.
+        slots: Of which it takes one while it is sent.
+    """
+
+    def __init__(self, download: Download, turns: Turns, slots: DownloadSlots) -> None:
+        super().__init__(media_type=download.media_type, headers=headers_of(download))
+        self._download = download
+        self._turns = turns
+        self._slots = slots
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it, or the part that is requested; where it cannot be sent to its end the connection is broken off."""
+        request, body = Request(scope, receive), self._download.body
+        if body.etag is not None and body.etag in known_etags(request):
+            self.status_code = HTTPStatus.NOT_MODIFIED
+            for name in ("Content-Length", "Content-Type"):
+                del self.headers[name]
+            await self._start(send)
+            await send({"type": "http.response.body"})
+            return
+        try:
+            part = None if body.etag is None else requested_part(scope, size=body.size, etag=self.headers["ETag"])
+        except RangeNotSatisfiable as error:
+            await not_satisfiable(error, scope)(scope, receive, send)
+            return
+        if part is not None:
+            self.status_code = HTTPStatus.PARTIAL_CONTENT
+            self.headers.update(part.headers)
+        if scope["method"] == "HEAD":
+            await self._start(send)
+            await send({"type": "http.response.body"})
+            return
+        start, stop = (0, body.size) if part is None else (part.start, part.stop)
+        await self._send_part(request, send, start, stop)
+
+    async def _send_part(self, request: Request, send: Send, start: int, stop: int) -> None:
+        is_started = False
+        try:
+            with self._slots.one(client_of(request) or ""):
+                parts = self._download.body.part(start, stop)
+                # What fails at once is answered by a problem document.
+                data = await self._next(parts, request) if start < stop else None
+                await self._start(send)
+                is_started = True
+                while data is not None:
+                    await send({"type": "http.response.body", "body": data, "more_body": True})
+                    data = await self._next(parts, request)
+                await send({"type": "http.response.body"})
+        except ChronotileError as error:
+            if is_started:
+                log.warning("%s: broken off, %s", request.scope["path"], error.message)
+                return
+            if isinstance(error, SourceUnavailable):
+                log.warning("%s: %s", request.scope["path"], error.message)
+            await with_error_caching(product_problem(error, request))(request.scope, request.receive, send)
+
+    async def _next(self, parts: Iterator[bytes], request: Request) -> bytes | None:
+        """The next bytes, `None` at the end and once the client has left."""
+        data: bytes | None = b""
+        while data == b"":
+            if await request.is_disconnected():
+                return None
+            data = await self._turns.run(partial(next, parts, None))
+        return data
+
+    async def _start(self, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+
+
+def headers_of(download: Download) -> dict[str, str]:
+    """Return the headers of a download as a whole."""
+    body = download.body
+    headers = {
+        "Content-Length": str(body.size),
+        "Content-Encoding": "identity",
+        "Content-Disposition": disposition(download.file_name),
+        "Content-Security-Policy": HARMLESS,
+        "Cache-Control": AS_FOUND,
+    }
+    if body.etag is not None:
+        headers |= {"ETag": f'"{body.etag}"', **ACCEPT_RANGES}
+    if body.modified_ns:
+        headers["Last-Modified"] = formatdate(body.modified_ns // 10**9, usegmt=True)
+    digest = repr_digest(download.checksums)
+    return headers | ({"Repr-Digest": digest} if digest else {}) | warning_of(download.left_out)
+
+
+def warning_of(left_out: Sequence[str]) -> dict[str, str]:
+    """Return the header that names the assets that a product lacks; none without any."""
+    return {"Warning": left_out_warning(left_out)} if left_out else {}
+
+
+def disposition(name: str) -> str:
+    """Return the header by which a file is saved under a name (RFC 6266)."""
+    plain = name.encode("ascii", "replace").decode().replace("?", "_").replace('"', "_").replace("\\", "_")
+    plain = plain.replace("%", "_")  # which some browsers decode
+    return (
+        f'attachment; filename="{plain}"'
+        if plain == name
+        else (f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}")
+    )
+
+
+def repr_digest(checksums: Mapping[str, str]) -> str:
+    """Return checksums as the header Repr-Digest has them (RFC 9530 §3); empty without any."""
+    found = {
+        name: base64.b64encode(bytes.fromhex(checksums[name])).decode() for name in _IN_HEADERS if name in checksums
+    }
+    return ", ".join(f"{name}=:{value}:" for name, value in found.items())

@@ -1,0 +1,199 @@
+"""What STAC documents are made of, and for whom."""
+
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import quote
+
+from starlette.requests import Request
+
+from chronotile.catalog.catalogue import Catalogue
+from chronotile.catalog.offered import Offered, offered_collection, offered_collections, offered_whole
+from chronotile.core.errors import SourceUnavailable, UnknownCollection, UnknownLayer
+from chronotile.core.model.collection import StatedExtent
+from chronotile.core.model.time.instants import last_of
+from chronotile.http.run import base_url, services_of
+from chronotile.pipeline.search.search_items import items_of, listed_collections
+from chronotile.pipeline.services import Services
+from chronotile.protocols.common.localised_text import language_of
+from chronotile.protocols.common.openapi import ADDRESS, BOX, OBJECT, TEXT, UNANSWERED, WHOLE, list_of, object_of
+from chronotile.protocols.common.operation import segment
+from chronotile.protocols.common.query.kvp import Kvp
+
+Json = dict[str, Any]
+
+STAC_VERSION = "1.1.0"
+JSON_TYPE = "application/json"
+GEOJSON_TYPE = "application/geo+json"
+SCHEMA_TYPE = "application/schema+json"
+REL_QUERYABLES = "http://www.opengis.net/def/rel/ogc/1.0/queryables"
+IN_COLLECTION = segment("collection", "Id of the collection", example=lambda of: of.collection)
+
+IN_ITEM = segment("item", "Id of the item", example=lambda of: of.item)
+
+# The documents as JSON Schema.
+
+LINKS_SCHEMA: Json = list_of(object_of({"rel": TEXT, "href": TEXT}, {"type": TEXT, "title": TEXT, "method": TEXT}))
+CATALOG_SCHEMA: Json = object_of(
+    {
+        "type": {"const": "Catalog"},
+        "stac_version": TEXT,
+        "id": TEXT,
+        "description": TEXT,
+        "conformsTo": list_of(ADDRESS),
+        "links": LINKS_SCHEMA,
+    }
+)
+COLLECTION_SCHEMA: Json = object_of(
+    {
+        "type": {"const": "Collection"},
+        "stac_version": TEXT,
+        "id": TEXT,
+        "description": TEXT,
+        "license": TEXT,
+        "extent": object_of(
+            {
+                "spatial": object_of({"bbox": list_of(BOX)}),
+                "temporal": object_of(
+                    {"interval": list_of({**list_of({"type": ["string", "null"]}), "minItems": 2, "maxItems": 2})}
+                ),
+            }
+        ),
+        "links": LINKS_SCHEMA,
+    }
+)
+COLLECTIONS_SCHEMA: Json = object_of(
+    {"collections": list_of(COLLECTION_SCHEMA), "links": LINKS_SCHEMA, "numberMatched": WHOLE, "numberReturned": WHOLE}
+)
+ITEM_SCHEMA: Json = object_of(
+    {
+        "type": {"const": "Feature"},
+        "stac_version": TEXT,
+        "id": TEXT,
+        "collection": TEXT,
+        "geometry": OBJECT,
+        "bbox": BOX,
+        "properties": OBJECT,
+        "links": LINKS_SCHEMA,
+        "assets": OBJECT,
+    }
+)
+ITEMS_SCHEMA: Json = object_of(
+    {
+        "type": {"const": "FeatureCollection"},
+        "features": list_of(OBJECT),
+        "links": LINKS_SCHEMA,
+        "numberReturned": WHOLE,
+    },
+    {"numberMatched": WHOLE, "context": OBJECT, "unanswered": UNANSWERED},
+)
+COUNTS_SCHEMA: Json = object_of(
+    {"type": {"const": "AggregationCollection"}, "aggregations": list_of(OBJECT), "links": LINKS_SCHEMA},
+    {"unanswered": UNANSWERED},
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StacContext:
+    """The subject of documents, where they are, and in which language."""
+
+    services: Services
+    base: str
+    """Public URL of the server without a slash at the end."""
+    language: str
+
+    @property
+    def root(self) -> str:
+        """The URL of the landing page."""
+        return f"{self.base}/stac"
+
+    def collection_url(self, collection: str) -> str:
+        """Return the URL of a collection."""
+        return f"{self.root}/collections/{quote(collection, safe='')}"
+
+    def item_url(self, collection: str, item: str) -> str:
+        """Return the URL of an item."""
+        return f"{self.collection_url(collection)}/items/{quote(item, safe='')}"
+
+    @property
+    def root_link(self) -> Json:
+        """The link of every document to the landing page."""
+        return link("root", self.root, JSON_TYPE, "All collections")
+
+
+def stac_context(request: Request, query: Kvp) -> StacContext:
+    """Return what documents for a request are made of.
+
+    Raises:
+        InvalidParameter: `lang` is not one of the service's languages.
+    """
+    return StacContext(services=services_of(request), base=base_url(request), language=language_of(request, query))
+
+
+def link(rel: str, href: str, media_type: str, title: str | None = None) -> Json:
+    """Return a link of a STAC document."""
+    found = {"rel": rel, "href": href, "type": media_type}
+    return found if title is None else {**found, "title": title}
+
+
+def stac_collections(context: StacContext) -> tuple[Offered, ...]:
+    """Return all collections: those that are configured, without their layers, and those whose files are away.
+
+    The index is read; where it does not answer, those whose files are away are missing.
+    """
+    services = context.services
+    found = [each for each in offered_collections(services.catalogue) if not each.is_layer]
+    with suppress(SourceUnavailable):
+        found += filter(None, (_unopened(name, services) for name in sorted(services.catalogue.unopened)))
+    return tuple(found)
+
+
+def _unopened(name: str, services: Services) -> Offered | None:
+    """A collection whose files were away since the start, as configured, as far as its items reach that are indexed."""
+    collection = services.catalogue.unopened.get(name)
+    if collection is None or name not in listed_collections(services):
+        return None
+    box, times = items_of(services).extent(name), items_of(services).ends(name)
+    if box is None or len(times) == 0:
+        return None
+    last = last_of(times.starts[-1], times.ends[-1])
+    return offered_whole(replace(collection, stated=StatedExtent(bbox=box, first=times.starts[0], last=last)))
+
+
+def has_layers(collection: str, context: StacContext) -> bool:
+    """Return whether a collection is listed: one whose first items were just added is not, until it is opened again."""
+    found = context.services.catalogue.collections_by_id.get(collection)
+    return found is not None and bool(found.layers)
+
+
+def collection_id(name: str, context: StacContext) -> str:
+    """Return the id of a collection whose items are listed, which it may be without layers; errors as below."""
+    return name if name in listed_collections(context.services) else stac_collection(name, context).id
+
+
+def stac_collection(name: str, context: StacContext) -> Offered:
+    """Return the collection of that id; the index is read for one whose files are away.
+
+    Raises:
+        UnknownCollection: There is none; the message names the nearest.
+        SourceUnavailable: Its source is away.
+    """
+    catalogue = context.services.catalogue
+    unopened = _unopened(name, context.services)
+    if unopened is not None:
+        return unopened
+    try:
+        found = offered_collection(catalogue, name)
+    except UnknownCollection as error:  # which offers layers too, that are no collections here
+        raise UnknownCollection(_without_layers(catalogue, name) or error.message, locator=error.locator) from error
+    if found.is_layer:
+        raise UnknownCollection(f"{name[:80]!r} is a layer of collection {found.collection.id}", locator="collectionId")
+    return found
+
+
+def _without_layers(catalogue: Catalogue, name: str) -> str | None:
+    try:
+        catalogue.collection(name)
+    except UnknownLayer as error:
+        return error.message
+    return None

@@ -1,0 +1,239 @@
+"""Items as STAC has them: what the index knows of them, with addresses of this server."""
+
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import orjson
+
+from chronotile.archive.index.file_items import PROJECTION, projection_of
+from chronotile.core.model.collection import Layer
+from chronotile.core.model.formats import COG_TYPE, MapFormat
+from chronotile.core.model.geometry.json_text import without_garbage_collection
+from chronotile.core.model.items import FoundItem, ItemPage, Unanswered
+from chronotile.core.model.time.instants import Instant
+from chronotile.http.respond import unanswered_members
+from chronotile.pipeline.coverage.layer_store import has_store
+from chronotile.pipeline.encoders.coverage.cog import has_geo_tags
+from chronotile.pipeline.search.public_item import public_item
+from chronotile.pipeline.search.search_items import search_items
+from chronotile.protocols.catalogue.stac import extensions as data_cube
+from chronotile.protocols.catalogue.stac import extensions as map_links
+from chronotile.protocols.catalogue.stac.collections import NETCDF_TYPE, ZARR_TYPE
+from chronotile.protocols.catalogue.stac.context import (
+    GEOJSON_TYPE,
+    JSON_TYPE,
+    STAC_VERSION,
+    Json,
+    StacContext,
+    has_layers,
+    link,
+    stac_collection,
+)
+from chronotile.protocols.catalogue.stac.extensions import LayerLinks, layer_links
+from chronotile.protocols.catalogue.stac.params import StacSearch
+from chronotile.protocols.common.links import asset_path, quoted
+
+MOST_LAYERS = 8
+"""Layers of a collection that each item links to; the collection has all."""
+
+
+class ItemDocuments:
+    """Makes the items of one answer; what those of a collection have in common is made once."""
+
+    def __init__(self, context: StacContext) -> None:
+        self._context = context
+        self._collections: dict[str, _OfCollection] = {}
+
+    def document(self, found: FoundItem) -> Json:
+        """Return an item: a GeoJSON Feature.
+
+        Raises:
+            SourceUnavailable: The index holds something that is not an item.
+        """
+        common = self._collections.get(found.collection)
+        if common is None:
+            common = self._collections[found.collection] = _OfCollection(found.collection, self._context)
+        return common.document(found)
+
+
+class _OfCollection:
+    def __init__(self, collection: str, context: StacContext) -> None:
+        self._context = context
+        url = context.collection_url(collection)
+        self._items = f"{url}/items/"
+        self._links = [
+            context.root_link,
+            link("parent", url, JSON_TYPE),
+            link("collection", url, JSON_TYPE),
+        ]
+        offered = stac_collection(collection, context) if has_layers(collection, context) else None
+        layers = () if offered is None else offered.layers[:MOST_LAYERS]
+        fields = {} if offered is None else data_cube.own_fields(offered)
+        self._layers = [layer_links(layer, context) for layer in layers]
+        self._computed = [_Computed(layer, context) for layer in fields.values()]
+
+    def document(self, found: FoundItem) -> Json:
+        document = public_item(found, self._context.services.source_hrefs.get(found.collection))
+        instant = found.ref.instant
+        shown = [(each, each.time(instant)) for each in self._layers if each.shows(instant)]
+        maps = [one for each, time in shown for one in each.of_item(time)]
+        document["type"], document["stac_version"] = "Feature", STAC_VERSION
+        document["links"] = [
+            link("self", self._items + quote(found.ref.id, safe=""), GEOJSON_TYPE),
+            *self._links,
+            *maps,
+        ]
+        self._add_assets(document, found, shown)
+        if maps:
+            _add_extensions(document, map_links.MAP_LINKS_EXTENSION)
+        return document
+
+    def _add_assets(self, document: Json, found: FoundItem, shown: list[tuple[LayerLinks, str | None]]) -> None:
+        assets, base, instant = document["assets"], self._context.base, found.ref.instant
+        files = base + asset_path(found.product, "")
+        for name, asset in assets.items():
+            asset["href"] = files + quoted(name)
+        computed = [each for each in self._computed if each.is_wanted(assets) and each.links.shows(instant)]
+        for each in computed:
+            assets |= each.assets(instant)
+        if computed:
+            _add_extensions(document, PROJECTION, data_cube.RASTER)
+        if shown and "thumbnail" not in assets:
+            first, time = next((each for each in shown if each[0].layer.is_composite), shown[0])
+            assets["thumbnail"] = {
+                "href": first.picture(document.get("bbox"), time),
+                "type": MapFormat.PNG,
+                "roles": ["thumbnail"],
+                "title": first.title,
+            }
+
+
+class _Computed:
+    """The values of a layer at the time of an item that has no file with them."""
+
+    def __init__(self, layer: Layer, context: StacContext) -> None:
+        self.links = layer_links(layer, context)
+        variable, name, title = layer.main_variable, quote(layer.id, safe=""), self.links.title
+        self._name = variable.name
+        self._is_derived = variable.is_derived
+        form, media_type = ("GTiff", COG_TYPE) if has_geo_tags(variable.grid.crs) else ("NetCDF", NETCDF_TYPE)
+        self._href = f"{context.base}/ogcapi/collections/{name}/coverage?f={form}"
+        self._members = {
+            "type": media_type,
+            "roles": ["data"],
+            "title": title,
+            "bands": [data_cube.band_of(layer)],
+            **{key: value for key, value in projection_of(variable.grid).items() if key != "proj:epsg"},
+        }
+        store = {
+            "href": f"{context.base}/zarr/{name}",
+            "type": ZARR_TYPE,
+            "roles": ["data"],
+            "title": f"{title}: Zarr store of all times",
+        }
+        self._stores = {f"zarr-{variable.name}": store} if has_store(layer) else {}
+
+    def is_wanted(self, assets: Json) -> bool:
+        """Return whether an item lacks it: it has no files at all, or none of what is computed."""
+        return self._name not in assets and (self._is_derived or not assets)
+
+    def assets(self, instant: Instant) -> Json:
+        """Return the assets of an item: a coverage of its time, and the store of all times."""
+        time = self.links.time(instant)
+        href = self._href if time is None else f"{self._href}&datetime={time}"
+        return {self._name: {"href": href, **self._members}, **self._stores}
+
+
+def _add_extensions(document: Json, *extensions: str) -> None:
+    known = document["stac_extensions"]
+    document["stac_extensions"] = [*known, *(each for each in extensions if each not in known)]
+
+
+# Pages of items, and the links between them.
+
+Pairs = Sequence[tuple[str, str]]
+
+
+def page_of(search: StacSearch, context: StacContext, links: "PageLinks") -> tuple[bytes, tuple[Unanswered, ...]]:
+    """Return a page of items as JSON, and the collections of which it lacks items.
+
+    Raises:
+        InvalidParameter: A value of the search is not accepted.
+        SourceUnavailable: The index does not answer.
+    """
+    page = search_items(search.items, context.services)
+    documents = ItemDocuments(context)
+    with without_garbage_collection():
+        features = [_encoded(documents.document(found), search) for found in page.items]
+        document = _document(page, features, search, [*links.own(), *links.following(page.next)])
+        return orjson.dumps(document), page.unanswered
+
+
+def _encoded(feature: Json, search: StacSearch) -> orjson.Fragment:
+    # A feature, encoded by itself: all at once would hold the interpreter's lock, and memory, for long.
+    return orjson.Fragment(orjson.dumps(feature if search.fields is None else search.fields.of(feature)))
+
+
+def _document(page: ItemPage, features: list[orjson.Fragment], search: StacSearch, links: list[Json]) -> Json:
+    matched: dict[str, Any] = {} if page.matched is None else {"numberMatched": page.matched}
+    context = {"returned": len(features), "limit": search.items.limit}
+    document = {
+        "type": "FeatureCollection",
+        "links": links,
+        "numberReturned": len(features),
+        **matched,
+        "context": context if page.matched is None else {**context, "matched": page.matched},
+        "features": features,
+    }
+    if page.unanswered:
+        document["unanswered"] = unanswered_members(page.unanswered)
+    return document
+
+
+class PageLinks:
+    """The links of a page that GET requested.
+
+    Args:
+        context: Where documents are.
+        path: URL of the request without its query.
+        query: Of the request.
+        collection: Whose items they are, if of one.
+    """
+
+    def __init__(self, context: StacContext, path: str, query: Pairs, *, collection: str | None = None) -> None:
+        self._context = context
+        self._path = path
+        self._query = query
+        self._collection = collection
+
+    def own(self) -> list[Json]:
+        """Return the links that every page has."""
+        query = f"?{urlencode(self._query)}" if self._query else ""
+        links = [link("self", f"{self._path}{query}", GEOJSON_TYPE), self._context.root_link]
+        if self._collection is not None:
+            url = self._context.collection_url(self._collection)
+            links += [link(rel, url, JSON_TYPE) for rel in ("parent", "collection")]
+        return links
+
+    def following(self, cursor: str | None) -> list[Json]:
+        """Return the link to the next page, if there is one."""
+        if cursor is None:
+            return []
+        others = [(name, value) for name, value in self._query if name.lower() != "cursor"]
+        href = f"{self._path}?{urlencode([*others, ('cursor', cursor)])}"
+        return [{**link("next", href, GEOJSON_TYPE), "method": "GET"}]
+
+
+class PostedPageLinks(PageLinks):
+    """The links of a page that POST requested."""
+
+    def __init__(self, context: StacContext, path: str) -> None:
+        super().__init__(context, path, ())
+
+    def following(self, cursor: str | None) -> list[Json]:
+        """Return the link to the next page: the same body with its cursor."""
+        if cursor is None:
+            return []
+        posted = {"method": "POST", "body": {"cursor": cursor}, "merge": True}
+        return [{**link("next", self._path, GEOJSON_TYPE), **posted}]

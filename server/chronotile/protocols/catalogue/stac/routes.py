@@ -1,0 +1,167 @@
+"""`/stac`: the landing page, collections, and what describes them."""
+
+from collections.abc import Callable
+from functools import partial
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from chronotile.http.respond import respond_with_content, respond_with_document
+from chronotile.http.run import DOCUMENTS, SEARCHES, run, state_of
+from chronotile.protocols.catalogue.stac import search_routes, writing_routes
+from chronotile.protocols.catalogue.stac.collections import (
+    OF_COLLECTIONS,
+    collection_document,
+    collection_search_of,
+    collections_document,
+)
+from chronotile.protocols.catalogue.stac.context import (
+    CATALOG_SCHEMA,
+    COLLECTION_SCHEMA,
+    COLLECTIONS_SCHEMA,
+    IN_COLLECTION,
+    JSON_TYPE,
+    SCHEMA_TYPE,
+    Json,
+    StacContext,
+    collection_id,
+    stac_collection,
+    stac_context,
+)
+from chronotile.protocols.catalogue.stac.landing import conformance, landing_document, queryables_document
+from chronotile.protocols.catalogue.stac.params import stac_problem
+from chronotile.protocols.common.openapi import ADDRESS, OBJECT, list_of, object_of
+from chronotile.protocols.common.operation import Operation, language, routes_of
+from chronotile.protocols.common.query.kvp import Kvp
+from chronotile.protocols.common.query.parameter import LANG
+
+
+async def get_landing(request: Request) -> Response:
+    """Return the landing page."""
+    context, classes = _context(request), _classes(request)
+    return await _described(request, context, partial(landing_document, context, classes), key=("landing", *classes))
+
+
+async def get_conformance(request: Request) -> Response:
+    """Return the classes of standards that hold."""
+    return respond_with_content(orjson.dumps({"conformsTo": _classes(request)}), JSON_TYPE, request)
+
+
+async def get_collections(request: Request) -> Response:
+    """Return collections, page by page."""
+    pairs = request.query_params.multi_items()
+    query = Kvp(pairs)
+    context, search = stac_context(request, query), collection_search_of(query)
+    make = partial(collections_document, search, dict(pairs), context)
+    if not pairs:
+        return await _described(request, context, make, key=("collections",))
+    body = await run(request, DOCUMENTS, lambda: orjson.dumps(make()))
+    return _in_language(respond_with_content(body, JSON_TYPE, request), context)
+
+
+async def get_collection(request: Request) -> Response:
+    """Return a collection."""
+    context, name = _context(request), request.path_params["collection"]
+    return await _described(
+        request,
+        context,
+        lambda: collection_document(stac_collection(name, context), context),
+        key=("collection", name),
+    )
+
+
+async def get_queryables(request: Request) -> Response:
+    """Return which properties filters compare, of all collections or of one."""
+    context, name = _context(request), request.path_params.get("collection")
+    collection = None if name is None else collection_id(name, context)
+    document = await run(request, SEARCHES, partial(queryables_document, collection, context))
+    return respond_with_content(orjson.dumps(document), SCHEMA_TYPE, request)
+
+
+def _context(request: Request) -> StacContext:
+    query = Kvp(request.query_params.multi_items())
+    query.check_spelling((LANG.name,))
+    return stac_context(request, query)
+
+
+def _classes(request: Request) -> list[str]:
+    writer = state_of(request).items
+    return list(conformance(may_write=writer is not None and bool(writer.tokens)))
+
+
+async def _described(
+    request: Request, context: StacContext, make: Callable[[], Json], *, key: tuple[str, ...]
+) -> Response:
+    """The answer with a document of the catalogue, which is made once all collections are open."""
+    if context.services.catalogue.unopened:  # whose items are being added to the index, perhaps
+        body = await run(request, DOCUMENTS, lambda: orjson.dumps(make()))
+        return _in_language(respond_with_content(body, JSON_TYPE, request), context)
+    response = await respond_with_document(
+        request,
+        context.services,
+        lambda: orjson.dumps(make()),
+        key=("stac", context.base, context.language, *key),
+        media_type=JSON_TYPE,
+    )
+    return _in_language(response, context)
+
+
+def _in_language(response: Response, context: StacContext) -> Response:
+    response.headers.update({"Content-Language": context.language, "Vary": "Accept-Encoding, Accept-Language"})
+    return response
+
+
+describe = partial(Operation, tag="STAC", faults=stac_problem)
+operations = (
+    describe(
+        "/stac",
+        get_landing,
+        "getStac",
+        "Landing page of the STAC API: a catalogue of all collections",
+        parameters=[language],
+        answers={JSON_TYPE: CATALOG_SCHEMA},
+    ),
+    describe(
+        "/stac/conformance",
+        get_conformance,
+        "getStacConformance",
+        "Classes of standards that the STAC API conforms to",
+        answers={JSON_TYPE: object_of({"conformsTo": list_of(ADDRESS)})},
+    ),
+    describe(
+        "/stac/collections",
+        get_collections,
+        "getStacCollections",
+        "Collections, in pages",
+        parameters=[*OF_COLLECTIONS, language],
+        answers={JSON_TYPE: COLLECTIONS_SCHEMA},
+    ),
+    describe(
+        "/stac/collections/{collection}",
+        get_collection,
+        "getStacCollection",
+        "A collection",
+        parameters=[IN_COLLECTION, language],
+        answers={JSON_TYPE: COLLECTION_SCHEMA},
+    ),
+    describe(
+        "/stac/queryables",
+        get_queryables,
+        "getStacQueryables",
+        "Properties that filters compare",
+        parameters=[language],
+        answers={SCHEMA_TYPE: OBJECT},
+    ),
+    describe(
+        "/stac/collections/{collection}/queryables",
+        get_queryables,
+        "getStacQueryablesOfCollection",
+        "Those of a collection",
+        parameters=[IN_COLLECTION, language],
+        answers={SCHEMA_TYPE: OBJECT},
+    ),
+    *search_routes.operations,
+    *writing_routes.operations,
+)
+routes = routes_of(operations)

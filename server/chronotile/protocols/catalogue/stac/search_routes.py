@@ -1,0 +1,340 @@
+"""`/stac/search` and items of a collection, `/stac/aggregate` and `/stac/aggregations`: items, and counts of them."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from chronotile.core.errors import MAX_SHOWN, InvalidParameter
+from chronotile.core.model.items import ItemSearch, Unanswered
+from chronotile.core.model.time.instants import format_instant
+from chronotile.http.endpoint import body_of
+from chronotile.http.respond import respond_with_content, unanswered_members, warned
+from chronotile.http.run import LOOKUPS, SEARCHES, run
+from chronotile.pipeline.search.search_items import (
+    count_by_month,
+    counted_collections,
+    find_item,
+    items_of,
+    not_counted,
+    unanswered_by,
+)
+from chronotile.pipeline.services import Services
+from chronotile.protocols.catalogue.stac.context import (
+    COUNTS_SCHEMA,
+    GEOJSON_TYPE,
+    IN_COLLECTION,
+    IN_ITEM,
+    ITEM_SCHEMA,
+    ITEMS_SCHEMA,
+    JSON_TYPE,
+    Json,
+    StacContext,
+    collection_id,
+    link,
+    stac_context,
+)
+from chronotile.protocols.catalogue.stac.items import ItemDocuments, PageLinks, PostedPageLinks, page_of
+from chronotile.protocols.catalogue.stac.params import (
+    AGGREGATIONS,
+    OF_BODY,
+    OF_COUNTS,
+    OF_COUNTS_WITHIN,
+    OF_ITEMS,
+    OF_SEARCH,
+    counted_members,
+    counted_of_query,
+    members_of,
+    search_of_body,
+    search_of_query,
+    stac_problem,
+)
+from chronotile.protocols.common.openapi import REFUSALS, TEXT, body, list_of
+from chronotile.protocols.common.operation import Described, Operation
+from chronotile.protocols.common.query.kvp import Kvp
+from chronotile.protocols.common.query.parameter import Parameter
+
+Page = tuple[bytes, tuple[Unanswered, ...]]
+
+
+async def get_search(request: Request) -> Response:
+    """Return a page of items of any collections."""
+    pairs = request.query_params.multi_items()
+    query = Kvp(pairs)
+    context = stac_context(request, query)
+
+    def find() -> Response:
+        links = PageLinks(context, f"{context.root}/search", pairs)
+        return _response(page_of(search_of_query(query), context, links), request)
+
+    return await run(request, SEARCHES, find)
+
+
+async def post_search(request: Request) -> Response:
+    """Return a page of items that a body describes."""
+    context, body = stac_context(request, Kvp(())), await body_of(request)
+
+    def find() -> Page:
+        return page_of(search_of_body(body), context, PostedPageLinks(context, f"{context.root}/search"))
+
+    content, unanswered = await run(request, SEARCHES, find)
+    response = Response(content, media_type=GEOJSON_TYPE)
+    return warned(response, unanswered)
+
+
+async def get_items(request: Request) -> Response:
+    """Return a page of items of a collection."""
+    pairs = request.query_params.multi_items()
+    query = Kvp(pairs)
+    context = stac_context(request, query)
+    collection = collection_id(request.path_params["collection"], context)
+    links = PageLinks(context, f"{context.collection_url(collection)}/items", pairs, collection=collection)
+
+    def find() -> Response:
+        return _response(page_of(search_of_query(query, collection=collection), context, links), request)
+
+    return await run(request, SEARCHES, find)
+
+
+async def get_item(request: Request) -> Response:
+    """Return an item."""
+    context = stac_context(request, Kvp(request.query_params.multi_items()))
+    collection = collection_id(request.path_params["collection"], context)
+    find = partial(_item, collection, request.path_params["item"], context)
+    body = await run(request, LOOKUPS, find)
+    return respond_with_content(body, GEOJSON_TYPE, request)
+
+
+def _item(collection: str, id_: str, context: StacContext) -> bytes:
+    found = find_item(collection, id_, context.services)
+    return orjson.dumps(ItemDocuments(context).document(found))
+
+
+def _response(page: Page, request: Request) -> Response:
+    content, unanswered = page
+    return warned(respond_with_content(content, GEOJSON_TYPE, request), unanswered)
+
+
+Counted = tuple[ItemSearch, Sequence[str]]
+Answer = tuple[bytes, tuple[Unanswered, ...]]
+
+
+async def get_aggregations(request: Request) -> Response:
+    """Return which counts there are."""
+    context = stac_context(request, Kvp(request.query_params.multi_items()))
+    url, _collection = _subject(request, context)
+    return respond_with_content(orjson.dumps(aggregations_document(url, context)), JSON_TYPE, request)
+
+
+async def get_aggregate(request: Request) -> Response:
+    """Return counts of the items that a query finds."""
+    query = Kvp(request.query_params.multi_items())
+    context = stac_context(request, query)
+    url, collection = _subject(request, context)
+
+    def count() -> Answer:
+        search, names = counted_of_query(query, collection=collection), AGGREGATIONS.given(query) or ()
+        return aggregate(search, check_names(names), url, context)
+
+    content, unanswered = await run(request, SEARCHES, count)
+    return warned(respond_with_content(content, JSON_TYPE, request), unanswered)
+
+
+async def post_aggregate(request: Request) -> Response:
+    """Return counts of the items that a body describes."""
+    context, body = stac_context(request, Kvp(())), await body_of(request)
+    url, collection = _subject(request, context)
+
+    def count() -> Answer:
+        search, names = _counted_of(body, collection)
+        return aggregate(search, check_names(names), url, context)
+
+    content, unanswered = await run(request, SEARCHES, count)
+    return warned(Response(content, media_type=JSON_TYPE), unanswered)
+
+
+def _counted_of(body: bytes, collection: str | None) -> Counted:
+    members = members_of(body)
+    names = members.get("aggregations", [])
+    if not isinstance(names, list) or not all(isinstance(each, str) for each in names):
+        raise InvalidParameter("aggregations must be a list of names", locator="aggregations")
+    within = {} if collection is None else {"collections": [collection]}
+    return ItemSearch(**counted_members({**members, **within})), names
+
+
+def _subject(request: Request, context: StacContext) -> tuple[str, str | None]:
+    """The URL of what is counted, and the id of the collection, if it is one."""
+    name = request.path_params.get("collection")
+    if name is None:
+        return context.root, None
+    collection = collection_id(name, context)
+    return context.collection_url(collection), collection
+
+
+MONTHS = "datetime_frequency"
+OFFERED: Sequence[Json] = (
+    {"name": "total_count", "data_type": "integer"},
+    {"name": "datetime_min", "data_type": "datetime"},
+    {"name": "datetime_max", "data_type": "datetime"},
+    {"name": MONTHS, "data_type": "frequency_distribution", "frequency_distribution_data_type": "datetime"},
+)
+NAMES = tuple(str(each["name"]) for each in OFFERED)
+
+
+def aggregations_document(url: str, context: StacContext) -> Json:
+    """Return which counts there are; `url` is that of the catalogue or collection."""
+    own = [link("self", f"{url}/aggregations", JSON_TYPE), context.root_link]
+    return {"type": "AggregationCollection", "aggregations": list(OFFERED), "links": own}
+
+
+def check_names(names: Sequence[str]) -> tuple[str, ...]:
+    """Return the names of counts, of which each is there.
+
+    Raises:
+        InvalidParameter: One is not.
+    """
+    unknown = next((each for each in names if each not in NAMES), None)
+    if unknown is not None:
+        raise InvalidParameter(
+            f"aggregation {unknown[:MAX_SHOWN]!r} is not offered; accepted are {', '.join(NAMES)}",
+            locator="aggregations",
+        )
+    return tuple(dict.fromkeys(names))
+
+
+def aggregate(
+    search: ItemSearch, names: Sequence[str], url: str, context: StacContext
+) -> tuple[bytes, tuple[Unanswered, ...]]:
+    """Return counts of the items that a search finds as JSON, and the collections of which they lack items.
+
+    Raises:
+        InvalidParameter: A value of the search is not accepted.
+        SourceUnavailable: The index does not answer.
+    """
+    services = context.services
+    unanswered = (*not_counted(search, services), *unanswered_by(search, services))
+    values = _Values(search, services)
+    found: Mapping[str, Callable[[], Json]] = {
+        "total_count": values.total,
+        "datetime_min": values.first,
+        "datetime_max": values.last,
+        MONTHS: values.months,
+    }
+    document: Json = {
+        "type": "AggregationCollection",
+        "aggregations": [{**each, **found[str(each["name"])]()} for each in OFFERED if each["name"] in names],
+        "links": [link("self", f"{url}/aggregate", JSON_TYPE), context.root_link],
+    }
+    if unanswered:
+        document["unanswered"] = unanswered_members(unanswered)
+    return orjson.dumps(document), unanswered
+
+
+class _Values:
+    def __init__(self, search: ItemSearch, services: Services) -> None:
+        self._search = search
+        self._services = services
+        self._months: Sequence[tuple[str, int]] | None = None
+
+    def total(self) -> Json:
+        return {"value": sum(count for _month, count in self._by_month())}
+
+    def months(self) -> Json:
+        buckets = [{"key": key, "data_type": "datetime", "frequency": count} for key, count in self._by_month()]
+        return {"buckets": buckets, "overflow": 0, "interval": "month"}
+
+    def first(self) -> Json:
+        return self._edge(is_descending=False)
+
+    def last(self) -> Json:
+        return self._edge(is_descending=True)
+
+    def _by_month(self) -> Sequence[tuple[str, int]]:
+        if self._months is None:
+            counted = count_by_month(self._search, self._services)
+            self._months = [(format_instant(month), count) for month, count in counted]
+        return self._months
+
+    def _edge(self, *, is_descending: bool) -> Json:
+        """The time of the first or last item; `null` where there is none."""
+        wanted = replace(self._search, sort=(("datetime", is_descending),), limit=1)
+        found = items_of(self._services).search(wanted, among=counted_collections(self._services)).items
+        properties = orjson.loads(found[0].document)["properties"] if found else {}
+        return {"value": properties.get("datetime") or properties.get("start_datetime")}
+
+
+REFUSALS_OF_POSTS = (*REFUSALS, "TooLarge")
+describe = partial(Operation, tag="STAC", faults=stac_problem)
+items = partial(describe, answers={GEOJSON_TYPE: ITEMS_SCHEMA})
+
+
+def _counting(
+    root: str, of: str, inside: Sequence[Described], query: Sequence[Parameter[object]]
+) -> Iterator[Operation]:
+    counts = partial(describe, answers={JSON_TYPE: COUNTS_SCHEMA})
+    yield counts(
+        f"{root}/aggregations",
+        get_aggregations,
+        f"getStacAggregations{of}",
+        "Counts that there are",
+        parameters=inside,
+    )
+    yield counts(
+        f"{root}/aggregate",
+        get_aggregate,
+        f"getStacAggregate{of}",
+        "Counts of items",
+        parameters=[*inside, *query],
+        examples={"aggregations": ",".join(NAMES)},
+    )
+    members = {"aggregations": list_of(TEXT), **OF_BODY}
+    yield counts(
+        f"{root}/aggregate",
+        post_aggregate,
+        f"postStacAggregate{of}",
+        "Counts of items",
+        method="POST",
+        parameters=inside,
+        body=body({"type": "object", "properties": members}, {"aggregations": list(NAMES)}),
+        refusals=REFUSALS_OF_POSTS,
+    )
+
+
+operations = (
+    items(
+        "/stac/search",
+        get_search,
+        "getStacSearch",
+        "Items of any collections, in pages",
+        parameters=OF_SEARCH,
+    ),
+    items(
+        "/stac/search",
+        post_search,
+        "postStacSearch",
+        "Items that a body describes",
+        method="POST",
+        body=lambda of: body({"type": "object", "properties": OF_BODY}, {"collections": [of.collection], "limit": 2}),
+        refusals=REFUSALS_OF_POSTS,
+    ),
+    items(
+        "/stac/collections/{collection}/items",
+        get_items,
+        "getStacItems",
+        "Items of a collection",
+        parameters=[IN_COLLECTION, *OF_ITEMS],
+    ),
+    describe(
+        "/stac/collections/{collection}/items/{item:names}",
+        get_item,
+        "getStacItem",
+        "An item",
+        parameters=[IN_COLLECTION, IN_ITEM],
+        answers={GEOJSON_TYPE: ITEM_SCHEMA},
+    ),
+    *_counting("/stac", "", [], OF_COUNTS),
+    *_counting("/stac/collections/{collection}", "OfCollection", [IN_COLLECTION], OF_COUNTS_WITHIN),
+)

@@ -1,0 +1,193 @@
+"""Items that programs with the operator's token add, replace, change and remove (transaction extension)."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, TypeVar
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from chronotile.core.errors import MAX_SHOWN, InvalidParameter, ItemChanged, UnknownCollection
+from chronotile.core.model.items import FoundItem, ItemRef
+from chronotile.http.endpoint import body_of
+from chronotile.http.job_access import parsed, writer_of, written_problem
+from chronotile.http.run import ITEM_WRITES, run, services_of
+from chronotile.pipeline.search.search_items import indexed_item, unknown_item
+from chronotile.protocols.catalogue.stac.context import GEOJSON_TYPE, IN_COLLECTION, IN_ITEM, stac_context
+from chronotile.protocols.catalogue.stac.items import ItemDocuments
+from chronotile.protocols.common.openapi import OBJECT, body, scene
+from chronotile.protocols.common.operation import WITH_TOKEN, Operation
+from chronotile.protocols.common.query.kvp import Kvp
+
+CREATED, NO_CONTENT = 201, 204
+DEEPEST = 64
+"""Objects within one another that a patch may have."""
+ATTEMPTS = 5
+"""How often a patch is made of an item that others change meanwhile."""
+
+Json = dict[str, Any]
+Result = TypeVar("Result")
+
+
+async def post_items(request: Request) -> Response:
+    """Add an item, or all of a FeatureCollection, none of which may be there; return what was added."""
+    transaction, context = _Transaction(request), stac_context(request, Kvp(()))
+    body = await body_of(request)
+
+    def write() -> tuple[tuple[str, ...], bytes]:
+        ids, documents = transaction.add(parsed(body)), ItemDocuments(context)
+        items = [documents.document(transaction.found(each)) for each in ids]
+        if len(items) == 1:
+            return ids, orjson.dumps(items[0])
+        return ids, orjson.dumps({"type": "FeatureCollection", "features": items, "links": [context.root_link]})
+
+    ids, written = await transaction.run(write)
+    response = Response(written, status_code=CREATED, media_type=GEOJSON_TYPE)
+    if len(ids) == 1:
+        response.headers["Location"] = context.item_url(transaction.collection, ids[0])
+    return response
+
+
+async def put_item(request: Request) -> Response:
+    """Replace an item."""
+    transaction, id_ = _Transaction(request), request.path_params["item"]
+    body = await body_of(request)
+
+    def write() -> None:
+        document = _object(parsed(body))
+        if not transaction.replace(_of_id(document, id_), found=None):
+            raise unknown_item(transaction.collection, id_)
+
+    await transaction.run(write)
+    return Response(status_code=NO_CONTENT)
+
+
+async def patch_item(request: Request) -> Response:
+    """Change members of an item, as a merge patch says (RFC 7396)."""
+    transaction, id_ = _Transaction(request), request.path_params["item"]
+    body = await body_of(request)
+
+    def write() -> None:
+        patch = _object(parsed(body))
+        for _attempt in range(ATTEMPTS):
+            found = transaction.found(id_)
+            document = _of_id(_merged(orjson.loads(found.document), patch, depth=0), id_)
+            if transaction.replace(document, found=found.ref):
+                return
+        raise ItemChanged(f"item {id_[:MAX_SHOWN]!r} is changed by others at the same time; try again")
+
+    await transaction.run(write)
+    return Response(status_code=NO_CONTENT)
+
+
+async def delete_item(request: Request) -> Response:
+    """Remove an item."""
+    transaction = _Transaction(request)
+    await transaction.run(lambda: transaction.remove(request.path_params["item"]))
+    return Response(status_code=NO_CONTENT)
+
+
+class _Transaction:
+    """A change of a collection, for a request that may make it.
+
+    Raises:
+        AccessRefused: None may.
+        Unauthenticated: The request does not show the token.
+        UnknownCollection: There is no such collection.
+    """
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+        self._writer = writer_of(request)
+        self._services = services_of(request)
+        self.collection: str = request.path_params["collection"]
+        if self.collection not in self._writer.specs():
+            raise UnknownCollection(f"collection {self.collection[:MAX_SHOWN]!r} is not known", locator="collectionId")
+
+    async def run(self, work: Callable[[], Result]) -> Result:
+        return await run(self._request, ITEM_WRITES, work)
+
+    def found(self, id_: str) -> FoundItem:
+        return indexed_item(self.collection, id_, self._services)
+
+    def add(self, document: object) -> tuple[str, ...]:
+        return self._writer.add(self.collection, document, self._services.catalogue)
+
+    def replace(self, document: Json, *, found: ItemRef | None) -> bool:
+        return self._writer.replace(self.collection, document, self._services.catalogue, found=found)
+
+    def remove(self, id_: str) -> None:
+        self._writer.remove(self.collection, id_, self._services.catalogue)
+
+
+def _object(document: object) -> Json:
+    if not isinstance(document, dict):
+        raise InvalidParameter("the body must be a JSON object")
+    return document
+
+
+def _of_id(document: Json, id_: str) -> Json:
+    """An item as it is to be stored under an id."""
+    if document.setdefault("id", id_) != id_:
+        raise InvalidParameter(f"the item's id is not {id_[:MAX_SHOWN]!r}, as its address says", locator="id")
+    return document
+
+
+def _merged(target: object, patch: Mapping[str, Any], *, depth: int) -> Json:
+    if depth > DEEPEST:
+        raise InvalidParameter(f"the patch has more than {DEEPEST} objects within one another")
+    merged = dict(target) if isinstance(target, dict) else {}
+    for name, value in patch.items():
+        if value is None:
+            merged.pop(name, None)
+        elif isinstance(value, dict):
+            merged[name] = _merged(merged.get(name), value, depth=depth + 1)
+        else:
+            merged[name] = value
+    return merged
+
+
+SCENE = scene("1.1.0", {"datetime": "2020-06-01T10:50:31Z", "eo:cloud_cover": 12})
+REFUSALS = ("BadRequest", "Unauthorized", "Forbidden", "NotFound", "TooLarge", "TooMany", "Unavailable")
+WITH_CONFLICT = (*REFUSALS, "Conflict")
+ADDED: Json = {"description": "Adds items", "content": {GEOJSON_TYPE: {"schema": OBJECT}}}
+describe = partial(Operation, tag="STAC transactions", faults=written_problem, refusals=REFUSALS, members=WITH_TOKEN)
+change = partial(describe, "/stac/collections/{collection}/items/{item:names}", parameters=[IN_COLLECTION, IN_ITEM])
+operations = (
+    describe(
+        "/stac/collections/{collection}/items",
+        post_items,
+        "postStacItems",
+        "Adds items",
+        method="POST",
+        parameters=[IN_COLLECTION],
+        body=body(OBJECT, SCENE),
+        refusals=WITH_CONFLICT,
+        responses={"201": ADDED},
+    ),
+    change(
+        put_item,
+        "putStacItem",
+        "Replaces an item",
+        method="PUT",
+        body=lambda of: body(OBJECT, {**SCENE, "id": of.item or "scene"}),
+        responses={"204": {"description": "Replaces an item"}},
+    ),
+    change(
+        patch_item,
+        "patchStacItem",
+        "Changes members of an item (RFC 7396)",
+        method="PATCH",
+        body=body(OBJECT, {"properties": {"gsd": 10}}),
+        refusals=WITH_CONFLICT,
+        responses={"204": {"description": "Changes members of an item (RFC 7396)"}},
+    ),
+    change(
+        delete_item,
+        "deleteStacItem",
+        "Removes an item",
+        method="DELETE",
+        responses={"204": {"description": "Removes an item"}},
+    ),
+)

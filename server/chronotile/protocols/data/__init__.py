@@ -1,0 +1,1 @@
+"""Protocols of arrays and files."""

@@ -1,0 +1,256 @@
+"""TiTiler's endpoints as an application of their own, with only what its allow-list lets through."""
+
+import ast
+import logging
+import math
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp
+
+from chronotile.core.errors import (
+    ChronotileError,
+    ConfigurationError,
+    InvalidParameter,
+    LimitExceeded,
+    SourceUnavailable,
+    UnknownPath,
+)
+from chronotile.core.extras import missing_extra
+from chronotile.core.model.expression import parse_expression
+from chronotile.core.web.inner_hosts import inner_hosts
+from chronotile.core.web.places import Places, is_local
+from chronotile.http.endpoint import problem_response, with_error_caching
+from chronotile.protocols.common.query.kvp import integer, number
+from chronotile.readers.raster.geotiff_only import geotiff_reader, without_xarray
+from chronotile.readers.remote.gdal_plugin import gdal_files
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+    from fastapi.exceptions import RequestValidationError
+
+
+log = logging.getLogger(__name__)
+
+SETTING = "CHRONOTILE_COG_PREFIXES"
+PART_PX = 1024
+"""Longest side of a part whose size is not requested; TiTiler would read it at full resolution."""
+
+MAX_REASON = 300
+"""Characters of FastAPI's message about a parameter."""
+
+UNCHECKED = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
+"""What TiTiler fails with where it has not checked a parameter, such as a colour map that is none or a band 0."""
+
+GDAL_ENVIRONMENT = {
+    "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",  # no files beside the one that is allowed
+    "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": "{none}",  # files elsewhere are read by our own requests
+}
+
+
+def cog_application(prefixes: Sequence[str], *, path: str, max_pixels: int) -> ASGIApp:
+    """Return TiTiler's endpoints, to be mounted at `path`.
+
+    Raises:
+        ConfigurationError: A prefix is none, or TiTiler is not installed.
+    """
+    places = Places(prefixes, setting=SETTING)
+    inner_hosts.allow_addresses(each.host for each in places.remotes)
+    absent = missing_extra("cog", SETTING)
+    if absent is None and places.remotes:
+        absent = missing_extra("s3", f"a URL in {SETTING}")
+        gdal_files()  # before the first file is opened
+    if absent is not None:
+        raise ConfigurationError([absent])
+    with without_xarray():
+        from fastapi import Depends, FastAPI, Query
+        from titiler.core.dependencies import PartFeatureParams
+        from titiler.core.factory import TilerFactory
+
+    def allowed_file(url: Annotated[str, Query(description="A GeoTIFF below an allowed place")]) -> str:
+        return file_to_open(places, url)
+
+    def part_size(max_size: int | None = PART_PX, height: int | None = None, width: int | None = None) -> Any:  # noqa: ANN401 -- TiTiler's own
+        return PartFeatureParams(max_size=max_size, height=height, width=width)
+
+    def bounded(request: Request) -> None:
+        path_parameters = ((name, str(value)) for name, value in request.path_params.items())
+        check_cost((*path_parameters, *request.query_params.multi_items()), max_pixels)
+
+    # Never with the WMS extension: it opens what LAYERS names without asking path_dependency.
+    dependencies: dict[str, Any] = {"path_dependency": allowed_file, "img_part_dependency": part_size}
+    factory = TilerFactory(
+        **dependencies,
+        reader=geotiff_reader(),
+        environment_dependency=lambda: dict(GDAL_ENVIRONMENT),
+        router_prefix=path,
+    )
+    app = FastAPI(title="GeoTIFFs", docs_url=None, redoc_url=None, dependencies=[Depends(bounded)])
+    app.include_router(factory.router)
+    _add_faults(app)
+    mounted: ASGIApp = app
+    return mounted
+
+
+def _add_faults(app: "FastAPI") -> None:
+    """Errors as all path APIs word them; what GDAL says of a file may name paths, and is left out."""
+    from fastapi import exceptions
+    from titiler.core.errors import DEFAULT_STATUS_CODES
+
+    for kind, status in DEFAULT_STATUS_CODES.items():
+        app.add_exception_handler(kind, _foreign_fault(kind, status))
+    for kind in UNCHECKED:
+        app.add_exception_handler(kind, _unchecked_fault)
+    app.add_exception_handler(ChronotileError, _own_fault)
+    app.add_exception_handler(exceptions.RequestValidationError, _parameter_fault)
+    app.add_exception_handler(HTTPException, _http_fault)
+
+
+def _foreign_fault(kind: type[Exception], status: int) -> Any:  # noqa: ANN401 -- no type of its own in Starlette
+    """TiTiler takes all of rio-tiler's errors that it does not know for the server's; they are of the request."""
+    library = kind.__module__.partition(".")[0]
+
+    async def answer(request: Request, error: Exception) -> Response:
+        if library == "rasterio":
+            fault: ChronotileError = SourceUnavailable("the file cannot be read; try again later", locator="url")
+        elif library == "builtins":
+            fault = ChronotileError("internal server error")
+        else:
+            fault = ChronotileError(str(error))
+            fault.status = min(status, 400) if status >= 500 else status
+        return with_error_caching(problem_response(fault, request))
+
+    return answer
+
+
+async def _unchecked_fault(request: Request, error: Exception) -> Response:
+    log.warning("%s: %s", request.scope["path"], repr(error)[:300])
+    fault = InvalidParameter("a parameter is not accepted, or does not go with this file")
+    return problem_response(fault, request)
+
+
+async def _own_fault(request: Request, error: Exception) -> Response:
+    assert isinstance(error, ChronotileError)  # noqa: S101 -- what it is registered for
+    return with_error_caching(problem_response(error, request))
+
+
+async def _parameter_fault(request: Request, error: Exception) -> Response:
+    """What FastAPI refuses before TiTiler sees it: a part of the path, a parameter of the query or the body."""
+    first = cast("RequestValidationError", error).errors()[0]
+    where, *names = map(str, first["loc"])
+    name = names[0] if names and where != "body" else where
+    reason = f"{name} is not accepted: {first['msg']}"[:MAX_REASON]
+    fault = UnknownPath(reason, locator=name) if where == "path" else InvalidParameter(reason, locator=name)
+    return with_error_caching(problem_response(fault, request))
+
+
+async def _http_fault(request: Request, error: Exception) -> Response:
+    """A path that is not there, a method that is not accepted, or a body that cannot be read."""
+    assert isinstance(error, HTTPException)  # noqa: S101 -- what it is registered for
+    fault = ChronotileError(f"{request.method} {request.scope['path'][:200]!r}: {error.detail}")
+    fault.status = error.status_code
+    response = with_error_caching(problem_response(fault, request))
+    response.headers.update(error.headers or {})
+    return response
+
+
+# Which files `/cog` may open: those below configured folders and URLs, however they are spelt.
+#
+# The text of a request is never opened: it becomes a real path without links, or a URL composed again of its parts.
+# So GDAL gets no name that has a meaning of its own to it (`/vsi…`, `NAME:…`, inline XML, archives).
+
+EXTENSIONS = (".tif", ".tiff")
+
+
+def file_to_open(places: Places, text: str) -> str:
+    """Return the path or URL to open.
+
+    Raises:
+        UnknownPath: The text names nothing that may be opened; the message is the same whatever the reason.
+    """
+    try:
+        found = places.find(text)
+        is_there = not is_local(found) or Path(found).is_file()
+        if not is_there or not text.lower().endswith(EXTENSIONS) or not found.lower().endswith(EXTENSIONS):
+            raise ValueError("it is not a GeoTIFF")
+    except (ValueError, OSError) as error:
+        raise UnknownPath(
+            "url is not a GeoTIFF that may be opened here; accepted are files below the prefixes that the "
+            "operator allows, without escapes",
+            locator="url",
+        ) from error
+    return found
+
+
+# What a request to `/cog` may cost: TiTiler itself sets no bounds.
+
+SIDES = ("width", "height", "max_size")
+AT_MOST = {"tilesize": 2048, "buffer": 256, "padding": 256, "histogram_bins": 1024}
+MAX_BANDS = 32
+MAX_PARTS = 8
+
+
+def check_cost(parameters: Iterable[tuple[str, str]], max_pixels: int) -> None:
+    """Check the sizes, bands and expressions of a request, wherever it does.
+
+    Args:
+        parameters: Of path and query.
+        max_pixels: The most that a picture may have.
+
+    Raises:
+        InvalidParameter: An expression is none, or too dear.
+        LimitExceeded: A picture would be too large.
+    """
+    given = list(parameters)
+    named = {name for name, _value in given}
+    if len(named & {"width", "height"}) == 1:
+        raise InvalidParameter("width and height go together", locator="width" if "width" in named else "height")
+    side = math.isqrt(max_pixels)
+    for name, value in given:
+        if name in SIDES:
+            _check_size(name, value, side, limit="max_pixels")
+        elif name in AT_MOST:
+            _check_size(name, value, AT_MOST[name], limit=name)
+        elif name == "expression":
+            check_band_math(value)
+    bands = sum(name == "bidx" for name, _value in given)
+    if bands > MAX_BANDS:
+        raise InvalidParameter(f"bidx names {bands} bands, at most {MAX_BANDS} are accepted", locator="bidx")
+
+
+def _check_size(name: str, text: str, allowed: int, *, limit: str) -> None:
+    requested = number(text, locator=name) if name == "buffer" else integer(text, locator=name)
+    if requested > allowed:
+        raise LimitExceeded(
+            limit, allowed=allowed, needed=math.ceil(requested), alternative="request less at once", locator=name
+        )
+
+
+def check_band_math(text: str) -> None:
+    """Check an expression over bands (`b1`, `b2`, …), or several with `;` between.
+
+    numexpr, which TiTiler computes with, raises numbers to powers before it begins: `9**9**9` would take for ever.
+
+    Raises:
+        InvalidParameter: It is not arithmetic, or raises a number to a power.
+    """
+    parts = [part for part in text.split(";") if part.strip()]
+    if len(parts) > MAX_PARTS:
+        raise InvalidParameter(f"expression has {len(parts)} parts, at most {MAX_PARTS} are accepted")
+    for part in parts:
+        for node in ast.walk(ast.parse(parse_expression(part).text, mode="eval")):
+            if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow) and not _is_plain_power(node):
+                raise InvalidParameter(
+                    "** takes a band or an expression of bands, and a plain number up to 16", locator="expression"
+                )
+
+
+def _is_plain_power(node: ast.BinOp) -> bool:
+    is_of_bands = any(isinstance(each, ast.Name) for each in ast.walk(node.left))
+    exponent = node.right.operand if isinstance(node.right, ast.UnaryOp) else node.right
+    value = exponent.value if isinstance(exponent, ast.Constant) else None
+    return is_of_bands and isinstance(value, int | float) and value <= 16

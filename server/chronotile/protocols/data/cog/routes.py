@@ -1,0 +1,102 @@
+"""`/cog`: TiTiler behind the list of allowed places."""
+
+from collections.abc import Sequence
+
+import anyio
+from starlette.datastructures import QueryParams
+from starlette.requests import Request
+from starlette.routing import BaseRoute, Mount
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from chronotile.core.errors import LimitExceeded, ServerBusy
+from chronotile.http.endpoint import check_size, problem_response, with_error_caching
+from chronotile.http.respond import declared_bytes, with_headers
+from chronotile.http.run import state_of
+
+PATH = "/cog"
+POLICY = b"default-src 'self' https: data: 'unsafe-inline'; object-src 'none'; base-uri 'none'; form-action 'self'"
+"""Of TiTiler's pages, which have inline scripts and scripts of other hosts."""
+MOST_WAITING = 256
+"""Requests that wait for files here, or for files elsewhere; more are refused."""
+
+
+def cog_routes(prefixes: Sequence[str], *, max_pixels: int, threads: int) -> list[BaseRoute]:
+    """Return the route of TiTiler's endpoints for files below `prefixes`; none where there are none.
+
+    Args:
+        prefixes: Paths and URLs below which files may be opened.
+        max_pixels: Of an answer.
+        threads: How many files here, and as many elsewhere, are read at once.
+
+    Raises:
+        ConfigurationError: A prefix is none, or TiTiler is not installed.
+    """
+    if not prefixes:
+        return []
+    # FastAPI and TiTiler take 60 MB, which a server without /cog should not.
+    from chronotile.protocols.data.cog.application import cog_application  # noqa: PLC0415 -- see above
+
+    return [Mount(PATH, _Rooted(cog_application(prefixes, path=PATH, max_pixels=max_pixels), threads))]
+
+
+class _Rooted:
+    """Adapts requests to a mounted FastAPI application.
+
+    The path must begin with the root path; a proxy's prefix is in the latter only. HEAD is answered as GET, which
+    FastAPI does not do by itself; the server leaves the body out. Answers have the policy of TiTiler's pages.
+
+    Requests for files elsewhere, which may hang, wait for one another alone: each holds one thread at a time of those
+    that FastAPI shares with answers that are sent in parts.
+    """
+
+    def __init__(self, app: ASGIApp, threads: int) -> None:
+        self.app = app
+        self._here, self._elsewhere = anyio.CapacityLimiter(threads), anyio.CapacityLimiter(threads)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one ASGI connection."""
+        root = scope.get("root_path", "")
+        if not scope["path"].startswith(root):
+            scope = {**scope, "path": root.removesuffix(PATH) + scope["path"]}
+        if scope["type"] == "http" and scope["method"] == "HEAD":
+            scope = {**scope, "method": "GET"}
+        send = with_headers(send, ((b"content-security-policy", POLICY),))
+        turns = self._elsewhere if _is_elsewhere(scope) else self._here
+        if turns.statistics().tasks_waiting >= MOST_WAITING:
+            fault = ServerBusy("too many requests are waiting for files; try again in a few seconds")
+            await with_error_caching(problem_response(fault, Request(scope)))(scope, receive, send)
+            return
+        async with turns:
+            await answer_bounded(self.app, scope, receive, send)
+
+
+def _is_elsewhere(scope: Scope) -> bool:
+    # Whether the file of a request may be on another machine: its name has a colon, as all URLs.
+    return any(":" in url for url in QueryParams(scope.get("query_string", b"")).getlist("url"))
+
+
+# Bodies that `/cog` takes, refused before they are read: FastAPI reads them before all else.
+
+MAX_BODY_BYTES = 1 << 20
+"""Of a GeoJSON feature."""
+
+
+async def answer_bounded(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    """Let an application answer a request, unless its body is too large or there is no memory for it now."""
+    if scope["type"] != "http" or scope["method"] == "GET":
+        await app(scope, receive, send)
+        return
+    request = Request(scope)
+    room = state_of(request).bodies.room()
+    try:
+        size = declared_bytes(request.headers.raw)
+        size = MAX_BODY_BYTES + 1 if size is None else size
+        check_size(size, "max_body_bytes", MAX_BODY_BYTES, alternative="send a simpler geometry")
+        room.require(size)
+    except (LimitExceeded, ServerBusy) as fault:
+        await with_error_caching(problem_response(fault, request))(scope, receive, send)
+        return
+    try:
+        await app(scope, receive, send)
+    finally:
+        room.free()

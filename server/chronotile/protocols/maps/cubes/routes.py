@@ -1,0 +1,122 @@
+"""`/cubes`: all dates of a tile in one answer (docs/reference/cube-tiles.md)."""
+
+import zlib
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from chronotile.catalog.catalogue import Catalogue
+from chronotile.core.model.cube import CUBE_TYPE, CubeRequest, CubeTile, Res
+from chronotile.core.model.payload import Payload
+from chronotile.core.model.request import IsActive
+from chronotile.http.endpoint import tile_problem
+from chronotile.http.respond import known_etags, respond, takes_gzip
+from chronotile.http.run import CUBE_BODIES, CUBES, CUBES_OF_ONE_TIME, PICTURES, run, services_of
+from chronotile.pipeline.cube_tiles import CubeTarget, find_cube, make_cube
+from chronotile.protocols.common.openapi import FILE
+from chronotile.protocols.common.operation import TILE, Operation, routes_of, segment
+from chronotile.protocols.common.query.kvp import Kvp
+from chronotile.protocols.common.query.parameter import Parameter, code, datetime, names_of
+from chronotile.protocols.common.query.picture import REV, NamedState
+from chronotile.protocols.common.query.place import tile_address
+
+DATETIME = datetime("An instant, interval or list; default: the whole time domain, within the limit")
+RES: Parameter[Res] = code("res", "2 is half the resolution, for moving pictures", {"1": 1, "2": 2}, default="1")
+CELLS = code(
+    "cells",
+    "1 for the layer's own cells under the tile, with their places, instead of the tile's pixels",
+    {"0": False, "1": True},
+    default="0",
+)
+OF_CUBE: tuple[Parameter[object], ...] = (DATETIME, RES, CELLS, REV)
+
+
+def cube_request(path: Mapping[str, str], query: Kvp, catalogue: Catalogue) -> CubeRequest:
+    """Return the cube that `/cubes/{layer}/{tms}/{z}/{x}/{y}.ctc` requests.
+
+    Raises:
+        ChronotileError: A name is unknown, the tile is out of range, or a parameter is not accepted.
+    """
+    query.check_names(names_of(OF_CUBE))
+    layer = catalogue.layer(path["layer"])
+    address = tile_address(catalogue, tile_matrix_set=path["tms"], matrix=path["z"], row=path["y"], column=path["x"])
+    tile = CubeTile(
+        tile_matrix_set=address.tile_matrix_set.id,
+        matrix=address.matrix.id,
+        column=address.column,
+        row=address.row,
+        grid=address.grid(),
+    )
+    res = RES.of(query)
+    # Half the resolution is of pixels: it is for pictures that move.
+    is_of_cells = res == 1 and CELLS.of(query)
+    return CubeRequest(layer=layer.id, tile=tile, time=DATETIME.of(query), res=res, is_of_cells=is_of_cells)
+
+
+GZIP_WRAPPER = 16 + zlib.MAX_WBITS
+
+
+async def get_cube(request: Request) -> Response:
+    """Return the numbers of one tile at many times; nothing where no time has a pixel there."""
+    services = services_of(request)
+    query = Kvp(request.query_params.multi_items())
+    cube = cube_request(request.path_params, query, services.catalogue)
+    known, revision = known_etags(request), REV.given(query)
+
+    def find() -> tuple[Payload | CubeTarget, NamedState, bool]:
+        named = NamedState(revision, cube.layer, services)
+        found = find_cube(cube, services, known=known)
+        return found, named, isinstance(found, Payload) and named.holds((found.time, found.states))
+
+    target, named, is_current = await run(request, PICTURES, find, layers=[cube.layer])
+    if isinstance(target, Payload):
+        found = target
+    else:
+        kind = CUBES_OF_ONE_TIME if len(target.times.indexes) == 1 else CUBES
+        found, is_current = await run(request, kind, partial(_made, target, named), layers=[cube.layer])
+    if not found.body and not found.unchanged:
+        return _without_content(respond(found, is_immutable=is_current))
+    if takes_gzip(request.headers.get("accept-encoding", "")) or found.unchanged:
+        response = respond(found, is_immutable=is_current)
+        response.headers["Vary"] = "Accept-Encoding"
+        if found.body:
+            response.headers["Content-Encoding"] = "gzip"
+        return response
+    body = await run(request, CUBE_BODIES, partial(zlib.decompress, found.body, GZIP_WRAPPER))
+    return respond(replace(found, body=body), is_immutable=is_current)
+
+
+def _made(target: CubeTarget, named: NamedState, is_active: IsActive) -> tuple[Payload, bool]:
+    cube = make_cube(target, is_active=is_active)
+    return cube, named.holds((cube.time, cube.states))
+
+
+def _without_content(response: Response) -> Response:
+    """The answer that there is nothing, with the validators of what there would be (RFC 9110 §15.3.5)."""
+    headers = {name: value for name, value in response.headers.items() if not name.startswith("content-")}
+    headers["Vary"] = "Accept-Encoding"
+    return Response(status_code=204, headers=headers)
+
+
+operations = (
+    Operation(
+        "/cubes/{layer}/{tms}/{z}/{x}/{y}.ctc",
+        get_cube,
+        "getCube",
+        "All dates of a tile as numbers (CTC1)",
+        tag="Cubes",
+        faults=tile_problem,
+        parameters=[
+            segment("layer", "Id or alias of a layer with values", example=lambda of: of.layer),
+            *TILE,
+            *OF_CUBE,
+        ],
+        examples={"datetime": lambda of: of.times},
+        answers={CUBE_TYPE: FILE},
+        responses={"204": {"description": "No date has a pixel in the tile"}},
+    ),
+)
+routes = routes_of(operations)

@@ -1,0 +1,206 @@
+"""`/tiles` and `/ramps`: pictures by tile, TileJSON, legends, and the colours they may have."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from urllib.parse import quote, urlencode
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from chronotile.catalog.catalogue import Catalogue
+from chronotile.core.model.formats import TILE_FORMATS, VALUE_FORMATS, MapFormat
+from chronotile.core.model.payload import Payload
+from chronotile.core.model.request import LegendRequest, MapRequest
+from chronotile.http.bodies import in_parts
+from chronotile.http.endpoint import tile_problem
+from chronotile.http.respond import (
+    SHORT,
+    known_etags,
+    remember,
+    respond,
+    respond_with_content,
+    respond_with_document,
+)
+from chronotile.http.run import DOCUMENTS, PICTURES, base_url, run, services_of
+from chronotile.pipeline.maps.legend import LEGEND_TYPES, draw_legend
+from chronotile.pipeline.maps.render import overlay_maps
+from chronotile.pipeline.maps.resolve import requested_style, with_expression
+from chronotile.pipeline.services import Services
+from chronotile.pipeline.styling.legend import ramp_document
+from chronotile.protocols.common.openapi import FILE, extension_in_path, ref
+from chronotile.protocols.common.operation import TILE, Operation, routes_of, segment
+from chronotile.protocols.common.query.kvp import Kvp
+from chronotile.protocols.common.query.parameter import datetime, names_of
+from chronotile.protocols.common.query.picture import (
+    COLOURS,
+    DIFFERENCE,
+    EXPRESSION,
+    LOGARITHMIC,
+    RAMP,
+    RANGE,
+    REDUCER,
+    REV,
+    REVERSED,
+    STYLE,
+    NamedState,
+    by_extension,
+    legend_request,
+    map_request,
+    settled,
+)
+from chronotile.protocols.common.query.place import tile_grid_of
+from chronotile.protocols.common.tilejson import layer_tilejson
+
+FORMATS: Mapping[str, MapFormat] = {each.extension: each for each in (*TILE_FORMATS, *VALUE_FORMATS)}
+DATETIME = datetime("An instant, interval or list; default: the layer's default")
+OF_TEMPLATE = (STYLE, RANGE, RAMP, REVERSED, LOGARITHMIC, REDUCER, EXPRESSION, DIFFERENCE)
+"""Those of a TileJSON that its tiles have, too, in the order of their address."""
+OF_TILEJSON = (DATETIME, *OF_TEMPLATE)
+OF_TILE = (*OF_TILEJSON, REV)
+"""TileJSON and legends ignore those that they have no use for, as one query often goes to all."""
+
+
+def tile_request(path: Mapping[str, str], query: Kvp, catalogue: Catalogue, *, scale: int = 1) -> MapRequest:
+    """Return the map that `/tiles/{layer}/{tms}/{z}/{x}/{y}.{extension}` requests.
+
+    Args:
+        path: Its parts.
+        query: Its parameters.
+        catalogue: What is served.
+        scale: Pixels of a side per pixel of the tile matrix, for screens of high resolution.
+
+    Raises:
+        ChronotileError: A name is unknown, the tile is out of range, or a parameter is not accepted.
+    """
+    query.check_names(names_of(OF_TILE))
+    layer = catalogue.layer(path["layer"])
+    grid = tile_grid_of(path, catalogue)
+    picture_format = by_extension(path["extension"], FORMATS)
+    scaled = replace(grid, width=grid.width * scale, height=grid.height * scale)
+    shown = map_request(layer, scaled, query, time=DATETIME.of(query))
+    return replace(shown, format=picture_format)
+
+
+def style_request(path: Mapping[str, str], query: Kvp) -> LegendRequest:
+    """Return the colours of the path's layer that a query requests.
+
+    Raises:
+        InvalidParameter: A parameter is not accepted, or a name is misspelt.
+    """
+    query.check_names(names_of(OF_TILE))
+    return legend_request(path["layer"], query)
+
+
+async def get_tile(request: Request, *, scale: int = 1) -> Response:
+    """Return one tile as a picture, or as values, with `scale` times the pixels of a side."""
+    services = services_of(request)
+    query = Kvp(request.query_params.multi_items())
+    tile = tile_request(request.path_params, query, services.catalogue, scale=scale)
+    revision = REV.given(query)
+    known = known_etags(request)
+
+    def draw() -> tuple[Payload, bool]:
+        named = NamedState(revision, tile.layer, services, expression=tile.expression)
+        payload = overlay_maps([tile], services, known=known).payload
+        return payload, named.holds((payload.time, payload.states))
+
+    payload, is_current = await run(request, PICTURES, draw, layers=[tile.layer])
+    if tile.expression is None and is_current == (revision is not None):
+        remember(request, payload, layer=tile.layer)
+    response = respond(payload, is_immutable=is_current)
+    return in_parts(response) if tile.format in VALUE_FORMATS else response
+
+
+async def get_tilejson(request: Request) -> Response:
+    """Return the TileJSON of a layer, whose template names the instant and the revision it is of."""
+    services = services_of(request)
+    body = await run(request, DOCUMENTS, partial(_tilejson, request, services))
+    return respond_with_content(body, "application/json", request)
+
+
+async def get_legend(request: Request) -> Response:
+    """Return a layer's legend as picture or document."""
+    services = services_of(request)
+    extension = by_extension(request.path_params["extension"], {name: name for name in LEGEND_TYPES})
+    style = style_request(request.path_params, Kvp(request.query_params.multi_items()))
+    return respond(
+        await run(request, DOCUMENTS, partial(draw_legend, style, extension, services, known=known_etags(request)))
+    )
+
+
+async def get_ramps(request: Request) -> Response:
+    """Return the ramps that `ramp` takes, with their colours."""
+    Kvp(request.query_params.multi_items()).check_names(())
+    services = services_of(request)
+    make = partial(_ramps, services)
+    return await respond_with_document(
+        request, services, make, key="ramps", media_type="application/json", cache_control=SHORT
+    )
+
+
+def _ramps(services: Services) -> bytes:
+    return orjson.dumps({"ramps": [ramp_document(style) for style in services.catalogue.ramps]})
+
+
+def _tilejson(request: Request, services: Services) -> bytes:
+    query = Kvp(request.query_params.multi_items())
+    layer = services.catalogue.layer(request.path_params["layer"])
+    tile_matrix_set = services.catalogue.tile_matrix_set(request.path_params["tms"])
+    template = {name: value for name in names_of(OF_TEMPLATE) if (value := query.optional(name))}
+    expression = EXPRESSION.given(query)
+    REDUCER.of(query)
+    shown, reading = with_expression(layer, expression, services)
+    requested_style(style_request(request.path_params, query), shown, reading)
+    found = settled(layer, query, DATETIME.of(query), services)
+    if "datetime" not in found and len(shown.times):
+        template["datetime"] = query.required(DATETIME.name)
+    template |= found
+    path = f"{base_url(request)}/tiles/{quote(shown.id)}/{quote(tile_matrix_set.id)}/{{z}}/{{x}}/{{y}}.png"
+    language = services.catalogue.service.languages[0]
+    tiles = f"{path}?{urlencode(template)}"
+    return orjson.dumps(layer_tilejson(shown, tile_matrix_set, tiles=tiles, language=language))
+
+
+LAYER = segment("layer", "Id or alias", example=lambda of: of.layer)
+describe = partial(Operation, tag="Tiles", faults=tile_problem)
+tile = partial(
+    describe,
+    parameters=[LAYER, *TILE, extension_in_path(FORMATS), *OF_TILE],
+    answers={str(each): FILE for each in FORMATS.values()},
+)
+operations = (
+    tile("/tiles/{layer}/{tms}/{z}/{x}/{y}.{extension}", get_tile, "getTile", "A tile as a picture, or as values"),
+    tile(
+        "/tiles/{layer}/{tms}/{z}/{x}/{y}@2x.{extension}",
+        partial(get_tile, scale=2),
+        "getLargeTile",
+        "The same tile with twice the pixels of a side, for screens of high resolution",
+    ),
+    describe(
+        "/tiles/{layer}/{tms}/tilejson.json",
+        get_tilejson,
+        "getTileJson",
+        "TileJSON 3.0.0 of a layer",
+        parameters=[LAYER, TILE[0], *OF_TILEJSON],
+        answers={"application/json": ref("TileJson")},
+    ),
+    describe(
+        "/tiles/{layer}/legend.{extension}",
+        get_legend,
+        "getLegend",
+        "The legend of a layer",
+        parameters=[LAYER, extension_in_path(LEGEND_TYPES), *COLOURS, REDUCER],
+        answers=dict.fromkeys(LEGEND_TYPES.values(), FILE),
+    ),
+    describe(
+        "/ramps",
+        get_ramps,
+        "getRamps",
+        "The ramps that `ramp` takes, with their colours",
+        answers={"application/json": ref("Ramps")},
+        refusals=("Unavailable",),
+    ),
+)
+routes = routes_of(operations)

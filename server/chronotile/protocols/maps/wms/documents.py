@@ -1,0 +1,164 @@
+"""What is served, as capabilities; and the warning on the time that was used."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from chronotile.catalog.catalogue import Catalogue
+from chronotile.core.model.collection import Collection, MetadataLink
+from chronotile.core.model.crs import CRS84, Crs
+from chronotile.core.model.grid import BBox
+from chronotile.protocols.common.capabilities.feature_info import INFO_FORMATS
+from chronotile.protocols.common.capabilities.layer_entries import (
+    DECIMALS,
+    CapabilitiesContext,
+    CollectionEntry,
+    LayerEntry,
+    advertised_layers,
+    collection_entries,
+    inspire_code,
+    update_sequence,
+    wms_name,
+)
+from chronotile.protocols.common.capabilities.time_extent import TimeExtent, most_listed_times
+from chronotile.protocols.common.localised_text import text_in
+from chronotile.protocols.common.query.place import in_axis_order
+from chronotile.protocols.common.sld import MEDIA_TYPE as SLD_TYPE
+from chronotile.protocols.common.xml import render_xml
+from chronotile.protocols.maps.wms.faults import box_in_crs
+from chronotile.protocols.maps.wms.legend import FORMAT as LEGEND_FORMAT
+from chronotile.protocols.maps.wms.params import EXCEPTION_FORMATS, FORMAT, LAYER_LIMIT, Version, max_side, named_groups
+
+MEDIA_TYPES = {"1.3.0": "text/xml", "1.1.1": "application/vnd.ogc.wms_xml"}
+TEMPLATES = {"1.3.0": "maps/wms/templates/capabilities_1_3_0.xml", "1.1.1": "maps/wms/templates/capabilities_1_1_1.xml"}
+
+
+@dataclass(frozen=True, slots=True)
+class OfferedCrs:
+    """A reference system with its name in the version of the document."""
+
+    name: str
+    crs: Crs
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A box as the version writes it."""
+
+    crs: str
+    minx: float
+    miny: float
+    maxx: float
+    maxy: float
+
+
+def capabilities(context: CapabilitiesContext, version: Version, *, path: str) -> bytes:
+    """Return the capabilities document; `path` is that of the service, under the base URL."""
+    catalogue = context.services.catalogue
+    offered = tuple(offered_crs(catalogue, version))
+    listed = frozenset(name for name, _layer in advertised_layers(context))
+    named = {each.id: each for each in named_groups(catalogue, listed)}
+    collections = collection_entries(context, times=most_listed_times(len(listed) + len(named)))
+    boxes = {layer.name: tuple(_boxes(layer, offered, version)) for each in collections for layer in each.layers}
+    time = context.time_text
+    return render_xml(
+        TEMPLATES[version],
+        service=catalogue.service,
+        title=text_in(catalogue.service.title, context.language),
+        abstract=text_in(catalogue.service.abstract, context.language),
+        base=context.base,
+        update_sequence=update_sequence(context.services),
+        inspire=_inspire(catalogue, context.language),
+        metadata={collection.id: collection.metadata for collection in catalogue.collections},
+        # With the time, so that it is the default indeed where a client names none.
+        url=f"{context.base}{path}?{'' if time is None else urlencode({'TIME': time}) + '&'}",
+        formats=FORMAT.words,
+        info_formats=tuple(INFO_FORMATS),
+        legend_formats=LEGEND_FORMAT.words,
+        sld_type=SLD_TYPE,
+        exception_formats=tuple(EXCEPTION_FORMATS[version]),
+        layer_limit=LAYER_LIMIT,
+        max_side=max_side(catalogue),
+        crs=offered,
+        world=_union([collection.box for collection in collections]) if collections else None,
+        collections=collections,
+        boxes=boxes,
+        groups={each.name: _group(each, boxes, named.get(each.name)) for each in collections},
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupEntry:
+    """The attributes and elements of a collection that can be requested as one."""
+
+    queryable: bool
+    """Whether one of its layers is."""
+    boxes: tuple[Box, ...]
+    """Round those of its layers, in each CRS that all of them have one in: they would inherit others."""
+    time: TimeExtent | None
+    """That of its layers; `None` where they differ."""
+    attribution: str | None
+    """Likewise."""
+
+
+def _group(
+    entry: CollectionEntry, boxes: Mapping[str, tuple[Box, ...]], collection: Collection | None
+) -> GroupEntry | None:
+    """The entry of a collection that has a name; `None` where a layer of it has no geographic box."""
+    layers = [each for each in entry.layers if each.name == each.layer.id]
+    if collection is None or len(layers) < len(collection.layers):
+        return None
+    first, *others = layers
+    by_crs = [{box.crs: box for box in boxes[layer.name]} for layer in layers]
+    shared = [name for name in by_crs[0] if all(name in each for each in by_crs)]
+    return GroupEntry(
+        queryable=any(layer.layer.queryable for layer in layers),
+        boxes=tuple(_round([each[name] for each in by_crs]) for name in shared),
+        time=first.time if all(layer.time == first.time for layer in others) else None,
+        attribution=first.attribution if all(layer.attribution == first.attribution for layer in others) else None,
+    )
+
+
+def _round(boxes: Sequence[Box]) -> Box:
+    # The box round others of the same CRS.
+    return Box(boxes[0].crs, *_union([BBox(box.minx, box.miny, box.maxx, box.maxy) for box in boxes]))
+
+
+@dataclass(frozen=True, slots=True)
+class InspireCapabilities:
+    """What INSPIRE adds (view services, technical guidance 3.11, scenario 1); languages by ISO 639-2/B's codes."""
+
+    record: MetadataLink
+    default_language: str
+    other_languages: tuple[str, ...]
+    response_language: str
+
+
+def _inspire(catalogue: Catalogue, language: str) -> InspireCapabilities | None:
+    service = catalogue.service
+    if service.inspire is None:
+        return None
+    default, *others = (inspire_code(each) for each in service.languages)
+    return InspireCapabilities(service.inspire, default, tuple(others), inspire_code(language))
+
+
+def offered_crs(catalogue: Catalogue, version: Version) -> Iterator[OfferedCrs]:
+    """Yield what maps are offered in; CRS:84 is a name of WMS 1.3.0 (Annex B.2), not of 1.1.1."""
+    for crs in catalogue.crs:
+        name = wms_name(crs)
+        if name is not None and (version == "1.3.0" or crs != CRS84):
+            yield OfferedCrs(name, crs)
+
+
+def _boxes(entry: LayerEntry, offered: Iterable[OfferedCrs], version: Version) -> Iterator[Box]:
+    """The layer's box in each CRS it has coordinates in, in the axis order of the CRS (WMS 1.3.0 §7.2.4.6.8)."""
+    for each in offered:
+        box = box_in_crs(entry.layer.main_variable.grid, each.crs)
+        if box is not None:
+            edges = [round(edge, DECIMALS) for edge in box]
+            yield Box(each.name, *(in_axis_order(edges, each.crs) if version == "1.3.0" else edges))
+
+
+def _union(boxes: Sequence[BBox]) -> BBox:
+    west, south, east, north = zip(*boxes, strict=True)
+    return BBox(min(west), min(south), max(east), max(north))

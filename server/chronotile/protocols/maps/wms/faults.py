@@ -1,0 +1,250 @@
+"""Errors as WMS words them, service exceptions of the requested version, and its warnings."""
+
+import contextlib
+from collections.abc import Awaitable, Callable, Sequence
+from functools import lru_cache, partial
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from chronotile.catalog.catalogue import Catalogue
+from chronotile.core.errors import (
+    ChronotileError,
+    ClientGone,
+    InvalidParameter,
+    MissingTime,
+    OperationNotSupported,
+    UnsupportedCrs,
+)
+from chronotile.core.model.collection import Layer
+from chronotile.core.model.crs import CRS84, Crs, is_north_first
+from chronotile.core.model.formats import MapFormat
+from chronotile.core.model.grid import BBox, NativeGrid, box_in
+from chronotile.core.model.payload import TimeUsed
+from chronotile.core.model.request import IdentifyRequest, MapRequest
+from chronotile.core.model.time.instants import DISTANT_FUTURE, DISTANT_PAST, TimeDomain, TimePart, TimeSelection
+from chronotile.http.run import FAULT_STATUS, TEXTS, run, services_of
+from chronotile.pipeline.maps.stand_ins import MessageRequest, draw_message
+from chronotile.protocols.common.capabilities.layer_entries import wms_name
+from chronotile.protocols.common.capabilities.time_extent import value_warning
+from chronotile.protocols.common.query.kvp import Kvp
+from chronotile.protocols.common.xml import render_xml
+from chronotile.protocols.maps.wms.params import (
+    EXCEPTIONS,
+    FORMAT,
+    FORMATS,
+    HEIGHT,
+    VERSION,
+    WIDTH,
+    Version,
+    background,
+    crs_parameter,
+    negotiated_version,
+)
+
+MEDIA_TYPES = {"1.3.0": "text/xml", "1.1.1": "application/vnd.ogc.se_xml"}
+"""Without a charset, which the document names itself: QGIS shows the text of exceptions of exactly `text/xml`."""
+TEMPLATES = {"1.3.0": "maps/wms/templates/exception_1_3_0.xml", "1.1.1": "maps/wms/templates/exception_1_1_1.xml"}
+SPELLING = {
+    "layer": "LAYERS",
+    "style": "STYLES",
+    "ramp": "STYLES",
+    "range": "COLORSCALERANGE",
+    "time": "TIME",
+    "format": "FORMAT",
+    "bbox": "BBOX",
+    "sld": "SLD_BODY",
+    "width": "WIDTH",
+    "height": "HEIGHT",
+    "bands": "NUMCOLORBANDS",
+    "logarithmic": "LOGSCALE",
+    "difference": "DIFFERENCE",
+    "reducer": "REDUCER",
+    "legend_options": "LEGEND_OPTIONS",
+}
+"""The core's words as WMS spells them; the reference system is called by the version."""
+WITHOUT_CODE = {"NoApplicableCode", "limit-exceeded"}
+
+
+def fault(error: ChronotileError, request: Request) -> Response:
+    """Return the service exception (WMS 1.3.0 §6.11, Annex E; WMS 1.1.1 §6.7, Annex A)."""
+    version = _version(request)
+    locator = _locator(error, version)
+    code = _code(error, version, request)
+    if _wants_json(request):
+        exception = {"code": code, "locator": locator, "text": error.message}
+        media_type, body = "application/json", orjson.dumps({"version": version, "exceptions": [exception]})
+    else:
+        media_type = MEDIA_TYPES[version]
+        body = render_xml(TEMPLATES[version], code=code, locator=locator, message=error.message)
+    headers = {"Content-Type": media_type, "Cache-Control": "no-store"}
+    request.scope[FAULT_STATUS] = error.status
+    return Response(body, status_code=_status(error, request), headers=headers)
+
+
+async def or_in_picture(
+    handler: Callable[[Request, Kvp], Awaitable[Response]], request: Request, query: Kvp
+) -> Response:
+    """Return an answer or, where EXCEPTIONS requests that and the client is at fault, a picture instead.
+
+    What keeps the picture itself from being drawn is an exception as usual, and so is a source that fails.
+    """
+    try:
+        return await handler(request, query)
+    except ClientGone:
+        raise
+    except ChronotileError as error:
+        picture = _picture_of(error, query) if error.status < 500 else None
+        if picture is None:
+            raise
+        services = services_of(request)
+        request.scope[FAULT_STATUS] = error.status
+        body = await run(request, TEXTS, partial(draw_message, picture, services))
+        return Response(body, media_type=picture.format, headers={"Cache-Control": "no-store"})
+
+
+def _picture_of(error: ChronotileError, query: Kvp) -> MessageRequest | None:
+    """The picture that stands for an error (WMS 1.3.0 §7.3.3.11), where one is requested and the request says how."""
+    with contextlib.suppress(ChronotileError):
+        exceptions, picture_format = EXCEPTIONS.of(query), FORMATS[FORMAT.of(query)]
+        if exceptions in {"INIMAGE", "BLANK"} and picture_format != MapFormat.GEOTIFF:
+            return MessageRequest(
+                text=error.message if exceptions == "INIMAGE" else "",
+                width=WIDTH.of(query),
+                height=HEIGHT.of(query),
+                format=picture_format,
+                background=background(query, picture_format),
+            )
+    return None
+
+
+def _pairs(request: Request) -> Sequence[tuple[str, str]]:
+    # The parameters; only those of the address where the body could not be read.
+    pairs: Sequence[tuple[str, str]] = getattr(request.state, "pairs", request.query_params.multi_items())
+    return pairs
+
+
+def _last(request: Request, name: str) -> Kvp:
+    # One parameter alone, its last value, which counts.
+    return Kvp([pair for pair in _pairs(request) if pair[0].lower() == name.lower()][-1:])
+
+
+def _version(request: Request) -> Version:
+    try:
+        return negotiated_version(_last(request, VERSION.name))
+    except InvalidParameter:
+        return "1.3.0"
+
+
+def _wants_json(request: Request) -> bool:
+    try:
+        return EXCEPTIONS.of(_last(request, EXCEPTIONS.name)) == "JSON"
+    except InvalidParameter:
+        return False
+
+
+def _locator(error: ChronotileError, version: Version) -> str | None:
+    if error.locator == "crs":
+        return crs_parameter(version)
+    return SPELLING.get(error.locator or "", error.locator)
+
+
+def _code(error: ChronotileError, version: Version, request: Request) -> str | None:
+    """The code of Annex E, else that of OWS Common; none where neither has one."""
+    is_about_time = isinstance(error, InvalidParameter | MissingTime) and error.locator == "time"
+    if is_about_time and _names_time(request):
+        return "InvalidDimensionValue"
+    if isinstance(error, UnsupportedCrs):
+        return "InvalidCRS" if version == "1.3.0" else "InvalidSRS"
+    return None if error.code in WITHOUT_CODE else error.code
+
+
+def _names_time(request: Request) -> bool:
+    # Whether the request has a time, were it `current` where there is none.
+    return any(name.lower() == "time" and value.strip() for name, value in _pairs(request))
+
+
+def _status(error: ChronotileError, request: Request) -> int:
+    """What is the client's fault has the configured status; a source or server that fails never looks well."""
+    if error.status in {413, 414} or (error.status >= 500 and not isinstance(error, OperationNotSupported)):
+        return error.status
+    return services_of(request).catalogue.service.wms_exception_status
+
+
+# Warnings about maps that may not show what was meant.
+
+WHOLE_CIRCLE = (-180.0, 180.0)
+
+
+def time_warnings(
+    requests: Sequence[MapRequest | IdentifyRequest], times: Sequence[TimeUsed], catalogue: Catalogue
+) -> list[str]:
+    """Return the Warning headers of an answer about several layers, each text once."""
+    warnings: dict[str, None] = {}
+    for request, used in zip(requests, times, strict=True):
+        layer = catalogue.layer(request.layer)
+        warning = _time_warning(request.time, used, layer)
+        if warning is not None:
+            warnings[warning] = None
+        if used.base_substitution is not None:
+            warnings[value_warning(used.base_substitution, used.base, layer.times, of="difference")] = None
+    return list(warnings)
+
+
+def axes_warning(maps: Sequence[MapRequest], version: Version, catalogue: Catalogue) -> str | None:
+    """Return the Warning header of a map that shows nothing, but would if the axes of its box were swapped."""
+    crs, box = maps[0].grid.crs, maps[0].grid.bbox
+    if not (crs.is_geographic or is_north_first(crs)):
+        return None
+    boxes = [each for layer in maps if (each := box_in_crs(catalogue.layer(layer.layer).main_variable.grid, crs))]
+    swapped = BBox(box.ymin, box.xmin, box.ymax, box.xmax)
+    if any(map(box.intersects, boxes)) or not any(map(swapped.intersects, boxes)):
+        return None
+    axes = ("longitude", "latitude") if crs.is_geographic else ("x", "y")
+    first = axes[version == "1.3.0" and is_north_first(crs)]
+    return f'199 - "BBOX lies outside of the layers; in {wms_name(crs)} of WMS {version} {first} comes first"'
+
+
+def _time_warning(selection: TimeSelection, used: TimeUsed, layer: Layer) -> str | None:
+    """The Warning header of a map that does not show exactly the times named (WMS 1.3.0 Annex C.4).
+
+    Of a list or an interval the times that the layer has are drawn; where some of it has none, a warning reports it.
+    """
+    if not used.instants:
+        return None
+    if used.substitution == "default":
+        return value_warning("default", used.instants, layer.times)
+    if used.substitution == "nearest" or any(_exceeds(part, layer.times) for part in selection.parts):
+        return value_warning("nearest", used.instants, layer.times)
+    return None
+
+
+def _exceeds(part: TimePart, domain: TimeDomain) -> bool:
+    """Whether a value has no time, or an interval begins before the first or ends after the last; open ends do not."""
+    if not part.is_interval:
+        return not domain.within(part.span)
+    end = part.span.end if part.end is None else part.end
+    return bool(DISTANT_PAST < part.span.start < domain.starts[0] or domain.ends[-1] < end < DISTANT_FUTURE)
+
+
+@lru_cache(maxsize=4096)
+def box_in_crs(native: NativeGrid, crs: Crs) -> BBox | None:
+    """Return the layer's box in a CRS, `None` where it has no coordinates there.
+
+    In a CRS that goes round the earth, data that go round it too, or reach beyond its latitudes, have the box of their
+    longitudes and of the latitudes they share: that minds the seam, and leaves out a pole at infinity.
+    """
+    try:
+        box = native.bbox_in(crs)
+        area = crs.definition.area_of_use
+        is_round = area is not None and (area.west, area.east) == WHOLE_CIRCLE
+        if area is None or not is_round or native.crs == crs or crs.is_geographic:
+            return box
+        west, south, east, north = native.bbox_in(CRS84)
+        if area.south <= south and north <= area.north and (west, east) != WHOLE_CIRCLE:
+            return box
+        shared = BBox(west, max(south, area.south), east, min(north, area.north))
+        return box_in(shared, CRS84, crs) if shared.ymin < shared.ymax else None
+    except InvalidParameter:
+        return None

@@ -1,0 +1,143 @@
+"""GetLegendGraphic: what the colours of a layer mean (OGC 02-070 §6.9, OGC 05-078r4 §8)."""
+
+import contextlib
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+
+from chronotile.catalog.catalogue import Catalogue
+from chronotile.core.errors import MAX_SHOWN, InvalidParameter, UnsupportedFormat
+from chronotile.core.model.formats import MapFormat
+from chronotile.core.model.payload import Payload
+from chronotile.core.model.request import LegendRequest
+from chronotile.pipeline.maps.legend import LegendFormat, draw_legend, draw_legends
+from chronotile.pipeline.services import Services
+from chronotile.pipeline.styling.legend_picture import SWATCH_PX, TEXT_PX, LegendShape
+from chronotile.protocols.common.query import kvp
+from chronotile.protocols.common.query.kvp import Kvp
+from chronotile.protocols.common.query.parameter import Parameter, keyword, number, whole
+from chronotile.protocols.common.query.picture import IS_HORIZONTAL, MAX_SIDE_PX
+from chronotile.protocols.maps.wms.colouring import colour_range, colouring, resolve_styles, sheets_of, style_and_ramp
+from chronotile.protocols.maps.wms.params import REDUCER, names_of, refuse_styled_groups, requested_difference
+
+FORMAT: Parameter[LegendFormat] = keyword(
+    "FORMAT",
+    "The media type of the legend",
+    {MapFormat.PNG: "png", "image/svg+xml": "svg", "application/json": "json"},
+    default="png",
+    error=UnsupportedFormat,
+)
+SCALE = number("SCALE", "Of the map; colours are the same at every scale", default=1.0)
+WIDTH, HEIGHT = (
+    whole(name, "Size of the picture, in pixels", least=1, most=MAX_SIDE_PX) for name in ("WIDTH", "HEIGHT")
+)
+LEAST_PICTURE_PX = 64
+"""A picture that is smaller both ways holds no legend that can be read."""
+STANDARD_DPI = 25.4 / 0.28
+"""Dots per inch of the pixels that standards count with."""
+DPIS = (30, 600)
+FONT_SIZES = (6, 72)
+"""Pixels, at `STANDARD_DPI`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WmsLegend:
+    """What GetLegendGraphic requests."""
+
+    requests: tuple[LegendRequest, ...]
+    """The uppermost layer first; several of a group."""
+    format: LegendFormat
+    shape: LegendShape
+
+
+def legend_query(query: Kvp, catalogue: Catalogue) -> WmsLegend:
+    """Return what GetLegendGraphic requests; LAYERS and STYLES are taken for LAYER and STYLE, as clients write them.
+
+    The legend of a group is that of its layers.
+
+    WIDTH and HEIGHT are those of the picture; those that leave no room to read it are, as in GeoServer, those of a
+    swatch. As there LEGEND_OPTIONS may hold `layout:horizontal`, `dpi` and `fontSize`. Colours are the same at every
+    SCALE.
+
+    Raises:
+        ChronotileError: A parameter is missing or not accepted.
+    """
+    name = query.optional("LAYER") or query.optional("LAYERS") or query.required("LAYER")
+    text = query.optional("STYLE") or query.optional("STYLES") or ""
+    sheets = sheets_of(query)
+    refuse_styled_groups(sheets, catalogue)
+    names = names_of(name, text, catalogue)
+    layers = [(each, catalogue.layer(each)) for each in names]
+    named = [
+        style_and_ramp("" if names != (name,) else text, [each.id for each in layer.styles]) for _, layer in layers
+    ]
+    drawn = resolve_styles([(layer, style) for (_, layer), (style, _) in zip(layers, named, strict=True)], sheets)
+    SCALE.of(query)
+    requests = tuple(
+        LegendRequest(
+            layer=each,
+            style=shown.style,
+            own_style=shown.own_style,
+            is_difference=requested_difference(query, layer) is not None,
+            reducer=REDUCER.of(query),
+            ramp=ramp,
+            range=colour_range(query),
+            colouring=colouring(query),
+        )
+        for (each, layer), (_, ramp), shown in zip(layers, named, drawn, strict=True)
+    )
+    return WmsLegend(
+        requests=requests[::-1],
+        format=FORMAT.of(query),
+        shape=_shape(query),
+    )
+
+
+def answer_legend(legend: WmsLegend, services: Services, *, known: Collection[str]) -> Payload:
+    """Return the legend."""
+    if len(legend.requests) == 1:
+        return draw_legend(legend.requests[0], legend.format, services, shape=legend.shape, known=known)
+    return draw_legends(legend.requests, legend.format, services, shape=legend.shape, known=known)
+
+
+def _shape(query: Kvp) -> LegendShape:
+    """What WIDTH, HEIGHT and LEGEND_OPTIONS request; options that are not known are for other servers."""
+    pairs = (option.partition(":") for option in (query.optional("LEGEND_OPTIONS") or "").lower().split(";"))
+    options = {name.strip(): value.strip() for name, _colon, value in pairs}
+    width, height = (side.given(query) for side in (WIDTH, HEIGHT))
+    shape = LegendShape(
+        is_horizontal=_is_horizontal(options.get("layout", "vertical")),
+        text_px=round(_option(options, "fontSize", otherwise=TEXT_PX, within=FONT_SIZES)),
+        scale=_option(options, "dpi", otherwise=STANDARD_DPI, within=DPIS) / STANDARD_DPI,
+    )
+    sides = [side for side in (width, height) if side is not None]
+    if not sides or max(sides) >= LEAST_PICTURE_PX:
+        return replace(shape, width=width, height=height)
+    swatch = (width or SWATCH_PX, height or SWATCH_PX)
+    return replace(shape, swatch=swatch, bar_px=swatch[1] if shape.is_horizontal else swatch[0])
+
+
+def _is_horizontal(layout: str) -> bool:
+    if layout not in IS_HORIZONTAL:
+        raise InvalidParameter(
+            f"layout must be vertical or horizontal, got {layout[:MAX_SHOWN]!r}", locator="LEGEND_OPTIONS"
+        )
+    return IS_HORIZONTAL[layout]
+
+
+def _option(options: Mapping[str, str], name: str, *, otherwise: float, within: tuple[int, int]) -> float:
+    """The number that an option has, in pixels or dots per inch.
+
+    Raises:
+        InvalidParameter: It is none, or not `within` these.
+    """
+    text = options.get(name.lower())
+    if text is None:
+        return otherwise
+    least, most = within
+    with contextlib.suppress(InvalidParameter):
+        value = kvp.number(text, locator="LEGEND_OPTIONS")
+        if least <= value <= most:
+            return value
+    raise InvalidParameter(
+        f"{name} must be a number from {least} to {most}, got {text[:MAX_SHOWN]!r}", locator="LEGEND_OPTIONS"
+    )

@@ -1,0 +1,483 @@
+"""Parameters of WMS requests turned into what the core understands."""
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Literal
+
+import numpy as np
+
+from chronotile.catalog.catalogue import Catalogue
+from chronotile.core.errors import (
+    MAX_SHOWN,
+    CurrentUpdateSequence,
+    InvalidParameter,
+    InvalidUpdateSequence,
+    LimitExceeded,
+    OperationNotSupported,
+    UnknownStyle,
+    UnsupportedFormat,
+)
+from chronotile.core.model.collection import Collection, Layer
+from chronotile.core.model.crs import Crs
+from chronotile.core.model.formats import DrawnFormat, MapFormat
+from chronotile.core.model.grid import BBox, Grid
+from chronotile.core.model.request import PICTURE_REDUCERS, MapRequest
+from chronotile.core.model.style import Colour
+from chronotile.core.model.time.instants import ABSENT, DAY, Instant, TimeDomain, TimeSelection, TimeSpan
+from chronotile.core.model.time.parser import parse_time
+from chronotile.pipeline.styling.read_sld import SheetLayer
+from chronotile.protocols.common.capabilities.layer_entries import sequence_order
+from chronotile.protocols.common.openapi import enum_of
+from chronotile.protocols.common.query.kvp import Kvp, bbox
+from chronotile.protocols.common.query.parameter import (
+    Parameter,
+    choice,
+    custom,
+    keyword,
+    name_list,
+    text,
+    times,
+    whole,
+)
+from chronotile.protocols.common.query.place import as_xy
+from chronotile.protocols.maps.wms.colouring import (
+    COLOURS,
+    colour,
+    colour_range,
+    colouring,
+    resolve_styles,
+    sheets_of,
+    style_and_ramp,
+    truth,
+    with_layers,
+)
+
+LAYER_LIMIT = 20
+"""Layers that one map shows; their pixels together are bounded by `max_cube_values`."""
+LAYERS = name_list("LAYERS", "Layers, the first at the bottom")
+STYLES = name_list("STYLES", "One per layer, `style` or `style/ramp`; empty for the default", default=("",))
+
+
+def layers_in(name: str, catalogue: Catalogue) -> tuple[Layer, ...]:
+    """Return the layers of a group, the first at the bottom; none if it is not a collection.
+
+    Raises:
+        InvalidParameter: The collection has more layers than a map may show.
+    """
+    collection = catalogue.collections_by_id.get(name)
+    if collection is None:
+        return ()
+    if len(collection.layers) > LAYER_LIMIT:
+        raise InvalidParameter(
+            f"{name} is a collection of {len(collection.layers)} layers, LayerLimit is {LAYER_LIMIT}; name its layers",
+            locator="LAYERS",
+        )
+    return collection.layers
+
+
+def named_groups(catalogue: Catalogue, listed: frozenset[str]) -> tuple[Collection, ...]:
+    """Return the collections that capabilities name: those of 2 to 20 layers, all of them among the names listed.
+
+    One layer alone is not a group: it would be listed twice.
+    """
+    return tuple(
+        each
+        for each in catalogue.collections
+        if 1 < len(each.layers) <= LAYER_LIMIT and all(layer.id in listed for layer in each.layers)
+    )
+
+
+def names_of(name: str, style: str, catalogue: Catalogue) -> tuple[str, ...]:
+    """Return the ids of the layers of a group, which has no style but the default; of anything else its own name.
+
+    Raises:
+        UnknownStyle: A group is given another style.
+        InvalidParameter: It is a collection of too many layers.
+    """
+    members = layers_in(name, catalogue)
+    if members and style not in {"", "default"}:
+        raise UnknownStyle(
+            f"style {style[:MAX_SHOWN]!r} is not one of {name}, a group of layers; leave it empty", locator="STYLES"
+        )
+    return tuple(layer.id for layer in members) or (name,)
+
+
+def check_count(names: Sequence[str], parameter: str) -> None:
+    """Refuse more layers than a map may show.
+
+    Raises:
+        InvalidParameter: As said.
+    """
+    if len(names) > LAYER_LIMIT:
+        raise InvalidParameter(f"{parameter} names {len(names)} layers, LayerLimit is {LAYER_LIMIT}", locator=parameter)
+
+
+def refuse_styled_groups(sheets: Sequence[SheetLayer], catalogue: Catalogue) -> None:
+    """Refuse SLD that gives a group styles of its own: it has none but its layers'.
+
+    Raises:
+        UnknownStyle: As said.
+    """
+    for sheet in sheets:
+        if sheet.styles and sheet.name in catalogue.collections_by_id:
+            raise UnknownStyle(
+                f"the SLD styles {sheet.name[:MAX_SHOWN]}, a group of layers; name its layers instead", locator="sld"
+            )
+
+
+def expand_groups(query: Kvp, catalogue: Catalogue) -> Kvp:
+    """Return the parameters with each group replaced by its layers, all in their default styles.
+
+    Raises:
+        UnknownLayer: There is not one of a name among the first `LAYER_LIMIT`.
+        UnknownStyle: A group is given another style.
+        InvalidParameter: There are more styles than names of layers, or too many names, or layers of a collection.
+    """
+    names = LAYERS.of(query)
+    if len(names) > LAYER_LIMIT:  # refused here, before groups multiply them
+        for name in names[:LAYER_LIMIT]:
+            if name not in catalogue.collections_by_id:
+                catalogue.layer(name)
+        check_count(names, "LAYERS")
+    members = {name: layers_in(name, catalogue) for name in set(names)}
+    if not any(members.values()):
+        return query
+    styles = STYLES.of(query)
+    if len(styles) > len(names) and any(styles):
+        raise InvalidParameter(f"STYLES names {len(styles)} styles for {len(names)} layers", locator="STYLES")
+    opened: list[tuple[str, str]] = []
+    for name, style in zip(names, styles + ("",) * len(names), strict=False):
+        found = names_of(name, style, catalogue)
+        opened += [(each, "") for each in found] if members[name] else [(name, style)]
+    opened_names, opened_styles = zip(*opened, strict=True)
+    return query.replacing("LAYERS", ",".join(opened_names)).replacing("STYLES", ",".join(opened_styles))
+
+
+Version = Literal["1.1.1", "1.3.0"]
+Operation = Literal["GetCapabilities", "GetMap", "GetFeatureInfo", "GetLegendGraphic", "GetStyles", "DescribeLayer"]
+
+OPERATIONS: tuple[Operation, ...] = (
+    *("GetCapabilities", "GetMap", "GetFeatureInfo", "GetLegendGraphic", "GetStyles", "DescribeLayer"),
+)
+VERSIONS: Mapping[str, Version] = {"1.3.0": "1.3.0", "1.3": "1.3.0", "1.1.1": "1.1.1", "1.1.0": "1.1.1", "1.1": "1.1.1"}
+"""Versions of GetMap with the one whose rules hold: that of 1.1.0 has the parameters of 1.1.1."""
+FORMATS: Mapping[str, DrawnFormat] = {
+    MapFormat.PNG: MapFormat.PNG,
+    MapFormat.PNG8: MapFormat.PNG8,
+    MapFormat.JPEG: MapFormat.JPEG,
+    MapFormat.WEBP: MapFormat.WEBP,
+    MapFormat.GIF: MapFormat.GIF,
+    "image/tiff": MapFormat.GEOTIFF,
+}
+"""What maps are offered in."""
+_OTHER_FORMATS: Mapping[str, str] = {
+    "image/png24": MapFormat.PNG,
+    "image/png32": MapFormat.PNG,
+    "image/png8": MapFormat.PNG8,
+    "image/png;mode=8bit": MapFormat.PNG8,
+    "image/geotiff": "image/tiff",
+    "image/jpg": MapFormat.JPEG,
+}
+"""Other names of theirs that clients write."""
+ExceptionFormat = Literal["XML", "INIMAGE", "BLANK", "JSON"]
+EXCEPTION_FORMATS: Mapping[Version, Mapping[str, ExceptionFormat]] = {
+    "1.3.0": {"XML": "XML", "INIMAGE": "INIMAGE", "BLANK": "BLANK", "JSON": "JSON"},
+    "1.1.1": {
+        "application/vnd.ogc.se_xml": "XML",
+        "application/vnd.ogc.se_inimage": "INIMAGE",
+        "application/vnd.ogc.se_blank": "BLANK",
+        "application/json": "JSON",
+    },
+}
+"""How exceptions are offered; the names of each version are taken in the other one too."""
+FARTHEST = 1e15
+"""A coordinate beyond is a mistake: next to it a float cannot tell decimetres."""
+
+
+def _version(given: str) -> Version:
+    if given not in VERSIONS:
+        raise InvalidParameter(f"VERSION {given[:MAX_SHOWN]!r} is not supported; use 1.3.0 or 1.1.1", locator="VERSION")
+    return VERSIONS[given]
+
+
+def _box(given: str) -> BBox:
+    box = bbox(given, locator="BBOX")
+    if max(map(abs, box)) > FARTHEST:
+        raise InvalidParameter(f"BBOX {given[:MAX_SHOWN]} lies beyond all coordinates", locator="BBOX")
+    return box
+
+
+REQUEST = keyword("REQUEST", "The operation", {each: each for each in OPERATIONS}, error=OperationNotSupported)
+VERSION: Parameter[Version] = custom(
+    "VERSION", "The version whose rules hold", _version, schema=enum_of(list(EXCEPTION_FORMATS))
+)
+CRS, SRS = (text(name, "The reference system of `BBOX`") for name in ("CRS", "SRS"))
+BOX = custom("BBOX", "The extent; in 1.3.0 in the axis order of the CRS", _box)
+WIDTH, HEIGHT = (whole(name, "Size of the picture, in pixels", least=1) for name in ("WIDTH", "HEIGHT"))
+FORMAT = keyword(
+    "FORMAT",
+    "The media type of the picture",
+    {each: each for each in FORMATS},
+    others=_OTHER_FORMATS,
+    error=UnsupportedFormat,
+)
+IS_TRANSPARENT = truth("TRANSPARENT", "Whether nothing lies under the map")
+BACKGROUND = custom(
+    "BGCOLOR", "What lies under the map: `0xRRGGBB`", partial(colour, locator="BGCOLOR"), default=Colour(255, 255, 255)
+)
+EXCEPTIONS: Parameter[ExceptionFormat] = keyword(
+    "EXCEPTIONS",
+    "How exceptions are written",
+    EXCEPTION_FORMATS["1.3.0"],
+    others={"text/xml": "XML", **EXCEPTION_FORMATS["1.1.1"]},
+    default="XML",
+)
+TIME = text("TIME", "An instant, a list or an interval")
+UPDATE_SEQUENCE = text("UPDATESEQUENCE", "That of the capabilities which the client holds")
+REDUCER = choice("REDUCER", "Of several times", PICTURE_REDUCERS, default="latest", any_case=False)
+DIFFERENCE = times("DIFFERENCE", "A second time, whose values are subtracted")
+OF_MAP: tuple[Parameter[object], ...] = (
+    *(VERSION, LAYERS, STYLES, CRS, SRS, BOX, WIDTH, HEIGHT, FORMAT, IS_TRANSPARENT, BACKGROUND, TIME),
+    *(REDUCER, DIFFERENCE, *COLOURS, EXCEPTIONS),
+)
+
+_VERSION = re.compile(r"(\d{1,3})(?:\.(\d{1,3}))?(?:\.(\d{1,3}))?")
+
+
+def max_side(catalogue: Catalogue) -> int:
+    """Return what capabilities of 1.3.0 tell as MaxWidth and MaxHeight: a square map of it is within `max_pixels`."""
+    return math.isqrt(catalogue.limits.max_pixels)
+
+
+def crs_parameter(version: Version) -> str:
+    """Return what the version calls the reference system."""
+    return (CRS if version == "1.3.0" else SRS).name
+
+
+def operation(query: Kvp) -> Operation:
+    """Return the request.
+
+    The bare address, which people paste, gives the capabilities.
+    SERVICE may be left out, also with GetCapabilities, where WMS 1.3.0 §7.2.3.3 has clients give it; both are taken in
+    upper or lower case.
+
+    Raises:
+        ChronotileError: The service is another, or the operation is missing or not offered.
+    """
+    if query.is_empty:
+        return "GetCapabilities"
+    query.required(REQUEST.name)
+    service = query.optional("SERVICE")
+    if service is not None and service.upper() != "WMS":
+        raise InvalidParameter(f"SERVICE must be WMS, got {service[:MAX_SHOWN]!r}", locator="SERVICE")
+    return REQUEST.of(query)
+
+
+def negotiated_version(query: Kvp) -> Version:
+    """Return the version in which the capabilities are given (WMS 1.3.0 §6.2.4).
+
+    Without one it is the highest; another than those supported gives the next lower one, or the lowest.
+
+    Raises:
+        InvalidParameter: The text is not a version.
+    """
+    text = query.optional("VERSION")
+    if text is None:
+        return "1.3.0"
+    found = _VERSION.fullmatch(text)
+    if found is None:
+        raise InvalidParameter(f"VERSION must be a version such as 1.3.0, got {text[:MAX_SHOWN]!r}", locator="VERSION")
+    return "1.3.0" if tuple(int(part or 0) for part in found.groups()) >= (1, 3, 0) else "1.1.1"
+
+
+def check_update_sequence(query: Kvp, current: str | None) -> None:
+    """Refuse a client that holds the current document, or a later one (WMS 1.3.0 §7.2.3.5); an earlier one gets it.
+
+    Args:
+        query: The request.
+        current: The sequence of the document; without one UPDATESEQUENCE is ignored.
+
+    Raises:
+        CurrentUpdateSequence: As said.
+        InvalidUpdateSequence: As said.
+    """
+    requested = UPDATE_SEQUENCE.given(query)
+    if requested is None or current is None:
+        return
+    order = sequence_order(requested, current)
+    if order == 0:
+        raise CurrentUpdateSequence(f"UPDATESEQUENCE {current} is current", locator="UPDATESEQUENCE")
+    if order > 0:
+        raise InvalidUpdateSequence(
+            f"UPDATESEQUENCE {requested[:MAX_SHOWN]!r} is later than the current {current}", locator="UPDATESEQUENCE"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WmsMap:
+    """A map as WMS requests it."""
+
+    layers: tuple[MapRequest, ...]
+    """The first at the bottom (WMS 1.3.0 §7.3.3.3); all of one grid, format and background."""
+    media_type: str
+    """That the answer has: what FORMAT says."""
+
+
+def wms_map(query: Kvp, catalogue: Catalogue) -> WmsMap:
+    """Return the map that GetMap requests (WMS 1.3.0 §7.3.3).
+
+    STYLES may be absent, which stands for default styles. As in ncWMS a style may be `style/ramp`, and COLORSCALERANGE
+    is the range of values that the ramp fills; the colour parameters apply to all layers.
+
+    Raises:
+        ChronotileError: A parameter is missing or not accepted.
+    """
+    version = VERSION.of(query)
+    EXCEPTIONS.of(query)
+    sheets = sheets_of(query)
+    refuse_styled_groups(sheets, catalogue)
+    query = expand_groups(with_layers(query, sheets), catalogue)
+    layers = _layers(query, catalogue)
+    crs = catalogue.crs_for_map(_crs_name(query, version))
+    grid = Grid(
+        crs=crs,
+        bbox=_bbox(query, crs, version),
+        width=WIDTH.of(query),
+        height=HEIGHT.of(query),
+    )
+    if version == "1.3.0":  # 1.1.1 has no such limits
+        _check_sides(grid, max_side(catalogue))
+    media_type = FORMAT.of(query)
+    named = _styles(query, layers)
+    drawn = resolve_styles([(layer, style) for (_, layer), (style, _) in zip(layers, named, strict=True)], sheets)
+    maps = []
+    for (name, layer), (_, ramp), each in zip(layers, named, drawn, strict=True):
+        maps.append(
+            MapRequest(
+                layer=name,
+                grid=grid,
+                time=_time(query, layer),
+                fills_gaps=True,
+                difference=requested_difference(query, layer),
+                style=each.style,
+                own_style=each.own_style,
+                ramp=ramp,
+                range=colour_range(query),
+                colouring=colouring(query),
+                reducer=REDUCER.of(query),
+                format=FORMATS[media_type],
+                background=background(query, FORMATS[media_type]),
+            )
+        )
+    return WmsMap(layers=tuple(maps), media_type=media_type)
+
+
+def background(query: Kvp, format: MapFormat) -> tuple[int, int, int] | None:
+    """Return what lies under a map: nothing with TRANSPARENT=TRUE (WMS 1.3.0 §7.3.3.9), if the format can.
+
+    Raises:
+        InvalidParameter: TRANSPARENT is neither TRUE nor FALSE, or BGCOLOR is not a colour.
+    """
+    is_transparent = IS_TRANSPARENT.of(query)
+    red, green, blue, _alpha = BACKGROUND.of(query)
+    return None if is_transparent and format.has_alpha else (red, green, blue)
+
+
+def requested_difference(query: Kvp, layer: Layer) -> TimeSelection | None:
+    """Return the time that DIFFERENCE names, as TIME does; a layer without time ignores both.
+
+    Raises:
+        InvalidParameter: It is not a time.
+    """
+    if DIFFERENCE.given(query) is None or len(layer.times) == 0:
+        return None
+    return parse_frame_time(query.optional(DIFFERENCE.name), layer.times)  # a frame of an animation, as TIME
+
+
+def _layers(query: Kvp, catalogue: Catalogue) -> list[tuple[str, Layer]]:
+    """Names and layers; of as many as one map shows an unknown one is reported before their number is."""
+    names = LAYERS.of(query)
+    layers = [(name, catalogue.layer(name)) for name in names[:LAYER_LIMIT]]
+    check_count(names, "LAYERS")
+    return layers
+
+
+def _styles(query: Kvp, layers: list[tuple[str, Layer]]) -> list[tuple[str, str | None]]:
+    """Styles and ramps of the layers; what is empty or not there stands for the default."""
+    names = STYLES.of(query)
+    if len(names) > len(layers) and any(names):
+        raise InvalidParameter(f"STYLES names {len(names)} styles for {len(layers)} layers", locator="STYLES")
+    names = (names + ("",) * len(layers))[: len(layers)]
+    return [
+        style_and_ramp(name, [style.id for style in layer.styles])
+        for name, (_name, layer) in zip(names, layers, strict=True)
+    ]
+
+
+def _check_sides(grid: Grid, most: int) -> None:
+    """MaxWidth and MaxHeight are the most that a client may request (WMS 1.3.0 §7.2.4.3)."""
+    for name, limit, size in (("WIDTH", "MaxWidth", grid.width), ("HEIGHT", "MaxHeight", grid.height)):
+        if size > most:
+            alternative = "request a smaller picture, or use tiles"
+            raise LimitExceeded(limit, allowed=most, needed=size, alternative=alternative, locator=name)
+
+
+def _crs_name(query: Kvp, version: Version) -> str:
+    # What CRS names, in 1.1.1 SRS; the name of the other version is taken where that is missing.
+    named, other = (CRS, SRS) if version == "1.3.0" else (SRS, CRS)
+    return named.given(query) or other.given(query) or named.of(query)
+
+
+def is_quickly_read(query: Kvp, catalogue: Catalogue) -> bool:
+    """Return whether a request is read without a style sheet and without asking PROJ, which take milliseconds."""
+    named = [name for parameter in (CRS, SRS) if (name := parameter.given(query)) is not None]
+    return query.optional("SLD_BODY") is None and all(map(catalogue.is_crs_for_map_known, named))
+
+
+def _bbox(query: Kvp, crs: Crs, version: Version) -> BBox:
+    # WMS 1.3.0 §7.3.3.6: BBOX is in the axis order of the CRS; in 1.1.1 it is x before y whatever the CRS says.
+    box = BOX.of(query)
+    return as_xy(box, crs) if version == "1.3.0" else box
+
+
+def _time(query: Kvp, layer: Layer) -> TimeSelection:
+    # A layer without time ignores TIME, so that it can be drawn beside others (OGC 12-111r1).
+    return parse_frame_time(TIME.given(query), layer.times) if len(layer.times) else ABSENT
+
+
+# TIME as players of maps write it: frames that follow one another.
+
+_CLOCK = re.compile(r"\d[Tt ]\d|^\d{12,13}$", re.ASCII)
+"""A time of day, or milliseconds since 1970."""
+
+
+def parse_frame_time(text: str | None, domain: TimeDomain) -> TimeSelection:
+    """Return what TIME selects of a layer's times, where an interval may be a frame of an animation.
+
+    The frame of June is `2020-06-01T00:00:00Z/2020-07-01T00:00:00Z`, and that of July begins where it ends. So an
+    interval that has times of day, and ends at just the instant that follows those in it, leaves that one out: where it
+    is of whole days, also if nothing else lies in it, or holds one instant alone. Other intervals hold their end
+    (WMS 1.3.0 Annex D), and so do lists.
+
+    Raises:
+        InvalidParameter: It is not a time.
+    """
+    selection = parse_time(text)
+    ends = [] if text is None else [end.strip() for end in text.split("/")]
+    if len(selection.parts) != 1 or len(ends) != 2 or not all(_CLOCK.search(end) for end in ends):
+        return selection
+    part = selection.parts[0]
+    start, end = part.span.start, parse_time(ends[1]).parts[0].span.start
+    if start >= end or not np.any(domain.starts == end):
+        return selection
+    held = len(domain.within(TimeSpan(start, end)))
+    if held == 1 or (_is_midnight(start) and _is_midnight(end)):
+        return replace(selection, parts=(replace(part, span=TimeSpan(start, end)),))
+    return selection
+
+
+def _is_midnight(instant: Instant) -> bool:
+    return bool(instant.astype(np.int64) % DAY.astype(np.int64) == 0)

@@ -1,0 +1,173 @@
+"""What is served, as capabilities (WMTS 1.0.0 §7.1)."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from chronotile.core.model.collection import Layer
+from chronotile.core.model.formats import TileFormat
+from chronotile.core.model.tiles import TileMatrix, TileMatrixSet, TileRange
+from chronotile.pipeline.tile_ranges import box_in_set, is_cylindrical
+from chronotile.protocols.common.capabilities.layer_entries import (
+    DECIMALS,
+    CapabilitiesContext,
+    CollectionEntry,
+    LayerEntry,
+    advertised_layers,
+    collection_entries,
+    update_sequence,
+    urn,
+)
+from chronotile.protocols.common.capabilities.time_extent import LAYER_BYTES, most_listed_times
+from chronotile.protocols.common.localised_text import text_in
+from chronotile.protocols.common.query.place import in_axis_order
+from chronotile.protocols.common.xml import render_xml
+from chronotile.protocols.maps.wmts.feature_info import ADVERTISED_INFO, INFO_OF_VIEWERS
+from chronotile.protocols.maps.wmts.params import (
+    LIMITED_LAYERS,
+    SECTIONS,
+    VERSION,
+    Section,
+    advertised_limits,
+    offered_formats,
+    offered_sets,
+)
+
+LIMIT_BYTES = 180
+"""What the limits of one matrix take."""
+
+ANNEX_E_OF_ANOTHER_CRS = "urn:ogc:def:wkss:OGC:1.0:GoogleMapsCompatible"
+"""Annex E gives this scale set EPSG's 3857 of version 6.18.3, which is not the name that clients know it by."""
+
+TEMPLATE = "maps/wmts/templates/capabilities_1_0_0.xml"
+
+
+@dataclass(frozen=True, slots=True)
+class MatrixLimits:
+    """A tile matrix with the rows and columns of a layer in it."""
+
+    matrix: TileMatrix
+    range: TileRange
+
+
+@dataclass(frozen=True, slots=True)
+class SetLink:
+    """A tile matrix set that a layer has tiles in, with those limits that the schema can express, or none."""
+
+    name: str
+    limits: tuple[MatrixLimits, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NativeBox:
+    """A layer's box in a CRS, its corners in the axis order of that."""
+
+    urn: str
+    lower: tuple[float, ...]
+    upper: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TileLayer:
+    """A layer with its tile matrix sets."""
+
+    entry: LayerEntry
+    links: tuple[SetLink, ...]
+    boxes: tuple[NativeBox, ...]
+    default_time: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Theme:
+    """A collection with its layers."""
+
+    entry: CollectionEntry
+    layers: tuple[TileLayer, ...]
+
+
+def capabilities(context: CapabilitiesContext, sections: Collection[Section], *, path: str) -> bytes:
+    """Return the capabilities document; `path` is that of the service, under the base URL."""
+    catalogue = context.services.catalogue
+    offered, formats = offered_sets(catalogue), offered_formats(catalogue)
+    needs_layers = not {"Contents", "Themes"}.isdisjoint(sections)
+    query = {"layers": context.layers and ",".join(sorted(context.layers)), "TIME": context.time_text}
+    part = urlencode({name: value for name, value in query.items() if value is not None})
+    return render_xml(
+        TEMPLATE,
+        service=catalogue.service,
+        title=text_in(catalogue.service.title, context.language),
+        abstract=text_in(catalogue.service.abstract, context.language),
+        base=context.base,
+        url=f"{context.base}{path}",
+        part=part and f"?{part}",
+        update_sequence=update_sequence(context.services),
+        version=VERSION,
+        formats=formats,
+        templates=_templates(context, formats),
+        info_formats=_info_formats(context),
+        all_sections=SECTIONS,
+        sections=sections,
+        is_whole=set(sections) == set(SECTIONS),
+        themes=tuple(_themes(context, offered)) if needs_layers else (),
+        tile_matrix_sets=offered,
+        urn=urn,
+        scale_set=_scale_set,
+        corner=_corner,
+    )
+
+
+def _templates(context: CapabilitiesContext, formats: Sequence[TileFormat]) -> Sequence[TileFormat]:
+    return formats if len(advertised_layers(context)) <= LIMITED_LAYERS else formats[:1]
+
+
+def _info_formats(context: CapabilitiesContext) -> Mapping[str, str | None]:
+    """Media types with the extension of their template; of many layers only those that viewers request, without."""
+    if len(advertised_layers(context)) <= LIMITED_LAYERS:
+        return ADVERTISED_INFO
+    return dict.fromkeys(INFO_OF_VIEWERS)
+
+
+def _themes(context: CapabilitiesContext, offered: tuple[TileMatrixSet, ...]) -> Iterator[Theme]:
+    count = len(advertised_layers(context))
+    is_limited = count <= LIMITED_LAYERS
+    limits_bytes = LIMIT_BYTES * sum(len(each.matrices) for each in offered) if is_limited else 0
+    times = most_listed_times(count, layer_bytes=LAYER_BYTES + limits_bytes)
+    for collection in collection_entries(context, times=times):
+        layers = tuple(_tile_layer(entry, offered, is_limited=is_limited) for entry in collection.layers)
+        with_tiles = tuple(layer for layer in layers if layer.links)
+        if with_tiles:
+            yield Theme(collection, with_tiles)
+
+
+def _tile_layer(entry: LayerEntry, offered: tuple[TileMatrixSet, ...], *, is_limited: bool) -> TileLayer:
+    links = tuple(link for each in offered for link in _links(entry.layer, each, is_limited=is_limited))
+    default = None if entry.time is None else entry.time.default or entry.time.newest or entry.time.first
+    boxes = tuple(box for each in offered for box in _boxes(entry.layer, each))
+    return TileLayer(entry, links, tuple(dict.fromkeys(boxes)), default)
+
+
+def _boxes(layer: Layer, tile_matrix_set: TileMatrixSet) -> Iterator[NativeBox]:
+    """The box in a CRS that is not cylindrical, which GDAL does not find from longitudes near a pole."""
+    crs = tile_matrix_set.crs
+    name, box = urn(crs), box_in_set(layer.main_variable.grid, tile_matrix_set)
+    if name is not None and box is not None and not is_cylindrical(crs):
+        edges = in_axis_order([round(edge, DECIMALS) for edge in box], crs)
+        yield NativeBox(name, edges[:2], edges[2:])
+
+
+def _links(layer: Layer, tile_matrix_set: TileMatrixSet, *, is_limited: bool) -> Iterator[SetLink]:
+    """One link, or none to a set in which the layer has no tile."""
+    limits = advertised_limits(layer, tile_matrix_set) if is_limited else ()
+    if box_in_set(layer.main_variable.grid, tile_matrix_set) is not None:
+        yield SetLink(tile_matrix_set.id, tuple(MatrixLimits(*each) for each in limits))
+
+
+def _scale_set(tile_matrix_set: TileMatrixSet) -> str | None:
+    # The well-known scale set (Annex E) that a set is of, CRS and all.
+    found = tile_matrix_set.well_known_scale_set
+    return None if found == ANNEX_E_OF_ANOTHER_CRS else found
+
+
+def _corner(tile_matrix_set: TileMatrixSet, matrix: TileMatrix) -> tuple[float, ...]:
+    # WMTS 1.0.0 Table 10: the corner is in the axis order of the CRS.
+    return in_axis_order((matrix.left, matrix.top), tile_matrix_set.crs)

@@ -1,0 +1,141 @@
+"""GetFeatureInfo: what a layer shows at a pixel of a tile (WMTS 1.0.0 §7.3)."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from chronotile.core.errors import (
+    InvalidParameter,
+    OperationNotSupported,
+    PixelOutOfRange,
+    TileOutOfRange,
+    UnknownPath,
+)
+from chronotile.core.model.formats import MapFormat, TileFormat
+from chronotile.core.model.payload import Payload
+from chronotile.core.model.request import IdentifyRequest, MapRequest, Point
+from chronotile.pipeline.identify import deliver_identified
+from chronotile.pipeline.services import Services
+from chronotile.protocols.common.capabilities.feature_info import INFO_FORMATS, info_format, pixel_place, pixel_point
+from chronotile.protocols.common.openapi import enum_of
+from chronotile.protocols.common.query.kvp import Kvp
+from chronotile.protocols.common.query.parameter import Parameter, text, whole
+from chronotile.protocols.maps.wmts.params import DIFFERING, REDUCING, TileNames, map_request, names_in_query
+
+EXTENSIONS: Mapping[str, str] = {
+    "txt": "text/plain",
+    "html": "text/html",
+    "gml": "application/vnd.ogc.gml",
+    "gml311": "application/vnd.ogc.gml/3.1.1",
+    "gml32": "application/gml+xml",
+    "geojson": "application/geo+json",
+    "json": "application/json",
+}
+"""Of REST, with the media type each stands for; those of tiles are others."""
+ADVERTISED_INFO: Mapping[str, str] = {
+    "text/plain": "txt",
+    "text/html": "html",
+    "application/json": "json",
+    "application/vnd.ogc.gml": "gml",
+}
+"""What the capabilities list of each layer, with the extension of its template, in the order that QGIS needs, as
+`INFO_FORMATS`."""
+INFO_OF_VIEWERS = ("text/html", "application/json")
+"""What they list, without templates, where they have many layers."""
+PIXEL_COLUMN, PIXEL_ROW = (
+    whole(name, "Position in the tile, in pixels from its upper left corner") for name in ("I", "J")
+)
+INFO_FORMAT = text("InfoFormat", "The media type of the answer", schema=enum_of(list(INFO_FORMATS)))
+SEGMENTS = 6
+"""Of a path behind the time: tile matrix set, tile matrix, row, column, J, I."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InfoNames:
+    """What a pixel of a tile is called, as text."""
+
+    tile: TileNames
+    i: str
+    j: str
+    info_format: str
+
+
+def info_names_in_query(query: Kvp, offered: Sequence[TileFormat]) -> InfoNames:
+    """Return the names in a GetFeatureInfo request (WMTS 1.0.0 Table 31); formats of its tile are those `offered`.
+
+    Raises:
+        ChronotileError: One is missing, or version or format are not offered.
+    """
+    return InfoNames(
+        tile=names_in_query(query, offered),
+        i=query.required(PIXEL_COLUMN.name),
+        j=query.required(PIXEL_ROW.name),
+        info_format=INFO_FORMAT.of(query),
+    )
+
+
+def info_names_in_path(path: Mapping[str, str], query: Kvp) -> InfoNames:
+    """Return the names in the path of a feature info, and in its query those of `names_in_path`.
+
+    A time may be an interval, which has a slash. Such a path also matches that of a tile, with the segments of the
+    tile at the end of the time.
+
+    Raises:
+        UnknownPath: It is too short.
+    """
+    behind_style = [*path.get("time", "").split("/"), *(path[name] for name in ("tms", "matrix", "row", "column"))]
+    time, place = "/".join(behind_style[:-SEGMENTS]), behind_style[-SEGMENTS:]
+    if len(place) < SEGMENTS or not all(place):
+        raise UnknownPath("the path of a feature info ends with TileMatrixSet/TileMatrix/TileRow/TileCol/J/I.format")
+    tile_matrix_set, matrix, row, column, j, i = place
+    tile = TileNames(
+        layer=path["layer"],
+        style=path["style"],
+        format=MapFormat.PNG,
+        tile_matrix_set=tile_matrix_set,
+        tile_matrix=matrix,
+        row=row,
+        column=column,
+        time=time or None,
+        reducer=REDUCING.given(query),
+        difference=DIFFERING.given(query),
+    )
+    return InfoNames(tile=tile, i=i, j=j, info_format=EXTENSIONS[path["extension"]])
+
+
+def answer_info(names: InfoNames, services: Services, *, known: Collection[str]) -> Payload:
+    """Return the document.
+
+    Raises:
+        OperationNotSupported: The layer cannot be queried.
+        ChronotileError: A name is unknown, or the pixel is outside its tile, or the tile outside its limits.
+    """
+    layer = services.catalogue.layer(names.tile.layer)
+    if not layer.queryable:
+        raise OperationNotSupported(f"layer {layer.id} cannot be queried", locator="GetFeatureInfo")
+    info = info_format(names.info_format, locator=INFO_FORMAT.name)
+    tile = _tile(names, services)
+    request = IdentifyRequest.of_picture(tile, _point(names, tile), layer=tile.layer)
+    return deliver_identified([request], info, services, known=known).payload
+
+
+def _tile(names: InfoNames, services: Services) -> MapRequest:
+    """The tile; one out of range is here the wrong value of a parameter (OGC 07-057r7 Table 33)."""
+    try:
+        return map_request(names.tile, services)
+    except TileOutOfRange as error:
+        raise InvalidParameter(error.message, locator=error.locator) from error
+
+
+def _point(names: InfoNames, tile: MapRequest) -> Point:
+    column = _pixel(PIXEL_COLUMN, names.i, tile.grid.width)
+    row = _pixel(PIXEL_ROW, names.j, tile.grid.height)
+    return pixel_point(tile.grid, column, row)
+
+
+def _pixel(parameter: Parameter[int], given: str, size: int) -> int:
+    """As `pixel_place`; a number that is not one of the tile's pixels has a code of its own (OGC 07-057r7 Table 30)."""
+    parameter.parse(given)
+    try:
+        return pixel_place(given, size, locator=parameter.name)
+    except InvalidParameter as error:
+        raise PixelOutOfRange(error.message, locator=parameter.name) from error

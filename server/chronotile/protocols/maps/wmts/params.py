@@ -1,0 +1,319 @@
+"""Parameters and paths of WMTS requests turned into what the core understands."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from chronotile.catalog.catalogue import Catalogue
+from chronotile.core.errors import (
+    MAX_SHOWN,
+    ChronotileError,
+    InvalidParameter,
+    InvalidUpdateSequence,
+    MissingParameter,
+    UnsupportedFormat,
+    VersionNegotiationFailed,
+)
+from chronotile.core.model.collection import Layer
+from chronotile.core.model.formats import TILE_FORMATS, TileFormat
+from chronotile.core.model.request import MapRequest
+from chronotile.core.model.tiles import TileMatrix, TileMatrixSet, TileRange
+from chronotile.core.model.time.instants import ABSENT, Instant, TimeSelection, format_instant
+from chronotile.core.model.time.parser import parse_time
+from chronotile.http.respond import parse_weights
+from chronotile.pipeline.services import Services
+from chronotile.pipeline.tile_ranges import box_in_set, check_in_range, shown_matrices, shown_range
+from chronotile.protocols.common.capabilities.layer_entries import sequence_order, urn
+from chronotile.protocols.common.capabilities.time_extent import stand_in_default
+from chronotile.protocols.common.openapi import enum_of
+from chronotile.protocols.common.query.kvp import Kvp
+from chronotile.protocols.common.query.parameter import Parameter, custom, keyword, text, whole
+from chronotile.protocols.common.query.picture import DIFFERENCE, REDUCER
+
+Operation = Literal["GetCapabilities", "GetTile", "GetFeatureInfo", "DescribeDomains", "GetDomainValues"]
+Section = Literal["ServiceIdentification", "ServiceProvider", "OperationsMetadata", "Contents", "Themes"]
+
+VERSION = "1.0.0"
+OPERATIONS: tuple[Operation, ...] = (
+    *("GetCapabilities", "GetTile", "GetFeatureInfo"),
+    *("DescribeDomains", "GetDomainValues"),
+)
+SECTIONS: tuple[Section, ...] = (
+    *("ServiceIdentification", "ServiceProvider", "OperationsMetadata", "Contents", "Themes"),
+)
+MEDIA_TYPE = "application/xml"
+
+
+def _version(given: str) -> str:
+    if given != VERSION:
+        raise InvalidParameter(f"version {given[:MAX_SHOWN]!r} is not supported; use {VERSION}", locator="version")
+    return given
+
+
+def _accepted_versions(given: str) -> str:
+    if VERSION not in [version.strip() for version in given.split(",")]:
+        raise VersionNegotiationFailed(f"AcceptVersions {given[:MAX_SHOWN]!r} does not name {VERSION}")
+    return VERSION
+
+
+def _sections(given: str) -> frozenset[Section]:
+    known: dict[str, frozenset[Section]] = {name.lower(): frozenset((name,)) for name in SECTIONS}
+    known["all"] = frozenset(SECTIONS)
+    names = [name.strip() for name in given.split(",")]
+    for name in names:
+        if name.lower() not in known:
+            raise InvalidParameter(
+                f"section {name[:MAX_SHOWN]!r} is not known; accepted are All, {', '.join(SECTIONS)}",
+                locator="sections",
+            )
+    return frozenset[Section]().union(*(known[name.lower()] for name in names))
+
+
+REQUEST = keyword("request", "The operation", {each: each for each in OPERATIONS})
+VERSION_NAME = custom("version", "The version", _version, schema=enum_of([VERSION]), default=VERSION)
+ACCEPTED_VERSIONS = custom("AcceptVersions", "Versions that the client takes", _accepted_versions, default=VERSION)
+UPDATE_SEQUENCE = text("updateSequence", "That of the capabilities which the client holds")
+SECTION_NAMES: Parameter[frozenset[Section]] = custom(
+    "sections", "Parts of the capabilities", _sections, schema=enum_of([*SECTIONS, "All"])
+)
+LAYER = text("layer", "Id or alias of a layer")
+STYLE = text("style", "A style of the layer; empty for its first")
+TILE_MATRIX_SET = text("TileMatrixSet", "Id of a set that the layer lists")
+TILE_MATRIX = text("TileMatrix", "Id of one of its matrices")
+ROW, COLUMN = (whole(name, "Of the tile") for name in ("TileRow", "TileCol"))
+TIME = text("Time", "An instant, a list or an interval")
+REDUCING = text("Reducer", REDUCER.description, schema=REDUCER.schema)
+DIFFERING = text("Difference", DIFFERENCE.description)
+"""The last two are read with the tile, since a path has them in its query."""
+OF_TILE = (
+    *("service", "request", "version", "format", LAYER.name, STYLE.name, TILE_MATRIX_SET.name, TILE_MATRIX.name),
+    *(ROW.name, COLUMN.name, TIME.name, REDUCING.name, DIFFERING.name),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TileNames:
+    """What a tile is called, as text."""
+
+    layer: str
+    style: str
+    format: TileFormat
+    tile_matrix_set: str
+    tile_matrix: str
+    row: str
+    column: str
+    time: str | None
+    reducer: str | None = None
+    difference: str | None = None
+    """The last two are our own; a path has them in its query."""
+
+
+def operation(query: Kvp) -> Operation:
+    """Return the request; SERVICE and REQUEST are taken in upper or lower case.
+
+    The plain address, which users paste, gives the capabilities. So do requests for capabilities of WMS, which QGIS
+    sends.
+
+    Raises:
+        ChronotileError: One is missing or not offered.
+    """
+    if query.is_empty:
+        return "GetCapabilities"
+    service = query.required("service")
+    if service.upper() == "WMS" and (query.optional("request") or "").lower() == "getcapabilities":
+        return "GetCapabilities"
+    if service.upper() != "WMTS":
+        raise InvalidParameter(f"service must be WMTS, got {service[:MAX_SHOWN]!r}", locator="service")
+    return REQUEST.of(query)
+
+
+def sections(query: Kvp, *, sequence: str | None = None) -> frozenset[Section]:
+    """Return the requested sections of the capabilities (OWS Common 1.1 §7.3.3), after the version.
+
+    Args:
+        query: The request.
+        sequence: That of the document; a client that holds it gets no section (OWS Common 1.1 §7.3.4).
+
+    Raises:
+        ChronotileError: No accepted version is spoken, a section is unknown, or the client holds a later document.
+    """
+    ACCEPTED_VERSIONS.of(query)
+    held = UPDATE_SEQUENCE.given(query)
+    order = -1 if sequence is None or held is None else sequence_order(held, sequence)
+    if held is not None and order > 0:
+        raise InvalidUpdateSequence(f"updateSequence {held[:MAX_SHOWN]!r} is later than the current {sequence}")
+    found = SECTION_NAMES.of(query) if SECTION_NAMES.name in query else frozenset(SECTIONS)
+    return found if order < 0 else frozenset()
+
+
+def check_accepted(header: str) -> None:
+    """Refuse a client that takes no XML (RFC 9110 §12.5.1).
+
+    Raises:
+        ChronotileError: With status 406.
+    """
+    offered = {MEDIA_TYPE, "text/xml", "application/*", "text/*", "*/*", "*"}
+    members = parse_weights(header)
+    if members and not any(media_type in offered and weight > 0 for media_type, weight in members):
+        error = ChronotileError(f"the capabilities are {MEDIA_TYPE}, which the Accept header does not take")
+        error.status = 406
+        raise error
+
+
+def names_in_query(query: Kvp, offered: Sequence[TileFormat]) -> TileNames:
+    """Return the names in a GetTile request (WMTS 1.0.0 Table 29); only STYLE may be empty, which is the default.
+
+    Args:
+        query: The request.
+        offered: Formats, as `offered_formats` gives them.
+
+    Raises:
+        ChronotileError: One is missing, or version or format are not offered.
+    """
+    VERSION_NAME.of(query)
+    layer = LAYER.of(query)
+    if STYLE.name not in query:
+        raise MissingParameter("style is missing; it may be empty", locator="style")
+    return TileNames(
+        layer=layer,
+        style=STYLE.given(query) or "",
+        format=_format(offered).of(query),
+        tile_matrix_set=TILE_MATRIX_SET.of(query),
+        tile_matrix=TILE_MATRIX.of(query),
+        row=query.required(ROW.name),
+        column=query.required(COLUMN.name),
+        time=TIME.given(query),
+        reducer=REDUCING.given(query),
+        difference=DIFFERING.given(query),
+    )
+
+
+def names_in_path(path: Mapping[str, str], query: Kvp, offered: Sequence[TileFormat]) -> TileNames:
+    """Return the names in the path of a tile, and in its query what has no place there.
+
+    Args:
+        path: Its segments by name.
+        query: The parameters behind it.
+        offered: Formats, as `offered_formats` gives them.
+
+    Raises:
+        UnsupportedFormat: The extension is not offered.
+    """
+    return TileNames(
+        layer=path["layer"],
+        style=path["style"],
+        format=_format_of_extension(path["extension"], offered),
+        tile_matrix_set=path["tms"],
+        tile_matrix=path["matrix"],
+        row=path["row"],
+        column=path["column"],
+        time=path.get("time"),
+        reducer=REDUCING.given(query),
+        difference=DIFFERING.given(query),
+    )
+
+
+def offered_formats(catalogue: Catalogue) -> tuple[TileFormat, ...]:
+    """Return the formats that the configuration leaves; PNG first."""
+    return tuple(each for each in TILE_FORMATS if each in catalogue.service.wmts_formats)
+
+
+def map_request(names: TileNames, services: Services) -> MapRequest:
+    """Return the map that a tile shows.
+
+    Raises:
+        ChronotileError: A name is unknown, or the tile is outside the limits of its matrix.
+    """
+    layer = services.catalogue.layer(names.layer)
+    tile_matrix_set = services.catalogue.tile_matrix_set(names.tile_matrix_set)
+    matrix = tile_matrix_set.matrix(names.tile_matrix)
+    row, column = ROW.parse(names.row), COLUMN.parse(names.column)
+    if has_limits(services.catalogue):
+        check_tile_limits(layer, tile_matrix_set, matrix, row=row, column=column)
+    return MapRequest(
+        layer=names.layer,
+        grid=tile_matrix_set.tile_grid(matrix, row=row, column=column),
+        time=_time(names.time, layer, services.clock()),
+        fills_gaps=True,
+        difference=DIFFERENCE.parse(names.difference) if names.difference and len(layer.times) else None,
+        style=names.style,
+        format=names.format,
+        reducer=REDUCER.parse(names.reducer or "latest"),
+    )
+
+
+def _time(time: str | None, layer: Layer, now: Instant) -> TimeSelection:
+    """Absence and `default` mean the Default that is advertised; a layer without time ignores the value."""
+    if len(layer.times) == 0:
+        return ABSENT
+    selection = parse_time(time)
+    stand_in = stand_in_default(layer, now) if selection.keyword in {"absent", "default"} else None
+    return selection if stand_in is None else parse_time(format_instant(stand_in))
+
+
+def _format(offered: Sequence[TileFormat]) -> Parameter[TileFormat]:
+    return keyword("format", "Of the tile", {each: each for each in offered}, error=UnsupportedFormat)
+
+
+def _format_of_extension(given: str, offered: Sequence[TileFormat]) -> TileFormat:
+    by_extension: dict[str, TileFormat] = {each.extension: each for each in offered}
+    if given not in by_extension:
+        accepted = ", ".join(by_extension)
+        raise UnsupportedFormat(
+            f"extension {given[:MAX_SHOWN]!r} is not offered; accepted are {accepted}", locator="format"
+        )
+    return by_extension[given]
+
+
+LIMITED_LAYERS = 50
+"""Layers up to which a document has limits, which take more room than all else that it says of a layer."""
+
+
+def has_limits(catalogue: Catalogue) -> bool:
+    """Return whether the capabilities of all layers advertise limits, so that no tile outside them is drawn."""
+    return len(catalogue.offered_layers) <= LIMITED_LAYERS
+
+
+def offered_sets(catalogue: Catalogue) -> tuple[TileMatrixSet, ...]:
+    """Return the tile matrix sets that can be advertised: those whose CRS has a URN."""
+    return tuple(each for each in catalogue.tile_matrix_sets if urn(each.crs) is not None)
+
+
+def advertised_limits(layer: Layer, tile_matrix_set: TileMatrixSet) -> Iterator[tuple[TileMatrix, TileRange]]:
+    """Yield the matrices of a set in which a layer shows more than before, with its limits, if they are known."""
+    for matrix, held in shown_matrices(layer.main_variable.grid, tile_matrix_set):
+        limits = _as_limits(held, matrix)
+        if limits is not None:
+            yield matrix, limits
+
+
+def check_tile_limits(
+    layer: Layer, tile_matrix_set: TileMatrixSet, matrix: TileMatrix, *, row: int, column: int
+) -> None:
+    """Refuse a tile outside the limits that the capabilities tell; where they tell none, no tile of a matrix.
+
+    Raises:
+        TileOutOfRange: The row or column is outside, or the layer has no tile in the whole set.
+    """
+    native = layer.main_variable.grid
+    if box_in_set(native, tile_matrix_set) is None:
+        check_in_range(None, row=row, column=column)
+    held = shown_range(native, tile_matrix_set, matrix)
+    limits = None if held is None else _as_limits(held, matrix)
+    if limits is not None:
+        check_in_range(limits, row=row, column=column)
+
+
+def _as_limits(held: TileRange, matrix: TileMatrix) -> TileRange | None:
+    """The tiles that hold data, but they reach to row and column 1 at least; none of a single row or column.
+
+    The schema has no maximum of 0 (`positiveInteger` in wmtsGetCapabilities_response.xsd).
+    """
+    if matrix.matrix_height == 1 or matrix.matrix_width == 1:
+        return None
+    return TileRange(
+        row_min=held.row_min,
+        row_max=max(held.row_max, 1),
+        column_min=held.column_min,
+        column_max=max(held.column_max, 1),
+    )

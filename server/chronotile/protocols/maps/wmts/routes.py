@@ -1,0 +1,195 @@
+"""The endpoints of WMTS: one path for key-value pairs, and those of REST under it."""
+
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from chronotile.core.errors import ChronotileError, LimitExceeded, MissingParameter, OperationNotSupported
+from chronotile.core.model.collection import Layer
+from chronotile.core.model.payload import Payload
+from chronotile.http.endpoint import endpoint
+from chronotile.http.respond import (
+    known_etags,
+    remember,
+    respond,
+    respond_with_content,
+    respond_with_document,
+)
+from chronotile.http.run import DOCUMENTS, PICTURES, SERIES, run, services_of
+from chronotile.pipeline.maps.render import overlay_maps
+from chronotile.pipeline.services import Services
+from chronotile.protocols.common.capabilities.layer_entries import capabilities_context, update_sequence
+from chronotile.protocols.common.capabilities.time_extent import nearest_warnings
+from chronotile.protocols.common.query.kvp import Kvp, last_of_each
+from chronotile.protocols.common.xml import render_xml
+from chronotile.protocols.maps.wmts.documents import capabilities
+from chronotile.protocols.maps.wmts.domains import describe_domains, domain_values
+from chronotile.protocols.maps.wmts.feature_info import (
+    EXTENSIONS,
+    InfoNames,
+    answer_info,
+    info_names_in_path,
+    info_names_in_query,
+)
+from chronotile.protocols.maps.wmts.params import (
+    OF_TILE,
+    SECTIONS,
+    Section,
+    TileNames,
+    check_accepted,
+    map_request,
+    names_in_path,
+    names_in_query,
+    offered_formats,
+    operation,
+    sections,
+)
+
+
+async def answer(request: Request, *, path: str) -> Response:
+    """Return what REQUEST requests.
+
+    Raises:
+        OperationNotSupported: It comes by POST, which the standard has for XML in SOAP alone (WMTS 1.0.0 §9).
+        ChronotileError: A parameter is missing or not accepted.
+    """
+    if request.method == "POST":
+        raise OperationNotSupported("WMTS is offered by GET, in key-value pairs and paths", locator="POST")
+    query, services = last_of_each(request.query_params.multi_items()), services_of(request)
+    match operation(query):
+        case "GetTile":
+            response = await _tile(request, services, names_in_query(query, offered_formats(services.catalogue)))
+            for warning in query.slip_warnings(OF_TILE):
+                response.headers.append("Warning", warning)
+            return response
+        case "GetFeatureInfo":
+            names = info_names_in_query(query, offered_formats(services.catalogue))
+            return await _feature_info(request, services, names)
+        case "DescribeDomains":
+            return await _domains(request, partial(describe_domains, query))
+        case "GetDomainValues":
+            return await _domains(request, partial(domain_values, query))
+        case "GetCapabilities":
+            sequence = update_sequence(services)
+            return await _capabilities(request, query, sections(query, sequence=sequence), path=path)
+
+
+async def get_capabilities_document(request: Request, *, path: str) -> Response:
+    """Return the whole capabilities as the resource that their ServiceMetadataURL names."""
+    check_accepted(request.headers.get("accept", ""))
+    query = last_of_each(request.query_params.multi_items())
+    return await _capabilities(request, query, frozenset(SECTIONS), path=path)
+
+
+async def get_tile(request: Request) -> Response:
+    """Return the tile that the path names, or the feature info of one of its pixels."""
+    query, services = last_of_each(request.query_params.multi_items()), services_of(request)
+    if request.path_params["extension"] in EXTENSIONS:
+        return await _feature_info(request, services, info_names_in_path(request.path_params, query))
+    names = names_in_path(request.path_params, query, offered_formats(services.catalogue))
+    return await _tile(request, services, names)
+
+
+async def _tile(request: Request, services: Services, names: TileNames) -> Response:
+    work = partial(_draw, names, services, known=known_etags(request))
+    payload = await run(request, PICTURES, work, layers=[names.layer])
+    remember(request, payload, layer=names.layer)
+    return _with_warnings(respond(payload), payload, services.catalogue.layer(names.layer))
+
+
+async def _feature_info(request: Request, services: Services, names: InfoNames) -> Response:
+    work = partial(answer_info, names, services, known=known_etags(request))
+    payload = await run(request, SERIES, work, layers=[names.tile.layer])
+    return _with_warnings(respond(payload), payload, services.catalogue.layer(names.tile.layer))
+
+
+def _with_warnings(response: Response, payload: Payload, layer: Layer) -> Response:
+    """Name the time used in place of the one requested, in the header that WMS has for it; WMTS has none."""
+    for warning in nearest_warnings(payload.time, layer.times):
+        response.headers.append("Warning", warning)
+    return response
+
+
+async def _domains(request: Request, tell: Callable[[Services], bytes]) -> Response:
+    body = await run(request, DOCUMENTS, partial(tell, services_of(request)))
+    return respond_with_content(body, MEDIA_TYPE, request)
+
+
+def _draw(names: TileNames, services: Services, *, known: Collection[str]) -> Payload:
+    # The tile; what limits it has is found here, too, since the first time that asks PROJ for milliseconds.
+    return overlay_maps([map_request(names, services)], services, known=known).payload
+
+
+async def _capabilities(request: Request, query: Kvp, sections: frozenset[Section], *, path: str) -> Response:
+    services = services_of(request)
+    context = capabilities_context(request, query)
+    key = ("WMTS", path, sections, context.base, context.language, context.layers, context.time_text)
+    make = partial(capabilities, context, sections, path=path)
+    return await respond_with_document(request, services, make, key=key, media_type=MEDIA_TYPE)
+
+
+def routes(paths: Sequence[str]) -> list[Route]:
+    """Return the routes of the service under each of its paths; a time may be an interval, which has slashes."""
+    tile = "{tms}/{matrix}/{row}/{column}.{extension}"
+    return [
+        route
+        for path in paths
+        for route in (
+            Route(path, endpoint(partial(answer, path=path), fault), methods=["GET", "POST"]),
+            *(
+                # The address that capabilities give of RESTful operations, and that of the document itself.
+                Route(f"{path}/1.0.0/{name}", endpoint(partial(get_capabilities_document, path=path), path_fault))
+                for name in ("", "WMTSCapabilities.xml")
+            ),
+            Route(f"{path}/1.0.0/{{layer}}/{{style}}/{tile}", endpoint(get_tile, path_fault)),
+            Route(f"{path}/1.0.0/{{layer}}/{{style}}/{{time:path}}/{tile}", endpoint(get_tile, path_fault)),
+        )
+    ]
+
+
+TEMPLATE = "maps/wmts/templates/exception_1_0_0.xml"
+MEDIA_TYPE = "application/xml"
+SPELLING = {
+    "layer": "layer",
+    "style": "Style",
+    "time": "Time",
+    "tile_matrix_set": "TileMatrixSet",
+    "tile_matrix": "TileMatrix",
+    "row": "TileRow",
+    "column": "TileCol",
+}
+"""The core's words as WMTS spells them where a value is wrong; what is missing is named as in the request."""
+IN_QUERY = {"reducer", "difference"}
+"""Parameters for which a path has no place."""
+OWS_CODES = {
+    *("OperationNotSupported", "MissingParameterValue", "InvalidParameterValue", "VersionNegotiationFailed"),
+    *("NoApplicableCode", "TileOutOfRange", "PointIJOutOfRange", "InvalidUpdateSequence"),
+}
+"""OWS Common 1.1 Table 27 and WMTS 1.0.0 Tables 23 and 30; whatever else is wrong is the value of a parameter."""
+
+
+def fault(error: ChronotileError, _request: Request) -> Response:
+    """Return the exception report of a request in key-value pairs: 400, but 501 and 503 as the error says."""
+    return _report(error, error.status if error.status >= 500 else 400)
+
+
+def path_fault(error: ChronotileError, _request: Request) -> Response:
+    """Return the exception report of a REST path: 404 for a wrong name in the path, as the resource does not exist.
+
+    A mistake in the query is 400, except a time that does not exist, which is 404 there too.
+    """
+    is_of_query = error.locator in IN_QUERY and error.status == 400
+    is_about_path = error.status in {400, 404} and not isinstance(error, LimitExceeded) and not is_of_query
+    return _report(error, 404 if is_about_path else error.status)
+
+
+def _report(error: ChronotileError, status: int) -> Response:
+    locator = error.locator
+    if locator is not None and not isinstance(error, MissingParameter):
+        locator = SPELLING.get(locator, locator)
+    code = error.code if error.code in OWS_CODES else "InvalidParameterValue"
+    body = render_xml(TEMPLATE, code=code, locator=locator, message=error.message)
+    return Response(body, status_code=status, media_type=MEDIA_TYPE)

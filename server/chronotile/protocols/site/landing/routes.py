@@ -1,0 +1,115 @@
+"""`/`: a page for people, a document for programs; `/clients/`: packages, to install by their address."""
+
+from collections.abc import Mapping
+from functools import partial
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from chronotile.core.errors import MAX_SHOWN, UnknownPath
+from chronotile.http.endpoint import endpoint, problem_response
+from chronotile.http.respond import SHORT, preferred_type, respond_with_content, respond_with_document
+from chronotile.http.run import FILES, base_url, run, services_of, state_of
+from chronotile.http.shipped_files import ARCHIVE, CLIENTS, WHEEL
+from chronotile.pipeline.services import Services
+from chronotile.protocols.common.html_page import content_security_policy, render_page
+from chronotile.protocols.common.localised_text import language_of
+from chronotile.protocols.common.openapi import TEXT, ref
+from chronotile.protocols.common.operation import Operation, routes_of
+from chronotile.protocols.common.query.kvp import Kvp, choice
+from chronotile.protocols.common.query.parameter import format_of
+from chronotile.protocols.site.landing.documents import CardQuery, card_query, cards, landing, landing_document
+
+MEDIA_TYPES = {"json": "application/json", "html": "text/html"}
+"""The first is for those who take anything."""
+OF_PACKAGES: Mapping[str, str] = {WHEEL: "application/zip", ARCHIVE: "application/gzip"}
+TEMPLATES = "protocols/site/landing/templates"
+
+
+async def get_landing(request: Request) -> Response:
+    """Return the landing page, as HTML or JSON."""
+    query = Kvp(request.query_params.multi_items())
+    media_type = _media_type(query, request)
+    language = language_of(request, query)
+    services, base, state = services_of(request), base_url(request), state_of(request)
+    is_there, wheel = state.viewer.is_complete, state.clients.address(WHEEL, base)
+    shown = card_query(query) if media_type == MEDIA_TYPES["html"] else None
+    make = partial(_render, services, base, shown, language, wheel=wheel, has_viewer=is_there)
+    key = ("landing", base, language, is_there, shown)
+    response = await respond_with_document(request, services, make, key=key, media_type=media_type)
+    response.headers.update({"Vary": "Accept, Accept-Encoding, Accept-Language", "Content-Language": language})
+    if media_type == MEDIA_TYPES["html"]:
+        response.headers["Content-Security-Policy"] = content_security_policy(
+            TEMPLATES, images="'self'", has_scripts=is_there, has_forms=True
+        )
+        response.headers["Referrer-Policy"] = "no-referrer"
+    return response
+
+
+def _media_type(query: Kvp, request: Request) -> str:
+    named = query.optional("f")
+    if named is not None:
+        return MEDIA_TYPES[choice(named.lower(), MEDIA_TYPES, locator="f")]
+    return preferred_type(request.headers.get("accept", ""), tuple(MEDIA_TYPES.values()))
+
+
+def _render(
+    services: Services, base: str, shown: CardQuery | None, language: str, *, wheel: str | None, has_viewer: bool
+) -> bytes:
+    page = landing(services, base=base, language=language, wheel=wheel, has_viewer=has_viewer)
+    if shown is None:
+        return orjson.dumps(landing_document(page, services, base=base))
+    return render_page(TEMPLATES, page=page, cards=cards(shown, services, base=base, language=language))
+
+
+async def redirect_to_clients(_request: Request) -> Response:
+    """Redirect to the list, by a relative address, which holds under any prefix and behind any proxy."""
+    return RedirectResponse(CLIENTS.removeprefix("/"), status_code=308)
+
+
+async def get_clients(request: Request) -> Response:
+    """Return the list as a page that pip reads, too (`--find-links`)."""
+    packages, base = state_of(request).clients, base_url(request)
+    body = render_page(
+        TEMPLATES,
+        "clients",
+        names=sorted(packages.files),
+        wheel=packages.address(WHEEL, base),
+        archive=packages.address(ARCHIVE, base),
+    )
+    response = respond_with_content(body, "text/html", request, cache_control=SHORT)
+    response.headers["Content-Security-Policy"] = content_security_policy(TEMPLATES)
+    return response
+
+
+async def get_client(request: Request) -> Response:
+    """Return a package."""
+    state, name = state_of(request), request.path_params["name"]
+    if name not in state.clients.files:
+        raise UnknownPath(f"there is no package {name[:MAX_SHOWN]!r}; {CLIENTS} lists those that there are")
+    path = state.clients.files[name]
+    body = await run(request, FILES, path.read_bytes)
+    return respond_with_content(body, OF_PACKAGES[path.suffix], request, cache_control=SHORT)
+
+
+operations = (
+    Operation(
+        "/",
+        get_landing,
+        "getLanding",
+        "Overview of the service, as JSON or as a page",
+        tag="Service",
+        faults=problem_response,
+        parameters=[format_of(tuple(MEDIA_TYPES))],
+        answers={MEDIA_TYPES["json"]: ref("Landing"), MEDIA_TYPES["html"]: TEXT},
+        refusals=("BadRequest", "Unavailable"),
+    ),
+)
+routes = [
+    *routes_of(operations),
+    Route("/clients", endpoint(redirect_to_clients, problem_response)),
+    Route(CLIENTS, endpoint(get_clients, problem_response)),
+    Route(f"{CLIENTS}{{name}}", endpoint(get_client, problem_response)),
+]

@@ -1,0 +1,265 @@
+"""Layers and their times as JSON (docs/reference/layers-and-series.md)."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import numpy as np
+
+from chronotile.catalog.catalogue import Catalogue
+from chronotile.catalog.resolve_times import default_index
+from chronotile.core.errors import MissingTime, UnknownPath
+from chronotile.core.model.collection import Layer
+from chronotile.core.model.cube import CUBE_TYPE
+from chronotile.core.model.formats import MapFormat
+from chronotile.core.model.grid import NativeGrid
+from chronotile.core.model.style import Style
+from chronotile.core.model.time.instants import ONE_NS, Instant, InstantArray, TimeDomain, format_instant
+from chronotile.pipeline.coverage.layer_store import has_store
+from chronotile.pipeline.encoders.document_parts import format_instants
+from chronotile.pipeline.maps.animation import usual_format
+from chronotile.pipeline.revision import last_layer_revision
+from chronotile.pipeline.valid_share import Shares
+from chronotile.protocols.common.capabilities.layer_entries import CapabilitiesContext, wms_name
+from chronotile.protocols.common.capabilities.time_extent import time_extent
+from chronotile.protocols.common.extent import climatology_member, crossing_box, longitude_latitude_box
+from chronotile.protocols.common.links import link
+from chronotile.protocols.common.localised_text import text_in
+from chronotile.protocols.common.query.cursor import url_of_page
+from chronotile.protocols.common.xml import render_xml
+
+Document = dict[str, Any]
+
+
+def layer_list(context: CapabilitiesContext) -> Document:
+    """Return all layers, each with the little that a choice among them needs; advertised aliases are listed too."""
+    catalogue = context.services.catalogue
+    offered = catalogue.offered_layers
+    collections = [catalogue.collection(name) for name in dict.fromkeys(layer.collection for _name, layer in offered)]
+    return {
+        "layers": [layer_summary(name, layer, context) for name, layer in offered],
+        "collections": [{"id": each.id, "title": text_in(each.title, context.language)} for each in collections],
+    }
+
+
+def layer_summary(name: str, layer: Layer, context: CapabilitiesContext) -> Document:
+    """Return a layer as the list has it, under one of its names; its revision is the last that was found."""
+    return {
+        "id": name,
+        "title": text_in(layer.title, context.language),
+        "collection": layer.collection,
+        "variable": None if layer.is_composite else layer.main_variable.name,
+        "units": None if layer.is_composite else layer.main_variable.encoding.units,
+        "bbox": list(crossing_box(layer.main_variable.grid) or longitude_latitude_box(layer)),
+        "attribution": layer.attribution,
+        "styles": [{"id": style.id, "title": style.title} for style in layer.styles],
+        "revision": last_layer_revision(layer, context.services),
+        "times": _times_in_short(layer, context.services.clock()),
+        **climatology_member(layer.times.climatology_span, is_climatology=layer.times.is_climatology),
+        "links": _links(name, layer, context),
+    }
+
+
+def layer_whole(name: str, layer: Layer, context: CapabilitiesContext) -> Document:
+    """Return all that is known of a layer."""
+    grid = layer.main_variable.grid
+    collection = context.services.catalogue.collection(layer.collection)
+    return {
+        **layer_summary(name, layer, context),
+        "styles": [_style(style, f"{context.base}/tiles/{quote(name)}") for style in layer.styles],
+        "abstract": text_in(layer.abstract, context.language) or None,
+        "collection_title": text_in(collection.title, context.language),
+        "keywords": list(layer.keywords),
+        "license": layer.license,
+        "aliases": [alias.name for alias in layer.aliases],
+        "variables": [variable.name for variable in layer.variables],
+        "crs": grid.crs.name,
+        "resolution": _resolution(grid),
+        "size": [grid.width, grid.height],
+    }
+
+
+def times_page(page: TimeDomain, shares: Shares, *, total: int, next_url: str | None) -> Document:
+    """Return one page of a layer's times, with the shares of valid pixels as far as they are known.
+
+    The end of a day or period is the first instant after it; exact instants have none.
+    """
+    ends = np.where(page.ends - page.starts > ONE_NS, page.ends, np.datetime64("NaT", "ns"))
+    return {
+        "times": format_instants(page.instants),
+        "ends": format_instants(ends),
+        "valid_shares": shares.values,
+        "valid_shares_pending": shares.pending,
+        "total": total,
+        "next": next_url,
+    }
+
+
+def next_page(
+    instants: InstantArray, *, cursor: Instant | None, limit: int, path: str, query: Sequence[tuple[str, str]]
+) -> tuple[InstantArray, str | None]:
+    """Return the page that starts at `cursor`, and the URL of the one after it, if any.
+
+    Args:
+        instants: (time,): all that match.
+        cursor: The first instant that may be in the page.
+        limit: The most that it has.
+        path: URL without a query.
+        query: The request's, for links to the same query.
+    """
+    start = 0 if cursor is None else int(np.searchsorted(instants, cursor))
+    page, rest = instants[start : start + limit], instants[start + limit :]
+    if len(rest) == 0:
+        return page, None
+    return page, url_of_page(path, query, rest[0])
+
+
+def _times_in_short(layer: Layer, now: Instant) -> Document:
+    instants = layer.times.instants
+    if len(instants) == 0:
+        return {"first": None, "last": None, "count": 0, "default": None}
+    try:
+        default = format_instant(instants[default_index(layer, now)])
+    except MissingTime:
+        default = None
+    first, last = format_instant(instants[0]), format_instant(instants[-1])
+    return {"first": first, "last": last, "count": len(instants), "default": default}
+
+
+def _style(style: Style, tiles: str) -> Document:
+    legends = {kind: f"{tiles}/legend.{kind}?style={quote(style.id)}" for kind in ("png", "svg", "json")}
+    low, high = style.range
+    return {
+        "id": style.id,
+        "title": style.title,
+        "range": None if style.is_categorical else [low, high],
+        "legend": legends,
+    }
+
+
+def _resolution(grid: NativeGrid) -> list[float]:
+    # Length of a cell's sides in CRS units: along a row, along a column.
+    transform = grid.transform
+    return [math.hypot(transform.a, transform.d), math.hypot(transform.b, transform.e)]
+
+
+def _links(name: str, layer: Layer, context: CapabilitiesContext) -> list[Document]:
+    base, path = context.base, quote(name)
+    catalogue: Catalogue = context.services.catalogue
+    links = [
+        link("self", f"{base}/layers/{path}", "application/json", "this layer"),
+        link("times", f"{base}/layers/{path}/times", "application/json", "times"),
+        *(
+            link("tilejson", f"{base}/tiles/{path}/{each.id}/tilejson.json", "application/json", f"tiles in {each.id}")
+            for each in catalogue.tile_matrix_sets
+        ),
+        link("legend", f"{base}/tiles/{path}/legend.png", MapFormat.PNG, "legend"),
+        *(
+            link("qgis", f"{base}/layers/{path}.qlr", MEDIA_TYPE, "layer definition for QGIS")
+            for _path in catalogue.service.wms_paths[:1]
+        ),
+        *(_capabilities("wms", where, base, "text/xml") for where in catalogue.service.wms_paths[:1]),
+        *(_capabilities("wmts", where, base, "application/xml") for where in catalogue.service.wmts_paths[:1]),
+        link("viewer", f"{base}/viewer/?layer={path}", "text/html", "map in the viewer"),
+    ]
+    if len(layer.times):
+        href = f"{base}/animations/{path}.{{extension}}{{?bbox,width,datetime,step,fps}}"
+        links.append(link("animation", href, usual_format(), "time-lapse", is_template=True))
+    if not layer.is_composite:
+        links.append(_cubes(f"{base}/cubes/{path}"))
+        if has_store(layer):
+            links.append(link("zarr", f"{base}/zarr/{path}", "application/json", "Zarr store for xarray"))
+        href = f"{base}/timeseries/{path}/point{{?lon,lat,datetime}}"
+        links.append(link("series", href, "application/json", "values of a point", is_template=True))
+    return links
+
+
+def _cubes(path: str) -> Document:
+    href = f"{path}/{{tms}}/{{z}}/{{x}}/{{y}}.ctc"
+    return link("cubes", href, CUBE_TYPE, "all dates of a tile as numbers", is_template=True)
+
+
+def _capabilities(service: str, where: str, base: str, media_type: str) -> Document:
+    query = urlencode({"SERVICE": service.upper(), "REQUEST": "GetCapabilities"})
+    return link(service, f"{base}{where}?{query}", media_type, f"capabilities of {service.upper()}")
+
+
+# A layer as QGIS adds it to a map: its WMS, with the times that the temporal controller steps through.
+
+MEDIA_TYPE = "application/x-qgis-layer-definition"
+PREFERRED_CRS = "EPSG:3857"
+SRSID = 3857
+"""QGIS's own number of a CRS: it reads the authority's code only beside a number from 1 to 99,999, whatever that is."""
+NO_DPI = 0
+"""Pictures are requested pixel by pixel, without parameters for the resolution of the screen."""
+MAX_LISTED = 10_000
+"""Times that are listed one by one, 21 bytes each. QGIS reads listed times correctly, but counts a month as 30 days,
+and uses only the last of interleaved intervals."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Definition:
+    """The times as QGIS takes them."""
+
+    id: str
+    title: str
+    crs: str
+    srsid: int
+    source: str
+    """The provider's own address, as `QgsDataSourceUri` encodes it."""
+    first: str | None
+    last: str | None
+    """Of the times; `None` of a layer without."""
+
+
+def layer_definition(name: str, layer: Layer, context: CapabilitiesContext) -> bytes:
+    """Return the layer definition of a layer, under one of its names.
+
+    Raises:
+        UnknownPath: The service has no WMS, or maps in no reference system with a code.
+    """
+    catalogue = context.services.catalogue
+    path, crs = next(iter(catalogue.service.wms_paths), None), _crs(catalogue)
+    if path is None or crs is None:
+        raise UnknownPath("there is no WMS that QGIS could show this layer by")
+    parameters = {
+        **_times(layer, context),
+        "crs": crs,
+        "dpiMode": str(NO_DPI),
+        "format": MapFormat.PNG,
+        "layers": name,
+        "styles": layer.styles[0].id,
+        "url": f"{context.base}{path}",
+    }
+    definition = Definition(
+        id=f"{name}_chronotile",
+        title=text_in(layer.title, context.language) or name,
+        crs=crs,
+        srsid=SRSID,
+        source="&".join(f"{key}={quote(value, safe='/:,')}" for key, value in parameters.items()),
+        first=format_instant(layer.times.instants[0]) if len(layer.times) else None,
+        last=format_instant(layer.times.instants[-1]) if len(layer.times) else None,
+    )
+    return render_xml("site/layers/templates/layer_definition.xml", definition=definition)
+
+
+def _crs(catalogue: Catalogue) -> str | None:
+    names = [name for crs in catalogue.crs if (name := wms_name(crs)) is not None]
+    return PREFERRED_CRS if PREFERRED_CRS in names else next(iter(names), None)
+
+
+def _times(layer: Layer, context: CapabilitiesContext) -> dict[str, str]:
+    extent = time_extent(layer, context.services.clock())
+    if extent is None:
+        return {}
+    # QGIS takes a day without a time of day for midnight where it runs, so each has one, in UTC.
+    instants = layer.times.instants
+    values = extent.values if len(instants) > MAX_LISTED else [text or "" for text in format_instants(instants)]
+    return {
+        "type": "wmst",
+        "allowTemporalUpdates": "true",
+        "temporalSource": "provider",
+        "timeDimensionExtent": ",".join(values),
+    }

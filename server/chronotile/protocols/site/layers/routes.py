@@ -1,0 +1,237 @@
+"""`/layers`: the list, one layer, its times."""
+
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from chronotile.catalog.catalogue import Catalogue
+from chronotile.catalog.resolve_times import matching_times
+from chronotile.core.model.collection import Layer
+from chronotile.core.model.crs import CRS84
+from chronotile.core.model.formats import MapFormat
+from chronotile.core.model.payload import Payload
+from chronotile.core.model.request import MapRequest
+from chronotile.core.model.time.instants import ABSENT, Instant, TimeSelection
+from chronotile.http.endpoint import dated_problem
+from chronotile.http.respond import (
+    known_etags,
+    respond,
+    respond_with_content,
+    respond_with_document,
+)
+from chronotile.http.run import DOCUMENTS, PICTURES, base_url, run, services_of, state_of
+from chronotile.pipeline.maps.render import overlay_maps
+from chronotile.pipeline.revision import last_layer_revision, layer_revision, look_at_layers
+from chronotile.pipeline.services import Services
+from chronotile.pipeline.valid_share import LayerArea, clear_selection
+from chronotile.protocols.common.capabilities.layer_entries import CapabilitiesContext
+from chronotile.protocols.common.links import DEFAULT_WIDTH, preview_grid
+from chronotile.protocols.common.localised_text import language_of
+from chronotile.protocols.common.openapi import FILE, ref
+from chronotile.protocols.common.operation import Operation, language, routes_of, segment
+from chronotile.protocols.common.query.cursor import CURSOR
+from chronotile.protocols.common.query.kvp import Kvp
+from chronotile.protocols.common.query.parameter import LANG, box, datetime, names_of, text, whole
+from chronotile.protocols.site.layers.documents import (
+    MEDIA_TYPE,
+    layer_definition,
+    layer_list,
+    layer_whole,
+    next_page,
+    times_page,
+)
+
+DATETIME = datetime("An instant, interval or list: the times that overlap it; default: all")
+BBOX = box("bbox", "West, south, east, north: where shares are counted; default: everywhere")
+CRS = text("crs", "CRS of `bbox`; default: CRS84")
+LIMIT = whole("limit", "Maximum number of times per page", least=1, most=1000, default=1000)
+WIDTH = whole("width", "Pixels; a high picture is narrower", least=32, most=1024, default=DEFAULT_WIDTH)
+PREVIEW_TIME = datetime("An instant, interval or list; otherwise the newest time with at least half of the pixels")
+OF_PREVIEW = (PREVIEW_TIME, WIDTH)
+OF_TIMES = (DATETIME, BBOX, CRS, LIMIT, CURSOR)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimesQuery:
+    """Which times are requested, and which page of them."""
+
+    time: TimeSelection
+    limit: int
+    cursor: Instant | None
+    """Where the page starts; `None` at the first time."""
+    area: LayerArea | None
+    """In which shares of valid pixels are counted; `None` in all of the layer."""
+
+
+def times_query(query: Kvp, catalogue: Catalogue) -> TimesQuery:
+    """Return the query of `/layers/{layer}/times`.
+
+    Raises:
+        ChronotileError: A parameter is not accepted.
+    """
+    query.check_names(names_of(OF_TIMES))
+    crs_name = CRS.given(query)
+    crs = CRS84 if crs_name is None else catalogue.offered_crs(crs_name)
+    bbox = BBOX.given(query)
+    area = None if bbox is None else LayerArea(bbox, crs)
+    return TimesQuery(time=DATETIME.of(query), limit=LIMIT.of(query), cursor=CURSOR.given(query), area=area)
+
+
+def preview_request(layer: Layer, query: Kvp, services: Services) -> MapRequest:
+    """Return the map of all of a layer; reads a few of its pixels where its newest clear time is not known.
+
+    Raises:
+        SourceUnavailable: They cannot be read.
+        InvalidParameter: A parameter is not accepted.
+    """
+    query.check_names(names_of(OF_PREVIEW))
+    grid, time = preview_grid(layer, WIDTH.of(query)), PREVIEW_TIME.of(query)
+    return MapRequest(layer=layer.id, grid=grid, time=clear_selection(layer, services) if time == ABSENT else time)
+
+
+async def get_layers(request: Request) -> Response:
+    """Return all layers; their revisions are looked at each time, and the list is made again where one is another."""
+    context = _telling(request)
+    revisions = await run(request, DOCUMENTS, partial(_revisions, context.services))
+    key = ("layers", context.base, context.language, revisions)
+    make = partial(_list, context)
+    response = await respond_with_document(request, context.services, make, key=key, media_type="application/json")
+    response.headers.update({"Content-Language": context.language, "Vary": "Accept-Encoding, Accept-Language"})
+    return response
+
+
+async def get_layer(request: Request) -> Response:
+    """Return one layer: under the alias by which it was requested if the list has it, else under its id."""
+    requested = request.path_params["layer"]
+    layer = services_of(request).catalogue.layer(requested)
+    name = requested if any(alias.name == requested and alias.advertise for alias in layer.aliases) else layer.id
+    context = _telling(request)
+    body = await run(request, DOCUMENTS, partial(_whole, name, layer, context))
+    response = respond_with_content(body, "application/json", request)
+    response.headers.update({"Content-Language": context.language, "Vary": "Accept-Language"})
+    return response
+
+
+async def get_layer_definition(request: Request) -> Response:
+    """Return what QGIS adds a layer by, as a file to open."""
+    name = request.path_params["layer"]
+    layer = services_of(request).catalogue.layer(name)
+    body = await run(request, DOCUMENTS, partial(layer_definition, name, layer, _telling(request)))
+    response = respond_with_content(body, MEDIA_TYPE, request)
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}.qlr"'
+    response.headers.update({"Content-Language": _telling(request).language, "Vary": "Accept-Language"})
+    return response
+
+
+async def get_preview(request: Request) -> Response:
+    """Return a small picture of all of a layer, at its newest clear time unless another is requested."""
+    services = services_of(request)
+    query = Kvp(request.query_params.multi_items())
+    layer, known = services.catalogue.layer(request.path_params["layer"]), known_etags(request)
+
+    def draw() -> Payload:
+        return overlay_maps([preview_request(layer, query, services)], services, known=known).payload
+
+    return respond(await run(request, PICTURES, draw, layers=[layer.id]))
+
+
+async def get_times(request: Request) -> Response:
+    """Return the times of a layer, page by page."""
+    services = services_of(request)
+    layer = services.catalogue.layer(request.path_params["layer"])
+    selection = times_query(Kvp(request.query_params.multi_items()), services.catalogue)
+    body, is_whole = await run(request, DOCUMENTS, partial(_times, request, layer, selection, now=services.clock()))
+    response = respond_with_content(body, "application/json", request)
+    if not is_whole:
+        response.headers["Cache-Control"] = "no-cache"  # in a second more is known
+    return response
+
+
+def _times(request: Request, layer: Layer, selection: TimesQuery, *, now: Instant) -> tuple[bytes, bool]:
+    """One page, and whether all shares of it are counted."""
+    instants = layer.times.instants[list(matching_times(layer, selection.time, now=now).indexes)]
+    page, next_url = next_page(
+        instants,
+        cursor=selection.cursor,
+        limit=selection.limit,
+        path=f"{base_url(request)}/layers/{request.path_params['layer']}/times",
+        query=request.query_params.multi_items(),
+    )
+    indexes = np.searchsorted(layer.times.instants, page).tolist()
+    shares = state_of(request).valid_shares.shares(layer, indexes, services_of(request), area=selection.area)
+    document = times_page(layer.times.at(indexes), shares, total=len(instants), next_url=next_url)
+    return orjson.dumps(document), shares.pending == 0
+
+
+def _revisions(services: Services) -> tuple[str, ...]:
+    look_at_layers(services)
+    return tuple(last_layer_revision(layer, services) for layer in services.catalogue.layers)
+
+
+def _whole(name: str, layer: Layer, context: CapabilitiesContext) -> bytes:
+    layer_revision(layer, context.services)
+    return orjson.dumps(layer_whole(name, layer, context))
+
+
+def _list(context: CapabilitiesContext) -> bytes:
+    return orjson.dumps(layer_list(context))
+
+
+def _telling(request: Request) -> CapabilitiesContext:
+    query = Kvp(request.query_params.multi_items())
+    query.check_names((LANG.name,))
+    language = language_of(request, query)
+    return CapabilitiesContext(services=services_of(request), base=base_url(request), language=language)
+
+
+LAYER = segment("layer", "Id or alias", example=lambda of: of.layer)
+describe = partial(Operation, tag="Layers", faults=dated_problem)
+operations = (
+    describe(
+        "/layers",
+        get_layers,
+        "getLayers",
+        "All layers",
+        parameters=[language],
+        answers={"application/json": ref("Layers")},
+        refusals=("BadRequest", "Unavailable"),
+    ),
+    describe(
+        "/layers/{layer}",
+        get_layer,
+        "getLayer",
+        "Description of a layer",
+        parameters=[LAYER, language],
+        answers={"application/json": ref("Layer")},
+    ),
+    describe(
+        "/layers/{layer}.qlr",
+        get_layer_definition,
+        "getLayerDefinition",
+        "A layer definition for QGIS, with its times",
+        parameters=[LAYER, language],
+        answers={MEDIA_TYPE: FILE},
+    ),
+    describe(
+        "/layers/{layer}/preview.png",
+        get_preview,
+        "getPreview",
+        "A small picture of all of a layer in its own CRS",
+        parameters=[LAYER, *OF_PREVIEW],
+        answers={str(MapFormat.PNG): FILE},
+    ),
+    describe(
+        "/layers/{layer}/times",
+        get_times,
+        "getTimes",
+        "The times of a layer, in pages",
+        parameters=[LAYER, *OF_TIMES],
+        examples={"datetime": lambda of: of.times},
+        answers={"application/json": ref("Times")},
+    ),
+)
+routes = routes_of(operations)

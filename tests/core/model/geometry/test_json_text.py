@@ -1,0 +1,35 @@
+"""JSON of many lists, taken apart."""
+
+import gc
+
+import orjson
+import pytest
+
+from chronotile.core.model.geometry.json_text import load_json
+
+
+@pytest.fixture
+def looks():
+    """What is noted of each look for garbage."""
+    noted = []
+
+    def note(phase, _about):
+        noted.append(phase)
+
+    gc.callbacks.append(note)
+    yield noted
+    gc.callbacks.remove(note)
+
+
+def test_nobody_looks_for_garbage_among_lists_that_are_being_made(looks):
+    text = orjson.dumps([[]] * 200_000)
+
+    assert len(load_json(text)) == 200_000
+    assert len(looks) < 10
+
+
+def test_garbage_is_looked_for_again_whatever_the_text_was():
+    with pytest.raises(orjson.JSONDecodeError):
+        load_json(b"[[")
+
+    assert gc.isenabled()

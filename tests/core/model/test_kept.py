@@ -1,0 +1,89 @@
+"""Results that are kept up to so many bytes."""
+
+import threading
+import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from affine import Affine
+
+from chronotile.catalog.items.preparing import assets_of_form, form_of
+from chronotile.core.model.crs import crs_of
+from chronotile.core.model.grid import NativeGrid
+from chronotile.core.model.items import Asset, AssetBand
+from chronotile.core.model.kept import MOST_BYTES, kept
+from chronotile.core.model.raster import Encoding
+from chronotile.readers.joined.recoding import Recoding
+
+
+def counted(max_bytes):
+    """A function whose results take as many bytes as its argument says, and what it was called with."""
+    calls = []
+
+    @kept(lambda _result, size, *_others: size, max_bytes)
+    def make(size, name=""):
+        calls.append((size, name))
+        return f"{size} {name}"
+
+    return make, calls
+
+
+def test_what_was_used_last_is_kept_as_far_as_the_bytes_go():
+    make, calls = counted(100)
+    made = [make(40, "a"), make(40, "b"), make(40, "a"), make(40, "c"), make(40, "a"), make(40, "b")]
+
+    assert made == ["40 a", "40 b", "40 a", "40 c", "40 a", "40 b"]
+    assert calls == [(40, "a"), (40, "b"), (40, "c"), (40, "b")]
+
+
+def test_what_is_larger_than_all_bytes_pushes_nothing_out():
+    make, calls = counted(100)
+    for size in (40, 101, 40, 101):
+        make(size)
+
+    assert calls == [(40, ""), (101, ""), (101, "")]
+
+
+def test_threads_that_make_the_same_at_once_count_it_once():
+    calls = []
+    at_once = threading.Barrier(2)
+
+    @kept(lambda _result, _name: 40, 100)
+    def slow(name):
+        if name == "a":
+            at_once.wait(60)
+        calls.append((40, name))
+        return name
+
+    with ThreadPoolExecutor(2) as threads:
+        assert list(threads.map(slow, "aa")) == ["a", "a"]
+    assert [slow(name) for name in "bab"] == ["b", "a", "b"]
+    assert calls == [(40, "a"), (40, "a"), (40, "b")]
+
+
+def recode(number):
+    source = Encoding(dtype="uint16", scale=1.0 + number)
+    recoded = Recoding(source, Encoding(dtype="float64")).numbers(np.array([7], dtype=np.uint16))
+    assert recoded.tolist() == [7.0 * (1 + number)]
+
+
+def read_form(number):
+    grid = NativeGrid(crs=crs_of("EPSG:32631"), transform=Affine(10, 0, number, 0, -10, 0), width=10, height=10)
+    bands = tuple(AssetBand(name=f"band {band} of {number}", unit=f"m {number}") for band in range(10))
+    assets = [
+        Asset(name=f"{name}-{number}", href="", media_type="image/tiff", grid=grid, bands=bands) for name in range(20)
+    ]
+    assert assets_of_form(form_of(assets).body) == tuple(assets)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("make", [recode, read_form], ids=["recoded numbers", "assets of items"])
+def test_what_many_sources_differ_in_takes_no_more_than_its_bytes(make):
+    tracemalloc.start()
+    try:
+        for number in range(400):
+            make(number)
+        assert tracemalloc.get_traced_memory()[0] <= MOST_BYTES + (2 << 20)
+    finally:
+        tracemalloc.stop()

@@ -1,0 +1,54 @@
+"""Databases of jobs: each test that asks for `url` or `table` is run on SQLite and on a real PostgreSQL."""
+
+import pytest
+
+from chronotile.jobs.queue import database as databases
+from chronotile.jobs.queue.database import open_engine
+from chronotile.jobs.queue.table import JobTable
+from tests.running import PATIENCE_S
+
+
+class Clock:
+    """Seconds that pass when a test says so."""
+
+    now = 1_000_000.5
+
+    def __call__(self, _connection=None) -> float:
+        return self.now
+
+
+@pytest.fixture
+def patience(monkeypatch):
+    """All wait for others who use a database, and those may be silent, as long as a machine that stalls needs."""
+    for name in ("BUSY_S", "STATEMENT_S", "SILENT_S"):
+        monkeypatch.setattr(databases, name, PATIENCE_S)
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.client("initdb", "postgres"))])
+def url(request, patience):
+    """The URL of an empty database; `None` of SQLite, whose file is in `tmp_path`."""
+    return None if request.param == "sqlite" else request.getfixturevalue("postgresql").make_database()
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def open_table(url, tmp_path, clock):
+    """`open_table()`: the table of jobs once more, as another process has it."""
+    tables = []
+
+    def open_one():
+        tables.append(JobTable(open_engine(url, tmp_path), clock=clock, archive="a"))
+        return tables[-1]
+
+    yield open_one
+    for table in tables:
+        table.close()
+
+
+@pytest.fixture
+def table(open_table):
+    return open_table()

@@ -1,0 +1,138 @@
+"""Jobs of several archives in one table: each is seen, done and told of by its own alone."""
+
+import time
+
+import pytest
+
+from chronotile.core.errors import UnknownPath
+from chronotile.core.model.job import Execution, Result, Subscriber
+from chronotile.jobs.queue.database import open_engine
+from chronotile.jobs.queue.job_folder import forget_ended
+from chronotile.jobs.queue.outbox import Callbacks
+from chronotile.jobs.queue.table import JobTable, nobody_here
+
+ECHO = Execution(process="echo", inputs={"string": "a"})
+SUBSCRIBER = Subscriber(urls={"successful": "https://example.test/done"}, base="https://example.test")
+
+
+@pytest.fixture
+def open_archive_table(url, tmp_path):
+    """`open_archive_table("a")`: the table of the jobs of an archive, by the clock of the database."""
+    tables = []
+
+    def open_one(archive):
+        tables.append(JobTable(open_engine(url, tmp_path), archive=archive))
+        return tables[-1]
+
+    yield open_one
+    for table in tables:
+        table.close()
+
+
+@pytest.fixture
+def ours(open_archive_table):
+    return open_archive_table("ours")
+
+
+@pytest.fixture
+def theirs(open_archive_table):
+    return open_archive_table("theirs")
+
+
+def submit(table, **more):
+    return table.submit(ECHO, **{"user": None, "most_open": 100} | more)
+
+
+def test_a_worker_takes_jobs_of_its_own_archive_alone(ours, theirs):
+    job = submit(theirs)
+
+    assert ours.claim("one", lease_s=30) is None
+    assert theirs.claim("two", lease_s=30).id == job.id
+
+
+def test_a_job_that_was_left_is_taken_over_within_its_archive_alone(ours, theirs):
+    job = submit(theirs)
+    theirs.claim("killed", lease_s=-1)
+
+    assert ours.claim("one", lease_s=30) is None
+    assert theirs.claim("two", lease_s=30).id == job.id
+
+
+def test_a_job_names_its_archive_and_what_it_reads(ours):
+    job = submit(ours, revision="1f")
+
+    assert (ours.job(job.id).archive, ours.job(job.id).revision) == ("ours", "1f")
+
+
+@pytest.mark.parametrize("ask", ["job", "dismiss", "execution", "execution_without_inputs"])
+def test_a_job_of_another_archive_is_as_if_there_were_none(ours, theirs, ask):
+    job = submit(theirs)
+
+    with pytest.raises(UnknownPath, match="there is no job"):
+        getattr(ours, ask)(job.id)
+    assert theirs.job(job.id).status == "accepted"
+
+
+def test_lists_and_quotas_are_each_archives(ours, theirs):
+    mine, other = submit(ours, most_open=1), submit(theirs, most_open=1)
+
+    assert ours.jobs() == ((mine,), 1)
+    assert theirs.jobs() == ((other,), 1)
+
+
+def test_a_job_names_the_archive_whose_worker_it_waits_for(ours, theirs):
+    job = submit(ours)
+    theirs.heartbeat.report_alive("their worker")
+
+    (told,) = ours.heartbeat.mark_unattended([job])
+
+    assert told.message == f"queued; {nobody_here('ours')}"
+    assert "the archive ours" in told.message
+    assert theirs.heartbeat.is_anybody_here()
+
+
+def test_subscribers_hear_from_workers_of_the_archive_alone(ours, theirs, url, tmp_path):
+    job = submit(theirs, subscriber=SUBSCRIBER)
+    theirs.claim("one", lease_s=30)
+    theirs.succeed(job.id, "one", {"string": Result(value="a")})
+    engine = open_engine(url, tmp_path)
+
+    assert Callbacks(engine, archive="ours").take(lease_s=60) is None
+    assert Callbacks(engine, archive="theirs").take(lease_s=60).job == job.id
+    engine.dispose()
+
+
+def test_what_is_forgotten_is_of_the_archive_alone_though_they_share_a_folder(ours, theirs, tmp_path):
+    gone, kept = submit(ours), submit(theirs)
+    for table, job in ((ours, gone), (theirs, kept)):
+        table.dismiss(job.id)
+        (tmp_path / "jobs" / job.id).mkdir(parents=True)
+
+    assert forget_ended(ours, tmp_path / "jobs", before=time.time() + 3600) == 1
+
+    assert [path.name for path in (tmp_path / "jobs").iterdir()] == [kept.id]
+    assert theirs.job(kept.id).status == "dismissed"
+
+
+@pytest.mark.client("initdb", "postgres")
+@pytest.mark.parametrize("ahead_s", [300, -300], ids=["ahead", "behind"])
+def test_hosts_whose_clocks_are_apart_neither_steal_jobs_nor_leave_them(postgresql, tmp_path, monkeypatch, ahead_s):
+    engine = open_engine(postgresql.make_database(), tmp_path)
+    here, there = JobTable(engine, archive="a"), JobTable(engine, archive="a")
+    running, waiting = submit(here), submit(here)
+    here.claim("here", lease_s=30)
+    here.release(running.id, "here", message="waits", wait_s=0)
+    here.claim("here", lease_s=30)
+
+    now = time.time
+    monkeypatch.setattr(time, "time", lambda: now() + ahead_s)
+    claimed = there.claim("there", lease_s=30)
+
+    assert claimed.id == waiting.id
+    assert there.claim("there", lease_s=30) is None
+    assert abs(claimed.started - running.created) < 120
+    there.heartbeat.report_alive("there")
+    monkeypatch.undo()
+    assert here.heartbeat.is_anybody_here()
+    assert here.renew(running.id, "here", lease_s=30)
+    engine.dispose()

@@ -1,0 +1,37 @@
+"""Why a job fails, whatever it met."""
+
+import errno
+import os
+
+import pytest
+
+from chronotile.core.errors import ClientGone, SourceUnavailable, StorageFull
+from chronotile.jobs.queue.faults import FORBIDDEN, fault_of, storing_results
+
+
+def test_a_job_that_nobody_waits_for_has_words_for_it_though_http_has_none():
+    fault = fault_of(ClientGone("the job was dismissed"))
+
+    assert (fault.status, fault.title, fault.detail) == (499, "Nobody waits", "the job was dismissed")
+
+
+@pytest.mark.parametrize(
+    ("number", "kind", "words"),
+    [
+        (errno.ENOSPC, StorageFull, "no disk space for the results"),
+        (errno.EDQUOT, StorageFull, "no disk space for the results"),
+        (errno.EACCES, SourceUnavailable, "files of results cannot be written now"),
+        (errno.EROFS, SourceUnavailable, "files of results cannot be written now"),
+        (errno.ENOENT, FileNotFoundError, "No such file"),
+    ],
+)
+def test_a_disk_that_takes_no_results_is_told_of_and_what_else_fails_is_not_hidden(number, kind, words):
+    with pytest.raises(kind, match=words), storing_results(FORBIDDEN):
+        raise OSError(number, os.strerror(number), "/secret")
+
+
+def test_a_job_that_may_not_write_its_files_says_so_without_their_names():
+    fault = fault_of(PermissionError(errno.EACCES, os.strerror(errno.EACCES), "/secret"))
+
+    assert (fault.status, fault.detail.partition(":")[0]) == (503, "files of the job cannot be written")
+    assert "/secret" not in fault.detail

@@ -1,0 +1,53 @@
+"""Jobs that nobody is there to do say so."""
+
+import pytest
+
+from chronotile.core.model.job import Execution
+from chronotile.jobs.queue.table import GONE_S, nobody_here
+
+ECHO = Execution(process="echo", inputs={})
+
+
+@pytest.fixture
+def heartbeat(table):
+    return table.heartbeat
+
+
+def test_a_worker_is_there_for_all_who_use_the_table_until_it_ends(heartbeat, open_table):
+    other = open_table().heartbeat
+    assert not other.is_anybody_here()
+
+    heartbeat.report_alive("a")
+    heartbeat.report_alive("b")
+    assert other.is_anybody_here()
+
+    heartbeat.report_gone("a")
+    assert other.is_anybody_here()
+    heartbeat.report_gone("b")
+    assert not other.is_anybody_here()
+
+
+def test_a_worker_that_has_said_nothing_for_long_is_gone(heartbeat, clock):
+    heartbeat.report_alive("a")
+    clock.now += GONE_S
+    assert heartbeat.is_anybody_here()
+
+    clock.now += 0.1
+    assert not heartbeat.is_anybody_here()
+    heartbeat.report_alive("a")
+    assert heartbeat.is_anybody_here()
+
+
+def test_jobs_that_have_not_ended_tell_that_nobody_is_there(table, heartbeat):
+    ended, running, accepted = (table.submit(ECHO, user=None, most_open=3).id for _ in range(3))
+    table.dismiss(ended)
+    table.claim("a", lease_s=30)
+    jobs, _count = table.jobs()
+
+    assert {job.id: job.message for job in heartbeat.mark_unattended(jobs)} == {
+        ended: "was dismissed",
+        running: f"is being prepared; {nobody_here('a')}",
+        accepted: f"queued; {nobody_here('a')}",
+    }
+    heartbeat.report_alive("a")
+    assert heartbeat.mark_unattended(jobs) == jobs

@@ -1,0 +1,223 @@
+"""Subscribers are told by HTTP; what fails is tried again, and told in the log of the job in the end."""
+
+import pytest
+
+from chronotile.core.errors import SourceUnavailable
+from chronotile.core.model.job import Execution, Message, Subscriber
+from chronotile.jobs.queue.database import open_engine
+from chronotile.jobs.queue.notifier import LEASE_S, LOST_S, OF_A_HOST, WAITS_S, Notifier
+from chronotile.jobs.queue.outbox import Callbacks
+from chronotile.jobs.queue.table import JobOutbox, JobTable
+from tests.jobs.queue.simulation import Simulation
+
+
+class Web:
+    """Who is told."""
+
+    url = "https://subscriber.example.org"
+
+    def __init__(self, simulation):
+        self.asked = []
+        self.answers = {
+            "/ok": lambda: None,
+            "/broken": lambda: refuse("the answer was 500 Internal Server Error"),
+            "/hangs": lambda: simulation.sleep(3600),
+        }
+
+    def send(self, url, body, *, headers):
+        """Note what is sent, and answer by the path."""
+        self.asked.append((url, body.decode(), headers))
+        self.answers[f"/{url.rpartition('/')[2]}"]()
+
+
+def refuse(words):
+    raise SourceUnavailable(words)
+
+
+@pytest.fixture
+def simulation():
+    simulation = Simulation()
+    yield simulation
+    simulation.close()
+
+
+@pytest.fixture
+def web(simulation):
+    return Web(simulation)
+
+
+@pytest.fixture
+def engine(tmp_path):
+    engine = open_engine(None, tmp_path)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def table(engine, simulation):
+    return JobTable(engine, clock=simulation.clock, archive="a")
+
+
+def write(job, callback):
+    """What is told in these tests."""
+    return Message(body=f"{job.id} {callback.status} {job.message}".encode(), headers={"X-Base": callback.base})
+
+
+@pytest.fixture
+def make_teller(table, engine, simulation, web):
+    def make(write=write, of=Callbacks):
+        callbacks = of(engine, clock=simulation.clock, archive="a")
+        outbox = JobOutbox(table, callbacks, write=write)
+        return Notifier(outbox, send=web.send, runtime=simulation.runtime("notifier"))
+
+    return make
+
+
+@pytest.fixture
+def start(simulation):
+    """`start(teller)`: it is entered, and tells."""
+
+    def tell(teller):
+        with teller:
+            simulation.sleep(1e6)
+
+    return lambda teller: simulation.start("notifier", tell, teller)
+
+
+@pytest.fixture
+def done(table, web):
+    """`done("/ok")`: the id of a job that is done, of which that is to be told."""
+
+    def end(path, *, url=web.url):
+        subscriber = Subscriber(urls={"successful": f"{url}{path}"}, base="https://maps.example.org")
+        execution = Execution(process="echo", inputs={})
+        id_ = table.submit(execution, user=None, most_open=100, subscriber=subscriber).id
+        table.claim("one", lease_s=30)
+        table.succeed(id_, "one", {})
+        return id_
+
+    return end
+
+
+def texts(table, id_):
+    return [text for _at, text in table.log(id_)]
+
+
+def test_a_subscriber_is_told_once(make_teller, done, web, table):
+    id_, teller = done("/ok"), make_teller()
+
+    assert (teller.tell_next(), teller.tell_next()) == (True, False)
+
+    assert web.asked == [(f"{web.url}/ok", f"{id_} successful is done", {"X-Base": "https://maps.example.org"})]
+    assert texts(table, id_) == []
+
+
+def test_a_subscriber_that_fails_is_told_again_and_given_up_in_the_log(make_teller, done, web, table, simulation):
+    id_, teller = done("/broken"), make_teller()
+
+    for wait_s in WAITS_S:
+        assert (teller.tell_next(), teller.tell_next()) == (True, False)
+        simulation.now_s += wait_s
+    assert texts(table, id_) == []
+    assert teller.tell_next()
+    simulation.now_s += 1e6
+
+    assert not teller.tell_next()
+    assert len(web.asked) == len(WAITS_S) + 1
+    (line,) = texts(table, id_)
+    assert line == (
+        "its subscriber was not notified that it is done: the answer was 500 Internal Server Error; it was tried 5 "
+        "times"
+    )
+
+
+def test_a_subscriber_that_answers_again_is_told(make_teller, done, web, simulation):
+    done("/broken")
+    teller = make_teller()
+    teller.tell_next()
+    web.answers["/broken"] = web.answers["/ok"]
+    simulation.now_s += WAITS_S[0]
+
+    assert (teller.tell_next(), teller.tell_next()) == (True, False)
+    assert len(web.asked) == 2
+
+
+def lose(_job, _callback):
+    raise SourceUnavailable("the file of this result is gone")
+
+
+def break_down(_job, _callback):
+    raise ZeroDivisionError
+
+
+@pytest.mark.parametrize(
+    ("fails", "words"),
+    [(lose, "the file of this result is gone"), (break_down, "unexpected error; see the log")],
+)
+def test_what_cannot_be_written_is_not_told(make_teller, done, web, table, simulation, fails, words):
+    id_, teller = done("/ok"), make_teller(fails)
+
+    for wait_s in (*WAITS_S, 0):
+        teller.tell_next()
+        simulation.now_s += wait_s
+
+    assert web.asked == []
+    assert [words in line for line in texts(table, id_)] == [True]
+
+
+def test_how_far_a_job_was_is_not_told_of_one_that_waits_again(make_teller, table, web):
+    subscriber = Subscriber(urls={"running": f"{web.url}/ok"}, base="")
+    id_ = table.submit(Execution(process="echo", inputs={}), user=None, most_open=1, subscriber=subscriber).id
+    table.claim("one", lease_s=30)
+    table.release(id_, "one", message="waits")
+
+    assert make_teller().tell_next()
+    assert web.asked == []
+
+
+def test_all_are_told_while_it_is_entered_and_a_host_that_hangs_holds_up_no_other(
+    make_teller, start, done, web, simulation
+):
+    for _ in range(10):
+        done("/hangs")
+    ids = [done("/ok", url="https://other.example.org") for _ in range(10)]
+
+    start(make_teller())
+    simulation.run(lambda: len(web.asked) == len(ids) + OF_A_HOST, within_s=10)
+
+    told = [(url, body.split()[0]) for url, body, _headers in web.asked]
+    assert [url for url, _id in told].count(f"{web.url}/hangs") == OF_A_HOST
+    assert sorted(id_ for url, id_ in told if url == "https://other.example.org/ok") == sorted(ids)
+
+
+def test_a_table_that_is_away_is_waited_for(make_teller, start, caplog, done, web, simulation):
+    back_at = simulation.now_s + 60
+
+    class Away(Callbacks):
+        def take(self, **how):
+            return super().take(**how) if simulation.now_s >= back_at else refuse("the table is away")
+
+    done("/ok")
+    start(make_teller(of=Away))
+    simulation.pass_s(59)
+    before = list(web.asked)
+
+    simulation.run(lambda: web.asked, within_s=1 + LOST_S)
+
+    assert before == []
+    assert "subscribers cannot be notified: the table is away" in caplog.messages
+
+
+def test_what_whoever_is_killed_was_telling_is_told_by_another(make_teller, start, done, web, simulation):
+    done("/hangs")
+    start(make_teller())
+    simulation.run(lambda: web.asked)
+    simulation.kill("notifier")
+    web.answers["/hangs"] = web.answers["/ok"]
+    teller = make_teller()
+    assert not teller.tell_next()
+
+    simulation.now_s += LEASE_S
+
+    assert (teller.tell_next(), teller.tell_next()) == (True, False)
+    assert len(web.asked) == 2

@@ -1,0 +1,252 @@
+"""What there is to tell of jobs is kept with them: each is told at least once, and only what is still so."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from chronotile.core.model.job import Callback, Execution, JobFault, Subscriber
+from chronotile.jobs.queue.database import open_engine
+from chronotile.jobs.queue.outbox import EVERY_S, Callbacks
+
+BASE = "https://maps.example.org"
+URLS = {status: f"https://example.org/{status}" for status in ("running", "successful", "failed")}
+FAULT = JobFault(type="about:blank", title="Source unavailable", detail="the file is gone", status=503)
+
+
+@pytest.fixture
+def open_callbacks(table, url, tmp_path, clock):
+    """`open_callbacks()`: what there is to tell once more, as another process has it; its table is there."""
+    engines = []
+
+    def open_one():
+        engines.append(open_engine(url, tmp_path))
+        return Callbacks(engines[-1], clock=clock, archive="a")
+
+    yield open_one
+    for engine in engines:
+        engine.dispose()
+
+
+@pytest.fixture
+def callbacks(open_callbacks):
+    return open_callbacks()
+
+
+@pytest.fixture
+def take(callbacks):
+    """`take()`: what is told next."""
+    return lambda: callbacks.take(lease_s=60)
+
+
+@pytest.fixture
+def submit(table):
+    """`submit()`: the id of a job, all of which is told."""
+
+    def accept(urls=URLS):
+        subscriber = Subscriber(urls=urls, base=BASE)
+        return table.submit(Execution(process="echo", inputs={}), user=None, most_open=100, subscriber=subscriber).id
+
+    return accept
+
+
+@pytest.fixture
+def running(submit, table, take, callbacks):
+    """A job that runs, of which that was told."""
+    id_ = submit()
+    table.claim("one", lease_s=1000)
+    callbacks.set_sent(take())
+    return id_
+
+
+def test_that_a_job_begins_is_told_and_not_that_it_waits(submit, table, take, clock):
+    id_ = submit()
+    assert take() is None
+
+    table.claim("one", lease_s=30)
+
+    told = {"job": id_, "status": "running", "url": "https://example.org/running", "base": BASE, "tries": 1}
+    assert take() == Callback(**told, updated=clock.now)
+    assert take() is None
+
+
+def test_progress_is_told_now_and_then(running, table, take, callbacks, clock):
+    clock.now += EVERY_S - 1
+    table.tell(running, "one", progress=10, message="")
+    assert take() is None
+    clock.now += 1
+    assert take().status == "running"
+    table.tell(running, "one", progress=20, message="")
+    assert take() is None
+
+
+def test_progress_that_is_told_later_is_told_at_once(running, table, take, clock):
+    clock.now += 3 * EVERY_S
+
+    table.tell(running, "one", progress=10, message="")
+
+    assert take().tries == 1
+
+
+def test_progress_that_comes_while_some_is_told_is_told_later(running, table, take, callbacks, clock):
+    clock.now += EVERY_S
+    table.tell(running, "one", progress=10, message="")
+    told = take()
+    clock.now += 1
+    table.tell(running, "one", progress=20, message="")
+
+    callbacks.set_sent(told)
+
+    clock.now += EVERY_S - 1
+    assert take() is None
+    clock.now += 1
+    callbacks.set_sent(take())
+    clock.now += 1e6
+    assert take() is None
+
+
+def test_a_job_that_waits_again_as_it_is_told_that_it_runs_is_not_told_of(submit, table, take, callbacks, clock):
+    id_ = submit()
+    table.claim("one", lease_s=1000)
+    told = take()
+    clock.now += 1
+    table.release(id_, "one", message="waits")
+
+    callbacks.set_sent(told)
+
+    clock.now += 1e6
+    assert take() is None
+
+
+def test_nothing_is_told_of_a_job_by_whom_it_is_not(running, table, take, clock):
+    clock.now += EVERY_S
+
+    assert not table.tell(running, "another", progress=10, message="")
+    assert not table.succeed(running, "another", {})
+
+    assert take() is None
+
+
+@pytest.mark.parametrize("status", ["successful", "failed"])
+def test_the_end_of_a_job_is_told_once_and_nothing_else(running, table, take, callbacks, clock, status):
+    clock.now += EVERY_S
+    table.tell(running, "one", progress=99, message="")
+    end = {"successful": lambda: table.succeed(running, "one", {}), "failed": lambda: table.fail(running, "one", FAULT)}
+
+    end[status]()
+
+    told = take()
+    assert (told.job, told.status, told.url) == (running, status, URLS[status])
+    callbacks.set_sent(told)
+    clock.now += 1e6
+    assert take() is None
+
+
+def test_what_is_being_told_as_a_job_ends_does_not_come_back(running, table, take, callbacks, clock):
+    clock.now += EVERY_S
+    table.tell(running, "one", progress=99, message="")
+    late = take()
+    table.succeed(running, "one", {})
+
+    callbacks.again(late, wait_s=0)
+
+    assert take().status == "successful"
+    assert take() is None
+
+
+def test_of_a_job_that_is_dismissed_nothing_is_told(running, table, take, clock):
+    clock.now += EVERY_S
+    table.tell(running, "one", progress=99, message="")
+
+    table.dismiss(running)
+
+    assert take() is None
+
+
+def test_what_nobody_wants_to_hear_is_not_told(submit, table, take):
+    id_ = submit({"failed": URLS["failed"]})
+    table.claim("one", lease_s=30)
+
+    table.succeed(id_, "one", {})
+
+    assert take() is None
+
+
+def test_of_a_job_that_is_forgotten_nothing_is_told(running, table, take):
+    table.succeed(running, "one", {})
+
+    table.forget([running])
+
+    assert take() is None
+
+
+def test_a_job_that_is_begun_again_is_told_of_again(running, table, take, clock):
+    table.release(running, "one", message="waits")
+    clock.now += EVERY_S
+
+    table.claim("two", lease_s=30)
+
+    assert take().status == "running"
+
+
+def test_what_was_taken_by_one_who_was_killed_is_taken_by_another(running, table, open_callbacks, clock):
+    table.succeed(running, "one", {})
+    assert open_callbacks().take(lease_s=60).tries == 1
+    another = open_callbacks()
+    assert another.take(lease_s=60) is None
+
+    clock.now += 60
+
+    assert another.take(lease_s=60).tries == 2
+
+
+def test_what_could_not_be_told_is_told_after_a_while(running, table, take, callbacks, clock):
+    table.succeed(running, "one", {})
+    callbacks.again(take(), wait_s=30)
+    clock.now += 29
+    assert take() is None
+
+    clock.now += 1
+
+    assert take().tries == 2
+
+
+def test_what_is_left_is_never_told(running, table, take, callbacks, clock):
+    table.succeed(running, "one", {})
+
+    callbacks.leave(take())
+
+    clock.now += 1e6
+    assert take() is None
+
+
+def test_what_is_due_for_longest_is_told_first(submit, table, take, clock):
+    first, second = submit(), submit()
+    table.claim("one", lease_s=30)
+    clock.now += 1
+    table.claim("two", lease_s=30)
+
+    assert [take().job, take().job] == [first, second]
+
+
+def test_what_is_for_some_hosts_is_left_for_later(submit, table, callbacks):
+    for host in ("a.example.org", "b.example.org:8080"):
+        submit({"running": f"https://{host}/"})
+        table.claim("one", lease_s=30)
+
+    assert callbacks.take(lease_s=60, without=["a.example.org", "b.example.org:8080"]) is None
+    assert callbacks.take(lease_s=60, without=["a.example.org"]).url == "https://b.example.org:8080/"
+    assert callbacks.take(lease_s=60).url == "https://a.example.org/"
+
+
+def test_several_at_once_take_each_once(submit, table, open_callbacks):
+    ids = [submit({"running": "https://example.org/"}) for _ in range(40)]
+    for _ in ids:
+        table.claim("one", lease_s=30)
+
+    def take_all(callbacks):
+        return [found.job for found in iter(lambda: callbacks.take(lease_s=60), None)]
+
+    with ThreadPoolExecutor(4) as pool:
+        taken = [id_ for found in pool.map(take_all, [open_callbacks() for _ in range(4)]) for id_ in found]
+
+    assert sorted(taken) == sorted(ids)

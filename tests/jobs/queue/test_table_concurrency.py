@@ -1,0 +1,103 @@
+"""Many who use the table of jobs at once: each job is done by one, and ended by one."""
+
+import threading
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from chronotile.core.errors import ServerBusy
+from chronotile.core.model.job import Execution, Result
+
+THREADS = 8
+JOBS = 50
+ECHO = Execution(process="echo", inputs={"string": "a"})
+
+
+@pytest.fixture
+def at_once(open_table):
+    """`at_once(do)`: what `do(table, number)` gives in threads with a table each, all let go at the same moment."""
+    tables = [open_table() for _ in range(THREADS)]
+    limiter = threading.Barrier(THREADS)
+
+    def run(do):
+        def wait_and_do(number):
+            limiter.wait()
+            return do(tables[number], number)
+
+        with ThreadPoolExecutor(THREADS) as threads:
+            return list(threads.map(wait_and_do, range(THREADS)))
+
+    return run
+
+
+def submit(table, *, most_open=1000):
+    return table.submit(ECHO, user="me", most_open=most_open)
+
+
+def claim_all(table, number):
+    claimed = []
+    while (job := table.claim(f"owner {number}", lease_s=30)) is not None:
+        claimed.append(job.id)
+    return claimed
+
+
+def test_each_of_many_jobs_is_claimed_once(table, at_once):
+    submitted = [submit(table).id for _ in range(JOBS)]
+
+    claimed = at_once(claim_all)
+
+    assert Counter(id_ for each in claimed for id_ in each) == Counter(submitted)
+
+
+def test_each_of_many_jobs_that_were_left_is_taken_over_once(table, at_once, clock):
+    left = [submit(table).id for _ in range(JOBS)]
+    claim_all(table, "gone")
+    clock.now += 31
+
+    claimed = at_once(claim_all)
+
+    assert Counter(id_ for each in claimed for id_ in each) == Counter(left)
+    assert {job.attempts for job in table.jobs()[0]} == {2}
+
+
+def test_jobs_that_come_at_once_are_all_there(table, at_once):
+    submitted = at_once(lambda table, _number: [submit(table).id for _ in range(6)])
+
+    jobs, count = table.jobs()
+    assert count == 6 * THREADS
+    assert {job.id for job in jobs} == {id_ for each in submitted for id_ in each}
+
+
+def test_no_more_jobs_than_allowed_are_accepted_of_a_user_at_once(table, at_once):
+    def try_to_submit(table, _number):
+        try:
+            return submit(table, most_open=3).status
+        except ServerBusy:
+            return "refused"
+
+    assert Counter(at_once(try_to_submit)) == {"accepted": 3, "refused": THREADS - 3}
+
+
+def test_of_all_who_end_a_job_at_once_only_its_owner_does(table, at_once):
+    job = submit(table)
+    table.claim("owner 5", lease_s=30)
+
+    ended = at_once(lambda table, number: table.succeed(job.id, f"owner {number}", {"who": Result(value=number)}))
+
+    assert ended == [number == 5 for number in range(THREADS)]
+    assert table.job(job.id).results == {"who": Result(value=5)}
+
+
+def test_a_job_that_is_ended_and_dismissed_at_once_has_one_end(table, at_once):
+    job = submit(table)
+    table.claim("me", lease_s=30)
+
+    def end(table, number):
+        return table.dismiss(job.id) if number else table.succeed(job.id, "me", {"string": Result(value="a")})
+
+    has_succeeded, *dismissed = at_once(end)
+
+    end = "successful" if has_succeeded else "dismissed"
+    assert {each.status for each in dismissed} == {end}
+    assert table.job(job.id).status == end

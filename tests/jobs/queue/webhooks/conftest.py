@@ -1,0 +1,120 @@
+"""What tests of webhooks share: an index, a subscriber, and what sends events to it."""
+
+from contextlib import closing, contextmanager
+
+import pytest
+
+from chronotile.catalog.catalogue import ServiceInfo
+from chronotile.catalog.items.opening import open_items
+from chronotile.catalog.items.passes import open_passes
+from chronotile.catalog.items.schema import INDEX
+from chronotile.core.database import open_engine
+from chronotile.core.model.webhook import Webhook
+from chronotile.jobs.queue.notifier import Notifier
+from chronotile.jobs.queue.webhooks.outbox import WebhookCounts, WebhookOutbox
+from chronotile.jobs.queue.webhooks.positions import Positions
+from chronotile.protocols.catalogue.changes.documents import event_message
+from tests.changing import services_over
+from tests.jobs.queue.simulation import Simulation
+
+BASE = "https://maps.example.org"
+
+
+@pytest.fixture
+def simulation():
+    simulation = Simulation()
+    yield simulation
+    simulation.close()
+
+
+@pytest.fixture
+def index(url, tmp_path):
+    with closing(open_items(url, tmp_path)) as index:
+        yield index
+
+
+@pytest.fixture
+def services(index):
+    return services_over(index, "s2", "modis", service=ServiceInfo(url=BASE))
+
+
+@pytest.fixture
+def open_positions(url, tmp_path, simulation):
+    """`open_positions()`: how far webhooks were told, as another process has it."""
+    opened = []
+
+    def make():
+        opened.append(Positions(open_engine(url, tmp_path, INDEX), archive="", clock=simulation.clock))
+        return opened[-1]
+
+    yield make
+    for each in opened:
+        each.close()
+
+
+@pytest.fixture
+def whole_pass(url, tmp_path):
+    """`with whole_pass(collection)`: all of the source of a collection is read, at the end of the block."""
+
+    @contextmanager
+    def run(collection):
+        with closing(open_passes(url, tmp_path)) as passes:
+            begun = passes.begin(collection, source="x", holder="me")
+            yield
+            passes.finish(begun)
+
+    return run
+
+
+@pytest.fixture
+def web(simulation):
+    return Web(simulation)
+
+
+@pytest.fixture
+def counts():
+    return WebhookCounts()
+
+
+@pytest.fixture
+def make_notifier(open_positions, services, simulation, web, counts):
+    """`make_notifier(webhook, …)`: what sends events to webhooks, as another process has it."""
+
+    def make(*webhooks, count=None, positions=None, services=services):
+        outbox = WebhookOutbox(
+            webhooks,
+            positions or open_positions(),
+            services=lambda: services,
+            write=lambda event, services: event_message(event, services, clock=simulation.clock),
+            counts=counts,
+            clock=simulation.clock,
+        )
+        at_once = count or len(webhooks)
+        return Notifier(
+            outbox, send=web.send, runtime=simulation.runtime("notifier"), at_once=at_once, of_a_host=at_once
+        )
+
+    return make
+
+
+class Web:
+    """Subscribers, by the end of their URLs."""
+
+    url = "https://subscriber.example.org"
+
+    def __init__(self, simulation):
+        self.messages = []
+        self.answers = {}
+        self.simulation = simulation
+
+    def send(self, url, body, *, headers):
+        """Note what is sent, and answer by the path."""
+        self.messages.append((url, body, headers))
+        answer = self.answers.get(url.rpartition("/")[2])
+        if answer is not None:
+            answer()
+
+    def hook(self, name="all", **members):
+        """A webhook of this server."""
+        key = b"a key of 24 bytes or more"
+        return Webhook(**{"url": f"{self.url}/{name}", "key": key, "name": f"service.webhooks.{name}", **members})

@@ -1,9 +1,0 @@
-"""Digital numbers and what they mean."""
-
-from chronotile.model.raster import Encoding
-
-
-def test_encodings_whose_nodata_is_nan_are_found_by_one_another():
-    kept = {Encoding(dtype="float32", nodata=float("nan")): "table"}
-
-    assert kept.get(Encoding(dtype="float32", nodata=float("nan"))) == "table"

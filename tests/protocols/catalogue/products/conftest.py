@@ -1,0 +1,94 @@
+"""An archive of products: files that a test wrote, items that name them, the whole application over both."""
+
+from dataclasses import replace
+
+import orjson
+import pytest
+from starlette.testclient import TestClient
+
+from chronotile.app.application import ServerOptions, application, item_index
+from chronotile.app.settings import Settings
+from chronotile.archive.index.source import ItemRules
+from chronotile.core.model.items import IndexSettings, product_id
+from chronotile.core.web.places import Places
+from chronotile.readers.reader_caches import ReaderCaches
+from tests.archive.index.catalogues import item_document
+from tests.protocols import served
+
+COLLECTION = "s2"
+
+
+class Archive:
+    """Products of the collection `s2`, whose source is the catalogue in `folder`."""
+
+    def __init__(self, folder, index, *, source=None, prefixes=(), options=None):
+        self.folder = folder
+        self.index = index
+        collection = served.make_collection(served.make_layer(collection=COLLECTION))
+        services = served.make_services(collection)
+        caches = ReaderCaches(items=lambda: index, places=Places(prefixes))
+        self.services = replace(
+            services,
+            reader_caches=caches,
+            source_hrefs={COLLECTION: source or str(folder / "catalog.json")},
+        )
+        self.app = application(self.services, options)
+        self.client = TestClient(self.app, raise_server_exceptions=False, follow_redirects=False)
+
+    def write(self, name, data):
+        """Write a file of the archive."""
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+        return path
+
+    def put(self, id_, assets, **properties):
+        """Add an item with these assets: what they have besides a raster that the index wants."""
+        document = item_document(id_, href=str(self.folder / "raster.tif"), **properties)
+        items = ItemRules().admit(document, "")
+        written = {name: {"href": asset} if isinstance(asset, str) else asset for name, asset in assets.items()}
+        body = {**document, "assets": written}
+        self.index.put(COLLECTION, [replace(items[0], document=dumps(body))])
+        return f"/products/{product_id(COLLECTION, id_)}"
+
+    def put_file(self, data, *, name="scene.tif", id_="scene"):
+        """Add an item of one file; return its path."""
+        return self.put(id_, {"data": str(self.write(name, data))})
+
+
+def dumps(document):
+    """JSON as the index keeps it."""
+    return orjson.dumps(document)
+
+
+@pytest.fixture
+def index(tmp_path):
+    place = tmp_path / "c.yaml"
+    place.write_text("collections: {}")
+    index = item_index(Settings(config=place, jobs_dir=tmp_path / "jobs"))
+    index.configure(COLLECTION, IndexSettings())
+    yield index
+    index.close()
+
+
+@pytest.fixture
+def make_archive(tmp_path, index):
+    """`make_archive(source=…, prefixes=…, options=…)`: an archive in the folder `data`, served."""
+    made = []
+
+    def make(options=None, **how):
+        folder = tmp_path / "data"
+        folder.mkdir(exist_ok=True)
+        archive = Archive(folder, index, options=options or ServerOptions(), **how)
+        archive.client.__enter__()
+        made.append(archive)
+        return archive
+
+    yield make
+    for archive in made:
+        archive.client.__exit__(None, None, None)
+
+
+@pytest.fixture
+def archive(make_archive):
+    return make_archive()
