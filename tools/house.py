@@ -232,7 +232,7 @@ def changelog(root: Path) -> Broken:
 
 def named_processes(root: Path, modules: Mapping[str, Module]) -> Broken:
     """Yield places that list the processes by name (rule 7)."""
-    folder = f"{PACKAGE}.processes."
+    folder = f"{PACKAGE}.jobs.processes."
     words = {name.removeprefix(folder).replace("_", "-") for name in modules if name.startswith(folder)}
     contracts = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
         "contracts"

@@ -8,7 +8,7 @@ from lxml import etree
 
 from chronotile.protocols.common.xml import render_xml
 
-TEMPLATE = "wms/templates/exception_1_3_0.xml"
+TEMPLATE = "maps/wms/templates/exception_1_3_0.xml"
 CONTROL = [chr(code) for code in range(32) if chr(code) not in "\t\n\r"]
 
 

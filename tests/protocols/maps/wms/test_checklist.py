@@ -8,7 +8,7 @@ import pytest
 from tests.protocols.checklists import names_held
 
 HERE = Path(__file__).parent
-CONFORMANCE = HERE.parents[2] / "docs" / "conformance.md"
+CONFORMANCE = HERE.parents[3] / "docs" / "conformance.md"
 NAME = re.compile(r"[A-Za-z0-9_]+(?:-[A-Za-z0-9_]+)*")
 
 
