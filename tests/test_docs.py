@@ -8,7 +8,7 @@ import pytest
 import typer
 
 from chronotile.catalog.load import load_configuration
-from chronotile.cli import app
+from chronotile.cli.main import app
 from chronotile.pipeline.styling.load import load_styles, style_folders
 from chronotile.readers.kinds import kind_options
 

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from chronotile.app.application import create_app
 from chronotile.app.settings import load_settings
-from chronotile.cli import app as program
+from chronotile.cli.main import app as program
 from tests.archive.index.stac_api import StacApi
 from tests.archive.index.stac_api import serving as serving_api
 from tests.faulty_source import faulty_source

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from chronotile.app.application import create_app
 from chronotile.app.settings import load_settings
 from chronotile.catalog.items import candidates
-from chronotile.cli import app
+from chronotile.cli.main import app
 from tests.scenes_archive import documents
 from tests.scenes_archive.files import archive
 from tests.scenes_archive.plan import SMALL

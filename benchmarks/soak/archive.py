@@ -114,7 +114,7 @@ class Archive:
 
 def chronotile() -> list[str]:
     """Return the command line of the chronotile beside this Python."""
-    return [sys.executable, "-c", "from chronotile.cli import app; app()"]
+    return [sys.executable, "-c", "from chronotile.cli.main import app; app()"]
 
 
 def quiet_environment() -> dict[str, str]:

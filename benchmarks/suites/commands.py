@@ -28,7 +28,7 @@ def run(_ground: Ground, options: Options) -> Findings:
         f"`chronotile --help` may take {LIMIT_MS} ms on an idle machine.",
         ours=CHRONOTILE,
     )
-    ours = [sys.executable, "-c", "from chronotile.cli import main; main()"]
+    ours = [sys.executable, "-c", "from chronotile.cli.main import main; main()"]
     for case, arguments in COMMANDS.items():
         for name, command in ((CHRONOTILE, [*ours, *arguments]), (PYTHON, [sys.executable, "-c", "pass"])):
             _milliseconds(command)

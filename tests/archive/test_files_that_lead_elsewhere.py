@@ -197,7 +197,7 @@ def test_what_gdal_tells_of_missing_files_does_not_reach_the_terminal(tmp_path):
     for day in (1, 2):
         rasterio.shutil.copy(write(tmp_path / "a.tif"), tmp_path / f"b_2020010{day}.vrt", driver="VRT")
     (tmp_path / "a.tif").rename(tmp_path / "good.tif")
-    run = "import sys; from chronotile.cli import main; sys.argv = ['chronotile', 'layers', sys.argv[1]]; main()"
+    run = "import sys; from chronotile.cli.main import main; sys.argv = ['chronotile', 'layers', sys.argv[1]]; main()"
 
     ran = subprocess.run([sys.executable, "-c", run, str(tmp_path)], capture_output=True, text=True, check=True)
 

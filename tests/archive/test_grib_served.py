@@ -128,7 +128,7 @@ def test_many_members_have_to_be_named(open_at, tmp_path):
 def test_what_gdal_prints_of_headers_does_not_reach_the_terminal(tmp_path):
     own = bytes([1, 2, 3, 4]) + bytes(8)  # of a centre whose extension GDAL does not know
     write(tmp_path / "a.grib", first_edition(code(5, 7), latitudes=(50, 46), longitudes=(0, 6), centre=34, own=own))
-    run = "import sys; from chronotile.cli import main; sys.argv = ['chronotile', 'layers', sys.argv[1]]; main()"
+    run = "import sys; from chronotile.cli.main import main; sys.argv = ['chronotile', 'layers', sys.argv[1]]; main()"
 
     ran = subprocess.run(
         [sys.executable, "-c", run, str(tmp_path / "a.grib")], capture_output=True, text=True, check=True

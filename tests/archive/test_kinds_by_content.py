@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from chronotile.cli import app
+from chronotile.cli.main import app
 from chronotile.core.errors import ConfigurationError
 from tests.readers.zarr.reference_files import references_to, write_files, write_json
 from tests.scenes import Scene, make_dataset, save_netcdf

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from chronotile.app.application import create_app
 from chronotile.app.settings import Settings
-from chronotile.cli import app
+from chronotile.cli.main import app
 from tests.scenes import Scene, write_tif
 
 SCENE = Scene()

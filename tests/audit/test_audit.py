@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from chronotile.archive.open import open_archive
 from chronotile.audit import archive as auditing
 from chronotile.audit.archive import Audit, audit_archive
-from chronotile.cli import app
+from chronotile.cli.main import app
 from chronotile.core.model.time.instants import system_clock
 from chronotile.optimise.options import Options
 from chronotile.optimise.run import optimise

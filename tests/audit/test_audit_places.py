@@ -11,7 +11,7 @@ from rasterio.transform import Affine
 from typer.testing import CliRunner
 
 from chronotile.audit.archive import Audit, audit_archive
-from chronotile.cli import app
+from chronotile.cli.main import app
 from tests.grib import code, first_edition, gaussian, gaussian_rows, message
 
 LATITUDES, LONGITUDES = np.arange(50.0, 39.0, -1), np.arange(0.0, 11.0)

@@ -12,16 +12,16 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from chronotile import cli
 from chronotile.app.application import index_store, source_access
 from chronotile.app.settings import load_settings
 from chronotile.archive.discovery.catalogue import SeenCatalogue, SeenItem
 from chronotile.archive.index.background import reason_to_fill
 from chronotile.archive.index.fill import fill
 from chronotile.archive.index.sources import indexed, source_of, specs_of_items
-from chronotile.cli import app
 from chronotile.cli import catalogue as commands
+from chronotile.cli import main as cli
 from chronotile.cli.catalogue import is_catalogue, settings_of_catalogue
+from chronotile.cli.main import app
 from chronotile.core import durable_files
 from chronotile.core.durable_files import Disk
 from tests.archive.index.catalogues import item_document

@@ -2,7 +2,7 @@
 
 from typer.testing import CliRunner
 
-from chronotile.cli import app
+from chronotile.cli.main import app
 from tests.scenes import Scene, write_tif
 
 

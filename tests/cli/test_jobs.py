@@ -6,7 +6,7 @@ import re
 import pytest
 from typer.testing import CliRunner
 
-from chronotile.cli import app
+from chronotile.cli.main import app
 from chronotile.core.model.job import Execution, JobFault, Result
 from chronotile.jobs.queue.database import FILE, open_engine
 from chronotile.jobs.queue.job_folder import make_folders

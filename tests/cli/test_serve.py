@@ -11,7 +11,7 @@ from tests.scenes import Scene, write_cogs
 SERVING_IN_A_TERMINAL = """
 import sys, threading
 from pathlib import Path
-from chronotile.app.application import process_setup
+from chronotile.app import process_setup
 from chronotile.cli.serve import run_server
 from chronotile.app.settings import Settings
 

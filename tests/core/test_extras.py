@@ -13,7 +13,7 @@ import zarr
 from numcodecs import FixedScaleOffset
 from typer.testing import CliRunner
 
-from chronotile.cli import app
+from chronotile.cli.main import app
 from chronotile.core.errors import ConfigurationError, MissingExtra, UnsupportedSource
 from chronotile.core.extras import LIBRARIES, has_extra, missing_extra, require_extra
 from chronotile.jobs.runner.connection import connect

@@ -8,7 +8,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from chronotile.cli import app
+from chronotile.cli.main import app
 from tests.scenes import Scene, write_cogs
 
 ROOT = Path(__file__).parents[2]

@@ -14,7 +14,7 @@ import yaml
 from tests.docs.blocks import Block, blocks_of
 from tests.docs.shell import SERVER, Shell
 
-PROGRAM = [sys.executable, "-c", "from chronotile.cli import main; main()"]
+PROGRAM = [sys.executable, "-c", "from chronotile.cli.main import main; main()"]
 SAVED = re.compile(r"Save as `([^`]+)`:\n\n$")
 ADDRESS = re.compile(r"^landing page +(http://[\d.:]+)")
 ADDED = re.compile(r"Add to `([^`]+)`:\n\n$")

@@ -15,7 +15,7 @@ from typing import Any
 
 import typer
 
-from chronotile.cli import app
+from chronotile.cli.main import app
 from tests.docs.site import ROOT
 
 SERVER = "http://127.0.0.1:8000"
@@ -136,7 +136,7 @@ class Shell:
             return
         if self._start is None:
             return
-        self._call([sys.executable, "-c", "from chronotile.cli import main; main()", *words])
+        self._call([sys.executable, "-c", "from chronotile.cli.main import main; main()", *words])
 
     def _call(self, command: list[str]) -> None:
         ran = subprocess.run(

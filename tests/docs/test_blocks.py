@@ -12,7 +12,7 @@ import typer
 import yaml
 
 from chronotile.catalog.load import load_configuration
-from chronotile.cli import app
+from chronotile.cli.main import app
 from chronotile.pipeline.styling.load import load_styles, style_folders
 from chronotile.readers.kinds import kind_options
 from tests.docs.blocks import BLOCKS, CODE, PAGES, in_language

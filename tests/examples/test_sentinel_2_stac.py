@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from chronotile.app.application import ServerOptions, application, open_configured
 from chronotile.app.settings import load_settings
-from chronotile.cli import app
+from chronotile.cli.main import app
 from tests.archive.index.stac_api import StacApi, serving
 from tests.faulty_source import faulty_source
 from tests.running import PATIENCE_S

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from chronotile.app.application import ServerOptions, application, open_configured
 from chronotile.app.settings import load_settings
-from chronotile.cli import app
+from chronotile.cli.main import app
 from tests.running import PATIENCE_S
 
 pytestmark = pytest.mark.slow

@@ -20,7 +20,7 @@ from chronotile.app.application import create_app
 from chronotile.app.settings import Settings
 from chronotile.archive.live import ItemAccess, LiveArchive, LiveArchives, archive_id_at
 from chronotile.catalog.items.opening import open_items
-from chronotile.cli import app
+from chronotile.cli.main import app
 from chronotile.core.model.items import IndexSettings
 from chronotile.core.web.places import Places
 from chronotile.jobs.processes.process import JobPlan

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from chronotile.cli import app
+from chronotile.cli.main import app
 from chronotile.core.errors import UnsupportedSource
 from chronotile.core.model.collection import VariableSpec
 from chronotile.core.model.grid import Window

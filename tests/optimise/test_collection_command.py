@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from chronotile.cli import app
+from chronotile.cli.main import app
 from chronotile.cli.optimise import CollectionOptions, parse_bbox, read_times
 from chronotile.core.errors import InvalidParameter
 

@@ -14,7 +14,7 @@ import zarr
 from pyproj import CRS
 from typer.testing import CliRunner
 
-from chronotile.cli import app
+from chronotile.cli.main import app
 from chronotile.core.errors import ChronotileError
 from chronotile.core.machine import Machine
 from chronotile.optimise.conversion import Packing
@@ -181,7 +181,7 @@ def test_values_of_many_dates_are_packed_in_the_memory_of_the_packed_numbers(lay
 @pytest.mark.skipif(sys.platform != "linux", reason="counts memory as Linux does")
 def test_memory_stays_within_its_bound(large, target):
     code = (
-        "from pathlib import Path; from chronotile.cli import app\n"
+        "from pathlib import Path; from chronotile.cli.main import app\n"
         "try: app()\n"
         "finally: print(Path('/proc/self/status').read_text())"
     )

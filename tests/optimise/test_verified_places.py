@@ -11,7 +11,7 @@ import zarr
 from rasterio.transform import Affine
 from typer.testing import CliRunner
 
-from chronotile.cli import app
+from chronotile.cli.main import app
 from chronotile.core.durable_files import Disk
 from chronotile.core.errors import UnsupportedSource
 from tests.grib import message

@@ -17,7 +17,7 @@ from pyproj import Transformer
 from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
-from chronotile.cli import app
+from chronotile.cli.main import app
 from tests.real_data.truth import CONFIGURED, SHARED, Truth, client_of, open_place, raster_truth, xarray_truth
 
 pytestmark = pytest.mark.data

@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from chronotile.cli import main
+from chronotile.cli.main import main
 from tests.odd_archives.every import EVERY
 from tests.protocols.fuzzing.judging import Answer
 from tests.replay import archives, fixed

@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 
 from chronotile.app.application import create_app
 from chronotile.app.settings import load_settings
-from chronotile.cli import app as program
+from chronotile.cli.main import app as program
 from tests.agreement.conftest import STYLE
 from tests.agreement.doors import kinds
 from tests.archive.index.stac_api import StacApi, serving

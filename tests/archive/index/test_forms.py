@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from chronotile.app.application import item_index
 from chronotile.app.settings import Settings
-from chronotile.cli import app
+from chronotile.cli.main import app
 from chronotile.readers.cog.header import CogHeader
 from tests.scenes_archive import forms
 from tests.scenes_archive.pgstac import lack_of_pgstac

@@ -10,7 +10,7 @@ import pytest
 from pystac.validation import JsonSchemaSTACValidator, RegisteredValidator
 from typer.testing import CliRunner
 
-from chronotile.cli import app
+from chronotile.cli.main import app
 from tests.protocols.catalogue.stac.extension_schemas import extension_faults
 from tests.protocols.ogcapi.records.record_schemas import RECORD, faults
 

@@ -39,7 +39,7 @@ if __name__ == "__main__":
 ENDING_S = 120
 """How long to wait for a process that ends; a busy machine needs some seconds for it."""
 PATIENT = f"""
-from chronotile.cli import app
+from chronotile.cli.main import app
 from chronotile.cli import worker
 worker.STOP_S = {ENDING_S}
 app()
@@ -206,7 +206,7 @@ def test_no_job_is_begun_on_a_scheduler_that_is_frozen(with_steps, monkeypatch):
 
 
 HURRIED = """
-from chronotile.cli import app
+from chronotile.cli.main import app
 from chronotile.cli import worker
 from chronotile.jobs.runner import runner
 runner.HANG_S, worker.STOP_S = 0.2, 10.0

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from chronotile.app.application import create_app
 from chronotile.app.settings import load_settings
-from chronotile.cli import app as program
+from chronotile.cli.main import app as program
 from tests.agreement.mosaics.shown import MERCATOR
 from tests.agreement.scenes_served import Tile
 from tests.faulty_source import Fault, faulty_source

@@ -278,7 +278,7 @@ def write_archive(folder: Path) -> Path:
 
 def main() -> None:
     """Serve the archive on the port that was given."""
-    from chronotile.cli import app
+    from chronotile.cli.main import app
 
     with TemporaryDirectory() as folder:
         app(["serve", str(write_archive(Path(folder))), "--port", sys.argv[1]])

@@ -3,7 +3,7 @@
 import pytest
 from typer.testing import CliRunner
 
-from chronotile.cli import app
+from chronotile.cli.main import app
 from tests.archive.index.test_files import tree
 
 CONFIGURATION = """service:

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from chronotile.app.application import create_app
 from chronotile.app.settings import load_settings
-from chronotile.cli import app as program
+from chronotile.cli.main import app as program
 from tests.running import serving
 from tests.scenes_archive import documents
 from tests.scenes_archive.files import archive, path_of

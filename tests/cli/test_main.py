@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from chronotile import __version__
 from chronotile.app.process_setup import MOST_FILES
 from chronotile.app.settings import Settings
-from chronotile.cli import app
+from chronotile.cli.main import app
 from chronotile.core.machine import this_machine
 from tests.running import PATIENCE_S, PROGRAM, answer_of, is_shown, serving, until, workers_of
 from tests.scenes import Scene, write_cogs
@@ -84,7 +84,7 @@ def test_help_names_the_commands(run):
 def test_help_loads_nothing_heavy():
     script = (
         "import sys, contextlib\n"
-        "from chronotile.cli import app\n"
+        "from chronotile.cli.main import app\n"
         "with contextlib.suppress(SystemExit): app(['--help'])\n"
         "heavy = 'numpy pydantic starlette rasterio tensorstore pyproj shapely pandas xarray scipy zarr sqlalchemy'\n"
         "print(set(heavy.split()) & set(sys.modules))"
