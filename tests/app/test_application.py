@@ -81,7 +81,7 @@ def test_what_gdal_signals_is_told_by_us_alone(tmp_path):
         import logging, sys
         from chronotile.core.logs import configure_logging
         from chronotile.core.errors import DateUnreadable
-        from chronotile.readers.foreign import with_causes
+        from chronotile.readers.library_errors import with_causes
         from chronotile.readers.kinds import open_source
         from chronotile.core.model.collection import SourceSpec
         from chronotile.core.model.grid import Window

@@ -11,8 +11,8 @@ from chronotile.catalog.catalogue import Limits
 from chronotile.core.model.crs import crs_of
 from chronotile.core.model.grid import BBox, Grid
 from chronotile.core.model.request import MapRequest
-from chronotile.protocols.common import drawn_maps
-from chronotile.protocols.common.drawn_maps import QUICK_PIXELS, is_large
+from chronotile.protocols.common import map_responses
+from chronotile.protocols.common.map_responses import QUICK_PIXELS, is_large
 from tests.protocols import served
 from tests.protocols.pictures import rgba_of
 from tests.running import PATIENCE_S, until
@@ -48,7 +48,7 @@ class HangingReader(served.FormulaReader):
 @pytest.fixture
 def hanging(make_client, monkeypatch):
     """A client of NDVI, and its reader; maps of more than 50 by 50 pixels are large."""
-    monkeypatch.setattr(drawn_maps, "QUICK_PIXELS", 50 * 50)
+    monkeypatch.setattr(map_responses, "QUICK_PIXELS", 50 * 50)
     services = served.make_services(limits=Limits(max_cube_values=25_000))
     reader = HangingReader(services.readers["s2"].info)
     yield make_client(replace(services, readers={"s2": reader})), reader

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from chronotile.readers.around_damage import MOST, FailingDate, FailingDates
+from chronotile.readers.bisect_damage import MOST, FailingDate, FailingDates
 from chronotile.readers.caches.disk import RecordsInFolder, RecordsInMemory
 
 DATE = FailingDate(

@@ -13,7 +13,7 @@ from chronotile.core.errors import SourceUnavailable, UnsupportedSource
 from chronotile.core.model.collection import Finding, VariableSpec
 from chronotile.core.model.grid import Window
 from chronotile.core.model.raster import cell_reasons, pixel_codes, valid_pixels
-from chronotile.readers.foreign import with_causes
+from chronotile.readers.library_errors import with_causes
 from chronotile.readers.raster import survey as raster_survey
 from chronotile.readers.raster.open_stack import open_raster_stack
 from chronotile.readers.raster.overviews.previews import Previews

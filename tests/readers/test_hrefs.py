@@ -2,8 +2,8 @@
 
 import pytest
 
-from chronotile.readers.foreign import one_line
 from chronotile.readers.hrefs import base_name, is_pattern_elsewhere, kvstore, local_path, names_among, shown_href
+from chronotile.readers.library_errors import one_line
 
 
 @pytest.mark.parametrize(

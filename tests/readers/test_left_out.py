@@ -7,8 +7,8 @@ from chronotile.core.errors import DateUnreadable, SourceUnavailable, Unsupporte
 from chronotile.core.model.grid import BBox
 from chronotile.core.model.items import ItemRef
 from chronotile.readers import left_out
-from chronotile.readers.foreign import Damaged
 from chronotile.readers.left_out import LeftOutItems, reason_of
+from chronotile.readers.library_errors import Damaged
 from chronotile.readers.remote.requests import Away, Refused, Replaced
 
 

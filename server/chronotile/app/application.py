@@ -65,7 +65,7 @@ from chronotile.jobs.queue.webhooks.positions import open_positions
 from chronotile.jobs.queue.webhooks.sender import WebhookSender
 from chronotile.pipeline.caches.answer_memory import AnswerMemory
 from chronotile.pipeline.caches.cube_tiles import PrebuiltCubeTiles
-from chronotile.pipeline.caches.given_axes import GivenAxes
+from chronotile.pipeline.caches.served_axes import ServedAxes
 from chronotile.pipeline.services import FixedServices, PublishedCubes, Services, make_caches
 from chronotile.pipeline.valid_share import ValidShares
 from chronotile.protocols.catalogue.changes.documents import event_message
@@ -93,7 +93,7 @@ from chronotile.protocols.site.ops.routes import StateCollector, operations_of
 from chronotile.protocols.site.ops.siblings import Siblings
 from chronotile.protocols.site.viewer.routes import routes as viewer_routes
 from chronotile.protocols.timeseries.routes import routes as series_routes
-from chronotile.readers.around_damage import FailingDates
+from chronotile.readers.bisect_damage import FailingDates
 from chronotile.readers.caches.block_cache import BlockCache, SharedBlockMemory
 from chronotile.readers.caches.byte_blocks import ByteBlocks
 from chronotile.readers.caches.disk import DiskCache, RecordsInFolder
@@ -366,8 +366,8 @@ def create_app(settings: Settings, *, siblings: Siblings | None = None, memory: 
         finding_log.tell(archive.findings)
     if siblings is not None:
         shared = FailingDates(RecordsInFolder(siblings.failing_dates))
-        axes = GivenAxes(RecordsInFolder(siblings.given_axes))
-        archive = replace(archive, services=replace(archive.services, failing_dates=shared, given_axes=axes))
+        axes = ServedAxes(RecordsInFolder(siblings.served_axes))
+        archive = replace(archive, services=replace(archive.services, failing_dates=shared, served_axes=axes))
     return serving(archive, settings, siblings=siblings, finding_log=finding_log)
 
 

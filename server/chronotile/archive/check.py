@@ -25,9 +25,9 @@ from chronotile.pipeline.bounded_wait import BoundedLooks
 from chronotile.pipeline.styling.load import find_styles
 from chronotile.readers.cog.header import CogHeader
 from chronotile.readers.elsewhere import OPENING_S
-from chronotile.readers.foreign import one_line, origin_of
 from chronotile.readers.hrefs import base_name, local_path
 from chronotile.readers.kinds import kind_of_spec
+from chronotile.readers.library_errors import one_line, origin_of
 from chronotile.readers.reader import Reader
 from chronotile.readers.sample import observed_range
 

@@ -203,7 +203,7 @@ def _with_caches_of(archive: Archive, newer: Archive) -> Archive:
             published_cubes=archive.services.published_cubes,
             failing_dates=archive.services.failing_dates,
             memory=archive.services.memory,
-            given_axes=archive.services.given_axes,
+            served_axes=archive.services.served_axes,
             checksums=archive.services.checksums,
             live_items=archive.services.live_items,
         ),

@@ -8,9 +8,9 @@ from functools import partial
 from chronotile.core.errors import ChronotileError, SourceUnavailable
 from chronotile.core.model.collection import LEFT_OUT, Finding, Severity, SourceSpec
 from chronotile.readers.elsewhere import Opened, PendingSource, SourcesSnapshot, open_pending
-from chronotile.readers.foreign import opening
 from chronotile.readers.hrefs import shown_href
 from chronotile.readers.kinds import kind_of_spec, open_source
+from chronotile.readers.library_errors import opening
 from chronotile.readers.mosaic.info import NONE_FOUND
 from chronotile.readers.reader import Reader
 from chronotile.readers.reader_caches import ReaderCaches

@@ -16,9 +16,9 @@ from chronotile.core.model.raster import Pixels, with_mask
 from chronotile.core.model.time.instants import TimeDomain, TimeSpan
 from chronotile.core.web.places import Places
 from chronotile.optimise.arrays import is_in_crs
-from chronotile.readers.foreign import one_line, origin_of
 from chronotile.readers.kinds import open_source
 from chronotile.readers.left_out import is_passing
+from chronotile.readers.library_errors import one_line, origin_of
 from chronotile.readers.mosaic.info import items_of, lattice_of, whole_lattice
 from chronotile.readers.mosaic.piece_index import PieceIndex
 from chronotile.readers.mosaic.scenes import with_only

@@ -34,7 +34,7 @@ from chronotile.pipeline.encoders.cube_tile.numbering import (
     numbering_of_frames,
 )
 from chronotile.pipeline.encoders.document_parts import format_instants
-from chronotile.pipeline.mosaics import ComposedPlan, composed_plan, drawn_from, ground_windows
+from chronotile.pipeline.mosaics import ComposedPlan, composed_plan, native_windows, picture_sources
 from chronotile.pipeline.read_times import cells_decoded, read_times
 from chronotile.pipeline.resolve_series import instants_of, layer_with_values
 from chronotile.pipeline.revision import (
@@ -86,7 +86,7 @@ def resolve_cube(request: CubeRequest, services: Services) -> CubeTarget:
         used = times.used(layer.times) if times.indexes else TimeUsed()
         states = PixelStates()
         if times.indexes:
-            windows = ground_windows(layer, request.tile.grid)
+            windows = native_windows(layer, request.tile.grid)
             states = pixel_states(layer, used.instants, services, windows=windows)
         state = fingerprint(
             "cube",
@@ -96,7 +96,7 @@ def resolve_cube(request: CubeRequest, services: Services) -> CubeTarget:
             (layer.resampling, layer.main_variable.is_categorical, layer.styles[0].range),
         )
     tile, grid = request.tile, request.tile.grid
-    drawn = drawn_from(layer, used.instants, grid, services)
+    drawn = picture_sources(layer, used.instants, grid, services)
     etag = fingerprint(
         state,
         (tile.tile_matrix_set, tile.matrix, tile.column, tile.row, request.res, request.is_of_cells),

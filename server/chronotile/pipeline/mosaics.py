@@ -60,7 +60,7 @@ def _plan(grid: Grid, levels: tuple[NativeGrid, ...], resampling: Resampling) ->
     return None if place is None else ComposedPlan(grid=grid, resampling=resampling, level=level_for(levels, grid))
 
 
-def ground_windows(layer: Layer, grid: Grid) -> tuple[Window | None, ...]:
+def native_windows(layer: Layer, grid: Grid) -> tuple[Window | None, ...]:
     """Return the native cells that may be in a picture, by variable: `None` for variables that are not mosaics."""
     return tuple(_window(variable.grid, grid) if variable.is_mosaic else None for variable in layer.variables)
 
@@ -71,7 +71,7 @@ def _window(native: NativeGrid, grid: Grid) -> Window:
     return native.window_of(grid.bbox, grid.crs) or Window.of_cell(0, 0)
 
 
-def drawn_from(layer: Layer, instants: Sequence[Instant], grid: Grid, services: Services) -> tuple[str, ...]:
+def picture_sources(layer: Layer, instants: Sequence[Instant], grid: Grid, services: Services) -> tuple[str, ...]:
     """Return what pictures of a mosaic at some times are composed of; nothing of other layers.
 
     Raises:
@@ -81,7 +81,7 @@ def drawn_from(layer: Layer, instants: Sequence[Instant], grid: Grid, services: 
         return ()
     reader = services.reader(layer)
     return tuple(
-        reader.drawn_from(variable.name, time_index(variable.times.instants, instant), grid)
+        reader.picture_sources(variable.name, time_index(variable.times.instants, instant), grid)
         for variable in layer.variables
         for instant in instants
     )

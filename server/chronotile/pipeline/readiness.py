@@ -9,7 +9,7 @@ from chronotile.core.yaml_source import list_names
 from chronotile.pipeline.revision import pixel_revision
 from chronotile.pipeline.services import Services
 from chronotile.pipeline.unreadable_dates import failing_dates
-from chronotile.readers.around_damage import FailingDate
+from chronotile.readers.bisect_damage import FailingDate
 from chronotile.readers.elsewhere import SourcesSnapshot
 
 NOT_OPEN = "its source cannot be opened, or contains nothing that can be served"

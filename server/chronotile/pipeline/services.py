@@ -18,10 +18,10 @@ from chronotile.core.warp.plan import OVERHEAD_BYTES, WarpPlan
 from chronotile.pipeline.bounded_wait import BoundedLooks
 from chronotile.pipeline.caches.answer_memory import AnswerMemory
 from chronotile.pipeline.caches.cube_tiles import CubeTileCache, PrebuiltCubeTiles
-from chronotile.pipeline.caches.given_axes import GivenAxes
 from chronotile.pipeline.caches.scratch_cache import ScratchCache
+from chronotile.pipeline.caches.served_axes import ServedAxes
 from chronotile.pipeline.encoders.coverage.zarr3 import StoreShape
-from chronotile.readers.around_damage import FailingDates
+from chronotile.readers.bisect_damage import FailingDates
 from chronotile.readers.caches.byte_cache import ByteCache
 from chronotile.readers.caches.disk import DiskCache
 from chronotile.readers.elsewhere import Elsewhere
@@ -217,7 +217,7 @@ class Services:
         default_factory=lambda: ByteCache(STORE_BYTES, _shape_bytes, largest_share=DOCUMENT_SHARE)
     )
     """By layer id and number of times: layers as Zarr stores."""
-    given_axes: GivenAxes = field(default_factory=GivenAxes)
+    served_axes: ServedAxes = field(default_factory=ServedAxes)
     """Time axes that clients of such stores hold; unchanged by a reload."""
     layer_revisions: dict[str, CachedRevision] = field(default_factory=dict)
     """By layer id; `pipeline.revision` keeps them here."""

@@ -12,8 +12,8 @@ from chronotile.core.model.payload import Payload, TimeUsed
 from chronotile.core.model.time.instants import Instant, format_instant
 from chronotile.pipeline.revision import fingerprint
 from chronotile.pipeline.services import Services
-from chronotile.readers.around_damage import MOST_LEFT_OUT, FailingDate
-from chronotile.readers.foreign import with_causes
+from chronotile.readers.bisect_damage import MOST_LEFT_OUT, FailingDate
+from chronotile.readers.library_errors import with_causes
 from chronotile.readers.reader import Reader
 
 log = logging.getLogger(__name__)

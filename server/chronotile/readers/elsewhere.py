@@ -11,9 +11,9 @@ from time import monotonic
 from chronotile.core.errors import ChronotileError, SourceAway, SourceUnavailable
 from chronotile.core.model.collection import Finding, SourceInfo, SourceSpec
 from chronotile.core.web.inner_hosts import host_of
-from chronotile.readers.foreign import BeingWritten, one_line, origin_of, without_frames
 from chronotile.readers.hrefs import local_path
 from chronotile.readers.kinds import open_source
+from chronotile.readers.library_errors import BeingWritten, one_line, origin_of, without_frames
 from chronotile.readers.reader import Reader
 from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.remote.requests import Away, Refused

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from chronotile.core.errors import AddressRefused, DateUnreadable, SourceUnavailable, UnsupportedSource
 from chronotile.core.model.items import ItemRef
-from chronotile.readers.foreign import BeingWritten, Damaged, origin_of, with_causes
+from chronotile.readers.library_errors import BeingWritten, Damaged, origin_of, with_causes
 from chronotile.readers.remote.requests import Away, Refused
 
 Reason = Literal["missing", "damaged", "refused", "changed", "unavailable"]

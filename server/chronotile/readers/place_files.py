@@ -17,7 +17,7 @@ from chronotile.core.model.collection import Finding
 from chronotile.core.model.crs import CRS84, Crs, crs_of, transformer
 from chronotile.core.model.grid import BBox
 from chronotile.core.model.places import PlaceSet, PlacesSpec, Property, Shapes
-from chronotile.readers.foreign import opening
+from chronotile.readers.library_errors import opening
 
 MAX_TOLD = 3
 """Places that a finding names; of the others it gives the number."""

@@ -23,8 +23,15 @@ from chronotile.core.model.raster import BoolArray, Encoding, Pixels
 from chronotile.core.model.request import Point
 from chronotile.core.model.time.instants import TimeDomain
 from chronotile.core.warp.plan import plan_warp
-from chronotile.readers.foreign import BeingWritten, Damaged, origin_of, unavailable, unavailable_text, with_causes
 from chronotile.readers.hrefs import one_look
+from chronotile.readers.library_errors import (
+    BeingWritten,
+    Damaged,
+    origin_of,
+    unavailable,
+    unavailable_text,
+    with_causes,
+)
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +87,7 @@ class Reader(Protocol):
     `variable` is an id of `info.variables`; `index` counts that variable's times (0 for one without time). Windows
     lie inside the level and are never empty. If the store cannot be reached, methods raise `SourceUnavailable`, whose
     message has neither path nor URL. Its subclass `DateUnreadable` means that the store can be reached, and one of the
-    requested dates is damaged or gone; the caller finds it by requesting fewer dates (`readers.around_damage`). Data
+    requested dates is damaged or gone; the caller finds it by requesting fewer dates (`readers.bisect_damage`). Data
     that cannot be read are never replaced by a fill value.
 
     Readers inherit from this class. Methods with a body here work for any source, and are overridden where a source
@@ -146,7 +153,7 @@ class Reader(Protocol):
         raster = plan.warp(plan.read(self, info, index), info.encoding)
         return Pixels(raster.numbers, raster.present)
 
-    def drawn_from(self, variable: str, index: int, grid: Grid) -> str:
+    def picture_sources(self, variable: str, index: int, grid: Grid) -> str:
         """Return what a picture of a mosaic is composed of, by which its pixels may differ though no item changed."""
         return ""
 
@@ -438,7 +445,7 @@ def reading(collection: str, variable: str) -> Iterator[None]:
         yield
     except ChronotileError:
         raise
-    except Exception as error:  # as in `foreign.opening`
+    except Exception as error:  # as in `library_errors.opening`
         log.warning("reading %s of %s failed: %s", variable, collection, with_causes(error))
         raise unavailable(collection, variable, "cannot be read") from error
 
@@ -458,7 +465,7 @@ def reading_dates(collection: str, variable: str, *, is_source_there: Callable[[
     """
     try:
         yield
-    except Exception as error:  # as in `foreign.opening`
+    except Exception as error:  # as in `library_errors.opening`
         if isinstance(error, ChronotileError) and not isinstance(error, SourceUnavailable):
             raise
         if isinstance(origin_of(error), BeingWritten):

@@ -15,7 +15,7 @@ from chronotile.readers.cog import source as cog_source
 from chronotile.readers.cog.files import OPENED_OF_HOST, CogFile, open_ahead, open_cog
 from chronotile.readers.cog.header import CogHeader
 from chronotile.readers.cog.source import CogReader, CogVariable
-from chronotile.readers.foreign import BeingWritten, origin_of
+from chronotile.readers.library_errors import BeingWritten, origin_of
 from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.remote import ranges
 from chronotile.readers.remote.gates import MOST_WAITING

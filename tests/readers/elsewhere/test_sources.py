@@ -26,7 +26,7 @@ from chronotile.readers.elsewhere import (
     delay_s,
     revisions_of,
 )
-from chronotile.readers.foreign import BeingWritten
+from chronotile.readers.library_errors import BeingWritten
 from chronotile.readers.remote.requests import Away, Refused, refusal
 from tests.running import PATIENCE_S, until
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from chronotile.core.model.grid import Window
-from chronotile.readers.foreign import BeingWritten
+from chronotile.readers.library_errors import BeingWritten
 from chronotile.readers.raster.pool import HandlePool
 from tests.scenes import Scene, write_tif
 

@@ -21,8 +21,8 @@ from chronotile.core.model.collection import LEFT_OUT, Finding, Severity
 from chronotile.core.model.grid import NativeGrid
 from chronotile.core.model.style import Style
 from chronotile.core.yaml_source import list_names, write_yaml
-from chronotile.readers.foreign import opening
 from chronotile.readers.kinds import kind_of_named, kind_of_path, kind_options
+from chronotile.readers.library_errors import opening
 from chronotile.readers.reader_caches import ReaderCaches
 
 HINT = "name a folder or file of data; without any of your own: chronotile demo"

@@ -20,8 +20,8 @@ from chronotile.core.model.time.instants import ONE_NS, Instant, TimeSpan, forma
 from chronotile.readers.cog.files import open_cog, tag_of_path
 from chronotile.readers.cog.tiff import UnsupportedCog
 from chronotile.readers.encoding import with_stored_nodata
-from chronotile.readers.foreign import opening
 from chronotile.readers.hrefs import base_name
+from chronotile.readers.library_errors import opening
 from chronotile.readers.mosaic.local_files import require_image
 from chronotile.readers.raster.pool import HandlePool
 from chronotile.readers.stac.items import item_of

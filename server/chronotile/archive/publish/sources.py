@@ -8,8 +8,8 @@ from pathlib import Path
 
 from chronotile.core.errors import AddressRefused, SourceUnavailable, UnsupportedSource
 from chronotile.readers.files import NOT_LISTED
-from chronotile.readers.foreign import BeingWritten
 from chronotile.readers.hrefs import base_name, local_path
+from chronotile.readers.library_errors import BeingWritten
 from chronotile.readers.products.folders import Allowed, followed
 from chronotile.readers.remote.requests import Away, ObjectState, ask_part, list_files, place_of, retry
 

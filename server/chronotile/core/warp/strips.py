@@ -242,7 +242,7 @@ def _winding_and_reached(
     as_they_are, turned = list[_Reached | None](), list[_Reached | None]()
     for some in strips:
         columns, rows = at(some)
-        has_to = has_to or must_wind(level, _reach(columns), resampling)
+        has_to = has_to or must_wind(level, _range_of(columns), resampling)
         if not has_to:
             as_they_are.append(_reached(columns, rows, level, is_circular=False))
         if may_wind:
@@ -258,7 +258,7 @@ def _middle(at: Finder, grid: Grid) -> float:
 
 def _reached(columns: FloatArray, rows: FloatArray, level: NativeGrid, *, is_circular: bool) -> _Reached | None:
     """What some rows of a grid reach; `None` where the level has none of it."""
-    reach = _reach(rows), _reach(columns)
+    reach = _range_of(rows), _range_of(columns)
     if is_inside(*reach, level, is_circular=is_circular):
         return _Reached(*reach, has_gaps=False)
     inside = where_inside(rows, columns, level, is_circular)
@@ -276,7 +276,7 @@ def _all_reached(parts: Sequence[_Reached | None]) -> _Reached | None:
     )
 
 
-def _reach(coordinates: FloatArray) -> Reach:
+def _range_of(coordinates: FloatArray) -> Reach:
     return Reach(float(coordinates.min()), float(coordinates.max()))
 
 

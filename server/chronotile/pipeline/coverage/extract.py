@@ -33,7 +33,7 @@ from chronotile.pipeline.coverage.source_coverage import (
     runs,
     runs_of_blocks,
 )
-from chronotile.pipeline.mosaics import coverage_lattice, framed, ground_windows
+from chronotile.pipeline.mosaics import coverage_lattice, framed, native_windows
 from chronotile.pipeline.resolve_series import instants_of, layer_with_values
 from chronotile.pipeline.revision import fingerprint, pixel_states, revision_of_states
 from chronotile.pipeline.services import Services
@@ -78,7 +78,7 @@ def extract_coverage(
     _check_size(requested, services, locator="bbox" if request.scale is None else request.scale.locator)
     cells, window = _cells(place, fields, request.resampling, services)
     states = tuple(
-        _state(layer, own, services, ground_windows(layer, place.grid) if layer.main_variable.is_mosaic else (window,))
+        _state(layer, own, services, native_windows(layer, place.grid) if layer.main_variable.is_mosaic else (window,))
         for layer, own in zip(layers, indexes, strict=True)
     )
     return ReadCoverage(

@@ -14,7 +14,7 @@ from chronotile.core.model.grid import Grid, Window
 from chronotile.core.model.payload import Payload, PixelStates, TimeUsed
 from chronotile.core.model.raster import Pixels
 from chronotile.core.model.request import IsActive, always_active
-from chronotile.pipeline.caches.given_axes import TimeAxis
+from chronotile.pipeline.caches.served_axes import TimeAxis
 from chronotile.pipeline.coverage.cells import grid_of
 from chronotile.pipeline.coverage.extract import NativeCells, coverage_field
 from chronotile.pipeline.coverage.grid import is_upright
@@ -36,7 +36,7 @@ from chronotile.pipeline.resolve_series import layer_with_values
 from chronotile.pipeline.revision import fingerprint, pixel_states, require_state, retry_overtaken, revision_of_states
 from chronotile.pipeline.services import Services, reading
 from chronotile.pipeline.unreadable_dates import IncompleteAnswer, UnreadableDates, complete, etag_without
-from chronotile.readers.around_damage import dates_around_damage
+from chronotile.readers.bisect_damage import dates_bisect_damage
 from chronotile.readers.reader import BlockShape
 
 LEAST_BYTES = 256 << 10
@@ -122,7 +122,7 @@ def read_chunk(chunk: StoreChunk, lacking: UnreadableDates) -> Numbers:
         return Pixels(cells.read(lacking.reader, field, indexes=some, rows=rows))
 
     with reading(layer):
-        parts = list(dates_around_damage(read, list(chunk.times), lacking.teller(layer.main_variable)))
+        parts = list(dates_bisect_damage(read, list(chunk.times), lacking.teller(layer.main_variable)))
         lacking.require_all()
     # Several parts without a damaged date: all were read again, after a fault that had passed by then.
     return np.concatenate([pixels.numbers for _place, pixels in parts])
@@ -156,7 +156,7 @@ def describe_store(request: StoreRequest, services: Services) -> StoreDescriptio
     shape = _shape(request, services)
     number = 0
     if request.revision is None:
-        given = services.given_axes.give(shape.layer.id, _axis(shape))
+        given = services.served_axes.give(shape.layer.id, _axis(shape))
         if given is None:
             raise StateGone(
                 f"the dates of layer {shape.layer.id} changed too often since its store was opened by others, or the "
@@ -353,7 +353,7 @@ def _require_meaning(request: ChunkRequest, shape: StoreShape, services: Service
     Raises:
         StateGone: They are not.
     """
-    if not services.given_axes.means_the_same(shape.layer.id, request.encoding, _axis(shape), indexes):
+    if not services.served_axes.means_the_same(shape.layer.id, request.encoding, _axis(shape), indexes):
         raise StateGone(
             f"the dates of layer {shape.layer.id} changed after this store was opened; open it again, or open "
             f"{shape.layer.id}@{shape.revision}, which names this state",

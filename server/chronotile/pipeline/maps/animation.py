@@ -36,7 +36,7 @@ from chronotile.pipeline.maps.legend import layer_title, style_details
 from chronotile.pipeline.maps.rasters import RGBA_BYTES, drawing_bytes
 from chronotile.pipeline.maps.render import draw_picture
 from chronotile.pipeline.maps.resolve import MapTarget, requested_style, require_sides, resolve_map, with_expression
-from chronotile.pipeline.mosaics import ground_windows
+from chronotile.pipeline.mosaics import native_windows
 from chronotile.pipeline.resolve_series import instants_of, selection_of
 from chronotile.pipeline.revision import fingerprint, read_of_one_state
 from chronotile.pipeline.services import Services
@@ -325,7 +325,7 @@ def _drawn(shots: Iterable[_Shot], is_active: IsActive) -> Iterator[Picture | No
 def _drawn_frame(shot: _Shot) -> Picture:
     target = shot.target
     draw = partial(draw_picture, shot.request, target)
-    places = (ground_windows(target.layer, shot.request.grid),)
+    places = (native_windows(target.layer, shot.request.grid),)
     return read_of_one_state(draw, target.layer, target.times.indexes, target.services, places=places)
 
 

@@ -20,7 +20,7 @@ from chronotile.core.model.request import (
 from chronotile.core.model.style import Style
 from chronotile.core.warp.plan import WarpPlan
 from chronotile.core.warp.strips import StripPlan
-from chronotile.pipeline.mosaics import ComposedPlan, drawn_from, ground_windows
+from chronotile.pipeline.mosaics import ComposedPlan, native_windows, picture_sources
 from chronotile.pipeline.revision import describe_part, fingerprint, pixel_states, revision_of_states
 from chronotile.pipeline.services import Services, Stopwatch
 from chronotile.pipeline.styling.restyle import with_colouring, with_difference, with_ramp, with_range
@@ -79,9 +79,9 @@ def _resolved(request: MapRequest, services: Services, watch: Stopwatch) -> MapT
     _check_size(request.grid, len(times.indexes) + len(used.base), services)
     reducer = _reducer(request, style, max(len(times.indexes), len(used.base)))
     grid, instants, is_mosaic = request.grid, used.instants + used.base, layer.main_variable.is_mosaic
-    windows = ground_windows(layer, grid) if is_mosaic else ()
+    windows = native_windows(layer, grid) if is_mosaic else ()
     states = pixel_states(layer, instants, services, windows=windows)
-    drawn = drawn_from(layer, instants, grid, services) if is_mosaic else ()
+    drawn = picture_sources(layer, instants, grid, services) if is_mosaic else ()
     etag = fingerprint(
         revision_of_states(layer, states),
         (used.instants, used.base),

@@ -24,8 +24,8 @@ from chronotile.readers.cog.header import CogHeader
 from chronotile.readers.cog.planes import Caching, Plane, PlanePlan, lacking_parts
 from chronotile.readers.cog.tiff import UnsupportedCog
 from chronotile.readers.encoding import apply_configuration
-from chronotile.readers.foreign import opening
 from chronotile.readers.hrefs import SETTLED_NS, base_name, is_any_there, local_path
+from chronotile.readers.library_errors import opening
 from chronotile.readers.reader import Along, BlockShape, Reader, reading_dates
 from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.remote.ranges import FilePart, Found

@@ -97,9 +97,9 @@ class Wrapped(Reader):
         """Return the reader's (y, x) pixels of a grid."""
         return self._reader.compose(variable, index=index, grid=grid, resampling=resampling)
 
-    def drawn_from(self, variable: str, index: int, grid: Grid) -> str:
+    def picture_sources(self, variable: str, index: int, grid: Grid) -> str:
         """Return what the reader composes a picture of."""
-        return self._reader.drawn_from(variable, index, grid)
+        return self._reader.picture_sources(variable, index, grid)
 
     def prepare(self, variable: str, index: int) -> None:
         """Let the reader prepare."""

@@ -13,7 +13,7 @@ from chronotile.core.model.collection import SourceInfo, VariableInfo
 from chronotile.core.model.grid import NativeGrid, Window
 from chronotile.core.model.raster import Pixels
 from chronotile.readers.caches.disk import DiskCache
-from chronotile.readers.foreign import one_line
+from chronotile.readers.library_errors import one_line
 from chronotile.readers.overviews import Counting
 from chronotile.readers.raster.overviews.implied import make_pixels, preview_file
 from chronotile.readers.raster.pool import NATIVE_LEVEL, HandlePool, read_pixels

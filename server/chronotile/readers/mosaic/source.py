@@ -211,7 +211,7 @@ class MosaicReader(Reader):
             raise TooManyPieces(boxes, allowed=mosaic.max_pieces, may_be_outlined=outlined)
         return self._from_pieces(variable, refs, grid, resampling)
 
-    def drawn_from(self, variable: str, index: int, grid: Grid) -> str:
+    def picture_sources(self, variable: str, index: int, grid: Grid) -> str:
         """Return what a picture is composed of, by which its pixels may differ: pieces or overviews."""
         if len(self._refs_on(variable, index, grid)) <= MOST_DIRECT:
             return "pieces"

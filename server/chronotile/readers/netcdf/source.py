@@ -16,8 +16,8 @@ from chronotile.core.model.raster import Numbers
 from chronotile.readers.cf.array_source import Cube, CubeVariable, Selection, level_of
 from chronotile.readers.cf.dataset import understand
 from chronotile.readers.cf.fields import Field, FieldSet, Group, group_findings
-from chronotile.readers.foreign import BeingWritten, opening
 from chronotile.readers.hrefs import base_name, file_state, local_path
+from chronotile.readers.library_errors import BeingWritten, opening
 from chronotile.readers.reader import Reader
 
 if TYPE_CHECKING:

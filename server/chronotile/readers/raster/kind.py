@@ -5,9 +5,9 @@ from pathlib import Path
 
 from chronotile.core.model.collection import Finding, KindOptions, SourceSpec
 from chronotile.readers.files import find_files
-from chronotile.readers.foreign import opening
 from chronotile.readers.hrefs import base_name
 from chronotile.readers.kind import SourceKind
+from chronotile.readers.library_errors import opening
 from chronotile.readers.reader import Reader
 from chronotile.readers.reader_caches import ReaderCaches
 

@@ -13,8 +13,8 @@ from chronotile.core.errors import SourceUnavailable, UnsupportedSource
 from chronotile.core.model.collection import Finding, SourceInfo
 from chronotile.core.model.grid import Window
 from chronotile.core.model.raster import Encoding, Pixels
-from chronotile.readers.foreign import BeingWritten, opening, unavailable
 from chronotile.readers.hrefs import FileState, file_state, is_any_there, names_among
+from chronotile.readers.library_errors import BeingWritten, opening, unavailable
 from chronotile.readers.raster.band_decoding import BandDecoding
 from chronotile.readers.raster.bands import FileBands
 from chronotile.readers.raster.overviews.implied import Origin, cells_below, make_pixels

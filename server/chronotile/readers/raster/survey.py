@@ -14,8 +14,8 @@ from chronotile.core.model.grid import NativeGrid
 from chronotile.core.model.style import StyleClass
 from chronotile.core.web.inner_hosts import host_of
 from chronotile.readers.files import APART, DatedFiles
-from chronotile.readers.foreign import opening
 from chronotile.readers.hrefs import FileState, base_name, names_among
+from chronotile.readers.library_errors import opening
 from chronotile.readers.raster.band_decoding import other_count
 from chronotile.readers.raster.bands import Band, FileBands, bands_of, palettes_of
 from chronotile.readers.raster.pool import Handle, HandlePool, Layout

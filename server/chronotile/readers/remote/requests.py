@@ -17,7 +17,7 @@ from chronotile.core.errors import UnsupportedSource
 from chronotile.core.extras import require_extra
 from chronotile.core.web.inner_hosts import InnerAddress, host_of
 from chronotile.core.web.places import quoted_path
-from chronotile.readers.foreign import BeingWritten
+from chronotile.readers.library_errors import BeingWritten
 from chronotile.readers.remote.gates import (
     Gate,
     GateClosed,

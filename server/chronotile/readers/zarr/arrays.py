@@ -16,8 +16,8 @@ from chronotile.core.errors import UnsupportedSource
 from chronotile.core.extras import require_extra
 from chronotile.core.model.raster import Numbers
 from chronotile.readers.cf.array_source import ArraySource, Selection
-from chronotile.readers.foreign import one_line
 from chronotile.readers.hrefs import SETTLED_NS, digest_of, file_state, kvstore, local_path
+from chronotile.readers.library_errors import one_line
 from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.remote.requests import ObjectState
 from chronotile.readers.remote.s3_environment import is_paid

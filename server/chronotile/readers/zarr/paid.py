@@ -13,7 +13,7 @@ from chronotile.core.errors import UnsupportedSource
 from chronotile.core.extras import require_extra
 from chronotile.core.model.raster import Numbers
 from chronotile.readers.cf.array_source import Selection
-from chronotile.readers.foreign import Damaged
+from chronotile.readers.library_errors import Damaged
 from chronotile.readers.remote.gates import gates
 from chronotile.readers.remote.requests import (
     Refused,

@@ -16,8 +16,8 @@ import numpy as np
 from chronotile.core.model.raster import Numbers
 from chronotile.core.web.inner_hosts import host_of
 from chronotile.readers.cf.array_source import Selection
-from chronotile.readers.foreign import Damaged, one_line
 from chronotile.readers.hrefs import digest_of
+from chronotile.readers.library_errors import Damaged, one_line
 from chronotile.readers.remote.files import looks
 from chronotile.readers.remote.gates import GateClosed, gates
 from chronotile.readers.remote.requests import (

@@ -15,8 +15,8 @@ from chronotile.core.errors import UnsupportedSource
 from chronotile.core.extras import require_extra
 from chronotile.core.model.raster import Numbers
 from chronotile.readers.cf.array_source import Selection
-from chronotile.readers.foreign import Damaged
 from chronotile.readers.hrefs import local_path
+from chronotile.readers.library_errors import Damaged
 from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.remote.files import LOOK_S, looks
 from chronotile.readers.remote.requests import (

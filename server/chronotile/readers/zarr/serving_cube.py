@@ -24,8 +24,8 @@ from chronotile.core.model.grid import Window
 from chronotile.core.model.raster import Numbers, Pixels, as_meant
 from chronotile.core.model.time.instants import TimeDomain
 from chronotile.readers.cf.dataset import CfVariable, understand
-from chronotile.readers.foreign import BeingWritten, one_line, opening
 from chronotile.readers.hrefs import base_name, local_path, tensorstore_path
+from chronotile.readers.library_errors import BeingWritten, one_line, opening
 from chronotile.readers.reader import Along, BlockShape, Reader, reading, reading_dates
 from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.zarr.arrays import Gone, load_array

@@ -12,8 +12,8 @@ from chronotile.core.web.inner_hosts import host_of
 from chronotile.readers.cf.array_source import Cube, CubeVariable, level_of
 from chronotile.readers.cf.dataset import CfVariable, CfVariables, understand
 from chronotile.readers.cf.fields import Group, group_findings
-from chronotile.readers.foreign import opening
 from chronotile.readers.hrefs import base_name, local_path
+from chronotile.readers.library_errors import opening
 from chronotile.readers.reader import Reader
 from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.zarr.commit import commit_of

@@ -16,8 +16,8 @@ from chronotile.core.web.item_places import SETTING
 from chronotile.core.web.places import Places
 from chronotile.readers.cf.array_source import ArraySource
 from chronotile.readers.cf.fields import Field, FieldSet
-from chronotile.readers.foreign import opening
 from chronotile.readers.hrefs import local_path
+from chronotile.readers.library_errors import opening
 from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.remote.requests import Refused
 from chronotile.readers.zarr.arrays import open_array

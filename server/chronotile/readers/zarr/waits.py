@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import tensorstore as ts
 
-from chronotile.readers.foreign import Damaged, one_line
+from chronotile.readers.library_errors import Damaged, one_line
 from chronotile.readers.remote.requests import (
     AGAIN_S,
     ATTEMPTS,

@@ -22,7 +22,7 @@ def services_at(times, before=None, **encoding):
     """Services of one layer with these times, in the place of those of `before`."""
     variable = served.make_variable(times=times, **encoding)
     services = served.make_services(served.make_collection(served.make_layer(variable=variable)))
-    return services if before is None else replace(services, given_axes=before.given_axes)
+    return services if before is None else replace(services, served_axes=before.served_axes)
 
 
 def group_of(client, path="/zarr/NDVI"):

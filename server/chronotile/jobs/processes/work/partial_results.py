@@ -19,7 +19,7 @@ from chronotile.core.model.request import require_active
 from chronotile.jobs.processes.inputs import UNBOUNDED
 from chronotile.jobs.processes.process import Inputs, Process, Work
 from chronotile.pipeline.encoders.file_parts import Body, Room, Scratch, translate_storage_errors
-from chronotile.readers.around_damage import MOST_LEFT_OUT, RecordedDates
+from chronotile.readers.bisect_damage import MOST_LEFT_OUT, RecordedDates
 
 METADATA = "told"
 

@@ -33,8 +33,8 @@ Bytes = NDArray[np.uint8]
 
 
 @dataclass(slots=True)
-class _Seen:
-    """What blocks tell as they pass."""
+class _BlockStatistics:
+    """Statistics collected from the blocks while they are written."""
 
     tile_pixels: int
     pixels: NDArray[np.int32] | None
@@ -56,7 +56,7 @@ class _Seen:
         return int(self.pixels.sum(where=valid)) / self.tile_pixels
 
     def reach(self, block: CubeBlock) -> None:
-        """Widen the range of the values seen."""
+        """Widen the range of the values."""
         for numbers, valid in zip(block.numbers, block.valid, strict=True):
             if valid.any():
                 bits = _bits(valid, numbers.dtype)
@@ -81,18 +81,18 @@ def encode_cube(
         left_out: Returns the ids of items of mosaics that the blocks lack, by time; called when all blocks were taken.
     """
     grid = about.tile.grid
-    seen = _Seen(grid.width * grid.height, None if about.places is None else about.places.pixels)
+    statistics = _BlockStatistics(grid.width * grid.height, None if about.places is None else about.places.pixels)
     parts = list[Bytes]()
     predictor = BY_TIME if about.is_categorical else BY_GRADIENT
     for block in blocks:
-        seen.look_at(block)
+        statistics.look_at(block)
         if about.numbering.range is None:
-            seen.reach(block)
-        parts += _packed(block, predictor, seen)
+            statistics.reach(block)
+        parts += _packed(block, predictor, statistics)
     items = left_out()
-    if seen.is_empty and not lacking and not items:
+    if statistics.is_empty and not lacking and not items:
         return b""
-    body = bytearray(_head(about, seen, lacking, items))
+    body = bytearray(_head(about, statistics, lacking, items))
     parts.reverse()
     while parts:  # each is let go of when it is copied: all of them twice would be too much
         body += parts.pop().data
@@ -100,16 +100,18 @@ def encode_cube(
     return igzip_lib.compress(body, GZIP_LEVEL, igzip_lib.COMP_GZIP, memory, RUNS_ALONE)
 
 
-def _head(about: CubeAbout, seen: _Seen, lacking: Collection[int], left_out: LeftOut) -> bytes:
+def _head(about: CubeAbout, statistics: _BlockStatistics, lacking: Collection[int], left_out: LeftOut) -> bytes:
     """The magic, the length of the header and the header, with spaces up to a multiple of 8 bytes."""
-    header = orjson.dumps(_header(about, seen, lacking, left_out))
+    header = orjson.dumps(_header(about, statistics, lacking, left_out))
     length = len(header) + -(len(MAGIC) + 4 + len(header)) % ALIGNMENT
     return MAGIC + length.to_bytes(4, "little") + header.ljust(length)
 
 
-def _header(about: CubeAbout, seen: _Seen, lacking: Collection[int], left_out: LeftOut) -> dict[str, Any]:
+def _header(
+    about: CubeAbout, statistics: _BlockStatistics, lacking: Collection[int], left_out: LeftOut
+) -> dict[str, Any]:
     tile, numbering = about.tile, about.numbering
-    observed = None if seen.least is None or seen.most is None else (seen.least, seen.most)
+    observed = None if statistics.least is None or statistics.most is None else (statistics.least, statistics.most)
     width, height = -(-tile.grid.width // about.res), -(-tile.grid.height // about.res)
     if about.places is not None:
         width, height = about.places.width, about.places.height
@@ -132,8 +134,8 @@ def _header(about: CubeAbout, seen: _Seen, lacking: Collection[int], left_out: L
         "units": about.units,
         "range": numbering.range or observed,
         "times": [time for place, time in enumerate(about.times) if place not in lacking],
-        "valid": seen.shares,
-        "blocks": seen.blocks,
+        "valid": statistics.shares,
+        "blocks": statistics.blocks,
         "categorical": about.is_categorical,
         "mean": about.is_mean,
         "quantised": numbering.is_quantised,
@@ -146,7 +148,7 @@ def _header(about: CubeAbout, seen: _Seen, lacking: Collection[int], left_out: L
         header["left_out"] = left_out
     if about.places is not None:
         header["cells"] = {"columns": about.places.columns, "rows": about.places.rows}
-    reach = _reach(numbering, observed)
+    reach = _open_ends(numbering, observed)
     if reach != (None, None):
         header["reach"] = reach
     if numbering.flags:
@@ -156,21 +158,21 @@ def _header(about: CubeAbout, seen: _Seen, lacking: Collection[int], left_out: L
     return header
 
 
-def _reach(numbering: CubeNumbering, observed: tuple[int, int] | None) -> tuple[int | None, int | None]:
+def _open_ends(numbering: CubeNumbering, observed: tuple[int, int] | None) -> tuple[int | None, int | None]:
     """The ends beyond which values may lie, of those that some of this cube have."""
     ends = zip(numbering.reach, observed or (None, None), strict=True)
     least, greatest = (end if end == seen else None for end, seen in ends)
     return least, greatest
 
 
-def _packed(block: CubeBlock, predictor: Predictor, seen: _Seen) -> Iterator[Bytes]:
+def _packed(block: CubeBlock, predictor: Predictor, statistics: _BlockStatistics) -> Iterator[Bytes]:
     """The mask of a block, if it has gaps, and its residuals."""
     count = len(block.numbers)
     has_gaps = bool(block.gaps.any())
     if has_gaps:
         yield np.packbits(block.gaps.reshape(count, -1), axis=1, bitorder="little")
     filled = _filled(block.numbers, block.gaps) if has_gaps else block.numbers
-    seen.blocks.append({"n": count, "mask": int(has_gaps), "pred": predictor})
+    statistics.blocks.append({"n": count, "mask": int(has_gaps), "pred": predictor})
     yield _by_time(filled) if predictor == BY_TIME else _by_gradient(filled)
 
 

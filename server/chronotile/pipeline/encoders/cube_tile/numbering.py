@@ -90,7 +90,7 @@ def numbering_of_frames(frames: Iterable[CubeFrame], meaning: Meaning) -> CubeNu
     """
     encoding = meaning.encoding
     kind = np.dtype(encoding.dtype)
-    of_values, of_all = _reach(frames)
+    of_values, of_all = _ranges(frames)
     if meaning.is_coarse:
         return _within(of_values, meaning)
     least, most = int(of_all[0]), int(of_all[1])
@@ -192,7 +192,7 @@ def _exact_within(least: int, most: int, encoding: Encoding, kind: np.dtype[Any]
     return _exact(encoding, "uint16", base=base, nodata=MOST["uint16"]) if most - base < MOST["uint16"] else None
 
 
-def _reach(frames: Iterable[CubeFrame]) -> tuple[Ends, Ends]:
+def _ranges(frames: Iterable[CubeFrame]) -> tuple[Ends, Ends]:
     """The least and the most of the values, and those of values and flags; 0 where there are none."""
     values, everything = list[Ends](), list[Ends]()
     for frame in frames:

@@ -29,7 +29,7 @@ from chronotile.pipeline.identify import InfoFormat, deliver_identified
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.capabilities.feature_info import INFO_FORMATS, info_format, pixel_place, pixel_point
 from chronotile.protocols.common.capabilities.layer_entries import capabilities_context, update_sequence
-from chronotile.protocols.common.drawn_maps import draw_maps
+from chronotile.protocols.common.map_responses import draw_maps
 from chronotile.protocols.common.openapi import enum_of
 from chronotile.protocols.common.query.kvp import Kvp, last_of_each
 from chronotile.protocols.common.query.parameter import name_list, text, whole

@@ -10,7 +10,7 @@ from chronotile.core.model.crs import CRS84
 from chronotile.core.model.time.instants import format_instant
 from chronotile.http.respond import respond
 from chronotile.http.run import services_of
-from chronotile.protocols.common.drawn_maps import draw_maps
+from chronotile.protocols.common.map_responses import draw_maps
 from chronotile.protocols.common.openapi import BINARY, TEXT, Examples, Json
 from chronotile.protocols.common.operation import Described
 from chronotile.protocols.common.query.parameter import format_of

@@ -51,7 +51,7 @@ class Siblings:
         return self.folder / "failing-dates"
 
     @property
-    def given_axes(self) -> Path:
+    def served_axes(self) -> Path:
         """The folder of time axes that any of the workers gave to clients of Zarr stores."""
         return self.folder / "given-axes"
 

@@ -16,8 +16,8 @@ from chronotile.core.errors import ChronotileError
 from chronotile.core.model.grid import Window
 from chronotile.core.model.raster import Pixels, as_meant
 from chronotile.readers.caches.disk import DiskCache
-from chronotile.readers.foreign import one_line, opening
 from chronotile.readers.hrefs import FileState, file_state, local_path
+from chronotile.readers.library_errors import one_line, opening
 from chronotile.readers.overviews import Counting
 from chronotile.readers.raster.overviews.implied import make_pixels, preview_file
 from chronotile.readers.raster.pool import NATIVE_LEVEL, Handle, HandlePool, Layout, read_pixels

@@ -18,7 +18,7 @@ from chronotile.core.extras import require_extra
 from chronotile.core.model.raster import Numbers
 from chronotile.readers.caches.block_cache import KEY_BYTES, BlockCache
 from chronotile.readers.cf.array_source import Selection
-from chronotile.readers.foreign import Damaged, one_line
+from chronotile.readers.library_errors import Damaged, one_line
 from chronotile.readers.remote.requests import one_read
 from chronotile.readers.zarr.metadata import ArrayNode
 from chronotile.readers.zarr.references.document import ByteRange

@@ -10,8 +10,8 @@ from typing import Any
 
 from chronotile.core.errors import UnsupportedSource
 from chronotile.core.web.places import Places
-from chronotile.readers.foreign import Damaged
 from chronotile.readers.hrefs import FileState, file_state, local_path
+from chronotile.readers.library_errors import Damaged
 from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.remote.files import looks, read_whole
 from chronotile.readers.remote.requests import ObjectState, Refused, Replaced, one_read

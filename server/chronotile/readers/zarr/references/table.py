@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from chronotile.core.errors import UnsupportedSource
 from chronotile.core.extras import require_extra
 from chronotile.readers.caches.byte_cache import ByteCache
-from chronotile.readers.foreign import Damaged, one_line
+from chronotile.readers.library_errors import Damaged, one_line
 from chronotile.readers.zarr.metadata import ArrayNode
 from chronotile.readers.zarr.references.document import ByteRange, Entry
 

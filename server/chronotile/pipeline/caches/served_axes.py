@@ -54,7 +54,7 @@ class _Given:
     axis: TimeAxis
 
 
-class GivenAxes:
+class ServedAxes:
     """The axes that were given out since the server began, of one process or of all its workers.
 
     Args:

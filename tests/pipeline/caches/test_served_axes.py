@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chronotile.pipeline.caches.given_axes import HOUR_S, KEPT_S, GivenAxes, TimeAxis
+from chronotile.pipeline.caches.served_axes import HOUR_S, KEPT_S, ServedAxes, TimeAxis
 from chronotile.readers.caches.disk import RecordsInFolder
 
 
@@ -24,27 +24,27 @@ class Clock:
 
 
 def test_an_axis_that_grows_keeps_its_encoding():
-    axes = GivenAxes()
+    axes = ServedAxes()
 
     assert [axes.give("NDVI", axis(*range(count))) for count in (3, 4, 9)] == [0, 0, 0]
 
 
 def test_an_axis_with_a_late_date_has_another_encoding():
-    axes = GivenAxes()
+    axes = ServedAxes()
     axes.give("NDVI", axis(1, 3))
 
     assert axes.give("NDVI", axis(1, 2, 3)) == 1
 
 
 def test_another_layout_has_another_encoding():
-    axes = GivenAxes()
+    axes = ServedAxes()
     axes.give("NDVI", axis(1, 2))
 
     assert axes.give("NDVI", axis(1, 2, layout="b")) == 1
 
 
 def test_layers_do_not_meet():
-    axes = GivenAxes()
+    axes = ServedAxes()
     axes.give("NDVI", axis(1, 3))
 
     assert axes.give("FAPAR", axis(1, 2)) == 0
@@ -52,7 +52,7 @@ def test_layers_do_not_meet():
 
 
 def test_indexes_before_a_late_date_still_mean_the_same():
-    axes, later = GivenAxes(), axis(1, 2, 3)
+    axes, later = ServedAxes(), axis(1, 2, 3)
     axes.give("NDVI", axis(1, 3))
 
     assert axes.means_the_same("NDVI", 0, later, range(1))
@@ -61,14 +61,14 @@ def test_indexes_before_a_late_date_still_mean_the_same():
 
 
 def test_a_date_that_is_no_more_means_nothing():
-    axes = GivenAxes()
+    axes = ServedAxes()
     axes.give("NDVI", axis(1, 2, 3))
 
     assert not axes.means_the_same("NDVI", 0, axis(1, 2), range(2, 3))
 
 
 def test_an_axis_without_the_newest_date_has_another_encoding_and_is_whole():
-    axes = GivenAxes()
+    axes = ServedAxes()
     axes.give("NDVI", axis(1, 2, 3))
 
     assert axes.give("NDVI", axis(1, 2)) == 1
@@ -77,13 +77,13 @@ def test_an_axis_without_the_newest_date_has_another_encoding_and_is_whole():
 
 
 def test_a_date_that_comes_and_goes_takes_two_encodings():
-    axes = GivenAxes()
+    axes = ServedAxes()
 
     assert [axes.give("NDVI", axis(*range(count))) for count in (3, 2, 3, 2, 4)] == [0, 1, 0, 1, 0]
 
 
 def test_a_longer_axis_of_before_is_remembered_beside_a_shorter_one():
-    axes = GivenAxes()
+    axes = ServedAxes()
     axes.give("NDVI", axis(1, 2, 3))
     axes.give("NDVI", axis(1, 2))
 
@@ -92,7 +92,7 @@ def test_a_longer_axis_of_before_is_remembered_beside_a_shorter_one():
 
 
 def test_workers_share_what_they_gave(tmp_path):
-    first, second = (GivenAxes(RecordsInFolder(tmp_path / "axes")) for _ in range(2))
+    first, second = (ServedAxes(RecordsInFolder(tmp_path / "axes")) for _ in range(2))
     first.give("NDVI", axis(1, 3))
 
     assert second.give("NDVI", axis(1, 2, 3)) == 1
@@ -101,7 +101,7 @@ def test_workers_share_what_they_gave(tmp_path):
 
 def test_an_encoding_that_nobody_was_given_for_a_day_is_used_again():
     clock = Clock()
-    axes = GivenAxes(clock=clock)
+    axes = ServedAxes(clock=clock)
     given_out = [axes.give("NDVI", axis(1, number)) for number in (2, 3, 4, 5)]
     clock.now_s = KEPT_S + 2 * HOUR_S
 
@@ -112,7 +112,7 @@ def test_an_encoding_that_nobody_was_given_for_a_day_is_used_again():
 
 def test_an_encoding_in_use_is_remembered():
     clock = Clock()
-    axes = GivenAxes(clock=clock)
+    axes = ServedAxes(clock=clock)
     for number in (2, 3, 4):
         axes.give("NDVI", axis(1, number))
     clock.now_s = KEPT_S + 2 * HOUR_S
@@ -123,7 +123,7 @@ def test_an_encoding_in_use_is_remembered():
 
 @given(st.lists(st.sets(st.integers(0, 8), min_size=1), min_size=1, max_size=8))
 def test_no_client_gets_another_date(states):
-    axes, held = GivenAxes(), []
+    axes, held = ServedAxes(), []
     for days in states:
         current = axis(*sorted(days))
         if (given_out := axes.give("NDVI", current)) is not None:
@@ -137,7 +137,7 @@ def test_no_client_gets_another_date(states):
 
 @pytest.mark.parametrize("encoding", [0, 1, 2])
 def test_what_was_never_given_out_is_not_doubted(encoding):
-    assert GivenAxes().means_the_same("NDVI", encoding, axis(1, 2), range(2))
+    assert ServedAxes().means_the_same("NDVI", encoding, axis(1, 2), range(2))
 
 
 class Full:
@@ -164,7 +164,7 @@ class Full:
 
 def test_an_axis_that_cannot_be_stored_is_not_given_out():
     records = Full()
-    axes = GivenAxes(records)
+    axes = ServedAxes(records)
     axes.give("NDVI", axis(1, 2, 4))
     records.is_full = True
 
@@ -176,7 +176,7 @@ def test_an_axis_that_cannot_be_stored_is_not_given_out():
 
 def test_what_is_forgotten_takes_no_memory():
     clock = Clock()
-    axes = GivenAxes(clock=clock)
+    axes = ServedAxes(clock=clock)
     for hour in range(50):
         clock.now_s = hour * HOUR_S
         axes.give("NDVI", axis(1, 2))
