@@ -167,7 +167,7 @@ def starting(configuration: Path, continent: Continent) -> "Iterator[tuple[Start
     port = free_port()
     environment = quiet_environment() | {
         "CHRONOTILE_JOBS_DIR": str(configuration.parent / "jobs"),
-        "CHRONOTILE_MOSAIC_BYTES": "0",
+        "CHRONOTILE_DISK_CACHE_BYTES": "0",
         "XDG_CACHE_HOME": str(configuration.parent / "cache"),
     }
     command = [*chronotile(), "serve", str(configuration), "--port", str(port), "--workers", "1"]

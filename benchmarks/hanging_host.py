@@ -51,8 +51,7 @@ def main() -> None:
             "CHRONOTILE_PAYLOAD_BYTES": "0",
             # So that tiles are read from the hosts.
             "CHRONOTILE_CACHE_BYTES": str(1 << 20),
-            "CHRONOTILE_BLOCK_BYTES": "0",
-            "CHRONOTILE_MOSAIC_BYTES": "0",
+            "CHRONOTILE_DISK_CACHE_BYTES": "0",
             "XDG_CACHE_HOME": f"{place}/cache",
         }
         subprocess.run([*chronotile(), "index", str(configuration)], env=environment, check=True)

@@ -70,12 +70,12 @@ def scene():
 
 @pytest.fixture
 def serve(tmp_path, stack, scene):
-    """`serve(name, max_pixels=…, cache_bytes=…, preview_bytes=…)`: an application of the same files."""
+    """`serve(name, max_pixels=…, cache_bytes=…, disk_cache_bytes=…)`: an application of the same files."""
     (tmp_path / "data").mkdir()
     write_cogs(tmp_path / "data", scene, overviews=())
     settle(tmp_path / "data")
 
-    def make(name, *, max_pixels, cache_bytes, preview_bytes):
+    def make(name, *, max_pixels, cache_bytes, disk_cache_bytes):
         folder = tmp_path / name
         folder.mkdir()
         file = folder / "chronotile.yaml"
@@ -84,9 +84,8 @@ def serve(tmp_path, stack, scene):
             config=file,
             watch_s=0,
             cache_bytes=cache_bytes,
-            preview_dir=folder / "previews",
-            preview_bytes=preview_bytes,
-            cube_dir=folder / "cubes",
+            cache_dir=folder / "cache",
+            disk_cache_bytes=disk_cache_bytes,
             jobs_dir=folder / "jobs",
         )
         return Served(stack.enter_context(TestClient(create_app(settings))), file)
@@ -96,13 +95,13 @@ def serve(tmp_path, stack, scene):
 
 @pytest.fixture
 def large(serve):
-    return serve("large", max_pixels=1 << 20, cache_bytes=64 << 20, preview_bytes=1 << 20)
+    return serve("large", max_pixels=1 << 20, cache_bytes=64 << 20, disk_cache_bytes=11 << 19)
 
 
 @pytest.fixture
 def small(serve, large):
     """The one that is made last, so that nothing of `large` may be what was set last."""
-    return serve("small", max_pixels=70_000, cache_bytes=32 << 20, preview_bytes=0)
+    return serve("small", max_pixels=70_000, cache_bytes=32 << 20, disk_cache_bytes=0)
 
 
 def test_each_has_caches_of_the_size_of_its_settings(large, small):
@@ -196,7 +195,7 @@ def test_the_end_of_one_leaves_the_other_as_it_was(serve, small):
     before = small.get(TILE).content
     files = small.caches.files.idle_count
     with ExitStack() as first:
-        app = create_app(Settings(config=small.configuration, watch_s=0, preview_bytes=0))
+        app = create_app(Settings(config=small.configuration, watch_s=0, disk_cache_bytes=0))
         other = first.enter_context(TestClient(app))
         assert other.get(TILE).content == before
 

@@ -31,8 +31,7 @@ export async function startServer({ command, configuration, scratch }) {
 	const args = [...first, "serve", configuration, "--port", String(port), "--workers", "2"];
 	const env = {
 		...process.env,
-		CHRONOTILE_CUBE_DIR: join(folder, "cubes"),
-		CHRONOTILE_PREVIEW_DIR: join(folder, "previews"),
+		CHRONOTILE_CACHE_DIR: join(folder, "cache"),
 	};
 	const child = spawn(program, args, { stdio: ["ignore", log, log], env });
 	const base = `http://127.0.0.1:${port}/`;

@@ -195,7 +195,7 @@ class Run:
         environment = {
             **quiet_environment(),
             "CHRONOTILE_PAYLOAD_BYTES": "0",
-            "CHRONOTILE_PREVIEW_BYTES": "0",
+            "CHRONOTILE_DISK_CACHE_BYTES": "0",
             "CHRONOTILE_WATCH_S": "5",
             "CHRONOTILE_LOG_LEVEL": "warning",
             "HOME": str(self.logs),

@@ -220,7 +220,7 @@ def _storm(findings: Findings, ground: Ground, config: Path) -> None:
     ]
     random.Random(6).shuffle(pictures)
     cubes = [_path("SERVING", tile, query) for tile in tiles for query in ("", "&res=2")]
-    contender = _server(config, CHRONOTILE_WORKERS="2", CHRONOTILE_PAYLOAD_BYTES="0", CHRONOTILE_CUBE_BYTES="0")
+    contender = _server(config, CHRONOTILE_WORKERS="2", CHRONOTILE_PAYLOAD_BYTES="0", CHRONOTILE_DISK_CACHE_BYTES="0")
     with running(contender.name, contender.server, ground.scratch) as port:
         open_loop(port, pictures, rate=TILE_RATE, seconds=3)
         alone = open_loop(port, pictures, rate=TILE_RATE, seconds=STORM_S)

@@ -214,18 +214,43 @@ def test_every_setting_stands_in_the_reference_with_its_default():
 @pytest.mark.parametrize(
     ("told", "folder"),
     [
-        pytest.param("/caches", Path("/caches/chronotile/previews"), id="told"),
-        pytest.param("", Path("/home/a/.cache/chronotile/previews"), id="not told"),
-        pytest.param("caches", Path("/home/a/.cache/chronotile/previews"), id="relative, which is not allowed"),
+        pytest.param("/caches", Path("/caches/chronotile"), id="told"),
+        pytest.param("", Path("/home/a/.cache/chronotile"), id="not told"),
+        pytest.param("caches", Path("/home/a/.cache/chronotile"), id="relative, which is not allowed"),
     ],
 )
-def test_previews_lie_among_the_users_caches(environment, monkeypatch, told, folder):
+def test_caches_on_disk_lie_among_the_users(environment, monkeypatch, told, folder):
     environment()
     monkeypatch.setenv("XDG_CACHE_HOME", told)
     monkeypatch.setenv("HOME", "/home/a")
 
-    assert load_settings().preview_folder == folder
-    assert load_settings().block_folder == folder.with_name("blocks")
+    assert load_settings().disk_cache("previews") == (folder / "previews", 2 << 30)
+    assert load_settings().disk_cache("blocks") == (folder / "blocks", 4 << 30)
+
+
+def test_caches_on_disk_share_one_folder_and_one_size(environment):
+    environment(CACHE_DIR="/fast", DISK_CACHE_BYTES="1100")
+
+    caches = {name: load_settings().disk_cache(name) for name in ("previews", "mosaics", "blocks", "cubes")}
+
+    assert caches == {
+        "previews": (Path("/fast/previews"), 200),
+        "mosaics": (Path("/fast/mosaics"), 400),
+        "blocks": (Path("/fast/blocks"), 400),
+        "cubes": (Path("/fast/cubes"), 100),
+    }
+
+
+def test_a_variable_of_one_cache_on_disk_is_refused_and_names_that_of_all(environment):
+    environment(PREVIEW_DIR="/previews", CUBE_BYTES="0", CUBE_FILES="/cubes")
+
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings()
+
+    assert caught.value.mistakes == (
+        "CHRONOTILE_CUBE_BYTES is not used any more; set CHRONOTILE_DISK_CACHE_BYTES, of all caches on disk",
+        "CHRONOTILE_PREVIEW_DIR is not used any more; set CHRONOTILE_CACHE_DIR, in which each cache has a folder",
+    )
 
 
 def test_jobs_lie_among_what_the_users_programs_keep(environment, monkeypatch):

@@ -164,7 +164,7 @@ def test_files_of_odd_metadata_stop_themselves_alone(tmp_path):
     # Where all must be green, a search repeats itself.
     any_seed = 0 if strict.is_strict() else np.random.default_rng().integers(1 << 31)
     first = int(os.environ.get("CHRONOTILE_ODD_SEED") or any_seed)
-    settings = Settings(watch_s=0, jobs_dir=tmp_path / "jobs", preview_dir=tmp_path / "previews")
+    settings = Settings(watch_s=0, jobs_dir=tmp_path / "jobs", cache_dir=tmp_path / "cache")
     for seed in range(first, first + FOLDERS):
         folder = tmp_path / str(seed)
         folder.mkdir()

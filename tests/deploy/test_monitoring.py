@@ -43,7 +43,7 @@ def metrics(tmp_path_factory):
     """The metrics of a server of two workers, by name: what each is, and its labels."""
     folder = tmp_path_factory.mktemp("monitoring")
     write_cogs(folder, Scene())
-    with TestClient(create_app(Settings(config=folder, preview_dir=folder / "previews"))) as client:
+    with TestClient(create_app(Settings(config=folder, cache_dir=folder / "cache"))) as client:
         client.get("/layers")
         text = client.get("/metrics").text
     families = list(text_string_to_metric_families(merge_metrics({"0": text, "1": text}).decode()))

@@ -20,7 +20,7 @@ from tests.walk.address import BASE
 from tests.walk.serving import opened
 
 OWNER = "replay"
-OFF: Mapping[str, Any] = {"preview_bytes": 0, "mosaic_bytes": 0, "block_bytes": 0}
+OFF: Mapping[str, Any] = {"disk_cache_bytes": 0}
 """What is made beside the requests: answers depend on when it is ready."""
 TOKEN = "a-token-of-24-bytes-or-more"
 HERE = Path(fixed.HERE)

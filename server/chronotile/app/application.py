@@ -399,12 +399,10 @@ def open_configured(
     blocks = None
     if memory is not None:
         blocks = BlockCache(SharedBlockMemory(os.fstat(memory).st_size, memory), sharers=settings.workers or 1)
-    with_previews = has_previews and settings.preview_bytes
-    previews = Previews(settings.preview_folder, settings.preview_bytes) if with_previews else None
-    has_overviews = has_previews and settings.mosaic_bytes
-    overviews = OverviewFiles(settings.mosaic_folder, settings.mosaic_bytes) if has_overviews else None
-    with_blocks = has_previews and settings.block_bytes
-    byte_blocks = ByteBlocks(settings.block_folder, settings.block_bytes) if with_blocks else None
+    has_disk_caches = has_previews and settings.disk_cache_bytes > 0
+    previews = Previews(*settings.disk_cache("previews")) if has_disk_caches else None
+    overviews = OverviewFiles(*settings.disk_cache("mosaics")) if has_disk_caches else None
+    byte_blocks = ByteBlocks(*settings.disk_cache("blocks")) if has_disk_caches else None
     archive = open_archive(
         settings.config,
         environment=os.environ,
@@ -421,7 +419,7 @@ def open_configured(
             byte_blocks=byte_blocks,
         ),
     )
-    cubes = DiskCache(settings.cube_folder, settings.cube_bytes, end=KEPT_CUBE) if settings.cube_bytes else None
+    cubes = DiskCache(*settings.disk_cache("cubes"), end=KEPT_CUBE) if settings.disk_cache_bytes else None
     written = None if settings.cube_files is None else PrebuiltCubeTiles(settings.cube_files)
     caches = make_caches(
         payload_bytes=shares.payloads, plan_bytes=shares.plans, cube_files=cubes, written_cubes=written
@@ -518,7 +516,7 @@ def serving(
         ),
         webhooks=_webhook_sender(live, settings, id_) if is_logged else None,
         siblings=siblings,
-        shares=settings.preview_folder / SHARES if settings.preview_bytes else None,
+        shares=settings.disk_cache("previews")[0] / SHARES if settings.disk_cache_bytes else None,
         jobs=JobService(
             settings.jobs_folder(id_),
             archive=id_,

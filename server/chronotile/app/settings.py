@@ -38,9 +38,15 @@ CACHE_PART = 8
 MOST_CACHE_BYTES = 2 << 30
 """That they are at most by default: beyond, little more is found in them."""
 
+DISK_PARTS = {"previews": 2, "mosaics": 4, "blocks": 4, "cubes": 1}
+"""How caches on disk share what they may take: of rasters without overviews, mosaics, files elsewhere, cube tiles."""
+REPLACED = {"DIR": "CACHE_DIR, in which each cache has a folder", "BYTES": "DISK_CACHE_BYTES, of all caches on disk"}
+"""What there is in place of the variables that each cache had."""
+
 MISSPELT = 0.85
 """From how alike two names are on one is taken for the other misspelt; 1 is the same."""
 
+_OF_ONE_CACHE = re.compile(rf"{PREFIX}(PREVIEW|MOSAIC|BLOCK|CUBE)_(DIR|BYTES)")
 _SERVICE_LINK = re.compile(r"(tcp|udp|sctp)://.+:\d+", re.IGNORECASE)
 
 LogLevel = Literal["debug", "info", "warning", "error"]
@@ -92,22 +98,10 @@ class Settings(BaseSettings):
     """What all workers together keep between requests: decoded pixels, encoded answers, warp plans."""
     payload_bytes: int | None = Field(default=None, ge=0, le=1 << 40)
     """Encoded answers that all together keep, where not their part of `cache_bytes`; 0 makes each again."""
-    preview_dir: Path | None = None
-    """Folder of previews of rasters without overviews, which processes may share; otherwise among the user's caches."""
-    preview_bytes: int = Field(default=2 << 30, ge=0, le=1 << 50)
-    """Disk cache of previews, of all processes together; 0 makes none."""
-    mosaic_dir: Path | None = None
-    """Folder of overviews of mosaics, which processes may share; otherwise among the user's caches."""
-    mosaic_bytes: int = Field(default=4 << 30, ge=0, le=1 << 50)
-    """Disk cache of overviews of mosaics, of all processes together; 0 makes none."""
-    block_dir: Path | None = None
-    """Folder of stored blocks of COGs elsewhere, which processes may share; otherwise among the user's caches."""
-    block_bytes: int = Field(default=4 << 30, ge=0, le=1 << 50)
-    """Disk cache of such blocks, of all processes together; 0 fetches them again."""
-    cube_dir: Path | None = None
-    """Folder of cube tiles, which processes may share; otherwise among the user's caches."""
-    cube_bytes: int = Field(default=1 << 30, ge=0, le=1 << 50)
-    """Disk cache of cube tiles, of all processes together; 0 caches none but small ones."""
+    cache_dir: Path | None = None
+    """Folder of caches on disk, which the processes of a machine may share; otherwise among the user's caches."""
+    disk_cache_bytes: int = Field(default=11 << 30, ge=0, le=1 << 50)
+    """What these caches may take, of all processes together (`disk_cache`); 0: there are none."""
     cube_files: Path | None = None
     """Folder of cube tiles of closed years that `chronotile optimise --cubes` wrote."""
     watch_s: float = Field(default=10.0, ge=0, le=86_400)
@@ -213,25 +207,10 @@ class Settings(BaseSettings):
         payloads = half if self.payload_bytes is None else self.payload_bytes // workers
         return CacheShares(pixels=pixels, payloads=payloads, plans=half)
 
-    @property
-    def mosaic_folder(self) -> Path:
-        """`mosaic_dir`, or a folder among the user's caches."""
-        return self.mosaic_dir or _folder_of("XDG_CACHE_HOME", ".cache") / "mosaics"
-
-    @property
-    def preview_folder(self) -> Path:
-        """`preview_dir`, or a folder among the user's caches."""
-        return self.preview_dir or _folder_of("XDG_CACHE_HOME", ".cache") / "previews"
-
-    @property
-    def block_folder(self) -> Path:
-        """`block_dir`, or a folder among the user's caches."""
-        return self.block_dir or _folder_of("XDG_CACHE_HOME", ".cache") / "blocks"
-
-    @property
-    def cube_folder(self) -> Path:
-        """`cube_dir`, or a folder among the user's caches."""
-        return self.cube_dir or _folder_of("XDG_CACHE_HOME", ".cache") / "cubes"
+    def disk_cache(self, name: str) -> tuple[Path, int]:
+        """Return the folder of a cache on disk, by its name in `DISK_PARTS`, and how many bytes it may hold."""
+        folder = self.cache_dir or _folder_of("XDG_CACHE_HOME", ".cache")
+        return folder / name, self.disk_cache_bytes * DISK_PARTS[name] // sum(DISK_PARTS.values())
 
     @property
     def sld_places(self) -> tuple[str, ...]:
@@ -301,8 +280,15 @@ def load_settings(**given: object) -> Settings:
     """Return the settings of the environment; arguments other than `None` override them.
 
     Raises:
-        ConfigurationError: With all variables whose values are not accepted.
+        ConfigurationError: With all variables whose values are not accepted, or that others have replaced.
     """
+    replaced = [
+        f"{each[0]} is not used any more; set {PREFIX}{REPLACED[each[2]]}"
+        for each in map(_OF_ONE_CACHE.fullmatch, sorted(os.environ))
+        if each
+    ]
+    if replaced:
+        raise ConfigurationError(replaced)
     try:
         return Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]  # checked there
     except ValidationError as error:
