@@ -41,6 +41,8 @@ def configure_logging(level: str, log_format: LogFormat = "text") -> None:
     """Log to standard error, one line a message."""
     handler = logging.StreamHandler()
     handler.setFormatter(JsonFormatter() if log_format == "json" else logging.Formatter(TEXT))
+    # No line has these, and each would be looked up for each line.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging.basicConfig(level=level.upper(), handlers=[handler])
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     logging.getLogger("pygeoapi").setLevel(logging.WARNING)

@@ -247,7 +247,7 @@ class Forwarded:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one ASGI connection."""
-        if scope["type"] == "http" and self._is_trusted(scope.get("client")):
+        if scope["type"] == "http" and _is_forwarded(scope) and self._is_trusted(scope.get("client")):
             scope = _as_clients_see_it(scope)
         await self._app(scope, receive, send)
 
@@ -259,6 +259,10 @@ class Forwarded:
         except ValueError:
             return False
         return any(address in network for network in self._networks)
+
+
+def _is_forwarded(scope: Scope) -> bool:
+    return any(name.startswith(b"x-forwarded-") for name, _value in scope["headers"])
 
 
 def _as_clients_see_it(scope: Scope) -> Scope:

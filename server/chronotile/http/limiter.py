@@ -337,7 +337,7 @@ class Limiter:
     async def _run(self, work: Callable[[], Result]) -> Result:
         self.running += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._pool, copy_context().run, work)
+            return await asyncio.wrap_future(self._pool.submit(copy_context().run, work))
         finally:
             self.running -= 1
 

@@ -135,7 +135,9 @@ def state_of(connection: HTTPConnection) -> ServerState:
 
 def services_of(connection: HTTPConnection) -> Services:
     """Return the services for one request: the same until it is answered, though a reload replaces them."""
-    services: Services = connection.scope.setdefault(SERVICES, state_of(connection).services)
+    services: Services | None = connection.scope.get(SERVICES)
+    if services is None:
+        services = connection.scope[SERVICES] = state_of(connection).services
     return services
 
 

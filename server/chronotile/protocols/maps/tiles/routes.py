@@ -78,8 +78,9 @@ def tile_request(path: Mapping[str, str], query: Kvp, catalogue: Catalogue, *, s
     layer = catalogue.layer(path["layer"])
     grid = tile_grid_of(path, catalogue)
     picture_format = by_extension(path["extension"], FORMATS)
-    scaled = replace(grid, width=grid.width * scale, height=grid.height * scale)
-    shown = map_request(layer, scaled, query, time=DATETIME.of(query))
+    if scale > 1:
+        grid = replace(grid, width=grid.width * scale, height=grid.height * scale)
+    shown = map_request(layer, grid, query, time=DATETIME.of(query))
     return replace(shown, format=picture_format)
 
 
