@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
-from chronotile.app.application import create_app, upkeep
+from chronotile.app import upkeep
+from chronotile.app.application import create_app
 from chronotile.app.settings import Settings
 from tests.postgresql import serving_postgresql
 from tests.running import until

@@ -99,7 +99,7 @@ def test_a_job_has_the_value_that_lay_there_when_it_was_asked_for(by_reference, 
     url = by_reference("number", "/in/number.json", prefer="respond-async").headers["location"]
     web.answers.clear()
 
-    execution = client.app.state.chronotile.jobs.runner.table.execution(url.rpartition("/")[2])
+    execution = client.app.state.chronotile.jobs.table.execution(url.rpartition("/")[2])
 
     assert execution.inputs == {"number": 3}
     assert web.paths() == ["/in/number.json"]
