@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
-from chronotile.app.application import create_app, create_app_from_environment
+from chronotile.app import create_app_from_environment
+from chronotile.app.application import create_app
 from chronotile.app.settings import Settings
 from chronotile.core.errors import ConfigurationError
 from chronotile.readers.caches.byte_cache import CacheSizes

@@ -242,7 +242,7 @@ def test_caches_on_disk_share_one_folder_and_one_size(environment):
 
 
 def test_a_variable_of_one_cache_on_disk_is_refused_and_names_that_of_all(environment):
-    environment(PREVIEW_DIR="/previews", CUBE_BYTES="0", CUBE_FILES="/cubes")
+    environment(PREVIEW_DIR="/previews", MOSAIC_DIR="", CUBE_BYTES="0", CUBE_FILES="/cubes", PORT="http")
 
     with pytest.raises(ConfigurationError) as caught:
         load_settings()
@@ -250,6 +250,7 @@ def test_a_variable_of_one_cache_on_disk_is_refused_and_names_that_of_all(enviro
     assert caught.value.mistakes == (
         "CHRONOTILE_CUBE_BYTES is not used any more; set CHRONOTILE_DISK_CACHE_BYTES, of all caches on disk",
         "CHRONOTILE_PREVIEW_DIR is not used any more; set CHRONOTILE_CACHE_DIR, in which each cache has a folder",
+        "CHRONOTILE_PORT: should be a whole number, got 'http'",
     )
 
 

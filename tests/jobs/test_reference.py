@@ -40,7 +40,8 @@ def test_the_worker_of_docker_compose_does_the_jobs_of_its_server():
     server, worker = services["server"], services["worker"]
 
     assert worker["volumes"] == server["volumes"]
-    assert worker["environment"]["CHRONOTILE_JOBS_DIR"] == server["environment"]["CHRONOTILE_JOBS_DIR"]
+    folders = {each["environment"]["CHRONOTILE_JOBS_DIR"] for each in (server, worker)}
+    assert folders == {"/var/lib/chronotile/jobs"}  # another one would leave behind the jobs of before an upgrade
     made = f"{re.search('demo --dir ([^}]+)', server['command'])[1]}/{CONFIGURATION}"
     assert worker["command"] == f"chronotile worker ${{CHRONOTILE_WORKER_ARGS-{made}}}"
 

@@ -24,7 +24,7 @@ from chronotile.app.process_setup import (
     keep_freed_memory,
     share_one_heap,
 )
-from chronotile.app.settings import ANSWER_BYTES, DEFAULT_CONFIGURATION, Settings, load_settings
+from chronotile.app.settings import ANSWER_BYTES, DEFAULT_CONFIGURATION, Settings
 from chronotile.app.upkeep import Upkeep
 from chronotile.archive.dated_collections import DatedCollections
 from chronotile.archive.discovery.discover import Progress
@@ -42,7 +42,6 @@ from chronotile.catalog.items.index import ItemIndex
 from chronotile.catalog.items.opening import open_items
 from chronotile.catalog.items.passes import open_passes
 from chronotile.core.errors import ChronotileError, ConfigurationError, UnknownPath
-from chronotile.core.logs import configure_logging
 from chronotile.core.machine import this_machine
 from chronotile.core.model.collection import SourceSpec
 from chronotile.core.model.time.instants import system_clock
@@ -548,13 +547,6 @@ def _webhook_sender(live: LiveArchive, settings: Settings, archive: str) -> Webh
 def _written_specs(archive: Archive) -> list[SourceSpec]:
     # The collections of items as they are written: `chronotile index` takes those for the same source.
     return [each for each in source_specs(archive.configuration, archive.state.styles).values() if each.items]
-
-
-def create_app_from_environment(*, siblings: Siblings | None = None, memory: int | None = None) -> Starlette:
-    """Return the application that `CHRONOTILE_*` variables describe, for a worker process."""
-    settings = load_settings()
-    configure_logging(settings.log_level, settings.log_format)
-    return create_app(settings, siblings=siblings, memory=memory)
 
 
 async def _http_fault(request: Request, error: Exception) -> Response:

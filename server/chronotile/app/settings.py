@@ -284,16 +284,17 @@ def load_settings(**given: object) -> Settings:
     """
     replaced = [
         f"{each[0]} is not used any more; set {PREFIX}{REPLACED[each[2]]}"
-        for each in map(_OF_ONE_CACHE.fullmatch, sorted(os.environ))
+        for each in map(_OF_ONE_CACHE.fullmatch, sorted(name for name, value in os.environ.items() if value))
         if each
     ]
-    if replaced:
-        raise ConfigurationError(replaced)
     try:
-        return Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]  # checked there
+        settings = Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]  # checked there
     except ValidationError as error:
         details = error.errors(include_url=False)
-        raise ConfigurationError([_mistake(detail) for detail in details]) from error
+        raise ConfigurationError([*replaced, *(_mistake(detail) for detail in details)]) from error
+    if replaced:
+        raise ConfigurationError(replaced)
+    return settings
 
 
 def _mistake(detail: ErrorDetails) -> str:

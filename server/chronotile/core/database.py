@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, func, select, text
 from sqlalchemy.engine import make_url
@@ -42,6 +43,8 @@ READING = "chronotile_reading"
 log = logging.getLogger(__name__)
 _said_s: dict[str, float] = {}
 """When a fault of each kind was last logged."""
+_closed = WeakSet[Engine]()
+"""Those that `close_engine` got."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +120,7 @@ def _sqlite(folder: Path, usage: Usage, mounts: Path) -> Engine:
     )
     event.listen(engine, "connect", partial(_prepare, file, usage))
     event.listen(engine, "checkout", partial(_check_place, file, usage))
+    event.listen(engine, "checkin", partial(_close_returned, engine))
     event.listen(engine, "begin", _begin)
     return engine
 
@@ -149,6 +153,7 @@ def _postgresql(url: str, usage: Usage) -> Engine:
         raise ConfigurationError([absent or f"CHRONOTILE_DATABASE_URL: psycopg cannot be loaded: {error}"]) from error
     event.listen(engine, "connect", _note_use)  # or else one that is new is checked, and given up where that fails
     event.listen(engine, "checkin", _note_use)
+    event.listen(engine, "checkin", partial(_close_returned, engine))
     event.listen(engine, "checkout", partial(_check_life, engine))
     if "options" not in parsed.query:
         event.listen(engine, "connect", partial(_limit_waits, usage))
@@ -157,12 +162,12 @@ def _postgresql(url: str, usage: Usage) -> Engine:
 
 def close_engine(engine: Engine) -> None:
     """Close the connections; those that threads still use or open are closed as soon as these are done with them."""
-    event.listen(engine, "checkin", _close_returned)  # before, or else one comes back between the two and stays
+    _closed.add(engine)  # before, or else one comes back between the two and stays
     engine.dispose()
 
 
-def _close_returned(connection: object, record: ConnectionPoolEntry) -> None:
-    if connection is not None:
+def _close_returned(engine: Engine, connection: object, record: ConnectionPoolEntry) -> None:
+    if engine in _closed and connection is not None:
         record.close()
 
 

@@ -232,6 +232,10 @@ _PREFIX = re.compile(r"(/[A-Za-z0-9._~-]{1,64}){1,8}/?", re.ASCII)
 _PORT = re.compile(r"\[(?P<v6>[0-9A-Fa-f:.]+)\](:\d{1,5})?|(?P<v4>[0-9.]+):\d{1,5}", re.ASCII)
 
 
+def _is_forwarded(scope: Scope) -> bool:
+    return any(name.startswith(b"x-forwarded-") for name, _value in scope["headers"])
+
+
 class Forwarded:
     """Uses X-Forwarded-Proto, -Host, -Prefix and -For of trusted proxies only.
 
@@ -259,10 +263,6 @@ class Forwarded:
         except ValueError:
             return False
         return any(address in network for network in self._networks)
-
-
-def _is_forwarded(scope: Scope) -> bool:
-    return any(name.startswith(b"x-forwarded-") for name, _value in scope["headers"])
 
 
 def _as_clients_see_it(scope: Scope) -> Scope:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import uvicorn
 
-from chronotile.app.application import create_app_from_environment
+from chronotile.app import create_app_from_environment
 from chronotile.app.process_setup import (
     end_well_when_stopped,
     exit_on_signal,

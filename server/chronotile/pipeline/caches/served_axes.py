@@ -43,7 +43,7 @@ class TimeAxis:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Given:
+class _Served:
     """An axis that was given out."""
 
     name: str
@@ -69,7 +69,7 @@ class ServedAxes:
         self._records = records or RecordsInMemory()
         self._encodings = encodings
         self._clock = clock
-        self._known: dict[str, _Given] = {}
+        self._known: dict[str, _Served] = {}
 
     def give(self, layer: str, axis: TimeAxis) -> int | None:
         """Return the encoding under which an axis is given out, and remember that it is.
@@ -98,7 +98,7 @@ class ServedAxes:
         given = [each for each in self._given(layer) if each.encoding == encoding]
         return all(each.axis.agrees_at(axis, indexes) for each in given)
 
-    def _remember(self, layer: str, encoding: int, axis: TimeAxis, given: Sequence[_Given]) -> bool:
+    def _remember(self, layer: str, encoding: int, axis: TimeAxis, given: Sequence[_Served]) -> bool:
         """Store an axis; return whether it is stored, which a full or read-only disk prevents."""
         hour = int(self._clock() // HOUR_S)
         digest = blake2b(axis.layout.encode() + axis.starts.tobytes(), digest_size=12).hexdigest()
@@ -119,11 +119,11 @@ class ServedAxes:
                 self._records.remove(old)
         return True
 
-    def _forget(self, given: Iterable[_Given]) -> None:
+    def _forget(self, given: Iterable[_Served]) -> None:
         for each in given:
             self._records.remove(each.name)
 
-    def _given(self, layer: str) -> list[_Given]:
+    def _given(self, layer: str) -> list[_Served]:
         names = list(self._records.names())
         start = f"{_digest(layer)}-"
         found = [self._known.get(name) or self._read(name) for name in names if name.startswith(start)]
@@ -133,14 +133,14 @@ class ServedAxes:
         self._known = known | {each.name: each for each in own}  # never changed in place: several threads are here
         return own
 
-    def _read(self, name: str) -> _Given | None:
+    def _read(self, name: str) -> _Served | None:
         text = self._records.read(name)
         if text is None:  # another process forgot it meanwhile
             return None
         document = orjson.loads(text)
         starts = np.frombuffer(base64.b64decode(document["starts"]), dtype=np.int64)
         axis = TimeAxis(document["layout"], starts)
-        return _Given(name, document["layer"], document["encoding"], document["hour"], axis)
+        return _Served(name, document["layer"], document["encoding"], document["hour"], axis)
 
 
 def _digest(layer: str) -> str:

@@ -53,7 +53,7 @@ class Siblings:
     @property
     def served_axes(self) -> Path:
         """The folder of time axes that any of the workers gave to clients of Zarr stores."""
-        return self.folder / "given-axes"
+        return self.folder / "served-axes"
 
     async def tell(self, registry: CollectorRegistry) -> asyncio.Server:
         """Send the metrics of this worker to a client that connects."""
