@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from chronotile.core.errors import DateUnreadable, SourceUnavailable
 from chronotile.core.model.raster import UNREADABLE_CODE, Encoding, Pixels
-from chronotile.readers.bisect_damage import block_bisect_damage, cell_bisect_damage, dates_bisect_damage
+from chronotile.readers.bisect_damage import block_around_damage, cell_around_damage, dates_around_damage
 
 ENCODING = Encoding(dtype="int16", nodata=-1)
 
@@ -34,7 +34,7 @@ class Source:
 def test_dates_that_are_well_are_read_at_once():
     source, told = Source(), []
 
-    pixels = cell_bisect_damage(source.read, range(365), ENCODING, lambda index, _error: told.append(index))
+    pixels = cell_around_damage(source.read, range(365), ENCODING, lambda index, _error: told.append(index))
 
     assert (len(source.reads), told) == (1, [])
     assert pixels.reasons is None
@@ -43,7 +43,7 @@ def test_dates_that_are_well_are_read_at_once():
 def test_one_damaged_date_of_a_year_costs_few_reads():
     source, told = Source([200]), []
 
-    pixels = cell_bisect_damage(source.read, range(365), ENCODING, lambda index, _error: told.append(index))
+    pixels = cell_around_damage(source.read, range(365), ENCODING, lambda index, _error: told.append(index))
 
     assert told == [200]
     assert len(source.reads) <= 2 * 9 + 1
@@ -55,8 +55,8 @@ def test_one_damaged_date_of_a_year_costs_few_reads():
 def test_all_others_are_read_and_each_damaged_one_is_told_of_once(damaged, indexes):
     source, told = Source(damaged), []
 
-    cell = cell_bisect_damage(source.read, indexes, ENCODING, lambda index, _error: told.append(index))
-    block = block_bisect_damage(source.block, indexes, ENCODING, lambda _index, _error: None, shape=(3,))
+    cell = cell_around_damage(source.read, indexes, ENCODING, lambda index, _error: told.append(index))
+    block = block_around_damage(source.block, indexes, ENCODING, lambda _index, _error: None, shape=(3,))
 
     bad = [index in damaged for index in indexes]
     assert sorted(told) == [index for index in indexes if index in damaged]
@@ -72,7 +72,7 @@ def test_all_others_are_read_and_each_damaged_one_is_told_of_once(damaged, index
 def test_parts_are_in_order():
     source = Source([3, 4, 9])
 
-    parts = list(dates_bisect_damage(source.read, range(12), lambda _index, _error: None))
+    parts = list(dates_around_damage(source.read, range(12), lambda _index, _error: None))
 
     found = [
         number for place, pixels in parts for number in zip(range(12)[place], pixels.numbers.tolist(), strict=True)
@@ -87,6 +87,6 @@ def test_source_that_goes_away_meanwhile_is_no_damaged_date():
         raise DateUnreadable("damaged")
 
     with pytest.raises(SourceUnavailable) as raised:
-        cell_bisect_damage(read, range(8), ENCODING, lambda _index, _error: None)
+        cell_around_damage(read, range(8), ENCODING, lambda _index, _error: None)
 
     assert not isinstance(raised.value, DateUnreadable)

@@ -12,7 +12,7 @@ from chronotile.core.model.collection import VariableInfo
 from chronotile.core.model.grid import Window
 from chronotile.core.model.raster import FIRST_FLAG_CODE, BoolArray, Pixels
 from chronotile.core.warp.plan import side_by_side
-from chronotile.readers.bisect_damage import Tell, dates_bisect_damage
+from chronotile.readers.bisect_damage import Tell, dates_around_damage
 from chronotile.readers.reader import Along, Reader
 
 MOST_BYTES = 32 << 20
@@ -74,7 +74,7 @@ def read_times(
     for start in range(0, len(indexes), together):
         some = indexes[start : start + together]
         found: list[Pixels | None] = [None] * len(some)
-        for place, block in dates_bisect_damage(read, some, tell) if tell else [(slice(0, len(some)), read(some))]:
+        for place, block in dates_around_damage(read, some, tell) if tell else [(slice(0, len(some)), read(some))]:
             for number, numbers in enumerate(block.numbers, place.start):
                 found[number] = Pixels(numbers, None if block.valid is None else block.valid[number - place.start])
         yield from found

@@ -27,7 +27,7 @@ from chronotile.core.model.time.instants import (
 )
 from chronotile.pipeline.services import Services, reading
 from chronotile.pipeline.unreadable_dates import UnreadableDates
-from chronotile.readers.bisect_damage import cell_bisect_damage
+from chronotile.readers.bisect_damage import cell_around_damage
 
 SHORTER = "request a shorter interval, or page by page with limit="
 
@@ -219,7 +219,7 @@ def read_cell(
                 return reader.read_place(variable.name, indexes=some, place=place)
             return reader.read_cell(variable.name, indexes=some, row=row, column=column)
 
-        pixels = cell_bisect_damage(read, indexes, variable.encoding, found.teller(variable))
+        pixels = cell_around_damage(read, indexes, variable.encoding, found.teller(variable))
         found.require_source(variable, indexes, cell)
         return pixels
 

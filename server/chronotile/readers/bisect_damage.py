@@ -39,7 +39,7 @@ Part = tuple[slice, Pixels]
 """Where among the indexes, and the pixels."""
 
 
-def cell_bisect_damage(read: Read, indexes: Sequence[int], encoding: Encoding, tell: Tell) -> Pixels:
+def cell_around_damage(read: Read, indexes: Sequence[int], encoding: Encoding, tell: Tell) -> Pixels:
     """Return (time,) pixels of a cell; dates that cannot be read have no value and the reason `unreadable`."""
     try:
         return read(indexes)
@@ -55,7 +55,7 @@ def cell_bisect_damage(read: Read, indexes: Sequence[int], encoding: Encoding, t
     return replace(whole, valid=valid, reasons=tuple(reasons))
 
 
-def block_bisect_damage(
+def block_around_damage(
     read: Read, indexes: Sequence[int], encoding: Encoding, tell: Tell, *, shape: tuple[int, ...]
 ) -> Pixels:
     """Return (time, …) pixels, each time of a `shape`; dates that cannot be read have the code `UNREADABLE_CODE`."""
@@ -72,7 +72,7 @@ def block_bisect_damage(
     return replace(whole, codes=Codes(codes, names))
 
 
-def dates_bisect_damage(read: Read, indexes: Sequence[int], tell: Tell) -> Iterator[Part]:
+def dates_around_damage(read: Read, indexes: Sequence[int], tell: Tell) -> Iterator[Part]:
     """Give the pixels of the dates that can be read, in order, as parts that were read at once."""
     try:
         whole = read(indexes)

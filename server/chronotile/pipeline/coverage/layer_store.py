@@ -36,7 +36,7 @@ from chronotile.pipeline.resolve_series import layer_with_values
 from chronotile.pipeline.revision import fingerprint, pixel_states, require_state, retry_overtaken, revision_of_states
 from chronotile.pipeline.services import Services, reading
 from chronotile.pipeline.unreadable_dates import IncompleteAnswer, UnreadableDates, complete, etag_without
-from chronotile.readers.bisect_damage import dates_bisect_damage
+from chronotile.readers.bisect_damage import dates_around_damage
 from chronotile.readers.reader import BlockShape
 
 LEAST_BYTES = 256 << 10
@@ -122,7 +122,7 @@ def read_chunk(chunk: StoreChunk, lacking: UnreadableDates) -> Numbers:
         return Pixels(cells.read(lacking.reader, field, indexes=some, rows=rows))
 
     with reading(layer):
-        parts = list(dates_bisect_damage(read, list(chunk.times), lacking.teller(layer.main_variable)))
+        parts = list(dates_around_damage(read, list(chunk.times), lacking.teller(layer.main_variable)))
         lacking.require_all()
     # Several parts without a damaged date: all were read again, after a fault that had passed by then.
     return np.concatenate([pixels.numbers for _place, pixels in parts])

@@ -21,7 +21,7 @@ from chronotile.pipeline.read_times import CHUNK_S, VALUE_S
 from chronotile.pipeline.revision import require_state
 from chronotile.pipeline.services import Services, reading
 from chronotile.pipeline.unreadable_dates import UnreadableDates, instants_of_all, items_of_all
-from chronotile.readers.bisect_damage import dates_bisect_damage
+from chronotile.readers.bisect_damage import dates_around_damage
 from chronotile.readers.reader import Along, BlockShape, Reader
 
 # The runs in which a coverage is best read: whole blocks of its source, in bounded memory.
@@ -211,7 +211,7 @@ class ReadCoverage:
         if not self.is_lenient or lacking.is_closed:
             return read(indexes).numbers
         variable = whole.layer.main_variable
-        parts = list(dates_bisect_damage(read, indexes, lacking.teller(variable)))
+        parts = list(dates_around_damage(read, indexes, lacking.teller(variable)))
         if not parts:
             lacking.require_source(variable, indexes, (0, 0))
         if len(parts) == 1 and len(parts[0][1].numbers) == len(indexes):

@@ -25,7 +25,7 @@ from chronotile.pipeline.unreadable_dates import UnreadableDates
 from chronotile.pipeline.zones.outlines import Outlines
 from chronotile.pipeline.zones.plan import AreaPlan, AreaWindow, Takes, plan_of
 from chronotile.pipeline.zones.spans import Spans, reach_in
-from chronotile.readers.bisect_damage import Read, block_bisect_damage
+from chronotile.readers.bisect_damage import Read, block_around_damage
 from chronotile.readers.reader import Along, BlockShape, Reader
 
 _Fetch = Callable[[tuple[int, ...]], tuple[Pixels, Takes]]
@@ -303,7 +303,7 @@ class AreaCells:
         def read(some: Sequence[int]) -> Pixels:
             return self._reader.read_block(name, indexes=some, window=place, along=self._how.along)
 
-        return _taken(self._bisect_damage(read, part, (place.height, place.width)), window.cells), window.takes
+        return _taken(self._around_damage(read, part, (place.height, place.width)), window.cells), window.takes
 
     def _here_and_there(self, first: int, last: int, part: tuple[int, ...]) -> tuple[Pixels, Takes]:
         places = self._how.plan.scattered(first, last)
@@ -312,11 +312,11 @@ class AreaCells:
         def read(some: Sequence[int]) -> Pixels:
             return self._reader.read_cells(name, indexes=some, rows=places.rows, columns=places.columns)
 
-        return self._bisect_damage(read, part, places.rows.shape), places.takes
+        return self._around_damage(read, part, places.rows.shape), places.takes
 
-    def _bisect_damage(self, read: Read, part: tuple[int, ...], shape: tuple[int, ...]) -> Pixels:
+    def _around_damage(self, read: Read, part: tuple[int, ...], shape: tuple[int, ...]) -> Pixels:
         variable = self._how.layer.main_variable
-        return block_bisect_damage(read, part, variable.encoding, self._found.teller(variable), shape=shape)
+        return block_around_damage(read, part, variable.encoding, self._found.teller(variable), shape=shape)
 
     def _window(self, number: int) -> AreaWindow:
         found = self._windows.get(number)
