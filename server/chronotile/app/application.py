@@ -18,12 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match
 
-from chronotile.app.process_setup import (
-    allow_open_files,
-    give_back_freed_memory,
-    keep_freed_memory,
-    share_one_heap,
-)
+from chronotile.app.process_setup import allow_open_files, give_back_freed_memory, keep_freed_memory, share_one_heap
 from chronotile.app.settings import ANSWER_BYTES, DEFAULT_CONFIGURATION, Settings
 from chronotile.app.upkeep import Upkeep
 from chronotile.archive.dated_collections import DatedCollections

@@ -146,12 +146,10 @@ Classes = Annotated[
     typer.Option(metavar="NAME", help="Variable with classes: overviews take the most common class, not the mean."),
 ]
 Memory = Annotated[
-    str | None,
-    typer.Option(help="Memory limit, such as 512MiB; default: 2GiB, or half of a smaller machine's memory."),
+    str | None, typer.Option(help="Memory limit, such as 512MiB; default: 2GiB, or half of a smaller machine's memory.")
 ]
 Cubes = Annotated[
-    bool,
-    typer.Option("--cubes", help="Write cube tiles of closed years below DEST instead; SOURCE as for `serve`."),
+    bool, typer.Option("--cubes", help="Write cube tiles of closed years below DEST instead; SOURCE as for `serve`.")
 ]
 CubeLayers = Annotated[
     list[str] | None, typer.Option(metavar="ID", help="With --cubes: a layer; default: all with values and times.")
@@ -402,8 +400,7 @@ def index(
         float, typer.Option(min=1, metavar="SECONDS", help="With --watch: how often servers are requested.")
     ] = 60,
     export: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE.parquet", help="Write the items of one collection as stac-geoparquet."),
+        Path | None, typer.Option(metavar="FILE.parquet", help="Write the items of one collection as stac-geoparquet.")
     ] = None,
     full: Annotated[
         bool, typer.Option("--full", help="Look at all items of a STAC API, not only at those updated since.")

@@ -87,10 +87,7 @@ def level_grid(grid: Grid, level: int) -> Grid:
     x_size, y_size = (size * factor for size in grid.resolution)
     xmin, ymax = grid.bbox.xmin, grid.bbox.ymax
     return Grid(
-        crs=grid.crs,
-        bbox=BBox(xmin, ymax - height * y_size, xmin + width * x_size, ymax),
-        width=width,
-        height=height,
+        crs=grid.crs, bbox=BBox(xmin, ymax - height * y_size, xmin + width * x_size, ymax), width=width, height=height
     )
 
 

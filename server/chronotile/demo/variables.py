@@ -36,12 +36,7 @@ class Variable:
     def encoding(self) -> Encoding:
         """How its digital numbers become values."""
         return Encoding(
-            dtype="uint8",
-            scale=self.scale,
-            offset=self.offset,
-            nodata=NODATA,
-            valid_range=(0, LAST_VALID),
-            flags=FLAGS,
+            dtype="uint8", scale=self.scale, offset=self.offset, nodata=NODATA, valid_range=(0, LAST_VALID), flags=FLAGS
         )
 
 
@@ -60,10 +55,7 @@ VARIABLES: Final = (
         scale=0.005,
     ),
     Variable(
-        id="FCOVER",
-        title="Fraction of green vegetation cover",
-        standard_name="vegetation_area_fraction",
-        scale=0.005,
+        id="FCOVER", title="Fraction of green vegetation cover", standard_name="vegetation_area_fraction", scale=0.005
     ),
     Variable(id="LAI", title="Leaf area index", standard_name="leaf_area_index", scale=0.04),
 )

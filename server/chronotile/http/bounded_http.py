@@ -85,8 +85,7 @@ LARGE_HEAD = Refusal(
     f"the head of the request is larger than the {MAX_HEAD_BYTES} bytes that are accepted",
 )
 MANY_HEADERS = Refusal(
-    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
-    f"the request has more than the {MAX_HEADERS} headers that are accepted",
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, f"the request has more than the {MAX_HEADERS} headers that are accepted"
 )
 LARGE_FRAMING = Refusal(
     HTTPStatus.BAD_REQUEST, f"the body has more than {MAX_HEAD_BYTES} bytes of chunk extensions or trailers"

@@ -408,12 +408,7 @@ class Limiter:
 
     @asynccontextmanager
     async def _waiting(
-        self,
-        lines: Sequence[WaitingLine],
-        awaited: Iterable[asyncio.Semaphore],
-        *,
-        is_new: bool,
-        usual_s: float,
+        self, lines: Sequence[WaitingLine], awaited: Iterable[asyncio.Semaphore], *, is_new: bool, usual_s: float
     ) -> AsyncIterator[bool]:
         """Wait in line for semaphores, until they are acquired or it takes too long; give whether one is not free."""
         if not any(each.locked() for each in awaited):

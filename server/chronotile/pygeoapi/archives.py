@@ -87,10 +87,7 @@ def _items(place: Path) -> ItemAccess:
     """How collections of items are read: by the variables that the server of the archive has, too."""
     settings = load_settings(config=place)
     return ItemAccess.of(
-        place,
-        database_url=settings.database_url,
-        jobs_folder=settings.jobs_folder,
-        prefixes=settings.source_places,
+        place, database_url=settings.database_url, jobs_folder=settings.jobs_folder, prefixes=settings.source_places
     )
 
 

@@ -110,11 +110,7 @@ def whole(body: Body) -> bytes:
         body.close()
 
 
-FORMATS: dict[str, MapFormat] = {
-    "png": MapFormat.PNG,
-    "jpeg": MapFormat.JPEG,
-    "webp": MapFormat.WEBP,
-}
+FORMATS: dict[str, MapFormat] = {"png": MapFormat.PNG, "jpeg": MapFormat.JPEG, "webp": MapFormat.WEBP}
 WHITE = (255, 255, 255)
 
 

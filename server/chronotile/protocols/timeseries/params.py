@@ -177,8 +177,7 @@ def _smoothing(query: Kvp) -> Smoothing | None:
     if method == "whittaker":
         default = Whittaker()
         return Whittaker(
-            stiffness=LAMBDA.given(query) or default.stiffness,
-            outliers=OUTLIER_RULE.given(query) or default.outliers,
+            stiffness=LAMBDA.given(query) or default.stiffness, outliers=OUTLIER_RULE.given(query) or default.outliers
         )
     if method == "savgol":
         window, order = WINDOW.given(query), ORDER.given(query)

@@ -34,13 +34,7 @@ from chronotile.core.model.time.instants import (
 )
 from chronotile.core.model.time.parser import parse_instant
 from chronotile.http.endpoint import body_of, body_parsed
-from chronotile.http.respond import (
-    caching,
-    known_etags,
-    respond,
-    respond_with_content,
-    warned_of_live,
-)
+from chronotile.http.respond import caching, known_etags, respond, respond_with_content, warned_of_live
 from chronotile.http.run import AREAS, DOCUMENTS, SERIES, refuse_if_busy, run, services_of
 from chronotile.pipeline.encoders.document_parts import format_instants
 from chronotile.pipeline.resolve_series import has_open_times
@@ -111,11 +105,7 @@ def entry_options(query: Kvp) -> EntryOptions:
     most = MAX_VALIDS.given(query)
     if most == 0:
         raise InvalidParameter("maxValids must be -1 (all that are valid) or at least 1, got 0", locator="maxValids")
-    return EntryOptions(
-        max_valids=most,
-        has_counts=INCL_COUNT.of(query),
-        has_deviation=INCL_ST_DEV.of(query),
-    )
+    return EntryOptions(max_valids=most, has_counts=INCL_COUNT.of(query), has_deviation=INCL_ST_DEV.of(query))
 
 
 def point_request(layer: Layer, query: Kvp) -> SeriesRequest:

@@ -62,13 +62,7 @@ def compressor(dtype: np.dtype[Any]) -> JsonObject:
     """Return the codec of numbers of a type: zstd; the bytes of longer numbers are shuffled first."""
     if dtype.itemsize == 1:
         return {"name": "zstd", "configuration": {"level": LEVEL, "checksum": False}}
-    configuration = {
-        "cname": "zstd",
-        "clevel": LEVEL,
-        "shuffle": "shuffle",
-        "typesize": dtype.itemsize,
-        "blocksize": 0,
-    }
+    configuration = {"cname": "zstd", "clevel": LEVEL, "shuffle": "shuffle", "typesize": dtype.itemsize, "blocksize": 0}
     return {"name": "blosc", "configuration": configuration}
 
 

@@ -275,12 +275,7 @@ def _room(encoding: Encoding, dtype: CubeDtype) -> int:
 
 
 def _steps(
-    encoding: Encoding,
-    dtype: CubeDtype,
-    *,
-    step: Step,
-    first: int,
-    reach: tuple[int | None, int | None] = (None, None),
+    encoding: Encoding, dtype: CubeDtype, *, step: Step, first: int, reach: tuple[int | None, int | None] = (None, None)
 ) -> CubeNumbering:
     base = step.times(first)
     return CubeNumbering(

@@ -7,14 +7,7 @@ import orjson
 from numpy.typing import NDArray
 
 from chronotile.core.model.number_text import number_texts, numbers_json, statistics, text_values
-from chronotile.core.model.series.analysis import (
-    CONFIDENCE,
-    Findings,
-    Normals,
-    Seasons,
-    Trends,
-    Whittaker,
-)
+from chronotile.core.model.series.analysis import CONFIDENCE, Findings, Normals, Seasons, Trends, Whittaker
 from chronotile.core.model.time.instants import InstantArray
 
 UNITS = {"z": "1", "percentile": "%"}
@@ -83,11 +76,7 @@ def _smoothing(findings: Findings) -> dict[str, Any] | None:
 
 
 def _climatology(findings: Findings, normals: Normals) -> dict[str, Any]:
-    return {
-        "reducer": findings.analysis.climatology.reducer.name,
-        "by": normals.by,
-        "reference": normals.reference,
-    }
+    return {"reducer": findings.analysis.climatology.reducer.name, "by": normals.by, "reference": normals.reference}
 
 
 def _phenology(findings: Findings) -> dict[str, Any] | None:

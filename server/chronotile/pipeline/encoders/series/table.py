@@ -355,10 +355,7 @@ def table_values(name: str, values: FloatArray) -> Values:
 
 
 def _table(
-    series: Series | PointsSeries | AreasSeries,
-    columns: Sequence[Column],
-    rows: Rows,
-    credits: Credits,
+    series: Series | PointsSeries | AreasSeries, columns: Sequence[Column], rows: Rows, credits: Credits
 ) -> SeriesTable:
     """Results of an analysis at each time are columns after all others; those of a reducer are named `mean.smooth`."""
     if isinstance(series, AreasSeries):

@@ -134,11 +134,7 @@ MAX_SHOWN = 60
 _NUMBERS = r"\d{1,9}(?:%s\d{1,9}){0,2}"
 _KEYS = tuple(
     re.compile(pattern, re.ASCII)
-    for pattern in (
-        f"c(?:/({_NUMBERS % '/'}))?",
-        rf"c\.({_NUMBERS % re.escape('.')})",
-        f"({_NUMBERS % '/'})",
-    )
+    for pattern in (f"c(?:/({_NUMBERS % '/'}))?", rf"c\.({_NUMBERS % re.escape('.')})", f"({_NUMBERS % '/'})")
 )
 """Names of chunks by the encodings in which stores are described, in their order (Zarr 3 §Chunk key encoding)."""
 

@@ -85,11 +85,7 @@ def legend_query(query: Kvp, catalogue: Catalogue) -> WmsLegend:
         )
         for (each, layer), (_, ramp), shown in zip(layers, named, drawn, strict=True)
     )
-    return WmsLegend(
-        requests=requests[::-1],
-        format=FORMAT.of(query),
-        shape=_shape(query),
-    )
+    return WmsLegend(requests=requests[::-1], format=FORMAT.of(query), shape=_shape(query))
 
 
 def answer_legend(legend: WmsLegend, services: Services, *, known: Collection[str]) -> Payload:

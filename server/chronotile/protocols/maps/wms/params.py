@@ -342,12 +342,7 @@ def wms_map(query: Kvp, catalogue: Catalogue) -> WmsMap:
     query = expand_groups(with_layers(query, sheets), catalogue)
     layers = _layers(query, catalogue)
     crs = catalogue.crs_for_map(_crs_name(query, version))
-    grid = Grid(
-        crs=crs,
-        bbox=_bbox(query, crs, version),
-        width=WIDTH.of(query),
-        height=HEIGHT.of(query),
-    )
+    grid = Grid(crs=crs, bbox=_bbox(query, crs, version), width=WIDTH.of(query), height=HEIGHT.of(query))
     if version == "1.3.0":  # 1.1.1 has no such limits
         _check_sides(grid, max_side(catalogue))
     media_type = FORMAT.of(query)

@@ -171,10 +171,7 @@ def _standards(services: Services, base: str) -> Iterable[Place]:
     if services.reader_caches.has_items:
         yield from _catalogues(base)
     yield Place(
-        rel="jobs",
-        title="Jobs",
-        purpose="background work: inputs, progress, results",
-        href=f"{base}/ogcapi/jobs",
+        rel="jobs", title="Jobs", purpose="background work: inputs, progress, results", href=f"{base}/ogcapi/jobs"
     )
 
 

@@ -198,14 +198,7 @@ SCHEMAS: Json = {
     "PointsRequest": object_of(
         {
             "layers": list_of(TEXT),
-            "points": list_of(
-                {
-                    "oneOf": [
-                        PAIR,
-                        object_of({"lon": NUMBER, "lat": NUMBER}, {"id": ID}),
-                    ]
-                }
-            ),
+            "points": list_of({"oneOf": [PAIR, object_of({"lon": NUMBER, "lat": NUMBER}, {"id": ID})]}),
         },
         {"datetime": TEXT},
     ),

@@ -15,12 +15,7 @@ from chronotile.protocols.catalogue.items.routes import operations as items
 from chronotile.protocols.catalogue.odata.routes import operations as odata
 from chronotile.protocols.catalogue.products.routes import operations as products
 from chronotile.protocols.catalogue.stac.routes import operations as stac
-from chronotile.protocols.common.html_page import (
-    OperationsPage,
-    PageLink,
-    operations_page,
-    with_operations_policy,
-)
+from chronotile.protocols.common.html_page import OperationsPage, PageLink, operations_page, with_operations_policy
 from chronotile.protocols.common.openapi import FILE, TEXT, Json
 from chronotile.protocols.common.operation import Operation, routes_of
 from chronotile.protocols.data.zarr.routes import operations as zarr
