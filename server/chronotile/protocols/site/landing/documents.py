@@ -23,11 +23,12 @@ from chronotile.protocols.common.links import link, preview_href
 from chronotile.protocols.common.localised_text import text_in
 from chronotile.protocols.common.query.kvp import Kvp, integer
 
+OPENAPI_TYPE = "application/vnd.oai.openapi+json;version=3.1"
 NEWEST = 60
 """Times of the time-lapse that the page links to."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Place:
     """A URL to paste, and into what."""
 
@@ -121,137 +122,74 @@ def _collection_documents(services: Services, language: str) -> Iterable[dict[st
 
 def _places(services: Services, base: str, wheel: str | None) -> Iterable[Place]:
     yield from _standards(services, base)
-    yield from _descriptions(base)
+    yield Place(
+        "service-doc", "API reference", "all operations with their parameters, to be tried", f"{base}/docs", "text/html"
+    )
+    yield Place("service-desc", "OpenAPI", "the same for programs", f"{base}/openapi.json", OPENAPI_TYPE)
+    yield Place("layers", "Layers", "all layers with their dates, as JSON", f"{base}/layers")
     if wheel is not None:
-        purpose = "pip install; pandas, xarray, Jupyter"
-        yield Place(rel="python-client", title="Python", purpose=purpose, href=wheel, media_type="application/zip")
+        yield Place("python-client", "Python", "pip install; pandas, xarray, Jupyter", wheel, "application/zip")
     purpose = "packages to install from here, for Python and JavaScript"
-    yield Place(rel="clients", title="Clients", purpose=purpose, href=f"{base}{CLIENTS}", media_type="text/html")
+    yield Place("clients", "Clients", purpose, f"{base}{CLIENTS}", "text/html")
     if services.catalogue.places:
         purpose = f"named geometries: {', '.join(services.catalogue.places)}"
-        yield Place(rel="places", title="Places", purpose=purpose, href=f"{base}/places")
-    layers = list(services.catalogue.layers)
-    if layers:
-        yield from _tiles(layers[0], services, base)
-    yield from (_animation(layer, base) for layer in [each for each in layers if len(each.times)][:1])
-    for layer in [each for each in layers if not each.is_composite][:1]:
-        yield from _cubes(layer, services, base)
-        if has_store(layer):
-            purpose = f"xarray.open_zarr, for lazy analysis; of layer {layer.id}"
-            yield Place(rel="zarr", title="Zarr", purpose=purpose, href=f"{base}/zarr/{quote(layer.id)}")
-        yield _series(layer, base)
-    yield Place(
-        rel="timeseries",
-        title="Time series",
-        purpose="clients of Terrascope's time-series service",
-        href=f"{base}/timeseries/v1.0/ts/",
-    )
+        yield Place("places", "Places", purpose, f"{base}/places")
+    yield from _layer_places(services, base)
+    purpose = "clients of Terrascope's time-series service"
+    yield Place("timeseries", "Time series", purpose, f"{base}/timeseries/v1.0/ts/")
 
 
 def _standards(services: Services, base: str) -> Iterable[Place]:
-    """WMS, WMTS and OGC API."""
+    """WMS, WMTS, OGC API, catalogues where dates and scenes are found and downloaded, and jobs."""
     service = services.catalogue.service
     services_xml = (("WMS", service.wms_paths, "text/xml"), ("WMTS", service.wmts_paths, "application/xml"))
     for kind, paths, media_type in services_xml:
         query = urlencode({"SERVICE": kind, "REQUEST": "GetCapabilities"})
         for path in paths[:1]:
-            yield Place(
-                rel=kind.lower(),
-                title=kind,
-                purpose="QGIS, ArcGIS, OpenLayers, GDAL",
-                href=f"{base}{path}?{query}",
-                media_type=media_type,
-            )
-    yield Place(
-        rel="ogcapi",
-        title="OGC API",
-        purpose="coverages, environmental data, maps, tiles, styles and processes; GDAL, OWSLib, OpenLayers",
-        href=f"{base}/ogcapi",
-    )
+            yield Place(kind.lower(), kind, "QGIS, ArcGIS, OpenLayers, GDAL", f"{base}{path}?{query}", media_type)
+    purpose = "coverages, environmental data, maps, tiles, styles and processes; GDAL, OWSLib, OpenLayers"
+    yield Place("ogcapi", "OGC API", purpose, f"{base}/ogcapi")
     if services.reader_caches.has_items:
-        yield from _catalogues(base)
-    yield Place(
-        rel="jobs", title="Jobs", purpose="background work: inputs, progress, results", href=f"{base}/ogcapi/jobs"
-    )
+        purpose = "searches of dates and scenes: pystac-client, odc-stac, STAC Browser, QGIS"
+        yield Place("stac", "STAC", purpose, f"{base}/stac")
+        purpose = "the same for clients of the Copernicus Data Space: CDSETool, EODAG"
+        yield Place("odata", "OData", purpose, f"{base}/odata/v1")
+        yield Place("products", "Products", "downloads of files, whole or in parts: curl, GDAL", f"{base}/products")
+    yield Place("jobs", "Jobs", "background work: inputs, progress, results", f"{base}/ogcapi/jobs")
 
 
-def _catalogues(base: str) -> Iterable[Place]:
-    """Where dates and scenes are found and downloaded."""
-    for rel, title, purpose, path in (
-        ("stac", "STAC", "searches of dates and scenes: pystac-client, odc-stac, STAC Browser, QGIS", "/stac"),
-        ("odata", "OData", "the same for clients of the Copernicus Data Space: CDSETool, EODAG", "/odata/v1"),
-        ("products", "Products", "downloads of files, whole or in parts: curl, GDAL", "/products"),
-    ):
-        yield Place(rel=rel, title=title, purpose=purpose, href=f"{base}{path}")
-
-
-def _descriptions(base: str) -> Iterable[Place]:
-    """The documentation, and the list of layers."""
-    yield Place(
-        rel="service-doc",
-        title="API reference",
-        purpose="all operations with their parameters, to be tried",
-        href=f"{base}/docs",
-        media_type="text/html",
-    )
-    yield Place(
-        rel="service-desc",
-        title="OpenAPI",
-        purpose="the same for programs",
-        href=f"{base}/openapi.json",
-        media_type="application/vnd.oai.openapi+json;version=3.1",
-    )
-    yield Place(rel="layers", title="Layers", purpose="all layers with their dates, as JSON", href=f"{base}/layers")
-
-
-def _tiles(layer: Layer, services: Services, base: str) -> Iterable[Place]:
-    for each in services.catalogue.tile_matrix_sets[:1]:
+def _layer_places(services: Services, base: str) -> Iterable[Place]:
+    """What layers are drawn and read by: the first, the first with times, and the first with values."""
+    layers, sets = list(services.catalogue.layers), services.catalogue.tile_matrix_sets[:1]
+    for layer, each in itertools.product(layers[:1], sets):
         path = f"{base}/tiles/{quote(layer.id)}/{quote(each.id)}"
         purpose = f"Leaflet, MapLibre; of layer {layer.id}"
-        href = f"{path}/{{z}}/{{x}}/{{y}}.png"
-        yield Place(
-            rel="tiles", title="XYZ tiles", purpose=purpose, href=href, media_type=MapFormat.PNG, is_template=True
-        )
-        yield Place(rel="tilejson", title="TileJSON", purpose=purpose, href=f"{path}/tilejson.json")
+        yield Place("tiles", "XYZ tiles", purpose, f"{path}/{{z}}/{{x}}/{{y}}.png", MapFormat.PNG, is_template=True)
+        yield Place("tilejson", "TileJSON", purpose, f"{path}/tilejson.json")
+    for layer in [each for each in layers if len(each.times)][:1]:
+        # The newest times, as many as are shown in a quarter of a minute.
+        first = format_instant(layer.times.instants[-min(len(layer.times), NEWEST)])
+        query, media_type = urlencode({"datetime": f"{first}/.."}, safe="/:"), usual_format()
+        href = f"{base}/animations/{quote(layer.id)}.{media_type.extension}?{query}"
+        yield Place("animation", "Time-lapse", f"slides, reports; of layer {layer.id}", href, media_type)
+    for layer in [each for each in layers if not each.is_composite][:1]:
+        for each in sets:
+            purpose = f"all dates of a tile as numbers, for viewers of your own; of layer {layer.id}"
+            href = f"{base}/cubes/{quote(layer.id)}/{quote(each.id)}/{{z}}/{{x}}/{{y}}.ctc"
+            yield Place("cubes", "Cube tiles", purpose, href, CUBE_TYPE, is_template=True)
+        if has_store(layer):
+            purpose = f"xarray.open_zarr, for lazy analysis; of layer {layer.id}"
+            yield Place("zarr", "Zarr", purpose, f"{base}/zarr/{quote(layer.id)}")
+        purpose, href = f"spreadsheets, scripts; of layer {layer.id}", _series_href(layer.id, layer, base)
+        yield Place("series", "Values of a place", purpose, href, "text/csv")
 
 
-def _animation(layer: Layer, base: str) -> Place:
-    """The newest times of a layer, as many as are shown in a quarter of a minute."""
-    first = format_instant(layer.times.instants[-min(len(layer.times), NEWEST)])
-    query, media_type = urlencode({"datetime": f"{first}/.."}, safe="/:"), usual_format()
-    return Place(
-        rel="animation",
-        title="Time-lapse",
-        purpose=f"slides, reports; of layer {layer.id}",
-        href=f"{base}/animations/{quote(layer.id)}.{media_type.extension}?{query}",
-        media_type=media_type,
-    )
-
-
-def _cubes(layer: Layer, services: Services, base: str) -> Iterable[Place]:
-    for each in services.catalogue.tile_matrix_sets[:1]:
-        yield Place(
-            rel="cubes",
-            title="Cube tiles",
-            purpose=f"all dates of a tile as numbers, for viewers of your own; of layer {layer.id}",
-            href=f"{base}/cubes/{quote(layer.id)}/{quote(each.id)}/{{z}}/{{x}}/{{y}}.ctc",
-            media_type=CUBE_TYPE,
-            is_template=True,
-        )
-
-
-def _series(layer: Layer, base: str) -> Place:
+def _series_href(name: str, layer: Layer, base: str) -> str:
     """The series of the place in the middle of a layer."""
     grid = layer.main_variable.grid
     x, y = transformer(grid.crs, CRS84).transform(*grid.centre_of(grid.height // 2, grid.width // 2))
     query = urlencode({"lon": f"{x:.6f}", "lat": f"{y:.6f}", "format": "csv"})
-    return Place(
-        rel="series",
-        title="Values of a place",
-        purpose=f"spreadsheets, scripts; of layer {layer.id}",
-        href=f"{base}/timeseries/{quote(layer.id)}/point?{query}",
-        media_type="text/csv",
-    )
+    return f"{base}/timeseries/{quote(name)}/point?{query}"
 
 
 # The layers as the page for people shows them: some a page, found by words.
@@ -414,9 +352,14 @@ def _card(name: str, layer: Layer, base: str, language: str) -> Card:
 
 def _snippets(name: str, layer: Layer, base: str) -> Iterator[Snippet]:
     if not layer.is_composite:
-        yield _series_snippet(name, layer, base)
+        url = json.dumps(_series_href(name, layer, base))
+        options = ', index_col="time", parse_dates=["time"]' if len(layer.times) else ""
+        code = f"import pandas as pd\n\nurl = {url}\nseries = pd.read_csv(url{options})\nseries"
+        yield Snippet(title="Values of the place in the middle", code=code)
     if has_store(layer):
-        yield _array_snippet(name, base)
+        url = json.dumps(f"{base}/zarr/{quote(name)}")
+        code = f"import xarray as xr\n\narray = xr.open_zarr({url})\narray"
+        yield Snippet(title="All values, read when they are used (xarray, zarr, aiohttp)", code=code)
 
 
 def times_text(domain: TimeDomain) -> str:
@@ -427,20 +370,3 @@ def times_text(domain: TimeDomain) -> str:
     if len(domain) == 1:
         return first
     return f"{first} to {last}, {len(domain):,} dates"
-
-
-def _series_snippet(name: str, layer: Layer, base: str) -> Snippet:
-    """The series of the place in the middle of a layer."""
-    grid = layer.main_variable.grid
-    x, y = transformer(grid.crs, CRS84).transform(*grid.centre_of(grid.height // 2, grid.width // 2))
-    query = urlencode({"lon": f"{x:.6f}", "lat": f"{y:.6f}", "format": "csv"})
-    url = f"{base}/timeseries/{quote(name)}/point?{query}"
-    options = ', index_col="time", parse_dates=["time"]' if len(layer.times) else ""
-    code = f"import pandas as pd\n\nurl = {json.dumps(url)}\nseries = pd.read_csv(url{options})\nseries"
-    return Snippet(title="Values of the place in the middle", code=code)
-
-
-def _array_snippet(name: str, base: str) -> Snippet:
-    url = json.dumps(f"{base}/zarr/{quote(name)}")
-    code = f"import xarray as xr\n\narray = xr.open_zarr({url})\narray"
-    return Snippet(title="All values, read when they are used (xarray, zarr, aiohttp)", code=code)

@@ -2,24 +2,26 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from functools import partial
 from typing import get_args
 
 import orjson
 from prometheus_client import REGISTRY, CollectorRegistry
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily as Count
+from prometheus_client.core import GaugeMetricFamily as Gauge
+from prometheus_client.core import InfoMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from prometheus_client.registry import Collector
 from starlette.requests import Request
 from starlette.responses import Response
 
 from chronotile.core.errors import ChronotileError
-from chronotile.core.model.collection import Severity
+from chronotile.core.model.collection import Layer, Severity
 from chronotile.core.model.time.instants import DAY
 from chronotile.http.endpoint import RETRY_AFTER_S, problem_response
 from chronotile.http.run import METRICS, READINESS, ServerState, run, services_of, state_of
-from chronotile.jobs.queue.webhooks.outbox import OUTCOMES, WebhookCounts
+from chronotile.jobs.queue.webhooks.outbox import OUTCOMES
 from chronotile.pipeline.readiness import Fault, check_readiness
 from chronotile.pipeline.search.search_items import being_filled
 from chronotile.pipeline.services import Services
@@ -48,7 +50,10 @@ async def get_ready(request: Request) -> Response:
         "status": "ready" if readiness.is_ready else "not ready",
         "failing": list(readiness.failing),
         "filling": await run(request, READINESS, partial(_filling, services)),
-        "faults": [_members(fault) for fault in (*stale, *readiness.faults)],
+        "faults": [
+            {name: value for name, value in asdict(fault).items() if value is not None}
+            for fault in (*stale, *readiness.faults)
+        ],
     }
     return _respond(200 if readiness.is_ready else 503, document)
 
@@ -59,10 +64,6 @@ def _filling(services: Services) -> list[str]:
         return list(being_filled(services.catalogue.collections_by_id.keys(), services))
     except ChronotileError:
         return []
-
-
-def _members(fault: Fault) -> dict[str, str]:
-    return {name: value for name, value in asdict(fault).items() if value is not None}
 
 
 def _respond(status: int, document: dict[str, object]) -> Response:
@@ -114,140 +115,101 @@ class StateCollector(Collector):
 
     def collect(self) -> Iterable[Metric]:
         """Return the metrics of now."""
-        caches = self._state.services.caches
-        yield from _limiters(self._state)
-        read = self._state.services.reader_caches
+        state, services = self._state, self._state.services
+        yield from _limiters(state)
+        caches, read = services.caches, services.reader_caches
         states = {"payloads": caches.payloads.state, "plans": caches.plans.state, "cubes": caches.cubes.state}
         if read.byte_blocks is not None:
             states["stored_blocks"] = read.byte_blocks.state
         yield from _caches({**states, "blocks": read.blocks.state, **library_caches(read)})
-        yield _counter("chronotile_reloads", "Times that what is served was replaced", self._state.live.reloads)
-        yield _counter(
-            "chronotile_failed_reloads",
-            "New configurations that are not served for their mistakes",
-            self._state.live.failed_reloads,
-        )
-        revision = InfoMetricFamily("chronotile_archive", "Which state of configuration, styles and sources is served")
-        revision.add_metric([], {"revision": self._state.services.revision})
-        yield revision
-        if self._state.previews is not None:
-            yield from _previews(self._state.previews.state)
-        if self._state.webhooks is not None:
-            yield _webhooks(self._state.webhooks)
-        if self._state.items is not None:
-            tries = self._state.items.failed.count
-            yield _counter("chronotile_refused_tokens", "Wrong tokens that were shown for writing items", tries)
-        waiting = self._state.valid_shares.waiting
-        yield _gauge("chronotile_shares_waiting", "Shares of valid pixels that are to be counted", waiting)
-        yield from _faults(self._state.services)
-        yield _newest_times(self._state.services)
-        layers = GaugeMetricFamily("chronotile_layers", "Layers that are served")
-        layers.add_metric([], sum(1 for _ in self._state.services.catalogue.layers))
-        yield layers
+        yield Count("chronotile_reloads", "Times that what is served was replaced", state.live.reloads)
+        mistaken = "New configurations that are not served for their mistakes"
+        yield Count("chronotile_failed_reloads", mistaken, state.live.failed_reloads)
+        served = "Which state of configuration, styles and sources is served"
+        yield InfoMetricFamily("chronotile_archive", served, {"revision": services.revision})
+        if state.previews is not None:
+            yield from _previews(state.previews.state)
+        if state.webhooks is not None:
+            events: dict[str, int] = {each: state.webhooks.of(each) for each in OUTCOMES}
+            meaning = "Events of webhooks: sent, failed tries, given up; and times that changes were lost"
+            yield _family(Count, "chronotile_webhook_events", meaning, outcome=events)
+        if state.items is not None:
+            tries = state.items.failed.count
+            yield Count("chronotile_refused_tokens", "Wrong tokens that were shown for writing items", tries)
+        waiting = state.valid_shares.waiting
+        yield Gauge("chronotile_shares_waiting", "Shares of valid pixels that are to be counted", waiting)
+        yield from _faults(services)
+        newest = {layer.id: _newest_second(layer, services) for layer in services.catalogue.layers}
+        yield _family(Gauge, "chronotile_layer_newest_time_seconds", "Newest time of a layer", layer=newest)
+        yield Gauge("chronotile_layers", "Layers that are served", len(newest))
 
 
-def _webhooks(counts: WebhookCounts) -> Metric:
-    events = CounterMetricFamily(
-        "chronotile_webhook_events",
-        "Events of webhooks: sent, failed tries, given up; and times that changes were lost",
-        labels=["outcome"],
-    )
-    for outcome in OUTCOMES:
-        events.add_metric([outcome], counts.of(outcome))
-    return events
+def _family(kind: type[Gauge] | type[Count], name: str, meaning: str, **labelled: Mapping[str, float | None]) -> Metric:
+    """A metric by the values of one label, which is the name of the mapping; no sample where there is no value."""
+    ((label, values),) = labelled.items()
+    family = kind(name, meaning, labels=[label])
+    for each, value in values.items():
+        if value is not None:
+            family.add_metric([each], value)
+    return family
 
 
 def _faults(services: Services) -> Iterable[Metric]:
-    findings = GaugeMetricFamily("chronotile_findings", "Findings about the sources", labels=["severity"])
-    counts = Counter(finding.severity for finding in services.findings)
-    for severity in SEVERITIES:
-        findings.add_metric([severity], counts[severity])
-    dates = GaugeMetricFamily(
-        "chronotile_unreadable_dates", "Dates that could not be read, of all processes", labels=["collection"]
-    )
+    severities = Counter(finding.severity for finding in services.findings)
+    counts: dict[str, int] = {severity: severities[severity] for severity in SEVERITIES}
+    yield _family(Gauge, "chronotile_findings", "Findings about the sources", severity=counts)
     unreadable = Counter(date.collection for date in services.failing_dates.listed())
-    for collection in services.catalogue.collections:
-        dates.add_metric([collection.id], unreadable[collection.id])
-    away = GaugeMetricFamily(
-        "chronotile_source_away", "Whether a source on another machine cannot be read now", labels=["collection"]
+    dates = {collection.id: unreadable[collection.id] for collection in services.catalogue.collections}
+    meaning = "Dates that could not be read, of all processes"
+    yield _family(Gauge, "chronotile_unreadable_dates", meaning, collection=dates)
+    away = {name: services.elsewhere.is_away(name) for name in sorted(services.elsewhere)}
+    yield _family(
+        Gauge, "chronotile_source_away", "Whether a source on another machine cannot be read now", collection=away
     )
-    for name in sorted(services.elsewhere):
-        away.add_metric([name], services.elsewhere.is_away(name))
-    left_out = CounterMetricFamily(
-        "chronotile_items_left_out",
-        "Items that answers lacked, once per state of an item",
-        labels=["collection", "reason"],
+    meaning, labels = "Items that answers lacked, once per state of an item", ["collection", "reason"]
+    left_out, counts_of_items = (
+        Count("chronotile_items_left_out", meaning, labels=labels),
+        services.reader_caches.left_out.counts,
     )
-    counts_of_items = services.reader_caches.left_out.counts
     for collection in services.catalogue.collections:
         if any(each.is_mosaic for layer in collection.layers for each in layer.variables):
             for reason in REASONS:
                 left_out.add_metric([collection.id, reason], counts_of_items.get((collection.id, reason), 0))
-    yield from (findings, dates, away, left_out)
+    yield left_out
 
 
-def _newest_times(services: Services) -> Metric:
+def _newest_second(layer: Layer, services: Services) -> int | None:
     """Without times of the future, which mistakes in names make."""
-    newest = GaugeMetricFamily("chronotile_layer_newest_time_seconds", "Newest time of a layer", labels=["layer"])
-    for layer in services.catalogue.layers:
-        index = layer.times.at_or_before(services.clock() + DAY) if len(layer.times) else None
-        if index is not None:
-            newest.add_metric([layer.id], int(layer.times.instants[index].astype("datetime64[s]").astype("int64")))
-    return newest
+    index = layer.times.at_or_before(services.clock() + DAY) if len(layer.times) else None
+    return None if index is None else int(layer.times.instants[index].astype("datetime64[s]").astype("int64"))
 
 
 def _limiters(state: ServerState) -> Iterable[Metric]:
-    threads = GaugeMetricFamily("chronotile_threads", "Threads work may take", labels=["work"])
-    running = GaugeMetricFamily("chronotile_running", "Threads at work", labels=["work"])
-    waiting = GaugeMetricFamily("chronotile_waiting", "Requests that wait for a thread, or for memory", labels=["work"])
-    refused = CounterMetricFamily("chronotile_refused", "Requests that would wait too long", labels=["work"])
-    for limiter in (*state.limiters, *state.elsewhere.values()):
-        threads.add_metric([limiter.name], limiter.threads)
-        running.add_metric([limiter.name], limiter.running)
-        waiting.add_metric([limiter.name], limiter.waiting)
-        refused.add_metric([limiter.name], limiter.refused)
-    memory = state.services.memory
-    waiting.add_metric([LARGE_ANSWERS], memory.waiting)
-    refused.add_metric([LARGE_ANSWERS], memory.refused)
-    yield from (threads, running, waiting, refused)
+    limiters, memory = (*state.limiters, *state.elsewhere.values()), state.services.memory
+    waiting = {each.name: each.waiting for each in limiters} | {LARGE_ANSWERS: memory.waiting}
+    refused = {each.name: each.refused for each in limiters} | {LARGE_ANSWERS: memory.refused}
+    threads, running = ({each.name: getattr(each, name) for each in limiters} for name in ("threads", "running"))
+    yield _family(Gauge, "chronotile_threads", "Threads work may take", work=threads)
+    yield _family(Gauge, "chronotile_running", "Threads at work", work=running)
+    yield _family(Gauge, "chronotile_waiting", "Requests that wait for a thread, or for memory", work=waiting)
+    yield _family(Count, "chronotile_refused", "Requests that would wait too long", work=refused)
 
 
 def _caches(states: Mapping[str, CacheState]) -> Iterable[Metric]:
-    held = GaugeMetricFamily("chronotile_cache_bytes", "Bytes a cache holds", labels=["cache"])
-    bound = GaugeMetricFamily("chronotile_cache_max_bytes", "Bytes a cache may hold", labels=["cache"])
-    entries = GaugeMetricFamily("chronotile_cache_entries", "Things a cache holds", labels=["cache"])
-    hits = CounterMetricFamily("chronotile_cache_hits", "Times a thing was there", labels=["cache"])
-    misses = CounterMetricFamily("chronotile_cache_misses", "Times a thing had to be made", labels=["cache"])
-    for name, state in states.items():
-        values = (
-            (held, state.bytes),
-            (bound, state.max_bytes),
-            (entries, state.entries),
-            (hits, state.hits),
-            (misses, state.misses),
-        )
-        for family, value in values:
-            if value is not None:
-                family.add_metric([name], value)
-    yield from (held, bound, entries, hits, misses)
+    of_all = {
+        each.name: {name: getattr(state, each.name) for name, state in states.items()} for each in fields(CacheState)
+    }
+    yield _family(Gauge, "chronotile_cache_bytes", "Bytes a cache holds", cache=of_all["bytes"])
+    yield _family(Gauge, "chronotile_cache_max_bytes", "Bytes a cache may hold", cache=of_all["max_bytes"])
+    yield _family(Gauge, "chronotile_cache_entries", "Things a cache holds", cache=of_all["entries"])
+    yield _family(Count, "chronotile_cache_hits", "Times a thing was there", cache=of_all["hits"])
+    yield _family(Count, "chronotile_cache_misses", "Times a thing had to be made", cache=of_all["misses"])
 
 
 def _previews(state: PreviewsState) -> Iterable[Metric]:
-    yield _gauge("chronotile_preview_bytes", "Bytes that previews take, of all processes", state.bytes)
-    yield _gauge("chronotile_preview_max_bytes", "Bytes that previews may take", state.max_bytes)
-    yield _gauge("chronotile_previews", "Previews in the cache, of all processes", state.count)
-    yield _gauge("chronotile_previews_waiting", "Previews that wait to be built", state.waiting)
-    yield _counter("chronotile_previews_built", "Previews that were built", state.built)
-    yield _counter("chronotile_previews_failed", "Previews that could not be built or stored", state.failed)
-
-
-def _gauge(name: str, meaning: str, value: float) -> GaugeMetricFamily:
-    gauge = GaugeMetricFamily(name, meaning)
-    gauge.add_metric([], value)
-    return gauge
-
-
-def _counter(name: str, meaning: str, value: float) -> CounterMetricFamily:
-    counter = CounterMetricFamily(name, meaning)
-    counter.add_metric([], value)
-    return counter
+    yield Gauge("chronotile_preview_bytes", "Bytes that previews take, of all processes", state.bytes)
+    yield Gauge("chronotile_preview_max_bytes", "Bytes that previews may take", state.max_bytes)
+    yield Gauge("chronotile_previews", "Previews in the cache, of all processes", state.count)
+    yield Gauge("chronotile_previews_waiting", "Previews that wait to be built", state.waiting)
+    yield Count("chronotile_previews_built", "Previews that were built", state.built)
+    yield Count("chronotile_previews_failed", "Previews that could not be built or stored", state.failed)
