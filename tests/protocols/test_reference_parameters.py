@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from chronotile.protocols.catalogue.odata.params import OPTIONS
-from chronotile.protocols.maps.animations.params import OF_ANIMATION
+from chronotile.protocols.maps.animations.routes import OF_ANIMATION
 from chronotile.protocols.maps.cubes.routes import OF_CUBE
 from chronotile.protocols.maps.tiles.routes import OF_TILE
 from chronotile.protocols.maps.wms.legend import FORMAT, HEIGHT, SCALE, WIDTH
 from chronotile.protocols.maps.wms.params import EXCEPTION_FORMATS, OF_MAP
-from chronotile.protocols.places.params import OF_SET, OF_VALUES
+from chronotile.protocols.places.routes import OF_SET, OF_VALUES
 from chronotile.protocols.site.layers.routes import OF_PREVIEW, OF_TIMES
 from chronotile.protocols.timeseries.area_params import OF_AREA
 from chronotile.protocols.timeseries.params import ANALYSIS, OF_POINT

@@ -242,30 +242,14 @@ def without_hang_ups() -> Iterator[None]:
         take_signals(HANG_UP)
 
 
-class HangUps:
-    """Wakes waiting threads when SIGHUP comes."""
-
-    def __init__(self) -> None:
-        self._event = asyncio.Event()
-
-    def tell(self) -> None:
-        """Wake the waiting thread."""
-        self._event.set()
-
-    async def wait(self) -> None:
-        """Return at the next SIGHUP, or at once where one came since the last time."""
-        await self._event.wait()
-        self._event.clear()
-
-
 @asynccontextmanager
-async def hang_ups() -> AsyncIterator[HangUps]:
-    """Catch SIGHUP in the meantime; where signals cannot be caught (another thread, another system) none comes."""
-    hung_up = HangUps()
+async def hang_ups() -> AsyncIterator[asyncio.Event]:
+    """Give an event that each SIGHUP sets; where none can be caught (another thread, another system) none comes."""
+    hung_up = asyncio.Event()
     loop = asyncio.get_running_loop()
     is_main = threading.current_thread() is threading.main_thread() and hasattr(signal, "SIGHUP")
     if is_main:
-        loop.add_signal_handler(signal.SIGHUP, hung_up.tell)
+        loop.add_signal_handler(signal.SIGHUP, hung_up.set)
         take_signals(HANG_UP)
     try:
         yield hung_up

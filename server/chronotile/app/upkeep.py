@@ -51,6 +51,7 @@ class Upkeep:
                     every_s = min(every_s, TRIED_EVERY_S)
                 with anyio.move_on_after(every_s) as waiting:
                     await hung_up.wait()
+                    hung_up.clear()
                 look = self.live.refresh if waiting.cancelled_caught else self.refresh_on_signal
                 # One that hangs does not keep the application from ending.
                 await anyio.to_thread.run_sync(look, limiter=alone, abandon_on_cancel=True)

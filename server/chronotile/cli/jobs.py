@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from chronotile.cli.opening import exiting_in_one_line, fail
+from chronotile.cli.opening import exiting_in_one_line, fail, print_lines
 
 if TYPE_CHECKING:
     from chronotile.app.settings import Settings
@@ -62,10 +62,10 @@ def list_(
             raise typer.BadParameter(f"{wrong[:LONGEST]!r} is not one of {', '.join(STATUSES)}", param_hint="--status")
         statuses = [each for each in STATUSES if each in given]
         jobs, count = store.table.jobs(statuses=statuses, processes=_members(process), limit=limit)
-        _print(_columns([("id", "process", "status", "progress", "created"), *map(_row, jobs)]) if jobs else ())
-        _print([f"{len(jobs)} of {count} jobs"])
+        print_lines(_columns([("id", "process", "status", "progress", "created"), *map(_row, jobs)]) if jobs else ())
+        print_lines([f"{len(jobs)} of {count} jobs"])
         if any(job.status not in ENDED for job in jobs) and not store.table.heartbeat.is_anybody_here():
-            _print([f"{nobody_here(store.table.archive)}: start one with chronotile worker"])
+            print_lines([f"{nobody_here(store.table.archive)}: start one with chronotile worker"])
 
 
 @app.command()
@@ -75,16 +75,16 @@ def show(job_id: Id, place: Place = None) -> None:
         from chronotile.jobs.queue.job_folder import RESULTS, ResultFiles
 
         [job] = store.table.heartbeat.mark_unattended([store.table.job(job_id)])
-        _print(_columns(_facts(job)))
-        _print(
+        print_lines(_columns(_facts(job)))
+        print_lines(
             _section("inputs", [(name, _short(value)) for name, value in store.table.execution(job_id).inputs.items()])
         )
-        _print(_section("log", [(_time(at), _line(text)) for at, text in store.table.log(job_id)]))
+        print_lines(_section("log", [(_time(at), _line(text)) for at, text in store.table.log(job_id)]))
         files = ResultFiles(store.folder / job_id / RESULTS, _bucket(), job_id)
         results = [(name, _shown(result, files)) for name, result in job.results.items()]
-        _print(_section("results", results))
+        print_lines(_section("results", results))
         metadata = next((each.metadata for each in job.results.values() if each.metadata is not None), {})
-        _print(_section("made of", [(each["collection"], _made_of(each)) for each in metadata.get("sources", ())]))
+        print_lines(_section("made of", [(each["collection"], _made_of(each)) for each in metadata.get("sources", ())]))
 
 
 @app.command()
@@ -96,7 +96,7 @@ def cancel(job_id: Id, place: Place = None) -> None:
         job = cancel_job(store.table, store.folder, job_id, bucket=_bucket())
         if job.status != "dismissed":
             fail(f"the job {job_id} has already ended: {job.status}")
-        _print([f"the job {job_id} was dismissed"])
+        print_lines([f"the job {job_id} was dismissed"])
 
 
 def _members(given: Iterable[str] | None) -> list[str]:
@@ -188,8 +188,3 @@ def _line(text: str) -> str:
 
 def _time(seconds: float) -> str:
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"
-
-
-def _print(lines: Iterable[str]) -> None:
-    for line in lines:
-        typer.echo(line)

@@ -22,18 +22,8 @@ CENTRE: Final = (3_930_000.0, 3_112_000.0)
 """Where a demo smaller than the whole is cut out: just south-west of Mechelen."""
 
 PICTURE_DAYS: Final = (
-    "2024-01-15",
-    "2024-02-14",
-    "2024-03-10",
-    "2024-04-09",
-    "2024-05-12",
-    "2024-06-01",
-    "2024-06-26",
-    "2024-07-29",
-    "2024-08-13",
-    "2024-09-17",
-    "2024-10-27",
-    "2024-12-04",
+    *("2024-01-15", "2024-02-14", "2024-03-10", "2024-04-09", "2024-05-12", "2024-06-01"),
+    *("2024-06-26", "2024-07-29", "2024-08-13", "2024-09-17", "2024-10-27", "2024-12-04"),
 )
 """Days of the true-colour pictures."""
 
@@ -63,12 +53,8 @@ class DemoPlan:
         half = self.size_px // 2 * RESOLUTION_M
         xmin, ymax = CENTRE[0] - half, CENTRE[1] + half
         side = self.size_px * RESOLUTION_M
-        return Grid(
-            crs=crs_of(CRS_NAME),
-            bbox=BBox(xmin, ymax - side, xmin + side, ymax),
-            width=self.size_px,
-            height=self.size_px,
-        )
+        bbox = BBox(xmin, ymax - side, xmin + side, ymax)
+        return Grid(crs=crs_of(CRS_NAME), bbox=bbox, width=self.size_px, height=self.size_px)
 
     @property
     def time_domain(self) -> TimeDomain:
@@ -86,9 +72,8 @@ def level_grid(grid: Grid, level: int) -> Grid:
     width, height = -(-grid.width // factor), -(-grid.height // factor)
     x_size, y_size = (size * factor for size in grid.resolution)
     xmin, ymax = grid.bbox.xmin, grid.bbox.ymax
-    return Grid(
-        crs=grid.crs, bbox=BBox(xmin, ymax - height * y_size, xmin + width * x_size, ymax), width=width, height=height
-    )
+    bbox = BBox(xmin, ymax - height * y_size, xmin + width * x_size, ymax)
+    return Grid(crs=grid.crs, bbox=bbox, width=width, height=height)
 
 
 def affine_of(grid: Grid) -> Affine:

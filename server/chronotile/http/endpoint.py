@@ -245,7 +245,11 @@ async def body_of(request: Request, *, at_most: int | None = None) -> bytes:
     body: bytes | None = request.scope.get(BODY)
     if body is not None:
         return body
-    _require_plain(request.headers.get("content-encoding", ""))
+    encoding = request.headers.get("content-encoding", "")
+    if encoding.strip().lower() not in {"", "identity"}:
+        error = InvalidParameter(f"a body with Content-Encoding {encoding[:40]!r} is not supported; send it without")
+        error.status = UNSUPPORTED
+        raise error
     limit, allowed = "max_body_bytes", services_of(request).catalogue.limits.max_body_bytes
     if at_most is not None and at_most < allowed:
         limit, allowed = "bytes of a form", at_most
@@ -302,14 +306,6 @@ async def _received(request: Request, room: BodyRoom, limit: str, allowed: int) 
     if len(body) > SMALL_BYTES:
         room.require_parsed(parsed)
     return bytes(body)
-
-
-def _require_plain(encoding: str) -> None:
-    """Without it a few bytes could stand for far more than `max_body_bytes`."""
-    if encoding.strip().lower() not in {"", "identity"}:
-        error = InvalidParameter(f"a body with Content-Encoding {encoding[:40]!r} is not supported; send it without")
-        error.status = UNSUPPORTED
-        raise error
 
 
 def check_size(size: int, limit: str, allowed: int, *, alternative: str = "send less at once") -> None:

@@ -58,7 +58,8 @@ class Guard:
             await _answer_preflight(scope, send)
             return
         held = join_values(scope["headers"], b"if-none-match")
-        word = _word(join_values(scope["headers"], ACCEPT_ENCODING))
+        accepted = join_values(scope["headers"], ACCEPT_ENCODING)
+        word = _word(accepted) if len(accepted) <= MAX_KNOWN_BYTES else _word.__wrapped__(accepted)
         scope["headers"] = [*(each for each in scope["headers"] if each[0] != ACCEPT_ENCODING), (ACCEPT_ENCODING, word)]
         compressing: Send | None = None
 
@@ -106,12 +107,8 @@ MAX_KNOWN_BYTES = 100
 """Of an Accept-Encoding that is parsed once for all requests that have it."""
 
 
-def _word(accepted: bytes) -> bytes:
-    return _known_word(accepted) if len(accepted) <= MAX_KNOWN_BYTES else _known_word.__wrapped__(accepted)
-
-
 @lru_cache(maxsize=256)
-def _known_word(accepted: bytes) -> bytes:
+def _word(accepted: bytes) -> bytes:
     return b"gzip" if takes_gzip(accepted.decode("latin-1")) else b"identity"
 
 

@@ -63,8 +63,10 @@ class RequestLog(Collector):
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        sent_id = _sent_id(scope)
-        request_id = sent_id.decode("ascii") if sent_id else os.urandom(16).hex()
+        # The id that the client or a proxy gave the request; one that could not stand in a log is no id.
+        sent_id = header_value(scope["headers"], HEADER)
+        is_sent = _IDS.fullmatch(sent_id) is not None
+        request_id = sent_id.decode("ascii") if is_sent else os.urandom(16).hex()
         start = perf_counter()
         status, size, instants, is_cancelled = 500, 0, "-", False
 
@@ -73,7 +75,7 @@ class RequestLog(Collector):
             if message["type"] == "http.response.start":
                 status = message["status"]
                 instants = header_value(message["headers"], b"chronotile-time").decode("latin-1") or "-"
-                if sent_id:
+                if is_sent:
                     message["headers"] = [*message["headers"], (HEADER, sent_id)]
             elif message["type"] == "http.response.body":
                 size += len(message.get("body", b""))
@@ -91,16 +93,11 @@ class RequestLog(Collector):
             status = scope.get(FAULT_STATUS, status)
             self._count(route, status, size, seconds)
             if log.isEnabledFor(logging.INFO):
-                _write(
-                    method=scope["method"],
-                    route=route,
-                    layer=_layer(scope),
-                    datetime=instants,
-                    status=503 if is_cancelled else status,
-                    ms=round(seconds * 1000, 1),
-                    bytes=0 if scope["method"] == "HEAD" else size,
-                    id=request_id,
-                )
+                values = {"method": scope["method"], "route": route, "layer": _layer(scope), "datetime": instants}
+                values |= {"status": 503 if is_cancelled else status, "ms": round(seconds * 1000, 1)}
+                values |= {"bytes": 0 if scope["method"] == "HEAD" else size, "id": request_id}
+                # As `log.info` does, but for the search of the stack for who called it.
+                log.handle(log.makeRecord(log.name, logging.INFO, __file__, 0, LINE, (values,), None))
 
     def _count(self, route: str, status: int, size: int, seconds: float) -> None:
         # The pattern of the route: paths of clients would make a series each.
@@ -127,17 +124,6 @@ class RequestLog(Collector):
             bounds = [*map(str, SECONDS), "+Inf"]
             times.add_metric([route], list(zip(bounds, up_to, strict=True)), sum(each.seconds for each in parts))
         yield from (requests, sizes, times)
-
-
-def _write(**values: object) -> None:
-    # Log a line as `log.info` does, but for the search of the stack for who called it.
-    log.handle(log.makeRecord(log.name, logging.INFO, __file__, 0, LINE, (values,), None))
-
-
-def _sent_id(scope: Scope) -> bytes | None:
-    # The id that the client or a proxy gave the request; one that could not stand in a log is no id.
-    sent = header_value(scope["headers"], HEADER)
-    return sent if _IDS.fullmatch(sent) else None
 
 
 def route_pattern(scope: Scope) -> str:

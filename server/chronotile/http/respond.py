@@ -3,9 +3,8 @@
 import gzip
 import re
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Sequence, Sized
 from dataclasses import dataclass
-from functools import partial
 from hashlib import blake2b
 from time import perf_counter
 from typing import Any
@@ -90,7 +89,8 @@ def caching(
         note: What it has in place of what was requested.
     """
     if unreadable or left_out or note:
-        warnings = [unreadable_warning(unreadable)] if unreadable else []
+        told = [format_instant(instant) for instant in unreadable[:MAX_INSTANTS_TOLD]]
+        warnings = [_warning("unreadable", told, unreadable)] if unreadable else []
         warnings += [left_out_warning(left_out)] if left_out else []
         warnings += [f'199 - "{note}"'] if note else []
         return {"Cache-Control": INCOMPLETE, "Warning": ", ".join(warnings)}
@@ -99,18 +99,15 @@ def caching(
     return {"Cache-Control": CURRENT if is_open else SHORT}
 
 
-def unreadable_warning(unreadable: Sequence[Instant]) -> str:
-    """Return the warning (RFC 7234 §5.5) that names the dates that could not be read, oldest first."""
-    named = ", ".join(format_instant(instant) for instant in unreadable[:MAX_INSTANTS_TOLD])
-    more = len(unreadable) - MAX_INSTANTS_TOLD
-    return f'199 - "unreadable: {named}{f", and {more} more" if more > 0 else ""}"'
-
-
 def left_out_warning(left_out: Sequence[str]) -> str:
     """Return the warning that names the items that could not be read."""
-    named = ", ".join(quote(item, safe=" :()+,;=@!*") for item in left_out[:MAX_INSTANTS_TOLD])
-    more = len(left_out) - MAX_INSTANTS_TOLD
-    return f'199 - "left out: {named}{f", and {more} more" if more > 0 else ""}"'
+    return _warning("left out", [quote(item, safe=" :()+,;=@!*") for item in left_out[:MAX_INSTANTS_TOLD]], left_out)
+
+
+def _warning(what: str, told: Sequence[str], all_: Sized) -> str:
+    """A warning (RFC 7234 §5.5) that names the first of some things, and says how many more there are."""
+    more = len(all_) - len(told)
+    return f'199 - "{what}: {", ".join(told)}{f", and {more} more" if more else ""}"'
 
 
 def respond_with_content(body: bytes, media_type: str, request: Request, *, cache_control: str = CURRENT) -> Response:
@@ -204,16 +201,25 @@ async def respond_with_document(
     Raises:
         ServerBusy: Too much is waiting already.
     """
-    whole_key = (key, media_type)
-    document = await run(
-        request, DOCUMENTS, partial(_cached, services, whole_key, lambda: _document(make(), media_type))
-    )
-    return _response(document, request, cache_control)
 
+    def made() -> Document:
+        body = make()
+        # Without the time at which it was compressed, so that equal documents are equal bytes.
+        gzipped = gzip.compress(body, GZIP_LEVEL, mtime=0)
+        return Document(body=body, gzipped=gzipped, media_type=media_type, etag=fingerprint(body))
 
-def _cached(services: Services, key: Hashable, make: Callable[[], Document]) -> Document:
-    today = services.clock().astype("datetime64[D]").item()  # by which documents say which data are still updated
-    return services.documents.get_or_make((key, today, _newest_of_moving(services)), make)
+    def cached() -> Document:
+        today = services.clock().astype("datetime64[D]").item()  # by which documents say which data are still updated
+        return services.documents.get_or_make(((key, media_type), today, _newest_of_moving(services)), made)
+
+    document = await run(request, DOCUMENTS, cached)
+    headers = {"ETag": f'"{document.etag}"', "Cache-Control": cache_control, "Vary": "Accept-Encoding"}
+    if document.etag in known_etags(request):
+        return Response(status_code=304, headers=headers)
+    if "gzip" not in request.headers.get("accept-encoding", ""):
+        return Response(document.body, media_type=media_type, headers=headers)
+    headers["Content-Encoding"] = "gzip"
+    return Response(document.gzipped, media_type=media_type, headers=headers)
 
 
 def _newest_of_moving(services: Services) -> tuple[int | None, ...]:
@@ -221,22 +227,6 @@ def _newest_of_moving(services: Services) -> tuple[int | None, ...]:
     latest = services.clock() + DAY
     domains = (layer.times for layer in services.catalogue.layers)
     return tuple(domain.at_or_before(latest) for domain in domains if len(domain) and domain.instants[-1] > latest)
-
-
-def _document(body: bytes, media_type: str) -> Document:
-    # Without the time at which it was compressed, so that equal documents are equal bytes.
-    gzipped = gzip.compress(body, GZIP_LEVEL, mtime=0)
-    return Document(body=body, gzipped=gzipped, media_type=media_type, etag=fingerprint(body))
-
-
-def _response(document: Document, request: Request, cache_control: str) -> Response:
-    headers = {"ETag": f'"{document.etag}"', "Cache-Control": cache_control, "Vary": "Accept-Encoding"}
-    if document.etag in known_etags(request):
-        return Response(status_code=304, headers=headers)
-    if "gzip" not in request.headers.get("accept-encoding", ""):
-        return Response(document.body, media_type=document.media_type, headers=headers)
-    headers["Content-Encoding"] = "gzip"
-    return Response(document.gzipped, media_type=document.media_type, headers=headers)
 
 
 # What an answer was made of, so that the response cache may give it again.

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from chronotile.http.bounded_http import BoundedHttp
@@ -25,25 +25,32 @@ SPELT = {b"warning": SpeltName(b"Warning")}
 class Wire(BoundedHttp):
     """The protocol that chronotile runs uvicorn with."""
 
-    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:  # noqa: ANN401 -- as in `_answering`
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:  # noqa: ANN401 -- uvicorn has types of its own for what Starlette calls so
         joined = Joined(cycle.transport, self.close_when_read)
         cycle.transport = joined  # type: ignore[assignment]  # has what uvicorn calls
-        super()._start_asgi_task(cycle, self._unless_gone(cycle, _answering(app, joined)))
 
-    def _unless_gone(self, cycle: RequestResponseCycle, app: Any) -> Any:  # noqa: ANN401 -- as in `_answering`
         async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+            async def send_joined(message: Message) -> None:
+                if message["type"] == "http.response.start":
+                    headers = [(SPELT.get(name, name), value) for name, value in message.get("headers", ())]
+                    joined.hold()
+                    await send({**message, "headers": headers})
+                else:
+                    await send(message)
+                    joined.let_go()
+
             try:
                 if self.flow.write_paused:  # one answer of a connection is in memory, not the next as well
                     await self.flow.drain()
                     if self.transport.is_closing():
                         cycle.disconnected = True  # which uvicorn notes for the last request of a connection alone
                         return
-                await app(scope, receive, send)
+                await app(scope, receive, send_joined)
             except asyncio.CancelledError:
                 if not self.is_refused:  # otherwise the client has its answer
                     raise
 
-        return answer
+        super()._start_asgi_task(cycle, answer)  # type: ignore[arg-type]  # as above
 
 
 class Joined:
@@ -79,19 +86,3 @@ class Joined:
     def is_closing(self) -> bool:
         """Whether nothing more can be written."""
         return self._transport.is_closing()
-
-
-def _answering(app: ASGIApp, joined: Joined) -> Any:  # noqa: ANN401 -- uvicorn has types of its own for what Starlette calls so
-    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-        async def send_joined(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = [(SPELT.get(name, name), value) for name, value in message.get("headers", ())]
-                joined.hold()
-                await send({**message, "headers": headers})
-            else:
-                await send(message)
-                joined.let_go()
-
-        await app(scope, receive, send_joined)
-
-    return answer

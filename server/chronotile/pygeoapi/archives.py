@@ -8,10 +8,10 @@ from typing import Any, TypeVar
 
 from chronotile.app.settings import load_settings
 from chronotile.archive.live import ItemAccess, LiveArchive, LiveArchives
-from chronotile.core.errors import ChronotileError, PlanStale
+from chronotile.core.errors import ChronotileError, PlanStale, UnknownCollection
 from chronotile.pipeline.revision import retry_overtaken
 from chronotile.pipeline.services import Services
-from chronotile.pygeoapi.exchange import chosen, translate_errors
+from chronotile.pygeoapi.exchange import Json, chosen, fields_of, translate_errors
 
 MAX_ARCHIVES = 16
 """Archives open at once; an evicted one is closed when its last read has ended."""
@@ -39,6 +39,20 @@ class Served:
 
     data: Any
     options: Any
+    lacks_values = ""
+    """What is said of a collection that has colours alone, where that is not enough."""
+
+    def __init__(self, provider_def: dict[str, Any]) -> None:
+        super().__init__(provider_def)  # type: ignore[call-arg]  # of pygeoapi's provider
+        with translate_errors():
+            self.open()
+            if self.lacks_values and not self._offered.has_values:
+                raise UnknownCollection(f"{self._offered.id} has colours but no values: {self.lacks_values}")
+        self._fields = self.get_fields()
+
+    def get_fields(self) -> dict[str, Json]:
+        """Return the schema of each field by its name."""
+        return fields_of(self._offered)
 
     def open(self) -> None:
         """Take what is served now.

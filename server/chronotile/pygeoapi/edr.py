@@ -2,15 +2,14 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
-import orjson
 import shapely
 from pygeoapi.provider.base_edr import BaseEDRProvider
+from shapely import Geometry
 
 from chronotile.catalog.catalogue import Catalogue
-from chronotile.core.errors import InvalidParameter, UnknownCollection
+from chronotile.core.errors import InvalidParameter
 from chronotile.core.model.collection import Layer
 from chronotile.core.model.coverage import CoverageRequest, Trim
 from chronotile.core.model.crs import CRS84, Crs
@@ -34,18 +33,10 @@ from chronotile.pipeline.series.fields import (
 )
 from chronotile.pipeline.series.places import near_layer
 from chronotile.pygeoapi.archives import Served, asked
-from chronotile.pygeoapi.exchange import (
-    Json,
-    area_of,
-    box_of,
-    fields_of,
-    metres_of,
-    named_crs,
-    named_layers,
-    points_of,
-    translate_errors,
-)
-from chronotile.pygeoapi.grids import COVERAGE_JSON, whole
+from chronotile.pygeoapi.exchange import Json, area_of, box_of, metres_of, named_crs, named_layers, points_of
+from chronotile.pygeoapi.grids import COVERAGE_JSON, json_of
+
+Names = Sequence[str]
 
 
 class EDRProvider(Served, BaseEDRProvider):  # type: ignore[misc]  # pygeoapi has no types
@@ -55,26 +46,11 @@ class EDRProvider(Served, BaseEDRProvider):  # type: ignore[misc]  # pygeoapi ha
     a `crs`, which only 0.24 reads, is that of coordinates and answers.
     """
 
-    def __init__(self, provider_def: dict[str, Any]) -> None:
-        super().__init__(provider_def)
-        with translate_errors():
-            self.open()
-            if not self._offered.has_values:
-                raise UnknownCollection(f"{self._offered.id} has colours but no values: there is nothing to retrieve")
-        self._fields = self.get_fields()
-
-    def get_fields(self) -> dict[str, Json]:
-        """Return the schema of each field by its name."""
-        return fields_of(self._offered)
+    lacks_values = "there is nothing to retrieve"
 
     @asked
     def position(
-        self,
-        *,
-        wkt: shapely.Geometry,
-        select_properties: Sequence[str] = (),
-        datetime_: str | None = None,
-        **others: object,
+        self, *, wkt: Geometry, select_properties: Names = (), datetime_: str | None = None, **others: object
     ) -> Json:
         """Return the values of the native cells that hold points.
 
@@ -89,12 +65,7 @@ class EDRProvider(Served, BaseEDRProvider):  # type: ignore[misc]  # pygeoapi ha
 
     @asked
     def area(
-        self,
-        *,
-        wkt: shapely.Geometry,
-        select_properties: Sequence[str] = (),
-        datetime_: str | None = None,
-        **others: object,
+        self, *, wkt: Geometry, select_properties: Names = (), datetime_: str | None = None, **others: object
     ) -> Json:
         """Return the native cells whose centre lies inside polygons.
 
@@ -107,10 +78,10 @@ class EDRProvider(Served, BaseEDRProvider):  # type: ignore[misc]  # pygeoapi ha
     def radius(
         self,
         *,
-        wkt: shapely.Geometry,
+        wkt: Geometry,
         within: str | None,
         within_units: str | None,
-        select_properties: Sequence[str] = (),
+        select_properties: Names = (),
         datetime_: str | None = None,
         **others: object,
     ) -> Json:
@@ -127,12 +98,7 @@ class EDRProvider(Served, BaseEDRProvider):  # type: ignore[misc]  # pygeoapi ha
 
     @asked
     def cube(
-        self,
-        *,
-        bbox: Sequence[float],
-        select_properties: Sequence[str] = (),
-        datetime_: str | None = None,
-        **others: object,
+        self, *, bbox: Sequence[float], select_properties: Names = (), datetime_: str | None = None, **others: object
     ) -> Json:
         """Return the native cells in a box.
 
@@ -154,7 +120,7 @@ class EDRProvider(Served, BaseEDRProvider):  # type: ignore[misc]  # pygeoapi ha
         *,
         location_id: str | None = None,
         bbox: Sequence[float] | None = None,
-        select_properties: Sequence[str] = (),
+        select_properties: Names = (),
         datetime_: str | None = None,
         limit: int | None = None,
         **_others: object,
@@ -179,17 +145,12 @@ class EDRProvider(Served, BaseEDRProvider):  # type: ignore[misc]  # pygeoapi ha
         has_places = bool(self._services.catalogue.places)
         return [name for name in super().get_query_types() if has_places or name != "locations"]
 
-    def _cells_in(self, area: Area, names: Sequence[str], datetime: str | None, others: Mapping[str, object]) -> Json:
-        request = CoverageRequest(
-            layers=self._layers(names),
-            time=parse_time(datetime),
-            crs=self._named_crs(others),
-            area=area,
-            area_locator="coords",
-        )
-        return self._cells(request)
+    def _cells_in(self, area: Area, names: Names, datetime: str | None, others: Mapping[str, object]) -> Json:
+        layers, crs = self._layers(names), self._named_crs(others)
+        time = parse_time(datetime)
+        return self._cells(CoverageRequest(layers=layers, time=time, crs=crs, area=area, area_locator="coords"))
 
-    def _layers(self, names: Sequence[str]) -> tuple[str, ...]:
+    def _layers(self, names: Names) -> tuple[str, ...]:
         return named_layers(self._offered, names, locator="parameter-name")
 
     def _named_crs(self, others: Mapping[str, object]) -> Crs | None:
@@ -209,13 +170,10 @@ class EDRProvider(Served, BaseEDRProvider):  # type: ignore[misc]  # pygeoapi ha
             media_type=COVERAGE_JSON_TYPE,
             encode=lambda table: encode_series_covjson(replace(table, credits=named), crs=crs, may_be_single=True),
         )
-        document: Json = orjson.loads(whole(deliver_fields(target, written).body))
-        return document
+        return json_of(deliver_fields(target, written).body)
 
     def _cells(self, request: CoverageRequest) -> Json:
-        delivery = deliver_coverage(request, COVERAGE_JSON, self._services)
-        document: Json = orjson.loads(whole(delivery.body))
-        return document
+        return json_of(deliver_coverage(request, COVERAGE_JSON, self._services).body)
 
 
 def _always() -> bool:

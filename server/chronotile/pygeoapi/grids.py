@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 from pygeoapi.provider.base import BaseProvider
 
-from chronotile.core.errors import InvalidParameter, UnknownCollection, UnsupportedFormat
+from chronotile.core.errors import InvalidParameter, UnsupportedFormat
 from chronotile.core.model.coverage import CoverageRequest, Trim
 from chronotile.core.model.crs import Crs, crs_of
 from chronotile.core.model.formats import MapFormat
@@ -23,11 +23,9 @@ from chronotile.pygeoapi.exchange import (
     axes_of,
     box_of,
     coverage_properties,
-    fields_of,
     named_crs,
     named_layers,
     time_of,
-    translate_errors,
     trims_of,
 )
 
@@ -41,22 +39,15 @@ class CoverageProvider(Served, BaseProvider):  # type: ignore[misc]  # pygeoapi 
     Formats are CoverageJSON, and the one that the configuration names: `GTiff`, `NetCDF`, `zarr` or `png`.
     """
 
+    lacks_values = "it is not a coverage"
+
     def __init__(self, provider_def: dict[str, Any]) -> None:
         super().__init__(provider_def)
-        with translate_errors():
-            self.open()
-            if not self._offered.has_values:
-                raise UnknownCollection(f"{self._offered.id} has colours but no values: it is not a coverage")
         grid, times = self._offered.main_field.main_variable.grid, self._offered.times
         self.axes = axes_of(grid, times)
         self.crs = grid.crs.uri
         self.num_bands = len(self._offered.fields)
         self._coverage_properties = coverage_properties(grid, times)
-        self._fields = self.get_fields()
-
-    def get_fields(self) -> dict[str, Json]:
-        """Return the schema of each field by its name."""
-        return fields_of(self._offered)
 
     @asked
     def query(
@@ -91,11 +82,7 @@ class CoverageProvider(Served, BaseProvider):  # type: ignore[misc]  # pygeoapi 
         )
         delivery = deliver_coverage(request, format_, self._services)
         self.filename = delivery.file_name
-        written = whole(delivery.body)
-        if format_ != COVERAGE_JSON:
-            return written
-        document: Json = orjson.loads(written)
-        return document
+        return json_of(delivery.body) if format_ == COVERAGE_JSON else whole(delivery.body)
 
     def _box(self, numbers: Sequence[float], crs_name: str | None) -> tuple[Trim, ...]:
         crs: Crs = named_crs(crs_name, self._offered, self._services.catalogue, locator="bbox-crs")
@@ -110,22 +97,18 @@ def whole(body: Body) -> bytes:
         body.close()
 
 
+def json_of(body: Body) -> Json:
+    """Return the document that a body is."""
+    document: Json = orjson.loads(whole(body))
+    return document
+
+
 FORMATS: dict[str, MapFormat] = {"png": MapFormat.PNG, "jpeg": MapFormat.JPEG, "webp": MapFormat.WEBP}
 WHITE = (255, 255, 255)
 
 
 class MapProvider(Served, BaseProvider):  # type: ignore[misc]  # pygeoapi has no types
     """A collection or layer as pictures."""
-
-    def __init__(self, provider_def: dict[str, Any]) -> None:
-        super().__init__(provider_def)
-        with translate_errors():
-            self.open()
-        self._fields = self.get_fields()
-
-    def get_fields(self) -> dict[str, Json]:
-        """Return the schema of each field by its name."""
-        return fields_of(self._offered)
 
     @asked
     def query(  # noqa: PLR0913 -- as pygeoapi calls it

@@ -1,7 +1,9 @@
 """What documents of several formats have in common: long lists in parts, instants, CoverageJSON, credits."""
 
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, count
 from typing import Any, Protocol
 
 import numpy as np
@@ -183,6 +185,24 @@ def categories_of(layer: Layer) -> tuple[StyleClass, ...]:
         return ()
     classes = variable.classes or next((each.classes for each in layer.styles if each.classes), ())
     return classes if all(float(each.value).is_integer() for each in classes) else ()
+
+
+_NO_NAME = re.compile(r"\W")
+
+
+def name_of(text: str) -> str:
+    """Return a text as a name of CF: with an underscore for what is not a letter or digit."""
+    return _NO_NAME.sub("_", text)
+
+
+def distinct_names(texts: Iterable[str], taken: Collection[str] = ()) -> list[str]:
+    """Return a name of CF for each text, none of `taken`; of two that are the same the second ends in `_2`."""
+    names: list[str] = []
+    for text in texts:
+        stem = name_of(text)
+        ends = chain([stem], (f"{stem}_{number}" for number in count(2)))
+        names.append(next(name for name in ends if name not in taken and name not in names))
+    return names
 
 
 def category_id(each: StyleClass) -> str:

@@ -168,6 +168,6 @@ def _version(*, is_large: bool) -> int:
 
 
 def _dos_time(modified_ns: int) -> tuple[int, int]:
-    """Time and date, which begin in 1980 and count pairs of seconds."""
+    # Time and date, which begin in 1980 and count pairs of seconds.
     when = datetime.fromtimestamp(min(max(modified_ns // 10**9, 315_532_800), 4_354_819_199), UTC)
     return (when.hour << 11 | when.minute << 5 | when.second // 2, (when.year - 1980) << 9 | when.month << 5 | when.day)

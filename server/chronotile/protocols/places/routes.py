@@ -1,6 +1,6 @@
 """`/places`: sets of named geometries, their vector tiles, and their values."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -10,11 +10,13 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
+from chronotile.catalog.catalogue import Catalogue
 from chronotile.core.model.collection import Layer
 from chronotile.core.model.crs import CRS84
 from chronotile.core.model.payload import Payload, TimeUsed
-from chronotile.core.model.places import PlaceSet, PlaceValues, PlaceValuesRequest
+from chronotile.core.model.places import PlaceSet, PlaceTileRequest, PlaceValues, PlaceValuesRequest
 from chronotile.core.model.request import IsActive
+from chronotile.core.model.series.analysis import MEAN, parse_reducer
 from chronotile.http.bodies import in_parts
 from chronotile.http.endpoint import TILED, discard_body, problem_response
 from chronotile.http.respond import SHORT, known_etags, respond, respond_with_content
@@ -34,19 +36,71 @@ from chronotile.protocols.common.links import link
 from chronotile.protocols.common.localised_text import language_of, text_in
 from chronotile.protocols.common.openapi import FILE, TEXT, ref
 from chronotile.protocols.common.operation import TILE, Operation, language, routes_of, segment
-from chronotile.protocols.common.query.csv_options import csv_options
+from chronotile.protocols.common.query.csv_options import OF_LAYERS, csv_options
 from chronotile.protocols.common.query.kvp import Kvp
-from chronotile.protocols.common.query.parameter import LANG
+from chronotile.protocols.common.query.parameter import LANG, Parameter, choice, custom, datetime, names_of, text, whole
 from chronotile.protocols.common.query.picture import REV
-from chronotile.protocols.places.params import (
-    FORMAT_OF_VALUES,
-    OF_SET,
-    OF_VALUES,
-    PlacesQuery,
-    places_query,
-    tile_request,
-    values_request,
+from chronotile.protocols.common.query.place import MIN_VALID, WEIGHTS, tile_grid_of
+
+FORMAT = choice("format", "How the page is written; default: JSON", ("json", "geojson"), default="json")
+LIMIT = whole("limit", "Maximum number of places", least=1, most=10_000, default=1000)
+OFFSET = whole("offset", "How many places come before the first one", least=0, default=0)
+OF_SET: tuple[Parameter[object], ...] = (FORMAT, LIMIT, OFFSET)
+"""Beside `lang`."""
+LAYER = text("layer", "Id or alias")
+DATETIME = datetime("An instant, interval or list; default: the whole time domain")
+REDUCER = custom(
+    "reducer", "One of those of `/timeseries` except histograms; default: `mean`", parse_reducer, default=MEAN
 )
+FORMAT_OF_VALUES = choice("format", "How the matrix is written; default: JSON", ("json", "csv"), default="json")
+LIMIT_OF_VALUES = whole("limit", "Maximum number of places; default: all", least=1)
+OF_VALUES: tuple[Parameter[object], ...] = (
+    *(LAYER, DATETIME, REDUCER, WEIGHTS, MIN_VALID, FORMAT_OF_VALUES, LIMIT_OF_VALUES, OFFSET),
+    *OF_LAYERS,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlacesQuery:
+    """Which page of a set is requested, and how it is written."""
+
+    format: str
+    limit: int
+    offset: int
+
+    def numbers(self, places: PlaceSet) -> range:
+        """Return the numbers of the places of the page."""
+        return range(len(places))[self.offset : self.offset + self.limit]
+
+
+def places_query(query: Kvp) -> PlacesQuery:
+    """Return the query of `/places/{set}`.
+
+    Raises:
+        InvalidParameter: A parameter is not accepted.
+    """
+    query.check_names((LANG.name, *names_of(OF_SET)))
+    return PlacesQuery(format=FORMAT.of(query), limit=LIMIT.of(query), offset=OFFSET.of(query))
+
+
+def values_request(path: Mapping[str, str], query: Kvp, catalogue: Catalogue) -> PlaceValuesRequest:
+    """Return the matrix that `/places/{set}/values` requests.
+
+    Raises:
+        ChronotileError: A name is unknown, or a parameter is missing or not accepted.
+    """
+    query.check_names(names_of(OF_VALUES))
+    return PlaceValuesRequest(
+        places=catalogue.place_set(path["set"]).id,
+        layer=catalogue.layer(LAYER.of(query)).id,
+        time=DATETIME.of(query),
+        reducer=REDUCER.of(query),
+        weights=WEIGHTS.of(query),
+        min_valid=MIN_VALID.of(query),
+        offset=OFFSET.of(query),
+        limit=LIMIT_OF_VALUES.given(query),
+    )
+
 
 # Errors of `/places` in its own words.
 
@@ -63,7 +117,8 @@ async def get_sets(request: Request) -> Response:
     query = Kvp(request.query_params.multi_items())
     query.check_names((LANG.name,))
     context = _context(request, query)
-    body = await run(request, DOCUMENTS, lambda: orjson.dumps(place_sets(context)))
+    sets = context.services.catalogue.places.values()
+    body = await run(request, DOCUMENTS, lambda: orjson.dumps({"places": [place_set(each, context) for each in sets]}))
     return _with_language(respond_with_content(body, JSON, request, cache_control=SHORT), context)
 
 
@@ -72,9 +127,8 @@ async def get_set(request: Request) -> Response:
     query = Kvp(request.query_params.multi_items())
     places = services_of(request).catalogue.place_set(request.path_params["set"])
     selection, context = places_query(query), _context(request, query)
-    write = _geojson if selection.format == "geojson" else _json
+    write, media_type = (_geojson, GEOJSON) if selection.format == "geojson" else (place_page, JSON)
     body = await run(request, DOCUMENTS, partial(write, places, selection, context))
-    media_type = GEOJSON if selection.format == "geojson" else JSON
     return in_parts(_with_language(respond_with_content(body, media_type, request, cache_control=SHORT), context))
 
 
@@ -82,7 +136,9 @@ async def get_tile(request: Request) -> Response:
     """Return one vector tile; for good, where its address carries the revision of now."""
     services = services_of(request)
     query = Kvp(request.query_params.multi_items())
-    tile = tile_request(request.path_params, query, services.catalogue)
+    query.check_names((REV.name,))
+    places, path = services.catalogue.place_set(request.path_params["set"]), request.path_params
+    tile = PlaceTileRequest(places=places.id, grid=tile_grid_of(path, services.catalogue))
     payload = await run(request, PICTURES, partial(render_place_tile, tile, services, known=known_etags(request)))
     return in_parts(respond(payload, is_immutable=REV.given(query) == payload.revision))
 
@@ -148,26 +204,16 @@ def _values(
     )
 
 
-def _json(places: PlaceSet, selection: PlacesQuery, context: CapabilitiesContext) -> bytes:
-    return orjson.dumps(place_page(places, selection, context))
-
-
 def _geojson(places: PlaceSet, selection: PlacesQuery, context: CapabilitiesContext) -> bytes:
-    numbers = page_numbers(places, selection)
-    members = {
-        "numberMatched": len(places),
-        "numberReturned": len(numbers),
-        "links": [
-            {"rel": "next", "href": href, "type": GEOJSON} for href in [next_page(places, selection, context)] if href
-        ],
-    }
+    numbers, following = selection.numbers(places), next_page(places, selection, context)
+    links = [{"rel": "next", "href": following, "type": GEOJSON}] if following else []
+    members = {"numberMatched": len(places), "numberReturned": len(numbers), "links": links}
     return encode_places_geojson(places, shapes_in(places, CRS84).shapes, numbers, members=members)
 
 
 def _context(request: Request, query: Kvp) -> CapabilitiesContext:
-    return CapabilitiesContext(
-        services=services_of(request), base=base_url(request), language=language_of(request, query)
-    )
+    language = language_of(request, query)
+    return CapabilitiesContext(services=services_of(request), base=base_url(request), language=language)
 
 
 def _with_language(response: Response, context: CapabilitiesContext) -> Response:
@@ -221,11 +267,6 @@ routes = routes_of(operations)
 Document = dict[str, Any]
 
 
-def place_sets(context: CapabilitiesContext) -> Document:
-    """Return all sets in short."""
-    return {"places": [place_set(places, context) for places in context.services.catalogue.places.values()]}
-
-
 def place_set(places: PlaceSet, context: CapabilitiesContext) -> Document:
     """Return what a choice among sets needs."""
     return {
@@ -240,22 +281,15 @@ def place_set(places: PlaceSet, context: CapabilitiesContext) -> Document:
     }
 
 
-def place_page(places: PlaceSet, selection: PlacesQuery, context: CapabilitiesContext) -> Document:
+def place_page(places: PlaceSet, selection: PlacesQuery, context: CapabilitiesContext) -> bytes:
     """Return a set with one page of its places, each with its number in the vector tiles."""
     columns = places.columns
-    return {
-        **place_set(places, context),
-        "places": [
-            {"number": number, **{name: column[number] for name, column in columns.items()}}
-            for number in page_numbers(places, selection)
-        ],
-        "next": next_page(places, selection, context),
-    }
-
-
-def page_numbers(places: PlaceSet, selection: PlacesQuery) -> range:
-    """Return the numbers of the places of a page."""
-    return range(len(places))[selection.offset : selection.offset + selection.limit]
+    page = [
+        {"number": number, **{name: column[number] for name, column in columns.items()}}
+        for number in selection.numbers(places)
+    ]
+    next_url = next_page(places, selection, context)
+    return orjson.dumps({**place_set(places, context), "places": page, "next": next_url})
 
 
 def next_page(places: PlaceSet, selection: PlacesQuery, context: CapabilitiesContext) -> str | None:
@@ -273,26 +307,15 @@ def _path(places: PlaceSet, context: CapabilitiesContext) -> str:
 
 def _links(places: PlaceSet, context: CapabilitiesContext) -> list[Document]:
     path, revision = _path(places, context), places_revision(places)
+    templates = {each.id: f"{path}/tiles/{quote(each.id)}" for each in context.services.catalogue.tile_matrix_sets}
     tiles = [
-        link(
-            "tiles",
-            f"{path}/tiles/{quote(each.id)}/{{z}}/{{x}}/{{y}}.mvt?rev={revision}",
-            MEDIA_TYPE,
-            each.id,
-            is_template=True,
-        )
-        for each in context.services.catalogue.tile_matrix_sets
+        link("tiles", f"{tiles}/{{z}}/{{x}}/{{y}}.mvt?rev={revision}", MEDIA_TYPE, id_, is_template=True)
+        for id_, tiles in templates.items()
     ]
-    values = link(
-        "values",
-        f"{path}/values{{?layer,datetime,reducer,weights,min_valid,limit,offset}}",
-        "application/json",
-        "values of all places",
-        is_template=True,
-    )
+    values = f"{path}/values{{?layer,datetime,reducer,weights,min_valid,limit,offset}}"
     return [
-        link("self", path, "application/json", "this set"),
-        link("items", f"{path}?format=geojson", "application/geo+json", "its places as GeoJSON"),
+        link("self", path, JSON, "this set"),
+        link("items", f"{path}?format=geojson", GEOJSON, "its places as GeoJSON"),
         *tiles,
-        values,
+        link("values", values, JSON, "values of all places", is_template=True),
     ]

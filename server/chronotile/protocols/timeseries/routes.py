@@ -16,7 +16,7 @@ from chronotile.core.model.formats import TableFormat
 from chronotile.core.model.request import AreaSeriesRequest, IsActive
 from chronotile.core.model.series.series import SeriesCost
 from chronotile.core.model.time.instants import Instant
-from chronotile.http.endpoint import body_of, body_parsed, offer_job
+from chronotile.http.endpoint import body_of, body_parsed, offer_job, problem_response
 from chronotile.http.respond import known_etags, refuse_alike, respond, warned_of_live
 from chronotile.http.run import AREAS, SERIES, SERIES_OF_MANY, USUAL_S, refuse_if_busy, run, services_of
 from chronotile.pipeline.resolve_series import has_open_times, page_times
@@ -40,7 +40,6 @@ from chronotile.protocols.timeseries.area_params import (
     points_offer,
     statistics_offer,
 )
-from chronotile.protocols.timeseries.faults import area_fault, point_fault, points_fault
 from chronotile.protocols.timeseries.formats import (
     encode_areas,
     encode_points,
@@ -61,6 +60,22 @@ from chronotile.protocols.timeseries.params import (
     points_requests,
     refuse_in_columns,
 )
+
+# Errors in the words of each way to request a series.
+
+LONGITUDE_LATITUDE = {"point": "lon,lat", "time": "datetime"}
+COORDINATES = {"point": "x,y", "time": "datetime"}
+
+area_fault = partial(problem_response, spelling=LONGITUDE_LATITUDE)
+points_fault = partial(problem_response, spelling={"layer": "layers", "time": "datetime", "geometry": "points"})
+"""Members of the body are named as they are there."""
+
+
+def point_fault(error: ChronotileError, request: Request) -> Response:
+    """Return the problem with the coordinates as the request spells them."""
+    has_coordinates = any(name.lower() in {"x", "y"} for name in request.query_params)
+    return problem_response(error, request, spelling=COORDINATES if has_coordinates else LONGITUDE_LATITUDE)
+
 
 ParseAreas = Callable[[Layer, Kvp, bytes, Catalogue], AreaSeriesRequest]
 

@@ -33,7 +33,7 @@ from chronotile.core.model.time.instants import (
     format_instant,
 )
 from chronotile.core.model.time.parser import parse_instant
-from chronotile.http.endpoint import body_of, body_parsed
+from chronotile.http.endpoint import body_of, body_parsed, problem_response
 from chronotile.http.respond import caching, known_etags, respond, respond_with_content, warned_of_live
 from chronotile.http.run import AREAS, DOCUMENTS, SERIES, refuse_if_busy, run, services_of
 from chronotile.pipeline.encoders.document_parts import format_instants
@@ -46,8 +46,9 @@ from chronotile.protocols.common.operation import Operation, routes_of, segment
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import Parameter, code, custom, names_of, whole
 from chronotile.protocols.common.query.place import LAT, LON, geometry_rules, longitude_latitude
-from chronotile.protocols.timeseries.faults import terrascope_fault
 
+terrascope_fault = partial(problem_response, spelling={"layer": "productId", "point": "lon,lat", "time": "startDate"})
+"""Parameters are named as Terrascope's service does."""
 ONLY_VALID = -1
 """Of `maxValids`: all entries that have a value."""
 SWITCH: Mapping[str, bool] = {"0": False, "1": True, "false": False, "true": True}

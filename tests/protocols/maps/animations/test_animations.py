@@ -12,7 +12,7 @@ from chronotile.catalog.catalogue import Limits
 from chronotile.core.model.crs import crs_of
 from chronotile.core.model.grid import BBox, Grid
 from chronotile.core.model.time.instants import domain_of_instants
-from chronotile.protocols.maps.animations import params
+from chronotile.protocols.maps.animations import routes
 from tests.protocols import served
 from tests.protocols.maps.animations.films import boxes_of, durations_ms, frames_of, on_white, video_frames
 from tests.protocols.pictures import rgba_of
@@ -48,7 +48,7 @@ def test_frames_are_the_dates_in_the_colours_of_the_formula(client, extension, m
 
 
 def test_without_times_the_newest_frames_are_shown_and_the_answer_says_how_to_request_all(client, monkeypatch):
-    monkeypatch.setattr(params, "DEFAULT_FRAMES", 3)
+    monkeypatch.setattr(routes, "DEFAULT_FRAMES", 3)
 
     newest = get(client, f"{PLAIN}.gif?{AREA}&labels=none")
     every = get(client, f"{PLAIN}.gif?{AREA}&labels=none&datetime=2000/..")

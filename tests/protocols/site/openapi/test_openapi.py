@@ -12,10 +12,10 @@ from PIL import Image
 from starlette.routing import Route
 
 from chronotile.protocols.common.query.parameter import names_of
-from chronotile.protocols.maps.animations import params as animations
+from chronotile.protocols.maps.animations import routes as animations
 from chronotile.protocols.maps.cubes import routes as cubes
 from chronotile.protocols.maps.tiles import routes as tiles
-from chronotile.protocols.places import params as places
+from chronotile.protocols.places import routes as places
 from chronotile.protocols.site.layers import routes as layers
 from chronotile.protocols.timeseries import area_params as areas
 from chronotile.protocols.timeseries import params as points

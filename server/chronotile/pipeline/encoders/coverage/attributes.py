@@ -1,6 +1,5 @@
 """What files of coverages tell of themselves, whatever their format, and in the words of the CF conventions."""
 
-import re
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
@@ -17,7 +16,7 @@ from chronotile.core.model.crs import CRS84, Crs, crs_of
 from chronotile.core.model.grid import Grid
 from chronotile.core.model.time.instants import ONE_NS, InstantArray, TimeDomain, bounds_form, format_instant
 from chronotile.pipeline.encoders.coverage.strips import ChunkShape
-from chronotile.pipeline.encoders.document_parts import Credits, categories_of
+from chronotile.pipeline.encoders.document_parts import Credits, categories_of, distinct_names, name_of
 
 SOFTWARE = f"chronotile {__version__}"
 PLANE_DEGREES = "EPSG:4326"
@@ -93,7 +92,6 @@ def _titles(fields: Sequence[CoverageField]) -> str:
 CONVENTIONS = "CF-1.11"
 GRID_MAPPING = "spatial_ref"
 TIME, BOUNDS = "time", "bnds"
-_NO_NAME = re.compile(r"\W")
 
 Attributes = Mapping[str, Any]
 
@@ -150,27 +148,22 @@ def cf_dataset(coverage: CoverageShape, chunks: ChunkShape) -> CfDataset:
         variables=tuple(coordinates),
         fields=tuple(
             _field(each, name, coverage, chunks)
-            for each, name in zip(coverage.fields, _names(coverage.fields, taken), strict=True)
+            for each, name in zip(
+                coverage.fields, distinct_names([field.name for field in coverage.fields], taken), strict=True
+            )
         ),
     )
 
 
+def plain_attributes(attributes: Attributes) -> dict[str, Any]:
+    """Return attributes as JSON has them."""
+    return {
+        name: said.tolist() if isinstance(said, np.ndarray | np.generic) else said for name, said in attributes.items()
+    }
+
+
 def _axes(grid: Grid) -> tuple[str, str]:
     return ("lat", "lon") if grid.crs.is_geographic else ("y", "x")
-
-
-def _names(fields: Sequence[CoverageField], taken: set[str]) -> list[str]:
-    """An underscore for what is not a letter or digit; of two that are then the same the second ends in `_2`."""
-    names: list[str] = []
-    for each in fields:
-        name = stem = _NO_NAME.sub("_", each.name)
-        number = 1
-        while name in taken:
-            number += 1
-            name = f"{stem}_{number}"
-        names.append(name)
-        taken.add(name)
-    return names
 
 
 def _global_attributes(coverage: CoverageShape) -> Attributes:
@@ -230,7 +223,7 @@ def _flags(each: CoverageField, dtype: np.dtype[Any]) -> Attributes:
         return {}
     return {
         "flag_values": np.array([one.value for one in classes]).astype(dtype),
-        "flag_meanings": " ".join(_NO_NAME.sub("_", one.label) or "_" for one in classes),
+        "flag_meanings": " ".join(name_of(one.label) or "_" for one in classes),
     }
 
 

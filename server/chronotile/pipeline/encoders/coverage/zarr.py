@@ -11,7 +11,13 @@ import orjson
 
 from chronotile.core.model.coverage import Coverage
 from chronotile.core.model.request import IsActive, always_active
-from chronotile.pipeline.encoders.coverage.attributes import CfDataset, CfField, CfVariable, cf_dataset
+from chronotile.pipeline.encoders.coverage.attributes import (
+    CfDataset,
+    CfField,
+    CfVariable,
+    cf_dataset,
+    plain_attributes,
+)
 from chronotile.pipeline.encoders.coverage.strips import ChunkShape, Strip, chunk_shape, chunks_of, strips
 from chronotile.pipeline.encoders.deflated import deflate
 from chronotile.pipeline.encoders.file_parts import READ_BYTES
@@ -98,8 +104,7 @@ def _metadata(dataset: CfDataset) -> dict[str, Any]:
 
 
 def _documents(variable: CfVariable | CfField, array: dict[str, Any]) -> dict[str, Any]:
-    attributes_as_json = {name: _plain(said) for name, said in variable.attributes.items()}
-    attributes = {"_ARRAY_DIMENSIONS": list(variable.dimensions), **attributes_as_json}
+    attributes = {"_ARRAY_DIMENSIONS": list(variable.dimensions), **plain_attributes(variable.attributes)}
     return {f"{variable.name}/.zarray": array, f"{variable.name}/.zattrs": attributes}
 
 
@@ -117,7 +122,3 @@ def _array(
         "order": "C",
         "filters": None,
     }
-
-
-def _plain(said: object) -> object:
-    return said.tolist() if isinstance(said, np.ndarray | np.generic) else said

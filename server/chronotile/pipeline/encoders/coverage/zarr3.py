@@ -24,6 +24,7 @@ from chronotile.pipeline.encoders.coverage.attributes import (
     CfField,
     CfVariable,
     cf_dataset,
+    plain_attributes,
 )
 from chronotile.pipeline.encoders.coverage.strips import ChunkShape
 from chronotile.pipeline.encoders.deflated import deflate
@@ -84,7 +85,7 @@ def group_document(attributes: Mapping[str, Any], arrays: Mapping[str, JsonObjec
     return {
         "zarr_format": 3,
         "node_type": "group",
-        "attributes": {name: _plain(said) for name, said in attributes.items()},
+        "attributes": plain_attributes(attributes),
         "consolidated_metadata": {"kind": "inline", "must_understand": False, "metadata": dict(arrays)},
     }
 
@@ -138,7 +139,7 @@ def _document(node: CfVariable | CfField, fill: float | str, keys: KeyEncoding) 
         "fill_value": fill,
         "codecs": [BYTES, GZIP],
         "dimension_names": list(node.dimensions),
-        "attributes": {name: _plain(said) for name, said in node.attributes.items()},
+        "attributes": plain_attributes(node.attributes),
         "storage_transformers": [],
     }
 
@@ -154,10 +155,6 @@ def _whole_chunk(numbers: NDArray[Any], shape: tuple[int, ...], fill: float) -> 
 
 def _compressed(numbers: NDArray[Any]) -> bytes:
     return deflate.compress(np.ascontiguousarray(numbers), LEVEL, GZIP_BITS)
-
-
-def _plain(said: object) -> object:
-    return said.tolist() if isinstance(said, np.ndarray | np.generic) else said
 
 
 DIGEST_BYTES = 8

@@ -1,7 +1,6 @@
 """Series as NetCDF: discrete sampling geometries of the CF conventions."""
 
 import io
-import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from chronotile.core.model.geometry.area import Area, Polygon
 from chronotile.core.model.request import Point
 from chronotile.core.model.time.instants import InstantArray
+from chronotile.pipeline.encoders.document_parts import distinct_names, name_of
 from chronotile.pipeline.encoders.series.outlines import outline
 from chronotile.pipeline.encoders.series.table import Rows, SeriesTable
 
@@ -28,7 +28,6 @@ CELL_METHODS = {
 }
 """CF-1.11 Appendix E."""
 
-_NO_NAME = re.compile(r"\W")
 STATION, TIME = "station", "time"
 
 
@@ -126,7 +125,7 @@ def _write_values(file: "h5netcdf.File", table: SeriesTable, rows: Rows) -> None
         **({"geometry": "outline"} if table.has_areas and rows.places else {}),
     }
     values, columns = table.at_all_times(rows), table.flat_columns
-    for column, written in zip(columns, _written([column.name for column in columns]), strict=True):
+    for column, written in zip(columns, distinct_names([column.name for column in columns]), strict=True):
         attributes = {"long_name": f"{table.title}, {column.name}", "units": column.units, **shared}
         if column.name in CELL_METHODS:
             attributes["cell_methods"] = CELL_METHODS[column.name]
@@ -148,19 +147,6 @@ def _write_notes(file: "h5netcdf.File", rows: Rows) -> None:
     _write(file, "note", (STATION,), notes, {"long_name": "what was done to the area"}, dtype=h5py.string_dtype())
 
 
-def _written(columns: Sequence[str]) -> list[str]:
-    """Names of variables, each once, of columns."""
-    written: list[str] = []
-    for column in columns:
-        name = stem = _NO_NAME.sub("_", column)
-        number = 1
-        while name in written:
-            number += 1
-            name = f"{stem}_{number}"
-        written.append(name)
-    return written
-
-
 def _write_reasons(file: "h5netcdf.File", rows: Rows, codes: NDArray[np.uint8], shared: dict[str, str]) -> None:
     """Why there is no value, as flags; 0 where there is one."""
     found = sorted({rows.labels[code - 1] for code in np.unique(codes).tolist() if code})
@@ -168,7 +154,7 @@ def _write_reasons(file: "h5netcdf.File", rows: Rows, codes: NDArray[np.uint8], 
     attributes = {
         "long_name": "why there is no value",
         "flag_values": np.arange(len(found) + 1, dtype=np.int16),
-        "flag_meanings": " ".join(["value", *(_NO_NAME.sub("_", reason) for reason in found)]),
+        "flag_meanings": " ".join(["value", *(name_of(reason) for reason in found)]),
         **shared,
     }
     _write(file, "reason", (STATION, TIME), flags[codes], attributes)

@@ -1,11 +1,13 @@
 """`/openapi.json` and `/docs`."""
 
+from collections.abc import Iterable
 from functools import partial
 
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
+from chronotile.catalog.catalogue import Catalogue
 from chronotile.http.endpoint import problem_response
 from chronotile.http.respond import respond_with_document
 from chronotile.http.run import base_url, services_of, state_of
@@ -16,8 +18,23 @@ from chronotile.protocols.catalogue.odata.routes import operations as odata
 from chronotile.protocols.catalogue.products.routes import operations as products
 from chronotile.protocols.catalogue.stac.routes import operations as stac
 from chronotile.protocols.common.html_page import OperationsPage, PageLink, operations_page, with_operations_policy
-from chronotile.protocols.common.openapi import FILE, TEXT, Json
-from chronotile.protocols.common.operation import Operation, routes_of
+from chronotile.protocols.common.openapi import (
+    FILE,
+    NUMBER,
+    OBJECT,
+    PAIR,
+    PROBLEM,
+    TEXT,
+    TRUTH,
+    WHOLE,
+    Json,
+    examples_of,
+    list_of,
+    object_of,
+    or_null,
+    ref,
+)
+from chronotile.protocols.common.operation import Operation, info_of, paths_of, refusal, routes_of
 from chronotile.protocols.data.zarr.routes import operations as zarr
 from chronotile.protocols.maps.animations.routes import operations as animations
 from chronotile.protocols.maps.cubes.routes import operations as cubes
@@ -25,9 +42,153 @@ from chronotile.protocols.maps.tiles.routes import operations as tiles
 from chronotile.protocols.places.routes import operations as places
 from chronotile.protocols.site.landing.routes import operations as landing
 from chronotile.protocols.site.layers.routes import operations as layers
-from chronotile.protocols.site.openapi.document import openapi_document
 from chronotile.protocols.site.ops.routes import operations_of
 from chronotile.protocols.timeseries.routes import operations as series
+
+VERSION = "3.1.1"
+REFUSALS = {
+    "BadRequest": "A parameter is missing or not accepted, or the answer would be larger than a limit",
+    "Unauthorized": "The header `Authorization` is missing or has another token",
+    "Forbidden": "The operator does not allow it",
+    "NotFound": "There is no such layer, set, tile or time",
+    "Conflict": "There is such an item already, or others change it at the same time",
+    "Gone": "The cursor is so old that not all removed items are known; list all items, and begin again",
+    "TooLarge": "The body is larger than `max_body_bytes`",
+    "TooMany": "A client downloads as much as it may, or shows wrong tokens; try again after `Retry-After` seconds",
+    "Unavailable": "A source cannot be read now, or too much waits already; try again after `Retry-After` seconds",
+}
+
+
+def openapi_document(catalogue: Catalogue, operations: Iterable[Operation], *, base: str) -> Json:
+    """Return what our own endpoints take and give, with examples that work here (OpenAPI 3.1).
+
+    Args:
+        catalogue: What is served.
+        operations: Of all endpoints, in the order of the document.
+        base: Public URL without a slash at the end.
+    """
+    return {
+        "openapi": VERSION,
+        "info": info_of(catalogue.service, catalogue.service.languages[0]),
+        "servers": [{"url": base}],
+        "paths": paths_of(operations, examples_of(catalogue)),
+        "components": {
+            "schemas": SCHEMAS,
+            "securitySchemes": {"writeToken": {"type": "http", "scheme": "bearer"}},
+            "responses": {name: refusal(description) for name, description in REFUSALS.items()},
+        },
+    }
+
+
+# The documents that endpoints give, as JSON Schema.
+
+
+def _each(schema: Json, *names: str) -> Json:
+    return dict.fromkeys(names, schema)
+
+
+def _values_of(schema: Json) -> Json:
+    return {"type": "object", "additionalProperties": schema}
+
+
+BOX: Json = {"type": "array", "items": NUMBER, "minItems": 4, "maxItems": 4}
+ID: Json = {"type": ["string", "number", "null"]}
+VALUE: Json = {"type": ["number", "null"]}
+SOME_TEXT: Json = or_null(TEXT)
+TEXTS: Json = list_of(TEXT)
+TIMES: Json = list_of(or_null({"type": "string", "format": "date-time"}))
+LINKS: Json = list_of(object_of(_each(TEXT, "rel", "href", "type"), {"title": TEXT, "templated": TRUTH}))
+FOUND: Json = {"type": "object", "description": "Results of the analysis"}
+
+RESULT: Json = object_of({"average": VALUE}, {"totalCount": WHOLE, "validCount": WHOLE, "uncertainty": VALUE})
+RESULTS: Json = list_of(object_of({"date": TEXT, "result": RESULT}))
+LAYER: Json = object_of(
+    _each(TEXT, "id", "title", "collection")
+    | _each(SOME_TEXT, "variable", "units")
+    | {"bbox": BOX, "attribution": SOME_TEXT, "styles": list_of(object_of(_each(TEXT, "id", "title")))}
+    | {"revision": SOME_TEXT}
+    | {"times": object_of(_each(SOME_TEXT, "first", "last") | {"count": WHOLE, "default": SOME_TEXT}), "links": LINKS},
+    {"climatology": or_null(object_of(_each(TEXT, "start", "end")))},
+)
+STOPS: Json = list_of(object_of({"value": NUMBER, "color": TEXT}))
+RAMP: Json = object_of(_each(TEXT, "id", "title") | {"range": PAIR, "stops": STOPS} | _each(TEXT, "below", "above"))
+PLACE_SET: Json = object_of(
+    _each(TEXT, "id", "title")
+    | {"count": WHOLE, "bbox": BOX, "attribution": SOME_TEXT, "fields": TEXTS, "revision": TEXT, "links": LINKS},
+    {"places": list_of(OBJECT), "next": SOME_TEXT},
+)
+AREA_FEATURE: Json = object_of(
+    {"id": ID, "series": _values_of(list_of({"type": ["number", "null", "array"]})), "valid": list_of(WHOLE)}
+    | {"total": {"anyOf": [WHOLE, list_of(WHOLE)]}},
+    {"properties": OBJECT, "note": TEXT, "reasons": _values_of(list_of(WHOLE)), "analysis": FOUND},
+)
+NODES: Json = list_of(ref("ProductNode"))
+NODE: Json = object_of(
+    {"name": TEXT, "type": {"enum": ["file", "folder", "missing"]}, "size": or_null(WHOLE)}
+    | {"media_type": TEXT, "links": LINKS},
+    {"title": TEXT, "checksum": _values_of(TEXT), "nodes": NODES},
+)
+POINT: Json = {"oneOf": [PAIR, object_of({"lon": NUMBER, "lat": NUMBER}, {"id": ID})]}
+BOUNDS: Json = object_of(_each(NUMBER, "xmin", "ymin", "xmax", "ymax"))
+
+SCHEMAS: Json = {
+    "Problem": PROBLEM,
+    "Layer": LAYER,
+    "ProductNode": NODE,
+    "Product": object_of(
+        {"id": {"type": "string", "format": "uuid"}, "collection": TEXT, "item": TEXT, "size": or_null(WHOLE)}
+        | {"nodes": NODES, "links": LINKS},
+        {"datetime": TEXT, "withheld": TEXTS},
+    ),
+    "Layers": object_of(
+        {"layers": list_of(ref("Layer")), "collections": list_of(object_of(_each(TEXT, "id", "title")))}
+    ),
+    "Times": object_of(
+        {"times": TIMES, "ends": list_of(SOME_TEXT), "valid_shares": list_of(VALUE), "valid_shares_pending": WHOLE}
+        | {"total": WHOLE, "next": SOME_TEXT}
+    ),
+    "PointSeries": object_of(
+        {"layer": TEXT, "units": TEXT, "point": PAIR, "times": TIMES}
+        | {"values": list_of(VALUE), "reasons": list_of(SOME_TEXT)},
+        {"analysis": FOUND, "methods": OBJECT},
+    ),
+    "AreaSeries": object_of(
+        {"layer": TEXT, "units": TEXT, "times": TIMES, "features": list_of(AREA_FEATURE)},
+        {"unreadable": TEXTS, "edges": _values_of(list_of(NUMBER)), "methods": OBJECT},
+    ),
+    "SeriesCost": object_of(
+        {"layer": TEXT, "chunks": WHOLE, "bytes": WHOLE, "megabytes": NUMBER, "seconds": NUMBER, "values": WHOLE}
+    ),
+    "PointsSeries": object_of({"results": list_of(ref("AreaSeries"))}),
+    "PointsRequest": object_of({"layers": TEXTS, "points": list_of(POINT)}, {"datetime": TEXT}),
+    "Geometry": {
+        "type": "object",
+        "description": "A GeoJSON Polygon or MultiPolygon, a Feature of one, or a GeometryCollection of such",
+        "required": ["type"],
+    },
+    "FeatureCollection": object_of({"type": {"const": "FeatureCollection"}, "features": list_of(OBJECT)}),
+    "TerrascopeLayers": object_of({"layers": list_of(object_of({"name": TEXT, "dates": TEXTS, "bounds": BOUNDS}))}),
+    "TerrascopeSeries": object_of({"results": RESULTS}),
+    "TerrascopeSeriesOfMany": object_of({"results": list_of(RESULTS)}),
+    "Ramps": object_of({"ramps": list_of(RAMP)}),
+    "TileJson": object_of({"tilejson": TEXT, "tiles": TEXTS}),
+    "PlaceSet": PLACE_SET,
+    "PlaceSets": object_of({"places": list_of(ref("PlaceSet"))}),
+    "PlaceValues": object_of(
+        _each(TEXT, "places", "revision", "layer", "units", "reducer")
+        | {"times": TIMES, "offset": WHOLE, "total": WHOLE, "ids": TEXTS, "values": list_of(list_of(VALUE))},
+        {"unreadable": TEXTS},
+    ),
+    "Landing": object_of({"title": TEXT, "version": TEXT, "collections": list_of(OBJECT), "links": LINKS}),
+    "Health": object_of(
+        {"status": TEXT},
+        {
+            "failing": TEXTS,
+            "faults": list_of(object_of({"reason": TEXT}, _each(TEXT, "collection", "layer", "variable", "time"))),
+        },
+    ),
+}
+
 
 MEDIA_TYPE = "application/vnd.oai.openapi+json;version=3.1"
 DOCUMENT = "openapi.json"

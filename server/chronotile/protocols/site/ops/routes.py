@@ -179,7 +179,7 @@ def _faults(services: Services) -> Iterable[Metric]:
 
 
 def _newest_second(layer: Layer, services: Services) -> int | None:
-    """Without times of the future, which mistakes in names make."""
+    # Without times of the future, which mistakes in names make.
     index = layer.times.at_or_before(services.clock() + DAY) if len(layer.times) else None
     return None if index is None else int(layer.times.instants[index].astype("datetime64[s]").astype("int64"))
 
