@@ -14,8 +14,7 @@ from benchmarks.peers import chronotile
 from benchmarks.peers.ground import Ground
 from benchmarks.suites.options import Options
 from chronotile.core.model.grid import BBox
-from chronotile.pipeline.encoders.vector.mvt import EXTENT, encode_mvt
-from chronotile.pipeline.encoders.vector.tile_polygons import cut_to_tile
+from chronotile.pipeline.encoders.vector.mvt import EXTENT, cut_to_tile, encode_mvt
 
 OURS, THEIRS = "chronotile", "mapbox-vector-tile"
 TILE = BBox(500_000.0, 6_600_000.0, 509_000.0, 6_609_000.0)

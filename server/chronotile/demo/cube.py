@@ -12,25 +12,9 @@ from numpy.typing import NDArray
 from chronotile.core.machine import this_machine
 from chronotile.core.model.grid import Grid
 from chronotile.core.model.time.instants import TimeDomain
+from chronotile.demo import variables
 from chronotile.demo.plan import DemoPlan, level_grid, pixel_centres
 from chronotile.demo.scene import Scene
-from chronotile.demo.variables import (
-    CLOUD,
-    LAST_VALID,
-    NODATA,
-    SNOW,
-    TIME_ATTRIBUTES,
-    VARIABLES,
-    WATER,
-    NumberArray,
-    Variable,
-    axis_attributes,
-    days_of,
-    level_attributes,
-    mapping_attributes,
-    root_attributes,
-    variable_attributes,
-)
 from chronotile.optimise.arrays import ArraySpec, Attributes, as_json, group_document, root_document
 from chronotile.pipeline.encoders.coverage.zarr3 import JsonObject
 
@@ -39,7 +23,7 @@ SHARD_DEKADS: Final = 36
 """A year a file."""
 DOCUMENT: Final = "zarr.json"
 
-DekadNumbers = dict[str, list[NumberArray]]
+DekadNumbers = dict[str, list[variables.NumberArray]]
 """For each variable its levels, each (y, x)."""
 
 
@@ -78,7 +62,7 @@ class CubeWriter:
             spec = _values_spec(name, level_grid(self.plan.grid, level), self.plan.dekads)
             (self.path / _path_of(level, name) / spec.key(number, 0, 0)).write_bytes(spec.encode(numbers))
 
-        tasks = [(each.id, level) for each in VARIABLES for level in range(self.plan.levels)]
+        tasks = [(each.id, level) for each in variables.VARIABLES for level in range(self.plan.levels)]
         for _ in pool.map(write, *zip(*tasks, strict=True)):
             pass
 
@@ -93,14 +77,14 @@ def create_cube(path: Path, plan: DemoPlan) -> CubeWriter:
         grid = level_grid(plan.grid, level)
         folder = path / _path_of(level)
         arrays = _create_coordinates(folder, grid, plan.time_domain)
-        for variable in VARIABLES:
+        for variable in variables.VARIABLES:
             spec = _values_spec(variable.id, grid, plan.dekads)
             arrays[variable.id] = _put_document(folder / variable.id, spec.document(plan.dekads))
         if level:
-            _put_document(folder, group_document(level_attributes(grid), arrays))
-            nodes[_path_of(level)] = group_document(level_attributes(grid), {})
+            _put_document(folder, group_document(variables.level_attributes(grid), arrays))
+            nodes[_path_of(level)] = group_document(variables.level_attributes(grid), {})
         nodes |= {_path_of(level, name): document for name, document in arrays.items()}
-    _put_document(path, root_document(root_attributes(plan.grid, plan.levels), nodes))
+    _put_document(path, root_document(variables.root_attributes(plan.grid, plan.levels), nodes))
     return CubeWriter(path, plan)
 
 
@@ -112,14 +96,14 @@ def _path_of(level: int, *names: str) -> str:
 def _create_coordinates(group: Path, grid: Grid, domain: TimeDomain) -> dict[str, JsonObject]:
     """Write the coordinates of a level; return their documents."""
     x, y = pixel_centres(grid)
-    bounds = np.stack([days_of(domain.starts), days_of(domain.ends)], axis=1)
+    bounds = np.stack([variables.days_of(domain.starts), variables.days_of(domain.ends)], axis=1)
     mapping = np.zeros((), dtype=np.int64)
     return {
-        "time": _create_whole(group / "time", bounds[:, 0], ("time",), TIME_ATTRIBUTES),
+        "time": _create_whole(group / "time", bounds[:, 0], ("time",), variables.TIME_ATTRIBUTES),
         "time_bnds": _create_whole(group / "time_bnds", bounds, ("time", "bnds"), {}),
-        "y": _create_whole(group / "y", y, ("y",), axis_attributes("y")),
-        "x": _create_whole(group / "x", x, ("x",), axis_attributes("x")),
-        "spatial_ref": _create_whole(group / "spatial_ref", mapping, (), mapping_attributes(grid)),
+        "y": _create_whole(group / "y", y, ("y",), variables.axis_attributes("y")),
+        "x": _create_whole(group / "x", x, ("x",), variables.axis_attributes("x")),
+        "spatial_ref": _create_whole(group / "spatial_ref", mapping, (), variables.mapping_attributes(grid)),
     }
 
 
@@ -142,8 +126,8 @@ def _values_spec(name: str, grid: Grid, dekads: int) -> ArraySpec:
         dtype="uint8",
         file=(min(SHARD_DEKADS, dekads), *shard),
         chunk=(1, *chunk),
-        fill=NODATA,
-        attributes=variable_attributes(variable),
+        fill=variables.NODATA,
+        attributes=variables.variable_attributes(variable),
     )
 
 
@@ -153,12 +137,12 @@ def _put_document(folder: Path, document: JsonObject) -> JsonObject:
     return document
 
 
-_BY_ID: Final[dict[str, Variable]] = {each.id: each for each in VARIABLES}
+_BY_ID: Final[dict[str, variables.Variable]] = {each.id: each for each in variables.VARIABLES}
 
 
 # Coarser copies of digital numbers: the mean of all valid cells below, or the most frequent reason for none.
 
-_CODES: Final = np.array([SNOW, CLOUD, WATER, NODATA], dtype=np.uint8)
+_CODES: Final = np.array([variables.SNOW, variables.CLOUD, variables.WATER, variables.NODATA], dtype=np.uint8)
 """Of equally frequent codes the first here is taken, so that nodata never hides a reason."""
 
 CountArray = NDArray[np.unsignedinteger]
@@ -179,21 +163,21 @@ class _Counts:
         """Return the counts of cells twice as large."""
         return _Counts(_halve(self.total), _halve(self.valid), tuple(_halve(code) for code in self.codes))
 
-    def numbers(self) -> NumberArray:
+    def numbers(self) -> variables.NumberArray:
         """Return the mean of the valid numbers, half rounded up; where none is valid, the most frequent code."""
         mean = (2 * self.total + self.valid) // np.maximum(2 * self.valid, 1)
         code = _CODES[np.argmax(np.stack(self.codes), axis=0)]
         return np.where(self.valid > 0, mean, code).astype(np.uint8)
 
 
-def overviews_of(numbers: NumberArray, count: int) -> Iterator[NumberArray]:
+def overviews_of(numbers: variables.NumberArray, count: int) -> Iterator[variables.NumberArray]:
     """Give `count` overviews of digital numbers (…, height, width), each half the size of the one before, rounded up.
 
     Every cell is the mean of the valid cells of level 0 that it covers, not a mean of means.
     """
     cells = 4**count
-    short, long = np.min_scalar_type(2 * cells), np.min_scalar_type(2 * cells * LAST_VALID + cells)
-    is_valid = numbers <= LAST_VALID
+    short, long = np.min_scalar_type(2 * cells), np.min_scalar_type(2 * cells * variables.LAST_VALID + cells)
+    is_valid = numbers <= variables.LAST_VALID
     counts = _Counts(
         total=np.where(is_valid, numbers, np.uint8(0)).astype(long),
         valid=is_valid.astype(short),

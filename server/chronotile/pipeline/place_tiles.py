@@ -4,8 +4,7 @@ from collections.abc import Collection, Sequence
 
 from chronotile.core.model.payload import Payload
 from chronotile.core.model.places import PlaceTileRequest
-from chronotile.pipeline.encoders.vector.mvt import MEDIA_TYPE, encode_mvt
-from chronotile.pipeline.encoders.vector.tile_polygons import cut_to_tile
+from chronotile.pipeline.encoders.vector.mvt import MEDIA_TYPE, cut_to_tile, encode_mvt
 from chronotile.pipeline.place_shapes import places_revision, shapes_in
 from chronotile.pipeline.revision import fingerprint
 from chronotile.pipeline.services import Services

@@ -32,8 +32,8 @@ from chronotile.pipeline.series.fields import (
     resolve_positions,
 )
 from chronotile.pipeline.series.places import near_layer
+from chronotile.pygeoapi import exchange
 from chronotile.pygeoapi.archives import Served, asked
-from chronotile.pygeoapi.exchange import Json, area_of, box_of, metres_of, named_crs, named_layers, points_of
 from chronotile.pygeoapi.grids import COVERAGE_JSON, json_of
 
 Names = Sequence[str]
@@ -51,7 +51,7 @@ class EDRProvider(Served, BaseEDRProvider):  # type: ignore[misc]  # pygeoapi ha
     @asked
     def position(
         self, *, wkt: Geometry, select_properties: Names = (), datetime_: str | None = None, **others: object
-    ) -> Json:
+    ) -> exchange.Json:
         """Return the values of the native cells that hold points.
 
         Raises:
@@ -59,20 +59,20 @@ class EDRProvider(Served, BaseEDRProvider):  # type: ignore[misc]  # pygeoapi ha
         """
         crs = self._crs(others)
         request = PositionsRequest(
-            layers=self._layers(select_properties), points=points_of(wkt, crs), time=parse_time(datetime_)
+            layers=self._layers(select_properties), points=exchange.points_of(wkt, crs), time=parse_time(datetime_)
         )
         return self._series(resolve_positions(request, self._services, is_active=_always), crs)
 
     @asked
     def area(
         self, *, wkt: Geometry, select_properties: Names = (), datetime_: str | None = None, **others: object
-    ) -> Json:
+    ) -> exchange.Json:
         """Return the native cells whose centre lies inside polygons.
 
         Raises:
             ProviderGenericError: Something of it is not accepted, is too large, or the source cannot be read.
         """
-        return self._cells_in(area_of(wkt, self._crs(others)), select_properties, datetime_, others)
+        return self._cells_in(exchange.area_of(wkt, self._crs(others)), select_properties, datetime_, others)
 
     @asked
     def radius(
@@ -84,22 +84,22 @@ class EDRProvider(Served, BaseEDRProvider):  # type: ignore[misc]  # pygeoapi ha
         select_properties: Names = (),
         datetime_: str | None = None,
         **others: object,
-    ) -> Json:
+    ) -> exchange.Json:
         """Return the native cells whose centre lies within a distance of a point, along the ellipsoid.
 
         Raises:
             ProviderGenericError: Something of it is not accepted, is too large, or the source cannot be read.
         """
-        points = points_of(wkt, self._crs(others))
+        points = exchange.points_of(wkt, self._crs(others))
         if len(points) != 1:
             raise InvalidParameter(f"coords must be one POINT here, got {len(points)} points", locator="coords")
-        circle = circle_of(points[0], metres_of(within, within_units))
+        circle = circle_of(points[0], exchange.metres_of(within, within_units))
         return self._cells_in(circle, select_properties, datetime_, others)
 
     @asked
     def cube(
         self, *, bbox: Sequence[float], select_properties: Names = (), datetime_: str | None = None, **others: object
-    ) -> Json:
+    ) -> exchange.Json:
         """Return the native cells in a box.
 
         Raises:
@@ -108,7 +108,7 @@ class EDRProvider(Served, BaseEDRProvider):  # type: ignore[misc]  # pygeoapi ha
         crs = self._crs(others)
         request = CoverageRequest(
             layers=self._layers(select_properties),
-            trims=(Trim(box=box_of(bbox, crs), crs=crs),),
+            trims=(Trim(box=exchange.box_of(bbox, crs), crs=crs),),
             time=parse_time(datetime_),
             crs=self._named_crs(others),
         )
@@ -124,7 +124,7 @@ class EDRProvider(Served, BaseEDRProvider):  # type: ignore[misc]  # pygeoapi ha
         datetime_: str | None = None,
         limit: int | None = None,
         **_others: object,
-    ) -> Json:
+    ) -> exchange.Json:
         """Return the places that the configuration names, as GeoJSON, or what happened in one, `set:place`.
 
         Of a place it is the mean of the cells whose centre lies inside.
@@ -134,7 +134,7 @@ class EDRProvider(Served, BaseEDRProvider):  # type: ignore[misc]  # pygeoapi ha
         """
         catalogue = self._services.catalogue
         if location_id is None:
-            box = box_of(bbox, CRS84) if bbox else None
+            box = exchange.box_of(bbox, CRS84) if bbox else None
             return places_document(catalogue, self._offered.main_field, box=box, limit=limit)
         area = replace(catalogue.place(location_id.replace(BETWEEN, "/", 1)), id=location_id)
         request = AreasRequest(layers=self._layers(select_properties), areas=(area,), time=parse_time(datetime_))
@@ -145,25 +145,25 @@ class EDRProvider(Served, BaseEDRProvider):  # type: ignore[misc]  # pygeoapi ha
         has_places = bool(self._services.catalogue.places)
         return [name for name in super().get_query_types() if has_places or name != "locations"]
 
-    def _cells_in(self, area: Area, names: Names, datetime: str | None, others: Mapping[str, object]) -> Json:
+    def _cells_in(self, area: Area, names: Names, datetime: str | None, others: Mapping[str, object]) -> exchange.Json:
         layers, crs = self._layers(names), self._named_crs(others)
         time = parse_time(datetime)
         return self._cells(CoverageRequest(layers=layers, time=time, crs=crs, area=area, area_locator="coords"))
 
     def _layers(self, names: Names) -> tuple[str, ...]:
-        return named_layers(self._offered, names, locator="parameter-name")
+        return exchange.named_layers(self._offered, names, locator="parameter-name")
 
     def _named_crs(self, others: Mapping[str, object]) -> Crs | None:
         """The requested CRS, of coordinates and of cells; none are in CRS84 and in the data's own."""
         name = getattr(others.get("crs_transform_spec"), "target_crs_uri", None)
         if name is None:
             return None
-        return named_crs(name, self._offered, self._services.catalogue, locator="crs")
+        return exchange.named_crs(name, self._offered, self._services.catalogue, locator="crs")
 
     def _crs(self, others: Mapping[str, object]) -> Crs:
         return self._named_crs(others) or CRS84
 
-    def _series(self, target: FieldsTarget, crs: Crs) -> Json:
+    def _series(self, target: FieldsTarget, crs: Crs) -> exchange.Json:
         named = Credits.of([self._offered])
         written = FieldsFormat(
             name=crs.name,
@@ -172,7 +172,7 @@ class EDRProvider(Served, BaseEDRProvider):  # type: ignore[misc]  # pygeoapi ha
         )
         return json_of(deliver_fields(target, written).body)
 
-    def _cells(self, request: CoverageRequest) -> Json:
+    def _cells(self, request: CoverageRequest) -> exchange.Json:
         return json_of(deliver_coverage(request, COVERAGE_JSON, self._services).body)
 
 
@@ -186,7 +186,7 @@ BETWEEN = ":"
 """Set and place in the id of a location, as `/ogcapi` has them: a slash would end the segment of the path."""
 
 
-def places_document(catalogue: Catalogue, layer: Layer, *, box: BBox | None, limit: int | None) -> Json:
+def places_document(catalogue: Catalogue, layer: Layer, *, box: BBox | None, limit: int | None) -> exchange.Json:
     """Return the places whose boxes meet a layer, and a box in CRS84, as GeoJSON: each a point inside it."""
     found = [(places, number) for places in catalogue.places.values() for number in _near(places, layer, box)]
     return {
@@ -203,7 +203,7 @@ def _near(places: PlaceSet, layer: Layer, box: BBox | None) -> Iterator[int]:
             yield number
 
 
-def _feature(places: PlaceSet, number: int) -> Json:
+def _feature(places: PlaceSet, number: int) -> exchange.Json:
     shapes = shapes_in(places, CRS84)
     inside = shapely.point_on_surface(shapes.shapes[number])
     return {

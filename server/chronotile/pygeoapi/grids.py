@@ -16,21 +16,11 @@ from chronotile.core.model.time.parser import parse_time
 from chronotile.pipeline.coverage.deliver import deliver_coverage
 from chronotile.pipeline.encoders.file_parts import Body
 from chronotile.pipeline.maps.render import overlay_maps
+from chronotile.pygeoapi import exchange
 from chronotile.pygeoapi.archives import Served, asked
-from chronotile.pygeoapi.exchange import (
-    Ends,
-    Json,
-    axes_of,
-    box_of,
-    coverage_properties,
-    named_crs,
-    named_layers,
-    time_of,
-    trims_of,
-)
 
 COVERAGE_JSON = "json"
-NO_SUBSETS: Mapping[str, Ends] = {}
+NO_SUBSETS: Mapping[str, exchange.Ends] = {}
 
 
 class CoverageProvider(Served, BaseProvider):  # type: ignore[misc]  # pygeoapi has no types
@@ -44,23 +34,23 @@ class CoverageProvider(Served, BaseProvider):  # type: ignore[misc]  # pygeoapi 
     def __init__(self, provider_def: dict[str, Any]) -> None:
         super().__init__(provider_def)
         grid, times = self._offered.main_field.main_variable.grid, self._offered.times
-        self.axes = axes_of(grid, times)
+        self.axes = exchange.axes_of(grid, times)
         self.crs = grid.crs.uri
         self.num_bands = len(self._offered.fields)
-        self._coverage_properties = coverage_properties(grid, times)
+        self._coverage_properties = exchange.coverage_properties(grid, times)
 
     @asked
     def query(
         self,
         properties: Sequence[str] = (),
-        subsets: Mapping[str, Ends] = NO_SUBSETS,
+        subsets: Mapping[str, exchange.Ends] = NO_SUBSETS,
         bbox: Sequence[float] = (),
         bbox_crs: str | None = None,
         *,
         datetime_: str | None = None,
         format_: str = COVERAGE_JSON,
         **_others: object,
-    ) -> Json | bytes:
+    ) -> exchange.Json | bytes:
         """Return native cells: CoverageJSON as a value, or a file.
 
         Args:
@@ -76,17 +66,17 @@ class CoverageProvider(Served, BaseProvider):  # type: ignore[misc]  # pygeoapi 
         """
         own = self._offered.main_field.main_variable.grid.crs
         request = CoverageRequest(
-            layers=named_layers(self._offered, properties, locator="properties"),
-            trims=(*self._box(bbox, bbox_crs), *trims_of(subsets, own)),
-            time=time_of(datetime_, subsets),
+            layers=exchange.named_layers(self._offered, properties, locator="properties"),
+            trims=(*self._box(bbox, bbox_crs), *exchange.trims_of(subsets, own)),
+            time=exchange.time_of(datetime_, subsets),
         )
         delivery = deliver_coverage(request, format_, self._services)
         self.filename = delivery.file_name
         return json_of(delivery.body) if format_ == COVERAGE_JSON else whole(delivery.body)
 
     def _box(self, numbers: Sequence[float], crs_name: str | None) -> tuple[Trim, ...]:
-        crs: Crs = named_crs(crs_name, self._offered, self._services.catalogue, locator="bbox-crs")
-        return (Trim(box=box_of(numbers, crs), crs=crs),) if numbers else ()
+        crs: Crs = exchange.named_crs(crs_name, self._offered, self._services.catalogue, locator="bbox-crs")
+        return (Trim(box=exchange.box_of(numbers, crs), crs=crs),) if numbers else ()
 
 
 def whole(body: Body) -> bytes:
@@ -97,9 +87,9 @@ def whole(body: Body) -> bytes:
         body.close()
 
 
-def json_of(body: Body) -> Json:
+def json_of(body: Body) -> exchange.Json:
     """Return the document that a body is."""
-    document: Json = orjson.loads(whole(body))
+    document: exchange.Json = orjson.loads(whole(body))
     return document
 
 

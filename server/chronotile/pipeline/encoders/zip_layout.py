@@ -113,7 +113,7 @@ class ZipLayout:
         entry, name = self.entries[number], self._names[number]
         extra = struct.pack("<HHQQ", 1, 16, 0, 0) if entry.is_large else b""
         size = LARGE if entry.is_large else 0
-        fields = (_version(is_large=entry.is_large), _flags(entry), 0, *_dos_time(entry.modified_ns), 0, size, size)
+        fields = (_ZIP64 if entry.is_large else _PLAIN, _flags(entry), 0, *_dos_time(entry.modified_ns), 0, size, size)
         return _LOCAL + struct.pack("<HHHHHIIIHH", *fields, len(name), len(extra)) + name + extra
 
     def descriptor(self, number: int, crc: int) -> bytes:
@@ -143,7 +143,7 @@ class ZipLayout:
         large = [entry.size, entry.size] if entry.is_large else []
         large += [place] if place >= LARGE else []
         extra = struct.pack(f"<HH{len(large)}Q", 1, 8 * len(large), *large) if large else b""
-        version, size = _version(is_large=bool(large)), min(entry.size, LARGE)
+        version, size = _ZIP64 if large else _PLAIN, min(entry.size, LARGE)
         mode = _FOLDER_MODE if entry.name.endswith(FOLDER_END) else _FILE_MODE
         fields = (_UNIX | version, version, _flags(entry), 0, *_dos_time(entry.modified_ns), crc, size, size)
         more = (len(name), len(extra), 0, 0, 0, mode, min(place, LARGE))
@@ -161,10 +161,6 @@ def _descriptor_size(entry: ZipEntry) -> int:
 
 def _flags(entry: ZipEntry) -> int:
     return _UTF_8 | (_HAS_DESCRIPTOR if entry.has_descriptor else 0)
-
-
-def _version(*, is_large: bool) -> int:
-    return _ZIP64 if is_large else _PLAIN
 
 
 def _dos_time(modified_ns: int) -> tuple[int, int]:

@@ -8,8 +8,7 @@ import shapely
 from chronotile.catalog.load import load_tile_matrix_set
 from chronotile.core.model.grid import BBox
 from chronotile.core.model.places import PlacesSpec
-from chronotile.pipeline.encoders.vector.mvt import EXTENT, encode_mvt
-from chronotile.pipeline.encoders.vector.tile_polygons import BUFFER, cut_to_tile
+from chronotile.pipeline.encoders.vector.mvt import BUFFER, EXTENT, cut_to_tile, encode_mvt
 from chronotile.pipeline.place_shapes import shapes_in
 from chronotile.readers.place_files import read_places
 

@@ -10,7 +10,7 @@ from PIL import Image
 from PIL.GifImagePlugin import getdata
 
 from chronotile.core.errors import LimitExceeded
-from chronotile.core.model.animation import Card, Film, Frame
+from chronotile.core.model.animation import Film, Frame
 from chronotile.core.model.formats import AnimationFormat
 from chronotile.core.model.raster import IndexPicture
 from chronotile.pipeline.encoders.animation.mp4 import write_mp4
@@ -66,7 +66,9 @@ def gif_image(frame: Frame) -> Image.Image:
     table = _with_most_missed(table, written.colours[is_new], written.counts[is_new])
     index = _nearest(own, table)[picture.index]
     for card in frame.cards:
-        _lay(index, card, table)
+        height, width, _bands = card.pixels.shape
+        found = _distinct(card.pixels)
+        index[card.y : card.y + height, card.x : card.x + width] = _nearest(found.colours, table)[found.places]
     image = Image.fromarray(index)
     image.putpalette(np.vstack([table, np.zeros((MAX_COLOURS - len(table), 3), dtype=np.uint8)]).tobytes())
     return image
@@ -109,12 +111,6 @@ def _with_most_missed(table: ColourArray, colours: ColourArray, counts: NDArray[
         table = np.vstack([table, taken])
         missed = np.minimum(missed, _distances(colours, taken)[:, 0] * counts)
     return table
-
-
-def _lay(index: NDArray[np.uint8], card: Card, table: ColourArray) -> None:
-    height, width, _bands = card.pixels.shape
-    found = _distinct(card.pixels)
-    index[card.y : card.y + height, card.x : card.x + width] = _nearest(found.colours, table)[found.places]
 
 
 # Animated WebP (the container of RFC 9649): each frame whole, and as the pictures of tiles are.

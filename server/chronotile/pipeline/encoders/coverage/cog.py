@@ -231,7 +231,8 @@ class _Level:
         if bands > 1:
             tags.append(Tag(338, SHORT, _packed(SHORT, [0] * (bands - 1))))
         if profile.nodata is not None:
-            tags.append(Tag(NODATA_TAG, ASCII, text_of(_nodata_text(profile.nodata, profile.dtype))))
+            nodata = int(profile.nodata) if profile.dtype.kind in "iu" else float(profile.nodata)
+            tags.append(Tag(NODATA_TAG, ASCII, text_of(repr(nodata))))
         return tags
 
 
@@ -279,10 +280,6 @@ def text_of(text: str) -> bytes:
 
 def _packed(kind: int, values: Any) -> bytes:  # noqa: ANN401 -- a number or many
     return np.asarray(values).astype(NUMPY_TYPES[kind]).tobytes()
-
-
-def _nodata_text(nodata: float, dtype: np.dtype[Any]) -> str:
-    return str(int(nodata)) if dtype.kind in "iu" else repr(float(nodata))
 
 
 def _predicted(tile: Numbers, predictor: int) -> bytes:

@@ -12,19 +12,8 @@ from chronotile.core.errors import LimitExceeded, UnsupportedFormat
 from chronotile.core.model.coverage import Coverage, CoverageField, Numbers
 from chronotile.core.model.raster import Encoding
 from chronotile.core.model.request import IsActive, always_active
+from chronotile.pipeline.encoders.coverage import cog
 from chronotile.pipeline.encoders.coverage.attributes import SOFTWARE, about
-from chronotile.pipeline.encoders.coverage.cog import (
-    ASCII,
-    FLOATING_POINT,
-    HORIZONTAL,
-    MOST_BANDS,
-    NO_PREDICTOR,
-    CogProfile,
-    CogWriter,
-    Tag,
-    geo_tags,
-    text_of,
-)
 from chronotile.pipeline.encoders.coverage.strips import Strip, strips, times_of
 from chronotile.pipeline.encoders.document_parts import format_instants
 from chronotile.pipeline.encoders.file_parts import TEMPORARY, FileParts, Scratch
@@ -61,7 +50,11 @@ def common_type(fields: Sequence[CoverageField]) -> CommonType:
         for number in _candidates(encodings, dtype):
             if all(_is_free(number, each) for each in encodings):
                 return CommonType(dtype, number)
-    raise _apart(fields)
+    types = ", ".join(f"{field.name} {field.encoding.dtype}" for field in fields)
+    raise UnsupportedFormat(
+        f"no type of GeoTIFF holds all of {types}; request them one by one with properties, or as NetCDF or zarr",
+        locator="f",
+    )
 
 
 def _least(dtypes: Sequence[np.dtype[Any]]) -> np.dtype[Any]:
@@ -101,14 +94,6 @@ def _are_same(first: float | None, second: float | None) -> bool:
     return first == second or bool(np.isnan(first) and np.isnan(second))
 
 
-def _apart(fields: Sequence[CoverageField]) -> UnsupportedFormat:
-    types = ", ".join(f"{field.name} {field.encoding.dtype}" for field in fields)
-    return UnsupportedFormat(
-        f"no type of GeoTIFF holds all of {types}; request them one by one with properties, or as NetCDF or zarr",
-        locator="f",
-    )
-
-
 SOFTWARE_TAG, METADATA_TAG = 305, 42112
 
 
@@ -119,17 +104,17 @@ def check_coverage_geotiff(coverage: Coverage) -> None:
         LimitExceeded: There are more bands than such a file can have.
         UnsupportedFormat: No type holds all fields, or GeoTIFF cannot express the CRS.
     """
-    bands = _bands_of(coverage)
-    if bands > MOST_BANDS:
+    bands = times_of(coverage) * len(coverage.fields)
+    if bands > cog.MOST_BANDS:
         raise LimitExceeded(
             "bands of a GeoTIFF",
-            allowed=MOST_BANDS,
+            allowed=cog.MOST_BANDS,
             needed=bands,
             alternative="request fewer times, or for NetCDF or zarr",
             locator="f",
         )
     common_type(coverage.fields)
-    geo_tags(coverage.grid)
+    cog.geo_tags(coverage.grid)
 
 
 def coverage_geotiff(
@@ -147,48 +132,40 @@ def coverage_geotiff(
         ClientGone: The client left.
     """
     form = common_type(coverage.fields)
-    writer = CogWriter(_profile(coverage, form), scratch)
+    writer = cog.CogWriter(_profile(coverage, form), scratch)
     try:
         for number in range(len(coverage.fields)):
-            _write_field(writer, coverage, number, form=form, is_active=is_active)
+            for strip in strips(coverage, number, is_active=is_active):
+                _write_strip(writer, coverage, number, form=form, strip=strip)
+                del strip  # before the next one is read
         return writer.finish()
     finally:
         writer.close()
 
 
-def _bands_of(coverage: Coverage) -> int:
-    return times_of(coverage) * len(coverage.fields)
-
-
-def _profile(coverage: Coverage, form: CommonType) -> CogProfile:
+def _profile(coverage: Coverage, form: CommonType) -> cog.CogProfile:
     has_means = any(_has_means(field) for field in coverage.fields)
-    predictor = NO_PREDICTOR
+    predictor = cog.NO_PREDICTOR
     if form.dtype.kind == "f":
-        predictor = FLOATING_POINT
+        predictor = cog.FLOATING_POINT
     elif has_means and form.dtype.itemsize <= 4:
-        predictor = HORIZONTAL
-    return CogProfile(
+        predictor = cog.HORIZONTAL
+    return cog.CogProfile(
         width=coverage.grid.width,
         height=coverage.grid.height,
-        bands=_bands_of(coverage),
+        bands=times_of(coverage) * len(coverage.fields),
         dtype=form.dtype,
         nodata=form.nodata,
         predictor=predictor,
         tags=[
-            *geo_tags(coverage.grid),
-            Tag(SOFTWARE_TAG, ASCII, text_of(SOFTWARE)),
-            Tag(METADATA_TAG, ASCII, text_of(_metadata(coverage))),
+            *cog.geo_tags(coverage.grid),
+            cog.Tag(SOFTWARE_TAG, cog.ASCII, cog.text_of(SOFTWARE)),
+            cog.Tag(METADATA_TAG, cog.ASCII, cog.text_of(_metadata(coverage))),
         ],
     )
 
 
-def _write_field(writer: CogWriter, coverage: Coverage, number: int, *, form: CommonType, is_active: IsActive) -> None:
-    for strip in strips(coverage, number, is_active=is_active):
-        _write_strip(writer, coverage, number, form=form, strip=strip)
-        del strip  # before the next one is read
-
-
-def _write_strip(writer: CogWriter, coverage: Coverage, number: int, *, form: CommonType, strip: Strip) -> None:
+def _write_strip(writer: cog.CogWriter, coverage: Coverage, number: int, *, form: CommonType, strip: Strip) -> None:
     field = coverage.fields[number]
     for time, numbers in zip(strip.times, strip.numbers, strict=True):
         writer.write(

@@ -4,7 +4,6 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from chronotile.core.model.coverage import Coverage
 from chronotile.core.model.request import IsActive, always_active
@@ -83,10 +82,6 @@ def _create_field(file: "h5netcdf.File", field: CfField) -> Any:  # noqa: ANN401
 def _write_strip(created: Any, strip: Strip, shape: ChunkShape, field: CfField) -> None:  # noqa: ANN401 -- as above
     """Chunks are deflated here and written as they are: HDF5 would hold its one lock for all threads meanwhile."""
     for chunk in chunks_of(strip, shape, dtype=field.dtype, fill=field.fill):
-        body = deflate.compress(_shuffled(chunk.numbers), LEVEL)
-        created.write_direct_chunk(chunk.place[-len(field.shape) :], body)
-
-
-def _shuffled(numbers: NDArray[Any]) -> bytes:
-    # The first bytes of all numbers, then all second ones (HDF5's filter 2).
-    return np.ascontiguousarray(numbers).view(np.uint8).reshape(-1, numbers.itemsize).T.tobytes()
+        # The first bytes of all numbers, then all second ones (HDF5's filter 2).
+        planes = np.ascontiguousarray(chunk.numbers).view(np.uint8).reshape(-1, chunk.numbers.itemsize).T
+        created.write_direct_chunk(chunk.place[-len(field.shape) :], deflate.compress(planes.tobytes(), LEVEL))

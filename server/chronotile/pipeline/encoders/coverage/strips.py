@@ -87,7 +87,10 @@ def strips(
         for time in range(times_of(coverage)):
             yield from _picture(time, _read_picture(coverage, field, time, is_active), shape.y)
     else:
-        with ScratchFile(_field_bytes(coverage, field)) as file:
+        picture_bytes = (
+            coverage.grid.height * coverage.grid.width * np.dtype(coverage.fields[field].encoding.dtype).itemsize
+        )
+        with ScratchFile(times_of(coverage) * picture_bytes) as file:
             _spread(coverage, field, file, is_active)
             for time in range(times_of(coverage)):
                 yield from _picture(time, _spread_picture(coverage, field, time, file), shape.y)
@@ -172,11 +175,6 @@ def _spread_picture(coverage: Coverage, field: int, time: int, file: ScratchFile
     for rows in coverage.row_runs:
         read = file.read((time * grid.height + rows.start) * row_bytes, len(rows) * row_bytes)
         yield np.frombuffer(read, dtype=dtype).reshape(len(rows), grid.width)
-
-
-def _field_bytes(coverage: Coverage, field: int) -> int:
-    itemsize = np.dtype(coverage.fields[field].encoding.dtype).itemsize
-    return times_of(coverage) * coverage.grid.height * coverage.grid.width * itemsize
 
 
 # Strips of numbers cut into chunks, each of the whole shape, as NetCDF-4 and Zarr hold them.

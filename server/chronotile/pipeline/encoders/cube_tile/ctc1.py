@@ -9,7 +9,7 @@ import orjson
 from isal import igzip_lib
 from numpy.typing import NDArray
 
-from chronotile.core.model.cube import CubeAbout, CubeBlock, CubeNumbering, CubeNumbers
+from chronotile.core.model.cube import CubeAbout, CubeBlock, CubeNumbers
 from chronotile.core.model.raster import BoolArray
 
 ENCODER_VERSION = "6"
@@ -92,19 +92,15 @@ def encode_cube(
     items = left_out()
     if statistics.is_empty and not lacking and not items:
         return b""
-    body = bytearray(_head(about, statistics, lacking, items))
+    # The magic, the length of the header and the header, with spaces up to a multiple of 8 bytes.
+    header = orjson.dumps(_header(about, statistics, lacking, items))
+    length = len(header) + -(len(MAGIC) + 4 + len(header)) % ALIGNMENT
+    body = bytearray(MAGIC + length.to_bytes(4, "little") + header.ljust(length))
     parts.reverse()
     while parts:  # each is let go of when it is copied: all of them twice would be too much
         body += parts.pop().data
     memory = GZIP_MEMORY[about.numbering.dtype]
     return igzip_lib.compress(body, GZIP_LEVEL, igzip_lib.COMP_GZIP, memory, RUNS_ALONE)
-
-
-def _head(about: CubeAbout, statistics: _BlockStatistics, lacking: Collection[int], left_out: LeftOut) -> bytes:
-    """The magic, the length of the header and the header, with spaces up to a multiple of 8 bytes."""
-    header = orjson.dumps(_header(about, statistics, lacking, left_out))
-    length = len(header) + -(len(MAGIC) + 4 + len(header)) % ALIGNMENT
-    return MAGIC + length.to_bytes(4, "little") + header.ljust(length)
 
 
 def _header(
@@ -148,21 +144,16 @@ def _header(
         header["left_out"] = left_out
     if about.places is not None:
         header["cells"] = {"columns": about.places.columns, "rows": about.places.rows}
-    reach = _open_ends(numbering, observed)
-    if reach != (None, None):
+    # The ends beyond which values may lie, of those that some of this cube have.
+    ends = zip(numbering.reach, observed or (None, None), strict=True)
+    reach = [end if end == seen else None for end, seen in ends]
+    if reach != [None, None]:
         header["reach"] = reach
     if numbering.flags:
         header["flags"] = {str(number): name for number, (_number, name) in numbering.flags.items()}
     if numbering.source_offset is not None:
         header["source"] = {"shift": int(numbering.base), "offset": numbering.source_offset}
     return header
-
-
-def _open_ends(numbering: CubeNumbering, observed: tuple[int, int] | None) -> tuple[int | None, int | None]:
-    """The ends beyond which values may lie, of those that some of this cube have."""
-    ends = zip(numbering.reach, observed or (None, None), strict=True)
-    least, greatest = (end if end == seen else None for end, seen in ends)
-    return least, greatest
 
 
 def _packed(block: CubeBlock, predictor: Predictor, statistics: _BlockStatistics) -> Iterator[Bytes]:

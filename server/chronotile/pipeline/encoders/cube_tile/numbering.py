@@ -66,7 +66,9 @@ def numbering_of(meaning: Meaning) -> CubeNumbering | None:
     encoding = meaning.encoding
     kind = np.dtype(encoding.dtype)
     if meaning.is_coarse:
-        return _coarse_of_8_bits(meaning) if kind.itemsize == 1 else None
+        # Of 8 bits in steps of two, from the least number of the type on.
+        first = int(np.iinfo(kind).min) // 2 if kind.itemsize == 1 else None
+        return None if first is None else _steps(encoding, "uint8", step=Step(2, 0), first=first)
     if kind.kind == "f":
         return _about_colours(meaning)
     if kind.itemsize > 2:
@@ -225,12 +227,6 @@ def _about_colours(meaning: Meaning) -> CubeNumbering:
     first = max(min(first, end - room), start)
     reach = (0 if first > start else None, room if first + room < end else None)
     return _steps(encoding, "uint16", step=step, first=first, reach=reach)
-
-
-def _coarse_of_8_bits(meaning: Meaning) -> CubeNumbering:
-    # Steps of two, from the least number of the type on.
-    first = int(np.iinfo(meaning.encoding.dtype).min) // 2
-    return _steps(meaning.encoding, "uint8", step=Step(2, 0), first=first)
 
 
 def _within(values: Ends, meaning: Meaning) -> CubeNumbering:

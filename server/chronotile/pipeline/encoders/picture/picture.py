@@ -3,7 +3,7 @@
 import io
 import struct
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import assert_never
 
@@ -202,15 +202,8 @@ def encode_index_png(picture: IndexPicture) -> bytes:
     rows[:, 1:] = picture.index
     transparent = np.flatnonzero(used[:, 3] != 255)
     alpha = used[: int(transparent[-1]) + 1, 3].tobytes() if transparent.size else b""
-    return b"".join(
-        [
-            _header(width, height, depth=8, colour_type=PALETTE),
-            _chunk(b"PLTE", used[:, :3].tobytes()),
-            _chunk(b"tRNS", alpha) if alpha else b"",
-            _chunk(b"IDAT", deflate.compress(rows, 1)),
-            _chunk(b"IEND", b""),
-        ]
-    )
+    chunks = [(b"PLTE", used[:, :3].tobytes()), (b"tRNS", alpha), (b"IDAT", deflate.compress(rows, 1))]
+    return _png(width, height, [each for each in chunks if each[1]], depth=8, colour_type=PALETTE)
 
 
 def encode_rgba_png(pixels: NDArray[np.uint8]) -> bytes:
@@ -226,13 +219,12 @@ def encode_rgba_png(pixels: NDArray[np.uint8]) -> bytes:
     bands = 3 if is_opaque else 4
     strips = [pixels[rows, :, :bands] for rows in picture_strips((height, width))]
     if len(strips) == 1:
-        chunks = [_chunk(b"IDAT", deflate.compress(_filtered(strips[0]), 1))]
+        chunks = [(b"IDAT", deflate.compress(_filtered(strips[0]), 1))]
     else:
         compressor = deflate.compressobj(1)
-        chunks = [_chunk(b"IDAT", compressor.compress(_filtered(strip))) for strip in strips]
-        chunks.append(_chunk(b"IDAT", compressor.flush()))
-    colour_type = RGB if is_opaque else RGBA
-    return b"".join([_header(width, height, depth=8, colour_type=colour_type), *chunks, _chunk(b"IEND", b"")])
+        chunks = [(b"IDAT", compressor.compress(_filtered(strip))) for strip in strips]
+        chunks.append((b"IDAT", compressor.flush()))
+    return _png(width, height, chunks, depth=8, colour_type=RGB if is_opaque else RGBA)
 
 
 def _filtered(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -252,36 +244,22 @@ def encode_grey_png(numbers: NDArray[np.uint8] | NDArray[np.uint16], transparent
     size = numbers.itemsize
     rows = np.zeros((height, width * size + 1), dtype=np.uint8)
     rows[:, 1:] = np.ascontiguousarray(numbers, dtype=f">u{size}").view(np.uint8)
-    return b"".join(
-        [
-            _header(width, height, depth=8 * size, colour_type=GREY),
-            b"" if transparent is None else _chunk(b"tRNS", struct.pack(">H", transparent)),
-            _chunk(b"IDAT", deflate.compress(rows, 1)),
-            _chunk(b"IEND", b""),
-        ]
-    )
+    chunks = [] if transparent is None else [(b"tRNS", struct.pack(">H", transparent))]
+    return _png(width, height, [*chunks, (b"IDAT", deflate.compress(rows, 1))], depth=8 * size, colour_type=GREY)
 
 
 @lru_cache(maxsize=64)
 def transparent_png(width: int, height: int) -> bytes:
     """Return the PNG that shows nothing, one bit a pixel: the answer for a tile without data."""
     rows = bytes((1 + (width + 7) // 8) * height)
-    return b"".join(
-        [
-            _header(width, height, depth=1, colour_type=PALETTE),
-            _chunk(b"PLTE", bytes(3)),
-            _chunk(b"tRNS", bytes(1)),
-            _chunk(b"IDAT", zlib.compress(rows, 9)),
-            _chunk(b"IEND", b""),
-        ]
-    )
+    chunks = [(b"PLTE", bytes(3)), (b"tRNS", bytes(1)), (b"IDAT", zlib.compress(rows, 9))]
+    return _png(width, height, chunks, depth=1, colour_type=PALETTE)
 
 
-def _header(width: int, height: int, *, depth: int, colour_type: int) -> bytes:
-    return SIGNATURE + _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, colour_type, 0, 0, 0))
-
-
-def _chunk(kind: bytes, body: bytes) -> bytes:
-    return b"".join(
-        [struct.pack(">I", len(body)), kind, body, struct.pack(">I", deflate.crc32(body, zlib.crc32(kind)))]
-    )
+def _png(width: int, height: int, chunks: Iterable[tuple[bytes, bytes]], *, depth: int, colour_type: int) -> bytes:
+    head = struct.pack(">IIBBBBB", width, height, depth, colour_type, 0, 0, 0)
+    written = [SIGNATURE]
+    for kind, body in ((b"IHDR", head), *chunks, (b"IEND", b"")):
+        crc = deflate.crc32(body, zlib.crc32(kind))
+        written += (struct.pack(">I", len(body)), kind, body, struct.pack(">I", crc))
+    return b"".join(written)

@@ -103,12 +103,8 @@ def _trend(trends: Trends, row: int) -> dict[str, orjson.Fragment]:
         "p": trends.p,
         "count": trends.count,
     }
-    return {name: _number(column[row : row + 1]) for name, column in columns.items()}
-
-
-def _number(values: NDArray[Any]) -> orjson.Fragment:
-    # Of (1,).
-    return orjson.Fragment(number_texts(text_values(values, None))[0] or "null")
+    texts = {name: number_texts(text_values(column[row : row + 1], None))[0] for name, column in columns.items()}
+    return {name: orjson.Fragment(text or "null") for name, text in texts.items()}
 
 
 def _seasons(seasons: Seasons) -> dict[str, Any]:

@@ -10,20 +10,7 @@ from chronotile.core.model.crs import CRS84, Crs
 from chronotile.core.model.geometry.area import Area
 from chronotile.core.model.number_text import text_values
 from chronotile.core.model.request import Point
-from chronotile.pipeline.encoders.document_parts import (
-    ANY_LANGUAGE,
-    Json,
-    categories_of,
-    dump_json,
-    json_instants,
-    layer_parameter,
-    parameter,
-    polygons_axis,
-    polygons_domain_type,
-    referencing,
-    values_along_time,
-    with_list,
-)
+from chronotile.pipeline.encoders import document_parts as parts
 from chronotile.pipeline.encoders.series.outlines import outline
 from chronotile.pipeline.encoders.series.table import VALUE, Column, SeriesTable
 
@@ -45,24 +32,26 @@ def encode_series_covjson(table: SeriesTable, *, crs: Crs = CRS84, may_be_single
     coverages = _coverages(table, groups, crs)
     if may_be_single and len(groups) == 1 and len(table.names) == 1:
         (coverage,) = coverages
-        coverage["domain"]["referencing"] = referencing(crs, has_time=groups[0][0].has_time)
-        yield dump_json({**coverage, **shared})
+        coverage["domain"]["referencing"] = parts.referencing(crs, has_time=groups[0][0].has_time)
+        yield parts.dump_json({**coverage, **shared})
         return
-    head = {"type": "CoverageCollection", **shared, "referencing": referencing(crs, has_time=table.has_time)}
-    yield from with_list(dump_json(head), "coverages", map(dump_json, coverages))
+    head = {"type": "CoverageCollection", **shared, "referencing": parts.referencing(crs, has_time=table.has_time)}
+    yield from parts.with_list(parts.dump_json(head), "coverages", map(parts.dump_json, coverages))
 
 
-def column_parameter(column: Column, table: SeriesTable) -> Json:
+def column_parameter(column: Column, table: SeriesTable) -> parts.Json:
     """Return the parameter of a column; for points of one layer it is described by the layer alone."""
     if column.layer is not None:
-        return layer_parameter(column.layer, method=table.method)
+        return parts.layer_parameter(column.layer, method=table.method)
     label = table.title if column.name == VALUE else f"{table.title}, {column.name}"
-    return parameter({ANY_LANGUAGE: label}, column.units)
+    return parts.parameter({parts.ANY_LANGUAGE: label}, column.units)
 
 
-def _parameters(table: SeriesTable) -> Json:
+def _parameters(table: SeriesTable) -> parts.Json:
     parameters = {column.name: column_parameter(column, table) for column in table.flat_columns}
-    return parameters | ({"valid": parameter({ANY_LANGUAGE: "cells with a value"}, "1")} if table.has_counts else {})
+    return parameters | (
+        {"valid": parts.parameter({parts.ANY_LANGUAGE: "cells with a value"}, "1")} if table.has_counts else {}
+    )
 
 
 def _groups(table: SeriesTable) -> list[list[Column]]:
@@ -74,9 +63,12 @@ def _groups(table: SeriesTable) -> list[list[Column]]:
     return list(groups.values())
 
 
-def _coverages(table: SeriesTable, groups: Sequence[Sequence[Column]], crs: Crs) -> Iterator[Json]:
-    is_whole = {column.name: _has_categories(column, table) for column in table.flat_columns}
-    times = [json_instants(columns[0].times) if columns[0].has_time else None for columns in groups]
+def _coverages(table: SeriesTable, groups: Sequence[Sequence[Column]], crs: Crs) -> Iterator[parts.Json]:
+    is_whole = {
+        column.name: not table.has_areas and column.layer is not None and bool(parts.categories_of(column.layer))
+        for column in table.flat_columns
+    }
+    times = [parts.json_instants(columns[0].times) if columns[0].has_time else None for columns in groups]
     for rows in table.batches():
         flat = table.flat(rows)
         values = {
@@ -88,7 +80,7 @@ def _coverages(table: SeriesTable, groups: Sequence[Sequence[Column]], crs: Crs)
             for columns, own_times in zip(groups, times, strict=True):
                 domain = _domain(place, own_times, crs)
                 polygons = len(domain["axes"]["composite"]["values"]) if table.has_areas else 1
-                write = partial(values_along_time, has_time="t" in domain["axes"], polygons=polygons)
+                write = partial(parts.values_along_time, has_time="t" in domain["axes"], polygons=polygons)
                 ranges = {
                     column.name: write(values[column.name][row], is_whole=is_whole[column.name]) for column in columns
                 }
@@ -97,18 +89,14 @@ def _coverages(table: SeriesTable, groups: Sequence[Sequence[Column]], crs: Crs)
                 yield {"type": "Coverage", **identity, "domain": domain, "ranges": ranges}
 
 
-def _has_categories(column: Column, table: SeriesTable) -> bool:
-    return not table.has_areas and column.layer is not None and bool(categories_of(column.layer))
-
-
-def _domain(place: Point | Area, times: orjson.Fragment | None, crs: Crs) -> Json:
+def _domain(place: Point | Area, times: orjson.Fragment | None, crs: Crs) -> parts.Json:
     has_time = times is not None
-    axes: Json = {"t": {"values": times}} if has_time else {}
+    axes: parts.Json = {"t": {"values": times}} if has_time else {}
     if isinstance(place, Point):
         domain_type = "PointSeries" if has_time else "Point"
         axes |= {"x": {"values": [place.x]}, "y": {"values": [place.y]}}
     else:
         polygons = outline(place, crs)
-        domain_type = polygons_domain_type(len(polygons), has_time=has_time)
-        axes["composite"] = polygons_axis(polygons)
+        domain_type = parts.polygons_domain_type(len(polygons), has_time=has_time)
+        axes["composite"] = parts.polygons_axis(polygons)
     return {"type": "Domain", "domainType": domain_type, "axes": axes}

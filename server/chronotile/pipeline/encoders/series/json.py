@@ -15,15 +15,7 @@ from chronotile.core.model.request import Point
 from chronotile.core.model.series.analysis import MEAN
 from chronotile.core.model.series.series import Series
 from chronotile.core.model.time.instants import InstantArray, format_instant
-from chronotile.pipeline.encoders.document_parts import (
-    ANY_LANGUAGE,
-    Json,
-    dump_json,
-    format_instants,
-    join_parts,
-    json_instants,
-    with_list,
-)
+from chronotile.pipeline.encoders import document_parts as parts
 from chronotile.pipeline.encoders.series.analysis import findings_document, methods_document
 from chronotile.pipeline.encoders.series.covjson import column_parameter
 from chronotile.pipeline.encoders.series.outlines import geometry_json
@@ -39,14 +31,14 @@ def encode_series_json(series: Series) -> bytes:
         "layer": series.layer,
         "units": series.units,
         "point": [series.longitude, series.latitude],
-        "times": json_instants(series.times),
+        "times": parts.json_instants(series.times),
         "values": numbers_json(text_values(series.values, series.encoding)),
         "reasons": series.reasons,
     }
     if series.findings is not None:
         document["analysis"] = findings_document(series.findings, 0)
         document["methods"] = methods_document(series.findings)
-    return dump_json(document)
+    return parts.dump_json(document)
 
 
 def encode_areas_json(table: SeriesTable) -> Iterator[bytes]:
@@ -56,14 +48,14 @@ def encode_areas_json(table: SeriesTable) -> Iterator[bytes]:
     (the times at which a cell of the area cannot be read) are omitted where empty. `total` is one number, or with a
     step one per period. With an analysis, `analysis` has its results by reducer, and `methods` how they were found.
     """
-    head = {"layer": table.title, "units": table.units, "times": json_instants(table.times)}
+    head = {"layer": table.title, "units": table.units, "times": parts.json_instants(table.times)}
     if table.unreadable:
-        head["unreadable"] = format_instants(np.array(table.unreadable))
+        head["unreadable"] = parts.format_instants(np.array(table.unreadable))
     tail: dict[str, Any] = {"edges": edges_json(table)} if table.edges else {}
     for findings in table.findings.values():  # all were found in one way
         tail["methods"] = methods_document(findings)
-    features = (dump_json(feature) for rows in table.batches() for feature in _features(table, rows))
-    yield from with_list(dump_json(head), "features", features, tail=dump_json(tail))
+    features = (parts.dump_json(feature) for rows in table.batches() for feature in _features(table, rows))
+    yield from parts.with_list(parts.dump_json(head), "features", features, tail=parts.dump_json(tail))
 
 
 def encode_points_json(tables: Iterable[SeriesTable]) -> Iterator[bytes]:
@@ -77,15 +69,15 @@ def encode_points_json(tables: Iterable[SeriesTable]) -> Iterator[bytes]:
 
 def encode_place_values_json(found: PlaceValues) -> bytes:
     """Return the matrix: one row per place, one number per instant; `null` where there is none."""
-    lacking = {"unreadable": format_instants(np.array(found.unreadable))} if found.unreadable else {}
-    return dump_json(
+    lacking = {"unreadable": parts.format_instants(np.array(found.unreadable))} if found.unreadable else {}
+    return parts.dump_json(
         {
             "places": found.places,
             "revision": found.revision,
             "layer": found.layer,
             "units": found.units,
             "reducer": found.reducer,
-            "times": json_instants(found.times),
+            "times": parts.json_instants(found.times),
             **lacking,
             "offset": found.offset,
             "total": found.total,
@@ -142,14 +134,14 @@ UNBOUNDED = "../.."
 def encode_series_geojson(table: SeriesTable) -> Iterator[bytes]:
     """Yield a FeatureCollection part by part; `times` and other shared members stand beside `features`."""
     features = chain.from_iterable(_geojson_features(table, rows, {}) for rows in table.batches())
-    yield from with_list(dump_json({"type": "FeatureCollection", **_shared(table)}), "features", features)
+    yield from parts.with_list(parts.dump_json({"type": "FeatureCollection", **_shared(table)}), "features", features)
 
 
 def encode_series_ndjson(table: SeriesTable) -> Iterator[bytes]:
     """Yield one feature a line, each complete: its properties include the times and other shared members."""
     shared = _shared(table)
     lines = (feature + b"\n" for rows in table.batches() for feature in _geojson_features(table, rows, shared))
-    yield from join_parts(lines)
+    yield from parts.join_parts(lines)
 
 
 def encode_layers_geojson(table: SeriesTable, *, endpoint_of: Callable[[Point | Area], str]) -> Generator[bytes]:
@@ -165,7 +157,7 @@ def encode_layers_geojson(table: SeriesTable, *, endpoint_of: Callable[[Point | 
     parameters = [_parameter(column, table) for column in table.columns]
     head = {"type": "FeatureCollection", **table.credits.texts, "parameters": parameters}
     features = _features_of_layers(table, endpoint_of) if table.times.size else ()
-    yield from with_list(dump_json(head), "features", features)
+    yield from parts.with_list(parts.dump_json(head), "features", features)
 
 
 def interval_text(times: InstantArray) -> str:
@@ -173,19 +165,19 @@ def interval_text(times: InstantArray) -> str:
     return f"{format_instant(times[0])}/{format_instant(times[-1])}" if times.size > 1 else format_instant(times[0])
 
 
-def _shared(table: SeriesTable) -> Json:
-    shared: Json = {"layer": table.title, "units": table.units, "times": json_instants(table.times)}
+def _shared(table: SeriesTable) -> parts.Json:
+    shared: parts.Json = {"layer": table.title, "units": table.units, "times": parts.json_instants(table.times)}
     if table.edges:
         shared["edges"] = edges_json(table)
     return shared | table.credits.texts
 
 
-def _geojson_features(table: SeriesTable, rows: Rows, shared: Json) -> Iterable[bytes]:
+def _geojson_features(table: SeriesTable, rows: Rows, shared: parts.Json) -> Iterable[bytes]:
     """Properties that the client sent come first, so that none of them hides a series."""
     reasons = None if rows.codes is None else rows.reasons(None)
     columns = {column.name: column.json(rows.values[column.name]) for column in table.columns}
     for row, place in enumerate(rows.places):
-        properties: Json = {**((place.properties if isinstance(place, Area) else None) or {}), **shared}
+        properties: parts.Json = {**((place.properties if isinstance(place, Area) else None) or {}), **shared}
         properties["series"] = {name: each[row] for name, each in columns.items()}
         if reasons is not None:
             properties["reasons"] = reasons[row].tolist()
@@ -197,29 +189,27 @@ def _geojson_features(table: SeriesTable, rows: Rows, shared: Json) -> Iterable[
 
 
 def _features_of_layers(table: SeriesTable, endpoint_of: Callable[[Point | Area], str]) -> Iterable[bytes]:
-    shared: Json = {"parameter-name": [column.name for column in table.columns]}
+    shared: parts.Json = {"parameter-name": [column.name for column in table.columns]}
     if table.has_time:
-        shared = {"datetime": interval_text(table.times), **shared, "times": json_instants(table.times)}
+        shared = {"datetime": interval_text(table.times), **shared, "times": parts.json_instants(table.times)}
     else:
         shared = {"datetime": UNBOUNDED, **shared}
     for rows in table.batches():
         values = table.at_all_times(rows)
         columns = {column.name: column.json(values[column.name]) for column in table.columns}
         for row, place in enumerate(rows.places):
-            own = {"label": _label(place), "edrqueryendpoint": endpoint_of(place)}
+            if isinstance(place, Point):
+                label: object = f"{place.x:.10g} {place.y:.10g}"
+            else:
+                label = str((place.properties or {}).get("label", place.id))
+            own = {"label": label, "edrqueryendpoint": endpoint_of(place)}
             series = {name: each[row] for name, each in columns.items()}
             yield _feature(_without_turns(place), {**shared, **own, "values": series})
 
 
-def _feature(place: Point | Area, properties: Json) -> bytes:
+def _feature(place: Point | Area, properties: parts.Json) -> bytes:
     identity = {} if place.id is None else {"id": place.id}
-    return dump_json({"type": "Feature", **identity, "geometry": geometry_json(place), "properties": properties})
-
-
-def _label(place: Point | Area) -> str:
-    if isinstance(place, Point):
-        return f"{place.x:.10g} {place.y:.10g}"
-    return str((place.properties or {}).get("label", place.id))
+    return parts.dump_json({"type": "Feature", **identity, "geometry": geometry_json(place), "properties": properties})
 
 
 def _without_turns(place: Point | Area) -> Point | Area:
@@ -231,7 +221,7 @@ def _without_turns(place: Point | Area) -> Point | Area:
     return Point(x=longitude - turns * WHOLE_CIRCLE, y=latitude)
 
 
-def _parameter(column: Column, table: SeriesTable) -> Json:
+def _parameter(column: Column, table: SeriesTable) -> parts.Json:
     """A parameter of CoverageJSON with plain texts, as the descriptions of collections have them (§8.1.4)."""
     parameter = {"id": column.name, **column_parameter(column, table)}
     observed = parameter["observedProperty"]
@@ -246,4 +236,4 @@ def _parameter(column: Column, table: SeriesTable) -> Json:
 
 def _text(texts: Mapping[str, str]) -> str:
     # The text for any language, else the first.
-    return texts.get(ANY_LANGUAGE) or next(iter(texts.values()))
+    return texts.get(parts.ANY_LANGUAGE) or next(iter(texts.values()))

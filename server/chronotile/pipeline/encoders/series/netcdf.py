@@ -119,6 +119,8 @@ def _write_outlines(file: "h5netcdf.File", areas: Sequence[tuple[Polygon, ...]])
 
 
 def _write_values(file: "h5netcdf.File", table: SeriesTable, rows: Rows) -> None:
+    import h5py
+
     shape = (STATION, TIME)
     shared = {
         "coordinates": "longitude latitude id",
@@ -135,16 +137,11 @@ def _write_values(file: "h5netcdf.File", table: SeriesTable, rows: Rows) -> None
         of_cells = {"long_name": "cells of the area", "units": "1", **shared}
         _write(file, "total", shape[: rows.total.ndim], rows.total, of_cells)
         if table.has_notes:
-            _write_notes(file, rows)
+            notes = np.array([note or "" for note in rows.notes], dtype=object)
+            told = {"long_name": "what was done to the area"}
+            _write(file, "note", (STATION,), notes, told, dtype=h5py.string_dtype())
     elif rows.codes is not None:
         _write_reasons(file, rows, rows.codes, shared)
-
-
-def _write_notes(file: "h5netcdf.File", rows: Rows) -> None:
-    import h5py
-
-    notes = np.array([note or "" for note in rows.notes], dtype=object)
-    _write(file, "note", (STATION,), notes, {"long_name": "what was done to the area"}, dtype=h5py.string_dtype())
 
 
 def _write_reasons(file: "h5netcdf.File", rows: Rows, codes: NDArray[np.uint8], shared: dict[str, str]) -> None:

@@ -32,7 +32,8 @@ def write_series_parquet(table: SeriesTable, file: BinaryIO) -> None:
     import pyarrow as pa
     from pyarrow import parquet
 
-    ids = _ids(table)
+    has_texts = any(isinstance(name, str) for name in table.names)
+    ids = np.array([str(name) for name in table.names], dtype=object) if has_texts else np.array(table.names)
     texts = {"note", "reason"} | ({"id"} if ids.dtype == object else set())
     metadata = {"layer": table.title, "units": table.units, **table.credits.texts}
     with ExitStack() as opened:
@@ -80,10 +81,3 @@ def _columns(table: SeriesTable, rows: Rows, ids: NDArray[Any], *, has_notes: bo
     elif rows.codes is not None:
         columns["reason"] = rows.reasons(None).ravel()
     return columns
-
-
-def _ids(table: SeriesTable) -> NDArray[Any]:
-    """Of one type: all numbers, or all text."""
-    if any(isinstance(name, str) for name in table.names):
-        return np.array([str(name) for name in table.names], dtype=object)
-    return np.array(table.names)
