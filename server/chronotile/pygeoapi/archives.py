@@ -40,7 +40,7 @@ class Served:
     data: Any
     options: Any
     lacks_values = ""
-    """What is said of a collection that has colours alone, where that is not enough."""
+    """Why a collection that has colours alone is refused, where it is."""
 
     def __init__(self, provider_def: dict[str, Any]) -> None:
         super().__init__(provider_def)  # type: ignore[call-arg]  # of pygeoapi's provider
