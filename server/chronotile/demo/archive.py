@@ -63,7 +63,7 @@ def make_demo(folder: Path, *, progress: Progress | None = None, plan: DemoPlan 
         _refuse_foreign(folder)
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".partial-", dir=folder) as partial:
-            _write_archive(Path(partial), plan, progress or _say_nothing)
+            _write_archive(Path(partial), plan, progress or (lambda _what, _share: None))
             _move_in(Path(partial), folder)
     return folder / CONFIGURATION
 
@@ -71,10 +71,6 @@ def make_demo(folder: Path, *, progress: Progress | None = None, plan: DemoPlan 
 def demo_at(folder: Path) -> Path | None:
     """Return the configuration file of the demo archive in `folder`, if a whole one is there."""
     return folder / CONFIGURATION if _is_complete(folder, DemoPlan()) else None
-
-
-def _say_nothing(_what: str, _share: float) -> None:
-    pass
 
 
 def _marker_text(plan: DemoPlan | None) -> str:

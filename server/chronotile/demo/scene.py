@@ -69,12 +69,12 @@ class Scene:
         noise = random.standard_normal(ndvi.shape, dtype=np.float32) * np.float32(0.0018)
         hazy = np.asarray(ndvi - haze * np.maximum(ndvi, 0) + noise, dtype=np.float32)
         year = int((day.astype("datetime64[Y]") - self.arrays["days"][0].astype("datetime64[Y]")).astype(np.int64))
-        leafy = self._spread(_LEAFINESS[self.arrays["kinds"][year]])
+        leafy = _spread(_LEAFINESS[self.arrays["kinds"][year]], self.parts)
         return numbers_of(hazy, leafy, self._flags(dekad, cloud), random)
 
     def ndvi(self, dekad: int) -> FloatArray:
         """Return NDVI (height, width) of a dekad under a clear sky."""
-        ndvi = self._spread(self.arrays["ndvi"][dekad] * np.float32(NDVI_STEP) + np.float32(NDVI_OFFSET))
+        ndvi = _spread(self.arrays["ndvi"][dekad] * np.float32(NDVI_STEP) + np.float32(NDVI_OFFSET), self.parts)
         lively = ndvi * (1 - ndvi) * np.float32(0.06) * self.vegetated
         return np.asarray(ndvi + lively * self.texture, dtype=np.float32)
 
@@ -82,11 +82,11 @@ class Scene:
         """Return reflectance times `FULL_SCALE` (band, height, width) in red, green and blue; 0 is nodata."""
         number = PICTURE_DAYS.index(day)
         colours = (self.arrays["colours"][:, :, number].T / np.float32(COLOUR_SCALE)).astype(np.float32) ** 2
-        ground = np.stack([self._spread(band) for band in colours]) * (1 + np.float32(0.055) * self.texture)
+        ground = np.stack([_spread(band, self.parts) for band in colours]) * (1 + np.float32(0.055) * self.texture)
         opacity, shade, depth = (
             self._enlarged(self.arrays[name][number], 1 / 255) for name in ("opacity", "shade", "depth")
         )
-        trees = self._spread(self.arrays["trees"].astype(np.float32))
+        trees = _spread(self.arrays["trees"].astype(np.float32), self.parts)
         white = depth * ~self.water * self.vegetated * (1 - np.float32(0.72) * trees)
         ground += (_SNOW_COLOUR[:, None, None] - ground) * white
         seen = ground * (1 - np.float32(0.55) * shade) * (1 - opacity)
@@ -105,9 +105,6 @@ class Scene:
         flags[cloud > 0] = CLOUD
         flags[self._bits("gaps", dekad)] = NODATA
         return flags
-
-    def _spread(self, numbers: NDArray[np.floating]) -> FloatArray:
-        return _spread(numbers, self.parts)
 
     def _bits(self, name: str, number: int) -> BoolArray:
         return np.unpackbits(self.arrays[name][number][self.rows], axis=-1)[:, self.columns].astype(bool)

@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chronotile.core.model.grid import Grid, NativeGrid
-from chronotile.core.model.raster import Encoding
 from chronotile.demo.plan import affine_of
 from chronotile.optimise.arrays import Attributes, grid_mapping_attributes, group_attributes, multiscale_attributes
 
@@ -31,13 +30,6 @@ class Variable:
     standard_name: str
     scale: float
     offset: float = 0.0
-
-    @property
-    def encoding(self) -> Encoding:
-        """How its digital numbers become values."""
-        return Encoding(
-            dtype="uint8", scale=self.scale, offset=self.offset, nodata=NODATA, valid_range=(0, LAST_VALID), flags=FLAGS
-        )
 
 
 VARIABLES: Final = (
