@@ -26,7 +26,7 @@ def make_request():
             return {"type": "http.request", "body": read[-1], "more_body": bool(left)}
 
         app = Starlette()
-        limiters = Limiters(**{name: Limiter(name, 1) for name in Limiters.__slots__})
+        limiters = Limiters(**{name: Limiter(name, 1) for name in Limiters._fields})
         services = served.make_services(limits=Limits(max_body_bytes=100))
         app.state.chronotile = ServerState(live=FixedServices(services), limiters=limiters)
         return Request({"type": "http", "method": "POST", "headers": list(headers), "app": app}, receive)

@@ -95,11 +95,6 @@ FULL = Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "too many connections are open; t
 ENDING = Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "the server is stopping; try again in a few seconds")
 
 
-def slow_body(rate: int) -> Refusal:
-    """Return the refusal of a body that arrives more slowly than at `rate` bytes per second."""
-    return Refusal(HTTPStatus.REQUEST_TIMEOUT, f"the body of the request arrives at less than {rate} bytes per second")
-
-
 class BoundedHttp(HttpToolsProtocol):
     """uvicorn's protocol with limits on the bytes, the time and the connections of clients."""
 
@@ -320,7 +315,8 @@ class BoundedHttp(HttpToolsProtocol):
             self._receiving = self.loop.call_later(WINDOW_S, self._look_at_upload)
         else:
             self._receiving = None
-            self._end_request(slow_body(rate))
+            slow = f"the body of the request arrives at less than {rate} bytes per second"
+            self._end_request(Refusal(HTTPStatus.REQUEST_TIMEOUT, slow))
 
     def _watch_download(self) -> None:
         self._stop_sending()
@@ -367,18 +363,12 @@ class BoundedHttp(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         self.flow.resume_reading()
-        self.transport.write(refusal.wire(is_for_all_pages=not may_be_of_jobs(self._path)))
+        # Of the request that is refused, as far as it has come.
+        path = unquote(self.url.partition(b"?")[0].decode("latin-1")) if self.is_idle else self.cycle.scope["path"]
+        self.transport.write(refusal.wire(is_for_all_pages=not may_be_of_jobs(path)))
         if self.transport.can_write_eof():
             self.transport.write_eof()
         self._receiving = self.loop.call_later(LINGER_S, self.transport.close)
-
-    @property
-    def _path(self) -> str:
-        """Of the request that is refused, as far as it has come."""
-        if not self.is_idle:
-            path: str = self.cycle.scope["path"]
-            return path
-        return unquote(self.url.partition(b"?")[0].decode("latin-1"))
 
     def _close_idle(self) -> None:
         others = (each for each in self.connections if isinstance(each, BoundedHttp) and each is not self)

@@ -17,20 +17,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Match, Mount, Router
 from starlette.types import Receive, Scope, Send
 
-from chronotile.core.errors import (
-    ChronotileError,
-    ClientGone,
-    IndexIncomplete,
-    InvalidParameter,
-    LimitExceeded,
-    OperationNotSupported,
-    ServerBusy,
-    ServicesRenewed,
-    SourceAway,
-    SourceUnavailable,
-    TimeNotAvailable,
-    UnknownParameter,
-)
+from chronotile.core import errors
 from chronotile.core.model.geometry.json_text import memory_of_json
 from chronotile.http.body_memory import SMALL_BYTES, BodyRoom
 from chronotile.http.respond import declared_bytes
@@ -39,7 +26,7 @@ from chronotile.http.run import base_url, forget_services, services_of, state_of
 log = logging.getLogger(__name__)
 
 RETRY_AFTER_S = "5"
-UNLOGGED = IndexIncomplete | OperationNotSupported | ServerBusy | SourceAway
+UNLOGGED = errors.IndexIncomplete | errors.OperationNotSupported | errors.ServerBusy | errors.SourceAway
 
 
 class NamePath(PathConvertor):
@@ -51,7 +38,7 @@ class NamePath(PathConvertor):
 register_url_convertor("names", NamePath())
 
 Handler = Callable[[Request], Awaitable[Response]]
-Faults = Callable[[ChronotileError, Request], Response]
+Faults = Callable[[errors.ChronotileError, Request], Response]
 """Words an error as one protocol does."""
 
 
@@ -61,16 +48,16 @@ def endpoint(handler: Handler, faults: Faults) -> Handler:
     async def answer(request: Request) -> Response:
         try:
             return await _answered(handler, request)
-        except ClientGone:
-            return Response(status_code=ClientGone.status)  # for the log; nobody reads it
-        except ChronotileError as error:
+        except errors.ClientGone:
+            return Response(status_code=errors.ClientGone.status)  # for the log; nobody reads it
+        except errors.ChronotileError as error:
             # An operator must act on it. Limiters log their own refusals, and that a source is away is a finding.
             if error.status >= 500 and not _is_logged(error):
                 log.warning("%s: %s%s", request.scope["path"], error.message, _cause(error))
             return with_error_caching(faults(error, request))
         except Exception:  # the last place where an error becomes an answer
             log.exception("unexpected error at %s", request.scope["path"])
-            return with_error_caching(faults(ChronotileError("internal server error"), request))
+            return with_error_caching(faults(errors.ChronotileError("internal server error"), request))
         finally:
             if ROOM in request.scope:
                 forget_body(request.scope)
@@ -80,11 +67,13 @@ def endpoint(handler: Handler, faults: Faults) -> Handler:
 
 async def _answered(handler: Handler, request: Request) -> Response:
     """Answer with what is served now, even if that changes as the request is begun: `retry_overtaken`, awaited."""
-    for _attempt in range(ServicesRenewed.most_again):
-        with suppress(ServicesRenewed):
+    for _attempt in range(errors.ServicesRenewed.most_again):
+        with suppress(errors.ServicesRenewed):
             return await handler(request)
         forget_services(request)
-    raise SourceUnavailable("what is served was replaced again and again while this was answered; try again later")
+    raise errors.SourceUnavailable(
+        "what is served was replaced again and again while this was answered; try again later"
+    )
 
 
 def _is_logged(error: BaseException | None) -> bool:
@@ -219,12 +208,12 @@ async def pairs_of(request: Request) -> list[tuple[str, str]]:
         return pairs
     media_type = request.headers.get("content-type", FORM).partition(";")[0].strip().lower()
     if media_type != FORM:
-        raise InvalidParameter(f"a body must be a form ({FORM}), not {media_type[:60]!r}", locator="REQUEST")
+        raise errors.InvalidParameter(f"a body must be a form ({FORM}), not {media_type[:60]!r}", locator="REQUEST")
     body = await body_of(request, at_most=MAX_FORM_BYTES)
     try:
         return [*pairs, *parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MAX_PAIRS)]
     except ValueError as error:
-        raise InvalidParameter(
+        raise errors.InvalidParameter(
             f"the body is not a form of at most {MAX_PAIRS} parameters in UTF-8", locator="REQUEST"
         ) from error
 
@@ -247,7 +236,9 @@ async def body_of(request: Request, *, at_most: int | None = None) -> bytes:
         return body
     encoding = request.headers.get("content-encoding", "")
     if encoding.strip().lower() not in {"", "identity"}:
-        error = InvalidParameter(f"a body with Content-Encoding {encoding[:40]!r} is not supported; send it without")
+        error = errors.InvalidParameter(
+            f"a body with Content-Encoding {encoding[:40]!r} is not supported; send it without"
+        )
         error.status = UNSUPPORTED
         raise error
     limit, allowed = "max_body_bytes", services_of(request).catalogue.limits.max_body_bytes
@@ -302,7 +293,7 @@ async def _received(request: Request, room: BodyRoom, limit: str, allowed: int) 
             body += part
             parsed += memory_of_json(part)
     except ClientDisconnect as error:
-        raise ClientGone("the client aborted the upload") from error
+        raise errors.ClientGone("the client aborted the upload") from error
     if len(body) > SMALL_BYTES:
         room.require_parsed(parsed)
     return bytes(body)
@@ -315,7 +306,7 @@ def check_size(size: int, limit: str, allowed: int, *, alternative: str = "send 
         LimitExceeded: It has more.
     """
     if size > allowed:
-        error = LimitExceeded(limit, allowed=allowed, needed=size, alternative=alternative)
+        error = errors.LimitExceeded(limit, allowed=allowed, needed=size, alternative=alternative)
         error.status = TOO_LARGE
         raise error
 
@@ -332,7 +323,7 @@ OFFERED = "chronotile.job"
 
 
 def problem_response(
-    error: ChronotileError,
+    error: errors.ChronotileError,
     request: Request,
     *,
     spelling: Mapping[str, str] = AS_IN_THE_CORE,
@@ -358,11 +349,11 @@ def problem_response(
         "detail": error.message,
     }
     if error.locator:
-        is_as_written = isinstance(error, UnknownParameter)
+        is_as_written = isinstance(error, errors.UnknownParameter)
         members["parameter"] = error.locator if is_as_written else spelling.get(error.locator, error.locator)
-    if isinstance(error, TimeNotAvailable):
+    if isinstance(error, errors.TimeNotAvailable):
         members["nearest"] = list(error.nearest)
-    if isinstance(error, LimitExceeded):
+    if isinstance(error, errors.LimitExceeded):
         members |= {
             "limit": error.limit,
             "allowed": error.allowed,
@@ -408,12 +399,12 @@ def offer_job(request: Request, make: Callable[[], JobOffer | None]) -> None:
     request.scope[OFFERED] = make
 
 
-def job_document(error: LimitExceeded, request: Request) -> dict[str, Any] | None:
+def job_document(error: errors.LimitExceeded, request: Request) -> dict[str, Any] | None:
     """Return the member `job` of a problem, the job to which the limit does not apply; `None` if there is none."""
     make = request.scope.get(OFFERED)
     try:
         job: JobOffer | None = None if make is None else make()
-    except ChronotileError:  # the limit was met before the rest was checked
+    except errors.ChronotileError:  # the limit was met before the rest was checked
         return None
     if job is None or error.needed > job.limits.get(error.limit, 0):
         return None

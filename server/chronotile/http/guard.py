@@ -85,7 +85,8 @@ def _guard(start: Message, scope: Scope) -> None:
     policy = ((_POLICY, NOTHING_RUNS),) if is_active and not header_value(headers, _POLICY) else ()
     if IS_OF_JOBS in scope:
         set_headers(start, (_NOSNIFF, *policy))
-        start["headers"] += _job_headers(scope)
+        sharing = job_sharing(scope)
+        start["headers"] += [*sharing, *(_EXPOSING if sharing else ()), _VARY]
     else:
         set_headers(start, (_NOSNIFF, *policy, *_ADDED))
 
@@ -181,11 +182,6 @@ _ADDED = (*_TO_ALL, *_EXPOSING)
 _VARY = (b"vary", b"Origin")
 
 
-def _job_headers(scope: Scope) -> list[RawHeader]:
-    sharing = job_sharing(scope)
-    return [*sharing, *(_EXPOSING if sharing else ()), _VARY]
-
-
 def _allowed_headers(scope: Scope) -> list[RawHeader]:
     """The header that allows the request headers that are requested, but those that only proxies may send.
 
@@ -229,10 +225,6 @@ _PREFIX = re.compile(r"(/[A-Za-z0-9._~-]{1,64}){1,8}/?", re.ASCII)
 _PORT = re.compile(r"\[(?P<v6>[0-9A-Fa-f:.]+)\](:\d{1,5})?|(?P<v4>[0-9.]+):\d{1,5}", re.ASCII)
 
 
-def _is_forwarded(scope: Scope) -> bool:
-    return any(name.startswith(b"x-forwarded-") for name, _value in scope["headers"])
-
-
 class Forwarded:
     """Uses X-Forwarded-Proto, -Host, -Prefix and -For of trusted proxies only.
 
@@ -248,7 +240,8 @@ class Forwarded:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one ASGI connection."""
-        if scope["type"] == "http" and _is_forwarded(scope) and self._is_trusted(scope.get("client")):
+        is_forwarded = scope["type"] == "http" and any(each[0].startswith(b"x-forwarded-") for each in scope["headers"])
+        if is_forwarded and self._is_trusted(scope.get("client")):
             scope = _as_clients_see_it(scope)
         await self._app(scope, receive, send)
 

@@ -19,14 +19,7 @@ from starlette.types import Scope
 
 from chronotile.archive.index.write import TRIES_S, ItemWriter
 from chronotile.catalog.catalogue import ServiceInfo
-from chronotile.core.errors import (
-    AccessRefused,
-    ChronotileError,
-    InvalidParameter,
-    LimitExceeded,
-    TooManyTries,
-    Unauthenticated,
-)
+from chronotile.core import errors
 from chronotile.http.endpoint import TOO_LARGE, problem_response
 from chronotile.http.respond import RawHeader
 from chronotile.http.run import RECEIVED_HOSTS, services_of, state_of
@@ -53,14 +46,14 @@ def require_job_access(request: HTTPConnection) -> None:
     service = services_of(request).catalogue.service
     refused = next((host for host in _hosts(request.scope) if not _is_host(host, service)), None)
     if refused is not None:
-        raise AccessRefused(
+        raise errors.AccessRefused(
             f"jobs may not be used under the host name {refused[:80]!r}; accepted are localhost, IP addresses, the "
             "host of `service: {url: …}` and the names in `service: {hosts: […]}` of the server's configuration",
             locator="Host",
         )
     for origin in request.headers.getlist("origin"):
         if not _is_origin(origin, request.scope, service):
-            raise AccessRefused(
+            raise errors.AccessRefused(
                 f"pages of the origin {origin[:80]!r} may not use jobs or run processes; accepted are the server's "
                 "own and those in `service: {origins: […]}` of the server's configuration",
                 locator="Origin",
@@ -188,10 +181,10 @@ def writer_of(request: Request) -> ItemWriter:
     """
     writer = state_of(request).items
     if writer is None:
-        raise AccessRefused("items cannot be written here")
+        raise errors.AccessRefused("items cannot be written here")
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if not writer.allows(token.strip() if scheme.lower() == "bearer" else None, client_of(request) or ""):
-        raise Unauthenticated("writing items needs the header Authorization: Bearer with the operator's token")
+        raise errors.Unauthenticated("writing items needs the header Authorization: Bearer with the operator's token")
     return writer
 
 
@@ -204,14 +197,14 @@ def parsed(body: bytes) -> Any:  # noqa: ANN401 -- JSON
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        raise InvalidParameter(f"the body is not valid JSON: {error}") from error
+        raise errors.InvalidParameter(f"the body is not valid JSON: {error}") from error
 
 
-def written_problem(error: ChronotileError, request: Request) -> Response:
+def written_problem(error: errors.ChronotileError, request: Request) -> Response:
     """Return the problem document of a request that writes items."""
-    response = problem_response(error, request, status=TOO_LARGE if isinstance(error, LimitExceeded) else None)
-    if isinstance(error, Unauthenticated):
+    response = problem_response(error, request, status=TOO_LARGE if isinstance(error, errors.LimitExceeded) else None)
+    if isinstance(error, errors.Unauthenticated):
         response.headers["WWW-Authenticate"] = 'Bearer realm="chronotile"'
-    if isinstance(error, TooManyTries):
+    if isinstance(error, errors.TooManyTries):
         response.headers.update({"Retry-After": f"{TRIES_S:.0f}", "Cache-Control": "no-store"})
     return response

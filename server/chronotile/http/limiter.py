@@ -328,18 +328,15 @@ class Limiter:
         try:
             if must_wait and is_active is not None and not await is_active():
                 return None
-            return await self._run(work)
+            self.running += 1
+            try:
+                return await asyncio.wrap_future(self._pool.submit(copy_context().run, work))
+            finally:
+                self.running -= 1
         finally:
             turn.end()
             self._free.release()
             _give_back(each.share for each in sources)
-
-    async def _run(self, work: Callable[[], Result]) -> Result:
-        self.running += 1
-        try:
-            return await asyncio.wrap_future(self._pool.submit(copy_context().run, work))
-        finally:
-            self.running -= 1
 
     def _source(self, name: str) -> Source:
         if name not in self._sources:

@@ -105,7 +105,7 @@ def left_out_warning(left_out: Sequence[str]) -> str:
 
 
 def _warning(what: str, told: Sequence[str], all_: Sized) -> str:
-    """A warning (RFC 7234 §5.5) that names the first of some things, and says how many more there are."""
+    # A warning (RFC 7234 §5.5) that names the first of some things, and says how many more there are.
     more = len(all_) - len(told)
     return f'199 - "{what}: {", ".join(told)}{f", and {more} more" if more else ""}"'
 
@@ -501,7 +501,11 @@ class ResponseCache:
             self._answers.clear()
             self._refusals.clear()
         path = scope.get("root_path", ""), scope["path"]
-        text = None if has_range(scope) else (*path, scope["query_string"], _held(scope))
+        text = (
+            None
+            if has_range(scope)
+            else (*path, scope["query_string"], join_values(scope["headers"], b"if-none-match"))
+        )
         given = None if text is None else self._answer(text, state, start)
         given = given or self._refusal(path)
         if given is not None:
@@ -530,7 +534,10 @@ class ResponseCache:
             return None
         self._answers.move_to_end(text)
         body = b"" if answer.status == 304 else state.services.caches.payloads.get(answer.etag)
-        if body is None or not _is_current(answer, state):
+        if body is None or state.live.has_grown(answer.collection):
+            return None
+        # The files, as they are after this call, must still be what the answer was made of.
+        if not answer.pixels.are_unchanged(state.services):
             return None
         headers = list(answer.headers)
         if body:
@@ -563,14 +570,5 @@ class ResponseCache:
             self._refusals.popitem(last=False)
 
 
-def _held(scope: Scope) -> bytes:
-    return join_values(scope["headers"], b"if-none-match")
-
-
 def _route(scope: Scope) -> dict[str, Any]:
     return {"route": scope["route"], "path_params": scope["path_params"]}
-
-
-def _is_current(answer: _Answer, state: ServerState) -> bool:
-    # Whether the files, as they are after this call, still are what the answer was made of.
-    return not state.live.has_grown(answer.collection) and answer.pixels.are_unchanged(state.services)

@@ -2,25 +2,17 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
 from concurrent.futures import CancelledError
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from functools import partial
-from typing import Generic, ParamSpec, TypeVar, cast
+from typing import Generic, NamedTuple, ParamSpec, TypeVar, cast
 
 from starlette.requests import HTTPConnection, Request
 
 from chronotile.archive.index.write import ItemWriter
-from chronotile.core.errors import (
-    ClientGone,
-    DateUnreadable,
-    PlanStale,
-    ServerBusy,
-    ServicesRenewed,
-    SourceChanged,
-    SourceUnavailable,
-)
+from chronotile.core import errors
 from chronotile.core.model.request import IsActive
 from chronotile.core.web.places import Places
 from chronotile.http.body_memory import BodyMemory, DownloadSlots
@@ -44,8 +36,7 @@ FAULT_STATUS = "chronotile.fault_status"
 """Where a request whose fault is answered with another status keeps its own, for the log and the metrics."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limiters:
+class Limiters(NamedTuple):
     """What lets each kind of work into threads."""
 
     pictures: Limiter
@@ -86,10 +77,6 @@ class Limiters:
     readiness: Limiter
     metrics: Limiter
     """Apart from `documents`, which look at all stores, of which one may hang: an operator wants to know just then."""
-
-    def __iter__(self) -> Iterator[Limiter]:
-        """Iterate over all."""
-        return (getattr(self, each.name) for each in fields(self))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -315,17 +302,17 @@ async def _run_reading(
 
     try:
         result = await limiter.run(work, sources=shared, is_active=is_active, usual_s=request.scope.get(USUAL_S, 0.0))
-    except ServerBusy:
+    except errors.ServerBusy:
         request.scope[REFUSED_BY] = limiter, shared, services
         raise
-    except (DateUnreadable, SourceChanged):  # of a source that is there
+    except (errors.DateUnreadable, errors.SourceChanged):  # of a source that is there
         raise
-    except SourceUnavailable:
+    except errors.SourceUnavailable:
         if services.elsewhere.hosts(sources):
             services.elsewhere.suspect(sources)
         raise
     if result is None:
-        raise ClientGone("the client disconnected")
+        raise errors.ClientGone("the client disconnected")
     return result
 
 
@@ -342,7 +329,7 @@ def refuse_if_busy(request: Request, kind: Kind[Arguments], layer: str) -> None:
     limiter, shared = _limiter_of(request, limiter, {services.catalogue.layer(layer).collection})
     if limiter.refuses(shared):
         request.scope[REFUSED_BY] = limiter, shared, services
-        raise ServerBusy(TOO_LONG)
+        raise errors.ServerBusy(TOO_LONG)
 
 
 def _limiter_of(request: Request, limiter: Limiter, sources: Collection[str]) -> tuple[Limiter, set[str]]:
@@ -407,7 +394,7 @@ def require_nothing_learnt(request: Request, services: Services, sources: Iterab
     learnt = services.learnt(sources)
     if not learnt:
         return
-    attempts: Attempts = request.scope.setdefault(LEARNT, Attempts(PlanStale.most_again))
+    attempts: Attempts = request.scope.setdefault(LEARNT, Attempts(errors.PlanStale.most_again))
     if attempts.are_worthwhile(*learnt.values()):
         for each in learnt:
             check_current(state_of(request), services, each)
@@ -421,4 +408,4 @@ def check_current(state: ServerState, services: Services, collection: str | None
     """
     state.live.follow(collection)
     if services is not state.services:
-        raise ServicesRenewed("what is served was replaced")
+        raise errors.ServicesRenewed("what is served was replaced")
