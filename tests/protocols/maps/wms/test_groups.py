@@ -8,7 +8,7 @@ from lxml import etree
 from chronotile.core.model.collection import MetadataLink
 from chronotile.core.model.crs import crs_of
 from chronotile.core.model.grid import NativeGrid
-from chronotile.protocols.maps.wms import params, routes
+from chronotile.protocols.maps.wms import params
 from tests.protocols import served
 from tests.protocols.maps.wms.cite import HREF
 from tests.protocols.pictures import rgba_of
@@ -83,8 +83,7 @@ def test_a_collection_of_too_many_layers_is_refused_by_their_number(make_client,
 )
 def test_groups_are_not_opened_where_too_many_are_named(grouped, get_map, monkeypatch, changes):
     opened, layers_in = [], params.layers_in
-    for module in (params, routes):
-        monkeypatch.setattr(module, "layers_in", lambda *asked: opened.append(asked) or layers_in(*asked))
+    monkeypatch.setattr(params, "layers_in", lambda *asked: opened.append(asked) or layers_in(*asked))
 
     answer = get_map(grouped, STYLES="", **changes)
 

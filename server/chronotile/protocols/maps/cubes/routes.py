@@ -75,10 +75,17 @@ async def get_cube(request: Request) -> Response:
     if isinstance(target, Payload):
         found = target
     else:
+
+        def make(is_active: IsActive) -> tuple[Payload, bool]:
+            made = make_cube(target, is_active=is_active)
+            return made, named.holds((made.time, made.states))
+
         kind = CUBES_OF_ONE_TIME if len(target.times.indexes) == 1 else CUBES
-        found, is_current = await run(request, kind, partial(_made, target, named), layers=[cube.layer])
+        found, is_current = await run(request, kind, make, layers=[cube.layer])
     if not found.body and not found.unchanged:
-        return _without_content(respond(found, is_immutable=is_current))
+        whole = respond(found, is_immutable=is_current)
+        headers = {name: value for name, value in whole.headers.items() if not name.startswith("content-")}
+        return Response(status_code=204, headers={**headers, "Vary": "Accept-Encoding"})
     if takes_gzip(request.headers.get("accept-encoding", "")) or found.unchanged:
         response = respond(found, is_immutable=is_current)
         response.headers["Vary"] = "Accept-Encoding"
@@ -87,18 +94,6 @@ async def get_cube(request: Request) -> Response:
         return response
     body = await run(request, CUBE_BODIES, partial(zlib.decompress, found.body, GZIP_WRAPPER))
     return respond(replace(found, body=body), is_immutable=is_current)
-
-
-def _made(target: CubeTarget, named: NamedState, is_active: IsActive) -> tuple[Payload, bool]:
-    cube = make_cube(target, is_active=is_active)
-    return cube, named.holds((cube.time, cube.states))
-
-
-def _without_content(response: Response) -> Response:
-    """The answer that there is nothing, with the validators of what there would be (RFC 9110 §15.3.5)."""
-    headers = {name: value for name, value in response.headers.items() if not name.startswith("content-")}
-    headers["Vary"] = "Accept-Encoding"
-    return Response(status_code=204, headers=headers)
 
 
 operations = (

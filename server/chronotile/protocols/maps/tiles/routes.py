@@ -24,34 +24,27 @@ from chronotile.pipeline.services import Services
 from chronotile.pipeline.styling.legend import ramp_document
 from chronotile.protocols.common.openapi import FILE, extension_in_path, ref
 from chronotile.protocols.common.operation import TILE, Operation, routes_of, segment
+from chronotile.protocols.common.query import picture
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import datetime, names_of
-from chronotile.protocols.common.query.picture import (
-    COLOURS,
-    DIFFERENCE,
-    EXPRESSION,
-    LOGARITHMIC,
-    RAMP,
-    RANGE,
-    REDUCER,
-    REV,
-    REVERSED,
-    STYLE,
-    NamedState,
-    by_extension,
-    legend_request,
-    map_request,
-    settled,
-)
 from chronotile.protocols.common.query.place import tile_grid_of
 from chronotile.protocols.common.tilejson import layer_tilejson
 
 FORMATS: Mapping[str, MapFormat] = {each.extension: each for each in (*TILE_FORMATS, *VALUE_FORMATS)}
 DATETIME = datetime("An instant, interval or list; default: the layer's default")
-OF_TEMPLATE = (STYLE, RANGE, RAMP, REVERSED, LOGARITHMIC, REDUCER, EXPRESSION, DIFFERENCE)
+OF_TEMPLATE = (
+    picture.STYLE,
+    picture.RANGE,
+    picture.RAMP,
+    picture.REVERSED,
+    picture.LOGARITHMIC,
+    picture.REDUCER,
+    picture.EXPRESSION,
+    picture.DIFFERENCE,
+)
 """Those of a TileJSON that its tiles have, too, in the order of their address."""
 OF_TILEJSON = (DATETIME, *OF_TEMPLATE)
-OF_TILE = (*OF_TILEJSON, REV)
+OF_TILE = (*OF_TILEJSON, picture.REV)
 """TileJSON and legends ignore those that they have no use for, as one query often goes to all."""
 
 
@@ -70,10 +63,10 @@ def tile_request(path: Mapping[str, str], query: Kvp, catalogue: Catalogue, *, s
     query.check_names(names_of(OF_TILE))
     layer = catalogue.layer(path["layer"])
     grid = tile_grid_of(path, catalogue)
-    picture_format = by_extension(path["extension"], FORMATS)
+    picture_format = picture.by_extension(path["extension"], FORMATS)
     if scale > 1:
         grid = replace(grid, width=grid.width * scale, height=grid.height * scale)
-    shown = map_request(layer, grid, query, time=DATETIME.of(query))
+    shown = picture.map_request(layer, grid, query, time=DATETIME.of(query))
     return replace(shown, format=picture_format)
 
 
@@ -84,7 +77,7 @@ def style_request(path: Mapping[str, str], query: Kvp) -> LegendRequest:
         InvalidParameter: A parameter is not accepted, or a name is misspelt.
     """
     query.check_names(names_of(OF_TILE))
-    return legend_request(path["layer"], query)
+    return picture.legend_request(path["layer"], query)
 
 
 async def get_tile(request: Request, *, scale: int = 1) -> Response:
@@ -92,11 +85,11 @@ async def get_tile(request: Request, *, scale: int = 1) -> Response:
     services = services_of(request)
     query = Kvp(request.query_params.multi_items())
     tile = tile_request(request.path_params, query, services.catalogue, scale=scale)
-    revision = REV.given(query)
+    revision = picture.REV.given(query)
     known = known_etags(request)
 
     def draw() -> tuple[Payload, bool]:
-        named = NamedState(revision, tile.layer, services, expression=tile.expression)
+        named = picture.NamedState(revision, tile.layer, services, expression=tile.expression)
         payload = overlay_maps([tile], services, known=known).payload
         return payload, named.holds((payload.time, payload.states))
 
@@ -117,7 +110,7 @@ async def get_tilejson(request: Request) -> Response:
 async def get_legend(request: Request) -> Response:
     """Return a layer's legend as picture or document."""
     services = services_of(request)
-    extension = by_extension(request.path_params["extension"], {name: name for name in LEGEND_TYPES})
+    extension = picture.by_extension(request.path_params["extension"], {name: name for name in LEGEND_TYPES})
     style = style_request(request.path_params, Kvp(request.query_params.multi_items()))
     return respond(
         await run(request, DOCUMENTS, partial(draw_legend, style, extension, services, known=known_etags(request)))
@@ -128,14 +121,13 @@ async def get_ramps(request: Request) -> Response:
     """Return the ramps that `ramp` takes, with their colours."""
     Kvp(request.query_params.multi_items()).check_names(())
     services = services_of(request)
-    make = partial(_ramps, services)
+
+    def make() -> bytes:
+        return orjson.dumps({"ramps": [ramp_document(style) for style in services.catalogue.ramps]})
+
     return await respond_with_document(
         request, services, make, key="ramps", media_type="application/json", cache_control=SHORT
     )
-
-
-def _ramps(services: Services) -> bytes:
-    return orjson.dumps({"ramps": [ramp_document(style) for style in services.catalogue.ramps]})
 
 
 def _tilejson(request: Request, services: Services) -> bytes:
@@ -143,11 +135,11 @@ def _tilejson(request: Request, services: Services) -> bytes:
     layer = services.catalogue.layer(request.path_params["layer"])
     tile_matrix_set = services.catalogue.tile_matrix_set(request.path_params["tms"])
     template = {name: value for name in names_of(OF_TEMPLATE) if (value := query.optional(name))}
-    expression = EXPRESSION.given(query)
-    REDUCER.of(query)
+    expression = picture.EXPRESSION.given(query)
+    picture.REDUCER.of(query)
     shown, reading = with_expression(layer, expression, services)
     requested_style(style_request(request.path_params, query), shown, reading)
-    found = settled(layer, query, DATETIME.of(query), services)
+    found = picture.settled(layer, query, DATETIME.of(query), services)
     if "datetime" not in found and len(shown.times):
         template["datetime"] = query.required(DATETIME.name)
     template |= found
@@ -185,7 +177,7 @@ operations = (
         get_legend,
         "getLegend",
         "The legend of a layer",
-        parameters=[LAYER, extension_in_path(LEGEND_TYPES), *COLOURS, REDUCER],
+        parameters=[LAYER, extension_in_path(LEGEND_TYPES), *picture.COLOURS, picture.REDUCER],
         answers=dict.fromkeys(LEGEND_TYPES.values(), FILE),
     ),
     describe(

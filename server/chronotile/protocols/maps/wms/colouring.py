@@ -69,10 +69,6 @@ def colour(text: str, *, locator: str, may_be_translucent: bool = False) -> Colo
     return Colour(red, green, blue, alpha)
 
 
-def _range(given: str) -> tuple[float, float] | Literal["auto", "default"]:
-    return _RANGES.get(given) or value_range(given, locator="COLORSCALERANGE")
-
-
 def _beyond(name: str, which: str) -> Parameter[Beyond]:
     def parse(given: str) -> Beyond:
         if given.lower() == "extend":
@@ -86,7 +82,7 @@ def _beyond(name: str, which: str) -> Parameter[Beyond]:
 RANGE: Parameter[tuple[float, float] | Literal["auto", "default"]] = custom(
     "COLORSCALERANGE",
     "`low,high`: the values at the ends of the ramp; `auto`: those of the picture; `default`: the style's",
-    _range,
+    lambda given: _RANGES.get(given) or value_range(given, locator="COLORSCALERANGE"),
 )
 BANDS = whole("NUMCOLORBANDS", "As many equal steps of one colour each", least=1)
 LOGARITHMIC = truth("LOGSCALE", "Whether colours follow the logarithm of values")

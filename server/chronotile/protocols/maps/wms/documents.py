@@ -8,18 +8,8 @@ from chronotile.catalog.catalogue import Catalogue
 from chronotile.core.model.collection import Collection, MetadataLink
 from chronotile.core.model.crs import CRS84, Crs
 from chronotile.core.model.grid import BBox
+from chronotile.protocols.common.capabilities import layer_entries as entries
 from chronotile.protocols.common.capabilities.feature_info import INFO_FORMATS
-from chronotile.protocols.common.capabilities.layer_entries import (
-    DECIMALS,
-    CapabilitiesContext,
-    CollectionEntry,
-    LayerEntry,
-    advertised_layers,
-    collection_entries,
-    inspire_code,
-    update_sequence,
-    wms_name,
-)
 from chronotile.protocols.common.capabilities.time_extent import TimeExtent, most_listed_times
 from chronotile.protocols.common.localised_text import text_in
 from chronotile.protocols.common.query.place import in_axis_order
@@ -52,13 +42,13 @@ class Box:
     maxy: float
 
 
-def capabilities(context: CapabilitiesContext, version: Version, *, path: str) -> bytes:
+def capabilities(context: entries.CapabilitiesContext, version: Version, *, path: str) -> bytes:
     """Return the capabilities document; `path` is that of the service, under the base URL."""
     catalogue = context.services.catalogue
     offered = tuple(offered_crs(catalogue, version))
-    listed = frozenset(name for name, _layer in advertised_layers(context))
+    listed = frozenset(name for name, _layer in entries.advertised_layers(context))
     named = {each.id: each for each in named_groups(catalogue, listed)}
-    collections = collection_entries(context, times=most_listed_times(len(listed) + len(named)))
+    collections = entries.collection_entries(context, times=most_listed_times(len(listed) + len(named)))
     boxes = {layer.name: tuple(_boxes(layer, offered, version)) for each in collections for layer in each.layers}
     time = context.time_text
     return render_xml(
@@ -67,7 +57,7 @@ def capabilities(context: CapabilitiesContext, version: Version, *, path: str) -
         title=text_in(catalogue.service.title, context.language),
         abstract=text_in(catalogue.service.abstract, context.language),
         base=context.base,
-        update_sequence=update_sequence(context.services),
+        update_sequence=entries.update_sequence(context.services),
         inspire=_inspire(catalogue, context.language),
         metadata={collection.id: collection.metadata for collection in catalogue.collections},
         # With the time, so that it is the default indeed where a client names none.
@@ -102,7 +92,7 @@ class GroupEntry:
 
 
 def _group(
-    entry: CollectionEntry, boxes: Mapping[str, tuple[Box, ...]], collection: Collection | None
+    entry: entries.CollectionEntry, boxes: Mapping[str, tuple[Box, ...]], collection: Collection | None
 ) -> GroupEntry | None:
     """The entry of a collection that has a name; `None` where a layer of it has no geographic box."""
     layers = [each for each in entry.layers if each.name == each.layer.id]
@@ -138,24 +128,24 @@ def _inspire(catalogue: Catalogue, language: str) -> InspireCapabilities | None:
     service = catalogue.service
     if service.inspire is None:
         return None
-    default, *others = (inspire_code(each) for each in service.languages)
-    return InspireCapabilities(service.inspire, default, tuple(others), inspire_code(language))
+    default, *others = (entries.inspire_code(each) for each in service.languages)
+    return InspireCapabilities(service.inspire, default, tuple(others), entries.inspire_code(language))
 
 
 def offered_crs(catalogue: Catalogue, version: Version) -> Iterator[OfferedCrs]:
     """Yield what maps are offered in; CRS:84 is a name of WMS 1.3.0 (Annex B.2), not of 1.1.1."""
     for crs in catalogue.crs:
-        name = wms_name(crs)
+        name = entries.wms_name(crs)
         if name is not None and (version == "1.3.0" or crs != CRS84):
             yield OfferedCrs(name, crs)
 
 
-def _boxes(entry: LayerEntry, offered: Iterable[OfferedCrs], version: Version) -> Iterator[Box]:
+def _boxes(entry: entries.LayerEntry, offered: Iterable[OfferedCrs], version: Version) -> Iterator[Box]:
     """The layer's box in each CRS it has coordinates in, in the axis order of the CRS (WMS 1.3.0 §7.2.4.6.8)."""
     for each in offered:
         box = box_in_crs(entry.layer.main_variable.grid, each.crs)
         if box is not None:
-            edges = [round(edge, DECIMALS) for edge in box]
+            edges = [round(edge, entries.DECIMALS) for edge in box]
             yield Box(each.name, *(in_axis_order(edges, each.crs) if version == "1.3.0" else edges))
 
 

@@ -9,14 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from chronotile.catalog.catalogue import Catalogue
-from chronotile.core.errors import (
-    ChronotileError,
-    ClientGone,
-    InvalidParameter,
-    MissingTime,
-    OperationNotSupported,
-    UnsupportedCrs,
-)
+from chronotile.core import errors
 from chronotile.core.model.collection import Layer
 from chronotile.core.model.crs import CRS84, Crs, is_north_first
 from chronotile.core.model.formats import MapFormat
@@ -30,18 +23,7 @@ from chronotile.protocols.common.capabilities.layer_entries import wms_name
 from chronotile.protocols.common.capabilities.time_extent import value_warning
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.xml import render_xml
-from chronotile.protocols.maps.wms.params import (
-    EXCEPTIONS,
-    FORMAT,
-    FORMATS,
-    HEIGHT,
-    VERSION,
-    WIDTH,
-    Version,
-    background,
-    crs_parameter,
-    negotiated_version,
-)
+from chronotile.protocols.maps.wms import params
 
 MEDIA_TYPES = {"1.3.0": "text/xml", "1.1.1": "application/vnd.ogc.se_xml"}
 """Without a charset, which the document names itself: QGIS shows the text of exceptions of exactly `text/xml`."""
@@ -67,10 +49,12 @@ SPELLING = {
 WITHOUT_CODE = {"NoApplicableCode", "limit-exceeded"}
 
 
-def fault(error: ChronotileError, request: Request) -> Response:
+def fault(error: errors.ChronotileError, request: Request) -> Response:
     """Return the service exception (WMS 1.3.0 §6.11, Annex E; WMS 1.1.1 §6.7, Annex A)."""
     version = _version(request)
-    locator = _locator(error, version)
+    locator = (
+        params.crs_parameter(version) if error.locator == "crs" else SPELLING.get(error.locator or "", error.locator)
+    )
     code = _code(error, version, request)
     if _wants_json(request):
         exception = {"code": code, "locator": locator, "text": error.message}
@@ -80,7 +64,11 @@ def fault(error: ChronotileError, request: Request) -> Response:
         body = render_xml(TEMPLATES[version], code=code, locator=locator, message=error.message)
     headers = {"Content-Type": media_type, "Cache-Control": "no-store"}
     request.scope[FAULT_STATUS] = error.status
-    return Response(body, status_code=_status(error, request), headers=headers)
+    is_of_http = error.status in {413, 414} or (
+        error.status >= 500 and not isinstance(error, errors.OperationNotSupported)
+    )
+    status = error.status if is_of_http else services_of(request).catalogue.service.wms_exception_status
+    return Response(body, status_code=status, headers=headers)
 
 
 async def or_in_picture(
@@ -92,9 +80,9 @@ async def or_in_picture(
     """
     try:
         return await handler(request, query)
-    except ClientGone:
+    except errors.ClientGone:
         raise
-    except ChronotileError as error:
+    except errors.ChronotileError as error:
         picture = _picture_of(error, query) if error.status < 500 else None
         if picture is None:
             raise
@@ -104,17 +92,17 @@ async def or_in_picture(
         return Response(body, media_type=picture.format, headers={"Cache-Control": "no-store"})
 
 
-def _picture_of(error: ChronotileError, query: Kvp) -> MessageRequest | None:
+def _picture_of(error: errors.ChronotileError, query: Kvp) -> MessageRequest | None:
     """The picture that stands for an error (WMS 1.3.0 §7.3.3.11), where one is requested and the request says how."""
-    with contextlib.suppress(ChronotileError):
-        exceptions, picture_format = EXCEPTIONS.of(query), FORMATS[FORMAT.of(query)]
+    with contextlib.suppress(errors.ChronotileError):
+        exceptions, picture_format = params.EXCEPTIONS.of(query), params.FORMATS[params.FORMAT.of(query)]
         if exceptions in {"INIMAGE", "BLANK"} and picture_format != MapFormat.GEOTIFF:
             return MessageRequest(
                 text=error.message if exceptions == "INIMAGE" else "",
-                width=WIDTH.of(query),
-                height=HEIGHT.of(query),
+                width=params.WIDTH.of(query),
+                height=params.HEIGHT.of(query),
                 format=picture_format,
-                background=background(query, picture_format),
+                background=params.background(query, picture_format),
             )
     return None
 
@@ -130,46 +118,29 @@ def _last(request: Request, name: str) -> Kvp:
     return Kvp([pair for pair in _pairs(request) if pair[0].lower() == name.lower()][-1:])
 
 
-def _version(request: Request) -> Version:
+def _version(request: Request) -> params.Version:
     try:
-        return negotiated_version(_last(request, VERSION.name))
-    except InvalidParameter:
+        return params.negotiated_version(_last(request, params.VERSION.name))
+    except errors.InvalidParameter:
         return "1.3.0"
 
 
 def _wants_json(request: Request) -> bool:
     try:
-        return EXCEPTIONS.of(_last(request, EXCEPTIONS.name)) == "JSON"
-    except InvalidParameter:
+        return params.EXCEPTIONS.of(_last(request, params.EXCEPTIONS.name)) == "JSON"
+    except errors.InvalidParameter:
         return False
 
 
-def _locator(error: ChronotileError, version: Version) -> str | None:
-    if error.locator == "crs":
-        return crs_parameter(version)
-    return SPELLING.get(error.locator or "", error.locator)
-
-
-def _code(error: ChronotileError, version: Version, request: Request) -> str | None:
+def _code(error: errors.ChronotileError, version: params.Version, request: Request) -> str | None:
     """The code of Annex E, else that of OWS Common; none where neither has one."""
-    is_about_time = isinstance(error, InvalidParameter | MissingTime) and error.locator == "time"
-    if is_about_time and _names_time(request):
+    is_about_time = isinstance(error, errors.InvalidParameter | errors.MissingTime) and error.locator == "time"
+    # Whether the request has a time, were it `current` where there is none.
+    if is_about_time and any(name.lower() == "time" and value.strip() for name, value in _pairs(request)):
         return "InvalidDimensionValue"
-    if isinstance(error, UnsupportedCrs):
+    if isinstance(error, errors.UnsupportedCrs):
         return "InvalidCRS" if version == "1.3.0" else "InvalidSRS"
     return None if error.code in WITHOUT_CODE else error.code
-
-
-def _names_time(request: Request) -> bool:
-    # Whether the request has a time, were it `current` where there is none.
-    return any(name.lower() == "time" and value.strip() for name, value in _pairs(request))
-
-
-def _status(error: ChronotileError, request: Request) -> int:
-    """What is the client's fault has the configured status; a source or server that fails never looks well."""
-    if error.status in {413, 414} or (error.status >= 500 and not isinstance(error, OperationNotSupported)):
-        return error.status
-    return services_of(request).catalogue.service.wms_exception_status
 
 
 # Warnings about maps that may not show what was meant.
@@ -192,7 +163,7 @@ def time_warnings(
     return list(warnings)
 
 
-def axes_warning(maps: Sequence[MapRequest], version: Version, catalogue: Catalogue) -> str | None:
+def axes_warning(maps: Sequence[MapRequest], version: params.Version, catalogue: Catalogue) -> str | None:
     """Return the Warning header of a map that shows nothing, but would if the axes of its box were swapped."""
     crs, box = maps[0].grid.crs, maps[0].grid.bbox
     if not (crs.is_geographic or is_north_first(crs)):
@@ -246,5 +217,5 @@ def box_in_crs(native: NativeGrid, crs: Crs) -> BBox | None:
             return box
         shared = BBox(west, max(south, area.south), east, min(north, area.north))
         return box_in(shared, CRS84, crs) if shared.ymin < shared.ymax else None
-    except InvalidParameter:
+    except errors.InvalidParameter:
         return None

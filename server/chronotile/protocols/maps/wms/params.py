@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -21,7 +21,6 @@ from chronotile.core.errors import (
     UnsupportedFormat,
 )
 from chronotile.core.model.collection import Collection, Layer
-from chronotile.core.model.crs import Crs
 from chronotile.core.model.formats import DrawnFormat, MapFormat
 from chronotile.core.model.grid import BBox, Grid
 from chronotile.core.model.request import PICTURE_REDUCERS, MapRequest
@@ -31,7 +30,8 @@ from chronotile.core.model.time.parser import parse_time
 from chronotile.pipeline.styling.read_sld import SheetLayer
 from chronotile.protocols.common.capabilities.layer_entries import sequence_order
 from chronotile.protocols.common.openapi import enum_of
-from chronotile.protocols.common.query.kvp import Kvp, bbox
+from chronotile.protocols.common.query import kvp
+from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import (
     Parameter,
     choice,
@@ -43,17 +43,7 @@ from chronotile.protocols.common.query.parameter import (
     whole,
 )
 from chronotile.protocols.common.query.place import as_xy
-from chronotile.protocols.maps.wms.colouring import (
-    COLOURS,
-    colour,
-    colour_range,
-    colouring,
-    resolve_styles,
-    sheets_of,
-    style_and_ramp,
-    truth,
-    with_layers,
-)
+from chronotile.protocols.maps.wms import colouring
 
 LAYER_LIMIT = 20
 """Layers that one map shows; their pixels together are bounded by `max_cube_values`."""
@@ -159,17 +149,11 @@ def expand_groups(query: Kvp, catalogue: Catalogue) -> Kvp:
 Version = Literal["1.1.1", "1.3.0"]
 Operation = Literal["GetCapabilities", "GetMap", "GetFeatureInfo", "GetLegendGraphic", "GetStyles", "DescribeLayer"]
 
-OPERATIONS: tuple[Operation, ...] = (
-    *("GetCapabilities", "GetMap", "GetFeatureInfo", "GetLegendGraphic", "GetStyles", "DescribeLayer"),
-)
+OPERATIONS: tuple[Operation, ...] = get_args(Operation)
 VERSIONS: Mapping[str, Version] = {"1.3.0": "1.3.0", "1.3": "1.3.0", "1.1.1": "1.1.1", "1.1.0": "1.1.1", "1.1": "1.1.1"}
 """Versions of GetMap with the one whose rules hold: that of 1.1.0 has the parameters of 1.1.1."""
 FORMATS: Mapping[str, DrawnFormat] = {
-    MapFormat.PNG: MapFormat.PNG,
-    MapFormat.PNG8: MapFormat.PNG8,
-    MapFormat.JPEG: MapFormat.JPEG,
-    MapFormat.WEBP: MapFormat.WEBP,
-    MapFormat.GIF: MapFormat.GIF,
+    **{each: each for each in (MapFormat.PNG, MapFormat.PNG8, MapFormat.JPEG, MapFormat.WEBP, MapFormat.GIF)},
     "image/tiff": MapFormat.GEOTIFF,
 }
 """What maps are offered in."""
@@ -184,7 +168,7 @@ _OTHER_FORMATS: Mapping[str, str] = {
 """Other names of theirs that clients write."""
 ExceptionFormat = Literal["XML", "INIMAGE", "BLANK", "JSON"]
 EXCEPTION_FORMATS: Mapping[Version, Mapping[str, ExceptionFormat]] = {
-    "1.3.0": {"XML": "XML", "INIMAGE": "INIMAGE", "BLANK": "BLANK", "JSON": "JSON"},
+    "1.3.0": {each: each for each in get_args(ExceptionFormat)},
     "1.1.1": {
         "application/vnd.ogc.se_xml": "XML",
         "application/vnd.ogc.se_inimage": "INIMAGE",
@@ -204,7 +188,7 @@ def _version(given: str) -> Version:
 
 
 def _box(given: str) -> BBox:
-    box = bbox(given, locator="BBOX")
+    box = kvp.bbox(given, locator="BBOX")
     if max(map(abs, box)) > FARTHEST:
         raise InvalidParameter(f"BBOX {given[:MAX_SHOWN]} lies beyond all coordinates", locator="BBOX")
     return box
@@ -224,9 +208,12 @@ FORMAT = keyword(
     others=_OTHER_FORMATS,
     error=UnsupportedFormat,
 )
-IS_TRANSPARENT = truth("TRANSPARENT", "Whether nothing lies under the map")
+IS_TRANSPARENT = colouring.truth("TRANSPARENT", "Whether nothing lies under the map")
 BACKGROUND = custom(
-    "BGCOLOR", "What lies under the map: `0xRRGGBB`", partial(colour, locator="BGCOLOR"), default=Colour(255, 255, 255)
+    "BGCOLOR",
+    "What lies under the map: `0xRRGGBB`",
+    partial(colouring.colour, locator="BGCOLOR"),
+    default=Colour(255, 255, 255),
 )
 EXCEPTIONS: Parameter[ExceptionFormat] = keyword(
     "EXCEPTIONS",
@@ -241,7 +228,7 @@ REDUCER = choice("REDUCER", "Of several times", PICTURE_REDUCERS, default="lates
 DIFFERENCE = times("DIFFERENCE", "A second time, whose values are subtracted")
 OF_MAP: tuple[Parameter[object], ...] = (
     *(VERSION, LAYERS, STYLES, CRS, SRS, BOX, WIDTH, HEIGHT, FORMAT, IS_TRANSPARENT, BACKGROUND, TIME),
-    *(REDUCER, DIFFERENCE, *COLOURS, EXCEPTIONS),
+    *(REDUCER, DIFFERENCE, *colouring.COLOURS, EXCEPTIONS),
 )
 
 _VERSION = re.compile(r"(\d{1,3})(?:\.(\d{1,3}))?(?:\.(\d{1,3}))?")
@@ -337,37 +324,44 @@ def wms_map(query: Kvp, catalogue: Catalogue) -> WmsMap:
     """
     version = VERSION.of(query)
     EXCEPTIONS.of(query)
-    sheets = sheets_of(query)
+    sheets = colouring.sheets_of(query)
     refuse_styled_groups(sheets, catalogue)
-    query = expand_groups(with_layers(query, sheets), catalogue)
+    query = expand_groups(colouring.with_layers(query, sheets), catalogue)
     layers = _layers(query, catalogue)
-    crs = catalogue.crs_for_map(_crs_name(query, version))
-    grid = Grid(crs=crs, bbox=_bbox(query, crs, version), width=WIDTH.of(query), height=HEIGHT.of(query))
+    # What CRS names, in 1.1.1 SRS; the name of the other version is taken where that is missing.
+    naming, other = (CRS, SRS) if version == "1.3.0" else (SRS, CRS)
+    crs = catalogue.crs_for_map(naming.given(query) or other.given(query) or naming.of(query))
+    box = BOX.of(query)
+    # WMS 1.3.0 §7.3.3.6: BBOX is in the axis order of the CRS; in 1.1.1 it is x before y whatever the CRS says.
+    bbox = as_xy(box, crs) if version == "1.3.0" else box
+    grid = Grid(crs=crs, bbox=bbox, width=WIDTH.of(query), height=HEIGHT.of(query))
     if version == "1.3.0":  # 1.1.1 has no such limits
         _check_sides(grid, max_side(catalogue))
     media_type = FORMAT.of(query)
     named = _styles(query, layers)
-    drawn = resolve_styles([(layer, style) for (_, layer), (style, _) in zip(layers, named, strict=True)], sheets)
-    maps = []
-    for (name, layer), (_, ramp), each in zip(layers, named, drawn, strict=True):
-        maps.append(
-            MapRequest(
-                layer=name,
-                grid=grid,
-                time=_time(query, layer),
-                fills_gaps=True,
-                difference=requested_difference(query, layer),
-                style=each.style,
-                own_style=each.own_style,
-                ramp=ramp,
-                range=colour_range(query),
-                colouring=colouring(query),
-                reducer=REDUCER.of(query),
-                format=FORMATS[media_type],
-                background=background(query, FORMATS[media_type]),
-            )
+    drawn = colouring.resolve_styles(
+        [(layer, style) for (_, layer), (style, _) in zip(layers, named, strict=True)], sheets
+    )
+    maps = tuple(
+        MapRequest(
+            layer=name,
+            grid=grid,
+            # A layer without time ignores TIME, so that it can be drawn beside others (OGC 12-111r1).
+            time=parse_frame_time(TIME.given(query), layer.times) if len(layer.times) else ABSENT,
+            fills_gaps=True,
+            difference=requested_difference(query, layer),
+            style=each.style,
+            own_style=each.own_style,
+            ramp=ramp,
+            range=colouring.colour_range(query),
+            colouring=colouring.colouring(query),
+            reducer=REDUCER.of(query),
+            format=FORMATS[media_type],
+            background=background(query, FORMATS[media_type]),
         )
-    return WmsMap(layers=tuple(maps), media_type=media_type)
+        for (name, layer), (_, ramp), each in zip(layers, named, drawn, strict=True)
+    )
+    return WmsMap(layers=maps, media_type=media_type)
 
 
 def background(query: Kvp, format: MapFormat) -> tuple[int, int, int] | None:
@@ -407,7 +401,7 @@ def _styles(query: Kvp, layers: list[tuple[str, Layer]]) -> list[tuple[str, str 
         raise InvalidParameter(f"STYLES names {len(names)} styles for {len(layers)} layers", locator="STYLES")
     names = (names + ("",) * len(layers))[: len(layers)]
     return [
-        style_and_ramp(name, [style.id for style in layer.styles])
+        colouring.style_and_ramp(name, [style.id for style in layer.styles])
         for name, (_name, layer) in zip(names, layers, strict=True)
     ]
 
@@ -420,27 +414,10 @@ def _check_sides(grid: Grid, most: int) -> None:
             raise LimitExceeded(limit, allowed=most, needed=size, alternative=alternative, locator=name)
 
 
-def _crs_name(query: Kvp, version: Version) -> str:
-    # What CRS names, in 1.1.1 SRS; the name of the other version is taken where that is missing.
-    named, other = (CRS, SRS) if version == "1.3.0" else (SRS, CRS)
-    return named.given(query) or other.given(query) or named.of(query)
-
-
 def is_quickly_read(query: Kvp, catalogue: Catalogue) -> bool:
     """Return whether a request is read without a style sheet and without asking PROJ, which take milliseconds."""
     named = [name for parameter in (CRS, SRS) if (name := parameter.given(query)) is not None]
     return query.optional("SLD_BODY") is None and all(map(catalogue.is_crs_for_map_known, named))
-
-
-def _bbox(query: Kvp, crs: Crs, version: Version) -> BBox:
-    # WMS 1.3.0 §7.3.3.6: BBOX is in the axis order of the CRS; in 1.1.1 it is x before y whatever the CRS says.
-    box = BOX.of(query)
-    return as_xy(box, crs) if version == "1.3.0" else box
-
-
-def _time(query: Kvp, layer: Layer) -> TimeSelection:
-    # A layer without time ignores TIME, so that it can be drawn beside others (OGC 12-111r1).
-    return parse_frame_time(TIME.given(query), layer.times) if len(layer.times) else ABSENT
 
 
 # TIME as players of maps write it: frames that follow one another.

@@ -13,14 +13,13 @@ from chronotile.catalog.catalogue import Catalogue
 from chronotile.core.errors import MAX_SHOWN, InvalidParameter, InvalidPoint, LayerNotQueryable, UnknownLayer
 from chronotile.core.model.collection import Layer
 from chronotile.core.model.formats import MapFormat
-from chronotile.core.model.payload import LayeredPayload, TimeUsed
+from chronotile.core.model.payload import TimeUsed
 from chronotile.core.model.request import IdentifyRequest, MapRequest, Point
 from chronotile.core.web.places import Places, web_places
 from chronotile.http.endpoint import endpoint, pairs_of
 from chronotile.http.respond import SHORT, known_etags, respond, respond_with_content, respond_with_document
 from chronotile.http.run import DOCUMENTS, PICTURES, SERIES, run, services_of
 from chronotile.pipeline.identify import InfoFormat, deliver_identified
-from chronotile.pipeline.services import Services
 from chronotile.protocols.common.capabilities.feature_info import INFO_FORMATS, info_format, pixel_place, pixel_point
 from chronotile.protocols.common.capabilities.layer_entries import capabilities_context, update_sequence
 from chronotile.protocols.common.map_responses import draw_maps
@@ -30,30 +29,16 @@ from chronotile.protocols.common.query.parameter import name_list, text, whole
 from chronotile.protocols.common.sld import MEDIA_TYPE as SLD_TYPE
 from chronotile.protocols.common.sld import SldVersion, sld_document
 from chronotile.protocols.common.xml import render_xml
+from chronotile.protocols.maps.wms import params
 from chronotile.protocols.maps.wms.colouring import with_document
 from chronotile.protocols.maps.wms.documents import MEDIA_TYPES, capabilities
 from chronotile.protocols.maps.wms.faults import axes_warning, fault, or_in_picture, time_warnings
 from chronotile.protocols.maps.wms.legend import answer_legend, legend_query
-from chronotile.protocols.maps.wms.params import (
-    LAYERS,
-    OF_MAP,
-    VERSION,
-    Operation,
-    Version,
-    check_count,
-    check_update_sequence,
-    is_quickly_read,
-    layers_in,
-    names_of,
-    negotiated_version,
-    operation,
-    wms_map,
-)
 
 Parsed = TypeVar("Parsed")
 
-OF_GET_MAP = ("SERVICE", "REQUEST", *(each.name for each in OF_MAP))
-WITH_OWN_STYLES: tuple[Operation, ...] = ("GetMap", "GetFeatureInfo", "GetLegendGraphic")
+OF_GET_MAP = ("SERVICE", "REQUEST", *(each.name for each in params.OF_MAP))
+WITH_OWN_STYLES: tuple[params.Operation, ...] = ("GetMap", "GetFeatureInfo", "GetLegendGraphic")
 """Operations that take SLD and SLD_BODY."""
 
 
@@ -61,7 +46,7 @@ async def answer(request: Request, *, path: str, places: Places) -> Response:
     """Return what REQUEST requests."""
     request.state.pairs = await pairs_of(request)
     query = last_of_each(request.state.pairs)
-    requested = operation(query)
+    requested = params.operation(query)
     if requested in WITH_OWN_STYLES:
         query = await with_document(request, query, places)
     match requested:
@@ -81,9 +66,9 @@ async def answer(request: Request, *, path: str, places: Places) -> Response:
 
 async def get_capabilities(request: Request, query: Kvp, *, path: str) -> Response:
     """Return the capabilities in the version that suits the client; FORMAT has no say (WMS 1.3.0 §7.2.3.1)."""
-    version = negotiated_version(query)
+    version = params.negotiated_version(query)
     services = services_of(request)
-    check_update_sequence(query, update_sequence(services))
+    params.check_update_sequence(query, update_sequence(services))
     context = capabilities_context(request, query)
     key = ("WMS", version, path, context.base, context.language, context.layers, context.time_text)
     make = partial(capabilities, context, version, path=path)
@@ -93,10 +78,10 @@ async def get_capabilities(request: Request, query: Kvp, *, path: str) -> Respon
 async def get_map(request: Request, query: Kvp) -> Response:
     """Return a map, with a warning for each layer whose time the client did not name."""
     services = services_of(request)
-    maps = await _parsed(request, query, wms_map)
+    maps = await _parsed(request, query, params.wms_map)
     _maps, found = await draw_maps(request, [each.layer for each in maps.layers], lambda: maps.layers)
     response = respond(replace(found.payload, media_type=maps.media_type))
-    axes = axes_warning(maps.layers, VERSION.of(query), services.catalogue)
+    axes = axes_warning(maps.layers, params.VERSION.of(query), services.catalogue)
     beside = [*query.slip_warnings(OF_GET_MAP), *([] if axes is None else [axes])]
     return _with_warnings(response, maps.layers, found.times, services.catalogue, beside=beside)
 
@@ -105,7 +90,7 @@ async def get_feature_info(request: Request, query: Kvp) -> Response:
     """Return what layers show at a pixel of a map, with the warnings of that map."""
     services = services_of(request)
     info = await _parsed(request, query, info_query)
-    work = partial(answer_info, info, services, known=known_etags(request))
+    work = partial(deliver_identified, info.requests, info.format, services, known=known_etags(request))
     found = await run(request, SERIES, work, layers=[each.layer for each in info.requests])
     return _with_warnings(respond(found.payload), info.requests, found.times, services.catalogue)
 
@@ -133,7 +118,7 @@ async def get_legend_graphic(request: Request, query: Kvp) -> Response:
 async def _parsed(request: Request, query: Kvp, parse: Callable[[Kvp, Catalogue], Parsed]) -> Parsed:
     """What a query requests; in a thread where reading it takes milliseconds."""
     catalogue = services_of(request).catalogue
-    if is_quickly_read(query, catalogue):
+    if params.is_quickly_read(query, catalogue):
         return parse(query, catalogue)
     return await run(request, PICTURES, partial(parse, query, catalogue))
 
@@ -186,20 +171,22 @@ def describe_layer(query: Kvp, catalogue: Catalogue) -> bytes:
     Raises:
         ChronotileError: A layer or version is missing or not known.
     """
-    template = DESCRIPTIONS[VERSION.of(query)]
+    template = DESCRIPTIONS[params.VERSION.of(query)]
     return render_xml(template, names=[name for name, _layer in _layers(query, catalogue)])
 
 
 def _layers(query: Kvp, catalogue: Catalogue) -> Iterator[tuple[str, Layer]]:
     # Layers by their names, each once; a group is its layers.
-    names = dict.fromkeys(each for name in dict.fromkeys(LAYERS.of(query)) for each in names_of(name, "", catalogue))
+    names = dict.fromkeys(
+        each for name in dict.fromkeys(params.LAYERS.of(query)) for each in params.names_of(name, "", catalogue)
+    )
     return ((name, catalogue.layer(name)) for name in names)
 
 
 def _sld_version(query: Kvp) -> SldVersion:
     match query.optional("SLDVER") or query.optional("SLD_VERSION"):
         case None:
-            return "1.0.0" if VERSION.of(query) == "1.1.1" else "1.1.0"
+            return "1.0.0" if params.VERSION.of(query) == "1.1.1" else "1.1.0"
         case "1.0.0":
             return "1.0.0"
         case "1.1.0":
@@ -230,8 +217,8 @@ def info_query(query: Kvp, catalogue: Catalogue) -> InfoQuery:
     Raises:
         ChronotileError: A parameter of the map or of the question is missing or not accepted.
     """
-    version = VERSION.of(query)
-    maps = wms_map(query.replacing("FORMAT", MapFormat.PNG), catalogue).layers
+    version = params.VERSION.of(query)
+    maps = params.wms_map(query.replacing("FORMAT", MapFormat.PNG), catalogue).layers
     point = _point(query, maps[0], version)
     media_type = INFO_FORMAT.given(query) if version == "1.1.1" else INFO_FORMAT.of(query)
     FEATURE_COUNT.of(query)
@@ -245,16 +232,11 @@ def info_query(query: Kvp, catalogue: Catalogue) -> InfoQuery:
     )
 
 
-def answer_info(query: InfoQuery, services: Services, *, known: Collection[str]) -> LayeredPayload:
-    """Return the document, with the times of each layer."""
-    return deliver_identified(query.requests, query.format, services, known=known)
-
-
 def _query_layers(query: Kvp, catalogue: Catalogue, shown: Collection[str]) -> Iterator[tuple[str, Layer]]:
     requested = QUERY_LAYERS.of(query)
-    check_count(requested, "QUERY_LAYERS")
+    params.check_count(requested, "QUERY_LAYERS")
     opened = [each for name in requested for each in _queryable(name, catalogue)]
-    check_count(opened, "QUERY_LAYERS")
+    params.check_count(opened, "QUERY_LAYERS")
     for name in opened:
         layer = catalogue.layer(name)
         if layer.id not in shown:
@@ -272,13 +254,13 @@ def _queryable(name: str, catalogue: Catalogue) -> list[str]:
     Raises:
         LayerNotQueryable: None of them can.
     """
-    members = layers_in(name, catalogue)
+    members = params.layers_in(name, catalogue)
     if members and not any(layer.queryable for layer in members):
         raise LayerNotQueryable(f"no layer of {name} can be queried", locator="QUERY_LAYERS")
     return [layer.id for layer in members if layer.queryable] or [name]
 
 
-def _point(query: Kvp, shown: MapRequest, version: Version) -> Point:
+def _point(query: Kvp, shown: MapRequest, version: params.Version) -> Point:
     names = ("I", "J") if version == "1.3.0" else ("X", "Y")
     column, row = (
         _pixel(query.required(name), size, locator=name)

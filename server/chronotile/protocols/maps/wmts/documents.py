@@ -1,37 +1,20 @@
 """What is served, as capabilities (WMTS 1.0.0 §7.1)."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from chronotile.core.model.collection import Layer
-from chronotile.core.model.formats import TileFormat
 from chronotile.core.model.tiles import TileMatrix, TileMatrixSet, TileRange
 from chronotile.pipeline.tile_ranges import box_in_set, is_cylindrical
-from chronotile.protocols.common.capabilities.layer_entries import (
-    DECIMALS,
-    CapabilitiesContext,
-    CollectionEntry,
-    LayerEntry,
-    advertised_layers,
-    collection_entries,
-    update_sequence,
-    urn,
-)
+from chronotile.protocols.common.capabilities import layer_entries as entries
+from chronotile.protocols.common.capabilities.layer_entries import urn
 from chronotile.protocols.common.capabilities.time_extent import LAYER_BYTES, most_listed_times
 from chronotile.protocols.common.localised_text import text_in
 from chronotile.protocols.common.query.place import in_axis_order
 from chronotile.protocols.common.xml import render_xml
+from chronotile.protocols.maps.wmts import params
 from chronotile.protocols.maps.wmts.feature_info import ADVERTISED_INFO, INFO_OF_VIEWERS
-from chronotile.protocols.maps.wmts.params import (
-    LIMITED_LAYERS,
-    SECTIONS,
-    VERSION,
-    Section,
-    advertised_limits,
-    offered_formats,
-    offered_sets,
-)
 
 LIMIT_BYTES = 180
 """What the limits of one matrix take."""
@@ -71,7 +54,7 @@ class NativeBox:
 class TileLayer:
     """A layer with its tile matrix sets."""
 
-    entry: LayerEntry
+    entry: entries.LayerEntry
     links: tuple[SetLink, ...]
     boxes: tuple[NativeBox, ...]
     default_time: str | None
@@ -81,14 +64,15 @@ class TileLayer:
 class Theme:
     """A collection with its layers."""
 
-    entry: CollectionEntry
+    entry: entries.CollectionEntry
     layers: tuple[TileLayer, ...]
 
 
-def capabilities(context: CapabilitiesContext, sections: Collection[Section], *, path: str) -> bytes:
+def capabilities(context: entries.CapabilitiesContext, sections: Collection[params.Section], *, path: str) -> bytes:
     """Return the capabilities document; `path` is that of the service, under the base URL."""
     catalogue = context.services.catalogue
-    offered, formats = offered_sets(catalogue), offered_formats(catalogue)
+    offered, formats = params.offered_sets(catalogue), params.offered_formats(catalogue)
+    are_few = len(entries.advertised_layers(context)) <= params.LIMITED_LAYERS
     needs_layers = not {"Contents", "Themes"}.isdisjoint(sections)
     query = {"layers": context.layers and ",".join(sorted(context.layers)), "TIME": context.time_text}
     part = urlencode({name: value for name, value in query.items() if value is not None})
@@ -100,46 +84,37 @@ def capabilities(context: CapabilitiesContext, sections: Collection[Section], *,
         base=context.base,
         url=f"{context.base}{path}",
         part=part and f"?{part}",
-        update_sequence=update_sequence(context.services),
-        version=VERSION,
+        update_sequence=entries.update_sequence(context.services),
+        version=params.VERSION,
         formats=formats,
-        templates=_templates(context, formats),
-        info_formats=_info_formats(context),
-        all_sections=SECTIONS,
+        # Of many layers one format, and the infos that viewers request alone, without templates.
+        templates=formats if are_few else formats[:1],
+        info_formats=ADVERTISED_INFO if are_few else dict.fromkeys(INFO_OF_VIEWERS),
+        all_sections=params.SECTIONS,
         sections=sections,
-        is_whole=set(sections) == set(SECTIONS),
+        is_whole=set(sections) == set(params.SECTIONS),
         themes=tuple(_themes(context, offered)) if needs_layers else (),
         tile_matrix_sets=offered,
         urn=urn,
         scale_set=_scale_set,
-        corner=_corner,
+        # WMTS 1.0.0 Table 10: the corner is in the axis order of the CRS.
+        corner=lambda set_, matrix: in_axis_order((matrix.left, matrix.top), set_.crs),
     )
 
 
-def _templates(context: CapabilitiesContext, formats: Sequence[TileFormat]) -> Sequence[TileFormat]:
-    return formats if len(advertised_layers(context)) <= LIMITED_LAYERS else formats[:1]
-
-
-def _info_formats(context: CapabilitiesContext) -> Mapping[str, str | None]:
-    """Media types with the extension of their template; of many layers only those that viewers request, without."""
-    if len(advertised_layers(context)) <= LIMITED_LAYERS:
-        return ADVERTISED_INFO
-    return dict.fromkeys(INFO_OF_VIEWERS)
-
-
-def _themes(context: CapabilitiesContext, offered: tuple[TileMatrixSet, ...]) -> Iterator[Theme]:
-    count = len(advertised_layers(context))
-    is_limited = count <= LIMITED_LAYERS
+def _themes(context: entries.CapabilitiesContext, offered: tuple[TileMatrixSet, ...]) -> Iterator[Theme]:
+    count = len(entries.advertised_layers(context))
+    is_limited = count <= params.LIMITED_LAYERS
     limits_bytes = LIMIT_BYTES * sum(len(each.matrices) for each in offered) if is_limited else 0
     times = most_listed_times(count, layer_bytes=LAYER_BYTES + limits_bytes)
-    for collection in collection_entries(context, times=times):
+    for collection in entries.collection_entries(context, times=times):
         layers = tuple(_tile_layer(entry, offered, is_limited=is_limited) for entry in collection.layers)
         with_tiles = tuple(layer for layer in layers if layer.links)
         if with_tiles:
             yield Theme(collection, with_tiles)
 
 
-def _tile_layer(entry: LayerEntry, offered: tuple[TileMatrixSet, ...], *, is_limited: bool) -> TileLayer:
+def _tile_layer(entry: entries.LayerEntry, offered: tuple[TileMatrixSet, ...], *, is_limited: bool) -> TileLayer:
     links = tuple(link for each in offered for link in _links(entry.layer, each, is_limited=is_limited))
     default = None if entry.time is None else entry.time.default or entry.time.newest or entry.time.first
     boxes = tuple(box for each in offered for box in _boxes(entry.layer, each))
@@ -151,13 +126,13 @@ def _boxes(layer: Layer, tile_matrix_set: TileMatrixSet) -> Iterator[NativeBox]:
     crs = tile_matrix_set.crs
     name, box = urn(crs), box_in_set(layer.main_variable.grid, tile_matrix_set)
     if name is not None and box is not None and not is_cylindrical(crs):
-        edges = in_axis_order([round(edge, DECIMALS) for edge in box], crs)
+        edges = in_axis_order([round(edge, entries.DECIMALS) for edge in box], crs)
         yield NativeBox(name, edges[:2], edges[2:])
 
 
 def _links(layer: Layer, tile_matrix_set: TileMatrixSet, *, is_limited: bool) -> Iterator[SetLink]:
     """One link, or none to a set in which the layer has no tile."""
-    limits = advertised_limits(layer, tile_matrix_set) if is_limited else ()
+    limits = params.advertised_limits(layer, tile_matrix_set) if is_limited else ()
     if box_in_set(layer.main_variable.grid, tile_matrix_set) is not None:
         yield SetLink(tile_matrix_set.id, tuple(MatrixLimits(*each) for each in limits))
 
@@ -166,8 +141,3 @@ def _scale_set(tile_matrix_set: TileMatrixSet) -> str | None:
     # The well-known scale set (Annex E) that a set is of, CRS and all.
     found = tile_matrix_set.well_known_scale_set
     return None if found == ANNEX_E_OF_ANOTHER_CRS else found
-
-
-def _corner(tile_matrix_set: TileMatrixSet, matrix: TileMatrix) -> tuple[float, ...]:
-    # WMTS 1.0.0 Table 10: the corner is in the axis order of the CRS.
-    return in_axis_order((matrix.left, matrix.top), tile_matrix_set.crs)

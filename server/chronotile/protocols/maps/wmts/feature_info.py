@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from chronotile.core.errors import InvalidParameter, OperationNotSupported, PixelOutOfRange, TileOutOfRange, UnknownPath
 from chronotile.core.model.formats import MapFormat, TileFormat
 from chronotile.core.model.payload import Payload
-from chronotile.core.model.request import IdentifyRequest, MapRequest, Point
+from chronotile.core.model.request import IdentifyRequest
 from chronotile.pipeline.identify import deliver_identified
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.capabilities.feature_info import INFO_FORMATS, info_format, pixel_place, pixel_point
@@ -107,23 +107,14 @@ def answer_info(names: InfoNames, services: Services, *, known: Collection[str])
     if not layer.queryable:
         raise OperationNotSupported(f"layer {layer.id} cannot be queried", locator="GetFeatureInfo")
     info = info_format(names.info_format, locator=INFO_FORMAT.name)
-    tile = _tile(names, services)
-    request = IdentifyRequest.of_picture(tile, _point(names, tile), layer=tile.layer)
-    return deliver_identified([request], info, services, known=known).payload
-
-
-def _tile(names: InfoNames, services: Services) -> MapRequest:
-    """The tile; one out of range is here the wrong value of a parameter (OGC 07-057r7 Table 33)."""
     try:
-        return map_request(names.tile, services)
-    except TileOutOfRange as error:
+        tile = map_request(names.tile, services)
+    except TileOutOfRange as error:  # here the wrong value of a parameter (OGC 07-057r7 Table 33)
         raise InvalidParameter(error.message, locator=error.locator) from error
-
-
-def _point(names: InfoNames, tile: MapRequest) -> Point:
     column = _pixel(PIXEL_COLUMN, names.i, tile.grid.width)
     row = _pixel(PIXEL_ROW, names.j, tile.grid.height)
-    return pixel_point(tile.grid, column, row)
+    request = IdentifyRequest.of_picture(tile, pixel_point(tile.grid, column, row), layer=tile.layer)
+    return deliver_identified([request], info, services, known=known).payload
 
 
 def _pixel(parameter: Parameter[int], given: str, size: int) -> int:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.core.errors import (
@@ -34,13 +34,8 @@ Operation = Literal["GetCapabilities", "GetTile", "GetFeatureInfo", "DescribeDom
 Section = Literal["ServiceIdentification", "ServiceProvider", "OperationsMetadata", "Contents", "Themes"]
 
 VERSION = "1.0.0"
-OPERATIONS: tuple[Operation, ...] = (
-    *("GetCapabilities", "GetTile", "GetFeatureInfo"),
-    *("DescribeDomains", "GetDomainValues"),
-)
-SECTIONS: tuple[Section, ...] = (
-    *("ServiceIdentification", "ServiceProvider", "OperationsMetadata", "Contents", "Themes"),
-)
+OPERATIONS: tuple[Operation, ...] = get_args(Operation)
+SECTIONS: tuple[Section, ...] = get_args(Section)
 MEDIA_TYPE = "application/xml"
 
 
@@ -177,7 +172,7 @@ def names_in_query(query: Kvp, offered: Sequence[TileFormat]) -> TileNames:
     return TileNames(
         layer=layer,
         style=STYLE.given(query) or "",
-        format=_format(offered).of(query),
+        format=keyword("format", "Of the tile", {each: each for each in offered}, error=UnsupportedFormat).of(query),
         tile_matrix_set=TILE_MATRIX_SET.of(query),
         tile_matrix=TILE_MATRIX.of(query),
         row=query.required(ROW.name),
@@ -249,10 +244,6 @@ def _time(time: str | None, layer: Layer, now: Instant) -> TimeSelection:
     selection = parse_time(time)
     stand_in = stand_in_default(layer, now) if selection.keyword in {"absent", "default"} else None
     return selection if stand_in is None else parse_time(format_instant(stand_in))
-
-
-def _format(offered: Sequence[TileFormat]) -> Parameter[TileFormat]:
-    return keyword("format", "Of the tile", {each: each for each in offered}, error=UnsupportedFormat)
 
 
 def _format_of_extension(given: str, offered: Sequence[TileFormat]) -> TileFormat:

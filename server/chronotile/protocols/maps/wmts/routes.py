@@ -19,6 +19,7 @@ from chronotile.protocols.common.capabilities.layer_entries import capabilities_
 from chronotile.protocols.common.capabilities.time_extent import nearest_warnings
 from chronotile.protocols.common.query.kvp import Kvp, last_of_each
 from chronotile.protocols.common.xml import render_xml
+from chronotile.protocols.maps.wmts import params
 from chronotile.protocols.maps.wmts.documents import capabilities
 from chronotile.protocols.maps.wmts.domains import describe_domains, domain_values
 from chronotile.protocols.maps.wmts.feature_info import (
@@ -27,19 +28,6 @@ from chronotile.protocols.maps.wmts.feature_info import (
     answer_info,
     info_names_in_path,
     info_names_in_query,
-)
-from chronotile.protocols.maps.wmts.params import (
-    OF_TILE,
-    SECTIONS,
-    Section,
-    TileNames,
-    check_accepted,
-    map_request,
-    names_in_path,
-    names_in_query,
-    offered_formats,
-    operation,
-    sections,
 )
 
 
@@ -53,14 +41,15 @@ async def answer(request: Request, *, path: str) -> Response:
     if request.method == "POST":
         raise OperationNotSupported("WMTS is offered by GET, in key-value pairs and paths", locator="POST")
     query, services = last_of_each(request.query_params.multi_items()), services_of(request)
-    match operation(query):
+    match params.operation(query):
         case "GetTile":
-            response = await _tile(request, services, names_in_query(query, offered_formats(services.catalogue)))
-            for warning in query.slip_warnings(OF_TILE):
+            tile = params.names_in_query(query, params.offered_formats(services.catalogue))
+            response = await _tile(request, services, tile)
+            for warning in query.slip_warnings(params.OF_TILE):
                 response.headers.append("Warning", warning)
             return response
         case "GetFeatureInfo":
-            names = info_names_in_query(query, offered_formats(services.catalogue))
+            names = info_names_in_query(query, params.offered_formats(services.catalogue))
             return await _feature_info(request, services, names)
         case "DescribeDomains":
             return await _domains(request, partial(describe_domains, query))
@@ -68,14 +57,14 @@ async def answer(request: Request, *, path: str) -> Response:
             return await _domains(request, partial(domain_values, query))
         case "GetCapabilities":
             sequence = update_sequence(services)
-            return await _capabilities(request, query, sections(query, sequence=sequence), path=path)
+            return await _capabilities(request, query, params.sections(query, sequence=sequence), path=path)
 
 
 async def get_capabilities_document(request: Request, *, path: str) -> Response:
     """Return the whole capabilities as the resource that their ServiceMetadataURL names."""
-    check_accepted(request.headers.get("accept", ""))
+    params.check_accepted(request.headers.get("accept", ""))
     query = last_of_each(request.query_params.multi_items())
-    return await _capabilities(request, query, frozenset(SECTIONS), path=path)
+    return await _capabilities(request, query, frozenset(params.SECTIONS), path=path)
 
 
 async def get_tile(request: Request) -> Response:
@@ -83,11 +72,11 @@ async def get_tile(request: Request) -> Response:
     query, services = last_of_each(request.query_params.multi_items()), services_of(request)
     if request.path_params["extension"] in EXTENSIONS:
         return await _feature_info(request, services, info_names_in_path(request.path_params, query))
-    names = names_in_path(request.path_params, query, offered_formats(services.catalogue))
+    names = params.names_in_path(request.path_params, query, params.offered_formats(services.catalogue))
     return await _tile(request, services, names)
 
 
-async def _tile(request: Request, services: Services, names: TileNames) -> Response:
+async def _tile(request: Request, services: Services, names: params.TileNames) -> Response:
     work = partial(_draw, names, services, known=known_etags(request))
     payload = await run(request, PICTURES, work, layers=[names.layer])
     remember(request, payload, layer=names.layer)
@@ -112,12 +101,12 @@ async def _domains(request: Request, tell: Callable[[Services], bytes]) -> Respo
     return respond_with_content(body, MEDIA_TYPE, request)
 
 
-def _draw(names: TileNames, services: Services, *, known: Collection[str]) -> Payload:
+def _draw(names: params.TileNames, services: Services, *, known: Collection[str]) -> Payload:
     # The tile; what limits it has is found here, too, since the first time that asks PROJ for milliseconds.
-    return overlay_maps([map_request(names, services)], services, known=known).payload
+    return overlay_maps([params.map_request(names, services)], services, known=known).payload
 
 
-async def _capabilities(request: Request, query: Kvp, sections: frozenset[Section], *, path: str) -> Response:
+async def _capabilities(request: Request, query: Kvp, sections: frozenset[params.Section], *, path: str) -> Response:
     services = services_of(request)
     context = capabilities_context(request, query)
     key = ("WMTS", path, sections, context.base, context.language, context.layers, context.time_text)
