@@ -12,24 +12,7 @@ from chronotile.core.model.collection import Layer
 from chronotile.core.model.geometry.geojson import document_of
 from chronotile.core.model.geometry.json_text import containers_in, is_number
 from chronotile.core.model.request import Point, PointsSeriesRequest, SeriesRequest, place_in_degrees
-from chronotile.core.model.series.analysis import (
-    ANOMALY_KINDS,
-    FILL_METHODS,
-    MEAN,
-    OUTLIERS,
-    PHENOLOGY_METHODS,
-    SLOT_KINDS,
-    TREND_METHODS,
-    Analysis,
-    Climatology,
-    Phenology,
-    Reducer,
-    SavitzkyGolay,
-    Smoothing,
-    Step,
-    Whittaker,
-    parse_reducer,
-)
+from chronotile.core.model.series import analysis as analyses
 from chronotile.core.model.time.instants import Instant
 from chronotile.core.model.time.parser import parse_time, requested_period
 from chronotile.http.run import base_url
@@ -54,7 +37,7 @@ LIMIT = whole("limit", "Maximum number of times per page; the header `Link` has 
 PAGING = (LIMIT, CURSOR)
 
 
-def page_of(query: Kvp, analysis: Analysis | None) -> Page | None:
+def page_of(query: Kvp, analysis: analyses.Analysis | None) -> Page | None:
     """Return the requested page of times, `None` for all times at once.
 
     Raises:
@@ -81,15 +64,15 @@ def link_to_next(request: Request, following: Instant | None) -> dict[str, str]:
 KINDS_OF_NORMALS = {"mean", "median", "percentile"}
 
 
-def _step(given: str) -> Step:
+def _step(given: str) -> analyses.Step:
     period = requested_period(given)
-    return Step(period, "dekad" if period.is_dekad else given.upper())
+    return analyses.Step(period, "dekad" if period.is_dekad else given.upper())
 
 
-def _normal(given: str) -> Reducer:
+def _normal(given: str) -> analyses.Reducer:
     accepted = "use mean, median, or p0 to p100 such as p10"
     try:
-        reducer = parse_reducer(given)
+        reducer = analyses.parse_reducer(given)
     except InvalidParameter as error:
         message = f"climatology {given[:MAX_SHOWN]!r} is not accepted; {accepted}"
         raise InvalidParameter(message, locator="climatology") from error
@@ -102,18 +85,21 @@ STEP = custom("step", "`dekad`, or a period such as `P1M`: reduces the series to
 SMOOTH = choice("smooth", "A smooth curve through the values", ("whittaker", "savgol"))
 # Beyond these bounds gaps, and curves, are lost to rounding.
 LAMBDA = number("lambda", "Of Whittaker: stiffness in cubic days", least=1e-3, most=1e9)
-OUTLIER_RULE = choice("outliers", "Of Whittaker: treatment of outliers", OUTLIERS)
+OUTLIER_RULE = choice("outliers", "Of Whittaker: treatment of outliers", analyses.OUTLIERS)
 WINDOW = number("window", "Of Savitzky-Golay: days", above=0, most=3660)
 ORDER = whole("order", "Of Savitzky-Golay: order of the polynomial", least=0, most=5)
-FILL = choice("fill", "The values with their gaps filled", FILL_METHODS)
+FILL = choice("fill", "The values with their gaps filled", analyses.FILL_METHODS)
 CLIMATOLOGY = custom(
-    "climatology", "Normal value for the time of the year: `mean`, `median`, or `p0` to `p100`", _normal, default=MEAN
+    "climatology",
+    "Normal value for the time of the year: `mean`, `median`, or `p0` to `p100`",
+    _normal,
+    default=analyses.MEAN,
 )
-CLIMATOLOGY_BY = choice("climatology_by", "Parts of a year", SLOT_KINDS)
+CLIMATOLOGY_BY = choice("climatology_by", "Parts of a year", analyses.SLOT_KINDS)
 REFERENCE = times("reference", "Reference times of the normals, in any form of `datetime`; default: all")
-ANOMALY = choice("anomaly", "Anomaly of each value", ANOMALY_KINDS)
-TREND = choice("trend", "Slope per year and its significance", TREND_METHODS)
-PHENOLOGY = choice("phenology", "Start, peak and end of each season", PHENOLOGY_METHODS)
+ANOMALY = choice("anomaly", "Anomaly of each value", analyses.ANOMALY_KINDS)
+TREND = choice("trend", "Slope per year and its significance", analyses.TREND_METHODS)
+PHENOLOGY = choice("phenology", "Start, peak and end of each season", analyses.PHENOLOGY_METHODS)
 # Below the least share the day after a trough is lost to rounding.
 THRESHOLD = number("threshold", "Of `phenology=threshold`: share of the rise and of the fall", least=0.01, below=1)
 ANALYSIS: tuple[Parameter[object], ...] = (
@@ -122,7 +108,7 @@ ANALYSIS: tuple[Parameter[object], ...] = (
 )
 
 
-def analysis_of(query: Kvp) -> Analysis | None:
+def analysis_of(query: Kvp) -> analyses.Analysis | None:
     """Return the analysis; `None` where none is requested.
 
     Raises:
@@ -130,24 +116,20 @@ def analysis_of(query: Kvp) -> Analysis | None:
     """
     if not any(name in query for name in names_of(ANALYSIS)):
         return None
-    fill, anomaly, trend, phenology = (
-        FILL.given(query),
-        ANOMALY.given(query),
-        TREND.given(query),
-        PHENOLOGY.given(query),
-    )
+    fill, anomaly = FILL.given(query), ANOMALY.given(query)
+    trend, phenology = TREND.given(query), PHENOLOGY.given(query)
     has_climatology = query.optional(CLIMATOLOGY.name) is not None
     has_normals = has_climatology or anomaly is not None or fill == "climatology"
     _only_with(query, (REFERENCE,), has_normals, "climatology=, anomaly= or fill=climatology")
     _only_with(query, (CLIMATOLOGY_BY,), has_normals or trend == "seasonal", "climatology=, anomaly= or trend=seasonal")
     _only_with(query, (THRESHOLD,), phenology == "threshold", "phenology=threshold")
-    climatology = Climatology(
+    climatology = analyses.Climatology(
         reducer=CLIMATOLOGY.of(query), by=CLIMATOLOGY_BY.given(query), reference=REFERENCE.of(query)
     )
-    threshold = THRESHOLD.given(query) or Phenology().threshold
-    if anomaly == "z" and climatology.reducer != MEAN:
+    threshold = THRESHOLD.given(query) or analyses.Phenology().threshold
+    if anomaly == "z" and climatology.reducer != analyses.MEAN:
         raise InvalidParameter("anomaly=z is relative to the mean; use climatology=mean with it", locator="anomaly")
-    return Analysis(
+    return analyses.Analysis(
         step=STEP.given(query),
         smooth=_smoothing(query),
         fill=fill,
@@ -155,11 +137,11 @@ def analysis_of(query: Kvp) -> Analysis | None:
         has_climatology=has_climatology,
         anomaly=anomaly,
         trend=trend,
-        phenology=None if phenology is None else Phenology(method=phenology, threshold=threshold),
+        phenology=None if phenology is None else analyses.Phenology(method=phenology, threshold=threshold),
     )
 
 
-def refuse_in_columns(analysis: Analysis | None) -> None:
+def refuse_in_columns(analysis: analyses.Analysis | None) -> None:
     """Refuse what has no place among columns of one row a time.
 
     Raises:
@@ -170,19 +152,19 @@ def refuse_in_columns(analysis: Analysis | None) -> None:
             raise InvalidParameter(f"{name} has more than one value per time; use format=json with it", locator=name)
 
 
-def _smoothing(query: Kvp) -> Smoothing | None:
+def _smoothing(query: Kvp) -> analyses.Smoothing | None:
     method = SMOOTH.given(query)
     _only_with(query, (LAMBDA, OUTLIER_RULE), method == "whittaker", "smooth=whittaker")
     _only_with(query, (WINDOW, ORDER), method == "savgol", "smooth=savgol")
     if method == "whittaker":
-        default = Whittaker()
-        return Whittaker(
+        default = analyses.Whittaker()
+        return analyses.Whittaker(
             stiffness=LAMBDA.given(query) or default.stiffness, outliers=OUTLIER_RULE.given(query) or default.outliers
         )
     if method == "savgol":
         window, order = WINDOW.given(query), ORDER.given(query)
-        default_curve = SavitzkyGolay()
-        return SavitzkyGolay(
+        default_curve = analyses.SavitzkyGolay()
+        return analyses.SavitzkyGolay(
             window_days=default_curve.window_days if window is None else window,
             order=default_curve.order if order is None else order,
         )
@@ -197,16 +179,8 @@ def _only_with(query: Kvp, parameters: tuple[Parameter[object], ...], is_given: 
 
 DATETIME = datetime("An instant, interval, interval with period, or list; default: the whole time domain")
 OF_POINT: tuple[Parameter[object], ...] = (
-    LON,
-    LAT,
-    X,
-    Y,
-    CRS,
-    DATETIME,
-    FORMAT,
-    *csv_options.OF_SERIES,
-    *PAGING,
-    *ANALYSIS,
+    *(LON, LAT, X, Y, CRS, DATETIME, FORMAT),
+    *(*csv_options.OF_SERIES, *PAGING, *ANALYSIS),
 )
 NOT_OF_POINTS = ("reducers", "reducer", "weights", "min_valid", "bbox", "place", "dry_run")
 """Parameters of areas, which series of points refuse."""

@@ -29,37 +29,7 @@ from chronotile.pipeline.services import Services
 from chronotile.protocols.common.openapi import FILE, REFUSALS_OF_BODIES, TEXT, Json, body, ref
 from chronotile.protocols.common.operation import Operation, routes_of, segment
 from chronotile.protocols.common.query.kvp import Kvp
-from chronotile.protocols.timeseries import terrascope
-from chronotile.protocols.timeseries.area_params import (
-    DRY_RUN,
-    OF_AREA,
-    OF_AREAS,
-    area_request,
-    areas_request,
-    point_offer,
-    points_offer,
-    statistics_offer,
-)
-from chronotile.protocols.timeseries.formats import (
-    encode_areas,
-    encode_points,
-    file_headers,
-    negotiate_format,
-    point_format,
-    respond_in,
-    series_csv_options,
-)
-from chronotile.protocols.timeseries.params import (
-    OF_POINT,
-    OF_POINTS,
-    analysis_of,
-    check_points_query,
-    link_to_next,
-    page_of,
-    point_request,
-    points_requests,
-    refuse_in_columns,
-)
+from chronotile.protocols.timeseries import area_params, formats, params, terrascope
 
 # Errors in the words of each way to request a series.
 
@@ -90,47 +60,38 @@ class _Answer(NamedTuple):
     left_out: tuple[str, ...] = ()
 
 
-async def get_area(request: Request) -> Response:
-    """Return the series of the area in the body, of `bbox` or of a place."""
-    return await _answer(request, area_request)
-
-
-async def get_areas(request: Request) -> Response:
-    """Return the series of each feature of the body."""
-    return await _answer(request, areas_request)
-
-
-async def _answer(request: Request, parse: ParseAreas) -> Response:
+async def get_areas(request: Request, parse: ParseAreas) -> Response:
+    """Return the series of an area or of several, or what they would cost."""
     services = services_of(request)
     layer = services.catalogue.layer(request.path_params["layer"])
     if request.method == "POST":
         refuse_if_busy(request, AREAS, layer.id)
     body = await body_of(request)
     query = Kvp(request.query_params.multi_items())
-    name = negotiate_format(query, request.headers.get("accept", ""))
-    is_dry = DRY_RUN.of(query)
-    offer_job(request, lambda: statistics_offer(layer, query, body, services.catalogue, name=name))
+    name = formats.negotiate_format(query, request.headers.get("accept", ""))
+    is_dry = area_params.DRY_RUN.of(query)
+    offer_job(request, lambda: area_params.statistics_offer(layer, query, body, services.catalogue, name=name))
     has_parsed = body_parsed(request)
 
     def work(is_active: IsActive) -> _Answer:
         series_request, following = _paged(parse(layer, query, body, services.catalogue), query, services)
-        options = series_csv_options(query, [layer], name, series_request.analysis)
+        options = formats.series_csv_options(query, [layer], name, series_request.analysis)
         has_parsed()
         is_open = has_open_times(layer, series_request.time, series_request.analysis)
         if is_dry:
             cost = cost_of_area_series(widen_request(series_request, services).request, services, is_active=is_active)
             return _Answer(_encode_cost(cost, layer), following, is_open)
         if name != TableFormat.JSON:
-            refuse_in_columns(series_request.analysis)
+            params.refuse_in_columns(series_request.analysis)
         series = analyse_area_series(series_request, services, is_active=is_active)
-        encoded = encode_areas(series, name, layer, reducers=series_request.reducers, options=options)
+        encoded = formats.encode_areas(series, name, layer, reducers=series_request.reducers, options=options)
         return _Answer(encoded, following, is_open, series.unreadable, series.left_out)
 
     refuse_alike(request)
     if not body and not is_dry:
         request.scope[USUAL_S] = _rough_seconds(layer, query, services)
     answer = await run(request, AREAS, work, layers=[layer.id])
-    response = respond_in(
+    response = formats.respond_in(
         TableFormat.JSON if is_dry else name,
         answer.body,
         layer,
@@ -138,7 +99,7 @@ async def _answer(request: Request, parse: ParseAreas) -> Response:
         left_out=answer.left_out,
         is_open=answer.is_open,
     )
-    response.headers.update(link_to_next(request, answer.following))
+    response.headers.update(params.link_to_next(request, answer.following))
     warned_of_live(response, () if is_dry else [layer], services)
     if request.method != "POST" and body.strip():  # caches know it by its address alone
         response.headers["Cache-Control"] = "no-store"
@@ -153,7 +114,7 @@ def _rough_seconds(layer: Layer, query: Kvp, services: Services) -> float:
     if "crs" in query or "limit" in query:
         return 0.0
     try:
-        series_request = area_request(layer, query, b"", services.catalogue)
+        series_request = area_params.area_request(layer, query, b"", services.catalogue)
         return rough_seconds(series_request.areas[0], series_request.time, layer, services)
     except ChronotileError:
         return 0.0
@@ -163,7 +124,7 @@ def _paged(
     series_request: AreaSeriesRequest, query: Kvp, services: Services
 ) -> tuple[AreaSeriesRequest, Instant | None]:
     """The request for one page of its times, and where the next begins."""
-    page = page_of(query, series_request.analysis)
+    page = params.page_of(query, series_request.analysis)
     if page is None:
         return series_request, None
     time, following = page_times(series_request.layer, series_request.time, page, services)
@@ -188,20 +149,22 @@ async def get_point(request: Request) -> Response:
     services = services_of(request)
     query = Kvp(request.query_params.multi_items())
     layer = services.catalogue.layer(request.path_params["layer"])
-    series_request = point_request(layer, query, services.catalogue)
-    name = negotiate_format(query, request.headers.get("accept", ""))
+    series_request = params.point_request(layer, query, services.catalogue)
+    name = formats.negotiate_format(query, request.headers.get("accept", ""))
     if name != TableFormat.JSON:
-        refuse_in_columns(series_request.analysis)
-    options = series_csv_options(query, [layer], name, series_request.analysis)
-    written = point_format(name, layer, options)
-    offer_job(request, lambda: point_offer(series_request, query, name=name))
-    page, following = page_of(query, series_request.analysis), None
+        params.refuse_in_columns(series_request.analysis)
+    options = formats.series_csv_options(query, [layer], name, series_request.analysis)
+    written = formats.point_format(name, layer, options)
+    offer_job(request, lambda: area_params.point_offer(series_request, query, name=name))
+    page, following = params.page_of(query, series_request.analysis), None
     if page is not None:
         time, following = await run(request, SERIES, partial(page_times, layer.id, series_request.time, page, services))
         series_request = replace(series_request, time=time)
     work = partial(deliver_series, series_request, written, services, known=known_etags(request))
     response = respond(await run(request, SERIES, work, layers=[layer.id]))
-    response.headers.update({"Vary": "Accept", **file_headers(name, layer), **link_to_next(request, following)})
+    response.headers.update(
+        {"Vary": "Accept", **formats.file_headers(name, layer), **params.link_to_next(request, following)}
+    )
     return warned_of_live(response, [layer], services)
 
 
@@ -209,27 +172,27 @@ async def post_points(request: Request) -> Response:
     """Return the series of the points in the body, one document a layer."""
     services = services_of(request)
     query = Kvp(request.query_params.multi_items())
-    check_points_query(query)
-    name, analysis = negotiate_format(query, request.headers.get("accept", "")), analysis_of(query)
+    params.check_points_query(query)
+    name, analysis = formats.negotiate_format(query, request.headers.get("accept", "")), params.analysis_of(query)
     if name != TableFormat.JSON:
-        refuse_in_columns(analysis)
+        params.refuse_in_columns(analysis)
     sent = await body_of(request)
-    offer_job(request, lambda: points_offer(query, name=name))
-    parse = partial(points_requests, query, sent, services.catalogue, format_=name)
+    offer_job(request, lambda: area_params.points_offer(query, name=name))
+    parse = partial(params.points_requests, query, sent, services.catalogue, format_=name)
     series_requests = await run(request, SERIES, parse)
     layers = [services.catalogue.layer(each.layer) for each in series_requests]
-    options = series_csv_options(query, layers, name, analysis)
+    options = formats.series_csv_options(query, layers, name, analysis)
 
     def work(is_active: IsActive) -> tuple[bytes | Iterable[bytes], list[Instant], tuple[str, ...]]:
         found = analyse_points_series(series_requests, analysis, services, is_active=is_active)
         unreadable = sorted({instant for each in found for instant in each.unreadable})
-        return encode_points(found, name, layers, options), unreadable, items_of_any(found)
+        return formats.encode_points(found, name, layers, options), unreadable, items_of_any(found)
 
     body, unreadable, left_out = await run(request, SERIES_OF_MANY, work, layers=[layer.id for layer in layers])
     is_open = any(
         has_open_times(layer, each.time, analysis) for layer, each in zip(layers, series_requests, strict=True)
     )
-    response = respond_in(name, body, layers[0], unreadable=unreadable, left_out=left_out, is_open=is_open)
+    response = formats.respond_in(name, body, layers[0], unreadable=unreadable, left_out=left_out, is_open=is_open)
     return warned_of_live(response, layers, services)
 
 
@@ -261,35 +224,35 @@ operations = (
         "getPointSeries",
         "Time series of a place: the values of its native cell, with a reason for each missing value",
         faults=point_fault,
-        parameters=[LAYER, *OF_POINT],
+        parameters=[LAYER, *params.OF_POINT],
         examples={**SHARED, "lon": lambda of: of.longitude, "lat": lambda of: of.latitude},
         answers=_in_all_formats(ref("PointSeries")),
     ),
     area(
         "/timeseries/{layer}/area",
-        get_area,
+        partial(get_areas, parse=area_params.area_request),
         "getPlaceSeries",
         "Time series of a named place or a box: the values of its cells, reduced to one per instant",
-        parameters=[LAYER, *OF_AREA],
+        parameters=[LAYER, *area_params.OF_AREA],
         examples={**SHARED, **PLACE},
     ),
     area(
         "/timeseries/{layer}/area",
-        get_area,
+        partial(get_areas, parse=area_params.area_request),
         "postAreaSeries",
         "Time series of an area: the values of its cells, reduced to one per instant",
         method="POST",
-        parameters=[LAYER, *OF_AREA],
+        parameters=[LAYER, *area_params.OF_AREA],
         body=lambda of: body(ref("Geometry"), of.polygon, required=False),
         refusals=REFUSALS_OF_BODIES,
     ),
     area(
         "/timeseries/{layer}/areas",
-        get_areas,
+        partial(get_areas, parse=area_params.areas_request),
         "postAreasSeries",
         "Time series of many areas, read in one pass",
         method="POST",
-        parameters=[LAYER, *OF_AREAS],
+        parameters=[LAYER, *area_params.OF_AREAS],
         body=lambda of: body(ref("FeatureCollection"), of.features),
         refusals=REFUSALS_OF_BODIES,
     ),
@@ -300,7 +263,7 @@ operations = (
         "Time series of many places and layers",
         method="POST",
         faults=points_fault,
-        parameters=OF_POINTS,
+        parameters=params.OF_POINTS,
         body=lambda of: body(ref("PointsRequest"), {"layers": [of.layer], "points": [[of.longitude, of.latitude]]}),
         answers=_in_all_formats(ref("PointsSeries")),
         refusals=REFUSALS_OF_BODIES,

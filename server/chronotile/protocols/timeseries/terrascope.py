@@ -54,14 +54,6 @@ ONLY_VALID = -1
 SWITCH: Mapping[str, bool] = {"0": False, "1": True, "false": False, "true": True}
 
 
-def _start(given: str) -> TimeSpan:
-    return _day(given, "startDate")
-
-
-def _end(given: str) -> TimeSpan:
-    return _day(given, "endDate")
-
-
 def _day(given: str, name: str) -> TimeSpan:
     try:
         return parse_instant(given)
@@ -71,8 +63,8 @@ def _day(given: str, name: str) -> TimeSpan:
         ) from error
 
 
-START = custom("startDate", "The first day, included", _start)
-END = custom("endDate", "The last day, included", _end)
+START = custom("startDate", "The first day, included", partial(_day, name="startDate"))
+END = custom("endDate", "The last day, included", partial(_day, name="endDate"))
 MAX_VALIDS = whole("maxValids", "`-1`: only dates with a value; `n`: the latest n of those", least=ONLY_VALID)
 INCL_COUNT = code("inclCount", "`0` leaves the counts out", SWITCH, default="1", described=("0", "1"))
 INCL_ST_DEV = code("inclStDev", "`1` adds the standard deviation", SWITCH, default="0", described=("0", "1"))
@@ -185,19 +177,10 @@ async def get_point(request: Request) -> Response:
     return respond(await run(request, SERIES, work, layers=[layer.id]))
 
 
-async def post_geometry(request: Request) -> Response:
-    """Return the series of the polygon, or the point, in the body."""
-    return await _answer_body(request, geometry_request, encode_area_series)
-
-
-async def post_collection(request: Request) -> Response:
-    """Return a series for each geometry in the body."""
-    return await _answer_body(request, collection_request, encode_areas_series)
-
-
-async def _answer_body(
+async def post_body(
     request: Request, read: Callable[..., AreaSeriesRequest | SeriesRequest], encode: EncodeAreas
 ) -> Response:
+    """Return the series of what a body has: one geometry, or a collection of them."""
     services = services_of(request)
     layer = services.catalogue.layer(request.path_params["layer"])
     refuse_if_busy(request, AREAS, layer.id)
@@ -252,7 +235,7 @@ def _of_version(version: str) -> Iterator[Operation]:
     post = partial(describe, method="POST", parameters=[LAYER, *OF_SERIES], examples=DAYS, refusals=REFUSALS_OF_BODIES)
     yield post(
         f"{root}/{{layer}}/geometry",
-        post_geometry,
+        partial(post_body, read=geometry_request, encode=encode_area_series),
         f"postTerrascopeGeometry_{suffix}",
         "The series of the geometry of a body",
         body=lambda of: body(ref("Geometry"), of.feature),
@@ -260,7 +243,7 @@ def _of_version(version: str) -> Iterator[Operation]:
     )
     yield post(
         f"{root}/{{layer}}/geometries",
-        post_collection,
+        partial(post_body, read=collection_request, encode=encode_areas_series),
         f"postTerrascopeGeometries_{suffix}",
         "The series of each geometry of a collection",
         body=lambda of: body(ref("Geometry"), {"type": "GeometryCollection", "geometries": [of.polygon]}),
@@ -268,17 +251,12 @@ def _of_version(version: str) -> Iterator[Operation]:
     )
     yield post(
         f"{root}/{{layer}}/features",
-        post_collection,
+        partial(post_body, read=collection_request, encode=encode_areas_series),
         f"postTerrascopeFeatures_{suffix}",
         "The series of each feature of a collection",
         body=lambda of: body(ref("FeatureCollection"), of.features),
         answers={MEDIA_TYPE: ref("TerrascopeSeriesOfMany")},
     )
-
-
-operations = (*_of_version("v1.0"), *_of_version("v1.1"))
-slashed_routes = routes_of(replace(each, path=f"{each.path}/") for each in operations)
-"""The same with a slash at the end."""
 
 
 # The documents of Terrascope's time-series service: the same keys, JSON types and order.
@@ -363,14 +341,10 @@ def _result(column: Column, index: int, options: EntryOptions) -> dict[str, Any]
     result: dict[str, Any] = {}
     if options.has_counts:
         result = {"totalCount": column.total, "validCount": int(column.valid[index])}
-    result["average"] = _number(column.averages[index])
+    result["average"] = orjson.Fragment(column.averages[index] or "null")
     if options.has_deviation and column.deviations is not None:
-        result["uncertainty"] = _number(column.deviations[index])
+        result["uncertainty"] = orjson.Fragment(column.deviations[index] or "null")
     return result
-
-
-def _number(text: str) -> orjson.Fragment:
-    return orjson.Fragment(text or "null")
 
 
 def _dates(instants: InstantArray, domain: TimeDomain) -> list[str]:
@@ -383,3 +357,8 @@ def _dates(instants: InstantArray, domain: TimeDomain) -> list[str]:
         format_instant(instant) if day in shared else format_day(instant)
         for instant, day in zip(instants, instants.astype("datetime64[D]").tolist(), strict=True)
     ]
+
+
+operations = (*_of_version("v1.0"), *_of_version("v1.1"))
+slashed_routes = routes_of(replace(each, path=f"{each.path}/") for each in operations)
+"""The same with a slash at the end."""
