@@ -84,7 +84,7 @@ from chronotile.protocols.site.landing.routes import routes as landing_routes
 from chronotile.protocols.site.layers.routes import routes as layer_routes
 from chronotile.protocols.site.openapi.routes import routes as openapi_routes
 from chronotile.protocols.site.ops.routes import StateCollector, operations_of
-from chronotile.protocols.site.ops.siblings import Siblings
+from chronotile.protocols.site.ops.siblings import LOGGED_FINDINGS, Siblings
 from chronotile.protocols.site.viewer.routes import routes as viewer_routes
 from chronotile.protocols.timeseries.routes import routes as series_routes
 from chronotile.readers.bisect_damage import FailingDates
@@ -328,13 +328,14 @@ def create_app(settings: Settings, *, siblings: Siblings | None = None, memory: 
     finding_log = None
     if siblings is None:
         finding_log = FindingLog()
-    elif siblings.logs_findings:
-        finding_log = FindingLog(RecordsInFolder(siblings.logged_findings))
+    elif siblings.number == 0:  # one of the workers logs what is found of the archive: all of them find the same
+        # In a folder: who takes the place of a worker goes on where that one was.
+        finding_log = FindingLog(RecordsInFolder(siblings.folder / LOGGED_FINDINGS))
     if finding_log is not None:
         finding_log.tell(archive.findings)
     if siblings is not None:
-        shared = FailingDates(RecordsInFolder(siblings.failing_dates))
-        axes = ServedAxes(RecordsInFolder(siblings.served_axes))
+        shared = FailingDates(RecordsInFolder(siblings.folder / "failing-dates"))
+        axes = ServedAxes(RecordsInFolder(siblings.folder / "served-axes"))
         archive = replace(archive, services=replace(archive.services, failing_dates=shared, served_axes=axes))
     return serving(archive, settings, siblings=siblings, finding_log=finding_log)
 

@@ -14,7 +14,6 @@ from chronotile.core.errors import MissingTime, UnknownPath
 from chronotile.core.model.collection import Layer
 from chronotile.core.model.cube import CUBE_TYPE
 from chronotile.core.model.formats import MapFormat
-from chronotile.core.model.grid import NativeGrid
 from chronotile.core.model.style import Style
 from chronotile.core.model.time.instants import ONE_NS, Instant, InstantArray, TimeDomain, format_instant
 from chronotile.pipeline.coverage.layer_store import has_store
@@ -76,7 +75,8 @@ def layer_whole(name: str, layer: Layer, context: CapabilitiesContext) -> Docume
         "aliases": [alias.name for alias in layer.aliases],
         "variables": [variable.name for variable in layer.variables],
         "crs": grid.crs.name,
-        "resolution": _resolution(grid),
+        # Length of a cell's sides in CRS units: along a row, along a column.
+        "resolution": [math.hypot(grid.transform.a, grid.transform.d), math.hypot(grid.transform.b, grid.transform.e)],
         "size": [grid.width, grid.height],
     }
 
@@ -139,12 +139,6 @@ def _style(style: Style, tiles: str) -> Document:
     }
 
 
-def _resolution(grid: NativeGrid) -> list[float]:
-    # Length of a cell's sides in CRS units: along a row, along a column.
-    transform = grid.transform
-    return [math.hypot(transform.a, transform.d), math.hypot(transform.b, transform.e)]
-
-
 def _links(name: str, layer: Layer, context: CapabilitiesContext) -> list[Document]:
     base, path = context.base, quote(name)
     catalogue: Catalogue = context.services.catalogue
@@ -168,17 +162,13 @@ def _links(name: str, layer: Layer, context: CapabilitiesContext) -> list[Docume
         href = f"{base}/animations/{path}.{{extension}}{{?bbox,width,datetime,step,fps}}"
         links.append(link("animation", href, usual_format(), "time-lapse", is_template=True))
     if not layer.is_composite:
-        links.append(_cubes(f"{base}/cubes/{path}"))
+        href = f"{base}/cubes/{path}/{{tms}}/{{z}}/{{x}}/{{y}}.ctc"
+        links.append(link("cubes", href, CUBE_TYPE, "all dates of a tile as numbers", is_template=True))
         if has_store(layer):
             links.append(link("zarr", f"{base}/zarr/{path}", "application/json", "Zarr store for xarray"))
         href = f"{base}/timeseries/{path}/point{{?lon,lat,datetime}}"
         links.append(link("series", href, "application/json", "values of a point", is_template=True))
     return links
-
-
-def _cubes(path: str) -> Document:
-    href = f"{path}/{{tms}}/{{z}}/{{x}}/{{y}}.ctc"
-    return link("cubes", href, CUBE_TYPE, "all dates of a tile as numbers", is_template=True)
 
 
 def _capabilities(service: str, where: str, base: str, media_type: str) -> Document:

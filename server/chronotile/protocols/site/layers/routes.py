@@ -31,14 +31,7 @@ from chronotile.protocols.common.operation import Operation, language, routes_of
 from chronotile.protocols.common.query.cursor import CURSOR
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import LANG, box, datetime, names_of, text, whole
-from chronotile.protocols.site.layers.documents import (
-    MEDIA_TYPE,
-    layer_definition,
-    layer_list,
-    layer_whole,
-    next_page,
-    times_page,
-)
+from chronotile.protocols.site.layers import documents
 
 DATETIME = datetime("An instant, interval or list: the times that overlap it; default: all")
 BBOX = box("bbox", "West, south, east, north: where shares are counted; default: everywhere")
@@ -46,6 +39,7 @@ CRS = text("crs", "CRS of `bbox`; default: CRS84")
 LIMIT = whole("limit", "Maximum number of times per page", least=1, most=1000, default=1000)
 WIDTH = whole("width", "Pixels; a high picture is narrower", least=32, most=1024, default=DEFAULT_WIDTH)
 PREVIEW_TIME = datetime("An instant, interval or list; otherwise the newest time with at least half of the pixels")
+JSON = "application/json"
 OF_PREVIEW = (PREVIEW_TIME, WIDTH)
 OF_TIMES = (DATETIME, BBOX, CRS, LIMIT, CURSOR)
 
@@ -93,8 +87,11 @@ async def get_layers(request: Request) -> Response:
     context = _telling(request)
     revisions = await run(request, DOCUMENTS, partial(_revisions, context.services))
     key = ("layers", context.base, context.language, revisions)
-    make = partial(_list, context)
-    response = await respond_with_document(request, context.services, make, key=key, media_type="application/json")
+
+    def make() -> bytes:
+        return orjson.dumps(documents.layer_list(context))
+
+    response = await respond_with_document(request, context.services, make, key=key, media_type=JSON)
     response.headers.update({"Content-Language": context.language, "Vary": "Accept-Encoding, Accept-Language"})
     return response
 
@@ -106,7 +103,7 @@ async def get_layer(request: Request) -> Response:
     name = requested if any(alias.name == requested and alias.advertise for alias in layer.aliases) else layer.id
     context = _telling(request)
     body = await run(request, DOCUMENTS, partial(_whole, name, layer, context))
-    response = respond_with_content(body, "application/json", request)
+    response = respond_with_content(body, JSON, request)
     response.headers.update({"Content-Language": context.language, "Vary": "Accept-Language"})
     return response
 
@@ -115,8 +112,8 @@ async def get_layer_definition(request: Request) -> Response:
     """Return what QGIS adds a layer by, as a file to open."""
     name = request.path_params["layer"]
     layer = services_of(request).catalogue.layer(name)
-    body = await run(request, DOCUMENTS, partial(layer_definition, name, layer, _telling(request)))
-    response = respond_with_content(body, MEDIA_TYPE, request)
+    body = await run(request, DOCUMENTS, partial(documents.layer_definition, name, layer, _telling(request)))
+    response = respond_with_content(body, documents.MEDIA_TYPE, request)
     response.headers["Content-Disposition"] = f'attachment; filename="{name}.qlr"'
     response.headers.update({"Content-Language": _telling(request).language, "Vary": "Accept-Language"})
     return response
@@ -140,7 +137,7 @@ async def get_times(request: Request) -> Response:
     layer = services.catalogue.layer(request.path_params["layer"])
     selection = times_query(Kvp(request.query_params.multi_items()), services.catalogue)
     body, is_whole = await run(request, DOCUMENTS, partial(_times, request, layer, selection, now=services.clock()))
-    response = respond_with_content(body, "application/json", request)
+    response = respond_with_content(body, JSON, request)
     if not is_whole:
         response.headers["Cache-Control"] = "no-cache"  # in a second more is known
     return response
@@ -149,7 +146,7 @@ async def get_times(request: Request) -> Response:
 def _times(request: Request, layer: Layer, selection: TimesQuery, *, now: Instant) -> tuple[bytes, bool]:
     """One page, and whether all shares of it are counted."""
     instants = layer.times.instants[list(matching_times(layer, selection.time, now=now).indexes)]
-    page, next_url = next_page(
+    page, next_url = documents.next_page(
         instants,
         cursor=selection.cursor,
         limit=selection.limit,
@@ -158,7 +155,7 @@ def _times(request: Request, layer: Layer, selection: TimesQuery, *, now: Instan
     )
     indexes = np.searchsorted(layer.times.instants, page).tolist()
     shares = state_of(request).valid_shares.shares(layer, indexes, services_of(request), area=selection.area)
-    document = times_page(layer.times.at(indexes), shares, total=len(instants), next_url=next_url)
+    document = documents.times_page(layer.times.at(indexes), shares, total=len(instants), next_url=next_url)
     return orjson.dumps(document), shares.pending == 0
 
 
@@ -169,11 +166,7 @@ def _revisions(services: Services) -> tuple[str, ...]:
 
 def _whole(name: str, layer: Layer, context: CapabilitiesContext) -> bytes:
     layer_revision(layer, context.services)
-    return orjson.dumps(layer_whole(name, layer, context))
-
-
-def _list(context: CapabilitiesContext) -> bytes:
-    return orjson.dumps(layer_list(context))
+    return orjson.dumps(documents.layer_whole(name, layer, context))
 
 
 def _telling(request: Request) -> CapabilitiesContext:
@@ -185,6 +178,7 @@ def _telling(request: Request) -> CapabilitiesContext:
 
 LAYER = segment("layer", "Id or alias", example=lambda of: of.layer)
 describe = partial(Operation, tag="Layers", faults=dated_problem)
+document = partial(describe, parameters=[LAYER, language])
 operations = (
     describe(
         "/layers",
@@ -192,24 +186,16 @@ operations = (
         "getLayers",
         "All layers",
         parameters=[language],
-        answers={"application/json": ref("Layers")},
+        answers={JSON: ref("Layers")},
         refusals=("BadRequest", "Unavailable"),
     ),
-    describe(
-        "/layers/{layer}",
-        get_layer,
-        "getLayer",
-        "Description of a layer",
-        parameters=[LAYER, language],
-        answers={"application/json": ref("Layer")},
-    ),
-    describe(
+    document("/layers/{layer}", get_layer, "getLayer", "Description of a layer", answers={JSON: ref("Layer")}),
+    document(
         "/layers/{layer}.qlr",
         get_layer_definition,
         "getLayerDefinition",
         "A layer definition for QGIS, with its times",
-        parameters=[LAYER, language],
-        answers={MEDIA_TYPE: FILE},
+        answers={documents.MEDIA_TYPE: FILE},
     ),
     describe(
         "/layers/{layer}/preview.png",
@@ -226,7 +212,7 @@ operations = (
         "The times of a layer, in pages",
         parameters=[LAYER, *OF_TIMES],
         examples={"datetime": lambda of: of.times},
-        answers={"application/json": ref("Times")},
+        answers={JSON: ref("Times")},
     ),
 )
 routes = routes_of(operations)

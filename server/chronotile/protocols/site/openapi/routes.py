@@ -1,6 +1,5 @@
 """`/openapi.json` and `/docs`."""
 
-from collections.abc import Iterable
 from functools import partial
 
 import orjson
@@ -59,19 +58,18 @@ REFUSALS = {
 }
 
 
-def openapi_document(catalogue: Catalogue, operations: Iterable[Operation], *, base: str) -> Json:
+def openapi_document(catalogue: Catalogue, *, base: str) -> Json:
     """Return what our own endpoints take and give, with examples that work here (OpenAPI 3.1).
 
     Args:
         catalogue: What is served.
-        operations: Of all endpoints, in the order of the document.
         base: Public URL without a slash at the end.
     """
     return {
         "openapi": VERSION,
         "info": info_of(catalogue.service, catalogue.service.languages[0]),
         "servers": [{"url": base}],
-        "paths": paths_of(operations, examples_of(catalogue)),
+        "paths": paths_of(OPERATIONS, examples_of(catalogue)),
         "components": {
             "schemas": SCHEMAS,
             "securitySchemes": {"writeToken": {"type": "http", "scheme": "bearer"}},
@@ -197,7 +195,10 @@ DOCUMENT = "openapi.json"
 async def get_document(request: Request) -> Response:
     """Return the OpenAPI document."""
     services, base = services_of(request), base_url(request)
-    make = partial(_encode, services, base)
+
+    def make() -> bytes:
+        return orjson.dumps(openapi_document(services.catalogue, base=base))
+
     return await respond_with_document(request, services, make, key=("openapi", base), media_type=MEDIA_TYPE)
 
 
@@ -210,12 +211,8 @@ async def get_page(request: Request) -> Response:
     return with_operations_policy(response, has_forms=has_viewer)
 
 
-def _encode(services: Services, base: str) -> bytes:
-    return orjson.dumps(_document(services, base))
-
-
 def _render(services: Services, base: str, *, has_viewer: bool) -> bytes:
-    document = _document(services, base)
+    document = openapi_document(services.catalogue, base=base)
     page = OperationsPage(
         title=document["info"]["title"],
         version="3.1",
@@ -231,31 +228,10 @@ def _render(services: Services, base: str, *, has_viewer: bool) -> bytes:
     return operations_page(document, page)
 
 
-def _document(services: Services, base: str) -> Json:
-    return openapi_document(services.catalogue, OPERATIONS, base=base)
-
-
+describe = partial(Operation, tag="Service", faults=problem_response, refusals=("Unavailable",))
 OWN = (
-    Operation(
-        f"/{DOCUMENT}",
-        get_document,
-        "getOpenApi",
-        "This document",
-        tag="Service",
-        faults=problem_response,
-        answers={MEDIA_TYPE: FILE},
-        refusals=("Unavailable",),
-    ),
-    Operation(
-        "/docs",
-        get_page,
-        "getDocs",
-        "The same as a page",
-        tag="Service",
-        faults=problem_response,
-        answers={"text/html": TEXT},
-        refusals=("Unavailable",),
-    ),
+    describe(f"/{DOCUMENT}", get_document, "getOpenApi", "This document", answers={MEDIA_TYPE: FILE}),
+    describe("/docs", get_page, "getDocs", "The same as a page", answers={"text/html": TEXT}),
 )
 OPERATIONS = (
     *(*layers, *products, *items, *changes, *stac, *tiles, *animations, *cubes, *zarr, *series, *places, *odata),

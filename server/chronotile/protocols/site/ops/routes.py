@@ -87,16 +87,11 @@ health = partial(describe, answers={"application/json": ref("Health")})
 
 def operations_of(registry: CollectorRegistry = REGISTRY, siblings: Siblings | None = None) -> tuple[Operation, ...]:
     """Return the operations; the metrics are those of a registry, with siblings of those of all workers."""
+    metrics = partial(get_metrics, registry, siblings)
     return (
         health("/health/live", get_live, "getLive", "Whether the server process responds"),
         health("/health/ready", get_ready, "getReady", "Whether at least one layer can be read"),
-        describe(
-            "/metrics",
-            partial(get_metrics, registry, siblings),
-            "getMetrics",
-            "Metrics for Prometheus",
-            answers={"text/plain": TEXT},
-        ),
+        describe("/metrics", metrics, "getMetrics", "Metrics for Prometheus", answers={"text/plain": TEXT}),
     )
 
 

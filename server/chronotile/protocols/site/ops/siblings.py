@@ -35,26 +35,6 @@ class Siblings:
     number: int
     """Of this worker; a process that replaces it has the same number."""
 
-    @property
-    def logs_findings(self) -> bool:
-        """Whether this worker logs what is found of the archive: all of them find the same."""
-        return self.number == 0
-
-    @property
-    def logged_findings(self) -> Path:
-        """The folder of findings that were logged: who takes the place of a worker goes on where that one was."""
-        return self.folder / LOGGED_FINDINGS
-
-    @property
-    def failing_dates(self) -> Path:
-        """The folder of dates that any of the workers could not read."""
-        return self.folder / "failing-dates"
-
-    @property
-    def served_axes(self) -> Path:
-        """The folder of time axes that any of the workers gave to clients of Zarr stores."""
-        return self.folder / "served-axes"
-
     async def tell(self, registry: CollectorRegistry) -> asyncio.Server:
         """Send the metrics of this worker to a client that connects."""
 

@@ -44,7 +44,8 @@ async def get_file(request: Request) -> Response:
     state, path = state_of(request), request.path_params["path"]
     folder = state.viewer.path
     if folder is None or (path == "" and not state.viewer.is_complete):
-        return _not_built()
+        headers = {"Cache-Control": "no-store", "Content-Security-Policy": "default-src 'none'"}
+        return Response(MISSING, status_code=404, media_type="text/html", headers=headers)
     return await run(request, FILES, partial(_file, request, folder, path))
 
 
@@ -81,11 +82,6 @@ def _file(request: Request, folder: Path, path: str) -> Response:
     if gzipped is None:
         return Response(file.body, media_type=file.media_type, headers=headers)
     return Response(gzipped, media_type=file.media_type, headers={**headers, "Content-Encoding": "gzip"})
-
-
-def _not_built() -> Response:
-    headers = {"Cache-Control": "no-store", "Content-Security-Policy": "default-src 'none'"}
-    return Response(MISSING, status_code=404, media_type="text/html", headers=headers)
 
 
 def _content_security_policy(base_maps: Iterable[BaseMap], *, is_embedded: bool) -> str:
