@@ -61,18 +61,15 @@ class _Rooted:
         if scope["type"] == "http" and scope["method"] == "HEAD":
             scope = {**scope, "method": "GET"}
         send = with_headers(send, ((b"content-security-policy", POLICY),))
-        turns = self._elsewhere if _is_elsewhere(scope) else self._here
+        # Whether the file of a request may be on another machine: its name has a colon, as all URLs.
+        urls = QueryParams(scope.get("query_string", b"")).getlist("url")
+        turns = self._elsewhere if any(":" in url for url in urls) else self._here
         if turns.statistics().tasks_waiting >= MOST_WAITING:
             fault = ServerBusy("too many requests are waiting for files; try again in a few seconds")
             await with_error_caching(problem_response(fault, Request(scope)))(scope, receive, send)
             return
         async with turns:
             await answer_bounded(self.app, scope, receive, send)
-
-
-def _is_elsewhere(scope: Scope) -> bool:
-    # Whether the file of a request may be on another machine: its name has a colon, as all URLs.
-    return any(":" in url for url in QueryParams(scope.get("query_string", b"")).getlist("url"))
 
 
 # Bodies that `/cog` takes, refused before they are read: FastAPI reads them before all else.

@@ -97,31 +97,14 @@ LAYER = segment("layer", "Id or alias of a layer with values, or `id@revision`",
 ARRAY = in_path("array", "Name of an array of the store", example="spatial_ref")
 CHUNK = in_path("chunk", "Name of a chunk, such as `c/0/0/0`", example="c")
 describe = partial(Operation, tag="Zarr", faults=store_fault)
-document = partial(describe, answers={DOCUMENT_TYPE: OBJECT})
+group = partial(describe, parameters=[LAYER], answers={DOCUMENT_TYPE: OBJECT})
+array = partial(describe, parameters=[LAYER, ARRAY], answers={DOCUMENT_TYPE: OBJECT})
+chunk = partial(describe, parameters=[LAYER, ARRAY, CHUNK], answers={CHUNK_TYPE: FILE})
 operations = (
-    document("/zarr/{layer}", get_group, "getStore", "A layer as a Zarr 3 store: its metadata", parameters=[LAYER]),
-    document(
-        "/zarr/{layer}/zarr.json",
-        get_group,
-        "getStoreGroup",
-        "The metadata of the store and of its arrays",
-        parameters=[LAYER],
-    ),
-    document(
-        "/zarr/{layer}/{array}/zarr.json",
-        get_array,
-        "getStoreArray",
-        "The metadata of one array",
-        parameters=[LAYER, ARRAY],
-    ),
-    describe(
-        "/zarr/{layer}/{array}/{chunk:path}",
-        get_chunk,
-        "getStoreChunk",
-        "A chunk of an array on the native grid",
-        parameters=[LAYER, ARRAY, CHUNK],
-        answers={CHUNK_TYPE: FILE},
-    ),
+    group("/zarr/{layer}", get_group, "getStore", "A layer as a Zarr 3 store: its metadata"),
+    group("/zarr/{layer}/zarr.json", get_group, "getStoreGroup", "The metadata of the store and of its arrays"),
+    array("/zarr/{layer}/{array}/zarr.json", get_array, "getStoreArray", "The metadata of one array"),
+    chunk("/zarr/{layer}/{array}/{chunk:path}", get_chunk, "getStoreChunk", "A chunk of an array on the native grid"),
 )
 routes = routes_of(operations)
 
