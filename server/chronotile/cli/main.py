@@ -261,8 +261,7 @@ def check(place: Place = None) -> None:
             *index_findings(settings, archive),
             *subscriber_findings(settings, archive),
         ]
-        for line in (*finding_lines(findings), summary(archive.services.catalogue, findings)):
-            typer.echo(line)
+        print_lines((*finding_lines(findings), summary(archive.services.catalogue, findings)))
         close_archive(archive)
     if any(finding.severity == "error" for finding in findings):
         raise typer.Exit(1)
@@ -284,8 +283,7 @@ def audit(
 
         archive = open_archive(settings_of(config=place), "error")
         found = Audit(seed=int.from_bytes(os.urandom(4)) if seed is None else seed)
-        for line in audit_archive(archive, found, samples=samples):
-            typer.echo(line)
+        print_lines(audit_archive(archive, found, samples=samples))
         for reader in archive.services.readers.values():
             if reader.learnt:
                 typer.echo(f"{reader.learnt}; run the audit again")
@@ -302,8 +300,7 @@ def layers(place: Place = None) -> None:
         from chronotile.archive.describe import archive_lines, left_out_lines
 
         archive = open_archive(settings_of(config=place), "error")
-        for line in archive_lines(archive.services.catalogue):
-            typer.echo(line)
+        print_lines(archive_lines(archive.services.catalogue))
         for line in left_out_lines(archive.services.catalogue, archive.findings):
             typer.echo(line, err=True)
         archive.close()

@@ -16,10 +16,8 @@ from chronotile.core.errors import ConfigurationError, InvalidParameter, Unsuppo
 if TYPE_CHECKING:
     from chronotile.app.settings import Settings
     from chronotile.archive.open import Archive
-    from chronotile.archive.publish.bucket import BucketTarget
     from chronotile.archive.publish.jobs import ResultFile
     from chronotile.archive.publish.publication import CatalogueOptions, Publication
-    from chronotile.archive.publish.target import FolderTarget
     from chronotile.archive.publish.write import Summary
     from chronotile.core.model.items import ItemSearch
     from chronotile.jobs.queue.job_folder import ResultFiles, StoredFile
@@ -148,24 +146,16 @@ def write_to(
     options: PublishOptions, publication: "Publication", catalogue: "CatalogueOptions", *, served_by: str
 ) -> "Summary":
     """Write a publication to `--to`."""
-    from dataclasses import replace
-
+    from chronotile.archive.publish.bucket import BucketTarget
+    from chronotile.archive.publish.target import FolderTarget
     from chronotile.archive.publish.write import write_publication
 
     if options.title is not None:
         publication = replace(publication, title=options.title)
-    target = _target(options.to)
+    to = options.to
+    target: FolderTarget | BucketTarget = BucketTarget(to) if "://" in to else FolderTarget(Path(to).expanduser())
     with target.alone(), counting(f"publishing {publication.id}", "files") as progress:
         return write_publication(publication, target, catalogue, served_by=served_by, progress=progress)
-
-
-def _target(to: str) -> "FolderTarget | BucketTarget":
-    from chronotile.archive.publish.bucket import BucketTarget
-    from chronotile.archive.publish.target import FolderTarget
-
-    if "://" in to:
-        return BucketTarget(to)
-    return FolderTarget(Path(to).expanduser())
 
 
 # The results of a finished job.

@@ -29,19 +29,12 @@ BACKLOG = 2048
 
 def run_server(settings: "Settings", write_config: Path | None = None, *, usual_workers: int | None = None) -> None:
     """Serve until stopped, with the configured number of workers, else `usual_workers`, else by cores and memory."""
-    from chronotile.app.process_setup import (
-        HANG_UP,
-        allow_open_files,
-        end_well_when_stopped,
-        exit_on_signal,
-        hold_signals,
-        share_one_heap,
-    )
+    from chronotile.app import process_setup
 
-    share_one_heap()  # before the thread of the progress bar begins
-    end_well_when_stopped()
-    hold_signals(HANG_UP)
-    allow_open_files()
+    process_setup.share_one_heap()  # before the thread of the progress bar begins
+    process_setup.end_well_when_stopped()
+    process_setup.hold_signals(process_setup.HANG_UP)
+    process_setup.allow_open_files()
     if write_config is not None and write_config.exists() and write_config.stat().st_size:
         fail(f"{write_config} exists already; name another file for --write-config")
     machine = this_machine()
@@ -51,13 +44,15 @@ def run_server(settings: "Settings", write_config: Path | None = None, *, usual_
     if not settings.config.exists():  # which matters more than a port in use
         open_archive(settings)
     with _holding_port(settings) as listener:
-        _announce(settings)
+        # Before the libraries are imported that open it, which takes seconds on a slow machine.
+        if settings.log_format == "text" and settings.config.exists():
+            print_lines([f"opening {settings.config}"])
         archive = open_archive(settings, is_server=True)
         _log_size(settings, configured, machine, origin)
         if write_config is not None:
             _write_configuration(archive, write_config)
         lines = _lines(archive, settings, int(listener.getsockname()[1]))
-        exit_on_signal()
+        process_setup.exit_on_signal()
         if count == 1:
             _run_here(archive, settings, listener, lines)
             return
@@ -65,12 +60,6 @@ def run_server(settings: "Settings", write_config: Path | None = None, *, usual_
         archive.close()
         del archive
         _run_workers(settings, listener, lines, count=count, findings=findings)
-
-
-def _announce(settings: "Settings") -> None:
-    # Print what is opened before the libraries are imported that open it, which takes seconds on a slow machine.
-    if settings.log_format == "text" and settings.config.exists():
-        print_lines([f"opening {settings.config}"])
 
 
 def _log_size(settings: "Settings", configured: "Settings", machine: Machine, origin: str) -> None:
