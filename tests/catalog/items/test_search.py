@@ -148,6 +148,7 @@ FILTERS = [
 ]
 
 
+@pytest.mark.every_case
 @pytest.mark.parametrize(("text", "expected"), FILTERS, ids=[text for text, _ in FILTERS])
 def test_a_filter_finds_the_items_that_meet_it(found, text, expected):
     assert found(filter=filter_from_text(text)) == expected
