@@ -205,3 +205,9 @@ def test_a_reversed_logarithmic_scale_has_the_powers_of_a_plain_one():
     style = with_colouring(GREYS, Colouring(is_reversed=True, is_logarithmic=True))
 
     assert greys(style, 1, 10, 100, 1000) == pytest.approx([240, 160, 80, 0], abs=1)
+
+
+def test_bands_of_a_reversed_ramp_are_those_of_a_plain_one_mirrored():
+    style = with_colouring(GREYS, Colouring(is_reversed=True, bands=4, below="extend", above="extend"))
+
+    assert greys(style, 0, 1, 200, 300, 450, 550, 700, 800, 1001) == [240, 240, 240, 160, 160, 80, 80, 0, 0]
