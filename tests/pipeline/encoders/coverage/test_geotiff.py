@@ -74,6 +74,14 @@ def test_digital_numbers_are_those_of_the_source(dtype, nodata, grid):
         np.testing.assert_array_equal(dataset.read(), expected_numbers(coverage))
 
 
+def test_zero_may_stand_for_no_value():
+    coverage = make_coverage(make_field(nodata=0.0))
+
+    with opened(written(coverage)) as dataset:
+        assert dataset.nodatavals == (0.0,) * 3
+        np.testing.assert_array_equal(dataset.read(masked=True).mask, np.isnan(expected_values(coverage)))
+
+
 @pytest.mark.parametrize("grid", [UTM, DEGREES, LARGE], ids=["projected", "degrees", "large"])
 def test_scaled_numbers_are_the_values_of_the_source(grid):
     coverage = make_coverage(grid=grid)
