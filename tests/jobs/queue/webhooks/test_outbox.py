@@ -111,6 +111,16 @@ def test_of_two_processes_one_sends_each_event(make_notifier, tell, index, web):
     assert told(web) == [("create", f"{number:02}") for number in range(20)]
 
 
+def test_a_position_is_taken_by_one_process_until_its_lease_ends(open_positions, simulation):
+    here, elsewhere = open_positions(), open_positions()
+    here.begin("all", "the cursor")
+    found = here.find("all")
+
+    assert [each.take("all", found, lease_s=LEASE_S) for each in (here, elsewhere)] == [True, False]
+    simulation.now_s += LEASE_S
+    assert elsewhere.take("all", found, lease_s=LEASE_S)
+
+
 def test_only_the_collection_is_told(make_notifier, tell, index, web):
     notifier = make_notifier(web.hook(collection="modis"))
     tell(notifier)
