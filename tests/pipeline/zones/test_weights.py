@@ -119,6 +119,12 @@ def test_rows_of_a_geographic_grid_have_their_area_on_the_ellipsoid():
     assert areas[[0, 30, 89, 135]] == pytest.approx(along_parallels, rel=1e-5)
 
 
+def test_cells_that_are_wider_than_high_have_their_width():
+    wide = NativeGrid(crs=CRS84, transform=Affine(2, 0, -180, 0, -0.5, 90), width=180, height=360)
+
+    assert row_areas(wide).sum() * wide.width == pytest.approx(510_065_621_724_078, rel=1e-9)
+
+
 def test_across_the_seam_of_a_circular_grid_both_sides_count():
     found = weights_of((ring_of((179.5, 10), (181.25, 10), (181.25, 9), (179.5, 9)),), grid=DEGREES, crs=CRS84)
 
