@@ -146,6 +146,16 @@ def test_a_file_that_went_back_is_copied_again(tmp_path):
     assert [path.read_text() for path in (tmp_path / "out/2020").rglob("*.tif")] == ["two"]
 
 
+def test_a_published_file_that_is_cut_short_is_copied_again(tmp_path):
+    made = publication(item("a", document("whole")))
+    write(tmp_path / "out", made)
+    (file,) = (tmp_path / "out/2020").rglob("*.tif")
+    os.truncate(file, 3)
+
+    assert write(tmp_path / "out", made).files == 1
+    check(tmp_path / "out")
+
+
 def test_a_file_of_unknown_state_is_copied_each_time(tmp_path):
     made = publication(item("a", Unknown(b"one")))
     write(tmp_path / "out", made)
