@@ -97,7 +97,7 @@ def caching_of(client, path, time):
     return kept
 
 
-@pytest.mark.quick_cases("-latest", "-2020-06-01/..")
+@pytest.mark.quick_cases("-latest")
 @pytest.mark.parametrize("time", OPEN)
 @pytest.mark.parametrize("path", [*PICTURES.values(), *ALONG_TIME.values()], ids=[*PICTURES, *ALONG_TIME])
 def test_what_was_resolved_from_an_open_selection_is_kept_a_minute(client, path, time):
@@ -109,6 +109,12 @@ def test_what_was_resolved_from_an_open_selection_is_kept_a_minute(client, path,
 @pytest.mark.parametrize("path", [*PICTURES.values(), *ALONG_TIME.values()], ids=[*PICTURES, *ALONG_TIME])
 def test_what_is_of_named_times_is_kept_five_minutes(client, path, time):
     assert caching_of(client, path, time) == DATED
+
+
+def test_an_interval_with_an_open_end_is_kept_a_minute_by_all(client):
+    times = {name: path.format(time="2020-06-01/..") for name, path in (PICTURES | ALONG_TIME).items()}
+
+    assert [name for name, path in times.items() if caching(client.get(path)) != LATEST] == []
 
 
 @pytest.mark.parametrize(("path", "body"), BODIES.values(), ids=BODIES)
