@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -22,7 +23,7 @@ from chronotile.pipeline.bounded_wait import BoundedLooks
 from chronotile.pipeline.caches.scratch_cache import ScratchCache
 from chronotile.pipeline.encoders.file_parts import FileParts, ScratchFile
 from chronotile.protocols.site.ops.routes import STALE
-from tests.running import PATIENCE_S, PROGRAM, serving
+from tests.running import PATIENCE_S, PROGRAM, serving, until
 from tests.scenes import Scene, write_cogs, write_tif
 
 SCENE = Scene(width=70, height=50, days=tuple(f"2020-01-{day:02}" for day in range(1, 8)))
@@ -245,16 +246,28 @@ def test_requests_that_come_at_once_after_an_append_all_see_it(client, append, t
     assert found == [NEWEST] * 8
 
 
+def opened_as_it_is_read(fifo):
+    """The end of a FIFO to write to, which cannot be opened before somebody opens the other."""
+
+    def end():
+        try:
+            return os.fdopen(os.open(fifo, os.O_WRONLY | os.O_NONBLOCK), "w")
+        except OSError:
+            return None
+
+    return until(end)
+
+
 def test_appended_date_is_there_though_a_look_at_everything_hangs(configuration, append, tifs):
     (configuration.parent / "styles").mkdir()
     with TestClient(create_app(Settings(config=configuration, watch_s=0.01))) as client:
         hanging = configuration.parent / "styles" / "hanging.yaml"
         os.mkfifo(hanging)
-        with hanging.open("w"):  # from when it is being read on
+        with ThreadPoolExecutor() as threads, opened_as_it_is_read(hanging):
             hanging.unlink()
             append(tifs)
 
-            assert client.get(TILE).headers["chronotile-time"] == NEWEST
+            assert threads.submit(client.get, TILE).result(PATIENCE_S).headers["chronotile-time"] == NEWEST
 
 
 @pytest.mark.slow
