@@ -143,10 +143,12 @@ def patterns_of(names, *, are_alike=True) -> list[str]:
     return [" ".join(name.time or "" for name in group.names) for group in groups]
 
 
+@pytest.mark.every_case
 @pytest.mark.parametrize(
     "times",
     [
         ("20240101_1032", "20240102_1047"),
+        ("20240101_1015", "20240101_1030", "20240102_1015", "20240102_1030"),
         ("20240101_1032", "20240101_1047"),
         ("20240101_0000", "20240101_1200", "20240102_0000", "20240102_1200"),
         ("20240101-1032", "20240102-1047"),
