@@ -43,12 +43,13 @@ def test_the_oldest_job_is_done_first_and_by_one(table):
 
 def test_a_job_whose_owner_is_not_heard_of_is_taken_over_with_its_finished_tasks(table, clock):
     job = submit(table)
-    table.claim("one", lease_s=30)
+    begun = table.claim("one", lease_s=30)
     assert table.remember(job.id, "one", 3, {"sum": 7})
     clock.now += 31
 
-    assert table.claim("two", lease_s=30).attempts == 2
+    again = table.claim("two", lease_s=30)
 
+    assert (again.attempts, again.started) == (2, begun.started)
     assert table.finished_tasks(job.id) == {3: {"sum": 7}}
     assert not table.remember(job.id, "one", 4, {})
     assert not table.succeed(job.id, "one", {})
