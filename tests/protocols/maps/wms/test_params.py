@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from chronotile.core.errors import ChronotileError
 from chronotile.core.model.grid import BBox, Grid
+from chronotile.core.model.time.instants import domain_of_instants
 from chronotile.protocols.common.query.kvp import Kvp
-from chronotile.protocols.maps.wms.params import negotiated_version, operation, wms_map
+from chronotile.protocols.maps.wms.params import negotiated_version, operation, parse_frame_time, wms_map
 from tests.protocols import served
 from tests.protocols.pictures import rgba_of, share_differing
 
@@ -37,6 +38,27 @@ def parse(catalogue):
         return wms_map(Kvp({**VALID, **changes}.items()), catalogue).layers[0]
 
     return parse
+
+
+@pytest.mark.every_case
+@pytest.mark.parametrize(
+    ("hour", "text", "held"),
+    [
+        ("00:00", "2020-06-01T00:00:00Z/2020-06-11T00:00:00Z", ["01"]),
+        ("00:00", "2020-06-01T00:00:00Z/2020-06-21T00:00:00Z", ["01", "11"]),
+        ("00:00", "2020-06-02T00:00:00Z/2020-06-11T00:00:00Z", []),
+        ("00:00", "2020-06-01/2020-06-21", ["01", "11", "21"]),
+        ("10:30", "2020-06-01T10:30:00Z/2020-06-11T10:30:00Z", ["01"]),
+        ("10:30", "2020-06-01T10:30:00Z/2020-06-21T10:30:00Z", ["01", "11", "21"]),
+        ("10:30", "2020-06-01T00:00:00Z/2020-06-21T10:30:00Z", ["01", "11", "21"]),
+    ],
+)
+def test_an_interval_that_is_a_frame_leaves_out_the_instant_of_the_next_one(hour, text, held):
+    domain = domain_of_instants(np.datetime64(f"2020-06-{day}T{hour}", "ns") for day in ("01", "11", "21"))
+
+    (part,) = parse_frame_time(text, domain).parts
+
+    assert [str(domain.instants[index])[8:10] for index in domain.within(part.span)] == held
 
 
 @pytest.mark.parametrize(
