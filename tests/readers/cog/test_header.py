@@ -53,6 +53,12 @@ def test_levels_and_encodings_are_those_of_gdal(kind, tmp_path):
     assert levels_and_encodings_here(header_of(path)) == levels_and_encodings(path)
 
 
+def test_levels_of_rounded_sizes_are_those_of_gdal(tmp_path):
+    path = write_made(tmp_path, Kind(overviews=(2, 4, 8)))
+
+    assert header_of(path).levels() == levels_and_encodings(path)[0][0]
+
+
 @pytest.mark.data
 @pytest.mark.parametrize("name", DECODED)
 def test_levels_and_encodings_of_real_files_are_those_of_gdal(name, shared_data):
