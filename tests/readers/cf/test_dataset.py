@@ -389,6 +389,7 @@ def test_valid_range_that_is_empty_is_told_and_not_used():
     assert "128 to 127, is empty and not used" in found.findings[0].message
 
 
+@pytest.mark.every_case
 @pytest.mark.parametrize(
     "attrs",
     [

@@ -121,6 +121,7 @@ def test_an_interval_may_be_open_at_its_start_and_holds_its_last_day(text):
     assert part.span.start < instant("1700-01-01")
 
 
+@pytest.mark.every_case
 @pytest.mark.parametrize(
     ("text", "start", "end"),
     [
