@@ -68,9 +68,9 @@ def make_demo(folder: Path, *, progress: Progress | None = None, plan: DemoPlan 
     return folder / CONFIGURATION
 
 
-def demo_at(folder: Path) -> Path | None:
+def demo_at(folder: Path, *, plan: DemoPlan | None = None) -> Path | None:
     """Return the configuration file of the demo archive in `folder`, if a whole one is there."""
-    return folder / CONFIGURATION if _is_complete(folder, DemoPlan()) else None
+    return folder / CONFIGURATION if _is_complete(folder, plan or DemoPlan()) else None
 
 
 def _marker_text(plan: DemoPlan | None) -> str:

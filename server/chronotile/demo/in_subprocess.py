@@ -8,6 +8,7 @@ from pathlib import Path
 
 from chronotile.core.errors import ChronotileError, ConfigurationError, InvalidParameter
 from chronotile.demo.archive import FIRST_STEP, Progress, demo_at, make_demo
+from chronotile.demo.plan import DemoPlan
 
 PATIENCE_S = 10
 """How long the process may take to clean up after itself."""
@@ -16,21 +17,21 @@ _Message = tuple[str, str, float]
 """What it is (`progress`, `refused`, `not built`, `made`), a text, a share."""
 
 
-def make_demo_in_subprocess(folder: Path, *, progress: Progress) -> Path:
-    """Return what `make_demo` does; the server that comes after it is 120 MB smaller.
+def make_demo_in_subprocess(folder: Path, *, progress: Progress, plan: DemoPlan | None = None) -> Path:
+    """Return what `make_demo` does of the same arguments; the server that comes after it is 120 MB smaller.
 
     Raises:
         ConfigurationError: The landscape is not built.
         InvalidParameter: The folder holds files under the names of the archive that are not ours.
         ChronotileError: The process ended before its time.
     """
-    made = demo_at(folder)
+    made = demo_at(folder, plan=plan)
     if made is not None:
         return made
     progress(FIRST_STEP, 0.0)  # at once: a busy machine takes seconds to start the process
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_make, args=(folder, sender), name="chronotile-demo")
+    process = context.Process(target=_make, args=(folder, plan, sender), name="chronotile-demo")
     process.start()
     sender.close()
     try:
@@ -56,7 +57,7 @@ def _follow(receiver: "Connection[None, _Message]", progress: Progress) -> Path:
         progress(text, share)
 
 
-def _make(folder: Path, sender: "Connection[_Message, None]") -> None:
+def _make(folder: Path, plan: DemoPlan | None, sender: "Connection[_Message, None]") -> None:
     """What the other process does; stopped, it leaves nothing half made behind."""
     is_stopped = threading.Event()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches both; the one that waits stops this one
@@ -68,7 +69,7 @@ def _make(folder: Path, sender: "Connection[_Message, None]") -> None:
         sender.send(("progress", what, share))
 
     try:
-        made = make_demo(folder, progress=report)
+        made = make_demo(folder, progress=report, plan=plan)
     except InvalidParameter as error:
         sender.send(("refused", error.message, 0.0))
     except ConfigurationError as error:
