@@ -69,10 +69,7 @@ _DEKADS = (
     re.compile(f"{_YEAR}[-_]?{_DEKAD}(?P<dekad>\\d{{1,2}}){_END}"),
     re.compile(f"{_ALONE}(?P<year>\\d{{4}})-?W(?P<week>\\d\\d){_APART}"),
 )
-_MONTHS = (
-    re.compile(f"{_YEAR}(?P<month>\\d\\d){_END}"),
-    re.compile(f"{_YEAR}[-_./](?P<month>\\d\\d){_APART}"),
-)
+_MONTHS = (re.compile(f"{_YEAR}(?P<month>\\d\\d){_END}"), re.compile(f"{_YEAR}[-_./](?P<month>\\d\\d){_APART}"))
 _YEARS = (
     re.compile(f"{_ALONE}(?P<year>\\d{{4}})[-_]?[Qq](?P<quarter>[1-4]){_APART}"),
     re.compile(f"(?<![A-Za-z]){_YEARLY}[-_.]{_ONE_YEAR}{_APART}"),

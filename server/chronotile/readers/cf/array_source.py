@@ -215,14 +215,7 @@ class Cube(Reader):
         with reading(self._collection, variable):
             return self._variables[variable].levels[0].block_shape
 
-    def read_block(
-        self,
-        variable: str,
-        *,
-        indexes: Sequence[int],
-        window: Window,
-        along: Along,  # noqa: ARG002 -- there is one layout
-    ) -> Pixels:
+    def read_block(self, variable: str, *, indexes: Sequence[int], window: Window, along: Along) -> Pixels:  # noqa: ARG002 -- there is one layout
         """Return (time, y, x) pixels of a window of the native grid."""
         source = self._variables[variable]
         array = source.levels[0]

@@ -22,14 +22,8 @@ IntArray = NDArray[np.int64]
 Role = Literal["x", "y", "time"]
 
 _STANDARD_NAMES: dict[str, Role] = {
-    "longitude": "x",
-    "grid_longitude": "x",
-    "projection_x_coordinate": "x",
-    "projection_x_angular_coordinate": "x",
-    "latitude": "y",
-    "grid_latitude": "y",
-    "projection_y_coordinate": "y",
-    "projection_y_angular_coordinate": "y",
+    **dict.fromkeys(("longitude", "grid_longitude", "projection_x_coordinate", "projection_x_angular_coordinate"), "x"),
+    **dict.fromkeys(("latitude", "grid_latitude", "projection_y_coordinate", "projection_y_angular_coordinate"), "y"),
     "time": "time",
 }
 _AXES: dict[str, Role] = {"X": "x", "Y": "y", "T": "time"}

@@ -301,21 +301,9 @@ def _six_numbers(value: object) -> list[float] | None:
 # The coordinate reference system of an array, wherever the file says it.
 
 _TEXTS = (
-    "crs_wkt",
-    "spatial_ref",
-    "proj:wkt2",
-    "proj:code",
-    "proj:projjson",
-    "esri_pe_string",
-    "epsg_code",
-    "epsg",
-    "EPSG",
-    "proj4",
-    "proj4text",
-    "proj4_params",
-    "proj4_string",
-    "crs",
-)
+    "crs_wkt", "spatial_ref", "proj:wkt2", "proj:code", "proj:projjson", "esri_pe_string", "epsg_code", "epsg", "EPSG",
+    "proj4", "proj4text", "proj4_params", "proj4_string", "crs",
+)  # fmt: skip
 """Attributes that hold a system as text, from sure to loose."""
 
 _DEGREES = ("latitude", "lat")

@@ -68,11 +68,7 @@ class CogReader(Reader):
     """
 
     def __init__(
-        self,
-        collection: str,
-        file: CogFile,
-        variables: Mapping[str, CogVariable],
-        caches: ReaderCaches | None = None,
+        self, collection: str, file: CogFile, variables: Mapping[str, CogVariable], caches: ReaderCaches | None = None
     ) -> None:
         header = file.header
         if not all(is_decoded(blocks.compression) for blocks in (*header.images, *header.masks)):
@@ -83,9 +79,7 @@ class CogReader(Reader):
         self._variables = dict(variables)
         self._caches = caches or ReaderCaches()
         self._info = SourceInfo(
-            variables={name: _info(name, each, file) for name, each in variables.items()},
-            findings=(),
-            is_of_files=True,
+            variables={name: _info(name, each, file) for name, each in variables.items()}, findings=(), is_of_files=True
         )
         self._fill = 0 if header.nodata is None else header.nodata
         self._digest = blake2b(repr((file.href, file.tag, file.size)).encode(), digest_size=KEY_BYTES)

@@ -22,21 +22,9 @@ MOST_DIRECTORIES = 64
 MOST_TAGS = 4096
 
 _TYPES = {
-    1: "u1",
-    2: "u1",
-    3: "u2",
-    4: "u4",
-    6: "i1",
-    7: "u1",
-    8: "i2",
-    9: "i4",
-    11: "f4",
-    12: "f8",
-    13: "u4",
-    16: "u8",
-    17: "i8",
-    18: "u8",
-}
+    1: "u1", 2: "u1", 3: "u2", 4: "u4", 6: "i1", 7: "u1", 8: "i2", 9: "i4", 11: "f4", 12: "f8", 13: "u4", 16: "u8",
+    17: "i8", 18: "u8",
+}  # fmt: skip
 """numpy's types by the number of the type (TIFF 6.0, section 2; BigTIFF); without fractions of two numbers."""
 
 

@@ -231,10 +231,7 @@ class MaskReader(Wrapped):
         if masked is None:
             return self._reader.read_block(variable, indexes=indexes, window=window, along=along)
         own = self._reader.read_block(
-            variable,
-            indexes=[masked.positions.at(index) for index in indexes],
-            window=window,
-            along=along,
+            variable, indexes=[masked.positions.at(index) for index in indexes], window=window, along=along
         )
         under = overlay(window, 1, grid=masked.info.grid, other=masked.quality.grid)
         quality = self._reader.read_block(

@@ -381,8 +381,7 @@ class Pieces:
 
     def _plan(self, levels: tuple[NativeGrid, ...], grid: Grid, resampling: Resampling, level: int) -> WarpPlan | None:
         return self._plans.get_or_make(
-            (levels, grid, resampling, level),
-            lambda: plan_warp(levels, grid, resampling=resampling, level=level),
+            (levels, grid, resampling, level), lambda: plan_warp(levels, grid, resampling=resampling, level=level)
         )
 
 

@@ -323,10 +323,7 @@ class SceneReader(Reader):
     """
 
     def __init__(
-        self,
-        variables: Mapping[str, VariableSpec],
-        assets: Mapping[str, Asset],
-        open_asset: Callable[..., Reader],
+        self, variables: Mapping[str, VariableSpec], assets: Mapping[str, Asset], open_asset: Callable[..., Reader]
     ) -> None:
         self._readers: dict[str, Reader] = {}
         for name, variable in variables.items():

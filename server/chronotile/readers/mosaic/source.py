@@ -440,10 +440,7 @@ def grid_of_window(grid: NativeGrid, window: Window) -> Grid:
     return Grid(
         crs=grid.crs,
         bbox=BBox(
-            c + window.column_start * a,
-            f + window.row_stop * e,
-            c + window.column_stop * a,
-            f + window.row_start * e,
+            c + window.column_start * a, f + window.row_stop * e, c + window.column_stop * a, f + window.row_start * e
         ),
         width=window.width,
         height=window.height,

@@ -273,9 +273,7 @@ def _field_of_first_edition(read: Read, start: int) -> tuple[Message | None, int
         at += int.from_bytes(read(at, 3), "big") if flags & 0x40 else 0
         size = (size & 0x7FFFFF) * 120 - int.from_bytes(read(at, 3), "big") + 4
     message = Message(
-        grid=_grid_of_first_edition(section),
-        process=_RANGES.get(product[20]),
-        member=_member_of_first_edition(product),
+        grid=_grid_of_first_edition(section), process=_RANGES.get(product[20]), member=_member_of_first_edition(product)
     )
     return message, max(size, 8)
 

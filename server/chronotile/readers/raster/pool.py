@@ -65,12 +65,9 @@ READINGS = 2
 NATIVE_LEVEL = -1
 """GDAL counts overviews from 0."""
 
-_OPTIONS: dict[str, Any] = {
-    "GDAL_NUM_THREADS": 1,
-}
 _LOCAL_OPTIONS = {
     # Side files (.ovr, .msk, .tfw) are looked up by name; listing a folder of thousands at each opening is what costs.
-    "GDAL_DISABLE_READDIR_ON_OPEN": "TRUE",
+    "GDAL_DISABLE_READDIR_ON_OPEN": "TRUE"
 }
 _REMOTE_OPTIONS = {
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
@@ -167,11 +164,7 @@ class HandlePool:
     """
 
     def __init__(
-        self,
-        max_idle: int = MAX_IDLE_HANDLES,
-        *,
-        blocks: BlockCache | None = None,
-        sizes: CacheSizes | None = None,
+        self, max_idle: int = MAX_IDLE_HANDLES, *, blocks: BlockCache | None = None, sizes: CacheSizes | None = None
     ) -> None:
         self._max_idle = max_idle
         self._blocks = blocks
@@ -305,7 +298,7 @@ def block_bytes(handles: int, sizes: CacheSizes) -> int:
 def gdal_options(path: str) -> Any:  # noqa: ANN401 -- rasterio has no types
     """Return the context in which GDAL opens and reads a file."""
     extra = _REMOTE_OPTIONS if local_path(path) is None else _LOCAL_OPTIONS
-    return rasterio.Env(**_OPTIONS, **extra)
+    return rasterio.Env(GDAL_NUM_THREADS=1, **extra)
 
 
 def _open(path: str, level: int, state: FileState, *, cache: BlockCache | None) -> Handle:

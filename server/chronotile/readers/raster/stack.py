@@ -146,14 +146,7 @@ class RasterStack(Reader):
         """Return the shape of the blocks of the first file that was looked at, as it was then."""
         return self._blocks[variable]
 
-    def read_block(
-        self,
-        variable: str,
-        *,
-        indexes: Sequence[int],
-        window: Window,
-        along: Along,  # noqa: ARG002 -- there is one layout
-    ) -> Pixels:
+    def read_block(self, variable: str, *, indexes: Sequence[int], window: Window, along: Along) -> Pixels:  # noqa: ARG002 -- there is one layout
         """Return (time, y, x) pixels of a window; a run of times in one file is one read."""
         source = self._variables[variable]
         runs = _by_file(source.planes[index] for index in indexes)

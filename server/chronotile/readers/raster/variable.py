@@ -13,13 +13,7 @@ from chronotile.core.model.time.instants import TimeDomain
 from chronotile.readers.encoding import encoding_text, is_scaled
 from chronotile.readers.hrefs import names_among
 from chronotile.readers.joined.common_encoding import FileEncoding, common_encoding, replaced_findings
-from chronotile.readers.raster.band_decoding import (
-    BandDecoding,
-    BandDecodings,
-    BandRule,
-    band_rule,
-    encoding_in,
-)
+from chronotile.readers.raster.band_decoding import BandDecoding, BandDecodings, BandRule, band_rule, encoding_in
 from chronotile.readers.raster.bands import Band, FileBands
 from chronotile.readers.raster.overviews.implied import Origin, with_made_levels
 from chronotile.readers.raster.overviews.previews import LEAST_FACTOR, Preview
@@ -200,13 +194,7 @@ def _levels(
 
 
 def _info(
-    variable: VariableSpec,
-    band: Band,
-    sample: Sample,
-    *,
-    encoding: Encoding,
-    is_categorical: bool,
-    times: TimeDomain,
+    variable: VariableSpec, band: Band, sample: Sample, *, encoding: Encoding, is_categorical: bool, times: TimeDomain
 ) -> VariableInfo:
     levels = _levels(variable, sample, encoding, is_categorical=is_categorical)
     return VariableInfo(

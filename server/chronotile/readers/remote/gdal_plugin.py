@@ -22,39 +22,24 @@ _TELL = ctypes.CFUNCTYPE(_Offset, ctypes.c_void_p)
 _SEEK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, _Offset, ctypes.c_int)
 _READ = ctypes.CFUNCTYPE(ctypes.c_size_t, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_size_t)
 _READ_RANGES = ctypes.CFUNCTYPE(
-    ctypes.c_int,
-    ctypes.c_void_p,
-    ctypes.c_int,
-    ctypes.POINTER(ctypes.c_void_p),
-    ctypes.POINTER(_Offset),
-    _Sizes,
+    ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(_Offset), _Sizes
 )
 _ASK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p)
+_KINDS: dict[str, Any] = {
+    "open": _OPEN, "tell": _TELL, "seek": _SEEK, "read": _READ, "read_multi_range": _READ_RANGES, "eof": _ASK,
+    "close": _ASK,
+}  # fmt: skip
+"""Of the callbacks that there are; each is the method of `GdalFiles` of its name."""
+_MEMBERS = (
+    "pUserData", "stat", "unlink", "rename", "mkdir", "rmdir", "read_dir", "open", "tell", "seek", "read",
+    "read_multi_range", "get_range_status", "eof", "write", "flush", "truncate", "close",
+)  # fmt: skip
 
 
 class _Callbacks(ctypes.Structure):
     """The beginning of VSIFilesystemPluginCallbacksStruct, to which GDAL adds members at the end only."""
 
-    _fields_ = (
-        ("pUserData", ctypes.c_void_p),
-        ("stat", ctypes.c_void_p),
-        ("unlink", ctypes.c_void_p),
-        ("rename", ctypes.c_void_p),
-        ("mkdir", ctypes.c_void_p),
-        ("rmdir", ctypes.c_void_p),
-        ("read_dir", ctypes.c_void_p),
-        ("open", _OPEN),
-        ("tell", _TELL),
-        ("seek", _SEEK),
-        ("read", _READ),
-        ("read_multi_range", _READ_RANGES),
-        ("get_range_status", ctypes.c_void_p),
-        ("eof", _ASK),
-        ("write", ctypes.c_void_p),
-        ("flush", ctypes.c_void_p),
-        ("truncate", ctypes.c_void_p),
-        ("close", _ASK),
-    )
+    _fields_ = tuple((name, _KINDS.get(name, ctypes.c_void_p)) for name in _MEMBERS)
 
 
 class PartsOfFile(Protocol):
@@ -95,17 +80,8 @@ class GdalFiles:
         gdal: Any = ctypes.CDLL(rasterio.crs.__file__)
         gdal.VSIAllocFilesystemPluginCallbacksStruct.restype = ctypes.POINTER(_Callbacks)
         callbacks = gdal.VSIAllocFilesystemPluginCallbacksStruct()
-        self._callbacks = (
-            _OPEN(self._open),
-            _TELL(self._tell),
-            _SEEK(self._seek),
-            _READ(self._read),
-            _READ_RANGES(self._read_ranges),
-            _ASK(self._eof),
-            _ASK(self._close),
-        )
-        names = ("open", "tell", "seek", "read", "read_multi_range", "eof", "close")
-        for name, callback in zip(names, self._callbacks, strict=True):
+        self._callbacks = {name: kind(getattr(self, f"_{name}")) for name, kind in _KINDS.items()}
+        for name, callback in self._callbacks.items():
             setattr(callbacks.contents, name, callback)
         self._prefix = ctypes.create_string_buffer(PREFIX.encode())  # as GDAL may hold on to it
         if gdal.VSIInstallPluginHandler(self._prefix, callbacks) != 0:
@@ -157,7 +133,7 @@ class GdalFiles:
         cursor.is_at_end = len(found) < size * count
         return len(found) // size if size else 0
 
-    def _read_ranges(self, number: int, count: int, buffers: Any, offsets: Any, sizes: Any) -> int:  # noqa: ANN401, PLR0917 -- ctypes' pointers; GDAL's signature
+    def _read_multi_range(self, number: int, count: int, buffers: Any, offsets: Any, sizes: Any) -> int:  # noqa: ANN401, PLR0917 -- ctypes' pointers; GDAL's signature
         found = self._cursors[number].file.read_ranges([(offsets[n], sizes[n]) for n in range(count)])
         if found is None:
             return -1

@@ -144,14 +144,8 @@ def _is_accepted(scheme: str, href: str, base: str) -> bool:
 
 
 _RASTER_TYPES = (
-    "image/tiff",
-    "image/vnd.stac.geotiff",
-    "image/geotiff",
-    "image/jp2",
-    "application/vnd+zarr",
-    "application/vnd.zarr",
-    "application/x-zarr",
-    "application/zarr",
+    *("image/tiff", "image/vnd.stac.geotiff", "image/geotiff", "image/jp2"),
+    *("application/vnd+zarr", "application/vnd.zarr", "application/x-zarr", "application/zarr"),
 )
 _RASTER_ENDS = (".tif", ".tiff", ".gtiff", ".jp2", ".zarr", ".vrt")
 _NOT_RASTERS = frozenset(("thumbnail", "virtual"))

@@ -15,14 +15,7 @@ from chronotile.core.model.raster import Numbers
 from chronotile.readers.cf.array_source import Selection
 from chronotile.readers.library_errors import Damaged
 from chronotile.readers.remote.gates import gates
-from chronotile.readers.remote.requests import (
-    Refused,
-    of_bucket,
-    one_read,
-    read_deadline,
-    retry,
-    s3_store,
-)
+from chronotile.readers.remote.requests import Refused, of_bucket, one_read, read_deadline, retry, s3_store
 from chronotile.readers.remote.s3_environment import s3_access
 from chronotile.readers.zarr.metadata import ArrayNode
 from chronotile.readers.zarr.remote import REFUSED_CHUNK, RemoteMetadata

@@ -17,16 +17,8 @@ from chronotile.core.model.raster import Numbers
 from chronotile.readers.cf.array_source import Selection
 from chronotile.readers.hrefs import local_path
 from chronotile.readers.library_errors import Damaged
-from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.remote.files import LOOK_S, looks
-from chronotile.readers.remote.requests import (
-    AGAIN_S,
-    ATTEMPTS,
-    Away,
-    Refused,
-    Replaced,
-    one_read,
-)
+from chronotile.readers.remote.requests import AGAIN_S, ATTEMPTS, Away, Refused, Replaced, one_read
 from chronotile.readers.remote.s3_environment import s3_access
 from chronotile.readers.zarr.metadata import ArrayNode, GroupNode, group_of_documents
 from chronotile.readers.zarr.waits import result_of
@@ -177,11 +169,7 @@ def _storage(href: str) -> Any:  # noqa: ANN401 -- icechunk's own
         if access.is_anonymous
         else {"from_env": True}
         if access.key_id is None
-        else {
-            "access_key_id": access.key_id,
-            "secret_access_key": access.secret,
-            "session_token": access.token,
-        }
+        else {"access_key_id": access.key_id, "secret_access_key": access.secret, "session_token": access.token}
     )
     return icechunk.s3_storage(
         bucket=parts.netloc,
@@ -206,14 +194,8 @@ class IcechunkStore:
         with one_read():
             return group_of_documents(within(_documents(self.repository.store)))
 
-    def open_array(
-        self,
-        node: ArrayNode,
-        *,
-        growing: str | None = None,  # noqa: ARG002 -- a snapshot does not grow
-        caches: ReaderCaches | None = None,  # noqa: ARG002 -- chunks are not cached
-    ) -> "IcechunkArray":
-        """Return an array."""
+    def open_array(self, node: ArrayNode, **_options: object) -> "IcechunkArray":
+        """Return an array: a snapshot does not grow, and chunks are not cached."""
         return IcechunkArray(self.repository, node)
 
 

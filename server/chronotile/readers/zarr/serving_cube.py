@@ -258,10 +258,7 @@ class ServingCube(Reader):
 
     def read_window(self, variable: str, *, index: int, level: int, window: Window, step: int = 1) -> Pixels:
         """Return (y, x) pixels of a window of a level, of every `step`-th row and column."""
-        part = (
-            slice(window.row_start, window.row_stop, step),
-            slice(window.column_start, window.column_stop, step),
-        )
+        part = (slice(window.row_start, window.row_stop, step), slice(window.column_start, window.column_stop, step))
         return self._read(variable, lambda state, _along: state.window(variable, index, level, part), along="space")
 
     def read_cell(self, variable: str, *, indexes: Sequence[int], row: int, column: int) -> Pixels:

@@ -203,12 +203,7 @@ def _field(name: str, node: ArrayNode, store: Store) -> Field:
         return load_all(store, node)
 
     return Field(
-        name=name,
-        dims=node.dims,
-        shape=node.shape,
-        dtype=node.dtype or np.dtype(object),
-        attrs=node.attrs,
-        load=load,
+        name=name, dims=node.dims, shape=node.shape, dtype=node.dtype or np.dtype(object), attrs=node.attrs, load=load
     )
 
 

@@ -142,17 +142,9 @@ def _spans(start: int, stop: int, size: int) -> Iterator[tuple[int, int]]:
 # The bytes of a preview: a small COG whose image and overviews are levels that were made.
 
 GDAL_TYPES = {
-    "uint8": "Byte",
-    "int8": "Int8",
-    "uint16": "UInt16",
-    "int16": "Int16",
-    "uint32": "UInt32",
-    "int32": "Int32",
-    "uint64": "UInt64",
-    "int64": "Int64",
-    "float32": "Float32",
-    "float64": "Float64",
-}
+    "uint8": "Byte", "uint16": "UInt16", "uint32": "UInt32", "uint64": "UInt64", "float32": "Float32",
+    "int8": "Int8", "int16": "Int16", "int32": "Int32", "int64": "Int64", "float64": "Float64",
+}  # fmt: skip
 """GDAL's names of numpy's types that a preview may hold."""
 
 BLOCK_SIDE_PX = 256

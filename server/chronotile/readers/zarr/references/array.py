@@ -33,21 +33,9 @@ MOST_INFLATED = 8
 GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
 
 NUMCODECS = {
-    "adler32",
-    "astype",
-    "bitround",
-    "blosc",
-    "bz2",
-    "crc32",
-    "delta",
-    "fixedscaleoffset",
-    "fletcher32",
-    "lz4",
-    "lzma",
-    "packbits",
-    "quantize",
-    "zstd",
-}
+    "adler32", "astype", "bitround", "blosc", "bz2", "crc32", "delta", "fixedscaleoffset", "fletcher32", "lz4", "lzma",
+    "packbits", "quantize", "zstd",
+}  # fmt: skip
 """Codecs of numcodecs that only compute: it has others that run code from the data."""
 
 Step = Callable[[bytes], bytes]

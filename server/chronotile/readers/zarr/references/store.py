@@ -97,14 +97,8 @@ class ReferenceStore:
         """Return the root group."""
         return self.root
 
-    def open_array(
-        self,
-        node: ArrayNode,
-        *,
-        growing: str | None = None,  # noqa: ARG002 -- references are of one state
-        caches: ReaderCaches | None = None,
-    ) -> ReferenceArray:
-        """Return an array.
+    def open_array(self, node: ArrayNode, *, caches: ReaderCaches | None = None, **_growing: object) -> ReferenceArray:
+        """Return an array; whether it grows does not matter, as references are of one state.
 
         Raises:
             UnsupportedSource: It has a codec that is not read.
