@@ -175,7 +175,7 @@ def test_levels_that_no_file_holds_are_made_of_values_of_each_file(tmp_path, pre
     if has_previews:
         for index in range(3):
             reader.read_window("NDVI", index=index, level=level, window=window)
-        while previews.build_next():
+        while previews.make_next():
             pass
         assert previews.state.built == 3
 

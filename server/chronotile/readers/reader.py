@@ -94,9 +94,12 @@ class Reader(Protocol):
     can be faster.
     """
 
+    _info: SourceInfo = SourceInfo(variables={})
+
     @property
     def info(self) -> SourceInfo:
-        """What the source holds."""
+        """What the source holds; by default always what a reader sets when it is made."""
+        return self._info
 
     def revision(self, variable: str, index: int) -> str:
         """Return a short text that changes when the pixels of that time do; reads no pixels."""
@@ -128,10 +131,14 @@ class Reader(Protocol):
         return
 
     def read_cell(self, variable: str, *, indexes: Sequence[int], row: int, column: int) -> Pixels:
-        """Return (time,) pixels of one native cell at the times of `indexes`, in that order."""
+        """Return (time,) pixels of one native cell at the times of `indexes`, in that order; by default of one time."""
+        pixels = self.read_window(variable, index=0, level=0, window=Window.of_cell(row, column))
+        valid = None if pixels.valid is None else np.repeat(pixels.valid[0], len(indexes))
+        return Pixels(np.repeat(pixels.numbers[0], len(indexes)), valid)
 
     def close(self) -> None:
-        """Let go of open files."""
+        """Let go of open files; by default there are none of its own."""
+        return
 
     def telling(self, tell: "TellItem") -> "Reader":
         """Return the reader of the same source that reports to `tell` items that are left out of what it gives."""

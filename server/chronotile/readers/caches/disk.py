@@ -3,13 +3,16 @@
 import fcntl
 import logging
 import os
+import sys
 import threading
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from time import monotonic, time_ns
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
+
+from chronotile.readers.library_errors import one_line
 
 PARTIAL = ".part"
 """End of the name of a file that is being written."""
@@ -155,9 +158,108 @@ class DiskCache:
         return found
 
 
-# Short texts by name, of one process or shared by several.
+CLOSING_S = 2.0
+"""That a making is waited for at the end: a store that hangs must not keep a process from ending."""
+RETRY_S = 1.0
+"""How long to wait where another process is making files."""
+NICENESS = 10
+"""By which making gives way to answering, where threads have such a thing."""
 
 log = logging.getLogger(__name__)
+
+Wanted = TypeVar("Wanted")
+
+
+class FilledFolder(Generic[Wanted]):
+    """A folder whose files are made in the background, each by one of the processes that share it.
+
+    Args:
+        folder: Of the files.
+        what: They are, in the log.
+        most_waiting: Files that wait to be made; others are queued when they are requested again.
+        log: Of the module that makes them.
+    """
+
+    def __init__(self, folder: DiskCache, what: str, *, most_waiting: int, log: logging.Logger = log) -> None:
+        self._folder, self._what, self._most_waiting, self._log = folder, what, most_waiting, log
+        self._waiting: dict[str, Wanted] = {}
+        self._is_off = False
+        self._closing = threading.Event()
+        self._changed = threading.Condition()
+        self._maker: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begin to make the files that wait, in the background."""
+        self._maker = threading.Thread(target=self._make_all, name=self._what, daemon=True)
+        self._maker.start()
+
+    def close(self) -> None:
+        """Stop; what is half done is forgotten."""
+        self._closing.set()
+        with self._changed:
+            self._changed.notify_all()
+        if self._maker is not None:
+            self._maker.join(CLOSING_S)
+
+    def has(self, name: str) -> bool:
+        """Return whether a file is there."""
+        return self._folder.path_of(name).exists()
+
+    def want(self, name: str, wanted: Wanted) -> None:
+        """Let a file be made."""
+        with self._changed:
+            is_full = len(self._waiting) >= self._most_waiting
+            if not (is_full or self._is_off or self._closing.is_set()):
+                self._waiting.setdefault(name, wanted)
+                self._changed.notify()
+
+    def make_next(self) -> bool:
+        """Make the first of the files that wait; return whether another may be made at once."""
+        with self._changed:
+            if not self._waiting:
+                return False
+            name = self._first()
+        is_done = True
+        try:
+            with self._folder.sole_builder() as is_sole:
+                if not is_sole:
+                    return False
+                is_done = self.has(name) or self._make(name, self._waiting[name])
+        except OSError as error:
+            self._turn_off(error)
+        with self._changed:
+            if is_done:
+                self._waiting.pop(name, None)
+        return True
+
+    def _first(self) -> str:
+        return next(iter(self._waiting))
+
+    def _make(self, name: str, wanted: Wanted) -> bool:
+        """Make and keep a file that is not there; return whether that is done with.
+
+        Raises:
+            OSError: The folder cannot be written.
+        """
+        raise NotImplementedError
+
+    def _make_all(self) -> None:
+        if sys.platform == "linux":  # where a thread has a niceness of its own
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+        while not self._closing.is_set():
+            with self._changed:
+                self._changed.wait_for(lambda: self._waiting or self._closing.is_set())
+            if not self.make_next():
+                self._closing.wait(RETRY_S)
+
+    def _turn_off(self, error: OSError) -> None:
+        self._log.warning("no more %s are made: their folder cannot be written (%s)", self._what, one_line(error))
+        with self._changed:
+            self._is_off = True
+            self._waiting.clear()
+
+
+# Short texts by name, of one process or shared by several.
 
 
 class Records(Protocol):

@@ -160,11 +160,6 @@ class Cube(Reader):
         self._state_keys = {name: _state_keys(variable.levels) for name, variable in variables.items()}
         self._info = info
 
-    @property
-    def info(self) -> SourceInfo:
-        """What the source holds."""
-        return self._info
-
     def revision(self, variable: str, index: int) -> str:
         """Return the age of the store's metadata and of the chunks of that time, of all levels."""
         native, *overviews = self._variables[variable].levels

@@ -84,11 +84,6 @@ class CogReader(Reader):
         self._fill = 0 if header.nodata is None else header.nodata
         self._digest = blake2b(repr((file.href, file.tag, file.size)).encode(), digest_size=KEY_BYTES)
 
-    @property
-    def info(self) -> SourceInfo:
-        """What the file holds."""
-        return self._info
-
     def revision(self, variable: str, index: int) -> str:  # noqa: ARG002 -- there is one time
         """Return the state of the file: of one of this machine as it is now, of one elsewhere when it was opened."""
         path = self._path
@@ -113,15 +108,6 @@ class CogReader(Reader):
                 self.fetch_ahead(variable, index=index, level=level, window=following, step=step)
             parts.append(plan.pixels(finish(started)))
         return parts[0] if len(parts) == 1 else _one_below_another(parts)
-
-    def read_cell(self, variable: str, *, indexes: Sequence[int], row: int, column: int) -> Pixels:
-        """Return (time,) pixels of one native cell."""
-        pixels = self.read_window(variable, index=0, level=0, window=Window.of_cell(row, column))
-        valid = None if pixels.valid is None else np.repeat(pixels.valid[0], len(indexes))
-        return Pixels(np.repeat(pixels.numbers[0], len(indexes)), valid)
-
-    def close(self) -> None:
-        """Do nothing: no file stays open."""
 
     def plan_window(self, variable: str, *, level: int, window: Window, step: int = 1) -> "WindowPlan":
         """Return which stored blocks a window of a level needs that are not cached."""

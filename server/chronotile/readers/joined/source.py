@@ -174,11 +174,6 @@ class Joined(Reader):
         self._open: OrderedDict[int, _OpenFile] = OrderedDict()
         self._lock = threading.Lock()
 
-    @property
-    def info(self) -> SourceInfo:
-        """What the files hold together."""
-        return self._info
-
     def revision(self, variable: str, index: int) -> str:
         """Return the size and age of the file of that time."""
         number = self._variables[variable].slots[index]

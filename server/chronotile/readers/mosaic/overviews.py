@@ -16,7 +16,7 @@ from chronotile.core.warp.plan import cells_per_pixel, place_of, plan_warp
 from chronotile.core.warp.strips import plan_strips, strips_of
 from chronotile.readers.cog.planes import spans
 from chronotile.readers.mosaic.overlap import OUTSIDE_CODE, Sheet, overlapped
-from chronotile.readers.mosaic.overview_files import OverviewFiles
+from chronotile.readers.mosaic.overview_files import OverviewFiles, Wanted
 from chronotile.readers.overviews import Counting
 from chronotile.readers.raster.pool import HandlePool
 from chronotile.readers.reader import Reader
@@ -211,14 +211,14 @@ class Overviews:
         return blake2b(repr(parts).encode(), digest_size=16).hexdigest()
 
     def _want(self, variable: VariableInfo, index: int, block: OverviewBlock, name: str) -> None:
-        self.files.want(
-            name,
-            partial(self._made, variable, index, block),
+        wanted = Wanted(
             order=(-_ns(variable, index), block.tier, block.row, block.column),
+            make=partial(self._made, variable, index, block),
             levels=block.levels,
             factors=block.factors,
             counting=Counting(encoding=variable.encoding, is_categorical=variable.is_categorical),
         )
+        self.files.want(name, wanted)
 
     def _made(self, variable: VariableInfo, index: int, block: OverviewBlock) -> Pixels | None:
         """The cells of a block; `None` while those of its parts are lacking."""

@@ -337,11 +337,6 @@ class SceneReader(Reader):
             is_of_files=True,
         )
 
-    @property
-    def info(self) -> SourceInfo:
-        """What the files hold."""
-        return self._info
-
     def revision(self, variable: str, index: int) -> str:
         """Return the state of the variable's file."""
         return self._readers[variable].revision(variable, index)

@@ -9,7 +9,7 @@ from operator import attrgetter
 import numpy as np
 
 from chronotile.core.errors import SourceUnavailable, TooManyPieces, VariableLacking
-from chronotile.core.model.collection import Resampling, SourceInfo, SourceSpec, VariableInfo
+from chronotile.core.model.collection import Resampling, SourceSpec, VariableInfo
 from chronotile.core.model.expression import Expression
 from chronotile.core.model.grid import BBox, Grid, NativeGrid, Window
 from chronotile.core.model.items import ItemRef, MosaicRule
@@ -93,14 +93,9 @@ class MosaicReader(Reader):
 
     def __init__(self, parts: MosaicParts, mosaic: MosaicInfo, *, tell: TellItem | None = None) -> None:
         self._parts = parts
-        self._mosaic = mosaic
+        self._mosaic, self._info = mosaic, mosaic.info
         self._overviews = None if parts.far is None else self._overviews_in(parts.far)
         self._tell = tell or self._log
-
-    @property
-    def info(self) -> SourceInfo:
-        """What the items hold together."""
-        return self._mosaic.info
 
     @property
     def learnt(self) -> str:
@@ -394,9 +389,6 @@ class MosaicReader(Reader):
         box = box_of_grid(grid_of_window(self._levels(variable)[0], window))
         state = parts.state(variable, self._instants(variable, indexes), box)
         return f"{(state or b'').hex()} {made}"
-
-    def close(self) -> None:
-        """Let go of open files: those of scenes close when nothing holds them."""
 
     def _overlapped(self, variable: str, sheets: Iterator[Sheet], shape: tuple[int, ...]) -> Pixels:
         pieces = self._mosaic.variables[variable]

@@ -398,6 +398,14 @@ def read_pixels(handle: Handle, band: int, window: Window, *, has_mask: bool, st
     return Pixels(numbers, valid)
 
 
+def read_made(handle: Handle, window: Window, *, step: int) -> Pixels:
+    """Return (y, x) pixels of a preview or an overview, whose mask is its second band."""
+    numbers = read_pixels(handle, 1, window, has_mask=False, step=step).numbers
+    if handle.dataset.count == 1:
+        return Pixels(numbers)
+    return Pixels(numbers, read_pixels(handle, 2, window, has_mask=False, step=step).numbers > 0)
+
+
 def strips_of(window: Window, step: int) -> Iterator[Window]:
     """Cut a window into strips of rows that hold few values each and begin at a `step`-th row."""
     rows = max(1, STRIP_VALUES // window.width // step) * step

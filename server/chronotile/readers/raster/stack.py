@@ -73,11 +73,6 @@ class RasterStack(Reader):
             for name, each in variables.items()
         }
 
-    @property
-    def info(self) -> SourceInfo:
-        """What the files hold."""
-        return self._info
-
     def revision(self, variable: str, index: int) -> str:
         """Return the size and age of the file of that time."""
         path = self._variables[variable].planes[index].path

@@ -153,7 +153,7 @@ def test_masked_cells_take_no_part(tmp_path, previews):
     reader = open_file(previews, path, band=1, nodata=NODATA)
 
     slow = read(reader)
-    previews.build_next()
+    previews.make_next()
     quick = read(reader)
 
     means = means_of(SCENE.numbers(0), 8, present=present)
@@ -173,7 +173,7 @@ def test_preview_holds_what_is_read_without_it(file, previews, tmp_path):
     scene = replace(SCENE, width=4700)
     reader = open_file(previews, write_tif(tmp_path / "wide.tif", scene.numbers(0), scene, **BLOCKS))
     slow = [read(reader, level).numbers for level in (3, 4)]
-    previews.build_next()
+    previews.make_next()
 
     quick = [read(reader, level).numbers for level in (3, 4)]
 
@@ -186,7 +186,7 @@ def test_preview_holds_what_is_read_without_it(file, previews, tmp_path):
 def test_preview_is_read_in_place_of_the_file(file, previews, tmp_path):
     reader = open_file(previews, file)
     read(reader)
-    previews.build_next()
+    previews.make_next()
     other = np.full((257, 288), 9, dtype="uint8")
     (preview,) = kept(tmp_path)
     write_tif(preview, other, SCENE, blockxsize=256, blockysize=256)
@@ -203,12 +203,12 @@ def test_finer_levels_are_not_kept(file, previews):
 def test_file_that_is_written_anew_has_a_preview_of_its_own(file, previews, tmp_path):
     reader = open_file(previews, file)
     read(reader)
-    previews.build_next()
+    previews.make_next()
     again = replace(SCENE, shift=11)
     write_tif(file, again.numbers(0), again, **BLOCKS)
 
     slow = read(reader).numbers
-    previews.build_next()
+    previews.make_next()
 
     expected = means_of(again.numbers(0), 8)
     np.testing.assert_array_equal(slow, expected)
@@ -221,7 +221,7 @@ def test_file_that_changes_before_its_preview_is_built_gets_none_of_the_old(file
     again = replace(SCENE, shift=11)
     write_tif(file, again.numbers(0), again, **BLOCKS)
 
-    previews.build_next()
+    previews.make_next()
 
     assert (kept(tmp_path), previews.state.failed) == ([], 1)
 
@@ -238,13 +238,13 @@ def test_file_that_changes_before_its_preview_is_built_gets_none_of_the_old(file
 def test_damaged_preview_is_made_anew(file, previews, tmp_path, damage):
     reader = open_file(previews, file)
     expected = read(reader).numbers
-    previews.build_next()
+    previews.make_next()
     (preview,) = kept(tmp_path)
     preview.write_bytes(damage(preview.read_bytes()))
 
     np.testing.assert_array_equal(read(reader).numbers, expected)
     assert kept(tmp_path) == []
-    previews.build_next()
+    previews.make_next()
 
     np.testing.assert_array_equal(read(reader).numbers, expected)
     assert previews.state.built == 2
@@ -254,15 +254,15 @@ def test_damaged_preview_is_made_anew(file, previews, tmp_path, damage):
 def test_what_is_unused_for_longest_makes_room(tmp_path, previews):
     files = [write_tif(tmp_path / f"{t}.tif", SCENE.numbers(t), SCENE, **BLOCKS) for t in range(3)]
     read(open_file(previews, files[0]))
-    previews.build_next()
+    previews.make_next()
     (first,) = kept(tmp_path)
     small = Previews(tmp_path / "cache" / "previews", first.stat().st_size * 5 // 2)
     read(open_file(small, files[1]))
-    small.build_next()
+    small.make_next()
     (second,) = set(kept(tmp_path)) - {first}
     os.utime(second, ns=(1, second.stat().st_mtime_ns))  # as if of 1970
     read(open_file(small, files[2]))
-    small.build_next()
+    small.make_next()
 
     assert len(kept(tmp_path)) == 2
     assert second not in kept(tmp_path)
@@ -273,7 +273,7 @@ def test_preview_larger_than_the_bound_is_not_tried_again(file, tmp_path):
     tiny = Previews(tmp_path / "cache" / "previews", 100)
     reader = open_file(tiny, file)
     read(reader)
-    tiny.build_next()
+    tiny.make_next()
     read(reader)
 
     assert (kept(tmp_path), tiny.state.waiting, tiny.state.failed) == ([], 0, 1)
@@ -284,8 +284,8 @@ def test_two_processes_build_a_preview_once(file, tmp_path, previews):
     read(open_file(previews, file))
     read(open_file(other, file))
 
-    previews.build_next()
-    other.build_next()
+    previews.make_next()
+    other.make_next()
 
     assert (previews.state.built, other.state.built, other.state.waiting) == (1, 0, 0)
 
@@ -302,7 +302,7 @@ for path in sys.argv[2:]:
 print("ready", flush=True)
 sys.stdin.readline()
 while previews.state.waiting:
-    previews.build_next()
+    previews.make_next()
 print(previews.state.built)
 """
 
@@ -325,7 +325,7 @@ def test_processes_share_a_folder(tmp_path, previews):
 def test_folder_that_another_process_builds_in_is_left_to_it(file, tmp_path, previews):
     read(open_file(previews, file))
     with DiskCache(tmp_path / "cache" / "previews", 0, end=".preview").sole_builder():
-        is_next = previews.build_next()
+        is_next = previews.make_next()
 
     assert (is_next, previews.state.waiting, previews.state.built) == (False, 1, 0)
 
@@ -342,7 +342,7 @@ readers = [open_file(previews, path) for path in sys.argv[2:]]
 for reader in readers:
     read(reader)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
-while previews.build_next():
+while previews.make_next():
     pass
 answers = [read(reader).numbers.shape for reader in readers]
 print(previews.state.built, previews.state.waiting, answers)
@@ -371,15 +371,15 @@ def test_previews_are_built_in_the_background_until_closed(file, tmp_path, previ
     previews.close()
 
     assert len(kept(tmp_path)) == 1
-    previews._builder.join(PATIENCE_S)
-    assert not previews._builder.is_alive()
+    previews._maker.join(PATIENCE_S)
+    assert not previews._maker.is_alive()
 
 
 def test_closing_stops_what_is_being_built(file, tmp_path, previews):
     read(open_file(previews, file))
     previews.close()
 
-    previews.build_next()
+    previews.make_next()
 
     assert (kept(tmp_path), previews.state.failed) == ([], 0)
 
@@ -390,7 +390,7 @@ def test_leavings_of_a_killed_builder_are_removed(file, tmp_path, previews):
     (folder / "x.part").write_bytes(b"half")
     read(open_file(previews, file))
 
-    previews.build_next()
+    previews.make_next()
 
     assert sorted(path.suffix for path in folder.iterdir()) == ["", ".preview"]
 
@@ -405,7 +405,7 @@ def test_file_that_cannot_be_read_is_not_tried_again(file, previews, tmp_path, c
         opened.write(bytes(len(data) // 3))
     os.utime(file, ns=(state.st_atime_ns, state.st_mtime_ns))
     with caplog.at_level(logging.INFO):
-        previews.build_next()
+        previews.make_next()
 
     assert (kept(tmp_path), previews.state.failed) == ([], 1)
     assert "a preview was not made" in caplog.text

@@ -1,10 +1,6 @@
 """Previews of raster files without overviews: built in the background, stored on disk, read in place of the files."""
 
 import logging
-import os
-import sys
-import threading
-from collections import OrderedDict
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -15,12 +11,12 @@ from rasterio.errors import RasterioError
 from chronotile.core.errors import ChronotileError
 from chronotile.core.model.grid import Window
 from chronotile.core.model.raster import Pixels, as_meant
-from chronotile.readers.caches.disk import DiskCache
+from chronotile.readers.caches.disk import DiskCache, FilledFolder
 from chronotile.readers.hrefs import FileState, file_state, local_path
 from chronotile.readers.library_errors import one_line, opening
 from chronotile.readers.overviews import Counting
 from chronotile.readers.raster.overviews.implied import make_pixels, preview_file
-from chronotile.readers.raster.pool import NATIVE_LEVEL, Handle, HandlePool, Layout, read_pixels
+from chronotile.readers.raster.pool import NATIVE_LEVEL, Handle, HandlePool, Layout, read_made, read_pixels
 
 _log = logging.getLogger(__name__)
 
@@ -36,16 +32,8 @@ LEAST_FACTOR = 8
 MAX_WAITING = 256
 """Previews that wait to be built; others are queued when they are requested again."""
 
-CLOSING_S = 2.0
-"""That a building is waited for at the end: a store that hangs must not keep a process from ending."""
-RETRY_S = 1.0
-"""How long to wait where another process is building."""
-
 MAX_HOPELESS = 10_000
 """Previews known not to be of use, so that they are not tried again and again."""
-
-NICENESS = 10
-"""By which building gives way to answering, where threads have such a thing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +68,7 @@ class PreviewsState:
     failed: int
 
 
-class Previews:
+class Previews(FilledFolder[tuple[Preview, FileState]]):
     """The previews of this machine, of which this process builds some.
 
     Args:
@@ -89,28 +77,9 @@ class Previews:
     """
 
     def __init__(self, folder: Path, max_bytes: int) -> None:
-        self._folder = DiskCache(folder, max_bytes, end=END)
-        self._waiting: OrderedDict[str, tuple[Preview, FileState]] = OrderedDict()
+        super().__init__(DiskCache(folder, max_bytes, end=END), "previews", most_waiting=MAX_WAITING, log=_log)
         self._hopeless: set[str] = set()
-        self._built = 0
-        self._failed = 0
-        self._is_off = False
-        self._closing = threading.Event()
-        self._changed = threading.Condition()
-        self._builder: threading.Thread | None = None
-
-    def start(self) -> None:
-        """Begin to build in the background."""
-        self._builder = threading.Thread(target=self._build_all, name="previews", daemon=True)
-        self._builder.start()
-
-    def close(self) -> None:
-        """Stop building; what is half done is forgotten."""
-        self._closing.set()
-        with self._changed:
-            self._changed.notify_all()
-        if self._builder is not None:
-            self._builder.join(CLOSING_S)
+        self._built = self._failed = 0
 
     def read(self, preview: Preview, factor: int, window: Window, *, step: int = 1, files: HandlePool) -> Pixels | None:
         """Return (y, x) pixels of a window of the level of that factor, of every `step`-th row and column.
@@ -132,28 +101,11 @@ class Previews:
             pixels = None
         except OSError:
             pixels = None  # it is not there
-        if pixels is None:
-            self._want(name, preview, state)
-        else:
+        if pixels is not None:
             self._folder.touch(name)
+        elif name not in self._hopeless:
+            self.want(name, (preview, state))
         return pixels
-
-    def build_next(self) -> bool:
-        """Build the preview that waits longest; return whether another may be built at once."""
-        with self._changed:
-            if not self._waiting:
-                return False
-            name, (preview, state) = next(iter(self._waiting.items()))
-        try:
-            with self._folder.sole_builder() as is_sole:
-                if not is_sole:
-                    return False
-                self._build(name, preview, state)
-        except OSError as error:
-            self._turn_off(error)
-        with self._changed:
-            self._waiting.pop(name, None)
-        return True
 
     @property
     def state(self) -> PreviewsState:
@@ -175,49 +127,24 @@ class Previews:
         number = preview.factors.index(factor)
         with files.lend(str(self._folder.path_of(name)), number + NATIVE_LEVEL) as handle:
             _require_shape(handle, preview, factor)
-            numbers = read_pixels(handle, 1, window, has_mask=False, step=step).numbers
-            if not preview.has_mask:
-                return Pixels(numbers)
-            return Pixels(numbers, read_pixels(handle, 2, window, has_mask=False, step=step).numbers > 0)
+            return read_made(handle, window, step=step)
 
-    def _want(self, name: str, preview: Preview, state: FileState) -> None:
-        with self._changed:
-            is_full = len(self._waiting) >= MAX_WAITING
-            if not (is_full or self._is_off or self._closing.is_set() or name in self._hopeless):
-                self._waiting.setdefault(name, (preview, state))
-                self._changed.notify()
-
-    def _build_all(self) -> None:
-        if sys.platform == "linux":  # where a thread has a niceness of its own
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
-        while not self._closing.is_set():
-            with self._changed:
-                self._changed.wait_for(lambda: self._waiting or self._closing.is_set())
-            if not self.build_next():
-                self._closing.wait(RETRY_S)
-
-    def _build(self, name: str, preview: Preview, state: FileState) -> None:
-        """Build and keep a preview, unless another process has.
-
-        Raises:
-            OSError: The folder cannot be written.
-        """
-        if self._folder.path_of(name).exists():
-            return
+    def _make(self, name: str, wanted: tuple[Preview, FileState]) -> bool:
         try:
             with opening("a file"):
-                data = self._made(preview, state)
+                data = self._made(*wanted)
         except ChronotileError as error:
             if not self._closing.is_set():
                 _log.info("a preview was not made: %s", error.message)
                 self._give_up(name)
-            return
-        if not self._folder.put(name, data):
+            return True
+        if self._folder.put(name, data):
+            with self._changed:
+                self._built += 1
+        else:
             _log.info("a preview was not stored: %d bytes are more than there is room for", len(data))
             self._give_up(name)
-            return
-        with self._changed:
-            self._built += 1
+        return True
 
     def _made(self, preview: Preview, state: FileState) -> bytes:
         """The bytes of a preview of a file that is in this state, before and after."""
@@ -253,11 +180,9 @@ class Previews:
             self._hopeless.add(name)
 
     def _turn_off(self, error: OSError) -> None:
-        _log.warning("no more previews are made: their folder cannot be written (%s)", one_line(error))
+        super()._turn_off(error)
         with self._changed:
-            self._is_off = True
             self._failed += 1
-            self._waiting.clear()
 
 
 class _Misfit(Exception):
