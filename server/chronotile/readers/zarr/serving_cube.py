@@ -34,6 +34,8 @@ from chronotile.readers.zarr.metadata import GroupNode, group_of_document
 from chronotile.readers.zarr.stores import PlainStore, fields_of, text_of
 
 Positions = NDArray[np.int64]
+Cells = int | slice | Positions
+"""Rows or columns; of single cells, as many of both."""
 
 
 class StoredArray:
@@ -64,34 +66,15 @@ class StoredArray:
         """What is decoded at once."""
         return BlockShape(*self._array.chunk_layout.read_chunk.shape)
 
-    def block(self, positions: Positions, rows: slice, columns: slice) -> Numbers:
-        """Return (time, y, x) numbers; where most of a run is requested, all of it is read."""
+    def read(self, positions: Positions, rows: Cells, columns: Cells) -> Numbers:
+        """Return (time, …) numbers of cells; where most of a run of times is requested, all of it is read."""
         first, last = int(positions.min()), int(positions.max())
-        if last - first + 1 == positions.size and (np.diff(positions) == 1).all():
-            numbers: Numbers = self._array[first : last + 1, rows, columns].read().result()
-            return numbers
-        if last - first < 2 * positions.size:
-            run: Numbers = self._array[first : last + 1, rows, columns].read().result()
-            return run[positions - first]
-        some: Numbers = self._array[positions.tolist(), rows, columns].read().result()
-        return some
-
-    def scattered(self, positions: Positions, rows: Positions, columns: Positions) -> Numbers:
-        """Return (time, cell) numbers."""
-        first, last = int(positions.min()), int(positions.max())
-        is_run = last - first < 2 * positions.size
-        times = self._array[first : last + 1] if is_run else self._array[positions.tolist()]
-        numbers: Numbers = times[:, rows, columns].read().result()
-        return numbers if not is_run or (np.diff(positions) == 1).all() else numbers[positions - first]
-
-    def cell(self, positions: Positions, row: int, column: int) -> Numbers:
-        """Return (time,) numbers; where most of a run is requested, all of it is read."""
-        first, last = int(positions.min()), int(positions.max())
-        if last - first < 2 * positions.size:
-            run: Numbers = self._array[first : last + 1, row, column].read().result()
-            return run[positions - first]
-        some: Numbers = self._array[positions.tolist(), row, column].read().result()
-        return some
+        if last - first >= 2 * positions.size:
+            some: Numbers = self._array[positions.tolist()][:, rows, columns].read().result()
+            return some
+        run: Numbers = self._array[first : last + 1, rows, columns].read().result()
+        is_whole = last - first + 1 == positions.size and (np.diff(positions) == 1).all()
+        return run if is_whole else run[positions - first]
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,53 +127,18 @@ class State:
         arrays = self.overlay if position in self.commit.overlay else self.stored
         return arrays[variable].level(level).window(position, *window)
 
-    def cell(self, variable: str, indexes: Sequence[int], place: tuple[int, int], along: Along) -> Numbers:
-        """Return (time,) numbers of a cell, by its row and column."""
-        return self._from_both(
-            indexes,
-            in_series=self._is_in_series(along),
-            read=lambda arrays, positions: arrays[variable].along(along).cell(positions, *place),
-        )
-
-    def block(self, variable: str, indexes: Sequence[int], window: tuple[slice, slice], along: Along) -> Numbers:
-        """Return (time, y, x) numbers of native cells."""
-        return self._from_both(
-            indexes,
-            in_series=self._is_in_series(along),
-            read=lambda arrays, positions: arrays[variable].along(along).block(positions, *window),
-        )
-
-    def scattered(
-        self, variable: str, indexes: Sequence[int], places: tuple[Positions, Positions], along: Along
-    ) -> Numbers:
-        """Return (time, cell) numbers of native cells, by their rows and columns."""
-        return self._from_both(
-            indexes,
-            in_series=self._is_in_series(along),
-            read=lambda arrays, positions: arrays[variable].along(along).scattered(positions, *places),
-        )
-
-    def _is_in_series(self, along: Along) -> bool:
-        # Whether native cells are read from the layout of series.
-        return self.commit.has_series and (along == "time" or not self.commit.has_map)
-
-    def _from_both(
-        self,
-        indexes: Sequence[int],
-        *,
-        in_series: bool,
-        read: Callable[[Mapping[str, StoredVariable], Positions], Numbers],
-    ) -> Numbers:
-        """What is read at each time: from the cube's own arrays, or from the overlay."""
+    def cells(self, variable: str, indexes: Sequence[int], cells: tuple[Cells, Cells], along: Along) -> Numbers:
+        """Return (time, …) numbers of native cells, by rows and columns: from the cube's own arrays or the overlay."""
         positions = self.positions[np.asarray(indexes, dtype=np.int64)]
+        in_series = self.commit.has_series and (along == "time" or not self.commit.has_map)
         moved = self._moved(positions, in_series=in_series)
         if not moved.any():
-            return read(self.stored, positions)
+            return self.stored[variable].along(along).read(positions, *cells)
         if moved.all():
-            return read(self.overlay, positions)
-        own, theirs = read(self.stored, positions[~moved]), read(self.overlay, positions[moved])
+            return self.overlay[variable].along(along).read(positions, *cells)
+        own = self.stored[variable].along(along).read(positions[~moved], *cells)
         numbers = np.empty((positions.size, *own.shape[1:]), dtype=own.dtype)
-        numbers[~moved], numbers[moved] = own, theirs
+        numbers[~moved], numbers[moved] = own, self.overlay[variable].along(along).read(positions[moved], *cells)
         return numbers
 
     def _moved(self, positions: Positions, *, in_series: bool) -> NDArray[np.bool_]:
@@ -265,7 +213,7 @@ class ServingCube(Reader):
         """Return (time,) pixels of one native cell."""
         if not indexes:
             return Pixels(np.empty(0, dtype=self._state.info.variables[variable].encoding.dtype))
-        return self._read(variable, lambda state, along: state.cell(variable, indexes, (row, column), along))
+        return self._read(variable, lambda state, own: state.cells(variable, indexes, (row, column), own))
 
     def block_shape(self, variable: str, along: Along) -> BlockShape:
         """Return the shape of blocks of a layout."""
@@ -275,7 +223,7 @@ class ServingCube(Reader):
     def read_block(self, variable: str, *, indexes: Sequence[int], window: Window, along: Along) -> Pixels:
         """Return (time, y, x) pixels of a window of the native grid."""
         part = (slice(window.row_start, window.row_stop), slice(window.column_start, window.column_stop))
-        return self._read(variable, lambda state, own: state.block(variable, indexes, part, own), along=along)
+        return self._read(variable, lambda state, own: state.cells(variable, indexes, part, own), along=along)
 
     def reads_cells(self, variable: str) -> bool:  # noqa: ARG002 -- all are laid out alike
         """Return whether there is a layout of series."""
@@ -283,11 +231,7 @@ class ServingCube(Reader):
 
     def read_cells(self, variable: str, *, indexes: Sequence[int], rows: Positions, columns: Positions) -> Pixels:
         """Return (time, cell) pixels of native cells, from the layout of series."""
-        places = rows, columns
-        return self._read(variable, lambda state, along: state.scattered(variable, indexes, places, along))
-
-    def close(self) -> None:
-        """Do nothing: tensorstore closes what it does not use."""
+        return self._read(variable, lambda state, own: state.cells(variable, indexes, (rows, columns), own))
 
     def _read(self, variable: str, read: Callable[[State, Along], Numbers], *, along: Along = "time") -> Pixels:
         """What is read of one state: along time, from the maps where the series are damaged and there are both."""
