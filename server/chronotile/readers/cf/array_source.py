@@ -44,15 +44,18 @@ class ArraySource(Protocol):
     @property
     def files(self) -> tuple[int, ...] | None:
         """The lengths, dimension by dimension, of what lies in one file; `None` where all lies in one."""
+        return None
 
     def revision(self, selection: Selection) -> str:
         """Return a short text that changes when the selected numbers do; reads none of them."""
 
     def is_there(self) -> bool:
         """Return whether the store is on this machine and its metadata are there, though numbers may be damaged."""
+        return False
 
     def close(self) -> None:
-        """Let go of open files."""
+        """Let go of open files; by default there are none."""
+        return
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -61,6 +61,12 @@ SWATH = (
 )
 
 
+def about(attrs: Attributes) -> dict[str, Any]:
+    """Return what a store or file tells of itself, by the names of `SourceInfo`."""
+    texts = {name: attrs.get(name) for name in ("title", "attribution", "license")}
+    return {name: text for name, text in texts.items() if isinstance(text, str) and text}
+
+
 @dataclass(frozen=True, slots=True)
 class Group:
     """A group with its arrays of two dimensions or more."""

@@ -2,20 +2,19 @@
 
 import threading
 from dataclasses import replace
-from functools import cache, cached_property, partial
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 import numpy as np
-from numpy.typing import NDArray
 
 from chronotile.core.errors import UnsupportedSource
 from chronotile.core.model.collection import SourceInfo, SourceSpec
 from chronotile.core.model.raster import Numbers
-from chronotile.readers.cf.array_source import Cube, CubeVariable, Selection, level_of
+from chronotile.readers.cf.array_source import ArraySource, Cube, CubeVariable, Selection, level_of
 from chronotile.readers.cf.dataset import understand
-from chronotile.readers.cf.fields import Field, FieldSet, Group, group_findings
+from chronotile.readers.cf.fields import Field, FieldSet, Group, about, group_findings
 from chronotile.readers.hrefs import base_name, file_state, local_path
 from chronotile.readers.library_errors import BeingWritten, opening
 from chronotile.readers.reader import Reader
@@ -62,12 +61,9 @@ def open_netcdf(spec: SourceSpec, *, may_lack: bool = False) -> Reader:
             )
             for name, variable in found.variables.items()
         }
-    attrs = {key: value for key, value in fields.attrs.items() if isinstance(value, str) and value}
     info = SourceInfo(
         variables={name: variable.info for name, variable in variables.items()},
-        title=attrs.get("title"),
-        attribution=attrs.get("attribution"),
-        license=attrs.get("license"),
+        **about(fields.attrs),
         findings=found.findings,
         is_of_files=True,
     )
@@ -222,18 +218,14 @@ class NetcdfFile:
         state = _state(self._path)
         if state != self._state:
             self._close()
-            self._check_size(state)
+            # A classic file holds its arrays as they are, so a shorter one lacks some; opening it would leave it open.
+            if state[1] < self._state[1] and not _is_hdf5(self._path):
+                raise OSError("the file is shorter than when it was opened")
         if self._dataset is None:
             self._dataset = _open(self._path)
             self._state = state
         self._files.use(self)
         return self._dataset
-
-    def _check_size(self, state: State) -> None:
-        """A classic file holds its arrays as they are, so a shorter one lacks some; opening it would leave it open."""
-        _mtime_ns, size, _inode = state
-        if size < self._state[1] and not _is_hdf5(self._path):
-            raise OSError("the file is shorter than when it was opened")
 
     def _field(self, name: str, variable: "xarray.Variable") -> Field:
         return Field(
@@ -242,14 +234,11 @@ class NetcdfFile:
             shape=variable.shape,
             dtype=variable.dtype,
             attrs=dict(variable.attrs),
-            load=partial(self._load, name),
+            load=lambda: self.read(name, (slice(None),) * len(self._layouts[name].dims)),
         )
 
-    def _load(self, name: str) -> NDArray[Any]:
-        return self.read(name, (slice(None),) * len(self._layouts[name].dims))
 
-
-class NetcdfArray:
+class NetcdfArray(ArraySource):
     """One array of a file."""
 
     def __init__(self, file: NetcdfFile, name: str, *, growing: str | None) -> None:
@@ -265,11 +254,6 @@ class NetcdfArray:
     def chunks(self) -> tuple[int, ...] | None:
         """The shape of what is decoded at once; `None` where the array lies as it is."""
         return self._file.chunks(self._name)
-
-    @property
-    def files(self) -> None:
-        """All lies in one file."""
-        return None
 
     def revision(self, _selection: Selection) -> str:
         """Return the size and age of the file."""

@@ -21,7 +21,7 @@ from chronotile.readers.library_errors import one_line
 from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.remote.requests import ObjectState
 from chronotile.readers.remote.s3_environment import is_paid
-from chronotile.readers.zarr.metadata import ArrayNode
+from chronotile.readers.zarr.metadata import ArrayNode, ZarrArray
 from chronotile.readers.zarr.remote import OpenArray, RemoteMetadata, RemoteReads, State, States
 from chronotile.readers.zarr.waits import chunk_context, result_within
 
@@ -97,16 +97,10 @@ class Watched:
         return OpenArray(self._open(), begun_s)
 
 
-class _WatchedArray:
+class _WatchedArray(ZarrArray):
     """What both ways of reading an array share."""
 
-    _node: ArrayNode
     _files: "LocalFiles | RemoteMetadata"
-
-    @property
-    def files(self) -> tuple[int, ...]:
-        """The shape of what lies in one file: a chunk, or a shard of many."""
-        return self._node.files
 
     def revision(self, selection: Selection) -> str:
         """Return a digest of the ages of the metadata and of the folders of the chunks."""
@@ -115,9 +109,6 @@ class _WatchedArray:
     def is_there(self) -> bool:
         """Return whether the store is on this machine and its metadata are there."""
         return self._files.are_there()
-
-    def close(self) -> None:
-        """Do nothing: the libraries close what they do not use."""
 
 
 class TensorStoreArray(_WatchedArray):
@@ -250,7 +241,7 @@ class LocalFiles:
     def __init__(self, href: str, node: ArrayNode) -> None:
         root = local_path(href)
         folder = root / node.path if root is not None and root.is_dir() else None
-        metadata = root if folder is None else folder / _metadata_name(node)
+        metadata = root if folder is None else folder / node.document
         self._node = node
         # Text, since building paths would take longer than asking for their state.
         self._metadata = None if metadata is None else str(metadata)
@@ -340,10 +331,6 @@ def _settled(states: States) -> States:
 def _is_young(state: State | None, now_ns: int) -> bool:
     # Whether a file or folder may be written again without its time telling; ETags of those elsewhere tell.
     return state is not None and not isinstance(state, ObjectState) and abs(now_ns - state[0]) <= SETTLED_NS
-
-
-def _metadata_name(node: ArrayNode) -> str:
-    return "zarr.json" if node.version == 3 else ".zarray"
 
 
 def _below(store: dict[str, Any], path: str) -> dict[str, Any]:

@@ -17,6 +17,7 @@ import numpy as np
 import tensorstore as ts
 
 from chronotile.core.errors import UnsupportedSource
+from chronotile.readers.cf.array_source import ArraySource
 from chronotile.readers.hrefs import base_name, kvstore, local_path
 from chronotile.readers.remote.files import read_whole
 from chronotile.readers.remote.requests import Away, Refused, list_folders
@@ -249,6 +250,11 @@ class ArrayNode:
     """Whether its metadata are in no document but its own."""
 
     @property
+    def document(self) -> str:
+        """The name of the file of its own metadata."""
+        return "zarr.json" if self.version == 3 else ".zarray"
+
+    @property
     def name(self) -> str:
         """The last part of the path."""
         return self.path.rpartition("/")[2]
@@ -257,6 +263,17 @@ class ArrayNode:
         """Return the path of a file of chunks by its number along each dimension, from where `path` begins."""
         name = self.separator.join((*(["c"] if self.has_c else []), *map(str, numbers)))
         return f"{self.path}/{name or '0'}"
+
+
+class ZarrArray(ArraySource):
+    """An array of a store."""
+
+    _node: ArrayNode
+
+    @property
+    def files(self) -> tuple[int, ...]:
+        """The lengths, dimension by dimension, of a file: those of a chunk, or of a shard."""
+        return self._node.files
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,12 +17,12 @@ from chronotile.readers.library_errors import Damaged
 from chronotile.readers.remote.gates import gates
 from chronotile.readers.remote.requests import Refused, of_bucket, one_read, read_deadline, retry, s3_store
 from chronotile.readers.remote.s3_environment import s3_access
-from chronotile.readers.zarr.metadata import ArrayNode
+from chronotile.readers.zarr.metadata import ArrayNode, ZarrArray
 from chronotile.readers.zarr.remote import REFUSED_CHUNK, RemoteMetadata
 from chronotile.readers.zarr.waits import result_of
 
 
-class PaidArray:
+class PaidArray(ZarrArray):
     """One array, without a cache of chunks.
 
     Args:
@@ -35,11 +35,6 @@ class PaidArray:
         self._href = href
         self._node = node
         self._metadata = RemoteMetadata(href, node)
-
-    @property
-    def files(self) -> tuple[int, ...]:
-        """The shape of what lies in one file: a chunk, or a shard of many."""
-        return self._node.files
 
     @property
     def chunks(self) -> tuple[int, ...]:
@@ -68,13 +63,6 @@ class PaidArray:
     def revision(self, selection: Selection) -> str:
         """Return a text that changes with the metadata."""
         return self._metadata.digest(selection)
-
-    def is_there(self) -> bool:
-        """Return `False`: nothing is known of the store; failures of single chunks are errors of their own."""
-        return False
-
-    def close(self) -> None:
-        """Do nothing: there are no open files."""
 
     @cached_property
     def _array(self) -> Any:  # noqa: ANN401 -- zarr-python's arrays differ by version

@@ -233,7 +233,8 @@ class RemoteMetadata:
 
     def __init__(self, href: str, node: ArrayNode, *, is_now: bool = False) -> None:
         self._is_zip = href.endswith(".zip")
-        name = _document_of(node)
+        whole = "zarr.json" if node.version == 3 else ".zmetadata"
+        name = f"{node.path}/{node.document}" if node.is_alone else whole
         self._document = href if self._is_zip else f"{href.rstrip('/')}/{name}"
         self.gaps = gaps_of(self._document)
         if is_now:
@@ -282,12 +283,6 @@ class RemoteMetadata:
 
     def _state(self) -> ObjectState:
         return looks.state(self._document, is_whole=not self._is_zip)
-
-
-def _document_of(node: ArrayNode) -> str:
-    if node.is_alone:
-        return f"{node.path}/{'zarr.json' if node.version == 3 else '.zarray'}"
-    return "zarr.json" if node.version == 3 else ".zmetadata"
 
 
 class RemoteReads:

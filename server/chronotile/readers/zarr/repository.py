@@ -20,7 +20,7 @@ from chronotile.readers.library_errors import Damaged
 from chronotile.readers.remote.files import LOOK_S, looks
 from chronotile.readers.remote.requests import AGAIN_S, ATTEMPTS, Away, Refused, Replaced, one_read
 from chronotile.readers.remote.s3_environment import s3_access
-from chronotile.readers.zarr.metadata import ArrayNode, GroupNode, group_of_documents
+from chronotile.readers.zarr.metadata import ArrayNode, GroupNode, ZarrArray, group_of_documents
 from chronotile.readers.zarr.waits import result_of
 
 BRANCH = "main"
@@ -223,7 +223,7 @@ def _json(value: object) -> object:
     return value.item() if isinstance(value, np.generic) else str(value)
 
 
-class IcechunkArray:
+class IcechunkArray(ZarrArray):
     """One array of a snapshot."""
 
     def __init__(self, repository: Repository, node: ArrayNode) -> None:
@@ -238,11 +238,6 @@ class IcechunkArray:
     def chunks(self) -> tuple[int, ...]:
         """The shape of what is decoded at once: in a shard that of its parts."""
         return tuple(self._array.chunks)
-
-    @property
-    def files(self) -> tuple[int, ...]:
-        """The shape of what lies in one object."""
-        return self._node.files
 
     def read(self, selection: Selection) -> Numbers:
         """Return the selected numbers, in stored order.
@@ -262,10 +257,3 @@ class IcechunkArray:
     def revision(self, selection: Selection) -> str:  # noqa: ARG002 -- a snapshot is of one state
         """Return the snapshot."""
         return self._repository.state()
-
-    def is_there(self) -> bool:
-        """Return `False`: nothing is known of the store; failures of single chunks are errors of their own."""
-        return False
-
-    def close(self) -> None:
-        """Do nothing: there are no open files."""

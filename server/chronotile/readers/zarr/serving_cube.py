@@ -24,6 +24,7 @@ from chronotile.core.model.grid import Window
 from chronotile.core.model.raster import Numbers, Pixels, as_meant
 from chronotile.core.model.time.instants import TimeDomain
 from chronotile.readers.cf.dataset import CfVariable, understand
+from chronotile.readers.cf.fields import about
 from chronotile.readers.hrefs import base_name, local_path, tensorstore_path
 from chronotile.readers.library_errors import BeingWritten, one_line, opening
 from chronotile.readers.reader import Along, BlockShape, Reader, reading, reading_dates
@@ -31,7 +32,7 @@ from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.zarr.arrays import Gone, load_array
 from chronotile.readers.zarr.commit import OVERLAY, SERIES, SOURCES, Commit, commit_of
 from chronotile.readers.zarr.metadata import GroupNode, group_of_document
-from chronotile.readers.zarr.stores import PlainStore, fields_of, text_of
+from chronotile.readers.zarr.stores import PlainStore, fields_of
 
 Positions = NDArray[np.int64]
 Cells = int | slice | Positions
@@ -291,9 +292,7 @@ class ServingCube(Reader):
         times, positions = _in_order(next(iter(found.variables.values())), before)
         info = SourceInfo(
             variables={name: _info(variable, times, commit) for name, variable in found.variables.items()},
-            title=text_of(root.attrs, "title"),
-            attribution=text_of(root.attrs, "attribution"),
-            license=text_of(root.attrs, "license"),
+            **about(root.attrs),
             findings=found.findings,
         )
         stored = partial(_stored, commit=commit, caches=self._caches)

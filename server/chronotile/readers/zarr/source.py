@@ -11,7 +11,7 @@ from chronotile.core.model.grid import NativeGrid
 from chronotile.core.web.inner_hosts import host_of
 from chronotile.readers.cf.array_source import Cube, CubeVariable, level_of
 from chronotile.readers.cf.dataset import CfVariable, CfVariables, understand
-from chronotile.readers.cf.fields import Group, group_findings
+from chronotile.readers.cf.fields import Group, about, group_findings
 from chronotile.readers.hrefs import base_name, local_path
 from chronotile.readers.library_errors import opening
 from chronotile.readers.reader import Reader
@@ -21,7 +21,7 @@ from chronotile.readers.zarr.metadata import GroupNode
 from chronotile.readers.zarr.product import is_product, understand_product
 from chronotile.readers.zarr.remote import RemoteMetadata
 from chronotile.readers.zarr.serving_cube import open_serving_cube
-from chronotile.readers.zarr.stores import PlainStore, Store, fields_of, open_group, text_of
+from chronotile.readers.zarr.stores import PlainStore, Store, fields_of, open_group
 
 REMEDY = "serve it as a source of its own, with href: the store's path, then /{path}"
 
@@ -79,9 +79,7 @@ def _cube(root: GroupNode, store: Store, spec: SourceSpec, caches: ReaderCaches)
         findings += notes
     info = SourceInfo(
         variables={name: variable.info for name, variable in variables.items()},
-        title=text_of(root.attrs, "title"),
-        attribution=text_of(root.attrs, "attribution"),
-        license=text_of(root.attrs, "license"),
+        **about(root.attrs),
         findings=tuple(dict.fromkeys(findings)),
     )
     return Cube(spec.collection, variables, info)
@@ -159,12 +157,10 @@ def _by_variable(understood: list[tuple[GroupNode, CfVariables]]) -> dict[str, l
     for group, found in understood:
         for name, variable in found.variables.items():
             levels.setdefault(name, []).append((group, variable))
-    return {name: sorted(each, key=_coarseness) for name, each in levels.items()}
-
-
-def _coarseness(level: _Level) -> int:
-    grid = level[1].grid
-    return -grid.width * grid.height
+    return {
+        name: sorted(each, key=lambda level: -level[1].grid.width * level[1].grid.height)
+        for name, each in levels.items()
+    }
 
 
 def _variable(

@@ -1,7 +1,7 @@
 """What a source of kind zarr may be: a Zarr store, references of kerchunk to one, or an Icechunk repository."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -183,12 +183,6 @@ def fields_of(group: GroupNode, root: GroupNode, store: Store) -> FieldSet:
     of_coordinates = {name for name, node in nodes.items() if len(node.dims) < 2} | bounds
     fields = {name: _field(name, _filled(node, name in of_coordinates), store) for name, node in nodes.items()}
     return FieldSet(fields, {**root.attrs, **group.attrs})
-
-
-def text_of(attrs: Mapping[str, Any], name: str) -> str | None:
-    """Return an attribute that is text, if there is any in it."""
-    value = attrs.get(name)
-    return value if isinstance(value, str) and value else None
 
 
 def _filled(node: ArrayNode, is_of_coordinates: bool) -> ArrayNode:

@@ -20,7 +20,7 @@ from chronotile.readers.caches.block_cache import KEY_BYTES, BlockCache
 from chronotile.readers.cf.array_source import Selection
 from chronotile.readers.library_errors import Damaged, one_line
 from chronotile.readers.remote.requests import one_read
-from chronotile.readers.zarr.metadata import ArrayNode
+from chronotile.readers.zarr.metadata import ArrayNode, ZarrArray
 from chronotile.readers.zarr.references.document import ByteRange
 from chronotile.readers.zarr.references.files import ReferencedFiles
 from chronotile.readers.zarr.references.table import References, chunk_counts, number_of
@@ -136,7 +136,7 @@ BATCH_BYTES = 64 << 20
 """Of decoded chunks that one read holds at a time; a larger chunk alone."""
 
 
-class ReferenceArray:
+class ReferenceArray(ZarrArray):
     """One array.
 
     Args:
@@ -177,21 +177,9 @@ class ReferenceArray:
         """The shape of a chunk."""
         return self._node.files
 
-    @property
-    def files(self) -> tuple[int, ...]:
-        """The shape of what changes at once: a chunk, as each may be in a file of its own."""
-        return self._node.files
-
     def revision(self, selection: Selection) -> str:  # noqa: ARG002 -- the references are of one state of all files
         """Return a text that changes with the references."""
         return self._state()
-
-    def is_there(self) -> bool:
-        """Return `False`: nothing is known of the files; their failures are errors of their own."""
-        return False
-
-    def close(self) -> None:
-        """Do nothing: files are open only while they are read."""
 
     def read(self, selection: Selection) -> Numbers:
         """Return the selected numbers, in stored order.

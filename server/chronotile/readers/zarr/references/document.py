@@ -142,7 +142,7 @@ def _entries(document: Mapping[str, Any]) -> dict[str, Entry]:
     templates: dict[str, Value] = {str(name): str(text) for name, text in (document.get("templates") or {}).items()}
     written = document.get("refs") or {}
     generators = document.get("gen") or []
-    count = len(written) + sum(math.prod(map(_length, each["dimensions"].values())) for each in generators)
+    count = len(written) + sum(math.prod(len(_values(of)) for of in each["dimensions"].values()) for each in generators)
     if count > MAX_REFERENCES:
         raise UnsupportedSource(f"at most {MAX_REFERENCES} references in a JSON document, {count} found; {REMEDY}")
     rendered: dict[str, str] = {}
@@ -179,10 +179,6 @@ def _range(address: str, offset: int = 0, size: int | None = None) -> ByteRange:
     if type(offset) is not int or offset < 0 or (size is not None and (type(size) is not int or size < 0)):
         raise UnsupportedSource(f"a reference has offset {offset!r} and size {size!r}; whole numbers are required")
     return ByteRange(address, offset, size)
-
-
-def _length(values: Sequence[Value] | Mapping[str, int]) -> int:
-    return len(_values(values))
 
 
 def _values(values: Sequence[Value] | Mapping[str, int]) -> Sequence[Value]:

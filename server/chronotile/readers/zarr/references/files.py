@@ -79,7 +79,8 @@ class ReferencedFiles:
         size = wanted.size
         if size is None:
             with _as_damage(wanted.address):
-                size = _size_of(wanted.address)
+                path = local_path(wanted.address)
+                size = looks.state(wanted.address).size if path is None else path.stat().st_size
         if size > MAX_RANGE_BYTES:
             raise Damaged(f"a reference is to {size} bytes of {base_name(wanted.address)}; at most {MAX_RANGE_BYTES}")
         return wanted.address, wanted.offset, size
@@ -141,11 +142,6 @@ def _as_damage(address: str) -> Iterator[None]:
         raise Damaged(f"{name}, to which references lead, does not exist, or may not be read") from None
 
 
-def _size_of(address: str) -> int:
-    path = local_path(address)
-    return looks.state(address).size if path is None else path.stat().st_size
-
-
 def _read_here(path: Path, span: range) -> tuple[bytes, State]:
     with path.open("rb") as file:
         data = os.pread(file.fileno(), len(span), span.start)
@@ -177,14 +173,12 @@ def places_of(href: str, allowed: Places | None) -> Callable[[str], str]:
     def place_of(address: str) -> str:
         found = known.get(address)
         if found is None:
-            is_relative = not _SCHEME.match(address) and not address.startswith("/")
-            found = places.allowed(_beside(folder, address, is_here=path is not None) if is_relative else address)
+            absolute = address
+            if not _SCHEME.match(address) and not address.startswith("/"):
+                absolute = f"{folder}/{address}" if path is None else os.path.normpath(Path(folder) / address)
+            found = places.allowed(absolute)
             if len(known) < MAX_KNOWN:
                 known[address] = found
         return found
 
     return place_of
-
-
-def _beside(folder: str, address: str, *, is_here: bool) -> str:
-    return os.path.normpath(Path(folder) / address) if is_here else f"{folder}/{address}"
