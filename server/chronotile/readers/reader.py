@@ -399,13 +399,23 @@ def _revision(reader: Reader, variable: str, index: int, window: Window | None) 
 
 def stack_pixels(parts: Sequence[Pixels]) -> Pixels:
     """Return (time, y, x) pixels of (y, x) ones, at least one."""
-    numbers = np.stack([part.numbers for part in parts])
-    valid = None
-    if any(part.valid is not None for part in parts):
-        valid = np.stack(
-            [np.ones(part.numbers.shape, dtype=bool) if part.valid is None else part.valid for part in parts]
-        )
-    return Pixels(numbers, valid)
+    masks = _masks(parts)
+    return Pixels(np.stack([part.numbers for part in parts]), None if masks is None else np.stack(masks))
+
+
+def concatenate_pixels(parts: Sequence[Pixels], axis: int = 0) -> Pixels:
+    """Return pixels one after another along an axis, by default each below those before; of one part its own."""
+    if len(parts) == 1:
+        return parts[0]
+    masks = _masks(parts)
+    numbers = np.concatenate([part.numbers for part in parts], axis=axis)
+    return Pixels(numbers, None if masks is None else np.concatenate(masks, axis=axis))
+
+
+def _masks(parts: Sequence[Pixels]) -> list[BoolArray] | None:
+    if all(part.valid is None for part in parts):
+        return None
+    return [np.ones(part.numbers.shape, dtype=bool) if part.valid is None else part.valid for part in parts]
 
 
 def _cells_of_blocks(

@@ -181,7 +181,8 @@ def decode_block(stored: bytes, blocks: Blocks, rows: slice = ALL_ROWS) -> Numbe
     else:
         numbers = _in_native_order(content, dtype, blocks.order).reshape(height, width, bands)
         if blocks.predictor == HORIZONTAL:
-            numbers = _summed(numbers)
+            # Sums wrap; floats are summed as the bits they are.
+            numbers = _running_sums(numbers.view(f"u{dtype.itemsize}")).view(dtype)
     return np.ascontiguousarray(numbers.transpose(2, 0, 1))
 
 
@@ -225,12 +226,6 @@ def _of_zstd(stored: bytes, size: int) -> bytes:
 
 def _in_native_order(content: Numbers, dtype: np.dtype[Any], order: str) -> Numbers:
     return content.view(dtype.newbyteorder(order)).astype(dtype, copy=False)  # type: ignore[arg-type]  # < or >
-
-
-def _summed(numbers: Numbers) -> Numbers:
-    # (y, x, band) numbers of their differences along each row; sums wrap, floats are summed as the bits they are.
-    bits = np.dtype(f"u{numbers.dtype.itemsize}")
-    return _running_sums(numbers.view(bits)).view(numbers.dtype)
 
 
 def _running_sums(numbers: Numbers) -> Numbers:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from hashlib import blake2b
 from http import HTTPStatus
 from itertools import zip_longest
@@ -26,7 +27,7 @@ from chronotile.readers.cog.tiff import UnsupportedCog
 from chronotile.readers.encoding import apply_configuration
 from chronotile.readers.hrefs import SETTLED_NS, base_name, is_any_there, local_path
 from chronotile.readers.library_errors import opening
-from chronotile.readers.reader import Along, BlockShape, Reader, reading_dates
+from chronotile.readers.reader import Along, BlockShape, Reader, concatenate_pixels, reading_dates
 from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.remote.ranges import FilePart, Found
 from chronotile.readers.remote.requests import Refused, Replaced, one_read
@@ -102,16 +103,17 @@ class CogReader(Reader):
         strips = list(_strips(self.file.header.images[level], window, step))
         parts = []
         for strip, following in zip_longest(strips, strips[1:]):
-            plan = self.plan_window(variable, level=level, window=strip, step=step)
-            started = start(plan.needed, self._caches.byte_blocks)
+            plans = self.plan_window(variable, level=level, window=strip, step=step)
+            started = start([part for plan in plans for part in plan.needed], self._caches.byte_blocks)
             if following is not None:  # it is fetched while this one is decoded
                 self.fetch_ahead(variable, index=index, level=level, window=following, step=step)
-            parts.append(plan.pixels(finish(started)))
-        return parts[0] if len(parts) == 1 else _one_below_another(parts)
+            parts.append(self.pixels(variable, plans, finish(started)))
+        return concatenate_pixels(parts)
 
-    def plan_window(self, variable: str, *, level: int, window: Window, step: int = 1) -> "WindowPlan":
-        """Return which stored blocks a window of a level needs that are not cached."""
-        return WindowPlan(self, variable, level=level, window=window, step=step)
+    def plan_window(self, variable: str, *, level: int, window: Window, step: int = 1) -> list[PlanePlan]:
+        """Return what a window of a level needs: what is cached was copied at once, the rest has to be fetched."""
+        planes = (self.plane(variable, level=level, window=window, is_mask=is_mask) for is_mask in self.masks)
+        return [PlanePlan(plane, window, step) for plane in planes]
 
     def fetch_ahead(self, variable: str, *, index: int, level: int, window: Window, step: int = 1) -> None:  # noqa: ARG002 -- there is one time
         """Send the requests of a window of a file elsewhere that is read soon."""
@@ -133,7 +135,7 @@ class CogReader(Reader):
             blocks=blocks,
             band=1 if is_mask else self._variables[variable].band,
             fill=0 if is_mask else self._fill,
-            part_of=self._part,
+            part_of=partial(FilePart, self.file.href, self.file.tag, self.file.size),
             caching=self._caching(blocks, level, window, is_mask=is_mask),
         )
 
@@ -158,9 +160,6 @@ class CogReader(Reader):
         path = self._path
         if path is not None and self.file.tag and tag_of_path(path) != self.file.tag:
             raise Replaced("it was replaced")
-
-    def _part(self, start: int, stop: int) -> FilePart:
-        return FilePart(self.file.href, self.file.tag, self.file.size, start, stop)
 
     def _caching(self, blocks: Blocks, level: int, window: Window, *, is_mask: bool) -> Caching | None:
         """Where blocks are cached: not if they would push too much else out, or if the file may still change."""
@@ -205,39 +204,6 @@ class CogReader(Reader):
                 raise
 
 
-class WindowPlan:
-    """What a window needs: what is cached was copied at once, the rest has to be fetched.
-
-    Args:
-        reader: Of the file.
-        variable: One of its variables.
-        level: Of the file; 0 is native.
-        window: Of the level.
-        step: Of every how many rows and columns there is one in the pixels.
-    """
-
-    def __init__(self, reader: CogReader, variable: str, *, level: int, window: Window, step: int = 1) -> None:
-        self._reader = reader
-        self._variable = variable
-        self._plans = [
-            PlanePlan(reader.plane(variable, level=level, window=window, is_mask=is_mask), window, step)
-            for is_mask in reader.masks
-        ]
-
-    @property
-    def needed(self) -> list[FilePart]:
-        """What has to be fetched."""
-        return [part for plan in self._plans for part in plan.needed]
-
-    def pixels(self, found: Mapping[FilePart, Found]) -> Pixels:
-        """Return (y, x) pixels, given at least what is needed.
-
-        Raises:
-            SourceUnavailable: They cannot be read.
-        """
-        return self._reader.pixels(self._variable, self._plans, found)
-
-
 def _info(name: str, variable: CogVariable, file: CogFile) -> VariableInfo:
     header = file.header
     own = header.encoding(variable.band)
@@ -263,12 +229,6 @@ def _strips(image: Blocks, window: Window, step: int) -> Iterator[Window]:
         stop = min((start // height + 1) * height, window.row_stop)
         yield window._replace(row_start=start, row_stop=stop)
         start = stop + (window.row_start - stop) % step
-
-
-def _one_below_another(parts: Sequence[Pixels]) -> Pixels:
-    numbers = np.concatenate([part.numbers for part in parts])
-    valids = [part.valid for part in parts if part.valid is not None]
-    return Pixels(numbers, np.concatenate(valids) if valids else None)
 
 
 BESIDE = (".ovr", ".msk", ".aux.xml")

@@ -42,7 +42,7 @@ def common_encoding(encodings: Iterable[Encoding]) -> Encoding:
     Raises:
         UnsupportedSource: Their units differ.
     """
-    distinct = sorted(set(encodings), key=_order)
+    distinct = sorted(set(encodings), key=lambda each: (np.dtype(each.dtype).itemsize, repr(each)))
     if len(distinct) == 1:
         return distinct[0]
     units = sorted({each.units for each in distinct})
@@ -59,10 +59,6 @@ def _is_held(encoding: Encoding, other: Encoding) -> bool:
     kinds = np.dtype(encoding.dtype), np.dtype(other.dtype)
     is_widened = all(kind.kind == "f" for kind in kinds) and kinds[0] != kinds[1]
     return not is_widened and recoding_of(encoding, other) is not None
-
-
-def _order(encoding: Encoding) -> tuple[int, str]:
-    return np.dtype(encoding.dtype).itemsize, repr(encoding)
 
 
 def _whole(encodings: Sequence[Encoding]) -> Encoding | None:

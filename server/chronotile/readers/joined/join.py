@@ -1,8 +1,9 @@
 """How files that each hold some times become one source, and which of them do not fit in."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 import numpy as np
 
@@ -17,6 +18,8 @@ from chronotile.readers.encoding import encoding_text
 from chronotile.readers.files import APART
 from chronotile.readers.joined.common_encoding import FileEncoding, common_encoding, replaced_findings
 from chronotile.readers.joined.source import Joined, JoinedFile, JoinedVariable, OwnName, own_names, turn_of
+
+Value = TypeVar("Value")
 
 _NAMED_FILES = 3
 """Of many files of which the same is found, this many are named."""
@@ -106,7 +109,8 @@ def _joined_variable(holders: Sequence[_Holder], surveyed: Sequence[Surveyed], f
 
 
 def _of_common_grid(holders: Sequence[_Holder], found: _Found) -> list[_Holder]:
-    common = _most_common_grid([each.info.grid for each in holders])
+    grids = (each.info.grid for each in holders)
+    common = most_common(grids, lambda own, other: turn_of(own, other) is not None)
     fitting = []
     for each in holders:
         if turn_of(each.info.grid, common) is not None:
@@ -116,15 +120,14 @@ def _of_common_grid(holders: Sequence[_Holder], found: _Found) -> list[_Holder]:
     return fitting
 
 
-def _most_common_grid(grids: Sequence[NativeGrid]) -> NativeGrid:
-    """The grid that most files have; of equally common ones the first."""
-    kinds: list[list[NativeGrid]] = []
-    for grid in grids:
-        kind = next((kind for kind in kinds if turn_of(grid, kind[0]) is not None), None)
+def most_common(values: Iterable[Value], are_alike: Callable[[Value, Value], bool]) -> Value:
+    """Return the value that most are alike; of equally common ones the first."""
+    kinds: list[list[Value]] = []
+    for value in values:
+        kind = next((kind for kind in kinds if are_alike(value, kind[0])), None)
         if kind is None:
-            kinds.append([grid])
-        else:
-            kind.append(grid)
+            kinds.append(kind := [])
+        kind.append(value)
     return max(kinds, key=len)[0]
 
 
@@ -210,15 +213,12 @@ def _dated(fitting: Sequence[_Holder], surveyed: Sequence[Surveyed], found: _Fou
         if own is not None and len(own.times):
             dated.append(_Dated(number, each.name, own.times, own_names(own.times)))
         elif span is not None:
-            times = TimeDomain(np.array([span.start]), np.array([span.end]), is_climatology=_are_of_years(fitting))
+            is_climatology = fitting[0].info.times.is_climatology
+            times = TimeDomain(np.array([span.start]), np.array([span.end]), is_climatology=is_climatology)
             dated.append(_Dated(number, each.name, times, (None,)))
         else:
             found.warn(each.name, f"{LEFT_OUT}it has no time, neither inside nor in its name; set time_pattern:")
     return dated
-
-
-def _are_of_years(fitting: Sequence[_Holder]) -> bool:
-    return fitting[0].info.times.is_climatology
 
 
 def _tell_of_times(times: JoinedTimes, dated: Sequence[_Dated], found: _Found) -> None:

@@ -18,7 +18,7 @@ from chronotile.core.model.time.instants import TimeDomain, TimeSpan
 from chronotile.readers.hrefs import FileState, file_state, is_any_there
 from chronotile.readers.joined.recoding import Recoding, recoding_of
 from chronotile.readers.library_errors import BeingWritten, one_line, origin_of, unavailable
-from chronotile.readers.reader import Along, BlockShape, Reader, reading_dates
+from chronotile.readers.reader import Along, BlockShape, Reader, concatenate_pixels, reading_dates
 
 # Files whose rows run the other way than those of most, or whose longitudes begin elsewhere: the same cells.
 
@@ -57,11 +57,8 @@ class Turn:
         runs = np.split(columns, np.flatnonzero(np.diff(columns) < 0) + 1)
         parts = [read(Window(int(rows[0]), int(rows[-1]) + 1, int(run[0]), int(run[-1]) + 1)) for run in runs]
         order = slice(None, None, -1 if self.is_flipped else 1)
-        numbers = np.concatenate([part.numbers for part in parts], axis=-1)[..., order, :]
-        if all(part.valid is None for part in parts):
-            return Pixels(numbers)
-        valid = [np.ones(part.numbers.shape, dtype=bool) if part.valid is None else part.valid for part in parts]
-        return Pixels(numbers, np.concatenate(valid, axis=-1)[..., order, :])
+        whole = concatenate_pixels(parts, axis=-1)
+        return Pixels(whole.numbers[..., order, :], None if whole.valid is None else whole.valid[..., order, :])
 
 
 def _goes_round(grid: NativeGrid) -> bool:
@@ -157,10 +154,6 @@ class _OpenFile:
     parts: dict[str, _Part]
 
 
-Run = tuple[int, list[int]]
-"""A file, and times of the variable that it holds."""
-
-
 class Joined(Reader):
     """Reads several files as one source. Files are opened when they are read, and again when their file changed."""
 
@@ -236,11 +229,14 @@ class Joined(Reader):
     def _of_runs(self, variable: str, indexes: Sequence[int], read: Callable[[_Part, Sequence[int]], Pixels]) -> Pixels:
         """(time, …) pixels, read file by file."""
         parts = []
-        for number, run in self._runs(variable, indexes):
+        for number, members in groupby(indexes, key=self._variables[variable].slots.__getitem__):
+            run = list(members)
             with self._reading(variable, number):
                 part = self._part(variable, number)
                 parts.append(part.recoding.pixels(read(part, self._indexes(variable, part, run))))
-        return self._concatenated(variable, parts)
+        if not parts:
+            return Pixels(np.empty(0, dtype=self._variables[variable].info.encoding.dtype))
+        return concatenate_pixels(parts)
 
     def close(self) -> None:
         """Let go of open files."""
@@ -250,27 +246,17 @@ class Joined(Reader):
         for each in files:
             each.reader.close()
 
-    def _runs(self, variable: str, indexes: Sequence[int]) -> Iterator[Run]:
-        slots = self._variables[variable].slots
-        for number, members in groupby(indexes, key=slots.__getitem__):
-            yield number, list(members)
-
-    def _concatenated(self, variable: str, parts: Sequence[Pixels]) -> Pixels:
-        if not parts:
-            return Pixels(np.empty(0, dtype=self._variables[variable].info.encoding.dtype))
-        numbers = np.concatenate([part.numbers for part in parts])
-        if all(part.valid is None for part in parts):
-            return Pixels(numbers)
-        valid = [np.ones(part.numbers.shape, dtype=bool) if part.valid is None else part.valid for part in parts]
-        return Pixels(numbers, np.concatenate(valid))
-
     @contextmanager
     def _reading(self, variable: str, number: int) -> Iterator[None]:
         """Name the variable in what goes wrong with a file, and for the log its path.
 
         While its file or another one is there, its dates alone failed.
         """
-        with reading_dates(self._collection, variable, is_source_there=self._is_there):
+
+        def is_there() -> bool:
+            return is_any_there(file.path for file in self._files)
+
+        with reading_dates(self._collection, variable, is_source_there=is_there):
             try:
                 yield
             except Exception as error:  # of any reader of a file
@@ -283,9 +269,6 @@ class Joined(Reader):
                 if isinstance(error, SourceUnavailable):
                     raise SourceUnavailable(error.message) from named
                 raise named from None
-
-    def _is_there(self) -> bool:
-        return is_any_there(file.path for file in self._files)
 
     def _indexes(self, variable: str, part: _Part, indexes: Sequence[int]) -> list[int]:
         """The file's indexes of times of the joined variable."""

@@ -44,9 +44,8 @@ def open_raster_stack(spec: SourceSpec, caches: ReaderCaches | None = None) -> R
         looked |= opened.looked
     if not variables:
         raise UnsupportedSource(f"{base_name(spec.href)} matches no file that holds a variable")
-    return RasterStack(
-        spec.collection, _in_order(variables, spec), tuple(dict.fromkeys(findings)), looked, caches=caches
-    )
+    ordered = {name: variables[name] for name in (spec.variables or variables) if name in variables}
+    return RasterStack(spec.collection, ordered, tuple(dict.fromkeys(findings)), looked, caches=caches)
 
 
 def open_band_stack(
@@ -71,11 +70,6 @@ def open_band_stack(
         )
         findings += notes
     return RasterStack(spec.collection, variables, tuple(findings), sample.looked, caches=caches)
-
-
-def _in_order(variables: dict[str, StackVariable], spec: SourceSpec) -> dict[str, StackVariable]:
-    # In the order of the configuration, else as found.
-    return {name: variables[name] for name in (spec.variables or variables) if name in variables}
 
 
 @dataclass(frozen=True, slots=True)

@@ -421,17 +421,6 @@ def every(pixels: Pixels, step: int) -> Pixels:
     return Pixels(pixels.numbers[::step, ::step].copy(), valid)
 
 
-def one_above_another(parts: Sequence[Pixels]) -> Pixels:
-    """Return pixels joined along their first axis: (y, x) strips from north to south, or times in their order."""
-    if len(parts) == 1:
-        return parts[0]
-    numbers = np.concatenate([part.numbers for part in parts])
-    if all(part.valid is None for part in parts):
-        return Pixels(numbers)
-    valids = [np.ones(part.numbers.shape, dtype=bool) if part.valid is None else part.valid for part in parts]
-    return Pixels(numbers, np.concatenate(valids))
-
-
 def _thinned(handle: Handle, band: int, window: Window, *, step: int, is_mask: bool = False) -> Numbers:
     """Every `step`-th row and column, exactly (GDAL's own thinning takes others); no strip is held whole."""
     if step == 1:

@@ -93,25 +93,15 @@ def _open_dated_bands(spec: SourceSpec, found: Found, caches: ReaderCaches) -> R
         for path, dated, _descriptions in _looked(paths, findings):
             name = names[path]
             if dated.left_out:
-                findings.append(
-                    Finding(
-                        "warning",
-                        name,
-                        f"{LEFT_OUT}{list_names(dated.left_out, most=_SHOWN)}: the other bands are dates",
-                    )
-                )
+                bands = list_names(dated.left_out, most=_SHOWN)
+                findings.append(_left_out(name, f"{bands}: the other bands are dates"))
             if not dated.series:
-                findings.append(
-                    Finding("warning", name, f"{LEFT_OUT}its bands have no times, those of other files have")
-                )
+                findings.append(_left_out(name, "its bands have no times, those of other files have"))
                 continue
             selected, rest = _select_bands(spec, word, dated.series)
             if rest and not spec.variables:
-                findings.append(
-                    Finding(
-                        "warning", name, f"{LEFT_OUT}bands of {list_names(rest, most=_SHOWN)}: name them as variables"
-                    )
-                )
+                bands = list_names(rest, most=_SHOWN)
+                findings.append(_left_out(name, f"bands of {bands}: name them as variables"))
             surveyed += _surveyed(JoinedBands(path, tuple(selected), spec, caches), name, findings)
     if not surveyed:
         raise UnsupportedSource(
@@ -120,10 +110,14 @@ def _open_dated_bands(spec: SourceSpec, found: Found, caches: ReaderCaches) -> R
     return join(spec.collection, surveyed, findings)
 
 
+def _left_out(name: str, reason: str) -> Finding:
+    return Finding("warning", name, f"{LEFT_OUT}{reason}")
+
+
 def _surveyed(file: JoinedBands, name: str, findings: list[Finding]) -> Iterator[Surveyed]:
     """Yield what a file holds, if it can be served."""
     if not file.series:
-        findings.append(Finding("warning", name, f"{LEFT_OUT}none of its bands is of a variable that is named"))
+        findings.append(_left_out(name, "none of its bands is of a variable that is named"))
         return
     try:
         reader = file.open()
@@ -218,7 +212,7 @@ def _parts(
             yield path, times.at(np.flatnonzero(inside))
             continue
         message = f"it has {counts[path]} bands, times: names {inside.sum()} times in the period of its name"
-        findings.append(Finding("warning", names[path], f"{LEFT_OUT}{message}"))
+        findings.append(_left_out(names[path], message))
     if not covered.all():
         message = f"{(~covered).sum()} of {len(times)} times of times: are of a period that no file's name has"
         findings.append(Finding("warning", "times", message))

@@ -24,13 +24,21 @@ from chronotile.readers.raster.pool import (
     Handle,
     HandlePool,
     every,
-    one_above_another,
     read_pixels,
     strips_of,
 )
 from chronotile.readers.raster.survey import FileSurvey
 from chronotile.readers.raster.variable import Plane, StackVariable
-from chronotile.readers.reader import PLAIN_BLOCK, Along, BlockShape, Piece, Reader, reading_dates, stack_pixels
+from chronotile.readers.reader import (
+    PLAIN_BLOCK,
+    Along,
+    BlockShape,
+    Piece,
+    Reader,
+    concatenate_pixels,
+    reading_dates,
+    stack_pixels,
+)
 from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.remote.requests import one_read
 
@@ -135,7 +143,7 @@ class RasterStack(Reader):
         runs = list(_by_file(source.planes[index] for index in indexes))
         if not runs:
             return Pixels(np.empty(0, dtype=source.info.encoding.dtype))
-        return one_above_another(_mapped(lambda run: self._cells_of_file(variable, run, cell=cell), runs))
+        return concatenate_pixels(_mapped(lambda run: self._cells_of_file(variable, run, cell=cell), runs))
 
     def block_shape(self, variable: str, along: Along) -> BlockShape:  # noqa: ARG002 -- there is one layout
         """Return the shape of the blocks of the first file that was looked at, as it was then."""
@@ -145,7 +153,7 @@ class RasterStack(Reader):
         """Return (time, y, x) pixels of a window; a run of times in one file is one read."""
         source = self._variables[variable]
         runs = _by_file(source.planes[index] for index in indexes)
-        return one_above_another([self._bands_of_file(variable, run, window=window) for run in runs])
+        return concatenate_pixels([self._bands_of_file(variable, run, window=window) for run in runs])
 
     def _bands_of_file(self, variable: str, run: Sequence[Plane], *, window: Window) -> Pixels:
         """(band, y, x) pixels of a window."""
@@ -256,7 +264,7 @@ class RasterStack(Reader):
                 block_width=block_width,
             )
             parts.append(every(made[origin.factor], step))
-        return one_above_another(parts)
+        return concatenate_pixels(parts)
 
     def _decoding(self, handle: Handle, variable: str, plane: Plane, stored: int) -> BandDecoding:
         """How the file is read as it is now.

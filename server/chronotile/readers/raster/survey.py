@@ -1,7 +1,7 @@
 """What the files of a stack have in common, and which of them have not."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,6 +15,7 @@ from chronotile.core.model.style import StyleClass
 from chronotile.core.web.inner_hosts import host_of
 from chronotile.readers.files import APART, DatedFiles
 from chronotile.readers.hrefs import FileState, base_name, names_among
+from chronotile.readers.joined.join import most_common
 from chronotile.readers.library_errors import opening
 from chronotile.readers.raster.band_decoding import other_count
 from chronotile.readers.raster.bands import Band, FileBands, bands_of, palettes_of
@@ -66,13 +67,13 @@ def survey(files: DatedFiles, spec: SourceSpec) -> tuple[Sample, DatedFiles]:
         raise UnsupportedSource(
             f"none of {len(files.paths)} files can be served; {next(iter(failures.values())).message}"
         )
-    common = _most_common([each.layout for each in looked.values()])
+    common = most_common((each.layout for each in looked.values()), Layout.matches)
     names = names_among(files.paths)
     for position, each in looked.items():
         if not each.layout.matches(common):
             failures[position] = Finding("warning", names[position], f"{LEFT_OUT}{_difference(each.layout, common)}")
     fitting = {position: each for position, each in looked.items() if position not in failures}
-    usual = _usual_bands(fitting.values())
+    usual = Counter(each.bands for each in fitting.values()).most_common(1)[0][0]
     if not any(band.title for band in usual.bands):  # where bands have names, these tell which is which
         for position, each in list(fitting.items()):
             if len(each.bands.bands) != len(usual.bands):
@@ -87,11 +88,6 @@ def survey(files: DatedFiles, spec: SourceSpec) -> tuple[Sample, DatedFiles]:
     sample = _sample(files.paths[like], spec, overviews=len(factors), looked=known)
     readable = without(files, failures)
     return sample, replace(readable, findings=(*readable.findings, *_overview_notes(files, overviews, factors)))
-
-
-def _usual_bands(looked: Iterable[FileSurvey]) -> FileBands:
-    kinds = Counter(each.bands for each in looked)
-    return max(kinds, key=lambda each: kinds[each])
 
 
 def _look(files: DatedFiles, spec: SourceSpec, most: int) -> tuple[dict[int, FileSurvey], dict[int, Finding]]:
@@ -123,18 +119,6 @@ def _looked(handle: Handle) -> FileSurvey:
         block=BlockShape(handle.dataset.count if is_by_pixel else 1, height, width),
         palettes=palettes_of(handle.dataset) if handle.bands.has_palette else None,
     )
-
-
-def _most_common(layouts: list[Layout]) -> Layout:
-    """The layout that most files have; of equally common ones the first."""
-    kinds: list[list[Layout]] = []
-    for layout in layouts:
-        kind = next((kind for kind in kinds if layout.matches(kind[0])), None)
-        if kind is None:
-            kinds.append([layout])
-        else:
-            kind.append(layout)
-    return max(kinds, key=len)[0]
 
 
 def _difference(own: Layout, common: Layout) -> str:

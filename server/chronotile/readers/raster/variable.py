@@ -100,12 +100,22 @@ def stack_variable(
     served, reasons = _kinds(Counter(keys.values()), variable, rule, are_classes=are_classes)
     encoding = common_encoding(kind.encoding for kind in served.values())
     readable = [position for position in range(len(planes)) if keys.get(position) not in reasons]
-    own = _part(times, readable)
+    levels = _levels(variable, sample, encoding, is_categorical=is_categorical)
+    info = VariableInfo(
+        name=variable.id,
+        encoding=encoding,
+        levels=tuple(levels.values()),
+        made_levels=frozenset(number for number, origin in enumerate(levels) if origin.factor > 1),
+        times=times.at(readable) if 0 < len(times) != len(readable) else times,
+        title=variable.title or band.title,
+        is_categorical=is_categorical,
+        classes=band.classes,
+    )
     found = StackVariable(
-        info=_info(variable, band, sample, encoding=encoding, is_categorical=is_categorical, times=own),
+        info=info,
         planes=tuple(planes[position] for position in readable),
         layouts=sample.layouts,
-        origins=tuple(_levels(variable, sample, encoding, is_categorical=is_categorical)),
+        origins=tuple(levels),
         decodings=BandDecodings(
             variable=variable, rule=rule, encoding=encoding, is_categorical=is_categorical, are_classes=are_classes
         ),
@@ -144,10 +154,6 @@ def _keys(planes: Sequence[Plane], sample: Sample) -> dict[int, Key]:
         for position, plane in enumerate(planes)
         if plane.path in sample.looked
     }
-
-
-def _part(times: TimeDomain, positions: Sequence[int]) -> TimeDomain:
-    return times.at(positions) if 0 < len(times) != len(positions) else times
 
 
 def _kinds(
@@ -193,22 +199,6 @@ def _levels(
     return {Origin(number): grid for number, grid in enumerate(sample.levels)}
 
 
-def _info(
-    variable: VariableSpec, band: Band, sample: Sample, *, encoding: Encoding, is_categorical: bool, times: TimeDomain
-) -> VariableInfo:
-    levels = _levels(variable, sample, encoding, is_categorical=is_categorical)
-    return VariableInfo(
-        name=variable.id,
-        encoding=encoding,
-        levels=tuple(levels.values()),
-        made_levels=frozenset(number for number, origin in enumerate(levels) if origin.factor > 1),
-        times=times,
-        title=variable.title or band.title,
-        is_categorical=is_categorical,
-        classes=band.classes,
-    )
-
-
 def _places(planes: Sequence[Plane]) -> list[str]:
     """What messages call each plane."""
     names = names_among([plane.path for plane in planes])
@@ -226,7 +216,7 @@ def _differences(variable: VariableSpec, kinds: Mapping[str, _Kind], found: Stac
     counts = Counter(kind.encoding for kind in kinds.values())
     if len(counts) < 2:
         return
-    usual = max(counts, key=lambda each: counts[each])
+    usual = counts.most_common(1)[0][0]
     place, odd = next((place, kind.encoding) for place, kind in kinds.items() if kind.encoding != usual)
     is_of_values = any((each.scale, each.offset) != (usual.scale, usual.offset) for each in counts)
     message = (
