@@ -1,8 +1,8 @@
 """Dates that are damaged: others are read around them, and `/health/ready`, the metrics and the log tell of them."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from hashlib import blake2b
 
 import numpy as np
@@ -230,26 +230,12 @@ def _name(collection: str, variable: str, instant: Instant | None) -> str:
 
 def _text(date: FailingDate) -> str:
     instant = None if date.instant is None else int(date.instant.astype("datetime64[ns]").astype("int64"))
-    return orjson.dumps(
-        {
-            "collection": date.collection,
-            "variable": date.variable,
-            "instant": instant,
-            "reason": date.reason,
-            "state": date.state,
-        }
-    ).decode()
+    return orjson.dumps(asdict(date) | {"instant": instant}).decode()
 
 
 def _date(text: str | None) -> FailingDate | None:
     if text is None:
         return None
-    document: Mapping[str, str | int | None] = orjson.loads(text)
+    document = orjson.loads(text)
     instant = document["instant"]
-    return FailingDate(
-        collection=str(document["collection"]),
-        variable=str(document["variable"]),
-        instant=None if instant is None else np.datetime64(int(instant), "ns"),
-        reason=str(document["reason"]),
-        state=str(document["state"]),
-    )
+    return FailingDate(**document | {"instant": None if instant is None else np.datetime64(instant, "ns")})

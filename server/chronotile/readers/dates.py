@@ -174,12 +174,11 @@ def time_of_text(text: str) -> TimeSpan | None:
 
 
 def _matches(pattern: re.Pattern[str], text: str) -> list[TimeMatch]:
-    found = []
-    for match in pattern.finditer(text):
-        span = _span_of(match.groupdict())
-        if span is not None:
-            found.append(TimeMatch(span, *match.span("text" if "text" in pattern.groupindex else 0)))
-    return found
+    return [
+        TimeMatch(span, *match.span("text" if "text" in pattern.groupindex else 0))
+        for match in pattern.finditer(text)
+        if (span := _span_of(match.groupdict())) is not None
+    ]
 
 
 def _span_of(parts: dict[str, str | None]) -> TimeSpan | None:

@@ -268,7 +268,8 @@ class Elsewhere:
         with self._changed:
             for collection in collections:
                 source = self._sources.get(collection)
-                if source is not None and _is_idle(source):
+                # Whether it is open, and nothing is done or to be done about it but looks.
+                if source is not None and source.opened and source.reason is None and source.is_routine:
                     source.is_routine = now_s < source.quiet_until_s
                     if source.due_s is not None:
                         source.due_s = min(source.due_s, max(now_s, source.looked_s + BETWEEN_LOOKS_S))
@@ -406,11 +407,6 @@ def _refusal(source: _Source) -> int | None:
 
 def _is_unknown(source: _Source) -> bool:
     return source.opened is None and source.reason is None
-
-
-def _is_idle(source: _Source) -> bool:
-    # Whether it is open, and nothing is done or to be done about it but looks.
-    return source.opened is not None and source.reason is None and source.is_routine
 
 
 def _is_late(source: _Source, now_s: float) -> bool:

@@ -75,7 +75,8 @@ def axes_of(field: Field, fields: FieldSet, *, time_count: int | None = None, se
         if role is not None and role not in roles:
             raise UnsupportedSource(f"select: the dimension {dim} is its {role}, all of which is served")
     if "x" not in roles or "y" not in roles:
-        raise UnsupportedSource(_lack_of_grid(field, fields))
+        lack = f"its dimensions ({', '.join(field.dims)}) are not a grid: x and y are missing"
+        raise UnsupportedSource(CURVILINEAR if is_curvilinear(field, fields) else lack)
     long, numbers = _further_dimensions(field, fields, roles, time_count=time_count, selected=selected)
     if long:
         raise UnsupportedSource(unselected_dimension(long[0], field, fields))
@@ -229,12 +230,6 @@ def is_curvilinear(field: Field, fields: FieldSet) -> bool:
     """Whether there is a latitude or longitude for each cell of a field."""
     curved = [other for other in fields.fields.values() if len(other.dims) > 1 and _is_degrees(other)]
     return any(set(other.dims) <= set(field.dims) for other in curved)
-
-
-def _lack_of_grid(field: Field, fields: FieldSet) -> str:
-    if is_curvilinear(field, fields):
-        return CURVILINEAR
-    return f"its dimensions ({', '.join(field.dims)}) are not a grid: x and y are missing"
 
 
 MOST_LISTED = 12

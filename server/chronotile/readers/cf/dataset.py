@@ -210,8 +210,8 @@ def _edge_and_step(axis: Field, fields: FieldSet, crs: Crs, *, is_longitude: boo
     if decoded.is_missing.any():
         raise UnsupportedSource(f"its coordinates {axis.name} have gaps")
     centres = decoded.values.astype(np.float64).ravel()
-    if is_longitude and centres.size > 2:
-        centres = _unrolled(centres)
+    if is_longitude and centres.size > 2 and (np.abs(np.diff(centres)) > 180).any():
+        centres = np.unwrap(centres, period=360.0)  # without the jump at the antimeridian or at Greenwich
     factor = _factor(axis, crs)
     if centres.size == 1:
         step = _width_of_single(axis, fields)
@@ -220,12 +220,6 @@ def _edge_and_step(axis: Field, fields: FieldSet, crs: Crs, *, is_longitude: boo
         most = np.inf if axis.dtype.kind == "f" else MOST_PACKING_PX * abs(step)
         _require_regular(centres, step, axis.name, rounding=min(decoded.rounding, most))
     return (float(centres[0]) - step / 2) * factor, step * factor
-
-
-def _unrolled(longitudes: NDArray[np.float64]) -> NDArray[np.float64]:
-    # Longitudes without the jump at the antimeridian or at Greenwich.
-    jumps = np.abs(np.diff(longitudes)) > 180
-    return np.unwrap(longitudes, period=360.0) if jumps.any() else longitudes
 
 
 def _require_regular(centres: NDArray[np.float64], step: float, name: str, *, rounding: float) -> None:

@@ -215,11 +215,8 @@ def _by_cftime(time: Field, numbers: NDArray[Any]) -> InstantArray:
         dates = np.atleast_1d(cftime.num2date(numbers, time.text("units"), calendar=_calendar(time) or "standard"))
     except (ValueError, OverflowError) as error:
         raise UnsupportedSource(f"its times cannot be read: {str(error)[:120]}; set times: for the source") from error
-    return np.array([_text_of(date) for date in dates], dtype="datetime64[ns]")
-
-
-def _text_of(date: cftime.datetime) -> str:
-    return date.isoformat() if FIRST_YEAR <= date.year <= LAST_YEAR else "NaT"
+    texts = [date.isoformat() if FIRST_YEAR <= date.year <= LAST_YEAR else "NaT" for date in dates]
+    return np.array(texts, dtype="datetime64[ns]")
 
 
 def _converted(time: Field, numbers: NDArray[Any], calendar: str) -> InstantArray:

@@ -41,13 +41,11 @@ class Checksums:
 
     def crc(self, file: ProductFile) -> int | None:
         """Return the CRC-32 of a file in its state, if it is known."""
-        found = self._find(file)
-        return None if found is None else found.crc
+        return self._find(file).crc
 
     def sha256(self, file: ProductFile) -> str | None:
         """Return the SHA-256 of a file in its state, in hexadecimal digits, if it is known."""
-        found = self._find(file)
-        return None if found is None else found.sha256
+        return self._find(file).sha256
 
     def note(self, file: ProductFile, *, crc: int | None = None, digest: str | None = None) -> None:
         """Keep a checksum of a file, unless it was written so lately that its state does not tell its bytes."""
@@ -93,13 +91,13 @@ class Checksums:
         self.note(file, digest=digest.hexdigest())
         return digest.hexdigest()
 
-    def _find(self, file: ProductFile) -> _Known | None:
+    def _find(self, file: ProductFile) -> _Known:
         key = _key(file)
         with self._lock:
-            found = None if key is None else self._known.get(key)
-            if found is not None and key is not None:
-                self._known.move_to_end(key)
-            return found
+            if key is None or key not in self._known:
+                return _Known()
+            self._known.move_to_end(key)
+            return self._known[key]
 
 
 def _read(opened: OpenFile, file: ProductFile, start: int) -> bytes:

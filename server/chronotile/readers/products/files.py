@@ -43,9 +43,12 @@ class OpenFile(Protocol):
             SourceUnavailable: It cannot be read now.
         """
 
-    def __enter__(self) -> Self: ...
+    def __enter__(self) -> Self:
+        return self
 
-    def __exit__(self, *_error: object) -> None: ...
+    def __exit__(self, *_error: object) -> None:
+        """Let go of what is held, by default nothing."""
+        return
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +155,7 @@ def _whole_elsewhere(href: str, reason: str) -> ProductFile:
     return ProductFile(href, FileState(0, len(data), 0, f'"{sha256(data).hexdigest()}"'), data)
 
 
-class _Here:
+class _Here(OpenFile):
     def __init__(self, path: str, state: FileState) -> None:
         self._state = state
         try:
@@ -185,28 +188,19 @@ class _Here:
         if not stat.S_ISREG(status.st_mode) or state_of(status) != self._state:
             raise SourceChanged(CHANGED)
 
-    def __enter__(self) -> Self:
-        return self
-
     def __exit__(self, *_error: object) -> None:
         self._file.close()
 
 
-class _Whole:
+class _Whole(OpenFile):
     def __init__(self, data: bytes) -> None:
         self._data = data
 
     def read(self, start: int, stop: int) -> bytes:
         return self._data[start:stop]
 
-    def __enter__(self) -> Self:
-        return self
 
-    def __exit__(self, *_error: object) -> None:
-        """Nothing is held."""
-
-
-class _Elsewhere:
+class _Elsewhere(OpenFile):
     def __init__(self, file: ProductFile) -> None:
         self._href = file.href
         self._place = place_of(file.href)
@@ -224,12 +218,6 @@ class _Elsewhere:
             looks.forget(self._href)
             raise SourceChanged(CHANGED)
         return data
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        """Nothing is held."""
 
 
 # Addresses at which clients fetch a file from its bucket themselves.

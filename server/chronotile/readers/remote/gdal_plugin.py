@@ -8,10 +8,11 @@ import ctypes
 import itertools
 import os
 import threading
-from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import rasterio.crs
+
+from chronotile.readers.remote.files import RemoteFile
 
 PREFIX = "/vsichronotile/"
 
@@ -42,27 +43,10 @@ class _Callbacks(ctypes.Structure):
     _fields_ = tuple((name, _KINDS.get(name, ctypes.c_void_p)) for name in _MEMBERS)
 
 
-class PartsOfFile(Protocol):
-    """A file that is read in parts. What goes wrong it keeps for its owner, and gives fewer bytes."""
-
-    @property
-    def size(self) -> int:
-        """In bytes."""
-
-    def read(self, offset: int, size: int) -> bytes:
-        """Return bytes from an offset, fewer at the end of the file or where they cannot be read."""
-
-    def read_ranges(self, ranges: Sequence[tuple[int, int]]) -> list[bytes] | None:
-        """Return the bytes of several (offset, size), or nothing where any cannot be read."""
-
-    def beside(self, name: str) -> "PartsOfFile | None":
-        """Return the file of another name in the same folder, which is part of this one, if it is there."""
-
-
 class _Cursor:
     """A file as GDAL has opened it, at a position."""
 
-    def __init__(self, file: PartsOfFile) -> None:
+    def __init__(self, file: RemoteFile) -> None:
         self.file = file
         self.position = 0
         self.is_at_end = False
@@ -72,7 +56,7 @@ class GdalFiles:
     """The files that GDAL can open by a path."""
 
     def __init__(self) -> None:
-        self._files: dict[str, tuple[str, PartsOfFile]] = {}
+        self._files: dict[str, tuple[str, RemoteFile]] = {}
         self._cursors: dict[int, _Cursor] = {}
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()
@@ -90,7 +74,7 @@ class GdalFiles:
         # Never freed: files that are open when Python ends are closed by GDAL after that.
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(self))
 
-    def add(self, file: PartsOfFile, name: str) -> str:
+    def add(self, file: RemoteFile, name: str) -> str:
         """Return the path by which GDAL opens a file of that name, until it is removed."""
         with self._lock:
             token = f"{next(self._numbers):x}"

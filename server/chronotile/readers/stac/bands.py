@@ -3,7 +3,8 @@
 import math
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from itertools import zip_longest
 
 import numpy as np
 
@@ -32,15 +33,10 @@ def bands_of(asset: Document, properties: Document) -> tuple[AssetBand, ...]:
     bands = [_of_band(band, common) for band in objects_of(asset.get("bands"))]
     if not bands and common != AssetBand():
         bands = [common]
-    count = max(len(rasters), len(names), len(bands))
-    merged = [
-        _merged(
-            bands[index] if index < len(bands) else AssetBand(),
-            rasters[index] if index < len(rasters) else AssetBand(),
-            names[index] if index < len(names) else None,
-        )
-        for index in range(count)
-    ]
+    nothing, merged = AssetBand(), []
+    for band, raster, name in zip_longest(bands, rasters, names):
+        own = band or nothing
+        merged.append(_filled(raster or nothing, replace(own, name=own.name or name)))
     return tuple(_without_applied_offset(band, properties) for band in merged)
 
 
@@ -66,28 +62,21 @@ def _of_raster_band(band: Document) -> AssetBand:
 
 def _of_band(band: Document, common: AssetBand | None = None) -> AssetBand:
     """Of STAC 1.1, where fields of an asset are those of all its bands."""
-    common = common or AssetBand()
-    dtype, scale = _dtype(band.get("data_type")), _scale(band.get("raster:scale"))
-    offset, nodata = number_of(band.get("raster:offset")), _nodata(band.get("nodata"))
-    return AssetBand(
+    own = AssetBand(
         name=text_of(band.get("name"), most=200),
-        dtype=common.dtype if dtype is None else dtype,
-        scale=common.scale if scale is None else scale,
-        offset=common.offset if offset is None else offset,
-        nodata=common.nodata if nodata is None else nodata,
-        unit=text_of(band.get("unit"), most=100) or common.unit,
+        dtype=_dtype(band.get("data_type")),
+        scale=_scale(band.get("raster:scale")),
+        offset=number_of(band.get("raster:offset")),
+        nodata=_nodata(band.get("nodata")),
+        unit=text_of(band.get("unit"), most=100),
     )
+    return own if common is None else _filled(own, replace(common, name=None))
 
 
-def _merged(band: AssetBand, raster: AssetBand, name: str | None) -> AssetBand:
-    return AssetBand(
-        name=band.name or name,
-        dtype=raster.dtype or band.dtype,
-        scale=band.scale if raster.scale is None else raster.scale,
-        offset=band.offset if raster.offset is None else raster.offset,
-        nodata=band.nodata if raster.nodata is None else raster.nodata,
-        unit=raster.unit or band.unit,
-    )
+def _filled(band: AssetBand, other: AssetBand) -> AssetBand:
+    """A band, with what another one states where it states nothing itself."""
+    lacking = [each.name for each in fields(band) if getattr(band, each.name) is None]
+    return replace(band, **{name: getattr(other, name) for name in lacking})
 
 
 def _without_applied_offset(band: AssetBand, properties: Document) -> AssetBand:

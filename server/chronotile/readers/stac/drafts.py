@@ -175,7 +175,9 @@ class _Draft:
             self._variables[name] = {**fields, "formula": expression}
 
     def _add_composite(self, render: Render, variables: list[StacVariable]) -> None:
-        physical = [_physical(bounds, each) for bounds, each in zip(_per_band(render), variables, strict=False)]
+        # One range of several is that of all three bands.
+        bands = render.rescale * 3 if len(render.rescale) == 1 else render.rescale
+        physical = [_physical(bounds, each) for bounds, each in zip(bands[:3], variables, strict=False)]
         ranges = [each for each in physical if each is not None]
         bounds = (min(low for low, _high in ranges), max(high for _low, high in ranges)) if ranges else None
         if bounds is None and not all(each.encoding.dtype == "uint8" for each in variables):
@@ -259,11 +261,6 @@ def _has_all(style: Style, classes: tuple[StyleClass, ...]) -> bool:
         return False
     same = [each for each in classes if labels[each.value][:4] == each.label.lower()[:4]]
     return 2 * len(same) > len(classes)
-
-
-def _per_band(render: Render) -> Iterator[tuple[float, float]]:
-    # One range of several is that of all three bands.
-    yield from (render.rescale * 3)[:3] if len(render.rescale) == 1 else render.rescale[:3]
 
 
 def _physical(bounds: tuple[float, float], variable: StacVariable | None) -> tuple[float, float] | None:

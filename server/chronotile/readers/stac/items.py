@@ -208,7 +208,7 @@ def item_of(document: Document, base: str) -> Item:
     footprint = footprint_of(document.get("geometry"), grid)
     if grid is not None and not (footprint.is_of_grid and all(are_alike)):
         assets = tuple(
-            asset if footprint.is_of_grid and is_alike else _unplaced(asset)
+            asset if footprint.is_of_grid and is_alike else replace(asset, grid=None)  # its file alone tells its grid
             for asset, is_alike in zip(assets, are_alike, strict=True)
         )
     return Item(
@@ -232,7 +232,7 @@ def _assets(document: Document, properties: Document, base: str) -> Iterator[Ass
     rasters = {
         name: (object_of(asset), found)
         for name, asset in written.items()
-        if _is_named(name) and (found := _raster(object_of(asset), stated)) is not None
+        if 0 < len(name) <= MAX_NAME and (found := _raster(object_of(asset), stated)) is not None
     }
     reason = "it has no asset that is a raster"
     is_found = is_refused = False
@@ -265,10 +265,6 @@ def _known_bands(key: bytes) -> tuple[AssetBand, ...] | None:
     return bands_of(asset, stated) if is_raster(asset) else None
 
 
-def _is_named(name: str) -> bool:
-    return 0 < len(name) <= MAX_NAME
-
-
 @lru_cache(maxsize=4096)
 def _common_grid(of_assets: tuple[NativeGrid | None, ...]) -> tuple[NativeGrid | None, tuple[bool, ...]]:
     """Return a grid that is as large as most others, and which are: others have the transform of another asset."""
@@ -282,11 +278,6 @@ def _common_grid(of_assets: tuple[NativeGrid | None, ...]) -> tuple[NativeGrid |
     size = _size(common)
     alike = (grid is not None and abs(math.log(_size(grid) / size)) < _SIZES_DIFFER for grid in of_assets)
     return common, tuple(alike)
-
-
-def _unplaced(asset: Asset) -> Asset:
-    # The asset, whose file alone tells its grid.
-    return asset if asset.grid is None else replace(asset, grid=None)
 
 
 @lru_cache(maxsize=4096)
