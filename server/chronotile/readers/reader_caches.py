@@ -45,8 +45,7 @@ class ReaderCaches:
     ) -> None:
         self._shared = shared
         self.sizes: CacheSizes = CacheSizes(max_bytes) if shared is None else shared.sizes
-        self.previews = previews
-        self._open_items = items
+        self.previews, self._open_items = previews, items
         self._items: PieceIndex | None = None
         self.byte_blocks = byte_blocks
         self.places = places or Places()

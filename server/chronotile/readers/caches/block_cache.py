@@ -168,8 +168,7 @@ class BlockCache:
     """
 
     def __init__(self, memory: SharedBlockMemory, sharers: int = 1) -> None:
-        self._memory = memory
-        self._sharers = sharers
+        self._memory, self._sharers = memory, sharers
         self._decoding: dict[bytes, Future[BytesPart]] = {}
         self._lock = threading.Lock()
         self._hits = 0

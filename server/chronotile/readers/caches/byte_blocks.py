@@ -49,9 +49,7 @@ class ByteBlocks:
     """
 
     def __init__(self, path: Path, max_bytes: int, *, clock: Callable[[], float] = monotonic) -> None:
-        self._path = path
-        self._max_bytes = max_bytes
-        self._clock = clock
+        self._path, self._max_bytes, self._clock = path, max_bytes, clock
         self._resumes_s = -PAUSE_S
         self._unseen = max_bytes  # so that the first writing looks at what there is
         self._looking = threading.Lock()

@@ -61,9 +61,7 @@ class ByteCache(Generic[Value]):
     """
 
     def __init__(self, max_bytes: int, size_of: Callable[[Value], int], *, largest_share: int = LARGEST_SHARE) -> None:
-        self._max_bytes = max_bytes
-        self._size_of = size_of
-        self._largest_share = largest_share
+        self._max_bytes, self._size_of, self._largest_share = max_bytes, size_of, largest_share
         self._values: OrderedDict[Hashable, Value] = OrderedDict()
         self._making: dict[Hashable, Future[Value]] = {}
         self._bytes = 0

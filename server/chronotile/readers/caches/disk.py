@@ -35,9 +35,7 @@ class DiskCache:
     """
 
     def __init__(self, path: Path, max_bytes: int, *, end: str) -> None:
-        self._path = path
-        self._max_bytes = max_bytes
-        self._end = end
+        self._path, self._max_bytes, self._end = path, max_bytes, end
         self._touched: dict[str, float] = {}
         self._lock = threading.Lock()
 

@@ -157,8 +157,7 @@ class Cube(Reader):
     def __init__(
         self, collection: str, variables: Mapping[str, CubeVariable], info: SourceInfo, *, file: str | None = None
     ) -> None:
-        self._collection = collection
-        self._file = file
+        self._collection, self._file = collection, file
         self._variables = dict(variables)
         self._state_keys = {name: _state_keys(variable.levels) for name, variable in variables.items()}
         self._info = info

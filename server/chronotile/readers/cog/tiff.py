@@ -54,8 +54,7 @@ class Directory:
     """The tags of one directory; the data of a tag are read when they are first needed."""
 
     def __init__(self, entries: dict[int, tuple[str, int, int]], pages: "Pages") -> None:
-        self._entries = entries
-        self._pages = pages
+        self._entries, self._pages = entries, pages
 
     def __contains__(self, tag: int) -> bool:
         return tag in self._entries
@@ -99,8 +98,7 @@ class Pages:
     """
 
     def __init__(self, read: Read, size: int) -> None:
-        self._read = read
-        self._size = size
+        self._read, self._size = read, size
         self._parts: list[tuple[int, bytes]] = []
         self._bytes = 0
 

@@ -49,9 +49,7 @@ class WithSeries(Wrapped):
         self, files: Reader, cube: ServingCube, arrays: dict[str, str], recodings: dict[str, Recoding]
     ) -> None:
         super().__init__(files)
-        self._cube = cube
-        self._arrays = arrays
-        self._recodings = recodings
+        self._cube, self._arrays, self._recodings = cube, arrays, recodings
         self._twins: dict[str, Twin] = {}
         self._lock = threading.Lock()
 

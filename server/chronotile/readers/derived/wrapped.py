@@ -28,8 +28,7 @@ class Wrapped(Reader):
     """
 
     def __init__(self, reader: Reader, info: SourceInfo | None = None) -> None:
-        self._reader = reader
-        self._own_info = info
+        self._reader, self._own_info = reader, info
         self._made: Mapping[str, Any] = {}
         """Variables that a subclass makes of others, and of what, for `of_made`."""
 

@@ -100,9 +100,7 @@ class _BlockReader(Reader):
     """Reads the file of a block."""
 
     def __init__(self, folder: DiskCache, name: str, info: VariableInfo, files: HandlePool) -> None:
-        self._folder = folder
-        self._name = name
-        self._files = files
+        self._folder, self._name, self._files = folder, name, files
         self._info = SourceInfo(variables={info.name: info})
 
     def revision(self, variable: str, index: int) -> str:  # noqa: ARG002 -- there is one

@@ -198,10 +198,7 @@ class Pieces:
     """
 
     def __init__(self, scenes: Scenes, plans: Plans, variable: str, encoding: Encoding) -> None:
-        self._scenes = scenes
-        self._plans = plans
-        self._variable = variable
-        self._encoding = encoding
+        self._scenes, self._plans, self._variable, self._encoding = scenes, plans, variable, encoding
 
     def opened(self, refs: Sequence[ItemRef], failures: Failures) -> Iterator[tuple[Scene, VariableInfo]]:
         """Give the items that can be opened and have the variable, in order; no more are opened than needed."""

@@ -28,11 +28,9 @@ class PlacesInPieces:
     """
 
     def __init__(self, pieces: Pieces, rule: MosaicRule, encoding: Encoding, tell: TellItem) -> None:
-        self._pieces = pieces
-        self._rule = rule
+        self._pieces, self._rule = pieces, rule
         self._is_combined = rule in STATISTICS
-        self._encoding = encoding
-        self._tell = tell
+        self._encoding, self._tell = encoding, tell
 
     def read(self, refs: Sequence[Sequence[ItemRef]], place: Point) -> Pixels:
         """Return (time,) pixels, each out of the items of its time.

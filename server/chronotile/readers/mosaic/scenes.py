@@ -79,10 +79,7 @@ class Scenes:
         *,
         left_out: LeftOutItems | None = None,
     ) -> None:
-        self._spec = spec
-        self._index = index
-        self._open_asset = open_asset
-        self._open_ahead = open_ahead
+        self._spec, self._index, self._open_asset, self._open_ahead = spec, index, open_asset, open_ahead
         self._specs: dict[str | None, SourceSpec] = {}
         self.left_out = left_out or LeftOutItems()
         self._meaning = ""

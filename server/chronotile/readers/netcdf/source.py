@@ -123,8 +123,7 @@ class NetcdfFile:
     """One file, read by one thread at a time; opened again when it changed or was closed for want of use."""
 
     def __init__(self, path: Path, files: OpenFiles) -> None:
-        self._path = path
-        self._files = files
+        self._path, self._files = path, files
         self._lock = threading.Lock()
         self._state = _state(path)
         self._dataset: xarray.Dataset | None = None
@@ -242,9 +241,7 @@ class NetcdfArray(ArraySource):
     """One array of a file."""
 
     def __init__(self, file: NetcdfFile, name: str, *, growing: str | None) -> None:
-        self._file = file
-        self._name = name
-        self._growing = growing
+        self._file, self._name, self._growing = file, name, growing
 
     def read(self, selection: Selection) -> Numbers:
         """Return the selected numbers, in stored order."""

@@ -72,8 +72,7 @@ class FileBands:
     __slots__ = ("bands", "has_palette")
 
     def __init__(self, bands: tuple[Band, ...], *, has_palette: bool) -> None:
-        self.bands = bands
-        self.has_palette = has_palette
+        self.bands, self.has_palette = bands, has_palette
 
 
 MOST_KINDS = 4096

@@ -92,9 +92,7 @@ class FileBlocks:
         state: FileState,
         cache: BlockCache | None,
     ) -> None:
-        self._path = path
-        self._state = state
-        self._cache = cache
+        self._path, self._state, self._cache = path, state, cache
         self._extent = Window(0, dataset.height, 0, dataset.width)
         self._dtype = np.dtype(dataset.dtypes[0])
         self._bands = dataset.count if dataset.interleaving == Interleaving.pixel else 1

@@ -166,8 +166,7 @@ class HandlePool:
     def __init__(
         self, max_idle: int = MAX_IDLE_HANDLES, *, blocks: BlockCache | None = None, sizes: CacheSizes | None = None
     ) -> None:
-        self._max_idle = max_idle
-        self._blocks = blocks
+        self._max_idle, self._blocks = max_idle, blocks
         self._sizes = sizes or CacheSizes()
         self._gdal_keeps = False
         """Whether a file was opened of which GDAL keeps blocks for long."""

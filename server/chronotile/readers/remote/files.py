@@ -157,8 +157,7 @@ class RemoteFile:
     """
 
     def __init__(self, href: str, state: ObjectState, *, owner: "RemoteFile | None" = None) -> None:
-        self._href = href
-        self._state = state
+        self._href, self._state = href, state
         self._place = place_of(href)
         self._owner = owner or self
         self.failure: Exception | None = None

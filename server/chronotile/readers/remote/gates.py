@@ -221,8 +221,7 @@ class HttpClient:
         wait_s: float | None = None,
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        self._hosts = hosts
-        self._resolve = resolve
+        self._hosts, self._resolve = hosts, resolve
         self._connect_s, self._request_s = connect_s, request_s
         self._wait_s = request_s if wait_s is None else wait_s
         self._tls = tls

@@ -50,8 +50,7 @@ class Watched:
     """
 
     def __init__(self, files: "LocalFiles | RemoteMetadata", open_array: Callable[[], Any]) -> None:
-        self._files = files
-        self._open = open_array
+        self._files, self._open = files, open_array
         self._seen: States = _settled(files.metadata_states())
         self._lock = threading.Lock()
         self._due = 0
@@ -132,9 +131,7 @@ class TensorStoreArray(_WatchedArray):
             "recheck_cached_data": "open",
             "recheck_cached_metadata": "open",
         }
-        self._href = href
-        self._node = node
-        self._growing = growing
+        self._href, self._node, self._growing = href, node, growing
         self._remote = RemoteMetadata(href, node) if local_path(href) is None else None
         self._spec["fill_missing_data_reads"] = self._remote is None
         self._files = self._remote or LocalFiles(href, node)
@@ -168,9 +165,7 @@ class ZarrPythonArray(_WatchedArray):
     """One array whose codecs tensorstore lacks; with the same arguments, and watched for the same reasons."""
 
     def __init__(self, href: str, node: ArrayNode, growing: str | None = None) -> None:
-        self._href = href
-        self._node = node
-        self._growing = growing
+        self._href, self._node, self._growing = href, node, growing
         self._files = LocalFiles(href, node)
         self._watched = Watched(self._files, self._open)
 

@@ -32,8 +32,7 @@ class PaidArray(ZarrArray):
 
     def __init__(self, href: str, node: ArrayNode) -> None:
         require_extra("zarr", "a Zarr store whose requester pays", error=UnsupportedSource)
-        self._href = href
-        self._node = node
+        self._href, self._node = href, node
         self._metadata = RemoteMetadata(href, node)
 
     @property

@@ -296,10 +296,7 @@ class RemoteReads:
     """
 
     def __init__(self, href: str, node: ArrayNode, metadata: RemoteMetadata, handle: Handle) -> None:
-        self._href = href
-        self._node = node
-        self._metadata = metadata
-        self._handle = handle
+        self._href, self._node, self._metadata, self._handle = href, node, metadata, handle
 
     def read(self, selection: Selection) -> Numbers:
         """Return the selected numbers; the state of the store is looked at again if any was fetched.

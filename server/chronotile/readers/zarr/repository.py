@@ -229,8 +229,7 @@ class IcechunkArray(ZarrArray):
     def __init__(self, repository: Repository, node: ArrayNode) -> None:
         from zarr.api.asynchronous import open_array
 
-        self._repository = repository
-        self._node = node
+        self._repository, self._node = repository, node
         with one_read():
             self._array: Any = within(open_array(store=repository.store, path=node.path, mode="r"))
 

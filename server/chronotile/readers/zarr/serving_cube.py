@@ -43,8 +43,7 @@ class StoredArray:
     """One array, opened when it is first read."""
 
     def __init__(self, folder: Path, caches: ReaderCaches) -> None:
-        self._folder = folder
-        self._caches = caches
+        self._folder, self._caches = folder, caches
 
     @cached_property
     def _array(self) -> Any:  # noqa: ANN401 -- tensorstore's stubs lack it
@@ -159,9 +158,7 @@ class ServingCube(Reader):
     """
 
     def __init__(self, spec: SourceSpec, folder: Path, caches: ReaderCaches) -> None:
-        self._caches = caches
-        self._spec = spec
-        self._folder = folder
+        self._caches, self._spec, self._folder = caches, spec, folder
         self._document = str(folder / DOCUMENT)
         self._lock = threading.Lock()
         self._told: dict[str, Identity] = {}

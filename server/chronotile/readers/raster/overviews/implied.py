@@ -98,8 +98,7 @@ class _Canvas:
 
     def __init__(self, window: Window, factor: int, counting: Counting) -> None:
         shape = -(-window.height // factor), -(-window.width // factor)
-        self._window = window
-        self._factor = factor
+        self._window, self._factor = window, factor
         self._numbers = np.zeros(shape, dtype=counting.encoding.dtype)
         self._valid = np.ones(shape, dtype=bool)
         self._is_masked = False

@@ -160,13 +160,8 @@ class ReferenceArray(ZarrArray):
         state: Callable[[], str],
         cache: BlockCache | None = None,
     ) -> None:
-        self._node = node
-        self._references = references
-        self._decoder = decoder
-        self._fill = fill
-        self._files = files
-        self._state = state
-        self._cache = cache
+        self._node, self._references, self._decoder, self._fill = node, references, decoder, fill
+        self._files, self._state, self._cache = files, state, cache
         self._counts = chunk_counts(node)
         self._key = f"{state()} {node.path}"
         self._fetching: dict[int, Future[Numbers | None]] = {}

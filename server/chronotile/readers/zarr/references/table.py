@@ -227,8 +227,7 @@ class ParquetReferences:
     def __init__(self, node: ArrayNode, records: Records, record_size: int) -> None:
         self._path = node.path
         self._count = math.prod(chunk_counts(node))
-        self._records = records
-        self._record_size = record_size
+        self._records, self._record_size = records, record_size
 
     def get(self, number: int) -> Entry | None:
         """Return what holds a chunk, or `None` where it is missing.
