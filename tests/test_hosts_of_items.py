@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from chronotile.app.application import create_app
 from chronotile.app.settings import load_settings
 from chronotile.cli.main import app as program
-from chronotile.readers.remote import ranges as remote_ranges
+from chronotile.readers.remote import files as remote_ranges
 from chronotile.readers.remote import requests as remote_requests
 from chronotile.readers.remote.gates import HttpClient
 from tests.faulty_source import Fault, faulty_source

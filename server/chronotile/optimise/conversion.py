@@ -7,8 +7,7 @@ import numpy as np
 
 from chronotile.core.errors import UnsupportedSource
 from chronotile.core.model.raster import Encoding, Numbers, Pixels
-from chronotile.readers.joined.common_encoding import float32_values
-from chronotile.readers.joined.recoding import Recoding, recoding_of
+from chronotile.readers.joined.common_encoding import Recoding, float32_values, recoding_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

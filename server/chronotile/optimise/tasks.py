@@ -28,7 +28,7 @@ from chronotile.optimise.inputs import Origin
 from chronotile.optimise.mosaics import Mosaic, read_mosaic
 from chronotile.optimise.plan import CubePlan, PlannedVariable
 from chronotile.readers.hrefs import base_name, tensorstore_path
-from chronotile.readers.joined.recoding import recoding_of
+from chronotile.readers.joined.common_encoding import recoding_of
 from chronotile.readers.kinds import open_source
 from chronotile.readers.library_errors import one_line, origin_of
 from chronotile.readers.overviews import Counting, Summary, paste_summaries, summary_of

@@ -137,7 +137,7 @@ class Reader(Protocol):
         return Pixels(np.repeat(pixels.numbers[0], len(indexes)), valid)
 
     def close(self) -> None:
-        """Let go of open files; by default there are none of its own."""
+        """Let go of open files; by default it has none open."""
         return
 
     def telling(self, tell: "TellItem") -> "Reader":

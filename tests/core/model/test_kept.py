@@ -14,7 +14,7 @@ from chronotile.core.model.grid import NativeGrid
 from chronotile.core.model.items import Asset, AssetBand
 from chronotile.core.model.kept import MOST_BYTES, kept
 from chronotile.core.model.raster import Encoding
-from chronotile.readers.joined.recoding import Recoding
+from chronotile.readers.joined.common_encoding import Recoding
 
 
 def counted(max_bytes):

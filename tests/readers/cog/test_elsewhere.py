@@ -17,9 +17,9 @@ from chronotile.readers.cog.header import CogHeader
 from chronotile.readers.cog.source import CogReader, CogVariable
 from chronotile.readers.library_errors import BeingWritten, origin_of
 from chronotile.readers.reader_caches import ReaderCaches
-from chronotile.readers.remote import ranges
+from chronotile.readers.remote import files as ranges
+from chronotile.readers.remote.files import FilePart, RangeFetcher, wait_for
 from chronotile.readers.remote.gates import MOST_WAITING
-from chronotile.readers.remote.ranges import FilePart, RangeFetcher, wait_for
 from tests.faulty_source import Fault, faulty_source
 from tests.readers.cog.made_tifs import HEIGHT, WIDTH, Kind, write_made
 from tests.readers.cog.truth import assert_equal, by_gdal

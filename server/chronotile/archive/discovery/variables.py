@@ -16,7 +16,7 @@ from chronotile.core.model.time.instants import TimeDomain, TimeSpan
 from chronotile.readers.cf.axes import FIRST_LISTED, MOST_LISTED
 from chronotile.readers.dates import find_time
 from chronotile.readers.library_errors import opening
-from chronotile.readers.raster.bands import Band, bands_of
+from chronotile.readers.raster.band_decoding import Band, bands_of
 from chronotile.readers.raster.dated_bands import BandSeries, BandTimes, band_times_of
 from chronotile.readers.raster.pool import HandlePool, Layout
 

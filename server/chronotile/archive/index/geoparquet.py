@@ -32,8 +32,7 @@ from chronotile.core.errors import SourceUnavailable, UnsupportedSource
 from chronotile.core.extras import require_extra
 from chronotile.core.web.inner_hosts import host_of
 from chronotile.readers.hrefs import local_path, shown_href
-from chronotile.readers.remote.files import RemoteFile, looks
-from chronotile.readers.remote.ranges import state_tag
+from chronotile.readers.remote.files import RemoteFile, looks, state_tag
 from chronotile.readers.remote.requests import ObjectState, one_read
 
 if TYPE_CHECKING:

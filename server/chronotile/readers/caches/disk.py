@@ -234,11 +234,8 @@ class FilledFolder(Generic[Wanted]):
         return next(iter(self._waiting))
 
     def _make(self, name: str, wanted: Wanted) -> bool:
-        """Make and keep a file that is not there; return whether that is done with.
-
-        Raises:
-            OSError: The folder cannot be written.
-        """
+        # Makes and keeps a file that is not there; returns whether that is done with. A folder that cannot be written
+        # is an OSError.
         raise NotImplementedError
 
     def _make_all(self) -> None:

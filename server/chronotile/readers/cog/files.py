@@ -15,7 +15,7 @@ from chronotile.readers.caches.byte_blocks import ByteBlocks
 from chronotile.readers.cog.header import CogHeader, read_header
 from chronotile.readers.cog.tiff import PAGE_BYTES
 from chronotile.readers.hrefs import FileState, local_path
-from chronotile.readers.remote.ranges import (
+from chronotile.readers.remote.files import (
     FilePart,
     Found,
     Lanes,

@@ -11,7 +11,7 @@ from chronotile.core.model.raster import Numbers
 from chronotile.readers.caches.block_cache import SLOT_BYTES, BlockCache, BytesPart
 from chronotile.readers.cog.blocks import Blocks, decode_block
 from chronotile.readers.cog.files import content_of
-from chronotile.readers.remote.ranges import FilePart, Found
+from chronotile.readers.remote.files import FilePart, Found
 
 
 class Share(NamedTuple):

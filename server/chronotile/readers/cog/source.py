@@ -29,7 +29,7 @@ from chronotile.readers.hrefs import SETTLED_NS, base_name, is_any_there, local_
 from chronotile.readers.library_errors import opening
 from chronotile.readers.reader import Along, BlockShape, Reader, concatenate_pixels, reading_dates
 from chronotile.readers.reader_caches import ReaderCaches
-from chronotile.readers.remote.ranges import FilePart, Found
+from chronotile.readers.remote.files import FilePart, Found
 from chronotile.readers.remote.requests import Refused, Replaced, one_read
 
 STRIP_BYTES = 64 << 20

@@ -15,7 +15,7 @@ from chronotile.core.model.raster import BoolArray, Pixels
 from chronotile.readers.derived.wrapped import Wrapped
 from chronotile.readers.encoding import encoding_text
 from chronotile.readers.hrefs import base_name, one_look
-from chronotile.readers.joined.recoding import Recoding, recoding_of
+from chronotile.readers.joined.common_encoding import Recoding, recoding_of
 from chronotile.readers.reader import Along, BlockShape, IntArray, Reader
 from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.zarr.commit import state_number

@@ -16,7 +16,7 @@ from chronotile.core.model.grid import WHOLE_CIRCLE, NativeGrid, Window
 from chronotile.core.model.raster import Pixels
 from chronotile.core.model.time.instants import TimeDomain, TimeSpan
 from chronotile.readers.hrefs import FileState, file_state, is_any_there
-from chronotile.readers.joined.recoding import Recoding, recoding_of
+from chronotile.readers.joined.common_encoding import Recoding, recoding_of
 from chronotile.readers.library_errors import BeingWritten, one_line, origin_of, unavailable
 from chronotile.readers.reader import Along, BlockShape, Reader, concatenate_pixels, reading_dates
 

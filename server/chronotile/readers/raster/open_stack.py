@@ -12,8 +12,7 @@ from chronotile.core.yaml_source import list_names
 from chronotile.readers.dates import time_of_text
 from chronotile.readers.files import DatedFiles, date_files, find_files
 from chronotile.readers.hrefs import base_name
-from chronotile.readers.raster.band_decoding import BandRule
-from chronotile.readers.raster.bands import Band
+from chronotile.readers.raster.band_decoding import Band, BandRule
 from chronotile.readers.raster.dated_bands import BandSeries
 from chronotile.readers.raster.stack import RasterStack
 from chronotile.readers.raster.survey import FileSurvey, Sample, survey

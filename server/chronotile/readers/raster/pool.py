@@ -23,7 +23,7 @@ from chronotile.readers.caches.block_cache import BlockCache
 from chronotile.readers.caches.byte_cache import CacheSizes
 from chronotile.readers.hrefs import FileState, base_name, file_state, local_path
 from chronotile.readers.library_errors import BeingWritten
-from chronotile.readers.raster.bands import FileBands, file_bands, native_grid
+from chronotile.readers.raster.band_decoding import FileBands, file_bands, native_grid
 from chronotile.readers.raster.blocks import FileBlocks, Plane
 from chronotile.readers.raster.formats import (
     HEAD_BYTES,

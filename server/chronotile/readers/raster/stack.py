@@ -15,8 +15,7 @@ from chronotile.core.model.grid import Window
 from chronotile.core.model.raster import Encoding, Pixels
 from chronotile.readers.hrefs import FileState, file_state, is_any_there, names_among
 from chronotile.readers.library_errors import BeingWritten, opening, unavailable
-from chronotile.readers.raster.band_decoding import BandDecoding
-from chronotile.readers.raster.bands import FileBands
+from chronotile.readers.raster.band_decoding import BandDecoding, FileBands
 from chronotile.readers.raster.overviews.implied import Origin, cells_below, make_pixels
 from chronotile.readers.raster.overviews.previews import LEAST_FACTOR
 from chronotile.readers.raster.pool import (

@@ -17,8 +17,7 @@ from chronotile.readers.files import APART, DatedFiles
 from chronotile.readers.hrefs import FileState, base_name, names_among
 from chronotile.readers.joined.join import most_common
 from chronotile.readers.library_errors import opening
-from chronotile.readers.raster.band_decoding import other_count
-from chronotile.readers.raster.bands import Band, FileBands, bands_of, palettes_of
+from chronotile.readers.raster.band_decoding import Band, FileBands, bands_of, other_count, palettes_of
 from chronotile.readers.raster.pool import Handle, HandlePool, Layout
 from chronotile.readers.reader import BlockShape
 

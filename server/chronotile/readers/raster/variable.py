@@ -13,8 +13,15 @@ from chronotile.core.model.time.instants import TimeDomain
 from chronotile.readers.encoding import encoding_text, is_scaled
 from chronotile.readers.hrefs import names_among
 from chronotile.readers.joined.common_encoding import FileEncoding, common_encoding, replaced_findings
-from chronotile.readers.raster.band_decoding import BandDecoding, BandDecodings, BandRule, band_rule, encoding_in
-from chronotile.readers.raster.bands import Band, FileBands
+from chronotile.readers.raster.band_decoding import (
+    Band,
+    BandDecoding,
+    BandDecodings,
+    BandRule,
+    FileBands,
+    band_rule,
+    encoding_in,
+)
 from chronotile.readers.raster.overviews.implied import Origin, with_made_levels
 from chronotile.readers.raster.overviews.previews import LEAST_FACTOR, Preview
 from chronotile.readers.raster.pool import Layout

@@ -74,7 +74,7 @@ def _of_band(band: Document, common: AssetBand | None = None) -> AssetBand:
 
 
 def _filled(band: AssetBand, other: AssetBand) -> AssetBand:
-    """A band, with what another one states where it states nothing itself."""
+    # A band, with what another one states where it states nothing itself.
     lacking = [each.name for each in fields(band) if getattr(band, each.name) is None]
     return replace(band, **{name: getattr(other, name) for name in lacking})
 
