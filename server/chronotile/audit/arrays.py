@@ -7,17 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from chronotile.audit.truth import (
-    Axis,
-    Cells,
-    FloatArray,
-    Meaning,
-    Numbers,
-    StoredTruth,
-    found_paths,
-    meant,
-    time_in,
-)
+from chronotile.audit.truth import Axis, Cells, FloatArray, Meaning, Numbers, StoredTruth, found_paths, meant, time_in
 from chronotile.core.errors import UnsupportedSource
 from chronotile.core.model.collection import SourceSpec, Step, VariableSpec
 from chronotile.readers.kinds import kind_of_spec

@@ -328,11 +328,7 @@ def _tasks(work: Work, folder: CubeFolder, services: Services) -> Iterator[Calla
     """What writes each cube of a year and gives its bytes."""
     for request in work.requests():
         path = CubePath(
-            layer=work.layer.id,
-            tile=request.tile,
-            year=work.year,
-            res=request.res,
-            is_of_cells=request.is_of_cells,
+            layer=work.layer.id, tile=request.tile, year=work.year, res=request.res, is_of_cells=request.is_of_cells
         )
         yield partial(folder.write, path, partial(_body, request, services))
 

@@ -232,11 +232,7 @@ def _axis_attributes(name: str, grid: NativeGrid) -> Attributes:
 def _variable_attributes(variable: PlannedVariable) -> Attributes:
     """CF attributes; without scale and offset flags are classes, as every reader of CF has it."""
     info, encoding = variable.info, variable.encoding
-    attributes: Attributes = {
-        "units": encoding.units,
-        "grid_mapping": GRID_MAPPING,
-        "coordinates": GRID_MAPPING,
-    }
+    attributes: Attributes = {"units": encoding.units, "grid_mapping": GRID_MAPPING, "coordinates": GRID_MAPPING}
     attributes |= {"long_name": info.title} if info.title else {}
     attributes |= {"standard_name": info.standard_name} if info.standard_name else {}
     if encoding.nodata is not None:

@@ -71,11 +71,7 @@ def optimise(
     """
     require_extras(options)
     inputs = find_inputs(
-        sources,
-        variable=options.variable,
-        select=options.select,
-        time_pattern=options.time_pattern,
-        target=target,
+        sources, variable=options.variable, select=options.select, time_pattern=options.time_pattern, target=target
     )
     if options.verify:
         require_apart(inputs)
@@ -186,12 +182,7 @@ def _new_shape(inputs: Inputs, options: Options, threads: int) -> Commit:
 
 
 def _plan(
-    inputs: Inputs,
-    shape: Commit,
-    options: Options,
-    document: JsonObject | None,
-    *,
-    names: Mapping[str, str],
+    inputs: Inputs, shape: Commit, options: Options, document: JsonObject | None, *, names: Mapping[str, str]
 ) -> CubePlan:
     nodes = {} if document is None else nodes_of(document)
     group = shape.groups[0]

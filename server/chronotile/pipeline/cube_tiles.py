@@ -139,11 +139,7 @@ MOST_BYTES = 128 << 20
 
 
 def extract_cube(
-    request: CubeRequest,
-    services: Services,
-    *,
-    known: Collection[str] = (),
-    is_active: IsActive = always_active,
+    request: CubeRequest, services: Services, *, known: Collection[str] = (), is_active: IsActive = always_active
 ) -> Payload:
     """Return a tile's numbers at all requested times as CTC1 under gzip (docs/ctc1.md).
 
@@ -236,12 +232,7 @@ def _made(target: CubeTarget, is_active: IsActive) -> Payload:
         time = time_without(target.time_used, answer.unreadable)
         whole = _payload(target, answer.body)
         return replace(
-            whole,
-            etag=etag,
-            time=time,
-            unreadable=answer.unreadable,
-            left_out=answer.left_out,
-            unread=answer.unread,
+            whole, etag=etag, time=time, unreadable=answer.unreadable, left_out=answer.left_out, unread=answer.unread
         )
     return _payload(target, body)
 

@@ -45,9 +45,7 @@ class Attempts:
 
 
 def retry_overtaken(
-    work: Callable[[], Answer],
-    kind: type[Kind],
-    before_next: Callable[[Kind], object] = lambda _error: None,
+    work: Callable[[], Answer], kind: type[Kind], before_next: Callable[[Kind], object] = lambda _error: None
 ) -> Answer:
     """Return what work gives, begun again as often as the kind of change allows.
 

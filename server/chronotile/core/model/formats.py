@@ -16,12 +16,7 @@ class MapFormat(StrEnum):
     """What a map is written in."""
 
     def __new__(  # noqa: PLR0917 -- a row of the table below
-        cls,
-        media_type: str,
-        extension: str,
-        encoder_bytes: int,
-        has_alpha: bool = True,
-        max_side_px: int | None = None,
+        cls, media_type: str, extension: str, encoder_bytes: int, has_alpha: bool = True, max_side_px: int | None = None
     ) -> Self:
         """Return a format."""
         format_ = str.__new__(cls, media_type)

@@ -141,11 +141,7 @@ class NumberCounts:
     """
 
     def __init__(
-        self,
-        numbers: Numbers,
-        codes: IndexArray,
-        encoding: Encoding,
-        weights: Callable[[int, int], FloatArray] | None,
+        self, numbers: Numbers, codes: IndexArray, encoding: Encoding, weights: Callable[[int, int], FloatArray] | None
     ) -> None:
         unsigned = np.dtype(f"u{numbers.dtype.itemsize}")
         every = np.arange(256**numbers.dtype.itemsize, dtype=unsigned)

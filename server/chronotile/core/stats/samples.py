@@ -255,13 +255,7 @@ class _Small:
     """Some times of some areas at once; `numbers` are (time, cell)."""
 
     def __init__(
-        self,
-        *,
-        numbers: Numbers,
-        codes: IndexArray,
-        encoding: Encoding,
-        bounds: IntArray,
-        weights: FloatArray | None,
+        self, *, numbers: Numbers, codes: IndexArray, encoding: Encoding, bounds: IntArray, weights: FloatArray | None
     ) -> None:
         self._numbers = numbers
         self._encoding = encoding
@@ -277,10 +271,7 @@ class _Small:
         if weights is None:
             self.weight, self.whole = self.count.astype(np.float64), np.diff(bounds).astype(np.float64)
         else:
-            self.weight, self.whole = (
-                self._sum(weights * self._is_valid),
-                np.add.reduceat(weights, self._starts),
-            )
+            self.weight, self.whole = (self._sum(weights * self._is_valid), np.add.reduceat(weights, self._starts))
 
     def count_code(self, code: int) -> IntArray:
         counts: IntArray = np.add.reduceat(self._codes == code, self._starts, axis=1, dtype=np.int64)

@@ -42,13 +42,7 @@ from chronotile.jobs.processes.work.partial_results import (
     write_partial_result,
 )
 from chronotile.pipeline.encoders.deflated import deflate
-from chronotile.pipeline.maps.animation import (
-    MAX_SIDE_PX,
-    draw_frames,
-    find_animation,
-    render_animation,
-    usual_format,
-)
+from chronotile.pipeline.maps.animation import MAX_SIDE_PX, draw_frames, find_animation, render_animation, usual_format
 from chronotile.pipeline.services import Services
 
 PIXEL_S = 60e-9

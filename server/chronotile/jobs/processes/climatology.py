@@ -39,7 +39,7 @@ process = CellProcess(
                 "default": "mean",
             },
             is_required=False,
-        ),
+        )
     },
     output="A cloud optimised GeoTIFF with a band for each month, dekad or day of the year, whose name has the month "
     "and day it begins with; NaN where there is no value.",

@@ -26,11 +26,7 @@ BBOX: Json = {
             "oneOf": [{"minItems": 4, "maxItems": 4}, {"minItems": 6, "maxItems": 6}],
             "items": {"type": "number"},
         },
-        "crs": {
-            "type": "string",
-            "format": "uri",
-            "default": CRS84_URI,
-        },
+        "crs": {"type": "string", "format": "uri", "default": CRS84_URI},
     },
     "format": "ogc-bbox",
 }

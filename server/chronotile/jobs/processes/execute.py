@@ -91,11 +91,7 @@ def execute(
     process, plan = process_of(execution.process), plan or plan_execution(execution, services)
     if plan.seconds > SYNC_S:
         raise LimitExceeded(
-            WAITING,
-            allowed=round(SYNC_S),
-            needed=round(plan.seconds),
-            alternative=ASK_FOR_A_JOB,
-            locator="Prefer",
+            WAITING, allowed=round(SYNC_S), needed=round(plan.seconds), alternative=ASK_FOR_A_JOB, locator="Prefer"
         )
     memory = services.memory.taking(plan.held_bytes, alternative=ASK_FOR_A_JOB, locator="Prefer", is_active=is_active)
     with memory, tempfile.TemporaryDirectory(dir=folder) as work_folder:

@@ -125,9 +125,7 @@ def _counted(spans: Spans, layer: Layer, indexes: tuple[int, ...], *, edges: Flo
             valid += int(reduced.valid.sum())
         cells.require_source()
     return _Counted(
-        counts=counts.astype(np.int64),
-        outside=valid - int(counts.sum()),
-        no_data=spans.cells * len(indexes) - valid,
+        counts=counts.astype(np.int64), outside=valid - int(counts.sum()), no_data=spans.cells * len(indexes) - valid
     )
 
 

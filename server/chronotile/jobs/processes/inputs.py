@@ -227,10 +227,7 @@ def csv_options_of(inputs: Inputs) -> CsvOptions:
 
 def series_file(title: str, description: str, formats: Sequence[TableFormat]) -> Output:
     """Return an output that is a file of series in one of some formats."""
-    kinds: dict[str, Json] = {
-        "csv": {"type": "string"},
-        "parquet": {"type": "string", "contentEncoding": "binary"},
-    }
+    kinds: dict[str, Json] = {"csv": {"type": "string"}, "parquet": {"type": "string", "contentEncoding": "binary"}}
     media_types = {str(each): each.media_type for each in formats}
     schemas = [
         {**kinds.get(name, {"type": "object"}), "contentMediaType": media_type}

@@ -63,11 +63,7 @@ def _plan(inputs: Inputs, services: Services) -> JobPlan:
         tasks=tasks,
         seconds=numbers * len(cube.times) * (int(shape.has_map) + int(shape.has_series)) * NUMBER_S,
         held_bytes=cube.held_bytes,
-        shared={
-            "times": [instants_to_json(cube.times.instants)],
-            "state": coverage.etag,
-            FORMAT: shape.format,
-        },
+        shared={"times": [instants_to_json(cube.times.instants)], "state": coverage.etag, FORMAT: shape.format},
         sources=sources_of(coverage),
     )
 

@@ -38,13 +38,7 @@ from chronotile.pipeline.encoders.document_parts import Credits
 from chronotile.pipeline.encoders.series.csv import encode_places_csv
 from chronotile.pipeline.encoders.series.json import encode_points_json
 from chronotile.pipeline.encoders.series.parquet import write_series_parquet
-from chronotile.pipeline.encoders.series.table import (
-    Rows,
-    SeriesTable,
-    names_of,
-    rows_of_points,
-    value_column,
-)
+from chronotile.pipeline.encoders.series.table import Rows, SeriesTable, names_of, rows_of_points, value_column
 from chronotile.pipeline.resolve_series import instants_of
 from chronotile.pipeline.series.points import extract_points_series
 from chronotile.pipeline.services import Services
@@ -88,16 +82,10 @@ def _run(inputs: Inputs, task: Json, work: Work) -> Json:
     with locate_errors(NAMES):
         times = _times(task, work)
         request = PointsSeriesRequest(
-            layer=times.layer.id,
-            points=_points(inputs, slice(task["first"], task["last"])),
-            time=times.selection,
+            layer=times.layer.id, points=_points(inputs, slice(task["first"], task["last"])), time=times.selection
         )
         (series,) = extract_points_series([request], without_limits(work.services), is_active=work.is_active)
-    arrays: dict[str, NDArray[Any]] = {
-        "values": series.values,
-        "codes": series.codes,
-        "is_outside": series.is_outside,
-    }
+    arrays: dict[str, NDArray[Any]] = {"values": series.values, "codes": series.codes, "is_outside": series.is_outside}
     metadata = {"reasons": series.reasons, "reach": series.reach, "hints": series.hints}
     partial = f"{task['layer']}-{task['first']}"
     write_partial_result(work, partial, PartialResult(arrays=arrays, metadata=metadata))

@@ -70,7 +70,7 @@ process = CellProcess(
             description="theil_sen compares all pairs of values, seasonal only pairs of the same time of the year.",
             schema={"type": "string", "enum": list(TREND_METHODS), "default": TREND_METHODS[0]},
             is_required=False,
-        ),
+        )
     },
     output=f"A cloud optimised GeoTIFF with the bands slope per year, low and high end of its interval of "
     f"{CONFIDENCE:.0%}, intercept (the value of the line at the first time), p and the count of values; NaN "

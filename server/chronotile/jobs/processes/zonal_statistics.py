@@ -43,13 +43,7 @@ from chronotile.pipeline.encoders.document_parts import Credits
 from chronotile.pipeline.encoders.series.csv import encode_places_csv
 from chronotile.pipeline.encoders.series.json import encode_series_geojson
 from chronotile.pipeline.encoders.series.parquet import write_series_parquet
-from chronotile.pipeline.encoders.series.table import (
-    Rows,
-    SeriesTable,
-    names_of,
-    reducer_columns,
-    table_values,
-)
+from chronotile.pipeline.encoders.series.table import Rows, SeriesTable, names_of, reducer_columns, table_values
 from chronotile.pipeline.resolve_series import instants_of
 from chronotile.pipeline.series.areas import cost_of_area_series, extract_area_series
 from chronotile.pipeline.services import Services

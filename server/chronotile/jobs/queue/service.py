@@ -135,12 +135,7 @@ class JobService:
             ServerBusy: This client has too many already, or all together have.
         """
         job = self.table.submit(
-            execution,
-            user=user,
-            most_open=self._most_open,
-            subscriber=subscriber,
-            revision=revision,
-            client=client,
+            execution, user=user, most_open=self._most_open, subscriber=subscriber, revision=revision, client=client
         )
         try:
             return self._marked(job)

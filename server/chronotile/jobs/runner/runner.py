@@ -383,11 +383,7 @@ class Runner:
     def _give_back(self, held: OwnedJob, again: Again) -> bool:
         """Let another begin a job again; return whether it was still ours."""
         return self._table.release(
-            held.job.id,
-            held.owner,
-            message=f"waits: {again.reason}",
-            wait_s=again.wait_s,
-            is_attempt=again.is_attempt,
+            held.job.id, held.owner, message=f"waits: {again.reason}", wait_s=again.wait_s, is_attempt=again.is_attempt
         )
 
     def _leave(self, held: OwnedJob, reason: str) -> str:

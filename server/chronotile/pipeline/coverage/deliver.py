@@ -343,13 +343,7 @@ def _check_picture(coverage: Coverage, limits: Limits) -> None:
     check_coverage_png(coverage)
     requested = coverage.grid.width * coverage.grid.height
     if requested > limits.max_pixels:
-        raise LimitExceeded(
-            "max_pixels",
-            allowed=limits.max_pixels,
-            needed=requested,
-            alternative=SMALLER,
-            locator="f",
-        )
+        raise LimitExceeded("max_pixels", allowed=limits.max_pixels, needed=requested, alternative=SMALLER, locator="f")
 
 
 def coverage_file_name(coverage: Coverage, extension: str) -> str:

@@ -183,11 +183,7 @@ def encode_document(document: JsonObject, description: StoreDescription, *, know
 
 
 def deliver_chunk(
-    request: ChunkRequest,
-    services: Services,
-    *,
-    known: Collection[str] = (),
-    is_active: IsActive = always_active,
+    request: ChunkRequest, services: Services, *, known: Collection[str] = (), is_active: IsActive = always_active
 ) -> Payload:
     """Return a chunk of a store, compressed.
 

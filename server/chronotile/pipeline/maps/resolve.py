@@ -190,8 +190,7 @@ def _reducer(request: MapRequest, style: Style, times: int) -> PictureReducer:
     """The request; of one time all are alike."""
     if request.reducer in {"mean", "median"} and style.is_categorical:
         raise InvalidParameter(
-            f"style {style.id} has classes, which have no {request.reducer}; use latest or earliest",
-            locator="reducer",
+            f"style {style.id} has classes, which have no {request.reducer}; use latest or earliest", locator="reducer"
         )
     return request.reducer if times > 1 else "latest"
 

@@ -78,11 +78,7 @@ def resolve_place_values(request: PlaceValuesRequest, services: Services) -> Pla
 
 
 def extract_place_values(
-    target: PlaceValuesTarget,
-    request: PlaceValuesRequest,
-    services: Services,
-    *,
-    is_active: IsActive = always_active,
+    target: PlaceValuesTarget, request: PlaceValuesRequest, services: Services, *, is_active: IsActive = always_active
 ) -> PlaceValues:
     """Return what the reducer makes of the values in the native cells of each place.
 

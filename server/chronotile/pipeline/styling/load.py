@@ -6,13 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    Discriminator,
-    Field,
-    Tag,
-)
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag
 
 from chronotile.core.errors import InvalidParameter
 from chronotile.core.model.style import TRANSPARENT, Colour, Stop, Style, StyleClass

@@ -40,12 +40,7 @@ def with_ramp(style: Style, other: Style) -> Style:
     if style.range[0] >= style.range[1]:
         raise InvalidParameter(f"style {style.id} has no range that a ramp could fill", locator="ramp")
     return replace(
-        style,
-        title=other.title,
-        ramp=other.stops_over(*style.range),
-        classes=(),
-        below=other.below,
-        above=other.above,
+        style, title=other.title, ramp=other.stops_over(*style.range), classes=(), below=other.below, above=other.above
     )
 
 

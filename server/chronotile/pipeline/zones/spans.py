@@ -92,10 +92,7 @@ def centre_spans(outlines: Outlines, grid: NativeGrid) -> Spans:
     polygon = outlines.polygons[outlines.rings[edge]]
     order = np.lexsort((crossing, row, polygon))
     polygon, row, columns = polygon[order][::2], row[order][::2], columns[order]
-    return unite_spans(
-        Spans(areas=outlines.areas[polygon], rows=row, starts=columns[::2], stops=columns[1::2]),
-        grid,
-    )
+    return unite_spans(Spans(areas=outlines.areas[polygon], rows=row, starts=columns[::2], stops=columns[1::2]), grid)
 
 
 def require_few(crossings: int, most: int) -> None:
@@ -331,11 +328,7 @@ def _summed_where_shared(spans: Spans, width: int) -> Spans:
     parts = _cumulated(steps[:-1], spans.areas[lines])
     parts[parts > 1 - NOTHING] = 1.0
     found = Spans(
-        areas=spans.areas[lines],
-        rows=spans.rows[lines],
-        starts=starts,
-        stops=starts + np.diff(borders),
-        weights=parts,
+        areas=spans.areas[lines], rows=spans.rows[lines], starts=starts, stops=starts + np.diff(borders), weights=parts
     )
     return found.chosen(parts > NOTHING)
 

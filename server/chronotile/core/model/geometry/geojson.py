@@ -347,13 +347,7 @@ def _area(draft: Draft, polygons: tuple[Polygon, ...], mended: Sequence[tuple[st
     notes = [] if draft.polygons else ["it has no geometry"]
     notes += [f"{name} was closed" for name in draft.closed]
     notes += [f"{name} was repaired: {each.note}" for name, each in mended if each.note is not None]
-    return Area(
-        polygons=polygons,
-        crs=crs,
-        id=draft.id,
-        properties=draft.properties,
-        note="; ".join(notes) or None,
-    )
+    return Area(polygons=polygons, crs=crs, id=draft.id, properties=draft.properties, note="; ".join(notes) or None)
 
 
 def _check_reach(draft: Draft, crs: Crs) -> None:

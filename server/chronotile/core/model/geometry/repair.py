@@ -131,15 +131,13 @@ def unite_polygons(
         pairs += _overlapping_pairs(rings, at_most=PAIRS_PER_EDGE * edges + FREE_PAIRS - pairs)
         if pairs > PAIRS_PER_EDGE * edges + FREE_PAIRS:
             raise InvalidParameter(
-                f"the polygons{names[index]} overlap in too complex a way; send their union",
-                locator=locator,
+                f"the polygons{names[index]} overlap in too complex a way; send their union", locator=locator
             )
         try:
             done[index] = _polygons(shapely.union_all(shapes))
         except shapely.GEOSException as error:
             raise InvalidParameter(
-                f"the polygons{names[index]} overlap and cannot be united; send their union",
-                locator=locator,
+                f"the polygons{names[index]} overlap and cannot be united; send their union", locator=locator
             ) from error
     return done
 

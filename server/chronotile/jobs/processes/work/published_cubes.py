@@ -46,8 +46,7 @@ def require_name(inputs: Inputs, services: Services) -> None:
         return
     if services.published_cubes is None:
         raise InvalidParameter(
-            "this server does not store cubes by name; leave name out to get a ZIP file",
-            locator="inputs.name",
+            "this server does not store cubes by name; leave name out to get a ZIP file", locator="inputs.name"
         )
     if re.fullmatch(NAME_PATTERN.strip("^$"), inputs["name"]) is None:
         raise InvalidParameter("a name has up to 64 lowercase letters, digits, _ and -", locator="inputs.name")
