@@ -369,8 +369,7 @@ class _Read(NamedTuple):
     y: Axis
 
     def at(self, x: FloatArray, y: FloatArray) -> Numbers:
-        found: Numbers = self.numbers[self.y.places(y), self.x.places(x)]
-        return found
+        return self.numbers[self.y.places(y), self.x.places(x)]
 
 
 def is_grib(path: str) -> bool:

@@ -198,5 +198,4 @@ def _shortest(values: FloatArray, dtype: np.dtype[Any]) -> FloatArray:
         shortest = np.array(orjson.loads(texts), dtype=np.float64)
     else:
         shortest = np.array([float(str(each)) for each in stored.ravel()], dtype=np.float64)
-    found: FloatArray = np.where(np.isfinite(stored), shortest.reshape(values.shape), values)
-    return found
+    return np.where(np.isfinite(stored), shortest.reshape(values.shape), values)

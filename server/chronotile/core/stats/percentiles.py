@@ -169,8 +169,7 @@ class NumberCounts:
 
     def sums(self) -> FloatArray:
         """Return the sum of values times weights."""
-        sums: FloatArray = (self._weighted @ self._values)[:, None]
-        return sums
+        return (self._weighted @ self._values)[:, None]
 
     def squares(self, mean: FloatArray) -> FloatArray:
         """Return the sum of squared distances from a mean times weights."""

@@ -195,8 +195,7 @@ class _Part(Protocol):
 
 def _share(part: _Part, cells: IntArray) -> FloatArray:
     # (time, area): the part of the weight that has a value, exactly 1 of all cells, however sums are rounded.
-    share: FloatArray = np.where(part.count == cells, 1.0, np.minimum(part.weight / part.whole, 1.0))
-    return share
+    return np.where(part.count == cells, 1.0, np.minimum(part.weight / part.whole, 1.0))
 
 
 def _reduced(
@@ -274,8 +273,7 @@ class _Small:
             self.weight, self.whole = (self._sum(weights * self._is_valid), np.add.reduceat(weights, self._starts))
 
     def count_code(self, code: int) -> IntArray:
-        counts: IntArray = np.add.reduceat(self._codes == code, self._starts, axis=1, dtype=np.int64)
-        return counts
+        return np.add.reduceat(self._codes == code, self._starts, axis=1, dtype=np.int64)
 
     def sums(self) -> FloatArray:
         return self._sum(self._weighted(self._values))
@@ -286,13 +284,11 @@ class _Small:
         return self._sum(self._weighted(distances * distances))
 
     def least(self) -> FloatArray:
-        least: FloatArray = np.minimum.reduceat(np.where(self._is_valid, self._values, np.inf), self._starts, axis=1)
-        return least
+        return np.minimum.reduceat(np.where(self._is_valid, self._values, np.inf), self._starts, axis=1)
 
     def greatest(self) -> FloatArray:
         values = np.where(self._is_valid, self._values, -np.inf)
-        greatest: FloatArray = np.maximum.reduceat(values, self._starts, axis=1)
-        return greatest
+        return np.maximum.reduceat(values, self._starts, axis=1)
 
     def histogram(self, edges: FloatArray) -> FloatArray:
         """Counts of cells; of cells that weigh differently sums of weights."""
@@ -313,8 +309,7 @@ class _Small:
         return values if self._weights is None else values * self._weights
 
     def _sum(self, each: FloatArray) -> FloatArray:
-        summed: FloatArray = np.add.reduceat(each, self._starts, axis=1)
-        return summed
+        return np.add.reduceat(each, self._starts, axis=1)
 
 
 class _Large:

@@ -179,8 +179,7 @@ def fill_linear(curves: Curves) -> FloatArray:
 
 def days_of(curves: Curves) -> FloatArray:
     """Return the times as days since the first one, (time,)."""
-    elapsed: FloatArray = (curves.times - curves.times[:1]).astype("timedelta64[ns]").astype(np.int64) / 86_400e9
-    return elapsed
+    return (curves.times - curves.times[:1]).astype("timedelta64[ns]").astype(np.int64) / 86_400e9
 
 
 def reaches(values: FloatArray) -> Iterator[tuple[NDArray[np.intp], slice]]:

@@ -99,8 +99,7 @@ def _shape(coverage: Coverage) -> list[int]:
 def _lacking(field: CoverageField, times: TimeDomain) -> list[int]:
     """Places of times that a field does not have; one without time has the same at all."""
     own = field.layer.times.starts
-    lacking: list[int] = np.flatnonzero(~np.isin(times.starts, own)).tolist() if own.size else []
-    return lacking
+    return np.flatnonzero(~np.isin(times.starts, own)).tolist() if own.size else []
 
 
 def _request(inputs: Inputs, services: Services) -> CoverageRequest:

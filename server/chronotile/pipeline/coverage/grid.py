@@ -49,8 +49,7 @@ class Inside:
         own = self.rows[first:last] - rows.start
         np.add.at(changes, (own, self.starts[first:last]), 1)
         np.add.at(changes, (own, self.stops[first:last]), -1)
-        inside: BoolArray = np.cumsum(changes[:, :-1], axis=1, dtype=np.int8).view(np.bool_)
-        return inside
+        return np.cumsum(changes[:, :-1], axis=1, dtype=np.int8).view(np.bool_)
 
 
 def cells_inside(area: Area, grid: NativeGrid, *, locator: str) -> Spans:

@@ -288,8 +288,7 @@ def void_area(grid: Grid) -> BoolArray:
     rows, row_of = _looked_at(grid.height)
     x, y = np.meshgrid(grid.x_of(columns), grid.y_of(rows))
     is_void = np.abs(y) > MOST_LATITUDE if grid.crs.is_geographic else _is_elsewhere(grid, x, y)
-    found: BoolArray = is_void[np.ix_(row_of, column_of)]
-    return found
+    return is_void[np.ix_(row_of, column_of)]
 
 
 def _looked_at(side: int) -> tuple[NDArray[np.float64], NDArray[np.intp]]:

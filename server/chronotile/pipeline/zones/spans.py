@@ -210,8 +210,7 @@ def row_areas(grid: NativeGrid) -> Float64Array:
     squared = FLATTENING * (2 - FLATTENING)
     root = math.sqrt(squared)
     zone = (1 - squared) * (sines / (1 - squared * sines**2) + np.arctanh(root * sines) / root)
-    areas: Float64Array = np.abs(np.diff(zone)) * SEMI_MAJOR_M**2 / 2 * math.radians(abs(grid.transform.a))
-    return areas
+    return np.abs(np.diff(zone)) * SEMI_MAJOR_M**2 / 2 * math.radians(abs(grid.transform.a))
 
 
 def _covered(outlines: Outlines, grid: NativeGrid, reach: Reach) -> Spans:
