@@ -24,6 +24,11 @@ class ChronotileError(Exception):
     is_logged = False
     """Whether the log has it already, and needs no line for each request that meets it."""
 
+    def __init_subclass__(cls, *, status: int | None = None, code: str | None = None) -> None:
+        super().__init_subclass__()
+        cls.status = cls.status if status is None else status
+        cls.code = cls.code if code is None else code
+
     def __init__(self, message: str, *, locator: str | None = None) -> None:
         super().__init__(message)
         self.locator = locator
@@ -34,11 +39,8 @@ class ChronotileError(Exception):
         return str(self.args[0])
 
 
-class InvalidParameter(ChronotileError):
+class InvalidParameter(ChronotileError, status=400, code="InvalidParameterValue"):
     """A parameter has a value that is not accepted."""
-
-    status = 400
-    code = "InvalidParameterValue"
 
 
 class SearchNotSupported(InvalidParameter):
@@ -53,18 +55,12 @@ class UnknownParameter(InvalidParameter):
     """There is no such parameter here, but another of nearly that name or meaning; `locator` is as it was written."""
 
 
-class MissingParameter(ChronotileError):
+class MissingParameter(ChronotileError, status=400, code="MissingParameterValue"):
     """A parameter that must be there is absent or empty."""
 
-    status = 400
-    code = "MissingParameterValue"
 
-
-class UnknownPath(ChronotileError):
+class UnknownPath(ChronotileError, status=404, code="NotFound"):
     """A segment of the path names nothing."""
-
-    status = 404
-    code = "NotFound"
 
 
 class NoFiles(UnknownPath):
@@ -83,194 +79,119 @@ class NoFiles(UnknownPath):
         self.when = when
 
 
-class StateGone(ChronotileError):
+class StateGone(ChronotileError, status=410, code="NotFound"):
     """What is named belongs to a state that is no longer served; clients of Zarr stores take 404 for missing values."""
 
-    status = 410
-    code = "NotFound"
 
-
-class UnknownLayer(ChronotileError):
+class UnknownLayer(ChronotileError, status=404, code="LayerNotDefined"):
     """No layer or alias has this name."""
 
-    status = 404
-    code = "LayerNotDefined"
 
-
-class UnknownCollection(ChronotileError):
+class UnknownCollection(ChronotileError, status=404, code="NotFound"):
     """No collection or layer has this name."""
 
-    status = 404
-    code = "NotFound"
 
-
-class UnknownItem(ChronotileError):
+class UnknownItem(ChronotileError, status=404, code="NotFound"):
     """No item of a collection, and no product, has this id."""
 
-    status = 404
-    code = "NotFound"
 
-
-class ItemExists(ChronotileError):
+class ItemExists(ChronotileError, status=409, code="Conflict"):
     """A collection has an item of this id already, which is not to be replaced."""
 
-    status = 409
-    code = "Conflict"
 
-
-class ItemChanged(ChronotileError):
+class ItemChanged(ChronotileError, status=409, code="Conflict"):
     """An item was changed by others while a change of it was made."""
 
-    status = 409
-    code = "Conflict"
 
-
-class CursorExpired(ChronotileError):
+class CursorExpired(ChronotileError, status=410, code="CursorExpired"):
     """What was removed since this state is not known any more."""
 
-    status = 410
-    code = "CursorExpired"
 
-
-class UnknownPlace(ChronotileError):
+class UnknownPlace(ChronotileError, status=404, code="NotFound"):
     """No set of places, or no place in it, has this name."""
 
-    status = 404
-    code = "NotFound"
 
-
-class UnknownStyle(ChronotileError):
+class UnknownStyle(ChronotileError, status=400, code="StyleNotDefined"):
     """The layer has no style of this name."""
 
-    status = 400
-    code = "StyleNotDefined"
 
-
-class UnsupportedCrs(ChronotileError):
+class UnsupportedCrs(ChronotileError, status=400, code="InvalidCRS"):
     """The coordinate reference system is not one of those offered."""
 
-    status = 400
-    code = "InvalidCRS"
 
-
-class AccessRefused(ChronotileError):
+class AccessRefused(ChronotileError, status=403, code="AccessRefused"):
     """Pages of that origin, or under that name of the host, may not do this."""
 
-    status = 403
-    code = "AccessRefused"
 
-
-class Unauthenticated(ChronotileError):
+class Unauthenticated(ChronotileError, status=401, code="Unauthenticated"):
     """The request does not show who may make it (RFC 9110 §15.5.2)."""
 
-    status = 401
-    code = "Unauthenticated"
 
-
-class UnsupportedFormat(ChronotileError):
+class UnsupportedFormat(ChronotileError, status=400, code="InvalidFormat"):
     """The format is not one of those offered."""
 
-    status = 400
-    code = "InvalidFormat"
 
-
-class NotAcceptable(ChronotileError):
+class NotAcceptable(ChronotileError, status=406, code="NotAcceptable"):
     """The client takes none of the media types offered (RFC 9110 §15.5.7)."""
 
-    status = 406
-    code = "NotAcceptable"
 
-
-class LayerNotQueryable(ChronotileError):
+class LayerNotQueryable(ChronotileError, status=400, code="LayerNotQueryable"):
     """The layer shows pictures, but has no values at places."""
 
-    status = 400
-    code = "LayerNotQueryable"
 
-
-class InvalidPoint(ChronotileError):
+class InvalidPoint(ChronotileError, status=400, code="InvalidPoint"):
     """The queried point of a picture lies outside it, or is none."""
 
-    status = 400
-    code = "InvalidPoint"
 
-
-class UnknownTileMatrixSet(ChronotileError):
+class UnknownTileMatrixSet(ChronotileError, status=404, code="InvalidParameterValue"):
     """No tile matrix set, or no tile matrix in it, has this name."""
 
-    status = 404
-    code = "InvalidParameterValue"
 
-
-class PixelOutOfRange(ChronotileError):
+class PixelOutOfRange(ChronotileError, status=400, code="PointIJOutOfRange"):
     """The queried pixel of a tile lies outside it."""
 
-    status = 400
-    code = "PointIJOutOfRange"
 
-
-class TileOutOfRange(ChronotileError):
+class TileOutOfRange(ChronotileError, status=404, code="TileOutOfRange"):
     """The tile row or column lies outside its tile matrix."""
 
-    status = 404
-    code = "TileOutOfRange"
 
-
-class MissingTime(ChronotileError):
+class MissingTime(ChronotileError, status=400, code="MissingDimensionValue"):
     """The layer has no default time and the request names none."""
 
-    status = 400
-    code = "MissingDimensionValue"
 
-
-class TimeNotAvailable(ChronotileError):
+class TimeNotAvailable(ChronotileError, status=404, code="InvalidDimensionValue"):
     """The layer has no data at the requested time and may not substitute another.
 
     Args:
         nearest: The nearest available instants as text, for clients that can go there.
     """
 
-    status = 404
-    code = "InvalidDimensionValue"
-
     def __init__(self, message: str, *, locator: str | None = "time", nearest: Sequence[str] = ()) -> None:
         super().__init__(message, locator=locator)
         self.nearest = tuple(nearest)
 
 
-class VersionNegotiationFailed(ChronotileError):
+class VersionNegotiationFailed(ChronotileError, status=400, code="VersionNegotiationFailed"):
     """None of the versions that a client accepts is spoken here (OWS Common 1.1 §7.3.2)."""
 
-    status = 400
-    code = "VersionNegotiationFailed"
 
-
-class CurrentUpdateSequence(ChronotileError):
+class CurrentUpdateSequence(ChronotileError, status=400, code="CurrentUpdateSequence"):
     """The client holds the document that is current (WMS 1.3.0 §7.2.3.5)."""
 
-    status = 400
-    code = "CurrentUpdateSequence"
 
-
-class InvalidUpdateSequence(ChronotileError):
+class InvalidUpdateSequence(ChronotileError, status=400, code="InvalidUpdateSequence"):
     """The client holds a document that is newer than the current one."""
 
-    status = 400
-    code = "InvalidUpdateSequence"
 
-
-class OperationNotSupported(ChronotileError):
+class OperationNotSupported(ChronotileError, status=501, code="OperationNotSupported"):
     """The operation belongs to the standard but is not offered here."""
-
-    status = 501
-    code = "OperationNotSupported"
 
 
 class MissingExtra(OperationNotSupported):
     """The server lacks an optional library that the request needs; the message names the extra that brings it."""
 
 
-class LimitExceeded(ChronotileError):
+class LimitExceeded(ChronotileError, status=400, code="limit-exceeded"):
     """The answer would be larger than a configured limit.
 
     Args:
@@ -280,8 +201,6 @@ class LimitExceeded(ChronotileError):
         alternative: The cheaper way to ask.
     """
 
-    status = 400
-    code = "limit-exceeded"
     problem_type = "limit-exceeded"
     problem_title: str = "Limit exceeded"
 
@@ -293,15 +212,12 @@ class LimitExceeded(ChronotileError):
         self.alternative = alternative
 
 
-class RangeNotSatisfiable(ChronotileError):
+class RangeNotSatisfiable(ChronotileError, status=416, code="RangeNotSatisfiable"):
     """The answer does not have the requested bytes (RFC 9110 §15.5.17).
 
     Args:
         size: Of the whole answer, in bytes.
     """
-
-    status = 416
-    code = "RangeNotSatisfiable"
 
     def __init__(self, message: str, *, size: int) -> None:
         super().__init__(message, locator="Range")
@@ -316,11 +232,8 @@ REPLACE_FILES = "the operator of this server has to replace the files that its l
 """In errors about damaged or missing files, which do not heal."""
 
 
-class SourceUnavailable(ChronotileError):
+class SourceUnavailable(ChronotileError, status=503):
     """A source that should be readable is not: gone, damaged, or out of reach."""
-
-    status = 503
-    code = "NoApplicableCode"
 
 
 class DateUnreadable(SourceUnavailable):
@@ -373,45 +286,30 @@ class PlanOutdated(SourceUnavailable, Overtaken):
     """Reading finds which files were replaced, of each layer by itself."""
 
 
-class ServerBusy(ChronotileError):
+class ServerBusy(ChronotileError, status=503):
     """More requests wait than the server will answer in good time."""
 
-    status = 503
-    code = "NoApplicableCode"
 
-
-class TooManyDownloads(ChronotileError):
+class TooManyDownloads(ChronotileError, status=429):
     """A client downloads as much at once as it may, or all clients together do (RFC 6585 §4)."""
 
-    status = 429
-    code = "NoApplicableCode"
 
-
-class TooManyTries(ChronotileError):
+class TooManyTries(ChronotileError, status=429):
     """Too many wrong tokens came from one address (RFC 6585 §4)."""
 
-    status = 429
-    code = "NoApplicableCode"
 
-
-class StorageFull(ChronotileError):
+class StorageFull(ChronotileError, status=503):
     """There is no room for an answer that is written before it is sent."""
 
-    status = 503
-    code = "NoApplicableCode"
 
-
-class ClientGone(ChronotileError):
+class ClientGone(ChronotileError, status=499):
     """The client has left; the status is only ever logged."""
 
-    status = 499
     problem_title = "Nobody waits"  # a status that HTTP has no words for
 
 
 class UnsupportedSource(ChronotileError):
     """A file or store cannot be served; the message gives the reason in one line."""
-
-    status = 500
 
 
 class VariableLacking(UnsupportedSource):
@@ -441,11 +339,8 @@ class TooManyPieces(LimitExceeded):
         self.may_be_outlined = may_be_outlined
 
 
-class InvalidItem(ChronotileError):
+class InvalidItem(ChronotileError, status=400, code="InvalidParameterValue"):
     """A STAC item cannot be served; the message gives the reason in one line."""
-
-    status = 400
-    code = "InvalidParameterValue"
 
 
 class AddressRefused(UnsupportedSource):
@@ -467,8 +362,6 @@ class ConfigurationError(ChronotileError):
         mistakes: All of them, each one line with file, line, key and remedy.
     """
 
-    status = 500
-
     def __init__(self, mistakes: Sequence[str]) -> None:
         super().__init__("\n".join(mistakes))
         self.mistakes = tuple(mistakes)
@@ -476,5 +369,3 @@ class ConfigurationError(ChronotileError):
 
 class WriteFailed(ChronotileError):
     """A file could not be written; what was there before is still whole."""
-
-    status = 500
