@@ -212,6 +212,12 @@ class LimitExceeded(ChronotileError, status=400, code="limit-exceeded"):
         self.alternative = alternative
 
 
+def require_at_most(limit: str, needed: int, allowed: int, *, alternative: str, locator: str | None = None) -> None:
+    """Raise `LimitExceeded`, with all that is given here, if more is needed than is allowed."""
+    if needed > allowed:
+        raise LimitExceeded(limit, allowed=allowed, needed=needed, alternative=alternative, locator=locator)
+
+
 class RangeNotSatisfiable(ChronotileError, status=416, code="RangeNotSatisfiable"):
     """The answer does not have the requested bytes (RFC 9110 §15.5.17).
 

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from chronotile.catalog.resolve_times import ResolvedTimes, resolve_series_times
-from chronotile.core.errors import LimitExceeded, SourceChanged
+from chronotile.core.errors import SourceChanged, require_at_most
 from chronotile.core.model.collection import Layer
 from chronotile.core.model.cube import (
     BLOCK_DATES,
@@ -130,8 +130,7 @@ def _check_values(request: CubeRequest, times: int, services: Services) -> None:
 def check_count(requested: int, services: Services) -> None:
     """Refuse more values than `max_cube_values`."""
     allowed = services.catalogue.limits.max_cube_values
-    if requested > allowed:
-        raise LimitExceeded("max_cube_values", allowed=allowed, needed=requested, alternative=SHORTER, locator="time")
+    require_at_most("max_cube_values", requested, allowed, alternative=SHORTER, locator="time")
 
 
 VALUE_BYTES = 4
@@ -352,14 +351,10 @@ def _check_cells(plan: CubePlan, target: CubeTarget) -> None:
     reader, variable = target.services.reader(target.layer), target.layer.main_variable
     with reading(target.layer):
         requested = cells_decoded(plan, reader, variable, len(target.times.indexes))
-    if requested > allowed:
-        raise LimitExceeded(
-            f"cells read, {MOST_READ} times max_cube_values,",
-            allowed=allowed,
-            needed=requested,
-            alternative=f"{SHORTER}, or for tiles of a finer tile matrix",
-            locator="time",
-        )
+    alternative = f"{SHORTER}, or for tiles of a finer tile matrix"
+    require_at_most(
+        f"cells read, {MOST_READ} times max_cube_values,", requested, allowed, alternative=alternative, locator="time"
+    )
 
 
 def _about(target: CubeTarget, plan: CubePlan, numbering: CubeNumbering) -> CubeAbout:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chronotile.catalog.resolve_times import ResolvedTimes, resolve_picture_times
-from chronotile.core.errors import LimitExceeded
+from chronotile.core.errors import require_at_most
 from chronotile.core.model.collection import Composite, Layer, VariableInfo
 from chronotile.core.model.crs import CRS84, transformer
 from chronotile.core.model.grid import Window
@@ -103,14 +103,8 @@ def resolve_identify(requests: Sequence[IdentifyRequest], services: Services) ->
     """Return the layers, cells and times that requests mean, and refuse what is too much; reads no pixels."""
     targets = tuple(_resolved(request, services) for request in requests)
     count = sum((len(target.times.indexes) + len(target.time_used.base)) * len(target.cells) for target in targets)
-    if count > MAX_VALUES:
-        raise LimitExceeded(
-            "values of a place",
-            allowed=MAX_VALUES,
-            needed=count,
-            alternative="request a shorter interval, or use the time series",
-            locator="time",
-        )
+    alternative = "request a shorter interval, or use the time series"
+    require_at_most("values of a place", count, MAX_VALUES, alternative=alternative, locator="time")
     return targets
 
 

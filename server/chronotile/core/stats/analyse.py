@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from chronotile.core.errors import LimitExceeded
+from chronotile.core.errors import require_at_most
 from chronotile.core.model.series.analysis import (
     Analysis,
     Curves,
@@ -153,18 +153,15 @@ def check_cost(
     numbers = (1 + analysis.columns) * times.size
     if analysis.has_climatology:
         numbers += 2 * SLOT_COUNTS[slot_kind(times, analysis.climatology.by)]  # what is normal, and of how many values
-    _check("max_series_values", numbers * series, most_values, alternative=fewer, of="time")
+    require_at_most("max_series_values", numbers * series, most_values, alternative=fewer, locator="time")
     if analysis.trend is not None:
         pairs = pair_count(groups_of(times, analysis.trend, analysis.climatology.by)) * series
-        _check("max_trend_pairs", pairs, MAX_PAIRS, alternative=f"{FEWER_PAIRS}, or fewer series", of="trend")
+        require_at_most(
+            "max_trend_pairs", pairs, MAX_PAIRS, alternative=f"{FEWER_PAIRS}, or fewer series", locator="trend"
+        )
     if analysis.anomaly == "percentile":
         ranks = rank_count(times, reference, slot_kind(times, analysis.climatology.by)) * series
-        _check("max_ranks", ranks, MAX_RANKS, alternative=fewer, of="anomaly")
+        require_at_most("max_ranks", ranks, MAX_RANKS, alternative=fewer, locator="anomaly")
     if analysis.phenology is not None and times.size:
         days = int((times[-1] - times[0]) / DAY) * series
-        _check("max_season_days", days, MAX_DAYS, alternative=fewer, of="phenology")
-
-
-def _check(limit: str, requested: int, allowed: int, *, alternative: str, of: str) -> None:
-    if requested > allowed:
-        raise LimitExceeded(limit, allowed=allowed, needed=requested, alternative=alternative, locator=of)
+        require_at_most("max_season_days", days, MAX_DAYS, alternative=fewer, locator="phenology")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import monotonic
 
-from chronotile.core.errors import LimitExceeded, ServerBusy
+from chronotile.core.errors import ServerBusy, require_at_most
 from chronotile.core.model.request import IsActive, always_active, require_active
 
 log = logging.getLogger(__name__)
@@ -98,8 +98,7 @@ class AnswerMemory:
         if self.max_bytes is None or size <= SMALL_BYTES:
             yield
             return
-        if size > self.max_bytes:
-            raise LimitExceeded(LIMIT, allowed=self.max_bytes, needed=size, alternative=alternative, locator=locator)
+        require_at_most(LIMIT, size, self.max_bytes, alternative=alternative, locator=locator)
         self._take(size, self.max_bytes, is_active)
         try:
             yield

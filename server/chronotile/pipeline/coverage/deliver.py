@@ -12,10 +12,10 @@ from chronotile.catalog.catalogue import Limits
 from chronotile.core.errors import (
     REPLACE_FILES,
     DateUnreadable,
-    LimitExceeded,
     SourceChanged,
     StorageFull,
     UnsupportedFormat,
+    require_at_most,
 )
 from chronotile.core.extras import require_extra
 from chronotile.core.model.coverage import RUN_BYTES, Coverage, CoverageRequest
@@ -329,21 +329,13 @@ def check_values(coverage: Coverage, limits: Limits, *, alternative: str = SMALL
         LimitExceeded: They are more than `max_series_values`.
     """
     requested = len(coverage.fields) * times_of(coverage) * coverage.grid.width * coverage.grid.height
-    if requested > limits.max_series_values:
-        raise LimitExceeded(
-            "max_series_values",
-            allowed=limits.max_series_values,
-            needed=requested,
-            alternative=alternative,
-            locator="f",
-        )
+    require_at_most("max_series_values", requested, limits.max_series_values, alternative=alternative, locator="f")
 
 
 def _check_picture(coverage: Coverage, limits: Limits) -> None:
     check_coverage_png(coverage)
     requested = coverage.grid.width * coverage.grid.height
-    if requested > limits.max_pixels:
-        raise LimitExceeded("max_pixels", allowed=limits.max_pixels, needed=requested, alternative=SMALLER, locator="f")
+    require_at_most("max_pixels", requested, limits.max_pixels, alternative=SMALLER, locator="f")
 
 
 def coverage_file_name(coverage: Coverage, extension: str) -> str:

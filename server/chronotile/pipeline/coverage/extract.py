@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chronotile.catalog.resolve_times import resolve_series_times, time_not_available
-from chronotile.core.errors import InvalidParameter, LimitExceeded, SourceUnavailable, TimeNotAvailable
+from chronotile.core.errors import InvalidParameter, SourceUnavailable, TimeNotAvailable, require_at_most
 from chronotile.core.model.collection import Layer, Resampling, VariableInfo
 from chronotile.core.model.coverage import RUN_BYTES, CoverageField, CoverageRequest, Numbers
 from chronotile.core.model.crs import are_alike
@@ -192,15 +192,10 @@ def _indexes(layer: Layer, starts: InstantArray) -> IntArray:
 
 def _check_size(requested: int, services: Services, *, locator: str) -> None:
     allowed = services.catalogue.limits.max_coverage_bytes
-    if requested > allowed:
-        raise LimitExceeded(
-            "max_coverage_bytes",
-            allowed=allowed,
-            needed=requested,
-            alternative="request a smaller bbox, fewer times or fields, or fewer and coarser cells; "
-            "series of places are at /timeseries",
-            locator=locator,
-        )
+    alternative = (
+        "request a smaller bbox, fewer times or fields, or fewer and coarser cells; series of places are at /timeseries"
+    )
+    require_at_most("max_coverage_bytes", requested, allowed, alternative=alternative, locator=locator)
 
 
 def _state(layer: Layer, indexes: IntArray, services: Services, windows: tuple[Window | None, ...]) -> PixelStates:

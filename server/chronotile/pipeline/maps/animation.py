@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 
 from chronotile.catalog.resolve_times import resolve_series_times, time_not_available
-from chronotile.core.errors import REPLACE_FILES, DateUnreadable, InvalidParameter, LimitExceeded
+from chronotile.core.errors import REPLACE_FILES, DateUnreadable, InvalidParameter, require_at_most
 from chronotile.core.extras import has_extra, require_extra
 from chronotile.core.model.animation import AnimationRequest, Film, Frame
 from chronotile.core.model.collection import Layer
@@ -417,21 +417,9 @@ def _file_name(layer: Layer, shots: tuple[_Shot, ...], format: AnimationFormat) 
 def _check_size(request: AnimationRequest, frames: tuple[FrameTimes, ...], services: Services) -> None:
     grid = request.shown.grid
     require_sides(grid, MAX_SIDE_PX, alternative="request a smaller picture")
-    if len(frames) > MAX_FRAMES:
-        raise LimitExceeded(
-            "frames of an animation",
-            allowed=MAX_FRAMES,
-            needed=len(frames),
-            alternative="request a shorter datetime, or use fewer of its times with step, such as step=2 or step=P1M",
-            locator="step",
-        )
+    alternative = "request a shorter datetime, or use fewer of its times with step, such as step=2 or step=P1M"
+    require_at_most("frames of an animation", len(frames), MAX_FRAMES, alternative=alternative, locator="step")
     allowed = services.catalogue.limits.max_animation_pixels
     requested = grid.width * grid.height * sum(len(frame.indexes) for frame in frames)
-    if requested > allowed:
-        raise LimitExceeded(
-            "max_animation_pixels",
-            allowed=allowed,
-            needed=requested,
-            alternative="request a smaller picture, a shorter datetime, or fewer of its times, such as with step=2",
-            locator="width",
-        )
+    alternative = "request a smaller picture, a shorter datetime, or fewer of its times, such as with step=2"
+    require_at_most("max_animation_pixels", requested, allowed, alternative=alternative, locator="width")

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, replace
 
 from chronotile.catalog.resolve_times import ResolvedTimes, resolve_picture_times, resolve_style
-from chronotile.core.errors import InvalidParameter, LimitExceeded, TimeNotAvailable, UnsupportedFormat
+from chronotile.core.errors import InvalidParameter, TimeNotAvailable, UnsupportedFormat, require_at_most
 from chronotile.core.model.collection import Composite, Layer, VariableInfo
 from chronotile.core.model.expression import parse_expression
 from chronotile.core.model.formats import VALUE_FORMATS
@@ -210,32 +210,17 @@ def require_sides(grid: Grid, most: int, *, alternative: str) -> None:
         LimitExceeded: It is wider or higher; `alternative` describes the request to send instead.
     """
     requested = max(grid.width, grid.height)
-    if requested > most:
-        raise LimitExceeded(
-            "pixels per side", allowed=most, needed=requested, alternative=alternative, locator=larger_side(grid)
-        )
+    require_at_most("pixels per side", requested, most, alternative=alternative, locator=larger_side(grid))
 
 
 def _check_size(grid: Grid, times: int, services: Services) -> None:
     limits = services.catalogue.limits
-    require_sides(grid, MAX_SIDE_PX, alternative="request a smaller picture, or use tiles")
-    pixels = grid.width * grid.height
-    if pixels > limits.max_pixels:
-        raise LimitExceeded(
-            "max_pixels",
-            allowed=limits.max_pixels,
-            needed=pixels,
-            alternative="request a smaller picture, or use tiles",
-            locator=larger_side(grid),
-        )
-    if times > 1 and pixels * times > limits.max_cube_values:
-        raise LimitExceeded(
-            "max_cube_values",
-            allowed=limits.max_cube_values,
-            needed=pixels * times,
-            alternative="of maps it limits pixels times dates: request a shorter interval or a smaller picture",
-            locator="time",
-        )
+    pixels, smaller = grid.width * grid.height, "request a smaller picture, or use tiles"
+    require_sides(grid, MAX_SIDE_PX, alternative=smaller)
+    require_at_most("max_pixels", pixels, limits.max_pixels, alternative=smaller, locator=larger_side(grid))
+    if times > 1:
+        fewer = "of maps it limits pixels times dates: request a shorter interval or a smaller picture"
+        require_at_most("max_cube_values", pixels * times, limits.max_cube_values, alternative=fewer, locator="time")
 
 
 def larger_side(grid: Grid) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from chronotile.core.errors import LimitExceeded, TooManyPieces
+from chronotile.core.errors import TooManyPieces, require_at_most
 from chronotile.core.model.crs import CRS84, transformer
 from chronotile.core.model.formats import PictureFormat
 from chronotile.core.model.grid import BBox, Grid, boxes_of
@@ -77,12 +77,6 @@ def draw_message(request: MessageRequest, services: Services) -> bytes:
         UnsupportedFormat: The format cannot hold a picture of that size.
     """
     allowed = services.catalogue.limits.max_pixels
-    if request.width * request.height > allowed:
-        raise LimitExceeded(
-            "max_pixels",
-            allowed=allowed,
-            needed=request.width * request.height,
-            alternative="request a smaller picture",
-        )
+    require_at_most("max_pixels", request.width * request.height, allowed, alternative="request a smaller picture")
     picture = message_picture(request.text, width=request.width, height=request.height)
     return encode_picture(picture, request.format, background=request.background)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from chronotile.core.errors import InvalidParameter, LimitExceeded
+from chronotile.core.errors import InvalidParameter, require_at_most
 from chronotile.core.model.collection import Layer
 from chronotile.core.model.geometry.area import Area
 from chronotile.core.model.grid import NativeGrid
@@ -228,14 +228,8 @@ def _resolved(framed: FramedAreas, is_active: IsActive) -> Iterator[AreaTarget]:
     indexes = series_indexes(layer, request.time, services)
     limits = services.catalogue.limits
     values = columns * len(request.areas) * len(indexes)
-    if values > limits.max_series_values:
-        raise LimitExceeded(
-            "max_series_values",
-            allowed=limits.max_series_values,
-            needed=values,
-            alternative="request a shorter interval, fewer areas or fewer reducers",
-            locator="time",
-        )
+    alternative = "request a shorter interval, fewer areas or fewer reducers"
+    require_at_most("max_series_values", values, limits.max_series_values, alternative=alternative, locator="time")
     outlines = _outlines(request, layer)
     most = None if services.memory.max_bytes is None else services.memory.max_bytes - BODY_BYTES
     size = area_bytes(outlines, layer.main_variable, weights=request.weights, times=len(indexes), most=most)
@@ -278,8 +272,7 @@ def _require_within_limits(values: int, largest: int, services: Services, *, alt
         ("max_area_values", values, services.catalogue.limits.max_area_values),
         ("max_area_cells", largest, MAX_AREA_CELLS),
     ):
-        if requested > allowed:
-            raise LimitExceeded(limit, allowed=allowed, needed=requested, alternative=alternative, locator="time")
+        require_at_most(limit, requested, allowed, alternative=alternative, locator="time")
 
 
 def _outlines(request: AreaSeriesRequest, layer: Layer) -> Outlines:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from chronotile.core.errors import InvalidParameter, LimitExceeded
+from chronotile.core.errors import InvalidParameter, require_at_most
 from chronotile.core.model.collection import Layer
 from chronotile.core.model.crs import CRS84
 from chronotile.core.model.grid import WHOLE_CIRCLE, NativeGrid
@@ -50,14 +50,8 @@ def resolve_place_values(request: PlaceValuesRequest, services: Services) -> Pla
     last = len(places) if request.limit is None else request.offset + request.limit
     numbers = range(len(places))[request.offset : last]
     allowed, requested = services.catalogue.limits.max_series_values, len(numbers) * len(indexes)
-    if requested > allowed:
-        raise LimitExceeded(
-            "max_series_values",
-            allowed=allowed,
-            needed=requested,
-            alternative="request a shorter interval, or page by page with limit",
-            locator="time",
-        )
+    alternative = "request a shorter interval, or page by page with limit"
+    require_at_most("max_series_values", requested, allowed, alternative=alternative, locator="time")
     times = instants_of(layer, indexes)
     etag = fingerprint(
         "place values",

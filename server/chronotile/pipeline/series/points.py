@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from chronotile.core.errors import LimitExceeded
+from chronotile.core.errors import require_at_most
 from chronotile.core.model.collection import Layer
 from chronotile.core.model.crs import CRS84, transformer
 from chronotile.core.model.grid import NativeGrid
@@ -71,14 +71,8 @@ def extract_points_series(
     indexes = [series_indexes(layer, each.time, services) for layer, each in zip(layers, requests, strict=True)]
     requested = sum(len(each.points) * len(own) for each, own in zip(requests, indexes, strict=True))
     allowed = services.catalogue.limits.max_series_values
-    if requested > allowed:
-        raise LimitExceeded(
-            "max_series_values",
-            allowed=allowed,
-            needed=requested,
-            alternative="request a shorter interval, or use fewer points or layers at once",
-            locator="points",
-        )
+    alternative = "request a shorter interval, or use fewer points or layers at once"
+    require_at_most("max_series_values", requested, allowed, alternative=alternative, locator="points")
     targets = []
     for layer, each, own in zip(layers, requests, indexes, strict=True):
         require_active(is_active)

@@ -13,7 +13,7 @@ from xml.etree import ElementTree as ET
 import numpy as np
 from PIL import Image, ImageDraw
 
-from chronotile.core.errors import LimitExceeded
+from chronotile.core.errors import require_at_most
 from chronotile.core.model.raster import RgbaPicture
 from chronotile.core.model.style import Colour, Style
 from chronotile.pipeline.styling.colours import colours_of_values
@@ -79,14 +79,9 @@ def check_pixels(width: int, height: int) -> None:
     Raises:
         LimitExceeded: It has more than `MOST_PIXELS`.
     """
-    if width * height > MOST_PIXELS:
-        raise LimitExceeded(
-            "pixels of a legend",
-            allowed=MOST_PIXELS,
-            needed=width * height,
-            alternative="use smaller letters or swatches, fewer dots per inch, or image/svg+xml",
-            locator="legend_options",
-        )
+    alternative = "use smaller letters or swatches, fewer dots per inch, or image/svg+xml"
+    limit, locator = "pixels of a legend", "legend_options"
+    require_at_most(limit, width * height, MOST_PIXELS, alternative=alternative, locator=locator)
 
 
 def legend_picture(style: Style, *, title: str, units: str, shape: LegendShape = UPRIGHT) -> RgbaPicture:

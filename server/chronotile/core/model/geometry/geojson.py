@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import orjson
 
-from chronotile.core.errors import InvalidParameter, LimitExceeded
+from chronotile.core.errors import InvalidParameter, require_at_most
 from chronotile.core.model.crs import CRS84, Crs
 from chronotile.core.model.geometry.area import Area, Polygon
 from chronotile.core.model.geometry.geojson_rings import parse_geojson, positions_of
@@ -160,10 +160,7 @@ def _require_few(body: bytes, rules: GeometryRules, *, features: int) -> None:
         ("max_vertices", rules.max_vertices, vertices),
         ("max_containers", containers, containers_in(body)),
     ):
-        if requested > allowed:
-            raise LimitExceeded(
-                name, allowed=allowed, needed=requested, alternative="send fewer at once", locator=LOCATOR
-            )
+        require_at_most(name, requested, allowed, alternative="send fewer at once", locator=LOCATOR)
     holes = holes_in(body)
     if holes > MOST_HOLES:
         raise InvalidParameter(
@@ -339,8 +336,7 @@ def _areas(drafts: Sequence[Draft], document: Mapping[str, Json], rules: Geometr
 
 def _require_vertices(limit: str, polygons: Sequence[Polygon], allowed: int, *, alternative: str) -> None:
     requested = sum(len(ring) for polygon in polygons for ring in polygon)
-    if requested > allowed:
-        raise LimitExceeded(limit, allowed=allowed, needed=requested, alternative=alternative, locator=LOCATOR)
+    require_at_most(limit, requested, allowed, alternative=alternative, locator=LOCATOR)
 
 
 def _area(draft: Draft, polygons: tuple[Polygon, ...], mended: Sequence[tuple[str, Repaired]], crs: Crs) -> Area:

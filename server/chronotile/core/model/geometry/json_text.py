@@ -8,7 +8,7 @@ from typing import Any, TypeGuard
 import numpy as np
 import orjson
 
-from chronotile.core.errors import LimitExceeded
+from chronotile.core.errors import require_at_most
 
 UNCOUNTED_BYTES = 1 << 16
 """A text that has no more is parsed whatever it holds."""
@@ -54,14 +54,8 @@ def require_room(size: int, *, locator: str | None) -> None:
     Raises:
         LimitExceeded: It does.
     """
-    if size > MAX_PARSED_BYTES:
-        raise LimitExceeded(
-            "memory of one body in bytes",
-            allowed=MAX_PARSED_BYTES,
-            needed=size,
-            alternative="send fewer features, properties or positions at once",
-            locator=locator,
-        )
+    alternative = "send fewer features, properties or positions at once"
+    require_at_most("memory of one body in bytes", size, MAX_PARSED_BYTES, alternative=alternative, locator=locator)
 
 
 # How much GeoJSON holds, counted before it is taken apart, which takes ten times the memory of its text.

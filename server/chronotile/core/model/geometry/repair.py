@@ -9,7 +9,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from chronotile.core.errors import InvalidParameter, LimitExceeded
+from chronotile.core.errors import InvalidParameter, require_at_most
 from chronotile.core.model.geometry.area import Polygon
 from chronotile.core.model.grid import FloatArray
 
@@ -185,10 +185,7 @@ class _Checks:
 
 def _require_few_vertices(rings: Polygon, limit: str, allowed: int, *, locator: str) -> None:
     vertices = sum(map(len, rings))
-    if vertices > allowed:
-        raise LimitExceeded(
-            limit, allowed=allowed, needed=vertices, alternative="simplify each feature", locator=locator
-        )
+    require_at_most(limit, vertices, allowed, alternative="simplify each feature", locator=locator)
 
 
 def _require_repairable(polygon: Polygon, name: str, reason: str, *, locator: str) -> None:

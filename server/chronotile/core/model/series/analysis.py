@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from chronotile.core.errors import InvalidParameter, LimitExceeded
+from chronotile.core.errors import InvalidParameter, require_at_most
 from chronotile.core.model.time.instants import ABSENT, InstantArray, Period, TimeSelection
 
 ReducerKind = Literal["mean", "min", "max", "std", "median", "percentile", "count", "valid_share", "sum", "histogram"]
@@ -84,14 +84,7 @@ def parse_reducers(texts: Iterable[str]) -> tuple[Reducer, ...]:
         LimitExceeded: There are more than `MAX_REDUCERS`.
     """
     reducers = tuple(dict.fromkeys(map(parse_reducer, texts)))
-    if len(reducers) > MAX_REDUCERS:
-        raise LimitExceeded(
-            "max_reducers",
-            allowed=MAX_REDUCERS,
-            needed=len(reducers),
-            alternative="request fewer at once",
-            locator=LOCATOR,
-        )
+    require_at_most("max_reducers", len(reducers), MAX_REDUCERS, alternative="request fewer at once", locator=LOCATOR)
     return reducers
 
 
