@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from chronotile.catalog.resolve_times import resolve_series_times
-from chronotile.core.errors import LimitExceeded
+from chronotile.core.errors import require_at_most
 from chronotile.core.model.animation import (
     ANIMATION_LABELS,
     DEFAULT_FPS,
@@ -33,7 +33,18 @@ from chronotile.jobs.processes.inputs import (
     trims_of,
     without_limits,
 )
-from chronotile.jobs.processes.process import Input, Inputs, JobPlan, Output, Process, Work, source_of
+from chronotile.jobs.processes.process import (
+    Input,
+    Inputs,
+    JobPlan,
+    Output,
+    Process,
+    Work,
+    binary,
+    choice,
+    optional,
+    source_of,
+)
 from chronotile.jobs.processes.work.partial_results import (
     PartialResult,
     keep,
@@ -69,14 +80,8 @@ def _plan(inputs: Inputs, services: Services) -> JobPlan:
         found = find_animation(request, without_limits(services), with_body=False)
     assert found is not None  # noqa: S101 -- without a body there is nothing to make
     grid, count = request.shown.grid, found.frames
-    if grid.width * grid.height * count > MOST_PIXELS:
-        raise LimitExceeded(
-            "pixels of a film",
-            allowed=MOST_PIXELS,
-            needed=grid.width * grid.height * count,
-            alternative="request a smaller picture or fewer frames",
-            locator="inputs.width",
-        )
+    pixels, alternative = grid.width * grid.height * count, "request a smaller picture or fewer frames"
+    require_at_most("pixels of a film", pixels, MOST_PIXELS, alternative=alternative, locator="inputs.width")
     seconds = len(found.time.instants) * grid.width * grid.height * PIXEL_S
     layer = services.catalogue.layer(request.shown.layer)
     indexes = resolve_series_times(layer, request.shown.time, now=services.clock()).indexes
@@ -175,11 +180,10 @@ def _step(given: float | str) -> int | Period:
 
 
 def _side(title: str) -> Input:
-    return Input(
-        title=title,
-        description="In pixels; default: 640 wide, with square pixels on the ground.",
-        schema={"type": "integer", "minimum": LEAST_SIDE_PX, "maximum": MAX_SIDE_PX},
-        is_required=False,
+    return optional(
+        title,
+        "In pixels; default: 640 wide, with square pixels on the ground.",
+        {"type": "integer", "minimum": LEAST_SIDE_PX, "maximum": MAX_SIDE_PX},
     )
 
 
@@ -198,53 +202,34 @@ process = Process(
         ),
         "width": _side("Width"),
         "height": _side("Height"),
-        "format": Input(
-            title="Format",
-            description="Media type of the film.",
-            schema={"type": "string", "enum": list(FORMATS), "default": DEFAULT_FORMAT},
-            is_required=False,
+        "format": optional(
+            "Format", "Media type of the film.", {"type": "string", "enum": list(FORMATS), "default": DEFAULT_FORMAT}
         ),
-        "step": Input(
-            title="Step",
-            description="One frame every N times; or one per period (P1M, dekad), with all of its times.",
-            schema={"oneOf": [{"type": "integer", "minimum": 1}, {"type": "string", "maxLength": 40}], "default": 1},
-            is_required=False,
+        "step": optional(
+            "Step",
+            "One frame every N times; or one per period (P1M, dekad), with all of its times.",
+            {"oneOf": [{"type": "integer", "minimum": 1}, {"type": "string", "maxLength": 40}], "default": 1},
         ),
-        "fps": Input(
-            title="Frames a second",
-            description="Frames per second.",
-            schema={"type": "number", "minimum": LEAST_FPS, "maximum": MOST_FPS, "default": DEFAULT_FPS},
-            is_required=False,
+        "fps": optional(
+            "Frames a second",
+            "Frames per second.",
+            {"type": "number", "minimum": LEAST_FPS, "maximum": MOST_FPS, "default": DEFAULT_FPS},
         ),
-        "labels": Input(
-            title="Labels",
-            description="Labels on the frames; default: all.",
-            schema={"type": "array", "items": {"type": "string", "enum": list(ANIMATION_LABELS)}},
-            is_required=False,
+        "labels": optional(
+            "Labels",
+            "Labels on the frames; default: all.",
+            {"type": "array", "items": {"type": "string", "enum": list(ANIMATION_LABELS)}},
         ),
-        "style": Input(
-            title="Style",
-            description="Id of a style of the layer; default: its first.",
-            schema={"type": "string", "maxLength": 200},
-            is_required=False,
+        "style": optional(
+            "Style", "Id of a style of the layer; default: its first.", {"type": "string", "maxLength": 200}
         ),
-        "reducer": Input(
-            title="Reducer",
-            description="Reducer of several times to one pixel.",
-            schema={"type": "string", "enum": list(PICTURE_REDUCERS), "default": "latest"},
-            is_required=False,
-        ),
+        "reducer": optional("Reducer", "Reducer of several times to one pixel.", choice(PICTURE_REDUCERS)),
     },
     outputs={
         "animation": Output(
             title="Animation",
             description="The film.",
-            schema={
-                "oneOf": [
-                    {"type": "string", "contentEncoding": "binary", "contentMediaType": media_type}
-                    for media_type in FORMATS
-                ]
-            },
+            schema={"oneOf": list(map(binary, FORMATS))},
             formats={media_type: media_type for media_type in FORMATS},
         )
     },

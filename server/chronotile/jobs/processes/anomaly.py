@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 
-from chronotile.core.errors import LimitExceeded
+from chronotile.core.errors import require_at_most
 from chronotile.core.model.coverage import Coverage
 from chronotile.core.model.series.analysis import ANOMALY_KINDS, AnomalyKind, Climatology, Curves, FloatArray
 from chronotile.core.model.time.instants import format_instant
 from chronotile.core.stats.climatology import find_anomalies, find_normals
 from chronotile.jobs.processes.inputs import DATETIME
-from chronotile.jobs.processes.process import Input, Inputs
+from chronotile.jobs.processes.process import Input, Inputs, choice, optional
 from chronotile.jobs.processes.work.cell_maps import CellMaps, CellProcess
 from chronotile.pipeline.encoders.coverage.cog import MOST_BANDS
 
@@ -20,14 +20,8 @@ UNITS: Mapping[AnomalyKind, str] = {"z": "1", "percentile": "percent"}
 
 def _maps(inputs: Inputs, coverage: Coverage) -> CellMaps:
     count = len(coverage.times)
-    if count > MOST_BANDS:
-        raise LimitExceeded(
-            "bands of a GeoTIFF",
-            allowed=MOST_BANDS,
-            needed=count,
-            alternative="request fewer times",
-            locator="inputs.datetime",
-        )
+    alternative = "request fewer times"
+    require_at_most("bands of a GeoTIFF", count, MOST_BANDS, alternative=alternative, locator="inputs.datetime")
     kind: AnomalyKind = inputs.get("kind", ANOMALY_KINDS[0])
     how = Climatology(by=inputs.get("by"))
     units = UNITS.get(kind, coverage.fields[0].encoding.units)
@@ -49,18 +43,12 @@ process = CellProcess(
             description="Times to compare with the reference: an instant, an interval, or a list of either.",
             schema=DATETIME.schema,
         ),
-        "reference": Input(
-            title="Reference",
-            description="Times of the reference; default: all of the layer.",
-            schema=DATETIME.schema,
-            is_required=False,
-        ),
-        "kind": Input(
-            title="Kind",
-            description="abs: the difference from the mean; z: the difference divided by the standard deviation; "
+        "reference": optional("Reference", "Times of the reference; default: all of the layer.", DATETIME.schema),
+        "kind": optional(
+            "Kind",
+            "abs: the difference from the mean; z: the difference divided by the standard deviation; "
             "percentile: the share of reference values that are less.",
-            schema={"type": "string", "enum": list(ANOMALY_KINDS), "default": ANOMALY_KINDS[0]},
-            is_required=False,
+            choice(ANOMALY_KINDS),
         ),
     },
     output="A cloud optimised GeoTIFF with a band for each time, NaN where there is no result.",

@@ -3,7 +3,7 @@
 from chronotile.core.model.coverage import Coverage
 from chronotile.core.model.series.analysis import MEAN, Climatology, Curves, FloatArray, parse_reducer
 from chronotile.core.stats.climatology import find_normals, slot_kind, slot_names
-from chronotile.jobs.processes.process import Input, Inputs
+from chronotile.jobs.processes.process import Inputs, optional
 from chronotile.jobs.processes.work.cell_maps import CellMaps, CellProcess
 from chronotile.jobs.processes.work.map_files import dates
 
@@ -30,15 +30,10 @@ process = CellProcess(
     description="The climatology of each cell: for each time of the year the mean, or a percentile, of the values "
     "of all years; for a day, of the eleven days around it.",
     inputs={
-        "reducer": Input(
-            title="Reducer",
-            description="A mean, median or percentile (p10).",
-            schema={
-                "type": "string",
-                "pattern": r"^(mean|median|p([0-9]{1,2}(\.[0-9]{1,4})?|100))$",
-                "default": "mean",
-            },
-            is_required=False,
+        "reducer": optional(
+            "Reducer",
+            "A mean, median or percentile (p10).",
+            {"type": "string", "pattern": r"^(mean|median|p([0-9]{1,2}(\.[0-9]{1,4})?|100))$", "default": "mean"},
         )
     },
     output="A cloud optimised GeoTIFF with a band for each month, dekad or day of the year, whose name has the month "

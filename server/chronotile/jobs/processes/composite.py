@@ -15,7 +15,7 @@ from chronotile.core.model.request import PICTURE_REDUCERS, PictureReducer
 from chronotile.core.model.time.instants import TimeDomain
 from chronotile.core.stats.over_time import over_time
 from chronotile.jobs.processes.inputs import BBOX, DATETIME, LAYER
-from chronotile.jobs.processes.process import Input, Inputs, JobPlan, Output, Process, Work
+from chronotile.jobs.processes.process import Inputs, JobPlan, Output, Process, Work, choice, optional
 from chronotile.jobs.processes.work.cubes import FORMAT, ZIP, ZIP_TYPE, Cube, cube_of, format_of, variable_of
 from chronotile.jobs.processes.work.map_files import (
     GEOTIFF,
@@ -152,19 +152,13 @@ process = Process(
     inputs={
         "layer": LAYER,
         "datetime": DATETIME,
-        "reducer": Input(
-            title="Reducer",
-            description="Reducer of the values of a cell.",
-            schema={"type": "string", "enum": list(PICTURE_REDUCERS), "default": "latest"},
-            is_required=False,
-        ),
+        "reducer": optional("Reducer", "Reducer of the values of a cell.", choice(PICTURE_REDUCERS)),
         "bbox": BBOX,
-        "format": Input(
-            title="Format",
-            description="A cloud optimised GeoTIFF, or a serving cube: a ZIP file of a Zarr store of maps with "
+        "format": optional(
+            "Format",
+            "A cloud optimised GeoTIFF, or a serving cube: a ZIP file of a Zarr store of maps with "
             "overviews, as optimise writes.",
-            schema={"type": "string", "enum": list(FORMATS), "default": FORMATS[0]},
-            is_required=False,
+            choice(FORMATS),
         ),
         "name": NAME,
     },

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from chronotile.core.errors import ClientGone
 from chronotile.core.model.crs import CRS84_URI
 from chronotile.core.model.job import Json, Result
-from chronotile.jobs.processes.process import Input, Inputs, JobPlan, Output, Process, Work
+from chronotile.jobs.processes.process import Inputs, JobPlan, Output, Process, Work, optional
 from chronotile.pipeline.services import Services
 
 MOST_PAUSE_S = 60.0
@@ -70,15 +70,11 @@ process = Process(
     description="Returns its inputs, after a pause if one is requested.",
     keywords=("test",),
     inputs={
-        **{
-            name: Input(title=title, description=f"{title}, which is returned.", schema=schema, is_required=False)
-            for name, (title, schema) in KINDS.items()
-        },
-        "pause": Input(
-            title="Pause",
-            description="Seconds to wait before the end.",
-            schema={"type": "number", "minimum": 0, "maximum": MOST_PAUSE_S, "default": 0},
-            is_required=False,
+        **{name: optional(title, f"{title}, which is returned.", schema) for name, (title, schema) in KINDS.items()},
+        "pause": optional(
+            "Pause",
+            "Seconds to wait before the end.",
+            {"type": "number", "minimum": 0, "maximum": MOST_PAUSE_S, "default": 0},
         ),
     },
     outputs={

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from chronotile.core.errors import LimitExceeded, PlanOutdated
+from chronotile.core.errors import PlanOutdated, require_at_most
 from chronotile.core.model.coverage import Coverage, CoverageField, CoverageRequest
 from chronotile.core.model.crs import CRS84_URI
 from chronotile.core.model.job import Json, Result
@@ -21,7 +21,17 @@ from chronotile.jobs.processes.inputs import (
     trims_of,
     without_limits,
 )
-from chronotile.jobs.processes.process import Input, Inputs, JobPlan, Output, Process, Work, sources_of
+from chronotile.jobs.processes.process import (
+    Inputs,
+    JobPlan,
+    Output,
+    Process,
+    Work,
+    binary,
+    choice,
+    optional,
+    sources_of,
+)
 from chronotile.jobs.processes.work.stored_coverage import (
     FILE_FORMATS,
     StoredCoverage,
@@ -45,14 +55,8 @@ def _plan(inputs: Inputs, services: Services) -> JobPlan:
     with locate_errors({"time": "datetime", "f": "format"}):
         coverage = extract_coverage(_request(inputs, services), unlimited)
         COVERAGE_FORMATS[_format(inputs)].check(coverage, unlimited.catalogue.limits)
-    if coverage.nbytes > MOST_BYTES:
-        raise LimitExceeded(
-            "bytes of an export",
-            allowed=MOST_BYTES,
-            needed=coverage.nbytes,
-            alternative="request a smaller bbox or fewer times",
-            locator="inputs.bbox",
-        )
+    alternative = "request a smaller bbox or fewer times"
+    require_at_most("bytes of an export", coverage.nbytes, MOST_BYTES, alternative=alternative, locator="inputs.bbox")
     times = coverage.times
     return JobPlan(
         tasks=coverage_tasks(coverage),
@@ -126,35 +130,22 @@ process = Process(
         "layer": LAYERS,
         "datetime": DATETIME,
         "bbox": BBOX,
-        "crs": Input(
-            title="CRS",
-            description="URI or code of the CRS of the file: one that is offered, or of scenes; default: that of the "
-            "layers.",
-            schema={"type": "string", "maxLength": 200, "examples": [CRS84_URI]},
-            is_required=False,
+        "crs": optional(
+            "CRS",
+            "URI or code of the CRS of the file: one that is offered, or of scenes; default: that of the layers.",
+            {"type": "string", "maxLength": 200, "examples": [CRS84_URI]},
         ),
-        "format": Input(
-            title="Format",
-            description="A cloud optimised GeoTIFF with one band per layer and time, a NetCDF file, or a zip file of a "
-            "Zarr store.",
-            schema={"type": "string", "enum": list(FILE_FORMATS), "default": FILE_FORMATS[0]},
-            is_required=False,
+        "format": optional(
+            "Format",
+            "A cloud optimised GeoTIFF with one band per layer and time, a NetCDF file, or a zip file of a Zarr store.",
+            choice(FILE_FORMATS),
         ),
     },
     outputs={
         "export": Output(
             title="Export",
             description="The file.",
-            schema={
-                "oneOf": [
-                    {
-                        "type": "string",
-                        "contentEncoding": "binary",
-                        "contentMediaType": COVERAGE_FORMATS[name].media_type,
-                    }
-                    for name in FILE_FORMATS
-                ]
-            },
+            schema={"oneOf": [binary(COVERAGE_FORMATS[name].media_type) for name in FILE_FORMATS]},
             formats={name: COVERAGE_FORMATS[name].media_type for name in FILE_FORMATS},
         )
     },

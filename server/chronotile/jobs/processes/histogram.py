@@ -26,7 +26,7 @@ from chronotile.jobs.processes.inputs import (
     times_from_json,
     trims_of,
 )
-from chronotile.jobs.processes.process import Input, Inputs, JobPlan, Output, Process, Work, cuts, require_few_tasks
+from chronotile.jobs.processes.process import Inputs, JobPlan, Output, Process, Work, cuts, optional, require_few_tasks
 from chronotile.jobs.processes.work.windows import read_bytes
 from chronotile.pipeline.resolve_series import reach_of
 from chronotile.pipeline.series.area_cells import AreaCells, cheapest_reading
@@ -202,29 +202,25 @@ process = Process(
         "layer": LAYER,
         "datetime": DATETIME,
         "bbox": BBOX,
-        "area": Input(
-            title="Area",
-            description="A GeoJSON polygon, or a feature with one: cells with their centre in it count.",
-            schema={"type": "object", "required": ["type"], "format": "geojson-geometry"},
-            is_required=False,
+        "area": optional(
+            "Area",
+            "A GeoJSON polygon, or a feature with one: cells with their centre in it count.",
+            {"type": "object", "required": ["type"], "format": "geojson-geometry"},
         ),
-        "bins": Input(
-            title="Bins",
-            description="Number of bins of equal width.",
-            schema={"type": "integer", "minimum": 1, "maximum": MOST_BINS, "default": DEFAULT_BINS},
-            is_required=False,
+        "bins": optional(
+            "Bins",
+            "Number of bins of equal width.",
+            {"type": "integer", "minimum": 1, "maximum": MOST_BINS, "default": DEFAULT_BINS},
         ),
-        "range": Input(
-            title="Range",
-            description="Values at both ends of the bins; default: the range of the layer's first style.",
-            schema={"type": "array", "minItems": 2, "maxItems": 2, "items": {"type": "number"}},
-            is_required=False,
+        "range": optional(
+            "Range",
+            "Values at both ends of the bins; default: the range of the layer's first style.",
+            {"type": "array", "minItems": 2, "maxItems": 2, "items": {"type": "number"}},
         ),
-        "edges": Input(
-            title="Edges",
-            description="Edges of the bins, ascending, instead of their number and range.",
-            schema={"type": "array", "minItems": 2, "maxItems": MOST_BINS + 1, "items": {"type": "number"}},
-            is_required=False,
+        "edges": optional(
+            "Edges",
+            "Edges of the bins, ascending, instead of their number and range.",
+            {"type": "array", "minItems": 2, "maxItems": MOST_BINS + 1, "items": {"type": "number"}},
         ),
     },
     outputs={

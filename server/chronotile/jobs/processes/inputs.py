@@ -18,7 +18,7 @@ from chronotile.core.model.job import Json
 from chronotile.core.model.series.analysis import SLOT_KINDS
 from chronotile.core.model.time.instants import ABSENT, ONE_NS, InstantArray, TimePart, TimeSelection, TimeSpan
 from chronotile.core.model.time.parser import parse_time
-from chronotile.jobs.processes.process import Input, Inputs, Output, Source, source_of
+from chronotile.jobs.processes.process import Input, Inputs, Output, Source, choice, optional, source_of
 from chronotile.pipeline.encoders.series.csv import DIALECTS, CsvOptions, require_days_apart
 from chronotile.pipeline.resolve_series import layer_with_values, selection_of, series_indexes
 from chronotile.pipeline.services import Services
@@ -151,17 +151,16 @@ LAYERS = Input(
     schema=LAYER.schema,
     most=MOST_LAYERS,
 )
-DATETIME = Input(
-    title="Times",
-    description="An instant, an interval, or a list of either; default: all times of the layer.",
-    schema={"type": "string", "maxLength": 10_000},
-    is_required=False,
+DATETIME = optional(
+    "Times",
+    "An instant, an interval, or a list of either; default: all times of the layer.",
+    {"type": "string", "maxLength": 10_000},
 )
-BBOX = Input(
-    title="Bounding box",
-    description="Cells outside are left out; default: the whole layer. Coordinates are in the axis order of their "
+BBOX = optional(
+    "Bounding box",
+    "Cells outside are left out; default: the whole layer. Coordinates are in the axis order of their "
     "CRS (default: CRS84). A west greater than the east crosses the antimeridian.",
-    schema={
+    {
         "type": "object",
         "examples": [{"bbox": [4, 50, 5, 51]}],
         "required": ["bbox"],
@@ -172,35 +171,23 @@ BBOX = Input(
         },
         "format": "ogc-bbox",
     },
-    is_required=False,
 )
-BY = Input(
-    title="Division of the year",
-    description="Parts of a year: days, dekads or months; by default, months for times four weeks "
-    "and more apart, else dekads.",
-    schema={"type": "string", "enum": list(SLOT_KINDS)},
-    is_required=False,
+BY = optional(
+    "Division of the year",
+    "Parts of a year: days, dekads or months; by default, months for times four weeks and more apart, else dekads.",
+    {"type": "string", "enum": list(SLOT_KINDS)},
 )
 
 
 CSV_INPUTS: Mapping[str, Input] = {
-    "dialect": Input(
-        title="Dialect of CSV",
-        description="semicolon writes ; between fields and a decimal comma.",
-        schema={"type": "string", "enum": list(DIALECTS), "default": "comma"},
-        is_required=False,
+    "dialect": optional("Dialect of CSV", "semicolon writes ; between fields and a decimal comma.", choice(DIALECTS)),
+    "date": optional(
+        "Dates of CSV",
+        "day writes times as YYYY-MM-DD, of layers with at most one time per day.",
+        choice(("instant", "day")),
     ),
-    "date": Input(
-        title="Dates of CSV",
-        description="day writes times as YYYY-MM-DD, of layers with at most one time per day.",
-        schema={"type": "string", "enum": ["instant", "day"], "default": "instant"},
-        is_required=False,
-    ),
-    "columns": Input(
-        title="Columns of CSV",
-        description="all adds the columns layer, units and attribution.",
-        schema={"type": "string", "enum": ["all"]},
-        is_required=False,
+    "columns": optional(
+        "Columns of CSV", "all adds the columns layer, units and attribution.", {"type": "string", "enum": ["all"]}
     ),
 }
 

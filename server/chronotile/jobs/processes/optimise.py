@@ -14,12 +14,13 @@ from chronotile.core.model.raster import Numbers
 from chronotile.core.model.time.instants import InstantArray
 from chronotile.jobs.processes.inputs import BBOX, DATETIME, LAYERS, instants_to_json
 from chronotile.jobs.processes.process import (
-    Input,
     Inputs,
     JobPlan,
     Output,
     Process,
     Work,
+    choice,
+    optional,
     require_few_tasks,
     sources_of,
 )
@@ -176,12 +177,7 @@ process = Process(
         "datetime": DATETIME,
         "bbox": BBOX,
         **INPUTS,
-        "layout": Input(
-            title="Layout",
-            description="Maps with overviews, series, or both.",
-            schema={"type": "string", "enum": list(LAYOUTS), "default": LAYOUTS[0]},
-            is_required=False,
-        ),
+        "layout": optional("Layout", "Maps with overviews, series, or both.", choice(LAYOUTS)),
         "name": NAME,
     },
     outputs={

@@ -4,7 +4,7 @@ Also what a job reads, so that a result can state it: of which collections, at w
 """
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from itertools import pairwise
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from chronotile.core.errors import LimitExceeded, PlanOutdated, PlanStale, SourceUnavailable
+from chronotile.core.errors import PlanOutdated, PlanStale, SourceUnavailable, require_at_most
 from chronotile.core.model.collection import Layer
 from chronotile.core.model.coverage import Coverage
 from chronotile.core.model.job import Json, Result
@@ -178,6 +178,11 @@ class Input:
         return {"oneOf": [self.schema, several]}
 
 
+def optional(title: str, description: str, schema: Json) -> Input:
+    """Return an input that may be left out."""
+    return Input(title=title, description=description, schema=schema, is_required=False)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Output:
     """What a process gives."""
@@ -230,6 +235,16 @@ class JobPlan:
         return revision_of(self.sources)
 
 
+def choice(names: Collection[str]) -> Json:
+    """Return the schema of one of some names, by default the first."""
+    return {"type": "string", "enum": list(names), "default": next(iter(names))}
+
+
+def binary(media_type: str) -> Json:
+    """Return the schema of a file of a media type."""
+    return {"type": "string", "contentEncoding": "binary", "contentMediaType": media_type}
+
+
 def require_few_tasks(count: int, *, alternative: str) -> None:
     """Refuse more tasks than a job may have, before there is a list of them.
 
@@ -240,8 +255,7 @@ def require_few_tasks(count: int, *, alternative: str) -> None:
     Raises:
         LimitExceeded: They are more than `MOST_TASKS`.
     """
-    if count > MOST_TASKS:
-        raise LimitExceeded("blocks of a job", allowed=MOST_TASKS, needed=count, alternative=alternative)
+    require_at_most("blocks of a job", count, MOST_TASKS, alternative=alternative)
 
 
 def cuts(first: int, last: int, length: int) -> list[list[int]]:

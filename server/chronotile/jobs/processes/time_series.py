@@ -27,7 +27,17 @@ from chronotile.jobs.processes.inputs import (
     times_from_json,
     without_limits,
 )
-from chronotile.jobs.processes.process import Input, Inputs, JobPlan, Process, Source, Work, require_few_tasks
+from chronotile.jobs.processes.process import (
+    Input,
+    Inputs,
+    JobPlan,
+    Process,
+    Source,
+    Work,
+    choice,
+    optional,
+    require_few_tasks,
+)
 from chronotile.jobs.processes.work.partial_results import (
     PartialResult,
     new_file,
@@ -231,11 +241,10 @@ process = Process(
             schema={"oneOf": [POSITIONS, MULTI_POINT, POINT_FEATURES]},
         ),
         "datetime": DATETIME,
-        "format": Input(
-            title="Format",
-            description="Format of the file: csv and parquet are long tables, one row per point and time.",
-            schema={"type": "string", "enum": list(FORMATS), "default": "csv"},
-            is_required=False,
+        "format": optional(
+            "Format",
+            "Format of the file: csv and parquet are long tables, one row per point and time.",
+            choice(FORMATS),
         ),
         **CSV_INPUTS,
     },

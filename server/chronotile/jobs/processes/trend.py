@@ -5,11 +5,11 @@ from functools import partial
 
 import numpy as np
 
-from chronotile.core.errors import InvalidParameter, LimitExceeded
+from chronotile.core.errors import InvalidParameter, require_at_most
 from chronotile.core.model.coverage import Coverage
 from chronotile.core.model.series.analysis import CONFIDENCE, TREND_METHODS, Curves, FloatArray
 from chronotile.core.stats.trend import Group, find_trends, groups_of, pair_count
-from chronotile.jobs.processes.process import Input, Inputs
+from chronotile.jobs.processes.process import Inputs, choice, optional
 from chronotile.jobs.processes.work.cell_maps import CellMaps, CellProcess
 from chronotile.jobs.processes.work.map_files import dates
 
@@ -29,14 +29,8 @@ def _maps(inputs: Inputs, coverage: Coverage) -> CellMaps:
         raise InvalidParameter(f"a trend needs {LEAST_VALUES} times at least, got {count}", locator="inputs.datetime")
     groups = groups_of(coverage.times.instants, inputs.get("method", TREND_METHODS[0]), inputs.get("by"))
     pairs = pair_count(groups)
-    if pairs > MOST_PAIRS:
-        raise LimitExceeded(
-            "pairs of times of a trend",
-            allowed=MOST_PAIRS,
-            needed=pairs,
-            alternative="request fewer times, or use a seasonal trend",
-            locator="inputs.datetime",
-        )
+    alternative = "request fewer times, or use a seasonal trend"
+    require_at_most("pairs of times of a trend", pairs, MOST_PAIRS, alternative=alternative, locator="inputs.datetime")
     units = coverage.fields[0].encoding.units
     a_year = "year-1" if units == "1" else f"{units} year-1"
     said = dict.fromkeys(BANDS[:3], a_year) | {"intercept": units, "p": "1", "count": "1"}
@@ -65,11 +59,10 @@ process = CellProcess(
     description="The trend of each cell: a straight line that is robust to outliers (Theil and Sen), and the "
     "probability that there is no trend (Mann and Kendall), as for series of places.",
     inputs={
-        "method": Input(
-            title="Method",
-            description="theil_sen compares all pairs of values, seasonal only pairs of the same time of the year.",
-            schema={"type": "string", "enum": list(TREND_METHODS), "default": TREND_METHODS[0]},
-            is_required=False,
+        "method": optional(
+            "Method",
+            "theil_sen compares all pairs of values, seasonal only pairs of the same time of the year.",
+            choice(TREND_METHODS),
         )
     },
     output=f"A cloud optimised GeoTIFF with the bands slope per year, low and high end of its interval of "

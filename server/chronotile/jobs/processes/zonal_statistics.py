@@ -31,7 +31,7 @@ from chronotile.jobs.processes.inputs import (
     times_from_json,
     without_limits,
 )
-from chronotile.jobs.processes.process import Input, Inputs, JobPlan, Process, Work, require_few_tasks
+from chronotile.jobs.processes.process import Input, Inputs, JobPlan, Process, Work, choice, optional, require_few_tasks
 from chronotile.jobs.processes.work.partial_results import (
     PartialResult,
     new_file,
@@ -245,37 +245,31 @@ process = Process(
             schema={"oneOf": [{"type": "string", "maxLength": 200}, FEATURES]},
         ),
         "datetime": DATETIME,
-        "reducers": Input(
-            title="Reducers",
-            description="Reducers of the values of an area at one time: mean, min, max, std, median, count, "
+        "reducers": optional(
+            "Reducers",
+            "Reducers of the values of an area at one time: mean, min, max, std, median, count, "
             "valid_share, sum, percentiles such as p10, histogram:BINS:LOW:HIGH.",
-            schema={
+            {
                 "type": "array",
                 "minItems": 1,
                 "maxItems": MAX_REDUCERS,
                 "items": {"type": "string", "maxLength": 100},
                 "default": ["mean"],
             },
-            is_required=False,
         ),
-        "weights": Input(
-            title="Weights",
-            description="pixel: cells with their centre in the area, with equal weight; area: all cells that it "
+        "weights": optional(
+            "Weights",
+            "pixel: cells with their centre in the area, with equal weight; area: all cells that it "
             "touches, weighted by the part inside.",
-            schema={"type": "string", "enum": list(WEIGHTS), "default": "pixel"},
-            is_required=False,
+            choice(WEIGHTS),
         ),
-        "min_valid": Input(
-            title="Least valid share",
-            description="Minimum share of cells with a value; below it there is no statistic.",
-            schema={"type": "number", "minimum": 0, "maximum": 1, "default": 0},
-            is_required=False,
+        "min_valid": optional(
+            "Least valid share",
+            "Minimum share of cells with a value; below it there is no statistic.",
+            {"type": "number", "minimum": 0, "maximum": 1, "default": 0},
         ),
-        "format": Input(
-            title="Format",
-            description="Format of the file: csv and parquet are long tables, one row per area and time.",
-            schema={"type": "string", "enum": list(FORMATS), "default": "csv"},
-            is_required=False,
+        "format": optional(
+            "Format", "Format of the file: csv and parquet are long tables, one row per area and time.", choice(FORMATS)
         ),
         **CSV_INPUTS,
     },

@@ -13,14 +13,14 @@ import numpy as np
 from affine import Affine
 
 from chronotile.core.durable_files import Disk
-from chronotile.core.errors import ChronotileError, InvalidParameter, LimitExceeded, UnsupportedSource
+from chronotile.core.errors import ChronotileError, InvalidParameter, UnsupportedSource, require_at_most
 from chronotile.core.model.collection import VariableInfo
 from chronotile.core.model.coverage import Coverage, CoverageField
 from chronotile.core.model.grid import NativeGrid
 from chronotile.core.model.job import Json, Result
 from chronotile.core.model.request import require_active
 from chronotile.core.model.time.instants import TimeDomain, are_periods, bounds_form
-from chronotile.jobs.processes.process import Inputs, Work
+from chronotile.jobs.processes.process import Inputs, Work, binary
 from chronotile.jobs.processes.work.partial_results import new_file, new_file_unsynced, translate_job_storage_errors
 from chronotile.jobs.processes.work.published_cubes import is_put, put, put_result
 from chronotile.optimise.conversion import conversion_of
@@ -42,7 +42,7 @@ FOLDER = "cube.zarr"
 FORMAT = "format"
 """The format of its cube, among what all tasks of a job share: another release may do some of them."""
 ZIP_TYPE = "application/zip"
-ZIP: Json = {"type": "string", "contentEncoding": "binary", "contentMediaType": ZIP_TYPE}
+ZIP: Json = binary(ZIP_TYPE)
 """Schema of a result."""
 MOST_BYTES = 1 << 38
 """Of all numbers, before they are compressed."""
@@ -190,7 +190,9 @@ def cube_of(
         LimitExceeded: There is too much of it.
     """
     grid, itemsizes = variables[0].grid, [np.dtype(each.encoding.dtype).itemsize for each in variables]
-    _check_size(grid.width * grid.height * len(times) * sum(itemsizes))
+    requested = grid.width * grid.height * len(times) * sum(itemsizes)
+    alternative = "request a smaller bbox or fewer times"
+    require_at_most("bytes of a cube", requested, MOST_BYTES, alternative=alternative, locator="inputs.bbox")
     said = tuple((each.name, each.title, each.encoding) for each in variables)
     shape = Commit(
         id=fingerprint("cube", coverage.etag, said, times.starts.tobytes(), layout),
@@ -227,17 +229,6 @@ def _plan(coverage: Coverage, variables: Sequence[VariableInfo], times: TimeDoma
         )
     except UnsupportedSource as error:
         raise InvalidParameter(error.message, locator="inputs.layer") from error
-
-
-def _check_size(requested: int) -> None:
-    if requested > MOST_BYTES:
-        raise LimitExceeded(
-            "bytes of a cube",
-            allowed=MOST_BYTES,
-            needed=requested,
-            alternative="request a smaller bbox or fewer times",
-            locator="inputs.bbox",
-        )
 
 
 def _check_memory(cube: Cube) -> None:

@@ -16,12 +16,12 @@ from chronotile.core.model.job import Json, Result
 from chronotile.core.model.raster import Encoding
 from chronotile.core.model.time.instants import NO_TIME, TimeDomain, format_day
 from chronotile.jobs.processes.inputs import locate_errors
-from chronotile.jobs.processes.process import Work
+from chronotile.jobs.processes.process import Work, binary
 from chronotile.jobs.processes.work.partial_results import new_file, translate_missing_files
 from chronotile.jobs.processes.work.stored_coverage import write_coverage
 from chronotile.pipeline.encoders.coverage.cog import geo_tags
 
-GEOTIFF: Json = {"type": "string", "contentEncoding": "binary", "contentMediaType": GEOTIFF_TYPE}
+GEOTIFF: Json = binary(GEOTIFF_TYPE)
 """Schema of a result."""
 
 

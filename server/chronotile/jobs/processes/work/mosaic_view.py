@@ -10,32 +10,29 @@ from chronotile.core.model.crs import CRS84
 from chronotile.core.model.grid import BBox, NativeGrid, reach_in
 from chronotile.core.model.items import MosaicRule
 from chronotile.jobs.processes.inputs import layers_of, locate_errors, trims_of
-from chronotile.jobs.processes.process import Input, Inputs
+from chronotile.jobs.processes.process import Inputs, optional
 from chronotile.optimise.mosaics import ORDERED_RULES, box_within
 from chronotile.pipeline.coverage.grid import MAX_SIDE
 from chronotile.pipeline.services import Services
 from chronotile.readers.mosaic.info import whole_lattice
 from chronotile.readers.reader import Lattice, Reader
 
-CRS_INPUT = Input(
-    title="CRS",
-    description="Of scenes and tiles: the CRS of the cube, a code such as EPSG:3035 or its URI; with resolution. "
+CRS_INPUT = optional(
+    "CRS",
+    "Of scenes and tiles: the CRS of the cube, a code such as EPSG:3035 or its URI; with resolution. "
     "Default: the grid of the collection.",
-    schema={"type": "string", "maxLength": 200},
-    is_required=False,
+    {"type": "string", "maxLength": 200},
 )
-RESOLUTION = Input(
-    title="Resolution",
-    description="Of scenes and tiles: the side of a cell in units of crs, a number above 0. Edges are multiples of it.",
-    schema={"type": "number", "minimum": 0},
-    is_required=False,
+RESOLUTION = optional(
+    "Resolution",
+    "Of scenes and tiles: the side of a cell in units of crs, a number above 0. Edges are multiples of it.",
+    {"type": "number", "minimum": 0},
 )
-MOSAIC = Input(
-    title="Rule of the mosaic",
-    description="Of scenes and tiles: how overlapping pieces are combined. latest and least_nodata are accepted where "
+MOSAIC = optional(
+    "Rule of the mosaic",
+    "Of scenes and tiles: how overlapping pieces are combined. latest and least_nodata are accepted where "
     "the collection is configured with them. Default: the rule of the collection.",
-    schema={"type": "string", "enum": list(get_args(MosaicRule))},
-    is_required=False,
+    {"type": "string", "enum": list(get_args(MosaicRule))},
 )
 INPUTS = {"crs": CRS_INPUT, "resolution": RESOLUTION, "mosaic": MOSAIC}
 

@@ -11,21 +11,20 @@ from typing import NoReturn
 from uuid import uuid4
 
 from chronotile.core.durable_files import PARTIAL, Disk
-from chronotile.core.errors import InvalidParameter, LimitExceeded, UnsupportedSource
+from chronotile.core.errors import InvalidParameter, UnsupportedSource, require_at_most
 from chronotile.core.model.job import Json, Result
 from chronotile.core.model.request import require_active
-from chronotile.jobs.processes.process import Input, Inputs, Work
+from chronotile.jobs.processes.process import Inputs, Work, optional
 from chronotile.jobs.queue.faults import storing_results
 from chronotile.optimise.store import CubeFolder
 from chronotile.pipeline.services import PublishedCubes, Services
 
 NAME_PATTERN = "^[a-z0-9][a-z0-9_-]{0,63}$"
-NAME = Input(
-    title="Name",
-    description="Store the cube on the server as NAME.zarr instead of returning a file, if the operator allows "
+NAME = optional(
+    "Name",
+    "Store the cube on the server as NAME.zarr instead of returning a file, if the operator allows "
     "it. Lowercase letters, digits, _ and -; an existing name is rejected.",
-    schema={"type": "string", "pattern": NAME_PATTERN},
-    is_required=False,
+    {"type": "string", "pattern": NAME_PATTERN},
 )
 NAMED: Json = {"type": "object", "required": ["name"], "properties": {"name": {"type": "string"}}}
 """Schema of a result that is not a file."""
@@ -151,15 +150,9 @@ def _remove(partial: Path) -> None:
 
 
 def _require_room(published_cubes: PublishedCubes, store: Path) -> None:
-    requested = _bytes_of(published_cubes.folder) + _bytes_of(store)
-    if requested > published_cubes.most_bytes:
-        raise LimitExceeded(
-            "bytes of cubes stored by name",
-            allowed=published_cubes.most_bytes,
-            needed=requested,
-            alternative="leave name out to get a ZIP file",
-            locator="inputs.name",
-        )
+    requested, alternative = _bytes_of(published_cubes.folder) + _bytes_of(store), "leave name out to get a ZIP file"
+    limit, allowed = "bytes of cubes stored by name", published_cubes.most_bytes
+    require_at_most(limit, requested, allowed, alternative=alternative, locator="inputs.name")
 
 
 def _bytes_of(folder: Path) -> int:
