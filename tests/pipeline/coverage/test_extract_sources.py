@@ -231,7 +231,6 @@ def test_parts_are_bounded(shapes):
     read_runs = [len(times) * len(rows) * 400_000 for times in coverage.time_runs for rows in coverage.row_runs]
     assert max(read_runs) <= coverage_model.RUN_BYTES
     assert sum(read_runs) == coverage.nbytes
-    assert coverage.rows_at_once == max(map(len, coverage.row_runs))
 
 
 def test_many_times_of_few_cells_are_read_along_time():

@@ -128,10 +128,6 @@ class Coverage(CoverageShape, Protocol):
         """Of all its numbers, uncompressed."""
 
     @property
-    def rows_at_once(self) -> int:
-        """Rows in which it is best read: whole blocks of the source, bounded memory."""
-
-    @property
     def row_runs(self) -> tuple[range, ...]:
         """All rows in such runs, which end where blocks of the source do, so that none is read twice."""
 

@@ -36,11 +36,6 @@ class ReadRuns:
     row_runs: tuple[range, ...]
     time_runs: tuple[range, ...]
 
-    @property
-    def rows_at_once(self) -> int:
-        """Rows of the largest."""
-        return max(len(run) for run in self.row_runs)
-
 
 def cheapest_layout(
     reader: Reader, variable: str, *, indexes: Sequence[int], windows: Sequence[Window]
@@ -156,11 +151,6 @@ class ReadCoverage:
     def nbytes(self) -> int:
         """Of all its numbers, uncompressed."""
         return coverage_bytes(self.fields, self.grid, times=self.indexes[0].size)
-
-    @property
-    def rows_at_once(self) -> int:
-        """Rows of the largest of `row_runs`."""
-        return self._read_runs.rows_at_once
 
     @property
     def row_runs(self) -> tuple[range, ...]:

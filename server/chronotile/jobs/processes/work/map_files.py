@@ -119,11 +119,6 @@ class _PartialMaps:
         """Of all numbers."""
         return sum(self._row_bytes(field) for field in range(len(self.fields))) * self.grid.height
 
-    @property
-    def rows_at_once(self) -> int:
-        """Of the largest run."""
-        return max(map(len, self.row_runs))
-
     @cached_property
     def row_runs(self) -> tuple[range, ...]:
         """Rows of tasks, or parts of them."""

@@ -8,18 +8,14 @@ compressed by itself, since files are written picture by picture; the index of r
 import os
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise, product
 
 import numpy as np
 
-from chronotile.core.model.collection import Collection
-from chronotile.core.model.coverage import Coverage, CoverageField, Numbers
-from chronotile.core.model.grid import Grid
+from chronotile.core.model.coverage import Coverage, Numbers
 from chronotile.core.model.job import Json, Result
 from chronotile.core.model.request import require_active
-from chronotile.core.model.time.instants import TimeDomain
 from chronotile.jobs.processes.process import Work, require_few_tasks
 from chronotile.jobs.processes.work.partial_results import (
     keep,
@@ -97,50 +93,19 @@ def store_partial_coverage(coverage: Coverage, task: Json, work: Work, *, lackin
         file.write(index.tobytes())
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
 class StoredCoverage:
-    """A `Coverage` whose numbers lie in partial results."""
+    """A `Coverage` whose numbers lie in partial results.
 
-    of: Coverage
-    """What they are of."""
-    tasks: tuple[Json, ...]
-    """All that were planned."""
-    work: Work
+    Args:
+        of: What they are of.
+        tasks: All that were planned.
+        work: Has the folder of the partial results.
+    """
 
-    @property
-    def collection(self) -> Collection:
-        """What it is of."""
-        return self.of.collection
-
-    @property
-    def fields(self) -> tuple[CoverageField, ...]:
-        """At least one."""
-        return self.of.fields
-
-    @property
-    def grid(self) -> Grid:
-        """North-up."""
-        return self.of.grid
-
-    @property
-    def times(self) -> TimeDomain:
-        """Ascending."""
-        return self.of.times
-
-    @property
-    def etag(self) -> str:
-        """Of what they are of."""
-        return self.of.etag
-
-    @property
-    def nbytes(self) -> int:
-        """Of all its numbers, uncompressed."""
-        return self.of.nbytes
-
-    @property
-    def rows_at_once(self) -> int:
-        """Rows of the largest run."""
-        return max(map(len, self.row_runs))
+    def __init__(self, of: Coverage, tasks: Sequence[Json], work: Work) -> None:
+        self.collection, self.fields, self.grid, self.times = of.collection, of.fields, of.grid, of.times
+        self.etag, self.nbytes = of.etag, of.nbytes
+        self.tasks, self.work = tasks, work
 
     @cached_property
     def row_runs(self) -> tuple[range, ...]:
@@ -151,7 +116,7 @@ class StoredCoverage:
     def time_runs(self) -> tuple[range, ...]:
         """Those in which it was read where pictures are small; else each time, so that files are written at once."""
         if len(self.row_runs) > 1:
-            return tuple(range(time, time + 1) for time in range(times_of(self.of)))
+            return tuple(range(time, time + 1) for time in range(times_of(self)))
         return tuple(times for edges in self._times.values() for times in _ranges(edges))
 
     def read(self, field: int, *, time: int, rows: range) -> Numbers:

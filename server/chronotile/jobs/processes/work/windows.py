@@ -111,12 +111,7 @@ def all_of(inputs: Inputs, work: Work) -> Coverage:
     Raises:
         ChronotileError: As `select_cells`, or a time is gone.
     """
-    return _at_times(inputs, work, 0)
-
-
-def _at_times(inputs: Inputs, work: Work, number: int) -> Coverage:
-    # All cells at the times of one of the coverages that were planned with.
-    times = instants_from_json(work.shared["times"][number])
+    times = instants_from_json(work.shared["times"][0])
     return extract_coverage(_request(inputs, work.services), without_limits(work.services), times=times)
 
 
