@@ -21,7 +21,7 @@ from chronotile.core.model.formats import AnimationFormat
 from chronotile.core.model.job import Json, Result
 from chronotile.core.model.raster import IndexPicture, Picture, RgbaPicture
 from chronotile.core.model.request import PICTURE_REDUCERS, MapRequest, require_active
-from chronotile.core.model.time.instants import Period, TimeSelection
+from chronotile.core.model.time.instants import TimeSelection
 from chronotile.core.model.time.parser import parse_time, requested_period
 from chronotile.jobs.processes.inputs import (
     BBOX,
@@ -153,6 +153,7 @@ def _request_at_times(inputs: Inputs, work: Work) -> AnimationRequest:
 def _request(inputs: Inputs, services: Services, time: TimeSelection) -> AnimationRequest:
     layer = services.catalogue.layer(inputs["layer"])
     trims = trims_of(inputs, services)
+    step = inputs.get("step", 1)
     crs, box = (trims[0].crs, trims[0].box) if trims else (CRS84, layer.main_variable.grid.bbox_in(CRS84))
     return AnimationRequest(
         shown=MapRequest(
@@ -163,7 +164,7 @@ def _request(inputs: Inputs, services: Services, time: TimeSelection) -> Animati
             reducer=inputs.get("reducer", "latest"),
         ),
         format=FORMATS[inputs.get("format", DEFAULT_FORMAT)],
-        step=_step(inputs.get("step", 1)),
+        step=requested_period(step, also="one frame every N times, ") if isinstance(step, str) else int(step),
         fps=inputs.get("fps", DEFAULT_FPS),
         labels=frozenset(inputs.get("labels", ANIMATION_LABELS)),
     )
@@ -171,12 +172,6 @@ def _request(inputs: Inputs, services: Services, time: TimeSelection) -> Animati
 
 def _pixels(inputs: Inputs, name: str) -> int | None:
     return int(inputs[name]) if name in inputs else None  # 640.0 is an integer in JSON Schema
-
-
-def _step(given: float | str) -> int | Period:
-    if isinstance(given, str):
-        return requested_period(given, also="one frame every N times, ")
-    return int(given)
 
 
 def _side(title: str) -> Input:

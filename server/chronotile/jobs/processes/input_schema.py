@@ -6,13 +6,17 @@ may match: gigabytes for some bodies. Here the work ends at the first fault, and
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sized
 from dataclasses import dataclass
+from operator import gt, lt
 from typing import Any
 
 from chronotile.core.model.geometry.json_text import is_number
 from chronotile.core.model.job import Json
 
+Check = Callable[[Any, Json], str | None]
+Beyond = Callable[[Any, Any], bool]
+_BOUNDS: Mapping[Beyond, str] = {lt: "at least", gt: "at most"}
 MAX_SHOWN = 60
 """Characters of a text in a message."""
 
@@ -140,21 +144,21 @@ def _enum(value: object, schema: Json) -> str | None:
     return f"must be {_one_of(schema['enum'])}, got {_shown(value)}"
 
 
-def _minimum(value: object, schema: Json) -> str | None:
-    least = schema["minimum"]
-    return f"must be at least {least}, got {_shown(value)}" if is_number(value) and value < least else None
+def _bound(word: str, is_beyond: Beyond) -> Check:
+    def check(value: object, schema: Json) -> str | None:
+        is_wrong = is_number(value) and is_beyond(value, schema[word])
+        return f"must be {_BOUNDS[is_beyond]} {schema[word]}, got {_shown(value)}" if is_wrong else None
+
+    return check
 
 
-def _maximum(value: object, schema: Json) -> str | None:
-    most = schema["maximum"]
-    return f"must be at most {most}, got {_shown(value)}" if is_number(value) and value > most else None
+def _length(word: str, kind: type[Sized], is_beyond: Beyond, in_words: Callable[[int], str]) -> Check:
+    def check(value: object, schema: Json) -> str | None:
+        if not isinstance(value, kind) or not is_beyond(len(value), schema[word]):
+            return None
+        return f"must have {_BOUNDS[is_beyond]} {in_words(schema[word])}, got {len(value)}"
 
-
-def _max_length(value: object, schema: Json) -> str | None:
-    most = schema["maxLength"]
-    if not isinstance(value, str) or len(value) <= most:
-        return None
-    return f"must have at most {most} characters, got {len(value)}"
+    return check
 
 
 def _pattern(value: object, schema: Json) -> str | None:
@@ -162,27 +166,6 @@ def _pattern(value: object, schema: Json) -> str | None:
     if not isinstance(value, str) or re.search(re.sub(r"\$$", lambda _end: end, schema["pattern"]), value):
         return None
     return f"must match {schema['pattern']}, got {_shown(value)}"
-
-
-def _min_items(value: object, schema: Json) -> str | None:
-    least = schema["minItems"]
-    if not isinstance(value, list) or len(value) >= least:
-        return None
-    return f"must have at least {_members_in_words(least)}, got {len(value)}"
-
-
-def _max_items(value: object, schema: Json) -> str | None:
-    most = schema["maxItems"]
-    if not isinstance(value, list) or len(value) <= most:
-        return None
-    return f"must have at most {_members_in_words(most)}, got {len(value)}"
-
-
-def _max_properties(value: object, schema: Json) -> str | None:
-    most = schema["maxProperties"]
-    if not isinstance(value, dict) or len(value) <= most:
-        return None
-    return f"must have at most {_members_in_words(most)}, got {len(value)}"
 
 
 def _required(value: object, schema: Json) -> str | None:
@@ -206,16 +189,16 @@ def _members_in_words(count: int) -> str:
     return "1 member" if count == 1 else f"{count} members"
 
 
-CHECKS: Mapping[str, Callable[[Any, Json], str | None]] = {
+CHECKS: Mapping[str, Check] = {
     "type": _type,
     "enum": _enum,
-    "minimum": _minimum,
-    "maximum": _maximum,
-    "maxLength": _max_length,
+    "minimum": _bound("minimum", lt),
+    "maximum": _bound("maximum", gt),
+    "maxLength": _length("maxLength", str, gt, "{} characters".format),
     "pattern": _pattern,
-    "minItems": _min_items,
-    "maxItems": _max_items,
-    "maxProperties": _max_properties,
+    "minItems": _length("minItems", list, lt, _members_in_words),
+    "maxItems": _length("maxItems", list, gt, _members_in_words),
+    "maxProperties": _length("maxProperties", dict, gt, _members_in_words),
     "required": _required,
     "additionalProperties": _no_others,
 }

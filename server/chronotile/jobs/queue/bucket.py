@@ -74,13 +74,10 @@ class Bucket:
             ClientGone: The client left.
             SourceUnavailable: The store does not accept it, or the file is gone.
         """
-        import obstore
-
         disposition = f'attachment; filename="{file.name}"'
         with _opened(file) as opened, _store_faults():
             size = os.fstat(opened.fileno()).st_size
-            obstore.put(
-                self._store_of_parts,
+            self._store_of_parts.put(
                 key,
                 opened.read() if size <= PART_BYTES else _read(opened, is_active),
                 attributes={"Content-Type": media_type, "Content-Disposition": disposition},
@@ -94,10 +91,8 @@ class Bucket:
         Raises:
             SourceUnavailable: It is gone, or the store out of reach.
         """
-        import obstore
-
         with _store_faults(missing=RESULT_GONE):
-            return obstore.head(self._store, key)["size"]
+            return self._store.head(key)["size"]
 
     def iter_bytes(self, key: str) -> Iterator[bytes]:
         """Give an object, at most a MiB at a time.
@@ -105,14 +100,10 @@ class Bucket:
         Raises:
             SourceUnavailable: It is gone, or the store out of reach.
         """
-        import obstore
-
         size = self.size(key)
         for start in range(0, size, PART_BYTES):
             with _store_faults(missing=RESULT_GONE):
-                part = memoryview(
-                    obstore.get_range(self._store_of_parts, key, start=start, end=min(start + PART_BYTES, size))
-                )
+                part = memoryview(self._store_of_parts.get_range(key, start=start, end=min(start + PART_BYTES, size)))
             for at in range(0, len(part), READ_BYTES):
                 yield bytes(part[at : at + READ_BYTES])
 
@@ -133,11 +124,9 @@ class Bucket:
         Raises:
             SourceUnavailable: The store is out of reach, or does not let us.
         """
-        import obstore
-
         with _store_faults():
-            for some in obstore.list(self._store, folder):
-                obstore.delete(self._store, [each["path"] for each in some])
+            for some in self._store.list(folder):
+                self._store.delete([each["path"] for each in some])
 
     def try_out(self) -> None:
         """Do once what is done with results, with an object of no bytes.
@@ -145,11 +134,9 @@ class Bucket:
         Raises:
             SourceUnavailable: The store is out of reach, or does not let us.
         """
-        import obstore
-
         folder = f"trial-{secrets.token_hex(8)}"
         with _store_faults():
-            obstore.put(self._store, f"{folder}/nothing", b"")
+            self._store.put(f"{folder}/nothing", b"")
         self.size(f"{folder}/nothing")
         self.remove(folder)
 

@@ -1,14 +1,9 @@
 """The database of jobs: SQLite in the folder of jobs, or PostgreSQL, which several hosts may share."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-
-from sqlalchemy import Connection, Engine
+from functools import partial
 
 from chronotile.core import database
 from chronotile.core.database import Usage, Waits, database_time, hold
-from chronotile.core.machine import MOUNTS
 
 __all__ = ["FILE", "JOBS", "database_time", "hold", "open_engine", "read_transaction", "write_transaction"]
 
@@ -31,29 +26,8 @@ JOBS = Usage(
 )
 
 
-def open_engine(url: str | None, folder: Path, *, mounts: Path = MOUNTS) -> Engine:
-    """Return the engine of the database of jobs, as `chronotile.core.database.open_engine` does."""
-    return database.open_engine(url, folder, JOBS, mounts=mounts)
-
-
-@contextmanager
-def write_transaction(engine: Engine) -> Iterator[Connection]:
-    """Give a transaction that is on the disk once it has ended, or is as if it had not been.
-
-    Raises:
-        SourceUnavailable: The database is away, damaged, or locked by others for too long.
-        StorageFull: There is no room for what is written.
-    """
-    with database.write_transaction(engine, JOBS) as connection:
-        yield connection
-
-
-@contextmanager
-def read_transaction(engine: Engine) -> Iterator[Connection]:
-    """Yield a connection that sees one state of the database and does not wait for writers.
-
-    Raises:
-        SourceUnavailable: The database does not answer or is damaged.
-    """
-    with database.read_transaction(engine, JOBS) as connection:
-        yield connection
+open_engine = partial(database.open_engine, usage=JOBS)
+write_transaction = partial(database.write_transaction, usage=JOBS)
+"""It is on the disk once it has ended, or is as if it had not been."""
+read_transaction = partial(database.read_transaction, usage=JOBS)
+"""It sees one state of the database and does not wait for writers."""

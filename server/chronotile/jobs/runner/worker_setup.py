@@ -13,9 +13,4 @@ def dask_setup(_worker: object) -> None:
     """Ignore Ctrl-C and hide what Dask logs then, as the parent ends the process; Dask calls this by its name."""
     os.umask(OTHERS)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal interrupts it as well as us
-    logging.getLogger("distributed.worker").addFilter(_is_news)
-
-
-def _is_news(record: logging.LogRecord) -> bool:
-    # Whether a line of Dask's log is about more than the scheduler being gone, which it is when we end.
-    return not str(record.msg).startswith(_NO_SCHEDULER)
+    logging.getLogger("distributed.worker").addFilter(lambda record: not str(record.msg).startswith(_NO_SCHEDULER))
