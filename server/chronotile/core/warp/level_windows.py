@@ -304,7 +304,7 @@ def level_windows(
     return LevelWindows(
         windows=tuple(
             Window(row_start, row_stop, start, stop)
-            for start, stop in _parts_of(column_start, column_stop, level.width, step=step)
+            for start, stop in parts_of(column_start, column_stop, level.width, step=step)
         ),
         step=step,
         row=row_start,
@@ -316,7 +316,7 @@ def level_windows(
     )
 
 
-def _parts_of(start: int, stop: int, width: int, *, step: int) -> Iterator[tuple[int, int]]:
+def parts_of(start: int, stop: int, width: int, *, step: int) -> Iterator[tuple[int, int]]:
     """Cut `[start, stop)` of an endless row of copies into spans of the one copy, each from a `step`-th column on."""
     while start < stop:
         turn = start // width * width

@@ -15,7 +15,8 @@ from chronotile.core.model.crs import transformer
 from chronotile.core.model.cube import CellPlaces
 from chronotile.core.model.grid import FloatArray, Grid, NativeGrid, Window
 from chronotile.core.model.raster import Encoding, Pixels, Raster
-from chronotile.core.warp.plan import WindowSource, side_by_side
+from chronotile.core.warp.level_windows import Reach, parts_of, span_of
+from chronotile.core.warp.plan import WindowSource, read_windows
 
 MAX_ERROR_CELLS = 1e-5
 """Of the polynomials, in cells: a place may be taken for one of the cell beside it only so near to the edge."""
@@ -53,10 +54,7 @@ class CellPlan:
         Raises:
             SourceUnavailable: The source is gone or damaged.
         """
-        parts = [
-            reader.read_window(variable.name, index=index, level=0, window=window, step=1) for window in self.windows
-        ]
-        return parts[0] if len(parts) == 1 else side_by_side(parts)
+        return read_windows(self, reader, variable, index)
 
     def warp(self, pixels: Pixels, encoding: Encoding) -> Raster:
         """Return what was read, as it is."""
@@ -127,8 +125,10 @@ def _turn(middle: float, native: NativeGrid) -> float:
 def _plan(native: NativeGrid, grid: Grid, located: _Located) -> CellPlan | None:
     """The windows of the cells, and the polynomials counted from their first column and row."""
     edges = np.polynomial.chebyshev.chebvander(EDGE_POINTS, len(located.columns) - 1)
-    row_start, row_stop = _span(edges @ located.rows @ edges.T, native.height)
-    column_start, column_stop = _span(edges @ located.columns @ edges.T, None if native.is_circular else native.width)
+    row_start, row_stop = _reached(edges @ located.rows @ edges.T, native.height)
+    column_start, column_stop = _reached(
+        edges @ located.columns @ edges.T, None if native.is_circular else native.width
+    )
     height, width = row_stop - row_start, column_stop - column_start
     if min(height, width) < 1 or height * width > MOST_PER_PIXEL * grid.width * grid.height:
         return None
@@ -138,28 +138,14 @@ def _plan(native: NativeGrid, grid: Grid, located: _Located) -> CellPlan | None:
     pixels = _pixels_in_cells(columns, rows, grid, shape=(height, width))
     return CellPlan(
         windows=tuple(
-            Window(row_start, row_stop, start, stop) for start, stop in _parts(column_start, column_stop, native.width)
+            Window(row_start, row_stop, *each) for each in parts_of(column_start, column_stop, native.width, step=1)
         ),
         places=CellPlaces(columns=_terms(columns), rows=_terms(rows), width=width, height=height, pixels=pixels),
     )
 
 
-def _span(coordinates: FloatArray, size: int | None) -> tuple[int, int]:
-    """First cell and one past the last, with a margin, within `size` if given."""
-    start = int(np.floor(coordinates.min())) - MARGIN_CELLS
-    stop = int(np.floor(coordinates.max())) + 1 + MARGIN_CELLS
-    return (start, stop) if size is None else (max(0, start), min(size, stop))
-
-
-def _parts(start: int, stop: int, width: int) -> list[tuple[int, int]]:
-    """Spans of columns of a source that goes all round, of which `[start, stop)` may cross the seam."""
-    parts = []
-    while start < stop:
-        turn = start // width * width
-        part_stop = min(stop, turn + width)
-        parts.append((start - turn, part_stop - turn))
-        start = part_stop
-    return parts
+def _reached(coordinates: FloatArray, size: int | None) -> tuple[int, int]:
+    return span_of(Reach(coordinates.min(), coordinates.max()), MARGIN_CELLS, size)
 
 
 def _pixels_in_cells(columns: FloatArray, rows: FloatArray, grid: Grid, *, shape: tuple[int, int]) -> NDArray[np.int32]:
