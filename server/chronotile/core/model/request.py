@@ -1,7 +1,7 @@
 """What protocols ask of the pipeline, in the core's words."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Literal
 
 from chronotile.core.errors import ClientGone, InvalidParameter
@@ -55,38 +55,58 @@ class Backdrop:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MapRequest:
-    """Show this area at this time."""
+class Styled:
+    """Values of a layer in the colours of a style."""
 
     layer: str
     """Id or alias."""
-    grid: Grid
-    time: TimeSelection = ABSENT
-    fills_gaps: bool = False
-    """Whether a time in a gap between irregular ones is answered by the one before it (`resolve_picture_times`)."""
     style: str = ""
     """Id, or nothing or `default` for the layer's first style."""
-    difference: TimeSelection | None = None
-    """A second time, whose values are subtracted: the picture shows the change since then in diverging colours."""
     own_style: Style | None = None
     """A style that the request brings along, in place of the layer's."""
-    format: MapFormat = MapFormat.PNG
     range: tuple[float, float] | None = None
     """Physical values at the ends of the ramp, instead of the style's own."""
     ramp: str | None = None
     """Id of a style whose colours are stretched over the range, instead of the style's own."""
     colouring: Colouring = AS_STYLED
     reducer: PictureReducer = "latest"
-    """Reducer of several times to one pixel."""
+    """Of several times to one pixel; only `latest` leaves flags in a picture, and so in its legend."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegendRequest(Styled):
+    """Show what the colours of a style mean."""
+
+    is_difference: bool = False
+    """In the diverging colours that changes between two times have."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown(Styled):
+    """What a picture shows, and is asked for at one of its places."""
+
+    time: TimeSelection = ABSENT
+    fills_gaps: bool = False
+    """Whether a time in a gap between irregular ones is answered by the one before it (`resolve_picture_times`)."""
+    difference: TimeSelection | None = None
+    """A second time, whose values are subtracted: the picture shows the change since then in diverging colours."""
+
+    @property
+    def is_difference(self) -> bool:
+        """Whether values are changes."""
+        return self.difference is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MapRequest(Shown):
+    """Show this area at this time."""
+
+    grid: Grid
+    format: MapFormat = MapFormat.PNG
     expression: str | None = None
     """Arithmetic over the variables of the layer's collection, shown in place of the layer's own values."""
     background: tuple[int, int, int] | Backdrop | None = None
     """Red, green and blue under transparent pixels; `None` keeps them transparent where the format can."""
-
-    @property
-    def is_difference(self) -> bool:
-        """Whether the picture shows changes."""
-        return self.difference is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,50 +198,18 @@ class AreasRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class IdentifyRequest:
-    """What is shown at this place: the values of the cell, and what the style makes of them."""
+class IdentifyRequest(Shown):
+    """What is shown at this place: the values of the cell, all of them if there are several, as the style has them."""
 
-    layer: str
-    """Id or alias."""
     point: Point
-    time: TimeSelection = ABSENT
-    """As of a picture; several times give all their values."""
-    fills_gaps: bool = False
-    """As of a picture."""
-    difference: TimeSelection | None = None
-    """As of a picture: values are the changes since then."""
-    reducer: PictureReducer = "latest"
-    """Of several times since which values have changed."""
-    style: str = ""
-    own_style: Style | None = None
-    range: tuple[float, float] | None = None
-    ramp: str | None = None
-    colouring: Colouring = AS_STYLED
     stretched_over: MapRequest | None = None
     """The picture over whose values the colours are stretched, where they are."""
-
-    @property
-    def is_difference(self) -> bool:
-        """Whether values are changes."""
-        return self.difference is not None
 
     @classmethod
     def of_picture(cls, shown: MapRequest, point: Point, *, layer: str) -> "IdentifyRequest":
         """Return the request for the values that a picture shows at a point, under the name `layer` goes by there."""
-        return cls(
-            layer=layer,
-            point=point,
-            time=shown.time,
-            fills_gaps=shown.fills_gaps,
-            difference=shown.difference,
-            reducer=shown.reducer,
-            style=shown.style,
-            own_style=shown.own_style,
-            range=shown.range,
-            ramp=shown.ramp,
-            colouring=shown.colouring,
-            stretched_over=shown if shown.colouring.is_stretched else None,
-        )
+        own = {each.name: getattr(shown, each.name) for each in fields(Shown)} | {"layer": layer}
+        return cls(**own, point=point, stretched_over=shown if shown.colouring.is_stretched else None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,22 +230,6 @@ class AreaSeriesRequest:
     """The parameter that selects the areas, for error messages."""
     may_be_outside: bool = False
     """Whether areas that all lie outside the layer have no cells, as one beside others has, rather than be refused."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LegendRequest:
-    """Show what the colours of a style mean."""
-
-    layer: str
-    style: str = ""
-    own_style: Style | None = None
-    is_difference: bool = False
-    """In the diverging colours that changes between two times have."""
-    reducer: PictureReducer = "latest"
-    """Of pictures of several times; only `latest` leaves flags in them."""
-    range: tuple[float, float] | None = None
-    ramp: str | None = None
-    colouring: Colouring = AS_STYLED
 
 
 # Cancellation: long work checks now and then that its request is still active, and ends if the client has left.
