@@ -13,6 +13,15 @@ PARTIAL = ".part"
 """End of the name of a file that is being written."""
 
 
+@contextmanager
+def _opened(path: Path, flags: int) -> Iterator[int]:
+    descriptor = os.open(path, flags, 0o644)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
 class Disk:
     """The file operations of a run; tests let each of them fail once."""
 
@@ -41,12 +50,9 @@ class Disk:
     def put(self, path: Path, data: bytes) -> None:
         """Write a file under its name once it is whole; `settle` makes the name itself last."""
         partial = path.with_name(path.name + PARTIAL)
-        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
-        try:
+        with _opened(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC) as descriptor:
             self.write(descriptor, data)
             self.fsync(descriptor)
-        finally:
-            os.close(descriptor)
         self.rename(partial, path)
 
     def finish(self, partial: Path, path: Path) -> None:
@@ -58,19 +64,13 @@ class Disk:
     def settle(self, paths: Iterable[Path]) -> None:
         """Return when the names in these folders, or the bytes of these files, will outlast a loss of power."""
         for path in paths:
-            descriptor = os.open(path, os.O_RDONLY)
-            try:
+            with _opened(path, os.O_RDONLY) as descriptor:
                 self.fsync(descriptor)
-            finally:
-                os.close(descriptor)
 
     def append(self, path: Path, line: str) -> None:
         """Write a line at the end of a file."""
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-        try:
+        with _opened(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND) as descriptor:
             self.write(descriptor, line.encode())
-        finally:
-            os.close(descriptor)
 
 
 def forget(paths: Iterable[Path]) -> None:
@@ -93,15 +93,12 @@ def sole_writer(folder: Path) -> Iterator[None]:
     Raises:
         UnsupportedSource: Another run is writing there.
     """
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
+    with _opened(folder, os.O_RDONLY) as descriptor:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise UnsupportedSource(f"another optimise is writing {folder.name}; wait for it to end") from error
         yield
-    finally:
-        os.close(descriptor)
 
 
 # Files and folders of jobs and of the item index, which only the user who runs the server and workers may read.
