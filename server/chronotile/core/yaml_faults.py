@@ -35,25 +35,22 @@ _AFTER_QUOTE = re.compile(r""".*?:\s+(?:"[^"]*"|'[^']*')\s*[^\s#,\]}]""")
 _BRACKET_FIRST = re.compile(r".*?:\s+[{[]")
 _BRACE_IN_TEXT = re.compile(r"\$\{|\{\w+\}[\w./*-]")
 _NEEDS_QUOTES = "put it in quotes"
+_TAB = "the line is indented with a tab; indent with spaces"
 
 
 def remedy(fault: Fault) -> Remedy | None:
     """Return what is wrong in words of the writer, and what to do; `None` where only the parser's words are known."""
     for words, find in _BY_PROBLEM:
         if words in fault.problem:
-            return find(fault)
+            return Remedy(fault.line, find) if isinstance(find, str) else find(fault)
     return None
 
 
 def _of_token(fault: Fault) -> Remedy:
     character = fault.text[fault.column : fault.column + 1]
     if "\t" in (character, *_indentation(fault.text)):
-        return _of_tab(fault)
+        return Remedy(fault.line, _TAB)
     return Remedy(fault.line, f"text cannot begin with {character}; {_NEEDS_QUOTES}")
-
-
-def _of_tab(fault: Fault) -> Remedy:
-    return Remedy(fault.line, "the line is indented with a tab; indent with spaces")
 
 
 def _of_quote(fault: Fault) -> Remedy:
@@ -73,10 +70,6 @@ def _of_bracket(fault: Fault) -> Remedy:
     return Remedy(
         _begun(fault), f"the {opening} that opens in this line is not closed by {closing}, or a comma is missing"
     )
-
-
-def _of_node(fault: Fault) -> Remedy:
-    return Remedy(fault.line, "a value is missing here, or a [ or { before it is not closed")
 
 
 def _of_colon(fault: Fault) -> Remedy:
@@ -119,48 +112,25 @@ def _of_key(fault: Fault) -> Remedy:
     return Remedy(fault.line, words)
 
 
-def _of_item(fault: Fault) -> Remedy:
-    return Remedy(fault.line, "a key is among list items; indent it like the key of that list")
-
-
-def _of_name(fault: Fault) -> Remedy:
-    return Remedy(fault.line, f"text cannot begin with * or &; {_NEEDS_QUOTES}")
-
-
-def _of_escape(fault: Fault) -> Remedy:
-    return Remedy(fault.line, "in double quotes a backslash is an escape character; use single quotes, or /")
-
-
-def _of_question_mark(fault: Fault) -> Remedy:
-    return Remedy(fault.line, f"text cannot begin with ? or have a further key in one line; {_NEEDS_QUOTES}")
-
-
-def _of_long_text(fault: Fault) -> Remedy:
-    return Remedy(
-        fault.line, f"text after | or > begins in the next line; if the text itself begins with | or >, {_NEEDS_QUOTES}"
-    )
-
-
-def _of_control(fault: Fault) -> Remedy:
-    return Remedy(fault.line, "the file has a control character; remove it")
-
-
-_BY_PROBLEM: tuple[tuple[str, Callable[[Fault], Remedy]], ...] = (
-    ("tab character", _of_tab),
+_BY_PROBLEM: tuple[tuple[str, str | Callable[[Fault], Remedy]], ...] = (
+    ("tab character", _TAB),
     ("cannot start any token", _of_token),
     ("unexpected end of stream", _of_quote),
     ("unexpected document indicator", _of_quote),
     ("expected ',' or", _of_bracket),
-    ("expected node content", _of_node),
+    ("expected node content", "a value is missing here, or a [ or { before it is not closed"),
     ("mapping values are not allowed", _of_colon),
     ("could not find expected ':'", _of_missing_colon),
     ("did not find expected key", _of_key),
-    ("expected '-' indicator", _of_item),
-    ("expected alphabetic or numeric", _of_name),
-    ("unknown escape", _of_escape),
-    ("mapping keys are not allowed", _of_question_mark),
-    ("expected comment or line break", _of_long_text),
-    ("control characters", _of_control),
+    ("expected '-' indicator", "a key is among list items; indent it like the key of that list"),
+    ("expected alphabetic or numeric", f"text cannot begin with * or &; {_NEEDS_QUOTES}"),
+    ("unknown escape", "in double quotes a backslash is an escape character; use single quotes, or /"),
+    ("mapping keys are not allowed", f"text cannot begin with ? or have a further key in one line; {_NEEDS_QUOTES}"),
+    (
+        "expected comment or line break",
+        f"text after | or > begins in the next line; if the text itself begins with | or >, {_NEEDS_QUOTES}",
+    ),
+    ("control characters", "the file has a control character; remove it"),
 )
 """By words of libyaml; the first that fit count."""
 

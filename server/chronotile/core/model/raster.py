@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,10 @@ NODATA_CODE, OUTSIDE_CODE, MASKED_CODE, UNREADABLE_CODE, FIRST_FLAG_CODE = 1, 2,
 """Codes of reasons; 0 is that of a value, and flags follow."""
 MOST_TABLED = 1 << 16
 """Numbers of a type for which a table has the state of each."""
+
+
+_key_of = attrgetter("dtype", "scale", "offset", "nodata", "valid_range", "flags", "units", "text_step")
+"""Of an encoding: what makes two equal."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,23 +58,11 @@ class Encoding:
 
     def __eq__(self, other: object) -> bool:
         """Whether both mean the same; tuples take what is the same object to be equal, NaN too, on every Python."""
-        return isinstance(other, Encoding) and self._key() == other._key()
+        return isinstance(other, Encoding) and _key_of(self) == _key_of(other)
 
     def __hash__(self) -> int:
         """Hash what is compared."""
-        return hash(self._key())
-
-    def _key(self) -> tuple[object, ...]:
-        return (
-            self.dtype,
-            self.scale,
-            self.offset,
-            self.nodata,
-            self.valid_range,
-            self.flags,
-            self.units,
-            self.text_step,
-        )
+        return hash(_key_of(self))
 
     def valid(self, numbers: Numbers) -> BoolArray:
         """Return where `numbers` are values: not nodata, not a flag, inside the valid range, finite."""

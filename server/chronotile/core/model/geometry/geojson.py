@@ -99,12 +99,10 @@ def area_of(body: bytes, rules: GeometryRules) -> Area:
     document = _geojson_of(body)
     kind = _kind(document)
     if kind == "FeatureCollection":
-        raise InvalidParameter(
-            f"a FeatureCollection has many areas; send one Feature or geometry here{rules.hint}", locator=LOCATOR
-        )
+        raise _refusal(f"a FeatureCollection has many areas; send one Feature or geometry here{rules.hint}")
     draft = _feature(document, "") if kind == "Feature" else _bare(document, "")
     if not draft.polygons:
-        raise InvalidParameter("the feature has no geometry: it is null", locator=LOCATOR)
+        raise _refusal("the feature has no geometry: it is null")
     return _areas([draft], document, rules)[0]
 
 
@@ -122,10 +120,9 @@ def areas_of(body: bytes, rules: GeometryRules) -> tuple[Area, ...]:
     document = _geojson_of(body)
     kind = _kind(document)
     if kind not in MEMBERS:
-        raise InvalidParameter(
+        raise _refusal(
             f"the body must be a FeatureCollection or a GeometryCollection, got {_shown(kind)}"
-            f"{rules.hint if kind in ONE_AREA else ''}",
-            locator=LOCATOR,
+            f"{rules.hint if kind in ONE_AREA else ''}"
         )
     key, one, draft_of = MEMBERS[kind]
     members = listed_members(document, key)
@@ -142,7 +139,7 @@ def listed_members(document: Mapping[str, Json], key: str) -> list[Json]:
     """
     members = document.get(key)
     if not isinstance(members, list):
-        raise InvalidParameter(f"{key!r} must be a list", locator=LOCATOR)
+        raise _refusal(f"{key!r} must be a list")
     return members
 
 
@@ -163,10 +160,9 @@ def _require_few(body: bytes, rules: GeometryRules, *, features: int) -> None:
         require_at_most(name, requested, allowed, alternative="send fewer at once", locator=LOCATOR)
     holes = holes_in(body)
     if holes > MOST_HOLES:
-        raise InvalidParameter(
+        raise _refusal(
             f"the polygons are too complex: they have {holes} holes, at most {MOST_HOLES}; simplify them, or send "
-            "fewer at once",
-            locator=LOCATOR,
+            "fewer at once"
         )
 
 
@@ -203,9 +199,9 @@ def _document(body: bytes, parse: Callable[[bytes], Json]) -> dict[str, Json]:
     try:
         document = parse(body.removeprefix(b"\xef\xbb\xbf"))
     except orjson.JSONDecodeError as error:
-        raise InvalidParameter(f"the body is not valid JSON: {_reason(body, error)}", locator=LOCATOR) from error
+        raise _refusal(f"the body is not valid JSON: {_reason(body, error)}") from error
     if not isinstance(document, dict):
-        raise InvalidParameter("the body must be a GeoJSON object such as a Polygon or MultiPolygon", locator=LOCATOR)
+        raise _refusal("the body must be a GeoJSON object such as a Polygon or MultiPolygon")
     return document
 
 
@@ -220,17 +216,16 @@ def _reason(body: bytes, error: orjson.JSONDecodeError) -> str:
 
 def _feature(document: Json, name: str) -> Draft:
     if _kind(document) != "Feature":
-        raise InvalidParameter(f"member{name} must be a Feature, got {_shown(_kind(document))}", locator=LOCATOR)
+        raise _refusal(f"member{name} must be a Feature, got {_shown(_kind(document))}")
     identity = document.get("id")
     if identity is not None and not (isinstance(identity, str) or is_number(identity)):
-        raise InvalidParameter(f"the id{name or ' of a feature'} must be text or a number", locator=LOCATOR)
+        raise _refusal(f"the id{name or ' of a feature'} must be text or a number")
     properties = document.get("properties")
     if properties is not None and not isinstance(properties, dict):
-        raise InvalidParameter(f"the properties{name or ' of a feature'} must be an object", locator=LOCATOR)
+        raise _refusal(f"the properties{name or ' of a feature'} must be an object")
     if properties is not None and _is_deep(properties):
-        raise InvalidParameter(
-            f"the properties{name or ' of a feature'} have more than {MAX_PROPERTY_DEPTH} nested lists and objects",
-            locator=LOCATOR,
+        raise _refusal(
+            f"the properties{name or ' of a feature'} have more than {MAX_PROPERTY_DEPTH} nested lists and objects"
         )
     if "geometry" in document and document["geometry"] is None:
         return Draft(name=name, polygons=(), closed=(), id=identity, properties=properties)
@@ -261,21 +256,20 @@ def _coordinates(geometry: Json, name: str, depth: int = 0) -> Iterator[Json]:
     if kind == "GeometryCollection" and depth < MAX_DEPTH:
         members = geometry.get("geometries")
         if not isinstance(members, list) or not members:
-            raise InvalidParameter(f"the collection{name} has no geometries", locator=LOCATOR)
+            raise _refusal(f"the collection{name} has no geometries")
         for place, member in enumerate(members, 1):
             yield from _coordinates(member, f" {place} of the collection{name}", depth + 1)
         return
     if kind not in {"Polygon", "MultiPolygon"}:
         points = "; a series of points is at /timeseries/points" if kind in {"Point", "MultiPoint"} else ""
-        raise InvalidParameter(
-            f"the geometry{name} must be a Polygon or MultiPolygon, or a Feature of one, got {_shown(kind)}{points}",
-            locator=LOCATOR,
+        raise _refusal(
+            f"the geometry{name} must be a Polygon or MultiPolygon, or a Feature of one, got {_shown(kind)}{points}"
         )
     listed = geometry.get("coordinates")
     polygons = [listed] if kind == "Polygon" else listed
     is_empty = isinstance(polygons, list) and len(polygons) == 1 and isinstance(polygons[0], list) and not polygons[0]
     if not isinstance(polygons, list) or not polygons or is_empty:
-        raise InvalidParameter(f"the geometry{name} has no coordinates", locator=LOCATOR)
+        raise _refusal(f"the geometry{name} has no coordinates")
     yield from polygons
 
 
@@ -283,19 +277,17 @@ def _polygon(rings: Json, name: str, closed: list[str]) -> Polygon:
     if isinstance(rings, np.ndarray):  # positions in the place of rings
         rings = rings[:1].tolist()
     if not isinstance(rings, list) or not rings:
-        raise InvalidParameter(f"{name} has no rings", locator=LOCATOR)
+        raise _refusal(f"{name} has no rings")
     return tuple(_ring(ring, f"ring {place} of {name}", closed) for place, ring in enumerate(rings, 1))
 
 
 def _ring(listed: Json, name: str, closed: list[str]) -> FloatArray:
     positions = _positions(listed, name)
     if not np.isfinite(positions).all():
-        raise InvalidParameter(f"{name} has a coordinate that is not a finite number", locator=LOCATOR)
+        raise _refusal(f"{name} has a coordinate that is not a finite number")
     is_closed = len(positions) > 1 and bool((positions[0] == positions[-1]).all())
     if len(positions) - is_closed < LEAST_POSITIONS:
-        raise InvalidParameter(
-            f"{name} must have at least {LEAST_POSITIONS} positions and end where it begins", locator=LOCATOR
-        )
+        raise _refusal(f"{name} must have at least {LEAST_POSITIONS} positions and end where it begins")
     if is_closed:
         return positions
     closed.append(name)
@@ -307,10 +299,10 @@ def _positions(listed: Json, name: str) -> FloatArray:
     if isinstance(listed, np.ndarray):
         return listed
     if not isinstance(listed, list) or not listed:
-        raise InvalidParameter(f"{name} has no positions", locator=LOCATOR)
+        raise _refusal(f"{name} has no positions")
     positions = positions_of(listed)
     if positions is None:
-        raise InvalidParameter(f"{name} must have positions [longitude, latitude]", locator=LOCATOR)
+        raise _refusal(f"{name} must have positions [longitude, latitude]")
     return positions
 
 
@@ -357,9 +349,7 @@ def _check_reach(draft: Draft, crs: Crs) -> None:
                     if crs.is_geographic
                     else f"coordinates from {-FARTHEST:g} to {FARTHEST:g}"
                 )
-                raise InvalidParameter(
-                    f"ring {place} of polygon {number}{draft.name} must have {expected}", locator=LOCATOR
-                )
+                raise _refusal(f"ring {place} of polygon {number}{draft.name} must have {expected}")
 
 
 def _crs(document: Mapping[str, Json], rules: GeometryRules) -> Crs:
@@ -390,6 +380,10 @@ def _member_name(member: Json) -> str:
         if isinstance(given.get("code"), int):
             return f"EPSG:{given['code']}"
     raise InvalidParameter('the member crs must be {"type": "name", "properties": {"name": …}}', locator="crs")
+
+
+def _refusal(message: str) -> InvalidParameter:
+    return InvalidParameter(message, locator=LOCATOR)
 
 
 def _kind(document: Json) -> str:
