@@ -47,6 +47,11 @@ class BBox(NamedTuple):
         """Whether the two boxes of one CRS share more than an edge."""
         return self.xmin < other.xmax and other.xmin < self.xmax and self.ymin < other.ymax and other.ymin < self.ymax
 
+    def common(self, other: "BBox") -> "BBox":
+        """Return what both hold, where they meet; else its minima are not less than its maxima."""
+        (west, south, east, north), (xmin, ymin, xmax, ymax) = self, other
+        return BBox(max(west, xmin), max(south, ymin), min(east, xmax), min(north, ymax))
+
     def unwound(self) -> "BBox":
         """Return a box in longitudes and latitudes whose east is beyond 180 if it crosses the antimeridian."""
         return self if self.xmin <= self.xmax else self._replace(xmax=self.xmax + WHOLE_CIRCLE)

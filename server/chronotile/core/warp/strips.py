@@ -1,6 +1,6 @@
 """Native pixels onto a large grid, some rows at a time: coordinates of all would take ten times what pixels do."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -126,7 +126,9 @@ def strips_of(grid: Grid) -> tuple[slice, ...]:
     """Return the rows that are warped at a time: all of a grid of no more than `WHOLE_PIXELS`."""
     if grid.width * grid.height <= WHOLE_PIXELS:
         return (slice(0, grid.height),)
-    return tuple(_strips(grid))
+    # Of about as many pixels each: never a single one, whose products BLAS sums up in another order.
+    count = max(1, grid.height // max(2, STRIP_PIXELS // grid.width))
+    return tuple(slice(grid.height * n // count, grid.height * (n + 1) // count) for n in range(count))
 
 
 def rows_of(grid: Grid, rows: slice) -> Grid:
@@ -283,9 +285,3 @@ def _range_of(coordinates: FloatArray) -> Reach:
 def _outermost(reaches: Iterable[Reach]) -> Reach:
     least, most = zip(*reaches, strict=True)
     return Reach(min(least), max(most))
-
-
-def _strips(grid: Grid) -> Iterator[slice]:
-    # Rows of about as many pixels each: never a single one, whose products BLAS sums up in another order.
-    count = max(1, grid.height // max(2, STRIP_PIXELS // grid.width))
-    return (slice(grid.height * n // count, grid.height * (n + 1) // count) for n in range(count))
