@@ -46,7 +46,7 @@ from chronotile.pipeline.revision import (
     time_index,
 )
 from chronotile.pipeline.services import Services, Stopwatch, reading
-from chronotile.pipeline.unreadable_dates import IncompleteAnswer, UnreadableDates, complete, etag_without, time_without
+from chronotile.pipeline.unreadable_dates import IncompleteAnswer, UnreadableDates, complete
 from chronotile.readers.reader import PROVISIONAL
 
 SHORTER = "request a shorter interval"
@@ -227,12 +227,7 @@ def _made(target: CubeTarget, is_active: IsActive) -> Payload:
     try:
         body = target.services.caches.cubes.get_or_make(target.etag, make, is_active=is_active)
     except IncompleteAnswer as answer:
-        etag = etag_without(target.etag, answer.unreadable, answer.left_out)
-        time = time_without(target.time_used, answer.unreadable)
-        whole = _payload(target, answer.body)
-        return replace(
-            whole, etag=etag, time=time, unreadable=answer.unreadable, left_out=answer.left_out, unread=answer.unread
-        )
+        return replace(answer.in_place_of(_payload(target, b"")), unread=answer.unread)
     return _payload(target, body)
 
 

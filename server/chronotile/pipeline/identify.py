@@ -297,10 +297,8 @@ def _colours(target: IdentifyTarget, pixels: Sequence[Pixels], base: Base | None
         picture = paint_composite((red, green, blue), replace(content, range=span)).rgba()
     else:
         raster = rasters[0] if base is None else difference(rasters[0], base.raster)
-        picture = paint(raster, _painted_style(target)).rgba()
+        style, stretched_over = target.style, target.request.stretched_over
+        if stretched_over is not None and target.picture is not None:
+            style = painted_style(stretched_over, target.picture)
+        picture = paint(raster, style).rgba()
     return tuple(Colour(*colour) for colour in picture[0].tolist())
-
-
-def _painted_style(target: IdentifyTarget) -> Style:
-    stretched_over, picture = target.request.stretched_over, target.picture
-    return target.style if stretched_over is None or picture is None else painted_style(stretched_over, picture)

@@ -234,11 +234,12 @@ def product_of(found: FoundItem, services: Services) -> Product:
         except AddressRefused:
             withheld.append(name)
     properties = document.get("properties")
+    members = properties if isinstance(properties, dict) else {}
     return Product(
         id=found.product,
         collection=found.collection,
         item=found.ref.id,
-        when=_when(properties if isinstance(properties, dict) else {}),
+        when=_text(members.get("datetime")) or _text(members.get("start_datetime")) or "",
         assets=tuple(assets),
         withheld=tuple(withheld),
         allowed=allowed,
@@ -309,10 +310,6 @@ def checksums_of(multihash: object) -> Mapping[str, str]:
 
 def _text(value: object) -> str | None:
     return value if isinstance(value, str) and 0 < len(value) <= MOST_TEXT else None
-
-
-def _when(properties: Mapping[str, Any]) -> str:
-    return _text(properties.get("datetime")) or _text(properties.get("start_datetime")) or ""
 
 
 Method = Literal["GET", "HEAD"]

@@ -9,9 +9,8 @@ import numpy as np
 
 from chronotile.core.errors import DateUnreadable
 from chronotile.core.model.collection import VariableInfo
-from chronotile.core.model.grid import Window
 from chronotile.core.model.raster import FIRST_FLAG_CODE, BoolArray, Pixels
-from chronotile.core.warp.plan import side_by_side
+from chronotile.core.warp.plan import Windows, side_by_side
 from chronotile.readers.bisect_damage import Tell, dates_around_damage
 from chronotile.readers.reader import Along, Reader
 
@@ -21,20 +20,8 @@ WASTED = 4
 """A layout of series is read where at least this part of the times of a chunk is requested."""
 
 
-class ReadPlan(Protocol):
+class ReadPlan(Windows, Protocol):
     """Which windows of which level are read."""
-
-    @property
-    def windows(self) -> tuple[Window, ...]:
-        """Side by side from west to east."""
-
-    @property
-    def level(self) -> int:
-        """Of the source."""
-
-    @property
-    def step(self) -> int:
-        """Every `step`-th row and column is read."""
 
     def read(self, reader: Reader, variable: VariableInfo, index: int) -> Pixels:
         """Return the native pixels at one time."""

@@ -10,7 +10,6 @@ from chronotile.pipeline.revision import pixel_revision
 from chronotile.pipeline.services import Services
 from chronotile.pipeline.unreadable_dates import failing_dates
 from chronotile.readers.bisect_damage import FailingDate
-from chronotile.readers.elsewhere import SourcesSnapshot
 
 NOT_OPEN = "its source cannot be opened, or contains nothing that can be served"
 NEWEST_GONE = "the data of its newest time are gone"
@@ -57,19 +56,16 @@ def check_readiness(services: Services) -> Readiness:
     failing = dict.fromkeys((*closed, *away, *(layer.collection for layer in gone), *damaged))
     faults = (
         *(Fault(reason=NOT_OPEN, collection=collection) for collection in closed),
-        *(Fault(reason=_why_away(collection, found), collection=collection) for collection in away),
+        *(Fault(reason=": ".join(filter(None, (AWAY, found.causes.get(each)))), collection=each) for each in away),
         *(Fault(reason=NEWEST_GONE, collection=layer.collection, layer=layer.id) for layer in gone),
         *_left_out(services),
         *_silent_catalogues(services),
-        *map(_fault_of_date, dates),
+        *(
+            Fault(reason=each.reason, collection=each.collection, variable=each.variable, time=each.when)
+            for each in dates
+        ),
     )
     return Readiness(is_ready=any(readable.values()), failing=tuple(failing), faults=faults)
-
-
-def _why_away(collection: str, found: SourcesSnapshot) -> str:
-    # Why a source elsewhere is away; a refusal is more likely a mistake of the configuration than a failure.
-    cause = found.causes.get(collection)
-    return AWAY if cause is None else f"{AWAY}: {cause}"
 
 
 def _is_readable(layer: Layer, services: Services) -> bool:
@@ -119,7 +115,3 @@ def _is_newest_among(dates: Sequence[FailingDate], layer: Layer) -> bool:
     return any(
         date.collection == layer.collection and date.variable in names and date.instant == newest for date in dates
     )
-
-
-def _fault_of_date(date: FailingDate) -> Fault:
-    return Fault(reason=date.reason, collection=date.collection, variable=date.variable, time=date.when)

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from operator import attrgetter
 from pathlib import Path
 from time import perf_counter
 from typing import Protocol
@@ -162,14 +163,6 @@ def reading(layer: Layer) -> Iterator[None]:
         raise SourceUnavailable(f"layer {layer.id} cannot be read now: {error.message}") from error
 
 
-def _document_bytes(document: Document) -> int:
-    return document.nbytes
-
-
-def _shape_bytes(shape: StoreShape) -> int:
-    return shape.nbytes
-
-
 @dataclass(frozen=True, slots=True)
 class CachedRevision:
     """The state of a layer as it was found not long ago."""
@@ -210,11 +203,11 @@ class Services:
     reader_caches: ReaderCaches = field(default_factory=ReaderCaches)
     """What the readers keep; sources that are opened later have the same."""
     documents: ByteCache[Document] = field(
-        default_factory=lambda: ByteCache(DOCUMENT_BYTES, _document_bytes, largest_share=DOCUMENT_SHARE)
+        default_factory=lambda: ByteCache(DOCUMENT_BYTES, attrgetter("nbytes"), largest_share=DOCUMENT_SHARE)
     )
     """Documents of the catalogue: not in `caches`, since those outlive a reload."""
     store_shapes: ByteCache[StoreShape] = field(
-        default_factory=lambda: ByteCache(STORE_BYTES, _shape_bytes, largest_share=DOCUMENT_SHARE)
+        default_factory=lambda: ByteCache(STORE_BYTES, attrgetter("nbytes"), largest_share=DOCUMENT_SHARE)
     )
     """By layer id and number of times: layers as Zarr stores."""
     served_axes: ServedAxes = field(default_factory=ServedAxes)

@@ -26,14 +26,7 @@ def box_in_set(native: NativeGrid, tile_matrix_set: TileMatrixSet) -> BBox | Non
         box = _box(native, tile_matrix_set, covered)
     except InvalidParameter:
         return None
-    if not box.intersects(covered):
-        return None
-    return BBox(
-        max(box.xmin, covered.xmin),
-        max(box.ymin, covered.ymin),
-        min(box.xmax, covered.xmax),
-        min(box.ymax, covered.ymax),
-    )
+    return box.common(covered) if box.intersects(covered) else None
 
 
 def is_cylindrical(crs: Crs) -> bool:
@@ -46,8 +39,7 @@ def _box(native: NativeGrid, tile_matrix_set: TileMatrixSet, covered: BBox) -> B
     if not is_cylindrical(tile_matrix_set.crs):
         return native.bbox_in(tile_matrix_set.crs)
     world = box_in(covered, tile_matrix_set.crs, CRS84)
-    west, south, east, north = native.bbox_in(CRS84)
-    cut = BBox(max(west, world.xmin), max(south, world.ymin), min(east, world.xmax), min(north, world.ymax))
+    cut = native.bbox_in(CRS84).common(world)
     if cut.xmin >= cut.xmax or cut.ymin >= cut.ymax:
         raise InvalidParameter("the layer lies outside the tile matrix set", locator="tile_matrix_set")
     return box_in(cut, CRS84, tile_matrix_set.crs)

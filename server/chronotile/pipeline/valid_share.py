@@ -493,7 +493,8 @@ class ValidShares:
             stored = orjson.loads(self._folder.read(_name(table.layer)) or b"")
         except orjson.JSONDecodeError:
             return {}
-        return {str(state): float(share) for state, share in stored.items()} if _are_shares(stored) else {}
+        are_shares = isinstance(stored, dict) and all(isinstance(each, int | float) for each in stored.values())
+        return {str(state): float(share) for state, share in stored.items()} if are_shares else {}
 
     def _save(self, table: _Table) -> None:
         """Store what is known of a layer beside the entries of other processes; later, if one is writing."""
@@ -520,7 +521,3 @@ def _name(layer: Layer) -> str:
     # Another for layers of one id whose cells or meaning differ.
     meaning = tuple(describe_part((variable.encoding, variable.levels)) for variable in layer.variables)
     return blake2b(repr((FORMAT_VERSION, layer.id, meaning)).encode(), digest_size=16).hexdigest()
-
-
-def _are_shares(stored: object) -> bool:
-    return isinstance(stored, dict) and all(isinstance(share, int | float) for share in stored.values())

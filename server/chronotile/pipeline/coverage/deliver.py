@@ -54,18 +54,13 @@ SMALLER = "request a smaller bbox, fewer times or coarser cells, or use GTiff, N
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 
-def _any_size(_coverage: Coverage, _limits: Limits) -> None:
-    # Let pass what the limit of all coverages lets.
-    ...
-
-
 class CoverageFormat(NamedTuple):
     """One way to write a coverage."""
 
     media_type: str
     extension: str
     encode: Callable[[Coverage, IsActive], Body]
-    check: Callable[[Coverage, Limits], None] = _any_size
+    check: Callable[[Coverage, Limits], None] = lambda _coverage, _limits: None
     """Raises ChronotileError, such as LimitExceeded, if there is no room for it."""
     is_streamed: bool = False
     """Whether it is made while it is sent, so that its size is not known before."""
@@ -144,7 +139,10 @@ def deliver_coverage(
         ClientGone: The client disconnected.
         ChronotileError: As `extract_coverage`.
     """
-    written = _format_of(format_name, COVERAGE_FORMATS if formats is None else formats)
+    formats = COVERAGE_FORMATS if formats is None else formats
+    if format_name not in formats:
+        raise UnsupportedFormat(f"f is one of {', '.join(formats)}, not {format_name[:40]!r}", locator="f")
+    written = formats[format_name]
     make = partial(_deliver, request, format_name, written, services, conditions=conditions, is_active=is_active)
     return retry_overtaken(make, SourceChanged)
 
@@ -181,12 +179,6 @@ def _deliver(
     )
 
 
-def _format_of(name: str, formats: Mapping[str, CoverageFormat]) -> CoverageFormat:
-    if name not in formats:
-        raise UnsupportedFormat(f"f is one of {', '.join(formats)}, not {name[:40]!r}", locator="f")
-    return formats[name]
-
-
 def _held(key: str, known: Collection[str]) -> str | None:
     """The ETag under which the client holds the file, in whichever bytes, if it does."""
     if key in known:
@@ -212,7 +204,9 @@ def _file(
     """The file: a new one, or for parts one that is cached or being made for another request."""
 
     def make() -> Body:
-        return _found(key, services) or _made(coverage, written, services, is_active=is_active)
+        small = services.caches.payloads.get(key)
+        cached = services.caches.files.find(key) if small is None else Whole(small)
+        return cached or _made(coverage, written, services, is_active=is_active)
 
     if not keep or written.is_streamed:
         return make()
@@ -224,12 +218,6 @@ def _file(
 
     services.caches.making.get_or_make(key, make_and_keep, is_active=is_active)
     return own[0] if own else make()
-
-
-def _found(key: str, services: Services) -> Body | None:
-    # The file, if cached.
-    small = services.caches.payloads.get(key)
-    return services.caches.files.find(key) if small is None else Whole(small)
 
 
 def _cached(key: str, body: Body, services: Services) -> Body:

@@ -35,7 +35,7 @@ from chronotile.pipeline.encoders.coverage.zarr3 import (
 from chronotile.pipeline.resolve_series import layer_with_values
 from chronotile.pipeline.revision import fingerprint, pixel_states, require_state, retry_overtaken, revision_of_states
 from chronotile.pipeline.services import Services, reading
-from chronotile.pipeline.unreadable_dates import IncompleteAnswer, UnreadableDates, complete, etag_without
+from chronotile.pipeline.unreadable_dates import IncompleteAnswer, UnreadableDates, complete
 from chronotile.readers.bisect_damage import dates_around_damage
 from chronotile.readers.reader import BlockShape
 
@@ -235,13 +235,11 @@ def _delivered(chunk: StoreChunk, services: Services, *, known: Collection[str],
         finally:  # what went wrong with a file that changed is no matter
             require_state(layer, instants, states, services)
 
-    time = TimeUsed(instants=instants[::-1])
+    payload = replace(_payload(b"", etag, states), time=TimeUsed(instants=instants[::-1]))
     try:
-        body = services.caches.payloads.get_or_make(etag, make, is_active=is_active)
+        return replace(payload, body=services.caches.payloads.get_or_make(etag, make, is_active=is_active))
     except IncompleteAnswer as answer:
-        own = etag_without(etag, answer.unreadable, answer.left_out)
-        return replace(_payload(answer.body, own, states), time=time, left_out=answer.left_out)
-    return replace(_payload(body, etag, states), time=time)
+        return answer.in_place_of(payload)
 
 
 def _payload(body: bytes, etag: str, states: PixelStates, *, unchanged: bool = False) -> Payload:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from itertools import islice
 from typing import Any
@@ -109,13 +109,8 @@ def joined(parts: Sequence[tuple[FramedAreas, AreasSeries]]) -> AreasSeries:
 
 def sum_of_costs(costs: Sequence[SeriesCost]) -> SeriesCost:
     """Return what several series take together."""
-    return SeriesCost(
-        chunks=sum(cost.chunks for cost in costs),
-        bytes=sum(cost.bytes for cost in costs),
-        seconds=sum(cost.seconds for cost in costs),
-        cells=sum(cost.cells for cost in costs),
-        values=sum(cost.values for cost in costs),
-    )
+    sums = {each.name: sum(getattr(cost, each.name) for cost in costs) for each in fields(SeriesCost)}
+    return SeriesCost(**sums)
 
 
 Flags = NDArray[np.bool_]
@@ -246,20 +241,14 @@ def bounded_cost(readings: Sequence[AreaReading], columns: int, services: Servic
         LimitExceeded: They read more than `max_area_values`, or have more cells, of which one area has too many.
     """
     costs = [how.cost(columns) for how in readings]
+    together = sum_of_costs(costs)
     read = sum(
         cost.bytes // np.dtype(how.layer.main_variable.encoding.dtype).itemsize
         for cost, how in zip(costs, readings, strict=True)
     )
-    cells = sum(cost.cells for cost in costs)
     largest = max((int(np.diff(how.plan.bounds).max(initial=0)) for how in readings), default=0)
-    _require_within_limits(max(read, cells), largest, services, alternative=alternative)
-    return SeriesCost(
-        chunks=sum(cost.chunks for cost in costs),
-        bytes=sum(cost.bytes for cost in costs),
-        seconds=sum(cost.seconds for cost in costs),
-        cells=cells,
-        values=sum(cost.values for cost in costs),
-    )
+    _require_within_limits(max(read, together.cells), largest, services, alternative=alternative)
+    return together
 
 
 def _require_within_limits(values: int, largest: int, services: Services, *, alternative: str) -> None:

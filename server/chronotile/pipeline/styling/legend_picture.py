@@ -98,23 +98,22 @@ def legend_picture(style: Style, *, title: str, units: str, shape: LegendShape =
         _draw_box(draw, box)
     for text in layout.texts:
         draw.text((text.x, text.y), drawable(text.text), font=font_of(text.size), fill=INK[:3], anchor="lm")
-    image = fit_picture(image, shape)
-    pixels = np.full((image.height, image.width, 4), 255, dtype=np.uint8)
+    return _fitted(image, shape)
+
+
+def _fitted(image: Image.Image, shape: LegendShape) -> RgbaPicture:
+    """The picture in the requested size, in the north-west of white, smaller where it does not fit."""
+    width, height = shape.width or image.width, shape.height or image.height
+    if (width, height) != image.size:
+        share = min(1.0, width / image.width, height / image.height)
+        if share < 1:
+            image = image.resize((max(1, int(image.width * share)), max(1, int(image.height * share))))
+        canvas = Image.new("RGB", (width, height), WHITE[:3])
+        canvas.paste(image, (0, 0))
+        image = canvas
+    pixels = np.full((height, width, 4), 255, dtype=np.uint8)
     pixels[..., :3] = np.asarray(image)
     return RgbaPicture(pixels)
-
-
-def fit_picture(image: Image.Image, shape: LegendShape) -> Image.Image:
-    """Return the picture in the requested size, in the north-west of white, smaller where it does not fit."""
-    width, height = shape.width or image.width, shape.height or image.height
-    if (width, height) == image.size:
-        return image
-    share = min(1.0, width / image.width, height / image.height)
-    if share < 1:
-        image = image.resize((max(1, int(image.width * share)), max(1, int(image.height * share))))
-    canvas = Image.new("RGB", (width, height), WHITE[:3])
-    canvas.paste(image, (0, 0))
-    return canvas
 
 
 def legend_svg(style: Style, *, title: str, units: str, shape: LegendShape = UPRIGHT) -> bytes:
@@ -133,8 +132,7 @@ def legend_svg(style: Style, *, title: str, units: str, shape: LegendShape = UPR
         place = {"x": str(text.x), "y": str(text.y), "font-size": str(text.size), "dominant-baseline": "central"}
         fitted = {"textLength": str(text.width), "lengthAdjust": "spacingAndGlyphs", "fill": INK.hex}
         ET.SubElement(root, "text", place | fitted).text = printable(text.text)
-    document: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
-    return document
+    return bytes(ET.tostring(root, encoding="utf-8", xml_declaration=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -384,10 +382,7 @@ def join_pictures(legends: Sequence[bytes], shape: LegendShape) -> RgbaPicture:
         canvas.paste(image.convert("RGB"), (0, top))
         top += image.height
         image.close()
-    canvas = fit_picture(canvas, shape)
-    pixels = np.full((canvas.height, canvas.width, 4), 255, dtype=np.uint8)
-    pixels[..., :3] = np.asarray(canvas)
-    return RgbaPicture(pixels)
+    return _fitted(canvas, shape)
 
 
 def join_svg(legends: Sequence[bytes], shape: LegendShape) -> bytes:
@@ -404,8 +399,7 @@ def join_svg(legends: Sequence[bytes], shape: LegendShape) -> bytes:
         _make_part(root, f"legend{number}-")
         root.set("y", str(sum(heights[:number])))
         joined.append(root)
-    document: bytes = ET.tostring(joined, encoding="utf-8", xml_declaration=True)
-    return document
+    return bytes(ET.tostring(joined, encoding="utf-8", xml_declaration=True))
 
 
 def _make_part(root: ET.Element, prefix: str) -> None:

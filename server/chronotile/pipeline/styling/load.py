@@ -111,6 +111,10 @@ def load_styles(folders: Sequence[Path]) -> dict[str, Style]:
     """
     sheets, styles, mistakes = dict[str, _Sheet](), dict[str, Style](), list[Mistake]()
     for style_id, path in sorted(find_styles(folders).items()):
+        if ID.fullmatch(style_id) is None or style_id == "default":
+            problem = f"{style_id[:40]!r} cannot be the id of a style; rename the file"
+            mistakes.append(Mistake(Place(str(path), 1), (), problem))
+            continue
         if path.suffix == SLD:
             style, wrong = _read_sld(style_id, path)
             mistakes += wrong
@@ -138,8 +142,6 @@ def style_folders(configuration: Path | None) -> tuple[Path, ...]:
 def _read_sld(style_id: str, path: Path) -> tuple[Style | None, Sequence[Mistake]]:
     """The default style of a document's first layer, else that layer's first."""
     start = Place(str(path), 1)
-    if not _is_style_id(style_id):
-        return None, [Mistake(start, (), f"{style_id[:40]!r} cannot be the id of a style; rename the file")]
     try:
         with path.open("rb") as file:
             layer = read_sld(file.read(MAX_BYTES + 1), id=style_id)[0]
@@ -153,14 +155,8 @@ def _read_sld(style_id: str, path: Path) -> tuple[Style | None, Sequence[Mistake
     return defined[0].style, []
 
 
-def _is_style_id(style_id: str) -> bool:
-    return ID.fullmatch(style_id) is not None and style_id != "default"
-
-
 def _read(style_id: str, path: Path) -> tuple[_Sheet | None, Sequence[Mistake]]:
     start = Place(str(path), 1)
-    if not _is_style_id(style_id):
-        return None, [Mistake(start, (), f"{style_id[:40]!r} cannot be the id of a style; rename the file")]
     try:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:

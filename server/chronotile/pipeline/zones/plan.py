@@ -1,6 +1,6 @@
 """What to read for the cells of areas: windows made of whole blocks of a source, each of them once."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -145,13 +145,8 @@ def _cut(spans: Spans, width: int) -> Spans:
     span = np.repeat(np.arange(counts.size), counts)
     block = first[span] + np.arange(span.size) - np.repeat(np.cumsum(counts) - counts, counts)
     parts = spans.chosen(span)
-    return Spans(
-        areas=parts.areas,
-        rows=parts.rows,
-        starts=np.maximum(parts.starts, block * width),
-        stops=np.minimum(parts.stops, (block + 1) * width),
-        weights=parts.weights,
-    )
+    starts, stops = np.maximum(parts.starts, block * width), np.minimum(parts.stops, (block + 1) * width)
+    return replace(parts, starts=starts, stops=stops)
 
 
 def _unique(rows: IntArray, columns: IntArray) -> tuple[IntArray, IntArray]:

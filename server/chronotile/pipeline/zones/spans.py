@@ -122,8 +122,7 @@ def wrap_spans(spans: Spans, width: int) -> Spans:
     parts = []
     for turn in (-1, 0, 1):
         starts, stops = (np.clip(each - turn * width, 0, width) for each in (spans.starts, spans.stops))
-        moved = Spans(areas=spans.areas, rows=spans.rows, starts=starts, stops=stops, weights=spans.weights)
-        parts.append(moved.chosen(starts < stops))
+        parts.append(replace(spans, starts=starts, stops=stops).chosen(starts < stops))
     return in_order(parts)
 
 
@@ -182,13 +181,7 @@ def covered_spans(outlines: Outlines, grid: NativeGrid) -> Spans:
     if grid.is_circular:
         spans = _added(wrap_spans(spans, grid.width), grid.width)
     assert spans.weights is not None  # noqa: S101 -- for the type checker
-    return Spans(
-        areas=spans.areas,
-        rows=spans.rows,
-        starts=spans.starts,
-        stops=spans.stops,
-        weights=spans.weights * row_areas(grid)[spans.rows],
-    )
+    return replace(spans, weights=spans.weights * row_areas(grid)[spans.rows])
 
 
 def row_areas(grid: NativeGrid) -> Float64Array:
@@ -271,7 +264,7 @@ def _signs(outlines: Outlines) -> Float64Array:
 def _summed(bits: Spans, own: Float64Array, heights: Float64Array, reach: Reach) -> Spans:
     """Spans of bits in cells: each cell with edges by itself, and the run of whole cells up to the next such."""
     if not own.size:
-        return Spans(areas=bits.areas, rows=bits.rows, starts=bits.starts, stops=bits.stops, weights=own)
+        return replace(bits, weights=own)
     order = np.lexsort((bits.starts, bits.rows, bits.areas))
     areas, rows, columns = bits.areas[order], bits.rows[order], bits.starts[order]
     is_line = (np.diff(areas, prepend=-1) != 0) | (np.diff(rows, prepend=-1) != 0)
