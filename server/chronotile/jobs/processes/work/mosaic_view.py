@@ -106,8 +106,8 @@ def _grid(lattice: Lattice, extent: BBox, inputs: Inputs, services: Services) ->
     shared = box_within(extent, trim.box if trim is not None and trim.crs == CRS84 else None)
     box = None if shared is None else reach_in(shared, CRS84, lattice.crs)
     if box is not None and trim is not None and trim.crs != CRS84:
-        box = _both(box, reach_in(trim.box, trim.crs, lattice.crs))
-    if box is None:
+        box = box.common(reach_in(trim.box, trim.crs, lattice.crs))
+    if box is None or box.xmin >= box.xmax or box.ymin >= box.ymax:
         edges = ",".join(f"{edge:.6g}" for edge in extent)
         raise OutsideData(f"bbox holds none of the items, which lie in {edges}", locator="bbox")
     side = max(box.xmax - box.xmin, box.ymax - box.ymin) / lattice.width
@@ -120,12 +120,6 @@ def _grid(lattice: Lattice, extent: BBox, inputs: Inputs, services: Services) ->
             locator="resolution",
         )
     return lattice.grid(box)
-
-
-def _both(box: BBox, other: BBox) -> BBox | None:
-    west, south = max(box.xmin, other.xmin), max(box.ymin, other.ymin)
-    east, north = min(box.xmax, other.xmax), min(box.ymax, other.ymax)
-    return BBox(west, south, east, north) if west < east and south < north else None
 
 
 def _with_reader(services: Services, collection: str, reader: Reader) -> Services:
