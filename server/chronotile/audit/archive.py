@@ -216,11 +216,8 @@ def _audited(target: Target, audit: Audit, samples: Sequence[Sample]) -> Iterato
                 reason = "its source is damaged and not served"
                 yield audit.leave_out(target, reason, compared=audit.compared - before)
                 return
-            lines, compared, mismatches = (
-                [f"{target.layer}: not served, although its source is readable: {error}"],
-                0,
-                1,
-            )
+            lines = [f"{target.layer}: not served, although its source is readable: {error}"]
+            compared, mismatches = 0, 1
         audit.samples += 1
         audit.compared += compared
         audit.mismatches += mismatches
@@ -240,7 +237,9 @@ def _has_truth(target: Target, sample: Sample) -> bool:
 
 def _compared(target: Target, sample: Sample) -> tuple[list[str], int, int]:
     """Lines, cells that were compared, and mismatches."""
-    served = _served(target, sample)
+    name, indexes = target.variable.name, list(sample.indexes)
+    pixels = target.reader.read_block(name, indexes=indexes, window=sample.window, along=sample.along)
+    served = _values(target, pixels)
     x, y = _centres(target.variable.grid, sample.window)
     source = np.stack([target.truth.values(_instant(target, index), index, x, y) for index in sample.indexes])
     with np.errstate(invalid="ignore"):
@@ -254,12 +253,6 @@ def _compared(target: Target, sample: Sample) -> tuple[list[str], int, int]:
     if not wrong.size and sample.along == "space":
         lines += _wrong_cells(target, sample, served)
     return lines, served.size, max(len(wrong), len(lines))
-
-
-def _served(target: Target, sample: Sample) -> FloatArray:
-    # (time, y, x).
-    name, indexes = target.variable.name, list(sample.indexes)
-    return _values(target, target.reader.read_block(name, indexes=indexes, window=sample.window, along=sample.along))
 
 
 def _wrong_cells(target: Target, sample: Sample, served: FloatArray) -> list[str]:

@@ -155,9 +155,8 @@ class Part:
         self.name = path.name
         dataset, array = _opened(spec, path, variable.name or variable.id)
         array = select_steps(array, variable.select)
-        array = array.isel(
-            {name: 0 for name in array.dims if array.sizes[name] == 1 and name not in _remaining_axes(array)}
-        )
+        axes = set(_axes(array).values())  # which stay, though of one step
+        array = array.isel({name: 0 for name in array.dims if array.sizes[name] == 1 and name not in axes})
         x, y, time = _axes(array).values()
         if x is None or y is None:
             raise UnsupportedSource("no x and y axes are identified by attributes or names")
@@ -185,11 +184,6 @@ class Part:
         if str(self._array.attrs.get("_Unsigned", "")).lower() == "true" and read.dtype.kind == "i":
             read = read.view(f"u{read.dtype.itemsize}")
         return np.asarray(read[rows - top, columns - left])
-
-
-def _remaining_axes(array: Any) -> set[Any]:  # noqa: ANN401 -- xarray has no types here
-    # Dimensions that stay, though of one step.
-    return set(_axes(array).values())
 
 
 def _times_inside(dataset: Any, array: Any, time: Any) -> SliceTimes | None:  # noqa: ANN401 -- as above

@@ -345,7 +345,9 @@ class GribTruth(StoredTruth):
 
     def cells(self, instant: np.datetime64 | None, index: int, x: FloatArray, y: FloatArray) -> Cells:  # noqa: ARG002 -- as other sources have it
         """Return numbers (y, x) with what they mean."""
-        place = self._field(instant)
+        if instant not in self._by_time:
+            raise UnsupportedSource(f"no message is of {instant}")
+        place = self._by_time[instant]
         field = self._opened(place)
         own = Meaning(scale=1.0, offset=0.0, nodata=() if field.nodata is None else (field.nodata,))
         return Cells(field.at(x, y), meant(own, self._variable), origin=Path(place.message.path).name)
@@ -353,11 +355,6 @@ class GribTruth(StoredTruth):
     def has(self, instant: np.datetime64) -> bool:
         """Return whether a message is of that instant."""
         return instant in self._by_time
-
-    def _field(self, instant: np.datetime64 | None) -> FieldOfMessage:
-        if instant not in self._by_time:
-            raise UnsupportedSource(f"no message is of {instant}")
-        return self._by_time[instant]
 
 
 class _Read(NamedTuple):
@@ -418,14 +415,10 @@ def _kind(tags: dict[str, str]) -> Iterator[str]:
 
 def _time(tags: dict[str, str]) -> np.datetime64 | None:
     """The valid time; of a message without one the time of reference with its step."""
-    said = {name: _seconds(tags.get(f"GRIB_{name}", "")) for name in ("VALID_TIME", "REF_TIME", "FORECAST_SECONDS")}
-    seconds = said["VALID_TIME"] or said["REF_TIME"] + said["FORECAST_SECONDS"]
+    texts = (tags.get(f"GRIB_{name}", "") for name in ("VALID_TIME", "REF_TIME", "FORECAST_SECONDS"))
+    valid, reference, step = (int(found[1]) if (found := re.match(r"\s*(-?\d+)", each)) else 0 for each in texts)
+    seconds = valid or reference + step
     return np.datetime64(seconds, "s").astype("datetime64[ns]") if seconds else None
-
-
-def _seconds(text: str) -> int:
-    found = re.match(r"\s*(-?\d+)", text)
-    return int(found[1]) if found else 0
 
 
 @contextmanager
