@@ -102,14 +102,17 @@ class CubePlan:
     def array(self, group: str, variable: str) -> ArraySpec:
         """Return the array of a variable in a group."""
         planned, grid = self.variables[variable], self.grid_of(group)
-        chunk, file = _series_shape(grid, self.shape.block) if group == SERIES else self._map_shape(grid, int(group))
+        dates, sides = self.shape.block, (SERIES_CHUNK_PX, SERIES_FILE_PX)
+        if group != SERIES:
+            dates, sides = 1, (CHUNK_PX, self.file_px(int(group)))
+        rows, columns = (_chunk_and_file(length, *sides) for length in (grid.height, grid.width))
         is_mode = planned.info.is_categorical and group not in {"0", SERIES}
         return ArraySpec(
             dims=("time", "y", "x"),
             shape=(0, grid.height, grid.width),
             dtype=planned.encoding.dtype,
-            file=file,
-            chunk=chunk,
+            file=(dates, rows[1], columns[1]),
+            chunk=(dates, rows[0], columns[0]),
             fill=planned.fill,
             attributes=_variable_attributes(planned) | ({"cell_methods": CLASS_OVERVIEWS} if is_mode else {}),
         )
@@ -126,19 +129,9 @@ class CubePlan:
         x, _ = grid.points_at(np.arange(grid.width) + 0.5, np.zeros(grid.width))
         _, y = grid.points_at(np.zeros(grid.height), np.arange(grid.height) + 0.5)
         for name, centres in (("y", y), ("x", x)):
-            attributes = _axis_attributes(name, grid)
-            yield (
-                name,
-                ArraySpec(
-                    dims=(name,),
-                    shape=centres.shape,
-                    dtype="float64",
-                    file=centres.shape,
-                    fill=0,
-                    attributes=attributes,
-                ),
-                np.asarray(centres, dtype=np.float64),
-            )
+            attributes, shape = _axis_attributes(name, grid), centres.shape
+            spec = ArraySpec(dims=(name,), shape=shape, dtype="float64", file=shape, fill=0, attributes=attributes)
+            yield name, spec, np.asarray(centres, dtype=np.float64)
 
     def time_arrays(self) -> dict[str, ArraySpec]:
         """Return the coordinates along time of every group."""
@@ -184,15 +177,6 @@ class CubePlan:
     def is_regional(self, level: int) -> bool:
         """Whether the files of a level lie each in one region."""
         return self.shape.region_px >> level >= CHUNK_PX
-
-    def _map_shape(self, grid: NativeGrid, level: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        sides = [_chunk_and_file(length, CHUNK_PX, self.file_px(level)) for length in (grid.height, grid.width)]
-        return (1, *(chunk for chunk, _file in sides)), (1, *(file for _chunk, file in sides))
-
-
-def _series_shape(grid: NativeGrid, block: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    sides = [_chunk_and_file(length, SERIES_CHUNK_PX, SERIES_FILE_PX) for length in (grid.height, grid.width)]
-    return (block, *(chunk for chunk, _file in sides)), (block, *(file for _chunk, file in sides))
 
 
 def _chunk_and_file(length: int, chunk: int, file: int) -> tuple[int, int]:

@@ -98,7 +98,8 @@ def write_cube(inputs: Inputs, target: Path, options: Options, *, disk: Disk, pr
     with _saying_what_failed(target):
         _require_free(target)
         disk.make_folder(target)
-        with sole_writer(target), _runner(options, disk) as runner:
+        local = LocalRunner(options.threads or this_machine().cores, disk)
+        with sole_writer(target), local if options.dask is None else DaskRunner(options.dask) as runner:
             run = _prepare(inputs, target, options, runner=runner, disk=disk)
             run.bring_up_to_date(progress)
             if options.verify:
@@ -124,12 +125,6 @@ def _require_free(target: Path) -> None:
             raise UnsupportedSource(f"{target.name} is a folder with other files in it; name a new one")
     elif target.exists() and not target.is_dir():
         raise UnsupportedSource(f"{target.name} is a file; name a folder that ends in .zarr")
-
-
-def _runner(options: Options, disk: Disk) -> Runner:
-    if options.dask is not None:
-        return DaskRunner(options.dask)
-    return LocalRunner(options.threads or this_machine().cores, disk)
 
 
 def _prepare(inputs: Inputs, target: Path, options: Options, *, runner: Runner, disk: Disk) -> "_Run":
@@ -236,8 +231,11 @@ class _Run:
         if self.commit.overlay:
             self._settle_overlay()
         changes = changes_of(self.inputs, self.history)
-        self._require_periods(changes)
-        watch = _Watch(progress, len(changes.new) * self._layouts(), self._date_bytes())
+        lengths = changes.times.bounds[:, 1] - changes.times.bounds[:, 0]
+        if self.plan.bounds.name is not None and bool(np.any(lengths < DAY)):
+            raise UnsupportedSource("some of its times are exact instants, those that are there are periods")
+        layouts = int(self.plan.shape.has_map) + int(self.plan.shape.has_series)
+        watch = _Watch(progress, len(changes.new) * layouts, self._date_bytes())
         self._append(changes, watch)
         self._replace(changes)
         self.report.late = changes.late
@@ -259,7 +257,8 @@ class _Run:
             for start, origin, state in zip(starts, self.inputs.origins, self.inputs.states, strict=True)
             if origin not in self.incomplete
         ]
-        total = len(dates) * self._strips()
+        rows, columns = -(-self.plan.grid.height // 512), -(-self.plan.grid.width // 512)
+        total = len(dates) * rows * columns * len(self.plan.variables)
         self.report.verified = verify(
             self._job(), self.inputs, dates, progress=lambda done: progress("comparing", min(1.0, done / total))
         )
@@ -406,22 +405,10 @@ class _Run:
         rows, columns = self.plan.series_files
         return len(task.dates) * (task.columns[1] - task.columns[0]) / (rows * columns * len(self.plan.variables))
 
-    def _layouts(self) -> int:
-        return int(self.plan.shape.has_map) + int(self.plan.shape.has_series)
-
     def _date_bytes(self) -> int:
         # The numbers of a date, unpacked.
         cells = self.plan.grid.width * self.plan.grid.height
         return sum(cells * np.dtype(each.encoding.dtype).itemsize for each in self.plan.variables.values())
-
-    def _strips(self) -> int:
-        rows, columns = -(-self.plan.grid.height // 512), -(-self.plan.grid.width // 512)
-        return rows * columns * len(self.plan.variables)
-
-    def _require_periods(self, changes: Changes) -> None:
-        lengths = changes.times.bounds[:, 1] - changes.times.bounds[:, 0]
-        if self.plan.bounds.name is not None and bool(np.any(lengths < DAY)):
-            raise UnsupportedSource("some of its times are exact instants, those that are there are periods")
 
 
 class _Watch:

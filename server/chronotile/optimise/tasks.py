@@ -19,7 +19,7 @@ import tensorstore as ts
 from chronotile.core.durable_files import Disk
 from chronotile.core.errors import DateUnreadable, SourceUnavailable
 from chronotile.core.model.collection import SourceSpec
-from chronotile.core.model.grid import Window
+from chronotile.core.model.grid import Window, windows_over
 from chronotile.core.model.items import ItemRef
 from chronotile.core.model.raster import Numbers, Pixels
 from chronotile.core.yaml_source import list_names
@@ -194,7 +194,7 @@ def _write_maps(job: Job, task: MapTask, writer: _Writer) -> None:
     """Region by region the native level and the overviews that lie in it; then those that reach over all regions."""
     plan = job.plan
     drawers = [_Drawer(plan, task.variable, date.position, writer) for date in task.dates]
-    for window in _regions(plan):
+    for window in windows_over(plan.grid, plan.shape.region_px):
         for drawer, native in zip(drawers, _source_windows(job, task, window), strict=True):
             drawer.draw_region(native, window)
     for drawer in drawers:
@@ -245,12 +245,6 @@ class _Drawer:
             place = (self._position, (corner[0] + top) // height, (corner[1] + left) // width)
             part = numbers[np.newaxis, top : top + height, left : left + width]
             self._writer.put(str(level), self._variable, spec, place=place, numbers=part)
-
-
-def _regions(plan: CubePlan) -> Iterator[Window]:
-    side, height, width = plan.shape.region_px, plan.grid.height, plan.grid.width
-    for top, left in product(range(0, height, side), range(0, width, side)):
-        yield Window(top, min(top + side, height), left, min(left + side, width))
 
 
 def _write_series(job: Job, task: SeriesTask, writer: _Writer) -> None:

@@ -18,7 +18,7 @@ from chronotile.audit.sources import mosaic_truth_of, stored_truth
 from chronotile.audit.truth import OtherPlace, StoredTruth
 from chronotile.core.errors import UnsupportedSource
 from chronotile.core.model.collection import SourceSpec, VariableInfo, VariableSpec
-from chronotile.core.model.grid import BBox, Window
+from chronotile.core.model.grid import BBox, Window, windows_over
 from chronotile.core.model.raster import Numbers
 from chronotile.core.model.time.instants import Instant, format_instant
 from chronotile.optimise.inputs import Inputs
@@ -317,8 +317,9 @@ def verify(job: Job, inputs: Inputs, dates: Sequence[TaskDate], *, progress: Cal
         UnsupportedSource: Some differ, or none can be compared.
     """
     count, done = Count(), 0
-    for name in job.plan.variables:
-        with closing(StoredCube(job, name)) as cube, closing(_source_of(job, inputs, name)) as source:
+    for name, planned in job.plan.variables.items():
+        cells = SourceCells(inputs, planned) if inputs.mosaic is None else MosaicCells(inputs, planned, inputs.mosaic)
+        with closing(StoredCube(job, name)) as cube, closing(cells) as source:
             for date, window in _strips(job, dates):
                 _compare(name, cube=cube, source=source, date=date, window=window, count=count)
                 done += 1
@@ -332,11 +333,6 @@ def verify(job: Job, inputs: Inputs, dates: Sequence[TaskDate], *, progress: Cal
     if count.unverified and not count.values + count.empty:
         raise UnsupportedSource(f"--verify: {next(iter(count.unverified.values()))}; {REMEDY}")
     return f"{_text(job, inputs, dates, count)}{_rest(job, dates, count)}"
-
-
-def _source_of(job: Job, inputs: Inputs, name: str) -> SourceCells:
-    planned = job.plan.variables[name]
-    return SourceCells(inputs, planned) if inputs.mosaic is None else MosaicCells(inputs, planned, inputs.mosaic)
 
 
 def _rest(job: Job, dates: Sequence[TaskDate], count: Count) -> str:
@@ -369,12 +365,10 @@ def _text(job: Job, inputs: Inputs, dates: Sequence[TaskDate], count: Count) -> 
 
 def _strips(job: Job, dates: Sequence[TaskDate]) -> Iterator[tuple[TaskDate, Window]]:
     """Dates block by block, so that a block of the cube's series is read once for all its dates."""
-    height, width = job.plan.grid.height, job.plan.grid.width
     ordered = sorted(dates, key=lambda date: date.position)
     for _block, members in groupby(ordered, key=lambda date: date.position // job.plan.shape.block):
         block = list(members)
-        for top, left in product(range(0, height, SIDE_PX), range(0, width, SIDE_PX)):
-            window = Window(top, min(top + SIDE_PX, height), left, min(left + SIDE_PX, width))
+        for window in windows_over(job.plan.grid, SIDE_PX):
             yield from ((date, window) for date in block)
 
 
@@ -426,21 +420,16 @@ def _number(value: float) -> str:
 
 def differing(job: Job, dates: Sequence[TaskDate]) -> Iterator[tuple[TaskDate, int]]:
     """Yield each date with the number of its cells that differ from the source in any layout, strip by strip."""
-    blocks = groupby(sorted(dates, key=lambda date: date.position), key=lambda date: date.position // _block(job))
-    for _block_number, members in blocks:
+    ordered = sorted(dates, key=lambda date: date.position)
+    for _block, members in groupby(ordered, key=lambda date: date.position // job.plan.shape.block):
         block = list(members)
-        for variable, window in product(job.plan.variables, _strips_of_dates(job)):
+        for variable, window in product(job.plan.variables, windows_over(job.plan.grid, SERIES_FILE_PX)):
             yield from zip(block, _differences(job, variable, block, window), strict=True)
 
 
-def _block(job: Job) -> int:
-    return job.plan.shape.block
-
-
-def _strips_of_dates(job: Job) -> Iterator[Window]:
-    height, width, side = job.plan.grid.height, job.plan.grid.width, SERIES_FILE_PX
-    for top, left in product(range(0, height, side), range(0, width, side)):
-        yield Window(top, min(top + side, height), left, min(left + side, width))
+def _equal(numbers: Numbers, other: Numbers) -> np.ndarray:
+    same: np.ndarray = numbers == other
+    return same | ((numbers != numbers) & (other != other)) if numbers.dtype.kind == "f" else same  # noqa: PLR0124 -- NaN
 
 
 def _differences(job: Job, variable: str, dates: Sequence[TaskDate], window: Window) -> list[int]:
@@ -456,11 +445,6 @@ def _differences(job: Job, variable: str, dates: Sequence[TaskDate], window: Win
             same &= _equal(numbers[number], source)
         counts.append(int(same.size - np.count_nonzero(same)))
     return counts
-
-
-def _equal(numbers: Numbers, other: Numbers) -> np.ndarray:
-    same: np.ndarray = numbers == other
-    return same | ((numbers != numbers) & (other != other)) if numbers.dtype.kind == "f" else same  # noqa: PLR0124 -- NaN
 
 
 # A cube of a collection of items, compared with their files: sorted, read and combined as `chronotile audit` does.

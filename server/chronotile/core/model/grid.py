@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import product
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -330,6 +331,12 @@ def _lattice_of(width: int, height: int) -> tuple[FloatArray, FloatArray]:
 def _pole_in(crs: Crs, latitude: float) -> tuple[float, float]:
     x, y = transformer(CRS84, crs).transform(0.0, latitude)
     return x, y
+
+
+def windows_over(grid: NativeGrid, side: int) -> Iterator[Window]:
+    """Yield squares of cells that cover a grid, row by row; those at its ends are smaller."""
+    for top, left in product(range(0, grid.height, side), range(0, grid.width, side)):
+        yield Window(top, min(top + side, grid.height), left, min(left + side, grid.width))
 
 
 def box_of_all(boxes: Sequence[BBox]) -> BBox:
