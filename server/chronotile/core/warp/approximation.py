@@ -147,7 +147,8 @@ class Exact:
     def at(self, grid: Grid, some: slice) -> tuple[FloatArray, FloatArray]:
         """Return x and y, (y, x), at pixel centres of some rows of the target grid; not finite where there are none."""
         columns, rows = np.arange(grid.width) + 0.5, np.arange(grid.height)[some] + 0.5
-        return _transformed(grid, self.crs, columns, rows)
+        x, y = np.meshgrid(grid.x_of(columns), grid.y_of(rows))
+        return transformer(grid.crs, self.crs).transform(x, y)
 
 
 Located = Separable | Lattice | Exact
@@ -208,12 +209,6 @@ def _samples(count: int) -> tuple[FloatArray, FloatArray]:
     crossings = [np.meshgrid(places, places) for places in (_nodes(count), np.array(CHECKS))]
     across, down = (np.concatenate([each[axis].ravel() for each in crossings]) for axis in (0, 1))
     return across, down
-
-
-def _transformed(grid: Grid, crs: Crs, columns: FloatArray, rows: FloatArray) -> tuple[FloatArray, FloatArray]:
-    # Source CRS coordinates (m, n) at the crossings of fractional columns (n,) and rows (m,).
-    x, y = np.meshgrid(grid.x_of(columns), grid.y_of(rows))
-    return transformer(grid.crs, crs).transform(x, y)
 
 
 @lru_cache(maxsize=len(NODE_COUNTS))

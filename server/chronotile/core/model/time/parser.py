@@ -164,7 +164,8 @@ def _parse_part(text: str) -> TimePart:
     ends_at_newest = end_text.lower() in _LATEST
     if len(bounds) == 2 and not ends_at_newest and (start_text[:1] == "P" or end_text[:1] == "P"):
         return TimePart(_lasting(start_text, end_text), is_interval=True)
-    period = _interval_period(bounds[2].strip()) if len(bounds) == 3 else None
+    # `start/end/0` says that the data are continuous: no stepping (WMS 1.3.0 Annex D).
+    period = parse_period(bounds[2].strip()) if len(bounds) == 3 and bounds[2].strip() != "0" else None
     first = None if start_text in _OPEN else _requested_instant(start_text)
     is_open = end_text in _OPEN or ends_at_newest
     start = DISTANT_PAST if first is None else first.start
@@ -183,11 +184,6 @@ def _lasting(start_text: str, end_text: str) -> TimeSpan:
         return TimeSpan(start, parse_period(end_text).step(start, 1))
     end = _requested_instant(end_text).end
     return TimeSpan(parse_period(start_text).step(end, -1), end)
-
-
-def _interval_period(text: str) -> Period | None:
-    # `start/end/0` says that the data are continuous: no stepping (WMS 1.3.0 Annex D).
-    return None if text == "0" else parse_period(text)
 
 
 def _zone_offset(zone: str | None) -> Duration:
