@@ -82,7 +82,7 @@ def resolve_cube(request: CubeRequest, services: Services) -> CubeTarget:
         layer = layer_with_values(request.layer, services)
         request = _of_pixels_or_cells(request, layer)
         times = resolve_series_times(layer, request.time, now=services.clock())
-        _check_values(request, len(times.indexes), services)
+        check_count(request.tile.grid.width * request.tile.grid.height * len(times.indexes), services)
         used = times.used(layer.times) if times.indexes else TimeUsed()
         states = PixelStates()
         if times.indexes:
@@ -121,10 +121,6 @@ def _of_pixels_or_cells(request: CubeRequest, layer: Layer) -> CubeRequest:
     variable = layer.main_variable
     is_same = layer.resampling != "nearest" or variable.is_mosaic or divides(request.tile.grid, variable.grid)
     return replace(request, is_of_cells=False) if request.is_of_cells and is_same else request
-
-
-def _check_values(request: CubeRequest, times: int, services: Services) -> None:
-    check_count(request.tile.grid.width * request.tile.grid.height * times, services)
 
 
 def check_count(requested: int, services: Services) -> None:
@@ -218,7 +214,8 @@ def _made(target: CubeTarget, is_active: IsActive) -> Payload:
 
     def make() -> bytes:
         try:
-            size = _bytes_to_make(target)
+            grid = target.request.tile.grid
+            size = min(MOST_BYTES, VALUE_BYTES * grid.width * grid.height * len(target.times.indexes))
             with target.services.memory.taking(size, alternative=SHORTER, locator="time", is_active=is_active):
                 return read_cube(target, is_active)
         finally:  # what went wrong with a file that changed is no matter
@@ -229,12 +226,6 @@ def _made(target: CubeTarget, is_active: IsActive) -> Payload:
     except IncompleteAnswer as answer:
         return replace(answer.in_place_of(_payload(target, b"")), unread=answer.unread)
     return _payload(target, body)
-
-
-def _bytes_to_make(target: CubeTarget) -> int:
-    # The bytes needed to read, number and encode the values of a cube tile; measured in docs/design/process.md.
-    grid = target.request.tile.grid
-    return min(MOST_BYTES, VALUE_BYTES * grid.width * grid.height * len(target.times.indexes))
 
 
 def _written(target: CubeTarget) -> bytes | None:

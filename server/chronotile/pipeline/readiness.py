@@ -54,12 +54,13 @@ def check_readiness(services: Services) -> Readiness:
     dates = failing_dates(services)
     damaged = (layer.collection for layer in services.catalogue.layers if _is_newest_among(dates, layer))
     failing = dict.fromkeys((*closed, *away, *(layer.collection for layer in gone), *damaged))
+    silent = {} if services.live_items is None else services.live_items.failing
     faults = (
         *(Fault(reason=NOT_OPEN, collection=collection) for collection in closed),
         *(Fault(reason=": ".join(filter(None, (AWAY, found.causes.get(each)))), collection=each) for each in away),
         *(Fault(reason=NEWEST_GONE, collection=layer.collection, layer=layer.id) for layer in gone),
         *_left_out(services),
-        *_silent_catalogues(services),
+        *(Fault(reason=f"searches leave it out: {reason}", collection=each) for each, reason in silent.items()),
         *(
             Fault(reason=each.reason, collection=each.collection, variable=each.variable, time=each.when)
             for each in dates
@@ -99,13 +100,6 @@ def _left_out(services: Services) -> Iterator[Fault]:
         what = "1 file or part of it is" if len(names) == 1 else f"{len(names)} files or parts of it are"
         shown = list_names(names, most=MOST_NAMED)
         yield Fault(reason=f"{what} left out: {shown}; see the log", collection=collection or None)
-
-
-def _silent_catalogues(services: Services) -> Iterator[Fault]:
-    """Collections in catalogues of others that did not answer the last search; what was found before is served."""
-    found = {} if services.live_items is None else services.live_items.failing
-    for collection, reason in found.items():
-        yield Fault(reason=f"searches leave it out: {reason}", collection=collection)
 
 
 def _is_newest_among(dates: Sequence[FailingDate], layer: Layer) -> bool:

@@ -81,12 +81,13 @@ def extract_coverage(
         _state(layer, own, services, native_windows(layer, place.grid) if layer.main_variable.is_mosaic else (window,))
         for layer, own in zip(layers, indexes, strict=True)
     )
+    named = [f"{revision_of_states(each, own)} {each.resampling}" for each, own in zip(layers, states, strict=True)]
     return ReadCoverage(
         collection=services.catalogue.collection(layers[0].collection),
         fields=fields,
         grid=place.grid,
         times=domain,
-        etag=_etag(request, domain, place, _named(layers, states)),
+        etag=_etag(request, domain, place, named),
         states=states,
         indexes=indexes,
         cells=cells,
@@ -203,11 +204,6 @@ def _state(layer: Layer, indexes: IntArray, services: Services, windows: tuple[W
     there = tuple(indexes[indexes != ABSENT].tolist())
     instants = tuple(instants_of(layer, there)) if len(layer.times) else ()
     return pixel_states(layer, instants, services, windows=windows)
-
-
-def _named(layers: Sequence[Layer], states: Sequence[PixelStates]) -> list[str]:
-    # Names for states of the pixels of layers, for what they mean and for how they are resampled.
-    return [f"{revision_of_states(layer, own)} {layer.resampling}" for layer, own in zip(layers, states, strict=True)]
 
 
 def _etag(request: CoverageRequest, times: TimeDomain, place: Place, states: Sequence[str]) -> str:

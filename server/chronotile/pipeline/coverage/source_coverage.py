@@ -189,7 +189,9 @@ class ReadCoverage:
             numbers = nothing(shape, whole.encoding)
             numbers[there] = found
             found = numbers
-        return found if self.inside is None else self._in_area(found, rows, whole)
+        if self.inside is None:
+            return found
+        return np.where(self.inside.on(rows, self.grid.width), found, found.dtype.type(nodata_of(whole.encoding)))
 
     def _read_dates(self, field: int, indexes: list[int], rows: range) -> Numbers:
         """(time, y, x) numbers of a field; dates that cannot be read have none where those may be lacking."""
@@ -236,10 +238,6 @@ class ReadCoverage:
         """Let reading fail from now on where a date cannot be read: the headers of the answer are fixed already."""
         for each in self.found:
             each.is_closed = True
-
-    def _in_area(self, numbers: Numbers, rows: range, whole: CoverageField) -> Numbers:
-        assert self.inside is not None  # noqa: S101 -- checked just before
-        return np.where(self.inside.on(rows, self.grid.width), numbers, numbers.dtype.type(nodata_of(whole.encoding)))
 
     @cached_property
     def _read_runs(self) -> ReadRuns:

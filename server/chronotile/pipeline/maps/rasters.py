@@ -183,8 +183,9 @@ def map_bytes(requests: Sequence[MapRequest], targets: Sequence[MapTarget]) -> i
     first = requests[0]
     drawn = max(drawing_bytes(request, target) for request, target in zip(requests, targets, strict=True))
     is_single = len(requests) == 1
-    below = 0 if is_single else RGBA_BYTES * first.grid.width * first.grid.height
-    return max(below + drawn, _encoding_bytes(first, _pixel_bytes(first, targets[0]) if is_single else RGBA_BYTES))
+    pixels = first.grid.width * first.grid.height
+    below, of_pixel = (0, _pixel_bytes(first, targets[0])) if is_single else (RGBA_BYTES * pixels, RGBA_BYTES)
+    return max(below + drawn, pixels * (of_pixel + first.format.encoder_bytes))
 
 
 def memory_for_map(grid: Grid, size: int, memory: AnswerMemory, is_active: IsActive) -> AbstractContextManager[None]:
@@ -228,11 +229,6 @@ def drawing_bytes(request: MapRequest, target: MapTarget) -> int:
 def _read_bytes(window: int, times: int, pixels: int) -> int:
     # Native pixels of all times, or rasters reduced one after the other.
     return times * window if times < 2 else window + min((times - 1) * window, REDUCED_BYTES * pixels)
-
-
-def _encoding_bytes(request: MapRequest, pixel_bytes: int) -> int:
-    pixels = request.grid.width * request.grid.height
-    return pixels * (pixel_bytes + request.format.encoder_bytes)
 
 
 def _pixel_bytes(request: MapRequest, target: MapTarget) -> int:

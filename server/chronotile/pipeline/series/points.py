@@ -93,7 +93,9 @@ def _of_one_state(target: PointsTarget, services: Services, is_active: IsActive)
 def _target(layer: Layer, points: tuple[Point, ...], indexes: tuple[int, ...], services: Services) -> PointsTarget:
     cells = cells_of(points, layer.main_variable.grid)
     held = np.flatnonzero(cells[:, 0] >= 0)
-    how = cheapest_reading(_spans(cells[held]), held.size, layer=layer, indexes=indexes, services=services)
+    rows, columns = cells[held].T
+    spans = Spans(areas=np.arange(held.size), rows=rows, starts=columns, stops=columns + 1)
+    how = cheapest_reading(spans, held.size, layer=layer, indexes=indexes, services=services)
     return PointsTarget(points=points, held=held, how=how)
 
 
@@ -133,12 +135,6 @@ def cells_of(points: tuple[Point, ...], grid: NativeGrid) -> NDArray[np.int64]:
         x, y = transformer(CRS84, grid.crs).transform(x, y)
     found = (grid.cell_at(*place) for place in zip(x.tolist(), y.tolist(), strict=True))
     return np.array([(-1, -1) if cell is None else cell for cell in found], dtype=np.int64)
-
-
-def _spans(cells: NDArray[np.int64]) -> Spans:
-    # One run of one cell for each point; two points of one cell have each their own.
-    rows, columns = cells[:, 0], cells[:, 1]
-    return Spans(areas=np.arange(len(cells)), rows=rows, starts=columns, stops=columns + 1)
 
 
 def _read_places(target: PointsTarget, found: UnreadableDates, is_active: IsActive) -> _Read:

@@ -1,5 +1,6 @@
 """Style files, read and checked; all mistakes of all files are reported at once (docs/reference/configuration.md)."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -203,12 +204,9 @@ def _ramp_mistakes(sheet: _Sheet, sheets: Mapping[str, _Sheet]) -> list[tuple[st
         return wrong + ([("ramp", problem)] if problem else [])
     if len(section.ramp or ()) < len(sheet.node.child("ramp").entries):
         return [("ramp", "two stops have one value")]
-    outside = [value for value in section.ramp or () if section.range and not _within(value, section.range)]
+    low, high = section.range or (-math.inf, math.inf)
+    outside = [value for value in section.ramp or () if not low <= value <= high]
     return [("ramp", f"the stop {value:g} lies outside the range") for value in outside[:1]]
-
-
-def _within(value: float, bounds: tuple[float, float]) -> bool:
-    return bounds[0] <= value <= bounds[1]
 
 
 def _chain_problem(sheet: _Sheet, sheets: Mapping[str, _Sheet]) -> str | None:
