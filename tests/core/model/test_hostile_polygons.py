@@ -54,7 +54,7 @@ def diagonals(count):
 
 
 def checked(polygon):
-    return repair_polygons([tuple(polygon)], ["polygon 1"], locator="geometry")
+    return repair_polygons([tuple(polygon)], ["polygon 1"])
 
 
 @pytest.fixture
@@ -96,7 +96,7 @@ def test_many_polygons_together_are_refused_that_would_pass_alone(nothing_is_che
     polygons = [(OUTER, *nested(100))] * 4
 
     with pytest.raises(InvalidParameter, match="polygon 3 is too complex"):
-        repair_polygons(polygons, [f"polygon {number}" for number in range(1, 5)], locator="geometry")
+        repair_polygons(polygons, [f"polygon {number}" for number in range(1, 5)])
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_many_polygons_together_are_refused_that_would_pass_alone(nothing_is_che
 )
 def test_polygons_of_one_area_are_refused_before_they_are_united(nothing_is_checked, rings):
     with pytest.raises(InvalidParameter, match=f"the polygons of feature 2 are {TOO_MANY_RINGS}"):
-        unite_polygons([[], [(ring,) for ring in rings]], ["", " of feature 2"], locator="geometry")
+        unite_polygons([[], [(ring,) for ring in rings]], ["", " of feature 2"])
 
 
 def test_rings_of_an_invalid_polygon_are_few_where_it_is_repaired(monkeypatch):

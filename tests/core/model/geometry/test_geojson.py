@@ -175,9 +175,9 @@ def test_what_geos_cannot_unite_is_refused():
     far = [[0, 0], [4.75, 50.9], [4.75, 50.8], [1e300, 50.9], [360, 50.9], [360, 1e-300], [180, 50.75], [0, 0]]
     near = [[4.75, 0], [360, 50.9], [4.6, 0], [4.75, 0]]
 
-    mended = repair_polygons([(np.array(far),), (np.array(near),)], ["one", "other"], locator="geometry")
+    mended = repair_polygons([(np.array(far),), (np.array(near),)], ["one", "other"])
     with pytest.raises(InvalidParameter, match="the polygons of feature 3 overlap and cannot be united"):
-        unite_polygons([[own for each in mended for own in each.polygons]], [" of feature 3"], locator="geometry")
+        unite_polygons([[own for each in mended for own in each.polygons]], [" of feature 3"])
 
 
 def test_polygons_that_overlap_are_what_they_cover_together():

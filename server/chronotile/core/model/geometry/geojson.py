@@ -20,10 +20,9 @@ from chronotile.core.model.geometry.json_text import (
     load_json,
     positions_in,
 )
-from chronotile.core.model.geometry.repair import Repaired, repair_polygons, unite_polygons
+from chronotile.core.model.geometry.repair import LOCATOR, Repaired, refusal, repair_polygons, unite_polygons
 from chronotile.core.model.grid import FARTHEST, FloatArray
 
-LOCATOR = "geometry"
 MAX_SHOWN = 60
 """Characters that a message has of what a client sent."""
 
@@ -99,10 +98,10 @@ def area_of(body: bytes, rules: GeometryRules) -> Area:
     document = _geojson_of(body)
     kind = _kind(document)
     if kind == "FeatureCollection":
-        raise _refusal(f"a FeatureCollection has many areas; send one Feature or geometry here{rules.hint}")
+        raise refusal(f"a FeatureCollection has many areas; send one Feature or geometry here{rules.hint}")
     draft = _feature(document, "") if kind == "Feature" else _bare(document, "")
     if not draft.polygons:
-        raise _refusal("the feature has no geometry: it is null")
+        raise refusal("the feature has no geometry: it is null")
     return _areas([draft], document, rules)[0]
 
 
@@ -120,7 +119,7 @@ def areas_of(body: bytes, rules: GeometryRules) -> tuple[Area, ...]:
     document = _geojson_of(body)
     kind = _kind(document)
     if kind not in MEMBERS:
-        raise _refusal(
+        raise refusal(
             f"the body must be a FeatureCollection or a GeometryCollection, got {_shown(kind)}"
             f"{rules.hint if kind in ONE_AREA else ''}"
         )
@@ -139,7 +138,7 @@ def listed_members(document: Mapping[str, Json], key: str) -> list[Json]:
     """
     members = document.get(key)
     if not isinstance(members, list):
-        raise _refusal(f"{key!r} must be a list")
+        raise refusal(f"{key!r} must be a list")
     return members
 
 
@@ -160,7 +159,7 @@ def _require_few(body: bytes, rules: GeometryRules, *, features: int) -> None:
         require_at_most(name, requested, allowed, alternative="send fewer at once", locator=LOCATOR)
     holes = holes_in(body)
     if holes > MOST_HOLES:
-        raise _refusal(
+        raise refusal(
             f"the polygons are too complex: they have {holes} holes, at most {MOST_HOLES}; simplify them, or send "
             "fewer at once"
         )
@@ -199,9 +198,9 @@ def _document(body: bytes, parse: Callable[[bytes], Json]) -> dict[str, Json]:
     try:
         document = parse(body.removeprefix(b"\xef\xbb\xbf"))
     except orjson.JSONDecodeError as error:
-        raise _refusal(f"the body is not valid JSON: {_reason(body, error)}") from error
+        raise refusal(f"the body is not valid JSON: {_reason(body, error)}") from error
     if not isinstance(document, dict):
-        raise _refusal("the body must be a GeoJSON object such as a Polygon or MultiPolygon")
+        raise refusal("the body must be a GeoJSON object such as a Polygon or MultiPolygon")
     return document
 
 
@@ -216,15 +215,15 @@ def _reason(body: bytes, error: orjson.JSONDecodeError) -> str:
 
 def _feature(document: Json, name: str) -> Draft:
     if _kind(document) != "Feature":
-        raise _refusal(f"member{name} must be a Feature, got {_shown(_kind(document))}")
+        raise refusal(f"member{name} must be a Feature, got {_shown(_kind(document))}")
     identity = document.get("id")
     if identity is not None and not (isinstance(identity, str) or is_number(identity)):
-        raise _refusal(f"the id{name or ' of a feature'} must be text or a number")
+        raise refusal(f"the id{name or ' of a feature'} must be text or a number")
     properties = document.get("properties")
     if properties is not None and not isinstance(properties, dict):
-        raise _refusal(f"the properties{name or ' of a feature'} must be an object")
+        raise refusal(f"the properties{name or ' of a feature'} must be an object")
     if properties is not None and _is_deep(properties):
-        raise _refusal(
+        raise refusal(
             f"the properties{name or ' of a feature'} have more than {MAX_PROPERTY_DEPTH} nested lists and objects"
         )
     if "geometry" in document and document["geometry"] is None:
@@ -256,20 +255,20 @@ def _coordinates(geometry: Json, name: str, depth: int = 0) -> Iterator[Json]:
     if kind == "GeometryCollection" and depth < MAX_DEPTH:
         members = geometry.get("geometries")
         if not isinstance(members, list) or not members:
-            raise _refusal(f"the collection{name} has no geometries")
+            raise refusal(f"the collection{name} has no geometries")
         for place, member in enumerate(members, 1):
             yield from _coordinates(member, f" {place} of the collection{name}", depth + 1)
         return
     if kind not in {"Polygon", "MultiPolygon"}:
         points = "; a series of points is at /timeseries/points" if kind in {"Point", "MultiPoint"} else ""
-        raise _refusal(
+        raise refusal(
             f"the geometry{name} must be a Polygon or MultiPolygon, or a Feature of one, got {_shown(kind)}{points}"
         )
     listed = geometry.get("coordinates")
     polygons = [listed] if kind == "Polygon" else listed
     is_empty = isinstance(polygons, list) and len(polygons) == 1 and isinstance(polygons[0], list) and not polygons[0]
     if not isinstance(polygons, list) or not polygons or is_empty:
-        raise _refusal(f"the geometry{name} has no coordinates")
+        raise refusal(f"the geometry{name} has no coordinates")
     yield from polygons
 
 
@@ -277,17 +276,17 @@ def _polygon(rings: Json, name: str, closed: list[str]) -> Polygon:
     if isinstance(rings, np.ndarray):  # positions in the place of rings
         rings = rings[:1].tolist()
     if not isinstance(rings, list) or not rings:
-        raise _refusal(f"{name} has no rings")
+        raise refusal(f"{name} has no rings")
     return tuple(_ring(ring, f"ring {place} of {name}", closed) for place, ring in enumerate(rings, 1))
 
 
 def _ring(listed: Json, name: str, closed: list[str]) -> FloatArray:
     positions = _positions(listed, name)
     if not np.isfinite(positions).all():
-        raise _refusal(f"{name} has a coordinate that is not a finite number")
+        raise refusal(f"{name} has a coordinate that is not a finite number")
     is_closed = len(positions) > 1 and bool((positions[0] == positions[-1]).all())
     if len(positions) - is_closed < LEAST_POSITIONS:
-        raise _refusal(f"{name} must have at least {LEAST_POSITIONS} positions and end where it begins")
+        raise refusal(f"{name} must have at least {LEAST_POSITIONS} positions and end where it begins")
     if is_closed:
         return positions
     closed.append(name)
@@ -299,10 +298,10 @@ def _positions(listed: Json, name: str) -> FloatArray:
     if isinstance(listed, np.ndarray):
         return listed
     if not isinstance(listed, list) or not listed:
-        raise _refusal(f"{name} has no positions")
+        raise refusal(f"{name} has no positions")
     positions = positions_of(listed)
     if positions is None:
-        raise _refusal(f"{name} must have positions [longitude, latitude]")
+        raise refusal(f"{name} must have positions [longitude, latitude]")
     return positions
 
 
@@ -313,10 +312,10 @@ def _areas(drafts: Sequence[Draft], document: Mapping[str, Json], rules: Geometr
     for draft in drafts:
         _check_reach(draft, crs)
     names = [f"polygon {place}{draft.name}" for draft in drafts for place in range(1, len(draft.polygons) + 1)]
-    each_mended = zip(names, repair_polygons(polygons, names, locator=LOCATOR) if polygons else (), strict=True)
+    each_mended = zip(names, repair_polygons(polygons, names) if polygons else (), strict=True)
     mended = [[next(each_mended) for _ in draft.polygons] for draft in drafts]
     valid = [[polygon for _name, each in own for polygon in each.polygons] for own in mended]
-    whole = unite_polygons(valid, [draft.name for draft in drafts], locator=LOCATOR)
+    whole = unite_polygons(valid, [draft.name for draft in drafts])
     _require_vertices(
         "max_repaired_vertices",
         [polygon for own in whole for polygon in own],
@@ -349,7 +348,7 @@ def _check_reach(draft: Draft, crs: Crs) -> None:
                     if crs.is_geographic
                     else f"coordinates from {-FARTHEST:g} to {FARTHEST:g}"
                 )
-                raise _refusal(f"ring {place} of polygon {number}{draft.name} must have {expected}")
+                raise refusal(f"ring {place} of polygon {number}{draft.name} must have {expected}")
 
 
 def _crs(document: Mapping[str, Json], rules: GeometryRules) -> Crs:
@@ -380,10 +379,6 @@ def _member_name(member: Json) -> str:
         if isinstance(given.get("code"), int):
             return f"EPSG:{given['code']}"
     raise InvalidParameter('the member crs must be {"type": "name", "properties": {"name": …}}', locator="crs")
-
-
-def _refusal(message: str) -> InvalidParameter:
-    return InvalidParameter(message, locator=LOCATOR)
 
 
 def _kind(document: Json) -> str:

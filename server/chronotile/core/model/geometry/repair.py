@@ -44,10 +44,16 @@ MOST_REPAIRED_VERTICES = 250_000
 EDGES_AT_ONCE = 1 << 16
 """Of which boxes are looked up in one tree: an edge takes some 400 bytes in it."""
 
+LOCATOR = "geometry"
 _AT_ONCE = 16
 """Boxes that are looked up together, each of which may overlap all others."""
 
 _REASON = re.compile(r"(?P<what>[^\[]+)\[(?P<x>\S+) (?P<y>\S+)\]")
+
+
+def refusal(message: str) -> InvalidParameter:
+    """Return the error of a geometry that is not accepted."""
+    return InvalidParameter(message, locator=LOCATOR)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,13 +65,12 @@ class Repaired:
     """What was wrong with it; `None` where nothing was."""
 
 
-def repair_polygons(polygons: Sequence[Polygon], names: Sequence[str], *, locator: str) -> list[Repaired]:
+def repair_polygons(polygons: Sequence[Polygon], names: Sequence[str]) -> list[Repaired]:
     """Return each polygon as it is where it is valid, else what it covers: all that its outer ring turns round.
 
     Args:
         polygons: Closed rings of at least four positions.
         names: What messages call each.
-        locator: The parameter they came in.
 
     Raises:
         InvalidParameter: One covers nothing, or is too tangled or too large to be repaired; the message names it.
@@ -73,7 +78,7 @@ def repair_polygons(polygons: Sequence[Polygon], names: Sequence[str], *, locato
     """
     checks = _Checks()
     for polygon, name in zip(polygons, names, strict=True):
-        checks.require_few(polygon, polygon, f"{name} is", locator=locator)
+        checks.require_few(polygon, polygon, f"{name} is")
     shapes = _shapes(polygons)
     is_valid = shapely.is_valid(shapes)
     done = [Repaired((polygon,)) for polygon in polygons]
@@ -83,33 +88,30 @@ def repair_polygons(polygons: Sequence[Polygon], names: Sequence[str], *, locato
         edges += sum(len(ring) - 1 for ring in polygons[index])
         pairs += _overlapping_pairs(polygons[index], at_most=PAIRS_PER_EDGE * edges + FREE_PAIRS - pairs)
         if pairs > PAIRS_PER_EDGE * edges + FREE_PAIRS:
-            raise InvalidParameter(f"{names[index]} is too complex to be repaired: {reason}", locator=locator)
-        _require_repairable(polygons[index], names[index], reason, locator=locator)
+            raise refusal(f"{names[index]} is too complex to be repaired: {reason}")
+        vertices = sum(map(len, polygons[index]))
+        if vertices > MOST_REPAIRED_VERTICES:
+            limit = f"of which at most {MOST_REPAIRED_VERTICES} can be repaired"
+            raise refusal(f"{names[index]} has {vertices} vertices, {limit}: {reason}")
         ring_pairs += len(polygons[index]) ** 2
         if ring_pairs > MOST_REPAIRED:
-            raise InvalidParameter(
-                f"{names[index]} has too many rings to be repaired, at most {isqrt(MOST_REPAIRED)}: {reason}",
-                locator=locator,
-            )
+            raise refusal(f"{names[index]} has too many rings to be repaired, at most {isqrt(MOST_REPAIRED)}: {reason}")
         try:
             parts = _polygons(shapely.make_valid(shapes[index], method="structure", keep_collapsed=False))
         except shapely.GEOSException as error:  # of coordinates of far apart magnitudes
-            raise InvalidParameter(f"{names[index]} cannot be repaired: {reason}", locator=locator) from error
+            raise refusal(f"{names[index]} cannot be repaired: {reason}") from error
         if not parts:
-            raise InvalidParameter(f"{names[index]} covers no area: {reason}", locator=locator)
+            raise refusal(f"{names[index]} covers no area: {reason}")
         done[index] = Repaired(parts, reason)
     return done
 
 
-def unite_polygons(
-    areas: Sequence[Sequence[Polygon]], names: Sequence[str], *, locator: str
-) -> list[tuple[Polygon, ...]]:
+def unite_polygons(areas: Sequence[Sequence[Polygon]], names: Sequence[str]) -> list[tuple[Polygon, ...]]:
     """Return the polygons of each area, of which no two overlap: as they are, or what they cover together.
 
     Args:
         areas: Valid polygons.
         names: What messages add to tell each area: nothing, or ` of feature 3`.
-        locator: The parameter they came in.
 
     Raises:
         InvalidParameter: The polygons of one are too tangled with one another; the message names it.
@@ -123,22 +125,18 @@ def unite_polygons(
             continue
         rings = tuple(ring for polygon in polygons for ring in polygon)
         outer = tuple(polygon[0] for polygon in polygons)
-        checks.require_few(rings, outer, f"the polygons{names[index]} are", locator=locator)
+        checks.require_few(rings, outer, f"the polygons{names[index]} are")
         if shapely.is_valid(shapely.multipolygons(shapes)):
             continue  # they touch at most: to unite thousands that do would take minutes
-        _require_few_vertices(rings, "max_united_vertices", MOST_REPAIRED_VERTICES, locator=locator)
+        _require_few_vertices(rings, "max_united_vertices", MOST_REPAIRED_VERTICES)
         edges += sum(len(ring) - 1 for ring in rings)
         pairs += _overlapping_pairs(rings, at_most=PAIRS_PER_EDGE * edges + FREE_PAIRS - pairs)
         if pairs > PAIRS_PER_EDGE * edges + FREE_PAIRS:
-            raise InvalidParameter(
-                f"the polygons{names[index]} overlap in too complex a way; send their union", locator=locator
-            )
+            raise refusal(f"the polygons{names[index]} overlap in too complex a way; send their union")
         try:
             done[index] = _polygons(shapely.union_all(shapes))
         except shapely.GEOSException as error:
-            raise InvalidParameter(
-                f"the polygons{names[index]} overlap and cannot be united; send their union", locator=locator
-            ) from error
+            raise refusal(f"the polygons{names[index]} overlap and cannot be united; send their union") from error
     return done
 
 
@@ -148,53 +146,41 @@ class _Checks:
     def __init__(self) -> None:
         self._edges = self._pairs = self._steps = 0
 
-    def require_few(self, rings: Polygon, nested: Polygon, which: str, *, locator: str) -> None:
+    def require_few(self, rings: Polygon, nested: Polygon, which: str) -> None:
         """Refuse rings that would take too long to be checked.
 
         Args:
             rings: Whose edges are checked for crossings.
             nested: Those of which it is found which lie in which.
             which: The beginning of the message.
-            locator: The parameter they came in.
 
         Raises:
             InvalidParameter: Too many of their edges, or of themselves, may lie on one another.
             LimitExceeded: They have too many vertices.
         """
-        _require_few_vertices(rings, "max_checked_vertices", MOST_CHECKED_VERTICES, locator=locator)
+        _require_few_vertices(rings, "max_checked_vertices", MOST_CHECKED_VERTICES)
         edges = sum(len(ring) - 1 for ring in rings)
         if edges <= FEW_EDGES:
             return
         self._steps += _nesting_steps(nested, at_most=MOST_STEPS - self._steps)
         if self._steps > MOST_STEPS:
-            raise InvalidParameter(
+            raise refusal(
                 f"{which} too complex: too many rings may contain one another, at most {MOST_STEPS} comparisons "
-                "are made; simplify them, or send fewer rings or features at once",
-                locator=locator,
+                "are made; simplify them, or send fewer rings or features at once"
             )
         self._edges += edges
         most = CHECKED_PAIRS_PER_EDGE * self._edges + CHECKED_PAIRS
         self._pairs += _overlapping_pairs(rings, at_most=most - self._pairs)
         if self._pairs > most:
-            raise InvalidParameter(
+            raise refusal(
                 f"{which} too complex: too many edges may cross one another, at most {most} pairs are checked; "
-                "simplify them, or send fewer at once",
-                locator=locator,
+                "simplify them, or send fewer at once"
             )
 
 
-def _require_few_vertices(rings: Polygon, limit: str, allowed: int, *, locator: str) -> None:
+def _require_few_vertices(rings: Polygon, limit: str, allowed: int) -> None:
     vertices = sum(map(len, rings))
-    require_at_most(limit, vertices, allowed, alternative="simplify each feature", locator=locator)
-
-
-def _require_repairable(polygon: Polygon, name: str, reason: str, *, locator: str) -> None:
-    vertices = sum(map(len, polygon))
-    if vertices > MOST_REPAIRED_VERTICES:
-        raise InvalidParameter(
-            f"{name} has {vertices} vertices, of which at most {MOST_REPAIRED_VERTICES} can be repaired: {reason}",
-            locator=locator,
-        )
+    require_at_most(limit, vertices, allowed, alternative="simplify each feature", locator=LOCATOR)
 
 
 def _nesting_steps(rings: Polygon, *, at_most: int) -> int:
