@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -143,40 +142,31 @@ def deliver_coverage(
     if format_name not in formats:
         raise UnsupportedFormat(f"f is one of {', '.join(formats)}, not {format_name[:40]!r}", locator="f")
     written = formats[format_name]
-    make = partial(_deliver, request, format_name, written, services, conditions=conditions, is_active=is_active)
-    return retry_overtaken(make, SourceChanged)
 
+    def deliver() -> CoverageDelivery:
+        coverage = extract_coverage(request, services)
+        described = (about(coverage), *map(field_attributes, coverage.fields))
+        key = fingerprint(FILE_VERSION, SOFTWARE, format_name, coverage.etag, described)
+        held = _held(key, conditions.known)
+        written.check(coverage, services.catalogue.limits)
+        body: Body = Streamed(nothing for nothing in tuple[bytes, ...]())
+        if held is None and (conditions.with_body or not written.is_streamed):
+            body = _file(key, coverage, written, services, keep=conditions.keep, is_active=is_active)
+        return CoverageDelivery(
+            media_type=written.media_type,
+            etag=held or _etag(key, body, written, coverage),
+            unreadable=coverage.unreadable,
+            left_out=coverage.left_out,
+            file_name=coverage_file_name(coverage, written.extension),
+            grid=coverage.grid,
+            times=coverage.times,
+            is_open=request.time.is_open and len(coverage.times) > 0,
+            body=body,
+            unchanged=held is not None,
+            is_cached_for_parts=_is_cacheable(body, written, coverage, services),
+        )
 
-def _deliver(
-    request: CoverageRequest,
-    format_name: str,
-    written: CoverageFormat,
-    services: Services,
-    *,
-    conditions: Conditions,
-    is_active: IsActive,
-) -> CoverageDelivery:
-    coverage = extract_coverage(request, services)
-    described = (about(coverage), *map(field_attributes, coverage.fields))
-    key = fingerprint(FILE_VERSION, SOFTWARE, format_name, coverage.etag, described)
-    held = _held(key, conditions.known)
-    written.check(coverage, services.catalogue.limits)
-    body: Body = Streamed(nothing for nothing in tuple[bytes, ...]())
-    if held is None and (conditions.with_body or not written.is_streamed):
-        body = _file(key, coverage, written, services, keep=conditions.keep, is_active=is_active)
-    return CoverageDelivery(
-        media_type=written.media_type,
-        etag=held or _etag(key, body, written, coverage),
-        unreadable=coverage.unreadable,
-        left_out=coverage.left_out,
-        file_name=coverage_file_name(coverage, written.extension),
-        grid=coverage.grid,
-        times=coverage.times,
-        is_open=request.time.is_open and len(coverage.times) > 0,
-        body=body,
-        unchanged=held is not None,
-        is_cached_for_parts=_is_cacheable(body, written, coverage, services),
-    )
+    return retry_overtaken(deliver, SourceChanged)
 
 
 def _held(key: str, known: Collection[str]) -> str | None:
