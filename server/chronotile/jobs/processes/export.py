@@ -101,7 +101,7 @@ def _shape(coverage: Coverage) -> list[int]:
 
 
 def _lacking(field: CoverageField, times: TimeDomain) -> list[int]:
-    """Places of times that a field does not have; one without time has the same at all."""
+    # Places of times that a field does not have; one without time has the same at all.
     own = field.layer.times.starts
     return np.flatnonzero(~np.isin(times.starts, own)).tolist() if own.size else []
 

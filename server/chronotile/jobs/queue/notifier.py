@@ -4,8 +4,9 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Event
 from types import TracebackType
@@ -53,6 +54,17 @@ LEASE_S = 60.0
 """Longer than any message takes."""
 WAITS_S = (5.0, 30.0, 180.0, 1080.0)
 """How long to wait after each try in vain; after one more it is given up."""
+
+
+@contextmanager
+def going_on(log: logging.Logger, hindered: str) -> Iterator[None]:
+    """Log that what is done inside failed, and go on: the next time it may not."""
+    try:
+        yield
+    except ChronotileError as error:
+        log.warning("%s: %s", hindered, error)
+    except Exception:  # else it would end the thread, and with it all that the thread does
+        log.exception("%s", hindered)
 
 
 class Due(Protocol):
@@ -192,11 +204,6 @@ class Notifier(Generic[AnyDue]):
     def _run(self) -> None:
         wait_s = 0.0
         while not self._wait(self._is_stopped, wait_s):
-            try:
+            wait_s = LOST_S
+            with going_on(log, "subscribers cannot be notified"):
                 wait_s = 0.0 if self.tell_next() else IDLE_S
-            except ChronotileError as error:
-                log.warning("subscribers cannot be notified: %s", error)
-                wait_s = LOST_S
-            except Exception:  # else it would end the thread that notifies
-                log.exception("subscribers cannot be notified")
-                wait_s = LOST_S

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from typing import Any
 
 from sqlalchemy import BigInteger, Column, Float, ForeignKey, Index, Integer, MetaData, Row, String, Table, Text
@@ -155,20 +155,5 @@ def job_of(row: Row[Any]) -> Job:
 
 def brief_of(row: Row[Any]) -> Job:
     """Return a job without its results, which its row may lack."""
-    return Job(
-        id=row.id,
-        archive=row.archive,
-        revision=row.revision,
-        process=row.process,
-        user=row.user,
-        status=row.status,
-        message=row.message,
-        progress=row.progress,
-        created=row.created,
-        updated=row.updated,
-        started=row.started,
-        finished=row.finished,
-        attempts=row.attempts,
-        fruitless=row.fruitless,
-        fault=None if row.fault is None else JobFault(**json.loads(row.fault)),
-    )
+    own = {each.name: getattr(row, each.name) for each in fields(Job) if each.name not in {"fault", "results"}}
+    return Job(**own, fault=None if row.fault is None else JobFault(**json.loads(row.fault)))

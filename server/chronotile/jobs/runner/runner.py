@@ -1,9 +1,9 @@
 """Does the jobs of the table, some at once, until it is stopped."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
-from contextlib import closing, contextmanager
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from threading import Event
@@ -41,7 +41,7 @@ from chronotile.jobs.queue.faults import (
     own_name,
 )
 from chronotile.jobs.queue.job_folder import RESULTS, ResultFiles, clear, forget_ended, remove, remove_files
-from chronotile.jobs.queue.notifier import SYSTEM, Runtime
+from chronotile.jobs.queue.notifier import SYSTEM, Runtime, going_on
 from chronotile.jobs.queue.table import JobTable
 from chronotile.jobs.runner.cluster import Cluster
 from chronotile.jobs.runner.tasks import (
@@ -173,18 +173,18 @@ class Runner:
         """Say that we are there until `stop`, and then that we are not."""
         worker, heartbeat = own_name(), self._table.heartbeat
         while True:
-            with _going_on("this worker cannot be registered"):
+            with going_on(log, "this worker cannot be registered"):
                 heartbeat.report_alive(worker)
             if self._wait(self._is_stopped, ATTEND_S):
                 break
-        with _going_on("the end of this worker cannot be recorded"):
+        with going_on(log, "the end of this worker cannot be recorded"):
             heartbeat.report_gone(worker)
 
     def _renew_leases(self) -> None:
         """Hold what we do until `stop`, after which it is given back long before its lease is over."""
         while not self._wait(self._is_stopped, RENEW_S):
             for held in list(self._held.values()):
-                with _going_on(f"the lease of job {held.job.id} cannot be extended"):
+                with going_on(log, f"the lease of job {held.job.id} cannot be extended"):
                     held.is_ours = held.is_ours and self._table.renew(held.job.id, held.owner, lease_s=LEASE_S)
         self._give_back_what_hangs()
 
@@ -195,13 +195,13 @@ class Runner:
             self._one_ended.clear()
             self._wait(self._one_ended, IDLE_S)
         for held in list(self._held.values()):
-            with _going_on(f"job {held.job.id} cannot be returned to the queue"):
+            with going_on(log, f"job {held.job.id} cannot be returned to the queue"):
                 self._give_back(held, STOPPED)
 
     def _forget(self) -> None:
         """Forget now and then what ended long ago."""
         while True:
-            with _going_on("expired jobs cannot be deleted"):
+            with going_on(log, "expired jobs cannot be deleted"):
                 before = self._table.now() - self._retention_s
                 forget_ended(self._table, self._folder, before=before, bucket=self._bucket)
             if self._wait(self._is_stopped, FORGET_S):
@@ -212,7 +212,7 @@ class Runner:
         id_ = held.job.id
         log.info("job %s (%s) starts, attempt %d", id_, held.job.process, held.job.attempts)
         try:
-            with _going_on(f"job {id_} stays leased until its lease expires"):
+            with going_on(log, f"job {id_} stays leased until its lease expires"):
                 self._end(held, self._outcome(held))
         finally:
             del self._held[held.owner]
@@ -423,14 +423,3 @@ class Runner:
             except SourceUnavailable:
                 if self._clock() > until or self._wait(self._is_stopped, IDLE_S):
                     raise
-
-
-@contextmanager
-def _going_on(hindered: str) -> Iterator[None]:
-    """Log that what is done inside failed, and go on: the next time it may not."""
-    try:
-        yield
-    except ChronotileError as error:
-        log.warning("%s: %s", hindered, error)
-    except Exception:  # else it would end the thread, and with it all jobs of this worker
-        log.exception("%s", hindered)

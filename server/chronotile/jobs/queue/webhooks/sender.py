@@ -12,7 +12,7 @@ from chronotile.core.model.job import Message
 from chronotile.core.model.webhook import Webhook
 from chronotile.core.web.fetch import post
 from chronotile.core.web.places import Places
-from chronotile.jobs.queue.notifier import SYSTEM, Notifier, Post, Runtime
+from chronotile.jobs.queue.notifier import SYSTEM, Notifier, Post, Runtime, going_on
 from chronotile.jobs.queue.webhooks.allowed import allowed, webhook_findings
 from chronotile.jobs.queue.webhooks.outbox import WebhookCounts, WebhookEvent, WebhookOutbox
 from chronotile.jobs.queue.webhooks.positions import Positions
@@ -78,17 +78,12 @@ class WebhookSender:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            wait_s = LOOK_S
-            try:
+            wait_s = LOST_S
+            with going_on(log, "webhooks cannot be sent events now"):
                 service = self._services().catalogue.service
                 self._log_findings(service)
                 self._follow(service.webhooks)
-            except ChronotileError as error:
-                log.warning("webhooks cannot be sent events now: %s", error.message)
-                wait_s = LOST_S
-            except Exception:  # else it would end the thread
-                log.exception("webhooks cannot be sent events now")
-                wait_s = LOST_S
+                wait_s = LOOK_S
             self._runtime.wait(self._stopping, wait_s)
 
     def _log_findings(self, service: ServiceInfo) -> None:
