@@ -83,7 +83,7 @@ class LegendRequest(Styled):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown(Styled):
-    """What a picture shows, and is asked for at one of its places."""
+    """The content of a picture, or of the values at one of its places."""
 
     time: TimeSelection = ABSENT
     fills_gaps: bool = False
