@@ -25,7 +25,6 @@ from chronotile.readers.derived.wrapped import (
     Positions,
     Wrapped,
     cells_across,
-    of_made,
     overlay,
     positions_in,
     shared_times,
@@ -149,60 +148,72 @@ class MaskReader(Wrapped):
     """
 
     def __init__(self, reader: Reader, masked: Mapping[str, Masked], left_out: tuple[Finding, ...] = ()) -> None:
+        self._masked = dict(masked)
         variables = {**reader.info.variables, **{name: each.info for name, each in masked.items()}}
         for finding in left_out:
             del variables[finding.place]
         super().__init__(reader, replace(reader.info, variables=variables, findings=(*reader.info.findings, *left_out)))
-        self._made = dict(masked)
 
-    @of_made
-    def revision(self, masked: Masked, index: int) -> str:
+    def revision(self, variable: str, index: int) -> str:
         """Return the states of the variable and of its mask at that time, and where values are valid."""
-        own = self._reader.revision(masked.info.name, masked.positions.at(index))
+        masked = self._masked.get(variable)
+        if masked is None:
+            return self._reader.revision(variable, index)
+        own = self._reader.revision(variable, masked.positions.at(index))
         quality = self._reader.revision(masked.quality.name, masked.quality_positions.at(index))
         return f"{own} {masked.quality.name} {masked.keep} {quality}"
 
-    @of_made
-    def state_key(self, masked: Masked, index: int) -> Hashable:
+    def state_key(self, variable: str, index: int) -> Hashable:
         """Return those of the variable and of its mask at that time."""
+        masked = self._masked.get(variable)
+        if masked is None:
+            return self._reader.state_key(variable, index)
         return (
-            self._reader.state_key(masked.info.name, masked.positions.at(index)),
+            self._reader.state_key(variable, masked.positions.at(index)),
             self._reader.state_key(masked.quality.name, masked.quality_positions.at(index)),
         )
 
-    @of_made
-    def file_of(self, masked: Masked, index: int) -> str | None:
+    def file_of(self, variable: str, index: int) -> str | None:
         """Return the file of the variable itself."""
-        return self._reader.file_of(masked.info.name, masked.positions.at(index))
+        masked = self._masked.get(variable)
+        return self._reader.file_of(variable, index if masked is None else masked.positions.at(index))
 
-    @of_made
-    def read_window(self, masked: Masked, *, index: int, level: int, window: Window, step: int = 1) -> Pixels:
-        """Return (y, x) pixels, masked by the level of the quality variable that is nearest in size."""
-        position, own_name = masked.positions.at(index), masked.info.name
-        own = self._reader.read_window(own_name, index=position, level=level, window=window, step=step)
-        nearest, under = _under(masked, level, window, step)
-        position, name = masked.quality_positions.at(index), masked.quality.name
-        quality = self._reader.read_window(name, index=position, level=nearest, window=under.window, step=under.step)
-        present = under.take(masked.valid(quality))
+    def read_window(self, variable: str, *, index: int, level: int, window: Window, step: int = 1) -> Pixels:
+        """Return (y, x) pixels of a window of a level, of every `step`-th row and column."""
+        masked = self._masked.get(variable)
+        if masked is None:
+            return self._reader.read_window(variable, index=index, level=level, window=window, step=step)
+        own = self._reader.read_window(
+            variable, index=masked.positions.at(index), level=level, window=window, step=step
+        )
+        present = self._valid(masked, index, level=level, window=window, step=step)
         present |= ~masked.info.encoding.valid(own.numbers)
         return Pixels(own.numbers, present if own.valid is None else present & own.valid)
 
-    @of_made
-    def fetch_ahead(self, masked: Masked, *, index: int, level: int, window: Window, step: int = 1) -> None:
+    def fetch_ahead(self, variable: str, *, index: int, level: int, window: Window, step: int = 1) -> None:
         """Send the requests of a variable and of what masks it."""
-        position, name = masked.positions.at(index), masked.info.name
-        self._reader.fetch_ahead(name, index=position, level=level, window=window, step=step)
+        masked = self._masked.get(variable)
+        if masked is None:
+            self._reader.fetch_ahead(variable, index=index, level=level, window=window, step=step)
+            return
+        own, quality = masked.positions.at(index), masked.quality_positions.at(index)
+        self._reader.fetch_ahead(variable, index=own, level=level, window=window, step=step)
         nearest, under = _under(masked, level, window, step)
-        position, name = masked.quality_positions.at(index), masked.quality.name
-        self._reader.fetch_ahead(name, index=position, level=nearest, window=under.window, step=under.step)
+        self._reader.fetch_ahead(
+            masked.quality.name, index=quality, level=nearest, window=under.window, step=under.step
+        )
 
-    @of_made
-    def read_cell(self, masked: Masked, *, indexes: Sequence[int], row: int, column: int) -> Pixels:
+    def read_cell(self, variable: str, *, indexes: Sequence[int], row: int, column: int) -> Pixels:
         """Return (time,) pixels of one native cell."""
-        own = self._reader.read_cell(masked.info.name, indexes=masked.positions.of(indexes), row=row, column=column)
+        masked = self._masked.get(variable)
+        if masked is None:
+            return self._reader.read_cell(variable, indexes=indexes, row=row, column=column)
+        own = self._reader.read_cell(
+            variable, indexes=[masked.positions.at(index) for index in indexes], row=row, column=column
+        )
         quality = self._reader.read_cell(
             masked.quality.name,
-            indexes=masked.quality_positions.of(indexes),
+            indexes=[masked.quality_positions.at(index) for index in indexes],
             row=row // masked.across,
             column=column // masked.across,
         )
@@ -214,33 +225,56 @@ class MaskReader(Wrapped):
             tuple(reason or (None if keep else REASON_MASKED) for reason, keep in zip(reasons, valid, strict=True)),
         )
 
-    @of_made
-    def read_block(self, masked: Masked, *, indexes: Sequence[int], window: Window, along: Along) -> Pixels:
+    def read_block(self, variable: str, *, indexes: Sequence[int], window: Window, along: Along) -> Pixels:
         """Return (time, y, x) pixels of a window of the native grid; what the mask takes away is masked."""
-        positions = masked.positions.of(indexes)
-        own = self._reader.read_block(masked.info.name, indexes=positions, window=window, along=along)
+        masked = self._masked.get(variable)
+        if masked is None:
+            return self._reader.read_block(variable, indexes=indexes, window=window, along=along)
+        own = self._reader.read_block(
+            variable, indexes=[masked.positions.at(index) for index in indexes], window=window, along=along
+        )
         under = overlay(window, 1, grid=masked.info.grid, other=masked.quality.grid)
-        positions = masked.quality_positions.of(indexes)
-        quality = self._reader.read_block(masked.quality.name, indexes=positions, window=under.window, along=along)
+        quality = self._reader.read_block(
+            masked.quality.name,
+            indexes=[masked.quality_positions.at(index) for index in indexes],
+            window=under.window,
+            along=along,
+        )
         return _masked(own, masked, under.take(masked.valid(quality)))
 
-    @of_made
-    def reads_cells(self, masked: Masked) -> bool:
+    def reads_cells(self, variable: str) -> bool:
         """Return whether the variable and its mask are read so."""
-        return self._reader.reads_cells(masked.info.name) and self._reader.reads_cells(masked.quality.name)
+        masked = self._masked.get(variable)
+        names = [variable] if masked is None else [variable, masked.quality.name]
+        return all(map(self._reader.reads_cells, names))
 
-    @of_made
-    def read_cells(self, masked: Masked, *, indexes: Sequence[int], rows: IntArray, columns: IntArray) -> Pixels:
+    def read_cells(self, variable: str, *, indexes: Sequence[int], rows: IntArray, columns: IntArray) -> Pixels:
         """Return (time, cell) pixels of native cells; what the mask takes away is masked."""
-        positions = masked.positions.of(indexes)
-        own = self._reader.read_cells(masked.info.name, indexes=positions, rows=rows, columns=columns)
-        quality = self._reader.read_cells(
+        reader, masked = self._reader, self._masked.get(variable)
+        if masked is None:
+            return reader.read_cells(variable, indexes=indexes, rows=rows, columns=columns)
+        own = reader.read_cells(
+            variable, indexes=[masked.positions.at(index) for index in indexes], rows=rows, columns=columns
+        )
+        quality = reader.read_cells(
             masked.quality.name,
-            indexes=masked.quality_positions.of(indexes),
+            indexes=[masked.quality_positions.at(index) for index in indexes],
             rows=rows // masked.across,
             columns=columns // masked.across,
         )
         return _masked(own, masked, masked.valid(quality))
+
+    def _valid(self, masked: Masked, index: int, *, level: int, window: Window, step: int) -> BoolArray:
+        """(y, x) of a window: where values stand, by the level of the quality variable that is nearest in size."""
+        nearest, under = _under(masked, level, window, step)
+        quality = self._reader.read_window(
+            masked.quality.name,
+            index=masked.quality_positions.at(index),
+            level=nearest,
+            window=under.window,
+            step=under.step,
+        )
+        return under.take(masked.valid(quality))
 
 
 def _under(masked: Masked, level: int, window: Window, step: int) -> tuple[int, Overlay]:

@@ -1,6 +1,6 @@
 """Variables that no file holds, computed from others of the same source as they are read."""
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,7 +21,7 @@ from chronotile.core.model.raster import (
     pixel_codes,
     valid_pixels,
 )
-from chronotile.readers.derived.wrapped import Positions, Wrapped, are_same_cells, of_made, positions_in, shared_times
+from chronotile.readers.derived.wrapped import Positions, Wrapped, are_same_cells, positions_in, shared_times
 from chronotile.readers.reader import Along, BlockShape, IntArray, Reader
 
 BLOCK_CELLS = 1 << 16
@@ -115,28 +115,34 @@ class FormulaReader(Wrapped):
     """
 
     def __init__(self, reader: Reader, formulas: Mapping[str, Formula], left_out: tuple[Finding, ...] = ()) -> None:
+        self._formulas = dict(formulas)
         variables = {**reader.info.variables, **{name: formula.info for name, formula in formulas.items()}}
         super().__init__(reader, replace(reader.info, variables=variables, findings=(*reader.info.findings, *left_out)))
-        self._made = dict(formulas)
 
-    @of_made
-    def revision(self, formula: Formula, index: int) -> str:
+    def revision(self, variable: str, index: int) -> str:
         """Return the formula, and the states of all that it takes at that time."""
+        formula = self._formulas.get(variable)
+        if formula is None:
+            return self._reader.revision(variable, index)
         states = [self.revision(each.info.name, each.positions.at(index)) for each in formula.operands]
         return " ".join((formula.expression.text, *states))
 
-    @of_made
-    def state_key(self, formula: Formula, index: int) -> Hashable:
+    def state_key(self, variable: str, index: int) -> Hashable:
         """Return those of all that the formula takes at that time."""
+        formula = self._formulas.get(variable)
+        if formula is None:
+            return self._reader.state_key(variable, index)
         return tuple(self.state_key(each.info.name, each.positions.at(index)) for each in formula.operands)
 
     def file_of(self, variable: str, index: int) -> str | None:
         """Return that of the reader; what is computed has none."""
-        return None if variable in self._made else self._reader.file_of(variable, index)
+        return None if variable in self._formulas else self._reader.file_of(variable, index)
 
-    @of_made
-    def read_window(self, formula: Formula, *, index: int, level: int, window: Window, step: int = 1) -> Pixels:
+    def read_window(self, variable: str, *, index: int, level: int, window: Window, step: int = 1) -> Pixels:
         """Return (y, x) pixels of a window of a level, of every `step`-th row and column."""
+        formula = self._formulas.get(variable)
+        if formula is None:
+            return self._reader.read_window(variable, index=index, level=level, window=window, step=step)
         operands = [
             self.read_window(
                 each.info.name, index=each.positions.at(index), level=each.levels[level], window=window, step=step
@@ -145,51 +151,68 @@ class FormulaReader(Wrapped):
         ]
         return Pixels(_computed(formula, operands))
 
-    @of_made
-    def fetch_ahead(self, formula: Formula, *, index: int, level: int, window: Window, step: int = 1) -> None:
+    def fetch_ahead(self, variable: str, *, index: int, level: int, window: Window, step: int = 1) -> None:
         """Send the requests of all that the formula is over."""
+        formula = self._formulas.get(variable)
+        if formula is None:
+            self._reader.fetch_ahead(variable, index=index, level=level, window=window, step=step)
+            return
         for each in formula.operands:
-            own, level_of = each.positions.at(index), each.levels[level]
-            self.fetch_ahead(each.info.name, index=own, level=level_of, window=window, step=step)
+            self.fetch_ahead(
+                each.info.name, index=each.positions.at(index), level=each.levels[level], window=window, step=step
+            )
 
-    @of_made
-    def read_cell(self, formula: Formula, *, indexes: Sequence[int], row: int, column: int) -> Pixels:
+    def read_cell(self, variable: str, *, indexes: Sequence[int], row: int, column: int) -> Pixels:
         """Return (time,) pixels of one native cell; one without a value has the reason of what it is made of."""
-        operands = [
-            self.read_cell(each.info.name, indexes=each.positions.of(indexes), row=row, column=column)
-            for each in formula.operands
-        ]
+        formula = self._formulas.get(variable)
+        if formula is None:
+            return self._reader.read_cell(variable, indexes=indexes, row=row, column=column)
+        operands = _operands(
+            formula, indexes, lambda name, some: self.read_cell(name, indexes=some, row=row, column=column)
+        )
         numbers = _computed(formula, operands)
         return Pixels(numbers, reasons=_reasons(formula, operands, numbers))
 
-    @of_made
-    def block_shape(self, formula: Formula, along: Along) -> BlockShape:
-        """Return the shape of blocks of the first variable that the formula takes."""
-        shape: BlockShape = self.block_shape(formula.operands[0].info.name, along)
-        return shape
+    def block_shape(self, variable: str, along: Along) -> BlockShape:
+        """Return the shape of blocks of the variable, or of the first that its formula takes."""
+        formula = self._formulas.get(variable)
+        if formula is None:
+            return self._reader.block_shape(variable, along)
+        return self.block_shape(formula.operands[0].info.name, along)
 
-    @of_made
-    def read_block(self, formula: Formula, *, indexes: Sequence[int], window: Window, along: Along) -> Pixels:
+    def read_block(self, variable: str, *, indexes: Sequence[int], window: Window, along: Along) -> Pixels:
         """Return (time, y, x) pixels of a window of the native grid, with the reasons of what they are made of."""
-        operands = [
-            self.read_block(each.info.name, indexes=each.positions.of(indexes), window=window, along=along)
-            for each in formula.operands
-        ]
-        return _coded(formula, operands)
+        formula = self._formulas.get(variable)
+        if formula is None:
+            return self._reader.read_block(variable, indexes=indexes, window=window, along=along)
+        operands = _operands(
+            formula, indexes, lambda name, some: self.read_block(name, indexes=some, window=window, along=along)
+        )
+        numbers = _computed(formula, operands)
+        return Pixels(numbers, codes=_codes(formula, operands, numbers))
 
-    @of_made
-    def reads_cells(self, formula: Formula) -> bool:
-        """Return whether all that is read for the formula is read so."""
+    def reads_cells(self, variable: str) -> bool:
+        """Return whether all that is read for a variable is read so."""
+        formula = self._formulas.get(variable)
+        if formula is None:
+            return self._reader.reads_cells(variable)
         return all(self.reads_cells(each.info.name) for each in formula.operands)
 
-    @of_made
-    def read_cells(self, formula: Formula, *, indexes: Sequence[int], rows: IntArray, columns: IntArray) -> Pixels:
+    def read_cells(self, variable: str, *, indexes: Sequence[int], rows: IntArray, columns: IntArray) -> Pixels:
         """Return (time, cell) pixels of native cells, with the reasons of what they are made of."""
-        operands = [
-            self.read_cells(each.info.name, indexes=each.positions.of(indexes), rows=rows, columns=columns)
-            for each in formula.operands
-        ]
-        return _coded(formula, operands)
+        formula = self._formulas.get(variable)
+        if formula is None:
+            return self._reader.read_cells(variable, indexes=indexes, rows=rows, columns=columns)
+        operands = _operands(
+            formula, indexes, lambda name, some: self.read_cells(name, indexes=some, rows=rows, columns=columns)
+        )
+        numbers = _computed(formula, operands)
+        return Pixels(numbers, codes=_codes(formula, operands, numbers))
+
+
+def _operands(formula: Formula, indexes: Sequence[int], read: Callable[[str, list[int]], Pixels]) -> list[Pixels]:
+    # What is read of each operand by its name, at its own indexes of the formula's times.
+    return [read(each.info.name, [each.positions.at(index) for index in indexes]) for each in formula.operands]
 
 
 def _computed(formula: Formula, operands: list[Pixels]) -> Numbers:
@@ -218,16 +241,15 @@ def _values(pixels: Pixels, encoding: Encoding, part: slice) -> NDArray[np.float
     return np.where(valid_pixels(some, encoding), encoding.values(some.numbers), np.nan)
 
 
-def _coded(formula: Formula, operands: list[Pixels]) -> Pixels:
-    """What the formula is of its operands, with the reason of the first operand that has one where it is no value."""
-    numbers = _computed(formula, operands)
+def _codes(formula: Formula, operands: list[Pixels], numbers: Numbers) -> Codes:
+    """As `_reasons`, of a block."""
     coded = [pixel_codes(pixels, each.info.encoding) for each, pixels in zip(formula.operands, operands, strict=True)]
     names = tuple(dict.fromkeys(name for each in coded for name in each.names))
     codes = np.where(np.isfinite(numbers), 0, NODATA_CODE).astype(np.uint8)
     for each in reversed(coded):
         table = np.array([0, *(names.index(name) + 1 for name in each.names)], dtype=np.uint8)
         np.copyto(codes, table[each.numbers], where=(codes != 0) & (each.numbers != 0))
-    return Pixels(numbers, codes=Codes(codes, names))
+    return Codes(codes, names)
 
 
 def _reasons(formula: Formula, operands: list[Pixels], numbers: Numbers) -> tuple[str | None, ...]:

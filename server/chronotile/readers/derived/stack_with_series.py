@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -56,32 +55,42 @@ class WithSeries(Wrapped):
     def read_cell(self, variable: str, *, indexes: Sequence[int], row: int, column: int) -> Pixels:
         """Return (time,) pixels of one native cell, from the cube where it is up to date."""
         return self._from_both(
-            variable, indexes, lambda each, some: each.read_cell(variable, indexes=some, row=row, column=column)
+            variable,
+            indexes,
+            read_cube=lambda some: self._cube.read_cell(variable, indexes=some, row=row, column=column),
+            read_files=lambda some: self._reader.read_cell(variable, indexes=some, row=row, column=column),
         )
 
     def _from_both(
-        self, variable: str, indexes: Sequence[int], read: Callable[[Reader, Sequence[int]], Pixels]
+        self,
+        variable: str,
+        indexes: Sequence[int],
+        *,
+        read_cube: Callable[[list[int]], Pixels],
+        read_files: Callable[[Sequence[int]], Pixels],
     ) -> Pixels:
         """What is read at each time: from the cube where it is up to date, else from the files."""
         twin = self._twin(variable)
         with one_look():
             inside = np.array([self._is_fresh(variable, index, twin) for index in indexes], dtype=bool)
         if twin is None or not inside.any():
-            return read(self._reader, indexes)
+            return read_files(indexes)
         requested = np.asarray(indexes, dtype=np.int64)
         try:
-            cells = self._recodings[variable].pixels(read(self._cube, twin.indexes[requested[inside]].tolist()))
+            cells = self._recodings[variable].pixels(read_cube(twin.indexes[requested[inside]].tolist()))
         except SourceUnavailable:
-            return read(self._reader, indexes)
+            return read_files(indexes)
         if inside.all():
             return cells
-        return _merged(cells, read(self._reader, requested[~inside].tolist()), inside)
+        return _merged(cells, read_files(requested[~inside].tolist()), inside)
 
     def block_shape(self, variable: str, along: Along) -> BlockShape:
         """Return the shape of blocks of the cube's series, or of the files."""
         if along == "time" and self._twin(variable) is not None:
-            with suppress(SourceUnavailable):
+            try:
                 return self._cube.block_shape(variable, along)
+            except SourceUnavailable:
+                pass
         return self._reader.block_shape(variable, along)
 
     def read_block(self, variable: str, *, indexes: Sequence[int], window: Window, along: Along) -> Pixels:
@@ -89,7 +98,10 @@ class WithSeries(Wrapped):
         if along == "space":
             return self._reader.read_block(variable, indexes=indexes, window=window, along=along)
         return self._from_both(
-            variable, indexes, lambda each, some: each.read_block(variable, indexes=some, window=window, along=along)
+            variable,
+            indexes,
+            read_cube=lambda some: self._cube.read_block(variable, indexes=some, window=window, along=along),
+            read_files=lambda some: self._reader.read_block(variable, indexes=some, window=window, along=along),
         )
 
     def reads_cells(self, variable: str) -> bool:
@@ -99,7 +111,10 @@ class WithSeries(Wrapped):
     def read_cells(self, variable: str, *, indexes: Sequence[int], rows: IntArray, columns: IntArray) -> Pixels:
         """Return (time, cell) pixels of native cells, from the cube where it is up to date, else from the files."""
         return self._from_both(
-            variable, indexes, lambda each, some: each.read_cells(variable, indexes=some, rows=rows, columns=columns)
+            variable,
+            indexes,
+            read_cube=lambda some: self._cube.read_cells(variable, indexes=some, rows=rows, columns=columns),
+            read_files=lambda some: self._reader.read_cells(variable, indexes=some, rows=rows, columns=columns),
         )
 
     def close(self) -> None:
