@@ -55,12 +55,7 @@ async def get_feed(request: Request) -> Response:
     body = await run(request, DOCUMENTS, make)
     etag = fingerprint(body)
     modified_s = state_of(request).modified.of((name, base, language), etag)
-    headers = {
-        "ETag": f'"{etag}"',
-        "Cache-Control": CURRENT,
-        "Content-Language": language,
-        "Vary": "Accept-Language",
-    }
+    headers = {"ETag": f'"{etag}"', "Cache-Control": CURRENT, "Content-Language": language, "Vary": "Accept-Language"}
     if modified_s is not None:
         headers["Last-Modified"] = http_date(modified_s)
     if _is_known(request, etag, modified_s):

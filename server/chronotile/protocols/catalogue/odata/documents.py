@@ -311,14 +311,7 @@ def _node(product: Product, names: Sequence[str], size: int, children: int, *, b
 
 # Geometries of items as OData writes them.
 
-TYPES = {
-    "Point": 0,
-    "LineString": 1,
-    "MultiPoint": 1,
-    "Polygon": 2,
-    "MultiLineString": 2,
-    "MultiPolygon": 3,
-}
+TYPES = {"Point": 0, "LineString": 1, "MultiPoint": 1, "Polygon": 2, "MultiLineString": 2, "MultiPolygon": 3}
 """How many lists are around a position, by type."""
 
 

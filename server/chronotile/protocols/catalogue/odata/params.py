@@ -89,10 +89,7 @@ SKIP = custom(
 )
 COUNT = custom("$count", "Whether to count all that match; refused beyond 10,000", _truth, schema=TRUTH, default=False)
 EXPAND = custom(
-    "$expand",
-    f"`{'`, `'.join(EXPANDED)}`",
-    lambda text: _names("$expand", text, EXPANDED),
-    default=tuple[str, ...](),
+    "$expand", f"`{'`, `'.join(EXPANDED)}`", lambda text: _names("$expand", text, EXPANDED), default=tuple[str, ...]()
 )
 SELECT = custom("$select", "Members of products, separated by commas", _selected, default=tuple[str, ...]())
 TOKEN = custom(SKIPTOKEN, f"Where the page begins, as `{NEXT_LINK}` has it", str, schema=TEXT)

@@ -235,10 +235,7 @@ class _Parser:
         self.comparisons += number
         if self.comparisons > MOST_COMPARISONS:
             raise _too_many(
-                "comparisons",
-                MOST_COMPARISONS,
-                self.comparisons,
-                "send several requests, or POST names to FilterList",
+                "comparisons", MOST_COMPARISONS, self.comparisons, "send several requests, or POST names to FilterList"
             )
 
 

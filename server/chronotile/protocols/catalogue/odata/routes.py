@@ -11,13 +11,7 @@ from starlette.responses import RedirectResponse, Response
 from chronotile.core.errors import MAX_SHOWN, UnknownCollection
 from chronotile.core.model.items import FoundItem, Unanswered, product_id
 from chronotile.http.endpoint import body_of
-from chronotile.http.respond import (
-    CURRENT,
-    SHORT,
-    respond_with_content,
-    unanswered_members,
-    warned,
-)
+from chronotile.http.respond import CURRENT, SHORT, respond_with_content, unanswered_members, warned
 from chronotile.http.run import DOWNLOADS, LOOKUPS, SEARCHES, base_url, run, services_of
 from chronotile.pipeline.products import Product, product_of, size_of_only
 from chronotile.pipeline.search.public_item import public_item
@@ -264,13 +258,8 @@ FAULTS = {
     status: {"description": words, "content": {MEDIA_TYPE: {"schema": FAULT_SCHEMA}}}
     for status, words in REFUSALS.items()
 }
-REDIRECT: Json = {
-    "302": {"description": "The address of the download", "headers": {"Location": {"schema": ADDRESS}}},
-}
-EXAMPLES_OF_LIST = {
-    "$filter": "ContentDate/Start gt 2020-01-01T00:00:00.000Z",
-    "$orderby": "ContentDate/Start desc",
-}
+REDIRECT: Json = {"302": {"description": "The address of the download", "headers": {"Location": {"schema": ADDRESS}}}}
+EXAMPLES_OF_LIST = {"$filter": "ContentDate/Start gt 2020-01-01T00:00:00.000Z", "$orderby": "ContentDate/Start desc"}
 
 
 def _known(examples: Examples) -> str | None:

@@ -77,10 +77,7 @@ def collection_document(offered: Offered, context: StacContext) -> Json:
         "license": licence.stac,
         "providers": _providers(context),
         **({"attribution": offered.attribution} if offered.attribution else {}),
-        "extent": {
-            "spatial": {"bbox": [list(box_of(offered))]},
-            "temporal": {"interval": [interval_of(offered)]},
-        },
+        "extent": {"spatial": {"bbox": [list(box_of(offered))]}, "temporal": {"interval": [interval_of(offered)]}},
         "summaries": summaries,
         "item_assets": _item_assets(offered, language),
         **cube,

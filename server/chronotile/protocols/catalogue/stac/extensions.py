@@ -142,13 +142,7 @@ def _time(times: TimeDomain) -> Json:
         return {}
     first, last = (format_instant(times.instants[index]) for index in (0, -1))
     step = step_of(times)
-    return {
-        "time": {
-            "type": "temporal",
-            "extent": [first, last],
-            "step": None if step == DEKAD_STEP else step,
-        }
-    }
+    return {"time": {"type": "temporal", "extent": [first, last], "step": None if step == DEKAD_STEP else step}}
 
 
 def _data_type(encoding: Encoding) -> str:

@@ -62,11 +62,7 @@ class _OfCollection:
         self._context = context
         url = context.collection_url(collection)
         self._items = f"{url}/items/"
-        self._links = [
-            context.root_link,
-            link("parent", url, JSON_TYPE),
-            link("collection", url, JSON_TYPE),
-        ]
+        self._links = [context.root_link, link("parent", url, JSON_TYPE), link("collection", url, JSON_TYPE)]
         offered = stac_collection(collection, context) if has_layers(collection, context) else None
         layers = () if offered is None else offered.layers[:MOST_LAYERS]
         fields = {} if offered is None else data_cube.own_fields(offered)

@@ -64,10 +64,7 @@ async def get_collection(request: Request) -> Response:
     """Return a collection."""
     context, name = _context(request), request.path_params["collection"]
     return await _described(
-        request,
-        context,
-        lambda: collection_document(stac_collection(name, context), context),
-        key=("collection", name),
+        request, context, lambda: collection_document(stac_collection(name, context), context), key=("collection", name)
     )
 
 

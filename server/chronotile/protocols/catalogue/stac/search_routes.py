@@ -276,11 +276,7 @@ def _counting(
 ) -> Iterator[Operation]:
     counts = partial(describe, answers={JSON_TYPE: COUNTS_SCHEMA})
     yield counts(
-        f"{root}/aggregations",
-        get_aggregations,
-        f"getStacAggregations{of}",
-        "Counts that there are",
-        parameters=inside,
+        f"{root}/aggregations", get_aggregations, f"getStacAggregations{of}", "Counts that there are", parameters=inside
     )
     yield counts(
         f"{root}/aggregate",
@@ -304,13 +300,7 @@ def _counting(
 
 
 operations = (
-    items(
-        "/stac/search",
-        get_search,
-        "getStacSearch",
-        "Items of any collections, in pages",
-        parameters=OF_SEARCH,
-    ),
+    items("/stac/search", get_search, "getStacSearch", "Items of any collections, in pages", parameters=OF_SEARCH),
     items(
         "/stac/search",
         post_search,

@@ -43,13 +43,7 @@ OF_SERIES: tuple[Parameter[object], ...] = (*OF_LAYERS, COLUMNS)
 """Of tables of one layer."""
 
 
-def csv_options(
-    query: Kvp,
-    layers: Iterable[Layer],
-    *,
-    is_csv: bool,
-    has_steps: bool = False,
-) -> CsvOptions:
+def csv_options(query: Kvp, layers: Iterable[Layer], *, is_csv: bool, has_steps: bool = False) -> CsvOptions:
     """Return how a CSV is written.
 
     Args:

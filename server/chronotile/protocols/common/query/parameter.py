@@ -77,11 +77,7 @@ def documents(
     """Return parameters as OpenAPI has them; `examples` and `required` are by name."""
     return [
         in_query(
-            each.name,
-            each.description,
-            each.schema,
-            example=examples.get(each.name),
-            required=each.name in required,
+            each.name, each.description, each.schema, example=examples.get(each.name), required=each.name in required
         )
         for each in parameters
     ]
@@ -98,12 +94,7 @@ def text(name: str, description: str, *, schema: Json = TEXT) -> Parameter[str]:
 
 
 def custom(
-    name: str,
-    description: str,
-    parse: Callable[[str], Value],
-    *,
-    schema: Json = TEXT,
-    default: Value | None = None,
+    name: str, description: str, parse: Callable[[str], Value], *, schema: Json = TEXT, default: Value | None = None
 ) -> Parameter[Value]:
     """Return a parameter with a form of its own, which `parse` reads; it raises `InvalidParameter` with the name."""
     return Parameter(name=name, description=description, parse=parse, schema=schema, default=default)

@@ -98,11 +98,7 @@ WEIGHTS = choice(
     any_case=False,
 )
 MIN_VALID = number(
-    "min_valid",
-    "Minimum share of cells with a value; below it there is no result",
-    least=0,
-    most=1,
-    default=0.0,
+    "min_valid", "Minimum share of cells with a value; below it there is no result", least=0, most=1, default=0.0
 )
 
 
@@ -133,10 +129,7 @@ def tile_address(catalogue: Catalogue, *, tile_matrix_set: str, matrix: str, row
     """
     found = catalogue.tile_matrix_set(tile_matrix_set)
     return TileAddress(
-        tile_matrix_set=found,
-        matrix=found.matrix(matrix),
-        row=_place(row, "row"),
-        column=_place(column, "column"),
+        tile_matrix_set=found, matrix=found.matrix(matrix), row=_place(row, "row"), column=_place(column, "column")
     )
 
 

@@ -81,12 +81,7 @@ SCHEMAS: Mapping[str, Json] = {
         "type": "object",
         "description": "A coverage as CoverageJSON 1.0 has it (OGC 21-069r2)",
         "required": ["type", "domain", "parameters", "ranges"],
-        "properties": {
-            "type": enum_of(["Coverage"]),
-            "domain": OBJECT,
-            "parameters": OBJECT,
-            "ranges": OBJECT,
-        },
+        "properties": {"type": enum_of(["Coverage"]), "domain": OBJECT, "parameters": OBJECT, "ranges": OBJECT},
     },
     "CoverageDomainSet": {
         "type": "object",
@@ -119,11 +114,7 @@ SCHEMAS: Mapping[str, Json] = {
                 "items": {
                     "type": "object",
                     "required": ["type", "name", "definition", "uom"],
-                    "properties": {
-                        "type": enum_of(["Quantity"]),
-                        "name": TEXT,
-                        "uom": OBJECT,
-                    },
+                    "properties": {"type": enum_of(["Quantity"]), "name": TEXT, "uom": OBJECT},
                 },
             },
         },
@@ -140,9 +131,4 @@ SCHEMAS: Mapping[str, Json] = {
     },
 }
 
-block = BuildingBlock(
-    operations=operations,
-    conformance=CONFORMANCE,
-    schemas=SCHEMAS,
-    collection_links=coverage_links,
-)
+block = BuildingBlock(operations=operations, conformance=CONFORMANCE, schemas=SCHEMAS, collection_links=coverage_links)

@@ -71,10 +71,7 @@ _CELLS = object_of(
 )
 
 SCHEMAS: dict[str, Json] = {
-    "Link": object_of(
-        {"href": TEXT, "rel": TEXT},
-        {"type": TEXT, "title": TEXT, "hreflang": TEXT, "templated": TRUTH},
-    ),
+    "Link": object_of({"href": TEXT, "rel": TEXT}, {"type": TEXT, "title": TEXT, "hreflang": TEXT, "templated": TRUTH}),
     "LandingPage": object_of(
         {"links": list_of(ref("Link"))},
         {

@@ -20,9 +20,7 @@ OF_DOCUMENTS = (F, LANG)
 MAX_LIMIT = 10_000
 """Which is also the default: clients expect all collections in one answer."""
 BBOX = text(
-    "bbox",
-    "West, south, east, north in CRS84, or six numbers with heights: collections that reach into it",
-    schema=BOX,
+    "bbox", "West, south, east, north in CRS84, or six numbers with heights: collections that reach into it", schema=BOX
 )
 DATETIME = datetime(
     "An instant or an interval, either end of which may be open (`..`): collections that have some time of it between "

@@ -122,13 +122,7 @@ def _collection(name: str, context: CollectionContext) -> Json:
     return next(collection_documents(context, [offered_collection(context.document.catalogue, name)]))
 
 
-async def _answer(
-    request: Request,
-    query: Kvp,
-    document: Document,
-    *,
-    aliases: Mapping[str, str] = {},
-) -> Response:
+async def _answer(request: Request, query: Kvp, document: Document, *, aliases: Mapping[str, str] = {}) -> Response:
     formats = {"json": document.media_type, "html": HTML}
     form = negotiate_format(query, request.headers.get("accept", ""), formats, aliases=aliases)
     language, services = language_of(request, query), services_of(request)

@@ -59,12 +59,7 @@ SCHEMAS: Mapping[str, Json] = {
     ),
     "EdrFeatureCollection": object_of(
         {"type": enum_of(["FeatureCollection"]), "features": list_of(ref("EdrFeature"))},
-        {
-            "numberMatched": INDEX,
-            "numberReturned": INDEX,
-            "parameters": list_of(OBJECT),
-            "links": list_of(ref("Link")),
-        },
+        {"numberMatched": INDEX, "numberReturned": INDEX, "parameters": list_of(OBJECT), "links": list_of(ref("Link"))},
     ),
 }
 

@@ -101,8 +101,7 @@ DATETIME = datetime(
 )
 PARAMETER_NAME = text("parameter-name", "Several, separated by commas; default: all")
 CRS = text(
-    "crs",
-    "CRS of `coords` or `bbox`, in its axis order, and of the response; default: places in CRS84 and native ones",
+    "crs", "CRS of `coords` or `bbox`, in its axis order, and of the response; default: places in CRS84 and native ones"
 )
 Z = text("z", "Levels; none of the data has any, and so any are accepted")
 SHARED: tuple[Parameter[object], ...] = (DATETIME, PARAMETER_NAME, CRS, Z, F)
@@ -121,10 +120,7 @@ WITHIN = number("within", "How far from the point, along the ground")
 WITHIN_UNITS = text("within-units", "Of `within`", schema=enum_of(tuple(LENGTHS_M)))
 BBOX_OF_LISTS = text("bbox", "West, south, east, north in CRS84: features that reach into it", schema=BOX)
 LIMIT = whole(
-    "limit",
-    f"The most features of one answer; {MAX_LIMIT} stands for all that is more",
-    least=1,
-    default=DEFAULT_LIMIT,
+    "limit", f"The most features of one answer; {MAX_LIMIT} stands for all that is more", least=1, default=DEFAULT_LIMIT
 )
 OFFSET = replace(
     whole("offset", "How many features come before the first; links of `next` have it", least=0, default=0),

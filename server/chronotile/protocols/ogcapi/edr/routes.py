@@ -231,12 +231,7 @@ async def _cells(request: Request, requested: Callable[[Offered, Kvp, Catalogue]
 
     def work(is_active: IsActive) -> CoverageDelivery:
         return deliver_coverage(
-            cells().settled(services),
-            key,
-            services,
-            formats={key: written},
-            conditions=conditions,
-            is_active=is_active,
+            cells().settled(services), key, services, formats={key: written}, conditions=conditions, is_active=is_active
         )
 
     layer = data_request.offered.main_field

@@ -48,10 +48,7 @@ _SUMMARY = object_of(
 SCHEMAS: Mapping[str, Json] = {
     "ProcessSummary": _SUMMARY,
     "ProcessList": object_of({"processes": list_of(ref("ProcessSummary")), "links": list_of(ref("Link"))}),
-    "ProcessInput": object_of(
-        {"schema": OBJECT},
-        {**_DESCRIBED, "minOccurs": INDEX, "maxOccurs": COUNT},
-    ),
+    "ProcessInput": object_of({"schema": OBJECT}, {**_DESCRIBED, "minOccurs": INDEX, "maxOccurs": COUNT}),
     "ProcessOutput": object_of({"schema": OBJECT}, dict(_DESCRIBED)),
     "Process": {
         "allOf": [
@@ -86,7 +83,7 @@ SCHEMAS: Mapping[str, Json] = {
                 **_all_optional(dict.fromkeys(OF_MEMBERS, ADDRESS)),
                 "description": "Addresses that hear how the job goes on; those that the operator allows",
             },
-        },
+        }
     ),
     "ProcessResults": {
         "type": "object",
@@ -126,8 +123,7 @@ SCHEMAS: Mapping[str, Json] = {
         },
     ),
     "JobList": object_of(
-        {"jobs": list_of(ref("Job")), "links": list_of(ref("Link"))},
-        {"numberMatched": INDEX, "numberReturned": INDEX},
+        {"jobs": list_of(ref("Job")), "links": list_of(ref("Link"))}, {"numberMatched": INDEX, "numberReturned": INDEX}
     ),
 }
 

@@ -61,8 +61,7 @@ def members_of(process: Process, body: bytes, *, media_type: str = JSON) -> Json
     astray = next((name for name in members if name in process.inputs and name not in MEMBERS), None)
     if astray is not None and astray not in inputs:
         raise UnknownParameter(
-            f'{astray} is an input and belongs in the member inputs: {{"inputs": {{"{astray}": …}}}}',
-            locator=astray,
+            f'{astray} is an input and belongs in the member inputs: {{"inputs": {{"{astray}": …}}}}', locator=astray
         )
     return {**members, "inputs": inputs}
 

@@ -18,16 +18,7 @@ from chronotile.core.web.fetch import Fetched
 from chronotile.http.endpoint import body_of, offer_job
 from chronotile.http.job_access import client_of, require_job_access
 from chronotile.http.respond import caching
-from chronotile.http.run import (
-    EXECUTIONS,
-    FETCHES,
-    JOBS,
-    PLANS,
-    RESULTS,
-    run,
-    services_of,
-    state_of,
-)
+from chronotile.http.run import EXECUTIONS, FETCHES, JOBS, PLANS, RESULTS, run, services_of, state_of
 from chronotile.jobs.processes.execute import ASK_FOR_A_JOB, SYNC_S, execute, plan_execution
 from chronotile.jobs.processes.inputs import layer_names_in
 from chronotile.jobs.processes.process import JobPlan, Process
@@ -248,10 +239,7 @@ operation = describe(
         **refusals("413", "415"),
         **OF_JOB,
     },
-    members={
-        "requestBody": body(ref("ProcessExecution"), {"inputs": {"string": "Hello"}}),
-        "callbacks": CALLBACKS,
-    },
+    members={"requestBody": body(ref("ProcessExecution"), {"inputs": {"string": "Hello"}}), "callbacks": CALLBACKS},
 )
 
 

@@ -97,10 +97,7 @@ SCHEMAS: Mapping[str, Json] = {
             "links": _LINKS,
             "features": list_of(ref("Record")),
         },
-        {
-            "numberMatched": INDEX,
-            "unanswered": UNANSWERED,
-        },
+        {"numberMatched": INDEX, "unanswered": UNANSWERED},
     ),
 }
 

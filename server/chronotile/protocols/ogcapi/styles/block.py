@@ -42,9 +42,7 @@ SCHEMAS: Mapping[str, Json] = {
         {
             "id": TEXT,
             "title": TEXT,
-            "stylesheets": list_of(
-                object_of({"title": TEXT, "version": TEXT, "native": TRUTH, "link": ref("Link")}),
-            ),
+            "stylesheets": list_of(object_of({"title": TEXT, "version": TEXT, "native": TRUTH, "link": ref("Link")})),
             "links": list_of(ref("Link")),
         },
         {"scope": enum_of(["style"]), "layers": list_of(object_of({"id": TEXT, "type": TEXT}))},

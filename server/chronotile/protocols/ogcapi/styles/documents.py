@@ -128,12 +128,7 @@ def style_metadata(path: Mapping[str, str], context: DocumentContext) -> Json:
         "title": style.title,
         "scope": "style",
         "stylesheets": [
-            {
-                "title": title,
-                "version": version,
-                "native": name == "json",
-                "link": _sheet_link(url, name).document(),
-            }
+            {"title": title, "version": version, "native": name == "json", "link": _sheet_link(url, name).document()}
             for name, (title, version) in SPECIFICATIONS.items()
         ],
         "layers": [{"id": known.layer.id, "type": "coverage"}],

@@ -62,13 +62,7 @@ def collection_links(offered: Offered, context: DocumentContext) -> Sequence[Lin
 _CRS: Json = {"oneOf": [ADDRESS, object_of({"wkt": {"type": "object"}})]}
 _LINKS = list_of(ref("Link"))
 _LIMITS = object_of(
-    {
-        "tileMatrix": TEXT,
-        "minTileRow": INDEX,
-        "maxTileRow": INDEX,
-        "minTileCol": INDEX,
-        "maxTileCol": INDEX,
-    }
+    {"tileMatrix": TEXT, "minTileRow": INDEX, "maxTileRow": INDEX, "minTileCol": INDEX, "maxTileCol": INDEX}
 )
 _ITEM: Mapping[str, Json] = {
     "dataType": enum_of(["map", "vector"]),

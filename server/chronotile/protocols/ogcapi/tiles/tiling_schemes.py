@@ -165,8 +165,7 @@ def _check(address: TileAddress, held: Sequence[TileRange], limits: Callable[[],
     address.grid()
     if not held:
         raise TileOutOfRange(
-            f"no tiles in tile matrix {address.matrix.id[:40]}; there are in {_listed(limits())}",
-            locator="tile_matrix",
+            f"no tiles in tile matrix {address.matrix.id[:40]}; there are in {_listed(limits())}", locator="tile_matrix"
         )
     check_in_range(functools.reduce(_both, held), row=address.row, column=address.column)
 
