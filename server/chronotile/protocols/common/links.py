@@ -10,9 +10,23 @@ from chronotile.core.model.collection import Layer
 from chronotile.core.model.grid import Grid
 
 
-def link(rel: str, href: str, media_type: str, title: str, *, is_template: bool = False) -> dict[str, Any]:
-    """Return a link of a JSON document; `is_template`: `href` is a URI template (RFC 6570)."""
-    document = {"rel": rel, "href": href, "type": media_type, "title": title}
+def link(
+    rel: str, href: str, media_type: str | None, title: str | None = None, *, is_template: bool = False
+) -> dict[str, Any]:
+    """Return a link of a JSON document (RFC 8288).
+
+    Args:
+        rel: Its relation.
+        href: Where it leads.
+        media_type: Of what is there, where it is known.
+        title: For people.
+        is_template: Whether `href` is a URI template (RFC 6570).
+    """
+    document: dict[str, Any] = {"rel": rel, "href": href}
+    if media_type is not None:
+        document["type"] = media_type
+    if title is not None:
+        document["title"] = title
     return {**document, "templated": True} if is_template else document
 
 

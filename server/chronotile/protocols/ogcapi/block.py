@@ -17,28 +17,10 @@ from chronotile.protocols.common.localised_text import language_of
 from chronotile.protocols.common.openapi import REFUSALS_OF_TREE, Examples, enum_of_few, in_path
 from chronotile.protocols.common.operation import Described, OfExamples, Operation, language, segment
 from chronotile.protocols.common.query.kvp import Kvp
-from chronotile.protocols.common.query.parameter import format_of
+from chronotile.protocols.common.query.parameter import LANG, F, Parameter, format_of, names_of
 from chronotile.protocols.ogcapi.negotiate_format import NO_ALIASES, negotiate_format
 
 Json = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Link:
-    """A link of a document (RFC 8288)."""
-
-    rel: str
-    href: str
-    type: str | None
-    """Media type, where it is known."""
-    title: str
-    is_template: bool = False
-
-    def document(self) -> Json:
-        """Return it as JSON."""
-        of_type = {} if self.type is None else {"type": self.type}
-        written = {"rel": self.rel, "href": self.href, **of_type, "title": self.title}
-        return {**written, "templated": True} if self.is_template else written
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,10 +50,10 @@ class BuildingBlock:
     """More of them, which hold where the operator allows what they need."""
     schemas: Mapping[str, Json] = field(default_factory=dict)
     """OpenAPI 3.0 schemas that those refer to, by names that begin with the block's."""
-    landing_links: Callable[[DocumentContext], Sequence[Link]] = field(default=lambda _told: ())
+    landing_links: Callable[[DocumentContext], Sequence[Json]] = field(default=lambda _told: ())
     landing_members: Callable[[DocumentContext], Mapping[str, Any]] = field(default=lambda _told: {})
     """More members of the landing page."""
-    collection_links: Callable[[Offered, DocumentContext], Sequence[Link]] = field(default=lambda _offered, _told: ())
+    collection_links: Callable[[Offered, DocumentContext], Sequence[Json]] = field(default=lambda _offered, _told: ())
     collection_members: Callable[[Offered, DocumentContext], Mapping[str, Any]] = field(
         default=lambda _offered, _told: {}
     )
@@ -118,6 +100,19 @@ def segments_in(path: str) -> list[Described]:
 
 
 # For whom a document is made, as its request says.
+
+OF_DOCUMENTS = (F, LANG)
+
+
+def document_query(request: Request, *more: Parameter[object]) -> Kvp:
+    """Return the query of a request that takes the parameters of all documents, and some more.
+
+    Raises:
+        InvalidParameter: There is another.
+    """
+    query = Kvp(request.query_params.multi_items())
+    query.check_names(names_of((*more, *OF_DOCUMENTS)))
+    return query
 
 
 def context_for(request: Request, query: Kvp) -> DocumentContext:

@@ -8,7 +8,8 @@ from openapi_spec_validator import OpenAPIV30SpecValidator
 from starlette.routing import Route
 
 from chronotile.protocols.common.query.parameter import names_of
-from chronotile.protocols.ogcapi.documents.params import OF_COLLECTIONS, OF_DOCUMENTS
+from chronotile.protocols.ogcapi.block import OF_DOCUMENTS
+from chronotile.protocols.ogcapi.documents.params import OF_COLLECTIONS
 from tests.protocols import served
 
 METHODS = ("get", "post", "delete")

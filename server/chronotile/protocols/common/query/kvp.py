@@ -25,9 +25,9 @@ class Kvp:
 
     def __init__(self, pairs: Iterable[tuple[str, str]]) -> None:
         self._values: dict[str, str] = {}
-        self._written: dict[str, str] = {}
+        self._spelled: dict[str, str] = {}
         for name, value in pairs:
-            self._written.setdefault(name.lower(), name)
+            self._spelled.setdefault(name.lower(), name)
             known = self._values.setdefault(name.lower(), value)
             if known != value:
                 raise InvalidParameter(
@@ -51,6 +51,10 @@ class Kvp:
         """Return a parameter, or `None` where it is absent or empty."""
         return self._values.get(name.lower(), "").strip() or None
 
+    def written(self, names: Iterable[str]) -> tuple[tuple[str, str], ...]:
+        """Return those of some parameters that are there and not empty, for an address."""
+        return tuple((name, text) for name in names if (text := self.optional(name)) is not None)
+
     def refuse(self, names: Iterable[str], *, instead: str) -> None:
         """Refuse what other services call a parameter, rather than answer as if it were not there.
 
@@ -71,7 +75,7 @@ class Kvp:
         for name in self._unknown(known):
             if ADDED.fullmatch(name) is None:
                 accepted = f"accepted are {', '.join(known)}" if known else "there are none"
-                written = self._written[name][:MAX_SHOWN]
+                written = self._spelled[name][:MAX_SHOWN]
                 answer = ANSWERS.get(letters(written), accepted)
                 raise UnknownParameter(f"{written} is not a parameter here; {answer}", locator=written)
 
@@ -102,14 +106,14 @@ class Kvp:
             meant = foreign.get(short) or plain.get(short)
             near = [meant] if meant else difflib.get_close_matches(name[:MAX_SHOWN], spelled, n=1, cutoff=NEARNESS)
             if near:
-                yield self._written[name], spelled[near[0]]
+                yield self._spelled[name], spelled[near[0]]
 
     def _unknown(self, known: Collection[str]) -> list[str]:
         spelled = {name.lower() for name in known}
         return [name for name in self._values if name not in spelled]
 
     def _refuse(self, name: str, instead: str) -> NoReturn:
-        written = self._written[name.lower()][:MAX_SHOWN]
+        written = self._spelled[name.lower()][:MAX_SHOWN]
         raise UnknownParameter(f"{written} is not a parameter here; use {instead}", locator=written)
 
     def required(self, name: str, *, accepted: str = "") -> str:

@@ -8,8 +8,9 @@ import numpy as np
 from chronotile.catalog.offered import Offered
 from chronotile.pipeline.encoders.coverage.cog import has_geo_tags
 from chronotile.pipeline.encoders.coverage.png import is_grey
+from chronotile.protocols.common.links import link
 from chronotile.protocols.common.openapi import ADDRESS, OBJECT, TEXT, Json, enum_of, list_of
-from chronotile.protocols.ogcapi.block import BuildingBlock, DocumentContext, Link
+from chronotile.protocols.ogcapi.block import BuildingBlock, DocumentContext
 from chronotile.protocols.ogcapi.coverages.formats import FORMATS, JSON, JSON_SCHEMA, lacking_formats
 from chronotile.protocols.ogcapi.coverages.routes import operations
 
@@ -23,7 +24,7 @@ TITLES = {
 }
 
 
-def coverage_links(offered: Offered, context: DocumentContext) -> Sequence[Link]:
+def coverage_links(offered: Offered, context: DocumentContext) -> Sequence[Json]:
     """Return the links of a collection, one a format that can hold the whole; none of one that has colours alone.
 
     The newer draft lists the fields by `schema`, the older ones by `coverage-rangetype` and `coverage-domainset`.
@@ -42,12 +43,9 @@ def coverage_links(offered: Offered, context: DocumentContext) -> Sequence[Link]
     left_out |= lacking_formats()
     names = [name for name in FORMATS if name not in left_out]
     return [
+        *(link(f"{RELATIONS}/coverage", f"{base}/coverage?f={name}", FORMATS[name], TITLES[name]) for name in names),
         *(
-            Link(rel=f"{RELATIONS}/coverage", href=f"{base}/coverage?f={name}", type=FORMATS[name], title=TITLES[name])
-            for name in names
-        ),
-        *(
-            Link(rel=f"{RELATIONS}/{rel}", href=f"{base}/{path}", type=media_type, title=title)
+            link(f"{RELATIONS}/{rel}", f"{base}/{path}", media_type, title)
             for rel, path, media_type, title in described
         ),
     ]

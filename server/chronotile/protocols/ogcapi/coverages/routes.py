@@ -27,9 +27,8 @@ from chronotile.pipeline.services import Services
 from chronotile.protocols.common.localised_text import language_of
 from chronotile.protocols.common.openapi import BINARY, TEXT, Examples, Json, enum_of, ref
 from chronotile.protocols.common.operation import language
-from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import F, documents, format_of
-from chronotile.protocols.ogcapi.block import collection_in_path, describe, has_values
+from chronotile.protocols.ogcapi.block import collection_in_path, describe, document_query, has_values
 from chronotile.protocols.ogcapi.coverages.documents import domain_set_document, range_type_document, schema_document
 from chronotile.protocols.ogcapi.coverages.formats import (
     ALIASES,
@@ -111,8 +110,7 @@ async def get_schema(request: Request) -> Response:
 
 async def _described(request: Request, make: Make, media_type: str) -> Response:
     services = services_of(request)
-    query = Kvp(request.query_params.multi_items())
-    query.check_names(("f", "lang"))
+    query = document_query(request)
     negotiate_format(query, request.headers.get("accept", ""), {"json": media_type}, aliases={JSON: "json"})
     language = language_of(request, query)
     offered = offered_collection(services.catalogue, request.path_params["collectionId"])

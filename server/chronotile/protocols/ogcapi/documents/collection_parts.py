@@ -22,9 +22,9 @@ from chronotile.core.model.time.instants import (
 from chronotile.pipeline.encoders.document_parts import format_instants
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.extent import box_of_offered
-from chronotile.protocols.common.links import ATOM, feed_path
+from chronotile.protocols.common.links import ATOM, feed_path, link
 from chronotile.protocols.common.query.place import in_axis_order
-from chronotile.protocols.ogcapi.block import DocumentContext, Json, Link
+from chronotile.protocols.ogcapi.block import DocumentContext, Json
 
 GREGORIAN = "http://www.opengis.net/def/uom/ISO-8601/0/Gregorian"
 
@@ -119,50 +119,50 @@ JSON = "application/json"
 HTML = "text/html"
 
 
-def service_links(offered: Offered, context: CollectionContext) -> Iterator[Link]:
+def service_links(offered: Offered, context: CollectionContext) -> Iterator[Json]:
     """Yield the links of one collection; of a layer those to it, of a configured collection those to its layers."""
     document_context = context.document
     up = f"{document_context.base}/collections"
-    yield Link(rel="collection", href=f"{up}/{quote(offered.id)}", type=JSON, title="This collection")
+    yield link("collection", f"{up}/{quote(offered.id)}", JSON, "This collection")
     # Not `data`: GDAL takes every document with such a link to JSON for a landing page.
-    yield Link(rel="up", href=up, type=JSON, title="All collections")
+    yield link("up", up, JSON, "All collections")
     yield from access_links(offered, context)
     if context.services.reader_caches.has_items:
         feed = f"{document_context.root}{feed_path(offered.collection.id)}"
-        yield Link(rel="alternate", href=feed, type=ATOM, title="The newest items as an Atom feed")
+        yield link("alternate", feed, ATOM, "The newest items as an Atom feed")
 
 
-def access_links(offered: Offered, context: CollectionContext) -> Iterator[Link]:
+def access_links(offered: Offered, context: CollectionContext) -> Iterator[Json]:
     """Yield the links to services, layers, licence and metadata alone."""
     yield from _services(offered, context)
     for layer in offered.layers:
         yield from _of_layer(layer, context)
     if offered.license and offered.license.startswith(("https://", "http://")):
-        yield Link(rel="license", href=offered.license, type=HTML, title="Licence")
+        yield link("license", offered.license, HTML, "Licence")
     for record in offered.collection.metadata:
-        yield Link(rel="describedby", href=record.url, type=record.format, title="Metadata record")
+        yield link("describedby", record.url, record.format, "Metadata record")
 
 
-def _services(offered: Offered, context: CollectionContext) -> Iterator[Link]:
+def _services(offered: Offered, context: CollectionContext) -> Iterator[Json]:
     service, root = context.document.catalogue.service, context.document.root
     names = ",".join(quote(layer.id) for layer in offered.layers)
     for kind, paths, media_type in (("WMS", service.wms_paths, WMS_XML), ("WMTS", service.wmts_paths, WMTS_XML)):
         for path in paths[:1]:
             href = f"{root}{path}?SERVICE={kind}&REQUEST=GetCapabilities&layers={names}"
-            yield Link(rel=f"{SERVICE_TYPES}/{kind.lower()}", href=href, type=media_type, title=f"{kind} capabilities")
+            yield link(f"{SERVICE_TYPES}/{kind.lower()}", href, media_type, f"{kind} capabilities")
 
 
-def _of_layer(layer: Layer, context: CollectionContext) -> Iterator[Link]:
+def _of_layer(layer: Layer, context: CollectionContext) -> Iterator[Json]:
     root, name = context.document.root, quote(layer.id)
     for each in context.document.catalogue.tile_matrix_sets[:1]:
         href = f"{root}/tiles/{name}/{quote(each.id)}/tilejson.json"
-        yield Link(rel="tilejson", href=href, type=JSON, title=f"{layer.id}: TileJSON of XYZ tiles")
+        yield link("tilejson", href, JSON, f"{layer.id}: TileJSON of XYZ tiles")
     if not layer.is_composite:
         dated = "&datetime={datetime}" if len(layer.times) else ""
         href = f"{root}/timeseries/{name}/point?lon={{lon}}&lat={{lat}}{dated}"
-        yield Link(rel="series", href=href, type=JSON, title=f"{layer.id}: values of a place", is_template=True)
+        yield link("series", href, JSON, f"{layer.id}: values of a place", is_template=True)
     if len(layer.times):
-        yield Link(rel="times", href=f"{root}/layers/{name}/times", type=JSON, title=f"{layer.id}: all times")
+        yield link("times", f"{root}/layers/{name}/times", JSON, f"{layer.id}: all times")
     if context.has_viewer:
         href = f"{root}/viewer/?layer={name}"
-        yield Link(rel="viewer", href=href, type=HTML, title=f"{layer.id}: viewer")
+        yield link("viewer", href, HTML, f"{layer.id}: viewer")

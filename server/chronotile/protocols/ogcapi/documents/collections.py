@@ -12,7 +12,7 @@ from chronotile.core.model.time.instants import TimeDomain, format_day
 from chronotile.protocols.common.capabilities.time_extent import most_listed_times
 from chronotile.protocols.common.extent import climatology_member
 from chronotile.protocols.common.localised_text import text_in
-from chronotile.protocols.ogcapi.block import Json, Link, document_page
+from chronotile.protocols.ogcapi.block import Json, document_page
 from chronotile.protocols.ogcapi.blocks import BLOCKS
 from chronotile.protocols.ogcapi.crs import accepted_crs
 from chronotile.protocols.ogcapi.documents.collection_parts import (
@@ -55,7 +55,7 @@ def _completed(said: Json, offered: Offered, context: CollectionContext, tempora
         **_systems(offered, context),
         "dataType": "coverage" if offered.has_values else "map",
         **_members(offered, context),
-        "links": [*_own_links(said), *(link.document() for link in _links(offered, context))],
+        "links": [*_own_links(said), *_links(offered, context)],
     }
 
 
@@ -89,7 +89,7 @@ def _own_links(said: Json) -> list[Json]:
     return [link for link in said["links"] if link["rel"] in OWN_RELATIONS and link["type"] != JSON_LD]
 
 
-def _links(offered: Offered, context: CollectionContext) -> list[Link]:
+def _links(offered: Offered, context: CollectionContext) -> list[Json]:
     blocks = [link for block in BLOCKS for link in block.collection_links(offered, context.document)]
     return [*blocks, *service_links(offered, context)]
 
@@ -115,19 +115,13 @@ class Listing:
     further: tuple[Json, ...]
     """Descriptions of collections that building blocks bring, which come after all others."""
 
-    @property
-    def following(self) -> int | None:
-        """The offset of the next page, if there is one."""
-        end = self.query.offset + self.query.limit
-        return end if end < self.matched else None
-
 
 def list_collections(query: CollectionsQuery, context: CollectionContext) -> Listing:
     """Return which collections are requested."""
     matched = [each for each in offered_collections(context.document.catalogue) if query.takes(each)]
     documents = [each for block in BLOCKS for each in block.further_collections(context.document)]
     further = [each for each in documents if query.takes_extent(each.get("extent", {}))]
-    start, end = query.offset, query.offset + query.limit
+    start, end = query.paging.offset, query.paging.end
     return Listing(
         query=query,
         matched=len(matched) + len(further),
@@ -138,16 +132,9 @@ def list_collections(query: CollectionsQuery, context: CollectionContext) -> Lis
 
 def listing_document(listing: Listing, context: CollectionContext) -> Json:
     """Return the document; each collection is written as soon as it is described, which keeps little in memory."""
-    own = listing.query.address(listing.query.offset)
-    links = [
-        _link("self", "This document", own, context),
-        _link("alternate", "This document as HTML", own, context, html=True),
-    ]
-    if listing.following is not None:
-        following = listing.query.address(listing.following)
-        links.append(_link("next", "The collections that follow", following, context))
+    titles = "This document", "This document as HTML", "The collections that follow"
     return {
-        "links": [link.document() for link in links],
+        "links": listing.query.paging.links(f"{context.document.base}/collections", titles, listing.matched),
         "numberMatched": listing.matched,
         "numberReturned": len(listing.listed) + len(listing.further),
         "collections": [
@@ -159,10 +146,8 @@ def listing_document(listing: Listing, context: CollectionContext) -> Json:
 
 def listing_page(listing: Listing, context: CollectionContext) -> bytes:
     """Return the same as HTML, with less of each."""
-    following = listing.following
-    href = (
-        None if following is None else f"{context.document.base}/collections?{listing.query.address(following)}&f=html"
-    )
+    paging, following = listing.query.paging, listing.query.paging.following(listing.matched)
+    href = None if following is None else f"{context.document.base}/collections?{paging.query(following)}&f=html"
     return document_page(
         "Collections",
         {},
@@ -197,9 +182,3 @@ def _further_entry(document: Json) -> Entry:
         kind=document["itemType"],
         times="",
     )
-
-
-def _link(rel: str, title: str, query: str, context: CollectionContext, *, html: bool = False) -> Link:
-    form, media_type = ("html", "text/html") if html else ("json", "application/json")
-    href = f"{context.document.base}/collections?{query}{'&' if query else ''}f={form}"
-    return Link(rel=rel, href=href, type=media_type, title=title)

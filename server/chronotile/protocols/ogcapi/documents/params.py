@@ -1,7 +1,6 @@
 """The query of `/ogcapi/collections` (OGC 20-024 simple query)."""
 
-from dataclasses import dataclass, replace
-from urllib.parse import urlencode
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -11,12 +10,13 @@ from chronotile.core.model.crs import CRS84
 from chronotile.core.model.grid import BBox
 from chronotile.core.model.time.instants import TimeSelection
 from chronotile.protocols.common.extent import box_of_offered
-from chronotile.protocols.common.openapi import BOX, INDEX, Json
+from chronotile.protocols.common.openapi import BOX, Json
 from chronotile.protocols.common.query.kvp import Kvp
-from chronotile.protocols.common.query.parameter import LANG, F, Parameter, datetime, names_of, text, whole
+from chronotile.protocols.common.query.parameter import Parameter, datetime, names_of, text, whole
+from chronotile.protocols.ogcapi.block import OF_DOCUMENTS
 from chronotile.protocols.ogcapi.crs import box_of
+from chronotile.protocols.ogcapi.paging import Paging, offset_parameter
 
-OF_DOCUMENTS = (F, LANG)
 MAX_LIMIT = 10_000
 """Which is also the default: clients expect all collections in one answer."""
 BBOX = text(
@@ -27,11 +27,7 @@ DATETIME = datetime(
     "their first and their last"
 )
 LIMIT = whole("limit", "The most collections that one answer has", least=1, most=MAX_LIMIT, default=MAX_LIMIT)
-OFFSET = replace(
-    whole("offset", "How many collections come before the first one of the answer; links of `next` have it", least=0),
-    default=0,
-    schema={**INDEX, "maximum": 10**9, "default": 0},  # which no archive reaches; more is accepted
-)
+OFFSET = offset_parameter("How many collections come before the first one of the answer; links of `next` have it")
 SELECTION: tuple[Parameter[object], ...] = (BBOX, DATETIME, LIMIT, OFFSET)
 OF_COLLECTIONS = (*OF_DOCUMENTS, *SELECTION)
 
@@ -43,15 +39,7 @@ class CollectionsQuery:
     box: BBox | None
     """In CRS84; west is more than east across the antimeridian."""
     time: TimeSelection
-    limit: int
-    offset: int
-    written: tuple[tuple[str, str], ...]
-    """What selects, as it was written, for the links."""
-
-    def address(self, offset: int) -> str:
-        """Return the query of another page."""
-        paging = [("limit", str(self.limit))] if self.limit < MAX_LIMIT or offset else []
-        return urlencode([*self.written, *paging, *([("offset", str(offset))] if offset else [])], safe="/:,")
+    paging: Paging
 
     def takes(self, offered: Offered) -> bool:
         """Whether the extent of a collection shares something with the query; one without time always does."""
@@ -91,14 +79,11 @@ def collections_query(query: Kvp) -> CollectionsQuery:
     """
     query.refuse(("bbox-crs",), instead="bbox in CRS84")
     query.check_names(names_of(OF_COLLECTIONS))
-    bbox, limit = BBOX.given(query), LIMIT.of(query)
-    written = [(name, said) for name in (BBOX.name, DATETIME.name) if (said := query.optional(name)) is not None]
+    bbox, limit, written = BBOX.given(query), LIMIT.of(query), query.written((BBOX.name, DATETIME.name))
     return CollectionsQuery(
         box=None if bbox is None else box_of(bbox, CRS84),
         time=DATETIME.of(query),
-        limit=limit,
-        offset=OFFSET.of(query),
-        written=tuple(written),
+        paging=Paging(limit=limit, offset=OFFSET.of(query), written=written, usual_limit=MAX_LIMIT),
     )
 
 

@@ -15,12 +15,19 @@ from chronotile.http.endpoint import dated_problem, endpoint
 from chronotile.http.respond import CURRENT, SHORT, respond_with_document
 from chronotile.http.run import ServerState, base_url, services_of, state_of
 from chronotile.protocols.common.html_page import with_operations_policy
+from chronotile.protocols.common.links import link
 from chronotile.protocols.common.localised_text import language_of, text_in
 from chronotile.protocols.common.openapi import OBJECT, REFUSALS_OF_TREE, TEXT, ref
 from chronotile.protocols.common.operation import Operation, routes_of
 from chronotile.protocols.common.query.kvp import Kvp
-from chronotile.protocols.common.query.parameter import names_of
-from chronotile.protocols.ogcapi.block import COLLECTION, JSON_OR_HTML, DocumentContext, Json, Link, with_policy
+from chronotile.protocols.ogcapi.block import (
+    COLLECTION,
+    JSON_OR_HTML,
+    DocumentContext,
+    Json,
+    document_query,
+    with_policy,
+)
 from chronotile.protocols.ogcapi.blocks import BLOCKS
 from chronotile.protocols.ogcapi.documents.api_definition import openapi_document
 from chronotile.protocols.ogcapi.documents.collection_parts import CollectionContext
@@ -32,7 +39,7 @@ from chronotile.protocols.ogcapi.documents.collections import (
     listing_page,
 )
 from chronotile.protocols.ogcapi.documents.pages import Page, page_of
-from chronotile.protocols.ogcapi.documents.params import OF_DOCUMENTS, SELECTION, CollectionsQuery, collections_query
+from chronotile.protocols.ogcapi.documents.params import SELECTION, CollectionsQuery, collections_query
 from chronotile.protocols.ogcapi.negotiate_format import negotiate_format
 
 HTML = "text/html"
@@ -58,14 +65,14 @@ class Document(NamedTuple):
 
 async def get_landing(request: Request) -> Response:
     """Return the landing page."""
-    return await _answer(request, _query(request), _document("landing", landing_document))
+    return await _answer(request, document_query(request), _document("landing", landing_document))
 
 
 async def get_conformance(request: Request) -> Response:
     """Return the conformance classes."""
     state = state_of(request)
     document = _document("conformance", lambda _telling: conformance_document(state))._replace(cache_control=SHORT)
-    return await _answer(request, _query(request), document)
+    return await _answer(request, document_query(request), document)
 
 
 async def get_collections(request: Request) -> Response:
@@ -79,13 +86,13 @@ async def get_collection(request: Request) -> Response:
     name = request.path_params["collectionId"]
     offered_collection(services_of(request).catalogue, name)  # before a key is made of its name
     document = _document("collection", partial(_collection, name), name)._replace(has_scripts=True)
-    return await _answer(request, _query(request), document)
+    return await _answer(request, document_query(request), document)
 
 
 async def get_openapi(request: Request) -> Response:
     """Return the API definition."""
     document = _document("openapi", _api_definition)._replace(media_type=OPENAPI)
-    response = await _answer(request, _query(request), document, aliases=OPENAPI_ALIASES)
+    response = await _answer(request, document_query(request), document, aliases=OPENAPI_ALIASES)
     if response.headers.get("content-type", "").startswith(HTML):
         return with_operations_policy(response, has_forms=state_of(request).viewer.is_complete)
     return response
@@ -94,12 +101,6 @@ async def get_openapi(request: Request) -> Response:
 def _api_definition(context: CollectionContext) -> Json:
     schemas = {name: schema for block in BLOCKS for name, schema in block.schemas.items()}
     return openapi_document(context.document, OPERATIONS, schemas)
-
-
-def _query(request: Request) -> Kvp:
-    query = Kvp(request.query_params.multi_items())
-    query.check_names(names_of(OF_DOCUMENTS))
-    return query
 
 
 def _document(page: Page, make: Callable[[CollectionContext], Json], *key: Hashable) -> Document:
@@ -112,7 +113,7 @@ def _document(page: Page, make: Callable[[CollectionContext], Json], *key: Hasha
 
 def _listing(query: CollectionsQuery) -> Document:
     return Document(
-        key=("collections", query.written, query.limit, query.offset),
+        key=("collections", query.paging),
         as_json=lambda context: orjson.dumps(listing_document(list_collections(query, context), context)),
         as_page=lambda context: listing_page(list_collections(query, context), context),
     )
@@ -194,18 +195,18 @@ def landing_document(context: CollectionContext) -> Json:
 
     said, service = pygeoapi_landing(context), context.document.catalogue.service
     own = [
-        {name: member for name, member in link.items() if name != "hreflang"}  # which is not the requested language
-        for link in said["links"]
-        if link["rel"] in KEPT_RELATIONS and link["type"] != JSON_LD
+        {name: member for name, member in each.items() if name != "hreflang"}  # which is not the requested language
+        for each in said["links"]
+        if each["rel"] in KEPT_RELATIONS and each["type"] != JSON_LD
     ]
-    blocks = [link.document() for block in BLOCKS for link in block.landing_links(context.document)]
-    up = Link(rel="up", href=f"{context.document.root}/", type="text/html", title="Overview of this server")
+    blocks = [each for block in BLOCKS for each in block.landing_links(context.document)]
+    up = link("up", f"{context.document.root}/", "text/html", "Overview of this server")
     return {
         "title": text_in(service.title, context.document.language),
         "description": text_in(service.abstract, context.document.language),
         **_service_members(service),
         **{name: member for block in BLOCKS for name, member in block.landing_members(context.document).items()},
-        "links": [*own, *blocks, up.document()],
+        "links": [*own, *blocks, up],
     }
 
 

@@ -12,10 +12,11 @@ from chronotile.core.model.geometry.area import LENGTHS_M
 from chronotile.core.model.number_text import json_number
 from chronotile.core.model.time.instants import ONE_NS, TimeDomain, period_text
 from chronotile.pipeline.encoders.document_parts import UCUM, categories_of, category_id, standard_name_uri
+from chronotile.protocols.common.links import link
 from chronotile.protocols.common.localised_text import text_in
 from chronotile.protocols.common.openapi import INDEX, NUMBER, OBJECT, TEXT, Json, enum_of, list_of, object_of, ref
 from chronotile.protocols.common.query.parameter import names_of
-from chronotile.protocols.ogcapi.block import BuildingBlock, DocumentContext, Link
+from chronotile.protocols.ogcapi.block import BuildingBlock, DocumentContext
 from chronotile.protocols.ogcapi.edr.queries import (
     ALL,
     CUBE,
@@ -77,14 +78,14 @@ def collection_members(offered: Offered, context: DocumentContext) -> dict[str, 
     }
 
 
-def collection_links(offered: Offered, context: DocumentContext) -> list[Link]:
+def collection_links(offered: Offered, context: DocumentContext) -> list[Json]:
     """Return links to the queries (§8.1.3): `data`, templates where parameters are needed, and `items` for times."""
     return [
-        Link(
-            rel="items" if query is ITEMS else "data",
-            href=f"{_address(query, offered, context)}{'' if query.is_list else _template(query)}",
-            type=_media_type(query),
-            title=query.title,
+        link(
+            "items" if query is ITEMS else "data",
+            f"{_address(query, offered, context)}{'' if query.is_list else _template(query)}",
+            _media_type(query),
+            query.title,
             is_template=not query.is_list,
         )
         for query in queries_of(offered, context.catalogue)

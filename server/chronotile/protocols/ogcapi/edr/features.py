@@ -26,11 +26,12 @@ from chronotile.pipeline.encoders.series.json import UNBOUNDED, interval_text
 from chronotile.pipeline.place_shapes import shapes_in
 from chronotile.pipeline.series.places import meets_grid, near_layer
 from chronotile.protocols.common.extent import longitude_latitude_box
+from chronotile.protocols.common.links import link
 from chronotile.protocols.common.localised_text import text_in
 from chronotile.protocols.common.query import csv_options
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import names_of
-from chronotile.protocols.ogcapi.block import Json, Link
+from chronotile.protocols.ogcapi.block import Json
 from chronotile.protocols.ogcapi.crs import box_of, check_degrees
 from chronotile.protocols.ogcapi.edr.params import check_query, crs_of_query, requested_layers
 from chronotile.protocols.ogcapi.edr.queries import (
@@ -39,13 +40,13 @@ from chronotile.protocols.ogcapi.edr.queries import (
     GEOJSON,
     LIMIT,
     MAX_LIMIT,
-    MAX_OFFSET,
     MEDIA_TYPES,
     OF_LISTS,
     OFFSET,
     SHARED,
     sets_of,
 )
+from chronotile.protocols.ogcapi.paging import MAX_OFFSET, Paging
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,10 +58,7 @@ class FeaturesQuery:
     box: BBox | None
     """In CRS84, unwound: `xmin` is never more than `xmax`."""
     time: TimeSelection
-    limit: int
-    offset: int
-    written: tuple[tuple[str, str], ...]
-    """What selects, as it was written, for links to other pages."""
+    paging: Paging
 
 
 def features_query(offered: Offered, query: Kvp, catalogue: Catalogue) -> FeaturesQuery:
@@ -74,20 +72,20 @@ def features_query(offered: Offered, query: Kvp, catalogue: Catalogue) -> Featur
     check_query(query, OF_LISTS)
     layers = requested_layers(offered, query)
     crs_of_query(query, layers[0], catalogue)
-    limit = LIMIT.of(query)
-    names = names_of((BBOX_OF_LISTS, *SHARED))
     return FeaturesQuery(
         layers=layers,
         box=_box(BBOX_OF_LISTS.given(query)),
         time=DATETIME.of(query),
-        limit=min(limit, MAX_LIMIT),
-        offset=min(OFFSET.of(query), MAX_OFFSET),
-        written=tuple((name, said) for name in names if (said := query.optional(name)) is not None),
+        paging=Paging(
+            limit=min(LIMIT.of(query), MAX_LIMIT),
+            offset=min(OFFSET.of(query), MAX_OFFSET),
+            written=query.written(names_of((BBOX_OF_LISTS, *SHARED))),
+        ),
     )
 
 
 def features_document(
-    features: Sequence[Json], *, selection: FeaturesQuery, matched: int, address: str, links: Sequence[Link] = ()
+    features: Sequence[Json], *, selection: FeaturesQuery, matched: int, address: str, links: Sequence[Json] = ()
 ) -> bytes:
     """Return a page of features.
 
@@ -98,24 +96,21 @@ def features_document(
         address: Public URL of the list.
         links: Beside those to the pages.
     """
-    following = selection.offset + selection.limit
-    pages = [_page("self", address, selection, offset=selection.offset)]
-    if following < matched:
-        pages.append(_page("next", address, selection, offset=following))
+    paging = selection.paging
+    offsets = {"self": paging.offset, "next": paging.following(matched)}
+    pages = [_page(rel, address, paging, offset) for rel, offset in offsets.items() if offset is not None]
     document = {
         "type": "FeatureCollection",
         "numberMatched": matched,
         "numberReturned": len(features),
-        "links": [link.document() for link in (*pages, *links)],
+        "links": [*pages, *links],
         "features": features,
     }
     return dump_json(document)
 
 
-def _page(rel: str, address: str, selection: FeaturesQuery, *, offset: int) -> Link:
-    paging = [("limit", str(selection.limit)), *([("offset", str(offset))] if offset else [])]
-    href = f"{address}?{urlencode([*selection.written, *paging], safe='/:,')}"
-    return Link(rel=rel, href=href, type=MEDIA_TYPES[GEOJSON], title=f"Features from {offset} on")
+def _page(rel: str, address: str, paging: Paging, offset: int) -> Json:
+    return link(rel, f"{address}?{paging.query(offset)}", MEDIA_TYPES[GEOJSON], f"Features from {offset} on")
 
 
 def _box(text: str | None) -> BBox | None:
@@ -202,7 +197,7 @@ class Items:
 
     def _link(self, rel: str, name: str) -> Json:
         href = f"{self.address}/items/{quote(name, safe=':')}"
-        return Link(rel=rel, href=href, type=MEDIA_TYPES[GEOJSON], title="This item").document()
+        return link(rel, href, MEDIA_TYPES[GEOJSON], "This item")
 
 
 _NONE = np.array([], dtype="datetime64[ns]")
@@ -217,8 +212,8 @@ def items_document(items: Items, selection: FeaturesQuery, clock: Clock) -> byte
     is_met = selection.box is None or meets_grid([selection.box], items.offered.main_field.main_variable.grid)[0]
     instants = items.matching(selection.time, clock) if is_met else _NONE
     before = int(is_met and items.has_timeless)
-    start, stop = (max(0, edge - before) for edge in (selection.offset, selection.offset + selection.limit))
-    features = [items.timeless()] if selection.offset < before else []
+    start, stop = (max(0, edge - before) for edge in (selection.paging.offset, selection.paging.end))
+    features = [items.timeless()] if selection.paging.offset < before else []
     return features_document(
         [*features, *items.features(instants[start:stop])],
         selection=selection,
@@ -280,7 +275,7 @@ class Locations:
         datetime = _datetime(selection, clock)
         found = [(places, _matching(places, self.offered, selection)) for places in self.sets] if datetime else []
         matched = sum(len(numbers) for _places, numbers in found)
-        start, stop = selection.offset, selection.offset + selection.limit
+        start, stop = selection.paging.offset, selection.paging.end
         features: list[Json] = []
         for places, numbers in found:
             page = numbers[max(0, start) : max(0, stop)]
@@ -312,12 +307,12 @@ class Locations:
                 "properties": {**own, **properties, "edrqueryendpoint": location_address(self.address, name)},
             }
 
-    def _outlines(self, places: PlaceSet) -> Link:
-        return Link(
-            rel="related",
-            href=f"{self.root}/places/{quote(places.id)}?format=geojson",
-            type=MEDIA_TYPES[GEOJSON],
-            title=f"{text_in(places.spec.title, self.language) or places.id}: outlines",
+    def _outlines(self, places: PlaceSet) -> Json:
+        return link(
+            "related",
+            f"{self.root}/places/{quote(places.id)}?format=geojson",
+            MEDIA_TYPES[GEOJSON],
+            f"{text_in(places.spec.title, self.language) or places.id}: outlines",
         )
 
 

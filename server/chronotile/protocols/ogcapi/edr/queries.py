@@ -17,6 +17,7 @@ from chronotile.protocols.common.query import csv_options
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import F, Parameter, datetime, number, text, whole
 from chronotile.protocols.ogcapi.negotiate_format import negotiate_format
+from chronotile.protocols.ogcapi.paging import offset_parameter
 
 COVERAGE_JSON, GEOJSON, CSV, NETCDF, GEOTIFF = "CoverageJSON", "GeoJSON", "CSV", "NetCDF", "GeoTIFF"
 
@@ -93,7 +94,6 @@ def media_type_of(name: str, accept: str) -> str:
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 10_000
 """What is more is as much (requirement /req/edr/rc-limit-response C)."""
-MAX_OFFSET = 10**9
 _SIZE: Json = {**INDEX, "maximum": 1 << 20, "default": 0}
 
 DATETIME = datetime(
@@ -122,10 +122,7 @@ BBOX_OF_LISTS = text("bbox", "West, south, east, north in CRS84: features that r
 LIMIT = whole(
     "limit", f"The most features of one answer; {MAX_LIMIT} stands for all that is more", least=1, default=DEFAULT_LIMIT
 )
-OFFSET = replace(
-    whole("offset", "How many features come before the first; links of `next` have it", least=0, default=0),
-    schema={**INDEX, "maximum": MAX_OFFSET, "default": 0},
-)
+OFFSET = offset_parameter("How many features come before the first; links of `next` have it")
 OF_LISTS: tuple[Parameter[object], ...] = (BBOX_OF_LISTS, LIMIT, OFFSET, *SHARED)
 
 

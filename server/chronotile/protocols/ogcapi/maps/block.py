@@ -9,15 +9,16 @@ from chronotile.core.model.crs import CRS84
 from chronotile.core.model.formats import MapFormat
 from chronotile.core.model.grid import box_of_all
 from chronotile.core.model.style import Style
-from chronotile.protocols.ogcapi.block import BuildingBlock, DocumentContext, Link
+from chronotile.protocols.common.links import link
+from chronotile.protocols.ogcapi.block import BuildingBlock, DocumentContext, Json
 from chronotile.protocols.ogcapi.maps.routes import operations
 
 REL_MAP = "http://www.opengis.net/def/rel/ogc/1.0/map"
 
 
-def landing_links(context: DocumentContext) -> Sequence[Link]:
+def landing_links(context: DocumentContext) -> Sequence[Json]:
     """Return the map of the dataset."""
-    return [Link(rel=REL_MAP, href=f"{context.base}/map", type=MapFormat.PNG, title="map of the dataset")]
+    return [link(REL_MAP, f"{context.base}/map", MapFormat.PNG, "map of the dataset")]
 
 
 def landing_members(context: DocumentContext) -> Mapping[str, Any]:
@@ -28,19 +29,19 @@ def landing_members(context: DocumentContext) -> Mapping[str, Any]:
     return {**({} if extent is None else {"extent": extent}), "crs": [uri for uri in systems if uri is not None]}
 
 
-def collection_links(offered: Offered, context: DocumentContext) -> Sequence[Link]:
+def collection_links(offered: Offered, context: DocumentContext) -> Sequence[Json]:
     """Return the map of a collection, and in each of its styles, the default last: GDAL takes the last."""
     return list(_maps(offered, context))
 
 
-def styled_map(offered: Offered, style: Style, context: DocumentContext) -> Link:
+def styled_map(offered: Offered, style: Style, context: DocumentContext) -> Json:
     """Return the map of a collection in one of its styles."""
     path = f"{context.base}/collections/{quote(offered.id)}/styles/{quote(style.id)}/map"
-    return Link(rel=REL_MAP, href=path, type=MapFormat.PNG, title=f"map, {style.title}")
+    return link(REL_MAP, path, MapFormat.PNG, f"map, {style.title}")
 
 
-def _maps(offered: Offered, context: DocumentContext) -> Iterator[Link]:
-    yield Link(rel=REL_MAP, href=f"{context.base}/collections/{quote(offered.id)}/map", type=MapFormat.PNG, title="map")
+def _maps(offered: Offered, context: DocumentContext) -> Iterator[Json]:
+    yield link(REL_MAP, f"{context.base}/collections/{quote(offered.id)}/map", MapFormat.PNG, "map")
     for style in (*offered.drawn.styles[1:], *offered.drawn.styles[:1]):
         yield styled_map(offered, style, context)
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 import numpy as np
 import orjson
@@ -20,14 +20,15 @@ from chronotile.http.respond import parse_weights, respond_with_content
 from chronotile.http.run import JOBS, TEXTS, run
 from chronotile.jobs.processes.process import Input, Output, Process
 from chronotile.jobs.processes.registry import output_schema, processes
+from chronotile.protocols.common.links import link
 from chronotile.protocols.common.openapi import TEXT as TEXT_SCHEMA
 from chronotile.protocols.common.openapi import Examples, enum_of, in_path, ref
 from chronotile.protocols.common.operation import Operation
 from chronotile.protocols.common.query.kvp import Kvp
-from chronotile.protocols.common.query.parameter import names_of
-from chronotile.protocols.ogcapi.block import DocumentContext, Json, Link, in_language, with_policy
+from chronotile.protocols.ogcapi.block import DocumentContext, Json, in_language, with_policy
 from chronotile.protocols.ogcapi.negotiate_format import negotiate_format
-from chronotile.protocols.ogcapi.processes.params import OF_DOCUMENTS, TYPE, JobsQuery, Paging, merge_lists
+from chronotile.protocols.ogcapi.paging import Paging, own_links
+from chronotile.protocols.ogcapi.processes.params import TYPE, JobsQuery, merge_lists
 
 RELATIONS = "http://www.opengis.net/def/rel/ogc/1.0"
 REL_PROCESSES = f"{RELATIONS}/processes"
@@ -37,25 +38,21 @@ REL_RESULTS = f"{RELATIONS}/results"
 REL_EXCEPTIONS = f"{RELATIONS}/exceptions"
 
 
-def landing_links(context: DocumentContext) -> Sequence[Link]:
+def landing_links(context: DocumentContext) -> Sequence[Json]:
     """Return the processes and the jobs."""
     return [
-        Link(rel=REL_PROCESSES, href=f"{context.base}/processes?f=json", type=JSON, title="processes"),
-        Link(rel=REL_PROCESSES, href=f"{context.base}/processes?f=html", type=HTML, title="processes as HTML"),
-        Link(rel=REL_JOBS, href=f"{context.base}/jobs?f=json", type=JSON, title="jobs"),
-        Link(rel=REL_JOBS, href=f"{context.base}/jobs?f=html", type=HTML, title="jobs as HTML"),
+        link(REL_PROCESSES, f"{context.base}/processes?f=json", JSON, "processes"),
+        link(REL_PROCESSES, f"{context.base}/processes?f=html", HTML, "processes as HTML"),
+        link(REL_JOBS, f"{context.base}/jobs?f=json", JSON, "jobs"),
+        link(REL_JOBS, f"{context.base}/jobs?f=html", HTML, "jobs as HTML"),
     ]
 
 
 def process_list(found: Sequence[Process], paging: Paging, context: DocumentContext) -> Json:
     """Return a page of the list of processes."""
     listed = found[paging.offset : paging.offset + paging.limit]
-    following = paging.following(len(found))
-    links = _both(f"{context.base}/processes", "processes", urlencode(paging.address(paging.offset)))
-    if following is not None:
-        query = urlencode(paging.address(following))
-        links.append(_json("next", f"{context.base}/processes?{query}&f=json", "the next processes"))
-    return {"processes": [_summary(each, context) for each in listed], "links": _written(links)}
+    links = paging.links(f"{context.base}/processes", ("processes", "processes", "the next processes"), len(found))
+    return {"processes": [_summary(each, context) for each in listed], "links": links}
 
 
 def process_document(process: Process, context: DocumentContext) -> Json:
@@ -69,12 +66,9 @@ def process_document(process: Process, context: DocumentContext) -> Json:
 
 def job_list(jobs: Iterable[Job], query: JobsQuery, matched: int, context: DocumentContext) -> Json:
     """Return a page of the list of jobs, of which so many match."""
-    url, following = f"{context.base}/jobs", query.paging.following(matched)
-    links = _both(url, "jobs", query.address(query.paging.offset))
-    if following is not None:
-        links.append(_json("next", f"{url}?{query.address(following)}&f=json", "the next jobs"))
+    links = query.paging.links(f"{context.base}/jobs", ("jobs", "jobs", "the next jobs"), matched)
     listed = [status_document(job, context) for job in jobs]
-    return {"jobs": listed, "numberMatched": matched, "numberReturned": len(listed), "links": _written(links)}
+    return {"jobs": listed, "numberMatched": matched, "numberReturned": len(listed), "links": links}
 
 
 def status_document(job: Job, context: DocumentContext) -> Json:
@@ -89,7 +83,7 @@ def status_document(job: Job, context: DocumentContext) -> Json:
         **{name: moment_text(moment) for name, moment in times.items() if moment is not None},
         "progress": job.progress,
         **_metadata(job),
-        "links": _written(_job_links(job, context)),
+        "links": _job_links(job, context),
     }
 
 
@@ -99,7 +93,7 @@ def removed_document(job: Job, context: DocumentContext) -> Json:
         **status_document(job, context),
         "status": "dismissed",
         "message": "was removed, with its results",
-        "links": _written(_links_beside(job, context)),
+        "links": _links_beside(job, context),
     }
 
 
@@ -124,36 +118,36 @@ def _metadata(job: Job) -> Json:
     return {} if metadata is None else {"metadata": metadata}
 
 
-def _job_links(job: Job, context: DocumentContext) -> list[Link]:
+def _job_links(job: Job, context: DocumentContext) -> list[Json]:
     url = job_address(job, context)
-    links = [*_both(url, "job"), *_links_beside(job, context)]
+    links = [*own_links(url, "job", "job"), *_links_beside(job, context)]
     if job.status not in ENDED:
-        links.append(_json("monitor", f"{url}?f=json", "how far the job is"))
+        links.append(link("monitor", f"{url}?f=json", JSON, "how far the job is"))
     if job.status == "successful":
         # Whether they are raw, in parts or a document stands with the inputs, which may be too long to be read here.
-        links.append(Link(rel=REL_RESULTS, href=f"{url}/results", type=None, title="results"))
+        links.append(link(REL_RESULTS, f"{url}/results", None, "results"))
         for name, result in job.results.items():
             media_type = media_type_of(result, output_schema(job.process, name))
-            links.append(Link(rel="item", href=result_address(job, name, context), type=media_type, title=name))
+            links.append(link("item", result_address(job, name, context), media_type, name))
     if job.status == "failed":
-        links.append(Link(rel=REL_EXCEPTIONS, href=f"{url}/results", type=PROBLEM, title="why it failed"))
+        links.append(link(REL_EXCEPTIONS, f"{url}/results", PROBLEM, "why it failed"))
     return links
 
 
-def _links_beside(job: Job, context: DocumentContext) -> list[Link]:
-    links = [_json("up", f"{context.base}/jobs?f=json", "all jobs")]
+def _links_beside(job: Job, context: DocumentContext) -> list[Json]:
+    links = [link("up", f"{context.base}/jobs?f=json", JSON, "all jobs")]
     if job.process in processes():  # or else an earlier version had it
-        links.append(_json("related", f"{context.base}/processes/{quote(job.process)}?f=json", "process"))
+        links.append(link("related", f"{context.base}/processes/{quote(job.process)}?f=json", JSON, "process"))
     return links
 
 
 def _summary(process: Process, context: DocumentContext) -> Json:
     url = f"{context.base}/processes/{quote(process.id)}"
     links = [
-        *_both(url, process.title),
-        _json(REL_EXECUTE, f"{url}/execution", "where it is requested"),
-        _json(REL_JOBS, f"{context.base}/jobs?processID={quote(process.id)}&f=json", "its jobs"),
-        _json("up", f"{context.base}/processes?f=json", "all processes"),
+        *own_links(url, process.title, process.title),
+        link(REL_EXECUTE, f"{url}/execution", JSON, "where it is requested"),
+        link(REL_JOBS, f"{context.base}/jobs?processID={quote(process.id)}&f=json", JSON, "its jobs"),
+        link("up", f"{context.base}/processes?f=json", JSON, "all processes"),
     ]
     return {
         "id": process.id,
@@ -163,7 +157,7 @@ def _summary(process: Process, context: DocumentContext) -> Json:
         **({"keywords": list(process.keywords)} if process.keywords else {}),
         "jobControlOptions": ["sync-execute", "async-execute", "dismiss"],
         "outputTransmission": ["value", "reference"],
-        "links": _written(links),
+        "links": links,
     }
 
 
@@ -191,22 +185,6 @@ def _schema(part: Any) -> Any:  # noqa: ANN401 -- any part of a schema
     if isinstance(converted.get("examples"), list):  # otherwise it is a property of that name
         converted["example"] = converted.pop("examples")[0]
     return converted
-
-
-def _both(url: str, title: str, query: str = "") -> list[Link]:
-    start = f"{url}?{query}{'&' if query else ''}"
-    return [
-        _json("self", f"{start}f=json", title),
-        Link(rel="alternate", href=f"{start}f=html", type=HTML, title=title),
-    ]
-
-
-def _json(rel: str, href: str, title: str) -> Link:
-    return Link(rel=rel, href=href, type=JSON, title=title)
-
-
-def _written(links: Iterable[Link]) -> list[Json]:
-    return [link.document() for link in links]
 
 
 # Of which kind results are, as their schemas and themselves say.
@@ -263,17 +241,6 @@ NOBODY = None
 """The user whose jobs are requested: there are no users yet, and each client sees the jobs of all."""
 
 Found = TypeVar("Found")
-
-
-def query_of(request: Request) -> Kvp:
-    """Return the query of a request that takes no parameters but those of all documents.
-
-    Raises:
-        InvalidParameter: There is another.
-    """
-    query = Kvp(request.query_params.multi_items())
-    query.check_names(names_of(OF_DOCUMENTS))
-    return query
 
 
 def form_of(request: Request) -> str:

@@ -31,7 +31,7 @@ from chronotile.pipeline.revision import retry_overtaken
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.openapi import ADDRESS, TEXT, body, ref
 from chronotile.protocols.common.operation import language
-from chronotile.protocols.ogcapi.block import DocumentContext, Json, context_for
+from chronotile.protocols.ogcapi.block import DocumentContext, Json, context_for, document_query
 from chronotile.protocols.ogcapi.processes.documents import (
     A_JOB,
     ANY_RESULTS,
@@ -44,7 +44,6 @@ from chronotile.protocols.ogcapi.processes.documents import (
     live,
     of_table,
     process_in_path,
-    query_of,
     refusals,
     result_address,
     status_document,
@@ -111,7 +110,7 @@ def _unquoted(value: str) -> str:
 
 async def post_execution(request: Request) -> Response:
     """Execute the request while the client waits, or accept it as a job."""
-    context = context_for(request, query_of(request))
+    context = context_for(request, document_query(request))
     preferred = preferences_of(request.headers.getlist("prefer"))
     if preferred.is_async or "origin" in request.headers:  # a page that may use no jobs may not make work here either
         require_job_access(request)

@@ -18,7 +18,15 @@ from chronotile.jobs.queue.job_folder import ResultFiles
 from chronotile.jobs.queue.service import JobService
 from chronotile.protocols.common.openapi import TEXT, in_path, ref
 from chronotile.protocols.common.query.kvp import Kvp
-from chronotile.protocols.ogcapi.block import JSON_OR_HTML, DocumentContext, Json, Step, context_for, document_page
+from chronotile.protocols.ogcapi.block import (
+    JSON_OR_HTML,
+    DocumentContext,
+    Json,
+    Step,
+    context_for,
+    document_page,
+    document_query,
+)
 from chronotile.protocols.ogcapi.processes.documents import (
     A_JOB,
     ANY_RESULTS,
@@ -41,7 +49,6 @@ from chronotile.protocols.ogcapi.processes.documents import (
     moment_text,
     of_table,
     problem_type,
-    query_of,
     removed_document,
     result_address,
     status_document,
@@ -73,7 +80,7 @@ async def get_jobs(request: Request) -> Response:
 
 async def get_job(request: Request) -> Response:
     """Return how far a job is."""
-    query, desk, id_ = query_of(request), state_of(request).jobs, request.path_params["jobID"]
+    query, desk, id_ = document_query(request), state_of(request).jobs, request.path_params["jobID"]
     context = context_for(request, query)
     is_page = form_of(request) == "html"
 
@@ -93,7 +100,7 @@ async def get_job(request: Request) -> Response:
 async def delete_job(request: Request) -> Response:
     """Cancel a job, or forget one that has ended, with its results."""
     desk, id_ = state_of(request).jobs, request.path_params["jobID"]
-    context = context_for(request, query_of(request))
+    context = context_for(request, document_query(request))
     job = await of_table(request, lambda: desk.job(id_, user=NOBODY))
     has_ended = job.status in ENDED
     if not has_ended:
@@ -131,7 +138,7 @@ async def get_result(request: Request) -> Response:
 
 async def _ended(request: Request) -> tuple[Job, JobService, DocumentContext]:
     desk, id_ = state_of(request).jobs, request.path_params["jobID"]
-    context = context_for(request, query_of(request))
+    context = context_for(request, document_query(request))
     job = await of_table(request, lambda: desk.job(id_, user=NOBODY))
     if job.status not in ENDED:
         raise UnknownPath(f"the job has no results yet; it is {job.status} ({job.message})", locator=NOT_READY)

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from urllib.parse import urlencode
 
 import numpy as np
 
@@ -11,13 +10,14 @@ from chronotile.core.model.job import STATUSES, Status
 from chronotile.core.model.time.instants import Instant
 from chronotile.protocols.common.openapi import COUNT, TEXT, enum_of, list_of
 from chronotile.protocols.common.query.kvp import Kvp, choice
-from chronotile.protocols.common.query.parameter import LANG, F, Parameter, custom, datetime, names_of, number, whole
+from chronotile.protocols.common.query.parameter import Parameter, custom, datetime, names_of, number, whole
+from chronotile.protocols.ogcapi.block import OF_DOCUMENTS
+from chronotile.protocols.ogcapi.paging import MAX_OFFSET, Paging
 
 LISTED = frozenset({"type", "processid", "status"})
 """Parameters that may be given several times, or have commas."""
 MAX_LIMIT = 1000
 DEFAULT_LIMIT = 100
-MAX_OFFSET = 10**9
 TYPE = "process"
 """The only one that jobs have."""
 
@@ -57,26 +57,7 @@ DATETIME = datetime("An instant or an interval, either end of which may be open 
 MIN_DURATION = number("minDuration", "Only jobs that ran, or run, for at least so many seconds", least=0)
 MAX_DURATION = number("maxDuration", "Only jobs that ran, or run, for at most so many seconds", least=0)
 SELECTION: tuple[Parameter[object], ...] = (TYPES, PROCESSES, STATUS, DATETIME, MIN_DURATION, MAX_DURATION)
-OF_DOCUMENTS = (F, LANG)
-OF_LISTS = (*PAGING, *OF_DOCUMENTS)
-OF_JOBS = (*SELECTION, *OF_LISTS)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Paging:
-    """A page of a list."""
-
-    limit: int
-    offset: int
-
-    def address(self, offset: int) -> dict[str, str]:
-        """Return the parameters of another page."""
-        return {"limit": str(self.limit), **({"offset": str(offset)} if offset else {})}
-
-    def following(self, matched: int) -> int | None:
-        """Return the offset of the next page, if there is one of so many."""
-        end = self.offset + self.limit
-        return end if end < matched else None
+OF_JOBS = (*SELECTION, *PAGING, *OF_DOCUMENTS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,21 +69,16 @@ class JobsQuery:
     created: tuple[float | None, float | None]
     seconds: tuple[float | None, float | None]
     paging: Paging
-    written: dict[str, str]
-    """What selects, as it was written, for the links."""
-
-    def address(self, offset: int) -> str:
-        """Return the query of another page."""
-        return urlencode({**self.written, **self.paging.address(offset)}, safe="/:,")
 
 
-def paging_of(query: Kvp) -> Paging:
+def paging_of(query: Kvp, *selection: Parameter[object]) -> Paging:
     """Return which page is requested; `MAX_LIMIT` stands for all that is more.
 
     Raises:
         InvalidParameter: `limit` or `offset` is not accepted.
     """
-    return Paging(limit=min(LIMIT.of(query), MAX_LIMIT), offset=OFFSET.of(query))
+    limit = min(LIMIT.of(query), MAX_LIMIT)
+    return Paging(limit=limit, offset=OFFSET.of(query), written=query.written(names_of(selection)))
 
 
 def merge_lists(pairs: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
@@ -129,8 +105,7 @@ def jobs_query(query: Kvp) -> JobsQuery:
         statuses=STATUS.of(query),
         created=_created(query),
         seconds=(MIN_DURATION.given(query), MAX_DURATION.given(query)),
-        paging=paging_of(query),
-        written={name: said for name in names_of(SELECTION) if (said := query.optional(name)) is not None},
+        paging=paging_of(query, *SELECTION),
     )
 
 

@@ -7,9 +7,7 @@ from starlette.responses import Response
 
 from chronotile.jobs.processes.registry import process_of, processes
 from chronotile.protocols.common.openapi import TEXT, ref
-from chronotile.protocols.common.query.kvp import Kvp
-from chronotile.protocols.common.query.parameter import names_of
-from chronotile.protocols.ogcapi.block import JSON_OR_HTML, context_for
+from chronotile.protocols.ogcapi.block import JSON_OR_HTML, context_for, document_query
 from chronotile.protocols.ogcapi.processes.documents import (
     HTML,
     JSON,
@@ -20,18 +18,16 @@ from chronotile.protocols.ogcapi.processes.documents import (
     process_fault,
     process_in_path,
     process_list,
-    query_of,
 )
 from chronotile.protocols.ogcapi.processes.execution_routes import operation as execution_operation
 from chronotile.protocols.ogcapi.processes.job_routes import operations as job_operations
 from chronotile.protocols.ogcapi.processes.job_routes import process_page, processes_page
-from chronotile.protocols.ogcapi.processes.params import OF_LISTS, PAGING, paging_of
+from chronotile.protocols.ogcapi.processes.params import PAGING, paging_of
 
 
 async def get_processes(request: Request) -> Response:
     """Return a page of the list of processes."""
-    query = Kvp(request.query_params.multi_items())
-    query.check_names(names_of(OF_LISTS))
+    query = document_query(request, *PAGING)
     paging, context = paging_of(query), context_for(request, query)
     document = process_list(tuple(processes().values()), paging, context)
     return await document_in(request, context, document, partial(processes_page, document, context))
@@ -39,7 +35,7 @@ async def get_processes(request: Request) -> Response:
 
 async def get_process(request: Request) -> Response:
     """Return the description of a process."""
-    query = query_of(request)
+    query = document_query(request)
     context = context_for(request, query)
     document = process_document(process_of(request.path_params["processID"]), context)
     return await document_in(request, context, document, partial(process_page, document, context))

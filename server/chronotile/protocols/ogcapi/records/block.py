@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from chronotile.protocols.common.links import link
 from chronotile.protocols.common.openapi import (
     INDEX,
     NUMBER,
@@ -14,7 +15,7 @@ from chronotile.protocols.common.openapi import (
     object_of,
     ref,
 )
-from chronotile.protocols.ogcapi.block import BuildingBlock, DocumentContext, Link
+from chronotile.protocols.ogcapi.block import BuildingBlock, DocumentContext
 from chronotile.protocols.ogcapi.records.documents import further_collections
 from chronotile.protocols.ogcapi.records.record_collections import (
     CATALOG,
@@ -35,12 +36,9 @@ FILTERS = ("filter", "queryables")
 CQL2 = ("cql2-text", "cql2-json", "basic-cql2", "advanced-comparison-operators", "case-insensitive-comparison")
 
 
-def landing_links(context: DocumentContext) -> Sequence[Link]:
+def landing_links(context: DocumentContext) -> Sequence[Json]:
     """Return the collections of records."""
-    return [
-        Link(rel=REL_CATALOG, href=address_of(each, context), type=CATALOG, title=each.title)
-        for each in RECORD_COLLECTIONS
-    ]
+    return [link(REL_CATALOG, address_of(each, context), CATALOG, each.title) for each in RECORD_COLLECTIONS]
 
 
 # The documents as OpenAPI 3.0 has them.

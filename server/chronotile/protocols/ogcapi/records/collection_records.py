@@ -12,12 +12,13 @@ from chronotile.core.model.formats import MapFormat
 from chronotile.core.model.grid import BBox, boxes_of
 from chronotile.core.model.time.instants import DEKAD_STEP, TimeDomain, format_instant, step_of
 from chronotile.protocols.common.extent import box_of_offered
-from chronotile.protocols.common.links import ATOM, collection_path, feed_path
+from chronotile.protocols.common.links import ATOM, collection_path, feed_path, link
 from chronotile.protocols.common.localised_text import text_in
-from chronotile.protocols.ogcapi.block import Json, Link
+from chronotile.protocols.ogcapi.block import Json
 from chronotile.protocols.ogcapi.coverages.formats import FORMATS, lacking_formats
 from chronotile.protocols.ogcapi.documents.collection_parts import CollectionContext, access_links
 from chronotile.protocols.ogcapi.documents.params import CollectionsQuery
+from chronotile.protocols.ogcapi.paging import Paging
 from chronotile.protocols.ogcapi.records.params import RecordsQuery
 from chronotile.protocols.ogcapi.records.record_collections import (
     COLLECTION_RECORDS,
@@ -169,29 +170,29 @@ def _formats(offered: Offered) -> Iterator[Json]:
     yield from ({"name": name, "mediaType": type_} for name, type_ in PICTURES.items())
 
 
-def _links(offered: Offered, context: CollectionContext) -> list[Link]:
+def _links(offered: Offered, context: CollectionContext) -> list[Json]:
     document = context.document
     about = f"{document.base}/collections/{quote(offered.id)}"
     stac = f"{document.root}{collection_path(offered.id)}"
     return [
         *record_links(COLLECTION_RECORDS, offered.id, document),
-        Link(rel="about", href=about, type=JSON, title="The collection in OGC API"),
-        Link(rel="about", href=f"{about}?f=html", type=HTML, title="The collection as a page"),
-        Link(rel="about", href=stac, type=JSON, title="The collection in STAC"),
+        link("about", about, JSON, "The collection in OGC API"),
+        link("about", f"{about}?f=html", HTML, "The collection as a page"),
+        link("about", stac, JSON, "The collection in STAC"),
         *access_links(offered, context),
         *_feeds(offered, context),
     ]
 
 
-def _feeds(offered: Offered, context: CollectionContext) -> Iterator[Link]:
+def _feeds(offered: Offered, context: CollectionContext) -> Iterator[Json]:
     if context.services.reader_caches.has_items:
         href = f"{context.document.root}{feed_path(offered.id)}"
-        yield Link(rel="related", href=href, type=ATOM, title="The newest items as an Atom feed")
+        yield link("related", href, ATOM, "The newest items as an Atom feed")
 
 
 def _takes(query: RecordsQuery, offered: Offered) -> bool:
     """Whether id, type, place and time of a collection are as requested."""
-    place = CollectionsQuery(box=query.box, time=query.time, limit=1, offset=0, written=())
+    place = CollectionsQuery(box=query.box, time=query.time, paging=Paging(limit=query.limit))
     named = {alias.name for layer in offered.layers for alias in layer.aliases}
     return (
         (not query.ids or offered.id in query.ids)

@@ -12,8 +12,9 @@ from chronotile.core.model.items import Unanswered
 from chronotile.core.model.time.instants import format_instant
 from chronotile.http.respond import unanswered_members
 from chronotile.protocols.common.extent import round_box
+from chronotile.protocols.common.links import link
 from chronotile.protocols.common.localised_text import text_in
-from chronotile.protocols.ogcapi.block import DocumentContext, Json, Link
+from chronotile.protocols.ogcapi.block import DocumentContext, Json
 from chronotile.protocols.ogcapi.documents.collection_parts import GREGORIAN, CollectionContext
 from chronotile.protocols.ogcapi.records.collection_records import find_collection, find_collections
 from chronotile.protocols.ogcapi.records.item_records import find_item_record, find_items
@@ -58,7 +59,7 @@ def collection_document(collection: RecordCollection, context: DocumentContext) 
             {"field": name, "direction": "desc" if is_descending else "asc"}
             for name, is_descending in collection.default_order
         ],
-        "links": [link.document() for link in _collection_links(collection, context)],
+        "links": _collection_links(collection, context),
     }
 
 
@@ -138,31 +139,30 @@ def records_document(
         **matched,
         "numberReturned": len(page.records),
         **unanswered,
-        "links": [link.document() for link in _page_links(collection, query, page, context)],
+        "links": _page_links(collection, query, page, context),
         "features": list(page.records),
     }
 
 
 def page_address(collection: RecordCollection, query: RecordsQuery, context: DocumentContext, **more: str) -> str:
     """Return the URL of a page of records; `more` has parameters of its own."""
-    written = [pair for pair in query.written if pair[0] != "limit"]
-    text = urlencode([*written, ("limit", str(query.limit)), *more.items()], safe="/:,")
+    text = urlencode([*query.written, ("limit", str(query.limit)), *more.items()], safe="/:,")
     return f"{address_of(collection, context)}/items?{text}"
 
 
 def _page_links(
     collection: RecordCollection, query: RecordsQuery, page: RecordsPage, context: DocumentContext
-) -> list[Link]:
+) -> list[Json]:
     place = _place(query)
     own = page_address(collection, query, context, **place)
     links = [
-        Link(rel="self", href=own, type=GEOJSON, title="This page"),
-        Link(rel="alternate", href=f"{own}&f=html", type=HTML, title="This page as HTML"),
-        Link(rel="collection", href=address_of(collection, context), type=CATALOG, title=collection.title),
+        link("self", own, GEOJSON, "This page"),
+        link("alternate", f"{own}&f=html", HTML, "This page as HTML"),
+        link("collection", address_of(collection, context), CATALOG, collection.title),
     ]
     if page.following is not None:
         following = page_address(collection, query, context, **dict([page.following]))
-        links.append(Link(rel="next", href=following, type=GEOJSON, title="The records that follow"))
+        links.append(link("next", following, GEOJSON, "The records that follow"))
     return links
 
 
@@ -188,20 +188,20 @@ def _extent(context: DocumentContext) -> Json:
     return {"extent": {**spatial, "temporal": {"interval": [ends], "trs": GREGORIAN}}}
 
 
-def _collection_links(collection: RecordCollection, context: DocumentContext) -> list[Link]:
+def _collection_links(collection: RecordCollection, context: DocumentContext) -> list[Json]:
     own = address_of(collection, context)
     return [
-        Link(rel="self", href=own, type=CATALOG, title="This collection of records"),
-        Link(rel="alternate", href=f"{own}?f=html", type=HTML, title="This collection of records as HTML"),
-        Link(rel="items", href=f"{own}/items", type=GEOJSON, title="The records"),
+        link("self", own, CATALOG, "This collection of records"),
+        link("alternate", f"{own}?f=html", HTML, "This collection of records as HTML"),
+        link("items", f"{own}/items", GEOJSON, "The records"),
         # What OGC API EDR's suite looks for in each collection of a list (OGC 19-086r6 /req/edr/rc-md-query-links).
-        Link(rel="data", href=f"{own}/items", type=GEOJSON, title="The records"),
-        Link(rel="items", href=f"{own}/items?f=html", type=HTML, title="The records as HTML"),
-        Link(rel=REL_QUERYABLES, href=f"{own}/queryables", type=SCHEMA, title="Properties for filters"),
-        Link(rel=REL_SORTABLES, href=f"{own}/sortables", type=SCHEMA, title="Properties to sort by"),
-        Link(rel="up", href=f"{context.base}/collections", type="application/json", title="All collections"),
-        Link(rel="root", href=context.base, type="application/json", title=_service_title(context)),
-        Link(rel="profile", href=PROFILE_CATALOG, type=HTML, title="Profile of collections of records"),
+        link("data", f"{own}/items", GEOJSON, "The records"),
+        link("items", f"{own}/items?f=html", HTML, "The records as HTML"),
+        link(REL_QUERYABLES, f"{own}/queryables", SCHEMA, "Properties for filters"),
+        link(REL_SORTABLES, f"{own}/sortables", SCHEMA, "Properties to sort by"),
+        link("up", f"{context.base}/collections", "application/json", "All collections"),
+        link("root", context.base, "application/json", _service_title(context)),
+        link("profile", PROFILE_CATALOG, HTML, "Profile of collections of records"),
     ]
 
 

@@ -18,8 +18,8 @@ from chronotile.pipeline.products import is_picture
 from chronotile.pipeline.search.public_item import public_item
 from chronotile.pipeline.search.search_items import find_product, listed_collections, search_items
 from chronotile.pipeline.services import Services
-from chronotile.protocols.common.links import asset_path, item_path, product_path
-from chronotile.protocols.ogcapi.block import Json, Link
+from chronotile.protocols.common.links import asset_path, item_path, link, product_path
+from chronotile.protocols.ogcapi.block import Json
 from chronotile.protocols.ogcapi.documents.collection_parts import CollectionContext
 from chronotile.protocols.ogcapi.records.params import DATETIME, FILTER, MAX_IDS, Q, RecordsQuery
 from chronotile.protocols.ogcapi.records.record_collections import (
@@ -148,28 +148,28 @@ def _text(value: object) -> str:
     return value.strip() if isinstance(value, str) else ""
 
 
-def _licence(href: str) -> Link:
-    return Link(rel="license", href=href, type=None, title="Licence")
+def _licence(href: str) -> Json:
+    return link("license", href, None, "Licence")
 
 
 def _types(assets: Mapping[str, Any]) -> list[str]:
     return list(dict.fromkeys(type_ for each in assets.values() if (type_ := _text(each.get("type")))))
 
 
-def _links(found: FoundItem, assets: Mapping[str, Any], context: CollectionContext) -> Iterator[Link]:
+def _links(found: FoundItem, assets: Mapping[str, Any], context: CollectionContext) -> Iterator[Json]:
     base, root = context.document.base, context.document.root
     stac = f"{root}{item_path(found.collection, found.ref.id)}"
-    yield Link(rel="about", href=stac, type=GEOJSON, title="The item in STAC")
+    yield link("about", stac, GEOJSON, "The item in STAC")
     up = f"{base}/collections/{quote(found.collection)}"
-    yield Link(rel="up", href=up, type=JSON, title="The collection in OGC API")
+    yield link("up", up, JSON, "The collection in OGC API")
     if assets:
-        yield Link(rel="item", href=f"{root}{product_path(found.product)}", type=None, title="The whole product")
+        yield link("item", f"{root}{product_path(found.product)}", None, "The whole product")
     for name, asset in assets.items():
-        yield Link(
-            rel="preview" if is_picture(asset) else "enclosure",
-            href=f"{root}{asset_path(found.product, name)}",
-            type=_text(asset.get("type")) or None,
-            title=_text(asset.get("title")) or name,
+        yield link(
+            "preview" if is_picture(asset) else "enclosure",
+            f"{root}{asset_path(found.product, name)}",
+            _text(asset.get("type")) or None,
+            _text(asset.get("title")) or name,
         )
 
 

@@ -1,7 +1,7 @@
 """Queries of records (OGC 20-004r1 §9 to §11, OGC 19-079r2 §7)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -11,20 +11,12 @@ from chronotile.core.errors import MAX_SHOWN, InvalidParameter
 from chronotile.core.model.crs import CRS84
 from chronotile.core.model.grid import BBox
 from chronotile.core.model.time.instants import TimeSelection
-from chronotile.protocols.common.openapi import BOX, COUNT, INDEX, TEXT, list_of
+from chronotile.protocols.common.openapi import BOX, TEXT, list_of
 from chronotile.protocols.common.query.kvp import Kvp, number
-from chronotile.protocols.common.query.parameter import (
-    LANG,
-    F,
-    Parameter,
-    choice,
-    custom,
-    datetime,
-    names_of,
-    text,
-    whole,
-)
+from chronotile.protocols.common.query.parameter import Parameter, choice, custom, datetime, names_of, text, whole
+from chronotile.protocols.ogcapi.block import OF_DOCUMENTS
 from chronotile.protocols.ogcapi.crs import box_of, check_degrees
+from chronotile.protocols.ogcapi.paging import MAX_OFFSET, offset_parameter
 from chronotile.protocols.ogcapi.records.record_collections import ITEM_RECORDS, RecordCollection, RecordProperty
 
 DEFAULT_LIMIT = 10
@@ -34,11 +26,9 @@ MAX_TERMS = 10
 MAX_TERM = 100
 """Characters of a term of `q`."""
 MAX_IDS = 100
-MAX_OFFSET = 10**9
 MAX_SORTED = 4
 CQL2_TEXT, CQL2_JSON = "cql2-text", "cql2-json"
 CRS84_NAMES = (CRS84.uri, "OGC:CRS84", "CRS84")
-OF_DOCUMENTS = (F, LANG)
 
 
 def _texts(name: str, most: int, longest: int) -> Any:  # noqa: ANN401 -- a function of a text
@@ -59,10 +49,8 @@ def _listed(name: str, description: str, *, most: int = MAX_IDS, longest: int = 
 
 BBOX = text("bbox", "West, south, east, north in CRS84, or six numbers with heights: records that meet it", schema=BOX)
 DATETIME = datetime("An instant, or an interval, either end of which may be open (`..`): records that share some of it")
-LIMIT = replace(
-    whole("limit", f"The most records of one page; more than {MAX_LIMIT} is {MAX_LIMIT}", least=1),
-    default=DEFAULT_LIMIT,
-    schema={**COUNT, "default": DEFAULT_LIMIT},
+LIMIT = whole(
+    "limit", f"The most records of one page; more than {MAX_LIMIT} is {MAX_LIMIT}", least=1, default=DEFAULT_LIMIT
 )
 Q = _listed(
     "q",
@@ -80,10 +68,7 @@ SORTBY = _listed(
     "sortby", "Properties to sort by; `-` before one is for descending, `+` for ascending", most=MAX_SORTED
 )
 CURSOR = text("cursor", "Where the page begins; links of `next` have it")
-OFFSET = replace(
-    whole("offset", "How many records come before the first of the page; links of `next` have it", least=0, default=0),
-    schema={**INDEX, "maximum": MAX_OFFSET, "default": 0},
-)
+OFFSET = offset_parameter("How many records come before the first of the page; links of `next` have it")
 SELECTION: tuple[Parameter[object], ...] = (
     *(BBOX, DATETIME, LIMIT, Q, TYPE, IDS, EXTERNAL_IDS),
     *(FILTER, FILTER_LANG, FILTER_CRS, SORTBY),
@@ -113,7 +98,7 @@ class RecordsQuery:
     cursor: str | None
     offset: int
     written: tuple[tuple[str, str], ...]
-    """What selects, as it was written, for links to other pages."""
+    """What selects, as it was written, for links to other pages; without `limit`."""
 
 
 def page_parameters(collection: RecordCollection) -> tuple[Parameter[object], ...]:
@@ -138,7 +123,7 @@ def records_query(query: Kvp, collection: RecordCollection) -> RecordsQuery:
     query.refuse({CURSOR.name, OFFSET.name, "startindex"} - set(paging), instead=f"{paging[0]}, as in links of next")
     known = parameters_of(collection)
     query.check_names(names_of((*known, *OF_DOCUMENTS)))
-    names = [name for name in names_of(known) if name not in paging]
+    selecting = [name for name in names_of(known) if name not in {*paging, LIMIT.name}]
     return RecordsQuery(
         box=_box(query),
         time=DATETIME.of(query),
@@ -152,7 +137,7 @@ def records_query(query: Kvp, collection: RecordCollection) -> RecordsQuery:
         order=tuple(_ordered(each, collection) for each in SORTBY.of(query)) or collection.default_order,
         cursor=CURSOR.given(query),
         offset=min(OFFSET.of(query), MAX_OFFSET),
-        written=tuple((name, said) for name in names if (said := query.optional(name)) is not None),
+        written=query.written(selecting),
     )
 
 

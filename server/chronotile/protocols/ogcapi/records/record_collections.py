@@ -11,9 +11,10 @@ from typing import Any
 from urllib.parse import quote
 
 from chronotile.catalog.catalogue import Catalogue, Contact
+from chronotile.protocols.common.links import link
 from chronotile.protocols.common.localised_text import text_in
 from chronotile.protocols.common.openapi import NUMBER, TEXT, Json, enum_of, list_of
-from chronotile.protocols.ogcapi.block import DocumentContext, Link
+from chronotile.protocols.ogcapi.block import DocumentContext
 
 RECORDS_1 = "http://www.opengis.net/spec/ogcapi-records-1/1.0/conf"
 DATE_TIME: Json = {"type": "string", "format": "date-time"}
@@ -168,26 +169,26 @@ def address_of(collection: RecordCollection, context: DocumentContext) -> str:
     return f"{context.base}/collections/{collection.id}"
 
 
-def record_links(collection: RecordCollection, id_: str, context: DocumentContext) -> Sequence[Link]:
+def record_links(collection: RecordCollection, id_: str, context: DocumentContext) -> Sequence[Json]:
     """Return the links of a record to itself and to its collection."""
     up = address_of(collection, context)
     own = f"{up}/items/{quote(id_, safe='')}"
     return (
-        Link(rel="self", href=own, type=GEOJSON, title="This record"),
-        Link(rel="alternate", href=f"{own}?f=html", type=HTML, title="This record as HTML"),
-        Link(rel="collection", href=up, type=CATALOG, title=collection.title),
-        Link(rel="profile", href=PROFILE_RECORD, type=HTML, title="Profile of records"),
+        link("self", own, GEOJSON, "This record"),
+        link("alternate", f"{own}?f=html", HTML, "This record as HTML"),
+        link("collection", up, CATALOG, collection.title),
+        link("profile", PROFILE_RECORD, HTML, "Profile of records"),
     )
 
 
-def split_templates(links: Sequence[Link]) -> Json:
+def split_templates(links: Sequence[Json]) -> Json:
     """Return `links` and, if any are templates, `linkTemplates`."""
     templates = [
-        {"rel": each.rel, "uriTemplate": each.href, "title": each.title, **({"type": each.type} if each.type else {})}
+        {"rel": each["rel"], "uriTemplate": each["href"], "title": each["title"], "type": each["type"]}
         for each in links
-        if each.is_template
+        if "templated" in each
     ]
-    plain = [each.document() for each in links if not each.is_template]
+    plain = [each for each in links if "templated" not in each]
     return {"links": plain, **({"linkTemplates": templates} if templates else {})}
 
 

@@ -14,7 +14,7 @@ from chronotile.http.run import DOCUMENTS, LOOKUPS, SEARCHES, services_of, state
 from chronotile.protocols.common.openapi import OBJECT, TEXT, Examples, ref
 from chronotile.protocols.common.operation import Operation, language, segment
 from chronotile.protocols.common.query.kvp import Kvp
-from chronotile.protocols.common.query.parameter import format_of, names_of
+from chronotile.protocols.common.query.parameter import format_of
 from chronotile.protocols.ogcapi.block import (
     JSON_OR_HTML,
     DocumentContext,
@@ -22,6 +22,7 @@ from chronotile.protocols.ogcapi.block import (
     Step,
     describe,
     document_page,
+    document_query,
     respond_with,
 )
 from chronotile.protocols.ogcapi.documents.collection_parts import CollectionContext
@@ -36,7 +37,7 @@ from chronotile.protocols.ogcapi.records.documents import (
     records_document,
     sortables_document,
 )
-from chronotile.protocols.ogcapi.records.params import OF_DOCUMENTS, RecordsQuery, parameters_of, records_query
+from chronotile.protocols.ogcapi.records.params import RecordsQuery, parameters_of, records_query
 from chronotile.protocols.ogcapi.records.record_collections import (
     CATALOG,
     COLLECTION_RECORDS,
@@ -61,19 +62,19 @@ record_fault = partial(problem_response, spelling=SPELLING)
 async def get_collection(collection: RecordCollection, request: Request) -> Response:
     """Return the description of a collection of records."""
     write = partial(_written, partial(collection_document, collection))
-    return await respond_with(request, _query(request), write, OF_COLLECTION)
+    return await respond_with(request, document_query(request), write, OF_COLLECTION)
 
 
 async def get_queryables(collection: RecordCollection, request: Request) -> Response:
     """Return the properties that filters may name."""
     write = partial(_written, partial(queryables_document, collection))
-    return await respond_with(request, _query(request), write, OF_SCHEMA, aliases=SCHEMA_ALIASES)
+    return await respond_with(request, document_query(request), write, OF_SCHEMA, aliases=SCHEMA_ALIASES)
 
 
 async def get_sortables(collection: RecordCollection, request: Request) -> Response:
     """Return the properties that records may be sorted by."""
     write = partial(_written, partial(sortables_document, collection))
-    return await respond_with(request, _query(request), write, OF_SCHEMA, aliases=SCHEMA_ALIASES)
+    return await respond_with(request, document_query(request), write, OF_SCHEMA, aliases=SCHEMA_ALIASES)
 
 
 async def get_records(collection: RecordCollection, request: Request) -> Response:
@@ -108,14 +109,8 @@ async def get_record(collection: RecordCollection, request: Request) -> Response
 
     kind = LOOKUPS if collection is ITEM_RECORDS else DOCUMENTS
     return await respond_with(
-        request, _query(request), write, OF_RECORDS, aliases=RECORD_ALIASES, cache_control=CURRENT, kind=kind
+        request, document_query(request), write, OF_RECORDS, aliases=RECORD_ALIASES, cache_control=CURRENT, kind=kind
     )
-
-
-def _query(request: Request) -> Kvp:
-    query = Kvp(request.query_params.multi_items())
-    query.check_names(names_of(OF_DOCUMENTS))
-    return query
 
 
 def _context_of(request: Request) -> Callable[..., CollectionContext]:

@@ -5,25 +5,26 @@ from urllib.parse import quote
 
 from chronotile.catalog.offered import Offered
 from chronotile.core.model.formats import MapFormat
+from chronotile.protocols.common.links import link
 from chronotile.protocols.common.openapi import NUMBER, PAIR, TEXT, TRUTH, Json, enum_of, list_of, object_of, ref
-from chronotile.protocols.ogcapi.block import BuildingBlock, DocumentContext, Link
+from chronotile.protocols.ogcapi.block import BuildingBlock, DocumentContext
 from chronotile.protocols.ogcapi.styles.documents import JSON, REL_LEGEND
 from chronotile.protocols.ogcapi.styles.routes import operations
 
 REL_STYLES = "http://www.opengis.net/def/rel/ogc/1.0/styles"
 
 
-def landing_links(context: DocumentContext) -> Sequence[Link]:
+def landing_links(context: DocumentContext) -> Sequence[Json]:
     """Return the list of all styles."""
-    return [Link(rel=REL_STYLES, href=f"{context.base}/styles", type=JSON, title="styles")]
+    return [link(REL_STYLES, f"{context.base}/styles", JSON, "styles")]
 
 
-def collection_links(offered: Offered, context: DocumentContext) -> Sequence[Link]:
+def collection_links(offered: Offered, context: DocumentContext) -> Sequence[Json]:
     """Return the styles and the legend of a collection."""
     base = f"{context.base}/collections/{quote(offered.id)}"
     return [
-        Link(rel=REL_STYLES, href=f"{base}/styles", type=JSON, title="styles"),
-        Link(rel=REL_LEGEND, href=f"{base}/legend", type=MapFormat.PNG, title="legend"),
+        link(REL_STYLES, f"{base}/styles", JSON, "styles"),
+        link(REL_LEGEND, f"{base}/legend", MapFormat.PNG, "legend"),
     ]
 
 

@@ -15,8 +15,9 @@ from chronotile.core.model.formats import MapFormat
 from chronotile.core.model.style import Style
 from chronotile.pipeline.maps.legend import LEGEND_TYPES
 from chronotile.pipeline.styling.write_style import style_members, style_yaml
+from chronotile.protocols.common.links import link
 from chronotile.protocols.common.sld import sld_document
-from chronotile.protocols.ogcapi.block import DocumentContext, Json, Link
+from chronotile.protocols.ogcapi.block import DocumentContext, Json
 from chronotile.protocols.ogcapi.maps.block import REL_MAP
 from chronotile.protocols.ogcapi.maps.drawing import layer_with_style
 
@@ -111,7 +112,7 @@ def style_list(path: Mapping[str, str], context: DocumentContext) -> Json:
     return {
         **default,
         "styles": [_item(path, each, context) for each in known],
-        "links": [Link(rel="self", href=_url(path, context), type=JSON, title="styles").document()],
+        "links": [link("self", _url(path, context), JSON, "styles")],
     }
 
 
@@ -128,14 +129,14 @@ def style_metadata(path: Mapping[str, str], context: DocumentContext) -> Json:
         "title": style.title,
         "scope": "style",
         "stylesheets": [
-            {"title": title, "version": version, "native": name == "json", "link": _sheet_link(url, name).document()}
+            {"title": title, "version": version, "native": name == "json", "link": _sheet_link(url, name)}
             for name, (title, version) in SPECIFICATIONS.items()
         ],
         "layers": [{"id": known.layer.id, "type": "coverage"}],
         "links": [
-            Link(rel="self", href=f"{url}/metadata", type=JSON, title=f"metadata of {style.title}").document(),
-            Link(rel="preview", href=f"{url}/map", type=MapFormat.PNG, title=f"map, {style.title}").document(),
-            *(link.document() for link in _legends(url, style.title)),
+            link("self", f"{url}/metadata", JSON, f"metadata of {style.title}"),
+            link("preview", f"{url}/map", MapFormat.PNG, f"map, {style.title}"),
+            *_legends(url, style.title),
         ],
     }
 
@@ -154,20 +155,20 @@ def _item(path: Mapping[str, str], known: KnownStyle, context: DocumentContext) 
     title = known.style.title
     links = [
         *(_sheet_link(url, name) for name in SHEETS),
-        Link(rel="describedby", href=f"{url}/metadata", type=JSON, title=f"metadata of {title}"),
-        Link(rel=REL_MAP, href=f"{url}/map", type=MapFormat.PNG, title=f"map, {title}"),
+        link("describedby", f"{url}/metadata", JSON, f"metadata of {title}"),
+        link(REL_MAP, f"{url}/map", MapFormat.PNG, f"map, {title}"),
         *_legends(url, title),
     ]
-    return {"id": known.style.id, "title": title, "links": [link.document() for link in links]}
+    return {"id": known.style.id, "title": title, "links": links}
 
 
-def _sheet_link(url: str, name: str) -> Link:
-    return Link(rel="stylesheet", href=f"{url}?f={name}", type=SHEETS[name], title=SPECIFICATIONS[name][0])
+def _sheet_link(url: str, name: str) -> Json:
+    return link("stylesheet", f"{url}?f={name}", SHEETS[name], SPECIFICATIONS[name][0])
 
 
-def _legends(url: str, title: str) -> list[Link]:
+def _legends(url: str, title: str) -> list[Json]:
     return [
-        Link(rel=REL_LEGEND, href=f"{url}/legend?f={name}", type=media_type, title=f"legend of {title} as {name}")
+        link(REL_LEGEND, f"{url}/legend?f={name}", media_type, f"legend of {title} as {name}")
         for name, media_type in LEGEND_TYPES.items()
     ]
 

@@ -9,13 +9,13 @@ from chronotile.core.model.request import LegendRequest
 from chronotile.pipeline.maps.legend import LEGEND_TYPES, LegendFormat
 from chronotile.pipeline.styling.legend_picture import LegendShape
 from chronotile.protocols.common.query.kvp import Kvp
-from chronotile.protocols.common.query.parameter import LANG, F, Parameter, code, names_of, whole
+from chronotile.protocols.common.query.parameter import Parameter, code, names_of, whole
 from chronotile.protocols.common.query.picture import DIFFERENCE, IS_HORIZONTAL, MAX_SIDE_PX, RAMP, REDUCER
+from chronotile.protocols.ogcapi.block import OF_DOCUMENTS
 from chronotile.protocols.ogcapi.maps.drawing import RANGE_OF_TWO
 from chronotile.protocols.ogcapi.negotiate_format import negotiate_format
 from chronotile.protocols.ogcapi.styles.documents import style_of
 
-OF_DOCUMENTS = (F, LANG)
 WIDTH = whole("width", "Size of the picture, in pixels", least=1, most=MAX_SIDE_PX)
 HEIGHT = whole("height", "Size of the picture, in pixels", least=1, most=MAX_SIDE_PX)
 ORIENTATION = code("orientation", "Orientation of the colours", IS_HORIZONTAL, default="vertical")

@@ -13,12 +13,13 @@ from chronotile.pipeline.maps.legend import LEGEND_TYPES, draw_legend
 from chronotile.protocols.common.openapi import BINARY, TEXT, ref
 from chronotile.protocols.common.operation import Operation
 from chronotile.protocols.common.query.kvp import Kvp
-from chronotile.protocols.common.query.parameter import format_of, names_of
+from chronotile.protocols.common.query.parameter import format_of
 from chronotile.protocols.ogcapi.block import (
     JSON_ALONE,
     DocumentContext,
     Json,
     describe,
+    document_query,
     has_collections,
     respond_with,
     segments_in,
@@ -26,7 +27,7 @@ from chronotile.protocols.ogcapi.block import (
 from chronotile.protocols.ogcapi.maps.responses import picture_fault
 from chronotile.protocols.ogcapi.negotiate_format import negotiate_format
 from chronotile.protocols.ogcapi.styles.documents import ALIASES, JSON, SHEETS, style_list, style_metadata, style_sheet
-from chronotile.protocols.ogcapi.styles.params import OF_DOCUMENTS, OF_LEGEND, parse_legend
+from chronotile.protocols.ogcapi.styles.params import OF_LEGEND, parse_legend
 
 Write = Callable[[Mapping[str, str], DocumentContext], Json]
 
@@ -43,8 +44,7 @@ async def get_metadata(request: Request) -> Response:
 
 async def get_sheet(request: Request) -> Response:
     """Return a style as SLD, or as our own YAML or JSON."""
-    query = Kvp(request.query_params.multi_items())
-    query.check_names(names_of(OF_DOCUMENTS))
+    query = document_query(request)
     name = negotiate_format(query, request.headers.get("accept", ""), SHEETS, aliases=ALIASES)
     catalogue = services_of(request).catalogue
     body = await run(request, DOCUMENTS, partial(style_sheet, request.path_params, name, catalogue))
@@ -70,8 +70,7 @@ async def get_legend(request: Request) -> Response:
 
 
 async def _document(request: Request, write: Write) -> Response:
-    query = Kvp(request.query_params.multi_items())
-    query.check_names(names_of(OF_DOCUMENTS))
+    query = document_query(request)
     path = request.path_params
     return await respond_with(request, query, lambda context, _: orjson.dumps(write(path, context)), {"json": JSON})
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
 from chronotile.catalog.offered import Offered
+from chronotile.protocols.common.links import link
 from chronotile.protocols.common.openapi import (
     ADDRESS,
     INDEX,
@@ -16,7 +17,7 @@ from chronotile.protocols.common.openapi import (
     object_of,
     ref,
 )
-from chronotile.protocols.ogcapi.block import BuildingBlock, DocumentContext, Link
+from chronotile.protocols.ogcapi.block import BuildingBlock, DocumentContext
 from chronotile.protocols.ogcapi.tiles.routes import operations
 from chronotile.protocols.ogcapi.tiles.tiling_schemes import JSON, REL_SCHEMES, schemes_url
 
@@ -32,29 +33,24 @@ TILE_MATRIX_SETS = (
 )
 
 
-def landing_links(context: DocumentContext) -> Sequence[Link]:
+def landing_links(context: DocumentContext) -> Sequence[Json]:
     """Return the tilesets of the dataset and the tile matrix sets."""
-    vector = Link(rel=REL_VECTOR, href=f"{context.base}/tiles?f=json", type=JSON, title="vector tiles of places")
+    vector = link(REL_VECTOR, f"{context.base}/tiles?f=json", JSON, "vector tiles of places")
     return [
-        Link(rel=REL_MAP, href=f"{context.base}/map/tiles?f=json", type=JSON, title="map tiles of the dataset"),
+        link(REL_MAP, f"{context.base}/map/tiles?f=json", JSON, "map tiles of the dataset"),
         *([vector] if context.catalogue.places else []),
-        Link(rel=REL_SCHEMES, href=schemes_url(context), type=JSON, title="tile matrix sets"),
+        link(REL_SCHEMES, schemes_url(context), JSON, "tile matrix sets"),
     ]
 
 
-def collection_links(offered: Offered, context: DocumentContext) -> Sequence[Link]:
+def collection_links(offered: Offered, context: DocumentContext) -> Sequence[Json]:
     """Return the tilesets of a collection, and in each of its styles, the default last: GDAL takes the last."""
     base = f"{context.base}/collections/{quote(offered.id)}"
     styled = [
-        Link(
-            rel=REL_MAP,
-            href=f"{base}/styles/{quote(style.id)}/map/tiles?f=json",
-            type=JSON,
-            title=f"map tiles, {style.title}",
-        )
+        link(REL_MAP, f"{base}/styles/{quote(style.id)}/map/tiles?f=json", JSON, f"map tiles, {style.title}")
         for style in (*offered.drawn.styles[1:], *offered.drawn.styles[:1])
     ]
-    return [Link(rel=REL_MAP, href=f"{base}/map/tiles?f=json", type=JSON, title="map tiles"), *styled]
+    return [link(REL_MAP, f"{base}/map/tiles?f=json", JSON, "map tiles"), *styled]
 
 
 # The documents as OpenAPI 3.0 has them.

@@ -23,11 +23,12 @@ from chronotile.pipeline.tile_ranges import native_matrix
 from chronotile.protocols.common.openapi import BINARY, INDEX, TEXT, Examples, enum_of, in_path, list_of, ref
 from chronotile.protocols.common.operation import Described, Operation, language
 from chronotile.protocols.common.query.kvp import Kvp
-from chronotile.protocols.common.query.parameter import LANG, F, documents, format_of, names_of
+from chronotile.protocols.common.query.parameter import documents, format_of, names_of
 from chronotile.protocols.common.query.picture import REV, NamedState, settled
 from chronotile.protocols.common.tilejson import tilejson
 from chronotile.protocols.ogcapi.block import (
     JSON_ALONE,
+    OF_DOCUMENTS,
     DocumentContext,
     Json,
     describe,
@@ -76,7 +77,6 @@ from chronotile.protocols.ogcapi.tiles.tiling_schemes import (
     tiling_schemes,
 )
 
-OF_SCHEMES = names_of((F, LANG))
 Write = Callable[[Mapping[str, str], Kvp, DocumentContext], Json]
 WriteTileJson = Callable[[Mapping[str, str], Kvp, DocumentContext, Services], Json]
 
@@ -114,7 +114,7 @@ async def get_tiling_schemes(request: Request) -> Response:
     """Return all tile matrix sets."""
 
     def write(_path: Mapping[str, str], query: Kvp, context: DocumentContext) -> Json:
-        query.check_names(OF_SCHEMES)
+        query.check_names(names_of(OF_DOCUMENTS))
         return tiling_schemes(context)
 
     return await _document(request, write, cache_control=SHORT)
@@ -124,7 +124,7 @@ async def get_tiling_scheme(request: Request) -> Response:
     """Return one tile matrix set."""
 
     def write(path: Mapping[str, str], query: Kvp, context: DocumentContext) -> Json:
-        query.check_names(OF_SCHEMES)
+        query.check_names(names_of(OF_DOCUMENTS))
         return tiling_scheme(context.catalogue.tile_matrix_set(path["tileMatrixSetId"]), context)
 
     return await _document(request, write, cache_control=SHORT)

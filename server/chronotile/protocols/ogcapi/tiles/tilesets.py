@@ -15,10 +15,11 @@ from chronotile.core.model.places import PlaceSet, Property
 from chronotile.core.model.tiles import TileMatrixSet
 from chronotile.pipeline.encoders.vector.mvt import MEDIA_TYPE
 from chronotile.pipeline.tile_ranges import box_in_set
+from chronotile.protocols.common.links import link
 from chronotile.protocols.common.localised_text import text_in
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import names_of, text
-from chronotile.protocols.ogcapi.block import DocumentContext, Json, Link
+from chronotile.protocols.ogcapi.block import DocumentContext, Json
 from chronotile.protocols.ogcapi.maps.drawing import BACKGROUND, COLLECTIONS, COLOURING, DATETIME, MEDIA_TYPES, SUBSET
 from chronotile.protocols.ogcapi.tiles.tiling_schemes import (
     JSON,
@@ -53,7 +54,7 @@ class Origin:
     """As tileset metadata list them."""
     members: Json
     """Style, attribution and similar of the whole."""
-    links: Sequence[Link] = ()
+    links: Sequence[Json] = ()
     """To what it is of."""
 
 
@@ -67,7 +68,7 @@ def tilesets(origin: Origin, context: DocumentContext, *, limits_in: Callable[[T
     """
     return {
         "tilesets": [_item(origin, each, context, limits_in(each)) for each in context.catalogue.tile_matrix_sets],
-        "links": [Link(rel="self", href=f"{context.base}{origin.path}", type=JSON, title=origin.title).document()],
+        "links": [link("self", f"{context.base}{origin.path}", JSON, origin.title)],
     }
 
 
@@ -89,7 +90,7 @@ def tileset(
         "layers": list(origin.layers),
         "mediaTypes": list(origin.formats.values()),
         **origin.members,
-        "links": [each.document() for each in (*_links(origin, tile_matrix_set, context), *origin.links)],
+        "links": [*_links(origin, tile_matrix_set, context), *origin.links],
     }
 
 
@@ -113,19 +114,19 @@ def _common(origin: Origin, tile_matrix_set: TileMatrixSet, context: DocumentCon
 
 def _item(origin: Origin, tile_matrix_set: TileMatrixSet, context: DocumentContext, limits: Limits) -> Json:
     # With the limits and the templates of tiles, so that clients need no more to request one.
-    links = [link.document() for link in _links(origin, tile_matrix_set, context)]
+    links = list(_links(origin, tile_matrix_set, context))
     return {**_common(origin, tile_matrix_set, context, limits), "links": links}
 
 
-def _links(origin: Origin, tile_matrix_set: TileMatrixSet, context: DocumentContext) -> Iterator[Link]:
+def _links(origin: Origin, tile_matrix_set: TileMatrixSet, context: DocumentContext) -> Iterator[Json]:
     href = f"{_url(origin, tile_matrix_set, context)}?{urlencode({'f': 'json', **origin.query})}"
-    yield Link(rel="self", href=href, type=JSON, title=f"tileset in {tile_matrix_set.id}")
+    yield link("self", href, JSON, f"tileset in {tile_matrix_set.id}")
     yield scheme_link(tile_matrix_set, context)
     href = f"{_url(origin, tile_matrix_set, context)}?{urlencode({'f': 'tilejson', **origin.query})}"
-    yield Link(rel="alternate", href=href, type=TILEJSON, title="the same as TileJSON")
+    yield link("alternate", href, TILEJSON, "the same as TileJSON")
     for name, media_type in origin.formats.items():
         tile = template(origin, tile_matrix_set, context, place=PLACE, query={"f": name, **origin.query})
-        yield Link(rel="item", href=tile, type=media_type, title=f"tile as {name}", is_template=True)
+        yield link("item", tile, media_type, f"tile as {name}", is_template=True)
 
 
 def _url(origin: Origin, tile_matrix_set: TileMatrixSet, context: DocumentContext) -> str:
@@ -164,16 +165,9 @@ def map_origin(path: Mapping[str, str], query: Kvp, layers: tuple[Layer, ...], c
         layers=[_layer(layer, path.get("styleId", ""), context) for layer in layers],
         members={
             **{name: value for name, value in licensed.items() if value},
-            "style": {
-                "id": style.id,
-                "title": style.title,
-                "links": [Link(rel="style", href=style_url, type=JSON, title=style.title).document()],
-            },
+            "style": {"id": style.id, "title": style.title, "links": [link("style", style_url, JSON, style.title)]},
         },
-        links=[
-            Link(rel=REL_GEODATA, href=_collection_url(layer, context), type=JSON, title=_title(layer, context))
-            for layer in layers
-        ],
+        links=[link(REL_GEODATA, _collection_url(layer, context), JSON, _title(layer, context)) for layer in layers],
     )
 
 
@@ -200,11 +194,7 @@ def _layer(layer: Layer, style: str, context: DocumentContext) -> Json:
         "dataType": "map",
         **{name: value for name, value in licensed.items() if value},
         "style": {"id": drawn.id, "title": drawn.title},
-        "links": [
-            Link(
-                rel=REL_GEODATA, href=_collection_url(layer, context), type=JSON, title=_title(layer, context)
-            ).document()
-        ],
+        "links": [link(REL_GEODATA, _collection_url(layer, context), JSON, _title(layer, context))],
     }
 
 

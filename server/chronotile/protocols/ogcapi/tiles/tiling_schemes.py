@@ -10,8 +10,9 @@ from chronotile.core.model.crs import CRS84, Crs
 from chronotile.core.model.grid import BBox, NativeGrid
 from chronotile.core.model.tiles import TileMatrix, TileMatrixSet, TileRange
 from chronotile.pipeline.tile_ranges import check_in_range, shown_matrices, shown_range
+from chronotile.protocols.common.links import link
 from chronotile.protocols.common.query.place import TileAddress, in_axis_order
-from chronotile.protocols.ogcapi.block import DocumentContext, Json, Link
+from chronotile.protocols.ogcapi.block import DocumentContext, Json
 from chronotile.protocols.ogcapi.maps.params import box_to
 
 JSON = "application/json"
@@ -28,7 +29,7 @@ def tiling_schemes(context: DocumentContext) -> Json:
     """Return all tile matrix sets in short."""
     return {
         "tileMatrixSets": [_item(each, context) for each in context.catalogue.tile_matrix_sets],
-        "links": [_self(schemes_url(context), "tile matrix sets").document()],
+        "links": [_self(schemes_url(context), "tile matrix sets")],
     }
 
 
@@ -44,7 +45,7 @@ def tiling_scheme(tile_matrix_set: TileMatrixSet, context: DocumentContext) -> J
         "crs": crs_member(crs),
         **({} if scale_set is None else {"wellKnownScaleSet": scale_set}),
         "tileMatrices": [_matrix(each, crs) for each in tile_matrix_set.matrices],
-        "links": [_self(scheme_url(tile_matrix_set, context), tile_matrix_set.title).document()],
+        "links": [_self(scheme_url(tile_matrix_set, context), tile_matrix_set.title)],
     }
 
 
@@ -58,10 +59,10 @@ def scheme_url(tile_matrix_set: TileMatrixSet, context: DocumentContext) -> str:
     return f"{schemes_url(context)}/{quote(tile_matrix_set.id)}"
 
 
-def scheme_link(tile_matrix_set: TileMatrixSet, context: DocumentContext) -> Link:
+def scheme_link(tile_matrix_set: TileMatrixSet, context: DocumentContext) -> Json:
     """Return the link of a tileset to its tile matrix set."""
     href = scheme_url(tile_matrix_set, context)
-    return Link(rel=REL_SCHEME, href=href, type=JSON, title=tile_matrix_set.title)
+    return link(REL_SCHEME, href, JSON, tile_matrix_set.title)
 
 
 def scheme_uri(tile_matrix_set: TileMatrixSet, context: DocumentContext) -> str:
@@ -80,7 +81,7 @@ def _item(tile_matrix_set: TileMatrixSet, context: DocumentContext) -> Json:
         "title": tile_matrix_set.title,
         **({} if tile_matrix_set.uri is None else {"uri": tile_matrix_set.uri}),
         "crs": crs_member(tile_matrix_set.crs),
-        "links": [_self(scheme_url(tile_matrix_set, context), tile_matrix_set.title).document()],
+        "links": [_self(scheme_url(tile_matrix_set, context), tile_matrix_set.title)],
     }
 
 
@@ -103,8 +104,8 @@ def _axes(crs: Crs) -> list[str]:
     return [axis.abbrev for axis in crs.definition.axis_info[:2]]
 
 
-def _self(href: str, title: str) -> Link:
-    return Link(rel="self", href=href, type=JSON, title=title)
+def _self(href: str, title: str) -> Json:
+    return link("self", href, JSON, title)
 
 
 # Which tiles there are of what is shown (OGC 17-083r4 §7.1.5): what metadata say is what is answered.

@@ -1,0 +1,61 @@
+"""Pages of lists: their parameters, and the links of one to itself and to the next."""
+
+from dataclasses import dataclass, replace
+from urllib.parse import urlencode
+
+from chronotile.protocols.common.links import link
+from chronotile.protocols.common.openapi import INDEX
+from chronotile.protocols.common.query.parameter import Parameter, whole
+from chronotile.protocols.ogcapi.block import Json
+
+MAX_OFFSET = 10**9
+"""Which no archive reaches."""
+
+
+def offset_parameter(description: str) -> Parameter[int]:
+    """Return the parameter `offset`; more than `MAX_OFFSET` is accepted."""
+    schema = {**INDEX, "maximum": MAX_OFFSET, "default": 0}
+    return replace(whole("offset", description, least=0, default=0), schema=schema)
+
+
+def own_links(url: str, title: str, page_title: str, query: str = "") -> list[Json]:
+    """Return the links of a document to itself, as JSON and as a page."""
+    start = f"{url}?{query}{'&' if query else ''}"
+    return [
+        link("self", f"{start}f=json", "application/json", title),
+        link("alternate", f"{start}f=html", "text/html", page_title),
+    ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paging:
+    """A page of a list."""
+
+    limit: int
+    offset: int = 0
+    written: tuple[tuple[str, str], ...] = ()
+    """What selects, as it was written, for the links."""
+    usual_limit: int | None = None
+    """Which the first page does not name."""
+
+    @property
+    def end(self) -> int:
+        """The offset of what comes after the page."""
+        return self.offset + self.limit
+
+    def query(self, offset: int) -> str:
+        """Return the query of another page."""
+        limit = [] if self.limit == self.usual_limit and not offset else [("limit", str(self.limit))]
+        return urlencode([*self.written, *limit, *([("offset", str(offset))] if offset else [])], safe="/:,")
+
+    def following(self, matched: int) -> int | None:
+        """Return the offset of the next page, if there is one of so many."""
+        return self.end if self.end < matched else None
+
+    def links(self, url: str, titles: tuple[str, str, str], matched: int) -> list[Json]:
+        """Return the links of a page of so many: to itself, as JSON and as a page, and to the next, if there is one."""
+        title, page_title, next_title = titles
+        links, following = own_links(url, title, page_title, self.query(self.offset)), self.following(matched)
+        if following is not None:
+            links.append(link("next", f"{url}?{self.query(following)}&f=json", "application/json", next_title))
+        return links
