@@ -67,6 +67,11 @@ def or_null(schema: Json) -> Json:
     return {"oneOf": [schema, {"type": "null"}]}
 
 
+def without_empty(members: Mapping[str, Any]) -> Json:
+    """Return those members of a document that are neither null nor empty."""
+    return {name: member for name, member in members.items() if member}
+
+
 def list_of(schema: Json) -> Json:
     """Return the schema of a list."""
     return {"type": "array", "items": schema}

@@ -23,6 +23,7 @@ from chronotile.protocols.common.openapi import (
     in_path,
     in_query,
     ref,
+    without_empty,
 )
 from chronotile.protocols.common.query.parameter import LANG, Parameter, documents
 
@@ -135,12 +136,11 @@ def paths_of(operations: Iterable[Operation], examples: Examples) -> dict[str, J
 
 def info_of(service: ServiceInfo, language: str) -> Json:
     """Return the service as a document introduces it."""
-    contact = {"name": service.contact.name, "email": service.contact.email}
     return {
         "title": text_in(service.title, language),
         "description": text_in(service.abstract, language),
         "version": chronotile.__version__,
-        "contact": {name: said for name, said in contact.items() if said},
+        "contact": without_empty({"name": service.contact.name, "email": service.contact.email}),
     }
 
 

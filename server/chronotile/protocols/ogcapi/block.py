@@ -12,7 +12,7 @@ from chronotile.catalog.catalogue import Catalogue
 from chronotile.catalog.offered import Offered
 from chronotile.http.respond import SHORT, respond_with_content
 from chronotile.http.run import DOCUMENTS, Kind, ServerState, base_url, run, services_of
-from chronotile.protocols.common.html_page import content_security_policy, render_page
+from chronotile.protocols.common.html_page import PageLink, content_security_policy, render_page
 from chronotile.protocols.common.localised_text import language_of
 from chronotile.protocols.common.openapi import REFUSALS_OF_TREE, Examples, enum_of_few, in_path
 from chronotile.protocols.common.operation import Described, OfExamples, Operation, language, segment
@@ -171,20 +171,12 @@ async def respond_with(  # noqa: PLR0913 -- all that tells documents apart
 TEMPLATES = "protocols/ogcapi/templates"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """One of the pages above a page."""
-
-    title: str
-    href: str
-
-
 def document_page(
     title: str,
     document: Json,
     context: DocumentContext,
     *,
-    above: Sequence[Step] = (),
+    above: Sequence[PageLink] = (),
     template: str = "document",
     **members: object,
 ) -> bytes:
@@ -198,7 +190,8 @@ def document_page(
         template: That shows it better than member by member, if there is one.
         members: What that wants besides.
     """
-    trail = [Step(title="Start", href=f"{context.root}/"), Step(title="OGC API", href=f"{context.base}?f=html"), *above]
+    start = PageLink(title="Start", href=f"{context.root}/")
+    trail = [start, PageLink(title="OGC API", href=f"{context.base}?f=html"), *above]
     given: dict[str, object] = {"lead": "", "base": context.base, "language": context.language, **members}
     return render_page(TEMPLATES, template, styled="page", title=title, document=document, trail=trail, **given)
 

@@ -1,12 +1,12 @@
 """All building blocks of the tree but its own documents, which tell of these."""
 
 from chronotile.protocols.ogcapi.block import BuildingBlock
-from chronotile.protocols.ogcapi.coverages.block import block as coverages
+from chronotile.protocols.ogcapi.coverages.routes import block as coverages
 from chronotile.protocols.ogcapi.edr.block import block as edr
-from chronotile.protocols.ogcapi.maps.block import block as maps
-from chronotile.protocols.ogcapi.processes.block import block as processes
-from chronotile.protocols.ogcapi.records.block import block as records
-from chronotile.protocols.ogcapi.styles.block import block as styles
-from chronotile.protocols.ogcapi.tiles.block import block as tiles
+from chronotile.protocols.ogcapi.maps.routes import block as maps
+from chronotile.protocols.ogcapi.processes.routes import block as processes
+from chronotile.protocols.ogcapi.records.routes import block as records
+from chronotile.protocols.ogcapi.styles.routes import block as styles
+from chronotile.protocols.ogcapi.tiles.routes import block as tiles
 
 BLOCKS: tuple[BuildingBlock, ...] = (coverages, edr, maps, tiles, styles, processes, records)

@@ -11,7 +11,8 @@ from urllib.parse import quote, urlencode
 
 import orjson
 
-from chronotile.core.errors import InvalidParameter
+from chronotile.catalog.catalogue import Catalogue
+from chronotile.core.errors import MAX_SHOWN, InvalidParameter
 from chronotile.core.model.collection import Collection
 from chronotile.core.model.grid import BBox
 from chronotile.core.model.items import ChangeKind, ChangePage, FoundItem, ItemChange, product_id
@@ -21,15 +22,47 @@ from chronotile.core.model.time.parser import parse_instant
 from chronotile.jobs.queue.webhooks.outbox import WebhookEvent
 from chronotile.pipeline.search.public_item import public_item
 from chronotile.pipeline.services import Services
-from chronotile.protocols.catalogue.changes.params import ChangesQuery
 from chronotile.protocols.common.links import ATOM, asset_path, collection_path, feed_path, item_path, product_path
 from chronotile.protocols.common.localised_text import text_in
+from chronotile.protocols.common.query.kvp import Kvp
+from chronotile.protocols.common.query.parameter import name_list, names_of, text, whole
 from chronotile.protocols.common.xml import render_xml
 
 PATH = "/stac/changes"
 GEOJSON = "application/geo+json"
 JSON = "application/json"
 _TIMES = ("datetime", "start_datetime", "end_datetime", "updated")
+
+
+SINCE = text("since", "Cursor of the page before; without it there are no changes, but the cursor of now")
+COLLECTIONS = name_list("collections", "Ids of collections, separated by commas; default: all")
+LIMIT = whole("limit", "Maximum number of changes per page", least=1, most=1000, default=100)
+OF_CHANGES = (SINCE, COLLECTIONS, LIMIT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangesQuery:
+    """Which changes are requested."""
+
+    since: str | None
+    collections: tuple[str, ...]
+    """Empty: all."""
+    limit: int
+
+
+def changes_query(query: Kvp, catalogue: Catalogue) -> ChangesQuery:
+    """Return the query of `/stac/changes`.
+
+    Raises:
+        InvalidParameter: A parameter is not accepted.
+    """
+    query.check_names(names_of(OF_CHANGES))
+    collections = tuple(dict.fromkeys(COLLECTIONS.given(query) or ()))
+    known = {*catalogue.collections_by_id, *catalogue.away.values()}
+    for name in collections:
+        if name not in known:
+            raise InvalidParameter(f"there is no collection {name[:MAX_SHOWN]!r}", locator=COLLECTIONS.name)
+    return ChangesQuery(since=SINCE.given(query), collections=collections, limit=LIMIT.of(query))
 
 
 def changes_document(page: ChangePage, query: ChangesQuery, *, base: str) -> dict[str, Any]:

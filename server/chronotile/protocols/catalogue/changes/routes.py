@@ -13,8 +13,15 @@ from chronotile.http.run import DOCUMENTS, base_url, run, services_of, state_of
 from chronotile.pipeline.revision import fingerprint
 from chronotile.pipeline.search.search_items import changes_since, newest_items, not_whole
 from chronotile.pipeline.services import Services
-from chronotile.protocols.catalogue.changes.documents import MOST_ENTRIES, PATH, changes_document, feed_of
-from chronotile.protocols.catalogue.changes.params import OF_CHANGES, ChangesQuery, changes_query
+from chronotile.protocols.catalogue.changes.documents import (
+    MOST_ENTRIES,
+    OF_CHANGES,
+    PATH,
+    ChangesQuery,
+    changes_document,
+    changes_query,
+    feed_of,
+)
 from chronotile.protocols.common.links import ATOM
 from chronotile.protocols.common.localised_text import language_of
 from chronotile.protocols.common.openapi import (

@@ -26,7 +26,8 @@ from chronotile.protocols.ogcapi.subset import axis_names
 def domain_set_document(offered: Offered, _base: str, _language: str) -> bytes:
     """Return the domain set of the whole coverage, which needs no words."""
     layers = layers_of(offered)
-    return orjson.dumps(domain_set(_whole_grid(layers[0]), instants_of_all(layers)))
+    whole = place_of(CoverageRequest(layers=(layers[0].id,)), layers[0].main_variable.grid)
+    return orjson.dumps(domain_set(whole.grid, instants_of_all(layers)))
 
 
 def range_type_document(offered: Offered, _base: str, language: str) -> bytes:
@@ -39,10 +40,6 @@ def schema_document(offered: Offered, base: str, language: str) -> bytes:
     url = f"{base}/collections/{quote(offered.id)}/schema"
     title = text_in(offered.title, language) or offered.id
     return orjson.dumps(field_schema(layers_of(offered), url=url, title=title, language=language))
-
-
-def _whole_grid(layer: Layer) -> Grid:
-    return place_of(CoverageRequest(layers=(layer.id,)), layer.main_variable.grid).grid
 
 
 # Where and when a coverage has values, as CIS 1.1 (OGC 09-146r8) writes it in JSON, in the types of OGC 19-087.
@@ -65,8 +62,9 @@ def domain_set(grid: Grid, instants: InstantArray) -> Json:
         grid: North-up.
         instants: (time,); empty for a coverage without time, which has no such axis.
     """
-    axes = [_axis(grid, axis) for axis in _order(grid.crs)]
-    sizes = [grid.width if axis == "x" else grid.height for axis in _order(grid.crs)]
+    order = "yx" if is_north_first(grid.crs) else "xy"
+    axes = [_axis(grid, axis) for axis in order]
+    sizes = [grid.width if axis == "x" else grid.height for axis in order]
     if instants.size:
         coordinates = [format_instant(instant) for instant in instants]
         axes.append({"type": "IrregularAxis", "axisLabel": "time", "uomLabel": "ISO8601", "coordinate": coordinates})
@@ -86,22 +84,16 @@ def instants_of_all(layers: Sequence[Layer]) -> InstantArray:
     return np.unique(np.concatenate([layer.times.instants for layer in layers]))
 
 
-def _order(crs: Crs) -> str:
-    return "yx" if is_north_first(crs) else "xy"
-
-
 def _axis(grid: Grid, axis: str) -> Json:
     """CIS has bounds of any type, OGC 19-087's schema texts alone."""
-    names = axis_names(is_geographic=grid.crs.is_geographic)
-    xmin, ymin, xmax, ymax = grid.bbox
-    low, high = (xmin, xmax) if axis == "x" else (ymin, ymax)
+    number = "xy".index(axis)
     return {
         "type": "RegularAxis",
-        "axisLabel": names[0] if axis == "x" else names[1],
-        "lowerBound": _plain(low),
-        "upperBound": _plain(high),
+        "axisLabel": axis_names(is_geographic=grid.crs.is_geographic)[number],
+        "lowerBound": _plain(grid.bbox[number]),
+        "upperBound": _plain(grid.bbox[number + 2]),
         "uomLabel": _unit(grid.crs),
-        "resolution": grid.resolution[0] if axis == "x" else grid.resolution[1],
+        "resolution": grid.resolution[number],
     }
 
 
@@ -218,15 +210,11 @@ def _property(layer: Layer, number: int, language: str) -> Json:
         schema["x-ogc-unit"] = variable.encoding.units or "1"
     if variable.standard_name:
         schema["x-ogc-definition"] = standard_name_uri(variable.standard_name)
-    if variable.encoding.valid_range is not None and not classes:
-        ends = map(json_number, _valid_values(variable.encoding, variable.encoding.valid_range))
+    encoding, valid_range = variable.encoding, variable.encoding.valid_range
+    if valid_range is not None and not classes:
+        ends = map(json_number, sorted(each * encoding.scale + encoding.offset for each in valid_range))
         schema |= {name: end for name, end in zip(("minimum", "maximum"), ends, strict=True) if end is not None}
     return schema
-
-
-def _valid_values(encoding: Encoding, numbers: tuple[float, float]) -> tuple[float, float]:
-    low, high = sorted(number * encoding.scale + encoding.offset for number in numbers)
-    return low, high
 
 
 def _title(layer: Layer, language: str) -> str:

@@ -107,19 +107,10 @@ def requested_scaling(query: Kvp) -> Scaling | None:
     kinds = [kind for kind, each in KINDS.items() if any(query.optional(name) is not None for name in names_of(each))]
     if len(kinds) > 1:
         raise InvalidParameter(
-            f"{' and '.join(kinds)} each set the number of cells; give one of them", locator=_locator(query)
+            f"{' and '.join(kinds)} each set the number of cells; give one of them",
+            locator=next(name for name in names_of(SCALING) if query.optional(name) is not None),
         )
     return _READERS[kinds[0]](query) if kinds else None
-
-
-def _locator(query: Kvp) -> str:
-    # The first of several that are there.
-    return next(name for name in names_of(SCALING) if query.optional(name) is not None)
-
-
-def _factor(query: Kvp) -> Scaling:
-    factor = SCALE_FACTOR.of(query)
-    return ScaleFactors(x=factor, y=factor)
 
 
 def _factors(query: Kvp) -> Scaling:
@@ -145,7 +136,7 @@ def _resolution(query: Kvp) -> Scaling:
 
 
 _READERS: Mapping[str, Callable[[Kvp], Scaling]] = {
-    "scale-factor": _factor,
+    "scale-factor": lambda query: ScaleFactors(x=SCALE_FACTOR.of(query), y=SCALE_FACTOR.of(query)),
     "scale-axes": _factors,
     "scale-size": _size,
     "width and height": _width_and_height,

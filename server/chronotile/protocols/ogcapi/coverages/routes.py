@@ -1,9 +1,10 @@
 """`/ogcapi/collections/{collectionId}/coverage`, and its documents."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from urllib.parse import quote
 
 import numpy as np
 from starlette.requests import Request
@@ -23,12 +24,33 @@ from chronotile.pipeline.coverage.deliver import CoverageDelivery, deliver_cover
 from chronotile.pipeline.coverage.extract import coverage_field
 from chronotile.pipeline.coverage.grid import place_of
 from chronotile.pipeline.coverage.source_coverage import coverage_bytes
+from chronotile.pipeline.encoders.coverage.cog import has_geo_tags
+from chronotile.pipeline.encoders.coverage.png import is_grey
 from chronotile.pipeline.services import Services
+from chronotile.protocols.common.links import link
 from chronotile.protocols.common.localised_text import language_of
-from chronotile.protocols.common.openapi import BINARY, TEXT, Examples, Json, enum_of, ref
+from chronotile.protocols.common.openapi import (
+    ADDRESS,
+    BINARY,
+    OBJECT,
+    TEXT,
+    Examples,
+    Json,
+    enum_of,
+    list_of,
+    object_of,
+    ref,
+)
 from chronotile.protocols.common.operation import language
 from chronotile.protocols.common.query.parameter import F, documents, format_of
-from chronotile.protocols.ogcapi.block import collection_in_path, describe, document_query, has_values
+from chronotile.protocols.ogcapi.block import (
+    BuildingBlock,
+    DocumentContext,
+    collection_in_path,
+    describe,
+    document_query,
+    has_values,
+)
 from chronotile.protocols.ogcapi.coverages.documents import domain_set_document, range_type_document, schema_document
 from chronotile.protocols.ogcapi.coverages.formats import (
     ALIASES,
@@ -93,22 +115,8 @@ async def get_coverage(request: Request) -> Response:
     return response
 
 
-async def get_domain_set(request: Request) -> Response:
-    """Return where and when a coverage has values."""
-    return await _described(request, domain_set_document, JSON)
-
-
-async def get_range_type(request: Request) -> Response:
-    """Return of which kind the values of a coverage are."""
-    return await _described(request, range_type_document, JSON)
-
-
-async def get_schema(request: Request) -> Response:
-    """Return the fields of a coverage as a JSON Schema."""
-    return await _described(request, schema_document, JSON_SCHEMA)
-
-
-async def _described(request: Request, make: Make, media_type: str) -> Response:
+async def get_document(make: Make, media_type: str, request: Request) -> Response:
+    """Return a document of a coverage: where and when it has values, of which kind they are, or its fields."""
     services = services_of(request)
     query = document_query(request)
     negotiate_format(query, request.headers.get("accept", ""), {"json": media_type}, aliases={JSON: "json"})
@@ -155,7 +163,7 @@ operations = (
     ),
     described(
         "/collections/{collectionId}/coverage/domainset",
-        get_domain_set,
+        partial(get_document, domain_set_document, JSON),
         "getCoverageDomainSet",
         "Where and when there are values",
         parameters=[COLLECTION, FORMAT],
@@ -163,7 +171,7 @@ operations = (
     ),
     described(
         "/collections/{collectionId}/coverage/rangetype",
-        get_range_type,
+        partial(get_document, range_type_document, JSON),
         "getCoverageRangeType",
         "Of which kind the values are",
         parameters=[COLLECTION, FORMAT, language],
@@ -171,7 +179,7 @@ operations = (
     ),
     described(
         "/collections/{collectionId}/schema",
-        get_schema,
+        partial(get_document, schema_document, JSON_SCHEMA),
         "getCollectionSchema",
         "The fields as a JSON Schema",
         parameters=[COLLECTION, FORMAT, language],
@@ -245,3 +253,116 @@ def _shares(grid: Grid, trims: tuple[Trim, ...]) -> tuple[float, float]:
 
 def _share_of(size: int | None, share: float) -> int | None:
     return None if size is None else max(1, round(size * share))
+
+
+# What coverages bring to the tree (OGC 19-087, draft).
+
+RELATIONS = "http://www.opengis.net/def/rel/ogc/1.0"
+TITLES = {
+    "GTiff": "Values as GeoTIFF",
+    "NetCDF": "Values as NetCDF",
+    "zarr": "Values as a zipped Zarr store",
+    "json": "Values as CoverageJSON",
+    "png": "Numbers of one field at one time as PNG",
+}
+
+
+def coverage_links(offered: Offered, context: DocumentContext) -> Sequence[Json]:
+    """Return the links of a collection, one a format that can hold the whole; none of one that has colours alone.
+
+    The newer draft lists the fields by `schema`, the older ones by `coverage-rangetype` and `coverage-domainset`.
+    """
+    if not offered.has_values:
+        return ()
+    base = f"{context.base}/collections/{quote(offered.id)}"
+    left_out = set[str]() if _is_one_picture(offered) else {"png"}
+    left_out |= set[str]() if has_geo_tags(next(iter(offered.fields.values())).main_variable.grid.crs) else {"GTiff"}
+    left_out |= {"json"} if _values(offered) > context.catalogue.limits.max_series_values else set()
+    left_out |= lacking_formats()
+    names = [name for name in FORMATS if name not in left_out]
+    return [
+        *(link(f"{RELATIONS}/coverage", f"{base}/coverage?f={name}", FORMATS[name], TITLES[name]) for name in names),
+        link(f"{RELATIONS}/coverage-domainset", f"{base}/coverage/domainset", JSON, "Where and when there are values"),
+        link(f"{RELATIONS}/coverage-rangetype", f"{base}/coverage/rangetype", JSON, "Of which kind the values are"),
+        link(f"{RELATIONS}/schema", f"{base}/schema", JSON_SCHEMA, "The fields as a JSON Schema"),
+    ]
+
+
+def _is_one_picture(offered: Offered) -> bool:
+    # Whether the whole of it is one field of greys at one time: the address of a PNG of more has to say which.
+    dtypes = [np.dtype(each.main_variable.encoding.dtype) for each in offered.fields.values()]
+    return len(offered.times) <= 1 and len(dtypes) == 1 and is_grey(dtypes[0])
+
+
+def _values(offered: Offered) -> int:
+    """How many the whole of it has."""
+    fields = offered.fields.values()
+    grid = next(iter(fields)).main_variable.grid
+    return len(fields) * max(1, len(offered.times)) * grid.width * grid.height
+
+
+STANDARD = "http://www.opengis.net/spec/ogcapi-coverages-1/1.0/conf"
+CONFORMANCE = tuple(
+    f"{STANDARD}/{name}"
+    for name in (
+        *("core", "subsetting", "subsetting-spatial", "subsetting-temporal", "scaling", "scaling-spatial"),
+        *("fieldselection", "crs", "geotiff", "netcdf", "coveragejson", "oas30"),
+    )
+)
+"""By the names of OGC's bundle, and of the current draft, which parts subsetting and scaling by space and time."""
+
+SCHEMAS: Mapping[str, Json] = {
+    "CoverageJson": {
+        "type": "object",
+        "description": "A coverage as CoverageJSON 1.0 has it (OGC 21-069r2)",
+        **object_of({"type": enum_of(["Coverage"]), **dict.fromkeys(("domain", "parameters", "ranges"), OBJECT)}),
+    },
+    "CoverageDomainSet": {
+        "type": "object",
+        "description": "Where and when there are values (CIS 1.1)",
+        "required": ["type", "generalGrid"],
+        "properties": {
+            "type": enum_of(["DomainSet"]),
+            "generalGrid": {
+                "type": "object",
+                "required": ["type", "axisLabels", "axis", "gridLimits"],
+                "properties": {
+                    "type": enum_of(["GeneralGridCoverage"]),
+                    "srsName": ADDRESS,
+                    "axisLabels": list_of(TEXT),
+                    "axis": {"type": "array", "minItems": 2, "items": OBJECT},
+                    "gridLimits": OBJECT,
+                },
+            },
+        },
+    },
+    "CoverageRangeType": {
+        "type": "object",
+        "description": "Of which kind the values are (CIS 1.1)",
+        "required": ["type", "field"],
+        "properties": {
+            "type": enum_of(["DataRecord"]),
+            "field": {
+                "type": "array",
+                "minItems": 1,
+                "items": {
+                    "type": "object",
+                    "required": ["type", "name", "definition", "uom"],
+                    "properties": {"type": enum_of(["Quantity"]), "name": TEXT, "uom": OBJECT},
+                },
+            },
+        },
+    },
+    "CoverageSchema": {
+        "type": "object",
+        "description": "A JSON Schema of the fields (OGC 23-058r2)",
+        "required": ["type", "properties"],
+        "properties": {
+            "type": enum_of(["object"]),
+            "title": TEXT,
+            "properties": {"type": "object", "additionalProperties": {"type": "object", "required": ["title", "type"]}},
+        },
+    },
+}
+
+block = BuildingBlock(operations=operations, conformance=CONFORMANCE, schemas=SCHEMAS, collection_links=coverage_links)

@@ -1,6 +1,6 @@
 """The OpenAPI 3.0 document of the whole tree, put together from all building blocks (OGC 19-072 §8.2)."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from chronotile.http.endpoint import MEDIA_TYPE as PROBLEM_TYPE
 from chronotile.protocols.common.openapi import (
@@ -20,7 +20,7 @@ from chronotile.protocols.common.openapi import (
     ref,
 )
 from chronotile.protocols.common.operation import Operation, info_of, paths_of, refusal
-from chronotile.protocols.ogcapi.block import DocumentContext, Json
+from chronotile.protocols.ogcapi.block import BuildingBlock, DocumentContext, Json
 
 VERSION = "3.0.3"
 
@@ -34,7 +34,9 @@ REFUSALS = {
 }
 
 
-def openapi_document(context: DocumentContext, operations: Iterable[Operation], schemas: Mapping[str, Json]) -> Json:
+def openapi_document(
+    context: DocumentContext, operations: Iterable[Operation], blocks: Iterable[BuildingBlock]
+) -> Json:
     """Return what the tree takes and gives; paths are below its own address."""
     paths = paths_of(operations, examples_of(context.catalogue))
     tags = [tag for item in paths.values() for each in item.values() for tag in each["tags"]]
@@ -45,7 +47,7 @@ def openapi_document(context: DocumentContext, operations: Iterable[Operation], 
         "tags": [{"name": name} for name in dict.fromkeys(tags)],
         "paths": paths,
         "components": {
-            "schemas": {**SCHEMAS, **schemas},
+            "schemas": SCHEMAS | {name: schema for block in blocks for name, schema in block.schemas.items()},
             "responses": {
                 **{name: refusal(description) for name, description in REFUSALS.items()},
                 **{

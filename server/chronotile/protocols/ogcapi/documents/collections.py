@@ -12,6 +12,7 @@ from chronotile.core.model.time.instants import TimeDomain, format_day
 from chronotile.protocols.common.capabilities.time_extent import most_listed_times
 from chronotile.protocols.common.extent import climatology_member
 from chronotile.protocols.common.localised_text import text_in
+from chronotile.protocols.common.openapi import without_empty
 from chronotile.protocols.ogcapi.block import Json, document_page
 from chronotile.protocols.ogcapi.blocks import BLOCKS
 from chronotile.protocols.ogcapi.crs import accepted_crs
@@ -44,30 +45,24 @@ def collection_documents(context: CollectionContext, offered: Sequence[Offered])
 
 def _completed(said: Json, offered: Offered, context: CollectionContext, temporal: TellTimes) -> Json:
     language = context.document.language
+    members: dict[str, Any] = dict(NO_QUERIES)
+    for block in BLOCKS:
+        members |= block.collection_members(offered, context.document)
+    own = [each for each in said["links"] if each["rel"] in OWN_RELATIONS and each["type"] != JSON_LD]
+    blocks = [each for block in BLOCKS for each in block.collection_links(offered, context.document)]
     return {
         "id": said["id"],
         "title": text_in(offered.title, language) or offered.id,  # pygeoapi 0.24 gives texts with entities of HTML
         "description": text_in(offered.abstract, language),
         "keywords": list(offered.keywords),
-        **_credits(offered),
-        "extent": _extent(offered, temporal),
+        **without_empty({"attribution": offered.attribution, "license": offered.license}),
+        "extent": without_empty({"spatial": spatial_extent(offered), "temporal": temporal(offered.times)}),
         **climatology_member(offered.climatology_span, is_climatology=offered.is_climatology),
         **_systems(offered, context),
         "dataType": "coverage" if offered.has_values else "map",
-        **_members(offered, context),
-        "links": [*_own_links(said), *_links(offered, context)],
+        **members,
+        "links": [*own, *blocks, *service_links(offered, context)],
     }
-
-
-def _credits(offered: Offered) -> dict[str, str]:
-    both = {"attribution": offered.attribution, "license": offered.license}
-    return {name: text for name, text in both.items() if text}
-
-
-def _extent(offered: Offered, tell_times: TellTimes) -> Json:
-    temporal = tell_times(offered.times)
-    spatial = {"spatial": spatial_extent(offered)}
-    return spatial if temporal is None else {**spatial, "temporal": temporal}
 
 
 def _systems(offered: Offered, context: CollectionContext) -> Json:
@@ -76,22 +71,6 @@ def _systems(offered: Offered, context: CollectionContext) -> Json:
     accepted = [crs.uri for crs in accepted_crs(layer, context.document.catalogue)]
     own = layer.main_variable.grid.crs.uri
     return {"crs": [uri for uri in accepted if uri], **({"storageCrs": own} if own else {})}
-
-
-def _members(offered: Offered, context: CollectionContext) -> dict[str, Any]:
-    members: dict[str, Any] = dict(NO_QUERIES)
-    for block in BLOCKS:
-        members |= block.collection_members(offered, context.document)
-    return members
-
-
-def _own_links(said: Json) -> list[Json]:
-    return [link for link in said["links"] if link["rel"] in OWN_RELATIONS and link["type"] != JSON_LD]
-
-
-def _links(offered: Offered, context: CollectionContext) -> list[Json]:
-    blocks = [link for block in BLOCKS for link in block.collection_links(offered, context.document)]
-    return [*blocks, *service_links(offered, context)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from chronotile.core.model.time.instants import DEKAD_STEP, TimeDomain, format_d
 from chronotile.protocols.common.html_page import OperationsPage, PageLink, operations_page
 from chronotile.protocols.common.links import preview_grid, preview_href
 from chronotile.protocols.common.localised_text import text_in
-from chronotile.protocols.ogcapi.block import Json, Step, document_page
+from chronotile.protocols.ogcapi.block import Json, document_page
 from chronotile.protocols.ogcapi.documents.collection_parts import CollectionContext
 
 Page = Literal["landing", "conformance", "collection", "openapi"]
@@ -52,7 +52,7 @@ def _openapi_page(document: Json, *, has_viewer: bool) -> bytes:
 
 
 def _collection_page(document: Json, context: CollectionContext) -> bytes:
-    above = Step(title="Collections", href=f"{context.document.base}/collections?f=html")
+    above = PageLink(title="Collections", href=f"{context.document.base}/collections?f=html")
     offered = offered_collection(context.document.catalogue, document["id"])
     explored = list(explored_layers(offered, context.document.language))
     return document_page(
@@ -94,18 +94,18 @@ def _fields(offered: Offered, language: str) -> Iterator[dict[str, str]]:
         yield {"name": name, "title": text_in(layer.title, language) or name, "units": units, "layer": layer.id}
 
 
-def _examples(offered: Offered, document: Json, context: CollectionContext) -> Iterator[Step]:
+def _examples(offered: Offered, document: Json, context: CollectionContext) -> Iterator[PageLink]:
     """Addresses about the middle of the data, of what the building blocks say is there."""
     base = f"{context.document.base}/collections/{quote(offered.id)}"
     relations = {link["rel"].rpartition("/")[2] for link in document["links"]}
     if "map" in relations:
-        yield Step(title="Map", href=f"{base}/map?width=800&f=png")
+        yield PageLink(title="Map", href=f"{base}/map?width=800&f=png")
     if not offered.has_values:
         return
     grid = offered.main_field.main_variable.grid
     x, y = transformer(grid.crs, CRS84).transform(*grid.centre_of(grid.height // 2, grid.width // 2))
     if "position" in document.get("data_queries", {}):
-        yield Step(title="Time series of a place", href=f"{base}/position?coords=POINT({x:.5f}%20{y:.5f})")
+        yield PageLink(title="Time series of a place", href=f"{base}/position?coords=POINT({x:.5f}%20{y:.5f})")
     if "coverage" in relations:
         share = min(1.0, EXAMPLE_CELLS / max(grid.width, grid.height)) / 2
         west, south, east, north = document["extent"]["spatial"]["bbox"][0]
@@ -119,7 +119,7 @@ def _examples(offered: Offered, document: Json, context: CollectionContext) -> I
         box = ",".join(f"{edge:.5f}" for edge in edges)
         temporal = document["extent"].get("temporal")
         time = f"&datetime={temporal['interval'][0][1]}" if temporal else ""
-        yield Step(title="Values of an area as GeoTIFF", href=f"{base}/coverage?bbox={box}{time}&f=GTiff")
+        yield PageLink(title="Values of an area as GeoTIFF", href=f"{base}/coverage?bbox={box}{time}&f=GTiff")
 
 
 # What the map and the chart of a collection's page are made of.

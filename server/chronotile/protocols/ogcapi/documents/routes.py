@@ -13,21 +13,14 @@ from chronotile.catalog.catalogue import PostalAddress, ServiceInfo
 from chronotile.catalog.offered import offered_collection
 from chronotile.http.endpoint import dated_problem, endpoint
 from chronotile.http.respond import CURRENT, SHORT, respond_with_document
-from chronotile.http.run import ServerState, base_url, services_of, state_of
+from chronotile.http.run import ServerState, services_of, state_of
 from chronotile.protocols.common.html_page import with_operations_policy
 from chronotile.protocols.common.links import link
-from chronotile.protocols.common.localised_text import language_of, text_in
-from chronotile.protocols.common.openapi import OBJECT, REFUSALS_OF_TREE, TEXT, ref
+from chronotile.protocols.common.localised_text import text_in
+from chronotile.protocols.common.openapi import OBJECT, REFUSALS_OF_TREE, TEXT, ref, without_empty
 from chronotile.protocols.common.operation import Operation, routes_of
 from chronotile.protocols.common.query.kvp import Kvp
-from chronotile.protocols.ogcapi.block import (
-    COLLECTION,
-    JSON_OR_HTML,
-    DocumentContext,
-    Json,
-    document_query,
-    with_policy,
-)
+from chronotile.protocols.ogcapi.block import COLLECTION, JSON_OR_HTML, Json, context_for, document_query, with_policy
 from chronotile.protocols.ogcapi.blocks import BLOCKS
 from chronotile.protocols.ogcapi.documents.api_definition import openapi_document
 from chronotile.protocols.ogcapi.documents.collection_parts import CollectionContext
@@ -84,23 +77,20 @@ async def get_collections(request: Request) -> Response:
 async def get_collection(request: Request) -> Response:
     """Return a collection."""
     name = request.path_params["collectionId"]
-    offered_collection(services_of(request).catalogue, name)  # before a key is made of its name
-    document = _document("collection", partial(_collection, name), name)._replace(has_scripts=True)
-    return await _answer(request, document_query(request), document)
+    offered = offered_collection(services_of(request).catalogue, name)  # before a key is made of its name
+    document = _document("collection", lambda context: next(collection_documents(context, [offered])), name)
+    return await _answer(request, document_query(request), document._replace(has_scripts=True))
 
 
 async def get_openapi(request: Request) -> Response:
     """Return the API definition."""
-    document = _document("openapi", _api_definition)._replace(media_type=OPENAPI)
+    document = _document("openapi", lambda context: openapi_document(context.document, OPERATIONS, BLOCKS))._replace(
+        media_type=OPENAPI
+    )
     response = await _answer(request, document_query(request), document, aliases=OPENAPI_ALIASES)
     if response.headers.get("content-type", "").startswith(HTML):
         return with_operations_policy(response, has_forms=state_of(request).viewer.is_complete)
     return response
-
-
-def _api_definition(context: CollectionContext) -> Json:
-    schemas = {name: schema for block in BLOCKS for name, schema in block.schemas.items()}
-    return openapi_document(context.document, OPERATIONS, schemas)
 
 
 def _document(page: Page, make: Callable[[CollectionContext], Json], *key: Hashable) -> Document:
@@ -119,23 +109,18 @@ def _listing(query: CollectionsQuery) -> Document:
     )
 
 
-def _collection(name: str, context: CollectionContext) -> Json:
-    return next(collection_documents(context, [offered_collection(context.document.catalogue, name)]))
-
-
 async def _answer(request: Request, query: Kvp, document: Document, *, aliases: Mapping[str, str] = {}) -> Response:
     formats = {"json": document.media_type, "html": HTML}
     form = negotiate_format(query, request.headers.get("accept", ""), formats, aliases=aliases)
-    language, services = language_of(request, query), services_of(request)
-    document_context = DocumentContext(catalogue=services.catalogue, root=base_url(request), language=language)
-    has_viewer = state_of(request).viewer.is_complete
-    context = CollectionContext(services=services, document=document_context, has_viewer=has_viewer)
+    services, has_viewer = services_of(request), state_of(request).viewer.is_complete
+    told = context_for(request, query)
+    context = CollectionContext(services=services, document=told, has_viewer=has_viewer)
     write = partial(document.as_page if form == "html" else document.as_json, context)
-    key = ("ogcapi", document.key, document_context.root, language, has_viewer)
+    key = ("ogcapi", document.key, told.root, told.language, has_viewer)
     response = await respond_with_document(
         request, services, write, key=key, media_type=formats[form], cache_control=document.cache_control
     )
-    response.headers.update({"Vary": "Accept, Accept-Encoding, Accept-Language", "Content-Language": language})
+    response.headers.update({"Vary": "Accept, Accept-Encoding, Accept-Language", "Content-Language": told.language})
     return with_policy(response, has_scripts=document.has_scripts and has_viewer) if form == "html" else response
 
 
@@ -222,12 +207,9 @@ def _service_members(service: ServiceInfo) -> Json:
         "stateorprovince": address.region,
         "country": address.country,
     }
-    members = {
-        "keywords": list(service.keywords),
-        "provider": {"name": contact.name} if contact.name else {},
-        "contact": {name: said for name, said in reached.items() if said},
-    }
-    return {name: member for name, member in members.items() if member}
+    provider = without_empty({"name": contact.name})
+    members = {"keywords": list(service.keywords), "provider": provider, "contact": without_empty(reached)}
+    return without_empty(members)
 
 
 def conformance_document(state: ServerState) -> Json:

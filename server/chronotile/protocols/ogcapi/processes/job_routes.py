@@ -16,13 +16,13 @@ from chronotile.http.run import JOBS, RESULTS, run, state_of
 from chronotile.jobs.processes.registry import output_schema, processes
 from chronotile.jobs.queue.job_folder import ResultFiles
 from chronotile.jobs.queue.service import JobService
+from chronotile.protocols.common.html_page import PageLink
 from chronotile.protocols.common.openapi import TEXT, in_path, ref
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.ogcapi.block import (
     JSON_OR_HTML,
     DocumentContext,
     Json,
-    Step,
     context_for,
     document_page,
     document_query,
@@ -266,7 +266,7 @@ def process_page(document: Json, context: DocumentContext) -> bytes:
         document["title"],
         document,
         context,
-        above=[Step(title="Processes", href=f"{context.base}/processes?f=html")],
+        above=[PageLink(title="Processes", href=f"{context.base}/processes?f=html")],
         template="process",
         lead=document["description"],
         how_many=_how_many,
@@ -295,7 +295,7 @@ def job_page(
         f"Job {_short_id(job.id)}",
         document,
         context,
-        above=[Step(title="Jobs", href=f"{context.base}/jobs?f=html")],
+        above=[PageLink(title="Jobs", href=f"{context.base}/jobs?f=html")],
         template="job",
         address=job_address(job, context),
         is_known=job.process in processes(),

@@ -1,8 +1,7 @@
 """Collections that are served as records: made of the catalogue, and selected in memory."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote
 
 from chronotile.catalog.offered import Offered, offered_collections
@@ -14,6 +13,7 @@ from chronotile.core.model.time.instants import DEKAD_STEP, TimeDomain, format_i
 from chronotile.protocols.common.extent import box_of_offered
 from chronotile.protocols.common.links import ATOM, collection_path, feed_path, link
 from chronotile.protocols.common.localised_text import text_in
+from chronotile.protocols.common.openapi import without_empty
 from chronotile.protocols.ogcapi.block import Json
 from chronotile.protocols.ogcapi.coverages.formats import FORMATS, lacking_formats
 from chronotile.protocols.ogcapi.documents.collection_parts import CollectionContext, access_links
@@ -25,6 +25,7 @@ from chronotile.protocols.ogcapi.records.record_collections import (
     DATASET,
     HTML,
     JSON,
+    RecordsPage,
     TextSearch,
     contacts_of,
     languages_of,
@@ -32,40 +33,34 @@ from chronotile.protocols.ogcapi.records.record_collections import (
     split_templates,
 )
 
-if TYPE_CHECKING:
-    from chronotile.catalog.items.cql2.translate import DocumentFilter
-
 PICTURES: Mapping[str, str] = {"PNG": MapFormat.PNG, "WebP": MapFormat.WEBP, "JPEG": MapFormat.JPEG}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FoundCollections:
-    """A page of records of collections."""
-
-    records: Sequence[Json]
-    matched: int
-    following: int | None
-    """The offset of the next page, if there is one."""
-
-
-def find_collections(query: RecordsQuery, context: CollectionContext) -> FoundCollections:
+def find_collections(query: RecordsQuery, context: CollectionContext) -> RecordsPage:
     """Return a page of the collections that a query selects.
 
     Raises:
         InvalidParameter: The filter is not accepted.
     """
-    filter_ = None if query.filter is None else _document_filter(query.filter)
-    search = TextSearch(query.terms)
+    holds = None
+    if query.filter is not None:
+        from chronotile.catalog.items.cql2.translate import DocumentFilter  # noqa: PLC0415 -- SQLAlchemy, with the first
+
+        holds = DocumentFilter(query.filter).holds
+    search, paging = TextSearch(query.terms), Paging(limit=query.limit, offset=query.offset)
     found = [
         record
         for offered in _configured(context)
         if _takes(query, offered)
         for record in [collection_record(offered, context)]
-        if search.finds(record) and _has_values(query, record) and (filter_ is None or filter_.holds(_flat(record)))
+        if search.finds(record) and _has_values(query, record) and (holds is None or holds(_flat(record)))
     ]
-    end = query.offset + query.limit
-    page = _sorted(found, query.order)[query.offset : end]
-    return FoundCollections(records=page, matched=len(found), following=end if end < len(found) else None)
+    following = paging.following(len(found))
+    return RecordsPage(
+        records=_sorted(found, query.order)[paging.offset : paging.end],
+        matched=len(found),
+        following=None if following is None else ("offset", str(following)),
+    )
 
 
 def find_collection(id_: str, context: CollectionContext) -> Json:
@@ -82,7 +77,7 @@ def find_collection(id_: str, context: CollectionContext) -> Json:
 
 def collection_record(offered: Offered, context: CollectionContext) -> Json:
     """Return a collection as a record."""
-    document = context.document
+    document, changed = context.document, context.services.changed
     box, when = box_of_offered(offered), _time(offered.times)
     return {
         "id": offered.id,
@@ -93,11 +88,16 @@ def collection_record(offered: Offered, context: CollectionContext) -> Json:
         "properties": {
             "type": DATASET,
             "title": text_in(offered.title, document.language) or offered.id,
-            **_described(offered, document.language),
-            **_changed(context),
-            **_ends(when),
+            **without_empty(
+                {
+                    "description": text_in(offered.abstract, document.language),
+                    "keywords": list(offered.keywords),
+                    "updated": None if changed is None else format_instant(changed),
+                }
+            ),
+            **({} if when is None else dict(zip(("start_datetime", "end_datetime"), when["interval"], strict=True))),
             **languages_of(document),
-            **_external_ids(offered),
+            **without_empty({"externalIds": [{"value": name} for name in _aliases(offered)]}),
             "layers": [layer.id for layer in offered.layers],
             "formats": list(_formats(offered)),
             **contacts_of(document.catalogue, document.language),
@@ -111,12 +111,6 @@ def _configured(context: CollectionContext) -> Iterator[Offered]:
     return (each for each in offered_collections(context.document.catalogue) if not each.is_layer)
 
 
-def _document_filter(tree: Mapping[str, Any]) -> "DocumentFilter":
-    from chronotile.catalog.items.cql2.translate import DocumentFilter  # noqa: PLC0415 -- SQLAlchemy, with the first
-
-    return DocumentFilter(tree)
-
-
 def _geometry(box: BBox) -> Json:
     """A polygon, or two on either side of the antimeridian, with its corners against the clock (RFC 7946 §3.1)."""
     rings = [
@@ -128,17 +122,6 @@ def _geometry(box: BBox) -> Json:
     return {"type": "MultiPolygon", "coordinates": [[ring] for ring in rings]}
 
 
-def _described(offered: Offered, language: str) -> Json:
-    text = text_in(offered.abstract, language)
-    keywords = {"keywords": list(offered.keywords)} if offered.keywords else {}
-    return {**({"description": text} if text else {}), **keywords}
-
-
-def _changed(context: CollectionContext) -> Json:
-    changed = context.services.changed
-    return {} if changed is None else {"updated": format_instant(changed)}
-
-
 def _time(times: TimeDomain) -> Json | None:
     """From when to when there are data, and how often; nothing of what has no time, or none of a calendar."""
     if len(times) == 0 or times.is_climatology:
@@ -148,14 +131,9 @@ def _time(times: TimeDomain) -> Json | None:
     return {"interval": ends, **({} if step in {None, DEKAD_STEP} else {"resolution": step})}
 
 
-def _ends(when: Json | None) -> Json:
-    return {} if when is None else dict(zip(("start_datetime", "end_datetime"), when["interval"], strict=True))
-
-
-def _external_ids(offered: Offered) -> Json:
-    # The names under which other servers have its layers.
-    names = dict.fromkeys(alias.name for layer in offered.layers for alias in layer.aliases)
-    return {"externalIds": [{"value": name} for name in names]} if names else {}
+def _aliases(offered: Offered) -> Sequence[str]:
+    """The names under which other servers have its layers."""
+    return list(dict.fromkeys(alias.name for layer in offered.layers for alias in layer.aliases))
 
 
 def _formats(offered: Offered) -> Iterator[Json]:
@@ -174,30 +152,25 @@ def _links(offered: Offered, context: CollectionContext) -> list[Json]:
     document = context.document
     about = f"{document.base}/collections/{quote(offered.id)}"
     stac = f"{document.root}{collection_path(offered.id)}"
+    feed = f"{document.root}{feed_path(offered.id)}"
+    feeds = [link("related", feed, ATOM, "The newest items as an Atom feed")]
     return [
         *record_links(COLLECTION_RECORDS, offered.id, document),
         link("about", about, JSON, "The collection in OGC API"),
         link("about", f"{about}?f=html", HTML, "The collection as a page"),
         link("about", stac, JSON, "The collection in STAC"),
         *access_links(offered, context),
-        *_feeds(offered, context),
+        *(feeds if context.services.reader_caches.has_items else []),
     ]
-
-
-def _feeds(offered: Offered, context: CollectionContext) -> Iterator[Json]:
-    if context.services.reader_caches.has_items:
-        href = f"{context.document.root}{feed_path(offered.id)}"
-        yield link("related", href, ATOM, "The newest items as an Atom feed")
 
 
 def _takes(query: RecordsQuery, offered: Offered) -> bool:
     """Whether id, type, place and time of a collection are as requested."""
     place = CollectionsQuery(box=query.box, time=query.time, paging=Paging(limit=query.limit))
-    named = {alias.name for layer in offered.layers for alias in layer.aliases}
     return (
         (not query.ids or offered.id in query.ids)
         and (not query.types or DATASET in query.types)
-        and (not query.external_ids or not named.isdisjoint(query.external_ids))
+        and (not query.external_ids or any(name in query.external_ids for name in _aliases(offered)))
         and place.takes(offered)
     )
 

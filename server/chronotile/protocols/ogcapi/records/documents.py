@@ -1,19 +1,17 @@
 """Documents of records: their collections, pages of them, and which properties queries may name."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from urllib.parse import urlencode
 
 import numpy as np
-import orjson
 
 from chronotile.core.model.crs import CRS84
-from chronotile.core.model.items import Unanswered
 from chronotile.core.model.time.instants import format_instant
 from chronotile.http.respond import unanswered_members
 from chronotile.protocols.common.extent import round_box
 from chronotile.protocols.common.links import link
 from chronotile.protocols.common.localised_text import text_in
+from chronotile.protocols.common.openapi import without_empty
 from chronotile.protocols.ogcapi.block import DocumentContext, Json
 from chronotile.protocols.ogcapi.documents.collection_parts import GREGORIAN, CollectionContext
 from chronotile.protocols.ogcapi.records.collection_records import find_collection, find_collections
@@ -28,6 +26,7 @@ from chronotile.protocols.ogcapi.records.record_collections import (
     PROFILE_CATALOG,
     RecordCollection,
     RecordProperty,
+    RecordsPage,
     address_of,
     contacts_of,
     languages_of,
@@ -65,27 +64,14 @@ def collection_document(collection: RecordCollection, context: DocumentContext) 
 
 def queryables_document(collection: RecordCollection, context: DocumentContext) -> Json:
     """Return the properties that filters may name, as a JSON schema (OGC 19-079r2 §6)."""
-    document = _schema(f"{address_of(collection, context)}/queryables", collection, collection.properties)
-    return {**document, "additionalProperties": collection.has_more_properties}
+    schema = _schema(f"{address_of(collection, context)}/queryables", collection, collection.properties)
+    return {**schema, "additionalProperties": collection.has_more_properties}
 
 
 def sortables_document(collection: RecordCollection, context: DocumentContext) -> Json:
     """Return the properties that `sortby` takes, as a JSON schema."""
     document = _schema(f"{address_of(collection, context)}/sortables", collection, collection.sortables)
     return {**document, "additionalProperties": False}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecordsPage:
-    """A page of records."""
-
-    records: Sequence[Json | orjson.Fragment]
-    matched: int | None
-    """How many match on all pages; `None`: very many."""
-    following: tuple[str, str] | None
-    """The parameter with which the next page begins."""
-    unanswered: Sequence[Unanswered]
-    """Collections of which items are missing."""
 
 
 def find_records(
@@ -103,17 +89,8 @@ def find_records(
         ChronotileError: A parameter is not accepted, or the index does not answer.
     """
     if collection is COLLECTION_RECORDS:
-        collections = find_collections(query, context)
-        following = None if collections.following is None else ("offset", str(collections.following))
-        return RecordsPage(records=collections.records, matched=collections.matched, following=following, unanswered=())
-    items = find_items(query, context, are_encoded=are_encoded)
-    page = items.page
-    return RecordsPage(
-        records=items.records,
-        matched=page.matched,
-        following=None if page.next is None else ("cursor", page.next),
-        unanswered=page.unanswered,
-    )
+        return find_collections(query, context)
+    return find_items(query, context, are_encoded=are_encoded)
 
 
 def find_record(collection: RecordCollection, id_: str, context: CollectionContext) -> Json:
@@ -123,9 +100,7 @@ def find_record(collection: RecordCollection, id_: str, context: CollectionConte
         UnknownItem: No record has that id.
         SourceUnavailable: The index does not answer.
     """
-    if collection is COLLECTION_RECORDS:
-        return find_collection(id_, context)
-    return find_item_record(id_, context)
+    return (find_collection if collection is COLLECTION_RECORDS else find_item_record)(id_, context)
 
 
 def records_document(
@@ -133,12 +108,11 @@ def records_document(
 ) -> Json:
     """Return a page of records as GeoJSON."""
     matched = {} if page.matched is None else {"numberMatched": page.matched}
-    unanswered = {"unanswered": unanswered_members(page.unanswered)} if page.unanswered else {}
     return {
         "type": "FeatureCollection",
         **matched,
         "numberReturned": len(page.records),
-        **unanswered,
+        **without_empty({"unanswered": unanswered_members(page.unanswered)}),
         "links": _page_links(collection, query, page, context),
         "features": list(page.records),
     }
@@ -153,8 +127,8 @@ def page_address(collection: RecordCollection, query: RecordsQuery, context: Doc
 def _page_links(
     collection: RecordCollection, query: RecordsQuery, page: RecordsPage, context: DocumentContext
 ) -> list[Json]:
-    place = _place(query)
-    own = page_address(collection, query, context, **place)
+    place = {"cursor": query.cursor, "offset": str(query.offset) if query.offset else None}
+    own = page_address(collection, query, context, **without_empty(place))
     links = [
         link("self", own, GEOJSON, "This page"),
         link("alternate", f"{own}&f=html", HTML, "This page as HTML"),
@@ -164,12 +138,6 @@ def _page_links(
         following = page_address(collection, query, context, **dict([page.following]))
         links.append(link("next", following, GEOJSON, "The records that follow"))
     return links
-
-
-def _place(query: RecordsQuery) -> dict[str, str]:
-    if query.cursor is not None:
-        return {"cursor": query.cursor}
-    return {"offset": str(query.offset)} if query.offset else {}
 
 
 def _extent(context: DocumentContext) -> Json:
@@ -200,13 +168,9 @@ def _collection_links(collection: RecordCollection, context: DocumentContext) ->
         link(REL_QUERYABLES, f"{own}/queryables", SCHEMA, "Properties for filters"),
         link(REL_SORTABLES, f"{own}/sortables", SCHEMA, "Properties to sort by"),
         link("up", f"{context.base}/collections", "application/json", "All collections"),
-        link("root", context.base, "application/json", _service_title(context)),
+        link("root", context.base, "application/json", text_in(context.catalogue.service.title, context.language)),
         link("profile", PROFILE_CATALOG, HTML, "Profile of collections of records"),
     ]
-
-
-def _service_title(context: DocumentContext) -> str:
-    return text_in(context.catalogue.service.title, context.language)
 
 
 def _schema(address: str, collection: RecordCollection, properties: Sequence[RecordProperty]) -> Json:

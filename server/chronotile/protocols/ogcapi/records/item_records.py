@@ -1,7 +1,6 @@
 """Items of the index as records; their documents may have been written by anyone."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 from uuid import UUID
@@ -19,6 +18,7 @@ from chronotile.pipeline.search.public_item import public_item
 from chronotile.pipeline.search.search_items import find_product, listed_collections, search_items
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.links import asset_path, item_path, link, product_path
+from chronotile.protocols.common.openapi import without_empty
 from chronotile.protocols.ogcapi.block import Json
 from chronotile.protocols.ogcapi.documents.collection_parts import CollectionContext
 from chronotile.protocols.ogcapi.records.params import DATETIME, FILTER, MAX_IDS, Q, RecordsQuery
@@ -27,6 +27,7 @@ from chronotile.protocols.ogcapi.records.record_collections import (
     ITEM,
     ITEM_RECORDS,
     JSON,
+    RecordsPage,
     contacts_of,
     record_links,
     split_templates,
@@ -40,19 +41,10 @@ OF_RECORDS = frozenset(
     )
 )
 """Properties that mean something in a record: those of items are taken only where they are of the right type."""
-TIMES = ("created", "updated")
 NOTHING = ItemPage(items=(), next=None, matched=0)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FoundItems:
-    """A page of records of items."""
-
-    records: list[Json | orjson.Fragment]
-    page: ItemPage
-
-
-def find_items(query: RecordsQuery, context: CollectionContext, *, are_encoded: bool) -> FoundItems:
+def find_items(query: RecordsQuery, context: CollectionContext, *, are_encoded: bool) -> RecordsPage:
     """Return a page of the items that a query selects.
 
     Args:
@@ -74,8 +66,12 @@ def find_items(query: RecordsQuery, context: CollectionContext, *, are_encoded: 
         sent = Q.name if query.terms else next(iter(query.values), Q.name)  # whose condition is one on items
         raise InvalidParameter(error.message.replace(FILTER.name, sent, 1), locator=sent) from error
     made = (item_record(each, context) for each in page.items)
-    records = [orjson.Fragment(orjson.dumps(each)) if are_encoded else each for each in made]
-    return FoundItems(records=records, page=page)
+    return RecordsPage(
+        records=[orjson.Fragment(orjson.dumps(each)) if are_encoded else each for each in made],
+        matched=page.matched,
+        following=None if page.next is None else ("cursor", page.next),
+        unanswered=page.unanswered,
+    )
 
 
 def find_item_record(id_: str, context: CollectionContext) -> Json:
@@ -100,7 +96,10 @@ def item_record(found: FoundItem, context: CollectionContext) -> Json:
     collection = document.catalogue.collections_by_id.get(found.collection)
     licence = licence_of(_text(properties.get("license")) or (None if collection is None else collection.license))
     box = {"bbox": item["bbox"]} if isinstance(item.get("bbox"), list) else {}
-    links = (*record_links(ITEM_RECORDS, str(found.product), document), *_links(found, assets, context))
+    links = [*record_links(ITEM_RECORDS, str(found.product), document), *_links(found, assets, context)]
+    if licence.page is not None:
+        links.append(link("license", licence.page, None, "Licence"))
+    types = dict.fromkeys(filter(None, (_text(each.get("type")) for each in assets.values())))
     return {
         "id": str(found.product),
         "type": "Feature",
@@ -114,20 +113,19 @@ def item_record(found: FoundItem, context: CollectionContext) -> Json:
             "title": _text(properties.get("title")) or f"{found.collection} {found.ref.id}",
             "collection": found.collection,
             "externalIds": [{"scheme": found.collection, "value": found.ref.id}],
-            "formats": [{"mediaType": each} for each in _types(assets)],
+            "formats": [{"mediaType": each} for each in types],
             **contacts_of(document.catalogue, document.language),
             **rights_of(licence, None if collection is None else collection.attribution),
         },
-        **split_templates(links if licence.page is None else (*links, _licence(licence.page))),
+        **split_templates(links),
     }
 
 
 def _own(properties: Mapping[str, Any]) -> Json:
     description, keywords = _text(properties.get("description")), properties.get("keywords")
-    times = {name: moment for name in TIMES if (moment := _moment(properties.get(name))) is not None}
-    described = {"description": description} if description else {}
+    times = {name: _moment(properties.get(name)) for name in ("created", "updated")}
     is_list = isinstance(keywords, list) and all(isinstance(each, str) for each in keywords)
-    return {**times, **described, **({"keywords": keywords} if is_list and keywords else {})}
+    return without_empty({**times, "description": description, "keywords": keywords if is_list else None})
 
 
 def _time(properties: Mapping[str, Any]) -> Json | None:
@@ -146,14 +144,6 @@ def _moment(value: object) -> str | None:
 
 def _text(value: object) -> str:
     return value.strip() if isinstance(value, str) else ""
-
-
-def _licence(href: str) -> Json:
-    return link("license", href, None, "Licence")
-
-
-def _types(assets: Mapping[str, Any]) -> list[str]:
-    return list(dict.fromkeys(type_ for each in assets.values() if (type_ := _text(each.get("type")))))
 
 
 def _links(found: FoundItem, assets: Mapping[str, Any], context: CollectionContext) -> Iterator[Json]:

@@ -10,10 +10,13 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+import orjson
+
 from chronotile.catalog.catalogue import Catalogue, Contact
+from chronotile.core.model.items import Unanswered
 from chronotile.protocols.common.links import link
 from chronotile.protocols.common.localised_text import text_in
-from chronotile.protocols.common.openapi import NUMBER, TEXT, Json, enum_of, list_of
+from chronotile.protocols.common.openapi import NUMBER, TEXT, Json, enum_of, list_of, without_empty
 from chronotile.protocols.ogcapi.block import DocumentContext
 
 RECORDS_1 = "http://www.opengis.net/spec/ogcapi-records-1/1.0/conf"
@@ -23,7 +26,7 @@ DATASET, ITEM = "dataset", "item"
 """Types of records."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class RecordProperty:
     """A property by which records are selected or sorted."""
 
@@ -63,9 +66,9 @@ class RecordCollection:
 
 def _properties_of(type_: str) -> tuple[RecordProperty, ...]:
     return (
-        RecordProperty(name="id", title="Id of the record", schema=TEXT),
-        RecordProperty(name="type", title="Type of the resource", schema=enum_of([type_])),
-        RecordProperty(name="geometry", title="Where it is", schema=GEOMETRY),
+        RecordProperty("id", "Id of the record", TEXT),
+        RecordProperty("type", "Type of the resource", enum_of([type_])),
+        RecordProperty("geometry", "Where it is", GEOMETRY),
     )
 
 
@@ -76,13 +79,13 @@ COLLECTION_RECORDS = RecordCollection(
     type=DATASET,
     properties=(
         *_properties_of(DATASET),
-        RecordProperty(name="title", title="Title", schema=TEXT, is_sortable=True, is_parameter=True),
-        RecordProperty(name="description", title="Description", schema=TEXT),
-        RecordProperty(name="keywords", title="Keywords", schema=list_of(TEXT), is_parameter=True),
-        RecordProperty(name="license", title="Licence", schema=TEXT, is_sortable=True, is_parameter=True),
-        RecordProperty(name="updated", title="When the record changed", schema=DATE_TIME, is_sortable=True),
-        RecordProperty(name="start_datetime", title="First time that there is", schema={**DATE_TIME}, is_sortable=True),
-        RecordProperty(name="end_datetime", title="Last time that there is", schema={**DATE_TIME}, is_sortable=True),
+        RecordProperty("title", "Title", TEXT, is_sortable=True, is_parameter=True),
+        RecordProperty("description", "Description", TEXT),
+        RecordProperty("keywords", "Keywords", list_of(TEXT), is_parameter=True),
+        RecordProperty("license", "Licence", TEXT, is_sortable=True, is_parameter=True),
+        RecordProperty("updated", "When the record changed", DATE_TIME, is_sortable=True),
+        RecordProperty("start_datetime", "First time that there is", {**DATE_TIME}, is_sortable=True),
+        RecordProperty("end_datetime", "Last time that there is", {**DATE_TIME}, is_sortable=True),
     ),
     default_order=(("title", False),),
     has_more_properties=False,
@@ -94,26 +97,17 @@ ITEM_RECORDS = RecordCollection(
     type=ITEM,
     properties=(
         *_properties_of(ITEM),
+        RecordProperty("title", "Title; of items without one the record has the id", TEXT, is_parameter=True),
+        RecordProperty("collection", "Id of the collection", TEXT, is_sortable=True, is_parameter=True),
         RecordProperty(
-            name="title", title="Title; of items without one the record has the id", schema=TEXT, is_parameter=True
+            "datetime", "When it was observed", {**DATE_TIME, "x-ogc-role": "primary-instant"}, is_sortable=True
         ),
-        RecordProperty(
-            name="collection", title="Id of the collection", schema=TEXT, is_sortable=True, is_parameter=True
-        ),
-        RecordProperty(
-            name="datetime",
-            title="When it was observed",
-            schema={**DATE_TIME, "x-ogc-role": "primary-instant"},
-            is_sortable=True,
-        ),
-        RecordProperty(name="created", title="When the item was made", schema=DATE_TIME, is_sortable=True),
-        RecordProperty(name="updated", title="When the item changed", schema=DATE_TIME, is_sortable=True),
-        RecordProperty(name="platform", title="Platform", schema=TEXT, is_sortable=True, is_parameter=True),
-        RecordProperty(name="constellation", title="Constellation", schema=TEXT, is_sortable=True, is_parameter=True),
-        RecordProperty(
-            name="eo:cloud_cover", title="Share of clouds, per cent", schema=NUMBER, is_sortable=True, is_parameter=True
-        ),
-        RecordProperty(name="gsd", title="Distance of pixels, m", schema=NUMBER, is_sortable=True, is_parameter=True),
+        RecordProperty("created", "When the item was made", DATE_TIME, is_sortable=True),
+        RecordProperty("updated", "When the item changed", DATE_TIME, is_sortable=True),
+        RecordProperty("platform", "Platform", TEXT, is_sortable=True, is_parameter=True),
+        RecordProperty("constellation", "Constellation", TEXT, is_sortable=True, is_parameter=True),
+        RecordProperty("eo:cloud_cover", "Share of clouds, per cent", NUMBER, is_sortable=True, is_parameter=True),
+        RecordProperty("gsd", "Distance of pixels, m", NUMBER, is_sortable=True, is_parameter=True),
     ),
     default_order=(("datetime", True),),
     has_more_properties=True,
@@ -127,6 +121,19 @@ PROFILE_RECORD = "http://www.opengis.net/def/profile/OGC/0/ogc-record"
 PROFILE_CATALOG = "http://www.opengis.net/def/profile/OGC/0/ogc-catalog"
 _PHONE = re.compile(r"\+[1-9][0-9]{3,14}", re.ASCII)
 ROLES = ("pointOfContact",)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordsPage:
+    """A page of records."""
+
+    records: Sequence[Json | orjson.Fragment]
+    matched: int | None
+    """How many match on all pages; `None`: very many."""
+    following: tuple[str, str] | None
+    """The parameter with which the next page begins."""
+    unanswered: Sequence[Unanswered] = ()
+    """Collections of which items are missing."""
 
 
 def contacts_of(catalogue: Catalogue, language: str) -> Json:
@@ -154,7 +161,7 @@ def _reached(contact: Contact) -> Json:
             "postalCode": address.postcode,
             "country": address.country,
         }
-        reached["addresses"] = [{name: part for name, part in parts.items() if part}]
+        reached["addresses"] = [without_empty(parts)]
     return reached
 
 

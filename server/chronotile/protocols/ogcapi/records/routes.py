@@ -1,6 +1,6 @@
 """`/ogcapi/collections/_collections` and `/ogcapi/collections/_items`: records."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
 import orjson
@@ -11,15 +11,28 @@ from chronotile.core.model.items import Unanswered, product_id
 from chronotile.http.endpoint import problem_response
 from chronotile.http.respond import CURRENT, warned
 from chronotile.http.run import DOCUMENTS, LOOKUPS, SEARCHES, services_of, state_of
-from chronotile.protocols.common.openapi import OBJECT, TEXT, Examples, ref
+from chronotile.protocols.common.html_page import PageLink
+from chronotile.protocols.common.links import link
+from chronotile.protocols.common.openapi import (
+    INDEX,
+    NUMBER,
+    OBJECT,
+    TEXT,
+    UNANSWERED,
+    Examples,
+    Json,
+    enum_of,
+    list_of,
+    object_of,
+    ref,
+)
 from chronotile.protocols.common.operation import Operation, language, segment
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import format_of
 from chronotile.protocols.ogcapi.block import (
     JSON_OR_HTML,
+    BuildingBlock,
     DocumentContext,
-    Json,
-    Step,
     describe,
     document_page,
     document_query,
@@ -28,10 +41,10 @@ from chronotile.protocols.ogcapi.block import (
 from chronotile.protocols.ogcapi.documents.collection_parts import CollectionContext
 from chronotile.protocols.ogcapi.records.documents import (
     SCHEMA,
-    RecordsPage,
     collection_document,
     find_record,
     find_records,
+    further_collections,
     page_address,
     queryables_document,
     records_document,
@@ -41,11 +54,15 @@ from chronotile.protocols.ogcapi.records.params import RecordsQuery, parameters_
 from chronotile.protocols.ogcapi.records.record_collections import (
     CATALOG,
     COLLECTION_RECORDS,
+    DATE_TIME,
     GEOJSON,
     HTML,
     ITEM_RECORDS,
     JSON,
+    RECORD_COLLECTIONS,
+    RECORDS_1,
     RecordCollection,
+    RecordsPage,
     address_of,
 )
 
@@ -53,28 +70,26 @@ SPELLING = {"time": "datetime", "item": "recordId", "id": "recordId"}
 OF_COLLECTION: Mapping[str, str] = {"catalog": CATALOG, "json": JSON, "html": HTML}
 OF_SCHEMA: Mapping[str, str] = {"json": SCHEMA, "html": HTML}
 OF_RECORDS: Mapping[str, str] = {"json": GEOJSON, "html": HTML}
-SCHEMA_ALIASES: Mapping[str, str] = {"application/json": "json"}
-RECORD_ALIASES: Mapping[str, str] = {"application/json": "json", "geojson": "json"}
+JSON_ALIASES: Mapping[str, str] = {"application/json": "json"}
+RECORD_ALIASES: Mapping[str, str] = {**JSON_ALIASES, "geojson": "json"}
+
+Make = Callable[[RecordCollection, DocumentContext], Json]
 
 record_fault = partial(problem_response, spelling=SPELLING)
 
 
-async def get_collection(collection: RecordCollection, request: Request) -> Response:
-    """Return the description of a collection of records."""
-    write = partial(_written, partial(collection_document, collection))
-    return await respond_with(request, document_query(request), write, OF_COLLECTION)
+async def get_document(
+    make: Make, formats: Mapping[str, str], collection: RecordCollection, request: Request
+) -> Response:
+    """Return the description of a collection of records, or the properties by which they may be filtered or sorted."""
 
+    def write(context: DocumentContext, name: str) -> bytes:
+        document = make(collection, context)
+        if name == "html":
+            return document_page(document["title"], document, context, above=[_collections(context)])
+        return orjson.dumps(document)
 
-async def get_queryables(collection: RecordCollection, request: Request) -> Response:
-    """Return the properties that filters may name."""
-    write = partial(_written, partial(queryables_document, collection))
-    return await respond_with(request, document_query(request), write, OF_SCHEMA, aliases=SCHEMA_ALIASES)
-
-
-async def get_sortables(collection: RecordCollection, request: Request) -> Response:
-    """Return the properties that records may be sorted by."""
-    write = partial(_written, partial(sortables_document, collection))
-    return await respond_with(request, document_query(request), write, OF_SCHEMA, aliases=SCHEMA_ALIASES)
+    return await respond_with(request, document_query(request), write, formats, aliases=JSON_ALIASES)
 
 
 async def get_records(collection: RecordCollection, request: Request) -> Response:
@@ -118,11 +133,6 @@ def _context_of(request: Request) -> Callable[..., CollectionContext]:
     return partial(CollectionContext, services=services_of(request), has_viewer=has_viewer)
 
 
-def _written(make: Callable[[DocumentContext], Json], context: DocumentContext, name: str) -> bytes:
-    document = make(context)
-    return collection_page(document, context) if name == "html" else orjson.dumps(document)
-
-
 def _example_id(collection: RecordCollection, examples: Examples) -> str | None:
     if collection.id == ITEM_RECORDS.id:
         return None if examples.item is None else str(product_id(examples.collection, examples.item))
@@ -134,28 +144,24 @@ def _of_collection(collection: RecordCollection, called: str) -> Iterator[Operat
     described = partial(describe, tag="Records", faults=record_fault)
     yield described(
         path,
-        partial(get_collection, collection),
+        partial(get_document, collection_document, OF_COLLECTION, collection),
         f"{name}.getCollection",
         collection.title,
         parameters=[format_of(list(OF_COLLECTION)), language],
         answers={CATALOG: ref("RecordCollection"), JSON: ref("RecordCollection"), HTML: TEXT},
     )
-    yield described(
-        f"{path}/queryables",
-        partial(get_queryables, collection),
-        f"{name}.getQueryables",
-        "Properties for filters",
-        parameters=JSON_OR_HTML,
-        answers={SCHEMA: OBJECT, HTML: TEXT},
-    )
-    yield described(
-        f"{path}/sortables",
-        partial(get_sortables, collection),
-        f"{name}.getSortables",
-        "Properties to sort by",
-        parameters=JSON_OR_HTML,
-        answers={SCHEMA: OBJECT, HTML: TEXT},
-    )
+    for schema, title, make in (
+        ("Queryables", "Properties for filters", queryables_document),
+        ("Sortables", "Properties to sort by", sortables_document),
+    ):
+        yield described(
+            f"{path}/{schema.lower()}",
+            partial(get_document, make, OF_SCHEMA, collection),
+            f"{name}.get{schema}",
+            title,
+            parameters=JSON_OR_HTML,
+            answers={SCHEMA: OBJECT, HTML: TEXT},
+        )
     yield described(
         f"{path}/items",
         partial(get_records, collection),
@@ -181,16 +187,11 @@ operations = (*_of_collection(COLLECTION_RECORDS, "collections"), *_of_collectio
 # Records as pages; nothing in them is taken for HTML.
 
 
-def collection_page(document: Json, context: DocumentContext) -> bytes:
-    """Return the description of a collection of records, its queryables or its sortables."""
-    return document_page(document["title"], document, context, above=[_collections(context)])
-
-
 def records_page(
     collection: RecordCollection, query: RecordsQuery, page: RecordsPage, context: DocumentContext
 ) -> bytes:
     """Return a page of records."""
-    following = None if page.following is None else dict([page.following])
+    following = None if page.following is None else page_address(collection, query, context, **dict([page.following]))
     return document_page(
         collection.title,
         {},
@@ -202,7 +203,7 @@ def records_page(
         records=page.records,
         matched="more than 10,000" if page.matched is None else f"{page.matched:,}",
         unanswered=page.unanswered,
-        following=None if following is None else f"{page_address(collection, query, context, **following)}&f=html",
+        following=None if following is None else f"{following}&f=html",
     )
 
 
@@ -221,9 +222,97 @@ def record_page(collection: RecordCollection, record: Json, context: DocumentCon
     )
 
 
-def _collections(context: DocumentContext) -> Step:
-    return Step(title="Collections", href=f"{context.base}/collections?f=html")
+def _collections(context: DocumentContext) -> PageLink:
+    return PageLink(title="Collections", href=f"{context.base}/collections?f=html")
 
 
-def _of(collection: RecordCollection, context: DocumentContext) -> Step:
-    return Step(title=collection.title, href=f"{address_of(collection, context)}/items?f=html")
+def _of(collection: RecordCollection, context: DocumentContext) -> PageLink:
+    return PageLink(title=collection.title, href=f"{address_of(collection, context)}/items?f=html")
+
+
+# What records bring to the tree (OGC API - Records - Part 1: Core, OGC 20-004r1).
+
+REL_CATALOG = "http://www.opengis.net/def/rel/ogc/1.0/ogc-catalog"
+RECORDS = (
+    *("record-core", "record-collection", "record-core-query-parameters", "records-api", "sorting", "cql-filter"),
+    *("json", "html", "oas30", "autodiscovery"),
+    *("searchable-catalog", "searchable-catalog/sorting", "searchable-catalog/filtering"),
+)
+FILTERS = ("filter", "queryables")
+CQL2 = ("cql2-text", "cql2-json", "basic-cql2", "advanced-comparison-operators", "case-insensitive-comparison")
+
+
+def landing_links(context: DocumentContext) -> Sequence[Json]:
+    """Return the collections of records."""
+    return [link(REL_CATALOG, address_of(each, context), CATALOG, each.title) for each in RECORD_COLLECTIONS]
+
+
+# The documents as OpenAPI 3.0 has them.
+
+_LINKS = list_of(ref("Link"))
+_TEMPLATES = list_of(object_of({"rel": TEXT, "uriTemplate": TEXT}, {"type": TEXT, "title": TEXT}))
+_LANGUAGE = object_of({"code": TEXT})
+_CONTACTS = list_of(object_of({"roles": list_of(TEXT)}, {"name": TEXT, "organization": TEXT}))
+_PROPERTIES = object_of(
+    {"type": TEXT, "title": TEXT},
+    {
+        "description": TEXT,
+        "keywords": list_of(TEXT),
+        "created": DATE_TIME,
+        "updated": DATE_TIME,
+        "language": _LANGUAGE,
+        "languages": list_of(_LANGUAGE),
+        "externalIds": list_of(object_of({"value": TEXT}, {"scheme": TEXT})),
+        "formats": list_of(object_of({"mediaType": TEXT}, {"name": TEXT})),
+        "contacts": _CONTACTS,
+        "license": TEXT,
+        "rights": TEXT,
+    },
+)
+SCHEMAS: Mapping[str, Json] = {
+    "RecordCollection": object_of(
+        {"id": TEXT, "title": TEXT, "type": enum_of(["Collection"]), "itemType": enum_of(["record"]), "links": _LINKS},
+        {
+            "description": TEXT,
+            "extent": object_of({"spatial": ref("SpatialExtent")}, {"temporal": ref("TemporalExtent")}),
+            "defaultSortOrder": list_of(object_of({"field": TEXT, "direction": enum_of(["asc", "desc"])})),
+            "contacts": _CONTACTS,
+        },
+    ),
+    "Record": object_of(
+        {
+            "id": TEXT,
+            "type": enum_of(["Feature"]),
+            "time": {
+                "type": "object",
+                "properties": {"timestamp": DATE_TIME, "interval": list_of(TEXT), "resolution": TEXT},
+                "nullable": True,
+            },
+            "geometry": {**OBJECT, "nullable": True},
+            "properties": _PROPERTIES,
+            "links": _LINKS,
+        },
+        {"bbox": list_of(NUMBER), "linkTemplates": _TEMPLATES},
+    ),
+    "RecordPage": object_of(
+        {
+            "type": enum_of(["FeatureCollection"]),
+            "numberReturned": INDEX,
+            "links": _LINKS,
+            "features": list_of(ref("Record")),
+        },
+        {"numberMatched": INDEX, "unanswered": UNANSWERED},
+    ),
+}
+
+block = BuildingBlock(
+    operations=operations,
+    conformance=(
+        *(f"{RECORDS_1}/{name}" for name in RECORDS),
+        *(f"http://www.opengis.net/spec/ogcapi-features-3/1.0/conf/{name}" for name in FILTERS),
+        *(f"http://www.opengis.net/spec/cql2/1.0/conf/{name}" for name in CQL2),
+    ),
+    schemas=SCHEMAS,
+    landing_links=landing_links,
+    further_collections=further_collections,
+)

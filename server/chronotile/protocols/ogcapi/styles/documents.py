@@ -18,8 +18,8 @@ from chronotile.pipeline.styling.write_style import style_members, style_yaml
 from chronotile.protocols.common.links import link
 from chronotile.protocols.common.sld import sld_document
 from chronotile.protocols.ogcapi.block import DocumentContext, Json
-from chronotile.protocols.ogcapi.maps.block import REL_MAP
 from chronotile.protocols.ogcapi.maps.drawing import layer_with_style
+from chronotile.protocols.ogcapi.maps.routes import REL_MAP
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,8 +63,7 @@ class TileQuery:
         Raises:
             TileOutOfRange: There is no such tile.
         """
-        natives = [layer.main_variable.grid for layer in self.drawing.layers]
-        check_tile_of_grids(self.address, natives)
+        check_tile_of_grids(self.address, [layer.main_variable.grid for layer in self.drawing.layers])
         return self.drawing.requests(self.grid())
 
 
@@ -123,12 +122,9 @@ def parse_place_tile(path: Mapping[str, str], query: Kvp, accept: str, catalogue
 
 
 def _address(path: Mapping[str, str], catalogue: Catalogue) -> TileAddress:
+    row, column = path["tileRow"], path["tileCol"]
     return tile_address(
-        catalogue,
-        tile_matrix_set=path["tileMatrixSetId"],
-        matrix=path["tileMatrix"],
-        row=path["tileRow"],
-        column=path["tileCol"],
+        catalogue, tile_matrix_set=path["tileMatrixSetId"], matrix=path["tileMatrix"], row=row, column=column
     )
 
 

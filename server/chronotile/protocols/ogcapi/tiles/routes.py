@@ -3,14 +3,16 @@
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from urllib.parse import quote
 
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
+from chronotile.catalog.offered import Offered
 from chronotile.core.model.collection import Layer
-from chronotile.core.model.grid import BBox
 from chronotile.core.model.payload import Payload
+from chronotile.core.model.places import PlaceSet
 from chronotile.core.model.tiles import TileMatrixSet
 from chronotile.core.model.time.instants import TimeSelection
 from chronotile.http.endpoint import Handler
@@ -20,7 +22,22 @@ from chronotile.pipeline.maps.render import overlay_maps
 from chronotile.pipeline.place_tiles import overlay_place_tiles
 from chronotile.pipeline.services import Services
 from chronotile.pipeline.tile_ranges import native_matrix
-from chronotile.protocols.common.openapi import BINARY, INDEX, TEXT, Examples, enum_of, in_path, list_of, ref
+from chronotile.protocols.common.links import link
+from chronotile.protocols.common.openapi import (
+    ADDRESS,
+    BINARY,
+    INDEX,
+    NUMBER,
+    PAIR,
+    TEXT,
+    Examples,
+    Json,
+    enum_of,
+    in_path,
+    list_of,
+    object_of,
+    ref,
+)
 from chronotile.protocols.common.operation import Described, Operation, language
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import documents, format_of, names_of
@@ -29,8 +46,8 @@ from chronotile.protocols.common.tilejson import tilejson
 from chronotile.protocols.ogcapi.block import (
     JSON_ALONE,
     OF_DOCUMENTS,
+    BuildingBlock,
     DocumentContext,
-    Json,
     describe,
     has_collections,
     respond_with,
@@ -46,7 +63,6 @@ from chronotile.protocols.ogcapi.tiles.params import (
     OF_PLACE_TILE,
     OF_TILE,
     WIDTH,
-    PlaceTileQuery,
     TileQuery,
     parse_place_tile,
     parse_tile,
@@ -69,15 +85,18 @@ from chronotile.protocols.ogcapi.tiles.tilesets import (
 )
 from chronotile.protocols.ogcapi.tiles.tiling_schemes import (
     JSON,
+    REL_SCHEMES,
     Limits,
     finest,
     limits_of_boxes,
     limits_of_grids,
+    schemes_url,
     tiling_scheme,
     tiling_schemes,
 )
 
 Write = Callable[[Mapping[str, str], Kvp, DocumentContext], Json]
+Places = tuple[PlaceSet, ...]
 WriteTileJson = Callable[[Mapping[str, str], Kvp, DocumentContext, Services], Json]
 
 
@@ -103,51 +122,28 @@ async def get_map_tile(request: Request) -> Response:
 
 async def get_place_tile(request: Request) -> Response:
     """Return one vector tile, the same as at `/places` where it is of one set."""
-    services = services_of(request)
-    query = Kvp(request.query_params.multi_items())
-    work = partial(_place_tile, request.path_params, query, request.headers.get("accept", ""), services)
-    payload, is_current = await run(request, PICTURES, partial(work, known=known_etags(request)))
+    services, known = services_of(request), known_etags(request)
+    query, accept = Kvp(request.query_params.multi_items()), request.headers.get("accept", "")
+
+    def draw() -> tuple[Payload, bool]:
+        tile_query = parse_place_tile(request.path_params, query, accept, services.catalogue)
+        payload = overlay_place_tiles(tile_query.requests, services, known=known)
+        return payload, tile_query.revision == payload.revision
+
+    payload, is_current = await run(request, PICTURES, draw)
     return respond(payload, is_immutable=is_current)
 
 
 async def get_tiling_schemes(request: Request) -> Response:
-    """Return all tile matrix sets."""
-
-    def write(_path: Mapping[str, str], query: Kvp, context: DocumentContext) -> Json:
-        query.check_names(names_of(OF_DOCUMENTS))
-        return tiling_schemes(context)
-
-    return await _document(request, write, cache_control=SHORT)
-
-
-async def get_tiling_scheme(request: Request) -> Response:
-    """Return one tile matrix set."""
+    """Return all tile matrix sets, or the one that the path names."""
 
     def write(path: Mapping[str, str], query: Kvp, context: DocumentContext) -> Json:
         query.check_names(names_of(OF_DOCUMENTS))
-        return tiling_scheme(context.catalogue.tile_matrix_set(path["tileMatrixSetId"]), context)
+        if "tileMatrixSetId" in path:
+            return tiling_scheme(context.catalogue.tile_matrix_set(path["tileMatrixSetId"]), context)
+        return tiling_schemes(context)
 
-    return await _document(request, write, cache_control=SHORT)
-
-
-async def get_map_tilesets(request: Request) -> Response:
-    """Return the tilesets of a map."""
-    return await _document(request, map_tilesets)
-
-
-async def get_place_tilesets(request: Request) -> Response:
-    """Return the tilesets of places."""
-    return await _document(request, place_tilesets)
-
-
-async def get_map_tileset(request: Request) -> Response:
-    """Return one tileset of a map, as OGC's metadata or as TileJSON."""
-    return await _metadata(request, map_tileset, map_tilejson)
-
-
-async def get_place_tileset(request: Request) -> Response:
-    """Return one tileset of places, as OGC's metadata or as TileJSON."""
-    return await _metadata(request, place_tileset, place_tilejson)
+    return await get_document(write, request, cache_control=SHORT)
 
 
 def _map_tile(tile_query: TileQuery, services: Services, *, known: Collection[str]) -> tuple[Payload, bool]:
@@ -159,15 +155,8 @@ def _map_tile(tile_query: TileQuery, services: Services, *, known: Collection[st
     return payload, named.holds((payload.time, payload.states))
 
 
-def _place_tile(
-    path: Mapping[str, str], query: Kvp, accept: str, services: Services, *, known: Collection[str]
-) -> tuple[Payload, bool]:
-    tile_query: PlaceTileQuery = parse_place_tile(path, query, accept, services.catalogue)
-    payload = overlay_place_tiles(tile_query.requests, services, known=known)
-    return payload, tile_query.revision == payload.revision
-
-
-async def _document(request: Request, write: Write, *, cache_control: str = CURRENT) -> Response:
+async def get_document(write: Write, request: Request, *, cache_control: str = CURRENT) -> Response:
+    """Return a document that a path and a query request."""
     query, path = query_of(request.query_params.multi_items()), request.path_params
 
     def written(context: DocumentContext, _name: str) -> bytes:
@@ -176,7 +165,8 @@ async def _document(request: Request, write: Write, *, cache_control: str = CURR
     return await respond_with(request, query, written, DOCUMENT_FORMATS, cache_control=cache_control)
 
 
-async def _metadata(request: Request, write: Write, write_tilejson: WriteTileJson) -> Response:
+async def get_metadata(write: Write, write_tilejson: WriteTileJson, request: Request) -> Response:
+    """Return one tileset, as OGC's metadata or as TileJSON."""
     query, path = query_of(request.query_params.multi_items()), request.path_params
     services = services_of(request)
 
@@ -185,130 +175,6 @@ async def _metadata(request: Request, write: Write, write_tilejson: WriteTileJso
         return orjson.dumps(document)
 
     return await respond_with(request, query, written, METADATA, cache_control=CURRENT)
-
-
-SET, TILE = "/{tileMatrixSetId}", "/{tileMatrixSetId}/{tileMatrix}/{tileRow}/{tileCol}"
-
-
-def _has_sets(examples: Examples) -> bool:
-    return bool(examples.catalogue.tile_matrix_sets)
-
-
-def _has_maps(examples: Examples) -> bool:
-    return _has_sets(examples) and has_collections(examples)
-
-
-def _has_places(examples: Examples) -> bool:
-    return _has_sets(examples) and bool(examples.catalogue.places)
-
-
-def _set_in_path(examples: Examples) -> Json:
-    names = [each.id for each in examples.catalogue.tile_matrix_sets]
-    return in_path("tileMatrixSetId", "Id of a tile matrix set", enum_of(names), example=names[0])
-
-
-def _map_tile_in_path(examples: Examples) -> list[Json]:
-    tile_matrix_set = examples.catalogue.tile_matrix_sets[0]
-    limits = limits_of_grids([examples.offered[0].drawn.main_variable.grid], tile_matrix_set)
-    return [_set_in_path(examples), *_tile_in_path(tile_matrix_set, limits)]
-
-
-def _place_tile_in_path(examples: Examples) -> list[Json]:
-    tile_matrix_set = examples.catalogue.tile_matrix_sets[0]
-    limits = limits_of_boxes([each.bbox for each in examples.catalogue.places.values()], tile_matrix_set)
-    return [_set_in_path(examples), *_tile_in_path(tile_matrix_set, limits)]
-
-
-def _tile_in_path(tile_matrix_set: TileMatrixSet, limits: Limits) -> list[Json]:
-    matrix = finest(limits, tile_matrix_set) or tile_matrix_set.matrices[0]
-    held = limits.get(matrix.id)
-    row, column = (0, 0) if held is None else (held.row_min, held.column_min)
-    return [
-        in_path("tileMatrix", "Id of a tile matrix of the set", TEXT, example=matrix.id),
-        in_path("tileRow", "Row, from the north", INDEX, example=row),
-        in_path("tileCol", "Column, from the west", INDEX, example=column),
-    ]
-
-
-def _sets_of_places(examples: Examples) -> list[Json]:
-    names = list_of(enum_of(list(examples.catalogue.places)))
-    return documents([replace(COLLECTIONS_OF_PLACES, schema=names)])
-
-
-described = partial(describe, tag="Tiles", faults=picture_fault)
-scheme = partial(described, is_offered=_has_sets)
-
-
-def _tilesets(
-    path: str, given: Sequence[Described], of: Callable[..., Operation], *, name: str, handlers: tuple[Handler, Handler]
-) -> Iterator[Operation]:
-    yield of(
-        path,
-        handlers[0],
-        f"tiles.{name}.getTileSetsList",
-        "Tilesets, one per tile matrix set",
-        parameters=[*given, *JSON_ALONE],
-        answers={JSON: ref("TileSetList")},
-    )
-    yield of(
-        f"{path}{SET}",
-        handlers[1],
-        f"tiles.{name}.getTileSet",
-        "Metadata of a tileset; templates of tiles carry its parameters on",
-        parameters=[*given, _set_in_path, format_of(["json", "tilejson"]), language],
-        answers={JSON: ref("TileSet"), TILEJSON: ref("TileJson")},
-    )
-
-
-def _of_maps(origin: str, name: str) -> Iterator[Operation]:
-    path, segments, drawn = f"{origin}/map/tiles", segments_in(origin), drawing(origin)
-    of = partial(described, examples=DRAWN, is_offered=_has_maps)
-    handlers = get_map_tilesets, get_map_tileset
-    yield from _tilesets(path, [*segments, *drawn], of, name=f"{name}.map", handlers=handlers)
-    yield of(
-        f"{path}{TILE}",
-        get_map_tile,
-        f"tiles.{name}.map.getTile",
-        "A tile of a map",
-        parameters=[*segments, _map_tile_in_path, *drawn, PICTURE_FORMAT, WIDTH, HEIGHT, REV],
-        answers=OF_PICTURES,
-    )
-
-
-def _of_places() -> Iterator[Operation]:
-    of = partial(described, is_offered=_has_places)
-    handlers = get_place_tilesets, get_place_tileset
-    yield from _tilesets("/tiles", [_sets_of_places], of, name="dataset.vector", handlers=handlers)
-    yield of(
-        f"/tiles{TILE}",
-        get_place_tile,
-        "tiles.dataset.vector.getTile",
-        "A vector tile of places",
-        parameters=[_place_tile_in_path, _sets_of_places, format_of(list(FORMATS)), REV],
-        answers=dict.fromkeys(FORMATS.values(), BINARY),
-    )
-
-
-operations = (
-    scheme(
-        "/tileMatrixSets",
-        get_tiling_schemes,
-        "tiles.getTileMatrixSetsList",
-        "All tile matrix sets",
-        parameters=JSON_ALONE,
-        answers={JSON: ref("TileMatrixSetList")},
-    ),
-    scheme(
-        f"/tileMatrixSets{SET}",
-        get_tiling_scheme,
-        "tiles.getTileMatrixSet",
-        "One tile matrix set",
-        parameters=[_set_in_path, *JSON_ALONE],
-        answers={JSON: ref("TileMatrixSet")},
-    ),
-    *(each for origin, name in ORIGINS.items() for each in _of_maps(origin, name)),
-    *_of_places(),
-)
 
 
 XYZ = "{z}/{y}/{x}"
@@ -377,10 +243,9 @@ def place_tileset(path: Mapping[str, str], query: Kvp, context: DocumentContext)
     Raises:
         ChronotileError: There are no places, a name is unknown, or a parameter is not accepted.
     """
-    tile_matrix_set, origin, box = _places(path, query, context)
-    places = requested_places(query, context.catalogue)
+    tile_matrix_set, origin, places = _places(path, query, context)
     limits = limits_of_boxes([each.bbox for each in places], tile_matrix_set)
-    return tileset(origin, tile_matrix_set, context, limits=limits, box=box if limits else None)
+    return tileset(origin, tile_matrix_set, context, limits=limits, box=places_box(places) if limits else None)
 
 
 def place_tilejson(path: Mapping[str, str], query: Kvp, context: DocumentContext, _services: Services) -> Json:
@@ -389,16 +254,16 @@ def place_tilejson(path: Mapping[str, str], query: Kvp, context: DocumentContext
     Raises:
         ChronotileError: As `place_tileset`.
     """
-    tile_matrix_set, origin, box = _places(path, query, context)
+    tile_matrix_set, origin, places = _places(path, query, context)
     document = tilejson(
         name=origin.title,
         tiles=template(origin, tile_matrix_set, context, place=XYZ, query={"f": "mvt", **origin.query}),
         tile_matrix_set=tile_matrix_set,
         finest=len(tile_matrix_set.matrices) - 1,
         attribution=origin.members.get("attribution", ""),
-        box=box,
+        box=places_box(places),
     )
-    return {**document, "vector_layers": vector_layers(requested_places(query, context.catalogue))}
+    return {**document, "vector_layers": vector_layers(places)}
 
 
 def _map(
@@ -410,8 +275,234 @@ def _map(
     return map_origin(path, query, drawing.layers, context), drawing.layers, drawing.time
 
 
-def _places(path: Mapping[str, str], query: Kvp, context: DocumentContext) -> tuple[TileMatrixSet, Origin, BBox]:
+def _places(path: Mapping[str, str], query: Kvp, context: DocumentContext) -> tuple[TileMatrixSet, Origin, Places]:
     query.check_names(names_of(OF_PLACE_TILE))
     tile_matrix_set = context.catalogue.tile_matrix_set(path["tileMatrixSetId"])
     places = requested_places(query, context.catalogue)
-    return tile_matrix_set, places_origin(places, query, context), places_box(places)
+    return tile_matrix_set, places_origin(places, query, context), places
+
+
+SET, TILE = "/{tileMatrixSetId}", "/{tileMatrixSetId}/{tileMatrix}/{tileRow}/{tileCol}"
+
+
+def _has_sets(examples: Examples) -> bool:
+    return bool(examples.catalogue.tile_matrix_sets)
+
+
+def _set_in_path(examples: Examples) -> Json:
+    names = [each.id for each in examples.catalogue.tile_matrix_sets]
+    return in_path("tileMatrixSetId", "Id of a tile matrix set", enum_of(names), example=names[0])
+
+
+def _map_limits(examples: Examples, tile_matrix_set: TileMatrixSet) -> Limits:
+    return limits_of_grids([examples.offered[0].drawn.main_variable.grid], tile_matrix_set)
+
+
+def _place_limits(examples: Examples, tile_matrix_set: TileMatrixSet) -> Limits:
+    return limits_of_boxes([each.bbox for each in examples.catalogue.places.values()], tile_matrix_set)
+
+
+def _tile_in_path(limits_of: Callable[[Examples, TileMatrixSet], Limits], examples: Examples) -> list[Json]:
+    tile_matrix_set = examples.catalogue.tile_matrix_sets[0]
+    limits = limits_of(examples, tile_matrix_set)
+    matrix = finest(limits, tile_matrix_set) or tile_matrix_set.matrices[0]
+    held = limits.get(matrix.id)
+    row, column = (0, 0) if held is None else (held.row_min, held.column_min)
+    return [
+        _set_in_path(examples),
+        in_path("tileMatrix", "Id of a tile matrix of the set", TEXT, example=matrix.id),
+        in_path("tileRow", "Row, from the north", INDEX, example=row),
+        in_path("tileCol", "Column, from the west", INDEX, example=column),
+    ]
+
+
+def _sets_of_places(examples: Examples) -> list[Json]:
+    names = list_of(enum_of(list(examples.catalogue.places)))
+    return documents([replace(COLLECTIONS_OF_PLACES, schema=names)])
+
+
+described = partial(describe, tag="Tiles", faults=picture_fault)
+scheme = partial(described, is_offered=_has_sets)
+
+
+def _tilesets(
+    path: str, given: Sequence[Described], of: Callable[..., Operation], *, name: str, handlers: tuple[Handler, Handler]
+) -> Iterator[Operation]:
+    yield of(
+        path,
+        handlers[0],
+        f"tiles.{name}.getTileSetsList",
+        "Tilesets, one per tile matrix set",
+        parameters=[*given, *JSON_ALONE],
+        answers={JSON: ref("TileSetList")},
+    )
+    yield of(
+        f"{path}{SET}",
+        handlers[1],
+        f"tiles.{name}.getTileSet",
+        "Metadata of a tileset; templates of tiles carry its parameters on",
+        parameters=[*given, _set_in_path, format_of(["json", "tilejson"]), language],
+        answers={JSON: ref("TileSet"), TILEJSON: ref("TileJson")},
+    )
+
+
+def _of_maps(origin: str, name: str) -> Iterator[Operation]:
+    path, segments, drawn = f"{origin}/map/tiles", segments_in(origin), drawing(origin)
+    of = partial(described, examples=DRAWN, is_offered=lambda of: _has_sets(of) and has_collections(of))
+    handlers = partial(get_document, map_tilesets), partial(get_metadata, map_tileset, map_tilejson)
+    yield from _tilesets(path, [*segments, *drawn], of, name=f"{name}.map", handlers=handlers)
+    yield of(
+        f"{path}{TILE}",
+        get_map_tile,
+        f"tiles.{name}.map.getTile",
+        "A tile of a map",
+        parameters=[*segments, partial(_tile_in_path, _map_limits), *drawn, PICTURE_FORMAT, WIDTH, HEIGHT, REV],
+        answers=OF_PICTURES,
+    )
+
+
+def _of_places() -> Iterator[Operation]:
+    of = partial(described, is_offered=lambda of: _has_sets(of) and bool(of.catalogue.places))
+    handlers = partial(get_document, place_tilesets), partial(get_metadata, place_tileset, place_tilejson)
+    yield from _tilesets("/tiles", [_sets_of_places], of, name="dataset.vector", handlers=handlers)
+    yield of(
+        f"/tiles{TILE}",
+        get_place_tile,
+        "tiles.dataset.vector.getTile",
+        "A vector tile of places",
+        parameters=[partial(_tile_in_path, _place_limits), _sets_of_places, format_of(list(FORMATS)), REV],
+        answers=dict.fromkeys(FORMATS.values(), BINARY),
+    )
+
+
+operations = (
+    scheme(
+        "/tileMatrixSets",
+        get_tiling_schemes,
+        "tiles.getTileMatrixSetsList",
+        "All tile matrix sets",
+        parameters=JSON_ALONE,
+        answers={JSON: ref("TileMatrixSetList")},
+    ),
+    scheme(
+        f"/tileMatrixSets{SET}",
+        get_tiling_schemes,
+        "tiles.getTileMatrixSet",
+        "One tile matrix set",
+        parameters=[_set_in_path, *JSON_ALONE],
+        answers={JSON: ref("TileMatrixSet")},
+    ),
+    *(each for origin, name in ORIGINS.items() for each in _of_maps(origin, name)),
+    *_of_places(),
+)
+
+
+# What tiles bring to the tree (OGC API - Tiles - Part 1: Core, OGC 20-057).
+
+REL_MAP = "http://www.opengis.net/def/rel/ogc/1.0/tilesets-map"
+REL_VECTOR = "http://www.opengis.net/def/rel/ogc/1.0/tilesets-vector"
+TILES = (
+    *("core", "tileset", "tilesets-list", "dataset-tilesets", "geodata-tilesets", "collections-selection", "datetime"),
+    *("png", "jpeg", "tiff", "mvt", "oas30"),
+)
+TILE_MATRIX_SETS = (
+    *("tilematrixset", "tilematrixsetlimits", "tilesetmetadata"),
+    *("json-tilematrixset", "json-tilematrixsetlimits", "json-tilesetmetadata"),
+)
+
+
+def landing_links(context: DocumentContext) -> Sequence[Json]:
+    """Return the tilesets of the dataset and the tile matrix sets."""
+    vector = link(REL_VECTOR, f"{context.base}/tiles?f=json", JSON, "vector tiles of places")
+    return [
+        link(REL_MAP, f"{context.base}/map/tiles?f=json", JSON, "map tiles of the dataset"),
+        *([vector] if context.catalogue.places else []),
+        link(REL_SCHEMES, schemes_url(context), JSON, "tile matrix sets"),
+    ]
+
+
+def collection_links(offered: Offered, context: DocumentContext) -> Sequence[Json]:
+    """Return the tilesets of a collection, and in each of its styles, the default last: GDAL takes the last."""
+    base = f"{context.base}/collections/{quote(offered.id)}"
+    styled = [
+        link(REL_MAP, f"{base}/styles/{quote(style.id)}/map/tiles?f=json", JSON, f"map tiles, {style.title}")
+        for style in (*offered.drawn.styles[1:], *offered.drawn.styles[:1])
+    ]
+    return [link(REL_MAP, f"{base}/map/tiles?f=json", JSON, "map tiles"), *styled]
+
+
+# The documents as OpenAPI 3.0 has them.
+
+_CRS: Json = {"oneOf": [ADDRESS, object_of({"wkt": {"type": "object"}})]}
+_LINKS = list_of(ref("Link"))
+_LIMITS = object_of(
+    {"tileMatrix": TEXT, "minTileRow": INDEX, "maxTileRow": INDEX, "minTileCol": INDEX, "maxTileCol": INDEX}
+)
+_ITEM: Mapping[str, Json] = {
+    "dataType": enum_of(["map", "vector"]),
+    "crs": _CRS,
+    "tileMatrixSetURI": ADDRESS,
+    "tileMatrixSetId": TEXT,
+    "tileMatrixSetLimits": list_of(_LIMITS),
+    "links": _LINKS,
+}
+_MATRIX = object_of(
+    {
+        "id": TEXT,
+        "scaleDenominator": NUMBER,
+        "cellSize": NUMBER,
+        "pointOfOrigin": PAIR,
+        "tileWidth": INDEX,
+        "tileHeight": INDEX,
+        "matrixWidth": INDEX,
+        "matrixHeight": INDEX,
+    },
+    {"cornerOfOrigin": enum_of(["topLeft"])},
+)
+SCHEMAS: Mapping[str, Json] = {
+    "TileSetList": object_of({"tilesets": list_of(object_of(_ITEM, {"title": TEXT})), "links": _LINKS}),
+    "TileSet": object_of(
+        {**_ITEM, "layers": list_of(object_of({"id": TEXT, "dataType": TEXT}))},
+        {
+            "title": TEXT,
+            "boundingBox": object_of({"lowerLeft": PAIR, "upperRight": PAIR, "crs": ADDRESS}),
+            "centerPoint": object_of({"coordinates": PAIR, "crs": ADDRESS}, {"tileMatrix": TEXT}),
+            "mediaTypes": list_of(TEXT),
+            "style": object_of({"id": TEXT}, {"title": TEXT, "links": _LINKS}),
+            "attribution": TEXT,
+            "license": TEXT,
+        },
+    ),
+    "TileJson": object_of(
+        {"tilejson": enum_of(["3.0.0"]), "tiles": {**list_of(TEXT), "minItems": 1}, "minzoom": INDEX, "maxzoom": INDEX},
+        {
+            "name": TEXT,
+            "attribution": TEXT,
+            "bounds": {**list_of(NUMBER), "minItems": 4, "maxItems": 4},
+            "center": {**list_of(NUMBER), "minItems": 3, "maxItems": 3},
+            "vector_layers": list_of(object_of({"id": TEXT, "fields": {"type": "object"}})),
+        },
+    ),
+    "TileMatrixSetList": object_of(
+        {
+            "tileMatrixSets": list_of(
+                object_of({"id": TEXT, "crs": _CRS, "links": _LINKS}, {"title": TEXT, "uri": ADDRESS})
+            )
+        }
+    ),
+    "TileMatrixSet": object_of(
+        {"id": TEXT, "crs": _CRS, "tileMatrices": {**list_of(_MATRIX), "minItems": 1}},
+        {"title": TEXT, "uri": ADDRESS, "orderedAxes": list_of(TEXT), "wellKnownScaleSet": ADDRESS, "links": _LINKS},
+    ),
+}
+
+block = BuildingBlock(
+    operations=operations,
+    conformance=(
+        *(f"http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/{name}" for name in TILES),
+        *(f"http://www.opengis.net/spec/tms/2.0/conf/{name}" for name in TILE_MATRIX_SETS),
+    ),
+    schemas=SCHEMAS,
+    landing_links=landing_links,
+    collection_links=collection_links,
+)

@@ -17,6 +17,7 @@ from chronotile.pipeline.encoders.vector.mvt import MEDIA_TYPE
 from chronotile.pipeline.tile_ranges import box_in_set
 from chronotile.protocols.common.links import link
 from chronotile.protocols.common.localised_text import text_in
+from chronotile.protocols.common.openapi import without_empty
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import names_of, text
 from chronotile.protocols.ogcapi.block import DocumentContext, Json
@@ -66,10 +67,12 @@ def tilesets(origin: Origin, context: DocumentContext, *, limits_in: Callable[[T
         context: For whom.
         limits_in: Gives the tiles there are in a set.
     """
-    return {
-        "tilesets": [_item(origin, each, context, limits_in(each)) for each in context.catalogue.tile_matrix_sets],
-        "links": [link("self", f"{context.base}{origin.path}", JSON, origin.title)],
-    }
+    listed = [
+        # With the limits and the templates of tiles, so that clients need no more to request one.
+        {**_common(origin, each, context, limits_in(each)), "links": list(_links(origin, each, context))}
+        for each in context.catalogue.tile_matrix_sets
+    ]
+    return {"tilesets": listed, "links": [link("self", f"{context.base}{origin.path}", JSON, origin.title)]}
 
 
 def tileset(
@@ -112,12 +115,6 @@ def _common(origin: Origin, tile_matrix_set: TileMatrixSet, context: DocumentCon
     }
 
 
-def _item(origin: Origin, tile_matrix_set: TileMatrixSet, context: DocumentContext, limits: Limits) -> Json:
-    # With the limits and the templates of tiles, so that clients need no more to request one.
-    links = list(_links(origin, tile_matrix_set, context))
-    return {**_common(origin, tile_matrix_set, context, limits), "links": links}
-
-
 def _links(origin: Origin, tile_matrix_set: TileMatrixSet, context: DocumentContext) -> Iterator[Json]:
     href = f"{_url(origin, tile_matrix_set, context)}?{urlencode({'f': 'json', **origin.query})}"
     yield link("self", href, JSON, f"tileset in {tile_matrix_set.id}")
@@ -135,8 +132,7 @@ def _url(origin: Origin, tile_matrix_set: TileMatrixSet, context: DocumentContex
 
 def _placed(box: BBox, limits: Limits, tile_matrix_set: TileMatrixSet) -> dict[str, Any]:
     west, south, east, north = (round(edge, DECIMALS) for edge in box)
-    crs = CRS84.uri
-    matrix = finest(limits, tile_matrix_set)
+    crs, matrix = CRS84.uri, finest(limits, tile_matrix_set)
     centre = {"coordinates": [(west + east) / 2, (south + north) / 2], "crs": crs}
     return {
         "boundingBox": {"lowerLeft": [west, south], "upperRight": [east, north], "crs": crs},
@@ -154,7 +150,6 @@ def map_origin(path: Mapping[str, str], query: Kvp, layers: tuple[Layer, ...], c
     top = layers[-1]
     style = resolve_style(top, path.get("styleId", ""))
     title = ", ".join(_title(layer, context) for layer in layers)
-    licensed = {"attribution": top.attribution, "license": top.license}
     style_url = f"{context.base}/collections/{quote(top.id)}/styles/{quote(style.id)}"
     return Origin(
         title=title,
@@ -164,10 +159,10 @@ def map_origin(path: Mapping[str, str], query: Kvp, layers: tuple[Layer, ...], c
         query={name: value for name in CARRIED if (value := query.optional(name))},
         layers=[_layer(layer, path.get("styleId", ""), context) for layer in layers],
         members={
-            **{name: value for name, value in licensed.items() if value},
+            **without_empty({"attribution": top.attribution, "license": top.license}),
             "style": {"id": style.id, "title": style.title, "links": [link("style", style_url, JSON, style.title)]},
         },
-        links=[link(REL_GEODATA, _collection_url(layer, context), JSON, _title(layer, context)) for layer in layers],
+        links=[_geodata(layer, context) for layer in layers],
     )
 
 
@@ -187,19 +182,18 @@ def layers_box(layers: tuple[Layer, ...], tile_matrix_set: TileMatrixSet) -> BBo
 
 def _layer(layer: Layer, style: str, context: DocumentContext) -> Json:
     drawn = resolve_style(layer, style)
-    licensed = {"attribution": layer.attribution, "license": layer.license}
     return {
         "id": layer.id,
         "title": _title(layer, context),
         "dataType": "map",
-        **{name: value for name, value in licensed.items() if value},
+        **without_empty({"attribution": layer.attribution, "license": layer.license}),
         "style": {"id": drawn.id, "title": drawn.title},
-        "links": [link(REL_GEODATA, _collection_url(layer, context), JSON, _title(layer, context))],
+        "links": [_geodata(layer, context)],
     }
 
 
-def _collection_url(layer: Layer, context: DocumentContext) -> str:
-    return f"{context.base}/collections/{quote(layer.id)}"
+def _geodata(layer: Layer, context: DocumentContext) -> Json:
+    return link(REL_GEODATA, f"{context.base}/collections/{quote(layer.id)}", JSON, _title(layer, context))
 
 
 def _title(layer: Layer, context: DocumentContext) -> str:
@@ -246,7 +240,7 @@ def places_origin(places: tuple[PlaceSet, ...], query: Kvp, context: DocumentCon
         formats=FORMATS,
         query={} if named is None else {"collections": named},
         layers=[_place_layer(each, context) for each in places],
-        members={"attribution": attribution} if attribution else {},
+        members=without_empty({"attribution": attribution}),
     )
 
 
@@ -264,13 +258,12 @@ def vector_layers(places: tuple[PlaceSet, ...]) -> list[Json]:
 
 def _place_layer(places: PlaceSet, context: DocumentContext) -> Json:
     properties = {name: {"title": name, "type": _type(column)} for name, column in places.columns.items()}
-    attribution = {"attribution": places.spec.attribution} if places.spec.attribution else {}
     return {
         "id": places.id,
         "title": _places_title(places, context),
         "dataType": "vector",
         "geometryDimension": POLYGONS,
-        **attribution,
+        **without_empty({"attribution": places.spec.attribution}),
         "propertiesSchema": {"type": "object", "properties": properties},
     }
 

@@ -1,7 +1,8 @@
 """Tile matrix sets as documents (OGC 17-083r4 §6.2, OGC 20-057 Annex)."""
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
 
@@ -11,6 +12,7 @@ from chronotile.core.model.grid import BBox, NativeGrid
 from chronotile.core.model.tiles import TileMatrix, TileMatrixSet, TileRange
 from chronotile.pipeline.tile_ranges import check_in_range, shown_matrices, shown_range
 from chronotile.protocols.common.links import link
+from chronotile.protocols.common.openapi import without_empty
 from chronotile.protocols.common.query.place import TileAddress, in_axis_order
 from chronotile.protocols.ogcapi.block import DocumentContext, Json
 from chronotile.protocols.ogcapi.maps.params import box_to
@@ -29,7 +31,7 @@ def tiling_schemes(context: DocumentContext) -> Json:
     """Return all tile matrix sets in short."""
     return {
         "tileMatrixSets": [_item(each, context) for each in context.catalogue.tile_matrix_sets],
-        "links": [_self(schemes_url(context), "tile matrix sets")],
+        "links": [link("self", schemes_url(context), JSON, "tile matrix sets")],
     }
 
 
@@ -40,12 +42,13 @@ def tiling_scheme(tile_matrix_set: TileMatrixSet, context: DocumentContext) -> J
     return {
         "id": tile_matrix_set.id,
         "title": tile_matrix_set.title,
-        **({} if tile_matrix_set.uri is None else {"uri": tile_matrix_set.uri}),
-        "orderedAxes": _axes(crs),
+        **without_empty({"uri": tile_matrix_set.uri}),
+        # Those of the CRS, whose coordinates corners have.
+        "orderedAxes": [axis.abbrev for axis in crs.definition.axis_info[:2]],
         "crs": crs_member(crs),
-        **({} if scale_set is None else {"wellKnownScaleSet": scale_set}),
+        **without_empty({"wellKnownScaleSet": scale_set}),
         "tileMatrices": [_matrix(each, crs) for each in tile_matrix_set.matrices],
-        "links": [_self(scheme_url(tile_matrix_set, context), tile_matrix_set.title)],
+        "links": [link("self", scheme_url(tile_matrix_set, context), JSON, tile_matrix_set.title)],
     }
 
 
@@ -79,9 +82,9 @@ def _item(tile_matrix_set: TileMatrixSet, context: DocumentContext) -> Json:
     return {
         "id": tile_matrix_set.id,
         "title": tile_matrix_set.title,
-        **({} if tile_matrix_set.uri is None else {"uri": tile_matrix_set.uri}),
+        **without_empty({"uri": tile_matrix_set.uri}),
         "crs": crs_member(tile_matrix_set.crs),
-        "links": [_self(scheme_url(tile_matrix_set, context), tile_matrix_set.title)],
+        "links": [link("self", scheme_url(tile_matrix_set, context), JSON, tile_matrix_set.title)],
     }
 
 
@@ -99,15 +102,6 @@ def _matrix(matrix: TileMatrix, crs: Crs) -> Json:
     }
 
 
-def _axes(crs: Crs) -> list[str]:
-    # Names of the axes in their order: those of the CRS, whose coordinates corners have.
-    return [axis.abbrev for axis in crs.definition.axis_info[:2]]
-
-
-def _self(href: str, title: str) -> Json:
-    return link("self", href, JSON, title)
-
-
 # Which tiles there are of what is shown (OGC 17-083r4 §7.1.5): what metadata say is what is answered.
 
 Limits = dict[str, TileRange]
@@ -116,27 +110,25 @@ Limits = dict[str, TileRange]
 
 def limits_of_grids(natives: Sequence[NativeGrid], tile_matrix_set: TileMatrixSet) -> Limits:
     """Return the tiles that any of some grids touches, from the coarsest matrix to the last that shows more."""
-    limits: Limits = {}
-    for native in natives:
-        for matrix, held in shown_matrices(native, tile_matrix_set):
-            known = limits.get(matrix.id)
-            limits[matrix.id] = held if known is None else _both(known, held)
+    limits = _joined((matrix, held) for native in natives for matrix, held in shown_matrices(native, tile_matrix_set))
     return {matrix.id: limits[matrix.id] for matrix in tile_matrix_set.matrices if matrix.id in limits}
 
 
 def limits_of_boxes(boxes: Sequence[BBox], tile_matrix_set: TileMatrixSet) -> Limits:
     """Return the tiles of all matrices that any of some boxes in CRS84 touches."""
-    limits: Limits = {}
+    inside = list[BBox]()
     for box in boxes:
-        try:
-            inside = box_to(box, CRS84, tile_matrix_set.crs)
-        except InvalidParameter:
-            continue
-        for matrix in tile_matrix_set.matrices:
-            held = tile_matrix_set.tiles_over(matrix, inside)
-            if held is not None:
-                known = limits.get(matrix.id)
-                limits[matrix.id] = held if known is None else _both(known, held)
+        with suppress(InvalidParameter):
+            inside.append(box_to(box, CRS84, tile_matrix_set.crs))
+    found = ((each, tile_matrix_set.tiles_over(each, box)) for box in inside for each in tile_matrix_set.matrices)
+    return _joined((matrix, held) for matrix, held in found if held is not None)
+
+
+def _joined(found: Iterable[tuple[TileMatrix, TileRange]]) -> Limits:
+    limits: Limits = {}
+    for matrix, held in found:
+        known = limits.get(matrix.id)
+        limits[matrix.id] = held if known is None else _both(known, held)
     return limits
 
 
