@@ -10,7 +10,7 @@ from chronotile.core.model.crs import CRS84, Crs
 from chronotile.core.model.grid import BBox
 from chronotile.protocols.common.openapi import BOX
 from chronotile.protocols.common.query.kvp import Kvp, number
-from chronotile.protocols.common.query.parameter import text
+from chronotile.protocols.common.query.parameter import Parameter, text
 from chronotile.protocols.common.query.place import as_xy, requested_crs
 
 _URI = re.compile(
@@ -87,9 +87,21 @@ def requested_bbox(query: Kvp, layer: Layer, catalogue: Catalogue) -> tuple[BBox
     """
     given, name = BBOX.given(query), BBOX_CRS.given(query)
     crs = CRS84 if name is None else named_crs(name, layer, catalogue, locator="bbox-crs")
+    return None if given is None else (box_of(given, crs), crs)
+
+
+def box_in_degrees(query: Kvp, parameter: Parameter[str]) -> BBox | None:
+    """Return the box in CRS84 of a parameter, if there is one; west is more than east across the antimeridian.
+
+    Raises:
+        InvalidParameter: It is not accepted.
+    """
+    given = parameter.given(query)
     if given is None:
         return None
-    return box_of(given, crs), crs
+    box = box_of(given, CRS84)
+    check_degrees(box, CRS84, locator=parameter.name)
+    return box
 
 
 def check_degrees(box: BBox, crs: Crs, *, locator: str) -> None:

@@ -26,7 +26,7 @@ EARTH = Geod(ellps="WGS84")
 
 def grid_of(**query):
     pairs = [(name.replace("_", "-"), value) for name, value in query.items()]
-    return parse_map(PATH, query_of(pairs), "", CATALOGUE).grid(CATALOGUE)
+    return parse_map(PATH, query_of(pairs), "", CATALOGUE).grid()
 
 
 def ground_m(grid):
@@ -295,7 +295,7 @@ NAMES = [
 )
 def test_any_parameters_give_a_grid_or_are_refused_in_words(query):
     with suppress(InvalidParameter, UnsupportedCrs):
-        grid = parse_map(PATH, query_of(query.items()), "", CATALOGUE).grid(CATALOGUE)
+        grid = parse_map(PATH, query_of(query.items()), "", CATALOGUE).grid()
 
         assert min(grid.width, grid.height) >= 1
 

@@ -7,14 +7,24 @@ import numpy as np
 
 from chronotile.catalog.offered import Offered
 from chronotile.core.model.collection import Layer
-from chronotile.core.model.crs import Crs
 from chronotile.core.model.geometry.area import LENGTHS_M
 from chronotile.core.model.number_text import json_number
 from chronotile.core.model.time.instants import ONE_NS, TimeDomain, period_text
 from chronotile.pipeline.encoders.document_parts import UCUM, categories_of, category_id, standard_name_uri
 from chronotile.protocols.common.links import link
 from chronotile.protocols.common.localised_text import text_in
-from chronotile.protocols.common.openapi import INDEX, NUMBER, OBJECT, TEXT, Json, enum_of, list_of, object_of, ref
+from chronotile.protocols.common.openapi import (
+    INDEX,
+    NUMBER,
+    OBJECT,
+    TEXT,
+    Json,
+    enum_of,
+    list_of,
+    object_of,
+    ref,
+    without_empty,
+)
 from chronotile.protocols.common.query.parameter import names_of
 from chronotile.protocols.ogcapi.block import BuildingBlock, DocumentContext
 from chronotile.protocols.ogcapi.edr.queries import (
@@ -70,7 +80,10 @@ def collection_members(offered: Offered, context: DocumentContext) -> dict[str, 
     queries = queries_of(offered, context.catalogue)
     if not queries:
         return {}
-    details = _crs_details(offered.main_field.main_variable.grid.crs)
+    own = offered.main_field.main_variable.grid.crs
+    # Of the data's own CRS where it has no code: of the others the URIs say what they are, and `crs` lists them.
+    # Each collection has it five times, and there may be hundreds in one document.
+    details = [] if own.uri else [{"crs": own.name, "wkt": str(own.definition.to_wkt())}]
     return {
         "data_queries": {query.name: {"link": _query_link(query, offered, context, details)} for query in queries},
         "parameter_names": {name: parameter(layer, context.language) for name, layer in offered.fields.items()},
@@ -80,16 +93,12 @@ def collection_members(offered: Offered, context: DocumentContext) -> dict[str, 
 
 def collection_links(offered: Offered, context: DocumentContext) -> list[Json]:
     """Return links to the queries (§8.1.3): `data`, templates where parameters are needed, and `items` for times."""
-    return [
-        link(
-            "items" if query is ITEMS else "data",
-            f"{_address(query, offered, context)}{'' if query.is_list else _template(query)}",
-            _media_type(query),
-            query.title,
-            is_template=not query.is_list,
-        )
-        for query in queries_of(offered, context.catalogue)
-    ]
+    links = []
+    for query in queries_of(offered, context.catalogue):
+        template = "" if query.is_list else f"{{?{','.join(names_of(query.parameters))}}}"  # RFC 6570 §3.2.8
+        href, rel = f"{_address(query, offered, context)}{template}", "items" if query is ITEMS else "data"
+        links.append(link(rel, href, _media_type(query), query.title, is_template=not query.is_list))
+    return links
 
 
 def parameter(layer: Layer, language: str) -> Json:
@@ -102,12 +111,11 @@ def parameter(layer: Layer, language: str) -> Json:
     classes, units = categories_of(layer), variable.encoding.units
     if classes:
         observed["categories"] = [{"id": category_id(each), "label": each.label} for each in classes]
-    described = text_in(layer.abstract, language)
     return {
         "type": "Parameter",
         "id": variable.name,
         "label": label,
-        **({"description": described} if described else {}),
+        **without_empty({"description": text_in(layer.abstract, language)}),
         "dataType": "integer" if classes else "float",
         **({"categoryEncoding": {category_id(each): json_number(each.value) for each in classes}} if classes else {}),
         **({"unit": {"label": units, "symbol": {"value": units, "type": UCUM}}} if units and not classes else {}),
@@ -141,19 +149,8 @@ def _address(query: DataQuery, offered: Offered, context: DocumentContext) -> st
     return f"{context.base}/collections/{offered.id}/{query.name}"
 
 
-def _template(query: DataQuery) -> str:
-    # The parameters (RFC 6570 §3.2.8).
-    return f"{{?{','.join(names_of(query.parameters))}}}"
-
-
 def _media_type(query: DataQuery) -> str:
     return MEDIA_TYPES[GEOJSON if query.is_list else query.formats[0]]
-
-
-def _crs_details(own: Crs) -> list[Json]:
-    # Of the data's own CRS where it has no code: of the others the URIs say what they are, and `crs` lists them.
-    # Each collection has it five times, and there may be hundreds in one document.
-    return [] if own.uri else [{"crs": own.name, "wkt": str(own.definition.to_wkt())}]
 
 
 def _measurement(times: TimeDomain) -> Json:
@@ -162,7 +159,7 @@ def _measurement(times: TimeDomain) -> Json:
     if lengths.size == 0 or bool((lengths == ONE_NS).all()):
         return {"method": "instantaneous"}
     duration = period_text(int(lengths[0].astype(np.int64)), is_monthly=False) if lengths.size == 1 else None
-    return {"method": "observation", **({"duration": duration} if duration else {})}
+    return {"method": "observation", **without_empty({"duration": duration})}
 
 
 CLASSES = ("core", "collections", "queries", "json", "geojson", "edr-geojson", "covjson", "oas30")

@@ -32,7 +32,7 @@ from chronotile.protocols.common.query import csv_options
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import names_of
 from chronotile.protocols.ogcapi.block import Json
-from chronotile.protocols.ogcapi.crs import box_of, check_degrees
+from chronotile.protocols.ogcapi.crs import box_in_degrees
 from chronotile.protocols.ogcapi.edr.params import check_query, crs_of_query, requested_layers
 from chronotile.protocols.ogcapi.edr.queries import (
     BBOX_OF_LISTS,
@@ -72,9 +72,10 @@ def features_query(offered: Offered, query: Kvp, catalogue: Catalogue) -> Featur
     check_query(query, OF_LISTS)
     layers = requested_layers(offered, query)
     crs_of_query(query, layers[0], catalogue)
+    box = box_in_degrees(query, BBOX_OF_LISTS)
     return FeaturesQuery(
         layers=layers,
-        box=_box(BBOX_OF_LISTS.given(query)),
+        box=None if box is None else box.unwound(),
         time=DATETIME.of(query),
         paging=Paging(
             limit=min(LIMIT.of(query), MAX_LIMIT),
@@ -113,14 +114,6 @@ def _page(rel: str, address: str, paging: Paging, offset: int) -> Json:
     return link(rel, f"{address}?{paging.query(offset)}", MEDIA_TYPES[GEOJSON], f"Features from {offset} on")
 
 
-def _box(text: str | None) -> BBox | None:
-    if text is None:
-        return None
-    box = box_of(text, CRS84)
-    check_degrees(box, CRS84, locator="bbox")
-    return box.unwound()
-
-
 TIMELESS = "all"
 """Id of the item with the data that have no time."""
 
@@ -153,12 +146,7 @@ class Items:
         """
         if time.keyword == "absent":
             return self.instants
-        found = [
-            layer.times.instants[list(matching_times(layer, time, now=clock()).indexes)]
-            for layer in self.layers
-            if len(layer.times)
-        ]
-        return reduce(np.union1d, found, _NONE)
+        return _matching_instants([layer for layer in self.layers if len(layer.times)], time, clock)
 
     def feature(self, name: str, layers: Sequence[Layer], datetime: str) -> Json:
         """Return the item of that id."""
@@ -179,28 +167,26 @@ class Items:
                 "label": title if name == TIMELESS else f"{title}, {name}",
                 "edrqueryendpoint": f"{self.address}/cube?{urlencode(query, safe='/:,')}",
             },
-            "links": [self._link("self", name)],
+            "links": [link("self", f"{self.address}/items/{quote(name, safe=':')}", MEDIA_TYPES[GEOJSON], "This item")],
         }
 
     def features(self, instants: InstantArray) -> list[Json]:
         """Return the items of some instants, each with the parameters that have it."""
         has = [(layer, np.isin(instants, layer.times.instants)) for layer in self.layers]
-        names = [format_instant(instant) for instant in instants]
-        return [
-            self.feature(name, [layer for layer, which in has if which[number]], name)
-            for number, name in enumerate(names)
-        ]
+        names = enumerate(map(format_instant, instants))
+        return [self.feature(name, [layer for layer, which in has if which[number]], name) for number, name in names]
 
     def timeless(self) -> Json:
         """Return the item of what has no time."""
         return self.feature(TIMELESS, [layer for layer in self.layers if len(layer.times) == 0], UNBOUNDED)
 
-    def _link(self, rel: str, name: str) -> Json:
-        href = f"{self.address}/items/{quote(name, safe=':')}"
-        return link(rel, href, MEDIA_TYPES[GEOJSON], "This item")
-
 
 _NONE = np.array([], dtype="datetime64[ns]")
+
+
+def _matching_instants(layers: Sequence[Layer], time: TimeSelection, clock: Clock) -> InstantArray:
+    found = [layer.times.instants[list(matching_times(layer, time, now=clock()).indexes)] for layer in layers]
+    return reduce(np.union1d, found, _NONE)
 
 
 def items_document(items: Items, selection: FeaturesQuery, clock: Clock) -> bytes:
@@ -236,8 +222,7 @@ def item_document(items: Items, name: str) -> bytes:
             f"item {name[:MAX_SHOWN]!r} is not known; items are called after times, as /items lists them",
             locator="itemId",
         )
-    (feature,) = items.features(found)
-    return orjson.dumps(feature)
+    return orjson.dumps(items.features(found)[0])
 
 
 def _named(instants: InstantArray, name: str) -> InstantArray:
@@ -308,12 +293,8 @@ class Locations:
             }
 
     def _outlines(self, places: PlaceSet) -> Json:
-        return link(
-            "related",
-            f"{self.root}/places/{quote(places.id)}?format=geojson",
-            MEDIA_TYPES[GEOJSON],
-            f"{text_in(places.spec.title, self.language) or places.id}: outlines",
-        )
+        title = f"{text_in(places.spec.title, self.language) or places.id}: outlines"
+        return link("related", f"{self.root}/places/{quote(places.id)}?format=geojson", MEDIA_TYPES[GEOJSON], title)
 
 
 def location_address(address: str, name: str) -> str:
@@ -386,6 +367,5 @@ def _datetime(selection: FeaturesQuery, clock: Clock) -> str:
     timed = [layer for layer in selection.layers if len(layer.times)]
     if not timed:
         return UNBOUNDED
-    found = [layer.times.instants[list(matching_times(layer, selection.time, now=clock()).indexes)] for layer in timed]
-    instants = reduce(np.union1d, found)
+    instants = _matching_instants(timed, selection.time, clock)
     return interval_text(instants) if instants.size else ""

@@ -180,7 +180,7 @@ def area_request(offered: Offered, query: Kvp, catalogue: Catalogue) -> CellsReq
     check_query(query, AREA.parameters)
     crs = crs_of_query(query, offered.main_field, catalogue) or CRS84
     area = area_of_text(query, crs, max_vertices=catalogue.limits.max_vertices)
-    return CellsRequest(coverage=_in_area(area, offered, query, catalogue))
+    return CellsRequest(coverage=_cells(offered, query, catalogue, area))
 
 
 def radius_request(offered: Offered, query: Kvp, catalogue: Catalogue) -> CellsRequest:
@@ -196,7 +196,7 @@ def radius_request(offered: Offered, query: Kvp, catalogue: Catalogue) -> CellsR
     within = WITHIN.parse(query.required(WITHIN.name, accepted="a distance, in within-units"))
     named = query.required(WITHIN_UNITS.name, accepted=f"one of {', '.join(LENGTHS_M)}").lower()
     units = choice(OTHER_LENGTHS.get(named, named), LENGTHS_M, locator="within-units")
-    return CellsRequest(coverage=_in_area(circle_of(points[0], within * LENGTHS_M[units]), offered, query, catalogue))
+    return CellsRequest(coverage=_cells(offered, query, catalogue, circle_of(points[0], within * LENGTHS_M[units])))
 
 
 def cube_request(offered: Offered, query: Kvp, catalogue: Catalogue) -> CellsRequest:
@@ -211,27 +211,18 @@ def cube_request(offered: Offered, query: Kvp, catalogue: Catalogue) -> CellsReq
     box = box_of(query.required(BBOX.name, accepted=CORNERS), crs)
     check_degrees(box, crs, locator="bbox")
     columns, rows = COLUMNS.of(query), ROWS.of(query)
-    coverage = CoverageRequest(
-        layers=_layer_ids(offered, query),
-        trims=(Trim(box=box, crs=crs),),
-        time=DATETIME.of(query),
-        crs=crs_of_query(query, offered.main_field, catalogue),
-    )
+    coverage = replace(_cells(offered, query, catalogue), trims=(Trim(box=box, crs=crs),))
     return CellsRequest(coverage=coverage, columns=columns, rows=rows)
 
 
-def _in_area(area: Area, offered: Offered, query: Kvp, catalogue: Catalogue) -> CoverageRequest:
+def _cells(offered: Offered, query: Kvp, catalogue: Catalogue, area: Area | None = None) -> CoverageRequest:
     return CoverageRequest(
-        layers=_layer_ids(offered, query),
+        layers=tuple(layer.id for layer in requested_layers(offered, query)),
         time=DATETIME.of(query),
         crs=crs_of_query(query, offered.main_field, catalogue),
         area=area,
         area_locator=LOCATOR,
     )
-
-
-def _layer_ids(offered: Offered, query: Kvp) -> tuple[str, ...]:
-    return tuple(layer.id for layer in requested_layers(offered, query))
 
 
 # Well-known text of `coords` (OGC 06-103r4 §7) as x and y; a third or fourth coordinate is left out.
@@ -268,7 +259,8 @@ def points_of(query: Kvp, crs: Crs, *, most: int) -> tuple[Position, ...]:
         raise LimitExceeded(
             "max_features", allowed=most, needed=len(members), alternative="request fewer at once", locator=LOCATOR
         )
-    return tuple(_member(each.strip(), body, crs) for each in members)
+    found = ((_POINT if each.startswith("(") else _PAIR).fullmatch(each) for each in map(str.strip, members))
+    return tuple(_position(each, body, crs) for each in found)  # in brackets of its own or without
 
 
 def area_of_text(query: Kvp, crs: Crs, *, max_vertices: int) -> Area:
@@ -297,11 +289,6 @@ def _tagged(query: Kvp, accepted: tuple[str, ...]) -> tuple[str, str]:
     if found is None or kind not in accepted:
         raise _unreadable(text, accepted)
     return kind, found[2]
-
-
-def _member(text: str, body: str, crs: Crs) -> Position:
-    # One of several points, in brackets of its own or without.
-    return _position((_POINT if text.startswith("(") else _PAIR).fullmatch(text), body, crs)
 
 
 def _position(found: re.Match[str] | None, body: str, crs: Crs) -> Position:

@@ -169,42 +169,23 @@ async def _features(request: Request, make: Callable[[], bytes]) -> Response:
     return response
 
 
-async def get_position(request: Request) -> Response:
-    """Return the series of the native cells that hold the points of `coords`."""
-    return await _series(request, POSITION.formats, position_query, position_offer)
-
-
 async def get_location(request: Request) -> Response:
     """Return the means of the native cells in one place, or in each of several."""
     names = request.path_params["locationId"]
     resolve, offer = partial(location_query, names=names), partial(location_offer, names=names)
-    return await _series(request, LOCATIONS.formats, resolve, offer)
+    return await get_series(LOCATIONS, resolve, offer, request)
 
 
-async def get_area(request: Request) -> Response:
-    """Return the cells in the polygon of `coords`."""
-    return await _cells(request, area_request)
-
-
-async def get_cube(request: Request) -> Response:
-    """Return the cells in `bbox`."""
-    return await _cells(request, cube_request)
-
-
-async def get_radius(request: Request) -> Response:
-    """Return the cells round the point of `coords`."""
-    return await _cells(request, radius_request)
-
-
-async def _series(
-    request: Request,
-    formats: tuple[str, ...],
+async def get_series(
+    query: DataQuery,
     resolve: Callable[[DataRequest, IsActive], SeriesQuery],
     offer: Callable[[DataRequest], JobOffer | None],
+    request: Request,
 ) -> Response:
+    """Return series of points or places."""
     data_request = parse_data_query(request)
     offer_job(request, partial(offer, data_request))
-    name, known = data_request.format_among(formats), known_etags(request)
+    name, known = data_request.format_among(query.formats), known_etags(request)
 
     def work(is_active: IsActive) -> FieldsPayload:
         series = resolve(data_request, is_active)
@@ -213,11 +194,11 @@ async def _series(
     layer = data_request.offered.main_field
     await discard_body(request)
     payload = await run(request, SERIES_OF_MANY, work, layers=[layer.id])
-    response = data_response(payload, name, data_request)
-    return warned_of_live(response, [data_request.offered.main_field], data_request.services)
+    return warned_of_live(data_response(payload, name, data_request), [layer], data_request.services)
 
 
-async def _cells(request: Request, requested: Callable[[Offered, Kvp, Catalogue], CellsRequest]) -> Response:
+async def get_cells(requested: Callable[[Offered, Kvp, Catalogue], CellsRequest], request: Request) -> Response:
+    """Return the cells of an area, a cube or a circle."""
     data_request = parse_data_query(request)
     name, services = data_request.format_among(OF_CELLS), data_request.services
     options, media_type = data_request.csv_options(name), data_request.media_type(name)
@@ -234,10 +215,62 @@ async def _cells(request: Request, requested: Callable[[Offered, Kvp, Catalogue]
             cells().settled(services), key, services, formats={key: written}, conditions=conditions, is_active=is_active
         )
 
-    layer = data_request.offered.main_field
     await discard_body(request)
-    delivery = await run(request, COVERAGES, work, layers=[layer.id])
+    delivery = await run(request, COVERAGES, work, layers=[data_request.offered.main_field.id])
     return respond_with_file(replace(delivery, media_type=media_type))
+
+
+NAMES = {GEOTIFF: "GTiff"}
+"""What processes call formats, where they have other names."""
+
+
+def position_offer(data_request: DataRequest) -> JobOffer | None:
+    """Return the job that does what a position query is too large for; `None` of points in another CRS than CRS84.
+
+    Raises:
+        ChronotileError: A parameter is not accepted.
+    """
+    request = position_request(data_request.offered, data_request.query, data_request.services.catalogue)
+    if any(point.crs != CRS84 for point in request.points):
+        return None
+    inputs = {
+        "layers": names_input(request.layers),
+        "points": [[point.x, point.y] for point in request.points],
+        **datetime_input(request.time),
+        "format": "json",
+    }
+    notes = ["the file is JSON, as /timeseries/points has it"]
+    return JobOffer(process="time-series", inputs=inputs, limits=OF_SERIES, notes=notes)
+
+
+def location_offer(data_request: DataRequest, *, names: str) -> JobOffer | None:
+    """Return the job that does what the data of locations are too large for; `None` of several parameters.
+
+    Raises:
+        ChronotileError: There is no such place, or a parameter is not accepted.
+    """
+    catalogue = data_request.services.catalogue
+    request = areas_request(data_request.offered, areas_of_locations(names, catalogue), data_request.query)
+    places = places_input(request.areas, catalogue.layer(request.layers[0]), catalogue)
+    if places is None or len(request.layers) > 1 or len({area.crs for area in request.areas}) > 1:
+        return None
+    inputs = {"layer": request.layers[0], **places, **datetime_input(request.time), "format": "geojson"}
+    notes = ["the file is GeoJSON, as /timeseries/{layer}/areas has it"]
+    return JobOffer(process="zonal-statistics", inputs=inputs, limits=OF_SERIES, notes=notes)
+
+
+def cells_offer(cells: CellsRequest, name: str, data_request: DataRequest) -> JobOffer | None:
+    """Return the job that writes cells which are too many for an answer; `None` of those in an area, or of other sizes.
+
+    Args:
+        cells: As requested.
+        name: Of the format.
+        data_request: The request.
+
+    Raises:
+        ChronotileError: The request is not accepted.
+    """
+    return export_offer(cells.settled(data_request.services), NAMES.get(name, name), data_request.services.catalogue)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -347,12 +380,23 @@ def _example_location(examples: Examples) -> str:
 
 
 operations = (
-    _data(POSITION, get_position, "GetDataForPoint", lambda place: {"coords": place.point}),
-    _data(AREA, get_area, "GetDataForArea", lambda place: {"coords": place.polygon}, faults=area_fault),
-    _data(CUBE, get_cube, "GetDataForCube", lambda place: {"bbox": place.box}),
+    _data(
+        POSITION,
+        partial(get_series, POSITION, position_query, position_offer),
+        "GetDataForPoint",
+        lambda place: {"coords": place.point},
+    ),
+    _data(
+        AREA,
+        partial(get_cells, area_request),
+        "GetDataForArea",
+        lambda place: {"coords": place.polygon},
+        faults=area_fault,
+    ),
+    _data(CUBE, partial(get_cells, cube_request), "GetDataForCube", lambda place: {"bbox": place.box}),
     _data(
         RADIUS,
-        get_radius,
+        partial(get_cells, radius_request),
         "GetDataForRadius",
         lambda place: {"coords": place.point, "within": round(place.within), "within-units": "km"},
         faults=area_fault,
@@ -400,56 +444,3 @@ operations = (
         is_offered=_placed,
     ),
 )
-
-
-NAMES = {GEOTIFF: "GTiff"}
-"""What processes call formats, where they have other names."""
-
-
-def position_offer(data_request: DataRequest) -> JobOffer | None:
-    """Return the job that does what a position query is too large for; `None` of points in another CRS than CRS84.
-
-    Raises:
-        ChronotileError: A parameter is not accepted.
-    """
-    request = position_request(data_request.offered, data_request.query, data_request.services.catalogue)
-    if any(point.crs != CRS84 for point in request.points):
-        return None
-    inputs = {
-        "layers": names_input(request.layers),
-        "points": [[point.x, point.y] for point in request.points],
-        **datetime_input(request.time),
-        "format": "json",
-    }
-    notes = ["the file is JSON, as /timeseries/points has it"]
-    return JobOffer(process="time-series", inputs=inputs, limits=OF_SERIES, notes=notes)
-
-
-def location_offer(data_request: DataRequest, *, names: str) -> JobOffer | None:
-    """Return the job that does what the data of locations are too large for; `None` of several parameters.
-
-    Raises:
-        ChronotileError: There is no such place, or a parameter is not accepted.
-    """
-    catalogue = data_request.services.catalogue
-    request = areas_request(data_request.offered, areas_of_locations(names, catalogue), data_request.query)
-    places = places_input(request.areas, catalogue.layer(request.layers[0]), catalogue)
-    if places is None or len(request.layers) > 1 or len({area.crs for area in request.areas}) > 1:
-        return None
-    inputs = {"layer": request.layers[0], **places, **datetime_input(request.time), "format": "geojson"}
-    notes = ["the file is GeoJSON, as /timeseries/{layer}/areas has it"]
-    return JobOffer(process="zonal-statistics", inputs=inputs, limits=OF_SERIES, notes=notes)
-
-
-def cells_offer(cells: CellsRequest, name: str, data_request: DataRequest) -> JobOffer | None:
-    """Return the job that writes cells which are too many for an answer; `None` of those in an area, or of other sizes.
-
-    Args:
-        cells: As requested.
-        name: Of the format.
-        data_request: The request.
-
-    Raises:
-        ChronotileError: The request is not accepted.
-    """
-    return export_offer(cells.settled(data_request.services), NAMES.get(name, name), data_request.services.catalogue)

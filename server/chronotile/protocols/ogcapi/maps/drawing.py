@@ -15,7 +15,7 @@ from chronotile.core.errors import MAX_SHOWN, InvalidParameter, UnknownCollectio
 from chronotile.core.model.collection import Layer
 from chronotile.core.model.formats import GEOTIFF_TYPE, MapFormat
 from chronotile.core.model.grid import Grid
-from chronotile.core.model.request import Backdrop, MapRequest, PictureReducer
+from chronotile.core.model.request import Backdrop, MapRequest
 from chronotile.core.model.style import Colour
 from chronotile.core.model.time.instants import TimeSelection
 from chronotile.protocols.common.openapi import PAIR, TEXT, TRUTH, list_of
@@ -138,41 +138,16 @@ class Drawing:
 
     layers: tuple[Layer, ...]
     """The first at the bottom."""
-    style: str
-    """Id, or nothing for the default of each."""
     time: TimeSelection
-    difference: TimeSelection | None
-    range: tuple[float, float] | None
-    ramp: str | None
-    reducer: PictureReducer
     expression: str | None
-    format: str
-    """A key of `FORMATS`."""
-    background: tuple[int, int, int] | Backdrop | None
-
-    @property
-    def media_type(self) -> str:
-        """Of the answer."""
-        return MEDIA_TYPES[self.format]
+    media_type: str
+    """Of the answer."""
+    request: "partial[MapRequest]"
+    """The core's, but for layer and grid."""
 
     def requests(self, grid: Grid) -> tuple[MapRequest, ...]:
         """Return the core's request, one request a layer."""
-        return tuple(
-            MapRequest(
-                layer=layer.id,
-                grid=grid,
-                time=self.time,
-                difference=self.difference,
-                style=self.style,
-                format=FORMATS[self.format],
-                range=self.range,
-                ramp=self.ramp,
-                reducer=self.reducer,
-                expression=self.expression,
-                background=self.background,
-            )
-            for layer in self.layers
-        )
+        return tuple(self.request(layer=layer.id, grid=grid) for layer in self.layers)
 
 
 def drawing_of(path: Mapping[str, str], query: Kvp, accept: str, catalogue: Catalogue) -> tuple[Drawing, Subset]:
@@ -187,19 +162,21 @@ def drawing_of(path: Mapping[str, str], query: Kvp, accept: str, catalogue: Cata
     format_name = negotiate_format(query, accept, MEDIA_TYPES, aliases=ALIASES)
     layers = drawn_layers(path, query, catalogue)
     subset = requested_subset(query, layers[0], catalogue, has_time=True)
-    drawing = Drawing(
-        layers=layers,
-        style=path.get("styleId", ""),
-        time=_time(query, subset),
+    time, expression = _time(query, subset), EXPRESSION.given(query)
+    request = partial(
+        MapRequest,
+        time=time,
         difference=DIFFERENCE.given(query),
+        style=path.get("styleId", ""),
+        format=FORMATS[format_name],
         range=RANGE.given(query),
         ramp=RAMP.given(query),
         reducer=REDUCER.of(query),
-        expression=EXPRESSION.given(query),
-        format=format_name,
+        expression=expression,
         background=background_of(query, is_opaque=format_name == "jpeg"),
     )
-    return drawing, subset
+    media_type = MEDIA_TYPES[format_name]
+    return Drawing(layers=layers, time=time, expression=expression, media_type=media_type, request=request), subset
 
 
 def drawn_layers(path: Mapping[str, str], query: Kvp, catalogue: Catalogue) -> tuple[Layer, ...]:

@@ -202,50 +202,17 @@ class MapQuery:
     subset: Subset
     query: Kvp
     default_crs: Crs
+    catalogue: Catalogue
 
-    def grid(self, catalogue: Catalogue) -> Grid:
+    def grid(self) -> Grid:
         """Return the pixels of the map.
 
         Raises:
             ChronotileError: A parameter is not accepted, or does not go with another.
         """
-        return _Reading(self, catalogue).viewport().grid(_natives(self.drawing))
-
-
-def parse_map(path: Mapping[str, str], query: Kvp, accept: str, catalogue: Catalogue) -> MapQuery:
-    """Return the map that a path and a query request.
-
-    Raises:
-        ChronotileError: A name is unknown or a parameter is not accepted.
-    """
-    query.check_names(names_of(OF_MAP))
-    drawing, subset = drawing_of(path, query, accept, catalogue)
-    return MapQuery(drawing=drawing, subset=subset, query=query, default_crs=default_crs(path, drawing))
-
-
-def default_crs(path: Mapping[str, str], drawing: Drawing) -> Crs:
-    """Return the default CRS of a map (OGC 20-058 §7.2.2).
-
-    Of a collection it is that of the data, if it has a URI; of the dataset, which is in many, CRS84.
-    """
-    own = drawing.layers[0].main_variable.grid.crs
-    return own if "collectionId" in path and own.uri is not None else CRS84
-
-
-class _Reading:
-    """The parameters that say where a map is and how large."""
-
-    def __init__(self, query: MapQuery, catalogue: Catalogue) -> None:
-        self._kvp = query.query
-        self._subset = query.subset
-        self._drawing = query.drawing
-        self._default_crs = query.default_crs
-        self._catalogue = catalogue
-
-    def viewport(self) -> Viewport:
-        crs = self._crs(CRS, otherwise=self._default_crs)
+        crs = self._crs(CRS, otherwise=self.default_crs)
         box, centre, pixel_m = self._box(crs), self._centre(crs), self._pixel_m()
-        width, height = WIDTH.given(self._kvp), HEIGHT.given(self._kvp)
+        width, height = WIDTH.given(self.query), HEIGHT.given(self.query)
         if box is not None and centre is not None:
             raise InvalidParameter("center does not go with bbox or subset; give one of them", locator="center")
         if box is not None and pixel_m is not None and (width or height):
@@ -253,27 +220,32 @@ class _Reading:
                 "of bbox, scale-denominator and width or height two say all; leave one away",
                 locator="scale-denominator",
             )
-        return Viewport(crs=crs, box=box, centre=centre, width=width, height=height, pixel_m=pixel_m)
+        viewport = Viewport(crs=crs, box=box, centre=centre, width=width, height=height, pixel_m=pixel_m)
+        return viewport.grid(self._natives)
+
+    @property
+    def _natives(self) -> list[NativeGrid]:
+        return [layer.main_variable.grid for layer in self.drawing.layers]
 
     def _crs(self, parameter: Parameter[str], *, otherwise: Crs = CRS84) -> Crs:
-        name = parameter.given(self._kvp)
+        name = parameter.given(self.query)
         if name is None:
             return otherwise
-        return named_crs(name, self._drawing.layers[0], self._catalogue, locator=parameter.name)
+        return named_crs(name, self.drawing.layers[0], self.catalogue, locator=parameter.name)
 
     def _box(self, crs: Crs) -> BBox | None:
-        given, bbox_crs, trim = BBOX.given(self._kvp), self._crs(BBOX_CRS), self._subset.trim
+        given, bbox_crs, trim = BBOX.given(self.query), self._crs(BBOX_CRS), self.subset.trim
         if given is not None and trim is not None:
             raise InvalidParameter("subset has an axis that bbox has too; give one of them", locator="subset")
         if given is not None:
             return _in(crs, _solid(box_of(given, bbox_crs), bbox_crs, "bbox"), bbox_crs)
         if trim is None:
             return None
-        closed = _closed(trim.box, data_box(_natives(self._drawing), trim.crs))
+        closed = _closed(trim.box, data_box(self._natives, trim.crs))
         return _in(crs, _solid(closed, trim.crs, "subset"), trim.crs)
 
     def _centre(self, crs: Crs) -> tuple[float, float] | None:
-        centre, centre_crs = CENTER.given(self._kvp), self._crs(CENTER_CRS)
+        centre, centre_crs = CENTER.given(self.query), self._crs(CENTER_CRS)
         if centre is None:
             return None
         x, y, _x, _y = as_xy(BBox(*centre, *centre), centre_crs)
@@ -286,7 +258,7 @@ class _Reading:
         return float(x), float(y)
 
     def _pixel_m(self) -> float | None:
-        size, scale = MM_PER_PIXEL.of(self._kvp), SCALE_DENOMINATOR.given(self._kvp)
+        size, scale = MM_PER_PIXEL.of(self.query), SCALE_DENOMINATOR.given(self.query)
         if scale is None:
             return None
         pixel_m = scale * size / 1000
@@ -299,8 +271,25 @@ class _Reading:
         return pixel_m
 
 
-def _natives(drawing: Drawing) -> list[NativeGrid]:
-    return [layer.main_variable.grid for layer in drawing.layers]
+def parse_map(path: Mapping[str, str], query: Kvp, accept: str, catalogue: Catalogue) -> MapQuery:
+    """Return the map that a path and a query request.
+
+    Raises:
+        ChronotileError: A name is unknown or a parameter is not accepted.
+    """
+    query.check_names(names_of(OF_MAP))
+    drawing, subset = drawing_of(path, query, accept, catalogue)
+    crs = default_crs(path, drawing)
+    return MapQuery(drawing=drawing, subset=subset, query=query, default_crs=crs, catalogue=catalogue)
+
+
+def default_crs(path: Mapping[str, str], drawing: Drawing) -> Crs:
+    """Return the default CRS of a map (OGC 20-058 §7.2.2).
+
+    Of a collection it is that of the data, if it has a URI; of the dataset, which is in many, CRS84.
+    """
+    own = drawing.layers[0].main_variable.grid.crs
+    return own if "collectionId" in path and own.uri is not None else CRS84
 
 
 def _closed(box: BBox, data: BBox) -> BBox:

@@ -1,6 +1,6 @@
 """`/ogcapi/…/map`: maps of a collection or of the dataset, in the default or in a named style."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
@@ -12,7 +12,6 @@ from chronotile.catalog.offered import Offered
 from chronotile.core.model.crs import CRS84
 from chronotile.core.model.formats import MapFormat
 from chronotile.core.model.grid import box_of_all
-from chronotile.core.model.style import Style
 from chronotile.core.model.time.instants import format_instant
 from chronotile.http.respond import respond
 from chronotile.http.run import services_of
@@ -43,7 +42,7 @@ async def get_map(request: Request) -> Response:
     map_query = parse_map(request.path_params, query, request.headers.get("accept", ""), catalogue)
     drawing = map_query.drawing
     layers = [layer.id for layer in drawing.layers]
-    maps, found = await draw_maps(request, layers, lambda: drawing.requests(map_query.grid(catalogue)))
+    maps, found = await draw_maps(request, layers, lambda: drawing.requests(map_query.grid()))
     response = respond(replace(found.payload, media_type=drawing.media_type))
     response.headers.update({**grid_headers(maps[0].grid), **time_headers(found.payload.time), "Vary": "Accept"})
     return response
@@ -120,19 +119,12 @@ def landing_members(context: DocumentContext) -> Mapping[str, Any]:
 
 def collection_links(offered: Offered, context: DocumentContext) -> Sequence[Json]:
     """Return the map of a collection, and in each of its styles, the default last: GDAL takes the last."""
-    return list(_maps(offered, context))
-
-
-def styled_map(offered: Offered, style: Style, context: DocumentContext) -> Json:
-    """Return the map of a collection in one of its styles."""
-    path = f"{context.base}/collections/{quote(offered.id)}/styles/{quote(style.id)}/map"
-    return link(REL_MAP, path, MapFormat.PNG, f"map, {style.title}")
-
-
-def _maps(offered: Offered, context: DocumentContext) -> Iterator[Json]:
-    yield link(REL_MAP, f"{context.base}/collections/{quote(offered.id)}/map", MapFormat.PNG, "map")
-    for style in (*offered.drawn.styles[1:], *offered.drawn.styles[:1]):
-        yield styled_map(offered, style, context)
+    base = f"{context.base}/collections/{quote(offered.id)}"
+    styled = [
+        link(REL_MAP, f"{base}/styles/{quote(style.id)}/map", MapFormat.PNG, f"map, {style.title}")
+        for style in (*offered.drawn.styles[1:], *offered.drawn.styles[:1])
+    ]
+    return [link(REL_MAP, f"{base}/map", MapFormat.PNG, "map"), *styled]
 
 
 CLASSES = (

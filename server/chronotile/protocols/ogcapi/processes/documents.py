@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import quote
 
 import numpy as np
@@ -17,12 +17,12 @@ from chronotile.http.endpoint import MEDIA_TYPE, Handler, endpoint, problem_resp
 from chronotile.http.endpoint import MEDIA_TYPE as PROBLEM
 from chronotile.http.job_access import require_job_access
 from chronotile.http.respond import parse_weights, respond_with_content
-from chronotile.http.run import JOBS, TEXTS, run
+from chronotile.http.run import TEXTS, run
 from chronotile.jobs.processes.process import Input, Output, Process
 from chronotile.jobs.processes.registry import output_schema, processes
 from chronotile.protocols.common.links import link
 from chronotile.protocols.common.openapi import TEXT as TEXT_SCHEMA
-from chronotile.protocols.common.openapi import Examples, enum_of, in_path, ref
+from chronotile.protocols.common.openapi import Examples, enum_of, in_path, ref, without_empty
 from chronotile.protocols.common.operation import Operation
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.ogcapi.block import DocumentContext, Json, in_language, with_policy
@@ -154,7 +154,7 @@ def _summary(process: Process, context: DocumentContext) -> Json:
         "version": process.version,
         "title": process.title,
         "description": process.description,
-        **({"keywords": list(process.keywords)} if process.keywords else {}),
+        **without_empty({"keywords": list(process.keywords)}),
         "jobControlOptions": ["sync-execute", "async-execute", "dismiss"],
         "outputTransmission": ["value", "reference"],
         "links": links,
@@ -240,8 +240,6 @@ FORMATS = {"json": JSON, "html": HTML}
 NOBODY = None
 """The user whose jobs are requested: there are no users yet, and each client sees the jobs of all."""
 
-Found = TypeVar("Found")
-
 
 def form_of(request: Request) -> str:
     """Return which of `FORMATS` a request wants."""
@@ -258,11 +256,6 @@ async def document_in(
     body = await run(request, TEXTS, write)
     response = in_language(respond_with_content(body, FORMATS[form], request), context)
     return with_policy(response) if form == "html" else response
-
-
-async def of_table(request: Request, work: Callable[[], Found]) -> Found:
-    """Return what the table of jobs has, which may be slow."""
-    return await run(request, JOBS, work)
 
 
 def live(handler: Handler) -> Handler:

@@ -20,7 +20,7 @@ from chronotile.core.web.places import Places
 from chronotile.http.endpoint import UNSUPPORTED, JobOffer
 from chronotile.jobs.processes.execute import WAITING, require_known
 from chronotile.jobs.processes.inputs import MOST_CONTAINERS
-from chronotile.jobs.processes.process import Output, Process
+from chronotile.jobs.processes.process import Process
 from chronotile.protocols.common.query.kvp import Kvp, choice
 from chronotile.protocols.ogcapi.processes.documents import (
     BASE64,
@@ -219,7 +219,7 @@ def _format_of(process: Process, selected: Mapping[str, Json], inputs: Mapping[s
         media_type = output.get("format", {}).get("mediaType")
         if media_type is None:
             continue
-        fitting = _formats_of(process.outputs[name], media_type)
+        fitting = [each for each, known in process.outputs[name].formats.items() if _are_alike(media_type, known)]
         if fitting and inputs.get(FORMAT, fitting[0]) not in fitting:
             raise InvalidParameter(
                 f"outputs.{name}.format.mediaType is {media_type[:MAX_SHOWN]!r}, but inputs.{FORMAT} differs; give "
@@ -229,10 +229,6 @@ def _format_of(process: Process, selected: Mapping[str, Json], inputs: Mapping[s
         if fitting:
             return {FORMAT: inputs.get(FORMAT, fitting[0])}
     return {}
-
-
-def _formats_of(output: Output, media_type: str) -> list[str]:
-    return [name for name, each in output.formats.items() if _are_alike(media_type, each)]
 
 
 MOST = 16

@@ -42,7 +42,6 @@ from chronotile.protocols.ogcapi.processes.documents import (
     describe,
     job_address,
     live,
-    of_table,
     process_in_path,
     refusals,
     result_address,
@@ -119,11 +118,13 @@ async def post_execution(request: Request) -> Response:
         raise InvalidParameter(f"only jobs notify subscribers; {ASK_FOR_A_JOB}", locator="subscriber")
     if will_want_references(execution):
         require_job_access(request)  # before the work: results by reference are stored like those of a job
-    plan = await _planned(request, execution)
+    services = services_of(request)
+    collections = services.catalogue.collections_of(layer_names_in(execution.inputs))
+    plan = await run(request, PLANS, partial(plan_execution, execution, services), collections=collections)
     if (
         subscriber is not None
         or preferred.wants_job(plan.seconds, most_s=SYNC_S)
-        or (preferred.is_async and not services_of(request).memory.may_take(plan.held_bytes))
+        or (preferred.is_async and not services.memory.may_take(plan.held_bytes))
     ):
         return await _accept(request, execution, context, subscriber, revision=plan.revision)
     return await _do_now(request, execution, plan, context, preferred=preferred)
@@ -153,12 +154,6 @@ async def _read_execution(
         return execution_of(process, {**members, "inputs": with_values(process, members["inputs"], references, found)})
 
     return await run(request, JOBS, check), subscriber
-
-
-async def _planned(request: Request, execution: Execution) -> JobPlan:
-    services = services_of(request)
-    collections = services.catalogue.collections_of(layer_names_in(execution.inputs))
-    return await run(request, PLANS, partial(plan_execution, execution, services), collections=collections)
 
 
 async def _do_now(
@@ -194,7 +189,7 @@ async def _accept(
         client, desk = client_of(request), state_of(request).jobs
         return desk.submit(execution, user=NOBODY, subscriber=subscriber, revision=revision, client=client)
 
-    job = await of_table(request, submit)
+    job = await run(request, JOBS, submit)
     headers = {"Location": job_address(job, context), "Preference-Applied": RESPOND_ASYNC}
     return Response(orjson.dumps(status_document(job, context)), status_code=201, media_type=JSON, headers=headers)
 

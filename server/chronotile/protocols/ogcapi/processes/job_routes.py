@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import orjson
 from starlette.requests import Request
@@ -38,7 +39,6 @@ from chronotile.protocols.ogcapi.processes.documents import (
     OF_DOCUMENT,
     OF_JOB,
     ONLY_LINKS,
-    Found,
     describe,
     document_in,
     form_of,
@@ -47,14 +47,15 @@ from chronotile.protocols.ogcapi.processes.documents import (
     live_job,
     media_type_of,
     moment_text,
-    of_table,
     problem_type,
     removed_document,
     result_address,
     status_document,
 )
 from chronotile.protocols.ogcapi.processes.params import PAGING, SELECTION, jobs_query, merge_lists
-from chronotile.protocols.ogcapi.processes.results import Results, file_response, results_response
+from chronotile.protocols.ogcapi.processes.results import file_response, results_of, results_response
+
+Found = TypeVar("Found")
 
 
 async def get_jobs(request: Request) -> Response:
@@ -73,7 +74,7 @@ async def get_jobs(request: Request) -> Response:
             offset=selection.paging.offset,
         )
 
-    jobs, matched = await of_table(request, find)
+    jobs, matched = await run(request, JOBS, find)
     document = job_list(jobs, selection, matched, context)
     return await document_in(request, context, document, partial(jobs_page, document, context))
 
@@ -90,7 +91,7 @@ async def get_job(request: Request) -> Response:
             return job, JobDetails(), ()
         return job, desk.details(job, most=MOST_SHOWN), downloads(job, desk.result_files(job), context)
 
-    job, details, results = await of_table(request, find)
+    job, details, results = await run(request, JOBS, find)
     document = status_document(job, context)
     return await document_in(
         request, context, document, partial(job_page, job, details, document, context, results=results)
@@ -101,10 +102,10 @@ async def delete_job(request: Request) -> Response:
     """Cancel a job, or forget one that has ended, with its results."""
     desk, id_ = state_of(request).jobs, request.path_params["jobID"]
     context = context_for(request, document_query(request))
-    job = await of_table(request, lambda: desk.job(id_, user=NOBODY))
+    job = await run(request, JOBS, lambda: desk.job(id_, user=NOBODY))
     has_ended = job.status in ENDED
     if not has_ended:
-        job = await of_table(request, partial(desk.cancel, job))
+        job = await run(request, JOBS, partial(desk.cancel, job))
     is_cancelled = not has_ended and job.status == "dismissed"  # or else it ended meanwhile
     await _of_files(request, job, partial(desk.remove_files if is_cancelled else desk.forget, job))
     write = status_document if job.status == "dismissed" else removed_document
@@ -119,8 +120,10 @@ async def get_results(request: Request) -> Response:
         members = {"type": fault.type, "title": fault.title, "status": fault.status, "detail": fault.detail}
         body, headers = orjson.dumps(members), {"Vary": "Accept"}
         return Response(body, status_code=fault.status, media_type=problem_type(request), headers=headers)
-    execution = await of_table(request, partial(desk.execution_without_inputs, job))
-    return await _of_files(request, job, lambda: results_response(_results(job, execution, desk, context)))
+    execution = await run(request, JOBS, partial(desk.execution_without_inputs, job))
+    return await _of_files(
+        request, job, lambda: results_response(results_of(job, execution, desk.result_files(job), context))
+    )
 
 
 async def get_result(request: Request) -> Response:
@@ -131,15 +134,17 @@ async def get_result(request: Request) -> Response:
         has = ", ".join(job.results) or "none"
         raise UnknownPath(f"the job has no result {name[:80]!r}; it has {has}", locator="outputID")
     alone = Execution(process=job.process, inputs={})  # one by itself comes as it is, whatever was requested
-    return await _of_files(
-        request, job, lambda: file_response(_results(job, alone, desk, context), name, is_head=is_head)
-    )
+
+    def find() -> Response:
+        return file_response(results_of(job, alone, desk.result_files(job), context), name, is_head=is_head)
+
+    return await _of_files(request, job, find)
 
 
 async def _ended(request: Request) -> tuple[Job, JobService, DocumentContext]:
     desk, id_ = state_of(request).jobs, request.path_params["jobID"]
     context = context_for(request, document_query(request))
-    job = await of_table(request, lambda: desk.job(id_, user=NOBODY))
+    job = await run(request, JOBS, lambda: desk.job(id_, user=NOBODY))
     if job.status not in ENDED:
         raise UnknownPath(f"the job has no results yet; it is {job.status} ({job.message})", locator=NOT_READY)
     if job.status == "dismissed":
@@ -150,15 +155,6 @@ async def _ended(request: Request) -> tuple[Job, JobService, DocumentContext]:
 async def _of_files(request: Request, job: Job, work: Callable[[], Found]) -> Found:
     # What is done with files of a job: a store of them may hang, which one that was never begun does not wait for.
     return await run(request, JOBS if job.started is None else RESULTS, work)
-
-
-def _results(job: Job, execution: Execution, desk: JobService, context: DocumentContext) -> Results:
-    return Results(
-        execution=execution,
-        values=job.results,
-        files=desk.result_files(job),
-        address_of=partial(result_address, job, context=context),
-    )
 
 
 JOB = in_path("jobID", "Id of a job, as in its acceptance", TEXT)
@@ -270,7 +266,7 @@ def process_page(document: Json, context: DocumentContext) -> bytes:
         template="process",
         lead=document["description"],
         how_many=_how_many,
-        schema_text=_schema_text,
+        schema_text=lambda schema: orjson.dumps(schema).decode(),
     )
 
 
@@ -291,6 +287,7 @@ def job_page(
     job: Job, details: JobDetails, document: Json, context: DocumentContext, *, results: Sequence[Download]
 ) -> bytes:
     """Return how far a job is as HTML, with its results, what was requested and its log."""
+    reason = "" if job.fault is None else f"failed: {job.fault.detail}"  # which the page has above
     return document_page(
         f"Job {_short_id(job.id)}",
         document,
@@ -303,7 +300,7 @@ def job_page(
         results=results,
         inputs=details.inputs,
         fault=job.fault,
-        log=[(moment_text(moment), _said(text, job)) for moment, text in details.log],
+        log=[(moment_text(moment), "failed" if text == reason else text) for moment, text in details.log],
         seconds_text=_seconds_text,
     )
 
@@ -319,18 +316,10 @@ def _size(result: Result, files: ResultFiles) -> int | None:
     if result.file is None:
         return None
     try:
-        match files.file(result.file):
-            case Path() as path:
-                return path.stat().st_size
-            case _:
-                return None
+        file = files.file(result.file)
+        return file.stat().st_size if isinstance(file, Path) else None
     except (SourceUnavailable, FileNotFoundError):  # which the link says better
         return None
-
-
-def _said(text: str, job: Job) -> str:
-    # A line of the log, without the reason, which the page has above.
-    return "failed" if job.fault is not None and text == f"failed: {job.fault.detail}" else text
 
 
 def _short_id(id_: str) -> str:
@@ -348,7 +337,3 @@ def _how_many(description: Json) -> str:
     if most == 1:
         return "required" if few else "optional"
     return f"{few} to {most}"
-
-
-def _schema_text(schema: Json) -> str:
-    return orjson.dumps(schema).decode()

@@ -18,13 +18,14 @@ from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from chronotile.core.errors import LimitExceeded, SourceUnavailable
-from chronotile.core.model.job import Execution, Result
+from chronotile.core.model.job import Execution, Job, Result
 from chronotile.http.bodies import BodyResponse
 from chronotile.http.respond import known_etags
 from chronotile.jobs.processes.registry import output_schema, process_of
 from chronotile.jobs.queue.bucket import RESULT_GONE
 from chronotile.jobs.queue.job_folder import ResultFiles, StoredFile
 from chronotile.pipeline.encoders.file_parts import READ_BYTES
+from chronotile.protocols.ogcapi.block import DocumentContext
 from chronotile.protocols.ogcapi.processes.documents import (
     BASE64,
     JSON,
@@ -33,6 +34,7 @@ from chronotile.protocols.ogcapi.processes.documents import (
     is_base64,
     is_of_file,
     media_type_of,
+    result_address,
 )
 
 MOST_INLINE_BYTES = 32 << 20
@@ -54,23 +56,18 @@ class Results:
     """Where an output lies, by its name; `None` where it lies nowhere but here."""
 
 
+def results_of(job: Job, execution: Execution, files: ResultFiles, context: DocumentContext) -> Results:
+    """Return what came of a job, whose results are given as an execution wants them."""
+    address_of = partial(result_address, job, context=context)
+    return Results(execution=execution, values=job.results, files=files, address_of=address_of)
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """One result by value."""
 
     content: bytes | Path | StoredFile
     media_type: str
-
-    @property
-    def size(self) -> int:
-        """In bytes."""
-        match self.content:
-            case bytes() as content:
-                return len(content)
-            case Path() as file:
-                return file.stat().st_size
-            case stored:
-                return stored.size
 
 
 class Parts:
@@ -109,12 +106,14 @@ class Parts:
         _remove(self._folder)
 
 
-def _size(part: bytes | BufferedReader | StoredFile) -> int:
+def _size(part: bytes | Path | BufferedReader | StoredFile) -> int:
     match part:
         case bytes():
             return len(part)
         case StoredFile():
             return part.size
+        case Path():
+            return part.stat().st_size
         case file:
             return os.fstat(file.fileno()).st_size
 
@@ -273,11 +272,12 @@ def _member(results: Results, name: str, result: Result) -> object:
     part = part_of(results, name)
     plain = part.media_type.partition(";")[0]
     if not isinstance(part.content, bytes):
-        if part.size > MOST_INLINE_BYTES:
+        size = _size(part.content)
+        if size > MOST_INLINE_BYTES:
             raise LimitExceeded(
                 "bytes of a file in a document",
                 allowed=MOST_INLINE_BYTES,
-                needed=part.size,
+                needed=size,
                 alternative="request it by reference, or raw",
                 locator=f"outputs.{name}.transmissionMode",
             )
@@ -310,7 +310,7 @@ def _several(results: Results, referenced: set[str], removed: Path | None) -> Re
         if name in referenced:
             parts.append(f"{head}Content-Location: {_address(results, name)}\r\n\r\n\r\n".encode())
         else:
-            parts += [f"{head}Content-Length: {part.size}\r\n\r\n".encode(), part.content, b"\r\n"]
+            parts += [f"{head}Content-Length: {_size(part.content)}\r\n\r\n".encode(), part.content, b"\r\n"]
     parts.append(f"--{boundary}--\r\n".encode())
     return _sent(parts, f"multipart/related; boundary={boundary}", removed)
 

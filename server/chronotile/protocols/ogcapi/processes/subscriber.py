@@ -13,8 +13,8 @@ from chronotile.core.web.places import Places
 from chronotile.jobs.queue.bucket import Bucket
 from chronotile.jobs.queue.job_folder import RESULTS, ResultFiles
 from chronotile.protocols.ogcapi.block import DocumentContext, Json
-from chronotile.protocols.ogcapi.processes.documents import JSON, job_address, result_address, status_document
-from chronotile.protocols.ogcapi.processes.results import Results, results_document
+from chronotile.protocols.ogcapi.processes.documents import JSON, job_address, status_document
+from chronotile.protocols.ogcapi.processes.results import results_document, results_of
 
 MEMBER = "subscriber"
 OF_MEMBERS: Mapping[str, Status] = {"successUri": "successful", "inProgressUri": "running", "failedUri": "failed"}
@@ -69,19 +69,13 @@ def message_of(
     """
     context = DocumentContext(catalogue=catalogue, root=callback.base, language=catalogue.service.languages[0])
     link = f'<{job_address(job, context)}>; rel="monitor"; type="{JSON}"'
-    is_done = callback.status == "successful"
-    files = ResultFiles(folder / job.id / RESULTS, bucket, job.id)
-    body = results_document(_results(job, context, files)) if is_done else orjson.dumps(status_document(job, context))
+    if callback.status == "successful":
+        execution = Execution(process=job.process, inputs={}, response="document")
+        files = ResultFiles(folder / job.id / RESULTS, bucket, job.id)
+        body = results_document(results_of(job, execution, files, context))
+    else:
+        body = orjson.dumps(status_document(job, context))
     return Message(body=body, headers={"Content-Type": JSON, "Link": link})
-
-
-def _results(job: Job, context: DocumentContext, files: ResultFiles) -> Results:
-    return Results(
-        execution=Execution(process=job.process, inputs={}, response="document"),
-        values=job.results,
-        files=files,
-        address_of=lambda name: result_address(job, name, context),
-    )
 
 
 def _check_members(members: Iterable[str]) -> None:

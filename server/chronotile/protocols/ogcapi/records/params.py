@@ -15,7 +15,7 @@ from chronotile.protocols.common.openapi import BOX, TEXT, list_of
 from chronotile.protocols.common.query.kvp import Kvp, number
 from chronotile.protocols.common.query.parameter import Parameter, choice, custom, datetime, names_of, text, whole
 from chronotile.protocols.ogcapi.block import OF_DOCUMENTS
-from chronotile.protocols.ogcapi.crs import box_of, check_degrees
+from chronotile.protocols.ogcapi.crs import box_in_degrees
 from chronotile.protocols.ogcapi.paging import MAX_OFFSET, offset_parameter
 from chronotile.protocols.ogcapi.records.record_collections import ITEM_RECORDS, RecordCollection, RecordProperty
 
@@ -125,7 +125,7 @@ def records_query(query: Kvp, collection: RecordCollection) -> RecordsQuery:
     query.check_names(names_of((*known, *OF_DOCUMENTS)))
     selecting = [name for name in names_of(known) if name not in {*paging, LIMIT.name}]
     return RecordsQuery(
-        box=_box(query),
+        box=box_in_degrees(query, BBOX),
         time=DATETIME.of(query),
         limit=min(LIMIT.of(query), MAX_LIMIT),
         terms=Q.of(query),
@@ -139,15 +139,6 @@ def records_query(query: Kvp, collection: RecordCollection) -> RecordsQuery:
         offset=min(OFFSET.of(query), MAX_OFFSET),
         written=query.written(selecting),
     )
-
-
-def _box(query: Kvp) -> BBox | None:
-    given = BBOX.given(query)
-    if given is None:
-        return None
-    box = box_of(given, CRS84)
-    check_degrees(box, CRS84, locator=BBOX.name)
-    return box
 
 
 def _value(query: Kvp, property_: RecordProperty) -> str | float | None:
