@@ -4,7 +4,7 @@ import base64
 import hmac
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from time import time
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -24,6 +24,7 @@ from chronotile.pipeline.search.public_item import public_item
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.links import ATOM, asset_path, collection_path, feed_path, item_path, product_path
 from chronotile.protocols.common.localised_text import text_in
+from chronotile.protocols.common.openapi import without_empty
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import name_list, names_of, text, whole
 from chronotile.protocols.common.xml import render_xml
@@ -67,25 +68,17 @@ def changes_query(query: Kvp, catalogue: Catalogue) -> ChangesQuery:
 
 def changes_document(page: ChangePage, query: ChangesQuery, *, base: str) -> dict[str, Any]:
     """Return a page of changes with the cursor from which the next one goes on, and its URL if there are more now."""
-    following = {"since": page.cursor}
-    if query.collections:
-        following["collections"] = ",".join(query.collections)
-    following["limit"] = str(query.limit)
+    following = {"since": page.cursor, "collections": ",".join(query.collections), "limit": query.limit}
     return {
         "changes": [change_document(change, base=base) for change in page.changes],
         "since": page.cursor,
-        "next": None if page.is_last else f"{base}{PATH}?{urlencode(following)}",
+        "next": None if page.is_last else f"{base}{PATH}?{urlencode(without_empty(following))}",
     }
 
 
 def change_document(change: ItemChange, *, base: str) -> dict[str, Any]:
     """Return what became of an item; of one that was removed no more is known than its ids."""
-    told: dict[str, Any] = {
-        "change": change.kind,
-        "collection": change.collection,
-        "id": change.id,
-        "product": str(change.product),
-    }
+    told = {"change": change.kind, "collection": change.collection, "id": change.id, "product": str(change.product)}
     if change.item is None:
         return told
     document = public_item(change.item)
@@ -221,7 +214,7 @@ def feed_of(
         rights=collection.license,
         author=service.contact.name or text_in(service.title, language),
         email=service.contact.email,
-        updated=max((each.updated for each in entries), key=_as_time, default=changed),
+        updated=max((each.updated for each in entries), key=datetime.fromisoformat, default=changed),
         entries=entries,
         address=f"{base}{feed_path(collection.id)}",
         collection=f"{base}{collection_path(collection.id)}",
@@ -260,10 +253,7 @@ def _degrees(edge: float) -> str:
 def _observed(properties: Mapping[str, Any]) -> Iterator[str]:
     times = times_of(properties)
     names = ("datetime",) if "datetime" in times else ("start_datetime", "end_datetime")
-    for name in names:
-        time = _time(times.get(name))
-        if time is not None:
-            yield time
+    yield from filter(None, (_time(times.get(name)) for name in names))
 
 
 def _summary(properties: Mapping[str, Any], observed: str | None) -> str:
@@ -299,10 +289,6 @@ def _time(value: object) -> str | None:
         return format_instant(parse_instant(value).start)
     except InvalidParameter:
         return None
-
-
-def _as_time(text: str) -> datetime:
-    return datetime.fromisoformat(text).astimezone(UTC)
 
 
 VERSION = "v1"

@@ -35,6 +35,7 @@ from chronotile.protocols.common.openapi import (
     list_of,
     object_of,
     or_null,
+    without_empty,
 )
 from chronotile.protocols.common.operation import Operation, language, routes_of, segment
 from chronotile.protocols.common.query.kvp import Kvp
@@ -65,23 +66,19 @@ async def get_feed(request: Request) -> Response:
     headers = {"ETag": f'"{etag}"', "Cache-Control": CURRENT, "Content-Language": language, "Vary": "Accept-Language"}
     if modified_s is not None:
         headers["Last-Modified"] = http_date(modified_s)
-    if _is_known(request, etag, modified_s):
+    # The time counts only without ETags (RFC 9110 §13.2.2).
+    has_etags = "if-none-match" in request.headers
+    is_modified = is_modified_since(request.headers.get("if-modified-since"), modified_s)
+    if etag in known_etags(request) if has_etags else not is_modified:
         return Response(status_code=304, headers=headers)
     return Response(body, media_type=ATOM, headers=headers)
-
-
-def _is_known(request: Request, etag: str, modified_s: int | None) -> bool:
-    """Whether the client holds a document; the time counts only without ETags (RFC 9110 §13.2.2)."""
-    if "if-none-match" in request.headers:
-        return etag in known_etags(request)
-    return not is_modified_since(request.headers.get("if-modified-since"), modified_s)
 
 
 def _changes(query: ChangesQuery, services: Services, base: str) -> bytes:
     unanswered = not_whole(query.collections, services)
     page = changes_since(query.since, services, collections=query.collections, limit=query.limit)
     document = changes_document(page, query, base=base)
-    return orjson.dumps(document | ({"unanswered": unanswered_members(unanswered)} if unanswered else {}))
+    return orjson.dumps(document | without_empty({"unanswered": unanswered_members(unanswered)}))
 
 
 def _feed(name: str, services: Services, base: str, language: str, *, has_viewer: bool) -> bytes:

@@ -103,9 +103,9 @@ def _span(parts: Sequence[Condition]) -> TimeSpan | None:
     for part in parts:
         if not isinstance(part, Comparison) or part.path not in {"ContentDate/Start", "ContentDate/End"}:
             continue
-        instant = _instant(part.value)
-        if instant is None:
+        if not isinstance(part.value, Moment):
             continue
+        instant: Instant = np.datetime64(part.value.text.removesuffix("Z"), "ns")
         if part.operator in {"gt", "ge", "eq"}:
             start = max(start, instant + -MARGIN)
         if part.operator in {"lt", "le", "eq"}:
@@ -113,10 +113,6 @@ def _span(parts: Sequence[Condition]) -> TimeSpan | None:
     if (start, end) == (DISTANT_PAST, DISTANT_FUTURE):
         return None
     return TimeSpan(start, max(end, start + MARGIN))
-
-
-def _instant(value: Literal) -> Instant | None:
-    return np.datetime64(value.text.removesuffix("Z"), "ns") if isinstance(value, Moment) else None
 
 
 @dataclass(slots=True)
@@ -202,7 +198,7 @@ class _Translator:
             # Of an item without the attribute, any is false.
             return _all_of([_not(_op("isNull", _property(form.property))), node])
         if isinstance(condition, Membership):
-            equal = [Comparison(condition.path, "eq", each) for each in condition.values]
+            equal = (Comparison(condition.path, "eq", each) for each in condition.values)
             return _any_of([self._of_form(attribute, form, each) for each in equal])
         assert isinstance(condition, Comparison | TextMatch)  # noqa: S101 -- the parser lets nothing else in
         return self._guarded(form.property, _value_node(attribute, form, condition))

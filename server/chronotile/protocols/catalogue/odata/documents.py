@@ -90,19 +90,21 @@ def product_document(
     """
     properties, assets = item["properties"], item.get("assets", {})
     content_type = _content_type(assets)
-    published, modified = _dates(properties)
+    start = time_text(properties.get("start_datetime")) or time_text(properties.get("datetime"))
+    # When it was published and modified; each by the other, if it is not known.
+    created, updated = time_text(properties.get("created")), time_text(properties.get("updated"))
     members: Json = {
         "Id": str(product),
         "Name": item["id"],
         "ContentType": content_type,
         "ContentLength": _content_length(assets),
-        "OriginDate": published,
-        "PublicationDate": published,
-        "ModificationDate": modified,
+        "OriginDate": created or updated,
+        "PublicationDate": created or updated,
+        "ModificationDate": updated or created,
         "Online": bool(assets),
         "EvictionDate": NEVER,
         "Checksum": _checksums(assets),
-        "ContentDate": _content_date(properties),
+        "ContentDate": {"Start": start, "End": time_text(properties.get("end_datetime")) or start},
         "Footprint": footprint_of(item.get("geometry")),
         "GeoFootprint": item.get("geometry"),
         "Collection": {"Name": item.get("collection")},
@@ -140,17 +142,6 @@ def time_text(value: object) -> str | None:
     while len(digits) > 3 and digits.endswith("000"):
         digits = digits[:-3]
     return f"{np.datetime64(seconds, 's')}.{digits}Z"
-
-
-def _content_date(properties: Mapping[str, Any]) -> Json:
-    start = time_text(properties.get("start_datetime")) or time_text(properties.get("datetime"))
-    return {"Start": start, "End": time_text(properties.get("end_datetime")) or start}
-
-
-def _dates(properties: Mapping[str, Any]) -> tuple[str | None, str | None]:
-    # When it was published and modified; each by the other, if it is not known.
-    created, updated = time_text(properties.get("created")), time_text(properties.get("updated"))
-    return created or updated, updated or created
 
 
 def _content_type(assets: Mapping[str, Any]) -> str:
@@ -238,16 +229,11 @@ def nodes_in(product: Product, names: Sequence[str], base: str) -> list[Json]:
     """
     path = _asset_path(product, names)
     if path is None:
-        return [
-            _node(product, (*names, name), _size(found, asset), _count(product, found), base=base)
-            for name, asset, found in _top(product)
-        ]
+        return [_node_of(product, (*names, name), asset, found, base=base) for name, asset, found in _top(product)]
     if hosts_of(product, path):
         return []  # a file elsewhere
-    return [
-        _node(product, (*names, child.name), _size(child, child.asset), _count(product, child), base=base)
-        for child in list_folder(product, find_node(product, path))
-    ]
+    children = list_folder(product, find_node(product, path))
+    return [_node_of(product, (*names, child.name), child.asset, child, base=base) for child in children]
 
 
 def download_path(product: Product, names: Sequence[str]) -> str:
@@ -288,14 +274,13 @@ def _top(product: Product) -> list[tuple[str, ProductAsset, FoundNode | None]]:
     return [(asset.name, asset, found) for asset, found in list_assets(product)]
 
 
-def _size(found: FoundNode | None, asset: ProductAsset) -> int:
+def _node_of(
+    product: Product, names: Sequence[str], asset: ProductAsset, found: FoundNode | None, *, base: str
+) -> Json:
     if found is None:
-        return asset.size or 0
-    return 0 if isinstance(found.node, ProductFolder) else found.node.size
-
-
-def _count(product: Product, found: FoundNode | None) -> int:
-    return 0 if found is None else len(list_folder(product, found))
+        return _node(product, names, asset.size or 0, 0, base=base)
+    size = 0 if isinstance(found.node, ProductFolder) else found.node.size
+    return _node(product, names, size, len(list_folder(product, found)), base=base)
 
 
 def _node(product: Product, names: Sequence[str], size: int, children: int, *, base: str) -> Json:

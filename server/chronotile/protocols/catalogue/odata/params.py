@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -23,7 +23,7 @@ from chronotile.protocols.catalogue.odata.tokens import FILTER, Condition
 from chronotile.protocols.common.openapi import TEXT, TRUTH, WHOLE
 from chronotile.protocols.common.query import kvp
 from chronotile.protocols.common.query.kvp import Kvp
-from chronotile.protocols.common.query.parameter import Parameter, custom
+from chronotile.protocols.common.query.parameter import Parameter, code, custom
 
 USUAL_TOP, MOST_TOP = 20, 1_000
 MOST_SKIPPED = 10_000
@@ -35,38 +35,29 @@ FORMATS = ("json", "application/json")
 _GUID = re.compile(r"'?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})'?", re.IGNORECASE)
 
 
-def _top(text: str) -> int:
-    return _bounded("$top", text, MOST_TOP, f"follow {NEXT_LINK} for more")
+def _bounded(name: str, description: str, allowed: int, *, default: int, alternative: str) -> Parameter[int]:
+    def parse(text: str) -> int:
+        value = kvp.integer(text, locator=name, least=0)
+        if value > allowed:
+            raise LimitExceeded(name, allowed=allowed, needed=value, alternative=alternative, locator=name)
+        return value
 
-
-def _skip(text: str) -> int:
-    return _bounded("$skip", text, MOST_SKIPPED, f"follow {NEXT_LINK}, which goes on without such a limit")
-
-
-def _bounded(name: str, text: str, allowed: int, alternative: str) -> int:
-    value = kvp.integer(text, locator=name, least=0)
-    if value > allowed:
-        raise LimitExceeded(name, allowed=allowed, needed=value, alternative=alternative, locator=name)
-    return value
-
-
-def _truth(text: str) -> bool:
-    return TRUTHS[kvp.choice(text.lower(), TRUTHS, locator="$count")]
+    schema = {**WHOLE, "minimum": 0, "maximum": allowed}
+    return custom(name, description, parse, schema=schema, default=default)
 
 
 def _sort(text: str) -> tuple[tuple[str, bool], ...]:
-    parts = text.split(",", MOST_ORDERED)
-    return tuple(pair for part in parts for pair in _sorted_by(part))
+    return tuple(pair for part in text.split(",", MOST_ORDERED) for pair in _sorted_by(part))
 
 
 def _sorted_by(part: str) -> Iterable[tuple[str, bool]]:
     name, *direction = part.split()[:3] or [""]
-    if name not in ORDERED or [each.lower() for each in direction] not in ([], ["asc"], ["desc"]):
+    direction = [each.lower() for each in direction]
+    if name not in ORDERED or direction not in ([], ["asc"], ["desc"]):
         accepted = f"{', '.join(ORDERED)}, each with asc or desc; at most {MOST_ORDERED}"
         raise InvalidParameter(f"{ORDERBY} has {part.strip()[:MAX_SHOWN]!r}; accepted: {accepted}", locator=ORDERBY)
-    is_descending = [each.lower() for each in direction] == ["desc"]
     known = PROPERTIES[name]
-    return ((property_, is_descending) for property_ in known.order or known.properties)
+    return ((property_, direction == ["desc"]) for property_ in known.order or known.properties)
 
 
 def _names(option: str, text: str, accepted: Iterable[str]) -> tuple[str, ...]:
@@ -75,23 +66,30 @@ def _names(option: str, text: str, accepted: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(kvp.choice(name, known, locator=option) for name in names))
 
 
-def _selected(text: str) -> tuple[str, ...]:
-    return () if text.strip() == "*" else _names("$select", text, MEMBERS)
-
-
 FILTERED: Parameter[Condition] = custom(
     FILTER, "Condition, e.g. `Collection/Name eq 's2' and ContentDate/Start gt 2024-05-01T00:00:00.000Z`", parse_filter
 )
 ORDER = custom(ORDERBY, f"`{'`, `'.join(ORDERED)}`, with `asc` or `desc`; default: the newest first", _sort)
-TOP = custom("$top", "Products of a page", _top, schema={**WHOLE, "minimum": 0, "maximum": MOST_TOP}, default=USUAL_TOP)
-SKIP = custom(
-    "$skip", "Products to leave out", _skip, schema={**WHOLE, "minimum": 0, "maximum": MOST_SKIPPED}, default=0
+TOP = _bounded("$top", "Products of a page", MOST_TOP, default=USUAL_TOP, alternative=f"follow {NEXT_LINK} for more")
+SKIP = _bounded(
+    "$skip",
+    "Products to leave out",
+    MOST_SKIPPED,
+    default=0,
+    alternative=f"follow {NEXT_LINK}, which goes on without such a limit",
 )
-COUNT = custom("$count", "Whether to count all that match; refused beyond 10,000", _truth, schema=TRUTH, default=False)
+COUNT = replace(
+    code("$count", "Whether to count all that match; refused beyond 10,000", TRUTHS), schema=TRUTH, default=False
+)
 EXPAND = custom(
     "$expand", f"`{'`, `'.join(EXPANDED)}`", lambda text: _names("$expand", text, EXPANDED), default=tuple[str, ...]()
 )
-SELECT = custom("$select", "Members of products, separated by commas", _selected, default=tuple[str, ...]())
+SELECT = custom(
+    "$select",
+    "Members of products, separated by commas",
+    lambda text: () if text.strip() == "*" else _names("$select", text, MEMBERS),
+    default=tuple[str, ...](),
+)
 TOKEN = custom(SKIPTOKEN, f"Where the page begins, as `{NEXT_LINK}` has it", str, schema=TEXT)
 OPTIONS = (FILTERED, ORDER, TOP, SKIP, COUNT, EXPAND, SELECT, TOKEN)
 OF_ONE = (EXPAND, SELECT)
@@ -164,15 +162,10 @@ def product_query(options: Kvp) -> ProductQuery:
         top=TOP.of(options),
         skip=SKIP.of(options),
         is_counted=COUNT.of(options),
-        expand=EXPAND.given(options) or (),
-        select=SELECT.given(options) or (),
+        expand=EXPAND.of(options),
+        select=SELECT.of(options),
         token=TOKEN.given(options),
-        written=tuple(
-            (each.name, text)
-            for each in OPTIONS
-            for text in [options.optional(each.name)]
-            if text is not None and each.name not in {SKIP.name, TOKEN.name}
-        ),
+        written=options.written(each.name for each in OPTIONS if each.name not in {SKIP.name, TOKEN.name}),
     )
 
 

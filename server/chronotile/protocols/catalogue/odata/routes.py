@@ -1,6 +1,6 @@
 """`/odata/v1`: products, as catalogues of the Copernicus Space Component list them (docs/reference/odata.md)."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from uuid import UUID
 
@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from chronotile.core.errors import MAX_SHOWN, UnknownCollection
-from chronotile.core.model.items import FoundItem, Unanswered, product_id
+from chronotile.core.model.items import FoundItem, ItemPage, product_id
 from chronotile.http.endpoint import body_of
 from chronotile.http.respond import CURRENT, SHORT, respond_with_content, unanswered_members, warned
 from chronotile.http.run import DOWNLOADS, LOOKUPS, SEARCHES, base_url, run, services_of
@@ -65,6 +65,7 @@ from chronotile.protocols.common.openapi import (
     in_path,
     list_of,
     object_of,
+    without_empty,
 )
 from chronotile.protocols.common.operation import Operation, routes_of, segment
 from chronotile.protocols.common.xml import render_xml
@@ -101,14 +102,7 @@ async def get_products(request: Request) -> Response:
 
     def find() -> Response:
         page = find_products(query, services)
-        document = _list([*page.items], query, services, base=base)
-        if query.is_counted:
-            document["@odata.count"] = page.matched
-        document |= _unanswered(page.unanswered)
-        document["value"] = document.pop("value")  # after what is said of them
-        if page.next is not None:
-            document[NEXT_LINK] = f"{base}{ROOT}/Products?{query.next_query(page.next, len(page.items))}"
-        return warned(_answer(document, request), page.unanswered)
+        return warned(_answer(_list(page, query, services, base=base), request), page.unanswered)
 
     return await run(request, SEARCHES, find)
 
@@ -126,24 +120,19 @@ async def get_product(request: Request) -> Response:
     """Return one product."""
     options, base = options_of(request.query_params.multi_items()), base_url(request)
     expand, select = EXPAND.given(options) or (), SELECT.given(options) or ()
-    found = await _found(request)
-    item = await run(request, LOOKUPS, partial(_shown, found, services_of(request)))
-    document = product_document(item, found.product, base=base, select=select, expand=expand)
+    document = await _product(request, partial(product_document, base=base, select=select, expand=expand))
     return _answer({"@odata.context": context_of(select, expand, is_one=True), **document}, request)
 
 
 async def get_members(name: str, request: Request) -> Response:
     """Return the attributes or the assets of a product."""
-    found = await _found(request)
-    item = await run(request, LOOKUPS, partial(_shown, found, services_of(request)))
-    document = product_document(item, found.product, base=base_url(request), expand=(name,))
-    return _answer({"@odata.context": f"$metadata#Products({found.product})/{name}", "value": document[name]}, request)
+    document = await _product(request, partial(product_document, base=base_url(request), expand=(name,)))
+    return _answer({"@odata.context": f"$metadata#Products({document['Id']})/{name}", "value": document[name]}, request)
 
 
 async def get_value(request: Request) -> Response:
     """Lead to the download of a product."""
-    found = await _found(request)
-    return _redirect(request, product_path(found.product))
+    return _redirect(request, product_path((await _found(request)).product))
 
 
 async def get_root_node(request: Request) -> Response:
@@ -180,9 +169,7 @@ async def post_list(request: Request) -> Response:
     def find() -> Response:
         names, products = listed_products(body)
         page = find_by_names(names, products, services)
-        document = _list([*page.items], query, services, base=base) | _unanswered(page.unanswered)
-        document["value"] = document.pop("value")
-        return warned(_answer(document, request), page.unanswered)
+        return warned(_answer(_list(page, query, services, base=base), request), page.unanswered)
 
     return await run(request, SEARCHES, find)
 
@@ -206,19 +193,29 @@ async def get_attributes_of(request: Request) -> Response:
     return _answer(_typed(types), request)
 
 
+async def _product(request: Request, document_of: Callable[[Json, UUID], Json]) -> Json:
+    found, services = await _found(request), services_of(request)
+    item = await run(request, LOOKUPS, partial(_shown, found, services))
+    return document_of(item, found.product)
+
+
 async def _found(request: Request) -> FoundItem:
-    services = services_of(request)
-    product: UUID = product_id_of(request.path_params["id"])
-    return await run(request, LOOKUPS, partial(find_product, product, services))
+    product = product_id_of(request.path_params["id"])
+    return await run(request, LOOKUPS, partial(find_product, product, services_of(request)))
 
 
-def _list(items: list[FoundItem], query: ProductQuery, services: Services, *, base: str) -> Json:
-    document = partial(product_document, base=base, select=query.select, expand=query.expand)
-    return {
-        "@odata.context": context_of(query.select, query.expand),
-        # Each by itself: all at once would hold the interpreter's lock, and memory, for long.
-        "value": [orjson.Fragment(orjson.dumps(document(_shown(found, services), found.product))) for found in items],
-    }
+def _list(page: ItemPage, query: ProductQuery, services: Services, *, base: str) -> Json:
+    product = partial(product_document, base=base, select=query.select, expand=query.expand)
+    document: Json = {"@odata.context": context_of(query.select, query.expand)}
+    if query.is_counted:
+        document["@odata.count"] = page.matched
+    document |= without_empty({"@chronotile.unanswered": unanswered_members(page.unanswered)})
+    # Each by itself: all at once would hold the interpreter's lock, and memory, for long.
+    products = (product(_shown(found, services), found.product) for found in page.items)
+    document["value"] = [orjson.Fragment(orjson.dumps(each)) for each in products]
+    if page.next is not None:
+        document[NEXT_LINK] = f"{base}{ROOT}/Products?{query.next_query(page.next, len(page.items))}"
+    return document
 
 
 def _shown(found: FoundItem, services: Services) -> Json:
@@ -227,10 +224,6 @@ def _shown(found: FoundItem, services: Services) -> Json:
         if "file:size" not in only:
             only["file:size"] = size_of_only(found, services)
     return item
-
-
-def _unanswered(unanswered: Sequence[Unanswered]) -> Json:
-    return {"@chronotile.unanswered": unanswered_members(unanswered)} if unanswered else {}
 
 
 def _typed(types: Mapping[str, str]) -> list[Json]:

@@ -39,11 +39,7 @@ def find_products(query: ProductQuery, services: Services) -> ItemPage:
     """
 
     def item_of(product: UUID) -> tuple[str, str] | None:
-        try:
-            found = find_product(product, services)
-        except UnknownItem:
-            return None
-        return found.collection, found.ref.id
+        return next(((found.collection, found.ref.id) for found in _known((product,), services)), None)
 
     asked = search_of(query.condition, item_of)
     if asked.cql2 is False:
@@ -99,13 +95,12 @@ def find_by_names(names: tuple[str, ...], products: tuple[UUID, ...], services: 
 
 def _named(names: tuple[str, ...], services: Services, unanswered: list[Unanswered]) -> Iterator[FoundItem]:
     """The products of some names; collections that were not searched are added to those `unanswered`."""
-    page = search_items(ItemSearch(ids=names, limit=MOST_COUNTED), services) if names else NOTHING
-    unanswered += page.unanswered
-    yield from page.items
-    while page.next is not None:
-        page = search_items(ItemSearch(ids=names, limit=MOST_COUNTED, cursor=page.next), services)
+    search = ItemSearch(ids=names, limit=MOST_COUNTED) if names else None
+    while search is not None:
+        page = search_items(search, services)
         unanswered += page.unanswered
         yield from page.items
+        search = None if page.next is None else replace(search, cursor=page.next)
 
 
 def _known(products: tuple[UUID, ...], services: Services) -> Iterator[FoundItem]:

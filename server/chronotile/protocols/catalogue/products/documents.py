@@ -1,15 +1,14 @@
 """Products and their files as JSON."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 from urllib.parse import quote
 from uuid import UUID
 
 from chronotile.pipeline.products import BINARY, FoundNode, Product, ProductAsset, media_type_of
 from chronotile.protocols.common.links import asset_path, link, product_path
+from chronotile.protocols.common.openapi import Json, without_empty
 from chronotile.readers.products.folders import ProductFolder
 
-Json = dict[str, Any]
 JSON = "application/json"
 
 
@@ -57,10 +56,10 @@ def product_document(
         "id": str(product.id),
         "collection": product.collection,
         "item": product.item,
-        **({"datetime": product.when} if product.when else {}),
+        **without_empty({"datetime": product.when}),
         "size": None if None in sizes else sum(sizes),
         "nodes": nodes,
-        **({"withheld": list(product.withheld)} if product.withheld else {}),
+        **without_empty({"withheld": list(product.withheld)}),
         "links": [
             link("self", f"{url}/nodes", JSON, "This document"),
             link("enclosure", url, BINARY, "The whole product"),
@@ -92,10 +91,10 @@ def _asset_json(
             "type": "file" if is_elsewhere else "missing",
             "size": asset.size if is_elsewhere else None,
             "media_type": media_type,
-            **({"checksum": dict(asset.checksums)} if asset.checksums else {}),
+            **without_empty({"checksum": dict(asset.checksums)}),
             "links": [link("enclosure", url, media_type, "The file")],
         }
-    return {**document, "name": asset.name, **({"title": asset.title} if asset.title else {})}
+    return {**document, "name": asset.name, **without_empty({"title": asset.title})}
 
 
 def _node_json(product: UUID, found: FoundNode, checksums: Mapping[str, str], base: str) -> Json:
@@ -110,6 +109,6 @@ def _node_json(product: UUID, found: FoundNode, checksums: Mapping[str, str], ba
         "type": "folder" if is_folder else "file",
         "size": None if isinstance(found.node, ProductFolder) else found.node.size,
         "media_type": found.media_type,
-        **({"checksum": dict(checksums)} if checksums else {}),
+        **without_empty({"checksum": dict(checksums)}),
         "links": links,
     }

@@ -58,7 +58,7 @@ from chronotile.protocols.catalogue.products.documents import (
 from chronotile.protocols.common.openapi import FILE, OBJECT, TEXT, Json, in_path, ref
 from chronotile.protocols.common.operation import Operation, routes_of
 from chronotile.protocols.common.query.kvp import Kvp
-from chronotile.protocols.common.query.parameter import choice, names_of, truth
+from chronotile.protocols.common.query.parameter import Parameter, choice, names_of, truth
 
 FORMAT = choice("f", "`json`: the list of files, instead of the files", ("json", "file"), default="file")
 CHECKSUM = truth("checksum", "With `f=json`: compute the SHA-256 of the file if it is not known")
@@ -71,28 +71,17 @@ class ProductQuery:
     """In which form a product or one of its files is requested."""
 
     is_document: bool
-    has_checksum: bool = False
+    has_checksum: bool
 
 
-def product_query(request: Request) -> ProductQuery:
-    """Return the query of a product.
-
-    Raises:
-        InvalidParameter: A parameter is not accepted.
-    """
-    query = Kvp(request.query_params.multi_items())
-    query.check_names(names_of(OF_PRODUCT))
-    return ProductQuery(is_document=FORMAT.of(query) == "json")
-
-
-def node_query(request: Request) -> ProductQuery:
-    """Return the query of a file; a checksum is part of its document alone.
+def product_query(request: Request, known: Sequence[Parameter[object]] = OF_PRODUCT) -> ProductQuery:
+    """Return the query of a product or, of the parameters `OF_NODE`, a file: a checksum is part of its document alone.
 
     Raises:
         InvalidParameter: A parameter is not accepted.
     """
     query = Kvp(request.query_params.multi_items())
-    query.check_names(names_of(OF_NODE))
+    query.check_names(names_of(known))
     has_checksum = CHECKSUM.of(query)
     return ProductQuery(is_document=has_checksum or FORMAT.of(query) == "json", has_checksum=has_checksum)
 
@@ -173,14 +162,13 @@ async def get_nodes(request: Request) -> Response:
 
 async def get_node(request: Request) -> Response:
     """Return a file of a product, or what is known of it."""
-    query, services = node_query(request), services_of(request)
+    query, services = product_query(request, OF_NODE), services_of(request)
     product, path = await _by_id(request), request.path_params["path"]
     turns = Turns(state_of(request), hosts_of(product, path))
     if query.is_document:
         return await _described(request, product, path, turns, with_checksum=query.has_checksum)
-    return _sent(
-        request, await turns.run(partial(deliver_node, product, path, services, method=_method(request))), turns
-    )
+    deliver = partial(deliver_node, product, path, services, method=_method(request))
+    return _sent(request, await turns.run(deliver), turns)
 
 
 async def _by_id(request: Request) -> Product:
@@ -336,8 +324,7 @@ class DownloadResponse(Response):
             self.status_code = HTTPStatus.NOT_MODIFIED
             for name in ("Content-Length", "Content-Type"):
                 del self.headers[name]
-            await self._start(send)
-            await send({"type": "http.response.body"})
+            await self._send_head(send)
             return
         try:
             part = None if body.etag is None else requested_part(scope, size=body.size, etag=self.headers["ETag"])
@@ -348,8 +335,7 @@ class DownloadResponse(Response):
             self.status_code = HTTPStatus.PARTIAL_CONTENT
             self.headers.update(part.headers)
         if scope["method"] == "HEAD":
-            await self._start(send)
-            await send({"type": "http.response.body"})
+            await self._send_head(send)
             return
         start, stop = (0, body.size) if part is None else (part.start, part.stop)
         await self._send_part(request, send, start, stop)
@@ -384,6 +370,10 @@ class DownloadResponse(Response):
             data = await self._turns.run(partial(next, parts, None))
         return data
 
+    async def _send_head(self, send: Send) -> None:
+        await self._start(send)
+        await send({"type": "http.response.body"})
+
     async def _start(self, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
 
@@ -415,11 +405,8 @@ def disposition(name: str) -> str:
     """Return the header by which a file is saved under a name (RFC 6266)."""
     plain = name.encode("ascii", "replace").decode().replace("?", "_").replace('"', "_").replace("\\", "_")
     plain = plain.replace("%", "_")  # which some browsers decode
-    return (
-        f'attachment; filename="{plain}"'
-        if plain == name
-        else (f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}")
-    )
+    given = f'attachment; filename="{plain}"'
+    return given if plain == name else f"{given}; filename*=UTF-8''{quote(name, safe='')}"
 
 
 def repr_digest(checksums: Mapping[str, str]) -> str:

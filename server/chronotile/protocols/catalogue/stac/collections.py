@@ -21,9 +21,7 @@ from chronotile.protocols.catalogue.stac.context import (
     REL_QUERYABLES,
     SCHEMA_TYPE,
     STAC_VERSION,
-    Json,
     StacContext,
-    link,
     stac_collections,
 )
 from chronotile.protocols.catalogue.stac.extensions import (
@@ -36,11 +34,11 @@ from chronotile.protocols.catalogue.stac.extensions import (
 )
 from chronotile.protocols.catalogue.stac.landing import aggregation_links
 from chronotile.protocols.catalogue.stac.params import BBOX, CURSOR, DATETIME
-from chronotile.protocols.common.links import ATOM, feed_path
+from chronotile.protocols.common.links import ATOM, feed_path, link
 from chronotile.protocols.common.localised_text import text_in
-from chronotile.protocols.common.openapi import WHOLE
-from chronotile.protocols.common.query.kvp import Kvp, integer
-from chronotile.protocols.common.query.parameter import Parameter, custom, names_of, text
+from chronotile.protocols.common.openapi import Json, without_empty
+from chronotile.protocols.common.query.kvp import Kvp
+from chronotile.protocols.common.query.parameter import Parameter, names_of, text, whole
 
 LANGUAGE = "https://stac-extensions.github.io/language/v1.0.0/schema.json"
 ZARR_TYPE = "application/vnd.zarr; version=3"
@@ -55,7 +53,10 @@ def collection_document(offered: Offered, context: StacContext) -> Json:
     language, title = context.language, text_in(offered.title, context.language) or offered.id
     cube, drawn = extensions.cube_of(offered, language), extensions.renders_of(offered.layers, language)
     links, licence = list(_links(offered, context)), licence_of(offered.license)
-    summaries = _summaries(offered)
+    summaries, service = _summaries(offered), context.services.catalogue.service
+    has_times = not offered.layers or any(len(layer.times) for layer in offered.layers)
+    description = (text_in(offered.abstract, language) or title) + ("" if has_times else f"\n\n{NO_ITEMS}")
+    host = service.contact.name or text_in(service.title, language)
     parts = {
         extensions.DATA_CUBE_EXTENSION: bool(cube),
         PROJECTION: "proj:code" in summaries,
@@ -70,44 +71,28 @@ def collection_document(offered: Offered, context: StacContext) -> Json:
         "stac_extensions": [extension for extension, is_used in parts.items() if is_used],
         "id": offered.id,
         "title": title,
-        "description": with_licence(_description(offered, text_in(offered.abstract, language) or title), licence),
+        "description": with_licence(description, licence),
         "keywords": list(offered.keywords),
         "language": language,
-        **_languages(context),
+        **without_empty({"languages": [each for each in service.languages if each != language]}),
         "license": licence.stac,
-        "providers": _providers(context),
-        **({"attribution": offered.attribution} if offered.attribution else {}),
+        "providers": [{"name": host, "roles": ["host"], "url": context.base}] if host else [],
+        **without_empty({"attribution": offered.attribution}),
         "extent": {"spatial": {"bbox": [list(box_of(offered))]}, "temporal": {"interval": [interval_of(offered)]}},
         "summaries": summaries,
         "item_assets": _item_assets(offered, language),
         **cube,
-        **({"renders": drawn} if drawn else {}),
+        **without_empty({"renders": drawn}),
         "links": links,
         "assets": _assets(offered, context),
     }
-
-
-def _description(offered: Offered, text: str) -> str:
-    has_times = not offered.layers or any(len(layer.times) for layer in offered.layers)
-    return text if has_times else f"{text}\n\n{NO_ITEMS}"
-
-
-def _languages(context: StacContext) -> Json:
-    others = [each for each in context.services.catalogue.service.languages if each != context.language]
-    return {"languages": others} if others else {}
-
-
-def _providers(context: StacContext) -> list[Json]:
-    service = context.services.catalogue.service
-    name = service.contact.name or text_in(service.title, context.language)
-    return [{"name": name, "roles": ["host"], "url": context.base}] if name else []
 
 
 def _summaries(offered: Offered) -> Json:
     grids = {layer.main_variable.grid: None for layer in offered.layers if not layer.main_variable.is_mosaic}
     codes = {grid.crs.name: None for grid in grids if grid.crs.uri is not None}
     sizes = sorted({ground_resolution(grid) for grid in grids})
-    return {**({"proj:code": list(codes)} if codes else {}), **({"gsd": sizes} if sizes else {})}
+    return without_empty({"proj:code": list(codes), "gsd": sizes})
 
 
 def _item_assets(offered: Offered, language: str) -> Json:
@@ -165,11 +150,6 @@ def _links(offered: Offered, context: StacContext) -> Iterator[Json]:
         yield from extensions.layer_links(layer, context).of_collection()
 
 
-def page_link(rel: str, path: str, query: dict[str, str]) -> Json:
-    """Return a link to a page of collections."""
-    return link(rel, f"{path}?{urlencode(query)}" if query else path, JSON_TYPE)
-
-
 # Searches of collections, in pages (collection search extension).
 
 DEFAULT_COLLECTIONS = 100
@@ -177,17 +157,11 @@ MOST_COLLECTIONS = 1000
 MOST_TERMS = 20
 
 
-def _limit(given: str) -> int:
-    value = integer(given, locator="limit", least=1)
-    return min(value, MOST_COLLECTIONS)
-
-
 Q = text("q", "Words, of which with commas between them any has to be in title, description, keywords or id")
-LIMIT: Parameter[int] = custom(
+LIMIT = whole(
     "limit",
     f"Collections of a page; more than {MOST_COLLECTIONS} are {MOST_COLLECTIONS}",
-    _limit,
-    schema={**WHOLE, "minimum": 1, "default": DEFAULT_COLLECTIONS},
+    least=1,
     default=DEFAULT_COLLECTIONS,
 )
 OF_COLLECTIONS: tuple[Parameter[object], ...] = (BBOX, DATETIME, Q, LIMIT, CURSOR)
@@ -207,16 +181,14 @@ class CollectionSearch:
 
     def takes(self, offered: Offered) -> bool:
         """Return whether a collection is one of them."""
-        return self._is_there(offered) and self._is_then(offered) and self._says(offered)
+        is_then = self.span is None or is_within(offered, self.span)
+        return is_then and self._is_there(offered) and self._says(offered)
 
     def _is_there(self, offered: Offered) -> bool:
         if self.box is None:
             return True
         own = list(boxes_of(box_of(offered)))
         return any(_meet(one, other) for one in search_boxes(self.box) for other in own)
-
-    def _is_then(self, offered: Offered) -> bool:
-        return self.span is None or is_within(offered, self.span)
 
     def _says(self, offered: Offered) -> bool:
         texts = (offered.id, *offered.title.values(), *offered.abstract.values(), *offered.keywords)
@@ -237,7 +209,7 @@ def collection_search_of(query: Kvp) -> CollectionSearch:
         box=BBOX.given(query),
         span=DATETIME.given(query),
         terms=terms,
-        limit=LIMIT.of(query),
+        limit=min(LIMIT.of(query), MOST_COLLECTIONS),
         cursor=CURSOR.given(query),
     )
 
@@ -248,9 +220,11 @@ def collections_document(search: CollectionSearch, query: dict[str, str], contex
     start = _start(found, search.cursor)
     page = found[start : start + search.limit]
     path = f"{context.root}/collections"
-    links = [page_link("self", path, query), context.root_link, link("parent", context.root, JSON_TYPE)]
+    own = link("self", f"{path}?{urlencode(query)}" if query else path, JSON_TYPE)
+    links = [own, context.root_link, link("parent", context.root, JSON_TYPE)]
     if start + search.limit < len(found):
-        links.append({**page_link("next", path, {**query, "cursor": page[-1].id}), "method": "GET"})
+        following = f"{path}?{urlencode({**query, 'cursor': page[-1].id})}"
+        links.append({**link("next", following, JSON_TYPE), "method": "GET"})
     return {
         "collections": [collection_document(each, context) for each in page],
         "links": links,

@@ -2,8 +2,6 @@
 
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any
-from urllib.parse import quote
 
 from starlette.requests import Request
 
@@ -15,12 +13,11 @@ from chronotile.core.model.time.instants import last_of
 from chronotile.http.run import base_url, services_of
 from chronotile.pipeline.search.search_items import items_of, listed_collections
 from chronotile.pipeline.services import Services
+from chronotile.protocols.common.links import collection_path, item_path, link
 from chronotile.protocols.common.localised_text import language_of
-from chronotile.protocols.common.openapi import ADDRESS, BOX, OBJECT, TEXT, UNANSWERED, WHOLE, list_of, object_of
+from chronotile.protocols.common.openapi import ADDRESS, BOX, OBJECT, TEXT, UNANSWERED, WHOLE, Json, list_of, object_of
 from chronotile.protocols.common.operation import segment
 from chronotile.protocols.common.query.kvp import Kvp
-
-Json = dict[str, Any]
 
 STAC_VERSION = "1.1.0"
 JSON_TYPE = "application/json"
@@ -109,11 +106,11 @@ class StacContext:
 
     def collection_url(self, collection: str) -> str:
         """Return the URL of a collection."""
-        return f"{self.root}/collections/{quote(collection, safe='')}"
+        return f"{self.base}{collection_path(collection)}"
 
     def item_url(self, collection: str, item: str) -> str:
         """Return the URL of an item."""
-        return f"{self.collection_url(collection)}/items/{quote(item, safe='')}"
+        return f"{self.base}{item_path(collection, item)}"
 
     @property
     def root_link(self) -> Json:
@@ -128,12 +125,6 @@ def stac_context(request: Request, query: Kvp) -> StacContext:
         InvalidParameter: `lang` is not one of the service's languages.
     """
     return StacContext(services=services_of(request), base=base_url(request), language=language_of(request, query))
-
-
-def link(rel: str, href: str, media_type: str, title: str | None = None) -> Json:
-    """Return a link of a STAC document."""
-    found = {"rel": rel, "href": href, "type": media_type}
-    return found if title is None else {**found, "title": title}
 
 
 def stac_collections(context: StacContext) -> tuple[Offered, ...]:

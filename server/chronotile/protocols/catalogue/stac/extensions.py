@@ -13,7 +13,6 @@ from chronotile.core.model.crs import CRS84
 from chronotile.core.model.formats import MapFormat
 from chronotile.core.model.grid import BBox, NativeGrid
 from chronotile.core.model.number_text import json_nodata
-from chronotile.core.model.raster import Encoding
 from chronotile.core.model.style import Style
 from chronotile.core.model.time.instants import (
     DEKAD_STEP,
@@ -26,11 +25,12 @@ from chronotile.core.model.time.instants import (
     last_of,
     step_of,
 )
-from chronotile.core.model.time.instants import format_instant as written
 from chronotile.pipeline.styling.write_style import render_of_composite, render_of_style
-from chronotile.protocols.catalogue.stac.context import JSON_TYPE, Json, StacContext, link
+from chronotile.protocols.catalogue.stac.context import JSON_TYPE, StacContext
 from chronotile.protocols.common.extent import box_of_offered, round_box
+from chronotile.protocols.common.links import link
 from chronotile.protocols.common.localised_text import text_in
+from chronotile.protocols.common.openapi import Json
 
 # Styles as other renderers take them (render extension).
 
@@ -44,13 +44,9 @@ def renders_of(layers: Sequence[Layer], language: str) -> Json:
         render_name(layer, style.id): _render(layer, style, language)
         for layer in layers
         for style in layer.styles
-        if _has_assets(layer)
+        # Items of scenes have no assets of what is computed from them.
+        if not any(variable.is_mosaic and variable.is_derived for variable in layer.variables)
     }
-
-
-def _has_assets(layer: Layer) -> bool:
-    # Whether items have assets of its variables: those of scenes have none of what is computed from them.
-    return not any(variable.is_mosaic and variable.is_derived for variable in layer.variables)
 
 
 def _render(layer: Layer, style: Style, language: str) -> Json:
@@ -104,7 +100,8 @@ def band_of(layer: Layer) -> Json:
     """Return what is known of the numbers of a layer, as bands of STAC have it."""
     variable = layer.main_variable
     encoding = variable.encoding
-    band: Json = {"name": variable.name, "data_type": _data_type(encoding)}
+    data_type = encoding.dtype if encoding.dtype in DATA_TYPES else "other"
+    band: Json = {"name": variable.name, "data_type": data_type}
     if encoding.nodata is not None:
         band["nodata"] = json_nodata(encoding.nodata)
     if encoding.units != "1":
@@ -145,10 +142,6 @@ def _time(times: TimeDomain) -> Json:
     return {"time": {"type": "temporal", "extent": [first, last], "step": None if step == DEKAD_STEP else step}}
 
 
-def _data_type(encoding: Encoding) -> str:
-    return encoding.dtype if encoding.dtype in DATA_TYPES else "other"
-
-
 # How far a collection reaches: as its items tell, or as the catalogue of others says in which they are.
 
 
@@ -162,11 +155,11 @@ def interval_of(offered: Offered) -> list[str | None]:
     """Return the first and the last instant; `None` where it is open, or there are no times."""
     stated = offered.collection.stated
     if stated is not None:
-        return [None if each is None else written(each) for each in (stated.first, stated.last)]
+        return [None if each is None else format_instant(each) for each in (stated.first, stated.last)]
     times = offered.times
     if len(times) == 0:
         return [None, None]
-    return [written(times.starts[0]), written(last_of(times.starts[-1], times.ends[-1]))]
+    return [format_instant(times.starts[0]), format_instant(last_of(times.starts[-1], times.ends[-1]))]
 
 
 def is_within(offered: Offered, span: TimeSpan) -> bool:

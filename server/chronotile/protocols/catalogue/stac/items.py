@@ -17,22 +17,26 @@ from chronotile.pipeline.coverage.layer_store import has_store
 from chronotile.pipeline.encoders.coverage.cog import has_geo_tags
 from chronotile.pipeline.search.public_item import public_item
 from chronotile.pipeline.search.search_items import search_items
-from chronotile.protocols.catalogue.stac import extensions as data_cube
-from chronotile.protocols.catalogue.stac import extensions as map_links
 from chronotile.protocols.catalogue.stac.collections import NETCDF_TYPE, ZARR_TYPE
 from chronotile.protocols.catalogue.stac.context import (
     GEOJSON_TYPE,
     JSON_TYPE,
     STAC_VERSION,
-    Json,
     StacContext,
     has_layers,
-    link,
     stac_collection,
 )
-from chronotile.protocols.catalogue.stac.extensions import LayerLinks, layer_links
+from chronotile.protocols.catalogue.stac.extensions import (
+    MAP_LINKS_EXTENSION,
+    RASTER,
+    LayerLinks,
+    band_of,
+    layer_links,
+    own_fields,
+)
 from chronotile.protocols.catalogue.stac.params import StacSearch
-from chronotile.protocols.common.links import asset_path, quoted
+from chronotile.protocols.common.links import asset_path, link, quoted
+from chronotile.protocols.common.openapi import Json, without_empty
 
 MOST_LAYERS = 8
 """Layers of a collection that each item links to; the collection has all."""
@@ -65,7 +69,7 @@ class _OfCollection:
         self._links = [context.root_link, link("parent", url, JSON_TYPE), link("collection", url, JSON_TYPE)]
         offered = stac_collection(collection, context) if has_layers(collection, context) else None
         layers = () if offered is None else offered.layers[:MOST_LAYERS]
-        fields = {} if offered is None else data_cube.own_fields(offered)
+        fields = {} if offered is None else own_fields(offered)
         self._layers = [layer_links(layer, context) for layer in layers]
         self._computed = [_Computed(layer, context) for layer in fields.values()]
 
@@ -75,14 +79,11 @@ class _OfCollection:
         shown = [(each, each.time(instant)) for each in self._layers if each.shows(instant)]
         maps = [one for each, time in shown for one in each.of_item(time)]
         document["type"], document["stac_version"] = "Feature", STAC_VERSION
-        document["links"] = [
-            link("self", self._items + quote(found.ref.id, safe=""), GEOJSON_TYPE),
-            *self._links,
-            *maps,
-        ]
+        own = link("self", self._items + quote(found.ref.id, safe=""), GEOJSON_TYPE)
+        document["links"] = [own, *self._links, *maps]
         self._add_assets(document, found, shown)
         if maps:
-            _add_extensions(document, map_links.MAP_LINKS_EXTENSION)
+            _add_extensions(document, MAP_LINKS_EXTENSION)
         return document
 
     def _add_assets(self, document: Json, found: FoundItem, shown: list[tuple[LayerLinks, str | None]]) -> None:
@@ -94,7 +95,7 @@ class _OfCollection:
         for each in computed:
             assets |= each.assets(instant)
         if computed:
-            _add_extensions(document, PROJECTION, data_cube.RASTER)
+            _add_extensions(document, PROJECTION, RASTER)
         if shown and "thumbnail" not in assets:
             first, time = next((each for each in shown if each[0].layer.is_composite), shown[0])
             assets["thumbnail"] = {
@@ -119,7 +120,7 @@ class _Computed:
             "type": media_type,
             "roles": ["data"],
             "title": title,
-            "bands": [data_cube.band_of(layer)],
+            "bands": [band_of(layer)],
             **{key: value for key, value in projection_of(variable.grid).items() if key != "proj:epsg"},
         }
         store = {
@@ -161,14 +162,12 @@ def page_of(search: StacSearch, context: StacContext, links: "PageLinks") -> tup
     page = search_items(search.items, context.services)
     documents = ItemDocuments(context)
     with without_garbage_collection():
-        features = [_encoded(documents.document(found), search) for found in page.items]
+        made = (documents.document(found) for found in page.items)
+        chosen = made if search.fields is None else map(search.fields.of, made)
+        # Each encoded by itself: all at once would hold the interpreter's lock, and memory, for long.
+        features = [orjson.Fragment(orjson.dumps(each)) for each in chosen]
         document = _document(page, features, search, [*links.own(), *links.following(page.next)])
         return orjson.dumps(document), page.unanswered
-
-
-def _encoded(feature: Json, search: StacSearch) -> orjson.Fragment:
-    # A feature, encoded by itself: all at once would hold the interpreter's lock, and memory, for long.
-    return orjson.Fragment(orjson.dumps(feature if search.fields is None else search.fields.of(feature)))
 
 
 def _document(page: ItemPage, features: list[orjson.Fragment], search: StacSearch, links: list[Json]) -> Json:
@@ -182,9 +181,7 @@ def _document(page: ItemPage, features: list[orjson.Fragment], search: StacSearc
         "context": context if page.matched is None else {**context, "matched": page.matched},
         "features": features,
     }
-    if page.unanswered:
-        document["unanswered"] = unanswered_members(page.unanswered)
-    return document
+    return document | without_empty({"unanswered": unanswered_members(page.unanswered)})
 
 
 class PageLinks:

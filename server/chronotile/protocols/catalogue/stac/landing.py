@@ -14,12 +14,12 @@ from chronotile.protocols.catalogue.stac.context import (
     REL_QUERYABLES,
     SCHEMA_TYPE,
     STAC_VERSION,
-    Json,
     StacContext,
-    link,
     stac_collections,
 )
+from chronotile.protocols.common.links import link
 from chronotile.protocols.common.localised_text import text_in
+from chronotile.protocols.common.openapi import Json
 
 OPENAPI_TYPE = "application/vnd.oai.openapi+json;version=3.1"
 CATALOG_ID = "chronotile"

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -86,13 +86,13 @@ def sorted_by(name: str, *, is_descending: bool) -> tuple[str, bool]:
     return name.strip().removeprefix(PREFIX), is_descending
 
 
-def check_filter_crs(uri: str) -> None:
-    """Check the CRS of geometries of a filter.
+def check_filter_crs(uri: str | None) -> None:
+    """Check the CRS of geometries of a filter, if one is named.
 
     Raises:
         InvalidParameter: It is not CRS84.
     """
-    if uri != CRS84_URI:
+    if uri is not None and uri != CRS84_URI:
         raise InvalidParameter(
             f"filter-crs {uri[:MAX_SHOWN]!r} is not offered; accepted is {CRS84_URI}", locator="filter-crs"
         )
@@ -173,9 +173,7 @@ def fields_of_text(text: str) -> Fields:
     names = [each.strip() for each in text.split(",")]
     included = [each.removeprefix("+").strip() for each in names if each and not each.startswith("-")]
     excluded = [each[1:].strip() for each in names if each.startswith("-")]
-    if not included and excluded:
-        return _checked(None, excluded)
-    return _checked(included or _default(excluded), excluded)
+    return _fields(None if not included and excluded else included, excluded)
 
 
 def fields_of_json(value: object) -> Fields:
@@ -189,13 +187,7 @@ def fields_of_json(value: object) -> Fields:
     if not isinstance(value, dict):
         raise InvalidParameter("fields must be an object with the lists include and exclude", locator="fields")
     included, excluded = _asked_names(value, "include"), _asked_names(value, "exclude")
-    if "include" not in value and excluded:
-        return _checked(None, excluded)
-    return _checked(included or _default(excluded), excluded)
-
-
-def _default(excluded: Collection[str]) -> list[str]:
-    return [each for each in DEFAULT if each not in excluded]
+    return _fields(None if "include" not in value and excluded else included, excluded)
 
 
 def _asked_names(value: Mapping[str, object], name: str) -> list[str]:
@@ -207,8 +199,10 @@ def _asked_names(value: Mapping[str, object], name: str) -> list[str]:
     return names
 
 
-def _checked(included: Iterable[str] | None, excluded: Iterable[str]) -> Fields:
-    found = Fields(None if included is None else tuple(included), tuple(excluded))
+def _fields(included: Sequence[str] | None, excluded: Sequence[str]) -> Fields:
+    """All members for `None`, the default for none."""
+    chosen = None if included is None else included or [each for each in DEFAULT if each not in excluded]
+    found = Fields(None if chosen is None else tuple(chosen), tuple(excluded))
     if len(found.included or ()) + len(found.excluded) > MOST_FIELDS:
         raise InvalidParameter(f"fields has more than {MOST_FIELDS} names", locator="fields")
     return found
@@ -371,16 +365,6 @@ def counted_of_query(query: Kvp, *, collection: str | None = None) -> ItemSearch
     return ItemSearch(**_place_of(query, collection))
 
 
-def search_of_body(body: bytes) -> StacSearch:
-    """Return the search that a JSON body requests.
-
-    Raises:
-        InvalidParameter: It is not one, or a member is not accepted.
-        LimitExceeded: It is too large.
-    """
-    return search_of_members(members_of(body))
-
-
 def members_of(body: bytes) -> Mapping[str, Any]:
     """Return the members of a JSON body, without those that are null.
 
@@ -450,8 +434,7 @@ def _place_of(query: Kvp, collection: str | None) -> dict[str, Any]:
 
 def _filter(query: Kvp) -> Mapping[str, Any] | None:
     given, crs, language = FILTER.given(query), FILTER_CRS.given(query), FILTER_LANG.of(query)
-    if crs is not None:
-        check_filter_crs(crs)
+    check_filter_crs(crs)
     if given is None:
         return None
     if language == "cql2-json":
@@ -460,9 +443,7 @@ def _filter(query: Kvp) -> Mapping[str, Any] | None:
 
 
 def _filter_of(members: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    crs = _text(members, "filter-crs")
-    if crs is not None:
-        check_filter_crs(crs)
+    check_filter_crs(_text(members, "filter-crs"))
     given, language = members.get("filter"), members.get("filter-lang", "cql2-json")
     if language not in LANGUAGES:
         raise InvalidParameter(f"filter-lang must be {' or '.join(LANGUAGES)}", locator="filter-lang")

@@ -23,7 +23,6 @@ from chronotile.protocols.catalogue.stac.context import (
     IN_COLLECTION,
     JSON_TYPE,
     SCHEMA_TYPE,
-    Json,
     StacContext,
     collection_id,
     stac_collection,
@@ -31,7 +30,7 @@ from chronotile.protocols.catalogue.stac.context import (
 )
 from chronotile.protocols.catalogue.stac.landing import conformance, landing_document, queryables_document
 from chronotile.protocols.catalogue.stac.params import stac_problem
-from chronotile.protocols.common.openapi import ADDRESS, OBJECT, list_of, object_of
+from chronotile.protocols.common.openapi import ADDRESS, OBJECT, Json, list_of, object_of
 from chronotile.protocols.common.operation import Operation, language, routes_of
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import LANG

@@ -31,10 +31,8 @@ from chronotile.protocols.catalogue.stac.context import (
     ITEM_SCHEMA,
     ITEMS_SCHEMA,
     JSON_TYPE,
-    Json,
     StacContext,
     collection_id,
-    link,
     stac_context,
 )
 from chronotile.protocols.catalogue.stac.items import ItemDocuments, PageLinks, PostedPageLinks, page_of
@@ -48,27 +46,31 @@ from chronotile.protocols.catalogue.stac.params import (
     counted_members,
     counted_of_query,
     members_of,
-    search_of_body,
+    search_of_members,
     search_of_query,
     stac_problem,
 )
-from chronotile.protocols.common.openapi import REFUSALS, TEXT, body, list_of
+from chronotile.protocols.common.links import link
+from chronotile.protocols.common.openapi import REFUSALS, TEXT, Json, body, list_of, without_empty
 from chronotile.protocols.common.operation import Described, Operation
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import Parameter
 
-Page = tuple[bytes, tuple[Unanswered, ...]]
+Answer = tuple[bytes, tuple[Unanswered, ...]]
 
 
-async def get_search(request: Request) -> Response:
-    """Return a page of items of any collections."""
+async def get_items(request: Request) -> Response:
+    """Return a page of items of any collections, or of one."""
     pairs = request.query_params.multi_items()
     query = Kvp(pairs)
     context = stac_context(request, query)
+    url, collection = _subject(request, context)
+    path = f"{url}/search" if collection is None else f"{url}/items"
 
     def find() -> Response:
-        links = PageLinks(context, f"{context.root}/search", pairs)
-        return _response(page_of(search_of_query(query), context, links), request)
+        links = PageLinks(context, path, pairs, collection=collection)
+        content, unanswered = page_of(search_of_query(query, collection=collection), context, links)
+        return warned(respond_with_content(content, GEOJSON_TYPE, request), unanswered)
 
     return await run(request, SEARCHES, find)
 
@@ -77,49 +79,23 @@ async def post_search(request: Request) -> Response:
     """Return a page of items that a body describes."""
     context, body = stac_context(request, Kvp(())), await body_of(request)
 
-    def find() -> Page:
-        return page_of(search_of_body(body), context, PostedPageLinks(context, f"{context.root}/search"))
+    def find() -> Answer:
+        return page_of(search_of_members(members_of(body)), context, PostedPageLinks(context, f"{context.root}/search"))
 
     content, unanswered = await run(request, SEARCHES, find)
-    response = Response(content, media_type=GEOJSON_TYPE)
-    return warned(response, unanswered)
-
-
-async def get_items(request: Request) -> Response:
-    """Return a page of items of a collection."""
-    pairs = request.query_params.multi_items()
-    query = Kvp(pairs)
-    context = stac_context(request, query)
-    collection = collection_id(request.path_params["collection"], context)
-    links = PageLinks(context, f"{context.collection_url(collection)}/items", pairs, collection=collection)
-
-    def find() -> Response:
-        return _response(page_of(search_of_query(query, collection=collection), context, links), request)
-
-    return await run(request, SEARCHES, find)
+    return warned(Response(content, media_type=GEOJSON_TYPE), unanswered)
 
 
 async def get_item(request: Request) -> Response:
     """Return an item."""
     context = stac_context(request, Kvp(request.query_params.multi_items()))
     collection = collection_id(request.path_params["collection"], context)
-    find = partial(_item, collection, request.path_params["item"], context)
-    body = await run(request, LOOKUPS, find)
-    return respond_with_content(body, GEOJSON_TYPE, request)
 
+    def find() -> bytes:
+        found = find_item(collection, request.path_params["item"], context.services)
+        return orjson.dumps(ItemDocuments(context).document(found))
 
-def _item(collection: str, id_: str, context: StacContext) -> bytes:
-    found = find_item(collection, id_, context.services)
-    return orjson.dumps(ItemDocuments(context).document(found))
-
-
-def _response(page: Page, request: Request) -> Response:
-    content, unanswered = page
-    return warned(respond_with_content(content, GEOJSON_TYPE, request), unanswered)
-
-
-Counted = tuple[ItemSearch, Sequence[str]]
-Answer = tuple[bytes, tuple[Unanswered, ...]]
+    return respond_with_content(await run(request, LOOKUPS, find), GEOJSON_TYPE, request)
 
 
 async def get_aggregations(request: Request) -> Response:
@@ -156,7 +132,7 @@ async def post_aggregate(request: Request) -> Response:
     return warned(Response(content, media_type=JSON_TYPE), unanswered)
 
 
-def _counted_of(body: bytes, collection: str | None) -> Counted:
+def _counted_of(body: bytes, collection: str | None) -> tuple[ItemSearch, Sequence[str]]:
     members = members_of(body)
     names = members.get("aggregations", [])
     if not isinstance(names, list) or not all(isinstance(each, str) for each in names):
@@ -205,9 +181,7 @@ def check_names(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-def aggregate(
-    search: ItemSearch, names: Sequence[str], url: str, context: StacContext
-) -> tuple[bytes, tuple[Unanswered, ...]]:
+def aggregate(search: ItemSearch, names: Sequence[str], url: str, context: StacContext) -> Answer:
     """Return counts of the items that a search finds as JSON, and the collections of which they lack items.
 
     Raises:
@@ -219,8 +193,8 @@ def aggregate(
     values = _Values(search, services)
     found: Mapping[str, Callable[[], Json]] = {
         "total_count": values.total,
-        "datetime_min": values.first,
-        "datetime_max": values.last,
+        "datetime_min": partial(values.edge, is_descending=False),
+        "datetime_max": partial(values.edge, is_descending=True),
         MONTHS: values.months,
     }
     document: Json = {
@@ -228,9 +202,7 @@ def aggregate(
         "aggregations": [{**each, **found[str(each["name"])]()} for each in OFFERED if each["name"] in names],
         "links": [link("self", f"{url}/aggregate", JSON_TYPE), context.root_link],
     }
-    if unanswered:
-        document["unanswered"] = unanswered_members(unanswered)
-    return orjson.dumps(document), unanswered
+    return orjson.dumps(document | without_empty({"unanswered": unanswered_members(unanswered)})), unanswered
 
 
 class _Values:
@@ -246,19 +218,13 @@ class _Values:
         buckets = [{"key": key, "data_type": "datetime", "frequency": count} for key, count in self._by_month()]
         return {"buckets": buckets, "overflow": 0, "interval": "month"}
 
-    def first(self) -> Json:
-        return self._edge(is_descending=False)
-
-    def last(self) -> Json:
-        return self._edge(is_descending=True)
-
     def _by_month(self) -> Sequence[tuple[str, int]]:
         if self._months is None:
             counted = count_by_month(self._search, self._services)
             self._months = [(format_instant(month), count) for month, count in counted]
         return self._months
 
-    def _edge(self, *, is_descending: bool) -> Json:
+    def edge(self, *, is_descending: bool) -> Json:
         """The time of the first or last item; `null` where there is none."""
         wanted = replace(self._search, sort=(("datetime", is_descending),), limit=1)
         found = items_of(self._services).search(wanted, among=counted_collections(self._services)).items
@@ -300,7 +266,7 @@ def _counting(
 
 
 operations = (
-    items("/stac/search", get_search, "getStacSearch", "Items of any collections, in pages", parameters=OF_SEARCH),
+    items("/stac/search", get_items, "getStacSearch", "Items of any collections, in pages", parameters=OF_SEARCH),
     items(
         "/stac/search",
         post_search,
