@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import quote, urlencode
@@ -115,7 +115,9 @@ class OperationsPage:
 
 def operations_page(document: Json, page: OperationsPage) -> bytes:
     """Return the page as HTML; without scripts it lists the operations with examples."""
-    return render_page(COMMON, OPERATIONS, styled=OPERATIONS, page=page, sections=sections_of(document))
+    return render_page(
+        COMMON, OPERATIONS, styled=OPERATIONS, page=page, sections=sections_of(document), accepted=_accepted
+    )
 
 
 def with_operations_policy(response: Response, *, has_forms: bool) -> Response:
@@ -139,17 +141,6 @@ METHODS = ("get", "post", "put", "patch", "delete")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parameter:
-    """One line of the table of an operation."""
-
-    name: str
-    place: str
-    is_required: bool
-    accepted: str
-    description: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """One operation."""
 
@@ -157,7 +148,7 @@ class Entry:
     method: str
     path: str
     summary: str
-    parameters: tuple[Parameter, ...]
+    parameters: Sequence[Json]
     media_types: tuple[str, ...]
     address: str
     """Of an example."""
@@ -170,15 +161,7 @@ class Entry:
         return self.method == "GET" and "{" not in self.address
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Section:
-    """The operations of one tag."""
-
-    title: str
-    entries: tuple[Entry, ...]
-
-
-def sections_of(document: Json) -> tuple[Section, ...]:
+def sections_of(document: Json) -> dict[str, list[Entry]]:
     """Return the operations of an OpenAPI document by their first tag, in its order."""
     named: dict[str, list[Entry]] = {}
     base = document["servers"][0]["url"]
@@ -187,7 +170,7 @@ def sections_of(document: Json) -> tuple[Section, ...]:
             if method in entry:
                 operation = _resolved(entry[method], entry, document)
                 named.setdefault(operation["tags"][0], []).append(_entry(base, path, method, operation))
-    return tuple(Section(title=title, entries=tuple(entries)) for title, entries in named.items())
+    return named
 
 
 def example_address(path: str, operation: Json) -> str:
@@ -231,22 +214,11 @@ def _entry(base: str, path: str, method: str, operation: Json) -> Entry:
         method=method.upper(),
         path=path,
         summary=operation["summary"],
-        parameters=tuple(_parameters(operation)),
+        parameters=operation["parameters"],
         media_types=tuple(operation["responses"].get("200", {}).get("content", {})),
         address=address,
         command=None if posted is None else _command(method, address, posted["content"]["application/json"]["example"]),
     )
-
-
-def _parameters(operation: Json) -> Iterator[Parameter]:
-    for each in operation["parameters"]:
-        yield Parameter(
-            name=each["name"],
-            place=each["in"],
-            is_required=each.get("required", False),
-            accepted=_accepted(each["schema"]),
-            description=each.get("description", "").replace("`", ""),
-        )
 
 
 def _accepted(schema: Json) -> str:

@@ -334,8 +334,7 @@ ATTRIBUTE_SCHEMA: Json = object_of(
 ASSET_SCHEMA: Json = object_of(
     {
         "Type": enum_of(("QUICKLOOK", "DATA")),
-        "Name": TEXT,
-        "ContentType": TEXT,
+        **dict.fromkeys(("Name", "ContentType"), TEXT),
         "ContentLength": INDEX,
         "Checksum": CHECKSUMS,
         "DownloadLink": ADDRESS,
@@ -346,12 +345,9 @@ PRODUCT_SCHEMA: Json = {
     "properties": {
         "@odata.mediaContentType": TEXT,
         "Id": {"type": "string", "format": "uuid"},
-        "Name": TEXT,
-        "ContentType": TEXT,
+        **dict.fromkeys(("Name", "ContentType"), TEXT),
         "ContentLength": INDEX,
-        "OriginDate": TIME,
-        "PublicationDate": TIME,
-        "ModificationDate": TIME,
+        **dict.fromkeys(("OriginDate", "PublicationDate", "ModificationDate"), TIME),
         "Online": TRUTH,
         "EvictionDate": TIME,
         "Checksum": CHECKSUMS,

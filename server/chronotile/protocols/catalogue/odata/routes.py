@@ -259,10 +259,6 @@ def _known(examples: Examples) -> str | None:
     return None if examples.item is None else str(product_id(examples.collection, examples.item))
 
 
-def _values(schema: Json) -> Json:
-    return {MEDIA_TYPE: object_of({"@odata.context": TEXT, "value": list_of(schema)})}
-
-
 ANY_ID = in_path("id", "Id of the product, bare or in quotes")
 ID = segment("id", "Id of the product, bare or in quotes", example=_known)
 describe = partial(Operation, tag="OData", faults=odata_fault, refusals=(), responses=FAULTS)
@@ -312,21 +308,16 @@ operations = (
         parameters=[ID, *OF_ONE],
         answers={MEDIA_TYPE: PRODUCT_SCHEMA},
     ),
-    describe(
-        f"{ROOT}/Products({{id}})/Attributes",
-        partial(get_members, "Attributes"),
-        "getODataProductAttributes",
-        "The attributes of a product",
-        parameters=[ID],
-        answers=_values(ATTRIBUTE_SCHEMA),
-    ),
-    describe(
-        f"{ROOT}/Products({{id}})/Assets",
-        partial(get_members, "Assets"),
-        "getODataProductAssets",
-        "The assets of a product",
-        parameters=[ID],
-        answers=_values(ASSET_SCHEMA),
+    *(
+        describe(
+            f"{ROOT}/Products({{id}})/{name}",
+            partial(get_members, name),
+            f"getODataProduct{name}",
+            f"The {name.lower()} of a product",
+            parameters=[ID],
+            answers={MEDIA_TYPE: object_of({"@odata.context": TEXT, "value": list_of(schema)})},
+        )
+        for name, schema in (("Attributes", ATTRIBUTE_SCHEMA), ("Assets", ASSET_SCHEMA))
     ),
     download(
         f"{ROOT}/Products({{id}})/$value",

@@ -41,7 +41,6 @@ from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import Parameter, names_of, text, whole
 
 LANGUAGE = "https://stac-extensions.github.io/language/v1.0.0/schema.json"
-ZARR_TYPE = "application/vnd.zarr; version=3"
 NO_ITEMS = "It has no times and therefore no items: its values are in the Zarr store and the coverage."
 """STAC has no item without a time."""
 NETCDF_TYPE = "application/x-netcdf"
@@ -108,12 +107,11 @@ def _item_assets(offered: Offered, language: str) -> Json:
 
 
 def _assets(offered: Offered, context: StacContext) -> Json:
-    base = context.base
     if not offered.layers:
         return {}
     assets: Json = {
         "thumbnail": {
-            "href": f"{base}/layers/{quote(offered.drawn.id, safe='')}/preview.png",
+            "href": f"{context.base}/layers/{quote(offered.drawn.id, safe='')}/preview.png",
             "type": MapFormat.PNG,
             "roles": ["thumbnail"],
             "title": "Picture of the newest clear time",
@@ -121,12 +119,7 @@ def _assets(offered: Offered, context: StacContext) -> Json:
     }
     for layer in offered.layers:
         if has_store(layer):
-            assets[f"zarr-{layer.id}"] = {
-                "href": f"{base}/zarr/{quote(layer.id, safe='')}",
-                "type": ZARR_TYPE,
-                "roles": ["data"],
-                "title": f"{text_in(layer.title, context.language) or layer.id}: Zarr store of all times",
-            }
+            assets[f"zarr-{layer.id}"] = extensions.store_asset(layer, context)
     return assets
 
 

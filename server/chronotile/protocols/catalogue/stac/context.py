@@ -34,9 +34,7 @@ LINKS_SCHEMA: Json = list_of(object_of({"rel": TEXT, "href": TEXT}, {"type": TEX
 CATALOG_SCHEMA: Json = object_of(
     {
         "type": {"const": "Catalog"},
-        "stac_version": TEXT,
-        "id": TEXT,
-        "description": TEXT,
+        **dict.fromkeys(("stac_version", "id", "description"), TEXT),
         "conformsTo": list_of(ADDRESS),
         "links": LINKS_SCHEMA,
     }
@@ -44,10 +42,7 @@ CATALOG_SCHEMA: Json = object_of(
 COLLECTION_SCHEMA: Json = object_of(
     {
         "type": {"const": "Collection"},
-        "stac_version": TEXT,
-        "id": TEXT,
-        "description": TEXT,
-        "license": TEXT,
+        **dict.fromkeys(("stac_version", "id", "description", "license"), TEXT),
         "extent": object_of(
             {
                 "spatial": object_of({"bbox": list_of(BOX)}),
@@ -65,9 +60,7 @@ COLLECTIONS_SCHEMA: Json = object_of(
 ITEM_SCHEMA: Json = object_of(
     {
         "type": {"const": "Feature"},
-        "stac_version": TEXT,
-        "id": TEXT,
-        "collection": TEXT,
+        **dict.fromkeys(("stac_version", "id", "collection"), TEXT),
         "geometry": OBJECT,
         "bbox": BOX,
         "properties": OBJECT,

@@ -173,6 +173,7 @@ def is_within(offered: Offered, span: TimeSpan) -> bool:
 
 
 MAP_LINKS_EXTENSION = "https://stac-extensions.github.io/web-map-links/v1.2.0/schema.json"
+ZARR_TYPE = "application/vnd.zarr; version=3"
 TILES = "WebMercatorQuad"
 PREVIEW_PX = 256
 
@@ -239,6 +240,16 @@ class LayerLinks:
     @property
     def _render(self) -> str:
         return render_name(self.layer, self.layer.styles[0].id)
+
+
+def store_asset(layer: Layer, context: StacContext) -> Json:
+    """Return the asset that is the Zarr store of a layer."""
+    return {
+        "href": f"{context.base}/zarr/{quote(layer.id, safe='')}",
+        "type": ZARR_TYPE,
+        "roles": ["data"],
+        "title": f"{text_in(layer.title, context.language) or layer.id}: Zarr store of all times",
+    }
 
 
 def render_name(layer: Layer, style: str) -> str:

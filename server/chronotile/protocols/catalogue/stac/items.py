@@ -17,7 +17,7 @@ from chronotile.pipeline.coverage.layer_store import has_store
 from chronotile.pipeline.encoders.coverage.cog import has_geo_tags
 from chronotile.pipeline.search.public_item import public_item
 from chronotile.pipeline.search.search_items import search_items
-from chronotile.protocols.catalogue.stac.collections import NETCDF_TYPE, ZARR_TYPE
+from chronotile.protocols.catalogue.stac.collections import NETCDF_TYPE
 from chronotile.protocols.catalogue.stac.context import (
     GEOJSON_TYPE,
     JSON_TYPE,
@@ -33,6 +33,7 @@ from chronotile.protocols.catalogue.stac.extensions import (
     band_of,
     layer_links,
     own_fields,
+    store_asset,
 )
 from chronotile.protocols.catalogue.stac.params import StacSearch
 from chronotile.protocols.common.links import asset_path, link, quoted
@@ -111,7 +112,7 @@ class _Computed:
 
     def __init__(self, layer: Layer, context: StacContext) -> None:
         self.links = layer_links(layer, context)
-        variable, name, title = layer.main_variable, quote(layer.id, safe=""), self.links.title
+        variable, name = layer.main_variable, quote(layer.id, safe="")
         self._name = variable.name
         self._is_derived = variable.is_derived
         form, media_type = ("GTiff", COG_TYPE) if has_geo_tags(variable.grid.crs) else ("NetCDF", NETCDF_TYPE)
@@ -119,17 +120,11 @@ class _Computed:
         self._members = {
             "type": media_type,
             "roles": ["data"],
-            "title": title,
+            "title": self.links.title,
             "bands": [band_of(layer)],
             **{key: value for key, value in projection_of(variable.grid).items() if key != "proj:epsg"},
         }
-        store = {
-            "href": f"{context.base}/zarr/{name}",
-            "type": ZARR_TYPE,
-            "roles": ["data"],
-            "title": f"{title}: Zarr store of all times",
-        }
-        self._stores = {f"zarr-{variable.name}": store} if has_store(layer) else {}
+        self._stores = {f"zarr-{variable.name}": store_asset(layer, context)} if has_store(layer) else {}
 
     def is_wanted(self, assets: Json) -> bool:
         """Return whether an item lacks it: it has no files at all, or none of what is computed."""

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from chronotile.core.errors import MAX_SHOWN, InvalidParameter, ItemChanged, UnknownCollection
 from chronotile.core.model.items import FoundItem, ItemRef
-from chronotile.http.endpoint import body_of
+from chronotile.http.endpoint import Handler, body_of
 from chronotile.http.job_access import parsed, writer_of, written_problem
 from chronotile.http.run import ITEM_WRITES, run, services_of
 from chronotile.pipeline.search.search_items import indexed_item, unknown_item
@@ -153,7 +153,21 @@ REFUSALS = ("BadRequest", "Unauthorized", "Forbidden", "NotFound", "TooLarge", "
 WITH_CONFLICT = (*REFUSALS, "Conflict")
 ADDED: Json = {"description": "Adds items", "content": {GEOJSON_TYPE: {"schema": OBJECT}}}
 describe = partial(Operation, tag="STAC transactions", faults=written_problem, refusals=REFUSALS, members=WITH_TOKEN)
-change = partial(describe, "/stac/collections/{collection}/items/{item:names}", parameters=[IN_COLLECTION, IN_ITEM])
+
+
+def _change(handler: Handler, name: str, summary: str, method: str, **more: Any) -> Operation:  # noqa: ANN401 -- of operations
+    return describe(
+        "/stac/collections/{collection}/items/{item:names}",
+        handler,
+        name,
+        summary,
+        method=method,
+        parameters=[IN_COLLECTION, IN_ITEM],
+        responses={"204": {"description": summary}},
+        **more,
+    )
+
+
 operations = (
     describe(
         "/stac/collections/{collection}/items",
@@ -166,28 +180,20 @@ operations = (
         refusals=WITH_CONFLICT,
         responses={"201": ADDED},
     ),
-    change(
+    _change(
         put_item,
         "putStacItem",
         "Replaces an item",
-        method="PUT",
+        "PUT",
         body=lambda of: body(OBJECT, {**SCENE, "id": of.item or "scene"}),
-        responses={"204": {"description": "Replaces an item"}},
     ),
-    change(
+    _change(
         patch_item,
         "patchStacItem",
         "Changes members of an item (RFC 7396)",
-        method="PATCH",
+        "PATCH",
         body=body(OBJECT, {"properties": {"gsd": 10}}),
         refusals=WITH_CONFLICT,
-        responses={"204": {"description": "Changes members of an item (RFC 7396)"}},
     ),
-    change(
-        delete_item,
-        "deleteStacItem",
-        "Removes an item",
-        method="DELETE",
-        responses={"204": {"description": "Removes an item"}},
-    ),
+    _change(delete_item, "deleteStacItem", "Removes an item", "DELETE"),
 )

@@ -16,7 +16,6 @@ from chronotile.core.model.number_text import number_texts, text_values
 from chronotile.core.model.payload import CellSeries, Identified
 from chronotile.core.model.raster import REASON_UNREADABLE
 from chronotile.core.model.request import Point
-from chronotile.core.model.style import Colour
 from chronotile.pipeline.encoders.document_parts import format_instants
 from chronotile.pipeline.identify import InfoFormat
 from chronotile.protocols.common.query.kvp import integer
@@ -63,7 +62,7 @@ def place_info(found: Identified) -> PlaceInfo:
     columns = dict(_columns(found))
     properties: Properties = {"layer": found.layer, "title": found.title, "style": found.style}
     properties |= {name: column[shown] for name, column in columns.items()}
-    properties |= dict(_units(found))
+    properties |= {f"units{behind}": cell.units for cell, behind in _named(found)}
     rows = tuple(zip(*columns.values(), strict=True)) if found.is_series else ()
     return PlaceInfo(found.layer, found.title, longitude, latitude, properties, tuple(columns), rows)
 
@@ -117,25 +116,16 @@ def _columns(found: Identified) -> Iterator[tuple[str, list[Scalar]]]:
         if any(cell.labels):
             yield f"label{behind}", [*cell.labels]
         yield f"reason{behind}", [*cell.reasons]
-    yield "colour", [_text_of(colour) for colour in found.colours]
+    yield "colour", [colour.hex if colour.alpha else "transparent" for colour in found.colours]
 
 
 def _numbers(numbers: NDArray[Any]) -> list[Scalar]:
     return [NumberText(text) if text else None for text in number_texts(numbers)]
 
 
-def _units(found: Identified) -> Iterator[tuple[str, str]]:
-    for cell, behind in _named(found):
-        yield f"units{behind}", cell.units
-
-
 def _named(found: Identified) -> Iterator[tuple[CellSeries, str]]:
     for cell in found.cells:
         yield cell, "" if len(found.cells) == 1 else f"_{cell.variable}"
-
-
-def _text_of(colour: Colour) -> str:
-    return colour.hex if colour.alpha else "transparent"
 
 
 def _json(found: Sequence[Identified]) -> bytes:
@@ -152,11 +142,9 @@ def _json(found: Sequence[Identified]) -> bytes:
         if info.properties
     ]
     document = {"type": "FeatureCollection", "features": features}
-    return orjson.dumps(document, option=orjson.OPT_PASSTHROUGH_SUBCLASS, default=_number)
-
-
-def _number(text: NumberText) -> orjson.Fragment:
-    return orjson.Fragment(str(text))
+    return orjson.dumps(
+        document, option=orjson.OPT_PASSTHROUGH_SUBCLASS, default=lambda text: orjson.Fragment(str(text))
+    )
 
 
 def _series(info: PlaceInfo) -> Properties:
@@ -201,14 +189,10 @@ def _gml(found: Sequence[Identified], *, namespace: str) -> bytes:
         "common/templates/feature_info_gml.xml",
         infos=[place_info(each) for each in found],
         namespace=namespace,
-        xml_name=_xml_name,
+        # A column's name begins with a letter; the variable in it may have anything.
+        xml_name=partial(_NO_NAME.sub, "_"),
         zip=zip,
     )
-
-
-def _xml_name(name: str) -> str:
-    # A column's name begins with a letter; the variable in it may have anything.
-    return _NO_NAME.sub("_", name)
 
 
 INFO_FORMATS: Mapping[str, Writer] = {

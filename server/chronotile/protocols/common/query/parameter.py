@@ -231,9 +231,7 @@ def times(name: str, description: str) -> Parameter[TimeSelection]:
     return custom(name, description, parse, default=ABSENT)
 
 
-def datetime(description: str) -> Parameter[TimeSelection]:
-    """Return the parameter `datetime`."""
-    return times("datetime", description)
+datetime = partial(times, "datetime")
 
 
 F = text("f", "The format, instead of the Accept header")

@@ -77,8 +77,7 @@ SCHEMAS: dict[str, Json] = {
     "LandingPage": object_of(
         {"links": list_of(ref("Link"))},
         {
-            "title": TEXT,
-            "description": TEXT,
+            **dict.fromkeys(("title", "description"), TEXT),
             "keywords": list_of(TEXT),
             "provider": object_of({"name": TEXT}),
             "contact": {"type": "object", "properties": dict.fromkeys(CONTACT, TEXT)},
@@ -101,11 +100,9 @@ SCHEMAS: dict[str, Json] = {
             "crs": list_of(ADDRESS),
         },
         {
-            "title": TEXT,
-            "description": TEXT,
+            **dict.fromkeys(("title", "description"), TEXT),
             "keywords": list_of(TEXT),
-            "attribution": TEXT,
-            "license": TEXT,
+            **dict.fromkeys(("attribution", "license"), TEXT),
             "storageCrs": ADDRESS,
             "climatology": {**object_of({"start": TEXT, "end": TEXT}), "nullable": True},
             "dataType": enum_of(["coverage", "map"]),

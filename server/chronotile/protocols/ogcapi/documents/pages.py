@@ -6,8 +6,8 @@ from typing import Literal
 from urllib.parse import quote
 
 from chronotile.catalog.offered import Offered, offered_collection
-from chronotile.core.model.collection import Layer
 from chronotile.core.model.crs import CRS84, transformer
+from chronotile.core.model.grid import NativeGrid
 from chronotile.core.model.time.instants import DEKAD_STEP, TimeDomain, format_day, format_instant, step_of
 from chronotile.protocols.common.html_page import OperationsPage, PageLink, operations_page
 from chronotile.protocols.common.links import preview_grid, preview_href
@@ -103,7 +103,7 @@ def _examples(offered: Offered, document: Json, context: CollectionContext) -> I
     if not offered.has_values:
         return
     grid = offered.main_field.main_variable.grid
-    x, y = transformer(grid.crs, CRS84).transform(*grid.centre_of(grid.height // 2, grid.width // 2))
+    x, y = _middle(grid)
     if "position" in document.get("data_queries", {}):
         yield PageLink(title="Time series of a place", href=f"{base}/position?coords=POINT({x:.5f}%20{y:.5f})")
     if "coverage" in relations:
@@ -152,24 +152,25 @@ def explored_layers(offered: Offered, language: str) -> Iterator[Explored]:
     """Yield the layer that is drawn, then the others with values, each once."""
     layers = {layer.id: layer for layer in (offered.drawn, *offered.fields.values())}
     for layer in layers.values():
-        yield _explored(layer, language)
+        grid, picture = layer.main_variable.grid, preview_grid(layer, WIDTH)
+        lon, lat = _middle(grid)
+        units = "" if layer.is_composite else layer.main_variable.encoding.units or ""
+        yield Explored(
+            id=layer.id,
+            title=text_in(layer.title, language) or layer.id,
+            units="" if units == "1" else units,
+            picture=preview_href(layer.id, WIDTH),
+            width=picture.width,
+            height=picture.height,
+            crs=grid.crs.name,
+            bbox=",".join(f"{edge:.10g}" for edge in picture.bbox),
+            lon=f"{lon:.5f}",
+            lat=f"{lat:.5f}",
+            has_values=not layer.is_composite,
+        )
 
 
-def _explored(layer: Layer, language: str) -> Explored:
-    grid, picture = layer.main_variable.grid, preview_grid(layer, WIDTH)
-    middle = grid.centre_of(grid.height // 2, grid.width // 2)
-    lon, lat = transformer(grid.crs, CRS84).transform(*middle)
-    units = "" if layer.is_composite else layer.main_variable.encoding.units or ""
-    return Explored(
-        id=layer.id,
-        title=text_in(layer.title, language) or layer.id,
-        units="" if units == "1" else units,
-        picture=preview_href(layer.id, WIDTH),
-        width=picture.width,
-        height=picture.height,
-        crs=grid.crs.name,
-        bbox=",".join(f"{edge:.10g}" for edge in picture.bbox),
-        lon=f"{lon:.5f}",
-        lat=f"{lat:.5f}",
-        has_values=not layer.is_composite,
-    )
+def _middle(grid: NativeGrid) -> tuple[float, float]:
+    """Longitude and latitude."""
+    x, y = transformer(grid.crs, CRS84).transform(*grid.centre_of(grid.height // 2, grid.width // 2))
+    return x, y

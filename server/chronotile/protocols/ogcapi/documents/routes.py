@@ -32,7 +32,7 @@ from chronotile.protocols.ogcapi.documents.collections import (
     listing_page,
 )
 from chronotile.protocols.ogcapi.documents.pages import Page, page_of
-from chronotile.protocols.ogcapi.documents.params import SELECTION, CollectionsQuery, collections_query
+from chronotile.protocols.ogcapi.documents.params import SELECTION, collections_query
 from chronotile.protocols.ogcapi.negotiate_format import negotiate_format
 
 HTML = "text/html"
@@ -71,7 +71,13 @@ async def get_conformance(request: Request) -> Response:
 async def get_collections(request: Request) -> Response:
     """Return some of the collections."""
     query = Kvp(request.query_params.multi_items())
-    return await _answer(request, query, _listing(collections_query(query)))
+    wanted = collections_query(query)
+    document = Document(
+        key=("collections", wanted.paging),
+        as_json=lambda context: orjson.dumps(listing_document(list_collections(wanted, context), context)),
+        as_page=lambda context: listing_page(list_collections(wanted, context), context),
+    )
+    return await _answer(request, query, document)
 
 
 async def get_collection(request: Request) -> Response:
@@ -98,14 +104,6 @@ def _document(page: Page, make: Callable[[CollectionContext], Json], *key: Hasha
         key=(page, *key),
         as_json=lambda context: orjson.dumps(make(context)),
         as_page=lambda context: page_of(page, make(context), context),
-    )
-
-
-def _listing(query: CollectionsQuery) -> Document:
-    return Document(
-        key=("collections", query.paging),
-        as_json=lambda context: orjson.dumps(listing_document(list_collections(query, context), context)),
-        as_page=lambda context: listing_page(list_collections(query, context), context),
     )
 
 

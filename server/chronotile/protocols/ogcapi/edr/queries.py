@@ -35,10 +35,8 @@ OTHER_MEDIA_TYPES: Mapping[str, str] = {
 }
 """By which clients request the same: the first is the name that CoverageJSON was registered under."""
 OTHER_NAMES: Mapping[str, str] = {
-    "json": COVERAGE_JSON,
-    "covjson": COVERAGE_JSON,
-    "netcdf4": NETCDF,
-    "nc": NETCDF,
+    **dict.fromkeys(("json", "covjson"), COVERAGE_JSON),
+    **dict.fromkeys(("netcdf4", "nc"), NETCDF),
     "gtiff": GEOTIFF,
 }
 EXTENSIONS: Mapping[str, str] = {CSV: "csv", NETCDF: "nc", GEOTIFF: "tif"}

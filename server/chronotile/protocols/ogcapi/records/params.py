@@ -31,7 +31,7 @@ CQL2_TEXT, CQL2_JSON = "cql2-text", "cql2-json"
 CRS84_NAMES = (CRS84.uri, "OGC:CRS84", "CRS84")
 
 
-def _texts(name: str, most: int, longest: int) -> Any:  # noqa: ANN401 -- a function of a text
+def _listed(name: str, description: str, *, most: int = MAX_IDS, longest: int = 1000) -> Parameter[tuple[str, ...]]:
     def parse(given: str) -> tuple[str, ...]:
         parts = tuple(dict.fromkeys(part for part in (each.strip() for each in given.split(",")) if part))
         if len(parts) > most or any(len(part) > longest for part in parts):
@@ -40,11 +40,7 @@ def _texts(name: str, most: int, longest: int) -> Any:  # noqa: ANN401 -- a func
             )
         return parts
 
-    return parse
-
-
-def _listed(name: str, description: str, *, most: int = MAX_IDS, longest: int = 1000) -> Parameter[tuple[str, ...]]:
-    return custom(name, description, _texts(name, most, longest), schema=list_of(TEXT), default=())
+    return custom(name, description, parse, schema=list_of(TEXT), default=())
 
 
 BBOX = text("bbox", "West, south, east, north in CRS84, or six numbers with heights: records that meet it", schema=BOX)

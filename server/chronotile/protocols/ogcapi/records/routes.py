@@ -258,15 +258,13 @@ _PROPERTIES = object_of(
     {
         "description": TEXT,
         "keywords": list_of(TEXT),
-        "created": DATE_TIME,
-        "updated": DATE_TIME,
+        **dict.fromkeys(("created", "updated"), DATE_TIME),
         "language": _LANGUAGE,
         "languages": list_of(_LANGUAGE),
         "externalIds": list_of(object_of({"value": TEXT}, {"scheme": TEXT})),
         "formats": list_of(object_of({"mediaType": TEXT}, {"name": TEXT})),
         "contacts": _CONTACTS,
-        "license": TEXT,
-        "rights": TEXT,
+        **dict.fromkeys(("license", "rights"), TEXT),
     },
 )
 SCHEMAS: Mapping[str, Json] = {

@@ -1,7 +1,7 @@
 """`/ogcapi/styles` and `/ogcapi/collections/{collectionId}/styles`: lists, sheets, metadata and legends."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from urllib.parse import quote
 
@@ -33,7 +33,14 @@ from chronotile.protocols.common.openapi import (
 from chronotile.protocols.common.operation import Operation
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import Parameter, code, format_of, names_of, whole
-from chronotile.protocols.common.query.picture import DIFFERENCE, IS_HORIZONTAL, MAX_SIDE_PX, RAMP, REDUCER
+from chronotile.protocols.common.query.picture import (
+    DIFFERENCE,
+    IS_HORIZONTAL,
+    MAX_SIDE_PX,
+    RAMP,
+    REDUCER,
+    legend_request,
+)
 from chronotile.protocols.ogcapi.block import (
     JSON_ALONE,
     OF_DOCUMENTS,
@@ -90,14 +97,7 @@ def parse_legend(path: Mapping[str, str], query: Kvp, accept: str, catalogue: Ca
         layer, style = offered_collection(catalogue, path["collectionId"]).drawn, ""
     name = negotiate_format(query, accept, {str(each): media_type for each, media_type in LEGEND_TYPES.items()})
     return LegendQuery(
-        request=LegendRequest(
-            layer=layer.id,
-            style=style,
-            is_difference=DIFFERENCE.given(query) is not None,
-            reducer=REDUCER.of(query),
-            range=RANGE_OF_TWO.given(query),
-            ramp=RAMP.given(query),
-        ),
+        request=replace(legend_request(layer.id, query), style=style),
         format=next(each for each in LEGEND_TYPES if each == name),
         shape=LegendShape(is_horizontal=ORIENTATION.of(query), width=WIDTH.given(query), height=HEIGHT.given(query)),
     )
@@ -232,25 +232,20 @@ SCHEMAS: Mapping[str, Json] = {
             "range": PAIR,
             "ramp": {"type": "object", "additionalProperties": TEXT},
             "classes": list_of(_CLASS),
-            "below": TEXT,
-            "above": TEXT,
+            **dict.fromkeys(("below", "above"), TEXT),
             "flags": {"type": "object", "additionalProperties": TEXT},
             "labels": list_of(NUMBER),
         },
     ),
     "StyleLegend": object_of(
         {
-            "layer": TEXT,
-            "style": TEXT,
-            "title": TEXT,
-            "units": TEXT,
+            **dict.fromkeys(("layer", "style", "title", "units"), TEXT),
             "type": enum_of(["ramp", "classes"]),
             "range": PAIR,
         },
         {
             "stops": list_of(object_of({"value": NUMBER, "color": TEXT})),
-            "below": TEXT,
-            "above": TEXT,
+            **dict.fromkeys(("below", "above"), TEXT),
             "labels": list_of(object_of({"value": NUMBER, "text": TEXT})),
             "classes": list_of(_CLASS),
             "nodata": TEXT,

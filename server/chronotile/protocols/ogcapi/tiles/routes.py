@@ -435,27 +435,21 @@ def collection_links(offered: Offered, context: DocumentContext) -> Sequence[Jso
 
 _CRS: Json = {"oneOf": [ADDRESS, object_of({"wkt": {"type": "object"}})]}
 _LINKS = list_of(ref("Link"))
-_LIMITS = object_of(
-    {"tileMatrix": TEXT, "minTileRow": INDEX, "maxTileRow": INDEX, "minTileCol": INDEX, "maxTileCol": INDEX}
-)
+_ENDS = dict.fromkeys(("minTileRow", "maxTileRow", "minTileCol", "maxTileCol"), INDEX)
 _ITEM: Mapping[str, Json] = {
     "dataType": enum_of(["map", "vector"]),
     "crs": _CRS,
     "tileMatrixSetURI": ADDRESS,
     "tileMatrixSetId": TEXT,
-    "tileMatrixSetLimits": list_of(_LIMITS),
+    "tileMatrixSetLimits": list_of(object_of({"tileMatrix": TEXT, **_ENDS})),
     "links": _LINKS,
 }
 _MATRIX = object_of(
     {
         "id": TEXT,
-        "scaleDenominator": NUMBER,
-        "cellSize": NUMBER,
+        **dict.fromkeys(("scaleDenominator", "cellSize"), NUMBER),
         "pointOfOrigin": PAIR,
-        "tileWidth": INDEX,
-        "tileHeight": INDEX,
-        "matrixWidth": INDEX,
-        "matrixHeight": INDEX,
+        **dict.fromkeys(("tileWidth", "tileHeight", "matrixWidth", "matrixHeight"), INDEX),
     },
     {"cornerOfOrigin": enum_of(["topLeft"])},
 )
@@ -469,15 +463,13 @@ SCHEMAS: Mapping[str, Json] = {
             "centerPoint": object_of({"coordinates": PAIR, "crs": ADDRESS}, {"tileMatrix": TEXT}),
             "mediaTypes": list_of(TEXT),
             "style": object_of({"id": TEXT}, {"title": TEXT, "links": _LINKS}),
-            "attribution": TEXT,
-            "license": TEXT,
+            **dict.fromkeys(("attribution", "license"), TEXT),
         },
     ),
     "TileJson": object_of(
         {"tilejson": enum_of(["3.0.0"]), "tiles": {**list_of(TEXT), "minItems": 1}, "minzoom": INDEX, "maxzoom": INDEX},
         {
-            "name": TEXT,
-            "attribution": TEXT,
+            **dict.fromkeys(("name", "attribution"), TEXT),
             "bounds": {**list_of(NUMBER), "minItems": 4, "maxItems": 4},
             "center": {**list_of(NUMBER), "minItems": 3, "maxItems": 3},
             "vector_layers": list_of(object_of({"id": TEXT, "fields": {"type": "object"}})),
