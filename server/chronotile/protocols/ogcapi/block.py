@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from operator import attrgetter
 from typing import Any
 
 from starlette.requests import Request
@@ -70,14 +71,10 @@ JSON_OR_HTML: Sequence[Described] = (format_of(["json", "html"]), language)
 JSON_ALONE: Sequence[Described] = (format_of(["json"]), language)
 
 
-def has_collections(examples: Examples) -> bool:
-    """Return whether there is anything to show."""
-    return bool(examples.offered)
-
-
-def has_values(examples: Examples) -> bool:
-    """Return whether there are values, not colours alone."""
-    return bool(examples.with_values)
+has_collections: OfExamples = attrgetter("offered")
+"""What there is to show."""
+has_values: OfExamples = attrgetter("with_values")
+"""What of it has values, not colours alone."""
 
 
 def collection_in_path(description: str, collections: Callable[[Examples], Sequence[Offered]]) -> OfExamples:

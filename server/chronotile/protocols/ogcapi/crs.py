@@ -61,10 +61,8 @@ def box_of(given: str, crs: Crs, *, locator: str = "bbox") -> BBox:
     """
     parts = [part.strip() for part in given.split(",", 6)]
     if len(parts) not in (4, 6):
-        raise InvalidParameter(
-            f"{locator} takes 4 numbers separated by commas, or 6 with heights, got {given[:MAX_SHOWN]!r}",
-            locator=locator,
-        )
+        message = f"{locator} takes 4 numbers separated by commas, or 6 with heights, got {given[:MAX_SHOWN]!r}"
+        raise InvalidParameter(message, locator=locator)
     edges = [number(part, locator=locator) for part in parts]
     half = len(edges) // 2
     box = as_xy(BBox(edges[0], edges[1], edges[half], edges[half + 1]), crs)

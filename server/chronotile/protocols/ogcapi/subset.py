@@ -69,10 +69,8 @@ def members_of(text: str, *, locator: str) -> tuple[Member, ...]:
         if position == len(text):
             return tuple(members)
         if text[position] != ",":
-            raise InvalidParameter(
-                f"{locator} has {text[position : position + MAX_SHOWN]!r} where a comma or the end is expected",
-                locator=locator,
-            )
+            message = f"{locator} has {text[position : position + MAX_SHOWN]!r} where a comma or the end is expected"
+            raise InvalidParameter(message, locator=locator)
         position += 1
 
 
@@ -94,10 +92,8 @@ def by_axis(
     for member in members:
         axis = known.get(member.name.lower())
         if axis is None:
-            raise InvalidParameter(
-                f"{locator} names an axis {member.name!r}, which is not there; use {', '.join(accepted)}",
-                locator=locator,
-            )
+            message = f"{locator} names an axis {member.name!r}, which is not there; use {', '.join(accepted)}"
+            raise InvalidParameter(message, locator=locator)
         if axis in listed:
             twice = " and ".join(dict.fromkeys((listed[axis].name, member.name)))
             raise InvalidParameter(f"{locator} repeats an axis: {twice}", locator=locator)

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chronotile.core.errors import ChronotileError, InvalidParameter, LimitExceeded
-from chronotile.protocols.catalogue.odata.parser import DEEPEST, MOST_COMPARISONS, parse_filter
-from chronotile.protocols.catalogue.odata.tokens import (
+from chronotile.protocols.catalogue.odata.parser import (
+    DEEPEST,
+    MOST_COMPARISONS,
     VALUE,
     AttributeTest,
     Comparison,
@@ -18,6 +19,7 @@ from chronotile.protocols.catalogue.odata.tokens import (
     Moment,
     Negated,
     TextMatch,
+    parse_filter,
 )
 
 CLOUDS = AttributeTest("cloudCover", "Double", Comparison(VALUE, "le", 40.0))

@@ -12,12 +12,10 @@ from chronotile.http.respond import CURRENT, known_etags, respond_with_content, 
 from chronotile.http.run import DOCUMENTS, base_url, run, services_of, state_of
 from chronotile.pipeline.revision import fingerprint
 from chronotile.pipeline.search.search_items import changes_since, newest_items, not_whole
-from chronotile.pipeline.services import Services
 from chronotile.protocols.catalogue.changes.documents import (
     MOST_ENTRIES,
     OF_CHANGES,
     PATH,
-    ChangesQuery,
     changes_document,
     changes_query,
     feed_of,
@@ -47,9 +45,16 @@ NOT_KEPT = "no-cache"
 
 async def get_changes(request: Request) -> Response:
     """Return a page of changes."""
-    services = services_of(request)
+    services, base = services_of(request), base_url(request)
     query = changes_query(Kvp(request.query_params.multi_items()), services.catalogue)
-    body = await run(request, DOCUMENTS, partial(_changes, query, services, base_url(request)))
+
+    def find() -> bytes:
+        unanswered = not_whole(query.collections, services)
+        page = changes_since(query.since, services, collections=query.collections, limit=query.limit)
+        document = changes_document(page, query, base=base)
+        return orjson.dumps(document | without_empty({"unanswered": unanswered_members(unanswered)}))
+
+    body = await run(request, DOCUMENTS, find)
     return respond_with_content(body, "application/json", request, cache_control=NOT_KEPT)
 
 
@@ -58,8 +63,13 @@ async def get_feed(request: Request) -> Response:
     query = Kvp(request.query_params.multi_items())
     query.check_names((LANG.name,))
     name, language, base = request.path_params["collection"], language_of(request, query), base_url(request)
-    has_viewer = state_of(request).viewer.is_complete
-    make = partial(_feed, name, services_of(request), base, language, has_viewer=has_viewer)
+    services, has_viewer = services_of(request), state_of(request).viewer.is_complete
+
+    def make() -> bytes:
+        items = newest_items(name, services, limit=MOST_ENTRIES)
+        collection = services.catalogue.collection(name)
+        return feed_of(collection, items, services, base=base, language=language, has_viewer=has_viewer)
+
     body = await run(request, DOCUMENTS, make)
     etag = fingerprint(body)
     modified_s = state_of(request).modified.of((name, base, language), etag)
@@ -72,19 +82,6 @@ async def get_feed(request: Request) -> Response:
     if etag in known_etags(request) if has_etags else not is_modified:
         return Response(status_code=304, headers=headers)
     return Response(body, media_type=ATOM, headers=headers)
-
-
-def _changes(query: ChangesQuery, services: Services, base: str) -> bytes:
-    unanswered = not_whole(query.collections, services)
-    page = changes_since(query.since, services, collections=query.collections, limit=query.limit)
-    document = changes_document(page, query, base=base)
-    return orjson.dumps(document | without_empty({"unanswered": unanswered_members(unanswered)}))
-
-
-def _feed(name: str, services: Services, base: str, language: str, *, has_viewer: bool) -> bytes:
-    items = newest_items(name, services, limit=MOST_ENTRIES)
-    collection = services.catalogue.collection(name)
-    return feed_of(collection, items, services, base=base, language=language, has_viewer=has_viewer)
 
 
 _fault = partial(problem_response, spelling={"layer": "collection"})

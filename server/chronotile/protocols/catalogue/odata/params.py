@@ -18,8 +18,7 @@ from chronotile.core.errors import (
 )
 from chronotile.protocols.catalogue.odata.attributes import PROPERTIES
 from chronotile.protocols.catalogue.odata.documents import EXPANDED, MEMBERS
-from chronotile.protocols.catalogue.odata.parser import parse_filter
-from chronotile.protocols.catalogue.odata.tokens import FILTER, Condition
+from chronotile.protocols.catalogue.odata.parser import FILTER, Condition, parse_filter
 from chronotile.protocols.common.openapi import TEXT, TRUTH, WHOLE
 from chronotile.protocols.common.query import kvp
 from chronotile.protocols.common.query.kvp import Kvp
@@ -138,10 +137,8 @@ def options_of(pairs: Iterable[tuple[str, str]]) -> Kvp:
     given = [(option, value) for option, _, value in named if option in known and option != EXPAND.name]
     for option, name, _ in named:
         if name.startswith("$") and option not in known:
-            raise UnknownParameter(
-                f"{name[:MAX_SHOWN]} is not a parameter here; accepted: {', '.join(sorted(known))}",
-                locator=name[:MAX_SHOWN],
-            )
+            message = f"{name[:MAX_SHOWN]} is not a parameter here; accepted: {', '.join(sorted(known))}"
+            raise UnknownParameter(message, locator=name[:MAX_SHOWN])
     options = Kvp([*given, (EXPAND.name, expanded)])
     wanted = options.optional(FORMAT)
     if wanted is not None and wanted.partition(";")[0].strip().lower() not in FORMATS:

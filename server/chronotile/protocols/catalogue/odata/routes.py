@@ -17,41 +17,8 @@ from chronotile.pipeline.products import Product, product_of, size_of_only
 from chronotile.pipeline.search.public_item import public_item
 from chronotile.pipeline.search.search_items import find_product, listed_collections
 from chronotile.pipeline.services import Services
-from chronotile.protocols.catalogue.odata.documents import (
-    ASSET_SCHEMA,
-    ATTRIBUTE_SCHEMA,
-    CONTENT_TYPE,
-    FAULT_SCHEMA,
-    HEADERS,
-    LISTED_SCHEMA,
-    MEDIA_TYPE,
-    NODES_SCHEMA,
-    PRODUCT_SCHEMA,
-    ROOT,
-    TYPED_SCHEMA,
-    context_of,
-    download_path,
-    node_query,
-    nodes_in,
-    product_document,
-    root_node,
-    service_document,
-)
+from chronotile.protocols.catalogue.odata import documents, params
 from chronotile.protocols.catalogue.odata.faults import odata_fault
-from chronotile.protocols.catalogue.odata.params import (
-    EXAMPLE,
-    EXPAND,
-    MOST_BYTES,
-    NEXT_LINK,
-    OF_ONE,
-    OPTIONS,
-    SELECT,
-    ProductQuery,
-    listed_products,
-    options_of,
-    product_id_of,
-    product_query,
-)
 from chronotile.protocols.catalogue.odata.search import find_by_names, find_products, types_of_attributes
 from chronotile.protocols.common.links import product_path
 from chronotile.protocols.common.openapi import (
@@ -83,22 +50,22 @@ PLAIN = "text/plain"
 
 async def get_service(request: Request) -> Response:
     """Return the service document."""
-    options_of(request.query_params.multi_items())
-    return _answer(service_document(), request, cache_control=SHORT)
+    params.options_of(request.query_params.multi_items())
+    return _answer(documents.service_document(), request, cache_control=SHORT)
 
 
 async def get_metadata(request: Request) -> Response:
     """Return the description of types and sets (CSDL XML)."""
     body = render_xml("catalogue/odata/templates/metadata.xml", attribute_types=EDM_TYPES.items())
     response = respond_with_content(body, "application/xml", request, cache_control=SHORT)
-    response.headers.update(HEADERS)
+    response.headers.update(documents.HEADERS)
     return response
 
 
 async def get_products(request: Request) -> Response:
     """Return a page of products."""
     services, base = services_of(request), base_url(request)
-    query = product_query(options_of(request.query_params.multi_items()))
+    query = params.product_query(params.options_of(request.query_params.multi_items()))
 
     def find() -> Response:
         page = find_products(query, services)
@@ -110,23 +77,25 @@ async def get_products(request: Request) -> Response:
 async def count_products(request: Request) -> Response:
     """Return how many products match, as text (OData 4.01 §11.2.6.5)."""
     services = services_of(request)
-    query = product_query(options_of([*request.query_params.multi_items(), ("$count", "true"), ("$top", "0")]))
+    query = params.product_query(
+        params.options_of([*request.query_params.multi_items(), ("$count", "true"), ("$top", "0")])
+    )
     page = await run(request, SEARCHES, partial(find_products, query, services))
-    response = Response(str(page.matched), media_type=PLAIN, headers={**HEADERS, "Cache-Control": CURRENT})
+    response = Response(str(page.matched), media_type=PLAIN, headers={**documents.HEADERS, "Cache-Control": CURRENT})
     return warned(response, page.unanswered)
 
 
 async def get_product(request: Request) -> Response:
     """Return one product."""
-    options, base = options_of(request.query_params.multi_items()), base_url(request)
-    expand, select = EXPAND.given(options) or (), SELECT.given(options) or ()
-    document = await _product(request, partial(product_document, base=base, select=select, expand=expand))
-    return _answer({"@odata.context": context_of(select, expand, is_one=True), **document}, request)
+    options, base = params.options_of(request.query_params.multi_items()), base_url(request)
+    expand, select = params.EXPAND.given(options) or (), params.SELECT.given(options) or ()
+    document = await _product(request, partial(documents.product_document, base=base, select=select, expand=expand))
+    return _answer({"@odata.context": documents.context_of(select, expand, is_one=True), **document}, request)
 
 
 async def get_members(name: str, request: Request) -> Response:
     """Return the attributes or the assets of a product."""
-    document = await _product(request, partial(product_document, base=base_url(request), expand=(name,)))
+    document = await _product(request, partial(documents.product_document, base=base_url(request), expand=(name,)))
     return _answer({"@odata.context": f"$metadata#Products({document['Id']})/{name}", "value": document[name]}, request)
 
 
@@ -137,18 +106,18 @@ async def get_value(request: Request) -> Response:
 
 async def get_root_node(request: Request) -> Response:
     """Return the product as the only node at the top."""
-    return await _nodes(request, root_node)
+    return await _nodes(request, documents.root_node)
 
 
 async def get_nodes(request: Request) -> Response:
     """Return what lies in a node of a product, or lead to its download."""
-    query = node_query(request.path_params["nodes"])
+    query = documents.node_query(request.path_params["nodes"])
     if not query.is_value:
-        return await _nodes(request, lambda product, base: nodes_in(product, query.names, base))
+        return await _nodes(request, lambda product, base: documents.nodes_in(product, query.names, base))
     services, found = services_of(request), await _found(request)
 
     def address() -> str:
-        return download_path(product_of(found, services), query.names)
+        return documents.download_path(product_of(found, services), query.names)
 
     return _redirect(request, await run(request, DOWNLOADS, address))
 
@@ -162,12 +131,12 @@ async def _nodes(request: Request, make: Callable[[Product, str], list[Json]]) -
 async def post_list(request: Request) -> Response:
     """Return the products that the body names (`OData.CSC.FilterList`)."""
     services, base = services_of(request), base_url(request)
-    options = options_of(request.query_params.multi_items())
-    query = ProductQuery(expand=EXPAND.given(options) or (), select=SELECT.given(options) or ())
-    body = await body_of(request, at_most=MOST_BYTES)
+    options = params.options_of(request.query_params.multi_items())
+    query = params.ProductQuery(expand=params.EXPAND.given(options) or (), select=params.SELECT.given(options) or ())
+    body = await body_of(request, at_most=params.MOST_BYTES)
 
     def find() -> Response:
-        names, products = listed_products(body)
+        names, products = params.listed_products(body)
         page = find_by_names(names, products, services)
         return warned(_answer(_list(page, query, services, base=base), request), page.unanswered)
 
@@ -200,13 +169,13 @@ async def _product(request: Request, document_of: Callable[[Json, UUID], Json]) 
 
 
 async def _found(request: Request) -> FoundItem:
-    product = product_id_of(request.path_params["id"])
+    product = params.product_id_of(request.path_params["id"])
     return await run(request, LOOKUPS, partial(find_product, product, services_of(request)))
 
 
-def _list(page: ItemPage, query: ProductQuery, services: Services, *, base: str) -> Json:
-    product = partial(product_document, base=base, select=query.select, expand=query.expand)
-    document: Json = {"@odata.context": context_of(query.select, query.expand)}
+def _list(page: ItemPage, query: params.ProductQuery, services: Services, *, base: str) -> Json:
+    product = partial(documents.product_document, base=base, select=query.select, expand=query.expand)
+    document: Json = {"@odata.context": documents.context_of(query.select, query.expand)}
     if query.is_counted:
         document["@odata.count"] = page.matched
     document |= without_empty({"@chronotile.unanswered": unanswered_members(page.unanswered)})
@@ -214,7 +183,7 @@ def _list(page: ItemPage, query: ProductQuery, services: Services, *, base: str)
     products = (product(_shown(found, services), found.product) for found in page.items)
     document["value"] = [orjson.Fragment(orjson.dumps(each)) for each in products]
     if page.next is not None:
-        document[NEXT_LINK] = f"{base}{ROOT}/Products?{query.next_query(page.next, len(page.items))}"
+        document[params.NEXT_LINK] = f"{base}{documents.ROOT}/Products?{query.next_query(page.next, len(page.items))}"
     return document
 
 
@@ -231,13 +200,13 @@ def _typed(types: Mapping[str, str]) -> list[Json]:
 
 
 def _answer(document: object, request: Request, *, cache_control: str = CURRENT) -> Response:
-    response = respond_with_content(orjson.dumps(document), MEDIA_TYPE, request, cache_control=cache_control)
-    response.headers.update(HEADERS)
+    response = respond_with_content(orjson.dumps(document), documents.MEDIA_TYPE, request, cache_control=cache_control)
+    response.headers.update(documents.HEADERS)
     return response
 
 
 def _redirect(request: Request, path: str) -> Response:
-    headers = {**HEADERS, "Cache-Control": CURRENT}
+    headers = {**documents.HEADERS, "Cache-Control": CURRENT}
     return RedirectResponse(f"{base_url(request)}{path}", status_code=302, headers=headers)
 
 
@@ -248,7 +217,7 @@ REFUSALS = {
     "503": "The index or a source cannot be read now; try again after `Retry-After` seconds",
 }
 FAULTS = {
-    status: {"description": words, "content": {MEDIA_TYPE: {"schema": FAULT_SCHEMA}}}
+    status: {"description": words, "content": {documents.MEDIA_TYPE: {"schema": documents.FAULT_SCHEMA}}}
     for status, words in REFUSALS.items()
 }
 REDIRECT: Json = {"302": {"description": "The address of the download", "headers": {"Location": {"schema": ADDRESS}}}}
@@ -264,99 +233,99 @@ ID = segment("id", "Id of the product, bare or in quotes", example=_known)
 describe = partial(Operation, tag="OData", faults=odata_fault, refusals=(), responses=FAULTS)
 download = partial(describe, responses={**FAULTS, **REDIRECT})
 operations = (
-    describe(ROOT, get_service, "getOData", "What the service has", answers={MEDIA_TYPE: OBJECT}),
+    describe(documents.ROOT, get_service, "getOData", "What the service has", answers={documents.MEDIA_TYPE: OBJECT}),
     describe(
-        f"{ROOT}/$metadata",
+        f"{documents.ROOT}/$metadata",
         get_metadata,
         "getODataMetadata",
         "The types of all documents",
         answers={"application/xml": TEXT},
     ),
     describe(
-        f"{ROOT}/Products",
+        f"{documents.ROOT}/Products",
         get_products,
         "getODataProducts",
         "A page of products",
-        parameters=OPTIONS,
+        parameters=params.OPTIONS,
         examples=EXAMPLES_OF_LIST,
-        answers={MEDIA_TYPE: LISTED_SCHEMA},
+        answers={documents.MEDIA_TYPE: documents.LISTED_SCHEMA},
     ),
     describe(
-        f"{ROOT}/Products/$count",
+        f"{documents.ROOT}/Products/$count",
         count_products,
         "countODataProducts",
         "How many products match",
-        parameters=OPTIONS[:1],
+        parameters=params.OPTIONS[:1],
         examples=EXAMPLES_OF_LIST,
         answers={PLAIN: TEXT},
     ),
     describe(
-        f"{ROOT}/Products/OData.CSC.FilterList",
+        f"{documents.ROOT}/Products/OData.CSC.FilterList",
         post_list,
         "postODataList",
         "The products with some names or ids",
         method="POST",
-        parameters=OF_ONE,
-        body=body(OBJECT, EXAMPLE),
-        answers={MEDIA_TYPE: LISTED_SCHEMA},
+        parameters=params.OF_ONE,
+        body=body(OBJECT, params.EXAMPLE),
+        answers={documents.MEDIA_TYPE: documents.LISTED_SCHEMA},
     ),
     describe(
-        f"{ROOT}/Products({{id}})",
+        f"{documents.ROOT}/Products({{id}})",
         get_product,
         "getODataProduct",
         "One product",
-        parameters=[ID, *OF_ONE],
-        answers={MEDIA_TYPE: PRODUCT_SCHEMA},
+        parameters=[ID, *params.OF_ONE],
+        answers={documents.MEDIA_TYPE: documents.PRODUCT_SCHEMA},
     ),
     *(
         describe(
-            f"{ROOT}/Products({{id}})/{name}",
+            f"{documents.ROOT}/Products({{id}})/{name}",
             partial(get_members, name),
             f"getODataProduct{name}",
             f"The {name.lower()} of a product",
             parameters=[ID],
-            answers={MEDIA_TYPE: object_of({"@odata.context": TEXT, "value": list_of(schema)})},
+            answers={documents.MEDIA_TYPE: object_of({"@odata.context": TEXT, "value": list_of(schema)})},
         )
-        for name, schema in (("Attributes", ATTRIBUTE_SCHEMA), ("Assets", ASSET_SCHEMA))
+        for name, schema in (("Attributes", documents.ATTRIBUTE_SCHEMA), ("Assets", documents.ASSET_SCHEMA))
     ),
     download(
-        f"{ROOT}/Products({{id}})/$value",
+        f"{documents.ROOT}/Products({{id}})/$value",
         get_value,
         "getODataProductValue",
         "The download of a product",
         parameters=[ANY_ID],
-        answers={CONTENT_TYPE: FILE},
+        answers={documents.CONTENT_TYPE: FILE},
     ),
     describe(
-        f"{ROOT}/Products({{id}})/Nodes",
+        f"{documents.ROOT}/Products({{id}})/Nodes",
         get_root_node,
         "getODataProductNodes",
         "The product as a node",
         parameters=[ANY_ID],
-        answers={MEDIA_TYPE: NODES_SCHEMA},
+        answers={documents.MEDIA_TYPE: documents.NODES_SCHEMA},
     ),
     download(
-        f"{ROOT}/Products({{id}})/{{nodes:names}}",
+        f"{documents.ROOT}/Products({{id}})/{{nodes:names}}",
         get_nodes,
         "getODataNode",
         "What lies in a node of a product, or its download",
         parameters=[ID, in_path("nodes", "`Nodes(name)/…/Nodes`, or `Nodes(name)/…/$value`")],
-        answers={MEDIA_TYPE: NODES_SCHEMA, CONTENT_TYPE: FILE},
+        answers={documents.MEDIA_TYPE: documents.NODES_SCHEMA, documents.CONTENT_TYPE: FILE},
     ),
     describe(
-        f"{ROOT}/Attributes",
+        f"{documents.ROOT}/Attributes",
         get_attributes,
         "getODataAttributes",
         "The attributes of all collections",
-        answers={MEDIA_TYPE: OBJECT},
+        answers={documents.MEDIA_TYPE: OBJECT},
     ),
     describe(
-        f"{ROOT}/Attributes({{collection}})",
+        f"{documents.ROOT}/Attributes({{collection}})",
         get_attributes_of,
         "getODataAttributesOf",
         "The attributes of a collection",
         parameters=[segment("collection", "Id of a collection", example=lambda of: of.collection)],
-        answers={MEDIA_TYPE: TYPED_SCHEMA},
+        answers={documents.MEDIA_TYPE: documents.TYPED_SCHEMA},
     ),
 )
 routes = routes_of(operations)

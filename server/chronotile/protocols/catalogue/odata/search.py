@@ -1,13 +1,17 @@
 """The question of a `$filter` put to the index: pages of products, one product, the attributes of a collection."""
 
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import chain
+from typing import Any, TypeVar
 from uuid import UUID
 
+import numpy as np
+
 from chronotile.catalog.items.lookups import ADDED_BYTES, MOST_BYTES
-from chronotile.core.errors import LimitExceeded, UnknownItem
+from chronotile.core.errors import MAX_SHOWN, LimitExceeded, UnknownItem
 from chronotile.core.model.items import FoundItem, ItemPage, ItemSearch, Unanswered
+from chronotile.core.model.time.instants import DAY, DISTANT_FUTURE, DISTANT_PAST, Instant, TimeSpan
 from chronotile.pipeline.search.public_item import public_item
 from chronotile.pipeline.search.search_items import (
     find_product,
@@ -17,9 +21,324 @@ from chronotile.pipeline.search.search_items import (
     unanswered_by,
 )
 from chronotile.pipeline.services import Services
-from chronotile.protocols.catalogue.odata.attributes import attributes_in
-from chronotile.protocols.catalogue.odata.cql2 import search_of
+from chronotile.protocols.catalogue.odata.attributes import (
+    ALWAYS_THERE,
+    PROPERTIES,
+    Attribute,
+    Form,
+    ProductProperty,
+    attribute_of,
+    attributes_in,
+)
 from chronotile.protocols.catalogue.odata.params import LOCATOR, ProductQuery
+from chronotile.protocols.catalogue.odata.parser import (
+    AttributeTest,
+    Comparison,
+    Condition,
+    Intersects,
+    Joined,
+    Literal,
+    Membership,
+    Moment,
+    Negated,
+    TextMatch,
+    conjuncts,
+    literal_of_text,
+    moment_of,
+    refused,
+)
+
+OPERATORS = {"eq": "=", "ne": "<>", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
+MARGIN = DAY
+"""By which the narrowed time is wider than the condition, which is tested after it: items that last less than a day
+are indexed by their `datetime`, which may be anywhere in their period."""
+
+Kind = TypeVar("Kind", bool, str, Moment)
+
+Node = Any
+"""Of CQL2 JSON: an object, or true or false."""
+Lookup = Callable[[UUID], tuple[str, str] | None]
+"""Collection and id of a product's item."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProductFilter:
+    """A search of items."""
+
+    collections: tuple[str, ...] = ()
+    """Empty: all."""
+    ids: tuple[str, ...] = ()
+    """Empty: all."""
+    span: TimeSpan | None = None
+    cql2: Node = True
+    """CQL2 JSON; `True`: any item, `False`: none."""
+
+
+def search_of(condition: Condition | None, lookup: Lookup) -> ProductFilter:
+    """Return the search of a condition.
+
+    Args:
+        condition: `None`: all products.
+        lookup: Finds products by their ids.
+
+    Raises:
+        InvalidParameter: A property, operator or value in it is not accepted.
+    """
+    if condition is None:
+        return ProductFilter()
+    parts, translator = conjuncts(condition), _Translator(lookup)
+    names, rest = _first_listed(parts, "Name")
+    collections, rest = _first_listed(rest, "Collection/Name")
+    narrowed = [names, collections]
+    if len(rest) == 1 and isinstance(rest[0], Comparison) and (rest[0].path, rest[0].operator) == ("Id", "eq"):
+        found = lookup(_uuid(rest[0].value))
+        if found is None or (collections and found[0] not in collections) or (names and found[1] not in names):
+            return ProductFilter(cql2=False)
+        narrowed, rest = [(found[1],), (found[0],)], ()
+    cql2 = _all_of([translator.node(part) for part in rest])
+    return ProductFilter(ids=narrowed[0], collections=narrowed[1], span=_span(rest), cql2=cql2)
+
+
+def _first_listed(parts: Sequence[Condition], path: str) -> tuple[tuple[str, ...], tuple[Condition, ...]]:
+    """The texts that a property has to be one of by the first such condition, and the other conditions."""
+    for number, part in enumerate(parts):
+        if isinstance(part, Comparison) and (part.path, part.operator) == (path, "eq"):
+            return (_text(path, part.value),), (*parts[:number], *parts[number + 1 :])
+        if isinstance(part, Membership) and part.path == path:
+            texts = dict.fromkeys(_text(path, each) for each in part.values)
+            return tuple(texts), (*parts[:number], *parts[number + 1 :])
+    return (), tuple(parts)
+
+
+def _span(parts: Sequence[Condition]) -> TimeSpan | None:
+    """What the time of items has to meet, by the conditions of its start and end."""
+    start: Instant = DISTANT_PAST
+    end: Instant = DISTANT_FUTURE
+    for part in parts:
+        if not isinstance(part, Comparison) or part.path not in {"ContentDate/Start", "ContentDate/End"}:
+            continue
+        if not isinstance(part.value, Moment):
+            continue
+        instant: Instant = np.datetime64(part.value.text.removesuffix("Z"), "ns")
+        if part.operator in {"gt", "ge", "eq"}:
+            start = max(start, instant + -MARGIN)
+        if part.operator in {"lt", "le", "eq"}:
+            end = min(end, instant + MARGIN)
+    if (start, end) == (DISTANT_PAST, DISTANT_FUTURE):
+        return None
+    return TimeSpan(start, max(end, start + MARGIN))
+
+
+@dataclass(slots=True)
+class _Translator:
+    lookup: Lookup
+    negated: int = field(default=0)
+    """How many `not` are around what is translated: there, what an item lacks has to be false, not unknown."""
+
+    def node(self, condition: Condition) -> Node:
+        if isinstance(condition, Joined):
+            nodes = [self.node(each) for each in condition.parts]
+            return _all_of(nodes) if condition.is_all else _any_of(nodes)
+        if isinstance(condition, Negated):
+            self.negated += 1
+            node = self.node(condition.part)
+            self.negated -= 1
+            return _not(node)
+        if isinstance(condition, Intersects):
+            return _op("s_intersects", _property("geometry"), dict(condition.geometry))
+        if isinstance(condition, AttributeTest):
+            attribute = attribute_of(condition.name, condition.type)
+            return _any_of([self._of_form(attribute, form, condition.condition) for form in attribute.forms])
+        return self._of_product(condition)
+
+    def _of_product(self, condition: Comparison | Membership | TextMatch) -> Node:
+        known = PROPERTIES.get(condition.path)
+        if known is None:
+            raise refused(
+                f"has the property {condition.path[:MAX_SHOWN]!r}; accepted: {', '.join(PROPERTIES)}, and attributes "
+                "by Attributes/OData.CSC.StringAttribute/any"
+            )
+        if isinstance(condition, TextMatch):
+            if known.kind != "text":
+                raise refused(f"has {condition.function} of {condition.path}, which is not a text")
+            return _like(_property(known.properties[0]), condition.function, condition.text)
+        if isinstance(condition, Membership) and known.kind == "text":
+            texts = [_text(condition.path, each) for each in condition.values]
+            return _op("in", _property(known.properties[0]), texts)
+        if isinstance(condition, Membership):
+            return _any_of([self._compared(known, Comparison(condition.path, "eq", each)) for each in condition.values])
+        return self._compared(known, condition)
+
+    def _compared(self, known: ProductProperty, condition: Comparison) -> Node:
+        path, operator, value = condition.path, condition.operator, condition.value
+        if known.kind == "truth":
+            is_online = _of_kind(path, value, bool, "true or false")
+            _require_equality(path, operator)
+            return is_online == (operator == "eq")
+        if known.kind == "id":
+            _require_equality(path, operator)
+            found = self.lookup(_uuid(value))
+            node = found is not None and _all_of(
+                [_op("=", _property(name), each) for name, each in zip(("collection", "id"), found, strict=True)]
+            )
+            return node if operator == "eq" else _not(node)
+        if known.kind == "text":
+            return _op(OPERATORS[operator], _property(known.properties[0]), _text(path, value))
+        if operator == "ne":
+            return self.node(Negated(Comparison(path, "eq", value)))  # of what is null, too (OData 4.01 §5.1.1.1.2)
+        return self._compared_with_time(known.properties, operator, _moment(path, value))
+
+    def _compared_with_time(self, properties: Sequence[str], operator: str, moment: Moment) -> Node:
+        """The condition of a time that is that of the first property which an item has."""
+        first, *others = properties
+        time = {"timestamp": moment.text}
+        node = _op(OPERATORS[operator], _property(first), time)
+        # The index knows an end of items that state none.
+        node = _all_of([_not(_op("isNull", _property(first))), node]) if others else self._guarded(first, node)
+        for other in others:
+            compared = self._guarded(other, _op(OPERATORS[operator], _property(other), time))
+            node = _any_of([node, _all_of([_op("isNull", _property(first)), compared])])
+        return node
+
+    def _of_form(self, attribute: Attribute, form: Form, condition: Condition) -> Node:
+        """The condition of an attribute's value, of one of the properties that say it."""
+        if isinstance(condition, Joined):
+            nodes = [self._of_form(attribute, form, each) for each in condition.parts]
+            return _all_of(nodes) if condition.is_all else _any_of(nodes)
+        if isinstance(condition, Negated):
+            self.negated += 1
+            node = _not(self._of_form(attribute, form, condition.part))
+            self.negated -= 1
+            # Of an item without the attribute, any is false.
+            return _all_of([_not(_op("isNull", _property(form.property))), node])
+        if isinstance(condition, Membership):
+            equal = (Comparison(condition.path, "eq", each) for each in condition.values)
+            return _any_of([self._of_form(attribute, form, each) for each in equal])
+        assert isinstance(condition, Comparison | TextMatch)  # noqa: S101 -- the parser lets nothing else in
+        return self._guarded(form.property, _value_node(attribute, form, condition))
+
+    def _guarded(self, name: str, node: Node) -> Node:
+        if not self.negated or name in ALWAYS_THERE:
+            return node
+        return _all_of([_not(_op("isNull", _property(name))), node])
+
+
+def _value_node(attribute: Attribute, form: Form, condition: Comparison | TextMatch) -> Node:
+    name, is_text = attribute.name, attribute.type == "String"
+    if form.way == "listed":
+        raise refused(f"has the attribute {name}, which is a list in the items and cannot be searched")
+    if isinstance(condition, TextMatch):
+        if not is_text or form.way == "serial":
+            raise refused(f"has {condition.function} of the attribute {name}; accepted: eq and ne")
+        text = f"{form.prefix}{condition.text}" if condition.function == "startswith" else condition.text
+        return _like(_property(form.property), condition.function, text, is_without_case=form.way == "upper")
+    value = condition.value
+    if not is_text:
+        return _op(OPERATORS[condition.operator], _property(form.property), _typed(attribute, value))
+    text = f"{form.prefix}{_text(name, value)}"
+    if form.way == "serial":
+        _require_equality(name, condition.operator)
+        node = _serial(form, text)
+        return node if condition.operator == "eq" else _not(node)
+    is_upper = form.way == "upper"
+    sides = (_casei(_property(form.property)), _casei(text)) if is_upper else (_property(form.property), text)
+    return _op(OPERATORS[condition.operator], *sides)
+
+
+def _typed(attribute: Attribute, value: Literal) -> Node:
+    if attribute.type == "Boolean":
+        return _of_kind(attribute.name, value, bool, "true or false")
+    if attribute.type == "DateTimeOffset":
+        return {"timestamp": _moment(attribute.name, value).text}
+    number = literal_of_text(value) if isinstance(value, str) else value  # eodag writes some in quotes
+    if isinstance(number, bool) or not isinstance(number, int | float):
+        raise refused(f"compares {attribute.name[:MAX_SHOWN]} with {_shown(value)}; accepted: a number")
+    return float(number)
+
+
+def _serial(form: Form, text: str) -> Node:
+    """A platform whose name ends as in `sentinel-2a`, for A, or `landsat-8`, for 8."""
+    if not (text.isascii() and (text.isdigit() or (text.isalpha() and len(text) == 1)) and len(text) <= 3):
+        return False
+    end = f"%-{text}" if text.isdigit() else f"%-_{text}"
+    return _op("like", _casei(_property(form.property)), _casei(end))
+
+
+def _like(property_: Node, function: str, text: str, *, is_without_case: bool = False) -> Node:
+    escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    before, after = ("" if function == "startswith" else "%"), ("" if function == "endswith" else "%")
+    pattern = f"{before}{escaped}{after}"
+    return _op("like", _casei(property_), _casei(pattern)) if is_without_case else _op("like", property_, pattern)
+
+
+def _require_equality(path: str, operator: str) -> None:
+    if operator not in {"eq", "ne"}:
+        raise refused(f"has {operator} of {path[:MAX_SHOWN]}; accepted: eq, ne and in")
+
+
+def _text(path: str, value: Literal) -> str:
+    if isinstance(value, UUID):
+        return str(value)
+    return _of_kind(path, value, str, "a text in quotes")
+
+
+def _moment(path: str, value: Literal) -> Moment:
+    if isinstance(value, str):
+        return moment_of(value)
+    return _of_kind(path, value, Moment, "a time, such as 2024-05-01T10:30:00.000Z")
+
+
+def _uuid(value: Literal) -> UUID:
+    try:
+        return value if isinstance(value, UUID) else UUID(_text("Id", value))
+    except ValueError as error:
+        raise refused(f"has the Id {_shown(value)}; an Id is a UUID") from error
+
+
+def _of_kind(path: str, value: Literal, kind: type[Kind], accepted: str) -> Kind:
+    if not isinstance(value, kind):
+        raise refused(f"compares {path[:MAX_SHOWN]} with {_shown(value)}; accepted: {accepted}")
+    return value
+
+
+def _shown(value: Literal) -> str:
+    text = value.text if isinstance(value, Moment) else str(value) if isinstance(value, UUID) else repr(value)
+    return text[:MAX_SHOWN]
+
+
+def _op(name: str, *args: Node) -> Node:
+    return {"op": name, "args": list(args)}
+
+
+def _property(name: str) -> Node:
+    return {"property": name}
+
+
+def _casei(node: Node) -> Node:
+    return _op("casei", node)
+
+
+def _not(node: Node) -> Node:
+    return not node if isinstance(node, bool) else _op("not", node)
+
+
+def _all_of(nodes: list[Node]) -> Node:
+    return _joined(nodes, "and", decisive=False)
+
+
+def _any_of(nodes: list[Node]) -> Node:
+    return _joined(nodes, "or", decisive=True)
+
+
+def _joined(nodes: list[Node], name: str, *, decisive: bool) -> Node:
+    """Several nodes as one, without those that are always true or false."""
+    if any(node is decisive for node in nodes):
+        return decisive
+    open_ = [node for node in nodes if not isinstance(node, bool)]
+    if not open_:
+        return not decisive
+    return open_[0] if len(open_) == 1 else _op(name, *open_)
+
 
 MOST_COUNTED = 10_000
 """Products that are counted."""

@@ -15,6 +15,9 @@ from chronotile.protocols.catalogue.stac.collections import (
     collection_document,
     collection_search_of,
     collections_document,
+    conformance,
+    landing_document,
+    queryables_document,
 )
 from chronotile.protocols.catalogue.stac.context import (
     CATALOG_SCHEMA,
@@ -28,7 +31,6 @@ from chronotile.protocols.catalogue.stac.context import (
     stac_collection,
     stac_context,
 )
-from chronotile.protocols.catalogue.stac.landing import conformance, landing_document, queryables_document
 from chronotile.protocols.catalogue.stac.params import stac_problem
 from chronotile.protocols.common.openapi import ADDRESS, OBJECT, Json, list_of, object_of
 from chronotile.protocols.common.operation import Operation, language, routes_of

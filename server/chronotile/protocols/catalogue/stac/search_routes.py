@@ -23,6 +23,7 @@ from chronotile.pipeline.search.search_items import (
     unanswered_by,
 )
 from chronotile.pipeline.services import Services
+from chronotile.protocols.catalogue.stac import params
 from chronotile.protocols.catalogue.stac.context import (
     COUNTS_SCHEMA,
     GEOJSON_TYPE,
@@ -36,20 +37,6 @@ from chronotile.protocols.catalogue.stac.context import (
     stac_context,
 )
 from chronotile.protocols.catalogue.stac.items import ItemDocuments, PageLinks, PostedPageLinks, page_of
-from chronotile.protocols.catalogue.stac.params import (
-    AGGREGATIONS,
-    OF_BODY,
-    OF_COUNTS,
-    OF_COUNTS_WITHIN,
-    OF_ITEMS,
-    OF_SEARCH,
-    counted_members,
-    counted_of_query,
-    members_of,
-    search_of_members,
-    search_of_query,
-    stac_problem,
-)
 from chronotile.protocols.common.links import link
 from chronotile.protocols.common.openapi import REFUSALS, TEXT, Json, body, list_of, without_empty
 from chronotile.protocols.common.operation import Described, Operation
@@ -69,7 +56,7 @@ async def get_items(request: Request) -> Response:
 
     def find() -> Response:
         links = PageLinks(context, path, pairs, collection=collection)
-        content, unanswered = page_of(search_of_query(query, collection=collection), context, links)
+        content, unanswered = page_of(params.search_of_query(query, collection=collection), context, links)
         return warned(respond_with_content(content, GEOJSON_TYPE, request), unanswered)
 
     return await run(request, SEARCHES, find)
@@ -80,7 +67,11 @@ async def post_search(request: Request) -> Response:
     context, body = stac_context(request, Kvp(())), await body_of(request)
 
     def find() -> Answer:
-        return page_of(search_of_members(members_of(body)), context, PostedPageLinks(context, f"{context.root}/search"))
+        return page_of(
+            params.search_of_members(params.members_of(body)),
+            context,
+            PostedPageLinks(context, f"{context.root}/search"),
+        )
 
     content, unanswered = await run(request, SEARCHES, find)
     return warned(Response(content, media_type=GEOJSON_TYPE), unanswered)
@@ -112,7 +103,7 @@ async def get_aggregate(request: Request) -> Response:
     url, collection = _subject(request, context)
 
     def count() -> Answer:
-        search, names = counted_of_query(query, collection=collection), AGGREGATIONS.given(query) or ()
+        search, names = params.counted_of_query(query, collection=collection), params.AGGREGATIONS.given(query) or ()
         return aggregate(search, check_names(names), url, context)
 
     content, unanswered = await run(request, SEARCHES, count)
@@ -133,12 +124,12 @@ async def post_aggregate(request: Request) -> Response:
 
 
 def _counted_of(body: bytes, collection: str | None) -> tuple[ItemSearch, Sequence[str]]:
-    members = members_of(body)
+    members = params.members_of(body)
     names = members.get("aggregations", [])
     if not isinstance(names, list) or not all(isinstance(each, str) for each in names):
         raise InvalidParameter("aggregations must be a list of names", locator="aggregations")
     within = {} if collection is None else {"collections": [collection]}
-    return ItemSearch(**counted_members({**members, **within})), names
+    return ItemSearch(**params.counted_members({**members, **within})), names
 
 
 def _subject(request: Request, context: StacContext) -> tuple[str, str | None]:
@@ -174,10 +165,8 @@ def check_names(names: Sequence[str]) -> tuple[str, ...]:
     """
     unknown = next((each for each in names if each not in NAMES), None)
     if unknown is not None:
-        raise InvalidParameter(
-            f"aggregation {unknown[:MAX_SHOWN]!r} is not offered; accepted are {', '.join(NAMES)}",
-            locator="aggregations",
-        )
+        message = f"aggregation {unknown[:MAX_SHOWN]!r} is not offered; accepted are {', '.join(NAMES)}"
+        raise InvalidParameter(message, locator="aggregations")
     return tuple(dict.fromkeys(names))
 
 
@@ -233,7 +222,7 @@ class _Values:
 
 
 REFUSALS_OF_POSTS = (*REFUSALS, "TooLarge")
-describe = partial(Operation, tag="STAC", faults=stac_problem)
+describe = partial(Operation, tag="STAC", faults=params.stac_problem)
 items = partial(describe, answers={GEOJSON_TYPE: ITEMS_SCHEMA})
 
 
@@ -252,7 +241,7 @@ def _counting(
         parameters=[*inside, *query],
         examples={"aggregations": ",".join(NAMES)},
     )
-    members = {"aggregations": list_of(TEXT), **OF_BODY}
+    members = {"aggregations": list_of(TEXT), **params.OF_BODY}
     yield counts(
         f"{root}/aggregate",
         post_aggregate,
@@ -266,14 +255,18 @@ def _counting(
 
 
 operations = (
-    items("/stac/search", get_items, "getStacSearch", "Items of any collections, in pages", parameters=OF_SEARCH),
+    items(
+        "/stac/search", get_items, "getStacSearch", "Items of any collections, in pages", parameters=params.OF_SEARCH
+    ),
     items(
         "/stac/search",
         post_search,
         "postStacSearch",
         "Items that a body describes",
         method="POST",
-        body=lambda of: body({"type": "object", "properties": OF_BODY}, {"collections": [of.collection], "limit": 2}),
+        body=lambda of: body(
+            {"type": "object", "properties": params.OF_BODY}, {"collections": [of.collection], "limit": 2}
+        ),
         refusals=REFUSALS_OF_POSTS,
     ),
     items(
@@ -281,7 +274,7 @@ operations = (
         get_items,
         "getStacItems",
         "Items of a collection",
-        parameters=[IN_COLLECTION, *OF_ITEMS],
+        parameters=[IN_COLLECTION, *params.OF_ITEMS],
     ),
     describe(
         "/stac/collections/{collection}/items/{item:names}",
@@ -291,6 +284,6 @@ operations = (
         parameters=[IN_COLLECTION, IN_ITEM],
         answers={GEOJSON_TYPE: ITEM_SCHEMA},
     ),
-    *_counting("/stac", "", [], OF_COUNTS),
-    *_counting("/stac/collections/{collection}", "OfCollection", [IN_COLLECTION], OF_COUNTS_WITHIN),
+    *_counting("/stac", "", [], params.OF_COUNTS),
+    *_counting("/stac/collections/{collection}", "OfCollection", [IN_COLLECTION], params.OF_COUNTS_WITHIN),
 )

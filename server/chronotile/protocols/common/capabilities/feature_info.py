@@ -75,10 +75,8 @@ def info_format(media_type: str, *, locator: str) -> InfoFormat:
     """
     name = media_type.partition(";")[0].strip().lower()
     if name not in INFO_FORMATS:
-        raise UnsupportedFormat(
-            f"{locator} {media_type[:MAX_SHOWN]!r} is not offered; accepted are {', '.join(INFO_FORMATS)}",
-            locator=locator,
-        )
+        message = f"{locator} {media_type[:MAX_SHOWN]!r} is not offered; accepted are {', '.join(INFO_FORMATS)}"
+        raise UnsupportedFormat(message, locator=locator)
     return InfoFormat(media_type=name, encode=INFO_FORMATS[name])
 
 

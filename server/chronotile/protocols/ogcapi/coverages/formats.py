@@ -11,7 +11,7 @@ from chronotile.core.model.payload import TimeUsed
 from chronotile.http.bodies import BodyResponse, is_made_for_parts
 from chronotile.http.respond import caching, instants_text, is_compressible, known_etags
 from chronotile.pipeline.coverage.deliver import COVERAGE_FORMATS, Conditions, CoverageDelivery
-from chronotile.protocols.ogcapi.maps.responses import grid_headers
+from chronotile.protocols.ogcapi.maps.drawing import grid_headers
 
 FORMATS: Mapping[str, str] = {name: each.media_type for name, each in COVERAGE_FORMATS.items()}
 """Media types by names; the first is for those who take anything."""

@@ -147,9 +147,7 @@ def _parameters(examples: Examples) -> list[Json]:
     return documents([special.get(each.name, each) for each in OF_COVERAGE], given)
 
 
-COLLECTION = collection_in_path(
-    "Id of a collection that has values, or id or alias of such a layer", lambda of: of.with_values
-)
+COLLECTION = collection_in_path("Id of a collection that has values, or id or alias of such a layer", has_values)
 FORMAT = format_of(("json",))
 described = partial(describe, tag="Coverages", faults=coverage_fault, is_offered=has_values)
 operations = (

@@ -27,17 +27,7 @@ from chronotile.protocols.common.openapi import (
 )
 from chronotile.protocols.common.query.parameter import names_of
 from chronotile.protocols.ogcapi.block import BuildingBlock, DocumentContext
-from chronotile.protocols.ogcapi.edr.queries import (
-    ALL,
-    CUBE,
-    GEOJSON,
-    ITEMS,
-    MEDIA_TYPES,
-    RADIUS,
-    DataQuery,
-    installed,
-    queries_of,
-)
+from chronotile.protocols.ogcapi.edr import queries
 from chronotile.protocols.ogcapi.edr.routes import operations
 
 # OpenAPI 3.0 schemas of what data queries give.
@@ -77,26 +67,26 @@ SCHEMAS: Mapping[str, Json] = {
 
 def collection_members(offered: Offered, context: DocumentContext) -> dict[str, Any]:
     """Return `data_queries`, `parameter_names` and `output_formats`; nothing of what has colours alone."""
-    queries = queries_of(offered, context.catalogue)
-    if not queries:
+    answered = queries.queries_of(offered, context.catalogue)
+    if not answered:
         return {}
     own = offered.main_field.main_variable.grid.crs
     # Of the data's own CRS where it has no code: of the others the URIs say what they are, and `crs` lists them.
     # Each collection has it five times, and there may be hundreds in one document.
     details = [] if own.uri else [{"crs": own.name, "wkt": str(own.definition.to_wkt())}]
     return {
-        "data_queries": {query.name: {"link": _query_link(query, offered, context, details)} for query in queries},
+        "data_queries": {query.name: {"link": _query_link(query, offered, context, details)} for query in answered},
         "parameter_names": {name: parameter(layer, context.language) for name, layer in offered.fields.items()},
-        "output_formats": installed(ALL),
+        "output_formats": queries.installed(queries.ALL),
     }
 
 
 def collection_links(offered: Offered, context: DocumentContext) -> list[Json]:
     """Return links to the queries (§8.1.3): `data`, templates where parameters are needed, and `items` for times."""
     links = []
-    for query in queries_of(offered, context.catalogue):
+    for query in queries.queries_of(offered, context.catalogue):
         template = "" if query.is_list else f"{{?{','.join(names_of(query.parameters))}}}"  # RFC 6570 §3.2.8
-        href, rel = f"{_address(query, offered, context)}{template}", "items" if query is ITEMS else "data"
+        href, rel = f"{_address(query, offered, context)}{template}", "items" if query is queries.ITEMS else "data"
         links.append(link(rel, href, _media_type(query), query.title, is_template=not query.is_list))
     return links
 
@@ -124,17 +114,17 @@ def parameter(layer: Layer, language: str) -> Json:
     }
 
 
-def _query_link(query: DataQuery, offered: Offered, context: DocumentContext, details: list[Json]) -> Json:
+def _query_link(query: queries.DataQuery, offered: Offered, context: DocumentContext, details: list[Json]) -> Json:
     variables: Json = {"title": query.title, "description": query.description, "query_type": query.name}
-    if query is not ITEMS:
+    if query is not queries.ITEMS:
         variables |= {
-            "output_formats": installed(query.formats),
+            "output_formats": queries.installed(query.formats),
             "default_output_format": query.formats[0],
             "crs_details": details,
         }
-    if query is RADIUS:
+    if query is queries.RADIUS:
         variables["within_units"] = list(LENGTHS_M)
-    if query is CUBE:
+    if query is queries.CUBE:
         variables["height_units"] = []
     return {
         "href": _address(query, offered, context),
@@ -145,12 +135,12 @@ def _query_link(query: DataQuery, offered: Offered, context: DocumentContext, de
     }
 
 
-def _address(query: DataQuery, offered: Offered, context: DocumentContext) -> str:
+def _address(query: queries.DataQuery, offered: Offered, context: DocumentContext) -> str:
     return f"{context.base}/collections/{offered.id}/{query.name}"
 
 
-def _media_type(query: DataQuery) -> str:
-    return MEDIA_TYPES[GEOJSON if query.is_list else query.formats[0]]
+def _media_type(query: queries.DataQuery) -> str:
+    return queries.MEDIA_TYPES[queries.GEOJSON if query.is_list else query.formats[0]]
 
 
 def _measurement(times: TimeDomain) -> Json:

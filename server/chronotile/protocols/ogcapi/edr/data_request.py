@@ -34,19 +34,9 @@ from chronotile.pipeline.series.fields import FieldsFormat, FieldsPayload
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.query.csv_options import csv_options
 from chronotile.protocols.common.query.kvp import Kvp
+from chronotile.protocols.ogcapi.edr import queries
 from chronotile.protocols.ogcapi.edr.features import location_address
 from chronotile.protocols.ogcapi.edr.params import requested_layers, valued_collection
-from chronotile.protocols.ogcapi.edr.queries import (
-    COVERAGE_JSON,
-    CSV,
-    EXTENSIONS,
-    GEOJSON,
-    GEOTIFF,
-    MEDIA_TYPES,
-    NETCDF,
-    data_format,
-    media_type_of,
-)
 
 OTHER_NAMES: Mapping[str, str] = dict.fromkeys(
     ("parameter_name", "parameter_names", "parameter-names", "parametername"), "parameter-name"
@@ -72,7 +62,7 @@ class DataRequest:
             InvalidParameter: `f` is not one of `names`.
             NotAcceptable: The header Accept takes none of them.
         """
-        return data_format(self.query, self.accept, names)
+        return queries.data_format(self.query, self.accept, names)
 
     def csv_options(self, name: str) -> CsvOptions:
         """Return how the requested layers are written as CSV; `name` is that of the format.
@@ -81,11 +71,11 @@ class DataRequest:
             InvalidParameter: As `csv_options`, or a layer is not of the collection.
         """
         layers = requested_layers(self.offered, self.query)
-        return csv_options(self.query, layers, is_csv=name == CSV)
+        return csv_options(self.query, layers, is_csv=name == queries.CSV)
 
     def media_type(self, name: str) -> str:
         """Return the media type under which a format leaves."""
-        return media_type_of(name, self.accept)
+        return queries.media_type_of(name, self.accept)
 
 
 def parse_data_query(request: Request) -> DataRequest:
@@ -120,14 +110,14 @@ def data_response(payload: FieldsPayload, name: str, data_request: DataRequest) 
         headers["Chronotile-Time"] = instants_text(payload.time)
     if payload.unchanged:
         return Response(status_code=304, headers=headers)
-    if name in EXTENSIONS:
-        headers["Content-Disposition"] = f'attachment; filename="{data_request.offered.id}.{EXTENSIONS[name]}"'
+    if name in queries.EXTENSIONS:
+        headers["Content-Disposition"] = f'attachment; filename="{data_request.offered.id}.{queries.EXTENSIONS[name]}"'
     if isinstance(payload.body, Whole):
         return Response(b"".join(payload.body.iter_bytes()), media_type=payload.media_type, headers=headers)
     return BodyResponse(payload.body, media_type=payload.media_type, headers=headers)
 
 
-SMALLER = f"request a smaller area or fewer times, or use {NETCDF} or {GEOTIFF}"
+SMALLER = f"request a smaller area or fewer times, or use {queries.NETCDF} or {queries.GEOTIFF}"
 CHECK_VALUES = partial(check_values, alternative=SMALLER)
 
 
@@ -144,10 +134,10 @@ def fields_format(name: str, data_request: DataRequest, crs: Crs) -> FieldsForma
     said = fingerprint(crs.name, data_request.address, named, [layer_attributes(layer) for layer in layers])
     endpoint, options = partial(endpoint_of, address=data_request.address), data_request.csv_options(name)
     encoders: dict[str, Callable[[SeriesTable], Iterable[bytes]]] = {
-        COVERAGE_JSON: partial(encode_series_covjson, crs=crs, may_be_single=True),
-        GEOJSON: partial(encode_layers_geojson, endpoint_of=endpoint),
-        CSV: partial(encode_layers_csv, options=options),
-        NETCDF: lambda table: iter([encode_series_netcdf(table)]),
+        queries.COVERAGE_JSON: partial(encode_series_covjson, crs=crs, may_be_single=True),
+        queries.GEOJSON: partial(encode_layers_geojson, endpoint_of=endpoint),
+        queries.CSV: partial(encode_layers_csv, options=options),
+        queries.NETCDF: lambda table: iter([encode_series_netcdf(table)]),
     }
 
     def encode(table: SeriesTable) -> Generator[bytes]:
@@ -169,11 +159,13 @@ def cells_formats(data_request: DataRequest, options: CsvOptions) -> dict[str, C
         return stream_parts(encode_layers_csv(table_of_cells(coverage, is_active=is_active), options))
 
     return {
-        COVERAGE_JSON: COVERAGE_FORMATS["json"]._replace(check=CHECK_VALUES),
-        GEOJSON: CoverageFormat(MEDIA_TYPES[GEOJSON], "geojson", features, _check_features, is_streamed=True),
-        CSV: CoverageFormat(MEDIA_TYPES[CSV], "csv", lines, CHECK_VALUES, is_streamed=True),
-        NETCDF: COVERAGE_FORMATS["NetCDF"],
-        GEOTIFF: COVERAGE_FORMATS["GTiff"],
+        queries.COVERAGE_JSON: COVERAGE_FORMATS["json"]._replace(check=CHECK_VALUES),
+        queries.GEOJSON: CoverageFormat(
+            queries.MEDIA_TYPES[queries.GEOJSON], "geojson", features, _check_features, is_streamed=True
+        ),
+        queries.CSV: CoverageFormat(queries.MEDIA_TYPES[queries.CSV], "csv", lines, CHECK_VALUES, is_streamed=True),
+        queries.NETCDF: COVERAGE_FORMATS["NetCDF"],
+        queries.GEOTIFF: COVERAGE_FORMATS["GTiff"],
     }
 
 
@@ -190,7 +182,7 @@ def _check_features(coverage: Coverage, limits: Limits) -> None:
             "max_features",
             allowed=limits.max_features,
             needed=cells,
-            alternative=f"request a smaller area, or use {COVERAGE_JSON} or {CSV}",
+            alternative=f"request a smaller area, or use {queries.COVERAGE_JSON} or {queries.CSV}",
             locator="f",
         )
 

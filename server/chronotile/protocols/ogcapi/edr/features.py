@@ -33,19 +33,8 @@ from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import names_of
 from chronotile.protocols.ogcapi.block import Json
 from chronotile.protocols.ogcapi.crs import box_in_degrees
+from chronotile.protocols.ogcapi.edr import queries
 from chronotile.protocols.ogcapi.edr.params import check_query, crs_of_query, requested_layers
-from chronotile.protocols.ogcapi.edr.queries import (
-    BBOX_OF_LISTS,
-    DATETIME,
-    GEOJSON,
-    LIMIT,
-    MAX_LIMIT,
-    MEDIA_TYPES,
-    OF_LISTS,
-    OFFSET,
-    SHARED,
-    sets_of,
-)
 from chronotile.protocols.ogcapi.paging import MAX_OFFSET, Paging
 
 
@@ -68,19 +57,19 @@ def features_query(offered: Offered, query: Kvp, catalogue: Catalogue) -> Featur
         ChronotileError: A parameter is not accepted.
     """
     query.refuse(("bbox-crs",), instead="bbox in CRS84")
-    query.refuse((csv_options.DATE.name,), instead=DATETIME.name)
-    check_query(query, OF_LISTS)
+    query.refuse((csv_options.DATE.name,), instead=queries.DATETIME.name)
+    check_query(query, queries.OF_LISTS)
     layers = requested_layers(offered, query)
     crs_of_query(query, layers[0], catalogue)
-    box = box_in_degrees(query, BBOX_OF_LISTS)
+    box = box_in_degrees(query, queries.BBOX_OF_LISTS)
     return FeaturesQuery(
         layers=layers,
         box=None if box is None else box.unwound(),
-        time=DATETIME.of(query),
+        time=queries.DATETIME.of(query),
         paging=Paging(
-            limit=min(LIMIT.of(query), MAX_LIMIT),
-            offset=min(OFFSET.of(query), MAX_OFFSET),
-            written=query.written(names_of((BBOX_OF_LISTS, *SHARED))),
+            limit=min(queries.LIMIT.of(query), queries.MAX_LIMIT),
+            offset=min(queries.OFFSET.of(query), MAX_OFFSET),
+            written=query.written(names_of((queries.BBOX_OF_LISTS, *queries.SHARED))),
         ),
     )
 
@@ -111,7 +100,9 @@ def features_document(
 
 
 def _page(rel: str, address: str, paging: Paging, offset: int) -> Json:
-    return link(rel, f"{address}?{paging.query(offset)}", MEDIA_TYPES[GEOJSON], f"Features from {offset} on")
+    return link(
+        rel, f"{address}?{paging.query(offset)}", queries.MEDIA_TYPES[queries.GEOJSON], f"Features from {offset} on"
+    )
 
 
 TIMELESS = "all"
@@ -167,7 +158,14 @@ class Items:
                 "label": title if name == TIMELESS else f"{title}, {name}",
                 "edrqueryendpoint": f"{self.address}/cube?{urlencode(query, safe='/:,')}",
             },
-            "links": [link("self", f"{self.address}/items/{quote(name, safe=':')}", MEDIA_TYPES[GEOJSON], "This item")],
+            "links": [
+                link(
+                    "self",
+                    f"{self.address}/items/{quote(name, safe=':')}",
+                    queries.MEDIA_TYPES[queries.GEOJSON],
+                    "This item",
+                )
+            ],
         }
 
     def features(self, instants: InstantArray) -> list[Json]:
@@ -218,10 +216,8 @@ def item_document(items: Items, name: str) -> bytes:
         return orjson.dumps(items.timeless())
     found = _named(items.instants, name)
     if len(found) != 1:
-        raise UnknownPath(
-            f"item {name[:MAX_SHOWN]!r} is not known; items are called after times, as /items lists them",
-            locator="itemId",
-        )
+        message = f"item {name[:MAX_SHOWN]!r} is not known; items are called after times, as /items lists them"
+        raise UnknownPath(message, locator="itemId")
     return orjson.dumps(items.features(found)[0])
 
 
@@ -294,7 +290,12 @@ class Locations:
 
     def _outlines(self, places: PlaceSet) -> Json:
         title = f"{text_in(places.spec.title, self.language) or places.id}: outlines"
-        return link("related", f"{self.root}/places/{quote(places.id)}?format=geojson", MEDIA_TYPES[GEOJSON], title)
+        return link(
+            "related",
+            f"{self.root}/places/{quote(places.id)}?format=geojson",
+            queries.MEDIA_TYPES[queries.GEOJSON],
+            title,
+        )
 
 
 def location_address(address: str, name: str) -> str:
@@ -308,7 +309,7 @@ def require_sets(offered: Offered, catalogue: Catalogue) -> tuple[PlaceSet, ...]
     Raises:
         UnknownPath: There are none.
     """
-    sets = sets_of(offered, catalogue)
+    sets = queries.sets_of(offered, catalogue)
     if not sets:
         raise UnknownPath(f"collection {offered.id} has no locations: no places are configured there", locator="place")
     return sets
@@ -338,10 +339,8 @@ def _area(name: str, catalogue: Catalogue) -> Area:
     set_id, between, place_id = name.partition(BETWEEN)
     if not between:
         listed = f"{next(iter(catalogue.places))}{BETWEEN}…"
-        raise UnknownPlace(
-            f"location {name[:MAX_SHOWN]!r} is not known; ids are of a set and a place, such as {listed}",
-            locator="location",
-        )
+        message = f"location {name[:MAX_SHOWN]!r} is not known; ids are of a set and a place, such as {listed}"
+        raise UnknownPlace(message, locator="location")
     return replace(catalogue.place(f"{set_id}/{place_id}"), id=name)
 
 

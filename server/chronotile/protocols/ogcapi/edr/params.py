@@ -22,22 +22,7 @@ from chronotile.pipeline.services import Services
 from chronotile.protocols.common.query.kvp import Kvp, choice
 from chronotile.protocols.common.query.parameter import Parameter, names_of
 from chronotile.protocols.ogcapi.crs import box_of, check_degrees, named_crs
-from chronotile.protocols.ogcapi.edr.queries import (
-    AREA,
-    BBOX,
-    COLUMNS,
-    CRS,
-    CUBE,
-    DATETIME,
-    OF_DATA,
-    PARAMETER_NAME,
-    POSITION,
-    RADIUS,
-    ROWS,
-    WITHIN,
-    WITHIN_UNITS,
-    Z,
-)
+from chronotile.protocols.ogcapi.edr import queries
 from chronotile.protocols.ogcapi.subset import named_fields
 
 _LEVEL = r"[+-]?\d{1,20}(?:\.\d{0,20})?"
@@ -64,12 +49,12 @@ def position_request(offered: Offered, query: Kvp, catalogue: Catalogue) -> Posi
     Raises:
         ChronotileError: A parameter is missing or not accepted.
     """
-    check_query(query, POSITION.parameters)
+    check_query(query, queries.POSITION.parameters)
     layers = requested_layers(offered, query)
     return PositionsRequest(
         layers=tuple(layer.id for layer in layers),
         points=requested_points(query, layers[0], catalogue),
-        time=DATETIME.of(query),
+        time=queries.DATETIME.of(query),
     )
 
 
@@ -79,9 +64,9 @@ def areas_request(offered: Offered, areas: tuple[Area, ...], query: Kvp) -> Area
     Raises:
         ChronotileError: A parameter is not accepted.
     """
-    check_query(query, OF_DATA)
+    check_query(query, queries.OF_DATA)
     layers = tuple(layer.id for layer in requested_layers(offered, query))
-    return AreasRequest(layers=layers, areas=areas, time=DATETIME.of(query))
+    return AreasRequest(layers=layers, areas=areas, time=queries.DATETIME.of(query))
 
 
 def check_query(query: Kvp, known: tuple[Parameter[object], ...]) -> None:
@@ -93,12 +78,10 @@ def check_query(query: Kvp, known: tuple[Parameter[object], ...]) -> None:
         InvalidParameter: There is such a parameter.
     """
     query.check_names(names_of(known))
-    level = Z.given(query)
+    level = queries.Z.given(query)
     if level is not None and _LEVELS.fullmatch(level) is None:
-        raise InvalidParameter(
-            f"z must be a level, several with commas, least/greatest or Rn/least/step, got {level[:MAX_SHOWN]!r}",
-            locator="z",
-        )
+        message = f"z must be a level, several with commas, least/greatest or Rn/least/step, got {level[:MAX_SHOWN]!r}"
+        raise InvalidParameter(message, locator="z")
 
 
 def requested_layers(offered: Offered, query: Kvp) -> tuple[Layer, ...]:
@@ -107,7 +90,7 @@ def requested_layers(offered: Offered, query: Kvp) -> tuple[Layer, ...]:
     Raises:
         InvalidParameter: One is not of the collection.
     """
-    return named_fields(query, PARAMETER_NAME, offered) or tuple(offered.fields.values())
+    return named_fields(query, queries.PARAMETER_NAME, offered) or tuple(offered.fields.values())
 
 
 def crs_of_query(query: Kvp, layer: Layer, catalogue: Catalogue) -> Crs | None:
@@ -116,7 +99,7 @@ def crs_of_query(query: Kvp, layer: Layer, catalogue: Catalogue) -> Crs | None:
     Raises:
         UnsupportedCrs: It is neither offered nor that of the data.
     """
-    name = CRS.given(query)
+    name = queries.CRS.given(query)
     return None if name is None else named_crs(name, layer, catalogue)
 
 
@@ -177,7 +160,7 @@ def area_request(offered: Offered, query: Kvp, catalogue: Catalogue) -> CellsReq
     Raises:
         ChronotileError: A parameter is missing or not accepted.
     """
-    check_query(query, AREA.parameters)
+    check_query(query, queries.AREA.parameters)
     crs = crs_of_query(query, offered.main_field, catalogue) or CRS84
     area = area_of_text(query, crs, max_vertices=catalogue.limits.max_vertices)
     return CellsRequest(coverage=_cells(offered, query, catalogue, area))
@@ -189,12 +172,12 @@ def radius_request(offered: Offered, query: Kvp, catalogue: Catalogue) -> CellsR
     Raises:
         ChronotileError: A parameter is missing or not accepted.
     """
-    check_query(query, RADIUS.parameters)
+    check_query(query, queries.RADIUS.parameters)
     points = requested_points(query, offered.main_field, catalogue)
     if len(points) != 1:
         raise InvalidParameter(f"{LOCATOR} must be one POINT here, got {len(points)} points", locator=LOCATOR)
-    within = WITHIN.parse(query.required(WITHIN.name, accepted="a distance, in within-units"))
-    named = query.required(WITHIN_UNITS.name, accepted=f"one of {', '.join(LENGTHS_M)}").lower()
+    within = queries.WITHIN.parse(query.required(queries.WITHIN.name, accepted="a distance, in within-units"))
+    named = query.required(queries.WITHIN_UNITS.name, accepted=f"one of {', '.join(LENGTHS_M)}").lower()
     units = choice(OTHER_LENGTHS.get(named, named), LENGTHS_M, locator="within-units")
     return CellsRequest(coverage=_cells(offered, query, catalogue, circle_of(points[0], within * LENGTHS_M[units])))
 
@@ -206,11 +189,11 @@ def cube_request(offered: Offered, query: Kvp, catalogue: Catalogue) -> CellsReq
         ChronotileError: A parameter is missing or not accepted.
     """
     query.refuse(("bbox-crs",), instead="crs, which bbox is in")
-    check_query(query, CUBE.parameters)
+    check_query(query, queries.CUBE.parameters)
     crs = crs_of_query(query, offered.main_field, catalogue) or CRS84
-    box = box_of(query.required(BBOX.name, accepted=CORNERS), crs)
+    box = box_of(query.required(queries.BBOX.name, accepted=CORNERS), crs)
     check_degrees(box, crs, locator="bbox")
-    columns, rows = COLUMNS.of(query), ROWS.of(query)
+    columns, rows = queries.COLUMNS.of(query), queries.ROWS.of(query)
     coverage = replace(_cells(offered, query, catalogue), trims=(Trim(box=box, crs=crs),))
     return CellsRequest(coverage=coverage, columns=columns, rows=rows)
 
@@ -218,7 +201,7 @@ def cube_request(offered: Offered, query: Kvp, catalogue: Catalogue) -> CellsReq
 def _cells(offered: Offered, query: Kvp, catalogue: Catalogue, area: Area | None = None) -> CoverageRequest:
     return CoverageRequest(
         layers=tuple(layer.id for layer in requested_layers(offered, query)),
-        time=DATETIME.of(query),
+        time=queries.DATETIME.of(query),
         crs=crs_of_query(query, offered.main_field, catalogue),
         area=area,
         area_locator=LOCATOR,

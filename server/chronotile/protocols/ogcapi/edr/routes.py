@@ -3,7 +3,6 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from operator import attrgetter
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -30,11 +29,12 @@ from chronotile.protocols.common.extent import crossing_box, longitude_latitude_
 from chronotile.protocols.common.job_offer import OF_SERIES, datetime_input, names_input, places_input
 from chronotile.protocols.common.localised_text import language_of
 from chronotile.protocols.common.openapi import BINARY, TEXT, Examples, Json, enum_of, ref
-from chronotile.protocols.common.operation import OfExamples, Operation, segment
+from chronotile.protocols.common.operation import Operation, segment
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import LANG, NO_EXAMPLES, F, Parameter, documents
 from chronotile.protocols.ogcapi.block import collection_in_path, describe, has_values
 from chronotile.protocols.ogcapi.coverages.formats import file_conditions, respond_with_file
+from chronotile.protocols.ogcapi.edr import queries
 from chronotile.protocols.ogcapi.edr.data_request import (
     DataRequest,
     area_fault,
@@ -65,37 +65,13 @@ from chronotile.protocols.ogcapi.edr.params import (
     position_request,
     radius_request,
 )
-from chronotile.protocols.ogcapi.edr.queries import (
-    AREA,
-    COVERAGE_JSON,
-    CSV,
-    CUBE,
-    GEOJSON,
-    GEOTIFF,
-    ITEMS,
-    LOCATIONS,
-    MEDIA_TYPES,
-    OF_CELLS,
-    OF_DATA,
-    OF_FEATURES,
-    OTHER_MEDIA_TYPES,
-    POSITION,
-    RADIUS,
-    DataQuery,
-    sets_of,
-)
 from chronotile.protocols.ogcapi.export_offer import export_offer
 
 # Queries whose answer goes along time, resolved: positions and locations. Texts are read here, in threads.
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SeriesQuery:
-    """The request, and how it is written."""
-
-    target: FieldsTarget
-    crs: Crs
-    """Of the coordinates in the answer."""
+SeriesQuery = tuple[FieldsTarget, Crs]
+"""Series, and the CRS of the coordinates in the answer."""
 
 
 def position_query(data_request: DataRequest, is_active: IsActive) -> SeriesQuery:
@@ -106,7 +82,7 @@ def position_query(data_request: DataRequest, is_active: IsActive) -> SeriesQuer
     """
     request = position_request(data_request.offered, data_request.query, data_request.services.catalogue)
     target = resolve_positions(request, data_request.services, is_active=is_active)
-    return SeriesQuery(target=target, crs=request.points[0].crs)
+    return target, request.points[0].crs
 
 
 def location_query(data_request: DataRequest, is_active: IsActive, *, names: str) -> SeriesQuery:
@@ -119,13 +95,13 @@ def location_query(data_request: DataRequest, is_active: IsActive, *, names: str
     require_sets(data_request.offered, catalogue)
     request = areas_request(data_request.offered, areas_of_locations(names, catalogue), data_request.query)
     crs = crs_of_query(data_request.query, data_request.offered.main_field, catalogue) or CRS84
-    return SeriesQuery(target=resolve_areas(request, data_request.services, is_active=is_active), crs=crs)
+    return resolve_areas(request, data_request.services, is_active=is_active), crs
 
 
 async def get_locations(request: Request) -> Response:
     """Return a page of the places that there are."""
     data_request = parse_data_query(request)
-    data_request.format_among(OF_FEATURES)
+    data_request.format_among(queries.OF_FEATURES)
     catalogue = data_request.services.catalogue
     sets = require_sets(data_request.offered, catalogue)
     selection = features_query(data_request.offered, data_request.query, catalogue)
@@ -142,7 +118,7 @@ async def get_locations(request: Request) -> Response:
 async def get_items(request: Request) -> Response:
     """Return a page of the times that there are."""
     data_request = parse_data_query(request)
-    data_request.format_among(OF_FEATURES)
+    data_request.format_among(queries.OF_FEATURES)
     selection = features_query(data_request.offered, data_request.query, data_request.services.catalogue)
     items = _items(request, data_request, selection.layers)
     return await _features(request, partial(items_document, items, selection, data_request.services.clock))
@@ -151,7 +127,7 @@ async def get_items(request: Request) -> Response:
 async def get_item(request: Request) -> Response:
     """Return one of them."""
     data_request = parse_data_query(request)
-    data_request.format_among(OF_FEATURES)
+    data_request.format_among(queries.OF_FEATURES)
     check_query(data_request.query, (F, LANG))
     items = _items(request, data_request, tuple(data_request.offered.fields.values()))
     return await _features(request, partial(item_document, items, request.path_params["itemId"]))
@@ -164,7 +140,7 @@ def _items(request: Request, data_request: DataRequest, layers: tuple[Layer, ...
 
 async def _features(request: Request, make: Callable[[], bytes]) -> Response:
     body = await run(request, DOCUMENTS, make)
-    response = respond_with_content(body, MEDIA_TYPES[GEOJSON], request)
+    response = respond_with_content(body, queries.MEDIA_TYPES[queries.GEOJSON], request)
     response.headers["Vary"] = "Accept, Accept-Language"
     return response
 
@@ -173,11 +149,11 @@ async def get_location(request: Request) -> Response:
     """Return the means of the native cells in one place, or in each of several."""
     names = request.path_params["locationId"]
     resolve, offer = partial(location_query, names=names), partial(location_offer, names=names)
-    return await get_series(LOCATIONS, resolve, offer, request)
+    return await get_series(queries.LOCATIONS, resolve, offer, request)
 
 
 async def get_series(
-    query: DataQuery,
+    query: queries.DataQuery,
     resolve: Callable[[DataRequest, IsActive], SeriesQuery],
     offer: Callable[[DataRequest], JobOffer | None],
     request: Request,
@@ -188,8 +164,8 @@ async def get_series(
     name, known = data_request.format_among(query.formats), known_etags(request)
 
     def work(is_active: IsActive) -> FieldsPayload:
-        series = resolve(data_request, is_active)
-        return deliver_fields(series.target, fields_format(name, data_request, series.crs), known=known)
+        target, crs = resolve(data_request, is_active)
+        return deliver_fields(target, fields_format(name, data_request, crs), known=known)
 
     layer = data_request.offered.main_field
     await discard_body(request)
@@ -200,7 +176,7 @@ async def get_series(
 async def get_cells(requested: Callable[[Offered, Kvp, Catalogue], CellsRequest], request: Request) -> Response:
     """Return the cells of an area, a cube or a circle."""
     data_request = parse_data_query(request)
-    name, services = data_request.format_among(OF_CELLS), data_request.services
+    name, services = data_request.format_among(queries.OF_CELLS), data_request.services
     options, media_type = data_request.csv_options(name), data_request.media_type(name)
     written, key = cells_formats(data_request, options)[name], f"{name} {media_type} {data_request.address} {options}"
     conditions = file_conditions(request)
@@ -208,7 +184,8 @@ async def get_cells(requested: Callable[[Offered, Kvp, Catalogue], CellsRequest]
     def cells() -> CellsRequest:
         return requested(data_request.offered, data_request.query, services.catalogue)
 
-    offer_job(request, lambda: cells_offer(cells(), name, data_request))
+    exported = {queries.GEOTIFF: "GTiff"}.get(name, name)  # as the process calls it
+    offer_job(request, lambda: export_offer(cells().settled(services), exported, services.catalogue))
 
     def work(is_active: IsActive) -> CoverageDelivery:
         return deliver_coverage(
@@ -218,10 +195,6 @@ async def get_cells(requested: Callable[[Offered, Kvp, Catalogue], CellsRequest]
     await discard_body(request)
     delivery = await run(request, COVERAGES, work, layers=[data_request.offered.main_field.id])
     return respond_with_file(replace(delivery, media_type=media_type))
-
-
-NAMES = {GEOTIFF: "GTiff"}
-"""What processes call formats, where they have other names."""
 
 
 def position_offer(data_request: DataRequest) -> JobOffer | None:
@@ -257,20 +230,6 @@ def location_offer(data_request: DataRequest, *, names: str) -> JobOffer | None:
     inputs = {"layer": request.layers[0], **places, **datetime_input(request.time), "format": "geojson"}
     notes = ["the file is GeoJSON, as /timeseries/{layer}/areas has it"]
     return JobOffer(process="zonal-statistics", inputs=inputs, limits=OF_SERIES, notes=notes)
-
-
-def cells_offer(cells: CellsRequest, name: str, data_request: DataRequest) -> JobOffer | None:
-    """Return the job that writes cells which are too many for an answer; `None` of those in an area, or of other sizes.
-
-    Args:
-        cells: As requested.
-        name: Of the format.
-        data_request: The request.
-
-    Raises:
-        ChronotileError: The request is not accepted.
-    """
-    return export_offer(cells.settled(data_request.services), NAMES.get(name, name), data_request.services.catalogue)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -326,26 +285,31 @@ def _query(
 
 
 def _placed(examples: Examples) -> list[Offered]:
-    return [each for each in examples.with_values if sets_of(each, examples.catalogue)]
+    return [each for each in examples.with_values if queries.sets_of(each, examples.catalogue)]
 
 
-VALUED: OfExamples = attrgetter("with_values")
 WITH_VALUES = "Id of a collection, or id or alias of a layer, with values"
-COLLECTION, PLACED = collection_in_path(WITH_VALUES, VALUED), collection_in_path(WITH_VALUES, _placed)
+COLLECTION, PLACED = collection_in_path(WITH_VALUES, has_values), collection_in_path(WITH_VALUES, _placed)
 described = partial(describe, tag="Environmental data retrieval", is_offered=has_values)
-features = partial(described, faults=edr_fault, answers={MEDIA_TYPES[GEOJSON]: ref("EdrFeatureCollection")})
+features = partial(
+    described, faults=edr_fault, answers={queries.MEDIA_TYPES[queries.GEOJSON]: ref("EdrFeatureCollection")}
+)
 AT = "/collections/{collectionId}"
 
 
-def _answers(query: DataQuery) -> dict[str, Json]:
-    schemas = {COVERAGE_JSON: ref("EdrCoverageJson"), GEOJSON: ref("EdrFeatureCollection"), CSV: TEXT}
-    others = [(media_type, name) for media_type, name in OTHER_MEDIA_TYPES.items() if name in query.formats]
-    types = [*((MEDIA_TYPES[name], name) for name in query.formats), *others]
+def _answers(query: queries.DataQuery) -> dict[str, Json]:
+    schemas = {
+        queries.COVERAGE_JSON: ref("EdrCoverageJson"),
+        queries.GEOJSON: ref("EdrFeatureCollection"),
+        queries.CSV: TEXT,
+    }
+    others = [(media_type, name) for media_type, name in queries.OTHER_MEDIA_TYPES.items() if name in query.formats]
+    types = [*((queries.MEDIA_TYPES[name], name) for name in query.formats), *others]
     return {media_type: schemas.get(name, BINARY) for media_type, name in types}
 
 
 def _data(
-    query: DataQuery,
+    query: queries.DataQuery,
     handler: Handler,
     name: str,
     given: Callable[[_Place], Mapping[str, object]],
@@ -375,27 +339,27 @@ def _example_item(examples: Examples) -> str:
 
 
 def _example_location(examples: Examples) -> str:
-    places = sets_of(_placed(examples)[0], examples.catalogue)[0]
+    places = queries.sets_of(_placed(examples)[0], examples.catalogue)[0]
     return f"{places.id}{BETWEEN}{places.ids[0]}"
 
 
 operations = (
     _data(
-        POSITION,
-        partial(get_series, POSITION, position_query, position_offer),
+        queries.POSITION,
+        partial(get_series, queries.POSITION, position_query, position_offer),
         "GetDataForPoint",
         lambda place: {"coords": place.point},
     ),
     _data(
-        AREA,
+        queries.AREA,
         partial(get_cells, area_request),
         "GetDataForArea",
         lambda place: {"coords": place.polygon},
         faults=area_fault,
     ),
-    _data(CUBE, partial(get_cells, cube_request), "GetDataForCube", lambda place: {"bbox": place.box}),
+    _data(queries.CUBE, partial(get_cells, cube_request), "GetDataForCube", lambda place: {"bbox": place.box}),
     _data(
-        RADIUS,
+        queries.RADIUS,
         partial(get_cells, radius_request),
         "GetDataForRadius",
         lambda place: {"coords": place.point, "within": round(place.within), "within-units": "km"},
@@ -405,8 +369,11 @@ operations = (
         f"{AT}/items",
         get_items,
         "ListDataItems",
-        f"{ITEMS.description}, page by page",
-        parameters=[COLLECTION, lambda of: _query(ITEMS.parameters, OF_FEATURES, _examples(of.with_values))],
+        f"{queries.ITEMS.description}, page by page",
+        parameters=[
+            COLLECTION,
+            lambda of: _query(queries.ITEMS.parameters, queries.OF_FEATURES, _examples(of.with_values)),
+        ],
     ),
     described(
         f"{AT}/items/{{itemId}}",
@@ -417,30 +384,33 @@ operations = (
         parameters=[
             COLLECTION,
             segment("itemId", f"A time, or `{TIMELESS}` where data have none", example=_example_item),
-            lambda _of: _query([F], OF_FEATURES),
+            lambda _of: _query([F], queries.OF_FEATURES),
         ],
-        answers={MEDIA_TYPES[GEOJSON]: ref("EdrFeature")},
+        answers={queries.MEDIA_TYPES[queries.GEOJSON]: ref("EdrFeature")},
     ),
     features(
         f"{AT}/locations",
         get_locations,
         "ListCollectionDataLocations",
-        f"{LOCATIONS.description}, page by page",
-        parameters=[PLACED, lambda of: _query(LOCATIONS.parameters, OF_FEATURES, _examples(_placed(of)))],
+        f"{queries.LOCATIONS.description}, page by page",
+        parameters=[
+            PLACED,
+            lambda of: _query(queries.LOCATIONS.parameters, queries.OF_FEATURES, _examples(_placed(of))),
+        ],
         is_offered=_placed,
     ),
     described(
         f"{AT}/locations/{{locationId:path}}",
         get_location,
         "GetCollectionDataForLocation",
-        LOCATIONS.description,
+        queries.LOCATIONS.description,
         faults=edr_fault,
         parameters=[
             PLACED,
             segment("locationId", f"`set{BETWEEN}place`; several with commas", example=_example_location),
-            lambda of: _query(OF_DATA, LOCATIONS.formats, _examples(_placed(of))),
+            lambda of: _query(queries.OF_DATA, queries.LOCATIONS.formats, _examples(_placed(of))),
         ],
-        answers=_answers(LOCATIONS),
+        answers=_answers(queries.LOCATIONS),
         is_offered=_placed,
     ),
 )

@@ -216,10 +216,8 @@ class MapQuery:
         if box is not None and centre is not None:
             raise InvalidParameter("center does not go with bbox or subset; give one of them", locator="center")
         if box is not None and pixel_m is not None and (width or height):
-            raise InvalidParameter(
-                "of bbox, scale-denominator and width or height two say all; leave one away",
-                locator="scale-denominator",
-            )
+            message = "of bbox, scale-denominator and width or height two say all; leave one away"
+            raise InvalidParameter(message, locator="scale-denominator")
         viewport = Viewport(crs=crs, box=box, centre=centre, width=width, height=height, pixel_m=pixel_m)
         return viewport.grid(self._natives)
 

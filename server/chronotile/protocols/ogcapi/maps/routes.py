@@ -29,9 +29,11 @@ from chronotile.protocols.ogcapi.maps.drawing import (
     MEDIA_TYPES,
     SUBSET,
     SUBSET_CRS,
+    grid_headers,
+    picture_fault,
+    time_headers,
 )
 from chronotile.protocols.ogcapi.maps.params import PLACING, parse_map
-from chronotile.protocols.ogcapi.maps.responses import grid_headers, picture_fault, time_headers
 from chronotile.protocols.ogcapi.subset import query_of
 
 

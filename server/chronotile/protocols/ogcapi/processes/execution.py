@@ -267,10 +267,8 @@ def references_of(process: Process, inputs: Mapping[str, Any], places: Places) -
         if isinstance(given, dict) and isinstance(given.get("href"), str):
             found.append(_reference(name, index, given, places))
             if len(found) > MOST:
-                raise InvalidParameter(
-                    f"an execution has at most {MOST} inputs by reference; give the other values inline",
-                    locator=found[-1].path,
-                )
+                message = f"an execution has at most {MOST} inputs by reference; give the other values inline"
+                raise InvalidParameter(message, locator=found[-1].path)
     return tuple(found)
 
 

@@ -37,10 +37,8 @@ def subscriber_of(members: Json, places: Places, *, base: str) -> Subscriber | N
     if given is None:
         return None
     if not places:
-        raise InvalidParameter(
-            "this server does not notify subscribers; leave subscriber out and poll the status of the job",
-            locator=MEMBER,
-        )
+        message = "this server does not notify subscribers; leave subscriber out and poll the status of the job"
+        raise InvalidParameter(message, locator=MEMBER)
     if not isinstance(given, dict):
         raise InvalidParameter(f"{MEMBER} must be a JSON object", locator=MEMBER)
     _check_members(given)

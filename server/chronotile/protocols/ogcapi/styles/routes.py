@@ -52,8 +52,7 @@ from chronotile.protocols.ogcapi.block import (
     respond_with,
     segments_in,
 )
-from chronotile.protocols.ogcapi.maps.drawing import RANGE_OF_TWO
-from chronotile.protocols.ogcapi.maps.responses import picture_fault
+from chronotile.protocols.ogcapi.maps.drawing import RANGE_OF_TWO, picture_fault
 from chronotile.protocols.ogcapi.negotiate_format import negotiate_format
 from chronotile.protocols.ogcapi.styles.documents import (
     ALIASES,

@@ -67,14 +67,6 @@ class TileQuery:
         return self.drawing.requests(self.grid())
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlaceTileQuery:
-    """A vector tile as it is requested."""
-
-    requests: tuple[PlaceTileRequest, ...]
-    revision: str | None
-
-
 def parse_tile(path: Mapping[str, str], query: Kvp, accept: str, catalogue: Catalogue) -> TileQuery:
     """Return the tile that `…/map/tiles/{tileMatrixSetId}/{tileMatrix}/{tileRow}/{tileCol}` requests.
 
@@ -106,8 +98,10 @@ def tile_drawing(path: Mapping[str, str], query: Kvp, accept: str, catalogue: Ca
     return drawing
 
 
-def parse_place_tile(path: Mapping[str, str], query: Kvp, accept: str, catalogue: Catalogue) -> PlaceTileQuery:
-    """Return the tile that `/tiles/{tileMatrixSetId}/{tileMatrix}/{tileRow}/{tileCol}` requests.
+def parse_place_tile(
+    path: Mapping[str, str], query: Kvp, accept: str, catalogue: Catalogue
+) -> tuple[tuple[PlaceTileRequest, ...], str | None]:
+    """Return the tile of `/tiles/{tileMatrixSetId}/{tileMatrix}/{tileRow}/{tileCol}`, and the revision of its address.
 
     Raises:
         ChronotileError: A name is unknown, there is no such tile, or a parameter is not accepted.
@@ -117,8 +111,7 @@ def parse_place_tile(path: Mapping[str, str], query: Kvp, accept: str, catalogue
     address = _address(path, catalogue)
     places = requested_places(query, catalogue)
     check_tile_of_boxes(address, [each.bbox for each in places])
-    requests = tuple(PlaceTileRequest(places=each.id, grid=address.grid()) for each in places)
-    return PlaceTileQuery(requests=requests, revision=REV.given(query))
+    return tuple(PlaceTileRequest(places=each.id, grid=address.grid()) for each in places), REV.given(query)
 
 
 def _address(path: Mapping[str, str], catalogue: Catalogue) -> TileAddress:

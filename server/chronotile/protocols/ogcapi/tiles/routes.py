@@ -53,7 +53,7 @@ from chronotile.protocols.ogcapi.block import (
     respond_with,
     segments_in,
 )
-from chronotile.protocols.ogcapi.maps.responses import grid_headers, picture_fault, time_headers
+from chronotile.protocols.ogcapi.maps.drawing import grid_headers, picture_fault, time_headers
 from chronotile.protocols.ogcapi.maps.routes import DRAWN, OF_PICTURES, ORIGINS, PICTURE_FORMAT, drawing
 from chronotile.protocols.ogcapi.subset import query_of
 from chronotile.protocols.ogcapi.tiles.params import (
@@ -126,9 +126,9 @@ async def get_place_tile(request: Request) -> Response:
     query, accept = Kvp(request.query_params.multi_items()), request.headers.get("accept", "")
 
     def draw() -> tuple[Payload, bool]:
-        tile_query = parse_place_tile(request.path_params, query, accept, services.catalogue)
-        payload = overlay_place_tiles(tile_query.requests, services, known=known)
-        return payload, tile_query.revision == payload.revision
+        tiles, revision = parse_place_tile(request.path_params, query, accept, services.catalogue)
+        payload = overlay_place_tiles(tiles, services, known=known)
+        return payload, revision == payload.revision
 
     payload, is_current = await run(request, PICTURES, draw)
     return respond(payload, is_immutable=is_current)
