@@ -11,10 +11,7 @@ from chronotile.protocols.common.query.kvp import Kvp
 
 def text_in(text: LocalisedText, language: str) -> str:
     """Return the text in `language`, else the one for any language, else the first there is, else nothing."""
-    for key in (language, "", *text):
-        if key in text:
-            return text[key]
-    return ""
+    return next((text[key] for key in (language, "", *text) if key in text), "")
 
 
 def language_of(request: Request, query: Kvp) -> str:
@@ -29,7 +26,6 @@ def language_of(request: Request, query: Kvp) -> str:
         return preferred_language(request.headers.get("accept-language", ""), offered)
     found = offered_language(requested[:MAX_SHOWN], offered)
     if found is None:
-        raise InvalidParameter(
-            f"lang {requested[:MAX_SHOWN]!r} is not offered; accepted are {', '.join(offered)}", locator="lang"
-        )
+        message = f"lang {requested[:MAX_SHOWN]!r} is not offered; accepted are {', '.join(offered)}"
+        raise InvalidParameter(message, locator="lang")
     return found

@@ -51,8 +51,7 @@ def tilejson(
         "attribution": attribution,
     }
     if box is not None:
-        bounds = [round(edge, 6) for edge in box]
-        document["bounds"] = bounds
+        bounds = document["bounds"] = [round(edge, 6) for edge in box]
         centre = ((bounds[0] + bounds[2]) / 2, (bounds[1] + bounds[3]) / 2)
         # All round the Earth is also how a box across the antimeridian is written, whose middle may be elsewhere.
         is_round = bounds[2] - bounds[0] >= WHOLE_CIRCLE

@@ -70,8 +70,7 @@ def box_of(given: str, crs: Crs, *, locator: str = "bbox") -> BBox:
     if is_low_above or (half == 3 and edges[2] > edges[5]):
         raise InvalidParameter(
             f"{locator} {given[:MAX_SHOWN]} has a lower edge above its upper edge; its numbers are in the axis order "
-            "of "
-            f"{crs.name[:MAX_SHOWN]}",
+            f"of {crs.name[:MAX_SHOWN]}",
             locator=locator,
         )
     return box

@@ -148,9 +148,15 @@ def requested_subset(query: Kvp, layer: Layer, catalogue: Catalogue, *, has_time
     if text is None:
         return Subset()
     members = members_of(text, locator="subset")
-    crs = _crs_of_axes(members, layer) if named is None else named
+    own = layer.main_variable.grid.crs
+    crs = named
+    if crs is None:  # that whose axes are named first: that of the others must be the same
+        first = next((name for member in members if (name := member.name.lower()) in HORIZONTAL), "lat")
+        crs = own if first in PROJECTED and not own.is_geographic else CRS84
     known: dict[str, Axis] = GEOGRAPHIC if crs.is_geographic else PROJECTED
-    accepted = _accepted(named, layer)
+    # Messages list the axes of the CRS that is named, else of all that do without.
+    kinds = [named.is_geographic] if named else [True] if own.is_geographic else [True, False]
+    accepted = tuple(name for is_geographic in kinds for name in axis_names(is_geographic=is_geographic))
     if has_time:
         known, accepted = {**known, "time": "time"}, (*accepted, "time")
     axes = by_axis(members, known, accepted=accepted, locator="subset")
@@ -158,27 +164,12 @@ def requested_subset(query: Kvp, layer: Layer, catalogue: Catalogue, *, has_time
     return Subset(trim=_trim(axes, crs) if axes else None, time=None if times is None else _times(times))
 
 
-def _crs_of_axes(members: Iterable[Member], layer: Layer) -> Crs:
-    """The CRS whose axes are named first: that of the others must be the same."""
-    own = layer.main_variable.grid.crs
-    first = next((name for member in members if (name := member.name.lower()) in GEOGRAPHIC | PROJECTED), "lat")
-    return own if first in PROJECTED and not own.is_geographic else CRS84
-
-
-def _accepted(named: Crs | None, layer: Layer) -> tuple[str, ...]:
-    """Names that messages list: of the axes of the CRS that is named, else of all that do without."""
-    own = layer.main_variable.grid.crs
-    kinds = [named.is_geographic] if named else [True] if own.is_geographic else [True, False]
-    return tuple(name for is_geographic in kinds for name in axis_names(is_geographic=is_geographic))
-
-
 def _trim(axes: dict[Axis, Member], crs: Crs) -> Trim:
     (xmin, xmax), (ymin, ymax) = (_edges(axes.get(axis)) for axis in ("x", "y"))
     for member, is_wrong in ((axes.get("x"), xmin > xmax and not crs.is_geographic), (axes.get("y"), ymin > ymax)):
         if member is not None and is_wrong:
-            raise InvalidParameter(
-                f"subset of {member.name} goes from low to high, got {member.content[:MAX_SHOWN]!r}", locator="subset"
-            )
+            message = f"subset of {member.name} goes from low to high, got {member.content[:MAX_SHOWN]!r}"
+            raise InvalidParameter(message, locator="subset")
     return Trim(box=BBox(xmin, ymin, xmax, ymax), crs=crs, locator="subset")
 
 
@@ -273,8 +264,7 @@ def named_fields(query: Kvp, parameter: Parameter[str], offered: Offered) -> tup
             hint = f"; its grid is different: use collection {elsewhere[field].id}" if field in elsewhere else ""
             others = " and others" if len(offered.fields) > MAX_LISTED else ""
             listed = ", ".join(islice(offered.fields, MAX_LISTED)) + others
-            raise InvalidParameter(
-                f"{name} names a field {field[:MAX_SHOWN]!r}; accepted are {listed}{hint}", locator=name
-            )
+            message = f"{name} names a field {field[:MAX_SHOWN]!r}; accepted are {listed}{hint}"
+            raise InvalidParameter(message, locator=name)
         layers[known[field].id] = known[field]
     return tuple(layers.values())

@@ -208,9 +208,8 @@ def node_query(path: str) -> NodeQuery:
     end = next((each for each in ENDS if path.endswith(each)), "")
     names = path.removeprefix(BEGIN).removesuffix(end).split(BETWEEN)
     if len(path) > MOST_PATH or not path.startswith(BEGIN) or not end or not all(names):
-        raise UnknownPath(
-            f"{path[:MAX_SHOWN]!r} is not a path of nodes, such as Nodes(name)/Nodes or Nodes(name)/$value"
-        )
+        message = f"{path[:MAX_SHOWN]!r} is not a path of nodes, such as Nodes(name)/Nodes or Nodes(name)/$value"
+        raise UnknownPath(message)
     return NodeQuery(tuple(name.removeprefix("'").removesuffix("'") for name in names), is_value=ENDS[end])
 
 
@@ -252,9 +251,8 @@ def _asset_path(product: Product, names: Sequence[str]) -> str | None:
     A product that is one folder is that folder, as a SAFE folder is for clients of CDSE.
     """
     if names[0] != product.item:
-        raise UnknownPath(
-            f"the product has no node {names[0][:MAX_SHOWN]!r}; its only node at the top has its own name"
-        )
+        message = f"the product has no node {names[0][:MAX_SHOWN]!r}; its only node at the top has its own name"
+        raise UnknownPath(message)
     if not names[1:]:
         return None
     folder = _only_folder(product)

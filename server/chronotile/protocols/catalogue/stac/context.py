@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 
 from starlette.requests import Request
 
-from chronotile.catalog.catalogue import Catalogue
 from chronotile.catalog.offered import Offered, offered_collection, offered_collections, offered_whole
 from chronotile.core.errors import SourceUnavailable, UnknownCollection, UnknownLayer
 from chronotile.core.model.collection import StatedExtent
@@ -169,15 +168,12 @@ def stac_collection(name: str, context: StacContext) -> Offered:
     try:
         found = offered_collection(catalogue, name)
     except UnknownCollection as error:  # which offers layers too, that are no collections here
-        raise UnknownCollection(_without_layers(catalogue, name) or error.message, locator=error.locator) from error
+        message = error.message
+        try:
+            catalogue.collection(name)
+        except UnknownLayer as unknown:
+            message = unknown.message
+        raise UnknownCollection(message, locator=error.locator) from error
     if found.is_layer:
         raise UnknownCollection(f"{name[:80]!r} is a layer of collection {found.collection.id}", locator="collectionId")
     return found
-
-
-def _without_layers(catalogue: Catalogue, name: str) -> str | None:
-    try:
-        catalogue.collection(name)
-    except UnknownLayer as error:
-        return error.message
-    return None

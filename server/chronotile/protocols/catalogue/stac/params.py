@@ -93,9 +93,8 @@ def check_filter_crs(uri: str | None) -> None:
         InvalidParameter: It is not CRS84.
     """
     if uri is not None and uri != CRS84_URI:
-        raise InvalidParameter(
-            f"filter-crs {uri[:MAX_SHOWN]!r} is not offered; accepted is {CRS84_URI}", locator="filter-crs"
-        )
+        message = f"filter-crs {uri[:MAX_SHOWN]!r} is not offered; accepted is {CRS84_URI}"
+        raise InvalidParameter(message, locator="filter-crs")
 
 
 def geometry_of(value: object) -> Mapping[str, Any]:
@@ -191,9 +190,7 @@ def fields_of_json(value: object) -> Fields:
 
 
 def _asked_names(value: Mapping[str, object], name: str) -> list[str]:
-    names = value.get(name)
-    if names is None:
-        return []
+    names = [] if value.get(name) is None else value[name]
     if not isinstance(names, list) or not all(isinstance(each, str) for each in names):
         raise InvalidParameter(f"{name} of fields must be a list of names", locator="fields")
     return names

@@ -69,6 +69,5 @@ def csv_options(query: Kvp, layers: Iterable[Layer], *, is_csv: bool, has_steps:
 def _refuse_all(query: Kvp) -> None:
     for each in OF_SERIES:
         if each.given(query) is not None:
-            raise InvalidParameter(
-                f"{each.name} is accepted for CSV alone; request CSV or leave it out", locator=each.name
-            )
+            message = f"{each.name} is accepted for CSV alone; request CSV or leave it out"
+            raise InvalidParameter(message, locator=each.name)

@@ -13,9 +13,8 @@ def _cursor(given: str) -> Instant:
     try:
         return parse_instant(given).start
     except InvalidParameter as error:
-        raise InvalidParameter(
-            f"cursor must be taken from the link `next`, got {given[:MAX_SHOWN]!r}", locator="cursor"
-        ) from error
+        message = f"cursor must be taken from the link `next`, got {given[:MAX_SHOWN]!r}"
+        raise InvalidParameter(message, locator="cursor") from error
 
 
 CURSOR = custom("cursor", "Start of the page, from the link `next`", _cursor)

@@ -30,9 +30,8 @@ class Kvp:
             self._spelled.setdefault(name.lower(), name)
             known = self._values.setdefault(name.lower(), value)
             if known != value:
-                raise InvalidParameter(
-                    f"{name[:MAX_SHOWN]} is repeated with different values", locator=name[:MAX_SHOWN]
-                )
+                message = f"{name[:MAX_SHOWN]} is repeated with different values"
+                raise InvalidParameter(message, locator=name[:MAX_SHOWN])
 
     @property
     def is_empty(self) -> bool:
@@ -171,9 +170,8 @@ def numbers(text: str, count: int, *, locator: str) -> tuple[float, ...]:
     """
     parts = [part.strip() for part in text.split(",")]
     if len(parts) != count:
-        raise InvalidParameter(
-            f"{locator} takes {count} numbers separated by commas, got {text[:MAX_SHOWN]!r}", locator=locator
-        )
+        message = f"{locator} takes {count} numbers separated by commas, got {text[:MAX_SHOWN]!r}"
+        raise InvalidParameter(message, locator=locator)
     return tuple(number(part, locator=locator) for part in parts)
 
 
@@ -185,9 +183,8 @@ def bbox(text: str, *, locator: str) -> BBox:
     """
     box = BBox(*numbers(text, 4, locator=locator))
     if box.xmin >= box.xmax or box.ymin >= box.ymax:
-        raise InvalidParameter(
-            f"{locator} {text[:MAX_SHOWN]} is empty: each minimum must be less than its maximum", locator=locator
-        )
+        message = f"{locator} {text[:MAX_SHOWN]} is empty: each minimum must be less than its maximum"
+        raise InvalidParameter(message, locator=locator)
     return box
 
 
@@ -211,9 +208,8 @@ def choice(text: str, accepted: Iterable[str], *, locator: str) -> str:
     """
     options = list(accepted)
     if text not in options:
-        raise InvalidParameter(
-            f"{locator} {text[:MAX_SHOWN]!r} is not accepted; use {', '.join(options)}", locator=locator
-        )
+        message = f"{locator} {text[:MAX_SHOWN]!r} is not accepted; use {', '.join(options)}"
+        raise InvalidParameter(message, locator=locator)
     return text
 
 

@@ -106,9 +106,8 @@ def by_extension(extension: str, formats: Mapping[str, Format]) -> Format:
         UnknownPath: It is not one of those offered.
     """
     if extension not in formats:
-        raise UnknownPath(
-            f"extension {extension[:20]!r} is not offered; accepted are {', '.join(formats)}", locator="format"
-        )
+        message = f"extension {extension[:20]!r} is not offered; accepted are {', '.join(formats)}"
+        raise UnknownPath(message, locator="format")
     return formats[extension]
 
 

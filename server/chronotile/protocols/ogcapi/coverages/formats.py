@@ -1,16 +1,24 @@
-"""The formats in which coverages leave."""
+"""The formats in which coverages leave, and the job that writes those which are too large for a request."""
 
+import math
 from collections.abc import Mapping
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from chronotile.catalog.catalogue import Catalogue
 from chronotile.core.extras import has_extra
+from chronotile.core.model.collection import Layer
+from chronotile.core.model.coverage import CoverageRequest, Trim
 from chronotile.core.model.formats import COVERAGE_JSON_TYPE, MapFormat
+from chronotile.core.model.grid import BBox
 from chronotile.core.model.payload import TimeUsed
 from chronotile.http.bodies import BodyResponse, is_made_for_parts
+from chronotile.http.endpoint import JobOffer
 from chronotile.http.respond import caching, instants_text, is_compressible, known_etags
+from chronotile.jobs.processes.export import MOST_BYTES
 from chronotile.pipeline.coverage.deliver import COVERAGE_FORMATS, Conditions, CoverageDelivery
+from chronotile.protocols.common.job_offer import Json, bbox_input, crs_input, datetime_input, format_input, names_input
 from chronotile.protocols.ogcapi.maps.drawing import grid_headers
 
 FORMATS: Mapping[str, str] = {name: each.media_type for name, each in COVERAGE_FORMATS.items()}
@@ -59,3 +67,48 @@ def respond_with_file(delivery: CoverageDelivery) -> Response:
     headers["Content-Disposition"] = f'{shown}; filename="{delivery.file_name}"'
     in_parts = delivery.is_cached_for_parts
     return BodyResponse(delivery.body, media_type=delivery.media_type, headers=headers, in_parts=in_parts)
+
+
+# The job that writes a coverage which is too large for a request.
+
+OF_FORMATS = ("max_series_values", "max_features", "max_pixels")
+"""Limits of values, cells that are features, and pixels, in formats that the process does not write."""
+BYTES_A_VALUE = 8
+"""At most."""
+LIMITS: Mapping[str, float] = {"max_coverage_bytes": MOST_BYTES} | dict.fromkeys(OF_FORMATS, MOST_BYTES / BYTES_A_VALUE)
+
+
+def export_offer(request: CoverageRequest, name: str, catalogue: Catalogue) -> JobOffer | None:
+    """Return the job; `None` if the request is for cells of another size than the native one, or for cells in an area.
+
+    Args:
+        request: The coverage request, with its scale.
+        name: The process's name of the format.
+        catalogue: Of all served layers.
+
+    Raises:
+        UnsupportedCrs: No process accepts a CRS of the request.
+    """
+    is_resampled = request.crs is not None and request.resampling is not None
+    if request.scale is not None or request.area is not None or is_resampled or len(request.trims) > 1:
+        return None
+    layer = catalogue.layer(request.layers[0])
+    format_, notes = format_input("export", name, otherwise="GTiff")
+    inputs = {
+        "layer": names_input(request.layers),
+        **datetime_input(request.time),
+        **_box(request.trims, layer, catalogue),
+        **({} if request.crs is None else {"crs": crs_input(request.crs, layer, catalogue)}),
+        **format_,
+    }
+    return JobOffer(process="export", inputs=inputs, limits=LIMITS, notes=notes)
+
+
+def _box(trims: tuple[Trim, ...], layer: Layer, catalogue: Catalogue) -> Json:
+    """The box with the ends of the layer where it is open."""
+    if not trims:
+        return {}
+    (trim,) = trims
+    reach = layer.main_variable.grid.bbox_in(trim.crs)
+    box = BBox(*(own if math.isfinite(own) else end for own, end in zip(trim.box, reach, strict=True)))
+    return bbox_input(box, trim.crs, layer, catalogue)

@@ -36,9 +36,8 @@ def layers_of(offered: Offered) -> tuple[Layer, ...]:
         UnknownPath: The collection has no values.
     """
     if not offered.has_values:
-        raise UnknownPath(
-            f"collection {offered.id} is not a coverage: it has colours, not values", locator="collectionId"
-        )
+        message = f"collection {offered.id} is not a coverage: it has colours, not values"
+        raise UnknownPath(message, locator="collectionId")
     return tuple(offered.fields.values())
 
 
@@ -164,9 +163,8 @@ def _positive(given: str, *, locator: str) -> float:
 
 def _cells(given: str) -> int:
     if not _WHOLE.fullmatch(given):
-        raise InvalidParameter(
-            f"scale-size takes whole numbers of cells, got {given[:MAX_SHOWN]!r}", locator="scale-size"
-        )
+        message = f"scale-size takes whole numbers of cells, got {given[:MAX_SHOWN]!r}"
+        raise InvalidParameter(message, locator="scale-size")
     return integer(given.partition(".")[0], locator="scale-size", least=1)
 
 
@@ -185,9 +183,8 @@ INTERPOLATION_URI = "http://www.opengis.net/def/interpolation/OGC/1/"
 def _resampling(given: str) -> Resampling:
     name = given.removeprefix(INTERPOLATION_URI).lower()
     if name not in INTERPOLATIONS:
-        raise InvalidParameter(
-            f"interpolation {given[:MAX_SHOWN]!r} is not accepted; use nearest or bilinear", locator="interpolation"
-        )
+        message = f"interpolation {given[:MAX_SHOWN]!r} is not accepted; use nearest or bilinear"
+        raise InvalidParameter(message, locator="interpolation")
     return INTERPOLATIONS[name]
 
 

@@ -57,6 +57,7 @@ from chronotile.protocols.ogcapi.coverages.formats import (
     FORMATS,
     JSON,
     JSON_SCHEMA,
+    export_offer,
     file_conditions,
     lacking_formats,
     respond_with_file,
@@ -70,7 +71,6 @@ from chronotile.protocols.ogcapi.coverages.params import (
     coverage_query,
     parse_coverage,
 )
-from chronotile.protocols.ogcapi.export_offer import export_offer
 from chronotile.protocols.ogcapi.negotiate_format import negotiate_format
 
 # Errors of coverages in OGC 19-087's names of parameters.

@@ -37,9 +37,8 @@ def valued_collection(catalogue: Catalogue, name: str) -> Offered:
     """
     offered = offered_collection(catalogue, name)
     if not offered.has_values:
-        raise UnknownCollection(
-            f"collection {offered.id} has colours, not values, and so no data queries", locator="collectionId"
-        )
+        message = f"collection {offered.id} has colours, not values, and so no data queries"
+        raise UnknownCollection(message, locator="collectionId")
     return offered
 
 
@@ -120,9 +119,8 @@ def requested_points(query: Kvp, layer: Layer, catalogue: Catalogue) -> tuple[Po
 def _point(x: float, y: float, crs: Crs) -> Point:
     point = Point(x=x, y=y, crs=crs)
     if not all(map(math.isfinite, point.degrees)):
-        raise InvalidParameter(
-            f"{LOCATOR} has no longitude and latitude at {x:g} {y:g} of {crs.name[:MAX_SHOWN]}", locator=LOCATOR
-        )
+        message = f"{LOCATOR} has no longitude and latitude at {x:g} {y:g} of {crs.name[:MAX_SHOWN]}"
+        raise InvalidParameter(message, locator=LOCATOR)
     return point
 
 

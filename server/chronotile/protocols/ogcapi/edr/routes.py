@@ -33,7 +33,7 @@ from chronotile.protocols.common.operation import Operation, segment
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import LANG, NO_EXAMPLES, F, Parameter, documents
 from chronotile.protocols.ogcapi.block import collection_in_path, describe, has_values
-from chronotile.protocols.ogcapi.coverages.formats import file_conditions, respond_with_file
+from chronotile.protocols.ogcapi.coverages.formats import export_offer, file_conditions, respond_with_file
 from chronotile.protocols.ogcapi.edr import queries
 from chronotile.protocols.ogcapi.edr.data_request import (
     DataRequest,
@@ -65,7 +65,6 @@ from chronotile.protocols.ogcapi.edr.params import (
     position_request,
     radius_request,
 )
-from chronotile.protocols.ogcapi.export_offer import export_offer
 
 # Queries whose answer goes along time, resolved: positions and locations. Texts are read here, in threads.
 

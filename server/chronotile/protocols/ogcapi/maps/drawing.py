@@ -254,7 +254,11 @@ def drawn_layers(path: Mapping[str, str], query: Kvp, catalogue: Catalogue) -> t
     if "collectionId" in path:
         layers: tuple[Layer, ...] = (offered_collection(catalogue, path["collectionId"]).drawn,)
     elif (named := COLLECTIONS.given(query)) is not None:
-        layers = tuple(_named(name.strip(), catalogue) for name in _members(named))
+        names = named.split(",")
+        if len(names) > LAYER_LIMIT:
+            message = f"collections names {len(names)}, at most {LAYER_LIMIT} are shown"
+            raise InvalidParameter(message, locator="collections")
+        layers = tuple(_named(name.strip(), catalogue) for name in names)
     else:
         layers = _default_layers(style, catalogue)
     for layer in layers:
@@ -284,15 +288,6 @@ def _default_layers(style: str, catalogue: Catalogue) -> tuple[Layer, ...]:
     if first is None:
         raise UnknownPath("there is no collection to show", locator="collections")
     return (first,)
-
-
-def _members(text: str) -> list[str]:
-    names = text.split(",")
-    if len(names) > LAYER_LIMIT:
-        raise InvalidParameter(
-            f"collections names {len(names)}, at most {LAYER_LIMIT} are shown", locator="collections"
-        )
-    return names
 
 
 def _named(name: str, catalogue: Catalogue) -> Layer:

@@ -250,9 +250,8 @@ class MapQuery:
         if centre_crs != crs:
             x, y = transformer(centre_crs, crs).transform(x, y)
         if not (abs(x) <= FARTHEST and abs(y) <= FARTHEST):
-            raise InvalidParameter(
-                f"center {centre[0]:g},{centre[1]:g} is not a place in {crs.name[:MAX_SHOWN]}", locator="center"
-            )
+            message = f"center {centre[0]:g},{centre[1]:g} is not a place in {crs.name[:MAX_SHOWN]}"
+            raise InvalidParameter(message, locator="center")
         return float(x), float(y)
 
     def _pixel_m(self) -> float | None:

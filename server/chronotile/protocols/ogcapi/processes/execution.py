@@ -60,9 +60,8 @@ def members_of(process: Process, body: bytes, *, media_type: str = JSON) -> Json
     inputs = _object(members.get("inputs", {}), "inputs")
     astray = next((name for name in members if name in process.inputs and name not in MEMBERS), None)
     if astray is not None and astray not in inputs:
-        raise UnknownParameter(
-            f'{astray} is an input and belongs in the member inputs: {{"inputs": {{"{astray}": …}}}}', locator=astray
-        )
+        message = f'{astray} is an input and belongs in the member inputs: {{"inputs": {{"{astray}": …}}}}'
+        raise UnknownParameter(message, locator=astray)
     return {**members, "inputs": inputs}
 
 
@@ -176,9 +175,8 @@ def _check_media_type(given: object, accepted: tuple[str, ...], path: str) -> No
     place = f"{path}.mediaType"
     text = _text(given, place)
     if not any(_are_alike(text, each) for each in accepted):
-        raise InvalidParameter(
-            f"{path}: the media type {text[:MAX_SHOWN]!r} is not accepted; it is {' or '.join(accepted)}", locator=place
-        )
+        message = f"{path}: the media type {text[:MAX_SHOWN]!r} is not accepted; it is {' or '.join(accepted)}"
+        raise InvalidParameter(message, locator=place)
 
 
 def _are_alike(one: str, other: str) -> bool:

@@ -176,7 +176,15 @@ def item_search(query: RecordsQuery, services: Services) -> ItemSearch | None:
         SourceUnavailable: The index does not answer.
     """
     span = _span(query.time)
-    parts, named = list(_parts(query, services)), _named(query.ids, services)
+    parts = list[Condition]()
+    if query.filter is not None:
+        _check_ids(query.filter)
+        parts.append(_of_items(query.filter, services))
+    if query.terms:
+        parts.append(terms_filter(query.terms))
+    if query.external_ids:
+        parts.append(_has_external_id(query.external_ids, services))
+    named = _named(query.ids, services)
     if query.ids:
         parts.append(_is_one_of(named))
     if False in parts or (query.types and ITEM not in query.types):
@@ -195,16 +203,6 @@ def item_search(query: RecordsQuery, services: Services) -> ItemSearch | None:
         limit=query.limit,
         cursor=query.cursor,
     )
-
-
-def _parts(query: RecordsQuery, services: Services) -> Iterator[Condition]:
-    if query.filter is not None:
-        _check_ids(query.filter)
-        yield _of_items(query.filter, services)
-    if query.terms:
-        yield terms_filter(query.terms)
-    if query.external_ids:
-        yield _has_external_id(query.external_ids, services)
 
 
 def _span(time: TimeSelection) -> TimeSpan | None:

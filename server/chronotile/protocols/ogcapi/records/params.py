@@ -35,9 +35,8 @@ def _listed(name: str, description: str, *, most: int = MAX_IDS, longest: int = 
     def parse(given: str) -> tuple[str, ...]:
         parts = tuple(dict.fromkeys(part for part in (each.strip() for each in given.split(",")) if part))
         if len(parts) > most or any(len(part) > longest for part in parts):
-            raise InvalidParameter(
-                f"{name} takes up to {most} texts of up to {longest} characters, separated by commas", locator=name
-            )
+            message = f"{name} takes up to {most} texts of up to {longest} characters, separated by commas"
+            raise InvalidParameter(message, locator=name)
         return parts
 
     return custom(name, description, parse, schema=list_of(TEXT), default=())
@@ -147,9 +146,8 @@ def _value(query: Kvp, property_: RecordProperty) -> str | float | None:
 def _filter(query: Kvp) -> Mapping[str, Any] | None:
     language, crs, given = FILTER_LANG.of(query), FILTER_CRS.given(query), FILTER.given(query)
     if crs is not None and crs not in CRS84_NAMES:
-        raise InvalidParameter(
-            f"filter-crs {crs[:MAX_SHOWN]!r} is not accepted; use {CRS84.uri}", locator=FILTER_CRS.name
-        )
+        message = f"filter-crs {crs[:MAX_SHOWN]!r} is not accepted; use {CRS84.uri}"
+        raise InvalidParameter(message, locator=FILTER_CRS.name)
     if given is None:
         return None
     if language == CQL2_TEXT:
@@ -164,7 +162,6 @@ def _ordered(given: str, collection: RecordCollection) -> tuple[str, bool]:
     name = given.removeprefix("-").removeprefix("+")  # a plus sign in a query is a blank once decoded
     names = [each.name for each in collection.sortables]
     if name not in names:
-        raise InvalidParameter(
-            f"sortby {name[:MAX_SHOWN]!r} is not accepted; use {', '.join(names)}", locator=SORTBY.name
-        )
+        message = f"sortby {name[:MAX_SHOWN]!r} is not accepted; use {', '.join(names)}"
+        raise InvalidParameter(message, locator=SORTBY.name)
     return name, given.startswith("-")

@@ -157,9 +157,8 @@ def check_tile_of_boxes(address: TileAddress, boxes: Sequence[BBox]) -> None:
 def _check(address: TileAddress, held: Sequence[TileRange], limits: Callable[[], Limits]) -> None:
     address.grid()
     if not held:
-        raise TileOutOfRange(
-            f"no tiles in tile matrix {address.matrix.id[:40]}; there are in {_listed(limits())}", locator="tile_matrix"
-        )
+        message = f"no tiles in tile matrix {address.matrix.id[:40]}; there are in {_listed(limits())}"
+        raise TileOutOfRange(message, locator="tile_matrix")
     check_in_range(functools.reduce(_both, held), row=address.row, column=address.column)
 
 
