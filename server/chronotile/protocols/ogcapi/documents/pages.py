@@ -171,6 +171,6 @@ def explored_layers(offered: Offered, language: str) -> Iterator[Explored]:
 
 
 def _middle(grid: NativeGrid) -> tuple[float, float]:
-    """Longitude and latitude."""
+    # Longitude and latitude.
     x, y = transformer(grid.crs, CRS84).transform(*grid.centre_of(grid.height // 2, grid.width // 2))
     return x, y

@@ -132,7 +132,7 @@ def _time(times: TimeDomain) -> Json | None:
 
 
 def _aliases(offered: Offered) -> Sequence[str]:
-    """The names under which other servers have its layers."""
+    # The names under which other servers have its layers.
     return list(dict.fromkeys(alias.name for layer in offered.layers for alias in layer.aliases))
 
 
