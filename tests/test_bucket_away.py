@@ -17,10 +17,7 @@ from tests.scenes_archive import documents
 from tests.scenes_archive.files import archive
 from tests.scenes_archive.plan import SMALL
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.client("moto_server", "initdb", "postgres"),
-]
+pytestmark = [pytest.mark.slow, pytest.mark.client("moto_server", "initdb", "postgres")]
 
 SCENES = tuple(SMALL.all_scenes())[:4]
 PICTURE = "/layers/scenes.RED/preview.png"

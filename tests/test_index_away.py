@@ -18,10 +18,7 @@ from tests.scenes_archive import documents
 from tests.scenes_archive.files import archive
 from tests.scenes_archive.plan import SMALL
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.client("initdb", "postgres"),
-]
+pytestmark = [pytest.mark.slow, pytest.mark.client("initdb", "postgres")]
 
 TOKEN = "a token of tests that is long enough"
 SCENES = tuple(SMALL.all_scenes())[:4]

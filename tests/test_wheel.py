@@ -23,14 +23,7 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[1]
 SOURCES = (
-    "server",
-    "viewer",
-    "styles",
-    "clients/dist",
-    "README.md",
-    "CHANGELOG.md",
-    "LICENSE",
-    "pyproject.toml",
+    *("server", "viewer", "styles", "clients/dist", "README.md", "CHANGELOG.md", "LICENSE", "pyproject.toml"),
     ".gitignore",
 )
 VERSIONS = ("3.11", "3.13")
@@ -40,17 +33,7 @@ INSTALL_S = 1800
 MOST_BYTES = 600 << 20
 """Of `site-packages`: 529 MiB on Python 3.11."""
 EXTRAS_ALONE = {
-    "scipy",
-    "av",
-    "pandas",
-    "xarray",
-    "zarr",
-    "numcodecs",
-    "h5py",
-    "h5netcdf",
-    "obstore",
-    "pyarrow",
-    "pyogrio",
+    *("scipy", "av", "pandas", "xarray", "zarr", "numcodecs", "h5py", "h5netcdf", "obstore", "pyarrow", "pyogrio"),
 }
 POINT = "lon=4.48&lat=51.03"
 VIEWER_CHECK = "an empty link shows"

@@ -151,10 +151,7 @@ TIMES: dict[str, tuple[Stored, tuple[int, ...]]] = {
         (np.array([0, 10, -999, 30], "int32"), {"units": "days since 2019-01-01", "_FillValue": np.int32(-999)}),
         (0, 1, 3),
     ),
-    "missing, out of order": (
-        (np.array([20, np.nan, 10, 0]), {"units": "days since 2019-01-01"}),
-        (3, 2, 0),
-    ),
+    "missing, out of order": ((np.array([20, np.nan, 10, 0]), {"units": "days since 2019-01-01"}), (3, 2, 0)),
 }
 
 

@@ -73,13 +73,8 @@ def newest_at(address: str) -> str:
 @pytest.mark.parametrize(
     "path",
     [
-        "/layers",
-        "/layers/NDVI",
-        "/layers/NDVI/times",
-        "/wms?service=WMS&request=GetCapabilities",
-        "/wmts?service=WMTS&request=GetCapabilities",
-        "/tiles/NDVI/WebMercatorQuad/tilejson.json",
-        POINT,
+        *("/layers", "/layers/NDVI", "/layers/NDVI/times", "/wms?service=WMS&request=GetCapabilities"),
+        *("/wmts?service=WMTS&request=GetCapabilities", "/tiles/NDVI/WebMercatorQuad/tilejson.json", POINT),
     ],
 )
 def test_what_is_told_has_an_appended_date_at_once(client, append, tifs, path):
@@ -112,8 +107,7 @@ def client_of_a_store_that_hangs(configuration):
 
 
 @pytest.mark.parametrize(
-    "path",
-    ["/", "/layers", "/wms?service=WMS&request=GetCapabilities", "/tiles/NDVI/WebMercatorQuad/tilejson.json"],
+    "path", ["/", "/layers", "/wms?service=WMS&request=GetCapabilities", "/tiles/NDVI/WebMercatorQuad/tilejson.json"]
 )
 def test_documents_tell_what_is_known_while_a_store_hangs(client_of_a_store_that_hangs, path):
     answers = [client_of_a_store_that_hangs.get(path) for _ in range(3)]
@@ -285,11 +279,7 @@ def test_no_worker_serves_the_older_state_once_an_append_has_ended(configuration
 
 @pytest.mark.quick_cases("truncated-")
 @pytest.mark.parametrize("path", [TILE, POINT, "/layers/NDVI", "/cubes/NDVI/WebMercatorQuad/14/8328/5484.ctc"])
-@pytest.mark.parametrize(
-    "damage",
-    [lambda text: text[: len(text) // 2], lambda _text: ""],
-    ids=["truncated", "empty"],
-)
+@pytest.mark.parametrize("damage", [lambda text: text[: len(text) // 2], lambda _text: ""], ids=["truncated", "empty"])
 def test_cube_whose_metadata_are_damaged_fails_until_they_are_repaired(client, tmp_path, path, damage):
     document = tmp_path / "cube.zarr" / "zarr.json"
     whole = document.read_text()

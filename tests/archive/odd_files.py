@@ -20,17 +20,7 @@ RASTER_TYPES = (
     *("complex64", "complex_int16", "float32", "uint8"),
 )
 ARRAY_TYPES = (
-    "int8",
-    "uint8",
-    "int16",
-    "int32",
-    "int64",
-    "uint64",
-    "float16",
-    "float32",
-    "float64",
-    "bool",
-    "complex64",
+    *("int8", "uint8", "int16", "int32", "int64", "uint64", "float16", "float32", "float64", "bool", "complex64"),
 )
 NAMES = (
     "NDVI",
@@ -106,14 +96,7 @@ class Made:
         """Write one to three files or stores."""
         for number in range(self.random.integers(1, 4)):
             makers = (
-                self.raster,
-                self.raster,
-                self.raster,
-                self.dates,
-                self.netcdf,
-                self.netcdf,
-                self.zarr,
-                self.broken,
+                *(self.raster, self.raster, self.raster, self.dates, self.netcdf, self.netcdf, self.zarr, self.broken),
             )
             self.share = self.pick((0.6, 0.9, 0.97, 0.97))
             self.pick(makers)(number)

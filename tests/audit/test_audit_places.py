@@ -111,16 +111,7 @@ def even_rows(folder):
     yield write_messages(folder / "source" / "a.grib2", gaussian(regular, 16))
 
 
-FAULTS = (
-    packed,
-    flipped,
-    dated_by_fill,
-    packed_times,
-    half_a_cell,
-    half_a_pixel,
-    other_message,
-    even_rows,
-)
+FAULTS = (packed, flipped, dated_by_fill, packed_times, half_a_cell, half_a_pixel, other_message, even_rows)
 
 
 @pytest.mark.quick_cases("packed", "other_message")

@@ -277,11 +277,7 @@ def test_a_default_that_the_layer_has_is_its_default(build, ndvi):
 
 
 @pytest.mark.parametrize(
-    ("days", "text"),
-    [
-        (["2018-05-01", "2020-01-11"], "Copernicus data 2020"),
-        ([], "Copernicus data"),
-    ],
+    ("days", "text"), [(["2018-05-01", "2020-01-11"], "Copernicus data 2020"), ([], "Copernicus data")]
 )
 def test_the_year_of_the_attribution_is_that_of_the_last_time(build, make, days, text):
     info = make.info(make.variable("A", times=make.times(*days)))

@@ -23,17 +23,9 @@ def styles(make):
 @pytest.mark.parametrize(
     ("name", "style"),
     [
-        ("ndvi", "ndvi"),
-        ("NDVI", "ndvi"),
-        ("s2_ndvi_10m", "ndvi"),
-        ("EVI", "ndvi"),
-        ("LAI-smoothed", "lai"),
-        ("conc_chl", "viridis"),
-        ("viridis", "viridis"),
-        ("SCL", "scene-classes"),
-        ("delay", "greys"),
-        ("B04", "greys"),
-        ("---", "greys"),
+        *(("ndvi", "ndvi"), ("NDVI", "ndvi"), ("s2_ndvi_10m", "ndvi"), ("EVI", "ndvi"), ("LAI-smoothed", "lai")),
+        *(("conc_chl", "viridis"), ("viridis", "viridis"), ("SCL", "scene-classes"), ("delay", "greys")),
+        *(("B04", "greys"), ("---", "greys")),
     ],
 )
 def test_a_style_is_chosen_by_a_word_of_the_name(make, styles, name, style):

@@ -628,20 +628,8 @@ def test_a_file_that_is_no_text_is_a_mistake(mistakes_of, write):
 
 tokens = st.sampled_from(
     [
-        "collections",
-        "c",
-        "source",
-        "kind",
-        "cog",
-        "href",
-        "times",
-        "variables",
-        "V",
-        "flags",
-        "range",
-        "nan",
-        "2001",
-        "-1",
+        *("collections", "c", "source", "kind", "cog", "href", "times", "variables", "V", "flags", "range", "nan"),
+        *("2001", "-1"),
     ]
 )
 plain = st.none() | st.booleans() | st.integers() | st.floats() | tokens | st.text(max_size=8)

@@ -209,10 +209,7 @@ def test_a_job_that_has_ended_is_not_cancelled(run, table, submit):
 
     refused = run("cancel", job)
 
-    assert (refused.exit_code, refused.stderr) == (
-        1,
-        f"chronotile: the job {job} has already ended: successful\n",
-    )
+    assert (refused.exit_code, refused.stderr) == (1, f"chronotile: the job {job} has already ended: successful\n")
 
 
 @pytest.mark.parametrize("command", ["show", "cancel"])

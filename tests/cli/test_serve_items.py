@@ -40,9 +40,7 @@ def test_an_empty_index_is_filled_while_the_server_runs(tmp_path):
         until(lambda: times_of(address) == ["2020-06-01", "2020-06-11"])
         href = str(write_tile(tmp_path / "a" / "2020" / "S2_20200621_31UFS_NDVI.tif"))
         request = urllib.request.Request(
-            f"{address}/layers/tiles.NDVI/items",
-            json.dumps(item(href)).encode(),
-            {"Authorization": f"Bearer {TOKEN}"},
+            f"{address}/layers/tiles.NDVI/items", json.dumps(item(href)).encode(), {"Authorization": f"Bearer {TOKEN}"}
         )
         with urllib.request.urlopen(request) as answer:
             assert (answer.status, json.load(answer)["ids"]) == (201, ["posted"])

@@ -48,27 +48,13 @@ NEWEST = [TILE, f"{TILE}?datetime=latest", GET_MAP, CAPABILITIES, TIMES, POINT]
 LATER = served.days_of("2020-05-21", "2020-06-01", "2020-06-11", "2020-06-21", "2020-07-01")
 
 DOCUMENTS = [
-    CAPABILITIES,
-    "/wms?SERVICE=WMS&REQUEST=GetCapabilities&VERSION=1.1.1",
-    "/wmts?SERVICE=WMTS&REQUEST=GetCapabilities",
-    "/wmts/1.0.0/WMTSCapabilities.xml?",
-    "/tiles/NDVI/WebMercatorQuad/tilejson.json?",
-    "/?f=json",
-    "/?f=html",
-    "/layers?",
-    "/layers/NDVI?",
-    "/layers/NDVI.qlr?",
-    "/places?",
-    "/ogcapi?f=json",
-    "/ogcapi?f=html",
-    "/ogcapi/collections?f=json",
-    "/ogcapi/collections/NDVI?f=html",
-    "/ogcapi/collections/NDVI/items?",
-    "/ogcapi/collections/NDVI/map/tiles/WebMercatorQuad?f=tilejson",
-    "/ogcapi/openapi?f=json",
-    "/openapi.json?",
-    "/docs?",
-    "/timeseries/NDVI/point?lon=4.5&lat=50.85&limit=1",
+    *(CAPABILITIES, "/wms?SERVICE=WMS&REQUEST=GetCapabilities&VERSION=1.1.1"),
+    *("/wmts?SERVICE=WMTS&REQUEST=GetCapabilities", "/wmts/1.0.0/WMTSCapabilities.xml?"),
+    *("/tiles/NDVI/WebMercatorQuad/tilejson.json?", "/?f=json", "/?f=html", "/layers?", "/layers/NDVI?"),
+    *("/layers/NDVI.qlr?", "/places?", "/ogcapi?f=json", "/ogcapi?f=html", "/ogcapi/collections?f=json"),
+    *("/ogcapi/collections/NDVI?f=html", "/ogcapi/collections/NDVI/items?"),
+    *("/ogcapi/collections/NDVI/map/tiles/WebMercatorQuad?f=tilejson", "/ogcapi/openapi?f=json", "/openapi.json?"),
+    *("/docs?", "/timeseries/NDVI/point?lon=4.5&lat=50.85&limit=1"),
 ]
 """With addresses in them, or in their Link header; each goes on with more of its query."""
 CLAIMS = {
@@ -512,12 +498,8 @@ def test_another_host_has_documents_of_its_own(cached):
 @pytest.mark.parametrize(
     ("path", "readers"),
     [
-        (TILE, "*"),
-        ("/viewer/", "*"),
-        ("/ogcapi/jobsheets", "*"),
-        ("/ogcapi/jobs", None),
-        ("/ogcapi/jobs?limit=9", None),
-        ("/ogcapi/jobs/0a1b/results", None),
+        *((TILE, "*"), ("/viewer/", "*"), ("/ogcapi/jobsheets", "*"), ("/ogcapi/jobs", None)),
+        *(("/ogcapi/jobs?limit=9", None), ("/ogcapi/jobs/0a1b/results", None)),
     ],
 )
 def test_a_server_that_is_away_is_an_error_that_pages_may_read_but_not_of_jobs(tmp_path, path, readers):

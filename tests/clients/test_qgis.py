@@ -57,13 +57,8 @@ def tile_grid():
         ("temporal", tile_grid(), 1, 0.02),
     ],
     ids=[
-        "WMS 1.1.1",
-        "WMS 1.3.0",
-        "WMS 1.1.1 in degrees",
-        "WMS 1.3.0 in degrees",
-        "WMTS at a time",
-        "WMTS by its bare address",
-        "frame of WMS-T",
+        *("WMS 1.1.1", "WMS 1.3.0", "WMS 1.1.1 in degrees", "WMS 1.3.0 in degrees", "WMTS at a time"),
+        *("WMTS by its bare address", "frame of WMS-T"),
     ],
 )
 def test_qgis_draws_the_formula(drawn, name, grid, time, differing):

@@ -65,11 +65,7 @@ V1 = "12:cpu,cpuacct:/docker/a\n4:memory:/docker/a\n3:cpuset:/docker/a\n1:name=s
         ),
         pytest.param(
             V1,
-            {
-                "cpu/cpu.cfs_quota_us": 50000,
-                "cpu/cpu.cfs_period_us": 50000,
-                "memory/memory.limit_in_bytes": GIB,
-            },
+            {"cpu/cpu.cfs_quota_us": 50000, "cpu/cpu.cfs_period_us": 50000, "memory/memory.limit_in_bytes": GIB},
             1,
             GIB,
             id="v1, mounted at the root alone",

@@ -191,12 +191,7 @@ def test_other_files_of_the_folder_are_left_alone(tmp_path):
 
     assert (tmp_path / "mine.txt").read_text() == "mine"
     assert {path.name for path in tmp_path.iterdir()} == {
-        "mine.txt",
-        "biopar.zarr",
-        "toc",
-        "places",
-        "demo.yaml",
-        "chronotile-demo.json",
+        *("mine.txt", "biopar.zarr", "toc", "places", "demo.yaml", "chronotile-demo.json"),
     }
 
 

@@ -76,11 +76,7 @@ def test_pod_runs_as_the_user_of_the_image_with_no_rights(deployment):
     security, own = pod_of(deployment)["securityContext"], container_of(deployment)["securityContext"]
 
     assert (security["runAsUser"], security["runAsGroup"], security["runAsNonRoot"]) == (int(user), int(group), True)
-    assert own == {
-        "allowPrivilegeEscalation": False,
-        "readOnlyRootFilesystem": True,
-        "capabilities": {"drop": ["ALL"]},
-    }
+    assert own == {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
     assert pod_of(deployment)["enableServiceLinks"] is False
 
 

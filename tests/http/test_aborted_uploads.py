@@ -5,14 +5,8 @@ import logging
 import pytest
 
 PATHS = [
-    "/wms",
-    "/wmts",
-    "/timeseries/NDVI/area",
-    "/timeseries/NDVI/areas",
-    "/timeseries/points",
-    "/timeseries/v1.0/ts/NDVI/geometry",
-    "/timeseries/v1.1/ts/NDVI/geometries",
-    "/ogcapi/processes/echo/execution",
+    *("/wms", "/wmts", "/timeseries/NDVI/area", "/timeseries/NDVI/areas", "/timeseries/points"),
+    *("/timeseries/v1.0/ts/NDVI/geometry", "/timeseries/v1.1/ts/NDVI/geometries", "/ogcapi/processes/echo/execution"),
     "/ogcapi/collections/NDVI/position",
 ]
 

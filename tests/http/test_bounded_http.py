@@ -17,13 +17,7 @@ from starlette.routing import Route
 from chronotile.app.application import application
 from chronotile.http.body_memory import STATE as UNSENT
 from chronotile.http.body_memory import UnsentAnswers
-from chronotile.http.bounded_http import (
-    MAX_HEAD_BYTES,
-    MAX_HEADERS,
-    MAX_PIPELINED,
-    BoundedHttp,
-    required_rate,
-)
+from chronotile.http.bounded_http import MAX_HEAD_BYTES, MAX_HEADERS, MAX_PIPELINED, BoundedHttp, required_rate
 from chronotile.pipeline.caches.answer_memory import AnswerMemory
 from tests.protocols import served
 from tests.protocols.listening import listening
@@ -93,11 +87,7 @@ def head_of(size):
         (b"GET /health/live HTTP/1.1\r\nHost: a\r\nX", b"x" * 1000, 431),
         (b"GET /wms?LAYERS=", b"a" * 1000, 414),
         (b"", b"\r\n" * 500, 431),
-        (
-            b"POST /timeseries/points HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1;x=",
-            b"a" * 1000,
-            400,
-        ),
+        (b"POST /timeseries/points HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1;x=", b"a" * 1000, 400),
         (
             b"POST /timeseries/points HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nX: ",
             b"a" * 1000,
@@ -124,10 +114,7 @@ def test_what_is_sent_without_end_is_refused(url, message, endless, status):
 )
 @pytest.mark.parametrize(
     ("rest", "endless", "status"),
-    [
-        (b" HTTP/1.1\r\nHost: a\r\n", b"X: a\r\n" * 100, 431),
-        (b"?f=", b"a" * 1000, 414),
-    ],
+    [(b" HTTP/1.1\r\nHost: a\r\n", b"X: a\r\n" * 100, 431), (b"?f=", b"a" * 1000, 414)],
     ids=["headers", "url"],
 )
 def test_refusals_about_jobs_are_not_for_pages_of_all_origins(url, path, rest, endless, status):

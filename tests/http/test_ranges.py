@@ -9,13 +9,9 @@ IDENTITY = {"Accept-Encoding": "identity"}
 PART = {"Range": "bytes=2-40"}
 TILE = "/tiles/NDVI/WebMercatorQuad/10/525/343"
 IN_PARTS = [
-    f"{TILE}.tif?datetime=2020-06-11",
-    f"{TILE}.npy?datetime=2020-06-11",
-    "/places/squares",
-    "/places/squares?format=geojson",
-    "/places/squares/values?layer=NDVI",
-    "/places/squares/values?layer=NDVI&format=csv",
-    "/places/squares/tiles/WebMercatorQuad/9/262/171.mvt",
+    *(f"{TILE}.tif?datetime=2020-06-11", f"{TILE}.npy?datetime=2020-06-11", "/places/squares"),
+    *("/places/squares?format=geojson", "/places/squares/values?layer=NDVI"),
+    *("/places/squares/values?layer=NDVI&format=csv", "/places/squares/tiles/WebMercatorQuad/9/262/171.mvt"),
 ]
 
 

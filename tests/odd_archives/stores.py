@@ -10,18 +10,7 @@ import numpy as np
 import rasterio
 import rasterio.shutil
 
-from tests.odd_archives.files import (
-    DAYS,
-    DEGREES,
-    NUMBERS,
-    UTM,
-    Maker,
-    beside_good,
-    configured,
-    cube,
-    tifs,
-    write_tif,
-)
+from tests.odd_archives.files import DAYS, DEGREES, NUMBERS, UTM, Maker, beside_good, configured, cube, tifs, write_tif
 from tests.odd_scenes import OddScenes
 from tests.places import feature, square, write_places
 from tests.scenes_archive.documents import write_geoparquet

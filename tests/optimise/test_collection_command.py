@@ -48,14 +48,7 @@ def test_several_variables_need_a_collection():
 
 def test_crs_and_resolution_belong_together():
     given = CollectionOptions(
-        config=None,
-        collection="s2",
-        variables=(),
-        crs="EPSG:3035",
-        resolution=None,
-        bbox=None,
-        mosaic=None,
-        times=None,
+        config=None, collection="s2", variables=(), crs="EPSG:3035", resolution=None, bbox=None, mosaic=None, times=None
     )
 
     with pytest.raises(InvalidParameter, match="belong together"):

@@ -71,11 +71,7 @@ def unpacked(answer, folder):
 @pytest.mark.parametrize(
     ("variable", "inputs", "options"),
     [
-        (
-            "CELL",
-            {"crs": "EPSG:32632", "resolution": 40},
-            {"target": TargetGrid(crs="EPSG:32632", resolution=40.0)},
-        ),
+        ("CELL", {"crs": "EPSG:32632", "resolution": 40}, {"target": TargetGrid(crs="EPSG:32632", resolution=40.0)}),
         (
             "RED",
             {"crs": "http://www.opengis.net/def/crs/EPSG/0/3857", "resolution": 37.5, "mosaic": "mean"},

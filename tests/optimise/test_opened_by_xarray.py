@@ -81,11 +81,7 @@ def test_series_and_overviews_have_metadata_of_their_own(wide):
 
 @pytest.mark.parametrize(
     ("dtype", "packing"),
-    [
-        ("uint8", None),
-        ("uint8", Packing(dtype=np.dtype("int16"), scale=0.0001, offset=0.0)),
-        ("float32", None),
-    ],
+    [("uint8", None), ("uint8", Packing(dtype=np.dtype("int16"), scale=0.0001, offset=0.0)), ("float32", None)],
     ids=["as it is", "packed", "floats"],
 )
 def test_values_are_decoded_whatever_they_are_stored_as(tmp_path, write, target, scene, dtype, packing):

@@ -138,10 +138,7 @@ def test_periods_stay_periods(tmp_path, write, target):
     times = open_source(make_spec("zarr", target, variables={})).info.variables["ndvi"].times
 
     assert times.ends.astype("datetime64[D]").astype(str).tolist() == [
-        "2020-01-11",
-        "2020-01-21",
-        "2020-02-01",
-        "2020-02-11",
+        *("2020-01-11", "2020-01-21", "2020-02-01", "2020-02-11"),
     ]
     assert "time_bnds" in xarray.open_zarr(target)
 

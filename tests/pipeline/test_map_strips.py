@@ -69,10 +69,7 @@ def require_same(monkeypatch, request, services=None):
 
 
 @pytest.mark.parametrize("grid", GRIDS)
-@pytest.mark.parametrize(
-    "format",
-    MapFormat,
-)
+@pytest.mark.parametrize("format", MapFormat)
 def test_any_format_has_the_same_pixels(format, grid, monkeypatch):
     request = MapRequest(layer="NDVI", grid=GRIDS[grid], time=parse_time("2020-06-11"), format=format)
 

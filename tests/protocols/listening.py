@@ -16,11 +16,7 @@ def listening(app: ASGIApp) -> Iterator[str]:
     """Give the base URL; whoever connects before the server has started waits in the socket's queue."""
     with socket.create_server(("127.0.0.1", 0)) as bound:
         config = uvicorn.Config(
-            app,
-            http="chronotile.http.wire:Wire",
-            log_level="error",
-            ws="none",
-            timeout_graceful_shutdown=1,
+            app, http="chronotile.http.wire:Wire", log_level="error", ws="none", timeout_graceful_shutdown=1
         )
         server = uvicorn.Server(config)
         thread = Thread(target=server.run, kwargs={"sockets": [bound]}, daemon=True)

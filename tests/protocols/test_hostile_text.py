@@ -26,12 +26,8 @@ DOCUMENTS = (
     "/ogcapi/styles/steps?f=sld11",
 )
 PAGES = (
-    "/ogcapi?f=html",
-    "/ogcapi/conformance?f=html",
-    "/ogcapi/openapi?f=html",
-    "/ogcapi/collections?f=html",
-    "/ogcapi/collections/s2?f=html",
-    "/ogcapi/collections/NDVI?f=html",
+    *("/ogcapi?f=html", "/ogcapi/conformance?f=html", "/ogcapi/openapi?f=html", "/ogcapi/collections?f=html"),
+    *("/ogcapi/collections/s2?f=html", "/ogcapi/collections/NDVI?f=html"),
 )
 REQUESTS = (
     "/wms?SERVICE=WMS&REQUEST=GetMap&VERSION=1.3.0&LAYERS={}",

@@ -177,10 +177,7 @@ def nearest(times):
         pytest.param("EXACT", "2020-01-13", INVALID, id="irregular times, configured match exact"),
         pytest.param("HOURS", "2020-06-20T12:00:00Z", INVALID, id="two times, which have no step"),
         pytest.param(
-            "NDVI",
-            "2020-06-15/2020-12-31",
-            at("2020-06-21", nearest("2020-06-21")),
-            id="interval partly outside",
+            "NDVI", "2020-06-15/2020-12-31", at("2020-06-21", nearest("2020-06-21")), id="interval partly outside"
         ),
         pytest.param("NDVI", "2021-01-01/2021-12-31", INVALID, id="interval without any instant"),
         pytest.param(

@@ -64,10 +64,7 @@ class MemoryReader(Reader):
         assert window.height > 0
         self.windows.append((variable, level, window, step))
         array = self.levels[variable][level]
-        at = (
-            slice(window.row_start, window.row_stop, step),
-            slice(window.column_start, window.column_stop, step),
-        )
+        at = (slice(window.row_start, window.row_stop, step), slice(window.column_start, window.column_stop, step))
         assert window.row_stop <= array.shape[1]
         assert window.column_stop <= array.shape[2]
         mask = self.masks.get(variable)

@@ -240,10 +240,7 @@ def test_what_the_configuration_says_holds_for_all_files(tmp_path):
 
     info = reader.info.variables["NDVI"]
     assert (info.encoding.dtype, info.encoding.scale, info.encoding.offset, info.encoding.nodata) == (
-        "uint16",
-        0.5,
-        1,
-        7,
+        *("uint16", 0.5, 1, 7),
     )
     for index, path in enumerate(paths):
         with rasterio.open(path) as file:
@@ -420,13 +417,7 @@ def archive_of(tmp_path):
         ([("VV", "VH"), ("a", "VV"), ("b", "c"), ("d", "e")], {"VV": [1, 2, None, None], "VH": [2, None, 2, 2]}),
     ],
     ids=[
-        "mixed",
-        "first without",
-        "most without",
-        "case",
-        "one missing",
-        "other at number",
-        "says nothing",
+        *("mixed", "first without", "most without", "case", "one missing", "other at number", "says nothing"),
         "own names",
     ],
 )

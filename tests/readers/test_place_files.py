@@ -94,10 +94,7 @@ def test_the_feature_table_is_named_where_there_are_several(convert):
 
 
 def test_a_file_without_crs_is_refused(convert):
-    with (
-        pytest.warns(UserWarning, match="crs"),
-        pytest.raises(UnsupportedSource, match="has no CRS"),
-    ):
+    with pytest.warns(UserWarning, match="crs"), pytest.raises(UnsupportedSource, match="has no CRS"):
         read_places(spec_of(convert("nowhere.gpkg", crs=None)))
 
 
@@ -203,11 +200,8 @@ def test_areas_have_the_rings_of_the_shapes(read):
 
 def test_the_digest_tells_any_change(read):
     digests = {
-        read(feature(0)).digest,
-        read(feature(0, square(1))).digest,
-        read(feature(0, code="other")).digest,
-        read(feature(0), fields=("crop",)).digest,
-        read(feature(0), label_field="name").digest,
+        *(read(feature(0)).digest, read(feature(0, square(1))).digest, read(feature(0, code="other")).digest),
+        *(read(feature(0), fields=("crop",)).digest, read(feature(0), label_field="name").digest),
     }
 
     assert len(digests) == 5

@@ -60,14 +60,7 @@ CASES = {
         12,
     ),
     "s2_romania ndvi": Case(
-        "netcdf",
-        "s2_romania/ndvi_scl_romania_10m.nc",
-        "ndvi",
-        "EPSG:3035",
-        (100, 100),
-        "2015-08-01",
-        "2021-01-01",
-        140,
+        "netcdf", "s2_romania/ndvi_scl_romania_10m.nc", "ndvi", "EPSG:3035", (100, 100), "2015-08-01", "2021-01-01", 140
     ),
     "s2_romania scl": Case(
         "netcdf", "s2_romania/ndvi_scl_romania_10m.nc", "scl", "EPSG:3035", (100, 100), "2015-08-01", "2021-01-01", 140
@@ -155,14 +148,7 @@ CASES = {
     "vito_openeo ndvi300": Case("cog", "vito_openeo/cgls_ndvi300.tif", "band1", "EPSG:4326", (748, 673), "", "", 0),
     "vito_openeo s2": Case("cog", "vito_openeo/S2-bands.tiff", "band5", "EPSG:32631", (179, 168), "", "", 0),
     "vito_fusets": Case(
-        "netcdf",
-        "vito_fusets/raw_s2_ndvi_field.nc",
-        "NDVI",
-        "EPSG:32630",
-        (56, 57),
-        "2019-01-27",
-        "2019-12-28",
-        33,
+        "netcdf", "vito_fusets/raw_s2_ndvi_field.nc", "NDVI", "EPSG:32630", (56, 57), "2019-01-27", "2019-12-28", 33
     ),
 }
 

@@ -20,18 +20,10 @@ MADE_S = 1_767_225_600
 SMALL_PLAN = DemoPlan(size_px=60, first_day="2023-01-01", dekads=12, levels=2, picture_days=("2024-06-01",))
 """Of the demo that commands read."""
 ODD = (
-    "encodings: nodata of each file",
-    "names: many odd names",
-    "stores: a truncated file",
-    "stores: formula, mask and composite",
-    "stores: NetCDF of several variables",
-    "stores: palette",
-    "stores: places",
-    "stores: Zarr 3",
-    "systems: north pole",
-    "systems: world of 0 to 360",
-    "times: calendar 360_day",
-    "times: gaps",
+    *("encodings: nodata of each file", "names: many odd names", "stores: a truncated file"),
+    *("stores: formula, mask and composite", "stores: NetCDF of several variables", "stores: palette"),
+    *("stores: places", "stores: Zarr 3", "systems: north pole", "systems: world of 0 to 360"),
+    *("times: calendar 360_day", "times: gaps"),
 )
 FILES = f"""
   files:

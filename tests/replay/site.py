@@ -74,12 +74,7 @@ class Site:
         return answer
 
     def request(
-        self,
-        method: str,
-        url: str,
-        *,
-        content: bytes | str | None = None,
-        headers: Mapping[str, str] | None = None,
+        self, method: str, url: str, *, content: bytes | str | None = None, headers: Mapping[str, str] | None = None
     ) -> Told:
         """Send a request and note it: what clients of tests do."""
         body = content.encode() if isinstance(content, str) else content or b""

@@ -217,10 +217,7 @@ def _written() -> Iterator[Request]:
     yield Request("PATCH", at, (JSON, SHOWN), '{"properties": {"eo:cloud_cover": 30}}')
     yield Request("PATCH", at, (JSON, SHOWN), '{"id": "other"}')
     for path in (
-        at,
-        "/stac/changes",
-        f"{place}/feed.atom",
-        "/odata/v1/DeletedProducts",
+        *(at, "/stac/changes", f"{place}/feed.atom", "/odata/v1/DeletedProducts"),
         "/tiles/B04/WebMercatorQuad/0/0/0.png",
     ):
         yield Request("GET", path)
@@ -228,10 +225,7 @@ def _written() -> Iterator[Request]:
         yield Request("DELETE", path)
         yield Request("DELETE", path, (SHOWN,))
     for path in (
-        "/stac/changes",
-        "/stac/search?limit=3",
-        f"{place}/feed.atom",
-        "/layers/B04/times",
+        *("/stac/changes", "/stac/search?limit=3", f"{place}/feed.atom", "/layers/B04/times"),
         "/odata/v1/DeletedProducts",
     ):
         yield Request("GET", path)

@@ -57,10 +57,7 @@ def test_a_header_that_is_sent_twice_is_told_whole():
 
 def test_json_and_xml_differ_by_lines():
     assert of_bodies(b'{"a":1,"b":[1,2]}', b'{"a":1,"b":[1,3]}', "application/json")[1:] == [
-        "   1,",
-        "-  2",
-        "+  3",
-        "  ]",
+        *("   1,", "-  2", "+  3", "  ]"),
     ]
     assert "+  <b>2</b>" in of_bodies(b"<a><b>1</b></a>", b"<a><b>2</b></a>", "text/xml")
 

@@ -25,15 +25,7 @@ EXTENSIONS: dict[str, tuple[str, ...]] = {
 }
 COMMON_NAMES = {"B04": "red", "B08": "nir"}
 CLASSES = (
-    "no_data",
-    None,
-    None,
-    "cloud_shadows",
-    "vegetation",
-    "not_vegetated",
-    "water",
-    None,
-    "cloud_medium_probability",
+    *("no_data", None, None, "cloud_shadows", "vegetation", "not_vegetated", "water", None, "cloud_medium_probability"),
     "cloud_high_probability",
 )
 RENDERS = {

@@ -15,13 +15,7 @@ from tests.scenes_archive.pgstac import StacApi, serving_stac_api
 from tests.scenes_archive.plan import Plan, Scene
 
 FILES, STATIC, STATIC_OLD, OVER_HTTP, STAC_API, SIGNED_S3, GEOPARQUET = FORMS = (
-    "files",
-    "static-1.1",
-    "static-1.0",
-    "http",
-    "stac-api",
-    "s3",
-    "geoparquet",
+    *("files", "static-1.1", "static-1.0", "http", "stac-api", "s3", "geoparquet"),
 )
 NEEDS = {STAC_API: ("pypgstac", "postgres"), SIGNED_S3: ("moto_server",)}
 """Programs, by form."""

@@ -323,15 +323,7 @@ class Plan:
         return Chosen(asset, pieces, piece, numbers)
 
     def combined(
-        self,
-        asset: str,
-        x: np.ndarray,
-        y: np.ndarray,
-        *,
-        date: int,
-        rule: str,
-        crs: str = CRS84,
-        order: Order = by_id,
+        self, asset: str, x: np.ndarray, y: np.ndarray, *, date: int, rule: str, crs: str = CRS84, order: Order = by_id
     ) -> np.ndarray:
         """Values of a mosaic by a statistic at places: of all pieces that hold the centre of the cell, NaN where none.
 

@@ -61,18 +61,8 @@ SMALL_CACHES = {
     "CHRONOTILE_DISK_CACHE_BYTES": "0",
 }
 FAULTS = (
-    Fault.UNAVAILABLE,
-    Fault.SERVER_ERROR,
-    Fault.FORBIDDEN,
-    Fault.MISSING,
-    Fault.CUT,
-    Fault.CUT_CHUNKED,
-    Fault.CUT_AT_ONCE,
-    Fault.SHORT,
-    Fault.OTHER_RANGE,
-    Fault.HANG,
-    Fault.HANG_IN_BODY,
-    Fault.HOLD,
+    *(Fault.UNAVAILABLE, Fault.SERVER_ERROR, Fault.FORBIDDEN, Fault.MISSING, Fault.CUT, Fault.CUT_CHUNKED),
+    *(Fault.CUT_AT_ONCE, Fault.SHORT, Fault.OTHER_RANGE, Fault.HANG, Fault.HANG_IN_BODY, Fault.HOLD),
 )
 CLIENTS = 4
 WARM = 20

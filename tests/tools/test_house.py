@@ -43,11 +43,7 @@ def test_modules_functions_and_folders_have_limits(broken):
     }
     files |= {f"server/chronotile/many/m{number}.py": LONG for number in range(21)}
 
-    assert broken(files) == {
-        ("module-lines", "large.py"),
-        ("function-lines", "long.py"),
-        ("folder-modules", "many"),
-    }
+    assert broken(files) == {("module-lines", "large.py"), ("function-lines", "long.py"), ("folder-modules", "many")}
 
 
 def test_a_small_module_has_several_importers(broken):

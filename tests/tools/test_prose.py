@@ -83,10 +83,7 @@ def test_notebooks_and_texts_of_the_viewer_are_read(tmp_path):
 
 @pytest.mark.parametrize(
     ("text", "status", "printed"),
-    [
-        ("They are read by turns.\n", 1, "docs/page.md:1: "),
-        ("They are read alternately.\n", 0, ""),
-    ],
+    [("They are read by turns.\n", 1, "docs/page.md:1: "), ("They are read alternately.\n", 0, "")],
 )
 def test_the_check_fails_if_it_finds_something(tmp_path, capsys, text, status, printed):
     (tmp_path / "docs").mkdir()

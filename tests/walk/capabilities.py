@@ -88,11 +88,7 @@ def _middle(limits: etree._Element) -> Tile:
         least, most = (int(limits.findtext(f"{WMTS}{each}Tile{axis}")) for each in ("Min", "Max"))
         return str((least + most) // 2)
 
-    return {
-        "TileMatrix": limits.findtext(f"{WMTS}TileMatrix"),
-        "TileRow": between("Row"),
-        "TileCol": between("Col"),
-    }
+    return {"TileMatrix": limits.findtext(f"{WMTS}TileMatrix"), "TileRow": between("Row"), "TileCol": between("Col")}
 
 
 def wmts_requests(root: etree._Element, url: str) -> Iterator[Address]:

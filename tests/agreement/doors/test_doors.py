@@ -50,16 +50,7 @@ OF_PATHS = {
 }
 """By door: first parts of the paths of the server that lead to pixels or items."""
 OF_NO_COLLECTION = {
-    "",
-    "clients",
-    "conformance",
-    "docs",
-    "health",
-    "metrics",
-    "openapi.json",
-    "places",
-    "ramps",
-    "viewer",
+    *("", "clients", "conformance", "docs", "health", "metrics", "openapi.json", "places", "ramps", "viewer"),
 }
 """First parts of paths that lead to neither."""
 

@@ -98,17 +98,11 @@ def of_first() -> tuple[float, float]:
 LON, LAT = of_first()
 BOX = f"{LON - 0.001:.6f},{LAT - 0.001:.6f},{LON + 0.001:.6f},{LAT + 0.001:.6f}"
 AREA = shapely.geometry.mapping(shapely.box(*map(float, BOX.split(","))))
-AREAS = {
-    "type": "FeatureCollection",
-    "features": [{"type": "Feature", "id": "a", "properties": {}, "geometry": AREA}],
-}
+AREAS = {"type": "FeatureCollection", "features": [{"type": "Feature", "id": "a", "properties": {}, "geometry": AREA}]}
 OF_COLLECTION = "/ogcapi/collections/CELL"
 ANSWERS = {
     "point": (f"/timeseries/CELL/point?lon={LON}&lat={LAT}&datetime={DAY}", None),
-    "points": (
-        "/timeseries/points",
-        {"layers": ["CELL"], "datetime": DAY, "points": [[LON, LAT]]},
-    ),
+    "points": ("/timeseries/points", {"layers": ["CELL"], "datetime": DAY, "points": [[LON, LAT]]}),
     "area": (f"/timeseries/CELL/area?datetime={DAY}", AREA),
     "areas": (f"/timeseries/CELL/areas?datetime={DAY}", AREAS),
     "terrascope": (f"/timeseries/v1.0/ts/CELL/geometry?startDate={DAY}&endDate={DAY}", AREA),

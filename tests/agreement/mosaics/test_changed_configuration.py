@@ -16,11 +16,7 @@ MASK = ", mask: {variable: SCL, keep: [4]}"
 
 @pytest.mark.parametrize(
     "changed",
-    [
-        {"rule": "max"},
-        {"variables": SUM.format("NIR + 2 * RED", "")},
-        {"variables": SUM.format("NIR + RED", MASK)},
-    ],
+    [{"rule": "max"}, {"variables": SUM.format("NIR + 2 * RED", "")}, {"variables": SUM.format("NIR + RED", MASK)}],
     ids=["rule", "formula", "mask"],
 )
 def test_another_rule_formula_or_mask_is_another_revision(tmp_path, changed):

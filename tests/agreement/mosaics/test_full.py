@@ -7,14 +7,7 @@ processor time; the slow tests beside it compare a small archive in the same way
 import numpy as np
 import pytest
 
-from tests.agreement.mosaics.shown import (
-    NATIVE_ZOOM,
-    compare,
-    places_of,
-    series_at,
-    tile_values,
-    tiles_of,
-)
+from tests.agreement.mosaics.shown import NATIVE_ZOOM, compare, places_of, series_at, tile_values, tiles_of
 from tests.agreement.mosaics.test_coverages import coverage
 from tests.scenes_archive.forms import FILES, SIGNED_S3, STAC_API, STATIC
 from tests.scenes_archive.plan import FULL

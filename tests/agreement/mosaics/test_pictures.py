@@ -3,14 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.agreement.mosaics.shown import (
-    NATIVE_ZOOM,
-    compare,
-    compare_tiles,
-    picture,
-    tile_values,
-    tiles_of,
-)
+from tests.agreement.mosaics.shown import NATIVE_ZOOM, compare, compare_tiles, picture, tile_values, tiles_of
 from tests.scenes_archive.forms import FILES
 from tests.scenes_archive.plan import SMALL, by_cloud_cover
 from tests.scenes_archive.serving import uncut_collections

@@ -11,14 +11,7 @@ from contextlib import suppress
 import pytest
 
 from chronotile.app.workers import loads
-from chronotile.app.workers.supervisor import (
-    FROZEN_BEATS,
-    KILL_S,
-    RETRY_S,
-    SHORTAGE_S,
-    SUSPECT_BEATS,
-    Supervisor,
-)
+from chronotile.app.workers.supervisor import FROZEN_BEATS, KILL_S, RETRY_S, SHORTAGE_S, SUSPECT_BEATS, Supervisor
 from chronotile.core.errors import ChronotileError
 
 
@@ -150,12 +143,7 @@ class Site:
 
         async def both():
             supervisor = Supervisor(
-                self.listener,
-                count=count,
-                block_bytes=4096,
-                findings=[],
-                announce=self.announce,
-                spawn=self.spawn,
+                self.listener, count=count, block_bytes=4096, findings=[], announce=self.announce, spawn=self.spawn
             )
             running = asyncio.create_task(supervisor.run())
             await asyncio.sleep(loads.BEAT_S / 2)

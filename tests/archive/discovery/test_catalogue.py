@@ -2,13 +2,7 @@
 
 import pytest
 
-from chronotile.archive.discovery.catalogue import (
-    MOST_DOCUMENTS,
-    MOST_ITEMS,
-    MOST_UNREAD,
-    hosts_of,
-    look_at,
-)
+from chronotile.archive.discovery.catalogue import MOST_DOCUMENTS, MOST_ITEMS, MOST_UNREAD, hosts_of, look_at
 from chronotile.archive.index.documents import Documents
 from chronotile.core.errors import ConfigurationError
 from chronotile.core.web.places import Places

@@ -76,10 +76,7 @@ def test_bands_of_a_satellite_are_variables(names):
 
 
 def test_later_dates_and_production_times_do_not_part_a_group():
-    names = [
-        "MOD13Q1.A2013257.h12v10.006.2015262123456.tif",
-        "MOD13Q1.A2013273.h12v10.006.2015263101112.tif",
-    ]
+    names = ["MOD13Q1.A2013257.h12v10.006.2015262123456.tif", "MOD13Q1.A2013273.h12v10.006.2015263101112.tif"]
 
     assert groups_of(*names) == {"MOD13Q1_h12v10.006": names}
 

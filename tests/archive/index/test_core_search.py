@@ -19,10 +19,7 @@ from tests.archive.index.catalogues import item_document
         ("NOT a = 1", {}),
         ("id = 'x' AND collection = 'y'", {}),
         ("platform LIKE 'a%'", {}),
-        (
-            "S_INTERSECTS(geometry, POINT(4 50))",
-            {"intersects": {"type": "Point", "coordinates": [4.0, 50.0]}},
-        ),
+        ("S_INTERSECTS(geometry, POINT(4 50))", {"intersects": {"type": "Point", "coordinates": [4.0, 50.0]}}),
     ],
 )
 def test_what_has_to_be_true_of_each_item_is_looked_up(text, body):

@@ -98,10 +98,7 @@ def test_headers_say_where_cells_are_and_what_numbers_mean(tmp_path, store):
     [layout] = asset.layouts
     assert [level.width for level in layout.levels] == [64, 32, 16]
     assert (layout.encoding.dtype, layout.encoding.scale, layout.encoding.offset, layout.encoding.nodata) == (
-        "uint16",
-        0.0001,
-        -0.1,
-        0.0,
+        *("uint16", 0.0001, -0.1, 0.0),
     )
 
 

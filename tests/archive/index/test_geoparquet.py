@@ -30,11 +30,7 @@ class Listing(ItemIndex):
     def search(self, search):
         start = int(search.cursor or 0)
         found = [
-            FoundItem(
-                ref=ItemRef(number, each["id"], None, 1, None),
-                collection="s2",
-                document=orjson.dumps(each),
-            )
+            FoundItem(ref=ItemRef(number, each["id"], None, 1, None), collection="s2", document=orjson.dumps(each))
             for number, each in enumerate(self.documents[start : start + self.page])
         ]
         following = start + self.page

@@ -59,10 +59,7 @@ def test_new_replaced_and_removed_files_are_seen_at_the_next_look(tmp_path, stor
     assert watching.after() == [(0, 0, 1)]
     assert watching.after() == []
     assert store.items.ids() == [
-        "2020--S2_20200601_31UFS",
-        "2020--S2_20200601_31UGS",
-        "2020--S2_20200611_31UFS",
-        "2020--S2_20200621_31UFS",
+        *("2020--S2_20200601_31UFS", "2020--S2_20200601_31UGS", "2020--S2_20200611_31UFS", "2020--S2_20200621_31UFS"),
         "2021--S2_20210601_31UFS",
     ]
     puts = store.items.calls["put"]

@@ -73,10 +73,7 @@ def test_stores_and_files_that_were_replaced_go_with_their_item(tmp_path):
         store = {"c/0": Document("0", text), "zarr.json": Document("zarr.json", b"{}")}
         plain = item("a", day=day)
         shown = plain.document | {"assets": {"cube": {}, "file": {}}}
-        assets = (
-            Asset(key="cube", folder=store, name="cube.zarr"),
-            Asset(key="file", source=Document("a.tif", text)),
-        )
+        assets = (Asset(key="cube", folder=store, name="cube.zarr"), Asset(key="file", source=Document("a.tif", text)))
         return publication(PublishedItem(document=shown, start=plain.start, assets=assets))
 
     for day, text in (("2020-06-01", b"one"), ("2020-06-01", b"two"), ("2021-06-01", b"two")):

@@ -61,10 +61,7 @@ def test_changes_are_told_in_the_order_in_which_they_were_made(index):
     page = index.changes_after(cursor)
 
     assert told(page) == [
-        ("added", "s2", "a"),
-        ("added", "modis", "a"),
-        ("replaced", "s2", "before"),
-        ("removed", "s2", "b"),
+        *(("added", "s2", "a"), ("added", "modis", "a"), ("replaced", "s2", "before"), ("removed", "s2", "b")),
     ]
     assert page.is_last
     assert page.changes[3].item is None

@@ -41,20 +41,7 @@ def test_items_of_a_place_come_by_instant_and_then_by_id(index):
 def test_many_items_together_keep_every_character(index):
     """More than a few are a stream to PostgreSQL, in which signs such as tabs and backslashes have a meaning."""
     names = [
-        "\\N",
-        "\t",
-        "\n",
-        "\r",
-        "\\",
-        "\\.",
-        "a\\tb",
-        "\u00e9\U0001f30d",
-        "\x7f\x01",
-        '"',
-        "'",
-        "NULL",
-        "{}",
-        "%s",
+        *("\\N", "\t", "\n", "\r", "\\", "\\.", "a\\tb", "\u00e9\U0001f30d", "\x7f\x01", '"', "'", "NULL", "{}", "%s"),
     ]
     items = [
         make_item(f"{name}{number}", properties={"text": name, "none": None}) for number in range(9) for name in names

@@ -197,10 +197,7 @@ def test_check_reads_all_of_the_index(index, tmp_path, url):
         connection.execute(text("DELETE FROM chronotile_item_instants"))
 
     (finding,) = index.check()
-    assert (finding.severity, "has 1 items, and counts 0 by time" in finding.message) == (
-        "error",
-        True,
-    )
+    assert (finding.severity, "has 1 items, and counts 0 by time" in finding.message) == ("error", True)
 
 
 def test_check_finds_damage(tmp_path):

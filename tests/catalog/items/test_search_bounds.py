@@ -147,10 +147,7 @@ def test_a_filter_is_translated_once_for_all_collections(index, monkeypatch, len
     assert len(texts) == 1
 
 
-EXPLAIN = {
-    "sqlite": ("EXPLAIN QUERY PLAN ", ()),
-    "postgresql": ("EXPLAIN ", ("sort", "bitmapscan", "seqscan")),
-}
+EXPLAIN = {"sqlite": ("EXPLAIN QUERY PLAN ", ()), "postgresql": ("EXPLAIN ", ("sort", "bitmapscan", "seqscan"))}
 """How a database explains, and what would be quicker for so few items."""
 CLOUDS = {"a": 7, "b": 3.5, "c": 7, "d": None, "e": 0, "f": 7, "g": "many", "h": 3.5, "i": 100}
 """With several of one value, and without a number."""

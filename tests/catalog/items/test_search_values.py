@@ -315,12 +315,8 @@ MAY = TimeSpan(np.datetime64("2024-05-01", "ns"), np.datetime64("2024-05-05", "n
 @pytest.mark.parametrize(
     "text",
     [
-        "level = 'rare'",
-        "level LIKE 'r%'",
-        "NOT level = 'usual'",
-        "level = 'rare' OR platform = 'rare'",
-        "level = 'rare' AND platform = 'usual'",
-        "level = 'rare' AND datetime > DATE('2020-01-01')",
+        *("level = 'rare'", "level LIKE 'r%'", "NOT level = 'usual'", "level = 'rare' OR platform = 'rare'"),
+        *("level = 'rare' AND platform = 'usual'", "level = 'rare' AND datetime > DATE('2020-01-01')"),
         "level = 'rare' AND S_INTERSECTS(geometry, BBOX(-180, -90, 180, 90))",
     ],
 )
@@ -356,11 +352,7 @@ def test_a_filter_that_few_items_match_is_refused_before_it_compares_many(many, 
         ),
         ("level = 'rare' AND datetime > DATE('2024-06-10') AND datetime <= DATE('2024-06-12')", {}, "150"),
         ("level = 'rare' AND T_DURING(datetime, INTERVAL('2024-06-09', '2024-06-12'))", {}, "150"),
-        (
-            "level = 'rare' AND datetime BETWEEN DATE('2024-06-10') AND DATE('2024-06-12')",
-            {},
-            "150",
-        ),
+        ("level = 'rare' AND datetime BETWEEN DATE('2024-06-10') AND DATE('2024-06-12')", {}, "150"),
         ("level = 'rare'", {"ids": ("149", "150")}, "150"),
         ("level = 'rare'", {"bbox": BBox(4, 50, 5, 51)}, "150"),
     ],

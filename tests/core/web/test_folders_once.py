@@ -51,20 +51,8 @@ def test_files_and_links_here(tmp_path):
     places = ItemPlaces(str(own / "catalog.json"), Places())
     once = FoldersOnce(places.allowed)
     parts = (
-        "a.tif",
-        "gone.tif",
-        "deep/a.tif",
-        "inside.tif",
-        "outside.tif",
-        "linked/a.tif",
-        "back/deep/a.tif",
-        "near/a.tif",
-        "near/_",
-        "near/deeper/a.tif",
-        "near/deeper/x/y/z.tif",
-        "..",
-        ".",
-        "",
+        *("a.tif", "gone.tif", "deep/a.tif", "inside.tif", "outside.tif", "linked/a.tif", "back/deep/a.tif"),
+        *("near/a.tif", "near/_", "near/deeper/a.tif", "near/deeper/x/y/z.tif", "..", ".", ""),
     )
     for folder, part in product((own, other, tmp_path, "file://" + str(own)), parts):
         address = f"{folder}/{part}"

@@ -173,10 +173,7 @@ def test_where_a_layer_has_not_a_time_there_is_nothing_though_it_comes_meanwhile
 
     with xarray.open_dataset(work.results / results["export"].file, engine="h5netcdf", mask_and_scale=False) as file:
         assert [f"{day:.10}" for day in file["time"].values.astype(str)] == [
-            "2020-05-21",
-            "2020-06-01",
-            "2020-06-11",
-            "2020-06-21",
+            *("2020-05-21", "2020-06-01", "2020-06-11", "2020-06-21"),
         ]
         assert (file["LAI"].values != served.NODATA).any(axis=(1, 2)).tolist() == [False, True, False, True]
         assert (file["NDVI"].values != served.NODATA).any(axis=(1, 2)).tolist() == [True, True, True, False]

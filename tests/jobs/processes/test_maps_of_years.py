@@ -107,10 +107,7 @@ def test_a_seasonal_trend_compares_months_with_themselves(services, tmp_path):
     np.testing.assert_allclose(bands[0, 1:], np.median(slopes, axis=0)[1:], rtol=1e-6)
 
 
-@pytest.mark.parametrize(
-    ("name", "said"),
-    [("climatology", "NDVI"), ("trend", "NDVI, trend 2018-01-01/2020-12-01")],
-)
+@pytest.mark.parametrize(("name", "said"), [("climatology", "NDVI"), ("trend", "NDVI, trend 2018-01-01/2020-12-01")])
 def test_a_map_of_many_bands_says_once_what_it_is(services, tmp_path, name, said):
     results = execute(Execution(process=name, inputs={"layer": "NDVI", "bbox": BOX}), services, tmp_path)
 

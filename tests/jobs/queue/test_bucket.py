@@ -215,14 +215,8 @@ def test_a_store_that_is_away_is_told_of_without_its_address(bucket, monkeypatch
 @pytest.mark.parametrize(
     "url",
     [
-        "/srv/results",
-        "https://bucket.s3.amazonaws.com/results",
-        "s3://",
-        "s3://b/results",
-        "s3://bucket//results",
-        "s3://bucket/../other",
-        "s3://bucket/results?versionId=1",
-        "s3://bucket/results of jobs",
+        *("/srv/results", "https://bucket.s3.amazonaws.com/results", "s3://", "s3://b/results", "s3://bucket//results"),
+        *("s3://bucket/../other", "s3://bucket/results?versionId=1", "s3://bucket/results of jobs"),
     ],
 )
 def test_what_is_no_place_in_a_bucket_is_refused(url):

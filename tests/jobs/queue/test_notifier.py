@@ -151,8 +151,7 @@ def break_down(_job, _callback):
 
 
 @pytest.mark.parametrize(
-    ("fails", "words"),
-    [(lose, "the file of this result is gone"), (break_down, "unexpected error; see the log")],
+    ("fails", "words"), [(lose, "the file of this result is gone"), (break_down, "unexpected error; see the log")]
 )
 def test_what_cannot_be_written_is_not_told(make_teller, done, web, table, simulation, fails, words):
     id_, teller = done("/ok"), make_teller(fails)

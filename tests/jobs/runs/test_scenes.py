@@ -57,10 +57,7 @@ def result(site, job, output):
 
 def test_processes_of_an_external_cluster_read_scenes_and_files(site):
     jobs = {
-        layer: (
-            site.ordered("composite", {"layer": layer, "reducer": "max"}),
-            site.ordered("export", {"layer": layer}),
-        )
+        layer: (site.ordered("composite", {"layer": layer, "reducer": "max"}), site.ordered("export", {"layer": layer}))
         for layer in ("scenes", "one")
     }
     cube = site.ordered("optimise", {"layer": "scenes"})

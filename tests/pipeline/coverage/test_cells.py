@@ -212,8 +212,7 @@ def test_cells_of_a_mercator_world_go_on_across_the_antimeridian():
 
 def test_trims_of_two_crs_hold_at_once():
     window = trim_window(
-        BELGIUM,
-        [box(510_000.0, 5_600_000.0, 520_000.0, 5_700_000.0), box(3.2, 51.0, 5.0, 51.1, crs=CRS84)],
+        BELGIUM, [box(510_000.0, 5_600_000.0, 520_000.0, 5_700_000.0), box(3.2, 51.0, 5.0, 51.1, crs=CRS84)]
     )
 
     west = min(transformer(CRS84, UTM).transform([3.2, 3.2], [51.0, 51.1])[0])
@@ -234,8 +233,7 @@ def test_trims_of_two_crs_without_a_common_cell_are_refused():
 
 def test_longitudes_of_two_crs_are_cut_in_one_turn():
     window = trim_window(
-        GLOBE,
-        [box(170.0, 0.0, -170.0, 1.0, crs=CRS84), box(-178.0, 0.0, -160.0, 1.0, crs=crs_of("EPSG:4258"))],
+        GLOBE, [box(170.0, 0.0, -170.0, 1.0, crs=CRS84), box(-178.0, 0.0, -160.0, 1.0, crs=crs_of("EPSG:4258"))]
     )
 
     assert [run.start for run in column_runs(GLOBE, window)] == [2]

@@ -152,11 +152,7 @@ def test_colours_beyond_the_range_stay_where_nothing_is_asked():
 
 @pytest.mark.parametrize(
     ("colouring", "locator"),
-    [
-        (Colouring(bands=0), "bands"),
-        (Colouring(bands=254), "bands"),
-        (Colouring(is_logarithmic=True), "logarithmic"),
-    ],
+    [(Colouring(bands=0), "bands"), (Colouring(bands=254), "bands"), (Colouring(is_logarithmic=True), "logarithmic")],
 )
 def test_a_scale_that_cannot_be_is_refused(colouring, locator):
     with pytest.raises(InvalidParameter) as caught:

@@ -68,10 +68,7 @@ def test_weights_are_the_same_to_the_last_bit_whatever_other_areas_are_asked_for
 
 @pytest.mark.slow
 @settings(max_examples=20, deadline=None)
-@given(
-    st.tuples(st.floats(-10, 50), st.floats(-10, 40)),
-    st.lists(st.floats(0.5, 20), min_size=3, max_size=9),
-)
+@given(st.tuples(st.floats(-10, 50), st.floats(-10, 40)), st.lists(st.floats(0.5, 20), min_size=3, max_size=9))
 def test_any_star_has_the_parts_that_clipping_finds(centre, radii):
     angles = np.linspace(0, 2 * np.pi, len(radii), endpoint=False)
     star = ring_of(*(np.array(centre) + np.array([np.cos(angles), np.sin(angles)]).T * np.array(radii)[:, None]))

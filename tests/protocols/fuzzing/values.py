@@ -28,15 +28,7 @@ WORDS = """
 """
 VALUES = (
     *(
-        "",
-        " ",
-        "\x00",
-        "\x1b[31m",
-        "\r\nX-A: b",
-        "NDVI ",
-        "image/png; mode=8bit",
-        "\u0663\u0664",
-        "\uff11\uff12",
+        *("", " ", "\x00", "\x1b[31m", "\r\nX-A: b", "NDVI ", "image/png; mode=8bit", "\u0663\u0664", "\uff11\uff12"),
         "\ufffe",
     ),
     *(word.replace("_", " ") if "(" in word else word for word in WORDS.split()),

@@ -27,13 +27,8 @@ def format_of(f: str | None = None, accept: str = "") -> str:
 @pytest.mark.parametrize(
     ("f", "name"),
     [
-        ("GTiff", "GTiff"),
-        ("gtiff", "GTiff"),
-        ("GeoTIFF", "GTiff"),
-        ("JSON", "json"),
-        ("application/prs.coverage+json", "json"),
-        ("application/prs.coverage json", "json"),
-        ("", "GTiff"),
+        *(("GTiff", "GTiff"), ("gtiff", "GTiff"), ("GeoTIFF", "GTiff"), ("JSON", "json")),
+        *(("application/prs.coverage+json", "json"), ("application/prs.coverage json", "json"), ("", "GTiff")),
     ],
 )
 def test_f_names_a_format_in_any_case(f, name):

@@ -200,13 +200,8 @@ def test_numbers_come_through_as_they_are_written(first, second):
 @pytest.mark.parametrize(
     "text",
     [
-        f"Lat({BLANKS}",
-        f"Lat(1{BLANKS}",
-        f"Lat{BLANKS}",
-        f'time("{BLANKS})',
-        f'time({BLANKS}")',
-        f'time("a"{BLANKS}x)',
-        f"time({19_000 * ':'})",
+        *(f"Lat({BLANKS}", f"Lat(1{BLANKS}", f"Lat{BLANKS}", f'time("{BLANKS})', f'time({BLANKS}")'),
+        *(f'time("a"{BLANKS}x)', f"time({19_000 * ':'})"),
     ],
     ids=["content", "end", "name", "quoted", "before a quote", "after a quote", "colons"],
 )

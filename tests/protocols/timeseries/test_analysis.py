@@ -51,9 +51,7 @@ def test_values_stay_as_they_are_beside_what_is_found(point):
     series = point(asked).json()
 
     assert series["values"] == VALUES.tolist()
-    assert series["analysis"].keys() == {
-        *("smooth", "fill", "climatology", "anomaly", "normals", "trend", "phenology"),
-    }
+    assert series["analysis"].keys() == {*("smooth", "fill", "climatology", "anomaly", "normals", "trend", "phenology")}
     assert [len(series["analysis"][name]) for name in ("smooth", "fill", "climatology", "anomaly")] == [216] * 4
     assert series["methods"] == {
         "smooth": {"method": "whittaker", "lambda": 3000.0, "outliers": "hampel"},

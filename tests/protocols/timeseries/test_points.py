@@ -205,8 +205,7 @@ def test_faults_name_the_member(client, body, status, parameter):
 
 
 @pytest.mark.parametrize(
-    ("limits", "name"),
-    [({"max_features": 2}, "max_features"), ({"max_series_values": 20}, "max_series_values")],
+    ("limits", "name"), [({"max_features": 2}, "max_features"), ({"max_series_values": 20}, "max_series_values")]
 )
 def test_too_much_is_refused(make_client, make_services, points, limits, name):
     client = make_client(make_services(*served.varied_collections(), limits=Limits(**limits)))

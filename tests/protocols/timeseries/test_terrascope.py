@@ -219,13 +219,8 @@ def test_answers_are_as_small_as_json_allows(make_client, place):
 @pytest.mark.parametrize(
     ("name", "instead"),
     [
-        ("stratDate", "startDate"),
-        ("start_date", "startDate"),
-        ("start", "startDate"),
-        ("to", "endDate"),
-        ("datetime", "startDate and endDate"),
-        ("maxValid", "maxValids"),
-        ("incl_count", "inclCount"),
+        *(("stratDate", "startDate"), ("start_date", "startDate"), ("start", "startDate"), ("to", "endDate")),
+        *(("datetime", "startDate and endDate"), ("maxValid", "maxValids"), ("incl_count", "inclCount")),
     ],
 )
 def test_misspelt_and_foreign_names_are_refused(client, place, name, instead):

@@ -131,11 +131,7 @@ def test_bounds_follow_their_times_where_one_is_left_out():
 
 
 def test_times_whose_bounds_were_never_written_are_served_without():
-    times = times_of(
-        np.array([5, 15]),
-        make_field("bnds", ("time", "two"), np.full((2, 2), np.nan)),
-        bounds="bnds",
-    )
+    times = times_of(np.array([5, 15]), make_field("bnds", ("time", "two"), np.full((2, 2), np.nan)), bounds="bnds")
 
     assert (texts(times), times.domain.bounds) == (["2019-01-06T00:00:00", "2019-01-16T00:00:00"], None)
 

@@ -1,17 +1,10 @@
 """Real TIFFs of `../shared/data`."""
 
 DECODED = (
-    "global_ndvi_cgls/cgls_ndvi_lts_june21_1999_2017.tif",
-    "global_ndvi_neo/ndvi_global_halfdeg_2019-08.tif",
-    "vito_openeo/cgls_ndvi300.tif",
-    "weird/cog_cmap.tif",
-    "weird/cog_dateline.tif",
-    "weird/cog_int16.tif",
-    "weird/cog_scale_epsg4326.tif",
-    "weird/cog_uint8_rgb_mask.tif",
-    "weird/noweb.tif",
-    "weird/ssmv_CCI_L3_v02.2_201411.tif",
-    "weird/ssmv_CCI_L3_v02.2_201412.tif",
+    *("global_ndvi_cgls/cgls_ndvi_lts_june21_1999_2017.tif", "global_ndvi_neo/ndvi_global_halfdeg_2019-08.tif"),
+    *("vito_openeo/cgls_ndvi300.tif", "weird/cog_cmap.tif", "weird/cog_dateline.tif", "weird/cog_int16.tif"),
+    *("weird/cog_scale_epsg4326.tif", "weird/cog_uint8_rgb_mask.tif", "weird/noweb.tif"),
+    *("weird/ssmv_CCI_L3_v02.2_201411.tif", "weird/ssmv_CCI_L3_v02.2_201412.tif"),
 )
 """Those that are decoded here."""
 

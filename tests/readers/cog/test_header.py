@@ -88,24 +88,7 @@ def test_stored_header_is_the_same(kind, tmp_path):
 
 
 CODES = (
-    3035,
-    3067,
-    3395,
-    3413,
-    3857,
-    2154,
-    2180,
-    25832,
-    27700,
-    28992,
-    2056,
-    31370,
-    32631,
-    32760,
-    4171,
-    4258,
-    4269,
-    4326,
+    *(3035, 3067, 3395, 3413, 3857, 2154, 2180, 25832, 27700, 28992, 2056, 31370, 32631, 32760, 4171, 4258, 4269, 4326),
 )
 """Codes of EPSG that are read here; some are north first, some have a shift of datum."""
 OTHER_CODES = (7086, 2263, 4979)

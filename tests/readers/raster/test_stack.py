@@ -333,12 +333,8 @@ def test_folder_is_refused_with_the_remedy(tmp_path):
 @pytest.mark.parametrize(
     "href",
     [
-        "https://example.org/*.tif",
-        "https://example.org/[ab].tif?key=1",
-        "s3://bucket/NDVI_*.tif",
-        "s3://bucket/?.tif",
-        "https://example.org/{variable}.tif",
-        "https://example.org/a.tif?variable={variable}",
+        *("https://example.org/*.tif", "https://example.org/[ab].tif?key=1", "s3://bucket/NDVI_*.tif"),
+        *("s3://bucket/?.tif", "https://example.org/{variable}.tif", "https://example.org/a.tif?variable={variable}"),
     ],
 )
 def test_pattern_elsewhere_is_refused(href):

@@ -34,10 +34,7 @@ def draft(collection=None, items=()):
     """What documents make, which is a valid configuration."""
     made = draft_of(metadata_of(collection or {}, items), HREF, STYLES)
     configuration_of(
-        {"collections": {made.id: made.section}},
-        file=Path("stac.yaml"),
-        kinds=KINDS,
-        styles={**STYLES, **made.styles},
+        {"collections": {made.id: made.section}}, file=Path("stac.yaml"), kinds=KINDS, styles={**STYLES, **made.styles}
     )
     return made
 
@@ -393,9 +390,7 @@ leaves = (
     | st.sampled_from(["image/tiff", "red", "nir", "data", "viridis", "B04", "B08 / B04", "#ffffff", "cloud"])
 )  # fmt: skip
 odd = st.recursive(
-    leaves,
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(keys, inner, max_size=6),
-    max_leaves=40,
+    leaves, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(keys, inner, max_size=6), max_leaves=40
 )
 
 

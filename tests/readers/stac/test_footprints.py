@@ -182,9 +182,7 @@ def test_a_geometry_without_area_has_an_outline():
 
 circle = st.integers(3, 200).flatmap(
     lambda count: st.tuples(
-        st.lists(st.floats(0.05, 3), min_size=count, max_size=count),
-        st.floats(-179.99, 179.99),
-        st.floats(-85, 85),
+        st.lists(st.floats(0.05, 3), min_size=count, max_size=count), st.floats(-179.99, 179.99), st.floats(-85, 85)
     )
 )
 

@@ -229,15 +229,7 @@ def test_what_is_no_document_of_references_is_refused(tmp_path, document):
 
 
 @pytest.mark.parametrize(
-    "key",
-    [
-        "NDVI/5.0.0",
-        "NDVI/0.0",
-        "NDVI/0.0.x",
-        "NDVI/-1.0.0",
-        "NDVI/0.0.0.0",
-        "NDVI/99999999999999999999.0.0",
-    ],
+    "key", ["NDVI/5.0.0", "NDVI/0.0", "NDVI/0.0.x", "NDVI/-1.0.0", "NDVI/0.0.0.0", "NDVI/99999999999999999999.0.0"]
 )
 def test_reference_to_a_chunk_that_the_array_lacks_is_refused(paths, tmp_path, key):
     refs = references_to(paths) | {key: ["2020-01-01.nc", 0, 5]}

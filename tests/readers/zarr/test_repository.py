@@ -126,10 +126,7 @@ def test_virtual_chunks_are_unreadable_and_not_followed(tmp_path):
     container = icechunk.VirtualChunkContainer(f"file://{tmp_path}/", icechunk.local_filesystem_store(str(tmp_path)))
     config = icechunk.RepositoryConfig.default()
     config.set_virtual_chunk_container(container)
-    repository = icechunk.Repository.create(
-        icechunk.local_filesystem_storage(str(tmp_path / "repo")),
-        config=config,
-    )
+    repository = icechunk.Repository.create(icechunk.local_filesystem_storage(str(tmp_path / "repo")), config=config)
     commit(repository, SCENE)
     session = repository.writable_session("main")
     session.store.set_virtual_ref("NDVI/c/2/0/0", f"file://{tmp_path}/a.bin", offset=0, length=240)

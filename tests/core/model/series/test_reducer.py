@@ -9,11 +9,7 @@ from chronotile.core.model.series.analysis import MEAN, MEDIAN, parse_reducer, p
 @pytest.mark.parametrize(
     ("text", "name"),
     [
-        ("mean", "mean"),
-        (" P10 ", "p10"),
-        ("p2.50", "p2.5"),
-        ("p100", "p100"),
-        ("histogram:16", "histogram:16"),
+        *(("mean", "mean"), (" P10 ", "p10"), ("p2.50", "p2.5"), ("p100", "p100"), ("histogram:16", "histogram:16")),
         ("histogram:4:-.2:1e1", "histogram:4:-0.2:10"),
     ],
 )

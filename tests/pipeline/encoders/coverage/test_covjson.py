@@ -12,14 +12,7 @@ from chronotile.core.model.grid import BBox, Grid
 from chronotile.core.model.time.instants import NO_TIME
 from chronotile.pipeline.encoders.coverage.covjson import encode_coverage_covjson
 from tests.decimals import cell_value
-from tests.pipeline.encoders.coverages import (
-    CLASSES,
-    DEGREES,
-    UTM,
-    expected_values,
-    make_coverage,
-    make_field,
-)
+from tests.pipeline.encoders.coverages import CLASSES, DEGREES, UTM, expected_values, make_coverage, make_field
 from tests.protocols.ogcapi.schemas import faults
 
 NORTH_FIRST = Grid(crs=crs_of("EPSG:3035"), bbox=BBox(3e6, 3e6, 3.1e6, 3.2e6), width=4, height=5)

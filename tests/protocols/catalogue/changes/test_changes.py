@@ -106,10 +106,7 @@ def test_no_address_of_a_file_is_told(client, index):
 @pytest.mark.parametrize(
     ("query", "parameter"),
     [
-        ("since=abc", "since"),
-        ("limit=0", "limit"),
-        ("limit=1001", "limit"),
-        ("collections=s3", "collections"),
+        *(("since=abc", "since"), ("limit=0", "limit"), ("limit=1001", "limit"), ("collections=s3", "collections")),
         ("collection=s2", "collection"),
     ],
 )

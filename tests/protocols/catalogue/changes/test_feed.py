@@ -147,14 +147,7 @@ def test_any_text_of_an_item_is_text_in_the_feed(client, index, text):
 
     (entry,) = found(feed, "atom:entry")
     assert {each.tag.partition("}")[2] for each in entry} <= {
-        "id",
-        "title",
-        "updated",
-        "published",
-        "summary",
-        "link",
-        "date",
-        "box",
+        *("id", "title", "updated", "published", "summary", "link", "date", "box"),
     }
     # Some texts are times, which are written in one form.
     for time in found(entry, "atom:published/text()"):

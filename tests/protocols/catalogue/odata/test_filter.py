@@ -50,10 +50,7 @@ def days(names):
             "PublicationDate gt 2022-05-04T00:00:00.000Z and PublicationDate lt 2022-05-05T00:00:00.000Z",
             [scene(4), "S1A_EW_GRDM_20220504T000100"],
         ),
-        (
-            "PublicationDate ge 2022-05-04T18:00:00.000Z and PublicationDate le 2022-05-04T18:00:00.000Z",
-            [scene(4)],
-        ),
+        ("PublicationDate ge 2022-05-04T18:00:00.000Z and PublicationDate le 2022-05-04T18:00:00.000Z", [scene(4)]),
         (
             "ContentDate/Start gt 2022-05-03T00:00:00.000Z and ContentDate/End lt 2022-05-03T00:05:00.000Z",
             ["S1A_EW_GRDM_20220503T000100"],

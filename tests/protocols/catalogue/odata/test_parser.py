@@ -69,9 +69,7 @@ STARTED = Comparison("ContentDate/Start", "gt", Moment("2022-05-03T00:00:00Z"))
         (
             "Attributes/OData.CSC.StringAttribute/any(a:a/Name eq 'tileId' and (a/Value eq 'x' or a/Value eq 'y'))",
             AttributeTest(
-                "tileId",
-                "String",
-                Joined((Comparison(VALUE, "eq", "x"), Comparison(VALUE, "eq", "y")), is_all=False),
+                "tileId", "String", Joined((Comparison(VALUE, "eq", "x"), Comparison(VALUE, "eq", "y")), is_all=False)
             ),
         ),
         (

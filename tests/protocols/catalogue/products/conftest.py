@@ -28,9 +28,7 @@ class Archive:
         services = served.make_services(collection)
         caches = ReaderCaches(items=lambda: index, places=Places(prefixes))
         self.services = replace(
-            services,
-            reader_caches=caches,
-            source_hrefs={COLLECTION: source or str(folder / "catalog.json")},
+            services, reader_caches=caches, source_hrefs={COLLECTION: source or str(folder / "catalog.json")}
         )
         self.app = application(self.services, options)
         self.client = TestClient(self.app, raise_server_exceptions=False, follow_redirects=False)

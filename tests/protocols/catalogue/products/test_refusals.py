@@ -48,25 +48,9 @@ def test_links_that_lead_out_are_left_out(archive, folder_product):
 @pytest.mark.parametrize(
     "path",
     [
-        "out.txt",
-        "out/secret.txt",
-        "loop/inner/a.txt",
-        "pipe",
-        "%2e%2e",
-        "../../secret.txt",
-        "%2e%2e/secret.txt",
-        "%2e%2e%2f%2e%2e%2fsecret.txt",
-        "..%2f..%2fsecret.txt",
-        "inner/../../secret.txt",
-        "%2e/inner/a.txt",
-        "inner//a.txt",
-        "/etc/passwd",
-        "%2fetc%2fpasswd",
-        "inner%00/a.txt",
-        "inner\\a.txt",
-        "INNER/a.txt",
-        "%ff",
-        "",
+        *("out.txt", "out/secret.txt", "loop/inner/a.txt", "pipe", "%2e%2e", "../../secret.txt", "%2e%2e/secret.txt"),
+        *("%2e%2e%2f%2e%2e%2fsecret.txt", "..%2f..%2fsecret.txt", "inner/../../secret.txt", "%2e/inner/a.txt"),
+        *("inner//a.txt", "/etc/passwd", "%2fetc%2fpasswd", "inner%00/a.txt", "inner\\a.txt", "INNER/a.txt", "%ff", ""),
     ],
 )
 def test_a_name_is_looked_for_and_never_a_path(archive, folder_product, path):
@@ -145,11 +129,8 @@ def test_a_file_that_becomes_a_link_between_is_not_followed(archive, secret):
 @pytest.mark.parametrize(
     "path",
     [
-        "/products/00000000-0000-5000-8000-000000000000",
-        "/products/00000000-0000-5000-8000-000000000000/nodes/x",
-        "/products/s2/nothing",
-        "/products/s2/..%2f..%2fetc%2fpasswd",
-        "/products/unknown/scene",
+        *("/products/00000000-0000-5000-8000-000000000000", "/products/00000000-0000-5000-8000-000000000000/nodes/x"),
+        *("/products/s2/nothing", "/products/s2/..%2f..%2fetc%2fpasswd", "/products/unknown/scene"),
         "/products/not-a-uuid",
     ],
 )

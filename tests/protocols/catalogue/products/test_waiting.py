@@ -28,13 +28,9 @@ def test_one_item_or_product_is_found_while_searches_take_all_their_threads(arch
         statuses = {
             path: archive.client.get(path).status_code
             for path in (
-                f"/products/{id_}",
-                f"/products/{id_}/nodes",
-                f"/products/{id_}/nodes/data",
-                f"/products/{COLLECTION}/scene",
-                f"/odata/v1/Products({id_})",
-                f"/stac/collections/{COLLECTION}/items/scene",
-                f"/ogcapi/collections/_items/items/{id_}",
+                *(f"/products/{id_}", f"/products/{id_}/nodes", f"/products/{id_}/nodes/data"),
+                *(f"/products/{COLLECTION}/scene", f"/odata/v1/Products({id_})"),
+                *(f"/stac/collections/{COLLECTION}/items/scene", f"/ogcapi/collections/_items/items/{id_}"),
                 "/stac/search",
             )
         }

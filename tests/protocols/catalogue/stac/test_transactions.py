@@ -171,8 +171,7 @@ def test_files_elsewhere_are_refused(client):
 
 
 @pytest.mark.parametrize(
-    ("method", "path"),
-    [("post", ITEMS), *((each, f"{ITEMS}/there") for each in ("put", "patch", "delete"))],
+    ("method", "path"), [("post", ITEMS), *((each, f"{ITEMS}/there") for each in ("put", "patch", "delete"))]
 )
 def test_without_the_token_nothing_is_written(client, method, path):
     answer = client.request(method, path, json=written("x"), headers={"Authorization": "Bearer wrong"})

@@ -150,11 +150,7 @@ def test_default_is_listed_though_it_is_not_among_the_last():
 def test_dekads_are_three_series_of_months():
     extent = time_extent(layer_of(regular("dekad", 1002)), served.NOW, limit=40)
 
-    assert extent.values == (
-        "1990-01-01/2017-10-01/P1M",
-        "1990-01-11/2017-10-11/P1M",
-        "1990-01-21/2017-10-21/P1M",
-    )
+    assert extent.values == ("1990-01-01/2017-10-01/P1M", "1990-01-11/2017-10-11/P1M", "1990-01-21/2017-10-21/P1M")
     assert extent.is_whole
 
 

@@ -169,14 +169,8 @@ def test_what_clients_add_to_any_address_is_no_unknown_name(name):
 @pytest.mark.parametrize(
     ("name", "meant"),
     [
-        ("f", "format"),
-        ("F", "format"),
-        ("statistics", "reducers"),
-        ("aggregate", "step"),
-        ("lng", "lon"),
-        ("longitude", "lon"),
-        ("latitude", "lat"),
-        ("min_Valid", "minValid"),
+        *(("f", "format"), ("F", "format"), ("statistics", "reducers"), ("aggregate", "step"), ("lng", "lon")),
+        *(("longitude", "lon"), ("latitude", "lat"), ("min_Valid", "minValid")),
     ],
 )
 def test_another_services_name_is_refused_with_ours(name, meant):

@@ -273,19 +273,9 @@ def test_a_dear_request_is_refused_before_the_file_is_opened(client, folder, ope
 @pytest.mark.parametrize(
     "query",
     [
-        "bidx=0",
-        "bidx=-1",
-        "colormap=[1]",
-        'colormap={"a":1}',
-        "colormap=1e9",
-        "nodata=-1e9",
-        "color_formula=gamma RGB 3",
-        "expression=b9",
-        "coord_crs=EPSG:9",
-        "algorithm=contours",
-        "rescale=1",
-        "buffer=1e9",
-        "reproject=no",
+        *("bidx=0", "bidx=-1", "colormap=[1]", 'colormap={"a":1}', "colormap=1e9", "nodata=-1e9"),
+        *("color_formula=gamma RGB 3", "expression=b9", "coord_crs=EPSG:9", "algorithm=contours", "rescale=1"),
+        *("buffer=1e9", "reproject=no"),
     ],
 )
 def test_what_titiler_does_not_check_is_no_failure_of_the_server(client, folder, query):

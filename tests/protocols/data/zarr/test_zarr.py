@@ -171,10 +171,7 @@ def test_a_composite_is_refused(client):
     "path",
     [
         *(
-            "NOTHING/zarr.json",
-            "NDVI/nothing/zarr.json",
-            "NDVI/nothing/c/0",
-            "NDVI/NDVI/.zarray",
+            *("NOTHING/zarr.json", "NDVI/nothing/zarr.json", "NDVI/nothing/c/0", "NDVI/NDVI/.zarray"),
             "NDVI/NDVI/c/0/0/0/0",
         ),
         *("NDVI/.zgroup", "NDVI/.zmetadata", "NDVI/NDVI"),

@@ -74,11 +74,7 @@ def test_a_video_shows_the_dates_nearly_in_the_colours_of_the_formula(client):
 @pytest.mark.parametrize(
     "query",
     [
-        "style=reds",
-        "range=50,200",
-        "ramp=reds",
-        "reducer=max&style=reds",
-        "difference=2020-05-21",
+        *("style=reds", "range=50,200", "ramp=reds", "reducer=max&style=reds", "difference=2020-05-21"),
         "expression=255-NDVI",
     ],
 )
@@ -156,10 +152,7 @@ def test_a_video_is_what_every_player_takes(client):
     with av.open(io.BytesIO(body)) as container:
         context = container.streams.video[0].codec_context
         assert (context.codec.name, context.pix_fmt, context.colorspace, context.color_range) == (
-            "h264",
-            "yuv420p",
-            1,
-            1,
+            *("h264", "yuv420p", 1, 1),
         )
     assert [box for box in boxes_of(body) if box != "free"] == ["ftyp", "moov", "mdat"]
 

@@ -26,13 +26,7 @@ MAP = {
     "HeIgHt": "240",
     "FoRmAt": "image/png",
 }
-INFO = MAP | {
-    "ReQuEsT": "GetFeatureInfo",
-    "QuErY_LaYeRs": "Lakes",
-    "InFo_FoRmAt": "text/plain",
-    "I": "60",
-    "J": "60",
-}
+INFO = MAP | {"ReQuEsT": "GetFeatureInfo", "QuErY_LaYeRs": "Lakes", "InFo_FoRmAt": "text/plain", "I": "60", "J": "60"}
 WHITE = (255, 255, 255, 255)
 
 

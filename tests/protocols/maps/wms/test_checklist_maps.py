@@ -166,10 +166,7 @@ def test_pictures_of_exceptions_have_the_format_asked(cite, exceptions, media_ty
 @checklist("exceptions-blank-red", "exceptions-blank-transparent")
 @pytest.mark.parametrize(
     ("changes", "expected"),
-    [
-        ({"TrAnSpArEnT": "FALSE", "BgCoLoR": "0xFF0000"}, (255, 0, 0, 255)),
-        ({"TrAnSpArEnT": "TRUE"}, (0, 0, 0, 0)),
-    ],
+    [({"TrAnSpArEnT": "FALSE", "BgCoLoR": "0xFF0000"}, (255, 0, 0, 255)), ({"TrAnSpArEnT": "TRUE"}, (0, 0, 0, 0))],
     ids=["red", "transparent"],
 )
 def test_blank_exceptions_are_the_background(cite, changes, expected):
@@ -179,11 +176,7 @@ def test_blank_exceptions_are_the_background(cite, changes, expected):
 @checklist("transparent-default", "transparent-false", "no-bgcolor", "blue-bgcolor")
 @pytest.mark.parametrize(
     ("changes", "expected"),
-    [
-        ({}, WHITE),
-        ({"TrAnSpArEnT": "FALSE"}, WHITE),
-        ({"BgCoLoR": "0x0000FF"}, (0, 0, 255, 255)),
-    ],
+    [({}, WHITE), ({"TrAnSpArEnT": "FALSE"}, WHITE), ({"BgCoLoR": "0x0000FF"}, (0, 0, 255, 255))],
     ids=["default", "false", "blue"],
 )
 def test_uncovered_pixels_are_the_background(cite, changes, expected):

@@ -272,11 +272,7 @@ def test_logarithmic_scale_spreads_small_values(client, get_map):
 def test_values_beyond_the_range_have_the_colours_asked_for(client, get_map):
     pixels = rgba_of(
         get_map(
-            client,
-            TIME="2020-06-11",
-            COLORSCALERANGE="50,100",
-            BELOWMINCOLOR="transparent",
-            ABOVEMAXCOLOR="0x80FF0000",
+            client, TIME="2020-06-11", COLORSCALERANGE="50,100", BELOWMINCOLOR="transparent", ABOVEMAXCOLOR="0x80FF0000"
         ).content
     )
 
@@ -398,10 +394,7 @@ def test_a_form_beyond_what_forms_need_is_413(client):
     assert "bytes of a form: at most 1048576" in answer.text
 
 
-@pytest.mark.parametrize(
-    ("version", "text"),
-    [("1.3.0", "INIMAGE"), ("1.1.1", "application/vnd.ogc.se_inimage")],
-)
+@pytest.mark.parametrize(("version", "text"), [("1.3.0", "INIMAGE"), ("1.1.1", "application/vnd.ogc.se_inimage")])
 def test_exceptions_are_written_into_the_picture(client, get_map, version, text):
     answer = get_map(client, VERSION=version, EXCEPTIONS=text, LAYERS="NDVX", TRANSPARENT="FALSE")
 
@@ -415,10 +408,7 @@ def test_exceptions_are_written_into_the_picture(client, get_map, version, text)
 
 @pytest.mark.parametrize(
     ("changes", "expected"),
-    [
-        ({"TRANSPARENT": "FALSE", "BGCOLOR": "0xFF0000"}, (255, 0, 0, 255)),
-        ({"TRANSPARENT": "TRUE"}, (0, 0, 0, 0)),
-    ],
+    [({"TRANSPARENT": "FALSE", "BGCOLOR": "0xFF0000"}, (255, 0, 0, 255)), ({"TRANSPARENT": "TRUE"}, (0, 0, 0, 0))],
 )
 @pytest.mark.parametrize("text", ["BLANK", "application/vnd.ogc.se_blank"])
 def test_exceptions_may_be_blank(client, get_map, text, changes, expected):

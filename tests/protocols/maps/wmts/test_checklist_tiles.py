@@ -85,10 +85,7 @@ def test_missing_parameter_of_a_tile_is_named(fault, name):
 @pytest.mark.parametrize(
     ("name", "locator"),
     [
-        ("layer", "layer"),
-        ("TileMatrixSet", "TileMatrixSet"),
-        ("TileMatrix", "TileMatrix"),
-        ("style", "Style"),
+        *(("layer", "layer"), ("TileMatrixSet", "TileMatrixSet"), ("TileMatrix", "TileMatrix"), ("style", "Style")),
         ("format", "format"),
     ],
 )

@@ -9,13 +9,7 @@ from chronotile.core.model.grid import BBox, Grid, Window
 from chronotile.pipeline.encoders import file_parts
 from chronotile.protocols.ogcapi.coverages import routes
 from tests.protocols import served
-from tests.protocols.ogcapi.coverages.reading import (
-    READERS,
-    asked_geotiff,
-    expected_window,
-    png_numbers,
-    values_of,
-)
+from tests.protocols.ogcapi.coverages.reading import READERS, asked_geotiff, expected_window, png_numbers, values_of
 
 NDVI = "/ogcapi/collections/NDVI/coverage"
 UTM = served.BELGIUM_31N
@@ -235,12 +229,7 @@ def test_scaling_gives_so_many_rows_and_columns(tree, query, size):
 def test_interpolation_is_as_asked_for(tree, name, number):
     """Halfway between two cells of a row, whose numbers are 7 apart, nearest gives the eastern one."""
     raster = asked_geotiff(
-        tree,
-        "NDVI",
-        subset="x(601000:601200),y(5647950)",
-        scale_axes="x(2)",
-        datetime="2020-06-01",
-        interpolation=name,
+        tree, "NDVI", subset="x(601000:601200),y(5647950)", scale_axes="x(2)", datetime="2020-06-01", interpolation=name
     )
 
     assert expected_window(UTM, Window(20, 21, 10, 12), time=1).tolist() == [[170, 177]]

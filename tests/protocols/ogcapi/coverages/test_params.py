@@ -258,13 +258,8 @@ def test_what_does_not_scale_is_refused_naming_the_parameter(name, text, message
 @pytest.mark.parametrize(
     ("name", "instead"),
     [
-        ("time", "datetime"),
-        ("date", "datetime"),
-        ("format", "f"),
-        ("rangesubset", "properties"),
-        ("parameter-name", "properties"),
-        ("bboxcrs", "bbox-crs"),
-        ("scale_facto", "scale-factor"),
+        *(("time", "datetime"), ("date", "datetime"), ("format", "f"), ("rangesubset", "properties")),
+        *(("parameter-name", "properties"), ("bboxcrs", "bbox-crs"), ("scale_facto", "scale-factor")),
     ],
 )
 def test_what_others_call_a_parameter_is_refused_naming_ours(name, instead):

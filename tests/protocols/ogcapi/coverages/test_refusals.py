@@ -54,11 +54,7 @@ OUTSIDE = [
     ("bbox=0,0,1,1", "bbox", "outside the data, which reach from 4.4"),
     ("bbox=1e300,1e300,2e300,2e300&bbox-crs=EPSG:3857", "bbox", "outside the data"),
     ("bbox=50.8,4.5,50.9,4.6", "bbox", "; longitude and latitude seem to be swapped"),
-    (
-        "bbox=5645000,610000,5646000,611000&bbox-crs=EPSG:32631",
-        "bbox",
-        "in the axis order of EPSG:32631",
-    ),
+    ("bbox=5645000,610000,5646000,611000&bbox-crs=EPSG:32631", "bbox", "in the axis order of EPSG:32631"),
     ("subset=Lat(10:20)", "subset", "outside the data"),
     ("subset=Lat(10)", "subset", "outside the data"),
     ("subset=x(0:1)", "subset", "outside the data, which reach from 600000 to 640000"),

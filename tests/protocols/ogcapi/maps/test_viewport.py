@@ -275,15 +275,7 @@ TEXTS = st.one_of(
     st.text(max_size=12), st.sampled_from(["1,2,3,4", "4,50,5,51", "10", "-1", "nan", "EPSG:4326", "Lat(1:2)"])
 )
 NAMES = [
-    "bbox",
-    "bbox-crs",
-    "crs",
-    "center",
-    "center-crs",
-    "width",
-    "height",
-    "scale-denominator",
-    "mm-per-pixel",
+    *("bbox", "bbox-crs", "crs", "center", "center-crs", "width", "height", "scale-denominator", "mm-per-pixel"),
     "subset",
 ]
 

@@ -35,10 +35,7 @@ BODIES: Mapping[str, tuple[str, Callable[[], bytes]]] = {
     "a long text": ("echo", lambda: filled(b'{"inputs":{"string":"', b"a", b'"}}')),
     "texts": ("echo", lambda: filled(b'{"inputs":{"array":[', b'"a",', b'"a"]}}')),
     "unknown inputs": ("echo", lambda: of_names(b'{"inputs":{', 900_000, b"}}")),
-    "unknown members of an input": (
-        "export",
-        lambda: of_names(b'{"inputs":{"layer":"NDVI","bbox":{', 900_000, b"}}}"),
-    ),
+    "unknown members of an input": ("export", lambda: of_names(b'{"inputs":{"layer":"NDVI","bbox":{', 900_000, b"}}}")),
     "unknown members of a body": ("echo", lambda: of_names(b'{"outputs":[],', 900_000, b"}")),
 }
 """Bodies by what they have, and the process that they are sent to."""

@@ -362,10 +362,7 @@ def test_a_client_has_its_own_quota(submitted_from, clients, statuses):
 
 def test_the_client_of_a_trusted_proxy_has_its_own_quota(submitted_from):
     clients = [
-        "10.0.0.1/198.51.100.1",
-        "10.0.0.1/198.51.100.1",
-        "10.0.0.1/198.51.100.2",
-        "10.0.0.1/9.9.9.9, 198.51.100.2",
+        *("10.0.0.1/198.51.100.1", "10.0.0.1/198.51.100.1", "10.0.0.1/198.51.100.2", "10.0.0.1/9.9.9.9, 198.51.100.2"),
     ]
 
     assert submitted_from(clients, trusted_proxies=["10.0.0.1"]) == [201, 503, 201, 503]

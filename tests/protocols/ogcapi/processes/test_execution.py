@@ -256,11 +256,7 @@ REFUSED = [
         "outputs.string.transmissionmode",
         "use trans",
     ),
-    (
-        {"inputs": {}, "outputs": {"string": {"transmissionMode": 1}}},
-        "outputs.string.transmissionMode",
-        "must be text",
-    ),
+    ({"inputs": {}, "outputs": {"string": {"transmissionMode": 1}}}, "outputs.string.transmissionMode", "must be text"),
     ({"inputs": {}, "outputs": ["string"]}, "outputs", "JSON object"),
     ({"inputs": {}, "outputs": []}, "outputs", "JSON object"),
     ({"inputs": {}, "outputs": ""}, "outputs", "JSON object"),

@@ -275,10 +275,7 @@ def test_jobs_are_as_the_schema_of_executions_has_them(strict, assert_valid, nam
         ),
         ("/ogcapi/collections/NDVI/coverage?f=json", "the file is GTiff: the process does not write json"),
         ("/ogcapi/collections/s2/position?coords=POINT(4.6 50.8)", "the file is JSON, as /timeseries/points has it"),
-        (
-            "/ogcapi/collections/NDVI/locations/squares:S0",
-            "the file is GeoJSON, as /timeseries/{layer}/areas has it",
-        ),
+        ("/ogcapi/collections/NDVI/locations/squares:S0", "the file is GeoJSON, as /timeseries/{layer}/areas has it"),
     ],
 )
 def test_a_job_that_writes_another_format_says_so(strict, path, note):

@@ -54,11 +54,7 @@ COMMON = {
             "items": {"type": "object", "anyOf": [{"required": ["name"]}, {"required": ["mediaType"]}]},
         },
         "contacts": {"type": "array", "items": CONTACT},
-        "themes": {
-            "type": "array",
-            "minItems": 1,
-            "items": {"type": "object", "required": ["concepts", "scheme"]},
-        },
+        "themes": {"type": "array", "minItems": 1, "items": {"type": "object", "required": ["concepts", "scheme"]}},
     },
 }
 END = {"type": "string", "pattern": r"^(\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d(\.\d+)?Z)?|\.\.)$"}

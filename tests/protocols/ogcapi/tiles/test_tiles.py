@@ -181,15 +181,9 @@ def test_tiles_are_there_to_the_edge_of_their_limits_and_no_further(tree, tiles,
 @pytest.mark.parametrize(
     ("query", "parameter"),
     [
-        ("subset=Lat(50:51)", "subset"),
-        ("crs=EPSG:4326", "crs"),
-        ("crs=EPSG:9999", "crs"),
-        ("datetime=then", "datetime"),
-        ("datetime=1999", "datetime"),
-        ("f=mvt", "f"),
-        ("bgcolor=reddish", "bgcolor"),
-        ("range=a", "range"),
-        ("dattime=2020", "dattime"),
+        *(("subset=Lat(50:51)", "subset"), ("crs=EPSG:4326", "crs"), ("crs=EPSG:9999", "crs")),
+        *(("datetime=then", "datetime"), ("datetime=1999", "datetime"), ("f=mvt", "f"), ("bgcolor=reddish", "bgcolor")),
+        *(("range=a", "range"), ("dattime=2020", "dattime")),
     ],
 )
 def test_what_is_not_accepted_is_named(tree, query, parameter):

@@ -13,17 +13,7 @@ from chronotile.core.model.time.instants import NO_TIME
 from tests.protocols import served
 
 FIELDS = [
-    "id",
-    "title",
-    "collection",
-    "variable",
-    "units",
-    "bbox",
-    "attribution",
-    "styles",
-    "revision",
-    "times",
-    "links",
+    *("id", "title", "collection", "variable", "units", "bbox", "attribution", "styles", "revision", "times", "links"),
 ]
 
 
@@ -34,17 +24,7 @@ def layers(client):
 
 
 def test_list_has_every_layer_and_every_advertised_alias(layers):
-    assert list(layers) == [
-        "NDVI",
-        "S2_NDVI",
-        "TIMED",
-        "RECENT",
-        "UNDATED",
-        "FUTURE",
-        "TRUE_COLOUR",
-        "HEIGHT",
-        "GONE",
-    ]
+    assert list(layers) == ["NDVI", "S2_NDVI", "TIMED", "RECENT", "UNDATED", "FUTURE", "TRUE_COLOUR", "HEIGHT", "GONE"]
     assert all(list(entry) == FIELDS for entry in layers.values())
 
 
@@ -75,12 +55,7 @@ def test_layer_is_told_in_the_fields_of_the_contract(layers):
 
 @pytest.mark.parametrize(
     ("name", "default"),
-    [
-        ("TIMED", "2020-06-30T10:50:31.024Z"),
-        ("UNDATED", None),
-        ("FUTURE", "2020-06-21T00:00:00Z"),
-        ("HEIGHT", None),
-    ],
+    [("TIMED", "2020-06-30T10:50:31.024Z"), ("UNDATED", None), ("FUTURE", "2020-06-21T00:00:00Z"), ("HEIGHT", None)],
 )
 def test_default_is_the_time_shown_when_none_is_asked(layers, name, default):
     assert layers[name]["times"]["default"] == default

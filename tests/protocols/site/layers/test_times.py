@@ -60,10 +60,7 @@ def test_days_end_with_the_next_midnight(client):
     page = client.get("/layers/NDVI/times").json()
 
     assert page["ends"] == [
-        "2020-05-22T00:00:00Z",
-        "2020-06-02T00:00:00Z",
-        "2020-06-12T00:00:00Z",
-        "2020-06-22T00:00:00Z",
+        *("2020-05-22T00:00:00Z", "2020-06-02T00:00:00Z", "2020-06-12T00:00:00Z", "2020-06-22T00:00:00Z"),
     ]
 
 

@@ -316,9 +316,7 @@ def test_viewer_without_a_slash_leads_to_the_viewer(viewer, query, location):
 
 
 @pytest.mark.parametrize(
-    "files",
-    [{"main.js": "export {}", "vendor/leaflet.js": ""}, {}, None],
-    ids=["no page", "nothing", "no folder"],
+    "files", [{"main.js": "export {}", "vendor/leaflet.js": ""}, {}, None], ids=["no page", "nothing", "no folder"]
 )
 def test_viewer_that_is_not_built_says_how_to_build_it(make_viewer, files):
     with make_viewer(files) as client:
