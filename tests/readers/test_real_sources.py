@@ -23,17 +23,17 @@ POINTS = 50
 class Case:
     """A source, and what is known of it."""
 
-    kind: str
     href: str
     variable: str
-    crs: str
-    size: tuple[int, int]
-    first: str
-    last: str
-    count: int
+    known: tuple[str, tuple[int, int], str, int]
+    """The CRS, columns and rows, the first and the last time, and how many times there are."""
     configured: VariableSpec | None = None
     time_pattern: str | None = None
     times: object = None
+
+    @property
+    def kind(self) -> str:
+        return {"nc": "netcdf", "zarr": "zarr"}.get(self.href.rpartition(".")[2], "cog")
 
     def spec(self, data: Path) -> SourceSpec:
         return SourceSpec(
@@ -50,105 +50,61 @@ DEKADS = domain_of_periods(np.datetime64("2001-01-01", "ns"), DEKAD, 612)
 
 CASES = {
     "modis_ndvi_north_america": Case(
-        "netcdf",
         "modis_ndvi_north_america/ndvi_north_america_2001.nc",
         "ndvi",
-        "EPSG:4326",
-        (977, 443),
-        "2001-01-01",
-        "2001-12-01",
-        12,
+        ("EPSG:4326", (977, 443), "2001-01-01/2001-12-01", 12),
     ),
     "s2_romania ndvi": Case(
-        "netcdf", "s2_romania/ndvi_scl_romania_10m.nc", "ndvi", "EPSG:3035", (100, 100), "2015-08-01", "2021-01-01", 140
+        "s2_romania/ndvi_scl_romania_10m.nc", "ndvi", ("EPSG:3035", (100, 100), "2015-08-01/2021-01-01", 140)
     ),
     "s2_romania scl": Case(
-        "netcdf", "s2_romania/ndvi_scl_romania_10m.nc", "scl", "EPSG:3035", (100, 100), "2015-08-01", "2021-01-01", 140
+        "s2_romania/ndvi_scl_romania_10m.nc", "scl", ("EPSG:3035", (100, 100), "2015-08-01/2021-01-01", 140)
     ),
     "s2_romania 20 m": Case(
-        "netcdf",
-        "s2_romania/sentinel2_cube_subset_romania_20m.nc",
-        "B8A",
-        "EPSG:3035",
-        (50, 50),
-        "2015-08-01",
-        "2021-01-01",
-        140,
+        "s2_romania/sentinel2_cube_subset_romania_20m.nc", "B8A", ("EPSG:3035", (50, 50), "2015-08-01/2021-01-01", 140)
     ),
     "modis_sinop": Case(
-        "cog",
         "modis_sinop/*.jp2",
         "NDVI",
-        "PROJCRS",
-        (254, 144),
-        "2013-09-14",
-        "2014-08-29",
-        23,
+        ("PROJCRS", (254, 144), "2013-09-14/2014-08-29", 23),
         configured=VariableSpec(id="NDVI", dtype="int16", scale=1e-4),
         time_pattern=r"_(?P<time>\d{4}-\d\d-\d\d)",
     ),
     "modis_evi_slovenia": Case(
-        "cog",
         "modis_evi_slovenia/*.tif",
         "EVI",
-        "EPSG:32633",
-        (8, 8),
-        "2000-02-18",
-        "2015-12-19",
-        365,
+        ("EPSG:32633", (8, 8), "2000-02-18/2015-12-19", 365),
         configured=VariableSpec(id="EVI", scale=1e-4),
         time_pattern=r"A(?P<time>\d{7})",
     ),
     "ndmi_dekads_mexico": Case(
-        "cog",
         "ndmi_dekads_mexico/*.tif",
         "NDMI",
-        "PROJCRS",
-        (55, 36),
-        "2001-01-01",
-        "2017-12-21",
-        612,
+        ("PROJCRS", (55, 36), "2001-01-01/2017-12-21", 612),
         configured=VariableSpec(id="NDMI"),
         times=DEKADS,
     ),
-    "global_ndvi_cgls": Case("cog", "global_ndvi_cgls/*.tif", "band1", "EPSG:4326", (2520, 980), "", "", 0),
+    "global_ndvi_cgls": Case("global_ndvi_cgls/*.tif", "band1", ("EPSG:4326", (2520, 980), "", 0)),
     "global_ndvi_neo tif": Case(
-        "cog", "global_ndvi_neo/*.tif", "band1", "EPSG:4326", (720, 360), "2019-08-01", "2019-08-01", 1
+        "global_ndvi_neo/*.tif", "band1", ("EPSG:4326", (720, 360), "2019-08-01/2019-08-01", 1)
     ),
     "global_ndvi_neo nc": Case(
-        "netcdf",
-        "global_ndvi_neo/ndvi_global_1deg_2dates.nc",
-        "ndvi",
-        "EPSG:4326",
-        (360, 180),
-        "2019-08-01",
-        "2020-02-01",
-        2,
+        "global_ndvi_neo/ndvi_global_1deg_2dates.nc", "ndvi", ("EPSG:4326", (360, 180), "2019-08-01/2020-02-01", 2)
     ),
     "xcube_chl": Case(
-        "zarr",
         "xcube_chl/cube-1-250-250.zarr",
         "conc_chl",
-        "EPSG:4326",
-        (2000, 1000),
-        "2017-01-16T10:09:21",
-        "2017-01-30T10:46:33",
-        5,
+        ("EPSG:4326", (2000, 1000), "2017-01-16T10:09:21/2017-01-30T10:46:33", 5),
     ),
     "vito_openeo fapar": Case(
-        "netcdf",
         "vito_openeo/c_gls_FAPAR_200907100000_GLOBE_VGT_V2.0.1.nc",
         "FAPAR",
-        "EPSG:4326",
-        (493, 266),
-        "2009-07-10",
-        "2009-07-10",
-        1,
+        ("EPSG:4326", (493, 266), "2009-07-10/2009-07-10", 1),
     ),
-    "vito_openeo ndvi300": Case("cog", "vito_openeo/cgls_ndvi300.tif", "band1", "EPSG:4326", (748, 673), "", "", 0),
-    "vito_openeo s2": Case("cog", "vito_openeo/S2-bands.tiff", "band5", "EPSG:32631", (179, 168), "", "", 0),
+    "vito_openeo ndvi300": Case("vito_openeo/cgls_ndvi300.tif", "band1", ("EPSG:4326", (748, 673), "", 0)),
+    "vito_openeo s2": Case("vito_openeo/S2-bands.tiff", "band5", ("EPSG:32631", (179, 168), "", 0)),
     "vito_fusets": Case(
-        "netcdf", "vito_fusets/raw_s2_ndvi_field.nc", "NDVI", "EPSG:32630", (56, 57), "2019-01-27", "2019-12-28", 33
+        "vito_fusets/raw_s2_ndvi_field.nc", "NDVI", ("EPSG:32630", (56, 57), "2019-01-27/2019-12-28", 33)
     ),
 }
 
@@ -164,10 +120,8 @@ def spec(case, shared_data):
 
 
 @pytest.fixture
-def reader(spec):
-    opened = open_source(spec)
-    yield opened
-    opened.close()
+def reader(spec, closed_at_end):
+    return closed_at_end(open_source(spec))
 
 
 def read_stack(case, spec):
@@ -200,12 +154,14 @@ def read_truth(case, spec):
 
 def test_grid_and_times_are_known(reader, case):
     info = reader.info.variables[case.variable]
+    crs, size, interval, count = case.known
+    first, _, last = interval.partition("/")
 
-    assert info.grid.crs.name.startswith(case.crs)
-    assert (info.grid.width, info.grid.height) == case.size
-    assert len(info.times) == case.count
-    named = [str(instant)[: len(case.first)] for instant in info.times.starts]
-    assert (named[:1], named[-1:]) == (([case.first], [case.last]) if case.count else ([], []))
+    assert info.grid.crs.name.startswith(crs)
+    assert (info.grid.width, info.grid.height) == size
+    assert len(info.times) == count
+    named = [str(instant)[: len(first)] for instant in info.times.starts]
+    assert (named[:1], named[-1:]) == (([first], [last]) if count else ([], []))
 
 
 def test_numbers_at_random_points_along_time_are_exact(reader, case, spec):

@@ -13,68 +13,24 @@ from chronotile.core.model.geometry.area import Area
 from chronotile.core.model.request import AreaSeriesRequest
 from chronotile.core.model.series.analysis import parse_reducers
 from chronotile.pipeline.series.areas import extract_area_series
-from tests.real_data.truth import CONFIGURED, SHARED, open_place, raster_truth, xarray_truth
+from tests.real_data.layers import LAYERS
+from tests.real_data.truth import open_place
 
 pytestmark = [pytest.mark.data, pytest.mark.slow]
 
-DATA = SHARED / "data"
 REDUCERS = parse_reducers(["mean", "std", "min", "max", "sum", "p10", "median", "p90"])
-LAYERS = {
-    "modis_ndvi_north_america": (
-        DATA / "modis_ndvi_north_america",
-        "ndvi-north-america-2001.ndvi",
-        lambda: xarray_truth(DATA / "modis_ndvi_north_america" / "ndvi_north_america_2001.nc", "ndvi"),
-    ),
-    "s2_romania": (
-        DATA / "s2_romania",
-        "ndvi-scl-romania-10m.ndvi",
-        lambda: xarray_truth(DATA / "s2_romania" / "ndvi_scl_romania_10m.nc", "ndvi", crs="EPSG:3035"),
-    ),
-    "modis_sinop": (
-        CONFIGURED["modis_sinop"],
-        "sinop.NDVI",
-        lambda: raster_truth(sorted((DATA / "modis_sinop").glob("*.jp2")), dtype="int16", scale=1e-4),
-    ),
-    "modis_evi_slovenia": (
-        CONFIGURED["modis_evi_slovenia"],
-        "slovenia.EVI",
-        lambda: raster_truth(sorted((DATA / "modis_evi_slovenia").glob("*.tif")), scale=1e-4),
-    ),
-    "ndmi_dekads_mexico": (
-        CONFIGURED["ndmi_dekads_mexico"],
-        "ndmi.NDMI",
-        lambda: raster_truth(sorted((DATA / "ndmi_dekads_mexico").glob("*.tif")), None),
-    ),
-    "xcube_chl": (
-        DATA / "xcube_chl",
-        "cube-1-250-250.conc_chl",
-        lambda: xarray_truth(DATA / "xcube_chl" / "cube-1-250-250.zarr", "conc_chl"),
-    ),
-    "vito_fusets": (
-        DATA / "vito_fusets" / "raw_s2_ndvi_field.nc",
-        "raw-s2-ndvi-field.NDVI",
-        lambda: xarray_truth(DATA / "vito_fusets" / "raw_s2_ndvi_field.nc", "NDVI", crs="EPSG:32630"),
-    ),
-    "vito_openeo": (
-        CONFIGURED["vito_openeo"],
-        "fapar-1km.FAPAR",
-        lambda: xarray_truth(
-            DATA / "vito_openeo" / "c_gls_FAPAR_200907100000_GLOBE_VGT_V2.0.1.nc",
-            "FAPAR",
-            dtype="uint8",
-            scale=0.004,
-            nodata=255,
-        ),
-    ),
-}
+SEEN = (
+    *("ndvi-north-america-2001.ndvi", "ndvi-scl-romania-10m.ndvi", "sinop.NDVI", "slovenia.EVI", "ndmi.NDMI"),
+    *("cube-1-250-250.conc_chl", "raw-s2-ndvi-field.NDVI", "fapar-1km.FAPAR"),
+)
 
 
-@pytest.fixture(scope="module", params=LAYERS)
+@pytest.fixture(scope="module", params=SEEN)
 def served(request):
     """An open archive, the id of a layer in it, and what its files hold."""
-    place, layer, truth = LAYERS[request.param]
+    place, truth = LAYERS[request.param]
     archive = open_place(place)
-    yield archive.services, layer, truth()
+    yield archive.services, request.param, truth()
     archive.close()
 
 

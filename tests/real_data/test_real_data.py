@@ -16,14 +16,11 @@ from chronotile.archive.open import Archive
 from chronotile.core.model.tiles import TileMatrixSet
 from chronotile.core.model.time.instants import format_instant
 from tests.ctc1 import decode_cube
-from tests.real_data.truth import CONFIGURED, SHARED, Truth, client_of, open_place, raster_truth, xarray_truth
+from tests.real_data.layers import DATA, LAYERS
+from tests.real_data.truth import Truth, client_of, open_place
 
 pytestmark = [pytest.mark.data, pytest.mark.slow]
 
-DATA = SHARED / "data"
-ROMANIA = DATA / "s2_romania" / "ndvi_scl_romania_10m.nc"
-ROMANIA_20M = DATA / "s2_romania" / "sentinel2_cube_subset_romania_20m.nc"
-FAPAR = DATA / "vito_openeo" / "c_gls_FAPAR_200907100000_GLOBE_VGT_V2.0.1.nc"
 SINUSOIDAL = "+proj=sinu +R=6371007.181 +units=m"
 LAEA = "+proj=laea +lat_0=52 +lon_0=10 +x_0=4321000 +y_0=3210000 +ellps=GRS80 +units=m"
 MEXICO = "+proj=lcc +lat_0=12 +lon_0=-102 +lat_1=17.5 +lat_2=29.5 +x_0=2500000 +datum=WGS84 +units=m"
@@ -41,139 +38,29 @@ class Expected:
     truth: Callable[[], Truth]
 
 
-def _files(folder: str, pattern: str) -> list[Path]:
-    return sorted((DATA / folder).glob(pattern))
-
-
+KNOWN = {
+    "ndvi-north-america-2001.ndvi": ((12, "2001-01-01T00:00:00Z", "2001-12-01T00:00:00Z"), "EPSG:4326"),
+    "ndvi-scl-romania-10m": ((140, "2015-08-01T00:00:00Z", "2021-01-01T00:00:00Z"), "EPSG:3035"),
+    "sentinel2-cube-subset-romania-20m": ((140, "2015-08-01T00:00:00Z", "2021-01-01T00:00:00Z"), "EPSG:3035"),
+    "tree-cover-density-2018-romania.band1": ((0, "", ""), LAEA),
+    "sinop.NDVI": ((23, "2013-09-14T00:00:00Z", "2014-08-29T00:00:00Z"), SINUSOIDAL),
+    "terra-modis-h12v10-ndvi.NDVI": ((23, "2013-09-14T00:00:00Z", "2014-08-29T00:00:00Z"), SINUSOIDAL),
+    "slovenia.EVI": ((365, "2000-02-18T00:00:00Z", "2015-12-19T00:00:00Z"), "EPSG:32633"),
+    "slovenia-evi-mod13q1.EVI": ((365, "2000-02-18T00:00:00Z", "2015-12-19T00:00:00Z"), "EPSG:32633"),
+    "ndmi.NDMI": ((612, "2001-01-01T00:00:00Z", "2017-12-21T00:00:00Z"), MEXICO),
+    "cgls-ndvi-lts-june21-1999-2017.ndvi": ((0, "", ""), "EPSG:4326"),
+    "ndvi-global-1deg-2dates.ndvi": ((2, "2019-08-01T00:00:00Z", "2020-02-01T00:00:00Z"), "EPSG:4326"),
+    "ndvi-global-halfdeg.ndvi": ((1, "2019-08-01T00:00:00Z", "2019-08-01T00:00:00Z"), "EPSG:4326"),
+    "cube-1-250-250.conc_chl": ((5, "2017-01-16T10:09:21.834255872Z", "2017-01-30T10:46:33.836892416Z"), "EPSG:4326"),
+    "raw-s2-ndvi-field.NDVI": ((33, "2019-01-27T00:00:00Z", "2019-12-28T00:00:00Z"), "EPSG:32630"),
+    "fapar-1km.FAPAR": ((1, "2009-07-10T00:00:00Z", "2009-07-10T00:00:00Z"), "EPSG:4326"),
+    "ndvi-300m.NDVI": ((0, "", ""), "EPSG:4326"),
+    "s2-bands": ((0, "", ""), "EPSG:32631"),
+}
+"""Times and CRS of a layer, or of all layers of a collection."""
 EXPECTED = [
-    Expected(
-        DATA / "modis_ndvi_north_america",
-        "ndvi-north-america-2001.ndvi",
-        (12, "2001-01-01T00:00:00Z", "2001-12-01T00:00:00Z"),
-        "EPSG:4326",
-        lambda: xarray_truth(DATA / "modis_ndvi_north_america" / "ndvi_north_america_2001.nc", "ndvi"),
-    ),
-    *(
-        Expected(
-            DATA / "s2_romania",
-            f"ndvi-scl-romania-10m.{name}",
-            (140, "2015-08-01T00:00:00Z", "2021-01-01T00:00:00Z"),
-            "EPSG:3035",
-            lambda name=name: xarray_truth(ROMANIA, name, crs="EPSG:3035"),
-        )
-        for name in ("ndvi", "scl")
-    ),
-    *(
-        Expected(
-            DATA / "s2_romania",
-            f"sentinel2-cube-subset-romania-20m.{name}",
-            (140, "2015-08-01T00:00:00Z", "2021-01-01T00:00:00Z"),
-            "EPSG:3035",
-            lambda name=name: xarray_truth(ROMANIA_20M, name, crs="EPSG:3035"),
-        )
-        for name in ("B3", "B4", "B8A", "B11", "SCL")
-    ),
-    Expected(
-        DATA / "s2_romania",
-        "tree-cover-density-2018-romania.band1",
-        (0, "", ""),
-        LAEA,
-        lambda: raster_truth([DATA / "s2_romania" / "tree_cover_density_2018_romania.tif"]),
-    ),
-    Expected(
-        CONFIGURED["modis_sinop"],
-        "sinop.NDVI",
-        (23, "2013-09-14T00:00:00Z", "2014-08-29T00:00:00Z"),
-        SINUSOIDAL,
-        lambda: raster_truth(_files("modis_sinop", "*.jp2"), dtype="int16", scale=1e-4),
-    ),
-    Expected(
-        DATA / "modis_sinop",
-        "terra-modis-h12v10-ndvi.NDVI",
-        (23, "2013-09-14T00:00:00Z", "2014-08-29T00:00:00Z"),
-        SINUSOIDAL,
-        lambda: raster_truth(_files("modis_sinop", "*.jp2")),
-    ),
-    Expected(
-        CONFIGURED["modis_evi_slovenia"],
-        "slovenia.EVI",
-        (365, "2000-02-18T00:00:00Z", "2015-12-19T00:00:00Z"),
-        "EPSG:32633",
-        lambda: raster_truth(_files("modis_evi_slovenia", "*.tif"), scale=1e-4),
-    ),
-    Expected(
-        DATA / "modis_evi_slovenia",
-        "slovenia-evi-mod13q1.EVI",
-        (365, "2000-02-18T00:00:00Z", "2015-12-19T00:00:00Z"),
-        "EPSG:32633",
-        lambda: raster_truth(_files("modis_evi_slovenia", "*.tif")),
-    ),
-    Expected(
-        CONFIGURED["ndmi_dekads_mexico"],
-        "ndmi.NDMI",
-        (612, "2001-01-01T00:00:00Z", "2017-12-21T00:00:00Z"),
-        MEXICO,
-        lambda: raster_truth(_files("ndmi_dekads_mexico", "*.tif"), None),
-    ),
-    Expected(
-        DATA / "global_ndvi_cgls",
-        "cgls-ndvi-lts-june21-1999-2017.ndvi",
-        (0, "", ""),
-        "EPSG:4326",
-        lambda: raster_truth(_files("global_ndvi_cgls", "*.tif")),
-    ),
-    Expected(
-        DATA / "global_ndvi_neo",
-        "ndvi-global-1deg-2dates.ndvi",
-        (2, "2019-08-01T00:00:00Z", "2020-02-01T00:00:00Z"),
-        "EPSG:4326",
-        lambda: xarray_truth(DATA / "global_ndvi_neo" / "ndvi_global_1deg_2dates.nc", "ndvi"),
-    ),
-    Expected(
-        DATA / "global_ndvi_neo",
-        "ndvi-global-halfdeg.ndvi",
-        (1, "2019-08-01T00:00:00Z", "2019-08-01T00:00:00Z"),
-        "EPSG:4326",
-        lambda: raster_truth(_files("global_ndvi_neo", "*.tif")),
-    ),
-    Expected(
-        DATA / "xcube_chl",
-        "cube-1-250-250.conc_chl",
-        (5, "2017-01-16T10:09:21.834255872Z", "2017-01-30T10:46:33.836892416Z"),
-        "EPSG:4326",
-        lambda: xarray_truth(DATA / "xcube_chl" / "cube-1-250-250.zarr", "conc_chl"),
-    ),
-    Expected(
-        DATA / "vito_fusets" / "raw_s2_ndvi_field.nc",
-        "raw-s2-ndvi-field.NDVI",
-        (33, "2019-01-27T00:00:00Z", "2019-12-28T00:00:00Z"),
-        "EPSG:32630",
-        lambda: xarray_truth(DATA / "vito_fusets" / "raw_s2_ndvi_field.nc", "NDVI", crs="EPSG:32630"),
-    ),
-    Expected(
-        CONFIGURED["vito_openeo"],
-        "fapar-1km.FAPAR",
-        (1, "2009-07-10T00:00:00Z", "2009-07-10T00:00:00Z"),
-        "EPSG:4326",
-        lambda: xarray_truth(FAPAR, "FAPAR", dtype="uint8", scale=0.004, nodata=255),
-    ),
-    Expected(
-        CONFIGURED["vito_openeo"],
-        "ndvi-300m.NDVI",
-        (0, "", ""),
-        "EPSG:4326",
-        lambda: raster_truth(_files("vito_openeo", "cgls_ndvi300.tif"), scale=0.004, offset=-0.08, nodata=255),
-    ),
-    *(
-        Expected(
-            CONFIGURED["vito_openeo"],
-            f"s2-bands.band{band}",
-            (0, "", ""),
-            "EPSG:32631",
-            lambda band=band: raster_truth(_files("vito_openeo", "S2-bands.tiff"), band),
-        )
-        for band in range(1, 7)
-    ),
+    Expected(place, layer, *(KNOWN.get(layer) or KNOWN[layer.partition(".")[0]]), truth)
+    for layer, (place, truth) in LAYERS.items()
 ]
 
 each_layer = pytest.mark.parametrize("expected", EXPECTED, ids=[each.layer for each in EXPECTED])
