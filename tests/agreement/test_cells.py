@@ -139,21 +139,11 @@ def tile_number(served: Served, pixel: Pixel) -> int:
 
 
 def wms_number(served: Served, pixel: Pixel) -> int:
-    query = {
-        "SERVICE": "WMS",
-        "VERSION": "1.3.0",
-        "REQUEST": "GetMap",
-        "LAYERS": "NDVI",
-        "STYLES": "",
-        "CRS": "EPSG:3857",
-        "BBOX": ",".join(map(repr, pixel.tile.bbox)),
-        "WIDTH": TILE_PX,
-        "HEIGHT": TILE_PX,
-        "FORMAT": "image/png",
-        "TRANSPARENT": "TRUE",
-        "TIME": served.scene.days[DAY_INDEX],
-    }
-    answer = served.client.get("/wms", params=query)
+    answer = served.client.get(
+        "/wms?SERVICE=WMS&VERSION=1.3.0&REQUEST=GetMap&LAYERS=NDVI&STYLES=&CRS=EPSG:3857&FORMAT=image/png"
+        f"&BBOX={','.join(map(repr, pixel.tile.bbox))}&WIDTH={TILE_PX}&HEIGHT={TILE_PX}&TRANSPARENT=TRUE"
+        f"&TIME={served.scene.days[DAY_INDEX]}"
+    )
     return grey(answer.content, pixel.column, pixel.row)
 
 

@@ -307,23 +307,11 @@ def ask_feature_info(client, name, _folder):
 def ask_wmts_feature_info(client, name, _folder):
     zoom = 9
     column, row, i, j = tile_of(PLACE["lon"], PLACE["lat"], zoom)
-    query = {
-        "SERVICE": "WMTS",
-        "REQUEST": "GetFeatureInfo",
-        "VERSION": "1.0.0",
-        "LAYER": "V",
-        "STYLE": "default",
-        "FORMAT": "image/png",
-        "TILEMATRIXSET": "WebMercatorQuad",
-        "TILEMATRIX": zoom,
-        "TILEROW": row,
-        "TILECOL": column,
-        "I": i,
-        "J": j,
-        "INFOFORMAT": "application/json",
-        "TIME": name,
-    }
-    (feature,) = client.get("/wmts", params=query).json()["features"]
+    (feature,) = client.get(
+        "/wmts?SERVICE=WMTS&REQUEST=GetFeatureInfo&VERSION=1.0.0&LAYER=V&STYLE=default&FORMAT=image/png"
+        f"&TILEMATRIXSET=WebMercatorQuad&TILEMATRIX={zoom}&TILEROW={row}&TILECOL={column}&I={i}&J={j}"
+        f"&INFOFORMAT=application/json&TIME={name}"
+    ).json()["features"]
     return feature["properties"]["value"]
 
 
@@ -336,24 +324,11 @@ def ask_tile(client, name, _folder):
 
 def told(client, _service, name):
     west, south = PLACE["lon"] - 0.5, PLACE["lat"] - 0.5
-    query = {
-        "SERVICE": "WMS",
-        "VERSION": "1.3.0",
-        "REQUEST": "GetFeatureInfo",
-        "LAYERS": "V",
-        "QUERY_LAYERS": "V",
-        "STYLES": "",
-        "FORMAT": "image/png",
-        "INFO_FORMAT": "application/json",
-        "CRS": "CRS:84",
-        "WIDTH": 100,
-        "HEIGHT": 100,
-        "BBOX": f"{west},{south},{west + 1},{south + 1}",
-        "I": 50,
-        "J": 50,
-        "TIME": name,
-    }
-    (feature,) = client.get("/wms", params=query).json()["features"]
+    (feature,) = client.get(
+        "/wms?SERVICE=WMS&VERSION=1.3.0&REQUEST=GetFeatureInfo&LAYERS=V&QUERY_LAYERS=V&STYLES=&FORMAT=image/png"
+        f"&CRS=CRS:84&WIDTH=100&HEIGHT=100&BBOX={west},{south},{west + 1},{south + 1}&I=50&J=50"
+        f"&INFO_FORMAT=application/json&TIME={name}"
+    ).json()["features"]
     return feature["properties"]["value"]
 
 

@@ -362,19 +362,9 @@ def test_maps_of_an_interval_are_told_of(archive, service):
     span = f"{SCENE.days[0]}/{SCENE.days[-1]}"
 
     answers = {
-        "wms": lambda: archive.get(
-            "/wms",
-            SERVICE="WMS",
-            VERSION="1.3.0",
-            REQUEST="GetMap",
-            LAYERS="NDVI,TWICE",
-            STYLES="",
-            CRS="CRS:84",
-            BBOX=BOX,
-            WIDTH="32",
-            HEIGHT="32",
-            FORMAT="image/png",
-            TIME=span,
+        "wms": lambda: archive.client.get(
+            "/wms?SERVICE=WMS&VERSION=1.3.0&REQUEST=GetMap&LAYERS=NDVI,TWICE&STYLES=&CRS=CRS:84"
+            f"&BBOX={BOX}&WIDTH=32&HEIGHT=32&FORMAT=image/png&TIME={span}"
         ),
         "map": lambda: archive.get(
             "/ogcapi/collections/NDVI/map", bbox=f"{west},{south},{east},{north}", datetime=span, width="32"
@@ -407,24 +397,11 @@ def test_feature_info_of_an_interval_is_like_a_series(archive):
 
 
 def feature_info(archive: Archive, time: str):
-    return archive.get(
-        "/wms",
-        SERVICE="WMS",
-        VERSION="1.3.0",
-        REQUEST="GetFeatureInfo",
-        LAYERS="NDVI",
-        QUERY_LAYERS="NDVI",
-        STYLES="",
-        CRS="CRS:84",
-        BBOX=",".join(str(each) for each in (*place_of(ROW + 1, COLUMN - 1), *place_of(ROW - 1, COLUMN + 1))),
-        WIDTH="3",
-        HEIGHT="3",
-        I="1",
-        J="1",
-        FORMAT="image/png",
-        INFO_FORMAT="application/json",
-        TIME=time,
-        EXCEPTIONS="XML",
+    box = ",".join(str(each) for each in (*place_of(ROW + 1, COLUMN - 1), *place_of(ROW - 1, COLUMN + 1)))
+    return archive.client.get(
+        "/wms?SERVICE=WMS&VERSION=1.3.0&REQUEST=GetFeatureInfo&LAYERS=NDVI&QUERY_LAYERS=NDVI&STYLES=&CRS=CRS:84"
+        f"&BBOX={box}&WIDTH=3&HEIGHT=3&I=1&J=1&FORMAT=image/png&INFO_FORMAT=application/json"
+        f"&TIME={time}&EXCEPTIONS=XML"
     )
 
 

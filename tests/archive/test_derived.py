@@ -2,6 +2,7 @@
 
 import dataclasses
 import io
+from urllib.parse import urlencode
 
 import numpy as np
 import pytest
@@ -118,21 +119,10 @@ def test_a_series_is_the_formula_of_the_native_cells(client, row, column):
 
 def native_map(client, layer, **rest):
     x, y = SCENE.transform.c, SCENE.transform.f
-    query = {
-        "SERVICE": "WMS",
-        "VERSION": "1.3.0",
-        "REQUEST": "GetMap",
-        "LAYERS": layer,
-        "STYLES": "",
-        "CRS": "EPSG:32631",
-        "BBOX": f"{x},{y - 640},{x + 640},{y}",
-        "WIDTH": 64,
-        "HEIGHT": 64,
-        "FORMAT": "image/png",
-        "TRANSPARENT": "TRUE",
-        **rest,
-    }
-    response = client.get("/wms", params=query)
+    response = client.get(
+        f"/wms?SERVICE=WMS&VERSION=1.3.0&REQUEST=GetMap&LAYERS={layer}&STYLES=&CRS=EPSG:32631&WIDTH=64&HEIGHT=64"
+        f"&BBOX={x},{y - 640},{x + 640},{y}&FORMAT=image/png&TRANSPARENT=TRUE&{urlencode(rest)}"
+    )
     assert response.headers["content-type"] == "image/png", response.text
     return np.asarray(Image.open(io.BytesIO(response.content)).convert("RGBA"))
 

@@ -126,24 +126,11 @@ def feature_info(served: Served, layer: str, longitude: float, latitude: float, 
     """Of the middle of three by three small pixels around the place."""
     half = 1.5e-7
     box = f"{longitude - half!r},{latitude - half!r},{longitude + half!r},{latitude + half!r}".replace("np.float64", "")
-    query = {
-        "SERVICE": "WMS",
-        "VERSION": "1.3.0",
-        "REQUEST": "GetFeatureInfo",
-        "LAYERS": layer,
-        "QUERY_LAYERS": layer,
-        "STYLES": "",
-        "FORMAT": "image/png",
-        "INFO_FORMAT": "application/json",
-        "CRS": "CRS:84",
-        "BBOX": box.replace("(", "").replace(")", ""),
-        "WIDTH": "3",
-        "HEIGHT": "3",
-        "I": "1",
-        "J": "1",
-        "TIME": day,
-    }
-    answer = served.client.get("/wms", params=query)
+    answer = served.client.get(
+        f"/wms?SERVICE=WMS&VERSION=1.3.0&REQUEST=GetFeatureInfo&LAYERS={layer}&QUERY_LAYERS={layer}&STYLES=&CRS=CRS:84"
+        f"&BBOX={box.replace('(', '').replace(')', '')}&WIDTH=3&HEIGHT=3&I=1&J=1&TIME={day}"
+        "&FORMAT=image/png&INFO_FORMAT=application/json"
+    )
     assert answer.status_code == 200, answer.text
     (feature,) = answer.json()["features"]
     return feature["properties"]["value"]
