@@ -30,62 +30,58 @@ def limits_of(tmp_path):
 V1 = "12:cpu,cpuacct:/docker/a\n4:memory:/docker/a\n3:cpuset:/docker/a\n1:name=systemd:/docker/a\n0::/docker/a\n"
 
 
-@pytest.mark.parametrize(
-    ("membership", "files", "cores", "memory_bytes"),
-    [
-        pytest.param("0::/\n", {"cpu.max": "200000 100000", "memory.max": GIB}, 2, GIB, id="v2"),
-        pytest.param("0::/\n", {"cpu.max": "150000 100000"}, 2, None, id="v2, a part of a core counts as one"),
-        pytest.param("0::/\n", {"cpu.max": "1000 100000"}, 1, None, id="v2, less than a core"),
-        pytest.param("0::/\n", {"cpu.max": "max 100000", "memory.max": "max"}, None, None, id="v2, no limits"),
-        pytest.param(
-            "0::/pod/a\n",
-            {
-                "pod/a/cpu.max": "max 100000",
-                "pod/a/memory.max": 4 * GIB,
-                "pod/cpu.max": "300000 100000",
-                "pod/memory.max": "max",
-                "memory.max": 2 * GIB,
-            },
-            3,
-            2 * GIB,
-            id="v2, groups in groups",
-        ),
-        pytest.param("0::/../b\n", {"memory.max": GIB}, None, GIB, id="v2, moved out of its namespace"),
-        pytest.param("0::/a:b\n", {"a:b/memory.max": GIB}, None, GIB, id="v2, a colon in the path"),
-        pytest.param(
-            V1,
-            {
-                "cpu,cpuacct/docker/a/cpu.cfs_quota_us": 250000,
-                "cpu,cpuacct/docker/a/cpu.cfs_period_us": 100000,
-                "memory/docker/a/memory.limit_in_bytes": GIB,
-            },
-            3,
-            GIB,
-            id="v1",
-        ),
-        pytest.param(
-            V1,
-            {"cpu/cpu.cfs_quota_us": 50000, "cpu/cpu.cfs_period_us": 50000, "memory/memory.limit_in_bytes": GIB},
-            1,
-            GIB,
-            id="v1, mounted at the root alone",
-        ),
-        pytest.param(
-            V1,
-            {
-                "cpu/docker/a/cpu.cfs_quota_us": -1,
-                "cpu/docker/a/cpu.cfs_period_us": 100000,
-                "memory/docker/a/memory.limit_in_bytes": UNLIMITED,
-                "memory/docker/memory.limit_in_bytes": 3 * GIB,
-            },
-            None,
-            3 * GIB,
-            id="v1, limited around it",
-        ),
-        pytest.param(V1, {}, None, None, id="no files"),
-        pytest.param("", {"memory.max": GIB}, None, None, id="in no group"),
-    ],
-)
+GROUPS = {
+    "v2": ("0::/\n", {"cpu.max": "200000 100000", "memory.max": GIB}, 2, GIB),
+    "v2, a part of a core counts as one": ("0::/\n", {"cpu.max": "150000 100000"}, 2, None),
+    "v2, less than a core": ("0::/\n", {"cpu.max": "1000 100000"}, 1, None),
+    "v2, no limits": ("0::/\n", {"cpu.max": "max 100000", "memory.max": "max"}, None, None),
+    "v2, groups in groups": (
+        "0::/pod/a\n",
+        {
+            "pod/a/cpu.max": "max 100000",
+            "pod/a/memory.max": 4 * GIB,
+            "pod/cpu.max": "300000 100000",
+            "pod/memory.max": "max",
+            "memory.max": 2 * GIB,
+        },
+        3,
+        2 * GIB,
+    ),
+    "v2, moved out of its namespace": ("0::/../b\n", {"memory.max": GIB}, None, GIB),
+    "v2, a colon in the path": ("0::/a:b\n", {"a:b/memory.max": GIB}, None, GIB),
+    "v1": (
+        V1,
+        {
+            "cpu,cpuacct/docker/a/cpu.cfs_quota_us": 250000,
+            "cpu,cpuacct/docker/a/cpu.cfs_period_us": 100000,
+            "memory/docker/a/memory.limit_in_bytes": GIB,
+        },
+        3,
+        GIB,
+    ),
+    "v1, mounted at the root alone": (
+        V1,
+        {"cpu/cpu.cfs_quota_us": 50000, "cpu/cpu.cfs_period_us": 50000, "memory/memory.limit_in_bytes": GIB},
+        1,
+        GIB,
+    ),
+    "v1, limited around it": (
+        V1,
+        {
+            "cpu/docker/a/cpu.cfs_quota_us": -1,
+            "cpu/docker/a/cpu.cfs_period_us": 100000,
+            "memory/docker/a/memory.limit_in_bytes": UNLIMITED,
+            "memory/docker/memory.limit_in_bytes": 3 * GIB,
+        },
+        None,
+        3 * GIB,
+    ),
+    "no files": (V1, {}, None, None),
+    "in no group": ("", {"memory.max": GIB}, None, None),
+}
+
+
+@pytest.mark.parametrize(("membership", "files", "cores", "memory_bytes"), GROUPS.values(), ids=GROUPS)
 def test_limits_are_the_least_of_all_groups(limits_of, membership, files, cores, memory_bytes):
     assert limits_of(membership, files) == GroupLimits(cores=cores, memory_bytes=memory_bytes)
 

@@ -16,13 +16,8 @@ def route(path, *methods):
 
 
 ROUTES = [
-    route("/"),
-    route("/tiles/{layer}"),
-    route("/{any}/fixed"),
-    route("/tiles/fixed"),
-    route("/tiles/{layer}", "POST"),
-    route("/tiles.json"),
-    route("/a b/{rest:path}"),
+    *(route("/"), route("/tiles/{layer}"), route("/{any}/fixed"), route("/tiles/fixed")),
+    *(route("/tiles/{layer}", "POST"), route("/tiles.json"), route("/a b/{rest:path}")),
     Mount("/inner", Router([route("/tiles/{layer}")])),
 ]
 

@@ -32,51 +32,40 @@ def section_of(document, name):
     return next(each for each in etree.fromstring(document).iter() if etree.QName(each).localname == name)
 
 
-@pytest.mark.parametrize("version", ["1.3.0", "1.1.1"])
-def test_wms_has_keywords_address_and_telephone(make_service, validate_ogc, version):
-    document = make_service().get(WMS.format(version)).content
+WMS_CONTACT = [
+    *(("ContactPerson", "Map desk"), ("ContactOrganization", "Map desk"), ("AddressType", "postal")),
+    *(("Address", "Wetstraat 1"), ("City", "Brussels"), ("StateOrProvince", "BRU"), ("PostCode", "1000")),
+    *(("Country", "Belgium"), ("ContactVoiceTelephone", "+32 2 555 01 00")),
+    ("ContactElectronicMailAddress", "maps@example.org"),
+]
+WMTS_CONTACT = [
+    *(("Voice", "+32 2 555 01 00"), ("DeliveryPoint", "Wetstraat 1"), ("City", "Brussels")),
+    *(("AdministrativeArea", "BRU"), ("PostalCode", "1000"), ("Country", "Belgium")),
+    ("ElectronicMailAddress", "maps@example.org"),
+]
 
-    service = section_of(document, "Service")
+
+@pytest.mark.parametrize(
+    ("url", "service", "contact", "told"),
+    [
+        (WMS.format("1.3.0"), "Service", "ContactInformation", WMS_CONTACT),
+        (WMS.format("1.1.1"), "Service", "ContactInformation", WMS_CONTACT),
+        (WMTS, "ServiceIdentification", "ContactInfo", WMTS_CONTACT),
+    ],
+    ids=["wms 1.3.0", "wms 1.1.1", "wmts"],
+)
+def test_capabilities_have_keywords_address_and_telephone(make_service, validate_ogc, url, service, contact, told):
+    document = make_service().get(url).content
+
     assert validate_ogc(document) == []
-    assert [text for name, text in texts_of(service) if name == "Keyword"] == list(KEYWORDS)
-    assert texts_of(section_of(document, "ContactInformation")) == [
-        ("ContactPerson", "Map desk"),
-        ("ContactOrganization", "Map desk"),
-        ("AddressType", "postal"),
-        ("Address", "Wetstraat 1"),
-        ("City", "Brussels"),
-        ("StateOrProvince", "BRU"),
-        ("PostCode", "1000"),
-        ("Country", "Belgium"),
-        ("ContactVoiceTelephone", "+32 2 555 01 00"),
-        ("ContactElectronicMailAddress", "maps@example.org"),
-    ]
-
-
-def test_wmts_has_keywords_address_and_telephone(make_service, validate_ogc):
-    document = make_service().get(WMTS).content
-
-    identification = section_of(document, "ServiceIdentification")
-    assert validate_ogc(document) == []
-    assert [text for name, text in texts_of(identification) if name == "Keyword"] == list(KEYWORDS)
-    assert texts_of(section_of(document, "ContactInfo")) == [
-        ("Voice", "+32 2 555 01 00"),
-        ("DeliveryPoint", "Wetstraat 1"),
-        ("City", "Brussels"),
-        ("AdministrativeArea", "BRU"),
-        ("PostalCode", "1000"),
-        ("Country", "Belgium"),
-        ("ElectronicMailAddress", "maps@example.org"),
-    ]
+    assert [text for name, text in texts_of(section_of(document, service)) if name == "Keyword"] == list(KEYWORDS)
+    assert texts_of(section_of(document, contact)) == told
 
 
 @pytest.mark.parametrize(
     "contact",
     [
-        Contact(),
-        Contact(name="Map desk"),
-        Contact(telephone="112"),
-        Contact(email="maps@example.org"),
+        *(Contact(), Contact(name="Map desk"), Contact(telephone="112"), Contact(email="maps@example.org")),
         Contact(address=PostalAddress(city="Brussels")),
     ],
     ids=["none", "name", "telephone", "email", "city"],

@@ -108,8 +108,8 @@ def used(answer):
     return 200, answer.headers.get("Chronotile-Time"), answer.headers.get("Warning")
 
 
-def at(day, warning=None):
-    return 200, f"{day}T00:00:00Z", warning
+def at(*days, warning=None):
+    return 200, ",".join(f"{day}T00:00:00Z" for day in days), warning
 
 
 INVALID = (200, "InvalidDimensionValue", None)
@@ -119,141 +119,81 @@ def nearest(times):
     return f"99 Nearest value used: time={times} ISO8601"
 
 
-@pytest.mark.parametrize(
-    ("layers", "time", "expected"),
-    [
-        pytest.param("NDVI", "2020-06-11", at("2020-06-11"), id="single value in extent"),
-        pytest.param(
-            "NDVI",
-            "2020-05-21,2020-06-01",
-            (200, "2020-06-01T00:00:00Z,2020-05-21T00:00:00Z", None),
-            id="list TIME=t1,t2",
-        ),
-        pytest.param(
-            "NDVI",
-            "2020-05-21/2020-06-05",
-            (200, "2020-06-01T00:00:00Z,2020-05-21T00:00:00Z", None),
-            id="interval TIME=a/b",
-        ),
-        pytest.param(
-            "DAILY",
-            "1990-01-01/1990-01-05/P2D",
-            (200, "1990-01-05T00:00:00Z,1990-01-03T00:00:00Z,1990-01-01T00:00:00Z", None),
-            id="interval TIME=a/b/p",
-        ),
-        pytest.param(
-            "NDVI",
-            None,
-            at("2020-06-21", "99 Default value used: time=2020-06-21 ISO8601"),
-            id="missing TIME, default present",
-        ),
-        pytest.param("UNDATED", None, (200, "MissingDimensionValue", None), id="missing TIME, no default"),
-        pytest.param(
-            "NEAREST", "2020-06-09", at("2020-06-11", nearest("2020-06-11")), id="value not in extent, nearestValue=1"
-        ),
-        pytest.param("NEAREST", "2020-07-30", INVALID, id="value not in extent, nearestValue=1, beyond tolerance"),
-        pytest.param(
-            "BEFORE", "2020-06-09T23:00:00Z", INVALID, id="value not in extent, match before, beyond tolerance"
-        ),
-        pytest.param("BEFORE", "2020-06-05", at("2020-06-01", nearest("2020-06-01")), id="match before"),
-        pytest.param("NDVI", "2020-06-12", INVALID, id="value not in extent, nearestValue=0"),
-        pytest.param("IRREGULAR", "2020-01-13", at("2020-01-11", nearest("2020-01-11")), id="irregular times"),
-        pytest.param(
-            "IRREGULAR", "2020-03-16T20:59:59Z", at("2020-01-24", nearest("2020-01-24")), id="irregular times, long gap"
-        ),
-        pytest.param("IRREGULAR", "2020-03-16T21:00:01Z", INVALID, id="irregular times, beyond tolerance"),
-        pytest.param("IRREGULAR", "2019-12-31", INVALID, id="irregular times, before the first"),
-        pytest.param("IRREGULAR", "2020-04-14", INVALID, id="irregular times, after the last"),
-        pytest.param(
-            "IRREGULAR_AND_MISTAKEN", "2020-04-14", INVALID, id="irregular times, after the last but a mistake"
-        ),
-        pytest.param(
-            "IRREGULAR_AND_MISTAKEN",
-            "2020-03-16T21:00:01Z",
-            INVALID,
-            id="irregular times with a mistake, beyond tolerance",
-        ),
-        pytest.param("IRREGULAR", "2020-02-01/2020-02-29", INVALID, id="irregular times, interval without any"),
-        pytest.param("EXACT", "2020-01-13", INVALID, id="irregular times, configured match exact"),
-        pytest.param("HOURS", "2020-06-20T12:00:00Z", INVALID, id="two times, which have no step"),
-        pytest.param(
-            "NDVI", "2020-06-15/2020-12-31", at("2020-06-21", nearest("2020-06-21")), id="interval partly outside"
-        ),
-        pytest.param("NDVI", "2021-01-01/2021-12-31", INVALID, id="interval without any instant"),
-        pytest.param(
-            "NDVI",
-            "2020-06-01T00:00:00Z/2020-06-11T00:00:00Z",
-            at("2020-06-01"),
-            id="frame that ends where the next begins",
-        ),
-        pytest.param(
-            "NDVI",
-            "2020-06-01/2020-06-11",
-            (200, "2020-06-11T00:00:00Z,2020-06-01T00:00:00Z", None),
-            id="interval of days, which holds its end",
-        ),
-        pytest.param(
-            "NDVI",
-            "2020-06-01T00:00:00Z/2020-06-11T00:00:01Z",
-            (200, "2020-06-11T00:00:00Z,2020-06-01T00:00:00Z", None),
-            id="interval that ends after an instant",
-        ),
-        pytest.param("NDVI", "2020-06-05T00:00:00Z/2020-06-11T00:00:00Z", INVALID, id="frame with its end alone"),
-        pytest.param(
-            "NDVI", "2020-06-05T00:01:00Z/2020-06-11T00:00:00Z", at("2020-06-11"), id="interval with its end alone"
-        ),
-        pytest.param(
-            "NDVI", "2020-06-11T00:00:00Z/2020-06-11T00:00:00Z", at("2020-06-11"), id="interval of one instant"
-        ),
-        pytest.param(
-            "NDVI",
-            "2020-05-21T00:00:00Z/2020-06-11T00:00:00Z",
-            (200, "2020-06-01T00:00:00Z,2020-05-21T00:00:00Z", None),
-            id="frame of several dates",
-        ),
-        pytest.param(
-            "MINUTES",
-            "2020-06-20T10:00:00Z/2020-06-20T10:01:00Z",
-            (200, "2020-06-20T10:00:00Z", None),
-            id="frame of a minute",
-        ),
-        pytest.param("NDVI", "1590969600000/1591833600000", at("2020-06-01"), id="frame in milliseconds since 1970"),
-        pytest.param(
-            "MINUTES",
-            "2020-06-20T10:00:00Z/2020-06-20T10:02:00Z",
-            (200, "2020-06-20T10:02:00Z,2020-06-20T10:01:00Z,2020-06-20T10:00:00Z", None),
-            id="interval of minutes, which holds its end",
-        ),
-        pytest.param(
-            "NDVI",
-            "2020-06-01T00:00:00Z/2020-06-11T00:00:00Z,2020-06-21",
-            (200, "2020-06-21T00:00:00Z,2020-06-11T00:00:00Z,2020-06-01T00:00:00Z", None),
-            id="list, whose intervals hold their ends",
-        ),
-        pytest.param(
-            "DAILY",
-            "1990-01-01T00:00:00Z/1990-01-03T00:00:00Z/P1D",
-            (200, "1990-01-03T00:00:00Z,1990-01-02T00:00:00Z,1990-01-01T00:00:00Z", None),
-            id="interval with period, which holds its end",
-        ),
-        pytest.param("NDVI", "current", at("2020-06-21"), id="TIME=current"),
-        pytest.param("NDVI", "2020-06-15/current", at("2020-06-21"), id="TIME=a/current"),
-        pytest.param(
-            "MISTAKEN",
-            "2020-06-11/current",
-            (200, "2020-06-21T00:00:00Z,2020-06-11T00:00:00Z", None),
-            id="TIME=a/current, a time in the future",
-        ),
-        pytest.param("MISTAKEN", "current", at("2020-06-21"), id="TIME=current, a time in the future"),
-        pytest.param("MISTAKEN", "2020-06-30/..", at("2106-01-01"), id="open interval, a time in the future"),
-        pytest.param("MISTAKEN", "2020-06-30/current", INVALID, id="TIME=a/current, which begins after it"),
-        pytest.param("AHEAD", "2020-06-11/current", INVALID, id="TIME=a/current where it is not declared"),
-        pytest.param("AHEAD", "current", INVALID, id="TIME=current where it is not declared"),
-        pytest.param("NDVI,HEIGHT", "2020-06-11", at("2020-06-11"), id="layer without time beside one with time"),
-        pytest.param("ONE", "1999", at("2020-06-11", nearest("2020-06-11")), id="layer with one known time"),
-        pytest.param("EARLIEST", "default", (*at("2020-05-21")[:2], None), id="TIME=default"),
-    ],
-)
+def near(day):
+    return at(day, warning=nearest(day))
+
+
+WMS_ROWS = {
+    "single value in extent": ("NDVI", "2020-06-11", at("2020-06-11")),
+    "list TIME=t1,t2": ("NDVI", "2020-05-21,2020-06-01", at("2020-06-01", "2020-05-21")),
+    "interval TIME=a/b": ("NDVI", "2020-05-21/2020-06-05", at("2020-06-01", "2020-05-21")),
+    "interval TIME=a/b/p": ("DAILY", "1990-01-01/1990-01-05/P2D", at("1990-01-05", "1990-01-03", "1990-01-01")),
+    "missing TIME, default present": (
+        "NDVI",
+        None,
+        at("2020-06-21", warning="99 Default value used: time=2020-06-21 ISO8601"),
+    ),
+    "missing TIME, no default": ("UNDATED", None, (200, "MissingDimensionValue", None)),
+    "value not in extent, nearestValue=1": ("NEAREST", "2020-06-09", near("2020-06-11")),
+    "value not in extent, nearestValue=1, beyond tolerance": ("NEAREST", "2020-07-30", INVALID),
+    "value not in extent, match before, beyond tolerance": ("BEFORE", "2020-06-09T23:00:00Z", INVALID),
+    "match before": ("BEFORE", "2020-06-05", near("2020-06-01")),
+    "value not in extent, nearestValue=0": ("NDVI", "2020-06-12", INVALID),
+    "irregular times": ("IRREGULAR", "2020-01-13", near("2020-01-11")),
+    "irregular times, long gap": ("IRREGULAR", "2020-03-16T20:59:59Z", near("2020-01-24")),
+    "irregular times, beyond tolerance": ("IRREGULAR", "2020-03-16T21:00:01Z", INVALID),
+    "irregular times, before the first": ("IRREGULAR", "2019-12-31", INVALID),
+    "irregular times, after the last": ("IRREGULAR", "2020-04-14", INVALID),
+    "irregular times, after the last but a mistake": ("IRREGULAR_AND_MISTAKEN", "2020-04-14", INVALID),
+    "irregular times with a mistake, beyond tolerance": ("IRREGULAR_AND_MISTAKEN", "2020-03-16T21:00:01Z", INVALID),
+    "irregular times, interval without any": ("IRREGULAR", "2020-02-01/2020-02-29", INVALID),
+    "irregular times, configured match exact": ("EXACT", "2020-01-13", INVALID),
+    "two times, which have no step": ("HOURS", "2020-06-20T12:00:00Z", INVALID),
+    "interval partly outside": ("NDVI", "2020-06-15/2020-12-31", near("2020-06-21")),
+    "interval without any instant": ("NDVI", "2021-01-01/2021-12-31", INVALID),
+    "frame that ends where the next begins": ("NDVI", "2020-06-01T00:00:00Z/2020-06-11T00:00:00Z", at("2020-06-01")),
+    "interval of days, which holds its end": ("NDVI", "2020-06-01/2020-06-11", at("2020-06-11", "2020-06-01")),
+    "interval that ends after an instant": (
+        "NDVI",
+        "2020-06-01T00:00:00Z/2020-06-11T00:00:01Z",
+        at("2020-06-11", "2020-06-01"),
+    ),
+    "frame with its end alone": ("NDVI", "2020-06-05T00:00:00Z/2020-06-11T00:00:00Z", INVALID),
+    "interval with its end alone": ("NDVI", "2020-06-05T00:01:00Z/2020-06-11T00:00:00Z", at("2020-06-11")),
+    "interval of one instant": ("NDVI", "2020-06-11T00:00:00Z/2020-06-11T00:00:00Z", at("2020-06-11")),
+    "frame of several dates": ("NDVI", "2020-05-21T00:00:00Z/2020-06-11T00:00:00Z", at("2020-06-01", "2020-05-21")),
+    "frame of a minute": ("MINUTES", "2020-06-20T10:00:00Z/2020-06-20T10:01:00Z", (200, "2020-06-20T10:00:00Z", None)),
+    "frame in milliseconds since 1970": ("NDVI", "1590969600000/1591833600000", at("2020-06-01")),
+    "interval of minutes, which holds its end": (
+        "MINUTES",
+        "2020-06-20T10:00:00Z/2020-06-20T10:02:00Z",
+        (200, "2020-06-20T10:02:00Z,2020-06-20T10:01:00Z,2020-06-20T10:00:00Z", None),
+    ),
+    "list, whose intervals hold their ends": (
+        "NDVI",
+        "2020-06-01T00:00:00Z/2020-06-11T00:00:00Z,2020-06-21",
+        at("2020-06-21", "2020-06-11", "2020-06-01"),
+    ),
+    "interval with period, which holds its end": (
+        "DAILY",
+        "1990-01-01T00:00:00Z/1990-01-03T00:00:00Z/P1D",
+        at("1990-01-03", "1990-01-02", "1990-01-01"),
+    ),
+    "TIME=current": ("NDVI", "current", at("2020-06-21")),
+    "TIME=a/current": ("NDVI", "2020-06-15/current", at("2020-06-21")),
+    "TIME=a/current, a time in the future": ("MISTAKEN", "2020-06-11/current", at("2020-06-21", "2020-06-11")),
+    "TIME=current, a time in the future": ("MISTAKEN", "current", at("2020-06-21")),
+    "open interval, a time in the future": ("MISTAKEN", "2020-06-30/..", at("2106-01-01")),
+    "TIME=a/current, which begins after it": ("MISTAKEN", "2020-06-30/current", INVALID),
+    "TIME=a/current where it is not declared": ("AHEAD", "2020-06-11/current", INVALID),
+    "TIME=current where it is not declared": ("AHEAD", "current", INVALID),
+    "layer without time beside one with time": ("NDVI,HEIGHT", "2020-06-11", at("2020-06-11")),
+    "layer with one known time": ("ONE", "1999", near("2020-06-11")),
+    "TIME=default": ("EARLIEST", "default", (*at("2020-05-21")[:2], None)),
+}
+
+
+@pytest.mark.parametrize(("layers", "time", "expected"), WMS_ROWS.values(), ids=WMS_ROWS)
 def test_wms_row(draw, layers, time, expected):
     found = used(draw(layers, time))
 

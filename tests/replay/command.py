@@ -82,16 +82,7 @@ def _bodies_of(against: Path, file: Path, names: Collection[str], temporary: Pat
     paths = os.pathsep.join(str(other / each) for each in ("", "server", "clients/python/src"))
     chosen = [word for name in sorted(names) for word in ("--archive", name)]
     command = [
-        sys.executable,
-        "-W",
-        "ignore",
-        "-m",
-        "tests.replay",
-        "--file",
-        str(file),
-        "--keep",
-        str(folder),
-        "--shown",
+        *(sys.executable, "-W", "ignore", "-m", "tests.replay", "--file", str(file), "--keep", str(folder), "--shown"),
         "0",
     ]
     ran = subprocess.run([*command, *chosen], cwd=other, env=os.environ | {"PYTHONPATH": paths}, check=False)

@@ -137,18 +137,14 @@ def test_other_cells_are_in_by_their_own_centres(request_of):
     assert (numbers_of(coverage) != NODATA).sum() * size == pytest.approx(2000**2 - 1000**2, rel=0.05)
 
 
-@pytest.mark.parametrize(
-    ("area", "reason"),
-    [
-        pytest.param(Area(polygons=((square(0, 0, 10, 10),),), crs=UTM), "outside", id="elsewhere"),
-        pytest.param(Area(polygons=((square(10, 10, 11, 11),),)), "outside", id="elsewhere in degrees"),
-        pytest.param(
-            Area(polygons=((square(601_010, 5_640_010, 601_020, 5_640_020),),), crs=UTM),
-            "no cell's centre",
-            id="too small",
-        ),
-    ],
-)
+WITHOUT_CELLS = {
+    "elsewhere": (Area(polygons=((square(0, 0, 10, 10),),), crs=UTM), "outside"),
+    "elsewhere in degrees": (Area(polygons=((square(10, 10, 11, 11),),)), "outside"),
+    "too small": (Area(polygons=((square(601_010, 5_640_010, 601_020, 5_640_020),),), crs=UTM), "no cell's centre"),
+}
+
+
+@pytest.mark.parametrize(("area", "reason"), WITHOUT_CELLS.values(), ids=WITHOUT_CELLS)
 def test_areas_without_cells_are_refused_by_name(area, reason):
     with pytest.raises(OutsideData, match=reason) as refused:
         ask(area, area_locator="coords")

@@ -364,29 +364,26 @@ def test_a_collection_of_nothing_has_no_areas():
     assert read_all({"type": "FeatureCollection", "features": []}) == ()
 
 
-@pytest.mark.parametrize(
-    ("document", "said"),
-    [
-        pytest.param(polygon(SQUARE), "must be a FeatureCollection or a GeometryCollection", id="one"),
-        pytest.param({"type": "FeatureCollection", "features": None}, "must be a list", id="no list"),
-        pytest.param({"type": "FeatureCollection", "features": [3]}, "member of feature 1", id="number"),
-        pytest.param(
-            {"type": "GeometryCollection", "geometries": [polygon(SQUARE), {"type": "Point", "coordinates": [4, 51]}]},
-            "the geometry of geometry 2 must be a Polygon or MultiPolygon, or a Feature of one, got 'Point'",
-            id="mixed",
-        ),
-        pytest.param(
-            {"type": "FeatureCollection", "features": [feature({"type": "LineString", "coordinates": SQUARE})]},
-            "of feature 1 must be a Polygon",
-            id="line",
-        ),
-        pytest.param(
-            {"type": "FeatureCollection", "features": [feature(polygon(SQUARE)), feature(polygon(SQUARE[:2]))]},
-            "ring 1 of polygon 1 of feature 2",
-            id="second feature",
-        ),
-    ],
-)
+MEMBERS_AT_FAULT = {
+    "one": (polygon(SQUARE), "must be a FeatureCollection or a GeometryCollection"),
+    "no list": ({"type": "FeatureCollection", "features": None}, "must be a list"),
+    "number": ({"type": "FeatureCollection", "features": [3]}, "member of feature 1"),
+    "mixed": (
+        {"type": "GeometryCollection", "geometries": [polygon(SQUARE), {"type": "Point", "coordinates": [4, 51]}]},
+        "the geometry of geometry 2 must be a Polygon or MultiPolygon, or a Feature of one, got 'Point'",
+    ),
+    "line": (
+        {"type": "FeatureCollection", "features": [feature({"type": "LineString", "coordinates": SQUARE})]},
+        "of feature 1 must be a Polygon",
+    ),
+    "second feature": (
+        {"type": "FeatureCollection", "features": [feature(polygon(SQUARE)), feature(polygon(SQUARE[:2]))]},
+        "ring 1 of polygon 1 of feature 2",
+    ),
+}
+
+
+@pytest.mark.parametrize(("document", "said"), MEMBERS_AT_FAULT.values(), ids=MEMBERS_AT_FAULT)
 def test_the_member_at_fault_is_named(document, said):
     with pytest.raises(InvalidParameter, match=said):
         read_all(document)

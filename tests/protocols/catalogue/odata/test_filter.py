@@ -14,6 +14,16 @@ L1C = "S2B_MSIL1C_20220503T105031_N0400_R051_T31UES.SAFE"
 ATTRIBUTE = "Attributes/OData.CSC.{0}Attribute/any(att:att/Name eq '{1}' and att/OData.CSC.{0}Attribute/Value {2})"
 
 
+GRD_3, GRD_4 = "S1A_EW_GRDM_20220503T000100", "S1A_EW_GRDM_20220504T000100"
+RING = "((12.65 47.44,21.39 48.34,28.33 52.87,14.5 51.35,12.65 47.44))"
+DESCENDING = "eq 'DESCENDING'"
+
+
+def starting(after, before):
+    start = "ContentDate/Start {} 2022-05-{}:00.000Z"
+    return f"{start.format('gt', after)} and {start.format('lt', before)}"
+
+
 def scene(day):
     return (A, B)[day % 2].format(day)
 
@@ -30,50 +40,29 @@ def days(names):
 @pytest.mark.parametrize(
     ("filter_", "found"),
     [
-        (
-            "not contains(Name,'S2') and ContentDate/Start gt 2022-05-03T00:00:00.000Z "
-            "and ContentDate/Start lt 2022-05-03T00:10:00.000Z",
-            ["S1A_EW_GRDM_20220503T000100"],
-        ),
+        (f"not contains(Name,'S2') and {starting('03T00:00', '03T00:10')}", [GRD_3]),
         (f"Name eq '{scene(4)}'", [scene(4)]),
-        (
-            "contains(Name,'S1A') and ContentDate/Start gt 2022-05-03T00:00:00.000Z "
-            "and ContentDate/Start lt 2022-05-05T00:00:00.000Z",
-            ["S1A_EW_GRDM_20220504T000100", "S1A_EW_GRDM_20220503T000100"],
-        ),
-        (
-            "Collection/Name eq 'SENTINEL-2' and ContentDate/Start gt 2022-05-03T00:00:00.000Z "
-            "and ContentDate/Start lt 2022-05-04T00:11:00.000Z",
-            [scene(3), L1C],
-        ),
+        (f"contains(Name,'S1A') and {starting('03T00:00', '05T00:00')}", [GRD_4, GRD_3]),
+        (f"Collection/Name eq 'SENTINEL-2' and {starting('03T00:00', '04T00:11')}", [scene(3), L1C]),
         (
             "PublicationDate gt 2022-05-04T00:00:00.000Z and PublicationDate lt 2022-05-05T00:00:00.000Z",
-            [scene(4), "S1A_EW_GRDM_20220504T000100"],
+            [scene(4), GRD_4],
         ),
         ("PublicationDate ge 2022-05-04T18:00:00.000Z and PublicationDate le 2022-05-04T18:00:00.000Z", [scene(4)]),
+        ("ContentDate/Start gt 2022-05-03T00:00:00.000Z and ContentDate/End lt 2022-05-03T00:05:00.000Z", [GRD_3]),
         (
-            "ContentDate/Start gt 2022-05-03T00:00:00.000Z and ContentDate/End lt 2022-05-03T00:05:00.000Z",
-            ["S1A_EW_GRDM_20220503T000100"],
-        ),
-        (
-            "OData.CSC.Intersects(area=geography'SRID=4326;POLYGON((12.65 47.44,21.39 48.34,28.33 52.87,"
-            "14.5 51.35,12.65 47.44))') and ContentDate/Start gt 2022-05-04T00:00:00.000Z and "
-            "ContentDate/Start lt 2022-05-05T00:00:00.000Z",
-            ["S1A_EW_GRDM_20220504T000100"],
+            f"OData.CSC.Intersects(area=geography'SRID=4326;POLYGON{RING}') and {starting('04T00:00', '05T00:00')}",
+            [GRD_4],
         ),
         ("OData.CSC.Intersects(area=geography'SRID=4326;POINT(3.5319577 50.65487)')", [L1C]),
         (
-            attribute("Double", "cloudCover", "le 40.00")
-            + " and ContentDate/Start gt 2022-05-01T00:00:00.000Z and ContentDate/Start lt 2022-05-03T00:00:00.000Z",
+            f"{attribute('Double', 'cloudCover', 'le 40.00')} and {starting('01T00:00', '03T00:00')}",
             [scene(2), scene(1)],
         ),
         (
-            attribute("Double", "cloudCover", "lt 50.00")
-            + " and "
+            f"{attribute('Double', 'cloudCover', 'lt 50.00')} and "
             + attribute("String", "productType", "eq 'S2MSI2A'")
-            + " and Attributes/OData.CSC.StringAttribute/any(att:att/Name eq 'orbitDirection' and "
-            "att/OData.CSC.StringAttribute/Value eq 'DESCENDING') and ContentDate/Start gt 2022-05-03T00:00:00.000Z "
-            "and ContentDate/Start lt 2022-05-04T16:00:00.000Z",
+            + f" and {attribute('String', 'orbitDirection', DESCENDING)} and {starting('03T00:00', '04T16:00')}",
             [scene(4), scene(3)],
         ),
     ],

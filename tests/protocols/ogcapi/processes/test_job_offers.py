@@ -56,116 +56,75 @@ MANY = ("NDVI", "LAI")
 COVERAGE = "/ogcapi/collections/NDVI/coverage?f=GTiff"
 OF_ALL = "/ogcapi/collections/s2/coverage?f=GTiff"
 FILM = "/animations/NDVI.gif?width=64"
-SAME = {
-    "areas as CSV": ("POST", "/timeseries/NDVI/areas?format=csv", AREAS, places(AREAS)),
+CSV, ONE_CSV = (f"/timeseries/NDVI/{kind}?format=csv" for kind in ("areas", "area"))
+GEOMETRIES = {"type": "GeometryCollection", "geometries": [AREA, AREA]}
+IN_UTM = collection({**FEATURE, "geometry": METRES}, crs=UTM)
+OF_NDVI, OF_MANY = {"layers": ["NDVI"]}, {"layers": list(MANY), "datetime": "2020-06-01/2020-06-30/P10D"}
+GETS = {
+    "a box": f"{ONE_CSV}&bbox=4.6,50.8,4.62,50.82",
+    "a box in metres": f"{ONE_CSV}&bbox=605000,5630000,607000,5633000&crs=EPSG:32631",
+    "a place": f"{ONE_CSV}&place=squares/S1",
+    "a coverage": COVERAGE,
+    "a coverage at some times": f"{COVERAGE}&datetime=2020-06-01,2020-06-21",
+    "a coverage of an interval of a subset": f'{COVERAGE}&subset=time("2020-05":"2020-06-11")',
+    "a coverage of the latest time": f"{COVERAGE}&subset=time(*)",
+    "a coverage in a box": f"{COVERAGE}&bbox=4.6,50.8,4.7,50.9",
+    "a coverage in a box of another CRS": f"{COVERAGE}&bbox=3080000,3940000,3090000,3950000&bbox-crs=EPSG:3035",
+    "a coverage between latitudes": f"{COVERAGE}&subset=Lat(50.8:50.85)",
+    "a coverage from an easting on": f"{COVERAGE}&subset=x(620000:*)",
+    "a row of a coverage": f"{COVERAGE}&subset=y(5630050)",
+    "a coverage in another CRS": f"{COVERAGE}&crs=EPSG:3035",
+    "a coverage of several layers": OF_ALL,
+    "some fields of a coverage": f"{OF_ALL}&properties=LAI",
+    "a cube": "/ogcapi/collections/NDVI/cube?f=GeoTIFF&bbox=4.6,50.8,4.7,50.9&datetime=2020-06",
+    "a time-lapse": FILM,
+    "some of a time-lapse": f"{FILM}&step=2&fps=2.5&labels=date&style=reds&datetime=2020-05/2020-06-21",
+    "a time-lapse by months, in a box": f"{FILM}&height=48&step=P1M&reducer=max&labels=none"
+    "&bbox=500000,6580000,560000,6620000&crs=EPSG:3857",
+    "a time-lapse in a CRS that is north first": f"{FILM}&bbox=4.6,50.8,4.7,50.9&crs=EPSG:4326",
+}
+POSTS = {
+    "areas as CSV": (CSV, AREAS, places(AREAS)),
     "areas as GeoJSON, with all that may be said": (
-        "POST",
         "/timeseries/NDVI/areas?format=geojson&reducers=mean,p10,count&weights=area&min_valid=0.1&datetime=2020-06",
         AREAS,
         places(AREAS),
     ),
-    "areas of a collection of geometries": (
-        "POST",
-        "/timeseries/NDVI/areas?format=csv",
-        {"type": "GeometryCollection", "geometries": [AREA, AREA]},
-        places(collection(feature(AREA), feature(AREA))),
-    ),
+    "areas of a collection of geometries": (CSV, GEOMETRIES, places(collection(feature(AREA), feature(AREA)))),
     "areas in the CRS of the query": (
-        "POST",
-        "/timeseries/NDVI/areas?format=csv&crs=EPSG:32631",
+        f"{CSV}&crs=EPSG:32631",
         collection({**FEATURE, "geometry": METRES}),
-        places(collection({**FEATURE, "geometry": METRES}, crs=UTM)),
+        places(IN_UTM),
     ),
-    "a geometry": ("POST", "/timeseries/NDVI/area?format=csv", AREA, places(collection(feature(AREA)))),
-    "a feature": (
-        "POST",
-        "/timeseries/NDVI/area?format=geojson&datetime=2020-06-01/..",
-        FEATURE,
-        places(collection(FEATURE)),
-    ),
-    "a geometry that names its CRS": (
-        "POST",
-        "/timeseries/NDVI/area?format=csv",
-        {**METRES, "crs": UTM},
-        places(collection(feature(METRES), crs=UTM)),
-    ),
+    "a geometry": (ONE_CSV, AREA, places(collection(feature(AREA)))),
+    "a feature": ("/timeseries/NDVI/area?format=geojson&datetime=2020-06-01/..", FEATURE, places(collection(FEATURE))),
+    "a geometry that names its CRS": (ONE_CSV, {**METRES, "crs": UTM}, places(collection(feature(METRES), crs=UTM))),
     "a feature whose geometry names its CRS": (
-        "POST",
-        "/timeseries/NDVI/area?format=csv",
+        ONE_CSV,
         {**FEATURE, "geometry": {**METRES, "crs": UTM}},
-        places(collection({**FEATURE, "geometry": METRES}, crs=UTM)),
+        places(IN_UTM),
     ),
-    "geometries that are one area": (
-        "POST",
-        "/timeseries/NDVI/area?format=csv",
-        {"type": "GeometryCollection", "geometries": [AREA, AREA]},
-        places(collection(feature({"type": "GeometryCollection", "geometries": [AREA, AREA]}))),
-    ),
-    "areas as CSV for a spreadsheet": (
-        "POST",
-        "/timeseries/NDVI/areas?format=csv&dialect=semicolon&date=day&columns=all",
-        AREAS,
-        places(AREAS),
-    ),
-    "a box": ("GET", "/timeseries/NDVI/area?format=csv&bbox=4.6,50.8,4.62,50.82", None, {}),
-    "a box in metres": (
-        "GET",
-        "/timeseries/NDVI/area?format=csv&bbox=605000,5630000,607000,5633000&crs=EPSG:32631",
-        None,
-        {},
-    ),
-    "a place": ("GET", "/timeseries/NDVI/area?format=csv&place=squares/S1", None, {}),
-    "points as JSON": ("POST", "/timeseries/points", POINTS, POINTS),
+    "geometries that are one area": (ONE_CSV, GEOMETRIES, places(collection(feature(GEOMETRIES)))),
+    "areas as CSV for a spreadsheet": (f"{CSV}&dialect=semicolon&date=day&columns=all", AREAS, places(AREAS)),
+    "points as JSON": ("/timeseries/points", POINTS, POINTS),
     "points with names, of several layers": (
-        "POST",
         "/timeseries/points",
-        {"layers": list(MANY), "points": NAMED, "datetime": "2020-06-01/2020-06-30/P10D"},
-        {"layers": list(MANY), "points": NAMED_FEATURES, "datetime": "2020-06-01/2020-06-30/P10D"},
+        OF_MANY | {"points": NAMED},
+        OF_MANY | {"points": NAMED_FEATURES},
     ),
     "points as CSV": (
-        "POST",
         "/timeseries/points?format=csv&datetime=2020-06",
-        {"layers": ["NDVI"], "points": NAMED},
-        {"layers": ["NDVI"], "points": NAMED_FEATURES},
+        OF_NDVI | {"points": NAMED},
+        OF_NDVI | {"points": NAMED_FEATURES},
     ),
     "points as CSV for a spreadsheet": (
-        "POST",
         "/timeseries/points?format=csv&dialect=semicolon&date=day&columns=all",
-        {"layers": ["NDVI"], "points": NAMED},
-        {"layers": ["NDVI"], "points": NAMED_FEATURES},
+        OF_NDVI | {"points": NAMED},
+        OF_NDVI | {"points": NAMED_FEATURES},
     ),
-    "a coverage": ("GET", COVERAGE, None, {}),
-    "a coverage at some times": ("GET", f"{COVERAGE}&datetime=2020-06-01,2020-06-21", None, {}),
-    "a coverage of an interval of a subset": ("GET", f'{COVERAGE}&subset=time("2020-05":"2020-06-11")', None, {}),
-    "a coverage of the latest time": ("GET", f"{COVERAGE}&subset=time(*)", None, {}),
-    "a coverage in a box": ("GET", f"{COVERAGE}&bbox=4.6,50.8,4.7,50.9", None, {}),
-    "a coverage in a box of another CRS": (
-        "GET",
-        f"{COVERAGE}&bbox=3080000,3940000,3090000,3950000&bbox-crs=EPSG:3035",
-        None,
-        {},
-    ),
-    "a coverage between latitudes": ("GET", f"{COVERAGE}&subset=Lat(50.8:50.85)", None, {}),
-    "a coverage from an easting on": ("GET", f"{COVERAGE}&subset=x(620000:*)", None, {}),
-    "a row of a coverage": ("GET", f"{COVERAGE}&subset=y(5630050)", None, {}),
-    "a coverage in another CRS": ("GET", f"{COVERAGE}&crs=EPSG:3035", None, {}),
-    "a coverage of several layers": ("GET", OF_ALL, None, {}),
-    "some fields of a coverage": ("GET", f"{OF_ALL}&properties=LAI", None, {}),
-    "a cube": ("GET", "/ogcapi/collections/NDVI/cube?f=GeoTIFF&bbox=4.6,50.8,4.7,50.9&datetime=2020-06", None, {}),
-    "a time-lapse": ("GET", FILM, None, {}),
-    "some of a time-lapse": (
-        "GET",
-        f"{FILM}&step=2&fps=2.5&labels=date&style=reds&datetime=2020-05/2020-06-21",
-        None,
-        {},
-    ),
-    "a time-lapse by months, in a box": (
-        "GET",
-        f"{FILM}&height=48&step=P1M&reducer=max&labels=none&bbox=500000,6580000,560000,6620000&crs=EPSG:3857",
-        None,
-        {},
-    ),
-    "a time-lapse in a CRS that is north first": ("GET", f"{FILM}&bbox=4.6,50.8,4.7,50.9&crs=EPSG:4326", None, {}),
+}
+SAME = {name: ("GET", path, None, {}) for name, path in GETS.items()} | {
+    name: ("POST", *request) for name, request in POSTS.items()
 }
 """Requests: method, path, body, and the inputs that the body becomes."""
 OF_THE_SCHEMA = ("areas as CSV", "a box in metres", "a cube", "a time-lapse")

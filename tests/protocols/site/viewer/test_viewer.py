@@ -277,21 +277,9 @@ def test_changed_file_is_sent_again(viewer, tmp_path):
 @pytest.mark.parametrize(
     "path",
     [
-        "nothing.js",
-        "vendor",
-        "vendor/",
-        "build.mjs",
-        "vendor/leaflet.d.ts",
-        ".hidden",
-        "%2e%2e/outside.json",
-        "..%2foutside.json",
-        "%2e%2e%2foutside.json",
-        "vendor/%2e%2e/%2e%2e/outside.json",
-        "/outside.json",
-        "%00",
-        "main.js%00.css",
-        "a/b/c/d/e/main.js",
-        "x" * 5000 + ".js",
+        *("nothing.js", "vendor", "vendor/", "build.mjs", "vendor/leaflet.d.ts", ".hidden", "%2e%2e/outside.json"),
+        *("..%2foutside.json", "%2e%2e%2foutside.json", "vendor/%2e%2e/%2e%2e/outside.json", "/outside.json", "%00"),
+        *("main.js%00.css", "a/b/c/d/e/main.js", "x" * 5000 + ".js"),
     ],
 )
 def test_nothing_else_can_be_had(viewer, path):
