@@ -5,7 +5,7 @@ import gc
 import importlib.util
 import os
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 # Before numpy is imported: with more threads than cores small products take 100 times longer.
@@ -69,6 +69,19 @@ def require(lack: str | None) -> None:
     """Skip the test, with the reason, if there is one."""
     if lack:
         pytest.skip(lack)
+
+
+@pytest.fixture
+def at_end():
+    """`at_end.enter_context(…)`: what is entered, and left when the test ends, the last first."""
+    with ExitStack() as stack:
+        yield stack
+
+
+@pytest.fixture
+def closed_at_end(at_end):
+    """`closed_at_end(opened)`: what is given, which is closed when the test ends."""
+    return lambda opened: at_end.enter_context(closing(opened))
 
 
 @pytest.fixture(scope="session")

@@ -132,18 +132,15 @@ class Served:
 
 
 @pytest.fixture
-def serve():
+def serve(at_end):
     """`serve(place)`: it served; a source elsewhere is waited for as long as `patience_s`."""
-    served = []
 
     def begin(place, *, patience_s=0.2):
-        served.append(Served(place, patience_s))
-        served[-1].client.__enter__()
-        return served[-1]
+        served = Served(place, patience_s)
+        at_end.enter_context(served.client)
+        return served
 
-    yield begin
-    for each in served:
-        each.client.__exit__(None, None, None)
+    return begin
 
 
 def break_(source, fault):

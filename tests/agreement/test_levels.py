@@ -4,7 +4,7 @@ The value of a cell is `1000 depth + 100 t + 10 row + column`, with depth as its
 """
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -56,20 +56,16 @@ def save(dataset: xarray.Dataset, kind: str, folder) -> str:
 
 
 @pytest.fixture
-def opened(tmp_path) -> Iterator:
+def opened(tmp_path, closed_at_end) -> Callable[..., Archive]:
     """`opened(place)`, or `opened(text=…)` of a configuration."""
-    archives: list[Archive] = []
 
     def make(place=None, *, text=None) -> Archive:
         if text is not None:
             place = tmp_path / "chronotile.yaml"
             place.write_text(text)
-        archives.append(open_archive(place, environment={}, clock=lambda: np.datetime64("2021-01-01", "ns")))
-        return archives[-1]
+        return closed_at_end(open_archive(place, environment={}, clock=lambda: np.datetime64("2021-01-01", "ns")))
 
-    yield make
-    for archive in archives:
-        archive.close()
+    return make
 
 
 VARIABLES = """

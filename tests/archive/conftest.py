@@ -12,14 +12,6 @@ NOW = np.datetime64("2020-03-01T12:00:00", "ns")
 
 
 @pytest.fixture
-def open_at() -> Callable[[Path], Archive]:
+def open_at(closed_at_end) -> Callable[[Path], Archive]:
     """`open_at(place)`: the archive of a configuration, folder or file, at noon of 1 March 2020; closed at the end."""
-    archives: list[Archive] = []
-
-    def open_one(place: Path) -> Archive:
-        archives.append(open_archive(place, environment={}, clock=lambda: NOW))
-        return archives[-1]
-
-    yield open_one
-    for archive in archives:
-        archive.close()
+    return lambda place: closed_at_end(open_archive(place, environment={}, clock=lambda: NOW))

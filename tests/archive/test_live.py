@@ -16,6 +16,7 @@ from chronotile.jobs.runner import tasks
 from chronotile.optimise.options import Options
 from chronotile.optimise.run import optimise
 from chronotile.pygeoapi import archives as providers
+from tests.clock import Clock
 from tests.scenes import Scene, write_cogs
 
 DAYS = ("2020-01-01", "2020-01-11")
@@ -24,21 +25,12 @@ CONFIGURATION = 'collections: {made: {source: {kind: cog, href: "NDVI_*.tif"}, v
 CUBE = "collections: {made: {source: {kind: zarr, href: cube.zarr}}}"
 
 
-class Clock:
-    """Seconds that pass when a test says so."""
-
-    now = 0.0
-
-    def __call__(self):
-        return self.now
-
-
 def _by_server(live: LiveArchive, _clock: Clock) -> None:
     Upkeep(live, watch_s=0).refresh_on_signal()
 
 
 def _by_pygeoapi(live: LiveArchive, clock: Clock) -> None:
-    clock.now += providers.LOOK_S + 1
+    clock.now_s += providers.LOOK_S + 1
     providers.current(live)
 
 
@@ -273,7 +265,7 @@ def test_refresh_waits_for_the_interval(folder, clock):
     seen = []
 
     for now in (4.0, 11.0):
-        clock.now = now
+        clock.now_s = now
         live.refresh(after_s=10.0)
         seen.append(times(live))
 

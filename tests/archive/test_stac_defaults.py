@@ -25,20 +25,19 @@ def catalogue():
 
 
 @pytest.fixture
-def opened(catalogue, tmp_path):
+def opened(catalogue, tmp_path, closed_at_end):
     """`opened(text, href=…)`: the archive of a collection `s2` whose further keys are `text`, indexed before."""
-    index = open_items(None, tmp_path)
+    index = closed_at_end(open_items(None, tmp_path))
     index.configure("s2", IndexSettings(group="solar_day"))
     documents = {path: json.loads(path.read_text()) for path in catalogue.parent.glob("stac-1.1/scenes/*/*.json")}
     index.put("s2", [item_of(document, str(path)) for path, document in documents.items()])
-    archives = []
 
     def open_collection(text="", href=catalogue):
         place = tmp_path / "chronotile.yaml"
         lines = [f"    {line}" for line in text.splitlines()]
         source = f"    source: {{kind: stac, href: '{href}'}}"
         place.write_text("\n".join(["collections:", "  s2:", source, "    time: {group: solar_day}", *lines]))
-        archives.append(
+        return closed_at_end(
             open_archive(
                 place,
                 environment={},
@@ -46,12 +45,8 @@ def opened(catalogue, tmp_path):
                 caches=ReaderCaches(items=lambda: index, places=Places([str(catalogue.parent)])),
             )
         )
-        return archives[-1]
 
-    yield open_collection
-    for archive in archives:
-        archive.close()
-    index.close()
+    return open_collection
 
 
 def layer_of(archive, name):

@@ -25,10 +25,10 @@ def run(monkeypatch, tmp_path):
 
 
 @pytest.fixture
-def table(tmp_path):
-    table = JobTable(open_engine(None, tmp_path / "jobs"), clock=lambda _connection: 1_777_627_800.5, archive="mine")
-    yield table
-    table.close()
+def table(tmp_path, closed_at_end):
+    return closed_at_end(
+        JobTable(open_engine(None, tmp_path / "jobs"), clock=lambda _connection: 1_777_627_800.5, archive="mine")
+    )
 
 
 @pytest.fixture

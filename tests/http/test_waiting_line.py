@@ -3,21 +3,12 @@
 import pytest
 
 from chronotile.http.limiter import FORGET_S, WaitingLine
-
-
-class Clock:
-    """Seconds that the test sets."""
-
-    def __init__(self):
-        self.now_s = 1000.0
-
-    def __call__(self):
-        return self.now_s
+from tests.clock import Clock
 
 
 @pytest.fixture
 def clock():
-    return Clock()
+    return Clock(1000.0)
 
 
 def serve(line, clock, tokens, *, every_s):

@@ -60,20 +60,16 @@ def write(services, tmp_path):
 
 
 @pytest.fixture
-def make_client(services, tmp_path):
+def make_client(services, tmp_path, at_end):
     """`make_client()`: a client of a server that has the folder."""
-    clients = []
 
     def make() -> TestClient:
         written = PrebuiltCubeTiles(tmp_path / "cubes")
         caches = make_caches(payload_bytes=0, written_cubes=written)
         app = application(dataclasses.replace(services, caches=caches))
-        clients.append(TestClient(app).__enter__())
-        return clients[-1]
+        return at_end.enter_context(TestClient(app))
 
-    yield make
-    for client in clients:
-        client.__exit__(None, None, None)
+    return make
 
 
 def files(tmp_path) -> list[Path]:

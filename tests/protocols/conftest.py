@@ -22,21 +22,16 @@ def make_services() -> Callable[..., Services]:
 
 
 @pytest.fixture
-def make_client(tmp_path) -> Iterator[Callable[..., TestClient]]:
+def make_client(tmp_path, at_end) -> Callable[..., TestClient]:
     """`make_client(services)`: a client of the running application; without services, of one layer NDVI."""
-    clients: list[TestClient] = []
 
     def make(services: Services | None = None) -> TestClient:
         app = application(
             services or served.make_services(), ServerOptions(jobs=JobService(tmp_path / "jobs", archive="a"))
         )
-        client = TestClient(app, raise_server_exceptions=False)
-        clients.append(client.__enter__())
-        return client
+        return at_end.enter_context(TestClient(app, raise_server_exceptions=False))
 
-    yield make
-    for client in clients:
-        client.__exit__(None, None, None)
+    return make
 
 
 @pytest.fixture

@@ -30,10 +30,8 @@ def stored(kind, tmp_path_factory):
 
 
 @pytest.fixture
-def reader(stored):
-    opened = open_source(stored)
-    yield opened
-    opened.close()
+def reader(stored, closed_at_end):
+    return closed_at_end(open_source(stored))
 
 
 @pytest.fixture

@@ -82,12 +82,18 @@ def get(path):
     return f"GET {path} HTTP/1.1\r\nHost: a\r\n\r\n".encode()
 
 
-def test_a_request_that_hangs_is_answered_with_503_when_the_server_is_stopped():
-    with hanging(grace_s=0.2, end_s=PATIENCE_S) as (process, port):
-        connection = asking(port, get("/thread"))
+@contextmanager
+def stopped_at(path, **times):
+    """A server that is told to end while it answers, and the connection that waits for that."""
+    with hanging(**times) as (process, port):
+        connection = asking(port, get(path))
         assert process.stdout.readline() == "asked\n"
         process.send_signal(signal.SIGTERM)
+        yield process, connection
 
+
+def test_a_request_that_hangs_is_answered_with_503_when_the_server_is_stopped():
+    with stopped_at("/thread", grace_s=0.2, end_s=PATIENCE_S) as (_process, connection):
         head, _, body = rest_of(connection).decode().partition("\r\n\r\n")
 
     assert head.startswith("HTTP/1.1 503")
@@ -97,11 +103,7 @@ def test_a_request_that_hangs_is_answered_with_503_when_the_server_is_stopped():
 
 def test_the_process_ends_though_a_thread_hangs():
     """The fault: the end of the interpreter waits for all threads."""
-    with hanging(grace_s=0.1, end_s=5.0) as (process, port):
-        connection = asking(port, get("/thread"))
-        assert process.stdout.readline() == "asked\n"
-        process.send_signal(signal.SIGTERM)
-
+    with stopped_at("/thread", grace_s=0.1, end_s=5.0) as (process, connection):
         status = process.wait(PATIENCE_S)
         rest_of(connection)
         said = process.stderr.read()
@@ -112,11 +114,7 @@ def test_the_process_ends_though_a_thread_hangs():
 
 
 def test_an_answer_that_is_not_whole_is_broken_off():
-    with hanging(grace_s=0.1, end_s=PATIENCE_S) as (process, port):
-        connection = asking(port, get("/answer"))
-        assert process.stdout.readline() == "asked\n"
-        process.send_signal(signal.SIGTERM)
-
+    with stopped_at("/answer", grace_s=0.1, end_s=PATIENCE_S) as (process, connection):
         answer = rest_of(connection)
         status = process.wait(PATIENCE_S)
 
@@ -126,11 +124,7 @@ def test_an_answer_that_is_not_whole_is_broken_off():
 
 
 def test_what_is_answered_in_time_is_answered():
-    with hanging(grace_s=PATIENCE_S, end_s=2 * PATIENCE_S) as (process, port):
-        connection = asking(port, get("/later"))
-        assert process.stdout.readline() == "asked\n"
-        process.send_signal(signal.SIGTERM)
-
+    with stopped_at("/later", grace_s=PATIENCE_S, end_s=2 * PATIENCE_S) as (process, connection):
         answer = rest_of(connection)
         status = process.wait(PATIENCE_S)
 

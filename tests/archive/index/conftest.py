@@ -4,6 +4,7 @@ from contextlib import closing
 
 import pytest
 
+from chronotile.archive.index import geoparquet
 from tests.archive.index.catalogues import new_store
 
 
@@ -18,3 +19,16 @@ def store(tmp_path):
 def url(request):
     """The URL of an empty database; `None` of SQLite."""
     return None if request.param == "sqlite" else request.getfixturevalue("postgresql").make_database()
+
+
+@pytest.fixture
+def read(monkeypatch):
+    """Ids of the rows that were read from a file of GeoParquet."""
+    ids, read_row = [], geoparquet.Rows.read
+
+    def noting(self, number, before):
+        ids.append(self.documents[number]["id"])
+        return read_row(self, number, before)
+
+    monkeypatch.setattr(geoparquet.Rows, "read", noting)
+    return ids

@@ -21,10 +21,10 @@ FIRST, SECOND = "https://first.test/", "https://second.test/"
 
 
 @pytest.fixture
-def opened(tmp_path):
-    store = IndexStore(items=open_items(None, tmp_path / "index"), passes=open_passes(None, tmp_path / "index"))
-    yield store
-    store.close()
+def opened(tmp_path, closed_at_end):
+    return closed_at_end(
+        IndexStore(items=open_items(None, tmp_path / "index"), passes=open_passes(None, tmp_path / "index"))
+    )
 
 
 @pytest.fixture

@@ -31,18 +31,9 @@ def catalogue(tmp_path):
 
 
 @pytest.fixture
-def opened(tmp_path):
-    stores = []
-
-    def open_store():
-        folder = tmp_path / "index"
-        stores.append(IndexStore(items=open_items(None, folder), passes=open_passes(None, folder)))
-        return stores[-1]
-
-    yield open_store
-    for store in stores:
-        store.items.close()
-        store.passes.close()
+def opened(tmp_path, closed_at_end):
+    folder = tmp_path / "index"
+    return lambda: closed_at_end(IndexStore(items=open_items(None, folder), passes=open_passes(None, folder)))
 
 
 def spec_of(catalogue, **settings):

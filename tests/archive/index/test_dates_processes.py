@@ -58,30 +58,25 @@ def data(tmp_path):
 
 
 @pytest.fixture
-def store(tmp_path):
+def store(tmp_path, closed_at_end):
     folder = tmp_path / "index"
-    opened = IndexStore(items=open_items(None, folder), passes=open_passes(None, folder))
-    yield opened
-    opened.close()
+    return closed_at_end(IndexStore(items=open_items(None, folder), passes=open_passes(None, folder)))
 
 
 @pytest.fixture
-def start(data, tmp_path):
+def start(data, tmp_path, at_end):
     """`start()`: a process that lists the dates until its standard input ends; killed at the end."""
-    running = []
 
     def start_one():
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
         command = [sys.executable, "-c", LISTER, data, tmp_path / "index"]
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
-        running.append(process)
+        at_end.callback(process.communicate)
+        at_end.callback(process.kill)
         assert process.stdout.readline() == b"started\n"
         return process
 
-    yield start_one
-    for process in running:
-        process.kill()
-        process.communicate()
+    return start_one
 
 
 def listed(store):

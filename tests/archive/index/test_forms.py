@@ -30,9 +30,8 @@ def cases():
 
 
 @pytest.fixture
-def index_of(scene_forms, tmp_path, monkeypatch):
+def index_of(scene_forms, tmp_path, monkeypatch, closed_at_end):
     """`index_of(form)`: its index, after `chronotile index`, and what the command printed."""
-    opened = []
 
     def index(form, more=""):
         source = scene_forms.source(SMALL, form)
@@ -47,12 +46,9 @@ def index_of(scene_forms, tmp_path, monkeypatch):
         )
         done = CliRunner().invoke(app, ["index", str(place)])
         assert done.exit_code == 0, done.output
-        opened.append(item_index(Settings(config=place, jobs_dir=jobs)))
-        return opened[-1], done.output
+        return closed_at_end(item_index(Settings(config=place, jobs_dir=jobs))), done.output
 
-    yield index
-    for each in opened:
-        each.close()
+    return index
 
 
 @pytest.mark.parametrize("form", list(cases()))

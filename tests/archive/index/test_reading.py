@@ -212,19 +212,6 @@ def fill_parquet(file, store, **more):
     return fill(S2, GeoparquetSource(str(file), ItemRules()), store, **more)
 
 
-@pytest.fixture
-def read(monkeypatch):
-    """Ids of the rows that were looked at."""
-    ids, read_row = [], geoparquet.Rows.read
-
-    def noting(self, number, before):
-        ids.append(self.documents[number]["id"])
-        return read_row(self, number, before)
-
-    monkeypatch.setattr(geoparquet.Rows, "read", noting)
-    return ids
-
-
 def test_a_file_with_the_same_bytes_is_not_read_again(tmp_path, store, read):
     file = tmp_path / "items.parquet"
     documents = [item_document("a"), item_document("b"), {**item_document("c"), "geometry": None}]

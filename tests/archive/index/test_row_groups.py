@@ -29,19 +29,6 @@ def file(tmp_path):
     return tmp_path / "items.parquet"
 
 
-@pytest.fixture
-def read(monkeypatch):
-    """Ids of the rows that were read."""
-    ids, read_row = [], geoparquet.Rows.read
-
-    def noting(self, number, before):
-        ids.append(self.documents[number]["id"])
-        return read_row(self, number, before)
-
-    monkeypatch.setattr(geoparquet.Rows, "read", noting)
-    return ids
-
-
 def row(id_, gsd=1, **more):
     return {**item_document(id_, gsd=gsd), **more}
 

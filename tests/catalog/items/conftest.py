@@ -57,17 +57,9 @@ def url(request, patience):
 
 
 @pytest.fixture
-def open_index(url, tmp_path):
+def open_index(url, tmp_path, closed_at_end):
     """`open_index()`: the index once more, as another process has it."""
-    indexes = []
-
-    def open_one(**options):
-        indexes.append(open_items(url, tmp_path, **options))
-        return indexes[-1]
-
-    yield open_one
-    for index in indexes:
-        index.close()
+    return lambda **options: closed_at_end(open_items(url, tmp_path, **options))
 
 
 @pytest.fixture

@@ -17,17 +17,12 @@ def clock():
 
 
 @pytest.fixture
-def open_passes(url, tmp_path, clock):
-    opened = []
-
+def open_passes(url, tmp_path, clock, closed_at_end):
     def open_one(archive="a"):
         engine = open_engine(url, tmp_path, INDEX)
-        opened.append(SourcePasses(engine, INDEX, archive=archive, clock=lambda _connection: clock[0]))
-        return opened[-1]
+        return closed_at_end(SourcePasses(engine, INDEX, archive=archive, clock=lambda _connection: clock[0]))
 
-    yield open_one
-    for each in opened:
-        each.close()
+    return open_one
 
 
 @pytest.fixture

@@ -52,21 +52,18 @@ index.close()
 
 
 @pytest.fixture
-def start(url, tmp_path):
+def start(url, tmp_path, at_end):
     """`start(program, argument)`: a Python process with the index's place as arguments; ended at the end."""
-    running = []
 
     def start_one(program, argument):
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
         command = [sys.executable, "-c", program, url or "", tmp_path, argument]
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
-        running.append(process)
+        at_end.callback(process.communicate)
+        at_end.callback(process.kill)
         return process
 
-    yield start_one
-    for process in running:
-        process.kill()
-        process.communicate()
+    return start_one
 
 
 @pytest.mark.slow

@@ -36,17 +36,9 @@ def clock():
 
 
 @pytest.fixture
-def open_table(url, tmp_path, clock):
+def open_table(url, tmp_path, clock, closed_at_end):
     """`open_table()`: the table of jobs once more, as another process has it."""
-    tables = []
-
-    def open_one():
-        tables.append(JobTable(open_engine(url, tmp_path), clock=clock, archive="a"))
-        return tables[-1]
-
-    yield open_one
-    for table in tables:
-        table.close()
+    return lambda: closed_at_end(JobTable(open_engine(url, tmp_path), clock=clock, archive="a"))
 
 
 @pytest.fixture

@@ -16,17 +16,9 @@ SUBSCRIBER = Subscriber(urls={"successful": "https://example.test/done"}, base="
 
 
 @pytest.fixture
-def open_archive_table(url, tmp_path):
+def open_archive_table(url, tmp_path, closed_at_end):
     """`open_archive_table("a")`: the table of the jobs of an archive, by the clock of the database."""
-    tables = []
-
-    def open_one(archive):
-        tables.append(JobTable(open_engine(url, tmp_path), archive=archive))
-        return tables[-1]
-
-    yield open_one
-    for table in tables:
-        table.close()
+    return lambda archive: closed_at_end(JobTable(open_engine(url, tmp_path), archive=archive))
 
 
 @pytest.fixture

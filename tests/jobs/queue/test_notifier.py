@@ -8,7 +8,6 @@ from chronotile.jobs.queue.database import open_engine
 from chronotile.jobs.queue.notifier import LEASE_S, LOST_S, OF_A_HOST, WAITS_S, Notifier
 from chronotile.jobs.queue.outbox import Callbacks
 from chronotile.jobs.queue.table import JobOutbox, JobTable
-from tests.jobs.queue.simulation import Simulation
 
 
 class Web:
@@ -32,13 +31,6 @@ class Web:
 
 def refuse(words):
     raise SourceUnavailable(words)
-
-
-@pytest.fixture
-def simulation():
-    simulation = Simulation()
-    yield simulation
-    simulation.close()
 
 
 @pytest.fixture

@@ -14,17 +14,15 @@ FAULT = JobFault(type="about:blank", title="Source unavailable", detail="the fil
 
 
 @pytest.fixture
-def open_callbacks(table, url, tmp_path, clock):
+def open_callbacks(table, url, tmp_path, clock, at_end):
     """`open_callbacks()`: what there is to tell once more, as another process has it; its table is there."""
-    engines = []
 
     def open_one():
-        engines.append(open_engine(url, tmp_path))
-        return Callbacks(engines[-1], clock=clock, archive="a")
+        engine = open_engine(url, tmp_path)
+        at_end.callback(engine.dispose)
+        return Callbacks(engine, clock=clock, archive="a")
 
-    yield open_one
-    for engine in engines:
-        engine.dispose()
+    return open_one
 
 
 @pytest.fixture

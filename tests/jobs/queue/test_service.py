@@ -16,10 +16,8 @@ ECHO = Execution(process="echo", inputs={"string": "a"})
 
 
 @pytest.fixture
-def desk(tmp_path):
-    desk = JobService(tmp_path / "jobs", most_open=2, archive="a")
-    yield desk
-    desk.close()
+def desk(tmp_path, closed_at_end):
+    return closed_at_end(JobService(tmp_path / "jobs", most_open=2, archive="a"))
 
 
 @pytest.fixture

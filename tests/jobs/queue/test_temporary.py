@@ -37,10 +37,8 @@ def other(temporary):
 
 
 @pytest.fixture
-def folders(temporary):
-    folders = TemporaryFolders()
-    yield folders
-    folders.close()
+def folders(temporary, closed_at_end):
+    return closed_at_end(TemporaryFolders())
 
 
 def test_folders_are_new_and_go_in_the_end(folders, temporary):

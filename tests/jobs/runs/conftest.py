@@ -78,11 +78,9 @@ def archive(data):
 
 
 @pytest.fixture
-def table(tmp_path, archive):
+def table(tmp_path, archive, closed_at_end):
     """The table of jobs in `tmp_path / "jobs"`."""
-    table = JobTable(open_engine(None, tmp_path / "jobs"), archive=archive)
-    yield table
-    table.close()
+    return closed_at_end(JobTable(open_engine(None, tmp_path / "jobs"), archive=archive))
 
 
 @pytest.fixture

@@ -82,12 +82,10 @@ def worker(with_steps, data, tmp_path):
 
 
 @pytest.fixture
-def table_later(table, archive, tmp_path):
+def table_later(table, archive, tmp_path, closed_at_end):
     """The table as it is when the leases of now are over."""
     engine = open_engine(None, tmp_path / "jobs")
-    later = JobTable(engine, archive=archive, clock=lambda _connection: time.time() + LEASE_S + 1)
-    yield later
-    later.close()
+    return closed_at_end(JobTable(engine, archive=archive, clock=lambda _connection: time.time() + LEASE_S + 1))
 
 
 def is_gone(pid):

@@ -7,20 +7,11 @@ from hypothesis import strategies as st
 
 from chronotile.pipeline.caches.served_axes import HOUR_S, KEPT_S, ServedAxes, TimeAxis
 from chronotile.readers.caches.disk import RecordsInFolder
+from tests.clock import Clock
 
 
 def axis(*days: int, layout: str = "a") -> TimeAxis:
     return TimeAxis(layout, np.array(days, dtype=np.int64))
-
-
-class Clock:
-    """Seconds that a test sets."""
-
-    def __init__(self) -> None:
-        self.now_s = 0.0
-
-    def __call__(self) -> float:
-        return self.now_s
 
 
 def test_an_axis_that_grows_keeps_its_encoding():

@@ -48,10 +48,8 @@ class Catalogues:
 
 
 @pytest.fixture
-def index(tmp_path):
-    index = open_items(None, tmp_path)
-    yield index
-    index.close()
+def index(tmp_path, closed_at_end):
+    return closed_at_end(open_items(None, tmp_path))
 
 
 def found_in(index, collection, *ids):

@@ -17,10 +17,8 @@ from tests.protocols import served
 
 
 @pytest.fixture
-def index(tmp_path):
-    index = open_items(None, tmp_path)
-    yield index
-    index.close()
+def index(tmp_path, closed_at_end):
+    return closed_at_end(open_items(None, tmp_path))
 
 
 @pytest.fixture

@@ -33,14 +33,6 @@ APART = Kind(dtype="float64", compress="none", block=(64, 64))
 
 
 @pytest.fixture
-def source(tmp_path):
-    """A server of files of the folder `tmp_path / "files"`."""
-    (tmp_path / "files").mkdir()
-    with faulty_source(tmp_path / "files") as one:
-        yield one
-
-
-@pytest.fixture
 def pieces(source):
     """Three files of which the headers are known, and their paths."""
     paths = [write_made(source.folder, APART, f"{name}.tif") for name in "abc"]

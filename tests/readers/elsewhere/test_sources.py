@@ -115,10 +115,8 @@ def hosts():
 
 
 @pytest.fixture
-def elsewhere(hosts):
-    one = Elsewhere(hosts.open)
-    yield one
-    one.close()
+def elsewhere(hosts, closed_at_end):
+    return closed_at_end(Elsewhere(hosts.open))
 
 
 def test_what_answers_is_open_though_others_hang(elsewhere, hosts, monkeypatch):

@@ -18,7 +18,7 @@ from chronotile.readers.mosaic import places
 from chronotile.readers.mosaic.kind import open_ahead, open_asset
 from chronotile.readers.mosaic.source import open_mosaic
 from chronotile.readers.reader_caches import ReaderCaches
-from tests.faulty_source import Fault, faulty_source
+from tests.faulty_source import Fault
 from tests.readers.mosaic.brute_index import BruteIndex
 from tests.readers.mosaic.tiles import EAST, item_of, tiles_about_the_seam, write_tile
 
@@ -26,13 +26,6 @@ pytestmark = pytest.mark.slow
 
 COLLECTION = "s2"
 DAYS = 8
-
-
-@pytest.fixture
-def source(tmp_path):
-    (tmp_path / "files").mkdir()
-    with faulty_source(tmp_path / "files") as one:
-        yield one
 
 
 @pytest.fixture

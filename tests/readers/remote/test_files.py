@@ -20,7 +20,7 @@ from chronotile.readers.remote.files import looks
 from chronotile.readers.zarr import remote as zarr_gaps
 from chronotile.readers.zarr import source as zarr_cube
 from chronotile.readers.zarr.stores import fields_of
-from tests.faulty_source import Fault, faulty_source
+from tests.faulty_source import Fault
 from tests.readers.remote_scenes import OTHER, SCENE, numbers_of, write_here
 from tests.running import PATIENCE_S, until
 from tests.scenes import NODATA, Scene, make_spec, write_zarr
@@ -32,14 +32,6 @@ KINDS = ("cog", *STORES)
 PARTIAL = [Fault.CUT, Fault.CUT_CHUNKED, Fault.CUT_WITHOUT_LENGTH, Fault.SHORT]
 """Half of what is asked for comes, as each way of HTTP has it."""
 QUICK = [Fault.UNAVAILABLE, Fault.SERVER_ERROR, Fault.FORBIDDEN, Fault.CUT_AT_ONCE, *PARTIAL]
-
-
-@pytest.fixture
-def source(tmp_path):
-    """A server of files of the folder `tmp_path / "files"`."""
-    (tmp_path / "files").mkdir()
-    with faulty_source(tmp_path / "files") as one:
-        yield one
 
 
 @pytest.fixture
@@ -69,6 +61,17 @@ def readable(reader):
     except SourceUnavailable:
         return False
     return True
+
+
+def assert_fails_and_heals(reader, source, *window, reads=1, is_at_once=False):
+    """Reads fail, and nothing of them is kept: as soon as the source is well its numbers are right."""
+    for _ in range(reads):
+        with pytest.raises(SourceUnavailable):
+            numbers_of(reader, *window)
+    source.heal()
+    if not is_at_once:
+        until(lambda: readable(reader))
+    assert np.array_equal(numbers_of(reader), SCENE.numbers(0))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -104,11 +107,7 @@ def test_failing_file_is_an_error_and_right_with_the_next_read(fault, source):
     reader.close()  # opened anew by the next read
     source.switch(fault)
 
-    with pytest.raises(SourceUnavailable):
-        numbers_of(reader)
-    source.heal()
-
-    assert np.array_equal(numbers_of(reader), SCENE.numbers(0))
+    assert_fails_and_heals(reader, source, is_at_once=True)
 
 
 @pytest.mark.parametrize("fault", QUICK, ids=lambda fault: fault.name)
@@ -117,12 +116,7 @@ def test_failing_store_is_an_error_and_then_right(kind, fault, source):
     reader = open_source(write(kind, source, SCENE))
     source.switch(fault)
 
-    with pytest.raises(SourceUnavailable):
-        numbers_of(reader)
-    source.heal()
-    until(lambda: readable(reader))
-
-    assert np.array_equal(numbers_of(reader), SCENE.numbers(0))
+    assert_fails_and_heals(reader, source)
 
 
 CHUNKS = {"zarr-v2": "0/NDVI/0.1.1", "zarr-v3": "0/NDVI/c/0/1/1"}
@@ -153,12 +147,7 @@ def test_chunk_of_which_no_answer_says_that_it_is_missing_is_never_blank(kind, f
     reader = open_source(spec)
     source.switch(fault, chunk_of(kind, spec))
 
-    for _ in range(2):  # nor is what was found kept
-        with pytest.raises(SourceUnavailable):
-            numbers_of(reader)
-    source.heal()
-
-    assert np.array_equal(numbers_of(reader), SCENE.numbers(0))
+    assert_fails_and_heals(reader, source, reads=2, is_at_once=True)
 
 
 @pytest.mark.parametrize("fault", BLANK, ids=lambda fault: fault.name)
@@ -167,12 +156,7 @@ def test_shard_of_which_no_answer_says_that_it_is_missing_is_never_blank(fault, 
     reader = open_source(spec)
     source.switch(fault, f"{spec.href.rpartition('/')[2]}/0/NDVI/c/0/0/1")
 
-    for _ in range(2):
-        with pytest.raises(SourceUnavailable):
-            numbers_of(reader)
-    source.heal()
-
-    assert np.array_equal(numbers_of(reader), SCENE.numbers(0))
+    assert_fails_and_heals(reader, source, reads=2, is_at_once=True)
 
 
 @pytest.mark.parametrize("kind", STORES)
@@ -298,12 +282,7 @@ def test_failing_store_of_shards_is_an_error_and_then_right(fault, source):
     reader = open_source(write("zarr-v3", source, SCENE, shards=(1, 480, 640)))
     source.switch(fault)
 
-    with pytest.raises(SourceUnavailable):
-        numbers_of(reader, Window(0, 100, 0, 100))  # a part of the shard
-    source.heal()
-    until(lambda: readable(reader))
-
-    assert np.array_equal(numbers_of(reader), SCENE.numbers(0))
+    assert_fails_and_heals(reader, source, Window(0, 100, 0, 100))  # a part of the shard
 
 
 @pytest.mark.parametrize("fault", [*PARTIAL, Fault.OTHER_RANGE, Fault.NEW_TAG], ids=lambda fault: fault.name)
@@ -342,12 +321,7 @@ def test_source_that_refuses_is_an_error_and_then_right(kind, source):
     reader.close()  # opened anew by the next read
     source.refuse()
 
-    with pytest.raises(SourceUnavailable):
-        numbers_of(reader)
-    source.heal()
-    until(lambda: readable(reader))
-
-    assert np.array_equal(numbers_of(reader), SCENE.numbers(0))
+    assert_fails_and_heals(reader, source)
 
 
 @pytest.mark.parametrize("fault", [Fault.UNAVAILABLE, Fault.CUT, Fault.CUT_AT_ONCE])

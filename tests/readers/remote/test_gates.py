@@ -26,23 +26,16 @@ from chronotile.readers.remote.gates import (
     Undecided,
 )
 from chronotile.readers.remote.requests import BUSY, Away, ask_document, ask_part, list_folders, place_of, retry
+from tests.clock import Clock
 from tests.faulty_source import Fault, faulty_source
 from tests.readers.remote_scenes import SCENE, numbers_of, write_here
 from tests.running import PATIENCE_S
 from tests.scenes import make_spec
 
 
-class Clock:
-    def __init__(self):
-        self.now_s = 100.0
-
-    def __call__(self):
-        return self.now_s
-
-
 @pytest.fixture
 def clock():
-    return Clock()
+    return Clock(100.0)
 
 
 @pytest.fixture

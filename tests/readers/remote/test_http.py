@@ -58,19 +58,15 @@ def hosts():
 
 
 @pytest.fixture
-def use(monkeypatch, hosts):
+def use(monkeypatch, hosts, closed_at_end):
     """`use(names)`: requests of this process look up names so."""
-    clients = []
 
     def use_names(names):
-        client = HttpClient(hosts, names, connect_s=PATIENCE_S, request_s=PATIENCE_S)
-        clients.append(client)
+        client = closed_at_end(HttpClient(hosts, names, connect_s=PATIENCE_S, request_s=PATIENCE_S))
         monkeypatch.setattr(remote_requests, "http_client", lambda: client)
         return names
 
-    yield use_names
-    for client in clients:
-        client.close()
+    return use_names
 
 
 def by_name(server, path="/a.tif"):

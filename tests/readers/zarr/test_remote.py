@@ -14,7 +14,7 @@ from chronotile.readers.kinds import open_source
 from chronotile.readers.remote import files as remote_files
 from chronotile.readers.remote.gates import LATE, LONGEST_CLOSED_S, Gates, TooLate
 from chronotile.readers.remote.requests import Refused
-from tests.faulty_source import Fault, faulty_source
+from tests.faulty_source import Fault
 from tests.listener import listener
 from tests.readers.remote_scenes import write_here
 from tests.readers.test_sources_in_s3 import upload
@@ -33,14 +33,6 @@ CHUNKS = {"zarr-v2": "0/NDVI/1.0.1", "zarr-v3": "0/NDVI/c/1/0/1"}
 def kind(request):
     """A version of stores."""
     return request.param
-
-
-@pytest.fixture
-def source(tmp_path):
-    """A server of files of an empty folder."""
-    (tmp_path / "files").mkdir()
-    with faulty_source(tmp_path / "files") as one:
-        yield one
 
 
 def write(kind, folder, scene=SCENE):

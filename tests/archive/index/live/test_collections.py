@@ -57,10 +57,8 @@ class Live:
 
 
 @pytest.fixture
-def index(tmp_path):
-    index = open_items(None, tmp_path / "index")
-    yield index
-    index.close()
+def index(tmp_path, closed_at_end):
+    return closed_at_end(open_items(None, tmp_path / "index"))
 
 
 @pytest.fixture
@@ -278,15 +276,8 @@ def test_retry_after_is_heeded(one_api, live_over):
 @pytest.mark.parametrize(
     "page",
     [
-        b"",
-        b"{",
-        b"[]",
-        b"{}",
-        b'{"features": {}}',
-        b'{"type": "FeatureCollection", "features": 3}',
-        b"[" * 100_000,
-        b'{"features": [' + b"{}," * 10_000 + b"{}]}",
-        b" " * (17 << 20),
+        *(b"", b"{", b"[]", b"{}", b'{"features": {}}', b'{"type": "FeatureCollection", "features": 3}'),
+        *(b"[" * 100_000, b'{"features": [' + b"{}," * 10_000 + b"{}]}", b" " * (17 << 20)),
     ],
     ids=["empty", "cut", "list", "nothing", "object", "number", "deep", "many", "large"],
 )

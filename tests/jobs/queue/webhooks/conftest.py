@@ -15,16 +15,8 @@ from chronotile.jobs.queue.webhooks.outbox import WebhookCounts, WebhookOutbox
 from chronotile.jobs.queue.webhooks.positions import Positions
 from chronotile.protocols.catalogue.changes.documents import event_message
 from tests.changing import services_over
-from tests.jobs.queue.simulation import Simulation
 
 BASE = "https://maps.example.org"
-
-
-@pytest.fixture
-def simulation():
-    simulation = Simulation()
-    yield simulation
-    simulation.close()
 
 
 @pytest.fixture
@@ -39,17 +31,10 @@ def services(index):
 
 
 @pytest.fixture
-def open_positions(url, tmp_path, simulation):
+def open_positions(url, tmp_path, simulation, closed_at_end):
     """`open_positions()`: how far webhooks were told, as another process has it."""
-    opened = []
-
-    def make():
-        opened.append(Positions(open_engine(url, tmp_path, INDEX), archive="", clock=simulation.clock))
-        return opened[-1]
-
-    yield make
-    for each in opened:
-        each.close()
+    clock = simulation.clock
+    return lambda: closed_at_end(Positions(open_engine(url, tmp_path, INDEX), archive="", clock=clock))
 
 
 @pytest.fixture

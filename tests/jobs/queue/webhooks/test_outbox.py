@@ -363,13 +363,16 @@ def test_a_webhook_that_was_not_configured_for_a_day_is_new(
     assert told(web) == [("create", "b")]
 
 
-def test_a_webhook_that_was_not_configured_for_an_hour_continues(
-    make_notifier, tell, index, web, open_positions, simulation
-):
+@pytest.mark.parametrize(
+    ("is_configured", "passed_s"),
+    [(False, 3600), (True, 100 * KEPT_S)],
+    ids=["a webhook that was not configured for an hour", "a server that was not running"],
+)
+def test_a_webhook_continues(make_notifier, tell, index, web, open_positions, simulation, is_configured, passed_s):
     tell(make_notifier(web.hook()))
-    open_positions().keep([])
+    open_positions().keep([web.hook().id] if is_configured else [])
     index.put("s2", [scene("a")])
-    simulation.now_s += 3600
+    simulation.now_s += passed_s
 
     assert open_positions().keep([web.hook().id]) == 0
     tell(make_notifier(web.hook()))
@@ -388,20 +391,6 @@ def test_a_server_with_another_configuration_removes_no_webhook_of_this_one(
         simulation.now_s += 3600
 
     assert here.find(hook.id) is not None
-
-
-def test_a_server_that_was_not_running_continues_with_its_webhooks(
-    make_notifier, tell, index, web, open_positions, simulation
-):
-    tell(make_notifier(web.hook()))
-    open_positions().keep([web.hook().id])
-    index.put("s2", [scene("a")])
-    simulation.now_s += 100 * KEPT_S
-
-    assert open_positions().keep([web.hook().id]) == 0
-    tell(make_notifier(web.hook()))
-
-    assert told(web) == [("create", "a")]
 
 
 def test_another_key_is_the_same_webhook(make_notifier, tell, index, web):

@@ -7,21 +7,11 @@ from chronotile.jobs.queue.database import open_engine
 from chronotile.jobs.queue.table import JobTable
 from chronotile.jobs.runner.cluster import Cluster
 from chronotile.jobs.runner.runner import Runner
-from tests.jobs.queue.simulation import Simulation
 
 
 @pytest.fixture
-def simulation():
-    simulation = Simulation()
-    yield simulation
-    simulation.close()
-
-
-@pytest.fixture
-def table(simulation, tmp_path):
-    table = JobTable(open_engine(None, tmp_path / "jobs"), clock=simulation.clock, archive="a")
-    yield table
-    table.close()
+def table(simulation, tmp_path, closed_at_end):
+    return closed_at_end(JobTable(open_engine(None, tmp_path / "jobs"), clock=simulation.clock, archive="a"))
 
 
 @pytest.fixture
@@ -36,14 +26,12 @@ def ended(table, simulation):
 
 
 @pytest.fixture
-def dask(simulation):
+def dask(simulation, closed_at_end):
     """A scheduler with two workers."""
     pytest.importorskip("distributed", reason="the extra dask is not installed")
     from tests.jobs.runs.simulated.fake_dask import FakeScheduler
 
-    scheduler = FakeScheduler(simulation)
-    yield scheduler
-    scheduler.close()
+    return closed_at_end(FakeScheduler(simulation))
 
 
 @pytest.fixture

@@ -309,9 +309,8 @@ def test_a_job_whose_plan_is_lost_is_planned_and_done_anew(submit, start, ended,
 
 
 @pytest.fixture
-def failing_table(simulation, tmp_path):
+def failing_table(simulation, tmp_path, closed_at_end):
     """`failing_table("succeed", error)`: the table, of which a method raises an error once."""
-    tables = []
 
     def make(method, error, *, is_done=False):
         class Failing(JobTable):
@@ -328,12 +327,9 @@ def failing_table(simulation, tmp_path):
             return answer
 
         setattr(Failing, method, fail)
-        tables.append(Failing(open_engine(None, tmp_path / "jobs"), clock=simulation.clock, archive="a"))
-        return tables[-1]
+        return closed_at_end(Failing(open_engine(None, tmp_path / "jobs"), clock=simulation.clock, archive="a"))
 
-    yield make
-    for each in tables:
-        each.close()
+    return make
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from chronotile.core.model.time.parser import parse_instant
 from chronotile.http.modified import ModifiedTimes, is_modified_since
 from chronotile.protocols.catalogue.changes.documents import MOST_ENTRIES
 from tests.changing import scene, services_over
+from tests.clock import Clock
 
 URL = "/stac/collections/s2/feed.atom"
 NAMESPACES = {
@@ -185,16 +186,9 @@ def test_what_a_client_holds_is_not_sent_again(client, index):
     assert [same.status_code, same.content, other.status_code] == [304, b"", 200]
 
 
-class Clock:
-    now_s = 1_000_000.5
-
-    def __call__(self):
-        return self.now_s
-
-
 @pytest.fixture
 def clock(client):
-    clock = Clock()
+    clock = Clock(1_000_000.5)
     client.app.state.chronotile.modified = ModifiedTimes(clock)
     return clock
 

@@ -28,30 +28,23 @@ S2 = SourceSpec(
 
 
 @pytest.fixture
-def index(tmp_path):
+def index(tmp_path, closed_at_end):
     place = tmp_path / "c.yaml"
     place.write_text("collections: {}")
-    index = item_index(Settings(config=place, jobs_dir=tmp_path / "jobs"))
-    yield index
-    index.close()
+    return closed_at_end(item_index(Settings(config=place, jobs_dir=tmp_path / "jobs")))
 
 
 @pytest.fixture
-def client_of(index):
-    clients = []
-
+def client_of(index, at_end):
     def make(token=TOKEN):
         specs = {"s2": S2, "grids": SourceSpec(collection="grids", kind="zarr", href="/x.zarr")}
         writer = ItemWriter(
             tokens=(token,) if token else (), specs=lambda: specs, items=lambda: index, prefixes=Places()
         )
         app = application(served.make_services(), ServerOptions(items=writer))
-        clients.append(TestClient(app, raise_server_exceptions=False).__enter__())
-        return clients[-1]
+        return at_end.enter_context(TestClient(app, raise_server_exceptions=False))
 
-    yield make
-    for client in clients:
-        client.__exit__(None, None, None)
+    return make
 
 
 def scene(id_, **properties):

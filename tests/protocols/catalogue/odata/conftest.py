@@ -72,14 +72,13 @@ def sentinel_1(day: int):
 
 
 @pytest.fixture
-def index(tmp_path):
+def index(tmp_path, closed_at_end):
     place = tmp_path / "c.yaml"
     place.write_text("collections: {}")
-    index = item_index(Settings(config=place, jobs_dir=tmp_path / "jobs"))
+    index = closed_at_end(item_index(Settings(config=place, jobs_dir=tmp_path / "jobs")))
     for name in SERVED:
         index.configure(name, IndexSettings())
-    yield index
-    index.close()
+    return index
 
 
 @pytest.fixture

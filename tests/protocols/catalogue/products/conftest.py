@@ -60,31 +60,26 @@ def dumps(document):
 
 
 @pytest.fixture
-def index(tmp_path):
+def index(tmp_path, closed_at_end):
     place = tmp_path / "c.yaml"
     place.write_text("collections: {}")
-    index = item_index(Settings(config=place, jobs_dir=tmp_path / "jobs"))
+    index = closed_at_end(item_index(Settings(config=place, jobs_dir=tmp_path / "jobs")))
     index.configure(COLLECTION, IndexSettings())
-    yield index
-    index.close()
+    return index
 
 
 @pytest.fixture
-def make_archive(tmp_path, index):
+def make_archive(tmp_path, index, at_end):
     """`make_archive(source=…, prefixes=…, options=…)`: an archive in the folder `data`, served."""
-    made = []
 
     def make(options=None, **how):
         folder = tmp_path / "data"
         folder.mkdir(exist_ok=True)
         archive = Archive(folder, index, options=options or ServerOptions(), **how)
-        archive.client.__enter__()
-        made.append(archive)
+        at_end.enter_context(archive.client)
         return archive
 
-    yield make
-    for archive in made:
-        archive.client.__exit__(None, None, None)
+    return make
 
 
 @pytest.fixture

@@ -29,11 +29,10 @@ SCENES = SourceSpec(
 
 
 @pytest.fixture
-def index(tmp_path):
-    index = open_items(None, tmp_path, archive="a")
+def index(tmp_path, closed_at_end):
+    index = closed_at_end(open_items(None, tmp_path, archive="a"))
     put(index, "scenes", [scene("there", day=1, cloud=5)])
-    yield index
-    index.close()
+    return index
 
 
 @pytest.fixture

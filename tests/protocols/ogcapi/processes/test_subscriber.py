@@ -26,21 +26,17 @@ CSV = b"time,value\n2020-06-01,1\n"
 
 
 @pytest.fixture
-def make_client(web, desk):
+def make_client(web, desk, at_end):
     """`make_client(services)`: a client of a server that may tell subscribers below `/jobs/` of `web`."""
     web.answers = {path: Answer(200) for path in PATHS.values()}
-    clients = []
 
     def make(services=None):
         app = application(
             services or served.make_services(), ServerOptions(jobs=desk, subscriber_prefixes=[f"{web.url}/jobs"])
         )
-        clients.append(TestClient(app, raise_server_exceptions=False))
-        return clients[-1].__enter__()
+        return at_end.enter_context(TestClient(app, raise_server_exceptions=False))
 
-    yield make
-    for client in clients:
-        client.__exit__(None, None, None)
+    return make
 
 
 @pytest.fixture
