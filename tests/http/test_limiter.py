@@ -13,7 +13,15 @@ import pytest
 from chronotile.core.errors import ServerBusy
 from chronotile.http.limiter import MOST_SOURCES, MOST_WAITING, Limiter
 from chronotile.http.limiter import PATIENCE_S as PATIENCE_OF_GATE_S
+from tests.clock import Clock
 from tests.running import PATIENCE_S
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def anyio_backend():
+    return "asyncio"
 
 
 class Door:
@@ -39,48 +47,42 @@ def test_work_runs_in_a_thread():
     assert anyio.run(Limiter("pictures", 2).run, threading.get_ident) != here
 
 
-def test_one_source_that_hangs_leaves_threads_to_the_others():
-    async def main():
-        limiter, door = Limiter("pictures", 8), Door()
-        async with anyio.create_task_group() as tasks:
-            for _ in range(20):
-                tasks.start_soon(lambda: limiter.run(door.work, sources=["hanging"]))
-            await until(lambda: limiter.running == 2 and limiter.waiting == 18)
-            other = await limiter.run(lambda: "quick", sources=["other"])
-            door.open.set()
-        return other, limiter.running, limiter.waiting
-
-    assert anyio.run(main) == ("quick", 0, 0)
-
-
-def test_work_of_several_sources_counts_as_a_thread_of_each():
-    async def main():
-        limiter, door = Limiter("pictures", 8), Door()
-        async with anyio.create_task_group() as tasks:
-            for first in ("a", "b", "c", "d"):
-                tasks.start_soon(lambda first=first: limiter.run(door.work, sources=[first, "hanging"]))
-            await until(lambda: limiter.running + limiter.waiting == 4)
-            shared = limiter.running, limiter.waiting
-            others = [await limiter.run(lambda: "quick", sources=[source]) for source in ("a", "b", "c", "d")]
-            door.open.set()
-        return shared, others, limiter.running, limiter.waiting
-
-    assert anyio.run(main) == ((2, 2), ["quick"] * 4, 0, 0)
-
-
-def test_work_that_waits_for_one_source_holds_no_thread_of_another():
-    async def main():
-        limiter, door = Limiter("pictures", 4), Door()
-        async with anyio.create_task_group() as tasks:
+async def test_one_source_that_hangs_leaves_threads_to_the_others():
+    limiter, door = Limiter("pictures", 8), Door()
+    async with anyio.create_task_group() as tasks:
+        for _ in range(20):
             tasks.start_soon(lambda: limiter.run(door.work, sources=["hanging"]))
-            await until(lambda: limiter.running == 1)
-            tasks.start_soon(lambda: limiter.run(door.work, sources=["other", "hanging"]))
-            await until(lambda: limiter.waiting == 1)
-            other = await limiter.run(lambda: "quick", sources=["other"])
-            door.open.set()
-        return other, limiter.running, limiter.waiting
+        await until(lambda: limiter.running == 2 and limiter.waiting == 18)
+        other = await limiter.run(lambda: "quick", sources=["other"])
+        door.open.set()
 
-    assert anyio.run(main) == ("quick", 0, 0)
+    assert (other, limiter.running, limiter.waiting) == ("quick", 0, 0)
+
+
+async def test_work_of_several_sources_counts_as_a_thread_of_each():
+    limiter, door = Limiter("pictures", 8), Door()
+    async with anyio.create_task_group() as tasks:
+        for first in ("a", "b", "c", "d"):
+            tasks.start_soon(lambda first=first: limiter.run(door.work, sources=[first, "hanging"]))
+        await until(lambda: limiter.running + limiter.waiting == 4)
+        shared = limiter.running, limiter.waiting
+        others = [await limiter.run(lambda: "quick", sources=[source]) for source in ("a", "b", "c", "d")]
+        door.open.set()
+
+    assert (shared, others, limiter.running, limiter.waiting) == ((2, 2), ["quick"] * 4, 0, 0)
+
+
+async def test_work_that_waits_for_one_source_holds_no_thread_of_another():
+    limiter, door = Limiter("pictures", 4), Door()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(lambda: limiter.run(door.work, sources=["hanging"]))
+        await until(lambda: limiter.running == 1)
+        tasks.start_soon(lambda: limiter.run(door.work, sources=["other", "hanging"]))
+        await until(lambda: limiter.waiting == 1)
+        other = await limiter.run(lambda: "quick", sources=["other"])
+        door.open.set()
+
+    assert (other, limiter.running, limiter.waiting) == ("quick", 0, 0)
 
 
 async def free(limiter, source):
@@ -110,21 +112,18 @@ async def is_unwanted():
     [(lambda: "done", {}), (fail, {}), (lambda: "done", {"is_active": is_unwanted})],
     ids=["ends", "fails", "unwanted"],
 )
-def test_work_gives_back_its_thread_its_turn_and_its_share_however_it_ends(monkeypatch, has_to_wait, work, more):
+async def test_work_gives_back_its_thread_its_turn_and_its_share_however_it_ends(monkeypatch, has_to_wait, work, more):
     monkeypatch.setattr("chronotile.http.limiter.STALLED_S", 60)
+    limiter, door = Limiter("pictures", 4, quick_slots=1), Door()
+    async with anyio.create_task_group() as tasks:
+        if has_to_wait:
+            tasks.start_soon(lambda: limiter.run(door.work, sources=["one"]))
+            await until(lambda: limiter.running == 1)
+            tasks.start_soon(opened_once, door, lambda: limiter.waiting == 1)
+        with suppress(ZeroDivisionError):
+            await limiter.run(work, sources=["one"], **more)
 
-    async def main():
-        limiter, door = Limiter("pictures", 4, quick_slots=1), Door()
-        async with anyio.create_task_group() as tasks:
-            if has_to_wait:
-                tasks.start_soon(lambda: limiter.run(door.work, sources=["one"]))
-                await until(lambda: limiter.running == 1)
-                tasks.start_soon(opened_once, door, lambda: limiter.waiting == 1)
-            with suppress(ZeroDivisionError):
-                await limiter.run(work, sources=["one"], **more)
-        return await free(limiter, "one")
-
-    assert anyio.run(main) == [4, 1, 1]
+    assert await free(limiter, "one") == [4, 1, 1]
 
 
 async def opened_once(door, condition):
@@ -132,79 +131,58 @@ async def opened_once(door, condition):
     door.open.set()
 
 
-def test_work_that_is_cancelled_while_it_runs_gives_back_its_thread_its_turn_and_its_share(monkeypatch):
+async def test_work_that_is_cancelled_while_it_runs_gives_back_its_thread_its_turn_and_its_share(monkeypatch):
     monkeypatch.setattr("chronotile.http.limiter.STALLED_S", 60)
+    limiter, door = Limiter("pictures", 4, quick_slots=1), Door()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(lambda: limiter.run(door.work, sources=["one"]))
+        await until(lambda: limiter.running == 1)
+        tasks.cancel_scope.cancel()
+    door.open.set()
 
-    async def main():
-        limiter, door = Limiter("pictures", 4, quick_slots=1), Door()
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(lambda: limiter.run(door.work, sources=["one"]))
-            await until(lambda: limiter.running == 1)
-            tasks.cancel_scope.cancel()
+    assert await free(limiter, "one") == [4, 1, 1]
+
+
+async def test_quick_work_runs_in_turns_though_there_are_threads(monkeypatch):
+    monkeypatch.setattr("chronotile.http.limiter.STALLED_S", 60)
+    limiter, door = Limiter("pictures", 8, quick_slots=2), Door()
+    async with anyio.create_task_group() as tasks:
+        for _ in range(8):
+            tasks.start_soon(limiter.run, door.work)
+        await until(lambda: (limiter.running, limiter.waiting) == (2, 6))
         door.open.set()
-        return await free(limiter, "one")
 
-    assert anyio.run(main) == [4, 1, 1]
+    assert (limiter.running, limiter.waiting) == (0, 0)
 
 
-def test_quick_work_runs_in_turns_though_there_are_threads(monkeypatch):
+async def test_work_that_stalls_lets_others_begin():
+    limiter, door = Limiter("pictures", 8, quick_slots=1), Door()
+    async with anyio.create_task_group() as tasks:
+        for number in range(3):
+            tasks.start_soon(lambda number=number: limiter.run(door.work, sources=[f"hanging {number}"]))
+        await until(lambda: limiter.running == 3)
+        other = await limiter.run(lambda: "quick", sources=["other"])
+        running = limiter.running
+        door.open.set()
+    after = [await limiter.run(lambda: "again") for _ in range(3)]
+
+    assert (other, running, limiter.running, limiter.waiting, after) == ("quick", 3, 0, 0, ["again"] * 3)
+
+
+async def test_work_that_is_given_up_while_it_waits_for_its_turn_takes_none(monkeypatch):
     monkeypatch.setattr("chronotile.http.limiter.STALLED_S", 60)
+    limiter, door = Limiter("pictures", 4, quick_slots=1), Door()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(lambda: limiter.run(door.work, sources=["one"]))
+        await until(lambda: limiter.running == 1)
+        async with anyio.create_task_group() as given_up:
+            given_up.start_soon(lambda: limiter.run(door.work, sources=["other"]))
+            await until(lambda: limiter.waiting == 1)
+            given_up.cancel_scope.cancel()
+        assert (limiter.running, limiter.waiting) == (1, 0)
+        door.open.set()
 
-    async def main():
-        limiter, door = Limiter("pictures", 8, quick_slots=2), Door()
-        async with anyio.create_task_group() as tasks:
-            for _ in range(8):
-                tasks.start_soon(limiter.run, door.work)
-            await until(lambda: (limiter.running, limiter.waiting) == (2, 6))
-            door.open.set()
-        return limiter.running, limiter.waiting
-
-    assert anyio.run(main) == (0, 0)
-
-
-def test_work_that_stalls_lets_others_begin():
-    async def main():
-        limiter, door = Limiter("pictures", 8, quick_slots=1), Door()
-        async with anyio.create_task_group() as tasks:
-            for number in range(3):
-                tasks.start_soon(lambda number=number: limiter.run(door.work, sources=[f"hanging {number}"]))
-            await until(lambda: limiter.running == 3)
-            other = await limiter.run(lambda: "quick", sources=["other"])
-            running = limiter.running
-            door.open.set()
-        after = [await limiter.run(lambda: "again") for _ in range(3)]
-        return other, running, limiter.running, limiter.waiting, after
-
-    assert anyio.run(main) == ("quick", 3, 0, 0, ["again"] * 3)
-
-
-def test_work_that_is_given_up_while_it_waits_for_its_turn_takes_none(monkeypatch):
-    monkeypatch.setattr("chronotile.http.limiter.STALLED_S", 60)
-
-    async def main():
-        limiter, door = Limiter("pictures", 4, quick_slots=1), Door()
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(lambda: limiter.run(door.work, sources=["one"]))
-            await until(lambda: limiter.running == 1)
-            async with anyio.create_task_group() as given_up:
-                given_up.start_soon(lambda: limiter.run(door.work, sources=["other"]))
-                await until(lambda: limiter.waiting == 1)
-                given_up.cancel_scope.cancel()
-            assert (limiter.running, limiter.waiting) == (1, 0)
-            door.open.set()
-        return await free(limiter, "one"), await count_free(limiter._source("other").share)
-
-    assert anyio.run(main) == ([4, 1, 1], 1)
-
-
-class Clock:
-    """Seconds that the test sets."""
-
-    def __init__(self):
-        self.now_s = 1000.0
-
-    def __call__(self):
-        return self.now_s
+    assert (await free(limiter, "one"), await count_free(limiter._source("other").share)) == ([4, 1, 1], 1)
 
 
 async def fill(tasks, limiter, door, waiting, **kwargs):
@@ -238,382 +216,335 @@ async def is_refused(limiter, door, **kwargs):
 
 
 @pytest.mark.parametrize("clients", [200, 500])
-def test_a_burst_of_quick_work_is_refused_to_nobody(clients):
+async def test_a_burst_of_quick_work_is_refused_to_nobody(clients):
     """The fault: of 200 clients most were refused, since more than 64 waited for one source."""
 
-    async def main():
-        limiter, door, answers = Limiter("series", 8, quick_slots=3, clock=Clock()), Door(), []
+    limiter, door, answers = Limiter("series", 8, quick_slots=3, clock=Clock(1000.0)), Door(), []
 
-        async def ask():
-            answers.append(await limiter.run(door.work, sources=["one"]))
+    async def ask():
+        answers.append(await limiter.run(door.work, sources=["one"]))
 
-        async with anyio.create_task_group() as tasks:
-            for _ in range(clients // 2):  # by each of two workers
-                tasks.start_soon(ask)
-            await until(lambda: limiter.running + limiter.waiting == clients // 2)
-            door.open.set()
-        return answers, limiter.refused, limiter.waiting
+    async with anyio.create_task_group() as tasks:
+        for _ in range(clients // 2):  # by each of two workers
+            tasks.start_soon(ask)
+        await until(lambda: limiter.running + limiter.waiting == clients // 2)
+        door.open.set()
 
-    assert anyio.run(main) == (["done"] * (clients // 2), 0, 0)
+    assert (answers, limiter.refused, limiter.waiting) == (["done"] * (clients // 2), 0, 0)
 
 
-def test_what_would_wait_too_long_is_refused():
-    async def main():
-        limiter, door = Limiter("coverages", 1, patience_s=30, usual_s=10, clock=Clock()), Door()
-        async with anyio.create_task_group() as tasks:
-            await fill(tasks, limiter, door, 3)
-            first = await is_refused(limiter, door)
-            door.open.set()
-        return first, limiter.refused
+async def test_what_would_wait_too_long_is_refused():
+    limiter, door = Limiter("coverages", 1, patience_s=30, usual_s=10, clock=Clock(1000.0)), Door()
+    async with anyio.create_task_group() as tasks:
+        await fill(tasks, limiter, door, 3)
+        first = await is_refused(limiter, door)
+        door.open.set()
 
-    assert anyio.run(main) == (True, 1)
+    assert (first, limiter.refused) == (True, 1)
 
 
-def test_of_a_burst_of_long_work_that_comes_first_what_would_wait_too_long_is_refused_at_once():
+async def test_of_a_burst_of_long_work_that_comes_first_what_would_wait_too_long_is_refused_at_once():
     """The fault: before anything was measured, 124 were let in, most of which were refused seconds later."""
 
-    async def main():
-        limiter, door = Limiter("areas", 1, patience_s=5, usual_s=0.04, clock=Clock()), Door()
-        async with anyio.create_task_group() as tasks:
-            await fill(tasks, limiter, door, 20, usual_s=0.25, sources=["one"])
-            refused = [await is_refused(limiter, door, usual_s=0.25, sources=["one"]) for _ in range(30)]
-            door.open.set()
-        return refused, limiter.refused
+    limiter, door = Limiter("areas", 1, patience_s=5, usual_s=0.04, clock=Clock(1000.0)), Door()
+    async with anyio.create_task_group() as tasks:
+        await fill(tasks, limiter, door, 20, usual_s=0.25, sources=["one"])
+        refused = [await is_refused(limiter, door, usual_s=0.25, sources=["one"]) for _ in range(30)]
+        door.open.set()
 
-    assert anyio.run(main) == ([True] * 30, 30)
+    assert (refused, limiter.refused) == ([True] * 30, 30)
 
 
-def test_less_waiting_for_slower_work_is_admitted(monkeypatch):
+async def test_less_waiting_for_slower_work_is_admitted(monkeypatch):
     monkeypatch.setattr("chronotile.http.limiter.LOOK_S", 60)  # all of the slow work is measured
 
-    async def main():
-        clock = Clock()
-        limiter, first, last = Limiter("series", 1, patience_s=5, usual_s=0.01, clock=clock), Door(), Door()
+    clock = Clock(1000.0)
+    limiter, first, last = Limiter("series", 1, patience_s=5, usual_s=0.01, clock=clock), Door(), Door()
 
-        def slow():
-            clock.now_s += 2
+    def slow():
+        clock.now_s += 2
 
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(limiter.run, first.work)
-            await until(lambda: limiter.running == 1)
-            for _ in range(200):
-                tasks.start_soon(limiter.run, slow)
-            await until(lambda: limiter.waiting == 200)
-            first.open.set()
-        async with anyio.create_task_group() as tasks:
-            await fill(tasks, limiter, last, 2)
-            refused = await is_refused(limiter, last)
-            last.open.set()
-        return refused
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(limiter.run, first.work)
+        await until(lambda: limiter.running == 1)
+        for _ in range(200):
+            tasks.start_soon(limiter.run, slow)
+        await until(lambda: limiter.waiting == 200)
+        first.open.set()
+    async with anyio.create_task_group() as tasks:
+        await fill(tasks, limiter, last, 2)
+        refused = await is_refused(limiter, last)
+        last.open.set()
 
-    assert anyio.run(main)
+    assert refused
 
 
-def test_the_last_are_refused_as_soon_as_the_work_turns_out_to_be_slow():
+async def test_the_last_are_refused_as_soon_as_the_work_turns_out_to_be_slow():
     """The fault: a burst of slow work was let in, and what would not be done in time was refused 10 s later."""
 
-    async def main():
-        clock = Clock()
-        limiter, door = Limiter("series", 1, patience_s=5, usual_s=0.1, clock=clock), Door()
-        refused, done = [], []
+    clock = Clock(1000.0)
+    limiter, door = Limiter("series", 1, patience_s=5, usual_s=0.1, clock=clock), Door()
+    refused, done = [], []
 
-        async def ask(number):
-            try:
-                await limiter.run(door.work, sources=["one"])
-                done.append(number)
-            except ServerBusy:
-                refused.append(number)
+    async def ask(number):
+        try:
+            await limiter.run(door.work, sources=["one"])
+            done.append(number)
+        except ServerBusy:
+            refused.append(number)
 
-        async with anyio.create_task_group() as tasks:
-            for number in range(40):
-                tasks.start_soon(ask, number)
-                await until(lambda number=number: limiter.running + limiter.waiting == number + 1)
-            clock.now_s += 4
-            await until(lambda: limiter.refused and len(refused) == limiter.refused)
-            assert (limiter.running, limiter.waiting) == (1, 39 - len(refused))
-            door.open.set()
-        return done, sorted(refused), limiter.waiting
+    async with anyio.create_task_group() as tasks:
+        for number in range(40):
+            tasks.start_soon(ask, number)
+            await until(lambda number=number: limiter.running + limiter.waiting == number + 1)
+        clock.now_s += 4
+        await until(lambda: limiter.refused and len(refused) == limiter.refused)
+        assert (limiter.running, limiter.waiting) == (1, 39 - len(refused))
+        door.open.set()
 
-    done, refused, waiting = anyio.run(main)
-
-    assert (done + refused, waiting) == ([*range(40)], 0)
+    assert (done + sorted(refused), limiter.waiting) == ([*range(40)], 0)
     assert 10 < len(done) < 20
 
 
-def test_who_passed_a_step_is_not_refused_at_the_next_though_it_came_last():
-    async def main():
-        clock = Clock()
-        limiter, first, second = Limiter("series", 1, usual_s=0.1, clock=clock), Door(), Door()
-        refused, parts = [], []
+async def test_who_passed_a_step_is_not_refused_at_the_next_though_it_came_last():
+    clock = Clock(1000.0)
+    limiter, first, second = Limiter("series", 1, usual_s=0.1, clock=clock), Door(), Door()
+    refused, parts = [], []
 
-        async def in_two_parts():
-            parts.append(await limiter.run(first.work))
-            parts.append(await limiter.run(second.work))
+    async def in_two_parts():
+        parts.append(await limiter.run(first.work))
+        parts.append(await limiter.run(second.work))
 
-        async def ask():
-            try:
-                await limiter.run(second.work)
-            except ServerBusy:
-                refused.append(1)
+    async def ask():
+        try:
+            await limiter.run(second.work)
+        except ServerBusy:
+            refused.append(1)
 
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(in_two_parts)
-            await until(lambda: limiter.running == 1)
-            for _ in range(40):
-                tasks.start_soon(ask)
-            await until(lambda: limiter.waiting == 40)
-            first.open.set()
-            await until(lambda: parts and (limiter.running, limiter.waiting) == (1, 40))  # the second part came last
-            clock.now_s += 6
-            await until(lambda: refused)
-            second.open.set()
-        return parts, len(refused) == limiter.refused
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(in_two_parts)
+        await until(lambda: limiter.running == 1)
+        for _ in range(40):
+            tasks.start_soon(ask)
+        await until(lambda: limiter.waiting == 40)
+        first.open.set()
+        await until(lambda: parts and (limiter.running, limiter.waiting) == (1, 40))  # the second part came last
+        clock.now_s += 6
+        await until(lambda: refused)
+        second.open.set()
 
-    assert anyio.run(main) == (["done", "done"], True)
+    assert (parts, len(refused) == limiter.refused) == (["done", "done"], True)
 
 
-def test_who_has_waited_for_a_source_is_not_refused_behind_others_for_a_thread():
-    async def main():
-        clock = Clock()
-        limiter, door = Limiter("series", 4, usual_s=0.1, quick_slots=4, clock=clock), Door()
-        source, done = Door(), []
+async def test_who_has_waited_for_a_source_is_not_refused_behind_others_for_a_thread():
+    clock = Clock(1000.0)
+    limiter, door = Limiter("series", 4, usual_s=0.1, quick_slots=4, clock=clock), Door()
+    source, done = Door(), []
 
-        async def ask(name, **kwargs):
-            with suppress(ServerBusy):
-                await limiter.run(door.work, **kwargs)
-                done.append(name)
+    async def ask(name, **kwargs):
+        with suppress(ServerBusy):
+            await limiter.run(door.work, **kwargs)
+            done.append(name)
 
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(lambda: limiter.run(source.work, sources=["one"]))
-            await until(lambda: limiter.running == 1)
-            tasks.start_soon(lambda: ask("waited for the source", sources=["one"]))
-            await until(lambda: limiter.waiting == 1)
-            for _ in range(3 + 30):
-                tasks.start_soon(ask, "other")
-            await until(lambda: (limiter.running, limiter.waiting) == (4, 31))
-            source.open.set()  # it moves to the end of the line for a thread
-            await until(
-                lambda: len(limiter._line) == 30 and not any(len(each.line) for each in limiter._sources.values())
-            )
-            clock.now_s += 8
-            await until(lambda: limiter.refused)
-            door.open.set()
-        return done.count("waited for the source"), limiter.refused + len(done)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(lambda: limiter.run(source.work, sources=["one"]))
+        await until(lambda: limiter.running == 1)
+        tasks.start_soon(lambda: ask("waited for the source", sources=["one"]))
+        await until(lambda: limiter.waiting == 1)
+        for _ in range(3 + 30):
+            tasks.start_soon(ask, "other")
+        await until(lambda: (limiter.running, limiter.waiting) == (4, 31))
+        source.open.set()  # it moves to the end of the line for a thread
+        await until(lambda: len(limiter._line) == 30 and not any(len(each.line) for each in limiter._sources.values()))
+        clock.now_s += 8
+        await until(lambda: limiter.refused)
+        door.open.set()
 
-    assert anyio.run(main) == (1, 34)
+    assert (done.count("waited for the source"), limiter.refused + len(done)) == (1, 34)
 
 
-def test_work_that_does_not_go_on_is_not_waited_for():
-    async def main():
-        clock = Clock()
-        limiter, door = Limiter("pictures", 1, clock=clock), Door()
-        async with anyio.create_task_group() as tasks:
-            await fill(tasks, limiter, door, 1)
-            before = await is_refused(limiter, door)
-            clock.now_s += PATIENCE_OF_GATE_S + 1
-            after = await is_refused(limiter, door)
-            door.open.set()
-        return before, after
+async def test_work_that_does_not_go_on_is_not_waited_for():
+    clock = Clock(1000.0)
+    limiter, door = Limiter("pictures", 1, clock=clock), Door()
+    async with anyio.create_task_group() as tasks:
+        await fill(tasks, limiter, door, 1)
+        before = await is_refused(limiter, door)
+        clock.now_s += PATIENCE_OF_GATE_S + 1
+        after = await is_refused(limiter, door)
+        door.open.set()
 
-    assert anyio.run(main) == (False, True)
+    assert (before, after) == (False, True)
 
 
-def test_who_has_waited_too_long_is_refused():
-    async def main():
-        limiter, door = Limiter("pictures", 4, patience_s=0.05), Door()
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(lambda: limiter.run(door.work, sources=["hanging"]))
-            await until(lambda: limiter.running == 1)
+async def test_who_has_waited_too_long_is_refused():
+    limiter, door = Limiter("pictures", 4, patience_s=0.05), Door()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(lambda: limiter.run(door.work, sources=["hanging"]))
+        await until(lambda: limiter.running == 1)
+        with pytest.raises(ServerBusy, match="would wait too long"):
+            await limiter.run(door.work, sources=["hanging"])
+        waiting = limiter.waiting
+        other = await limiter.run(lambda: "quick", sources=["other"])
+        door.open.set()
+
+    assert (waiting, other, await limiter.run(lambda: "again", sources=["hanging"])) == (0, "quick", "again")
+
+
+async def test_who_has_waited_too_long_for_a_thread_gives_back_its_share_of_the_source():
+    limiter, door = Limiter("pictures", 4, quick_slots=4, patience_s=0.05), Door()
+    async with anyio.create_task_group() as tasks:
+        for number in range(4):
+            tasks.start_soon(lambda number=number: limiter.run(door.work, sources=[f"hanging {number}"]))
+        await until(lambda: limiter.running == 4)
+        with pytest.raises(ServerBusy):
+            await limiter.run(door.work, sources=["other"])
+        door.open.set()
+
+    assert (await limiter.run(lambda: "quick", sources=["other"]), limiter.waiting) == ("quick", 0)
+
+
+async def test_a_request_that_was_let_in_is_not_refused_with_the_rest_of_its_work():
+    clock = Clock(1000.0)
+    limiter, first, second = Limiter("series", 1, clock=clock), Door(), Door()
+
+    async def in_two_parts():
+        return [await limiter.run(first.work), await limiter.run(second.work)]
+
+    async with anyio.create_task_group() as tasks:
+        await fill(tasks, limiter, second, 0)
+        tasks.start_soon(in_two_parts)
+        await until(lambda: limiter.waiting == 1)
+        tasks.start_soon(limiter.run, second.work)
+        await until(lambda: limiter.waiting == 2)
+        clock.now_s += PATIENCE_OF_GATE_S + 1
+        refused = await is_refused(limiter, second)
+        first.open.set()
+        second.open.set()
+
+    assert (refused, limiter.refused) == (True, 1)
+
+
+async def test_a_request_that_was_let_in_is_not_said_to_be_refused():
+    limiter, door = Limiter("areas", 1, clock=Clock(1000.0)), Door()
+    limiter.max_waiting = 0
+    await limiter.run(lambda: None)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(limiter.run, door.work)
+        await until(lambda: limiter.running == 1)
+        said = limiter.refuses(["a"])
+        door.open.set()
+
+    assert said is False
+
+
+async def test_past_the_queue_work_is_refused_however_quick_it_is():
+    limiter, door = Limiter("pictures", 1, usual_s=0.0001, clock=Clock(1000.0)), Door()
+    async with anyio.create_task_group() as tasks:
+        await fill(tasks, limiter, door, MOST_WAITING)
+        try:
             with pytest.raises(ServerBusy, match="would wait too long"):
-                await limiter.run(door.work, sources=["hanging"])
-            waiting = limiter.waiting
-            other = await limiter.run(lambda: "quick", sources=["other"])
+                await limiter.run(door.work)
+        finally:
             door.open.set()
-        return waiting, other, await limiter.run(lambda: "again", sources=["hanging"])
-
-    assert anyio.run(main) == (0, "quick", "again")
 
 
-def test_who_has_waited_too_long_for_a_thread_gives_back_its_share_of_the_source():
-    async def main():
-        limiter, door = Limiter("pictures", 4, quick_slots=4, patience_s=0.05), Door()
-        async with anyio.create_task_group() as tasks:
-            for number in range(4):
-                tasks.start_soon(lambda number=number: limiter.run(door.work, sources=[f"hanging {number}"]))
-            await until(lambda: limiter.running == 4)
-            with pytest.raises(ServerBusy):
-                await limiter.run(door.work, sources=["other"])
-            door.open.set()
-        return await limiter.run(lambda: "quick", sources=["other"]), limiter.waiting
+async def test_a_gate_tells_whether_it_refuses_and_counts_that():
+    limiter, door = Limiter("pictures", 1, clock=Clock(1000.0)), Door()
+    free = limiter.refuses(["a"])
+    async with anyio.create_task_group() as tasks:
+        limiter.max_waiting = 2
+        await fill(tasks, limiter, door, 0, sources=["a"])
+        busy = limiter.refuses(["a"])
+        await fill_more(tasks, limiter, door, 1, sources=["a"])
+        full = limiter.refuses(["a"]), limiter.refuses(["b"])
+        door.open.set()
 
-    assert anyio.run(main) == ("quick", 0)
-
-
-def test_a_request_that_was_let_in_is_not_refused_with_the_rest_of_its_work():
-    async def main():
-        clock = Clock()
-        limiter, first, second = Limiter("series", 1, clock=clock), Door(), Door()
-
-        async def in_two_parts():
-            return [await limiter.run(first.work), await limiter.run(second.work)]
-
-        async with anyio.create_task_group() as tasks:
-            await fill(tasks, limiter, second, 0)
-            tasks.start_soon(in_two_parts)
-            await until(lambda: limiter.waiting == 1)
-            tasks.start_soon(limiter.run, second.work)
-            await until(lambda: limiter.waiting == 2)
-            clock.now_s += PATIENCE_OF_GATE_S + 1
-            refused = await is_refused(limiter, second)
-            first.open.set()
-            second.open.set()
-        return refused, limiter.refused
-
-    assert anyio.run(main) == (True, 1)
+    assert (free, busy, full, limiter.refused) == (False, False, (True, False), 1)
 
 
-def test_a_request_that_was_let_in_is_not_said_to_be_refused():
-    async def main():
-        limiter, door = Limiter("areas", 1, clock=Clock()), Door()
-        limiter.max_waiting = 0
-        await limiter.run(lambda: None)
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(limiter.run, door.work)
-            await until(lambda: limiter.running == 1)
-            said = limiter.refuses(["a"])
-            door.open.set()
-        return said
+async def test_one_source_fills_only_half_of_the_queue():
+    limiter, door = Limiter("pictures", 4, usual_s=0.0001, clock=Clock(1000.0)), Door()
+    async with anyio.create_task_group() as tasks:
+        await fill(tasks, limiter, door, MOST_WAITING // 2, sources=["hanging"])
+        refused = await is_refused(limiter, door, sources=["hanging"])
+        other = await limiter.run(lambda: "quick", sources=["other"])
+        door.open.set()
 
-    assert anyio.run(main) is False
+    assert (refused, other) == (True, "quick")
 
 
-def test_past_the_queue_work_is_refused_however_quick_it_is():
-    async def main():
-        limiter, door = Limiter("pictures", 1, usual_s=0.0001, clock=Clock()), Door()
-        async with anyio.create_task_group() as tasks:
-            await fill(tasks, limiter, door, MOST_WAITING)
-            try:
-                with pytest.raises(ServerBusy, match="would wait too long"):
-                    await limiter.run(door.work)
-            finally:
-                door.open.set()
+async def test_a_source_that_hangs_refuses_only_its_own_requests():
+    clock = Clock(1000.0)
+    limiter, door = Limiter("pictures", 8, clock=clock), Door()
+    async with anyio.create_task_group() as tasks:
+        for _ in range(20):
+            tasks.start_soon(lambda: limiter.run(door.work, sources=["hanging"]))
+        await until(lambda: limiter.running == 2 and limiter.waiting == 18)
+        clock.now_s += PATIENCE_OF_GATE_S + 1
+        refused = await is_refused(limiter, door, sources=["hanging"])
+        other = [await limiter.run(lambda: "quick", sources=["other"]) for _ in range(3)]
+        door.open.set()
 
-    anyio.run(main)
-
-
-def test_a_gate_tells_whether_it_refuses_and_counts_that():
-    async def main():
-        limiter, door = Limiter("pictures", 1, clock=Clock()), Door()
-        free = limiter.refuses(["a"])
-        async with anyio.create_task_group() as tasks:
-            limiter.max_waiting = 2
-            await fill(tasks, limiter, door, 0, sources=["a"])
-            busy = limiter.refuses(["a"])
-            await fill_more(tasks, limiter, door, 1, sources=["a"])
-            full = limiter.refuses(["a"]), limiter.refuses(["b"])
-            door.open.set()
-        return free, busy, full, limiter.refused
-
-    assert anyio.run(main) == (False, False, (True, False), 1)
+    assert (refused, other) == (True, ["quick"] * 3)
 
 
-def test_one_source_fills_only_half_of_the_queue():
-    async def main():
-        limiter, door = Limiter("pictures", 4, usual_s=0.0001, clock=Clock()), Door()
-        async with anyio.create_task_group() as tasks:
-            await fill(tasks, limiter, door, MOST_WAITING // 2, sources=["hanging"])
-            refused = await is_refused(limiter, door, sources=["hanging"])
-            other = await limiter.run(lambda: "quick", sources=["other"])
-            door.open.set()
-        return refused, other
-
-    assert anyio.run(main) == (True, "quick")
-
-
-def test_a_source_that_hangs_refuses_only_its_own_requests():
-    async def main():
-        clock = Clock()
-        limiter, door = Limiter("pictures", 8, clock=clock), Door()
-        async with anyio.create_task_group() as tasks:
-            for _ in range(20):
-                tasks.start_soon(lambda: limiter.run(door.work, sources=["hanging"]))
-            await until(lambda: limiter.running == 2 and limiter.waiting == 18)
-            clock.now_s += PATIENCE_OF_GATE_S + 1
-            refused = await is_refused(limiter, door, sources=["hanging"])
-            other = [await limiter.run(lambda: "quick", sources=["other"]) for _ in range(3)]
-            door.open.set()
-        return refused, other
-
-    assert anyio.run(main) == (True, ["quick"] * 3)
-
-
-def test_refusals_are_logged_once_in_a_while(caplog):
-    async def main():
-        clock = Clock()
-        limiter, door = Limiter("coverages", 1, usual_s=60, clock=clock), Door()
-        async with anyio.create_task_group() as tasks:
-            await fill(tasks, limiter, door, 1)
-            for _ in range(50):
-                assert await is_refused(limiter, door)
-            clock.now_s += 60
+async def test_refusals_are_logged_once_in_a_while(caplog):
+    clock = Clock(1000.0)
+    limiter, door = Limiter("coverages", 1, usual_s=60, clock=clock), Door()
+    async with anyio.create_task_group() as tasks:
+        await fill(tasks, limiter, door, 1)
+        for _ in range(50):
             assert await is_refused(limiter, door)
-            door.open.set()
-
-    anyio.run(main)
+        clock.now_s += 60
+        assert await is_refused(limiter, door)
+        door.open.set()
 
     assert [record.args[2] for record in caplog.records] == [1, 51]
 
 
-def test_sources_that_are_not_read_any_more_are_forgotten():
-    async def main():
-        limiter = Limiter("fetches", 8)
-        for number in range(3000):
-            await limiter.run(lambda: None, sources=[f"host {number}"])
-        return len(limiter._sources)
+async def test_sources_that_are_not_read_any_more_are_forgotten():
+    limiter = Limiter("fetches", 8)
+    for number in range(3000):
+        await limiter.run(lambda: None, sources=[f"host {number}"])
 
-    assert anyio.run(main) <= MOST_SOURCES
+    assert len(limiter._sources) <= MOST_SOURCES
 
 
-def test_what_nobody_wants_after_a_wait_is_not_run():
+async def test_what_nobody_wants_after_a_wait_is_not_run():
     async def nobody():
         return False
 
-    async def main():
-        limiter, door, ran, results = Limiter("pictures", 1), Door(), [], []
+    limiter, door, ran, results = Limiter("pictures", 1), Door(), [], []
 
-        async def unwanted():
-            results.append(await limiter.run(lambda: ran.append(1), is_active=nobody))
+    async def unwanted():
+        results.append(await limiter.run(lambda: ran.append(1), is_active=nobody))
 
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(limiter.run, door.work)
-            await until(lambda: limiter.running == 1)
-            tasks.start_soon(unwanted)
-            await until(lambda: limiter.waiting == 1)
-            door.open.set()
-        return ran, results
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(limiter.run, door.work)
+        await until(lambda: limiter.running == 1)
+        tasks.start_soon(unwanted)
+        await until(lambda: limiter.waiting == 1)
+        door.open.set()
 
-    assert anyio.run(main) == ([], [None])
+    assert (ran, results) == ([], [None])
 
 
-def test_an_error_of_the_work_frees_its_place():
+async def test_an_error_of_the_work_frees_its_place():
     def fail():
         raise ValueError("no")
 
-    async def main():
-        limiter = Limiter("pictures", 1)
-        with pytest.raises(ValueError, match="no"):
-            await limiter.run(fail, sources=["a"])
-        return limiter.running, limiter.waiting
+    limiter = Limiter("pictures", 1)
+    with pytest.raises(ValueError, match="no"):
+        await limiter.run(fail, sources=["a"])
 
-    assert anyio.run(main) == (0, 0)
+    assert (limiter.running, limiter.waiting) == (0, 0)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere threads have no niceness of their own")
-def test_threads_give_way_by_the_niceness_of_their_gate():
+async def test_threads_give_way_by_the_niceness_of_their_gate():
     def niceness():
         return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
 
-    async def main():
-        return await Limiter("cubes", 1, niceness=7).run(niceness), await Limiter("pictures", 1).run(niceness)
+    nicer, plain = await Limiter("cubes", 1, niceness=7).run(niceness), await Limiter("pictures", 1).run(niceness)
 
-    assert anyio.run(main) == (min(niceness() + 7, 19), niceness())
+    assert (nicer, plain) == (min(niceness() + 7, 19), niceness())
