@@ -3,10 +3,11 @@
 import struct
 
 import numpy as np
-import rasterio
 from rasterio.crs import CRS
 from rasterio.shutil import copy
 from rasterio.transform import Affine
+
+from tests.rasters import write_raster
 
 SPHERE = CRS.from_wkt('GEOGCS["s",DATUM["u",SPHEROID["S",6371229,0]],PRIMEM["G",0],UNIT["degree",0.0174532925199433]]')
 
@@ -32,12 +33,8 @@ def message(
     """
     source, target = folder / "one.tif", folder / "one.grib2"
     place = Affine(step, 0, west - step / 2, 0, -step, north + step / 2)
-    height, width = values.shape
-    with rasterio.open(
-        source, "w", driver="GTiff", height=height, width=width, count=1, dtype="float64", crs=crs, transform=place,
-        nodata=9999.0,
-    ) as file:  # fmt: skip
-        file.write(np.nan_to_num(values, nan=9999.0), 1)
+    numbers = np.nan_to_num(values, nan=9999.0).astype("float64")
+    write_raster(source, numbers, crs=crs, transform=place, nodata=9999.0)
     numbers = [category, 0, 2, 0, 0, 0, 0, 1, hours, 1, 0, 0, 255, 0, 0, *more]
     copy(
         source, target, driver="GRIB", DATA_ENCODING="SIMPLE_PACKING", NBITS="16",

@@ -13,9 +13,9 @@ import numpy as np
 import rasterio
 import xarray
 from affine import Affine
-from rasterio.enums import Resampling
 
 from chronotile.core.model.collection import SourceSpec, VariableSpec
+from tests.rasters import write_raster
 
 KINDS = ("cog", "zarr-v2", "zarr-v3", "zarr-zip", "netcdf-3", "netcdf-4")
 """Every way to store a scene."""
@@ -119,7 +119,6 @@ def write_cogs(folder: Path, scene: Scene, *, overviews: tuple[int, ...] = (2,),
 
 def write_tif(path: Path, numbers: np.ndarray, scene: Scene, *, overviews: tuple[int, ...] = (), **profile) -> Path:
     """Write (y, x) or (band, y, x) numbers as a tiled GeoTIFF with the scene's place and encoding."""
-    bands = numbers if numbers.ndim == 3 else numbers[np.newaxis]
     profile = {
         "crs": scene.crs,
         "transform": scene.transform,
@@ -129,16 +128,7 @@ def write_tif(path: Path, numbers: np.ndarray, scene: Scene, *, overviews: tuple
         "blockysize": 16,
         "compress": "deflate",
     } | profile
-    count, height, width = bands.shape
-    with rasterio.open(
-        path, "w", driver="GTiff", count=count, height=height, width=width, dtype=bands.dtype, **profile
-    ) as file:
-        file.write(bands)
-        file.scales = (scene.scale,) * count
-        file.offsets = (scene.offset,) * count
-        if overviews:
-            file.build_overviews(list(overviews), Resampling.nearest)
-    return path
+    return write_raster(path, numbers, scale=scene.scale, offset=scene.offset, overviews=overviews, **profile)
 
 
 def make_dataset(scene: Scene, *, dims: tuple[str, str, str] = ("time", "y", "x")) -> xarray.Dataset:

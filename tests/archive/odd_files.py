@@ -12,6 +12,8 @@ from affine import Affine
 from rasterio.crs import CRS
 from rasterio.errors import CRSError
 
+from tests.rasters import write_raster
+
 MAX = float(np.finfo("float64").max)
 ODD_NUMBERS = (0.0, 1.0, -1.0, 0.1, -9999.0, 255.0, 1e-320, 1e20, -3.4028234663852886e38, 2.0**53, 2.0**63, 1e308, -MAX)
 NOT_FINITE = (np.nan, np.inf, -np.inf)
@@ -309,12 +311,7 @@ class Made:
         """Numbers with units, some of neither order nor sense."""
         usual = np.arange(count, dtype="float64")
         odd = (
-            usual * 0,
-            usual[::-1],
-            usual + np.nan,
-            usual * 1e300,
-            -usual * 1e6,
-            usual * 1e-9,
+            *(usual * 0, usual[::-1], usual + np.nan, usual * 1e300, -usual * 1e6, usual * 1e-9),
             np.full(count, -(2.0**63)),
         )
         units = self.often(
@@ -337,12 +334,7 @@ class Made:
     def coordinates(self, usual):
         """Centres, or such as no grid has."""
         odd = (
-            usual[::-1],
-            usual * 0 + 1,
-            usual * np.nan,
-            usual + 1000,
-            usual**3,
-            usual.astype("float32"),
+            *(usual[::-1], usual * 0 + 1, usual * np.nan, usual + 1000, usual**3, usual.astype("float32")),
             np.where(usual == usual[:1], np.inf, usual),
         )
         return self.often(usual, odd, share=0.75)
@@ -385,18 +377,7 @@ class Made:
             path.mkdir()
         else:
             whole = self.folder / "whole.tif"
-            profile = {
-                "driver": "GTiff",
-                "count": 1,
-                "height": 64,
-                "width": 64,
-                "dtype": "float32",
-                "crs": "EPSG:32633",
-            }
-            with rasterio.open(
-                whole, "w", **profile, transform=Affine(10, 0, 5e5, 0, -10, 5e6), compress="deflate"
-            ) as file:
-                file.write(self.random.random((1, 64, 64)).astype("float32"))
+            write_raster(whole, self.random.random((1, 64, 64)).astype("float32"), compress="deflate")
             content = whole.read_bytes()
             whole.unlink()
             path.with_suffix(".tif").write_bytes(content[: self.random.integers(1, len(content))])

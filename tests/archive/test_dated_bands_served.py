@@ -10,6 +10,8 @@ from chronotile.app.application import application
 from chronotile.optimise.options import Options
 from chronotile.optimise.run import optimise
 from chronotile.readers.kinds import open_source
+from tests.archive.series import series_at
+from tests.rasters import write_raster
 from tests.scenes import Scene, make_spec, write_tif
 
 SCENE = Scene()
@@ -29,9 +31,7 @@ def write_grib(path, *instants):
     """Temperatures as GDAL writes them; a longer file holds later times."""
     source = path.with_suffix(".tif.part")
     values = [20.0 + place + np.arange(200, dtype="float32").reshape(10, 20) / 16 for place in range(len(instants))]
-    profile = {"crs": "EPSG:4326", "transform": rasterio.Affine(1, 0, 0, 0, -1, 50), "width": 20, "height": 10}
-    with rasterio.open(source, "w", driver="GTiff", count=len(instants), dtype="float32", **profile) as file:
-        file.write(np.stack(values))
+    write_raster(source, np.stack(values), crs="EPSG:4326", transform=rasterio.Affine(1, 0, 0, 0, -1, 50))
     ids = {f"BAND_{band}_IDS": f"CENTER=98 REF_TIME={each}" for band, each in enumerate(instants, start=1)}
     product = "0 0 2 0 0 0 0 1 0 103 0 2 255 0 0"
     copy(
@@ -45,13 +45,6 @@ def write_grib(path, *instants):
         **ids,
     )
     source.unlink()
-
-
-def values_at(archive, layer, **place):
-    with TestClient(application(archive.services)) as client:
-        answer = client.get(f"/timeseries/{layer}/point", params=place)
-    assert answer.status_code == 200, answer.text
-    return answer.json()
 
 
 def values_of(numbers):
@@ -68,7 +61,7 @@ def test_all_dates_of_files_told_apart_by_a_variable_are_served(open_at, tmp_pat
     )
 
     archive = open_at(file if is_configured else tmp_path)
-    answer = values_at(archive, "s2-all.LAI", x=X, y=Y, crs="EPSG:32631")
+    answer = series_at(archive, "s2-all.LAI", x=X, y=Y, crs="EPSG:32631")
 
     assert len(answer["times"]) == 137
     assert answer["values"] == values_of(Scene(shift=40).number(t, ROW, COLUMN) for t in range(137))
@@ -84,29 +77,15 @@ def test_maps_features_and_series_of_yearly_files_show_the_same(open_at, tmp_pat
 
     with TestClient(application(archive.services)) as client:
         info = client.get(
-            "/wms",
-            params={
-                "SERVICE": "WMS",
-                "VERSION": "1.3.0",
-                "REQUEST": "GetFeatureInfo",
-                "STYLES": "",
-                "CRS": "EPSG:32631",
-                "LAYERS": layer.id,
-                "QUERY_LAYERS": layer.id,
-                "WIDTH": 40,
-                "HEIGHT": 30,
-                "I": COLUMN,
-                "J": ROW,
-                "BBOX": f"{left},{top - 300},{left + 400},{top}",
-                "TIME": "2020-01-01",
-                "INFO_FORMAT": "application/json",
-            },
+            "/wms?SERVICE=WMS&VERSION=1.3.0&REQUEST=GetFeatureInfo&STYLES=&CRS=EPSG:32631&WIDTH=40&HEIGHT=30"
+            f"&LAYERS={layer.id}&QUERY_LAYERS={layer.id}&I={COLUMN}&J={ROW}&BBOX={left},{top - 300},{left + 400},{top}"
+            "&TIME=2020-01-01&INFO_FORMAT=application/json"
         )
 
     number = SCENE.number(2, ROW, COLUMN)
     assert info.status_code == 200, info.text
     assert f"{number * SCENE.scale + SCENE.offset:.3f}".rstrip("0") in info.text
-    assert values_at(archive, layer.id, x=X, y=Y, crs="EPSG:32631")["values"] == values_of(
+    assert series_at(archive, layer.id, x=X, y=Y, crs="EPSG:32631")["values"] == values_of(
         SCENE.number(t, ROW, COLUMN) for t in range(4)
     )
 
@@ -136,7 +115,7 @@ def test_grib_is_served_with_times_and_units_in_a_folder_and_by_name(open_at, tm
     archive = open_at(tmp_path / place if place else tmp_path)
 
     (layer,) = archive.services.catalogue.layers
-    answer = values_at(archive, layer.id, lon=4.5, lat=46.5)
+    answer = series_at(archive, layer.id, lon=4.5, lat=46.5)
     assert (layer.id, answer["units"], layer.styles[0].id) == ("a.TMP_2-HTGL", "degC", "temperature")
     assert answer["times"] == ["2020-01-01T00:00:00Z", "2020-01-01T06:00:00Z"]
     assert answer["values"] == [pytest.approx(float(value), abs=1e-4) for value in stored]
@@ -149,4 +128,4 @@ def test_grib_files_of_a_folder_join(open_at, tmp_path):
     archive = open_at(tmp_path)
 
     (layer,) = archive.services.catalogue.layers
-    assert len(values_at(archive, layer.id, lon=4.5, lat=46.5)["times"]) == 4
+    assert len(series_at(archive, layer.id, lon=4.5, lat=46.5)["times"]) == 4

@@ -14,6 +14,8 @@ from starlette.testclient import TestClient
 
 from chronotile.app.application import application
 from chronotile.archive.check import check_archive
+from tests.archive.series import series_at
+from tests.rasters import write_raster
 
 NUMBERS = np.arange(600.0, dtype="float32").reshape(20, 30)
 WEST, NORTH, CELL = 500_000, 5_000_000, 10
@@ -25,12 +27,7 @@ WMS = (
 
 
 def write(path, numbers=NUMBERS, *, west=WEST, nodata=-1, cell=CELL):
-    height, width = numbers.shape
-    with rasterio.open(
-        path, "w", driver="GTiff", count=1, dtype=numbers.dtype, height=height, width=width, crs="EPSG:32633",
-        transform=Affine(cell, 0, west, 0, -cell, NORTH), nodata=nodata,
-    ) as file:  # fmt: skip
-        file.write(numbers, 1)
+    write_raster(path, numbers, transform=Affine(cell, 0, west, 0, -cell, NORTH), nodata=nodata)
     return path
 
 
@@ -121,10 +118,7 @@ def test_a_name_of_no_raster_in_a_configuration_leads_nowhere_either(make, open_
 def series(archive, layer, *, column):
     """The series of row 1 at a column."""
     place = {"x": WEST + CELL * (column + 0.5), "y": NORTH - CELL * 1.5, "crs": "EPSG:32633"}
-    with TestClient(application(archive.services)) as client:
-        answer = client.get(f"/timeseries/{layer}/point", params=place)
-    assert answer.status_code == 200, answer.text
-    return answer.json()
+    return series_at(archive, layer, **place)
 
 
 def write_mosaic(path, sources, nodata):

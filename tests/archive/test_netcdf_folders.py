@@ -14,12 +14,14 @@ from chronotile.optimise.options import Options
 from chronotile.optimise.run import optimise
 from chronotile.readers.kinds import open_source
 from chronotile.readers.netcdf import files as netcdf_files
+from tests.archive.series import series_at
 from tests.scenes import make_spec, write_once
 
 NOW = np.datetime64("2020-06-01T12:00:00", "ns")
 ROWS, COLUMNS = np.mgrid[:12, :20]
 DAYS = ("2020-01-01", "2020-01-11", "2020-01-21")
 LON, LAT = 2.125, 49.875
+PLACE = {"lon": LON, "lat": LAT}
 """The middle of row 5, column 8."""
 
 
@@ -69,13 +71,6 @@ def configuration(folder):
     return file
 
 
-def series(archive, layer):
-    with TestClient(application(archive.services)) as client:
-        answer = client.get(f"/timeseries/{layer}/point", params={"lon": LON, "lat": LAT})
-    assert answer.status_code == 200, answer.text
-    return answer.json()
-
-
 def days_of(archive):
     (layer,) = archive.services.catalogue.layers
     return [format_day(each) for each in layer.times.instants]
@@ -94,7 +89,7 @@ def test_a_folder_of_one_netcdf_a_date_is_one_layer(open_at, folder):
     archive = open_at(folder)
 
     (layer,) = archive.services.catalogue.layers
-    answer = series(archive, layer.id)
+    answer = series_at(archive, layer.id, **PLACE)
 
     assert days_of(archive) == list(DAYS)
     assert layer.id == "c-gls-ndvi300-globe-olci-v2.NDVI"
@@ -111,7 +106,7 @@ def test_what_is_written_of_a_folder_serves_the_same(open_at, folder):
 
     (layer,) = again.services.catalogue.layers
     assert "href: c_gls_NDVI300_*_GLOBE_OLCI_V2.nc" in file.read_text()
-    assert series(again, layer.id)["values"] == series(archive, layer.id)["values"]
+    assert series_at(again, layer.id, **PLACE)["values"] == series_at(archive, layer.id, **PLACE)["values"]
 
 
 def test_a_pattern_of_a_configuration_is_one_layer_in_all_protocols(open_at, configuration, folder):
@@ -119,25 +114,10 @@ def test_a_pattern_of_a_configuration_is_one_layer_in_all_protocols(open_at, con
     expected = in_files(folder)
 
     with TestClient(application(archive.services)) as client:
-        point = client.get("/timeseries/NDVI/point", params={"lon": LON, "lat": LAT}).json()["values"]
+        point = client.get("/timeseries/NDVI/point", params=PLACE).json()["values"]
         info = client.get(
-            "/wms",
-            params={
-                "SERVICE": "WMS",
-                "VERSION": "1.3.0",
-                "REQUEST": "GetFeatureInfo",
-                "LAYERS": "NDVI",
-                "QUERY_LAYERS": "NDVI",
-                "CRS": "CRS:84",
-                "BBOX": "0,48.25,5,51.25",
-                "WIDTH": 20,
-                "HEIGHT": 12,
-                "I": 8,
-                "J": 5,
-                "TIME": "2020-01-11",
-                "INFO_FORMAT": "application/json",
-                "STYLES": "",
-            },
+            "/wms?SERVICE=WMS&VERSION=1.3.0&REQUEST=GetFeatureInfo&LAYERS=NDVI&QUERY_LAYERS=NDVI&STYLES=&CRS=CRS:84"
+            "&BBOX=0,48.25,5,51.25&WIDTH=20&HEIGHT=12&I=8&J=5&TIME=2020-01-11&INFO_FORMAT=application/json"
         )
         coverage = client.get(
             "/ogcapi/collections/NDVI/coverage",
@@ -162,7 +142,7 @@ def test_files_that_come_change_and_go_are_noticed(configuration, folder):
 
     write_date(min(folder.glob("*.nc")), DAYS[0], scale=0.01, offset=0.0)
     changed = again(grown)
-    np.testing.assert_allclose(series(changed, "NDVI")["values"], in_files(folder), atol=1e-6)
+    np.testing.assert_allclose(series_at(changed, "NDVI", **PLACE)["values"], in_files(folder), atol=1e-6)
 
     sorted(folder.glob("*.nc"))[1].unlink()
     assert days_of(again(changed)) == [DAYS[0], DAYS[2], "2020-02-01"]

@@ -14,7 +14,6 @@ from urllib.parse import quote
 import httpx2
 import numpy as np
 import pytest
-import rasterio
 from affine import Affine
 from lxml import etree
 
@@ -26,6 +25,7 @@ from chronotile.archive.finding_log import FindingLog
 from chronotile.archive.live import LiveArchive
 from tests import strict
 from tests.archive.odd_files import Made
+from tests.rasters import write_raster
 
 FOLDERS = int(os.environ.get("CHRONOTILE_ODD_FOLDERS", "24"))
 REQUESTS = 5
@@ -61,9 +61,7 @@ async def answered(app, seed):
 
 
 def write_good(folder):
-    profile = {"driver": "GTiff", "count": 1, "height": 40, "width": 60, "dtype": "float32", "crs": "EPSG:32633"}
-    with rasterio.open(folder / "good.tif", "w", **profile, transform=PLACE) as file:
-        file.write(GOOD, 1)
+    write_raster(folder / "good.tif", GOOD, transform=PLACE)
 
 
 def refused(constant):

@@ -5,21 +5,13 @@ import pytest
 import rasterio
 import xarray
 from pyproj import Transformer
-from starlette.testclient import TestClient
 
-from chronotile.app.application import application
 from chronotile.core.model.time.instants import DEKAD, domain_of_periods, format_day
+from tests.archive.series import series_at
 
 pytestmark = pytest.mark.data
 
 DEKADS = domain_of_periods(np.datetime64("2001-01-01", "ns"), DEKAD, 612)
-
-
-def series(archive, layer, longitude, latitude):
-    with TestClient(application(archive.services)) as client:
-        answer = client.get(f"/timeseries/{layer}/point", params={"lon": longitude, "lat": latitude})
-    assert answer.status_code == 200, answer.text
-    return answer.json()
 
 
 @pytest.fixture
@@ -55,7 +47,7 @@ def test_yearly_files_of_dekads_are_one_layer_of_612_times(write_years, open_at,
 
     (layer,) = archive.services.catalogue.layers
     assert [format_day(each) for each in layer.times.instants] == [format_day(each) for each in DEKADS.starts]
-    assert series(archive, layer.id, longitude, latitude)["values"] == expected(bands)
+    assert series_at(archive, layer.id, lon=longitude, lat=latitude)["values"] == expected(bands)
 
 
 def test_yearly_files_get_the_configured_dekads_of_their_years(write_years, open_at, tmp_path):
@@ -70,7 +62,7 @@ def test_yearly_files_get_the_configured_dekads_of_their_years(write_years, open
     archive = open_at(file)
 
     kept = [t for t in range(612) if not 8 * 36 <= t < 9 * 36]
-    assert series(archive, "NDMI", longitude, latitude)["values"] == expected(bands[kept])
+    assert series_at(archive, "NDMI", lon=longitude, lat=latitude)["values"] == expected(bands[kept])
     assert any("36 of 612 times" in each.message for each in archive.findings)
 
 
@@ -89,6 +81,6 @@ def test_one_netcdf_a_month_is_one_layer(shared, open_at, tmp_path):
     archive = open_at(tmp_path)
 
     (layer,) = archive.services.catalogue.layers
-    answer = series(archive, layer.id, longitude, latitude)
+    answer = series_at(archive, layer.id, lon=longitude, lat=latitude)
     assert len(answer["times"]) == 12
     assert answer["values"] == [None if np.isnan(value) else pytest.approx(value, abs=1e-6) for value in values]

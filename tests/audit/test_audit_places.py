@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import rasterio
 import xarray
 from rasterio.transform import Affine
 from typer.testing import CliRunner
@@ -13,6 +12,7 @@ from typer.testing import CliRunner
 from chronotile.audit.archive import Audit, audit_archive
 from chronotile.cli.main import app
 from tests.grib import code, first_edition, gaussian, gaussian_rows, message
+from tests.rasters import write_raster
 
 LATITUDES, LONGITUDES = np.arange(50.0, 39.0, -1), np.arange(0.0, 11.0)
 VALUES = np.arange(4.0)[:, None, None] * 1000 + np.add.outer(np.arange(11.0) * 20, np.arange(11.0))
@@ -36,9 +36,7 @@ def write_cube(path, *, latitudes=LATITUDES, values=VALUES, days=(0, 10, 20, 30)
 
 def write_tif(path, *, shift=0.0):
     path.parent.mkdir(exist_ok=True)
-    profile = {"driver": "GTiff", "height": 11, "width": 11, "count": 1, "dtype": "float32", "crs": "EPSG:32633"}
-    with rasterio.open(path, "w", **profile, transform=Affine(10, 0, 5e5 + shift, 0, -10, 5e6)) as out:
-        out.write(VALUES[0].astype("float32"), 1)
+    write_raster(path, VALUES[0].astype("float32"), transform=Affine(10, 0, 5e5 + shift, 0, -10, 5e6))
     return path
 
 

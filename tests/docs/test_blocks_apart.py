@@ -18,6 +18,7 @@ from chronotile_client import Archive
 from tests.docs.blocks import BLOCKS
 from tests.docs.shell import SERVER
 from tests.jobs.runs.deployment import working
+from tests.rasters import write_raster
 from tests.running import PATIENCE_S, serving, with_client
 
 pytestmark = pytest.mark.slow
@@ -94,10 +95,8 @@ def plain_files(tmp_path):
     folder = tmp_path / "my-data"
     folder.mkdir()
     for day in ("20230601", "20230701"):
-        options = {"driver": "GTiff", "width": 4, "height": 3, "count": 1, "dtype": "uint8", "nodata": 255}
         grid = {"crs": "EPSG:32631", "transform": Affine(20, 0, 600_000, 0, -20, 5_650_000)}
-        with rasterio.open(folder / f"ndvi_{day}.tif", "w", **options, **grid) as file:
-            file.write(NUMBERS, 1)
+        write_raster(folder / f"ndvi_{day}.tif", NUMBERS, nodata=255, **grid)
     return folder
 
 

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import rasterio
 import shapely
 from rasterio.transform import Affine
 from starlette.testclient import TestClient
@@ -15,6 +14,7 @@ from chronotile.app.settings import load_settings
 from chronotile.cli.main import app
 from tests.archive.index.stac_api import StacApi, serving
 from tests.faulty_source import faulty_source
+from tests.rasters import write_raster
 from tests.running import PATIENCE_S
 
 pytestmark = pytest.mark.slow
@@ -55,10 +55,8 @@ def write(path, numbers, resolution):
     """Write a COG as Earth Search has them: no scale in the file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     transform = Affine(resolution, 0, WEST, 0, -resolution, NORTH)
-    profile = {"driver": "COG", "dtype": numbers.dtype, "crs": "EPSG:32631", "transform": transform, "nodata": 0}
-    size = {"height": numbers.shape[0], "width": numbers.shape[1], "count": 1, "blocksize": 128, "compress": "deflate"}
-    with rasterio.open(path, "w", **profile, **size) as file:
-        file.write(numbers, 1)
+    profile = {"driver": "COG", "crs": "EPSG:32631", "transform": transform, "nodata": 0}
+    write_raster(path, numbers, **profile, blocksize=128, compress="deflate")
 
 
 def asset_of(href, resolution, **fields):

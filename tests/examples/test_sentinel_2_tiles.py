@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import rasterio
 from PIL import Image
 from pyproj import Transformer
 from rasterio.transform import Affine
@@ -15,6 +14,7 @@ from typer.testing import CliRunner
 from chronotile.app.application import ServerOptions, application, open_configured
 from chronotile.app.settings import load_settings
 from chronotile.cli.main import app
+from tests.rasters import write_raster
 from tests.running import PATIENCE_S
 
 pytestmark = pytest.mark.slow
@@ -55,13 +55,9 @@ def write(folder, tile, day):
     files = {"NDVI_10M": (numbers_of(tile, day), 10), "SCENECLASSIFICATION_20M": (classes, 20)}
     files["NDVI_QUICKLOOK"] = classes[::8, ::8] * 50, 160
     for variable, (numbers, resolution) in files.items():
-        profile = {"driver": "COG", "dtype": "uint8", "crs": f"EPSG:{TILES[tile]}", "blocksize": 128}
-        size = {"height": len(numbers), "width": len(numbers), "count": 1, "compress": "deflate"}
+        profile = {"driver": "COG", "crs": f"EPSG:{TILES[tile]}", "blocksize": 128, "compress": "deflate"}
         transform = Affine(resolution, 0, west, 0, -resolution, north)
-        with rasterio.open(
-            product / f"{name}_{variable}_V200.tif", "w", **profile, **size, transform=transform
-        ) as file:
-            file.write(numbers, 1)
+        write_raster(product / f"{name}_{variable}_V200.tif", numbers.astype("uint8"), transform=transform, **profile)
 
 
 @pytest.fixture(scope="module")

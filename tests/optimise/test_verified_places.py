@@ -5,16 +5,15 @@ import re
 
 import numpy as np
 import pytest
-import rasterio
 import xarray
 import zarr
-from rasterio.transform import Affine
 from typer.testing import CliRunner
 
 from chronotile.cli.main import app
 from chronotile.core.durable_files import Disk
 from chronotile.core.errors import UnsupportedSource
 from tests.grib import message
+from tests.rasters import write_raster
 
 SIDE = 11
 ROWS, COLUMNS = np.arange(50.0, 50 - SIDE, -1), np.arange(0.0, SIDE)
@@ -56,11 +55,9 @@ def around_the_globe(folder):
 
 
 def files(folder):
-    profile = {"driver": "GTiff", "height": SIDE, "width": SIDE, "count": 1, "dtype": "float32", "crs": "EPSG:32633"}
     for day, values in zip(DAYS, VALUES, strict=True):
         name = f"NDVI_{str(day)[:10].replace('-', '')}.tif"
-        with rasterio.open(folder / name, "w", **profile, transform=Affine(10, 0, 5e5, 0, -10, 5e6)) as out:
-            out.write(values.astype("float32"), 1)
+        write_raster(folder / name, values.astype("float32"))
     return folder
 
 

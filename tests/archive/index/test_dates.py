@@ -29,6 +29,7 @@ from chronotile.core.model.items import IndexSettings, ItemSearch
 from chronotile.core.model.time.instants import DAY, ONE_NS, TimeSpan
 from chronotile.core.web.places import Places
 from tests.catalog.items.conftest import make_item
+from tests.rasters import write_raster
 from tests.scenes import Scene, make_dataset, save_netcdf, write_cogs, write_netcdf, write_tif, write_zarr
 
 DAYS = ("2020-01-01", "2020-01-11", "2020-01-21")
@@ -37,18 +38,10 @@ ACCESS = SourceAccess(prefixes=Places(), documents=Documents(wait=lambda _s: Non
 
 
 @pytest.fixture
-def open_store(tmp_path):
+def open_store(tmp_path, closed_at_end):
     """`open_store()`: the index on disk, as a process opens it; closed at the end."""
-    opened = []
-
-    def open_one():
-        folder = tmp_path / "index"
-        opened.append(IndexStore(items=open_items(None, folder), passes=open_passes(None, folder)))
-        return opened[-1]
-
-    yield open_one
-    for each in opened:
-        each.close()
+    folder = tmp_path / "index"
+    return lambda: closed_at_end(IndexStore(items=open_items(None, folder), passes=open_passes(None, folder)))
 
 
 @pytest.fixture
@@ -57,20 +50,18 @@ def store(open_store):
 
 
 @pytest.fixture
-def live_at(tmp_path):
+def live_at(tmp_path, at_end):
     """`live_at(configuration)`: the archive of a configuration in the folder of data; closed at the end."""
-    archives = []
 
     def open_one(configuration):
         file = tmp_path / "data" / "chronotile.yaml"
         file.parent.mkdir(exist_ok=True)
         file.write_text(configuration)
-        archives.append(LiveArchive.open(file))
-        return archives[-1]
+        live = LiveArchive.open(file)
+        at_end.callback(lambda: live.archive.close())  # noqa: PLW0108 - a refresh gives it another archive
+        return live
 
-    yield open_one
-    for each in archives:
-        each.archive.close()
+    return open_one
 
 
 @pytest.fixture
@@ -148,10 +139,8 @@ def test_bands_are_those_of_each_file_and_as_configured_where_that_says_otherwis
 
 
 def test_files_without_a_crs_have_bands_where_one_is_configured(data, live_at, store):
-    profile = {"driver": "GTiff", "width": 8, "height": 8, "count": 1, "dtype": "int16", "nodata": -1}
     for day in ("20200101", "20200111"):
-        with rasterio.open(data / f"NDVI_{day}.tif", "w", **profile, transform=Affine(10, 0, 5e5, 0, -10, 5e6)) as file:
-            file.write(np.ones((8, 8), dtype="int16"), 1)
+        write_raster(data / f"NDVI_{day}.tif", np.ones((8, 8), dtype="int16"), nodata=-1, crs=None)
     list_all(live_at(COGS.replace("{kind: cog,", "{kind: cog, crs: EPSG:32631,")), store)
 
     item = found(store)["2020-01-01"]

@@ -16,6 +16,7 @@ from chronotile.core.model.crs import CRS84
 from chronotile.core.model.items import PutSummary
 from chronotile.core.model.time.instants import format_instant
 from tests.archive.index.catalogues import S2
+from tests.rasters import write_raster
 
 TILE_M = 1_000
 
@@ -24,19 +25,9 @@ def write_tile(path, *, column=0, epsg=32631, scale=0.0001, offset=-0.1, size=64
     """A tiled GeoTIFF with overviews, of one tile of a grid."""
     path.parent.mkdir(parents=True, exist_ok=True)
     transform = Affine(TILE_M / size, 0, 500_000 + column * TILE_M, 0, -TILE_M / size, 5_650_000)
-    profile = {"driver": "GTiff", "width": size, "height": size, "count": 1, "dtype": "uint16", "nodata": 0}
-    profile |= {
-        "crs": f"EPSG:{epsg}",
-        "transform": transform,
-        "tiled": True,
-        "blockxsize": blocks,
-        "blockysize": blocks,
-    }
-    with rasterio.open(path, "w", **profile, compress="deflate") as file:
-        file.write(np.full((size, size), 1 + column, np.uint16), 1)
-        file.scales, file.offsets = (scale,), (offset,)
-        file.build_overviews([2, 4], rasterio.enums.Resampling.nearest)
-    return path
+    encoding = {"scale": scale, "offset": offset, "nodata": 0, "overviews": (2, 4), "compress": "deflate"}
+    profile = {"crs": f"EPSG:{epsg}", "tiled": True, "blockxsize": blocks, "blockysize": blocks}
+    return write_raster(path, np.full((size, size), 1 + column, np.uint16), transform=transform, **encoding, **profile)
 
 
 def spec_of(href, *variables, **more):

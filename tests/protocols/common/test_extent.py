@@ -4,7 +4,6 @@ import random
 
 import numpy as np
 import pytest
-import rasterio
 from affine import Affine
 from lxml import etree
 from starlette.testclient import TestClient
@@ -14,6 +13,7 @@ from chronotile.archive.open import open_archive
 from chronotile.core.model.crs import crs_of
 from chronotile.core.model.grid import NativeGrid
 from chronotile.protocols.common.extent import crossing_box
+from tests.rasters import write_raster
 
 WMS = {"w": "http://www.opengis.net/wms"}
 WMTS = {"o": "http://www.opengis.net/ows/1.1", "t": "http://www.opengis.net/wmts/1.0"}
@@ -58,9 +58,7 @@ def test_a_grid_beyond_the_antimeridian_keeps_its_west_and_east():
 def test_a_raster_round_the_earth_has_one_box_in_all_documents(west, size, width, tmp_path):
     numbers = np.ones((8, width), dtype="uint8")
     transform = Affine(size, 0, west, 0, -size, 60)
-    profile = {"driver": "GTiff", "count": 1, "dtype": "uint8", "height": 8, "width": width, "crs": "EPSG:4326"}
-    with rasterio.open(tmp_path / "globe.tif", "w", **profile, transform=transform) as file:
-        file.write(numbers, 1)
+    write_raster(tmp_path / "globe.tif", numbers, crs="EPSG:4326", transform=transform)
     archive = open_archive(tmp_path, environment={}, clock=lambda: np.datetime64("2021-01-01", "ns"))
     with TestClient(application(archive.services)) as client:
         json = {path: client.get(path).json() for path in ("/layers", "/stac/collections", "/ogcapi/collections")}

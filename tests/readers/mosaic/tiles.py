@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 
 import numpy as np
-import rasterio
 from affine import Affine
 from pyproj import Transformer
 
 from chronotile.core.model.grid import BBox
 from chronotile.core.model.items import Asset, Item
 from chronotile.core.model.time.instants import ONE_NS
+from tests.rasters import write_raster
 
 ZONES = (32631, 32632)
 EAST = 6.0
@@ -67,27 +67,9 @@ def write_tile(folder, tile, *, day=0, numbers=None, scale=None, offset=None, no
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{tile.name}_{day}_{name}.tif"
     numbers = ground(*tile.lonlat(), day) if numbers is None else numbers
-    with rasterio.open(
-        path,
-        "w",
-        driver="GTiff",
-        width=SIDE,
-        height=SIDE,
-        count=1,
-        dtype=numbers.dtype,
-        crs=f"EPSG:{tile.epsg}",
-        transform=tile.transform,
-        nodata=nodata,
-        tiled=True,
-        blockxsize=64,
-        blockysize=64,
-        compress="deflate",
-    ) as file:
-        file.write(numbers, 1)
-        if scale is not None:
-            file.scales, file.offsets = (scale,), (offset,)
-        file.build_overviews([2, 4], rasterio.enums.Resampling.nearest)
-    return path
+    encoding = {"scale": scale, "offset": offset, "nodata": nodata, "overviews": (2, 4)}
+    blocks = {"tiled": True, "blockxsize": 64, "blockysize": 64, "compress": "deflate"}
+    return write_raster(path, numbers, crs=f"EPSG:{tile.epsg}", transform=tile.transform, **encoding, **blocks)
 
 
 def item_of(tile, paths, *, start, properties=None, suffix=""):

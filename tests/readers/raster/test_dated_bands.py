@@ -15,6 +15,7 @@ from chronotile.core.model.time.parser import parse_period
 from chronotile.readers.kinds import open_source
 from chronotile.readers.raster.dated_bands import band_times_of
 from chronotile.readers.raster.pool import HandlePool
+from tests.rasters import write_raster
 from tests.scenes import Scene, make_spec, write_tif
 
 SCENE = Scene()
@@ -189,11 +190,8 @@ def write_grib(tmp_path):
     def write_one(name, *instants):
         values = np.stack([20.0 + place + np.arange(200).reshape(10, 20) / 16 for place in range(len(instants))])
         source = tmp_path / "source.tif"
-        profile = {"crs": "EPSG:4326", "transform": rasterio.Affine(1, 0, 0, 0, -1, 50)}
-        with rasterio.open(
-            source, "w", driver="GTiff", width=20, height=10, count=len(instants), dtype="float32", **profile
-        ) as file:
-            file.write(values.astype("float32"))
+        place = rasterio.Affine(1, 0, 0, 0, -1, 50)
+        write_raster(source, values.astype("float32"), crs="EPSG:4326", transform=place)
         ids = {f"BAND_{band}_IDS": f"CENTER=98 REF_TIME={each}" for band, each in enumerate(instants, start=1)}
         copy(
             source, tmp_path / name, driver="GRIB", DISCIPLINE="0", PDS_PDTN="0",

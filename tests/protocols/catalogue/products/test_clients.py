@@ -13,6 +13,7 @@ import pytest
 from chronotile.app.application import ServerOptions
 from tests.protocols.catalogue.products.test_downloads import MIB, old
 from tests.protocols.listening import listening
+from tests.rasters import write_raster
 from tests.running import until
 from tests.strict import find_program
 
@@ -24,18 +25,14 @@ IMAGE = "GRANULE/L2A_T31UFS/IMG_DATA/R10m/T31UFS_B04_10m.tif"
 @pytest.fixture
 def safe(archive):
     """A product that is a SAFE folder with an image of 600 x 600 numbers and 5 MiB of noise; its path, and its URL."""
-    import rasterio
     from affine import Affine
 
     archive.write(f"{SAFE}/manifest.safe", b"<xfdu/>")
     archive.write(f"{SAFE}/noise.bin", os.urandom(5 * MIB + 7))
     archive.write(f"{SAFE}/{IMAGE}", b"")
     numbers = np.arange(360_000, dtype=np.uint32).reshape(600, 600)
-    profile = {"driver": "GTiff", "width": 600, "height": 600, "count": 1, "dtype": "uint32", "crs": "EPSG:32631"}
-    with rasterio.open(
-        archive.folder / SAFE / IMAGE, "w", **profile, transform=Affine(10, 0, 600_000, 0, -10, 5_650_000)
-    ) as image:
-        image.write(numbers, 1)
+    place = {"crs": "EPSG:32631", "transform": Affine(10, 0, 600_000, 0, -10, 5_650_000)}
+    write_raster(archive.folder / SAFE / IMAGE, numbers, **place)
     for path in (archive.folder / SAFE).rglob("*"):
         old(path)
     url = archive.put("a", {"product": str(archive.folder / SAFE)})
