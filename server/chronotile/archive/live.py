@@ -17,13 +17,7 @@ import numpy as np
 from chronotile.archive.describe import counted
 from chronotile.archive.discovery.names import slug
 from chronotile.archive.finding_log import FindingLog
-from chronotile.archive.open import (
-    Archive,
-    grown,
-    is_configuration,
-    open_archive,
-    refresh_archive,
-)
+from chronotile.archive.open import Archive, grown, is_configuration, open_archive, refresh_archive
 from chronotile.catalog.items.opening import read_items
 from chronotile.catalog.load import written_id
 from chronotile.catalog.resolve_times import fills_gaps_on_maps

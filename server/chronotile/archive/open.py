@@ -259,11 +259,7 @@ def _opened(  # noqa: PLR0913 -- of which four are named
     readers |= {name: each.reader for name, each in found.opened.items()}
     away = (found.away.keys() - found.opened.keys()) | _without_items(here, index, readers) | unopened
     catalogue, findings = build_catalogue(
-        completed.configuration,
-        infos,
-        completed.styles,
-        places=places.sets,
-        away=away,
+        completed.configuration, infos, completed.styles, places=places.sets, away=away
     )
     catalogue = with_stated_extents(catalogue, specs, {name: each.body for name, each in completed.documents.items()})
     catalogue, notes = with_valid_defaults(catalogue, readers, clock(), elsewhere=elsewhere)

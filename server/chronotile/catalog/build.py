@@ -211,10 +211,7 @@ def _items_spec(section: CollectionSection) -> ItemsSpec:
     order_by, is_descending = section.mosaic.order()
     return ItemsSpec(
         settings=IndexSettings(
-            group=section.time.group,
-            order_by=order_by,
-            is_descending=is_descending,
-            searched=section.search.properties,
+            group=section.time.group, order_by=order_by, is_descending=is_descending, searched=section.search.properties
         ),
         mosaic=section.mosaic.mosaic(),
         grid=None if section.grid is None else section.grid.grid(),

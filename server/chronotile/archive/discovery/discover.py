@@ -94,12 +94,7 @@ def discover(
         *alike_findings(drafts, root),
         *(finding for each in collections for finding in each.findings),
     ]
-    return Discovery(
-        place=place,
-        root=root,
-        collections=collections,
-        findings=(*found.findings, *failures, *notes),
-    )
+    return Discovery(place=place, root=root, collections=collections, findings=(*found.findings, *failures, *notes))
 
 
 def _say_nothing(_what: str, _share: float) -> None:

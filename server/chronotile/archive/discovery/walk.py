@@ -37,10 +37,7 @@ _REASONS = {
         (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp"),
         "a picture that is not georeferenced; georeference it first (gdal_translate -a_srs … -a_ullr …)",
     ),
-    **dict.fromkeys(
-        (".hdf", ".h4", ".h5", ".hdf5", ".he5", ".img", ".asc", ".bil"),
-        _FOREIGN,
-    ),
+    **dict.fromkeys((".hdf", ".h4", ".h5", ".hdf5", ".he5", ".img", ".asc", ".bil"), _FOREIGN),
     **dict.fromkeys((".zip", ".tar", ".gz", ".tgz", ".bz2", ".7z"), _PACKED),
     **dict.fromkeys((".yaml", ".yml"), "a configuration; serve it by its name"),
 }

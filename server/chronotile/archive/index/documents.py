@@ -77,12 +77,7 @@ class Documents:
         return self.ask(href, headers=_condition(before))
 
     def ask(
-        self,
-        href: str,
-        *,
-        body: Json | None = None,
-        headers: Mapping[str, str] | None = None,
-        is_patient: bool = True,
+        self, href: str, *, body: Json | None = None, headers: Mapping[str, str] | None = None, is_patient: bool = True
     ) -> Document | None:
         """Return what an http or https URL gives, by POST if there is a body; nothing if it is as the headers name.
 

@@ -194,13 +194,7 @@ def fill(  # noqa: PLR0913 -- of which four are named
         )
         is_empty = False
         filling = _Filling(
-            run,
-            source,
-            store,
-            batch=batch,
-            processes=processes,
-            progress=progress or _ignore,
-            is_stopped=is_stopped,
+            run, source, store, batch=batch, processes=processes, progress=progress or _ignore, is_stopped=is_stopped
         )
         try:
             store.items.configure(collection.id, collection.settings)  # without a pass it would be taken for whole

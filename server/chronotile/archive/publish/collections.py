@@ -85,9 +85,7 @@ def with_renders(
     if not renders:
         return publication
     return replace(
-        publication,
-        fields={**publication.fields, "renders": renders},
-        extensions=(*publication.extensions, RENDER),
+        publication, fields={**publication.fields, "renders": renders}, extensions=(*publication.extensions, RENDER)
     )
 
 

@@ -163,10 +163,7 @@ def _distinct(publication: Publication) -> list[Variable]:
 
 
 def _upward(title: str) -> list[Json]:
-    return [
-        link("root", "../../catalog.json", "Open Science Catalog"),
-        link("parent", "../catalog.json", title),
-    ]
+    return [link("root", "../../catalog.json", "Open Science Catalog"), link("parent", "../catalog.json", title)]
 
 
 def _themes(options: CatalogueOptions) -> list[Json]:

@@ -87,12 +87,7 @@ def _list_removed(connection: Connection, row: Row[Any], items: Sequence[Row[Any
 
 
 def note_header(
-    connection: Connection,
-    ref: ItemRef,
-    asset: str,
-    *,
-    values: dict[str, Any],
-    layouts: Sequence[BandLayout],
+    connection: Connection, ref: ItemRef, asset: str, *, values: dict[str, Any], layouts: Sequence[BandLayout]
 ) -> bool:
     """Keep what opening a file costs; return whether the item has changed: its file is in another state than before.
 

@@ -104,12 +104,7 @@ class ItemIndex:
     """
 
     def __init__(
-        self,
-        engine: Engine,
-        *,
-        archive: str,
-        folder: Path | None = None,
-        clock: Callable[[], float] = time.monotonic,
+        self, engine: Engine, *, archive: str, folder: Path | None = None, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._engine = engine
         self._folder = folder
@@ -654,11 +649,7 @@ def _domain_of(rows: Sequence[Any]) -> TimeDomain:
 
 
 def _by_cells_or_box(
-    box: BBox,
-    collection: _Collection,
-    *,
-    by_cells: Callable[[int], Select[Any]],
-    by_box: Callable[[], Select[Any]],
+    box: BBox, collection: _Collection, *, by_cells: Callable[[int], Select[Any]], by_box: Callable[[], Select[Any]]
 ) -> tuple[Select[Any], dict[str, Value]] | None:
     """What finds the rows near a box, with its values: by a number of cells, or by edges where these are too many.
 

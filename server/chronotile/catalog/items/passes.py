@@ -188,12 +188,7 @@ class SourcePasses:
     """
 
     def __init__(
-        self,
-        engine: Engine,
-        usage: Usage,
-        *,
-        archive: str = "",
-        clock: Callable[[Connection], float] = database_time,
+        self, engine: Engine, usage: Usage, *, archive: str = "", clock: Callable[[Connection], float] = database_time
     ) -> None:
         self._engine, self._usage, self._archive, self._clock = engine, usage, archive, clock
         self._statement = lru_cache(maxsize=64)(

@@ -13,17 +13,7 @@ from chronotile.catalog.items.footprints import cell_boxes, level_of, outward
 from chronotile.catalog.items.lookups import product_key
 from chronotile.catalog.items.preparing import Form, Prepared, packed_digest
 from chronotile.catalog.items.properties import group_start, rank_of, take_out_values, value_records
-from chronotile.catalog.items.schema import (
-    BODIES,
-    COLLECTIONS,
-    COVERS,
-    FORMS,
-    HEADERS,
-    INSTANTS,
-    ITEMS,
-    SCHEMA,
-    VALUES,
-)
+from chronotile.catalog.items.schema import BODIES, COLLECTIONS, COVERS, FORMS, HEADERS, INSTANTS, ITEMS, SCHEMA, VALUES
 from chronotile.catalog.items.statements import chunks, insert_rows
 from chronotile.core.database import database_time
 from chronotile.core.errors import MAX_SHOWN, ItemExists
@@ -268,12 +258,7 @@ def _insert(connection: Connection, row: Row[Any], items: Sequence[Numbered], ch
             }
         )
         bodies.append(
-            {
-                "item": number,
-                "assets": item.assets,
-                "properties": item.properties_json,
-                "document": item.document,
-            }
+            {"item": number, "assets": item.assets, "properties": item.properties_json, "document": item.document}
         )
         covers += cover_records(row.number, number, instant, item.bbox)
         values += value_records(settings.searched, properties, collection=row.number, number=number, start=start)

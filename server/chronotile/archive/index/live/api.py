@@ -64,12 +64,7 @@ class GatedDocuments(Documents):
         """Until when the API wants no requests, and what it said."""
 
     def ask(
-        self,
-        href: str,
-        *,
-        body: Json | None = None,
-        headers: Mapping[str, str] | None = None,
-        is_patient: bool = True,
+        self, href: str, *, body: Json | None = None, headers: Mapping[str, str] | None = None, is_patient: bool = True
     ) -> Document | None:
         """Return what the API gives; errors are those of `Documents`, whose messages do not name its address.
 

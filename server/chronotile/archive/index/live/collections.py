@@ -17,13 +17,7 @@ from chronotile.archive.index.live.touching import Touching
 from chronotile.archive.index.source import ItemRules
 from chronotile.archive.index.sources import SourceAccess, rules_of
 from chronotile.catalog.items.index import ItemIndex
-from chronotile.core.errors import (
-    AddressRefused,
-    ConfigurationError,
-    SearchNotSupported,
-    SourceAway,
-    SourceUnavailable,
-)
+from chronotile.core.errors import AddressRefused, ConfigurationError, SearchNotSupported, SourceAway, SourceUnavailable
 from chronotile.core.model.collection import SourceSpec
 from chronotile.core.model.items import FoundItem, ItemSearch
 from chronotile.core.web.inner_hosts import host_of
@@ -196,13 +190,7 @@ class LiveCollections:
         return LivePage(items=tuple(items), next=at, matched=matched)
 
     def _smaller(
-        self,
-        live: _Live,
-        wanted: LiveRequest,
-        search: ItemSearch,
-        refusal: RefusedSearch,
-        *,
-        is_first: bool,
+        self, live: _Live, wanted: LiveRequest, search: ItemSearch, refusal: RefusedSearch, *, is_first: bool
     ) -> tuple[_CachedPage, Request]:
         """The first page as small as any API sends it, and its request; if it comes, later pages are smaller, too."""
         try:
