@@ -14,7 +14,7 @@ from chronotile.archive.open import Archive
 from chronotile.catalog.items.index import ItemFaults, ItemIndex
 from chronotile.catalog.items.passes import SourcePasses
 from chronotile.core.errors import SourceUnavailable
-from chronotile.core.model.collection import Collection, Finding, ItemsSpec, Severity, SourceSpec, VariableInfo
+from chronotile.core.model.collection import Collection, Finding, ItemsSpec, SourceSpec, VariableInfo
 from chronotile.core.model.grid import NativeGrid, Window
 from chronotile.core.model.items import Asset, ItemSearch
 from chronotile.core.model.raster import Pixels
@@ -106,8 +106,9 @@ def _variable_findings(
     for variable in variables.values():
         newest = max(0, len(variable.times) - 1)
         probe, failure = None, None
-        try:
-            probe = _probed(variable, reader, newest)
+        try:  # all windows are read to see whether they can be
+            probes = _probes(variable.grid)
+            probe, *_others = (reader.read_window(variable.name, index=newest, level=0, window=each) for each in probes)
         except SourceUnavailable as error:
             failure = error
         try:  # of other times, if the newest is damaged
@@ -169,14 +170,6 @@ def _future_findings(collection: Collection, now: Instant) -> Iterator[Finding]:
         yield Finding("warning", collection.id, message)
 
 
-def _probed(variable: VariableInfo, reader: Reader, index: int) -> Pixels:
-    """The first of some windows of a time, all of which are read to see whether they can be."""
-    first, *_others = (
-        reader.read_window(variable.name, index=index, level=0, window=each) for each in _probes(variable.grid)
-    )
-    return first
-
-
 def _pixel_findings(seen: VariableInfo, probe: Pixels | None) -> Iterator[Finding]:
     """Whether any pixel is a value, and whether the encoding, or the mask of a probe, says which are none."""
     if seen.observed_range is None:
@@ -227,66 +220,51 @@ def items_findings(spec: SourceSpec, index: ItemIndex, passes: SourcePasses | No
     """
     name = spec.collection
     if spec.is_live:
-        yield Finding("note", name, _touched(index.faults(name).items))
+        items = index.faults(name).items
+        message = f"is live: searches are passed to its API; {items} items that they found are in the index"
+        yield Finding("note", name, message)
         return
-    for severity, message in (
-        *_index_findings(spec, index, passes),
-        *_fault_findings(spec, index),
-        *_file_findings(spec, index),
-    ):
-        yield Finding(severity, name, message)
+    messages = list(_index_findings(spec, index, passes))
+    faults = index.faults(name)
+    if spec.items is not None and spec.items.settings.order_by is not None and faults.unranked:
+        messages.append(_unranked(spec.items, faults))
+    messages += _file_findings(spec, index)
+    yield from (Finding("warning", name, message) for message in messages)
 
 
-def _touched(items: int) -> str:
-    return f"is live: searches are passed to its API; {items} items that they found are in the index"
-
-
-def _index_findings(spec: SourceSpec, index: ItemIndex, passes: SourcePasses | None) -> Iterator[tuple[Severity, str]]:
+def _index_findings(spec: SourceSpec, index: ItemIndex, passes: SourcePasses | None) -> Iterator[str]:
     """Whether the index is as the configuration and the source have it."""
     settings = index.settings(spec.collection)
     if spec.items is not None and settings not in {None, spec.items.settings}:
-        yield "warning", f"its index groups or orders the items in another way than the configuration; {REMEDY}"
+        yield f"its index groups or orders the items in another way than the configuration; {REMEDY}"
     if passes is None:
         return
-    age_s = passes.age_s(spec.collection)
+    age_s = passes.whole_age_s(spec.collection)
     if age_s is None:
-        yield "warning", f"its index was never filled completely from its source; {REMEDY}"
+        yield f"its index was never filled completely from its source; {REMEDY}"
         return
     path = local_path(spec.href)
     if path is not None and path.is_file() and path.stat().st_mtime > time.time() - age_s + 1:
-        yield "warning", f"{path.name} has changed since its index was filled; {REMEDY}"
+        yield f"{path.name} has changed since its index was filled; {REMEDY}"
     for problem in passes.problems(spec.collection):
         keys = ", ".join(Path(key).name for key in problem.keys)
-        yield "warning", f"parts of its source that are not indexed: {problem.count}, {problem.reason} ({keys})"
-
-
-def _fault_findings(spec: SourceSpec, index: ItemIndex) -> Iterator[tuple[Severity, str]]:
-    """Items that cannot be sorted."""
-    faults = index.faults(spec.collection)
-    if spec.items is not None and spec.items.settings.order_by is not None and faults.unranked:
-        yield "warning", _unranked(spec.items, faults)
+        yield f"parts of its source that are not indexed: {problem.count}, {problem.reason} ({keys})"
 
 
 def _unranked(items: ItemsSpec, faults: ItemFaults) -> str:
     """What it means that items lack the property by which they are sorted."""
-    order_by = items.settings.order_by
-    if items.mosaic.rule != "least_nodata":
-        return (
-            f"{faults.unranked} of {faults.items} items have no number {order_by}, by which mosaic.order_by sorts "
-            "them; they come last"
-        )
-    if faults.unranked == faults.items:
+    order_by, is_by_nodata = items.settings.order_by, items.mosaic.rule == "least_nodata"
+    if is_by_nodata and faults.unranked == faults.items:
         return (
             f"no item has a number {order_by}, by which mosaic.rule least_nodata sorts them: they are sorted by id, as "
             "with rule first; set mosaic.order_by to the property that has their share of missing values"
         )
-    return (
-        f"{faults.unranked} of {faults.items} items have no number {order_by}, by which mosaic.rule least_nodata sorts "
-        "them; they come last"
-    )
+    key = "mosaic.rule least_nodata" if is_by_nodata else "mosaic.order_by"
+    lacking = f"{faults.unranked} of {faults.items} items have no number {order_by}"
+    return f"{lacking}, by which {key} sorts them; they come last"
 
 
-def _file_findings(spec: SourceSpec, index: ItemIndex) -> Iterator[tuple[Severity, str]]:
+def _file_findings(spec: SourceSpec, index: ItemIndex) -> Iterator[str]:
     """Assets and files that the newest items lack, and files without overviews."""
     page = index.search(ItemSearch(collections=(spec.collection,), limit=SAMPLE))
     items = index.assets([each.ref.number for each in page.items])
@@ -295,25 +273,20 @@ def _file_findings(spec: SourceSpec, index: ItemIndex) -> Iterator[tuple[Severit
     for assets in items.values():
         known = {asset.name: asset for asset in assets}
         lacking.update(wanted - known.keys())
-        gone.update(name for name in wanted & known.keys() if _is_gone(known[name]))
+        # Files elsewhere are not looked at.
+        paths = {name: local_path(known[name].href) for name in wanted & known.keys()}
+        gone.update(name for name, path in paths.items() if path is not None and not path.exists())
         flat.update(name for name in wanted & known.keys() if _has_no_overviews(known[name]))
     newest = f"of the {len(items)} newest items" if page.next else f"of {len(items)} items"
     for name, count in sorted(lacking.items()):
-        yield "warning", f"{count} {newest} have no asset {name}; they are left out of its layers"
+        yield f"{count} {newest} have no asset {name}; they are left out of its layers"
     for name, count in sorted(gone.items()):
-        yield "warning", f"{count} {newest} have lost the file of asset {name}; they are left out of its layers"
+        yield f"{count} {newest} have lost the file of asset {name}; they are left out of its layers"
     for name, count in sorted(flat.items()):
         yield (
-            "warning",
             f"asset {name} {newest} has no overviews in {count}: a map of a whole file reads all of its pixels; add "
-            "overviews (gdaladdo -r average FILE 2 4 8 16)",
+            "overviews (gdaladdo -r average FILE 2 4 8 16)"
         )
-
-
-def _is_gone(asset: Asset) -> bool:
-    # Whether a file of this machine is not there; files elsewhere are not looked at.
-    path = local_path(asset.href)
-    return path is not None and not path.exists()
 
 
 def _has_no_overviews(asset: Asset) -> bool:

@@ -11,8 +11,7 @@ from dataclasses import dataclass, replace
 from hashlib import blake2b
 from itertools import groupby
 from multiprocessing import get_context, parent_process
-from types import TracebackType
-from typing import Any, NamedTuple, Protocol, Self
+from typing import Any, NamedTuple, Protocol
 
 import cql2
 import orjson
@@ -26,6 +25,7 @@ from chronotile.core.errors import AddressRefused, ConfigurationError, InvalidIt
 from chronotile.core.model.items import Asset, Item
 from chronotile.core.web.item_places import SETTING, absolute
 from chronotile.core.yaml_source import list_names
+from chronotile.readers.hrefs import local_path, shown_href
 from chronotile.readers.stac.items import item_of
 
 TWIN = "another row or feature after it has the same id"
@@ -180,6 +180,36 @@ class ItemSource(Protocol):
         """
 
 
+class StacSource:
+    """What sources of STAC items have in common.
+
+    Args:
+        href: Their path or URL.
+        rules: Which items are taken.
+    """
+
+    kind: str
+    """In their identity."""
+
+    def __init__(self, href: str, rules: "ItemRules") -> None:
+        self._href, self._rules = href, rules
+
+    @property
+    def identity(self) -> str:
+        """Its address and rules."""
+        return f"{self.kind} {shown_href(self._href)} {self._rules.identity}"
+
+    @property
+    def allowed(self) -> "Allowed":
+        """Which addresses are opened."""
+        return self._rules.allowed
+
+    @property
+    def is_here(self) -> bool:
+        """Whether it consists of files of this machine."""
+        return local_path(self._href) is not None
+
+
 Allowed = Callable[[str], str]
 """Takes an address inside an item, gives it as it is opened; `AddressRefused` gives the reason if it is not."""
 
@@ -187,6 +217,14 @@ Allowed = Callable[[str], str]
 def any_address(address: str) -> str:
     """Allow every address."""
     return address
+
+
+def matches(expression: cql2.Expr, document: dict[str, Any]) -> bool:
+    """Return whether a STAC item matches; one that lacks a property it is compared by does not."""
+    try:
+        return bool(expression.matches(document))
+    except Exception:  # noqa: BLE001 -- the library's one error of expressions without a result
+        return False
 
 
 class ItemFilter:
@@ -218,10 +256,7 @@ class ItemFilter:
 
     def matches(self, document: Mapping[str, Any]) -> bool:
         """Return whether a STAC item matches; one that lacks a property it is compared by does not."""
-        try:
-            return bool(self._expression.matches(dict(document)))
-        except Exception:  # noqa: BLE001 -- the library's one error of expressions without a result
-            return False
+        return matches(self._expression, dict(document))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -351,8 +386,8 @@ _Work = Sequence[tuple[ListedEntry, str]]
 """Entries that one process reads at a time, with the states in which they were read before."""
 
 
-class EntryReaders:
-    """Reads entries; a context.
+class EntryReaders(ExitStack):
+    """Reads entries; a context, which ends its threads and processes.
 
     Args:
         source: Of the entries.
@@ -361,26 +396,14 @@ class EntryReaders:
     """
 
     def __init__(self, source: ItemSource, processes: int, is_stopped: Callable[[], bool]) -> None:
+        super().__init__()
         self._processes = processes if source.is_computing else 0
         self._is_stopped = is_stopped
-        self._open = ExitStack()
-        self._threads = (
-            None
-            if source.threads == 1
-            else self._open.enter_context(ThreadPoolExecutor(source.threads, thread_name_prefix="index"))
-        )
+        self._threads: ThreadPoolExecutor | None = None
+        if source.threads > 1:
+            self._threads = self.enter_context(ThreadPoolExecutor(source.threads, thread_name_prefix="index"))
         self._pool: ProcessPoolExecutor | None = None
         self._count = 0
-
-    def __enter__(self) -> Self:
-        """Begin."""
-        return self
-
-    def __exit__(
-        self, _type: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None
-    ) -> None:
-        """End the threads and processes."""
-        self._open.close()
 
     @property
     def is_ahead(self) -> bool:
@@ -397,7 +420,7 @@ class EntryReaders:
             part.load()
         if self._pool is None and self._processes and self._count > MANY:
             self._pool = ProcessPoolExecutor(self._processes, mp_context=get_context("spawn"), initializer=_begin)
-            self._open.callback(self._pool.shutdown, cancel_futures=True)
+            self.callback(self._pool.shutdown, cancel_futures=True)
         if self._pool is not None and not self._is_stopped():
             with _in_our_words():
                 return _answers(self._pool.map(_read_apart, _together(entries, states)))

@@ -10,27 +10,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
 
+from chronotile.catalog.items import writing
 from chronotile.catalog.items.preparing import Prepared, form_of, pack_assets, packed_digest, unpack_assets
 from chronotile.catalog.items.properties import group_start, rank_of, remove_some, write_values
 from chronotile.catalog.items.schema import BODIES, COLLECTIONS, COVERS, FILE, FORMS, HEADERS, ITEMS, REMOVED
 from chronotile.catalog.items.statements import chunks, insert_rows
-from chronotile.catalog.items.writing import (
-    Changes,
-    Record,
-    box_of,
-    columns_of,
-    cover_keys,
-    cover_records,
-    existing_items,
-    finish,
-    is_cover,
-    lock_collection,
-    put_into,
-    settings_of,
-    take_change,
-    take_out,
-    write_forms,
-)
 from chronotile.core.durable_files import open_private
 from chronotile.core.model.items import BandLayout, IndexSettings, ItemRef
 
@@ -42,7 +26,7 @@ REORDERED = 2_000
 
 def remove(connection: Connection, archive: str, collection: str, ids: Sequence[str]) -> int:
     """Remove items; return how many were there."""
-    row = lock_collection(connection, archive, collection)
+    row = writing.lock_collection(connection, archive, collection)
     if row is None:
         return 0
     items = [
@@ -51,9 +35,9 @@ def remove(connection: Connection, archive: str, collection: str, ids: Sequence[
         for item in connection.execute(select(ITEMS).where(ITEMS.c.collection == row.number, ITEMS.c.id.in_(part)))
     ]
     if items:
-        changes = Changes()
-        take_out(connection, row, items, changes)
-        finish(connection, row, changes)
+        changes = writing.Changes()
+        writing.take_out(connection, row, items, changes)
+        writing.finish(connection, row, changes)
         _list_removed(connection, row, items)
     return len(items)
 
@@ -62,18 +46,18 @@ def replace_one(
     connection: Connection, archive: str, collection: str, prepared: Prepared, *, found: ItemRef | None
 ) -> bool:
     """Put an item in place of the one of its id; return whether one is there, and as it was found."""
-    row = lock_collection(connection, archive, collection)
-    existing = {} if row is None else existing_items(connection, row.number, [prepared])
+    row = writing.lock_collection(connection, archive, collection)
+    existing = {} if row is None else writing.existing_items(connection, row.number, [prepared])
     old = existing.get(prepared.id)
     if row is None or old is None or (found is not None and (old.number, old.changed) != (found.number, found.changed)):
         return False
-    put_into(connection, row, [prepared], existing)
+    writing.put_into(connection, row, [prepared], existing)
     return True
 
 
 def _list_removed(connection: Connection, row: Row[Any], items: Sequence[Row[Any]]) -> None:
     """Tell who reads changes which items were removed; of very many, those that were removed first are forgotten."""
-    change = take_change(connection)
+    change = writing.take_change(connection)
     records = [{"collection": row.number, "change": change, "item": item.number, "id": item.id} for item in items]
     insert_rows(connection, REMOVED, records)
     of_collection = REMOVED.c.collection == row.number
@@ -83,7 +67,7 @@ def _list_removed(connection: Connection, row: Row[Any], items: Sequence[Row[Any
         last = connection.scalars(newest.offset(MOST_REMOVED).limit(1)).one()
         gone = connection.execute(delete(REMOVED).where(of_collection, REMOVED.c.change <= last)).rowcount
         values = {"removed": values["removed"] - gone, "forgotten": last}
-    connection.execute(update(COLLECTIONS).where(COLLECTIONS.c.number == row.number).values(values))
+    writing.set_columns(connection, row.number, **values)
 
 
 def note_header(
@@ -111,9 +95,9 @@ def note_header(
     is_replaced = bool(before and values["etag"]) and before != values["etag"]
     if is_replaced:
         row, item = found
-        of_item = {"changed": row.counter + 1, "last_change": take_change(connection)}
+        of_item = {"changed": row.counter + 1, "last_change": writing.take_change(connection)}
         connection.execute(update(ITEMS).where(ITEMS.c.number == number).values(of_item))
-        finish(connection, row, Changes(touched={item.instant}))
+        writing.finish(connection, row, writing.Changes(touched={item.instant}))
     return is_replaced
 
 
@@ -129,19 +113,18 @@ def begin_reordering(connection: Connection, archive: str, collection: str, sett
 
     `None`: the collection is not there.
     """
-    row = lock_collection(connection, archive, collection)
+    row = writing.lock_collection(connection, archive, collection)
     if row is None:
         return None
-    if settings_of(row) == settings:
+    if writing.settings_of(row) == settings:
         return row.reordered_to is not None
-    values = {**columns_of(settings), "reordered_to": 0}
-    connection.execute(update(COLLECTIONS).where(COLLECTIONS.c.number == row.number).values(values))
+    writing.set_columns(connection, row.number, **writing.columns_of(settings), reordered_to=0)
     return True
 
 
 def reorder_some(connection: Connection, archive: str, collection: str) -> bool:
     """Group and order some of the items that are there; return whether there are more."""
-    row = lock_collection(connection, archive, collection)
+    row = writing.lock_collection(connection, archive, collection)
     if row is None or row.reordered_to is None:
         return False
     if row.reordered_to == 0 and remove_some(connection, row.number):
@@ -156,29 +139,25 @@ def reorder_some(connection: Connection, archive: str, collection: str) -> bool:
     ).all()
     if items:
         _reorder(connection, row, items)
-        write_values(connection, row.number, items, settings_of(row).searched)
+        write_values(connection, row.number, items, writing.settings_of(row).searched)
     is_done = len(items) < REORDERED
-    connection.execute(
-        update(COLLECTIONS)
-        .where(COLLECTIONS.c.number == row.number)
-        .values(reordered_to=None if is_done else items[-1].number)
-    )
+    writing.set_columns(connection, row.number, reordered_to=None if is_done else items[-1].number)
     return not is_done
 
 
 def _reorder(connection: Connection, row: Row[Any], items: Sequence[Row[Any]]) -> None:
-    settings, changes = settings_of(row), Changes()
-    new, moved, covers = list[Record](), list[Record](), list[Record]()
+    settings, changes = writing.settings_of(row), writing.Changes()
+    new, moved, covers = list[writing.Record](), list[writing.Record](), list[writing.Record]()
     for item in items:
-        instant = group_start(item.start, box_of(item), settings)
+        instant = group_start(item.start, writing.box_of(item), settings)
         rank = rank_of(item.properties, item.start, settings)
         if instant == item.instant and rank == item.rank:
             continue
         new.append({"the_number": item.number, "the_rank": rank, "the_instant": instant})
         changes.touched.add(instant)
         if instant != item.instant:
-            moved += cover_keys(row.number, item)
-            covers += cover_records(row.number, item.number, instant, box_of(item))
+            moved += writing.cover_keys(row.number, item)
+            covers += writing.cover_records(row.number, item.number, instant, writing.box_of(item))
             changes.items[item.instant] -= 1
             changes.items[instant] += 1
             changes.ended.add(item.instant)
@@ -188,25 +167,19 @@ def _reorder(connection: Connection, row: Row[Any], items: Sequence[Row[Any]]) -
     values = {"rank": bindparam("the_rank"), "instant": bindparam("the_instant"), "changed": row.counter + 1}
     connection.execute(update(ITEMS).where(ITEMS.c.number == bindparam("the_number")).values(values), new)
     if moved:
-        connection.execute(delete(COVERS).where(*is_cover()), moved)
+        connection.execute(delete(COVERS).where(*writing.is_cover()), moved)
         insert_rows(connection, COVERS, covers)
-    finish(connection, row, changes)
-
-
-def _lock_item(connection: Connection, number: int) -> tuple[Row[Any], Row[Any]] | None:
-    """Its collection, which others change only after this transaction, and the item."""
-    collection = connection.scalar(select(ITEMS.c.collection).where(ITEMS.c.number == number))
-    if collection is None:
-        return None
-    row = connection.execute(select(COLLECTIONS).where(COLLECTIONS.c.number == collection).with_for_update()).one()
-    item = connection.execute(select(ITEMS).where(ITEMS.c.number == number)).one_or_none()
-    return None if item is None else (row, item)
+    writing.finish(connection, row, changes)
 
 
 def _lock_found(connection: Connection, ref: ItemRef) -> tuple[Row[Any], Row[Any]] | None:
-    # Those of an item that has not changed since it was found.
-    found = _lock_item(connection, ref.number)
-    return found if found is not None and found[1].changed == ref.changed else None
+    """The collection, which others change only after this transaction, and the item, if that is as it was found."""
+    collection = connection.scalar(select(ITEMS.c.collection).where(ITEMS.c.number == ref.number))
+    if collection is None:
+        return None
+    row = connection.execute(select(COLLECTIONS).where(COLLECTIONS.c.number == collection).with_for_update()).one()
+    item = connection.execute(select(ITEMS).where(ITEMS.c.number == ref.number)).one_or_none()
+    return None if item is None or item.changed != ref.changed else (row, item)
 
 
 def _state_layouts(
@@ -216,24 +189,18 @@ def _state_layouts(
     packed = connection.scalars(select(BODIES.c.assets).where(BODIES.c.item == item.number)).one()
     old = packed_digest(packed)
     body = connection.scalars(select(FORMS.c.body).where(FORMS.c.collection == row.number, FORMS.c.digest == old)).one()
-    assets = [
-        replace(asset, layouts=layouts) if asset.name == name else asset
-        for asset in unpack_assets(packed, {old: bytes(body)})
-    ]
+    known = unpack_assets(packed, {old: bytes(body)})
+    assets = [replace(each, layouts=layouts) if each.name == name else each for each in known]
     form = form_of(assets)
     if form.digest == old:
         return
-    changes = Changes(new_forms={form.digest: form})
+    changes = writing.Changes(new_forms={form.digest: form})
     changes.forms[old] -= 1
     changes.forms[form.digest] += 1
     values = {"assets": pack_assets(assets, form.digest)}
     connection.execute(update(BODIES).where(BODIES.c.item == item.number).values(values))
-    if write_forms(connection, row.number, changes):
-        connection.execute(
-            update(COLLECTIONS)
-            .where(COLLECTIONS.c.number == row.number)
-            .values(layouts_counter=COLLECTIONS.c.layouts_counter + 1)
-        )
+    if writing.write_forms(connection, row.number, changes):
+        writing.set_columns(connection, row.number, layouts_counter=COLLECTIONS.c.layouts_counter + 1)
 
 
 # Room on the disk for removing items: SQLite writes what changes before it frees anything.

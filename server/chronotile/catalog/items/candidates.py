@@ -11,11 +11,11 @@ from sqlalchemy.engine import Dialect
 
 from chronotile.catalog.items import statements
 from chronotile.catalog.items.cql2.narrowing import Pair
-from chronotile.catalog.items.footprints import MOST_CELLS, cells_meeting, outward
+from chronotile.catalog.items.footprints import MOST_CELLS, cells_meeting
 from chronotile.catalog.items.properties import key_of
 from chronotile.catalog.items.schema import INSTANTS, ITEMS, VALUES
 from chronotile.catalog.items.search_query import FEW, SearchedCollection, Shape, numbers_of, query_of, rank_bounds
-from chronotile.catalog.items.statements import Statement, TimeLimit, Value, listed, padded
+from chronotile.catalog.items.statements import DriverCursor, Statement, TimeLimit, Value
 from chronotile.core.database import POSTGRESQL
 from chronotile.core.errors import InvalidParameter
 from chronotile.core.model.grid import BBox
@@ -50,7 +50,7 @@ class Candidates:
     collection: SearchedCollection
     starts: tuple[int, int]
     instants: tuple[int, int]
-    cursor: Any
+    cursor: DriverCursor
     dialect: Dialect
     time_limit: TimeLimit
     counts: dict[Value, int] = field(default_factory=dict)
@@ -98,11 +98,11 @@ class Candidates:
         """
         items, ends = self.number
         found = min(items, self._found_by_index(shape, values, near))
-        if self.are_few(found) and found <= 2 * MOST_MATCHED:
+        if found <= min(MOST_COMPARED, 2 * MOST_MATCHED):
             return False
         sample = self._sample(shape, values, ends)
         matching = self._matching(sample, shape, values)
-        if self.are_few(found) or matching * MOST_COMPARED >= len(sample) * MOST_MATCHED:
+        if found <= MOST_COMPARED or matching * MOST_COMPARED >= len(sample) * MOST_MATCHED:
             return matching * found > SURELY * len(sample) * MOST_MATCHED and self._are_many(shape, values)
         names = " or ".join(sorted(self.collection.names)) or "a property that the configuration names in search"
         raise InvalidParameter(
@@ -118,7 +118,7 @@ class Candidates:
 
     def _matching(self, numbers: Sequence[int], shape: Shape, values: dict[str, Value]) -> int:
         """How many of some items match."""
-        counted = query_of(replace(shape, are_listed=True, is_by_value=False, do_ranks_fall=None)).count()
+        counted = query_of(replace(shape, are_listed=True, is_by_value=False, do_ranks_fall=None)).count
         given = {**values, "numbers": numbers_text(numbers, self.dialect), "most": len(numbers)}
         return int(self._run(counted, **given)[0][0])
 
@@ -137,7 +137,7 @@ class Candidates:
             InvalidParameter: It does.
         """
         items, _ends = self.number
-        if self.are_few(items):
+        if items <= MOST_COMPARED:
             return
         order_by = self.collection.order_by
         own = "datetime" if order_by in {None, "id", "datetime"} else f"datetime or {order_by}"
@@ -157,12 +157,10 @@ class Candidates:
             return MOST_COMPARED + 1
         found = 0
         for box, some in zip(near, cells, strict=True):
-            wanted = padded(some or [-1])
-            edges = dict(zip(statements.EDGES, outward(box), strict=True))
-            given = {**edges, **listed("cell", wanted), "first": self.instants[0], "last": self.instants[1]}
-            found += self._run(_of_cells(len(wanted), self.dialect), **given, most=ROWS_OF_ITEM * MOST_COMPARED + 1)[0][
-                0
-            ]
+            count, near_box = statements.near_values(box, some or [-1])
+            given = {**near_box, "first": self.instants[0], "last": self.instants[1]}
+            rows = self._run(_of_cells(count, self.dialect), **given, most=ROWS_OF_ITEM * MOST_COMPARED + 1)
+            found += rows[0][0]
         return found // ROWS_OF_ITEM
 
     def _count_of(self, key: Value) -> int:
@@ -213,9 +211,8 @@ def _of_instants(dialect: Dialect) -> Statement:
     of_collection = INSTANTS.c.collection == bindparam("collection")
     within = INSTANTS.c.instant.between(bindparam("first"), bindparam("last"))
     some = select(INSTANTS.c["items"]).where(of_collection, within).limit(bindparam("most")).subquery()
-    ends = (
-        select(end(INSTANTS.c.instant)).where(of_collection, within).scalar_subquery() for end in (func.min, func.max)
-    )
+    found = (select(end(INSTANTS.c.instant)).where(of_collection, within) for end in (func.min, func.max))
+    ends = (each.scalar_subquery() for each in found)
     return Statement(select(func.sum(some.c["items"]), *ends), dialect)
 
 

@@ -147,20 +147,18 @@ def _is_suspect(folder: Path) -> bool:
         with suppress(OSError):
             is_other_boot = marker.read_text("ascii", "replace") != boot
             is_suspect |= is_other_boot
-            if is_other_boot or not _runs(marker):
+            number = marker.name.removeprefix(OPEN).partition("-")[0]
+            if is_other_boot or not (number.isdecimal() and is_running(int(number))):
                 marker.unlink()
     return is_suspect
 
 
-def _runs(marker: Path) -> bool:
-    """Whether the process of a marker is there."""
-    number = marker.name.removeprefix(OPEN).partition("-")[0]
+def is_running(process: int) -> bool:
+    """Return whether a process is there, of any user."""
     try:
-        os.kill(int(number), 0)
-    except (ValueError, ProcessLookupError):
-        return False
-    except PermissionError:
-        return True
+        os.kill(process, 0)
+    except OSError as error:
+        return not isinstance(error, ProcessLookupError)
     return True
 
 

@@ -3,6 +3,7 @@
 import math
 import struct
 from collections.abc import Iterator, Sequence
+from itertools import chain
 
 from chronotile.core.model.grid import BBox, boxes_of
 
@@ -21,9 +22,7 @@ def pack(rings: Sequence[Sequence[tuple[float, float]]], box: BBox) -> bytes:
     if not opened or any(len(ring) < 3 for ring in opened) or _is_box(opened, box):
         return THE_BOX
     parts = [struct.pack("<H", len(opened))]
-    parts += [
-        struct.pack(f"<H{2 * len(ring)}d", len(ring), *(each for vertex in ring for each in vertex)) for ring in opened
-    ]
+    parts += [struct.pack(f"<H{2 * len(each)}d", len(each), *chain.from_iterable(each)) for each in opened]
     return b"".join(parts)
 
 

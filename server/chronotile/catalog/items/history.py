@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any
 
 import orjson
-from sqlalchemy import Select, Table, bindparam, func, select, tuple_
+from sqlalchemy import Select, bindparam, func, select, tuple_
 from sqlalchemy.engine import Dialect
 
 from chronotile.catalog.items import statements
@@ -16,7 +16,7 @@ from chronotile.catalog.items.lookups import found_items
 from chronotile.catalog.items.passes import FIRST_PASSES, IS_FILLED, PASSES, scope_of
 from chronotile.catalog.items.schema import COLLECTIONS, ITEMS, REMOVED, SCHEMA
 from chronotile.catalog.items.search_query import SearchedCollection
-from chronotile.catalog.items.statements import Statement, Value
+from chronotile.catalog.items.statements import DriverCursor, Statement, Value
 from chronotile.core.errors import CursorExpired, InvalidParameter
 from chronotile.core.model.items import ChangeKind, ChangePage, ItemChange
 
@@ -39,6 +39,7 @@ _CHANGED = (
     .where(COLLECTIONS.c.archive == bindparam("archive"))
     .order_by(COLLECTIONS.c.id)
 )
+_OF_ITEM = *statements.REF_COLUMNS, ITEMS.c.first_change, ITEMS.c.last_change
 _REFUSED = InvalidParameter("since is not a cursor of these changes", locator="since")
 
 
@@ -85,15 +86,14 @@ class HistoryReader:
     def __init__(
         self,
         archive: str,
-        cursor: Any,  # noqa: ANN401 -- the driver's own
+        cursor: DriverCursor,
         dialect: Dialect,
         *,
         among: Container[str] | None,
         without_first_fill: bool,
     ) -> None:
         self._subject = f"changes of {archive}".encode()
-        self._cursor = cursor
-        self._dialect = dialect
+        self._cursor, self._dialect = cursor, dialect
         self._collections = [
             ChangedCollection(SearchedCollection(*row), forgotten, filled if without_first_fill else 0)
             for *row, forgotten, filled, is_filled in self._rows(_CHANGED, archive=archive)
@@ -130,7 +130,7 @@ class HistoryReader:
         streams = [
             stream
             for each, start in zip(self._collections, starts, strict=True)
-            for stream in (self._removals(each, start, limit), self._items(each, start, limit))
+            for stream in (self._after(start, kind, each, limit) for kind in (REMOVAL, ITEM))
         ]
         found = list(islice(heapq.merge(*streams, key=lambda row: row[0]), limit + 1))
         changes = self._changes(found[:limit], position.known)
@@ -147,20 +147,19 @@ class HistoryReader:
             raise _REFUSED
         return _Position(known, change, kind, number)
 
-    def _removals(self, collection: ChangedCollection, after: _Position, limit: int) -> list[Any]:
-        number = after.number if after.kind == REMOVAL else LAST
-        wanted = select(REMOVED.c.change, REMOVED.c.item, REMOVED.c.id)
-        rows = self._rows(
-            _after(wanted, REMOVED, ("change", "item"), collection.searched, (after.change, number), limit)
-        )
-        return [((change, REMOVAL, item), collection, id_) for change, item, id_ in rows]
-
-    def _items(self, collection: ChangedCollection, after: _Position, limit: int) -> list[Any]:
-        number = after.number if after.kind == ITEM else -1
-        wanted = select(*statements.REF_COLUMNS, ITEMS.c.first_change, ITEMS.c.last_change)
-        rows = self._rows(
-            _after(wanted, ITEMS, ("last_change", "number"), collection.searched, (after.change, number), limit)
-        )
+    def _after(self, position: _Position, kind: int, collection: ChangedCollection, limit: int) -> list[Any]:
+        """Changes of a kind in a collection after a position, in their order, one more than a page has."""
+        # Of the same change, removals are before all items.
+        number = position.number if position.kind == kind else {REMOVAL: LAST, ITEM: -1}[kind]
+        if kind == REMOVAL:
+            wanted, keys = select(REMOVED.c.change, REMOVED.c.item, REMOVED.c.id), (REMOVED.c.change, REMOVED.c.item)
+        else:
+            wanted, keys = select(*_OF_ITEM), (ITEMS.c.last_change, ITEMS.c.number)
+        is_of_collection = keys[0].table.c.collection == collection.searched.number
+        wanted = wanted.where(is_of_collection, tuple_(*keys) > tuple_(position.change, number))
+        rows = self._rows(wanted.order_by(*keys).limit(limit + 1))
+        if kind == REMOVAL:
+            return [((change, REMOVAL, item), collection, id_) for change, item, id_ in rows]
         return [((row[-1], ITEM, row[0]), collection, row) for row in rows]
 
     def _changes(
@@ -192,17 +191,3 @@ class HistoryReader:
 
     def _rows(self, wanted: Select[Any], **values: Value) -> list[Any]:
         return Statement(wanted, self._dialect).run(self._cursor, values)
-
-
-def _after(  # noqa: PLR0917 -- parts of one statement
-    wanted: Select[Any],
-    table: Table,
-    columns: tuple[str, str],
-    collection: SearchedCollection,
-    position: tuple[int, int],
-    limit: int,
-) -> Select[Any]:
-    """Rows of a collection after a position, in their order, one more than a page has."""
-    keys = [table.c[name] for name in columns]
-    condition = tuple_(*keys) > tuple_(*position)
-    return wanted.where(table.c.collection == collection.number, condition).order_by(*keys).limit(limit + 1)

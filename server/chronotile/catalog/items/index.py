@@ -15,39 +15,16 @@ import numpy as np
 from isal import isal_zlib
 from sqlalchemy import Connection, Engine, Select, bindparam, func, select
 
-from chronotile.catalog.items import altering, damage, statements, writing
+from chronotile.catalog.items import altering, damage, lookups, preparing, statements, writing
 from chronotile.catalog.items.altering import keep_reserve, release_reserve
-from chronotile.catalog.items.footprints import MOST_CELLS, cells_meeting, outward, search_boxes, unpack
+from chronotile.catalog.items.footprints import MOST_CELLS, cells_meeting, search_boxes, unpack
 from chronotile.catalog.items.history import HistoryReader
-from chronotile.catalog.items.lookups import (
-    MOST_NEAR,
-    NearItems,
-    States,
-    When,
-    found_items,
-    in_order,
-    product_key,
-    ref_of,
-    require_few,
-    with_header,
-)
 from chronotile.catalog.items.passes import FIRST_PASSES, IS_FILLED, IS_WHOLE, PASSES, scope_of
-from chronotile.catalog.items.preparing import (
-    BATCH,
-    Prepared,
-    assets_of_form,
-    batches,
-    layouts_of,
-    packed_digest,
-    packed_hrefs,
-    prepare,
-    unpack_assets,
-)
 from chronotile.catalog.items.properties import is_text
 from chronotile.catalog.items.schema import BODIES, COLLECTIONS, INDEX, INSTANTS, ITEMS
 from chronotile.catalog.items.search import ItemSearcher, check_numbers
 from chronotile.catalog.items.search_query import SearchedCollection
-from chronotile.catalog.items.statements import Statement, Value, chunks, listed, padded, reading
+from chronotile.catalog.items.statements import DriverCursor, Statement, Value, chunks, listed, padded, reading
 from chronotile.core.database import close_engine, write_transaction
 from chronotile.core.errors import LimitExceeded, SourceUnavailable, StorageFull
 from chronotile.core.model.collection import Finding
@@ -106,12 +83,9 @@ class ItemIndex:
     def __init__(
         self, engine: Engine, *, archive: str, folder: Path | None = None, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._engine = engine
-        self._folder = folder
+        self._engine, self._folder, self._archive, self._clock = engine, folder, archive, clock
         self._marker = None if folder is None else damage.mark_open(folder)
-        self._archive = archive
-        self._clock = clock
-        self._states = States(self._look_up_states, clock)
+        self._states = lookups.States(self._look_up_states, clock)
         self._levels = dict[str, int]()
         """Of cells of collections, when they were last looked up."""
         self._statement = lru_cache(maxsize=512)(lambda query: Statement(query, engine.dialect))
@@ -130,18 +104,19 @@ class ItemIndex:
         Raises:
             LimitExceeded: There are more than `MOST_ITEMS`.
         """
-        return tuple(map(ref_of, self._covering(collection, box, When.of(span, instants), most=MOST_ITEMS)))
+        rows = self._covering(collection, box, lookups.When.of(span, instants), most=MOST_ITEMS)
+        return tuple(map(lookups.ref_of, rows))
 
-    def near(self, collection: str, box: BBox, instants: InstantArray) -> NearItems:
+    def near(self, collection: str, box: BBox, instants: InstantArray) -> lookups.NearItems:
         """Return what finds the items of some instants that `covering` does, for a box and for boxes within it."""
         try:
-            rows = self._covering(collection, box, When.of(None, instants), most=MOST_NEAR)
+            rows = self._covering(collection, box, lookups.When.of(None, instants), most=lookups.MOST_NEAR)
         except LimitExceeded:
-            return NearItems((), are_all=False)
-        found = ((ref_of(row), unpack(bytes(row[8]), BBox(*row[4:8]))) for row in rows)
-        return NearItems(tuple(found), are_all=True)
+            return lookups.NearItems((), are_all=False)
+        found = ((lookups.ref_of(row), unpack(bytes(row[8]), BBox(*row[4:8]))) for row in rows)
+        return lookups.NearItems(tuple(found), are_all=True)
 
-    def _covering(self, collection: str, box: BBox, when: When | None, *, most: int) -> list[Any]:
+    def _covering(self, collection: str, box: BBox, when: lookups.When | None, *, most: int) -> list[Any]:
         """Rows of items whose footprints meet a box, in order.
 
         Raises:
@@ -157,55 +132,44 @@ class ItemIndex:
                 if known is None:
                     return []
                 found = [row for part in boxes for row in self._rows_meeting(cursor, known, part, when)]
-        require_few(len(found), most, "items")
+        lookups.require_few(len(found), most, "items")
         rows = {row[0]: row for row in found}
-        return in_order(rows.values(), boxes, when)
+        return lookups.in_order(rows.values(), boxes, when)
 
     def assets(self, numbers: Sequence[int]) -> Mapping[int, tuple[Asset, ...]]:
         """Return the assets of items, by number; items that are gone are missing."""
         if not numbers:
             return {}
-        packed, headers = dict[int, bytes](), dict[tuple[int, str], Any]()
-        bodies = dict[str, bytes]()
+        wanted = sorted(set(numbers))
         with self._reading() as cursor:
-            for part in chunks(sorted(set(numbers))):
-                wanted = padded(part)
-                values = listed("item", wanted)
-                packed.update(self._run(cursor, statements.bodies(len(wanted)), values))
-                for item, asset, *header in self._run(cursor, statements.headers(len(wanted)), values):
-                    headers[item, asset] = header
-            digests = sorted({packed_digest(data) for data in packed.values()})
-            for some in chunks(digests):
-                texts = padded(some)
-                bodies.update(self._run(cursor, statements.forms(len(texts)), listed("digest", texts)))
+            packed = dict[int, bytes](self._listed(cursor, statements.bodies, "item", wanted))
+            rows = self._listed(cursor, statements.headers, "item", wanted)
+            headers = {(item, asset): header for item, asset, *header in rows}
+            digests = sorted({preparing.packed_digest(data) for data in packed.values()})
+            bodies = dict[str, bytes](self._listed(cursor, statements.forms, "digest", digests))
+        found = {number: preparing.unpack_assets(data, bodies) for number, data in packed.items()}
         return {
-            number: tuple(
-                with_header(asset, headers.get((number, asset.name))) for asset in unpack_assets(data, bodies)
-            )
-            for number, data in packed.items()
+            number: tuple(lookups.with_header(each, headers.get((number, each.name))) for each in assets)
+            for number, assets in found.items()
         }
 
     def addresses(self, collection: str) -> Iterator[tuple[str, tuple[str, ...]]]:
         """Yield the id of each item, and where its assets are; items that are put meanwhile may be missing."""
         after = -1
         while True:
-            values: dict[str, Value] = {"archive": self._archive, "id": collection, "after": after}
             with self._reading(is_single=True) as cursor:
-                rows = self._run(cursor, _ADDRESSES, values)
+                rows = self._run(cursor, _ADDRESSES, {"archive": self._archive, "id": collection, "after": after})
             if not rows:
                 return
-            yield from ((id_, packed_hrefs(assets)) for _number, id_, assets in rows)
+            yield from ((id_, preparing.packed_hrefs(assets)) for _number, id_, assets in rows)
             after = rows[-1][0]
 
     def changes(self, numbers: Sequence[int]) -> Mapping[int, int]:
         """Return the counters at which items changed last, by number; items that are gone are missing."""
-        found = dict[int, int]()
-        if numbers:
-            with self._reading() as cursor:
-                for part in chunks(sorted(set(numbers))):
-                    wanted = padded(part)
-                    found.update(self._run(cursor, statements.changes(len(wanted)), listed("item", wanted)))
-        return found
+        if not numbers:
+            return {}
+        with self._reading() as cursor:
+            return dict(self._listed(cursor, statements.changes, "item", sorted(set(numbers))))
 
     def changes_of(self, collection: str, instants: InstantArray) -> tuple[int, tuple[int, ...]]:
         """Return the counter of a collection, and those at which items of some instants changed last; 0: no items.
@@ -213,14 +177,11 @@ class ItemIndex:
         An instant that a process of version 2 wrote, which knows no such counter, may have changed with any change.
         """
         numbers = instants.astype("datetime64[ns]").astype(np.int64).tolist()
-        values: dict[str, Value] = {"archive": self._archive, "id": collection}
-        counter, found = 0, dict[int, int]()
+        of_collection = {"archive": self._archive, "id": collection}
         with self._reading() as cursor:
-            for part in chunks(numbers):
-                wanted = padded(part)
-                rows = self._run(cursor, statements.instants_changed(len(wanted)), values | listed("instant", wanted))
-                counter = rows[0][0] if rows else 0
-                found.update({instant: changed or counter for _, instant, changed in rows if instant is not None})
+            rows = list(self._listed(cursor, statements.instants_changed, "instant", numbers, **of_collection))
+        counter = rows[0][0] if rows else 0
+        found = {instant: changed or counter for _, instant, changed in rows if instant is not None}
         return counter, tuple(found.get(number, 0) for number in numbers)
 
     def times(self, collection: str, *, box: BBox | None = None) -> TimeDomain:
@@ -233,12 +194,9 @@ class ItemIndex:
             found = self._collection(cursor, collection)
             if found is None:
                 return NO_TIME
-            rows = (
-                self._run(cursor, statements.instants(), {"collection": found.number})
-                if box is None
-                else self._instants_near(cursor, found, box)
-            )
-        return _domain_of(rows)
+            if box is not None:
+                return _domain_of(self._instants_near(cursor, found, box))
+            return _domain_of(self._run(cursor, statements.ALL_INSTANTS, {"collection": found.number}))
 
     def ends(self, collection: str) -> TimeDomain:
         """Return the first and the last instant of items, as `times` has them, without those between."""
@@ -246,8 +204,8 @@ class ItemIndex:
             found = self._collection(cursor, collection)
             if found is None:
                 return NO_TIME
-            values: dict[str, Value] = {"collection": found.number}
-            rows = [row for query in statements.ends() for row in self._run(cursor, query, values)]
+            of_collection = {"collection": found.number}
+            rows = [row for query in statements.ENDS for row in self._run(cursor, query, of_collection)]
         return _domain_of(list(dict.fromkeys(rows)))
 
     def extent(self, collection: str) -> BBox | None:
@@ -271,21 +229,17 @@ class ItemIndex:
             found = self._collection(cursor, collection)
             if found is None:
                 return {}
-            rows = self._run(
-                cursor, statements.forms_of_collection(), {"collection": found.number, "most": MOST_FORMS + 1}
-            )
-        require_few(len(rows), MOST_FORMS, "layouts")
+            values = {"collection": found.number, "most": MOST_FORMS + 1}
+            rows = self._run(cursor, statements.FORMS_OF_COLLECTION, values)
+        lookups.require_few(len(rows), MOST_FORMS, "layouts")
         counts = dict[str, dict[BandLayout, int]]()
         for body, items in rows:
-            for asset in assets_of_form(bytes(body)):
+            for asset in preparing.assets_of_form(bytes(body)):
                 of_asset = counts.setdefault(asset.name, {})
-                for layout in layouts_of(asset):
+                for layout in preparing.layouts_of(asset):
                     of_asset[layout] = of_asset.get(layout, 0) + items
-        return {
-            name: tuple(sorted(of_asset, key=lambda layout: -of_asset[layout]))
-            for name, of_asset in counts.items()
-            if of_asset
-        }
+        ordered = {name: sorted(each, key=lambda layout: -each[layout]) for name, each in counts.items()}
+        return {name: tuple(layouts) for name, layouts in ordered.items() if layouts}
 
     def state(self, collection: str, *, is_fresh: bool = False) -> CollectionState:
         """Return the counters of a collection, and whether it is whole; all 0, and not whole, of one that is not there.
@@ -306,17 +260,16 @@ class ItemIndex:
             found = self._collection(cursor, collection)
             if found is None:
                 return ItemFaults()
-            values: dict[str, Value] = {"collection": found.number}
-            ((items, unranked),) = self._run(cursor, _UNRANKED, values)
+            ((items, unranked),) = self._run(cursor, statements.UNRANKED, {"collection": found.number})
         return ItemFaults(items=items, unranked=unranked)
 
-    def put(self, collection: str, items: Iterable[Item | Prepared]) -> PutSummary:
+    def put(self, collection: str, items: Iterable[Item | preparing.Prepared]) -> PutSummary:
         """Add items, or replace those of the same id; an item that is equal to the one that is there stays as it is.
 
         Each `BATCH` of them is one transaction.
         """
         summary = PutSummary()
-        for batch in batches(items):
+        for batch in preparing.batches(items):
             summary += self._written(collection, partial(writing.put_batch, batch=batch))
         return summary
 
@@ -328,14 +281,14 @@ class ItemIndex:
         """
         if self._folder is not None:
             keep_reserve(self._folder)
-        return self._written(collection, partial(writing.add_batch, batch=list(map(prepare, items))))
+        return self._written(collection, partial(writing.add_batch, batch=list(map(preparing.prepare, items))))
 
     def replace(self, collection: str, item: Item, *, found: ItemRef | None = None) -> bool:
         """Put an item in place of the one of its id; return whether one is there, and `found` if that is given.
 
         It is as it was found if it has not changed since.
         """
-        prepared = prepare(item)
+        prepared = preparing.prepare(item)
         with self._writing() as connection:
             is_replaced = altering.replace_one(connection, self._archive, collection, prepared, found=found)
         self._states.forget()
@@ -344,14 +297,16 @@ class ItemIndex:
     def remove(self, collection: str, ids: Iterable[str]) -> int:
         """Remove items, on a full disk in room that was reserved for it; return how many were there."""
         count = 0
-        for part in chunks(sorted(set(ids)), BATCH):
+        for part in chunks(sorted(set(ids)), preparing.BATCH):
             try:
                 count += self._removed(collection, part)
             except StorageFull:
                 if self._folder is None or not release_reserve(self._folder):
                     raise
                 count += self._removed(collection, part)
-                self._free_log()
+                # Carry SQLite's log of changes into its file, which frees the room of the log; it may go on without.
+                with suppress(StorageFull, SourceUnavailable), self._reading(is_single=True) as cursor:
+                    cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             finally:
                 if self._folder is not None:
                     keep_reserve(self._folder, margin_bytes=0)
@@ -366,10 +321,9 @@ class ItemIndex:
         count = min(self.faults(collection).items - most, MOST_TRIMMED)
         if count <= 0:
             return 0
-        values: dict[str, Value] = {"archive": self._archive, "id": collection, "most": count}
         with self._reading() as cursor:
-            ids = [id_ for (id_,) in self._run(cursor, _OLDEST, values)]
-        return self.remove(collection, ids)
+            rows = self._run(cursor, _OLDEST, {"archive": self._archive, "id": collection, "most": count})
+        return self.remove(collection, [id_ for (id_,) in rows])
 
     def configure(self, collection: str, settings: IndexSettings) -> None:
         """Group and order the items of a collection in this way from now on, those that are there too.
@@ -447,7 +401,8 @@ class ItemIndex:
     def find_product(self, product: UUID) -> FoundItem | None:
         """Return the item of a product; `None` if there is none."""
         with self._reading(is_single=True) as cursor:
-            found = self._found(cursor, _BY_PRODUCT, {"archive": self._archive, "product": product_key(product)})
+            key = lookups.product_key(product)
+            found = self._found(cursor, _BY_PRODUCT, {"archive": self._archive, "product": key})
         return next((item for item in found if item.product == product), None)
 
     def newest(self, collection: str, limit: int) -> tuple[FoundItem, ...]:
@@ -455,10 +410,9 @@ class ItemIndex:
 
         There are fewer than `limit` where documents are large, as in a page of a search.
         """
-        values: dict[str, Value] = {"archive": self._archive, "collection": collection, "most": limit}
         with self._reading() as cursor:
-            rows = [(collection, row) for row in self._run(cursor, _NEWEST, values)]
-            return tuple(found_items(rows, cursor, self._engine.dialect))
+            rows = self._run(cursor, _NEWEST, {"archive": self._archive, "id": collection, "most": limit})
+            return tuple(lookups.found_items([(collection, row) for row in rows], cursor, self._engine.dialect))
 
     def changes_after(
         self,
@@ -481,9 +435,8 @@ class ItemIndex:
             CursorExpired: Not everything that was removed since is known any more.
         """
         with self._reading() as cursor:
-            reader = HistoryReader(
-                self._archive, cursor, self._engine.dialect, among=among, without_first_fill=without_first_fill
-            )
+            dialect = self._engine.dialect
+            reader = HistoryReader(self._archive, cursor, dialect, among=among, without_first_fill=without_first_fill)
             return reader.page(since, limit)
 
     def close(self) -> None:
@@ -524,11 +477,6 @@ class ItemIndex:
         with self._writing() as connection:
             return altering.remove(connection, self._archive, collection, ids)
 
-    def _free_log(self) -> None:
-        # Carry SQLite's log of changes into its file, which frees the room of the log; it may go on without.
-        with suppress(StorageFull, SourceUnavailable), self._reading(is_single=True) as cursor:
-            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-
     def _make_collection(self, collection: str, settings: IndexSettings) -> None:
         with self._writing() as connection:
             writing.make_collection(connection, self._archive, collection, settings)
@@ -538,22 +486,18 @@ class ItemIndex:
         check_numbers(search)
         named = frozenset(search.collections)
         with self._reading() as cursor:
+            searched = [SearchedCollection(*row) for row in self._run(cursor, _SEARCHED, {"archive": self._archive})]
             collections = [
-                each
-                for each in self._searched(cursor)
-                if (not named or each.id in named) and (among is None or each.id in among)
+                each for each in searched if (not named or each.id in named) and (among is None or each.id in among)
             ]
             yield ItemSearcher(search, collections, cursor, self._engine.dialect, clock=self._clock)
 
-    def _found(self, cursor: Any, query: Select[Any], values: Mapping[str, Value]) -> Iterator[FoundItem]:  # noqa: ANN401 -- the driver's
+    def _found(self, cursor: DriverCursor, query: Select[Any], values: Mapping[str, Value]) -> Iterator[FoundItem]:
         """The items of rows that end with their collection and document."""
         return (
-            FoundItem(ref=ref_of(row), collection=collection, document=isal_zlib.decompress(document))
+            FoundItem(ref=lookups.ref_of(row), collection=collection, document=isal_zlib.decompress(document))
             for *row, collection, document in self._run(cursor, query, values)
         )
-
-    def _searched(self, cursor: Any) -> list[SearchedCollection]:  # noqa: ANN401 -- the driver's
-        return [SearchedCollection(*row) for row in self._run(cursor, _SEARCHED, {"archive": self._archive})]
 
     @contextmanager
     def _reading(self, *, is_single: bool = False) -> Iterator[Any]:
@@ -574,14 +518,27 @@ class ItemIndex:
                 damage.note_damage(self._folder)
             raise
 
-    def _run(self, cursor: Any, query: Select[Any], values: Mapping[str, Value]) -> list[Any]:  # noqa: ANN401 -- the driver's
+    def _run(self, cursor: DriverCursor, query: Select[Any], values: Mapping[str, Value]) -> list[Any]:
         return self._statement(query).run(cursor, values)
 
-    def _collection_row(self, cursor: Any, collection: str) -> Mapping[str, Any] | None:  # noqa: ANN401 -- the driver's
-        rows = self._run(cursor, _COLLECTION, {"archive": self._archive, "id": collection})
+    def _listed(
+        self,
+        cursor: DriverCursor,
+        query: Callable[[int], Select[Any]],
+        prefix: str,
+        wanted: Sequence[Value],
+        **values: Value,
+    ) -> Iterator[Any]:
+        """Yield the rows of a query with a list of values, of which some are looked up at a time."""
+        for part in chunks(wanted):
+            some = padded(part)
+            yield from self._run(cursor, query(len(some)), {**values, **listed(prefix, some)})
+
+    def _collection_row(self, cursor: DriverCursor, collection: str) -> Mapping[str, Any] | None:
+        rows = self._run(cursor, statements.COLLECTION, {"archive": self._archive, "id": collection})
         return dict(zip(COLLECTIONS.c.keys(), rows[0], strict=True)) if rows else None
 
-    def _collection(self, cursor: Any, collection: str) -> _Collection | None:  # noqa: ANN401 -- the driver's
+    def _collection(self, cursor: DriverCursor, collection: str) -> _Collection | None:
         rows = self._run(cursor, _NUMBER, {"archive": self._archive, "id": collection})
         if not rows:
             return None
@@ -589,22 +546,21 @@ class ItemIndex:
         self._levels[collection] = found.levels
         return found
 
-    def _rows_of_known_levels(self, collection: str, box: BBox, when: When, most: int) -> list[Any] | None:
+    def _rows_of_known_levels(self, collection: str, box: BBox, when: lookups.When, most: int) -> list[Any] | None:
         """Rows as `_rows_meeting` finds them, by one statement; `None`: the levels are others now, or not known."""
         levels = self._levels.get(collection, 0)
         cells = cells_meeting(box, levels, most=MOST_CELLS)
         if not cells:
             return None
-        wanted = padded(cells)
-        values: dict[str, Value] = {"archive": self._archive, "id": collection, "most": most + 1, **when.values}
-        values |= dict(zip(statements.EDGES, outward(box), strict=True)) | listed("cell", wanted)
+        count, near = statements.near_values(box, cells)
+        values = {"archive": self._archive, "id": collection, "most": most + 1, **when.values, **near}
         with self._reading(is_single=True) as cursor:
-            rows = self._run(cursor, statements.levels_and_covering(len(wanted), len(when.listed)), values)
+            rows = self._run(cursor, statements.levels_and_covering(count, len(when.listed)), values)
         if not rows or rows[0][0] != levels:
             return None
         return [row[1:] for row in rows if row[1] is not None]
 
-    def _rows_meeting(self, cursor: Any, collection: _Collection, box: BBox, when: When) -> list[Any]:  # noqa: ANN401 -- the driver's
+    def _rows_meeting(self, cursor: DriverCursor, collection: _Collection, box: BBox, when: lookups.When) -> list[Any]:
         """Rows of items whose boxes meet a box, and perhaps of some that nearly do."""
         count = len(when.listed)
         found = _by_cells_or_box(
@@ -618,13 +574,12 @@ class ItemIndex:
         query, values = found
         return self._run(cursor, query, {**values, **when.values, "most": MOST_ITEMS + 1})
 
-    def _instants_near(self, cursor: Any, collection: _Collection, box: BBox) -> list[Any]:  # noqa: ANN401 -- the driver's
+    def _instants_near(self, cursor: DriverCursor, collection: _Collection, box: BBox) -> list[Any]:
         """Instants with an item near a box, ascending, each with its end."""
         near = list[list[Any]]()
         for part in search_boxes(box):
-            found = _by_cells_or_box(
-                part, collection, by_cells=statements.instants_in_cells, by_box=lambda: _INSTANTS_IN_BOX
-            )
+            by_cells, by_box = statements.instants_in_cells, statements.instants_in_box
+            found = _by_cells_or_box(part, collection, by_cells=by_cells, by_box=by_box)
             if found is not None:
                 near.append(self._run(cursor, *found))
         return near[0] if len(near) == 1 else sorted({row for rows in near for row in rows})
@@ -661,13 +616,11 @@ def _by_cells_or_box(
         return by_box(), values | dict(zip(statements.EDGES, map(float, box), strict=True))
     if not cells:
         return None
-    wanted = padded(cells)
-    values |= dict(zip(statements.EDGES, outward(box), strict=True)) | listed("cell", wanted)
-    return by_cells(len(wanted)), values
+    count, near = statements.near_values(box, cells)
+    return by_cells(count), values | near
 
 
-_COLLECTION = statements.collection()
-_NUMBER = _COLLECTION.with_only_columns(COLLECTIONS.c.number, COLLECTIONS.c.levels)
+_NUMBER = statements.COLLECTION.with_only_columns(COLLECTIONS.c.number, COLLECTIONS.c.levels)
 _SCOPE = scope_of(COLLECTIONS.c.archive, COLLECTIONS.c.id)
 _HAS_ITEMS = COLLECTIONS.c.grouping != "dates"
 """Else it has dates, which a pass lists; until it ends, `since` is missing."""
@@ -691,7 +644,6 @@ _SEARCHED = (
     .where(COLLECTIONS.c.archive == bindparam("archive"))
     .order_by(COLLECTIONS.c.id)
 )
-_INSTANTS_IN_BOX = statements.instants_in_box()
 _WHOLE = (
     select(*statements.REF_COLUMNS, COLLECTIONS.c.id, BODIES.c.document)
     .join_from(ITEMS, COLLECTIONS, COLLECTIONS.c.number == ITEMS.c.collection)
@@ -700,27 +652,21 @@ _WHOLE = (
 )
 _BY_ID = _WHOLE.where(COLLECTIONS.c.id == bindparam("collection"), ITEMS.c.id == bindparam("id"))
 _BY_PRODUCT = _WHOLE.where(ITEMS.c.product == bindparam("product"))
-_NEWEST = (
-    select(*statements.REF_COLUMNS)
-    .join_from(ITEMS, COLLECTIONS, COLLECTIONS.c.number == ITEMS.c.collection)
-    .where(COLLECTIONS.c.archive == bindparam("archive"), COLLECTIONS.c.id == bindparam("collection"))
-    .order_by(ITEMS.c.last_change.desc(), ITEMS.c.start.desc(), ITEMS.c.number.desc())
-    .limit(bindparam("most"))
-)
-_OLDEST = (
+_IDS = (
     select(ITEMS.c.id)
     .join_from(ITEMS, COLLECTIONS, COLLECTIONS.c.number == ITEMS.c.collection)
     .where(COLLECTIONS.c.archive == bindparam("archive"), COLLECTIONS.c.id == bindparam("id"))
-    .order_by(ITEMS.c.last_change, ITEMS.c.number)
+)
+_OLDEST = _IDS.order_by(ITEMS.c.last_change, ITEMS.c.number).limit(bindparam("most"))
+_NEWEST = (
+    _IDS.with_only_columns(*statements.REF_COLUMNS)
+    .order_by(ITEMS.c.last_change.desc(), ITEMS.c.start.desc(), ITEMS.c.number.desc())
     .limit(bindparam("most"))
 )
 _ADDRESSES = (
-    select(ITEMS.c.number, ITEMS.c.id, BODIES.c.assets)
-    .join_from(ITEMS, COLLECTIONS, COLLECTIONS.c.number == ITEMS.c.collection)
+    _IDS.with_only_columns(ITEMS.c.number, ITEMS.c.id, BODIES.c.assets)
     .join(BODIES, BODIES.c.item == ITEMS.c.number)
-    .where(COLLECTIONS.c.archive == bindparam("archive"), COLLECTIONS.c.id == bindparam("id"))
     .where(ITEMS.c.number > bindparam("after"))
     .order_by(ITEMS.c.number)
     .limit(1000)
 )
-_UNRANKED = statements.unranked()

@@ -4,7 +4,6 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -15,7 +14,7 @@ from sqlalchemy.engine import Dialect
 from chronotile.catalog.items import statements
 from chronotile.catalog.items.footprints import Ring, meets, search_boxes, unpack
 from chronotile.catalog.items.properties import nanoseconds
-from chronotile.catalog.items.statements import Statement, Value, chunks, listed, padded
+from chronotile.catalog.items.statements import DriverCursor, DriverRow, Value, chunks, listed, padded
 from chronotile.core.errors import ChronotileError, LimitExceeded
 from chronotile.core.model.grid import BBox
 from chronotile.core.model.items import Asset, CollectionState, FoundItem, ItemRef
@@ -53,9 +52,9 @@ class When:
     @classmethod
     def of(cls, span: TimeSpan | None, instants: InstantArray | None) -> "When | None":
         """Return it; `None` where no instant is."""
-        first, last = (
-            (-(1 << 63), (1 << 63) - 1) if span is None else (nanoseconds(span.start), nanoseconds(span.end) - 1)
-        )
+        first, last = -(1 << 63), (1 << 63) - 1
+        if span is not None:
+            first, last = nanoseconds(span.start), nanoseconds(span.end) - 1
         if instants is None:
             return cls(first, last)
         wanted = [each for each in instants.astype("datetime64[ns]").astype(np.int64).tolist() if first <= each <= last]
@@ -116,7 +115,7 @@ class NearItems:
         return met
 
 
-def ref_of(row: Any) -> ItemRef:  # noqa: ANN401 -- the driver's own
+def ref_of(row: DriverRow) -> ItemRef:
     """Return the item of a row of `covering`."""
     number, id_, instant, changed, west, south, east, north, *_ = row
     return ItemRef(number, id_, np.datetime64(instant, "ns"), changed, BBox(west, south, east, north))
@@ -147,7 +146,7 @@ def require_few(count: int, most: int, what: str) -> None:
 
 def found_items(
     rows: Sequence[tuple[str, Any]],
-    cursor: Any,  # noqa: ANN401 -- the driver's own
+    cursor: DriverCursor,
     dialect: Dialect,
     *,
     before_reading: Callable[[], None] = lambda: None,
@@ -169,25 +168,19 @@ def found_items(
             if document is None:
                 before_reading()
                 document = _documents([row[0]], cursor, dialect, most=sys.maxsize)[row[0]]
-            number, id_, instant, changed, *edges = row[:8]
-            ref = ItemRef(number, id_, np.datetime64(instant, "ns"), changed, BBox(*edges))
-            item = FoundItem(ref=ref, collection=collection, document=isal_zlib.decompress(document))
+            item = FoundItem(ref=ref_of(row), collection=collection, document=isal_zlib.decompress(document))
             is_first, size = size == 0, size + len(item.document) + ADDED_BYTES
             if size > MOST_BYTES and not is_first:
                 return
             yield item
 
 
-def _documents(numbers: Sequence[int], cursor: Any, dialect: Dialect, *, most: int) -> dict[int, bytes]:  # noqa: ANN401 -- the driver's own
+def _documents(numbers: Sequence[int], cursor: DriverCursor, dialect: Dialect, *, most: int) -> dict[int, bytes]:
     """The compressed documents of items that have at most some bytes, by number."""
     wanted = padded(numbers)
-    rows = _documents_statement(len(wanted), dialect).run(cursor, {"most": most, **listed("item", wanted)})
+    statement = statements.of_list(statements.documents, len(wanted), dialect)
+    rows = statement.run(cursor, {"most": most, **listed("item", wanted)})
     return {item: bytes(data) for item, data in rows}
-
-
-@lru_cache(maxsize=64)
-def _documents_statement(items: int, dialect: Dialect) -> Statement:
-    return Statement(statements.documents(items), dialect)
 
 
 # Counters of collections, looked up at most once a second however many ask.
@@ -228,7 +221,10 @@ class States:
         """
         last = self._last
         if is_fresh:
-            last = self._begun_after(self._clock())
+            called_s = self._clock()
+            with self._looking:  # threads that wait for one look-up take the next together
+                last = self._last
+                last = self._look() if last is None or last.began_s <= called_s else last
         elif last is None or self._is_due(last):
             last = self._renewed(last)
         if last.error is not None:
@@ -251,12 +247,6 @@ class States:
             return self._look() if last is None or self._is_due(last) else last
         finally:
             self._looking.release()
-
-    def _begun_after(self, called_s: float) -> _LookUp:
-        """What a look-up found that began later: threads that wait for one take the next together."""
-        with self._looking:
-            last = self._last
-            return self._look() if last is None or last.began_s <= called_s else last
 
     def _is_due(self, last: _LookUp) -> bool:
         return self._clock() - last.tried_s >= FRESH_S

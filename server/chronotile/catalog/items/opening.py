@@ -119,12 +119,9 @@ def make_tables(engine: Engine) -> None:
         if version == VERSION:
             return
         if version is not None and version > VERSION:
-            raise ConfigurationError(
-                [
-                    f"the item index has version {version}, of a newer chronotile, and this one knows version "
-                    f"{VERSION}: update it, or give it another CHRONOTILE_DATABASE_URL or CHRONOTILE_JOBS_DIR"
-                ]
-            )
+            newer = f"the item index has version {version}, of a newer chronotile, and this one knows version {VERSION}"
+            remedy = "update it, or give it another CHRONOTILE_DATABASE_URL or CHRONOTILE_JOBS_DIR"
+            raise ConfigurationError([f"{newer}: {remedy}"])
         next_item = 1
         if version is not None:
             log.warning("the item index has version %d, of an older chronotile: %s", version, damage.FILLED_AGAIN)

@@ -7,48 +7,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
-from sqlalchemy import (
-    BigInteger,
-    BindParameter,
-    Boolean,
-    Column,
-    Connection,
-    Engine,
-    Float,
-    Index,
-    Integer,
-    MetaData,
-    Row,
-    Select,
-    String,
-    Table,
-    Text,
-    Update,
-    and_,
-    bindparam,
-    case,
-    delete,
-    exists,
-    func,
-    select,
-    update,
-)
+import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Dialect
 
+from chronotile.catalog.items.damage import is_running
 from chronotile.catalog.items.schema import INDEX, SCHEMA
 from chronotile.catalog.items.statements import Statement, chunks, listed, padded, reading
-from chronotile.core.database import (
-    Usage,
-    close_engine,
-    database_time,
-    hold,
-    open_engine,
-    read_transaction,
-    write_transaction,
-)
+from chronotile.core import database
+from chronotile.core.database import Usage, database_time, hold, read_transaction, write_transaction
 from chronotile.core.errors import SourceUnavailable
 
 LEASE_S = 60.0
@@ -60,62 +29,70 @@ MOST_NAMED = 3
 CHUNK = 512
 """Rows of one statement, below the bound of parameters of SQLite; a power of two, up to which lists are filled."""
 
-METADATA = MetaData()
-PASSES = Table(
+METADATA = sa.MetaData()
+PASSES = sa.Table(
     "chronotile_source_passes",
     METADATA,
-    Column("collection", Text, primary_key=True),
-    Column("source", Text, nullable=False),
-    Column("number", Integer, nullable=False),
-    Column("is_whole", Boolean, nullable=False),
-    Column("is_done", Boolean, nullable=False),
-    Column("cursor", Text),
-    Column("since", Text),  # of the last pass that was done
-    Column("whole_at", Float(53)),  # when the last whole pass was done
-    Column("holder", String(80)),
-    Column("held_until", Float(53), nullable=False),
+    sa.Column("collection", sa.Text, primary_key=True),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("number", sa.Integer, nullable=False),
+    sa.Column("is_whole", sa.Boolean, nullable=False),
+    sa.Column("is_done", sa.Boolean, nullable=False),
+    sa.Column("cursor", sa.Text),
+    sa.Column("since", sa.Text),  # of the last pass that was done
+    sa.Column("whole_at", sa.Float(53)),  # when the last whole pass was done
+    sa.Column("holder", sa.String(80)),
+    sa.Column("held_until", sa.Float(53), nullable=False),
 )
-ENTRIES = Table(
+ENTRIES = sa.Table(
     "chronotile_source_entries",
     METADATA,
-    Column("collection", Text, primary_key=True),
-    Column("key", Text, primary_key=True),
-    Column("state", Text, nullable=False),
-    Column("seen", Integer, nullable=False),  # number of the pass
-    Column("read", Integer, nullable=False),  # number of the pass
-    Column("problem", Text),
+    sa.Column("collection", sa.Text, primary_key=True),
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("seen", sa.Integer, nullable=False),  # number of the pass
+    sa.Column("read", sa.Integer, nullable=False),  # number of the pass
+    sa.Column("problem", sa.Text),
 )
-ENTRY_ITEMS = Table(
+ENTRY_ITEMS = sa.Table(
     "chronotile_source_items",
     METADATA,
-    Column("collection", Text, primary_key=True),
-    Column("key", Text, primary_key=True),
-    Column("id", Text, primary_key=True),
-    Column("read", Integer, nullable=False),
-    Index("ix_chronotile_source_items_id", "collection", "id"),
+    sa.Column("collection", sa.Text, primary_key=True),
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("read", sa.Integer, nullable=False),
+    sa.Index("ix_chronotile_source_items_id", "collection", "id"),
 )
-FIRST_PASSES = Table(
+FIRST_PASSES = sa.Table(
     "chronotile_source_first_passes",
     METADATA,
-    Column("collection", Text, primary_key=True),
-    Column("change", BigInteger, nullable=False),  # the last one of the index when a first whole pass ended
+    sa.Column("collection", sa.Text, primary_key=True),
+    sa.Column("change", sa.BigInteger, nullable=False),  # the last one of the index when a first whole pass ended
 )
 IS_WHOLE = PASSES.c.collection.is_(None) | PASSES.c.whole_at.is_not(None)
 """Of collections with their passes, if there are any: whether all of the source was ever read; else all was put."""
 IS_FILLED = IS_WHOLE | FIRST_PASSES.c.change.is_not(None)
 """Whether a first whole pass ended, perhaps without what could not be read."""
+_WAS_READ = (
+    ENTRIES.c.collection == ENTRY_ITEMS.c.collection,
+    ENTRIES.c.key == ENTRY_ITEMS.c.key,
+    ENTRIES.c.read == ENTRY_ITEMS.c.read,
+)
+"""Whether an item was in an entry when that was read last."""
+_IS_CURRENT = sa.exists().where(*_WAS_READ)
 MAKING = 7_105_201
 """Whom PostgreSQL lets make the tables, and those of items."""
 REFUSED = " refused"
 """Ends the stored state of an entry of which something is left out as its address is not allowed."""
-_NOW = bindparam("now", type_=Text)
+_Any = TypeVar("_Any")
+_NOW = sa.bindparam("now", type_=sa.Text)
 _RESTATED = (
-    update(ENTRIES)
-    .where(ENTRIES.c.collection == bindparam("of"), ENTRIES.c.key == bindparam("at"))
-    .values(state=case((ENTRIES.c.state.endswith(REFUSED), _NOW + REFUSED), else_=_NOW))
+    sa.update(ENTRIES)
+    .where(ENTRIES.c.collection == sa.bindparam("of"), ENTRIES.c.key == sa.bindparam("at"))
+    .values(state=sa.case((ENTRIES.c.state.endswith(REFUSED), _NOW + REFUSED), else_=_NOW))
 )
 _DONE = {"is_done": True, "cursor": None, "holder": None}
-_INSERTS: Mapping[str, Callable[[Table], Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+_INSERTS: Mapping[str, Callable[[sa.Table], Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,7 +148,7 @@ class Problem:
 
 def open_passes(url: str | None, folder: Path, *, archive: str = "") -> "SourcePasses":
     """Return the passes over the sources of an archive; arguments and errors are those of `open_items`."""
-    return SourcePasses(open_engine(url, folder, INDEX), INDEX, archive=archive)
+    return SourcePasses(database.open_engine(url, folder, INDEX), INDEX, archive=archive)
 
 
 class SourcePasses:
@@ -188,12 +165,17 @@ class SourcePasses:
     """
 
     def __init__(
-        self, engine: Engine, usage: Usage, *, archive: str = "", clock: Callable[[Connection], float] = database_time
+        self,
+        engine: sa.Engine,
+        usage: Usage,
+        *,
+        archive: str = "",
+        clock: Callable[[sa.Connection], float] = database_time,
     ) -> None:
         self._engine, self._usage, self._archive, self._clock = engine, usage, archive, clock
         self._statement = lru_cache(maxsize=64)(
             lambda query, count: Statement(
-                query([bindparam(f"value{number}", type_=Text) for number in range(count)]), engine.dialect
+                query([sa.bindparam(f"value{number}", type_=sa.Text) for number in range(count)]), engine.dialect
             )
         )
         with write_transaction(engine, usage) as connection:
@@ -203,7 +185,7 @@ class SourcePasses:
 
     def close(self) -> None:
         """Close the connections to the database."""
-        close_engine(self._engine)
+        database.close_engine(self._engine)
 
     def begin(  # noqa: PLR0913 -- of which six are named
         self,
@@ -234,7 +216,7 @@ class SourcePasses:
         scope = self._scope(collection)
         with write_transaction(self._engine, self._usage) as connection:
             now = self._clock(connection)
-            row = connection.execute(select(PASSES).where(PASSES.c.collection == scope)).one_or_none()
+            row = connection.execute(sa.select(PASSES).where(PASSES.c.collection == scope)).one_or_none()
             if row is not None and row.held_until > now and _is_at_it(row.holder, holder):
                 raise SourceUnavailable(f"{collection} is being indexed by another process; wait for it to end")
             if is_empty:
@@ -246,9 +228,8 @@ class SourcePasses:
             begun = _begun(row, now, is_same=is_same, is_whole=is_whole, state=state)
             stored = {"collection": scope, "source": source, "is_done": False, "holder": holder}
             _upsert(connection, PASSES, [stored | {"held_until": now + LEASE_S} | begun.stored])
-        return SourcePass(
-            collection=collection, scope=scope, holder=holder, is_resumed=begun.is_resumed, **begun.stored
-        )
+        is_resumed = begun.is_resumed
+        return SourcePass(collection=collection, scope=scope, holder=holder, is_resumed=is_resumed, **begun.stored)
 
     def known(self, collection: str, keys: Sequence[str]) -> dict[str, KnownEntry]:
         """Return what is stored of entries, by key."""
@@ -262,7 +243,7 @@ class SourcePasses:
         return dict(self._of_values(_holders, collection, ids))
 
     def _of_values(
-        self, query: Callable[[Sequence[BindParameter[str]]], Select[Any]], collection: str, values: Sequence[str]
+        self, query: Callable[[Sequence[sa.BindParameter[str]]], sa.Select[Any]], collection: str, values: Sequence[str]
     ) -> Iterator[Any]:
         """Yield the rows that a query finds of some values of a collection, all of one state of the database."""
         with reading(self._engine, self._usage) as cursor:
@@ -307,19 +288,19 @@ class SourcePasses:
 
     def has_gone(self, run: SourcePass) -> bool:
         """Return whether a whole pass did not see an entry of an item, or the item in it."""
-        gone = select(ENTRY_ITEMS.c.id).where(ENTRY_ITEMS.c.collection == run.scope, ~_is_left(run)).limit(1)
-        with read_transaction(self._engine, self._usage) as connection:
-            return connection.scalars(gone).first() is not None
+        gone = sa.select(ENTRY_ITEMS.c.id).where(ENTRY_ITEMS.c.collection == run.scope, ~_is_left(run)).limit(1)
+        return self._scalar(gone) is not None
 
     def unseen(self, run: SourcePass, *, most: int = CHUNK) -> tuple[str, ...]:
         """Return ids of items that a whole pass did not see, of which no entry is left; `forget` them when removed."""
         gone = ENTRY_ITEMS.alias()
-        left = _current_in(run)
+        of_run = ENTRY_ITEMS.join(ENTRIES, sa.and_(*_WAS_READ, ENTRIES.c.seen == run.number))
+        left = sa.select(ENTRY_ITEMS.c.collection, ENTRY_ITEMS.c.id).select_from(of_run).subquery()
         chosen = (
-            select(gone.c.id)
+            sa.select(gone.c.id)
             .distinct()
             .where(gone.c.collection == run.scope)
-            .where(~exists().where(left.c.collection == gone.c.collection, left.c.id == gone.c.id))
+            .where(~sa.exists().where(left.c.collection == gone.c.collection, left.c.id == gone.c.id))
             .limit(most)
         )
         with read_transaction(self._engine, self._usage) as connection:
@@ -330,7 +311,7 @@ class SourcePasses:
         with write_transaction(self._engine, self._usage) as connection:
             for part in chunks(ids, CHUNK):
                 is_meant = ENTRY_ITEMS.c.collection == self._scope(collection), ENTRY_ITEMS.c.id.in_(part)
-                connection.execute(delete(ENTRY_ITEMS).where(*is_meant))
+                connection.execute(sa.delete(ENTRY_ITEMS).where(*is_meant))
 
     def held_alone(self, collection: str, keys: Sequence[str]) -> tuple[str, ...]:
         """Return ids of items that no entries hold but these."""
@@ -338,13 +319,13 @@ class SourcePasses:
         found = list[str]()
         with read_transaction(self._engine, self._usage) as connection:
             for part in chunks(keys, CHUNK):
-                is_held = exists().where(
+                is_held = sa.exists().where(
                     others.c.collection == self._scope(collection),
                     others.c.id == ENTRY_ITEMS.c.id,
                     others.c.key.not_in(part),
                 )
                 is_own = ENTRY_ITEMS.c.collection == self._scope(collection), ENTRY_ITEMS.c.key.in_(part)
-                found += connection.scalars(select(ENTRY_ITEMS.c.id).where(*is_own, ~is_held))
+                found += connection.scalars(sa.select(ENTRY_ITEMS.c.id).where(*is_own, ~is_held))
         return tuple(found)
 
     def drop_entries(self, run: SourcePass, keys: Sequence[str]) -> int:
@@ -359,12 +340,12 @@ class SourcePasses:
             for part in chunks(keys, CHUNK):
                 is_gone = ENTRY_ITEMS.c.collection == run.scope, ENTRY_ITEMS.c.key.in_(part)
                 is_other = ENTRY_ITEMS.c.collection == run.scope, ENTRY_ITEMS.c.key.not_in(part)
-                lost = select(ENTRY_ITEMS.c.id).where(*is_gone)
-                heirs = select(ENTRY_ITEMS.c.key).where(*is_other, ENTRY_ITEMS.c.id.in_(lost))
+                lost = sa.select(ENTRY_ITEMS.c.id).where(*is_gone)
+                heirs = sa.select(ENTRY_ITEMS.c.key).where(*is_other, ENTRY_ITEMS.c.id.in_(lost))
                 is_heir = ENTRIES.c.collection == run.scope, ENTRIES.c.key.in_(heirs)
-                count += connection.execute(update(ENTRIES).where(*is_heir).values(state="")).rowcount
-                connection.execute(delete(ENTRY_ITEMS).where(*is_gone))
-                connection.execute(delete(ENTRIES).where(ENTRIES.c.collection == run.scope, ENTRIES.c.key.in_(part)))
+                count += connection.execute(sa.update(ENTRIES).where(*is_heir).values(state="")).rowcount
+                connection.execute(sa.delete(ENTRY_ITEMS).where(*is_gone))
+                connection.execute(sa.delete(ENTRIES).where(ENTRIES.c.collection == run.scope, ENTRIES.c.key.in_(part)))
         return count
 
     def finish(self, run: SourcePass, *, since: str | None = None, has_gone: bool = True) -> int:
@@ -387,7 +368,7 @@ class SourcePasses:
                 _note_first_end(connection, run)
             count = _tidy(connection, run) if has_gone else 0
             is_gone = ENTRIES.c.collection == run.scope, ENTRIES.c.seen < run.number
-            connection.execute(delete(ENTRIES).where(*is_gone))
+            connection.execute(sa.delete(ENTRIES).where(*is_gone))
             return count
 
     def give_up(self, run: SourcePass) -> None:
@@ -401,40 +382,29 @@ class SourcePasses:
         """Let others go on with a pass that is not done."""
         with write_transaction(self._engine, self._usage) as connection:
             is_own = PASSES.c.collection == run.scope, PASSES.c.holder == run.holder
-            connection.execute(update(PASSES).where(*is_own).values(holder=None, held_until=self._clock(connection)))
+            connection.execute(sa.update(PASSES).where(*is_own).values(holder=None, held_until=self._clock(connection)))
 
     def drop(self, collection: str) -> None:
         """Forget all passes over a collection: the next one reads everything."""
         with write_transaction(self._engine, self._usage) as connection:
             _drop(connection, self._scope(collection))
 
-    def whole_age_s(self, collection: str, *, source: str) -> float | None:
-        """Return how long ago the last whole pass over a source was done; `None`: never."""
-        chosen = select(PASSES.c.whole_at).where(
-            PASSES.c.collection == self._scope(collection), PASSES.c.source == source
-        )
+    def whole_age_s(self, collection: str, *, source: str | None = None) -> float | None:
+        """Return how long ago the last whole pass over a collection was done, of a source or any; `None`: never."""
+        chosen = sa.select(PASSES.c.whole_at).where(PASSES.c.collection == self._scope(collection))
+        if source is not None:
+            chosen = chosen.where(PASSES.c.source == source)
         with read_transaction(self._engine, self._usage) as connection:
-            at = connection.scalars(chosen).one_or_none()
-            return None if at is None else max(0.0, self._clock(connection) - at)
-
-    def age_s(self, collection: str) -> float | None:
-        """Return how long ago the last whole pass over a collection was done, of any source; `None`: never."""
-        chosen = select(PASSES.c.whole_at).where(PASSES.c.collection == self._scope(collection))
-        with read_transaction(self._engine, self._usage) as connection:
-            at = connection.scalars(chosen).one_or_none()
+            at = connection.scalar(chosen)
             return None if at is None else max(0.0, self._clock(connection) - at)
 
     def was_whole(self, collection: str) -> bool:
         """Whether a whole pass over a collection was ever done."""
-        chosen = select(PASSES.c.whole_at).where(PASSES.c.collection == self._scope(collection))
-        with read_transaction(self._engine, self._usage) as connection:
-            return connection.scalars(chosen).one_or_none() is not None
+        return self._of_last(collection, PASSES.c.whole_at) is not None
 
     def since(self, collection: str) -> str | None:
         """Return what the last pass over a collection that was done left for the next one; `None`: nothing."""
-        chosen = select(PASSES.c.since).where(PASSES.c.collection == self._scope(collection))
-        with read_transaction(self._engine, self._usage) as connection:
-            return connection.scalars(chosen).one_or_none()
+        return self._of_last(collection, PASSES.c.since)
 
     def unchanged(self, collection: str, *, source: str, since: str) -> int | None:
         """Return how many entries have items, if a whole pass over this source left this for the next one, and no more.
@@ -442,11 +412,12 @@ class SourcePasses:
         `None`: another pass is needed.
         """
         scope = self._scope(collection)
-        done = select(PASSES.c.source).where(
+        done = sa.select(PASSES.c.source).where(
             PASSES.c.collection == scope, PASSES.c.source == source, PASSES.c.since == since, PASSES.c.is_done
         )
-        is_open = func.count().filter(ENTRIES.c.state == "")
-        counts = select(func.count().filter(ENTRIES.c.problem.is_(None)), is_open).where(ENTRIES.c.collection == scope)
+        is_open = sa.func.count().filter(ENTRIES.c.state == "")
+        read = sa.func.count().filter(ENTRIES.c.problem.is_(None))
+        counts = sa.select(read, is_open).where(ENTRIES.c.collection == scope)
         with read_transaction(self._engine, self._usage) as connection:
             if connection.scalars(done).one_or_none() is None:
                 return None
@@ -457,69 +428,57 @@ class SourcePasses:
         """Forget what the last pass over a collection left for the next one."""
         with write_transaction(self._engine, self._usage) as connection:
             is_meant = PASSES.c.collection == self._scope(collection)
-            connection.execute(update(PASSES).where(is_meant).values(since=None))
+            connection.execute(sa.update(PASSES).where(is_meant).values(since=None))
 
     def source(self, collection: str) -> str | None:
         """Return of which source the last pass over a collection was; `None`: there was none."""
-        chosen = select(PASSES.c.source).where(PASSES.c.collection == self._scope(collection))
+        return self._of_last(collection, PASSES.c.source)
+
+    def _of_last(self, collection: str, column: sa.Column[_Any]) -> _Any | None:
+        # What a column says of the last pass over a collection; `None`: nothing, or there was none.
+        return self._scalar(sa.select(column).where(PASSES.c.collection == self._scope(collection)))
+
+    def _scalar(self, chosen: sa.Select[_Any]) -> _Any | None:
+        # The value of the first row; `None`: there is none.
         with read_transaction(self._engine, self._usage) as connection:
-            return connection.scalars(chosen).one_or_none()
+            return connection.scalar(chosen)
 
     def problems(self, collection: str) -> tuple[Problem, ...]:
         """Return why entries have no items, the most frequent reason first."""
-        reason, count = ENTRIES.c.problem, func.count().label("count")
-        is_meant = ENTRIES.c.collection == self._scope(collection), reason != ""
+        reason, key, count = ENTRIES.c.problem, ENTRIES.c.key, sa.func.count().label("count")
+        is_meant = ENTRIES.c.collection == self._scope(collection)
+        counts = sa.select(reason, count).where(is_meant, reason != "").group_by(reason).order_by(count.desc(), reason)
+        found = list[Problem]()
         with read_transaction(self._engine, self._usage) as connection:
-            counts = connection.execute(
-                select(reason, count).where(*is_meant).group_by(reason).order_by(count.desc(), reason)
-            ).all()
-            return tuple(
-                Problem(
-                    reason=text,
-                    count=number,
-                    keys=tuple(
-                        connection.scalars(
-                            select(ENTRIES.c.key)
-                            .where(ENTRIES.c.collection == self._scope(collection), reason == text)
-                            .order_by(ENTRIES.c.key)
-                            .limit(MOST_NAMED)
-                        )
-                    ),
-                )
-                for text, number in counts
-            )
+            for text, number in connection.execute(counts).all():
+                first = sa.select(key).where(is_meant, reason == text).order_by(key).limit(MOST_NAMED)
+                found.append(Problem(reason=text, count=number, keys=tuple(connection.scalars(first))))
+        return tuple(found)
 
     def has_items(self, collection: str) -> bool:
         """Return whether any entry has an item."""
-        is_meant = ENTRY_ITEMS.c.collection == self._scope(collection), _is_current()
-        with read_transaction(self._engine, self._usage) as connection:
-            return connection.scalars(select(ENTRY_ITEMS.c.id).where(*is_meant).limit(1)).first() is not None
+        is_meant = ENTRY_ITEMS.c.collection == self._scope(collection), _IS_CURRENT
+        return self._scalar(sa.select(ENTRY_ITEMS.c.id).where(*is_meant).limit(1)) is not None
 
     def filtered(self, collection: str) -> int:
         """Return how many entries have no items since a filter leaves them out."""
         is_meant = ENTRIES.c.collection == self._scope(collection), ENTRIES.c.problem == ""
-        with read_transaction(self._engine, self._usage) as connection:
-            return connection.scalar(select(func.count()).select_from(ENTRIES).where(*is_meant)) or 0
+        return self._scalar(sa.select(sa.func.count()).select_from(ENTRIES).where(*is_meant)) or 0
 
     def _scope(self, collection: str) -> str:
         return str(scope_of(self._archive, collection))
 
-    def _hold(self, connection: Connection, run: SourcePass, values: Mapping[str, Any]) -> None:
+    def _hold(self, connection: sa.Connection, run: SourcePass, values: Mapping[str, Any]) -> None:
         is_own = PASSES.c.collection == run.scope, PASSES.c.holder == run.holder, PASSES.c.number == run.number
         held = {"held_until": self._clock(connection) + LEASE_S, **values}
-        if connection.execute(update(PASSES).where(*is_own).values(**held)).rowcount == 0:
+        if connection.execute(sa.update(PASSES).where(*is_own).values(**held)).rowcount == 0:
             raise SourceUnavailable(f"{run.collection} is being indexed by another process")
 
-    def _store(self, connection: Connection, run: SourcePass, read: Sequence[SourceEntry]) -> None:
+    def _store(self, connection: sa.Connection, run: SourcePass, read: Sequence[SourceEntry]) -> None:
         of_run = {"collection": run.scope, "read": run.number}
+        states = {each.key: each.state + REFUSED * each.is_refused for each in read}
         entries = [
-            {
-                "key": each.key,
-                "state": each.state + REFUSED * each.is_refused,
-                "problem": each.problem,
-                "seen": run.number,
-                **of_run,
-            }
+            {"key": each.key, "state": states[each.key], "problem": each.problem, "seen": run.number, **of_run}
             for each in read
         ]
         _upsert(connection, ENTRIES, entries)
@@ -534,7 +493,7 @@ class _Begun(NamedTuple):
     is_resumed: bool
 
 
-def _begun(row: Row[Any] | None, now: float, *, is_same: bool, is_whole: bool, state: str) -> _Begun:
+def _begun(row: sa.Row[Any] | None, now: float, *, is_same: bool, is_whole: bool, state: str) -> _Begun:
     """How a pass begins after the one that is stored, over the same source or another."""
     since = f"begun {state}" if state else None  # no state: a pass that does not end leaves nothing for the next one
     if row is None or not is_same:
@@ -579,122 +538,83 @@ def _is_at_it(holder: str | None, other: str) -> bool:
     number = rest.partition(" ")[0]
     if host != socket.gethostname()[:40] or not number.isdigit() or int(number) == os.getpid():
         return True
-    try:
-        os.kill(int(number), 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
+    return is_running(int(number))
 
 
-def _doubt(connection: Connection, scope: str, doubtful: Sequence[str] | None) -> None:
+def _doubt(connection: sa.Connection, scope: str, doubtful: Sequence[str] | None) -> None:
     """Let entries be read again: all, or those of which something was left out, and those that hold some items."""
     is_of_source = ENTRIES.c.collection == scope
     if doubtful is None:
-        connection.execute(update(ENTRIES).where(is_of_source).values(state=""))
+        connection.execute(sa.update(ENTRIES).where(is_of_source).values(state=""))
         return
-    connection.execute(update(ENTRIES).where(is_of_source, ENTRIES.c.state.endswith(REFUSED)).values(state=""))
+    connection.execute(sa.update(ENTRIES).where(is_of_source, ENTRIES.c.state.endswith(REFUSED)).values(state=""))
     for part in chunks(doubtful, CHUNK):
-        holding = select(ENTRY_ITEMS.c.key).where(ENTRY_ITEMS.c.collection == scope, ENTRY_ITEMS.c.id.in_(part))
-        connection.execute(update(ENTRIES).where(is_of_source, ENTRIES.c.key.in_(holding)).values(state=""))
+        holding = sa.select(ENTRY_ITEMS.c.key).where(ENTRY_ITEMS.c.collection == scope, ENTRY_ITEMS.c.id.in_(part))
+        connection.execute(sa.update(ENTRIES).where(is_of_source, ENTRIES.c.key.in_(holding)).values(state=""))
 
 
-def _known(keys: Sequence[BindParameter[str]]) -> Select[Any]:
+def _known(keys: Sequence[sa.BindParameter[str]]) -> sa.Select[Any]:
     # Rows of entries that have one of these keys.
     columns = ENTRIES.c.key, ENTRIES.c.state, ENTRIES.c.seen, ENTRIES.c.problem
-    return select(*columns).where(ENTRIES.c.collection == bindparam("collection"), ENTRIES.c.key.in_(keys))
+    return sa.select(*columns).where(ENTRIES.c.collection == sa.bindparam("collection"), ENTRIES.c.key.in_(keys))
 
 
-def _seen(keys: Sequence[BindParameter[str]]) -> Update:
+def _seen(keys: Sequence[sa.BindParameter[str]]) -> sa.Update:
     # Notes that a pass has seen the entries that have one of these keys.
-    is_meant = ENTRIES.c.collection == bindparam("collection"), ENTRIES.c.key.in_(keys)
-    return update(ENTRIES).where(*is_meant).values(seen=bindparam("number", type_=Integer))
+    is_meant = ENTRIES.c.collection == sa.bindparam("collection"), ENTRIES.c.key.in_(keys)
+    return sa.update(ENTRIES).where(*is_meant).values(seen=sa.bindparam("number", type_=sa.Integer))
 
 
-def _holders(ids: Sequence[BindParameter[str]]) -> Select[Any]:
+def _holders(ids: Sequence[sa.BindParameter[str]]) -> sa.Select[Any]:
     """Items, each with the least key of the entries that hold it."""
-    least = select(ENTRY_ITEMS.c.id, func.min(ENTRY_ITEMS.c.key))
-    is_meant = ENTRY_ITEMS.c.collection == bindparam("collection"), ENTRY_ITEMS.c.id.in_(ids)
-    return least.where(*is_meant, _is_current()).group_by(ENTRY_ITEMS.c.id)
+    least = sa.select(ENTRY_ITEMS.c.id, sa.func.min(ENTRY_ITEMS.c.key))
+    is_meant = ENTRY_ITEMS.c.collection == sa.bindparam("collection"), ENTRY_ITEMS.c.id.in_(ids)
+    return least.where(*is_meant, _IS_CURRENT).group_by(ENTRY_ITEMS.c.id)
 
 
-def _whole_at(run: SourcePass) -> Select[Any]:
-    return select(PASSES.c.whole_at).where(PASSES.c.collection == run.scope)
+def _whole_at(run: SourcePass) -> sa.Select[Any]:
+    return sa.select(PASSES.c.whole_at).where(PASSES.c.collection == run.scope)
 
 
-def _note_first_end(connection: Connection, run: SourcePass) -> None:
+def _note_first_end(connection: sa.Connection, run: SourcePass) -> None:
     """Note after which change of the index the first pass over a source ended, unless one has ended before."""
-    is_noted = select(FIRST_PASSES.c.change).where(FIRST_PASSES.c.collection == run.scope)
+    is_noted = sa.select(FIRST_PASSES.c.change).where(FIRST_PASSES.c.collection == run.scope)
     if connection.scalar(is_noted) is None:
         # Held until the end, so that each change of an item is made before or after.
-        change = (connection.scalar(select(SCHEMA.c.next_change).with_for_update()) or 1) - 1
+        change = (connection.scalar(sa.select(SCHEMA.c.next_change).with_for_update()) or 1) - 1
         _upsert(connection, FIRST_PASSES, [{"collection": run.scope, "change": change}])
 
 
-def _upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+def _upsert(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
     if rows:
-        sql, order = _upsertion(table, connection.dialect, tuple(rows[0]))
-        filled: Any = rows if order is None else [tuple([row[name] for name in order]) for row in rows]
-        connection.exec_driver_sql(sql, filled)
+        _upsertion(table, connection.dialect, tuple(rows[0])).change_each(connection, rows)
 
 
 @lru_cache(maxsize=16)
-def _upsertion(table: Table, dialect: Dialect, names: tuple[str, ...]) -> tuple[str, list[str] | None]:
-    """The statement that writes a row of some columns, and the order of its values."""
-    statement = _INSERTS[dialect.name](table)
+def _upsertion(table: sa.Table, dialect: Dialect, names: tuple[str, ...]) -> Statement:
+    """The statement that writes a row of some columns."""
+    insertion = _INSERTS[dialect.name](table)
     keys = [column.name for column in table.primary_key]
-    others = {name: statement.excluded[name] for name in names if name not in keys}
-    compiled = statement.on_conflict_do_update(index_elements=keys, set_=others).compile(
-        dialect=dialect, column_keys=list(names)
-    )
-    return str(compiled), getattr(compiled, "positiontup", None)
+    others = {name: insertion.excluded[name] for name in names if name not in keys}
+    return Statement(insertion.on_conflict_do_update(index_elements=keys, set_=others), dialect, names)
 
 
-def _is_current() -> Any:  # noqa: ANN401 -- SQLAlchemy's expression
-    """Whether an item was in its entry when that was read last."""
-    return exists().where(
-        ENTRIES.c.collection == ENTRY_ITEMS.c.collection,
-        ENTRIES.c.key == ENTRY_ITEMS.c.key,
-        ENTRIES.c.read == ENTRY_ITEMS.c.read,
-    )
-
-
-def _current_in(run: SourcePass) -> Any:  # noqa: ANN401 -- SQLAlchemy's subquery
-    """The items of entries that a pass saw."""
-    joined = ENTRY_ITEMS.join(
-        ENTRIES,
-        and_(
-            ENTRIES.c.collection == ENTRY_ITEMS.c.collection,
-            ENTRIES.c.key == ENTRY_ITEMS.c.key,
-            ENTRIES.c.read == ENTRY_ITEMS.c.read,
-            ENTRIES.c.seen == run.number,
-        ),
-    )
-    return select(ENTRY_ITEMS.c.collection, ENTRY_ITEMS.c.id).select_from(joined).subquery()
-
-
-def _tidy(connection: Connection, run: SourcePass) -> int:
+def _tidy(connection: sa.Connection, run: SourcePass) -> int:
     """Remove what is stored of entries that are gone; let the entries that have their items be read again."""
     is_of_run = ENTRIES.c.collection == run.scope
     is_own, is_left = ENTRY_ITEMS.c.collection == run.scope, _is_left(run)
-    lost = select(ENTRY_ITEMS.c.id).where(is_own, ~is_left)
-    heirs = select(ENTRY_ITEMS.c.key).where(is_own, ENTRY_ITEMS.c.id.in_(lost), is_left)
-    count = connection.execute(update(ENTRIES).where(is_of_run, ENTRIES.c.key.in_(heirs)).values(state="")).rowcount
-    connection.execute(delete(ENTRY_ITEMS).where(is_own, ~is_left))
+    lost = sa.select(ENTRY_ITEMS.c.id).where(is_own, ~is_left)
+    heirs = sa.select(ENTRY_ITEMS.c.key).where(is_own, ENTRY_ITEMS.c.id.in_(lost), is_left)
+    count = connection.execute(sa.update(ENTRIES).where(is_of_run, ENTRIES.c.key.in_(heirs)).values(state="")).rowcount
+    connection.execute(sa.delete(ENTRY_ITEMS).where(is_own, ~is_left))
     return int(count)
 
 
 def _is_left(run: SourcePass) -> Any:  # noqa: ANN401 -- SQLAlchemy's expression
-    """Whether an item was in its entry when that was read last, and a pass saw the entry."""
-    return exists().where(
-        ENTRIES.c.collection == ENTRY_ITEMS.c.collection,
-        ENTRIES.c.key == ENTRY_ITEMS.c.key,
-        ENTRIES.c.read == ENTRY_ITEMS.c.read,
-        ENTRIES.c.seen == run.number,
-    )
+    # Whether an item was in its entry when that was read last, and a pass saw the entry.
+    return sa.exists().where(*_WAS_READ, ENTRIES.c.seen == run.number)
 
 
-def _drop(connection: Connection, collection: str) -> None:
+def _drop(connection: sa.Connection, collection: str) -> None:
     for table in (ENTRY_ITEMS, ENTRIES, PASSES, FIRST_PASSES):
-        connection.execute(delete(table).where(table.c.collection == collection))
+        connection.execute(sa.delete(table).where(table.c.collection == collection))

@@ -143,9 +143,8 @@ def _band_json(band: AssetBand) -> Json:
 
 def _band(told: Json) -> AssetBand:
     name, dtype, scale, offset, nodata, unit = told
-    return AssetBand(
-        name=name, dtype=dtype, scale=_number(scale), offset=_number(offset), nodata=_number(nodata), unit=unit
-    )
+    scale, offset, nodata = map(_number, (scale, offset, nodata))
+    return AssetBand(name=name, dtype=dtype, scale=scale, offset=offset, nodata=nodata, unit=unit)
 
 
 def _layout_json(layout: BandLayout) -> Json:
@@ -233,17 +232,14 @@ def prepare(item: Item) -> Prepared:
     Raises:
         InvalidParameter: It cannot be stored.
     """
+    shown = f"item {item.id[:MAX_SHOWN]!r}"
     texts = (item.id, *(text for asset in item.assets for text in (asset.name, asset.etag)))
     if not all(map(is_text, texts)):
-        raise InvalidParameter(
-            f"the id of item {item.id[:MAX_SHOWN]!r}, or a name in it, has characters that are not valid text"
-        )
+        raise InvalidParameter(f"the id of {shown}, or a name in it, has characters that are not valid text")
     if not all(map(math.isfinite, item.bbox)) or not -90 <= item.bbox.ymin <= item.bbox.ymax <= 90:
-        raise InvalidParameter(
-            f"item {item.id[:MAX_SHOWN]!r} has the box {tuple(item.bbox)}, which is not on the earth"
-        )
+        raise InvalidParameter(f"{shown} has the box {tuple(item.bbox)}, which is not on the earth")
     if np.isnat(item.start) or np.isnat(item.end):
-        raise InvalidParameter(f"item {item.id[:MAX_SHOWN]!r} has no time")
+        raise InvalidParameter(f"{shown} has no time")
     box, form, start = within_180(item.bbox), form_of(item.assets), nanoseconds(item.start)
     found = Prepared(
         id=item.id,

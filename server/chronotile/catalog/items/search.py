@@ -12,33 +12,18 @@ from typing import Any
 import numpy as np
 from sqlalchemy.engine import Dialect
 
+from chronotile.catalog.items import search_query
 from chronotile.catalog.items.candidates import MOST_MATCHED, Candidates, numbers_text
 from chronotile.catalog.items.cql2.conditions import COLLECTION, Columns, holds
 from chronotile.catalog.items.cql2.narrowing import ALWAYS, Narrowed, narrowed, starts
-from chronotile.catalog.items.cql2.translate import translate
-from chronotile.catalog.items.cql2.tree import checked
+from chronotile.catalog.items.cql2.translate import meeting
+from chronotile.catalog.items.cql2.tree import all_of, checked
 from chronotile.catalog.items.cursors import Cursor, cursor_of
 from chronotile.catalog.items.footprints import meets, search_boxes, unpack
 from chronotile.catalog.items.lookups import found_items
 from chronotile.catalog.items.properties import key_of, nanoseconds
-from chronotile.catalog.items.search_query import (
-    DAY_NS,
-    FEW,
-    REF_COUNT,
-    Filter,
-    Key,
-    Query,
-    SearchedCollection,
-    Shape,
-    after_values,
-    box_values,
-    boxes_near,
-    in_cells,
-    numbers_near,
-    numbers_of,
-    query_of,
-)
-from chronotile.catalog.items.statements import TimeLimit, Value
+from chronotile.catalog.items.search_query import DAY_NS, FEW, REF_COUNT, Filter, Key, Query, SearchedCollection, Shape
+from chronotile.catalog.items.statements import DriverCursor, DriverRow, TimeLimit, Value
 from chronotile.core.errors import InvalidParameter
 from chronotile.core.model.grid import BBox
 from chronotile.core.model.items import ItemPage, ItemSearch
@@ -119,16 +104,13 @@ class ItemSearcher:
         self,
         search: ItemSearch,
         collections: Sequence[SearchedCollection],
-        cursor: Any,  # noqa: ANN401 -- the driver's own
+        cursor: DriverCursor,
         dialect: Dialect,
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._search = search
-        self._collections = collections
-        self._cursor = cursor
-        self._dialect = dialect
-        self._clock = clock
+        self._search, self._collections = search, collections
+        self._cursor, self._dialect, self._clock = cursor, dialect, clock
         self._tested = 0
         self._boxes = None if search.bbox is None else search_boxes(search.bbox)
 
@@ -169,7 +151,7 @@ class ItemSearcher:
             for query in self._searches(time_limit):
                 if not query.is_tested:
                     time_limit.renew()
-                    found = query.query.by_day().run(self._cursor, query.values)
+                    found = query.query.by_day.run(self._cursor, query.values)
                 else:
                     rows = self._found(query, None, READ, time_limit, among=1)
                     found = [(row[REF_COUNT] // DAY_NS, 1) for _key, (_collection, row) in rows]
@@ -207,7 +189,7 @@ class ItemSearcher:
         for query in planned:
             time_limit.renew()
             values = {**query.values, "most": MOST_MATCHED + 1 - total}
-            total += query.query.count().run(self._cursor, values)[0][0]
+            total += query.query.count.run(self._cursor, values)[0][0]
             if total > MOST_MATCHED:
                 return None
         return total
@@ -222,7 +204,7 @@ class ItemSearcher:
         size = max(count, READ_OF_FEW if query.are_few else READ) if query.is_tested else count
         size = max(min(size, READ_OF_EACH), size // among)
         while True:
-            values = {**query.values, **after_values(after), "most": size}
+            values = {**query.values, **search_query.after_values(after), "most": size}
             time_limit.renew()
             rows = query.query.page(after).run(self._cursor, values)
             for row in rows:
@@ -233,7 +215,7 @@ class ItemSearcher:
             last = rows[-1]
             after = Cursor(tuple(last[REF_COUNT : REF_COUNT + len(query.keys)]), last[0], None)
 
-    def _holds(self, query: _Search, row: Any, time_limit: TimeLimit) -> bool:  # noqa: ANN401 -- the driver's own
+    def _holds(self, query: _Search, row: DriverRow, time_limit: TimeLimit) -> bool:
         time_limit.check()
         self._tested += 1
         if self._tested > MOST_TESTED:
@@ -260,7 +242,7 @@ class ItemSearcher:
             boxes=None if boxes is None else len(boxes),
             ranked=collection.ranked,
         )
-        near_filter = boxes_near(shape)  # which checks the filter, before it is taken apart below
+        near_filter = search_query.boxes_near(shape)  # which checks the filter, before it is taken apart below
         near = boxes or near_filter
         starts, instants = self._times(collection, filter_)
         shape = replace(shape, has_starts=starts != ALWAYS)
@@ -268,7 +250,7 @@ class ItemSearcher:
             "collection": collection.number,
             COLLECTION: collection.id,
             **dict(zip(("first_start", "last_start"), starts, strict=True)),
-            **box_values(boxes or ()),
+            **search_query.box_values(boxes or ()),
         }
         if search.span is not None:
             values["after"] = nanoseconds(search.span.start)
@@ -278,28 +260,29 @@ class ItemSearcher:
             return
         few: Sequence[int] | None = None
         if search.ids:
-            few = numbers_of(search.ids, collection, self._cursor, dialect=self._dialect)
+            few = search_query.numbers_of(search.ids, collection, self._cursor, dialect=self._dialect)
         elif near:
-            few = numbers_near(near, collection, instants, self._cursor, dialect=self._dialect)
+            few = search_query.numbers_near(near, collection, instants, self._cursor, dialect=self._dialect)
         if few is None and parts:
             count, part = min(((candidates.with_pairs(each.pairs), each) for each in parts), key=itemgetter(0))
             is_checked = part.rest is None or candidates.are_few(count)
-            if part.is_found_by_value and _is_by_start(search.sort) and (is_checked or len(part.pairs) <= FEW_VALUES):
+            is_by_start = not search.sort or (len(search.sort) == 1 and search.sort[0][0] == "datetime")
+            if part.is_found_by_value and is_by_start and (is_checked or len(part.pairs) <= FEW_VALUES):
                 shape = replace(shape, is_by_value=True)
                 yield from self._by_value(part, shape, values, candidates, None if is_checked else near)
                 return
             few = candidates.numbers(part.pairs) if count <= FEW else None
         if few is not None:
-            query = query_of(replace(shape, are_listed=True))
+            query = search_query.query_of(replace(shape, are_listed=True))
             values["numbers"] = numbers_text(few, self._dialect)
             yield _Search(collection, query, values, boxes, are_few=True)
             return
         shape = replace(shape, do_ranks_fall=None if near else self._do_ranks_fall(candidates))
-        query = query_of(shape)
+        query = search_query.query_of(shape)
         if query.scans and not near:
             candidates.require_few_sorted()
         are_many = filter_ is not None and candidates.require_few(shape, values, near)
-        query = query.within(in_cells(near, collection, instants)) if near else query
+        query = query.within(search_query.in_cells(near, collection, instants)) if near else query
         yield _Search(collection, query, values, boxes, are_few=False, are_many=are_many)
 
     def _do_ranks_fall(self, candidates: Candidates) -> bool | None:
@@ -322,7 +305,8 @@ class ItemSearcher:
         for pair in sorted(part.pairs, key=repr):
             given = {**values, "value": key_of(pair.name, pair.value)}
             are_many = near is not None and candidates.require_few(shape, given, near)
-            yield _Search(candidates.collection, query_of(shape), given, self._boxes, are_few=False, are_many=are_many)
+            query = search_query.query_of(shape)
+            yield _Search(candidates.collection, query, given, self._boxes, are_few=False, are_many=are_many)
 
     def _times(self, collection: SearchedCollection, filter_: Filter | None) -> tuple[tuple[int, int], tuple[int, int]]:
         """When items begin, and of which instants they are: a solar day begins up to two days beside its items."""
@@ -331,27 +315,17 @@ class ItemSearcher:
         if span is not None:
             first = max(first, nanoseconds(span.start) - longest)
             last = min(last, nanoseconds(span.end) - 1)
-        return (first, last), (max(first - 2 * DAY_NS, -(1 << 63)), min(last + 2 * DAY_NS, (1 << 63) - 1))
-
-
-def _is_by_start(sort: Sequence[tuple[str, bool]]) -> bool:
-    return not sort or (len(sort) == 1 and sort[0][0] == "datetime")
+        two_days = 2 * DAY_NS
+        return (first, last), (max(first - two_days, -(1 << 63)), min(last + two_days, (1 << 63) - 1))
 
 
 def _whole_filter(search: ItemSearch, dialect: Dialect) -> Filter | None:
     """The filter, with the geometry as a part of it; `None`: there is neither."""
     parts = [] if search.filter is None else [checked(search.filter)]
     if search.geometry is not None:
-        try:
-            part = checked({"op": "s_intersects", "args": [{"property": "geometry"}, search.geometry]})
-            translate(part, Columns(dialect.name))
-        except InvalidParameter as error:
-            raise InvalidParameter(error.message.replace("filter", "geometry", 1), locator="geometry") from error
-        parts.append(part)
-    if not parts:
-        return None
-    whole = {"op": "and", "args": parts} if len(parts) > 1 else parts[0]
-    return Filter(repr(whole), whole)
+        parts.append(meeting(search.geometry, Columns(dialect.name)))
+    whole = all_of(parts)
+    return None if whole is None else Filter(repr(whole), whole)
 
 
 def check_numbers(search: ItemSearch) -> None:
@@ -360,22 +334,21 @@ def check_numbers(search: ItemSearch) -> None:
     Raises:
         InvalidParameter: It is.
     """
-    if not 1 <= search.limit <= MOST_ITEMS:
-        raise InvalidParameter(f"limit is {search.limit}; accepted: 1 to {MOST_ITEMS}", locator="limit")
-    if not 0 <= search.skip <= MOST_SKIPPED:
-        raise InvalidParameter(f"skip is {search.skip}; accepted: 0 to {MOST_SKIPPED}", locator="skip")
-    if len(search.ids) > MOST_IDS:
-        raise InvalidParameter(f"ids has {len(search.ids)} ids; at most {MOST_IDS} are accepted", locator="ids")
-    if len(search.collections) > MOST_COLLECTIONS:
-        raise InvalidParameter(
-            f"collections has {len(search.collections)} names; at most {MOST_COLLECTIONS} are accepted",
-            locator="collections",
-        )
+    for name, value, least, most in (("limit", search.limit, 1, MOST_ITEMS), ("skip", search.skip, 0, MOST_SKIPPED)):
+        if not least <= value <= most:
+            raise InvalidParameter(f"{name} is {value}; accepted: {least} to {most}", locator=name)
+    ids, collections = (
+        ("ids", "ids", search.ids, MOST_IDS),
+        ("collections", "names", search.collections, MOST_COLLECTIONS),
+    )
+    for name, what, given, most in (ids, collections):
+        if len(given) > most:
+            raise InvalidParameter(f"{name} has {len(given)} {what}; at most {most} are accepted", locator=name)
     if len(search.sort) > MOST_SORTED:
         raise InvalidParameter(f"sortby has more than {MOST_SORTED} properties", locator="sortby")
 
 
-def _sort_key(keys: Sequence[Key], row: Any) -> tuple[Any, ...]:  # noqa: ANN401 -- the driver's own
+def _sort_key(keys: Sequence[Key], row: DriverRow) -> tuple[Any, ...]:
     """By which items of several collections are merged, in the order in which the database sorts those of one."""
     parts = list[Any]()
     for key, value in zip(keys, row[REF_COUNT:], strict=False):

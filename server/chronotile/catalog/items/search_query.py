@@ -6,49 +6,25 @@ filter.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import orjson
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    Null,
-    Select,
-    Text,
-    and_,
-    bindparam,
-    case,
-    false,
-    func,
-    literal,
-    literal_column,
-    or_,
-    select,
-)
+import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql import ColumnElement
 from sqlalchemy.sql.visitors import iterate
 
 from chronotile.catalog.items import statements as queries
-from chronotile.catalog.items.cql2.conditions import (
-    EDGES,
-    TIMES,
-    Columns,
-    Condition,
-    Plain,
-    loosely,
-    near_boxes,
-    plain_parts,
-)
+from chronotile.catalog.items.cql2.conditions import EXACT, Columns, Condition, Plain, loosely, near_boxes, plain_parts
 from chronotile.catalog.items.cql2.narrowing import parts_of
 from chronotile.catalog.items.cql2.translate import COMPARISONS, TURNED, translate
 from chronotile.catalog.items.cursors import Cursor
 from chronotile.catalog.items.footprints import MOST_CELLS, cells_meeting, outward
 from chronotile.catalog.items.properties import is_text
 from chronotile.catalog.items.schema import BODIES, COVERS, ITEMS, VALUES
-from chronotile.catalog.items.statements import Statement, Value, listed, padded
+from chronotile.catalog.items.statements import DriverCursor, Statement, Value, listed, padded
 from chronotile.core.database import POSTGRESQL
 from chronotile.core.errors import InvalidParameter
 from chronotile.core.model.grid import BBox
@@ -66,8 +42,6 @@ MOST_TEXT = 2_000
 BOUNDS = {"=", *TURNED}
 MOST_EXACT = 1 << 53
 """Integers up to here are numbers with a point without loss."""
-EXACT = {"id", *TIMES, *EDGES}
-"""What items are sorted by in columns of their own: ranks are rounded."""
 SORTED_TEXT = 200
 """Characters by which texts are sorted: cursors have them, and are part of addresses."""
 
@@ -157,58 +131,52 @@ class Key:
     """Or else a number."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Query:
     """The statements of a shape; parameters are those of `parameters_of`, `most` and those of `after_values`."""
 
     dialect: Dialect
-    select: Select[Any]
+    select: sa.Select[Any]
     """Items in no order."""
     keys: tuple[Key, ...]
     condition: Condition | None
     """Where footprints have to be tested for it."""
-    statements: dict[object, Statement] = field(default_factory=dict)
-    """Made so far: a page for each set of values that a cursor misses, and a count."""
+    pages: dict[tuple[bool, ...] | None, Statement] = field(default_factory=dict)
+    """Made so far, for each set of values that a cursor misses."""
 
     def page(self, after: Cursor | None) -> Statement:
         """Return the statement of at most `most` items after a cursor, in their order."""
         missing = None if after is None else tuple(value is None for value in after.keys)
-        if missing not in self.statements:
+        if missing not in self.pages:
             order = [part for key in self.keys for part in _order(key)]
             wanted = self.select if missing is None else self.select.where(_is_after(self.keys, missing))
-            wanted = wanted.order_by(*order, ITEMS.c.number).limit(bindparam("most"))
-            self.statements[missing] = Statement(wanted, self.dialect)
-        return self.statements[missing]
+            wanted = wanted.order_by(*order, ITEMS.c.number).limit(sa.bindparam("most"))
+            self.pages[missing] = Statement(wanted, self.dialect)
+        return self.pages[missing]
 
+    @cached_property
     def count(self) -> Statement:
-        """Return the statement that counts items, up to `most`."""
-        if "count" not in self.statements:
-            some = self.select.with_only_columns(literal_column("1")).limit(bindparam("most")).subquery()
-            self.statements["count"] = Statement(select(func.count()).select_from(some), self.dialect)
-        return self.statements["count"]
+        """The statement that counts items, up to `most`."""
+        some = self.select.with_only_columns(sa.literal_column("1")).limit(sa.bindparam("most")).subquery()
+        return Statement(sa.select(sa.func.count()).select_from(some), self.dialect)
 
     @property
     def scans(self) -> bool:
         """Whether all items have to be compared before the first is known, for want of an index."""
-        columns = {part for key in self.keys for part in iterate(key.column) if isinstance(part, Column)}
+        columns = {part for key in self.keys for part in iterate(key.column) if isinstance(part, sa.Column)}
         return ITEMS.c.updated in columns or any(column.table is BODIES for column in columns)
 
+    @cached_property
     def by_day(self) -> Statement:
-        """Return the statement that counts items by the days in which they begin, counted from 1970."""
-        if "days" not in self.statements:
-            day: ColumnElement[Any] = _day_of(ITEMS.c.start)
-            days: Select[Any] = self.select.with_only_columns(day, func.count()).group_by(day)
-            self.statements["days"] = Statement(days, self.dialect)
-        return self.statements["days"]
+        """The statement that counts items by the days in which they begin, counted from 1970."""
+        start = ITEMS.c.start  # both databases divide towards zero
+        day: ColumnElement[Any] = sa.case((start < 0, -((-start - 1) // DAY_NS) - 1), else_=start // DAY_NS)
+        days: sa.Select[Any] = self.select.with_only_columns(day, sa.func.count()).group_by(day)
+        return Statement(days, self.dialect)
 
     def within(self, condition: ColumnElement[bool]) -> "Query":
         """Return the same with one more condition."""
-        return replace(self, select=self.select.where(condition), statements={})
-
-
-def _day_of(column: ColumnElement[int]) -> ColumnElement[int]:
-    # The day of an instant, counted from 1970; both databases divide towards zero.
-    return case((column < 0, -((-column - 1) // DAY_NS) - 1), else_=column // DAY_NS)
+        return replace(self, select=self.select.where(condition), pages={})
 
 
 def query_of(shape: Shape) -> Query:
@@ -238,11 +206,8 @@ def boxes_near(shape: Shape) -> tuple[BBox, ...]:
 
 def box_values(boxes: Sequence[BBox]) -> dict[str, Value]:
     """Return the parameters of boxes within ±180 degrees."""
-    return {
-        f"{name}{number}": float(value)
-        for number, box in enumerate(boxes)
-        for name, value in zip(queries.EDGES, box, strict=True)
-    }
+    edges = ((number, zip(queries.EDGES, box, strict=True)) for number, box in enumerate(boxes))
+    return {f"{name}{number}": float(value) for number, box in edges for name, value in box}
 
 
 def after_values(after: Cursor | None) -> Mapping[str, Value]:
@@ -262,7 +227,7 @@ def _query_of(shape: Shape) -> Query:
     keys = by_start if shape.is_by_value else by_property if shape.do_ranks_fall is None else by_rank
     tested = None if condition is None or isinstance(condition, Plain) else condition
     plain = () if tested is None else tuple(plain_parts(tested))
-    wanted = select(*queries.REF_COLUMNS[:REF_COUNT], *(key.column for key in keys), *plain)
+    wanted = sa.select(*queries.REF_COLUMNS[:REF_COUNT], *(key.column for key in keys), *plain)
     has_body = BODIES.c.item == ITEMS.c.number
     if shape.is_by_value:
         wanted = wanted.join_from(VALUES, ITEMS, ITEMS.c.number == VALUES.c.item)
@@ -296,18 +261,18 @@ def _translated(filter_: Filter, dialect: str) -> tuple[Condition, bool]:
 def _where(shape: Shape) -> Iterator[ColumnElement[bool]]:
     start = VALUES.c.start if shape.is_by_value else ITEMS.c.start
     if shape.is_by_value:
-        yield and_(VALUES.c.collection == bindparam("collection"), VALUES.c.value == bindparam("value"))
+        yield sa.and_(VALUES.c.collection == sa.bindparam("collection"), VALUES.c.value == sa.bindparam("value"))
     elif shape.are_listed:  # without the collection, by which SQLite would take an index
         yield _is_listed(shape.dialect)
     else:
-        yield ITEMS.c.collection == bindparam("collection")
+        yield ITEMS.c.collection == sa.bindparam("collection")
     if shape.has_span:
-        yield ITEMS.c.end > bindparam("after")
+        yield ITEMS.c.end > sa.bindparam("after")
     if shape.has_starts:
-        yield start.between(bindparam("first_start"), bindparam("last_start"))
+        yield start.between(sa.bindparam("first_start"), sa.bindparam("last_start"))
     if shape.boxes is not None:
         near = [queries.in_box(number) for number in map(str, range(shape.boxes))]
-        yield or_(*near) if near else literal_column("1") == literal_column("0")
+        yield sa.or_(*near) if near else sa.literal_column("1") == sa.literal_column("0")
 
 
 def rank_bounds(shape: Shape) -> Iterator[ColumnElement[bool]]:
@@ -334,9 +299,9 @@ def rank_bounds(shape: Shape) -> Iterator[ColumnElement[bool]]:
 def _is_listed(dialect: Dialect) -> ColumnElement[bool]:
     """Whether an item is one of `numbers`: one parameter, so that the statement is short."""
     if dialect.name == POSTGRESQL:
-        return ITEMS.c.number == func.any(bindparam("numbers", type_=ARRAY(BigInteger)))
-    listed = func.json_each(bindparam("numbers")).table_valued("value")
-    return ITEMS.c.number.in_(select(listed.c.value))
+        return ITEMS.c.number == sa.func.any(sa.bindparam("numbers", type_=ARRAY(sa.BigInteger)))
+    listed = sa.func.json_each(sa.bindparam("numbers")).table_valued("value")
+    return ITEMS.c.number.in_(sa.select(listed.c.value))
 
 
 def _keys(sort: Sequence[tuple[str, bool]], columns: Columns) -> tuple[Key, ...]:
@@ -347,13 +312,17 @@ def _keys(sort: Sequence[tuple[str, bool]], columns: Columns) -> tuple[Key, ...]
             found = columns.property(name)
         except InvalidParameter as error:
             raise InvalidParameter(f"sortby: {error.message}", locator="sortby") from error
-        number = found.time if found.is_time else func.coalesce(found.number, found.time)
+        number = found.time if found.is_time else sa.func.coalesce(found.number, found.time)
         may_miss = name not in {"datetime", "id", "collection"}
-        if not isinstance(found.number, Null) or found.is_time:
+        if not isinstance(found.number, sa.Null) or found.is_time:
             keys.append(Key(number, is_descending, may_miss, is_text=False))
-        if not isinstance(found.text, Null):
+        if not isinstance(found.text, sa.Null):
             is_short = name in {"id", "collection"}
-            text = found.text if is_short else columns.collated(func.substr(found.text, 1, SORTED_TEXT, type_=Text()))
+            text = (
+                found.text
+                if is_short
+                else columns.collated(sa.func.substr(found.text, 1, SORTED_TEXT, type_=sa.Text()))
+            )
             keys.append(Key(text, is_descending, may_miss, is_text=True))
     return tuple(keys) or (Key(ITEMS.c.start, is_descending=True, may_miss=False, is_text=False),)
 
@@ -374,48 +343,40 @@ def _is_after(keys: Sequence[Key], missing: Sequence[bool]) -> ColumnElement[boo
         keys: What items are sorted by.
         missing: Which of the values the other one lacks.
     """
-    condition: ColumnElement[bool] = ITEMS.c.number > bindparam("after_number")
+    condition: ColumnElement[bool] = ITEMS.c.number > sa.bindparam("after_number")
     for number, key in reversed(tuple(enumerate(keys))):
         if missing[number]:
-            condition = and_(key.column.is_(None), condition)
+            condition = sa.and_(key.column.is_(None), condition)
             continue
-        value = bindparam(f"after{number}", type_=key.column.type)
+        value = sa.bindparam(f"after{number}", type_=key.column.type)
         beyond = key.column < value if key.is_descending else key.column > value
         lacking = [key.column.is_(None)] if key.may_miss else []
-        condition = or_(beyond, *lacking, and_(key.column == value, condition))
-    first, value = keys[0], bindparam("after0", type_=keys[0].column.type)
+        condition = sa.or_(beyond, *lacking, sa.and_(key.column == value, condition))
+    first, value = keys[0], sa.bindparam("after0", type_=keys[0].column.type)
     if missing[0] or first.may_miss:
         return condition
     # Which an index finds.
-    return and_(first.column <= value if first.is_descending else first.column >= value, condition)
+    return sa.and_(first.column <= value if first.is_descending else first.column >= value, condition)
 
 
 def numbers_of(
-    ids: Sequence[str],
-    collection: SearchedCollection,
-    cursor: Any,  # noqa: ANN401 -- the driver's own
-    *,
-    dialect: Dialect,
+    ids: Sequence[str], collection: SearchedCollection, cursor: DriverCursor, *, dialect: Dialect
 ) -> Sequence[int]:
     """Return the numbers of the items that have some ids, ascending; an id that no database holds is of none."""
     texts = [each for each in ids if is_text(each)]
     if not texts:
         return ()
     wanted = padded(texts)
-    values: dict[str, Value] = {"collection": collection.number, **listed("id", wanted)}
-    return sorted(number for (number,) in _ids_statement(len(wanted), dialect).run(cursor, values))
-
-
-@lru_cache(maxsize=16)
-def _ids_statement(ids: int, dialect: Dialect) -> Statement:
-    return Statement(queries.numbers_of_ids(ids), dialect)
+    statement = queries.of_list(queries.numbers_of_ids, len(wanted), dialect)
+    rows = statement.run(cursor, {"collection": collection.number, **listed("id", wanted)})
+    return sorted(number for (number,) in rows)
 
 
 def numbers_near(
     boxes: Sequence[BBox],
     collection: SearchedCollection,
     instants: tuple[int, int],
-    cursor: Any,  # noqa: ANN401 -- the driver's own
+    cursor: DriverCursor,
     *,
     dialect: Dialect,
 ) -> Sequence[int] | None:
@@ -427,25 +388,13 @@ def numbers_near(
             return None
         if not cells:  # of a collection without items
             continue
-        wanted = padded(cells)
-        values: dict[str, Value] = {
-            "collection": collection.number,
-            "first": instants[0],
-            "last": instants[1],
-            "most": MOST_COVERS + 1,
-            **dict(zip(queries.EDGES, outward(box), strict=True)),
-            **listed("cell", wanted),
-        }
-        found = _numbers_statement(len(wanted), dialect).run(cursor, values)
+        count, values = queries.near_values(box, cells)
+        values |= {"collection": collection.number, "first": instants[0], "last": instants[1], "most": MOST_COVERS + 1}
+        found = queries.of_list(queries.numbers_in_cells, count, dialect).run(cursor, values)
         numbers.update(number for (number,) in found)
         if len(found) > MOST_COVERS or len(numbers) > FEW:
             return None
     return sorted(numbers)
-
-
-@lru_cache(maxsize=16)
-def _numbers_statement(cells: int, dialect: Dialect) -> Statement:
-    return Statement(queries.numbers_in_cells(cells), dialect)
 
 
 def in_cells(boxes: Sequence[BBox], collection: SearchedCollection, instants: tuple[int, int]) -> ColumnElement[bool]:
@@ -454,15 +403,15 @@ def in_cells(boxes: Sequence[BBox], collection: SearchedCollection, instants: tu
     for box in boxes:
         cells = cells_meeting(box, collection.levels, most=MOST_CELLS)
         if cells is None:
-            return and_(True)
+            return sa.and_(True)
         if not cells:  # of a collection without items
             continue
         west, south, east, north = outward(box)
-        found = select(COVERS.c.item).where(
+        found = sa.select(COVERS.c.item).where(
             COVERS.c.collection == collection.number,
-            COVERS.c.cell.in_([literal(cell) for cell in cells]),
+            COVERS.c.cell.in_([sa.literal(cell) for cell in cells]),
             COVERS.c.instant.between(*instants),
             *(COVERS.c.west <= east, COVERS.c.east >= west, COVERS.c.south <= north, COVERS.c.north >= south),
         )
         conditions.append(ITEMS.c.number.in_(found))
-    return or_(false(), *conditions)
+    return sa.or_(sa.false(), *conditions)

@@ -13,11 +13,13 @@ from typing import Any, Self, TypeVar
 
 from sqlalchemy import Connection, Engine, Select, Table, Update, and_, bindparam, exists, func, insert, or_, select
 from sqlalchemy.engine import Dialect
-from sqlalchemy.sql import ColumnElement
+from sqlalchemy.sql import ColumnElement, Insert
 
+from chronotile.catalog.items.footprints import outward
 from chronotile.catalog.items.schema import BODIES, COLLECTIONS, COVERS, FORMS, HEADERS, INSTANTS, ITEMS, VALUES
 from chronotile.core.database import POSTGRESQL, Usage, fault_of, words_for_faults
 from chronotile.core.errors import ServerBusy
+from chronotile.core.model.grid import BBox
 
 REPEATABLE_READ = 3
 """What psycopg calls the isolation in which all statements of a transaction see one state."""
@@ -31,19 +33,25 @@ SLACK_S = 0.5
 """By how much a statement of PostgreSQL may exceed the time that is left: to set that takes as long as a statement."""
 
 Value = int | float | str | bytes | bool | None
+DriverCursor = Any
+"""A cursor of the driver, in a transaction."""
+DriverRow = Any
+"""A row as such a cursor returns it."""
 _Any = TypeVar("_Any")
 
 
 class Statement:
     """A statement in the words of one database."""
 
-    def __init__(self, select: Select[Any] | Update, dialect: Dialect) -> None:
-        compiled = select.compile(dialect=dialect)
+    def __init__(
+        self, words: Select[Any] | Insert | Update, dialect: Dialect, columns: Sequence[str] | None = None
+    ) -> None:
+        compiled = words.compile(dialect=dialect, column_keys=columns)
         self._sql = str(compiled)
         self._constants = dict(compiled.params)
         self._order: list[str] | None = getattr(compiled, "positiontup", None)
 
-    def run(self, cursor: Any, values: Mapping[str, Value]) -> list[Any]:  # noqa: ANN401 -- the driver's own
+    def run(self, cursor: DriverCursor, values: Mapping[str, Value]) -> list[Any]:
         """Return the rows of the statement."""
         cursor.execute(self._sql, self._filled(values))
         rows: list[Any] = cursor.fetchall()
@@ -52,6 +60,12 @@ class Statement:
     def change(self, connection: Connection, values: Mapping[str, Value]) -> None:
         """Run a statement that changes rows."""
         connection.exec_driver_sql(self._sql, self._filled(values))
+
+    def change_each(self, connection: Connection, rows: Sequence[Mapping[str, Value]]) -> None:
+        """Run a statement that inserts rows, each of which has all columns."""
+        order = self._order
+        filled: Any = rows if order is None else [tuple([row[name] for name in order]) for row in rows]
+        connection.exec_driver_sql(self._sql, filled)
 
     def _filled(self, values: Mapping[str, Value]) -> Any:  # noqa: ANN401 -- as the driver takes them
         filled = {**self._constants, **values}
@@ -69,16 +83,9 @@ class TimeLimit:
     """
 
     def __init__(
-        self,
-        seconds: float,
-        cursor: Any,  # noqa: ANN401 -- the driver's own
-        dialect: Dialect,
-        clock: Callable[[], float] = time.monotonic,
+        self, seconds: float, cursor: DriverCursor, dialect: Dialect, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._seconds = seconds
-        self._cursor = cursor
-        self._dialect = dialect
-        self._clock = clock
+        self._seconds, self._cursor, self._dialect, self._clock = seconds, cursor, dialect, clock
         self._deadline = clock() + seconds
         self._set = inf
         """How long PostgreSQL lets a statement run."""
@@ -135,14 +142,10 @@ class TimeLimit:
 
 def insert_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, Value]]) -> None:
     """Insert rows, whose values are as the driver takes them; each has all columns."""
-    if not rows:
-        return
     if len(rows) > MOST_INSERTED and connection.dialect.name == POSTGRESQL:
         _copy_rows(connection, table, rows)
-        return
-    sql, order = _insertion(table, connection.dialect)
-    filled: Any = rows if order is None else [tuple([row[name] for name in order]) for row in rows]
-    connection.exec_driver_sql(sql, filled)
+    elif rows:
+        _insertion(table, connection.dialect).change_each(connection, rows)
 
 
 def _copy_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, Value]]) -> None:
@@ -157,10 +160,9 @@ def _copy_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str,
 
 
 @lru_cache(maxsize=64)
-def _insertion(table: Table, dialect: Dialect) -> tuple[str, list[str] | None]:
-    # The statement that inserts a row, and the order of its values; to make it takes a fifth of adding one item.
-    compiled = insert(table).compile(dialect=dialect, column_keys=list(table.c.keys()))
-    return str(compiled), getattr(compiled, "positiontup", None)
+def _insertion(table: Table, dialect: Dialect) -> Statement:
+    # The statement that inserts a row: to make it takes a fifth of adding one item.
+    return Statement(insert(table), dialect, table.c.keys())
 
 
 @contextmanager
@@ -236,19 +238,27 @@ REF_COLUMNS = (
 EDGES = ("west", "south", "east", "north")
 
 
+def near_values(box: BBox, cells: Sequence[int]) -> tuple[int, dict[str, Value]]:
+    """Return how many `cell…` a statement of some cells has, and these with the edges of the box."""
+    wanted = padded(cells)
+    return len(wanted), dict(zip(EDGES, outward(box), strict=True)) | listed("cell", wanted)
+
+
+@lru_cache(maxsize=256)
+def of_list(query: Callable[[int], Select[Any]], count: int, dialect: Dialect) -> Statement:
+    """Return the statement of a query with a list of so many values."""
+    return Statement(query(count), dialect)
+
+
 def names(prefix: str, count: int) -> list[Any]:
     """Return the parameters of a list."""
     return [bindparam(f"{prefix}{number}") for number in range(count)]
 
 
-def collection() -> Select[Any]:
-    """A collection by `archive` and `id`."""
-    return select(COLLECTIONS).where(COLLECTIONS.c.archive == bindparam("archive"), COLLECTIONS.c.id == bindparam("id"))
-
-
-def collections() -> Select[Any]:
-    """All collections of an `archive`."""
-    return select(COLLECTIONS).where(COLLECTIONS.c.archive == bindparam("archive"))
+COLLECTION = select(COLLECTIONS).where(
+    COLLECTIONS.c.archive == bindparam("archive"), COLLECTIONS.c.id == bindparam("id")
+)
+"""A collection by `archive` and `id`."""
 
 
 @cache
@@ -309,21 +319,11 @@ def of_instants(instants: int) -> Select[Any]:
     )
 
 
-@cache
-def instants() -> Select[Any]:
-    """Instants of a collection and their ends."""
-    return (
-        select(INSTANTS.c.instant, INSTANTS.c.end)
-        .where(INSTANTS.c.collection == bindparam("collection"))
-        .order_by(INSTANTS.c.instant)
-    )
-
-
-@cache
-def ends() -> tuple[Select[Any], Select[Any]]:
-    """The first of `instants`, and the last."""
-    last = instants().order_by(None).order_by(INSTANTS.c.instant.desc())
-    return instants().limit(1), last.limit(1)
+_UNORDERED = select(INSTANTS.c.instant, INSTANTS.c.end).where(INSTANTS.c.collection == bindparam("collection"))
+ALL_INSTANTS = _UNORDERED.order_by(INSTANTS.c.instant)
+"""Instants of a collection and their ends."""
+ENDS = ALL_INSTANTS.limit(1), _UNORDERED.order_by(INSTANTS.c.instant.desc()).limit(1)
+"""The first of them, and the last."""
 
 
 @cache
@@ -340,13 +340,14 @@ def instants_changed(instants: int) -> Select[Any]:
 @cache
 def instants_in_cells(cells: int) -> Select[Any]:
     """Instants of items in `cell…` that may meet a box, and their ends; one statement, as rows cost more than pages."""
-    return instants().where(INSTANTS.c.instant.in_(select(COVERS.c.instant).where(_in_cells(cells))))
+    return ALL_INSTANTS.where(INSTANTS.c.instant.in_(select(COVERS.c.instant).where(_in_cells(cells))))
 
 
+@cache
 def instants_in_box() -> Select[Any]:
     """Instants with an item that meets a box of many cells, and their ends: the first item found is enough."""
     found = exists().where(ITEMS.c.collection == INSTANTS.c.collection, ITEMS.c.instant == INSTANTS.c.instant, in_box())
-    return instants().where(found)
+    return ALL_INSTANTS.where(found)
 
 
 @cache
@@ -380,20 +381,16 @@ def forms(count: int) -> Select[Any]:
     return select(FORMS.c.digest, FORMS.c.body).where(FORMS.c.digest.in_(names("digest", count)))
 
 
-def forms_of_collection() -> Select[Any]:
-    """Forms of assets of items of a collection, those of most items first."""
-    return (
-        select(FORMS.c.body, FORMS.c["items"])
-        .where(FORMS.c.collection == bindparam("collection"))
-        .order_by(FORMS.c["items"].desc(), FORMS.c.digest)
-        .limit(bindparam("most"))
-    )
-
-
-def unranked() -> Select[Any]:
-    """How many items of a collection there are, and how many lack what they are sorted by."""
-    counts: tuple[Any, ...] = (func.count(), func.count() - func.count(ITEMS.c.rank))
-    return select(*counts).where(ITEMS.c.collection == bindparam("collection"))
+FORMS_OF_COLLECTION = (
+    select(FORMS.c.body, FORMS.c["items"])
+    .where(FORMS.c.collection == bindparam("collection"))
+    .order_by(FORMS.c["items"].desc(), FORMS.c.digest)
+    .limit(bindparam("most"))
+)
+"""Forms of assets of items of a collection, those of most items first."""
+_COUNTS: tuple[Any, ...] = (func.count(), func.count() - func.count(ITEMS.c.rank))
+UNRANKED = select(*_COUNTS).where(ITEMS.c.collection == bindparam("collection"))
+"""How many items of a collection there are, and how many lack what they are sorted by."""
 
 
 def _in_cells(cells: int) -> ColumnElement[bool]:

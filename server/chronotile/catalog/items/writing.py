@@ -14,7 +14,7 @@ from chronotile.catalog.items.lookups import product_key
 from chronotile.catalog.items.preparing import Form, Prepared, packed_digest
 from chronotile.catalog.items.properties import group_start, rank_of, take_out_values, value_records
 from chronotile.catalog.items.schema import BODIES, COLLECTIONS, COVERS, FORMS, HEADERS, INSTANTS, ITEMS, SCHEMA, VALUES
-from chronotile.catalog.items.statements import chunks, insert_rows
+from chronotile.catalog.items.statements import EDGES, chunks, insert_rows
 from chronotile.core.database import database_time
 from chronotile.core.errors import MAX_SHOWN, ItemExists
 from chronotile.core.model.grid import BBox
@@ -44,16 +44,6 @@ class Changes:
     """Of items that are new."""
     longest: int = 0
     """How long the longest of them lasts, in nanoseconds."""
-
-
-@dataclass(frozen=True, slots=True)
-class Numbered:
-    """An item to be written."""
-
-    number: int
-    prepared: Prepared
-    first_change: int
-    last_change: int
 
 
 def settings_of(row: Row[Any] | SimpleNamespace) -> IndexSettings:
@@ -134,9 +124,8 @@ def put_into(
         prepared for prepared in batch if (old := existing.get(prepared.id)) is None or old.digest != prepared.digest
     ]
     replaced = [existing[prepared.id] for prepared in changed if prepared.id in existing]
-    summary = PutSummary(
-        added=len(changed) - len(replaced), replaced=len(replaced), unchanged=len(batch) - len(changed)
-    )
+    added, unchanged = len(changed) - len(replaced), len(batch) - len(changed)
+    summary = PutSummary(added=added, replaced=len(replaced), unchanged=unchanged)
     if not changed:
         return summary
     changes, change = Changes(), take_change(connection)
@@ -148,11 +137,8 @@ def put_into(
         if prepared.id not in numbers:
             numbers[prepared.id] = next_number
             next_number += 1
-    new = [
-        Numbered(numbers[each.id], each, first_change=firsts.get(each.id, change), last_change=change)
-        for each in changed
-    ]
-    _insert(connection, row, new, changes)
+    new = [(numbers[each.id], each, firsts.get(each.id, change)) for each in changed]
+    _insert(connection, row, new, changes, change=change)
     finish(connection, row, changes)
     return summary
 
@@ -174,10 +160,8 @@ def take_out(connection: Connection, row: Row[Any], items: Sequence[Row[Any]], c
             changes.forms[packed_digest(assets)] -= 1
         if row.searched is not None:
             wanted = select(ITEMS.c.number, ITEMS.c.start, BODIES.c.properties)
-            found = connection.execute(
-                wanted.join(BODIES, BODIES.c.item == ITEMS.c.number).where(BODIES.c.item.in_(part))
-            )
-            take_out_values(connection, row.number, found.all(), settings_of(row).searched)
+            found = wanted.join(BODIES, BODIES.c.item == ITEMS.c.number).where(BODIES.c.item.in_(part))
+            take_out_values(connection, row.number, connection.execute(found).all(), settings_of(row).searched)
     for item in items:
         changes.items[item.instant] -= 1
         changes.ended.add(item.instant)
@@ -197,27 +181,28 @@ def finish(connection: Connection, row: Row[Any], changes: Changes) -> None:
     for box in changes.boxes:
         levels |= 1 << level_of(box)
     has_grown = any(getattr(row, name) != value for name, value in extent.items())
-    connection.execute(
-        update(COLLECTIONS)
-        .where(COLLECTIONS.c.number == row.number)
-        .values(
-            counter=row.counter + 1,
-            times_counter=row.times_counter + are_times_other,
-            layouts_counter=row.layouts_counter + (are_layouts_new or has_grown),
-            levels=levels,
-            longest=max(row.longest, changes.longest),
-            **extent,
-        )
+    set_columns(
+        connection,
+        row.number,
+        counter=row.counter + 1,
+        times_counter=row.times_counter + are_times_other,
+        layouts_counter=row.layouts_counter + (are_layouts_new or has_grown),
+        levels=levels,
+        longest=max(row.longest, changes.longest),
+        **extent,
     )
+
+
+def set_columns(connection: Connection, collection: int, **values: Any) -> None:  # noqa: ANN401 -- as columns have them
+    """Write columns of a collection, which is locked."""
+    connection.execute(update(COLLECTIONS).where(COLLECTIONS.c.number == collection).values(values))
 
 
 def cover_records(collection: int, number: int, instant: int, box: BBox) -> list[Record]:
     """Return the rows by which an item is found."""
     common = {"collection": collection, "instant": instant, "item": number}
-    return [
-        {"cell": cell, **common, **dict(zip(("west", "south", "east", "north"), outward(part), strict=True))}
-        for cell, part in cell_boxes(box).items()
-    ]
+    parts = cell_boxes(box).items()
+    return [{"cell": cell, **common, **dict(zip(EDGES, outward(part), strict=True))} for cell, part in parts]
 
 
 def box_of(row: Row[Any]) -> BBox:
@@ -230,12 +215,14 @@ def take_change(connection: Connection) -> int:
     return _take_numbers(connection, "next_change", 1)
 
 
-def _insert(connection: Connection, row: Row[Any], items: Sequence[Numbered], changes: Changes) -> None:
+def _insert(
+    connection: Connection, row: Row[Any], items: Sequence[tuple[int, Prepared, int]], changes: Changes, *, change: int
+) -> None:
+    """Write items, each with its number and the change that added it, by a change."""
     settings, changed = settings_of(row), row.counter + 1
     rows, bodies, covers, headers = list[Record](), list[Record](), list[Record](), list[Record]()
     values = list[Record]()
-    for numbered in items:
-        number, item = numbered.number, numbered.prepared
+    for number, item, first_change in items:
         start, end, properties = item.start, item.end, item.properties
         instant = group_start(start, item.bbox, settings)
         rows.append(
@@ -248,11 +235,11 @@ def _insert(connection: Connection, row: Row[Any], items: Sequence[Numbered], ch
                 "end": end,
                 "updated": item.updated,
                 "changed": changed,
-                "first_change": numbered.first_change,
-                "last_change": numbered.last_change,
+                "first_change": first_change,
+                "last_change": change,
                 "product": product_key(product_id(row.id, item.id)),
                 "rank": rank_of(properties, start, settings),
-                **dict(zip(("west", "south", "east", "north"), map(float, item.bbox), strict=True)),
+                **dict(zip(EDGES, map(float, item.bbox), strict=True)),
                 "footprint": item.footprint,
                 "digest": item.digest,
             }
@@ -314,24 +301,13 @@ def cover_keys(collection: int, item: Row[Any]) -> Iterable[Record]:
 def _write_instants(connection: Connection, row: Row[Any], changes: Changes) -> bool:
     """Whether instants appeared, vanished or are longer or shorter."""
     is_of_days = row.grouping == "solar_day"
-    touched = sorted(
-        {
-            *(instant for instant, count in changes.items.items() if count),
-            *changes.ends,
-            *changes.ended,
-            *changes.touched,
-        }
-    )
+    others = {instant for instant, count in changes.items.items() if count}
+    touched = sorted(others.union(changes.ends, changes.ended, changes.touched))
     known = dict[int, tuple[int, int]]()
+    before = select(INSTANTS.c.instant, INSTANTS.c["items"], INSTANTS.c.end).where(INSTANTS.c.collection == row.number)
     for part in chunks(touched):
-        known |= {
-            instant: (items, end)
-            for instant, items, end in connection.execute(
-                select(INSTANTS.c.instant, INSTANTS.c["items"], INSTANTS.c.end).where(
-                    INSTANTS.c.collection == row.number, INSTANTS.c.instant.in_(part)
-                )
-            )
-        }
+        rows = connection.execute(before.where(INSTANTS.c.instant.in_(part)))
+        known |= {instant: (items, end) for instant, items, end in rows}
     new = list[Record]()
     for instant in touched:
         items, end = known.get(instant, (0, 0))
@@ -341,7 +317,8 @@ def _write_instants(connection: Connection, row: Row[Any], changes: Changes) -> 
         if is_of_days:
             end = instant + DAY_NS
         elif instant in changes.ended:
-            end = _latest_end(connection, row.number, instant)
+            latest = select(func.max(ITEMS.c.end)).where(ITEMS.c.collection == row.number, ITEMS.c.instant == instant)
+            end = int(connection.scalars(latest).one())
         else:
             end = max(end, changes.ends.get(instant, 0))
         changed = row.counter + 1
@@ -350,11 +327,6 @@ def _write_instants(connection: Connection, row: Row[Any], changes: Changes) -> 
         connection.execute(delete(INSTANTS).where(INSTANTS.c.collection == row.number, INSTANTS.c.instant.in_(part)))
     insert_rows(connection, INSTANTS, new)
     return {(each["instant"], each["end"]) for each in new} != {(each, end) for each, (_, end) in known.items()}
-
-
-def _latest_end(connection: Connection, collection: int, instant: int) -> int:
-    latest = select(func.max(ITEMS.c.end)).where(ITEMS.c.collection == collection, ITEMS.c.instant == instant)
-    return int(connection.scalars(latest).one())
 
 
 def write_forms(connection: Connection, collection: int, changes: Changes) -> bool:
@@ -370,9 +342,8 @@ def write_forms(connection: Connection, collection: int, changes: Changes) -> bo
     for digest in digests:
         items = known.get(digest, 0) + changes.forms[digest]
         if digest not in known:
-            new.append(
-                {"collection": collection, "digest": digest, "items": items, "body": changes.new_forms[digest].body}
-            )
+            body = changes.new_forms[digest].body
+            new.append({"collection": collection, "digest": digest, "items": items, "body": body})
         elif items:
             others.append({"the_digest": digest, "the_items": items})
         else:
@@ -401,7 +372,5 @@ def _extent(row: Row[Any], boxes: Sequence[BBox]) -> dict[str, float]:
         return {}
     columns = list(zip(*edges, strict=True))
     least = (True, True, False, False, True, False)
-    return {
-        name: float(min(values) if is_least else max(values))
-        for name, values, is_least in zip(names, columns, least, strict=True)
-    }
+    edges_of = zip(names, columns, least, strict=True)
+    return {name: float(min(values) if is_least else max(values)) for name, values, is_least in edges_of}

@@ -1,7 +1,7 @@
 """A search of items as the request of a STAC API."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
@@ -11,10 +11,10 @@ import shapely
 
 from chronotile.archive.index.apis import ApiSearch, CoreSearch, Request, core_search
 from chronotile.archive.index.documents import Json
-from chronotile.archive.index.source import ItemRules
+from chronotile.archive.index.source import ItemRules, matches
 from chronotile.catalog.items.cql2.conditions import Columns
-from chronotile.catalog.items.cql2.translate import DocumentFilter, translate, with_cut_boxes
-from chronotile.catalog.items.cql2.tree import checked
+from chronotile.catalog.items.cql2.translate import DocumentFilter, meeting, translate, with_cut_boxes
+from chronotile.catalog.items.cql2.tree import all_of, checked
 from chronotile.catalog.items.footprints import search_boxes
 from chronotile.catalog.items.search import MOST_IDS
 from chronotile.core.errors import InvalidParameter, SearchNotSupported
@@ -38,36 +38,6 @@ def of_collection(filter_: Mapping[str, Any], collection: str) -> Json | bool:
     return _decided(filter_, collection)
 
 
-def with_geometry(geometry: Mapping[str, Any]) -> Json:
-    """Return the condition that footprints meet a geometry.
-
-    Raises:
-        InvalidParameter: It is none.
-    """
-    condition: Json = {"op": "s_intersects", "args": [{"property": "geometry"}, dict(geometry)]}
-    try:
-        translate(checked(condition), Columns("sqlite"))
-    except InvalidParameter as error:
-        raise InvalidParameter(error.message.replace("filter", "geometry", 1), locator="geometry") from error
-    return condition
-
-
-def all_of(clauses: Sequence[Json]) -> Json | None:
-    """Return the filter that is true where all of some are."""
-    if not clauses:
-        return None
-    return clauses[0] if len(clauses) == 1 else {"op": "and", "args": list(clauses)}
-
-
-def text_of(filter_: Json) -> str:
-    """Return a filter in CQL2 text.
-
-    Raises:
-        SearchNotSupported: It cannot be written as such.
-    """
-    return _parsed(filter_).to_text()
-
-
 class DocumentCheck:
     """A filter that STAC items are held against one by one.
 
@@ -83,10 +53,7 @@ class DocumentCheck:
 
     def __call__(self, document: Json) -> bool:
         """Return whether an item matches; one that lacks a property it is compared by does not."""
-        try:
-            return bool(self._expression.matches(document))
-        except Exception:  # noqa: BLE001 -- the library's one error of expressions without a result
-            return False
+        return matches(self._expression, document)
 
 
 def _parsed(filter_: Json) -> cql2.Expr:
@@ -156,21 +123,6 @@ class LiveRequest:
     """Whether the number of matches of the API is that of the search, with the configured filter."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Parts:
-    """The parts of a request, which a body and a query spell differently."""
-
-    page: int
-    collection: str | None
-    boxes: tuple[BBox, ...]
-    geometry: Mapping[str, Any] | None
-    datetime: str | None
-    ids: tuple[str, ...]
-    sort: tuple[tuple[str, bool], ...]
-    filter: Json | None
-    query: Mapping[str, Json] = field(default_factory=dict)
-
-
 def live_request(
     api: ApiSearch, rules: ItemRules, search: ItemSearch, collection: str, *, most: int
 ) -> LiveRequest | None:
@@ -195,26 +147,34 @@ def live_request(
     own = [] if rules.filter is None else [rules.filter.to_json()]
     clauses = [wanted] if isinstance(wanted, dict) else []
     if search.geometry is not None:
-        place = with_geometry(search.geometry)
-        clauses += [place] if api.is_of_items else []
+        place = meeting(dict(search.geometry), Columns("sqlite"))
+        clauses += [dict(place)] if api.is_of_items else []
     whole = all_of([*own, *clauses])
     found = CoreSearch() if api.filters is not None else core_search(whole)
     left = None if api.filters is not None else all_of(clauses)
     page = min(search.limit, most) if left is None else most
-    is_placed = bool(boxes) or search.geometry is not None
-    parts = _Parts(
-        page=page,
-        collection=api.collection,
-        boxes=boxes if is_placed and not api.is_of_items else boxes or _around(found.intersects),
-        geometry=None if api.is_of_items else search.geometry,
-        datetime=found.datetime if search.span is None else _interval(search.span),
-        ids=search.ids,
-        sort=(search.sort or NEWEST) if api.has_sort else (),
-        filter=whole if api.filters is not None else None,
-        query=found.query if api.has_query else {},
-    )
+    if found.intersects is not None and not boxes and (search.geometry is None or api.is_of_items):
+        # Not all APIs take geometries in a query.
+        boxes = (BBox(*shapely.from_geojson(orjson.dumps(found.intersects)).bounds),)
+    sort = (search.sort or NEWEST) if api.has_sort else ()
+    keys = [{"field": _field(name), "direction": "desc" if is_falling else "asc"} for name, is_falling in sort]
+    passed_on, language = whole if api.filters is not None else None, "cql2-json" if api.is_post else "cql2-text"
+    members: dict[str, Any] = {
+        "limit": page,
+        "collections": None if api.collection is None else [api.collection],
+        # One box, whose west is greater than its east across the antimeridian.
+        "bbox": [boxes[0].xmin, boxes[0].ymin, boxes[-1].xmax, boxes[0].ymax] if boxes else None,
+        "intersects": None if api.is_of_items or search.geometry is None else dict(search.geometry),
+        "datetime": found.datetime if search.span is None else _interval(search.span),
+        "ids": list(search.ids) or None,
+        "query": dict(found.query) or None if api.has_query else None,
+        "filter-lang": None if passed_on is None else language,
+        "filter": passed_on,
+        "sortby": keys or None,
+    }
+    members = {name: value for name, value in members.items() if value is not None}
     return LiveRequest(
-        first=_posted(api.href, parts) if api.is_post else _got(api.href, parts),
+        first=Request(href=api.href, body=members) if api.is_post else _got(api.href, members),
         page=page,
         check=None if left is None else DocumentCheck(left),
         is_exact=api.filters is not None or whole is None,
@@ -246,57 +206,22 @@ def _interval(span: TimeSpan) -> str:
     return f"{first}/{'..' if span.end >= DISTANT_FUTURE else format_instant(max(last, span.start))}"
 
 
-def _around(geometry: Json | None) -> tuple[BBox, ...]:
-    # The box of a geometry: not all APIs take geometries in a query.
-    return () if geometry is None else (BBox(*shapely.from_geojson(orjson.dumps(geometry)).bounds),)
+_AS_TEXT: Mapping[str, Callable[[Any], str]] = {
+    "collections": ",".join,
+    "bbox": lambda box: ",".join(f"{each:.10g}" for each in box),
+    "intersects": lambda geometry: orjson.dumps(geometry).decode(),
+    "ids": ",".join,
+    "query": lambda query: orjson.dumps(query).decode(),
+    "filter": lambda filter_: _parsed(filter_).to_text(),
+    "sortby": lambda keys: ",".join(f"{'-' if each['direction'] == 'desc' else '+'}{each['field']}" for each in keys),
+}
+"""Members of a body as a query has them."""
 
 
-def _box(boxes: tuple[BBox, ...]) -> list[float]:
-    # One box, whose west is greater than its east across the antimeridian.
-    return [boxes[0].xmin, boxes[0].ymin, boxes[-1].xmax, boxes[0].ymax]
-
-
-def _posted(href: str, parts: _Parts) -> Request:
-    body: Json = {"limit": parts.page}
-    body |= {} if parts.collection is None else {"collections": [parts.collection]}
-    body |= {"bbox": _box(parts.boxes)} if parts.boxes else {}
-    body |= {} if parts.geometry is None else {"intersects": dict(parts.geometry)}
-    body |= {} if parts.datetime is None else {"datetime": parts.datetime}
-    body |= {"ids": list(parts.ids)} if parts.ids else {}
-    body |= {"query": dict(parts.query)} if parts.query else {}
-    body |= {} if parts.filter is None else {"filter-lang": "cql2-json", "filter": parts.filter}
-    if parts.sort:
-        body["sortby"] = [
-            {"field": _field(name), "direction": "desc" if is_descending else "asc"}
-            for name, is_descending in parts.sort
-        ]
-    return Request(href=href, body=body)
-
-
-def _got(href: str, parts: _Parts) -> Request:
-    query = [*parse_qsl(urlsplit(href).query), *_pairs(parts)]
+def _got(href: str, members: Mapping[str, Any]) -> Request:
+    pairs = ((name, _AS_TEXT.get(name, str)(value)) for name, value in members.items())
+    query = [*parse_qsl(urlsplit(href).query), *pairs]
     return Request(href=urlsplit(href)._replace(query=urlencode(query, quote_via=quote)).geturl())
-
-
-def _pairs(parts: _Parts) -> Iterator[tuple[str, str]]:
-    yield "limit", str(parts.page)
-    if parts.collection is not None:
-        yield "collections", parts.collection
-    if parts.boxes:
-        yield "bbox", ",".join(f"{each:.10g}" for each in _box(parts.boxes))
-    if parts.geometry is not None:
-        yield "intersects", orjson.dumps(dict(parts.geometry)).decode()
-    if parts.datetime is not None:
-        yield "datetime", parts.datetime
-    if parts.ids:
-        yield "ids", ",".join(parts.ids)
-    if parts.query:
-        yield "query", orjson.dumps(dict(parts.query)).decode()
-    if parts.filter is not None:
-        yield "filter-lang", "cql2-text"
-        yield "filter", text_of(parts.filter)
-    if parts.sort:
-        yield "sortby", ",".join(f"{'-' if down else '+'}{_field(name)}" for name, down in parts.sort)
 
 
 def _field(name: str) -> str:

@@ -8,25 +8,10 @@ from functools import lru_cache
 from typing import Any
 
 import shapely
+import sqlalchemy as sa
 from shapely.affinity import translate
 from shapely.errors import ShapelyError
 from shapely.geometry import shape
-from sqlalchemy import (
-    BigInteger,
-    Boolean,
-    Double,
-    Text,
-    and_,
-    bindparam,
-    case,
-    cast,
-    func,
-    literal,
-    not_,
-    null,
-    or_,
-    true,
-)
 from sqlalchemy.sql import ColumnElement
 
 from chronotile.catalog.items.cql2.tree import Node, is_geometry_type, refused, shown
@@ -166,13 +151,13 @@ def join(parts: list[Condition], *, is_all: bool) -> Condition:
     """Return conditions of which all or any have to hold, as one of the database if it can test all."""
     plain = [part.sql for part in parts if isinstance(part, Plain)]
     if len(plain) == len(parts):
-        return Plain(and_(*plain) if is_all else or_(*plain))
+        return Plain(sa.and_(*plain) if is_all else sa.or_(*plain))
     return Joined(tuple(parts), is_all)
 
 
 def negate(part: Condition) -> Condition:
     """Return the condition that another does not hold."""
-    return Plain(not_(part.sql)) if isinstance(part, Plain) else Negated(part)
+    return Plain(sa.not_(part.sql)) if isinstance(part, Plain) else Negated(part)
 
 
 def loosely(condition: Condition) -> ColumnElement[bool]:
@@ -181,20 +166,20 @@ def loosely(condition: Condition) -> ColumnElement[bool]:
         return condition.sql
     if isinstance(condition, Spatial):
         boxes = condition.test.boxes
-        return or_(*map(meets_box, boxes)) if boxes else true()
+        return sa.or_(*map(meets_box, boxes)) if boxes else sa.true()
     if isinstance(condition, Negated):
-        return true()
+        return sa.true()
     parts = [loosely(part) for part in condition.parts]
-    return and_(*parts) if condition.is_all else or_(*parts)
+    return sa.and_(*parts) if condition.is_all else sa.or_(*parts)
 
 
 def meets_box(box: BBox) -> ColumnElement[bool]:
     """Return whether the box of an item meets one within ±180 degrees."""
     is_west, is_east = ITEMS.c.west <= float(box.xmax), ITEMS.c.east >= float(box.xmin)
-    return and_(
+    return sa.and_(
         ITEMS.c.south <= float(box.ymax),
         ITEMS.c.north >= float(box.ymin),
-        or_(and_(is_west, is_east), and_(ITEMS.c.west > ITEMS.c.east, or_(is_west, is_east))),
+        sa.or_(sa.and_(is_west, is_east), sa.and_(ITEMS.c.west > ITEMS.c.east, sa.or_(is_west, is_east))),
     )
 
 
@@ -233,11 +218,19 @@ def holds(condition: Condition, plain: Iterator[Truth], footprint: bytes, box: B
     if isinstance(condition, Spatial):
         return condition.test.holds(footprint, box)
     if isinstance(condition, Negated):
-        held = holds(condition.part, plain, footprint, box)
-        return None if held is None else not held
-    found = [holds(part, plain, footprint, box) for part in condition.parts]
-    decisive = not condition.is_all
-    return decisive if decisive in found else None if None in found else not decisive
+        return opposite(holds(condition.part, plain, footprint, box))
+    return of_parts([holds(part, plain, footprint, box) for part in condition.parts], is_all=condition.is_all)
+
+
+def opposite(held: Truth) -> Truth:
+    """Return whether a condition does not hold."""
+    return None if held is None else not held
+
+
+def of_parts(held: Sequence[Truth], *, is_all: bool) -> Truth:
+    """Return whether all or any of some conditions hold."""
+    decisive = not is_all
+    return decisive if decisive in held else None if None in held else not decisive
 
 
 # Properties of items as expressions over the tables: columns where there are some, else values within JSON.
@@ -246,6 +239,8 @@ NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_:.\-]{0,199}")
 TIMES = {"datetime": ITEMS.c.start, "updated": ITEMS.c.updated}
 EDGES = {"start_datetime": ITEMS.c.start, "end_datetime": ITEMS.c.end - 1}
 """What periods begin and end with, and the times of items that state none: the end of an instant is the instant."""
+EXACT = {"id", *TIMES, *EDGES}
+"""What items are sorted by in columns of their own: ranks are rounded."""
 COLLECTION = "collection_id"
 GEOMETRIES = ("geometry", "geom", "bbox")
 
@@ -289,21 +284,21 @@ class Columns:
         if not isinstance(name, str) or not NAME.fullmatch(name):
             raise refused(f"names the property {str(name)[:60]!r}; names have letters, digits and _ : . -")
         if name in GEOMETRIES:
-            return Property(name, null(), null(), null(), null(), is_there=literal(value=True))
+            return Property(name, sa.null(), sa.null(), sa.null(), sa.null(), is_there=sa.literal(value=True))
         if name in TIMES:
             column = TIMES[name]
-            return Property(name, null(), null(), null(), column, is_there=column.is_not(None), is_time=True)
+            return Property(name, sa.null(), sa.null(), sa.null(), column, is_there=column.is_not(None), is_time=True)
         if name in {"id", "collection"}:
-            text = ITEMS.c.id if name == "id" else self.collated(bindparam(COLLECTION, type_=Text()))
-            return Property(name, null(), text, null(), null(), is_there=literal(value=True))
+            text = ITEMS.c.id if name == "id" else self.collated(sa.bindparam(COLLECTION, type_=sa.Text()))
+            return Property(name, sa.null(), text, sa.null(), sa.null(), is_there=sa.literal(value=True))
         self.are_bodies_used = True
-        time = self._of_type(INSTANT_MARK + name, ("integer",), "number", BigInteger())
+        time = self._of_type(INSTANT_MARK + name, ("integer",), "number", sa.BigInteger())
         return Property(
             name,
-            number=self._of_type(name, ("integer", "real"), "number", Double()),
-            text=self.collated(self._of_type(name, ("text",), "string", Text())),
-            boolean=self._of_type(name, ("true", "false"), "boolean", Boolean()),
-            time=func.coalesce(time, EDGES[name]) if name in EDGES else time,
+            number=self._of_type(name, ("integer", "real"), "number", sa.Double()),
+            text=self.collated(self._of_type(name, ("text",), "string", sa.Text())),
+            boolean=self._of_type(name, ("true", "false"), "boolean", sa.Boolean()),
+            time=sa.func.coalesce(time, EDGES[name]) if name in EDGES else time,
             is_there=self._kind(name).is_not(None),
             is_time=name in EDGES,
         )
@@ -316,29 +311,24 @@ class Columns:
         """Return whether a text has the form of a pattern of LIKE: `%` for any, `_` for one character."""
         if self._is_postgresql:
             return text.like(pattern, escape="\\")
-        return text.bool_op("GLOB")(literal(_glob(pattern), Text()))
+        return text.bool_op("GLOB")(sa.literal(_glob(pattern), sa.Text()))
 
     def _kind(self, name: str) -> Expression:
         if self._is_postgresql:
-            return func.jsonb_typeof(func.jsonb_extract_path(BODIES.c.properties, name))
-        return func.json_type(BODIES.c.properties, f'$."{name}"')
+            return sa.func.jsonb_typeof(sa.func.jsonb_extract_path(BODIES.c.properties, name))
+        return sa.func.json_type(BODIES.c.properties, f'$."{name}"')
 
     def _of_type(self, name: str, sqlite: tuple[str, ...], postgresql: str, type_: Any) -> Expression:  # noqa: ANN401 -- SQLAlchemy's
         kind = self._kind(name)
         if self._is_postgresql:
-            text = func.jsonb_extract_path_text(BODIES.c.properties, name)
-            return case((kind == postgresql, cast(text, type_)))
-        value = func.json_extract(BODIES.c.properties, f'$."{name}"', type_=type_)
-        return case((kind.in_([literal(each) for each in sqlite]), value))
-
-
-def without_case(text: Expression) -> Expression:
-    """Return a text with A to Z in lower case, in both databases."""
-    return func.lower(text)
+            text = sa.func.jsonb_extract_path_text(BODIES.c.properties, name)
+            return sa.case((kind == postgresql, sa.cast(text, type_)))
+        value = sa.func.json_extract(BODIES.c.properties, f'$."{name}"', type_=type_)
+        return sa.case((kind.in_([sa.literal(each) for each in sqlite]), value))
 
 
 def lower(text: str) -> str:
-    """Return a text of a filter in the same way."""
+    """Return a text of a filter with A to Z in lower case, as `func.lower` does it in both databases."""
     return "".join(letter.lower() if "A" <= letter <= "Z" else letter for letter in text)
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import Null, and_, false, or_, true
 from sqlalchemy.sql import ColumnElement
 
 from chronotile.catalog.items.cql2.conditions import Columns, Property
-from chronotile.catalog.items.cql2.tree import Node, refused, shown
+from chronotile.catalog.items.cql2.tree import Node, all_of, refused, shown
 from chronotile.catalog.items.properties import instant_in, key_of, nanoseconds
 from chronotile.catalog.items.schema import ITEMS
 from chronotile.core.model.time.instants import DAY, DISTANT_FUTURE, DISTANT_PAST
@@ -173,8 +173,7 @@ def narrowed(node: Node, collection: str, names: frozenset[str]) -> list[Narrowe
     for number, part in enumerate(parts):
         pairs = _pairs(part, collection, names)
         if pairs is not None:
-            others = [*parts[:number], *parts[number + 1 :]]
-            rest = {"op": "and", "args": others} if len(others) > 1 else next(iter(others), None)
+            rest = all_of([*parts[:number], *parts[number + 1 :]])
             is_plain = _operation(part)[0] in {"=", "in"} and all(
                 each.name != "id" and key_of(each.name, each.value) is not None for each in pairs
             )

@@ -2,7 +2,6 @@
 
 import operator
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import cql2
@@ -12,28 +11,11 @@ from sqlalchemy import Boolean, Null, and_, false, func, literal, not_, or_, tru
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.sql import ColumnElement
 
-from chronotile.catalog.items.cql2.conditions import (
-    TESTS,
-    Columns,
-    Condition,
-    Plain,
-    Property,
-    Spatial,
-    Truth,
-    join,
-    lower,
-    negate,
-    spatial_test,
-    without_case,
-)
-from chronotile.catalog.items.cql2.narrowing import (
-    RELATIONS,
-    Interval,
-    interval_of_text,
-    literal_interval,
-    temporal_operand,
-)
+from chronotile.catalog.items.cql2 import conditions, narrowing
+from chronotile.catalog.items.cql2.conditions import Columns, Condition, Property, Truth
+from chronotile.catalog.items.cql2.narrowing import RELATIONS, Interval, interval_of_text, literal_interval
 from chronotile.catalog.items.cql2.tree import Node, checked, filter_from_text, operands, refused, shown
+from chronotile.core.errors import InvalidParameter
 from chronotile.core.model.grid import BBox, boxes_of
 
 COMPARISONS: Mapping[str, Callable[[Any, Any], Any]] = {
@@ -60,25 +42,39 @@ def translate(node: Node, columns: Columns) -> Condition:
         InvalidParameter: An operator, property or value in it is not accepted.
     """
     if isinstance(node, bool):
-        return Plain(true() if node else false())
+        return conditions.Plain(true() if node else false())
     if not isinstance(node, Mapping):
         raise refused(f"has {shown(node)} where a condition is accepted")
     if "property" in node:
-        return Plain(_sql(columns.property(node["property"]).boolean == true()))
+        return conditions.Plain(_sql(columns.property(node["property"]).boolean == true()))
     name = node.get("op")
     if not isinstance(name, str):
         raise refused(f"has {shown(node)} where a condition is accepted")
     if name in {"and", "or"}:
         parts = [translate(each, columns) for each in operands(node, name)]
-        return join(parts, is_all=name == "and")
+        return conditions.join(parts, is_all=name == "and")
     if name == "not":
-        return negate(translate(operands(node, name, 1)[0], columns))
-    if name in TESTS:
-        return Spatial(spatial_test(name, operands(node, name, 2)))
+        return conditions.negate(translate(operands(node, name, 1)[0], columns))
+    if name in conditions.TESTS:
+        return conditions.Spatial(conditions.spatial_test(name, operands(node, name, 2)))
     try:
-        return Plain(_plain(name, node, columns))
+        return conditions.Plain(_plain(name, node, columns))
     except ArgumentError as error:  # of a property that never is true or false, say
         raise refused(f"has {name} with {shown(node.get('args'))}, which cannot be compared") from error
+
+
+def meeting(geometry: Mapping[str, Any], columns: Columns) -> Mapping[str, Any]:
+    """Return the filter that the footprints of items meet a geometry.
+
+    Raises:
+        InvalidParameter: It is none.
+    """
+    try:
+        found = checked({"op": "s_intersects", "args": [{"property": "geometry"}, geometry]})
+        translate(found, columns)
+    except InvalidParameter as error:
+        raise InvalidParameter(error.message.replace("filter", "geometry", 1), locator="geometry") from error
+    return found
 
 
 def require_accepted(text: str) -> None:
@@ -94,7 +90,7 @@ def _plain(name: str, node: Node, columns: Columns) -> Sql:
     if name in COMPARISONS:
         return _comparison(name, operands(node, name, 2), columns)
     if name in RELATIONS:
-        first, second = (temporal_operand(each, columns) for each in operands(node, name, 2))
+        first, second = (narrowing.temporal_operand(each, columns) for each in operands(node, name, 2))
         return RELATIONS[name](first, second)
     if name == "between":
         value, low, high = _between(node)
@@ -126,7 +122,7 @@ def _comparison(name: str, arguments: Sequence[Node], columns: Columns) -> Sql:
     if _is_of_property(second):
         return _of_two(compare, found, _property(_inner(second), columns, name), is_without_case=is_without_case)
     if is_without_case or _is_casei(second):
-        return _sql(compare(without_case(found.text), lower(_text(_inner(second), "casei"))))
+        return _sql(compare(func.lower(found.text), conditions.lower(_text(_inner(second), "casei"))))
     return _compared_with_literal(name, found, second)
 
 
@@ -154,7 +150,7 @@ def _compared_with_time(name: str, time: ColumnElement[Any], interval: Interval)
 
 def _of_two(compare: Callable[[Any, Any], Any], one: Property, other: Property, *, is_without_case: bool) -> Sql:
     if is_without_case:
-        return _sql(compare(without_case(one.text), without_case(other.text)))
+        return _sql(compare(func.lower(one.text), func.lower(other.text)))
     pairs = ((one.time, other.time), (one.number, other.number), (one.text, other.text), (one.boolean, other.boolean))
     found = [compare(a, b) for a, b in pairs if not isinstance(a, Null) and not isinstance(b, Null)]
     if not found:
@@ -179,7 +175,7 @@ def _like(arguments: Sequence[Node], columns: Columns) -> Sql:
         raise refused(f"has like with more than {MOST_PATTERN} characters or {MOST_WILDCARDS} of %")
     found = _property(_inner(value), columns, "like").text
     if is_without_case:
-        return _sql(columns.matching(without_case(found), lower(text)))
+        found, text = func.lower(found), conditions.lower(text)
     return _sql(columns.matching(found, text))
 
 
@@ -198,18 +194,21 @@ def _is_of_property(node: Node) -> bool:
 
 def _property(node: Node, columns: Columns, name: str) -> Property:
     if not isinstance(node, Mapping) or "property" not in node:
-        if isinstance(node, Mapping) and "op" in node:
-            raise refused(f"has the operator {shown(node['op'])}, which is not accepted here; accepted: {ACCEPTED}")
-        raise refused(f"has {name} of {shown(node)}, where a property is accepted")
+        raise _refused(node, f"has {name} of {shown(node)}, where a property is accepted")
     return columns.property(node["property"])
 
 
 def _text(node: Node, name: str) -> str:
     if isinstance(node, str) and "\0" not in node:
         return node
+    raise _refused(node, f"has {name} with {shown(node)}, where a number, text, time, true or false is accepted")
+
+
+def _refused(node: Node, why: str) -> InvalidParameter:
+    # The error of an operand: of one that is an operator, that it is not accepted.
     if isinstance(node, Mapping) and "op" in node:
-        raise refused(f"has the operator {shown(node['op'])}, which is not accepted here; accepted: {ACCEPTED}")
-    raise refused(f"has {name} with {shown(node)}, where a number, text, time, true or false is accepted")
+        why = f"has the operator {shown(node['op'])}, which is not accepted here; accepted: {ACCEPTED}"
+    return refused(why)
 
 
 def _sql(comparison: Any) -> Sql:  # noqa: ANN401 -- what operators of expressions return
@@ -220,18 +219,7 @@ def _sql(comparison: Any) -> Sql:  # noqa: ANN401 -- what operators of expressio
 # Filters of documents in memory, with the operators that the index has.
 
 
-@dataclass(frozen=True, slots=True)
-class _Joined:
-    parts: "tuple[_Condition, ...]"
-    is_all: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Negated:
-    part: "_Condition"
-
-
-_Condition = bool | _Joined | _Negated | cql2.Expr
+_Test = Callable[[dict[str, Any]], Truth]
 
 
 class DocumentFilter:
@@ -246,11 +234,11 @@ class DocumentFilter:
 
     def __init__(self, tree: Node) -> None:
         translate(checked(tree), Columns("sqlite"))
-        self._condition = _condition(with_cut_boxes(tree))
+        self._test = _test_of(with_cut_boxes(tree))
 
     def holds(self, members: Mapping[str, Any]) -> bool:
         """Return whether it holds of a document; a comparison with a member that is missing is unknown, as in SQL."""
-        return _held(self._condition, dict(members)) is True
+        return self._test(dict(members)) is True
 
 
 def with_cut_boxes(node: Node) -> Node:
@@ -266,31 +254,25 @@ def with_cut_boxes(node: Node) -> Node:
     return {name: with_cut_boxes(each) for name, each in node.items()}
 
 
-def _condition(node: Node) -> _Condition:
+def _test_of(node: Node) -> _Test:
     if isinstance(node, bool):
-        return node
+        return lambda _members: node
     name = node.get("op")
     if name in {"and", "or"}:
-        return _Joined(tuple(_condition(each) for each in node["args"]), is_all=name == "and")
+        parts = [_test_of(each) for each in node["args"]]
+        return lambda members: conditions.of_parts([part(members) for part in parts], is_all=name == "and")
     if name == "not":
-        return _Negated(_condition(node["args"][0]))
+        negated = _test_of(node["args"][0])
+        return lambda members: conditions.opposite(negated(members))
     try:
-        return cql2.parse_json(orjson.dumps(node).decode())
+        expression = cql2.parse_json(orjson.dumps(node).decode())
     except (cql2.ParseError, cql2.ValidationError, ValueError) as error:
         raise refused("has a condition that is not valid CQL2") from error
 
+    def test(members: dict[str, Any]) -> Truth:
+        try:
+            return bool(expression.matches(members))
+        except Exception:  # noqa: BLE001 -- the library's one error of comparisons without a result
+            return None
 
-def _held(condition: _Condition, members: dict[str, Any]) -> Truth:
-    if isinstance(condition, bool):
-        return condition
-    if isinstance(condition, _Negated):
-        held = _held(condition.part, members)
-        return None if held is None else not held
-    if isinstance(condition, _Joined):
-        found = [_held(part, members) for part in condition.parts]
-        decisive = not condition.is_all
-        return decisive if decisive in found else None if None in found else not decisive
-    try:
-        return bool(condition.matches(members))
-    except Exception:  # noqa: BLE001 -- the library's one error of comparisons without a result
-        return None
+    return test

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -20,10 +20,8 @@ QUOTED = re.compile(r"'(?:[^']|'')*'|\"[^\"]*\"")
 CHAINED = re.compile(r"[-+*/^%]|\bNOT\b|\bDIV\b", re.IGNORECASE)
 MOST_CHAINED = 100
 """Operators that the parser recurses into without brackets: thousands of signs would end the process."""
-GEOMETRY_TYPES = {
-    *("Point", "MultiPoint", "LineString", "MultiLineString", "Polygon", "MultiPolygon"),
-    "GeometryCollection",
-}
+_PLAIN_TYPES = ("Point", "LineString", "Polygon")
+GEOMETRY_TYPES = {*_PLAIN_TYPES, *(f"Multi{name}" for name in _PLAIN_TYPES), "GeometryCollection"}
 NAMING = ("op", "property", "type")
 """Members of objects that identify them."""
 
@@ -47,7 +45,7 @@ def filter_from_text(text: str) -> Mapping[str, Any]:
     try:
         tree = parse_text(text).to_json()
     except Exception as error:  # the parser raises plain ones, such as for POINT EMPTY
-        raise refused(f"is not valid CQL2 text: {_one_line(str(error))}") from error
+        raise refused(f"is not valid CQL2 text: {' '.join(str(error).split())[:200]}") from error
     return checked(tree)
 
 
@@ -64,7 +62,9 @@ def checked(tree: Node) -> Mapping[str, Any]:
     while waiting:
         node, depth, is_geometry = waiting.pop()
         if isinstance(node, Mapping):
-            _require_texts(node)
+            for name in NAMING:
+                if not isinstance(node.get(name, ""), str):
+                    raise refused(f"has {name} {shown(node[name])} where a text is accepted")
             children, is_geometry = list(node.values()), is_geometry or is_geometry_type(node.get("type"))
         elif isinstance(node, list | tuple):
             children = list(node)
@@ -87,10 +87,9 @@ def is_geometry_type(name: Node) -> bool:
     return isinstance(name, str) and name in GEOMETRY_TYPES
 
 
-def _require_texts(node: Mapping[str, Any]) -> None:
-    for name in NAMING:
-        if not isinstance(node.get(name, ""), str):
-            raise refused(f"has {name} {shown(node[name])} where a text is accepted")
+def all_of(parts: Sequence[Node]) -> Node | None:
+    """Return the filter that holds where all of some do; `None`: there is none."""
+    return {"op": "and", "args": list(parts)} if len(parts) > 1 else next(iter(parts), None)
 
 
 def operands(node: Node, name: str, count: int | None = None) -> list[Node]:
@@ -125,7 +124,3 @@ def _depth(text: str) -> int:
         depth += (letter == "(") - (letter == ")")
         deepest = max(deepest, depth)
     return deepest
-
-
-def _one_line(message: str) -> str:
-    return " ".join(message.split())[:200]
