@@ -35,7 +35,7 @@ from chronotile.core.model.collection import (
     VariableSpec,
 )
 from chronotile.core.model.crs import CRS84
-from chronotile.core.model.grid import BBox
+from chronotile.core.model.grid import BBox, box_of_all
 from chronotile.core.model.items import IndexSettings
 from chronotile.core.model.places import PlaceSet, PlacesSpec
 from chronotile.core.model.style import Style
@@ -165,9 +165,8 @@ def _viewer_findings(catalogue: Catalogue) -> Iterator[Finding]:
     except SourceUnavailable:
         return  # a finding of its collection
     except UnknownLayer as error:
-        yield Finding(
-            "warning", "service.viewer.default_layer", f"{error.message}; the viewer starts with the first layer"
-        )
+        problem = f"{error.message}; the viewer starts with the first layer"
+        yield Finding("warning", "service.viewer.default_layer", problem)
 
 
 def _search_findings(configuration: Configuration) -> Iterator[Finding]:
@@ -225,15 +224,12 @@ def _with_classes(
 ) -> dict[str, VariableSpec]:
     """The variables, those that are drawn by classes, or mask others, said to have them."""
     masks = {variable.mask.variable for variable in variables.values() if variable.mask is not None}
-    return {
-        name: replace(variable, has_classes=name in masks or _has_classes(name, section.variables[name], styles))
-        for name, variable in variables.items()
-    }
-
-
-def _has_classes(name: str, section: VariableSection, styles: Mapping[str, Style]) -> bool:
-    style = styles.get(section.styles[0]) if section.styles else named_style(name, styles)
-    return style is not None and style.is_categorical
+    found = dict[str, VariableSpec]()
+    for name, variable in variables.items():
+        named = section.variables[name].styles
+        style = styles.get(named[0]) if named else named_style(name, styles)
+        found[name] = replace(variable, has_classes=name in masks or (style is not None and style.is_categorical))
+    return found
 
 
 def _built(offer: "_Offer", styles: Mapping[str, Style], findings: list[Finding]) -> list[Collection]:
@@ -268,7 +264,7 @@ def _collection(offer: "_Offer", styles: Mapping[str, Style], findings: list[Fin
         keywords=offer.section.keywords,
         metadata=tuple(record.link() for record in offer.section.metadata),
         layers=tuple(layers),
-        bbox=reduce(_union, boxes),
+        bbox=box_of_all(boxes),
     )
 
 
@@ -337,22 +333,17 @@ def _variable_layers(offer: _Offer, styles: Mapping[str, Style], findings: list[
             message = "left out: the name cannot be an id; configure the variable under another id, with name: its name"
             findings.append(Finding("warning", layer_id[:200], message))
         else:
-            variable = held[name]
+            variable, bounds = held[name], section.range
+            chosen = [styles[each] for each in section.styles or ()]
+            chosen = chosen or [default_style(variable, styles, layer=layer_id)]
             drawing = _Drawing(
                 title=variable.title or name,
                 content=variable,
                 times=variable.times,
-                styles=_styles(layer_id, section, variable, styles=styles),
+                styles=tuple(each if bounds is None else stretch_style(each, bounds) for each in chosen),
                 resampling=section.resampling,
             )
             yield offer.layer(layer_id, section, drawing)
-
-
-def _styles(
-    layer_id: str, section: VariableSection, variable: VariableInfo, *, styles: Mapping[str, Style]
-) -> tuple[Style, ...]:
-    chosen = [styles[style] for style in section.styles or ()] or [default_style(variable, styles, layer=layer_id)]
-    return tuple(style if section.range is None else stretch_style(style, section.range) for style in chosen)
 
 
 def _composite_layers(offer: _Offer, findings: list[Finding]) -> Iterator[Layer]:
@@ -386,15 +377,6 @@ def _box(layer: Layer, findings: list[Finding]) -> BBox | None:
         message = "left out: its grid has no longitudes and latitudes; give the CRS with source.crs"
         findings.append(Finding("error", layer.id, message))
         return None
-
-
-def _union(first: BBox, second: BBox) -> BBox:
-    return BBox(
-        min(first.xmin, second.xmin),
-        min(first.ymin, second.ymin),
-        max(first.xmax, second.xmax),
-        max(first.ymax, second.ymax),
-    )
 
 
 def _default_findings(layer: Layer) -> list[Finding]:

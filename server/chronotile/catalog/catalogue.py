@@ -9,15 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from chronotile.core.errors import (
-    MAX_SHOWN,
-    SourceAway,
-    UnknownLayer,
-    UnknownPlace,
-    UnknownStyle,
-    UnknownTileMatrixSet,
-    UnsupportedCrs,
-)
+from chronotile.core import errors
 from chronotile.core.model.collection import Collection, Layer, LocalisedText, MetadataLink
 from chronotile.core.model.crs import CRS84, Crs, epsg_crs_for_maps, is_crs_for_maps_known
 from chronotile.core.model.formats import TILE_FORMATS, TileFormat
@@ -192,7 +184,9 @@ class Catalogue:
         layer = self._layers_by_name.get(name)
         if layer is None:
             self._require_not_away(name)
-            raise UnknownLayer(f"layer {name[:80]!r} is not known{_known(name, self._layers_by_name)}", locator="layer")
+            raise errors.UnknownLayer(
+                f"layer {name[:80]!r} is not known{_known(name, self._layers_by_name)}", locator="layer"
+            )
         return layer
 
     def collections_of(self, names: Iterable[str]) -> frozenset[str]:
@@ -211,7 +205,7 @@ class Catalogue:
         if collection is None:
             self._require_not_away(collection_id)
             known = _known(collection_id, self.collections_by_id)
-            raise UnknownLayer(f"collection {collection_id[:80]!r} is not known{known}", locator="collection")
+            raise errors.UnknownLayer(f"collection {collection_id[:80]!r} is not known{known}", locator="collection")
         return collection
 
     def _require_not_away(self, name: str) -> None:
@@ -224,7 +218,7 @@ class Catalogue:
         if owner is None:  # the layers of a collection without variables are not known: `collection.variable`
             owner = next((each for each in set(self.away.values()) if name.startswith(f"{each}.")), None)
         if owner is not None:
-            raise SourceAway(f"the source of collection {owner} cannot be read now; try again later")
+            raise errors.SourceAway(f"the source of collection {owner} cannot be read now; try again later")
 
     def place_set(self, name: str) -> PlaceSet:
         """Return the set of places of that id.
@@ -235,7 +229,7 @@ class Catalogue:
         found = self.places.get(name)
         if found is None:
             hint = _known(name, self.places) if self.places else "; the configuration has none"
-            raise UnknownPlace(f"set of places {name[:80]!r} is not known{hint}", locator="place")
+            raise errors.UnknownPlace(f"set of places {name[:80]!r} is not known{hint}", locator="place")
         return found
 
     def place(self, name: str) -> Area:
@@ -249,7 +243,7 @@ class Catalogue:
         number = found.numbers.get(place_id)
         if number is None:
             hint = _known(place_id, found.numbers)
-            raise UnknownPlace(f"place {place_id[:80]!r} is not known in {set_id}{hint}", locator="place")
+            raise errors.UnknownPlace(f"place {place_id[:80]!r} is not known in {set_id}{hint}", locator="place")
         return found.areas[number]
 
     def ramp(self, name: str) -> Style:
@@ -261,7 +255,7 @@ class Catalogue:
         style = self.styles.get(name)
         if style is None or style.is_categorical:
             ramps = [style.id for style in self.ramps]
-            raise UnknownStyle(f"ramp {name[:80]!r} is not known{_known(name, ramps)}", locator="ramp")
+            raise errors.UnknownStyle(f"ramp {name[:80]!r} is not known{_known(name, ramps)}", locator="ramp")
         return style
 
     @property
@@ -275,14 +269,12 @@ class Catalogue:
         Raises:
             UnknownTileMatrixSet: It is not offered.
         """
-        for tile_matrix_set in self.tile_matrix_sets:
-            if name == tile_matrix_set.id:
-                return tile_matrix_set
-        for tile_matrix_set in self.tile_matrix_sets:
-            if name in tile_matrix_set.aliases:
-                return tile_matrix_set
+        by_id = [each for each in self.tile_matrix_sets if each.id == name]
+        by_alias = [each for each in self.tile_matrix_sets if name in each.aliases]
+        if by_id or by_alias:
+            return (by_id or by_alias)[0]
         offered = ", ".join(tile_matrix_set.id for tile_matrix_set in self.tile_matrix_sets)
-        raise UnknownTileMatrixSet(
+        raise errors.UnknownTileMatrixSet(
             f"tile matrix set {name[:80]!r} is not offered; accepted are {offered}", locator="tile_matrix_set"
         )
 
@@ -299,15 +291,16 @@ class Catalogue:
             UnsupportedCrs: It is unknown or not offered.
         """
         code, own = _code(name), () if layer is None else layer.main_variable.own_crs
-        crs = self._crs_of_code(code) or next(
-            (each for each in own if each.name == code or each.name.upper() == name.upper()), None
-        )
+        same = (each for each in own if each.name == code or each.name.upper() == name.upper())
+        crs = self._crs_of_code(code) or next(same, None)
         if crs is None:
             offered = ", ".join(crs.name for crs in self.crs)
-            further = [each.name[:MAX_SHOWN] for each in own if each not in self.crs]
+            further = [each.name[: errors.MAX_SHOWN] for each in own if each not in self.crs]
             more = " and others" if len(further) > MAX_LISTED else ""
             of_layer = f", and {', '.join(further[:MAX_LISTED])}{more} of this layer" if further else ""
-            raise UnsupportedCrs(f"CRS {name[:80]!r} is not offered; accepted are {offered}{of_layer}", locator="crs")
+            raise errors.UnsupportedCrs(
+                f"CRS {name[:80]!r} is not offered; accepted are {offered}{of_layer}", locator="crs"
+            )
         return crs
 
     def is_crs_for_map_known(self, name: str) -> bool:
@@ -332,7 +325,9 @@ class Catalogue:
         if crs is None:
             offered = ", ".join(crs.name for crs in self.crs)
             problem = f"CRS {name[:80]!r} is not known, or maps cannot be drawn in it"
-            raise UnsupportedCrs(f"{problem}; use {offered}, or any other code of EPSG with two axes", locator="crs")
+            raise errors.UnsupportedCrs(
+                f"{problem}; use {offered}, or any other code of EPSG with two axes", locator="crs"
+            )
         return crs
 
     def _crs_of_code(self, code: str) -> Crs | None:

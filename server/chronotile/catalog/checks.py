@@ -50,12 +50,9 @@ def _variable_mistakes(collection: Node, path: KeyPath, kind: KindOptions, kinds
     others = in_words([name for name, each in kinds.items() if each.has_bands != kind.has_bands], "or")
     for name, variable in collection.child("variables").entries.items():
         where = (*path, "variables", name)
-        if "band" in variable.entries and not kind.has_bands:
-            problem = f"band belongs to sources of kind {others}; in kind {kind.name} name the array with name"
-            yield Mistake(variable.entries["band"].place, (*where, "band"), problem)
-        if "select" in variable.entries and kind.has_bands:
-            problem = f"select belongs to sources of kind {others}; in kind {kind.name} choose a band"
-            yield Mistake(variable.entries["select"].place, (*where, "select"), problem)
+        key, remedy = ("select", "choose a band") if kind.has_bands else ("band", "name the array with name")
+        problem = f"{key} belongs to sources of kind {others}; in kind {kind.name} {remedy}"
+        yield from _refused(variable, (key,), where, problem)
 
 
 Named = tuple[str, KeyPath, Node]
@@ -105,13 +102,8 @@ def _repeated_names(root: Node) -> Iterator[Mistake]:
     for name, path, node in _names(root):
         if name in first:
             _name, other, where = first[name]
-            what = "/".join(str(step) for step in other)
-            yield Mistake(
-                node.place,
-                path,
-                f"{name} is already the name of {what} ({where.place}); "
-                "collections, layers and aliases are unique together",
-            )
+            problem = f"{name} is already the name of {'/'.join(map(str, other))} ({where.place}); "
+            yield Mistake(node.place, path, f"{problem}collections, layers and aliases are unique together")
         else:
             first[name] = (name, path, node)
 
@@ -145,9 +137,12 @@ def _composite_mistakes(collection: Node, path: KeyPath) -> Iterator[Mistake]:
     for name, composite in collection.child("composites").entries.items():
         for index, node in enumerate(composite.child("variables").items):
             if node.text is not None and node.text not in known:
-                where = (*path, "composites", name, "variables", index)
-                problem = f"variable {node.text!r} is not one of the collection{nearest(node.text, known)}"
-                yield Mistake(node.place, where, f"{problem}; it has {list_names(known)}")
+                yield Mistake(node.place, (*path, "composites", name, "variables", index), _unknown(node.text, known))
+
+
+def _unknown(name: str, known: Collection[str]) -> str:
+    problem = f"variable {name!r} is not one of the collection{nearest(name, known)}"
+    return f"{problem}; it has {list_names(known)}"
 
 
 def _language_mistakes(root: Node) -> Iterator[Mistake]:
@@ -212,14 +207,12 @@ def _formula_mistakes(
     name: str, variable: Node, path: KeyPath, names: Mapping[str, tuple[str, ...]]
 ) -> Iterator[Mistake]:
     for key in OF_FILES:
-        if key in variable.entries:
-            yield Mistake(variable.entries[key].place, (*path, key), "a formula is not stored in a file; remove it")
+        yield from _refused(variable, (key,), path, "a formula is not stored in a file; remove it")
     place, where = variable.entries["formula"].place, (*path, "formula")
     for each in names[name]:
         if each not in names:
             usable = [other for other in names if other != name and can_be_named(other)]
-            problem = f"variable {each!r} is not one of the collection{nearest(each, usable)}"
-            yield Mistake(place, where, f"{problem}; it has {list_names(usable)}")
+            yield Mistake(place, where, _unknown(each, usable))
     circle = _circle(name, names)
     if circle:
         yield Mistake(place, where, f"the formula takes itself: {' takes '.join(circle)}")
@@ -247,8 +240,7 @@ def _mask_mistakes(name: str, quality: Node, path: KeyPath, variables: Mapping[s
         yield Mistake(quality.place, where, "a variable cannot mask itself; use valid_range and flags")
     elif quality.text not in variables:
         known = [other for other in variables if other != name]
-        problem = f"variable {quality.text!r} is not one of the collection{nearest(quality.text, known)}"
-        yield Mistake(quality.place, where, f"{problem}; it has {list_names(known)}")
+        yield Mistake(quality.place, where, _unknown(quality.text, known))
     elif "formula" in variables[quality.text].entries:
         yield Mistake(quality.place, where, f"{quality.text} is a formula; a mask must be a variable stored in a file")
 

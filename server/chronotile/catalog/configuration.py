@@ -93,8 +93,7 @@ def _default_time(text: str) -> str:
     except InvalidParameter as error:
         raise ValueError(
             f"{text[:40]!r} is not a valid default; accepted are latest, earliest, none, an instant such as "
-            "2020-06-01, "
-            "and {latest: {min_valid: 0.3}}"
+            "2020-06-01, and {latest: {min_valid: 0.3}}"
         ) from error
     return text
 
@@ -187,13 +186,7 @@ class MosaicSection(Section):
     def mosaic(self) -> Mosaic:
         """Return how items are composed."""
         order_by, is_descending = self.order()
-        return Mosaic(
-            rule=self.rule,
-            order_by=order_by,
-            is_descending=is_descending,
-            too_many=self.too_many,
-            max_pieces=self.max_pieces,
-        )
+        return Mosaic(**{**dict(self), "order_by": order_by, "is_descending": is_descending})
 
     def order(self) -> tuple[str | None, bool]:
         """Return the property by which items are ordered, and whether descending."""
@@ -353,6 +346,10 @@ class MaskSection(Section):
     """The digital numbers of the quality variable at which a value is valid."""
 
 
+_AS_WRITTEN = {"name", "asset", "band", "units", "scale", "offset", "nodata", "valid_range", "dtype"}
+"""Keys of a variable that are what a reader knows of it."""
+
+
 class VariableSection(Section):
     """A variable and its layer.
 
@@ -408,20 +405,12 @@ class VariableSection(Section):
         """Return what a reader must know of the variable of that id."""
         return VariableSpec(
             id=variable,
-            name=self.name,
-            asset=self.asset,
-            band=self.band,
             select=steps_of(self.select),
             title=None if self.title is None else next(iter(self.title.values())),
-            units=self.units,
-            scale=self.scale,
-            offset=self.offset,
-            nodata=self.nodata,
-            valid_range=self.valid_range,
-            dtype=self.dtype,
             flags=tuple(self.flags.items()),
             formula=None if self.formula is None else parse_expression(self.formula),
             mask=None if self.mask is None else Mask(self.mask.variable, self.mask.keep),
+            **{name: value for name, value in self if name in _AS_WRITTEN},
         )
 
 

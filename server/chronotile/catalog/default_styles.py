@@ -10,18 +10,13 @@ from chronotile.core.model.style import Colour, Stop, Style
 _TEMPERATURE = ("temperature", "inferno")
 _CANDIDATES = {
     "ndvi": ("ndvi",),
-    "evi": ("evi", "ndvi"),
-    "evi2": ("evi", "ndvi"),
+    **dict.fromkeys(("evi", "evi2"), ("evi", "ndvi")),
     "lai": ("lai",),
-    "fapar": ("fapar", "fcover"),
-    "fpar": ("fapar", "fcover"),
+    **dict.fromkeys(("fapar", "fpar"), ("fapar", "fcover")),
     "fcover": ("fcover", "fapar"),
     "ndmi": ("ndmi", "ndwi"),
     "ndwi": ("ndwi", "ndmi"),
-    "chl": ("chlorophyll", "chl", "viridis"),
-    "chla": ("chlorophyll", "chl", "viridis"),
-    "chlor": ("chlorophyll", "chl", "viridis"),
-    "chlorophyll": ("chlorophyll", "chl", "viridis"),
+    **dict.fromkeys(("chl", "chla", "chlor", "chlorophyll"), ("chlorophyll", "chl", "viridis")),
     "scl": ("scene-classes",),
     "qa_pixel": ("landsat-qa",),
     **dict.fromkeys(("lst", "sst", "skt", "t2m", "d2m", "tas", "tmp", "temp", "temperature"), _TEMPERATURE),
@@ -136,11 +131,5 @@ def _greys(styles: Mapping[str, Style], bounds: tuple[float, float]) -> Style:
 
 
 _BLACK, _WHITE = Colour(0, 0, 0), Colour(255, 255, 255)
-_GREYS = Style(
-    id=GREYS,
-    title="Greys",
-    range=_FALLBACK_RANGE,
-    ramp=(Stop(0.0, _BLACK), Stop(1.0, _WHITE)),
-    below=_BLACK,
-    above=_WHITE,
-)
+_RAMP = (Stop(0.0, _BLACK), Stop(1.0, _WHITE))
+_GREYS = Style(id=GREYS, title="Greys", range=_FALLBACK_RANGE, ramp=_RAMP, below=_BLACK, above=_WHITE)

@@ -17,21 +17,12 @@ from pyproj.exceptions import CRSError
 from chronotile.catalog.checks import Kinds, cross_mistakes, style_mistakes
 from chronotile.catalog.configuration import CollectionSection, PlacesSection, RootSection
 from chronotile.catalog.service_section import ServiceSection
+from chronotile.core import yaml_source
 from chronotile.core.errors import InvalidParameter
 from chronotile.core.model.crs import Crs, crs_of, is_north_first
 from chronotile.core.model.tiles import PIXEL_SIZE_M, TileMatrix, TileMatrixSet
 from chronotile.core.sections import ID, validate
-from chronotile.core.yaml_source import (
-    KeyPath,
-    Mistake,
-    Node,
-    Place,
-    list_names,
-    nearest,
-    node_of,
-    raise_mistakes,
-    read_yaml,
-)
+from chronotile.core.yaml_source import KeyPath, Mistake, Node, Place, list_names, nearest, raise_mistakes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,15 +79,8 @@ def written_id(file: Path, *, environment: Mapping[str, str]) -> str | None:
     if written.content is None:
         return None
     if written.text is None or not ID.fullmatch(written.text):
-        raise_mistakes(
-            [
-                Mistake(
-                    written.place,
-                    ("service", "id"),
-                    "is not a valid id; use letters, digits, _, . and -, and begin with a letter or digit",
-                )
-            ]
-        )
+        problem = "is not a valid id; use letters, digits, _, . and -, and begin with a letter or digit"
+        raise_mistakes([Mistake(written.place, ("service", "id"), problem)])
     return written.text
 
 
@@ -108,7 +92,7 @@ def configuration_of(
     Raises:
         ConfigurationError: With all mistakes.
     """
-    return _checked(node_of(values, str(file)), [], styles, kinds)
+    return _checked(yaml_source.node_of(values, str(file)), [], styles, kinds)
 
 
 def _checked(root: Node, mistakes: list[Mistake], styles: Collection[str] | None, kinds: Kinds) -> Configuration:
@@ -157,10 +141,9 @@ def _read(path: Path, named_at: Place, key: KeyPath, *, environment: Mapping[str
         origin = named_at if key else Place("", 0)  # no file names the first one
         return empty, [Mistake(origin, key, f"{path} cannot be read: {error.strerror}")]
     except UnicodeDecodeError as error:
-        return empty, [
-            Mistake(empty.place, (), f"the file is not UTF-8 text: byte {error.start} cannot be read; save it as UTF-8")
-        ]
-    node, mistakes = read_yaml(text, str(path), environment=environment)
+        problem = f"the file is not UTF-8 text: byte {error.start} cannot be read; save it as UTF-8"
+        return empty, [Mistake(empty.place, (), problem)]
+    node, mistakes = yaml_source.read_yaml(text, str(path), environment=environment)
     return node or empty, mistakes
 
 
@@ -203,15 +186,16 @@ def _repeated(node: Node, path: KeyPath, first: Place) -> Mistake:
 
 def _tile_matrix_sets(root: Node) -> tuple[tuple[TileMatrixSet, ...], list[Mistake]]:
     written = root.child("service", "tile_matrix_sets")
-    names = [(index, node) for index, node in enumerate(written.items) if node.text]
     if written.content is None:
         defaults = ServiceSection().tile_matrix_sets
         return tuple(load_tile_matrix_set(name, folder=_folder(root.place)) for name in defaults), []
     sets, mistakes = dict[str, TileMatrixSet](), list[Mistake]()
-    for index, node in names:
+    for index, node in enumerate(written.items):
         path = ("service", "tile_matrix_sets", index)
+        if not node.text:
+            continue
         try:
-            found = load_tile_matrix_set(node.text or "", folder=_folder(node.place))
+            found = load_tile_matrix_set(node.text, folder=_folder(node.place))
         except InvalidParameter as error:
             mistakes.append(Mistake(node.place, path, error.message))
             continue

@@ -103,11 +103,14 @@ def offered_collection(catalogue: Catalogue, name: str) -> Offered:
 
 def offered_whole(collection: Collection) -> Offered:
     """Return a collection with all its layers; there may be none."""
+    domains = [layer.times for layer in collection.layers]
+    is_climatology = bool(domains) and all(times.is_climatology for times in domains)
     return Offered(
         id=collection.id,
         title=collection.title,
         abstract=collection.abstract,
-        keywords=_keywords(collection),
+        # With that of a climatology where all its layers are one.
+        keywords=with_keyword(collection.keywords, domains[0]) if is_climatology else collection.keywords,
         attribution=collection.attribution,
         license=collection.license,
         collection=collection,
@@ -128,13 +131,6 @@ def _of_layer(layer: Layer, collection: Collection) -> Offered:
         layers=(layer,),
         is_layer=True,
     )
-
-
-def _keywords(collection: Collection) -> tuple[str, ...]:
-    """Those of the collection, with that of a climatology where all its layers are one."""
-    if not (collection.layers and all(layer.times.is_climatology for layer in collection.layers)):
-        return collection.keywords
-    return with_keyword(collection.keywords, collection.layers[0].times)
 
 
 # What capabilities say of a layer whose times stand for times of the year, of many years.

@@ -1,6 +1,6 @@
 """A requested time, resolved to the times that a layer has; decided here alone (docs/design/time.md)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,7 +13,6 @@ from chronotile.core.model.time.instants import (
     DAY,
     Instant,
     TimeDomain,
-    TimePart,
     TimeSelection,
     TimeSpan,
     format_instant,
@@ -141,9 +140,8 @@ def _newest(layer: Layer, now: Instant) -> int:
     """An instant later than tomorrow is a mistake in the archive, and never shown unasked."""
     index = layer.times.at_or_before(now + DAY)
     if index is None:
-        raise MissingTime(
-            f"all times of layer {layer.id} lie in the future; name one, such as {_example(layer)}", locator="time"
-        )
+        problem = f"all times of layer {layer.id} lie in the future; name one, such as {_example(layer)}"
+        raise MissingTime(problem, locator="time")
     return index
 
 
@@ -165,7 +163,8 @@ def _resolve_parts(
     missing = list[tuple[Instant, int]]()
     for part in selection.parts:
         last = _newest(layer, now) if part.ends_at_newest else len(domain) - 1
-        for span in _spans(part, domain.ends[last]):
+        ends_now = part.ends_at_newest and part.period is not None  # steps to `current` end with the newest time
+        for span in (replace(part, end=domain.ends[last]) if ends_now else part).spans():
             found = domain.within(span)
             is_selected[found.start : min(found.stop, last + 1)] = True
             if not found and (not part.is_interval or part.period is not None):
@@ -174,11 +173,6 @@ def _resolve_parts(
     is_selected[substitutes] = True
     indexes = tuple(np.flatnonzero(is_selected).tolist())
     return ResolvedTimes(indexes, "nearest" if substitutes else None, is_open=selection.is_open)
-
-
-def _spans(part: TimePart, end: Instant) -> Iterator[TimeSpan]:
-    # The spans of a part; steps to `current` end with the newest time, at `end`.
-    return (replace(part, end=end) if part.ends_at_newest and part.period is not None else part).spans()
 
 
 def _substitutes(

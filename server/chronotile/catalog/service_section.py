@@ -136,9 +136,7 @@ class BaseMapSection(Section):
 
     def base_map(self) -> BaseMap:
         """Return the value."""
-        return BaseMap(
-            id=self.id, title=self.title, href=self.href, attribution=self.attribution, max_zoom=self.max_zoom
-        )
+        return BaseMap(**dict(self))
 
 
 class ViewerSection(Section):
@@ -204,13 +202,8 @@ class ContactSection(Section):
 
     def info(self) -> Contact:
         """Return the contact as the catalogue has it."""
-        address = PostalAddress(**self.address.model_dump())
-        return Contact(
-            name=self.name,
-            email=self.email,
-            telephone=self.telephone,
-            address=None if address == PostalAddress() else address,
-        )
+        address = PostalAddress(**dict(self.address))
+        return Contact(**{**dict(self), "address": None if address == PostalAddress() else address})
 
 
 def _url_path(path: str) -> str:
@@ -336,6 +329,10 @@ def _origin(text: str) -> str:
     return text.lower().rpartition(":")[0] if is_default else text.lower()
 
 
+_AS_WRITTEN = {"title", "abstract", "keywords", "url", "hosts", "origins", "languages"}
+"""Keys that the service says of itself as they are."""
+
+
 class ServiceSection(Section):
     """Settings of the whole service."""
 
@@ -386,14 +383,8 @@ class ServiceSection(Section):
     def info(self) -> ServiceInfo:
         """Return what the service says of itself."""
         return ServiceInfo(
-            title=self.title,
-            abstract=self.abstract,
-            keywords=self.keywords,
-            url=self.url,
+            **{name: value for name, value in self if name in _AS_WRITTEN},
             contact=self.contact.info(),
-            hosts=self.hosts,
-            origins=self.origins,
-            languages=self.languages,
             wms_paths=self.paths.wms,
             wmts_paths=self.paths.wmts,
             wms_exception_status=self.wms.exception_status,
