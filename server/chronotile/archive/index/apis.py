@@ -13,18 +13,10 @@ import numpy as np
 import orjson
 import shapely
 
+from chronotile.archive.index import source
 from chronotile.archive.index.catalogues import joined
 from chronotile.archive.index.documents import Document, Documents, Json, MissingDocument, required
-from chronotile.archive.index.source import (
-    Allowed,
-    Bookmark,
-    ItemRules,
-    Listed,
-    ListedEntry,
-    ReadEntry,
-    digest_of,
-    key_of,
-)
+from chronotile.catalog.items.cql2.tree import all_of
 from chronotile.catalog.items.passes import SourcePass
 from chronotile.core.errors import InvalidParameter, SourceUnavailable, UnsupportedSource
 from chronotile.core.model.time.instants import Instant, format_instant
@@ -79,7 +71,7 @@ class ApiSearch:
     """Below which all addresses of the API lie."""
 
     def first(
-        self, rules: ItemRules, since: str | None = None, *, is_text: bool = False, page: int = PAGES[0]
+        self, rules: source.ItemRules, since: str | None = None, *, is_text: bool = False, page: int = PAGES[0]
     ) -> Request:
         """Return the request of the first page.
 
@@ -98,7 +90,7 @@ class ApiSearch:
         query += self._looked_up_in_text(rules, since, is_text=is_text)
         return Request(href=urlsplit(self.href)._replace(query=urlencode(query, quote_via=quote)).geturl())
 
-    def not_looked_up(self, rules: ItemRules) -> list[str]:
+    def not_looked_up(self, rules: source.ItemRules) -> list[str]:
         """Return the parts of the filter that the API cannot look up, as CQL2 text."""
         if self.filters is not None or rules.filter is None:
             return []
@@ -111,11 +103,9 @@ class ApiSearch:
         clauses = [] if own is None else [own]
         if since is not None:
             clauses.append({"op": ">=", "args": [{"property": "updated"}, since if is_text else {"timestamp": since}]})
-        if not clauses:
-            return {}
-        return {"filter-lang": _JSON, "filter": clauses[0] if len(clauses) == 1 else {"op": "and", "args": clauses}}
+        return {"filter-lang": _JSON, "filter": all_of(clauses)} if clauses else {}
 
-    def _looked_up_in_text(self, rules: ItemRules, since: str | None, *, is_text: bool) -> list[tuple[str, str]]:
+    def _looked_up_in_text(self, rules: source.ItemRules, since: str | None, *, is_text: bool) -> list[tuple[str, str]]:
         """The pairs of a query that say which items are looked up."""
         if self.filters is None:
             own = None if rules.filter is None else rules.filter.to_json()
@@ -126,7 +116,7 @@ class ApiSearch:
         return [("filter-lang", _TEXT), ("filter", " AND ".join(texts))] if texts else []
 
 
-class ApiSource:
+class ApiSource(source.StacSource):
     """The items of a collection of a STAC API, or of all its collections.
 
     Args:
@@ -139,25 +129,16 @@ class ApiSource:
         SourceUnavailable: Its landing page cannot be read now.
     """
 
+    kind = "api"
     state = ""
     threads = 1
     is_computing = True
-    is_here = False
 
-    def __init__(self, document: Document, documents: Documents, rules: ItemRules) -> None:
-        self._href, self._documents, self._rules = document.href, documents, rules
+    def __init__(self, document: Document, documents: Documents, rules: source.ItemRules) -> None:
+        super().__init__(document.href, rules)
+        self._documents = documents
         self._search = search_of(document, documents)
         self._newest: str | None = None
-
-    @property
-    def identity(self) -> str:
-        """Its address and rules."""
-        return f"api {shown_href(self._href)} {self._rules.identity}"
-
-    @property
-    def allowed(self) -> Allowed:
-        """Which addresses are opened."""
-        return self._rules.allowed
 
     @property
     def knows_changes(self) -> bool:
@@ -173,7 +154,7 @@ class ApiSource:
         """Return from when the next pass reads updates."""
         return self._newest if self.knows_changes else None
 
-    def entries(self, run: SourcePass) -> Iterator[Listed]:
+    def entries(self, run: SourcePass) -> Iterator[source.Listed]:
         """Yield items, page by page.
 
         Raises:
@@ -201,13 +182,6 @@ class ApiSource:
                 document = self._documents.ask(request.href, body=request.body, is_patient=False)
                 if document is not None:
                     return request, document
-        self._warn_of_parts()
-        for page in PAGES[:-1]:
-            with suppress(_Refused):
-                return self._page(self._search.first(self._rules, page=page))
-        return self._page(self._search.first(self._rules, page=PAGES[-1]), is_first=True)
-
-    def _warn_of_parts(self) -> None:
         parts = self._search.not_looked_up(self._rules)
         if parts:
             log.warning(
@@ -216,6 +190,10 @@ class ApiSource:
                 shown_href(self._href),
                 "; ".join(parts),
             )
+        for page in PAGES[:-1]:
+            with suppress(_Refused):
+                return self._page(self._search.first(self._rules, page=page))
+        return self._page(self._search.first(self._rules, page=PAGES[-1]), is_first=True)
 
     def _page(self, request: Request, *, is_first: bool = False) -> tuple[Request, Document]:
         try:
@@ -225,7 +203,7 @@ class ApiSource:
                 raise UnsupportedSource(f"{shown_href(request.href)}: {error.message}") from error
             raise _Refused from error
 
-    def _pages(self, first: tuple[Request, Document]) -> Iterator[Listed]:
+    def _pages(self, first: tuple[Request, Document]) -> Iterator[source.Listed]:
         request, document = first
         seen = {request.key}
         while True:
@@ -243,18 +221,17 @@ class ApiSource:
             seen.add(following.key)
             _require_same_server(following.href, self._href)
             stored = {"href": following.href, "body": following.body, "newest": self._newest}
-            yield Bookmark(cursor=orjson.dumps(stored).decode())
+            yield source.Bookmark(cursor=orjson.dumps(stored).decode())
             try:
                 request, document = self._page(following)
             except _Refused as error:
                 raise UnsupportedSource(f"{shown_href(following.href)}: the next page is refused") from error
 
-    def _entry(self, feature: Json, base: str) -> ListedEntry:
+    def _entry(self, feature: Json, base: str) -> source.ListedEntry:
         self._note_updated(feature)
-        state = digest_of(feature)
-        return ListedEntry(
-            key=key_of(feature, state), read=partial(_read, self._rules, feature, base, state), state=state
-        )
+        state = source.digest_of(feature)
+        read = partial(_read, self._rules, feature, base, state)
+        return source.ListedEntry(key=source.key_of(feature, state), read=read, state=state)
 
     def _note_updated(self, feature: Mapping[str, Any]) -> None:
         properties = feature.get("properties")
@@ -378,7 +355,7 @@ def _links(body: Mapping[str, Any], relation: str | None = None) -> Iterator[Jso
             yield link
 
 
-def _read(rules: ItemRules, feature: Json, page: str, state: str, _before: str) -> ReadEntry:
+def _read(rules: source.ItemRules, feature: Json, page: str, state: str, _before: str) -> source.ReadEntry:
     # Of an item of a page, whose own address is that of its link `self`.
     return rules.read(feature, address_of(feature, page), state)
 
@@ -455,12 +432,7 @@ def core_search(expression: Json | None, since: str | None = None) -> CoreSearch
         elif name == "datetime" and operator in _COMPARISONS and (time := _time(value, operator)) is not None:
             first = time if operator in {">", ">=", "="} else first
             last = time if operator in {"<", "<=", "="} else last
-        elif (
-            name is not None
-            and name not in _NO_PROPERTIES
-            and operator in _COMPARISONS
-            and isinstance(value, int | float | str)
-        ):
+        elif name not in _NO_PROPERTIES and operator in _COMPARISONS and isinstance(value, int | float | str):
             query.setdefault(name, {})[_COMPARISONS[operator]] = value
             compared.append(each)
         else:
@@ -489,13 +461,13 @@ def _conjuncts(expression: Json | None) -> Iterator[Json]:
         yield expression
 
 
-def _compared(expression: Json) -> tuple[str | None, Any]:
-    """The property and the value of a comparison."""
+def _compared(expression: Json) -> tuple[str, Any]:
+    """The property and the value of a comparison; without a value of another condition."""
     arguments = expression.get("args")
     if not (isinstance(arguments, list) and len(arguments) == 2 and isinstance(arguments[0], dict)):
-        return None, None
+        return "", None
     name = arguments[0].get("property")
-    return (name.removeprefix("properties."), arguments[1]) if isinstance(name, str) else (None, None)
+    return (name.removeprefix("properties."), arguments[1]) if isinstance(name, str) else ("", None)
 
 
 def _time(value: Any, operator: str) -> str | None:  # noqa: ANN401 -- JSON

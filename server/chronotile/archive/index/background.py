@@ -6,7 +6,6 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import InitVar, dataclass, field, replace
 from time import monotonic
-from typing import Protocol
 
 from chronotile.archive.index.dates import DatedCollection, list_dates, reason_to_list
 from chronotile.archive.index.fill import FillSummary, IndexStore, Interrupted, fill
@@ -55,24 +54,8 @@ def reason_to_fill(spec: SourceSpec, access: SourceAccess, store: IndexStore) ->
     return None
 
 
-class _Work(Protocol):
-    """What fills the index of a collection; equal to another that need not be done after it."""
-
-    @property
-    def collection(self) -> str:
-        """Its id."""
-
-    @property
-    def delay_s(self) -> float:
-        """How long to wait before it is begun."""
-
-    def reason(self, store: IndexStore) -> str | None:
-        """Return why it has to be done; `None`: it need not be."""
-
-    def fill(self, store: IndexStore, stopping: threading.Event) -> FillSummary:
-        """Do it."""
-
-
+# What fills the index of a collection: equal to another that need not be done after it, begun after `delay_s` seconds;
+# `reason` is why it has to be done, `None` if it need not be.
 @dataclass(frozen=True, slots=True)
 class _Scenes:
     """A collection of items."""
@@ -89,12 +72,8 @@ class _Scenes:
         return reason_to_fill(self.spec, self.access, store)
 
     def fill(self, store: IndexStore, stopping: threading.Event) -> FillSummary:
-        return fill(
-            indexed(self.spec),
-            source_of(self.spec, replace(self.access, is_watched=False)),
-            store,
-            is_stopped=stopping.is_set,
-        )
+        source = source_of(self.spec, replace(self.access, is_watched=False))
+        return fill(indexed(self.spec), source, store, is_stopped=stopping.is_set)
 
 
 class _Live(_Scenes):
@@ -133,6 +112,9 @@ class _Dates:
             begun_s = monotonic()
 
         return list_dates(self.dated, store, progress=rest, is_stopped=stopping.is_set)
+
+
+_Work = _Scenes | _Dates
 
 
 @dataclass(slots=True)
@@ -352,13 +334,9 @@ class Watch:
             if not is_whole and not each.source.has_changed(most_files=MOST_FILES):
                 return
             each.has_begun = False  # what is not stored now is not seen as a change later
-            summary = fill(
-                indexed(each.spec),
-                each.source,
-                self.store,
-                is_whole=is_whole and not each.source.state,
-                is_stopped=self.is_stopped,
-            )
+            is_forced = is_whole and not each.source.state
+            collection, stopped = indexed(each.spec), self.is_stopped
+            summary = fill(collection, each.source, self.store, is_whole=is_forced, is_stopped=stopped)
             each.has_begun, each.failures = summary.is_complete, 0
             if summary.is_whole and summary.is_complete:
                 each.whole_due_s = self.clock() + WHOLE_S

@@ -4,20 +4,8 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
+from chronotile.archive.index import source
 from chronotile.archive.index.documents import Document, Documents, Json, MissingDocument, file_state, required
-from chronotile.archive.index.source import (
-    Allowed,
-    Excluded,
-    ItemRules,
-    Listed,
-    ListedEntry,
-    ReadEntry,
-    Unread,
-    digest_of,
-    read_document,
-    twin,
-    with_remedy,
-)
 from chronotile.catalog.items.passes import SourcePass
 from chronotile.catalog.items.properties import is_text
 from chronotile.catalog.items.statements import chunks
@@ -37,7 +25,7 @@ AGAIN = "it links to a catalogue that it is part of; this is not followed"
 DEEP = f"catalogues deeper than {MOST_DEPTH} are not followed"
 
 
-class CatalogueSource:
+class CatalogueSource(source.StacSource):
     """The items below a catalogue, a collection, an item collection or an item.
 
     Args:
@@ -47,37 +35,24 @@ class CatalogueSource:
         is_watched: Whether `has_changed` is to be called, for which the states of all documents are remembered.
     """
 
+    kind = "catalogue"
     state = ""
     knows_changes = False
 
-    def __init__(self, href: str, documents: Documents, rules: ItemRules, *, is_watched: bool = True) -> None:
-        self._href, self._documents, self._rules, self._is_watched = href, documents, rules, is_watched
+    def __init__(self, href: str, documents: Documents, rules: source.ItemRules, *, is_watched: bool = True) -> None:
+        super().__init__(href, rules)
+        self._documents, self._is_watched = documents, is_watched
         self._catalogues, self._files = FileStates(), FileStates()
-
-    @property
-    def identity(self) -> str:
-        """Its address and rules."""
-        return f"catalogue {shown_href(self._href)} {self._rules.identity}"
-
-    @property
-    def allowed(self) -> Allowed:
-        """Which addresses are opened."""
-        return self._rules.allowed
 
     @property
     def threads(self) -> int:
         """More where documents are elsewhere."""
-        return THREADS_ELSEWHERE if local_path(self._href) is None else THREADS_HERE
+        return THREADS_HERE if self.is_here else THREADS_ELSEWHERE
 
     @property
     def is_computing(self) -> bool:
         """Whether documents are on this machine."""
         return self.is_here
-
-    @property
-    def is_here(self) -> bool:
-        """Whether it consists of files of this machine."""
-        return local_path(self._href) is not None
 
     def has_changed(self, *, most_files: int) -> bool:
         """Return whether a catalogue, or one of some items, was replaced."""
@@ -90,7 +65,7 @@ class CatalogueSource:
         """Return nothing: documents do not list changes."""
         return None
 
-    def entries(self, run: SourcePass) -> Iterator[Listed]:
+    def entries(self, run: SourcePass) -> Iterator[source.Listed]:
         """Yield all items, catalogue by catalogue.
 
         Raises:
@@ -108,13 +83,13 @@ class CatalogueSource:
             raise UnsupportedSource(f"{shown_href(self._href)} is not a STAC catalogue, collection or item")
         yield from self._walk(root)
 
-    def _walk(self, root: Document) -> Iterator[Listed]:
+    def _walk(self, root: Document) -> Iterator[source.Listed]:
         waiting: list[tuple[Document | str, tuple[str, ...]]] = [(root, ())]
         seen = {root.href}
         while waiting:
             found, above = waiting.pop()
             document = self._listed(found) if isinstance(found, str) else found
-            if isinstance(document, Unread):
+            if isinstance(document, source.Unread):
                 yield document
                 continue
             self._catalogues.note(document.href, document.state)
@@ -122,28 +97,28 @@ class CatalogueSource:
             yield from self._items(document)
             children = list[tuple[Document | str, tuple[str, ...]]]()
             for href in self._links(document, "child"):
-                if isinstance(href, Excluded):
+                if isinstance(href, source.Excluded):
                     yield href
                 elif href in below:
-                    yield Excluded(key=document.href, reason=AGAIN)
+                    yield source.Excluded(key=document.href, reason=AGAIN)
                 elif len(below) > MOST_DEPTH or len(seen) > MOST_CATALOGUES:
-                    yield Unread(key=href, reason=DEEP)
+                    yield source.Unread(key=href, reason=DEEP)
                 elif href not in seen:
                     seen.add(href)
                     children.append((href, below))
             waiting += reversed(children)
 
-    def _listed(self, href: str) -> Document | Unread:
+    def _listed(self, href: str) -> Document | source.Unread:
         """A catalogue; one that is missing may be there later, so its items are not taken for removed."""
         try:
             document = self._documents.read(href)
         except MissingDocument as error:
-            return Unread(key=shown_href(href), reason=f"a linked catalogue is missing: {error.message}")
+            return source.Unread(key=shown_href(href), reason=f"a linked catalogue is missing: {error.message}")
         except SourceUnavailable as error:
-            return Unread(key=shown_href(href), reason=error.message)
-        return document or Unread(key=shown_href(href), reason="its server sends no document")
+            return source.Unread(key=shown_href(href), reason=error.message)
+        return document or source.Unread(key=shown_href(href), reason="its server sends no document")
 
-    def _items(self, document: Document) -> Iterator[Listed]:
+    def _items(self, document: Document) -> Iterator[source.Listed]:
         if document.body.get("type") == "Feature":
             yield self._entry(document.href, document.body, document.href)
         yield from self._features(document)
@@ -153,13 +128,13 @@ class CatalogueSource:
                 try:
                     href, state = self._placed(document, folder, link)
                 except AddressRefused as error:
-                    yield Excluded(key=link, reason=with_remedy(error))
+                    yield source.Excluded(key=link, reason=source.with_remedy(error))
                     continue
                 if self._is_watched:
                     self._files.note(href, state)
-                yield ListedEntry(key=href, read=partial(_read, self._documents, self._rules, href), state=state)
+                yield source.ListedEntry(key=href, read=partial(_read, self._documents, self._rules, href), state=state)
 
-    def _features(self, document: Document) -> Iterator[ListedEntry]:
+    def _features(self, document: Document) -> Iterator[source.ListedEntry]:
         """The features of a document; of several with one id the last counts."""
         given = document.body.get("features")
         features = [
@@ -171,7 +146,7 @@ class CatalogueSource:
         for number, (name, feature) in enumerate(features):
             key = f"{document.href}#{name}"
             counts = last[name] == number
-            yield self._entry(key, feature, document.href) if counts else twin(f"{key} ({number + 1})")
+            yield self._entry(key, feature, document.href) if counts else source.twin(f"{key} ({number + 1})")
 
     def _folder(self, document: Document) -> str:
         """The folder of a document as its files are opened, with a slash; empty where it is not one of this machine."""
@@ -193,17 +168,18 @@ class CatalogueSource:
         address = self._rules.allowed(joined(document.href, href))
         return address, _state_here(address)
 
-    def _entry(self, key: str, feature: Json, base: str) -> ListedEntry:
-        state = digest_of(feature)
-        return ListedEntry(key=key, read=partial(read_document, self._rules, feature, base, state), state=state)
+    def _entry(self, key: str, feature: Json, base: str) -> source.ListedEntry:
+        state = source.digest_of(feature)
+        read = partial(source.read_document, self._rules, feature, base, state)
+        return source.ListedEntry(key=key, read=read, state=state)
 
-    def _links(self, document: Document, relation: str) -> Iterator[str | Excluded]:
+    def _links(self, document: Document, relation: str) -> Iterator[str | source.Excluded]:
         """Addresses of links, once each; those that may not be opened with the reason."""
         for href in _hrefs(document, relation):
             try:
                 yield self._rules.allowed(joined(document.href, href))
             except AddressRefused as error:
-                yield Excluded(key=href, reason=with_remedy(error))
+                yield source.Excluded(key=href, reason=source.with_remedy(error))
 
 
 def _name_of(feature: Json, number: int) -> str:
@@ -222,7 +198,7 @@ def _hrefs(document: Document, relation: str) -> list[str]:
     return list(found)
 
 
-def _read(documents: Documents, rules: ItemRules, href: str, before: str) -> ReadEntry | None:
+def _read(documents: Documents, rules: source.ItemRules, href: str, before: str) -> source.ReadEntry | None:
     document = documents.read(href, before)
     return None if document is None else rules.read(document.body, href, document.state)
 

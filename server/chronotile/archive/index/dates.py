@@ -10,16 +10,8 @@ from pathlib import PurePosixPath
 import numpy as np
 import orjson
 
+from chronotile.archive.index import file_items
 from chronotile.archive.index.documents import Json
-from chronotile.archive.index.file_items import (
-    BEFORE,
-    PROJECTION,
-    RASTER,
-    band_json,
-    describe_file,
-    outline_of,
-    projection_of,
-)
 from chronotile.archive.index.fill import FillSummary, IndexedCollection, IndexStore, Progress, fill
 from chronotile.archive.index.source import Listed, ListedEntry, ReadEntry, Unread, any_address
 from chronotile.catalog.items.passes import SourcePass
@@ -34,7 +26,7 @@ from chronotile.readers.hrefs import file_state, without_query
 from chronotile.readers.reader import Reader
 from chronotile.readers.stac.footprints import Footprint, footprint_of
 
-DATACUBE = "https://stac-extensions.github.io/datacube/v2.2.0/schema.json"
+CUBE = "https://stac-extensions.github.io/datacube/v2.2.0/schema.json"
 FILE = "https://stac-extensions.github.io/file/v2.1.0/schema.json"
 MEDIA_TYPES: Mapping[str, str] = {
     **dict.fromkeys((".tif", ".tiff", ".gtiff"), GEOTIFF_TYPE),
@@ -88,7 +80,7 @@ class DateItems:
         self._variables, self._spec = variables, spec
         grids = {each.grid: None for each in variables.values()}
         self._grid = next(iter(grids)) if len(grids) == 1 else None
-        outline = _ring(collection.bbox) if self._grid is None else outline_of(self._grid)
+        outline = _ring(collection.bbox) if self._grid is None else file_items.outline_of(self._grid)
         ring = _counter_clockwise([(round(x, DECIMALS), round(y, DECIMALS)) for x, y in outline])
         self._footprint = footprint_of({"type": "Polygon", "coordinates": [ring]}, self._grid)
         self._place = _place(ring, self._footprint)
@@ -102,22 +94,29 @@ class DateItems:
             files: The files of this date alone.
         """
         id_ = date_id(span)
-        assets = {_asset_name(each, files, held): each for each in files}
+        # The variable that a file holds, the first of several; `data` of the one file that has several.
+        is_one = len(files) == 1 and len(files[0].variables) > 1 and len(held) > 1
+        assets = {DATA if is_one else each.variables[0]: each for each in files}
         updated = max((each.updated for each in files if each.updated is not None), default=None)
         properties: Json = {"datetime": format_instant(span.start)}
         if span.end - span.start > ONE_NS:
             properties["start_datetime"] = format_instant(span.start)
-            properties["end_datetime"] = format_instant(max(span.start, span.end + BEFORE))
+            properties["end_datetime"] = format_instant(max(span.start, span.end + file_items.BEFORE))
         if updated is not None:
             properties["updated"] = format_instant(updated)
         if self._grid is not None:
-            properties |= projection_of(self._grid) | _cube(self._grid, properties, held, self._variables)
+            first = properties["datetime"]
+            extent = [first, properties.get("end_datetime", first)]
+            properties |= file_items.projection_of(self._grid)
+            if not (self._grid.transform.b or self._grid.transform.d):  # rotated grids have no axes x and y
+                time = {"type": "temporal", "extent": extent, "values": [first]}
+                properties |= cube_of_grid(self._grid, time, {name: self._variables[name] for name in held})
         described = {name: self._asset_json(each) for name, each in assets.items()}
         extensions = [
-            *([] if self._grid is None else [PROJECTION]),
-            *([DATACUBE] if "cube:dimensions" in properties else []),
+            *([] if self._grid is None else [file_items.PROJECTION]),
+            *([CUBE] if "cube:dimensions" in properties else []),
             *([FILE] if any("file:size" in each for each in described.values()) else []),
-            *([RASTER] if any("bands" in each for each in described.values()) else []),
+            *([file_items.RASTER] if any("bands" in each for each in described.values()) else []),
         ]
         document = {
             "type": "Feature",
@@ -160,7 +159,10 @@ class DateItems:
         if file.size is None or media_type(file.path) != GEOTIFF_TYPE:
             return []
         try:
-            bands = [band_json(each) for each in describe_file(DATA, file.path, crs=self._spec.crs).bands]
+            bands = [
+                file_items.band_json(each)
+                for each in file_items.describe_file(DATA, file.path, crs=self._spec.crs).bands
+            ]
         except InvalidItem:  # which readers tell
             return []
         for name in file.variables:
@@ -189,11 +191,6 @@ def media_type(path: str) -> str:
     return MEDIA_TYPES.get(PurePosixPath(without_query(path)).suffix.lower(), UNKNOWN_TYPE)
 
 
-def _asset_name(file: DateFile, files: Sequence[DateFile], held: Sequence[str]) -> str:
-    # The variable that a file holds, the first of several; `data` of the one file that has several.
-    return DATA if len(files) == 1 and len(file.variables) > 1 and len(held) > 1 else file.variables[0]
-
-
 def _ring(box: BBox) -> tuple[tuple[float, float], ...]:
     xmin, ymin, xmax, ymax = box
     return ((xmin, ymin), (xmax, ymin), (xmax, ymax), (xmin, ymax), (xmin, ymin))
@@ -216,29 +213,25 @@ def _place(ring: Sequence[tuple[float, float]], footprint: Footprint) -> Json:
     return {"geometry": geometry, "bbox": list(footprint.bbox)}
 
 
-def _cube(grid: NativeGrid, when: Json, held: Sequence[str], variables: Mapping[str, VariableInfo]) -> Json:
-    """What the date holds, as dimensions and variables; nothing of rotated grids, which have no axes x and y."""
-    if grid.transform.b or grid.transform.d:
-        return {}
+def cube_of_grid(grid: NativeGrid, time: Json | None, variables: Mapping[str, VariableInfo]) -> Json:
+    """Return dimensions, of which `time` is one, and variables as STAC's datacube extension has them."""
     box, crs = grid.bbox, grid.crs
     code = int(crs.name.removeprefix("EPSG:")) if crs.name.startswith("EPSG:") else crs.definition.to_wkt()
-    first = when["datetime"]
     extents = {"x": [box.xmin, box.xmax], "y": [box.ymin, box.ymax]}
     horizontal = {
         axis: {"type": "spatial", "axis": axis, "extent": extent, "reference_system": code}
         for axis, extent in extents.items()
     }
-    time = {"type": "temporal", "extent": [first, when.get("end_datetime", first)], "values": [first]}
     return {
-        "cube:dimensions": {**horizontal, "time": time},
-        "cube:variables": {name: _cube_variable(name, variables[name]) for name in held},
+        "cube:dimensions": horizontal | ({} if time is None else {"time": time}),
+        "cube:variables": {name: _cube_variable(name, each) for name, each in variables.items()},
     }
 
 
 def _cube_variable(name: str, variable: VariableInfo) -> Json:
     unit = variable.encoding.units
     return {
-        "dimensions": ["time", "y", "x"],
+        "dimensions": [*(["time"] if len(variable.times) else []), "y", "x"],
         "type": "data",
         "description": variable.title or name,
         **({} if unit == "1" else {"unit": unit}),
@@ -350,7 +343,8 @@ class DateSource:
         for date in dates_of(self._variables):
             key = date_id(date.span)
             try:
-                files = self._files(date, shared)
+                own = ((path, names) for path, names in self._paths(date).items() if path not in shared)
+                files = tuple(_date_file(path, names) for path, names in own)
             except OSError as error:
                 yield Unread(key=key, reason=error.strerror or str(error))
                 continue
@@ -374,11 +368,6 @@ class DateSource:
                 if first.setdefault(path, date.span.start) != date.span.start:
                     shared.add(path)
         return shared
-
-    def _files(self, date: ListedDate, shared: set[str]) -> tuple[DateFile, ...]:
-        # The files of a date, as they are now.
-        own = ((path, names) for path, names in self._paths(date).items() if path not in shared)
-        return tuple(_date_file(path, names) for path, names in own)
 
     def _state(self, date: ListedDate, files: Sequence[DateFile]) -> str:
         when = date.span.start.astype(np.int64), date.span.end.astype(np.int64)

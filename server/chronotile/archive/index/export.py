@@ -88,9 +88,8 @@ def export_items(
             partial.unlink(missing_ok=True)
         if isinstance(error, OSError):
             raise WriteFailed(f"{file} cannot be written: {error.strerror or error}") from error
-        raise WriteFailed(
-            f"{file} was not written: items of {collection} have changed meanwhile; run it again"
-        ) from error
+        reason = f"items of {collection} have changed meanwhile; run it again"
+        raise WriteFailed(f"{file} was not written: {reason}") from error
     return written
 
 

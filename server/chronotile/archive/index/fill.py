@@ -92,12 +92,8 @@ class FillSummary:
 
     def lines(self) -> list[str]:
         """Return the report for the operator."""
-        counts = [
-            f"{self.put.added} added",
-            f"{self.put.replaced} replaced",
-            f"{self.put.unchanged} unchanged",
-            f"{self.removed} removed",
-        ]
+        put, removed = self.put, f"{self.removed} removed"
+        counts = [f"{put.added} added", f"{put.replaced} replaced", f"{put.unchanged} unchanged", removed]
         counts += [f"{self.filtered} left out by the filter"] if self.filtered else []
         lines = [f"{self.collection}: {', '.join(counts)}"]
         if not self.is_complete:
@@ -174,7 +170,7 @@ def fill(  # noqa: PLR0913 -- of which four are named
     is_whole = is_whole or not source.knows_changes
     held = store.items.settings(collection.id)
     if held is not None and held.is_of_dates != collection.settings.is_of_dates:
-        _clear(collection.id, store, is_stopped)  # neither is read as the other
+        clear(collection.id, store, is_stopped)  # neither is read as the other
     is_empty = store.items.settings(collection.id) is None
     if unchanged is not None and not is_empty:
         store.items.configure(collection.id, collection.settings)
@@ -194,7 +190,7 @@ def fill(  # noqa: PLR0913 -- of which four are named
         )
         is_empty = False
         filling = _Filling(
-            run, source, store, batch=batch, processes=processes, progress=progress or _ignore, is_stopped=is_stopped
+            run, source, store, batch=batch, processes=processes, progress=progress, is_stopped=is_stopped
         )
         try:
             store.items.configure(collection.id, collection.settings)  # without a pass it would be taken for whole
@@ -202,7 +198,10 @@ def fill(  # noqa: PLR0913 -- of which four are named
         except BaseException:
             store.passes.release(run)
             raise
-        summary = replace(done, put=_added_up(summary.put, done.put), removed=summary.removed + done.removed)
+        # The second of two passes has seen again what the first one saw.
+        put = summary.put + done.put
+        unchanged = max(0, done.put.unchanged - summary.put.added - summary.put.replaced)
+        summary = replace(done, put=replace(put, unchanged=unchanged), removed=summary.removed + done.removed)
         is_whole = is_whole or again
         if not again:
             return _of_passes(summary, store)
@@ -216,7 +215,12 @@ def _of_passes(summary: FillSummary, store: IndexStore) -> FillSummary:
     return replace(summary, problems=problems, filtered=passes.filtered(collection), has_items=has_items)
 
 
-def _clear(collection: str, store: IndexStore, is_stopped: Callable[[], bool]) -> None:
+def clear(collection: str, store: IndexStore, is_stopped: Callable[[], bool] = lambda: False) -> None:
+    """Remove all items of a collection.
+
+    Raises:
+        Interrupted: It was stopped.
+    """
     search = ItemSearch(collections=(collection,), limit=CLEARED)
     while found := store.items.search(search).items:
         if is_stopped():
@@ -239,15 +243,6 @@ def _doubtful(collection: str, source: ItemSource, store: IndexStore) -> list[st
             if len(found) > MOST_DOUBTFUL:
                 return None
     return found
-
-
-def _ignore(_count: int) -> None:
-    pass
-
-
-def _added_up(before: PutSummary, after: PutSummary) -> PutSummary:
-    # What two passes did, of which the second has seen again what the first one saw.
-    return replace(before + after, unchanged=max(0, after.unchanged - before.added - before.replaced))
 
 
 class _Batch(NamedTuple):
@@ -275,7 +270,7 @@ class _Filling:
         *,
         batch: int,
         processes: int,
-        progress: Progress,
+        progress: Progress | None,
         is_stopped: Callable[[], bool],
     ) -> None:
         self._run, self._source, self._items, self._passes = run, source, store.items, store.passes
@@ -336,14 +331,14 @@ class _Filling:
             else:
                 wanted.append(each)
         answers = readers.read(wanted, [states[each.key] for each in wanted])
-        return _Batch(
-            batch, len(entries), seen, {each: stored.problem for each, stored in known.items()}, wanted, answers
-        )
+        problems = {each: stored.problem for each, stored in known.items()}
+        return _Batch(batch, len(entries), seen, problems, wanted, answers)
 
     def _store(self, begun: deque[_Batch]) -> None:
         """Put the items of the first batch that was begun, and note what was seen."""
         self._note(begun.popleft())
-        self._progress(self._looked)
+        if self._progress is not None:
+            self._progress(self._looked)
         if self._is_stopped():
             raise Interrupted
 

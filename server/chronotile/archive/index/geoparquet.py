@@ -14,18 +14,8 @@ import orjson
 import shapely
 from numpy.typing import NDArray
 
+from chronotile.archive.index import source
 from chronotile.archive.index.documents import Json, file_state
-from chronotile.archive.index.source import (
-    Allowed,
-    Bookmark,
-    ItemRules,
-    Listed,
-    ListedEntry,
-    ReadEntry,
-    digest_of,
-    key_of,
-    twin,
-)
 from chronotile.catalog.items.passes import SourcePass
 from chronotile.catalog.items.properties import is_text
 from chronotile.core.errors import SourceUnavailable, UnsupportedSource
@@ -55,7 +45,7 @@ def is_geoparquet(href: str) -> bool:
     return href.partition("?")[0].lower().endswith(SUFFIXES)
 
 
-class GeoparquetSource:
+class GeoparquetSource(source.StacSource):
     """The items of a stac-geoparquet file.
 
     Args:
@@ -63,30 +53,16 @@ class GeoparquetSource:
         rules: Which items are taken.
     """
 
+    kind = "geoparquet"
     threads = 1
     is_computing = True
     knows_changes = False
 
-    def __init__(self, href: str, rules: ItemRules) -> None:
-        self._href, self._rules = href, rules
+    def __init__(self, href: str, rules: source.ItemRules) -> None:
+        super().__init__(href, rules)
         self._state, self._seen = "", ""
         self._hashed = "", ""
         """In which state the file was when it was read for its digest, and that."""
-
-    @property
-    def identity(self) -> str:
-        """Its address and rules."""
-        return f"geoparquet {shown_href(self._href)} {self._rules.identity}"
-
-    @property
-    def allowed(self) -> Allowed:
-        """Which addresses are opened."""
-        return self._rules.allowed
-
-    @property
-    def is_here(self) -> bool:
-        """Whether it is a file of this machine."""
-        return local_path(self._href) is not None
 
     def has_changed(self, *, most_files: int) -> bool:
         """Return whether the file was replaced."""
@@ -118,7 +94,7 @@ class GeoparquetSource:
         """Return the state of the file that the pass began with."""
         return self._seen
 
-    def entries(self, run: SourcePass) -> Iterator[Listed]:
+    def entries(self, run: SourcePass) -> Iterator[source.Listed]:
         """Yield the items, in the order of the rows.
 
         Raises:
@@ -133,14 +109,13 @@ class GeoparquetSource:
             self._state = state
             missing = {"id", "geometry", "assets"} - set(file.schema_arrow.names)
             if missing:
-                raise UnsupportedSource(
-                    f"{shown_href(self._href)} is not stac-geoparquet: it has no column {min(missing)}"
-                )
+                reason = f"it has no column {min(missing)}"
+                raise UnsupportedSource(f"{shown_href(self._href)} is not stac-geoparquet: {reason}")
             yield from self._listed(file, here, state, _batches_done(run.cursor, state))
 
     def _listed(
         self, file: "ParquetFile", here: "NativeFile | None", state: str, done: tuple[int, int]
-    ) -> Iterator[Listed]:
+    ) -> Iterator[source.Listed]:
         """The entries of batches after those that are done: of a row group and in it."""
         losing, first = _losing(file), 0
         for number in range(file.num_row_groups):
@@ -150,21 +125,21 @@ class GeoparquetSource:
                     start, end = np.searchsorted(losing, (first, first + len(named)))
                     rows = Rows(partial(group.batch, part), self._rules, self._href, group.digest)
                     yield from self._entries(rows, named, first, set((losing[start:end] - first).tolist()))
-                    yield Bookmark(cursor=f"{state} {number}.{part + 1}")
+                    yield source.Bookmark(cursor=f"{state} {number}.{part + 1}")
                 first += len(named)
 
     def _entries(
         self, rows: "Rows", named: Sequence[tuple[Any, ...]], first: int, losing: Container[int]
-    ) -> Iterator[Listed]:
-        twins = list[ListedEntry]()  # after the others, which are read together
+    ) -> Iterator[source.Listed]:
+        twins = list[source.ListedEntry]()  # after the others, which are read together
         for number, (id_, collection) in enumerate(named):
             # One without a valid id is named by its content.
-            state = "" if isinstance(id_, str) and is_text(id_) else digest_of(rows.documents[number])
-            key = key_of({"id": id_, "collection": collection}, state)
+            state = "" if isinstance(id_, str) and is_text(id_) else source.digest_of(rows.documents[number])
+            key = source.key_of({"id": id_, "collection": collection}, state)
             if number in losing:
-                twins.append(twin(f"{key} (row {first + number + 1})"))
+                twins.append(source.twin(f"{key} (row {first + number + 1})"))
             else:
-                yield ListedEntry(key=key, read=partial(rows.read, number), state=rows.group, part=rows)
+                yield source.ListedEntry(key=key, read=partial(rows.read, number), state=rows.group, part=rows)
         yield from twins
 
 
@@ -241,10 +216,12 @@ class Rows:
         group: What changes if the bytes of their row group do; empty: not known.
     """
 
-    def __init__(self, load: Callable[[], "RecordBatch"], rules: ItemRules, href: str, group: str = "") -> None:
+    def __init__(self, load: Callable[[], "RecordBatch"], rules: source.ItemRules, href: str, group: str = "") -> None:
         self._load, self._rules, self._href, self.group = load, rules, href, group
 
-    def __reduce__(self) -> tuple[Callable[[bytes, ItemRules, str, str], "Rows"], tuple[bytes, ItemRules, str, str]]:
+    def __reduce__(
+        self,
+    ) -> tuple[Callable[[bytes, source.ItemRules, str, str], "Rows"], tuple[bytes, source.ItemRules, str, str]]:
         """Let other processes make items of them."""
         from pyarrow import BufferOutputStream, ipc
 
@@ -272,10 +249,10 @@ class Rows:
         with _reading(self._href):
             _batch = self._batch
 
-    def read(self, number: int, before: str) -> ReadEntry | str | None:
+    def read(self, number: int, before: str) -> source.ReadEntry | str | None:
         """Return the entry of a row, if it is in another state than before; of a row in another group, its state."""
         document = self.documents[number]
-        digest = digest_of(document)
+        digest = source.digest_of(document)
         state = f"{self.group} {digest}".lstrip()
         if before == state:
             return None
@@ -294,7 +271,7 @@ def _reading(href: str) -> Iterator[None]:
         raise SourceUnavailable(f"{shown_href(href)} cannot be read: {error.strerror or error}") from error
 
 
-def _rows_of_bytes(data: bytes, rules: ItemRules, href: str, group: str) -> Rows:
+def _rows_of_bytes(data: bytes, rules: source.ItemRules, href: str, group: str) -> Rows:
     from pyarrow import ipc
 
     return Rows(ipc.open_stream(data).read_next_batch, rules, href, group)
@@ -435,9 +412,8 @@ def _values(array: "Array[Any]") -> list[Any]:
     else:
         return [_plain(value) for value in array.to_pylist()]
     if array.null_count:
-        return [
-            value if is_valid else None for value, is_valid in zip(found, array.is_valid().to_pylist(), strict=True)
-        ]
+        are_valid = array.is_valid().to_pylist()
+        return [value if is_valid else None for value, is_valid in zip(found, are_valid, strict=True)]
     return found
 
 

@@ -55,18 +55,14 @@ def specs_of_items(place: Path, *, environment: Mapping[str, str], collection: s
         ConfigurationError: With all mistakes of the configuration; or it has no such collection.
     """
     if place.is_dir() or place.suffix.lower() not in {".yaml", ".yml"}:
-        raise ConfigurationError(
-            [f"{place} is not a configuration (YAML), which names the collections of items and their sources"]
-        )
+        wanted = "a configuration (YAML), which names the collections of items and their sources"
+        raise ConfigurationError([f"{place} is not {wanted}"])
     styles = load_styles(style_folders(place))
     configuration = load_configuration(place, kinds=kind_options(), environment=environment, styles=styles)
     specs = source_specs(configuration, styles)
-    found = [
-        spec
-        for spec in specs.values()
-        if spec.items is not None and not spec.is_live and collection in {None, spec.collection}
-    ]
-    live = [name for name, spec in specs.items() if spec.is_live and collection in {None, name}]
+    named = [spec for name, spec in specs.items() if collection in {None, name}]
+    found = [spec for spec in named if spec.items is not None and not spec.is_live]
+    live = [spec.collection for spec in named if spec.is_live]
     if found:
         for name in live:
             log.info("%s %s", name, LIVE)
@@ -74,9 +70,8 @@ def specs_of_items(place: Path, *, environment: Mapping[str, str], collection: s
     if live:
         raise ConfigurationError([f"{live[0]} {LIVE}"])
     if collection is None:
-        raise ConfigurationError(
-            [f"{place} has no collections of items (kind: stac, or kind: cog with tiles: true); {DATES}"]
-        )
+        lacking = "collections of items (kind: stac, or kind: cog with tiles: true)"
+        raise ConfigurationError([f"{place} has no {lacking}; {DATES}"])
     if collection in specs:
         raise ConfigurationError([f"{collection} is not a collection of items; {DATES}"])
     raise ConfigurationError([f"{place} has no collection {collection[:60]!r}; it has {', '.join(specs)}"])

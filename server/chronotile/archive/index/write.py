@@ -14,16 +14,7 @@ from chronotile.archive.index.source import ItemRules
 from chronotile.archive.index.sources import rules_of
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.catalog.items.index import ItemIndex
-from chronotile.core.errors import (
-    AccessRefused,
-    ConfigurationError,
-    InvalidItem,
-    InvalidParameter,
-    SourceUnavailable,
-    TooManyTries,
-    UnknownLayer,
-    UnknownPath,
-)
+from chronotile.core import errors
 from chronotile.core.model.collection import SourceSpec
 from chronotile.core.model.items import Item, ItemRef, PutSummary
 from chronotile.core.web.places import Places
@@ -70,7 +61,9 @@ class FailedTokens:
         with self._lock:
             since_s, count = self._tries.get(client, (0.0, 0))
             if count >= MOST_TRIES and self._clock() - since_s < TRIES_S:
-                raise TooManyTries(f"too many wrong tokens came from this address; try again after {TRIES_S:.0f} s")
+                raise errors.TooManyTries(
+                    f"too many wrong tokens came from this address; try again after {TRIES_S:.0f} s"
+                )
 
     def add(self, client: str) -> None:
         """Count one."""
@@ -106,7 +99,7 @@ class ItemWriter:
             TooManyTries: It is a wrong one, of an address that has shown too many: several clients may share one.
         """
         if not self.tokens:
-            raise AccessRefused("items cannot be written here: the operator has not set CHRONOTILE_WRITE_TOKEN")
+            raise errors.AccessRefused("items cannot be written here: the operator has not set CHRONOTILE_WRITE_TOKEN")
         shown = sha256((given or "").encode()).digest()
         is_right = sum(compare_digest(shown, sha256(token.encode()).digest()) for token in self.tokens) > 0
         if not is_right:
@@ -174,7 +167,7 @@ class ItemWriter:
             SourceUnavailable: The index cannot be written now.
         """
         if document.get("type") != "Feature":
-            raise InvalidParameter("the body is not a STAC item (Feature)")
+            raise errors.InvalidParameter("the body is not a STAC item (Feature)")
         spec, items, (item,) = self._admitted(name, document, catalogue)
         return items.replace(spec.collection, item, found=found)
 
@@ -194,13 +187,13 @@ class ItemWriter:
         """
         spec, items = self._target(name, catalogue)
         if not items.remove(spec.collection, [id_]):
-            raise UnknownPath(f"{spec.collection} has no item {id_[:80]!r}")
+            raise errors.UnknownPath(f"{spec.collection} has no item {id_[:80]!r}")
 
     def _admitted(self, name: str, document: object, catalogue: Catalogue) -> tuple[SourceSpec, ItemIndex, list[Item]]:
         """A collection, the index, where it is grouped as configured, and items of the collection to be written."""
         spec, items = self._target(name, catalogue)
         if spec.is_live:
-            raise InvalidParameter(f"{spec.collection} is live: its items are those of another catalogue")
+            raise errors.InvalidParameter(f"{spec.collection} is live: its items are those of another catalogue")
         found = _accepted(_features(document), self._rules(spec))
         assert spec.items is not None  # noqa: S101 -- of a collection of items
         if items.settings(spec.collection) != spec.items.settings:
@@ -212,28 +205,28 @@ class ItemWriter:
         spec = specs.get(name) or specs.get(_collection_of(name, catalogue))
         items = self.items()
         if spec is None:
-            raise UnknownPath(f"there is no collection {name[:80]!r}")
+            raise errors.UnknownPath(f"there is no collection {name[:80]!r}")
         if spec.items is None:
-            raise AccessRefused(
+            raise errors.AccessRefused(
                 f"the items of {name[:80]} are the dates of its files, which requests do not write: only collections "
                 "of scenes or tiles accept items"
             )
         if items is None:
-            raise SourceUnavailable("the item index is not open")
+            raise errors.SourceUnavailable("the item index is not open")
         return spec, items
 
     def _rules(self, spec: SourceSpec) -> ItemRules:
         try:
             return rules_of(spec, self.prefixes)
-        except ConfigurationError as error:
-            raise SourceUnavailable(f"{spec.collection} is not configured correctly: {error.message}") from error
+        except errors.ConfigurationError as error:
+            raise errors.SourceUnavailable(f"{spec.collection} is not configured correctly: {error.message}") from error
 
 
 def _collection_of(name: str, catalogue: Catalogue) -> str:
     """The collection of a layer; one without items yet has no layers, but its name is the beginning of theirs."""
     try:
         return catalogue.layer(name).collection
-    except (SourceUnavailable, UnknownLayer):
+    except (errors.SourceUnavailable, errors.UnknownLayer):
         collection = name.rpartition(".")[0]
         if not collection:
             raise
@@ -242,13 +235,15 @@ def _collection_of(name: str, catalogue: Catalogue) -> str:
 
 def _features(document: object) -> list[Mapping[str, Any]]:
     if not isinstance(document, dict):
-        raise InvalidParameter("the body is not a JSON object; accepted are a STAC item or a FeatureCollection of them")
+        raise errors.InvalidParameter(
+            "the body is not a JSON object; accepted are a STAC item or a FeatureCollection of them"
+        )
     kind = document.get("type")
     features = [document] if kind == "Feature" else document.get("features") if kind == "FeatureCollection" else None
     if not isinstance(features, list) or not all(isinstance(each, dict) for each in features):
-        raise InvalidParameter("the body is neither a STAC item (Feature) nor a FeatureCollection of STAC items")
+        raise errors.InvalidParameter("the body is neither a STAC item (Feature) nor a FeatureCollection of STAC items")
     if not 1 <= len(features) <= MOST_ITEMS:
-        raise InvalidParameter(f"a request may have 1 to {MOST_ITEMS} items, this one has {len(features)}")
+        raise errors.InvalidParameter(f"a request may have 1 to {MOST_ITEMS} items, this one has {len(features)}")
     return features
 
 
@@ -259,7 +254,7 @@ def _accepted(features: list[Mapping[str, Any]], rules: ItemRules) -> list[Item]
         name = f"item {id_[:80]!r}" if isinstance(id_, str) else f"item {number}"
         try:
             found = rules.admit(feature, "")
-        except InvalidItem as error:
+        except errors.InvalidItem as error:
             faults.append(f"{name}: {error.message}")
             continue
         if not found:
@@ -272,5 +267,5 @@ def _accepted(features: list[Mapping[str, Any]], rules: ItemRules) -> list[Item]
     if faults:
         more = len(faults) - MOST_FAULTS
         listed = [*faults[:MOST_FAULTS], *([f"and {more} more"] if more > 0 else [])]
-        raise InvalidParameter(f"nothing was written; {'; '.join(listed)}")
+        raise errors.InvalidParameter(f"nothing was written; {'; '.join(listed)}")
     return accepted

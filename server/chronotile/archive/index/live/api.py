@@ -73,8 +73,10 @@ class GatedDocuments(Documents):
         """
         del is_patient
         gate = gates.of(self._host)
+        until_s, reason = self._put_off
+        if self._clock() < until_s:
+            raise SourceUnavailable(f"its API wants no requests for some seconds: {reason}")
         try:
-            self._require_due()
             gate.require_open()
             require_asking(self._host)
             with gate.passing():
@@ -94,11 +96,6 @@ class GatedDocuments(Documents):
             if error.after_s:
                 self._put_off = self._clock() + min(error.after_s, MOST_AWAY_S), reason
             raise SourceUnavailable(f"its API does not answer now: {reason}") from error
-
-    def _require_due(self) -> None:
-        until_s, reason = self._put_off
-        if self._clock() < until_s:
-            raise SourceUnavailable(f"its API wants no requests for some seconds: {reason}")
 
 
 class LiveApi:
@@ -180,12 +177,9 @@ class LiveApi:
                 raise SourceUnavailable("its source is not a STAC API, which mode live needs")
             return search_of(document, self._documents)
         except (MissingDocument, UnsupportedSource) as error:
-            raise SourceUnavailable(f"its API cannot be used: {_plain(error.message)}") from error
-
-
-def _plain(message: str) -> str:
-    # A message without the address that it is about.
-    return message.rpartition(_REASON)[2] if _REASON in message else "see the log"
+            # Without the address that it is about.
+            reason = error.message.rpartition(_REASON)[2] if _REASON in error.message else "see the log"
+            raise SourceUnavailable(f"its API cannot be used: {reason}") from error
 
 
 def _matched(body: Json) -> int | None:

@@ -201,9 +201,8 @@ class LiveCollections:
             page = self._cached(live, smallest.first)
         except RefusedSearch as error:
             locator = "filter" if search.filter is not None else "sortby" if search.sort else "collections"
-            raise SearchNotSupported(
-                f"the API of the collection refuses the search: {error}", locator=locator
-            ) from error
+            problem = f"the API of the collection refuses the search: {error}"
+            raise SearchNotSupported(problem, locator=locator) from error
         live.api.most_items = next(each for each in PAGES if each < wanted.page)
         return page, smallest.first
 

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 from chronotile.archive.index.apis import address_of
 from chronotile.archive.index.documents import Json
-from chronotile.archive.index.fill import CLEARED, FillSummary, IndexStore
+from chronotile.archive.index.fill import FillSummary, IndexStore, clear
 from chronotile.archive.index.live.api import LiveApi, RefusedSearch
 from chronotile.archive.index.live.requests import live_request
 from chronotile.archive.index.source import ItemRules, Unread
 from chronotile.archive.index.sources import SourceAccess, identities_of, rules_of
 from chronotile.catalog.items.index import ItemIndex
 from chronotile.catalog.items.passes import new_holder
+from chronotile.catalog.items.statements import chunks
 from chronotile.core.errors import AddressRefused, InvalidItem, SourceUnavailable
 from chronotile.core.model.collection import SourceSpec
 from chronotile.core.model.items import FoundItem, IndexSettings, Item, ItemSearch, PutSummary
@@ -92,9 +93,8 @@ class Touching:
         return self.rules.admit(feature, address_of(feature, page))
 
     def _found(self, ids: list[str], items: ItemIndex) -> Iterator[FoundItem]:
-        for start in range(0, len(ids), CHUNK):
-            some = tuple(ids[start : start + CHUNK])
-            page = items.search(ItemSearch(collections=(self._collection,), ids=some, limit=CHUNK))
+        for some in chunks(ids, CHUNK):
+            page = items.search(ItemSearch(collections=(self._collection,), ids=tuple(some), limit=CHUNK))
             found = {each.ref.id: each for each in page.items}
             yield from (found[id_] for id_ in some if id_ in found)
 
@@ -146,12 +146,11 @@ def seed(spec: SourceSpec, access: SourceAccess, store: IndexStore) -> FillSumma
         raise SourceUnavailable(f"its API refuses the search: {error}") from error
     source = _source(spec, access)
     if _before(spec, store) not in {None, source}:
-        _clear(name, store)
+        clear(name, store)
     run = store.passes.begin(name, source=f"{KIND} {source}", holder=new_holder(), is_whole=False)
     try:
-        done = Touching(name, spec.items.settings, rules).touch(
-            page.features, wanted.first.href, store.items, own=api.search.own
-        )
+        touching, own = Touching(name, spec.items.settings, rules), api.search.own
+        done = touching.touch(page.features, wanted.first.href, store.items, own=own)
         store.passes.finish(run)
     except BaseException:
         store.passes.release(run)
@@ -176,9 +175,3 @@ def _before(spec: SourceSpec, store: IndexStore) -> str | None:
     # The source that its items were of; `None`: not known.
     found = store.passes.source(spec.collection)
     return None if found is None else found.partition(" ")[2]
-
-
-def _clear(collection: str, store: IndexStore) -> None:
-    search = ItemSearch(collections=(collection,), limit=CLEARED)
-    while found := store.items.search(search).items:
-        store.items.remove(collection, [each.ref.id for each in found])
