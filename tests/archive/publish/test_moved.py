@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -150,7 +151,7 @@ def test_whatever_fails_no_item_is_lost_and_the_next_run_completes_it(operation,
 
 
 def test_an_item_that_is_listed_in_two_folders_has_moved_from_neither():
-    with Listing() as listed:
+    with closing(Listing()) as listed:
         for group, id_ in (("2021", "b"), ("2020", "a"), ("2021", "a"), ("2021", "a")):
             listed.add(group, id_)
 
@@ -163,7 +164,7 @@ def test_an_item_that_is_listed_in_two_folders_has_moved_from_neither():
 
 
 def test_without_room_for_the_list_of_items_the_run_says_so():
-    with Listing() as listed:
+    with closing(Listing()) as listed:
         listed._database.execute("PRAGMA max_page_count = 2")
 
         with pytest.raises(WriteFailed, match=r"the list of items, a temporary file, cannot be written: .* is full"):

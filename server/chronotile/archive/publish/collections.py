@@ -84,9 +84,8 @@ def with_renders(
     renders = renders_of(layers_of(collection), keys, specs)
     if not renders:
         return publication
-    return replace(
-        publication, fields={**publication.fields, "renders": renders}, extensions=(*publication.extensions, RENDER)
-    )
+    fields, extensions = {**publication.fields, "renders": renders}, (*publication.extensions, RENDER)
+    return replace(publication, fields=fields, extensions=extensions)
 
 
 def band_of(name: str, variable: VariableInfo, encoding: Encoding) -> Json:

@@ -6,9 +6,10 @@ import tempfile
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from hashlib import blake2b, sha256
 from itertools import islice
-from typing import IO, Any, TypeVar
+from typing import TypeVar
 
 from chronotile.archive.publish.publication import Asset, Json, Source
 from chronotile.archive.publish.target import Target
@@ -103,10 +104,8 @@ class Copier:
         state = _joined_state(files)
         below, checksums = known
         if state and below.get(STATE) == state and self._target.size(joined(folder, str(checksums.get("href")))):
-            return {
-                asset.key: _document(asset, {"href": below["href"], STATE: state}),
-                f"{asset.key}{CHECKSUMS}": checksums,
-            }
+            document = _document(asset, {"href": below["href"], STATE: state})
+            return {asset.key: document, f"{asset.key}{CHECKSUMS}": checksums}
         href = f"./{state or secrets.token_hex(8)}/{name}"
         base = joined(folder, href)
 
@@ -122,7 +121,7 @@ class Copier:
             for path, multihash in in_order(copy, files):
                 lines.write(f"{multihash.removeprefix(SHA2_256)}  {name}/{path}\n".encode())
             lines.seek(0)
-            counted = _Counted(_blocks(lines))
+            counted = _Counted(iter(partial(lines.read, 1 << 20), b""))
             self._target.store(f"{base}.sha256", counted, media_type="text/plain")
         listed = {
             "href": f"{href}.sha256",
@@ -132,10 +131,8 @@ class Copier:
             "file:size": counted.size,
             "file:checksum": counted.multihash,
         }
-        return {
-            asset.key: _document(asset, {"href": href, **({STATE: state} if state else {})}),
-            f"{asset.key}{CHECKSUMS}": listed,
-        }
+        document = _document(asset, {"href": href, **({STATE: state} if state else {})})
+        return {asset.key: document, f"{asset.key}{CHECKSUMS}": listed}
 
 
 def joined(folder: str, href: str) -> str:
@@ -196,11 +193,6 @@ def _joined_state(files: Mapping[str, Source]) -> str:
 def _kept(name: str) -> str:
     # The name of a file in a store, which readers of the store ask for: safe as it is, or else refused as another.
     return safe_name(name) if name in {"", ".", ".."} else name
-
-
-def _blocks(file: IO[Any]) -> Iterator[bytes]:
-    while part := file.read(1 << 20):
-        yield part
 
 
 # Names of folders and files in a published catalogue, from ids and names that anyone may have written.

@@ -8,12 +8,12 @@ from typing import Any
 import orjson
 
 from chronotile.archive.dated_collections import dated_collections
-from chronotile.archive.index.dates import DateSource, media_type
-from chronotile.archive.index.file_items import PROJECTION, band_json, describe_file, projection_of
+from chronotile.archive.index.dates import CUBE, DateSource, cube_of_grid, media_type
+from chronotile.archive.index.file_items import PROJECTION, RASTER, band_json, describe_file, projection_of
 from chronotile.archive.index.source import ListedEntry, ReadEntry, Unread
 from chronotile.archive.open import Archive
 from chronotile.archive.publish.collections import about, band_of, extent_of, with_renders
-from chronotile.archive.publish.documents import CLASSIFICATION, CUBE, DATA, ITEMS, RASTER, Json
+from chronotile.archive.publish.documents import CLASSIFICATION, DATA, ITEMS, Json
 from chronotile.archive.publish.publication import Asset, Publication, PublishedItem
 from chronotile.archive.publish.sources import files_below, is_folder, source_at
 from chronotile.catalog.items.passes import SourcePass
@@ -137,21 +137,17 @@ class _Dates:
             file = describe_file(DATA_KEY, path, crs=self.spec.crs)
         except InvalidItem:  # it is copied as it is
             return fields
-        by_number = {self._number(name): name for name in names}
+        specs = self.spec.variables
+        by_number = {(specs[name].band if name in specs else None) or 1: name for name in names}
         bands = [
-            band_json(band)
-            if number not in by_number
-            else self._band(by_number[number], variables[by_number[number]], band)
+            self._band(by_number[number], band) if number in by_number else band_json(band)
             for number, band in enumerate(file.bands, start=1)
         ]
         return fields | {"bands": bands} | ({} if file.grid is None else on_grid(file.grid))
 
-    def _number(self, name: str) -> int:
-        return (self.spec.variables[name].band if name in self.spec.variables else None) or 1
-
-    def _band(self, name: str, variable: VariableInfo, stated: AssetBand) -> Json:
+    def _band(self, name: str, stated: AssetBand) -> Json:
         """The band of a variable: files of one collection may differ in how they are encoded."""
-        spec = self.spec.variables.get(name) or VariableSpec(id=name)
+        variable, spec = self.collection.variables[name], self.spec.variables.get(name) or VariableSpec(id=name)
         encoding = Encoding(
             dtype=spec.dtype or stated.dtype or variable.encoding.dtype,
             scale=_first(spec.scale, stated.scale, 1.0),
@@ -262,24 +258,8 @@ def cube_of(collection: Collection, variables: Mapping[str, VariableInfo]) -> Js
     grid = next(iter(grids), None)
     if grid is None:
         return {}
-    name = grid.crs.name
-    reference: Json = {
-        "reference_system": int(name.removeprefix("EPSG:"))
-        if name.startswith("EPSG:")
-        else grid.crs.definition.to_wkt()
-    }
-    box = grid.bbox
-    dimensions: Json = {
-        "x": {"type": "spatial", "axis": "x", "extent": [box.xmin, box.xmax], **reference},
-        "y": {"type": "spatial", "axis": "y", "extent": [box.ymin, box.ymax], **reference},
-    }
     longest = max((each.times for each in variables.values()), key=len)
-    if len(longest):
-        dimensions["time"] = _time(collection, longest)
-    return {
-        "cube:dimensions": dimensions,
-        "cube:variables": {id_: _variable(id_, each) for id_, each in variables.items()},
-    }
+    return cube_of_grid(grid, _time(collection, longest) if len(longest) else None, variables)
 
 
 def _time(collection: Collection, times: TimeDomain) -> Json:
@@ -288,13 +268,3 @@ def _time(collection: Collection, times: TimeDomain) -> Json:
     assert extent.last is not None  # noqa: S101
     listed: Json = {"values": list(map(format_instant, times.starts))} if len(times) <= MOST_VALUES else {}
     return {"type": "temporal", "extent": [format_instant(extent.start), format_instant(extent.last)], **listed}
-
-
-def _variable(id_: str, variable: VariableInfo) -> Json:
-    units = variable.encoding.units
-    return {
-        "dimensions": [*(["time"] if len(variable.times) else []), "y", "x"],
-        "type": "data",
-        "description": variable.title or id_,
-        **({} if units == "1" else {"unit": units}),
-    }

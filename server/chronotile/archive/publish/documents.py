@@ -1,23 +1,15 @@
 """The documents of a published catalogue: STAC, the Open Science Catalogue, a record of OGC API."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import orjson
 
 from chronotile.archive.publish.publication import CatalogueOptions, Extent, Provenance, Publication, Variable
-from chronotile.core.model.collection import (
-    Composite,
-    Layer,
-    Licence,
-    VariableSpec,
-    licence_of,
-    rights_of,
-    with_licence,
-)
-from chronotile.core.model.grid import BBox, boxes_of
+from chronotile.core.model.collection import Composite, Layer, VariableSpec, licence_of, rights_of, with_licence
+from chronotile.core.model.grid import BBox, box_of_all, boxes_of
 from chronotile.core.model.time.instants import format_instant
 from chronotile.pipeline.styling.write_style import render_of_composite, render_of_style
 
@@ -28,10 +20,7 @@ Json = dict[str, Any]
 STAC_VERSION = "1.1.0"
 JSON, GEOJSON = "application/json", "application/geo+json"
 CLASSIFICATION = "https://stac-extensions.github.io/classification/v2.0.0/schema.json"
-CUBE = "https://stac-extensions.github.io/datacube/v2.2.0/schema.json"
-FILE = "https://stac-extensions.github.io/file/v2.1.0/schema.json"
 PROCESSING = "https://stac-extensions.github.io/processing/v1.1.0/schema.json"
-RASTER = "https://stac-extensions.github.io/raster/v2.0.0/schema.json"
 _NAME = re.compile(r"https://stac-extensions\.github\.io/([a-z-]+)/")
 _PREFIXES = {"projection": "proj", "datacube": "cube", "scientific": "sci"}
 """Of fields, by the name of their extension where that is another."""
@@ -64,12 +53,19 @@ def widen(boxes: Iterable[BBox]) -> BBox | None:
     found = list(boxes)
     if not found:
         return None
-    south, north = min(each.ymin for each in found), max(each.ymax for each in found)
     if len(set(found)) == 1:
         return found[0]
-    if any(each.xmin > each.xmax for each in found):
-        return BBox(-180.0, south, 180.0, north)
-    return BBox(min(each.xmin for each in found), south, max(each.xmax for each in found), north)
+    whole = box_of_all(found)
+    return whole._replace(xmin=-180.0, xmax=180.0) if any(each.xmin > each.xmax for each in found) else whole
+
+
+def joined_extent(extents: Sequence[Extent]) -> Extent:
+    """Return an extent that holds all."""
+    return Extent(
+        bbox=widen(each.bbox for each in extents if each.bbox is not None),
+        start=min((each.start for each in extents if each.start is not None), default=None),
+        last=max((each.last for each in extents if each.last is not None), default=None),
+    )
 
 
 def linked(document: Json, rel: str) -> dict[str, str]:
@@ -103,10 +99,8 @@ def product_of(publication: Publication, extent: Extent, options: CatalogueOptio
     """Return the product."""
     variables, licence = _distinct(publication), licence_of(publication.license)
     project = slug(options.project or publication.id)
-    parameters = [
-        {"name": each.standard_name or each.id, **({} if each.units == "1" else {"unit": each.units})}
-        for each in variables
-    ]
+    units = {each.id: {} if each.units == "1" else {"unit": each.units} for each in variables}
+    parameters = [{"name": each.standard_name or each.id, **units[each.id]} for each in variables]
     parameter: Json = {"cf:parameter": parameters} if parameters else {}
     return {
         "type": "Collection",
@@ -116,7 +110,7 @@ def product_of(publication: Publication, extent: Extent, options: CatalogueOptio
         "title": publication.title,
         "description": with_licence(publication.description, licence),
         "keywords": [each.replace(":", " ") for each in publication.keywords],
-        "license": _license_of_1_0(licence),
+        "license": licence.spdx or "proprietary",
         "extent": extent_of(extent),
         "osc:type": "product",
         "osc:status": "completed",
@@ -133,7 +127,7 @@ def product_of(publication: Publication, extent: Extent, options: CatalogueOptio
                 link("related", f"../../variables/{slug(each.id)}/catalog.json", f"Variable: {each.title}")
                 for each in variables
             ),
-            *license_links(licence),
+            *license_links(licence.page),
         ],
     }
 
@@ -175,10 +169,6 @@ def _address(options: CatalogueOptions, name: str) -> str:
     return f"../../../{name}" if options.url is None else f"{options.url.rstrip('/')}/{name}"
 
 
-def _license_of_1_0(licence: Licence) -> str:
-    return licence.spdx or "proprietary"
-
-
 CORE = "http://www.opengis.net/spec/ogcapi-records-1/1.0/req/record-core"
 
 
@@ -204,26 +194,21 @@ def record_of(publication: Publication, extent: Extent, options: CatalogueOption
     }
     if publication.provenance is not None:
         properties["created"] = format_instant(publication.provenance.finished)
+    interval = _interval(extent)
     return {
         "type": "Feature",
         "id": publication.id,
         "conformsTo": [CORE],
         "geometry": None if extent.bbox is None else _geometry(extent.bbox),
-        "time": _time(extent),
+        # Clause 7.2.4: an interval of timestamps, or null where there is none.
+        "time": None if interval[0] is None else {"interval": interval},
         "properties": {name: value for name, value in properties.items() if value},
         "links": [
             link("describes", f"{base}/collection.json", "STAC collection"),
             link("root", f"{base}/catalog.json", "STAC catalogue", media_type=JSON),
-            *license_links(licence),
+            *license_links(licence.page),
         ],
     }
-
-
-def _time(extent: Extent) -> Json | None:
-    """Clause 7.2.4: an interval of timestamps, or null where there is none."""
-    if extent.start is None or extent.last is None:
-        return None
-    return {"interval": [format_instant(extent.start), format_instant(extent.last)]}
 
 
 def _record_themes(publication: Publication) -> list[Json]:
@@ -234,14 +219,13 @@ def _record_themes(publication: Publication) -> list[Json]:
 
 
 def _geometry(bbox: BBox) -> Json:
-    parts = [[[_ring(*part)]][0] for part in boxes_of(bbox)]
+    parts = [
+        [[[west, south], [east, south], [east, north], [west, north], [west, south]]]
+        for west, south, east, north in boxes_of(bbox)
+    ]
     if len(parts) == 1:
         return {"type": "Polygon", "coordinates": parts[0]}
     return {"type": "MultiPolygon", "coordinates": parts}
-
-
-def _ring(west: float, south: float, east: float, north: float) -> list[list[float]]:
-    return [[west, south], [east, south], [east, north], [west, north], [west, south]]
 
 
 # How layers are drawn, as `renders` of STAC's render extension 2.0.
@@ -340,7 +324,7 @@ def collection_of(
             link("parent", "./catalog.json", publication.title),
             *(link("child", f"./{year}/catalog.json", year) for year in years),
             link("describedby", "./record.json", "OGC API Record", media_type=GEOJSON),
-            *license_links(licence),
+            *license_links(licence.page),
         ],
     }
 
@@ -375,24 +359,26 @@ def group_of(publication: Publication, path: str, *, children: Iterable[str], it
 def extent_of(extent: Extent) -> Json:
     """Return the extent; of what has no place the Earth, of what has no time an interval without ends."""
     box = [-180.0, -90.0, 180.0, 90.0] if extent.bbox is None else box_of(extent.bbox)
-    interval: list[str | None] = [None, None]
-    if extent.start is not None and extent.last is not None:
-        interval = [format_instant(extent.start), format_instant(extent.last)]
-    return {"spatial": {"bbox": [box]}, "temporal": {"interval": [interval]}}
+    return {"spatial": {"bbox": [box]}, "temporal": {"interval": [_interval(extent)]}}
 
 
-def license_links(licence: Licence) -> list[Json]:
-    """Return the link to a licence that is an address."""
-    return [] if licence.page is None else [link("license", licence.page, "License", media_type="text/html")]
+def _interval(extent: Extent) -> list[str | None]:
+    if extent.start is None or extent.last is None:
+        return [None, None]
+    return [format_instant(extent.start), format_instant(extent.last)]
+
+
+def license_links(page: str | None) -> list[Json]:
+    """Return the link to the page of a licence, if it has one."""
+    return [] if page is None else [link("license", page, "License", media_type="text/html")]
 
 
 def _providers(publication: Publication) -> list[Json]:
-    providers = list[Json]()
+    providers: list[Json] = []
     if publication.attribution:
         providers.append({"name": publication.attribution, "roles": ["licensor"]})
     if publication.provenance is not None:
-        software = {"name": "chronotile", "roles": ["processor"], **processing_of(publication.provenance)}
-        providers.append(software)
+        providers.append({"name": "chronotile", "roles": ["processor"], **processing_of(publication.provenance)})
     return providers
 
 

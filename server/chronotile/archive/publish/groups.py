@@ -5,8 +5,6 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import groupby
-from types import TracebackType
-from typing import Self
 
 from chronotile.archive.publish.copying import CATALOGUE, Copier, in_order, item_place
 from chronotile.archive.publish.documents import JSON, Json, encode, group_of, linked
@@ -33,13 +31,7 @@ class Listing:
             self._database.execute("PRAGMA journal_mode = OFF")  # nothing is undone
             self._database.execute(_MADE)
 
-    def __enter__(self) -> Self:
-        """Return itself."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
         """Remove it."""
         self._database.close()
 
@@ -57,13 +49,13 @@ class Listing:
 
     def moved(self, group: str, ids: Iterable[str]) -> set[str]:
         """Return those of some items that are in other folders, and not in this one."""
-        return {each for each in ids if group not in (found := self._groups_of(each)) and found}
-
-    def _groups_of(self, id_: str) -> set[str]:
+        found, groups_of = set[str](), 'SELECT "group" FROM listed WHERE id = ?'
         with _faults():
-            return {
-                str(group) for (group,) in self._database.execute('SELECT "group" FROM listed WHERE id = ?', (id_,))
-            }
+            for id_ in ids:
+                groups = {str(each) for (each,) in self._database.execute(groups_of, (id_,))}
+                if groups and group not in groups:
+                    found.add(id_)
+        return found
 
 
 @contextmanager

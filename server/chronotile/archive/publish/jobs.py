@@ -11,9 +11,10 @@ import numpy as np
 import orjson
 
 from chronotile import __version__
+from chronotile.archive.index.dates import CUBE
 from chronotile.archive.publish.collections import about, extent_of, with_renders
 from chronotile.archive.publish.dates import asset_at, band_extensions, cube_of, media_type_of
-from chronotile.archive.publish.documents import CUBE, widen
+from chronotile.archive.publish.documents import joined_extent
 from chronotile.archive.publish.publication import Asset, Extent, Provenance, Publication
 from chronotile.archive.publish.sources import Document, LocalFile
 from chronotile.catalog.catalogue import Catalogue
@@ -87,7 +88,7 @@ def publication_of_job(finished: FinishedJob, catalogue: Catalogue) -> Publicati
         attribution="; ".join(dict.fromkeys(each.attribution for each in read if each.attribution)) or None,
         keywords=tuple(dict.fromkeys([job.process, *(word for each in read for word in each.keywords)])),
         variables=tuple(each for collection in found for each in about(collection).variables),
-        extent=_extent([*map(extent_of, found)] or [_extent_read(finished, read)]),
+        extent=joined_extent([*map(extent_of, found)] or _extents_read(finished, read)),
         assets=assets,
         fields=cube_of(found[0], layers) if found else {},
         extensions=(*((CUBE,) if found else ()), *band_extensions(assets)),
@@ -165,19 +166,8 @@ def _description(finished: FinishedJob, read: Sequence[Collection]) -> str:
     return f"Result of the process {finished.job.process}{f', made of {names}' if names else ''}."
 
 
-def _extent(extents: Sequence[Extent]) -> Extent:
-    return Extent(
-        bbox=widen(each.bbox for each in extents if each.bbox is not None),
-        start=min((each.start for each in extents if each.start is not None), default=None),
-        last=max((each.last for each in extents if each.last is not None), default=None),
-    )
-
-
-def _extent_read(finished: FinishedJob, read: Sequence[Collection]) -> Extent:
-    """Of results without a place of their own: that of what they were made of, from the first time to the last."""
-    spans = [parse_instant(each[key]) for each in finished.sources for key in ("first", "last") if key in each]
-    return Extent(
-        bbox=widen(each.bbox for each in read),
-        start=min((each.start for each in spans), default=None),
-        last=max((each.start for each in spans), default=None),
-    )
+def _extents_read(finished: FinishedJob, read: Sequence[Collection]) -> list[Extent]:
+    """Of results without a place of their own: those of what they were made of, from the first time to the last."""
+    texts = [each[key] for each in finished.sources for key in ("first", "last") if key in each]
+    instants = [parse_instant(text).start for text in texts]
+    return [*(Extent(bbox=each.bbox) for each in read), *(Extent(start=each, last=each) for each in instants)]

@@ -1,35 +1,18 @@
 """What is published, as values: a collection with its files, and items with theirs."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
+from chronotile.archive.publish.sources import Document, LocalFile, RemoteFile
 from chronotile.core.model.grid import BBox
 from chronotile.core.model.time.instants import Instant
 
 Json = dict[str, Any]
 
 
-class Source(Protocol):
-    """A file that is to be copied."""
-
-    @property
-    def name(self) -> str:
-        """Its name without folders."""
-
-    def state(self) -> str:
-        """Return what changes when it is replaced; empty: not known.
-
-        Raises:
-            SourceUnavailable: It cannot be read.
-        """
-
-    def parts(self) -> Iterator[bytes]:
-        """Yield all of it, some MiB at a time, in one state.
-
-        Raises:
-            SourceUnavailable: It cannot be read, or was replaced meanwhile.
-        """
+Source = LocalFile | RemoteFile | Document
+"""A file that is to be copied: its `name` without folders, its `state`, and `parts` of some MiB, all in one state."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,10 +7,11 @@ import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import orjson
 
+from chronotile.archive.publish.bucket import BucketTarget
 from chronotile.core.durable_files import PARTIAL, Disk
 from chronotile.core.errors import UnsupportedSource, WriteFailed
 
@@ -19,41 +20,7 @@ STAGING = ".publishing"
 _DISK = Disk()
 
 
-class Target(Protocol):
-    """A place for a catalogue; paths have slashes, and name files below it. Any thread may use it.
-
-    Methods raise `WriteFailed` where they cannot do it.
-    """
-
-    name: str
-    """For messages."""
-
-    def read(self, path: str) -> bytes | None:
-        """Return a document; `None` where there is none."""
-
-    def size(self, path: str) -> int | None:
-        """Return the size of a file in bytes; `None` where there is none."""
-
-    def write(self, path: str, data: bytes, *, media_type: str) -> None:
-        """Write a document, whole or not at all."""
-
-    def store(self, path: str, parts: Iterable[bytes], *, media_type: str) -> None:
-        """Write a file part by part; it has its name once it is whole. What `parts` raises goes through."""
-
-    def remove(self, path: str) -> None:
-        """Remove a file, if it is there."""
-
-    def remove_folder(self, path: str) -> None:
-        """Remove a folder with all that is in it, if it is there."""
-
-    def is_empty(self) -> bool:
-        """Whether nothing is there."""
-
-    def finish(self) -> None:
-        """Return once all that was written is under its final name, and will outlast a loss of power."""
-
-
-def read_document(target: Target, path: str) -> dict[str, Any] | None:
+def read_document(target: "Target", path: str) -> dict[str, Any] | None:
     """Return a JSON object; `None` where there is none.
 
     Raises:
@@ -73,7 +40,8 @@ class FolderTarget:
     """A folder of this machine.
 
     A folder that is not there, or empty, appears at the end: what is written until then lies in a hidden folder beside,
-    where an interrupted run goes on.
+    where an interrupted run goes on. Paths have slashes, and name files below it. Methods raise `WriteFailed` where
+    they cannot do it.
 
     Args:
         folder: Where the catalogue will be.
@@ -110,7 +78,7 @@ class FolderTarget:
             os.close(descriptor)
 
     def read(self, path: str) -> bytes | None:
-        """Return a document."""
+        """Return a document; `None` where there is none."""
         with self._faults():
             try:
                 return (self._root / path).read_bytes()
@@ -118,18 +86,18 @@ class FolderTarget:
                 return None
 
     def size(self, path: str) -> int | None:
-        """Return the size of a file."""
+        """Return the size of a file in bytes; `None` where there is none."""
         try:
             return (self._root / path).stat().st_size
         except OSError:
             return None
 
     def write(self, path: str, data: bytes, *, media_type: str) -> None:
-        """Write a document."""
+        """Write a document, whole or not at all."""
         self.store(path, (data,), media_type=media_type)
 
     def store(self, path: str, parts: Iterable[bytes], *, media_type: str) -> None:
-        """Write a file part by part."""
+        """Write a file part by part; it has its name once it is whole. What `parts` raises goes through."""
         del media_type  # its suffix says it
         file = self._root / path
         partial = file.with_name(file.name + PARTIAL)
@@ -153,14 +121,14 @@ class FolderTarget:
             self._disk.settle([file.parent])
 
     def remove(self, path: str) -> None:
-        """Remove a file, and the folders that hold nothing else."""
+        """Remove a file, if it is there, and the folders that hold nothing else."""
         place = self._root / path
         with self._faults():
             self._disk.remove(place)
         self._remove_empty(place.parent)
 
     def remove_folder(self, path: str) -> None:
-        """Remove a folder, and those that hold nothing else."""
+        """Remove a folder with all that is in it, if it is there, and those that hold nothing else."""
         place = self._root / path
         if place.is_dir() and not place.is_symlink():
             with self._faults():
@@ -172,7 +140,7 @@ class FolderTarget:
         return not any(each for each in self._root.iterdir() if not each.name.endswith(PARTIAL))
 
     def finish(self) -> None:
-        """Give a new folder its name."""
+        """Give a new folder its name; what was written will outlast a loss of power."""
         with self._faults():
             if self._is_new:
                 self._disk.rename(self._root, self.folder)
@@ -194,3 +162,7 @@ class FolderTarget:
                     f"there is no room for {self.name}; make some and run it again: what is copied is not copied again"
                 ) from error
             raise WriteFailed(f"{self.name} cannot be written: {error.strerror or error}") from error
+
+
+Target = FolderTarget | BucketTarget
+"""A place for a catalogue; any thread may use it."""

@@ -2,29 +2,15 @@
 
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Literal
 
+from chronotile.archive.index.dates import FILE
+from chronotile.archive.publish import documents
 from chronotile.archive.publish.copying import CATALOGUE, Copier, group_path, in_order, item_name
-from chronotile.archive.publish.documents import (
-    FILE,
-    FORM,
-    GEOJSON,
-    JSON,
-    STAC_VERSION,
-    Json,
-    catalogue_of,
-    collection_of,
-    documents_of,
-    encode,
-    link,
-    linked,
-    record_of,
-    used_extensions,
-    widen,
-)
 from chronotile.archive.publish.groups import Groups, Listing
-from chronotile.archive.publish.publication import CatalogueOptions, Extent, Publication, PublishedItem
+from chronotile.archive.publish.publication import CatalogueOptions, Extent, Json, Publication, PublishedItem
 from chronotile.archive.publish.target import Target, read_document
 from chronotile.core.errors import InvalidItem, SourceUnavailable, UnsupportedSource
 from chronotile.core.model.grid import BBox
@@ -118,16 +104,20 @@ class _Run:
         assets = {
             name: each | {"href": f"./{DATA_FOLDER}/{each['href'].removeprefix('./')}"} for name, each in assets.items()
         }
-        with Listing() as listed:
+        with closing(Listing()) as listed:
             for written in in_order(self._item, self._publication.items()):
                 self._note(written, listed)
             groups = Groups(self._publication, self._target, self._copier, listed)
             years = groups.write()
             if not assets and not years and before is None:
-                raise UnsupportedSource(f"{self._publication.id}: {self._reason()}")
+                reason = next(iter(self._summary.failures), "there is nothing to publish")
+                raise UnsupportedSource(f"{self._publication.id}: {reason}")
             if before is not None and not self._publication.assets:
-                self._add_what_stays(before)
-                years.update(linked(before, "child"))
+                # What the collection says of items that the source no longer has.
+                self._extents.append(_extent_of(before))
+                self._item_assets = {**before.get("item_assets", {}), **self._item_assets}
+                self._extensions.update(before.get("stac_extensions", ()))
+                years.update(documents.linked(before, "child"))
             self._write_collection(assets, years)  # links lead to new places of items before the former ones go
             emptied = groups.drop_moved(years)
             if emptied:
@@ -136,10 +126,6 @@ class _Run:
         self._copier.remove_replaced("", known, assets)
         self._target.finish()
         return self._summary
-
-    def _reason(self) -> str:
-        failures = self._summary.failures
-        return failures[0] if failures else "there is nothing to publish"
 
     def _claim(self) -> None:
         """Check that the target is ours, or make it so.
@@ -150,9 +136,9 @@ class _Run:
         id_, name = self._publication.id, self._target.name
         found = read_document(self._target, CATALOGUE)
         if found is not None:
-            if FORM not in found:
+            if documents.FORM not in found:
                 raise UnsupportedSource(f"{name} holds a catalogue that was not published here; name another place")
-            if found.get("id") != catalogue_of(self._publication, served_by=self._served_by)["id"]:
+            if found.get("id") != documents.catalogue_of(self._publication, served_by=self._served_by)["id"]:
                 raise UnsupportedSource(f"{name} holds {found.get('title')!r} and not {id_}; name another place")
             return
         mark = read_document(self._target, MARK)
@@ -163,7 +149,7 @@ class _Run:
                 f"{name} holds the beginning of {mark.get('id')!r}, whose publishing was interrupted; finish that one, "
                 "remove it, or name another place"
             )
-        self._target.write(MARK, encode({"id": id_}), media_type=JSON)
+        self._target.write(MARK, documents.encode({"id": id_}), media_type=documents.JSON)
 
     def _item(self, item: PublishedItem) -> "_Written":
         """Write an item after its files, or leave it; any thread may do it."""
@@ -183,7 +169,7 @@ class _Run:
         document = self._document(item, assets, depth=folder.count("/") + 1)
         if before == document:
             return _Written(group=group, id=item.id, document=document, outcome="unchanged")
-        self._target.write(path, encode(document), media_type=GEOJSON)
+        self._target.write(path, documents.encode(document), media_type=documents.GEOJSON)
         self._copier.remove_replaced(folder, known, assets)
         return _Written(group=group, id=item.id, document=document, outcome="added" if before is None else "replaced")
 
@@ -193,14 +179,14 @@ class _Run:
         return {
             **item.document,
             "type": "Feature",
-            "stac_version": STAC_VERSION,
+            "stac_version": documents.STAC_VERSION,
             "stac_extensions": sorted({*item.document.get("stac_extensions", ()), FILE}),
             "collection": self._publication.id,
             "assets": assets,
             "links": [
-                link("root", f"{up}catalog.json", title),
-                link("parent", "../catalog.json"),
-                link("collection", f"{up}collection.json", title),
+                documents.link("root", f"{up}catalog.json", title),
+                documents.link("parent", "../catalog.json"),
+                documents.link("collection", f"{up}collection.json", title),
             ],
         }
 
@@ -215,7 +201,7 @@ class _Run:
         listed.add(written.group, written.id)
         span = span_of(document["properties"])
         extent = Extent(bbox=_bbox_of(document), start=span.start, last=last_of(span.start, span.end))
-        self._extents = [_joined([*self._extents, extent])]
+        self._extents = [documents.joined_extent([*self._extents, extent])]
         self._extensions.update(document["stac_extensions"])
         for name, asset in document["assets"].items():
             if asset.get("type"):
@@ -225,31 +211,26 @@ class _Run:
                 common = {key: value for key, value in known.items() if _is_of_all(key) and asset.get(key) == value}
                 self._item_assets[name] = common
 
-    def _add_what_stays(self, before: Json) -> None:
-        """Take what the collection says of items that the source no longer has."""
-        self._extents.append(_extent_of(before))
-        self._item_assets = {**before.get("item_assets", {}), **self._item_assets}
-        self._extensions.update(before.get("stac_extensions", ()))
-
     def _write_collection(self, assets: dict[str, Json], years: set[str]) -> None:
         """Write the documents that lead to all others, that of the catalogue last."""
-        extent = _joined(self._extents)
+        extent = documents.joined_extent(self._extents)
         formats = list(self._formats | {str(each["type"]): None for each in assets.values() if each.get("type")})
         of_items = {name: each for name, each in self._item_assets.items() if len(each) >= LEAST_FIELDS}
         members: Json = {"assets": assets, **({"item_assets": of_items} if of_items else {})}
-        extensions = used_extensions(self._extensions, members)
-        collection = collection_of(
-            self._publication, extent, members=members, years=sorted(years), extensions=extensions
-        )
-        documents = {
-            "record.json": record_of(self._publication, extent, self._options, formats=sorted(formats)),
-            **{f"{OPEN_SCIENCE}/{path}": each for path, each in documents_of(self._publication, extent, self._options)},
-            "collection.json": collection,
-            CATALOGUE: catalogue_of(self._publication, served_by=self._served_by),
+        extensions = documents.used_extensions(self._extensions, members)
+        given, options = self._publication, self._options
+        written = {
+            "record.json": documents.record_of(given, extent, options, formats=sorted(formats)),
+            **{f"{OPEN_SCIENCE}/{path}": each for path, each in documents.documents_of(given, extent, options)},
+            "collection.json": documents.collection_of(
+                given, extent, members=members, years=sorted(years), extensions=extensions
+            ),
+            CATALOGUE: documents.catalogue_of(given, served_by=self._served_by),
         }
-        for path, document in documents.items():
+        for path, document in written.items():
             if read_document(self._target, path) != document:
-                self._target.write(path, encode(document), media_type=GEOJSON if path == "record.json" else JSON)
+                media_type = documents.GEOJSON if path == "record.json" else documents.JSON
+                self._target.write(path, documents.encode(document), media_type=media_type)
         self._target.remove(MARK)
 
     def _count(self, files: int, size: int) -> None:
@@ -290,16 +271,6 @@ def _below(assets: dict[str, Json]) -> dict[str, Json]:
         name: each | {"href": f"./{str(each['href']).removeprefix(f'./{DATA_FOLDER}/')}"}
         for name, each in assets.items()
     }
-
-
-def _joined(extents: list[Extent]) -> Extent:
-    starts = [each.start for each in extents if each.start is not None]
-    lasts = [each.last for each in extents if each.last is not None]
-    return Extent(
-        bbox=widen(each.bbox for each in extents if each.bbox is not None),
-        start=min(starts, default=None),
-        last=max(lasts, default=None),
-    )
 
 
 def _extent_of(document: Json) -> Extent:
