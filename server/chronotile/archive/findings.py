@@ -57,38 +57,35 @@ _SPECTRAL = re.compile(
 def value_findings(info: VariableInfo, styles: Mapping[str, Style]) -> Iterator[Finding]:
     """Yield a note if the values seen in a sample are not of the kind that the variable's name and units say."""
     seen = info.observed_range
-    if seen is None or info.classes or info.is_categorical:
-        return
-    fill = DEFAULT_FILLS.get(info.encoding.dtype)
-    if fill is not None and any(math.isclose(fill, number, rel_tol=1e-6) for number in _as_stored(info, seen)):
-        message = (
-            f"it has {fill}, the default fill of NetCDF, as values; if they stand for no value, set nodata: {fill}"
-        )
+    message = None if seen is None or info.classes or info.is_categorical else _what_is_odd(info, seen, styles)
+    if message is not None:
         yield Finding("note", info.name, message)
-        return
+
+
+def _what_is_odd(info: VariableInfo, seen: tuple[float, float], styles: Mapping[str, Style]) -> str | None:
+    fill, encoding = DEFAULT_FILLS.get(info.encoding.dtype), info.encoding
+    stored = [(value - encoding.offset) / (encoding.scale or 1.0) for value in seen]
+    if fill is not None and any(math.isclose(fill, number, rel_tol=1e-6) for number in stored):
+        return f"it has {fill}, the default fill of NetCDF, as values; if they stand for no value, set nodata: {fill}"
     if widened(*seen) != seen and abs(seen[0]) > MOST_TOLD:
-        message = f"all values seen are about {seen[0]:g}; if that stands for no value, set nodata: in a configuration"
-        yield Finding("note", info.name, message)
-        return
+        return f"all values seen are about {seen[0]:g}; if that stands for no value, set nodata: in a configuration"
     values = f"values from {seen[0]:g} to {seen[1]:g}"
     landsat = _LANDSAT.get(info.name[:4])
     if landsat is not None and _is_plain_integer(info):
-        message = f"{values} are digital numbers without a scale; if they are Landsat Collection 2 {landsat}"
-        yield Finding("note", info.name, message)
-        return
+        return f"{values} are digital numbers without a scale; if they are Landsat Collection 2 {landsat}"
     style = default_style(replace(info, observed_range=None), styles, layer=info.name)
     if style.is_categorical:
-        return
+        return None
     if is_temperature(info):
         if info.encoding.units == "1" and KELVINS[0] <= seen[0] <= seen[1] <= KELVINS[1]:
-            message = f"{values} look like kelvin, but the file has no units; set units: K, or offset: and units: degC"
-            yield Finding("note", info.name, message)
-        elif info.encoding.units == "1" and seen[0] > KELVINS[1]:
-            yield _unscaled(info, values)
-        return
-    is_beyond = style.id not in PLAIN_STYLES and _is_beyond(seen, style.range)
-    if is_beyond or (named_style(info.name, styles) is None and _is_reflectance(info, seen)):
-        yield _unscaled(info, values)
+            return f"{values} look like kelvin, but the file has no units; set units: K, or offset: and units: degC"
+        is_beyond = info.encoding.units == "1" and seen[0] > KELVINS[1]
+    else:
+        width = style.range[1] - style.range[0]
+        is_far = seen[1] > style.range[1] + 2 * width or seen[0] < style.range[0] - 2 * width
+        is_beyond = style.id not in PLAIN_STYLES and is_far
+        is_beyond = is_beyond or (named_style(info.name, styles) is None and _is_reflectance(info, seen))
+    return _unscaled(info, values) if is_beyond else None
 
 
 def style_findings(info: VariableInfo, style: Style) -> Iterator[Finding]:
@@ -96,25 +93,13 @@ def style_findings(info: VariableInfo, style: Style) -> Iterator[Finding]:
     seen = info.observed_range
     if seen is None or style.is_categorical or not (seen[0] > style.range[1] or seen[1] < style.range[0]):
         return
-    values = f"values from {seen[0]:g} to {seen[1]:g} {_units_text(info)}".rstrip()
+    units = "" if info.encoding.units == "1" else info.encoding.units
+    values = f"values from {seen[0]:g} to {seen[1]:g} {units}".rstrip()
     message = (
         f"{values} are outside the range of its style {style.id}, {style.range[0]:g} to {style.range[1]:g}, so "
         "that all have one colour; set range: for the variable, or scale: and offset: if they are digital numbers"
     )
     yield Finding("warning", info.name, message)
-
-
-def _units_text(info: VariableInfo) -> str:
-    return "" if info.encoding.units == "1" else info.encoding.units
-
-
-def _as_stored(info: VariableInfo, seen: tuple[float, float]) -> list[float]:
-    return [(value - info.encoding.offset) / (info.encoding.scale or 1.0) for value in seen]
-
-
-def _is_beyond(seen: tuple[float, float], bounds: tuple[float, float]) -> bool:
-    width = bounds[1] - bounds[0]
-    return seen[1] > bounds[1] + 2 * width or seen[0] < bounds[0] - 2 * width
 
 
 def _is_reflectance(info: VariableInfo, seen: tuple[float, float]) -> bool:
@@ -130,13 +115,13 @@ def _is_plain_integer(info: VariableInfo) -> bool:
     return np.dtype(encoding.dtype).kind in "iu" and (encoding.scale, encoding.offset) == (1.0, 0.0)
 
 
-def _unscaled(info: VariableInfo, values: str) -> Finding:
+def _unscaled(info: VariableInfo, values: str) -> str:
     """What to do about values that lack a scale: which, where the size shows it."""
     high = (info.observed_range or (0.0, 0.0))[1]
     what = "are digital numbers without a scale" if _is_plain_integer(info) else "look unscaled"
     if 255 < high <= MOST_REFLECTANCE and not is_temperature(info):
-        return Finding("note", info.name, f"{values} {what}; if they are multiplied by 10,000, set scale: 0.0001")
-    return Finding("note", info.name, f"{values} {what}; if so, set scale: and offset: in a configuration")
+        return f"{values} {what}; if they are multiplied by 10,000, set scale: 0.0001"
+    return f"{values} {what}; if so, set scale: and offset: in a configuration"
 
 
 class _Subject(NamedTuple):
@@ -215,12 +200,9 @@ def _data_in(folder: Path, taken: Container[str]) -> list[Path]:
     try:
         with os.scandir(folder) as entries:
             others = [each for each in entries if os.path.join(folder, each.name) not in taken]  # noqa: PTH118 -- as above
-            return sorted(path for each in others if _is_of_files(path := folder / each.name) and each.is_file())
+            # Hidden files are being written, mostly.
+            kinds = {each: kind_of_path(folder / each.name) for each in others if not each.name.startswith(".")}
+            found = [each for each, kind in kinds.items() if kind is not None and kind.options.is_of_files]
+            return sorted(folder / each.name for each in found if each.is_file())
     except OSError:
         return []
-
-
-def _is_of_files(path: Path) -> bool:
-    # Whether it is data by its name; hidden files are being written, mostly.
-    kind = None if path.name.startswith(".") else kind_of_path(path)
-    return kind is not None and kind.options.is_of_files

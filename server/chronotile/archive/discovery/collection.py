@@ -21,7 +21,6 @@ from chronotile.core.model.style import Style
 from chronotile.core.model.time.instants import (
     DAY,
     DEKAD,
-    InstantArray,
     TimeDomain,
     TimeSpan,
     add_months,
@@ -84,7 +83,8 @@ def found_collection(draft: Draft, styles: Mapping[str, Style], caches: ReaderCa
     if draft.kind.options.has_bands and draft.time_pattern is not None and holds_dated_bands(draft.first):
         draft = replace(draft, time_pattern=None)
     variables, spans, findings = _variables(draft, caches)
-    times = TimeDomain(*_bounds(spans)) if spans else None
+    starts, ends = np.array([span.start for span in spans]), np.array([span.end for span in spans])
+    times = TimeDomain(starts, ends) if spans else None
     reader = open_source(draft.spec(variables, times), caches)
     try:
         found = _described(draft, reader, variables=variables, spans=spans, styles=styles)
@@ -121,10 +121,6 @@ def _variables(
     return variables, () if is_dated or named is None else (named,), findings
 
 
-def _bounds(spans: Sequence[TimeSpan]) -> tuple[InstantArray, InstantArray]:
-    return np.array([span.start for span in spans]), np.array([span.end for span in spans])
-
-
 def _described(
     draft: Draft,
     reader: Reader,
@@ -136,14 +132,12 @@ def _described(
     findings: list[Finding] = []
     infos = _with_ranges(draft, reader, findings)
     first = next(iter(infos.values()))
-    sections = {
-        variable.id: _names(variable) | _styling(infos[variable.id], styles)
-        for variable in variables
-        if variable.id in infos
-    }
+    present = [each for each in variables if each.id in infos]
+    sections = {each.id: _names(each) | _styling(infos[each.id], styles) for each in present}
     source: Section = {"time_pattern": draft.time_pattern} if draft.time_pattern else {}
     if spans:
         source = {"times": times_section(spans)}
+    shapes = [f"{times_text(each.times)}, {grid_text(each.grid)}, {each.encoding.dtype}" for each in infos.values()]
     odd = [finding for info in infos.values() for finding in value_findings(info, styles)]
     findings += [_placed(draft, each) for each in (*odd, *_nameless_bands(sections))]
     return DiscoveredCollection(
@@ -152,7 +146,7 @@ def _described(
         title=None if reader.info.title else as_title(draft.text),
         variables=sections,
         composites=_composites(infos),
-        comments=(*dict.fromkeys(map(_comment, infos.values())), *_range_comments(sections, styles, odd)),
+        comments=(*dict.fromkeys(shapes), *_range_comments(sections, styles, odd)),
         findings=tuple(findings),
         grid=first.grid,
         is_undated=draft.kind.options.has_bands and len(draft.files) == 1 and not len(first.times),
@@ -238,13 +232,8 @@ def _composites(infos: Mapping[str, VariableInfo]) -> dict[str, Section]:
 def _nameless_bands(sections: Mapping[str, Section]) -> Iterable[Finding]:
     nameless = [name for name in sections if _NAMELESS.fullmatch(name)]
     if len(nameless) > MAX_SAMPLED:
-        yield Finding(
-            "note", f"{len(nameless)} bands", "they have no names; if they are times, set times: in a configuration"
-        )
-
-
-def _comment(info: VariableInfo) -> str:
-    return f"{times_text(info.times)}, {grid_text(info.grid)}, {info.encoding.dtype}"
+        message = "they have no names; if they are times, set times: in a configuration"
+        yield Finding("note", f"{len(nameless)} bands", message)
 
 
 def _range_comments(
@@ -275,13 +264,11 @@ def times_section(spans: Sequence[TimeSpan]) -> object:
     """Return what `times:` says of spans that ascend: dekads that follow one another as such, others as a list."""
     first = spans[0].start
     follows = all(earlier.end == later.start for earlier, later in pairwise(spans))
-    if follows and all(span.end == DEKAD.step(span.start, 1) and _is_dekad(span) for span in spans):
+    if follows and all(
+        (DEKAD.step(each.start, 0), DEKAD.step(each.start, 1)) == (each.start, each.end) for each in spans
+    ):
         return {"start": format_day(first), "step": "dekad", "count": len(spans)}
     return [_text(span) for span in spans]
-
-
-def _is_dekad(span: TimeSpan) -> bool:
-    return bool(DEKAD.step(span.start, 0) == span.start)
 
 
 def _text(span: TimeSpan) -> str:

@@ -83,7 +83,7 @@ def discover(
     place = place.absolute()
     found, root = _found(place)
     drafts = drafts_of(found, root, looks_below(root))
-    looked = list(_look(drafts, partial(found_collection, styles=styles, caches=caches), progress or _say_nothing))
+    looked = list(_look(drafts, partial(found_collection, styles=styles, caches=caches), progress))
     collections = tuple(each for each in looked if isinstance(each, DiscoveredCollection))
     failures = [each for each in looked if isinstance(each, Finding)]
     if not collections:
@@ -97,10 +97,6 @@ def discover(
     return Discovery(place=place, root=root, collections=collections, findings=(*found.findings, *failures, *notes))
 
 
-def _say_nothing(_what: str, _share: float) -> None:
-    pass
-
-
 def _found(place: Path) -> tuple[WalkResult, Path]:
     """What there is, and the folder it is in; a file that is named is looked into whatever it is called."""
     if place.is_dir() and kind_of_path(place) is None:
@@ -111,7 +107,7 @@ def _found(place: Path) -> tuple[WalkResult, Path]:
 
 
 def _look(
-    drafts: list[Draft], find: Callable[[Draft], DiscoveredCollection], progress: Progress
+    drafts: list[Draft], find: Callable[[Draft], DiscoveredCollection], progress: Progress | None
 ) -> Iterator[DiscoveredCollection | Finding]:
     def look(draft: Draft) -> DiscoveredCollection | Finding:
         try:
@@ -120,25 +116,20 @@ def _look(
                     "its name has { or }, which have a special meaning in a configuration; rename it"
                 )
             with opening("it"):
-                return _configurable(find(draft))
+                found = find(draft)
+                # Of one that no configuration may have, the configuration of all would be refused.
+                values = {"collections": {found.draft.id: _section(found, found.draft.root)}}
+                configuration_of(values, file=Path("configuration"), kinds=kind_options())
+                return found
         except ChronotileError as error:
-            return Finding("error", _place_of(draft), f"{LEFT_OUT}{error.message}")
+            place = str(draft.files[0]) if len(draft.files) == 1 else f"{draft.href} ({len(draft.files)} files)"
+            return Finding("error", place, f"{LEFT_OUT}{error.message}")
 
     with ThreadPoolExecutor(THREADS, thread_name_prefix="discover") as pool:
         for number, (draft, each) in enumerate(zip(drafts, pool.map(look, drafts), strict=True), start=1):
-            progress(draft.id, number / len(drafts))
+            if progress is not None:
+                progress(draft.id, number / len(drafts))
             yield each
-
-
-def _configurable(found: DiscoveredCollection) -> DiscoveredCollection:
-    """The collection, as a configuration may have it.
-
-    Raises:
-        ConfigurationError: None may, with what is wrong; else the configuration of all would be refused.
-    """
-    values = {"collections": {found.draft.id: _section(found, found.draft.root)}}
-    configuration_of(values, file=Path("configuration"), kinds=kind_options())
-    return found
 
 
 def _undated_findings(collections: Iterable[DiscoveredCollection]) -> Iterator[Finding]:
@@ -160,10 +151,6 @@ def _undated_findings(collections: Iterable[DiscoveredCollection]) -> Iterator[F
             yield Finding(severity, drafts[0].root.name, message)
 
 
-def _place_of(draft: Draft) -> str:
-    return str(draft.files[0]) if len(draft.files) == 1 else f"{draft.href} ({len(draft.files)} files)"
-
-
 def _refuse(place: Path, failures: list[Finding], found: WalkResult) -> NoReturn:
     """Say why nothing can be served: of each source that does not open, or of what was skipped.
 
@@ -178,17 +165,13 @@ def _refuse(place: Path, failures: list[Finding], found: WalkResult) -> NoReturn
 
 def _section(found: DiscoveredCollection, folder: Path) -> Section:
     title: Section = {"title": found.title} if found.title else {}
-    source = {"kind": found.draft.kind.name, "href": _href(found.draft, folder), **found.source}
-    start = _start(found.draft, folder)
-    without = [f"{start}{path}" for path in found.draft.left_out]
+    draft, start = found.draft, _start(found.draft, folder)
+    href = f"{start if draft.is_literal else escape_pattern(start)}{draft.href}"
+    source = {"kind": draft.kind.name, "href": href, **found.source}
+    without = [f"{start}{path}" for path in draft.left_out]
     source |= {"without": without} if without else {}
     section: Section = {**title, "source": source, "variables": dict(found.variables)}
     return section | ({"composites": dict(found.composites)} if found.composites else {})
-
-
-def _href(draft: Draft, folder: Path) -> str:
-    start = _start(draft, folder)
-    return f"{start if draft.is_literal else escape_pattern(start)}{draft.href}"
 
 
 def _start(draft: Draft, folder: Path) -> str:

@@ -106,10 +106,13 @@ def _of_kind(
 
 
 def _of_group(group: NameGroup, kind: SourceKind, everything: Sequence[str], root: Path) -> Draft:
+    # The nearest folder whose name does not vary.
+    fixed = [part for part in group.folder_pattern.split("/") if part and part.isprintable()]
+    folder = fixed[-1] if fixed else root.name
     text = group.shared_text
     return Draft(
-        id=slug(text) or slug(_folder_text(group, root)) or NAMELESS,
-        text=text or _folder_text(group, root),
+        id=slug(text) or slug(folder) or NAMELESS,
+        text=text or folder,
         kind=kind,
         root=root,
         href=href_of(group, everything),
@@ -117,12 +120,6 @@ def _of_group(group: NameGroup, kind: SourceKind, everything: Sequence[str], roo
         time_pattern=time_pattern_of(group, root),
         variables=group.variables,
     )
-
-
-def _folder_text(group: NameGroup, root: Path) -> str:
-    # The nearest folder whose name does not vary.
-    fixed = [part for part in group.folder_pattern.split("/") if part and part.isprintable()]
-    return fixed[-1] if fixed else root.name
 
 
 def _of_store(path: Path, kind: SourceKind, root: Path) -> Draft:
@@ -159,18 +156,15 @@ def href_of(group: NameGroup, everything: Sequence[str]) -> str:
     if len(own) == 1:
         return escape_pattern(*own)
     start = re.split(f"[{TIME}{ANY}{VARIABLE}{ONE}]", group.pattern)[0]
-    others = [path for path in _beginning_with(start, everything) if path not in own]
+    first = bisect_left(everything, start)
+    last = bisect_left(everything, start + chr(0x10FFFF), lo=first)
+    others = [path for path in everything[first:last] if path not in own]
     loose = _href(group.pattern, ["*"] * group.pattern.count(TIME))
     if not _matches_any(loose, group, others):
         return loose
     spelled = {re.sub("[^/]", "?", name.time or "") for name in group.names}
     strict = _href(group.pattern, spelled.pop().split("/")) if len(spelled) == 1 else loose
     return loose if _matches_any(strict, group, others) else strict
-
-
-def _beginning_with(start: str, everything: Sequence[str]) -> Sequence[str]:
-    first = bisect_left(everything, start)
-    return everything[first : bisect_left(everything, start + chr(0x10FFFF), lo=first)]
 
 
 def _href(pattern: str, times: Iterable[str]) -> str:
@@ -221,11 +215,7 @@ def time_pattern_of(group: NameGroup, root: Path) -> str | None:
 
 def _shape(time: str) -> str:
     # The form of a time's text: `2019-06-04` is `\d{4}-\d{2}-\d{2}`.
-    return _DIGITS.sub(_shape_of_digits, _quoted(time))
-
-
-def _shape_of_digits(digits: re.Match[str]) -> str:
-    return rf"\d{{{len(digits[0])}}}" if len(digits[0]) > 1 else r"\d"
+    return _DIGITS.sub(lambda found: rf"\d{{{len(found[0])}}}" if len(found[0]) > 1 else r"\d", _quoted(time))
 
 
 def _literal(text: str) -> str:

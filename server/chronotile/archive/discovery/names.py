@@ -8,14 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from chronotile.readers.dates import (
-    TimeMatch,
-    find_bare_year,
-    find_folder_time,
-    find_time,
-    time_after_date,
-    time_of_text,
-)
+from chronotile.readers.dates import find_bare_year, find_folder_time, find_time, time_after_date, time_of_text
 
 TIME, ANY, VARIABLE, ONE = "\0", "\1", "\2", "\3"
 """Placeholders in the pattern of a name for its time, other dates, its variable, and the letter of its satellite."""
@@ -156,15 +149,27 @@ def _grouped(names: Iterable[Name]) -> list[NameGroup]:
 def _with_clocks(names: Sequence[Name], are_alike: Callable[[Sequence[Path]], bool] | None) -> list[Name]:
     """The names, with `TIME` for date and time of day in those that differ in them; `None`: no file is opened."""
     timed = [_with_clock(name) for name in names]
-    groups: dict[str, list[Name]] = defaultdict(list)
-    for name, with_clock in zip(names, timed, strict=True):
-        if with_clock is not name:
-            groups[_without_variable(with_clock.pattern)].append(with_clock)
-    joined = {pattern for pattern, members in groups.items() if _are_clocks(members, are_alike)}
-    return [
-        with_clock if with_clock is not name and _without_variable(with_clock.pattern) in joined else name
-        for name, with_clock in zip(names, timed, strict=True)
-    ]
+    return _replaced(
+        names, timed, lambda members: _are_clocks([each for _name, each in members], are_alike), key=_without_variable
+    )
+
+
+def _replaced(
+    names: Sequence[Name],
+    others: Sequence[Name],
+    are_one: Callable[[Sequence[tuple[Name, Name]]], bool],
+    *,
+    key: Callable[[str], str] = str,
+) -> list[Name]:
+    """The names, or the others in their places where those whose patterns have one key belong together."""
+    pairs = list(zip(names, others, strict=True))
+    keys = {other.pattern: key(other.pattern) for name, other in pairs if other is not name}
+    groups: dict[str, list[tuple[Name, Name]]] = defaultdict(list)
+    for name, other in pairs:
+        if other is not name:
+            groups[keys[other.pattern]].append((name, other))
+    joined = {each for each, members in groups.items() if are_one(members)}
+    return [other if other is not name and keys[other.pattern] in joined else name for name, other in pairs]
 
 
 def _with_clock(name: Name) -> Name:
@@ -176,14 +181,19 @@ def _with_clock(name: Name) -> Name:
         return name
     whole = found._replace(stop=clock.end())
     pattern = f"{name.folder_pattern}/" if name.folder_pattern else ""
-    pattern += _dated(stem, whole) + name.path.name[len(stem) :]
+    pattern += _dated(stem, whole.start, whole.stop) + name.path.name[len(stem) :]
     return Name(name.path, pattern, stem[whole.start : whole.stop])
 
 
 def _without_variable(pattern: str) -> str:
     # A pattern in which variables and satellites of one build are one.
     words = _WORD.sub(lambda word: VARIABLE if is_known(word[0]) else word[0], pattern)
-    return _TWIN.sub(lambda found: f"{found[found.lastindex or 0]}{ONE}", words)
+    return _with_one(words)
+
+
+def _with_one(text: str) -> str:
+    # The text with `ONE` for the letters of satellites of one build.
+    return _TWIN.sub(lambda found: f"{found[found.lastindex or 0]}{ONE}", text)
 
 
 def _are_clocks(names: Sequence[Name], are_alike: Callable[[Sequence[Path]], bool] | None) -> bool:
@@ -213,17 +223,11 @@ def _are_clocks(names: Sequence[Name], are_alike: Callable[[Sequence[Path]], boo
 
 def _with_years(names: Sequence[Name], holds_times: Callable[[Path], bool]) -> list[Name]:
     """The names, with `TIME` for a bare year in those that differ in it only and whose files all tell times."""
-    dated = [_with_year(name) for name in names]
-    groups: dict[str, list[Name]] = defaultdict(list)
-    for name, with_year in zip(names, dated, strict=True):
-        if with_year is not name:
-            groups[with_year.pattern].append(with_year)
-    joined = {
-        pattern
-        for pattern, members in groups.items()
-        if len(members) > 1 and all(holds_times(member.path) for member in members)
-    }
-    return [with_year if with_year.pattern in joined else name for name, with_year in zip(names, dated, strict=True)]
+    return _replaced(
+        names,
+        list(map(_with_year, names)),
+        lambda members: len(members) > 1 and all(holds_times(name.path) for name, _other in members),
+    )
 
 
 def _with_year(name: Name) -> Name:
@@ -243,19 +247,21 @@ def name_of(path: Path) -> Name:
     found = find_time(stem)
     if found is not None:
         folders = [ANY if _ALL_DIGITS.fullmatch(folder) else _undated(folder) for folder in folders]
-        return Name(path, "/".join((*folders, _dated(stem, found) + suffix)), stem[found.start : found.stop])
+        dated_stem = _dated(stem, found.start, found.stop)
+        return Name(path, "/".join((*folders, dated_stem + suffix)), stem[found.start : found.stop])
     parts = [*folders, stem]
     dated = find_folder_time(parts if stem.isdigit() else folders)
     if dated is None:
         return Name(path, "/".join(parts) + suffix, None)
-    parts[dated.first : dated.last + 1] = [_dated(dated.text, dated.found)]
-    return Name(path, "/".join(parts) + suffix, dated.text[dated.found.start : dated.found.stop])
+    start, stop = dated.found.start, dated.found.stop
+    parts[dated.first : dated.last + 1] = [_dated(dated.text, start, stop)]
+    return Name(path, "/".join(parts) + suffix, dated.text[start:stop])
 
 
-def _dated(text: str, found: TimeMatch) -> str:
+def _dated(text: str, start: int, stop: int) -> str:
     # The text with `TIME` for the time; of a time in several folders, for the part in each.
-    times = "/".join(TIME for _part in text[found.start : found.stop].split("/"))
-    return _undated(text[: found.start]) + times + _undated(text[found.stop :])
+    times = "/".join(TIME for _part in text[start:stop].split("/"))
+    return _undated(text[:start]) + times + _undated(text[stop:])
 
 
 def _undated(text: str) -> str:
@@ -269,24 +275,21 @@ def _undated(text: str) -> str:
 
 def _with_twins(names: Sequence[Name], are_alike: Callable[[Sequence[Path]], bool]) -> list[Name]:
     """The names, with `ONE` for the letter of the satellite in those that differ in it and have no date in common."""
-    twins = [
-        replace(name, pattern=_TWIN.sub(lambda found: f"{found[found.lastindex or 0]}{ONE}", name.pattern))
-        for name in names
-    ]
-    groups: dict[str, dict[str, list[Name]]] = defaultdict(lambda: defaultdict(list))
-    for name, twin in zip(names, twins, strict=True):
-        groups[twin.pattern][name.pattern].append(name)
-    joined = {pattern for pattern, members in groups.items() if _are_twins(list(members.values()), are_alike)}
-    return [twin if twin.pattern in joined else name for name, twin in zip(names, twins, strict=True)]
+    twins = [replace(name, pattern=_with_one(name.pattern)) for name in names]
 
+    def are_one(pairs: Sequence[tuple[Name, Name]]) -> bool:
+        """Whether files of several satellites are the times of one collection."""
+        members: dict[str, list[Name]] = defaultdict(list)
+        for name, _twin in pairs:
+            members[name.pattern].append(name)
+        dated = [
+            {(name.variable, span.start) for name in own if (span := time_of_text(name.time or ""))}
+            for own in members.values()
+        ]
+        is_apart = len(members) > 1 and all(dated) and sum(map(len, dated)) == len(set().union(*dated))
+        return is_apart and are_alike([own[0].path for own in members.values()])
 
-def _are_twins(members: Sequence[Sequence[Name]], are_alike: Callable[[Sequence[Path]], bool]) -> bool:
-    """Whether files of several satellites are the times of one collection."""
-    dated = [
-        {(name.variable, span.start) for name in own if (span := time_of_text(name.time or ""))} for own in members
-    ]
-    is_apart = len(members) > 1 and all(dated) and sum(map(len, dated)) == len(set().union(*dated))
-    return is_apart and are_alike([own[0].path for own in members])
+    return _replaced(names, twins, are_one)
 
 
 def _with_variables(names: Sequence[Name]) -> list[Name]:
@@ -345,10 +348,8 @@ def _assets_of(tails: Collection[str]) -> dict[str, _Asset]:
     signs = {middle[:1] for middle in middles.values()}
     if signs - {"_"} or not any(map(is_known, said)) or any(map(_VERSION.fullmatch, said)):
         return {}
-    start, end = (
-        "".join(next(iter(words.values()))[:first]),
-        "".join(next(iter(words.values()))[-last:] if last else []),
-    )
+    one = next(iter(words.values()))
+    start, end = "".join(one[:first]), "".join(one[-last:] if last else [])
     return {tail: _Asset(f"{start}_{VARIABLE}{end}", middle[1:]) for tail, middle in middles.items()}
 
 

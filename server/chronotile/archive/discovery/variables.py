@@ -2,9 +2,10 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from rasterio.enums import ColorInterp
 
@@ -18,7 +19,9 @@ from chronotile.readers.dates import find_time
 from chronotile.readers.library_errors import opening
 from chronotile.readers.raster.band_decoding import Band, bands_of
 from chronotile.readers.raster.dated_bands import BandSeries, BandTimes, band_times_of
-from chronotile.readers.raster.pool import HandlePool, Layout
+from chronotile.readers.raster.pool import Handle, HandlePool, Layout
+
+_Seen = TypeVar("_Seen")
 
 _COLOURS = {ColorInterp.red: "RED", ColorInterp.green: "GREEN", ColorInterp.blue: "BLUE"}
 _MEANINGLESS = re.compile(r"(band|layer|lyr|b)?[-_. ]?\d*", re.IGNORECASE)
@@ -53,9 +56,8 @@ def raster_variables(draft: Draft) -> RasterVariables:
     if len(bands) == 1:
         return RasterVariables((VariableSpec(id=_name_of_one(draft, bands[0].title)),))
     names = distinct([_band_name(band, colour) for band, colour in zip(bands, colours, strict=True)])
-    return RasterVariables(
-        tuple(VariableSpec(id=name, band=band.number) for name, band in zip(names, bands, strict=True))
-    )
+    variables = [VariableSpec(id=name, band=band.number) for name, band in zip(names, bands, strict=True)]
+    return RasterVariables(tuple(variables))
 
 
 def true_colour_of(names: Iterable[str]) -> tuple[str, str, str] | None:
@@ -78,11 +80,16 @@ def looks_below(root: Path) -> Looks:
 
 def holds_dated_bands(path: Path) -> bool:
     """Return whether the bands of a file tell times."""
+    return bool(_looked_into(path, lambda handle: band_times_of(handle).series))
+
+
+def _looked_into(path: Path, look: Callable[[Handle], _Seen]) -> _Seen | None:
+    """What is seen in a raster file; `None` where it cannot be opened."""
     try:
         with opening("it"), HandlePool(max_idle=0).lend(str(path)) as handle:
-            return bool(band_times_of(handle).series)
+            return look(handle)
     except UnsupportedSource:
-        return False
+        return None
 
 
 def _are_alike(paths: Sequence[Path]) -> bool:
@@ -103,25 +110,24 @@ def _are_of_one_place(paths: Sequence[Path]) -> bool:
 
 def _layouts(paths: Sequence[Path]) -> list[tuple[Layout, tuple[str | None, ...]]]:
     """The grid and the descriptions of each file; nothing where one cannot be opened."""
-    found = []
+    found = list[tuple[Layout, tuple[str | None, ...]]]()
     for path in paths:
-        try:
-            with opening("it"), HandlePool(max_idle=0).lend(str(path)) as handle:
-                found.append((handle.layout, handle.dataset.descriptions))
-        except UnsupportedSource:
+        seen = _looked_into(path, lambda handle: (handle.layout, handle.dataset.descriptions))
+        if seen is None:
             return []
+        found.append(seen)
     return found
 
 
 def sole_series(path: Path) -> TimeDomain | None:
     """Return the times of the bands of a file, in order, if all are times of one variable; else nothing."""
-    try:
-        with opening("it"), HandlePool(max_idle=0).lend(str(path)) as handle:
-            series = band_times_of(handle).series
-            is_sole = len(series) == 1 and series[0].bands == tuple(range(1, handle.dataset.count + 1))
-            return series[0].times if is_sole else None
-    except UnsupportedSource:
-        return None
+
+    def look(handle: Handle) -> TimeDomain | None:
+        series = band_times_of(handle).series
+        is_sole = len(series) == 1 and series[0].bands == tuple(range(1, handle.dataset.count + 1))
+        return series[0].times if is_sole else None
+
+    return _looked_into(path, look)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,12 +199,9 @@ def _name_of_one(draft: Draft, description: str | None) -> str:
 
 
 def _tells(description: str, draft: Draft) -> bool:
-    """Whether a description says what is in the band: R writes the name of the file there."""
-    return not (
-        _MEANINGLESS.fullmatch(description)
-        or find_time(description)
-        or without_suffix(draft.files[0].name) in description
-    )
+    # Whether a description says what is in the band: R writes the name of the file there.
+    is_name = without_suffix(draft.files[0].name) in description
+    return not (_MEANINGLESS.fullmatch(description) or find_time(description) or is_name)
 
 
 def _band_name(band: Band, colour: ColorInterp) -> str:
