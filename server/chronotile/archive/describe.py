@@ -53,14 +53,8 @@ def counted(count: int, what: str) -> str:
 
 def _layer_text(layer: Layer) -> str:
     grid = layer.main_variable.grid
-    return "  ".join(
-        (
-            times_text(layer.times),
-            _box_text(grid.bbox_in(CRS84)),
-            grid_text(grid),
-            f"styles {', '.join(style.id for style in layer.styles)}",
-        )
-    )
+    styles = f"styles {', '.join(style.id for style in layer.styles)}"
+    return "  ".join((times_text(layer.times), _box_text(grid.bbox_in(CRS84)), grid_text(grid), styles))
 
 
 def grid_text(grid: NativeGrid) -> str:

@@ -65,11 +65,8 @@ class LiveArchive:
         is_logged: bool = True,
         clock: Callable[[], float] = monotonic,
     ) -> None:
-        self._archive = archive
-        self._place = place
+        self._archive, self._place, self._finding_log, self._clock = archive, place, finding_log, clock
         self._looks = looks or BoundedLooks()
-        self._finding_log = finding_log
-        self._clock = clock
         self._refreshed_s = clock()
         self._failures: dict[str, str] = {}
         """Why the last reload failed, by what it looked at."""
@@ -232,8 +229,7 @@ class LiveArchives:
     """
 
     def __init__(self, *, most: int, clock: Callable[[], float] = monotonic) -> None:
-        self._most = most
-        self._clock = clock
+        self._most, self._clock = most, clock
         self._lock = threading.Lock()
         self._shared = ReaderCaches()
         self._slots: OrderedDict[Path, _Slot] = OrderedDict()
@@ -274,13 +270,15 @@ MOST_NAMES = 6
 def changes_line(before: Archive, after: Archive) -> str:
     """Return what was added, removed and left out since `before`; each in a few words, however much it is."""
     opened = before.away & after.specs.keys() - after.away - before.services.readers.keys()
-    parts = [
-        *_away_changes(before, after, opened),
-        *_layer_changes(before, after, opened),
-        *_left_out(before, after, opened),
-    ]
-    if not parts:
-        parts = [*_source_changes(before, after), *_other_findings(before, after)]
+    changes = _away_changes, _layer_changes, _left_out
+    parts = [text for change in changes for text in change(before, after, opened)]
+    if not parts:  # collections whose files were rewritten, with the same dates
+        old, new = before.services.readers, after.services.readers
+        changed = [name for name, reader in new.items() if name in old and old[name] is not reader]
+        parts += _named("files of collection", "replaced", changed)
+        # The reasons why sources are away or left out are other ones, if that is all.
+        is_same = (before.state.written, before.state.styles) == (after.state.written, after.state.styles)
+        parts += ["findings changed"] if is_same and before.findings != after.findings else []
         parts = parts or ["the configuration or a style was changed"]
     return f"reloaded: {', '.join(parts)}"
 
@@ -296,9 +294,8 @@ def _away_changes(before: Archive, after: Archive, opened: Collection[str]) -> I
 def _layer_changes(before: Archive, after: Archive, opened: Collection[str]) -> Iterator[str]:
     old = {layer.id: layer for layer in before.services.catalogue.layers}
     new = {layer.id: layer for layer in after.services.catalogue.layers}
-    yield from _named(
-        "layer", "added", [name for name in new if name not in old and new[name].collection not in opened]
-    )
+    added = [name for name in new if name not in old and new[name].collection not in opened]
+    yield from _named("layer", "added", added)
     yield from _named("layer", "removed", [name for name in old if name not in new])
     layers: dict[str, list[str]] = {}
     for name in new.keys() & old.keys():
@@ -334,20 +331,6 @@ def _left_out(before: Archive, after: Archive, opened: Collection[str]) -> Itera
 def _places(what: str, places: Collection[str]) -> Iterator[str]:
     if places:
         yield f"{len(places)} {what} ({list_names(sorted(places), most=MOST_NAMES, separator='; ')})"
-
-
-def _source_changes(before: Archive, after: Archive) -> Iterator[str]:
-    """Collections whose files were rewritten, with the same dates."""
-    old = before.services.readers
-    changed = [name for name, reader in after.services.readers.items() if name in old and old[name] is not reader]
-    yield from _named("files of collection", "replaced", changed)
-
-
-def _other_findings(before: Archive, after: Archive) -> Iterator[str]:
-    """That the reasons why sources are away or left out are other ones, if that is all."""
-    is_same = (before.state.written, before.state.styles) == (after.state.written, after.state.styles)
-    if is_same and before.findings != after.findings:
-        yield "findings changed"
 
 
 def _named(what: str, how: str, names: list[str]) -> Iterator[str]:
@@ -404,7 +387,6 @@ def archive_id_at(place: Path, *, environment: Mapping[str, str]) -> str:
         ConfigurationError: There is nothing at the place, or its configuration is not valid YAML.
     """
     if not place.exists():
-        raise ConfigurationError(
-            [f"{place} cannot be read: there is no such file; name the configuration, or the folder or file of data"]
-        )
+        remedy = "name the configuration, or the folder or file of data"
+        raise ConfigurationError([f"{place} cannot be read: there is no such file; {remedy}"])
     return archive_id(place, written_id(place, environment=environment) if is_configuration(place) else None)

@@ -9,7 +9,7 @@ from chronotile.archive.open_sources import THREADS
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.catalog.configuration import CollectionSection
 from chronotile.core.errors import SourceUnavailable
-from chronotile.core.model.collection import Finding, Layer, SourceInfo, VariableInfo
+from chronotile.core.model.collection import Finding, Layer, SourceInfo
 from chronotile.core.model.time.instants import DAY, ONE_NS, Instant, TimeSpan, format_instant
 from chronotile.pipeline.bounded_wait import BoundedLooks
 from chronotile.pipeline.valid_share import newest_filled, share_plans
@@ -26,7 +26,7 @@ def observed_infos(sections: Mapping[str, CollectionSection], readers: Mapping[s
         (collection, name)
         for collection, reader in readers.items()
         for name, info in reader.info.variables.items()
-        if _needs_range(sections[collection], info)
+        if not info.classes and info.name not in styled_variables(sections[collection])
     ]
     with ThreadPoolExecutor(THREADS, thread_name_prefix="observe") as pool:
         ranges = dict(zip(selected, pool.map(lambda each: _range(readers[each[0]], *each), selected), strict=True))
@@ -36,10 +36,6 @@ def observed_infos(sections: Mapping[str, CollectionSection], readers: Mapping[s
 def styled_variables(section: CollectionSection) -> frozenset[str]:
     """Return the variables for which the configuration names styles."""
     return frozenset(name for name, variable in section.variables.items() if variable.styles is not None)
-
-
-def _needs_range(section: CollectionSection, info: VariableInfo) -> bool:
-    return not info.classes and info.name not in styled_variables(section)
 
 
 def _range(reader: Reader, collection: str, variable: str) -> tuple[float, float] | None:
@@ -77,39 +73,32 @@ def with_valid_defaults(
     looks = BoundedLooks(START_S)
 
     def settle(layer: Layer) -> Layer:
-        if layer.collection not in elsewhere or layer.time_rules.min_valid is None:
-            return _settled(layer, readers[layer.collection], now, findings)
         late = (layer, [Finding("warning", layer.id, TOO_LATE)])
-        if elsewhere.is_away(layer.collection):
+        if layer.collection not in elsewhere or layer.time_rules.min_valid is None:
+            settled, notes = _settled(layer, readers, now)
+        elif elsewhere.is_away(layer.collection):
             settled, notes = late
         else:
-            settled, notes = looks.take(layer.id, partial(_settled_alone, layer, readers, now), known=late)
+            settled, notes = looks.take(layer.id, partial(_settled, layer, readers, now), known=late)
         findings.extend(notes)
         return settled
 
-    collections = tuple(
-        replace(collection, layers=tuple(map(settle, collection.layers))) for collection in catalogue.collections
-    )
-    return replace(catalogue, collections=collections), tuple(findings)
+    settled = (replace(each, layers=tuple(map(settle, each.layers))) for each in catalogue.collections)
+    return replace(catalogue, collections=tuple(settled)), tuple(findings)
 
 
-def _settled_alone(layer: Layer, readers: Mapping[str, Reader], now: Instant) -> tuple[Layer, list[Finding]]:
-    # As `_settled`, with findings of its own: it may still run after the caller stopped waiting.
-    findings: list[Finding] = []
-    return _settled(layer, readers[layer.collection], now, findings), findings
-
-
-def _settled(layer: Layer, reader: Reader, now: Instant, findings: list[Finding]) -> Layer:
+def _settled(layer: Layer, readers: Mapping[str, Reader], now: Instant) -> tuple[Layer, list[Finding]]:
+    # With findings of its own: it may still run after the caller stopped waiting.
     least = layer.time_rules.min_valid
     newest = layer.times.at_or_before(now + DAY)
     if least is None or newest is None:
-        return layer
+        return layer, []
     looked_at = layer.times.instants[max(0, newest + 1 - MAX_TIMES) : newest + 1][::-1]
-    filled = newest_filled(reader, share_plans(layer), looked_at, least=least)
-    for instant, error in filled.unreadable:
-        findings.append(Finding("error", layer.id, f"{format_instant(instant)}: {error.message}"))
+    filled = newest_filled(readers[layer.collection], share_plans(layer), looked_at, least=least)
+    texts = [f"{format_instant(instant)}: {error.message}" for instant, error in filled.unreadable]
+    findings = [Finding("error", layer.id, text) for text in texts]
     if filled.share < least:
         message = f"none of its newest {MAX_TIMES} times has {least:.0%} valid pixels; the fullest time is the default"
         findings.append(Finding("warning", layer.id, message))
     best = filled.instant
-    return replace(layer, time_rules=replace(layer.time_rules, default=TimeSpan(best, best + ONE_NS)))
+    return replace(layer, time_rules=replace(layer.time_rules, default=TimeSpan(best, best + ONE_NS))), findings

@@ -5,19 +5,11 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
+from chronotile.archive import refresh
 from chronotile.archive.discovery.discover import Discovery, Progress, discover
 from chronotile.archive.findings import files_passed_over, value_findings, with_places
 from chronotile.archive.observe import observed_infos, styled_variables, with_valid_defaults
 from chronotile.archive.open_sources import elsewhere_findings, open_elsewhere, open_sources, reader_findings
-from chronotile.archive.refresh import (
-    IndexState,
-    document_states,
-    folder_state,
-    last_change,
-    local_sources,
-    source_states,
-    state_of_file,
-)
 from chronotile.archive.stac_defaults import CollectionDocument, with_stac_metadata, with_stated_extents
 from chronotile.catalog.build import build_catalogue, places_specs, source_specs
 from chronotile.catalog.load import Configuration, configuration_of, load_configuration
@@ -63,7 +55,7 @@ class Archive:
     services: Services
     specs: Mapping[str, SourceSpec]
     state: ArchiveState
-    documents: Mapping[str, DocumentState | IndexState]
+    documents: Mapping[str, DocumentState | refresh.IndexState]
     """By collection, of stores that tell in one document what they hold."""
     discovery: Discovery | None = None
     """Where the configuration was made from what a folder or file of data holds."""
@@ -116,11 +108,10 @@ def open_archive(
     if is_configuration(place):
         return _opened(*_loaded(place, environment), clock, patience_s=patience_s, caches=caches)
     styles = load_styles(style_folders(None))
-    folder = folder_state(place)
+    folder = refresh.folder_state(place)
     discovery = discover(place, styles, caches, progress=progress)
-    configuration = configuration_of(
-        discovery.values(discovery.root), file=discovery.root / "chronotile.yaml", kinds=kind_options()
-    )
+    file = discovery.root / "chronotile.yaml"
+    configuration = configuration_of(discovery.values(discovery.root), file=file, kinds=kind_options())
     archive = _opened(configuration, styles, clock, discovery=discovery, caches=caches)
     return _with_discovery(archive, discovery, folder=folder)
 
@@ -145,7 +136,7 @@ def refresh_archive(archive: Archive, place: Path, *, environment: Mapping[str, 
     """
     caches = archive.services.reader_caches
     if archive.discovery is not None:
-        if archive.state.sources == {"": folder_state(place)}:
+        if archive.state.sources == {"": refresh.folder_state(place)}:
             return archive
         return _with_caches_of(archive, open_archive(place, environment=environment, clock=clock, caches=caches))
     configuration, styles = _loaded(place, environment)
@@ -155,7 +146,10 @@ def refresh_archive(archive: Archive, place: Path, *, environment: Mapping[str, 
     if state == archive.state and not _opens_now(archive.unopened, caches):
         return archive
     if state != archive.state and replace(state, passed_over=archive.state.passed_over) == archive.state:
-        return _with_passed_over(archive, state)
+        # Other findings about files that no collection reads: nothing is opened again.
+        before, now = (with_places(each.passed_over, archive.configuration) for each in (archive.state, state))
+        findings = (*(each for each in archive.findings if each not in before), *now)
+        return replace(archive, services=replace(archive.services, findings=findings), state=state)
     return _with_caches_of(archive, _opened(configuration, styles, clock, before=archive, caches=caches))
 
 
@@ -165,13 +159,6 @@ def _opens_now(specs: Mapping[str, SourceSpec], caches: ReaderCaches) -> bool:
     for reader in found.values():
         reader.close()
     return bool(found)
-
-
-def _with_passed_over(archive: Archive, state: ArchiveState) -> Archive:
-    """The archive with other findings about files that no collection reads; nothing is opened again."""
-    before, now = (with_places(each.passed_over, archive.configuration) for each in (archive.state, state))
-    findings = (*(each for each in archive.findings if each not in before), *now)
-    return replace(archive, services=replace(archive.services, findings=findings), state=state)
 
 
 def grown(archive: Archive, *, clock: Clock) -> Archive:
@@ -194,20 +181,13 @@ def grown(archive: Archive, *, clock: Clock) -> Archive:
     return _with_discovery(newer, archive.discovery, folder=archive.state.sources[""])
 
 
+_KEPT = ("caches", "published_cubes", "failing_dates", "memory", "served_axes", "checksums", "live_items")
+"""Of services, also when the archive is opened again."""
+
+
 def _with_caches_of(archive: Archive, newer: Archive) -> Archive:
-    return replace(
-        newer,
-        services=replace(
-            newer.services,
-            caches=archive.services.caches,
-            published_cubes=archive.services.published_cubes,
-            failing_dates=archive.services.failing_dates,
-            memory=archive.services.memory,
-            served_axes=archive.services.served_axes,
-            checksums=archive.services.checksums,
-            live_items=archive.services.live_items,
-        ),
-    )
+    kept = {name: getattr(archive.services, name) for name in _KEPT}
+    return replace(newer, services=replace(newer.services, **kept))
 
 
 def is_configuration(place: Path) -> bool:
@@ -248,36 +228,26 @@ def _opened(  # noqa: PLR0913 -- of which four are named
     completed = with_stac_metadata(configuration, styles, index, known=known)
     specs = source_specs(completed.configuration, completed.styles)
     here = {name: spec for name, spec in specs.items() if not is_elsewhere(spec)}
-    documents = document_states(here, index)  # before they are opened: what comes between is seen as new
+    documents = refresh.document_states(here, index)  # before they are opened: what comes between is seen as new
     elsewhere = Elsewhere(partial(open_elsewhere, caches)) if before is None else before.services.elsewhere
     state = _state_of(configuration, styles, specs, index, elsewhere=0)
-    places = open_places(places_specs(configuration), unchanged=_unchanged_places(before, state))
+    places, of_places = open_places(places_specs(configuration), unchanged=_unchanged_places(before, state))
     readers, of_readers, unopened = _opened_here(here, state, before=before, caches=caches)
     found = elsewhere.open(_wanted(configuration, specs), patience_s=patience_s)
     infos = observed_infos(completed.configuration.collections, readers)
     infos |= {name: each.info for name, each in found.opened.items()}
     readers |= {name: each.reader for name, each in found.opened.items()}
     away = (found.away.keys() - found.opened.keys()) | _without_items(here, index, readers) | unopened
-    catalogue, findings = build_catalogue(
-        completed.configuration, infos, completed.styles, places=places.sets, away=away
-    )
+    catalogue, findings = build_catalogue(completed.configuration, infos, completed.styles, places=places, away=away)
     catalogue = with_stated_extents(catalogue, specs, {name: each.body for name, each in completed.documents.items()})
     catalogue, notes = with_valid_defaults(catalogue, readers, clock(), elsewhere=elsewhere)
     of_sources = (*of_readers, *elsewhere_findings(found, specs), *reader_findings(readers))
     if not catalogue.collections and not (away or found.wrong):
         raise _nothing_served((*of_sources, *findings), configuration)
-    odd = () if discovery is not None else _odd_values(infos, styles)
-    passed_over = () if discovery is not None else state.passed_over  # a walk through the folder reports files
-    found_here = (
-        *of_sources,
-        *completed.findings,
-        *_left_out(here),
-        *passed_over,
-        *odd,
-        *places.findings,
-        *findings,
-        *notes,
-    )
+    left_out = [each for spec in here.values() for each in kind_of_spec(spec.stored).left_out(spec.stored)]
+    if discovery is None:  # else a walk through the folder reports files
+        left_out += [*state.passed_over, *_odd_values(infos, styles)]
+    found_here = (*of_sources, *completed.findings, *left_out, *of_places, *findings, *notes)
     return Archive(
         configuration=configuration,
         services=Services(
@@ -285,8 +255,8 @@ def _opened(  # noqa: PLR0913 -- of which four are named
             readers=readers,
             clock=clock,
             reader_caches=caches,
-            is_local=local_sources(specs),
-            changed=last_change(configuration.root, [configuration.folder_of() / "styles"], specs),
+            is_local=refresh.local_sources(specs),
+            changed=refresh.last_change(configuration.root, [configuration.folder_of() / "styles"], specs),
             findings=with_places(found_here, configuration),
             elsewhere=elsewhere,
             revision=_revision(state, found),
@@ -306,15 +276,15 @@ def _without_items(
     """Collections that the index has nothing of yet: as if their source were away until it is filled."""
     names = [name for name, spec in specs.items() if spec.items is not None and name not in readers]
     try:
-        return frozenset(name for name in names if index is not None and _is_empty(index, name))
+        known = {} if index is None else {name: (index.settings(name), index.extent(name)) for name in names}
     except SourceUnavailable:  # which is a finding of each
         return frozenset()
-
-
-def _is_empty(index: PieceIndex, collection: str) -> bool:
-    # Whether the index has no scenes or tiles of a collection: nothing, or the dates of what it was before.
-    settings = index.settings(collection)
-    return index.extent(collection) is None or (settings is not None and settings.is_of_dates)
+    # Nothing, or the dates of what it was before.
+    return frozenset(
+        name
+        for name, (settings, extent) in known.items()
+        if extent is None or (settings is not None and settings.is_of_dates)
+    )
 
 
 def _index_of(specs: Mapping[str, SourceSpec], caches: ReaderCaches) -> PieceIndex | None:
@@ -341,14 +311,9 @@ def _opened_here(
 
 
 def _nothing_served(findings: Iterable[Finding], configuration: Configuration) -> ConfigurationError:
-    """The error of a configuration of which nothing can be served."""
-    failures = [each for each in findings if each.severity == "error"]
-    return ConfigurationError(
-        [
-            replace(each, message=each.message.removeprefix(LEFT_OUT)).text
-            for each in with_places(failures, configuration)
-        ]
-    )
+    # The error of a configuration of which nothing can be served.
+    failures = with_places([each for each in findings if each.severity == "error"], configuration)
+    return ConfigurationError([replace(each, message=each.message.removeprefix(LEFT_OUT)).text for each in failures])
 
 
 def _revision(state: ArchiveState, found: SourcesSnapshot) -> str:
@@ -368,11 +333,6 @@ def _wanted(configuration: Configuration, specs: Mapping[str, SourceSpec]) -> di
         for name, spec in specs.items()
         if is_elsewhere(spec)
     }
-
-
-def _left_out(specs: Mapping[str, SourceSpec]) -> Iterator[Finding]:
-    for spec in specs.values():
-        yield from kind_of_spec(spec.stored).left_out(spec.stored)
 
 
 def _odd_values(infos: Mapping[str, SourceInfo], styles: Mapping[str, Style]) -> Iterator[Finding]:
@@ -395,9 +355,9 @@ def _state_of(
     return ArchiveState(
         written=configuration.root,
         styles=styles,
-        sources=source_states(here, index),
+        sources=refresh.source_states(here, index),
         passed_over=tuple(files_passed_over({name: spec.stored for name, spec in here.items()})),
-        places={name: state_of_file(Path(spec.path)) for name, spec in places_specs(configuration).items()},
+        places={name: refresh.state_of_file(Path(spec.path)) for name, spec in places_specs(configuration).items()},
         elsewhere=elsewhere,
     )
 
@@ -442,16 +402,10 @@ def _unchanged(before: Archive, specs: Mapping[str, SourceSpec], state: ArchiveS
     }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenPlaces:
-    """The sets that could be read, by id, and what was found while reading."""
-
-    sets: Mapping[str, PlaceSet]
-    findings: tuple[Finding, ...]
-
-
-def open_places(specs: Mapping[str, PlacesSpec], *, unchanged: Mapping[str, PlaceSet]) -> OpenPlaces:
-    """Return the sets of `specs`; one that cannot be read is left out and becomes a finding.
+def open_places(
+    specs: Mapping[str, PlacesSpec], *, unchanged: Mapping[str, PlaceSet]
+) -> tuple[dict[str, PlaceSet], list[Finding]]:
+    """Return the sets of `specs` that can be read, by id, and findings: one that cannot be read is one.
 
     Args:
         specs: What to read, by id.
@@ -467,4 +421,4 @@ def open_places(specs: Mapping[str, PlacesSpec], *, unchanged: Mapping[str, Plac
             findings.append(Finding("error", place, f"left out: {error.message}", path=spec.path))
         else:
             findings += [replace(finding, place=place) for finding in sets[name].findings]
-    return OpenPlaces(sets=sets, findings=tuple(findings))
+    return sets, findings

@@ -1,6 +1,6 @@
 """Opening the sources of a configuration: those of this machine several at once, those elsewhere with a deadline."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -56,30 +56,20 @@ def open_elsewhere(caches: ReaderCaches, source: PendingSource) -> Opened:
         UnsupportedSource: It cannot be served.
         SourceUnavailable: It opens, but its pixels cannot be read.
     """
-    opened = open_pending(source, caches)
-    return replace(opened, findings=(*kind_of_spec(source.spec).left_out(source.spec.stored), *_unmarked(source.spec)))
-
-
-def _unmarked(spec: SourceSpec) -> Iterator[Finding]:
+    opened, spec = open_pending(source, caches), source.spec
+    findings = list(kind_of_spec(spec).left_out(spec.stored))
     if looks.has_unmarked(spec.href):
-        yield Finding("warning", spec.collection, UNMARKED, path=shown_href(spec.href))
+        findings.append(Finding("warning", spec.collection, UNMARKED, path=shown_href(spec.href)))
+    return replace(opened, findings=tuple(findings))
 
 
 def elsewhere_findings(found: SourcesSnapshot, specs: Mapping[str, SourceSpec]) -> list[Finding]:
     """Return a finding for each source elsewhere that is away or wrong, and what was found of those that opened."""
-    away = [
-        Finding("error", name, f"{_what_fails(name, found)}{reason}", path=shown_href(specs[name].href))
-        for name, reason in found.away.items()
-    ]
-    wrong = [
-        Finding("error", name, f"{LEFT_OUT}{reason}; {WRONG}", path=shown_href(specs[name].href))
-        for name, reason in found.wrong.items()
-    ]
-    return [*away, *wrong, *(finding for each in found.opened.values() for finding in each.findings)]
-
-
-def _what_fails(collection: str, found: SourcesSnapshot) -> str:
-    return "its layers fail until it can be read again: " if collection in found.opened else LEFT_OUT
+    fails = "its layers fail until it can be read again: "
+    away = [(name, f"{fails if name in found.opened else LEFT_OUT}{reason}") for name, reason in found.away.items()]
+    wrong = [(name, f"{LEFT_OUT}{reason}; {WRONG}") for name, reason in found.wrong.items()]
+    failures = [Finding("error", name, text, path=shown_href(specs[name].href)) for name, text in (*away, *wrong)]
+    return [*failures, *(finding for each in found.opened.values() for finding in each.findings)]
 
 
 def reader_findings(readers: Mapping[str, Reader]) -> list[Finding]:

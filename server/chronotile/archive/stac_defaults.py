@@ -5,7 +5,7 @@ are listed, keys that are not written come from the documents. `time`, `mosaic` 
 alone: the index of items is made by them.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, cast, runtime_checkable
@@ -34,15 +34,7 @@ from chronotile.readers.hrefs import local_path, shown_href
 from chronotile.readers.mosaic.piece_index import PieceIndex
 from chronotile.readers.stac.collection import metadata_of
 from chronotile.readers.stac.drafts import Section, StacDraft, draft_of
-from chronotile.readers.stac.fields import (
-    Document,
-    absolute_address,
-    list_of,
-    numbers_of,
-    object_of,
-    objects_of,
-    text_of,
-)
+from chronotile.readers.stac.fields import Document, absolute_address, list_of, numbers_of, object_of, text_of
 
 KIND = "stac"
 MOST_ITEMS = 5
@@ -109,9 +101,8 @@ def with_stac_metadata(
         collections[name] = completed or section
         all_styles = {**draft.styles, **all_styles}
         if document.problem:
-            findings.append(
-                Finding("warning", name, f"{document.problem}; its items and the configuration say the rest")
-            )
+            problem = f"{document.problem}; its items and the configuration say the rest"
+            findings.append(Finding("warning", name, problem))
         if completed is None:
             findings.append(Finding("warning", name, "its STAC metadata make no valid configuration and are not used"))
         elif not section.variables:
@@ -124,17 +115,15 @@ def with_stac_metadata(
     )
 
 
-def _place(configuration: Configuration, name: str, href: str) -> str:
-    path = local_path(href)
-    return href if path is None else str(configuration.folder_of("collections", name) / path)
-
-
 def _documents(configuration: Configuration, known: Mapping[str, CollectionDocument]) -> dict[str, CollectionDocument]:
     """The documents of all collections of the kind, by id; they are read at the same time."""
     names = [name for name, section in configuration.collections.items() if section.source.kind == KIND]
-    places = {name: _place(configuration, name, configuration.collections[name].source.href) for name in names}
-    for href in places.values():
-        inner_hosts.trust(href)
+    places = dict[str, str]()
+    for name in names:
+        href = configuration.collections[name].source.href
+        path = local_path(href)
+        places[name] = href if path is None else str(configuration.folder_of("collections", name) / path)
+        inner_hosts.trust(places[name])
     unknown = [name for name in names if name not in known]
     with ThreadPoolExecutor(THREADS, thread_name_prefix="stac") as pool:
         read = dict(zip(unknown, pool.map(lambda name: _document(places[name]), unknown), strict=True))
@@ -156,7 +145,7 @@ def _document(href: str) -> CollectionDocument:
 
 def _only_child(document: Document) -> str | None:
     """The link of a catalogue to its one collection."""
-    links = [each for each in objects_of(document.get("links")) if each.get("rel") == "child"]
+    links = [each for each in map(object_of, list_of(document.get("links"))) if each.get("rel") == "child"]
     is_catalogue = document.get("type") == "Catalog" and len(links) == 1
     return text_of(links[0].get("href")) if is_catalogue else None
 
@@ -165,9 +154,8 @@ def _read(href: str) -> Document:
     if not href.startswith(("http://", "https://")):
         found = Documents(wait=lambda _s: None).read(href)
         return {} if found is None else found.body
-    answer = ask(
-        href, max_bytes=MOST_BYTES, locator=host_of(href), headers={"Accept": "application/json"}, most_s=PATIENCE_S
-    )
+    headers = {"Accept": "application/json"}
+    answer = ask(href, max_bytes=MOST_BYTES, locator=host_of(href), headers=headers, most_s=PATIENCE_S)
     try:
         body: Any = orjson.loads(b"" if answer is None else answer.body)
     except orjson.JSONDecodeError:
@@ -211,9 +199,8 @@ def _defaults(name: str, variable: Mapping[str, Any], drafted: Mapping[str, Sect
     if "formula" in variable:
         return {}
     place = variable.get("asset", name), variable.get("band")
-    found: Sequence[Section] = [
-        each for key, each in drafted.items() if (each.get("asset", key), each.get("band")) == place
-    ]
+    places = {key: (each.get("asset", key), each.get("band")) for key, each in drafted.items()}
+    found = [drafted[key] for key, each in places.items() if each == place]
     if not found or "formula" in found[0]:
         return {}
     # A range belongs to the styles that it came with.
