@@ -137,8 +137,8 @@ def put_into(
         if prepared.id not in numbers:
             numbers[prepared.id] = next_number
             next_number += 1
-    new = [(numbers[each.id], each, firsts.get(each.id, change)) for each in changed]
-    _insert(connection, row, new, changes, change=change)
+    new = [(numbers[each.id], each, firsts.get(each.id, change), change) for each in changed]
+    _insert(connection, row, new, changes)
     finish(connection, row, changes)
     return summary
 
@@ -216,13 +216,13 @@ def take_change(connection: Connection) -> int:
 
 
 def _insert(
-    connection: Connection, row: Row[Any], items: Sequence[tuple[int, Prepared, int]], changes: Changes, *, change: int
+    connection: Connection, row: Row[Any], items: Sequence[tuple[int, Prepared, int, int]], changes: Changes
 ) -> None:
-    """Write items, each with its number and the change that added it, by a change."""
+    """Write items, each with its number, and the numbers of the changes that added and last replaced it."""
     settings, changed = settings_of(row), row.counter + 1
     rows, bodies, covers, headers = list[Record](), list[Record](), list[Record](), list[Record]()
     values = list[Record]()
-    for number, item, first_change in items:
+    for number, item, first_change, last_change in items:
         start, end, properties = item.start, item.end, item.properties
         instant = group_start(start, item.bbox, settings)
         rows.append(
@@ -236,7 +236,7 @@ def _insert(
                 "updated": item.updated,
                 "changed": changed,
                 "first_change": first_change,
-                "last_change": change,
+                "last_change": last_change,
                 "product": product_key(product_id(row.id, item.id)),
                 "rank": rank_of(properties, start, settings),
                 **dict(zip(EDGES, map(float, item.bbox), strict=True)),
