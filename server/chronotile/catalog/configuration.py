@@ -410,7 +410,7 @@ class VariableSection(Section):
             flags=tuple(self.flags.items()),
             formula=None if self.formula is None else parse_expression(self.formula),
             mask=None if self.mask is None else Mask(self.mask.variable, self.mask.keep),
-            **{name: value for name, value in self if name in _AS_WRITTEN},
+            **{name: getattr(self, name) for name in _AS_WRITTEN},
         )
 
 

@@ -383,7 +383,7 @@ class ServiceSection(Section):
     def info(self) -> ServiceInfo:
         """Return what the service says of itself."""
         return ServiceInfo(
-            **{name: value for name, value in self if name in _AS_WRITTEN},
+            **{name: getattr(self, name) for name in _AS_WRITTEN},
             contact=self.contact.info(),
             wms_paths=self.paths.wms,
             wmts_paths=self.paths.wmts,

@@ -26,8 +26,10 @@ class ChronotileError(Exception):
 
     def __init_subclass__(cls, *, status: int | None = None, code: str | None = None) -> None:
         super().__init_subclass__()
-        cls.status = cls.status if status is None else status
-        cls.code = cls.code if code is None else code
+        if status is not None:
+            cls.status = status
+        if code is not None:
+            cls.code = code
 
     def __init__(self, message: str, *, locator: str | None = None) -> None:
         super().__init__(message)

@@ -318,12 +318,14 @@ def verify(job: Job, inputs: Inputs, dates: Sequence[TaskDate], *, progress: Cal
     """
     count, done = Count(), 0
     for name, planned in job.plan.variables.items():
-        cells = SourceCells(inputs, planned) if inputs.mosaic is None else MosaicCells(inputs, planned, inputs.mosaic)
-        with closing(StoredCube(job, name)) as cube, closing(cells) as source:
-            for date, window in _strips(job, dates):
-                _compare(name, cube=cube, source=source, date=date, window=window, count=count)
-                done += 1
-                progress(done)
+        with closing(StoredCube(job, name)) as cube:
+            mosaic = inputs.mosaic
+            source = SourceCells(inputs, planned) if mosaic is None else MosaicCells(inputs, planned, mosaic)
+            with closing(source):
+                for date, window in _strips(job, dates):
+                    _compare(name, cube=cube, source=source, date=date, window=window, count=count)
+                    done += 1
+                    progress(done)
     wrong = +count.differing
     if wrong:
         shown = "; ".join(count.examples[position] for position in sorted(wrong)[:MOST_SHOWN])

@@ -94,12 +94,11 @@ class Reader(Protocol):
     can be faster.
     """
 
-    _info: SourceInfo = SourceInfo(variables={})
-
     @property
     def info(self) -> SourceInfo:
         """What the source holds; by default always what a reader sets when it is made."""
-        return self._info
+        found: SourceInfo = getattr(self, "_info")  # noqa: B009 -- without a default, which would be an empty source
+        return found
 
     def revision(self, variable: str, index: int) -> str:
         """Return a short text that changes when the pixels of that time do; reads no pixels."""
@@ -132,6 +131,8 @@ class Reader(Protocol):
 
     def read_cell(self, variable: str, *, indexes: Sequence[int], row: int, column: int) -> Pixels:
         """Return (time,) pixels of one native cell at the times of `indexes`, in that order; by default of one time."""
+        if any(indexes):
+            raise ValueError("a reader of several times has a read_cell of its own")
         pixels = self.read_window(variable, index=0, level=0, window=Window.of_cell(row, column))
         valid = None if pixels.valid is None else np.repeat(pixels.valid[0], len(indexes))
         return Pixels(np.repeat(pixels.numbers[0], len(indexes)), valid)

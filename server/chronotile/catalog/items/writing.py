@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from sqlalchemy import Connection, Row, Select, bindparam, delete, func, insert, select, update
@@ -44,6 +44,15 @@ class Changes:
     """Of items that are new."""
     longest: int = 0
     """How long the longest of them lasts, in nanoseconds."""
+
+
+class Numbered(NamedTuple):
+    """An item to be written, with the numbers of the changes that added and last replaced it."""
+
+    number: int
+    prepared: Prepared
+    first_change: int
+    last_change: int
 
 
 def settings_of(row: Row[Any] | SimpleNamespace) -> IndexSettings:
@@ -137,7 +146,10 @@ def put_into(
         if prepared.id not in numbers:
             numbers[prepared.id] = next_number
             next_number += 1
-    new = [(numbers[each.id], each, firsts.get(each.id, change), change) for each in changed]
+    new = [
+        Numbered(number=numbers[each.id], prepared=each, first_change=firsts.get(each.id, change), last_change=change)
+        for each in changed
+    ]
     _insert(connection, row, new, changes)
     finish(connection, row, changes)
     return summary
@@ -215,9 +227,7 @@ def take_change(connection: Connection) -> int:
     return _take_numbers(connection, "next_change", 1)
 
 
-def _insert(
-    connection: Connection, row: Row[Any], items: Sequence[tuple[int, Prepared, int, int]], changes: Changes
-) -> None:
+def _insert(connection: Connection, row: Row[Any], items: Sequence[Numbered], changes: Changes) -> None:
     """Write items, each with its number, and the numbers of the changes that added and last replaced it."""
     settings, changed = settings_of(row), row.counter + 1
     rows, bodies, covers, headers = list[Record](), list[Record](), list[Record](), list[Record]()

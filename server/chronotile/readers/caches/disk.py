@@ -181,6 +181,8 @@ class FilledFolder(Generic[Wanted]):
     def __init__(self, folder: DiskCache, what: str, *, most_waiting: int, log: logging.Logger = log) -> None:
         self._folder, self._what, self._most_waiting, self._log = folder, what, most_waiting, log
         self._waiting: dict[str, Wanted] = {}
+        self._hopeless = set[str]()
+        """Files that were tried and cannot be made."""
         self._is_off = False
         self._closing = threading.Event()
         self._changed = threading.Condition()
@@ -206,7 +208,7 @@ class FilledFolder(Generic[Wanted]):
     def want(self, name: str, wanted: Wanted) -> None:
         """Let a file be made."""
         with self._changed:
-            is_full = len(self._waiting) >= self._most_waiting
+            is_full = len(self._waiting) >= self._most_waiting or name in self._hopeless
             if not (is_full or self._is_off or self._closing.is_set()):
                 self._waiting.setdefault(name, wanted)
                 self._changed.notify()
@@ -217,12 +219,13 @@ class FilledFolder(Generic[Wanted]):
             if not self._waiting:
                 return False
             name = self._first()
+            wanted = self._waiting[name]
         is_done = True
         try:
             with self._folder.sole_builder() as is_sole:
                 if not is_sole:
                     return False
-                is_done = self.has(name) or self._make(name, self._waiting[name])
+                is_done = self.has(name) or self._make(name, wanted)
         except OSError as error:
             self._turn_off(error)
         with self._changed:

@@ -1,22 +1,22 @@
 """What formulas and masks share: a reader around another one, and variables of one source side by side."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass
-from functools import reduce, wraps
-from typing import Any
+from functools import reduce
 
 import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
 
 from chronotile.core.errors import InvalidParameter
-from chronotile.core.model.collection import SourceInfo, VariableInfo
-from chronotile.core.model.grid import NativeGrid, Window
+from chronotile.core.model.collection import Resampling, SourceInfo, VariableInfo
+from chronotile.core.model.grid import Grid, NativeGrid, Window
 from chronotile.core.model.raster import BoolArray, Pixels
+from chronotile.core.model.request import Point
 from chronotile.core.model.time.instants import NO_TIME, TimeDomain, common_times
-from chronotile.readers.reader import Reader, TellItem
+from chronotile.readers.reader import Along, BlockShape, Cell, IntArray, Reader, TellItem
 
 
 class Wrapped(Reader):
@@ -28,9 +28,8 @@ class Wrapped(Reader):
     """
 
     def __init__(self, reader: Reader, info: SourceInfo | None = None) -> None:
-        self._reader, self._own_info = reader, info
-        self._made: Mapping[str, Any] = {}
-        """Variables that a subclass makes of others, and of what, for `of_made`."""
+        self._reader = reader
+        self._own_info = info
 
     @property
     def info(self) -> SourceInfo:
@@ -41,9 +40,49 @@ class Wrapped(Reader):
         """Return the reader's state."""
         return self._reader.revision(variable, index)
 
+    def counter(self) -> str:
+        """Return the reader's."""
+        return self._reader.counter()
+
+    def is_counted(self, variable: str, indexes: Sequence[int], window: Window | None = None) -> bool:
+        """Return what the reader says of it."""
+        return self._reader.is_counted(variable, indexes, window)
+
+    def state_key(self, variable: str, index: int) -> Hashable:
+        """Return that of the reader."""
+        return self._reader.state_key(variable, index)
+
+    def file_of(self, variable: str, index: int) -> str | None:
+        """Return that of the reader."""
+        return self._reader.file_of(variable, index)
+
     def read_window(self, variable: str, *, index: int, level: int, window: Window, step: int = 1) -> Pixels:
         """Return (y, x) pixels of a window of a level, of every `step`-th row and column."""
         return self._reader.read_window(variable, index=index, level=level, window=window, step=step)
+
+    def fetch_ahead(self, variable: str, *, index: int, level: int, window: Window, step: int = 1) -> None:
+        """Send the reader's requests of a window that is read soon."""
+        self._reader.fetch_ahead(variable, index=index, level=level, window=window, step=step)
+
+    def read_cell(self, variable: str, *, indexes: Sequence[int], row: int, column: int) -> Pixels:
+        """Return (time,) pixels of one native cell."""
+        return self._reader.read_cell(variable, indexes=indexes, row=row, column=column)
+
+    def block_shape(self, variable: str, along: Along) -> BlockShape:
+        """Return the shape of the reader's blocks."""
+        return self._reader.block_shape(variable, along)
+
+    def read_block(self, variable: str, *, indexes: Sequence[int], window: Window, along: Along) -> Pixels:
+        """Return (time, y, x) pixels of a window of the native grid."""
+        return self._reader.read_block(variable, indexes=indexes, window=window, along=along)
+
+    def reads_cells(self, variable: str) -> bool:
+        """Return whether the reader reads scattered cells at once."""
+        return self._reader.reads_cells(variable)
+
+    def read_cells(self, variable: str, *, indexes: Sequence[int], rows: IntArray, columns: IntArray) -> Pixels:
+        """Return (time, cell) pixels of native cells."""
+        return self._reader.read_cells(variable, indexes=indexes, rows=rows, columns=columns)
 
     def telling(self, tell: TellItem) -> Reader:
         """Return a reader around that of the same source which reports left-out items to `tell`."""
@@ -54,39 +93,29 @@ class Wrapped(Reader):
         changed._reader = reader  # noqa: SLF001 -- of this class
         return changed
 
+    def compose(self, variable: str, *, index: int, grid: Grid, resampling: Resampling = "nearest") -> Pixels:
+        """Return the reader's (y, x) pixels of a grid."""
+        return self._reader.compose(variable, index=index, grid=grid, resampling=resampling)
+
+    def picture_sources(self, variable: str, index: int, grid: Grid) -> str:
+        """Return what the reader composes a picture of."""
+        return self._reader.picture_sources(variable, index, grid)
+
+    def prepare(self, variable: str, index: int) -> None:
+        """Let the reader prepare."""
+        self._reader.prepare(variable, index)
+
+    def read_place(self, variable: str, *, indexes: Sequence[int], place: Point) -> Pixels:
+        """Return the reader's (time,) pixels at a place."""
+        return self._reader.read_place(variable, indexes=indexes, place=place)
+
+    def native_cell(self, variable: str, index: int, place: Point) -> Cell | None:
+        """Return the reader's cell at a place."""
+        return self._reader.native_cell(variable, index, place)
+
     def close(self) -> None:
         """Let go of open files."""
         self._reader.close()
-
-
-def _passed_on(name: str) -> Callable[..., Any]:
-    def passed_on(self: Wrapped, *args: object, **named: object) -> object:
-        return getattr(self._reader, name)(*args, **named)
-
-    return passed_on
-
-
-for _name in (
-    *("counter", "is_counted", "state_key", "file_of", "fetch_ahead", "read_cell", "block_shape", "read_block"),
-    *("reads_cells", "read_cells", "compose", "picture_sources", "prepare", "read_place", "native_cell"),
-):
-    setattr(Wrapped, _name, _passed_on(_name))
-
-
-def of_made(read: Callable[..., Any]) -> Any:  # noqa: ANN401 -- of the signature that it has in `Reader`
-    """Return a method of all variables, by name, out of one of those that are made, by what they are made of.
-
-    The wrapped reader answers for the others.
-    """
-
-    @wraps(read)
-    def of_any(self: Wrapped, variable: str, *args: object, **named: object) -> object:
-        made = self._made.get(variable)
-        if made is None:
-            return getattr(self._reader, read.__name__)(variable, *args, **named)
-        return read(self, made, *args, **named)
-
-    return of_any
 
 
 IndexArray = NDArray[np.intp]
@@ -105,10 +134,6 @@ class Positions:
     def at(self, index: int) -> int:
         """Return the index of the other variable's time."""
         return 0 if self.indexes is None else int(self.indexes[index])
-
-    def of(self, indexes: Iterable[int]) -> list[int]:
-        """Return the positions of several times."""
-        return [self.at(index) for index in indexes]
 
 
 def shared_times(variables: Iterable[VariableInfo]) -> TimeDomain:

@@ -17,6 +17,7 @@ from chronotile.core.model.raster import Numbers
 from chronotile.readers.cf.array_source import Selection
 from chronotile.readers.hrefs import local_path
 from chronotile.readers.library_errors import Damaged
+from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.remote.files import LOOK_S, looks
 from chronotile.readers.remote.requests import AGAIN_S, ATTEMPTS, Away, Refused, Replaced, one_read
 from chronotile.readers.remote.s3_environment import s3_access
@@ -194,7 +195,13 @@ class IcechunkStore:
         with one_read():
             return group_of_documents(within(_documents(self.repository.store)))
 
-    def open_array(self, node: ArrayNode, **_options: object) -> "IcechunkArray":
+    def open_array(
+        self,
+        node: ArrayNode,
+        *,
+        growing: str | None = None,  # noqa: ARG002 -- of `Store`
+        caches: ReaderCaches | None = None,  # noqa: ARG002 -- of `Store`
+    ) -> "IcechunkArray":
         """Return an array: a snapshot does not grow, and chunks are not cached."""
         return IcechunkArray(self.repository, node)
 

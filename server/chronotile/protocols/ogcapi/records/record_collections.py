@@ -191,7 +191,12 @@ def record_links(collection: RecordCollection, id_: str, context: DocumentContex
 def split_templates(links: Sequence[Json]) -> Json:
     """Return `links` and, if any are templates, `linkTemplates`."""
     templates = [
-        {"rel": each["rel"], "uriTemplate": each["href"], "title": each["title"], "type": each["type"]}
+        {
+            "rel": each["rel"],
+            "uriTemplate": each["href"],
+            "title": each["title"],
+            **({"type": each["type"]} if "type" in each else {}),
+        }
         for each in links
         if "templated" in each
     ]

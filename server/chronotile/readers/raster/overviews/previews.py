@@ -78,7 +78,6 @@ class Previews(FilledFolder[tuple[Preview, FileState]]):
 
     def __init__(self, folder: Path, max_bytes: int) -> None:
         super().__init__(DiskCache(folder, max_bytes, end=END), "previews", most_waiting=MAX_WAITING, log=_log)
-        self._hopeless: set[str] = set()
         self._built = self._failed = 0
 
     def read(self, preview: Preview, factor: int, window: Window, *, step: int = 1, files: HandlePool) -> Pixels | None:
@@ -103,7 +102,7 @@ class Previews(FilledFolder[tuple[Preview, FileState]]):
             pixels = None  # it is not there
         if pixels is not None:
             self._folder.touch(name)
-        elif name not in self._hopeless:
+        else:
             self.want(name, (preview, state))
         return pixels
 

@@ -97,7 +97,13 @@ class ReferenceStore:
         """Return the root group."""
         return self.root
 
-    def open_array(self, node: ArrayNode, *, caches: ReaderCaches | None = None, **_growing: object) -> ReferenceArray:
+    def open_array(
+        self,
+        node: ArrayNode,
+        *,
+        growing: str | None = None,  # noqa: ARG002 -- of `Store`
+        caches: ReaderCaches | None = None,
+    ) -> ReferenceArray:
         """Return an array; whether it grows does not matter, as references are of one state.
 
         Raises:
