@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from chronotile.core.errors import SourceChanged, TooManyPieces, UnsupportedFormat, require_at_most
+from chronotile.core.errors import LimitExceeded, SourceChanged, TooManyPieces, UnsupportedFormat
 from chronotile.core.model.collection import Composite
 from chronotile.core.model.crs import CRS84, transformer
 from chronotile.core.model.formats import VALUE_FORMATS, MapFormat
@@ -138,9 +138,10 @@ def _layered(payload: Payload, targets: Sequence[MapTarget]) -> LayeredPayload:
 def _check_size_of_all(grid: Grid, targets: Sequence[MapTarget], services: Services) -> None:
     allowed = services.catalogue.limits.max_cube_values
     times = sum(max(1, len(target.time_used.instants) + len(target.time_used.base)) for target in targets)
-    alternative = "of maps it limits pixels times dates: request fewer layers or dates, or a smaller picture"
-    requested = grid.width * grid.height * times
-    require_at_most("max_cube_values", requested, allowed, alternative=alternative, locator="layer")
+    needed = grid.width * grid.height * times
+    if needed > allowed:
+        fewer = "of maps it limits pixels times dates: request fewer layers or dates, or a smaller picture"
+        raise LimitExceeded("max_cube_values", allowed=allowed, needed=needed, alternative=fewer, locator="layer")
 
 
 def _encoded(requests: Sequence[MapRequest], targets: Sequence[MapTarget]) -> bytes:
