@@ -120,6 +120,7 @@ KINDS: dict[str, Callable[[object, Path], None]] = {
     "places": _configuration,
     "service": _configuration,
     "source": _configuration,
+    "access": _configuration,
     "ramp": _style,
     "classes": _style,
     "apiVersion": _manifest,

@@ -13,13 +13,15 @@ from urllib.parse import unquote, urlsplit
 
 import numpy as np
 
-from chronotile.catalog.catalogue import Catalogue, Limits
+from chronotile.catalog.access_section import RuleSection, rule_of
+from chronotile.catalog.catalogue import Catalogue, Limits, extent_of
 from chronotile.catalog.checks import default_id, style_mistakes
 from chronotile.catalog.configuration import CollectionSection, CompositeSection, VariableSection
 from chronotile.catalog.default_styles import composite_style, default_style, named_style, stretch_style
 from chronotile.catalog.load import Configuration
 from chronotile.catalog.offered import with_climatology, with_keyword
 from chronotile.core.errors import InvalidParameter, SourceUnavailable, UnknownLayer, UnsupportedCrs
+from chronotile.core.model.access import Rule
 from chronotile.core.model.collection import (
     DATA,
     Collection,
@@ -34,8 +36,7 @@ from chronotile.core.model.collection import (
     VariableInfo,
     VariableSpec,
 )
-from chronotile.core.model.crs import CRS84
-from chronotile.core.model.grid import BBox, box_of_all
+from chronotile.core.model.grid import BBox
 from chronotile.core.model.items import IndexSettings
 from chronotile.core.model.places import PlaceSet, PlacesSpec
 from chronotile.core.model.style import Style
@@ -94,9 +95,11 @@ def build_catalogue(
     raise_mistakes(style_mistakes(configuration.root, styles))
     findings = list[Finding]()
     collections = list[Collection]()
+    default = None if configuration.access is None else configuration.access.default
     for collection_id, section in configuration.collections.items():
         if collection_id in infos:
-            collections += _built(_Offer(collection_id, section, infos[collection_id]), styles, findings)
+            offer = _Offer(collection_id, section, infos[collection_id], default)
+            collections += _built(offer, styles, findings)
     collections = _without_repeated_names(collections, findings)
     made = {style.id: style for each in collections for layer in each.layers for style in layer.styles}
     catalogue = Catalogue(
@@ -107,13 +110,24 @@ def build_catalogue(
         tile_matrix_sets=configuration.tile_matrix_sets,
         limits=_limits(configuration),
         places=places or {},
-        away={name: each for each in away for name in _configured_names(each, configuration.collections[each])},
-        unopened={each: _unopened(each, configuration.collections[each]) for each in away},
+        away={
+            name: each
+            for each in away
+            for name, _rule in _configured_names(each, configuration.collections[each], default)
+        },
+        unopened={each: _unopened(each, configuration.collections[each], default) for each in away},
+        access=None if configuration.access is None else configuration.access.rules(),
+        rules_of_places={name: rule_of(default, each.access) for name, each in configuration.places.items()},
+        rules_of_away={
+            name: rule
+            for each in away
+            for name, rule in _configured_names(each, configuration.collections[each], default)
+        },
     )
     return catalogue, (*findings, *_viewer_findings(catalogue), *_search_findings(configuration))
 
 
-def _unopened(collection_id: str, section: CollectionSection) -> Collection:
+def _unopened(collection_id: str, section: CollectionSection, default: RuleSection | None) -> Collection:
     return Collection(
         id=collection_id,
         title=section.title or {"": collection_id},
@@ -123,16 +137,20 @@ def _unopened(collection_id: str, section: CollectionSection) -> Collection:
         metadata=tuple(record.link() for record in section.metadata),
         layers=(),
         bbox=BBox(-180, -90, 180, 90),
+        access=rule_of(default, section.access),
     )
 
 
-def _configured_names(collection_id: str, section: CollectionSection) -> Iterator[str]:
-    """Yield the names of a collection and of what its configuration says is in it."""
-    yield collection_id
+def _configured_names(
+    collection_id: str, section: CollectionSection, default: RuleSection | None
+) -> Iterator[tuple[str, Rule]]:
+    """Yield the names of a collection and of what its configuration says is in it, each with its rule."""
+    yield collection_id, rule_of(default, section.access)
     sections: Mapping[str, VariableSection | CompositeSection] = {**section.variables, **section.composites}
     for name, each in sections.items():
-        yield each.layer or default_id(collection_id, name)
-        yield from (alias.name for alias in each.aliases)
+        rule = rule_of(default, section.access, each.access)
+        yield each.layer or default_id(collection_id, name), rule
+        yield from ((alias.name, rule) for alias in each.aliases)
 
 
 def absolute_href(href: str, folder: Path, kind: KindOptions | None = None) -> str:
@@ -244,12 +262,9 @@ def _built(offer: "_Offer", styles: Mapping[str, Style], findings: list[Finding]
 
 def _collection(offer: "_Offer", styles: Mapping[str, Style], findings: list[Finding]) -> Iterator[Collection]:
     """Yield the collection, unless nothing of it can be drawn."""
-    boxes = list[BBox]()
     layers = list[Layer]()
     for layer in (*_variable_layers(offer, styles, findings), *_composite_layers(offer, findings)):
-        box = _box(layer, findings)
-        if box is not None:
-            boxes.append(box)
+        if _has_place(layer, findings):
             layers.append(layer)
             findings += _default_findings(layer)
     if not layers:
@@ -264,7 +279,8 @@ def _collection(offer: "_Offer", styles: Mapping[str, Style], findings: list[Fin
         keywords=offer.section.keywords,
         metadata=tuple(record.link() for record in offer.section.metadata),
         layers=tuple(layers),
-        bbox=box_of_all(boxes),
+        bbox=extent_of(layers),
+        access=rule_of(offer.default, offer.section.access),
     )
 
 
@@ -275,6 +291,8 @@ class _Offer:
     id: str
     section: CollectionSection
     info: SourceInfo
+    default: RuleSection | None
+    """The rule of collections without one."""
 
     @property
     def license(self) -> str | None:
@@ -303,6 +321,7 @@ class _Offer:
             license=self.license,
             resampling=drawing.resampling,
             queryable=section.queryable,
+            access=rule_of(self.default, self.section.access, section.access),
         )
 
 
@@ -369,14 +388,15 @@ def _composite_layers(offer: _Offer, findings: list[Finding]) -> Iterator[Layer]
         yield offer.layer(layer_id, section, drawing)
 
 
-def _box(layer: Layer, findings: list[Finding]) -> BBox | None:
-    """Return the layer's extent in CRS84, if it has one."""
+def _has_place(layer: Layer, findings: list[Finding]) -> bool:
+    """Return whether the layer has an extent in CRS84."""
     try:
-        return layer.main_variable.grid.bbox_in(CRS84)
+        extent_of((layer,))
     except (InvalidParameter, UnsupportedCrs):
         message = "left out: its grid has no longitudes and latitudes; give the CRS with source.crs"
         findings.append(Finding("error", layer.id, message))
-        return None
+        return False
+    return True
 
 
 def _default_findings(layer: Layer) -> list[Finding]:

@@ -6,17 +6,20 @@ import itertools
 import re
 from collections.abc import Collection as Names
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from chronotile.core import errors
+from chronotile.core.model.access import AccessRules, Right, Rule
 from chronotile.core.model.collection import Collection, Layer, LocalisedText, MetadataLink
 from chronotile.core.model.crs import CRS84, Crs, epsg_crs_for_maps, is_crs_for_maps_known
 from chronotile.core.model.formats import TILE_FORMATS, TileFormat
 from chronotile.core.model.geometry.area import Area
+from chronotile.core.model.grid import BBox, box_of_all
 from chronotile.core.model.places import PlaceSet
 from chronotile.core.model.style import Style
 from chronotile.core.model.tiles import TileMatrixSet
+from chronotile.core.model.time.instants import DISTANT_PAST
 from chronotile.core.model.webhook import Webhook
 
 _CRS_CODE = re.compile(
@@ -149,6 +152,40 @@ class Catalogue:
     """Names that are configured for collections whose source was never open, since it is away: the collection."""
     unopened: Mapping[str, Collection] = field(default_factory=dict)
     """Those collections as they are configured, by id: without layers, and with an extent that is not known."""
+    access: AccessRules | None = None
+    """`None`: everyone may see everything."""
+    rules_of_places: Mapping[str, Rule] = field(default_factory=dict)
+    rules_of_away: Mapping[str, Rule] = field(default_factory=dict)
+    """By the names of `away`."""
+    partly_away: frozenset[str] = frozenset()
+    """Collections of `away` of which some names are hidden."""
+
+    def granted(self, subjects: frozenset[str], right: Right) -> "Catalogue":
+        """Return what a user has a right to: to them there is nothing else; itself where that is all."""
+        collections = tuple(filter(None, (_granted(each, subjects, right) for each in self.collections)))
+        names = {name for name, rule in self.rules_of_away.items() if rule.allows(subjects, right)}
+        places = {name for name in self.places if self.rules_of_places[name].allows(subjects, right)}
+        if collections == self.collections and names == self.away.keys() and places == self.places.keys():
+            return self
+        kept = {style.id for each in collections for layer in each.layers for style in layer.styles}
+        hidden = {style.id for layer in self.layers for style in layer.styles if style.is_categorical} - kept
+        partly_away = frozenset(each for name, each in self.away.items() if name not in names)
+        viewer, seen = self.service.viewer, replace(self, collections=collections)
+        if viewer.default_layer not in seen._layers_by_name:  # noqa: SLF001 -- its own class
+            viewer = replace(viewer, default_layer=None)
+        return replace(
+            seen,
+            service=replace(self.service, viewer=viewer),
+            styles={name: style for name, style in self.styles.items() if name not in hidden},
+            places={name: each for name, each in self.places.items() if name in places},
+            away={name: each for name, each in self.away.items() if name in names},
+            partly_away=partly_away,
+            unopened={
+                name: each
+                for name, each in self.unopened.items()
+                if name not in partly_away and each.access.allows(subjects, right)
+            },
+        )
 
     @property
     def layers(self) -> Iterator[Layer]:
@@ -164,6 +201,29 @@ class Catalogue:
     def collections_by_id(self) -> Mapping[str, Collection]:
         """The collections, each by its id."""
         return {collection.id: collection for collection in self.collections}
+
+    @cached_property
+    def whole_collections(self) -> frozenset[str]:
+        """Those of which no layer is hidden from the client: they alone have items, which name all variables."""
+        return frozenset(each.id for each in self.collections if not each.is_partial)
+
+    @cached_property
+    def named_subjects(self) -> frozenset[str]:
+        """All that rules name: of other subjects it does not matter whether a user is one."""
+        collections = (*self.collections, *self.unopened.values())
+        rules = [rule for each in collections for rule in (each.access, *(layer.access for layer in each.layers))]
+        rules += [*self.rules_of_places.values(), *self.rules_of_away.values()]
+        return frozenset[str]().union(*(rule.subjects for rule in rules))
+
+    @cached_property
+    def whole_away(self) -> frozenset[str]:
+        """Those whose source is away and of which no name is hidden from the client."""
+        return frozenset(self.away.values()) - self.partly_away
+
+    def has_name(self, name: str) -> bool:
+        """Return whether something here has that name: a layer, a collection, or a set of places."""
+        known = name in self._layers_by_name or name in self.away
+        return known or name in self.collections_by_id or name.partition("/")[0] in self.places
 
     @cached_property
     def offered_layers(self) -> tuple[tuple[str, Layer], ...]:
@@ -332,6 +392,32 @@ class Catalogue:
 
     def _crs_of_code(self, code: str) -> Crs | None:
         return next((crs for crs in self.crs if crs.name == code), None)
+
+
+def extent_of(layers: Iterable[Layer]) -> BBox:
+    """Return the box in CRS84 around layers, of which there is at least one.
+
+    Raises:
+        InvalidParameter, UnsupportedCrs: A grid has no longitudes and latitudes.
+    """
+    return box_of_all([layer.main_variable.grid.bbox_in(CRS84) for layer in layers])
+
+
+def _granted(collection: Collection, subjects: frozenset[str], right: Right) -> Collection | None:
+    """The collection with the layers that a user has a right to, described as if there were no others."""
+    layers = tuple(layer for layer in collection.layers if layer.access.allows(subjects, right))
+    if len(layers) == len(collection.layers):
+        return collection
+    if not layers:
+        return None
+    hidden = {each.main_variable.name for each in collection.layers if each not in layers and not each.is_composite}
+    # A composite of hidden variables is granted as a picture: it has no values of theirs.
+    layers = tuple(
+        replace(each, queryable=False) if hidden.intersection(of.name for of in each.variables) else each
+        for each in layers
+    )
+    newest = max(layers, key=lambda layer: layer.times.starts[-1] if len(layer.times) else DISTANT_PAST)
+    return replace(collection, layers=layers, bbox=extent_of(layers), attribution=newest.attribution, is_partial=True)
 
 
 def _code(name: str) -> str:

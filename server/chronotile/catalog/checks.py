@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterator, Mapping
 from chronotile.catalog.kinds import in_words
 from chronotile.catalog.source_section import kind_of_word
 from chronotile.core.errors import InvalidParameter
+from chronotile.core.extras import missing_extra
 from chronotile.core.model.collection import KindOptions
 from chronotile.core.model.expression import can_be_named, parse_expression
 from chronotile.core.yaml_source import KeyPath, Mistake, Node, list_names, nearest
@@ -68,7 +69,34 @@ def cross_mistakes(root: Node, kinds: Kinds) -> list[Mistake]:
         *(mistake for found in _collections(root) for mistake in derived_mistakes(*found)),
         *_language_mistakes(root),
         *_webhook_mistakes(root),
+        *_access_mistakes(root),
     ]
+
+
+def _access_mistakes(root: Node) -> Iterator[Mistake]:
+    """Yield rules without `access` at the top, which would hold for nobody, and a provider without its library."""
+    issuer = root.child("access", "issuer")
+    missing = missing_extra("access", "issuer") if issuer.text else None
+    if missing is not None:
+        yield Mistake(issuer.place, ("access", "issuer"), missing)
+    sections = [(node, path) for node, path in _collections(root)]
+    sections += [(node, ("places", name)) for name, node in root.child("places").entries.items()]
+    for collection, path in _collections(root):
+        for part in ("variables", "composites"):
+            sections += [(node, (*path, part, name)) for name, node in collection.child(part).entries.items()]
+    rules = [(node.entries["access"], (*path, "access")) for node, path in sections if "access" in node.entries]
+    if "access" not in root.entries:
+        problem = "access needs the key access at the top of the configuration too, without which all is public"
+        yield from (Mistake(rule.place, path, problem) for rule, path in rules)
+        return
+    top = root.entries["access"]
+    if "default" in top.entries:
+        rules.append((top.entries["default"], ("access", "default")))
+    # What is left empty would be inherited, or public: of rules that is hardly meant.
+    for rule, path in [(top, ("access",)), *rules]:
+        for each, where in [(rule, path), *((each, (*path, name)) for name, each in rule.entries.items())]:
+            if each.content is None:
+                yield Mistake(each.place, where, "is empty; write what it is, or remove it")
 
 
 def style_mistakes(root: Node, styles: Collection[str]) -> list[Mistake]:

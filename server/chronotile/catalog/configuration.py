@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
 
+from chronotile.catalog.access_section import AccessSection, RuleSection
 from chronotile.catalog.catalogue import Limits
 from chronotile.catalog.kinds import PLACEHOLDER, CrsName, Localised, as_time_text
 from chronotile.catalog.service_section import Link, ServiceSection
@@ -271,6 +272,8 @@ class PlacesSection(Section):
     """Other fields that documents and tiles carry."""
     attribution: Text | None = None
     """Creator of the data, published with them."""
+    access: RuleSection | None = None
+    """Who may see and download them."""
 
     def spec(self, set_id: str, *, path: str, limits: Limits) -> PlacesSpec:
         """Return what is to be read."""
@@ -400,6 +403,8 @@ class VariableSection(Section):
     """Removes values by a quality variable: `{variable: SCL, keep: [4, 5, 6]}`."""
     formula: Annotated[Text, AfterValidator(_formula)] | None = None
     """Arithmetic on other variables of the collection on one grid, instead of files: (NIR - RED) / (NIR + RED)."""
+    access: RuleSection | None = None
+    """Who may use the layer, where others than of the collection; not the variables that it is made of."""
 
     def spec(self, variable: str) -> VariableSpec:
         """Return what a reader must know of the variable of that id."""
@@ -432,6 +437,8 @@ class CompositeSection(Section):
     aliases: Aliases = ()
     """As for variables."""
     queryable: bool = True
+    """As for variables."""
+    access: RuleSection | None = None
     """As for variables."""
 
 
@@ -487,6 +494,8 @@ class CollectionSection(Section):
     """Variables by id; default: all of the source."""
     composites: dict[Id, CompositeSection] = Field(default_factory=dict)
     """Composites by id."""
+    access: RuleSection | None = None
+    """Who may do what with its layers and items; needs `access` at the top."""
 
 
 def _one_or_many(given: object) -> object:
@@ -502,6 +511,8 @@ class RootSection(Section):
     """Other files with the same top-level keys, as patterns from the folder of this file."""
     service: ServiceSection = ServiceSection()
     """Settings of the whole service."""
+    access: AccessSection | None = None
+    """Users and rights."""
     collections: Annotated[dict[Id, CollectionSection], Field(min_length=1)]
     """Collections by id."""
     places: dict[Id, PlacesSection] = Field(default_factory=dict)

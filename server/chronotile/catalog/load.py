@@ -14,6 +14,7 @@ from morecantile.errors import MorecantileError
 from pydantic import ValidationError
 from pyproj.exceptions import CRSError
 
+from chronotile.catalog.access_section import AccessSection
 from chronotile.catalog.checks import Kinds, cross_mistakes, style_mistakes
 from chronotile.catalog.configuration import CollectionSection, PlacesSection, RootSection
 from chronotile.catalog.service_section import ServiceSection
@@ -30,6 +31,7 @@ class Configuration:
     """What is served, as the configuration says it."""
 
     service: ServiceSection
+    access: AccessSection | None
     collections: Mapping[str, CollectionSection]
     """By id."""
     places: Mapping[str, PlacesSection]
@@ -105,6 +107,7 @@ def _checked(root: Node, mistakes: list[Mistake], styles: Collection[str] | None
     assert sections is not None  # noqa: S101 -- without mistakes there is a value
     return Configuration(
         service=sections.service,
+        access=sections.access,
         collections=sections.collections,
         places=sections.places,
         crs=tuple(dict.fromkeys(crs_of(name) for name in sections.service.crs)),

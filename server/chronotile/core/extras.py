@@ -9,6 +9,7 @@ from typing import Final
 from chronotile.core.errors import ChronotileError, MissingExtra
 
 LIBRARIES: Final[Mapping[str, tuple[str, ...]]] = {
+    "access": ("joserfc",),
     "analysis": ("scipy",),
     "cog": ("titiler", "fastapi"),
     "dask": ("distributed", "cryptography"),

@@ -7,6 +7,7 @@ from typing import Literal, Protocol
 
 import numpy as np
 
+from chronotile.core.model.access import EVERYONE, Rule
 from chronotile.core.model.crs import Crs
 from chronotile.core.model.expression import Expression
 from chronotile.core.model.grid import BBox, NativeGrid
@@ -319,6 +320,7 @@ class Layer:
     resampling: Resampling = "nearest"
     queryable: bool = True
     """Whether WMS and WMTS tell its values with GetFeatureInfo."""
+    access: Rule = EVERYONE
 
     @property
     def is_composite(self) -> bool:
@@ -364,6 +366,9 @@ class Collection:
     """In CRS84, all layers together."""
     stated: StatedExtent | None = None
     """Of items that are in the catalogue of others; layers have those of them that were found."""
+    access: Rule = EVERYONE
+    is_partial: bool = False
+    """Whether some of its layers are not for the client, who then gets no items either: they name all variables."""
 
     @property
     def variables(self) -> dict[str, VariableInfo]:

@@ -1,0 +1,88 @@
+"""The sections `access` of the configuration: who may do what."""
+
+import re
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, model_validator
+
+from chronotile.core.model.access import EVERYONE, PUBLIC, AccessRules, IssuerSettings, Rule
+from chronotile.core.sections import Section, Text
+
+_SUBJECT = re.compile(r"(group|user|key):[^\x00-\x20\x7f](?:[^\x00-\x1f\x7f]{0,198}[^\x00-\x20\x7f])?")
+_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+
+
+def _subject(text: str) -> str:
+    if text != PUBLIC and not _SUBJECT.fullmatch(text):
+        raise ValueError(f"{text[:60]!r} is not accepted; accepted are public, group:NAME, user:NAME and key:NAME")
+    return text
+
+
+def _issuer(text: str) -> str:
+    parts = urlsplit(text)
+    is_local = parts.scheme == "http" and parts.hostname in _LOOPBACK
+    if not parts.hostname or not (parts.scheme == "https" or is_local) or parts.query or parts.fragment:
+        raise ValueError(f"{text[:80]!r} is not an issuer; accepted are https:// URLs, and http://localhost")
+    return text
+
+
+Subjects = tuple[Annotated[Text, AfterValidator(_subject)], ...]
+
+
+class RuleSection(Section):
+    """Who may do what: lists of public, group:NAME, user:NAME and key:NAME. For everyone else it does not exist."""
+
+    see: Subjects | None = None
+    """Who gets maps, values, series and descriptions; default: as the collection, which is as `access.default`."""
+    download: Subjects | None = None
+    """Who of them gets whole files, coverages and Zarr stores; default: all of them."""
+    process: Subjects | None = None
+    """Who of them runs processes and jobs; default: all of them."""
+    publish: Subjects | None = None
+    """Who may write items."""
+
+    def rule(self, inherited: Rule) -> Rule:
+        """Return the rule, with what is not written here as `inherited` has it."""
+        written = {name: getattr(self, name) for name in ("see", "download", "process", "publish")}
+        given = {name: frozenset(subjects) for name, subjects in written.items() if subjects is not None}
+        kept = {name: getattr(inherited, name) for name in written}
+        return Rule(**{**kept, **given})
+
+
+class AccessSection(Section):
+    """Users and rights. Without this key everyone may see everything."""
+
+    issuer: Annotated[Text, AfterValidator(_issuer)] | None = None
+    """The OpenID Connect provider whose tokens are accepted, as its discovery document names it."""
+    audience: Text | None = None
+    """What the claim `aud` of tokens must have."""
+    groups_claim: Text = "groups"
+    """The claim that lists the groups of a user."""
+    operate: Subjects = ()
+    """Who may see metrics."""
+    cog: Subjects = ()
+    """Who may open files at /cog: all files that CHRONOTILE_COG_PREFIXES allows, whatever collections they are of."""
+    default: RuleSection = RuleSection()
+    """Of collections and sets of places without `access`; by default public."""
+
+    @model_validator(mode="after")
+    def _fit(self) -> "AccessSection":
+        if (self.issuer is None) != (self.audience is None):
+            raise ValueError("issuer and audience belong together")
+        return self
+
+    def rules(self) -> AccessRules:
+        """Return what holds for all."""
+        issuer = None
+        if self.issuer is not None and self.audience is not None:
+            issuer = IssuerSettings(issuer=self.issuer, audience=self.audience, groups_claim=self.groups_claim)
+        return AccessRules(issuer=issuer, operate=frozenset(self.operate), cog=frozenset(self.cog))
+
+
+def rule_of(*sections: RuleSection | None) -> Rule:
+    """Return the rule that sections make, each of which inherits from the one before."""
+    rule = EVERYONE
+    for section in sections:
+        rule = rule if section is None else section.rule(rule)
+    return rule

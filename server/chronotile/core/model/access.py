@@ -1,0 +1,67 @@
+"""Who may do what with a layer or a set of places; the words of `access` in the configuration."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+Right = Literal["see", "download", "process", "publish"]
+"""See: maps, values, series and descriptions. Download: whole files and coverages. Process: processes and jobs.
+Publish: write items."""
+
+PUBLIC = "public"
+"""The subject that everyone is, without a credential too."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """Which subjects (`public`, `group:NAME`, `user:NAME`, `key:NAME`) have which right."""
+
+    see: frozenset[str] = frozenset({PUBLIC})
+    download: frozenset[str] | None = None
+    """`None`: users who may see."""
+    process: frozenset[str] | None = None
+    """`None`: users who may see."""
+    publish: frozenset[str] = frozenset()
+
+    def allows(self, subjects: frozenset[str], right: Right) -> bool:
+        """Return whether one of `subjects` has a right; a user who may not see has no other right but to publish."""
+        if right == "publish":
+            return not self.publish.isdisjoint(subjects)
+        allowed = {"see": self.see, "download": self.download, "process": self.process}[right]
+        return not self.see.isdisjoint(subjects) and (allowed is None or not allowed.isdisjoint(subjects))
+
+    @property
+    def subjects(self) -> frozenset[str]:
+        """All that it names."""
+        return frozenset[str]().union(self.see, self.download or (), self.process or (), self.publish)
+
+
+EVERYONE = Rule()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssuerSettings:
+    """Whose tokens are accepted (OpenID Connect Discovery 1.0), and what they must say."""
+
+    issuer: str
+    audience: str
+    groups_claim: str = "groups"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessRules:
+    """The rules of a configuration that has `access`."""
+
+    issuer: IssuerSettings | None = None
+    """`None`: there are keys alone."""
+    operate: frozenset[str] = frozenset()
+    """Subjects that may see metrics."""
+    cog: frozenset[str] = frozenset()
+    """Subjects that may open files at `/cog`, which knows no collections and so no rules of theirs."""
+
+    @staticmethod
+    def named(groups: Iterable[str], *, user: str | None = None, key: str | None = None) -> frozenset[str]:
+        """Return the subjects that a user is who has these groups, this name, this key."""
+        names = {PUBLIC, *(f"group:{each}" for each in groups)}
+        names |= {f"user:{user}"} if user is not None else set()
+        return frozenset(names | ({f"key:{key}"} if key is not None else set()))
