@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from chronotile.archive.open import open_archive, refresh_archive
-from chronotile.archive.refresh import last_change
+from chronotile.archive.refresh import last_changes
 from chronotile.core.errors import ConfigurationError, SourceUnavailable
 from chronotile.core.model.collection import SourceSpec
 from chronotile.core.model.time.instants import format_day
@@ -141,7 +141,7 @@ def test_the_last_change_is_that_of_the_newest_file(place, open_at, name):
 def test_the_last_change_is_not_known_of_a_source_elsewhere(tmp_path):
     specs = {"far": SourceSpec(collection="far", kind="zarr", href="s3://bucket/far.zarr")}
 
-    assert last_change(Node(Place("", 0)), [tmp_path], specs) is None
+    assert last_changes(Node(Place("", 0)), [tmp_path], specs)["far"] is None
 
 
 def test_sources_that_were_opened_anew_are_let_go(place, tmp_path):

@@ -256,7 +256,7 @@ def _opened(  # noqa: PLR0913 -- of which four are named
             clock=clock,
             reader_caches=caches,
             is_local=refresh.local_sources(specs),
-            changed=refresh.last_change(configuration.root, [configuration.folder_of() / "styles"], specs),
+            changes=refresh.last_changes(configuration.root, [configuration.folder_of() / "styles"], specs),
             findings=with_places(found_here, configuration),
             elsewhere=elsewhere,
             revision=_revision(state, found),

@@ -98,25 +98,29 @@ def folder_state(place: Path) -> str:
     return _digest((path for paths in found.places.values() for path in paths), _age_and_size)
 
 
-def last_change(written: Node, styles: Iterable[Path], specs: Mapping[str, SourceSpec]) -> Instant | None:
-    """Return when configuration, styles or the times of any source last changed, by the ages of their files.
+def last_changes(written: Node, styles: Iterable[Path], specs: Mapping[str, SourceSpec]) -> dict[str, Instant | None]:
+    """Return when the times of each source last changed, by collection, by the ages of their files.
 
     All processes that serve the same files give the same answer.
 
     Returns:
-        `None` where a source has no file here whose age could be looked at.
+        With the configuration and the styles under an empty name; `None` of a source without a file here whose age
+        could be looked at.
     """
     places = [Path(file) for file in _files_of(written)]
     for folder in styles:
         places += [folder, *folder.glob("*.yaml")]
+    return {"": _newest_of(places), **{name: _last_change(spec) for name, spec in specs.items()}}
+
+
+def _last_change(spec: SourceSpec) -> Instant | None:
     try:
-        for spec in specs.values():
-            own = list(_dated(spec.stored))
-            if not own:
-                return None
-            places += own
+        return _newest_of(_dated(spec.stored))
     except (ChronotileError, OSError):
         return None
+
+
+def _newest_of(places: Iterable[Path]) -> Instant | None:
     ages = [state.mtime_ns for place in places if (state := _state(place)) is not None]
     return np.datetime64(max(ages), "ns") if ages else None
 

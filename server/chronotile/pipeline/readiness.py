@@ -48,7 +48,7 @@ def check_readiness(services: Services) -> Readiness:
     """Return whether the newest pixels of each layer are there, and all faults that are known; reads no pixels."""
     readable = {layer: _is_readable(layer, services) for layer in services.catalogue.layers}
     found = services.elsewhere.found
-    away = found.away
+    away = [each for each in found.away if services.may_name(each)]
     gone = [layer for layer, is_readable in readable.items() if not is_readable and layer.collection not in away]
     closed = [collection for collection in _closed(services) if collection not in away]
     dates = failing_dates(services)

@@ -193,8 +193,8 @@ class Services:
     readers: Mapping[str, Reader]
     """By collection id."""
     clock: Clock
-    changed: Instant | None = None
-    """When what is served last changed, where that is known."""
+    changes: Mapping[str, Instant | None] = field(default_factory=lambda: {"": None})
+    """When sources last changed, by collection, and under an empty name the configuration, if it is in files."""
     revision: str = ""
     """Short; the same in all processes that serve the same configuration, styles and states of sources."""
     is_local: frozenset[str] = frozenset()
@@ -234,6 +234,28 @@ class Services:
     """For large answers, all together; unchanged by a reload."""
     published_cubes: PublishedCubes | None = None
     """`None` where jobs put no cubes anywhere."""
+    narrowed_from: "Services | None" = None
+    """What these are a part of: all that one of several groups of users may use, as if there was nothing else."""
+    grant: str = ""
+    """Which part: part of the keys of caches; empty for all."""
+
+    @property
+    def origin(self) -> "Services":
+        """All that is served, of which these may be a part."""
+        return self.narrowed_from or self
+
+    @property
+    def changed(self) -> Instant | None:
+        """When what is served last changed, where that is known of all of it."""
+        known = [each for each in self.changes.values() if each is not None]
+        is_whole = all(each is not None for name, each in self.changes.items() if name)
+        return max(known) if known and is_whole else None
+
+    def may_name(self, collection: str) -> bool:
+        """Return whether the client may know of a collection, which may be away."""
+        catalogue = self.catalogue
+        known = collection in catalogue.collections_by_id or collection in catalogue.away.values()
+        return known or self.narrowed_from is None
 
     def close(self) -> None:
         """Close the sources, and the cached files."""

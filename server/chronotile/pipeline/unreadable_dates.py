@@ -239,8 +239,10 @@ def tell_failing_date(collection: str, variable: str, index: int, *, error: Exce
 
 def failing_dates(services: Services) -> tuple[FailingDate, ...]:
     """Return the dates that could not be read; those whose file is another one by now are no longer listed."""
-    failing = []
+    failing, shown = [], {(each.collection, of.name) for each in services.catalogue.layers for of in each.variables}
     for date in services.failing_dates.listed():
+        if services.narrowed_from is not None and (date.collection, date.variable) not in shown:
+            continue
         if _is_as_told(date, services):
             failing.append(date)
         else:

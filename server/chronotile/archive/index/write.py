@@ -72,7 +72,7 @@ class FailedTokens:
             since_s, count = self._tries.pop(client, (0.0, 0))
             if count == 0 or self._clock() - since_s >= TRIES_S:
                 since_s, count = self._clock(), 0
-                log.warning("%s shows a wrong token for writing items", client)
+                log.warning("%s shows a wrong token", client)
             self._tries[client] = since_s, count + 1
             if len(self._tries) > MOST_CLIENTS:
                 self._tries.popitem(last=False)

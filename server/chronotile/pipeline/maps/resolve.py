@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, replace
 
 from chronotile.catalog.resolve_times import ResolvedTimes, resolve_picture_times, resolve_style
-from chronotile.core.errors import InvalidParameter, TimeNotAvailable, UnsupportedFormat, require_at_most
+from chronotile.core.errors import InvalidParameter, LimitExceeded, TimeNotAvailable, UnsupportedFormat
 from chronotile.core.model.collection import Composite, Layer, VariableInfo
 from chronotile.core.model.expression import parse_expression
 from chronotile.core.model.formats import VALUE_FORMATS
@@ -209,18 +209,23 @@ def require_sides(grid: Grid, most: int, *, alternative: str) -> None:
     Raises:
         LimitExceeded: It is wider or higher; `alternative` describes the request to send instead.
     """
-    requested = max(grid.width, grid.height)
-    require_at_most("pixels per side", requested, most, alternative=alternative, locator=larger_side(grid))
+    side = max(grid.width, grid.height)
+    if side > most:
+        name = larger_side(grid)
+        raise LimitExceeded("pixels per side", allowed=most, needed=side, alternative=alternative, locator=name)
 
 
 def _check_size(grid: Grid, times: int, services: Services) -> None:
     limits = services.catalogue.limits
     pixels, smaller = grid.width * grid.height, "request a smaller picture, or use tiles"
     require_sides(grid, MAX_SIDE_PX, alternative=smaller)
-    require_at_most("max_pixels", pixels, limits.max_pixels, alternative=smaller, locator=larger_side(grid))
-    if times > 1:
+    most, side = limits.max_pixels, larger_side(grid)
+    if pixels > most:
+        raise LimitExceeded("max_pixels", allowed=most, needed=pixels, alternative=smaller, locator=side)
+    most, values = limits.max_cube_values, pixels * times
+    if times > 1 and values > most:
         fewer = "of maps it limits pixels times dates: request a shorter interval or a smaller picture"
-        require_at_most("max_cube_values", pixels * times, limits.max_cube_values, alternative=fewer, locator="time")
+        raise LimitExceeded("max_cube_values", allowed=most, needed=values, alternative=fewer, locator="time")
 
 
 def larger_side(grid: Grid) -> str:
@@ -241,8 +246,8 @@ def with_expression(layer: Layer, text: str | None, services: Services) -> tuple
     """
     if text is None:
         return layer, services
-    layers = services.catalogue.collection(layer.collection).layers
-    variables = {variable.name: variable for each in layers for variable in each.variables}
+    # Of layers: those that composites alone are made of may be hidden from the client.
+    variables = services.catalogue.collection(layer.collection).variables
     if layer.main_variable.is_mosaic:
         expression = parse_expression(text, variables)
         mosaic = services.reader(layer).with_formula(VARIABLE, expression, expression.names)

@@ -47,8 +47,8 @@ def live_names(services: Services) -> tuple[str, ...]:
 
 def listed_collections(services: Services) -> frozenset[str]:
     """Return the collections whose items are listed: those that are served, and those whose files are away."""
-    away = set(services.catalogue.away.values()).difference(services.elsewhere)
-    return frozenset(away.union(services.catalogue.collections_by_id))
+    away = services.catalogue.whole_away.difference(services.elsewhere)
+    return frozenset(away.union(services.catalogue.whole_collections))
 
 
 def being_filled(names: Collection[str], services: Services) -> tuple[str, ...]:
@@ -68,7 +68,7 @@ def require_filled(names: Collection[str], services: Services) -> None:
         IndexIncomplete: One has not.
         SourceUnavailable: The index does not answer.
     """
-    served = services.catalogue.collections_by_id.keys()
+    served = services.catalogue.whole_collections
     found = being_filled(served & set(names) if names else served, services)
     if found:
         raise IndexIncomplete(f"the items of {', '.join(found)[:MAX_SHOWN]} are being listed; try again later")
@@ -86,7 +86,7 @@ def find_item(collection: str, id_: str, services: Services) -> FoundItem:
     """
     found = items_of(services).find(collection, id_)
     if collection not in live_names(services) and (found is None or collection not in listed_collections(services)):
-        services.catalogue.collection(collection)
+        _require_items(collection, services)
     if found is None and services.live_items is not None and collection in live_names(services):
         try:
             found = services.live_items.find(collection, id_)
@@ -96,6 +96,12 @@ def find_item(collection: str, id_: str, services: Services) -> FoundItem:
         require_filled((collection,), services)
         raise unknown_item(collection, id_)
     return found
+
+
+def _require_items(collection: str, services: Services) -> None:
+    # Errors are those of `find_item`.
+    if services.catalogue.collection(collection).is_partial:
+        raise UnknownItem(f"collection {collection} has no items", locator="item")
 
 
 def indexed_item(collection: str, id_: str, services: Services) -> FoundItem:
@@ -181,8 +187,8 @@ def collections_being_filled(services: Services, *, collections: Collection[str]
 def _followed(services: Services, collections: Collection[str]) -> set[str]:
     """The collections whose changes are told: whoever follows them misses none while a source is away."""
     catalogue = services.catalogue
-    served = catalogue.collections_by_id.keys() | set(catalogue.away.values())
-    return served & set(collections) if collections else served
+    served = catalogue.whole_collections | catalogue.whole_away
+    return set(served & set(collections) if collections else served)
 
 
 def newest_items(collection: str, services: Services, *, limit: int) -> tuple[FoundItem, ...]:
@@ -193,9 +199,9 @@ def newest_items(collection: str, services: Services, *, limit: int) -> tuple[Fo
         IndexIncomplete: Its items are not all known yet.
         SourceUnavailable: The index does not answer.
     """
-    id_ = services.catalogue.collection(collection).id
-    require_filled((id_,), services)
-    return items_of(services).newest(id_, limit)
+    _require_items(collection, services)
+    require_filled((collection,), services)
+    return items_of(services).newest(collection, limit)
 
 
 # Searches of items.
@@ -285,8 +291,8 @@ def not_whole(names: Collection[str], services: Services) -> tuple[Unanswered, .
     Raises:
         SourceUnavailable: The index does not answer.
     """
-    index, served = items_of(services), services.catalogue.collections_by_id
-    among = counted_collections(services) & (set(names) if names else served.keys())
+    index, served = items_of(services), services.catalogue.whole_collections
+    among = counted_collections(services) & (set(names) if names else served)
     return tuple(
         Unanswered(collection=each, reason="its source was not yet read completely", is_partial=True)
         for each in sorted(among)
@@ -296,7 +302,7 @@ def not_whole(names: Collection[str], services: Services) -> tuple[Unanswered, .
 
 def _away(search: ItemSearch, services: Services) -> tuple[Unanswered, ...]:
     """The collections that are configured and of which the index has nothing, as their source was never open."""
-    index, away = items_of(services), sorted(set(services.catalogue.away.values()) - set(live_names(services)))
+    index, away = items_of(services), sorted(services.catalogue.whole_away - set(live_names(services)))
     return tuple(
         Unanswered(collection=each, reason="its source cannot be read now")
         for each in away

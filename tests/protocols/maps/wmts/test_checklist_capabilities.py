@@ -142,7 +142,7 @@ def test_sections_that_are_none_are_refused(fault, text, code):
 @pytest.fixture
 def sequenced(make_client):
     """A client of services that know when they last changed."""
-    return make_client(replace(served.make_services(), changed=np.datetime64("2020-06-30T12:00:00", "ns")))
+    return make_client(replace(served.make_services(), changes={"": np.datetime64("2020-06-30T12:00:00", "ns")}))
 
 
 @checklist("GetCapabilities request: UpdateSequence")

@@ -59,7 +59,7 @@ def services_with_contact(index):
     services = services_over(index)
     catalogue = services.catalogue
     service = replace(catalogue.service, contact=CONTACT, keywords=("europe",))
-    return replace(services, catalogue=replace(catalogue, service=service), changed=served.NOW)
+    return replace(services, catalogue=replace(catalogue, service=service), changes={"": served.NOW})
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,72 @@
+"""The services that one group of users may use: to them there is nothing else."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from chronotile.catalog.catalogue import Catalogue
+from chronotile.core.errors import UnknownLayer
+from chronotile.core.model.access import PUBLIC, Right
+from chronotile.core.model.items import FoundItem, ItemSearch
+from chronotile.pipeline.revision import fingerprint
+from chronotile.pipeline.services import LiveItems, LivePage, Services
+
+EVERYBODY = frozenset({PUBLIC})
+
+
+def granted(services: Services, subjects: frozenset[str], right: Right = "see") -> Services:
+    """Return the part of services that a user has a right to; all readers, caches and pixels are shared.
+
+    Args:
+        services: All that is served.
+        subjects: The user.
+        right: To do what.
+    """
+    if services.catalogue.access is None:
+        return services
+    catalogue = services.catalogue.granted(subjects, right)
+    if catalogue is services.catalogue:
+        return services
+    known = catalogue.collections_by_id.keys() | set(catalogue.away.values())
+    live = services.live_items
+    names = (*(layer.id for layer in catalogue.layers), *sorted(catalogue.away), "", *catalogue.places)
+    return replace(
+        services,
+        catalogue=catalogue,
+        live_items=None if live is None else _GrantedLiveItems(live, _live_names(live, catalogue)),
+        readers={name: each for name, each in services.readers.items() if name in known},
+        changes={name: each for name, each in services.changes.items() if name in known or not name},
+        source_hrefs={name: each for name, each in services.source_hrefs.items() if name in known},
+        findings=(),
+        narrowed_from=services,
+        grant=fingerprint("\n".join(names)),
+    )
+
+
+def _live_names(live: LiveItems, catalogue: Catalogue) -> tuple[str, ...]:
+    # Of which all layers are granted.
+    known = catalogue.whole_collections | catalogue.whole_away
+    return tuple(name for name in live.names if name in known)
+
+
+@dataclass(frozen=True, slots=True)
+class _GrantedLiveItems:
+    """Live collections as far as they are granted."""
+
+    live: LiveItems
+    names: tuple[str, ...]
+
+    @property
+    def failing(self) -> Mapping[str, str]:
+        return {name: why for name, why in self.live.failing.items() if name in self.names}
+
+    def page(self, collection: str, search: ItemSearch, *, at: str | None) -> LivePage:
+        self._require(collection)
+        return self.live.page(collection, search, at=at)
+
+    def find(self, collection: str, id_: str) -> FoundItem | None:
+        self._require(collection)
+        return self.live.find(collection, id_)
+
+    def _require(self, collection: str) -> None:
+        if collection not in self.names:
+            raise UnknownLayer(f"collection {collection[:80]!r} is not known", locator="collection")
