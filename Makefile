@@ -14,7 +14,7 @@ REST  ?= -n 3
 BENCH ?= $(if $(TMPDIR),$(TMPDIR),/tmp)/chronotile-bench
 IMAGES ?= $(if $(TMPDIR),$(TMPDIR),/tmp)/chronotile-image
 # Of the packages that the image has, besides those of the base.
-IMAGE_EXTRAS := analysis dask netcdf postgresql s3 video zarr
+IMAGE_EXTRAS := access analysis dask netcdf postgresql s3 video zarr
 BIN   := $(VENV)/bin
 comma := ,
 

@@ -18,6 +18,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match
 
+from chronotile.access.gate import Gate
+from chronotile.access.keys import HeldKeys, Keys, open_keys
 from chronotile.app.process_setup import allow_open_files, give_back_freed_memory, keep_freed_memory, share_one_heap
 from chronotile.app.settings import ANSWER_BYTES, DEFAULT_CONFIGURATION, Settings
 from chronotile.app.upkeep import Upkeep
@@ -195,6 +197,8 @@ class ServerOptions:
     """Sends changes of items to webhooks while the application runs; without it another process does, or none."""
     siblings: Siblings | None = None
     """The other workers, where `/metrics` describes all."""
+    keys: Callable[[], Keys] | None = None
+    """Opens the table of API keys, where `access` is configured; without it there are none."""
     shares: Path | None = None
     """The folder in which shares of valid pixels are stored; otherwise they are in memory alone."""
     jobs: JobService = field(default_factory=lambda: JobService(None, archive=""))
@@ -226,6 +230,7 @@ def application(services: Services, options: ServerOptions | None = None) -> Sta
     """
     options = options or ServerOptions()
     service, registry = services.catalogue.service, CollectorRegistry()
+    keys = HeldKeys(options.keys)
     input_places = web_places(options.input_prefixes, setting="CHRONOTILE_INPUT_PREFIXES")
     subscriber_places = web_places(options.subscriber_prefixes, setting=SUBSCRIBER_SETTING)
     cogs = cog_routes(
@@ -254,6 +259,7 @@ def application(services: Services, options: ServerOptions | None = None) -> Sta
         registry.register(StateCollector(state))
         async with _running(state, options, registry):
             yield {UNSENT: UnsentAnswers(services.memory)}
+        await anyio.to_thread.run_sync(keys.close)
 
     app = Starlette(
         routes=[
@@ -270,7 +276,8 @@ def application(services: Services, options: ServerOptions | None = None) -> Sta
         middleware=[
             Middleware(Forwarded, trusted=options.trusted_proxies),
             Middleware(RequestLog, registry=registry),
-            *(Middleware(each) for each in (ResponseCache, Guard)),
+            Middleware(ResponseCache, gate=partial(Gate, keys=keys)),
+            Middleware(Guard),
         ],
         exception_handlers={HTTPException: _http_fault},
     )
@@ -485,6 +492,7 @@ def serving(
         ),
         webhooks=_webhook_sender(live, settings, id_) if is_logged else None,
         siblings=siblings,
+        keys=partial(open_keys, settings.database_url, settings.jobs_folder(id_).absolute(), archive=id_),
         shares=settings.disk_cache("previews")[0] / SHARES if settings.disk_cache_bytes else None,
         jobs=JobService(
             settings.jobs_folder(id_),

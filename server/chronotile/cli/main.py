@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from chronotile import __version__
-from chronotile.cli import jobs
+from chronotile.cli import jobs, keys
 from chronotile.cli.opening import (
     close_archive,
     exiting_in_one_line,
@@ -36,6 +36,7 @@ app = typer.Typer(
     help="Serve raster time series as tiles, maps and series, with a viewer.",
 )
 app.add_typer(jobs.app, name="jobs")
+app.add_typer(keys.app, name="keys")
 
 DEMO_WORKERS = 1
 """By default: one worker starts soonest."""

@@ -22,7 +22,7 @@ from chronotile.catalog.catalogue import ServiceInfo
 from chronotile.core import errors
 from chronotile.http.endpoint import TOO_LARGE, problem_response
 from chronotile.http.respond import RawHeader
-from chronotile.http.run import RECEIVED_HOSTS, services_of, state_of
+from chronotile.http.run import PRINCIPAL, RECEIVED_HOSTS, Principal, services_of, state_of
 
 LOCALHOST = "localhost"
 MAX_CLIENT = 100
@@ -172,7 +172,7 @@ def _normal(url: str) -> tuple[str, str, int] | None:
 
 
 def writer_of(request: Request) -> ItemWriter:
-    """Return what writes items, for a request that may.
+    """Return what writes items, for a request that may: by the operator's token, or as one whom `publish` names.
 
     Raises:
         AccessRefused: None may.
@@ -182,10 +182,28 @@ def writer_of(request: Request) -> ItemWriter:
     writer = state_of(request).items
     if writer is None:
         raise errors.AccessRefused("items cannot be written here")
+    if _may_publish(request):
+        return writer
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if not writer.allows(token.strip() if scheme.lower() == "bearer" else None, client_of(request) or ""):
         raise errors.Unauthenticated("writing items needs the header Authorization: Bearer with the operator's token")
     return writer
+
+
+def _may_publish(request: Request) -> bool:
+    """Whether the user may write items of the collection, or of the layer's collection, that the path names.
+
+    By a password they may not: browsers send it by themselves, for pages of other sites too.
+    """
+    principal: Principal | None = request.scope.get(PRINCIPAL)
+    is_password = request.headers.get("authorization", "").lower().startswith("basic")
+    if principal is None or is_password or not (principal.rights is None or "publish" in principal.rights):
+        return False
+    catalogue, path = services_of(request).origin.catalogue, request.path_params
+    written = path.get("collection") or path.get("layer", "")
+    named = next(iter(catalogue.collections_of((written,))), written)
+    collection = catalogue.collections_by_id.get(named) or catalogue.unopened.get(named)
+    return collection is not None and collection.access.allows(principal.subjects, "publish")
 
 
 def parsed(body: bytes) -> Any:  # noqa: ANN401 -- JSON

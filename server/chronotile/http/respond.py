@@ -21,7 +21,7 @@ from chronotile.core.model.items import Unanswered
 from chronotile.core.model.payload import Document, Payload, PixelStates, TimeUsed
 from chronotile.core.model.time.instants import DAY, Instant, format_instant
 from chronotile.http.limiter import Limiter
-from chronotile.http.run import DOCUMENTS, REFUSED_BY, ServerState, run, services_of
+from chronotile.http.run import DOCUMENTS, GRANTS, REFUSED_BY, ServerState, run, services_of
 from chronotile.pipeline.revision import fingerprint, pixel_states
 from chronotile.pipeline.search.search_items import live_names
 from chronotile.pipeline.services import Services
@@ -210,7 +210,9 @@ async def respond_with_document(
 
     def cached() -> Document:
         today = services.clock().astype("datetime64[D]").item()  # by which documents say which data are still updated
-        return services.documents.get_or_make(((key, media_type), today, _newest_of_moving(services)), made)
+        return services.documents.get_or_make(
+            (services.grant, key, media_type, today, _newest_of_moving(services)), made
+        )
 
     document = await run(request, DOCUMENTS, cached)
     headers = {"ETag": f'"{document.etag}"', "Cache-Control": cache_control, "Vary": "Accept-Encoding"}
@@ -444,8 +446,8 @@ MAX_REFUSALS = 256
 
 _ALIKE = "chronotile.refused_alike"
 
-Path = tuple[str, str]
-Text = tuple[str, str, bytes, bytes]
+Path = tuple[str, str, str]
+Text = tuple[str, str, str, bytes, bytes]
 _Given = tuple[int, list[RawHeader], bytes, dict[str, Any]]
 """Status, headers, body, and what the log and the metrics tell of the route."""
 
@@ -482,30 +484,34 @@ def refuse_alike(request: Request) -> None:
 class ResponseCache:
     """Gives remembered answers and refusals again; all else passes through."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, gate: Callable[[ASGIApp], ASGIApp] | None = None) -> None:
         self._app = app
+        self._gate = None if gate is None else gate(self)
         self._services: Services | None = None
         self._answers = OrderedDict[Text, _Answer]()
         self._refusals = OrderedDict[Path, _Refusal]()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one ASGI connection."""
-        if scope["type"] != "http" or scope["method"] != "GET":
+        if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         start = perf_counter()
         state: ServerState = scope["app"].state.chronotile
-        services = state.services
-        if services is not self._services:
-            self._services = services
+        if self._gate is not None and GRANTS not in scope and state.services.catalogue.access is not None:
+            await self._gate(scope, receive, send)
+            return
+        if scope["method"] != "GET":
+            await self._app(scope, receive, send)
+            return
+        if state.services is not self._services:
+            self._services = state.services
             self._answers.clear()
             self._refusals.clear()
-        path = scope.get("root_path", ""), scope["path"]
-        text = (
-            None
-            if has_range(scope)
-            else (*path, scope["query_string"], join_values(scope["headers"], b"if-none-match"))
-        )
+        services = services_of(Request(scope)) if GRANTS in scope else state.services
+        path = services.grant, scope.get("root_path", ""), scope["path"]
+        held = join_values(scope["headers"], b"if-none-match")
+        text = None if has_range(scope) else (*path, scope["query_string"], held)
         given = None if text is None else self._answer(text, state, start)
         given = given or self._refusal(path)
         if given is not None:
@@ -552,7 +558,7 @@ class ResponseCache:
 
     def _remember(self, text: Text, start: Message, scope: Scope, services: Services) -> None:
         made_with, pixels, etag = scope[REMEMBERED]
-        if not (made_with is services is self._services) or sum(map(len, text)) > MAX_TEXT_BYTES:
+        if made_with is not services or services.origin is not self._services or _is_long(text):
             return
         collection = services.catalogue.layer(pixels.layer).collection
         headers = tuple(header for header in start["headers"] if header[0] != b"server-timing")
@@ -562,12 +568,16 @@ class ResponseCache:
 
     def _remember_refusal(self, path: Path, headers: Sequence[RawHeader], body: bytes, scope: Scope) -> None:
         limiter, sources, services = scope[REFUSED_BY]
-        if services is not self._services or sum(map(len, path)) > MAX_TEXT_BYTES:
+        if services.origin is not self._services or _is_long(path):
             return
         self._refusals[path] = _Refusal(limiter, sources, tuple(headers), body, _route(scope))
         self._refusals.move_to_end(path)
         if len(self._refusals) > MAX_REFUSALS:
             self._refusals.popitem(last=False)
+
+
+def _is_long(text: Path | Text) -> bool:
+    return sum(map(len, text[1:])) > MAX_TEXT_BYTES
 
 
 def _route(scope: Scope) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from concurrent.futures import CancelledError
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Generic, NamedTuple, ParamSpec, TypeVar, cast
+from typing import Generic, NamedTuple, ParamSpec, Protocol, TypeVar, cast
 
 from starlette.requests import HTTPConnection, Request
 
@@ -21,6 +21,7 @@ from chronotile.http.modified import ModifiedTimes
 from chronotile.http.shipped_files import ClientPackages, ViewerFolder
 from chronotile.jobs.queue.service import JobService
 from chronotile.jobs.queue.webhooks.outbox import WebhookCounts
+from chronotile.pipeline.granted import EVERYBODY, granted
 from chronotile.pipeline.revision import Attempts
 from chronotile.pipeline.services import AsksElsewhere, LiveServices, Services, without_asking
 from chronotile.pipeline.valid_share import ValidShares
@@ -28,6 +29,15 @@ from chronotile.readers.raster.overviews.previews import Previews
 
 SERVICES = "chronotile.services"
 """Where a request keeps its services."""
+
+GRANTS = "chronotile.grants"
+"""Where a request has what turns services into those that the client may use; absent: all."""
+
+PRINCIPAL = "chronotile.principal"
+"""Where a request has the user; absent: no user is known."""
+
+KEY_PATH = "chronotile.key_path"
+"""Where a request has the beginning of its path that was a key, which its links repeat."""
 
 RECEIVED_HOSTS = "chronotile.received_hosts"
 """Where a request has the `Host` lines that it came with, if a trusted proxy forwarded a host."""
@@ -114,6 +124,26 @@ class ServerState:
         return self.live.services
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Principal:
+    """The user, as a credential proves."""
+
+    subjects: frozenset[str]
+    name: str
+    """Unique: `user:…` or `key:…`."""
+    until: float
+    """Seconds since 1970 at which the credential expires."""
+    rights: frozenset[str] | None = None
+    """What a key may be used for; `None`: for all that its subjects may do."""
+
+
+class Grants(Protocol):
+    """What the client may use."""
+
+    def of(self, services: Services) -> Services:
+        """Return these services as far as they may be used: the same object for the same services."""
+
+
 def state_of(connection: HTTPConnection) -> ServerState:
     """Return the state of the application that a request came to."""
     state: ServerState = connection.app.state.chronotile
@@ -121,11 +151,26 @@ def state_of(connection: HTTPConnection) -> ServerState:
 
 
 def services_of(connection: HTTPConnection) -> Services:
-    """Return the services for one request: the same until it is answered, though a reload replaces them."""
+    """Return the services for one request: the same until it is answered, though a reload replaces them.
+
+    They are all that there is to the client.
+    """
     services: Services | None = connection.scope.get(SERVICES)
     if services is None:
-        services = connection.scope[SERVICES] = state_of(connection).services
+        grants: Grants | None = connection.scope.get(GRANTS)
+        services = state_of(connection).services
+        if grants is not None:
+            services = grants.of(services)
+        elif services.catalogue.access is not None:  # rules that came with a reload while the request was under way
+            services = granted(services, EVERYBODY)
+        connection.scope[SERVICES] = services
     return services
+
+
+def user_of(connection: HTTPConnection) -> str | None:
+    """Return the unique name of the user; `None`: no user is known."""
+    principal: Principal | None = connection.scope.get(PRINCIPAL)
+    return None if principal is None else principal.name
 
 
 def forget_services(connection: HTTPConnection) -> None:
@@ -139,7 +184,9 @@ def base_url(request: Request) -> str:
     Forwarded headers of trusted proxies are in it already (`Forwarded` in `http.guard`).
     """
     configured = services_of(request).catalogue.service.url
-    return configured or str(request.base_url).rstrip("/")
+    if configured:
+        return f"{configured}{request.scope.get(KEY_PATH, '')}"
+    return str(request.base_url).rstrip("/")
 
 
 REFUSED_BY = "chronotile.refused_by"
@@ -407,5 +454,5 @@ def check_current(state: ServerState, services: Services, collection: str | None
         ServicesRenewed: They are not.
     """
     state.live.follow(collection)
-    if services is not state.services:
+    if services.origin is not state.services:
         raise errors.ServicesRenewed("what is served was replaced")

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from chronotile.app.settings import load_settings
 from chronotile.archive.live import ItemAccess, LiveArchive, LiveArchives
 from chronotile.core.errors import ChronotileError, PlanStale, UnknownCollection
+from chronotile.pipeline.granted import EVERYBODY, granted
 from chronotile.pipeline.revision import retry_overtaken
 from chronotile.pipeline.services import Services
 from chronotile.pygeoapi.exchange import Json, chosen, fields_of, translate_errors
@@ -106,10 +107,13 @@ def _items(place: Path) -> ItemAccess:
 
 
 def current(live: LiveArchive) -> Services:
-    """Return the services of an archive, which is reloaded first if it has changed."""
+    """Return what everyone may download of an archive, which is reloaded first if it has changed.
+
+    pygeoapi does not say the user.
+    """
     live.follow(None)
     live.refresh(after_s=LOOK_S)
-    return live.services
+    return granted(live.services, EVERYBODY, "download")
 
 
 _archives = LiveArchives(most=MAX_ARCHIVES)

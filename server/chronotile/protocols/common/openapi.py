@@ -82,6 +82,29 @@ def object_of(required: Mapping[str, Json], optional: Mapping[str, Json] | None 
     return {"type": "object", "required": list(required), "properties": {**required, **(optional or {})}}
 
 
+def security_schemes(catalogue: Catalogue) -> Json:
+    """Return how clients show who they are (OpenAPI 3.0.3 §4.7.23, STAC authentication extension).
+
+    Empty where there are no rules. All are optional: what is not granted to everyone is not there without a credential.
+    """
+    if catalogue.access is None:
+        return {}
+    issuer = catalogue.access.issuer
+    schemes: Json = {
+        "key": {"type": "http", "scheme": "bearer", "description": "An API key"},
+        "password": {"type": "http", "scheme": "basic", "description": "Any name, and an API key as the password"},
+    }
+    if issuer is not None:
+        url = f"{issuer.issuer.rstrip('/')}/.well-known/openid-configuration"
+        schemes["token"] = {"type": "openIdConnect", "openIdConnectUrl": url, "description": "An access token"}
+    return schemes
+
+
+def optional_security(schemes: Json) -> Json:
+    """Return the member of an OpenAPI document that offers each scheme, and none."""
+    return {"security": [{}, *({name: list[str]()} for name in schemes)]} if schemes else {}
+
+
 def ref(name: str) -> Json:
     """Return a reference to a schema of the components."""
     return {"$ref": f"#/components/schemas/{name}"}

@@ -72,7 +72,7 @@ async def get_feed(request: Request) -> Response:
 
     body = await run(request, DOCUMENTS, make)
     etag = fingerprint(body)
-    modified_s = state_of(request).modified.of((name, base, language), etag)
+    modified_s = state_of(request).modified.of((services.grant, name, base, language), etag)
     headers = {"ETag": f'"{etag}"', "Cache-Control": CURRENT, "Content-Language": language, "Vary": "Accept-Language"}
     if modified_s is not None:
         headers["Last-Modified"] = http_date(modified_s)

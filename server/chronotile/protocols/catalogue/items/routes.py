@@ -20,7 +20,7 @@ async def post_items(request: Request) -> Response:
     """Add the items of the body, or replace those of the same id."""
     writer = writer_of(request)
     body = await body_of(request)
-    name, catalogue = request.path_params["layer"], services_of(request).catalogue
+    name, catalogue = request.path_params["layer"], services_of(request).origin.catalogue
 
     def write() -> WrittenItems:
         return writer.put(name, parsed(body), catalogue)
@@ -38,7 +38,7 @@ async def post_items(request: Request) -> Response:
 
 async def delete_item(request: Request) -> Response:
     """Remove an item."""
-    writer, catalogue = writer_of(request), services_of(request).catalogue
+    writer, catalogue = writer_of(request), services_of(request).origin.catalogue
     name, id_ = request.path_params["layer"], request.path_params["item"]
     await run(request, ITEM_WRITES, partial(writer.remove, name, id_, catalogue))
     return Response(status_code=NO_CONTENT)

@@ -56,7 +56,7 @@ def landing_document(context: StacContext, classes: Sequence[str]) -> Json:
     return {
         "type": "Catalog",
         "stac_version": STAC_VERSION,
-        "stac_extensions": [],
+        **context.authentication(),
         "id": CATALOG_ID,
         "title": title,
         "description": text_in(service.abstract, context.language) or title,
@@ -204,10 +204,11 @@ def collection_document(offered: Offered, context: StacContext) -> Json:
         extensions.MAP_LINKS_EXTENSION: any(each["rel"] in {"xyz", "wmts", "wms"} for each in links),
         LANGUAGE: True,
     }
+    shown = context.authentication([extension for extension, is_used in parts.items() if is_used])
     return {
         "type": "Collection",
         "stac_version": STAC_VERSION,
-        "stac_extensions": [extension for extension, is_used in parts.items() if is_used],
+        **shown,
         "id": offered.id,
         "title": title,
         "description": with_licence(description, licence),

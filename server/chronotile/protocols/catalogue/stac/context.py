@@ -1,5 +1,6 @@
 """What STAC documents are made of, and for whom."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -14,7 +15,18 @@ from chronotile.pipeline.search.search_items import items_of, listed_collections
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.links import collection_path, item_path, link
 from chronotile.protocols.common.localised_text import language_of
-from chronotile.protocols.common.openapi import ADDRESS, BOX, OBJECT, TEXT, UNANSWERED, WHOLE, Json, list_of, object_of
+from chronotile.protocols.common.openapi import (
+    ADDRESS,
+    BOX,
+    OBJECT,
+    TEXT,
+    UNANSWERED,
+    WHOLE,
+    Json,
+    list_of,
+    object_of,
+    security_schemes,
+)
 from chronotile.protocols.common.operation import segment
 from chronotile.protocols.common.query.kvp import Kvp
 
@@ -82,6 +94,9 @@ COUNTS_SCHEMA: Json = object_of(
 )
 
 
+AUTHENTICATION = "https://stac-extensions.github.io/authentication/v1.1.0/schema.json"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StacContext:
     """The subject of documents, where they are, and in which language."""
@@ -103,6 +118,13 @@ class StacContext:
     def item_url(self, collection: str, item: str) -> str:
         """Return the URL of an item."""
         return f"{self.base}{item_path(collection, item)}"
+
+    def authentication(self, extensions: Sequence[str] = ()) -> Json:
+        """The members that name the extensions of a document, and how clients show who they are."""
+        schemes = security_schemes(self.services.catalogue)
+        if not schemes:
+            return {"stac_extensions": [*extensions]}
+        return {"stac_extensions": [*extensions, AUTHENTICATION], "auth:schemes": schemes}
 
     @property
     def root_link(self) -> Json:

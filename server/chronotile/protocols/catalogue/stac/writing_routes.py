@@ -112,13 +112,13 @@ class _Transaction:
         return indexed_item(self.collection, id_, self._services)
 
     def add(self, document: object) -> tuple[str, ...]:
-        return self._writer.add(self.collection, document, self._services.catalogue)
+        return self._writer.add(self.collection, document, self._services.origin.catalogue)
 
     def replace(self, document: Json, *, found: ItemRef | None) -> bool:
-        return self._writer.replace(self.collection, document, self._services.catalogue, found=found)
+        return self._writer.replace(self.collection, document, self._services.origin.catalogue, found=found)
 
     def remove(self, id_: str) -> None:
-        self._writer.remove(self.collection, id_, self._services.catalogue)
+        self._writer.remove(self.collection, id_, self._services.origin.catalogue)
 
 
 def _object(document: object) -> Json:

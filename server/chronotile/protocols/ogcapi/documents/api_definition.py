@@ -17,7 +17,9 @@ from chronotile.protocols.common.openapi import (
     examples_of,
     list_of,
     object_of,
+    optional_security,
     ref,
+    security_schemes,
 )
 from chronotile.protocols.common.operation import Operation, info_of, paths_of, refusal
 from chronotile.protocols.ogcapi.block import BuildingBlock, DocumentContext, Json
@@ -40,13 +42,16 @@ def openapi_document(
     """Return what the tree takes and gives; paths are below its own address."""
     paths = paths_of(operations, examples_of(context.catalogue))
     tags = [tag for item in paths.values() for each in item.values() for tag in each["tags"]]
+    schemes = security_schemes(context.catalogue)
     return {
         "openapi": VERSION,
         "info": info_of(context.catalogue.service, context.language),
         "servers": [{"url": context.base}],
+        **optional_security(schemes),
         "tags": [{"name": name} for name in dict.fromkeys(tags)],
         "paths": paths,
         "components": {
+            **({"securitySchemes": schemes} if schemes else {}),
             "schemas": SCHEMAS | {name: schema for block in blocks for name, schema in block.schemas.items()},
             "responses": {
                 **{name: refusal(description) for name, description in REFUSALS.items()},

@@ -237,8 +237,6 @@ def _alternatives(schema: Json) -> Iterator[Json]:
 
 
 FORMATS = {"json": JSON, "html": HTML}
-NOBODY = None
-"""The user whose jobs are requested: there are no users yet, and each client sees the jobs of all."""
 
 
 def form_of(request: Request) -> str:

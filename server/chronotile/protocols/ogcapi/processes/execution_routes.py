@@ -18,7 +18,7 @@ from chronotile.core.web.fetch import Fetched
 from chronotile.http.endpoint import body_of, offer_job
 from chronotile.http.job_access import client_of, require_job_access
 from chronotile.http.respond import caching
-from chronotile.http.run import EXECUTIONS, FETCHES, JOBS, PLANS, RESULTS, run, services_of, state_of
+from chronotile.http.run import EXECUTIONS, FETCHES, JOBS, PLANS, RESULTS, run, services_of, state_of, user_of
 from chronotile.jobs.processes.execute import ASK_FOR_A_JOB, SYNC_S, execute, plan_execution
 from chronotile.jobs.processes.inputs import layer_names_in
 from chronotile.jobs.processes.process import JobPlan, Process
@@ -36,7 +36,6 @@ from chronotile.protocols.ogcapi.processes.documents import (
     A_JOB,
     ANY_RESULTS,
     JSON,
-    NOBODY,
     OF_JOB,
     ONLY_LINKS,
     describe,
@@ -169,7 +168,11 @@ async def _do_now(
     if isinstance(answer, SyncResults):  # to be stored, which others do not wait for who want to execute something
         with remove_on_failure(answer.folder):
             require_job_access(request)
-            response = await run(request, RESULTS, partial(stored_response, execution, answer, state.jobs, context))
+            response = await run(
+                request,
+                RESULTS,
+                partial(stored_response, execution, answer, state.jobs, context, user=user_of(request)),
+            )
     else:
         response = answer
     if preferred.wait_s is not None and preferred.is_async:
@@ -187,7 +190,7 @@ async def _accept(
 ) -> Response:
     def submit() -> Job:
         client, desk = client_of(request), state_of(request).jobs
-        return desk.submit(execution, user=NOBODY, subscriber=subscriber, revision=revision, client=client)
+        return desk.submit(execution, user=user_of(request), subscriber=subscriber, revision=revision, client=client)
 
     job = await run(request, JOBS, submit)
     headers = {"Location": job_address(job, context), "Preference-Applied": RESPOND_ASYNC}
@@ -278,14 +281,16 @@ def synchronous_response(execution: Execution, done: SyncResults) -> Response:
         return _with_warning(results_response(results, removed=done.folder), done)
 
 
-def stored_response(execution: Execution, done: SyncResults, desk: JobService, context: DocumentContext) -> Response:
+def stored_response(
+    execution: Execution, done: SyncResults, desk: JobService, context: DocumentContext, *, user: str | None
+) -> Response:
     """Return the answer that names where results lie, which are stored as those of a job.
 
     Raises:
         SourceUnavailable: They cannot be stored.
         StorageFull: There is no room for them.
     """
-    job, files = desk.keep(execution, done.results, done.folder, user=NOBODY, revision=done.revision)
+    job, files = desk.keep(execution, done.results, done.folder, user=user, revision=done.revision)
     address_of = partial(result_address, job, context=context)
     results = Results(execution=execution, values=done.results, files=files, address_of=address_of)
     response = _with_warning(results_response(results), done)

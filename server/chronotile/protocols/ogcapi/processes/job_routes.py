@@ -13,8 +13,9 @@ from starlette.responses import Response
 from chronotile.core.errors import SourceUnavailable, UnknownPath
 from chronotile.core.model.job import ENDED, Execution, Job, JobDetails, Result
 from chronotile.http.endpoint import MEDIA_TYPE as PROBLEM
-from chronotile.http.run import JOBS, RESULTS, run, state_of
+from chronotile.http.run import JOBS, RESULTS, run, services_of, state_of, user_of
 from chronotile.jobs.processes.registry import output_schema, processes
+from chronotile.jobs.queue.faults import no_job
 from chronotile.jobs.queue.job_folder import ResultFiles
 from chronotile.jobs.queue.service import JobService
 from chronotile.protocols.common.html_page import PageLink
@@ -34,7 +35,6 @@ from chronotile.protocols.ogcapi.processes.documents import (
     EXAMPLE,
     HTML,
     JSON,
-    NOBODY,
     NOT_READY,
     OF_DOCUMENT,
     OF_JOB,
@@ -64,8 +64,10 @@ async def get_jobs(request: Request) -> Response:
     selection, context, desk = jobs_query(query), context_for(request, query), state_of(request).jobs
 
     def find() -> tuple[tuple[Job, ...], int]:
+        if has_users(request) and user_of(request) is None:  # each such job is behind its address alone
+            return (), 0
         return desk.jobs(
-            user=NOBODY,
+            user=user_of(request),
             processes=selection.processes,
             statuses=selection.statuses,
             created=selection.created,
@@ -86,7 +88,7 @@ async def get_job(request: Request) -> Response:
     is_page = form_of(request) == "html"
 
     def find() -> tuple[Job, JobDetails, Sequence[Download]]:
-        job = desk.job(id_, user=NOBODY)
+        job = desk.job(id_, user=user_of(request))
         if not is_page:
             return job, JobDetails(), ()
         return job, desk.details(job, most=MOST_SHOWN), downloads(job, desk.result_files(job), context)
@@ -102,7 +104,7 @@ async def delete_job(request: Request) -> Response:
     """Cancel a job, or forget one that has ended, with its results."""
     desk, id_ = state_of(request).jobs, request.path_params["jobID"]
     context = context_for(request, document_query(request))
-    job = await run(request, JOBS, lambda: desk.job(id_, user=NOBODY))
+    job = await run(request, JOBS, lambda: desk.job(id_, user=user_of(request)))
     has_ended = job.status in ENDED
     if not has_ended:
         job = await run(request, JOBS, partial(desk.cancel, job))
@@ -141,10 +143,33 @@ async def get_result(request: Request) -> Response:
     return await _of_files(request, job, find)
 
 
+def has_users(request: Request) -> bool:
+    """Return whether there are users here, so that jobs belong to the user who requested it for them."""
+    return services_of(request).catalogue.access is not None
+
+
+def granted_job(id_: str, request: Request) -> Job:
+    """Return a job of the user, if they may still use what it was made of.
+
+    Raises:
+        UnknownPath: There is none, or no longer for them.
+        SourceUnavailable: No jobs can be stored.
+    """
+    desk, services = state_of(request).jobs, services_of(request)
+    job = desk.job(id_, user=user_of(request))
+    if services.narrowed_from is not None:
+        inputs = desk.table.execution(job.id).inputs.values()
+        names = [each for given in inputs for each in (given if isinstance(given, list) else [given])]
+        granted, all_ = services.catalogue.has_name, services.origin.catalogue.has_name
+        if any(isinstance(name, str) and all_(name) and not granted(name) for name in names):
+            raise no_job(id_)
+    return job
+
+
 async def _ended(request: Request) -> tuple[Job, JobService, DocumentContext]:
     desk, id_ = state_of(request).jobs, request.path_params["jobID"]
     context = context_for(request, document_query(request))
-    job = await run(request, JOBS, lambda: desk.job(id_, user=NOBODY))
+    job = await run(request, JOBS, lambda: granted_job(id_, request))
     if job.status not in ENDED:
         raise UnknownPath(f"the job has no results yet; it is {job.status} ({job.message})", locator=NOT_READY)
     if job.status == "dismissed":

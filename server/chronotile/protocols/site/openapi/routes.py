@@ -30,8 +30,10 @@ from chronotile.protocols.common.openapi import (
     examples_of,
     list_of,
     object_of,
+    optional_security,
     or_null,
     ref,
+    security_schemes,
 )
 from chronotile.protocols.common.operation import Operation, info_of, paths_of, refusal, routes_of
 from chronotile.protocols.data.zarr.routes import operations as zarr
@@ -65,14 +67,16 @@ def openapi_document(catalogue: Catalogue, *, base: str) -> Json:
         catalogue: What is served.
         base: Public URL without a slash at the end.
     """
+    schemes = security_schemes(catalogue)
     return {
         "openapi": VERSION,
         "info": info_of(catalogue.service, catalogue.service.languages[0]),
         "servers": [{"url": base}],
+        **optional_security(schemes),
         "paths": paths_of(OPERATIONS, examples_of(catalogue)),
         "components": {
             "schemas": SCHEMAS,
-            "securitySchemes": {"writeToken": {"type": "http", "scheme": "bearer"}},
+            "securitySchemes": {"writeToken": {"type": "http", "scheme": "bearer"}, **schemes},
             "responses": {name: refusal(description) for name, description in REFUSALS.items()},
         },
     }

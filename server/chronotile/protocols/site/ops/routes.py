@@ -45,9 +45,12 @@ async def get_ready(request: Request) -> Response:
     """Return 200 where at least one layer can be read, else 503, and what fails in either case."""
     state, services = state_of(request), services_of(request)
     readiness = await run(request, READINESS, partial(check_readiness, services))
+    is_ready = readiness.is_ready
+    if services.narrowed_from is not None:  # a proxy asks, to whom no layer may be granted
+        is_ready = (await run(request, READINESS, partial(check_readiness, services.origin))).is_ready
     stale = (Fault(reason=STALE),) if state.live.is_stale else ()
     document: dict[str, object] = {
-        "status": "ready" if readiness.is_ready else "not ready",
+        "status": "ready" if is_ready else "not ready",
         "failing": list(readiness.failing),
         "filling": await run(request, READINESS, partial(_filling, services)),
         "faults": [
@@ -55,7 +58,7 @@ async def get_ready(request: Request) -> Response:
             for fault in (*stale, *readiness.faults)
         ],
     }
-    return _respond(200 if readiness.is_ready else 503, document)
+    return _respond(200 if is_ready else 503, document)
 
 
 def _filling(services: Services) -> list[str]:

@@ -1,0 +1,276 @@
+"""The gate before the cache of answers: credentials become the part of the services that there is for the user.
+
+No protocol knows of it: what `services_of` returns for a request is all that there is.
+"""
+
+import base64
+import binascii
+import re
+from collections import OrderedDict
+from dataclasses import dataclass
+from hmac import compare_digest
+from threading import Lock
+from time import time
+
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from chronotile.access.keys import PREFIX, HeldKeys, digest_of
+from chronotile.access.tokens import MOST_TOKEN_BYTES, NOT_ACCEPTED, Issuer
+from chronotile.archive.index.write import TRIES_S, FailedTokens
+from chronotile.core.errors import ChronotileError, SourceUnavailable, TooManyTries, Unauthenticated, UnknownPath
+from chronotile.core.model.access import AccessRules, Right
+from chronotile.http.endpoint import problem_response, with_error_caching
+from chronotile.http.guard import Guard
+from chronotile.http.job_access import client_of
+from chronotile.http.respond import header_value, join_values
+from chronotile.http.run import GRANTS, KEY_PATH, PRINCIPAL, Principal, ServerState
+from chronotile.pipeline.granted import EVERYBODY, granted
+from chronotile.pipeline.services import Services
+
+CHALLENGES = ('Bearer realm="chronotile"', 'Basic realm="chronotile", charset="UTF-8"')
+MOST_NARROWED = 64
+"""Narrowed services that are kept: one for each group of users with the same rights."""
+MOST_TOKENS = 4096
+"""Verified tokens that are known by their digest."""
+_KEY_PATH = re.compile(r"/k/(?P<key>[A-Za-z0-9_-]{1,200})(?=/|$)")
+_LOGIN = re.compile(r"/login(?=/wmt?s(/|$))")
+_PROCESS_PREFIXES = ("/ogcapi/processes", "/ogcapi/jobs")
+_DOWNLOAD_PREFIXES = ("/zarr/", "/products/")
+_DOWNLOADS = re.compile(
+    r"/odata/v1/Products\([^)]*\)/(\$value|Nodes|Assets)|/ogcapi/collections/[^/]+/(coverage|cube|area|radius)(/|$)"
+)
+_OPERATOR_PATHS = ("/metrics", "/metrics/")
+_COG_PATHS = re.compile(r"/cog(/|$)")
+
+
+class Gate:
+    """Narrows the services of each request to those that its credential grants, where there are rules.
+
+    Args:
+        app: The application that answers.
+        keys: The valid keys.
+    """
+
+    def __init__(self, app: ASGIApp, *, keys: HeldKeys) -> None:
+        self._app = app
+        self._credentials = _Credentials(keys)
+        self._narrowed = _NarrowedServices()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one HTTP request."""
+        state: ServerState = scope["app"].state.chronotile
+        rules = state.services.catalogue.access or AccessRules()
+        try:
+            is_private = await self._admit(scope, state, rules)
+        except ChronotileError as error:
+            await Guard(_refusal(error, scope))(scope, receive, _with_privacy(send, is_private=True))
+            return
+        await self._app(scope, receive, _with_privacy(send, is_private=is_private))
+
+    async def _admit(self, scope: Scope, state: ServerState, rules: AccessRules) -> bool:
+        """Give the request its principal and grants; return whether these are more than those of everyone.
+
+        Raises:
+            Unauthenticated: Its credential is not accepted, or it has none where one is needed.
+            TooManyTries: Its address has shown too many wrong ones.
+            SourceUnavailable: What verifies credentials is away.
+            UnknownPath: It is for operators.
+        """
+        principal, subjects = None, EVERYBODY
+        if scope["method"] != "OPTIONS":  # browsers send preflights without a credential
+            principal = await self._principal(scope, state, rules)
+        path = _path_of(scope)
+        right = _right_for(path)
+        if principal is not None:
+            scope[PRINCIPAL] = principal
+            if principal.rights is None or right in principal.rights:
+                subjects = principal.subjects
+        needed = rules.operate if path in _OPERATOR_PATHS else rules.cog if _COG_PATHS.match(path) else None
+        if needed is not None and needed.isdisjoint(subjects):
+            raise UnknownPath(f"there is nothing at {path[:200]!r}")
+        scope[GRANTS] = _GrantSet(self._narrowed, subjects, right)
+        if KEY_PATH in scope:  # a cache would keep the address, and so the key
+            return True
+        if subjects is EVERYBODY:
+            return False
+        of = self._narrowed.of
+        return of(state.services, subjects, right).grant != of(state.services, EVERYBODY, right).grant
+
+    async def _principal(self, scope: Scope, state: ServerState, rules: AccessRules) -> Principal | None:
+        credential = _credential(scope)
+        needs_one = "/login/" in scope["path"] and _take(scope, _LOGIN) is not None
+        if credential is None and needs_one:
+            raise Unauthenticated("this address needs a credential: an API key as the password, or a token")
+        if credential is None or _is_write_token(credential, state):
+            return None
+        return await self._credentials.identify(credential, rules, scope)
+
+
+def _right_for(path: str) -> Right:
+    if path.startswith(_PROCESS_PREFIXES):
+        return "process"
+    return "download" if path.startswith(_DOWNLOAD_PREFIXES) or _DOWNLOADS.match(path) else "see"
+
+
+@dataclass(frozen=True, slots=True)
+class _GrantSet:
+    """What some subjects may do, of whatever services a request comes to have."""
+
+    narrowed: "_NarrowedServices"
+    subjects: frozenset[str]
+    right: Right
+
+    def of(self, services: Services) -> Services:
+        return self.narrowed.of(services.origin, self.subjects, self.right)
+
+
+class _NarrowedServices:
+    """The services of now, narrowed: one object for all who are the same to the rules."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._origin: Services | None = None
+        self._kept = OrderedDict[tuple[frozenset[str], Right], Services]()
+
+    def of(self, origin: Services, subjects: frozenset[str], right: Right) -> Services:
+        key = subjects & origin.catalogue.named_subjects, right
+        with self._lock:
+            if origin is not self._origin:
+                self._origin = origin
+                self._kept.clear()
+            found = self._kept.get(key)
+            if found is None:
+                found = self._kept[key] = granted(origin, subjects, right)
+                if len(self._kept) > MOST_NARROWED:
+                    self._kept.popitem(last=False)
+            else:
+                self._kept.move_to_end(key)
+            return found
+
+
+class _Credentials:
+    """The users of credentials. Tokens are verified once, and known by their digest until they expire."""
+
+    def __init__(self, keys: HeldKeys) -> None:
+        self._keys = keys
+        self._issuer: Issuer | None = None
+        self._of_tokens = OrderedDict[bytes, Principal]()
+        self._failed = FailedTokens()
+
+    async def identify(self, credential: str, rules: AccessRules, scope: Scope) -> Principal:
+        """Return the user of a credential; errors are those of `Gate._admit`."""
+        digest = digest_of(credential)
+        try:
+            if not credential.startswith(PREFIX):
+                return await self._of_token(credential, digest, rules)
+            found = await self._keys.find(digest)
+            if found is None:
+                raise Unauthenticated(NOT_ACCEPTED)
+        except Unauthenticated:
+            client = client_of(Request(scope)) or ""
+            self._failed.require_few(client)
+            self._failed.add(client)
+            raise
+        return found
+
+    async def _of_token(self, token: str, digest: bytes, rules: AccessRules) -> Principal:
+        if self._issuer is None or self._issuer.settings != rules.issuer:
+            self._of_tokens.clear()
+            self._issuer = None if rules.issuer is None else Issuer(rules.issuer)
+        found = self._of_tokens.get(digest)
+        if found is not None and found.until > time():
+            return found
+        issuer = self._issuer
+        if issuer is None:
+            raise Unauthenticated(NOT_ACCEPTED)
+        await issuer.refresh(token)
+        found = issuer.verify(token)
+        if issuer is self._issuer:  # the rules are still those
+            self._of_tokens[digest] = found
+            if len(self._of_tokens) > MOST_TOKENS:
+                self._of_tokens.popitem(last=False)
+        return found
+
+
+def _credential(scope: Scope) -> str | None:
+    """The credential of a request: of its path, which loses it, or of its header; `None` if it has none.
+
+    Raises:
+        Unauthenticated: It is none that is known.
+    """
+    in_path = _take(scope, _KEY_PATH) if "/k/" in scope["path"] else None
+    if in_path is not None:
+        return in_path["key"]
+    header = header_value(scope["headers"], b"authorization")
+    if not header:
+        return None
+    scheme, _, rest = header.decode("latin-1").partition(" ")
+    rest = rest.strip()
+    if not rest or len(rest) > MOST_TOKEN_BYTES:
+        raise Unauthenticated(NOT_ACCEPTED)
+    if scheme.lower() == "bearer":
+        return rest
+    if scheme.lower() == "basic":
+        try:
+            return base64.b64decode(rest, validate=True).decode().partition(":")[2]
+        except (binascii.Error, ValueError) as error:
+            raise Unauthenticated(NOT_ACCEPTED) from error
+    raise Unauthenticated("the scheme of Authorization is not accepted; accepted are Bearer and Basic")
+
+
+def _path_of(scope: Scope) -> str:
+    """Return the path of the server's own: some servers write the prefix under which it is served before it."""
+    root: str = scope.get("root_path", "")
+    path: str = scope["path"]
+    return path.removeprefix(root) if root and path.startswith(f"{root}/") else path
+
+
+def _take(scope: Scope, pattern: re.Pattern[str]) -> re.Match[str] | None:
+    """Move the beginning of the path, where it matches, to the prefix that links of answers have."""
+    root, path = scope.get("root_path", ""), _path_of(scope)
+    found = pattern.match(path)
+    if found is None:
+        return None
+    rest = path[found.end() :] or "/"
+    scope.pop("raw_path", None)  # as it was sent, with the key
+    scope.update({"path": rest, "root_path": root + found[0], KEY_PATH: scope.get(KEY_PATH, "") + found[0]})
+    return found
+
+
+def _is_write_token(credential: str, state: ServerState) -> bool:
+    # What writes items verifies it; to read it grants nothing.
+    tokens = () if state.items is None else state.items.tokens
+    shown = digest_of(credential)
+    return sum(compare_digest(shown, digest_of(token)) for token in tokens) > 0
+
+
+def _refusal(error: ChronotileError, scope: Scope) -> ASGIApp:
+    response = problem_response(error, Request(scope))
+    if isinstance(error, UnknownPath):
+        return with_error_caching(response)
+    response.headers["Cache-Control"] = "no-store"
+    if isinstance(error, Unauthenticated):
+        for each in CHALLENGES:
+            response.headers.append("WWW-Authenticate", each)
+    if isinstance(error, TooManyTries | SourceUnavailable):
+        response.headers["Retry-After"] = f"{TRIES_S:.0f}"
+    return response
+
+
+def _with_privacy(send: Send, *, is_private: bool) -> Send:
+    """Return what sends answers that shared caches keep apart, and private ones not at all."""
+
+    async def send_private(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = message["headers"]
+            vary = join_values(headers, b"vary")
+            kept = [each for each in headers if each[0] != b"vary"]
+            if is_private and b"no-store" not in header_value(headers, b"cache-control"):
+                kept = [each for each in kept if each[0] != b"cache-control"]
+                kept.append((b"cache-control", b"private, no-cache"))
+            kept.append((b"vary", b", ".join(filter(None, (vary, b"Authorization")))))
+            message["headers"] = kept
+        await send(message)
+
+    return send_private

@@ -1,0 +1,274 @@
+"""Keys of programs: 256 random bits, shown once and stored as a digest, beside the jobs of an archive."""
+
+import logging
+import secrets
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from time import monotonic, time
+
+import anyio
+import anyio.to_thread
+import orjson
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Engine,
+    Float,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    insert,
+    select,
+    update,
+)
+
+from chronotile.core.database import (
+    Usage,
+    close_engine,
+    database_time,
+    hold,
+    open_engine,
+    read_transaction,
+    write_transaction,
+)
+from chronotile.core.errors import (
+    ConfigurationError,
+    InvalidParameter,
+    SourceUnavailable,
+    StorageFull,
+    UnknownItem,
+)
+from chronotile.core.model.access import AccessRules
+from chronotile.http.run import Principal
+
+PREFIX = "ctk_"
+"""Prefix by which a key differs from a token."""
+KEYS = Usage(
+    name="the table of keys",
+    folder="the jobs folder",
+    variable="CHRONOTILE_JOBS_DIR",
+    missing="there are no keys",
+    file="access.sqlite",
+)
+METADATA = MetaData()
+TABLE = Table(
+    "chronotile_keys",
+    METADATA,
+    Column("archive", String(200), primary_key=True),
+    Column("name", String(200), primary_key=True),
+    Column("digest", LargeBinary(32), nullable=False, unique=True),
+    Column("groups", Text, nullable=False),  # JSON
+    Column("rights", Text, nullable=False),  # JSON; null: all
+    Column("created", Float(53), nullable=False),
+    Column("expires", Float(53), nullable=False),
+    Column("revoked", Float(53)),
+)
+_MAKING = 7_105_203
+"""Advisory lock that is held while the table is made."""
+DAY_S = 86_400.0
+KEPT_S = 10.0
+"""After which keys are read again: so long a revoked one may still be used."""
+NEW_S = 1.0
+"""After which they are read again for a key that is not known: so long a new one may be refused."""
+STALE_S = 300.0
+"""So long known keys are accepted while their database is away."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredKey:
+    """A key as it is listed."""
+
+    name: str
+    groups: tuple[str, ...]
+    rights: tuple[str, ...] | None
+    created: float
+    """Seconds since 1970, as the other times."""
+    expires: float
+    revoked: float | None
+
+
+class Keys:
+    """The keys of an archive; any number of processes may use them at once.
+
+    Raises:
+        SourceUnavailable: The database is away, or locked by others for too long; so may each method.
+        StorageFull: There is no room left; so may each method that writes.
+    """
+
+    def __init__(self, engine: Engine, *, archive: str) -> None:
+        self._engine = engine
+        self._archive = archive
+        with self._writing():
+            pass
+
+    def create(
+        self, name: str, *, groups: Collection[str] = (), rights: Collection[str] | None = None, days: float
+    ) -> str:
+        """Return a new key, which is not stored itself.
+
+        Raises:
+            InvalidParameter: There is a key of that name, which may be revoked.
+        """
+        key = PREFIX + secrets.token_urlsafe(32)
+        with self._writing() as connection:
+            if connection.execute(select(TABLE.c.name).where(*self._is(name))).one_or_none() is not None:
+                raise InvalidParameter(f"there is a key {name!r} already; choose another name", locator="name")
+            now = database_time(connection)
+            connection.execute(
+                insert(TABLE).values(
+                    archive=self._archive,
+                    name=name,
+                    digest=digest_of(key),
+                    groups=orjson.dumps(sorted(groups)).decode(),
+                    rights=orjson.dumps(None if rights is None else sorted(rights)).decode(),
+                    created=now,
+                    expires=now + days * DAY_S,
+                    revoked=None,
+                )
+            )
+        return key
+
+    def listed(self) -> tuple[StoredKey, ...]:
+        """Return all keys, by name."""
+        with read_transaction(self._engine, KEYS) as connection:
+            rows = connection.execute(select(TABLE).where(TABLE.c.archive == self._archive).order_by(TABLE.c.name))
+            return tuple(_stored(row._mapping) for row in rows)  # noqa: SLF001 -- SQLAlchemy's name for it
+
+    def revoke(self, name: str) -> None:
+        """End a key; it stays in the list.
+
+        Raises:
+            UnknownItem: There is no key of that name.
+        """
+        with self._writing() as connection:
+            ended = update(TABLE).where(*self._is(name)).values(revoked=database_time(connection))
+            if connection.execute(ended).rowcount == 0:
+                raise UnknownItem(f"there is no key {name!r}", locator="name")
+
+    def principals(self) -> Mapping[bytes, Principal]:
+        """Return the users of all keys that are valid now, by the digest of the key."""
+        with read_transaction(self._engine, KEYS) as connection:
+            now = database_time(connection)
+            is_valid = TABLE.c.archive == self._archive, TABLE.c.revoked.is_(None), TABLE.c.expires > now
+            rows = connection.execute(select(TABLE).where(*is_valid)).all()
+        return {row.digest: _principal(_stored(row._mapping)) for row in rows}  # noqa: SLF001
+
+    def close(self) -> None:
+        """Close the connections to the database."""
+        close_engine(self._engine)
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        with write_transaction(self._engine, KEYS) as connection:
+            hold(connection, _MAKING)
+            METADATA.create_all(connection)
+            yield connection
+
+    def _is(self, name: str) -> tuple[ColumnElement[bool], ...]:
+        return TABLE.c.archive == self._archive, TABLE.c.name == name
+
+
+class HeldKeys:
+    """All valid keys, read again at intervals: wrong ones, however many, cost no look into the database.
+
+    Args:
+        open_keys: Opens the table, in a thread; `None`: there are no keys.
+    """
+
+    def __init__(self, open_keys: Callable[[], Keys] | None) -> None:
+        self._open_keys = open_keys
+        self._table: Keys | None = None
+        self._users: Mapping[bytes, Principal] = {}
+        self._fault: SourceUnavailable | None = None
+        self._read_s = self._tried_s = -STALE_S
+        self._reading = anyio.Lock()
+
+    async def find(self, digest: bytes) -> Principal | None:
+        """Return the user of the key that has a digest; `None` where no valid key has it.
+
+        Raises:
+            SourceUnavailable: The database is away, and the key is not held.
+        """
+        if self._is_old(digest):
+            async with self._reading:
+                if self._is_old(digest):  # no other request has read them meanwhile
+                    await anyio.to_thread.run_sync(self._read)
+        found = self._users.get(digest)
+        if found is None and self._fault is not None:
+            raise self._fault
+        return None if found is None or found.until <= time() else found
+
+    def close(self) -> None:
+        """Close the connections to the database."""
+        if self._table is not None:
+            self._table.close()
+
+    def _is_old(self, digest: bytes) -> bool:
+        return self._open_keys is not None and monotonic() - self._tried_s > (
+            KEPT_S if digest in self._users else NEW_S
+        )
+
+    def _read(self) -> None:
+        try:
+            if self._table is None and self._open_keys is not None:
+                self._table = self._open_keys()
+            if self._table is not None:
+                self._users = self._table.principals()
+            self._fault, self._read_s = None, monotonic()
+        except (SourceUnavailable, StorageFull, ConfigurationError) as error:
+            log.warning("the table of keys cannot be read: %s", error)
+            self._fault = SourceUnavailable("the table of keys cannot be read now; try again later")
+            if monotonic() - self._read_s > STALE_S:
+                self._users = {}
+        finally:
+            self._tried_s = monotonic()
+
+
+def digest_of(key: str) -> bytes:
+    """Return that by which a key is stored: of 256 random bits no slow hash is needed."""
+    return sha256(key.encode()).digest()
+
+
+def open_keys(url: str | None, folder: Path, *, archive: str) -> Keys:
+    """Return the keys of an archive.
+
+    Args:
+        url: Of PostgreSQL; `None` for SQLite, in `access.sqlite`.
+        folder: Of the file.
+        archive: Its id.
+
+    Raises:
+        ConfigurationError: The database cannot be used.
+        SourceUnavailable: The database is out of reach.
+    """
+    return Keys(open_engine(url, folder, KEYS), archive=archive)
+
+
+def _principal(key: StoredKey) -> Principal:
+    return Principal(
+        subjects=AccessRules.named(key.groups, key=key.name),
+        name=f"key:{key.name}",
+        until=key.expires,
+        rights=None if key.rights is None else frozenset(key.rights),
+    )
+
+
+def _stored(row: object) -> StoredKey:
+    values = dict(row)  # type: ignore[call-overload]
+    rights = orjson.loads(values["rights"])
+    return StoredKey(
+        name=values["name"],
+        groups=tuple(orjson.loads(values["groups"])),
+        rights=None if rights is None else tuple(rights),
+        created=values["created"],
+        expires=values["expires"],
+        revoked=values["revoked"],
+    )

@@ -1,0 +1,156 @@
+"""Access tokens of an OpenID Connect provider (RFC 7519, RFC 9068; OpenID Connect Discovery 1.0), verified here."""
+
+import logging
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from time import monotonic, time
+from typing import Any
+
+import anyio
+import anyio.to_thread
+import orjson
+
+from chronotile.core.errors import ChronotileError, SourceUnavailable, Unauthenticated
+from chronotile.core.model.access import AccessRules, IssuerSettings
+from chronotile.core.web.fetch import fetch
+from chronotile.http.run import Principal
+
+ALGORITHMS = ("RS256", "ES256", "EdDSA", "Ed25519")
+TYPES = frozenset({"jwt", "at+jwt", "application/at+jwt"})
+"""Of the header `typ`, in small letters: Keycloak writes JWT, others at+jwt."""
+OF_ID_TOKENS = frozenset({"nonce", "at_hash", "c_hash"})
+"""Claims that only ID tokens have."""
+LEEWAY_S = 30.0
+"""By which clocks may differ."""
+MOST_TOKEN_BYTES = 16_384
+MOST_DOCUMENT_BYTES = 1 << 20
+REFRESH_S = 60.0
+"""Least time between two fetches of the keys."""
+KEPT_S = 3_600.0
+"""After which its keys are fetched again."""
+NOT_ACCEPTED = "the credential is not accepted: it is wrong, has expired, or is for another server"
+
+log = logging.getLogger(__name__)
+
+
+class Issuer:
+    """A provider, with the keys by which it signs; waits for it only in `refresh`.
+
+    Args:
+        settings: Which.
+        clock: Seconds since 1970.
+        monotonic_clock: In seconds.
+    """
+
+    def __init__(
+        self,
+        settings: IssuerSettings,
+        *,
+        clock: Callable[[], float] = time,
+        monotonic_clock: Callable[[], float] = monotonic,
+    ) -> None:
+        self.settings = settings
+        self._clock, self._monotonic = clock, monotonic_clock
+        self._keys: Any = None
+        self._fetching = anyio.Lock()
+        self._fetched_s, self._tried_s = -KEPT_S, -REFRESH_S
+
+    async def refresh(self, token: str) -> None:
+        """Fetch the keys if they are old or lack that of a token, once a minute at most; old ones stay if it fails."""
+        if self._needs_refresh(token):
+            async with self._fetching:
+                if self._needs_refresh(token):
+                    await anyio.to_thread.run_sync(self._refresh)
+
+    def _needs_refresh(self, token: str) -> bool:
+        now = self._monotonic()
+        if now - self._tried_s < REFRESH_S:
+            return False
+        return now - self._fetched_s >= KEPT_S or _key_id(token) not in self._ids()
+
+    def _refresh(self) -> None:
+        try:
+            self._keys = self._fetched()
+            self._fetched_s = self._monotonic()
+        except (ChronotileError, ValueError, KeyError, TypeError, AttributeError) as error:
+            log.warning("the keys of the provider %s cannot be fetched: %s", self.settings.issuer, error)
+        finally:
+            self._tried_s = self._monotonic()
+
+    def verify(self, token: str) -> Principal:
+        """Return whose token it is.
+
+        Raises:
+            Unauthenticated: It is not accepted; the message gives no reason.
+            SourceUnavailable: The provider has never answered.
+        """
+        from joserfc import jwt  # noqa: PLC0415 -- of the extra access
+        from joserfc.errors import JoseError  # noqa: PLC0415
+
+        if self._keys is None:
+            raise SourceUnavailable("the identity provider does not answer; try again later")
+        try:
+            if len(token) > MOST_TOKEN_BYTES or _key_id(token) not in self._ids():
+                raise Unauthenticated(NOT_ACCEPTED)
+            found = jwt.decode(token, self._keys, algorithms=list(ALGORITHMS))
+            return self._principal(found.header, found.claims)
+        except (JoseError, ValueError, TypeError, KeyError) as error:
+            log.debug("a token is not accepted", exc_info=error)
+            raise Unauthenticated(NOT_ACCEPTED) from error
+
+    def _principal(self, header: Mapping[str, Any], claims: Mapping[str, Any]) -> Principal:
+        settings, now = self.settings, self._clock()
+        audience = claims.get("aud")
+        is_for_us = settings.audience in (audience if isinstance(audience, list) else [audience])
+        is_access = str(header.get("typ", "JWT")).lower() in TYPES and claims.get("typ", "Bearer") == "Bearer"
+        expires, begins = float(claims["exp"]), float(claims.get("nbf", 0))
+        if (
+            claims.get("iss") != settings.issuer
+            or not is_for_us
+            or not is_access
+            or not OF_ID_TOKENS.isdisjoint(claims)
+            or not begins - LEEWAY_S <= now < expires + LEEWAY_S
+        ):
+            raise Unauthenticated(NOT_ACCEPTED)
+        user, groups = claims["sub"], claims.get(settings.groups_claim, [])
+        if not isinstance(user, str) or not user:
+            raise Unauthenticated(NOT_ACCEPTED)
+        names = [each.removeprefix("/") for each in groups if isinstance(each, str)] if isinstance(groups, list) else []
+        return Principal(subjects=AccessRules.named(names, user=user), name=f"user:{user}", until=expires + LEEWAY_S)
+
+    def _ids(self) -> set[str | None]:
+        return set() if self._keys is None else {key.kid for key in self._keys.keys}
+
+    def _fetched(self) -> Any:  # noqa: ANN401 -- joserfc's
+        from joserfc.errors import JoseError  # noqa: PLC0415
+        from joserfc.jwk import KeySet  # noqa: PLC0415
+
+        issuer = self.settings.issuer.rstrip("/")
+        document = _json_at(f"{issuer}/.well-known/openid-configuration")
+        if document["issuer"] != self.settings.issuer:
+            raise ValueError(f"its document names another issuer, {str(document['issuer'])[:80]!r}")
+        place = str(document["jwks_uri"])
+        if issuer.startswith("https://") and not place.startswith("https://"):
+            raise ValueError("its keys are not at an https:// address")
+        signing = list[Any]()
+        for each in _json_at(place)["keys"]:
+            with suppress(JoseError, ValueError, KeyError, TypeError, AttributeError):  # of no use to us (RFC 7517 §5)
+                if each.get("use", "sig") == "sig" and each["kty"] in {"RSA", "EC", "OKP"}:
+                    signing += KeySet.import_key_set({"keys": [each]}).keys
+        return KeySet(signing)
+
+
+def _json_at(url: str) -> Any:  # noqa: ANN401 -- JSON
+    return orjson.loads(fetch(url, max_bytes=MOST_DOCUMENT_BYTES, locator="issuer").body)
+
+
+def _key_id(token: str) -> str | None:
+    # The id of the key by which a token says that it is signed; nothing of it is to be believed.
+    from joserfc.util import urlsafe_b64decode  # noqa: PLC0415
+
+    try:
+        header = orjson.loads(urlsafe_b64decode(token[:MOST_TOKEN_BYTES].partition(".")[0].encode()))
+        found = header.get("kid")
+        return found if isinstance(found, str) else None
+    except (ValueError, AttributeError):
+        return None

@@ -1,0 +1,90 @@
+"""`chronotile keys`: keys of programs, made, listed and revoked."""
+
+import os
+import re
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from chronotile.cli.opening import exiting_in_one_line, print_lines
+
+if TYPE_CHECKING:
+    from chronotile.access.keys import Keys
+
+RIGHTS = ("see", "download", "process", "publish")
+NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@/-]{0,199}")
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Create, list and revoke API keys of an archive.")
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the key, as rules have it: key:NAME.")]
+Place = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="CONFIG|FOLDER|FILE",
+        help="The archive, as for serve; default: $CHRONOTILE_CONFIG or config/chronotile.yaml.",
+        show_default=False,
+    ),
+]
+
+
+@app.command()
+def create(
+    name: Name,
+    place: Place = None,
+    *,
+    group: Annotated[list[str] | None, typer.Option(metavar="NAME", help="A group that it belongs to; repeat.")] = None,
+    right: Annotated[
+        list[str] | None,
+        typer.Option(metavar="|".join(RIGHTS), help="What it may be used for; repeat; default: all of them."),
+    ] = None,
+    days: Annotated[float, typer.Option(min=0.01, max=3660, help="Days until it expires.")] = 365,
+) -> None:
+    """Create a key and print it: it is shown this once."""
+    unfit = next((each for each in (name, *(group or ())) if not NAME.fullmatch(each)), None)
+    if unfit is not None:
+        raise typer.BadParameter(f"{unfit[:80]!r} is not a name; accepted are letters, digits and _ . @ / -")
+    wrong = next((each for each in right or () if each not in RIGHTS), None)
+    if wrong is not None:
+        raise typer.BadParameter(f"{wrong[:80]!r} is not one of {', '.join(RIGHTS)}", param_hint="--right")
+    with exiting_in_one_line(), _keys(place) as keys:
+        print_lines([keys.create(name, groups=group or (), rights=right, days=days)])
+
+
+@app.command("list")
+def list_(place: Place = None) -> None:
+    """List the keys: names, groups, rights, when they expire or were revoked."""
+    with exiting_in_one_line(), _keys(place) as keys:
+        for each in keys.listed():
+            ends = f"{'expires' if each.expires > time.time() else 'expired'} {_day(each.expires)}"
+            state = ends if each.revoked is None else f"revoked {_day(each.revoked)}"
+            groups, rights = ",".join(each.groups) or "-", "all" if each.rights is None else ",".join(each.rights)
+            print_lines([f"{each.name}  groups={groups}  rights={rights}  {state}"])
+
+
+@app.command()
+def revoke(name: Name, place: Place = None) -> None:
+    """End a key: servers accept it for ten more seconds at most."""
+    with exiting_in_one_line(), _keys(place) as keys:
+        keys.revoke(name)
+        print_lines([f"the key {name} was revoked"])
+
+
+@contextmanager
+def _keys(place: Path | None) -> Iterator["Keys"]:
+    from chronotile.access.keys import open_keys
+    from chronotile.app.settings import load_settings
+    from chronotile.archive.live import archive_id_at
+
+    settings = load_settings(config=place)
+    id_ = archive_id_at(settings.config, environment=os.environ)
+    with closing(open_keys(settings.database_url, settings.jobs_folder(id_).absolute(), archive=id_)) as keys:
+        yield keys
+
+
+def _day(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).date().isoformat()

@@ -1,0 +1,57 @@
+"""The shipped nginx before a server with private things: its cache gives nothing of the owner to a stranger."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from chronotile.access.keys import open_keys
+from chronotile.app.application import ServerOptions, application
+from tests.access.test_leaks import with_private
+from tests.clients.test_nginx_cache import Cached, nginx_before
+from tests.protocols.fuzzing.site import made_services
+from tests.protocols.listening import listening
+
+pytestmark = [pytest.mark.client("nginx"), pytest.mark.slow]
+
+URLS = (
+    "/tiles/HIDDEN/WebMercatorQuad/11/1052/687.png",
+    "/tiles/NDVI/WebMercatorQuad/11/1052/687.png",
+    "/wms?SERVICE=WMS&REQUEST=GetCapabilities",
+    "/layers",
+    "/layers/HIDDEN",
+    "/places",
+    "/stac/collections",
+    "/ogcapi/collections?f=json",
+)
+
+
+def test_a_stranger_gets_nothing_of_the_owner_and_nobody_the_list_of_a_stranger(tmp_path: Path) -> None:
+    keys = open_keys(None, tmp_path / "keys", archive="a")
+    key = keys.create("owner", groups=["ministry"], days=1)
+    keys.close()
+    options = ServerOptions(keys=lambda: open_keys(None, tmp_path / "keys", archive="a"))
+    app = application(with_private(made_services()), options)
+    with listening(app) as ours, nginx_before(ours, tmp_path) as address:
+        cached = Cached(address, app, tmp_path / "answers")
+        first = {url: cached.ask(url) for url in URLS}  # which nginx may keep
+        for _ in range(2):
+            for url in URLS:
+                owner = cached.ask(url, Authorization=f"Bearer {key}")
+                in_path = cached.ask(f"/k/{key}{url}")
+                assert owner.status == 200
+                assert owner.cache != "HIT"
+                assert in_path.status == 200
+                assert b"HIDDEN" in owner.body or "NDVI/" in url or "places" in url or "/tiles/" in url
+                stranger = cached.ask(url)
+                assert (stranger.status, stranger.body) == (first[url].status, first[url].body)
+                if url == "/layers":
+                    names = {each["id"] for each in json.loads(stranger.body)["layers"]}
+                    assert not names & {"HIDDEN", "HIDDEN2"}
+        assert cached.ask("/layers").cache == "HIT"
+        log = "".join(file.read_text(errors="replace") for file in tmp_path.rglob("*.log"))
+        assert "/k/-/layers" in log
+        assert key not in log
+        assert key.encode() not in b"".join(
+            file.read_bytes() for file in (tmp_path / "answers").rglob("*") if file.is_file()
+        )

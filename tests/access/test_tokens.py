@@ -1,0 +1,179 @@
+"""Tokens of a provider: which are accepted, and that nothing is learnt from a refusal."""
+
+import hmac
+import time
+from base64 import urlsafe_b64encode
+from collections.abc import Iterator
+from dataclasses import replace
+
+import anyio
+import pytest
+from starlette.testclient import TestClient
+
+from chronotile.access.tokens import Issuer
+from chronotile.app.application import ServerOptions, application
+from chronotile.core.errors import SourceUnavailable, Unauthenticated
+from chronotile.core.model.access import IssuerSettings
+from chronotile.pipeline.services import FixedServices
+from tests.access.provider import AUDIENCE, Provider, encoded, serving_provider
+from tests.access.test_leaks import with_private
+from tests.protocols.fuzzing.site import made_services
+
+pytestmark = pytest.mark.slow
+PRIVATE = "/timeseries/HIDDEN/point?lon=4.6&lat=50.85"
+
+
+@pytest.fixture
+def provider() -> Iterator[Provider]:
+    with serving_provider() as found:
+        yield found
+
+
+class Clocks:
+    """Seconds since 1970, and those of a monotonic clock, that a test moves."""
+
+    def __init__(self) -> None:
+        self.now, self.monotonic = time.time(), 1e6
+
+
+def issuer_of(provider: Provider, clocks: Clocks | None = None) -> Issuer:
+    clocks = clocks or Clocks()
+    settings = IssuerSettings(issuer=provider.url, audience=AUDIENCE)
+    found = Issuer(settings, clock=lambda: clocks.now, monotonic_clock=lambda: clocks.monotonic)
+    anyio.run(found.refresh, provider.token())
+    return found
+
+
+@pytest.mark.parametrize("algorithm", ["RS256", "ES256", "EdDSA"])
+@pytest.mark.parametrize("typ", ["JWT", "at+jwt", "application/at+jwt"])
+def test_a_token_says_who_asks(provider: Provider, algorithm: str, typ: str) -> None:
+    provider.rotate(algorithm)
+
+    found = issuer_of(provider).verify(provider.token(typ=typ, groups=["/ministry", 7, "field"]))
+
+    assert found.name == "user:ann"
+    assert found.subjects == {"public", "user:ann", "group:ministry", "group:field"}
+
+
+NOW = int(time.time())
+WRONG = {
+    "another audience": {"aud": "another"},
+    "audiences without ours": {"aud": ["another", "third"]},
+    "another issuer": {"iss": "https://example.org"},
+    "expired": {"exp": NOW - 31},
+    "not yet": {"nbf": NOW + 3600},
+    "ID token by its claim": {"typ": "ID"},
+    "ID token by its nonce": {"nonce": "a"},
+    "no user": {"without": ("sub",)},
+    "no end": {"without": ("exp",)},
+    "a user that is no text": {"sub": 7},
+    "an end that is no number": {"exp": "never"},
+}
+
+
+@pytest.mark.every_case
+@pytest.mark.parametrize("claims", WRONG.values(), ids=WRONG)
+def test_a_token_that_is_not_for_us_is_refused(provider: Provider, claims: dict[str, object]) -> None:
+    with pytest.raises(Unauthenticated):
+        issuer_of(provider).verify(provider.token(**claims))
+
+
+def test_a_token_that_nobody_signed_or_a_user_changed_is_refused(provider: Provider) -> None:
+    issuer = issuer_of(provider)
+    head, body, signature = provider.token().split(".")
+    other = Provider()
+    other.url = provider.url
+    for token in (
+        provider.unsigned(),
+        f"{head}.{body[:-2]}AA.{signature}",
+        f"{head}.{body}.",
+        other.token(),
+        "a",
+        "a.b.c",
+        "." * 20_000,
+        "é.b.c",
+    ):
+        with pytest.raises(Unauthenticated):
+            issuer.verify(token)
+
+
+def test_clocks_may_differ_by_half_a_minute(provider: Provider) -> None:
+    clocks = Clocks()
+    issuer = issuer_of(provider, clocks)
+    token = provider.token(exp=int(clocks.now))
+    clocks.now += 29
+    assert issuer.verify(token).name == "user:ann"
+    clocks.now += 2
+    with pytest.raises(Unauthenticated):
+        issuer.verify(token)
+
+
+def test_keys_are_fetched_for_an_unknown_one_once_a_minute(provider: Provider) -> None:
+    clocks = Clocks()
+    issuer = issuer_of(provider, clocks)
+    before = provider.token()
+    provider.rotate("ES256")
+    for _ in range(3):
+        anyio.run(issuer.refresh, provider.token())
+    assert provider.fetches == 1
+    with pytest.raises(Unauthenticated):
+        issuer.verify(provider.token())
+
+    clocks.monotonic += 61
+    anyio.run(issuer.refresh, provider.token())
+
+    assert provider.fetches == 2
+    assert issuer.verify(provider.token()).name == issuer.verify(before).name == "user:ann"
+
+
+def test_a_provider_that_never_answered_is_away(provider: Provider) -> None:
+    issuer = Issuer(IssuerSettings(issuer=provider.url, audience=AUDIENCE))
+    with pytest.raises(SourceUnavailable):
+        issuer.verify(provider.token())
+
+
+def test_a_key_that_is_none_does_not_spoil_the_others(provider: Provider) -> None:
+    provider.further = [{"kty": "OKP", "crv": "weird", "x": "a"}, "no key", {"kty": "oct", "k": "c2VjcmV0"}]
+    assert issuer_of(provider).verify(provider.token()).name == "user:ann"
+
+
+def test_a_token_signed_with_the_public_key_as_a_secret_is_refused(provider: Provider) -> None:
+    issuer, key = issuer_of(provider), provider.keys[-1]
+    claims = {"iss": provider.url, "aud": AUDIENCE, "sub": "eve", "exp": int(time.time()) + 300}
+    signed = ".".join(map(encoded, ({"alg": "HS256", "typ": "JWT", "kid": key.kid}, claims)))
+    signature = hmac.digest(key.as_pem(private=False), signed.encode(), "sha256")
+    forged = f"{signed}.{urlsafe_b64encode(signature).decode().rstrip('=')}"
+    with pytest.raises(Unauthenticated):
+        issuer.verify(forged)
+
+
+def test_a_token_ends_with_the_rules_that_accepted_it(provider: Provider) -> None:
+    services = with_private(made_services())
+    catalogue = services.catalogue
+    known = replace(catalogue.access, issuer=IssuerSettings(issuer=provider.url, audience=AUDIENCE))
+    bearer = {"Authorization": f"Bearer {provider.token()}"}
+    app = application(replace(services, catalogue=replace(catalogue, access=known)), ServerOptions())
+    with TestClient(app, base_url="http://localhost") as client:
+        assert client.get(PRIVATE, headers=bearer).status_code == 200
+        app.state.chronotile.live = FixedServices(services)
+        assert client.get(PRIVATE, headers=bearer).status_code == 401
+
+
+def test_a_group_that_is_taken_away_is_gone_at_the_next_token(provider: Provider) -> None:
+    services = with_private(made_services())
+    access = replace(services.catalogue.access, issuer=IssuerSettings(issuer=provider.url, audience=AUDIENCE))
+    services = replace(services, catalogue=replace(services.catalogue, access=access))
+    with TestClient(application(services, ServerOptions()), base_url="http://localhost") as client:
+        statuses = [
+            client.get(PRIVATE, headers={"Authorization": f"Bearer {token}"}).status_code
+            for token in (provider.token(), provider.token(groups=[]), provider.token(), provider.token(aud="b"))
+        ]
+        assert statuses == [200, 404, 200, 401]
+        refusal = client.get(PRIVATE, headers={"Authorization": "Bearer a.b.c"})
+        assert refusal.headers.get_list("www-authenticate") == [
+            'Bearer realm="chronotile"',
+            'Basic realm="chronotile", charset="UTF-8"',
+        ]
+        tried = [client.get(PRIVATE, headers={"Authorization": f"Bearer a.b.{n}"}).status_code for n in range(20)]
+        assert tried[-1] == 429
+        assert client.get(PRIVATE, headers={"Authorization": f"Bearer {provider.token()}"}).status_code == 200
