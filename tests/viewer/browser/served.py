@@ -137,7 +137,14 @@ YEARS = np.concatenate([every(5, f"{year}-01-01", 73) for year in (2018, 2019, 2
 STORES = (
     Store(name="ndvi", formulas={"value": cloudy}, times=NDVI_TIMES, size=512),
     Store(name="ndvi_years", formulas={"value": cloudy}, times=YEARS),
-    Store(name="lai16", formulas={"value": shorts}, times=NDVI_TIMES, dtype="int16", nodata=-32768, scale=(0.001, 0.0)),
+    Store(
+        name="lai16",
+        formulas={"value": shorts},
+        times=NDVI_TIMES,
+        dtype="int16",
+        nodata=-32768,
+        scale=(0.001, 0.0),
+    ),
     Store(name="fapar_float", formulas={"value": fractions}, dtype="float32", nodata=np.nan, scale=None),
     Store(name="classes", formulas={"value": classes}, scale=None, nodata=0),
     Store(name="flagged", formulas={"value": flagged}),

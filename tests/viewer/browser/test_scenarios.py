@@ -12,7 +12,13 @@ from tests.viewer.browser.served import write_archive
 
 FOLDER = Path(__file__).parent
 NOT_SCENARIOS = {
-    *("cells.mjs", "export.mjs", "find.mjs", "first_viewer.mjs", "formula.mjs", "harness.mjs", "own-origin.mjs"),
+    "cells.mjs",
+    "export.mjs",
+    "find.mjs",
+    "first_viewer.mjs",
+    "formula.mjs",
+    "harness.mjs",
+    "own-origin.mjs",
     "tools.mjs",
 }
 """`cells.mjs`, `export.mjs` and `find.mjs` are run by `test_cells.py`, `test_export.py` and `test_find.py`."""
