@@ -246,8 +246,9 @@ def with_expression(layer: Layer, text: str | None, services: Services) -> tuple
     """
     if text is None:
         return layer, services
-    # Of layers: those that composites alone are made of may be hidden from the client.
-    variables = services.catalogue.collection(layer.collection).variables
+    seen, all_ = (each.catalogue.collection(layer.collection) for each in (services, services.origin))
+    hidden = all_.variables.keys() - seen.variables.keys()  # of which composites may be made
+    variables = {of.name: of for each in seen.layers for of in each.variables if of.name not in hidden}
     if layer.main_variable.is_mosaic:
         expression = parse_expression(text, variables)
         mosaic = services.reader(layer).with_formula(VARIABLE, expression, expression.names)
