@@ -225,6 +225,10 @@ _PREFIX = re.compile(r"(/[A-Za-z0-9._~-]{1,64}){1,8}/?", re.ASCII)
 _PORT = re.compile(r"\[(?P<v6>[0-9A-Fa-f:.]+)\](:\d{1,5})?|(?P<v4>[0-9.]+):\d{1,5}", re.ASCII)
 
 
+def _is_forwarded(scope: Scope) -> bool:
+    return any(name.startswith(b"x-forwarded-") for name, _value in scope["headers"])
+
+
 class Forwarded:
     """Uses X-Forwarded-Proto, -Host, -Prefix and -For of trusted proxies only.
 
@@ -240,8 +244,7 @@ class Forwarded:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one ASGI connection."""
-        is_forwarded = scope["type"] == "http" and any(each[0].startswith(b"x-forwarded-") for each in scope["headers"])
-        if is_forwarded and self._is_trusted(scope.get("client")):
+        if scope["type"] == "http" and _is_forwarded(scope) and self._is_trusted(scope.get("client")):
             scope = _as_clients_see_it(scope)
         await self._app(scope, receive, send)
 
