@@ -271,7 +271,7 @@ def test_a_byte_order_mark_is_passed_over(load):
     ("text", "mistake"),
     [
         ("collection: {}", "config.yaml:1: collection: unknown key; the nearest is collections; accepted are include, "
-            "service, collections, places"),
+            "service, access, collections, places"),
         ("places: [a]", "config.yaml:1: places: must be a mapping (key: value)"),
         ("include: gone.yaml", "config.yaml:1: include: gone.yaml matches no file"),
         ("include: [5]", "config.yaml:1: include[0]: must be text, got 5; put it in quotes"),
@@ -367,7 +367,7 @@ def test_an_unknown_tile_matrix_set_names_the_nearest(mistakes_of):
     ("text", "mistake"),
     [
         ("sources: {}", "sources: unknown key; the nearest is source; accepted are title, abstract, attribution, "
-            "license, keywords, metadata, source, time, mosaic, search, grid, variables, composites"),
+            "license, keywords, metadata, source, time, mosaic, search, grid, variables, composites, access"),
         ("attribution: '{yaer}'", "attribution: {yaer} is not valid; accepted is {year}"),
         ("keywords: vegetation", "keywords: must be a list such as [a, b], got 'vegetation'"),
         ("time: {default: newest}", "time.default: 'newest' is not a valid default; accepted are latest, earliest, "
@@ -382,7 +382,7 @@ def test_an_unknown_tile_matrix_set_names_the_nearest(mistakes_of):
         ("time: {match: nearby}", "time.match: accepted are 'exact', 'nearest' or 'before', got 'nearby'"),
         ("variables: {V: {scael: 1}}", "variables.V.scael: unknown key; the nearest is scale; accepted are name, band, "
             "asset, select, layer, title, abstract, units, scale, offset, nodata, valid_range, dtype, flags, range, "
-            "styles, aliases, queryable, resampling, mask, formula"),
+            "styles, aliases, queryable, resampling, mask, formula, access"),
         ("variables: {V: {select: {depth: 10}}}", "variables.V.select: select belongs to sources of kind zarr or "
             "netcdf; in kind cog choose a band"),
         ("variables: {V: {select: {depth: {index: -1}}}}", "variables.V.select.depth.index: it must be at least 0, got "

@@ -46,7 +46,7 @@ def test_a_set_of_places_as_it_is_written(load, tmp_path):
             "accepted are a path and file:///path"),
         ("p: {id: A}", "places.p.href: the key is missing"),
         ("p: {href: a.fgb, labell: A}", "places.p.labell: unknown key; the nearest is label; accepted are title, href, "
-            "table, id, label, fields, attribution"),
+            "table, id, label, fields, attribution, access"),
         ("p: {href: a.fgb, fields: [A, id]}", "places.p.fields: every place has a field id already; "
             "name the file's with id: FIELD"),
         ("'a b': {href: a.fgb}", "places.a b: 'a b' is not a valid id; accepted are letters, digits, _ . and -, "
