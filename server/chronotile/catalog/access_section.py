@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, model_validator
 
-from chronotile.core.model.access import EVERYONE, PUBLIC, AccessRules, IssuerSettings, Rule
+from chronotile.core.model.access import EVERYONE, PUBLIC, RIGHTS, AccessRules, IssuerSettings, Rule
 from chronotile.core.sections import Section, Text
 
 _SUBJECT = re.compile(r"(group|user|key):[^\x00-\x20\x7f](?:[^\x00-\x1f\x7f]{0,198}[^\x00-\x20\x7f])?")
@@ -44,7 +44,7 @@ class RuleSection(Section):
 
     def rule(self, inherited: Rule) -> Rule:
         """Return the rule, with what is not written here as `inherited` has it."""
-        written = {name: getattr(self, name) for name in ("see", "download", "process", "publish")}
+        written = {name: getattr(self, name) for name in RIGHTS}
         given = {name: frozenset(subjects) for name, subjects in written.items() if subjects is not None}
         kept = {name: getattr(inherited, name) for name in written}
         return Rule(**{**kept, **given})

@@ -102,6 +102,7 @@ def build_catalogue(
             collections += _built(offer, styles, findings)
     collections = _without_repeated_names(collections, findings)
     made = {style.id: style for each in collections for layer in each.layers for style in layer.styles}
+    named = {each: dict(_configured_names(each, configuration.collections[each], default)) for each in away}
     catalogue = Catalogue(
         service=configuration.service.info(),
         collections=tuple(collections),
@@ -110,19 +111,11 @@ def build_catalogue(
         tile_matrix_sets=configuration.tile_matrix_sets,
         limits=_limits(configuration),
         places=places or {},
-        away={
-            name: each
-            for each in away
-            for name, _rule in _configured_names(each, configuration.collections[each], default)
-        },
+        away={name: each for each, names in named.items() for name in names},
         unopened={each: _unopened(each, configuration.collections[each], default) for each in away},
         access=None if configuration.access is None else configuration.access.rules(),
         rules_of_places={name: rule_of(default, each.access) for name, each in configuration.places.items()},
-        rules_of_away={
-            name: rule
-            for each in away
-            for name, rule in _configured_names(each, configuration.collections[each], default)
-        },
+        rules_of_away={name: rule for names in named.values() for name, rule in names.items()},
     )
     return catalogue, (*findings, *_viewer_findings(catalogue), *_search_findings(configuration))
 

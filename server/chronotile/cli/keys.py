@@ -11,25 +11,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from chronotile.cli.jobs import Place
 from chronotile.cli.opening import exiting_in_one_line, print_lines
+from chronotile.core.model.access import RIGHTS
 
 if TYPE_CHECKING:
     from chronotile.access.keys import Keys
 
-RIGHTS = ("see", "download", "process", "publish")
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@/-]{0,199}")
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Create, list and revoke API keys of an archive.")
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the key, as rules have it: key:NAME.")]
-Place = Annotated[
-    Path | None,
-    typer.Argument(
-        metavar="CONFIG|FOLDER|FILE",
-        help="The archive, as for serve; default: $CHRONOTILE_CONFIG or config/chronotile.yaml.",
-        show_default=False,
-    ),
-]
 
 
 @app.command()

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal, get_args
 
 Right = Literal["see", "download", "process", "publish"]
 """See: maps, values, series and descriptions. Download: whole files and coverages. Process: processes and jobs.
 Publish: write items."""
+RIGHTS: Final[tuple[Right, ...]] = get_args(Right)
 
 PUBLIC = "public"
 """The subject that everyone is, without a credential too."""
