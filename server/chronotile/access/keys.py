@@ -2,8 +2,8 @@
 
 import logging
 import secrets
-from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -32,10 +32,9 @@ from chronotile.core.database import (
     Usage,
     close_engine,
     database_time,
-    hold,
+    making_tables,
     open_engine,
     read_transaction,
-    write_transaction,
 )
 from chronotile.core.errors import (
     ConfigurationError,
@@ -165,12 +164,8 @@ class Keys:
         """Close the connections to the database."""
         close_engine(self._engine)
 
-    @contextmanager
-    def _writing(self) -> Iterator[Connection]:
-        with write_transaction(self._engine, KEYS) as connection:
-            hold(connection, _MAKING)
-            METADATA.create_all(connection)
-            yield connection
+    def _writing(self) -> AbstractContextManager[Connection]:
+        return making_tables(self._engine, KEYS, METADATA, _MAKING)
 
     def _is(self, name: str) -> tuple[ColumnElement[bool], ...]:
         return TABLE.c.archive == self._archive, TABLE.c.name == name

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from weakref import WeakSet
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, func, select, text
+from sqlalchemy import URL, Connection, Engine, MetaData, create_engine, event, func, select, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, InvalidatePoolError, NoSuchModuleError
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -215,6 +215,22 @@ def hold(connection: Connection, number: int) -> None:
     """
     if connection.dialect.name == POSTGRESQL:
         connection.execute(select(func.pg_advisory_xact_lock(number)))
+
+
+@contextmanager
+def making_tables(engine: Engine, usage: Usage, tables: MetaData, lock: int) -> Iterator[Connection]:
+    """Give a transaction of one process at a time, in which the tables are there; errors are those of writing ones.
+
+    Args:
+        engine: Of the database.
+        usage: What it is for.
+        tables: What is made if it is not there.
+        lock: The number that others hold who make them.
+    """
+    with write_transaction(engine, usage) as connection:
+        hold(connection, lock)
+        tables.create_all(connection)
+        yield connection
 
 
 def database_time(connection: Connection) -> float:

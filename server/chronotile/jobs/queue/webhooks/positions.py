@@ -1,7 +1,7 @@
 """The position of each webhook in the changes: in the database of the item index, with which it is lost or restored."""
 
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,14 @@ from sqlalchemy import (
 )
 
 from chronotile.catalog.items.schema import INDEX
-from chronotile.core.database import close_engine, database_time, hold, open_engine, read_transaction, write_transaction
+from chronotile.core.database import (
+    close_engine,
+    database_time,
+    making_tables,
+    open_engine,
+    read_transaction,
+    write_transaction,
+)
 from chronotile.core.errors import SourceUnavailable
 
 METADATA = MetaData()
@@ -146,13 +153,8 @@ class Positions:
         """Close the connections to the database."""
         close_engine(self._engine)
 
-    @contextmanager
-    def _writing(self) -> Iterator[Connection]:
-        """A transaction of one process at a time, in which the tables are there."""
-        with write_transaction(self._engine, INDEX) as connection:
-            hold(connection, _MAKING)
-            METADATA.create_all(connection)
-            yield connection
+    def _writing(self) -> AbstractContextManager[Connection]:
+        return making_tables(self._engine, INDEX, METADATA, _MAKING)
 
     def _is(self, webhook: str, cursor: str | None = None) -> list[Any]:
         found = [POSITIONS.c.archive == self._archive, POSITIONS.c.webhook == webhook]
