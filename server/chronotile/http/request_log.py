@@ -63,7 +63,7 @@ class RequestLog(Collector):
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        # The id that the client or a proxy gave the request; one that could not stand in a log is no id.
+        # The id that the client or a proxy gave the request; one that a log could not hold is not used.
         sent_id = header_value(scope["headers"], HEADER)
         is_sent = _IDS.fullmatch(sent_id) is not None
         request_id = sent_id.decode("ascii") if is_sent else os.urandom(16).hex()
