@@ -14,7 +14,7 @@ from pathlib import Path
 from tests.strict import SHARED
 
 OGCAPI = Path(__file__).parent / "ogcapi"
-CONFORMANCE = Path(__file__).parents[2] / "docs" / "conformance.md"
+CONFORMANCE = Path(__file__).parents[2] / "docs" / "design" / "conformance.md"
 SUITES = {
     "edr": ("checklist-ogcapi-edr.md", "# OGC API - EDR"),
     "tiles": ("checklist-ogcapi-tiles-maps-coverages.md", "## Tiles"),
@@ -30,7 +30,7 @@ TITLES = {
     "coverages": "Coverages 1.0",
     "processes": "Processes 1.0",
 }
-"""Headings of docs/conformance.md, each below `## OGC API`."""
+"""Headings of docs/design/conformance.md, each below `## OGC API`."""
 NUMBERED = re.compile(
     r"(?:AT \d+(?:[-/]\d+)*(?:, \d+(?:[-/]\d+)*)*|A\.\d+(?:\.\d+)*(?:-\d+)?(?:[-/]A\.\d+)?)(?![.\d]*\w)"
 )
@@ -73,7 +73,7 @@ def ids_held(suite: str) -> set[str]:
 
 
 def ids_left_out(suite: str) -> set[str]:
-    """What docs/conformance.md explains: the first column of the table in the suite's section."""
+    """What docs/design/conformance.md explains: the first column of the table in the suite's section."""
     _before, _found, text = CONFORMANCE.read_text(encoding="utf-8").partition(f"\n### {TITLES[suite]}")
     names = re.findall(r"^\| ((?:AT|A\.).*?|[a-z]+ [a-z]+) \|", re.split(r"\n##", text)[0], re.MULTILINE)
     return {each for name in names for each in ids_of(name)}

@@ -1,4 +1,4 @@
-"""Tests name lines of the checklists that there are; none is missing but those docs/conformance.md explains."""
+"""Tests name lines of the checklists that there are; none is missing but those docs/design/conformance.md explains."""
 
 import pytest
 

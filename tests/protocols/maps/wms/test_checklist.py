@@ -1,4 +1,4 @@
-"""Every line of OGC's checklist for WMS is a test, or named with its reason in docs/conformance.md."""
+"""Every line of OGC's checklist for WMS is a test, or named with its reason in docs/design/conformance.md."""
 
 import re
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 from tests.protocols.checklists import names_held
 
 HERE = Path(__file__).parent
-CONFORMANCE = HERE.parents[3] / "docs" / "conformance.md"
+CONFORMANCE = HERE.parents[3] / "docs" / "design" / "conformance.md"
 NAME = re.compile(r"[A-Za-z0-9_]+(?:-[A-Za-z0-9_]+)*")
 
 
