@@ -109,7 +109,7 @@ def encoded(numbers: np.ndarray, numbering: CubeNumbering, is_categorical=False,
 
 
 def filled(numbers: np.ndarray) -> np.ndarray:
-    """The numbers with gaps as docs/ctc1.md fills them, one pixel after the other."""
+    """The numbers with gaps as docs/design/cube-tiles.md fills them, one pixel after the other."""
     done = numbers.copy()
     for block in (done[start : start + 16] for start in range(0, len(done), 16)):
         for row, column in np.ndindex(block.shape[1:]):
