@@ -1,4 +1,4 @@
-"""Every abstract test of Records that docs/design/conformance-records.md lists is held by a test, and no other is named."""
+"""Every abstract test of Records in docs/design/conformance-records.md is held by a test, and no other is named."""
 
 import re
 
