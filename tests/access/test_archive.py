@@ -244,6 +244,17 @@ def test_whom_publish_names_may_write_items(archive: Archive) -> None:
 
 
 @pytest.mark.slow
+def test_what_clients_of_openeo_write_before_a_key_is_no_part_of_it(archive: Archive) -> None:
+    statuses = {
+        prefix: archive.client.get(
+            "/layers/SECRET", headers={"Authorization": f"Bearer {prefix}{archive.keys['ministry']}"}
+        ).status_code
+        for prefix in ("basic//", "oidc/egi/", "basic/", "oidc//", "oidc/egi/basic//", "BASIC//")
+    }
+    assert statuses == {"basic//": 200, "oidc/egi/": 200} | dict.fromkeys(list(statuses)[2:], 401)
+
+
+@pytest.mark.slow
 def test_a_revoked_key_is_refused(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("chronotile.access.keys.KEPT_S", 0.0)
     monkeypatch.setattr("chronotile.access.keys.NEW_S", 0.0)

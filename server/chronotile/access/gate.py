@@ -34,6 +34,8 @@ MOST_TOKENS = 4096
 """Verified tokens that are known by their digest."""
 _KEY_PATH = re.compile(r"/k/(?P<key>[A-Za-z0-9_-]{1,200})(?=/|$)")
 _LOGIN = re.compile(r"/login(?=/wmt?s(/|$))")
+_OPENEO_PREFIX = re.compile(r"oidc/\w{1,20}/|basic//")
+"""What clients of openEO write before tokens (API 1.2, "Authentication"): which provider a token is of."""
 _PROCESS_PREFIXES = ("/ogcapi/processes", "/ogcapi/jobs")
 _DOWNLOAD_PREFIXES = ("/zarr/", "/products/")
 _DOWNLOADS = re.compile(
@@ -209,7 +211,8 @@ def _credential(scope: Scope) -> str | None:
     if not rest or len(rest) > MOST_TOKEN_BYTES:
         raise Unauthenticated(NOT_ACCEPTED)
     if scheme.lower() == "bearer":
-        return rest
+        found = _OPENEO_PREFIX.match(rest)
+        return rest[found.end() :] if found else rest
     if scheme.lower() == "basic":
         try:
             return base64.b64decode(rest, validate=True).decode().partition(":")[2]
