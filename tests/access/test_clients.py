@@ -1,32 +1,15 @@
 """GDAL, OWSLib and curl with a key: as the password of Basic, in the path, and where a server has to ask for it."""
 
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from owslib.wms import WebMapService
 from owslib.wmts import WebMapTileService
 
-from tests.access.test_archive import run, write
-from tests.running import serving
-
 pytestmark = [pytest.mark.slow, pytest.mark.client("gdalinfo")]
 
 BOX = (500_000, 5_649_700, 500_400, 5_650_000)
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str, Path]]:
-    """Address, key, log."""
-    folder = tmp_path_factory.mktemp("site")
-    write(folder)
-    with pytest.MonkeyPatch.context() as patch, (folder / "log").open("w") as log:
-        patch.setenv("CHRONOTILE_JOBS_DIR", str(folder / "jobs"))
-        key = run(folder, "keys", "create", "ann", "--group", "ministry").strip()
-        settings = {"CHRONOTILE_JOBS_DIR": str(folder / "jobs"), "CHRONOTILE_WORKERS": "1"}
-        with serving("serve", folder / "chronotile.yaml", log=log, **settings) as (_process, address, _lines):
-            yield address, key, folder / "log"
 
 
 @pytest.mark.filterwarnings("ignore:Truth-testing of elements:FutureWarning")  # OWSLib's

@@ -11,6 +11,7 @@ import httpx2
 
 from chronotile_client import executions
 from chronotile_client.coverages import Picture, fetch_cube, fetch_map
+from chronotile_client.credential import Credential, Token
 from chronotile_client.exchange import Exchange, Retries
 from chronotile_client.executions import JobState, Progress, ResultInfo
 from chronotile_client.layers import LayerInfo, Layers, fetch_description, fetch_layers, fetch_times
@@ -35,6 +36,7 @@ class Archive:
 
     Args:
         url: Its address, with the prefix if it has one.
+        token: A token or an API key, or a function that returns one, see `Credential`; it is sent to this server alone.
         timeout_s: How long to wait for data of an answer.
         retries: How often and how long failed requests are repeated.
         headers: Sent with all requests.
@@ -45,6 +47,7 @@ class Archive:
         self,
         url: str,
         *,
+        token: Token | None = None,
         timeout_s: float = 120.0,
         retries: Retries | None = None,
         headers: Mapping[str, str] | None = None,
@@ -52,7 +55,9 @@ class Archive:
     ) -> None:
         self.url = url.rstrip("/")
         self.headers = dict(headers or {})
-        client = httpx2.Client(**settings_of(self.url, timeout_s, headers), transport=transport)
+        settings = settings_of(self.url, timeout_s, headers)
+        self.credential = None if token is None else Credential(self.url, token)
+        client = httpx2.Client(**settings, auth=self.credential, transport=transport)
         self._transport = Transport(client, retries or Retries())
         weakref.finalize(self, client.close)  # notebooks close nothing
         self._layers: Layers[Layer] | None = None
@@ -192,7 +197,7 @@ class Layer(LayerInfo):
             InvalidRequest: The layer is a composite, or its cells are rotated.
         """
         url = f"{self.archive.url}/{self.archive.run(fetch_store_path(self))}"
-        return open_store(url, self, headers=self.archive.headers, options=options)
+        return open_store(url, self, headers=self.archive.headers, credential=self.archive.credential, options=options)
 
     def map(
         self,

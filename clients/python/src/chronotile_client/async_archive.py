@@ -11,6 +11,7 @@ import httpx2
 
 from chronotile_client import executions
 from chronotile_client.coverages import Picture, fetch_cube, fetch_map
+from chronotile_client.credential import AsyncToken, Credential
 from chronotile_client.exchange import Exchange, Retries
 from chronotile_client.executions import JobState, Progress, ResultInfo
 from chronotile_client.layers import LayerInfo, Layers, fetch_description, fetch_layers, fetch_times
@@ -31,12 +32,13 @@ Result = TypeVar("Result")
 
 
 class AsyncArchive:
-    """A server of chronotile; the arguments are those of `Archive`."""
+    """A server of chronotile; the arguments are those of `Archive`, and the function of `token` may be async."""
 
     def __init__(
         self,
         url: str,
         *,
+        token: AsyncToken | None = None,
         timeout_s: float = 120.0,
         retries: Retries | None = None,
         headers: Mapping[str, str] | None = None,
@@ -44,7 +46,9 @@ class AsyncArchive:
     ) -> None:
         self.url = url.rstrip("/")
         self.headers = dict(headers or {})
-        client = httpx2.AsyncClient(**settings_of(self.url, timeout_s, headers), transport=transport)
+        settings = settings_of(self.url, timeout_s, headers)
+        self.credential = None if token is None else Credential(self.url, token)
+        client = httpx2.AsyncClient(**settings, auth=self.credential, transport=transport)
         self._transport = AsyncTransport(client, retries or Retries())
 
     async def layers(self) -> "Layers[AsyncLayer]":
@@ -122,7 +126,10 @@ class AsyncLayer(LayerInfo):
     async def open(self, **options: Any) -> "xr.DataArray":  # noqa: ANN401 -- parameters of xarray
         """Return all of the layer as a lazy array, as `Layer.open`; the array reads numbers without `await`."""
         url = f"{self.archive.url}/{await self.archive.run(fetch_store_path(self))}"
-        return await asyncio.to_thread(open_store, url, self, headers=self.archive.headers, options=options)
+        archive = self.archive
+        return await asyncio.to_thread(
+            open_store, url, self, headers=archive.headers, credential=archive.credential, options=options
+        )
 
     async def map(
         self,

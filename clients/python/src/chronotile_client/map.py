@@ -1,8 +1,10 @@
 """A layer on a map in a notebook, with a slider over its dates; needs the extra `jupyter`."""
 
+import asyncio
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+from chronotile_client.credential import Credential
 from chronotile_client.times import time_text
 
 try:
@@ -26,6 +28,7 @@ class HasUrl(Protocol):
     """An archive."""
 
     url: str
+    credential: Credential | None
 
 
 class HasId(Protocol):
@@ -54,6 +57,9 @@ class Map(anywidget.AnyWidget):
     The browser requests cube tiles from the server itself, so the server's address must be one that the browser can
     reach. All traits but `dates`, `value` and `error` can also be set from Python; the map follows.
 
+    The browser gets the token of an archive by messages, so that the notebook does not save it; an address with a key
+    (`/k/KEY`) is saved with the notebook.
+
     Args:
         archive: An archive or the address of a server.
         layer: A layer or its id.
@@ -72,6 +78,7 @@ class Map(anywidget.AnyWidget):
     _css = traitlets.Unicode().tag(sync=True)
     server = traitlets.Unicode(help="Address of the server.").tag(sync=True)
     layer = traitlets.Unicode(help="Id of the layer.").tag(sync=True)
+    has_token = traitlets.Bool(False, help="Whether Python gives tokens.").tag(sync=True)
     layer_style = traitlets.Unicode(help="Name of a style; empty for the layer's first.").tag(sync=True)
     height = traitlets.Int(480, min=64, help="Of the map, in pixels.").tag(sync=True)
     date = _Date(help="The date that is shown, RFC 3339.").tag(sync=True)
@@ -100,16 +107,34 @@ class Map(anywidget.AnyWidget):
         if unknown := [name for name in traits if not self.has_trait(name)]:
             message = f"Map has no trait {unknown[0]!r}; its own are {', '.join(sorted(_SETTABLE))}"
             raise TypeError(message)
+        self._credential = None if isinstance(archive, str) else archive.credential
+        self._answers = set[asyncio.Task[None]]()
         super().__init__(
             _esm=_bundled("map.js"),
             _css=_bundled("map.css"),
             server=archive if isinstance(archive, str) else archive.url,
+            has_token=self._credential is not None,
             layer=layer if isinstance(layer, str) else layer.id,
             date=date,
             center=center,
             zoom=zoom,
             **traits,
         )
+        self.on_msg(self._receive)
+
+    def _receive(self, _map: object, content: dict[str, str], _buffers: object) -> None:
+        """Take what the browser asks for: a token, or another than the one that the server refused."""
+        if self._credential is not None and "refused" in content:
+            task = asyncio.get_running_loop().create_task(self._send_token(self._credential, content["refused"]))
+            self._answers.add(task)
+            task.add_done_callback(self._answers.discard)
+
+    async def _send_token(self, credential: Credential, refused: str) -> None:
+        token = ""
+        try:
+            token = await credential.token_async(refused)
+        finally:  # the browser waits for an answer, also where there is none
+            self.send({"token": token})
 
     @traitlets.validate("center", "point")
     def _check_place(self, proposal: traitlets.Bunch) -> list[float] | None:

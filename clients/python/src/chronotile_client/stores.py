@@ -1,9 +1,11 @@
 """Layers as lazy arrays of xarray, from the virtual Zarr store of the server."""
 
 from collections.abc import Mapping
+from copy import copy
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from chronotile_client.credential import Credential
 from chronotile_client.exchange import Exchange, Request, fetch
 from chronotile_client.layers import LayerInfo
 
@@ -18,11 +20,20 @@ def fetch_store_path(layer: LayerInfo) -> Exchange[str]:
     return f"{path}@{answer.document()['attributes']['revision']}"
 
 
-def open_store(url: str, layer: LayerInfo, *, headers: Mapping[str, str], options: Mapping[str, Any]) -> "xr.DataArray":
+def open_store(
+    url: str,
+    layer: LayerInfo,
+    *,
+    headers: Mapping[str, str],
+    credential: Credential | None,
+    options: Mapping[str, Any],
+) -> "xr.DataArray":
     """Open the store at an address; numbers are read when they are needed."""
     import xarray as xr
 
-    storage = {"headers": dict(headers)} if headers else None
-    dataset = xr.open_zarr(url, decode_coords="all", storage_options=storage, **options)
+    storage: dict[str, Any] = {"headers": dict(headers)} if headers else {}
+    if credential:  # of its own, as numbers are read in another event loop
+        storage["client_kwargs"] = {"middlewares": (copy(credential).aiohttp_middleware,)}
+    dataset = xr.open_zarr(url, decode_coords="all", storage_options=storage or None, **options)
     array: xr.DataArray = next(array for array in dataset.data_vars.values() if array.ndim >= 2)
     return array.assign_attrs(layer=layer.id, attribution=layer.attribution)
