@@ -1,7 +1,7 @@
 /**
  * Fetches and decodes cubes beside the page, so that it never waits for them. The browser undoes gzip.
  *
- * @typedef {{ id: number, url: string, cache: RequestCache } | { id: number, stop: true }} Order
+ * @typedef {{ id: number, url: string, cache: RequestCache, headers?: Record<string, string> } | { id: number, stop: true }} Order
  * @typedef {{ message: string, status: number, isCube: boolean }} Failure status 0 when nothing came back; `isCube` when what came is no cube
  * @typedef {{ id: number, header: import("./decode.js").Header | null, numbers: import("./decode.js").Numbers | null }} Delivery
  *   null where the tile has nothing at any of its dates
@@ -45,10 +45,10 @@ async function follow(order) {
 		running.get(order.id)?.abort();
 		return;
 	}
-	const { id, url, cache } = order;
+	const { id, url, cache, headers } = order;
 	const stopping = new AbortController();
 	running.set(id, stopping);
-	const answer = await run(id, url, { cache, signal: stopping.signal });
+	const answer = await run(id, url, { cache, headers, signal: stopping.signal });
 	running.delete(id);
 	if (stopping.signal.aborted) return;
 	const parcels = "numbers" in answer && answer.numbers ? [answer.numbers.buffer] : [];

@@ -38,6 +38,8 @@ export class ChronotileChart extends LiveElement {
 	/** @type {Legend | null} */
 	#legend = null;
 	#legendUrl = "";
+	/** Of the layer that was set as `source`. @type {import("./credential.js").Credential | null} */
+	#credential = null;
 	#seriesUrl = "";
 	/** Those of the layer at the address. @type {{ url: string, dates: Promise<import("./times.js").Times> } | null} */
 	#dates = null;
@@ -65,8 +67,9 @@ export class ChronotileChart extends LiveElement {
 	}
 
 	/** The layer that `openLayer` gave; in place of `server` and `layer`. @param {import("./layer.js").Layer} layer */
-	set source({ server, id, legend, times, ends }) {
+	set source({ server, id, legend, times, ends, credential }) {
 		this.#legend = legend;
+		this.#credential = credential;
 		this.#dates = { url: legendUrl(server, id).href, dates: Promise.resolve({ times, ends }) };
 		this.#legendUrl = legendUrl(server, id).href;
 		this.setAttribute("server", server);
@@ -95,8 +98,8 @@ export class ChronotileChart extends LiveElement {
 		if (this.#seriesUrl === series.href) return;
 		this.#say("Loading…");
 		try {
-			const known = this.#legendUrl === legend.href ? this.#legend : fetchJson(legend, signal);
-			const answers = await Promise.all([fetchJson(series, signal), known]);
+			const known = this.#legendUrl === legend.href ? this.#legend : fetchJson(legend, signal, this.#credential);
+			const answers = await Promise.all([fetchJson(series, signal, this.#credential), known]);
 			if (signal.aborted) return;
 			[this.series, this.#legend] = answers;
 			[this.#seriesUrl, this.#legendUrl] = [series.href, legend.href];
@@ -169,7 +172,7 @@ export class ChronotileChart extends LiveElement {
 	async #endsOf(times) {
 		const [server, layer] = [this.attribute("server"), this.attribute("layer")];
 		const url = legendUrl(server, layer).href;
-		if (this.#dates?.url !== url) this.#dates = { url, dates: fetchTimes(server, layer) };
+		if (this.#dates?.url !== url) this.#dates = { url, dates: fetchTimes(server, layer, undefined, this.#credential) };
 		const { dates } = this.#dates;
 		const known = await dates.catch(() => null);
 		if (!known && this.#dates?.dates === dates) this.#dates = null;

@@ -5,6 +5,7 @@
  * @typedef {import("./layer.js").Place} Place
  * @typedef {import("./layer.js").Reading} Reading
  * @typedef {import("./layer.js").Series} Series
+ * @typedef {import("./credential.js").Token} Token
  * @typedef {import("../../../viewer/ctc1/decode.js").Header} Header
  * @typedef {import("../../../viewer/ctc1/source.js").Sample} Sample
  */

@@ -16,7 +16,8 @@
  * }} Legend as `legend.json` has it
  * @typedef {{ value: number | null, isApproximate: boolean }} Reading `value` is null where there is none; `isApproximate` is
  *   whether it is not exactly the cell's, such as a mean of several cells below native zoom
- * @typedef {{ style?: string, loader?: CubeLoader, signal?: AbortSignal }} OpenOptions `style` is one of the layer's styles
+ * @typedef {import("./credential.js").Token} Token
+ * @typedef {{ style?: string, loader?: CubeLoader, signal?: AbortSignal, token?: Token }} OpenOptions `style` is one of the layer's styles
  * @typedef {{
  *   id: string, title: string, units: string | null, bbox: [number, number, number, number],
  *   attribution: string | null, revision: string, times: { default: string | null }, links: { rel: string }[],
@@ -26,6 +27,7 @@ import { makeTable } from "../../../viewer/base/colours.js";
 import { resolveDate } from "../../../viewer/base/dates.js";
 import { CubeSource } from "../../../viewer/ctc1/source.js";
 import { boxOfTile, covers } from "../../../viewer/map/extent.js";
+import { Credential } from "./credential.js";
 import { CubeLoader } from "./cube-loader.js";
 import { fetchJson, urlOf } from "./request.js";
 import { fetchTimes, instantsOf } from "./times.js";
@@ -50,11 +52,13 @@ const escapeHtml = (text) =>
 
 /** A layer that is open. `openLayer` makes it. */
 export class Layer {
+	#credential;
+
 	/**
 	 * @param {string} server @param {Metadata} metadata
-	 * @param {{ dates: import("./times.js").Times, legend: Legend, zooms: { minzoom: number, maxzoom: number }, loader: CubeLoader }} found
+	 * @param {{ dates: import("./times.js").Times, legend: Legend, zooms: { minzoom: number, maxzoom: number }, loader: CubeLoader, credential: Credential | null }} found
 	 */
-	constructor(server, metadata, { dates, legend, zooms, loader }) {
+	constructor(server, metadata, { dates, legend, zooms, loader, credential }) {
 		const { times, ends } = dates;
 		/** Address of the server. */
 		this.server = server;
@@ -77,12 +81,20 @@ export class Layer {
 		this.legend = legend;
 		this.minZoom = zooms.minzoom;
 		this.maxZoom = zooms.maxzoom;
+		this.#credential = credential;
+		const tiles = urlOf(server, `cubes/${encodeURIComponent(this.id)}/${MATRIX_SET}/`).href;
+		loader.sign(tiles, credential);
 		this.source = new CubeSource({
-			template: `${urlOf(server, `cubes/${encodeURIComponent(this.id)}/${MATRIX_SET}/`)}{z}/{x}/{y}.ctc`,
+			template: `${tiles}{z}/{x}/{y}.ctc`,
 			times: times.length > 0 ? times : [null],
 			revision: metadata.revision,
 			loader,
 		});
+	}
+
+	/** What its requests are signed with, which elements take with the layer. */
+	get credential() {
+		return this.#credential;
 	}
 
 	/** Options for `makeCubeLayer` of any of the three map libraries. @throws {Error} the layer has no cube tiles */
@@ -113,6 +125,7 @@ export class Layer {
 		return fetchJson(
 			urlOf(this.server, `timeseries/${encodeURIComponent(this.id)}/point`, { lon, lat, datetime }),
 			signal,
+			this.#credential,
 		);
 	}
 }
@@ -136,13 +149,14 @@ export function sampleValue(sample) {
  * @returns {Promise<Layer>}
  * @throws {import("./request.js").RequestError} the server does not answer, or has no such layer or style
  */
-export async function openLayer(server, id, { style = "", loader = sharedLoader(), signal } = {}) {
+export async function openLayer(server, id, { style = "", loader = sharedLoader(), signal, token } = {}) {
 	const path = encodeURIComponent(id);
+	const credential = token === undefined ? null : new Credential(token, urlOf(server, "").origin);
 	const [metadata, dates, legend, zooms] = await Promise.all([
-		fetchJson(urlOf(server, `layers/${path}`), signal),
-		fetchTimes(server, id, signal),
-		fetchJson(urlOf(server, `tiles/${path}/legend.json`, { style }), signal),
-		fetchJson(urlOf(server, `tiles/${path}/${MATRIX_SET}/tilejson.json`, { style }), signal),
+		fetchJson(urlOf(server, `layers/${path}`), signal, credential),
+		fetchTimes(server, id, signal, credential),
+		fetchJson(urlOf(server, `tiles/${path}/legend.json`, { style }), signal, credential),
+		fetchJson(urlOf(server, `tiles/${path}/${MATRIX_SET}/tilejson.json`, { style }), signal, credential),
 	]);
-	return new Layer(server, metadata, { dates, legend, zooms, loader });
+	return new Layer(server, metadata, { dates, legend, zooms, loader, credential });
 }

@@ -1,4 +1,4 @@
-/** Requests to a chronotile server. */
+/** Requests to a chronotile server. @typedef {import("./credential.js").Credential} Credential */
 
 /** A request that failed, and why. */
 export class RequestError extends Error {
@@ -17,11 +17,13 @@ export function urlOf(server, path, parameters = {}) {
 	return url;
 }
 
-/** @param {URL} url @param {AbortSignal} [signal] @returns {Promise<any>} @throws {RequestError} */
-export async function fetchJson(url, signal) {
-	const answer = await fetch(url, { signal }).catch((error) => {
-		throw signal?.aborted ? error : new RequestError(`${url.origin} does not answer`, 0);
-	});
+/** @param {URL} url @param {AbortSignal} [signal] @param {Credential | null} [credential] @returns {Promise<any>} @throws {RequestError} */
+export async function fetchJson(url, signal, credential = null) {
+	const send = (/** @type {Record<string, string>} */ headers) =>
+		fetch(url, { headers, signal }).catch((error) => {
+			throw signal?.aborted ? error : new RequestError(`${url.origin} does not answer`, 0);
+		});
+	const answer = await (credential ? credential.sign(url.href, send, ({ status }) => status === 401) : send({}));
 	const body = await answer.json().catch(() => null);
 	if (answer.ok && body !== null) return body;
 	const why = body?.detail ?? body?.title ?? `status ${answer.status}`;

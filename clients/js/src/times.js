@@ -9,13 +9,13 @@ import { fetchJson, urlOf } from "./request.js";
 
 const MOST_TIMES = 1000;
 
-/** All dates of a layer, page by page. @param {string} server @param {string} id @param {AbortSignal} [signal] @returns {Promise<Times>} */
-export async function fetchTimes(server, id, signal) {
+/** All dates of a layer, page by page. @param {string} server @param {string} id @param {AbortSignal} [signal] @param {import("./credential.js").Credential | null} [credential] @returns {Promise<Times>} */
+export async function fetchTimes(server, id, signal, credential) {
 	const url = urlOf(server, `layers/${encodeURIComponent(id)}/times`, { limit: MOST_TIMES });
 	/** @type {Times} */
 	const all = { times: [], ends: [] };
 	while (true) {
-		const page = await fetchJson(url, signal);
+		const page = await fetchJson(url, signal, credential);
 		all.times.push(...page.times);
 		// Older servers do not have them.
 		all.ends.push(...(page.ends ?? page.times.map(() => null)));

@@ -1,16 +1,17 @@
 /**
  * The map of notebooks (chronotile_client.Map): a layer on a Leaflet map with a slider over its dates, in the form of
- * anywidget. Its model is what Python sees; all but `server`, `layer`, `layer_style` and `height` changes on either side.
+ * anywidget. Its model is what Python sees; all but `server`, `layer`, `has_token`, `layer_style` and `height` changes on either side.
  *
  * @typedef {{
- *   server: string, layer: string, layer_style: string, height: number, date: string, dates: string[],
+ *   server: string, layer: string, has_token: boolean, layer_style: string, height: number, date: string, dates: string[],
  *   center: number[] | null, zoom: number | null, bounds: number[] | null, point: number[] | null,
  *   value: number | null, error: string,
  * }} State `center`, `bounds` and `point` are in degrees, x first
  * @typedef {{
  *   get: <Name extends keyof State>(name: Name) => State[Name],
  *   set: <Name extends keyof State>(name: Name, value: State[Name]) => void,
- *   save_changes: () => void, on: (event: string, run: () => void) => void, off: (event: string, run: () => void) => void,
+ *   save_changes: () => void, on: (event: string, run: (message: any) => void) => void, off: (event: string, run: (message: any) => void) => void,
+ *   send: (message: unknown) => void,
  * }} Model
  */
 import { CircleMarker, Control, GridLayer, Map as LeafletMap } from "../../../viewer/vendor/leaflet.js";
@@ -126,11 +127,27 @@ function makeCellValues(layer, stopped, arrived) {
 	};
 }
 
+/** Has Python give a token, by a message, as the state of the model is saved with the notebook. @param {Model} model @returns {(refused?: string) => Promise<string>} */
+const tokenFrom =
+	(model) =>
+	(refused = "") =>
+		new Promise((resolve, reject) => {
+			const take = (/** @type {{ token?: string }} */ { token }) => {
+				if (token === undefined) return;
+				model.off("msg:custom", take);
+				if (token) resolve(token);
+				else reject(new Error("the function of token has failed"));
+			};
+			model.on("msg:custom", take);
+			model.send({ refused });
+		});
+
 /** @param {Model} model @param {HTMLElement} el @param {AbortSignal} stopped */
 async function start(model, el, stopped) {
 	const layer = await openLayer(model.get("server"), model.get("layer"), {
 		style: model.get("layer_style"),
 		signal: stopped,
+		token: model.get("has_token") ? tokenFrom(model) : undefined,
 	});
 	const frame = document.createElement("div");
 	frame.style.height = `${model.get("height")}px`;

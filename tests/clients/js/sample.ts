@@ -11,6 +11,7 @@ import {
 	rampTable,
 	type Series,
 	sampleValue,
+	type Token,
 } from "chronotile";
 import "chronotile/chart";
 import { makeCubeLayer as makeLeafletLayer } from "chronotile/leaflet";
@@ -24,6 +25,12 @@ import OpenLayersMap from "ol/Map.js";
 
 const loader = new CubeLoader({ maxBytes: 2 ** 26 });
 const layer: Layer = await openLayer("http://127.0.0.1:8000", "NDVI", { style: "ndvi", loader });
+const token: Token = async (refused?: string) => refused ?? "ctk_key";
+const signedIn: Layer[] = [
+	await openLayer("http://127.0.0.1:8000", "NDVI", { token }),
+	await openLayer("http://127.0.0.1:8000", "NDVI", { token: () => "ctk_key" }),
+	await openLayer("http://127.0.0.1:8000", "NDVI", { token: "ctk_key" }),
+];
 const title: string = layer.title;
 const [west, , , north]: [number, number, number, number] = layer.bbox;
 const series: Series = await layer.series({ lon: west, lat: north }, { datetime: "2024" });
@@ -56,8 +63,10 @@ const colours: Uint32Array = rampTable([
 	[1, "#ffffff"],
 ])(cube.header);
 
-export { colours, ends, RequestError, title, value, values };
+export { colours, ends, RequestError, signedIn, title, value, values };
 
+// @ts-expect-error a token is text
+openLayer("http://127.0.0.1:8000", "NDVI", { token: 5 });
 // @ts-expect-error a place has two coordinates
 chart.show({ lon: west });
 // @ts-expect-error the layer of MapLibre needs an id
