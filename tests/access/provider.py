@@ -26,6 +26,7 @@ class Provider:
     def __init__(self) -> None:
         self.url = ""
         self.fetches = 0
+        self.is_away = False
         self.keys: list[Any] = []
         self.further: list[object] = []
         """What it shows among its keys besides."""
@@ -60,6 +61,8 @@ class Provider:
         if path.endswith("/openid-configuration"):
             return {"issuer": self.url, "jwks_uri": f"{self.url}/keys"}
         self.fetches += 1
+        if self.is_away:
+            return None
         shown = KeySet(self.keys).as_dict(private=False)
         return {"keys": [*self.further, *shown["keys"]]}
 

@@ -108,22 +108,57 @@ def test_clocks_may_differ_by_half_a_minute(provider: Provider) -> None:
         issuer.verify(token)
 
 
-def test_keys_are_fetched_for_an_unknown_one_once_a_minute(provider: Provider) -> None:
+def test_tokens_of_new_keys_pass_at_once_and_those_of_old_ones_still(provider: Provider) -> None:
+    """A provider may change its keys a few times within the minute, as Keycloak does when another one is added."""
+    issuer = issuer_of(provider)
+    tokens = [provider.token()]
+    for algorithm in ("ES256", "EdDSA", "RS256"):
+        provider.rotate(algorithm)
+        tokens.append(provider.token())
+        anyio.run(issuer.refresh, tokens[-1])
+
+    assert [issuer.verify(each).name for each in tokens] == ["user:ann"] * 4
+    assert provider.fetches == 4
+
+
+def test_keys_that_the_provider_lacks_are_looked_for_once_a_minute_and_few_at_a_time(provider: Provider) -> None:
     clocks = Clocks()
     issuer = issuer_of(provider, clocks)
-    before = provider.token()
+
+    def fetched_for(*key_ids: str) -> int:
+        before = provider.fetches
+        for each in key_ids:
+            anyio.run(issuer.refresh, f"{encoded({'alg': 'RS256', 'kid': each})}.e30.")
+        return provider.fetches - before
+
+    assert fetched_for("a", "a", "a") == 1
+    assert fetched_for(*map(str, range(1000))) == 2
     provider.rotate("ES256")
-    for _ in range(3):
-        anyio.run(issuer.refresh, provider.token())
-    assert provider.fetches == 1
+    assert fetched_for("key-1") == 0
     with pytest.raises(Unauthenticated):
         issuer.verify(provider.token())
+    clocks.monotonic += 15
+    assert fetched_for("key-1") == 1
+    assert issuer.verify(provider.token()).name == "user:ann"
+    clocks.monotonic += 30
+    assert fetched_for("a") == 0
+    clocks.monotonic += 15
+    assert fetched_for("a") == 1
 
-    clocks.monotonic += 61
+
+def test_a_provider_that_is_away_is_asked_four_times_a_minute(provider: Provider) -> None:
+    clocks = Clocks()
+    issuer = issuer_of(provider, clocks)
+    before, provider.is_away = provider.token(), True
+    provider.rotate("ES256")
+    for _ in range(60):
+        anyio.run(issuer.refresh, provider.token())
+        clocks.monotonic += 1
+    assert provider.fetches == 1 + 4
+    assert issuer.verify(before).name == "user:ann"
+    provider.is_away = False
     anyio.run(issuer.refresh, provider.token())
-
-    assert provider.fetches == 2
-    assert issuer.verify(provider.token()).name == issuer.verify(before).name == "user:ann"
+    assert issuer.verify(provider.token()).name == "user:ann"
 
 
 def test_a_provider_that_never_answered_is_away(provider: Provider) -> None:

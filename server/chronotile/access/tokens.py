@@ -25,7 +25,11 @@ LEEWAY_S = 30.0
 MOST_TOKEN_BYTES = 16_384
 MOST_DOCUMENT_BYTES = 1 << 20
 REFRESH_S = 60.0
-"""Least time between two fetches of the keys."""
+"""Least time between two fetches of the keys for one that the provider did not have."""
+MOST_FETCHES = 4
+"""Of the keys at once: a provider that begins to sign by a new key names it when it is used, not before."""
+FETCH_S = 15.0
+"""After which there may be one fetch more."""
 KEPT_S = 3_600.0
 """After which its keys are fetched again."""
 NOT_ACCEPTED = "the credential is not accepted: it is wrong, has expired, or is for another server"
@@ -53,29 +57,38 @@ class Issuer:
         self._clock, self._monotonic = clock, monotonic_clock
         self._keys: Any = None
         self._fetching = anyio.Lock()
-        self._fetched_s, self._tried_s = -KEPT_S, -REFRESH_S
+        self._fetched_s, self._all_allowed_s = -KEPT_S, 0.0
+        self._absent = dict[str | None, float]()
 
     async def refresh(self, token: str) -> None:
-        """Fetch the keys if they are old or lack that of a token, once a minute at most; old ones stay if it fails."""
+        """Fetch the keys if they are old or lack that of a token, a few times a minute; old ones stay if it fails."""
         if self._needs_refresh(token):
             async with self._fetching:
                 if self._needs_refresh(token):
-                    await anyio.to_thread.run_sync(self._refresh)
+                    await anyio.to_thread.run_sync(self._refresh, _key_id(token))
 
     def _needs_refresh(self, token: str) -> bool:
         now = self._monotonic()
-        if now - self._tried_s < REFRESH_S:
+        if self._all_allowed_s - now > (MOST_FETCHES - 1) * FETCH_S:
             return False
-        return now - self._fetched_s >= KEPT_S or _key_id(token) not in self._ids()
+        if now - self._fetched_s >= KEPT_S:
+            return True
+        key_id = _key_id(token)
+        return key_id not in self._ids() and now - self._absent.get(key_id, -REFRESH_S) >= REFRESH_S
 
-    def _refresh(self) -> None:
+    def _refresh(self, key_id: str | None) -> None:
+        used = 1
         try:
             self._keys = self._fetched()
             self._fetched_s = self._monotonic()
         except (ChronotileError, ValueError, KeyError, TypeError, AttributeError) as error:
+            used = MOST_FETCHES
             log.warning("the keys of the provider %s cannot be fetched: %s", self.settings.issuer, error)
-        finally:
-            self._tried_s = self._monotonic()
+        now = self._monotonic()
+        self._all_allowed_s = min(max(self._all_allowed_s, now) + used * FETCH_S, now + MOST_FETCHES * FETCH_S)
+        self._absent = {each: since for each, since in self._absent.items() if now - since < REFRESH_S}
+        if used == 1 and key_id not in self._ids():
+            self._absent[key_id] = now
 
     def verify(self, token: str) -> Principal:
         """Return whose token it is.
