@@ -13,6 +13,10 @@ SAMPLE ?=
 REST  ?= -n 3
 BENCH ?= $(if $(TMPDIR),$(TMPDIR),/tmp)/chronotile-bench
 IMAGES ?= $(if $(TMPDIR),$(TMPDIR),/tmp)/chronotile-image
+# Of test-keycloak: the distribution, kept outside of the repository, and its version.
+KEYCLOAK_VERSION := 26.7.3
+KEYCLOAKS ?= $(if $(TMPDIR),$(TMPDIR),/tmp)/chronotile-keycloak
+KEYCLOAK := $(KEYCLOAKS)/keycloak-$(KEYCLOAK_VERSION)
 # Of the packages that the image has, besides those of the base.
 IMAGE_EXTRAS := access analysis dask netcdf postgresql s3 video zarr
 BIN   := $(VENV)/bin
@@ -59,7 +63,7 @@ DEMO   := server/chronotile/demo/landscape.npz.xz
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install demo test test-all test-quick test-rest test-full test-313 durations test-server test-viewer coverage check replay record trace image-test docs viewer bench bench-full bench-peers bench-browser demo-data clients client-js client-widget dist lock clean
+.PHONY: help install demo test test-all test-quick test-rest test-full test-313 durations test-server test-viewer coverage check replay record trace test-keycloak image-test docs viewer bench bench-full bench-peers bench-browser demo-data clients client-js client-widget dist lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## \(.*\)/\1|\2/p' Makefile | awk -F'|' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -108,6 +112,9 @@ test-viewer:
 	@echo "npm is missing: the viewer's tests are not run. Install Node 20 with npm to run them."
 	@test -z "$(CHRONOTILE_TEST_STRICT)"
 endif
+
+test-keycloak: $(SERVER) $(KEYCLOAK)/.installed ## run the tests with Keycloak itself, for five minutes (Java 17 and Maven; KEYCLOAKS: its folder)
+	CHRONOTILE_TEST_KEYCLOAK=$(KEYCLOAK) $(BIN)/python -m pytest -m audit tests/keycloak
 
 image-test: $(SERVER) ## build the image with buildah and run it, as root on Debian (IMAGES: the folder of its bases)
 	CHRONOTILE_TEST_IMAGE=$(IMAGES) $(BIN)/python -m pytest -m slow tests/image
@@ -257,6 +264,13 @@ $(STAC): tests/stac_clients/requirements.lock | $(SERVER)
 $(CDSE): tests/cdse/requirements.lock | $(SERVER)
 	$(BIN)/python -m venv $(VENV)/cdse
 	$(VENV)/cdse/bin/python -m pip install --quiet --requirement tests/cdse/requirements.lock
+	@touch $@
+
+# 180 MB, of Maven Central.
+$(KEYCLOAK)/.installed:
+	rm -rf $(KEYCLOAK)
+	mvn --quiet --batch-mode dependency:copy -DoutputDirectory=$(KEYCLOAKS) -Dartifact=org.keycloak:keycloak-quarkus-dist:$(KEYCLOAK_VERSION):zip
+	unzip -q -d $(KEYCLOAKS) $(KEYCLOAKS)/keycloak-quarkus-dist-$(KEYCLOAK_VERSION).zip
 	@touch $@
 
 # What builds and describes a release, apart from what it describes.

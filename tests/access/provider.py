@@ -17,7 +17,12 @@ AUDIENCE = "chronotile"
 
 def encoded(part: object) -> str:
     """Return a part of a token."""
-    return urlsafe_b64encode(orjson.dumps(part)).decode().rstrip("=")
+    return encoded_bytes(orjson.dumps(part))
+
+
+def encoded_bytes(text: bytes) -> str:
+    """Return bytes in base64url, as tokens have them."""
+    return urlsafe_b64encode(text).decode().rstrip("=")
 
 
 class Provider:

@@ -21,7 +21,7 @@ def _subject(text: str) -> str:
 
 def _issuer(text: str) -> str:
     parts = urlsplit(text)
-    is_local = parts.scheme == "http" and parts.hostname in _LOOPBACK
+    is_local = parts.scheme == "http" and (parts.hostname in _LOOPBACK or f"{parts.hostname}".endswith(".localhost"))
     if not parts.hostname or not (parts.scheme == "https" or is_local) or parts.query or parts.fragment:
         raise ValueError(f"{text[:80]!r} is not an issuer; accepted are https:// URLs, and http://localhost")
     return text

@@ -1,0 +1,2 @@
+-- Keycloak's own, beside the one of the jobs, keys and items of maps.
+CREATE DATABASE keycloak;
