@@ -23,7 +23,8 @@ from chronotile.http.endpoint import problem_response, with_error_caching
 from chronotile.http.guard import Guard
 from chronotile.http.job_access import client_of
 from chronotile.http.respond import header_value, join_values, set_headers
-from chronotile.http.run import GRANTS, KEY_PATH, PRINCIPAL, Principal, ServerState
+from chronotile.http.run import GRANTS, KEY_PATH, PRINCIPAL, SHARE, Principal, ServerState, Share
+from chronotile.jobs.queue.shares import PREFIX as SHARE_PREFIX
 from chronotile.pipeline.granted import EVERYBODY, granted
 from chronotile.pipeline.services import Services
 
@@ -37,6 +38,8 @@ _LOGIN = re.compile(r"/login(?=/wmt?s(/|$))")
 _OPENEO_PREFIX = re.compile(r"oidc/\w{1,20}/|basic//")
 """What clients of openEO write before tokens (API 1.2, "Authentication"): which provider a token is of."""
 _PROCESS_PREFIXES = ("/ogcapi/processes", "/ogcapi/jobs")
+_SHARED = re.compile(r"/ogcapi/jobs/[0-9a-f]{32}(/results(/[^/]+)?)?")
+"""Paths of one job that those may read who have a link to it."""
 _DOWNLOAD_PREFIXES = ("/zarr/", "/products/")
 _DOWNLOADS = re.compile(
     r"/odata/v1/Products\([^)]*\)/(\$value|Nodes|Assets)|/ogcapi/collections/[^/]+/(coverage|cube|area|radius)(/|$)"
@@ -65,9 +68,9 @@ class Gate:
         try:
             is_private = await self._admit(scope, state, rules)
         except ChronotileError as error:
-            await Guard(_refusal(error, scope))(scope, receive, _with_privacy(send, is_private=True))
+            await Guard(_refusal(error, scope))(scope, receive, _with_privacy(send, scope, is_private=True))
             return
-        await self._app(scope, receive, _with_privacy(send, is_private=is_private))
+        await self._app(scope, receive, _with_privacy(send, scope, is_private=is_private))
 
     async def _admit(self, scope: Scope, state: ServerState, rules: AccessRules) -> bool:
         """Give the request its principal and grants; return whether these are more than those of everyone.
@@ -79,9 +82,13 @@ class Gate:
             UnknownPath: It is for operators.
         """
         principal, subjects = None, EVERYBODY
-        if scope["method"] != "OPTIONS":  # browsers send preflights without a credential
+        if scope["method"] == "OPTIONS":  # browsers send preflights without a header, and whatever the key
+            _take(scope, _KEY_PATH)
+        else:
             principal = await self._principal(scope, state, rules)
         path = _path_of(scope)
+        if SHARE in scope and not (scope["method"] in {"GET", "HEAD"} and _SHARED.fullmatch(path)):
+            raise UnknownPath(f"there is nothing at {path[:200]!r}")
         right = _right_for(path)
         if principal is not None:
             scope[PRINCIPAL] = principal
@@ -105,6 +112,9 @@ class Gate:
             raise Unauthenticated("this address needs a credential: an API key as the password, or a token")
         if credential is None or (state.items is not None and state.items.is_token(credential)):
             return None  # what writes items verifies the operator's token; to read it grants nothing
+        if KEY_PATH in scope and credential.startswith(SHARE_PREFIX):
+            scope[SHARE] = await self._credentials.share(credential)
+            return None
         return await self._credentials.identify(credential, rules, scope)
 
 
@@ -158,6 +168,16 @@ class _Credentials:
         self._issuer: Issuer | None = None
         self._of_tokens = OrderedDict[bytes, Principal]()
         self._failed = FailedTokens()
+
+    async def share(self, secret: str) -> Share:
+        """Return what a link to a job shows; the keys are read again, of which one may be that of the job's owner.
+
+        Raises:
+            SourceUnavailable: They cannot be.
+        """
+        digest = digest_of(secret)
+        await self._keys.find(digest)
+        return Share(digest=digest, is_valid=self._keys.is_valid)
 
     async def identify(self, credential: str, rules: AccessRules, scope: Scope) -> Principal:
         """Return the user of a credential; errors are those of `Gate._admit`."""
@@ -253,15 +273,22 @@ def _refusal(error: ChronotileError, scope: Scope) -> ASGIApp:
     return response
 
 
-def _with_privacy(send: Send, *, is_private: bool) -> Send:
-    """Return what sends answers that shared caches keep apart, and private ones not at all."""
+def _with_privacy(send: Send, scope: Scope, *, is_private: bool) -> Send:
+    """Return what sends answers that shared caches keep apart, and private ones not at all.
+
+    Requests to other sites do not name an address with a key; what a link to a job shows stays in no cache.
+    """
 
     async def send_private(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = message["headers"]
             vary = b", ".join(filter(None, (join_values(headers, b"vary"), b"Authorization")))
             added = [(b"vary", vary)]
-            if is_private and b"no-store" not in header_value(headers, b"cache-control"):
+            if KEY_PATH in scope:
+                added.append((b"referrer-policy", b"no-referrer"))
+            if SHARE in scope:
+                added.append((b"cache-control", b"private, no-store"))
+            elif is_private and b"no-store" not in header_value(headers, b"cache-control"):
                 added.append((b"cache-control", b"private, no-cache"))
             set_headers(message, added)
         await send(message)

@@ -201,6 +201,11 @@ class HeldKeys:
             raise self._fault
         return None if found is None or found.until <= time() else found
 
+    def is_valid(self, user: str | None) -> bool:
+        """Return whether a user may still exist: of a key, whether it was valid when keys were read last."""
+        is_key = user is not None and user.startswith("key:")
+        return not is_key or any(each.name == user and each.until > time() for each in self._users.values())
+
     def close(self) -> None:
         """Close the connections to the database."""
         if self._table is not None:

@@ -162,7 +162,7 @@ EXPOSED = (
     "Content-Range, Warning, Link, Location, Preference-Applied, Repr-Digest, Retry-After, Server-Timing, X-Request-Id"
 )
 METHODS = "GET, HEAD, POST, OPTIONS"
-METHODS_OF_JOBS = "GET, HEAD, DELETE, OPTIONS"
+METHODS_OF_JOBS = "GET, HEAD, POST, DELETE, OPTIONS"
 ONE_DAY_S = "86400"
 
 _OF_PROXIES = ("forwarded", "x-forwarded", "x-original-")

@@ -39,6 +39,9 @@ PRINCIPAL = "chronotile.principal"
 KEY_PATH = "chronotile.key_path"
 """Where a request has the beginning of its path that was a key, which its links repeat."""
 
+SHARE = "chronotile.share"
+"""Where a request has the secret of a link to one job, if its path began with that."""
+
 RECEIVED_HOSTS = "chronotile.received_hosts"
 """Where a request has the `Host` lines that it came with, if a trusted proxy forwarded a host."""
 
@@ -137,8 +140,22 @@ class Principal:
     """What a key may be used for; `None`: for all that its subjects may do."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """The secret of a link to one job, which may be wrong."""
+
+    digest: bytes
+    is_valid: Callable[[str | None], bool]
+    """Whether a user who made a link may still exist."""
+
+
 class Grants(Protocol):
     """What the client may use."""
+
+    @property
+    def subjects(self) -> frozenset[str]:
+        """Which the client is."""
+        ...
 
     def of(self, services: Services) -> Services:
         """Return these services as far as they may be used: the same object for the same services."""
@@ -187,6 +204,11 @@ def base_url(request: Request) -> str:
     if configured:
         return f"{configured}{request.scope.get(KEY_PATH, '')}"
     return str(request.base_url).rstrip("/")
+
+
+def url_without_key(request: Request) -> str:
+    """Return the base URL as of a request whose path has no key: for links that go to others."""
+    return base_url(request).removesuffix(request.scope.get(KEY_PATH, ""))
 
 
 REFUSED_BY = "chronotile.refused_by"

@@ -14,6 +14,7 @@ from chronotile.jobs.queue.faults import no_job, storing_results
 from chronotile.jobs.queue.job_folder import RESULTS, ResultFiles, TemporaryFolders, forget, remove_files
 
 if TYPE_CHECKING:
+    from chronotile.jobs.queue.shares import Shares
     from chronotile.jobs.queue.table import JobStore, JobTable
 
 
@@ -94,6 +95,23 @@ class JobService:
         """
         jobs, count = self.table.jobs(users=[user], **selection)
         return self.table.heartbeat.mark_unattended(jobs), count
+
+    @property
+    def shares(self) -> "Shares":
+        """The links to jobs; raises as `store`."""
+        return self.store.shares
+
+    def shared_job(self, id_: str, digest: bytes) -> tuple[Job, frozenset[str]]:
+        """Return a job to which a link leads, with the subjects that its owner was when making the link.
+
+        Raises:
+            UnknownPath: No link with that secret leads to a job of that id now.
+            SourceUnavailable: No jobs can be stored.
+        """
+        subjects = self.shares.subjects(id_, digest)
+        if subjects is None:
+            raise no_job(id_)
+        return self._marked(self.table.job(id_)), subjects
 
     def execution_without_inputs(self, job: Job) -> Execution:
         """Return the execution that a job is for, without its inputs.

@@ -46,6 +46,7 @@ from chronotile.jobs.queue.schema import (
     row_of,
     storable,
 )
+from chronotile.jobs.queue.shares import Shares
 
 MOST_LISTED = 1000
 LOG_LINES = 1000
@@ -336,6 +337,7 @@ class JobStore:
     table: JobTable
     folder: Path
     """With a folder for the files of each job, by its id."""
+    shares: Shares
 
     def close(self) -> None:
         """Let go of the database."""
@@ -357,7 +359,7 @@ def open_store(url: str | None, folder: Path, *, archive: str) -> JobStore:
     """
     engine = open_engine(url, folder)
     make_private(folder)
-    return JobStore(engine=engine, table=JobTable(engine, archive=archive), folder=folder)
+    return JobStore(engine=engine, table=JobTable(engine, archive=archive), folder=folder, shares=Shares(engine))
 
 
 WORDS = {"running": "that it runs", "successful": "that it is done", "failed": "that it failed"}

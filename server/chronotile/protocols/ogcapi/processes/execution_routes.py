@@ -18,7 +18,18 @@ from chronotile.core.web.fetch import Fetched
 from chronotile.http.endpoint import body_of, offer_job
 from chronotile.http.job_access import client_of, require_job_access
 from chronotile.http.respond import caching
-from chronotile.http.run import EXECUTIONS, FETCHES, JOBS, PLANS, RESULTS, run, services_of, state_of, user_of
+from chronotile.http.run import (
+    EXECUTIONS,
+    FETCHES,
+    JOBS,
+    PLANS,
+    RESULTS,
+    run,
+    services_of,
+    state_of,
+    url_without_key,
+    user_of,
+)
 from chronotile.jobs.processes.execute import ASK_FOR_A_JOB, SYNC_S, execute, plan_execution
 from chronotile.jobs.processes.inputs import layer_names_in
 from chronotile.jobs.processes.process import JobPlan, Process
@@ -112,7 +123,7 @@ async def post_execution(request: Request) -> Response:
     preferred = preferences_of(request.headers.getlist("prefer"))
     if preferred.is_async or "origin" in request.headers:  # a page that may use no jobs may not make work here either
         require_job_access(request)
-    execution, subscriber = await _read_execution(request, process_of(request.path_params["processID"]), context)
+    execution, subscriber = await _read_execution(request, process_of(request.path_params["processID"]))
     if subscriber is not None and not preferred.is_async:
         raise InvalidParameter(f"only jobs notify subscribers; {ASK_FOR_A_JOB}", locator="subscriber")
     if will_want_references(execution):
@@ -129,16 +140,14 @@ async def post_execution(request: Request) -> Response:
     return await _do_now(request, execution, plan, context, preferred=preferred)
 
 
-async def _read_execution(
-    request: Request, process: Process, context: DocumentContext
-) -> tuple[Execution, Subscriber | None]:
+async def _read_execution(request: Request, process: Process) -> tuple[Execution, Subscriber | None]:
     """What a request asks of a process, with what its inputs refer to, and who hears how it goes on."""
     state, body = state_of(request), await body_of(request)
     offer_job(request, lambda: execution_offer(process))
 
     def read() -> tuple[Json, Subscriber | None, Sequence[Reference]]:
         members = members_of(process, body, media_type=request.headers.get("content-type", JSON))
-        subscriber = subscriber_of(members, state.subscriber_places, base=context.root)
+        subscriber = subscriber_of(members, state.subscriber_places, base=url_without_key(request))
         return members, subscriber, references_of(process, members["inputs"], state.input_places)
 
     members, subscriber, references = await run(request, JOBS, read)

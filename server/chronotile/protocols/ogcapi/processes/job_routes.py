@@ -1,10 +1,10 @@
 """`/ogcapi/jobs`: what was requested, how far it is, and what came of it (OGC 18-062r2 §7.12, §11)."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import orjson
 from starlette.requests import Request
@@ -13,7 +13,17 @@ from starlette.responses import Response
 from chronotile.core.errors import SourceUnavailable, UnknownPath
 from chronotile.core.model.job import ENDED, Execution, Job, JobDetails, Result
 from chronotile.http.endpoint import MEDIA_TYPE as PROBLEM
-from chronotile.http.run import JOBS, RESULTS, run, services_of, state_of, user_of
+from chronotile.http.run import (
+    JOBS,
+    RESULTS,
+    SHARE,
+    Share,
+    run,
+    services_of,
+    state_of,
+    url_without_key,
+    user_of,
+)
 from chronotile.jobs.processes.registry import output_schema, processes
 from chronotile.jobs.queue.faults import no_job
 from chronotile.jobs.queue.job_folder import ResultFiles
@@ -56,6 +66,8 @@ from chronotile.protocols.ogcapi.processes.params import PAGING, SELECTION, jobs
 from chronotile.protocols.ogcapi.processes.results import file_response, results_of, results_response
 
 Found = TypeVar("Found")
+OF_OTHERS = ("up", "related")
+"""Relations of links that lead to more than a job."""
 
 
 async def get_jobs(request: Request) -> Response:
@@ -87,17 +99,22 @@ async def get_job(request: Request) -> Response:
     context = context_for(request, query)
     is_page = form_of(request) == "html"
 
-    def find() -> tuple[Job, JobDetails, Sequence[Download]]:
-        job = desk.job(id_, user=user_of(request))
+    is_shared = SHARE in request.scope
+    site = replace(context, root=url_without_key(request)) if is_shared else context
+
+    def find() -> tuple[Job, JobDetails | None, Sequence[Download]]:
+        job = granted_job(id_, request) if is_shared else desk.job(id_, user=user_of(request))
         if not is_page:
-            return job, JobDetails(), ()
-        return job, desk.details(job, most=MOST_SHOWN), downloads(job, desk.result_files(job), context)
+            return job, None, ()
+        details = None if is_shared else desk.details(job, most=MOST_SHOWN)
+        return job, details, downloads(job, desk.result_files(job), context)
 
     job, details, results = await run(request, JOBS, find)
     document = status_document(job, context)
-    return await document_in(
-        request, context, document, partial(job_page, job, details, document, context, results=results)
-    )
+    if is_shared:
+        document["links"] = [each for each in document["links"] if each["rel"] not in OF_OTHERS]
+    page = partial(job_page, job, details, document, site, address=job_address(job, context), results=results)
+    return await document_in(request, context, document, page)
 
 
 async def delete_job(request: Request) -> Response:
@@ -156,14 +173,32 @@ def granted_job(id_: str, request: Request) -> Job:
         SourceUnavailable: No jobs can be stored.
     """
     desk, services = state_of(request).jobs, services_of(request)
-    job = desk.job(id_, user=user_of(request))
-    if services.narrowed_from is not None:
-        inputs = desk.table.execution(job.id).inputs.values()
-        names = [each for given in inputs for each in (given if isinstance(given, list) else [given])]
-        granted, all_ = services.catalogue.has_name, services.origin.catalogue.has_name
-        if any(isinstance(name, str) and all_(name) and not granted(name) for name in names):
+    share: Share | None = request.scope.get(SHARE)
+    catalogue, all_ = services.catalogue, services.origin.catalogue
+    if share is None:
+        job = desk.job(id_, user=user_of(request))
+    else:
+        job, subjects = desk.shared_job(id_, share.digest)
+        if not share.is_valid(job.user):
+            raise no_job(id_)
+        catalogue = all_.granted(subjects, "process")
+    if catalogue is not all_:
+        names = (*_names_in(desk.table.execution(job.id).inputs), *_names_read(job))
+        if any(all_.has_name(name) and not catalogue.has_name(name) for name in names):
             raise no_job(id_)
     return job
+
+
+def _names_in(inputs: Mapping[str, Any]) -> Iterator[str]:
+    for given in inputs.values():
+        yield from (each for each in (given if isinstance(given, list) else [given]) if isinstance(each, str))
+
+
+def _names_read(job: Job) -> Iterator[str]:
+    # Layers of which its results were made, by their ids of then.
+    for result in job.results.values():
+        for source in (result.metadata or {}).get("sources", ()):
+            yield from source["layers"]
 
 
 async def _ended(request: Request) -> tuple[Job, JobService, DocumentContext]:
@@ -309,9 +344,15 @@ def jobs_page(document: Json, context: DocumentContext) -> bytes:
 
 
 def job_page(
-    job: Job, details: JobDetails, document: Json, context: DocumentContext, *, results: Sequence[Download]
+    job: Job,
+    details: JobDetails | None,
+    document: Json,
+    context: DocumentContext,
+    *,
+    address: str,
+    results: Sequence[Download],
 ) -> bytes:
-    """Return how far a job is as HTML, with its results, what was requested and its log."""
+    """Return how far a job is as HTML, with its results, and for its owner what was requested and its log."""
     reason = "" if job.fault is None else f"failed: {job.fault.detail}"  # which the page has above
     return document_page(
         f"Job {_short_id(job.id)}",
@@ -319,13 +360,15 @@ def job_page(
         context,
         above=[PageLink(title="Jobs", href=f"{context.base}/jobs?f=html")],
         template="job",
-        address=job_address(job, context),
+        address=address,
         is_known=job.process in processes(),
         refresh_s=None if job.status in ENDED else REFRESH_S,
         results=results,
-        inputs=details.inputs,
+        inputs=None if details is None else details.inputs,
         fault=job.fault,
-        log=[(moment_text(moment), "failed" if text == reason else text) for moment, text in details.log],
+        log=[(moment_text(moment), "failed" if text == reason else text) for moment, text in details.log]
+        if details is not None
+        else (),
         seconds_text=_seconds_text,
     )
 

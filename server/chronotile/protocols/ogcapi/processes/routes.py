@@ -9,6 +9,7 @@ from starlette.responses import Response
 from chronotile.core.model.job import STATUSES
 from chronotile.jobs.processes.process import MOST_TIMES
 from chronotile.jobs.processes.registry import process_of, processes
+from chronotile.jobs.queue.shares import DAYS, MOST_DAYS
 from chronotile.protocols.common.openapi import (
     ADDRESS,
     COUNT,
@@ -40,6 +41,7 @@ from chronotile.protocols.ogcapi.processes.execution_routes import operation as 
 from chronotile.protocols.ogcapi.processes.job_routes import operations as job_operations
 from chronotile.protocols.ogcapi.processes.job_routes import process_page, processes_page
 from chronotile.protocols.ogcapi.processes.params import PAGING, TYPE, paging_of
+from chronotile.protocols.ogcapi.processes.share_routes import operations as share_operations
 from chronotile.protocols.ogcapi.processes.subscriber import OF_MEMBERS
 
 
@@ -82,6 +84,7 @@ operations = (
     ),
     execution_operation,
     *job_operations,
+    *share_operations,
 )
 
 
@@ -186,6 +189,19 @@ SCHEMAS: Mapping[str, Json] = {
             "times": {**list_of(_TIME), "description": f"All of them, where they are no more than {MOST_TIMES}"},
         },
     ),
+    "JobShareRequest": _all_optional(
+        {
+            "days": {
+                "type": "number",
+                "minimum": 0,
+                "exclusiveMinimum": True,
+                "maximum": MOST_DAYS,
+                "default": DAYS,
+                "description": "How long the link leads to the job",
+            }
+        }
+    ),
+    "JobShare": object_of({"href": ADDRESS, "expires": _TIME}),
     "JobList": object_of(
         {"jobs": list_of(ref("Job")), "links": list_of(ref("Link"))}, {"numberMatched": INDEX, "numberReturned": INDEX}
     ),

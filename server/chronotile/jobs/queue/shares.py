@@ -1,0 +1,121 @@
+"""Links by which others may see one job: of the secret of each a digest is stored, with the subjects its owner was."""
+
+import secrets
+from collections.abc import Callable, Collection
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from hashlib import sha256
+
+import orjson
+from sqlalchemy import (
+    Column,
+    Connection,
+    Engine,
+    Float,
+    ForeignKey,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    delete,
+    insert,
+    literal,
+    or_,
+    select,
+)
+
+from chronotile.core.database import making_tables
+from chronotile.core.model.job import ID
+from chronotile.jobs.queue.database import JOBS as USAGE
+from chronotile.jobs.queue.database import database_time, read_transaction
+from chronotile.jobs.queue.faults import no_job
+from chronotile.jobs.queue.schema import JOBS
+
+VERSION = 1
+"""Of the table, whose name has it: no version of chronotile misreads what another writes."""
+PREFIX = "cts_"
+"""Prefix by which the secret of a link differs from a key."""
+DAYS, MOST_DAYS = 7.0, 90.0
+"""How long a link leads somewhere: by default, and at most."""
+DAY_S = 86_400.0
+METADATA = MetaData()
+SHARES = Table(
+    f"chronotile_job_shares_{VERSION}",
+    METADATA,
+    Column("job", ForeignKey(JOBS.c.id, ondelete="CASCADE"), primary_key=True),
+    Column("digest", LargeBinary(32), nullable=False),
+    Column("subjects", Text, nullable=False),  # JSON
+    Column("expires", Float(53), nullable=False),
+)
+_MAKING = 7_105_104
+"""Advisory lock that is held while the table is made."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewShare:
+    """A link that was just made."""
+
+    secret: str
+    expires: float
+    """Seconds since 1970, UTC."""
+
+
+class Shares:
+    """The links to jobs, at most one to each; the table is made for the first one.
+
+    Args:
+        engine: Of the table of jobs, which is there.
+        clock: Of that table, seconds since 1970.
+
+    Raises:
+        SourceUnavailable: The database is away, damaged, or locked by others for too long; so may each method.
+        StorageFull: There is no room left; so may each method that writes.
+    """
+
+    def __init__(self, engine: Engine, *, clock: Callable[[Connection], float] = database_time) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._is_made = False
+
+    def create(self, job: str, *, subjects: Collection[str], days: float) -> NewShare:
+        """Return a link to a job, in place of the one that it may have.
+
+        Args:
+            job: Its id.
+            subjects: Which its owner is: the link shows no more than they may.
+            days: How long it leads there.
+
+        Raises:
+            UnknownPath: The job was forgotten.
+        """
+        secret = PREFIX + secrets.token_urlsafe(32)
+        digest, written = sha256(secret.encode()).digest(), orjson.dumps(sorted(subjects)).decode()
+        with self._writing() as connection:
+            now = self._clock(connection)
+            expires = now + days * DAY_S
+            connection.execute(delete(SHARES).where(or_(SHARES.c.job == job, SHARES.c.expires <= now)))
+            row = select(JOBS.c.id, literal(digest), literal(written), literal(expires)).where(JOBS.c.id == job)
+            names = ["job", "digest", "subjects", "expires"]
+            if connection.execute(insert(SHARES).from_select(names, row)).rowcount == 0:
+                raise no_job(job)
+        return NewShare(secret=secret, expires=expires)
+
+    def end(self, job: str) -> None:
+        """Let no link lead to a job."""
+        with self._writing() as connection:
+            connection.execute(delete(SHARES).where(SHARES.c.job == job))
+
+    def subjects(self, job: str, digest: bytes) -> frozenset[str] | None:
+        """Return the subjects of who made the link with a secret to a job; `None` where there is none now."""
+        if not ID.fullmatch(job):
+            return None
+        if not self._is_made:
+            with self._writing():
+                self._is_made = True
+        with read_transaction(self._engine) as connection:
+            is_it = SHARES.c.job == job, SHARES.c.digest == digest, SHARES.c.expires > self._clock(connection)
+            found = connection.scalar(select(SHARES.c.subjects).where(*is_it))
+        return None if found is None else frozenset(orjson.loads(found))
+
+    def _writing(self) -> AbstractContextManager[Connection]:
+        return making_tables(self._engine, USAGE, METADATA, _MAKING)

@@ -1,0 +1,80 @@
+"""`/ogcapi/jobs/{jobID}/share`: a link by which whoever has it may see one job, for some days."""
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from chronotile.core.errors import InvalidParameter, UnknownParameter, UnknownPath
+from chronotile.http.endpoint import body_of
+from chronotile.http.job_access import parsed
+from chronotile.http.run import GRANTS, JOBS, run, state_of, url_without_key, user_of
+from chronotile.jobs.queue.shares import DAYS, MOST_DAYS, NewShare
+from chronotile.protocols.common.openapi import body, ref
+from chronotile.protocols.ogcapi.block import Json, document_query
+from chronotile.protocols.ogcapi.processes.documents import JSON, OF_JOB, describe, live_job, moment_text
+from chronotile.protocols.ogcapi.processes.job_routes import JOB, granted_job
+
+
+async def post_share(request: Request) -> Response:
+    """Make a link by which whoever has it may see a job and its results."""
+    document_query(request)
+    desk, id_, grants = state_of(request).jobs, request.path_params["jobID"], request.scope.get(GRANTS)
+    if grants is None:
+        raise UnknownPath("there are no users here: whoever knows the address of a job may see it", locator="share")
+    days = _days_of(await body_of(request))
+
+    def share() -> NewShare:
+        return desk.shares.create(granted_job(id_, request).id, subjects=grants.subjects, days=days)
+
+    made = await run(request, JOBS, share)
+    href = f"{url_without_key(request)}/k/{made.secret}/ogcapi/jobs/{id_}"
+    document = {"href": href, "expires": moment_text(made.expires)}
+    return Response(orjson.dumps(document), status_code=201, media_type=JSON)
+
+
+async def delete_share(request: Request) -> Response:
+    """End the link to a job."""
+    document_query(request)
+    desk, id_ = state_of(request).jobs, request.path_params["jobID"]
+    await run(request, JOBS, lambda: desk.shares.end(desk.job(id_, user=user_of(request)).id))
+    return Response(status_code=204)
+
+
+def _days_of(body: bytes) -> float:
+    given = parsed(body) if body else {}
+    if not isinstance(given, dict):
+        raise InvalidParameter("the body must be a JSON object", locator="body")
+    unknown = next((name for name in given if name != "days"), None)
+    if unknown is not None:
+        raise UnknownParameter(f"{unknown[:80]} is not a member here; there is days", locator=unknown[:80])
+    days = given.get("days", DAYS)
+    if isinstance(days, bool) or not isinstance(days, int | float) or not 0 < days <= MOST_DAYS:
+        raise InvalidParameter(f"days must be a number above 0 and at most {MOST_DAYS:.0f}", locator="days")
+    return float(days)
+
+
+A_SHARE: Json = {
+    "description": "Link by which whoever has it may see the job and its results",
+    "content": {JSON: {"schema": ref("JobShare")}},
+}
+operations = (
+    describe(
+        "/jobs/{jobID}/share",
+        live_job(post_share),
+        "shareJob",
+        "Make a link to a job and its results, in place of the one it may have",
+        method="POST",
+        parameters=[JOB],
+        responses={"201": A_SHARE, **OF_JOB},
+        members={"requestBody": body(ref("JobShareRequest"), {"days": DAYS}, required=False)},
+    ),
+    describe(
+        "/jobs/{jobID}/share",
+        live_job(delete_share),
+        "unshareJob",
+        "End the link to a job",
+        method="DELETE",
+        parameters=[JOB],
+        responses={"204": {"description": "No link leads to the job"}, **OF_JOB},
+    ),
+)
