@@ -93,6 +93,7 @@ def _plan(inputs: Inputs, services: Services) -> JobPlan:
         held_bytes=0,
         shared={"times": instants_to_json(instants)},
         sources=[source_of(layer, instants)],
+        pixels=len(found.time.instants) * grid.width * grid.height,
     )
 
 

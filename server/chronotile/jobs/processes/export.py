@@ -36,6 +36,7 @@ from chronotile.jobs.processes.work.stored_coverage import (
     FILE_FORMATS,
     StoredCoverage,
     coverage_tasks,
+    most_file_bytes,
     store_partial_coverage,
     write_coverage,
 )
@@ -58,6 +59,8 @@ def _plan(inputs: Inputs, services: Services) -> JobPlan:
     alternative = "request a smaller bbox or fewer times"
     require_at_most("bytes of an export", coverage.nbytes, MOST_BYTES, alternative=alternative, locator="inputs.bbox")
     times = coverage.times
+    pictures = len(coverage.fields) * max(1, len(times))
+    itemsize = max(np.dtype(field.encoding.dtype).itemsize for field in coverage.fields)
     return JobPlan(
         tasks=coverage_tasks(coverage),
         seconds=coverage.nbytes / BYTES_A_SECOND,
@@ -68,6 +71,8 @@ def _plan(inputs: Inputs, services: Services) -> JobPlan:
             "shape": _shape(coverage),
         },
         sources=sources_of(coverage),
+        pixels=coverage.grid.width * coverage.grid.height * pictures,
+        result_bytes=most_file_bytes(coverage.grid, pictures, itemsize),
     )
 
 

@@ -77,6 +77,7 @@ def _plan(inputs: Inputs, services: Services) -> JobPlan:
         held_bytes=read_bytes((last - first) * width * count * np.dtype(encoding.dtype).itemsize),
         shared={"times": times.as_json, "count": count},
         sources=[times.source],
+        pixels=(last - first) * width * count,
     )
 
 

@@ -66,6 +66,7 @@ def _plan(inputs: Inputs, services: Services) -> JobPlan:
         held_bytes=cube.held_bytes,
         shared={"times": [instants_to_json(cube.times.instants)], "state": coverage.etag, FORMAT: shape.format},
         sources=sources_of(coverage),
+        pixels=numbers * len(cube.times),
     )
 
 

@@ -228,6 +228,10 @@ class JobPlan:
     """The input that all tasks and the end share, such as the times that were found: stored once for all tasks."""
     sources: Sequence[Source] = ()
     """What all tasks together read; `planned` adds the revisions."""
+    pixels: int = 0
+    """Of layers, at all times, that all tasks together compute with."""
+    result_bytes: int | None = None
+    """Of the file of the result at most, where that is known."""
 
     @property
     def revision(self) -> str | None:

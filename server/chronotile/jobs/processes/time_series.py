@@ -67,7 +67,8 @@ NAMES = {"layer": "layers", "time": "datetime"}
 
 
 def _plan(inputs: Inputs, services: Services) -> JobPlan:
-    tasks, times_of_layers, sources, seconds = list[Json](), dict[str, list[int]](), list[Source](), 0.0
+    tasks, times_of_layers, sources = list[Json](), dict[str, list[int]](), list[Source]()
+    seconds, pixels = 0.0, 0
     with locate_errors(NAMES):
         layers, points = _layers(inputs, services), _points(inputs, slice(None))
         format_ = inputs.get("format", TableFormat.CSV)
@@ -85,7 +86,9 @@ def _plan(inputs: Inputs, services: Services) -> JobPlan:
             require_few_tasks(len(tasks) + len(firsts), alternative="request fewer points, layers or times")
             tasks += [{"layer": layer, "first": first, "last": min(first + step, len(points))} for first in firsts]
             seconds += len(points) * (POINT_S + count * VALUE_S)
-    return JobPlan(tasks=tasks, seconds=seconds, held_bytes=0, shared={"times": times_of_layers}, sources=sources)
+            pixels += len(points) * count
+    shared = {"times": times_of_layers}
+    return JobPlan(tasks=tasks, seconds=seconds, held_bytes=0, shared=shared, sources=sources, pixels=pixels)
 
 
 def _run(inputs: Inputs, task: Json, work: Work) -> Json:

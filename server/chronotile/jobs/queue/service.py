@@ -44,11 +44,16 @@ class JobService:
         self._folder = folder
         self._archive = archive
         self._database_url = database_url
-        self._most_open = most_open
+        self.most_open = most_open
         self._bucket = bucket
         self._lock = threading.Lock()
         self._store: JobStore | None = None
         self._temporary = TemporaryFolders()
+
+    @property
+    def takes_jobs(self) -> bool:
+        """Whether jobs can be requested at all."""
+        return self._folder is not None
 
     @property
     def store(self) -> "JobStore":
@@ -153,7 +158,7 @@ class JobService:
             ServerBusy: This client has too many already, or all together have.
         """
         job = self.table.submit(
-            execution, user=user, most_open=self._most_open, subscriber=subscriber, revision=revision, client=client
+            execution, user=user, most_open=self.most_open, subscriber=subscriber, revision=revision, client=client
         )
         try:
             return self._marked(job)

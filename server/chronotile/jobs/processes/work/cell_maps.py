@@ -1,7 +1,7 @@
 """What is found of the values of each cell along time, as the bands of one GeoTIFF."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from chronotile.core.model.coverage import Coverage
 from chronotile.core.model.job import Json, Result
@@ -15,6 +15,7 @@ from chronotile.jobs.processes.work.map_files import (
     require_geotiff,
     store_partial_maps,
 )
+from chronotile.jobs.processes.work.stored_coverage import most_file_bytes
 from chronotile.jobs.processes.work.windows import (
     all_of,
     found_by_cell,
@@ -76,7 +77,8 @@ class CellProcess:
         maps = self.maps(inputs, coverage)
         times = sum(len(each.times) for each in (coverage, *others))
         held_bytes = times * itemsize(coverage) + len(maps.bands) * 4
-        return planned_windows(coverage, *others, value_s=maps.value_s, held_bytes=held_bytes)
+        plan = planned_windows(coverage, *others, value_s=maps.value_s, held_bytes=held_bytes)
+        return replace(plan, result_bytes=most_file_bytes(coverage.grid, len(maps.bands), 4))
 
     def _run(self, inputs: Inputs, task: Json, work: Work) -> Json:
         windows = [window_of(inputs, task, work, number=number) for number in range(1 + len(self.others))]

@@ -14,6 +14,7 @@ from itertools import pairwise, product
 import numpy as np
 
 from chronotile.core.model.coverage import Coverage, Numbers
+from chronotile.core.model.grid import Grid
 from chronotile.core.model.job import Json, Result
 from chronotile.core.model.request import require_active
 from chronotile.jobs.processes.process import Work, require_few_tasks
@@ -36,8 +37,16 @@ from chronotile.pipeline.encoders.file_parts import Body, Scratch, Streamed
 LEVEL = 1
 PARTIAL_BYTES = 64 << 20
 """Of numbers in a partial result, about, before they are compressed: a second or two is lost with a worker."""
+PICTURE_BYTES, HEAD_BYTES = 2 << 10, 64 << 10
+"""Of a file, beside its numbers: of a picture, and of the whole."""
 INDEX = np.dtype("<i8")
 """Where a record begins, and how long it is: two for each run of rows at each time."""
+
+
+def most_file_bytes(grid: Grid, pictures: int, itemsize: int) -> int:
+    """Return how many bytes a file of coverages of any format has at most: with overviews, coordinates and names."""
+    numbers = grid.width * grid.height * pictures * itemsize
+    return numbers * 3 // 2 + 16 * (grid.width + grid.height) + PICTURE_BYTES * pictures + HEAD_BYTES
 
 
 def coverage_tasks(coverage: Coverage) -> list[Json]:

@@ -102,6 +102,7 @@ def planned_windows(coverage: Coverage, *others: Coverage, value_s: float, held_
         held_bytes=cells * held_bytes + read_bytes(cells * sum(len(each.times) * itemsize(each) for each in read)),
         shared={"times": [instants_to_json(each.times.instants) for each in read]},
         sources=sources_of(*read),
+        pixels=grid.width * grid.height * sum(len(each.times) for each in read),
     )
 
 

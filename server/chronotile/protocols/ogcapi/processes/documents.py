@@ -146,6 +146,7 @@ def _summary(process: Process, context: DocumentContext) -> Json:
     links = [
         *own_links(url, process.title, process.title),
         link(REL_EXECUTE, f"{url}/execution", JSON, "where it is requested"),
+        link("related", f"{url}/estimate", JSON, "what that would take"),
         link(REL_JOBS, f"{context.base}/jobs?processID={quote(process.id)}&f=json", JSON, "its jobs"),
         link("up", f"{context.base}/processes?f=json", JSON, "all processes"),
     ]

@@ -117,9 +117,22 @@ def _unquoted(value: str) -> str:
     return _ESCAPED.sub(r"\1", value[1:-1]) if len(value) > 1 and value[0] == value[-1] == '"' else value
 
 
-async def post_execution(request: Request) -> Response:
-    """Execute the request while the client waits, or accept it as a job."""
-    context = context_for(request, document_query(request))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedExecution:
+    """What a request asks of a process, checked, and what that takes."""
+
+    execution: Execution
+    subscriber: Subscriber | None
+    preferred: Preferences
+    plan: JobPlan
+
+
+async def planned_execution(request: Request) -> PlannedExecution:
+    """Return what a request asks of a process, with its plan; no pixel is read.
+
+    Raises:
+        ChronotileError: It would be refused.
+    """
     preferred = preferences_of(request.headers.getlist("prefer"))
     if preferred.is_async or "origin" in request.headers:  # a page that may use no jobs may not make work here either
         require_job_access(request)
@@ -131,13 +144,21 @@ async def post_execution(request: Request) -> Response:
     services = services_of(request)
     collections = services.catalogue.collections_of(layer_names_in(execution.inputs))
     plan = await run(request, PLANS, partial(plan_execution, execution, services), collections=collections)
+    return PlannedExecution(execution=execution, subscriber=subscriber, preferred=preferred, plan=plan)
+
+
+async def post_execution(request: Request) -> Response:
+    """Execute the request while the client waits, or accept it as a job."""
+    context = context_for(request, document_query(request))
+    planned = await planned_execution(request)
+    plan, preferred = planned.plan, planned.preferred
     if (
-        subscriber is not None
+        planned.subscriber is not None
         or preferred.wants_job(plan.seconds, most_s=SYNC_S)
-        or (preferred.is_async and not services.memory.may_take(plan.held_bytes))
+        or (preferred.is_async and not services_of(request).memory.may_take(plan.held_bytes))
     ):
-        return await _accept(request, execution, context, subscriber, revision=plan.revision)
-    return await _do_now(request, execution, plan, context, preferred=preferred)
+        return await _accept(request, planned.execution, context, planned.subscriber, revision=plan.revision)
+    return await _do_now(request, planned.execution, plan, context, preferred=preferred)
 
 
 async def _read_execution(request: Request, process: Process) -> tuple[Execution, Subscriber | None]:

@@ -185,6 +185,8 @@ def granted_job(id_: str, request: Request) -> Job:
     if catalogue is not all_:
         names = (*_names_in(desk.table.execution(job.id).inputs), *_names_read(job))
         if any(all_.has_name(name) and not catalogue.has_name(name) for name in names):
+            if share is None:
+                desk.shares.end(job.id)
             raise no_job(id_)
     return job
 

@@ -36,6 +36,8 @@ from chronotile.protocols.ogcapi.processes.documents import (
     process_in_path,
     process_list,
 )
+from chronotile.protocols.ogcapi.processes.estimate_routes import SCHEMAS as OF_ESTIMATES
+from chronotile.protocols.ogcapi.processes.estimate_routes import operation as estimate_operation
 from chronotile.protocols.ogcapi.processes.execution import TRANSMISSIONS
 from chronotile.protocols.ogcapi.processes.execution_routes import operation as execution_operation
 from chronotile.protocols.ogcapi.processes.job_routes import operations as job_operations
@@ -83,6 +85,7 @@ operations = (
         responses=OF_DOCUMENT,
     ),
     execution_operation,
+    estimate_operation,
     *job_operations,
     *share_operations,
 )
@@ -189,6 +192,7 @@ SCHEMAS: Mapping[str, Json] = {
             "times": {**list_of(_TIME), "description": f"All of them, where they are no more than {MOST_TIMES}"},
         },
     ),
+    **OF_ESTIMATES,
     "JobShareRequest": _all_optional(
         {
             "days": {

@@ -68,7 +68,10 @@ def message_of(
     context = DocumentContext(catalogue=catalogue, root=callback.base, language=catalogue.service.languages[0])
     link = f'<{job_address(job, context)}>; rel="monitor"; type="{JSON}"'
     if callback.status == "successful":
-        execution = Execution(process=job.process, inputs={}, response="document")
+        # Where there are rules, links alone: whether its user may still have the results is checked when they are read.
+        reference = {"transmissionMode": "reference"}
+        outputs = None if catalogue.access is None else dict.fromkeys(job.results, reference)
+        execution = Execution(process=job.process, inputs={}, outputs=outputs, response="document")
         files = ResultFiles(folder / job.id / RESULTS, bucket, job.id)
         body = results_document(results_of(job, execution, files, context))
     else:

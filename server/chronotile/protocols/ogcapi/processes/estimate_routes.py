@@ -1,0 +1,121 @@
+"""`POST /ogcapi/processes/{processID}/estimate`: what an execution would take, found without reading a pixel."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from chronotile.http.run import services_of, state_of
+from chronotile.jobs.processes.execute import SYNC_S
+from chronotile.jobs.processes.process import MOST_TASKS, JobPlan, Source
+from chronotile.jobs.queue.service import JobService
+from chronotile.pipeline.services import Services
+from chronotile.protocols.common.openapi import COUNT, INDEX, TEXT, body, enum_of, list_of, object_of, ref
+from chronotile.protocols.common.operation import language
+from chronotile.protocols.ogcapi.block import Json, context_for, document_query, in_language
+from chronotile.protocols.ogcapi.processes.documents import (
+    JSON,
+    OF_JOB,
+    describe,
+    live,
+    process_in_path,
+    refusals,
+)
+from chronotile.protocols.ogcapi.processes.execution_routes import PREFER, planned_execution
+
+SYNC, ASYNC = "sync-execute", "async-execute"
+
+
+async def post_estimate(request: Request) -> Response:
+    """Return what the execution that is requested would take, with the same errors."""
+    context = context_for(request, document_query(request))
+    planned = await planned_execution(request)
+    document = estimate_document(planned.execution.process, planned.plan, services_of(request), state_of(request).jobs)
+    return in_language(Response(orjson.dumps(document), media_type=JSON), context)
+
+
+def estimate_document(process: str, plan: JobPlan, services: Services, desk: JobService) -> Json:
+    """Return what is known of an execution before its work."""
+    is_quick = plan.seconds <= SYNC_S and services.memory.may_take(plan.held_bytes)
+    options = ((SYNC, is_quick), (ASYNC, desk.takes_jobs))
+    return {
+        "processID": process,
+        "layers": [_layer(each, services) for each in plan.sources],
+        "times": len(set().union(*(each.times for each in plan.sources))),
+        "tasks": len(plan.tasks),
+        "pixels": plan.pixels,
+        "readBytes": _read_bytes(plan.sources, services),
+        "resultBytes": plan.result_bytes,
+        "memoryBytes": plan.held_bytes,
+        "seconds": round(plan.seconds, 3),
+        "jobControlOptions": [name for name, is_accepted in options if is_accepted],
+        "limits": {"seconds": SYNC_S, "tasks": MOST_TASKS, "openJobs": desk.most_open},
+    }
+
+
+def _layer(source: Source, services: Services) -> Json:
+    size = _read_bytes([source], services)
+    return {"collection": source.collection, "layer": source.layer, "times": len(source.times), "readBytes": size}
+
+
+def _read_bytes(sources: Sequence[Source], services: Services) -> int | None:
+    """All cells of layers at some times; not known where they are of overlapping pieces, or of other variables."""
+    size = 0
+    for source in sources:
+        for each in services.catalogue.layer(source.layer).variables:
+            if each.is_mosaic or each.is_derived:
+                return None
+            numbers = each.grid.width * each.grid.height * max(1, len(source.times))
+            size += numbers * np.dtype(each.encoding.dtype).itemsize
+    return size
+
+
+def _known(schema: Json, description: str) -> Json:
+    return {**schema, "nullable": True, "description": f"{description}; null where that is not known"}
+
+
+_READ = "Bytes of all cells of the layers at these times, uncompressed, as is read at most, each once"
+SCHEMAS = {
+    "ProcessEstimate": object_of(
+        {
+            "processID": TEXT,
+            "layers": list_of(
+                object_of({"collection": TEXT, "layer": TEXT, "times": INDEX, "readBytes": _known(INDEX, _READ)})
+            ),
+            "times": {**INDEX, "description": "Different times that are read"},
+            "tasks": {**COUNT, "description": "Parts of the work, which processes of workers share"},
+            "pixels": {**INDEX, "description": "Of layers, at all times, that are computed with"},
+            "readBytes": _known(INDEX, _READ),
+            "resultBytes": _known(INDEX, "Bytes of the file of the result at most"),
+            "memoryBytes": {**INDEX, "description": "That one task holds, beside caches"},
+            "seconds": {
+                "type": "number",
+                "minimum": 0,
+                "description": "Rough: of one processor for all tasks, by rates that are the same on all machines; "
+                "waiting is not counted",
+            },
+            "jobControlOptions": {
+                **list_of(enum_of([SYNC, ASYNC])),
+                "description": "How it would be accepted now, as far as its size matters",
+            },
+            "limits": {
+                **object_of({"seconds": {"type": "number"}, "tasks": COUNT, "openJobs": COUNT}),
+                "description": "Of the server: seconds of an execution for which a client waits, tasks of one "
+                "execution, jobs of one client that have not ended",
+            },
+        }
+    )
+}
+operation = describe(
+    "/processes/{processID}/estimate",
+    live(post_estimate),
+    "estimate",
+    "What an execution would take, by the same request",
+    method="POST",
+    parameters=[process_in_path, language, PREFER],
+    answers={JSON: ref("ProcessEstimate")},
+    responses={**refusals("413", "415"), **OF_JOB},
+    members={"requestBody": body(ref("ProcessExecution"), {"inputs": {"string": "Hello"}})},
+)
