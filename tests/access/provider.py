@@ -1,18 +1,22 @@
-"""An OpenID Connect provider of this machine: discovery, keys, and tokens made to order."""
+"""An OpenID Connect provider of this machine: discovery, keys, tokens made to order, and users who sign in at once."""
 
+import secrets
 import threading
 import time
-from base64 import urlsafe_b64encode
+from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
+from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import parse_qsl, unquote_plus, urlencode, urlsplit
 
 import orjson
 from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet, OKPKey, RSAKey
 
 AUDIENCE = "chronotile"
+CLIENT = "viewer"
 
 
 def encoded(part: object) -> str:
@@ -36,6 +40,22 @@ class Provider:
         self.further: list[object] = []
         """What it shows among its keys besides."""
         self.rotate("RS256")
+        self.secret: str | None = None
+        """Of the client, which is a public one without."""
+        self.groups = ["ministry"]
+        self.lifetime_s = 300
+        """Of access tokens; clocks may differ by 30 s, so a negative one is accepted, too."""
+        self.denies: str | None = None
+        """The error with which users come back."""
+        self.fails: int | None = None
+        """The status of the token endpoint, where it does not answer as it should."""
+        self.codes: dict[str, dict[str, str]] = {}
+        """What was requested, by the code that was given; each is good for one exchange."""
+        self.refresh_tokens: set[str] = set()
+        """Those that are good; each is good once."""
+        self.exchanges: list[str] = []
+        """The kinds of grants that were exchanged."""
+        self.sign_outs: list[dict[str, str]] = []
 
     def rotate(self, algorithm: str) -> None:
         """Sign by a new key from now on; older ones are still shown."""
@@ -64,12 +84,61 @@ class Provider:
 
     def document(self, path: str) -> object:
         if path.endswith("/openid-configuration"):
-            return {"issuer": self.url, "jwks_uri": f"{self.url}/keys"}
+            return {
+                "issuer": self.url,
+                "jwks_uri": f"{self.url}/keys",
+                "authorization_endpoint": f"{self.url}/authorize",
+                "token_endpoint": f"{self.url}/token",
+                "end_session_endpoint": f"{self.url}/end",
+                "authorization_response_iss_parameter_supported": True,
+            }
         self.fetches += 1
         if self.is_away:
             return None
         shown = KeySet(self.keys).as_dict(private=False)
         return {"keys": [*self.further, *shown["keys"]]}
+
+    def authorized(self, asked: dict[str, str]) -> str:
+        """Return where a browser is sent whose user signs in without a question."""
+        assert asked["client_id"] == CLIENT
+        assert asked["code_challenge_method"] == "S256"
+        answer = {"state": asked["state"], "iss": self.url}
+        if self.denies is None:
+            code = secrets.token_urlsafe(8)
+            self.codes[code] = asked
+            return f"{asked['redirect_uri']}?{urlencode({**answer, 'code': code})}"
+        return f"{asked['redirect_uri']}?{urlencode({**answer, 'error': self.denies})}"
+
+    def exchanged(self, form: dict[str, str], authorization: str) -> tuple[int, dict[str, object]]:
+        """Return status and body of the token endpoint (RFC 6749 §5, RFC 7636 §4.6)."""
+        self.exchanges.append(form["grant_type"])
+        if self.fails is not None:
+            return self.fails, {"error": "temporarily_unavailable"}
+        if self.secret is not None:
+            pair = b64decode(authorization.removeprefix("Basic ")).decode().split(":") if authorization else []
+            if [unquote_plus(each) for each in pair] != [CLIENT, self.secret]:
+                return 401, {"error": "invalid_client"}
+        nonce = None
+        if form["grant_type"] == "authorization_code":
+            asked = self.codes.pop(form["code"], None)
+            verifier = urlsafe_b64encode(sha256(form["code_verifier"].encode()).digest()).decode().rstrip("=")
+            if asked is None or (asked["code_challenge"], asked["redirect_uri"]) != (verifier, form["redirect_uri"]):
+                return 400, {"error": "invalid_grant"}
+            nonce = asked["nonce"]
+        elif form["refresh_token"] not in self.refresh_tokens:
+            return 400, {"error": "invalid_grant"}
+        self.refresh_tokens.discard(form.get("refresh_token", ""))
+        refresh = f"refresh-{secrets.token_urlsafe(16)}"
+        self.refresh_tokens.add(refresh)
+        exp = int(time.time()) + self.lifetime_s
+        named = {"nonce": nonce} if nonce else {}
+        return 200, {
+            "access_token": self.token(exp=exp, groups=self.groups),
+            "token_type": "Bearer",
+            "expires_in": self.lifetime_s,
+            "refresh_token": refresh,
+            "id_token": self.token(typ="JWT", aud=CLIENT, name="Ann <Surveyor>", **named),
+        }
 
 
 @contextmanager
@@ -79,8 +148,29 @@ def serving_provider() -> Iterator[Provider]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            body = orjson.dumps(provider.document(self.path))
-            self.send_response(200)
+            parts = urlsplit(self.path)
+            asked = dict(parse_qsl(parts.query))
+            if parts.path.endswith("/authorize"):
+                self.redirect(provider.authorized(asked))
+            elif parts.path.endswith("/end"):
+                provider.sign_outs.append(asked)
+                self.redirect(asked["post_logout_redirect_uri"])
+            else:
+                self.answer(200, provider.document(parts.path))
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+            self.answer(*provider.exchanged(dict(parse_qsl(body)), self.headers.get("Authorization", "")))
+
+        def redirect(self, location: str) -> None:
+            self.send_response(302)
+            self.send_header("Location", location)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def answer(self, status: int, document: object) -> None:
+            body = orjson.dumps(document)
+            self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()

@@ -3,11 +3,15 @@
 import json
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from chronotile.access.keys import open_keys
+from chronotile.access.sessions import open_sessions
 from chronotile.app.application import ServerOptions, application
+from tests.access.provider import serving_provider
 from tests.access.test_leaks import with_private
+from tests.access.test_signin import signing_in
 from tests.clients.test_nginx_cache import Cached, nginx_before
 from tests.protocols.fuzzing.site import made_services
 from tests.protocols.listening import listening
@@ -55,3 +59,25 @@ def test_a_stranger_gets_nothing_of_the_owner_and_nobody_the_list_of_a_stranger(
         assert key.encode() not in b"".join(
             file.read_bytes() for file in (tmp_path / "answers").rglob("*") if file.is_file()
         )
+
+
+def test_a_user_who_signed_in_passes_by_the_cache_and_other_cookies_do_not(tmp_path: Path) -> None:
+    with serving_provider() as provider:
+        app = application(
+            signing_in(provider), ServerOptions(sessions=lambda: open_sessions(None, tmp_path / "access", archive="a"))
+        )
+        with listening(app) as ours, nginx_before(ours, tmp_path) as address:
+            cached = Cached(address, app, tmp_path / "answers")
+            first = {url: cached.ask(url) for url in URLS}
+            with httpx2.Client(follow_redirects=True) as browser:
+                assert browser.get(f"{address}/signin?return=/layers").url == f"{address}/layers"
+                (session,) = browser.cookies.values()
+            for url in URLS:
+                own = cached.ask(url, Cookie=f"theme=dark; chronotile_session={session}; a=b")
+                assert own.status == 200
+                assert own.cache != "HIT"
+                assert own.body != first[url].body or "NDVI/" in url
+                assert cached.ask(url).body == first[url].body
+            for _ in range(2):
+                other = cached.ask("/layers", Cookie="theme=dark")
+            assert (other.cache, other.body) == ("HIT", first["/layers"].body)

@@ -14,16 +14,18 @@ from time import time
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from chronotile.access.cookies import session_cookie, session_digest
 from chronotile.access.keys import PREFIX, HeldKeys, digest_of
+from chronotile.access.sessions import HeldSessions
 from chronotile.access.tokens import MOST_TOKEN_BYTES, NOT_ACCEPTED, Issuer
 from chronotile.archive.index.write import TRIES_S, FailedTokens
 from chronotile.core.errors import ChronotileError, SourceUnavailable, TooManyTries, Unauthenticated, UnknownPath
-from chronotile.core.model.access import AccessRules, Right
+from chronotile.core.model.access import AccessRules, IssuerSettings, Right
 from chronotile.http.endpoint import problem_response, with_error_caching
 from chronotile.http.guard import Guard
 from chronotile.http.job_access import client_of
 from chronotile.http.respond import header_value, join_values, set_headers
-from chronotile.http.run import GRANTS, KEY_PATH, PRINCIPAL, SHARE, Principal, ServerState, Share
+from chronotile.http.run import GRANTS, KEY_PATH, PRINCIPAL, SESSION_EXPIRED, SHARE, Principal, ServerState, Share
 from chronotile.jobs.queue.shares import PREFIX as SHARE_PREFIX
 from chronotile.pipeline.granted import EVERYBODY, granted
 from chronotile.pipeline.services import Services
@@ -54,23 +56,26 @@ class Gate:
     Args:
         app: The application that answers.
         keys: The valid keys.
+        sessions: Of users who signed in.
     """
 
-    def __init__(self, app: ASGIApp, *, keys: HeldKeys) -> None:
+    def __init__(self, app: ASGIApp, *, keys: HeldKeys, sessions: HeldSessions) -> None:
         self._app = app
         self._credentials = _Credentials(keys)
+        self._sessions = sessions
         self._narrowed = _NarrowedServices()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one HTTP request."""
         state: ServerState = scope["app"].state.chronotile
         rules = state.services.catalogue.access or AccessRules()
+        varies = b"Authorization" if rules.client is None else b"Authorization, Cookie"
         try:
             is_private = await self._admit(scope, state, rules)
         except ChronotileError as error:
-            await Guard(_refusal(error, scope))(scope, receive, _with_privacy(send, scope, is_private=True))
+            await Guard(_refusal(error, scope))(scope, receive, _with_privacy(send, scope, varies, is_private=True))
             return
-        await self._app(scope, receive, _with_privacy(send, scope, is_private=is_private))
+        await self._app(scope, receive, _with_privacy(send, scope, varies, is_private=is_private))
 
     async def _admit(self, scope: Scope, state: ServerState, rules: AccessRules) -> bool:
         """Give the request its principal and grants; return whether these are more than those of everyone.
@@ -110,12 +115,23 @@ class Gate:
         needs_one = "/login/" in scope["path"] and _take(scope, _LOGIN) is not None
         if credential is None and needs_one:
             raise Unauthenticated("this address needs a credential: an API key as the password, or a token")
+        if credential is None and rules.client is not None:
+            return await self._of_cookie(scope, rules.client)
         if credential is None or (state.items is not None and state.items.is_token(credential)):
             return None  # what writes items verifies the operator's token; to read it grants nothing
         if KEY_PATH in scope and credential.startswith(SHARE_PREFIX):
             scope[SHARE] = await self._credentials.share(credential)
             return None
         return await self._credentials.identify(credential, rules, scope)
+
+    async def _of_cookie(self, scope: Scope, client: IssuerSettings) -> Principal | None:
+        """The user who signed in; a cookie that is wrong or has expired is none."""
+        cookie = session_cookie(scope)
+        session = None if cookie is None else await self._sessions.find(session_digest(cookie, client))
+        if session is not None and session.left_s <= 0:
+            scope[SESSION_EXPIRED] = True
+            return None
+        return None if session is None else session.principal
 
 
 def _right_for(path: str) -> Right:
@@ -273,7 +289,7 @@ def _refusal(error: ChronotileError, scope: Scope) -> ASGIApp:
     return response
 
 
-def _with_privacy(send: Send, scope: Scope, *, is_private: bool) -> Send:
+def _with_privacy(send: Send, scope: Scope, varies: bytes, *, is_private: bool) -> Send:
     """Return what sends answers that shared caches keep apart, and private ones not at all.
 
     Requests to other sites do not name an address with a key; what a link to a job shows stays in no cache.
@@ -282,7 +298,7 @@ def _with_privacy(send: Send, scope: Scope, *, is_private: bool) -> Send:
     async def send_private(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = message["headers"]
-            vary = b", ".join(filter(None, (join_values(headers, b"vary"), b"Authorization")))
+            vary = b", ".join(filter(None, (join_values(headers, b"vary"), varies)))
             added = [(b"vary", vary)]
             if KEY_PATH in scope:
                 added.append((b"referrer-policy", b"no-referrer"))

@@ -20,6 +20,8 @@ from starlette.routing import Match
 
 from chronotile.access.gate import Gate
 from chronotile.access.keys import HeldKeys, Keys, open_keys
+from chronotile.access.sessions import HeldSessions, Sessions, open_sessions
+from chronotile.access.signin import SignIn
 from chronotile.app.process_setup import allow_open_files, give_back_freed_memory, keep_freed_memory, share_one_heap
 from chronotile.app.settings import ANSWER_BYTES, DEFAULT_CONFIGURATION, Settings
 from chronotile.app.upkeep import Upkeep
@@ -199,6 +201,10 @@ class ServerOptions:
     """The other workers, where `/metrics` describes all."""
     keys: Callable[[], Keys] | None = None
     """Opens the table of API keys, where `access` is configured; without it there are none."""
+    sessions: Callable[[], Sessions] | None = None
+    """Opens that of sessions, where users sign in."""
+    client_secret: str | None = None
+    """Of the client by which they do."""
     shares: Path | None = None
     """The folder in which shares of valid pixels are stored; otherwise they are in memory alone."""
     jobs: JobService = field(default_factory=lambda: JobService(None, archive=""))
@@ -230,7 +236,7 @@ def application(services: Services, options: ServerOptions | None = None) -> Sta
     """
     options = options or ServerOptions()
     service, registry = services.catalogue.service, CollectorRegistry()
-    keys = HeldKeys(options.keys)
+    keys, sessions = HeldKeys(options.keys), HeldSessions(options.sessions)
     input_places = web_places(options.input_prefixes, setting="CHRONOTILE_INPUT_PREFIXES")
     subscriber_places = web_places(options.subscriber_prefixes, setting=SUBSCRIBER_SETTING)
     cogs = cog_routes(
@@ -260,6 +266,7 @@ def application(services: Services, options: ServerOptions | None = None) -> Sta
         async with _running(state, options, registry):
             yield {UNSENT: UnsentAnswers(services.memory)}
         await anyio.to_thread.run_sync(keys.close)
+        await anyio.to_thread.run_sync(sessions.close)
 
     app = Starlette(
         routes=[
@@ -270,13 +277,14 @@ def application(services: Services, options: ServerOptions | None = None) -> Sta
             *(*item_routes, *change_routes, *stac_routes, *layer_routes, *product_routes, *place_routes),
             *(*ogcapi_routes, *landing_routes, *openapi_routes, *viewer_routes),
             *routes_of(operations_of(registry, options.siblings)),
+            *SignIn(sessions, secret=options.client_secret).routes,
             *cogs,
         ],
         lifespan=lifespan,
         middleware=[
             Middleware(Forwarded, trusted=options.trusted_proxies),
             Middleware(RequestLog, registry=registry),
-            Middleware(ResponseCache, gate=partial(Gate, keys=keys)),
+            Middleware(ResponseCache, gate=partial(Gate, keys=keys, sessions=sessions)),
             Middleware(Guard),
         ],
         exception_handlers={HTTPException: _http_fault},
@@ -493,6 +501,8 @@ def serving(
         webhooks=_webhook_sender(live, settings, id_) if is_logged else None,
         siblings=siblings,
         keys=partial(open_keys, settings.database_url, settings.jobs_folder(id_).absolute(), archive=id_),
+        sessions=partial(open_sessions, settings.database_url, settings.jobs_folder(id_).absolute(), archive=id_),
+        client_secret=settings.client_secret,
         shares=settings.disk_cache("previews")[0] / SHARES if settings.disk_cache_bytes else None,
         jobs=JobService(
             settings.jobs_folder(id_),

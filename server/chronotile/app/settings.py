@@ -112,6 +112,8 @@ class Settings(BaseSettings):
     """Places below which /cog may open GeoTIFFs, with commas: folders, https:// and s3:// URLs; none turns it off."""
     write_token: str | None = Field(default=None, repr=False)
     """Token that requests show to write items (Authorization: Bearer), or two with a comma; without one, none may."""
+    client_secret: str | None = Field(default=None, repr=False)
+    """Secret of `access.client_id` at the identity provider; without one it is a public client."""
     source_prefixes: str | None = None
     """Places below which files may lie that items of sources name, with commas; beside the host of each source."""
     sld_prefixes: str | None = None

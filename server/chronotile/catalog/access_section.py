@@ -59,6 +59,10 @@ class AccessSection(Section):
     """What the claim `aud` of tokens must have."""
     groups_claim: Text = "groups"
     """The claim that lists the groups of a user."""
+    client_id: Text | None = None
+    """The client at the provider by which users sign in to the viewer; default: they cannot."""
+    scope: Text = "openid"
+    """What the viewer requests of the provider: openid, and the scope that gives tokens their audience if one does."""
     operate: Subjects = ()
     """Who may see metrics."""
     cog: Subjects = ()
@@ -70,13 +74,21 @@ class AccessSection(Section):
     def _fit(self) -> "AccessSection":
         if (self.issuer is None) != (self.audience is None):
             raise ValueError("issuer and audience belong together")
+        if self.client_id is not None and (self.issuer is None or "openid" not in self.scope.split()):
+            raise ValueError("client_id needs issuer and audience, and openid in scope")
         return self
 
     def rules(self) -> AccessRules:
         """Return what holds for all."""
         issuer = None
         if self.issuer is not None and self.audience is not None:
-            issuer = IssuerSettings(issuer=self.issuer, audience=self.audience, groups_claim=self.groups_claim)
+            issuer = IssuerSettings(
+                issuer=self.issuer,
+                audience=self.audience,
+                groups_claim=self.groups_claim,
+                client_id=self.client_id,
+                scope=self.scope,
+            )
         return AccessRules(issuer=issuer, operate=frozenset(self.operate), cog=frozenset(self.cog))
 
 

@@ -42,6 +42,9 @@ KEY_PATH = "chronotile.key_path"
 SHARE = "chronotile.share"
 """Where a request has the secret of a link to one job, if its path began with that."""
 
+SESSION_EXPIRED = "chronotile.session_expired"
+"""Marks a request of a user who signed in and whose session has to be renewed."""
+
 RECEIVED_HOSTS = "chronotile.received_hosts"
 """Where a request has the `Host` lines that it came with, if a trusted proxy forwarded a host."""
 

@@ -47,6 +47,9 @@ class IssuerSettings:
     issuer: str
     audience: str
     groups_claim: str = "groups"
+    client_id: str | None = None
+    """By which users sign in (OAuth 2.0); `None`: there are tokens alone."""
+    scope: str = "openid"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +62,11 @@ class AccessRules:
     """Subjects that may see metrics."""
     cog: frozenset[str] = frozenset()
     """Subjects that may open files at `/cog`, which knows no collections and so no rules of theirs."""
+
+    @property
+    def client(self) -> IssuerSettings | None:
+        """The provider by which users sign in; `None`: they cannot."""
+        return None if self.issuer is None or self.issuer.client_id is None else self.issuer
 
     @staticmethod
     def named(groups: Iterable[str], *, user: str | None = None, key: str | None = None) -> frozenset[str]:

@@ -57,15 +57,24 @@ class TryLater(SourceUnavailable):
         self.is_late = is_late
 
 
-def fetch(url: str, *, max_bytes: int, locator: str, most_s: float = MOST_S) -> Fetched:
-    """Return what an http or https URL gives, its body cut off after `max_bytes + 1` bytes.
+def fetch(
+    url: str,
+    *,
+    max_bytes: int,
+    locator: str,
+    body: bytes | None = None,
+    headers: Mapping[str, str] = NO_HEADERS,
+    most_s: float = MOST_S,
+) -> Fetched:
+    """Return what an http or https URL gives, its body cut off after `max_bytes + 1` bytes; with `body` by POST.
 
     Raises:
         InvalidParameter: There is no document: the answer is a redirect or a client error.
         SourceUnavailable: There is no answer within `most_s` seconds, or one with an error of the server.
     """
     try:
-        return _exchange(Request(url), read_bytes=max_bytes + 1, most_s=most_s)  # noqa: S310 -- of an allowed place
+        request = Request(url, body, dict(headers))  # noqa: S310 -- of an allowed place
+        return _exchange(request, read_bytes=max_bytes + 1, most_s=most_s)
     except urllib.error.HTTPError as error:
         with error:
             raise _no_document(error.code, locator) from error
@@ -106,7 +115,7 @@ def ask(
             if error.code == HTTPStatus.NOT_MODIFIED:
                 return None
             fault = _no_document(error.code, locator)
-            if isinstance(fault, SourceUnavailable) or error.code == HTTPStatus.TOO_MANY_REQUESTS:
+            if isinstance(fault, SourceUnavailable):
                 raise TryLater(fault.message, locator=locator, after_s=_seconds(error.headers)) from error
             raise fault from error
     except (OSError, HTTPException) as error:
@@ -141,7 +150,7 @@ def post(url: str, body: bytes, *, headers: Mapping[str, str] = NO_HEADERS, most
 
 def _no_document(status: int, locator: str) -> ChronotileError:
     said = f"{locator} returned no document: the answer was {_status(status)}"
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS:
         return SourceUnavailable(said, locator=locator)
     is_redirect = status < HTTPStatus.BAD_REQUEST
     return InvalidParameter(f"{said}{', and redirects are not followed' if is_redirect else ''}", locator=locator)

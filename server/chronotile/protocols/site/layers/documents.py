@@ -11,6 +11,7 @@ import numpy as np
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.catalog.resolve_times import default_index
 from chronotile.core.errors import MissingTime, UnknownPath
+from chronotile.core.model.access import PUBLIC
 from chronotile.core.model.collection import Layer
 from chronotile.core.model.cube import CUBE_TYPE
 from chronotile.core.model.formats import MapFormat
@@ -57,6 +58,7 @@ def layer_summary(name: str, layer: Layer, context: CapabilitiesContext) -> Docu
         "revision": last_layer_revision(layer, context.services),
         "times": _times_in_short(layer, context.services.clock()),
         **climatology_member(layer.times.climatology_span, is_climatology=layer.times.is_climatology),
+        **({} if PUBLIC in layer.access.see else {"access": "private"}),
         "links": _links(name, layer, context),
     }
 

@@ -19,7 +19,7 @@ from chronotile.catalog.catalogue import BaseMap, Catalogue
 from chronotile.core.errors import SourceUnavailable, UnknownLayer, UnknownPath
 from chronotile.http.endpoint import endpoint, problem_response
 from chronotile.http.respond import IMMUTABLE, known_etags, respond_with_content, takes_gzip
-from chronotile.http.run import FILES, run, services_of, state_of
+from chronotile.http.run import FILES, KEY_PATH, SESSION_EXPIRED, run, services_of, state_of
 from chronotile.http.shipped_files import INDEX
 from chronotile.pipeline.revision import fingerprint
 from chronotile.protocols.common.localised_text import language_of, text_in
@@ -60,10 +60,18 @@ async def get_config(request: Request) -> Response:
     query = Kvp(request.query_params.multi_items())
     query.check_names(("lang",))
     language = language_of(request, query)
-    body = orjson.dumps(viewer_document(services_of(request).catalogue, language))
+    body = orjson.dumps({**viewer_document(services_of(request).catalogue, language), **_sign_in(request)})
     response = respond_with_content(body, "application/json", request)
     response.headers.update({"Cache-Control": "no-cache", "Content-Language": language, "Vary": "Accept-Language"})
     return response
+
+
+def _sign_in(request: Request) -> dict[str, str]:
+    """That users can sign in, or that the session of this one has to be renewed; nothing where they cannot."""
+    access = services_of(request).catalogue.access
+    if access is None or access.client is None or KEY_PATH in request.scope:
+        return {}
+    return {"sign_in": "expired" if SESSION_EXPIRED in request.scope else "offered"}
 
 
 def _file(request: Request, folder: Path, path: str) -> Response:
