@@ -1,5 +1,6 @@
 /** Starts the viewer: texts, the parts that are there from the beginning, those that come when they are wanted, the link. */
 
+import { renewSession } from "./base/api.js";
 import { isFirstViewOver, isLoading, startFirstView, startPart } from "./base/parts.js";
 import { onAddressChange, readAddress, writeAddress } from "./base/permalink.js";
 import {
@@ -12,6 +13,7 @@ import {
 	foundPlace,
 	isDark,
 	isMoving,
+	isSignInOffered,
 	joinLink,
 	layer,
 	layers,
@@ -132,6 +134,10 @@ const FEATURES = {
 		control: "export-button",
 		start: async (isOpened) => (await import("./export/export.js")).startExport(byId("export-button"), isOpened),
 	},
+	signIn: {
+		isWanted: () => isSignInOffered.value && isFirstViewOver.value,
+		start: async () => (await import("./shell/sign-in.js")).startSignIn(byId("sign-in-button")),
+	},
 	chart: {
 		isWanted: () => places.value.length > 0,
 		start: async () => (await import("./chart/chart.js")).startChart(byId("chart")),
@@ -139,7 +145,7 @@ const FEATURES = {
 };
 
 /** Buttons that the frame answers. */
-const FRAME_BUTTONS = ".top button:not(#find-button, #compare-button, #export-button), #home-button";
+const FRAME_BUTTONS = ".top button:not(#find-button, #compare-button, #export-button, #sign-in-button), #home-button";
 
 /** Buttons that were pressed before the frame could answer. @type {Set<HTMLElement>} */
 const pressed = new Set();
@@ -346,7 +352,8 @@ function open(listed) {
 
 async function start() {
 	useTexts(code, await texts);
-	configure(await config);
+	const configured = await config;
+	configure(configured);
 	document.documentElement.lang = language();
 	fillTexts(document);
 	byId("stuck").remove();
@@ -360,7 +367,10 @@ async function start() {
 	startLegends();
 	startFeatures();
 	startLink();
-	open(listed);
+	const { signal } = new AbortController();
+	const isRenewed = configured?.sign_in === "expired" && (await renewSession(signal).catch(() => null)) !== null;
+	// What was listed for a session that had expired is less than there is.
+	open(isRenewed ? undefined : listed);
 }
 
 void start();

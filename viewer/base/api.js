@@ -7,7 +7,8 @@
  * @typedef {import("./state.js").Colouring} Colouring
  * @typedef {{ id: string, title: string }} Style
  * @typedef {{ id: string, title: string, href: string, attribution: string, max_zoom: number }} BaseMap
- * @typedef {{ title: string, default_layer: string | null, base_maps: BaseMap[] }} ViewerConfig
+ * @typedef {{ title: string, default_layer: string | null, base_maps: BaseMap[], sign_in?: "offered" | "expired" }} ViewerConfig
+ * @typedef {{ signed_in: boolean, name: string | null, expires_in: number }} Session
  * @typedef {{ rel: string, href: string, type?: string, title?: string }} LayerLink
  * @typedef {{ names: string[], countries: string, lons: number[], lats: number[] }} GazetteerFile one column each: names
  *   with other spellings after a `|`, countries as codes of two letters one after the other, coordinates in thousandths of a degree
@@ -15,6 +16,7 @@
  * @typedef {{
  *   id: string, title: string, collection: string, variable: string | null, units: string | null, bbox: BBox,
  *   attribution: string | null, styles: Style[], revision: string, times: Times, links?: LayerLink[], collection_title?: string,
+ *   access?: "private",
  * }} Layer
  * @typedef {Layer & {
  *   abstract: string | null, keywords: string[], license: string | null, variables: string[], crs: string,
@@ -54,6 +56,8 @@
  */
 import { language, text } from "./text.js";
 
+/** Of a link to which the server leads back; a longer one is given up. */
+const MAX_RETURN = 2500;
 const ROOT = new URL("../", document.baseURI);
 const MATRIX_SET = "WebMercatorQuad";
 
@@ -121,6 +125,21 @@ export async function fetchLayers(signal) {
 
 /** What the configuration says of the viewer. @param {AbortSignal} signal @returns {Promise<ViewerConfig>} */
 export const fetchConfig = (signal) => askJson(urlOf("viewer/config.json"), signal);
+
+/** Who is signed in. @param {AbortSignal} signal @returns {Promise<Session>} */
+export const fetchSession = (signal) => askJson(urlOf("signin/session"), signal);
+
+/** The same session for longer, if the user may still have it. @param {AbortSignal} signal @returns {Promise<Session>} */
+export const renewSession = (signal) => askJson(urlOf("signin/renew"), signal, {});
+
+/** Signs out here; gives the address at which the provider does, too. @param {AbortSignal} signal @returns {Promise<string | null>} */
+export const endSession = async (signal) => (await askJson(urlOf("signout"), signal, {})).end_session;
+
+/** Where a user signs in, to come back to an address of the viewer. @param {string} address */
+export function signInAddress(address) {
+	const path = address.slice(ROOT.href.length - 1);
+	return urlOf("signin", { return: path.length > MAX_RETURN ? null : path }).href;
+}
 
 /** The layer of that id or alias. @param {string} id @param {AbortSignal} signal @returns {Promise<WholeLayer>} */
 export const fetchLayer = (id, signal) => askJson(urlOf(`layers/${encodeURIComponent(id)}`), signal);

@@ -317,5 +317,8 @@ export const addressOf = (link) =>
 /** Loads the viewer anew at a link. @param {Link} link */
 export const visit = (link) => window.location.assign(addressOf(link));
 
+/** Leaves the viewer. @param {string} address */
+export const leaveTo = (address) => window.location.assign(address);
+
 /** Calls back when the user goes Back or Forward. @param {() => void} callback */
 export const onAddressChange = (callback) => window.addEventListener("popstate", callback);

@@ -45,6 +45,9 @@ export const BACKGROUNDS = signal(/** @type {Background[]} */ ([{ id: "NaturalEa
 /** What this server calls itself. */
 export const serviceTitle = signal("");
 
+/** Whether users may sign in. */
+export const isSignInOffered = signal(false);
+
 /** Layer that is shown where the link names none; null: the first. */
 const defaultLayer = signal(/** @type {string | null} */ (null));
 
@@ -53,6 +56,7 @@ export function configure(config) {
 	batch(() => {
 		serviceTitle.value = config?.title ?? "";
 		defaultLayer.value = config?.default_layer ?? null;
+		isSignInOffered.value = config?.sign_in !== undefined;
 		BACKGROUNDS.value = [
 			{ id: "NaturalEarth", title: text("display.light") },
 			{ id: "NaturalEarth_Dark", title: text("display.dark") },

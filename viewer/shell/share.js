@@ -4,7 +4,7 @@ import { openDialog } from "../base/dialog.js";
 import { make } from "../base/elements.js";
 import { makeIcon } from "../base/icons.js";
 import { addressOf, readAddress } from "../base/permalink.js";
-import { link, unlinkable } from "../base/state.js";
+import { extras, link, sideA, sideB, unlinkable } from "../base/state.js";
 import { text } from "../base/text.js";
 
 const FRAME = { width: 800, height: 500 };
@@ -16,6 +16,9 @@ export function openShare() {
 	const address = addressOf(now);
 	const words = [text("share.about")];
 	if (unlinkable.peek().length > 0) words.push(text("areas.notInLink", { names: unlinkable.peek().join(", ") }));
+	const shown = [sideA, sideB.peek(), ...extras.peek().map(({ side }) => side)].map((side) => side?.layer.peek());
+	const names = new Set(shown.filter((layer) => layer?.access === "private").map((layer) => layer?.title));
+	if (names.size > 0) words.push(text("share.private", { names: [...names].join(", ") }));
 	return openDialog(
 		text("share.title"),
 		makeField("share-link", text("share.link"), makeInput(address)),

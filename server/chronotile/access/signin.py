@@ -61,7 +61,7 @@ LOOKS, LOOK_S = 80, 0.25
 """How often, and after which time, it is looked whether another request has renewed a session."""
 NOT_ALLOWED = "the identity provider does not let this user in, or not any more"
 NOT_BEGUN = "signing in was not begun in this browser, or more than ten minutes ago"
-_RETURN = re.compile(r"/(?![/\\])[!-\[\]-~]{0,1500}")
+_RETURN = re.compile(r"/(?![/\\])[!-\[\]-~]{0,2500}")
 """A path of this server, with its query: no other host, no backslash, no space."""
 _CODE = re.compile(r"[a-z_]{1,40}")
 _PAGE = """<!doctype html>

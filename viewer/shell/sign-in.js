@@ -1,0 +1,69 @@
+/** Signing in and out: the button in the header, and the session, which is renewed before it ends. */
+
+import { endSession, fetchSession, renewSession, signInAddress } from "../base/api.js";
+import { openDialog } from "../base/dialog.js";
+import { make } from "../base/elements.js";
+import { addressOf, leaveTo, readAddress } from "../base/permalink.js";
+import { applyLink, dismiss, link, notify, openCatalogue } from "../base/state.js";
+import { text } from "../base/text.js";
+
+/** @typedef {import("../base/api.js").Session} Session */
+
+/** So long before its end a session is renewed; one that is shorter, at half of its time. */
+const EARLY_S = 60;
+const RETRY_S = 30;
+/** What timers can wait for. */
+const MOST_S = 86_400;
+const NOTICE = "session";
+
+const { signal: never } = new AbortController();
+const here = () => addressOf(link.peek() ?? readAddress().link);
+const enter = () => leaveTo(signInAddress(here()));
+
+/** @param {HTMLElement} button */
+export async function startSignIn(button) {
+	const words = make("span", { class: "user-name" });
+	button.querySelector("span")?.replaceWith(words);
+	let session = await fetchSession(never);
+	let endsAt = 0;
+	const show = (/** @type {Session} */ next) => {
+		session = next;
+		words.textContent = next.name ?? text("signIn.in");
+		button.title = next.signed_in ? text("signIn.as", { name: next.name ?? "" }) : "";
+		endsAt = Date.now() + 1000 * next.expires_in;
+		if (next.signed_in) keepAfter(Math.max(next.expires_in - EARLY_S, next.expires_in / 2));
+	};
+	const keepAfter = (/** @type {number} */ seconds) =>
+		window.setTimeout(() => void keep(), 1000 * Math.min(MOST_S, seconds));
+	const keep = async () => {
+		const next = await renewSession(never).catch(() => null);
+		if (!next) return void keepAfter(RETRY_S);
+		const hadEnded = Date.now() > endsAt;
+		show(next);
+		if (next.signed_in) dismiss(NOTICE);
+		else notify(NOTICE, text("signIn.ended"), { label: text("signIn.in"), run: enter });
+		if (hadEnded || !next.signed_in) reopen();
+	};
+	show(session);
+	button.addEventListener("click", () => (session.signed_in ? openAccount(session.name ?? "") : enter()));
+	button.hidden = false;
+}
+
+/** Asks again what there is, now that it is more or less than before. */
+function reopen() {
+	const { link: asked } = readAddress();
+	applyLink(asked);
+	void openCatalogue(asked);
+}
+
+/** @param {string} name */
+function openAccount(name) {
+	const leave = make("button", { type: "button" }, text("signIn.out"));
+	leave.addEventListener("click", () =>
+		endSession(never).then(
+			(address) => leaveTo(address ?? here()),
+			(error) => notify(NOTICE, error.message),
+		),
+	);
+	return openDialog(text("signIn.as", { name }), leave);
+}
