@@ -1,5 +1,6 @@
 """Signing in and out in a browser: sessions, their renewal by several replicas, and what pages elsewhere cannot do."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -151,7 +152,7 @@ def test_who_signs_out_is_out_here_and_at_the_provider(server: Server) -> None:
 
 ELSEWHERE = [
     "//evil.example/", "/\\evil.example", "https://evil.example/", "/a\r\nSet-Cookie: b=c", "/a b", "", "viewer/",
-    "\\/evil.example", "/\t/evil.example", "/viewer/\x00", "javascript:alert(1)", "/é", "/" + "a" * 2000,
+    "\\/evil.example", "/\t/evil.example", "/viewer/\x00", "javascript:alert(1)", "/é", "/" + "a" * 3000,
 ]  # fmt: skip
 
 
@@ -162,6 +163,8 @@ def test_no_address_leads_elsewhere_after_signing_in(server: Server) -> None:
         assert "location" not in refused.headers
         assert f"{HERE}/signin?return=%2Fviewer%2F" in refused.text
         assert "evil" not in refused.text
+    of_areas = f"/viewer/?aoi={'a' * 2400}"
+    assert server.client.get(server.begin(of_areas)).headers["location"] == f"{HERE}{of_areas}"
 
 
 def test_a_code_is_good_once_in_the_browser_that_began_and_with_its_state(server: Server, serve: Serve) -> None:
@@ -307,6 +310,19 @@ def test_the_database_alone_opens_nothing(server: Server) -> None:
     assert b"user:ann" in files
     for secret in (cookie, refresh, "refresh-", "eyJhbGciOiJSUzI1NiIs"):
         assert secret.encode() not in files
+
+
+def test_a_session_that_is_held_needs_no_database(provider: Provider, tmp_path: Path) -> None:
+    with serve_at(provider, tmp_path) as server:
+        server.sign_in()
+        assert server.client.get(PRIVATE).status_code == 200
+        shutil.rmtree(tmp_path)
+        assert server.client.get(PRIVATE).status_code == 200
+        server.client.cookies.clear()
+        assert server.client.get("/layers").status_code == 200
+        away = server.client.get("/layers", headers={"Cookie": f"chronotile_session={'x' * 43}"})
+        assert away.status_code == 503
+        assert "sessions of users cannot be read" in away.text
 
 
 def test_a_user_has_so_many_sessions_and_the_oldest_end(server: Server) -> None:

@@ -29,7 +29,7 @@ export async function startSignIn(button) {
 	const show = (/** @type {Session} */ next) => {
 		session = next;
 		words.textContent = next.name ?? text("signIn.in");
-		button.title = next.signed_in ? text("signIn.as", { name: next.name ?? "" }) : "";
+		button.title = next.name ? text("signIn.as", { name: next.name }) : words.textContent;
 		endsAt = Date.now() + 1000 * next.expires_in;
 		if (next.signed_in) keepAfter(Math.max(next.expires_in - EARLY_S, next.expires_in / 2));
 	};

@@ -5,48 +5,30 @@ The database alone opens nothing: it has a digest of the cookie, and tokens encr
 
 import hmac
 import logging
-import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from threading import Lock
 from time import monotonic, time
-from typing import Any, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import anyio
 import anyio.to_thread
 import orjson
-from sqlalchemy import (
-    Column,
-    ColumnElement,
-    Connection,
-    Engine,
-    Float,
-    Index,
-    LargeBinary,
-    MetaData,
-    String,
-    Table,
-    Text,
-    delete,
-    insert,
-    or_,
-    select,
-    update,
-)
+import sqlalchemy as sa
+from sqlalchemy import Column, Connection, Engine, Float, LargeBinary, String, Text, delete, or_, select, update
 
 from chronotile.access.keys import KEPT_S, KEYS, NEW_S, STALE_S
 from chronotile.core.database import close_engine, database_time, making_tables, open_engine, read_transaction
 from chronotile.core.errors import ConfigurationError, SourceUnavailable, StorageFull
 from chronotile.http.run import Principal
 
-METADATA = MetaData()
+METADATA = sa.MetaData()
 VERSION = 1
 """Of the table."""
-TABLE = Table(
+TABLE = sa.Table(
     "chronotile_sessions",
     METADATA,
     Column("archive", String(200), primary_key=True),
@@ -61,7 +43,7 @@ TABLE = Table(
     Column("claimed", Float(53)),  # by who renews it
     Column("tokens", Text, nullable=False),  # encrypted
 )
-Index("chronotile_sessions_users", TABLE.c.archive, TABLE.c.user)
+sa.Index("chronotile_sessions_users", TABLE.c.archive, TABLE.c.user)
 _MAKING = 7_105_204
 """Advisory lock that is held while the table is made."""
 MAY = frozenset({"see", "download", "process"})
@@ -79,6 +61,7 @@ FRESH = 0.75
 REFRESH, IDENTITY = "refresh_token", "id_token"
 """Tokens that are stored."""
 
+Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 log = logging.getLogger(__name__)
 
@@ -130,7 +113,7 @@ class Sessions:
             ended = or_(TABLE.c.ends < now, TABLE.c.digest.in_(oldest.offset(MOST_OF_USER - 1)))
             connection.execute(delete(TABLE).where(of_archive, ended))
             values = {"archive": self._archive, "digest": digest, "title": title, "created": now}
-            connection.execute(insert(TABLE).values(**values, **_values(id_, principal, tokens, now)))
+            connection.execute(sa.insert(TABLE).values(**values, **_values(id_, principal, tokens, now)))
 
     def find(self, digest: bytes) -> Session | None:
         """Return the session that has a digest, which may have expired; `None` if there is none."""
@@ -179,7 +162,7 @@ class Sessions:
     def _writing(self) -> AbstractContextManager[Connection]:
         return making_tables(self._engine, KEYS, METADATA, _MAKING)
 
-    def _is(self, digest: bytes) -> tuple[ColumnElement[bool], ...]:
+    def _is(self, digest: bytes) -> tuple[sa.ColumnElement[bool], ...]:
         return TABLE.c.archive == self._archive, TABLE.c.digest == digest
 
 
@@ -210,7 +193,7 @@ class HeldSessions:
             self._held.move_to_end(digest)
             return found
         try:
-            found = await self.use(partial(Sessions.find, digest=digest))
+            found = await self.use(Sessions.find, digest)
         except SourceUnavailable:
             if found is None or age_s > STALE_S:
                 raise
@@ -224,13 +207,20 @@ class HeldSessions:
         """Have a session looked up again."""
         self._held.pop(digest, None)
 
-    async def use(self, work: Callable[[Sessions], Result]) -> Result:
+    async def use(
+        self,
+        work: Callable[Concatenate[Sessions, Arguments], Result],
+        *args: Arguments.args,
+        **kwargs: Arguments.kwargs,
+    ) -> Result:
         """Return what work gives that takes the table, in a thread.
 
         Raises:
             SourceUnavailable: The database is away, or was so a moment ago.
         """
-        return await anyio.to_thread.run_sync(self._use, work, limiter=self._threads)
+        return await anyio.to_thread.run_sync(
+            self._use, lambda table: work(table, *args, **kwargs), limiter=self._threads
+        )
 
     def close(self) -> None:
         """Close the connections to the database."""
@@ -254,11 +244,6 @@ class HeldSessions:
 def open_sessions(url: str | None, folder: Path, *, archive: str) -> Sessions:
     """Return the sessions of an archive; arguments and errors are those of `open_keys`."""
     return Sessions(open_engine(url, folder, KEYS), archive=archive)
-
-
-def new_id() -> str:
-    """Return the value of a new cookie: 256 random bits."""
-    return secrets.token_urlsafe(32)
 
 
 def stored_tokens(session: Session, id_: str) -> dict[str, str]:

@@ -3,15 +3,14 @@
 import hmac
 import logging
 import re
-import secrets
 from base64 import b64encode, urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import sha256
 from html import escape
-from typing import Any
+from secrets import token_urlsafe
+from typing import Any, NamedTuple
 from urllib.parse import quote, quote_plus, urlencode, urlsplit
 
 import anyio
@@ -20,36 +19,11 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from chronotile.access.cookies import (
-    SESSION,
-    STARTED,
-    STARTED_S,
-    Site,
-    cookie_of,
-    is_of_own_page,
-    session_cookie,
-    session_digest,
-    site_of,
-)
-from chronotile.access.sessions import (
-    IDENTITY,
-    MAY,
-    REFRESH,
-    HeldSessions,
-    Session,
-    Sessions,
-    new_id,
-    stored_tokens,
-)
+from chronotile.access import cookies
+from chronotile.access.cookies import SESSION, STARTED, Site, site_of
+from chronotile.access.sessions import IDENTITY, REFRESH, HeldSessions, Session, Sessions, stored_tokens
 from chronotile.access.tokens import Issuer
-from chronotile.core.errors import (
-    AccessRefused,
-    ChronotileError,
-    InvalidParameter,
-    SourceUnavailable,
-    Unauthenticated,
-    UnknownPath,
-)
+from chronotile.core import errors
 from chronotile.core.web.fetch import fetch
 from chronotile.http.endpoint import endpoint, problem_response
 from chronotile.http.run import FETCHES, KEY_PATH, Principal, run, services_of
@@ -72,25 +46,18 @@ _PAGE = """<!doctype html>
 <h1>Signing in failed</h1>
 <p>{why}.</p>
 <p><a href="{again}">Try again</a>, or <a href="{viewer}">continue without signing in</a>.</p>
-</html>
 """
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Started:
+class Started(NamedTuple):
     """What a browser keeps while its user is at the provider; another browser cannot use it."""
 
     state: str
     nonce: str
     verifier: str
     return_to: str
-
-    def cookie(self) -> str:
-        """Return it as the value of a cookie."""
-        parts = (self.state, self.nonce, self.verifier, self.return_to)
-        return urlsafe_b64encode(orjson.dumps(parts)).decode().rstrip("=")
 
 
 class SignIn:
@@ -116,23 +83,22 @@ class SignIn:
     async def start(self, request: Request) -> Response:
         """Send the browser to the provider."""
         issuer, site = await self._provider(request), site_of(request.scope)
-        return_to = _return_path(request.query_params.get("return", VIEWER))
-        state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
-        started = Started(state=state, nonce=nonce, verifier=verifier, return_to=return_to)
-        challenge = urlsafe_b64encode(sha256(verifier.encode()).digest()).decode().rstrip("=")
+        return_to = request.query_params.get("return", VIEWER)
+        _require_path(return_to)
+        started = Started(token_urlsafe(32), token_urlsafe(32), token_urlsafe(32), return_to)
         parameters = {
             "response_type": "code",
             "client_id": issuer.settings.client_id,
             "redirect_uri": f"{site.base}/signin/callback",
             "scope": issuer.settings.scope,
-            "state": state,
-            "nonce": nonce,
-            "code_challenge": challenge,
+            "state": started.state,
+            "nonce": started.nonce,
+            "code_challenge": _base64(sha256(started.verifier.encode()).digest()),
             "code_challenge_method": "S256",
         }
         address = _with_query(_address(issuer, "authorization_endpoint"), parameters)
         response = RedirectResponse(address, 303, headers=NO_STORE)
-        site.set(response, STARTED, started.cookie(), max_age=STARTED_S)
+        site.set(response, STARTED, _base64(orjson.dumps(tuple(started))), max_age=cookies.STARTED_S)
         return response
 
     async def finish(self, request: Request) -> Response:
@@ -140,24 +106,23 @@ class SignIn:
         issuer, site = await self._provider(request), site_of(request.scope)
         started, query = _started(request, site), request.query_params
         if not hmac.compare_digest(query.get("state", "").encode(), started.state.encode()):
-            raise InvalidParameter(NOT_BEGUN, locator="state")
+            raise errors.InvalidParameter(NOT_BEGUN, locator="state")
         if query.get("iss", "" if issuer.names_itself else issuer.settings.issuer) != issuer.settings.issuer:
-            raise InvalidParameter("the answer is from another identity provider", locator="iss")
+            raise errors.InvalidParameter("the answer is from another identity provider", locator="iss")
         if "code" not in query:
             code = query.get("error", "")
-            raise AccessRefused(f"{NOT_ALLOWED}{f' ({code})' if _CODE.fullmatch(code) else ''}")
+            raise errors.AccessRefused(f"{NOT_ALLOWED}{f' ({code})' if _CODE.fullmatch(code) else ''}")
         form = {
             "grant_type": "authorization_code",
             "code": query["code"],
             "redirect_uri": f"{site.base}/signin/callback",
             "code_verifier": started.verifier,
         }
-        tokens, principal = await self._tokens(request, issuer, form)
-        title = _named(issuer, tokens.get(IDENTITY, ""), started.nonce)
+        tokens, principal, title = await self._tokens(request, issuer, form, started.nonce)
         await self._end(request)
-        id_ = new_id()
-        digest = session_digest(id_, issuer.settings)
-        await self._sessions.use(lambda table: table.begin(id_, digest, principal, title=title, tokens=tokens))
+        id_ = token_urlsafe(32)
+        digest = cookies.session_digest(id_, issuer.settings)
+        await self._sessions.use(Sessions.begin, id_, digest, principal, title=title, tokens=tokens)
         response = RedirectResponse(f"{site.base}{started.return_to}", 303, headers=NO_STORE)
         site.set(response, SESSION, id_)
         site.set(response, STARTED, "")
@@ -165,21 +130,23 @@ class SignIn:
 
     async def get_session(self, request: Request) -> Response:
         """Return who is signed in, and for how long."""
-        _id, _digest, session = await self._session(request)
+        _digest, session = await self._session(request, cookies.session_cookie(request.scope))
         return _described(request, session)
 
     async def renew(self, request: Request) -> Response:
         """Renew the session, once for all who want it to be, and return it; one that cannot be renewed ends."""
         _require_own_page(request)
-        id_, digest, session = await self._session(request)
+        id_ = cookies.session_cookie(request.scope)
+        digest, session = await self._session(request, id_)
         for _ in range(LOOKS):
-            if session is None or session.is_fresh or not session.is_renewable:
+            if id_ is None or session is None or session.is_fresh or not session.is_renewable:
                 return _described(request, session)
-            if await self._sessions.use(partial(Sessions.claim, digest=digest, renewed=session.renewed)):
-                return _described(request, await self._renewed(request, id_, digest, session))
+            if await self._sessions.use(Sessions.claim, digest, session.renewed):
+                await self._renew(request, id_, digest, session)
+                return _described(request, await self._sessions.use(Sessions.find, digest))
             await anyio.sleep(LOOK_S)
-            session = await self._sessions.use(partial(Sessions.find, digest=digest))
-        raise SourceUnavailable("the session is being renewed; try again later")
+            session = await self._sessions.use(Sessions.find, digest)
+        raise errors.SourceUnavailable("the session is being renewed; try again later")
 
     async def sign_out(self, request: Request) -> Response:
         """End the session, and return where the browser ends that at the provider, if it can."""
@@ -205,59 +172,54 @@ class SignIn:
         access = services_of(request).catalogue.access
         client = None if access is None or KEY_PATH in request.scope else access.client
         if client is None:
-            raise UnknownPath(f"there is nothing at {request.scope['path'][:200]!r}")
+            raise errors.UnknownPath(f"there is nothing at {request.scope['path'][:200]!r}")
         if self._issuer is None or self._issuer.settings != client:
             self._issuer = Issuer(client)
         issuer = self._issuer
         await issuer.refresh(None)
         return issuer
 
-    async def _session(self, request: Request) -> tuple[str, bytes, Session | None]:
-        """Return the cookie of a request, its digest, and the session as the database has it now."""
+    async def _session(self, request: Request, id_: str | None) -> tuple[bytes, Session | None]:
+        """Return the digest of a cookie, and the session as the database has it now."""
         issuer = await self._provider(request)
-        id_ = session_cookie(request.scope) or ""
-        digest = session_digest(id_, issuer.settings)
-        return id_, digest, await self._sessions.use(partial(Sessions.find, digest=digest)) if id_ else None
+        digest = cookies.session_digest(id_ or "", issuer.settings)
+        return digest, None if id_ is None else await self._sessions.use(Sessions.find, digest)
 
     async def _end(self, request: Request) -> dict[str, str]:
         """End the session of a browser, if it has one, and return its tokens."""
-        issuer = await self._provider(request)
-        id_ = cookie_of(request.scope, site_of(request.scope), SESSION)
-        if id_ is None:
+        id_ = cookies.cookie_of(request.scope, site_of(request.scope), SESSION)
+        digest, session = await self._session(request, id_)
+        if id_ is None or session is None:
             return {}
-        digest = session_digest(id_, issuer.settings)
-        session = await self._sessions.use(partial(Sessions.find, digest=digest))
-        await self._sessions.use(partial(Sessions.end, digest=digest))
+        await self._sessions.use(Sessions.end, digest)
         self._sessions.forget(digest)
-        return {} if session is None else stored_tokens(session, id_)
+        return stored_tokens(session, id_)
 
-    async def _renewed(self, request: Request, id_: str, digest: bytes, session: Session) -> Session | None:
-        """Return a session with what the provider says of its user now; `None` if it does not let the user in."""
+    async def _renew(self, request: Request, id_: str, digest: bytes, session: Session) -> None:
+        """Store what the provider says of a user now, or end the session if it does not let the user in any more."""
         issuer, use = await self._provider(request), self._sessions.use
         before = stored_tokens(session, id_)
         try:
             form = {"grant_type": REFRESH, REFRESH: before[REFRESH]}
-            after, principal = await self._tokens(request, issuer, form)
+            after, principal, _title = await self._tokens(request, issuer, form)
             if principal.name != session.principal.name:
-                raise AccessRefused(NOT_ALLOWED)
-        except AccessRefused:
-            await use(partial(Sessions.end, digest=digest))
-            return None
-        except ChronotileError:
-            await use(partial(Sessions.release, digest=digest))
+                raise errors.AccessRefused(NOT_ALLOWED)
+            await use(Sessions.renew, id_, digest, principal, before | after)
+        except errors.AccessRefused:
+            await use(Sessions.end, digest)
+        except errors.ChronotileError:
+            await use(Sessions.release, digest)
             raise
         finally:
             self._sessions.forget(digest)
-        await use(lambda table: table.renew(id_, digest, principal, before | after))
-        return replace(session, principal=replace(principal, rights=MAY))
 
     async def _tokens(
-        self, request: Request, issuer: Issuer, form: Mapping[str, str]
-    ) -> tuple[dict[str, str], Principal]:
-        """Return the tokens to store that the provider gives, and whose they are.
+        self, request: Request, issuer: Issuer, form: Mapping[str, str], nonce: str | None = None
+    ) -> tuple[dict[str, str], Principal, str]:
+        """Return the tokens to store that the provider gives, whose they are, and with a nonce the name to show.
 
         Raises:
-            AccessRefused: It gives none, or its access token is not accepted.
+            AccessRefused: It gives none, or they are not accepted.
             SourceUnavailable: It does not answer.
         """
         client, address = issuer.settings.client_id or "", _address(issuer, "token_endpoint")
@@ -273,44 +235,42 @@ class SignIn:
             token = answer["access_token"]
             await issuer.refresh(token)
             principal = issuer.verify(token)
-        except InvalidParameter as error:
+            title = "" if nonce is None else issuer.name_of(answer[IDENTITY], nonce)
+        except errors.InvalidParameter as error:
             log.warning("the identity provider gives no token: %s", error)
-            raise AccessRefused(NOT_ALLOWED) from error
-        except Unauthenticated as error:
-            log.warning("the access token of the identity provider is not accepted; is its audience that of `access`?")
-            raise AccessRefused("the token of the identity provider is not accepted here") from error
+            raise errors.AccessRefused(NOT_ALLOWED) from error
+        except errors.Unauthenticated as error:
+            log.warning("a token of the identity provider is not accepted; is its audience that of `access`?")
+            raise errors.AccessRefused("the token of the identity provider is not accepted here") from error
         except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise SourceUnavailable("the answer of the identity provider is not understood") from error
-        return {name: answer[name] for name in (REFRESH, IDENTITY) if isinstance(answer.get(name), str)}, principal
+            raise errors.SourceUnavailable("the answer of the identity provider is not understood") from error
+        tokens = {name: answer[name] for name in (REFRESH, IDENTITY) if isinstance(answer.get(name), str)}
+        return tokens, principal, title
 
 
-def _named(issuer: Issuer, id_token: str, nonce: str) -> str:
-    try:
-        return issuer.name_of(id_token, nonce)
-    except Unauthenticated as error:
-        log.warning("the ID token of the identity provider is not accepted")
-        raise AccessRefused("the token of the identity provider is not accepted here") from error
-
-
-def _return_path(text: str) -> str:
+def _require_path(text: str) -> None:
     if not _RETURN.fullmatch(text):
-        raise InvalidParameter("`return` is not a path of this server, such as /viewer/", locator="return")
-    return text
+        raise errors.InvalidParameter("`return` is not a path of this server, such as /viewer/", locator="return")
+
+
+def _base64(data: bytes) -> str:
+    return urlsafe_b64encode(data).decode().rstrip("=")
 
 
 def _started(request: Request, site: Site) -> Started:
-    text = cookie_of(request.scope, site, STARTED) or ""
+    text = cookies.cookie_of(request.scope, site, STARTED) or ""
     try:
-        state, nonce, verifier, return_to = map(str, orjson.loads(urlsafe_b64decode(f"{text}==")))
+        started = Started(*map(str, orjson.loads(urlsafe_b64decode(f"{text}=="))))
     except (ValueError, TypeError) as error:
-        raise InvalidParameter(NOT_BEGUN) from error
-    return Started(state=state, nonce=nonce, verifier=verifier, return_to=_return_path(return_to))
+        raise errors.InvalidParameter(NOT_BEGUN) from error
+    _require_path(started.return_to)
+    return started
 
 
 def _address(issuer: Issuer, name: str) -> str:
     found = issuer.address(name)
     if found is None:
-        raise SourceUnavailable("the identity provider does not answer; try again in a minute")
+        raise errors.SourceUnavailable("the identity provider does not answer; try again in a minute")
     return found
 
 
@@ -319,8 +279,8 @@ def _with_query(address: str, parameters: Mapping[str, str | None]) -> str:
 
 
 def _require_own_page(request: Request) -> None:
-    if not is_of_own_page(request.scope, site_of(request.scope)):
-        raise AccessRefused("only pages of this server may do this")
+    if not cookies.is_of_own_page(request.scope, site_of(request.scope)):
+        raise errors.AccessRefused("only pages of this server may do this")
 
 
 def _json(document: object) -> Response:
@@ -330,28 +290,27 @@ def _json(document: object) -> Response:
 def _described(request: Request, session: Session | None) -> Response:
     """Return a session as the viewer reads it; a cookie that is good for nothing is taken away."""
     site = site_of(request.scope)
-    is_in = session is not None and session.left_s > 0
-    response = _json(
-        {
-            "signed_in": is_in,
-            "name": session.title if session is not None and is_in else None,
-            "expires_in": int(session.left_s) if session is not None and is_in else 0,
-            "renewable": session is not None and session.is_renewable,
-            "signin": f"{site.base}/signin",
-        }
-    )
-    if session is None and cookie_of(request.scope, site, SESSION) and is_of_own_page(request.scope, site):
+    left_s = 0.0 if session is None else max(0.0, session.left_s)
+    document = {
+        "signed_in": left_s > 0,
+        "name": session.title if session is not None and left_s > 0 else None,
+        "expires_in": int(left_s),
+        "renewable": session is not None and session.is_renewable,
+        "signin": f"{site.base}/signin",
+    }
+    response = _json(document)
+    if session is None and cookies.is_of_own_page(request.scope, site):
         site.set(response, SESSION, "")
     return response
 
 
-def _page(error: ChronotileError, request: Request) -> Response:
+def _page(error: errors.ChronotileError, request: Request) -> Response:
     """Return the page of an error, with what to do."""
-    if isinstance(error, UnknownPath):
+    if isinstance(error, errors.UnknownPath):
         return problem_response(error, request)
     site = site_of(request.scope)
     return_to = VIEWER
-    with suppress(InvalidParameter):
+    with suppress(errors.InvalidParameter):
         return_to = _started(request, site).return_to
     again = f"{site.base}/signin?{urlencode({'return': return_to})}"
     shown = _PAGE.format(why=escape(error.message), again=escape(again), viewer=escape(f"{site.base}{VIEWER}"))
