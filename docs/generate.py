@@ -60,6 +60,8 @@ HEADINGS = {
     "BaseMapSection": "service.viewer.base_maps, each",
     "WebhookSection": "service.webhooks, each",
     "AccessSection": "access",
+    "QuotaSection": "access.quotas.(subject)",
+    "AmountsSection": "access.quotas.(subject).(class)",
     "CollectionSection": "collections.(id)",
     "MetadataSection": "collections.(id).metadata, each",
     "SourceSection": "collections.(id).source",

@@ -7,6 +7,7 @@ import base64
 import binascii
 import re
 from collections import OrderedDict
+from collections.abc import Collection
 from dataclasses import dataclass
 from threading import Lock
 from time import time
@@ -14,17 +15,27 @@ from time import time
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from chronotile.access.accounts import Accounts
 from chronotile.access.cookies import session_cookie, session_digest
 from chronotile.access.keys import PREFIX, HeldKeys, digest_of
+from chronotile.access.quotas import LEASE
 from chronotile.access.sessions import HeldSessions
 from chronotile.access.tokens import MOST_TOKEN_BYTES, NOT_ACCEPTED, Issuer
 from chronotile.archive.index.write import TRIES_S, FailedTokens
-from chronotile.core.errors import ChronotileError, SourceUnavailable, TooManyTries, Unauthenticated, UnknownPath
+from chronotile.core.errors import (
+    ChronotileError,
+    QuotaExceeded,
+    SourceUnavailable,
+    TooManyTries,
+    Unauthenticated,
+    UnknownPath,
+)
 from chronotile.core.model.access import AccessRules, IssuerSettings, Right
 from chronotile.http.endpoint import problem_response, with_error_caching
 from chronotile.http.guard import Guard
 from chronotile.http.job_access import client_of
-from chronotile.http.respond import header_value, join_values, set_headers
+from chronotile.http.meter import COUNTER
+from chronotile.http.respond import RawHeader, header_value, join_values, set_headers
 from chronotile.http.run import GRANTS, KEY_PATH, PRINCIPAL, SESSION_EXPIRED, SHARE, Principal, ServerState, Share
 from chronotile.jobs.queue.shares import PREFIX as SHARE_PREFIX
 from chronotile.pipeline.granted import EVERYBODY, granted
@@ -46,7 +57,7 @@ _DOWNLOAD_PREFIXES = ("/zarr/", "/products/")
 _DOWNLOADS = re.compile(
     r"/odata/v1/Products\([^)]*\)/(\$value|Nodes|Assets)|/ogcapi/collections/[^/]+/(coverage|cube|area|radius)(/|$)"
 )
-_OPERATOR_PATHS = ("/metrics", "/metrics/")
+_OPERATOR_PATHS = ("/metrics", "/metrics/", "/usage", "/usage/")
 _COG_PATHS = re.compile(r"/cog(/|$)")
 
 
@@ -57,10 +68,12 @@ class Gate:
         app: The application that answers.
         keys: The valid keys.
         sessions: Of users who signed in.
+        accounts: Count requests, and charge quotas.
     """
 
-    def __init__(self, app: ASGIApp, *, keys: HeldKeys, sessions: HeldSessions) -> None:
+    def __init__(self, app: ASGIApp, *, keys: HeldKeys, sessions: HeldSessions, accounts: Accounts) -> None:
         self._app = app
+        self._accounts = accounts
         self._credentials = _Credentials(keys)
         self._sessions = sessions
         self._narrowed = _NarrowedServices()
@@ -73,9 +86,12 @@ class Gate:
         try:
             is_private = await self._admit(scope, state, rules)
         except ChronotileError as error:
-            await Guard(_refusal(error, scope))(scope, receive, _with_privacy(send, scope, varies, is_private=True))
+            fields = self._accounts.rate_limit(scope[LEASE]) if LEASE in scope else ()
+            sending = _with_privacy(send, scope, varies, fields, is_private=True)
+            await Guard(_refusal(error, scope))(scope, receive, sending)
             return
-        await self._app(scope, receive, _with_privacy(send, scope, varies, is_private=is_private))
+        fields = self._accounts.rate_limit(scope[LEASE]) if LEASE in scope else ()
+        await self._app(scope, receive, _with_privacy(send, scope, varies, fields, is_private=is_private))
 
     async def _admit(self, scope: Scope, state: ServerState, rules: AccessRules) -> bool:
         """Give the request its principal and grants; return whether these are more than those of everyone.
@@ -85,6 +101,7 @@ class Gate:
             TooManyTries: Its address has shown too many wrong ones.
             SourceUnavailable: What verifies credentials is away.
             UnknownPath: It is for operators.
+            QuotaExceeded: The user has used up a quota.
         """
         principal, subjects = None, EVERYBODY
         if scope["method"] == "OPTIONS":  # browsers send preflights without a header, and whatever the key
@@ -103,6 +120,10 @@ class Gate:
         if needed is not None and needed.isdisjoint(subjects):
             raise UnknownPath(f"there is nothing at {path[:200]!r}")
         scope[GRANTS] = _GrantSet(self._narrowed, subjects, right)
+        if rules.quotas:
+            await self._accounts.charge(scope, path, rules, state.services.catalogue.service)
+        if self._accounts.are_kept:
+            scope[COUNTER] = self._accounts
         if KEY_PATH in scope:  # a cache would keep the address, and so the key
             return True
         if subjects is EVERYBODY:
@@ -286,11 +307,13 @@ def _refusal(error: ChronotileError, scope: Scope) -> ASGIApp:
             response.headers.append("WWW-Authenticate", each)
     if isinstance(error, TooManyTries | SourceUnavailable):
         response.headers["Retry-After"] = f"{TRIES_S:.0f}"
+    if isinstance(error, QuotaExceeded):
+        response.headers["Retry-After"] = str(error.retry_s)
     return response
 
 
-def _with_privacy(send: Send, scope: Scope, varies: bytes, *, is_private: bool) -> Send:
-    """Return what sends answers that shared caches keep apart, and private ones not at all.
+def _with_privacy(send: Send, scope: Scope, varies: bytes, fields: Collection[RawHeader], *, is_private: bool) -> Send:
+    """Return what sends answers with more fields, that shared caches keep apart, and private ones not at all.
 
     Requests to other sites do not name an address with a key; what a link to a job shows stays in no cache.
     """
@@ -299,7 +322,7 @@ def _with_privacy(send: Send, scope: Scope, varies: bytes, *, is_private: bool) 
         if message["type"] == "http.response.start":
             headers = message["headers"]
             vary = b", ".join(filter(None, (join_values(headers, b"vary"), varies)))
-            added = [(b"vary", vary)]
+            added = [(b"vary", vary), *fields]
             if KEY_PATH in scope:
                 added.append((b"referrer-policy", b"no-referrer"))
             if SHARE in scope:

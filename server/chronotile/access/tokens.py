@@ -149,7 +149,12 @@ class Issuer:
         if not isinstance(user, str) or not user:
             raise Unauthenticated(NOT_ACCEPTED)
         names = [each.removeprefix("/") for each in groups if isinstance(each, str)] if isinstance(groups, list) else []
-        return Principal(subjects=AccessRules.named(names, user=user), name=f"user:{user}", until=expires + LEEWAY_S)
+        return Principal(
+            subjects=AccessRules.named(names, user=user),
+            name=f"user:{user}",
+            until=expires + LEEWAY_S,
+            organisation=_first_name(claims.get(settings.organisation_claim)),
+        )
 
     def _name(self, nonce: str, _header: Mapping[str, Any], claims: Mapping[str, Any]) -> str:
         self._require(claims, self.settings.client_id)
@@ -192,6 +197,12 @@ class Issuer:
                     signing += KeySet.import_key_set({"keys": [each]}).keys
         self._document = document
         return KeySet(signing)
+
+
+def _first_name(claim: object) -> str:
+    # A text, or the first of a list or of the keys of an object: Keycloak writes organisations as these.
+    first = next(iter(claim), "") if isinstance(claim, list | dict) else claim
+    return first if isinstance(first, str) else ""
 
 
 def _json_at(url: str) -> Any:  # noqa: ANN401 -- JSON

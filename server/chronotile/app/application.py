@@ -18,10 +18,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match
 
+from chronotile.access.accounts import Accounts, Ledger
 from chronotile.access.gate import Gate
 from chronotile.access.keys import HeldKeys, Keys, open_keys
 from chronotile.access.sessions import HeldSessions, Sessions, open_sessions
 from chronotile.access.signin import SignIn
+from chronotile.access.usage_page import usage_route
 from chronotile.app.process_setup import allow_open_files, give_back_freed_memory, keep_freed_memory, share_one_heap
 from chronotile.app.settings import ANSWER_BYTES, DEFAULT_CONFIGURATION, Settings
 from chronotile.app.upkeep import Upkeep
@@ -52,6 +54,7 @@ from chronotile.http.body_memory import STATE as UNSENT
 from chronotile.http.endpoint import PathRouter, problem_response, with_error_caching
 from chronotile.http.guard import Forwarded, Guard
 from chronotile.http.limiter import Limiter
+from chronotile.http.meter import Metering
 from chronotile.http.request_log import RequestLog
 from chronotile.http.respond import ResponseCache
 from chronotile.http.run import Limiters, ServerState
@@ -205,6 +208,8 @@ class ServerOptions:
     """Opens that of sessions, where users sign in."""
     client_secret: str | None = None
     """Of the client by which they do."""
+    ledger: Callable[[], Ledger] | None = None
+    """Opens the tables of usage and quotas, where `access` is configured; without it nothing is counted."""
     shares: Path | None = None
     """The folder in which shares of valid pixels are stored; otherwise they are in memory alone."""
     jobs: JobService = field(default_factory=lambda: JobService(None, archive=""))
@@ -237,6 +242,7 @@ def application(services: Services, options: ServerOptions | None = None) -> Sta
     options = options or ServerOptions()
     service, registry = services.catalogue.service, CollectorRegistry()
     keys, sessions = HeldKeys(options.keys), HeldSessions(options.sessions)
+    accounts = Accounts(options.ledger)
     input_places = web_places(options.input_prefixes, setting="CHRONOTILE_INPUT_PREFIXES")
     subscriber_places = web_places(options.subscriber_prefixes, setting=SUBSCRIBER_SETTING)
     cogs = cog_routes(
@@ -263,7 +269,7 @@ def application(services: Services, options: ServerOptions | None = None) -> Sta
             bodies=BodyMemory(services.memory),
         )
         registry.register(StateCollector(state))
-        async with _running(state, options, registry):
+        async with accounts.running(state), _running(state, options, registry):
             yield {UNSENT: UnsentAnswers(services.memory)}
         await anyio.to_thread.run_sync(keys.close)
         await anyio.to_thread.run_sync(sessions.close)
@@ -278,13 +284,15 @@ def application(services: Services, options: ServerOptions | None = None) -> Sta
             *(*ogcapi_routes, *landing_routes, *openapi_routes, *viewer_routes),
             *routes_of(operations_of(registry, options.siblings)),
             *SignIn(sessions, secret=options.client_secret).routes,
+            usage_route(accounts),
             *cogs,
         ],
         lifespan=lifespan,
         middleware=[
             Middleware(Forwarded, trusted=options.trusted_proxies),
             Middleware(RequestLog, registry=registry),
-            Middleware(ResponseCache, gate=partial(Gate, keys=keys, sessions=sessions)),
+            Middleware(ResponseCache, gate=partial(Gate, keys=keys, sessions=sessions, accounts=accounts)),
+            Middleware(Metering),
             Middleware(Guard),
         ],
         exception_handlers={HTTPException: _http_fault},
@@ -503,6 +511,7 @@ def serving(
         keys=partial(open_keys, settings.database_url, settings.jobs_folder(id_).absolute(), archive=id_),
         sessions=partial(open_sessions, settings.database_url, settings.jobs_folder(id_).absolute(), archive=id_),
         client_secret=settings.client_secret,
+        ledger=partial(Ledger, settings.database_url, settings.jobs_folder(id_).absolute(), archive=id_),
         shares=settings.disk_cache("previews")[0] / SHARES if settings.disk_cache_bytes else None,
         jobs=JobService(
             settings.jobs_folder(id_),

@@ -4,9 +4,9 @@ import re
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from chronotile.core.model.access import EVERYONE, PUBLIC, RIGHTS, AccessRules, IssuerSettings, Rule
+from chronotile.core.model.access import EVERYONE, PUBLIC, RIGHTS, AccessRules, IssuerSettings, Quota, Rule
 from chronotile.core.sections import Section, Text
 
 _SUBJECT = re.compile(r"(group|user|key):[^\x00-\x20\x7f](?:[^\x00-\x1f\x7f]{0,198}[^\x00-\x20\x7f])?")
@@ -27,7 +27,8 @@ def _issuer(text: str) -> str:
     return text
 
 
-Subjects = tuple[Annotated[Text, AfterValidator(_subject)], ...]
+Subject = Annotated[Text, AfterValidator(_subject)]
+Subjects = tuple[Subject, ...]
 
 
 class RuleSection(Section):
@@ -50,6 +51,34 @@ class RuleSection(Section):
         return Rule(**{**kept, **given})
 
 
+class AmountsSection(Section):
+    """What each user may take in a day (UTC); what is not named has no limit."""
+
+    requests: Annotated[int, Field(ge=0)] | None = None
+    """Requests, whatever their answer."""
+    bytes: Annotated[int, Field(ge=0)] | None = None
+    """Bytes of answers."""
+    seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    """Seconds of a processor."""
+
+
+class QuotaSection(Section):
+    """Quotas of a subject, for each class of requests."""
+
+    pictures: AmountsSection = AmountsSection()
+    """Maps, tiles, cube tiles, time-lapses."""
+    series: AmountsSection = AmountsSection()
+    """Values of points and areas."""
+    downloads: AmountsSection = AmountsSection()
+    """Products, coverages, chunks of Zarr stores, results of jobs."""
+    jobs: AmountsSection = AmountsSection()
+    """Executions of processes."""
+
+    def quota(self) -> Quota:
+        """Return the amounts that are named."""
+        return {name: amounts.model_dump(exclude_none=True) for name, amounts in self}  # type: ignore[misc]
+
+
 class AccessSection(Section):
     """Users and rights. Without this key everyone may see everything."""
 
@@ -63,12 +92,18 @@ class AccessSection(Section):
     """The client at the provider by which users sign in to the viewer; default: they cannot."""
     scope: Text = "openid"
     """What the viewer requests of the provider: openid, and the scope that gives tokens their audience if one does."""
+    organisation_claim: Text = "organization"
+    """The claim that names the organisation of a user, for reports of usage."""
     operate: Subjects = ()
-    """Who may see metrics."""
+    """Who may see metrics and usage."""
     cog: Subjects = ()
     """Who may open files at /cog: all files that CHRONOTILE_COG_PREFIXES allows, whatever collections they are of."""
     default: RuleSection = RuleSection()
     """Of collections and sets of places without `access`; by default public."""
+    quotas: dict[Subject, QuotaSection] = Field(default_factory=dict)
+    """By subject: what each user of it may take in a day. The largest amount of all subjects of a user holds."""
+    usage_days: Annotated[int, Field(ge=1, le=36_500)] = 800
+    """After how many days counts of usage are deleted."""
 
     @model_validator(mode="after")
     def _fit(self) -> "AccessSection":
@@ -88,8 +123,15 @@ class AccessSection(Section):
                 groups_claim=self.groups_claim,
                 client_id=self.client_id,
                 scope=self.scope,
+                organisation_claim=self.organisation_claim,
             )
-        return AccessRules(issuer=issuer, operate=frozenset(self.operate), cog=frozenset(self.cog))
+        return AccessRules(
+            issuer=issuer,
+            operate=frozenset(self.operate),
+            cog=frozenset(self.cog),
+            quotas={subject: each.quota() for subject, each in self.quotas.items()},
+            usage_days=self.usage_days,
+        )
 
 
 def rule_of(*sections: RuleSection | None) -> Rule:

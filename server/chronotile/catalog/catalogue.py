@@ -225,6 +225,13 @@ class Catalogue:
         known = name in self._layers_by_name or name in self.away
         return known or name in self.collections_by_id or name.partition("/")[0] in self.places
 
+    def known_name(self, name: str) -> str:
+        """Return the id of the layer of that id or alias, or the name of a collection or of places; else nothing."""
+        layer = self._layers_by_name.get(name)
+        if layer is not None:
+            return layer.id
+        return name if name in self.collections_by_id or name in self.places or name in self.away else ""
+
     @cached_property
     def offered_layers(self) -> tuple[tuple[str, Layer], ...]:
         """Every name that documents list, with its layer: each layer's id, then its advertised aliases."""

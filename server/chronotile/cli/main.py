@@ -22,6 +22,7 @@ from chronotile.cli.opening import (
     subscriber_findings,
 )
 from chronotile.cli.serve import run_server
+from chronotile.cli.usage import usage
 from chronotile.core.machine import this_machine
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ app = typer.Typer(
 )
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(keys.app, name="keys")
+app.command()(usage)
 
 DEMO_WORKERS = 1
 """By default: one worker starts soonest."""

@@ -306,6 +306,21 @@ class TooManyTries(ChronotileError, status=429):
     """Too many wrong tokens came from one address (RFC 6585 §4)."""
 
 
+class QuotaExceeded(ChronotileError, status=429):
+    """A user has taken what there is for a day (the problem type is that of draft-ietf-httpapi-ratelimit-headers).
+
+    Args:
+        retry_s: Until the next day.
+    """
+
+    problem_type = "https://iana.org/assignments/http-problem-types#quota-exceeded"
+    problem_title = "Quota exceeded"
+
+    def __init__(self, message: str, *, retry_s: int) -> None:
+        super().__init__(message)
+        self.retry_s = retry_s
+
+
 class StorageFull(ChronotileError, status=503):
     """There is no room for an answer that is written before it is sent."""
 

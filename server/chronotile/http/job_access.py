@@ -8,6 +8,7 @@ proxy, but never `Host` and `Origin`: so the received `Host` is checked, not onl
 
 import ipaddress
 import re
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -65,11 +66,16 @@ def client_of(request: HTTPConnection) -> str | None:
 
     The forwarded one behind a trusted proxy. Of an IPv6 address the network (/64), in which a client has any number.
     """
-    host = request.client.host if request.client else ""
+    return network_of(request.client.host if request.client else "") or None
+
+
+@lru_cache(maxsize=4096)
+def network_of(host: str) -> str:
+    """Return the address of a client, of an IPv6 address the network (/64); of what is none at most `MAX_CLIENT`."""
     try:
         address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
-        return host[:MAX_CLIENT] or None
+        return host[:MAX_CLIENT]
     if isinstance(address, ipaddress.IPv4Address):
         return str(address)
     if address.ipv4_mapped:

@@ -15,6 +15,7 @@ from time import monotonic
 from typing import Any, NamedTuple, TypeVar
 
 from chronotile.core.errors import ServerBusy
+from chronotile.http.meter import OF_REQUEST
 
 MOST_MEASURED = 64
 """Intervals in the mean, about: so a single long one (a cold file, a pause of the machine) changes little."""
@@ -329,6 +330,9 @@ class Limiter:
             if must_wait and is_active is not None and not await is_active():
                 return None
             self.running += 1
+            meter = OF_REQUEST.get()
+            if meter is not None:
+                work = partial(meter.measure, work)
             try:
                 return await asyncio.wrap_future(self._pool.submit(copy_context().run, work))
             finally:

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import accumulate
 from time import perf_counter
+from typing import cast
 from urllib.parse import parse_qsl
 
 from prometheus_client import CollectorRegistry
@@ -17,6 +18,7 @@ from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chronotile.core.logs import REQUEST_ID
+from chronotile.http.meter import COUNTER, Counter
 from chronotile.http.respond import header_value
 from chronotile.http.run import FAULT_STATUS
 
@@ -92,10 +94,14 @@ class RequestLog(Collector):
             seconds, route = perf_counter() - start, route_pattern(scope)
             status = scope.get(FAULT_STATUS, status)
             self._count(route, status, size, seconds)
-            if log.isEnabledFor(logging.INFO):
-                values = {"method": scope["method"], "route": route, "layer": _layer(scope), "datetime": instants}
+            is_logged, counter = log.isEnabledFor(logging.INFO), cast(Counter | None, scope.get(COUNTER))
+            layer, sent = layer_of(scope) if is_logged else None, 0 if scope["method"] == "HEAD" else size
+            if counter is not None:
+                counter.add(scope, route, layer, status=status, size=sent)
+            if is_logged:
+                values = {"method": scope["method"], "route": route, "layer": layer, "datetime": instants}
                 values |= {"status": 503 if is_cancelled else status, "ms": round(seconds * 1000, 1)}
-                values |= {"bytes": 0 if scope["method"] == "HEAD" else size, "id": request_id}
+                values |= {"bytes": sent, "id": request_id}
                 # As `log.info` does, but for the search of the stack for who called it.
                 log.handle(log.makeRecord(log.name, logging.INFO, __file__, 0, LINE, (values,), None))
 
@@ -131,8 +137,8 @@ def route_pattern(scope: Scope) -> str:
     return getattr(scope.get("route"), "path", "-")
 
 
-def _layer(scope: Scope) -> str:
-    """The layer of the path or query, or the collection of OGC API; what is not a name cannot stand in a log."""
+def layer_of(scope: Scope) -> str:
+    """Return the layer of the path or query, or the collection of OGC API; what is not a name cannot stand in a log."""
     in_path = scope.get("path_params", {})
     named = in_path.get("layer") or in_path.get("collectionId")
     if named is None:

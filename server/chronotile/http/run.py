@@ -141,6 +141,8 @@ class Principal:
     """Seconds since 1970 at which the credential expires."""
     rights: frozenset[str] | None = None
     """What a key may be used for; `None`: for all that its subjects may do."""
+    organisation: str = ""
+    """As a claim of the token has it; empty: none is known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

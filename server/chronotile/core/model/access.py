@@ -1,7 +1,7 @@
 """Who may do what with a layer or a set of places; the words of `access` in the configuration."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Final, Literal, get_args
 
 Right = Literal["see", "download", "process", "publish"]
@@ -39,6 +39,15 @@ class Rule:
 
 EVERYONE = Rule()
 
+RequestClass = Literal["pictures", "series", "downloads", "jobs", "documents"]
+"""Of requests, in reports of usage; all but documents may have quotas."""
+Amount = Literal["requests", "bytes", "seconds"]
+"""What quotas limit; seconds are those of processors."""
+AMOUNTS: Final[tuple[Amount, ...]] = get_args(Amount)
+Amounts = Mapping[Amount, float]
+Quota = Mapping[RequestClass, Amounts]
+"""What a subject may take in a day (UTC); what is not in it has no limit."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IssuerSettings:
@@ -50,6 +59,7 @@ class IssuerSettings:
     client_id: str | None = None
     """By which users sign in (OAuth 2.0); `None`: there are tokens alone."""
     scope: str = "openid"
+    organisation_claim: str = "organization"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +72,10 @@ class AccessRules:
     """Subjects that may see metrics."""
     cog: frozenset[str] = frozenset()
     """Subjects that may open files at `/cog`, which knows no collections and so no rules of theirs."""
+    quotas: Mapping[str, Quota] = field(default_factory=dict)
+    """By subject; each user of it has the whole quota."""
+    usage_days: int = 800
+    """After which counts of usage are deleted."""
 
     @property
     def client(self) -> IssuerSettings | None:

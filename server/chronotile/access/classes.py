@@ -1,0 +1,87 @@
+"""The protocol and the class of a request, by its path: for reports of usage, and for quotas."""
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+from chronotile.catalog.catalogue import ServiceInfo
+from chronotile.core.model.access import RequestClass
+
+_ROWS: tuple[tuple[str, str, RequestClass], ...] = (
+    (r"/tiles(/[^/]+){5}", "xyz", "pictures"),
+    (r"/(tiles|ramps)", "xyz", "documents"),
+    (r"/cubes/", "cubes", "pictures"),
+    (r"/animations/", "animations", "pictures"),
+    (r"/wmts/1\.0\.0(/[^/]+){6}", "wmts", "pictures"),
+    (r"/zarr(/[^/]+)*/zarr\.json|/zarr/?[^/]*$", "zarr", "documents"),
+    (r"/zarr/", "zarr", "downloads"),
+    (r"/timeseries/v1\.[01]/ts/?$", "timeseries", "documents"),
+    (r"/timeseries/", "timeseries", "series"),
+    (r"/odata/v1/Products\([^/]*\)/(.*\$value|\{nodes)", "odata", "downloads"),
+    (r"/odata", "odata", "documents"),
+    (r"/products/[^/]+/nodes/?$|/products/?$", "products", "documents"),
+    (r"/products/", "products", "downloads"),
+    (r"/layers/[^/]+/preview\.png", "layers", "pictures"),
+    (r"/layers", "layers", "documents"),
+    (r"/stac", "stac", "documents"),
+    (r"/places/[^/]+/tiles/", "places", "pictures"),
+    (r"/places/[^/]+/values", "places", "series"),
+    (r"/places", "places", "documents"),
+    (r"/ogcapi/(.+/)?(map|(map/)?tiles(/[^/]+){4})$", "ogcapi", "pictures"),
+    (r"/ogcapi/collections/[^/]+/(coverage|cube|area|radius)$", "ogcapi", "downloads"),
+    (r"/ogcapi/collections/[^/]+/(position|locations/.+)$", "ogcapi", "series"),
+    (r"/ogcapi/processes/[^/]+/execution$", "ogcapi", "jobs"),
+    (r"/ogcapi/jobs/[^/]+/results/", "ogcapi", "downloads"),
+    (r"/ogcapi", "ogcapi", "documents"),
+    (r"/cog/", "cog", "pictures"),
+    (r"/viewer", "viewer", "documents"),
+)
+"""Beginnings of paths; the first that fits holds. Patterns of routes, with names in braces, fit as their paths do."""
+_TABLE = tuple((re.compile(pattern), protocol, class_) for pattern, protocol, class_ in _ROWS)
+_PRODUCTS = re.compile(r"/products/[^/]+(/[^/]+)?$|/odata/v1/Products\([^/]*\)/\$value")
+_REQUEST = re.compile(rb"(?:^|&)request=([a-z]+)", re.IGNORECASE)
+_OF_OPERATION: dict[bytes, RequestClass] = {
+    b"getmap": "pictures",
+    b"gettile": "pictures",
+    b"getfeatureinfo": "series",
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Kind:
+    """What kind of request it is; one object for each, as it is part of keys."""
+
+    protocol: str
+    class_: RequestClass
+    is_product: bool = False
+    """Whether its answer is a whole product."""
+
+
+def kind_of(path: str, method: str, query: bytes, service: ServiceInfo) -> Kind:
+    """Return the kind of a request.
+
+    Args:
+        path: Of the request or, which is found faster, of its route.
+        method: Of HTTP.
+        query: In which WMS and WMTS name the operation. Where it is in the body, it is taken for a picture.
+        service: Has the paths of WMS and WMTS.
+    """
+    if path in service.wms_paths or path in service.wmts_paths:
+        protocol = "wms" if path in service.wms_paths else "wmts"
+        found = _REQUEST.search(query)
+        unnamed: RequestClass = "pictures" if method == "POST" else "documents"
+        return _ows_kind(protocol, unnamed if found is None else _OF_OPERATION.get(found[1].lower(), "documents"))
+    return _kind_of_path(path)
+
+
+@lru_cache(maxsize=32)
+def _ows_kind(protocol: str, class_: RequestClass) -> Kind:
+    return Kind(protocol, class_)
+
+
+@lru_cache(maxsize=1024)
+def _kind_of_path(path: str) -> Kind:
+    for pattern, protocol, class_ in _TABLE:
+        if pattern.match(path):
+            return Kind(protocol, class_, _PRODUCTS.match(path) is not None)
+    return Kind("site", "documents")

@@ -1,0 +1,144 @@
+"""`/usage`: what users took, for operators: a page with plots, CSV or JSON."""
+
+import base64
+import csv
+import hashlib
+import io
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
+from html import escape
+from typing import Any, cast
+from urllib.parse import urlencode
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from chronotile.access.accounts import Accounts
+from chronotile.access.usage import BY, COUNTS, By
+from chronotile.core.errors import InvalidParameter, UnknownPath
+from chronotile.http.endpoint import endpoint, problem_response
+from chronotile.http.run import services_of
+
+Rows = Sequence[Mapping[str, Any]]
+MEDIA_TYPES = {"html": "text/html", "csv": "text/csv", "json": "application/json"}
+PARAMETERS = ("from", "to", "by", "f")
+DAYS = 30
+"""That are shown by default."""
+MOST_BARS = 60
+WIDTH, BAR, NAMES = 720, 18, 300
+"""Of plots, their bars, and the names before these, in pixels."""
+STYLE = (
+    "body{font:14px/1.4 system-ui,sans-serif;margin:2em;max-width:72em}svg{display:block;max-width:100%}"
+    "table{border-collapse:collapse}td,th{padding:.1em .8em;text-align:left;border-bottom:1px solid #ddd}"
+    "rect{fill:#27708b}text{font-size:12px}a{margin-right:.6em}"
+)
+POLICY = (
+    f"default-src 'none'; style-src 'sha256-{base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()}'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+
+def usage_route(accounts: Accounts) -> Route:
+    """Return the route of what `accounts` count."""
+    return Route("/usage", endpoint(partial(_get_usage, accounts), problem_response))
+
+
+async def _get_usage(accounts: Accounts, request: Request) -> Response:
+    if services_of(request).origin.catalogue.access is None:
+        raise UnknownPath("there is nothing at '/usage'")
+    asked = request.query_params
+    unknown = next((name for name in asked if name not in PARAMETERS), None)
+    if unknown is not None:
+        accepted = ", ".join(PARAMETERS)
+        raise InvalidParameter(f"{unknown[:60]!r} is not a parameter; accepted are {accepted}", locator="query")
+    format_ = asked.get("f", "html")
+    if format_ not in MEDIA_TYPES:
+        raise InvalidParameter(f"{format_[:60]!r} is no format; accepted are {', '.join(MEDIA_TYPES)}", locator="f")
+    last = parse_day(asked.get("to"), "to") or datetime.now(UTC).date()
+    first = parse_day(asked.get("from"), "from") or last - timedelta(days=DAYS - 1)
+    by = parse_by([name for each in asked.getlist("by") for name in each.split(",")] or ["day"])
+    rows = await accounts.report(first, last, by)
+    writers: Mapping[str, Callable[[Rows, Collection[By], date, date], str | bytes]] = {
+        "csv": write_csv,
+        "json": _write_json,
+        "html": _write_page,
+    }
+    headers = {"Cache-Control": "no-store", "Content-Security-Policy": POLICY, "Referrer-Policy": "no-referrer"}
+    return Response(writers[format_](rows, by, first, last), media_type=MEDIA_TYPES[format_], headers=headers)
+
+
+def parse_day(text: str | None, name: str) -> date | None:
+    """Return a day, `None` where none is given.
+
+    Raises:
+        InvalidParameter: It is none.
+    """
+    try:
+        return None if text is None else date.fromisoformat(text)
+    except ValueError as error:
+        raise InvalidParameter(f"{name}: {text or ''!r:.40} is not a day such as 2026-01-31", locator=name) from error
+
+
+def parse_by(names: Collection[str]) -> tuple[By, ...]:
+    """Return what a report is grouped by, each once.
+
+    Raises:
+        InvalidParameter: It cannot be grouped by one of them.
+    """
+    wrong = next((each for each in names if each not in BY), None)
+    if wrong is not None:
+        raise InvalidParameter(f"by: {wrong[:40]!r} is not accepted; accepted are {', '.join(BY)}", locator="by")
+    return cast("tuple[By, ...]", tuple(dict.fromkeys(names)))
+
+
+def write_csv(rows: Rows, by: Collection[By], *_days: date) -> str:
+    """Return rows as CSV (RFC 4180)."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=[*by, *COUNTS])
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def _write_json(rows: Rows, by: Collection[By], first: date, last: date) -> bytes:
+    return orjson.dumps({"from": first, "to": last, "by": by, "rows": rows})
+
+
+def _write_page(rows: Rows, by: Collection[By], first: date, last: date) -> str:
+    days = {"from": first.isoformat(), "to": last.isoformat()}
+    links: list[tuple[str, dict[str, str]]] = [(name, {**days, "by": name}) for name in BY]
+    links += [(name.upper(), {**days, "by": ",".join(by), "f": name}) for name in ("csv", "json")]
+    # Relative, as the page may be below any prefix.
+    shown = "".join(f'<a href="?{escape(urlencode(query))}">{escape(name)}</a>' for name, query in links)
+    names = [*by, *COUNTS]
+    heads = "".join(f"<th>{escape(name)}</th>" for name in names)
+    lines = "".join("<tr>" + "".join(f"<td>{escape(str(row[name]))}</td>" for name in names) + "</tr>" for row in rows)
+    plots = "".join(_plot(rows, by, count) for count in COUNTS)
+    return (
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Usage</title><style>{STYLE}</style>'
+        f"<h1>Usage from {first} to {last}</h1><p>{shown}</p>{plots}<h2>Numbers</h2>"
+        f"<table><thead><tr>{heads}</tr></thead><tbody>{lines}</tbody></table></html>"
+    )
+
+
+def _plot(rows: Rows, by: Collection[By], count: str) -> str:
+    """A bar for each row: of days and months all in their order, of others the largest."""
+    is_time = set(by) <= {"day", "month"}
+    bars = list(rows)[-MOST_BARS:] if is_time else sorted(rows, key=lambda row: -row[count])[:MOST_BARS]
+    most = max((row[count] for row in bars), default=0) or 1
+    parts = list[str]()
+    for number, row in enumerate(bars):
+        y, name = number * BAR, escape(" ".join(str(row[each]) or "-" for each in by)[:48])
+        width = row[count] / most * (WIDTH - NAMES - 100)
+        parts.append(
+            f'<text x="0" y="{y + 13}">{name}</text><rect x="{NAMES}" y="{y + 2}" width="{width:.1f}" '
+            f'height="{BAR - 4}"/><text x="{NAMES + width + 6:.1f}" y="{y + 13}">{row[count]:,}</text>'
+        )
+    height = max(1, len(bars)) * BAR
+    return (
+        f'<h2>{escape(count)}</h2><svg role="img" aria-label="{escape(count)}" width="{WIDTH}" height="{height}" '
+        f'viewBox="0 0 {WIDTH} {height}">{"".join(parts)}</svg>'
+    )

@@ -1,0 +1,49 @@
+"""`chronotile usage`: what users of an archive took."""
+
+import os
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+import typer
+
+from chronotile.cli.jobs import Place
+from chronotile.cli.opening import exiting_in_one_line, print_lines
+
+
+def usage(
+    place: Place = None,
+    *,
+    from_: Annotated[
+        str | None, typer.Option("--from", metavar="DATE", help="First day (UTC); default: 29 days before the last.")
+    ] = None,
+    to: Annotated[str | None, typer.Option("--to", metavar="DATE", help="Last day (UTC); default: today.")] = None,
+    by: Annotated[
+        list[str] | None,
+        typer.Option(metavar="user|organisation|layer|protocol|class|day|month", help="What to sum up by; repeat."),
+    ] = None,
+    format_: Annotated[str, typer.Option("--format", metavar="table|csv", help="How to print.")] = "table",
+) -> None:
+    """Print requests, bytes, products and processor seconds of an archive with access rules."""
+    if format_ not in {"table", "csv"}:
+        raise typer.BadParameter(f"{format_[:40]!r} is not table or csv", param_hint="--format")
+    with exiting_in_one_line():
+        from chronotile.access.usage import COUNTS, UsageTable, open_usage_engine
+        from chronotile.access.usage_page import DAYS, parse_by, parse_day, write_csv
+        from chronotile.app.settings import load_settings
+        from chronotile.archive.live import archive_id_at
+
+        names = parse_by(by or ["day"])
+        last = parse_day(to, "to") or datetime.now(UTC).date()
+        first = parse_day(from_, "from") or last - timedelta(days=DAYS - 1)
+        settings = load_settings(config=place)
+        id_ = archive_id_at(settings.config, environment=os.environ)
+        engine = open_usage_engine(settings.database_url, settings.jobs_folder(id_).absolute())
+        with closing(UsageTable(engine, archive=id_)) as table:
+            rows = table.report(first, last, names)
+        if format_ == "csv":
+            print_lines(write_csv(rows, names).splitlines())
+            return
+        shown = [[*names, *COUNTS], *([str(value) or "-" for value in row.values()] for row in rows)]
+        widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
+        print_lines("  ".join(map(str.ljust, line, widths)).rstrip() for line in shown)
