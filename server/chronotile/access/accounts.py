@@ -1,7 +1,7 @@
 """What requests take, counted in the event loop and written at intervals; quotas are charged here, too."""
 
 import logging
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from datetime import date
 from pathlib import Path
@@ -16,7 +16,7 @@ from starlette.types import Scope
 from chronotile.access.classes import Kind, kind_of
 from chronotile.access.keys import DAY_S
 from chronotile.access.quotas import LEASE, Lease, LeaseKey, Quotas, QuotaTable
-from chronotile.access.usage import By, Pseudonyms, UsageKey, UsageTable, day_of, open_usage_engine
+from chronotile.access.usage import By, Pseudonyms, UsageTable, day_of, open_usage_engine
 from chronotile.catalog.catalogue import ServiceInfo
 from chronotile.core.errors import ConfigurationError, SourceUnavailable, StorageFull
 from chronotile.core.model.access import AccessRules, Amounts
@@ -156,8 +156,7 @@ class Accounts:
                 await anyio.to_thread.run_sync(self._write, counts, today, days)
             except (SourceUnavailable, StorageFull, ConfigurationError) as error:
                 for key, each in counts.items():
-                    kept = self._of(key)
-                    kept[:] = map(sum, zip(kept, each, strict=True))
+                    _add(self._of(key), each)
                 if self._monotonic() - self._said_s >= SAID_S:
                     self._said_s = self._monotonic()
                     log.warning("usage cannot be written, and is kept in memory: %s", error)
@@ -211,13 +210,12 @@ class Accounts:
     def _write(self, counts: dict[CountKey, list[float]], today: str, days: int | None) -> None:
         if not counts and (days is None or today == self._day):
             return
-        tables, rows = self._tables(), dict[UsageKey, list[float]]()
+        tables, rows = self._tables(), dict[tuple[str, ...], list[float]]()
         for (number, user, organisation, layer, kind), each in counts.items():
             day = day_of(number * DAY_S)
             name = self._address(user, day, tables) if organisation is None else user
-            key = UsageKey(day, _stored(name), _stored(organisation or ""), layer, kind.protocol, kind.class_)
-            row = rows.setdefault(key, [0, 0, 0, 0.0])
-            row[:] = map(sum, zip(row, each, strict=True))
+            key = (day, _stored(name), _stored(organisation or ""), layer, kind.protocol, kind.class_)
+            _add(rows.setdefault(key, [0, 0, 0, 0.0]), each)
         if rows:
             tables.usage.add(rows)
         if days is not None and today != self._day:
@@ -246,6 +244,10 @@ class Accounts:
             if self._ledger is None:
                 raise SourceUnavailable("no usage is counted")
             return self._ledger
+
+
+def _add(counts: list[float], more: Sequence[float]) -> None:
+    counts[:] = map(sum, zip(counts, more, strict=True))
 
 
 def _host(scope: Scope) -> str:

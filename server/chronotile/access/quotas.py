@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from time import monotonic
-from typing import Final, Protocol
+from typing import Final
 
 import anyio
 import anyio.to_thread
@@ -54,15 +54,10 @@ _LEAST: Final[Mapping[Amount, float]] = {"requests": 1, "bytes": 5e-324, "second
 LeaseKey = tuple[str, str, RequestClass]
 """Day, user (an address where no user is known), and class."""
 
+Take = Callable[..., tuple[Amounts, Amounts]]
+"""`QuotaTable.take`, of users and of addresses."""
+
 log = logging.getLogger(__name__)
-
-
-class Take(Protocol):
-    """`QuotaTable.take`, of users and of addresses."""
-
-    def __call__(  # noqa: D102 -- as there
-        self, key: LeaseKey, *, parts: Amounts, debts: Amounts, limits: Amounts
-    ) -> tuple[Amounts, Amounts]: ...
 
 
 class QuotaTable:
@@ -91,12 +86,13 @@ class QuotaTable:
             locked = begun.on_conflict_do_update(index_elements=list(TABLE.primary_key), set_=same).returning(*columns)
             used = connection.execute(locked).one()
             left = {each: limits[each] - getattr(used, each) - debts.get(each, 0) for each in limits}
-            there = {each: max(0.0, rest) for each, rest in left.items()}
-            taken = {each: min(most, max(1.0, there[each] // LAST), there[each]) for each, most in parts.items()}
-            left = {each: rest - taken.get(each, 0) for each, rest in left.items()}
+            taken = {}
+            for each, most in parts.items():
+                there = max(0.0, left[each])
+                taken[each] = min(most, max(1.0, there // LAST), there)
+                left[each] -= taken[each]
             is_row = and_(*(TABLE.c[name] == value for name, value in is_key.items()))
-            now = {each: limits[each] - rest for each, rest in left.items()}
-            connection.execute(update(TABLE).where(is_row).values(now))
+            connection.execute(update(TABLE).where(is_row).values({each: limits[each] - left[each] for each in limits}))
         return taken, left
 
     def forget(self, today: str) -> None:
@@ -262,7 +258,7 @@ class Quotas:
     def _return(self, lease: Lease) -> None:
         lease.is_held = False
         self._returned.append(lease)
-        del self._returned[:-MOST_LEASES]
+        del self._returned[: -2 * MOST_LEASES]
 
 
 def _part(amount: Amount, limit: float) -> float:

@@ -2,29 +2,14 @@
 
 import secrets
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import AbstractContextManager, closing
-from dataclasses import dataclass, replace
+from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    Connection,
-    Engine,
-    Float,
-    LargeBinary,
-    MetaData,
-    String,
-    Table,
-    Text,
-    delete,
-    event,
-    func,
-    select,
-)
+import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from chronotile.access.keys import DAY_S, KEYS
@@ -45,46 +30,29 @@ BY: Final[tuple[By, ...]] = get_args(By)
 COUNTS: Final = ("requests", "bytes", "products", "seconds")
 USAGE = replace(KEYS, name="the table of usage", missing="no usage has been counted", synchronous="NORMAL")
 VERSION = 1
-METADATA = MetaData()
-TABLE = Table(
+METADATA = sa.MetaData()
+KEY = ("day", "user", "organisation", "layer", "protocol", "class")
+"""By what is counted; the day as ISO 8601 has it."""
+TABLE = sa.Table(
     "chronotile_usage",
     METADATA,
-    Column("archive", String(200), primary_key=True),
-    Column("day", String(10), primary_key=True),  # as ISO 8601 has it
-    Column("user", Text, primary_key=True),
-    Column("organisation", Text, primary_key=True),
-    Column("layer", Text, primary_key=True),
-    Column("protocol", String(20), primary_key=True),
-    Column("class", String(20), primary_key=True),
-    Column("requests", BigInteger, nullable=False),
-    Column("bytes", BigInteger, nullable=False),
-    Column("products", BigInteger, nullable=False),
-    Column("seconds", Float(53), nullable=False),
+    sa.Column("archive", sa.String(200), primary_key=True),
+    *(sa.Column(name, sa.Text, primary_key=True) for name in KEY),
+    *(sa.Column(name, sa.BigInteger, nullable=False) for name in COUNTS[:-1]),
+    sa.Column("seconds", sa.Float(53), nullable=False),
 )
-SALTS = Table(
+SALTS = sa.Table(
     "chronotile_usage_salts",
     METADATA,
-    Column("archive", String(200), primary_key=True),
-    Column("day", String(10), primary_key=True),
-    Column("salt", LargeBinary(32), nullable=False),
+    sa.Column("archive", sa.String(200), primary_key=True),
+    sa.Column("day", sa.String(10), primary_key=True),
+    sa.Column("salt", sa.LargeBinary(32), nullable=False),
 )
-INSERTS: Mapping[str, Callable[[Table], Any]] = {SQLITE: sqlite.insert, POSTGRESQL: postgresql.insert}
+INSERTS: Mapping[str, Callable[[sa.Table], Any]] = {SQLITE: sqlite.insert, POSTGRESQL: postgresql.insert}
 _MAKING = 7_105_204
 """Advisory lock that is held while the tables are made."""
 MOST_ROWS = 100_000
 """Of a report."""
-
-
-@dataclass(frozen=True, slots=True)
-class UsageKey:
-    """What is counted by itself; the fields are columns."""
-
-    day: str
-    user: str
-    organisation: str
-    layer: str
-    protocol: str
-    class_: str
 
 
 class UsageTable:
@@ -95,7 +63,7 @@ class UsageTable:
         StorageFull: There is no room left; so may each method that writes.
     """
 
-    def __init__(self, engine: Engine, *, archive: str) -> None:
+    def __init__(self, engine: sa.Engine, *, archive: str) -> None:
         self._engine = engine
         self._archive = archive
         with making_tables(engine, USAGE, METADATA, _MAKING):
@@ -103,40 +71,36 @@ class UsageTable:
 
     def salt(self, day: str) -> bytes:
         """Return the salt of a day, which is the same for all who share the database."""
-        with self._writing() as connection:
+        with write_transaction(self._engine, USAGE) as connection:
             made = INSERTS[connection.dialect.name](SALTS).values(
                 archive=self._archive, day=day, salt=secrets.token_bytes(32)
             )
             connection.execute(made.on_conflict_do_nothing())
-            found = select(SALTS.c.salt).where(SALTS.c.archive == self._archive, SALTS.c.day == day)
+            found = sa.select(SALTS.c.salt).where(SALTS.c.archive == self._archive, SALTS.c.day == day)
             return bytes(connection.scalars(found).one())
 
-    def add(self, counts: Mapping[UsageKey, Sequence[float]]) -> None:
+    def add(self, counts: Mapping[tuple[str, ...], Sequence[float]]) -> None:
         """Add to the counts, all or none.
 
         Args:
-            counts: Of each key as `COUNTS` has them.
+            counts: As `COUNTS` has them, by what `KEY` has.
         """
+        names = ("archive", *KEY, *COUNTS)
         # In one order: two that add at once would wait for each other.
-        rows = sorted(
-            (key.day, key.user, key.organisation, key.layer, key.protocol, key.class_, *map(float, each))
-            for key, each in counts.items()
-        )
-        names = [column.name for column in TABLE.columns][1:]
-        with self._writing() as connection:
+        rows = [dict(zip(names, (self._archive, *key, *each), strict=True)) for key, each in sorted(counts.items())]
+        with write_transaction(self._engine, USAGE) as connection:
             insertion = INSERTS[connection.dialect.name](TABLE)
             added = {name: TABLE.c[name] + insertion.excluded[name] for name in COUNTS}
             connection.execute(
-                insertion.on_conflict_do_update(index_elements=list(TABLE.primary_key), set_=added),
-                [{"archive": self._archive, **dict(zip(names, row, strict=True))} for row in rows],
+                insertion.on_conflict_do_update(index_elements=list(TABLE.primary_key), set_=added), rows
             )
 
     def forget(self, today: str, *, days: int) -> None:
         """Delete what is older than so many days, and the salts of days that are over."""
         oldest = (date.fromisoformat(today) - timedelta(days=days)).isoformat()
-        with self._writing() as connection:
-            connection.execute(delete(TABLE).where(TABLE.c.archive == self._archive, TABLE.c.day < oldest))
-            connection.execute(delete(SALTS).where(SALTS.c.archive == self._archive, SALTS.c.day < today))
+        with write_transaction(self._engine, USAGE) as connection:
+            connection.execute(sa.delete(TABLE).where(TABLE.c.archive == self._archive, TABLE.c.day < oldest))
+            connection.execute(sa.delete(SALTS).where(SALTS.c.archive == self._archive, SALTS.c.day < today))
         if self._engine.dialect.name == SQLITE:  # or else its log still has the salts
             with words_for_faults(self._engine, USAGE), closing(self._engine.raw_connection()) as raw:
                 raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -149,11 +113,13 @@ class UsageTable:
             last: The last day, which is in it.
             by: Names; without any there is one row.
         """
-        month = func.substr(TABLE.c.day, 1, 7).label("month")
+        month = sa.func.substr(TABLE.c.day, 1, 7).label("month")
         columns = [month if name == "month" else TABLE.c[name] for name in by]
-        sums = [func.coalesce(func.sum(TABLE.c[name]), 0).label(name) for name in COUNTS]
+        sums = [  # those of PostgreSQL would be decimals
+            sa.cast(sa.func.coalesce(sa.func.sum(TABLE.c[name]), 0), TABLE.c[name].type).label(name) for name in COUNTS
+        ]
         asked = (
-            select(*columns, *sums)
+            sa.select(*columns, *sums)
             .where(TABLE.c.archive == self._archive, TABLE.c.day.between(first.isoformat(), last.isoformat()))
             .group_by(*columns)
             .order_by(*columns)
@@ -161,24 +127,15 @@ class UsageTable:
         )
         with read_transaction(self._engine, USAGE) as connection:
             rows = connection.execute(asked).all()
-        return [
-            {
-                **{name: str(getattr(row, name)) for name in by},
-                **{name: int(getattr(row, name)) for name in COUNTS[:-1]},
-                "seconds": round(float(row.seconds), 3),
-            }
-            for row in rows
-        ]
+        names = [*by, *COUNTS]
+        return [dict(zip(names, row, strict=True)) | {"seconds": round(row.seconds, 3)} for row in rows]
 
     def close(self) -> None:
         """Close the connections to the database."""
         close_engine(self._engine)
 
-    def _writing(self) -> AbstractContextManager[Connection]:
-        return write_transaction(self._engine, USAGE)
 
-
-def open_usage_engine(url: str | None, folder: Path) -> Engine:
+def open_usage_engine(url: str | None, folder: Path) -> sa.Engine:
     """Return the engine of the database of keys, for counts; what is deleted of them is overwritten.
 
     Args:
@@ -190,7 +147,7 @@ def open_usage_engine(url: str | None, folder: Path) -> Engine:
     """
     engine = open_engine(url, folder, USAGE)
     if engine.dialect.name == SQLITE:
-        event.listen(engine, "connect", lambda connection, _record: connection.execute("PRAGMA secure_delete=ON"))
+        sa.event.listen(engine, "connect", lambda connection, _record: connection.execute("PRAGMA secure_delete=ON"))
     return engine
 
 

@@ -4,7 +4,7 @@ import base64
 import csv
 import hashlib
 import io
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from html import escape
@@ -50,24 +50,21 @@ async def _get_usage(accounts: Accounts, request: Request) -> Response:
     if services_of(request).origin.catalogue.access is None:
         raise UnknownPath("there is nothing at '/usage'")
     asked = request.query_params
-    unknown = next((name for name in asked if name not in PARAMETERS), None)
-    if unknown is not None:
-        accepted = ", ".join(PARAMETERS)
-        raise InvalidParameter(f"{unknown[:60]!r} is not a parameter; accepted are {accepted}", locator="query")
+    for name in asked:
+        require_one("parameter", name, PARAMETERS)
     format_ = asked.get("f", "html")
-    if format_ not in MEDIA_TYPES:
-        raise InvalidParameter(f"{format_[:60]!r} is no format; accepted are {', '.join(MEDIA_TYPES)}", locator="f")
+    require_one("f", format_, MEDIA_TYPES)
     last = parse_day(asked.get("to"), "to") or datetime.now(UTC).date()
     first = parse_day(asked.get("from"), "from") or last - timedelta(days=DAYS - 1)
     by = parse_by([name for each in asked.getlist("by") for name in each.split(",")] or ["day"])
     rows = await accounts.report(first, last, by)
-    writers: Mapping[str, Callable[[Rows, Collection[By], date, date], str | bytes]] = {
-        "csv": write_csv,
-        "json": _write_json,
-        "html": _write_page,
-    }
+    if format_ == "html":
+        body = _page(rows, by, first, last).encode()
+    else:
+        table = {"from": first, "to": last, "by": by, "rows": rows}
+        body = orjson.dumps(table) if format_ == "json" else write_csv(rows, by).encode()
     headers = {"Cache-Control": "no-store", "Content-Security-Policy": POLICY, "Referrer-Policy": "no-referrer"}
-    return Response(writers[format_](rows, by, first, last), media_type=MEDIA_TYPES[format_], headers=headers)
+    return Response(body, media_type=MEDIA_TYPES[format_], headers=headers)
 
 
 def parse_day(text: str | None, name: str) -> date | None:
@@ -88,13 +85,24 @@ def parse_by(names: Collection[str]) -> tuple[By, ...]:
     Raises:
         InvalidParameter: It cannot be grouped by one of them.
     """
-    wrong = next((each for each in names if each not in BY), None)
-    if wrong is not None:
-        raise InvalidParameter(f"by: {wrong[:40]!r} is not accepted; accepted are {', '.join(BY)}", locator="by")
+    for each in names:
+        require_one("by", each, BY)
     return cast("tuple[By, ...]", tuple(dict.fromkeys(names)))
 
 
-def write_csv(rows: Rows, by: Collection[By], *_days: date) -> str:
+def require_one(name: str, value: str, accepted: Collection[str]) -> None:
+    """Refuse a value of a parameter that is not among those accepted.
+
+    Raises:
+        InvalidParameter: It is none of them.
+    """
+    if value not in accepted:
+        raise InvalidParameter(
+            f"{name}: {value[:60]!r} is not accepted; accepted are {', '.join(accepted)}", locator=name
+        )
+
+
+def write_csv(rows: Rows, by: Collection[By]) -> str:
     """Return rows as CSV (RFC 4180)."""
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=[*by, *COUNTS])
@@ -103,11 +111,7 @@ def write_csv(rows: Rows, by: Collection[By], *_days: date) -> str:
     return text.getvalue()
 
 
-def _write_json(rows: Rows, by: Collection[By], first: date, last: date) -> bytes:
-    return orjson.dumps({"from": first, "to": last, "by": by, "rows": rows})
-
-
-def _write_page(rows: Rows, by: Collection[By], first: date, last: date) -> str:
+def _page(rows: Rows, by: Collection[By], first: date, last: date) -> str:
     days = {"from": first.isoformat(), "to": last.isoformat()}
     links: list[tuple[str, dict[str, str]]] = [(name, {**days, "by": name}) for name in BY]
     links += [(name.upper(), {**days, "by": ",".join(by), "f": name}) for name in ("csv", "json")]

@@ -25,14 +25,13 @@ def usage(
     format_: Annotated[str, typer.Option("--format", metavar="table|csv", help="How to print.")] = "table",
 ) -> None:
     """Print requests, bytes, products and processor seconds of an archive with access rules."""
-    if format_ not in {"table", "csv"}:
-        raise typer.BadParameter(f"{format_[:40]!r} is not table or csv", param_hint="--format")
     with exiting_in_one_line():
         from chronotile.access.usage import COUNTS, UsageTable, open_usage_engine
-        from chronotile.access.usage_page import DAYS, parse_by, parse_day, write_csv
+        from chronotile.access.usage_page import DAYS, parse_by, parse_day, require_one, write_csv
         from chronotile.app.settings import load_settings
         from chronotile.archive.live import archive_id_at
 
+        require_one("format", format_, ("table", "csv"))
         names = parse_by(by or ["day"])
         last = parse_day(to, "to") or datetime.now(UTC).date()
         first = parse_day(from_, "from") or last - timedelta(days=DAYS - 1)
