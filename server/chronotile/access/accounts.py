@@ -4,6 +4,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from datetime import date
+from hashlib import blake2b
 from pathlib import Path
 from threading import Lock
 from time import monotonic, time
@@ -11,12 +12,13 @@ from typing import Any
 
 import anyio
 import anyio.to_thread
+from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
 from chronotile.access.classes import Kind, kind_of
 from chronotile.access.keys import DAY_S
 from chronotile.access.quotas import LEASE, Lease, LeaseKey, Quotas, QuotaTable
-from chronotile.access.usage import By, Pseudonyms, UsageTable, day_of, open_usage_engine
+from chronotile.access.usage import By, UsageTable, day_of, open_usage_engine
 from chronotile.catalog.catalogue import ServiceInfo
 from chronotile.core.errors import ConfigurationError, SourceUnavailable, StorageFull
 from chronotile.core.model.access import AccessRules, Amounts
@@ -24,25 +26,23 @@ from chronotile.http.job_access import network_of
 from chronotile.http.meter import METER, Meter
 from chronotile.http.request_log import layer_of
 from chronotile.http.respond import RawHeader, header_value
-from chronotile.http.run import PRINCIPAL, SERVICES, Principal, ServerState
+from chronotile.http.run import PRINCIPAL, Principal, ServerState, services_of
 from chronotile.pipeline.granted import EVERYBODY
-from chronotile.pipeline.services import Services
 
 WRITTEN_S = 10.0
 """After which counts are written."""
 MOST_KEYS = 10_000
-"""Counted by themselves between two writes; beyond them layers are not told apart, beyond twice as many nor users."""
+"""Counted by themselves between two writes; beyond them layers are `OTHER`, beyond twice as many users, too."""
 MOST_ADDRESSES = 20_000
-"""Told apart in a day."""
+"""Of a day that have a name each; further ones are `OTHER`."""
 OTHER = "(other)"
 MAX_NAME = 200
 """Characters of the name of a user or an organisation."""
 SAID_S = 60.0
 
-NO_SERVICE = ServiceInfo()
-
 log = logging.getLogger(__name__)
 
+Clock = Callable[[], float]
 CountKey = tuple[int, str, str | None, str, Kind]
 """Day since 1970, user, organisation, layer, kind; of an address the organisation is `None`."""
 
@@ -54,11 +54,14 @@ class Ledger:
         engine = open_usage_engine(url, folder)
         self.usage = UsageTable(engine, archive=archive)
         self.quotas = QuotaTable(engine, archive=archive)
-        self._pseudonyms = Pseudonyms()
+        self._salts = dict[str, bytes]()
 
     def name_of(self, host: str, day: str) -> str:
-        """Return the name of an address on a day."""
-        return self._pseudonyms.of(network_of(host), day, self.usage)
+        """Return the name of an address on a day, as the salt of the day makes it."""
+        if day not in self._salts:
+            self._salts = {each: salt for each, salt in self._salts.items() if each > day}
+            self._salts[day] = self.usage.salt(day)
+        return f"address:{blake2b(network_of(host).encode(), key=self._salts[day], digest_size=8).hexdigest()}"
 
 
 class Accounts:
@@ -71,11 +74,7 @@ class Accounts:
     """
 
     def __init__(
-        self,
-        open_ledger: Callable[[], Ledger] | None,
-        *,
-        clock: Callable[[], float] = time,
-        monotonic_clock: Callable[[], float] = monotonic,
+        self, open_ledger: Callable[[], Ledger] | None, *, clock: Clock = time, monotonic_clock: Clock = monotonic
     ) -> None:
         self._open_ledger = open_ledger
         self._clock = clock
@@ -123,12 +122,12 @@ class Accounts:
         key = (_host(scope), None, route, named) if principal is None else (None, principal.name, route, named)
         counts = self._places.get(key)
         if counts is None:
-            kind = self._kind(scope, route)
-            counts = self._of(self._key(scope, layer, kind))
-            if named is not None and not kind.is_product and len(self._places) < MOST_KEYS:
-                self._places[key] = counts
-            if kind.is_product and scope["method"] == "GET":
+            told = self._key(scope, route, layer)
+            counts = self._of(told)
+            if told[-1].is_product:
                 counts[2] += _is_begun(scope, status)
+            elif named is not None and len(self._places) < MOST_KEYS:
+                self._places[key] = counts
         counts[0] += 1
         counts[1] += size
         meter: Meter | None = scope.get(METER)
@@ -194,18 +193,14 @@ class Accounts:
             found = self._counts.setdefault((day, user, organisation, layer, kind), [0, 0, 0, 0.0])
         return found
 
-    def _key(self, scope: Scope, layer: str | None, kind: Kind) -> CountKey:
+    def _key(self, scope: Scope, route: str, layer: str | None) -> CountKey:
         principal: Principal | None = scope.get(PRINCIPAL)
-        services: Services | None = scope.get(SERVICES)
+        catalogue = services_of(HTTPConnection(scope)).catalogue
         user, organisation = (_host(scope), None) if principal is None else (principal.name, principal.organisation)
         name = layer_of(scope) if layer is None else layer
-        known = (lambda _: "") if services is None else services.catalogue.known_name
-        return int(self._clock() // DAY_S), user, organisation, known(name) or known(name.partition(",")[0]), kind
-
-    def _kind(self, scope: Scope, route: str) -> Kind:
-        services: Services | None = scope.get(SERVICES)
-        service = NO_SERVICE if services is None else services.catalogue.service
-        return kind_of(route, scope["method"], scope["query_string"], service)
+        known = catalogue.known_name(name) or catalogue.known_name(name.partition(",")[0])
+        kind = kind_of(route, scope["method"], scope["query_string"], catalogue.service)
+        return int(self._clock() // DAY_S), user, organisation, known, kind
 
     def _write(self, counts: dict[CountKey, list[float]], today: str, days: int | None) -> None:
         if not counts and (days is None or today == self._day):
@@ -218,6 +213,7 @@ class Accounts:
             _add(rows.setdefault(key, [0, 0, 0, 0.0]), each)
         if rows:
             tables.usage.add(rows)
+            counts.clear()  # nothing is written again if what follows fails
         if days is not None and today != self._day:
             tables.usage.forget(today, days=days)
             tables.quotas.forget(today)
@@ -226,11 +222,9 @@ class Accounts:
 
     def _address(self, host: str, day: str, tables: Ledger) -> str:
         name = tables.name_of(host, day)
-        if name not in self._addresses:
-            if len(self._addresses) >= MOST_ADDRESSES:
-                return OTHER
+        if len(self._addresses) < MOST_ADDRESSES:
             self._addresses.add(name)
-        return name
+        return name if name in self._addresses else OTHER
 
     def _take(self, key: LeaseKey, *, parts: Amounts, debts: Amounts, limits: Amounts) -> tuple[Amounts, Amounts]:
         tables, (day, user, class_) = self._tables(), key
@@ -257,7 +251,8 @@ def _host(scope: Scope) -> str:
 
 def _is_begun(scope: Scope, status: int) -> bool:
     """Whether an answer has the beginning of a product: one that is fetched in parts is counted once."""
-    return status == 200 or header_value(scope["headers"], b"range").replace(b" ", b"").startswith(b"bytes=0-")
+    begins = header_value(scope["headers"], b"range").replace(b" ", b"").startswith(b"bytes=0-")
+    return scope["method"] == "GET" and (status == 200 or (status == 206 and begins))
 
 
 def _stored(name: str) -> str:

@@ -2,9 +2,9 @@
 
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 from time import monotonic
 from typing import Final
 
@@ -75,7 +75,7 @@ class QuotaTable:
         Args:
             key: Day, user and class.
             parts: To take; of the last of a quota smaller ones, as others may hold some, too.
-            debts: To note in any case; what is given back is negative.
+            debts: To note in any case; negative ones are given back.
             limits: The quota.
         """
         is_key = dict(zip(("archive", "day", "user", "class"), (self._archive, *key), strict=True))
@@ -147,7 +147,7 @@ class Quotas:
         self._returned = list[Lease]()
         """Leases that are no longer held, to be settled."""
         self._configured: Mapping[str, Quota] = {}
-        self._limits = dict[frozenset[str], Quota]()
+        self._limits: Callable[[frozenset[str]], Quota] = partial(_largest, {})
         self._away_s = self._said_s = -SAID_S
         self._was_away = False
         self._threads = anyio.CapacityLimiter(2)
@@ -156,13 +156,8 @@ class Quotas:
         """Return the quotas of a user: of each amount the largest of all subjects that name it."""
         if rules.quotas is not self._configured:
             self._configured = rules.quotas
-            self._limits.clear()
-        found = self._limits.get(subjects)
-        if found is None:
-            if len(self._limits) >= MOST_LIMITS:
-                self._limits.clear()
-            found = self._limits[subjects] = _largest(rules.quotas[each] for each in subjects & rules.quotas.keys())
-        return found
+            self._limits = lru_cache(MOST_LIMITS)(partial(_largest, rules.quotas))
+        return self._limits(subjects)
 
     async def lease(self, key: LeaseKey, limits: Amounts) -> Lease:
         """Return the lease of a user, with as much of the quota as there is, or as the database has told."""
@@ -215,9 +210,10 @@ class Quotas:
                 break
             self._return(self._leases.pop(key))
         returned, self._returned = self._returned, []
-        for each in returned:
+        for number, each in enumerate(returned):
             if each.key[0] == today and any(each.left.values()) and not await self._change(each, dict(each.left), {}):
-                self._return(each)
+                self._returned += returned[number:]  # until the database is back
+                break
 
     @property
     def _is_away(self) -> bool:
@@ -265,11 +261,10 @@ def _part(amount: Amount, limit: float) -> float:
     return max(1.0, limit // PARTS) if amount == "requests" else limit / PARTS
 
 
-def _largest(quotas: Iterable[Quota]) -> Quota:
+def _largest(quotas: Mapping[str, Quota], subjects: frozenset[str]) -> Quota:
     largest = dict[RequestClass, dict[Amount, float]]()
-    for quota in quotas:
-        for class_, amounts in quota.items():
+    for subject in subjects & quotas.keys():
+        for class_, amounts in quotas[subject].items():
             kept = largest.setdefault(class_, {})
-            for amount, limit in amounts.items():
-                kept[amount] = max(limit, kept.get(amount, 0))
+            kept |= {each: max(limit, kept.get(each, 0)) for each, limit in amounts.items()}
     return {class_: amounts for class_, amounts in largest.items() if amounts}

@@ -5,7 +5,6 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
@@ -149,21 +148,6 @@ def open_usage_engine(url: str | None, folder: Path) -> sa.Engine:
     if engine.dialect.name == SQLITE:
         sa.event.listen(engine, "connect", lambda connection, _record: connection.execute("PRAGMA secure_delete=ON"))
     return engine
-
-
-class Pseudonyms:
-    """Names of addresses, each for one day, as the salt of the day makes them."""
-
-    def __init__(self) -> None:
-        self._salts = dict[str, bytes]()
-
-    def of(self, address: str, day: str, table: UsageTable) -> str:
-        """Return the name of an address; errors are those of the table."""
-        salt = self._salts.get(day)
-        if salt is None:
-            self._salts = {each: kept for each, kept in self._salts.items() if each > day}
-            salt = self._salts[day] = table.salt(day)
-        return f"address:{blake2b(address.encode(), key=salt, digest_size=8).hexdigest()}"
 
 
 def day_of(seconds: float) -> str:

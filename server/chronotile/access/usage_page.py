@@ -54,8 +54,7 @@ async def _get_usage(accounts: Accounts, request: Request) -> Response:
         require_one("parameter", name, PARAMETERS)
     format_ = asked.get("f", "html")
     require_one("f", format_, MEDIA_TYPES)
-    last = parse_day(asked.get("to"), "to") or datetime.now(UTC).date()
-    first = parse_day(asked.get("from"), "from") or last - timedelta(days=DAYS - 1)
+    first, last = parse_days(asked.get("from"), asked.get("to"))
     by = parse_by([name for each in asked.getlist("by") for name in each.split(",")] or ["day"])
     rows = await accounts.report(first, last, by)
     if format_ == "html":
@@ -67,16 +66,18 @@ async def _get_usage(accounts: Accounts, request: Request) -> Response:
     return Response(body, media_type=MEDIA_TYPES[format_], headers=headers)
 
 
-def parse_day(text: str | None, name: str) -> date | None:
-    """Return a day, `None` where none is given.
+def parse_days(first: str | None, last: str | None) -> tuple[date, date]:
+    """Return the first and the last day of a report; by default it is of the last `DAYS` days.
 
     Raises:
-        InvalidParameter: It is none.
+        InvalidParameter: One of them is not a day.
     """
     try:
-        return None if text is None else date.fromisoformat(text)
-    except ValueError as error:
-        raise InvalidParameter(f"{name}: {text or ''!r:.40} is not a day such as 2026-01-31", locator=name) from error
+        end = datetime.now(UTC).date() if last is None else date.fromisoformat(last)
+        return end - timedelta(days=DAYS - 1) if first is None else date.fromisoformat(first), end
+    except (ValueError, OverflowError) as error:
+        wrong = f"from={first or ''!r:.40} and to={last or ''!r:.40}"
+        raise InvalidParameter(f"{wrong} are not two days such as 2026-01-31", locator="from") from error
 
 
 def parse_by(names: Collection[str]) -> tuple[By, ...]:
@@ -94,7 +95,7 @@ def require_one(name: str, value: str, accepted: Collection[str]) -> None:
     """Refuse a value of a parameter that is not among those accepted.
 
     Raises:
-        InvalidParameter: It is none of them.
+        InvalidParameter: It is not.
     """
     if value not in accepted:
         raise InvalidParameter(

@@ -2,7 +2,6 @@
 
 import os
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import typer
@@ -27,14 +26,13 @@ def usage(
     """Print requests, bytes, products and processor seconds of an archive with access rules."""
     with exiting_in_one_line():
         from chronotile.access.usage import COUNTS, UsageTable, open_usage_engine
-        from chronotile.access.usage_page import DAYS, parse_by, parse_day, require_one, write_csv
+        from chronotile.access.usage_page import parse_by, parse_days, require_one, write_csv
         from chronotile.app.settings import load_settings
         from chronotile.archive.live import archive_id_at
 
         require_one("format", format_, ("table", "csv"))
         names = parse_by(by or ["day"])
-        last = parse_day(to, "to") or datetime.now(UTC).date()
-        first = parse_day(from_, "from") or last - timedelta(days=DAYS - 1)
+        first, last = parse_days(from_, to)
         settings = load_settings(config=place)
         id_ = archive_id_at(settings.config, environment=os.environ)
         engine = open_usage_engine(settings.database_url, settings.jobs_folder(id_).absolute())

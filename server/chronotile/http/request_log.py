@@ -138,7 +138,7 @@ def route_pattern(scope: Scope) -> str:
 
 
 def layer_of(scope: Scope) -> str:
-    """Return the layer of the path or query, or the collection of OGC API; what is not a name cannot stand in a log."""
+    """Return the layer of the path or query, or the collection of OGC API; `-` in place of what is not a name."""
     in_path = scope.get("path_params", {})
     named = in_path.get("layer") or in_path.get("collectionId")
     if named is None:
