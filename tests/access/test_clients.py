@@ -1,5 +1,6 @@
 """GDAL, OWSLib and curl with a key: as the password of Basic, in the path, and where a server has to ask for it."""
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -72,3 +73,15 @@ def test_no_key_stands_in_the_log(site: tuple[str, str, Path]) -> None:
     text = log.read_text()
     assert "GET /layers/{layer}" in text
     assert key not in text
+
+
+def test_gdal_reads_a_coverage_with_a_password(site: tuple[str, str, Path]) -> None:
+    address, key, _log = site
+    coverage = f"/vsicurl/{address}/ogcapi/collections/SECRET/coverage?f=GTiff&datetime=2020-01-11"
+    statuses = [
+        subprocess.run(
+            ["gdalinfo", coverage], env=os.environ | {"GDAL_HTTP_USERPWD": password}, check=False, capture_output=True
+        ).returncode
+        for password in (f"any:{key}", "any:ctk_wrong", "")
+    ]
+    assert statuses == [0, 1, 1]
