@@ -25,10 +25,10 @@ pytestmark = pytest.mark.every_case
 RUN_HERE = {"http", "json", "python", "sh", "yaml"}
 FOLLOWED = (
     *("docs/tutorials/", "docs/how-to/sentinel-2-from-a-bucket.md", "docs/how-to/stac-clients.md"),
-    *("docs/how-to/cdse-clients.md", "docs/design/adding.md"),
+    *("docs/how-to/cdse-clients.md", "docs/design/adding.md", "docs/how-to/keycloak.md"),
 )
-"""As a whole, by test_tutorials.py, test_sentinel_2_from_a_bucket.py, test_clients_of_items.py, test_cdse.py, and
-tests/test_adding.py with tests/readers/test_kinds.py."""
+"""As a whole, by test_tutorials.py, test_sentinel_2_from_a_bucket.py, test_clients_of_items.py, test_cdse.py,
+tests/test_adding.py with tests/readers/test_kinds.py, and tests/keycloak/test_page.py."""
 RUN_ELSEWHERE = {
     "html": "tests/docs/test_pages.py",
     "js": "tests/docs/test_pages.py",
