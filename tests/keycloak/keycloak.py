@@ -60,17 +60,21 @@ class Keycloak:
         )
 
     def sign_in(self, user: str) -> Tokens:
-        """Sign in as a user of whom the administrator has just set a temporary password, which has to be changed."""
-        id_, temporary, own = self.id_of("/users?username=", user), secrets.token_urlsafe(), secrets.token_urlsafe()
+        """Sign in with a temporary password, which the administrator sets first."""
+        id_, temporary = self.id_of("/users?username=", user), secrets.token_urlsafe()
         self.admin("PUT", f"/users/{id_}/reset-password", {"type": "password", "value": temporary, "temporary": True})
-        verifier = secrets.token_urlsafe(48)
+        return self.first_sign_in(user, temporary, client="chronotile", redirect=REDIRECT)
+
+    def first_sign_in(self, user: str, temporary: str, *, client: str, redirect: str) -> Tokens:
+        """Sign in as a user who then has to change a temporary password."""
+        verifier, own = secrets.token_urlsafe(48), secrets.token_urlsafe()
         with httpx2.Client(timeout=60, follow_redirects=False) as browser:
             page = browser.get(
                 f"{self.issuer}/protocol/openid-connect/auth",
                 params={
                     "response_type": "code",
-                    "client_id": "chronotile",
-                    "redirect_uri": REDIRECT,
+                    "client_id": client,
+                    "redirect_uri": redirect,
                     "scope": "openid",
                     "state": "of-the-page",
                     "nonce": "once",
@@ -85,13 +89,13 @@ class Keycloak:
             page = browser.get(signed.headers["location"])
             changed = browser.post(_form_of(page), data={"password-new": own, "password-confirm": own})
         back = urlsplit(changed.headers["location"])
-        assert f"{back.scheme}://{back.netloc}{back.path}" == REDIRECT
+        assert f"{back.scheme}://{back.netloc}{back.path}" == redirect
         return self._tokens(
             self.token_endpoint(
                 grant_type="authorization_code",
-                client_id="chronotile",
+                client_id=client,
                 code=parse_qs(back.query)["code"][0],
-                redirect_uri=REDIRECT,
+                redirect_uri=redirect,
                 code_verifier=verifier,
             )
         )
