@@ -241,7 +241,7 @@ class Walker:
             query = f"?SERVICE={MAP_LINKS[rel]}&REQUEST=GetCapabilities"
             yield replace(found, url=found.url + query, media_type=None)
             return
-        if rel.endswith("/execute"):
+        if rel.endswith("/execute") or rel == "estimate":
             return  # POST alone; the examples of the OpenAPI document ask it
         yield found
 

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 import orjson
 
-from tests.protocols.fuzzing.valid import COG, COLOURS
+from tests.protocols.fuzzing.valid import COG, COLOURS, JOB
 
 RING = [[4.5, 50.8], [4.51, 50.8], [4.51, 50.81], [4.5, 50.81], [4.5, 50.8]]
 HOLE = [[4.502, 50.802], [4.504, 50.802], [4.504, 50.804], [4.502, 50.802]]
@@ -64,6 +64,8 @@ INPUTS: Mapping[str, Mapping[str, Any]] = {
 """By process."""
 EXECUTIONS: Mapping[str, Any] = {
     **{f"/ogcapi/processes/{process}/execution": {"inputs": inputs} for process, inputs in INPUTS.items()},
+    **{f"/ogcapi/processes/{each}/estimate": {"inputs": INPUTS[each]} for each in ("echo", "optimise", "trend")},
+    f"/ogcapi/jobs/{JOB}/share": {"days": 7},
     "/ogcapi/processes/echo/execution?f=json": {
         "inputs": {"string": "a", "number": 3},
         "response": "document",
@@ -102,5 +104,9 @@ BODIES: Mapping[str, tuple[str, bytes]] = {
     **{url: (FORM, urlencode(pairs).encode()) for url, pairs in PARAMETERS.items()},
 }
 """Media type and body by URL."""
-REFUSED = {"/wmts?SERVICE=WMTS": 501, "/ogcapi/processes/echo/execution?lang=en": 400}
-"""What is valid and not offered: WMTS by POST, and addresses that are not allowed."""
+REFUSED = {
+    "/wmts?SERVICE=WMTS": 501,
+    "/ogcapi/processes/echo/execution?lang=en": 400,
+    f"/ogcapi/jobs/{JOB}/share": 404,
+}
+"""What is valid and not offered: WMTS by POST, addresses that are not allowed, links to jobs where nobody has any."""

@@ -82,7 +82,7 @@ def test_every_link_of_a_process_is_answered(client, name):
 
     answers = {link["rel"]: client.get(link["href"]).status_code for link in links}
 
-    assert answers.pop(f"{RELATIONS}/execute") == 405
+    assert answers.pop(f"{RELATIONS}/execute") == answers.pop("estimate") == 405
     assert set(answers.values()) == {200}
 
 

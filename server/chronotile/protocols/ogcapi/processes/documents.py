@@ -35,6 +35,7 @@ REL_PROCESSES = f"{RELATIONS}/processes"
 REL_JOBS = f"{RELATIONS}/job-list"
 REL_EXECUTE = f"{RELATIONS}/execute"
 REL_RESULTS = f"{RELATIONS}/results"
+REL_ESTIMATE = "estimate"
 REL_EXCEPTIONS = f"{RELATIONS}/exceptions"
 
 
@@ -146,7 +147,7 @@ def _summary(process: Process, context: DocumentContext) -> Json:
     links = [
         *own_links(url, process.title, process.title),
         link(REL_EXECUTE, f"{url}/execution", JSON, "where it is requested"),
-        link("related", f"{url}/estimate", JSON, "what that would take"),
+        link(REL_ESTIMATE, f"{url}/estimate", JSON, "what that would take"),
         link(REL_JOBS, f"{context.base}/jobs?processID={quote(process.id)}&f=json", JSON, "its jobs"),
         link("up", f"{context.base}/processes?f=json", JSON, "all processes"),
     ]

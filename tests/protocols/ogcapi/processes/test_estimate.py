@@ -1,0 +1,88 @@
+"""What an execution would take is told before the work: of every process, and over scenes."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+import rasterio
+from starlette.testclient import TestClient
+
+from chronotile.app.application import ServerOptions, application, create_app
+from chronotile.app.settings import Settings
+from chronotile.jobs.processes.execute import SYNC_S
+from chronotile.jobs.processes.process import MOST_TASKS
+from tests.agreement.doors import kinds
+from tests.protocols.fuzzing.site import made_services
+from tests.protocols.fuzzing.valid_bodies import INPUTS
+from tests.running import PROGRAM
+
+FILES = {"anomaly", "climatology", "composite", "export", "trend"}
+"""Processes of whose files the bytes are known before."""
+SCENES = "collections: {scenes: {source: {kind: stac, href: catalogue.json}, variables: {NDVI: {asset: NDVI}}}}\n"
+
+
+def told_and_done(client: TestClient, process: str, inputs: object) -> tuple[dict, bytes]:
+    """The estimate of an execution, and its result."""
+    base = f"/ogcapi/processes/{process}"
+    told, done = (client.post(f"{base}/{each}", json={"inputs": inputs}) for each in ("estimate", "execution"))
+    assert (told.status_code, done.status_code) == (200, 200), (told.text, done.content[:500])
+    assert told.headers["cache-control"] == "no-store"
+    return told.json(), done.content
+
+
+@pytest.fixture(scope="module")
+def client():
+    with TestClient(application(made_services(), ServerOptions())) as one:
+        yield one
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("process", list(INPUTS))
+def test_an_estimate_tells_what_an_execution_takes_at_most(client: TestClient, process: str) -> None:
+    told, result = told_and_done(client, process, INPUTS[process])
+
+    assert told["processID"] == process
+    assert told["limits"] == {"seconds": SYNC_S, "tasks": MOST_TASKS, "openJobs": 1000}
+    assert told["jobControlOptions"] == ["sync-execute"]  # this server has no folder of jobs
+    assert told["tasks"] >= 1
+    assert (told["resultBytes"] is not None) is (process in FILES)
+    assert len(result) <= (told["resultBytes"] or len(result))
+    if process == "echo":
+        assert (told["layers"], told["times"], told["pixels"], told["readBytes"]) == ([], 0, 0, 0)
+    else:
+        (layer,) = told["layers"]
+        assert layer["readBytes"] == told["readBytes"]
+        assert 0 < told["pixels"] <= told["readBytes"] * (2 if process == "anomaly" else 1)
+
+
+@pytest.mark.slow
+def test_what_takes_too_long_for_a_client_that_waits_is_not_offered_so(client: TestClient) -> None:
+    told = client.post("/ogcapi/processes/echo/estimate", json={"inputs": {"pause": SYNC_S + 1}}).json()
+
+    assert told["seconds"] == SYNC_S + 1
+    assert told["jobControlOptions"] == []
+
+
+@pytest.mark.slow
+def test_estimates_over_scenes(tmp_path: Path) -> None:
+    kinds.write_files(tmp_path)
+    kinds.write_catalogues(tmp_path, kinds.Places(files=str, api="", bucket="s3://none"))
+    (tmp_path / "scenes.yaml").write_text(SCENES)
+    environment = {"CHRONOTILE_JOBS_DIR": str(tmp_path / "jobs")}
+    command = [PROGRAM, "index", tmp_path / "scenes.yaml"]
+    subprocess.run(command, check=True, capture_output=True, env=os.environ | environment)
+    settings = Settings(config=tmp_path / "scenes.yaml", jobs_dir=tmp_path / "jobs")
+    with TestClient(create_app(settings)) as client:
+        layer = client.get("/layers").json()["layers"][0]["id"]
+        exported, file = told_and_done(client, "export", {"layer": layer})
+        composed, picture = told_and_done(client, "composite", {"layer": layer, "reducer": "max"})
+    with rasterio.MemoryFile(file) as memory, memory.open() as opened:
+        pixels = opened.width * opened.height * opened.count
+
+    assert exported["times"] == composed["times"] == len(kinds.SCENE.days)
+    assert exported["pixels"] == composed["pixels"] == pixels
+    assert exported["readBytes"] is composed["readBytes"] is None  # pieces may lie over one another
+    assert len(file) <= exported["resultBytes"]
+    assert len(picture) <= composed["resultBytes"]
+    assert exported["jobControlOptions"] == ["sync-execute", "async-execute"]
