@@ -44,7 +44,7 @@ INDEX = np.dtype("<i8")
 
 
 def most_file_bytes(grid: Grid, pictures: int, itemsize: int) -> int:
-    """Return how many bytes a file of coverages of any format has at most: with overviews, coordinates and names."""
+    """Return the most bytes that the file of a coverage has, in any format, with overviews, coordinates and names."""
     numbers = grid.width * grid.height * pictures * itemsize
     return numbers * 3 // 2 + 16 * (grid.width + grid.height) + PICTURE_BYTES * pictures + HEAD_BYTES
 

@@ -1,4 +1,4 @@
-"""`/ogcapi/jobs/{jobID}/share`: a link by which whoever has it may see one job, for some days."""
+"""`/ogcapi/jobs/{jobID}/share`: a link that shows one job to all who have it, for some days."""
 
 import orjson
 from starlette.requests import Request
@@ -16,11 +16,11 @@ from chronotile.protocols.ogcapi.processes.job_routes import JOB, granted_job
 
 
 async def post_share(request: Request) -> Response:
-    """Make a link by which whoever has it may see a job and its results."""
+    """Make a link that shows a job and its results to all who have it."""
     document_query(request)
     desk, id_, grants = state_of(request).jobs, request.path_params["jobID"], request.scope.get(GRANTS)
     if grants is None:
-        raise UnknownPath("there are no users here: whoever knows the address of a job may see it", locator="share")
+        raise UnknownPath("there are no users here: the address of a job shows it to everyone", locator="share")
     days = _days_of(await body_of(request))
 
     def share() -> NewShare:
@@ -54,7 +54,7 @@ def _days_of(body: bytes) -> float:
 
 
 A_SHARE: Json = {
-    "description": "Link by which whoever has it may see the job and its results",
+    "description": "Link that shows the job and its results to all who have it",
     "content": {JSON: {"schema": ref("JobShare")}},
 }
 operations = (
