@@ -8,7 +8,7 @@ import pytest
 
 from chronotile.catalog.items.opening import open_items
 from chronotile.catalog.items.passes import open_passes
-from chronotile.core.errors import SourceUnavailable, UnknownItem, UnknownLayer
+from chronotile.core.errors import IndexIncomplete, SourceUnavailable, UnknownItem, UnknownLayer
 from chronotile.core.model.items import IndexSettings, ItemSearch, Unanswered, product_id
 from chronotile.pipeline.search.search_items import changes_since, count_by_month, find_item, find_product, search_items
 from chronotile.readers.reader_caches import ReaderCaches
@@ -51,6 +51,18 @@ def test_items_of_collections_that_are_not_served_are_not_found(index, services,
         find_item("was-served", "a", services)
     with pytest.raises(UnknownItem, match="has no item 'b'"):
         find_item(collection, "b", services)
+
+
+def test_a_product_that_is_not_served_is_as_one_that_never_was_while_items_are_listed(
+    index, services, collection, tmp_path
+):
+    with closing(open_passes(None, tmp_path)) as passes:
+        passes.begin(collection, source="x", holder="me")
+        index.put("was-served", [make_item("a")])
+        index.configure(collection, IndexSettings())
+        for item in ("a", "never"):
+            with pytest.raises(IndexIncomplete):
+                find_product(product_id("was-served", item), services)
 
 
 def test_changes_are_those_of_collections_that_are_served(index, services, collection):

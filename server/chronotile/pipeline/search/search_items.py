@@ -131,10 +131,9 @@ def find_product(product: UUID, services: Services) -> FoundItem:
         SourceUnavailable: The index does not answer.
     """
     found = items_of(services).find_product(product)
-    if found is None:
-        require_filled((), services)
     served = listed_collections(services) | set(live_names(services))
     if found is None or found.collection not in served:
+        require_filled((), services)
         raise UnknownItem(f"product {product} is not known", locator="id")
     return found
 
