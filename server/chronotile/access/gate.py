@@ -46,7 +46,8 @@ MOST_NARROWED = 64
 """Narrowed services that are kept: one for each group of users with the same rights."""
 MOST_TOKENS = 4096
 """Verified tokens that are known by their digest."""
-_KEY_PATH = re.compile(r"/k/(?P<key>[A-Za-z0-9_-]{1,200})(?=/|$)")
+_KEY_PATH = re.compile(r"(/k/(?P<key>[A-Za-z0-9_-]{1,200}))(?=/|$)(/k/(?P=key)(?=/|$))*")
+"""Twice where a client resolves an address below its base against that base: none of it may be left for the log."""
 _LOGIN = re.compile(r"/login(?=/wmt?s(/|$))")
 _OPENEO_PREFIX = re.compile(r"oidc/\w{1,20}/|basic//")
 """What clients of openEO write before tokens (API 1.2, "Authentication"): which provider a token is of."""
