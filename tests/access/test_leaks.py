@@ -131,7 +131,7 @@ def test_the_owner_has_what_is_private(pair: Pair) -> None:
     assert pair.private.get("/login/wms?SERVICE=WMS&REQUEST=GetCapabilities").status_code == 401
 
 
-def test_a_key_that_a_client_wrote_twice_into_a_path_is_not_logged(pair: Pair, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_key_that_stands_twice_in_a_path_is_not_logged(pair: Pair, caplog: pytest.LogCaptureFixture) -> None:
     failing = f"/k/{pair.key}/k/{pair.key}/timeseries/GONE/point?lon=4.6&lat=50.85"
     assert pair.private.get(failing).status_code == 503
     assert "/timeseries/GONE/point" in caplog.text

@@ -78,7 +78,7 @@ def test_no_answer_to_a_stranger_differs(tmp_path) -> None:
                 if chance.random() < 0.3:
                     await send(private, replace(request, headers=(*request.headers, owner)))
                 answer = await send(public, request)
-                if PENDING in answer.body:
+                if PENDING in answer.body or (answer.status == 304 and request.segments[-1] == "times"):
                     continue
                 expected = seen(answer)
                 for credential in ((), (stranger,)):
