@@ -39,6 +39,11 @@ class Provider:
         self.keys: list[Any] = []
         self.further: list[object] = []
         """What it shows among its keys besides."""
+        self.status, self.location = 200, ""
+        self.held: threading.Event | None = None
+        """For which answers wait, if there is one."""
+        self.has_come = threading.Event()
+        """Set while a request waits for it."""
         self.rotate("RS256")
         self.secret: str | None = None
         """Of the client, which is a public one without."""
@@ -148,6 +153,9 @@ def serving_provider() -> Iterator[Provider]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            if provider.held is not None:
+                provider.has_come.set()
+                provider.held.wait()
             parts = urlsplit(self.path)
             asked = dict(parse_qsl(parts.query))
             if parts.path.endswith("/authorize"):
@@ -156,7 +164,7 @@ def serving_provider() -> Iterator[Provider]:
                 provider.sign_outs.append(asked)
                 self.redirect(asked["post_logout_redirect_uri"])
             else:
-                self.answer(200, provider.document(parts.path))
+                self.answer(provider.status, provider.document(parts.path))
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"])).decode()
@@ -171,6 +179,8 @@ def serving_provider() -> Iterator[Provider]:
         def answer(self, status: int, document: object) -> None:
             body = orjson.dumps(document)
             self.send_response(status)
+            if provider.location:
+                self.send_header("Location", provider.location)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()

@@ -10,7 +10,7 @@ from chronotile.access.keys import open_keys
 from chronotile.access.sessions import open_sessions
 from chronotile.app.application import ServerOptions, application
 from tests.access.provider import serving_provider
-from tests.access.test_leaks import with_private
+from tests.access.test_leaks import requests_of_strangers, with_private
 from tests.access.test_signin import signing_in
 from tests.clients.test_nginx_cache import Cached, nginx_before
 from tests.protocols.fuzzing.site import made_services
@@ -28,6 +28,12 @@ URLS = (
     "/stac/collections",
     "/ogcapi/collections?f=json",
 )
+
+HIDDEN = [
+    url.replace("NDVI", "HIDDEN").replace("squares", "fields")
+    for url in requests_of_strangers()
+    if "NDVI" in url or "squares" in url
+]
 
 
 def test_a_stranger_gets_nothing_of_the_owner_and_nobody_the_list_of_a_stranger(tmp_path: Path) -> None:
@@ -52,6 +58,13 @@ def test_a_stranger_gets_nothing_of_the_owner_and_nobody_the_list_of_a_stranger(
                 if url == "/layers":
                     names = {each["id"] for each in json.loads(stranger.body)["layers"]}
                     assert not names & {"HIDDEN", "HIDDEN2"}
+        first |= {url: cached.ask(url) for url in HIDDEN}
+        for url in HIDDEN:
+            assert cached.ask(url, Authorization=f"Bearer {key}").cache != "HIT"
+            cached.ask(f"/k/{key}{url}")
+        for url in HIDDEN:
+            stranger = cached.ask(url)
+            assert (stranger.status, stranger.body) == (first[url].status, first[url].body)
         assert cached.ask("/layers").cache == "HIT"
         log = "".join(file.read_text(errors="replace") for file in tmp_path.rglob("*.log"))
         assert "/k/-/layers" in log
