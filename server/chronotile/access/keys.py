@@ -55,7 +55,8 @@ KEYS = Usage(
     missing="there are no keys",
     file="access.sqlite",
 )
-METADATA = MetaData()
+VERSION = 1
+METADATA = MetaData(info={"name": "keys", "version": VERSION})
 TABLE = Table(
     "chronotile_keys",
     METADATA,

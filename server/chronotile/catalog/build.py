@@ -226,6 +226,7 @@ def _items_spec(section: CollectionSection) -> ItemsSpec:
         mosaic=section.mosaic.mosaic(),
         grid=None if section.grid is None else section.grid.grid(),
         filter=section.source.filter,
+        keep_days=section.search.keep_days,
         mode=section.source.mode,
     )
 

@@ -220,6 +220,9 @@ class SearchSection(Section):
     ] = Field(default=(), max_length=8)
     """Properties whose values = and IN of filters find by an index: grid:code, platform; at most 8. A change needs no
     source: the index has them after the next chronotile index or serve."""
+    keep_days: Annotated[float, Field(gt=0, le=36_500)] | None = None
+    """Items whose time began longer ago are removed from the index by chronotile index, and their files stay; default:
+    none are. Not of mode live."""
 
 
 class TargetGridSection(Section):

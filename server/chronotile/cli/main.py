@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from chronotile import __version__
-from chronotile.cli import jobs, keys
+from chronotile.cli import jobs, keys, state
 from chronotile.cli.opening import (
     close_archive,
     exiting_in_one_line,
@@ -38,7 +38,8 @@ app = typer.Typer(
 )
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(keys.app, name="keys")
-app.command()(usage)
+for command in (usage, state.migrate, state.backup, state.restore):
+    app.command()(command)
 
 DEMO_WORKERS = 1
 """By default: one worker starts soonest."""

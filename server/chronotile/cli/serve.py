@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NoReturn
 import typer
 
 from chronotile.cli.opening import fail, open_archive, print_lines
+from chronotile.cli.state import require_known_state
 from chronotile.core.machine import Machine, this_machine
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ def run_server(settings: "Settings", write_config: Path | None = None, *, usual_
     configured, settings = settings, settings.model_copy(update={"workers": count})
     if not settings.config.exists():  # which matters more than a port in use
         open_archive(settings)
+    require_known_state(settings)
     with _holding_port(settings) as listener:
         # Before the libraries are imported that open it, which takes seconds on a slow machine.
         if settings.log_format == "text" and settings.config.exists():

@@ -12,7 +12,24 @@ from pathlib import Path
 from typing import Any
 from weakref import WeakSet
 
-from sqlalchemy import URL, Connection, Engine, MetaData, create_engine, event, func, select, text
+from sqlalchemy import (
+    URL,
+    Column,
+    Connection,
+    Engine,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    create_engine,
+    event,
+    func,
+    insert,
+    inspect,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, InvalidatePoolError, NoSuchModuleError
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -39,6 +56,17 @@ FAULT_SAID_S = 60.0
 """How often at most a fault of one kind is logged, however many requests meet it."""
 READING = "chronotile_reading"
 """Execution option of connections that only read."""
+RESTORING = "restoring"
+"""Name of the file in a folder of databases that is there while some of them are restored and others are not yet."""
+VERSIONS = Table(
+    "chronotile_versions",
+    MetaData(),
+    Column("name", String(80), primary_key=True),
+    Column("version", Integer, nullable=False),
+)
+"""Of the tables in a database that have none of their own for their version."""
+_MAKING = 7_105_204
+"""Advisory lock that is held while that table is made."""
 
 log = logging.getLogger(__name__)
 _said_s: dict[str, float] = {}
@@ -88,10 +116,21 @@ def open_engine(url: str | None, folder: Path, usage: Usage, *, mounts: Path = M
         mounts: What is mounted where, as `network_file_system` reads it.
 
     Raises:
-        ConfigurationError: The URL is none that is known, its driver is not installed, or the folder cannot be made or
-            is on a disk of another machine, where SQLite's locks do not hold.
+        ConfigurationError: The URL is none that is known, its driver is not installed, or the folder cannot be made, is
+            half restored, or is on a disk of another machine, where SQLite's locks do not hold.
     """
+    require_restored(folder)
     return _sqlite(folder, usage, mounts) if url is None else _postgresql(url, usage)
+
+
+def require_restored(folder: Path) -> None:
+    """Refuse a folder that `chronotile restore` has begun to fill and has not ended with.
+
+    Raises:
+        ConfigurationError: It is such a folder.
+    """
+    if (folder / RESTORING).exists():
+        raise ConfigurationError([f"{folder} is half restored: run chronotile restore again, which completes it"])
 
 
 def _sqlite(folder: Path, usage: Usage, mounts: Path) -> Engine:
@@ -224,13 +263,59 @@ def making_tables(engine: Engine, usage: Usage, tables: MetaData, lock: int) -> 
     Args:
         engine: Of the database.
         usage: What it is for.
-        tables: What is made if it is not there.
+        tables: What is made if it is not there. Their `info` may have a `name` and a `version`, which is 1 at first. A
+            change counts the version on, and has among `steps`, by the version before, a function of the connection
+            that makes it; where old processes would misread the tables, it renames them.
         lock: The number that others hold who make them.
+
+    Raises:
+        ConfigurationError: The tables are those of a newer chronotile.
     """
     with write_transaction(engine, usage) as connection:
         hold(connection, lock)
+        if "version" in tables.info:
+            _bring_up(connection, tables, usage)
         tables.create_all(connection)
         yield connection
+
+
+def found_version(connection: Connection, tables: MetaData) -> int | None:
+    """Return the version of tables whose `info` has one; 1 if older than versions are; `None`: there are none."""
+    has_table = inspect(connection).has_table
+    if has_table(VERSIONS.name):
+        found = connection.scalar(select(VERSIONS.c.version).where(VERSIONS.c.name == tables.info["name"]))
+        if found is not None:
+            return int(found)
+    return 1 if any(map(has_table, tables.tables)) else None
+
+
+def newer_version(what: str, found: int, known: int) -> ConfigurationError:
+    """Return the refusal of what a newer release has written."""
+    return ConfigurationError(
+        [
+            f"{what} has version {found}, of a newer chronotile, and this one knows version {known}: update it, or "
+            "give it another CHRONOTILE_DATABASE_URL or CHRONOTILE_JOBS_DIR"
+        ]
+    )
+
+
+def _bring_up(connection: Connection, tables: MetaData, usage: Usage) -> None:
+    """Make the changes from the version that tables have to that which this release knows, and note it."""
+    name, version = tables.info["name"], tables.info["version"]
+    found = found_version(connection, tables)
+    if found is not None and found > version:
+        raise newer_version(usage.name, found, version)
+    for before in range(found or version, version):
+        tables.info["steps"][before](connection)
+    if not inspect(connection).has_table(VERSIONS.name):
+        hold(connection, _MAKING)
+        VERSIONS.create(connection, checkfirst=True)
+    is_it = VERSIONS.c.name == name
+    noted = connection.scalar(select(VERSIONS.c.version).where(is_it))
+    if noted is None:
+        connection.execute(insert(VERSIONS).values(name=name, version=version))
+    elif noted != version:
+        connection.execute(update(VERSIONS).where(is_it).values(version=version))
 
 
 def database_time(connection: Connection) -> float:
@@ -297,7 +382,15 @@ def _limit_waits(usage: Usage, connection: Any, _record: ConnectionPoolEntry) ->
 
 
 def _check_place(file: Path, usage: Usage, _connection: object, record: ConnectionPoolEntry, _proxy: object) -> None:
-    """SQLite goes on with a file that was removed or replaced, and what is written there would be seen by nobody."""
+    """SQLite goes on with a file that was removed or replaced, and what is written there would be seen by nobody.
+
+    Raises:
+        SourceUnavailable: The folder is half restored.
+    """
+    try:
+        require_restored(file.parent)
+    except ConfigurationError as error:
+        raise SourceUnavailable(f"{usage.name} is being restored; try again later") from error
     try:
         is_there = os.path.samestat(file.stat(), record.info[OPENED])
     except FileNotFoundError:

@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 
 from chronotile.archive.index.file_items import read_files
-from chronotile.archive.index.source import Gone, Listed, ListedEntry, ReadEntry, Unread, any_address
+from chronotile.archive.index.source import Gone, Listed, ListedEntry, ReadEntry, Unread, any_address, kept
 from chronotile.catalog.items.passes import SourcePass
 from chronotile.core.errors import InvalidItem, SourceUnavailable, UnsupportedSource
 from chronotile.core.model.collection import DATA, SourceSpec
@@ -63,7 +63,8 @@ class FilesSource:
         """The pattern, and the options with which the files are read."""
         variables = sorted(f"{each.id}={each.name}" for each in self._spec.stored.variables.values())
         left_out = "".join(f" without {path}" for path in sorted(self._spec.left_out))
-        return f"files {self._spec.href} {self._spec.time_pattern} {self._spec.crs} {' '.join(variables)}{left_out}"
+        options = f"{' '.join(variables)}{left_out}{kept(self._spec.items.keep_days if self._spec.items else None)}"
+        return f"files {self._spec.href} {self._spec.time_pattern} {self._spec.crs} {options}"
 
     def has_changed(self, *, most_files: int) -> bool:
         """Return whether a folder has other files, or one of some files was written over."""

@@ -3,8 +3,10 @@
 from collections import deque
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from time import monotonic
+from time import monotonic, time_ns
 from typing import NamedTuple
+
+import numpy as np
 
 from chronotile.archive.index.source import (
     Answer,
@@ -30,8 +32,10 @@ from chronotile.catalog.items.passes import (
     without_places,
 )
 from chronotile.catalog.items.preparing import Prepared
+from chronotile.catalog.items.properties import nanoseconds
 from chronotile.core.errors import AddressRefused
 from chronotile.core.model.items import IndexSettings, Item, ItemSearch, PutSummary
+from chronotile.core.model.time.instants import DAY, DISTANT_PAST, Instant, TimeSpan
 
 AHEAD = 3
 """Batches that processes read while one before them is stored."""
@@ -119,6 +123,19 @@ class IndexedCollection:
     id: str
     settings: IndexSettings
     """How items are grouped and ordered."""
+    keep_days: float | None = None
+    """Items that began longer ago are removed, and not put."""
+
+    def is_old(self, item: Item | Prepared) -> bool:
+        """Return whether an item began so long ago that it is not kept."""
+        if self.keep_days is None:
+            return False
+        start = item.start if isinstance(item, Prepared) else nanoseconds(item.start)
+        return start < nanoseconds(self.kept_from())
+
+    def kept_from(self) -> Instant:
+        """Return the instant before which items are not kept."""
+        return np.datetime64(time_ns(), "ns") - (self.keep_days or 0.0) * DAY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,11 +189,13 @@ def fill(  # noqa: PLR0913 -- of which four are named
     if held is not None and held.is_of_dates != collection.settings.is_of_dates:
         clear(collection.id, store, is_stopped)  # neither is read as the other
     is_empty = store.items.settings(collection.id) is None
+    removed = _remove_old(collection, store, is_stopped)
     if unchanged is not None and not is_empty:
         store.items.configure(collection.id, collection.settings)
-        return _of_passes(FillSummary(collection=collection.id, put=PutSummary(unchanged=unchanged)), store)
+        put = PutSummary(unchanged=unchanged)
+        return _of_passes(FillSummary(collection=collection.id, put=put, removed=removed), store)
     doubtful = _doubtful(collection.id, source, store)
-    summary = FillSummary(collection=collection.id)
+    summary = FillSummary(collection=collection.id, removed=removed)
     while True:
         holder = new_holder()
         run = store.passes.begin(
@@ -190,7 +209,7 @@ def fill(  # noqa: PLR0913 -- of which four are named
         )
         is_empty = False
         filling = _Filling(
-            run, source, store, batch=batch, processes=processes, progress=progress, is_stopped=is_stopped
+            collection, run, source, store, batch=batch, processes=processes, progress=progress, is_stopped=is_stopped
         )
         try:
             store.items.configure(collection.id, collection.settings)  # without a pass it would be taken for whole
@@ -213,6 +232,19 @@ def _of_passes(summary: FillSummary, store: IndexStore) -> FillSummary:
     problems = passes.problems(collection)
     has_items = not problems or passes.has_items(collection)
     return replace(summary, problems=problems, filtered=passes.filtered(collection), has_items=has_items)
+
+
+def _remove_old(collection: IndexedCollection, store: IndexStore, is_stopped: Callable[[], bool]) -> int:
+    """Remove items that are not kept any more; return how many."""
+    if collection.keep_days is None:
+        return 0
+    removed, span = 0, TimeSpan(DISTANT_PAST, collection.kept_from())
+    search = ItemSearch(collections=(collection.id,), span=span, limit=CLEARED)
+    while found := store.items.search(search).items:
+        if is_stopped():
+            raise Interrupted
+        removed += store.items.remove(collection.id, [each.ref.id for each in found])
+    return removed
 
 
 def clear(collection: str, store: IndexStore, is_stopped: Callable[[], bool] = lambda: False) -> None:
@@ -264,6 +296,7 @@ class _Filling:
 
     def __init__(  # noqa: PLR0913 -- of which four are named
         self,
+        collection: IndexedCollection,
         run: SourcePass,
         source: ItemSource,
         store: IndexStore,
@@ -273,6 +306,7 @@ class _Filling:
         progress: Progress | None,
         is_stopped: Callable[[], bool],
     ) -> None:
+        self._collection = collection
         self._run, self._source, self._items, self._passes = run, source, store.items, store.passes
         self._batch, self._processes = batch, processes
         self._progress, self._is_stopped = progress, is_stopped
@@ -393,7 +427,7 @@ class _Filling:
         chosen = dict[str, Item | Prepared]()
         for entry, answer in found:
             for item in answer.found:
-                if entry.key <= owners.get(item.id, entry.key):
+                if entry.key <= owners.get(item.id, entry.key) and not self._collection.is_old(item):
                     owners[item.id] = entry.key
                     chosen[item.id] = item
         if chosen:

@@ -259,6 +259,11 @@ class ItemFilter:
         return matches(self._expression, dict(document))
 
 
+def kept(days: float | None) -> str:
+    """Return what the identity of a source has of how long its items are kept."""
+    return "" if days is None else f" keep_days={days:g}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ItemRules:
     """Which items and assets of a source are indexed."""
@@ -269,12 +274,14 @@ class ItemRules:
     allowed: Allowed = any_address
     places: str = ""
     """Changes with what is allowed."""
+    keep_days: float | None = None
+    """Items that began longer ago are left out, where the index is filled."""
 
     @property
     def identity(self) -> str:
         """What makes the same source give other items; what is allowed has its own line, as it concerns few of them."""
         assets = " ".join(sorted(self.assets))
-        return with_places(f"{self.filter.text if self.filter else ''} {assets}", self.places)
+        return with_places(f"{self.filter.text if self.filter else ''} {assets}{kept(self.keep_days)}", self.places)
 
     def admit(
         self, document: Mapping[str, Any], base: str, refused: list[AddressRefused] | None = None

@@ -80,7 +80,7 @@ def specs_of_items(place: Path, *, environment: Mapping[str, str], collection: s
 def indexed(spec: SourceSpec) -> IndexedCollection:
     """Return the collection of a spec as it is indexed."""
     assert spec.items is not None  # noqa: S101 -- of a collection of items
-    return IndexedCollection(id=spec.collection, settings=spec.items.settings)
+    return IndexedCollection(id=spec.collection, settings=spec.items.settings, keep_days=spec.items.keep_days)
 
 
 def rules_of(spec: SourceSpec, prefixes: Places) -> ItemRules:
@@ -97,6 +97,7 @@ def rules_of(spec: SourceSpec, prefixes: Places) -> ItemRules:
         filter=None if text is None else ItemFilter(text),
         allowed=FoldersOnce(ItemPlaces(spec.href, prefixes).allowed).allowed,
         places=prefixes.digest,
+        keep_days=None if spec.items is None else spec.items.keep_days,
     )
 
 

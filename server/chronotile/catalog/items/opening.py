@@ -16,8 +16,8 @@ from chronotile.catalog.items.passes import MAKING
 from chronotile.catalog.items.passes import METADATA as PASSES
 from chronotile.catalog.items.schema import COLLECTIONS, INDEX, INSTANTS, ITEMS, METADATA, SCHEMA, VALUES, VERSION
 from chronotile.catalog.items.writing import first_count
-from chronotile.core.database import SQLITE, hold, open_engine, read_transaction, write_transaction
-from chronotile.core.errors import ChronotileError, ConfigurationError, SourceUnavailable
+from chronotile.core.database import SQLITE, hold, newer_version, open_engine, read_transaction, write_transaction
+from chronotile.core.errors import ChronotileError, SourceUnavailable
 from chronotile.core.machine import MOUNTS
 from chronotile.core.model.items import BandLayout, ItemRef
 
@@ -119,9 +119,7 @@ def make_tables(engine: Engine) -> None:
         if version == VERSION:
             return
         if version is not None and version > VERSION:
-            newer = f"the item index has version {version}, of a newer chronotile, and this one knows version {VERSION}"
-            remedy = "update it, or give it another CHRONOTILE_DATABASE_URL or CHRONOTILE_JOBS_DIR"
-            raise ConfigurationError([f"{newer}: {remedy}"])
+            raise newer_version("the item index", version, VERSION)
         next_item = 1
         if version is not None:
             log.warning("the item index has version %d, of an older chronotile: %s", version, damage.FILLED_AGAIN)

@@ -97,6 +97,17 @@ def first_count(connection: Connection) -> int:
     return int(database_time(connection) * 1e6)
 
 
+def begin_counting(connection: Connection) -> None:
+    """Let all counters of a restored index begin again, above those that were given since it was copied.
+
+    Clients and caches may have seen those: a cursor of changes has expired, and an address names its state alone.
+    """
+    count = first_count(connection)
+    connection.execute(update(SCHEMA).values(next_change=count, first_change=count))
+    counters = dict.fromkeys(("counter", "times_counter", "layouts_counter"), count)
+    connection.execute(update(COLLECTIONS).values(counters))
+
+
 def put_batch(connection: Connection, archive: str, collection: str, batch: Sequence[Prepared]) -> PutSummary | None:
     """Put items of distinct ids; `None` if their collection is not there."""
     row = lock_collection(connection, archive, collection)

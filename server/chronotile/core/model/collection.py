@@ -189,6 +189,8 @@ class ItemsSpec:
     grid: TargetGrid | None = None
     filter: str | None = None
     """CQL2 text: items that do not match are not indexed."""
+    keep_days: float | None = None
+    """Items that began longer ago are not indexed."""
     mode: Literal["index", "live"] = "index"
     """`live`: the index has the items that searches have found."""
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, Row, Select, and_, delete, func, insert, or_, select
 
-from chronotile.core.database import close_engine
+from chronotile.core.database import close_engine, newer_version
 from chronotile.core.durable_files import make_private
 from chronotile.core.errors import ConfigurationError, ServerBusy, UnknownPath
 from chronotile.core.model.job import (
@@ -316,14 +316,11 @@ def _make_tables(engine: Engine) -> None:
         hold(connection, _MAKING)
         SCHEMA.create(connection, checkfirst=True)
         version = connection.scalar(select(SCHEMA.c.version))
-        if version is not None and version != VERSION:
-            whose, update = ("a newer", "update it, or ") if version > VERSION else ("an older", "")
-            raise ConfigurationError(
-                [
-                    f"the job table has version {version}, of {whose} chronotile, and this one knows version "
-                    f"{VERSION}: {update}give it another CHRONOTILE_DATABASE_URL or CHRONOTILE_JOBS_DIR"
-                ]
-            )
+        if version is not None and version > VERSION:
+            raise newer_version("the job table", version, VERSION)
+        if version is not None and version < VERSION:
+            older = f"the job table has version {version}, of an older chronotile, and this one knows version {VERSION}"
+            raise ConfigurationError([f"{older}: give it another CHRONOTILE_DATABASE_URL or CHRONOTILE_JOBS_DIR"])
         METADATA.create_all(connection)
         if version is None:
             connection.execute(insert(SCHEMA).values(version=VERSION))

@@ -33,7 +33,8 @@ from chronotile.core.database import (
 )
 from chronotile.core.errors import SourceUnavailable
 
-METADATA = MetaData()
+VERSION = 1
+METADATA = MetaData(info={"name": "webhooks", "version": VERSION})
 POSITIONS = Table(
     "chronotile_webhooks",
     METADATA,

@@ -1,0 +1,96 @@
+"""`chronotile migrate`, `backup` and `restore`: what an archive stores beside its data."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from chronotile.cli.jobs import Place
+from chronotile.cli.opening import exiting_in_one_line, fail, print_lines
+
+if TYPE_CHECKING:
+    from chronotile.app.settings import Settings
+    from chronotile.app.stored import state
+
+
+def migrate(
+    place: Place = None,
+    *,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print what would be done.")] = False,
+) -> None:
+    """Bring the jobs, index and keys that an older release has stored to this one."""
+    with exiting_in_one_line():
+        from chronotile.app.settings import load_settings
+        from chronotile.app.stored.state import migrate as migrate_all
+
+        for line in migrate_all(_place_of(load_settings(config=place)), is_dry_run=dry_run):
+            print_lines([line])
+
+
+def backup(
+    place: Place = None,
+    *,
+    to: Annotated[Path, typer.Option(metavar="FOLDER|FILE", help="Where to write it: a new file, or a folder.")],
+) -> None:
+    """Write jobs, results, index, keys and configuration into one file, also while the archive is served."""
+    with exiting_in_one_line():
+        from chronotile.app.settings import load_settings
+        from chronotile.app.stored.backup import back_up
+
+        settings = load_settings(config=place)
+        has_bucket = settings.jobs_results_url is not None
+        try:
+            report = back_up(_place_of(settings), to.absolute(), configuration=settings.config, has_bucket=has_bucket)
+        except OSError as error:
+            fail(f"the backup cannot be written: {error}")
+        print_lines(report.lines())
+
+
+def restore(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The backup.", show_default=False)],
+    place: Place = None,
+    *,
+    replace: Annotated[bool, typer.Option("--replace", help="Replace jobs, index and keys that are there.")] = False,
+) -> None:
+    """Put jobs, results, index and keys back from a backup, while neither servers nor workers run."""
+    with exiting_in_one_line():
+        from chronotile.app.settings import load_settings
+        from chronotile.app.stored.restore import restore as restore_all
+        from chronotile.app.stored.state import migrate as migrate_all
+
+        target = _place_of(load_settings(config=place))
+        try:
+            manifest = restore_all(target, file, is_replacing=replace)
+        except OSError as error:
+            fail(f"the backup cannot be restored: {error}")
+        print_lines([f"restored the archive {manifest.archive} as it was at {manifest.created}"])
+        print_lines(migrate_all(target, is_dry_run=False))
+
+
+def require_known_state(settings: "Settings") -> None:
+    """Refuse to serve where a newer release has stored jobs, index or keys, or a restore was interrupted.
+
+    Raises:
+        ConfigurationError: It is so.
+    """
+    from chronotile.archive.live import archive_id_at
+    from chronotile.core.errors import ConfigurationError
+
+    try:
+        folder = settings.jobs_folder(archive_id_at(settings.config, environment=os.environ))
+    except ConfigurationError:  # with all its mistakes when it is opened
+        return
+    if settings.database_url is not None or folder.exists():
+        from chronotile.app.stored.state import require_known
+
+        require_known(_place_of(settings))
+
+
+def _place_of(settings: "Settings") -> "state.Place":
+    from chronotile.app.stored.state import Place as StoredPlace
+    from chronotile.archive.live import archive_id_at
+
+    archive = archive_id_at(settings.config, environment=os.environ)
+    folder = settings.jobs_folder(archive).absolute()
+    return StoredPlace(archive=archive, folder=folder, url=settings.database_url)
