@@ -120,7 +120,7 @@ class Archive:
         """What the server answers, by path: jobs, results, items."""
         settings = load_settings(config=self.file, jobs_dir=self.jobs, database_url=self.url)
         headers = {"Authorization": f"Bearer {key}"}
-        with TestClient(create_app(settings)) as client:
+        with TestClient(create_app(settings), base_url="http://localhost") as client:
             listed = client.get("/ogcapi/jobs", headers=headers)
             paths = [f"/ogcapi/jobs/{job['jobID']}" for job in listed.json()["jobs"] if job["status"] == "successful"]
             paths += [f"{path}/results" for path in paths]

@@ -52,7 +52,7 @@ def test_after_a_lost_disk_the_server_answers_as_before(archive):
     key = archive.fill()
     before = archive.answers(key)
     with archive.index() as index:
-        cursor = index.changes(None, limit=10).cursor
+        cursor = index.changes_after(None).cursor
     file, lines = backed_up(archive)
     kind = "sqlite" if archive.url is None else "postgresql"
     assert lines == [f"{file}: {file.stat().st_size} bytes, {kind}, {2 * RESULTS} files of results"]
@@ -65,7 +65,7 @@ def test_after_a_lost_disk_the_server_answers_as_before(archive):
     assert lines[1:] == [
         "jobs: version 4, as in this release",
         "item index: version 4, as in this release",
-        "webhooks: none",
+        "webhooks: version 1, as in this release",
         "keys: version 1, as in this release",
     ]
     assert archive.answers(key) == before
@@ -81,7 +81,7 @@ def test_after_a_lost_disk_the_server_answers_as_before(archive):
     with archive.index() as index:
         index.put("items", [make_item("new")])
         with pytest.raises(CursorExpired):
-            index.changes(cursor, limit=10)
+            index.changes_after(cursor)
 
 
 def test_state_that_is_there_is_replaced_on_demand_alone(archive):

@@ -4,6 +4,7 @@ import json
 import re
 import tarfile
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from io import BytesIO
@@ -99,30 +100,42 @@ class BackupWriter:
         self._tar.close()
 
 
-def members_of(file: IO[bytes]) -> Iterator[tuple[str, int, IO[bytes]]]:
-    """Yield the members of a backup: the name, the size, and a file to read before the next one.
+@contextmanager
+def words_for_damage() -> Iterator[None]:
+    """Let what the tar library says of a damaged file be an error of ours; it may say so wherever a member is read.
 
     Raises:
-        UnsupportedSource: It is damaged, or not a backup.
+        UnsupportedSource: The file is damaged, or not a backup.
     """
-    file.seek(0)
-    names = set[str]()
     try:
-        with tarfile.open(fileobj=file, mode="r:") as tar:
-            for each in tar:
-                tar.members.clear()  # type: ignore[attr-defined]  # as above
-                is_known = each.name in {MANIFEST, DIGEST} or NAMES.fullmatch(each.name) is not None
-                # Nothing but plain files: links, devices and files with holes are not what `BackupWriter` writes.
-                is_plain = each.type == tarfile.REGTYPE and each.sparse is None and not each.pax_headers
-                content = tar.extractfile(each)
-                if not is_known or not is_plain or each.name in names or content is None:
-                    raise UnsupportedSource(f"not a backup of chronotile: it has a member {each.name[:200]!r}")
-                names.add(each.name)
-                yield each.name, each.size, content
+        yield
     except (tarfile.TarError, EOFError, ValueError) as error:
         raise UnsupportedSource(f"not a backup of chronotile, or damaged: {error}") from error
 
 
+def members_of(file: IO[bytes]) -> Iterator[tuple[str, int, IO[bytes]]]:
+    """Yield the members of a backup: the name, the size, and a file to read before the next one.
+
+    Raises:
+        UnsupportedSource: It has others than a backup.
+        tarfile.TarError: It is damaged.
+    """
+    file.seek(0)
+    names = set[str]()
+    with tarfile.open(fileobj=file, mode="r:") as tar:
+        for each in tar:
+            tar.members.clear()  # type: ignore[attr-defined]  # as above
+            is_known = each.name in {MANIFEST, DIGEST} or NAMES.fullmatch(each.name) is not None
+            # Nothing but plain files: links, devices and files with holes are not what `BackupWriter` writes.
+            is_plain = each.type == tarfile.REGTYPE and each.sparse is None and not each.pax_headers
+            content = tar.extractfile(each) if is_known and is_plain and each.name not in names else None
+            if content is None:
+                raise UnsupportedSource(f"not a backup of chronotile: it has a member {each.name[:200]!r}")
+            names.add(each.name)
+            yield each.name, each.size, content
+
+
+@words_for_damage()
 def verified_manifest(file: IO[bytes]) -> Manifest:
     """Return the manifest of a backup, all of which is read and compared with it.
 

@@ -15,7 +15,14 @@ from chronotile.app.stored.databases import (
     snapshot,
     table_names,
 )
-from chronotile.app.stored.files import CHUNK_BYTES, HashingReader, Manifest, members_of, verified_manifest
+from chronotile.app.stored.files import (
+    CHUNK_BYTES,
+    HashingReader,
+    Manifest,
+    members_of,
+    verified_manifest,
+    words_for_damage,
+)
 from chronotile.app.stored.state import STATE, Place
 from chronotile.catalog.items.schema import FILE as INDEX_FILE
 from chronotile.catalog.items.schema import SCHEMA as ITEMS
@@ -106,6 +113,7 @@ def _has_state(place: Place) -> bool:
     return any(each.suffix == ".sqlite" or ID.fullmatch(each.name) for each in place.folder.iterdir())
 
 
+@words_for_damage()
 def _extract(file: IO[bytes], manifest: Manifest, work: Path) -> None:
     """Write databases and results into a folder that is emptied before, no byte more than was verified."""
     for each in work.iterdir():
