@@ -148,6 +148,7 @@ def test_a_token_is_shown_nowhere(server: Listener, caplog: pytest.LogCaptureFix
         with pytest.raises(ArchiveError) as raised:
             len(archive.layers)
         shown = [caplog.text, repr(archive), str(vars(archive)), repr(archive.credential), repr(raised.value)]
+    shown += [repr(Archive(f"{server.url}/k/{secret}")), repr(AsyncArchive(f"{server.url}/k/{secret}/"))]
     for wrong in (f"{secret}\nX-Other: 1", f"{secret}ü", ""):
         with pytest.raises(ValueError, match="token") as refused:
             Archive(server.url, token=wrong)

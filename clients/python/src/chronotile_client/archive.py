@@ -11,7 +11,7 @@ import httpx2
 
 from chronotile_client import executions
 from chronotile_client.coverages import Picture, fetch_cube, fetch_map
-from chronotile_client.credential import Credential, Token
+from chronotile_client.credential import Credential, Token, without_key
 from chronotile_client.exchange import Exchange, Retries
 from chronotile_client.executions import JobState, Progress, ResultInfo
 from chronotile_client.layers import LayerInfo, Layers, fetch_description, fetch_layers, fetch_times
@@ -124,7 +124,7 @@ class Archive:
         self.close()
 
     def __repr__(self) -> str:
-        return f"Archive({self.url!r})"
+        return f"Archive({without_key(self.url)!r})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ import httpx2
 
 from chronotile_client import executions
 from chronotile_client.coverages import Picture, fetch_cube, fetch_map
-from chronotile_client.credential import AsyncToken, Credential
+from chronotile_client.credential import AsyncToken, Credential, without_key
 from chronotile_client.exchange import Exchange, Retries
 from chronotile_client.executions import JobState, Progress, ResultInfo
 from chronotile_client.layers import LayerInfo, Layers, fetch_description, fetch_layers, fetch_times
@@ -90,7 +90,7 @@ class AsyncArchive:
         await self.close()
 
     def __repr__(self) -> str:
-        return f"AsyncArchive({self.url!r})"
+        return f"AsyncArchive({without_key(self.url)!r})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

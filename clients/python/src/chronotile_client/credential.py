@@ -4,6 +4,7 @@ import asyncio
 import base64
 import json
 import math
+import re
 import threading
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
@@ -113,6 +114,11 @@ class Credential(httpx2.Auth):
     def _take(self, found: object) -> None:
         self._token = _checked(found)
         self._until = _expiry_of(self._token) - LEEWAY_S
+
+
+def without_key(url: str) -> str:
+    """Return an address as it may be shown, without the key that its path may have."""
+    return re.sub(r"/k/[^/?]+", "/k/…", url)
 
 
 def _checked(token: object) -> str:

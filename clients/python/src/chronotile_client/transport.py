@@ -9,6 +9,7 @@ from typing import Any, BinaryIO, Final, Self, TypeVar
 
 import httpx2
 
+from chronotile_client.credential import without_key
 from chronotile_client.errors import ArchiveError
 from chronotile_client.exchange import (
     PAGE,
@@ -191,7 +192,8 @@ def _failure(error: httpx2.RequestError) -> Failure:
         ArchiveError: The server redirects again and again.
     """
     if isinstance(error, httpx2.TooManyRedirects):
-        raise ArchiveError(f"the server redirects again and again, the last time from {error.request.url}") from error
+        last = without_key(str(error.request.url))
+        raise ArchiveError(f"the server redirects again and again, the last time from {last}") from error
     if isinstance(error, (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)):
         return Failure(f"cannot connect to the server: {error}", was_sent=False)
     if isinstance(error, httpx2.TimeoutException):
