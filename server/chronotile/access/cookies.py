@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Scope
 
@@ -63,8 +62,9 @@ class Site:
 def site_of(scope: Scope) -> Site:
     """Return the site of a request, whose services need not be known yet."""
     state: ServerState = scope["app"].state.chronotile
-    configured = state.services.catalogue.service.url
-    return Site((configured or str(Request(scope).base_url)).rstrip("/"))
+    host = header_value(scope["headers"], b"host").decode("latin-1")
+    base = state.services.catalogue.service.url or f"{scope['scheme']}://{host}{scope.get('root_path', '')}"
+    return Site(base.rstrip("/"))
 
 
 def cookie_of(scope: Scope, site: Site, cookie: str) -> str | None:
