@@ -53,6 +53,7 @@ class Server:
     client: TestClient
     provider: Provider
     folder: Path
+    database: str | None = None
 
     def begin(self, return_to: str = "/viewer/?layer=HIDDEN") -> str:
         """Go to the provider; return the address to which it sends the browser back."""
@@ -68,7 +69,7 @@ class Server:
 
     def change(self, **values: float) -> None:
         """Have all sessions older than they are."""
-        engine = open_engine(None, self.folder, KEYS)
+        engine = open_engine(self.database, self.folder, KEYS)
         with write_transaction(engine, KEYS) as connection:
             connection.execute(update(TABLE).values(**{name: TABLE.c[name] + value for name, value in values.items()}))
         engine.dispose()
@@ -85,15 +86,17 @@ Serve = Callable[..., Server]
 
 
 @contextmanager
-def serve_at(provider: Provider, folder: Path, *, base: str = HERE, **more: object) -> Iterator[Server]:
+def serve_at(
+    provider: Provider, folder: Path, *, base: str = HERE, database: str | None = None, **more: object
+) -> Iterator[Server]:
     options = ServerOptions(
         keys=lambda: open_keys(None, folder, archive="a"),
-        sessions=lambda: open_sessions(None, folder, archive="a"),
+        sessions=lambda: open_sessions(database, folder, archive="a"),
         **more,
     )
     app = application(signing_in(provider), options)
     with TestClient(app, base_url=base, follow_redirects=False) as client:
-        yield Server(client, provider, folder)
+        yield Server(client, provider, folder, database)
 
 
 @pytest.fixture
@@ -102,6 +105,11 @@ def serve(provider: Provider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("chronotile.access.sessions.NEW_S", 0.0)
     with ExitStack() as stack:
         yield lambda **more: stack.enter_context(serve_at(provider, tmp_path, **more))
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.client("initdb", "postgres"))])
+def database(request: pytest.FixtureRequest) -> str | None:
+    return None if request.param == "sqlite" else request.getfixturevalue("postgresql").make_database()
 
 
 @pytest.fixture
@@ -284,8 +292,8 @@ def test_a_provider_that_is_away_ends_no_session_and_one_that_refuses_does(serve
     assert server.client.get(PRIVATE).status_code == 404
 
 
-def test_replicas_renew_a_session_once(server: Server, serve: Serve) -> None:
-    other = serve()
+def test_replicas_renew_a_session_once(serve: Serve, database: str | None) -> None:
+    server, other = serve(database=database), serve(database=database)
     server.sign_in()
     cookies = dict(server.client.cookies)
     for each in (server, other):
@@ -325,7 +333,8 @@ def test_a_session_that_is_held_needs_no_database(provider: Provider, tmp_path: 
         assert "sessions of users cannot be read" in away.text
 
 
-def test_a_user_has_so_many_sessions_and_the_oldest_end(server: Server) -> None:
+def test_a_user_has_so_many_sessions_and_the_oldest_end(serve: Serve, database: str | None) -> None:
+    server = serve(database=database)
     server.sign_in()
     first = dict(server.client.cookies)
     server.client.cookies.clear()
