@@ -250,7 +250,7 @@ def _host(scope: Scope) -> str:
 
 
 def _is_begun(scope: Scope, status: int) -> bool:
-    """Whether an answer has the beginning of a product: one that is fetched in parts is counted once."""
+    # Whether an answer has the beginning of a product: one that is fetched in parts is counted once.
     begins = header_value(scope["headers"], b"range").replace(b" ", b"").startswith(b"bytes=0-")
     return scope["method"] == "GET" and (status == 200 or (status == 206 and begins))
 

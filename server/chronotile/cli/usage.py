@@ -2,12 +2,20 @@
 
 import os
 from contextlib import closing
+from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from chronotile.cli.jobs import Place
 from chronotile.cli.opening import exiting_in_one_line, print_lines
+
+
+class Format(StrEnum):
+    """How a report is printed."""
+
+    TABLE = "table"
+    CSV = "csv"
 
 
 def usage(
@@ -21,16 +29,15 @@ def usage(
         list[str] | None,
         typer.Option(metavar="user|organisation|layer|protocol|class|day|month", help="What to sum up by; repeat."),
     ] = None,
-    format_: Annotated[str, typer.Option("--format", metavar="table|csv", help="How to print.")] = "table",
+    format_: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.TABLE,
 ) -> None:
     """Print requests, bytes, products and processor seconds of an archive with access rules."""
     with exiting_in_one_line():
         from chronotile.access.usage import COUNTS, UsageTable, open_usage_engine
-        from chronotile.access.usage_page import parse_by, parse_days, require_one, write_csv
+        from chronotile.access.usage_page import parse_by, parse_days, write_csv
         from chronotile.app.settings import load_settings
         from chronotile.archive.live import archive_id_at
 
-        require_one("format", format_, ("table", "csv"))
         names = parse_by(by or ["day"])
         first, last = parse_days(from_, to)
         settings = load_settings(config=place)
@@ -38,7 +45,7 @@ def usage(
         engine = open_usage_engine(settings.database_url, settings.jobs_folder(id_).absolute())
         with closing(UsageTable(engine, archive=id_)) as table:
             rows = table.report(first, last, names)
-        if format_ == "csv":
+        if format_ is Format.CSV:
             print_lines(write_csv(rows, names).splitlines())
             return
         shown = [[*names, *COUNTS], *([str(value) or "-" for value in row.values()] for row in rows)]
