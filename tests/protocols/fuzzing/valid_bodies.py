@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 import orjson
 
-from tests.protocols.fuzzing.valid import COG, COLOURS, JOB
+from tests.protocols.fuzzing.valid import COG, COLOURS
 
 RING = [[4.5, 50.8], [4.51, 50.8], [4.51, 50.81], [4.5, 50.81], [4.5, 50.8]]
 HOLE = [[4.502, 50.802], [4.504, 50.802], [4.504, 50.804], [4.502, 50.802]]
@@ -65,7 +65,6 @@ INPUTS: Mapping[str, Mapping[str, Any]] = {
 EXECUTIONS: Mapping[str, Any] = {
     **{f"/ogcapi/processes/{process}/execution": {"inputs": inputs} for process, inputs in INPUTS.items()},
     **{f"/ogcapi/processes/{each}/estimate": {"inputs": INPUTS[each]} for each in ("echo", "optimise", "trend")},
-    f"/ogcapi/jobs/{JOB}/share": {"days": 7},
     "/ogcapi/processes/echo/execution?f=json": {
         "inputs": {"string": "a", "number": 3},
         "response": "document",
@@ -107,6 +106,5 @@ BODIES: Mapping[str, tuple[str, bytes]] = {
 REFUSED = {
     "/wmts?SERVICE=WMTS": 501,
     "/ogcapi/processes/echo/execution?lang=en": 400,
-    f"/ogcapi/jobs/{JOB}/share": 404,
 }
-"""What is valid and not offered: WMTS by POST, addresses that are not allowed, links to jobs where nobody has any."""
+"""What is valid and not offered: WMTS by POST, and addresses that are not allowed."""

@@ -86,14 +86,8 @@ def _plan(inputs: Inputs, services: Services) -> JobPlan:
             _require_some_inside(inputs, times, services, firsts=firsts)
     seconds = sum(cost.seconds for cost in costs) * len(firsts) / len(some) + PLACE_S * count
     tasks = [{"first": first, "last": min(first + step, count)} for first in firsts]
-    return JobPlan(
-        tasks=tasks,
-        seconds=seconds,
-        held_bytes=0,
-        shared={"times": times.as_json},
-        sources=[times.source],
-        pixels=sum(cost.cells for cost in costs) * len(firsts) // len(some),
-    )
+    shared, pixels = {"times": times.as_json}, sum(cost.cells for cost in costs) * len(firsts) // len(some)
+    return JobPlan(tasks=tasks, seconds=seconds, held_bytes=0, shared=shared, sources=[times.source], pixels=pixels)
 
 
 def _run(inputs: Inputs, task: Json, work: Work) -> Json:

@@ -2,7 +2,6 @@
 
 import secrets
 from collections.abc import Callable, Collection
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -35,8 +34,6 @@ VERSION = 1
 """Of the table, whose name has it: no version of chronotile misreads what another writes."""
 PREFIX = "cts_"
 """Prefix by which the secret of a link differs from a key."""
-DAYS, MOST_DAYS = 7.0, 90.0
-"""How long a link leads somewhere: by default, and at most."""
 DAY_S = 86_400.0
 METADATA = MetaData()
 SHARES = Table(
@@ -90,19 +87,20 @@ class Shares:
         """
         secret = PREFIX + secrets.token_urlsafe(32)
         digest, written = sha256(secret.encode()).digest(), orjson.dumps(sorted(subjects)).decode()
-        with self._writing() as connection:
+        with making_tables(self._engine, USAGE, METADATA, _MAKING) as connection:
             now = self._clock(connection)
             expires = now + days * DAY_S
             connection.execute(delete(SHARES).where(or_(SHARES.c.job == job, SHARES.c.expires <= now)))
             row = select(JOBS.c.id, literal(digest), literal(written), literal(expires)).where(JOBS.c.id == job)
             names = ["job", "digest", "subjects", "expires"]
-            if connection.execute(insert(SHARES).from_select(names, row)).rowcount == 0:
+            made = insert(SHARES).from_select(names, row).returning(SHARES.c.job)
+            if connection.scalar(made) is None:
                 raise no_job(job)
         return NewShare(secret=secret, expires=expires)
 
     def end(self, job: str) -> None:
         """Let no link lead to a job."""
-        with self._writing() as connection:
+        with making_tables(self._engine, USAGE, METADATA, _MAKING) as connection:
             connection.execute(delete(SHARES).where(SHARES.c.job == job))
 
     def subjects(self, job: str, digest: bytes) -> frozenset[str] | None:
@@ -110,12 +108,9 @@ class Shares:
         if not ID.fullmatch(job):
             return None
         if not self._is_made:
-            with self._writing():
+            with making_tables(self._engine, USAGE, METADATA, _MAKING):
                 self._is_made = True
         with read_transaction(self._engine) as connection:
             is_it = SHARES.c.job == job, SHARES.c.digest == digest, SHARES.c.expires > self._clock(connection)
             found = connection.scalar(select(SHARES.c.subjects).where(*is_it))
         return None if found is None else frozenset(orjson.loads(found))
-
-    def _writing(self) -> AbstractContextManager[Connection]:
-        return making_tables(self._engine, USAGE, METADATA, _MAKING)

@@ -1,6 +1,6 @@
 """`POST /ogcapi/processes/{processID}/estimate`: what an execution would take, found without reading a pixel."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import orjson
@@ -15,14 +15,7 @@ from chronotile.pipeline.services import Services
 from chronotile.protocols.common.openapi import COUNT, INDEX, TEXT, body, enum_of, list_of, object_of, ref
 from chronotile.protocols.common.operation import language
 from chronotile.protocols.ogcapi.block import Json, context_for, document_query, in_language
-from chronotile.protocols.ogcapi.processes.documents import (
-    JSON,
-    OF_JOB,
-    describe,
-    live,
-    process_in_path,
-    refusals,
-)
+from chronotile.protocols.ogcapi.processes.documents import JSON, OF_JOB, describe, live, process_in_path, refusals
 from chronotile.protocols.ogcapi.processes.execution_routes import PREFER, planned_execution
 
 SYNC, ASYNC = "sync-execute", "async-execute"
@@ -42,7 +35,9 @@ def estimate_document(process: str, plan: JobPlan, services: Services, desk: Job
     options = ((SYNC, is_quick), (ASYNC, desk.takes_jobs))
     return {
         "processID": process,
-        "layers": [_layer(each, services) for each in plan.sources],
+        "layers": [
+            {"collection": each.collection, "layer": each.layer, "times": len(each.times)} for each in plan.sources
+        ],
         "times": len(set().union(*(each.times for each in plan.sources))),
         "tasks": len(plan.tasks),
         "pixels": plan.pixels,
@@ -53,11 +48,6 @@ def estimate_document(process: str, plan: JobPlan, services: Services, desk: Job
         "jobControlOptions": [name for name, is_accepted in options if is_accepted],
         "limits": {"seconds": SYNC_S, "tasks": MOST_TASKS, "openJobs": desk.most_open},
     }
-
-
-def _layer(source: Source, services: Services) -> Json:
-    size = _read_bytes([source], services)
-    return {"collection": source.collection, "layer": source.layer, "times": len(source.times), "readBytes": size}
 
 
 def _read_bytes(sources: Sequence[Source], services: Services) -> int | None:
@@ -72,42 +62,28 @@ def _read_bytes(sources: Sequence[Source], services: Services) -> int | None:
     return size
 
 
-def _known(schema: Json, description: str) -> Json:
-    return {**schema, "nullable": True, "description": f"{description}; null where that is not known"}
-
-
-_READ = "Bytes of all cells of the layers at these times, uncompressed, as is read at most, each once"
-SCHEMAS = {
-    "ProcessEstimate": object_of(
-        {
-            "processID": TEXT,
-            "layers": list_of(
-                object_of({"collection": TEXT, "layer": TEXT, "times": INDEX, "readBytes": _known(INDEX, _READ)})
-            ),
-            "times": {**INDEX, "description": "Different times that are read"},
-            "tasks": {**COUNT, "description": "Parts of the work, which processes of workers share"},
-            "pixels": {**INDEX, "description": "Of layers, at all times, that are computed with"},
-            "readBytes": _known(INDEX, _READ),
-            "resultBytes": _known(INDEX, "Bytes of the file of the result at most"),
-            "memoryBytes": {**INDEX, "description": "That one task holds, beside caches"},
-            "seconds": {
-                "type": "number",
-                "minimum": 0,
-                "description": "Rough: of one processor for all tasks, by rates that are the same on all machines; "
-                "waiting is not counted",
-            },
-            "jobControlOptions": {
-                **list_of(enum_of([SYNC, ASYNC])),
-                "description": "How it would be accepted now, as far as its size matters",
-            },
-            "limits": {
-                **object_of({"seconds": {"type": "number"}, "tasks": COUNT, "openJobs": COUNT}),
-                "description": "Of the server: seconds of an execution for which a client waits, tasks of one "
-                "execution, jobs of one client that have not ended",
-            },
-        }
-    )
+KNOWN: Mapping[str, str] = {
+    "times": "Different times that are read",
+    "tasks": "Parts of the work, which processes of workers share",
+    "pixels": "Of layers, at all times, that are computed with",
+    "memoryBytes": "That one task holds, beside caches",
 }
+NOT_ALWAYS: Mapping[str, str] = {
+    "readBytes": "Of all cells of the layers at these times, uncompressed: what is read at most, each once",
+    "resultBytes": "Of the file of the result at most",
+}
+ROUGH = "Of one processor for all tasks, by rates that are the same on all machines; waiting is not counted"
+ESTIMATE = object_of(
+    {
+        "processID": TEXT,
+        "layers": list_of(object_of({"collection": TEXT, "layer": TEXT, "times": INDEX})),
+        **{name: {**INDEX, "description": text} for name, text in KNOWN.items()},
+        **{name: {**INDEX, "nullable": True, "description": text} for name, text in NOT_ALWAYS.items()},
+        "seconds": {"type": "number", "minimum": 0, "description": ROUGH},
+        "jobControlOptions": list_of(enum_of([SYNC, ASYNC])),
+        "limits": object_of({"seconds": {"type": "number"}, "tasks": COUNT, "openJobs": COUNT}),
+    }
+)
 operation = describe(
     "/processes/{processID}/estimate",
     live(post_estimate),

@@ -9,7 +9,6 @@ from starlette.responses import Response
 from chronotile.core.model.job import STATUSES
 from chronotile.jobs.processes.process import MOST_TIMES
 from chronotile.jobs.processes.registry import process_of, processes
-from chronotile.jobs.queue.shares import DAYS, MOST_DAYS
 from chronotile.protocols.common.openapi import (
     ADDRESS,
     COUNT,
@@ -36,7 +35,7 @@ from chronotile.protocols.ogcapi.processes.documents import (
     process_in_path,
     process_list,
 )
-from chronotile.protocols.ogcapi.processes.estimate_routes import SCHEMAS as OF_ESTIMATES
+from chronotile.protocols.ogcapi.processes.estimate_routes import ESTIMATE
 from chronotile.protocols.ogcapi.processes.estimate_routes import operation as estimate_operation
 from chronotile.protocols.ogcapi.processes.execution import TRANSMISSIONS
 from chronotile.protocols.ogcapi.processes.execution_routes import operation as execution_operation
@@ -192,19 +191,7 @@ SCHEMAS: Mapping[str, Json] = {
             "times": {**list_of(_TIME), "description": f"All of them, where they are no more than {MOST_TIMES}"},
         },
     ),
-    **OF_ESTIMATES,
-    "JobShareRequest": _all_optional(
-        {
-            "days": {
-                "type": "number",
-                "minimum": 0,
-                "exclusiveMinimum": True,
-                "maximum": MOST_DAYS,
-                "default": DAYS,
-                "description": "How long the link leads to the job",
-            }
-        }
-    ),
+    "ProcessEstimate": ESTIMATE,
     "JobShare": object_of({"href": ADDRESS, "expires": _TIME}),
     "JobList": object_of(
         {"jobs": list_of(ref("Job")), "links": list_of(ref("Link"))}, {"numberMatched": INDEX, "numberReturned": INDEX}

@@ -4,24 +4,24 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from chronotile.core.errors import InvalidParameter, UnknownParameter, UnknownPath
-from chronotile.http.endpoint import body_of
-from chronotile.http.job_access import parsed
+from chronotile.core.errors import UnknownPath
 from chronotile.http.run import GRANTS, JOBS, run, state_of, url_without_key, user_of
-from chronotile.jobs.queue.shares import DAYS, MOST_DAYS, NewShare
-from chronotile.protocols.common.openapi import body, ref
+from chronotile.jobs.queue.shares import NewShare
+from chronotile.protocols.common.openapi import ref
+from chronotile.protocols.common.query.parameter import whole
 from chronotile.protocols.ogcapi.block import Json, document_query
 from chronotile.protocols.ogcapi.processes.documents import JSON, OF_JOB, describe, live_job, moment_text
 from chronotile.protocols.ogcapi.processes.job_routes import JOB, granted_job
 
+DAYS = whole("days", "How long the link leads to the job", least=1, most=90, default=7)
+
 
 async def post_share(request: Request) -> Response:
     """Make a link that shows a job and its results to all who have it."""
-    document_query(request)
+    days = DAYS.of(document_query(request, DAYS))
     desk, id_, grants = state_of(request).jobs, request.path_params["jobID"], request.scope.get(GRANTS)
     if grants is None:
         raise UnknownPath("there are no users here: the address of a job shows it to everyone", locator="share")
-    days = _days_of(await body_of(request))
 
     def share() -> NewShare:
         return desk.shares.create(granted_job(id_, request).id, subjects=grants.subjects, days=days)
@@ -40,19 +40,6 @@ async def delete_share(request: Request) -> Response:
     return Response(status_code=204)
 
 
-def _days_of(body: bytes) -> float:
-    given = parsed(body) if body else {}
-    if not isinstance(given, dict):
-        raise InvalidParameter("the body must be a JSON object", locator="body")
-    unknown = next((name for name in given if name != "days"), None)
-    if unknown is not None:
-        raise UnknownParameter(f"{unknown[:80]} is not a member here; there is days", locator=unknown[:80])
-    days = given.get("days", DAYS)
-    if isinstance(days, bool) or not isinstance(days, int | float) or not 0 < days <= MOST_DAYS:
-        raise InvalidParameter(f"days must be a number above 0 and at most {MOST_DAYS:.0f}", locator="days")
-    return float(days)
-
-
 A_SHARE: Json = {
     "description": "Link that shows the job and its results to all who have it",
     "content": {JSON: {"schema": ref("JobShare")}},
@@ -64,9 +51,8 @@ operations = (
         "shareJob",
         "Make a link to a job and its results, in place of the one it may have",
         method="POST",
-        parameters=[JOB],
+        parameters=[JOB, DAYS],
         responses={"201": A_SHARE, **OF_JOB},
-        members={"requestBody": body(ref("JobShareRequest"), {"days": DAYS}, required=False)},
     ),
     describe(
         "/jobs/{jobID}/share",
