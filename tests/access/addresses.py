@@ -44,6 +44,7 @@ OF_ALL = (
     *("/odata/v1/Products/$count", "/odata/v1/Products?$orderby=ContentDate/Start desc&$top=3&$expand=Attributes"),
     *("/wms?SERVICE=WMS&REQUEST=GetCapabilities", "/wmts?SERVICE=WMTS&REQUEST=GetCapabilities", "/wmts/1.0.0/"),
     *("/timeseries/v1.0/ts", "/timeseries/v1.1/ts", "/timeseries/v1.1/ts/", "/metrics", "/cog/info?url=a", "/nothing"),
+    *("/usage", "/usage?f=csv", "/signin", "/signin/callback?code=a&state=b", "/signin/session"),
 )
 OF_ONE = (
     *(
@@ -123,6 +124,11 @@ WITH_BODY = {
     "POST /layers/{L}/items": {"type": "Feature", "id": "{I}"},
     "DELETE /layers/{L}/items/{I}": None,
     "DELETE /ogcapi/jobs/{P}": None,
+    "POST /ogcapi/jobs/{P}/share": None,
+    "DELETE /ogcapi/jobs/{P}/share": None,
+    "POST /ogcapi/processes/time-series/estimate": {"inputs": {"layers": ["{L}"], "points": [[6.0, 50.5]]}},
+    "POST /signin/renew": None,
+    "POST /signout": None,
     "POST /odata/v1/Products/OData.CSC.FilterList": {"FilterProducts": [{"Name": "{I}"}]},
     "POST /timeseries/points": {"layers": ["NDVI", "{L}"], "points": [[6.0, 50.5]]},
     "POST /timeseries/{L}/areas": FIELDS,
