@@ -38,6 +38,8 @@ import { startTimeline } from "./time/timeline.js";
 import { effect, signal } from "./vendor/signals-core.js";
 
 const LINK_WAIT_MS = 300;
+/** The layers of a session that is not renewed by then come later. */
+const RENEWAL_WAIT_MS = 5000;
 const SYSTEM_IS_DARK = "(prefers-color-scheme: dark)";
 
 /** @typedef {import("./base/permalink.js").Link} Link */
@@ -367,10 +369,10 @@ async function start() {
 	startLegends();
 	startFeatures();
 	startLink();
-	const { signal } = new AbortController();
-	const isRenewed = configured?.sign_in === "expired" && (await renewSession(signal).catch(() => null)) !== null;
-	// What was listed for a session that had expired is less than there is.
-	open(isRenewed ? undefined : listed);
+	// What was listed for a session that had expired is less than there is; the provider may take its time.
+	const isExpired = configured?.sign_in === "expired";
+	const renewed = isExpired && (await renewSession(AbortSignal.timeout(RENEWAL_WAIT_MS)).catch(() => null));
+	open(renewed ? undefined : listed);
 }
 
 void start();

@@ -8,7 +8,7 @@
  * @typedef {{ id: string, title: string }} Style
  * @typedef {{ id: string, title: string, href: string, attribution: string, max_zoom: number }} BaseMap
  * @typedef {{ title: string, default_layer: string | null, base_maps: BaseMap[], sign_in?: "offered" | "expired" }} ViewerConfig
- * @typedef {{ signed_in: boolean, name: string | null, expires_in: number }} Session
+ * @typedef {{ signed_in: boolean, name: string | null, expires_in: number, renewable: boolean }} Session
  * @typedef {{ rel: string, href: string, type?: string, title?: string }} LayerLink
  * @typedef {{ names: string[], countries: string, lons: number[], lats: number[] }} GazetteerFile one column each: names
  *   with other spellings after a `|`, countries as codes of two letters one after the other, coordinates in thousandths of a degree

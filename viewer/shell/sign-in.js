@@ -45,6 +45,7 @@ export async function startSignIn(button) {
 		if (hadEnded || !next.signed_in) reopen();
 	};
 	show(session);
+	if (!session.signed_in && session.renewable) void keep();
 	button.addEventListener("click", () => (session.signed_in ? openAccount(session.name ?? "") : enter()));
 	button.hidden = false;
 }
