@@ -20,7 +20,7 @@ from chronotile.archive.index.write import ItemWriter
 from chronotile.core.database import open_engine, write_transaction
 from chronotile.core.model.access import IssuerSettings
 from chronotile.core.web.places import Places
-from chronotile.pipeline.services import Services
+from chronotile.pipeline.services import FixedServices, Services
 from tests.access.provider import AUDIENCE, CLIENT, Provider, serving_provider
 from tests.access.test_leaks import with_private
 from tests.protocols.fuzzing.site import made_services
@@ -286,6 +286,18 @@ def test_an_expired_session_is_renewed_with_the_groups_of_now(server: Server) ->
     server.provider.groups = []
     assert server.post("/signin/renew").json()["signed_in"] is True
     assert server.client.get(PRIVATE).status_code == 404
+
+
+def test_a_session_ends_with_the_rules_that_began_it(server: Server) -> None:
+    server.sign_in()
+    assert server.client.get(PRIVATE).status_code == 200
+    state = server.client.app.state.chronotile
+    catalogue = state.services.catalogue
+    issuer = replace(catalogue.access.issuer, audience="another")
+    changed = replace(catalogue, access=replace(catalogue.access, issuer=issuer))
+    state.live = FixedServices(replace(state.services, catalogue=changed))
+    assert server.client.get(PRIVATE).status_code == 404
+    assert server.session()["signed_in"] is False
 
 
 def test_a_provider_that_is_away_ends_no_session_and_one_that_refuses_does(server: Server) -> None:
