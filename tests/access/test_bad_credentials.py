@@ -32,7 +32,7 @@ from tests.running import PATIENCE_S, serving, until
 pytestmark = pytest.mark.slow
 PRIVATE = "/timeseries/HIDDEN/point?lon=4.6&lat=50.85"
 MANY = 1_000
-ROUNDS = 4
+ROUNDS = 3
 WORDS = re.compile(r"SECRET|classified|fields-of-the-ministry")
 
 
