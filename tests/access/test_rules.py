@@ -80,6 +80,8 @@ def test_a_subject_that_is_none_is_a_mistake(tmp_path: Path, subject: str) -> No
         "{issuer: https://a.example}",
         "{audience: a}",
         "{issuer: http://a.example, audience: a}",
+        "{issuer: http://localhost.example, audience: a}",
+        "{issuer: 'http:///a.localhost', audience: a}",
         "{issuer: 'https://a.example?b', audience: a}",
         "{operator: [public]}",
         "",
