@@ -113,7 +113,7 @@ test-viewer:
 	@test -z "$(CHRONOTILE_TEST_STRICT)"
 endif
 
-test-keycloak: $(SERVER) $(KEYCLOAK)/.installed ## run the tests with Keycloak itself, for five minutes (Java 17 and Maven; KEYCLOAKS: its folder)
+test-keycloak: $(SERVER) $(KEYCLOAK)/.installed ## run the tests with Keycloak itself, for up to ten minutes (Java 17 and Maven; KEYCLOAKS: its folder)
 	CHRONOTILE_TEST_KEYCLOAK=$(KEYCLOAK) $(BIN)/python -m pytest -m audit tests/keycloak
 
 image-test: $(SERVER) ## build the image with buildah and run it, as root on Debian (IMAGES: the folder of its bases)
