@@ -427,11 +427,11 @@ class _Filling:
         chosen = dict[str, Item | Prepared]()
         for entry, answer in found:
             for item in answer.found:
-                if entry.key <= owners.get(item.id, entry.key) and not self._collection.is_old(item):
+                if entry.key <= owners.get(item.id, entry.key):
                     owners[item.id] = entry.key
                     chosen[item.id] = item
-        if chosen:
-            self._put += self._items.put(self._run.collection, chosen.values())
+        if recent := [each for each in chosen.values() if not self._collection.is_old(each)]:
+            self._put += self._items.put(self._run.collection, recent)
         return [_entry_of(entry, answer, owners) for entry, answer in found]
 
     def _remove_unseen(self) -> int:
