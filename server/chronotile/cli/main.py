@@ -38,8 +38,6 @@ app = typer.Typer(
 )
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(keys.app, name="keys")
-for command in (usage, state.migrate, state.backup, state.restore):
-    app.command()(command)
 
 DEMO_WORKERS = 1
 """By default: one worker starts soonest."""
@@ -497,6 +495,10 @@ def worker(
         from chronotile.cli.worker import do_jobs
 
         do_jobs(settings_of(config=place), processes=processes)
+
+
+for command in (usage, state.migrate, state.backup, state.restore):
+    app.command()(command)
 
 
 def _refuse_others(context: typer.Context, *, cubes: bool, collection: str | None) -> None:

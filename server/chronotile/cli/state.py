@@ -1,6 +1,7 @@
 """`chronotile migrate`, `backup` and `restore`: what an archive stores beside its data."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,10 +9,11 @@ import typer
 
 from chronotile.cli.jobs import Place
 from chronotile.cli.opening import exiting_in_one_line, fail, print_lines
+from chronotile.core.errors import ConfigurationError, SourceUnavailable
 
 if TYPE_CHECKING:
     from chronotile.app.settings import Settings
-    from chronotile.app.stored import state
+    from chronotile.app.stored.place import Place as StoredPlace
 
 
 def migrate(
@@ -24,8 +26,7 @@ def migrate(
         from chronotile.app.settings import load_settings
         from chronotile.app.stored.state import migrate as migrate_all
 
-        for line in migrate_all(_place_of(load_settings(config=place)), is_dry_run=dry_run):
-            print_lines([line])
+        print_lines(migrate_all(_place_of(load_settings(config=place)), is_dry_run=dry_run))
 
 
 def backup(
@@ -41,10 +42,10 @@ def backup(
         settings = load_settings(config=place)
         has_bucket = settings.jobs_results_url is not None
         try:
-            report = back_up(_place_of(settings), to.absolute(), configuration=settings.config, has_bucket=has_bucket)
+            lines = back_up(_place_of(settings), to.absolute(), configuration=settings.config, has_bucket=has_bucket)
         except OSError as error:
             fail(f"the backup cannot be written: {error}")
-        print_lines(report.lines())
+        print_lines(lines)
 
 
 def restore(
@@ -74,21 +75,19 @@ def require_known_state(settings: "Settings") -> None:
     Raises:
         ConfigurationError: It is so.
     """
-    from chronotile.archive.live import archive_id_at
-    from chronotile.core.errors import ConfigurationError
-
     try:
-        folder = settings.jobs_folder(archive_id_at(settings.config, environment=os.environ))
+        place = _place_of(settings)
     except ConfigurationError:  # with all its mistakes when it is opened
         return
-    if settings.database_url is not None or folder.exists():
-        from chronotile.app.stored.state import require_known
+    if place.url is not None or place.folder.exists():
+        from chronotile.app.stored.state import found_versions
 
-        require_known(_place_of(settings))
+        with suppress(SourceUnavailable):  # who needs the database finds that out later, and tries again
+            list(found_versions(place))
 
 
-def _place_of(settings: "Settings") -> "state.Place":
-    from chronotile.app.stored.state import Place as StoredPlace
+def _place_of(settings: "Settings") -> "StoredPlace":
+    from chronotile.app.stored.place import Place as StoredPlace
     from chronotile.archive.live import archive_id_at
 
     archive = archive_id_at(settings.config, environment=os.environ)

@@ -12,24 +12,8 @@ from pathlib import Path
 from typing import Any
 from weakref import WeakSet
 
-from sqlalchemy import (
-    URL,
-    Column,
-    Connection,
-    Engine,
-    Integer,
-    MetaData,
-    String,
-    Table,
-    create_engine,
-    event,
-    func,
-    insert,
-    inspect,
-    select,
-    text,
-    update,
-)
+import sqlalchemy as sa
+from sqlalchemy import URL, Connection, Engine, MetaData, create_engine, event, func, select, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, InvalidatePoolError, NoSuchModuleError
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -58,11 +42,11 @@ READING = "chronotile_reading"
 """Execution option of connections that only read."""
 RESTORING = "restoring"
 """Name of the file in a folder of databases that is there while some of them are restored and others are not yet."""
-VERSIONS = Table(
+VERSIONS = sa.Table(
     "chronotile_versions",
     MetaData(),
-    Column("name", String(80), primary_key=True),
-    Column("version", Integer, nullable=False),
+    sa.Column("name", sa.String(80), primary_key=True),
+    sa.Column("version", sa.Integer, nullable=False),
 )
 """Of the tables in a database that have none of their own for their version."""
 _MAKING = 7_105_204
@@ -281,7 +265,7 @@ def making_tables(engine: Engine, usage: Usage, tables: MetaData, lock: int) -> 
 
 def found_version(connection: Connection, tables: MetaData) -> int | None:
     """Return the version of tables whose `info` has one; 1 if older than versions are; `None`: there are none."""
-    has_table = inspect(connection).has_table
+    has_table = sa.inspect(connection).has_table
     if has_table(VERSIONS.name):
         found = connection.scalar(select(VERSIONS.c.version).where(VERSIONS.c.name == tables.info["name"]))
         if found is not None:
@@ -307,15 +291,13 @@ def _bring_up(connection: Connection, tables: MetaData, usage: Usage) -> None:
         raise newer_version(usage.name, found, version)
     for before in range(found or version, version):
         tables.info["steps"][before](connection)
-    if not inspect(connection).has_table(VERSIONS.name):
+    if not sa.inspect(connection).has_table(VERSIONS.name):
         hold(connection, _MAKING)
         VERSIONS.create(connection, checkfirst=True)
     is_it = VERSIONS.c.name == name
-    noted = connection.scalar(select(VERSIONS.c.version).where(is_it))
-    if noted is None:
-        connection.execute(insert(VERSIONS).values(name=name, version=version))
-    elif noted != version:
-        connection.execute(update(VERSIONS).where(is_it).values(version=version))
+    if connection.scalar(select(VERSIONS.c.version).where(is_it)) != version:
+        connection.execute(sa.delete(VERSIONS).where(is_it))
+        connection.execute(sa.insert(VERSIONS).values(name=name, version=version))
 
 
 def database_time(connection: Connection) -> float:

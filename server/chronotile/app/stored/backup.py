@@ -5,16 +5,17 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from sqlalchemy import Connection, inspect, select
 
 from chronotile import __version__
-from chronotile.app.stored.databases import TABLES, copied, copy_file, copy_tables, snapshot
+from chronotile.app.stored.databases import TABLES, copied, copy_file, copy_tables, transaction
 from chronotile.app.stored.files import NAMES, BackupWriter, Manifest
-from chronotile.app.stored.state import Place, found_versions
+from chronotile.app.stored.place import Place
+from chronotile.app.stored.state import found_versions
 from chronotile.core.database import POSTGRESQL, SQLITE
 from chronotile.core.durable_files import Disk, make_private_folder, open_private, sole_writer
 from chronotile.core.errors import UnsupportedSource
@@ -26,27 +27,7 @@ WORK = ".chronotile-backup"
 """Folder beside the backup in which it is made; what a killed run left there goes with the next one."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BackupReport:
-    """What a backup has."""
-
-    file: Path
-    size: int
-    manifest: Manifest
-
-    def lines(self) -> list[str]:
-        """Return the report for the operator."""
-        manifest = self.manifest
-        results = sum(name.startswith("jobs/") for name in manifest.members)
-        lines = [f"{self.file}: {self.size} bytes, {manifest.database}, {results} files of results"]
-        if manifest.in_bucket:
-            lines.append(f"not copied: {len(manifest.in_bucket)} files of results in the bucket")
-        lines += [f"missing: the result {name}" for name in manifest.missing]
-        return lines
-
-
-@dataclass(frozen=True, slots=True)
-class _ResultFile:
+class _ResultFile(NamedTuple):
     """A file that the table of jobs names."""
 
     job: str
@@ -54,8 +35,8 @@ class _ResultFile:
     is_of_archive: bool
 
 
-def back_up(place: Place, to: Path, *, configuration: Path, has_bucket: bool) -> BackupReport:
-    """Write the state of an archive into one file.
+def back_up(place: Place, to: Path, *, configuration: Path, has_bucket: bool) -> list[str]:
+    """Write the state of an archive into one file, and return what to tell the operator.
 
     Args:
         place: Where it is.
@@ -103,7 +84,10 @@ def back_up(place: Place, to: Path, *, configuration: Path, has_bucket: bool) ->
             writer.finish(manifest)
         Disk().finish(partial, to)
         shutil.rmtree(work)
-    return BackupReport(file=to, size=to.stat().st_size, manifest=manifest)
+    count = sum(name.startswith("jobs/") for name in writer.members)
+    lines = [f"{to}: {to.stat().st_size} bytes, {manifest.database}, {count} files of results"]
+    lines += [f"not copied: {len(in_bucket)} files of results in the bucket"] if in_bucket else []
+    return [*lines, *(f"missing: the result {name}" for name in missing)]
 
 
 def _clear(work: Path) -> None:
@@ -118,7 +102,7 @@ def _databases(place: Place, work: Path) -> Iterator[tuple[list[str], list[_Resu
     Whatever is finished in a copy has its files: they are written before the table says so.
     """
     if place.url is not None:
-        with snapshot(place.url) as connection:
+        with transaction(place.url, is_snapshot=True) as connection:
             copy_tables(connection, work)
             results = _named_results(connection, place.archive)
         names = [TABLES, *sorted(each.name for each in work.glob("*.rows"))]

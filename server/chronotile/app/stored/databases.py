@@ -1,4 +1,4 @@
-"""Copies of the databases of an archive: each as it was at one moment, whoever writes to it meanwhile."""
+"""Copies of the databases of an archive: each as it was at one moment, while others write to it."""
 
 import json
 import sqlite3
@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, text
+from sqlalchemy import Connection, create_engine, text
 
-from chronotile.core.database import SQLITE_FILES, close_engine, open_engine, words_for_faults
+from chronotile.core import database
 from chronotile.core.durable_files import make_private_file
 from chronotile.core.errors import SourceUnavailable, UnsupportedSource
 from chronotile.jobs.queue.database import JOBS
@@ -56,7 +56,7 @@ def copy_file(source: Path, target: Path) -> None:
 
 @contextmanager
 def copied(file: Path) -> Iterator[Connection]:
-    """Give a transaction in a copy that nobody else uses."""
+    """Give a transaction in a copy that no other process uses."""
     engine = create_engine(f"sqlite:///{file}")
     try:
         with engine.begin() as connection:
@@ -84,7 +84,7 @@ def require_unused(file: Path) -> None:
 
 def remove_file(file: Path) -> None:
     """Remove a database of SQLite with the files beside it; its log first, which another database must not get."""
-    for end in reversed(SQLITE_FILES):
+    for end in reversed(database.SQLITE_FILES):
         file.with_name(file.name + end).unlink(missing_ok=True)
 
 
@@ -106,46 +106,23 @@ class TableCopy:
 
 
 @contextmanager
-def snapshot(url: str) -> Iterator[Connection]:
-    """Give a connection to PostgreSQL whose statements all see the same moment.
-
-    Raises:
-        SourceUnavailable: The database is out of reach.
-    """
-    with _postgresql(url) as engine, engine.connect() as opened:
-        connection = opened.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-        with connection.begin():
-            _wait_for_ever(connection)
-            yield connection
-
-
-@contextmanager
-def replacing(url: str) -> Iterator[Connection]:
-    """Give a transaction of PostgreSQL in which tables are made and filled.
+def transaction(url: str, *, is_snapshot: bool = False) -> Iterator[Connection]:
+    """Give a transaction of PostgreSQL, in which tables are replaced; or one whose statements all see the same moment.
 
     Raises:
         SourceUnavailable: The database is out of reach, or others use its tables.
     """
-    with _postgresql(url) as engine, engine.begin() as connection:
-        _wait_for_ever(connection)
-        yield connection
-
-
-@contextmanager
-def _postgresql(url: str) -> Iterator[Engine]:
     # Of no folder: the one of the jobs may be half restored.
-    engine = open_engine(url, Path("/nonexistent"), JOBS)
+    engine = database.open_engine(url, Path("/nonexistent"), JOBS)
+    level = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True} if is_snapshot else {}
     try:
-        with words_for_faults(engine, JOBS):
-            yield engine
+        with database.words_for_faults(engine, JOBS), engine.execution_options(**level).begin() as connection:
+            # Large tables take longer than a statement of a request, and so does writing them to a disk.
+            for name in ("statement_timeout", "idle_in_transaction_session_timeout"):
+                connection.execute(text(f"SET LOCAL {name} = 0"))
+            yield connection
     finally:
-        close_engine(engine)
-
-
-def _wait_for_ever(connection: Connection) -> None:
-    """Large tables take longer than a statement of a request, and so does writing them to a disk."""
-    for name in ("statement_timeout", "idle_in_transaction_session_timeout"):
-        connection.execute(text(f"SET LOCAL {name} = 0"))
+        database.close_engine(engine)
 
 
 def table_names(connection: Connection) -> list[str]:
@@ -189,7 +166,7 @@ def put_tables(connection: Connection, folder: Path) -> None:
 
 
 def _all(tables: Sequence[TableCopy], part: str) -> list[str]:
-    """Statements of all tables, foreign keys last."""
+    # Statements of all tables, foreign keys last.
     return sorted((each for table in tables for each in getattr(table, part)), key=lambda each: " FOREIGN KEY " in each)
 
 

@@ -102,7 +102,7 @@ class BackupWriter:
 
 @contextmanager
 def words_for_damage() -> Iterator[None]:
-    """Let what the tar library says of a damaged file be an error of ours; it may say so wherever a member is read.
+    """Let what the tar library says of a damaged file be an error of ours; it reports damage wherever a member is read.
 
     Raises:
         UnsupportedSource: The file is damaged, or not a backup.

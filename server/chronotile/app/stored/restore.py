@@ -6,15 +6,7 @@ from typing import IO
 
 from sqlalchemy import Connection, inspect
 
-from chronotile.app.stored.databases import (
-    copied,
-    put_tables,
-    remove_file,
-    replacing,
-    require_unused,
-    snapshot,
-    table_names,
-)
+from chronotile.app.stored import databases
 from chronotile.app.stored.files import (
     CHUNK_BYTES,
     HashingReader,
@@ -23,7 +15,8 @@ from chronotile.app.stored.files import (
     verified_manifest,
     words_for_damage,
 )
-from chronotile.app.stored.state import STATE, Place
+from chronotile.app.stored.place import Place
+from chronotile.app.stored.state import STATE
 from chronotile.catalog.items.schema import FILE as INDEX_FILE
 from chronotile.catalog.items.schema import SCHEMA as ITEMS
 from chronotile.catalog.items.writing import begin_counting
@@ -32,8 +25,8 @@ from chronotile.core.durable_files import Disk, make_private_folder, open_privat
 from chronotile.core.errors import UnsupportedSource
 from chronotile.core.model.job import ID
 from chronotile.jobs.queue.database import FILE as JOBS_FILE
-from chronotile.jobs.queue.owned_jobs import queue_again
 from chronotile.jobs.queue.schema import JOBS
+from chronotile.jobs.queue.table import queue_again
 
 WORK = ".restore"
 """Folder, among those of the jobs, into which a backup is extracted first."""
@@ -72,7 +65,7 @@ def restore(place: Place, file: Path, *, is_replacing: bool) -> Manifest:
                     f"{'' if place.url is None else ' or in the database'}: --replace replaces all of it"
                 )
             for each in place.folder.glob("*.sqlite"):
-                require_unused(each)
+                databases.require_unused(each)
             _extract(opened, manifest, work)
             if place.url is None:
                 _begin_anew(work)
@@ -107,8 +100,8 @@ def _require_fitting(manifest: Manifest, place: Place) -> None:
 
 def _has_state(place: Place) -> bool:
     if place.url is not None:
-        with snapshot(place.url) as connection:
-            if table_names(connection):
+        with databases.transaction(place.url, is_snapshot=True) as connection:
+            if databases.table_names(connection):
                 return True
     return any(each.suffix == ".sqlite" or ID.fullmatch(each.name) for each in place.folder.iterdir())
 
@@ -141,7 +134,7 @@ def _begin_anew(work: Path) -> None:
     """Make what was copied at one moment a beginning, in the copies of SQLite."""
     for name in (JOBS_FILE, INDEX_FILE):
         if (work / "databases" / name).exists():
-            with copied(work / "databases" / name) as connection:
+            with databases.copied(work / "databases" / name) as connection:
                 _begin(connection)
 
 
@@ -156,10 +149,10 @@ def _begin(connection: Connection) -> None:
 
 def _put_in_place(place: Place, work: Path) -> None:
     """Replace what is there; done again after any interruption it comes to the same."""
-    results, databases = work / "jobs", work / "databases"
+    results, copies = work / "jobs", work / "databases"
     if place.url is not None:
-        with replacing(place.url) as connection:
-            put_tables(connection, databases)
+        with databases.transaction(place.url) as connection:
+            databases.put_tables(connection, copies)
             _begin(connection)
     for each in place.folder.iterdir():
         if ID.fullmatch(each.name):
@@ -168,6 +161,6 @@ def _put_in_place(place: Place, work: Path) -> None:
         for each in results.iterdir():
             each.rename(place.folder / each.name)
     for each in place.folder.glob("*.sqlite"):
-        remove_file(each)
-    for each in databases.glob("*.sqlite"):
+        databases.remove_file(each)
+    for each in copies.glob("*.sqlite"):
         each.rename(place.folder / each.name)

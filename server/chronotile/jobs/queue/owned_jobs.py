@@ -8,16 +8,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, and_, case, delete, fu
 from chronotile.core.model.job import Job, JobFault, Json, Result
 from chronotile.jobs.queue.database import database_time, read_transaction, write_transaction
 from chronotile.jobs.queue.outbox import call_back
-from chronotile.jobs.queue.schema import (
-    FINISHED_TASKS,
-    JOBS,
-    LOG,
-    WORKERS,
-    brief_of,
-    fault_text,
-    results_text,
-    storable,
-)
+from chronotile.jobs.queue.schema import FINISHED_TASKS, JOBS, LOG, brief_of, fault_text, results_text, storable
 
 BRIEF = [column for column in JOBS.c if column.name not in {"inputs", "wanted", "results"}]
 """What a list gives of each job: what clients give and get may be long."""
@@ -193,16 +184,6 @@ class OwnedJobs:
                 return True
             by_us = JOBS.c.id == id_, JOBS.c.owner == owner, JOBS.c.status == values["status"]
             return connection.scalar(select(JOBS.c.id).where(*by_us)) is not None
-
-
-def queue_again(connection: Connection) -> None:
-    """Let all jobs that run begin again, without their finished tasks: in a copy, of which no worker knows."""
-    values = {"status": "accepted", "message": "queued again after a restore", "owner": None, "leased_until": None}
-    running = update(JOBS).where(JOBS.c.status == "running").values(values)
-    connection.execute(running)
-    connection.execute(update(JOBS).where(JOBS.c.status == "accepted").values(blocks=None, not_before=None))
-    connection.execute(delete(FINISHED_TASKS))
-    connection.execute(delete(WORKERS))
 
 
 def _is_ours(id_: str, owner: str) -> tuple[ColumnElement[bool], ...]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, Row, Select, and_, delete, func, insert, or_, select
+from sqlalchemy import ColumnElement, Connection, Engine, Row, Select, and_, delete, func, insert, or_, select, update
 
 from chronotile.core.database import close_engine, newer_version
 from chronotile.core.durable_files import make_private
@@ -31,6 +31,7 @@ from chronotile.jobs.queue.outbox import Callbacks, subscribe
 from chronotile.jobs.queue.owned_jobs import BRIEF, OwnedJobs
 from chronotile.jobs.queue.schema import (
     CLIENTS,
+    FINISHED_TASKS,
     JOBS,
     LOG,
     METADATA,
@@ -287,6 +288,14 @@ class JobTable(OwnedJobs):
         if row is None:
             raise no_job(id_)
         return row
+
+
+def queue_again(connection: Connection) -> None:
+    """Let all open jobs begin again, without their finished tasks: in a copy, of which no worker knows."""
+    values = {"status": "accepted", "message": "queued again after a restore", "owner": None, "leased_until": None}
+    connection.execute(update(JOBS).where(OPEN).values(**values, blocks=None, not_before=None))
+    connection.execute(delete(FINISHED_TASKS))
+    connection.execute(delete(WORKERS))
 
 
 def new_id() -> str:
