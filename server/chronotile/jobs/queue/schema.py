@@ -10,7 +10,7 @@ from sqlalchemy import BigInteger, Column, Float, ForeignKey, Index, Integer, Me
 from chronotile.core.model.job import Excerpt, Execution, Job, JobFault, Json, Result
 
 VERSION = 4
-"""Of the tables below.
+"""Of the tables below, and of what lies in the folder and in the bucket of jobs.
 
 From the first release on each change counts on, migrates older tables in the transaction that makes them, and renames
 the table of jobs: a process of an older version that still runs then fails at its next statement, and neither misreads
