@@ -50,10 +50,11 @@ CountKey = tuple[int, str, str | None, str, Kind]
 class Ledger:
     """The tables of an archive, of which each call is in a thread; errors are those of `UsageTable`."""
 
-    def __init__(self, url: str | None, folder: Path, *, archive: str) -> None:
+    def __init__(self, url: str | None, folder: Path, /, *, archive: str) -> None:
         engine = open_usage_engine(url, folder)
         self.usage = UsageTable(engine, archive=archive)
         self.quotas = QuotaTable(engine, archive=archive)
+        self.close = self.usage.close
         self._salts = dict[str, bytes]()
 
     def name_of(self, host: str, day: str) -> str:
@@ -169,7 +170,7 @@ class Accounts:
             tasks.cancel_scope.cancel()
         await self._write_all(state, is_end=True)
         if self._ledger is not None:
-            await anyio.to_thread.run_sync(self._ledger.usage.close)
+            await anyio.to_thread.run_sync(self._ledger.close)
 
     async def _write_at_intervals(self, state: ServerState) -> None:
         while True:

@@ -55,8 +55,7 @@ KEYS = Usage(
     missing="there are no keys",
     file="access.sqlite",
 )
-VERSION = 1
-METADATA = MetaData(info={"name": "keys", "version": VERSION})
+METADATA = MetaData(info={"name": "keys", "version": 1})
 TABLE = Table(
     "chronotile_keys",
     METADATA,

@@ -18,8 +18,7 @@ from chronotile.core.errors import ConfigurationError, QuotaExceeded, SourceUnav
 from chronotile.core.model.access import AMOUNTS, AccessRules, Amount, Amounts, Quota, RequestClass
 from chronotile.http.respond import RawHeader
 
-VERSION = 1
-METADATA = MetaData()
+METADATA = MetaData(info={"name": "quotas", "version": 1})
 TABLE = Table(
     "chronotile_quota_used",
     METADATA,

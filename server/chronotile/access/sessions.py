@@ -25,9 +25,7 @@ from chronotile.core.database import close_engine, database_time, making_tables,
 from chronotile.core.errors import ConfigurationError, SourceUnavailable, StorageFull
 from chronotile.http.run import Principal
 
-METADATA = sa.MetaData()
-VERSION = 1
-"""Of the table."""
+METADATA = sa.MetaData(info={"name": "sessions", "version": 1})
 TABLE = sa.Table(
     "chronotile_sessions",
     METADATA,
@@ -44,7 +42,7 @@ TABLE = sa.Table(
     Column("tokens", Text, nullable=False),  # encrypted
 )
 sa.Index("chronotile_sessions_users", TABLE.c.archive, TABLE.c.user)
-_MAKING = 7_105_204
+_MAKING = 7_105_206
 """Advisory lock that is held while the table is made."""
 MAY = frozenset({"see", "download", "process"})
 """What a cookie is good for: browsers send it by themselves, so it writes no items."""

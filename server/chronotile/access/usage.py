@@ -28,8 +28,7 @@ BY: Final[tuple[By, ...]] = get_args(By)
 """What reports may be grouped by."""
 COUNTS: Final = ("requests", "bytes", "products", "seconds")
 USAGE = replace(KEYS, name="the table of usage", missing="no usage has been counted", synchronous="NORMAL")
-VERSION = 1
-METADATA = sa.MetaData()
+METADATA = sa.MetaData(info={"name": "usage", "version": 1})
 KEY = ("day", "user", "organisation", "layer", "protocol", "class")
 """By what is counted; the day as ISO 8601 has it."""
 TABLE = sa.Table(

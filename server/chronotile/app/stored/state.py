@@ -8,14 +8,15 @@ from typing import Concatenate, Protocol
 
 from sqlalchemy import Connection, MetaData, Table, inspect, select
 
-from chronotile.access import keys
+from chronotile.access import keys, quotas, sessions, usage
+from chronotile.access.accounts import Ledger
 from chronotile.app.stored.place import Place
 from chronotile.catalog.items import damage, opening
 from chronotile.catalog.items import schema as items
 from chronotile.core import database
 from chronotile.core.database import Usage
 from chronotile.jobs.queue import schema as jobs
-from chronotile.jobs.queue import table
+from chronotile.jobs.queue import shares, table
 from chronotile.jobs.queue.database import JOBS
 from chronotile.jobs.queue.webhooks import positions
 
@@ -74,6 +75,10 @@ STATE = (
     ),
     _versioned(items.INDEX, positions.METADATA, positions.open_positions),
     _versioned(keys.KEYS, keys.METADATA, keys.open_keys),
+    _versioned(keys.KEYS, sessions.METADATA, sessions.open_sessions),
+    _versioned(keys.KEYS, usage.METADATA, Ledger),
+    _versioned(keys.KEYS, quotas.METADATA, Ledger),
+    _versioned(JOBS, shares.METADATA, table.open_store),
 )
 """All of it; new tables get a line here."""
 

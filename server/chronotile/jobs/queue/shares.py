@@ -30,14 +30,12 @@ from chronotile.jobs.queue.database import database_time, read_transaction
 from chronotile.jobs.queue.faults import no_job
 from chronotile.jobs.queue.schema import JOBS
 
-VERSION = 1
-"""Of the table, whose name has it: no version of chronotile misreads what another writes."""
 PREFIX = "cts_"
 """Prefix by which the secret of a link differs from a key."""
 DAY_S = 86_400.0
-METADATA = MetaData()
+METADATA = MetaData(info={"name": "links to jobs", "version": 1})
 SHARES = Table(
-    f"chronotile_job_shares_{VERSION}",
+    "chronotile_job_shares",
     METADATA,
     Column("job", ForeignKey(JOBS.c.id, ondelete="CASCADE"), primary_key=True),
     Column("digest", LargeBinary(32), nullable=False),
