@@ -44,12 +44,12 @@ def run_server(settings: "Settings", write_config: Path | None = None, *, usual_
     configured, settings = settings, settings.model_copy(update={"workers": count})
     if not settings.config.exists():  # which matters more than a port in use
         open_archive(settings)
-    require_known_state(settings)
     with _holding_port(settings) as listener:
         # Before the libraries are imported that open it, which takes seconds on a slow machine.
         if settings.log_format == "text" and settings.config.exists():
             print_lines([f"opening {settings.config}"])
         archive = open_archive(settings, is_server=True)
+        require_known_state(settings)
         _log_size(settings, configured, machine, origin)
         if write_config is not None:
             _write_configuration(archive, write_config)
