@@ -57,6 +57,7 @@ def _versioned(usage: Usage, tables: MetaData, open_: Opener) -> StoredTables:
 
 
 def _of_own(schema: Table, connection: Connection) -> int | None:
+    # The version in a table of its own.
     return connection.scalar(select(schema.c.version)) if inspect(connection).has_table(schema.name) else None
 
 
