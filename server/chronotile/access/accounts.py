@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 from datetime import date
 from hashlib import blake2b
 from pathlib import Path
-from threading import Lock
 from time import monotonic, time
 from typing import Any
 
@@ -16,11 +15,10 @@ from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
 from chronotile.access.classes import Kind, kind_of
-from chronotile.access.keys import DAY_S
 from chronotile.access.quotas import LEASE, Lease, LeaseKey, Quotas, QuotaTable
+from chronotile.access.tables import AWAY, DAY_S, OpenedLater
 from chronotile.access.usage import By, UsageTable, day_of, open_usage_engine
 from chronotile.catalog.catalogue import ServiceInfo
-from chronotile.core.errors import ConfigurationError, SourceUnavailable, StorageFull
 from chronotile.core.model.access import AccessRules, Amounts
 from chronotile.http.job_access import network_of
 from chronotile.http.meter import METER, Meter
@@ -38,7 +36,6 @@ MOST_ADDRESSES = 20_000
 OTHER = "(other)"
 MAX_NAME = 200
 """Characters of the name of a user or an organisation."""
-SAID_S = 60.0
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +45,7 @@ CountKey = tuple[int, str, str | None, str, Kind]
 
 
 class Ledger:
-    """The tables of an archive, of which each call is in a thread; errors are those of `UsageTable`."""
+    """The tables of an archive, of which each call is in a thread; errors are those of `ArchiveTables`."""
 
     def __init__(self, url: str | None, folder: Path, /, *, archive: str) -> None:
         engine = open_usage_engine(url, folder)
@@ -77,23 +74,20 @@ class Accounts:
     def __init__(
         self, open_ledger: Callable[[], Ledger] | None, *, clock: Clock = time, monotonic_clock: Clock = monotonic
     ) -> None:
-        self._open_ledger = open_ledger
+        self._ledger = OpenedLater(open_ledger, log)
         self._clock = clock
-        self._monotonic = monotonic_clock
-        self._ledger: Ledger | None = None
-        self._opening = Lock()
         self._counts = dict[CountKey, list[float]]()
         self._places = dict[tuple[str | None, str | None, str, str | None], list[float]]()
         """Of counts, by address, user, route and layer as it was written, until the next write."""
-        self._quotas = Quotas(self._take, clock=monotonic_clock)
+        self._quotas = Quotas(self._take, self._ledger.say, clock=monotonic_clock)
         self._writing = anyio.Lock()
         self._addresses = set[str]()
-        self._day, self._said_s = "", -SAID_S
+        self._day = ""
 
     @property
     def are_kept(self) -> bool:
         """Whether anything is counted."""
-        return self._open_ledger is not None
+        return self._ledger.open_tables is not None
 
     async def charge(self, scope: Scope, path: str, rules: AccessRules, service: ServiceInfo) -> None:
         """Charge a request to the quota of its user, if there is one.
@@ -103,7 +97,7 @@ class Accounts:
         """
         principal: Principal | None = scope.get(PRINCIPAL)
         quota = self._quotas.limits_of(EVERYBODY if principal is None else principal.subjects, rules)
-        if not quota or scope["method"] == "OPTIONS" or self._open_ledger is None:
+        if not quota or scope["method"] == "OPTIONS" or self._ledger.open_tables is None:
             return
         class_ = kind_of(path, scope["method"], scope["query_string"], service).class_
         if class_ in quota:
@@ -141,7 +135,7 @@ class Accounts:
     async def report(self, first: date, last: date, by: Collection[By]) -> list[dict[str, Any]]:
         """Return sums of what was counted, of this process until now."""
         await self.flush()
-        return await anyio.to_thread.run_sync(lambda: self._tables().usage.report(first, last, by))
+        return await anyio.to_thread.run_sync(lambda: self._ledger.get().usage.report(first, last, by))
 
     async def flush(self, *, days: int | None = None) -> None:
         """Write what was counted; while the database is away it stays here.
@@ -154,12 +148,10 @@ class Accounts:
             today = day_of(self._clock())
             try:
                 await anyio.to_thread.run_sync(self._write, counts, today, days)
-            except (SourceUnavailable, StorageFull, ConfigurationError) as error:
+            except AWAY as error:
                 for key, each in counts.items():
                     _add(self._of(key), each)
-                if self._monotonic() - self._said_s >= SAID_S:
-                    self._said_s = self._monotonic()
-                    log.warning("usage cannot be written, and is kept in memory: %s", error)
+                self._ledger.say("usage cannot be written, and is kept in memory", error)
 
     @asynccontextmanager
     async def running(self, state: ServerState) -> AsyncIterator[None]:
@@ -169,8 +161,7 @@ class Accounts:
             yield
             tasks.cancel_scope.cancel()
         await self._write_all(state, is_end=True)
-        if self._ledger is not None:
-            await anyio.to_thread.run_sync(self._ledger.close)
+        await anyio.to_thread.run_sync(self._ledger.close)
 
     async def _write_at_intervals(self, state: ServerState) -> None:
         while True:
@@ -179,7 +170,7 @@ class Accounts:
 
     async def _write_all(self, state: ServerState, *, is_end: bool = False) -> None:
         rules = state.services.catalogue.access
-        if rules is not None and self._open_ledger is not None:
+        if rules is not None and self._ledger.open_tables is not None:
             await self.flush(days=rules.usage_days)
             await self._quotas.settle(day_of(self._clock()), is_end=is_end)
 
@@ -206,7 +197,7 @@ class Accounts:
     def _write(self, counts: dict[CountKey, list[float]], today: str, days: int | None) -> None:
         if not counts and (days is None or today == self._day):
             return
-        tables, rows = self._tables(), dict[tuple[str, ...], list[float]]()
+        tables, rows = self._ledger.get(), dict[tuple[str, ...], list[float]]()
         for (number, user, organisation, layer, kind), each in counts.items():
             day = day_of(number * DAY_S)
             name = self._address(user, day, tables) if organisation is None else user
@@ -228,17 +219,9 @@ class Accounts:
         return name if name in self._addresses else OTHER
 
     def _take(self, key: LeaseKey, *, parts: Amounts, debts: Amounts, limits: Amounts) -> tuple[Amounts, Amounts]:
-        tables, (day, user, class_) = self._tables(), key
+        tables, (day, user, class_) = self._ledger.get(), key
         name = tables.name_of(user[1:], day) if user.startswith("@") else _stored(user)
         return tables.quotas.take((day, name, class_), parts=parts, debts=debts, limits=limits)
-
-    def _tables(self) -> Ledger:
-        with self._opening:
-            if self._ledger is None and self._open_ledger is not None:
-                self._ledger = self._open_ledger()
-            if self._ledger is None:
-                raise SourceUnavailable("no usage is counted")
-            return self._ledger
 
 
 def _add(counts: list[float], more: Sequence[float]) -> None:

@@ -3,46 +3,20 @@
 import logging
 import secrets
 from collections.abc import Callable, Collection, Mapping
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from hashlib import sha256
-from pathlib import Path
 from time import monotonic, time
+from typing import Any
 
 import anyio
 import anyio.to_thread
 import orjson
-from sqlalchemy import (
-    Column,
-    ColumnElement,
-    Connection,
-    Engine,
-    Float,
-    LargeBinary,
-    MetaData,
-    String,
-    Table,
-    Text,
-    insert,
-    select,
-    update,
-)
+import sqlalchemy as sa
+from sqlalchemy import Column, Float, LargeBinary, String, Text, select
 
-from chronotile.core.database import (
-    Usage,
-    close_engine,
-    database_time,
-    making_tables,
-    open_engine,
-    read_transaction,
-)
-from chronotile.core.errors import (
-    ConfigurationError,
-    InvalidParameter,
-    SourceUnavailable,
-    StorageFull,
-    UnknownItem,
-)
+from chronotile.access.tables import AWAY, DAY_S, OpenedLater
+from chronotile.core.database import ArchiveTables, Usage
+from chronotile.core.errors import InvalidParameter, SourceUnavailable, UnknownItem
 from chronotile.core.model.access import AccessRules
 from chronotile.http.run import Principal
 
@@ -55,8 +29,8 @@ KEYS = Usage(
     missing="there are no keys",
     file="access.sqlite",
 )
-METADATA = MetaData(info={"name": "keys", "version": 1})
-TABLE = Table(
+METADATA = sa.MetaData(info={"name": "keys", "version": 1})
+TABLE = sa.Table(
     "chronotile_keys",
     METADATA,
     Column("archive", String(200), primary_key=True),
@@ -68,9 +42,6 @@ TABLE = Table(
     Column("expires", Float(53), nullable=False),
     Column("revoked", Float(53)),
 )
-_MAKING = 7_105_203
-"""Advisory lock that is held while the table is made."""
-DAY_S = 86_400.0
 KEPT_S = 10.0
 """After which keys are read again: so long a revoked one may still be used."""
 NEW_S = 1.0
@@ -94,19 +65,10 @@ class StoredKey:
     revoked: float | None
 
 
-class Keys:
-    """The keys of an archive; any number of processes may use them at once.
+class Keys(ArchiveTables):
+    """The keys of an archive."""
 
-    Raises:
-        SourceUnavailable: The database is away, or locked by others for too long; so may each method.
-        StorageFull: There is no room left; so may each method that writes.
-    """
-
-    def __init__(self, engine: Engine, *, archive: str) -> None:
-        self._engine = engine
-        self._archive = archive
-        with self._writing():
-            pass
+    usage, metadata, making = KEYS, METADATA, 7_105_203
 
     def create(
         self, name: str, *, groups: Collection[str] = (), rights: Collection[str] | None = None, days: float
@@ -118,28 +80,19 @@ class Keys:
         """
         key = PREFIX + secrets.token_urlsafe(32)
         with self._writing() as connection:
-            if connection.execute(select(TABLE.c.name).where(*self._is(name))).one_or_none() is not None:
+            if connection.scalar(select(TABLE.c.name).where(*self._is(name))) is not None:
                 raise InvalidParameter(f"there is a key {name!r} already; choose another name", locator="name")
-            now = database_time(connection)
-            connection.execute(
-                insert(TABLE).values(
-                    archive=self._archive,
-                    name=name,
-                    digest=digest_of(key),
-                    groups=orjson.dumps(sorted(groups)).decode(),
-                    rights=orjson.dumps(None if rights is None else sorted(rights)).decode(),
-                    created=now,
-                    expires=now + days * DAY_S,
-                    revoked=None,
-                )
-            )
+            now = self._clock(connection)
+            values = {"archive": self._archive, "name": name, "digest": digest_of(key)}
+            values |= {"groups": _json(sorted(groups)), "rights": _json(None if rights is None else sorted(rights))}
+            connection.execute(sa.insert(TABLE).values(**values, created=now, expires=now + days * DAY_S))
         return key
 
     def listed(self) -> tuple[StoredKey, ...]:
         """Return all keys, by name."""
-        with read_transaction(self._engine, KEYS) as connection:
+        with self._reading() as connection:
             rows = connection.execute(select(TABLE).where(TABLE.c.archive == self._archive).order_by(TABLE.c.name))
-            return tuple(_stored(row._mapping) for row in rows)  # noqa: SLF001 -- SQLAlchemy's name for it
+            return tuple(map(_stored, rows))
 
     def revoke(self, name: str) -> None:
         """End a key; it stays in the list.
@@ -148,26 +101,19 @@ class Keys:
             UnknownItem: There is no key of that name.
         """
         with self._writing() as connection:
-            ended = update(TABLE).where(*self._is(name)).values(revoked=database_time(connection))
+            ended = sa.update(TABLE).where(*self._is(name)).values(revoked=self._clock(connection))
             if connection.execute(ended).rowcount == 0:
                 raise UnknownItem(f"there is no key {name!r}", locator="name")
 
     def principals(self) -> Mapping[bytes, Principal]:
         """Return the users of all keys that are valid now, by the digest of the key."""
-        with read_transaction(self._engine, KEYS) as connection:
-            now = database_time(connection)
+        with self._reading() as connection:
+            now = self._clock(connection)
             is_valid = TABLE.c.archive == self._archive, TABLE.c.revoked.is_(None), TABLE.c.expires > now
             rows = connection.execute(select(TABLE).where(*is_valid)).all()
-        return {row.digest: _principal(_stored(row._mapping)) for row in rows}  # noqa: SLF001
+        return {row.digest: _principal(_stored(row)) for row in rows}
 
-    def close(self) -> None:
-        """Close the connections to the database."""
-        close_engine(self._engine)
-
-    def _writing(self) -> AbstractContextManager[Connection]:
-        return making_tables(self._engine, KEYS, METADATA, _MAKING)
-
-    def _is(self, name: str) -> tuple[ColumnElement[bool], ...]:
+    def _is(self, name: str) -> tuple[sa.ColumnElement[bool], ...]:
         return TABLE.c.archive == self._archive, TABLE.c.name == name
 
 
@@ -179,8 +125,7 @@ class HeldKeys:
     """
 
     def __init__(self, open_keys: Callable[[], Keys] | None) -> None:
-        self._open_keys = open_keys
-        self._table: Keys | None = None
+        self._table = OpenedLater(open_keys, log)
         self._users: Mapping[bytes, Principal] = {}
         self._fault: SourceUnavailable | None = None
         self._read_s = self._tried_s = -STALE_S
@@ -208,23 +153,18 @@ class HeldKeys:
 
     def close(self) -> None:
         """Close the connections to the database."""
-        if self._table is not None:
-            self._table.close()
+        self._table.close()
 
     def _is_old(self, digest: bytes) -> bool:
-        return self._open_keys is not None and monotonic() - self._tried_s > (
-            KEPT_S if digest in self._users else NEW_S
-        )
+        kept_s = KEPT_S if digest in self._users else NEW_S
+        return self._table.open_tables is not None and monotonic() - self._tried_s > kept_s
 
     def _read(self) -> None:
         try:
-            if self._table is None and self._open_keys is not None:
-                self._table = self._open_keys()
-            if self._table is not None:
-                self._users = self._table.principals()
+            self._users = self._table.get().principals()
             self._fault, self._read_s = None, monotonic()
-        except (SourceUnavailable, StorageFull, ConfigurationError) as error:
-            log.warning("the table of keys cannot be read: %s", error)
+        except AWAY as error:
+            self._table.say("the table of keys cannot be read", error)
             self._fault = SourceUnavailable("the table of keys cannot be read now; try again later")
             if monotonic() - self._read_s > STALE_S:
                 self._users = {}
@@ -237,19 +177,7 @@ def digest_of(key: str) -> bytes:
     return sha256(key.encode()).digest()
 
 
-def open_keys(url: str | None, folder: Path, *, archive: str) -> Keys:
-    """Return the keys of an archive.
-
-    Args:
-        url: Of PostgreSQL; `None` for SQLite, in `access.sqlite`.
-        folder: Of the file.
-        archive: Its id.
-
-    Raises:
-        ConfigurationError: The database cannot be used.
-        SourceUnavailable: The database is out of reach.
-    """
-    return Keys(open_engine(url, folder, KEYS), archive=archive)
+open_keys = Keys.open
 
 
 def _principal(key: StoredKey) -> Principal:
@@ -261,14 +189,17 @@ def _principal(key: StoredKey) -> Principal:
     )
 
 
-def _stored(row: object) -> StoredKey:
-    values = dict(row)  # type: ignore[call-overload]
-    rights = orjson.loads(values["rights"])
+def _stored(row: sa.Row[Any]) -> StoredKey:
+    groups, rights = orjson.loads(row.groups), orjson.loads(row.rights)
     return StoredKey(
-        name=values["name"],
-        groups=tuple(orjson.loads(values["groups"])),
+        name=row.name,
+        groups=tuple(groups),
         rights=None if rights is None else tuple(rights),
-        created=values["created"],
-        expires=values["expires"],
-        revoked=values["revoked"],
+        created=row.created,
+        expires=row.expires,
+        revoked=row.revoked,
     )
+
+
+def _json(value: object) -> str:
+    return orjson.dumps(value).decode()

@@ -1,6 +1,5 @@
 """What users may take in a day: each process takes small parts of a quota from the database, and spends them itself."""
 
-import logging
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -10,11 +9,12 @@ from typing import Final
 
 import anyio
 import anyio.to_thread
-from sqlalchemy import Column, Engine, Float, MetaData, String, Table, Text, and_, delete, update
+from sqlalchemy import Column, Float, MetaData, String, Table, Text, and_, delete, update
 
+from chronotile.access.tables import AWAY
 from chronotile.access.usage import INSERTS, USAGE, seconds_left
-from chronotile.core.database import making_tables, write_transaction
-from chronotile.core.errors import ConfigurationError, QuotaExceeded, SourceUnavailable, StorageFull
+from chronotile.core.database import ArchiveTables, write_transaction
+from chronotile.core.errors import QuotaExceeded
 from chronotile.core.model.access import AMOUNTS, AccessRules, Amount, Amounts, Quota, RequestClass
 from chronotile.http.respond import RawHeader
 
@@ -28,8 +28,6 @@ TABLE = Table(
     Column("class", String(20), primary_key=True),
     *(Column(amount, Float(53), nullable=False) for amount in AMOUNTS),
 )
-_MAKING = 7_105_205
-"""Advisory lock that is held while the table is made."""
 PARTS = 64
 """Of a quota, one of which a process takes at once."""
 IDLE_S = 30.0
@@ -38,7 +36,6 @@ AGAIN_S = 1.0
 """For so long a user whose quota is used up is refused without a look into the database."""
 AWAY_S = 5.0
 """For so long all requests pass after the database did not answer."""
-SAID_S = 60.0
 MOST_LEASES = 10_000
 MOST_LIMITS = 4_096
 LEASE = "chronotile.lease"
@@ -56,17 +53,11 @@ LeaseKey = tuple[str, str, RequestClass]
 Take = Callable[..., tuple[Amounts, Amounts]]
 """`QuotaTable.take`, of users and of addresses."""
 
-log = logging.getLogger(__name__)
 
+class QuotaTable(ArchiveTables):
+    """What was taken of quotas."""
 
-class QuotaTable:
-    """What was taken of quotas; errors are those of `UsageTable`."""
-
-    def __init__(self, engine: Engine, *, archive: str) -> None:
-        self._engine = engine
-        self._archive = archive
-        with making_tables(engine, USAGE, METADATA, _MAKING):
-            pass
+    usage, metadata, making = USAGE, METADATA, 7_105_205
 
     def take(self, key: LeaseKey, *, parts: Amounts, debts: Amounts, limits: Amounts) -> tuple[Amounts, Amounts]:
         """Note what was spent, take parts of what is left, and return what was taken and what is left then.
@@ -136,18 +127,22 @@ class Quotas:
 
     Args:
         take: Called in a thread.
+        say: Logs an error of that.
         clock: Seconds of a monotonic clock.
     """
 
-    def __init__(self, take: Take, *, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(
+        self, take: Take, say: Callable[[str, Exception], None], *, clock: Callable[[], float] = monotonic
+    ) -> None:
         self._take = take
+        self._say = say
         self._clock = clock
         self._leases = OrderedDict[LeaseKey, Lease]()
         self._returned = list[Lease]()
         """Leases that are no longer held, to be settled."""
         self._configured: Mapping[str, Quota] = {}
         self._limits: Callable[[frozenset[str]], Quota] = partial(_largest, {})
-        self._away_s = self._said_s = -SAID_S
+        self._away_s = -AWAY_S
         self._was_away = False
         self._threads = anyio.CapacityLimiter(2)
 
@@ -237,14 +232,12 @@ class Quotas:
         ask = partial(self._take, lease.key, parts=parts, debts=debts, limits=lease.limits)
         try:
             taken, lease.elsewhere = await anyio.to_thread.run_sync(ask, limiter=self._threads)
-        except (SourceUnavailable, StorageFull, ConfigurationError) as error:
+        except AWAY as error:
             taken, self._away_s, self._was_away = settled, self._clock(), True
-            if self._clock() - self._said_s >= SAID_S:
-                self._said_s = self._clock()
-                log.warning("quotas cannot be looked up, requests pass without them: %s", error)
+            self._say("quotas cannot be looked up, requests pass without them", error)
             return False
         else:
-            self._was_away, self._away_s = False, -SAID_S
+            self._was_away, self._away_s = False, -AWAY_S
             return True
         finally:
             for each, amount in taken.items():

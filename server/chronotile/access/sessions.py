@@ -7,10 +7,7 @@ import hmac
 import logging
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from pathlib import Path
-from threading import Lock
 from time import monotonic, time
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -18,11 +15,12 @@ import anyio
 import anyio.to_thread
 import orjson
 import sqlalchemy as sa
-from sqlalchemy import Column, Connection, Engine, Float, LargeBinary, String, Text, delete, or_, select, update
+from sqlalchemy import Column, Float, LargeBinary, String, Text, delete, or_, select, update
 
 from chronotile.access.keys import KEPT_S, KEYS, NEW_S, STALE_S
-from chronotile.core.database import close_engine, database_time, making_tables, open_engine, read_transaction
-from chronotile.core.errors import ConfigurationError, SourceUnavailable, StorageFull
+from chronotile.access.tables import AWAY, OpenedLater
+from chronotile.core.database import ArchiveTables
+from chronotile.core.errors import SourceUnavailable
 from chronotile.http.run import Principal
 
 METADATA = sa.MetaData(info={"name": "sessions", "version": 1})
@@ -42,8 +40,6 @@ TABLE = sa.Table(
     Column("tokens", Text, nullable=False),  # encrypted
 )
 sa.Index("chronotile_sessions_users", TABLE.c.archive, TABLE.c.user)
-_MAKING = 7_105_206
-"""Advisory lock that is held while the table is made."""
 MAY = frozenset({"see", "download", "process"})
 """What a cookie is good for: browsers send it by themselves, so it writes no items."""
 RENEWABLE_S = 7 * 86_400.0
@@ -88,25 +84,16 @@ class Session:
         return self.left_s > FRESH * (self.principal.until - self.renewed)
 
 
-class Sessions:
-    """The sessions of an archive; any number of processes may use them at once.
+class Sessions(ArchiveTables):
+    """The sessions of an archive."""
 
-    Raises:
-        SourceUnavailable: The database is away, or locked by others for too long; so may each method.
-        StorageFull: There is no room left; so may each method that writes.
-    """
-
-    def __init__(self, engine: Engine, *, archive: str) -> None:
-        self._engine = engine
-        self._archive = archive
-        with self._writing():
-            pass
+    usage, metadata, making = KEYS, METADATA, 7_105_206
 
     def begin(self, id_: str, digest: bytes, principal: Principal, *, title: str, tokens: Mapping[str, str]) -> None:
         """Store a new session; those that have ended, and the oldest of a user who has too many, are removed."""
         of_archive, of_user = TABLE.c.archive == self._archive, TABLE.c.user == principal.name
         with self._writing() as connection:
-            now = database_time(connection)
+            now = self._clock(connection)
             oldest = select(TABLE.c.digest).where(of_archive, of_user).order_by(TABLE.c.renewed.desc())
             ended = or_(TABLE.c.ends < now, TABLE.c.digest.in_(oldest.offset(MOST_OF_USER - 1)))
             connection.execute(delete(TABLE).where(of_archive, ended))
@@ -115,8 +102,8 @@ class Sessions:
 
     def find(self, digest: bytes) -> Session | None:
         """Return the session that has a digest, which may have expired; `None` if there is none."""
-        with read_transaction(self._engine, KEYS) as connection:
-            now = database_time(connection)
+        with self._reading() as connection:
+            now = self._clock(connection)
             row = connection.execute(select(TABLE).where(*self._is(digest), TABLE.c.ends > now)).one_or_none()
         if row is None:
             return None
@@ -132,7 +119,7 @@ class Sessions:
     def claim(self, digest: bytes, renewed: float) -> bool:
         """Return whether the caller may renew a session, which was last renewed then; all others may not."""
         with self._writing() as connection:
-            now = database_time(connection)
+            now = self._clock(connection)
             is_free = or_(TABLE.c.claimed.is_(None), TABLE.c.claimed < now - CLAIM_S)
             claimed = update(TABLE).where(*self._is(digest), TABLE.c.renewed == renewed, is_free).values(claimed=now)
             return connection.execute(claimed).rowcount == 1
@@ -140,7 +127,7 @@ class Sessions:
     def renew(self, id_: str, digest: bytes, principal: Principal, tokens: Mapping[str, str]) -> None:
         """Store what a session has become."""
         with self._writing() as connection:
-            values = _values(id_, principal, tokens, database_time(connection))
+            values = _values(id_, principal, tokens, self._clock(connection))
             connection.execute(update(TABLE).where(*self._is(digest)).values(**values))
 
     def release(self, digest: bytes) -> None:
@@ -152,13 +139,6 @@ class Sessions:
         """Remove a session."""
         with self._writing() as connection:
             connection.execute(delete(TABLE).where(*self._is(digest)))
-
-    def close(self) -> None:
-        """Close the connections to the database."""
-        close_engine(self._engine)
-
-    def _writing(self) -> AbstractContextManager[Connection]:
-        return making_tables(self._engine, KEYS, METADATA, _MAKING)
 
     def _is(self, digest: bytes) -> tuple[sa.ColumnElement[bool], ...]:
         return TABLE.c.archive == self._archive, TABLE.c.digest == digest
@@ -172,9 +152,7 @@ class HeldSessions:
     """
 
     def __init__(self, open_sessions: Callable[[], Sessions] | None) -> None:
-        self._open_sessions = open_sessions
-        self._table: Sessions | None = None
-        self._opening = Lock()
+        self._table = OpenedLater(open_sessions, log)
         self._threads = anyio.CapacityLimiter(THREADS)
         self._held = OrderedDict[bytes, tuple[float, Session | None]]()
         self._fault_s = -NEW_S
@@ -222,26 +200,21 @@ class HeldSessions:
 
     def close(self) -> None:
         """Close the connections to the database."""
-        if self._table is not None:
-            self._table.close()
+        self._table.close()
 
     def _use(self, work: Callable[[Sessions], Result]) -> Result:
         away = SourceUnavailable("sessions of users cannot be read or written now; try again later")
-        if self._open_sessions is None or monotonic() - self._fault_s < NEW_S:
+        if monotonic() - self._fault_s < NEW_S:
             raise away
         try:
-            with self._opening:
-                table = self._table = self._table or self._open_sessions()
-            return work(table)
-        except (SourceUnavailable, StorageFull, ConfigurationError) as error:
-            log.warning("the table of sessions cannot be used: %s", error)
+            return work(self._table.get())
+        except AWAY as error:
+            self._table.say("the table of sessions cannot be used", error)
             self._fault_s = monotonic()
             raise away from error
 
 
-def open_sessions(url: str | None, folder: Path, *, archive: str) -> Sessions:
-    """Return the sessions of an archive; arguments and errors are those of `open_keys`."""
-    return Sessions(open_engine(url, folder, KEYS), archive=archive)
+open_sessions = Sessions.open
 
 
 def stored_tokens(session: Session, id_: str) -> dict[str, str]:

@@ -11,17 +11,9 @@ from typing import Any, Final, Literal, get_args
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from chronotile.access.keys import DAY_S, KEYS
-from chronotile.core.database import (
-    POSTGRESQL,
-    SQLITE,
-    close_engine,
-    making_tables,
-    open_engine,
-    read_transaction,
-    words_for_faults,
-    write_transaction,
-)
+from chronotile.access.keys import KEYS
+from chronotile.access.tables import DAY_S
+from chronotile.core.database import POSTGRESQL, SQLITE, ArchiveTables, open_engine, words_for_faults, write_transaction
 
 By = Literal["user", "organisation", "layer", "protocol", "class", "day", "month"]
 BY: Final[tuple[By, ...]] = get_args(By)
@@ -47,25 +39,14 @@ SALTS = sa.Table(
     sa.Column("salt", sa.LargeBinary(32), nullable=False),
 )
 INSERTS: Mapping[str, Callable[[sa.Table], Any]] = {SQLITE: sqlite.insert, POSTGRESQL: postgresql.insert}
-_MAKING = 7_105_204
-"""Advisory lock that is held while the tables are made."""
 MOST_ROWS = 100_000
 """Of a report."""
 
 
-class UsageTable:
-    """The counts of an archive; any number of processes may add to them at once.
+class UsageTable(ArchiveTables):
+    """The counts of an archive."""
 
-    Raises:
-        SourceUnavailable: The database is away, or locked by others for too long; so may each method.
-        StorageFull: There is no room left; so may each method that writes.
-    """
-
-    def __init__(self, engine: sa.Engine, *, archive: str) -> None:
-        self._engine = engine
-        self._archive = archive
-        with making_tables(engine, USAGE, METADATA, _MAKING):
-            pass
+    usage, metadata, making = USAGE, METADATA, 7_105_207
 
     def salt(self, day: str) -> bytes:
         """Return the salt of a day, which is the same for all who share the database."""
@@ -123,14 +104,10 @@ class UsageTable:
             .order_by(*columns)
             .limit(MOST_ROWS)
         )
-        with read_transaction(self._engine, USAGE) as connection:
+        with self._reading() as connection:
             rows = connection.execute(asked).all()
         names = [*by, *COUNTS]
         return [dict(zip(names, row, strict=True)) | {"seconds": round(row.seconds, 3)} for row in rows]
-
-    def close(self) -> None:
-        """Close the connections to the database."""
-        close_engine(self._engine)
 
 
 def open_usage_engine(url: str | None, folder: Path) -> sa.Engine:

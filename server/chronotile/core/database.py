@@ -5,11 +5,11 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Self
 from weakref import WeakSet
 
 import sqlalchemy as sa
@@ -308,6 +308,57 @@ def database_time(connection: Connection) -> float:
     if connection.dialect.name == POSTGRESQL:
         return float(connection.scalars(text("SELECT extract(epoch FROM clock_timestamp())")).one())
     return time.time()
+
+
+class ArchiveTables:
+    """Tables of an archive; any number of processes may use them at once.
+
+    Args:
+        engine: Of the database.
+        archive: Its id.
+        clock: Seconds since 1970, which all processes have in common.
+
+    Raises:
+        SourceUnavailable: The database is away, or locked by others for too long; so may each method.
+        StorageFull: There is no room left; so may each method that writes.
+    """
+
+    usage: ClassVar[Usage]
+    """The database that they are in."""
+    metadata: ClassVar[MetaData]
+    making: ClassVar[int]
+    """Advisory lock that is held while they are made."""
+
+    def __init__(self, engine: Engine, *, archive: str, clock: Callable[[Connection], float] = database_time) -> None:
+        self._engine, self._archive, self._clock = engine, archive, clock
+        with self._writing():
+            pass
+
+    @classmethod
+    def open(cls, url: str | None, folder: Path, *, archive: str) -> Self:
+        """Return the tables of an archive.
+
+        Args:
+            url: Of PostgreSQL; `None` for SQLite.
+            folder: Of the file.
+            archive: Its id: archives that share a database do not see each other's rows.
+
+        Raises:
+            ConfigurationError: The database cannot be used.
+            SourceUnavailable: The database is out of reach.
+            StorageFull: There is no room.
+        """
+        return cls(open_engine(url, folder, cls.usage), archive=archive)
+
+    def close(self) -> None:
+        """Close the connections to the database."""
+        close_engine(self._engine)
+
+    def _writing(self) -> AbstractContextManager[Connection]:
+        return making_tables(self._engine, self.usage, self.metadata, self.making)
+
+    def _reading(self) -> AbstractContextManager[Connection]:
+        return read_transaction(self._engine, self.usage)
 
 
 def fault_of(error: BaseException | None, usage: Usage) -> ChronotileError:

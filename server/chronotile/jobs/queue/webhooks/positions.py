@@ -1,36 +1,13 @@
 """The position of each webhook in the changes: in the database of the item index, with which it is lost or restored."""
 
-from collections.abc import Callable, Collection
-from contextlib import AbstractContextManager
+from collections.abc import Collection
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from sqlalchemy import (
-    Column,
-    Connection,
-    Engine,
-    Float,
-    Integer,
-    MetaData,
-    String,
-    Table,
-    Text,
-    delete,
-    insert,
-    select,
-    update,
-)
+from sqlalchemy import Column, Float, Integer, MetaData, String, Table, Text, delete, insert, select, update
 
 from chronotile.catalog.items.schema import INDEX
-from chronotile.core.database import (
-    close_engine,
-    database_time,
-    making_tables,
-    open_engine,
-    read_transaction,
-    write_transaction,
-)
+from chronotile.core.database import ArchiveTables, write_transaction
 from chronotile.core.errors import SourceUnavailable
 
 VERSION = 1
@@ -53,8 +30,6 @@ MISSING = Table(
 )
 KEPT_S = 86_400.0
 """How long the position of a webhook is kept that is not configured any more."""
-_MAKING = 7_105_202
-"""Whom PostgreSQL lets make the tables."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,31 +42,16 @@ class Position:
     """Seconds until the next event may be sent; 0 or less: now."""
 
 
-class Positions:
-    """The positions of the webhooks of an archive; any number of processes may use them at once.
+class Positions(ArchiveTables):
+    """The positions of the webhooks of an archive."""
 
-    Args:
-        engine: Of the database.
-        archive: Its id.
-        clock: Seconds since 1970, which all processes have in common.
-
-    Raises:
-        SourceUnavailable: The database is away, damaged, or locked by others for too long; so may each method.
-        StorageFull: There is no room left; so may each method that writes.
-    """
-
-    def __init__(self, engine: Engine, *, archive: str, clock: Callable[[Connection], float] = database_time) -> None:
-        self._engine = engine
-        self._archive = archive
-        self._clock = clock
-        with self._writing():
-            pass
+    usage, metadata, making = INDEX, METADATA, 7_105_202
 
     def find(self, webhook: str) -> Position | None:
         """Return the position of a webhook; `None` if it is new."""
         wanted = select(POSITIONS.c.cursor, POSITIONS.c.tries, POSITIONS.c.due).where(*self._is(webhook))
         try:
-            with read_transaction(self._engine, INDEX) as connection:
+            with self._reading() as connection:
                 row = connection.execute(wanted).one_or_none()
                 now = self._clock(connection)
         except SourceUnavailable as error:
@@ -150,29 +110,9 @@ class Positions:
                 connection.execute(insert(MISSING), rows)
             return len(stored & old)
 
-    def close(self) -> None:
-        """Close the connections to the database."""
-        close_engine(self._engine)
-
-    def _writing(self) -> AbstractContextManager[Connection]:
-        return making_tables(self._engine, INDEX, METADATA, _MAKING)
-
     def _is(self, webhook: str, cursor: str | None = None) -> list[Any]:
         found = [POSITIONS.c.archive == self._archive, POSITIONS.c.webhook == webhook]
         return found if cursor is None else [*found, POSITIONS.c.cursor == cursor]
 
 
-def open_positions(url: str | None, folder: Path, *, archive: str) -> Positions:
-    """Return the positions of the webhooks of an archive.
-
-    Args:
-        url: Of PostgreSQL; `None` for SQLite, in `index.sqlite`.
-        folder: Of the file.
-        archive: Its id: archives that share a database do not see each other's positions.
-
-    Raises:
-        ConfigurationError: The database cannot be used.
-        SourceUnavailable: The database is out of reach.
-        StorageFull: There is no room.
-    """
-    return Positions(open_engine(url, folder, INDEX), archive=archive)
+open_positions = Positions.open
