@@ -1,6 +1,7 @@
 """The sections `access` of the configuration: who may do what."""
 
 import re
+from dataclasses import fields
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -117,14 +118,8 @@ class AccessSection(Section):
         """Return what holds for all."""
         issuer = None
         if self.issuer is not None and self.audience is not None:
-            issuer = IssuerSettings(
-                issuer=self.issuer,
-                audience=self.audience,
-                groups_claim=self.groups_claim,
-                client_id=self.client_id,
-                scope=self.scope,
-                organisation_claim=self.organisation_claim,
-            )
+            written = {each.name: getattr(self, each.name) for each in fields(IssuerSettings)}
+            issuer = IssuerSettings(**written)
         return AccessRules(
             issuer=issuer,
             operate=frozenset(self.operate),

@@ -6,22 +6,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 import orjson
-from sqlalchemy import (
-    Column,
-    Connection,
-    Engine,
-    Float,
-    ForeignKey,
-    LargeBinary,
-    MetaData,
-    Table,
-    Text,
-    delete,
-    insert,
-    literal,
-    or_,
-    select,
-)
+import sqlalchemy as sa
+from sqlalchemy import Column, Float, ForeignKey, LargeBinary, MetaData, Table, Text, delete, literal, select
 
 from chronotile.core.database import making_tables
 from chronotile.core.model.job import ID
@@ -67,7 +53,7 @@ class Shares:
         StorageFull: There is no room left; so may each method that writes.
     """
 
-    def __init__(self, engine: Engine, *, clock: Callable[[Connection], float] = database_time) -> None:
+    def __init__(self, engine: sa.Engine, *, clock: Callable[[sa.Connection], float] = database_time) -> None:
         self._engine = engine
         self._clock = clock
         self._is_made = False
@@ -88,10 +74,10 @@ class Shares:
         with making_tables(self._engine, USAGE, METADATA, _MAKING) as connection:
             now = self._clock(connection)
             expires = now + days * DAY_S
-            connection.execute(delete(SHARES).where(or_(SHARES.c.job == job, SHARES.c.expires <= now)))
+            connection.execute(delete(SHARES).where(sa.or_(SHARES.c.job == job, SHARES.c.expires <= now)))
             row = select(JOBS.c.id, literal(digest), literal(written), literal(expires)).where(JOBS.c.id == job)
             names = ["job", "digest", "subjects", "expires"]
-            made = insert(SHARES).from_select(names, row).returning(SHARES.c.job)
+            made = sa.insert(SHARES).from_select(names, row).returning(SHARES.c.job)
             if connection.scalar(made) is None:
                 raise no_job(job)
         return NewShare(secret=secret, expires=expires)
