@@ -18,15 +18,7 @@ from chronotile.core.errors import SourceUnavailable, UnsupportedSource
 from chronotile.core.model.collection import Finding, VariableInfo, VariableSpec
 from chronotile.core.model.grid import NativeGrid
 from chronotile.core.model.style import Style
-from chronotile.core.model.time.instants import (
-    DAY,
-    DEKAD,
-    TimeDomain,
-    TimeSpan,
-    add_months,
-    format_day,
-    format_instant,
-)
+from chronotile.core.model.time.instants import DAY, DEKAD, TimeDomain, TimeSpan, add_months, format_day, format_instant
 from chronotile.core.yaml_source import list_names
 from chronotile.readers.dates import time_of_name
 from chronotile.readers.kinds import open_source

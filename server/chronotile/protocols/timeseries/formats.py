@@ -25,12 +25,7 @@ from chronotile.pipeline.encoders.series.json import (
 )
 from chronotile.pipeline.encoders.series.netcdf import encode_series_netcdf
 from chronotile.pipeline.encoders.series.parquet import encode_series_parquet
-from chronotile.pipeline.encoders.series.table import (
-    SeriesTable,
-    table_of_areas,
-    table_of_point,
-    table_of_points,
-)
+from chronotile.pipeline.encoders.series.table import SeriesTable, table_of_areas, table_of_point, table_of_points
 from chronotile.pipeline.series.point import SeriesFormat
 from chronotile.protocols.common.query.csv_options import csv_options
 from chronotile.protocols.common.query.kvp import Kvp

@@ -18,14 +18,7 @@ from chronotile.readers.library_errors import BeingWritten, opening, unavailable
 from chronotile.readers.raster.band_decoding import BandDecoding, FileBands
 from chronotile.readers.raster.overviews.implied import Origin, cells_below, make_pixels
 from chronotile.readers.raster.overviews.previews import LEAST_FACTOR
-from chronotile.readers.raster.pool import (
-    NATIVE_LEVEL,
-    Handle,
-    HandlePool,
-    every,
-    read_pixels,
-    strips_of,
-)
+from chronotile.readers.raster.pool import NATIVE_LEVEL, Handle, HandlePool, every, read_pixels, strips_of
 from chronotile.readers.raster.survey import FileSurvey
 from chronotile.readers.raster.variable import Plane, StackVariable
 from chronotile.readers.reader import (

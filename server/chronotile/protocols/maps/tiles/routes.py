@@ -15,14 +15,7 @@ from chronotile.core.model.payload import Payload
 from chronotile.core.model.request import LegendRequest, MapRequest
 from chronotile.http.bodies import in_parts
 from chronotile.http.endpoint import tile_problem
-from chronotile.http.respond import (
-    SHORT,
-    known_etags,
-    remember,
-    respond,
-    respond_with_content,
-    respond_with_document,
-)
+from chronotile.http.respond import SHORT, known_etags, remember, respond, respond_with_content, respond_with_document
 from chronotile.http.run import DOCUMENTS, PICTURES, base_url, run, services_of
 from chronotile.pipeline.maps.legend import LEGEND_TYPES, draw_legend
 from chronotile.pipeline.maps.render import overlay_maps

@@ -17,13 +17,7 @@ from chronotile.core.model.payload import TimeUsed
 from chronotile.core.model.request import IdentifyRequest, MapRequest, Point
 from chronotile.core.web.places import Places, web_places
 from chronotile.http.endpoint import endpoint, pairs_of
-from chronotile.http.respond import (
-    SHORT,
-    known_etags,
-    respond,
-    respond_with_content,
-    respond_with_document,
-)
+from chronotile.http.respond import SHORT, known_etags, respond, respond_with_content, respond_with_document
 from chronotile.http.run import DOCUMENTS, PICTURES, SERIES, run, services_of
 from chronotile.pipeline.identify import InfoFormat, deliver_identified
 from chronotile.protocols.common.capabilities.feature_info import INFO_FORMATS, info_format, pixel_place, pixel_point

@@ -3,13 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from chronotile.core.errors import (
-    InvalidParameter,
-    OperationNotSupported,
-    PixelOutOfRange,
-    TileOutOfRange,
-    UnknownPath,
-)
+from chronotile.core.errors import InvalidParameter, OperationNotSupported, PixelOutOfRange, TileOutOfRange, UnknownPath
 from chronotile.core.model.formats import MapFormat, TileFormat
 from chronotile.core.model.payload import Payload
 from chronotile.core.model.request import IdentifyRequest

@@ -11,13 +11,7 @@ from chronotile.core.errors import ChronotileError, LimitExceeded, MissingParame
 from chronotile.core.model.collection import Layer
 from chronotile.core.model.payload import Payload
 from chronotile.http.endpoint import endpoint
-from chronotile.http.respond import (
-    known_etags,
-    remember,
-    respond,
-    respond_with_content,
-    respond_with_document,
-)
+from chronotile.http.respond import known_etags, remember, respond, respond_with_content, respond_with_document
 from chronotile.http.run import DOCUMENTS, PICTURES, SERIES, run, services_of
 from chronotile.pipeline.maps.render import overlay_maps
 from chronotile.pipeline.services import Services

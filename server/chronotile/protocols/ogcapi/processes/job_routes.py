@@ -13,17 +13,7 @@ from starlette.responses import Response
 from chronotile.core.errors import SourceUnavailable, UnknownPath
 from chronotile.core.model.job import ENDED, Execution, Job, JobDetails, Result
 from chronotile.http.endpoint import MEDIA_TYPE as PROBLEM
-from chronotile.http.run import (
-    JOBS,
-    RESULTS,
-    SHARE,
-    Share,
-    run,
-    services_of,
-    state_of,
-    url_without_key,
-    user_of,
-)
+from chronotile.http.run import JOBS, RESULTS, SHARE, Share, run, services_of, state_of, url_without_key, user_of
 from chronotile.jobs.processes.registry import output_schema, processes
 from chronotile.jobs.queue.faults import no_job
 from chronotile.jobs.queue.job_folder import ResultFiles

@@ -17,12 +17,7 @@ from chronotile.core.model.payload import Payload
 from chronotile.core.model.request import MapRequest
 from chronotile.core.model.time.instants import ABSENT, Instant, TimeSelection
 from chronotile.http.endpoint import dated_problem
-from chronotile.http.respond import (
-    known_etags,
-    respond,
-    respond_with_content,
-    respond_with_document,
-)
+from chronotile.http.respond import known_etags, respond, respond_with_content, respond_with_document
 from chronotile.http.run import DOCUMENTS, PICTURES, base_url, run, services_of, state_of
 from chronotile.pipeline.maps.render import overlay_maps
 from chronotile.pipeline.revision import last_layer_revision, layer_revision, look_at_layers
