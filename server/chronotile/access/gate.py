@@ -3,25 +3,22 @@
 No protocol knows of it: what `services_of` returns for a request is all that there is.
 """
 
-import base64
-import binascii
 import re
 from collections import OrderedDict
 from collections.abc import Collection
 from dataclasses import dataclass
 from threading import Lock
-from time import time
 
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chronotile.access.accounts import Accounts
 from chronotile.access.cookies import session_cookie, session_digest
-from chronotile.access.keys import PREFIX, HeldKeys, digest_of
+from chronotile.access.credentials import KEY_IN_PATH, Credentials, credential_of, path_of, take
+from chronotile.access.keys import HeldKeys
 from chronotile.access.quotas import LEASE
 from chronotile.access.sessions import HeldSessions
-from chronotile.access.tokens import MOST_TOKEN_BYTES, NOT_ACCEPTED, Issuer
-from chronotile.archive.index.write import TRIES_S, FailedTokens
+from chronotile.archive.index.write import TRIES_S
 from chronotile.core.errors import (
     ChronotileError,
     QuotaExceeded,
@@ -33,10 +30,9 @@ from chronotile.core.errors import (
 from chronotile.core.model.access import AccessRules, IssuerSettings, Right
 from chronotile.http.endpoint import problem_response, with_error_caching
 from chronotile.http.guard import Guard
-from chronotile.http.job_access import client_of
 from chronotile.http.meter import COUNTER
 from chronotile.http.respond import RawHeader, header_value, join_values, set_headers
-from chronotile.http.run import GRANTS, KEY_PATH, PRINCIPAL, SESSION_EXPIRED, SHARE, Principal, ServerState, Share
+from chronotile.http.run import GRANTS, KEY_PATH, PRINCIPAL, SESSION_EXPIRED, SHARE, Principal, ServerState
 from chronotile.jobs.queue.shares import PREFIX as SHARE_PREFIX
 from chronotile.pipeline.granted import EVERYBODY, granted
 from chronotile.pipeline.services import Services
@@ -44,13 +40,7 @@ from chronotile.pipeline.services import Services
 CHALLENGES = ('Bearer realm="chronotile"', 'Basic realm="chronotile", charset="UTF-8"')
 MOST_NARROWED = 64
 """Narrowed services that are kept: one for each group of users with the same rights."""
-MOST_TOKENS = 4096
-"""Verified tokens that are known by their digest."""
-_KEY_PATH = re.compile(r"(/k/(?P<key>[A-Za-z0-9_-]{1,200}))(?=/|$)(/k/(?P=key)(?=/|$))*")
-"""Twice where a client resolves an address below its base against that base: none of it may be left for the log."""
 _LOGIN = re.compile(r"/login(?=/wmt?s(/|$))")
-_OPENEO_PREFIX = re.compile(r"oidc/\w{1,20}/|basic//")
-"""What clients of openEO write before tokens (API 1.2, "Authentication"): which provider a token is of."""
 _PROCESS_PREFIXES = ("/ogcapi/processes", "/ogcapi/jobs")
 _SHARED = re.compile(r"/ogcapi/jobs/[0-9a-f]{32}(/results(/[^/]+)?)?")
 """Paths of one job that those may read who have a link to it."""
@@ -75,7 +65,7 @@ class Gate:
     def __init__(self, app: ASGIApp, *, keys: HeldKeys, sessions: HeldSessions, accounts: Accounts) -> None:
         self._app = app
         self._accounts = accounts
-        self._credentials = _Credentials(keys)
+        self._credentials = Credentials(keys)
         self._sessions = sessions
         self._narrowed = _NarrowedServices()
 
@@ -106,10 +96,10 @@ class Gate:
         """
         principal, subjects = None, EVERYBODY
         if scope["method"] == "OPTIONS":  # browsers send preflights without a header, and whatever the key
-            _take(scope, _KEY_PATH)
+            take(scope, KEY_IN_PATH)
         else:
             principal = await self._principal(scope, state, rules)
-        path = _path_of(scope)
+        path = path_of(scope)
         if SHARE in scope and not (scope["method"] in {"GET", "HEAD"} and _SHARED.fullmatch(path)):
             raise UnknownPath(f"there is nothing at {path[:200]!r}")
         right = _right_for(path)
@@ -133,8 +123,8 @@ class Gate:
         return of(state.services, subjects, right).grant != of(state.services, EVERYBODY, right).grant
 
     async def _principal(self, scope: Scope, state: ServerState, rules: AccessRules) -> Principal | None:
-        credential = _credential(scope)
-        needs_one = "/login/" in scope["path"] and _take(scope, _LOGIN) is not None
+        credential = credential_of(scope)
+        needs_one = "/login/" in scope["path"] and take(scope, _LOGIN) is not None
         if credential is None and needs_one:
             raise Unauthenticated("this address needs a credential: an API key as the password, or a token")
         if credential is None and rules.client is not None:
@@ -196,106 +186,6 @@ class _NarrowedServices:
             else:
                 self._kept.move_to_end(key)
             return found
-
-
-class _Credentials:
-    """The users of credentials. Tokens are verified once, and known by their digest until they expire."""
-
-    def __init__(self, keys: HeldKeys) -> None:
-        self._keys = keys
-        self._issuer: Issuer | None = None
-        self._of_tokens = OrderedDict[bytes, Principal]()
-        self._failed = FailedTokens()
-
-    async def share(self, secret: str) -> Share:
-        """Return what a link to a job shows; the keys are read again, of which one may be that of the job's owner.
-
-        Raises:
-            SourceUnavailable: They cannot be.
-        """
-        digest = digest_of(secret)
-        await self._keys.find(digest)
-        return Share(digest=digest, is_valid=self._keys.is_valid)
-
-    async def identify(self, credential: str, rules: AccessRules, scope: Scope) -> Principal:
-        """Return the user of a credential; errors are those of `Gate._admit`."""
-        digest = digest_of(credential)
-        try:
-            if not credential.startswith(PREFIX):
-                return await self._of_token(credential, digest, rules)
-            found = await self._keys.find(digest)
-            if found is None:
-                raise Unauthenticated(NOT_ACCEPTED)
-        except Unauthenticated:
-            client = client_of(Request(scope)) or ""
-            self._failed.require_few(client)
-            self._failed.add(client)
-            raise
-        return found
-
-    async def _of_token(self, token: str, digest: bytes, rules: AccessRules) -> Principal:
-        if self._issuer is None or self._issuer.settings != rules.issuer:
-            self._of_tokens.clear()
-            self._issuer = None if rules.issuer is None else Issuer(rules.issuer)
-        found = self._of_tokens.get(digest)
-        if found is not None and found.until > time():
-            return found
-        issuer = self._issuer
-        if issuer is None:
-            raise Unauthenticated(NOT_ACCEPTED)
-        await issuer.refresh(token)
-        found = issuer.verify(token)
-        if issuer is self._issuer:  # the rules are still those
-            self._of_tokens[digest] = found
-            if len(self._of_tokens) > MOST_TOKENS:
-                self._of_tokens.popitem(last=False)
-        return found
-
-
-def _credential(scope: Scope) -> str | None:
-    """The credential of a request: of its path, which loses it, or of its header; `None` if it has none.
-
-    Raises:
-        Unauthenticated: It is none that is known.
-    """
-    in_path = _take(scope, _KEY_PATH) if "/k/" in scope["path"] else None
-    if in_path is not None:
-        return in_path["key"]
-    header = header_value(scope["headers"], b"authorization")
-    if not header:
-        return None
-    scheme, _, rest = header.decode("latin-1").partition(" ")
-    rest = rest.strip()
-    if not rest or len(rest) > MOST_TOKEN_BYTES:
-        raise Unauthenticated(NOT_ACCEPTED)
-    if scheme.lower() == "bearer":
-        found = _OPENEO_PREFIX.match(rest)
-        return rest[found.end() :] if found else rest
-    if scheme.lower() == "basic":
-        try:
-            return base64.b64decode(rest, validate=True).decode().partition(":")[2]
-        except (binascii.Error, ValueError) as error:
-            raise Unauthenticated(NOT_ACCEPTED) from error
-    raise Unauthenticated("the scheme of Authorization is not accepted; accepted are Bearer and Basic")
-
-
-def _path_of(scope: Scope) -> str:
-    """Return the path of the server's own: some servers write the prefix under which it is served before it."""
-    root: str = scope.get("root_path", "")
-    path: str = scope["path"]
-    return path.removeprefix(root) if root and path.startswith(f"{root}/") else path
-
-
-def _take(scope: Scope, pattern: re.Pattern[str]) -> re.Match[str] | None:
-    """Move the beginning of the path, where it matches, to the prefix that links of answers have."""
-    root, path = scope.get("root_path", ""), _path_of(scope)
-    found = pattern.match(path)
-    if found is None:
-        return None
-    rest = path[found.end() :] or "/"
-    scope.pop("raw_path", None)  # as it was sent, with the key
-    scope.update({"path": rest, "root_path": root + found[0], KEY_PATH: scope.get(KEY_PATH, "") + found[0]})
-    return found
 
 
 def _refusal(error: ChronotileError, scope: Scope) -> ASGIApp:
