@@ -67,6 +67,7 @@ WRONG = {
     "no user": {"without": ("sub",)},
     "no end": {"without": ("exp",)},
     "a user that is no text": {"sub": 7},
+    "a user with half a character": {"sub": "\ud800"},
     "an end that is no number": {"exp": "never"},
 }
 
