@@ -11,14 +11,16 @@ from typing import Any
 
 import anyio
 import anyio.to_thread
+from sqlalchemy import event
 from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
 from chronotile.access.classes import Kind, kind_of
 from chronotile.access.quotas import LEASE, Lease, LeaseKey, Quotas, QuotaTable
 from chronotile.access.tables import AWAY, DAY_S, OpenedLater
-from chronotile.access.usage import By, UsageTable, day_of, open_usage_engine
+from chronotile.access.usage import USAGE, By, UsageTable, day_of
 from chronotile.catalog.catalogue import ServiceInfo
+from chronotile.core.database import SQLITE, open_engine
 from chronotile.core.model.access import AccessRules, Amounts
 from chronotile.http.job_access import network_of
 from chronotile.http.meter import METER, Meter
@@ -48,7 +50,9 @@ class Ledger:
     """The tables of an archive, of which each call is in a thread; errors are those of `ArchiveTables`."""
 
     def __init__(self, url: str | None, folder: Path, /, *, archive: str) -> None:
-        engine = open_usage_engine(url, folder)
+        engine = open_engine(url, folder, USAGE)
+        if engine.dialect.name == SQLITE:  # what is deleted is overwritten
+            event.listen(engine, "connect", lambda connection, _record: connection.execute("PRAGMA secure_delete=ON"))
         self.usage = UsageTable(engine, archive=archive)
         self.quotas = QuotaTable(engine, archive=archive)
         self.close = self.usage.close

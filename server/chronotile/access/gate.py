@@ -74,15 +74,13 @@ class Gate:
         state: ServerState = scope["app"].state.chronotile
         rules = state.services.catalogue.access or AccessRules()
         varies = b"Authorization" if rules.client is None else b"Authorization, Cookie"
+        app, is_private = self._app, True
         try:
             is_private = await self._admit(scope, state, rules)
         except ChronotileError as error:
-            fields = self._accounts.rate_limit(scope[LEASE]) if LEASE in scope else ()
-            sending = _with_privacy(send, scope, varies, fields, is_private=True)
-            await Guard(_refusal(error, scope))(scope, receive, sending)
-            return
+            app = Guard(_refusal(error, scope))
         fields = self._accounts.rate_limit(scope[LEASE]) if LEASE in scope else ()
-        await self._app(scope, receive, _with_privacy(send, scope, varies, fields, is_private=is_private))
+        await app(scope, receive, _with_privacy(send, scope, varies, fields, is_private=is_private))
 
     async def _admit(self, scope: Scope, state: ServerState, rules: AccessRules) -> bool:
         """Give the request its principal and grants; return whether these are more than those of everyone.

@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from time import monotonic, time
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -55,7 +55,6 @@ FRESH = 0.75
 REFRESH, IDENTITY = "refresh_token", "id_token"
 """Tokens that are stored."""
 
-Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 log = logging.getLogger(__name__)
 
@@ -169,7 +168,7 @@ class HeldSessions:
             self._held.move_to_end(digest)
             return found
         try:
-            found = await self.use(Sessions.find, digest)
+            found = await self.use(lambda table: table.find(digest))
         except SourceUnavailable:
             if found is None or age_s > STALE_S:
                 raise
@@ -183,20 +182,13 @@ class HeldSessions:
         """Have a session looked up again."""
         self._held.pop(digest, None)
 
-    async def use(
-        self,
-        work: Callable[Concatenate[Sessions, Arguments], Result],
-        *args: Arguments.args,
-        **kwargs: Arguments.kwargs,
-    ) -> Result:
+    async def use(self, work: Callable[[Sessions], Result]) -> Result:
         """Return what work gives that takes the table, in a thread.
 
         Raises:
             SourceUnavailable: The database is away, or was so a moment ago.
         """
-        return await anyio.to_thread.run_sync(
-            self._use, lambda table: work(table, *args, **kwargs), limiter=self._threads
-        )
+        return await anyio.to_thread.run_sync(self._use, work, limiter=self._threads)
 
     def close(self) -> None:
         """Close the connections to the database."""

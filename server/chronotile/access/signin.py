@@ -122,7 +122,7 @@ class SignIn:
         await self._end(request)
         id_ = token_urlsafe(32)
         digest = cookies.session_digest(id_, issuer.settings)
-        await self._sessions.use(Sessions.begin, id_, digest, principal, title=title, tokens=tokens)
+        await self._sessions.use(lambda table: table.begin(id_, digest, principal, title=title, tokens=tokens))
         response = RedirectResponse(f"{site.base}{started.return_to}", 303, headers=NO_STORE)
         site.set(response, SESSION, id_)
         site.set(response, STARTED, "")
@@ -141,11 +141,11 @@ class SignIn:
         for _ in range(LOOKS):
             if id_ is None or session is None or session.is_fresh or not session.is_renewable:
                 return _described(request, session)
-            if await self._sessions.use(Sessions.claim, digest, session.renewed):
+            if await self._sessions.use(partial(Sessions.claim, digest=digest, renewed=session.renewed)):
                 await self._renew(request, id_, digest, session)
-                return _described(request, await self._sessions.use(Sessions.find, digest))
+                return _described(request, await self._sessions.use(lambda table: table.find(digest)))
             await anyio.sleep(LOOK_S)
-            session = await self._sessions.use(Sessions.find, digest)
+            session = await self._sessions.use(lambda table: table.find(digest))
         raise errors.SourceUnavailable("the session is being renewed; try again later")
 
     async def sign_out(self, request: Request) -> Response:
@@ -183,7 +183,7 @@ class SignIn:
         """Return the digest of a cookie, and the session as the database has it now."""
         issuer = await self._provider(request)
         digest = cookies.session_digest(id_ or "", issuer.settings)
-        return digest, None if id_ is None else await self._sessions.use(Sessions.find, digest)
+        return digest, None if id_ is None else await self._sessions.use(lambda table: table.find(digest))
 
     async def _end(self, request: Request) -> dict[str, str]:
         """End the session of a browser, if it has one, and return its tokens."""
@@ -191,7 +191,7 @@ class SignIn:
         digest, session = await self._session(request, id_)
         if id_ is None or session is None:
             return {}
-        await self._sessions.use(Sessions.end, digest)
+        await self._sessions.use(lambda table: table.end(digest))
         self._sessions.forget(digest)
         return stored_tokens(session, id_)
 
@@ -204,11 +204,11 @@ class SignIn:
             after, principal, _title = await self._tokens(request, issuer, form)
             if principal.name != session.principal.name:
                 raise errors.AccessRefused(NOT_ALLOWED)
-            await use(Sessions.renew, id_, digest, principal, before | after)
+            await use(lambda table: table.renew(id_, digest, principal, before | after))
         except errors.AccessRefused:
-            await use(Sessions.end, digest)
+            await use(lambda table: table.end(digest))
         except errors.ChronotileError:
-            await use(Sessions.release, digest)
+            await use(lambda table: table.release(digest))
             raise
         finally:
             self._sessions.forget(digest)

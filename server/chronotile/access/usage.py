@@ -5,7 +5,6 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
 import sqlalchemy as sa
@@ -13,7 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from chronotile.access.keys import KEYS
 from chronotile.access.tables import DAY_S
-from chronotile.core.database import POSTGRESQL, SQLITE, ArchiveTables, open_engine, words_for_faults, write_transaction
+from chronotile.core.database import POSTGRESQL, SQLITE, ArchiveTables, words_for_faults, write_transaction
 
 By = Literal["user", "organisation", "layer", "protocol", "class", "day", "month"]
 BY: Final[tuple[By, ...]] = get_args(By)
@@ -108,22 +107,6 @@ class UsageTable(ArchiveTables):
             rows = connection.execute(asked).all()
         names = [*by, *COUNTS]
         return [dict(zip(names, row, strict=True)) | {"seconds": round(row.seconds, 3)} for row in rows]
-
-
-def open_usage_engine(url: str | None, folder: Path) -> sa.Engine:
-    """Return the engine of the database of keys, for counts; what is deleted of them is overwritten.
-
-    Args:
-        url: Of PostgreSQL; `None` for SQLite, in `access.sqlite`.
-        folder: Of the file.
-
-    Raises:
-        ConfigurationError: The database cannot be used.
-    """
-    engine = open_engine(url, folder, USAGE)
-    if engine.dialect.name == SQLITE:
-        sa.event.listen(engine, "connect", lambda connection, _record: connection.execute("PRAGMA secure_delete=ON"))
-    return engine
 
 
 def day_of(seconds: float) -> str:

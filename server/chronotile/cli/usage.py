@@ -33,7 +33,8 @@ def usage(
 ) -> None:
     """Print requests, bytes, products and processor seconds of an archive with access rules."""
     with exiting_in_one_line():
-        from chronotile.access.usage import COUNTS, UsageTable, open_usage_engine
+        from chronotile.access.accounts import Ledger
+        from chronotile.access.usage import COUNTS
         from chronotile.access.usage_page import parse_by, parse_days, write_csv
         from chronotile.app.settings import load_settings
         from chronotile.archive.live import archive_id_at
@@ -42,9 +43,8 @@ def usage(
         first, last = parse_days(from_, to)
         settings = load_settings(config=place)
         id_ = archive_id_at(settings.config, environment=os.environ)
-        engine = open_usage_engine(settings.database_url, settings.jobs_folder(id_).absolute())
-        with closing(UsageTable(engine, archive=id_)) as table:
-            rows = table.report(first, last, names)
+        with closing(Ledger(settings.database_url, settings.jobs_folder(id_).absolute(), archive=id_)) as ledger:
+            rows = ledger.usage.report(first, last, names)
         if format_ is Format.CSV:
             print_lines(write_csv(rows, names).splitlines())
             return
