@@ -30,7 +30,7 @@ class OpenedLater(Generic[Tables]):
 
     Args:
         open_tables: Opens them, in a thread; `None`: there are none.
-        log: Is told why they are away, now and then.
+        log: Gets the reason why they are away, now and then.
     """
 
     def __init__(self, open_tables: Callable[[], Tables] | None, log: Logger) -> None:
