@@ -42,6 +42,9 @@ REQUESTS = (
     (f"/wms?{PICTURE}&REQUEST=GetMap&LAYERS=NDVI&FORMAT=image/png", "NDVI", "wms", "pictures"),
     (f"/wms?{PICTURE}&REQUEST=GetFeatureInfo&LAYERS=NDVI&QUERY_LAYERS=NDVI&I=3&J=3", "NDVI", "wms", "series"),
     ("/wms?SERVICE=WMS&REQUEST=GetCapabilities", "", "wms", "documents"),
+    (f"/wms?{PICTURE}&%52EQUEST=GetMap&LAYERS=NDVI&FORMAT=image/png", "NDVI", "wms", "pictures"),
+    (f"/wms?{PICTURE}&REQUEST=Get%4Dap&LAYERS=NDVI&FORMAT=image/png", "NDVI", "wms", "pictures"),
+    (f"/wms?REQUEST=GetCapabilities&{PICTURE}&request=GetMap&LAYERS=NDVI&FORMAT=image/png", "NDVI", "wms", "pictures"),
     ("/wmts/1.0.0/NDVI/ndvi/WebMercatorQuad/14/5485/8328.png", "NDVI", "wmts", "pictures"),
     (
         "/wmts?service=WMTS&request=GetTile&version=1.0.0&layer=NDVI&style=&tilematrixset=WebMercatorQuad&tilematrix=14"
@@ -117,6 +120,12 @@ def test_what_is_counted_is_what_was_sent(site: Site) -> None:
                 key = (f"key:{user}" if user else "", layer, protocol, class_)
                 requests[key] += 1
                 sent[key] += len(answer.content)
+    form = {each.partition("=")[0]: each.partition("=")[2] for each in PICTURE.split("&")}
+    form |= {"REQUEST": "GetMap", "LAYERS": "NDVI", "FORMAT": "image/png"}
+    answer = site.client.post("/wms?REQUEST=GetCapabilities", data=form)
+    assert answer.headers["content-type"] == "image/png"
+    requests["", "", "wms", "pictures"] += 1
+    sent["", "", "wms", "pictures"] += len(answer.content)
     site.client.head(TILE_URL)
     requests["", "NDVI", "xyz", "pictures"] += 1
     assert site.client.get(TILE_URL, headers={"Authorization": "Bearer ctk_wrong"}).status_code == 401
@@ -213,7 +222,12 @@ def test_page_csv_and_command_have_the_same_numbers_and_names_are_escaped(
         issuer = f"  issuer: {provider.url}\n  audience: {AUDIENCE}\n"
         keys = prepare(tmp_path, monkeypatch, access=issuer)
         with serving_site(tmp_path, keys) as site:
-            for sub, organisation in (("<b>sam</b>\0", wild), ("tim", ["one", "two"]), ("uma", {"acme": {"id": 7}})):
+            for sub, organisation in (
+                ("<b>sam</b>\0", wild),
+                ("tim", ["one", "two"]),
+                ("uma", {"acme": {"id": 7}}),
+                ("vic", "=1+1"),
+            ):
                 token = provider.token(sub=sub, organization=organisation)
                 answer = site.client.get(SECRET_URL, headers={"Authorization": f"Bearer {token}"})
                 assert answer.status_code == 200
@@ -226,9 +240,11 @@ def test_page_csv_and_command_have_the_same_numbers_and_names_are_escaped(
         ("user:<b>sam</b>", wild),
         ("user:tim", "one"),
         ("user:uma", "acme"),
+        ("user:vic", "=1+1"),
     ]
     read = [row for row in csv.DictReader(io.StringIO(text)) if row["layer"]]
-    assert read == [{name: str(value) for name, value in row.items()} for row in rows]
+    # Spreadsheets take no name for a formula.
+    assert read == [{name: str(value).replace("=1", "'=1") for name, value in row.items()} for row in rows]
     tree = html.fromstring(page.text)
     assert not tree.xpath("//script | //b")
     assert "default-src 'none'" in page.headers["Content-Security-Policy"]

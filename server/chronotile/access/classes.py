@@ -31,7 +31,7 @@ _ROWS: tuple[tuple[str, str, RequestClass], ...] = (
     (r"/ogcapi/collections/[^/]+/(coverage|cube|area|radius)$", "ogcapi", "downloads"),
     (r"/ogcapi/collections/[^/]+/(position|locations/.+)$", "ogcapi", "series"),
     (r"/ogcapi/processes/[^/]+/execution$", "ogcapi", "jobs"),
-    (r"/ogcapi/jobs/[^/]+/results/", "ogcapi", "downloads"),
+    (r"/ogcapi/jobs/[^/]+/results", "ogcapi", "downloads"),
     (r"/ogcapi", "ogcapi", "documents"),
     (r"/cog/", "cog", "pictures"),
     (r"/viewer", "viewer", "documents"),
@@ -39,12 +39,14 @@ _ROWS: tuple[tuple[str, str, RequestClass], ...] = (
 """Beginnings of paths; the first that fits holds. Patterns of routes, with names in braces, fit as their paths do."""
 _TABLE = tuple((re.compile(pattern), protocol, class_) for pattern, protocol, class_ in _ROWS)
 _PRODUCTS = re.compile(r"/products/[^/]+(/[^/]+)?$|/odata/v1/Products\([^/]*\)/\$value")
-_REQUEST = re.compile(rb"(?:^|&)request=([a-z]+)", re.IGNORECASE)
+_REQUESTS = re.compile(rb"(?:^|&)(?:request=([^&]*)|[^=&]*%)", re.IGNORECASE)
+"""Each REQUEST of a query, without a value where the name of a parameter is encoded: it may be this one."""
 _OF_OPERATION: dict[bytes, RequestClass] = {
-    b"getmap": "pictures",
-    b"gettile": "pictures",
+    **dict.fromkeys((b"getcapabilities", b"getlegendgraphic", b"getstyles", b"describelayer"), "documents"),
+    **dict.fromkeys((b"describedomains", b"getdomainvalues"), "documents"),
     b"getfeatureinfo": "series",
 }
+"""All else is pictures, so that no way to write an operation escapes their quota."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,14 +65,13 @@ def kind_of(path: str, method: str, query: bytes, service: ServiceInfo) -> Kind:
     Args:
         path: Of the request or, which is found faster, of its route.
         method: Of HTTP.
-        query: In which WMS and WMTS name the operation. Where it is in the body, it is taken for a picture.
+        query: In which WMS and WMTS name the operation. Of what may name several, and of a body, it is a picture.
         service: Has the paths of WMS and WMTS.
     """
     if path in service.wms_paths or path in service.wmts_paths:
         protocol = "wms" if path in service.wms_paths else "wmts"
-        found = _REQUEST.search(query)
-        unnamed: RequestClass = "pictures" if method == "POST" else "documents"
-        return _ows_kind(protocol, unnamed if found is None else _OF_OPERATION.get(found[1].lower(), "documents"))
+        named = {_OF_OPERATION.get(each.lower(), "pictures") for each in _REQUESTS.findall(query)} or {"documents"}
+        return _ows_kind(protocol, named.pop() if method != "POST" and len(named) == 1 else "pictures")
     return _kind_of_path(path)
 
 

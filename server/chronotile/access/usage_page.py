@@ -27,6 +27,7 @@ MEDIA_TYPES = {"html": "text/html", "csv": "text/csv", "json": "application/json
 PARAMETERS = ("from", "to", "by", "f")
 DAYS = 30
 """That are shown by default."""
+FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 MOST_BARS = 60
 WIDTH, BAR, NAMES = 720, 18, 300
 """Of plots, their bars, and the names before these, in pixels."""
@@ -104,11 +105,12 @@ def require_one(name: str, value: str, accepted: Collection[str]) -> None:
 
 
 def write_csv(rows: Rows, by: Collection[By]) -> str:
-    """Return rows as CSV (RFC 4180)."""
+    """Return rows as CSV (RFC 4180); names that programs would take for formulas are marked as text."""
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=[*by, *COUNTS])
     writer.writeheader()
-    writer.writerows(rows)
+    for row in rows:
+        writer.writerow({name: f"'{each}" if str(each).startswith(FORMULAS) else each for name, each in row.items()})
     return text.getvalue()
 
 
