@@ -20,6 +20,8 @@ from chronotile.archive.index.write import ItemWriter
 from chronotile.core.database import open_engine, write_transaction
 from chronotile.core.model.access import IssuerSettings
 from chronotile.core.web.places import Places
+from chronotile.http.run import Principal
+from chronotile.pipeline.granted import EVERYBODY
 from chronotile.pipeline.services import FixedServices, Services
 from tests.access.provider import AUDIENCE, CLIENT, Provider, serving_provider
 from tests.access.test_leaks import with_private
@@ -370,6 +372,14 @@ def test_a_user_has_so_many_sessions_and_the_oldest_end(serve: Serve, database: 
         server.client.cookies.clear()
 
 
+def test_a_session_knows_the_organisation_for_reports_of_usage(tmp_path: Path) -> None:
+    sessions = open_sessions(None, tmp_path, archive="a")
+    user = Principal(subjects=EVERYBODY, name="user:ann", until=2e9, organisation="maps")
+    sessions.begin("i" * 43, b"digest", user, title="Ann", tokens={})
+    assert sessions.find(b"digest").principal.organisation == "maps"
+    sessions.close()
+
+
 def test_a_confidential_client_shows_its_secret(provider: Provider, serve: Serve) -> None:
     provider.secret = "ü: a%b"
     assert serve().sign_in().status_code == 403
@@ -385,7 +395,18 @@ def test_by_https_no_other_host_can_set_the_cookie(serve: Serve) -> None:
     assert server.client.get(PRIVATE).status_code == 200
     plain = dict(server.client.cookies)["__Host-chronotile_session"]
     server.client.cookies.clear()
-    assert server.client.get(PRIVATE, headers={"Cookie": f"chronotile_session={plain}"}).status_code == 404
+    for cookie in (f"chronotile_session={plain}", f"other=1,__Host-chronotile_session={plain}"):
+        assert server.client.get(PRIVATE, headers={"Cookie": cookie}).status_code == 404
+
+
+@pytest.mark.parametrize("host", ["[", "[::1", "[x]"])
+def test_a_host_that_is_none_is_no_fault_of_the_server(server: Server, host: str) -> None:
+    headers = {"Host": host, "Origin": "http://localhost", "Cookie": "chronotile_session=x"}
+    assert server.client.get("/layers", headers=headers).status_code == 200
+    assert server.client.get("/signin", headers=headers).status_code == 303
+    assert server.client.get("/signin/callback", headers=headers).status_code == 400
+    assert server.client.get("/signin/session", headers=headers).json()["signed_in"] is False
+    assert server.client.post("/signin/renew", headers=headers).status_code == 403
 
 
 def test_below_a_prefix_links_and_cookies_are_of_that(serve: Serve) -> None:

@@ -1,7 +1,6 @@
 """Cookies of users who sign in: their names, how they are set, and for which requests they count."""
 
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from starlette.responses import Response
 from starlette.types import Scope
@@ -29,13 +28,12 @@ class Site:
     @property
     def origin(self) -> str:
         """Scheme and host."""
-        parts = urlsplit(self.base)
-        return f"{parts.scheme}://{parts.netloc}"
+        return "/".join(self.base.split("/", 3)[:3])
 
     @property
     def path(self) -> str:
         """Path of cookies."""
-        return urlsplit(self.base).path or "/"
+        return f"/{''.join(self.base.split('/', 3)[3:])}"
 
     @property
     def is_secure(self) -> bool:
@@ -70,7 +68,8 @@ def site_of(scope: Scope) -> Site:
 def cookie_of(scope: Scope, site: Site, cookie: str) -> str | None:
     """Return the value of a cookie that a request has."""
     name = site.name(cookie).encode()
-    for part in join_values(scope["headers"], b"cookie").replace(b",", b";").split(b";"):
+    lines = (value for each, value in scope["headers"] if each == b"cookie")
+    for part in b";".join(lines).split(b";"):  # not at commas, which values of other hosts may have
         found, _, value = part.strip().partition(b"=")
         if found == name and 0 < len(value) <= MOST_BYTES and value.isascii():
             return value.decode()

@@ -31,6 +31,7 @@ TABLE = sa.Table(
     Column("digest", LargeBinary(32), primary_key=True),
     Column("user", Text, nullable=False),
     Column("title", Text, nullable=False),
+    Column("organisation", Text, nullable=False),
     Column("subjects", Text, nullable=False),  # JSON
     Column("until", Float(53), nullable=False),  # of the access token
     Column("ends", Float(53), nullable=False),  # of the session, which may be renewed until then
@@ -108,7 +109,9 @@ class Sessions(ArchiveTables):
             return None
         subjects = frozenset(orjson.loads(row.subjects))
         return Session(
-            principal=Principal(subjects=subjects, name=row.user, until=row.until, rights=MAY),
+            principal=Principal(
+                subjects=subjects, name=row.user, until=row.until, rights=MAY, organisation=row.organisation
+            ),
             title=row.title,
             renewed=row.renewed,
             is_renewable=row.ends > row.until,
@@ -222,6 +225,7 @@ def _values(id_: str, principal: Principal, tokens: Mapping[str, str], now: floa
 
     return {
         "user": principal.name,
+        "organisation": principal.organisation,
         "subjects": orjson.dumps(sorted(principal.subjects)).decode(),
         "until": principal.until,
         "ends": now + RENEWABLE_S if REFRESH in tokens else principal.until,
