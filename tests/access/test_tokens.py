@@ -2,12 +2,13 @@
 
 import hmac
 import time
-from base64 import urlsafe_b64encode
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterator
 from dataclasses import replace
 
 import anyio
 import pytest
+from joserfc import jws, jwt
 from starlette.testclient import TestClient
 
 from chronotile.access.tokens import Issuer
@@ -77,6 +78,16 @@ WRONG = {
 def test_a_token_that_is_not_for_us_is_refused(provider: Provider, claims: dict[str, object]) -> None:
     with pytest.raises(Unauthenticated):
         issuer_of(provider).verify(provider.token(**claims))
+
+
+@pytest.mark.parametrize("claim", ["sub", "organization", "name"])
+def test_a_token_whose_text_cannot_be_stored_is_refused(provider: Provider, claim: str) -> None:
+    key = provider.keys[-1]
+    said = encoded(jwt.decode(provider.token(**{claim: "half-a-pair"}), key).claims)
+    payload = urlsafe_b64decode(said + "==").replace(b"half-a-pair", rb"\ud800")
+    token = jws.serialize_compact({"alg": "RS256", "typ": "at+jwt", "kid": key.kid}, payload, key)
+    with pytest.raises(Unauthenticated):
+        issuer_of(provider).verify(token)
 
 
 def test_a_token_that_nobody_signed_or_a_user_changed_is_refused(provider: Provider) -> None:

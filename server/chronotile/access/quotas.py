@@ -230,10 +230,11 @@ class Quotas:
         for each in settled:
             lease.left[each] += debts[each]  # here: others go on to spend meanwhile
         ask = partial(self._take, lease.key, parts=parts, debts=debts, limits=lease.limits)
+        taken = settled  # if the request is cancelled, too
         try:
             taken, lease.elsewhere = await anyio.to_thread.run_sync(ask, limiter=self._threads)
         except AWAY as error:
-            taken, self._away_s, self._was_away = settled, self._clock(), True
+            self._away_s, self._was_away = self._clock(), True
             self._say("quotas cannot be looked up, requests pass without them", error)
             return False
         else:
