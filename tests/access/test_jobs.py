@@ -170,6 +170,29 @@ def test_a_link_ends(archive: Archive, job: str, end: str, monkeypatch: pytest.M
 
 
 @pytest.mark.slow
+def test_a_set_of_places_with_the_name_of_a_layer_is_withdrawn_by_itself(archive: Archive) -> None:
+    square = [[3.0, 50.999], [3.005, 50.999], [3.005, 51.001], [3.0, 50.999]]
+    place = {"type": "Feature", "properties": {"code": "a"}, "geometry": {"type": "Polygon", "coordinates": [square]}}
+    (archive.folder / "squares.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": [place]}))
+    file, state = archive.folder / "chronotile.yaml", archive.client.app.state.chronotile
+    rule = "access: {see: [group:ministry]}"
+    file.write_text(f"{file.read_text()}  NDVI: {{href: squares.geojson, id: code, {rule}}}\n")
+    state.live.refresh()
+    owner, asked = archive.bearer("owner"), {"inputs": {"layer": "NDVI", "places": "NDVI"}}
+    accepted = archive.client.post("/ogcapi/processes/zonal-statistics/execution", json=asked, headers=owner | ASYNC)
+    assert accepted.status_code == 201, accepted.text
+    job = accepted.headers["location"]
+    state.jobs.table.succeed(state.jobs.table.claim("test", lease_s=60).id, "test", {})
+    assert archive.client.get(f"{job}/results", headers=owner).status_code < 300
+
+    file.write_text(file.read_text().replace(f"id: code, {rule}}}\n", "id: code, access: {see: [group:others]}}\n"))
+    state.live.refresh()
+
+    assert archive.client.get("/layers/NDVI", headers=owner).status_code == 200
+    assert archive.client.get(f"{job}/results", headers=owner).status_code == 404
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("days", ["0", "-1", "91", "7.5", "nan"])
 def test_a_link_is_for_90_days_at_most(archive: Archive, job: str, days: str) -> None:
     refused = archive.client.post(f"{job}/share", params={"days": days}, headers=archive.bearer("owner"))

@@ -221,9 +221,8 @@ class Catalogue:
         return frozenset(self.away.values()) - self.partly_away
 
     def has_name(self, name: str) -> bool:
-        """Return whether something here has that name: a layer, a collection, or a set of places."""
-        known = name in self._layers_by_name or name in self.away
-        return known or name in self.collections_by_id or name.partition("/")[0] in self.places
+        """Return whether a layer or a collection has that name."""
+        return name in self._layers_by_name or name in self.away or name in self.collections_by_id
 
     def known_name(self, name: str) -> str:
         """Return the id of the layer of that id or alias, or the name of a collection or of places; else nothing."""

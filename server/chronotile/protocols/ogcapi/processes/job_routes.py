@@ -173,8 +173,11 @@ def granted_job(id_: str, request: Request) -> Job:
             raise no_job(id_)
         catalogue = all_.granted(subjects, "process")
     if catalogue is not all_:
-        names = (*_names_in(desk.table.execution(job.id).inputs), *_names_read(job))
-        if any(all_.has_name(name) and not catalogue.has_name(name) for name in names):
+        inputs = desk.table.execution(job.id).inputs
+        names = (*_names_in(inputs), *_names_read(job))
+        places = next(_names_in({"": inputs.get("places")}), "").partition("/")[0]  # may have the name of a layer
+        is_set_gone = places in all_.places and places not in catalogue.places
+        if is_set_gone or any(all_.has_name(name) and not catalogue.has_name(name) for name in names):
             if share is None:
                 desk.shares.end(job.id)
             raise no_job(id_)
