@@ -29,8 +29,8 @@ DAYS = 30
 """That are shown by default."""
 FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 MOST_BARS = 60
-WIDTH, BAR, NAMES = 720, 18, 300
-"""Of plots, their bars, and the names before these, in pixels."""
+BAR, LONGEST, LETTER, NUMBER = 18, 320, 7.5, 100
+"""Of plots in pixels: the height of a bar, its length at most, a letter before it, and room for the number after it."""
 STYLE = (
     "body{font:14px/1.4 system-ui,sans-serif;margin:2em;max-width:72em}svg{display:block;max-width:100%}"
     "table{border-collapse:collapse}td,th{padding:.1em .8em;text-align:left;border-bottom:1px solid #ddd}"
@@ -136,16 +136,18 @@ def _plot(rows: Rows, by: Collection[By], count: str) -> str:
     is_time = set(by) <= {"day", "month"}
     bars = list(rows)[-MOST_BARS:] if is_time else sorted(rows, key=lambda row: -row[count])[:MOST_BARS]
     most = max((row[count] for row in bars), default=0) or 1
+    names = [" ".join(str(row[each]) or "-" for each in by)[:64] for row in bars]
+    left = LETTER * max(map(len, names), default=0) + 8
     parts = list[str]()
-    for number, row in enumerate(bars):
-        y, name = number * BAR, escape(" ".join(str(row[each]) or "-" for each in by)[:48])
-        width = row[count] / most * (WIDTH - NAMES - 100)
+    for number, (row, name) in enumerate(zip(bars, names, strict=True)):
+        y, length = number * BAR, row[count] / most * LONGEST
         parts.append(
-            f'<text x="0" y="{y + 13}">{name}</text><rect x="{NAMES}" y="{y + 2}" width="{width:.1f}" '
-            f'height="{BAR - 4}"/><text x="{NAMES + width + 6:.1f}" y="{y + 13}">{row[count]:,}</text>'
+            f'<text x="0" y="{y + 13}">{escape(name)}</text><rect x="{left}" y="{y + 2}" width="{length:.1f}" '
+            f'height="{BAR - 4}"/><text x="{left + length + 6:.1f}" y="{y + 13}">{row[count]:,}</text>'
         )
+    width = left + LONGEST + NUMBER
     height = max(1, len(bars)) * BAR
     return (
-        f'<h2>{escape(count)}</h2><svg role="img" aria-label="{escape(count)}" width="{WIDTH}" height="{height}" '
-        f'viewBox="0 0 {WIDTH} {height}">{"".join(parts)}</svg>'
+        f'<h2>{escape(count)}</h2><svg role="img" aria-label="{escape(count)}" width="{width}" height="{height}" '
+        f'viewBox="0 0 {width} {height}">{"".join(parts)}</svg>'
     )
