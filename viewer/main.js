@@ -236,7 +236,9 @@ function startForm() {
 function startNotices() {
 	const list = byId("notices");
 	effect(() => {
-		const coming = new Map(notices.value.map((notice) => [`${notice.id} ${notice.message}`, notice]));
+		const keyOf = (/** @type {import("./base/state.js").Notice} */ { id, message, action }) =>
+			`${id} ${message} ${action?.label ?? ""}`;
+		const coming = new Map(notices.value.map((notice) => [keyOf(notice), notice]));
 		for (const item of /** @type {HTMLElement[]} */ ([...list.children])) {
 			if (!coming.delete(item.dataset.key ?? "")) item.remove();
 		}

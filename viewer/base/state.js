@@ -48,6 +48,9 @@ export const serviceTitle = signal("");
 /** Whether users may sign in. */
 export const isSignInOffered = signal(false);
 
+/** A link to a layer that is not there, at least not for this user, and the layer that is shown instead. */
+export const missed = signal(/** @type {{ link: Link, message: string, instead: string } | null} */ (null));
+
 /** Layer that is shown where the link names none; null: the first. */
 const defaultLayer = signal(/** @type {string | null} */ (null));
 
@@ -223,8 +226,10 @@ export async function followLink(asked) {
 	// Meanwhile another link may have been followed, or a layer chosen.
 	if (!found || followed !== asked || layer.peek() !== before) return;
 	if (asked.layer !== undefined && found.isInstead) {
-		notify("layer", text("link.unknownLayer", { layer: asked.layer, instead: found.layer.title }));
-	}
+		const message = text("link.unknownLayer", { layer: asked.layer, instead: found.layer.title });
+		notify("layer", message);
+		missed.value = { link: asked, message, instead: found.layer.id };
+	} else missed.value = null;
 	if (!asked.view && !asked.bbox && !view.peek()) zoomToLayer(found.layer);
 	await openLayer(found.layer, asked);
 }

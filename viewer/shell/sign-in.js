@@ -4,8 +4,9 @@ import { endSession, fetchSession, renewSession, signInAddress } from "../base/a
 import { openDialog } from "../base/dialog.js";
 import { make } from "../base/elements.js";
 import { addressOf, leaveTo, readAddress } from "../base/permalink.js";
-import { applyLink, dismiss, link, notify, openCatalogue } from "../base/state.js";
+import { applyLink, dismiss, link, missed, notify, openCatalogue } from "../base/state.js";
 import { text } from "../base/text.js";
+import { effect } from "../vendor/signals-core.js";
 
 /** @typedef {import("../base/api.js").Session} Session */
 
@@ -18,7 +19,12 @@ const NOTICE = "session";
 
 const { signal: never } = new AbortController();
 const here = () => addressOf(link.peek() ?? readAddress().link);
-const enter = () => leaveTo(signInAddress(here()));
+
+/** Signs in, and comes back to the layer that a link named and that was not there before. */
+function enter() {
+	const asked = missed.peek();
+	leaveTo(signInAddress(asked && asked.instead === link.peek()?.layer ? addressOf(asked.link) : here()));
+}
 
 /** @param {HTMLElement} button */
 export async function startSignIn(button) {
@@ -45,6 +51,10 @@ export async function startSignIn(button) {
 		if (hadEnded || !next.signed_in) reopen();
 	};
 	show(session);
+	effect(() => {
+		if (missed.value && !session.signed_in)
+			notify("layer", missed.value.message, { label: text("signIn.in"), run: enter });
+	});
 	if (!session.signed_in && session.renewable) void keep();
 	button.addEventListener("click", () => (session.signed_in ? openAccount(session.name ?? "") : enter()));
 	button.hidden = false;

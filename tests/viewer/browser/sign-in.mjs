@@ -124,8 +124,24 @@ await runAsCalled([
 			await whenNotice(page, /Your session has ended/);
 			await whenSignedOut(page);
 			await whenDrawn(page, "NDVI");
-			await page.locator("#notices").getByRole("button", { name: "Sign in" }).click();
+			await page.locator("#notices").getByRole("button", { name: "Sign in" }).first().click();
 			await page.locator(BUTTON).getByText(NAME).waitFor();
+			await whenDrawn(page, "SECRET");
+			allowProvider(opened);
+		},
+	],
+	[
+		"who opens a link to a private layer may sign in and then sees it",
+		async ({ open }) => {
+			const opened = await open({ search: "?layer=SECRET&language=en", allowed: FAILED_REQUEST });
+			const { page } = opened;
+			await whenDrawn(page, "NDVI");
+			await whenNotice(page, /Layer SECRET does not exist/);
+			await page.locator("#notices").getByRole("button", { name: "Sign in" }).click();
+
+			await page.locator(BUTTON).getByText(NAME).waitFor();
+			await whenDrawn(page, "SECRET");
+			assert.equal(await page.locator("#notices").getByText("does not exist").count(), 0);
 			allowProvider(opened);
 		},
 	],
