@@ -78,3 +78,13 @@ def test_items_are_kept_for_as_many_days_as_their_collection_says(archive):
     with TestClient(create_app(settings)) as client:
         found = client.get("/stac/search?collections=scenes").json()["features"]
     assert [each["id"].rpartition("_")[2] for each in found] == ["10"]
+
+
+def test_an_item_that_turns_out_to_be_older_is_removed(tmp_path):
+    archive = Archive(tmp_path / "archive")
+    archive.text = SCENES
+    catalogue = CatalogueOnDisk(archive.folder / "catalogue")
+    catalogue.add(item_document("one", day=ago(10)))
+    assert index(archive, 30)[1] == ["one"]
+    catalogue.add(item_document("one", day=ago(400)))
+    assert index(archive, 30) == ("scenes: 0 added, 0 replaced, 0 unchanged, 1 removed", [])
