@@ -3,6 +3,8 @@
 import hashlib
 import io
 import json
+import resource
+import secrets
 import shutil
 import sqlite3
 import tarfile
@@ -252,6 +254,8 @@ def test_a_file_that_is_not_as_it_was_written_touches_nothing(local):
         "folder": lambda: written(bad, found, header(f"jobs/{'0' * 32}/results/x", tarfile.DIRTYPE)),
         "odd manifest": lambda: written(bad, sealed(found, [])),
         "odd members": lambda: written(bad, sealed(found, manifest | {"members": {"x": 1}})),
+        "odd versions": lambda: written(bad, sealed(found, manifest | {"versions": {"jobs": "4"}})),
+        "odd archive": lambda: written(bad, sealed(found, manifest | {"archive": None})),
     }
     for name, write in files.items():
         write()
@@ -351,3 +355,83 @@ def test_a_backup_does_not_take_the_place_of_a_file(local):
     assert local.run("backup", "--to", local.folder)[1] == 0
     (named,) = local.folder.glob("chronotile-mine-*.tar")
     assert members(named).keys() == members(file).keys()
+
+
+def test_what_an_operator_has_in_the_folders_is_no_hindrance(local):
+    """A copy of a database, a folder of results on another disk, a configuration that Kubernetes has mounted."""
+    local.fill()
+    copy = local.jobs / "jobs-old.sqlite"
+    copy.write_bytes(b"another")
+    local.file.rename(local.folder / "mounted.yaml")
+    local.file.symlink_to("mounted.yaml")
+    file, _ = backed_up(local)
+    assert members(file)["configuration/archive.yaml"] == local.file.read_bytes()
+    wanted = rows(local.jobs)
+    job = next(local.jobs.glob("*/results")).parent
+    job.rename(local.folder / "moved")
+    job.symlink_to(local.folder / "moved")
+    assert local.run("restore", file, "--replace")[1] == 0
+    assert rows(local.jobs) == wanted
+    assert copy.read_bytes() == b"another"
+
+
+@pytest.mark.slow
+def test_what_finds_no_room_leaves_none_taken(local):
+    local.fill(size=500_000)
+    file, _ = backed_up(local)
+    before = rows(local.jobs)
+    for arguments, size, work in (
+        (("backup", "--to", local.folder / "another.tar"), 800_000, local.folder / ".chronotile-backup"),
+        (("restore", file, "--replace"), 400_000, local.jobs / ".restore"),
+    ):
+        limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+        try:
+            (line,), code = local.run_alone(*arguments)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        assert (code, "File too large" in line) == (1, True)
+        assert not work.exists()
+    assert rows(local.jobs) == before
+
+
+@pytest.mark.slow
+@pytest.mark.client("initdb", "postgres")
+def test_where_postgresql_refuses_the_tables_all_is_as_before(tmp_path, postgresql):
+    """Here as a server uses them, and there is a table of the operator."""
+    import psycopg
+
+    archive = Archive(tmp_path / "archive", postgresql.make_database())
+    key = archive.fill()
+    with psycopg.connect(archive.url) as connection:
+        connection.execute('CREATE TABLE "chronotile-old" ()')
+    file, _ = backed_up(archive)
+    before = archive.answers(key)
+    with psycopg.connect(archive.url) as connection:
+        connection.execute("SELECT * FROM chronotile_keys")
+        (line,), code = archive.run("restore", file, "--replace")
+    assert (code, "has been locked by others" in line) == (1, True)
+    assert archive.answers(key) == before
+    assert archive.run("restore", file, "--replace")[1] == 0
+    with psycopg.connect(archive.url) as connection:
+        connection.execute('SELECT * FROM "chronotile-old"')
+
+
+@pytest.mark.slow
+@pytest.mark.client("initdb", "postgres")
+def test_databases_of_postgresql_may_have_different_encodings(tmp_path, postgresql):
+    import psycopg
+
+    archive = Archive(tmp_path / "archive", postgresql.make_database())
+    name = f"latin_{secrets.token_hex(4)}"
+    with psycopg.connect(archive.url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
+        utf_8 = connection.info.dbname
+    latin = Archive(tmp_path / "archive", archive.url.replace(utf_8, name))
+    latin.fill()
+    with psycopg.connect(latin.url) as connection:
+        connection.execute("UPDATE chronotile_keys SET name = 'd\u00e9p\u00f4t'")
+    file, _ = backed_up(latin)
+    assert archive.run("restore", file, "--replace")[1] == 0
+    with archive.keys() as keys:
+        assert [each.name for each in keys.listed()] == ["d\u00e9p\u00f4t"]

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -13,11 +12,11 @@ from sqlalchemy import Connection, inspect, select
 
 from chronotile import __version__
 from chronotile.app.stored.databases import TABLES, copied, copy_file, copy_tables, transaction
-from chronotile.app.stored.files import NAMES, BackupWriter, Manifest
+from chronotile.app.stored.files import NAMES, BackupWriter, Manifest, work_folder
 from chronotile.app.stored.place import Place
-from chronotile.app.stored.state import found_versions
+from chronotile.app.stored.state import database_files, found_versions
 from chronotile.core.database import POSTGRESQL, SQLITE
-from chronotile.core.durable_files import Disk, make_private_folder, open_private, sole_writer
+from chronotile.core.durable_files import Disk, open_private
 from chronotile.core.errors import UnsupportedSource
 from chronotile.jobs.queue.database import FILE
 from chronotile.jobs.queue.job_folder import RESULTS, SAFE_NAME
@@ -59,9 +58,7 @@ def back_up(place: Place, to: Path, *, configuration: Path, has_bucket: bool) ->
     if not versions:
         raise UnsupportedSource(f"the archive {place.archive} has no jobs, index or keys: there is nothing to back up")
     work = to.parent / WORK
-    make_private_folder(work)
-    with sole_writer(work, by="backup"):
-        _clear(work)
+    with work_folder(work, by="backup"):
         partial = work / "backup.tar"
         with open(partial, "wb", opener=open_private) as file:
             writer = BackupWriter(file)
@@ -70,7 +67,7 @@ def back_up(place: Place, to: Path, *, configuration: Path, has_bucket: bool) ->
                     _add(writer, f"databases/{name}", work / name)
             in_bucket, missing = _add_results(writer, results, place.folder, has_bucket=has_bucket)
             for name, path in _of_operator(configuration):
-                _add(writer, f"configuration/{name}", path)
+                _add(writer, f"configuration/{name}", path.resolve())  # such as a link that Kubernetes mounts
             manifest = Manifest(
                 archive=place.archive,
                 software=__version__,
@@ -83,16 +80,10 @@ def back_up(place: Place, to: Path, *, configuration: Path, has_bucket: bool) ->
             )
             writer.finish(manifest)
         Disk().finish(partial, to)
-        shutil.rmtree(work)
     count = sum(name.startswith("jobs/") for name in writer.members)
     lines = [f"{to}: {to.stat().st_size} bytes, {manifest.database}, {count} files of results"]
     lines += [f"not copied: {len(in_bucket)} files of results in the bucket"] if in_bucket else []
     return [*lines, *(f"missing: the result {name}" for name in missing)]
-
-
-def _clear(work: Path) -> None:
-    for each in work.iterdir():
-        each.unlink()
 
 
 @contextmanager
@@ -107,7 +98,7 @@ def _databases(place: Place, work: Path) -> Iterator[tuple[list[str], list[_Resu
             results = _named_results(connection, place.archive)
         names = [TABLES, *sorted(each.name for each in work.glob("*.rows"))]
     else:
-        names = sorted(each.name for each in place.folder.glob("*.sqlite"))
+        names = [each.name for each in database_files(place.folder)]
         for name in names:
             copy_file(place.folder / name, work / name)
         results = []

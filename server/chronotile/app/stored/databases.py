@@ -21,7 +21,7 @@ ROWS = ".rows"
 BUSY_S = 60.0
 """How long to wait for others who have a file of SQLite locked."""
 
-_NAMES = """SELECT relname FROM pg_class WHERE relkind = 'r' AND relname LIKE 'chronotile%'
+_NAMES = """SELECT relname FROM pg_class WHERE relkind = 'r' AND relname ~ '^chronotile[a-z0-9_]*$'
     AND relnamespace = current_schema()::regnamespace ORDER BY relname"""
 _COLUMNS = """SELECT quote_ident(attname), format_type(atttypid, atttypmod), attnotnull, quote_ident(collname),
     pg_get_expr(adbin, adrelid), pg_get_serial_sequence(quote_ident(:name), attname)
@@ -120,6 +120,7 @@ def transaction(url: str, *, is_snapshot: bool = False) -> Iterator[Connection]:
             # Large tables take longer than a statement of a request, and so does writing them to a disk.
             for name in ("statement_timeout", "idle_in_transaction_session_timeout"):
                 connection.execute(text(f"SET LOCAL {name} = 0"))
+            connection.execute(text("SET LOCAL client_encoding = 'UTF8'"))  # of rows, whatever that of the database is
             yield connection
     finally:
         database.close_engine(engine)

@@ -2,14 +2,19 @@
 
 import json
 import re
+import shutil
 import tarfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from io import BytesIO
+from pathlib import Path
 from typing import IO
 
+from pydantic import TypeAdapter
+
+from chronotile.core.durable_files import make_private_folder, sole_writer
 from chronotile.core.errors import UnsupportedSource
 
 FORMAT = 1
@@ -101,6 +106,31 @@ class BackupWriter:
 
 
 @contextmanager
+def work_folder(folder: Path, *, by: str) -> Iterator[None]:
+    """Hold an empty folder, which is removed in the end, as it has copies of what is private and takes room.
+
+    Raises:
+        UnsupportedSource: Another run has it.
+    """
+    make_private_folder(folder)
+    with sole_writer(folder, by=by):
+        for each in folder.iterdir():
+            remove(each)
+        try:
+            yield
+        finally:
+            shutil.rmtree(folder)
+
+
+def remove(path: Path) -> None:
+    """Remove a file, a link, or a folder with all that is in it."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+
+
+@contextmanager
 def words_for_damage() -> Iterator[None]:
     """Let what the tar library says of a damaged file be an error of ours; it reports damage wherever a member is read.
 
@@ -160,10 +190,10 @@ def verified_manifest(file: IO[bytes]) -> Manifest:
         written = json.loads(manifest)
         if written["format"] != FORMAT:
             raise UnsupportedSource(f"the backup has format {written['format']!r}, and this release reads {FORMAT}")
-        listed = {name: Member(**each) for name, each in written["members"].items()}
-        result = Manifest(**{**written, "members": listed})
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        result = TypeAdapter(Manifest).validate_json(manifest, strict=True)
+    except (KeyError, RecursionError, TypeError, ValueError) as error:
         raise UnsupportedSource("the manifest of the backup is not as chronotile writes it") from error
+    listed = result.members
     wrong = sorted(name for name in listed.keys() | found.keys() if listed.get(name) != found.get(name))
     if wrong:
         raise UnsupportedSource(f"the backup is damaged: {wrong[0]} is missing or not as it was written")

@@ -1,6 +1,7 @@
 """Puts the state of an archive back from a backup: all of it is there then, or the folder says that it is not."""
 
 import shutil
+from contextlib import nullcontext
 from pathlib import Path
 from typing import IO
 
@@ -12,16 +13,18 @@ from chronotile.app.stored.files import (
     HashingReader,
     Manifest,
     members_of,
+    remove,
     verified_manifest,
     words_for_damage,
+    work_folder,
 )
 from chronotile.app.stored.place import Place
-from chronotile.app.stored.state import STATE
+from chronotile.app.stored.state import STATE, database_files
 from chronotile.catalog.items.schema import FILE as INDEX_FILE
 from chronotile.catalog.items.schema import SCHEMA as ITEMS
 from chronotile.catalog.items.writing import begin_counting
 from chronotile.core.database import POSTGRESQL, RESTORING, SQLITE
-from chronotile.core.durable_files import Disk, make_private_folder, open_private, sole_writer
+from chronotile.core.durable_files import Disk, make_private_folder, open_private
 from chronotile.core.errors import UnsupportedSource
 from chronotile.core.model.job import ID
 from chronotile.jobs.queue.database import FILE as JOBS_FILE
@@ -55,26 +58,21 @@ def restore(place: Place, file: Path, *, is_replacing: bool) -> Manifest:
     with file.open("rb") as opened:
         manifest = verified_manifest(opened)
         _require_fitting(manifest, place)
-        make_private_folder(place.folder)
         work, marker = place.folder / WORK, place.folder / RESTORING
-        make_private_folder(work)
-        with sole_writer(work, by="restore"):
+        with work_folder(work, by="restore"):
             if not marker.exists() and not is_replacing and _has_state(place):
                 raise UnsupportedSource(
                     f"there is state already in {place.folder}"
                     f"{'' if place.url is None else ' or in the database'}: --replace replaces all of it"
                 )
-            for each in place.folder.glob("*.sqlite"):
+            for each in database_files(place.folder):
                 databases.require_unused(each)
             _extract(opened, manifest, work)
             if place.url is None:
                 _begin_anew(work)
-            Disk().put(marker, f"{manifest.archive} {manifest.created}\n".encode())
-            Disk().settle([place.folder])
-            _put_in_place(place, work)
+            _put_in_place(place, work, marker)
             Disk().remove(marker)
             Disk().settle([place.folder])
-            shutil.rmtree(work)
     return manifest
 
 
@@ -103,14 +101,12 @@ def _has_state(place: Place) -> bool:
         with databases.transaction(place.url, is_snapshot=True) as connection:
             if databases.table_names(connection):
                 return True
-    return any(each.suffix == ".sqlite" or ID.fullmatch(each.name) for each in place.folder.iterdir())
+    return bool(database_files(place.folder)) or any(ID.fullmatch(each.name) for each in place.folder.iterdir())
 
 
 @words_for_damage()
 def _extract(file: IO[bytes], manifest: Manifest, work: Path) -> None:
-    """Write databases and results into a folder that is emptied before, no byte more than was verified."""
-    for each in work.iterdir():
-        shutil.rmtree(each) if each.is_dir() else each.unlink()
+    """Write databases and results into an empty folder, no byte more than was verified."""
     disk = Disk()
     for name, size, content in members_of(file):
         kind, _, path = name.partition("/")
@@ -147,20 +143,23 @@ def _begin(connection: Connection) -> None:
         begin_counting(connection)
 
 
-def _put_in_place(place: Place, work: Path) -> None:
+def _put_in_place(place: Place, work: Path, marker: Path) -> None:
     """Replace what is there; done again after any interruption it comes to the same."""
     results, copies = work / "jobs", work / "databases"
-    if place.url is not None:
-        with databases.transaction(place.url) as connection:
+    with nullcontext() if place.url is None else databases.transaction(place.url) as connection:
+        if connection is not None:
             databases.put_tables(connection, copies)
             _begin(connection)
+        # As late as can be: where PostgreSQL refuses the tables, all is as before.
+        Disk().put(marker, b"")
+        Disk().settle([place.folder])
     for each in place.folder.iterdir():
         if ID.fullmatch(each.name):
-            shutil.rmtree(each)
+            remove(each)
     if results.exists():
         for each in results.iterdir():
             each.rename(place.folder / each.name)
-    for each in place.folder.glob("*.sqlite"):
+    for each in database_files(place.folder):
         databases.remove_file(each)
     for each in copies.glob("*.sqlite"):
         each.rename(place.folder / each.name)

@@ -83,6 +83,11 @@ STATE = (
 """All of it; new tables get a line here."""
 
 
+def database_files(folder: Path) -> list[Path]:
+    """Return the databases of SQLite in a folder; others that an operator has there are not ours."""
+    return [folder / name for name in sorted({each.usage.file for each in STATE}) if (folder / name).exists()]
+
+
 def found_versions(place: Place) -> Iterator[tuple[StoredTables, int | None]]:
     """Yield all tables with the versions that are found; nothing is made or changed.
 
