@@ -12,8 +12,6 @@ from io import BytesIO
 from pathlib import Path
 from typing import IO
 
-from pydantic import TypeAdapter
-
 from chronotile.core.durable_files import make_private_folder, sole_writer
 from chronotile.core.errors import UnsupportedSource
 
@@ -190,10 +188,12 @@ def verified_manifest(file: IO[bytes]) -> Manifest:
         written = json.loads(manifest)
         if written["format"] != FORMAT:
             raise UnsupportedSource(f"the backup has format {written['format']!r}, and this release reads {FORMAT}")
-        result = TypeAdapter(Manifest).validate_json(manifest, strict=True)
-    except (KeyError, RecursionError, TypeError, ValueError) as error:
+        listed = {name: Member(**each) for name, each in written["members"].items()}
+        result = Manifest(**{**written, "members": listed})
+        if not all(isinstance(version, int) for version in result.versions.values()):
+            raise TypeError
+    except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
         raise UnsupportedSource("the manifest of the backup is not as chronotile writes it") from error
-    listed = result.members
     wrong = sorted(name for name in listed.keys() | found.keys() if listed.get(name) != found.get(name))
     if wrong:
         raise UnsupportedSource(f"the backup is damaged: {wrong[0]} is missing or not as it was written")
