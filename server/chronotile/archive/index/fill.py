@@ -430,9 +430,9 @@ class _Filling:
                 if entry.key <= owners.get(item.id, entry.key):
                     owners[item.id] = entry.key
                     chosen[item.id] = item
-        old = [id_ for id_, each in chosen.items() if self._collection.is_old(each)]
+        old = {id_ for id_, each in chosen.items() if self._collection.is_old(each)}
         self._removed += self._items.remove(self._run.collection, old)  # those that were younger before
-        if recent := [each for id_, each in chosen.items() if id_ not in set(old)]:
+        if recent := [each for id_, each in chosen.items() if id_ not in old]:
             self._put += self._items.put(self._run.collection, recent)
         return [_entry_of(entry, answer, owners) for entry, answer in found]
 
