@@ -51,6 +51,7 @@ OF_PATHS = {
 """By door: first parts of the paths of the server that lead to pixels or items."""
 OF_NO_COLLECTION = {
     *("", "clients", "conformance", "docs", "health", "metrics", "openapi.json", "places", "ramps", "viewer"),
+    *("signin", "signout", "usage"),
 }
 """First parts of paths that lead to neither."""
 
