@@ -56,6 +56,35 @@ def status_of(server: str, token: str) -> int:
     return httpx2.get(server + PRIVATE, headers={"Authorization": f"Bearer {token}"}, timeout=60).status_code
 
 
+def test_no_valid_token_is_refused_while_keys_change(keycloak: Keycloak, server: str, tokens: Tokens) -> None:
+    """Three new keys within a minute, under load, with tokens of all of them; first, as wrong ones use up fetches."""
+    held, answers, is_over = [keycloak.renew(tokens)], Counter[int](), threading.Event()
+
+    def load() -> None:
+        with httpx2.Client(base_url=server, timeout=60) as client:
+            for number in cycle(range(1_000)):
+                if is_over.is_set():
+                    return
+                token = held[-1 - number % len(held)].access
+                answers[client.get(PRIVATE, headers={"Authorization": f"Bearer {token}"}).status_code] += 1
+
+    threads = [threading.Thread(target=load) for _ in range(THREADS)]
+    for thread in threads:
+        thread.start()
+    try:
+        for priority in (200, 300, 400):
+            keycloak.add_key(priority)
+            held += [keycloak.renew(held[-1]) for _ in range(5)]
+    finally:
+        is_over.set()
+        for thread in threads:
+            thread.join()
+
+    assert answers.keys() == {200}
+    assert len({each.access.partition(".")[0] for each in held}) == 4
+    assert {status_of(server, each.access) for each in held} == {200}
+
+
 def test_a_group_that_is_taken_away_is_gone_at_the_next_token(keycloak: Keycloak, server: str, tokens: Tokens) -> None:
     assert httpx2.get(server + PRIVATE).status_code == 404
     assert status_of(server, tokens.access) == 200
@@ -104,32 +133,3 @@ def test_clocks_may_differ_by_half_a_minute(keycloak: Keycloak, tokens: Tokens) 
     assert verified(-3600) == verified(0) == f"user:{user}"
     with pytest.raises(Unauthenticated):
         verified(ends + 1)
-
-
-def test_no_valid_token_is_refused_while_keys_change(keycloak: Keycloak, server: str, tokens: Tokens) -> None:
-    """Three new keys within a minute, under load, with tokens of all of them."""
-    held, answers, is_over = [keycloak.renew(tokens)], Counter[int](), threading.Event()
-
-    def load() -> None:
-        with httpx2.Client(base_url=server, timeout=60) as client:
-            for number in cycle(range(1_000)):
-                if is_over.is_set():
-                    return
-                token = held[-1 - number % len(held)].access
-                answers[client.get(PRIVATE, headers={"Authorization": f"Bearer {token}"}).status_code] += 1
-
-    threads = [threading.Thread(target=load) for _ in range(THREADS)]
-    for thread in threads:
-        thread.start()
-    try:
-        for priority in (200, 300, 400):
-            keycloak.add_key(priority)
-            held += [keycloak.renew(held[-1]) for _ in range(5)]
-    finally:
-        is_over.set()
-        for thread in threads:
-            thread.join()
-
-    assert answers.keys() == {200}
-    assert len({each.access.partition(".")[0] for each in held}) == 4
-    assert {status_of(server, each.access) for each in held} == {200}
