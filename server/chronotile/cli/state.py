@@ -13,7 +13,7 @@ from chronotile.core.errors import ConfigurationError, SourceUnavailable
 
 if TYPE_CHECKING:
     from chronotile.app.settings import Settings
-    from chronotile.app.stored.place import Place as StoredPlace
+    from chronotile.app.stored.state import Place as StoredPlace
 
 
 def migrate(
@@ -83,11 +83,11 @@ def require_known_state(settings: "Settings") -> None:
         from chronotile.app.stored.state import found_versions
 
         with suppress(SourceUnavailable):  # who needs the database finds that out later, and tries again
-            list(found_versions(place))
+            found_versions(place)
 
 
 def _place_of(settings: "Settings") -> "StoredPlace":
-    from chronotile.app.stored.place import Place as StoredPlace
+    from chronotile.app.stored.state import Place as StoredPlace
     from chronotile.archive.live import archive_id_at
 
     archive = archive_id_at(settings.config, environment=os.environ)

@@ -13,8 +13,7 @@ from sqlalchemy import Connection, inspect, select
 from chronotile import __version__
 from chronotile.app.stored.databases import TABLES, copied, copy_file, copy_tables, transaction
 from chronotile.app.stored.files import NAMES, BackupWriter, Manifest, work_folder
-from chronotile.app.stored.place import Place
-from chronotile.app.stored.state import database_files, found_versions
+from chronotile.app.stored.state import Place, database_files, found_versions
 from chronotile.core.database import POSTGRESQL, SQLITE
 from chronotile.core.durable_files import Disk, open_private
 from chronotile.core.errors import UnsupportedSource

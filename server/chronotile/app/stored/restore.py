@@ -18,8 +18,7 @@ from chronotile.app.stored.files import (
     words_for_damage,
     work_folder,
 )
-from chronotile.app.stored.place import Place
-from chronotile.app.stored.state import STATE, database_files
+from chronotile.app.stored.state import STATE, Place, database_files
 from chronotile.catalog.items.schema import FILE as INDEX_FILE
 from chronotile.catalog.items.schema import SCHEMA as ITEMS
 from chronotile.catalog.items.writing import begin_counting
@@ -69,7 +68,7 @@ def restore(place: Place, file: Path, *, is_replacing: bool) -> Manifest:
                 databases.require_unused(each)
             _extract(opened, manifest, work)
             if place.url is None:
-                _begin_anew(work)
+                _begin_copies(work)
             _put_in_place(place, work, marker)
             Disk().remove(marker)
             Disk().settle([place.folder])
@@ -126,7 +125,7 @@ def _extract(file: IO[bytes], manifest: Manifest, work: Path) -> None:
     disk.settle([each for each in (work, *work.rglob("*")) if each.is_dir()])
 
 
-def _begin_anew(work: Path) -> None:
+def _begin_copies(work: Path) -> None:
     """Make what was copied at one moment a beginning, in the copies of SQLite."""
     for name in (JOBS_FILE, INDEX_FILE):
         if (work / "databases" / name).exists():

@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Concatenate, Protocol
+from typing import Concatenate
 
 from sqlalchemy import Connection, MetaData, Table, inspect, select
 
 from chronotile.access import keys, quotas, sessions, usage
 from chronotile.access.accounts import Ledger
-from chronotile.app.stored.place import Place
+from chronotile.access.tables import Closable
 from chronotile.catalog.items import damage, opening
 from chronotile.catalog.items import schema as items
 from chronotile.core import database
@@ -21,11 +21,16 @@ from chronotile.jobs.queue.database import JOBS
 from chronotile.jobs.queue.webhooks import positions
 
 
-class Closable(Protocol):
-    """What opening tables gives."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where the state of an archive is."""
 
-    def close(self) -> None:
-        """Let go of the database."""
+    archive: str
+    """Its id."""
+    folder: Path
+    """Of the jobs and of databases of SQLite."""
+    url: str | None
+    """Of PostgreSQL."""
 
 
 Opener = Callable[Concatenate[str | None, Path, ...], Closable]
@@ -88,26 +93,28 @@ def database_files(folder: Path) -> list[Path]:
     return [folder / name for name in sorted({each.usage.file for each in STATE}) if (folder / name).exists()]
 
 
-def found_versions(place: Place) -> Iterator[tuple[StoredTables, int | None]]:
-    """Yield all tables with the versions that are found; nothing is made or changed.
+def found_versions(place: Place) -> list[tuple[StoredTables, int | None]]:
+    """Return all tables with the versions that are found; nothing is made or changed.
 
     Raises:
         ConfigurationError: Some are of a newer release, the database cannot be used, or the folder is half restored.
         SourceUnavailable: The database is out of reach.
     """
     database.require_restored(place.folder)
-    for tables in STATE:
-        version = None
-        if place.url is not None or (place.folder / tables.usage.file).exists():
-            engine = database.open_engine(place.url, place.folder, tables.usage)
+    versions = dict[str, int]()
+    for where in dict.fromkeys(each.usage for each in STATE):
+        if place.url is not None or (place.folder / where.file).exists():
+            engine = database.open_engine(place.url, place.folder, where)
             try:
-                with database.read_transaction(engine, tables.usage) as connection:
-                    version = tables.found(connection)
+                with database.read_transaction(engine, where) as connection:
+                    found = {each: each.found(connection) for each in STATE if each.usage == where}
             finally:
                 database.close_engine(engine)
-        if version is not None and version > tables.version:
-            raise database.newer_version(tables.usage.name, version, tables.version)
-        yield tables, version
+            for tables, version in found.items():
+                if version is not None and version > tables.version:
+                    raise database.newer_version(where.name, version, tables.version)
+            versions |= {each.name: version for each, version in found.items() if version is not None}
+    return [(each, versions.get(each.name)) for each in STATE]
 
 
 def migrate(place: Place, *, is_dry_run: bool) -> Iterator[str]:
@@ -122,7 +129,7 @@ def migrate(place: Place, *, is_dry_run: bool) -> Iterator[str]:
         SourceUnavailable: The database is out of reach.
         StorageFull: There is no room.
     """
-    for tables, version in list(found_versions(place)):
+    for tables, version in found_versions(place):
         if version is None:
             yield f"{tables.name}: none"
         elif version == tables.version:
