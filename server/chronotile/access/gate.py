@@ -32,7 +32,7 @@ from chronotile.http.endpoint import problem_response, with_error_caching
 from chronotile.http.guard import Guard
 from chronotile.http.meter import COUNTER
 from chronotile.http.respond import RawHeader, header_value, join_values, set_headers
-from chronotile.http.run import GRANTS, KEY_PATH, PRINCIPAL, SESSION_EXPIRED, SHARE, Principal, ServerState
+from chronotile.http.run import GRANTS, KEY_PATH, PRINCIPAL, SERVICES, SESSION_EXPIRED, SHARE, Principal, ServerState
 from chronotile.jobs.queue.shares import PREFIX as SHARE_PREFIX
 from chronotile.pipeline.granted import EVERYBODY, granted
 from chronotile.pipeline.services import Services
@@ -118,7 +118,8 @@ class Gate:
         if subjects is EVERYBODY:
             return False
         of = self._narrowed.of
-        return of(state.services, subjects, right).grant != of(state.services, EVERYBODY, right).grant
+        services = scope[SERVICES] = of(state.services, subjects, right)
+        return services.grant != of(state.services, EVERYBODY, right).grant
 
     async def _principal(self, scope: Scope, state: ServerState, rules: AccessRules) -> Principal | None:
         credential = credential_of(scope)
