@@ -1,4 +1,4 @@
-"""What an execution would take is told before the work: of every process, and over scenes."""
+"""Estimates of executions, before their work: of every process, and over scenes."""
 
 import os
 import subprocess

@@ -37,6 +37,8 @@ REL_EXECUTE = f"{RELATIONS}/execute"
 REL_RESULTS = f"{RELATIONS}/results"
 REL_ESTIMATE = "estimate"
 REL_EXCEPTIONS = f"{RELATIONS}/exceptions"
+SYNC, ASYNC, DISMISS = "sync-execute", "async-execute", "dismiss"
+"""How processes may be executed, and that jobs may be deleted (`jobControlOptions`)."""
 
 
 def landing_links(context: DocumentContext) -> Sequence[Json]:
@@ -157,7 +159,7 @@ def _summary(process: Process, context: DocumentContext) -> Json:
         "title": process.title,
         "description": process.description,
         **without_empty({"keywords": list(process.keywords)}),
-        "jobControlOptions": ["sync-execute", "async-execute", "dismiss"],
+        "jobControlOptions": [SYNC, ASYNC, DISMISS],
         "outputTransmission": ["value", "reference"],
         "links": links,
     }

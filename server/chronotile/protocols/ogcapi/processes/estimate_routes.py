@@ -15,10 +15,17 @@ from chronotile.pipeline.services import Services
 from chronotile.protocols.common.openapi import COUNT, INDEX, TEXT, body, enum_of, list_of, object_of, ref
 from chronotile.protocols.common.operation import language
 from chronotile.protocols.ogcapi.block import Json, context_for, document_query, in_language
-from chronotile.protocols.ogcapi.processes.documents import JSON, OF_JOB, describe, live, process_in_path, refusals
+from chronotile.protocols.ogcapi.processes.documents import (
+    ASYNC,
+    JSON,
+    OF_JOB,
+    SYNC,
+    describe,
+    live,
+    process_in_path,
+    refusals,
+)
 from chronotile.protocols.ogcapi.processes.execution_routes import PREFER, planned_execution
-
-SYNC, ASYNC = "sync-execute", "async-execute"
 
 
 async def post_estimate(request: Request) -> Response:

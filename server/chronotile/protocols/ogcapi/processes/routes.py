@@ -23,10 +23,13 @@ from chronotile.protocols.common.openapi import (
 )
 from chronotile.protocols.ogcapi.block import JSON_OR_HTML, BuildingBlock, context_for, document_query
 from chronotile.protocols.ogcapi.processes.documents import (
+    ASYNC,
     BASE64,
+    DISMISS,
     HTML,
     JSON,
     OF_DOCUMENT,
+    SYNC,
     describe,
     document_in,
     landing_links,
@@ -109,7 +112,7 @@ _SUMMARY = object_of(
     {
         **_DESCRIBED,
         "keywords": list_of(TEXT),
-        "jobControlOptions": list_of(enum_of(["sync-execute", "async-execute", "dismiss"])),
+        "jobControlOptions": list_of(enum_of([SYNC, ASYNC, DISMISS])),
         "outputTransmission": list_of(enum_of(TRANSMISSIONS)),
         "links": list_of(ref("Link")),
     },
