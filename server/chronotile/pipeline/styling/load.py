@@ -12,9 +12,10 @@ from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag
 from chronotile.core.errors import InvalidParameter
 from chronotile.core.model.style import TRANSPARENT, Colour, Stop, Style, StyleClass
 from chronotile.core.sections import ID, Number, Range, Section, Text, validate
+from chronotile.core.xml_text import MAX_BYTES
 from chronotile.core.yaml_source import Mistake, Node, Place, nearest, raise_mistakes, read_yaml
 from chronotile.pipeline.styling.colours import parse_colour
-from chronotile.pipeline.styling.read_sld import MAX_BYTES, read_sld
+from chronotile.pipeline.styling.read_sld import read_sld
 
 
 def _colour(given: object) -> Colour:

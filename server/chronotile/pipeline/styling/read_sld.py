@@ -11,17 +11,15 @@ from lxml import etree
 
 from chronotile.core.errors import InvalidParameter
 from chronotile.core.model.style import TRANSPARENT, Colour, Style
+from chronotile.core.xml_text import local_name, parse_xml
 from chronotile.pipeline.styling.colour_map import ColourMap, Entry, step_entries, style_of
 from chronotile.pipeline.styling.colours import parse_colour
 
-MAX_BYTES = 262_144
 STYLES = {"NamedStyle", "UserStyle"}
 MAX_ENTRIES = 1024
 """Of a colour map."""
 MAX_STYLES = 256
 """Of all layers."""
-MAX_ELEMENTS = 16_384
-"""Of a document, which without a bound may have 60,000 and take half a second."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,11 +50,11 @@ def read_sld(document: bytes, *, id: str = "sld") -> tuple[SheetLayer, ...]:
     Raises:
         InvalidParameter: It is too large, has too many parts, is not XML or SLD, or its colour map is not supported.
     """
-    root = _parsed(document)
-    if _name(root) != "StyledLayerDescriptor":
-        raise _mistake(f"its root is {_name(root)[:40]}, which must be StyledLayerDescriptor")
-    found = [each for each in root if _name(each) in {"NamedLayer", "UserLayer"}]
-    styles = sum(_name(child) in STYLES for each in found for child in each)
+    root = parse_xml(document, what="the SLD", locator="sld")
+    if local_name(root) != "StyledLayerDescriptor":
+        raise _mistake(f"its root is {local_name(root)[:40]}, which must be StyledLayerDescriptor")
+    found = [each for each in root if local_name(each) in {"NamedLayer", "UserLayer"}]
+    styles = sum(local_name(child) in STYLES for each in found for child in each)
     if max(styles, len(found)) > MAX_STYLES:
         raise _mistake(f"it has {len(found)} layers with {styles} styles; at most {MAX_STYLES} of each are read")
     layers = [_layer(each, id) for each in found]
@@ -65,31 +63,13 @@ def read_sld(document: bytes, *, id: str = "sld") -> tuple[SheetLayer, ...]:
     return tuple(layers)
 
 
-def _parsed(document: bytes) -> etree._Element:
-    if len(document) > MAX_BYTES:
-        raise _mistake(f"it has {len(document)} bytes; at most {MAX_BYTES} are read")
-    parser = etree.XMLParser(
-        resolve_entities=False, no_network=True, load_dtd=False, remove_comments=True, remove_pis=True
-    )
-    try:
-        root = etree.fromstring(document, parser)
-    except (etree.XMLSyntaxError, ValueError) as error:
-        raise _mistake("it is not well-formed XML") from error
-    if root.getroottree().docinfo.internalDTD is not None:
-        raise _mistake("it has a document type, which is not supported")
-    elements = sum(1 for _element in root.iter())
-    if elements > MAX_ELEMENTS:
-        raise _mistake(f"it has {elements} elements; at most {MAX_ELEMENTS} are read")
-    return root
-
-
 def _layer(element: etree._Element, id: str) -> SheetLayer:
     styles = []
     for child in element:
         name = _text(child, "Name")
-        if _name(child) == "NamedStyle":
+        if local_name(child) == "NamedStyle":
             styles.append(SheetStyle(name=name, is_default=False, style=None))
-        elif _name(child) == "UserStyle":
+        elif local_name(child) == "UserStyle":
             is_default = _text(child, "IsDefault") in {"1", "true"}
             title = _text(child, "Title") or _text(child, "Description", "Title") or name or id
             styles.append(SheetStyle(name=name, is_default=is_default, style=_user_style(child, id=id, title=title)))
@@ -100,7 +80,7 @@ def _user_style(element: etree._Element, *, id: str, title: str) -> Style:
     """The first colour map of the style; a scene of several has no single one."""
     for symbolizer in element.iter():
         # Only its children: symbolizers in one another would each be searched for what is in all others.
-        found = _child(symbolizer, "ColorMap") if _name(symbolizer) == "RasterSymbolizer" else None
+        found = _child(symbolizer, "ColorMap") if local_name(symbolizer) == "RasterSymbolizer" else None
         if found is not None:
             opacity = _number(_text(symbolizer, "Opacity") or "1", "Opacity")
             return style_of(_faded(_colour_map(found), opacity), id=id, title=title)
@@ -117,9 +97,9 @@ def _faded(colour_map: ColourMap, opacity: float) -> ColourMap:
 
 def _colour_map(element: etree._Element) -> ColourMap:
     for child in element:
-        if _name(child) == "Interpolate":
+        if local_name(child) == "Interpolate":
             return _interpolated(child)
-        if _name(child) == "Categorize":
+        if local_name(child) == "Categorize":
             return _categorised(child)
     entries = tuple(_entry(each) for each in _children(element, "ColorMapEntry"))
     match element.get("type", "ramp").lower():
@@ -217,19 +197,15 @@ def _require_finite(quantities: Iterator[float] | list[float]) -> None:
         raise _mistake("a quantity is not finite")
 
 
-def _name(element: etree._Element) -> str:
-    return element.tag.rpartition("}")[2] if isinstance(element.tag, str) else ""
-
-
 def _children(element: etree._Element, name: str) -> list[etree._Element]:
-    found = [child for child in element if _name(child) == name]
+    found = [child for child in element if local_name(child) == name]
     if len(found) > MAX_ENTRIES:
         raise _mistake(f"it has {len(found)} entries; at most {MAX_ENTRIES} are read")
     return found
 
 
 def _child(element: etree._Element, name: str) -> etree._Element | None:
-    return next((child for child in element if _name(child) == name), None)
+    return next((child for child in element if local_name(child) == name), None)
 
 
 def _text(element: etree._Element, *path: str) -> str:

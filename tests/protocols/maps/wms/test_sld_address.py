@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 from chronotile.app.application import ServerOptions, application
 from chronotile.core.errors import ConfigurationError
 from chronotile.core.web.fetch import fetch
-from chronotile.pipeline.styling.read_sld import MAX_BYTES
+from chronotile.core.xml_text import MAX_BYTES
 from chronotile.protocols.maps.wms import colouring
 from tests.protocols import served
 from tests.protocols.maps.wms.exceptions import fault_of

@@ -15,8 +15,9 @@ from chronotile.core.model.request import Colouring, Extend
 from chronotile.core.model.style import TRANSPARENT, Colour, Style
 from chronotile.core.web.fetch import fetch
 from chronotile.core.web.places import Places
+from chronotile.core.xml_text import MAX_BYTES
 from chronotile.http.run import FETCHES, run
-from chronotile.pipeline.styling.read_sld import MAX_BYTES, SheetLayer, SheetStyle, read_sld
+from chronotile.pipeline.styling.read_sld import SheetLayer, SheetStyle, read_sld
 from chronotile.protocols.common.openapi import enum_of
 from chronotile.protocols.common.query.kvp import Kvp, value_range
 from chronotile.protocols.common.query.parameter import Parameter, custom, whole

@@ -17,8 +17,8 @@ from chronotile.pipeline.maps.render import overlay_maps
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.capabilities.layer_entries import capabilities_context, update_sequence
 from chronotile.protocols.common.capabilities.time_extent import nearest_warnings
+from chronotile.protocols.common.ows import MEDIA_TYPE, exception_report
 from chronotile.protocols.common.query.kvp import Kvp, last_of_each
-from chronotile.protocols.common.xml import render_xml
 from chronotile.protocols.maps.wmts import params
 from chronotile.protocols.maps.wmts.documents import capabilities
 from chronotile.protocols.maps.wmts.domains import describe_domains, domain_values
@@ -133,8 +133,6 @@ def routes(paths: Sequence[str]) -> list[Route]:
     ]
 
 
-TEMPLATE = "maps/wmts/templates/exception_1_0_0.xml"
-MEDIA_TYPE = "application/xml"
 SPELLING = {
     "layer": "layer",
     "style": "Style",
@@ -174,5 +172,4 @@ def _report(error: ChronotileError, status: int) -> Response:
     if locator is not None and not isinstance(error, MissingParameter):
         locator = SPELLING.get(locator, locator)
     code = error.code if error.code in OWS_CODES else "InvalidParameterValue"
-    body = render_xml(TEMPLATE, code=code, locator=locator, message=error.message)
-    return Response(body, status_code=status, media_type=MEDIA_TYPE)
+    return exception_report(error.message, code=code, locator=locator, status=status, common="1.1", version="1.0.0")

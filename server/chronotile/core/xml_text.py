@@ -1,0 +1,76 @@
+"""XML of strangers: what is too large, too deep or has a document type is refused before it becomes a tree."""
+
+from xml.parsers import expat
+
+from lxml import etree
+
+from chronotile.core.errors import InvalidParameter
+
+MAX_BYTES = 262_144
+MAX_ELEMENTS = 16_384
+"""Of a document, which without a bound may have 60,000 and take half a second."""
+MAX_DEPTH = 64
+"""Of elements in one another."""
+
+
+def parse_xml(document: bytes, *, what: str, locator: str | None = None) -> etree._Element:
+    """Return the root of a document, without its comments and processing instructions.
+
+    Expat reads it first, and stops at the first thing that is refused: no entity is declared by then.
+
+    Args:
+        document: Its bytes.
+        what: Of which a message says that it cannot be used, such as "the SLD".
+        locator: The parameter that gave it.
+
+    Raises:
+        InvalidParameter: It has more than `MAX_BYTES`, `MAX_ELEMENTS` or `MAX_DEPTH`, a document type, or is not XML.
+    """
+    try:
+        return _parsed(document)
+    except (etree.XMLSyntaxError, expat.ExpatError, LookupError) as error:
+        why, cause = "it is not well-formed XML", error
+    except ValueError as error:
+        why, cause = str(error), error
+    raise InvalidParameter(f"{what} cannot be used: {why}", locator=locator) from cause
+
+
+def _parsed(document: bytes) -> etree._Element:
+    if len(document) > MAX_BYTES:
+        raise ValueError(f"it has {len(document)} bytes; at most {MAX_BYTES} are read")
+    _check(document)
+    parser = etree.XMLParser(
+        resolve_entities=False, no_network=True, load_dtd=False, remove_comments=True, remove_pis=True
+    )
+    return etree.fromstring(document, parser)
+
+
+def _check(document: bytes) -> None:
+    """Raise ValueError where a document has more than it may have."""
+    checker = expat.ParserCreate()
+    count = depth = 0
+
+    def refuse_document_type(*_declared: object) -> None:
+        raise ValueError("it has a document type, which is not supported")
+
+    def begin(_name: str, _attributes: object) -> None:
+        nonlocal count, depth
+        count, depth = count + 1, depth + 1
+        if count > MAX_ELEMENTS:
+            raise ValueError(f"it has more than {MAX_ELEMENTS} elements")
+        if depth > MAX_DEPTH:
+            raise ValueError(f"its elements lie more than {MAX_DEPTH} deep in one another")
+
+    def end(_name: str) -> None:
+        nonlocal depth
+        depth -= 1
+
+    checker.StartDoctypeDeclHandler = refuse_document_type
+    checker.StartElementHandler, checker.EndElementHandler = begin, end
+    checker.Parse(document, True)
+
+
+def local_name(element: etree._Element) -> str:
+    """Return the name of an element without its namespace."""
+    name: str = etree.QName(element).localname
+    return name
