@@ -88,8 +88,11 @@ def test_405_says_which_method_is_taken(client):
         ("/ogcapi/collections/NDVI/corridor", "see /ogcapi/openapi?f=html for the paths below /ogcapi"),
         ("/tiles/NDVI/9/262/171.png", "the sets are at /ogcapi/tileMatrixSets"),
         ("/cog/info?url=a.tif", "that an operator names in CHRONOTILE_COG_PREFIXES, here none"),
-        ("/wfs?SERVICE=WFS&REQUEST=GetCapabilities", "features are at /places"),
-        ("/wcs?SERVICE=WCS&REQUEST=GetCapabilities", "values are at /ogcapi/collections/{collection}/coverage"),
+        ("/search?q=*&rows=10", "items are searched at /opensearch, and by CDSE's OData v4 at /odata/v1"),
+        ("/wfs?SERVICE=WFS&REQUEST=GetCapabilities", "has the same features, at /ogcapi/collections"),
+        ("/csw?SERVICE=CSW&REQUEST=GetCapabilities", "has the same records, at /ogcapi/collections/_items/items"),
+        ("/wcs/2.0.1", "WCS is at /wcs?SERVICE=WCS&REQUEST=GetCapabilities"),
+        ("/wps/WebProcessingService", "WPS is at /wps?SERVICE=WPS&REQUEST=GetCapabilities"),
     ],
 )
 def test_unknown_path_names_where_all_paths_are_told(client, path, hint):

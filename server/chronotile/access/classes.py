@@ -1,6 +1,7 @@
 """The protocol and the class of a request, by its path: for reports of usage, and for quotas."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -24,6 +25,7 @@ _ROWS: tuple[tuple[str, str, RequestClass], ...] = (
     (r"/layers/[^/]+/preview\.png", "layers", "pictures"),
     (r"/layers", "layers", "documents"),
     (r"/stac", "stac", "documents"),
+    (r"/opensearch", "opensearch", "documents"),
     (r"/places/[^/]+/tiles/", "places", "pictures"),
     (r"/places/[^/]+/values", "places", "series"),
     (r"/places", "places", "documents"),
@@ -44,9 +46,20 @@ _REQUESTS = re.compile(rb"(?:^|&)(?:request=([^&]*)|[^=&]*%)", re.IGNORECASE)
 _OF_OPERATION: dict[bytes, RequestClass] = {
     **dict.fromkeys((b"getcapabilities", b"getlegendgraphic", b"getstyles", b"describelayer"), "documents"),
     **dict.fromkeys((b"describedomains", b"getdomainvalues"), "documents"),
+    **dict.fromkeys((b"describecoverage", b"describeprocess", b"getstatus", b"dismiss"), "documents"),
     b"getfeatureinfo": "series",
+    b"getresult": "downloads",
 }
-"""All else is pictures, so that no way to write an operation escapes their quota."""
+_OTHER_OPERATIONS: Mapping[str, RequestClass] = {
+    "wms": "pictures",
+    "wmts": "pictures",
+    "wcs": "downloads",
+    "wps": "jobs",
+}
+"""By protocol, of all else, so that no way to write an operation escapes a quota."""
+_ITEMS = re.compile(r"/ogcapi/collections/[^/]+/items(/|$)")
+_VALUES = re.compile(rb"(?:^|&)(?:value=|[^=&]*%)")
+"""Of features of OGC API, `value`, or the name of a parameter that is encoded: it may be this one."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,18 +78,29 @@ def kind_of(path: str, method: str, query: bytes, service: ServiceInfo) -> Kind:
     Args:
         path: Of the request or, which is found faster, of its route.
         method: Of HTTP.
-        query: In which WMS and WMTS name the operation. Of what may name several, and of a body, it is a picture.
+        query: In which OWS name the operation. Of what may name several, and of a body, it is the costliest.
         service: Has the paths of WMS and WMTS.
     """
-    if path in service.wms_paths or path in service.wmts_paths:
-        protocol = "wms" if path in service.wms_paths else "wmts"
-        named = {_OF_OPERATION.get(each.lower(), "pictures") for each in _REQUESTS.findall(query)} or {"documents"}
-        return _ows_kind(protocol, named.pop() if method != "POST" and len(named) == 1 else "pictures")
+    protocol = _ows_protocol(path, service)
+    if protocol is not None:
+        other = _OTHER_OPERATIONS[protocol]
+        named = {_OF_OPERATION.get(each.lower(), other) for each in _REQUESTS.findall(query)} or {"documents"}
+        return _kind(protocol, named.pop() if method != "POST" and len(named) == 1 else other)
+    if query and _ITEMS.match(path) and _VALUES.search(query):
+        return _kind("ogcapi", "series")
     return _kind_of_path(path)
 
 
+def _ows_protocol(path: str, service: ServiceInfo) -> str | None:
+    if path in service.wms_paths:
+        return "wms"
+    if path in service.wmts_paths:
+        return "wmts"
+    return path[1:] if path in {"/wcs", "/wps"} else None
+
+
 @lru_cache(maxsize=32)
-def _ows_kind(protocol: str, class_: RequestClass) -> Kind:
+def _kind(protocol: str, class_: RequestClass) -> Kind:
     return Kind(protocol, class_)
 
 

@@ -40,11 +40,11 @@ from chronotile.pipeline.services import Services
 CHALLENGES = ('Bearer realm="chronotile"', 'Basic realm="chronotile", charset="UTF-8"')
 MOST_NARROWED = 64
 """Narrowed services that are kept: one for each group of users with the same rights."""
-_LOGIN = re.compile(r"/login(?=/wmt?s(/|$))")
-_PROCESS_PREFIXES = ("/ogcapi/processes", "/ogcapi/jobs")
+_LOGIN = re.compile(r"/login(?=/(wmt?s|wcs|wps)(/|$))")
+_PROCESS_PREFIXES = ("/ogcapi/processes", "/ogcapi/jobs", "/wps")
 _SHARED = re.compile(r"/ogcapi/jobs/[0-9a-f]{32}(/results(/[^/]+)?)?")
 """Paths of one job that those may read who have a link to it."""
-_DOWNLOAD_PREFIXES = ("/zarr/", "/products/")
+_DOWNLOAD_PREFIXES = ("/wcs", "/zarr/", "/products/")
 _DOWNLOADS = re.compile(
     r"/odata/v1/Products\([^)]*\)/(\$value|Nodes|Assets)|/ogcapi/collections/[^/]+/(coverage|cube|area|radius)(/|$)"
 )

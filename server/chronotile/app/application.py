@@ -154,14 +154,20 @@ NO_CONFIGURATION = (
     "without any of your own: chronotile demo"
 )
 HINTS = (
-    ("/dhus", "DHuS is not offered; CDSE's OData v4 is at /odata/v1"),
+    *(
+        (root, "DHuS is not offered; items are searched at /opensearch, and by CDSE's OData v4 at /odata/v1")
+        for root in ("/dhus", "/apihub", "/search")
+    ),
     ("/odata", "of OData there is that of CDSE, version 4, at /odata/v1; that of DHuS is not offered"),
     ("/tiles", "a tile is at /tiles/{layer}/{tileMatrixSet}/{z}/{x}/{y}.png; the sets are at /ogcapi/tileMatrixSets"),
     ("/cog", "it opens files below the places that an operator names in CHRONOTILE_COG_PREFIXES, here none"),
-    ("/wfs", "WFS is not offered; features are at /places"),
+    ("/wfs", "WFS is not offered; OGC API Features has the same features, at /ogcapi/collections"),
+    ("/csw", "CSW is not offered; OGC API Records has the same records, at /ogcapi/collections/_items/items"),
+    ("/opensearch", "the description of the search is at /opensearch"),
+    ("/wps", "WPS is at /wps?SERVICE=WPS&REQUEST=GetCapabilities"),
     ("/timeseries", "see /docs for the paths below /timeseries"),
     ("/ogcapi", "see /ogcapi/openapi?f=html for the paths below /ogcapi"),
-    ("/wcs", "WCS is not offered; values are at /ogcapi/collections/{collection}/coverage"),
+    ("/wcs", "WCS is at /wcs?SERVICE=WCS&REQUEST=GetCapabilities"),
 )
 """By the beginning of a path: where else to ask."""
 
