@@ -83,7 +83,7 @@ def test_405_says_which_method_is_taken(client):
 @pytest.mark.parametrize(
     ("path", "hint"),
     [
-        ("/dhus/search", "CDSE's OData v4 is at /odata/v1"),
+        ("/dhus/search", "by CDSE's OData v4 at /odata/v1"),
         ("/timeseries/NDVI/polygon", "see /docs for the paths below /timeseries"),
         ("/ogcapi/collections/NDVI/corridor", "see /ogcapi/openapi?f=html for the paths below /ogcapi"),
         ("/tiles/NDVI/9/262/171.png", "the sets are at /ogcapi/tileMatrixSets"),
