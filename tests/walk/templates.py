@@ -29,6 +29,11 @@ class Facts:
     """Of OData."""
 
     @property
+    def with_files(self) -> list[Mapping[str, Any]]:
+        """Products that have files: those of cubes have none."""
+        return [each for each in self.products if each["ContentLength"]]
+
+    @property
     def tells_all_tiles(self) -> bool:
         """Whether capabilities tell the tiles of all layers: those of very many layers have no limits."""
         return self.layers.keys() <= {layer for (layer, _set), tiles in self.limits.items() if tiles}
@@ -128,6 +133,5 @@ def _words(path: str, facts: Facts) -> dict[str, Sequence[object]]:
 
 
 def _of_products(facts: Facts) -> Iterator[dict[str, Sequence[object]]]:
-    with_files = [each for each in facts.products if each["ContentLength"]]
-    for product in with_files[:1]:
+    for product in facts.with_files[:1]:
         yield {"id": [product["Id"]], "collection": [product["Collection"]["Name"]], "item": [product["Name"]]}

@@ -114,7 +114,9 @@ class Walker:
 
     def _fill(self, template: Address) -> None:
         found = filled(template, self._facts)
-        if not found and self._extent is Extent.ALL:
+        if not found and protocol_of(template.url) == "products" and not self._facts.with_files:
+            self.report.excepted["no product has files"] += 1
+        elif not found and self._extent is Extent.ALL:
             self._fault(template, "nothing tells what fills it in")
         for address in found:
             if not address.is_template:
