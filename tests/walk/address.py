@@ -17,6 +17,8 @@ class Address:
     """What the document says of the answer, if it does."""
     method: str = "GET"
     body: object = None
+    merges: bool = False
+    """Whether the body adds to that of the request which was answered (STAC API, paging of POST)."""
     """That is posted as JSON."""
     origin: str = ""
     """The address of the document."""

@@ -42,6 +42,7 @@ def _link(link: Mapping[str, Any], href: str, url: str, place: str) -> Address:
         media_type=link.get("type"),
         method=link.get("method", "GET"),
         body=link.get("body", {} if link.get("method") == "POST" else None),
+        merges=bool(link.get("merge")),
         origin=url,
         how=f"{place} {link.get('rel', '')}",
         is_template=bool(link.get("templated")) or "{" in href,

@@ -148,7 +148,7 @@ class Walker:
         if answer.status < 300 and not any("is no" in fault for fault in faults):
             faults += self._judge.schema(address, answer)
             for found in self._found(address, answer):
-                self._put(found)
+                self._put(replace(found, body={**address.body, **found.body}) if found.merges else found)
         for fault in faults:
             self._fault(address, fault)
 
