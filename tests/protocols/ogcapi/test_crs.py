@@ -6,8 +6,9 @@ from affine import Affine
 from chronotile.core.errors import InvalidParameter, UnsupportedCrs
 from chronotile.core.model.crs import CRS84, crs_of
 from chronotile.core.model.grid import BBox, NativeGrid
+from chronotile.protocols.common.query.crs import accepted_crs, named_crs
 from chronotile.protocols.common.query.kvp import Kvp
-from chronotile.protocols.ogcapi.crs import accepted_crs, box_of, named_crs, requested_bbox
+from chronotile.protocols.ogcapi.crs import box_of, requested_bbox
 from tests.protocols import served
 
 UTM_33 = NativeGrid(crs=crs_of("EPSG:32633"), transform=Affine(10, 0, 500_000, 0, -10, 5_000_000), width=9, height=9)

@@ -13,7 +13,8 @@ from chronotile.core.model.crs import CRS84, crs_of
 from chronotile.core.model.grid import BBox
 from chronotile.core.model.time.instants import ABSENT, LATEST
 from chronotile.core.model.time.parser import parse_time
-from chronotile.protocols.ogcapi.subset import Subset, query_of, requested_subset
+from chronotile.protocols.common.query.axes import query_of
+from chronotile.protocols.ogcapi.subset import Subset, requested_subset
 from tests.protocols import served
 
 INF = math.inf

@@ -1,23 +1,17 @@
-"""CRS as OGC API spells them: URIs, safe CURIEs and labels; and boxes in the axis order of theirs."""
+"""Boxes of OGC API in the axis order of their CRS."""
 
 import math
-import re
 
 from chronotile.catalog.catalogue import Catalogue
-from chronotile.core.errors import MAX_SHOWN, InvalidParameter, UnsupportedCrs
+from chronotile.core.errors import MAX_SHOWN, InvalidParameter
 from chronotile.core.model.collection import Layer
 from chronotile.core.model.crs import CRS84, Crs
 from chronotile.core.model.grid import BBox
 from chronotile.protocols.common.openapi import BOX
+from chronotile.protocols.common.query.crs import named_crs
 from chronotile.protocols.common.query.kvp import Kvp, number
 from chronotile.protocols.common.query.parameter import Parameter, text
-from chronotile.protocols.common.query.place import as_xy, requested_crs
-
-_URI = re.compile(
-    r"(?:https?://www\.opengis\.net/def/crs/|urn:ogc:def:crs:)(?P<authority>[a-z]{2,10})[/:][0-9.]{0,10}[/:]"
-    r"(?P<code>[a-z0-9]{1,12})",
-    re.ASCII | re.IGNORECASE,
-)
+from chronotile.protocols.common.query.place import as_xy
 
 BBOX = text(
     "bbox",
@@ -26,29 +20,6 @@ BBOX = text(
     schema=BOX,
 )
 BBOX_CRS = text("bbox-crs", "CRS of `bbox`, as a URI or a safe CURIE; default: CRS84")
-
-
-def accepted_crs(layer: Layer, catalogue: Catalogue) -> tuple[Crs, ...]:
-    """Return the CRS in which a layer is answered: CRS84, those offered, its own and those of its scenes."""
-    own = layer.main_variable.own_crs
-    return tuple({crs.name: crs for crs in (CRS84, *catalogue.crs, *own)}.values())
-
-
-def named_crs(name: str, layer: Layer, catalogue: Catalogue, *, locator: str = "crs") -> Crs:
-    """Return the CRS that a URI, a CURIE (safe or not), a URN or the label `CRS84` names.
-
-    Raises:
-        UnsupportedCrs: It is neither offered nor the layer's own.
-    """
-    plain = name.removeprefix("[").removesuffix("]") if name[:1] + name[-1:] == "[]" else name
-    found = _URI.fullmatch(plain)
-    code = f"{found['authority']}:{found['code']}" if found else plain
-    if code.upper() in {"CRS84", "OGC:CRS84", "CRS:84"}:
-        return CRS84
-    try:
-        return requested_crs(code, layer, catalogue)
-    except UnsupportedCrs as error:
-        raise UnsupportedCrs(error.message, locator=locator) from error
 
 
 def box_of(given: str, crs: Crs, *, locator: str = "bbox") -> BBox:

@@ -4,7 +4,7 @@ import pytest
 
 from chronotile.core.model.crs import crs_of
 from chronotile.core.model.grid import BBox, Grid
-from chronotile.protocols.ogcapi.maps.drawing import grid_headers
+from chronotile.protocols.common.coverage_files import grid_headers
 
 
 def headers_of(crs: str, *edges: float) -> dict[str, str]:

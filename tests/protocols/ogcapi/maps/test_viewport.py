@@ -12,8 +12,8 @@ from pyproj import Geod
 from chronotile.core.errors import InvalidParameter, UnsupportedCrs
 from chronotile.core.model.crs import CRS84, crs_of, transformer
 from chronotile.core.model.grid import BBox
+from chronotile.protocols.common.query.axes import query_of
 from chronotile.protocols.ogcapi.maps.params import Viewport, box_to, data_box, metres_per_unit, parse_map
-from chronotile.protocols.ogcapi.subset import query_of
 from tests.protocols import served
 
 NDVI = "/ogcapi/collections/NDVI/map"

@@ -167,7 +167,7 @@ def _collection_entry(collection: Collection, layers: tuple[LayerEntry, ...], la
 
 def _layer_entry(name: str, layer: Layer, context: CapabilitiesContext, times: int) -> Iterator[LayerEntry]:
     """One entry, or none for data whose grid has no longitudes and latitudes."""
-    box = _geographic_box(layer.main_variable.grid)
+    box = geographic_box(layer.main_variable.grid)
     if box is not None:
         yield LayerEntry(
             layer=layer,
@@ -198,7 +198,8 @@ def _style_entries(name: str, layer: Layer, base: str) -> Iterator[StyleEntry]:
 
 
 @lru_cache(maxsize=4096)
-def _geographic_box(native: NativeGrid) -> BBox | None:
+def geographic_box(native: NativeGrid) -> BBox | None:
+    """Return the box of a grid in CRS84; `None` where it has no longitudes and latitudes."""
     try:
         return BBox(*(round(edge, DECIMALS) for edge in native.bbox_in(CRS84)))
     except InvalidParameter:

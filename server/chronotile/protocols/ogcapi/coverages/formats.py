@@ -1,25 +1,9 @@
-"""The formats in which coverages leave, and the job that writes those which are too large for a request."""
+"""The formats of coverages in OGC API, by names and media types."""
 
-import math
 from collections.abc import Mapping
 
-from starlette.requests import Request
-from starlette.responses import Response
-
-from chronotile.catalog.catalogue import Catalogue
 from chronotile.core.extras import has_extra
-from chronotile.core.model.collection import Layer
-from chronotile.core.model.coverage import CoverageRequest, Trim
-from chronotile.core.model.formats import COVERAGE_JSON_TYPE, MapFormat
-from chronotile.core.model.grid import BBox
-from chronotile.core.model.payload import TimeUsed
-from chronotile.http.bodies import BodyResponse, is_made_for_parts
-from chronotile.http.endpoint import JobOffer
-from chronotile.http.respond import caching, instants_text, is_compressible, known_etags
-from chronotile.jobs.processes.export import MOST_BYTES
-from chronotile.pipeline.coverage.deliver import COVERAGE_FORMATS, Conditions, CoverageDelivery
-from chronotile.protocols.common.job_offer import Json, bbox_input, crs_input, datetime_input, format_input, names_input
-from chronotile.protocols.ogcapi.maps.drawing import grid_headers
+from chronotile.pipeline.coverage.deliver import COVERAGE_FORMATS
 
 FORMATS: Mapping[str, str] = {name: each.media_type for name, each in COVERAGE_FORMATS.items()}
 """Media types by names; the first is for those who take anything."""
@@ -37,78 +21,3 @@ JSON, JSON_SCHEMA = "application/json", "application/schema+json"
 def lacking_formats() -> frozenset[str]:
     """Return the names of formats whose library is not installed."""
     return frozenset[str]() if has_extra("netcdf") else frozenset({"NetCDF"})
-
-
-# Files of coverages as HTTP answers.
-
-SHOWN = {
-    *(COVERAGE_JSON_TYPE, "application/vnd.cov+json", "application/json", "application/geo+json"),
-    *("text/csv", str(MapFormat.PNG)),
-}
-"""Media types that a browser can show; others it had better save."""
-
-
-def file_conditions(request: Request) -> Conditions:
-    """Return the part of a file that a request needs."""
-    return Conditions(known=known_etags(request), with_body=request.method != "HEAD", keep=is_made_for_parts(request))
-
-
-def respond_with_file(delivery: CoverageDelivery) -> Response:
-    """Return the answer that carries a file, or a part of it; 304 where the client holds it already."""
-    vary = "Accept, Accept-Encoding" if is_compressible(delivery.media_type) else "Accept"
-    headers = {"ETag": f'"{delivery.etag}"', "Vary": vary, **grid_headers(delivery.grid)}
-    headers |= caching(delivery.unreadable, is_open=delivery.is_open, left_out=delivery.left_out)
-    instants = tuple(reversed(delivery.times.instants))
-    if instants:
-        headers["Chronotile-Time"] = instants_text(TimeUsed(instants=instants))
-    if delivery.unchanged:
-        return Response(status_code=304, headers=headers)
-    shown = "inline" if delivery.media_type in SHOWN else "attachment"
-    headers["Content-Disposition"] = f'{shown}; filename="{delivery.file_name}"'
-    in_parts = delivery.is_cached_for_parts
-    return BodyResponse(delivery.body, media_type=delivery.media_type, headers=headers, in_parts=in_parts)
-
-
-# The job that writes a coverage which is too large for a request.
-
-OF_FORMATS = ("max_series_values", "max_features", "max_pixels")
-"""Limits of values, cells that are features, and pixels, in formats that the process does not write."""
-BYTES_A_VALUE = 8
-"""At most."""
-LIMITS: Mapping[str, float] = {"max_coverage_bytes": MOST_BYTES} | dict.fromkeys(OF_FORMATS, MOST_BYTES / BYTES_A_VALUE)
-
-
-def export_offer(request: CoverageRequest, name: str, catalogue: Catalogue) -> JobOffer | None:
-    """Return the job; `None` if the request is for cells of another size than the native one, or for cells in an area.
-
-    Args:
-        request: The coverage request, with its scale.
-        name: The process's name of the format.
-        catalogue: Of all served layers.
-
-    Raises:
-        UnsupportedCrs: No process accepts a CRS of the request.
-    """
-    is_resampled = request.crs is not None and request.resampling is not None
-    if request.scale is not None or request.area is not None or is_resampled or len(request.trims) > 1:
-        return None
-    layer = catalogue.layer(request.layers[0])
-    format_, notes = format_input("export", name, otherwise="GTiff")
-    inputs = {
-        "layer": names_input(request.layers),
-        **datetime_input(request.time),
-        **_box(request.trims, layer, catalogue),
-        **({} if request.crs is None else {"crs": crs_input(request.crs, layer, catalogue)}),
-        **format_,
-    }
-    return JobOffer(process="export", inputs=inputs, limits=LIMITS, notes=notes)
-
-
-def _box(trims: tuple[Trim, ...], layer: Layer, catalogue: Catalogue) -> Json:
-    """The box with the ends of the layer where it is open."""
-    if not trims:
-        return {}
-    (trim,) = trims
-    reach = layer.main_variable.grid.bbox_in(trim.crs)
-    box = BBox(*(own if math.isfinite(own) else end for own, end in zip(trim.box, reach, strict=True)))
-    return bbox_input(box, trim.crs, layer, catalogue)

@@ -11,19 +11,12 @@ from chronotile.core.model.collection import Layer, Resampling
 from chronotile.core.model.coverage import CoverageRequest, ScaleFactors, ScaleSize, Trim
 from chronotile.core.model.time.instants import ABSENT, TimeSelection
 from chronotile.protocols.common.openapi import enum_of
+from chronotile.protocols.common.query.axes import HORIZONTAL, Axis, by_axis, members_of, query_of
+from chronotile.protocols.common.query.crs import named_crs
 from chronotile.protocols.common.query.kvp import Kvp, integer
 from chronotile.protocols.common.query.parameter import F, Parameter, custom, datetime, names_of, number, text, whole
-from chronotile.protocols.ogcapi.crs import BBOX, BBOX_CRS, check_degrees, named_crs, requested_bbox
-from chronotile.protocols.ogcapi.subset import (
-    HORIZONTAL,
-    Axis,
-    Subset,
-    by_axis,
-    members_of,
-    named_fields,
-    query_of,
-    requested_subset,
-)
+from chronotile.protocols.ogcapi.crs import BBOX, BBOX_CRS, check_degrees, requested_bbox
+from chronotile.protocols.ogcapi.subset import Subset, named_fields, requested_subset
 
 PROPERTIES = text("properties", "Fields, separated by commas, in order; default: all")
 EXCLUDE_PROPERTIES = text("exclude-properties", "Fields that are left out")

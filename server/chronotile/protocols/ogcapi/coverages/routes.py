@@ -27,6 +27,7 @@ from chronotile.pipeline.coverage.source_coverage import coverage_bytes
 from chronotile.pipeline.encoders.coverage.cog import has_geo_tags
 from chronotile.pipeline.encoders.coverage.png import is_grey
 from chronotile.pipeline.services import Services
+from chronotile.protocols.common.coverage_files import export_offer, file_conditions, respond_with_file
 from chronotile.protocols.common.links import link
 from chronotile.protocols.common.localised_text import language_of
 from chronotile.protocols.common.openapi import (
@@ -52,16 +53,7 @@ from chronotile.protocols.ogcapi.block import (
     has_values,
 )
 from chronotile.protocols.ogcapi.coverages.documents import domain_set_document, range_type_document, schema_document
-from chronotile.protocols.ogcapi.coverages.formats import (
-    ALIASES,
-    FORMATS,
-    JSON,
-    JSON_SCHEMA,
-    export_offer,
-    file_conditions,
-    lacking_formats,
-    respond_with_file,
-)
+from chronotile.protocols.ogcapi.coverages.formats import ALIASES, FORMATS, JSON, JSON_SCHEMA, lacking_formats
 from chronotile.protocols.ogcapi.coverages.params import (
     OF_COVERAGE,
     SUBSET,

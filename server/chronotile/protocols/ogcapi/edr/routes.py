@@ -25,6 +25,7 @@ from chronotile.pipeline.series.fields import (
     resolve_areas,
     resolve_positions,
 )
+from chronotile.protocols.common.coverage_files import export_offer, file_conditions, respond_with_file
 from chronotile.protocols.common.extent import crossing_box, longitude_latitude_box
 from chronotile.protocols.common.job_offer import OF_SERIES, datetime_input, names_input, places_input
 from chronotile.protocols.common.localised_text import language_of
@@ -33,7 +34,6 @@ from chronotile.protocols.common.operation import Operation, segment
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import LANG, NO_EXAMPLES, F, Parameter, documents
 from chronotile.protocols.ogcapi.block import collection_in_path, describe, has_values
-from chronotile.protocols.ogcapi.coverages.formats import export_offer, file_conditions, respond_with_file
 from chronotile.protocols.ogcapi.edr import queries
 from chronotile.protocols.ogcapi.edr.data_request import (
     DataRequest,

@@ -22,9 +22,8 @@ from chronotile.core.errors import (
     UnknownStyle,
 )
 from chronotile.core.model.collection import Layer
-from chronotile.core.model.crs import Crs
 from chronotile.core.model.formats import GEOTIFF_TYPE, MapFormat
-from chronotile.core.model.grid import BBox, Grid
+from chronotile.core.model.grid import Grid
 from chronotile.core.model.payload import TimeUsed
 from chronotile.core.model.request import Backdrop, MapRequest
 from chronotile.core.model.style import Colour
@@ -34,18 +33,8 @@ from chronotile.protocols.common.openapi import PAIR, TEXT, TRUTH, list_of
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import LANG, F, Parameter, code, custom, datetime, text
 from chronotile.protocols.common.query.picture import DIFFERENCE, EXPRESSION, RAMP, RANGE, REDUCER
-from chronotile.protocols.common.query.place import in_axis_order
 from chronotile.protocols.ogcapi.negotiate_format import negotiate_format
 from chronotile.protocols.ogcapi.subset import Subset, requested_subset
-
-HALF_CIRCLE = 180.0
-
-
-def grid_headers(grid: Grid) -> dict[str, str]:
-    """Return `Content-Crs`, a bare URI as OGC's suite of Maps wants it, and `Content-Bbox` in its axis order."""
-    uri = grid.crs.uri
-    numbers = ",".join(_text(edge) for edge in in_axis_order(_turned(grid.bbox, grid.crs), grid.crs))
-    return {**({} if uri is None else {"Content-Crs": uri}), "Content-Bbox": numbers}
 
 
 def time_headers(time: TimeUsed) -> dict[str, str]:
@@ -54,16 +43,6 @@ def time_headers(time: TimeUsed) -> dict[str, str]:
         return {}
     newest, oldest = format_instant(time.instants[0]), format_instant(time.instants[-1])
     return {"Content-Datetime": newest if newest == oldest else f"{oldest}/{newest}"}
-
-
-def _turned(box: BBox, crs: Crs) -> BBox:
-    # Across the antimeridian the eastern edge is less than the western one, as in `bbox`.
-    goes_on = crs.is_geographic and box.xmin < HALF_CIRCLE < box.xmax and box.xmax - box.xmin < 2 * HALF_CIRCLE
-    return box._replace(xmax=box.xmax - 2 * HALF_CIRCLE) if goes_on else box
-
-
-def _text(edge: float) -> str:
-    return repr(edge).removesuffix(".0")
 
 
 # Errors of maps and map tiles in the words of their parameters.

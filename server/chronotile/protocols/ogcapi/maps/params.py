@@ -14,10 +14,11 @@ from chronotile.core.model.crs import CRS84, Crs, transformer
 from chronotile.core.model.grid import BBox, Grid, NativeGrid, box_in, box_of_all
 from chronotile.pipeline.tile_ranges import is_cylindrical
 from chronotile.protocols.common.openapi import NUMBER, PAIR, Json
+from chronotile.protocols.common.query.crs import named_crs
 from chronotile.protocols.common.query.kvp import Kvp, numbers
 from chronotile.protocols.common.query.parameter import Parameter, custom, names_of, number, text, whole
 from chronotile.protocols.common.query.place import as_xy
-from chronotile.protocols.ogcapi.crs import BBOX, BBOX_CRS, box_of, named_crs
+from chronotile.protocols.ogcapi.crs import BBOX, BBOX_CRS, box_of
 from chronotile.protocols.ogcapi.maps.drawing import OF_DRAWING, Drawing, drawing_of
 from chronotile.protocols.ogcapi.subset import Subset
 

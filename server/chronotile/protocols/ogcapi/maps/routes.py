@@ -15,10 +15,12 @@ from chronotile.core.model.grid import box_of_all
 from chronotile.core.model.time.instants import format_instant
 from chronotile.http.respond import respond
 from chronotile.http.run import services_of
+from chronotile.protocols.common.coverage_files import grid_headers
 from chronotile.protocols.common.links import link
 from chronotile.protocols.common.map_responses import draw_maps
 from chronotile.protocols.common.openapi import BINARY, TEXT, Examples, Json
 from chronotile.protocols.common.operation import Described
+from chronotile.protocols.common.query.axes import query_of
 from chronotile.protocols.common.query.parameter import format_of
 from chronotile.protocols.ogcapi.block import BuildingBlock, DocumentContext, describe, has_collections, segments_in
 from chronotile.protocols.ogcapi.maps.drawing import (
@@ -29,12 +31,10 @@ from chronotile.protocols.ogcapi.maps.drawing import (
     MEDIA_TYPES,
     SUBSET,
     SUBSET_CRS,
-    grid_headers,
     picture_fault,
     time_headers,
 )
 from chronotile.protocols.ogcapi.maps.params import PLACING, parse_map
-from chronotile.protocols.ogcapi.subset import query_of
 
 
 async def get_map(request: Request) -> Response:

@@ -9,11 +9,11 @@ from chronotile.core.model.crs import Crs
 from chronotile.core.model.grid import Grid
 from chronotile.core.model.places import PlaceTileRequest
 from chronotile.core.model.request import MapRequest
+from chronotile.protocols.common.query.crs import named_crs
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import LANG, F, names_of, text, whole
 from chronotile.protocols.common.query.picture import REV
 from chronotile.protocols.common.query.place import TileAddress, tile_address
-from chronotile.protocols.ogcapi.crs import named_crs
 from chronotile.protocols.ogcapi.maps.drawing import OF_DRAWING, Drawing, drawing_of
 from chronotile.protocols.ogcapi.negotiate_format import negotiate_format
 from chronotile.protocols.ogcapi.tiles.tilesets import (

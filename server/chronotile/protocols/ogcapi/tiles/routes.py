@@ -22,6 +22,7 @@ from chronotile.pipeline.maps.render import overlay_maps
 from chronotile.pipeline.place_tiles import overlay_place_tiles
 from chronotile.pipeline.services import Services
 from chronotile.pipeline.tile_ranges import native_matrix
+from chronotile.protocols.common.coverage_files import grid_headers
 from chronotile.protocols.common.links import link
 from chronotile.protocols.common.openapi import (
     ADDRESS,
@@ -39,6 +40,7 @@ from chronotile.protocols.common.openapi import (
     ref,
 )
 from chronotile.protocols.common.operation import Described, Operation, language
+from chronotile.protocols.common.query.axes import query_of
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import documents, format_of, names_of
 from chronotile.protocols.common.query.picture import REV, NamedState, settled
@@ -53,9 +55,8 @@ from chronotile.protocols.ogcapi.block import (
     respond_with,
     segments_in,
 )
-from chronotile.protocols.ogcapi.maps.drawing import grid_headers, picture_fault, time_headers
+from chronotile.protocols.ogcapi.maps.drawing import picture_fault, time_headers
 from chronotile.protocols.ogcapi.maps.routes import DRAWN, OF_PICTURES, ORIGINS, PICTURE_FORMAT, drawing
-from chronotile.protocols.ogcapi.subset import query_of
 from chronotile.protocols.ogcapi.tiles.params import (
     DOCUMENT_FORMATS,
     HEIGHT,

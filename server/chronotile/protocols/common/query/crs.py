@@ -1,0 +1,38 @@
+"""CRS as OGC's newer protocols spell them: URIs, URNs, CURIEs and labels."""
+
+import re
+
+from chronotile.catalog.catalogue import Catalogue
+from chronotile.core.errors import UnsupportedCrs
+from chronotile.core.model.collection import Layer
+from chronotile.core.model.crs import CRS84, Crs
+from chronotile.protocols.common.query.place import requested_crs
+
+_URI = re.compile(
+    r"(?:https?://www\.opengis\.net/def/crs/|urn:ogc:def:crs:)(?P<authority>[a-z]{2,10})[/:][0-9.]{0,10}[/:]"
+    r"(?P<code>[a-z0-9]{1,12})",
+    re.ASCII | re.IGNORECASE,
+)
+
+
+def accepted_crs(layer: Layer, catalogue: Catalogue) -> tuple[Crs, ...]:
+    """Return the CRS in which a layer is answered: CRS84, those offered, its own and those of its scenes."""
+    own = layer.main_variable.own_crs
+    return tuple({crs.name: crs for crs in (CRS84, *catalogue.crs, *own)}.values())
+
+
+def named_crs(name: str, layer: Layer, catalogue: Catalogue, *, locator: str = "crs") -> Crs:
+    """Return the CRS that a URI, a CURIE (safe or not), a URN or the label `CRS84` names.
+
+    Raises:
+        UnsupportedCrs: It is neither offered nor the layer's own.
+    """
+    plain = name.removeprefix("[").removesuffix("]") if name[:1] + name[-1:] == "[]" else name
+    found = _URI.fullmatch(plain)
+    code = f"{found['authority']}:{found['code']}" if found else plain
+    if code.upper() in {"CRS84", "OGC:CRS84", "CRS:84"}:
+        return CRS84
+    try:
+        return requested_crs(code, layer, catalogue)
+    except UnsupportedCrs as error:
+        raise UnsupportedCrs(error.message, locator=locator) from error

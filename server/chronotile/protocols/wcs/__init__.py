@@ -1,0 +1,1 @@
+"""OGC Web Coverage Service."""

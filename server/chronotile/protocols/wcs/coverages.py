@@ -1,0 +1,89 @@
+"""The coverages of WCS: the collections of OGC API that have values, under ids that XML allows."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from chronotile.catalog.catalogue import Catalogue
+from chronotile.catalog.offered import Offered, offered_collection, offered_collections
+from chronotile.core.errors import UnknownCollection
+from chronotile.core.model.collection import Layer
+from chronotile.core.model.coverage import CoverageRequest
+from chronotile.core.model.crs import CRS84, Crs
+from chronotile.core.model.grid import Grid
+from chronotile.core.model.time.instants import InstantArray
+from chronotile.pipeline.coverage.grid import place_of
+from chronotile.pipeline.mosaics import coverage_lattice, framed
+from chronotile.pipeline.services import Services
+
+# Names in XML: ids of coverages and names of fields are NCNames (GML 3.2.1 §7.2.4.5, SWE Common 2.0 §8.3).
+
+_NOT_NAME = re.compile(r"[^A-Za-z0-9._-]|^[0-9.-]|_(?=x[0-9A-F]{4,6}_)")
+_ESCAPED = re.compile(r"_x([0-9A-F]{4,6})_")
+
+
+def xml_name(name: str) -> str:
+    """Return a name in which `_xHHHH_` stands for each character that an XML name cannot have, by its code."""
+    return _NOT_NAME.sub(lambda found: f"_x{ord(found[0]):04X}_", name)
+
+
+def plain_name(name: str) -> str:
+    """Return what `xml_name` makes into this."""
+    return _ESCAPED.sub(lambda found: chr(min(int(found[1], 16), 0x10FFFF)), name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WcsCoverage:
+    """A coverage that WCS offers."""
+
+    id: str
+    """An NCName."""
+    offered: Offered
+
+    @property
+    def fields(self) -> Mapping[str, Layer]:
+        """Layers by the NCNames of their variables; at least one, all on one grid."""
+        return {xml_name(name): layer for name, layer in self.offered.fields.items()}
+
+    @property
+    def layer(self) -> Layer:
+        """The first of the fields."""
+        return self.offered.main_field
+
+    @property
+    def crs(self) -> Crs:
+        """The native CRS; CRS84 where no authority names that of the data."""
+        own = self.layer.main_variable.grid.crs
+        return CRS84 if own.uri is None else own
+
+    @property
+    def instants(self) -> InstantArray:
+        """(time,): those that any field has, ascending; empty without time."""
+        return np.unique(np.concatenate([layer.times.instants for layer in self.offered.fields.values()]))
+
+    def grid(self, services: Services) -> Grid:
+        """Return the cells of the whole, in the native CRS."""
+        on_lattice = framed([self.layer], services, coverage_lattice(self.layer, services, self.crs))
+        request = CoverageRequest(layers=(self.layer.id,), crs=self.crs)
+        return place_of(request, on_lattice.layers[0].main_variable.grid).grid
+
+
+def offered_coverages(catalogue: Catalogue) -> Iterator[WcsCoverage]:
+    """Return all, in the order of OGC API's collections."""
+    for offered in offered_collections(catalogue):
+        if offered.has_values:
+            yield WcsCoverage(id=xml_name(offered.id), offered=offered)
+
+
+def coverage_of(catalogue: Catalogue, name: str) -> WcsCoverage:
+    """Return the coverage of an id, or of an alias.
+
+    Raises:
+        UnknownCollection: There is none.
+    """
+    offered = offered_collection(catalogue, plain_name(name))
+    if not offered.has_values:
+        raise UnknownCollection(f"{name} is no coverage: it has colours, not values", locator="coverageId")
+    return WcsCoverage(id=xml_name(offered.id), offered=offered)

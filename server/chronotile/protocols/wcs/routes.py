@@ -1,0 +1,108 @@
+"""The endpoint of WCS: one path for all versions, the version and the operation are parameters."""
+
+import re
+
+from lxml import etree
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from chronotile.core.errors import MAX_SHOWN, ChronotileError, InvalidParameter, VersionNegotiationFailed
+from chronotile.core.xml_text import MAX_BYTES, parse_xml
+from chronotile.http.endpoint import FORM, body_of, endpoint, pairs_of
+from chronotile.protocols.common.query.kvp import last_of_each
+from chronotile.protocols.wcs.faults import refusal
+from chronotile.protocols.wcs.v2.operations import WCS_2
+from chronotile.protocols.wcs.version import Pairs, Version
+
+PATH = "/wcs"
+VERSIONS: tuple[Version, ...] = (WCS_2,)
+"""The preferred one first."""
+SPOKEN = "chronotile.wcs_version"
+"""Where a request keeps the version in which it is answered."""
+_NUMBERS = re.compile(r"\d{1,3}(\.\d{1,3}){0,2}", re.ASCII)
+
+
+async def answer(request: Request) -> Response:
+    """Return what REQUEST requests, in the version that suits the client."""
+    request.scope[SPOKEN] = VERSIONS[0]
+    pairs = await _pairs(request)
+    version = request.scope[SPOKEN] = _spoken_version(pairs)
+    service = last_of_each(pairs).required("SERVICE", accepted="WCS")
+    if service.upper() != "WCS":
+        raise InvalidParameter(f"SERVICE is WCS, got {service[:MAX_SHOWN]!r}", locator="service")
+    return await version.answer(request, pairs)
+
+
+async def _pairs(request: Request) -> Pairs:
+    """The parameters, in key-value pairs, or of the document in the body as if they were such.
+
+    Raises:
+        InvalidParameter: The body is neither.
+    """
+    media_type = request.headers.get("content-type", FORM).partition(";")[0].strip().lower()
+    if request.method != "POST" or media_type == FORM:
+        return await pairs_of(request)
+    try:
+        root = parse_xml(await body_of(request, at_most=MAX_BYTES), what="the body")
+    except InvalidParameter as error:
+        raise refusal("InvalidEncodingSyntax", error.message, locator="request") from error
+    namespace = etree.QName(root).namespace
+    version = next((each for each in VERSIONS if each.namespace == namespace), None)
+    if version is None:
+        accepted = ", ".join(each.namespace for each in VERSIONS)
+        message = f"the root of the body is in the namespace {str(namespace)[:MAX_SHOWN]!r}; accepted are {accepted}"
+        raise refusal("InvalidEncodingSyntax", message, locator="request")
+    request.scope[SPOKEN] = version
+    return version.pairs_of_xml(root)
+
+
+def _spoken_version(pairs: Pairs) -> Version:
+    """The version of a request (OGC 09-110r4 §8.2, OWS Common 2.0 §7.3.2; of GetCapabilities OGC 03-065r6 §6.2.4 too).
+
+    Raises:
+        VersionNegotiationFailed: None of AcceptVersions is spoken.
+        ChronotileError: VERSION is missing or not spoken, of an operation other than GetCapabilities.
+    """
+    query = last_of_each(pairs)
+    by_number = {number: version for version in VERSIONS for number in version.numbers}
+    given, accepted = query.optional("VERSION"), query.optional("ACCEPTVERSIONS")
+    if (query.optional("REQUEST") or "").lower() != "getcapabilities":
+        number = query.required("VERSION", accepted=", ".join(by_number))
+        if number not in by_number:
+            message = f"VERSION is one of {', '.join(by_number)}, got {number[:MAX_SHOWN]!r}"
+            raise InvalidParameter(message, locator="version")
+        return by_number[number]
+    if given is not None:
+        return by_number.get(given) or _not_higher(given)
+    if accepted is None:
+        return VERSIONS[0]
+    listed = [number.strip() for number in accepted.split(",")]
+    found = next((by_number[number] for number in listed if number in by_number), None)
+    if found is None:
+        message = f"ACCEPTVERSIONS {accepted[:MAX_SHOWN]!r} names none of {', '.join(by_number)}"
+        raise VersionNegotiationFailed(message, locator="AcceptVersions")
+    return found
+
+
+def _not_higher(given: str) -> Version:
+    """The highest version that is not higher than one that is not spoken, else the lowest."""
+    asked = _number(given) if _NUMBERS.fullmatch(given) else _number(VERSIONS[0].numbers[0])
+    lower = [each for each in VERSIONS if _number(each.numbers[0]) <= asked]
+    return max(lower, key=_order, default=min(VERSIONS, key=_order))
+
+
+def _order(version: Version) -> list[int]:
+    return _number(version.numbers[0])
+
+
+def _number(text: str) -> list[int]:
+    return [int(part) for part in text.split(".")]
+
+
+def _fault(error: ChronotileError, request: Request) -> Response:
+    spoken: Version = request.scope.get(SPOKEN, VERSIONS[0])
+    return spoken.fault(error, request)
+
+
+routes = (Route(PATH, endpoint(answer, _fault), methods=["GET", "POST"]),)
