@@ -1,5 +1,6 @@
-"""XML of strangers: what is too large, too deep or has a document type is refused before it becomes a tree."""
+"""XML: that of strangers, of which what is too large or deep is refused before it becomes a tree, and text for ours."""
 
+import re
 from xml.parsers import expat
 
 from lxml import etree
@@ -74,3 +75,27 @@ def local_name(element: etree._Element) -> str:
     """Return the name of an element without its namespace."""
     name: str = etree.QName(element).localname
     return name
+
+
+# Text that XML can hold.
+
+_NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""Whatever XML 1.0 §2.2 does not count as a character."""
+_NOT_NAME = re.compile(r"[^A-Za-z0-9._-]|^[0-9.-]|_(?=x[0-9A-F]{4,6}_)")
+_ESCAPED = re.compile(r"_x([0-9A-F]{4,6})_")
+_LAST_CHARACTER = 0x10FFFF
+
+
+def xml_characters(text: str) -> str:
+    """Return a text without what XML cannot hold."""
+    return _NOT_XML.sub("", text)
+
+
+def xml_name(name: str) -> str:
+    """Return a name as an NCName: `_xHHHH_` stands for each character that one cannot have there, by its code."""
+    return _NOT_NAME.sub(lambda found: f"_x{ord(found[0]):04X}_", name)
+
+
+def plain_name(name: str) -> str:
+    """Return what `xml_name` makes into this."""
+    return _ESCAPED.sub(lambda found: chr(min(int(found[1], 16), _LAST_CHARACTER)), name)

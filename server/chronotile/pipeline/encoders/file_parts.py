@@ -369,6 +369,40 @@ class Whole:
         self._body = b""
 
 
+class Joined:
+    """Bodies one after another, as one."""
+
+    def __init__(self, bodies: Sequence[SizedBody]) -> None:
+        self._bodies = tuple(bodies)
+
+    @property
+    def size(self) -> int:
+        """In bytes."""
+        return sum(body.size for body in self._bodies)
+
+    def iter_bytes(self) -> Iterator[bytes]:
+        """Give all, at most a MiB at a time."""
+        return self.part(0, self.size)
+
+    def part(self, start: int, stop: int) -> Iterator[bytes]:
+        """Give bytes from `start` up to `stop`, at most a MiB at a time."""
+        begin = 0
+        for body in self._bodies:
+            first, last = max(0, start - begin), min(body.size, stop - begin)
+            if first < last:
+                yield from body.part(first, last)
+            begin += body.size
+
+    def checksum(self) -> str:
+        """Return a short text of the bytes of all."""
+        return _crc(self)
+
+    def close(self) -> None:
+        """Let them go."""
+        for body in self._bodies:
+            body.close()
+
+
 class Streamed:
     """A body that is made while it is sent. The first part is made at once, so that early errors are reported."""
 

@@ -8,9 +8,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from jinja2.ext import Extension
 from markupsafe import Markup
 
-_NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""Whatever XML 1.0 §2.2 does not count as a character."""
-
+from chronotile.core.xml_text import xml_characters
 
 _INDENTATION = re.compile(r"^ +", re.MULTILINE)
 
@@ -47,5 +45,5 @@ def _written(value: object) -> object:
     if isinstance(value, float):
         return np.format_float_positional(value, trim="-")
     if isinstance(value, str) and not isinstance(value, Markup):
-        return _NOT_XML.sub("", value)
+        return xml_characters(value)
     return value

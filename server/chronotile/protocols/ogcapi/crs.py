@@ -1,14 +1,12 @@
 """Boxes of OGC API in the axis order of their CRS."""
 
-import math
-
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.core.errors import MAX_SHOWN, InvalidParameter
 from chronotile.core.model.collection import Layer
 from chronotile.core.model.crs import CRS84, Crs
 from chronotile.core.model.grid import BBox
 from chronotile.protocols.common.openapi import BOX
-from chronotile.protocols.common.query.crs import named_crs
+from chronotile.protocols.common.query.crs import check_degrees, named_crs
 from chronotile.protocols.common.query.kvp import Kvp, number
 from chronotile.protocols.common.query.parameter import Parameter, text
 from chronotile.protocols.common.query.place import as_xy
@@ -70,21 +68,3 @@ def box_in_degrees(query: Kvp, parameter: Parameter[str]) -> BBox | None:
     box = box_of(given, CRS84)
     check_degrees(box, CRS84, locator=parameter.name)
     return box
-
-
-def check_degrees(box: BBox, crs: Crs, *, locator: str) -> None:
-    """Make sure that a box in a geographic CRS has edges that are degrees, or open.
-
-    Raises:
-        InvalidParameter: One is more.
-    """
-    if not crs.is_geographic:
-        return
-    for name, edges, most in (("longitude", box[::2], 360), ("latitude", box[1::2], 90)):
-        wrong = [edge for edge in edges if math.isfinite(edge) and abs(edge) > most]
-        if wrong:
-            raise InvalidParameter(
-                f"{locator} has a {name} of {wrong[0]:g}; they go from -{most} to {most} degrees, in the axis order of "
-                f"{crs.name[:MAX_SHOWN]}",
-                locator=locator,
-            )

@@ -1,6 +1,5 @@
 """The coverages of WCS: the collections of OGC API that have values, under ids that XML allows."""
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -14,24 +13,10 @@ from chronotile.core.model.coverage import CoverageRequest
 from chronotile.core.model.crs import CRS84, Crs
 from chronotile.core.model.grid import Grid
 from chronotile.core.model.time.instants import InstantArray
+from chronotile.core.xml_text import plain_name, xml_name
 from chronotile.pipeline.coverage.grid import place_of
 from chronotile.pipeline.mosaics import coverage_lattice, framed
 from chronotile.pipeline.services import Services
-
-# Names in XML: ids of coverages and names of fields are NCNames (GML 3.2.1 §7.2.4.5, SWE Common 2.0 §8.3).
-
-_NOT_NAME = re.compile(r"[^A-Za-z0-9._-]|^[0-9.-]|_(?=x[0-9A-F]{4,6}_)")
-_ESCAPED = re.compile(r"_x([0-9A-F]{4,6})_")
-
-
-def xml_name(name: str) -> str:
-    """Return a name in which `_xHHHH_` stands for each character that an XML name cannot have, by its code."""
-    return _NOT_NAME.sub(lambda found: f"_x{ord(found[0]):04X}_", name)
-
-
-def plain_name(name: str) -> str:
-    """Return what `xml_name` makes into this."""
-    return _ESCAPED.sub(lambda found: chr(min(int(found[1], 16), 0x10FFFF)), name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,10 +48,15 @@ class WcsCoverage:
         """(time,): those that any field has, ascending; empty without time."""
         return np.unique(np.concatenate([layer.times.instants for layer in self.offered.fields.values()]))
 
-    def grid(self, services: Services) -> Grid:
-        """Return the cells of the whole, in the native CRS."""
-        on_lattice = framed([self.layer], services, coverage_lattice(self.layer, services, self.crs))
-        request = CoverageRequest(layers=(self.layer.id,), crs=self.crs)
+    @property
+    def has_time(self) -> bool:
+        """Whether there is an axis `time`."""
+        return any(len(layer.times) for layer in self.offered.fields.values())
+
+    def grid(self, services: Services, request: CoverageRequest | None = None) -> Grid:
+        """Return the cells of what is requested; without a request of the whole, in the native CRS."""
+        request = request or CoverageRequest(layers=(self.layer.id,), crs=self.crs)
+        on_lattice = framed([self.layer], services, coverage_lattice(self.layer, services, request.crs))
         return place_of(request, on_lattice.layers[0].main_variable.grid).grid
 
 

@@ -1,10 +1,11 @@
-"""Axes of coverages in requests: their names, and lists such as `Lat(40:50),Lon(10:20)`."""
+"""How requests for coverages name axes and interpolations, and lists such as `Lat(40:50),Lon(10:20)`."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Literal, NamedTuple
 
 from chronotile.core.errors import MAX_SHOWN, InvalidParameter
+from chronotile.core.model.collection import Resampling
 from chronotile.protocols.common.query.kvp import Kvp
 
 Axis = Literal["x", "y", "time"]
@@ -91,3 +92,13 @@ def query_of(pairs: Iterable[tuple[str, str]]) -> Kvp:
     subsets = [value for name, value in listed if name.lower() == "subset" and value.strip()]
     others = [(name, value) for name, value in listed if name.lower() != "subset"]
     return Kvp([*others, ("subset", ",".join(subsets))] if subsets else others)
+
+
+INTERPOLATIONS: Mapping[str, Resampling] = {
+    "nearest": "nearest",
+    "nearest-neighbor": "nearest",
+    "nearest-neighbour": "nearest",
+    "bilinear": "bilinear",
+    "linear": "bilinear",
+}
+INTERPOLATION_URI = "http://www.opengis.net/def/interpolation/OGC/1/"

@@ -1,11 +1,13 @@
 """CRS as OGC's newer protocols spell them: URIs, URNs, CURIEs and labels."""
 
+import math
 import re
 
 from chronotile.catalog.catalogue import Catalogue
-from chronotile.core.errors import UnsupportedCrs
+from chronotile.core.errors import MAX_SHOWN, InvalidParameter, UnsupportedCrs
 from chronotile.core.model.collection import Layer
 from chronotile.core.model.crs import CRS84, Crs
+from chronotile.core.model.grid import BBox
 from chronotile.protocols.common.query.place import requested_crs
 
 _URI = re.compile(
@@ -36,3 +38,21 @@ def named_crs(name: str, layer: Layer, catalogue: Catalogue, *, locator: str = "
         return requested_crs(code, layer, catalogue)
     except UnsupportedCrs as error:
         raise UnsupportedCrs(error.message, locator=locator) from error
+
+
+def check_degrees(box: BBox, crs: Crs, *, locator: str) -> None:
+    """Make sure that a box in a geographic CRS has edges that are degrees, or open.
+
+    Raises:
+        InvalidParameter: One is more.
+    """
+    if not crs.is_geographic:
+        return
+    for name, edges, most in (("longitude", box[::2], 360), ("latitude", box[1::2], 90)):
+        wrong = [edge for edge in edges if math.isfinite(edge) and abs(edge) > most]
+        if wrong:
+            raise InvalidParameter(
+                f"{locator} has a {name} of {wrong[0]:g}; they go from -{most} to {most} degrees, in the axis order of "
+                f"{crs.name[:MAX_SHOWN]}",
+                locator=locator,
+            )

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal, get_args
 
 from chronotile.catalog.catalogue import Catalogue
@@ -9,7 +10,6 @@ from chronotile.core.errors import (
     MAX_SHOWN,
     ChronotileError,
     InvalidParameter,
-    InvalidUpdateSequence,
     MissingParameter,
     UnsupportedFormat,
     VersionNegotiationFailed,
@@ -23,7 +23,8 @@ from chronotile.core.model.time.parser import parse_time
 from chronotile.http.respond import parse_weights
 from chronotile.pipeline.services import Services
 from chronotile.pipeline.tile_ranges import box_in_set, check_in_range, shown_matrices, shown_range
-from chronotile.protocols.common.capabilities.layer_entries import sequence_order, urn
+from chronotile.protocols.common.capabilities.layer_entries import urn
+from chronotile.protocols.common.capabilities.sections import named_sections, needs_sections
 from chronotile.protocols.common.capabilities.time_extent import stand_in_default
 from chronotile.protocols.common.openapi import enum_of
 from chronotile.protocols.common.query.kvp import Kvp
@@ -51,25 +52,12 @@ def _accepted_versions(given: str) -> str:
     return VERSION
 
 
-def _sections(given: str) -> frozenset[Section]:
-    known: dict[str, frozenset[Section]] = {name.lower(): frozenset((name,)) for name in SECTIONS}
-    known["all"] = frozenset(SECTIONS)
-    names = [name.strip() for name in given.split(",")]
-    for name in names:
-        if name.lower() not in known:
-            raise InvalidParameter(
-                f"section {name[:MAX_SHOWN]!r} is not known; accepted are All, {', '.join(SECTIONS)}",
-                locator="sections",
-            )
-    return frozenset[Section]().union(*(known[name.lower()] for name in names))
-
-
 REQUEST = keyword("request", "The operation", {each: each for each in OPERATIONS})
 VERSION_NAME = custom("version", "The version", _version, schema=enum_of([VERSION]), default=VERSION)
 ACCEPTED_VERSIONS = custom("AcceptVersions", "Versions that the client takes", _accepted_versions, default=VERSION)
 UPDATE_SEQUENCE = text("updateSequence", "That of the capabilities which the client holds")
 SECTION_NAMES: Parameter[frozenset[Section]] = custom(
-    "sections", "Parts of the capabilities", _sections, schema=enum_of([*SECTIONS, "All"])
+    "sections", "Parts of the capabilities", partial(named_sections, known=SECTIONS), schema=enum_of([*SECTIONS, "All"])
 )
 LAYER = text("layer", "Id or alias of a layer")
 STYLE = text("style", "A style of the layer; empty for its first")
@@ -133,12 +121,8 @@ def sections(query: Kvp, *, sequence: str | None = None) -> frozenset[Section]:
         ChronotileError: No accepted version is spoken, a section is unknown, or the client holds a later document.
     """
     ACCEPTED_VERSIONS.of(query)
-    held = UPDATE_SEQUENCE.given(query)
-    order = -1 if sequence is None or held is None else sequence_order(held, sequence)
-    if held is not None and order > 0:
-        raise InvalidUpdateSequence(f"updateSequence {held[:MAX_SHOWN]!r} is later than the current {sequence}")
     found = SECTION_NAMES.of(query) if SECTION_NAMES.name in query else frozenset(SECTIONS)
-    return found if order < 0 else frozenset()
+    return found if needs_sections(UPDATE_SEQUENCE.given(query), sequence) else frozenset()
 
 
 def check_accepted(header: str) -> None:

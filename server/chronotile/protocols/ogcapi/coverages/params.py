@@ -11,11 +11,19 @@ from chronotile.core.model.collection import Layer, Resampling
 from chronotile.core.model.coverage import CoverageRequest, ScaleFactors, ScaleSize, Trim
 from chronotile.core.model.time.instants import ABSENT, TimeSelection
 from chronotile.protocols.common.openapi import enum_of
-from chronotile.protocols.common.query.axes import HORIZONTAL, Axis, by_axis, members_of, query_of
-from chronotile.protocols.common.query.crs import named_crs
+from chronotile.protocols.common.query.axes import (
+    HORIZONTAL,
+    INTERPOLATION_URI,
+    INTERPOLATIONS,
+    Axis,
+    by_axis,
+    members_of,
+    query_of,
+)
+from chronotile.protocols.common.query.crs import check_degrees, named_crs
 from chronotile.protocols.common.query.kvp import Kvp, integer
 from chronotile.protocols.common.query.parameter import F, Parameter, custom, datetime, names_of, number, text, whole
-from chronotile.protocols.ogcapi.crs import BBOX, BBOX_CRS, check_degrees, requested_bbox
+from chronotile.protocols.ogcapi.crs import BBOX, BBOX_CRS, requested_bbox
 from chronotile.protocols.ogcapi.subset import Subset, named_fields, requested_subset
 
 PROPERTIES = text("properties", "Fields, separated by commas, in order; default: all")
@@ -163,14 +171,6 @@ def _cells(given: str) -> int:
 
 OLDER_NAMES: Mapping[str, str] = {"scalefactor": "scale-factor", "scaleaxes": "scale-axes", "scalesize": "scale-size"}
 """What earlier drafts call parameters, and GDAL's driver still does."""
-INTERPOLATIONS: Mapping[str, Resampling] = {
-    "nearest": "nearest",
-    "nearest-neighbor": "nearest",
-    "nearest-neighbour": "nearest",
-    "bilinear": "bilinear",
-    "linear": "bilinear",
-}
-INTERPOLATION_URI = "http://www.opengis.net/def/interpolation/OGC/1/"
 
 
 def _resampling(given: str) -> Resampling:

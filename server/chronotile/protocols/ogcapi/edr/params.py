@@ -19,10 +19,10 @@ from chronotile.core.model.geometry.geojson import GeometryRules, area_of
 from chronotile.core.model.request import AreasRequest, Point, PositionsRequest, place_in_degrees
 from chronotile.pipeline.coverage.grid import place_of
 from chronotile.pipeline.services import Services
-from chronotile.protocols.common.query.crs import named_crs
+from chronotile.protocols.common.query.crs import check_degrees, named_crs
 from chronotile.protocols.common.query.kvp import Kvp, choice
 from chronotile.protocols.common.query.parameter import Parameter, names_of
-from chronotile.protocols.ogcapi.crs import box_of, check_degrees
+from chronotile.protocols.ogcapi.crs import box_of
 from chronotile.protocols.ogcapi.edr import queries
 from chronotile.protocols.ogcapi.subset import named_fields
 
