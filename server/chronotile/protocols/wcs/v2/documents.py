@@ -125,7 +125,7 @@ def descriptions(coverages: Sequence[WcsCoverage], services: Services) -> bytes:
             gml.coverage_function(domain),
             gml.domain_set(domain, coverage.id),
             gml.range_type(coverage_field(layer) for layer in coverage.fields.values()),
-            wcs.ServiceParameters(wcs.CoverageSubtype(f"gmlcov:{domain.subtype}"), wcs.nativeFormat(NATIVE)),
+            wcs.ServiceParameters(wcs.CoverageSubtype(domain.subtype), wcs.nativeFormat(NATIVE)),
             gml.id_of(coverage.id),
         )
         document.append(description)

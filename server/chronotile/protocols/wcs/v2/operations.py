@@ -1,5 +1,6 @@
 """The operations of WCS 2.0.1 (OGC 09-110r4)."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
@@ -37,12 +38,14 @@ from chronotile.protocols.wcs.version import Pairs, Version
 
 PATH = "/wcs"
 MAX_IDS = 1000
+NUMBERED_SUBSET = re.compile(r"subset\d{1,2}", re.ASCII | re.IGNORECASE)
+"""How GDAL's driver calls those of axes beside the two that it draws."""
 SMALLER = "request a smaller part, or image/tiff or application/netcdf"
 
 
 async def answer(request: Request, pairs: Pairs) -> Response:
     """Return what REQUEST requests."""
-    query = query_of(pairs)
+    query = query_of(("subset" if NUMBERED_SUBSET.fullmatch(name) else name, value) for name, value in pairs)
     operation = query.required("REQUEST", accepted=", ".join(OPERATIONS))
     handler = OPERATIONS.get(operation.lower())
     if handler is None:
