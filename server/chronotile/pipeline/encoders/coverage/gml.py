@@ -316,4 +316,4 @@ def _numbers(values: Iterable[float]) -> str:
 
 
 def _number(value: float) -> str:
-    return np.format_float_positional(value + 0.0, trim="-")  # never -0
+    return str(int(value)) if float(value).is_integer() else np.format_float_positional(value, trim="-")

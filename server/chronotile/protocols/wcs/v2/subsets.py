@@ -21,8 +21,10 @@ from chronotile.protocols.wcs.faults import refusal
 
 LOCATOR = "subset"
 OPEN = "*"
-_SECONDS = re.compile(r"-?\d{1,15}(\.\d{1,9})?", re.ASCII)
+_SECONDS = re.compile(r"-?\d{1,10}(\.\d{1,9})?", re.ASCII)
 """Coordinates of the axis `time`; of four digits alone it is a year."""
+MOST_SECONDS = 9_200_000_000
+"""Before the end of the years that are served."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +129,7 @@ def _times(ends: Iterable[str], member: Member) -> TimeSelection:
 def _time_text(end: str) -> str:
     """A time as it is written, of which a plain number is seconds since 1970, the coordinate in documents."""
     plain = end.strip('"').strip()
-    if plain != end or len(plain) == 4 or _SECONDS.fullmatch(plain) is None:
+    if plain != end or len(plain) == 4 or _SECONDS.fullmatch(plain) is None or abs(float(plain)) > MOST_SECONDS:
         return plain or "-"
     return format_instant(np.datetime64(round(float(plain) * 1e9), "ns"))
 
