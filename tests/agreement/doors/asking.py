@@ -1,5 +1,6 @@
 """What a client requests of a server, by door: each compares its answer with the made values."""
 
+import email
 import io
 import json
 from collections.abc import Callable
@@ -204,6 +205,32 @@ READ: dict[str, Callable[[bytes, str, Path], None]] = {
 }
 
 
+def wcs_2(site: Site, kind: str) -> None:
+    query = f"VERSION=2.0.1&REQUEST=GetCoverage&COVERAGEID={kind}&FORMAT=image/tiff&OUTPUTCRS={UTM}"
+    _geotiff(taken(site.client.get(f"/wcs?SERVICE=WCS&{query}")).content, kind, site.scratch)
+
+
+def wcs_1_1(site: Site, kind: str) -> None:
+    centres = "500005,5649705,500395,5649995,urn:ogc:def:crs:EPSG::32631"
+    grid = "GRIDBASECRS=urn:ogc:def:crs:EPSG::32631&GRIDORIGIN=500005,5649995&GRIDOFFSETS=10,-10"
+    query = f"VERSION=1.1.1&REQUEST=GetCoverage&IDENTIFIER={kind}&BOUNDINGBOX={centres}&{grid}&FORMAT=image/tiff"
+    answer = taken(site.client.get(f"/wcs?SERVICE=WCS&{query}&TIMESEQUENCE={DAY}"))
+    head = f"Content-Type: {answer.headers['Content-Type']}\r\n\r\n".encode()
+    _manifest, file = email.message_from_bytes(head + answer.content).get_payload()
+    _one_date(file.get_payload(decode=True), kind)
+
+
+def wcs_1_0(site: Site, kind: str) -> None:
+    query = f"VERSION=1.0.0&REQUEST=GetCoverage&COVERAGE={kind}&CRS=EPSG:32631&BBOX={WMS_BOX}&WIDTH=40&HEIGHT=30"
+    answer = taken(site.client.get(f"/wcs?SERVICE=WCS&{query}&FORMAT=GeoTIFF&TIME={DAY}"))
+    _one_date(answer.content, kind)
+
+
+def _one_date(body: bytes, kind: str) -> None:
+    with rasterio.open(io.BytesIO(body)) as file:
+        close(at_cells(file), values_of(kind)[DATE : DATE + 1])
+
+
 def stac(site: Site, kind: str) -> None:
     document = taken(site.client.get(f"/stac/collections/c-{kind}/items?limit=100")).json()
     days = {feature["properties"]["datetime"][:10] for feature in document["features"]}
@@ -233,6 +260,9 @@ ASKED: dict[str, Callable[[Site, str], None]] = {
     "edr": edr,
     "zarr": zarr,
     **{f"coverage {form}": coverage(form) for form in READ},
+    "WCS 2.0.1": wcs_2,
+    "WCS 1.1.1": wcs_1_1,
+    "WCS 1.0.0": wcs_1_0,
     "stac": stac,
     "odata": odata,
     "products": products,

@@ -46,6 +46,7 @@ OF_PATHS = {
     "odata": {"odata"},
     "products": {"products"},
     "edr": {"ogcapi"},
+    "WCS 2.0.1": {"wcs"},
     "cog": {"cog"},
 }
 """By door: first parts of the paths of the server that lead to pixels or items."""
