@@ -4,6 +4,7 @@
 """
 
 MAP = "SERVICE=WMS&VERSION=1.3.0&STYLES=&CRS=CRS:84&BBOX=3,50,7,51&WIDTH=40&HEIGHT=30&FORMAT=image/png"
+BOX = "CRS=EPSG:4326&BBOX=3,50,7,51&WIDTH=40&HEIGHT=30"
 TILE = "SERVICE=WMTS&REQUEST=GetTile&VERSION=1.0.0&STYLE=&FORMAT=image/png&TILEMATRIXSET=WebMercatorQuad"
 
 OF_ALL = (
@@ -43,6 +44,8 @@ OF_ALL = (
     *("/products", "/odata/v1", "/odata/v1/$metadata", "/odata/v1/Products?$count=true&$top=2", "/odata/v1/Attributes"),
     *("/odata/v1/Products/$count", "/odata/v1/Products?$orderby=ContentDate/Start desc&$top=3&$expand=Attributes"),
     *("/wms?SERVICE=WMS&REQUEST=GetCapabilities", "/wmts?SERVICE=WMTS&REQUEST=GetCapabilities", "/wmts/1.0.0/"),
+    *(f"/wcs?SERVICE=WCS&VERSION={version}&REQUEST=GetCapabilities" for version in ("2.0.1", "1.1.1", "1.0.0")),
+    *(f"/wcs?SERVICE=WCS&VERSION={version}&REQUEST=DescribeCoverage" for version in ("1.1.1", "1.0.0")),
     *("/timeseries/v1.0/ts", "/timeseries/v1.1/ts", "/timeseries/v1.1/ts/", "/metrics", "/cog/info?url=a", "/nothing"),
     *("/usage", "/usage?f=csv", "/signin", "/signin/callback?code=a&state=b", "/signin/session"),
 )
@@ -104,6 +107,12 @@ OF_ONE = (
     f"/wms?{MAP}&REQUEST=GetFeatureInfo&LAYERS={{L}}&QUERY_LAYERS={{L}}&I=3&J=3&INFO_FORMAT=application/json",
     *("/wms?SERVICE=WMS&VERSION=1.1.1&REQUEST=DescribeLayer&LAYERS={L}", "/wmts/1.0.0/WMTSCapabilities.xml?layers={L}"),
     f"/wmts?{TILE}&LAYER={{L}}&TILEMATRIX=12&TILEROW=1370&TILECOL=2116",
+    *(f"/wcs?SERVICE=WCS&VERSION=2.0.1&REQUEST=DescribeCoverage&COVERAGEID={names}" for names in ("{L}", "NDVI,{C}")),
+    "/wcs?SERVICE=WCS&VERSION=2.0.1&REQUEST=GetCoverage&COVERAGEID={L}&FORMAT=image/tiff",
+    "/wcs?SERVICE=WCS&VERSION=1.1.1&REQUEST=DescribeCoverage&IDENTIFIERS={L}",
+    "/wcs?SERVICE=WCS&VERSION=1.1.1&REQUEST=GetCoverage&IDENTIFIER={L}&FORMAT=image/tiff&BOUNDINGBOX=3,50,7,51",
+    "/wcs?SERVICE=WCS&VERSION=1.0.0&REQUEST=DescribeCoverage&COVERAGE={L}",
+    f"/wcs?SERVICE=WCS&VERSION=1.0.0&REQUEST=GetCoverage&COVERAGE={{L}}&{BOX}&FORMAT=GeoTIFF",
 )
 POINT = {"type": "Point", "coordinates": [6.0, 50.5]}
 POLYGON = {"type": "Polygon", "coordinates": [[[6.0, 50.5], [6.01, 50.5], [6.01, 50.51], [6.0, 50.5]]]}
@@ -128,6 +137,7 @@ WITH_BODY = {
     "DELETE /ogcapi/jobs/{P}/share": None,
     "POST /ogcapi/processes/time-series/estimate": {"inputs": {"layers": ["{L}"], "points": [[6.0, 50.5]]}},
     "POST /signin/renew": None,
+    "POST /wcs": None,
     "POST /signout": None,
     "POST /odata/v1/Products/OData.CSC.FilterList": {"FilterProducts": [{"Name": "{I}"}]},
     "POST /timeseries/points": {"layers": ["NDVI", "{L}"], "points": [[6.0, 50.5]]},

@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 _NAMES = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.,@-]{0,199}")
 _IDS = re.compile(rb"[A-Za-z0-9][A-Za-z0-9_.:/+=@-]{0,127}")
 HEADER = b"x-request-id"
-LAYER_PARAMETERS = {"layer", "layers"}
+LAYER_PARAMETERS = {"layer", "layers", "coverageid", "coverage", "identifier"}
 SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0)
 LINE = "%(method)s %(route)s layer=%(layer)s time=%(datetime)s status=%(status)d ms=%(ms).1f bytes=%(bytes)d id=%(id)s"
 
@@ -140,8 +140,8 @@ def route_pattern(scope: Scope) -> str:
 def layer_of(scope: Scope) -> str:
     """Return the layer of the path or query, or the collection of OGC API; `-` in place of what is not a name."""
     in_path = scope.get("path_params", {})
-    named = in_path.get("layer") or in_path.get("collectionId")
-    if named is None:
+    named = in_path.get("layer") or in_path.get("collectionId") or ""
+    if not named and scope["path"] != "/wps":  # whose IDENTIFIER is a process
         query = parse_qsl(scope["query_string"][:2000].decode("latin-1"))
         named = next((value for name, value in query if name.lower() in LAYER_PARAMETERS), "")
     return named if _NAMES.fullmatch(named) else "-"

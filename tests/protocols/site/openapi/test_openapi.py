@@ -22,7 +22,7 @@ from chronotile.protocols.timeseries import params as points
 from chronotile.protocols.timeseries import params as series
 from tests.protocols import served
 
-TOLD_ELSEWHERE = re.compile(r"/(wms|wmts|viewer|cog|ogcapi|clients|usage|signin|signout)\b")
+TOLD_ELSEWHERE = re.compile(r"/(wms|wmts|wcs|wps|viewer|cog|ogcapi|clients|usage|signin|signout)\b")
 """By their capabilities or a document of their own, or not for programs."""
 
 
