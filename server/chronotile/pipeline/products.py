@@ -15,7 +15,7 @@ from chronotile.core.model.items import FoundItem, checksum_of
 from chronotile.core.web.item_places import item_places
 from chronotile.pipeline.encoders.zip_layout import FOLDER_END, ZipEntry, ZipLayout, ZipPart
 from chronotile.pipeline.revision import fingerprint
-from chronotile.pipeline.search.public_item import is_place
+from chronotile.pipeline.search.public_item import is_place, public_item
 from chronotile.pipeline.search.search_items import find_item, find_product
 from chronotile.pipeline.services import Services
 from chronotile.readers.products.checksums import Checksums, crc32
@@ -417,6 +417,19 @@ def size_of_only(found: FoundItem, services: Services) -> int | None:
         node = listed[0][1].node if len(listed) == 1 and listed[0][1] is not None else None
         return node.size if isinstance(node, ProductFile) else None
     return None
+
+
+def shown_item(found: FoundItem, services: Services) -> dict[str, Any]:
+    """Return an item as strangers may see it, with the size of its file if it has one alone.
+
+    Raises:
+        SourceUnavailable: The document in the index is not a STAC item.
+    """
+    item = public_item(found, services.source_hrefs.get(found.collection))
+    for only in item["assets"].values() if len(item["assets"]) == 1 else ():
+        if "file:size" not in only:
+            only["file:size"] = size_of_only(found, services)
+    return item
 
 
 def list_folder(product: Product, found: FoundNode) -> Sequence[FoundNode]:

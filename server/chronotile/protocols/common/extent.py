@@ -8,7 +8,7 @@ from chronotile.core.errors import InvalidParameter
 from chronotile.core.model.collection import Layer
 from chronotile.core.model.crs import CRS84
 from chronotile.core.model.grid import BBox, NativeGrid
-from chronotile.core.model.time.instants import TimeSpan, format_instant
+from chronotile.core.model.time.instants import TimeSpan, format_instant, last_of
 
 DECIMALS = 6
 """A tenth of a metre."""
@@ -64,3 +64,23 @@ def climatology_member(span: TimeSpan | None, *, is_climatology: bool) -> dict[s
     if span is None:
         return {"climatology": None}
     return {"climatology": {"start": format_instant(span.start), "end": format_instant(span.end)}}
+
+
+# How far a collection reaches: as its items tell, or as the catalogue of others says in which they are.
+
+
+def box_of(offered: Offered) -> BBox:
+    """Return west, south, east, north in CRS84; west is more than east across the antimeridian."""
+    stated = offered.collection.stated
+    return box_of_offered(offered) if stated is None else round_box(stated.bbox)
+
+
+def interval_of(offered: Offered) -> list[str | None]:
+    """Return the first and the last instant; `None` where it is open, or there are no times."""
+    stated = offered.collection.stated
+    if stated is not None:
+        return [None if each is None else format_instant(each) for each in (stated.first, stated.last)]
+    times = offered.times
+    if len(times) == 0:
+        return [None, None]
+    return [format_instant(times.starts[0]), format_instant(last_of(times.starts[-1], times.ends[-1]))]

@@ -48,6 +48,14 @@ def feed_path(collection: str) -> str:
     return f"{collection_path(collection)}/feed.atom"
 
 
+OSDD = "application/opensearchdescription+xml"
+
+
+def opensearch_path(collection: str = "") -> str:
+    """Return the address of what describes the search of all products, or of those of a collection."""
+    return f"/opensearch?collection={quote(collection, safe='')}" if collection else "/opensearch"
+
+
 def product_path(product: UUID) -> str:
     """Return the path of a product as a whole."""
     return f"/products/{product}"

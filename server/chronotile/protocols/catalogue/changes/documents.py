@@ -22,7 +22,17 @@ from chronotile.core.model.time.parser import parse_instant
 from chronotile.jobs.queue.webhooks.outbox import WebhookEvent
 from chronotile.pipeline.search.public_item import public_item
 from chronotile.pipeline.services import Services
-from chronotile.protocols.common.links import ATOM, asset_path, collection_path, feed_path, item_path, product_path
+from chronotile.protocols.common.attributes import text_of
+from chronotile.protocols.common.links import (
+    ATOM,
+    OSDD,
+    asset_path,
+    collection_path,
+    feed_path,
+    item_path,
+    opensearch_path,
+    product_path,
+)
 from chronotile.protocols.common.localised_text import text_in
 from chronotile.protocols.common.openapi import without_empty
 from chronotile.protocols.common.query.kvp import Kvp
@@ -158,7 +168,7 @@ class Picture:
     """A small picture of an item."""
 
     href: str
-    media_type: str | None
+    media_type: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,6 +231,8 @@ def feed_of(
         geojson=GEOJSON,
         json=JSON,
         media_type=ATOM,
+        osdd=OSDD,
+        search=f"{base}{opensearch_path(collection.id)}",
     )
 
 
@@ -233,7 +245,7 @@ def _entry(item: FoundItem, base: str, viewer: str | None) -> Entry:
     place = f"&date={format_instant(item.ref.instant)}&bbox={','.join(map(_degrees, box))}"
     return Entry(
         id=f"urn:uuid:{item.product}",
-        title=_text(properties.get("title")) or item.ref.id,
+        title=text_of(properties.get("title")) or item.ref.id,
         updated=_time(properties.get("updated")) or created or format_instant(item.ref.instant),
         published=created,
         observed=observed,
@@ -259,9 +271,9 @@ def _observed(properties: Mapping[str, Any]) -> Iterator[str]:
 def _summary(properties: Mapping[str, Any], observed: str | None) -> str:
     cloud = properties.get("eo:cloud_cover")
     parts = [
-        _text(properties.get("description")),
+        text_of(properties.get("description")),
         observed,
-        _text(properties.get("platform")),
+        text_of(properties.get("platform")),
         f"cloud cover {cloud:g} %" if isinstance(cloud, int | float) and not isinstance(cloud, bool) else None,
     ]
     return ", ".join(part for part in parts if part)
@@ -271,14 +283,10 @@ def _picture(item: FoundItem, assets: Mapping[str, Mapping[str, Any]], base: str
     """The asset that is a thumbnail, else one that is an overview."""
     for role in ("thumbnail", "overview"):
         for name, asset in assets.items():
-            roles, media_type = asset.get("roles"), _text(asset.get("type"))
+            roles, media_type = asset.get("roles"), text_of(asset.get("type"))
             if isinstance(roles, list) and role in roles and (media_type or "image/").startswith("image/"):
                 return Picture(href=f"{base}{asset_path(item.product, name)}", media_type=media_type)
     return None
-
-
-def _text(value: object) -> str | None:
-    return value.strip() or None if isinstance(value, str) else None
 
 
 def _time(value: object) -> str | None:

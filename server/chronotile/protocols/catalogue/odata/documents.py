@@ -22,8 +22,8 @@ from chronotile.pipeline.products import (
     list_assets,
     list_folder,
 )
-from chronotile.protocols.catalogue.odata.attributes import attributes_in
 from chronotile.protocols.catalogue.odata.parser import TYPES as VALUE_TYPES
+from chronotile.protocols.common.attributes import attributes_in
 from chronotile.protocols.common.links import asset_path, product_path
 from chronotile.protocols.common.openapi import (
     ADDRESS,

@@ -13,8 +13,7 @@ from chronotile.core.model.items import FoundItem, ItemPage, product_id
 from chronotile.http.endpoint import body_of
 from chronotile.http.respond import CURRENT, SHORT, respond_with_content, unanswered_members, warned
 from chronotile.http.run import DOWNLOADS, LOOKUPS, SEARCHES, base_url, run, services_of
-from chronotile.pipeline.products import Product, product_of, size_of_only
-from chronotile.pipeline.search.public_item import public_item
+from chronotile.pipeline.products import Product, product_of, shown_item
 from chronotile.pipeline.search.search_items import find_product, listed_collections
 from chronotile.pipeline.services import Services
 from chronotile.protocols.catalogue.odata import documents, params
@@ -164,7 +163,7 @@ async def get_attributes_of(request: Request) -> Response:
 
 async def _product(request: Request, document_of: Callable[[Json, UUID], Json]) -> Json:
     found, services = await _found(request), services_of(request)
-    item = await run(request, LOOKUPS, partial(_shown, found, services))
+    item = await run(request, LOOKUPS, partial(shown_item, found, services))
     return document_of(item, found.product)
 
 
@@ -180,19 +179,11 @@ def _list(page: ItemPage, query: params.ProductQuery, services: Services, *, bas
         document["@odata.count"] = page.matched
     document |= without_empty({"@chronotile.unanswered": unanswered_members(page.unanswered)})
     # Each by itself: all at once would hold the interpreter's lock, and memory, for long.
-    products = (product(_shown(found, services), found.product) for found in page.items)
+    products = (product(shown_item(found, services), found.product) for found in page.items)
     document["value"] = [orjson.Fragment(orjson.dumps(each)) for each in products]
     if page.next is not None:
         document[params.NEXT_LINK] = f"{base}{documents.ROOT}/Products?{query.next_query(page.next, len(page.items))}"
     return document
-
-
-def _shown(found: FoundItem, services: Services) -> Json:
-    item = public_item(found, services.source_hrefs.get(found.collection))
-    for only in item["assets"].values() if len(item["assets"]) == 1 else ():
-        if "file:size" not in only:
-            only["file:size"] = size_of_only(found, services)
-    return item
 
 
 def _typed(types: Mapping[str, str]) -> list[Json]:

@@ -21,15 +21,7 @@ from chronotile.pipeline.search.search_items import (
     unanswered_by,
 )
 from chronotile.pipeline.services import Services
-from chronotile.protocols.catalogue.odata.attributes import (
-    ALWAYS_THERE,
-    PROPERTIES,
-    Attribute,
-    Form,
-    ProductProperty,
-    attribute_of,
-    attributes_in,
-)
+from chronotile.protocols.catalogue.odata.attributes import ALWAYS_THERE, PROPERTIES, ProductProperty
 from chronotile.protocols.catalogue.odata.params import LOCATOR, ProductQuery
 from chronotile.protocols.catalogue.odata.parser import (
     AttributeTest,
@@ -47,6 +39,7 @@ from chronotile.protocols.catalogue.odata.parser import (
     moment_of,
     refused,
 )
+from chronotile.protocols.common.attributes import Attribute, Form, attribute_of, attributes_in
 
 OPERATORS = {"eq": "=", "ne": "<>", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
 MARGIN = DAY

@@ -28,20 +28,20 @@ from chronotile.protocols.catalogue.stac.context import (
     SCHEMA_TYPE,
     STAC_VERSION,
     StacContext,
-    stac_collections,
 )
 from chronotile.protocols.catalogue.stac.extensions import (
     band_of,
-    box_of,
     ground_resolution,
-    interval_of,
     is_within,
     own_fields,
 )
-from chronotile.protocols.catalogue.stac.params import BBOX, CURSOR, DATETIME
-from chronotile.protocols.common.links import ATOM, feed_path, link
+from chronotile.protocols.catalogue.stac.params import CURSOR, DATETIME
+from chronotile.protocols.common.extent import box_of, interval_of
+from chronotile.protocols.common.item_collections import item_collections
+from chronotile.protocols.common.links import ATOM, OSDD, feed_path, link, opensearch_path
 from chronotile.protocols.common.localised_text import text_in
 from chronotile.protocols.common.openapi import Json, without_empty
+from chronotile.protocols.common.query.box import BBOX
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import Parameter, names_of, text, whole
 
@@ -73,12 +73,13 @@ def _landing_links(context: StacContext) -> Iterator[Json]:
     yield link("data", f"{root}/collections", JSON_TYPE, "All collections")
     for method in ("GET", "POST"):
         yield {**link("search", f"{root}/search", GEOJSON_TYPE, "Search of items"), "method": method}
+    yield link("search", f"{context.base}{opensearch_path()}", OSDD, "OpenSearch")
     yield link(REL_QUERYABLES, f"{root}/queryables", SCHEMA_TYPE, "Properties that filters compare")
     yield from aggregation_links(root)
     yield link("changes", f"{root}/changes", JSON_TYPE, "Items that were added, replaced and removed")
     yield link("service-desc", f"{context.base}/openapi.json", OPENAPI_TYPE, "OpenAPI document")
     yield link("service-doc", f"{context.base}/docs", "text/html", "The same as a page")
-    for each in stac_collections(context):
+    for each in item_collections(context.services):
         title = text_in(each.title, context.language) or each.id
         yield link("child", context.collection_url(each.id), JSON_TYPE, title)
 
@@ -350,7 +351,7 @@ def collection_search_of(query: Kvp) -> CollectionSearch:
 
 def collections_document(search: CollectionSearch, query: dict[str, str], context: StacContext) -> Json:
     """Return a page of collections; `query` is that of the request."""
-    found = [each for each in stac_collections(context) if search.takes(each)]
+    found = [each for each in item_collections(context.services) if search.takes(each)]
     start = _start(found, search.cursor)
     page = found[start : start + search.limit]
     path = f"{context.root}/collections"

@@ -1,18 +1,16 @@
 """What STAC documents are made of, and for whom."""
 
 from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from starlette.requests import Request
 
-from chronotile.catalog.offered import Offered, offered_collection, offered_collections, offered_whole
-from chronotile.core.errors import SourceUnavailable, UnknownCollection, UnknownLayer
-from chronotile.core.model.collection import StatedExtent
-from chronotile.core.model.time.instants import last_of
+from chronotile.catalog.offered import Offered, offered_collection
+from chronotile.core.errors import UnknownCollection, UnknownLayer
 from chronotile.http.run import base_url, services_of
-from chronotile.pipeline.search.search_items import items_of, listed_collections
+from chronotile.pipeline.search.search_items import listed_collections
 from chronotile.pipeline.services import Services
+from chronotile.protocols.common.item_collections import unopened_collection
 from chronotile.protocols.common.links import collection_path, item_path, link
 from chronotile.protocols.common.localised_text import language_of
 from chronotile.protocols.common.openapi import (
@@ -141,30 +139,6 @@ def stac_context(request: Request, query: Kvp) -> StacContext:
     return StacContext(services=services_of(request), base=base_url(request), language=language_of(request, query))
 
 
-def stac_collections(context: StacContext) -> tuple[Offered, ...]:
-    """Return all collections: those that are configured, without their layers, and those whose files are away.
-
-    The index is read; where it does not answer, those whose files are away are missing.
-    """
-    services = context.services
-    found = [each for each in offered_collections(services.catalogue) if not each.is_layer]
-    with suppress(SourceUnavailable):
-        found += filter(None, (_unopened(name, services) for name in sorted(services.catalogue.unopened)))
-    return tuple(found)
-
-
-def _unopened(name: str, services: Services) -> Offered | None:
-    """A collection whose files were away since the start, as configured, as far as its items reach that are indexed."""
-    collection = services.catalogue.unopened.get(name)
-    if collection is None or name not in listed_collections(services):
-        return None
-    box, times = items_of(services).extent(name), items_of(services).ends(name)
-    if box is None or len(times) == 0:
-        return None
-    last = last_of(times.starts[-1], times.ends[-1])
-    return offered_whole(replace(collection, stated=StatedExtent(bbox=box, first=times.starts[0], last=last)))
-
-
 def has_layers(collection: str, context: StacContext) -> bool:
     """Return whether a collection is listed: one whose first items were just added is not, until it is opened again."""
     found = context.services.catalogue.collections_by_id.get(collection)
@@ -184,7 +158,7 @@ def stac_collection(name: str, context: StacContext) -> Offered:
         SourceUnavailable: Its source is away.
     """
     catalogue = context.services.catalogue
-    unopened = _unopened(name, context.services)
+    unopened = unopened_collection(name, context.services)
     if unopened is not None:
         return unopened
     try:

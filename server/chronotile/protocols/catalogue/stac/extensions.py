@@ -11,7 +11,7 @@ from chronotile.catalog.offered import Offered
 from chronotile.core.model.collection import Composite, Layer
 from chronotile.core.model.crs import CRS84
 from chronotile.core.model.formats import MapFormat
-from chronotile.core.model.grid import BBox, NativeGrid
+from chronotile.core.model.grid import NativeGrid
 from chronotile.core.model.number_text import json_nodata
 from chronotile.core.model.style import Style
 from chronotile.core.model.time.instants import (
@@ -22,12 +22,10 @@ from chronotile.core.model.time.instants import (
     TimeDomain,
     TimeSpan,
     format_instant,
-    last_of,
     step_of,
 )
 from chronotile.pipeline.styling.write_style import render_of_composite, render_of_style
 from chronotile.protocols.catalogue.stac.context import JSON_TYPE, StacContext
-from chronotile.protocols.common.extent import box_of_offered, round_box
 from chronotile.protocols.common.links import link
 from chronotile.protocols.common.localised_text import text_in
 from chronotile.protocols.common.openapi import Json
@@ -140,26 +138,6 @@ def _time(times: TimeDomain) -> Json:
     first, last = (format_instant(times.instants[index]) for index in (0, -1))
     step = step_of(times)
     return {"time": {"type": "temporal", "extent": [first, last], "step": None if step == DEKAD_STEP else step}}
-
-
-# How far a collection reaches: as its items tell, or as the catalogue of others says in which they are.
-
-
-def box_of(offered: Offered) -> BBox:
-    """Return west, south, east, north in CRS84; west is more than east across the antimeridian."""
-    stated = offered.collection.stated
-    return box_of_offered(offered) if stated is None else round_box(stated.bbox)
-
-
-def interval_of(offered: Offered) -> list[str | None]:
-    """Return the first and the last instant; `None` where it is open, or there are no times."""
-    stated = offered.collection.stated
-    if stated is not None:
-        return [None if each is None else format_instant(each) for each in (stated.first, stated.last)]
-    times = offered.times
-    if len(times) == 0:
-        return [None, None]
-    return [format_instant(times.starts[0]), format_instant(last_of(times.starts[-1], times.ends[-1]))]
 
 
 def is_within(offered: Offered, span: TimeSpan) -> bool:

@@ -1,6 +1,5 @@
 """Queries and bodies turned into searches of items, and the values in them."""
 
-import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,14 +12,15 @@ from chronotile.catalog.items.cql2.tree import filter_from_text, is_geometry_typ
 from chronotile.catalog.items.search import MOST_IDS, MOST_ITEMS, MOST_SORTED
 from chronotile.core.errors import MAX_SHOWN, InvalidParameter
 from chronotile.core.model.crs import CRS84_URI
-from chronotile.core.model.geometry.json_text import is_number, load_json
+from chronotile.core.model.geometry.json_text import load_json
 from chronotile.core.model.grid import BBox
 from chronotile.core.model.items import ItemSearch
 from chronotile.core.model.time.instants import DISTANT_FUTURE, DISTANT_PAST, TimeSpan
 from chronotile.core.model.time.parser import parse_instant
 from chronotile.http.endpoint import problem_response
 from chronotile.protocols.common.openapi import NUMBER, OBJECT, WHOLE, Json, enum_of
-from chronotile.protocols.common.query.kvp import Kvp, integer, number
+from chronotile.protocols.common.query.box import BBOX, box_of
+from chronotile.protocols.common.query.kvp import Kvp, integer
 from chronotile.protocols.common.query.parameter import Parameter, choice, custom, names_of, text
 
 DEFAULT_ITEMS = 10
@@ -42,25 +42,6 @@ def limit_of(value: int) -> int:
     if value < 1:
         raise InvalidParameter(f"limit must be from 1 to {MOST_ITEMS}, got {value}", locator="limit")
     return min(value, MOST_ITEMS)
-
-
-def box_of(numbers: Sequence[object]) -> BBox:
-    """Return a box in CRS84 of four numbers, or of six with heights, which are left out.
-
-    Raises:
-        InvalidParameter: They are not numbers, or not on the earth, or its south is north of its north.
-    """
-    found = [float(each) for each in numbers if is_number(each) and math.isfinite(each)]
-    if len(found) != len(numbers) or len(found) not in {4, 6}:
-        raise InvalidParameter("bbox takes 4 numbers, or 6 with heights: west, south, east, north", locator="bbox")
-    half = len(found) // 2
-    box = BBox(found[0], found[1], found[half], found[half + 1])
-    if not (-90 <= box.ymin <= box.ymax <= 90 and -360 <= box.xmin <= 360 and -360 <= box.xmax <= 360):
-        raise InvalidParameter(
-            "bbox is not on the earth, or its south is north of its north; it is west, south, east, north in degrees",
-            locator="bbox",
-        )
-    return box
 
 
 def span_of(text: str) -> TimeSpan:
@@ -257,10 +238,6 @@ def _names(given: str) -> tuple[str, ...]:
     return tuple(each.strip() for each in given.split(",") if each.strip())
 
 
-def _box(given: str) -> BBox:
-    return box_of([number(each.strip(), locator="bbox") for each in given.split(",")])
-
-
 def _geometry(given: str) -> Mapping[str, Any]:
     return geometry_of(_json(given.encode(), "intersects"))
 
@@ -279,7 +256,6 @@ def _sorting(given: str) -> Sorting:
 
 IDS = custom("ids", "Ids of items, with commas between them", _names)
 COLLECTIONS = custom("collections", "Ids of collections, with commas between them; default: all", _names)
-BBOX = custom("bbox", "West, south, east, north in degrees, or six numbers with heights, which do not matter", _box)
 INTERSECTS = custom("intersects", "A GeoJSON geometry, instead of `bbox`", _geometry)
 DATETIME = custom("datetime", "An instant with time and zone, or an interval of two, one of which may be `..`", span_of)
 LIMIT: Parameter[int] = custom(

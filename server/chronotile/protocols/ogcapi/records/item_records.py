@@ -5,20 +5,20 @@ from typing import Any
 from urllib.parse import quote
 from uuid import UUID
 
-import numpy as np
 import orjson
 
-from chronotile.catalog.items.properties import instant_in
 from chronotile.core.errors import MAX_SHOWN, InvalidParameter, UnknownItem
 from chronotile.core.model.collection import licence_of, rights_of
 from chronotile.core.model.items import FoundItem, ItemPage, ItemSearch
-from chronotile.core.model.time.instants import TimeSelection, TimeSpan, format_instant
+from chronotile.core.model.time.instants import TimeSelection, TimeSpan
 from chronotile.pipeline.products import is_picture
 from chronotile.pipeline.search.public_item import public_item
 from chronotile.pipeline.search.search_items import find_product, listed_collections, search_items
 from chronotile.pipeline.services import Services
+from chronotile.protocols.common.attributes import moment_in, text_of
 from chronotile.protocols.common.links import asset_path, item_path, link, product_path
 from chronotile.protocols.common.openapi import without_empty
+from chronotile.protocols.common.query.terms import terms_filter
 from chronotile.protocols.ogcapi.block import Json
 from chronotile.protocols.ogcapi.documents.collection_parts import CollectionContext
 from chronotile.protocols.ogcapi.records.params import DATETIME, FILTER, MAX_IDS, Q, RecordsQuery
@@ -31,7 +31,6 @@ from chronotile.protocols.ogcapi.records.record_collections import (
     contacts_of,
     record_links,
     split_templates,
-    terms_filter,
 )
 
 OF_RECORDS = frozenset(
@@ -94,12 +93,12 @@ def item_record(found: FoundItem, context: CollectionContext) -> Json:
     document = context.document
     # Of the catalogue of others a collection may have items before it has layers here.
     collection = document.catalogue.collections_by_id.get(found.collection)
-    licence = licence_of(_text(properties.get("license")) or (None if collection is None else collection.license))
+    licence = licence_of(text_of(properties.get("license")) or (None if collection is None else collection.license))
     box = {"bbox": item["bbox"]} if isinstance(item.get("bbox"), list) else {}
     links = [*record_links(ITEM_RECORDS, str(found.product), document), *_links(found, assets, context)]
     if licence.page is not None:
         links.append(link("license", licence.page, None, "Licence"))
-    types = dict.fromkeys(filter(None, (_text(each.get("type")) for each in assets.values())))
+    types = dict.fromkeys(filter(None, (text_of(each.get("type")) for each in assets.values())))
     return {
         "id": str(found.product),
         "type": "Feature",
@@ -110,7 +109,7 @@ def item_record(found: FoundItem, context: CollectionContext) -> Json:
             **{name: value for name, value in properties.items() if name not in OF_RECORDS},
             **_own(properties),
             "type": ITEM,
-            "title": _text(properties.get("title")) or f"{found.collection} {found.ref.id}",
+            "title": text_of(properties.get("title")) or f"{found.collection} {found.ref.id}",
             "collection": found.collection,
             "externalIds": [{"scheme": found.collection, "value": found.ref.id}],
             "formats": [{"mediaType": each} for each in types],
@@ -122,28 +121,18 @@ def item_record(found: FoundItem, context: CollectionContext) -> Json:
 
 
 def _own(properties: Mapping[str, Any]) -> Json:
-    description, keywords = _text(properties.get("description")), properties.get("keywords")
-    times = {name: _moment(properties.get(name)) for name in ("created", "updated")}
+    description, keywords = text_of(properties.get("description")), properties.get("keywords")
+    times = {name: moment_in(properties.get(name)) for name in ("created", "updated")}
     is_list = isinstance(keywords, list) and all(isinstance(each, str) for each in keywords)
     return without_empty({**times, "description": description, "keywords": keywords if is_list else None})
 
 
 def _time(properties: Mapping[str, Any]) -> Json | None:
-    moment = _moment(properties.get("datetime"))
-    ends = [_moment(properties.get(name)) for name in ("start_datetime", "end_datetime")]
+    moment = moment_in(properties.get("datetime"))
+    ends = [moment_in(properties.get(name)) for name in ("start_datetime", "end_datetime")]
     if None not in ends and ends[0] != ends[1]:
         return {"interval": ends}
     return None if moment is None else {"timestamp": moment}
-
-
-def _moment(value: object) -> str | None:
-    # A time of RFC 3339 in UTC, as records write it.
-    found = instant_in(value) if isinstance(value, str) else None
-    return None if found is None else format_instant(np.datetime64(found, "ns"))
-
-
-def _text(value: object) -> str:
-    return value.strip() if isinstance(value, str) else ""
 
 
 def _links(found: FoundItem, assets: Mapping[str, Any], context: CollectionContext) -> Iterator[Json]:
@@ -158,8 +147,8 @@ def _links(found: FoundItem, assets: Mapping[str, Any], context: CollectionConte
         yield link(
             "preview" if is_picture(asset) else "enclosure",
             f"{root}{asset_path(found.product, name)}",
-            _text(asset.get("type")) or None,
-            _text(asset.get("title")) or name,
+            text_of(asset.get("type")) or None,
+            text_of(asset.get("title")) or name,
         )
 
 

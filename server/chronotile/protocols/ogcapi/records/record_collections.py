@@ -7,7 +7,6 @@ alias can have the same one, whatever it is called; a low line needs no escape i
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import quote
 
 import orjson
@@ -206,9 +205,6 @@ def split_templates(links: Sequence[Json]) -> Json:
 
 # Free text: which texts have one of some terms (OGC 20-004r1, parameter `q`).
 
-ITEM_FIELDS = ("id", "title", "description")
-"""Properties of items in the index that are texts."""
-
 
 class TextSearch:
     """Looks for terms in records, in any case.
@@ -233,14 +229,3 @@ def _texts(record: Json) -> Iterator[str]:
     yield properties.get("description", "")
     yield from properties.get("keywords", ())
     yield from properties.get("layers", ())
-
-
-def terms_filter(terms: Sequence[str]) -> Json:
-    """Return CQL2 JSON of items that have one of some terms in their id, title or description."""
-    return {"op": "or", "args": [_has(term, field) for term in terms for field in ITEM_FIELDS]}
-
-
-def _has(term: str, field: str) -> dict[str, Any]:
-    escaped = re.sub(r"([\\%_])", r"\\\1", " ".join(term.split()))
-    pattern = {"op": "casei", "args": [f"%{escaped}%"]}
-    return {"op": "like", "args": [{"op": "casei", "args": [{"property": field}]}, pattern]}
