@@ -75,6 +75,7 @@ from chronotile.protocols.catalogue.items.routes import routes as item_routes
 from chronotile.protocols.catalogue.odata.documents import ROOT as ODATA
 from chronotile.protocols.catalogue.odata.faults import odata_fault
 from chronotile.protocols.catalogue.odata.routes import routes as odata_routes
+from chronotile.protocols.catalogue.opensearch.routes import routes as opensearch_routes
 from chronotile.protocols.catalogue.products.routes import routes as product_routes
 from chronotile.protocols.catalogue.stac.routes import routes as stac_routes
 from chronotile.protocols.common.operation import routes_of
@@ -284,7 +285,7 @@ def application(services: Services, options: ServerOptions | None = None) -> Sta
     app = Starlette(
         routes=[
             *(*tile_routes, *cube_routes, *zarr_routes, *animation_routes, *series_routes),
-            *odata_routes,
+            *(*odata_routes, *opensearch_routes),
             *wms_routes(service.wms_paths, sld_prefixes=options.sld_prefixes),
             *wmts_routes(service.wmts_paths),
             *wcs_routes,

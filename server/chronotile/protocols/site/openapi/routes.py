@@ -14,6 +14,7 @@ from chronotile.pipeline.services import Services
 from chronotile.protocols.catalogue.changes.routes import operations as changes
 from chronotile.protocols.catalogue.items.routes import operations as items
 from chronotile.protocols.catalogue.odata.routes import operations as odata
+from chronotile.protocols.catalogue.opensearch.routes import operations as opensearch
 from chronotile.protocols.catalogue.products.routes import operations as products
 from chronotile.protocols.catalogue.stac.routes import operations as stac
 from chronotile.protocols.common.html_page import OperationsPage, PageLink, operations_page, with_operations_policy
@@ -238,7 +239,21 @@ OWN = (
     describe("/docs", get_page, "getDocs", "The same as a page", answers={"text/html": TEXT}),
 )
 OPERATIONS = (
-    *(*layers, *products, *items, *changes, *stac, *tiles, *animations, *cubes, *zarr, *series, *places, *odata),
+    *(
+        *layers,
+        *products,
+        *items,
+        *changes,
+        *stac,
+        *tiles,
+        *animations,
+        *cubes,
+        *zarr,
+        *series,
+        *places,
+        *odata,
+        *opensearch,
+    ),
     *(*landing, *OWN, *operations_of()),
 )
 """In the order of the document."""
