@@ -1,6 +1,7 @@
-"""What users of CDSE's clients write, in an environment of its own: `python cdse_programs.py CLIENT SERVER FOLDER`.
+"""What users of CDSE's and Terrascope's clients write, in an environment of its own.
 
-Writes JSON. The clients have the address of CDSE in their code; here it is that of another server.
+`python cdse_programs.py CLIENT SERVER FOLDER` writes JSON. The clients of CDSE have its address in their code; here it
+is that of another server. That of Terrascope reads the address from a file.
 """
 
 import json
@@ -74,5 +75,59 @@ def eodag(server: str, _folder: str) -> dict[str, Any]:
     }
 
 
+def terracatalogueclient(server: str, folder: str) -> dict[str, Any]:
+    """Find collections and products by all filters, count them, read them page by page, download one."""
+    import datetime as dt
+
+    from shapely import box
+    from terracatalogueclient import Catalogue
+    from terracatalogueclient.client import ProductFileType
+    from terracatalogueclient.config import CatalogueConfig
+    from terracatalogueclient.exceptions import SearchException
+
+    settings = Path(folder) / "catalogue.ini"
+    settings.parent.mkdir(parents=True)
+    settings.write_text(f"[Catalogue]\nURL = {server}/opensearch\n")
+    catalogue = Catalogue(CatalogueConfig.from_file(str(settings)))
+    days = {"start": dt.date(2022, 5, 2), "end": dt.datetime(2022, 5, 4, 12)}
+    place = {"west": 4, "south": 50, "east": 5, "north": 51}
+    filters: dict[str, dict[str, Any]] = {
+        "all": {},
+        "days": days,
+        "box": {"bbox": [13, 49, 14, 50]},
+        "geometry": {"geometry": box(4.1, 50.1, 4.9, 50.9), "bbox": place},
+        "title": {"title": "S2B_MSIL2A_20220503T105031_N0400_R051_T31UFS.SAFE"},
+        "type": {"productType": "S2MSI2A", "relativeOrbitNumber": 51, "orbitDirection": "DESCENDING"},
+        "cloud": {"cloudCover": 30},
+        "clouds": {"cloudCover": (20, 40)},
+        "tile": {"tileId": "31UFS"},
+        "group": {"productGroupId": "none"},
+        "published": {"publicationDate": (dt.date(2022, 5, 3), None)},
+        "modified": {"modificationDate": (None, dt.date(2022, 6, 2)), "accessedFrom": "tests"},
+        "first": {"limit": 3},
+        "pages": {"count": 3},
+    }
+    names = {
+        name: [each.title for each in catalogue.get_products("SENTINEL-2", **terms)] for name, terms in filters.items()
+    }
+    (product,) = catalogue.get_products("SENTINEL-2", **filters["title"])
+    catalogue.download_products([product], folder, ProductFileType.DATA, force=True)
+    try:
+        list(catalogue.get_products("SENTINEL-2", cloudCover="much"))
+    except SearchException as error:
+        refused = str(error)
+    return {
+        "collections": [each.id for each in catalogue.get_collections(bbox=place, platform="sentinel-2", **days)],
+        "names": names,
+        "count": catalogue.get_product_count("SENTINEL-2", cloudCover=(20, None)),
+        "begin": product.beginningDateTime.isoformat(),
+        "box": product.geometry.bounds,
+        "length": product.data[0].length,
+        "files": {str(each.relative_to(folder)): each.read_text() for each in Path(folder).glob("*/*")},
+        "refused": refused,
+    }
+
+
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps({"cdsetool": cdsetool, "eodag": eodag}[sys.argv[1]](*sys.argv[2:])))
+    programs = {"cdsetool": cdsetool, "eodag": eodag, "terracatalogueclient": terracatalogueclient}
+    sys.stdout.write(json.dumps(programs[sys.argv[1]](*sys.argv[2:])))

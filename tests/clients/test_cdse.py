@@ -1,4 +1,4 @@
-"""Clients of CDSE find and download products of this server, by its address in place of CDSE's."""
+"""Clients of CDSE and Terrascope find and download products of this server, by its address in place of theirs."""
 
 import json
 import os
@@ -92,3 +92,31 @@ def test_the_program_of_the_page_finds_products_by_eodag(server, tmp_path):
     found = printed(["-c", program], tmp_path)
 
     assert found[-1] == str(sorted(name.removesuffix(".SAFE") for name in NAMES))
+
+
+def test_the_client_of_terrascope_finds_counts_and_downloads(server, tmp_path):
+    found = run("terracatalogueclient", server, tmp_path)
+
+    by_day = {day: sentinel_2(day)["id"] for day in range(8, 0, -1)}
+    newest = list(by_day.values())
+    assert found["names"] == {
+        "all": newest,
+        "days": [by_day[4], by_day[3], by_day[2]],
+        "box": [],
+        "geometry": newest,
+        "title": [by_day[3]],
+        "type": newest,
+        "cloud": [by_day[3], by_day[2], by_day[1]],
+        "clouds": [by_day[4], by_day[3], by_day[2]],
+        "tile": newest,
+        "group": [],
+        "published": newest[:6],
+        "modified": [by_day[2], by_day[1]],
+        "first": newest[:3],
+        "pages": newest,
+    }
+    assert (found["collections"], found["count"]) == (["SENTINEL-2"], 7)
+    assert (found["begin"], found["box"]) == ("2022-05-03T10:50:31", [4, 50, 5, 51])
+    content = f"the file of {by_day[3]}"
+    assert (found["files"], found["length"]) == ({f"{by_day[3]}/B04": content}, len(content))
+    assert found["refused"].startswith("cloudCover - cloudCover ")

@@ -21,6 +21,8 @@ SEARCHES = {
     "stac counts": ("/stac/aggregate?aggregations=total_count", "unanswered"),
     "records": ("/ogcapi/collections/_items/items", "unanswered"),
     "odata": ("/odata/v1/Products", "@chronotile.unanswered"),
+    "opensearch": ("/opensearch/products", "unanswered"),
+    "opensearch collections": ("/opensearch/collections", "unanswered"),
 }
 POSTED = {
     "stac search": ("/stac/search", {}, "unanswered"),

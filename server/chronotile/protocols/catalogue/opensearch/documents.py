@@ -62,7 +62,13 @@ class Place:
         """Return a document of XML, with what the service says of itself."""
         service = self.services.catalogue.service
         title, abstract = (text_in(each, self.language) for each in (service.title, service.abstract))
-        own = {"service": title, "abstract": abstract, "contact": service.contact, "language": self.language}
+        own = {
+            "service": title,
+            "abstract": abstract,
+            "contact": service.contact,
+            "keywords": service.keywords,
+            "language": self.language,
+        }
         return render_xml(f"{TEMPLATES}/{template}.xml", tokens=TOKENS, **own, **values)
 
 

@@ -102,7 +102,11 @@ ATTRIBUTES: Sequence[Attribute] = (
 """What products are compared by."""
 COMPARED: Sequence[Parameter[Json]] = (
     custom("q", "Words that the id, title or description of a product has, in this order", lambda q: terms_filter([q])),
-    custom("title", "Title of a product", lambda title: _compared("=", title, "title")),
+    custom(
+        "title",
+        "Title of a product, or the id of its item",
+        lambda title: _joined("or", [_compared("=", title, name) for name in ("title", "id")]),
+    ),
     *(
         custom(each.name, "A text" if each.type == "String" else FORMS, partial(_condition, each))
         for each in ATTRIBUTES
