@@ -23,16 +23,7 @@ from chronotile.jobs.queue.webhooks.outbox import WebhookEvent
 from chronotile.pipeline.search.public_item import public_item
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.attributes import text_of
-from chronotile.protocols.common.links import (
-    ATOM,
-    OSDD,
-    asset_path,
-    collection_path,
-    feed_path,
-    item_path,
-    opensearch_path,
-    product_path,
-)
+from chronotile.protocols.common.links import ATOM, asset_path, collection_path, feed_path, item_path, product_path
 from chronotile.protocols.common.localised_text import text_in
 from chronotile.protocols.common.openapi import without_empty
 from chronotile.protocols.common.query.kvp import Kvp
@@ -231,8 +222,7 @@ def feed_of(
         geojson=GEOJSON,
         json=JSON,
         media_type=ATOM,
-        osdd=OSDD,
-        search=f"{base}{opensearch_path(collection.id)}",
+        search=f"{base}/opensearch?collection={quote(collection.id, safe='')}",
     )
 
 

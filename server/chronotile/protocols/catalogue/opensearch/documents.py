@@ -198,8 +198,6 @@ def description_document(name: str | None, collections: Mapping[str, Offered], p
         collection=name,
         collections=[*collections],
         interval=interval,
-        searches={"collection": params.OF_COLLECTIONS, "results": params.OF_PRODUCTS},
         names=names,
-        types=(ATOM, params.GEOJSON),
-        most={"startIndex": params.MOST_START, "count": params.MOST_COUNT},
+        params=params,
     )

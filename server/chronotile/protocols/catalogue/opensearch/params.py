@@ -1,7 +1,7 @@
 """Queries of OpenSearch as searches of items (OGC 13-026r9 §8, OGC 10-032r8 §9)."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -54,10 +54,6 @@ def _moment(name: str, given: str) -> TimeSpan:
         return parse_instant(given)
     except InvalidParameter as error:
         raise InvalidParameter(error.message, locator=name) from error
-
-
-def _geometry(given: str) -> Mapping[str, Any]:
-    return geometry_of_wkt(given, most_vertices=MOST_VERTICES, locator="geometry")[0]
 
 
 def _condition(attribute: Attribute, given: str) -> Json:
@@ -114,7 +110,11 @@ COMPARED: Sequence[Parameter[Json]] = (
 )
 COLLECTION = text("collection", "Id of the collection; default: all")
 UID = text("uid", "Id of a product as answers have it, or of an item")
-GEOMETRY = custom("geometry", "Well-known text in degrees, longitude first, which footprints meet", _geometry)
+GEOMETRY = custom(
+    "geometry",
+    "Well-known text in degrees, longitude first, which footprints meet",
+    lambda given: geometry_of_wkt(given, most_vertices=MOST_VERTICES, locator="geometry")[0],
+)
 START = custom("start", "Date or time, before which no product ends", partial(_moment, "start"))
 END = custom("end", "Date or time, after which no product starts", partial(_moment, "end"))
 COUNT = whole("count", f"Products of a page; more than {MOST_COUNT} are {MOST_COUNT}", least=0, default=DEFAULT_COUNT)
@@ -123,7 +123,7 @@ START_INDEX = whole(
 )
 CURSOR = text("cursor", "Where the page begins, as links of `next` have it")
 FORMAT = choice("httpAccept", "Media type, instead of the header Accept", (GEOJSON, ATOM))
-ACCESSED_FROM = text("accessedFrom", "Who asks, which does not matter")
+ACCESSED_FROM = text("accessedFrom", "What clients of Terrascope say of themselves; it does not matter")
 OF_COLLECTIONS: tuple[Parameter[Any], ...] = (
     *(UID, BBOX, GEOMETRY, START, END, *COMPARED),
     *(COUNT, START_INDEX, CURSOR, FORMAT, ACCESSED_FROM),

@@ -239,22 +239,8 @@ OWN = (
     describe("/docs", get_page, "getDocs", "The same as a page", answers={"text/html": TEXT}),
 )
 OPERATIONS = (
-    *(
-        *layers,
-        *products,
-        *items,
-        *changes,
-        *stac,
-        *tiles,
-        *animations,
-        *cubes,
-        *zarr,
-        *series,
-        *places,
-        *odata,
-        *opensearch,
-    ),
-    *(*landing, *OWN, *operations_of()),
+    *(*layers, *products, *items, *changes, *stac, *tiles, *animations, *cubes, *zarr, *series, *places, *odata),
+    *(*opensearch, *landing, *OWN, *operations_of()),
 )
 """In the order of the document."""
 routes = routes_of(OWN)
