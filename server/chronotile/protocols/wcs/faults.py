@@ -12,31 +12,15 @@ from chronotile.http.run import FAULT_STATUS
 from chronotile.protocols.common.ows import exception_report
 
 STATUSES: Mapping[str, int] = {
-    # OGC 09-110r4 tables 19, 21 and 25.
-    "emptyCoverageIdList": 404,
-    "NoSuchCoverage": 404,
-    "InvalidAxisLabel": 404,
-    "InvalidSubsetting": 404,
-    # OGC 11-053r1 (CRS), 12-039 (scaling), 12-040 (range subsetting), 12-049 (interpolation).
-    "SubsettingCrs-NotSupported": 404,
-    "OutputCrs-NotSupported": 404,
-    "InvalidCoverageType": 404,
-    "InvalidScaleFactor": 404,
-    "InvalidExtent": 404,
-    "ScaleAxisUndefined": 404,
-    "NoSuchField": 404,
-    "IllegalFieldSequence": 404,
-    "InterpolationMethodNotSupported": 404,
-    # OGC 09-148r1 (POST).
-    "InvalidEncodingSyntax": 400,
-    # OWS Common 2.0, OGC 06-121r9 §8.6.
+    # OGC 09-110r4 §8, 11-053r1 (CRS), 12-039 (scaling), 12-040 (range subsetting), 12-049 (interpolation).
+    **dict.fromkeys(("emptyCoverageIdList", "NoSuchCoverage", "InvalidAxisLabel", "InvalidSubsetting"), 404),
+    **dict.fromkeys(("SubsettingCrs-NotSupported", "OutputCrs-NotSupported", "InvalidScaleFactor"), 404),
+    **dict.fromkeys(("InvalidExtent", "ScaleAxisUndefined", "NoSuchField", "IllegalFieldSequence"), 404),
+    **dict.fromkeys(("InterpolationMethodNotSupported",), 404),
+    # OGC 09-148r1 (POST); OWS Common 2.0, OGC 06-121r9 §8.6.
+    **dict.fromkeys(("InvalidEncodingSyntax", "MissingParameterValue", "InvalidParameterValue"), 400),
+    **dict.fromkeys(("VersionNegotiationFailed", "InvalidUpdateSequence"), 400),
     "OperationNotSupported": 501,
-    "MissingParameterValue": 400,
-    "InvalidParameterValue": 400,
-    "VersionNegotiationFailed": 400,
-    "InvalidUpdateSequence": 400,
-    "OptionNotSupported": 501,
-    "NoApplicableCode": 500,
 }
 """Of HTTP, by the code."""
 
@@ -79,9 +63,9 @@ def message_of(error: errors.ChronotileError, request: Request) -> str:
 
 def fault_2(error: errors.ChronotileError, request: Request) -> Response:
     """Return the exception report of WCS 2.0.1 (OGC 09-110r4 §8.5; OWS Common 2.0)."""
-    code, status = _code(error), error.status
-    if code in STATUSES and status < 500 and status not in {413, 415}:
-        status = STATUSES[code] if code != "NoApplicableCode" else status
+    code = _code(error)
+    is_of_http = error.status >= 500 or error.status in {413, 415}
+    status = error.status if is_of_http else STATUSES.get(code, error.status)
     request.scope[FAULT_STATUS] = status
     locator = SPELLING.get(error.locator or "", error.locator)
     return exception_report(

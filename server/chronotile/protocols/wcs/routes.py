@@ -12,12 +12,14 @@ from chronotile.core.xml_text import MAX_BYTES, parse_xml
 from chronotile.http.endpoint import FORM, body_of, endpoint, pairs_of
 from chronotile.protocols.common.query.kvp import last_of_each
 from chronotile.protocols.wcs.faults import refusal
+from chronotile.protocols.wcs.v1.version_1_0 import WCS_1_0
+from chronotile.protocols.wcs.v1.version_1_1 import WCS_1_1
 from chronotile.protocols.wcs.v2.operations import WCS_2
 from chronotile.protocols.wcs.version import Pairs, Version
 
 PATH = "/wcs"
-VERSIONS: tuple[Version, ...] = (WCS_2,)
-"""The preferred one first."""
+VERSIONS: tuple[Version, ...] = (WCS_2, WCS_1_1, WCS_1_0)
+"""The highest one first."""
 SPOKEN = "chronotile.wcs_version"
 """Where a request keeps the version in which it is answered."""
 _NUMBERS = re.compile(r"\d{1,3}(\.\d{1,3}){0,2}", re.ASCII)
@@ -86,14 +88,9 @@ def _spoken_version(pairs: Pairs) -> Version:
 
 
 def _not_higher(given: str) -> Version:
-    """The highest version that is not higher than one that is not spoken, else the lowest."""
-    asked = _number(given) if _NUMBERS.fullmatch(given) else _number(VERSIONS[0].numbers[0])
-    lower = [each for each in VERSIONS if _number(each.numbers[0]) <= asked]
-    return max(lower, key=_order, default=min(VERSIONS, key=_order))
-
-
-def _order(version: Version) -> list[int]:
-    return _number(version.numbers[0])
+    """The highest version that is not higher than one that is not spoken, else the lowest (OGC 03-065r6 §6.2.4)."""
+    asked = given if _NUMBERS.fullmatch(given) else VERSIONS[0].numbers[0]
+    return next((each for each in VERSIONS if _number(each.numbers[0]) <= _number(asked)), VERSIONS[-1])
 
 
 def _number(text: str) -> list[int]:

@@ -10,7 +10,7 @@ from lxml import etree
 from lxml.builder import ElementMaker
 
 from chronotile.core.model.coverage import Coverage, CoverageField, Numbers
-from chronotile.core.model.crs import Crs, is_north_first
+from chronotile.core.model.crs import Crs, crs_of, is_north_first
 from chronotile.core.model.grid import Grid
 from chronotile.core.model.raster import Encoding
 from chronotile.core.model.request import IsActive
@@ -54,7 +54,8 @@ def axis_labels(crs: Crs) -> dict[Axis, str]:
         labels = {"x": "Long", "y": "Lat"}
     else:
         order: list[Axis] = ["y", "x"] if is_north_first(crs) else ["x", "y"]
-        own = dict(zip(order, (axis.abbrev for axis in crs.definition.axis_info[:2]), strict=False))
+        registered = crs_of(crs.name).definition  # files may have other words for the same axes
+        own = dict(zip(order, (axis.abbrev for axis in registered.axis_info[:2]), strict=False))
         if own.get("x") in {"E", "X"} and own.get("y") in {"N", "Y"}:
             labels = own
     return {axis: labels[axis] for axis in (("y", "x") if is_north_first(crs) else ("x", "y"))}

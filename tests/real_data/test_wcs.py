@@ -1,0 +1,20 @@
+"""WCS over real data: the files of OGC API Coverages, in the same bytes."""
+
+import pytest
+
+from tests.agreement.test_wcs import FORMATS, asked_of_both
+from tests.real_data.test_real_data import archive_at, each_layer, served
+
+__all__ = ["archive_at", "served"]
+
+pytestmark = [pytest.mark.data, pytest.mark.slow]
+
+
+@each_layer
+def test_files_are_those_of_ogc_api_coverages(served, expected):
+    days = ("1900-01-01", "2100-01-01")
+
+    answers = [asked_of_both(served, expected.layer, media_type, days) for media_type in FORMATS]
+
+    assert [ogcapi.status_code for _wcs, ogcapi in answers] == [200] * len(FORMATS), answers[0][1].text
+    assert [wcs.content == ogcapi.content for wcs, ogcapi in answers] == [True] * len(FORMATS)
