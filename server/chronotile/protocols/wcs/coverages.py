@@ -54,7 +54,7 @@ class WcsCoverage:
         return any(len(layer.times) for layer in self.offered.fields.values())
 
     def grid(self, services: Services, request: CoverageRequest | None = None) -> Grid:
-        """Return the cells of what is requested; without a request of the whole, in the native CRS."""
+        """Return the cells that a request means; without one those of the whole, in the native CRS."""
         request = request or CoverageRequest(layers=(self.layer.id,), crs=self.crs)
         on_lattice = framed([self.layer], services, coverage_lattice(self.layer, services, request.crs))
         return place_of(request, on_lattice.layers[0].main_variable.grid).grid
@@ -75,5 +75,5 @@ def coverage_of(catalogue: Catalogue, name: str) -> WcsCoverage:
     """
     offered = offered_collection(catalogue, plain_name(name))
     if not offered.has_values:
-        raise UnknownCollection(f"{name} is no coverage: it has colours, not values", locator="coverageId")
+        raise UnknownCollection(f"{name} is not a coverage: it has colours, not values", locator="coverageId")
     return WcsCoverage(id=xml_name(offered.id), offered=offered)

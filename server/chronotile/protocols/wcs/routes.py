@@ -88,7 +88,7 @@ def _spoken_version(pairs: Pairs) -> Version:
 
 
 def _not_higher(given: str) -> Version:
-    """The highest version that is not higher than one that is not spoken, else the lowest (OGC 03-065r6 §6.2.4)."""
+    # The highest version that is not higher than one that is not spoken, else the lowest (OGC 03-065r6 §6.2.4).
     asked = given if _NUMBERS.fullmatch(given) else VERSIONS[0].numbers[0]
     return next((each for each in VERSIONS if _number(each.numbers[0]) <= _number(asked)), VERSIONS[-1])
 

@@ -47,7 +47,7 @@ _UNIT = re.compile(r"[: \n\r\t]+")
 def axis_labels(crs: Crs) -> dict[Axis, str]:
     """Return what the axes of a CRS are called, by x and y, in the order of the CRS.
 
-    They are its own abbreviations where these say which is which: EPSG:2180 calls its northing `x`.
+    They are its own abbreviations, unless these mislead: EPSG:2180 calls its northing `x`.
     """
     labels: dict[Axis, str] = {"x": "E", "y": "N"}
     if crs.is_geographic:
@@ -220,7 +220,7 @@ def _general_axis(axis: GridAxis, vector: str, srs: str) -> etree._Element:
 
 
 def range_type(fields: Iterable[CoverageField]) -> etree._Element:
-    """Return `gmlcov:rangeType`: fields whose numbers are the source's; descriptions say how they become values."""
+    """Return `gmlcov:rangeType`: fields whose numbers are the source's, with scale and offset in words."""
     return gmlcov.rangeType(swe.DataRecord(*(_field(each) for each in fields)))
 
 

@@ -19,7 +19,7 @@ def pairs_of_xml(root: etree._Element) -> Pairs:
     """Return the parameters of a request; elements of extensions are taken by their local names.
 
     Raises:
-        InvalidParameter: It is no request, or has an element that has no place in one.
+        InvalidParameter: It is not a request, or has an element that has no place in one.
     """
     operation = local_name(root)
     if operation not in OPERATIONS:
