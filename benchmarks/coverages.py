@@ -1,7 +1,7 @@
 """Files of a gigabyte of numbers, over HTTP: how fast they come, and by how much the server grows meanwhile.
 
 `python -m benchmarks.coverages [FOLDER] [--dates 9] [--side 10980]`: the whole of a stack of COGs of noisy NDVI is
-asked for in each format, every time of a server newly started, warmed by a file of one tile.
+requested in each format, by OGC API and by WCS, every time of a server newly started, warmed by a file of one tile.
 """
 
 import argparse
@@ -18,7 +18,6 @@ from benchmarks.peers.server import Server, running
 from benchmarks.soak.archive import chronotile
 from benchmarks.soak.watch import descendants, memory_of
 
-FORMATS = ("GTiff", "NetCDF", "zarr")
 CONFIGURATION = """
 collections:
   stack:
@@ -26,6 +25,12 @@ collections:
     variables: {{NDVI: {{scale: 0.004, offset: -0.08}}}}
 """
 COVERAGE = "/ogcapi/collections/stack/coverage"
+WCS = "/wcs?SERVICE=WCS&VERSION=2.0.1&REQUEST=GetCoverage&COVERAGEID=stack"
+PATHS = {
+    **{name: f"{COVERAGE}?f={name}" for name in ("GTiff", "NetCDF", "zarr")},
+    "GTiff by WCS": f"{WCS}&FORMAT=image/tiff",
+    "GTiff by WCS, in parts": f"{WCS}&FORMAT=image/tiff&MEDIATYPE=multipart/related",
+}
 WARMING = "bbox=500000,5694880,505120,5700000&bbox-crs=[EPSG:32631]&datetime=1998-01-01"
 READ_BYTES = 1 << 20
 MIB = 1 << 20
@@ -54,7 +59,7 @@ def main() -> None:
     print("| format | file MB | first byte s | all s | MB of numbers/s | grown MiB |")
     print("| --- | --- | --- | --- | --- | --- |")
     for _ in range(given.rounds):
-        for name in FORMATS:
+        for name in PATHS:
             download, grown = measured(stack, name)
             print(
                 f"| {name} | {download.bytes / 1e6:.0f} | {download.first_s:.1f} | {download.seconds:.1f} "
@@ -73,11 +78,11 @@ def measured(stack: Path, name: str) -> tuple[Download, int]:
             environment={"CHRONOTILE_WORKERS": "1"},
         )
         with running("chronotile", server, Path(scratch)) as port:
-            download(port, f"{COVERAGE}?f={name}&{WARMING}")
+            download(port, f"{COVERAGE}?f={name.partition(' ')[0]}&{WARMING}")
             worker = max(descendants(os.getpid()), key=lambda each: memory_of(each, "VmRSS"))
             before = memory_of(worker, "VmRSS")
             Path(f"/proc/{worker}/clear_refs").write_text("5")  # the peak is counted from here on (proc(5))
-            file = download(port, f"{COVERAGE}?f={name}")
+            file = download(port, PATHS[name])
             return file, memory_of(worker, "VmHWM") - before
 
 

@@ -80,7 +80,7 @@ def test_scale_factors_are_above_zero_and_alone(client, factor):
     [
         ({"SCALEAXES": "X1(2)"}, (404, "ScaleAxisUndefined")),
         ({"SCALESIZE": "Z(2)"}, (404, "ScaleAxisUndefined")),
-        ({"SCALEAXES": "E(2),E(2)"}, (400, "InvalidParameterValue")),
+        ({"SCALEAXES": "E(2),E(2)"}, (404, "ScaleAxisUndefined")),
         ({"SCALEAXES": "E(0)"}, (404, "InvalidScaleFactor")),
         ({"SCALEAXES": "time(0.5)"}, (404, "ScaleAxisUndefined")),
         ({"SCALESIZE": "E(0)"}, (404, "InvalidExtent")),

@@ -32,7 +32,7 @@ from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.wcs.coverages import coverage_of
 from chronotile.protocols.wcs.faults import fault_2, refusal
 from chronotile.protocols.wcs.v2.documents import MEDIA_TYPE, SECTIONS, capabilities, descriptions
-from chronotile.protocols.wcs.v2.params import GML_TYPE, OF_COVERAGE, GetCoverage, requested_coverage, with_size
+from chronotile.protocols.wcs.v2.params import GML_TYPE, OF_COVERAGE, GetCoverage, requested_coverage
 from chronotile.protocols.wcs.v2.xml_requests import pairs_of_xml
 from chronotile.protocols.wcs.version import Pairs, Version
 
@@ -108,7 +108,8 @@ def _sized(wanted: GetCoverage, services: Services) -> GetCoverage:
     if not isinstance(scale, ScaleSize) or (scale.width and scale.height):
         return wanted
     grid = wanted.coverage.grid(services, replace(wanted.request, scale=None))
-    return replace(wanted, request=with_size(wanted.request, grid.width, grid.height))
+    size = replace(scale, width=scale.width or grid.width, height=scale.height or grid.height)
+    return replace(wanted, request=replace(wanted.request, scale=size))
 
 
 def _formats(wanted: GetCoverage) -> tuple[str, Mapping[str, CoverageFormat]]:

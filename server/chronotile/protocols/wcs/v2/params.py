@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.core.errors import MAX_SHOWN, InvalidParameter, UnsupportedCrs
@@ -156,9 +156,7 @@ def _scale(query: Kvp, crs: Crs, *, has_time: bool) -> ScaleFactors | ScaleSize 
     if name == "SCALEFACTOR":
         factor = _factor(text, name)
         return ScaleFactors(x=1 / factor, y=1 / factor, locator=name)
-    axes = axes_by_label(
-        text, crs, has_time=has_time, locator=name, unknown="ScaleAxisUndefined", twice="InvalidParameterValue"
-    )
+    axes = axes_by_label(text, crs, has_time=has_time, locator=name, unknown="ScaleAxisUndefined")
     if name == "SCALEAXES":
         factors = {axis: _factor(member.content, name) for axis, member in axes.items()}
         if factors.pop("time", 1.0) != 1.0:
@@ -169,14 +167,6 @@ def _scale(query: Kvp, crs: Crs, *, has_time: bool) -> ScaleFactors | ScaleSize 
     read = _extent if name == "SCALEEXTENT" else _size
     sizes = {axis: read(member.content, name) for axis, member in axes.items()}
     return ScaleSize(width=sizes.get("x"), height=sizes.get("y"), locator=name)
-
-
-def with_size(request: CoverageRequest, width: int, height: int) -> CoverageRequest:
-    """Return a request with the size of the axis that its scale does not name."""
-    scale = request.scale
-    if not isinstance(scale, ScaleSize):
-        return request
-    return replace(request, scale=replace(scale, width=scale.width or width, height=scale.height or height))
 
 
 def _time_is_kept(name: str) -> InvalidParameter:

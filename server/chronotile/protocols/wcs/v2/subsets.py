@@ -37,9 +37,7 @@ class Subset:
     """Axes that the answer no longer has."""
 
 
-def axes_by_label(
-    text: str, crs: Crs, *, has_time: bool, locator: str, unknown: str, twice: str | None = None
-) -> Mapping[Axis, Member]:
+def axes_by_label(text: str, crs: Crs, *, has_time: bool, locator: str, unknown: str) -> Mapping[Axis, Member]:
     """Return the members of a list `axis(...),axis(...)` by their axes.
 
     Args:
@@ -47,11 +45,10 @@ def axes_by_label(
         crs: Whose axes they are, under the labels of documents or other names that are usual.
         has_time: Whether there is an axis `time`.
         locator: The parameter.
-        unknown: The code for a label that is none, of the standard that defines the parameter.
-        twice: The code for an axis that is there twice, if it is another one.
+        unknown: The code for a label that is none or twice there, of the standard that defines the parameter.
 
     Raises:
-        InvalidParameter: With one of the codes.
+        InvalidParameter: With the code.
     """
     members = members_of(text, locator=locator)
     labels = axis_labels(crs)
@@ -60,11 +57,10 @@ def axes_by_label(
     accepted = tuple(labels.values())
     if has_time:
         known, accepted = {**known, "time": "time"}, (*accepted, "time")
-    is_known = all(member.name.lower() in known for member in members)
     try:
         return by_axis(members, known, accepted=accepted, locator=locator)
     except InvalidParameter as error:
-        raise refusal((is_known and twice) or unknown, error.message, locator=locator) from error
+        raise refusal(unknown, error.message, locator=locator) from error
 
 
 def requested_subset(texts: str | None, crs: Crs, *, has_time: bool) -> Subset:
