@@ -27,7 +27,7 @@ collections:
 COVERAGE = "/ogcapi/collections/stack/coverage"
 WCS = "/wcs?SERVICE=WCS&VERSION=2.0.1&REQUEST=GetCoverage&COVERAGEID=stack"
 PATHS = {
-    **{name: f"{COVERAGE}?f={name}" for name in ("GTiff", "NetCDF", "zarr")},
+    **{name: f"{COVERAGE}?f={name}&datetime=1998-01-01/.." for name in ("GTiff", "NetCDF", "zarr")},
     "GTiff by WCS": f"{WCS}&FORMAT=image/tiff",
     "GTiff by WCS, in parts": f"{WCS}&FORMAT=image/tiff&MEDIATYPE=multipart/related",
 }

@@ -127,7 +127,7 @@ def domain_of(grid: Grid, instants: InstantArray, *, sliced: Collection[Axis] = 
 def _in_space(grid: Grid, key: Axis, label: str) -> GridAxis:
     place = 0 if key == "x" else 1
     low, high, size = grid.bbox[place], grid.bbox[place + 2], grid.resolution[place]
-    unit = "deg" if grid.crs.is_geographic else grid.crs.definition.axis_info[0].unit_name
+    unit = "deg" if grid.crs.is_geographic else crs_of(grid.crs.name).definition.axis_info[0].unit_name
     origin, step = (low + size / 2, size) if key == "x" else (high - size / 2, -size)
     return GridAxis(
         key=key,

@@ -84,7 +84,7 @@ async def get_coverage(request: Request, query: Kvp) -> Response:
     """Return a coverage, or a part of it, as a file or in parts."""
     services = services_of(request)
     wanted = requested_coverage(query, services.catalogue)
-    offer_job(request, lambda: export_offer(_sized(wanted, services).request, wanted.format, services.catalogue))
+    offer_job(request, lambda: export_offer(wanted.request, wanted.format, services.catalogue))
     conditions = file_conditions(request)
 
     def work(is_active: IsActive) -> CoverageDelivery:
