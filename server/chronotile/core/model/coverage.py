@@ -81,6 +81,8 @@ class CoverageRequest:
     """Only cells whose centre lies in it have values, and the answer reaches no further than its box."""
     area_locator: str = "geometry"
     """The parameter that gave the area, for what is refused."""
+    cells: Grid | None = None
+    """Exactly these, in place of trims, CRS, scale and area: those that reach beyond the data have no values."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -70,7 +70,8 @@ def extract_coverage(
     """
     layers = _layers(request.layers, services)
     domain, indexes = _times(layers, request.time if times is None else times, services)
-    on_lattice = framed(layers, services, coverage_lattice(layers[0], services, request.crs))
+    crs = request.crs if request.cells is None else request.cells.crs
+    on_lattice = framed(layers, services, coverage_lattice(layers[0], services, crs))
     layers, services = on_lattice.layers, on_lattice.services
     place = place_of(request, layers[0].main_variable.grid)
     fields = tuple(coverage_field(layer) for layer in layers)

@@ -129,6 +129,9 @@ MAX_SIDE = 1 << 20
 MERCATOR_LATITUDE = 85.0511287798066
 """Up to which Web Mercator's world reaches."""
 
+SAME_CELL = 1e-3
+"""Of a cell: edges that differ by less, as numbers that were written in decimals do, are the same."""
+
 LEAST_A_DEGREE = 10
 """From so many cells on there is a whole number of them in a degree."""
 
@@ -156,6 +159,8 @@ def place_of(request: CoverageRequest, native: NativeGrid) -> Place:
         InvalidParameter: A scale is none, or the data have no cells in the CRS.
         LimitExceeded: There would be too many columns or rows.
     """
+    if request.cells is not None:
+        return _exactly(request.cells, native)
     crs = request.crs or native.crs
     is_native = is_upright(native) and are_alike(crs, native.crs)
     if are_alike(crs, native.crs):
@@ -173,6 +178,18 @@ def place_of(request: CoverageRequest, native: NativeGrid) -> Place:
         return Place(grid=scaled, window=None, inside=_inside(request, scaled))
     inside = None if spans is None else inside_of(window, spans, frame)
     return Place(grid=grid, window=window if is_native else None, inside=inside)
+
+
+def _exactly(cells: Grid, native: NativeGrid) -> Place:
+    """The cells that a request names one by one, which are read as native ones where they are such."""
+    window = trim_window(upright(native), (Trim(box=cells.bbox, crs=cells.crs),))
+    if is_upright(native) and are_alike(cells.crs, native.crs):
+        own = grid_of(native, window, cells.crs)
+        tolerance = SAME_CELL * min(own.resolution)
+        is_same = np.allclose(own.bbox, cells.bbox, rtol=0, atol=tolerance)
+        if is_same and (own.width, own.height) == (cells.width, cells.height):
+            return Place(grid=own, window=window, inside=None)
+    return Place(grid=_sized(cells, cells.width, cells.height, "width"), window=None, inside=None)
 
 
 def is_upright(grid: NativeGrid) -> bool:
