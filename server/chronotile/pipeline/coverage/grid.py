@@ -12,7 +12,7 @@ from chronotile.core.errors import InvalidParameter, LimitExceeded, OutsideData
 from chronotile.core.model.coverage import CoverageRequest, ScaleFactors, ScaleSize, Trim
 from chronotile.core.model.crs import CRS84, Crs, are_alike, transformer
 from chronotile.core.model.geometry.area import Area
-from chronotile.core.model.grid import WHOLE_CIRCLE, BBox, Grid, NativeGrid, Window
+from chronotile.core.model.grid import WHOLE_CIRCLE, BBox, Grid, NativeGrid, Window, require_place
 from chronotile.core.model.raster import BoolArray
 from chronotile.core.model.request import Point
 from chronotile.core.warp.plan import HALF_WORLD
@@ -182,6 +182,7 @@ def place_of(request: CoverageRequest, native: NativeGrid) -> Place:
 
 def _exactly(cells: Grid, native: NativeGrid) -> Place:
     """The cells that a request names one by one, which are read as native ones where they are such."""
+    require_place(cells.bbox, cells.crs)
     window = trim_window(upright(native), (Trim(box=cells.bbox, crs=cells.crs),))
     if is_upright(native) and are_alike(cells.crs, native.crs):
         own = grid_of(native, window, cells.crs)

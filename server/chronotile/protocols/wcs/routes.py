@@ -12,11 +12,13 @@ from chronotile.core.xml_text import MAX_BYTES, parse_xml
 from chronotile.http.endpoint import FORM, body_of, endpoint, pairs_of
 from chronotile.protocols.common.query.kvp import last_of_each
 from chronotile.protocols.wcs.faults import refusal
+from chronotile.protocols.wcs.v1.version_1_0 import WCS_1_0
+from chronotile.protocols.wcs.v1.version_1_1 import WCS_1_1
 from chronotile.protocols.wcs.v2.operations import WCS_2
 from chronotile.protocols.wcs.version import Pairs, Version
 
 PATH = "/wcs"
-VERSIONS: tuple[Version, ...] = (WCS_2,)
+VERSIONS: tuple[Version, ...] = (WCS_2, WCS_1_1, WCS_1_0)
 """The highest one first."""
 SPOKEN = "chronotile.wcs_version"
 """Where a request keeps the version in which it is answered."""

@@ -11,7 +11,7 @@ import numpy as np
 from starlette.requests import Request
 
 from chronotile.catalog.catalogue import Catalogue
-from chronotile.core.errors import InvalidParameter
+from chronotile.core.errors import MAX_SHOWN, CurrentUpdateSequence, InvalidParameter, InvalidUpdateSequence
 from chronotile.core.model.collection import Collection, Layer
 from chronotile.core.model.crs import CRS84, Crs
 from chronotile.core.model.grid import BBox, NativeGrid
@@ -248,6 +248,31 @@ def sequence_order(held: str, current: str) -> int:
         return -1
     own, now = Decimal(held.strip()), Decimal(current)
     return (own > now) - (own < now)
+
+
+def check_update_sequence(query: Kvp, current: str | None) -> None:
+    """Refuse a client that holds the current document, or a later one; an earlier one gets it.
+
+    So WMS 1.3.0 §7.2.3.5 and WCS 1.0.0 §8.2.2 have it.
+
+    Args:
+        query: The request.
+        current: The sequence of the document; without one UPDATESEQUENCE is ignored.
+
+    Raises:
+        CurrentUpdateSequence: As said.
+        InvalidUpdateSequence: As said.
+    """
+    requested = query.optional("UPDATESEQUENCE")
+    if requested is None or current is None:
+        return
+    order = sequence_order(requested, current)
+    if order == 0:
+        raise CurrentUpdateSequence(f"UPDATESEQUENCE {current} is current", locator="UPDATESEQUENCE")
+    if order > 0:
+        raise InvalidUpdateSequence(
+            f"UPDATESEQUENCE {requested[:MAX_SHOWN]!r} is later than the current {current}", locator="UPDATESEQUENCE"
+        )
 
 
 # The language in which capabilities are given, and how INSPIRE calls it.

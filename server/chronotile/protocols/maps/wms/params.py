@@ -12,9 +12,7 @@ import numpy as np
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.core.errors import (
     MAX_SHOWN,
-    CurrentUpdateSequence,
     InvalidParameter,
-    InvalidUpdateSequence,
     LimitExceeded,
     OperationNotSupported,
     UnknownStyle,
@@ -28,7 +26,6 @@ from chronotile.core.model.style import Colour
 from chronotile.core.model.time.instants import ABSENT, DAY, Instant, TimeDomain, TimeSelection, TimeSpan
 from chronotile.core.model.time.parser import parse_time
 from chronotile.pipeline.styling.read_sld import SheetLayer
-from chronotile.protocols.common.capabilities.layer_entries import sequence_order
 from chronotile.protocols.common.openapi import enum_of
 from chronotile.protocols.common.query import kvp
 from chronotile.protocols.common.query.kvp import Kvp
@@ -223,7 +220,6 @@ EXCEPTIONS: Parameter[ExceptionFormat] = keyword(
     default="XML",
 )
 TIME = text("TIME", "An instant, a list or an interval")
-UPDATE_SEQUENCE = text("UPDATESEQUENCE", "That of the capabilities which the client holds")
 REDUCER = choice("REDUCER", "Of several times", PICTURE_REDUCERS, default="latest", any_case=False)
 DIFFERENCE = times("DIFFERENCE", "A second time, whose values are subtracted")
 OF_MAP: tuple[Parameter[object], ...] = (
@@ -278,29 +274,6 @@ def negotiated_version(query: Kvp) -> Version:
     if found is None:
         raise InvalidParameter(f"VERSION must be a version such as 1.3.0, got {text[:MAX_SHOWN]!r}", locator="VERSION")
     return "1.3.0" if tuple(int(part or 0) for part in found.groups()) >= (1, 3, 0) else "1.1.1"
-
-
-def check_update_sequence(query: Kvp, current: str | None) -> None:
-    """Refuse a client that holds the current document, or a later one (WMS 1.3.0 §7.2.3.5); an earlier one gets it.
-
-    Args:
-        query: The request.
-        current: The sequence of the document; without one UPDATESEQUENCE is ignored.
-
-    Raises:
-        CurrentUpdateSequence: As said.
-        InvalidUpdateSequence: As said.
-    """
-    requested = UPDATE_SEQUENCE.given(query)
-    if requested is None or current is None:
-        return
-    order = sequence_order(requested, current)
-    if order == 0:
-        raise CurrentUpdateSequence(f"UPDATESEQUENCE {current} is current", locator="UPDATESEQUENCE")
-    if order > 0:
-        raise InvalidUpdateSequence(
-            f"UPDATESEQUENCE {requested[:MAX_SHOWN]!r} is later than the current {current}", locator="UPDATESEQUENCE"
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,7 +21,11 @@ from chronotile.http.respond import SHORT, known_etags, respond, respond_with_co
 from chronotile.http.run import DOCUMENTS, PICTURES, SERIES, run, services_of
 from chronotile.pipeline.identify import InfoFormat, deliver_identified
 from chronotile.protocols.common.capabilities.feature_info import INFO_FORMATS, info_format, pixel_place, pixel_point
-from chronotile.protocols.common.capabilities.layer_entries import capabilities_context, update_sequence
+from chronotile.protocols.common.capabilities.layer_entries import (
+    capabilities_context,
+    check_update_sequence,
+    update_sequence,
+)
 from chronotile.protocols.common.map_responses import draw_maps
 from chronotile.protocols.common.openapi import enum_of
 from chronotile.protocols.common.query.kvp import Kvp, last_of_each
@@ -68,7 +72,7 @@ async def get_capabilities(request: Request, query: Kvp, *, path: str) -> Respon
     """Return the capabilities in the version that suits the client; FORMAT has no say (WMS 1.3.0 §7.2.3.1)."""
     version = params.negotiated_version(query)
     services = services_of(request)
-    params.check_update_sequence(query, update_sequence(services))
+    check_update_sequence(query, update_sequence(services))
     context = capabilities_context(request, query)
     key = ("WMS", version, path, context.base, context.language, context.layers, context.time_text)
     make = partial(capabilities, context, version, path=path)
