@@ -410,6 +410,7 @@ BINARY = (
     "font/*",
     "image/tiff",
     "image/vnd.microsoft.icon",
+    "multipart/related",
 )
 """Of what is served, in addition to what Starlette leaves alone: it is packed already, or must be fast."""
 EXCLUDED = (*DEFAULT_EXCLUDED_CONTENT_TYPES, *BINARY)

@@ -9,10 +9,10 @@ import pytest
 from affine import Affine
 
 from chronotile.catalog.catalogue import Limits
-from chronotile.core.errors import InvalidParameter, LimitExceeded
+from chronotile.core.errors import InvalidParameter, LimitExceeded, OutsideData
 from chronotile.core.model.coverage import CoverageRequest, ScaleFactors, ScaleSize, Trim
 from chronotile.core.model.crs import CRS84, crs_of
-from chronotile.core.model.grid import BBox, NativeGrid
+from chronotile.core.model.grid import BBox, Grid, NativeGrid
 from chronotile.pipeline.coverage.extract import extract_coverage
 from tests.protocols.served import (
     BELGIUM_31N,
@@ -56,6 +56,54 @@ def numbers_of(coverage, time=0):
 
 def box(*edges, crs=UTM):
     return Trim(box=BBox(*edges), crs=crs)
+
+
+def cells_of(box, size, crs=UTM):
+    width, height = size
+    return Grid(crs=crs, bbox=BBox(*box), width=width, height=height)
+
+
+@pytest.mark.parametrize("move", [0.0, 1e-8])
+def test_cells_that_are_native_ones_are_read_as_such(move):
+    edges = np.add((600_000, 5_648_000, 603_000, 5_650_000), move).tolist()
+
+    coverage = ask(cells=cells_of(edges, (30, 20)))
+
+    assert coverage.grid.bbox == (600_000, 5_648_000, 603_000, 5_650_000)
+    rows, columns = np.mgrid[0:20, 0:30]
+    np.testing.assert_array_equal(numbers_of(coverage, 2), number_at(rows, columns, 2))
+
+
+@pytest.mark.parametrize(
+    ("edges", "size", "crs"),
+    [
+        pytest.param((598_000, 5_649_000, 601_000, 5_652_000), (30, 30), UTM, id="native ones, beyond the data too"),
+        pytest.param((599_933, 5_648_011, 602_917, 5_650_071), (17, 13), UTM, id="others"),
+        pytest.param((4.3, 50.7, 5.1, 51.1), (40, 30), crs_of("EPSG:4326"), id="round the data in degrees"),
+    ],
+)
+def test_cells_are_exactly_those_that_are_named(edges, size, crs):
+    cells = cells_of(edges, size, crs)
+
+    coverage = ask(cells=cells)
+
+    assert coverage.grid == cells
+    expected = expected_numbers(BELGIUM_31N, cells, 2)
+    assert (expected == NODATA).any()
+    np.testing.assert_array_equal(numbers_of(coverage, 2), expected)
+
+
+@pytest.mark.parametrize(
+    ("edges", "size", "error"),
+    [
+        pytest.param((0, 0, 100, 100), (1, 1), OutsideData, id="elsewhere"),
+        pytest.param((600_000, 5_648_000, 1e300, 5_650_000), (1, 1), InvalidParameter, id="beyond all places"),
+        pytest.param((600_000, 5_648_000, 603_000, 5_650_000), (1 << 21, 1), LimitExceeded, id="too many"),
+    ],
+)
+def test_cells_that_cannot_be_are_refused(edges, size, error):
+    with pytest.raises(error):
+        ask(cells=cells_of(edges, size))
 
 
 @pytest.mark.parametrize(

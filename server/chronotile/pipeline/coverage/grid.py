@@ -129,7 +129,7 @@ MAX_SIDE = 1 << 20
 MERCATOR_LATITUDE = 85.0511287798066
 """Up to which Web Mercator's world reaches."""
 
-SAME_CELL = 1e-3
+SAME_CELL = 1e-6
 """Of a cell: edges that differ by less, as numbers that were written in decimals do, are the same."""
 
 LEAST_A_DEGREE = 10

@@ -13,14 +13,15 @@ from chronotile.catalog.catalogue import Catalogue
 from chronotile.core.errors import InvalidParameter
 from chronotile.core.model.coverage import Trim
 from chronotile.core.model.crs import are_alike
+from chronotile.core.model.request import IsActive
 from chronotile.core.model.time.instants import DEFAULT
 from chronotile.http.endpoint import JobOffer, offer_job
 from chronotile.http.respond import respond_with_document
 from chronotile.http.run import COVERAGES, base_url, run, services_of
-from chronotile.pipeline.coverage.deliver import CoverageDelivery, deliver_coverage
+from chronotile.pipeline.coverage.deliver import COVERAGE_FORMATS, CoverageDelivery, CoverageFormat, deliver_coverage
 from chronotile.protocols.common.capabilities.layer_entries import requested_language
 from chronotile.protocols.common.capabilities.time_extent import value_warning
-from chronotile.protocols.common.coverage_files import export_offer, file_conditions
+from chronotile.protocols.common.coverage_files import export_offer, file_conditions, respond_with_file
 from chronotile.protocols.common.localised_text import text_in
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import keyword
@@ -95,25 +96,33 @@ async def respond_with_descriptions(
     return await respond_with_document(request, services, make, key=key, media_type=MEDIA_TYPE)
 
 
-async def deliver(request: Request, parsed: Parsed) -> tuple[CoverageDelivery, Mapping[str, str]]:
-    """Return the file, and the headers that name the time where the request did not.
+async def respond_with_coverage(
+    request: Request, parsed: Parsed, formats: Mapping[str, CoverageFormat] = COVERAGE_FORMATS
+) -> Response:
+    """Return the file, with a header that names the time where the request did not.
+
+    Args:
+        request: The request.
+        parsed: What it requests.
+        formats: Those of the version; one alone stands for that which is requested.
 
     Raises:
         ChronotileError: The request is not accepted.
     """
     services, asked = services_of(request), parsed.request
     offer_job(request, partial(_job, parsed, services.catalogue))
+    name = parsed.format if parsed.format in formats else next(iter(formats))
     conditions = file_conditions(request)
-    delivery = await run(
-        request,
-        COVERAGES,
-        lambda is_active: deliver_coverage(asked, parsed.format, services, conditions=conditions, is_active=is_active),
-        layers=[asked.layers[0]],
-    )
-    if asked.time != DEFAULT or not len(delivery.times):
-        return delivery, {}
-    instants = tuple(reversed(delivery.times.instants))
-    return delivery, {"Warning": value_warning("default", instants, delivery.times)}
+
+    def work(is_active: IsActive) -> CoverageDelivery:
+        return deliver_coverage(asked, name, services, formats=formats, conditions=conditions, is_active=is_active)
+
+    delivery = await run(request, COVERAGES, work, layers=[asked.layers[0]])
+    response = respond_with_file(delivery)
+    if asked.time == DEFAULT and len(delivery.times):
+        instants = tuple(reversed(delivery.times.instants))
+        response.headers.append("Warning", value_warning("default", instants, delivery.times))
+    return response
 
 
 def _job(parsed: Parsed, catalogue: Catalogue) -> JobOffer | None:

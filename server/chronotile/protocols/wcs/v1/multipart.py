@@ -1,60 +1,36 @@
-"""An answer of WCS 1.1: a document that names the file, and the file (OGC 07-067r5 §9.3.2, RFC 2387)."""
+"""Files of WCS 1.1: behind a document that names them (OGC 07-067r5 §9.3.2, RFC 2387)."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Mapping
 
-from starlette.responses import Response
-
-from chronotile.http.bodies import BodyResponse
-from chronotile.pipeline.coverage.deliver import CoverageDelivery
-from chronotile.pipeline.encoders.file_parts import Body
-from chronotile.protocols.common.coverage_files import respond_with_file
+from chronotile.core.model.coverage import Coverage
+from chronotile.core.model.request import IsActive
+from chronotile.pipeline.coverage.deliver import COVERAGE_FORMATS, CoverageFormat, coverage_file_name
+from chronotile.pipeline.encoders.file_parts import Body, Joined, SizedBody, Whole
 from chronotile.protocols.common.xml import render_xml
 
 TEMPLATE = "wcs/v1/templates/coverages_1_1_1.xml"
+BOUNDARY = "chronotile-2b9e41d7c05f4a6e93d8"
+"""Between the parts of an answer: the same in all, so that equal answers are equal bytes."""
+MEDIA_TYPE = f'multipart/related; type="text/xml"; start="<manifest>"; boundary="{BOUNDARY}"'
+"""The boundary last: QGIS takes what follows it for a part of it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InParts:
-    """A body with what stands before and behind it."""
+def formats_in_parts(name: str) -> Mapping[str, CoverageFormat]:
+    """Return the format that has a document and a file of another format, under that format's name."""
+    file = COVERAGE_FORMATS[name]
 
-    before: bytes
-    body: Body
-    behind: bytes
+    def encode(coverage: Coverage, is_active: IsActive) -> Body:
+        body = file.encode(coverage, is_active)
+        assert isinstance(body, SizedBody)  # noqa: S101 -- none of `FORMATS` is streamed
+        file_name = coverage_file_name(coverage, file.extension)
+        manifest = render_xml(TEMPLATE, file_name=file_name, media_type=file.media_type)
+        headers = (
+            f"\r\n--{BOUNDARY}\r\nContent-Type: {file.media_type}\r\nContent-ID: <{file_name}>\r\n"
+            f'Content-Transfer-Encoding: binary\r\nContent-Disposition: attachment; filename="{file_name}"\r\n\r\n'
+        )
+        before = f"--{BOUNDARY}\r\nContent-Type: text/xml\r\nContent-ID: <manifest>\r\n\r\n".encode()
+        # Padding behind the end (RFC 2046 §5.1.1): without a byte there QGIS warns of a third part.
+        behind = f"\r\n--{BOUNDARY}-- ".encode()
+        return Joined([Whole(before + manifest + headers.encode()), body, Whole(behind)])
 
-    @property
-    def size(self) -> int | None:
-        """In bytes; `None` if it is unknown before the end."""
-        return None if self.body.size is None else len(self.before) + self.body.size + len(self.behind)
-
-    def iter_bytes(self) -> Iterator[bytes]:
-        """Give all, at most a MiB at a time."""
-        yield self.before
-        yield from self.body.iter_bytes()
-        yield self.behind
-
-    def close(self) -> None:
-        """Let the body go."""
-        self.body.close()
-
-
-def respond_with_manifest(delivery: CoverageDelivery) -> Response:
-    """Return the answer that carries a file behind the document that names it."""
-    plain = respond_with_file(delivery)
-    if delivery.unchanged:
-        return plain
-    boundary = f"coverage-{delivery.etag}"
-    manifest = render_xml(TEMPLATE, file_name=delivery.file_name, media_type=delivery.media_type)
-    before = (
-        f"--{boundary}\r\nContent-Type: text/xml; charset=UTF-8\r\nContent-ID: <manifest>\r\n\r\n"
-        f"{manifest.decode()}\r\n"
-        f"--{boundary}\r\nContent-Type: {delivery.media_type}\r\nContent-ID: <{delivery.file_name}>\r\n"
-        f'Content-Transfer-Encoding: binary\r\nContent-Disposition: attachment; filename="{delivery.file_name}"\r\n\r\n'
-    )
-    # Padding behind the end (RFC 2046 §5.1.1): without a byte there QGIS warns of a third part.
-    body = InParts(before=before.encode(), body=delivery.body, behind=f"\r\n--{boundary}-- ".encode())
-    left_out = {"content-type", "content-disposition", "content-length", "accept-ranges"}
-    headers = {name: value for name, value in plain.headers.items() if name not in left_out}
-    # The boundary last: QGIS takes all that follows it for a part of it.
-    media_type = f'multipart/related; type="text/xml"; start="<manifest>"; boundary="{boundary}"'
-    return BodyResponse(body, media_type=media_type, headers=headers)
+    return {f"manifest {name}": CoverageFormat(MEDIA_TYPE, "mime", encode, file.check)}

@@ -87,8 +87,8 @@ def _inside(low: float, high: float, origin: float, step: float) -> range:
     """The points of a lattice along an axis between two positions."""
     first, last = (low - origin) / step - ALMOST, (high - origin) / step + ALMOST
     if max(abs(first), abs(last)) > MOST_STEPS:
-        raise InvalidParameter("GridOffsets are too small for the BoundingBox", locator="GridOffsets")
+        raise InvalidParameter("GRIDOFFSETS are too small for the BOUNDINGBOX", locator="GRIDOFFSETS")
     points = range(math.ceil(first), math.floor(last) + 1)
     if not points:
-        raise InvalidParameter("BoundingBox holds no point of the grid", locator="BoundingBox")
+        raise InvalidParameter("BOUNDINGBOX holds no centre of a cell of the grid", locator="BOUNDINGBOX")
     return points

@@ -11,7 +11,6 @@ from chronotile.core.model.grid import Grid, box_in
 from chronotile.core.model.time.instants import DEFAULT
 from chronotile.http.run import FAULT_STATUS, services_of
 from chronotile.protocols.common.capabilities.layer_entries import check_update_sequence, update_sequence
-from chronotile.protocols.common.coverage_files import respond_with_file
 from chronotile.protocols.common.openapi import enum_of
 from chronotile.protocols.common.query.kvp import Kvp, last_of_each
 from chronotile.protocols.common.query.parameter import Parameter, box, custom, keyword, number, text, whole
@@ -20,9 +19,9 @@ from chronotile.protocols.wcs.coverages import WcsCoverage, coverage_of
 from chronotile.protocols.wcs.faults import message_of
 from chronotile.protocols.wcs.v1.answers import (
     OPERATION,
-    deliver,
     refuse_xml,
     respond_with_capabilities,
+    respond_with_coverage,
     respond_with_descriptions,
 )
 from chronotile.protocols.wcs.v1.requests import MOST_STEPS, Parsed, format_parameter, method_named, time_parameter
@@ -114,13 +113,14 @@ async def answer(request: Request, pairs: Pairs) -> Response:
             template, formats = f"{TEMPLATES}/descriptions_1_0_0.xml", tuple(FORMATS)
             return await respond_with_descriptions(request, query, template, parameter=COVERAGE.name, formats=formats)
         case "GetCoverage":
-            delivery, headers = await deliver(request, parse_coverage(query, services.catalogue))
-            response = respond_with_file(delivery)
-            response.headers.update(headers)
-            return response
+            return await respond_with_coverage(request, parse_coverage(query, services.catalogue))
 
 
-SPELLING = {"layer": "COVERAGE", "collectionId": "COVERAGE", "datetime": "TIME", "f": "FORMAT"}
+SPELLING = {
+    **dict.fromkeys(("layer", "collectionId", "coverageId"), COVERAGE.name),
+    "datetime": TIME.name,
+    "f": FORMAT.name,
+}
 """The core's names of parameters as WCS 1.0.0 spells them, where they are not the same."""
 
 

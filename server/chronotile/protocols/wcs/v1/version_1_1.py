@@ -16,6 +16,7 @@ from chronotile.core.model.time.instants import DEFAULT
 from chronotile.http.run import FAULT_STATUS, services_of
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.capabilities.layer_entries import update_sequence
+from chronotile.protocols.common.capabilities.sections import named_sections, needs_sections
 from chronotile.protocols.common.ows import exception_report
 from chronotile.protocols.common.query.kvp import Kvp, last_of_each, numbers
 from chronotile.protocols.common.query.parameter import custom, text, truth
@@ -24,17 +25,18 @@ from chronotile.protocols.wcs.coverages import WcsCoverage, coverage_of
 from chronotile.protocols.wcs.faults import message_of
 from chronotile.protocols.wcs.v1.answers import (
     OPERATION,
-    deliver,
     refuse_xml,
     respond_with_capabilities,
+    respond_with_coverage,
     respond_with_descriptions,
 )
-from chronotile.protocols.wcs.v1.multipart import respond_with_manifest
+from chronotile.protocols.wcs.v1.multipart import formats_in_parts
 from chronotile.protocols.wcs.v1.requests import Parsed, format_parameter, lattice_cells, method_named, time_parameter
 from chronotile.protocols.wcs.version import Pairs, Version
 
 TEMPLATES = "wcs/v1/templates"
 FORMATS = {"image/tiff": "GTiff", "application/x-netcdf": "NetCDF"}
+SECTIONS = ("ServiceIdentification", "ServiceProvider", "OperationsMetadata", "Contents")
 IDENTIFIER = text("IDENTIFIER", "The coverage")
 BOUNDING_BOX = text("BOUNDINGBOX", "Centres of the outermost cells in the axis order of the CRS, which is last")
 TIME_SEQUENCE = time_parameter("TIMESEQUENCE")
@@ -94,13 +96,17 @@ def _cells(query: Kvp, coverage: WcsCoverage, services: Services) -> Grid:
     """The cells of the grid that is requested whose centres lie in the box; of the native one where none is."""
     box, crs = _bounding_box(query, coverage.layer, services.catalogue)
     name = GRID_BASE_CRS.given(query)
-    base = coverage.crs if name is None else _named_crs(name, coverage.layer, services.catalogue, locator="GridBaseCRS")
+    base = (
+        coverage.crs
+        if name is None
+        else _named_crs(name, coverage.layer, services.catalogue, locator=GRID_BASE_CRS.name)
+    )
     within = box_in(box, crs, base)
     if GRID_OFFSETS.name in query:
         return lattice_cells(within, base, origin=_origin(query, base), steps=_steps(query, base))
     if base != coverage.crs:
         raise errors.MissingParameter(
-            "GRIDOFFSETS are missing, as GRIDBASECRS is not the native CRS", locator="GridOffsets"
+            "GRIDOFFSETS are missing, as GRIDBASECRS is not the native CRS", locator=GRID_OFFSETS.name
         )
     whole = coverage.grid(services)
     centre = (whole.x_of(0.5), whole.y_of(0.5))
@@ -157,30 +163,33 @@ async def answer(request: Request, pairs: Pairs) -> Response:
     query, services = last_of_each(pairs), services_of(request)
     match OPERATION.of(query):
         case "GetCapabilities":
-            sequence = update_sequence(services)
-            template, formats = f"{TEMPLATES}/capabilities_1_1_1.xml", tuple(FORMATS)
-            return await respond_with_capabilities(request, query, template, update_sequence=sequence, formats=formats)
+            sequence, given = update_sequence(services), query.optional("SECTIONS") or "All"
+            is_needed = needs_sections(query.optional("UPDATESEQUENCE"), sequence)
+            return await respond_with_capabilities(
+                request,
+                query,
+                f"{TEMPLATES}/capabilities_1_1_1.xml",
+                update_sequence=sequence,
+                formats=tuple(FORMATS),
+                sections=named_sections(given, SECTIONS) if is_needed else frozenset(),
+            )
         case "DescribeCoverage":
             template, formats = f"{TEMPLATES}/descriptions_1_1_1.xml", tuple(FORMATS)
             return await respond_with_descriptions(request, query, template, parameter="IDENTIFIERS", formats=formats)
         case "GetCoverage":
-            delivery, headers = await deliver(request, parse_coverage(query, services))
-            response = respond_with_manifest(delivery)
-            response.headers.update(headers)
-            return response
+            parsed = parse_coverage(query, services)
+            return await respond_with_coverage(request, parsed, formats_in_parts(parsed.format))
 
 
 SPELLING = {
-    "layer": "identifier",
-    "collectionId": "identifier",
-    "coverageId": "identifier",
-    "bbox": "BoundingBox",
-    "time": "TimeSequence",
-    "datetime": "TimeSequence",
-    "interpolation": "RangeSubset",
-    "f": "format",
+    **dict.fromkeys(("layer", "collectionId", "coverageId"), IDENTIFIER.name),
+    **dict.fromkeys(("time", "datetime"), TIME_SEQUENCE.name),
+    **dict.fromkeys(("width", "height"), GRID_OFFSETS.name),
+    "bbox": BOUNDING_BOX.name,
+    "interpolation": RANGE_SUBSET.name,
+    "f": FORMAT.name,
 }
-"""The core's names of parameters as WCS 1.1 spells them, where they are not the same."""
+"""The core's names of parameters as WCS 1.1 spells them."""
 CODES = {
     *("MissingParameterValue", "InvalidParameterValue", "VersionNegotiationFailed", "InvalidUpdateSequence"),
     *("OperationNotSupported", "NoApplicableCode"),
