@@ -210,4 +210,4 @@ def test_requests_in_xml_are_those_of_2_0_1(client):
 
     answer = client.post("/wcs", content=body, headers={"Content-Type": "text/xml"})
 
-    assert refused_11(answer) == (400, "InvalidParameterValue", "request")
+    assert refused_11(answer) == (400, "InvalidParameterValue", "REQUEST")

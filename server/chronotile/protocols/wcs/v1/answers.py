@@ -1,43 +1,55 @@
 """What WCS 1.x answers: documents, and files with the time that they have."""
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Literal, get_args
 
+import numpy as np
 from lxml import etree
 from starlette.requests import Request
 from starlette.responses import Response
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.core.errors import InvalidParameter
-from chronotile.core.model.coverage import Trim
+from chronotile.core.model.coverage import CoverageRequest, Trim
 from chronotile.core.model.crs import are_alike
 from chronotile.core.model.request import IsActive
 from chronotile.core.model.time.instants import DEFAULT
 from chronotile.http.endpoint import JobOffer, offer_job
 from chronotile.http.respond import respond_with_document
 from chronotile.http.run import COVERAGES, base_url, run, services_of
-from chronotile.pipeline.coverage.deliver import COVERAGE_FORMATS, CoverageDelivery, CoverageFormat, deliver_coverage
-from chronotile.protocols.common.capabilities.layer_entries import requested_language
+from chronotile.pipeline.coverage.deliver import CoverageDelivery, CoverageFormat, deliver_coverage
+from chronotile.pipeline.services import Services
+from chronotile.protocols.common.capabilities.layer_entries import requested_language, update_sequence
 from chronotile.protocols.common.capabilities.time_extent import value_warning
 from chronotile.protocols.common.coverage_files import export_offer, file_conditions, respond_with_file
-from chronotile.protocols.common.localised_text import text_in
-from chronotile.protocols.common.query.kvp import Kvp
+from chronotile.protocols.common.query.kvp import Kvp, last_of_each
 from chronotile.protocols.common.query.parameter import keyword
-from chronotile.protocols.common.xml import render_xml
-from chronotile.protocols.wcs.coverages import coverage_of, offered_coverages
+from chronotile.protocols.wcs.coverages import WcsCoverage, coverage_of, offered_coverages
 from chronotile.protocols.wcs.faults import refusal
-from chronotile.protocols.wcs.v1.descriptions import describe, summaries
-from chronotile.protocols.wcs.v1.requests import ALMOST, Parsed
+from chronotile.protocols.wcs.v1.documents import document
+from chronotile.protocols.wcs.v1.requests import ALMOST, FORMAT
 from chronotile.protocols.wcs.version import Pairs
 
-Operation = Literal["GetCapabilities", "DescribeCoverage", "GetCoverage"]
-OPERATIONS: tuple[Operation, ...] = get_args(Operation)
-OPERATION = keyword("REQUEST", "The operation", dict(zip(OPERATIONS, OPERATIONS, strict=True)))
-MEDIA_TYPE = "text/xml"
+OPERATIONS = ("GetCapabilities", "DescribeCoverage", "GetCoverage")
+OPERATION = keyword("REQUEST", "The operation", {name: name for name in OPERATIONS})
 MOST_DESCRIBED = 50
 """Coverages of one document, each with all its times."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialect:
+    """What differs between the versions."""
+
+    name: str
+    """As templates end: `1_0_0`."""
+    ids: str
+    """The parameter of DescribeCoverage."""
+    sections: Callable[[Kvp, str | None], frozenset[str]]
+    """Parts of the capabilities that a request wants, by the current `updateSequence`."""
+    parse: Callable[[Kvp, Services], CoverageRequest]
+    formats: Callable[[str], Mapping[str, CoverageFormat]]
+    """The one format that stands for one of the pipeline, by its name."""
 
 
 def refuse_xml(_root: etree._Element) -> Pairs:
@@ -49,88 +61,64 @@ def refuse_xml(_root: etree._Element) -> Pairs:
     raise refusal("InvalidParameterValue", "WCS 1.x takes key-value pairs here; WCS 2.0.1 takes XML", locator="request")
 
 
-async def respond_with_capabilities(request: Request, query: Kvp, template: str, **values: object) -> Response:
-    """Return the capabilities by a template, which also gets `values`."""
-    services = services_of(request)
-    base, language = base_url(request), requested_language(query, services.catalogue.service.languages)
-
-    def make() -> bytes:
-        service = services.catalogue.service
-        return render_xml(
-            template,
-            service=service,
-            title=text_in(service.title, language),
-            abstract=text_in(service.abstract, language),
-            base=base,
-            coverages=tuple(summaries(services, language)),
-            **values,
-        )
-
-    key = (template, base, language, *values.items())
-    return await respond_with_document(request, services, make, key=key, media_type=MEDIA_TYPE)
+async def answer(dialect: Dialect, request: Request, pairs: Pairs) -> Response:
+    """Return what REQUEST requests."""
+    query, services = last_of_each(pairs), services_of(request)
+    operation, told = OPERATION.of(query), dict[str, object]()
+    if operation == "GetCoverage":
+        return await _get_coverage(dialect, request, query)
+    if operation == "GetCapabilities":
+        sequence = update_sequence(services)
+        told = {"base": base_url(request), "sequence": sequence, "sections": dialect.sections(query, sequence)}
+        name, coverages = "capabilities", tuple(offered_coverages(services.catalogue))
+    else:
+        name, coverages = "descriptions", _named(query, dialect.ids, services.catalogue)
+    language = requested_language(query, services.catalogue.service.languages)
+    template = f"wcs/v1/templates/{name}_{dialect.name}.xml"
+    make = partial(document, template, coverages, services, language, **told)
+    key = (template, language, *told.values(), *(each.id for each in coverages))
+    return await respond_with_document(request, services, make, key=key, media_type="text/xml")
 
 
-async def respond_with_descriptions(
-    request: Request, query: Kvp, template: str, *, parameter: str, **values: object
-) -> Response:
-    """Return the descriptions of the coverages that a parameter names, or of all.
-
-    Raises:
-        UnknownCollection: There is no such coverage.
-        InvalidParameter: There are more than `MOST_DESCRIBED`.
-    """
-    services, text = services_of(request), query.optional(parameter)
-    catalogue = services.catalogue
-    ids = [each.id for each in offered_coverages(catalogue)] if text is None else text.split(",")
-    if len(ids) > MOST_DESCRIBED:
-        message = f"{len(ids)} coverages are described one by one; name at most {MOST_DESCRIBED} in {parameter}"
+def _named(query: Kvp, parameter: str, catalogue: Catalogue) -> tuple[WcsCoverage, ...]:
+    """The coverages that a parameter names, else all."""
+    given = query.optional(parameter)
+    if given is not None:
+        named = tuple(coverage_of(catalogue, name.strip()) for name in given.split(",")[: MOST_DESCRIBED + 1])
+    else:
+        named = tuple(offered_coverages(catalogue))
+    if len(named) > MOST_DESCRIBED:
+        message = f"at most {MOST_DESCRIBED} coverages are described at once; name them in {parameter}"
         raise InvalidParameter(message, locator=parameter)
-    coverages = [coverage_of(catalogue, each.strip()) for each in ids]
-    language = requested_language(query, catalogue.service.languages)
-
-    def make() -> bytes:
-        found = [describe(each, services, language) for each in coverages]
-        return render_xml(template, descriptions=[each for each in found if each is not None], **values)
-
-    key = (template, tuple(each.id for each in coverages), language)
-    return await respond_with_document(request, services, make, key=key, media_type=MEDIA_TYPE)
+    return named
 
 
-async def respond_with_coverage(
-    request: Request, parsed: Parsed, formats: Mapping[str, CoverageFormat] = COVERAGE_FORMATS
-) -> Response:
-    """Return the file, with a header that names the time where the request did not.
-
-    Args:
-        request: The request.
-        parsed: What it requests.
-        formats: Those of the version; one alone stands for that which is requested.
-
-    Raises:
-        ChronotileError: The request is not accepted.
-    """
-    services, asked = services_of(request), parsed.request
-    offer_job(request, partial(_job, parsed, services.catalogue))
-    name = parsed.format if parsed.format in formats else next(iter(formats))
+async def _get_coverage(dialect: Dialect, request: Request, query: Kvp) -> Response:
+    """The file, with a header that names the time where the request did not."""
+    services = services_of(request)
+    wanted, name = dialect.parse(query, services), FORMAT.of(query)
+    formats = dialect.formats(name)
+    offer_job(request, partial(_job, wanted, name, services.catalogue))
     conditions = file_conditions(request)
 
     def work(is_active: IsActive) -> CoverageDelivery:
-        return deliver_coverage(asked, name, services, formats=formats, conditions=conditions, is_active=is_active)
+        (own,) = formats
+        return deliver_coverage(wanted, own, services, formats=formats, conditions=conditions, is_active=is_active)
 
-    delivery = await run(request, COVERAGES, work, layers=[asked.layers[0]])
+    delivery = await run(request, COVERAGES, work, layers=[wanted.layers[0]])
     response = respond_with_file(delivery)
-    if asked.time == DEFAULT and len(delivery.times):
+    if wanted.time == DEFAULT and len(delivery.times):
         instants = tuple(reversed(delivery.times.instants))
         response.headers.append("Warning", value_warning("default", instants, delivery.times))
     return response
 
 
-def _job(parsed: Parsed, catalogue: Catalogue) -> JobOffer | None:
+def _job(wanted: CoverageRequest, name: str, catalogue: Catalogue) -> JobOffer | None:
     """The job for native cells; `None` for others, which no job makes."""
-    cells, native = parsed.request.cells, catalogue.layer(parsed.request.layers[0]).main_variable.grid
+    cells, native = wanted.cells, catalogue.layer(wanted.layers[0]).main_variable.grid
     if cells is None or not are_alike(cells.crs, native.crs):
         return None
-    if not all(abs(own - step) < ALMOST * step for own, step in zip(cells.resolution, native.steps, strict=True)):
+    if not np.allclose(cells.resolution, native.steps, rtol=ALMOST, atol=0):
         return None
     trim = Trim(box=cells.bbox, crs=cells.crs)
-    return export_offer(replace(parsed.request, trims=(trim,), cells=None), parsed.format, catalogue)
+    return export_offer(replace(wanted, trims=(trim,), cells=None), name, catalogue)
