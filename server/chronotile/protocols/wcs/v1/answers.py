@@ -1,6 +1,6 @@
 """What WCS 1.x answers: documents, and files with the time that they have."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -64,33 +64,29 @@ def refuse_xml(_root: etree._Element) -> Pairs:
 async def answer(dialect: Dialect, request: Request, pairs: Pairs) -> Response:
     """Return what REQUEST requests."""
     query, services = last_of_each(pairs), services_of(request)
-    operation, told = OPERATION.of(query), dict[str, object]()
+    catalogue, operation = services.catalogue, OPERATION.of(query)
     if operation == "GetCoverage":
         return await _get_coverage(dialect, request, query)
+    name, given, told = "descriptions", query.optional(dialect.ids), dict[str, object]()
+    find = partial(_described, given, dialect.ids, catalogue)
     if operation == "GetCapabilities":
+        name, given, find = "capabilities", None, partial(offered_coverages, catalogue)
         sequence = update_sequence(services)
         told = {"base": base_url(request), "sequence": sequence, "sections": dialect.sections(query, sequence)}
-        name, coverages = "capabilities", tuple(offered_coverages(services.catalogue))
-    else:
-        name, coverages = "descriptions", _named(query, dialect.ids, services.catalogue)
-    language = requested_language(query, services.catalogue.service.languages)
+    language = requested_language(query, catalogue.service.languages)
     template = f"wcs/v1/templates/{name}_{dialect.name}.xml"
-    make = partial(document, template, coverages, services, language, **told)
-    key = (template, language, *told.values(), *(each.id for each in coverages))
+    make = partial(document, template, find, services, language, **told)
+    key = (template, language, given, *told.values())
     return await respond_with_document(request, services, make, key=key, media_type="text/xml")
 
 
-def _named(query: Kvp, parameter: str, catalogue: Catalogue) -> tuple[WcsCoverage, ...]:
-    """The coverages that a parameter names, else all."""
-    given = query.optional(parameter)
-    if given is not None:
-        named = tuple(coverage_of(catalogue, name.strip()) for name in given.split(",")[: MOST_DESCRIBED + 1])
-    else:
-        named = tuple(offered_coverages(catalogue))
-    if len(named) > MOST_DESCRIBED:
+def _described(given: str | None, parameter: str, catalogue: Catalogue) -> Iterator[WcsCoverage]:
+    """The coverages of a list of ids, else all."""
+    every = [each.id for each in offered_coverages(catalogue)] if given is None else given.split(",")
+    if len(every) > MOST_DESCRIBED:
         message = f"at most {MOST_DESCRIBED} coverages are described at once; name them in {parameter}"
         raise InvalidParameter(message, locator=parameter)
-    return named
+    return (coverage_of(catalogue, each.strip()) for each in every)
 
 
 async def _get_coverage(dialect: Dialect, request: Request, query: Kvp) -> Response:
@@ -102,8 +98,7 @@ async def _get_coverage(dialect: Dialect, request: Request, query: Kvp) -> Respo
     conditions = file_conditions(request)
 
     def work(is_active: IsActive) -> CoverageDelivery:
-        (own,) = formats
-        return deliver_coverage(wanted, own, services, formats=formats, conditions=conditions, is_active=is_active)
+        return deliver_coverage(wanted, *formats, services, formats=formats, conditions=conditions, is_active=is_active)
 
     delivery = await run(request, COVERAGES, work, layers=[wanted.layers[0]])
     response = respond_with_file(delivery)

@@ -1,6 +1,6 @@
 """The documents of WCS 1.x, from templates: what they say of coverages, and in 1.1 the one that names a file."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
 
@@ -48,10 +48,10 @@ class Entry:
 
 
 def document(
-    template: str, coverages: Iterable[WcsCoverage], services: Services, language: str, **values: object
+    template: str, find: Callable[[], Iterable[WcsCoverage]], services: Services, language: str, **values: object
 ) -> bytes:
-    """Return a document; coverages without longitudes and latitudes are not in it."""
-    located = [(each, geographic_box(each.layer.main_variable.grid)) for each in coverages]
+    """Return a document about the coverages that `find` gives, but those without longitudes and latitudes."""
+    located = [(each, geographic_box(each.layer.main_variable.grid)) for each in find()]
     return render_xml(
         template,
         service=services.catalogue.service,

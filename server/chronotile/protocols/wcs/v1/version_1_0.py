@@ -22,6 +22,7 @@ from chronotile.protocols.wcs.v1.answers import Dialect, answer, refuse_xml
 from chronotile.protocols.wcs.v1.requests import MOST_STEPS, method_named, request_of
 from chronotile.protocols.wcs.version import Version
 
+EXCEPTION = "wcs/v1/templates/exception_1_2_0.xml"
 PARTS = ("Service", "Capability", "ContentMetadata")
 SECTIONS = {"/": frozenset(PARTS), **{f"/WCS_Capabilities/{part}": frozenset({part}) for part in PARTS}}
 SECTION = keyword("SECTION", "The part of the capabilities", SECTIONS, default=SECTIONS["/"])
@@ -85,13 +86,11 @@ def fault(error: errors.ChronotileError, request: Request) -> Response:
     if isinstance(error, errors.UnknownCollection | errors.UnknownLayer):
         code = "CoverageNotDefined"
     locator = error.locator and SPELLING.get(error.locator, error.locator.upper())
-    template = "wcs/v1/templates/exception_1_2_0.xml"
-    body = render_xml(template, code=code, locator=locator, message=message_of(error, request))
+    body = render_xml(EXCEPTION, code=code, locator=locator, message=message_of(error, request))
     request.scope[FAULT_STATUS] = error.status
     is_of_http = error.status in {413, 414, 415} or error.status >= 500
     status = error.status if is_of_http else services_of(request).catalogue.service.wms_exception_status
-    headers = {"Cache-Control": "no-store"}
-    return Response(body, status_code=status, media_type="application/vnd.ogc.se_xml", headers=headers)
+    return Response(body, status, {"Cache-Control": "no-store"}, "application/vnd.ogc.se_xml")
 
 
 DIALECT = Dialect(
