@@ -98,7 +98,8 @@ async def _get_coverage(dialect: Dialect, request: Request, query: Kvp) -> Respo
     conditions = file_conditions(request)
 
     def work(is_active: IsActive) -> CoverageDelivery:
-        return deliver_coverage(wanted, *formats, services, formats=formats, conditions=conditions, is_active=is_active)
+        (own,) = formats
+        return deliver_coverage(wanted, own, services, formats=formats, conditions=conditions, is_active=is_active)
 
     delivery = await run(request, COVERAGES, work, layers=[wanted.layers[0]])
     response = respond_with_file(delivery)
