@@ -63,7 +63,7 @@ def cells_of(box, size, crs=UTM):
     return Grid(crs=crs, bbox=BBox(*box), width=width, height=height)
 
 
-@pytest.mark.parametrize("move", [0.0, 1e-8])
+@pytest.mark.parametrize("move", [0.0, 1e-8, -0.005, 0.005])
 def test_cells_that_are_native_ones_are_read_as_such(move):
     edges = np.add((600_000, 5_648_000, 603_000, 5_650_000), move).tolist()
 

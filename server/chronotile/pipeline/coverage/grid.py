@@ -129,7 +129,7 @@ MAX_SIDE = 1 << 20
 MERCATOR_LATITUDE = 85.0511287798066
 """Up to which Web Mercator's world reaches."""
 
-SAME_CELL = 1e-6
+SAME_CELL = 1e-4
 """Of a cell: edges that differ by less, as numbers that were written in decimals do, are the same."""
 
 LEAST_A_DEGREE = 10
@@ -183,7 +183,10 @@ def place_of(request: CoverageRequest, native: NativeGrid) -> Place:
 def _exactly(cells: Grid, native: NativeGrid) -> Place:
     """The cells that a request names one by one, which are read as native ones where they are such."""
     require_place(cells.bbox, cells.crs)
-    window = trim_window(upright(native), (Trim(box=cells.bbox, crs=cells.crs),))
+    xmin, ymin, xmax, ymax = cells.bbox
+    x, y = (SAME_CELL * each for each in cells.resolution)
+    inner = BBox(xmin + x, ymin + y, xmax - x, ymax - y)
+    window = trim_window(upright(native), (Trim(box=inner, crs=cells.crs),))
     if is_upright(native) and are_alike(cells.crs, native.crs):
         own = grid_of(native, window, cells.crs)
         tolerance = SAME_CELL * min(own.resolution)
