@@ -1,6 +1,6 @@
 """What WCS 1.x answers: documents, and files with the time that they have."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from chronotile.catalog.catalogue import Catalogue
-from chronotile.core.errors import InvalidParameter
+from chronotile.core.errors import require_at_most
 from chronotile.core.model.coverage import CoverageRequest, Trim
 from chronotile.core.model.crs import are_alike
 from chronotile.core.model.request import IsActive
@@ -33,8 +33,8 @@ from chronotile.protocols.wcs.version import Pairs
 
 OPERATIONS = ("GetCapabilities", "DescribeCoverage", "GetCoverage")
 OPERATION = keyword("REQUEST", "The operation", {name: name for name in OPERATIONS})
-MOST_DESCRIBED = 50
-"""Coverages of one document, each with all its times."""
+MOST_TIMES = 100_000
+"""Of all coverages that one request describes: a document of 6 MB."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +68,7 @@ async def answer(dialect: Dialect, request: Request, pairs: Pairs) -> Response:
     if operation == "GetCoverage":
         return await _get_coverage(dialect, request, query)
     name, given, told = "descriptions", query.optional(dialect.ids), dict[str, object]()
-    find = partial(_described, given, dialect.ids, catalogue)
+    find: Callable[[], Iterable[WcsCoverage]] = partial(_described, given, dialect.ids, catalogue)
     if operation == "GetCapabilities":
         name, given, find = "capabilities", None, partial(offered_coverages, catalogue)
         sequence = update_sequence(services)
@@ -80,13 +80,13 @@ async def answer(dialect: Dialect, request: Request, pairs: Pairs) -> Response:
     return await respond_with_document(request, services, make, key=key, media_type="text/xml")
 
 
-def _described(given: str | None, parameter: str, catalogue: Catalogue) -> Iterator[WcsCoverage]:
+def _described(given: str | None, parameter: str, catalogue: Catalogue) -> Iterable[WcsCoverage]:
     """The coverages of a list of ids, else all."""
-    every = [each.id for each in offered_coverages(catalogue)] if given is None else given.split(",")
-    if len(every) > MOST_DESCRIBED:
-        message = f"at most {MOST_DESCRIBED} coverages are described at once; name them in {parameter}"
-        raise InvalidParameter(message, locator=parameter)
-    return (coverage_of(catalogue, each.strip()) for each in every)
+    names = dict.fromkeys(name.strip() for name in (given or "").split(","))
+    found = [coverage_of(catalogue, name) for name in names] if given else list(offered_coverages(catalogue))
+    count, alternative = sum(each.instants.size for each in found), f"name fewer coverages in {parameter}"
+    require_at_most("described times", count, MOST_TIMES, alternative=alternative, locator=parameter)
+    return found
 
 
 async def _get_coverage(dialect: Dialect, request: Request, query: Kvp) -> Response:
