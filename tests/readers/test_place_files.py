@@ -190,7 +190,7 @@ def test_areas_have_the_rings_of_the_shapes(read):
     ring = shapely.box(5, 50, 6, 51).exterior
     shape = shapely.MultiPolygon([shapely.Polygon(ring, [shapely.box(5.2, 50.2, 5.4, 50.4).exterior]), square(0)])
 
-    areas = read(feature(0, shape), feature(1)).areas
+    areas = read(feature(0, shape), feature(1)).areas_of([0, 1])
 
     assert [[len(polygon) for polygon in area.polygons] for area in areas] == [[2, 1], [1]]
     assert [area.id for area in areas] == ["S0", "S1"]

@@ -310,7 +310,7 @@ class Catalogue:
         if number is None:
             hint = _known(place_id, found.numbers)
             raise errors.UnknownPlace(f"place {place_id[:80]!r} is not known in {set_id}{hint}", locator="place")
-        return found.areas[number]
+        return found.areas_of([number])[0]
 
     def ramp(self, name: str) -> Style:
         """Return the style whose colours a request wants stretched over another range.

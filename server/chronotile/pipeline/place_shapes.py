@@ -1,10 +1,17 @@
 """The shapes of a set of places in a CRS, and their state."""
 
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
 import numpy as np
 import shapely
+from numpy.typing import NDArray
+from shapely.affinity import translate
 
-from chronotile.core.model.crs import Crs, transformer
-from chronotile.core.model.places import PlaceSet, ProjectedShapes
+from chronotile.core.model.crs import CRS84, Crs, transformer
+from chronotile.core.model.grid import WHOLE_CIRCLE
+from chronotile.core.model.places import ChosenPlaces, PlaceSet, ProjectedShapes, Property, Shapes
 from chronotile.pipeline.encoders.vector.mvt import MVT_VERSION
 from chronotile.pipeline.revision import fingerprint
 
@@ -14,23 +21,75 @@ def places_revision(places: PlaceSet) -> str:
     return fingerprint("places", places.digest, MVT_VERSION)[:12]
 
 
+MOST_PROJECTED = 4
+"""CRSs in which the places of a set are kept: that of maps, CRS84 and two more."""
+
+
 def shapes_in(places: PlaceSet, crs: Crs) -> ProjectedShapes:
     """Return the places in another CRS, vertex by vertex; what has no coordinates there is empty."""
     found = places.projected.get(crs)
     if found is None:
-        found = places.projected[crs] = _projected(places, crs)
+        shapes = _projected(places, places.shapes, crs)
+        found = ProjectedShapes(shapes, shapely.bounds(shapes))
+        for oldest in list(places.projected)[: 1 - MOST_PROJECTED]:
+            places.projected.pop(oldest, None)
+        places.projected[crs] = found
     return found
 
 
-def _projected(places: PlaceSet, crs: Crs) -> ProjectedShapes:
+def choose_places(
+    places: PlaceSet,
+    numbers: NDArray[np.int64],
+    *,
+    crs: Crs = CRS84,
+    columns: Mapping[str, Sequence[Property]] = MappingProxyType({}),
+) -> ChosenPlaces:
+    """Return some places in another CRS, as `shapes_in` has them; no others are projected.
+
+    Args:
+        places: The set.
+        numbers: Of the places.
+        crs: Of their shapes.
+        columns: (number,) by name: properties besides those of the set.
+    """
+    kept, listed = places.projected.get(crs), numbers.tolist()
+    own = {name: [column[number] for number in listed] for name, column in places.columns.items()}
+    shapes = _projected(places, places.shapes[numbers], crs) if kept is None else kept.shapes[numbers]
+    return ChosenPlaces(places=places, numbers=numbers, crs=crs, shapes=shapes, columns={**own, **columns})
+
+
+def related_places(
+    places: PlaceSet,
+    crs: Crs,
+    geometry: Any,  # noqa: ANN401 -- shapely's
+    relation: Callable[[Any, Any], Any],
+) -> NDArray[np.bool_]:
+    """Return (place,): whether a geometry has a relation to each, which only those have whose boxes meet.
+
+    Args:
+        places: The set.
+        crs: Of the geometry. In a geographic one it is held against places in whichever turn of the globe.
+        geometry: Not empty.
+        relation: A predicate of shapely, whose first argument is the geometry.
+    """
+    projected, found = shapes_in(places, crs), np.zeros(len(places), dtype=np.bool_)
+    for turn in (0.0, -WHOLE_CIRCLE, WHOLE_CIRCLE) if crs.is_geographic else (0.0,):
+        turned = translate(geometry, turn) if turn else geometry
+        shapely.prepare(turned)
+        near = projected.tree.query(turned)
+        found[near[relation(turned, projected.shapes[near])]] = True
+    return found
+
+
+def _projected(places: PlaceSet, own: Shapes, crs: Crs) -> Shapes:
     if places.crs == crs:
-        return ProjectedShapes(places.shapes, shapely.bounds(places.shapes))
+        return own
     turn = transformer(places.crs, crs).transform
-    x, y = turn(*shapely.get_coordinates(places.shapes).T)
+    x, y = turn(*shapely.get_coordinates(own).T)
     vertices = np.column_stack((x, y))
     is_known = np.isfinite(vertices).all(axis=1)
-    ends = np.cumsum(shapely.get_num_coordinates(places.shapes))
+    ends = np.cumsum(shapely.get_num_coordinates(own))
     lacking = np.diff(np.concatenate(([0], np.cumsum(~is_known)))[np.concatenate(([0], ends))]) > 0
-    shapes = shapely.set_coordinates(places.shapes.copy(), np.where(is_known[:, None], vertices, 0.0))
+    shapes: Shapes = shapely.set_coordinates(own.copy(), np.where(is_known[:, None], vertices, 0.0))
     shapes[lacking] = shapely.Polygon()
-    return ProjectedShapes(shapes, shapely.bounds(shapes))
+    return shapes

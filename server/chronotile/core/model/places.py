@@ -1,8 +1,10 @@
 """Places: sets of named polygons that are served beside the layers."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from types import NoneType
+from typing import Any, Literal
 
 import numpy as np
 import shapely
@@ -44,7 +46,37 @@ class PlacesSpec:
     max_vertices: int
 
 
-@dataclass(frozen=True, slots=True)
+PropertyType = Literal["string", "number", "integer", "boolean"]
+"""As JSON Schema names it."""
+_INTEGERS = range(-(1 << 63), 1 << 63)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PropertyColumn:
+    """What places say of themselves under one name, by its type."""
+
+    type: PropertyType
+    values: NDArray[Any]
+    """(place,): zero, `False` or no text where a place does not say it."""
+    is_known: NDArray[np.bool_]
+    """(place,)."""
+
+
+def property_column(values: Sequence[Property]) -> PropertyColumn:
+    """Return properties as an array of the one type that all of them have; as text where they are of several."""
+    types = set(map(type, values)) - {NoneType}
+    is_known = np.fromiter((value is not None for value in values), dtype=np.bool_, count=len(values))
+    if types == {bool}:
+        return PropertyColumn("boolean", np.array([value or False for value in values], dtype=np.bool_), is_known)
+    if types == {int} and all(value is None or value in _INTEGERS for value in values):
+        return PropertyColumn("integer", np.array([value or 0 for value in values], dtype=np.int64), is_known)
+    if types and types <= {int, float}:
+        return PropertyColumn("number", np.array([value or 0 for value in values], dtype=np.float64), is_known)
+    texts = ["" if value is None else str(value) for value in values]
+    return PropertyColumn("string", np.array(texts, dtype=object), is_known)
+
+
+@dataclass(frozen=True)
 class ProjectedShapes:
     """The places of a set in another CRS."""
 
@@ -52,6 +84,11 @@ class ProjectedShapes:
     """(place,): valid; empty for one that has no coordinates there."""
     bounds: NDArray[np.float64]
     """(place, 4): NaN for an empty one."""
+
+    @cached_property
+    def tree(self) -> shapely.STRtree:
+        """What finds them by their boxes."""
+        return shapely.STRtree(self.shapes)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -76,7 +113,7 @@ class PlaceSet:
     """Of all that a place is."""
     findings: tuple[Finding, ...] = ()
     projected: dict[Crs, ProjectedShapes] = field(default_factory=dict, repr=False)
-    """`pipeline.render_place_tile` keeps them here, as long as the set is served."""
+    """`pipeline.place_shapes` keeps them here, as long as the set is served."""
 
     @property
     def id(self) -> str:
@@ -97,14 +134,14 @@ class PlaceSet:
         """(place,) by name: id, label and fields, as documents and tiles carry them."""
         return {"id": self.ids, "label": self.labels, **self.fields}
 
-    @cached_property
-    def areas(self) -> tuple[Area, ...]:
-        """(place,): the places as areas of a series."""
-        polygons, places = shapely.get_parts(self.shapes, return_index=True)
+    def areas_of(self, numbers: Sequence[int] | NDArray[np.int64]) -> tuple[Area, ...]:
+        """Return (number,): some places as areas of a series."""
+        listed = np.asarray(numbers, dtype=np.int64)
+        polygons, places = shapely.get_parts(self.shapes[listed], return_index=True)
         rings, owners = shapely.get_rings(polygons, return_index=True)
         vertices, ring_of_vertex = shapely.get_coordinates(rings, return_index=True)
         ring_arrays = np.split(vertices, np.flatnonzero(np.diff(ring_of_vertex)) + 1)
-        grouped: list[list[tuple[NDArray[np.float64], ...]]] = [[] for _ in self.ids]
+        grouped: list[list[tuple[NDArray[np.float64], ...]]] = [[] for _ in listed]
         ends = np.searchsorted(owners, np.arange(len(polygons)), side="right").tolist()
         start = 0
         for place, end in zip(places.tolist(), ends, strict=True):
@@ -112,14 +149,27 @@ class PlaceSet:
             start = end
         return tuple(
             Area(
-                polygons=tuple(grouped[number]),
+                polygons=tuple(own),
                 crs=self.crs,
-                id=name,
+                id=self.ids[number],
                 properties={"label": self.labels[number], **{key: each[number] for key, each in self.fields.items()}},
                 note=self.notes.get(number),
             )
-            for name, number in self.numbers.items()
+            for number, own in zip(listed.tolist(), grouped, strict=True)
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ChosenPlaces:
+    """Some places of a set as they are written."""
+
+    places: PlaceSet
+    numbers: NDArray[np.int64]
+    crs: Crs
+    shapes: Shapes
+    """(number,): in `crs`, x before y; empty for one that has no coordinates there."""
+    columns: Mapping[str, Sequence[Property]]
+    """(number,) by name: the properties of the set and further ones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,6 +199,8 @@ class PlaceValuesRequest:
     """The first place of the document."""
     limit: int | None = None
     """The most places that are; `None` is all."""
+    numbers: NDArray[np.int64] | None = None
+    """The places, ascending, in place of `offset` and `limit`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

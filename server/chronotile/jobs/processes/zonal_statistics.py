@@ -200,7 +200,8 @@ def _areas(inputs: Inputs, own: slice, layer: Layer, services: Services) -> Sequ
     """Some of the places, in their order."""
     places = inputs["places"]
     if isinstance(places, str):
-        return services.catalogue.place_set(places).areas[own]
+        found = services.catalogue.place_set(places)
+        return found.areas_of(range(len(found))[own])
 
     rules = geometry_rules(layer, services, first=(own.start or 0) + 1)
     return areas_of(orjson.dumps(places | {"features": places["features"][own]}), rules)

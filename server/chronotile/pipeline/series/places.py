@@ -27,7 +27,7 @@ class PlaceValuesTarget:
     layer: Layer
     indexes: tuple[int, ...]
     """Ascending, into the layer's times; of a layer without time, the one index 0."""
-    numbers: range
+    numbers: NDArray[np.int64]
     """Of the places, in their set."""
     etag: str
     is_open: bool
@@ -48,7 +48,8 @@ def resolve_place_values(request: PlaceValuesRequest, services: Services) -> Pla
         raise InvalidParameter("a histogram has many numbers per place; use /timeseries", locator="reducer")
     indexes = series_indexes(layer, request.time, services)
     last = len(places) if request.limit is None else request.offset + request.limit
-    numbers = range(len(places))[request.offset : last]
+    page = range(len(places))[request.offset : last]
+    numbers = np.array(page, dtype=np.int64) if request.numbers is None else request.numbers
     allowed, requested = services.catalogue.limits.max_series_values, len(numbers) * len(indexes)
     alternative = "request a shorter interval, or page by page with limit"
     require_at_most("max_series_values", requested, allowed, alternative=alternative, locator="time")
@@ -59,7 +60,7 @@ def resolve_place_values(request: PlaceValuesRequest, services: Services) -> Pla
         pixel_revision(layer, times if len(layer.times) else (), services),
         times.tobytes(),
         (request.reducer, request.weights, request.min_valid),
-        numbers,
+        page if request.numbers is None else numbers.tobytes(),
     )
     return PlaceValuesTarget(
         places=places,
@@ -81,12 +82,12 @@ def extract_place_values(
         SourceUnavailable: The source is gone or damaged.
         ClientGone: The client disconnected.
     """
-    layer, numbers = target.layer, np.array(target.numbers, dtype=np.int64)
+    layer, numbers = target.layer, target.numbers
     values = np.full((len(numbers), len(target.indexes)), np.nan)
     unreadable, left_out = tuple[Instant, ...](), tuple[str, ...]()
     near = near_layer(target.places, layer)[numbers]
     if near.any():
-        areas = tuple(target.places.areas[number] for number in numbers[near].tolist())
+        areas = target.places.areas_of(numbers[near])
         series_request = AreaSeriesRequest(
             layer=layer.id,
             areas=areas,
@@ -106,7 +107,7 @@ def extract_place_values(
         units=layer.main_variable.encoding.units,
         reducer=request.reducer.name,
         times=instants_of(layer, target.indexes),
-        ids=target.places.ids[target.numbers.start : target.numbers.stop],
+        ids=tuple(target.places.ids[number] for number in numbers.tolist()),
         values=values,
         unreadable=unreadable,
         left_out=left_out,

@@ -6,13 +6,13 @@ from functools import partial
 from typing import Any
 from urllib.parse import quote, urlencode
 
+import numpy as np
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.core.model.collection import Layer
-from chronotile.core.model.crs import CRS84
 from chronotile.core.model.payload import Payload, TimeUsed
 from chronotile.core.model.places import PlaceSet, PlaceTileRequest, PlaceValues, PlaceValuesRequest
 from chronotile.core.model.request import IsActive
@@ -25,7 +25,7 @@ from chronotile.pipeline.encoders.series.csv import encode_place_values_csv
 from chronotile.pipeline.encoders.series.json import encode_place_values_json
 from chronotile.pipeline.encoders.vector.geojson import encode_places_geojson
 from chronotile.pipeline.encoders.vector.mvt import MEDIA_TYPE
-from chronotile.pipeline.place_shapes import places_revision, shapes_in
+from chronotile.pipeline.place_shapes import choose_places, places_revision
 from chronotile.pipeline.place_tiles import render_place_tile
 from chronotile.pipeline.revision import fingerprint
 from chronotile.pipeline.series.places import extract_place_values, resolve_place_values
@@ -205,10 +205,10 @@ def _values(
 
 
 def _geojson(places: PlaceSet, selection: PlacesQuery, context: CapabilitiesContext) -> bytes:
-    numbers, following = selection.numbers(places), next_page(places, selection, context)
+    numbers, following = np.array(selection.numbers(places)), next_page(places, selection, context)
     links = [{"rel": "next", "href": following, "type": GEOJSON}] if following else []
     members = {"numberMatched": len(places), "numberReturned": len(numbers), "links": links}
-    return encode_places_geojson(places, shapes_in(places, CRS84).shapes, numbers, members=members)
+    return encode_places_geojson(choose_places(places, numbers), members=members)
 
 
 def _context(request: Request, query: Kvp) -> CapabilitiesContext:

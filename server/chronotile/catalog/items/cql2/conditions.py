@@ -19,7 +19,8 @@ from chronotile.catalog.items.footprints import unpack
 from chronotile.catalog.items.properties import INSTANT_MARK
 from chronotile.catalog.items.schema import BODIES, ITEMS
 from chronotile.core.database import POSTGRESQL
-from chronotile.core.model.grid import BBox, boxes_of
+from chronotile.core.model.crs import CRS84, Crs
+from chronotile.core.model.grid import FARTHEST, BBox, boxes_of
 
 TESTS: Mapping[str, Callable[[Any, Any], bool]] = {
     "s_contains": shapely.contains,
@@ -61,8 +62,8 @@ class SpatialTest:
         return all(held) if self.operator == "s_disjoint" else any(held)
 
 
-def spatial_test(operator: str, arguments: Sequence[Node]) -> SpatialTest:
-    """Return the test of a spatial operator.
+def spatial_test(operator: str, arguments: Sequence[Node], crs: Crs = CRS84) -> SpatialTest:
+    """Return the test of a spatial operator, whose geometry is in `crs`.
 
     Raises:
         InvalidParameter: It is not one between the geometry of items and another.
@@ -70,14 +71,14 @@ def spatial_test(operator: str, arguments: Sequence[Node]) -> SpatialTest:
     are_properties = [isinstance(each, Mapping) and each.get("property") in GEOMETRIES for each in arguments]
     if sum(are_properties) != 1:
         raise refused(f"has {operator} that is not of the property geometry and a geometry")
-    geometry = _geometry(arguments[are_properties.index(False)])
+    geometry = _geometry(arguments[are_properties.index(False)], crs)
     turned = (geometry, *(translate(geometry, turn) for turn in (360.0, -360.0)))
     return SpatialTest(operator, turned, is_first=are_properties[1])
 
 
-def _geometry(node: Node) -> Any:  # noqa: ANN401 -- shapely's
+def _geometry(node: Node, crs: Crs) -> Any:  # noqa: ANN401 -- shapely's
     if isinstance(node, Mapping) and "bbox" in node:
-        return _box(node["bbox"])
+        return _box(node["bbox"], crs)
     if not isinstance(node, Mapping) or not is_geometry_type(node.get("type")):
         raise refused(f"has {shown(node)} where a GeoJSON geometry or a bbox is accepted")
     try:
@@ -85,13 +86,14 @@ def _geometry(node: Node) -> Any:  # noqa: ANN401 -- shapely's
         is_good = not found.is_empty and all(map(math.isfinite, found.bounds)) and shapely.is_valid(found)
     except (ShapelyError, ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
         raise refused(f"has the geometry {shown(node)}, which is not valid GeoJSON") from error
-    west, south, east, north = found.bounds if is_good else (0, 0, 0, 100)
-    if not (-90 <= south <= north <= 90 and west >= -360 and east <= 360):
+    farthest_x, farthest_y = (360, 90) if crs.is_geographic else (FARTHEST, FARTHEST)
+    xmin, ymin, xmax, ymax = found.bounds if is_good else (math.inf,) * 4
+    if max(abs(xmin), abs(xmax)) > farthest_x or max(abs(ymin), abs(ymax)) > farthest_y:
         raise refused(f"has the geometry {shown(node)}, which is empty, crosses itself or is not on the earth")
     return found
 
 
-def _box(numbers: Node) -> Any:  # noqa: ANN401 -- shapely's
+def _box(numbers: Node, crs: Crs) -> Any:  # noqa: ANN401 -- shapely's
     is_list = isinstance(numbers, list | tuple) and all(
         isinstance(each, int | float) and not isinstance(each, bool) and math.isfinite(each) for each in numbers
     )
@@ -99,6 +101,8 @@ def _box(numbers: Node) -> Any:  # noqa: ANN401 -- shapely's
         raise refused(f"has the bbox {shown(numbers)}; accepted: west, south, east, north")
     half = len(numbers) // 2
     west, south, east, north = (float(each) for each in (*numbers[:2], *numbers[half : half + 2]))
+    if not crs.is_geographic and -FARTHEST <= west < east <= FARTHEST and -FARTHEST <= south < north <= FARTHEST:
+        return shapely.box(west, south, east, north)
     if not (-180 <= west <= 180 and -180 <= east <= 180 and -90 <= south <= north <= 90):
         raise refused(f"has the bbox {shown(numbers)}, which is not on the earth")
     return shapely.union_all([shapely.box(*part) for part in boxes_of(BBox(west, south, east, north))])
@@ -311,7 +315,7 @@ class Columns:
         """Return whether a text has the form of a pattern of LIKE: `%` for any, `_` for one character."""
         if self._is_postgresql:
             return text.like(pattern, escape="\\")
-        return text.bool_op("GLOB")(sa.literal(_glob(pattern), sa.Text()))
+        return text.bool_op("GLOB")(sa.literal(glob_of(pattern), sa.Text()))
 
     def _kind(self, name: str) -> Expression:
         if self._is_postgresql:
@@ -332,8 +336,8 @@ def lower(text: str) -> str:
     return "".join(letter.lower() if "A" <= letter <= "Z" else letter for letter in text)
 
 
-def _glob(pattern: str) -> str:
-    """The pattern as SQLite's GLOB has it, which minds the case."""
+def glob_of(pattern: str) -> str:
+    """Return a pattern of LIKE as SQLite's GLOB has it, which minds the case."""
     parts, is_escaped = list[str](), False
     for letter in pattern:
         if is_escaped or letter not in "\\%_":

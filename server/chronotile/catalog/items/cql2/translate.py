@@ -93,7 +93,7 @@ def _plain(name: str, node: Node, columns: Columns) -> Sql:
         first, second = (narrowing.temporal_operand(each, columns) for each in operands(node, name, 2))
         return RELATIONS[name](first, second)
     if name == "between":
-        value, low, high = _between(node)
+        value, low, high = between_operands(node)
         return and_(_comparison(">=", [value, low], columns), _comparison("<=", [value, high], columns))
     if name == "in":
         return _is_in(operands(node, "in", 2), columns)
@@ -104,8 +104,8 @@ def _plain(name: str, node: Node, columns: Columns) -> Sql:
     raise refused(f"has the operator {shown(name)}, which is not accepted here; accepted: {ACCEPTED}")
 
 
-def _between(node: Node) -> list[Node]:
-    """The three arguments of between; drafts of CQL2, and clients of STAC, have the last two in a list."""
+def between_operands(node: Node) -> list[Node]:
+    """Return the three arguments of between; drafts of CQL2, and clients of STAC, have the last two in a list."""
     arguments = operands(node, "between")
     if len(arguments) == 2 and isinstance(arguments[1], list | tuple):
         return operands({"args": [arguments[0], *arguments[1]]}, "between", 3)

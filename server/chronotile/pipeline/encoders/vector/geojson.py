@@ -1,40 +1,46 @@
 """Places as GeoJSON."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
 import shapely
 
-from chronotile.core.model.crs import CRS84
-from chronotile.core.model.places import PlaceSet, Shapes
+from chronotile.core.model.crs import is_north_first
+from chronotile.core.model.places import ChosenPlaces
 
 DECIMALS = 7
 """Of degrees that were computed from another CRS: a centimetre. Those of the file stay as they are."""
+DECIMALS_OF_LENGTHS = 3
+"""Of coordinates in metres or feet that were."""
 
 
-def encode_places_geojson(
-    places: PlaceSet, shapes: Shapes, numbers: Sequence[int], *, members: Mapping[str, Any]
-) -> bytes:
-    """Return places as a FeatureCollection (RFC 7946), outer rings anticlockwise (§3.1.6).
+def encode_places_geojson(chosen: ChosenPlaces, *, members: Mapping[str, Any]) -> bytes:
+    """Return places as a FeatureCollection with further members."""
+    return orjson.dumps({"type": "FeatureCollection", **members, "features": place_features(chosen)})
 
-    Args:
-        places: The set.
-        shapes: (place,): all of its places in CRS84.
-        numbers: Those that are written.
-        members: Other members of the collection.
+
+def place_features(chosen: ChosenPlaces) -> list[dict[str, Any]]:
+    """Return places as features (RFC 7946), outer rings anticlockwise (§3.1.6), for orjson to write.
+
+    Coordinates are in the axis order of the CRS (OGC 18-058r1 §7.5).
     """
-    oriented = shapely.orient_polygons(shapes[list(numbers)], exterior_cw=False)
-    if places.crs != CRS84:
-        oriented = shapely.transform(oriented, lambda degrees: degrees.round(DECIMALS))
-    columns = places.columns
-    features = [
+    oriented = shapely.orient_polygons(chosen.shapes, exterior_cw=False)
+    decimals = DECIMALS if chosen.crs.is_geographic else DECIMALS_OF_LENGTHS
+    if chosen.places.crs != chosen.crs:
+        oriented = shapely.transform(oriented, lambda vertices: vertices.round(decimals))
+    if is_north_first(chosen.crs):
+        oriented = shapely.transform(oriented, lambda vertices: vertices[:, ::-1])
+    oriented[shapely.is_empty(oriented)] = None
+    rows = zip(*chosen.columns.values(), strict=True)
+    return [
         {
             "type": "Feature",
-            "id": places.ids[number],
-            "properties": {name: column[number] for name, column in columns.items()},
-            "geometry": orjson.Fragment(geometry),
+            "id": chosen.places.ids[number],
+            "properties": dict(zip(chosen.columns, row, strict=True)),
+            "geometry": None if geometry is None else orjson.Fragment(geometry),
         }
-        for number, geometry in zip(numbers, shapely.to_geojson(oriented).tolist(), strict=True)
+        for number, geometry, row in zip(
+            chosen.numbers.tolist(), shapely.to_geojson(oriented).tolist(), rows, strict=True
+        )
     ]
-    return orjson.dumps({"type": "FeatureCollection", **members, "features": features})

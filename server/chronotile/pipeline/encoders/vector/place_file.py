@@ -1,0 +1,83 @@
+"""Places as a file of a GIS: GeoPackage (OGC 12-128r18) and FlatGeobuf."""
+
+import tempfile
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import shapely
+
+from chronotile.core.errors import StorageFull
+from chronotile.core.model.crs import CRS84
+from chronotile.core.model.places import ChosenPlaces, property_column
+from chronotile.pipeline.encoders.file_parts import READ_BYTES, FileParts, store_parts
+
+WRITTEN_AT = "1970-01-01T00:00:00.000Z"
+"""What a GeoPackage says of when it was written, so that the same places have the same bytes."""
+RESERVED = ("fid", "geom")
+"""Columns that a GeoPackage has of its own."""
+
+
+class PlaceFormat(NamedTuple):
+    """A format of such files."""
+
+    driver: str
+    """Name in GDAL."""
+    media_type: str
+    extension: str
+
+
+PLACE_FORMATS: Mapping[str, PlaceFormat] = {
+    "fgb": PlaceFormat("FlatGeobuf", "application/flatgeobuf", "fgb"),
+    "gpkg": PlaceFormat("GPKG", "application/geopackage+sqlite3", "gpkg"),
+}
+"""By the name that `f` gives them."""
+
+
+def write_place_file(chosen: ChosenPlaces, written: PlaceFormat) -> FileParts:
+    """Return a file of multipolygons with properties, in a table with the id of the set.
+
+    Raises:
+        StorageFull: GDAL could not write it.
+        OSError: There is no room for it.
+    """
+    from pyogrio import raw, set_gdal_config_options
+
+    geometries = shapely.to_wkb(chosen.shapes)
+    geometries[shapely.is_empty(chosen.shapes)] = None
+    typed = [property_column(values) for values in chosen.columns.values()]
+    set_gdal_config_options({"OGR_CURRENT_DATE": WRITTEN_AT})
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"places.{written.extension}"
+        try:
+            raw.write(
+                path,
+                geometries,
+                [column.values for column in typed],
+                field_names(chosen.columns),
+                field_mask=[~column.is_known for column in typed],
+                layer=chosen.places.id,
+                driver=written.driver,
+                geometry_type="MultiPolygon",
+                promote_to_multi=True,
+                crs="EPSG:4326" if chosen.crs == CRS84 else chosen.crs.definition.to_wkt(),
+            )
+        except RuntimeError as error:  # the base of the library's own errors
+            raise StorageFull("the file could not be written; request fewer places, or try later") from error
+        with path.open("rb") as file:
+            return store_parts(iter(partial(file.read, READ_BYTES), b""))
+
+
+def field_names(names: Mapping[str, object]) -> list[str]:
+    """Return names that differ by more than upper and lower case, as the columns of a table have to."""
+    taken, found = set(RESERVED), list[str]()
+    for name in names:
+        free = next(
+            each
+            for each in (name, *(f"{name}_{count}" for count in range(2, len(names) + 4)))
+            if each.lower() not in taken
+        )
+        taken.add(free.lower())
+        found.append(free)
+    return found

@@ -1,0 +1,1 @@
+"""Sets of places as features: which are chosen, with which values, and as files."""

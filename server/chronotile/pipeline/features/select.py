@@ -1,0 +1,84 @@
+"""Which places of a set a request means, and what it may ask of them."""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import orjson
+import shapely
+from numpy.typing import NDArray
+
+from chronotile.core.errors import MAX_SHOWN, InvalidParameter
+from chronotile.core.model.crs import CRS84, Crs
+from chronotile.core.model.grid import BBox, boxes_of
+from chronotile.core.model.places import PlaceSet, PropertyType, property_column
+from chronotile.pipeline.place_shapes import related_places
+
+Json = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceSelection:
+    """What the places have to satisfy; nothing means all."""
+
+    box: BBox | None = None
+    """That they meet; `xmin` is greater than `xmax` across the antimeridian."""
+    box_crs: Crs = CRS84
+    properties: Mapping[str, str] = field(default_factory=dict)
+    """Texts that properties have to equal, by name."""
+    filter: Json | None = None
+    """CQL2 JSON that `cql2.tree.checked` returned, x before y in `filter_crs`."""
+    filter_crs: Crs = CRS84
+
+
+def queryables_of(places: PlaceSet) -> dict[str, dict[str, PropertyType]]:
+    """Return the JSON Schema of each property of a set that a selection may name, besides its geometry."""
+    return {name: {"type": property_column(values).type} for name, values in places.columns.items()}
+
+
+def select_places(places: PlaceSet, selection: PlaceSelection) -> NDArray[np.int64]:
+    """Return the numbers of the places that a selection means, ascending.
+
+    A place meets a box whose edge it touches (OGC 17-069r4 §7.15.3).
+
+    Raises:
+        InvalidParameter: A property is unknown or of another type, or the filter is not accepted.
+        UnsupportedCrs: PROJ has no way to a CRS.
+    """
+    conditions = [_equality(places, *each) for each in selection.properties.items()]
+    conditions += [] if selection.filter is None else [selection.filter]
+    is_chosen = np.ones(len(places), dtype=np.bool_)
+    if selection.box is not None:
+        is_chosen = related_places(
+            places, selection.box_crs, _shape(selection.box, selection.box_crs), shapely.intersects
+        )
+    if conditions:
+        from chronotile.pipeline.features.filter import PlaceFilter  # noqa: PLC0415 -- SQLAlchemy, with the first
+
+        is_chosen &= PlaceFilter(places, selection.filter_crs).truths({"op": "and", "args": conditions}) > 0
+    return np.flatnonzero(is_chosen)
+
+
+def _shape(box: BBox, crs: Crs) -> Any:  # noqa: ANN401 -- shapely's
+    """The box, which may be a line or a point."""
+    boxes = boxes_of(box) if crs.is_geographic else (box,)
+    corners = [((xmin, ymin), (xmax, ymin), (xmax, ymax), (xmin, ymax)) for xmin, ymin, xmax, ymax in boxes]
+    return shapely.union_all([shapely.convex_hull(shapely.multipoints(each)) for each in corners])
+
+
+def _equality(places: PlaceSet, name: str, text: str) -> Json:
+    if name not in places.columns:
+        raise InvalidParameter(
+            f"{name[:MAX_SHOWN]!r} is no property; accepted: {', '.join(places.columns)}", locator=name[:MAX_SHOWN]
+        )
+    type_, value = property_column(places.columns[name]).type, text
+    if type_ != "string":
+        with suppress(orjson.JSONDecodeError):
+            value = orjson.loads(text)
+        if not isinstance(value, bool if type_ == "boolean" else int | float) or (
+            isinstance(value, bool) != (type_ == "boolean")
+        ):
+            raise InvalidParameter(f"{name} is {type_}, not {text[:MAX_SHOWN]!r}", locator=name)
+    return {"op": "=", "args": [{"property": name}, value]}
