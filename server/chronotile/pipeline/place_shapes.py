@@ -1,7 +1,6 @@
 """The shapes of a set of places in a CRS, and their state."""
 
 from collections.abc import Callable, Mapping, Sequence
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -42,7 +41,7 @@ def choose_places(
     numbers: NDArray[np.int64],
     *,
     crs: Crs = CRS84,
-    columns: Mapping[str, Sequence[Property]] = MappingProxyType({}),
+    columns: Mapping[str, Sequence[Property]] = {},
 ) -> ChosenPlaces:
     """Return some places in another CRS, as `shapes_in` has them; no others are projected.
 

@@ -29,7 +29,7 @@ class PlaceSelection:
     properties: Mapping[str, str] = field(default_factory=dict)
     """Texts that properties have to equal, by name."""
     filter: Json | None = None
-    """CQL2 JSON that `cql2.tree.checked` returned, x before y in `filter_crs`."""
+    """CQL2 JSON that `cql2.tree.checked` returned, in the axis order of `filter_crs` (OGC 19-079r2 §7.4)."""
     filter_crs: Crs = CRS84
 
 
@@ -51,9 +51,8 @@ def select_places(places: PlaceSet, selection: PlaceSelection) -> NDArray[np.int
     conditions += [] if selection.filter is None else [selection.filter]
     is_chosen = np.ones(len(places), dtype=np.bool_)
     if selection.box is not None:
-        is_chosen = related_places(
-            places, selection.box_crs, _shape(selection.box, selection.box_crs), shapely.intersects
-        )
+        shape = _shape(selection.box, selection.box_crs)
+        is_chosen = related_places(places, selection.box_crs, shape, shapely.intersects)
     if conditions:
         from chronotile.pipeline.features.filter import PlaceFilter  # noqa: PLC0415 -- SQLAlchemy, with the first
 
@@ -70,15 +69,12 @@ def _shape(box: BBox, crs: Crs) -> Any:  # noqa: ANN401 -- shapely's
 
 def _equality(places: PlaceSet, name: str, text: str) -> Json:
     if name not in places.columns:
-        raise InvalidParameter(
-            f"{name[:MAX_SHOWN]!r} is no property; accepted: {', '.join(places.columns)}", locator=name[:MAX_SHOWN]
-        )
+        accepted = ", ".join(places.columns)
+        raise InvalidParameter(f"{name[:MAX_SHOWN]!r} is no property; accepted: {accepted}", locator=name[:MAX_SHOWN])
     type_, value = property_column(places.columns[name]).type, text
     if type_ != "string":
         with suppress(orjson.JSONDecodeError):
             value = orjson.loads(text)
-        if not isinstance(value, bool if type_ == "boolean" else int | float) or (
-            isinstance(value, bool) != (type_ == "boolean")
-        ):
+        if not isinstance(value, int | float) or isinstance(value, bool) is not (type_ == "boolean"):
             raise InvalidParameter(f"{name} is {type_}, not {text[:MAX_SHOWN]!r}", locator=name)
     return {"op": "=", "args": [{"property": name}, value]}

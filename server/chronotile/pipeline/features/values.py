@@ -2,18 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import isnan
 
-import numpy as np
-
+from chronotile.catalog.resolve_times import ResolvedTimes
 from chronotile.core.errors import InvalidParameter, require_at_most
-from chronotile.core.model.payload import TimeUsed
+from chronotile.core.model.payload import TimeUsed, time_of_all
 from chronotile.core.model.places import PlaceValuesRequest
 from chronotile.core.model.request import IsActive, always_active
 from chronotile.core.model.time.instants import ABSENT, DEFAULT, Instant
-from chronotile.pipeline.resolve_series import instants_of
 from chronotile.pipeline.revision import fingerprint
 from chronotile.pipeline.series.places import PlaceValuesTarget, extract_place_values, resolve_place_values
 from chronotile.pipeline.services import Services
+
+ONE = "one is accepted, such as 2023-06-05: /places/{set}/values gives values along time"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,28 +52,17 @@ def resolve_place_columns(requests: Sequence[PlaceValuesRequest], services: Serv
         ChronotileError: As `resolve_place_values`.
     """
     timed = [replace(each, time=DEFAULT) if each.time == ABSENT else each for each in requests]
-    parts = tuple((resolve_place_values(each, services), each) for each in timed)
-    allowed, needed = (
-        services.catalogue.limits.max_series_values,
-        sum(len(target.numbers) for target, _request in parts),
-    )
+    targets = [resolve_place_values(each, services) for each in timed]
+    allowed, needed = services.catalogue.limits.max_series_values, sum(len(each.numbers) for each in targets)
     require_at_most("max_series_values", needed, allowed, alternative="request fewer places", locator="layer")
-    for target, _request in parts:
-        if len(target.indexes) != 1:
+    for each in targets:
+        if len(each.indexes) != 1:
             raise InvalidParameter(
-                f"datetime selects {len(target.indexes)} times of layer {target.layer.id}; one is accepted, such as "
-                "2023-06-05: /places/{set}/values gives values along time",
-                locator="time",
+                f"{len(each.indexes)} times of layer {each.layer.id} are selected; {ONE}", locator="time"
             )
-    used = {instant for target, _request in parts for instant in instants_of(target.layer, target.indexes)}
-    return PlaceColumnsTarget(
-        parts,
-        fingerprint("place columns", *(target.etag for target, _request in parts)),
-        TimeUsed(
-            instants=tuple(sorted((each for each in used if not np.isnat(each)), reverse=True)),
-            is_open=any(target.is_open for target, _request in parts),
-        ),
-    )
+    times = [ResolvedTimes(each.indexes, is_open=each.is_open).used(each.layer.times) for each in targets]
+    etag = fingerprint("place columns", *(each.etag for each in targets))
+    return PlaceColumnsTarget(tuple(zip(targets, timed, strict=True)), etag, time_of_all(times))
 
 
 def extract_place_columns(
@@ -86,11 +76,9 @@ def extract_place_columns(
         ClientGone: The client disconnected.
     """
     found = [extract_place_values(*part, services, is_active=is_active) for part in target.parts]
+    rows = ((each.layer, each.values[:, 0].tolist()) for each in found)
     return PlaceColumns(
-        {
-            each.layer: tuple(None if np.isnan(value) else value for value in each.values[:, 0].tolist())
-            for each in found
-        },
+        {layer: tuple(None if isnan(value) else value for value in row) for layer, row in rows},
         tuple(sorted({instant for each in found for instant in each.unreadable})),
         tuple(sorted({item for each in found for item in each.left_out})),
     )

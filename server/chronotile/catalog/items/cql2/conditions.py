@@ -19,7 +19,7 @@ from chronotile.catalog.items.footprints import unpack
 from chronotile.catalog.items.properties import INSTANT_MARK
 from chronotile.catalog.items.schema import BODIES, ITEMS
 from chronotile.core.database import POSTGRESQL
-from chronotile.core.model.crs import CRS84, Crs
+from chronotile.core.model.crs import CRS84, Crs, is_north_first
 from chronotile.core.model.grid import FARTHEST, BBox, boxes_of
 
 TESTS: Mapping[str, Callable[[Any, Any], bool]] = {
@@ -63,7 +63,7 @@ class SpatialTest:
 
 
 def spatial_test(operator: str, arguments: Sequence[Node], crs: Crs = CRS84) -> SpatialTest:
-    """Return the test of a spatial operator, whose geometry is in `crs`.
+    """Return the test of a spatial operator, whose geometry is in the axis order of `crs`.
 
     Raises:
         InvalidParameter: It is not one between the geometry of items and another.
@@ -83,12 +83,13 @@ def _geometry(node: Node, crs: Crs) -> Any:  # noqa: ANN401 -- shapely's
         raise refused(f"has {shown(node)} where a GeoJSON geometry or a bbox is accepted")
     try:
         found = shape(dict(node))
+        if is_north_first(crs):
+            found = shapely.transform(found, lambda vertices: vertices[:, ::-1])
         is_good = not found.is_empty and all(map(math.isfinite, found.bounds)) and shapely.is_valid(found)
     except (ShapelyError, ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
         raise refused(f"has the geometry {shown(node)}, which is not valid GeoJSON") from error
-    farthest_x, farthest_y = (360, 90) if crs.is_geographic else (FARTHEST, FARTHEST)
-    xmin, ymin, xmax, ymax = found.bounds if is_good else (math.inf,) * 4
-    if max(abs(xmin), abs(xmax)) > farthest_x or max(abs(ymin), abs(ymax)) > farthest_y:
+    farthest = (360, 90) * 2 if crs.is_geographic else (FARTHEST,) * 4
+    if not is_good or any(abs(edge) > most for edge, most in zip(found.bounds, farthest, strict=True)):
         raise refused(f"has the geometry {shown(node)}, which is empty, crosses itself or is not on the earth")
     return found
 
@@ -101,6 +102,8 @@ def _box(numbers: Node, crs: Crs) -> Any:  # noqa: ANN401 -- shapely's
         raise refused(f"has the bbox {shown(numbers)}; accepted: west, south, east, north")
     half = len(numbers) // 2
     west, south, east, north = (float(each) for each in (*numbers[:2], *numbers[half : half + 2]))
+    if is_north_first(crs):
+        west, south, east, north = south, west, north, east
     if not crs.is_geographic and -FARTHEST <= west < east <= FARTHEST and -FARTHEST <= south < north <= FARTHEST:
         return shapely.box(west, south, east, north)
     if not (-180 <= west <= 180 and -180 <= east <= 180 and -90 <= south <= north <= 90):

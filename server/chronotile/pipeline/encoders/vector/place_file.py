@@ -1,7 +1,7 @@
 """Places as a file of a GIS: GeoPackage (OGC 12-128r18) and FlatGeobuf."""
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -44,8 +44,8 @@ def write_place_file(chosen: ChosenPlaces, written: PlaceFormat) -> FileParts:
     """
     from pyogrio import raw, set_gdal_config_options
 
-    geometries = shapely.to_wkb(chosen.shapes)
-    geometries[shapely.is_empty(chosen.shapes)] = None
+    geometries, is_empty = shapely.to_wkb(chosen.shapes), shapely.is_empty(chosen.shapes)
+    geometries[is_empty] = None
     typed = [property_column(values) for values in chosen.columns.values()]
     set_gdal_config_options({"OGR_CURRENT_DATE": WRITTEN_AT})
     with tempfile.TemporaryDirectory() as folder:
@@ -61,6 +61,7 @@ def write_place_file(chosen: ChosenPlaces, written: PlaceFormat) -> FileParts:
                 driver=written.driver,
                 geometry_type="MultiPolygon",
                 promote_to_multi=True,
+                layer_options={"SPATIAL_INDEX": "NO" if is_empty.any() else "YES"},  # FlatGeobuf's has no empty ones
                 crs="EPSG:4326" if chosen.crs == CRS84 else chosen.crs.definition.to_wkt(),
             )
         except RuntimeError as error:  # the base of the library's own errors
@@ -69,15 +70,12 @@ def write_place_file(chosen: ChosenPlaces, written: PlaceFormat) -> FileParts:
             return store_parts(iter(partial(file.read, READ_BYTES), b""))
 
 
-def field_names(names: Mapping[str, object]) -> list[str]:
+def field_names(names: Iterable[str]) -> list[str]:
     """Return names that differ by more than upper and lower case, as the columns of a table have to."""
-    taken, found = set(RESERVED), list[str]()
+    found = list[str](RESERVED)
     for name in names:
-        free = next(
-            each
-            for each in (name, *(f"{name}_{count}" for count in range(2, len(names) + 4)))
-            if each.lower() not in taken
-        )
-        taken.add(free.lower())
+        free = name
+        while free.lower() in map(str.lower, found):
+            free += "_"
         found.append(free)
-    return found
+    return found[len(RESERVED) :]
