@@ -12,7 +12,7 @@ from chronotile.core import extras
 from chronotile.core.errors import LimitExceeded, MissingExtra, StorageFull
 from chronotile.core.model.crs import CRS84, crs_of
 from chronotile.pipeline.encoders.vector.place_file import PLACE_FORMATS
-from chronotile.pipeline.features.files import place_file
+from chronotile.pipeline.features.values import place_file
 from chronotile.pipeline.place_shapes import choose_places
 from tests.full_disk import disk_without_room, full_disk
 from tests.places import make_places

@@ -243,7 +243,6 @@ def test_properties_equal_texts_by_their_type(name, text, expected):
         ("area", '{"property":"area"}'),
         ("is_wet", "1"),
         ("count", "NaN"),
-        ("colour", "red"),
     ],
 )
 def test_texts_of_another_type_are_refused(name, text):

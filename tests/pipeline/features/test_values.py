@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import orjson
 import pytest
 import shapely
 from pyproj import Transformer
@@ -10,6 +11,7 @@ from pyproj import Transformer
 from chronotile.core.errors import InvalidParameter, LimitExceeded, SourceUnavailable
 from chronotile.core.model.places import PlaceValuesRequest
 from chronotile.core.model.time.parser import parse_time
+from chronotile.pipeline.encoders.series.json import encode_place_values_json
 from chronotile.pipeline.features.values import extract_place_columns, resolve_place_columns
 from chronotile.pipeline.series.places import extract_place_values, resolve_place_values
 from tests.places import make_places, square
@@ -44,7 +46,9 @@ def test_values_are_those_of_the_matrix_and_the_mean_of_the_cells(services):
     columns = columns_of(services, request_of(), request_of("HEIGHT"))
 
     assert list(columns) == ["NDVI", "HEIGHT"]
-    assert columns["NDVI"] == tuple(matrix.values[NUMBERS, 0])
+    assert [[value] for value in columns["NDVI"]] == [
+        orjson.loads(encode_place_values_json(matrix))["values"][number] for number in NUMBERS
+    ]
     assert columns["NDVI"] == pytest.approx([mean_of_cells(number) for number in NUMBERS])
     assert np.isfinite(columns["HEIGHT"]).all()
 

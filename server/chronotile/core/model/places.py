@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 from types import NoneType
 from typing import Any, Literal
 
@@ -139,8 +140,8 @@ class PlaceSet:
         listed = np.asarray(numbers, dtype=np.int64)
         polygons, places = shapely.get_parts(self.shapes[listed], return_index=True)
         rings, owners = shapely.get_rings(polygons, return_index=True)
-        vertices, ring_of_vertex = shapely.get_coordinates(rings, return_index=True)
-        ring_arrays = np.split(vertices, np.flatnonzero(np.diff(ring_of_vertex)) + 1)
+        vertices, ends_of_rings = shapely.get_coordinates(rings), np.cumsum(shapely.get_num_coordinates(rings)).tolist()
+        ring_arrays = [vertices[start:end] for start, end in pairwise((0, *ends_of_rings))]
         grouped: list[list[tuple[NDArray[np.float64], ...]]] = [[] for _ in listed]
         ends = np.searchsorted(owners, np.arange(len(polygons)), side="right").tolist()
         start = 0

@@ -1,15 +1,21 @@
-"""The values of places at one time, a column a layer, as properties of features."""
+"""What happened in places at one time, one column per layer, and places with such columns as whole files."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import isnan
 
+import shapely
+
 from chronotile.catalog.resolve_times import ResolvedTimes
 from chronotile.core.errors import InvalidParameter, require_at_most
+from chronotile.core.extras import require_extra
+from chronotile.core.model.number_text import statistics
 from chronotile.core.model.payload import TimeUsed, time_of_all
-from chronotile.core.model.places import PlaceValuesRequest
+from chronotile.core.model.places import ChosenPlaces, PlaceValuesRequest
 from chronotile.core.model.request import IsActive, always_active
 from chronotile.core.model.time.instants import ABSENT, DEFAULT, Instant
+from chronotile.pipeline.encoders.file_parts import FileParts, translate_storage_errors
+from chronotile.pipeline.encoders.vector.place_file import PLACE_FORMATS, write_place_file
 from chronotile.pipeline.revision import fingerprint
 from chronotile.pipeline.series.places import PlaceValuesTarget, extract_place_values, resolve_place_values
 from chronotile.pipeline.services import Services
@@ -32,7 +38,7 @@ class PlaceColumns:
     """One number a place and layer."""
 
     columns: Mapping[str, tuple[float | None, ...]]
-    """(place,) by the id of the layer: `None` where there is no value."""
+    """(place,) by the id of the layer, as text has them: `None` where there is no value."""
     unreadable: tuple[Instant, ...]
     """Ascending: times at which a place has a cell that could not be read."""
     left_out: tuple[str, ...]
@@ -43,7 +49,7 @@ def resolve_place_columns(requests: Sequence[PlaceValuesRequest], services: Serv
     """Return the places, and the layer and time of each request; reads no pixels.
 
     Args:
-        requests: Of the same places, one a layer, whose default time is meant where a request has none.
+        requests: Of the same places, one per layer, whose default time is meant where a request has none.
         services: What is served.
 
     Raises:
@@ -68,7 +74,7 @@ def resolve_place_columns(requests: Sequence[PlaceValuesRequest], services: Serv
 def extract_place_columns(
     target: PlaceColumnsTarget, services: Services, *, is_active: IsActive = always_active
 ) -> PlaceColumns:
-    """Return the numbers that `extract_place_values` gives for each layer.
+    """Return the numbers that documents have of `extract_place_values` for each layer.
 
     Raises:
         LimitExceeded: The places have too many cells.
@@ -76,9 +82,44 @@ def extract_place_columns(
         ClientGone: The client disconnected.
     """
     found = [extract_place_values(*part, services, is_active=is_active) for part in target.parts]
-    rows = ((each.layer, each.values[:, 0].tolist()) for each in found)
+    rows = ((each.layer, statistics(each.values[:, 0]).tolist()) for each in found)
     return PlaceColumns(
         {layer: tuple(None if isnan(value) else value for value in row) for layer, row in rows},
         tuple(sorted({instant for each in found for instant in each.unreadable})),
         tuple(sorted({item for each in found for item in each.left_out})),
     )
+
+
+# Whole files.
+
+VERTEX_BYTES, PLACE_BYTES, PROPERTY_BYTES = 16, 200, 32
+"""Of a file, about; a GeoPackage has an index as well."""
+FEWER = "request fewer places"
+
+
+def place_file(
+    chosen: ChosenPlaces, format_name: str, services: Services, *, is_active: IsActive = always_active
+) -> FileParts:
+    """Return places as a file, which is written before this returns and is gone with its body.
+
+    Args:
+        chosen: What is written.
+        format_name: One of `PLACE_FORMATS`.
+        services: Their limits and memory.
+        is_active: Whether the client still waits.
+
+    Raises:
+        MissingExtra: The server lacks the library that writes it.
+        LimitExceeded: It would be larger than `max_coverage_bytes`.
+        ServerBusy: Other answers take the memory that it needs.
+        StorageFull: There is no room to write it.
+        ClientGone: The client left.
+    """
+    require_extra("places", f"format {format_name}", locator="f")
+    vertices = int(shapely.get_num_coordinates(chosen.shapes).sum())
+    size = VERTEX_BYTES * vertices + (PLACE_BYTES + PROPERTY_BYTES * len(chosen.columns)) * len(chosen.numbers)
+    allowed = services.catalogue.limits.max_coverage_bytes
+    require_at_most("max_coverage_bytes", size, allowed, alternative=FEWER, locator="f")
+    memory = services.memory.taking(2 * size, alternative=FEWER, locator="f", is_active=is_active)
+    with memory, translate_storage_errors():
+        return write_place_file(chosen, PLACE_FORMATS[format_name])

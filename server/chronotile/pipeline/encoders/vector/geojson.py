@@ -14,6 +14,9 @@ DECIMALS = 7
 DECIMALS_OF_LENGTHS = 3
 """Of coordinates in metres or feet that were."""
 
+AT_ONCE = 200
+"""Geometries that are written without letting other threads work."""
+
 
 def encode_places_geojson(chosen: ChosenPlaces, *, members: Mapping[str, Any]) -> bytes:
     """Return places as a FeatureCollection with further members."""
@@ -32,6 +35,8 @@ def place_features(chosen: ChosenPlaces) -> list[dict[str, Any]]:
     if is_north_first(chosen.crs):
         oriented = shapely.transform(oriented, lambda vertices: vertices[:, ::-1])
     oriented[shapely.is_empty(oriented)] = None
+    parts = (oriented[start : start + AT_ONCE] for start in range(0, len(oriented), AT_ONCE))
+    geometries = [text for part in parts for text in shapely.to_geojson(part).tolist()]
     rows = zip(*chosen.columns.values(), strict=True)
     return [
         {
@@ -40,7 +45,5 @@ def place_features(chosen: ChosenPlaces) -> list[dict[str, Any]]:
             "properties": dict(zip(chosen.columns, row, strict=True)),
             "geometry": None if geometry is None else orjson.Fragment(geometry),
         }
-        for number, geometry, row in zip(
-            chosen.numbers.tolist(), shapely.to_geojson(oriented).tolist(), rows, strict=True
-        )
+        for number, geometry, row in zip(chosen.numbers.tolist(), geometries, rows, strict=True)
     ]
