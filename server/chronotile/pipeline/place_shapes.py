@@ -10,7 +10,7 @@ from shapely.affinity import translate
 
 from chronotile.core.model.crs import CRS84, Crs, transformer
 from chronotile.core.model.grid import WHOLE_CIRCLE
-from chronotile.core.model.places import ChosenPlaces, PlaceSet, ProjectedShapes, Property, Shapes
+from chronotile.core.model.places import ChosenPlaces, PlaceSet, ProjectedShapes, Shapes
 from chronotile.pipeline.encoders.vector.mvt import MVT_VERSION
 from chronotile.pipeline.revision import fingerprint
 
@@ -41,7 +41,7 @@ def choose_places(
     numbers: NDArray[np.int64],
     *,
     crs: Crs = CRS84,
-    columns: Mapping[str, Sequence[Property]] = {},
+    columns: Mapping[str, Sequence[float | None]] = {},
 ) -> ChosenPlaces:
     """Return some places in another CRS, as `shapes_in` has them; no others are projected.
 
@@ -49,7 +49,7 @@ def choose_places(
         places: The set.
         numbers: Of the places.
         crs: Of their shapes.
-        columns: (number,) by name: properties besides those of the set.
+        columns: (number,) by name: properties besides those of the set, and not with their names.
     """
     kept, listed = places.projected.get(crs), numbers.tolist()
     own = {name: [column[number] for number in listed] for name, column in places.columns.items()}

@@ -5,6 +5,7 @@ import sqlite3
 
 import geopandas
 import numpy as np
+import pyogrio
 import pytest
 import shapely
 
@@ -119,6 +120,23 @@ def test_a_geopackage_is_one(tmp_path):
 @pytest.mark.parametrize("name", PLACE_FORMATS)
 def test_the_same_places_have_the_same_bytes(name):
     assert body_of(name) == body_of(name)
+
+
+@pytest.mark.parametrize("name", PLACE_FORMATS)
+def test_columns_of_some_places_have_the_types_of_the_set(tmp_path, name):
+    """The one place has none of them, and no value."""
+    path = tmp_path / f"places.{PLACE_FORMATS[name].extension}"
+    path.write_bytes(body_of(name, numbers=np.array([1]), columns={"NDVI": (None,)}))
+
+    types = dict(zip(*(pyogrio.read_info(path)[key] for key in ("fields", "ogr_types")), strict=True))
+
+    assert {field: types[field] for field in ("area", "count", "is_wet", "crop", "NDVI")} == {
+        "area": "OFTReal",
+        "count": "OFTInteger64",
+        "is_wet": "OFTInteger",
+        "crop": "OFTString",
+        "NDVI": "OFTReal",
+    }
 
 
 @pytest.mark.parametrize("name", PLACE_FORMATS)

@@ -170,7 +170,7 @@ class ChosenPlaces:
     shapes: Shapes
     """(number,): in `crs`, x before y; empty for one that has no coordinates there."""
     columns: Mapping[str, Sequence[Property]]
-    """(number,) by name: the properties of the set and further ones."""
+    """(number,) by name: the properties of the set and further ones, which are numbers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

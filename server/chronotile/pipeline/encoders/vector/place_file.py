@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import shapely
 
 from chronotile.core.errors import StorageFull
@@ -46,7 +47,9 @@ def write_place_file(chosen: ChosenPlaces, written: PlaceFormat) -> FileParts:
 
     geometries, is_empty = shapely.to_wkb(chosen.shapes), shapely.is_empty(chosen.shapes)
     geometries[is_empty] = None
-    typed = [property_column(values) for values in chosen.columns.values()]
+    own = chosen.places.columns
+    typed = [property_column(values) for values in own.values()]  # of all places: that of some may differ
+    further = [np.array(values, dtype=np.float64) for name, values in chosen.columns.items() if name not in own]
     set_gdal_config_options({"OGR_CURRENT_DATE": WRITTEN_AT})
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"places.{written.extension}"
@@ -54,9 +57,9 @@ def write_place_file(chosen: ChosenPlaces, written: PlaceFormat) -> FileParts:
             raw.write(
                 path,
                 geometries,
-                [column.values for column in typed],
+                [*(column.values[chosen.numbers] for column in typed), *further],
                 field_names(chosen.columns),
-                field_mask=[~column.is_known for column in typed],
+                field_mask=[*(~column.is_known[chosen.numbers] for column in typed), *map(np.isnan, further)],
                 layer=chosen.places.id,
                 driver=written.driver,
                 geometry_type="MultiPolygon",
