@@ -8,7 +8,7 @@ import pytest
 import shapely
 from pyproj import Transformer
 
-from chronotile.core.errors import InvalidParameter, LimitExceeded, SourceUnavailable
+from chronotile.core.errors import DateUnreadable, InvalidParameter, LimitExceeded, SourceUnavailable
 from chronotile.core.model.places import PlaceValuesRequest
 from chronotile.core.model.time.parser import parse_time
 from chronotile.pipeline.encoders.series.json import encode_place_values_json
@@ -119,3 +119,22 @@ def test_a_source_that_cannot_be_read_is_an_error():
 
     with pytest.raises(SourceUnavailable):
         columns_of(services, request_of())
+
+
+class Damaged(served.FormulaReader):
+    """A source of which the date before the last cannot be read."""
+
+    def read_window(self, variable, *, index, level, window, step=1):
+        if index == 2:
+            raise DateUnreadable("damaged")
+        return super().read_window(variable, index=index, level=level, window=window, step=step)
+
+
+def test_dates_that_cannot_be_read_are_told():
+    services = served.make_services(places=[make_places(4)])
+    damaged = replace(services, readers={name: Damaged(each.info) for name, each in services.readers.items()})
+
+    found = extract_place_columns(resolve_place_columns([request_of()], damaged), damaged)
+
+    assert found.columns["NDVI"] == (None, None)
+    assert [str(instant)[:10] for instant in found.unreadable] == [DAY]
