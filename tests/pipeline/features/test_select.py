@@ -29,6 +29,7 @@ FIELDS = {
     "count": (3, None, 0, 7, 3, 2**53 + 1),
     "is_wet": (True, False, None, True, False, True),
     "mixed": ("a", 1, None, 2.5, "a", True),
+    "huge": (2**70, 1, None, 0, 2, 3),
     "nothing": (None,) * 6,
 }
 

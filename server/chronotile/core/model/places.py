@@ -135,6 +135,11 @@ class PlaceSet:
         """(place,) by name: id, label and fields, as documents and tiles carry them."""
         return {"id": self.ids, "label": self.labels, **self.fields}
 
+    @cached_property
+    def typed_columns(self) -> Mapping[str, PropertyColumn]:
+        """The same as arrays."""
+        return {name: property_column(values) for name, values in self.columns.items()}
+
     def areas_of(self, numbers: Sequence[int] | NDArray[np.int64]) -> tuple[Area, ...]:
         """Return (number,): some places as areas of a series."""
         listed = np.asarray(numbers, dtype=np.int64)

@@ -85,10 +85,10 @@ class PlaceFilter:
             return replace(inner, values=np.array(texts, dtype=object))
         if not isinstance(node, Mapping) or "property" not in node:
             raise refused(f"has {shown(node)}, where a property, number, text, true or false is accepted")
-        columns = self._places.columns
+        columns = self._places.typed_columns
         if node["property"] not in columns:
             raise refused(f"names the property {node['property'][:60]!r}; accepted: {', '.join(columns)}, geometry")
-        return property_column(columns[node["property"]])
+        return columns[node["property"]]
 
     def _compared(self, name: str, first: Node, second: Node) -> Truths:
         one, other = self._operand(first), self._operand(second)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from chronotile.core.errors import MAX_SHOWN, InvalidParameter
 from chronotile.core.model.crs import CRS84, Crs
 from chronotile.core.model.grid import BBox, boxes_of
-from chronotile.core.model.places import PlaceSet, PropertyType, property_column
+from chronotile.core.model.places import PlaceSet, PropertyType
 from chronotile.pipeline.place_shapes import related_places
 
 Json = Mapping[str, Any]
@@ -35,7 +35,7 @@ class PlaceSelection:
 
 def queryables_of(places: PlaceSet) -> dict[str, dict[str, PropertyType]]:
     """Return the JSON Schema of each property of a set that a selection may name, besides its geometry."""
-    return {name: {"type": property_column(values).type} for name, values in places.columns.items()}
+    return {name: {"type": column.type} for name, column in places.typed_columns.items()}
 
 
 def select_places(places: PlaceSet, selection: PlaceSelection) -> NDArray[np.int64]:
@@ -68,7 +68,8 @@ def _shape(box: BBox, crs: Crs) -> Any:  # noqa: ANN401 -- shapely's
 
 
 def _equality(places: PlaceSet, name: str, text: str) -> Json:
-    type_, value = property_column(places.columns.get(name, ())).type, text
+    column, value = places.typed_columns.get(name), text
+    type_ = "string" if column is None else column.type
     if type_ != "string":
         with suppress(orjson.JSONDecodeError):
             value = orjson.loads(text)

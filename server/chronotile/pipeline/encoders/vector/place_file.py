@@ -11,7 +11,7 @@ import shapely
 
 from chronotile.core.errors import StorageFull
 from chronotile.core.model.crs import CRS84
-from chronotile.core.model.places import ChosenPlaces, property_column
+from chronotile.core.model.places import ChosenPlaces
 from chronotile.pipeline.encoders.file_parts import READ_BYTES, FileParts, store_parts
 
 WRITTEN_AT = "1970-01-01T00:00:00.000Z"
@@ -47,8 +47,7 @@ def write_place_file(chosen: ChosenPlaces, written: PlaceFormat) -> FileParts:
 
     geometries, is_empty = shapely.to_wkb(chosen.shapes), shapely.is_empty(chosen.shapes)
     geometries[is_empty] = None
-    own = chosen.places.columns
-    typed = [property_column(values) for values in own.values()]  # of all places: that of some may differ
+    own = chosen.places.typed_columns
     further = [np.array(values, dtype=np.float64) for name, values in chosen.columns.items() if name not in own]
     set_gdal_config_options({"OGR_CURRENT_DATE": WRITTEN_AT})
     with tempfile.TemporaryDirectory() as folder:
@@ -57,9 +56,9 @@ def write_place_file(chosen: ChosenPlaces, written: PlaceFormat) -> FileParts:
             raw.write(
                 path,
                 geometries,
-                [*(column.values[chosen.numbers] for column in typed), *further],
+                [*(column.values[chosen.numbers] for column in own.values()), *further],
                 field_names(chosen.columns),
-                field_mask=[*(~column.is_known[chosen.numbers] for column in typed), *map(np.isnan, further)],
+                field_mask=[*(~column.is_known[chosen.numbers] for column in own.values()), *map(np.isnan, further)],
                 layer=chosen.places.id,
                 driver=written.driver,
                 geometry_type="MultiPolygon",
