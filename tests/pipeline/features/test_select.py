@@ -61,6 +61,7 @@ def test_queryables_have_the_type_that_all_values_have():
     assert {name: each["type"] for name, each in queryables_of(SQUARES).items()} == {
         **dict.fromkeys(("id", "label", "crop", "mixed", "nothing"), "string"),
         "area": "number",
+        "huge": "number",
         "count": "integer",
         "is_wet": "boolean",
     }
