@@ -45,7 +45,12 @@ REQUESTS = (
     (f"/wms?{PICTURE}&%52EQUEST=GetMap&LAYERS=NDVI&FORMAT=image/png", "NDVI", "wms", "pictures"),
     (f"/wms?{PICTURE}&REQUEST=Get%4Dap&LAYERS=NDVI&FORMAT=image/png", "NDVI", "wms", "pictures"),
     ("/wcs?SERVICE=WCS&REQUEST=GetCapabilities", "", "wcs", "documents"),
-    ("/wcs?SERVICE=WCS&VERSION=2.0.1&REQUEST=GetCoverage&COVERAGEID=NDVI&FORMAT=image/tiff", "NDVI", "wcs", "downloads"),
+    (
+        "/wcs?SERVICE=WCS&VERSION=2.0.1&REQUEST=GetCoverage&COVERAGEID=NDVI&FORMAT=image/tiff",
+        "NDVI",
+        "wcs",
+        "downloads",
+    ),
     ("/wcs?SERVICE=WCS&VERSION=2.0.1&%52EQUEST=GetCoverage&COVERAGEID=NDVI", "NDVI", "wcs", "downloads"),
     (f"/wms?REQUEST=GetCapabilities&{PICTURE}&request=GetMap&LAYERS=NDVI&FORMAT=image/png", "NDVI", "wms", "pictures"),
     ("/wmts/1.0.0/NDVI/ndvi/WebMercatorQuad/14/5485/8328.png", "NDVI", "wmts", "pictures"),

@@ -3,12 +3,14 @@
 import pytest
 
 from chronotile.catalog.build import absolute_href, build_catalogue, source_specs
+from chronotile.catalog.offered import offered_places
 from chronotile.core.errors import ConfigurationError
 from chronotile.core.model.collection import Alias, Composite, Finding
 from chronotile.core.model.grid import BBox
 from chronotile.core.model.style import Colour, StyleClass
 from chronotile.core.model.time.parser import parse_instant
 from chronotile.readers.kinds import kind_options
+from tests.places import make_places
 
 
 def in_collection(text, *, source="{kind: cog, href: a.tif}"):
@@ -334,3 +336,13 @@ def test_the_viewer_begins_with_a_layer_that_is_there_or_check_says_so(build, nd
             "layer 'c.NVDI' is not known; the nearest is c.NDVI; the viewer starts with the first layer",
         ),
     )
+
+
+def test_places_with_the_name_of_a_layer_are_no_collection_and_check_says_so(load, make, ndvi):
+    text = in_collection("") + "\nplaces: {c: {href: c.geojson}, squares: {href: squares.geojson}}\n"
+    places = dict.fromkeys(("c", "squares"), make_places())
+
+    catalogue, (finding,) = build_catalogue(load(text), {"c": ndvi}, {}, places=places)
+
+    assert (finding.severity, finding.place) == ("warning", "places.c")
+    assert list(offered_places(catalogue)) == ["squares"]

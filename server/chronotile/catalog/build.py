@@ -19,7 +19,7 @@ from chronotile.catalog.checks import default_id, style_mistakes
 from chronotile.catalog.configuration import CollectionSection, CompositeSection, VariableSection
 from chronotile.catalog.default_styles import composite_style, default_style, named_style, stretch_style
 from chronotile.catalog.load import Configuration
-from chronotile.catalog.offered import with_climatology, with_keyword
+from chronotile.catalog.offered import offered_places, with_climatology, with_keyword
 from chronotile.core.errors import InvalidParameter, SourceUnavailable, UnknownLayer, UnsupportedCrs
 from chronotile.core.model.access import Rule
 from chronotile.core.model.collection import (
@@ -117,7 +117,8 @@ def build_catalogue(
         rules_of_places={name: rule_of(default, each.access) for name, each in configuration.places.items()},
         rules_of_away={name: rule for names in named.values() for name, rule in names.items()},
     )
-    return catalogue, (*findings, *_viewer_findings(catalogue), *_search_findings(configuration))
+    findings += [*_viewer_findings(catalogue), *_search_findings(configuration), *_places_findings(catalogue)]
+    return catalogue, tuple(findings)
 
 
 def _unopened(collection_id: str, section: CollectionSection, default: RuleSection | None) -> Collection:
@@ -187,6 +188,13 @@ def _search_findings(configuration: Configuration) -> Iterator[Finding]:
         if section.source.tiles and properties:
             message = f"search.properties: items of files have no {list_names(properties)}; remove it"
             yield Finding("warning", name, message)
+
+
+def _places_findings(catalogue: Catalogue) -> Iterator[Finding]:
+    """Warnings of sets that are no collection of OGC API."""
+    for name in catalogue.places.keys() - offered_places(catalogue).keys():
+        message = "a layer or collection has the same name, so that OGC API Features lacks these places; rename them"
+        yield Finding("warning", f"places.{name}", message)
 
 
 def _limits(configuration: Configuration) -> Limits:

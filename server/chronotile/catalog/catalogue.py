@@ -12,7 +12,7 @@ from functools import cached_property
 from chronotile.core import errors
 from chronotile.core.model.access import AccessRules, Right, Rule
 from chronotile.core.model.collection import Collection, Layer, LocalisedText, MetadataLink
-from chronotile.core.model.crs import CRS84, Crs, epsg_crs_for_maps, is_crs_for_maps_known
+from chronotile.core.model.crs import CRS84, Crs, HasCrs, epsg_crs_for_maps, is_crs_for_maps_known
 from chronotile.core.model.formats import TILE_FORMATS, TileFormat
 from chronotile.core.model.geometry.area import Area
 from chronotile.core.model.grid import BBox, box_of_all
@@ -344,28 +344,29 @@ class Catalogue:
             f"tile matrix set {name[:80]!r} is not offered; accepted are {offered}", locator="tile_matrix_set"
         )
 
-    def offered_crs(self, name: str, layer: Layer | None = None) -> Crs:
+    def offered_crs(self, name: str, owner: HasCrs | None = None) -> Crs:
         """Return the CRS of that code (`EPSG:3857`, `CRS:84`, or OGC's URN or URI of it) if maps are offered in it.
 
         The text never reaches PROJ, which would look a quarter of a second for a name it does not know.
 
         Args:
-            name: The code, or the name of a CRS of the layer.
-            layer: Whose own CRS, and those of its scenes, are accepted too.
+            name: The code, or the name of a CRS of the owner.
+            owner: Whose own CRS, of a layer also those of its scenes, are accepted too.
 
         Raises:
             UnsupportedCrs: It is unknown or not offered.
         """
-        code, own = _code(name), () if layer is None else layer.main_variable.own_crs
+        code, own = _code(name), () if owner is None else owner.own_crs
         same = (each for each in own if each.name == code or each.name.upper() == name.upper())
         crs = self._crs_of_code(code) or next(same, None)
         if crs is None:
             offered = ", ".join(crs.name for crs in self.crs)
             further = [each.name[: errors.MAX_SHOWN] for each in own if each not in self.crs]
             more = " and others" if len(further) > MAX_LISTED else ""
-            of_layer = f", and {', '.join(further[:MAX_LISTED])}{more} of this layer" if further else ""
+            owned = "this layer" if isinstance(owner, Layer) else "these places"
+            of_owner = f", and {', '.join(further[:MAX_LISTED])}{more} of {owned}" if further else ""
             raise errors.UnsupportedCrs(
-                f"CRS {name[:80]!r} is not offered; accepted are {offered}{of_layer}", locator="crs"
+                f"CRS {name[:80]!r} is not offered; accepted are {offered}{of_owner}", locator="crs"
             )
         return crs
 

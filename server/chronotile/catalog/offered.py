@@ -8,6 +8,7 @@ import numpy as np
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.core.errors import UnknownCollection, UnknownLayer
 from chronotile.core.model.collection import Collection, Layer, LocalisedText
+from chronotile.core.model.places import PlaceSet
 from chronotile.core.model.time.instants import ONE_NS, TimeDomain, TimeSpan, domain_of_bounds
 
 
@@ -99,6 +100,11 @@ def offered_collection(catalogue: Catalogue, name: str) -> Offered:
     except UnknownLayer as error:
         raise UnknownCollection(error.message.replace("layer", "collection", 1), locator="collectionId") from error
     return _of_layer(layer, catalogue.collection(layer.collection))
+
+
+def offered_places(catalogue: Catalogue) -> dict[str, PlaceSet]:
+    """Return the sets of places that are collections, by id; one whose name a layer or collection has is none."""
+    return {name: each for name, each in catalogue.places.items() if not catalogue.has_name(name)}
 
 
 def offered_whole(collection: Collection) -> Offered:

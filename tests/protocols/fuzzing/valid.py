@@ -115,6 +115,11 @@ VALID = (
     "/ogcapi/collections/NDVI/locations/squares:S1?datetime=2020-06-01/2020-06-30&parameter-name=NDVI&f=CoverageJSON",
     "/ogcapi/collections/NDVI/items?datetime=2020-06&bbox=4,50,5,51&limit=2&offset=0&f=GeoJSON",
     "/ogcapi/collections/NDVI/items/2020-06-11T00:00:00Z?f=GeoJSON",
+    "/ogcapi/collections/squares?value=NDVI&datetime=2020-06-11&f=html",
+    "/ogcapi/collections/squares/queryables?f=json",
+    "/ogcapi/collections/squares/items?value=NDVI&datetime=2020-06-11&reducer=max&crs=[EPSG:3035]&limit=2&cursor=32cf748cb124-1",
+    "/ogcapi/collections/squares/items?bbox=50,4,51,5&bbox-crs=[EPSG:4326]&label=S1&filter=id='S1'&filter-crs=[EPSG:3857]&f=gpkg",
+    "/ogcapi/collections/squares/items/S1?value=NDVI&datetime=2020-06-11&crs=[EPSG:4326]&lang=en",
     "/ogcapi/collections/s2/coverage?bbox=4.5,50.8,4.51,50.81&bbox-crs=[OGC:CRS84]&datetime=2020-06-11&properties=NDVI&f=json",
     '/ogcapi/collections/NDVI/coverage?subset=x(610000:612000),y(5630000:5632000),time("2020-06-01":"2020-06-11")'
     "&scale-factor=2&interpolation=nearest&f=GTiff",

@@ -339,6 +339,11 @@ class Layer:
         """The variable whose grid and units stand for the layer."""
         return self.variables[0]
 
+    @property
+    def own_crs(self) -> tuple[Crs, ...]:
+        """The CRS in which it has cells."""
+        return self.main_variable.own_crs
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatedExtent:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from threading import Lock
-from typing import Any
+from typing import Any, Protocol
 
 from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError, ProjError
@@ -26,6 +26,15 @@ POLAR_NORTHING_FIRST = {
 
 DIRECTIONS_OF_MAPS = ({"east", "north"}, {"north"}, {"south"})
 """Of the two axes of systems in which maps are drawn; those of polar systems both point to or from the pole."""
+
+
+class HasCrs(Protocol):
+    """What has coordinates of its own: a layer, or a set of places."""
+
+    @property
+    def own_crs(self) -> tuple["Crs", ...]:
+        """The CRS of those coordinates."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

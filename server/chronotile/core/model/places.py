@@ -121,6 +121,11 @@ class PlaceSet:
         """The id of the set."""
         return self.spec.id
 
+    @property
+    def own_crs(self) -> tuple[Crs, ...]:
+        """The CRS of the file."""
+        return (self.crs,)
+
     def __len__(self) -> int:
         """The number of places."""
         return len(self.ids)

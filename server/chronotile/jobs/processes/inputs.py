@@ -131,7 +131,7 @@ def without_limits(services: Services) -> Services:
 
 def geometry_rules(layer: Layer, services: Services, *, first: int = 1) -> GeometryRules:
     """Return what geometries about a layer may be; messages count features from `first`."""
-    crs_named = partial(services.catalogue.offered_crs, layer=layer)
+    crs_named = partial(services.catalogue.offered_crs, owner=layer)
     return GeometryRules(max_vertices=MOST_VERTICES, max_features=MOST_FEATURES, crs_named=crs_named, first=first)
 
 

@@ -119,11 +119,14 @@ def in_path(name: str, description: str, schema: Json = TEXT, *, example: object
 def in_query(
     name: str, description: str, schema: Json = TEXT, *, example: object = None, required: bool = False
 ) -> Json:
-    """Return a parameter of the query; lists have commas between their members."""
+    """Return a parameter of the query; lists have commas between their members.
+
+    Suites of OGC look for the style of others, too, of which it is the default.
+    """
     given = {} if example is None else {"example": example}
     needed = {"required": True} if required else {}
-    listed = {"style": "form", "explode": False} if schema.get("type") == "array" else {}
-    return {"name": name, "in": "query", **needed, "description": description, **listed, "schema": schema, **given}
+    style = {"style": "form", "explode": False}
+    return {"name": name, "in": "query", **needed, "description": description, **style, "schema": schema, **given}
 
 
 def body(schema: Json, example: object, *, required: bool = True) -> Json:

@@ -18,7 +18,7 @@ from chronotile.protocols.common.localised_text import language_of
 from chronotile.protocols.common.openapi import REFUSALS_OF_TREE, Examples, enum_of_few, in_path
 from chronotile.protocols.common.operation import Described, OfExamples, Operation, language, segment
 from chronotile.protocols.common.query.kvp import Kvp
-from chronotile.protocols.common.query.parameter import LANG, F, Parameter, format_of, names_of
+from chronotile.protocols.common.query.parameter import LANG, F, Parameter, format_of, name_list, names_of
 from chronotile.protocols.ogcapi.negotiate_format import NO_ALIASES, negotiate_format
 
 Json = dict[str, Any]
@@ -51,6 +51,10 @@ class BuildingBlock:
     """More of them, which hold where the operator allows what they need."""
     schemas: Mapping[str, Json] = field(default_factory=dict)
     """OpenAPI 3.0 schemas that those refer to, by names that begin with the block's."""
+    operations_of: Callable[[Catalogue], Sequence[Operation]] = field(default=lambda _catalogue: ())
+    """More of them for documents, in place of those that are not offered: with the ids of what is served in paths."""
+    parameters: Mapping[str, Json] = field(default_factory=dict)
+    """OpenAPI 3.0 parameters that clients look for among the components."""
     landing_links: Callable[[DocumentContext], Sequence[Json]] = field(default=lambda _told: ())
     landing_members: Callable[[DocumentContext], Mapping[str, Any]] = field(default=lambda _told: {})
     """More members of the landing page."""
@@ -87,6 +91,9 @@ def collection_in_path(description: str, collections: Callable[[Examples], Seque
     return described
 
 
+NO_QUERIES: Mapping[str, Any] = {"data_queries": {}, "parameter_names": {}, "output_formats": []}
+"""Of a collection without values: OGC 19-086r6 wants them of every one in a list."""
+
 COLLECTION = collection_in_path("Id of a collection, or id or alias of a layer", lambda of: of.offered)
 STYLE = segment("styleId", "Id of a style of what is shown", example=lambda of: of.offered[0].drawn.styles[0].id)
 
@@ -99,6 +106,12 @@ def segments_in(path: str) -> list[Described]:
 # For whom a document is made, as its request says.
 
 OF_DOCUMENTS = (F, LANG)
+VALUE = name_list(
+    "value", "Ids or aliases of layers: each place has the value of each at `datetime`, as a property called by its id"
+)
+CARRIED = (VALUE.name, "datetime", "reducer")
+"""Parameters of features that documents ignore beside the first: GDAL and QGIS send those of `/ogcapi?value=…` to each
+address."""
 
 
 def document_query(request: Request, *more: Parameter[object]) -> Kvp:
@@ -108,8 +121,17 @@ def document_query(request: Request, *more: Parameter[object]) -> Kvp:
         InvalidParameter: There is another.
     """
     query = Kvp(request.query_params.multi_items())
-    query.check_names(names_of((*more, *OF_DOCUMENTS)))
+    check_names(query, *more)
     return query
+
+
+def check_names(query: Kvp, *more: Parameter[object]) -> None:
+    """Refuse other parameters than those of all documents, and some more.
+
+    Raises:
+        InvalidParameter: There is one.
+    """
+    query.check_names((*names_of((*more, *OF_DOCUMENTS)), *(CARRIED if VALUE.name in query else ())))
 
 
 def context_for(request: Request, query: Kvp) -> DocumentContext:

@@ -3,10 +3,11 @@
 from chronotile.protocols.ogcapi.block import BuildingBlock
 from chronotile.protocols.ogcapi.coverages.routes import block as coverages
 from chronotile.protocols.ogcapi.edr.block import block as edr
+from chronotile.protocols.ogcapi.features.routes import block as features
 from chronotile.protocols.ogcapi.maps.routes import block as maps
 from chronotile.protocols.ogcapi.processes.routes import block as processes
 from chronotile.protocols.ogcapi.records.routes import block as records
 from chronotile.protocols.ogcapi.styles.routes import block as styles
 from chronotile.protocols.ogcapi.tiles.routes import block as tiles
 
-BLOCKS: tuple[BuildingBlock, ...] = (coverages, edr, maps, tiles, styles, processes, records)
+BLOCKS: tuple[BuildingBlock, ...] = (features, coverages, edr, maps, tiles, styles, processes, records)

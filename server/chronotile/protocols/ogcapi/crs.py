@@ -2,8 +2,7 @@
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.core.errors import MAX_SHOWN, InvalidParameter
-from chronotile.core.model.collection import Layer
-from chronotile.core.model.crs import CRS84, Crs
+from chronotile.core.model.crs import CRS84, Crs, HasCrs
 from chronotile.core.model.grid import BBox
 from chronotile.protocols.common.openapi import BOX
 from chronotile.protocols.common.query.crs import check_degrees, named_crs
@@ -45,14 +44,14 @@ def box_of(given: str, crs: Crs, *, locator: str = "bbox") -> BBox:
     return box
 
 
-def requested_bbox(query: Kvp, layer: Layer, catalogue: Catalogue) -> tuple[BBox, Crs] | None:
+def requested_bbox(query: Kvp, owner: HasCrs, catalogue: Catalogue) -> tuple[BBox, Crs] | None:
     """Return the box of `bbox` with x first, and the CRS of `bbox-crs`, CRS84 where there is none.
 
     Raises:
         ChronotileError: One of the two is not accepted.
     """
     given, name = BBOX.given(query), BBOX_CRS.given(query)
-    crs = CRS84 if name is None else named_crs(name, layer, catalogue, locator="bbox-crs")
+    crs = CRS84 if name is None else named_crs(name, owner, catalogue, locator="bbox-crs")
     return None if given is None else (box_of(given, crs), crs)
 
 

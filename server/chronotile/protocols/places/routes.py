@@ -16,7 +16,6 @@ from chronotile.core.model.collection import Layer
 from chronotile.core.model.payload import Payload, TimeUsed
 from chronotile.core.model.places import PlaceSet, PlaceTileRequest, PlaceValues, PlaceValuesRequest
 from chronotile.core.model.request import IsActive
-from chronotile.core.model.series.analysis import MEAN, parse_reducer
 from chronotile.http.bodies import in_parts
 from chronotile.http.endpoint import TILED, discard_body, problem_response
 from chronotile.http.respond import SHORT, known_etags, respond, respond_with_content
@@ -38,20 +37,20 @@ from chronotile.protocols.common.openapi import FILE, TEXT, ref
 from chronotile.protocols.common.operation import TILE, Operation, language, routes_of, segment
 from chronotile.protocols.common.query.csv_options import OF_LAYERS, csv_options
 from chronotile.protocols.common.query.kvp import Kvp
-from chronotile.protocols.common.query.parameter import LANG, Parameter, choice, custom, datetime, names_of, text, whole
+from chronotile.protocols.common.query.parameter import LANG, Parameter, choice, datetime, names_of, text, whole
 from chronotile.protocols.common.query.picture import REV
-from chronotile.protocols.common.query.place import MIN_VALID, WEIGHTS, tile_grid_of
+from chronotile.protocols.common.query.place import MIN_VALID, REDUCER, WEIGHTS, tile_grid_of
 
 FORMAT = choice("format", "How the page is written; default: JSON", ("json", "geojson"), default="json")
-LIMIT = whole("limit", "Maximum number of places", least=1, most=10_000, default=1000)
+MAX_LIMIT = 10_000
+LIMIT = whole(
+    "limit", f"Maximum number of places; default: 1000, of GeoJSON {MAX_LIMIT}", least=1, most=MAX_LIMIT, default=1000
+)
 OFFSET = whole("offset", "How many places come before the first one", least=0, default=0)
 OF_SET: tuple[Parameter[object], ...] = (FORMAT, LIMIT, OFFSET)
 """Beside `lang`."""
 LAYER = text("layer", "Id or alias")
 DATETIME = datetime("An instant, interval or list; default: the whole time domain")
-REDUCER = custom(
-    "reducer", "One of those of `/timeseries` except histograms; default: `mean`", parse_reducer, default=MEAN
-)
 FORMAT_OF_VALUES = choice("format", "How the matrix is written; default: JSON", ("json", "csv"), default="json")
 LIMIT_OF_VALUES = whole("limit", "Maximum number of places; default: all", least=1)
 OF_VALUES: tuple[Parameter[object], ...] = (
@@ -66,6 +65,8 @@ class PlacesQuery:
 
     format: str
     limit: int
+    is_limited: bool
+    """Whether the client named the limit."""
     offset: int
 
     def numbers(self, places: PlaceSet) -> range:
@@ -80,7 +81,9 @@ def places_query(query: Kvp) -> PlacesQuery:
         InvalidParameter: A parameter is not accepted.
     """
     query.check_names((LANG.name, *names_of(OF_SET)))
-    return PlacesQuery(format=FORMAT.of(query), limit=LIMIT.of(query), offset=OFFSET.of(query))
+    name, limit = FORMAT.of(query), LIMIT.given(query)
+    usual = MAX_LIMIT if name == "geojson" else LIMIT.of(query)
+    return PlacesQuery(format=name, limit=limit or usual, is_limited=limit is not None, offset=OFFSET.of(query))
 
 
 def values_request(path: Mapping[str, str], query: Kvp, catalogue: Catalogue) -> PlaceValuesRequest:
@@ -129,7 +132,10 @@ async def get_set(request: Request) -> Response:
     selection, context = places_query(query), _context(request, query)
     write, media_type = (_geojson, GEOJSON) if selection.format == "geojson" else (place_page, JSON)
     body = await run(request, DOCUMENTS, partial(write, places, selection, context))
-    return in_parts(_with_language(respond_with_content(body, media_type, request, cache_control=SHORT), context))
+    response = _with_language(respond_with_content(body, media_type, request, cache_control=SHORT), context)
+    if media_type == GEOJSON:
+        response.headers.update(_geojson_headers(places, selection, context))
+    return in_parts(response)
 
 
 async def get_tile(request: Request) -> Response:
@@ -205,10 +211,22 @@ def _values(
 
 
 def _geojson(places: PlaceSet, selection: PlacesQuery, context: CapabilitiesContext) -> bytes:
-    numbers, following = np.array(selection.numbers(places)), next_page(places, selection, context)
+    numbers, following = np.array(selection.numbers(places), dtype=np.int64), next_page(places, selection, context)
     links = [{"rel": "next", "href": following, "type": GEOJSON}] if following else []
-    members = {"numberMatched": len(places), "numberReturned": len(numbers), "links": links}
-    return encode_places_geojson(choose_places(places, numbers), members=members)
+    counts = {"numberMatched": len(places), "numberReturned": len(numbers)}
+    return encode_places_geojson(choose_places(places, numbers), members={"name": places.id, **counts, "links": links})
+
+
+def _geojson_headers(places: PlaceSet, selection: PlacesQuery, context: CapabilitiesContext) -> dict[str, str]:
+    """The name of the file and, where places follow, where; a client that did not mean a part is warned."""
+    headers = {"Content-Disposition": f'inline; filename="{places.id}.geojson"'}
+    following = next_page(places, selection, context)
+    if following is not None:
+        headers["Link"] = f'<{following}>; rel="next"; type="{GEOJSON}"'
+        if not selection.is_limited:
+            message = f"incomplete: {selection.limit} of {len(places)} places; the link next has those that follow"
+            headers["Warning"] = f'199 - "{message}"'
+    return headers
 
 
 def _context(request: Request, query: Kvp) -> CapabilitiesContext:

@@ -95,7 +95,7 @@ def test_every_collection_and_layer_is_a_collection(tree, tree_services):
 
     catalogue = tree_services.catalogue
     configured = {each.id for each in catalogue.collections} | {layer.id for layer in catalogue.layers}
-    expected = configured | {"_collections", "_items"}
+    expected = configured | {"squares", "_collections", "_items"}
     assert [each["id"] for each in document["collections"]][:3] == ["s2", "NDVI", "LAI"]
     assert {each["id"] for each in document["collections"]} == expected
     assert document["numberMatched"] == document["numberReturned"] == len(expected)

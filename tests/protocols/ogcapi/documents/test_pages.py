@@ -136,7 +136,7 @@ def test_all_collections_are_listed_with_links_to_their_pages(tree, tree_service
     text = page(tree, "/ogcapi/collections")
 
     hrefs = re.findall(r'<h3[^>]*><a href="([^"]+)"', text)
-    assert len(hrefs) == 14
+    assert len(hrefs) == 15
     assert {tree.get(unescape(href)).status_code for href in hrefs} == {200}
 
 
@@ -146,8 +146,8 @@ def test_pages_of_the_list_follow_one_another(tree):
 
     second = tree.get(unescape(following)).text
 
-    assert "5 of 14" in first
-    assert "5 of 14" in second
+    assert "5 of 15" in first
+    assert "5 of 15" in second
     assert re.findall(r"<h3[^>]*><a", second) != []
     assert "<code>s2</code>" not in second
 

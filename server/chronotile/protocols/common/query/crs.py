@@ -5,8 +5,7 @@ import re
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.core.errors import MAX_SHOWN, InvalidParameter, UnsupportedCrs
-from chronotile.core.model.collection import Layer
-from chronotile.core.model.crs import CRS84, Crs
+from chronotile.core.model.crs import CRS84, Crs, HasCrs
 from chronotile.core.model.grid import BBox
 from chronotile.protocols.common.query.place import requested_crs
 
@@ -17,17 +16,16 @@ _URI = re.compile(
 )
 
 
-def accepted_crs(layer: Layer, catalogue: Catalogue) -> tuple[Crs, ...]:
-    """Return the CRS in which a layer is answered: CRS84, those offered, its own and those of its scenes."""
-    own = layer.main_variable.own_crs
-    return tuple({crs.name: crs for crs in (CRS84, *catalogue.crs, *own)}.values())
+def accepted_crs(owner: HasCrs, catalogue: Catalogue) -> tuple[Crs, ...]:
+    """Return the CRS in which a layer or set is answered: CRS84, those offered, its own and those of its scenes."""
+    return tuple({crs.name: crs for crs in (CRS84, *catalogue.crs, *owner.own_crs)}.values())
 
 
-def named_crs(name: str, layer: Layer, catalogue: Catalogue, *, locator: str = "crs") -> Crs:
+def named_crs(name: str, owner: HasCrs, catalogue: Catalogue, *, locator: str = "crs") -> Crs:
     """Return the CRS that a URI, a CURIE (safe or not), a URN or the label `CRS84` names.
 
     Raises:
-        UnsupportedCrs: It is neither offered nor the layer's own.
+        UnsupportedCrs: It is neither offered nor the owner's own.
     """
     plain = name.removeprefix("[").removesuffix("]") if name[:1] + name[-1:] == "[]" else name
     found = _URI.fullmatch(plain)
@@ -35,7 +33,7 @@ def named_crs(name: str, layer: Layer, catalogue: Catalogue, *, locator: str = "
     if code.upper() in {"CRS84", "OGC:CRS84", "CRS:84"}:
         return CRS84
     try:
-        return requested_crs(code, layer, catalogue)
+        return requested_crs(code, owner, catalogue)
     except UnsupportedCrs as error:
         raise UnsupportedCrs(error.message, locator=locator) from error
 

@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.core.errors import InvalidParameter, UnknownPath
 from chronotile.core.model.collection import Layer
-from chronotile.core.model.crs import CRS84, Crs, is_north_first
+from chronotile.core.model.crs import CRS84, Crs, HasCrs, is_north_first
 from chronotile.core.model.geometry.geojson import GeometryRules
 from chronotile.core.model.grid import BBox, Grid
 from chronotile.core.model.request import WEIGHTS as WORDS
 from chronotile.core.model.request import Point, place_in_degrees
+from chronotile.core.model.series.analysis import MEAN, parse_reducer
 from chronotile.core.model.tiles import TileMatrix, TileMatrixSet
 from chronotile.protocols.common.query.kvp import Kvp, integer
-from chronotile.protocols.common.query.parameter import choice, number, text
+from chronotile.protocols.common.query.parameter import choice, custom, number, text
 
 LON = number("lon", "Longitude in degrees")
 LAT = number("lat", "Latitude in degrees")
@@ -66,13 +67,13 @@ def geometry_rules(layer: Layer, query: Kvp, catalogue: Catalogue, *, elsewhere:
     )
 
 
-def requested_crs(name: str | None, layer: Layer, catalogue: Catalogue) -> Crs:
-    """Return one of those offered, or of the layer's own; CRS84 where none is named.
+def requested_crs(name: str | None, owner: HasCrs, catalogue: Catalogue) -> Crs:
+    """Return one of those offered, or of the owner's own; CRS84 where none is named.
 
     Raises:
         UnsupportedCrs: It is neither.
     """
-    return CRS84 if name is None else catalogue.offered_crs(name, layer)
+    return CRS84 if name is None else catalogue.offered_crs(name, owner)
 
 
 # Coordinates in the order a CRS defines its axes: turned to x, y here, and nowhere else.
@@ -96,6 +97,9 @@ WEIGHTS = choice(
     WORDS,
     default="pixel",
     any_case=False,
+)
+REDUCER = custom(
+    "reducer", "One of those of `/timeseries` except histograms; default: `mean`", parse_reducer, default=MEAN
 )
 MIN_VALID = number(
     "min_valid", "Minimum share of cells with a value; below it there is no result", least=0, most=1, default=0.0

@@ -1,6 +1,6 @@
 """The OpenAPI 3.0 document of the whole tree, put together from all building blocks (OGC 19-072 §8.2)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from chronotile.http.endpoint import MEDIA_TYPE as PROBLEM_TYPE
 from chronotile.protocols.common.openapi import (
@@ -30,6 +30,7 @@ REFUSALS = {
     "BadRequest": "A parameter is missing or not accepted, or the answer would be larger than a limit",
     "Forbidden": "Web pages of this origin, or under this host name, may not use jobs",
     "NotFound": "There is no such collection, or no such part of it, or nothing at that time",
+    "Gone": "The places were replaced since the page to which the cursor belongs",
     "NotAcceptable": "The client takes none of the media types in which this is given",
     "TooLarge": "The body is larger than `max_body_bytes`",
     "Unavailable": "A source cannot be read now, or too much waits already; try again after `Retry-After` seconds",
@@ -37,10 +38,11 @@ REFUSALS = {
 
 
 def openapi_document(
-    context: DocumentContext, operations: Iterable[Operation], blocks: Iterable[BuildingBlock]
+    context: DocumentContext, operations: Iterable[Operation], blocks: Sequence[BuildingBlock]
 ) -> Json:
     """Return what the tree takes and gives; paths are below its own address."""
-    paths = paths_of(operations, examples_of(context.catalogue))
+    further = [each for block in blocks for each in block.operations_of(context.catalogue)]
+    paths = paths_of([*operations, *further], examples_of(context.catalogue))
     tags = [tag for item in paths.values() for each in item.values() for tag in each["tags"]]
     schemes = security_schemes(context.catalogue)
     return {
@@ -53,6 +55,7 @@ def openapi_document(
         "components": {
             **({"securitySchemes": schemes} if schemes else {}),
             "schemas": SCHEMAS | {name: schema for block in blocks for name, schema in block.schemas.items()},
+            "parameters": {name: each for block in blocks for name, each in block.parameters.items()},
             "responses": {
                 **{name: refusal(description) for name, description in REFUSALS.items()},
                 **{
@@ -111,6 +114,7 @@ SCHEMAS: dict[str, Json] = {
             "storageCrs": ADDRESS,
             "climatology": {**object_of({"start": TEXT, "end": TEXT}), "nullable": True},
             "dataType": enum_of(["coverage", "map"]),
+            "itemType": enum_of(["coverage", "feature", "map", "record"]),
         },
     ),
     "Collections": object_of(

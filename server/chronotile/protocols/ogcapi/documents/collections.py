@@ -1,6 +1,6 @@
 """Collections: what pygeoapi says of them, put right and completed from all building blocks (OGC 20-024)."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any
@@ -14,7 +14,7 @@ from chronotile.protocols.common.extent import climatology_member
 from chronotile.protocols.common.localised_text import text_in
 from chronotile.protocols.common.openapi import without_empty
 from chronotile.protocols.common.query.crs import accepted_crs
-from chronotile.protocols.ogcapi.block import Json, document_page
+from chronotile.protocols.ogcapi.block import NO_QUERIES, Json, document_page
 from chronotile.protocols.ogcapi.blocks import BLOCKS
 from chronotile.protocols.ogcapi.documents.collection_parts import (
     CollectionContext,
@@ -26,8 +26,6 @@ from chronotile.protocols.ogcapi.documents.params import CollectionsQuery
 
 OWN_RELATIONS = ("self", "alternate")
 """Links of pygeoapi's that hold here; those to data are the building blocks'."""
-NO_QUERIES: Mapping[str, Any] = {"data_queries": {}, "parameter_names": {}, "output_formats": []}
-"""Of what has colours alone: OGC 19-086r6 wants them of every collection."""
 JSON_LD = "application/ld+json"
 
 TellTimes = Callable[[TimeDomain], Json | None]
@@ -60,6 +58,8 @@ def _completed(said: Json, offered: Offered, context: CollectionContext, tempora
         **climatology_member(offered.climatology_span, is_climatology=offered.is_climatology),
         **_systems(offered, context),
         "dataType": "coverage" if offered.has_values else "map",
+        # Else clients of OGC API - Features take the items of EDR, which are times, for their features.
+        "itemType": "coverage" if offered.has_values else "map",
         **members,
         "links": [*own, *blocks, *service_links(offered, context)],
     }

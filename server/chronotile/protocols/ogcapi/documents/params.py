@@ -12,8 +12,8 @@ from chronotile.core.model.time.instants import TimeSelection
 from chronotile.protocols.common.extent import box_of_offered
 from chronotile.protocols.common.openapi import BOX, Json
 from chronotile.protocols.common.query.kvp import Kvp
-from chronotile.protocols.common.query.parameter import Parameter, datetime, names_of, text, whole
-from chronotile.protocols.ogcapi.block import OF_DOCUMENTS
+from chronotile.protocols.common.query.parameter import Parameter, datetime, text, whole
+from chronotile.protocols.ogcapi.block import check_names
 from chronotile.protocols.ogcapi.crs import box_of
 from chronotile.protocols.ogcapi.paging import Paging, offset_parameter
 
@@ -29,7 +29,6 @@ DATETIME = datetime(
 LIMIT = whole("limit", "The most collections that one answer has", least=1, most=MAX_LIMIT, default=MAX_LIMIT)
 OFFSET = offset_parameter("How many collections come before the first one of the answer; links of `next` have it")
 SELECTION: tuple[Parameter[object], ...] = (BBOX, DATETIME, LIMIT, OFFSET)
-OF_COLLECTIONS = (*OF_DOCUMENTS, *SELECTION)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +77,7 @@ def collections_query(query: Kvp) -> CollectionsQuery:
         ChronotileError: A parameter is not accepted.
     """
     query.refuse(("bbox-crs",), instead="bbox in CRS84")
-    query.check_names(names_of(OF_COLLECTIONS))
+    check_names(query, *SELECTION)
     bbox, limit, written = BBOX.given(query), LIMIT.of(query), query.written((BBOX.name, DATETIME.name))
     return CollectionsQuery(
         box=None if bbox is None else box_of(bbox, CRS84),

@@ -128,7 +128,7 @@ def _answers(schema: str) -> Json:
 
 REFUSALS = ("BadRequest", "NotAcceptable", "Unavailable")
 describe = partial(Operation, tag="Documents", faults=dated_problem, parameters=JSON_OR_HTML, refusals=REFUSALS)
-OPERATIONS = (
+OWN = (
     describe("/", get_landing, "getLandingPage", "Landing page", answers=_answers("LandingPage")),
     describe(
         "/conformance",
@@ -156,10 +156,12 @@ OPERATIONS = (
         refusals=REFUSALS_OF_TREE,
     ),
     describe("/openapi", get_openapi, "getOpenApi", "This document", answers={OPENAPI: OBJECT, HTML: TEXT}),
-    *(each for block in BLOCKS for each in block.operations),
 )
+OF_BLOCKS = tuple(each for block in BLOCKS for each in block.operations)
+OPERATIONS = (*OWN, *OF_BLOCKS)
 """Of the whole tree, in the order of the OpenAPI document."""
-routes = [Route("/ogcapi", endpoint(get_landing, dated_problem)), *routes_of(OPERATIONS, "/ogcapi")]
+routes = [Route("/ogcapi", endpoint(get_landing, dated_problem)), *routes_of((*OF_BLOCKS, *OWN), "/ogcapi")]
+"""Those of blocks first, which may know a collection that the configuration lacks."""
 
 
 COMMON_1 = "http://www.opengis.net/spec/ogcapi-common-1/1.0/conf"

@@ -21,7 +21,8 @@ from chronotile.protocols.common.openapi import without_empty
 from chronotile.protocols.common.query.terms import terms_filter
 from chronotile.protocols.ogcapi.block import Json
 from chronotile.protocols.ogcapi.documents.collection_parts import CollectionContext
-from chronotile.protocols.ogcapi.records.params import DATETIME, FILTER, MAX_IDS, Q, RecordsQuery
+from chronotile.protocols.ogcapi.filters import FILTER
+from chronotile.protocols.ogcapi.records.params import DATETIME, MAX_IDS, Q, RecordsQuery
 from chronotile.protocols.ogcapi.records.record_collections import (
     GEOJSON,
     ITEM,

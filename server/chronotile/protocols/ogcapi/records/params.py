@@ -4,18 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
-
-from chronotile.catalog.items.cql2.tree import checked, filter_from_text
 from chronotile.core.errors import MAX_SHOWN, InvalidParameter
 from chronotile.core.model.crs import CRS84
 from chronotile.core.model.grid import BBox
 from chronotile.core.model.time.instants import TimeSelection
 from chronotile.protocols.common.openapi import BOX, TEXT, list_of
 from chronotile.protocols.common.query.kvp import Kvp, number
-from chronotile.protocols.common.query.parameter import Parameter, choice, custom, datetime, names_of, text, whole
+from chronotile.protocols.common.query.parameter import Parameter, custom, datetime, names_of, text, whole
 from chronotile.protocols.ogcapi.block import OF_DOCUMENTS
 from chronotile.protocols.ogcapi.crs import box_in_degrees
+from chronotile.protocols.ogcapi.filters import FILTER, FILTER_LANG, filter_of
 from chronotile.protocols.ogcapi.paging import MAX_OFFSET, offset_parameter
 from chronotile.protocols.ogcapi.records.record_collections import ITEM_RECORDS, RecordCollection, RecordProperty
 
@@ -27,7 +25,6 @@ MAX_TERM = 100
 """Characters of a term of `q`."""
 MAX_IDS = 100
 MAX_SORTED = 4
-CQL2_TEXT, CQL2_JSON = "cql2-text", "cql2-json"
 CRS84_NAMES = (CRS84.uri, "OGC:CRS84", "CRS84")
 
 
@@ -56,8 +53,6 @@ Q = _listed(
 TYPE = _listed("type", "Types of records")
 IDS = _listed("ids", f"Ids of records, at most {MAX_IDS}")
 EXTERNAL_IDS = _listed("externalIds", "Ids that records have elsewhere: `value`, or `scheme:value`")
-FILTER = text("filter", "A filter in CQL2, in the language that `filter-lang` names")
-FILTER_LANG = choice("filter-lang", "The language of `filter`", (CQL2_TEXT, CQL2_JSON), default=CQL2_TEXT)
 FILTER_CRS = text("filter-crs", "CRS of the geometries of `filter`: CRS84")
 SORTBY = _listed(
     "sortby", "Properties to sort by; `-` before one is for descending, `+` for ascending", most=MAX_SORTED
@@ -144,18 +139,11 @@ def _value(query: Kvp, property_: RecordProperty) -> str | float | None:
 
 
 def _filter(query: Kvp) -> Mapping[str, Any] | None:
-    language, crs, given = FILTER_LANG.of(query), FILTER_CRS.given(query), FILTER.given(query)
+    crs = FILTER_CRS.given(query)
     if crs is not None and crs not in CRS84_NAMES:
         message = f"filter-crs {crs[:MAX_SHOWN]!r} is not accepted; use {CRS84.uri}"
         raise InvalidParameter(message, locator=FILTER_CRS.name)
-    if given is None:
-        return None
-    if language == CQL2_TEXT:
-        return filter_from_text(given)
-    try:
-        return checked(orjson.loads(given))
-    except orjson.JSONDecodeError as error:
-        raise InvalidParameter("filter is not JSON, which filter-lang says it is", locator=FILTER.name) from error
+    return filter_of(query)
 
 
 def _ordered(given: str, collection: RecordCollection) -> tuple[str, bool]:

@@ -17,10 +17,10 @@ from chronotile.protocols.common.links import link
 from chronotile.protocols.common.localised_text import text_in
 from chronotile.protocols.common.openapi import NUMBER, TEXT, Json, enum_of, list_of, without_empty
 from chronotile.protocols.ogcapi.block import DocumentContext
+from chronotile.protocols.ogcapi.filters import GEOMETRY
 
 RECORDS_1 = "http://www.opengis.net/spec/ogcapi-records-1/1.0/conf"
 DATE_TIME: Json = {"type": "string", "format": "date-time"}
-GEOMETRY: Json = {"format": "geometry-any", "x-ogc-role": "primary-geometry"}
 DATASET, ITEM = "dataset", "item"
 """Types of records."""
 

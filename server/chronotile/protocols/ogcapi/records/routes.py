@@ -38,6 +38,7 @@ from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import format_of
 from chronotile.protocols.ogcapi.block import (
     JSON_OR_HTML,
+    NO_QUERIES,
     BuildingBlock,
     DocumentContext,
     describe,
@@ -46,6 +47,7 @@ from chronotile.protocols.ogcapi.block import (
     respond_with,
 )
 from chronotile.protocols.ogcapi.documents.collection_parts import GREGORIAN, CollectionContext
+from chronotile.protocols.ogcapi.filters import CQL2, FEATURES_3, REL_QUERYABLES, SCHEMA, properties_schema
 from chronotile.protocols.ogcapi.records.collection_records import find_collection, find_collections
 from chronotile.protocols.ogcapi.records.item_records import find_item_record, find_items
 from chronotile.protocols.ogcapi.records.params import RecordsQuery, parameters_of, records_query
@@ -68,12 +70,7 @@ from chronotile.protocols.ogcapi.records.record_collections import (
     languages_of,
 )
 
-SCHEMA = "application/schema+json"
-DRAFT = "https://json-schema.org/draft/2019-09/schema"
-REL_QUERYABLES = "http://www.opengis.net/def/rel/ogc/1.0/queryables"
 REL_SORTABLES = "http://www.opengis.net/def/rel/ogc/1.0/sortables"
-EDR_MEMBERS: Mapping[str, object] = {"data_queries": {}, "parameter_names": {}, "output_formats": []}
-"""Which OGC 19-086r6 wants of every collection in a list: these have no values."""
 
 
 def collection_document(collection: RecordCollection, context: DocumentContext) -> Json:
@@ -88,7 +85,7 @@ def collection_document(collection: RecordCollection, context: DocumentContext) 
         **languages_of(context),
         **_extent(context),
         "crs": [CRS84.uri],
-        **EDR_MEMBERS,
+        **NO_QUERIES,
         **contacts_of(context.catalogue, context.language),
         "defaultSortOrder": [
             {"field": name, "direction": "desc" if is_descending else "asc"}
@@ -100,14 +97,15 @@ def collection_document(collection: RecordCollection, context: DocumentContext) 
 
 def queryables_document(collection: RecordCollection, context: DocumentContext) -> Json:
     """Return the properties that filters may name, as a JSON schema (OGC 19-079r2 §6)."""
-    schema = _schema(f"{address_of(collection, context)}/queryables", collection, collection.properties)
-    return {**schema, "additionalProperties": collection.has_more_properties}
+    address = f"{address_of(collection, context)}/queryables"
+    has_more = collection.has_more_properties
+    return properties_schema(address, collection.title, _schemas(collection.properties), has_more=has_more)
 
 
 def sortables_document(collection: RecordCollection, context: DocumentContext) -> Json:
     """Return the properties that `sortby` takes, as a JSON schema."""
-    document = _schema(f"{address_of(collection, context)}/sortables", collection, collection.sortables)
-    return {**document, "additionalProperties": False}
+    address = f"{address_of(collection, context)}/sortables"
+    return properties_schema(address, collection.title, _schemas(collection.sortables))
 
 
 def find_records(
@@ -209,14 +207,8 @@ def _collection_links(collection: RecordCollection, context: DocumentContext) ->
     ]
 
 
-def _schema(address: str, collection: RecordCollection, properties: Sequence[RecordProperty]) -> Json:
-    return {
-        "$schema": DRAFT,
-        "$id": address,
-        "type": "object",
-        "title": collection.title,
-        "properties": {each.name: {"title": each.title, **each.schema} for each in properties},
-    }
+def _schemas(properties: Sequence[RecordProperty]) -> Json:
+    return {each.name: {"title": each.title, **each.schema} for each in properties}
 
 
 def further_collections(context: DocumentContext) -> Sequence[Json]:
@@ -397,7 +389,7 @@ RECORDS = (
     *("searchable-catalog", "searchable-catalog/sorting", "searchable-catalog/filtering"),
 )
 FILTERS = ("filter", "queryables")
-CQL2 = ("cql2-text", "cql2-json", "basic-cql2", "advanced-comparison-operators", "case-insensitive-comparison")
+CQL2_CLASSES = ("cql2-text", "cql2-json", "basic-cql2", "advanced-comparison-operators", "case-insensitive-comparison")
 
 
 def landing_links(context: DocumentContext) -> Sequence[Json]:
@@ -465,8 +457,8 @@ block = BuildingBlock(
     operations=operations,
     conformance=(
         *(f"{RECORDS_1}/{name}" for name in RECORDS),
-        *(f"http://www.opengis.net/spec/ogcapi-features-3/1.0/conf/{name}" for name in FILTERS),
-        *(f"http://www.opengis.net/spec/cql2/1.0/conf/{name}" for name in CQL2),
+        *(f"{FEATURES_3}/{name}" for name in FILTERS),
+        *(f"{CQL2}/{name}" for name in CQL2_CLASSES),
     ),
     schemas=SCHEMAS,
     landing_links=landing_links,

@@ -55,7 +55,7 @@ def coverage_request(query: Kvp, services: Services) -> CoverageRequest:
 
 def _cells(query: Kvp, coverage: WcsCoverage, services: Services) -> Grid:
     """The cells of the grid that is requested whose centres lie in the box; of the native one where none is."""
-    named = partial(named_crs, layer=coverage.layer, catalogue=services.catalogue)
+    named = partial(named_crs, owner=coverage.layer, catalogue=services.catalogue)
     corners, _comma, last = query.required(BOX).rpartition(",")
     is_named = corners.count(",") == 3
     crs = named(last.strip() if is_named else "CRS84", locator=BOX)

@@ -1,0 +1,223 @@
+"""Sets of places as collections, and pages of their features (OGC 17-069r4 §7.14 to §7.16)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from urllib.parse import quote, urlencode
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from chronotile.core.errors import MAX_SHOWN, UnknownPlace
+from chronotile.core.model.crs import CRS84
+from chronotile.core.model.places import ChosenPlaces, PlaceSet
+from chronotile.pipeline.encoders.vector.geojson import encode_places_geojson, place_features
+from chronotile.pipeline.encoders.vector.place_file import PLACE_FORMATS
+from chronotile.pipeline.features.select import queryables_of, select_places
+from chronotile.protocols.common.html_page import PageLink
+from chronotile.protocols.common.links import link
+from chronotile.protocols.common.localised_text import text_in
+from chronotile.protocols.common.openapi import INDEX, OBJECT, TEXT, enum_of, list_of, object_of, ref, without_empty
+from chronotile.protocols.common.query.crs import accepted_crs
+from chronotile.protocols.ogcapi.block import NO_QUERIES, DocumentContext, Json, document_page
+from chronotile.protocols.ogcapi.features.params import CURSOR, DEFAULT_LIMIT, LIMIT, FeaturesQuery, cursor_of
+from chronotile.protocols.ogcapi.filters import GEOMETRY, REL_QUERYABLES, SCHEMA, properties_schema
+
+JSON, HTML, GEOJSON = "application/json", "text/html", "application/geo+json"
+OF_ITEMS: Mapping[str, str] = {
+    "json": GEOJSON,
+    "html": HTML,
+    **{name: each.media_type for name, each in PLACE_FORMATS.items()},
+}
+"""Media types of features by names of formats."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetContext:
+    """A set of places, and for whom its documents are."""
+
+    places: PlaceSet
+    document: DocumentContext
+
+    @property
+    def title(self) -> str:
+        """What the set is called."""
+        return text_in(self.places.spec.title, self.document.language) or self.places.id
+
+    @property
+    def address(self) -> str:
+        """The public URL of the set as a collection."""
+        return f"{self.document.base}/collections/{quote(self.places.id)}"
+
+    @property
+    def above(self) -> list[PageLink]:
+        """The pages above those of features."""
+        return [
+            PageLink(title="Collections", href=f"{self.document.base}/collections?f=html"),
+            PageLink(title=self.title, href=f"{self.address}?f=html"),
+        ]
+
+
+def collection_document(of: SetContext) -> Json:
+    """Return a set of places as a collection of features."""
+    places, own = of.places, of.address
+    return {
+        "id": places.id,
+        "title": of.title,
+        "description": f"{len(places):,} places with their outlines",
+        "itemType": "feature",
+        "extent": {"spatial": {"bbox": [[round(edge, 7) for edge in places.bbox]], "crs": CRS84.uri}},
+        "crs": [crs.uri for crs in accepted_crs(places, of.document.catalogue) if crs.uri],
+        **without_empty({"storageCrs": places.crs.uri, "attribution": places.spec.attribution}),
+        **NO_QUERIES,
+        "links": [
+            link("self", own, JSON, "This collection"),
+            link("alternate", f"{own}?f=html", HTML, "This collection as HTML"),
+            link("items", f"{own}/items", GEOJSON, "The places"),
+            link("items", f"{own}/items?f=html", HTML, "The places as HTML"),
+            *(
+                link("enclosure", f"{own}/items?f={name}", each.media_type, f"All places as {each.driver}")
+                for name, each in PLACE_FORMATS.items()
+            ),
+            # What OGC API EDR's suite looks for in each collection of a list.
+            link("data", f"{own}/items", GEOJSON, "The places"),
+            link(REL_QUERYABLES, f"{own}/queryables", SCHEMA, "Properties for filters"),
+            link("up", f"{of.document.base}/collections", JSON, "All collections"),
+            link(
+                "related", f"{of.document.root}/places/{quote(places.id)}", JSON, "Vector tiles, and values along time"
+            ),
+        ],
+    }
+
+
+def queryables_document(of: SetContext) -> Json:
+    """Return the properties that filters and parameters may name, as a JSON schema (OGC 19-079r2 §6)."""
+    properties = {name: {"title": name, **schema} for name, schema in queryables_of(of.places).items()}
+    named = {**properties, "geometry": {"title": "Outline", **GEOMETRY}}
+    return properties_schema(f"{of.address}/queryables", of.title, named)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FeaturesPage:
+    """One page of the features that a query selects."""
+
+    of: SetContext
+    query: FeaturesQuery
+    numbers: NDArray[np.int64]
+    """(feature,): of the places."""
+    matched: int
+    """On all pages."""
+    following: str | None
+    """Cursor of the next page, if there is one."""
+
+    def write(self, chosen: ChosenPlaces, name: str, now: str) -> bytes:
+        """Return it as GeoJSON or, where that is the format, as a page with a table."""
+        if name == "html":
+            return self._html(chosen)
+        counts = {"timeStamp": now, "numberMatched": self.matched, "numberReturned": len(self.numbers)}
+        return encode_places_geojson(chosen, members={**counts, "links": _page_links(self)})
+
+    def _html(self, chosen: ChosenPlaces) -> bytes:
+        ids = (chosen.places.ids[number] for number in self.numbers.tolist())
+        return document_page(
+            self.of.title,
+            {"links": _page_links(self)},
+            self.of.document,
+            above=self.of.above,
+            template="features",
+            matched=self.matched,
+            names=list(chosen.columns),
+            rows=list(zip(ids, zip(*chosen.columns.values(), strict=True), strict=True)),
+            address=f"{self.of.address}/items",
+            following=_page_address(self, self.following, "html") if self.following else None,
+        )
+
+
+def find_page(query: FeaturesQuery, of: SetContext, name: str) -> FeaturesPage:
+    """Return the page that a query selects: all features, where the format is that of a file.
+
+    Raises:
+        ChronotileError: The selection is not accepted.
+    """
+    matching = select_places(of.places, query.selection)
+    start = int(np.searchsorted(matching, query.start))
+    limit = query.limit or (len(matching) if name in PLACE_FORMATS else DEFAULT_LIMIT)
+    following = cursor_of(of.places, int(matching[start + limit])) if start + limit < len(matching) else None
+    numbers = matching[start : start + limit]
+    return FeaturesPage(of=of, query=query, numbers=numbers, matched=len(matching), following=following)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class OneFeature:
+    """A single feature."""
+
+    of: SetContext
+    numbers: NDArray[np.int64]
+    """(1,): of the place."""
+    written: Sequence[tuple[str, str]]
+    """What it carries, as it was written, for links."""
+
+    def write(self, chosen: ChosenPlaces, name: str, _now: str) -> bytes:
+        """Return it with its links as GeoJSON or, where that is the format, as a page."""
+        (feature,) = place_features(chosen)
+        own = f"{self.of.address}/items/{quote(feature['id'], safe='')}"
+        query = urlencode(self.written, safe="/:,")
+        links = [
+            link("self", f"{own}?{query}" if query else own, GEOJSON, "This place"),
+            link("alternate", f"{own}?{query}{'&' if query else ''}f=html", HTML, "This place as HTML"),
+            link("collection", self.of.address, JSON, self.of.title),
+        ]
+        document = orjson.dumps({**feature, "links": links})
+        if name != "html":
+            return document
+        return document_page(feature["id"], orjson.loads(document), self.of.document, above=self.of.above)
+
+
+def find_feature(id_: str, written: Sequence[tuple[str, str]], of: SetContext, _name: str) -> OneFeature:
+    """Return the place of an id.
+
+    Raises:
+        UnknownPlace: There is none.
+    """
+    number = of.places.numbers.get(id_)
+    if number is None:
+        message = f"place {id_[:MAX_SHOWN]!r} is not known in {of.places.id}; its items list those that are"
+        raise UnknownPlace(message, locator="place")
+    return OneFeature(of=of, numbers=np.array([number]), written=written)
+
+
+def _page_links(page: FeaturesPage) -> list[Json]:
+    of, start = page.of, page.query.start
+    own = cursor_of(of.places, start) if start else None
+    links = [
+        link("self", _page_address(page, own, "json"), GEOJSON, "This page"),
+        link("alternate", _page_address(page, own, "html"), HTML, "This page as HTML"),
+        link("collection", of.address, JSON, of.title),
+    ]
+    for name, each in PLACE_FORMATS.items():
+        title = f"All features that match, as {each.driver}"
+        links.append(link("enclosure", _page_address(page, None, name), each.media_type, title))
+    if page.following is not None:
+        links.append(link("next", _page_address(page, page.following, "json"), GEOJSON, "The features that follow"))
+    return links
+
+
+def _page_address(page: FeaturesPage, cursor: str | None, f: str) -> str:
+    # What the client wrote stays together, in our order: GDAL adds its parameters to a link that lacks them as a whole.
+    written = [each for each in page.query.written if each[0] != LIMIT.name or f not in PLACE_FORMATS]
+    begins = [] if cursor is None else [(CURSOR.name, cursor)]
+    return f"{page.of.address}/items?{urlencode([*written, *begins, ('f', f)], safe='/:,')}"
+
+
+_LINKS = list_of(ref("Link"))
+SCHEMAS: Mapping[str, Json] = {
+    "FeaturesFeature": object_of(
+        {"type": enum_of(["Feature"]), "geometry": {**OBJECT, "nullable": True}, "properties": OBJECT},
+        {"id": TEXT, "links": _LINKS},
+    ),
+    "FeaturesPage": object_of(
+        {"type": enum_of(["FeatureCollection"]), "features": list_of(ref("FeaturesFeature"))},
+        {"timeStamp": TEXT, "numberMatched": INDEX, "numberReturned": INDEX, "links": _LINKS},
+    ),
+}
+"""Features as OpenAPI 3.0 has them."""

@@ -1,0 +1,166 @@
+"""Queries of features (OGC 17-069r4 §7.15 and §7.16, OGC 18-058r1 §6, OGC 19-079r2 §7)."""
+
+import re
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chronotile.catalog.catalogue import Catalogue
+from chronotile.core.errors import MAX_SHOWN, CursorExpired, InvalidParameter, UnknownLayer
+from chronotile.core.model.crs import CRS84, Crs
+from chronotile.core.model.places import PlaceSet, PlaceValuesRequest
+from chronotile.core.model.series.analysis import Reducer
+from chronotile.core.model.time.instants import TimeSelection
+from chronotile.pipeline.features.select import PlaceSelection, queryables_of
+from chronotile.pipeline.place_shapes import places_revision
+from chronotile.protocols.common.query.crs import check_degrees, named_crs
+from chronotile.protocols.common.query.kvp import Kvp
+from chronotile.protocols.common.query.parameter import Parameter, datetime, documents, names_of, text, whole
+from chronotile.protocols.common.query.place import REDUCER
+from chronotile.protocols.ogcapi.block import OF_DOCUMENTS, VALUE
+from chronotile.protocols.ogcapi.crs import BBOX, BBOX_CRS, requested_bbox
+from chronotile.protocols.ogcapi.filters import FILTER, FILTER_LANG, filter_of
+
+DEFAULT_LIMIT, MAX_LIMIT = 1000, 10_000
+_CURSOR = re.compile(r"([0-9a-f]{12})-(\d{1,9})", re.ASCII)
+
+_LIMIT = whole(
+    "limit", f"The most features of one page; more than {MAX_LIMIT} is as many", least=1, default=DEFAULT_LIMIT
+)
+LIMIT = replace(_LIMIT, schema={**_LIMIT.schema, "maximum": MAX_LIMIT})
+"""More is accepted (/req/core/fc-limit-response-1 D)."""
+LIMIT_DESCRIBED = documents([LIMIT])[0]
+"""QGIS looks for the size of a page among the parameters of the components."""
+DATETIME = datetime(
+    "One time for `value`: an instant, or a day, month or year in which there is one; default: that of the layer. "
+    "Places have no time, so that it selects none of them"
+)
+CRS = text("crs", "CRS of the coordinates, in its axis order, as a URI or a safe CURIE; default: CRS84")
+FILTER_CRS = text("filter-crs", "CRS of the geometries of `filter`, as `bbox-crs`; default: CRS84")
+CURSOR = text("cursor", "Where the page begins; links of `next` have it")
+OF_CONTENT: tuple[Parameter[object], ...] = (VALUE, DATETIME, REDUCER, CRS)
+OF_SELECTION: tuple[Parameter[object], ...] = (BBOX, BBOX_CRS, FILTER, FILTER_LANG, FILTER_CRS)
+OF_PAGE: tuple[Parameter[object], ...] = (LIMIT, CURSOR)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeatureContent:
+    """What features carry."""
+
+    crs: Crs | None
+    """`None` where none is named."""
+    layers: tuple[str, ...]
+    """Ids of those of which each has a value."""
+    time: TimeSelection
+    reducer: Reducer
+
+    def requests(self, places: PlaceSet, numbers: NDArray[np.int64]) -> list[PlaceValuesRequest]:
+        """Return what the values of some places request."""
+        own = partial(PlaceValuesRequest, places=places.id, numbers=numbers, time=self.time, reducer=self.reducer)
+        return [own(layer=layer) for layer in self.layers]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeaturesQuery:
+    """Which features are requested."""
+
+    content: FeatureContent
+    selection: PlaceSelection
+    limit: int | None
+    """The most features; `None` where none is named."""
+    start: int
+    """Number of the first place that may be on the page."""
+    written: tuple[tuple[str, str], ...]
+    """All but where the page begins, as it was written, for links."""
+
+
+def content_query(query: Kvp, places: PlaceSet, catalogue: Catalogue) -> FeatureContent:
+    """Return what the features of a request carry.
+
+    Raises:
+        ChronotileError: A parameter is not accepted.
+    """
+    crs, named = CRS.given(query), VALUE.given(query) or ()
+    layers = tuple(dict.fromkeys(_layer_id(name, catalogue) for name in named))
+    if not places.columns.keys().isdisjoint(layers):
+        raise InvalidParameter(f"value has a name that places of {places.id} have as a property", locator=VALUE.name)
+    return FeatureContent(
+        crs=None if crs is None else named_crs(crs, places, catalogue),
+        layers=layers,
+        time=DATETIME.of(query),
+        reducer=REDUCER.of(query),
+    )
+
+
+def features_query(query: Kvp, places: PlaceSet, catalogue: Catalogue) -> FeaturesQuery:
+    """Return which features of a set are requested.
+
+    Raises:
+        ChronotileError: A parameter is not accepted.
+        CursorExpired: The page is one of places that were replaced.
+    """
+    query.refuse(("offset", "startindex"), instead=f"{CURSOR.name}, as in links of next")
+    known = parameters_of(places)
+    query.check_names(names_of((*known, *OF_DOCUMENTS)))
+    limit = LIMIT.given(query)
+    return FeaturesQuery(
+        content=content_query(query, places, catalogue),
+        selection=_selection(query, places, catalogue),
+        limit=None if limit is None else min(limit, MAX_LIMIT),
+        start=_start(CURSOR.given(query), places),
+        written=query.written(each for each in names_of(known) if each != CURSOR.name),
+    )
+
+
+def parameters_of(places: PlaceSet) -> tuple[Parameter[object], ...]:
+    """Return all parameters of a page of features, without those of documents."""
+    return (*OF_CONTENT, *OF_SELECTION, *properties_of(places), *OF_PAGE)
+
+
+def properties_of(places: PlaceSet) -> list[Parameter[str]]:
+    """Return the parameters that select places by the value of a property; not those with names of other parameters."""
+    taken = {name.lower() for name in names_of((*OF_CONTENT, *OF_SELECTION, *OF_PAGE, *OF_DOCUMENTS))}
+    told = "Only features whose property of this name has this value"
+    listed = queryables_of(places).items()
+    return [text(name, told, schema=schema) for name, schema in listed if name.lower() not in taken]
+
+
+def _layer_id(name: str, catalogue: Catalogue) -> str:
+    try:
+        return catalogue.layer(name).id
+    except UnknownLayer as error:
+        raise InvalidParameter(error.message, locator=VALUE.name) from error
+
+
+def cursor_of(places: PlaceSet, number: int) -> str:
+    """Return the cursor of the page that begins with the place of that number."""
+    return f"{places_revision(places)}-{number}"
+
+
+def _selection(query: Kvp, places: PlaceSet, catalogue: Catalogue) -> PlaceSelection:
+    requested, filter_crs = requested_bbox(query, places, catalogue), FILTER_CRS.given(query)
+    box, box_crs = requested or (None, CRS84)
+    if box is not None:
+        check_degrees(box, box_crs, locator=BBOX.name)
+    return PlaceSelection(
+        box=box,
+        box_crs=box_crs,
+        properties=dict(query.written(names_of(properties_of(places)))),
+        filter=filter_of(query),
+        filter_crs=CRS84 if filter_crs is None else named_crs(filter_crs, places, catalogue, locator=FILTER_CRS.name),
+    )
+
+
+def _start(given: str | None, places: PlaceSet) -> int:
+    if given is None:
+        return 0
+    found = _CURSOR.fullmatch(given)
+    if found is None:
+        message = f"cursor must be taken from a link of next, got {given[:MAX_SHOWN]!r}"
+        raise InvalidParameter(message, locator=CURSOR.name)
+    if found[1] != places_revision(places):
+        message = "cursor is of places that were replaced; request the first page again, without cursor"
+        raise CursorExpired(message, locator=CURSOR.name)
+    return int(found[2])

@@ -1,0 +1,229 @@
+"""`/ogcapi/collections/{set}/items`: the places of a set as features."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+
+import orjson
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Match, Route
+from starlette.types import Scope
+
+from chronotile.catalog.catalogue import Catalogue
+from chronotile.catalog.offered import offered_places
+from chronotile.core.extras import has_extra
+from chronotile.core.model.crs import CRS84
+from chronotile.core.model.payload import Payload
+from chronotile.core.model.places import PlaceSet
+from chronotile.core.model.request import IsActive
+from chronotile.core.model.time.instants import format_instant
+from chronotile.http.bodies import BodyResponse
+from chronotile.http.endpoint import discard_body, endpoint, problem_response
+from chronotile.http.respond import known_etags, respond
+from chronotile.http.run import COVERAGES, SERIES_OF_MANY, run, services_of
+from chronotile.pipeline.encoders.file_parts import FileParts
+from chronotile.pipeline.encoders.vector.place_file import PLACE_FORMATS
+from chronotile.pipeline.features.values import extract_place_columns, place_file, resolve_place_columns
+from chronotile.pipeline.place_shapes import choose_places, places_revision
+from chronotile.pipeline.revision import fingerprint
+from chronotile.pipeline.unreadable_dates import etag_without
+from chronotile.protocols.common.openapi import BINARY, OBJECT, REFUSALS_OF_TREE, TEXT, Json, ref
+from chronotile.protocols.common.operation import Operation, language, segment
+from chronotile.protocols.common.query.kvp import Kvp
+from chronotile.protocols.common.query.parameter import format_of, names_of
+from chronotile.protocols.ogcapi.block import (
+    JSON_OR_HTML,
+    BuildingBlock,
+    DocumentContext,
+    check_names,
+    context_for,
+    document_page,
+    document_query,
+    in_language,
+    respond_with,
+    with_policy,
+)
+from chronotile.protocols.ogcapi.features import documents, params
+from chronotile.protocols.ogcapi.features.documents import GEOJSON, HTML, JSON, OF_ITEMS, SetContext
+from chronotile.protocols.ogcapi.filters import CQL2, FEATURES_3, SCHEMA
+from chronotile.protocols.ogcapi.negotiate_format import negotiate_format
+
+SPELLING = {"time": "datetime", "layer": "value", "place": "featureId", "reducers": "reducer"}
+OF_DOCUMENT: Mapping[str, str] = {"json": JSON, "html": HTML}
+OF_SCHEMA: Mapping[str, str] = {"json": SCHEMA, "html": HTML}
+OF_FEATURE: Mapping[str, str] = {"json": GEOJSON, "html": HTML}
+ALIASES: Mapping[str, str] = {"application/json": "json", "geojson": "json"}
+
+Find = Callable[[SetContext, str], documents.FeaturesPage | documents.OneFeature]
+"""Finds the places that a request means, in a format."""
+
+feature_fault = partial(problem_response, spelling=SPELLING)
+
+
+def _set_of(request: Request) -> PlaceSet:
+    return services_of(request).catalogue.place_set(request.path_params["setId"])
+
+
+async def get_document(make: Callable[[SetContext], Json], formats: Mapping[str, str], request: Request) -> Response:
+    """Return the description of a set, or the properties by which its places may be selected."""
+    places = _set_of(request)
+
+    def write(context: DocumentContext, name: str) -> bytes:
+        of = SetContext(places=places, document=context)
+        document = make(of)
+        if name == "html":
+            return document_page(of.title, document, context, above=of.above[:1])
+        return orjson.dumps(document)
+
+    return await respond_with(request, document_query(request), write, formats, aliases=ALIASES)
+
+
+async def get_features(request: Request) -> Response:
+    """Return a page of features, or all of them as a file."""
+    query = Kvp(request.query_params.multi_items())
+    wanted = params.features_query(query, _set_of(request), services_of(request).catalogue)
+    return await _answer(request, query, wanted.content, formats=OF_ITEMS, find=partial(documents.find_page, wanted))
+
+
+async def get_feature(request: Request) -> Response:
+    """Return one feature."""
+    query = Kvp(request.query_params.multi_items())
+    check_names(query, *params.OF_CONTENT)
+    content, written = (
+        params.content_query(query, _set_of(request), services_of(request).catalogue),
+        names_of(params.OF_CONTENT),
+    )
+    find = partial(documents.find_feature, request.path_params["featureId"], query.written(written))
+    return await _answer(request, query, content, formats=OF_FEATURE, find=find)
+
+
+async def _answer(
+    request: Request, query: Kvp, content: params.FeatureContent, *, formats: Mapping[str, str], find: Find
+) -> Response:
+    places, services, known = _set_of(request), services_of(request), known_etags(request)
+    lacking = () if has_extra("places") else tuple(PLACE_FORMATS)
+    name = negotiate_format(query, request.headers.get("accept", ""), formats, aliases=ALIASES, lacking=lacking)
+    context = context_for(request, query)
+    of, key = SetContext(places=places, document=context), (name, context.root, context.language, str(request.url))
+    file, is_file = list[FileParts](), name in PLACE_FORMATS
+    crs = content.crs or (places.crs if is_file else CRS84)
+    await discard_body(request)
+
+    def work(is_active: IsActive) -> Payload:
+        found = find(of, name)
+        target = resolve_place_columns(content.requests(places, found.numbers), services)
+        etag = fingerprint("features", places_revision(places), key, target.etag)
+        payload = Payload(body=b"", media_type=formats[name], etag=etag, time=target.time, unchanged=etag in known)
+        if payload.unchanged:
+            return payload
+        values = extract_place_columns(target, services, is_active=is_active)
+        chosen = choose_places(places, found.numbers, crs=crs, columns=values.columns)
+        if is_file:
+            file.append(place_file(chosen, name, services, is_active=is_active))
+        return replace(
+            payload,
+            body=b"" if is_file else found.write(chosen, name, format_instant(services.clock())),
+            etag=etag_without(etag, values.unreadable, values.left_out),
+            unreadable=values.unreadable,
+            left_out=values.left_out,
+        )
+
+    payload = await run(request, COVERAGES if is_file else SERIES_OF_MANY, work, layers=content.layers)
+    response = in_language(respond(payload), context)
+    if crs.uri is not None and name == "json":  # OGC 18-058r1 §7.6
+        response.headers["Content-Crs"] = f"<{crs.uri}>"
+    if not file:
+        return with_policy(response) if name == "html" else response
+    headers = {name: each for name, each in response.headers.items() if name not in {"content-length", "content-type"}}
+    headers["Content-Disposition"] = f'attachment; filename="{places.id}.{PLACE_FORMATS[name].extension}"'
+    return BodyResponse(file[0], media_type=payload.media_type, headers=headers)
+
+
+# Operations: routes match only where the collection is a set; documents have one of each for each set.
+
+
+class SetRoute(Route):
+    """A route below `/collections/{setId}` that matches if a set of places is called so."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Return whether it is for a request."""
+        match, found = super().matches(scope)
+        if match is Match.NONE:
+            return match, found
+        is_set = found["path_params"]["setId"] in offered_places(services_of(HTTPConnection(scope)).catalogue)
+        return (match, found) if is_set else (Match.NONE, {})
+
+
+class SetOperation(Operation):
+    """An operation on a set of places."""
+
+    def route(self, root: str = "") -> BaseRoute:
+        """Return the route of it below a path."""
+        return SetRoute(root + self.path, endpoint(self.handler, feature_fault), methods=[self.method])
+
+
+def _operations(id_: str, places: PlaceSet | None = None) -> Iterator[Operation]:
+    """Those of a set, or of any, which are routes alone."""
+    described = partial(
+        SetOperation, tag="Features", is_offered=lambda _: places is not None, refusals=REFUSALS_OF_TREE
+    )
+    own, first = ((), None) if places is None else (params.parameters_of(places), places.ids[0])
+    files = {each.media_type: BINARY for each in PLACE_FORMATS.values()}
+    path, name = f"/collections/{id_}", f"features.{id_}.get"
+    for end, make, formats, called, schema in (
+        ("", documents.collection_document, OF_DOCUMENT, "Collection", ref("Collection")),
+        ("/queryables", documents.queryables_document, OF_SCHEMA, "Queryables", OBJECT),
+    ):
+        answers = {formats["json"]: schema, HTML: TEXT}
+        get, title = partial(get_document, make, formats), f"{called} of a set of places"
+        yield described(f"{path}{end}", get, f"{name}{called}", title, parameters=JSON_OR_HTML, answers=answers)
+    yield described(
+        f"{path}/items",
+        get_features,
+        f"{name}Features",
+        "Places as features, in pages or as a file",
+        parameters=[*own, format_of(list(OF_ITEMS)), language],
+        examples={"value": lambda of: of.layer, "limit": 2},
+        answers={GEOJSON: ref("FeaturesPage"), HTML: TEXT, **files},
+        refusals=(*REFUSALS_OF_TREE, "Gone"),
+    )
+    segments = [segment("featureId", "Id of the place", example=lambda _of: first)]
+    yield described(
+        f"{path}/items/{{featureId:names}}",
+        get_feature,
+        f"{name}Feature",
+        "One place as a feature",
+        parameters=[*segments, *params.OF_CONTENT, *JSON_OR_HTML],
+        answers={GEOJSON: ref("FeaturesFeature"), HTML: TEXT},
+    )
+
+
+def operations_of(catalogue: Catalogue) -> Sequence[Operation]:
+    """Return the operations on each set of a catalogue."""
+    return [each for name, places in offered_places(catalogue).items() for each in _operations(name, places)]
+
+
+def further_collections(context: DocumentContext) -> Sequence[Json]:
+    """Return the descriptions of all sets of places, for the list of all collections."""
+    sets = offered_places(context.catalogue).values()
+    return [documents.collection_document(SetContext(places=each, document=context)) for each in sets]
+
+
+FEATURES_1 = "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf"
+SPATIAL = ("basic-spatial-functions", "basic-spatial-functions-plus", "spatial-functions")
+OF_FILTERS = ("queryables", "queryables-query-parameters", "filter", "features-filter")
+
+block = BuildingBlock(
+    operations=tuple(_operations("{setId}")),
+    operations_of=operations_of,
+    conformance=(
+        *(f"{FEATURES_1}/{name}" for name in ("core", "oas30", "html", "geojson")),
+        "http://www.opengis.net/spec/ogcapi-features-2/1.0/conf/crs",
+        *(f"{FEATURES_3}/{name}" for name in OF_FILTERS),
+        *(f"{CQL2}/{name}" for name in SPATIAL),
+    ),
+    schemas=documents.SCHEMAS,
+    parameters={"limit": params.LIMIT_DESCRIBED},
+    further_collections=further_collections,
+)
