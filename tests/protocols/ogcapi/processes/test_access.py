@@ -9,8 +9,8 @@ from starlette.testclient import TestClient
 
 from chronotile.app.application import ServerOptions, application
 from chronotile.jobs.queue.service import JobService
-from chronotile.protocols.ogcapi.processes import execution_routes
-from chronotile.protocols.ogcapi.processes.execution_routes import run_now
+from chronotile.protocols.common.processes import running
+from chronotile.protocols.common.processes.running import run_now
 from tests.protocols import served
 
 PLACES = "/ogcapi/processes/zonal-statistics/execution"
@@ -139,7 +139,7 @@ BY_REFERENCE = {"outputs": {"statistics": {"transmissionMode": "reference"}}}
 )
 def test_what_pages_of_other_origins_may_not_have_is_not_made(client, monkeypatch, asked):
     done = []
-    monkeypatch.setattr(execution_routes, "run_now", lambda *args, **kwargs: done.append(1) or run_now(*args, **kwargs))
+    monkeypatch.setattr(running, "run_now", lambda *args, **kwargs: done.append(1) or run_now(*args, **kwargs))
 
     answer = client.post(PLACES, json={**STATISTICS, **asked}, headers={"Origin": OTHER})
 

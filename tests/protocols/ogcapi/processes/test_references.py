@@ -9,8 +9,8 @@ from chronotile.core.errors import ConfigurationError, LimitExceeded
 from chronotile.core.web.fetch import Fetched
 from chronotile.jobs.processes.registry import process_of
 from chronotile.jobs.queue.service import JobService
-from chronotile.protocols.ogcapi.processes import execution as references
-from chronotile.protocols.ogcapi.processes.execution import MOST, Reference, with_values
+from chronotile.protocols.common.processes import execution as references
+from chronotile.protocols.common.processes.execution import MOST, Reference, with_values
 from tests.listener import Answer
 from tests.protocols import served
 from tests.protocols.ogcapi.processes.test_execution import AREAS, BYTES, execute_statistics, problem_of

@@ -6,7 +6,7 @@ from starlette.testclient import TestClient
 from chronotile.core.errors import SourceUnavailable
 from chronotile.core.model.job import Execution, Result
 from chronotile.jobs.queue.job_folder import ResultFiles
-from chronotile.protocols.ogcapi.processes.results import Results, file_response, results_response
+from chronotile.protocols.common.processes.results import Results, file_response, results_response
 
 CSV = b"time,value\n" * 1000
 

@@ -15,7 +15,7 @@ import pytest
 from chronotile.core.model.job import Callback, Result
 from chronotile.jobs.queue.bucket import Bucket
 from chronotile.jobs.queue.service import JobService
-from chronotile.protocols.ogcapi.processes import results
+from chronotile.protocols.common.processes import results
 from chronotile.protocols.ogcapi.processes.subscriber import message_of
 from tests.protocols import served
 from tests.protocols.ogcapi.processes.test_execution import execute_statistics

@@ -1,6 +1,6 @@
 """Processes and jobs as documents (OGC 18-062r2 §7.9 to §7.12, §11), and what all answers have in common."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 from urllib.parse import quote
@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from chronotile.core.errors import ChronotileError, UnknownPath
-from chronotile.core.model.job import ENDED, Job, Result
+from chronotile.core.model.job import ENDED, Job
 from chronotile.core.model.time.instants import format_instant
 from chronotile.http.endpoint import MEDIA_TYPE, Handler, endpoint, problem_response
 from chronotile.http.endpoint import MEDIA_TYPE as PROBLEM
@@ -21,9 +21,11 @@ from chronotile.http.run import TEXTS, run
 from chronotile.jobs.processes.process import Input, Output, Process
 from chronotile.jobs.processes.registry import output_schema, processes
 from chronotile.protocols.common.links import link
-from chronotile.protocols.common.openapi import TEXT as TEXT_SCHEMA
-from chronotile.protocols.common.openapi import Examples, enum_of, in_path, ref, without_empty
+from chronotile.protocols.common.openapi import TEXT, Examples, enum_of, in_path, ref, without_empty
 from chronotile.protocols.common.operation import Operation
+from chronotile.protocols.common.processes.jobs import NOT_READY
+from chronotile.protocols.common.processes.media_types import HTML, JSON, media_type_of
+from chronotile.protocols.common.processes.results import REL_RESULTS, job_address, result_address
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.ogcapi.block import DocumentContext, Json, in_language, with_policy
 from chronotile.protocols.ogcapi.negotiate_format import negotiate_format
@@ -34,7 +36,6 @@ RELATIONS = "http://www.opengis.net/def/rel/ogc/1.0"
 REL_PROCESSES = f"{RELATIONS}/processes"
 REL_JOBS = f"{RELATIONS}/job-list"
 REL_EXECUTE = f"{RELATIONS}/execute"
-REL_RESULTS = f"{RELATIONS}/results"
 REL_ESTIMATE = "estimate"
 REL_EXCEPTIONS = f"{RELATIONS}/exceptions"
 SYNC, ASYNC, DISMISS = "sync-execute", "async-execute", "dismiss"
@@ -100,16 +101,6 @@ def removed_document(job: Job, context: DocumentContext) -> Json:
     }
 
 
-def job_address(job: Job, context: DocumentContext) -> str:
-    """Return the URL of a job."""
-    return f"{context.base}/jobs/{job.id}"
-
-
-def result_address(job: Job, output: str, context: DocumentContext) -> str:
-    """Return where one of its results is."""
-    return f"{job_address(job, context)}/results/{quote(output)}"
-
-
 def moment_text(moment: float) -> str:
     """Return seconds since 1970 as RFC 3339, UTC, to the millisecond."""
     return format_instant(np.datetime64(round(moment * 1000), "ms").astype("datetime64[ns]"))
@@ -122,7 +113,7 @@ def _metadata(job: Job) -> Json:
 
 
 def _job_links(job: Job, context: DocumentContext) -> list[Json]:
-    url = job_address(job, context)
+    url = job_address(job, context.base)
     links = [*own_links(url, "job", "job"), *_links_beside(job, context)]
     if job.status not in ENDED:
         links.append(link("monitor", f"{url}?f=json", JSON, "how far the job is"))
@@ -131,7 +122,7 @@ def _job_links(job: Job, context: DocumentContext) -> list[Json]:
         links.append(link(REL_RESULTS, f"{url}/results", None, "results"))
         for name, result in job.results.items():
             media_type = media_type_of(result, output_schema(job.process, name))
-            links.append(link("item", result_address(job, name, context), media_type, name))
+            links.append(link("item", result_address(job, name, context.base), media_type, name))
     if job.status == "failed":
         links.append(link(REL_EXCEPTIONS, f"{url}/results", PROBLEM, "why it failed"))
     return links
@@ -191,55 +182,6 @@ def _schema(part: Any) -> Any:  # noqa: ANN401 -- any part of a schema
     return converted
 
 
-# Of which kind results are, as their schemas and themselves say.
-
-JSON = "application/json"
-HTML = "text/html"
-TEXT = "text/plain"
-OCTETS = "application/octet-stream"
-BASE64 = "base64"
-
-
-def media_types(schema: Json) -> tuple[str, ...]:
-    """Return the media types of what a schema describes, none where it does not say."""
-    return tuple(
-        dict.fromkeys(each["contentMediaType"] for each in _alternatives(schema) if "contentMediaType" in each)
-    )
-
-
-def output_types(schema: Json) -> tuple[str, ...]:
-    """Return the media types in which results of a schema may come."""
-    declared = media_types(schema)
-    if declared:
-        return declared
-    kinds = {each["type"] for each in _alternatives(schema) if "type" in each}
-    return tuple(name for name, is_there in ((TEXT, "string" in kinds), (JSON, kinds != {"string"})) if is_there)
-
-
-def is_base64(schema: Json) -> bool:
-    """Return whether texts of a schema are bytes."""
-    return any(each.get("contentEncoding") == BASE64 for each in _alternatives(schema))
-
-
-def is_of_file(schema: Json) -> bool:
-    """Return whether results of a schema may be files."""
-    return any(each.get("contentEncoding") == "binary" for each in _alternatives(schema))
-
-
-def media_type_of(result: Result, schema: Json) -> str:
-    """Return the media type of a result by value; `schema` is of its output."""
-    if result.file is not None or result.media_type != JSON or not isinstance(result.value, str):
-        return result.media_type
-    return next(iter(media_types(schema)), OCTETS if is_base64(schema) else f"{TEXT};charset=utf-8")
-
-
-def _alternatives(schema: Json) -> Iterator[Json]:
-    yield schema
-    for name in ("oneOf", "anyOf", "allOf"):
-        for each in schema.get(name, ()):
-            yield from _alternatives(each)
-
-
 FORMATS = {"json": JSON, "html": HTML}
 
 
@@ -283,8 +225,6 @@ def live_job(handler: Handler) -> Handler:
 
 
 TYPES = "http://www.opengis.net/def/exceptions/ogcapi-processes-1/1.0"
-NOT_READY = "results"
-"""Locator of results that are not there yet, or never will be."""
 OF_LOCATORS: Mapping[str, str] = {
     "processID": f"{TYPES}/no-such-process",
     "jobID": f"{TYPES}/no-such-job",
@@ -343,6 +283,6 @@ ANY_RESULTS: Json = {
 }
 ONLY_LINKS: Json = {
     "description": "All results lie where the header Link says",
-    "headers": {"Link": {"description": "Where the results are (RFC 8288)", "schema": TEXT_SCHEMA}},
+    "headers": {"Link": {"description": "Where the results are (RFC 8288)", "schema": TEXT}},
 }
 A_JOB: Json = {"description": "Job", "content": {JSON: {"schema": ref("Job")}}}

@@ -14,10 +14,10 @@ from chronotile.jobs.queue.service import JobService
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.openapi import COUNT, INDEX, TEXT, body, enum_of, list_of, object_of, ref
 from chronotile.protocols.common.operation import language
+from chronotile.protocols.common.processes.media_types import JSON
 from chronotile.protocols.ogcapi.block import Json, context_for, document_query, in_language
 from chronotile.protocols.ogcapi.processes.documents import (
     ASYNC,
-    JSON,
     OF_JOB,
     SYNC,
     describe,

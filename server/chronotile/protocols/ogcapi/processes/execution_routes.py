@@ -1,79 +1,49 @@
 """`POST /ogcapi/processes/{processID}/execution`: what is done at once, or accepted as a job (OGC 18-062r2 §7.11)."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
 
-import numpy as np
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from chronotile.core.errors import InvalidParameter, PlanOutdated
-from chronotile.core.model.job import Execution, Job, Result, Subscriber
-from chronotile.core.model.request import IsActive
-from chronotile.core.web.fetch import Fetched
-from chronotile.http.endpoint import body_of, offer_job
-from chronotile.http.job_access import client_of, require_job_access
-from chronotile.http.respond import caching
+from chronotile.core.errors import InvalidParameter
+from chronotile.core.model.job import Execution, Subscriber
+from chronotile.http.endpoint import body_of
+from chronotile.http.job_access import require_job_access
 from chronotile.http.run import (
-    EXECUTIONS,
-    FETCHES,
-    JOBS,
-    PLANS,
-    RESULTS,
-    run,
     services_of,
     state_of,
     url_without_key,
-    user_of,
 )
-from chronotile.jobs.processes.execute import ASK_FOR_A_JOB, SYNC_S, execute, plan_execution
-from chronotile.jobs.processes.inputs import layer_names_in
-from chronotile.jobs.processes.process import JobPlan, Process
+from chronotile.jobs.processes.execute import ASK_FOR_A_JOB, SYNC_S
+from chronotile.jobs.processes.process import JobPlan
 from chronotile.jobs.processes.registry import process_of
-from chronotile.jobs.processes.work.partial_results import LEFT_OUT, UNREADABLE
-from chronotile.jobs.queue.faults import FORBIDDEN, storing_results
-from chronotile.jobs.queue.job_folder import ResultFiles, remove_on_failure
-from chronotile.jobs.queue.service import JobService
-from chronotile.pipeline.revision import retry_overtaken
-from chronotile.pipeline.services import Services
 from chronotile.protocols.common.openapi import ADDRESS, TEXT, body, ref
 from chronotile.protocols.common.operation import language
-from chronotile.protocols.ogcapi.block import DocumentContext, Json, context_for, document_query
+from chronotile.protocols.common.processes.execution import (
+    members_of,
+)
+from chronotile.protocols.common.processes.media_types import JSON
+from chronotile.protocols.common.processes.results import (
+    job_address,
+    results_response,
+)
+from chronotile.protocols.common.processes.running import do_now, plan_of, read_execution, submit
+from chronotile.protocols.ogcapi.block import Json, context_for, document_query
 from chronotile.protocols.ogcapi.processes.documents import (
     A_JOB,
     ANY_RESULTS,
-    JSON,
     OF_JOB,
     ONLY_LINKS,
     describe,
-    job_address,
     live,
     process_in_path,
     refusals,
-    result_address,
     status_document,
 )
-from chronotile.protocols.ogcapi.processes.execution import (
-    Reference,
-    execution_of,
-    execution_offer,
-    fetch_all,
-    hosts_of,
-    members_of,
-    references_of,
-    with_values,
-)
-from chronotile.protocols.ogcapi.processes.results import (
-    Results,
-    results_response,
-    wants_references,
-    will_want_references,
-)
-from chronotile.protocols.ogcapi.processes.subscriber import subscriber_of
+from chronotile.protocols.ogcapi.processes.subscriber import MEMBER, subscriber_of
 
 RESPOND_ASYNC = "respond-async"
 WAIT = "wait"
@@ -136,14 +106,18 @@ async def planned_execution(request: Request) -> PlannedExecution:
     preferred = preferences_of(request.headers.getlist("prefer"))
     if preferred.is_async or "origin" in request.headers:  # a page that may use no jobs may not make work here either
         require_job_access(request)
-    execution, subscriber = await _read_execution(request, process_of(request.path_params["processID"]))
+    process, body = process_of(request.path_params["processID"]), await body_of(request)
+
+    def read() -> Json:
+        members = members_of(process, body, media_type=request.headers.get("content-type", JSON))
+        places, base = state_of(request).subscriber_places, url_without_key(request)
+        return {**members, MEMBER: subscriber_of(members, places, base=base)}
+
+    execution, members = await read_execution(request, process, read)
+    subscriber = members[MEMBER]
     if subscriber is not None and not preferred.is_async:
         raise InvalidParameter(f"only jobs notify subscribers; {ASK_FOR_A_JOB}", locator="subscriber")
-    if will_want_references(execution):
-        require_job_access(request)  # before the work: results by reference are stored like those of a job
-    services = services_of(request)
-    collections = services.catalogue.collections_of(layer_names_in(execution.inputs))
-    plan = await run(request, PLANS, partial(plan_execution, execution, services), collections=collections)
+    plan = await plan_of(request, execution)
     return PlannedExecution(execution=execution, subscriber=subscriber, preferred=preferred, plan=plan)
 
 
@@ -157,74 +131,13 @@ async def post_execution(request: Request) -> Response:
         or preferred.wants_job(plan.seconds, most_s=SYNC_S)
         or (preferred.is_async and not services_of(request).memory.may_take(plan.held_bytes))
     ):
-        return await _accept(request, planned.execution, context, planned.subscriber, revision=plan.revision)
-    return await _do_now(request, planned.execution, plan, context, preferred=preferred)
-
-
-async def _read_execution(request: Request, process: Process) -> tuple[Execution, Subscriber | None]:
-    """What a request asks of a process, with what its inputs refer to, and who hears how it goes on."""
-    state, body = state_of(request), await body_of(request)
-    offer_job(request, lambda: execution_offer(process))
-
-    def read() -> tuple[Json, Subscriber | None, Sequence[Reference]]:
-        members = members_of(process, body, media_type=request.headers.get("content-type", JSON))
-        subscriber = subscriber_of(members, state.subscriber_places, base=url_without_key(request))
-        return members, subscriber, references_of(process, members["inputs"], state.input_places)
-
-    members, subscriber, references = await run(request, JOBS, read)
-    found: Sequence[Fetched] = ()
-    if references:
-        max_bytes = services_of(request).catalogue.limits.max_body_bytes
-        found = await run(
-            request, FETCHES, partial(fetch_all, references, max_bytes=max_bytes), hosts=hosts_of(references)
-        )
-
-    def check() -> Execution:
-        return execution_of(process, {**members, "inputs": with_values(process, members["inputs"], references, found)})
-
-    return await run(request, JOBS, check), subscriber
-
-
-async def _do_now(
-    request: Request, execution: Execution, plan: JobPlan, context: DocumentContext, *, preferred: Preferences
-) -> Response:
-    state, services = state_of(request), services_of(request)
-
-    def work(is_active: IsActive) -> Response | SyncResults:
-        done = run_now(execution, plan, services, state.jobs, is_active=is_active)
-        return done if wants_references(execution, done.results) else synchronous_response(execution, done)
-
-    answer = await run(request, EXECUTIONS, work, collections={each.collection for each in plan.sources})
-    if isinstance(answer, SyncResults):  # to be stored, which others do not wait for who want to execute something
-        with remove_on_failure(answer.folder):
-            require_job_access(request)
-            response = await run(
-                request,
-                RESULTS,
-                partial(stored_response, execution, answer, state.jobs, context, user=user_of(request)),
-            )
-    else:
-        response = answer
+        job = await submit(request, planned.execution, plan, subscriber=planned.subscriber)
+        headers = {"Location": job_address(job, context.base), "Preference-Applied": RESPOND_ASYNC}
+        return Response(orjson.dumps(status_document(job, context)), status_code=201, media_type=JSON, headers=headers)
+    response = await do_now(request, planned.execution, plan, results_response, base=context.base)
     if preferred.wait_s is not None and preferred.is_async:
         response.headers["Preference-Applied"] = f"wait={preferred.wait_s}"
     return response
-
-
-async def _accept(
-    request: Request,
-    execution: Execution,
-    context: DocumentContext,
-    subscriber: Subscriber | None,
-    *,
-    revision: str | None,
-) -> Response:
-    def submit() -> Job:
-        client, desk = client_of(request), state_of(request).jobs
-        return desk.submit(execution, user=user_of(request), subscriber=subscriber, revision=revision, client=client)
-
-    job = await run(request, JOBS, submit)
-    headers = {"Location": job_address(job, context), "Preference-Applied": RESPOND_ASYNC}
-    return Response(orjson.dumps(status_document(job, context)), status_code=201, media_type=JSON, headers=headers)
 
 
 PREFER: Json = {
@@ -268,72 +181,3 @@ operation = describe(
     },
     members={"requestBody": body(ref("ProcessExecution"), {"inputs": {"string": "Hello"}}), "callbacks": CALLBACKS},
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SyncResults:
-    """What was done while the client waited."""
-
-    results: dict[str, Result]
-    folder: Path
-    """Of their files, which is removed, or moved to the folder of results."""
-    revision: str | None
-    """Of what was read."""
-
-
-def run_now(
-    execution: Execution, plan: JobPlan, services: Services, desk: JobService, *, is_active: IsActive
-) -> SyncResults:
-    """Execute the request; with a new plan where files are others by now than those that were seen last.
-
-    Raises:
-        ChronotileError: It cannot be done.
-        ClientGone: The client left.
-    """
-
-    def attempt() -> SyncResults:
-        folder = desk.make_folder()
-        with remove_on_failure(folder), storing_results(FORBIDDEN):
-            results = dict(execute(execution, services, folder, plan=plan, is_active=is_active))
-        return SyncResults(results=results, folder=folder, revision=plan.revision)
-
-    def plan_anew(_error: PlanOutdated) -> None:
-        nonlocal plan
-        plan = plan_execution(execution, services)
-
-    return retry_overtaken(attempt, PlanOutdated, plan_anew)
-
-
-def synchronous_response(execution: Execution, done: SyncResults) -> Response:
-    """Return the answer that has all results, of which none has to lie somewhere."""
-    results = Results(execution=execution, values=done.results, files=ResultFiles(done.folder), address_of=None)
-    with remove_on_failure(done.folder):
-        return _with_warning(results_response(results, removed=done.folder), done)
-
-
-def stored_response(
-    execution: Execution, done: SyncResults, desk: JobService, context: DocumentContext, *, user: str | None
-) -> Response:
-    """Return the answer that names where results lie, which are stored as those of a job.
-
-    Raises:
-        SourceUnavailable: They cannot be stored.
-        StorageFull: There is no room for them.
-    """
-    job, files = desk.keep(execution, done.results, done.folder, user=user, revision=done.revision)
-    address_of = partial(result_address, job, context=context)
-    results = Results(execution=execution, values=done.results, files=files, address_of=address_of)
-    response = _with_warning(results_response(results), done)
-    response.headers.append("Link", f'<{job_address(job, context)}>; rel="monitor"; type="{JSON}"')
-    return response
-
-
-def _with_warning(response: Response, done: SyncResults) -> Response:
-    """Name the dates and items that results lack, as other answers do."""
-    known = [each.metadata for each in done.results.values() if each.metadata is not None]
-    unreadable = sorted({when for metadata in known for when in metadata.get(UNREADABLE, ())})
-    left_out = sorted({item for metadata in known for item in metadata.get(LEFT_OUT, ())})
-    if unreadable or left_out:
-        instants = np.array([when.removesuffix("Z") for when in unreadable], "datetime64[ns]")
-        response.headers.update(caching(tuple(instants), is_open=False, left_out=left_out))
-    return response

@@ -1,10 +1,10 @@
 """`/ogcapi/jobs`: what was requested, how far it is, and what came of it (OGC 18-062r2 §7.12, §11)."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import orjson
 from starlette.requests import Request
@@ -13,13 +13,20 @@ from starlette.responses import Response
 from chronotile.core.errors import SourceUnavailable, UnknownPath
 from chronotile.core.model.job import ENDED, Execution, Job, JobDetails, Result
 from chronotile.http.endpoint import MEDIA_TYPE as PROBLEM
-from chronotile.http.run import JOBS, RESULTS, SHARE, Share, run, services_of, state_of, url_without_key, user_of
+from chronotile.http.run import JOBS, SHARE, run, state_of, url_without_key, user_of
 from chronotile.jobs.processes.registry import output_schema, processes
-from chronotile.jobs.queue.faults import no_job
 from chronotile.jobs.queue.job_folder import ResultFiles
-from chronotile.jobs.queue.service import JobService
 from chronotile.protocols.common.html_page import PageLink
 from chronotile.protocols.common.openapi import TEXT, in_path, ref
+from chronotile.protocols.common.processes.jobs import dismiss, ended_job, granted_job, has_users, of_files
+from chronotile.protocols.common.processes.media_types import HTML, JSON, media_type_of
+from chronotile.protocols.common.processes.results import (
+    file_response,
+    job_address,
+    result_address,
+    results_of,
+    results_response,
+)
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.ogcapi.block import (
     JSON_OR_HTML,
@@ -33,27 +40,20 @@ from chronotile.protocols.ogcapi.processes.documents import (
     A_JOB,
     ANY_RESULTS,
     EXAMPLE,
-    HTML,
-    JSON,
-    NOT_READY,
     OF_DOCUMENT,
     OF_JOB,
     ONLY_LINKS,
     describe,
     document_in,
     form_of,
-    job_address,
     job_list,
     live_job,
-    media_type_of,
     moment_text,
     problem_type,
     removed_document,
-    result_address,
     status_document,
 )
 from chronotile.protocols.ogcapi.processes.params import PAGING, SELECTION, jobs_query, merge_lists
-from chronotile.protocols.ogcapi.processes.results import file_response, results_of, results_response
 
 Found = TypeVar("Found")
 OF_OTHERS = ("up", "related")
@@ -103,41 +103,37 @@ async def get_job(request: Request) -> Response:
     document = status_document(job, context)
     if is_shared:
         document["links"] = [each for each in document["links"] if each["rel"] not in OF_OTHERS]
-    page = partial(job_page, job, details, document, site, address=job_address(job, context), results=results)
+    page = partial(job_page, job, details, document, site, address=job_address(job, context.base), results=results)
     return await document_in(request, context, document, page)
 
 
 async def delete_job(request: Request) -> Response:
     """Cancel a job, or forget one that has ended, with its results."""
-    desk, id_ = state_of(request).jobs, request.path_params["jobID"]
     context = context_for(request, document_query(request))
-    job = await run(request, JOBS, lambda: desk.job(id_, user=user_of(request)))
-    has_ended = job.status in ENDED
-    if not has_ended:
-        job = await run(request, JOBS, partial(desk.cancel, job))
-    is_cancelled = not has_ended and job.status == "dismissed"  # or else it ended meanwhile
-    await _of_files(request, job, partial(desk.remove_files if is_cancelled else desk.forget, job))
+    job = await dismiss(request, request.path_params["jobID"])
     write = status_document if job.status == "dismissed" else removed_document
     return Response(orjson.dumps(write(job, context)), media_type=JSON)
 
 
 async def get_results(request: Request) -> Response:
     """Return the results of a job that has ended, in the requested form."""
-    job, desk, context = await _ended(request)
+    context = context_for(request, document_query(request))
+    job, desk = await ended_job(request, request.path_params["jobID"])
     if job.fault is not None:
         fault = job.fault
         members = {"type": fault.type, "title": fault.title, "status": fault.status, "detail": fault.detail}
         body, headers = orjson.dumps(members), {"Vary": "Accept"}
         return Response(body, status_code=fault.status, media_type=problem_type(request), headers=headers)
     execution = await run(request, JOBS, partial(desk.execution_without_inputs, job))
-    return await _of_files(
-        request, job, lambda: results_response(results_of(job, execution, desk.result_files(job), context))
+    return await of_files(
+        request, job, lambda: results_response(results_of(job, execution, desk.result_files(job), context.base))
     )
 
 
 async def get_result(request: Request) -> Response:
     """Return one result of a job, whole or in part."""
-    job, desk, context = await _ended(request)
+    context = context_for(request, document_query(request))
+    job, desk = await ended_job(request, request.path_params["jobID"])
     name, is_head = request.path_params["outputID"], request.method == "HEAD"
     if name not in job.results:
         has = ", ".join(job.results) or "none"
@@ -145,71 +141,9 @@ async def get_result(request: Request) -> Response:
     alone = Execution(process=job.process, inputs={})  # one by itself comes as it is, whatever was requested
 
     def find() -> Response:
-        return file_response(results_of(job, alone, desk.result_files(job), context), name, is_head=is_head)
+        return file_response(results_of(job, alone, desk.result_files(job), context.base), name, is_head=is_head)
 
-    return await _of_files(request, job, find)
-
-
-def has_users(request: Request) -> bool:
-    """Return whether there are users here, so that jobs belong to the user who requested it for them."""
-    return services_of(request).catalogue.access is not None
-
-
-def granted_job(id_: str, request: Request) -> Job:
-    """Return a job of the user, if they may still use what it was made of.
-
-    Raises:
-        UnknownPath: There is none, or no longer for them.
-        SourceUnavailable: No jobs can be stored.
-    """
-    desk, services = state_of(request).jobs, services_of(request)
-    share: Share | None = request.scope.get(SHARE)
-    catalogue, all_ = services.catalogue, services.origin.catalogue
-    if share is None:
-        job = desk.job(id_, user=user_of(request))
-    else:
-        job, subjects = desk.shared_job(id_, share.digest)
-        if not share.is_valid(job.user):
-            raise no_job(id_)
-        catalogue = all_.granted(subjects, "process")
-    if catalogue is not all_:
-        inputs = desk.table.execution(job.id).inputs
-        names = (*_names_in(inputs), *_names_read(job))
-        places = next(_names_in({"": inputs.get("places")}), "").partition("/")[0]  # may have the name of a layer
-        is_set_gone = places in all_.places and places not in catalogue.places
-        if is_set_gone or any(all_.has_name(name) and not catalogue.has_name(name) for name in names):
-            if share is None:
-                desk.shares.end(job.id)
-            raise no_job(id_)
-    return job
-
-
-def _names_in(inputs: Mapping[str, Any]) -> Iterator[str]:
-    for given in inputs.values():
-        yield from (each for each in (given if isinstance(given, list) else [given]) if isinstance(each, str))
-
-
-def _names_read(job: Job) -> Iterator[str]:
-    # Layers of which its results were made, by their ids of then.
-    for result in job.results.values():
-        for source in (result.metadata or {}).get("sources", ()):
-            yield from source["layers"]
-
-
-async def _ended(request: Request) -> tuple[Job, JobService, DocumentContext]:
-    desk, id_ = state_of(request).jobs, request.path_params["jobID"]
-    context = context_for(request, document_query(request))
-    job = await run(request, JOBS, lambda: granted_job(id_, request))
-    if job.status not in ENDED:
-        raise UnknownPath(f"the job has no results yet; it is {job.status} ({job.message})", locator=NOT_READY)
-    if job.status == "dismissed":
-        raise UnknownPath("the job was dismissed, and has no results", locator=NOT_READY)
-    return job, desk, context
-
-
-async def _of_files(request: Request, job: Job, work: Callable[[], Found]) -> Found:
-    # What is done with files of a job: a store of them may hang, which one that was never begun does not wait for.
-    return await run(request, JOBS if job.started is None else RESULTS, work)
+    return await of_files(request, job, find)
 
 
 JOB = in_path("jobID", "Id of a job, as in its acceptance", TEXT)
@@ -296,7 +230,7 @@ def downloads(job: Job, files: ResultFiles, context: DocumentContext) -> Sequenc
     outputs = {} if process is None else process.outputs
     return [
         Download(
-            href=result_address(job, name, context),
+            href=result_address(job, name, context.base),
             name=result.file or name,
             title=outputs[name].title if name in outputs else "",
             media_type=media_type_of(result, output_schema(job.process, name)),

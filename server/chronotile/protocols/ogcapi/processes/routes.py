@@ -21,13 +21,12 @@ from chronotile.protocols.common.openapi import (
     object_of,
     ref,
 )
+from chronotile.protocols.common.processes.execution import TRANSMISSIONS
+from chronotile.protocols.common.processes.media_types import BASE64, HTML, JSON
 from chronotile.protocols.ogcapi.block import JSON_OR_HTML, BuildingBlock, context_for, document_query
 from chronotile.protocols.ogcapi.processes.documents import (
     ASYNC,
-    BASE64,
     DISMISS,
-    HTML,
-    JSON,
     OF_DOCUMENT,
     SYNC,
     describe,
@@ -40,7 +39,6 @@ from chronotile.protocols.ogcapi.processes.documents import (
 )
 from chronotile.protocols.ogcapi.processes.estimate_routes import ESTIMATE
 from chronotile.protocols.ogcapi.processes.estimate_routes import operation as estimate_operation
-from chronotile.protocols.ogcapi.processes.execution import TRANSMISSIONS
 from chronotile.protocols.ogcapi.processes.execution_routes import operation as execution_operation
 from chronotile.protocols.ogcapi.processes.job_routes import operations as job_operations
 from chronotile.protocols.ogcapi.processes.job_routes import process_page, processes_page

@@ -12,9 +12,10 @@ from chronotile.core.model.job import Callback, Execution, Job, Message, Status,
 from chronotile.core.web.places import Places
 from chronotile.jobs.queue.bucket import Bucket
 from chronotile.jobs.queue.job_folder import RESULTS, ResultFiles
+from chronotile.protocols.common.processes.media_types import JSON
+from chronotile.protocols.common.processes.results import job_address, results_document, results_of
 from chronotile.protocols.ogcapi.block import DocumentContext, Json
-from chronotile.protocols.ogcapi.processes.documents import JSON, job_address, status_document
-from chronotile.protocols.ogcapi.processes.results import results_document, results_of
+from chronotile.protocols.ogcapi.processes.documents import status_document
 
 MEMBER = "subscriber"
 OF_MEMBERS: Mapping[str, Status] = {"successUri": "successful", "inProgressUri": "running", "failedUri": "failed"}
@@ -66,14 +67,14 @@ def message_of(
         SourceUnavailable: A file of the results is gone.
     """
     context = DocumentContext(catalogue=catalogue, root=callback.base, language=catalogue.service.languages[0])
-    link = f'<{job_address(job, context)}>; rel="monitor"; type="{JSON}"'
+    link = f'<{job_address(job, context.base)}>; rel="monitor"; type="{JSON}"'
     if callback.status == "successful":
         # Where there are rules, links alone: whether its user may still have the results is checked when they are read.
         reference = {"transmissionMode": "reference"}
         outputs = None if catalogue.access is None else dict.fromkeys(job.results, reference)
         execution = Execution(process=job.process, inputs={}, outputs=outputs, response="document")
         files = ResultFiles(folder / job.id / RESULTS, bucket, job.id)
-        body = results_document(results_of(job, execution, files, context))
+        body = results_document(results_of(job, execution, files, context.base))
     else:
         body = orjson.dumps(status_document(job, context))
     return Message(body=body, headers={"Content-Type": JSON, "Link": link})

@@ -21,8 +21,7 @@ from chronotile.http.endpoint import UNSUPPORTED, JobOffer
 from chronotile.jobs.processes.execute import WAITING, require_known
 from chronotile.jobs.processes.inputs import MOST_CONTAINERS
 from chronotile.jobs.processes.process import Process
-from chronotile.protocols.common.query.kvp import Kvp, choice
-from chronotile.protocols.ogcapi.processes.documents import (
+from chronotile.protocols.common.processes.media_types import (
     BASE64,
     JSON,
     OCTETS,
@@ -31,6 +30,7 @@ from chronotile.protocols.ogcapi.processes.documents import (
     media_types,
     output_types,
 )
+from chronotile.protocols.common.query.kvp import Kvp, choice
 
 FORMAT = "format"
 """The input that says in which media type a result comes, of processes that have a choice."""

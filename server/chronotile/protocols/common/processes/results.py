@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from io import BufferedReader
 from pathlib import Path
+from urllib.parse import quote
 
 import orjson
 from starlette.requests import Request
@@ -25,18 +26,9 @@ from chronotile.jobs.processes.registry import output_schema, process_of
 from chronotile.jobs.queue.bucket import RESULT_GONE
 from chronotile.jobs.queue.job_folder import ResultFiles, StoredFile
 from chronotile.pipeline.encoders.file_parts import READ_BYTES
-from chronotile.protocols.ogcapi.block import DocumentContext
-from chronotile.protocols.ogcapi.processes.documents import (
-    BASE64,
-    JSON,
-    REL_RESULTS,
-    TEXT,
-    is_base64,
-    is_of_file,
-    media_type_of,
-    result_address,
-)
+from chronotile.protocols.common.processes.media_types import BASE64, JSON, TEXT, is_base64, is_of_file, media_type_of
 
+REL_RESULTS = "http://www.opengis.net/def/rel/ogc/1.0/results"
 MOST_INLINE_BYTES = 32 << 20
 """Of a file that is part of a JSON document."""
 NO_HEADERS: Mapping[str, str] = {}
@@ -54,12 +46,24 @@ class Results:
     files: ResultFiles
     address_of: Callable[[str], str] | None
     """Where an output lies, by its name; `None` where it lies nowhere but here."""
+    job: Job | None = None
+    """As whose they are stored."""
 
 
-def results_of(job: Job, execution: Execution, files: ResultFiles, context: DocumentContext) -> Results:
+def results_of(job: Job, execution: Execution, files: ResultFiles, base: str) -> Results:
     """Return what came of a job, whose results are given as an execution wants them."""
-    address_of = partial(result_address, job, context=context)
-    return Results(execution=execution, values=job.results, files=files, address_of=address_of)
+    address_of = partial(result_address, job, base=base)
+    return Results(execution=execution, values=job.results, files=files, address_of=address_of, job=job)
+
+
+def job_address(job: Job, base: str) -> str:
+    """Return the URL of a job; `base` is that of the tree of OGC API."""
+    return f"{base}/jobs/{job.id}"
+
+
+def result_address(job: Job, output: str, base: str) -> str:
+    """Return where one of its results is."""
+    return f"{job_address(job, base)}/results/{quote(output)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +192,7 @@ def wants_references(execution: Execution, values: Mapping[str, Result]) -> bool
 
 
 @_missing_result_errors()
-def results_response(results: Results, *, removed: Path | None = None) -> Response:
+def results_response(results: Results, removed: Path | None = None) -> Response:
     """Return results as their execution wants them.
 
     Args:

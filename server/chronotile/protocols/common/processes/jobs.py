@@ -1,0 +1,99 @@
+"""A job that a request is about: of its user, if they may still use what it was made of."""
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import Any, TypeVar
+
+from starlette.requests import Request
+
+from chronotile.core.errors import UnknownPath
+from chronotile.core.model.job import ENDED, Job
+from chronotile.http.run import JOBS, RESULTS, SHARE, Share, run, services_of, state_of, user_of
+from chronotile.jobs.queue.faults import no_job
+from chronotile.jobs.queue.service import JobService
+
+NOT_READY = "results"
+"""Locator of results that are not there yet, or never will be."""
+Found = TypeVar("Found")
+
+
+def has_users(request: Request) -> bool:
+    """Return whether there are users here, so that jobs belong to the user who requested it for them."""
+    return services_of(request).catalogue.access is not None
+
+
+def granted_job(id_: str, request: Request) -> Job:
+    """Return a job of the user, if they may still use what it was made of.
+
+    Raises:
+        UnknownPath: There is none, or no longer for them.
+        SourceUnavailable: No jobs can be stored.
+    """
+    desk, services = state_of(request).jobs, services_of(request)
+    share: Share | None = request.scope.get(SHARE)
+    catalogue, all_ = services.catalogue, services.origin.catalogue
+    if share is None:
+        job = desk.job(id_, user=user_of(request))
+    else:
+        job, subjects = desk.shared_job(id_, share.digest)
+        if not share.is_valid(job.user):
+            raise no_job(id_)
+        catalogue = all_.granted(subjects, "process")
+    if catalogue is not all_:
+        inputs = desk.table.execution(job.id).inputs
+        names = (*_names_in(inputs), *_names_read(job))
+        places = next(_names_in({"": inputs.get("places")}), "").partition("/")[0]  # may have the name of a layer
+        is_set_gone = places in all_.places and places not in catalogue.places
+        if is_set_gone or any(all_.has_name(name) and not catalogue.has_name(name) for name in names):
+            if share is None:
+                desk.shares.end(job.id)
+            raise no_job(id_)
+    return job
+
+
+def _names_in(inputs: Mapping[str, Any]) -> Iterator[str]:
+    for given in inputs.values():
+        yield from (each for each in (given if isinstance(given, list) else [given]) if isinstance(each, str))
+
+
+def _names_read(job: Job) -> Iterator[str]:
+    # Layers of which its results were made, by their ids of then.
+    for result in job.results.values():
+        for source in (result.metadata or {}).get("sources", ()):
+            yield from source["layers"]
+
+
+async def ended_job(request: Request, id_: str) -> tuple[Job, JobService]:
+    """Return a job that has ended, and where it is.
+
+    Raises:
+        UnknownPath: As `granted_job`; or it has no results yet, or never will have.
+    """
+    job = await run(request, JOBS, lambda: granted_job(id_, request))
+    if job.status not in ENDED:
+        raise UnknownPath(f"the job has no results yet; it is {job.status} ({job.message})", locator=NOT_READY)
+    if job.status == "dismissed":
+        raise UnknownPath("the job was dismissed, and has no results", locator=NOT_READY)
+    return job, state_of(request).jobs
+
+
+async def dismiss(request: Request, id_: str) -> Job:
+    """Cancel a job, or forget one that has ended, with its results; return it as it was then.
+
+    Raises:
+        UnknownPath: There is none for this user.
+        SourceUnavailable: No jobs can be stored, or its files stay.
+    """
+    desk = state_of(request).jobs
+    job = await run(request, JOBS, lambda: desk.job(id_, user=user_of(request)))
+    has_ended = job.status in ENDED
+    if not has_ended:
+        job = await run(request, JOBS, partial(desk.cancel, job))
+    is_cancelled = not has_ended and job.status == "dismissed"  # or else it ended meanwhile
+    await of_files(request, job, partial(desk.remove_files if is_cancelled else desk.forget, job))
+    return job
+
+
+async def of_files(request: Request, job: Job, work: Callable[[], Found]) -> Found:
+    """Do what is done with files of a job: a store of them may hang, which one never begun does not wait for."""
+    return await run(request, JOBS if job.started is None else RESULTS, work)

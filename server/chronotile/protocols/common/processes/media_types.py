@@ -1,0 +1,51 @@
+"""Of which kind inputs and results are, as their schemas and themselves say."""
+
+from collections.abc import Iterator
+
+from chronotile.core.model.job import Json, Result
+
+JSON = "application/json"
+HTML = "text/html"
+TEXT = "text/plain"
+OCTETS = "application/octet-stream"
+BASE64 = "base64"
+
+
+def media_types(schema: Json) -> tuple[str, ...]:
+    """Return the media types of what a schema describes, none where it does not say."""
+    return tuple(
+        dict.fromkeys(each["contentMediaType"] for each in _alternatives(schema) if "contentMediaType" in each)
+    )
+
+
+def output_types(schema: Json) -> tuple[str, ...]:
+    """Return the media types in which results of a schema may come."""
+    declared = media_types(schema)
+    if declared:
+        return declared
+    kinds = {each["type"] for each in _alternatives(schema) if "type" in each}
+    return tuple(name for name, is_there in ((TEXT, "string" in kinds), (JSON, kinds != {"string"})) if is_there)
+
+
+def is_base64(schema: Json) -> bool:
+    """Return whether texts of a schema are bytes."""
+    return any(each.get("contentEncoding") == BASE64 for each in _alternatives(schema))
+
+
+def is_of_file(schema: Json) -> bool:
+    """Return whether results of a schema may be files."""
+    return any(each.get("contentEncoding") == "binary" for each in _alternatives(schema))
+
+
+def media_type_of(result: Result, schema: Json) -> str:
+    """Return the media type of a result by value; `schema` is of its output."""
+    if result.file is not None or result.media_type != JSON or not isinstance(result.value, str):
+        return result.media_type
+    return next(iter(media_types(schema)), OCTETS if is_base64(schema) else f"{TEXT};charset=utf-8")
+
+
+def _alternatives(schema: Json) -> Iterator[Json]:
+    yield schema
+    for name in ("oneOf", "anyOf", "allOf"):
+        for each in schema.get(name, ()):
+            yield from _alternatives(each)

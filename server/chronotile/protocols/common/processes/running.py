@@ -1,0 +1,198 @@
+"""The execution that a request makes: read with what its inputs refer to, planned, done at once or accepted."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from starlette.requests import Request
+from starlette.responses import Response
+
+from chronotile.core.errors import PlanOutdated
+from chronotile.core.model.job import Execution, Job, Json, Result, Subscriber
+from chronotile.core.model.request import IsActive
+from chronotile.core.web.fetch import Fetched
+from chronotile.http.endpoint import offer_job
+from chronotile.http.job_access import client_of, require_job_access
+from chronotile.http.respond import caching
+from chronotile.http.run import EXECUTIONS, FETCHES, JOBS, PLANS, RESULTS, run, services_of, state_of, user_of
+from chronotile.jobs.processes.execute import execute, plan_execution
+from chronotile.jobs.processes.inputs import layer_names_in
+from chronotile.jobs.processes.process import JobPlan, Process
+from chronotile.jobs.processes.work.partial_results import LEFT_OUT, UNREADABLE
+from chronotile.jobs.queue.faults import FORBIDDEN, storing_results
+from chronotile.jobs.queue.job_folder import ResultFiles, remove_on_failure
+from chronotile.jobs.queue.service import JobService
+from chronotile.pipeline.revision import retry_overtaken
+from chronotile.pipeline.services import Services
+from chronotile.protocols.common.processes.execution import (
+    Reference,
+    execution_of,
+    execution_offer,
+    fetch_all,
+    hosts_of,
+    references_of,
+    with_values,
+)
+from chronotile.protocols.common.processes.media_types import JSON
+from chronotile.protocols.common.processes.results import (
+    Results,
+    job_address,
+    results_of,
+    wants_references,
+    will_want_references,
+)
+
+Respond = Callable[[Results, Path | None], Response]
+"""Writes results as a protocol does; removes the folder, if there is one, when they were sent."""
+
+
+async def read_execution(request: Request, process: Process, read: Callable[[], Json]) -> tuple[Execution, Json]:
+    """Return what a request wants of a process, with what its inputs refer to.
+
+    Args:
+        request: Whose it is.
+        process: What is to be done.
+        read: Gives its members, of which `inputs` is one, in a thread; they are returned too.
+
+    Raises:
+        ChronotileError: A member is not accepted, or what an input refers to is not to be had.
+    """
+    offer_job(request, lambda: execution_offer(process))
+
+    def read_members() -> tuple[Json, Sequence[Reference]]:
+        members = read()
+        return members, references_of(process, members["inputs"], state_of(request).input_places)
+
+    members, references = await run(request, JOBS, read_members)
+    found: Sequence[Fetched] = ()
+    if references:
+        max_bytes = services_of(request).catalogue.limits.max_body_bytes
+        found = await run(
+            request, FETCHES, partial(fetch_all, references, max_bytes=max_bytes), hosts=hosts_of(references)
+        )
+
+    def check() -> Execution:
+        return execution_of(process, {**members, "inputs": with_values(process, members["inputs"], references, found)})
+
+    return await run(request, JOBS, check), members
+
+
+async def plan_of(request: Request, execution: Execution) -> JobPlan:
+    """Return what an execution takes; no pixel is read.
+
+    Raises:
+        ChronotileError: It would be refused.
+    """
+    if will_want_references(execution):
+        require_job_access(request)  # before the work: results by reference are stored like those of a job
+    services = services_of(request)
+    collections = services.catalogue.collections_of(layer_names_in(execution.inputs))
+    return await run(request, PLANS, partial(plan_execution, execution, services), collections=collections)
+
+
+async def submit(request: Request, execution: Execution, plan: JobPlan, *, subscriber: Subscriber | None = None) -> Job:
+    """Return the job as which an execution is accepted.
+
+    Raises:
+        SourceUnavailable: No jobs can be stored.
+        ServerBusy: This client has too many already, or all together have.
+    """
+    desk, user, client = state_of(request).jobs, user_of(request), client_of(request)
+    accept = partial(desk.submit, user=user, subscriber=subscriber, revision=plan.revision, client=client)
+    return await run(request, JOBS, partial(accept, execution))
+
+
+async def do_now(
+    request: Request, execution: Execution, plan: JobPlan, respond: Respond, *, base: str, is_kept: bool = False
+) -> Response:
+    """Return the answer that has the results of an execution, done while the client waits.
+
+    Args:
+        request: The request.
+        execution: What it wants.
+        plan: What that takes.
+        respond: Writes the results.
+        base: Public URL of the tree of OGC API, below which they lie where they have to lie somewhere.
+        is_kept: Whether they shall.
+
+    Raises:
+        ChronotileError: It cannot be done.
+    """
+    state, services = state_of(request), services_of(request)
+
+    def work(is_active: IsActive) -> Response | SyncResults:
+        done = run_now(execution, plan, services, state.jobs, is_active=is_active)
+        is_stored = is_kept or wants_references(execution, done.results)
+        return done if is_stored else _synchronous_response(execution, done, respond)
+
+    answer = await run(request, EXECUTIONS, work, collections={each.collection for each in plan.sources})
+    if not isinstance(answer, SyncResults):
+        return answer
+    with remove_on_failure(answer.folder):  # to be stored, which others do not wait for who want to execute something
+        require_job_access(request)
+        store = partial(_stored_response, execution, answer, respond, state.jobs, base=base, user=user_of(request))
+        return await run(request, RESULTS, store)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncResults:
+    """What was done while the client waited."""
+
+    results: dict[str, Result]
+    folder: Path
+    """Of their files, which is removed, or moved to the folder of results."""
+    revision: str | None
+    """Of what was read."""
+
+
+def run_now(
+    execution: Execution, plan: JobPlan, services: Services, desk: JobService, *, is_active: IsActive
+) -> SyncResults:
+    """Execute the request; with a new plan where files are others by now than those that were seen last.
+
+    Raises:
+        ChronotileError: It cannot be done.
+        ClientGone: The client left.
+    """
+
+    def attempt() -> SyncResults:
+        folder = desk.make_folder()
+        with remove_on_failure(folder), storing_results(FORBIDDEN):
+            results = dict(execute(execution, services, folder, plan=plan, is_active=is_active))
+        return SyncResults(results=results, folder=folder, revision=plan.revision)
+
+    def plan_anew(_error: PlanOutdated) -> None:
+        nonlocal plan
+        plan = plan_execution(execution, services)
+
+    return retry_overtaken(attempt, PlanOutdated, plan_anew)
+
+
+def _synchronous_response(execution: Execution, done: SyncResults, respond: Respond) -> Response:
+    """Return the answer that has all results, of which none has to lie somewhere."""
+    results = Results(execution=execution, values=done.results, files=ResultFiles(done.folder), address_of=None)
+    with remove_on_failure(done.folder):
+        return _with_warning(respond(results, done.folder), done)
+
+
+def _stored_response(
+    execution: Execution, done: SyncResults, respond: Respond, desk: JobService, *, base: str, user: str | None
+) -> Response:
+    """Return the answer that names where results lie, which are stored as those of a job."""
+    job, files = desk.keep(execution, done.results, done.folder, user=user, revision=done.revision)
+    response = _with_warning(respond(results_of(job, execution, files, base), None), done)
+    response.headers.append("Link", f'<{job_address(job, base)}>; rel="monitor"; type="{JSON}"')
+    return response
+
+
+def _with_warning(response: Response, done: SyncResults) -> Response:
+    """Name the dates and items that results lack, as other answers do."""
+    known = [each.metadata for each in done.results.values() if each.metadata is not None]
+    unreadable = sorted({when for metadata in known for when in metadata.get(UNREADABLE, ())})
+    left_out = sorted({item for metadata in known for item in metadata.get(LEFT_OUT, ())})
+    if unreadable or left_out:
+        instants = np.array([when.removesuffix("Z") for when in unreadable], "datetime64[ns]")
+        response.headers.update(caching(tuple(instants), is_open=False, left_out=left_out))
+    return response
