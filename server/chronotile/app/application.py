@@ -96,6 +96,7 @@ from chronotile.protocols.site.ops.siblings import LOGGED_FINDINGS, Siblings
 from chronotile.protocols.site.viewer.routes import routes as viewer_routes
 from chronotile.protocols.timeseries.routes import routes as series_routes
 from chronotile.protocols.wcs.routes import routes as wcs_routes
+from chronotile.protocols.wps.routes import routes as wps_routes
 from chronotile.readers.bisect_damage import FailingDates
 from chronotile.readers.caches.block_cache import BlockCache, SharedBlockMemory
 from chronotile.readers.caches.byte_blocks import ByteBlocks
@@ -288,7 +289,7 @@ def application(services: Services, options: ServerOptions | None = None) -> Sta
             *(*odata_routes, *opensearch_routes),
             *wms_routes(service.wms_paths, sld_prefixes=options.sld_prefixes),
             *wmts_routes(service.wmts_paths),
-            *wcs_routes,
+            *(*wcs_routes, *wps_routes),
             *(*item_routes, *change_routes, *stac_routes, *layer_routes, *product_routes, *place_routes),
             *(*ogcapi_routes, *landing_routes, *openapi_routes, *viewer_routes),
             *routes_of(operations_of(registry, options.siblings)),

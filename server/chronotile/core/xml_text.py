@@ -14,7 +14,7 @@ MAX_DEPTH = 64
 """Of elements in one another."""
 
 
-def parse_xml(document: bytes, *, what: str, locator: str | None = None) -> etree._Element:
+def parse_xml(document: bytes, *, what: str, locator: str | None = None, max_bytes: int = MAX_BYTES) -> etree._Element:
     """Return the root of a document, without its comments and processing instructions.
 
     Expat reads it first, and stops at the first thing that is refused: no entity is declared by then.
@@ -23,12 +23,13 @@ def parse_xml(document: bytes, *, what: str, locator: str | None = None) -> etre
         document: Its bytes.
         what: Of which a message says that it cannot be used, such as "the SLD".
         locator: The parameter that gave it.
+        max_bytes: The most that it may have; fewer than the ten millions of one text that lxml takes.
 
     Raises:
-        InvalidParameter: It has more than `MAX_BYTES`, `MAX_ELEMENTS` or `MAX_DEPTH`, a document type, or is not XML.
+        InvalidParameter: It has more than `max_bytes`, `MAX_ELEMENTS` or `MAX_DEPTH`, a document type, or is not XML.
     """
     try:
-        return _parsed(document)
+        return _parsed(document, max_bytes)
     except (etree.XMLSyntaxError, expat.ExpatError, LookupError) as error:
         why, cause = "it is not well-formed XML", error
     except ValueError as error:
@@ -36,9 +37,9 @@ def parse_xml(document: bytes, *, what: str, locator: str | None = None) -> etre
     raise InvalidParameter(f"{what} cannot be used: {why}", locator=locator) from cause
 
 
-def _parsed(document: bytes) -> etree._Element:
-    if len(document) > MAX_BYTES:
-        raise ValueError(f"it has {len(document)} bytes; at most {MAX_BYTES} are read")
+def _parsed(document: bytes, max_bytes: int) -> etree._Element:
+    if len(document) > max_bytes:
+        raise ValueError(f"it has {len(document)} bytes; at most {max_bytes} are read")
     _check(document)
     parser = etree.XMLParser(
         resolve_entities=False, no_network=True, load_dtd=False, remove_comments=True, remove_pis=True

@@ -2,6 +2,7 @@
 
 The suite sends `teststring` to every text, whatever words its schema allows, and `{"value": "teststring"}` to every
 object, which is that text with its kind unsaid: so no text is one of few words, and the object may be a text.
+That of WPS sends some text to the last literal, and elements to the last that is neither a literal nor a box.
 """
 
 import time
@@ -70,12 +71,12 @@ process = Process(
     description="Returns its inputs, after a pause if one is requested.",
     keywords=("test",),
     inputs={
-        **{name: optional(title, f"{title}, which is returned.", schema) for name, (title, schema) in KINDS.items()},
         "pause": optional(
             "Pause",
             "Seconds to wait before the end.",
             {"type": "number", "minimum": 0, "maximum": MOST_PAUSE_S, "default": 0},
         ),
+        **{name: optional(title, f"{title}, which is returned.", schema) for name, (title, schema) in KINDS.items()},
     },
     outputs={
         name: Output(title=title, description="The input.", schema=schema) for name, (title, schema) in KINDS.items()

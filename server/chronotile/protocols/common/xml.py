@@ -6,7 +6,7 @@ from functools import lru_cache
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from jinja2.ext import Extension
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from chronotile.core.xml_text import xml_characters
 
@@ -45,5 +45,7 @@ def _written(value: object) -> object:
     if isinstance(value, float):
         return np.format_float_positional(value, trim="-")
     if isinstance(value, str) and not isinstance(value, Markup):
-        return xml_characters(value)
+        text = xml_characters(value)
+        # A parser takes a bare carriage return for the end of a line (XML 1.0 §2.11).
+        return escape(text).replace("\r", Markup("&#13;")) if "\r" in text else text
     return value

@@ -23,6 +23,7 @@ from chronotile.jobs.processes.inputs import MOST_CONTAINERS
 from chronotile.jobs.processes.process import Process
 from chronotile.protocols.common.processes.media_types import (
     BASE64,
+    GEOJSON,
     JSON,
     OCTETS,
     TEXT,
@@ -168,7 +169,7 @@ def _usual(value: object, schema: Json) -> tuple[str, ...]:
     """What a value without a media type of its own has."""
     if media_types(schema):
         return ()
-    return (TEXT, JSON) if isinstance(value, str) else (JSON, "application/geo+json")
+    return (TEXT, JSON) if isinstance(value, str) else (JSON, GEOJSON)
 
 
 def _check_media_type(given: object, accepted: tuple[str, ...], path: str) -> None:

@@ -4,10 +4,12 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any, TypeVar
 
+import numpy as np
 from starlette.requests import Request
 
 from chronotile.core.errors import UnknownPath
 from chronotile.core.model.job import ENDED, Job
+from chronotile.core.model.time.instants import format_instant
 from chronotile.http.run import JOBS, RESULTS, SHARE, Share, run, services_of, state_of, user_of
 from chronotile.jobs.queue.faults import no_job
 from chronotile.jobs.queue.service import JobService
@@ -15,6 +17,11 @@ from chronotile.jobs.queue.service import JobService
 NOT_READY = "results"
 """Locator of results that are not there yet, or never will be."""
 Found = TypeVar("Found")
+
+
+def moment_text(moment: float) -> str:
+    """Return seconds since 1970 as RFC 3339, UTC, to the millisecond."""
+    return format_instant(np.datetime64(round(moment * 1000), "ms").astype("datetime64[ns]"))
 
 
 def has_users(request: Request) -> bool:
@@ -67,14 +74,23 @@ async def ended_job(request: Request, id_: str) -> tuple[Job, JobService]:
     """Return a job that has ended, and where it is.
 
     Raises:
-        UnknownPath: As `granted_job`; or it has no results yet, or never will have.
+        UnknownPath: As `granted_job` and `require_ended`.
     """
     job = await run(request, JOBS, lambda: granted_job(id_, request))
+    require_ended(job)
+    return job, state_of(request).jobs
+
+
+def require_ended(job: Job) -> None:
+    """Refuse what is about the results of a job.
+
+    Raises:
+        UnknownPath: It has none yet, or never will have.
+    """
     if job.status not in ENDED:
         raise UnknownPath(f"the job has no results yet; it is {job.status} ({job.message})", locator=NOT_READY)
     if job.status == "dismissed":
         raise UnknownPath("the job was dismissed, and has no results", locator=NOT_READY)
-    return job, state_of(request).jobs
 
 
 async def dismiss(request: Request, id_: str) -> Job:

@@ -7,6 +7,7 @@ from chronotile.core.model.job import Json, Result
 JSON = "application/json"
 HTML = "text/html"
 TEXT = "text/plain"
+GEOJSON = "application/geo+json"
 OCTETS = "application/octet-stream"
 BASE64 = "base64"
 

@@ -188,7 +188,7 @@ def will_want_references(execution: Execution) -> bool:
 
 def wants_references(execution: Execution, values: Mapping[str, Result]) -> bool:
     """Return whether some result has to lie somewhere."""
-    return any(_is_referenced(execution, name, result) for name, result in values.items())
+    return any(is_referenced(execution, name, result) for name, result in values.items())
 
 
 @_missing_result_errors()
@@ -205,7 +205,7 @@ def results_response(results: Results, removed: Path | None = None) -> Response:
     """
     if results.execution.response == "document":
         return _sent([results_document(results)], JSON, removed)
-    referenced = {name for name, each in results.values.items() if _is_referenced(results.execution, name, each)}
+    referenced = {name for name, each in results.values.items() if is_referenced(results.execution, name, each)}
     if referenced == set(results.values):
         return _nothing_but_links(results, removed)
     if len(results.values) == 1:
@@ -263,30 +263,41 @@ def file_response(results: Results, name: str, *, is_head: bool = False) -> Resp
             return RedirectResponse(stored.signed("HEAD" if is_head else "GET"), status_code=307)
 
 
-def _is_referenced(execution: Execution, name: str, result: Result) -> bool:
-    """A file has no place in a document, unless that is requested."""
+def inline_bytes(part: Part, name: str) -> bytes:
+    """Return what a document has of a result by value; `name` is that of its output.
+
+    Raises:
+        LimitExceeded: It is a file that is too large for that.
+    """
+    if isinstance(part.content, bytes):
+        return part.content
+    size = _size(part.content)
+    if size > MOST_INLINE_BYTES:
+        raise LimitExceeded(
+            "bytes of a file in a document",
+            allowed=MOST_INLINE_BYTES,
+            needed=size,
+            alternative="request it by reference, or raw",
+            locator=f"outputs.{name}.transmissionMode",
+        )
+    return part.content.read_bytes()
+
+
+def is_referenced(execution: Execution, name: str, result: Result) -> bool:
+    """Return whether a result has to lie somewhere: a file has no place in a document, unless that is requested."""
     mode = (execution.outputs or {}).get(name, {}).get("transmissionMode")
     default = "reference" if execution.response == "document" and result.file is not None else "value"
     return (mode or default) == "reference"
 
 
 def _member(results: Results, name: str, result: Result) -> object:
-    if _is_referenced(results.execution, name, result):
+    if is_referenced(results.execution, name, result):
         return {"href": _address(results, name), "type": part_of(results, name).media_type, "title": name}
     part = part_of(results, name)
     plain = part.media_type.partition(";")[0]
     if not isinstance(part.content, bytes):
-        size = _size(part.content)
-        if size > MOST_INLINE_BYTES:
-            raise LimitExceeded(
-                "bytes of a file in a document",
-                allowed=MOST_INLINE_BYTES,
-                needed=size,
-                alternative="request it by reference, or raw",
-                locator=f"outputs.{name}.transmissionMode",
-            )
-        content = part.content.read_bytes()
-        return {"value": base64.b64encode(content).decode(), "mediaType": plain, "encoding": BASE64}
+        content = base64.b64encode(inline_bytes(part, name)).decode()
+        return {"value": content, "mediaType": plain, "encoding": BASE64}
     schema = output_schema(results.execution.process, name)
     if isinstance(result.value, str) and is_base64(schema):
         return {"value": result.value, "mediaType": plain, "encoding": BASE64}

@@ -5,14 +5,12 @@ from functools import partial
 from typing import Any
 from urllib.parse import quote
 
-import numpy as np
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
 from chronotile.core.errors import ChronotileError, UnknownPath
 from chronotile.core.model.job import ENDED, Job
-from chronotile.core.model.time.instants import format_instant
 from chronotile.http.endpoint import MEDIA_TYPE, Handler, endpoint, problem_response
 from chronotile.http.endpoint import MEDIA_TYPE as PROBLEM
 from chronotile.http.job_access import require_job_access
@@ -23,7 +21,7 @@ from chronotile.jobs.processes.registry import output_schema, processes
 from chronotile.protocols.common.links import link
 from chronotile.protocols.common.openapi import TEXT, Examples, enum_of, in_path, ref, without_empty
 from chronotile.protocols.common.operation import Operation
-from chronotile.protocols.common.processes.jobs import NOT_READY
+from chronotile.protocols.common.processes.jobs import NOT_READY, moment_text
 from chronotile.protocols.common.processes.media_types import HTML, JSON, media_type_of
 from chronotile.protocols.common.processes.results import REL_RESULTS, job_address, result_address
 from chronotile.protocols.common.query.kvp import Kvp
@@ -99,11 +97,6 @@ def removed_document(job: Job, context: DocumentContext) -> Json:
         "message": "was removed, with its results",
         "links": _links_beside(job, context),
     }
-
-
-def moment_text(moment: float) -> str:
-    """Return seconds since 1970 as RFC 3339, UTC, to the millisecond."""
-    return format_instant(np.datetime64(round(moment * 1000), "ms").astype("datetime64[ns]"))
 
 
 def _metadata(job: Job) -> Json:

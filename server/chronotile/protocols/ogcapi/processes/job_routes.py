@@ -18,7 +18,7 @@ from chronotile.jobs.processes.registry import output_schema, processes
 from chronotile.jobs.queue.job_folder import ResultFiles
 from chronotile.protocols.common.html_page import PageLink
 from chronotile.protocols.common.openapi import TEXT, in_path, ref
-from chronotile.protocols.common.processes.jobs import dismiss, ended_job, granted_job, has_users, of_files
+from chronotile.protocols.common.processes.jobs import dismiss, ended_job, granted_job, has_users, moment_text, of_files
 from chronotile.protocols.common.processes.media_types import HTML, JSON, media_type_of
 from chronotile.protocols.common.processes.results import (
     file_response,
@@ -48,7 +48,6 @@ from chronotile.protocols.ogcapi.processes.documents import (
     form_of,
     job_list,
     live_job,
-    moment_text,
     problem_type,
     removed_document,
     status_document,

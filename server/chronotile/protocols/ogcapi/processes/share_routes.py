@@ -8,11 +8,11 @@ from chronotile.core.errors import UnknownPath
 from chronotile.http.run import GRANTS, JOBS, run, state_of, url_without_key, user_of
 from chronotile.jobs.queue.shares import NewShare
 from chronotile.protocols.common.openapi import ref
-from chronotile.protocols.common.processes.jobs import granted_job
+from chronotile.protocols.common.processes.jobs import granted_job, moment_text
 from chronotile.protocols.common.processes.media_types import JSON
 from chronotile.protocols.common.query.parameter import whole
 from chronotile.protocols.ogcapi.block import Json, document_query
-from chronotile.protocols.ogcapi.processes.documents import OF_JOB, describe, live_job, moment_text
+from chronotile.protocols.ogcapi.processes.documents import OF_JOB, describe, live_job
 from chronotile.protocols.ogcapi.processes.job_routes import JOB
 
 DAYS = whole("days", "How long the link leads to the job", least=1, most=90, default=7)

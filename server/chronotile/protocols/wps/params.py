@@ -1,0 +1,163 @@
+"""Requests of WPS in key-value pairs and XML (OGC 14-065 §9, OGC 05-007r7 §8 to §10), of both versions as one value."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+from lxml import etree
+
+from chronotile.core.errors import MissingParameter, OperationNotSupported, VersionNegotiationFailed
+from chronotile.core.model.job import Json
+from chronotile.core.xml_text import local_name, parse_xml
+from chronotile.protocols.common.query.kvp import Kvp, choice
+from chronotile.protocols.wps.data import PLAIN, Given
+
+VERSIONS = ("2.0.0", "1.0.0")
+"""The one first that is spoken with who names none."""
+OF_NAMESPACES = {"http://www.opengis.net/wps/2.0": "2.0.0", "http://www.opengis.net/wps/1.0.0": "1.0.0"}
+OF_PROCESSES = ("DescribeProcess", "Execute")
+OPERATIONS = ("GetCapabilities", *OF_PROCESSES, "GetStatus", "GetResult", "Dismiss")
+OPTIONS = ("storeexecuteresponse", "status", "lineage")
+MAX_XML_BYTES = 8 << 20
+"""Of a request: what is larger comes by reference, or to OGC API - Processes."""
+_OF_1_0 = re.compile(r"opengis\.net/wps/1\.0\.0|(^|&)(accept)?versions?=1", re.ASCII | re.IGNORECASE)
+_ATTRIBUTE = re.compile("@(?:xlink:)?(mimeType|encoding|schema|uom|dataType|href|method|asReference)=", re.IGNORECASE)
+_HOLDERS = frozenset({"LiteralData", "LiteralValue", "ComplexData", "BoundingBoxData", "BoundingBox"})
+"""Elements in which values are."""
+
+
+@dataclass(frozen=True, slots=True)
+class WpsRequest:
+    """A request of either version."""
+
+    version: str
+    operation: str
+    names: Sequence[str] = ()
+    """Identifiers of processes, or the one of a job."""
+    inputs: Sequence[Given] = ()
+    outputs: Mapping[str, Json] | None = None
+    """The form of each, as OGC API - Processes has it; all outputs by value if `None`."""
+    is_raw: bool = False
+    mode: str = "sync"
+    is_stored: bool = False
+    """Whether the response is kept, even if the client waits for it (1.0.0)."""
+    has_lineage: bool = False
+
+
+def spoken_version(text: str) -> str:
+    """Return in which version a client reads errors, by the beginning of what it sent."""
+    return "1.0.0" if _OF_1_0.search(text) else "2.0.0"
+
+
+def request_in_query(query: Kvp) -> WpsRequest:
+    """Return the request of key-value pairs.
+
+    Raises:
+        ChronotileError: A parameter is missing or not accepted.
+    """
+    choice(query.required("service", accepted="WPS"), ["WPS"], locator="service")
+    operation = choice(query.required("request", accepted=", ".join(OPERATIONS)), OPERATIONS, locator="request")
+    if operation == "GetCapabilities":
+        accepted = query.optional("acceptversions") or query.optional("version") or VERSIONS[0]
+        return WpsRequest(_negotiated(accepted.split(",")), operation)
+    version = _negotiated([query.required("version", accepted=" or ".join(VERSIONS))])
+    if (version, operation) == ("2.0.0", "Execute"):
+        raise OperationNotSupported("Execute of WPS 2.0 is offered by POST of XML alone", locator="Execute")
+    names = query.required("identifier" if operation in OF_PROCESSES else "jobid").split(",")
+    raw = query.optional("rawdataoutput")
+    options = dict(query.written(OPTIONS)) | ({"response": "raw"} if raw else {})
+    outputs = _members(raw or query.optional("responsedocument"))
+    return _wanted(WpsRequest(version, operation, names), _members(query.optional("datainputs")), outputs, options)
+
+
+def request_in_xml(body: bytes) -> WpsRequest:
+    """Return the request of an XML document.
+
+    Raises:
+        ChronotileError: It is not one, or a member of it is not accepted.
+    """
+    root = parse_xml(body, what="the request", max_bytes=MAX_XML_BYTES)
+    operation = choice(local_name(root), OPERATIONS, locator="request")
+    space = etree.QName(root).namespace or ""
+    version = _negotiated([root.get("version", OF_NAMESPACES.get(space, ""))])
+    choice(space, [name for name, spoken in OF_NAMESPACES.items() if spoken == version], locator="version")
+    choice(root.get("service", "WPS"), ["WPS"], locator="service")
+    if operation == "GetCapabilities":
+        accepted = [each.text or "" for each in root.iter("{*}Version")]
+        return WpsRequest(_negotiated(accepted or [version]), operation)
+    named = "Identifier" if operation in OF_PROCESSES else "JobID"
+    names = [each.text or "" for each in root.iterchildren(f"{{*}}{named}")]
+    if not names:
+        raise MissingParameter(f"{operation} needs the element {named}", locator=named)
+    form = next(root.iterfind("{*}ResponseForm/*"), root)  # in 2.0 there is none
+    is_raw = local_name(form) == "RawDataOutput"
+    inputs = [_given(each) for path in ("{*}DataInputs/{*}Input", "{*}Input") for each in root.iterfind(path)]
+    outputs = [Given(_name(each), _attributes(each)) for each in ([form] if is_raw else form.iterfind("{*}Output"))]
+    options = _attributes(form) | ({"response": "raw"} if is_raw else {})
+    return _wanted(WpsRequest(version, operation, names), inputs, outputs, options)
+
+
+def _wanted(head: WpsRequest, inputs: list[Given], outputs: list[Given], options: Mapping[str, str]) -> WpsRequest:
+    """The request with what an Execute has: options are attributes of its root in 2.0, of its ResponseForm in 1.0.0."""
+    is_raw = choice(options.get("response", "document"), ("raw", "document"), locator="response") == "raw"
+    is_stored, has_status, has_lineage = (_is_true(options.get(name), name) for name in OPTIONS)
+    default = "async" if is_stored and has_status else "sync"
+    mode = choice(options.get("mode", default), ("sync", "async", "auto"), locator="mode")
+    names, forms = [name.strip() for name in head.names], dict(map(_output, outputs)) or None
+    return WpsRequest(head.version, head.operation, names, inputs, forms, is_raw, mode, is_stored, has_lineage)
+
+
+def _negotiated(accepted: Iterable[str]) -> str:
+    for name in accepted:
+        if name.strip() in VERSIONS:
+            return name.strip()
+    raise VersionNegotiationFailed(f"the versions spoken here are {', '.join(VERSIONS)}", locator="version")
+
+
+def _members(text: str | None) -> list[Given]:
+    """Values of a list in one parameter, with their attributes (OGC 05-007r7 Table 53)."""
+    found = []
+    for member in (text or "").split(";"):
+        value, *attributes = _ATTRIBUTE.split(member)
+        name, _equals, content = value.partition("=")
+        known = zip(map(str.lower, attributes[::2]), map(unquote, attributes[1::2]), strict=True)
+        found.append(Given(name.strip(), dict(known), unquote(content)))
+    return [each for each in found if each.name]
+
+
+def _output(given: Given) -> tuple[str, Json]:
+    attributes, format_ = given.attributes, {}
+    if "mimetype" in attributes:
+        format_["mediaType"] = attributes["mimetype"]
+    if attributes.get("encoding", "").lower() not in PLAIN:
+        format_["encoding"] = attributes["encoding"]
+    default = "reference" if _is_true(attributes.get("asreference"), "asReference") else "value"
+    return given.name, {"format": format_, "transmissionMode": attributes.get("transmission", default)}
+
+
+def _given(element: etree._Element) -> Given:
+    """What an element Input has, in either version."""
+    name, data = _name(element), element.find("{*}Data")
+    if data is None:
+        reference = element.find("{*}Reference")
+        if reference is None:
+            raise MissingParameter(f"input {name} needs Data or Reference", locator=f"inputs.{name}")
+        return Given(name, _attributes(reference))
+    held = next((each for each in data if local_name(each) in _HOLDERS), data)
+    corners = [each.text or "" for each in held if local_name(each).endswith("Corner")]
+    xml = [etree.tostring(each, with_tail=False, encoding="unicode") for each in held] if not corners else []
+    text = ",".join(" ".join(corners).split()) or "".join(xml) or "".join(held.itertext())
+    return Given(name, _attributes(data) | _attributes(held), text, is_xml=bool(xml))
+
+
+def _name(element: etree._Element) -> str:
+    return element.get("id") or (element.findtext("{*}Identifier") or "").strip()
+
+
+def _attributes(element: etree._Element) -> dict[str, str]:
+    return {etree.QName(key).localname.lower(): str(value) for key, value in element.items()}
+
+
+def _is_true(text: str | None, locator: str) -> bool:
+    return choice((text or "false").lower(), ("true", "false", "1", "0"), locator=locator) in {"true", "1"}
