@@ -104,7 +104,7 @@ def _wanted(head: WpsRequest, inputs: list[Given], outputs: list[Given], options
     is_stored, has_status, has_lineage = (_is_true(options.get(name), name) for name in OPTIONS)
     default = "async" if is_stored and has_status else "sync"
     mode = choice(options.get("mode", default), ("sync", "async", "auto"), locator="mode")
-    names, forms = [name.strip() for name in head.names], dict(map(_output, outputs)) or None
+    names, forms = list(dict.fromkeys(map(str.strip, head.names))), dict(map(_output, outputs)) or None
     return WpsRequest(head.version, head.operation, names, inputs, forms, is_raw, mode, is_stored, has_lineage)
 
 
