@@ -54,7 +54,7 @@ class Kind:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Data:
-    """A value as it stands in XML, or where it lies."""
+    """A value in the words of XML, or where it lies."""
 
     form: str
     """Of its kind, or `reference`."""
@@ -107,7 +107,7 @@ def inputs_of(process: Process, given: Iterable[Given]) -> dict[str, Any]:
 
 
 def data_of(kind: Kind, value: Any, content: bytes, media_type: str, *, encoding: str | None) -> Data:  # noqa: ANN401 -- JSON
-    """Return a value as it stands in XML.
+    """Return a value in the words of XML.
 
     Args:
         kind: Its kind.
@@ -129,7 +129,7 @@ def data_of(kind: Kind, value: Any, content: bytes, media_type: str, *, encoding
 
 
 def _item(schema: Json) -> Json:
-    """The schema of one of several literals, where an input is an array of them; else its own."""
+    # The schema of one of several literals, where an input is an array of them; else its own.
     items: Json = schema.get("items", {}) if schema.get("type") == "array" else {}
     return items if items.get("type") in TYPES else schema
 

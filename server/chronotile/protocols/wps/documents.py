@@ -100,7 +100,7 @@ def response(
 
 
 def data_in(results: Results, name: str) -> Data:
-    """Return one of some results as it stands in XML; raises as `result`."""
+    """Return one of some results in the words of XML; raises as `result`."""
     found, part, execution = results.values[name], part_of(results, name), results.execution
     if is_referenced(execution, name, found) and results.address_of is not None:
         return Data(form="reference", text=results.address_of(name), media_type=part.media_type)

@@ -29,7 +29,7 @@ from chronotile.protocols.wps.faults import SPOKEN, fault
 from chronotile.protocols.wps.params import WpsRequest, request_in_query, request_in_xml
 
 QUICK_S = 0.05
-"""Expected of a job that is done before its first status is told: OGC's suite reads that one alone."""
+"""Expected of a job that is done before the answer to its request: OGC's suite reads the status once, at once."""
 MAX_LOOKED_AT = 2000
 """Bytes of a body in which its namespace is looked for."""
 
@@ -38,7 +38,7 @@ async def answer(request: Request) -> Response:
     """Return what a request of either version wants.
 
     Raises:
-        ChronotileError: A parameter is missing or not accepted, or what is wanted cannot be done.
+        ChronotileError: A parameter is missing or not accepted, or it cannot be done.
     """
     request.scope[SPOKEN] = request.url.query
     if request.method == "POST":
