@@ -266,7 +266,7 @@ REFUSED = [
     ({"inputs": {}, "response": None}, "response", "must be text"),
     ({"Inputs": {"string": "a"}}, "Inputs", "use inputs"),
     ({"inputs": {}, "OUTPUTS": {}}, "OUTPUTS", "use outputs"),
-    ({"inputs": {"String": "a"}}, "inputs.String", "it has string"),
+    ({"inputs": {"String": "a"}}, "inputs.String", "it has pause, string"),
     ({"inputs": {}, "subscriber": {"successUri": "https://example.org/"}}, "subscriber", "does not notify subscribers"),
     ({"input": {}}, "input", "use inputs"),
     ({"string": "a"}, "string", 'belongs in the member inputs: {"inputs": {"string": …}}'),

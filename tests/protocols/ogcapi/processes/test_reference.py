@@ -93,4 +93,4 @@ def test_the_page_has_every_parameter_and_limit():
 
 
 def test_all_programs_of_the_page_are_run():
-    assert (len(PROGRAMS), len(BODIES), len(REQUESTS)) == (2, 3, 6)
+    assert (len(PROGRAMS), len(BODIES), len(REQUESTS)) == (2, 3, 9)
