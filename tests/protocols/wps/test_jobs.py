@@ -64,6 +64,8 @@ def test_results_of_a_job_come_as_they_were_requested(ask, answer, client, submi
     href = ask(in_version_2("GetResult", linked)).find(".//{*}Reference").get("{http://www.w3.org/1999/xlink}href")
     assert client.get(href).text == "a"
     assert answer(in_version_2("GetResult", ogc)).json() == {"a": 1}
+    status = ask(f"service=WPS&version=1.0.0&request=GetStatus&jobid={ogc}&lineage=true")
+    assert texts(status, ".//{*}ComplexData") == ['{"a": 1}', '{"a":1}']
 
 
 def test_a_job_that_failed_says_why(ask, submitted, desk):
