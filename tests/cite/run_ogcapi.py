@@ -1,4 +1,4 @@
-"""Run OGC's own suites of OGC API EDR, Processes and Tiles, from a folder with their jars.
+"""Run OGC's own suites of OGC API EDR, Features, Processes and Tiles, and of WPS, from a folder with their jars.
 
     python -m tests.cite.run_ogcapi FOLDER [LANDING_PAGE]
 
@@ -14,7 +14,7 @@ import sys
 import tempfile
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -27,18 +27,20 @@ from lxml import etree
 from chronotile.app.application import ServerOptions, application
 from chronotile.archive.live import LiveArchive
 from chronotile.catalog.catalogue import Limits
+from chronotile.catalog.items.opening import open_items
 from chronotile.jobs.queue.service import JobService
 from chronotile.jobs.runner.cluster import Cluster
 from chronotile.jobs.runner.connection import connect
 from chronotile.jobs.runner.runner import Runner
 from chronotile.pipeline.services import Services
+from chronotile.readers.reader_caches import ReaderCaches
 from tests.cite.schema_stand_in import java_options, schema_stand_in
 from tests.places import make_places
 from tests.protocols import served
 from tests.protocols.listening import listening
 from tests.scenes import Scene, write_cogs
 
-SUITES = ("ets-ogcapi-edr10", "ets-ogcapi-processes10", "ets-ogcapi-tiles10")
+SUITES = ("ets-ogcapi-edr10", "ets-ogcapi-features10", "ets-ogcapi-processes10", "ets-ogcapi-tiles10", "ets-wps20")
 """Artifacts of `org.opengis.cite`."""
 SUITES_CELLS = 200_000
 """Cells of one answer: the suite of EDR asks for an area of two degrees, which in the finest collection has 125,000."""
@@ -98,6 +100,12 @@ def properties_of(name: str, root: str) -> Mapping[str, str]:
     """Return what a suite wants to be told, the tiles by the limits that a tileset tells."""
     if name == "ets-ogcapi-edr10":
         return {"iut": root, "apiDefinition": _link(_read(root), "service-desc"), "noofcollections": "3", "ics": ""}
+    if name == "ets-ogcapi-features10":
+        return {"iut": root, "noofcollections": "3"}
+    if name == "ets-wps20":
+        service = f"{root.removesuffix('/ogcapi')}/wps"
+        capabilities = f"{service}?SERVICE=WPS&REQUEST=GetCapabilities&ACCEPTVERSIONS=2.0.0"
+        return {"IUT": capabilities, "SERVICE_URL": service, "ECHO_PROCESS_ID": "echo"}
     if name == "ets-ogcapi-processes10":
         limits = {"processtestlimit": "3", "testallprocesses": "false", "noofcollections": "3"}
         return {"iut": root, "echoprocessid": "echo", "uselocalschema": "true", **limits}
@@ -146,8 +154,10 @@ def _landing_page(given: Sequence[str]) -> Iterator[str]:
     if given:
         yield given[0].rstrip("/")
         return
-    with jobs_done() as desk, listening(application(suited(), ServerOptions(jobs=desk))) as base:
-        yield f"{base}/ogcapi"
+    with tempfile.TemporaryDirectory() as made, closing(open_items(None, Path(made), archive="a")) as index:
+        services = replace(suited(), reader_caches=ReaderCaches(items=lambda: index))
+        with jobs_done() as desk, listening(application(services, ServerOptions(jobs=desk))) as base:
+            yield f"{base}/ogcapi"
 
 
 @contextmanager

@@ -71,6 +71,13 @@ def test_suite_of_processes_is_told_of_one_that_repeats_what_it_gets(root):
     assert {"string", "pause"} <= set(process["inputs"])
 
 
+def test_suite_of_wps_is_told_of_the_address_beside_the_landing_page():
+    told = properties_of("ets-wps20", "http://h/a/ogcapi")
+
+    assert told["SERVICE_URL"] == "http://h/a/wps"
+    assert told["IUT"].startswith("http://h/a/wps?SERVICE=WPS&REQUEST=GetCapabilities")
+
+
 @pytest.mark.slow
 def test_jobs_that_a_suite_asks_for_are_done():
     pytest.importorskip("distributed", reason="the extra dask is not installed")
