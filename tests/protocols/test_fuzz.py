@@ -1,7 +1,7 @@
 """No broken request is answered by a fault of the server.
 
-`CHRONOTILE_FUZZ=20000` tries more of them, `CHRONOTILE_FUZZ_SEED=2` others; `python -m benchmarks.fuzz` tries them
-over files, too.
+`CHRONOTILE_FUZZ=20000` tries more of them, `CHRONOTILE_FUZZ_SEED=2` others, `CHRONOTILE_FUZZ_OF=/wcs` those of one
+protocol; `python -m benchmarks.fuzz` tries them over files, too.
 """
 
 import os
@@ -20,6 +20,7 @@ pytest.importorskip("titiler.core", reason="titiler.core is absent (pip install 
 
 COUNT = int(os.environ.get("CHRONOTILE_FUZZ", "3000"))
 SEED = int(os.environ.get("CHRONOTILE_FUZZ_SEED", "1"))
+OF = os.environ.get("CHRONOTILE_FUZZ_OF", "/")
 
 # TiTiler asks pyproj for PROJ texts, and multiplies transforms the old way.
 pytestmark = pytest.mark.filterwarnings(
@@ -54,7 +55,7 @@ def test_requests_are_the_same_for_the_same_seed():
 def test_broken_requests_get_answers_for_their_senders(tmp_path):
     async def ask():
         async with running(tmp_path, made_services()) as site:
-            return await fuzz(site, requests(COUNT, SEED))
+            return await fuzz(site, requests(COUNT, SEED, of=OF))
 
     findings = anyio.run(ask)
 

@@ -14,10 +14,16 @@ METHODS = ("HEAD", "GET", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", 
 OF_TIME = {"time", "datetime", "startdate", "enddate"}
 
 
-def requests(count: int, seed: int) -> Iterator[Request]:
-    """Yield requests that have one to three things broken; the same ones for the same seed."""
+def requests(count: int, seed: int, *, of: str = "/") -> Iterator[Request]:
+    """Yield requests that have one to three things broken; the same ones for the same seed.
+
+    Args:
+        count: How many.
+        seed: Of chance.
+        of: With what the URLs of the valid ones begin.
+    """
     chance = random.Random(seed)
-    valid = [parse(url) for url in (*VALID, *BODIES)]
+    valid = [parse(url) for url in (*VALID, *BODIES) if url.startswith(of)]
     weights = [1 + 2 * len(each.pairs) + len(each.segments) + (8 if each.body else 0) for each in valid]
     for _ in range(count):
         (request,) = chance.choices(valid, weights)

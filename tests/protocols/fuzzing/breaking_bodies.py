@@ -1,15 +1,18 @@
-"""Bodies with something broken: JSON and forms taken apart, and bytes of any kind."""
+"""Bodies with something broken: JSON, forms and XML taken apart, and bytes of any kind."""
 
 import gzip
 import json
 import random
+from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
+from lxml import etree
+
 from tests.protocols.fuzzing.request import Request
 from tests.protocols.fuzzing.valid import COLOURS
-from tests.protocols.fuzzing.valid_bodies import FORM
+from tests.protocols.fuzzing.valid_bodies import FORM, XML
 from tests.protocols.fuzzing.values import LONG, TIMES, VALUES
 
 MARK = "@@@"
@@ -46,12 +49,9 @@ def break_body(request: Request, chance: random.Random) -> Request:
         return replace(request, body=_edited(request.body, chance))
     if die < 0.35:
         return _packed(request, chance)
-    body = _break_form(request.body, chance) if _is_form(request) else _break_json(request.body, chance)
-    return replace(request, body=body)
-
-
-def _is_form(request: Request) -> bool:
-    return ("content-type", FORM.encode()) in request.headers
+    media_type = dict(request.headers).get("content-type", b"").decode(errors="replace")
+    breaker = {FORM: _break_form, XML: _break_xml}.get(media_type, _break_json)
+    return replace(request, body=breaker(request.body, chance))
 
 
 def _break_json(body: bytes, chance: random.Random) -> bytes:
@@ -107,6 +107,33 @@ def _break_form(body: bytes, chance: random.Random) -> bytes:
     others = (*VALUES, *TIMES, BOMB, COLOURS.replace("quantity", "q"), COLOURS[: chance.randrange(len(COLOURS))])
     changed = [(name, chance.choice(others)), (chance.choice(VALUES), value), (name, value * 2)]
     return urlencode([*pairs[:place], chance.choice(changed), *pairs[place + 1 :]], errors="surrogatepass").encode()
+
+
+def _break_xml(body: bytes, chance: random.Random) -> bytes:
+    """Some element emptied, dropped, doubled, moved or renamed, its text or attribute another; or entities put in."""
+    try:
+        root = etree.fromstring(body, etree.XMLParser(resolve_entities=False))
+    except etree.XMLSyntaxError:
+        return _edited(body, chance)
+    element = chance.choice([each for each in root.iter() if isinstance(each.tag, str)])
+    others = [each for each in (*VALUES, *TIMES, LONG) if each.isprintable() and "\ufffe" not in each]
+    parent, die = element.getparent(), chance.random()
+    if die < 0.4:
+        element.text = chance.choice(others)
+    elif die < 0.6:
+        element.set(chance.choice([*element.attrib] or ["version"]), chance.choice(others))
+    elif die < 0.65:
+        element.tag = chance.choice((etree.QName(element).localname, f"{element.tag}x", "{http://www.w3.org/x}a"))
+    elif die < 0.75 or parent is None:
+        element.clear()
+    elif die < 0.8:
+        chance.choice([*root.iter(etree.Element)]).append(deepcopy(element))
+    elif die < 0.9:
+        parent.remove(element)
+    else:
+        parent.extend([deepcopy(element) for _ in range(chance.choice((1, 2, 300)))])
+    written = etree.tostring(root, encoding=chance.choice(("utf-8", "utf-8", "utf-8", "utf-16", "iso-8859-1", "ascii")))
+    return BOMB.partition("<a>")[0].encode() + written if chance.random() < 0.03 else written
 
 
 def _edited(body: bytes, chance: random.Random) -> bytes:

@@ -29,6 +29,8 @@ OF_ALL = {404, 405, 413, 414, 431}
 """Statuses of what is refused before a protocol sees it."""
 OF_THIS_MACHINE = tuple({str(path).encode() for path in (Path(chronotile.__file__).parents[1], Path(sys.prefix))})
 """Folders that no answer names."""
+NOT_OFFERED = re.compile(rb"(OperationNotSupported|OptionNotSupported|Crs-NotSupported)")
+"""Codes of OGC that have the status 501."""
 SCRIPT = b"<script>alert(1)"
 MARKUP = ("text/html", "image/svg+xml", "application/xhtml+xml")
 ODD = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
@@ -94,7 +96,7 @@ def _of_status(request: Request, answer: Answer) -> Iterator[str]:
         if answer.headers.get("cache-control") != "no-store":
             yield "503 that may be kept"
     elif answer.status == 501:
-        if request.protocol not in {"wmts", "wms"} or b"OperationNotSupported" not in answer.content:
+        if request.protocol not in WORDS_OF or NOT_OFFERED.search(answer.content) is None:
             yield "501 where no standard asks for it"
     elif answer.status >= 500:
         yield f"{answer.status}: {answer.content[:300]!r}"
@@ -118,6 +120,8 @@ def _of_headers(request: Request, answer: Answer) -> Iterator[str]:
 def _is_of_jobs(request: Request) -> bool:
     """Whether a request may create, list or read jobs: an execution does if a result is to be kept by reference."""
     if request.segments[:2] == ("ogcapi", "jobs") or any(name == "prefer" for name, _ in request.headers):
+        return True
+    if request.segments[:1] == ("wps",):
         return True
     return request.segments[:2] == ("ogcapi", "processes") and b'"reference"' in request.body
 
@@ -192,7 +196,7 @@ def _service_exception(answer: Answer) -> str | None:
 
 
 def _exception_report(answer: Answer) -> str | None:
-    """OWS Common 1.1 §8."""
+    """OWS Common 1.1 §8, 2.0 §8."""
     return _report(answer, "ExceptionReport", "ExceptionText")
 
 
@@ -211,5 +215,16 @@ def _report(answer: Answer, root: str, text: str) -> str | None:
     return None if found and (found[0].text or "").strip() else f"no text in {text}"
 
 
-WORDS_OF: Mapping[str, Callable[[Answer], str | None]] = {"wms": _service_exception, "wmts": _exception_report}
+def _exception_of_wcs(answer: Answer) -> str | None:
+    """WCS 1.0.0 §6.5 or OWS Common."""
+    fault = _exception_report(answer)
+    return None if fault is None else _service_exception(answer)
+
+
+WORDS_OF: Mapping[str, Callable[[Answer], str | None]] = {
+    "wms": _service_exception,
+    "wmts": _exception_report,
+    "wcs": _exception_of_wcs,
+    "wps": _exception_report,
+}
 """By protocol; the others have problem documents."""

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from functools import cache, partial
 from pathlib import Path
 
 import anyio.to_thread
@@ -11,15 +12,21 @@ from affine import Affine
 from starlette.applications import Starlette
 
 from chronotile.app.application import ServerOptions, application
+from chronotile.catalog.items.index import ItemIndex
+from chronotile.catalog.items.opening import open_items
 from chronotile.core.model.crs import crs_of
 from chronotile.core.model.grid import NativeGrid
+from chronotile.core.model.items import IndexSettings
 from chronotile.core.model.job import Job, JobFault
 from chronotile.jobs.processes.execute import execute
 from chronotile.jobs.queue.service import JobService
 from chronotile.pipeline.services import Services
+from chronotile.readers.reader_caches import ReaderCaches
+from chronotile.readers.stac.items import item_of
 from tests.places import make_places
 from tests.protocols import served
 from tests.protocols.asgi import CLIENT, ask
+from tests.protocols.catalogue.stac.documents import scene
 from tests.protocols.fuzzing.judging import Answer, faults_of, faults_of_head
 from tests.protocols.fuzzing.request import Request, parse
 from tests.protocols.fuzzing.valid import COG, JOB
@@ -46,7 +53,8 @@ class Site:
     def resolved(self, request: Request) -> Request:
         """Return the request with `JOB` and `COG` replaced by what they stand for."""
         segments = tuple(self.job if each == JOB else each for each in request.segments)
-        pairs = tuple((name, str(self.cog) if value == COG else value) for name, value in request.pairs)
+        stand_for = {JOB: self.job, COG: str(self.cog)}
+        pairs = tuple((name, stand_for.get(value, value)) for name, value in request.pairs)
         return replace(request, segments=segments, pairs=pairs)
 
     async def send(self, request: Request) -> Answer:
@@ -110,12 +118,23 @@ def made_services() -> Services:
     return served.make_services(*collections, places=[make_places()], broken=["GONE"])
 
 
+@cache
+def made_index(folder: Path) -> ItemIndex:
+    """Return an index with five scenes of `s2`."""
+    index = open_items(None, folder, archive="a")
+    index.configure("s2", IndexSettings())
+    index.put("s2", [item_of(scene(f"a{day}", day=day, cloud=day), "https://scenes.test/") for day in range(1, 6)])
+    return index
+
+
 @asynccontextmanager
 async def running(folder: Path, services: Services) -> AsyncIterator[Site]:
     """Give the running application over some services; a folder is for its jobs and a file.
 
     Proxies on this machine are believed, so that the headers of proxies are read.
     """
+    if services.reader_caches.items is None:
+        services = replace(services, reader_caches=ReaderCaches(items=partial(made_index, folder)))
     (folder / "cog").mkdir()
     scene = Scene(width=64, height=64)
     cog = write_tif(folder / "cog" / "a.tif", scene.numbers(0), scene, overviews=(2,))

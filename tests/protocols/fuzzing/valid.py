@@ -154,6 +154,39 @@ VALID = (
     f"/ogcapi/jobs/{JOB}?f=json",
     f"/ogcapi/jobs/{JOB}/results?f=json",
     f"/ogcapi/jobs/{JOB}/results/string",
+    "/ogcapi/collections/squares/items?bbox=4.5,50.8,4.6,50.9&limit=2&f=json",
+    "/ogcapi/collections/squares/items?value=NDVI&datetime=2020-06-11&reducer=max&crs=http://www.opengis.net/def/crs/EPSG/0/3035"
+    "&filter=id+%3D+%27S1%27&filter-lang=cql2-text",
+    "/ogcapi/collections/squares/items?bbox=5,50,6,51&bbox-crs=http://www.opengis.net/def/crs/EPSG/0/4326&f=fgb",
+    "/ogcapi/collections/squares/items/S1?value=NDVI,HEIGHT&f=html",
+    "/ogcapi/collections/squares/queryables?f=json",
+    "/opensearch?collection=s2",
+    "/opensearch/products?collection=s2&start=2020-06-01&end=2020-06-30&bbox=4,50,5,51&count=2&startIndex=1&cloudCover=[0,50]",
+    "/opensearch/products?q=a&geometry=POINT(4.6+50.85)&httpAccept=application/atom%2Bxml",
+    "/opensearch/collections?count=2",
+    "/wcs?SERVICE=WCS&REQUEST=GetCapabilities&ACCEPTVERSIONS=2.0.1&SECTIONS=Contents",
+    "/wcs?SERVICE=WCS&VERSION=2.0.1&REQUEST=DescribeCoverage&COVERAGEID=NDVI,HEIGHT",
+    "/wcs?SERVICE=WCS&VERSION=2.0.1&REQUEST=GetCoverage&COVERAGEID=NDVI&SUBSET=E(610000,612000)&SUBSET=N(5630000,5632000)"
+    "&SUBSET=time(%222020-06-11%22)&SCALEFACTOR=0.5&INTERPOLATION=http://www.opengis.net/def/interpolation/OGC/1/linear&FORMAT=image/tiff",
+    "/wcs?SERVICE=WCS&VERSION=2.0.1&REQUEST=GetCoverage&COVERAGEID=WORLD&SUBSET=Lat(40,50)&SUBSET=Long(0,10)"
+    "&SUBSET=time(%222020-06-01%22,%222020-06-11%22)&SUBSETTINGCRS=http://www.opengis.net/def/crs/EPSG/0/4326"
+    "&OUTPUTCRS=http://www.opengis.net/def/crs/EPSG/0/3857&SCALESIZE=X(5),Y(9)&RANGESUBSET=WORLD&FORMAT=application/netcdf",
+    "/wcs?SERVICE=WCS&VERSION=1.0.0&REQUEST=GetCapabilities",
+    "/wcs?SERVICE=WCS&VERSION=1.0.0&REQUEST=DescribeCoverage&COVERAGE=NDVI",
+    "/wcs?SERVICE=WCS&VERSION=1.0.0&REQUEST=GetCoverage&COVERAGE=NDVI&CRS=EPSG:32631&BBOX=610000,5630000,612000,5632000"
+    "&WIDTH=20&HEIGHT=20&TIME=2020-06-11&FORMAT=GeoTIFF",
+    "/wcs?SERVICE=WCS&VERSION=1.1.1&REQUEST=DescribeCoverage&IDENTIFIERS=NDVI",
+    "/wcs?SERVICE=WCS&VERSION=1.1.1&REQUEST=GetCoverage&IDENTIFIER=NDVI&FORMAT=image/tiff&TIMESEQUENCE=2020-06-11"
+    "&BOUNDINGBOX=610000,5630000,612000,5632000,urn:ogc:def:crs:EPSG::32631&GRIDOFFSETS=100,-100",
+    "/wps?SERVICE=WPS&REQUEST=GetCapabilities&ACCEPTVERSIONS=1.0.0",
+    "/wps?SERVICE=WPS&REQUEST=GetCapabilities&VERSION=2.0.0",
+    "/wps?SERVICE=WPS&VERSION=2.0.0&REQUEST=DescribeProcess&IDENTIFIER=echo,composite",
+    f"/wps?SERVICE=WPS&VERSION=2.0.0&REQUEST=GetStatus&JOBID={JOB}",
+    f"/wps?SERVICE=WPS&VERSION=2.0.0&REQUEST=GetResult&JOBID={JOB}",
+    "/wps?SERVICE=WPS&VERSION=1.0.0&REQUEST=DescribeProcess&IDENTIFIER=all&LANGUAGE=en",
+    "/wps?SERVICE=WPS&VERSION=1.0.0&REQUEST=Execute&IDENTIFIER=echo&DATAINPUTS=string=a;number=3&RESPONSEDOCUMENT=string"
+    "&STOREEXECUTERESPONSE=false&STATUS=false&LINEAGE=true",
+    "/wps?SERVICE=WPS&VERSION=1.0.0&REQUEST=Execute&IDENTIFIER=echo&DATAINPUTS=string=a&RAWDATAOUTPUT=string",
     "/metrics",
     "/viewer/?layers=NDVI&embed=1",
     "/viewer/main.js",

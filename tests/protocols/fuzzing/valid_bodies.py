@@ -23,7 +23,7 @@ SCENE_FIELD = {
 }
 BOX = {"bbox": [4.5, 50.8, 4.52, 50.82], "crs": "http://www.opengis.net/def/crs/OGC/1.3/CRS84"}
 SHORT = "startDate=2020-06-01&endDate=2020-06-30"
-JSON, FORM = "application/json", "application/x-www-form-urlencoded"
+JSON, FORM, XML = "application/json", "application/x-www-form-urlencoded", "text/xml"
 
 DOCUMENTS: Mapping[str, Any] = {
     "/timeseries/NDVI/area?datetime=2020-06&reducers=mean,std&format=json": POLYGON,
@@ -97,7 +97,26 @@ PARAMETERS: Mapping[str, Mapping[str, str]] = {
 }
 """Forms by URL."""
 
+_WCS_2 = 'xmlns="http://www.opengis.net/wcs/2.0" service="WCS" version="2.0.1"'
+_WPS = 'service="WPS" version="{0}" xmlns="http://www.opengis.net/wps/{0}" xmlns:o="http://www.opengis.net/ows/{1}"'
+_WPS_1, _WPS_2 = _WPS.format("1.0.0", "1.1"), _WPS.format("2.0.0", "2.0").replace("wps/2.0.0", "wps/2.0")
+MARKED_UP: Mapping[str, str] = {
+    "/wcs": f"<GetCoverage {_WCS_2}><CoverageId>NDVI</CoverageId>"
+    "<DimensionTrim><Dimension>E</Dimension><TrimLow>610000</TrimLow><TrimHigh>612000</TrimHigh></DimensionTrim>"
+    '<DimensionSlice><Dimension>time</Dimension><SlicePoint>"2020-06-11"</SlicePoint></DimensionSlice>'
+    "<format>image/tiff</format></GetCoverage>",
+    "/wcs?": f"<DescribeCoverage {_WCS_2}><CoverageId>NDVI</CoverageId></DescribeCoverage>",
+    "/wps": f'<Execute {_WPS_2} mode="sync" response="document"><o:Identifier>echo</o:Identifier>'
+    '<Input id="string"><Data><LiteralValue>a</LiteralValue></Data></Input><Input id="number"><Data>3</Data></Input>'
+    '<Output id="string" transmission="value"/></Execute>',
+    "/wps?": f"<Execute {_WPS_1}><o:Identifier>echo</o:Identifier><DataInputs><Input><o:Identifier>string"
+    "</o:Identifier><Data><LiteralData>a</LiteralData></Data></Input></DataInputs><ResponseForm><ResponseDocument>"
+    "<Output><o:Identifier>string</o:Identifier></Output></ResponseDocument></ResponseForm></Execute>",
+}
+"""XML by URL."""
+
 BODIES: Mapping[str, tuple[str, bytes]] = {
+    **{url: (XML, text.encode()) for url, text in MARKED_UP.items()},
     **{url: (JSON, orjson.dumps(document)) for url, document in DOCUMENTS.items()},
     **{url: (JSON, orjson.dumps(document)) for url, document in EXECUTIONS.items()},
     **{url: (FORM, urlencode(pairs).encode()) for url, pairs in PARAMETERS.items()},
