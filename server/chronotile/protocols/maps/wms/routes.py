@@ -20,12 +20,8 @@ from chronotile.http.endpoint import endpoint, pairs_of
 from chronotile.http.respond import SHORT, known_etags, respond, respond_with_content, respond_with_document
 from chronotile.http.run import DOCUMENTS, PICTURES, SERIES, run, services_of
 from chronotile.pipeline.identify import InfoFormat, deliver_identified
+from chronotile.protocols.common.capabilities import layer_entries as entries
 from chronotile.protocols.common.capabilities.feature_info import INFO_FORMATS, info_format, pixel_place, pixel_point
-from chronotile.protocols.common.capabilities.layer_entries import (
-    capabilities_context,
-    check_update_sequence,
-    update_sequence,
-)
 from chronotile.protocols.common.map_responses import draw_maps
 from chronotile.protocols.common.openapi import enum_of
 from chronotile.protocols.common.query.kvp import Kvp, last_of_each
@@ -72,8 +68,8 @@ async def get_capabilities(request: Request, query: Kvp, *, path: str) -> Respon
     """Return the capabilities in the version that suits the client; FORMAT has no say (WMS 1.3.0 §7.2.3.1)."""
     version = params.negotiated_version(query)
     services = services_of(request)
-    check_update_sequence(query, update_sequence(services))
-    context = capabilities_context(request, query)
+    entries.check_update_sequence(query, entries.update_sequence(services))
+    context = entries.capabilities_context(request, query)
     key = ("WMS", version, path, context.base, context.language, context.layers, context.time_text)
     make = partial(capabilities, context, version, path=path)
     return await respond_with_document(request, services, make, key=key, media_type=MEDIA_TYPES[version])
