@@ -55,15 +55,15 @@ def coverage_request(query: Kvp, services: Services) -> CoverageRequest:
 
 def _cells(query: Kvp, coverage: WcsCoverage, services: Services) -> Grid:
     """The cells of the grid that is requested whose centres lie in the box; of the native one where none is."""
-    named = partial(named_crs, owner=coverage.layer, catalogue=services.catalogue)
+    layer, catalogue = coverage.layer, services.catalogue
     corners, _comma, last = query.required(BOX).rpartition(",")
     is_named = corners.count(",") == 3
-    crs = named(last.strip() if is_named else "CRS84", locator=BOX)
+    crs = named_crs(last.strip() if is_named else "CRS84", layer, catalogue, locator=BOX)
     edges = BBox(*numbers(corners if is_named else f"{corners},{last}", 4, locator=BOX))
     if edges.xmin > edges.xmax or edges.ymin > edges.ymax:
         raise errors.InvalidParameter(f"{BOX} has an upper corner below its lower corner", locator=BOX)
     name = query.optional("GRIDBASECRS")
-    base = coverage.crs if name is None else named(name, locator="GRIDBASECRS")
+    base = coverage.crs if name is None else named_crs(name, layer, catalogue, locator="GRIDBASECRS")
     box = box_in(as_xy(edges, crs), crs, base)
     if OFFSETS in query:
         origin = numbers(query.optional("GRIDORIGIN") or "0,0", 2, locator="GRIDORIGIN")
