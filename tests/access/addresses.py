@@ -48,6 +48,8 @@ OF_ALL = (
     *("/wms?SERVICE=WMS&REQUEST=GetCapabilities", "/wmts?SERVICE=WMTS&REQUEST=GetCapabilities", "/wmts/1.0.0/"),
     *(f"/wcs?SERVICE=WCS&VERSION={version}&REQUEST=GetCapabilities" for version in ("2.0.1", "1.1.1", "1.0.0")),
     *(f"/wcs?SERVICE=WCS&VERSION={version}&REQUEST=DescribeCoverage" for version in ("1.1.1", "1.0.0")),
+    *(f"/wps?SERVICE=WPS&VERSION={version}&REQUEST=GetCapabilities" for version in ("2.0.0", "1.0.0")),
+    *(f"/wps?SERVICE=WPS&VERSION={version}&REQUEST=DescribeProcess&IDENTIFIER=ALL" for version in ("2.0.0", "1.0.0")),
     *("/timeseries/v1.0/ts", "/timeseries/v1.1/ts", "/timeseries/v1.1/ts/", "/metrics", "/cog/info?url=a", "/nothing"),
     *("/usage", "/usage?f=csv", "/signin", "/signin/callback?code=a&state=b", "/signin/session"),
 )
@@ -117,6 +119,17 @@ OF_ONE = (
     "/wcs?SERVICE=WCS&VERSION=1.1.1&REQUEST=GetCoverage&IDENTIFIER={L}&FORMAT=image/tiff&BOUNDINGBOX=3,50,7,51",
     "/wcs?SERVICE=WCS&VERSION=1.0.0&REQUEST=DescribeCoverage&COVERAGE={L}",
     f"/wcs?SERVICE=WCS&VERSION=1.0.0&REQUEST=GetCoverage&COVERAGE={{L}}&{BOX}&FORMAT=GeoTIFF",
+    *(f"/wps?SERVICE=WPS&VERSION=2.0.0&REQUEST={name}&JOBID={{P}}" for name in ("GetStatus", "GetResult", "Dismiss")),
+    "/wps?SERVICE=WPS&VERSION=1.0.0&REQUEST=Execute&IDENTIFIER=time-series&DATAINPUTS=layers={L};points=[6.0,50.5]",
+    "/wps?SERVICE=WPS&VERSION=1.0.0&REQUEST=Execute&IDENTIFIER=zonal-statistics&DATAINPUTS=layer=NDVI;places={S}",
+    *(f"/ogcapi/collections/{{S}}{path}" for path in ("", "/items", "/items?f=html", "/items?limit=1", "/queryables")),
+    *(
+        "/ogcapi/collections/{S}/items/S1",
+        "/ogcapi/collections/{S}/items?f=fgb",
+        "/ogcapi/collections/{S}/items?f=gpkg",
+    ),
+    "/ogcapi/collections/{S}/items?value=NDVI&datetime=2020-06-01",
+    "/ogcapi/collections/squares/items?value={L}&datetime=2020-06-01",
 )
 POINT = {"type": "Point", "coordinates": [6.0, 50.5]}
 POLYGON = {"type": "Polygon", "coordinates": [[[6.0, 50.5], [6.01, 50.5], [6.01, 50.51], [6.0, 50.5]]]}
@@ -142,6 +155,7 @@ WITH_BODY = {
     "POST /ogcapi/processes/time-series/estimate": {"inputs": {"layers": ["{L}"], "points": [[6.0, 50.5]]}},
     "POST /signin/renew": None,
     "POST /wcs": None,
+    "POST /wps": None,
     "POST /signout": None,
     "POST /odata/v1/Products/OData.CSC.FilterList": {"FilterProducts": [{"Name": "{I}"}]},
     "POST /timeseries/points": {"layers": ["NDVI", "{L}"], "points": [[6.0, 50.5]]},
