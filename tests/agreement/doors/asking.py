@@ -1,5 +1,6 @@
 """What a client requests of a server, by door: each compares its answer with the made values."""
 
+import csv
 import email
 import io
 import json
@@ -13,7 +14,7 @@ import rasterio
 import xarray
 from PIL import Image
 
-from tests.agreement.doors.kinds import SCENE, area_of, place_of, values_of
+from tests.agreement.doors.kinds import COLUMNS, PLACES, ROWS, SCENE, area_of, place_of, values_of
 from tests.agreement.doors.site import Site
 from tests.ctc1 import decode_cube
 from tests.protocols.maps.animations.films import frames_of
@@ -22,8 +23,6 @@ from tests.zipped import open_zipped
 
 CELL = (11, 20)
 """Row and column of a cell that both scenes of a date have."""
-ROWS, COLUMNS = (4, 12), (14, 30)
-"""Cells of the area."""
 DAY, DATE = SCENE.days[2], 2
 UTM = "http://www.opengis.net/def/crs/EPSG/0/32631"
 WMS_BOX = "500000,5649700,500400,5650000"
@@ -231,6 +230,25 @@ def _one_date(body: bytes, kind: str) -> None:
         close(at_cells(file), values_of(kind)[DATE : DATE + 1])
 
 
+def features(site: Site, kind: str) -> None:
+    answer = taken(site.client.get(f"/ogcapi/collections/{PLACES}/items?value={kind}&datetime={DAY}"))
+    (feature,) = answer.json()["features"]
+    close(feature["properties"][kind], means(kind)[DATE])
+
+
+def wps(site: Site, kind: str) -> None:
+    inputs = f"layer%3D{kind};places%3D{PLACES};reducers%3Dmean"
+    query = f"REQUEST=Execute&IDENTIFIER=zonal-statistics&DATAINPUTS={inputs}&RAWDATAOUTPUT=statistics"
+    text = taken(site.client.get(f"/wps?SERVICE=WPS&VERSION=1.0.0&{query}")).text
+    rows = csv.DictReader(line for line in text.splitlines() if not line.startswith("#"))
+    close([row["mean"] for row in rows], means(kind))
+
+
+def opensearch(site: Site, kind: str) -> None:
+    document = taken(site.client.get(f"/opensearch/products?collection=c-{kind}&count=100")).json()
+    assert {feature["properties"]["date"][:10] for feature in document["features"]} == set(SCENE.days)
+
+
 def stac(site: Site, kind: str) -> None:
     document = taken(site.client.get(f"/stac/collections/c-{kind}/items?limit=100")).json()
     days = {feature["properties"]["datetime"][:10] for feature in document["features"]}
@@ -263,6 +281,9 @@ ASKED: dict[str, Callable[[Site, str], None]] = {
     "WCS 2.0.1": wcs_2,
     "WCS 1.1.1": wcs_1_1,
     "WCS 1.0.0": wcs_1_0,
+    "WPS": wps,
+    "features": features,
+    "opensearch": opensearch,
     "stac": stac,
     "odata": odata,
     "products": products,

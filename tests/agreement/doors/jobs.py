@@ -12,8 +12,8 @@ import numpy as np
 import rasterio
 from scipy import stats
 
-from tests.agreement.doors.asking import CELL, COLUMNS, ROWS, UTM, at_cells, close, means, of_cells, taken
-from tests.agreement.doors.kinds import SCENE, area_of, place_of, values_of
+from tests.agreement.doors.asking import CELL, UTM, at_cells, close, means, of_cells, taken
+from tests.agreement.doors.kinds import COLUMNS, ROWS, SCENE, area_of, place_of, values_of
 from tests.agreement.doors.site import Site
 from tests.protocols.maps.animations.films import frames_of
 from tests.zipped import open_zipped

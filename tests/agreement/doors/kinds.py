@@ -26,6 +26,9 @@ PARTS = {"w": (0, 24), "e": (16, 40)}
 """Columns of the scenes of one date, which overlap."""
 FILES = "files"
 """Folder of the files of scenes."""
+PLACES = "fields"
+"""A set with one place, of these cells:"""
+ROWS, COLUMNS = (4, 12), (14, 30)
 KEPT, HIDDEN = 4, 9
 """Classes of the mask."""
 
@@ -91,7 +94,9 @@ def area_of(rows: tuple[int, int], columns: tuple[int, int]) -> dict[str, object
 
 
 def write_files(folder: Path) -> None:
-    """Write what needs no server: files of all kinds, and of the scenes that catalogues name."""
+    """Write what needs no server: a place, files of all kinds, and of the scenes that catalogues name."""
+    place = {"type": "Feature", "id": "field", "properties": {}, "geometry": area_of(ROWS, COLUMNS)}
+    (folder / f"{PLACES}.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": [place]}))
     write_cogs(folder, SCENE)
     write_tif(folder / "stack.tif", SCENE.cube(), SCENE, overviews=(2,))
     write_netcdf(folder, SCENE)
@@ -180,7 +185,8 @@ def configuration(folder: Path, places: Places) -> str:
         "scenes-formula": static,
         "scenes-mask": static,
     }
-    return "service: {id: doors, title: Doors}\ncollections:\n" + "".join(
+    places = f"places:\n  {PLACES}: {{href: '{folder}/{PLACES}.geojson'}}\n"
+    return f"service: {{id: doors, title: Doors}}\n{places}collections:\n" + "".join(
         f"  c-{kind}:\n    license: CC0-1.0\n    attribution: Made\n    source: {{{source}}}\n{_more(kind)}"
         for kind, source in sources.items()
     )

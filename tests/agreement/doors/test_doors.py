@@ -47,6 +47,8 @@ OF_PATHS = {
     "products": {"products"},
     "edr": {"ogcapi"},
     "WCS 2.0.1": {"wcs"},
+    "WPS": {"wps"},
+    "opensearch": {"opensearch"},
     "cog": {"cog"},
 }
 """By door: first parts of the paths of the server that lead to pixels or items."""
