@@ -25,8 +25,8 @@ SIGNATURES = {
     "application/vnd.chronotile.cube": b"CTC1",
 }
 PROBLEM = "application/problem+json"
-OF_ALL = {404, 405, 413, 414, 431}
-"""Statuses of what is refused before a protocol sees it."""
+OF_ALL = {404, 405, 413, 414, 416, 431}
+"""Statuses of what is refused before a protocol sees it, or after it has answered."""
 OF_THIS_MACHINE = tuple({str(path).encode() for path in (Path(chronotile.__file__).parents[1], Path(sys.prefix))})
 """Folders that no answer names."""
 NOT_OFFERED = re.compile(rb"(OperationNotSupported|OptionNotSupported|Crs-NotSupported)")
@@ -118,12 +118,16 @@ def _of_headers(request: Request, answer: Answer) -> Iterator[str]:
 
 
 def _is_of_jobs(request: Request) -> bool:
-    """Whether a request may create, list or read jobs: an execution does if a result is to be kept by reference."""
+    """Whether a request may create, list or read jobs: an execution does if a result is to be kept by reference.
+
+    Pages of other origins are refused where a process always makes one.
+    """
     if request.segments[:2] == ("ogcapi", "jobs") or any(name == "prefer" for name, _ in request.headers):
         return True
     if request.segments[:1] == ("wps",):
         return True
-    return request.segments[:2] == ("ogcapi", "processes") and b'"reference"' in request.body
+    is_sent_by_page = any(name == "origin" for name, _ in request.headers)
+    return request.segments[:2] == ("ogcapi", "processes") and (is_sent_by_page or b'"reference"' in request.body)
 
 
 def _leaks(request: Request, answer: Answer, secrets: Sequence[str]) -> Iterator[str]:
