@@ -170,7 +170,7 @@ class Walker:
 
     def _route(self, method: str, path: str) -> tuple[str, dict[str, str]]:
         """The route of a path, and its variables."""
-        scope = {"type": "http", "path": unquote(path), "method": method}
+        scope = {"type": "http", "app": self._client.app, "path": unquote(path), "method": method}
         for each in self._routes:
             match, found = each.matches(scope)
             if match is Match.FULL:

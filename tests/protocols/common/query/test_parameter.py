@@ -93,6 +93,8 @@ def test_bounds_words_and_defaults_are_in_the_schema():
     assert share == {
         "name": "share",
         "in": "query",
+        "style": "form",
+        "explode": False,
         "required": True,
         "description": "Of cells",
         "schema": {"type": "number", "exclusiveMinimum": 0, "maximum": 1},

@@ -35,7 +35,6 @@ def needs_sections(held: str | None, current: str | None) -> bool:
         return True
     order = sequence_order(held, current)
     if order > 0:
-        raise InvalidUpdateSequence(
-            f"updateSequence {held[:MAX_SHOWN]!r} is later than the current {current}", locator="updateSequence"
-        )
+        # Without a locator (OWS Common 1.1 Table 27, 2.0 Table 28).
+        raise InvalidUpdateSequence(f"updateSequence {held[:MAX_SHOWN]!r} is later than the current {current}")
     return order < 0
