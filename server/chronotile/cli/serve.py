@@ -130,6 +130,7 @@ def _lines(archive: "Archive", settings: "Settings", port: int) -> list[str]:
         f"viewer        {address}/viewer/",
         f"WMS           {address}{service.wms_paths[0]}",
         f"WMTS          {address}{service.wmts_paths[0]}",
+        f"WCS           {address}/wcs",
         f"OGC API       {address}/ogcapi",
         f"STAC          {address}/stac",
         f"jobs          run with: {_allowing(settings)}chronotile worker {place}",

@@ -89,8 +89,8 @@ def test_document_has_title_links_and_collections(client):
         "layers": ["HEIGHT", "GONE"],
     }
     assert [link["rel"] for link in document["links"]] == [
-        *("self", "wms", "wmts", "ogcapi", "jobs", "service-doc", "service-desc", "layers", "clients", "tiles"),
-        *("tilejson", "animation", "cubes", "zarr", "series", "timeseries"),
+        *("self", "wms", "wmts", "wcs", "wps", "ogcapi", "jobs", "service-doc", "service-desc", "layers", "clients"),
+        *("tiles", "tilejson", "animation", "cubes", "zarr", "series", "timeseries"),
     ]
 
 

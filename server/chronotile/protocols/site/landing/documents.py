@@ -140,20 +140,25 @@ def _places(services: Services, base: str, wheel: str | None) -> Iterable[Place]
 
 
 def _standards(services: Services, base: str) -> Iterable[Place]:
-    """WMS, WMTS, OGC API, catalogues where dates and scenes are found and downloaded, and jobs."""
+    """WMS, WMTS, WCS, WPS, OGC API, catalogues where dates and scenes are found and downloaded, and jobs."""
     service = services.catalogue.service
     services_xml = (("WMS", service.wms_paths, "text/xml"), ("WMTS", service.wmts_paths, "application/xml"))
     for kind, paths, media_type in services_xml:
         query = urlencode({"SERVICE": kind, "REQUEST": "GetCapabilities"})
         for path in paths[:1]:
             yield Place(kind.lower(), kind, "QGIS, ArcGIS, OpenLayers, GDAL", f"{base}{path}?{query}", media_type)
-    purpose = "coverages, environmental data, maps, tiles, styles and processes; GDAL, OWSLib, OpenLayers"
+    for kind, purpose in (("WCS", "files of numbers: QGIS, GDAL, OWSLib"), ("WPS", "processes: OWSLib, birdy")):
+        query = urlencode({"SERVICE": kind, "REQUEST": "GetCapabilities"})
+        yield Place(kind.lower(), kind, purpose, f"{base}/{kind.lower()}?{query}", "application/xml")
+    purpose = "coverages, environmental data, features, maps, tiles, styles and processes; GDAL, OWSLib, OpenLayers"
     yield Place("ogcapi", "OGC API", purpose, f"{base}/ogcapi")
     if services.reader_caches.has_items:
         purpose = "searches of dates and scenes: pystac-client, odc-stac, STAC Browser, QGIS"
         yield Place("stac", "STAC", purpose, f"{base}/stac")
         purpose = "the same for clients of the Copernicus Data Space: CDSETool, EODAG"
         yield Place("odata", "OData", purpose, f"{base}/odata/v1")
+        purpose = "the same for terracatalogueclient"
+        yield Place("opensearch", "OpenSearch", purpose, f"{base}/opensearch", "application/opensearchdescription+xml")
         yield Place("products", "Products", "downloads of files, whole or in parts: curl, GDAL", f"{base}/products")
     yield Place("jobs", "Jobs", "background work: inputs, progress, results", f"{base}/ogcapi/jobs")
 
