@@ -402,6 +402,8 @@ def has_range(scope: Scope) -> bool:
 
 ACCEPT_ENCODING = b"accept-encoding"
 BINARY = (
+    "application/flatgeobuf",
+    "application/geopackage+sqlite3",
     "application/netcdf",
     "application/octet-stream",
     "application/vnd.apache.parquet",

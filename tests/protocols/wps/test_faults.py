@@ -11,7 +11,6 @@ WRONG = [
     ("request=GetCapabilities", "MissingParameterValue", "service"),
     ("service=WMS&request=GetCapabilities", "InvalidParameterValue", "service"),
     ("service=WPS", "MissingParameterValue", "request"),
-    ("service=WPS&request=Describe", "InvalidParameterValue", "request"),
     ("service=WPS&version=3.0.0&request=GetCapabilities", "VersionNegotiationFailed", "version"),
     ("service=WPS&request=DescribeProcess&identifier=echo", "MissingParameterValue", "version"),
     ("service=WPS&version=2.0.0&request=DescribeProcess", "MissingParameterValue", "identifier"),
@@ -88,6 +87,8 @@ def test_mistakes_have_codes_of_1_0(ask, request_, code, locator):
 @pytest.mark.parametrize(
     "request_",
     [
+        "service=WPS&request=Describe",
+        element("2.0.0", "Describe", version="2.0.0"),
         "service=WPS&version=2.0.0&request=Execute&identifier=echo",
         "service=WPS&version=1.0.0&request=GetResult&jobid=no",
         "service=WPS&version=1.0.0&request=Dismiss&jobid=no",

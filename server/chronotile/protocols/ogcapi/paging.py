@@ -4,8 +4,7 @@ from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
 from chronotile.protocols.common.links import link
-from chronotile.protocols.common.openapi import INDEX
-from chronotile.protocols.common.query.parameter import Parameter, whole
+from chronotile.protocols.common.query.parameter import Parameter, clamped
 from chronotile.protocols.ogcapi.block import Json
 
 MAX_OFFSET = 10**9
@@ -13,9 +12,8 @@ MAX_OFFSET = 10**9
 
 
 def offset_parameter(description: str) -> Parameter[int]:
-    """Return the parameter `offset`; more than `MAX_OFFSET` is accepted."""
-    schema = {**INDEX, "maximum": MAX_OFFSET, "default": 0}
-    return replace(whole("offset", description, least=0, default=0), schema=schema)
+    """Return the parameter `offset`; more than `MAX_OFFSET` is as much."""
+    return replace(clamped("offset", "", most=MAX_OFFSET, default=0, least=0), description=description)
 
 
 def own_links(url: str, title: str, page_title: str, query: str = "") -> list[Json]:

@@ -11,6 +11,7 @@ from chronotile.core.errors import MissingParameter, OperationNotSupported, Vers
 from chronotile.core.model.job import Json
 from chronotile.core.xml_text import local_name, parse_xml
 from chronotile.protocols.common.query.kvp import Kvp, choice
+from chronotile.protocols.common.query.parameter import keyword
 from chronotile.protocols.wps.data import PLAIN, Given
 
 VERSIONS = ("2.0.0", "1.0.0")
@@ -18,6 +19,7 @@ VERSIONS = ("2.0.0", "1.0.0")
 OF_NAMESPACES = {"http://www.opengis.net/wps/2.0": "2.0.0", "http://www.opengis.net/wps/1.0.0": "1.0.0"}
 OF_PROCESSES = ("DescribeProcess", "Execute")
 OPERATIONS = ("GetCapabilities", *OF_PROCESSES, "GetStatus", "GetResult", "Dismiss")
+REQUEST = keyword("request", "The operation", {each: each for each in OPERATIONS}, error=OperationNotSupported)
 OPTIONS = ("storeexecuteresponse", "status", "lineage")
 MAX_XML_BYTES = 8 << 20
 """Of a request: what is larger comes by reference, or to OGC API - Processes."""
@@ -57,7 +59,7 @@ def request_in_query(query: Kvp) -> WpsRequest:
         ChronotileError: A parameter is missing or not accepted.
     """
     choice(query.required("service", accepted="WPS"), ["WPS"], locator="service")
-    operation = choice(query.required("request", accepted=", ".join(OPERATIONS)), OPERATIONS, locator="request")
+    operation = REQUEST.of(query)
     if operation == "GetCapabilities":
         accepted = query.optional("acceptversions") or query.optional("version") or VERSIONS[0]
         return WpsRequest(_negotiated(accepted.split(",")), operation)
@@ -78,7 +80,7 @@ def request_in_xml(body: bytes) -> WpsRequest:
         ChronotileError: It is not one, or a member of it is not accepted.
     """
     root = parse_xml(body, what="the request", max_bytes=MAX_XML_BYTES)
-    operation = choice(local_name(root), OPERATIONS, locator="request")
+    operation = REQUEST.parse(local_name(root))
     space = etree.QName(root).namespace or ""
     version = _negotiated([root.get("version", OF_NAMESPACES.get(space, ""))])
     choice(space, [name for name, spoken in OF_NAMESPACES.items() if spoken == version], locator="version")

@@ -64,6 +64,14 @@ def test_boxes_are_four_to_six_numbers(document, path):
     assert schema == {"type": "array", "minItems": 4, "maxItems": 6, "items": {"type": "number"}}
 
 
+@checklist("edr", "parameter definitions")
+@pytest.mark.parametrize("path", ["items", "locations"])
+def test_limits_have_the_most_that_counts(document, path):
+    schema = parameters(document, path)["limit"]["schema"]
+
+    assert schema == {"type": "integer", "minimum": 1, "maximum": 10_000, "default": 100}
+
+
 def filled(document, path):
     """The address of the examples of an operation."""
     operation = document["paths"][f"{COLLECTION}/{path}"]["get"]

@@ -18,7 +18,7 @@ from chronotile.protocols.common.links import ATOM
 from chronotile.protocols.common.openapi import Json
 from chronotile.protocols.common.query.box import BBOX
 from chronotile.protocols.common.query.kvp import Kvp, number
-from chronotile.protocols.common.query.parameter import Parameter, choice, custom, names_of, text, whole
+from chronotile.protocols.common.query.parameter import Parameter, choice, clamped, custom, names_of, text, whole
 from chronotile.protocols.common.query.terms import terms_filter
 
 GEOJSON = "application/geo+json"
@@ -117,7 +117,7 @@ GEOMETRY = custom(
 )
 START = custom("start", "Date or time, before which no product ends", partial(_moment, "start"))
 END = custom("end", "Date or time, after which no product starts", partial(_moment, "end"))
-COUNT = whole("count", f"Products of a page; more than {MOST_COUNT} are {MOST_COUNT}", least=0, default=DEFAULT_COUNT)
+COUNT = clamped("count", "Products of a page", most=MOST_COUNT, default=DEFAULT_COUNT, least=0)
 START_INDEX = whole(
     "startIndex", f"Number of the first product, to {MOST_START}; then follow `next`", least=1, default=1
 )
@@ -152,7 +152,7 @@ def search_query(query: Kvp, known: Sequence[Parameter[Any]]) -> SearchQuery:
         LimitExceeded: It requests too much.
     """
     query.check_names(names_of(known))
-    count, start, cursor = min(COUNT.of(query), MOST_COUNT), START_INDEX.of(query), CURSOR.given(query)
+    count, start, cursor = COUNT.of(query), START_INDEX.of(query), CURSOR.given(query)
     if cursor is None and start > MOST_START:
         next_ = "follow the link next, which goes on without such a limit"
         raise LimitExceeded("startIndex", allowed=MOST_START, needed=start, alternative=next_, locator="startIndex")

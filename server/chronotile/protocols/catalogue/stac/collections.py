@@ -43,7 +43,7 @@ from chronotile.protocols.common.localised_text import text_in
 from chronotile.protocols.common.openapi import Json, without_empty
 from chronotile.protocols.common.query.box import BBOX
 from chronotile.protocols.common.query.kvp import Kvp
-from chronotile.protocols.common.query.parameter import Parameter, names_of, text, whole
+from chronotile.protocols.common.query.parameter import Parameter, clamped, names_of, text
 
 OPENAPI_TYPE = "application/vnd.oai.openapi+json;version=3.1"
 CATALOG_ID = "chronotile"
@@ -293,12 +293,7 @@ MOST_TERMS = 20
 
 
 Q = text("q", "Words, of which with commas between them any has to be in title, description, keywords or id")
-LIMIT = whole(
-    "limit",
-    f"Collections of a page; more than {MOST_COLLECTIONS} are {MOST_COLLECTIONS}",
-    least=1,
-    default=DEFAULT_COLLECTIONS,
-)
+LIMIT = clamped("limit", "Collections of a page", most=MOST_COLLECTIONS, default=DEFAULT_COLLECTIONS)
 OF_COLLECTIONS: tuple[Parameter[object], ...] = (BBOX, DATETIME, Q, LIMIT, CURSOR)
 
 
@@ -344,7 +339,7 @@ def collection_search_of(query: Kvp) -> CollectionSearch:
         box=BBOX.given(query),
         span=DATETIME.given(query),
         terms=terms,
-        limit=min(LIMIT.of(query), MOST_COLLECTIONS),
+        limit=LIMIT.of(query),
         cursor=CURSOR.given(query),
     )
 

@@ -2,7 +2,7 @@
 
 import operator
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from types import MappingProxyType
 from typing import Generic, TypeVar
@@ -112,6 +112,12 @@ def whole(
         return value
 
     return custom(name, description, parse, schema=schema, default=default)
+
+
+def clamped(name: str, description: str, *, most: int, default: int, least: int = 1) -> Parameter[int]:
+    """Return a parameter that is a whole number, of which what is more than `most` is as much."""
+    plain = whole(name, f"{description}; more than {most} is as many", least=least, default=default)
+    return replace(plain, parse=lambda given: min(plain.parse(given), most), schema={**plain.schema, "maximum": most})
 
 
 def number(  # noqa: PLR0913 -- four bounds, as JSON Schema has them

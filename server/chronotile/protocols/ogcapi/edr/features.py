@@ -35,7 +35,7 @@ from chronotile.protocols.ogcapi.block import Json
 from chronotile.protocols.ogcapi.crs import box_in_degrees
 from chronotile.protocols.ogcapi.edr import queries
 from chronotile.protocols.ogcapi.edr.params import check_query, crs_of_query, requested_layers
-from chronotile.protocols.ogcapi.paging import MAX_OFFSET, Paging
+from chronotile.protocols.ogcapi.paging import Paging
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,8 +67,8 @@ def features_query(offered: Offered, query: Kvp, catalogue: Catalogue) -> Featur
         box=None if box is None else box.unwound(),
         time=queries.DATETIME.of(query),
         paging=Paging(
-            limit=min(queries.LIMIT.of(query), queries.MAX_LIMIT),
-            offset=min(queries.OFFSET.of(query), MAX_OFFSET),
+            limit=queries.LIMIT.of(query),
+            offset=queries.OFFSET.of(query),
             written=query.written(names_of((queries.BBOX_OF_LISTS, *queries.SHARED))),
         ),
     )

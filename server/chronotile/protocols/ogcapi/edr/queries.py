@@ -15,7 +15,7 @@ from chronotile.pipeline.series.places import meets_grid
 from chronotile.protocols.common.openapi import BOX, INDEX, Json, enum_of
 from chronotile.protocols.common.query import csv_options
 from chronotile.protocols.common.query.kvp import Kvp
-from chronotile.protocols.common.query.parameter import F, Parameter, datetime, number, text, whole
+from chronotile.protocols.common.query.parameter import F, Parameter, clamped, datetime, number, text, whole
 from chronotile.protocols.ogcapi.negotiate_format import negotiate_format
 from chronotile.protocols.ogcapi.paging import offset_parameter
 
@@ -89,8 +89,7 @@ def media_type_of(name: str, accept: str) -> str:
     return accepted[0] if accepted and MEDIA_TYPES[name] not in accepted else MEDIA_TYPES[name]
 
 
-DEFAULT_LIMIT = 100
-MAX_LIMIT = 10_000
+DEFAULT_LIMIT, MAX_LIMIT = 100, 10_000
 """What is more is as much (requirement /req/edr/rc-limit-response C)."""
 _SIZE: Json = {**INDEX, "maximum": 1 << 20, "default": 0}
 
@@ -117,9 +116,7 @@ ROWS = replace(
 WITHIN = number("within", "How far from the point, along the ground")
 WITHIN_UNITS = text("within-units", "Of `within`", schema=enum_of(tuple(LENGTHS_M)))
 BBOX_OF_LISTS = text("bbox", "West, south, east, north in CRS84: features that reach into it", schema=BOX)
-LIMIT = whole(
-    "limit", f"The most features of one answer; {MAX_LIMIT} stands for all that is more", least=1, default=DEFAULT_LIMIT
-)
+LIMIT = clamped("limit", "The most features of one answer", most=MAX_LIMIT, default=DEFAULT_LIMIT)
 OFFSET = offset_parameter("How many features come before the first; links of `next` have it")
 OF_LISTS: tuple[Parameter[object], ...] = (BBOX_OF_LISTS, LIMIT, OFFSET, *SHARED)
 

@@ -1,7 +1,7 @@
 """Queries of features (OGC 17-069r4 §7.15 and §7.16, OGC 18-058r1 §6, OGC 19-079r2 §7)."""
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -17,7 +17,7 @@ from chronotile.pipeline.features.select import PlaceSelection, queryables_of
 from chronotile.pipeline.place_shapes import places_revision
 from chronotile.protocols.common.query.crs import check_degrees, named_crs
 from chronotile.protocols.common.query.kvp import Kvp
-from chronotile.protocols.common.query.parameter import Parameter, datetime, documents, names_of, text, whole
+from chronotile.protocols.common.query.parameter import Parameter, clamped, datetime, documents, names_of, text
 from chronotile.protocols.common.query.place import REDUCER
 from chronotile.protocols.ogcapi.block import OF_DOCUMENTS, VALUE
 from chronotile.protocols.ogcapi.crs import BBOX, BBOX_CRS, requested_bbox
@@ -26,10 +26,7 @@ from chronotile.protocols.ogcapi.filters import FILTER, FILTER_LANG, filter_of
 DEFAULT_LIMIT, MAX_LIMIT = 1000, 10_000
 _CURSOR = re.compile(r"([0-9a-f]{12})-(\d{1,9})", re.ASCII)
 
-_LIMIT = whole(
-    "limit", f"The most features of one page; more than {MAX_LIMIT} is as many", least=1, default=DEFAULT_LIMIT
-)
-LIMIT = replace(_LIMIT, schema={**_LIMIT.schema, "maximum": MAX_LIMIT})
+LIMIT = clamped("limit", "The most features of one page", most=MAX_LIMIT, default=DEFAULT_LIMIT)
 """More is accepted (/req/core/fc-limit-response-1 D)."""
 LIMIT_DESCRIBED = documents([LIMIT])[0]
 """QGIS looks for the size of a page among the parameters of the components."""
@@ -104,11 +101,10 @@ def features_query(query: Kvp, places: PlaceSet, catalogue: Catalogue) -> Featur
     query.refuse(("offset", "startindex"), instead=f"{CURSOR.name}, as in links of next")
     known = parameters_of(places)
     query.check_names(names_of((*known, *OF_DOCUMENTS)))
-    limit = LIMIT.given(query)
     return FeaturesQuery(
         content=content_query(query, places, catalogue),
         selection=_selection(query, places, catalogue),
-        limit=None if limit is None else min(limit, MAX_LIMIT),
+        limit=LIMIT.given(query),
         start=_start(CURSOR.given(query), places),
         written=query.written(each for each in names_of(known) if each != CURSOR.name),
     )

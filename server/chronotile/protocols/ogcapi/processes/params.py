@@ -1,16 +1,16 @@
 """Queries of the lists of processes and jobs (OGC 18-062r2 §7.9, §11)."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from chronotile.core.errors import InvalidParameter
 from chronotile.core.model.job import STATUSES, Status
 from chronotile.core.model.time.instants import Instant
-from chronotile.protocols.common.openapi import COUNT, TEXT, enum_of, list_of
+from chronotile.protocols.common.openapi import TEXT, enum_of, list_of
 from chronotile.protocols.common.query.kvp import Kvp, choice
-from chronotile.protocols.common.query.parameter import Parameter, custom, datetime, names_of, number, whole
+from chronotile.protocols.common.query.parameter import Parameter, clamped, custom, datetime, names_of, number, whole
 from chronotile.protocols.ogcapi.block import OF_DOCUMENTS
 from chronotile.protocols.ogcapi.paging import MAX_OFFSET, Paging
 
@@ -35,15 +35,7 @@ def _statuses(given: str) -> tuple[Status, ...]:
     return tuple(by_name[choice(each, by_name, locator="status")] for each in _members(given))
 
 
-LIMIT = replace(
-    whole(
-        "limit",
-        f"The most members of one answer; {MAX_LIMIT} stands for all that is more",
-        least=1,
-        default=DEFAULT_LIMIT,
-    ),
-    schema={**COUNT, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
-)
+LIMIT = clamped("limit", "The most members of one answer", most=MAX_LIMIT, default=DEFAULT_LIMIT)
 OFFSET = whole("offset", "How many come before the first", least=0, most=MAX_OFFSET, default=0)
 PAGING = (LIMIT, OFFSET)
 TYPES = custom("type", "Of jobs; there is one", _types, schema=list_of(enum_of([TYPE])))
@@ -77,8 +69,7 @@ def paging_of(query: Kvp, *selection: Parameter[object]) -> Paging:
     Raises:
         InvalidParameter: `limit` or `offset` is not accepted.
     """
-    limit = min(LIMIT.of(query), MAX_LIMIT)
-    return Paging(limit=limit, offset=OFFSET.of(query), written=query.written(names_of(selection)))
+    return Paging(limit=LIMIT.of(query), offset=OFFSET.of(query), written=query.written(names_of(selection)))
 
 
 def merge_lists(pairs: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:

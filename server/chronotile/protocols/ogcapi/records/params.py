@@ -10,11 +10,11 @@ from chronotile.core.model.grid import BBox
 from chronotile.core.model.time.instants import TimeSelection
 from chronotile.protocols.common.openapi import BOX, TEXT, list_of
 from chronotile.protocols.common.query.kvp import Kvp, number
-from chronotile.protocols.common.query.parameter import Parameter, custom, datetime, names_of, text, whole
+from chronotile.protocols.common.query.parameter import Parameter, clamped, custom, datetime, names_of, text
 from chronotile.protocols.ogcapi.block import OF_DOCUMENTS
 from chronotile.protocols.ogcapi.crs import box_in_degrees
 from chronotile.protocols.ogcapi.filters import FILTER, FILTER_LANG, filter_of
-from chronotile.protocols.ogcapi.paging import MAX_OFFSET, offset_parameter
+from chronotile.protocols.ogcapi.paging import offset_parameter
 from chronotile.protocols.ogcapi.records.record_collections import ITEM_RECORDS, RecordCollection, RecordProperty
 
 DEFAULT_LIMIT = 10
@@ -41,9 +41,7 @@ def _listed(name: str, description: str, *, most: int = MAX_IDS, longest: int = 
 
 BBOX = text("bbox", "West, south, east, north in CRS84, or six numbers with heights: records that meet it", schema=BOX)
 DATETIME = datetime("An instant, or an interval, either end of which may be open (`..`): records that share some of it")
-LIMIT = whole(
-    "limit", f"The most records of one page; more than {MAX_LIMIT} is {MAX_LIMIT}", least=1, default=DEFAULT_LIMIT
-)
+LIMIT = clamped("limit", "The most records of one page", most=MAX_LIMIT, default=DEFAULT_LIMIT)
 Q = _listed(
     "q",
     "Words to look for, in any case, of which one is enough; words with blanks between them have to follow each other",
@@ -117,7 +115,7 @@ def records_query(query: Kvp, collection: RecordCollection) -> RecordsQuery:
     return RecordsQuery(
         box=box_in_degrees(query, BBOX),
         time=DATETIME.of(query),
-        limit=min(LIMIT.of(query), MAX_LIMIT),
+        limit=LIMIT.of(query),
         terms=Q.of(query),
         types=TYPE.of(query),
         ids=IDS.of(query),
@@ -126,7 +124,7 @@ def records_query(query: Kvp, collection: RecordCollection) -> RecordsQuery:
         filter=_filter(query),
         order=tuple(_ordered(each, collection) for each in SORTBY.of(query)) or collection.default_order,
         cursor=CURSOR.given(query),
-        offset=min(OFFSET.of(query), MAX_OFFSET),
+        offset=OFFSET.of(query),
         written=query.written(selecting),
     )
 
