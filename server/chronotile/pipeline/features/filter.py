@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from chronotile.catalog.items.cql2.conditions import TESTS, glob_of, lower, spatial_test
+from chronotile.catalog.items.cql2.conditions import TESTS, glob_of, spatial_test
 from chronotile.catalog.items.cql2.translate import COMPARISONS, MOST_PATTERN, MOST_WILDCARDS, between_operands
 from chronotile.catalog.items.cql2.tree import Node, operands, refused, shown
 from chronotile.core.model.crs import Crs
@@ -81,7 +81,7 @@ class PlaceFilter:
             return property_column([node])
         if isinstance(node, Mapping) and node.get("op") == "casei":
             inner = self._operand(operands(node, "casei", 1)[0])
-            texts = [lower(text) for text in _values(inner, "string").tolist()]
+            texts = [text.casefold() for text in _values(inner, "string").tolist()]
             return replace(inner, values=np.array(texts, dtype=object))
         if not isinstance(node, Mapping) or "property" not in node:
             raise refused(f"has {shown(node)}, where a property, number, text, true or false is accepted")

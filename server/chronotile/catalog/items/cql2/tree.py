@@ -17,6 +17,9 @@ DEEPEST = 32
 MOST_VERTICES = 2_000
 """Of all geometries of a filter."""
 QUOTED = re.compile(r"'(?:[^']|'')*'|\"[^\"]*\"")
+INTEGER_MARK = "integer \x01"
+LONG_INTEGER = re.compile(rf"{QUOTED.pattern}|(?<![\w.])(-?[0-9]{{16,19}})(?![\w.])")
+MARKED_INTEGER = re.compile(rb'"integer \\u0001(-?[0-9]+)"')
 CHAINED = re.compile(r"[-+*/^%]|\bNOT\b|\bDIV\b", re.IGNORECASE)
 MOST_CHAINED = 100
 """Operators that the parser recurses into without brackets: thousands of signs would end the process."""
@@ -42,11 +45,14 @@ def filter_from_text(text: str) -> Mapping[str, Any]:
     plain = QUOTED.sub("''", text)
     if _depth(plain) > DEEPEST or len(CHAINED.findall(plain)) > MOST_CHAINED:
         raise refused(f"has more than {DEEPEST} brackets within one another, or {MOST_CHAINED} signs and NOT")
+    # The parser has numbers with a point alone: integers that those do not hold are texts to it.
+    marked = LONG_INTEGER.sub(lambda found: f"'{INTEGER_MARK}{found[1]}'" if found[1] else found[0], text)
     try:
-        tree = parse_text(text).to_json()
+        tree = parse_text(marked).to_json()
     except Exception as error:  # the parser raises plain ones, such as for POINT EMPTY
         raise refused(f"is not valid CQL2 text: {' '.join(str(error).split())[:200]}") from error
-    return checked(tree)
+    found = checked({"op": "and", "args": [tree]} if isinstance(tree, bool) else tree)
+    return found if marked == text else orjson.loads(MARKED_INTEGER.sub(rb"\1", orjson.dumps(found)))
 
 
 def checked(tree: Node) -> Mapping[str, Any]:

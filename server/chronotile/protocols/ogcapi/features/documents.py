@@ -1,6 +1,6 @@
 """Sets of places as collections, and pages of their features (OGC 17-069r4 §7.14 to §7.16)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
@@ -20,7 +20,14 @@ from chronotile.protocols.common.localised_text import text_in
 from chronotile.protocols.common.openapi import INDEX, OBJECT, TEXT, enum_of, list_of, object_of, ref, without_empty
 from chronotile.protocols.common.query.crs import accepted_crs
 from chronotile.protocols.ogcapi.block import NO_QUERIES, DocumentContext, Json, document_page
-from chronotile.protocols.ogcapi.features.params import CURSOR, DEFAULT_LIMIT, LIMIT, FeaturesQuery, cursor_of
+from chronotile.protocols.ogcapi.features.params import (
+    CURSOR,
+    DEFAULT_LIMIT,
+    LIMIT,
+    MAX_LIMIT,
+    FeaturesQuery,
+    cursor_of,
+)
 from chronotile.protocols.ogcapi.filters import GEOMETRY, REL_QUERYABLES, SCHEMA, properties_schema
 
 JSON, HTML, GEOJSON = "application/json", "text/html", "application/geo+json"
@@ -97,84 +104,46 @@ def queryables_document(of: SetContext) -> Json:
     return properties_schema(f"{of.address}/queryables", of.title, named)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class FeaturesPage:
-    """One page of the features that a query selects."""
-
-    of: SetContext
-    query: FeaturesQuery
-    numbers: NDArray[np.int64]
-    """(feature,): of the places."""
-    matched: int
-    """On all pages."""
-    following: str | None
-    """Cursor of the next page, if there is one."""
-
-    def write(self, chosen: ChosenPlaces, name: str, now: str) -> bytes:
-        """Return it as GeoJSON or, where that is the format, as a page with a table."""
-        if name == "html":
-            return self._html(chosen)
-        counts = {"timeStamp": now, "numberMatched": self.matched, "numberReturned": len(self.numbers)}
-        return encode_places_geojson(chosen, members={**counts, "links": _page_links(self)})
-
-    def _html(self, chosen: ChosenPlaces) -> bytes:
-        ids = (chosen.places.ids[number] for number in self.numbers.tolist())
-        return document_page(
-            self.of.title,
-            {"links": _page_links(self)},
-            self.of.document,
-            above=self.of.above,
-            template="features",
-            matched=self.matched,
-            names=list(chosen.columns),
-            rows=list(zip(ids, zip(*chosen.columns.values(), strict=True), strict=True)),
-            address=f"{self.of.address}/items",
-            following=_page_address(self, self.following, "html") if self.following else None,
-        )
+Found = tuple[NDArray[np.int64], Callable[[ChosenPlaces], bytes]]
+"""Numbers of places (feature,), and what writes them."""
 
 
-def find_page(query: FeaturesQuery, of: SetContext, name: str) -> FeaturesPage:
+def find_page(query: FeaturesQuery, of: SetContext, name: str) -> Found:
     """Return the page that a query selects: all features, where the format is that of a file.
 
     Raises:
         ChronotileError: The selection is not accepted.
     """
     matching = select_places(of.places, query.selection)
-    start = int(np.searchsorted(matching, query.start))
-    limit = query.limit or (len(matching) if name in PLACE_FORMATS else DEFAULT_LIMIT)
-    following = cursor_of(of.places, int(matching[start + limit])) if start + limit < len(matching) else None
+    start, matched = int(np.searchsorted(matching, query.start)), len(matching)
+    limit = query.limit or matched if name in PLACE_FORMATS else min(query.limit or DEFAULT_LIMIT, MAX_LIMIT)
     numbers = matching[start : start + limit]
-    return FeaturesPage(of=of, query=query, numbers=numbers, matched=len(matching), following=following)
+    following = cursor_of(of.places, int(matching[start + limit])) if start + limit < matched else None
+    links = _page_links(query, of, following)
 
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class OneFeature:
-    """A single feature."""
-
-    of: SetContext
-    numbers: NDArray[np.int64]
-    """(1,): of the place."""
-    written: Sequence[tuple[str, str]]
-    """What it carries, as it was written, for links."""
-
-    def write(self, chosen: ChosenPlaces, name: str, _now: str) -> bytes:
-        """Return it with its links as GeoJSON or, where that is the format, as a page."""
-        (feature,) = place_features(chosen)
-        own = f"{self.of.address}/items/{quote(feature['id'], safe='')}"
-        query = urlencode(self.written, safe="/:,")
-        links = [
-            link("self", f"{own}?{query}" if query else own, GEOJSON, "This place"),
-            link("alternate", f"{own}?{query}{'&' if query else ''}f=html", HTML, "This place as HTML"),
-            link("collection", self.of.address, JSON, self.of.title),
-        ]
-        document = orjson.dumps({**feature, "links": links})
+    def write(chosen: ChosenPlaces) -> bytes:
         if name != "html":
-            return document
-        return document_page(feature["id"], orjson.loads(document), self.of.document, above=self.of.above)
+            counts = {"numberMatched": matched, "numberReturned": len(numbers)}
+            return encode_places_geojson(chosen, members={**counts, "links": links})
+        ids = (of.places.ids[number] for number in numbers.tolist())
+        return document_page(
+            of.title,
+            {"links": links},
+            of.document,
+            above=of.above,
+            template="features",
+            matched=matched,
+            names=list(chosen.columns),
+            rows=list(zip(ids, zip(*chosen.columns.values(), strict=True), strict=True)),
+            address=f"{of.address}/items",
+            following=_page_address(query, of, following, "html") if following else None,
+        )
+
+    return numbers, write
 
 
-def find_feature(id_: str, written: Sequence[tuple[str, str]], of: SetContext, _name: str) -> OneFeature:
-    """Return the place of an id.
+def find_feature(id_: str, written: Sequence[tuple[str, str]], of: SetContext, name: str) -> Found:
+    """Return the place of an id, with the parameters that its links repeat.
 
     Raises:
         UnknownPlace: There is none.
@@ -183,30 +152,41 @@ def find_feature(id_: str, written: Sequence[tuple[str, str]], of: SetContext, _
     if number is None:
         message = f"place {id_[:MAX_SHOWN]!r} is not known in {of.places.id}; its items list those that are"
         raise UnknownPlace(message, locator="place")
-    return OneFeature(of=of, numbers=np.array([number]), written=written)
-
-
-def _page_links(page: FeaturesPage) -> list[Json]:
-    of, start = page.of, page.query.start
-    own = cursor_of(of.places, start) if start else None
+    own = f"{of.address}/items/{quote(id_, safe='')}"
+    query, query_of_page = (urlencode([*written, *more], safe="/:,") for more in ([], [("f", "html")]))
     links = [
-        link("self", _page_address(page, own, "json"), GEOJSON, "This page"),
-        link("alternate", _page_address(page, own, "html"), HTML, "This page as HTML"),
+        link("self", f"{own}?{query}" if query else own, GEOJSON, "This place"),
+        link("alternate", f"{own}?{query_of_page}", HTML, "This place as HTML"),
+        link("collection", of.address, JSON, of.title),
+    ]
+
+    def write(chosen: ChosenPlaces) -> bytes:
+        document = orjson.dumps({**place_features(chosen)[0], "links": links})
+        return document_page(id_, orjson.loads(document), of.document, above=of.above) if name == "html" else document
+
+    return np.array([number]), write
+
+
+def _page_links(query: FeaturesQuery, of: SetContext, following: str | None) -> list[Json]:
+    own = cursor_of(of.places, query.start) if query.start else None
+    links = [
+        link("self", _page_address(query, of, own, "json"), GEOJSON, "This page"),
+        link("alternate", _page_address(query, of, own, "html"), HTML, "This page as HTML"),
         link("collection", of.address, JSON, of.title),
     ]
     for name, each in PLACE_FORMATS.items():
         title = f"All features that match, as {each.driver}"
-        links.append(link("enclosure", _page_address(page, None, name), each.media_type, title))
-    if page.following is not None:
-        links.append(link("next", _page_address(page, page.following, "json"), GEOJSON, "The features that follow"))
+        links.append(link("enclosure", _page_address(query, of, None, name), each.media_type, title))
+    if following is not None:
+        links.append(link("next", _page_address(query, of, following, "json"), GEOJSON, "The features that follow"))
     return links
 
 
-def _page_address(page: FeaturesPage, cursor: str | None, f: str) -> str:
+def _page_address(query: FeaturesQuery, of: SetContext, cursor: str | None, f: str) -> str:
     # What the client wrote stays together, in our order: GDAL adds its parameters to a link that lacks them as a whole.
-    written = [each for each in page.query.written if each[0] != LIMIT.name or f not in PLACE_FORMATS]
+    written = [each for each in query.written if each[0] != LIMIT.name or f not in PLACE_FORMATS]
     begins = [] if cursor is None else [(CURSOR.name, cursor)]
-    return f"{page.of.address}/items?{urlencode([*written, *begins, ('f', f)], safe='/:,')}"
+    return f"{of.address}/items?{urlencode([*written, *begins, ('f', f)], safe='/:,')}"
 
 
 _LINKS = list_of(ref("Link"))
@@ -217,7 +197,7 @@ SCHEMAS: Mapping[str, Json] = {
     ),
     "FeaturesPage": object_of(
         {"type": enum_of(["FeatureCollection"]), "features": list_of(ref("FeaturesFeature"))},
-        {"timeStamp": TEXT, "numberMatched": INDEX, "numberReturned": INDEX, "links": _LINKS},
+        {"numberMatched": INDEX, "numberReturned": INDEX, "links": _LINKS},
     ),
 }
 """Features as OpenAPI 3.0 has them."""

@@ -1,23 +1,19 @@
 """Queries of features (OGC 17-069r4 §7.15 and §7.16, OGC 18-058r1 §6, OGC 19-079r2 §7)."""
 
 import re
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 from functools import partial
-
-import numpy as np
-from numpy.typing import NDArray
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.core.errors import MAX_SHOWN, CursorExpired, InvalidParameter, UnknownLayer
 from chronotile.core.model.crs import CRS84, Crs
 from chronotile.core.model.places import PlaceSet, PlaceValuesRequest
-from chronotile.core.model.series.analysis import Reducer
-from chronotile.core.model.time.instants import TimeSelection
 from chronotile.pipeline.features.select import PlaceSelection, queryables_of
 from chronotile.pipeline.place_shapes import places_revision
 from chronotile.protocols.common.query.crs import check_degrees, named_crs
 from chronotile.protocols.common.query.kvp import Kvp
-from chronotile.protocols.common.query.parameter import Parameter, clamped, datetime, documents, names_of, text
+from chronotile.protocols.common.query.parameter import Parameter, datetime, documents, names_of, text, whole
 from chronotile.protocols.common.query.place import REDUCER
 from chronotile.protocols.ogcapi.block import OF_DOCUMENTS, VALUE
 from chronotile.protocols.ogcapi.crs import BBOX, BBOX_CRS, requested_bbox
@@ -26,7 +22,10 @@ from chronotile.protocols.ogcapi.filters import FILTER, FILTER_LANG, filter_of
 DEFAULT_LIMIT, MAX_LIMIT = 1000, 10_000
 _CURSOR = re.compile(r"([0-9a-f]{12})-(\d{1,9})", re.ASCII)
 
-LIMIT = clamped("limit", "The most features of one page", most=MAX_LIMIT, default=DEFAULT_LIMIT)
+_LIMIT = whole(
+    "limit", f"The most features; more than {MAX_LIMIT} is as many, but for files", least=1, default=DEFAULT_LIMIT
+)
+LIMIT = replace(_LIMIT, schema={**_LIMIT.schema, "maximum": MAX_LIMIT})
 """More is accepted (/req/core/fc-limit-response-1 D)."""
 LIMIT_DESCRIBED = documents([LIMIT])[0]
 """QGIS looks for the size of a page among the parameters of the components."""
@@ -48,15 +47,8 @@ class FeatureContent:
 
     crs: Crs | None
     """`None` where none is named."""
-    layers: tuple[str, ...]
-    """Ids of those of which each has a value."""
-    time: TimeSelection
-    reducer: Reducer
-
-    def requests(self, places: PlaceSet, numbers: NDArray[np.int64]) -> list[PlaceValuesRequest]:
-        """Return what the values of some places request."""
-        own = partial(PlaceValuesRequest, places=places.id, numbers=numbers, time=self.time, reducer=self.reducer)
-        return [own(layer=layer) for layer in self.layers]
+    values: tuple[PlaceValuesRequest, ...]
+    """Of all places, one for each layer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,11 +75,10 @@ def content_query(query: Kvp, places: PlaceSet, catalogue: Catalogue) -> Feature
     layers = tuple(dict.fromkeys(_layer_id(name, catalogue) for name in named))
     if not places.columns.keys().isdisjoint(layers):
         raise InvalidParameter(f"value has a name that places of {places.id} have as a property", locator=VALUE.name)
+    own = partial(PlaceValuesRequest, places=places.id, time=DATETIME.of(query), reducer=REDUCER.of(query))
     return FeatureContent(
         crs=None if crs is None else named_crs(crs, places, catalogue),
-        layers=layers,
-        time=DATETIME.of(query),
-        reducer=REDUCER.of(query),
+        values=tuple(own(layer=layer) for layer in layers),
     )
 
 
@@ -116,11 +107,15 @@ def parameters_of(places: PlaceSet) -> tuple[Parameter[object], ...]:
 
 
 def properties_of(places: PlaceSet) -> list[Parameter[str]]:
-    """Return the parameters that select places by the value of a property; not those with names of other parameters."""
-    taken = {name.lower() for name in names_of((*OF_CONTENT, *OF_SELECTION, *OF_PAGE, *OF_DOCUMENTS))}
+    """Return the parameters that select places by the value of a property; not those whose names differ by case alone.
+
+    Nor those with names of other parameters: the names of parameters are read in any case.
+    """
+    taken = names_of((*OF_CONTENT, *OF_SELECTION, *OF_PAGE, *OF_DOCUMENTS))
     told = "Only features whose property of this name has this value"
-    listed = queryables_of(places).items()
-    return [text(name, told, schema=schema) for name, schema in listed if name.lower() not in taken]
+    listed = queryables_of(places)
+    spelled = Counter(map(str.lower, (*listed, *taken)))
+    return [text(name, told, schema=schema) for name, schema in listed.items() if spelled[name.lower()] == 1]
 
 
 def _layer_id(name: str, catalogue: Catalogue) -> str:

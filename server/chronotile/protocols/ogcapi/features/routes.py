@@ -17,7 +17,6 @@ from chronotile.core.model.crs import CRS84
 from chronotile.core.model.payload import Payload
 from chronotile.core.model.places import PlaceSet
 from chronotile.core.model.request import IsActive
-from chronotile.core.model.time.instants import format_instant
 from chronotile.http.bodies import BodyResponse
 from chronotile.http.endpoint import discard_body, endpoint, problem_response
 from chronotile.http.respond import known_etags, respond
@@ -55,7 +54,7 @@ OF_SCHEMA: Mapping[str, str] = {"json": SCHEMA, "html": HTML}
 OF_FEATURE: Mapping[str, str] = {"json": GEOJSON, "html": HTML}
 ALIASES: Mapping[str, str] = {"application/json": "json", "geojson": "json"}
 
-Find = Callable[[SetContext, str], documents.FeaturesPage | documents.OneFeature]
+Find = Callable[[SetContext, str], documents.Found]
 """Finds the places that a request means, in a format."""
 
 feature_fault = partial(problem_response, spelling=SPELLING)
@@ -90,11 +89,9 @@ async def get_feature(request: Request) -> Response:
     """Return one feature."""
     query = Kvp(request.query_params.multi_items())
     check_names(query, *params.OF_CONTENT)
-    content, written = (
-        params.content_query(query, _set_of(request), services_of(request).catalogue),
-        names_of(params.OF_CONTENT),
-    )
-    find = partial(documents.find_feature, request.path_params["featureId"], query.written(written))
+    content = params.content_query(query, _set_of(request), services_of(request).catalogue)
+    written = query.written(names_of(params.OF_CONTENT))
+    find = partial(documents.find_feature, request.path_params["featureId"], written)
     return await _answer(request, query, content, formats=OF_FEATURE, find=find)
 
 
@@ -111,25 +108,26 @@ async def _answer(
     await discard_body(request)
 
     def work(is_active: IsActive) -> Payload:
-        found = find(of, name)
-        target = resolve_place_columns(content.requests(places, found.numbers), services)
+        numbers, write = find(of, name)
+        target = resolve_place_columns([replace(each, numbers=numbers) for each in content.values], services)
         etag = fingerprint("features", places_revision(places), key, target.etag)
         payload = Payload(body=b"", media_type=formats[name], etag=etag, time=target.time, unchanged=etag in known)
         if payload.unchanged:
             return payload
         values = extract_place_columns(target, services, is_active=is_active)
-        chosen = choose_places(places, found.numbers, crs=crs, columns=values.columns)
+        chosen = choose_places(places, numbers, crs=crs, columns=values.columns)
         if is_file:
             file.append(place_file(chosen, name, services, is_active=is_active))
         return replace(
             payload,
-            body=b"" if is_file else found.write(chosen, name, format_instant(services.clock())),
+            body=b"" if is_file else write(chosen),
             etag=etag_without(etag, values.unreadable, values.left_out),
             unreadable=values.unreadable,
             left_out=values.left_out,
         )
 
-    payload = await run(request, COVERAGES if is_file else SERIES_OF_MANY, work, layers=content.layers)
+    layers, kind = [each.layer for each in content.values], COVERAGES if is_file else SERIES_OF_MANY
+    payload = await run(request, kind, work, layers=layers)
     response = in_language(respond(payload), context)
     if crs.uri is not None and name == "json":  # OGC 18-058r1 §7.6
         response.headers["Content-Crs"] = f"<{crs.uri}>"
