@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chronotile.catalog.resolve_times import resolve_series_times
-from chronotile.core.errors import InvalidParameter, LimitExceeded
+from chronotile.core.errors import InvalidParameter, require_at_most
 from chronotile.core.model.collection import Layer, VariableInfo
 from chronotile.core.model.crs import CRS84, transformer
 from chronotile.core.model.grid import NativeGrid
@@ -73,8 +73,7 @@ def check_length(count: int, services: Services, *, alternative: str = SHORTER) 
         LimitExceeded: They are more than `max_series_values`.
     """
     allowed = services.catalogue.limits.max_series_values
-    if count > allowed:
-        raise LimitExceeded("max_series_values", allowed=allowed, needed=count, alternative=alternative, locator="time")
+    require_at_most("max_series_values", count, allowed, alternative=alternative, locator="time")
 
 
 def instants_of(layer: Layer, indexes: tuple[int, ...]) -> InstantArray:

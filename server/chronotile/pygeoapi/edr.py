@@ -1,9 +1,8 @@
 """Environmental data retrieval for pygeoapi."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-import numpy as np
 import shapely
 from pygeoapi.provider.base_edr import BaseEDRProvider
 from shapely import Geometry
@@ -31,7 +30,7 @@ from chronotile.pipeline.series.fields import (
     resolve_areas,
     resolve_positions,
 )
-from chronotile.pipeline.series.places import near_layer
+from chronotile.pipeline.series.places import places_near
 from chronotile.pygeoapi import exchange
 from chronotile.pygeoapi.archives import Served, asked
 from chronotile.pygeoapi.grids import COVERAGE_JSON, json_of
@@ -187,20 +186,14 @@ BETWEEN = ":"
 
 
 def places_document(catalogue: Catalogue, layer: Layer, *, box: BBox | None, limit: int | None) -> exchange.Json:
-    """Return the places whose boxes meet a layer, and a box in CRS84, as GeoJSON: each a point inside it."""
-    found = [(places, number) for places in catalogue.places.values() for number in _near(places, layer, box)]
+    """Return the places whose boxes meet a layer, and which meet a box in CRS84, as GeoJSON: each a point inside it."""
+    sets = catalogue.places.values()
+    found = [(places, number) for places in sets for number in places_near(places, layer, box).tolist()]
     return {
         "type": "FeatureCollection",
         "features": [_feature(places, number) for places, number in found[:limit]],
         "numberMatched": len(found),
     }
-
-
-def _near(places: PlaceSet, layer: Layer, box: BBox | None) -> Iterator[int]:
-    bounds = shapes_in(places, CRS84).bounds
-    for number in np.flatnonzero(near_layer(places, layer)).tolist():
-        if box is None or BBox(*bounds[number].tolist()).intersects(box):
-            yield number
 
 
 def _feature(places: PlaceSet, number: int) -> exchange.Json:

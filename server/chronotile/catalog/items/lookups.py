@@ -15,7 +15,7 @@ from chronotile.catalog.items import statements
 from chronotile.catalog.items.footprints import Ring, meets, search_boxes, unpack
 from chronotile.catalog.items.properties import nanoseconds
 from chronotile.catalog.items.statements import DriverCursor, DriverRow, Value, chunks, listed, padded
-from chronotile.core.errors import ChronotileError, LimitExceeded
+from chronotile.core.errors import ChronotileError, require_at_most
 from chronotile.core.model.grid import BBox
 from chronotile.core.model.items import Asset, CollectionState, FoundItem, ItemRef
 from chronotile.core.model.time.instants import InstantArray, TimeSpan
@@ -140,8 +140,7 @@ def require_few(count: int, most: int, what: str) -> None:
     Raises:
         LimitExceeded: There are.
     """
-    if count > most:
-        raise LimitExceeded(what, allowed=most, needed=count, alternative="request a smaller area or time")
+    require_at_most(what, count, most, alternative="request a smaller area or time")
 
 
 def found_items(

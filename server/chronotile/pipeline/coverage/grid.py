@@ -8,7 +8,7 @@ import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
 
-from chronotile.core.errors import InvalidParameter, LimitExceeded, OutsideData
+from chronotile.core.errors import InvalidParameter, OutsideData, require_at_most
 from chronotile.core.model.coverage import CoverageRequest, ScaleFactors, ScaleSize, Trim
 from chronotile.core.model.crs import CRS84, Crs, are_alike, transformer
 from chronotile.core.model.geometry.area import Area
@@ -244,14 +244,10 @@ def _scaled(grid: Grid, scale: ScaleFactors | ScaleSize) -> Grid:
 
 
 def _sized(grid: Grid, width: float, height: float, locator: str) -> Grid:
-    if max(width, height) > MAX_SIDE:
-        raise LimitExceeded(
-            "cells per side",
-            allowed=MAX_SIDE,
-            needed=int(min(max(width, height), 1 << 62)),
-            alternative="request a smaller bbox or coarser cells",
-            locator=locator,
-        )
+    fewer = "request a smaller bbox or coarser cells"
+    require_at_most(
+        "cells per side", int(min(max(width, height), 1 << 62)), MAX_SIDE, alternative=fewer, locator=locator
+    )
     return replace(grid, width=max(1, math.floor(width + 0.5)), height=max(1, math.floor(height + 0.5)))
 
 

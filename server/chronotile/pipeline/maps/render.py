@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from chronotile.core.errors import LimitExceeded, SourceChanged, TooManyPieces, UnsupportedFormat
+from chronotile.core.errors import SourceChanged, TooManyPieces, UnsupportedFormat, require_at_most
 from chronotile.core.model.collection import Composite
 from chronotile.core.model.crs import CRS84, transformer
 from chronotile.core.model.formats import VALUE_FORMATS, MapFormat
@@ -139,9 +139,8 @@ def _check_size_of_all(grid: Grid, targets: Sequence[MapTarget], services: Servi
     allowed = services.catalogue.limits.max_cube_values
     times = sum(max(1, len(target.time_used.instants) + len(target.time_used.base)) for target in targets)
     needed = grid.width * grid.height * times
-    if needed > allowed:
-        fewer = "of maps it limits pixels times dates: request fewer layers or dates, or a smaller picture"
-        raise LimitExceeded("max_cube_values", allowed=allowed, needed=needed, alternative=fewer, locator="layer")
+    fewer = "of maps it limits pixels times dates: request fewer layers or dates, or a smaller picture"
+    require_at_most("max_cube_values", needed, allowed, alternative=fewer, locator="layer")
 
 
 def _encoded(requests: Sequence[MapRequest], targets: Sequence[MapTarget]) -> bytes:

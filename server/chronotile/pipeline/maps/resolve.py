@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, replace
 
 from chronotile.catalog.resolve_times import ResolvedTimes, resolve_picture_times, resolve_style
-from chronotile.core.errors import InvalidParameter, LimitExceeded, TimeNotAvailable, UnsupportedFormat
+from chronotile.core.errors import InvalidParameter, LimitExceeded, TimeNotAvailable, UnsupportedFormat, require_at_most
 from chronotile.core.model.collection import Composite, Layer, VariableInfo
 from chronotile.core.model.expression import parse_expression
 from chronotile.core.model.formats import VALUE_FORMATS
@@ -210,9 +210,8 @@ def require_sides(grid: Grid, most: int, *, alternative: str) -> None:
         LimitExceeded: It is wider or higher; `alternative` describes the request to send instead.
     """
     side = max(grid.width, grid.height)
-    if side > most:
-        name = larger_side(grid)
-        raise LimitExceeded("pixels per side", allowed=most, needed=side, alternative=alternative, locator=name)
+    name = larger_side(grid)
+    require_at_most("pixels per side", side, most, alternative=alternative, locator=name)
 
 
 def _check_size(grid: Grid, times: int, services: Services) -> None:
@@ -220,8 +219,7 @@ def _check_size(grid: Grid, times: int, services: Services) -> None:
     pixels, smaller = grid.width * grid.height, "request a smaller picture, or use tiles"
     require_sides(grid, MAX_SIDE_PX, alternative=smaller)
     most, side = limits.max_pixels, larger_side(grid)
-    if pixels > most:
-        raise LimitExceeded("max_pixels", allowed=most, needed=pixels, alternative=smaller, locator=side)
+    require_at_most("max_pixels", pixels, most, alternative=smaller, locator=side)
     most, values = limits.max_cube_values, pixels * times
     if times > 1 and values > most:
         fewer = "of maps it limits pixels times dates: request a shorter interval or a smaller picture"

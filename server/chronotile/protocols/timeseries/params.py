@@ -7,7 +7,7 @@ from urllib.parse import quote
 from starlette.requests import Request
 
 from chronotile.catalog.catalogue import Catalogue
-from chronotile.core.errors import MAX_SHOWN, InvalidParameter, LimitExceeded, MissingParameter, UnknownParameter
+from chronotile.core.errors import MAX_SHOWN, InvalidParameter, MissingParameter, UnknownParameter, require_at_most
 from chronotile.core.model.collection import Layer
 from chronotile.core.model.geometry.geojson import document_of
 from chronotile.core.model.geometry.json_text import containers_in, is_number
@@ -242,10 +242,8 @@ def points_requests(query: Kvp, body: bytes, catalogue: Catalogue, *, format_: s
             cannot hold so many layers.
     """
     most, containers = 2 * (catalogue.limits.max_features + MAX_LAYERS), containers_in(body)
-    if containers > most:  # before they are taken apart, which takes thirty times the memory of their text
-        raise LimitExceeded(
-            "max_containers", allowed=most, needed=containers, alternative="send fewer at once", locator="points"
-        )
+    # before they are taken apart, which takes thirty times the memory of their text
+    require_at_most("max_containers", containers, most, alternative="send fewer at once", locator="points")
     document = document_of(body)
     for name in document:
         if name not in MEMBERS:
@@ -289,10 +287,7 @@ def _layer_names(document: dict[str, Json]) -> list[str]:
 
 def _points(document: dict[str, Json], catalogue: Catalogue) -> tuple[Point, ...]:
     listed, allowed = _listed(document, "points"), catalogue.limits.max_features
-    if len(listed) > allowed:
-        raise LimitExceeded(
-            "max_features", allowed=allowed, needed=len(listed), alternative="send fewer at once", locator="points"
-        )
+    require_at_most("max_features", len(listed), allowed, alternative="send fewer at once", locator="points")
     return tuple(_point(each, number) for number, each in enumerate(listed, 1))
 
 

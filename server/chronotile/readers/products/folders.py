@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from chronotile.core.errors import AddressRefused, LimitExceeded, SourceUnavailable, UnknownPath
+from chronotile.core.errors import AddressRefused, SourceUnavailable, UnknownPath, require_at_most
 from chronotile.readers.products.files import MISSING, ProductFile, file_at, state_of
 
 MOST_FILES = 50_000
@@ -144,13 +144,8 @@ def find_below(folder: ProductFolder, names: Sequence[str], allowed: Allowed) ->
 
 
 def _require_shallow(depth: int) -> None:
-    if depth > MOST_DEPTH:
-        raise LimitExceeded(
-            "folders within one another",
-            allowed=MOST_DEPTH,
-            needed=depth,
-            alternative="request its folders or files one by one",
-        )
+    fewer = "request its folders or files one by one"
+    require_at_most("folders within one another", depth, MOST_DEPTH, alternative=fewer)
 
 
 def require_few(count: int) -> None:
@@ -159,10 +154,5 @@ def require_few(count: int) -> None:
     Raises:
         LimitExceeded: It has.
     """
-    if count > MOST_FILES:
-        raise LimitExceeded(
-            "files of a folder",
-            allowed=MOST_FILES,
-            needed=count,
-            alternative="request single files by their names, or a coverage of the area that is needed",
-        )
+    fewer = "request single files by their names, or a coverage of the area that is needed"
+    require_at_most("files of a folder", count, MOST_FILES, alternative=fewer)

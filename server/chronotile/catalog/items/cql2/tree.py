@@ -48,7 +48,7 @@ def filter_from_text(text: str) -> Mapping[str, Any]:
     # The parser has numbers with a point alone: integers that those do not hold are texts to it.
     marked = LONG_INTEGER.sub(lambda found: f"'{INTEGER_MARK}{found[1]}'" if found[1] else found[0], text)
     try:
-        tree = parse_text(marked).to_json()
+        tree: Node = parse_text(marked).to_json()
     except Exception as error:  # the parser raises plain ones, such as for POINT EMPTY
         raise refused(f"is not valid CQL2 text: {' '.join(str(error).split())[:200]}") from error
     found = checked({"op": "and", "args": [tree]} if isinstance(tree, bool) else tree)

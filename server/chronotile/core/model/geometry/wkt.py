@@ -2,22 +2,31 @@
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import orjson
 
-from chronotile.core.errors import MAX_SHOWN, InvalidParameter, LimitExceeded
+from chronotile.core.errors import MAX_SHOWN, InvalidParameter, require_at_most
 
-NAMES = {"POINT": "Point", "LINESTRING": "LineString", "POLYGON": "Polygon", "MULTIPOLYGON": "MultiPolygon"}
+NAMES = {
+    "POINT": "Point",
+    "MULTIPOINT": "MultiPoint",
+    "LINESTRING": "LineString",
+    "POLYGON": "Polygon",
+    "MULTIPOLYGON": "MultiPolygon",
+}
 """What GeoJSON calls them."""
-_TAGGED = re.compile(r"\s*+([A-Z]{1,20})\s*+(\([-+0-9.e,()\s]*+)", re.ASCII | re.IGNORECASE)
+SHAPES = ("POINT", "LINESTRING", "POLYGON", "MULTIPOLYGON")
+# Lengths are bounded, so that no text takes long to refuse.
+_TAGGED = re.compile(r"\s*+([A-Z]{1,20}?)\s*+(?:ZM|Z|M)?\s*+(\([-+0-9.e,()\s]*+)", re.ASCII | re.IGNORECASE)
 _NUMBER = r"([+-]?(?:\d{1,40}(?:\.\d{0,40})?|\.\d{1,40})(?:e[+-]?\d{1,3})?)"
-_PAIR = re.compile(rf"{_NUMBER}\s+{_NUMBER}", re.ASCII | re.IGNORECASE)
+_POSITION = re.compile(rf"{_NUMBER}\s+{_NUMBER}(?:\s+{_NUMBER}){{0,2}}", re.ASCII | re.IGNORECASE)
 _POSITIONS = r"\(p(?:,p)*+\)"
 _RINGS = rf"\({_POSITIONS}(?:,{_POSITIONS})*+\)"
 _FORMS = {
     "POINT": re.compile(r"\(p\)"),
+    "MULTIPOINT": re.compile(rf"{_POSITIONS}|\(\(p\)(?:,\(p\))*+\)"),
     "LINESTRING": re.compile(_POSITIONS),
     "POLYGON": re.compile(_RINGS),
     "MULTIPOLYGON": re.compile(rf"\({_RINGS}(?:,{_RINGS})*+\)"),
@@ -25,16 +34,26 @@ _FORMS = {
 """Of brackets and positions (`p`)."""
 
 
-def geometry_of_wkt(
-    written: str, *, most_vertices: int, locator: str, accepted: str = f"{', '.join(NAMES)}, longitude first"
+def geometry_of_wkt(  # noqa: PLR0913 -- each protocol words its errors
+    written: str,
+    *,
+    most: int,
+    locator: str,
+    kinds: Collection[str] = SHAPES,
+    accepted: str = f"{', '.join(SHAPES)}, longitude first",
+    limit: str = "vertices",
+    is_north_first: bool = False,
 ) -> tuple[Mapping[str, Any], int]:
-    """Return the GeoJSON of two-dimensional well-known text of one of `NAMES`, and how many vertices it has.
+    """Return the GeoJSON of well-known text, x before y and without heights, and how many vertices it has.
 
     Args:
         written: The text.
-        most_vertices: That are accepted.
+        most: Vertices that are accepted.
         locator: Of errors.
-        accepted: What they say of the accepted text.
+        kinds: That are accepted, of `NAMES`.
+        accepted: What errors say of the accepted text.
+        limit: What they call the limit of vertices.
+        is_north_first: Whether the text has y before x.
 
     Raises:
         InvalidParameter: It is not accepted.
@@ -45,26 +64,19 @@ def geometry_of_wkt(
     )
     tagged = _TAGGED.fullmatch(written)
     kind = tagged[1].upper() if tagged else ""
-    if tagged is None or kind not in NAMES:
+    if tagged is None or kind not in kinds:
         raise refused
     body = tagged[2]
-    vertices = body.count(",") + 1
-    if vertices > most_vertices:
-        raise LimitExceeded(
-            "vertices",
-            allowed=most_vertices,
-            needed=vertices,
-            alternative="simplify the geometry or use its bounding box",
-            locator=locator,
-        )
-    form = "".join(_PAIR.sub("p", body).split())
-    if _FORMS[kind].fullmatch(form) is None:
+    vertices, fewer = body.count(",") + 1, "request a simpler geometry, or fewer points"
+    require_at_most(limit, vertices, most, alternative=fewer, locator=locator)
+    if _FORMS[kind].fullmatch("".join(_POSITION.sub("p", body).split())) is None:
         raise refused
-    if not all(math.isfinite(float(each)) for pair in _PAIR.findall(body) for each in pair):
+    if kind == "MULTIPOINT":  # with members in brackets of their own, or without
+        body = f"({body.replace('(', '').replace(')', '')})"
+    positions = [(float(each[1]), float(each[2])) for each in _POSITION.finditer(body)]
+    if not all(math.isfinite(number) for position in positions for number in position):
         raise InvalidParameter(f"{locator} has a coordinate that is not a finite number", locator=locator)
-    coordinates = orjson.loads(_PAIR.sub(_pair, body).replace("(", "[").replace(")", "]"))
+    texts = iter(f"[{y!r},{x!r}]" if is_north_first else f"[{x!r},{y!r}]" for x, y in positions)
+    listed = _POSITION.sub(lambda _found: next(texts), body).replace("(", "[").replace(")", "]")
+    coordinates = orjson.loads(listed)
     return {"type": NAMES[kind], "coordinates": coordinates[0] if kind == "POINT" else coordinates}, vertices
-
-
-def _pair(found: re.Match[str]) -> str:
-    return f"[{float(found[1])!r},{float(found[2])!r}]"

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import get_args
 
-from chronotile.core.errors import InvalidParameter, LimitExceeded, OutsideData
+from chronotile.core.errors import InvalidParameter, OutsideData, require_at_most
 from chronotile.core.model.collection import Composite, Layer, TargetGrid
 from chronotile.core.model.crs import CRS84
 from chronotile.core.model.grid import BBox, NativeGrid, reach_in
@@ -111,14 +111,8 @@ def _grid(lattice: Lattice, extent: BBox, inputs: Inputs, services: Services) ->
         edges = ",".join(f"{edge:.6g}" for edge in extent)
         raise OutsideData(f"bbox holds none of the items, which lie in {edges}", locator="bbox")
     side = max(box.xmax - box.xmin, box.ymax - box.ymin) / lattice.width
-    if side > MAX_SIDE:
-        raise LimitExceeded(
-            "cells per side",
-            allowed=MAX_SIDE,
-            needed=int(min(side, 1 << 62)),
-            alternative="request a smaller bbox or coarser cells",
-            locator="resolution",
-        )
+    fewer = "request a smaller bbox or coarser cells"
+    require_at_most("cells per side", int(min(side, 1 << 62)), MAX_SIDE, alternative=fewer, locator="resolution")
     return lattice.grid(box)
 
 

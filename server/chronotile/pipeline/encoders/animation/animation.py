@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from PIL.GifImagePlugin import getdata
 
-from chronotile.core.errors import LimitExceeded
+from chronotile.core.errors import require_at_most
 from chronotile.core.model.animation import Film, Frame
 from chronotile.core.model.formats import AnimationFormat
 from chronotile.core.model.raster import IndexPicture
@@ -208,12 +208,6 @@ def _write(file: ScratchFile, frames: Iterable[Frame], film: Film, format: Anima
 
 def _bounded(frames: Iterable[Frame], file: ScratchFile, most: int) -> Iterable[Frame]:
     for frame in frames:
-        if file.size > most:
-            raise LimitExceeded(
-                "bytes of an animation",
-                allowed=most,
-                needed=file.size,
-                alternative="request a smaller picture, fewer frames, or mp4",
-                locator="width",
-            )
+        fewer = "request a smaller picture, fewer frames, or mp4"
+        require_at_most("bytes of an animation", file.size, most, alternative=fewer, locator="width")
         yield frame

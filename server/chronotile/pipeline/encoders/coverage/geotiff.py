@@ -8,7 +8,7 @@ from xml.sax.saxutils import escape
 
 import numpy as np
 
-from chronotile.core.errors import LimitExceeded, UnsupportedFormat
+from chronotile.core.errors import UnsupportedFormat, require_at_most
 from chronotile.core.model.coverage import Coverage, CoverageField, Numbers
 from chronotile.core.model.raster import Encoding
 from chronotile.core.model.request import IsActive, always_active
@@ -105,14 +105,8 @@ def check_coverage_geotiff(coverage: Coverage) -> None:
         UnsupportedFormat: No type holds all fields, or GeoTIFF cannot express the CRS.
     """
     bands = times_of(coverage) * len(coverage.fields)
-    if bands > cog.MOST_BANDS:
-        raise LimitExceeded(
-            "bands of a GeoTIFF",
-            allowed=cog.MOST_BANDS,
-            needed=bands,
-            alternative="request fewer times, or for NetCDF or zarr",
-            locator="f",
-        )
+    fewer = "request fewer times, or for NetCDF or zarr"
+    require_at_most("bands of a GeoTIFF", bands, cog.MOST_BANDS, alternative=fewer, locator="f")
     common_type(coverage.fields)
     cog.geo_tags(coverage.grid)
 

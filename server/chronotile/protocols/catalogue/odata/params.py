@@ -11,10 +11,10 @@ import orjson
 from chronotile.core.errors import (
     MAX_SHOWN,
     InvalidParameter,
-    LimitExceeded,
     NotAcceptable,
     UnknownItem,
     UnknownParameter,
+    require_at_most,
 )
 from chronotile.protocols.catalogue.odata.attributes import PROPERTIES
 from chronotile.protocols.catalogue.odata.documents import EXPANDED, MEMBERS
@@ -37,8 +37,7 @@ _GUID = re.compile(r"'?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})'?", re.IGNO
 def _bounded(name: str, description: str, allowed: int, *, default: int, alternative: str) -> Parameter[int]:
     def parse(text: str) -> int:
         value = kvp.integer(text, locator=name, least=0)
-        if value > allowed:
-            raise LimitExceeded(name, allowed=allowed, needed=value, alternative=alternative, locator=name)
+        require_at_most(name, value, allowed, alternative=alternative, locator=name)
         return value
 
     schema = {**WHOLE, "minimum": 0, "maximum": allowed}
@@ -200,10 +199,7 @@ def listed_products(body: bytes) -> tuple[tuple[str, ...], tuple[UUID, ...]]:
     listed = document.get(LOCATOR) if isinstance(document, dict) else None
     if not isinstance(listed, list):
         raise _unreadable(f"has no list {LOCATOR}")
-    if len(listed) > MOST_LISTED:
-        raise LimitExceeded(
-            LOCATOR, allowed=MOST_LISTED, needed=len(listed), alternative="send several lists", locator=LOCATOR
-        )
+    require_at_most(LOCATOR, len(listed), MOST_LISTED, alternative="send several lists", locator=LOCATOR)
     pairs = [pair for each in listed for pair in _listed(each)]
     names = dict.fromkeys(value for key, value in pairs if key == "Name")
     products = dict.fromkeys(_uuid(value) for key, value in pairs if key == "Id")

@@ -471,4 +471,4 @@ def geometry_of(written: str) -> tuple[Mapping[str, Any], int]:
     """
     text = written.partition("'")[2].removesuffix("'")
     plain = text[tagged.end() :] if (tagged := _SRID.match(text)) else ""
-    return geometry_of_wkt(plain, most_vertices=MOST_VERTICES, locator=FILTER, accepted=ACCEPTED)
+    return geometry_of_wkt(plain, most=MOST_VERTICES, locator=FILTER, accepted=ACCEPTED)

@@ -113,7 +113,7 @@ UID = text("uid", "Id of a product as answers have it, or of an item")
 GEOMETRY = custom(
     "geometry",
     "Well-known text in degrees, longitude first, which footprints meet",
-    lambda given: geometry_of_wkt(given, most_vertices=MOST_VERTICES, locator="geometry")[0],
+    lambda given: geometry_of_wkt(given, most=MOST_VERTICES, locator="geometry")[0],
 )
 START = custom("start", "Date or time, before which no product ends", partial(_moment, "start"))
 END = custom("end", "Date or time, after which no product starts", partial(_moment, "end"))

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from chronotile.core.errors import MAX_SHOWN, InvalidParameter, LimitExceeded, UnknownParameter
+from chronotile.core.errors import MAX_SHOWN, InvalidParameter, LimitExceeded, UnknownParameter, require_at_most
 from chronotile.core.model.geometry.json_text import containers_in, load_json
 from chronotile.core.model.job import Execution, Json, ResponseType
 from chronotile.core.web.fetch import Fetched, fetch
@@ -387,10 +387,7 @@ def parse_json(text: bytes, *, what: str, locator: str, most: int = MOST_CONTAIN
         LimitExceeded: It has more lists and objects, or would take more memory than there is for a body.
     """
     containers = containers_in(text)
-    if containers > most:
-        raise LimitExceeded(
-            "max_containers", allowed=most, needed=containers, alternative="send less at once", locator=locator
-        )
+    require_at_most("max_containers", containers, most, alternative="send less at once", locator=locator)
     try:
         value = load_json(text, locator=locator)
     except orjson.JSONDecodeError as error:

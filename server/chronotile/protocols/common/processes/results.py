@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from chronotile.core.errors import LimitExceeded, SourceUnavailable
+from chronotile.core.errors import SourceUnavailable, require_at_most
 from chronotile.core.model.job import Execution, Job, Result
 from chronotile.http.bodies import BodyResponse
 from chronotile.http.respond import known_etags
@@ -272,14 +272,9 @@ def inline_bytes(part: Part, name: str) -> bytes:
     if isinstance(part.content, bytes):
         return part.content
     size = _size(part.content)
-    if size > MOST_INLINE_BYTES:
-        raise LimitExceeded(
-            "bytes of a file in a document",
-            allowed=MOST_INLINE_BYTES,
-            needed=size,
-            alternative="request it by reference, or raw",
-            locator=f"outputs.{name}.transmissionMode",
-        )
+    fewer = "request it by reference, or raw"
+    where = f"outputs.{name}.transmissionMode"
+    require_at_most("bytes of a file in a document", size, MOST_INLINE_BYTES, alternative=fewer, locator=where)
     return part.content.read_bytes()
 
 

@@ -16,9 +16,9 @@ from chronotile.core.errors import (
     ChronotileError,
     ConfigurationError,
     InvalidParameter,
-    LimitExceeded,
     SourceUnavailable,
     UnknownPath,
+    require_at_most,
 )
 from chronotile.core.extras import missing_extra
 from chronotile.core.model.expression import parse_expression
@@ -224,10 +224,7 @@ def check_cost(parameters: Iterable[tuple[str, str]], max_pixels: int) -> None:
 
 def _check_size(name: str, text: str, allowed: int, *, limit: str) -> None:
     requested = number(text, locator=name) if name == "buffer" else integer(text, locator=name)
-    if requested > allowed:
-        raise LimitExceeded(
-            limit, allowed=allowed, needed=math.ceil(requested), alternative="request less at once", locator=name
-        )
+    require_at_most(limit, math.ceil(requested), allowed, alternative="request less at once", locator=name)
 
 
 def check_band_math(text: str) -> None:

@@ -13,10 +13,10 @@ from chronotile.catalog.catalogue import Catalogue
 from chronotile.core.errors import (
     MAX_SHOWN,
     InvalidParameter,
-    LimitExceeded,
     OperationNotSupported,
     UnknownStyle,
     UnsupportedFormat,
+    require_at_most,
 )
 from chronotile.core.model.collection import Collection, Layer
 from chronotile.core.model.formats import DrawnFormat, MapFormat
@@ -382,9 +382,8 @@ def _styles(query: Kvp, layers: list[tuple[str, Layer]]) -> list[tuple[str, str 
 def _check_sides(grid: Grid, most: int) -> None:
     """MaxWidth and MaxHeight are the most that a client may request (WMS 1.3.0 §7.2.4.3)."""
     for name, limit, size in (("WIDTH", "MaxWidth", grid.width), ("HEIGHT", "MaxHeight", grid.height)):
-        if size > most:
-            alternative = "request a smaller picture, or use tiles"
-            raise LimitExceeded(limit, allowed=most, needed=size, alternative=alternative, locator=name)
+        alternative = "request a smaller picture, or use tiles"
+        require_at_most(limit, size, most, alternative=alternative, locator=name)
 
 
 def is_quickly_read(query: Kvp, catalogue: Catalogue) -> bool:

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from chronotile.catalog.catalogue import Limits
 from chronotile.catalog.offered import Offered
-from chronotile.core.errors import LimitExceeded
+from chronotile.core.errors import require_at_most
 from chronotile.core.model.coverage import Coverage
 from chronotile.core.model.crs import Crs
 from chronotile.core.model.geometry.area import Area
@@ -177,14 +177,8 @@ def _check_features(coverage: Coverage, limits: Limits) -> None:
     """
     CHECK_VALUES(coverage, limits)
     cells = coverage.grid.width * coverage.grid.height
-    if cells > limits.max_features:
-        raise LimitExceeded(
-            "max_features",
-            allowed=limits.max_features,
-            needed=cells,
-            alternative=f"request a smaller area, or use {queries.COVERAGE_JSON} or {queries.CSV}",
-            locator="f",
-        )
+    fewer = f"request a smaller area, or use {queries.COVERAGE_JSON} or {queries.CSV}"
+    require_at_most("max_features", cells, limits.max_features, alternative=fewer, locator="f")
 
 
 def endpoint_of(place: Point | Area, *, address: str) -> str:

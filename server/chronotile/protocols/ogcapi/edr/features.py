@@ -8,23 +8,22 @@ from urllib.parse import quote, urlencode
 import numpy as np
 import orjson
 import shapely
-from numpy.typing import NDArray
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.catalog.offered import Offered
 from chronotile.catalog.resolve_times import matching_times
-from chronotile.core.errors import MAX_SHOWN, InvalidParameter, LimitExceeded, UnknownPath, UnknownPlace
+from chronotile.core.errors import MAX_SHOWN, InvalidParameter, UnknownPath, UnknownPlace, require_at_most
 from chronotile.core.model.collection import Clock, Layer
 from chronotile.core.model.crs import CRS84
 from chronotile.core.model.geometry.area import Area
-from chronotile.core.model.grid import WHOLE_CIRCLE, BBox, FloatArray
+from chronotile.core.model.grid import BBox
 from chronotile.core.model.places import PlaceSet
 from chronotile.core.model.time.instants import InstantArray, TimeSelection, format_instant
 from chronotile.core.model.time.parser import parse_instant
 from chronotile.pipeline.encoders.document_parts import dump_json
 from chronotile.pipeline.encoders.series.json import UNBOUNDED, interval_text
 from chronotile.pipeline.place_shapes import shapes_in
-from chronotile.pipeline.series.places import meets_grid, near_layer
+from chronotile.pipeline.series.places import meets_grid, places_near
 from chronotile.protocols.common.extent import longitude_latitude_box
 from chronotile.protocols.common.links import link
 from chronotile.protocols.common.localised_text import text_in
@@ -254,7 +253,8 @@ class Locations:
             MissingTime: The default time is requested, and a parameter has none.
         """
         datetime = _datetime(selection, clock)
-        found = [(places, _matching(places, self.offered, selection)) for places in self.sets] if datetime else []
+        layer, sets = self.offered.main_field, self.sets if datetime else ()
+        found = [(places, places_near(places, layer, selection.box).tolist()) for places in sets]
         matched = sum(len(numbers) for _places, numbers in found)
         start, stop = selection.paging.offset, selection.paging.end
         features: list[Json] = []
@@ -328,10 +328,7 @@ def areas_of_locations(text: str, catalogue: Catalogue) -> tuple[Area, ...]:
         if "," not in text:
             raise
     names, most = text.split(","), catalogue.limits.max_features
-    if len(names) > most:
-        raise LimitExceeded(
-            "max_features", allowed=most, needed=len(names), alternative="request fewer at once", locator="location"
-        )
+    require_at_most("max_features", len(names), most, alternative="request fewer at once", locator="location")
     return tuple(_area(name.strip(), catalogue) for name in dict.fromkeys(names))
 
 
@@ -342,23 +339,6 @@ def _area(name: str, catalogue: Catalogue) -> Area:
         message = f"location {name[:MAX_SHOWN]!r} is not known; ids are of a set and a place, such as {listed}"
         raise UnknownPlace(message, locator="location")
     return replace(catalogue.place(f"{set_id}/{place_id}"), id=name)
-
-
-def _matching(places: PlaceSet, offered: Offered, selection: FeaturesQuery) -> list[int]:
-    """Numbers of the places that meet the collection, and the requested box."""
-    near = near_layer(places, offered.main_field)
-    if selection.box is not None:
-        near &= _meets(shapes_in(places, CRS84).bounds, selection.box)
-    numbers: list[int] = np.flatnonzero(near).tolist()
-    return numbers
-
-
-def _meets(bounds: FloatArray, box: BBox) -> NDArray[np.bool_]:
-    """(place,): whether boxes share a point, in whichever turn of the globe."""
-    west, south, east, north = bounds.T
-    turns = [(west + turn <= box.xmax) & (east + turn >= box.xmin) for turn in (-WHOLE_CIRCLE, 0.0, WHOLE_CIRCLE)]
-    meets: NDArray[np.bool_] = np.logical_or.reduce(turns) & (south <= box.ymax) & (north >= box.ymin)
-    return meets
 
 
 def _datetime(selection: FeaturesQuery, clock: Clock) -> str:
