@@ -104,6 +104,10 @@ def test_conditions_hold_of(text, expected):
     assert matching(text) == expected
 
 
+def test_properties_equal_what_clients_write():
+    assert chosen(properties={"is_wet": "1"}) == chosen(properties={"is_wet": "true"}) == [0, 3, 5]
+
+
 # Random filters, tested of each place by a few lines of Python.
 
 OPERATORS = {
@@ -247,7 +251,7 @@ def test_properties_equal_texts_by_their_type(name, text, expected):
         ("area", "large"),
         ("area", "true"),
         ("area", '{"property":"area"}'),
-        ("is_wet", "1"),
+        ("is_wet", "2"),
         ("count", "NaN"),
     ],
 )

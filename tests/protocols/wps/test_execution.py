@@ -67,6 +67,36 @@ def content_of(root):
     return base64.b64decode(text) if held.get("encoding") == "base64" else text.encode()
 
 
+CORNERS = "<ows:UpperCorner>3 4</ows:UpperCorner><ows:LowerCorner>1 2</ows:LowerCorner>"
+
+
+@pytest.mark.parametrize(
+    ("held", "output", "expected"),
+    [
+        (literal("2.0.0", "number", 10**18), "number", b"1000000000000000000"),
+        (given("2.0.0", "bbox", f"<ows:BoundingBox>{CORNERS}</ows:BoundingBox>"), "bbox", b"[1.0,2.0,3.0,4.0]"),
+        (
+            given("2.0.0", "bbox", f"<ows:WGS84BoundingBox>{CORNERS}</ows:WGS84BoundingBox>"),
+            "bbox",
+            b"[1.0,2.0,3.0,4.0]",
+        ),
+    ],
+)
+def test_values_are_read_as_they_are_meant(answer, held, output, expected):
+    assert expected in answer(execute_2_0(held, f"<wps:Output id='{output}'/>", response="raw")).content
+
+
+def test_a_text_is_taken_where_json_is_usual(client, answer):
+    body = {"inputs": {"layer": "NDVI", "places": "squares"}, "outputs": {"statistics": {}}, "response": "raw"}
+    expected = client.post("/ogcapi/processes/zonal-statistics/execution", json=body)
+    places = given("2.0.0", "places", "squares").replace("<wps:Data>", '<wps:Data mimeType="application/json">')
+    held = literal("2.0.0", "layer", "NDVI") + places
+
+    assert (
+        answer(execute_2_0(held, "statistics", process="zonal-statistics", response="raw")).content == expected.content
+    )
+
+
 @checklist("wps20", "A.5.3", "A.5.5", "A.5.6", "A.5.11")
 @checklist("wps10", "Execute")
 @pytest.mark.parametrize("version", ["1.0.0", "2.0.0"])

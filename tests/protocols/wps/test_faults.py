@@ -41,6 +41,7 @@ WRONG = [
         "DataNotAccessible",
         "string",
     ),
+    (execute_2_0('<wps:Input id="string"><wps:Reference/></wps:Input>', "string"), "DataNotAccessible", "string"),
     (execute_2_0(literal("2.0.0", "layer", "NDVJ"), "trend", process="trend"), "WrongInputData", "layer"),
     (element("2.0.0", "DescribeProcess", version="2.0.0"), "MissingParameterValue", "Identifier"),
     (element("2.0.0", "GetStatus", version="1.0.0"), "InvalidParameterValue", "version"),
@@ -115,6 +116,7 @@ def test_what_takes_too_long_to_wait_for_names_the_way_that_does_it(ask):
     root = ask(execute_2_0(literal("2.0.0", "pause", 60), "string"), status=400)
 
     assert "execute it asynchronously" in root.findtext(".//{*}ExceptionText")
+    assert exception_of(root)[1] == "mode"
 
 
 def test_auto_makes_a_job_of_what_takes_too_long(ask):

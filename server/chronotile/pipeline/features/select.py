@@ -17,6 +17,8 @@ from chronotile.core.model.places import PlaceSet, PropertyType
 from chronotile.pipeline.place_shapes import related_places
 
 Json = Mapping[str, Any]
+BOOLEANS = {"1": "true", "0": "false"}
+"""As GDAL writes them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +74,7 @@ def _equality(places: PlaceSet, name: str, text: str) -> Json:
     type_ = "string" if column is None else column.type
     if type_ != "string":
         with suppress(orjson.JSONDecodeError):
-            value = orjson.loads(text)
+            value = orjson.loads(BOOLEANS.get(text, text) if type_ == "boolean" else text)
         if not isinstance(value, int | float) or isinstance(value, bool) is not (type_ == "boolean"):
             raise InvalidParameter(f"{name} is {type_}, not {text[:MAX_SHOWN]!r}", locator=name)
     return {"op": "=", "args": [{"property": name}, value]}

@@ -21,7 +21,8 @@ TYPES: Mapping[str, str] = {"integer": "integer", "number": "double", "string": 
 """Of XML Schema, by those of JSON that literals have; of several the last one counts."""
 PLAIN = frozenset({"", "utf-8", "utf8", "raw"})
 """Names of encodings that are none."""
-MOST_DIGITS, MOST_WHOLE = 64, 19
+MOST_DIGITS = 64
+INTEGERS = range(-(1 << 63), 1 << 63)
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _OF_EPSG = re.compile(r"epsg:\d+", re.ASCII)
 
@@ -140,14 +141,17 @@ def _value(given: Given, schema: Json) -> Any:  # noqa: ANN401 -- JSON
     if "href" in attributes:
         choice(attributes.get("method", "GET").upper(), ["GET"], locator=f"{path}.href")
         return {"href": attributes["href"], "type": media_type or None}
-    if kind.form == "bbox":
+    if kind.form == "bbox" and not _is_json(media_type):
         return _box(given)
     if kind.form == "literal" and not _is_json(media_type):
         return _literal(text, schema)
     value: object = text
+    accepts_text = "string" in {each.get("type") for each in schema.get("oneOf", [schema])}
     if of.is_base64(schema):
         value = base64.b64encode(text.encode()).decode() if given.is_xml else "".join(text.split())
         media_type = "" if of.OCTETS in of.media_types(schema) else media_type
+    elif accepts_text and _is_json(media_type) and text.lstrip()[:1] not in {"{", "[", '"'}:
+        media_type = ""  # birdy names the usual media type of each input
     elif _is_json(media_type) or (not media_type and text.lstrip()[:1] in {"{", "["}):
         value = parse_json(text.encode(), what=f"input {given.name}", locator=path)
     qualifiers = {"mediaType": media_type, "encoding": "" if encoding.lower() in PLAIN else encoding}
@@ -164,7 +168,7 @@ def _box(given: Given) -> Json:
 def _literal(text: str, schema: Json) -> object:
     plain, types = text.strip(), {each.get("type") for each in schema.get("oneOf", [schema])}
     if types & {"integer", "number"} and len(plain) <= MOST_DIGITS and _NUMBER.fullmatch(plain):
-        value = int(plain) if plain.lstrip("+-").isdigit() and len(plain) < MOST_WHOLE else float(plain)
+        value = int(plain) if plain.lstrip("+-").isdigit() and int(plain) in INTEGERS else float(plain)
         return value if math.isfinite(value) else text
     return plain if "enum" in schema else text
 

@@ -45,7 +45,7 @@ def _code_of(error: errors.ChronotileError) -> tuple[str, str | None]:
     if error.locator in OF_PATHS and isinstance(error, errors.UnknownPath):
         return OF_PATHS[error.locator]
     where, _dot, path = (error.locator or "").partition(".")
-    name = re.split(r"[.\[]", path)[0] or error.locator
+    name = re.split(r"[.\[]", path)[0] or {"Prefer": "mode"}.get(where, error.locator)
     is_unknown = isinstance(error, errors.UnknownParameter)
     codes = {
         SIZE: isinstance(error, errors.LimitExceeded) and "bytes" in error.limit,

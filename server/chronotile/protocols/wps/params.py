@@ -7,7 +7,7 @@ from urllib.parse import unquote
 
 from lxml import etree
 
-from chronotile.core.errors import MissingParameter, OperationNotSupported, VersionNegotiationFailed
+from chronotile.core.errors import InvalidParameter, MissingParameter, OperationNotSupported, VersionNegotiationFailed
 from chronotile.core.model.job import Json
 from chronotile.core.xml_text import local_name, parse_xml
 from chronotile.protocols.common.query.kvp import Kvp, choice
@@ -25,7 +25,9 @@ MAX_XML_BYTES = 8 << 20
 """Of a request: what is larger comes by reference, or to OGC API - Processes."""
 _OF_1_0 = re.compile(r"opengis\.net/wps/1\.0\.0|(^|&)(accept)?versions?=1", re.ASCII | re.IGNORECASE)
 _ATTRIBUTE = re.compile("@(?:xlink:)?(mimeType|encoding|schema|uom|dataType|href|method|asReference)=", re.IGNORECASE)
-_HOLDERS = frozenset({"LiteralData", "LiteralValue", "ComplexData", "BoundingBoxData", "BoundingBox"})
+_CORNERS = ("LowerCorner", "UpperCorner")
+_BOXES = ("BoundingBoxData", "BoundingBox", "WGS84BoundingBox")
+_HOLDERS = frozenset({"LiteralData", "LiteralValue", "ComplexData", *_BOXES})
 """Elements in which values are."""
 
 
@@ -145,9 +147,11 @@ def _given(element: etree._Element) -> Given:
         reference = element.find("{*}Reference")
         if reference is None:
             raise MissingParameter(f"input {name} needs Data or Reference", locator=f"inputs.{name}")
+        if "href" not in _attributes(reference) or len(reference):
+            raise InvalidParameter(f"Reference of {name} takes href alone", locator=f"inputs.{name}.href")
         return Given(name, _attributes(reference))
     held = next((each for each in data if local_name(each) in _HOLDERS), data)
-    corners = [each.text or "" for each in held if local_name(each).endswith("Corner")]
+    corners = [each.text or "" for corner in _CORNERS for each in held.iterchildren(f"{{*}}{corner}")]
     xml = [etree.tostring(each, with_tail=False, encoding="unicode") for each in held] if not corners else []
     text = ",".join(" ".join(corners).split()) or "".join(xml) or "".join(held.itertext())
     return Given(name, _attributes(data) | _attributes(held), text, is_xml=bool(xml))

@@ -73,6 +73,8 @@ FILTERS = {
     "group": ({"productGroupId": "none"}, set()),
     "item": ({"uid": S2[5]}, {S2[5]}),
     "id": ({"uid": f"urn:eop:SENTINEL-2:{S2[5]}"}, {S2[5]}),
+    "id of a collection alone": ({"uid": "urn:eop:SENTINEL-2:"}, set()),
+    "id of nothing": ({"uid": "urn:eop:"}, set()),
     "id of another collection": ({"uid": f"urn:eop:SENTINEL-1:{S2[5]}"}, set()),
     "two conditions": ({"cloudCover": "40]", "platform": "sentinel-2b"}, {S2[1], S2[3], L1C}),
     "who asks": ({"accessedFrom": "tests", "title": S2[4], "publicationDate": ""}, {S2[4]}),
@@ -164,6 +166,8 @@ REFUSED = {
     "startIndex": "0",
     "httpAccept": "text/csv",
     "cursor": "none",
+    "title": "nul \0",
+    "q": "word " * 100,
     "maxRecords": "5",
 }
 

@@ -25,6 +25,7 @@ GEOJSON = "application/geo+json"
 DEFAULT_COUNT, MOST_COUNT = 100, 1_000
 MOST_START = MOST_SKIPPED + 1
 MOST_VERTICES = 2_000
+MOST_WORDS, MOST_PERCENTS = 180, 8
 URN = "urn:eop:"
 """Before the collection and the item in the id of a product."""
 BELOW, ABOVE = {"]": "<=", "[": "<"}, {"[": ">=", "]": ">"}
@@ -56,10 +57,17 @@ def _moment(name: str, given: str) -> TimeSpan:
         raise InvalidParameter(error.message, locator=name) from error
 
 
+def _words(name: str, given: str) -> str:
+    if "\0" in given or len(given) > MOST_WORDS or given.count("%") > MOST_PERCENTS:
+        message = f"{name} takes up to {MOST_WORDS} characters, of which {MOST_PERCENTS} may be %"
+        raise InvalidParameter(message, locator=name)
+    return given
+
+
 def _condition(attribute: Attribute, given: str) -> Json:
     """What an attribute has to be, as CQL2 JSON; numbers and times may be sets and intervals (OGC 13-026r9 §8.3)."""
     if attribute.type == "String":
-        return _joined("or", [_equal(form, given) for form in attribute.forms])
+        return _joined("or", [_equal(form, _words(attribute.name, given)) for form in attribute.forms])
     found = RANGE.fullmatch(given)
     if found is None:
         raise InvalidParameter(f"{attribute.name} {given[:MAX_SHOWN]!r} is no {FORMS}", locator=attribute.name)
@@ -97,11 +105,15 @@ ATTRIBUTES: Sequence[Attribute] = (
 )
 """What products are compared by."""
 COMPARED: Sequence[Parameter[Json]] = (
-    custom("q", "Words that the id, title or description of a product has, in this order", lambda q: terms_filter([q])),
+    custom(
+        "q",
+        "Words that the id, title or description of a product has, in this order",
+        lambda q: terms_filter([_words("q", q)]),
+    ),
     custom(
         "title",
         "Title of a product, or the id of its item",
-        lambda title: _joined("or", [_compared("=", title, name) for name in ("title", "id")]),
+        lambda title: _joined("or", [_compared("=", _words("title", title), name) for name in ("title", "id")]),
     ),
     *(
         custom(each.name, "A text" if each.type == "String" else FORMS, partial(_condition, each))
@@ -126,9 +138,9 @@ FORMAT = choice("httpAccept", "Media type, instead of the header Accept", (GEOJS
 ACCESSED_FROM = text("accessedFrom", "What clients of Terrascope say of themselves; it does not matter")
 OF_COLLECTIONS: tuple[Parameter[Any], ...] = (
     *(UID, BBOX, GEOMETRY, START, END, *COMPARED),
-    *(COUNT, START_INDEX, CURSOR, FORMAT, ACCESSED_FROM),
+    *(COUNT, START_INDEX, FORMAT, ACCESSED_FROM),
 )
-OF_PRODUCTS: tuple[Parameter[Any], ...] = (COLLECTION, *OF_COLLECTIONS)
+OF_PRODUCTS: tuple[Parameter[Any], ...] = (COLLECTION, *OF_COLLECTIONS, CURSOR)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,6 +175,8 @@ def search_query(query: Kvp, known: Sequence[Parameter[Any]]) -> SearchQuery:
     conditions = [node for each in COMPARED if (node := each.given(query)) is not None]
     collection, uid = COLLECTION.given(query), UID.given(query) or ""
     scheme, _, item = uid.removeprefix(URN).partition(":") if uid.startswith(URN) else ("", "", uid)
+    if not item:
+        scheme, item = "", uid  # of no product
     if scheme:
         conditions.append(_compared("=", unquote(scheme), "collection"))
     search = ItemSearch(
