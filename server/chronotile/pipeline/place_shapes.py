@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from shapely.affinity import translate
 
 from chronotile.core.model.crs import CRS84, Crs, transformer
-from chronotile.core.model.grid import WHOLE_CIRCLE
+from chronotile.core.model.grid import WHOLE_CIRCLE, FloatArray
 from chronotile.core.model.places import ChosenPlaces, PlaceSet, ProjectedShapes, Shapes
 from chronotile.pipeline.encoders.vector.mvt import MVT_VERSION
 from chronotile.pipeline.revision import fingerprint
@@ -54,6 +54,9 @@ def choose_places(
     kept, listed = places.projected.get(crs), numbers.tolist()
     own = {name: [column[number] for number in listed] for name, column in places.columns.items()}
     shapes = _projected(places, places.shapes[numbers], crs) if kept is None else kept.shapes[numbers]
+    if crs.is_geographic and places.crs != crs:
+        for number in np.flatnonzero(np.abs(shapely.bounds(shapes)[:, ::2]).max(axis=1) > WHOLE_CIRCLE / 2).tolist():
+            shapes[number] = _cut(shapes[number])
     return ChosenPlaces(places=places, numbers=numbers, crs=crs, shapes=shapes, columns={**own, **columns})
 
 
@@ -91,4 +94,41 @@ def _projected(places: PlaceSet, own: Shapes, crs: Crs) -> Shapes:
     lacking = np.diff(np.concatenate(([0], np.cumsum(~is_known)))[np.concatenate(([0], ends))]) > 0
     shapes: Shapes = shapely.set_coordinates(own.copy(), np.where(is_known[:, None], vertices, 0.0))
     shapes[lacking] = shapely.Polygon()
+    if crs.is_geographic:
+        for number in np.flatnonzero(np.ptp(shapely.bounds(shapes)[:, ::2], axis=1) > WHOLE_CIRCLE / 2).tolist():
+            parts = zip(shapely.get_parts(shapes[number]), shapely.get_parts(own[number]), strict=True)
+            shapes[number] = shapely.multipolygons([_unwound(part, drawn, turn) for part, drawn in parts])
     return shapes
+
+
+Turn = Callable[[Any, Any], tuple[Any, Any]]
+
+
+def _unwound(polygon: Any, drawn: Any, turn: Turn) -> Any:  # noqa: ANN401 -- shapely's
+    """A polygon in degrees, of one `drawn` in another CRS, beyond 180 degrees where it crosses the antimeridian."""
+    pairs = zip(shapely.get_rings(polygon), shapely.get_rings(drawn), strict=True)
+    rings = [_unwound_ring(shapely.get_coordinates(ring), shapely.get_coordinates(own), turn) for ring, own in pairs]
+    for ring in rings[1:]:
+        ring[:, 0] += WHOLE_CIRCLE * np.round((rings[0][0, 0] - ring[0, 0]) / WHOLE_CIRCLE)
+    return shapely.Polygon(rings[0], rings[1:])
+
+
+def _unwound_ring(ring: FloatArray, drawn: FloatArray, turn: Turn) -> FloatArray:
+    # A long step crosses the antimeridian if the middle of the edge is on the other side of the globe.
+    middles = np.asarray(turn(*((drawn[1:] + drawn[:-1]) / 2).T)[0])
+    away = np.abs(np.mod(middles - (ring[1:, 0] + ring[:-1, 0]) / 2 + 180, WHOLE_CIRCLE) - 180)
+    steps = np.diff(ring[:, 0])
+    is_across = (np.abs(steps) > WHOLE_CIRCLE / 2) & (away > WHOLE_CIRCLE / 4)
+    turns = np.where(is_across, -np.sign(steps) * WHOLE_CIRCLE, 0.0)
+    ring[1:, 0] += np.cumsum(turns)
+    if turns.sum() == 0:
+        return ring
+    pole = np.copysign(WHOLE_CIRCLE / 4, ring[:, 1].mean())  # it goes around one
+    return np.vstack((ring, [(ring[-1, 0], pole), (ring[0, 0], pole), ring[0]]))
+
+
+def _cut(shape: Any) -> Any:  # noqa: ANN401 -- shapely's
+    """A shape in degrees within ±180 (RFC 7946 §3.1.9)."""
+    turned = shapely.get_parts([translate(shape, turn) for turn in (-WHOLE_CIRCLE, 0.0, WHOLE_CIRCLE)])
+    parts = shapely.get_parts(shapely.intersection(shapely.make_valid(turned), shapely.box(-180, -90, 180, 90)))
+    return shapely.multipolygons(parts[shapely.area(parts) > 0])

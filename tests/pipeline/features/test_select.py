@@ -17,8 +17,10 @@ from chronotile.core.errors import InvalidParameter
 from chronotile.core.model.crs import CRS84, crs_of
 from chronotile.core.model.grid import BBox
 from chronotile.core.model.places import PlaceSet
+from chronotile.pipeline.encoders.vector.geojson import place_features
 from chronotile.pipeline.features import filter as filters
 from chronotile.pipeline.features.select import PlaceSelection, queryables_of, select_places
+from chronotile.pipeline.place_shapes import choose_places
 from tests.places import make_places
 
 LAEA = crs_of("EPSG:3035")
@@ -350,3 +352,51 @@ def test_geometries_of_a_filter_are_in_the_axis_order_of_its_crs(crs, is_box):
 
     assert found == np.flatnonzero(shapely.intersects(projected, own)).tolist()
     assert 4 <= len(found) < 30
+
+
+UTM = crs_of("EPSG:32701")
+
+
+def in_utm(*corners):
+    """A ring between corners in degrees, in metres."""
+    to_metres = Transformer.from_crs("OGC:CRS84", UTM.name, always_xy=True).transform
+    return [to_metres(*corner) for corner in corners]
+
+
+def boxes_met(places, **boxes):
+    return {name: chosen(places, box=BBox(*box)) for name, box in boxes.items()}
+
+
+def test_places_across_the_antimeridian_are_where_they_are_in_metres():
+    outer = in_utm((179.5, -17), (-179.5, -17), (-179.5, -16), (179.5, -16))
+    hole = in_utm((-179.9, -16.8), (-179.8, -16.8), (-179.8, -16.7), (-179.9, -16.7))
+    places = places_of(shapely.Polygon(outer, [hole]), crs=UTM)
+
+    assert boxes_met(
+        places,
+        greenwich=(0, -16.8, 1, -16.2),
+        west=(179.9, -16.8, 180, -16.2),
+        east=(-180, -16.8, -179.9, -16.2),
+        across=(179.9, -16.8, -179.9, -16.2),
+        hole=(-179.89, -16.78, -179.81, -16.72),
+    ) == {"greenwich": [], "west": [0], "east": [0], "across": [0], "hole": []}
+    (feature,) = orjson.loads(orjson.dumps(place_features(choose_places(places, np.array([0])))))
+    cut = shapely.geometry.shape(feature["geometry"])
+    assert (cut.is_valid, cut.bounds) == (True, pytest.approx((-180, -17, 180, -16)))
+    assert cut.area == pytest.approx(1 - 0.01, abs=1e-3)
+
+
+def test_places_around_a_pole_hold_it():
+    places = places_of(shapely.box(-5e5, -5e5, 6e5, 4e5), crs=POLAR)
+
+    assert boxes_met(places, pole=(-180, -90, 180, -89), near=(0, -88, 1, -87), beyond=(0, -80, 1, -79)) == {
+        "pole": [0],
+        "near": [0],
+        "beyond": [],
+    }
+
+
+def test_places_as_wide_as_the_world_stay_so():
+    places = places_of(shapely.box(-1.99e7, -1e6, 1.99e7, 1e6), crs=crs_of("EPSG:3857"))
+
+    assert boxes_met(places, middle=(0, 0, 1, 1), edge=(179.5, 0, 180, 1)) == {"middle": [0], "edge": []}
