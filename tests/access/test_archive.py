@@ -40,7 +40,7 @@ collections:
     variables: {SECRET: {layer: SECRET}}
     access: {see: [group:ministry], download: [user:nobody], publish: [group:writers]}
 places:
-  %s: {href: places.geojson, id: code, access: {see: [group:ministry]}}
+  %s: {href: places.geojson, id: code, access: {see: [group:ministry], download: [user:nobody]}}
 """
 URLS = (
     f"/tiles/NDVI/{TILE}.png",
@@ -178,6 +178,14 @@ def test_rights_beyond_seeing_are_their_own(archive: Archive) -> None:
     asked = {"inputs": {"layers": ["SECRET"], "points": POINTS}}
     assert archive.client.get("/zarr/SECRET/zarr.json", headers=ministry).status_code == 404
     assert archive.client.get("/layers/SECRET", headers=viewer).status_code == 200
+    capabilities = archive.client.get("/wcs?SERVICE=WCS&REQUEST=GetCapabilities", headers=ministry).text
+    assert "NDVI" in capabilities
+    assert "SECRET" not in capabilities
+    items = f"/ogcapi/collections/{SECRET_PLACE}/items"
+    assert archive.client.get(f"{items}?F=html", headers=ministry).status_code == 200
+    assert archive.client.get(f"{items}?F=GPKG", headers=ministry).status_code == 404
+    file = {"Accept": "application/flatgeobuf"}
+    assert archive.client.get(items, headers=ministry | file).status_code == 404
     refused = archive.client.post("/ogcapi/processes/time-series/execution", json=asked, headers=viewer)
     assert refused.status_code in {400, 404}
     assert "SECRET" not in refused.text.replace("'SECRET'", "")

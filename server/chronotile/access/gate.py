@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Collection
 from dataclasses import dataclass
 from threading import Lock
+from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -48,6 +49,9 @@ _DOWNLOAD_PREFIXES = ("/wcs", "/zarr/", "/products/")
 _DOWNLOADS = re.compile(
     r"/odata/v1/Products\([^)]*\)/(\$value|Nodes|Assets)|/ogcapi/collections/[^/]+/(coverage|cube|area|radius)(/|$)"
 )
+_ITEMS = re.compile(r"/ogcapi/collections/[^/]+/items/?$")
+_PAGES = {"json", "geojson", "html"}
+"""Formats of features that are answered in pages."""
 _OPERATOR_PATHS = ("/metrics", "/metrics/", "/usage", "/usage/")
 _COG_PATHS = re.compile(r"/cog(/|$)")
 
@@ -100,7 +104,7 @@ class Gate:
         path = path_of(scope)
         if SHARE in scope and not (scope["method"] in {"GET", "HEAD"} and _SHARED.fullmatch(path)):
             raise UnknownPath(f"there is nothing at {path[:200]!r}")
-        right = _right_for(path)
+        right = _right_for(path, scope)
         if principal is not None:
             scope[PRINCIPAL] = principal
             if principal.rights is None or right in principal.rights:
@@ -145,10 +149,19 @@ class Gate:
         return None if session is None else session.principal
 
 
-def _right_for(path: str) -> Right:
+def _right_for(path: str, scope: Scope) -> Right:
     if path.startswith(_PROCESS_PREFIXES):
         return "process"
-    return "download" if path.startswith(_DOWNLOAD_PREFIXES) or _DOWNLOADS.match(path) else "see"
+    is_download = path.startswith(_DOWNLOAD_PREFIXES) or _DOWNLOADS.match(path)
+    return "download" if is_download or (_ITEMS.match(path) and _wants_file(scope)) else "see"
+
+
+def _wants_file(scope: Scope) -> bool:
+    """Whether a request for features is for all of them as a file, not for a page."""
+    pairs = parse_qsl(scope["query_string"].decode("latin-1"))
+    accepted = header_value(scope["headers"], b"accept").lower()
+    is_named = any(name.lower() == "f" and value.lower() not in _PAGES for name, value in pairs)
+    return is_named or b"flatgeobuf" in accepted or b"geopackage" in accepted
 
 
 @dataclass(frozen=True, slots=True)
