@@ -1,4 +1,4 @@
-"""Requests of WMS and WMTS, put together from what capabilities say alone."""
+"""Requests of WMS, WMTS, WCS and WPS, put together from what capabilities say alone."""
 
 from collections.abc import Iterator, Mapping
 from urllib.parse import quote, urlencode
@@ -12,6 +12,10 @@ WMS = "{http://www.opengis.net/wms}"
 SLD = "{http://www.opengis.net/sld}"
 WMTS = "{http://www.opengis.net/wmts/1.0}"
 OWS = "{http://www.opengis.net/ows/1.1}"
+OWS_2 = "{http://www.opengis.net/ows/2.0}"
+WCS = "{http://www.opengis.net/wcs/2.0}"
+WPS = "{http://www.opengis.net/wps/2.0}"
+GML = "{http://www.opengis.net/gml/3.2}"
 XLINK = "{http://www.w3.org/1999/xlink}href"
 
 Tile = Mapping[str, str]
@@ -81,6 +85,30 @@ def limits_of(root: etree._Element) -> dict[tuple[str, str], list[Tile]]:
         for layer in root.findall(f"{WMTS}Contents/{WMTS}Layer")
         for link in layer.findall(f"{WMTS}TileMatrixSetLink")
     }
+
+
+def descriptions(root: etree._Element, url: str) -> Iterator[Address]:
+    """Yield the descriptions of all coverages of WCS 2.0.1, or of all processes of WPS 2.0."""
+    base, _query, _rest = url.partition("?")
+    for each in root.iter(f"{WCS}CoverageId"):
+        asked = {"SERVICE": "WCS", "VERSION": "2.0.1", "REQUEST": "DescribeCoverage", "COVERAGEID": each.text}
+        yield _asked(f"{base}?", asked, url, "application/xml")
+    for each in root.iterfind(f".//{WPS}ProcessSummary/{OWS_2}Identifier"):
+        asked = {"SERVICE": "WPS", "VERSION": "2.0.0", "REQUEST": "DescribeProcess", "IDENTIFIER": each.text}
+        yield _asked(f"{base}?", asked, url, "application/xml")
+
+
+def coverage_requests(root: etree._Element, url: str) -> Iterator[Address]:
+    """Yield few cells of each described coverage, at its first time."""
+    base, _query, _rest = url.partition("?")
+    for each in root.iter(f"{WCS}CoverageDescription"):
+        envelope = each.find(f"{GML}boundedBy/*")
+        first, second, *time = envelope.get("axisLabels").split()
+        seconds = envelope.findtext(f"{GML}lowerCorner").split()[2:]
+        subset = {"SUBSET": f"{time[0]}({seconds[0]})"} if time else {}
+        asked = {"SERVICE": "WCS", "VERSION": "2.0.1", "REQUEST": "GetCoverage", "FORMAT": "image/tiff", **subset}
+        size = {"COVERAGEID": each.findtext(f"{WCS}CoverageId"), "SCALESIZE": f"{first}(4),{second}(4)"}
+        yield _asked(f"{base}?", {**asked, **size}, url, None)
 
 
 def _middle(limits: etree._Element) -> Tile:

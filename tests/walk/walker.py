@@ -14,7 +14,7 @@ from starlette.routing import Match, Route
 from starlette.testclient import TestClient
 
 from tests.walk.address import BASE, Address, protocol_of
-from tests.walk.capabilities import limits_of, wms_requests, wmts_requests
+from tests.walk.capabilities import WMTS, coverage_requests, descriptions, limits_of, wms_requests, wmts_requests
 from tests.walk.found import ids_of, in_html, in_json, in_xml
 from tests.walk.judging import Answer, Judge
 from tests.walk.queries import edr_queries, entities, examples, is_template_of_query, parts_of_store, words_of
@@ -202,6 +202,12 @@ class Walker:
         tag = etree.QName(root).localname
         if tag == "WMS_Capabilities":
             yield from wms_requests(root, url)
+        elif tag == "CoverageDescriptions":
+            yield from coverage_requests(root, url)
+            return
+        elif tag == "Capabilities" and etree.QName(root).namespace != WMTS.strip("{}"):
+            yield from descriptions(root, url)
+            return
         elif tag == "Capabilities":
             self._facts.limits |= limits_of(root)
             yield from wmts_requests(root, url)

@@ -165,6 +165,7 @@ HINTS = (
     ("/tiles", "a tile is at /tiles/{layer}/{tileMatrixSet}/{z}/{x}/{y}.png; the sets are at /ogcapi/tileMatrixSets"),
     ("/cog", "it opens files below the places that an operator names in CHRONOTILE_COG_PREFIXES, here none"),
     ("/wfs", "WFS is not offered; OGC API Features has the same features, at /ogcapi/collections"),
+    *((root, "each service has its own address: /wms, /wmts, /wcs, /wps, /ogcapi") for root in ("/ows", "/geoserver")),
     ("/csw", "CSW is not offered; OGC API Records has the same records, at /ogcapi/collections/_items/items"),
     ("/opensearch", "the description of the search is at /opensearch"),
     ("/wps", "WPS is at /wps?SERVICE=WPS&REQUEST=GetCapabilities"),

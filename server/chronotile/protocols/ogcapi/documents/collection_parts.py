@@ -19,6 +19,7 @@ from chronotile.core.model.time.instants import (
     format_instant,
     step_of,
 )
+from chronotile.core.xml_text import xml_name
 from chronotile.pipeline.encoders.document_parts import format_instants
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.extent import box_of_offered
@@ -150,6 +151,9 @@ def _services(offered: Offered, context: CollectionContext) -> Iterator[Json]:
         for path in paths[:1]:
             href = f"{root}{path}?SERVICE={kind}&REQUEST=GetCapabilities&layers={names}"
             yield link(f"{SERVICE_TYPES}/{kind.lower()}", href, media_type, f"{kind} capabilities")
+    if offered.has_values:
+        query = f"SERVICE=WCS&VERSION=2.0.1&REQUEST=DescribeCoverage&COVERAGEID={quote(xml_name(offered.id))}"
+        yield link(f"{SERVICE_TYPES}/wcs", f"{root}/wcs?{query}", WMTS_XML, "The coverage of WCS")
 
 
 def _of_layer(layer: Layer, context: CollectionContext) -> Iterator[Json]:
