@@ -1,6 +1,7 @@
 """Every error the server words to a client; each protocol's `faults.py` turns them into its own document."""
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from typing import ClassVar
 
 MAX_SHOWN = 60
@@ -218,6 +219,15 @@ def require_at_most(limit: str, needed: int, allowed: int, *, alternative: str, 
     """Raise `LimitExceeded`, with all that is given here, if more is needed than is allowed."""
     if needed > allowed:
         raise LimitExceeded(limit, allowed=allowed, needed=needed, alternative=alternative, locator=locator)
+
+
+@contextmanager
+def raised_as(found: type[ChronotileError], error: type[ChronotileError], *, locator: str | None) -> Generator[None]:
+    """Raise an error with the message of another one that comes up."""
+    try:
+        yield
+    except found as cause:
+        raise error(cause.message, locator=locator) from cause
 
 
 class RangeNotSatisfiable(ChronotileError, status=416, code="RangeNotSatisfiable"):

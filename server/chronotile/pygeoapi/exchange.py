@@ -24,6 +24,7 @@ from chronotile.core.errors import (
     InvalidParameter,
     MissingParameter,
     UnsupportedCrs,
+    raised_as,
 )
 from chronotile.core.model.coverage import Trim
 from chronotile.core.model.crs import CRS84, Crs, is_north_first
@@ -76,10 +77,8 @@ def named_crs(text: str | None, offered: Offered, catalogue: Catalogue, *, locat
     own = offered.main_field.main_variable.grid.crs
     if text in {own.uri, own.name}:
         return own
-    try:
+    with raised_as(UnsupportedCrs, UnsupportedCrs, locator=locator):
         return CRS84 if text in {"CRS84", CRS84.uri} else catalogue.offered_crs(text)
-    except UnsupportedCrs as error:
-        raise UnsupportedCrs(error.message, locator=locator) from error
 
 
 def box_of(numbers: Sequence[float], crs: Crs) -> BBox:

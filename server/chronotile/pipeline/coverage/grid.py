@@ -8,7 +8,7 @@ import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
 
-from chronotile.core.errors import InvalidParameter, OutsideData, require_at_most
+from chronotile.core.errors import InvalidParameter, OutsideData, raised_as, require_at_most
 from chronotile.core.model.coverage import CoverageRequest, ScaleFactors, ScaleSize, Trim
 from chronotile.core.model.crs import CRS84, Crs, are_alike, transformer
 from chronotile.core.model.geometry.area import Area
@@ -59,11 +59,9 @@ def cells_inside(area: Area, grid: NativeGrid, *, locator: str) -> Spans:
         OutsideData: There is none.
         InvalidParameter: The area cannot be expressed in the CRS of the grid, or its outlines are too long.
     """
-    try:
+    with raised_as(InvalidParameter, InvalidParameter, locator=locator):
         outlines = outlines_of((area,), grid)
         spans = centre_spans(outlines, grid)
-    except InvalidParameter as error:
-        raise InvalidParameter(error.message, locator=locator) from error
     if outlines.is_outside[0]:
         x, y = area.polygons[0][0].mean(axis=0)
         raise outside(grid, Point(x=float(x), y=float(y), crs=area.crs), locator=locator)

@@ -7,6 +7,7 @@ from chronotile.core.model.time.instants import ABSENT
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import (
     choice,
+    clamped,
     code,
     documents,
     names_of,
@@ -97,9 +98,13 @@ def test_bounds_words_and_defaults_are_in_the_schema():
         "explode": False,
         "required": True,
         "description": "Of cells",
+        "style": "form",
+        "explode": False,
         "schema": {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
         "example": 0.5,
     }
     assert limit["schema"] == {"type": "integer", "minimum": 1, "maximum": 10, "default": 5}
     assert word["schema"] == {"type": "string", "enum": ["mean", "max"], "default": "mean"}
+    page = clamped("limit", "Places", most=9, default=3)
+    assert (page.parse("99"), page.parse("2"), page.schema["maximum"]) == (9, 2, 9)
     assert names_of([SHARE, LIMIT]) == ("share", "limit")

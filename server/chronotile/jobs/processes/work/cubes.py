@@ -13,7 +13,7 @@ import numpy as np
 from affine import Affine
 
 from chronotile.core.durable_files import Disk
-from chronotile.core.errors import ChronotileError, InvalidParameter, UnsupportedSource, require_at_most
+from chronotile.core.errors import ChronotileError, InvalidParameter, UnsupportedSource, raised_as, require_at_most
 from chronotile.core.model.collection import VariableInfo
 from chronotile.core.model.coverage import Coverage, CoverageField
 from chronotile.core.model.grid import NativeGrid
@@ -218,7 +218,7 @@ def _plan(coverage: Coverage, variables: Sequence[VariableInfo], times: TimeDoma
     planned = {
         each.name: PlannedVariable(info=each, conversion=conversion_of(each.encoding, None)) for each in variables
     }
-    try:
+    with raised_as(UnsupportedSource, InvalidParameter, locator="inputs.layer"):
         return CubePlan(
             grid=variables[0].grid,
             variables=planned,
@@ -227,8 +227,6 @@ def _plan(coverage: Coverage, variables: Sequence[VariableInfo], times: TimeDoma
             bounds=bounds_form(times, are_periods=are_periods(times)),
             about=_about(coverage),
         )
-    except UnsupportedSource as error:
-        raise InvalidParameter(error.message, locator="inputs.layer") from error
 
 
 def _check_memory(cube: Cube) -> None:

@@ -10,7 +10,7 @@ import orjson
 
 from chronotile.catalog.items.cql2.tree import filter_from_text, is_geometry_type
 from chronotile.catalog.items.search import MOST_IDS, MOST_ITEMS, MOST_SORTED
-from chronotile.core.errors import MAX_SHOWN, InvalidParameter
+from chronotile.core.errors import MAX_SHOWN, InvalidParameter, raised_as
 from chronotile.core.model.crs import CRS84_URI
 from chronotile.core.model.geometry.json_text import load_json
 from chronotile.core.model.grid import BBox
@@ -102,10 +102,8 @@ def check_place(box: BBox | None, geometry: Mapping[str, Any] | None) -> None:
 def _instant(text: str, whole: str) -> TimeSpan:
     if not RFC_3339.fullmatch(text):
         raise _no_time(whole)
-    try:
+    with raised_as(InvalidParameter, InvalidParameter, locator="datetime"):
         return parse_instant(text)
-    except InvalidParameter as error:
-        raise InvalidParameter(error.message, locator="datetime") from error
 
 
 def _no_time(text: str) -> InvalidParameter:

@@ -4,7 +4,7 @@ import math
 import re
 
 from chronotile.catalog.catalogue import Catalogue
-from chronotile.core.errors import MAX_SHOWN, InvalidParameter, UnsupportedCrs
+from chronotile.core.errors import MAX_SHOWN, InvalidParameter, UnsupportedCrs, raised_as
 from chronotile.core.model.crs import CRS84, Crs, HasCrs
 from chronotile.core.model.grid import BBox
 from chronotile.protocols.common.query.place import requested_crs
@@ -32,10 +32,8 @@ def named_crs(name: str, owner: HasCrs, catalogue: Catalogue, *, locator: str = 
     code = f"{found['authority']}:{found['code']}" if found else plain
     if code.upper() in {"CRS84", "OGC:CRS84", "CRS:84"}:
         return CRS84
-    try:
+    with raised_as(UnsupportedCrs, UnsupportedCrs, locator=locator):
         return requested_crs(code, owner, catalogue)
-    except UnsupportedCrs as error:
-        raise UnsupportedCrs(error.message, locator=locator) from error
 
 
 def check_degrees(box: BBox, crs: Crs, *, locator: str) -> None:

@@ -7,7 +7,7 @@ from functools import partial
 from types import MappingProxyType
 from typing import Generic, TypeVar
 
-from chronotile.core.errors import MAX_SHOWN, ChronotileError, InvalidParameter
+from chronotile.core.errors import MAX_SHOWN, ChronotileError, InvalidParameter, raised_as
 from chronotile.core.model.grid import BBox
 from chronotile.core.model.time.instants import ABSENT, TimeSelection
 from chronotile.core.model.time.parser import parse_time
@@ -229,10 +229,8 @@ def times(name: str, description: str) -> Parameter[TimeSelection]:
     """Return a parameter that selects times: instants, intervals, lists; all of them by default."""
 
     def parse(given: str) -> TimeSelection:
-        try:
+        with raised_as(InvalidParameter, InvalidParameter, locator=name):
             return parse_time(given)
-        except InvalidParameter as error:
-            raise InvalidParameter(error.message, locator=name) from error
 
     return custom(name, description, parse, default=ABSENT)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from chronotile.catalog.catalogue import Catalogue
-from chronotile.core.errors import MAX_SHOWN, CursorExpired, InvalidParameter, UnknownLayer
+from chronotile.core.errors import MAX_SHOWN, CursorExpired, InvalidParameter, UnknownLayer, raised_as
 from chronotile.core.model.crs import CRS84, Crs
 from chronotile.core.model.places import PlaceSet, PlaceValuesRequest
 from chronotile.pipeline.features.select import PlaceSelection, queryables_of
@@ -23,7 +23,7 @@ DEFAULT_LIMIT, MAX_LIMIT = 1000, 10_000
 _CURSOR = re.compile(r"([0-9a-f]{12})-(\d{1,9})", re.ASCII)
 
 _LIMIT = whole(
-    "limit", f"The most features; more than {MAX_LIMIT} is as many, but for files", least=1, default=DEFAULT_LIMIT
+    "limit", f"The most features; more than {MAX_LIMIT} is as many, except of files", least=1, default=DEFAULT_LIMIT
 )
 LIMIT = replace(_LIMIT, schema={**_LIMIT.schema, "maximum": MAX_LIMIT})
 """More is accepted (/req/core/fc-limit-response-1 D)."""
@@ -119,10 +119,8 @@ def properties_of(places: PlaceSet) -> list[Parameter[str]]:
 
 
 def _layer_id(name: str, catalogue: Catalogue) -> str:
-    try:
+    with raised_as(UnknownLayer, InvalidParameter, locator=VALUE.name):
         return catalogue.layer(name).id
-    except UnknownLayer as error:
-        raise InvalidParameter(error.message, locator=VALUE.name) from error
 
 
 def cursor_of(places: PlaceSet, number: int) -> str:

@@ -20,6 +20,7 @@ from chronotile.core.errors import (
     UnknownCollection,
     UnknownPath,
     UnknownStyle,
+    raised_as,
 )
 from chronotile.core.model.collection import Layer
 from chronotile.core.model.formats import GEOTIFF_TYPE, MapFormat
@@ -270,17 +271,13 @@ def _default_layers(style: str, catalogue: Catalogue) -> tuple[Layer, ...]:
 
 
 def _named(name: str, catalogue: Catalogue) -> Layer:
-    try:
+    with raised_as(UnknownCollection, InvalidParameter, locator="collections"):
         return offered_collection(catalogue, name).drawn
-    except UnknownCollection as error:
-        raise InvalidParameter(error.message, locator="collections") from error
 
 
 def _check_style(layer: Layer, style: str) -> None:
-    try:
+    with raised_as(UnknownStyle, UnknownPath, locator="styleId"):
         resolve_style(layer, style)
-    except UnknownStyle as error:
-        raise UnknownPath(error.message, locator="styleId") from error
 
 
 def _time(query: Kvp, subset: Subset) -> TimeSelection:

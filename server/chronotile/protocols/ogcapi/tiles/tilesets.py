@@ -7,7 +7,7 @@ from urllib.parse import quote, urlencode
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.catalog.resolve_times import resolve_style
-from chronotile.core.errors import InvalidParameter, UnknownPlace
+from chronotile.core.errors import InvalidParameter, UnknownPlace, raised_as
 from chronotile.core.model.collection import Layer
 from chronotile.core.model.crs import CRS84
 from chronotile.core.model.grid import BBox, box_in, box_of_all
@@ -223,10 +223,8 @@ def requested_places(query: Kvp, catalogue: Catalogue) -> tuple[PlaceSet, ...]:
     names = [name.strip() for name in named.split(",")]
     if len(set(names)) < len(names):
         raise InvalidParameter("collections repeats a set of places", locator="collections")
-    try:
+    with raised_as(UnknownPlace, InvalidParameter, locator="collections"):
         return tuple(catalogue.place_set(name) for name in names)
-    except UnknownPlace as error:
-        raise InvalidParameter(error.message, locator="collections") from error
 
 
 def places_origin(places: tuple[PlaceSet, ...], query: Kvp, context: DocumentContext) -> Origin:
