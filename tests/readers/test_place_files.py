@@ -3,7 +3,9 @@
 import dataclasses
 import sys
 
+import geopandas
 import numpy as np
+import pandas as pd
 import pyogrio.raw
 import pytest
 import shapely
@@ -217,3 +219,25 @@ def test_states_of_natural_earth(shared_data):
     assert len(places) == 100
     assert "California" in places.labels
     assert shapely.is_valid(places.shapes).all()
+
+
+@pytest.mark.parametrize("name", ["gaps.gpkg", "gaps.fgb"])
+def test_columns_with_gaps_keep_their_types(tmp_path, name):
+    frame = geopandas.GeoDataFrame(
+        {
+            "nr": [0, 1, 2],
+            "label": pd.array([None, 101, 102], dtype="Int64"),
+            "is_wet": pd.array([True, None, False], dtype="boolean"),
+            "seen": pd.to_datetime(["2023-01-01T12:00:00"] * 3),
+        },
+        geometry=[square(number) for number in range(3)],
+        crs="OGC:CRS84",
+    )
+    frame.to_file(tmp_path / name)
+
+    places = read_places(spec_of(tmp_path / name, id_field="nr", fields=("label", "is_wet", "seen")))
+
+    found = dict(zip(places.ids, zip(places.fields["label"], places.fields["is_wet"], strict=True), strict=True))
+    assert found == {"0": (None, True), "1": (101, None), "2": (102, False)}
+    assert {type(each) for each in places.fields["label"]} == {int, type(None)}
+    assert set(places.fields["seen"]) == {"2023-01-01T12:00:00"}

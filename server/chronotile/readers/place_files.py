@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import orjson
 import shapely
+from numpy.typing import NDArray
 
 from chronotile.core.errors import ChronotileError, UnsupportedSource
 from chronotile.core.extras import missing_extra
@@ -148,15 +149,26 @@ def _read_with_gdal(path: Path, spec: PlacesSpec) -> _Table:
         table = spec.table or _only(tables)
         if table not in tables:
             raise UnsupportedSource(f"it has no feature table {table!r}; it has {', '.join(tables)}")
-        meta, _fids, wkb, columns = raw.read(path, layer=table, force_2d=True)
+        meta, _fids, wkb, columns = raw.read(path, layer=table, force_2d=True, datetime_as_string=True)
     if meta["crs"] is None:
         raise UnsupportedSource(f"{path.name} has no CRS")
     return _Table(
         crs=_crs(str(meta["crs"])),
         shapes=shapely.from_wkb(wkb, on_invalid="ignore"),
-        columns={str(name): column.tolist() for name, column in zip(meta["fields"], columns, strict=True)},
+        columns={
+            str(name): _typed(column, np.dtype(type_))
+            for name, column, type_ in zip(meta["fields"], columns, meta["dtypes"], strict=True)
+        },
         own_ids=[None] * len(wkb),
     )
+
+
+def _typed(column: NDArray[Any], type_: np.dtype[Any]) -> list[Any]:
+    """The values of a column, which is one of floats where whole numbers and truths have gaps."""
+    values: list[Any] = column.tolist()
+    if column.dtype.kind != "f" or type_.kind not in "iub":
+        return values
+    return [None if math.isnan(value) else type_.type(value).item() for value in values]
 
 
 def _only(tables: Sequence[str]) -> str:
