@@ -131,4 +131,4 @@ def _cut(shape: Any) -> Any:  # noqa: ANN401 -- shapely's
     """A shape in degrees within ±180 (RFC 7946 §3.1.9)."""
     turned = shapely.get_parts([translate(shape, turn) for turn in (-WHOLE_CIRCLE, 0.0, WHOLE_CIRCLE)])
     parts = shapely.get_parts(shapely.intersection(shapely.make_valid(turned), shapely.box(-180, -90, 180, 90)))
-    return shapely.multipolygons(parts[shapely.area(parts) > 0])
+    return shapely.union_all(parts[shapely.area(parts) > 0])

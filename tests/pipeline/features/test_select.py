@@ -388,6 +388,8 @@ def test_places_across_the_antimeridian_are_where_they_are_in_metres():
 
 def test_places_around_a_pole_hold_it():
     places = places_of(shapely.box(-5e5, -5e5, 6e5, 4e5), crs=POLAR)
+    (shape,) = choose_places(places, np.array([0])).shapes
+    assert (shape.is_valid, shape.bounds[0], shape.bounds[1:3]) == (True, -180, (-90, 180))
 
     assert boxes_met(places, pole=(-180, -90, 180, -89), near=(0, -88, 1, -87), beyond=(0, -80, 1, -79)) == {
         "pole": [0],

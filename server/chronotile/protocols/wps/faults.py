@@ -56,6 +56,6 @@ def _code_of(error: errors.ChronotileError) -> tuple[str, str | None]:
         "DataNotAccessible": path.endswith(".href"),
         "WrongInputData": where == "inputs" and error.status < 500,
         error.code: error.code in OWS_CODES,
-        NO_CODE: error.status >= 500 or error.status in REFUSED,
+        NO_CODE: type(error) is errors.ChronotileError or error.status >= 500 or error.status in REFUSED,
     }
     return next((code for code, holds in codes.items() if holds), WRONG), name

@@ -64,7 +64,7 @@ def write_place_file(chosen: ChosenPlaces, written: PlaceFormat) -> FileParts:
                 geometry_type="MultiPolygon",
                 promote_to_multi=True,
                 layer_options={"SPATIAL_INDEX": "NO" if is_empty.any() else "YES"},  # FlatGeobuf's has no empty ones
-                crs="EPSG:4326" if chosen.crs == CRS84 else chosen.crs.definition.to_wkt(),
+                crs="EPSG:4326" if chosen.crs == CRS84 else chosen.crs.name,
             )
         except RuntimeError as error:  # the base of the library's own errors
             raise StorageFull("the file could not be written; request fewer places, or try later") from error
