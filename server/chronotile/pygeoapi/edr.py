@@ -22,6 +22,7 @@ from chronotile.core.model.time.parser import parse_time
 from chronotile.pipeline.coverage.deliver import deliver_coverage
 from chronotile.pipeline.encoders.document_parts import Credits
 from chronotile.pipeline.encoders.series.covjson import encode_series_covjson
+from chronotile.pipeline.features.select import places_near
 from chronotile.pipeline.place_shapes import shapes_in
 from chronotile.pipeline.series.fields import (
     FieldsFormat,
@@ -30,7 +31,6 @@ from chronotile.pipeline.series.fields import (
     resolve_areas,
     resolve_positions,
 )
-from chronotile.pipeline.series.places import places_near
 from chronotile.pygeoapi import exchange
 from chronotile.pygeoapi.archives import Served, asked
 from chronotile.pygeoapi.grids import COVERAGE_JSON, json_of

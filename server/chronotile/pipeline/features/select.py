@@ -11,10 +11,12 @@ import shapely
 from numpy.typing import NDArray
 
 from chronotile.core.errors import MAX_SHOWN, InvalidParameter
+from chronotile.core.model.collection import Layer
 from chronotile.core.model.crs import CRS84, Crs
 from chronotile.core.model.grid import BBox, boxes_of
 from chronotile.core.model.places import PlaceSet, PropertyType
 from chronotile.pipeline.place_shapes import related_places
+from chronotile.pipeline.series.places import near_layer
 
 Json = Mapping[str, Any]
 BOOLEANS = {"1": "true", "0": "false"}
@@ -60,6 +62,12 @@ def select_places(places: PlaceSet, selection: PlaceSelection) -> NDArray[np.int
 
         is_chosen &= PlaceFilter(places, selection.filter_crs).truths({"op": "and", "args": conditions}) > 0
     return np.flatnonzero(is_chosen)
+
+
+def places_near(places: PlaceSet, layer: Layer, box: BBox | None) -> NDArray[np.int64]:
+    """Return the numbers of the places whose boxes meet that of a layer, and which meet a box in CRS84."""
+    chosen = select_places(places, PlaceSelection(box=box))
+    return chosen[near_layer(places, layer)[chosen]]
 
 
 def _shape(box: BBox, crs: Crs) -> Any:  # noqa: ANN401 -- shapely's

@@ -8,11 +8,10 @@ from numpy.typing import ArrayLike, NDArray
 from chronotile.core.errors import InvalidParameter, require_at_most
 from chronotile.core.model.collection import Layer
 from chronotile.core.model.crs import CRS84
-from chronotile.core.model.grid import WHOLE_CIRCLE, BBox, NativeGrid
+from chronotile.core.model.grid import WHOLE_CIRCLE, NativeGrid
 from chronotile.core.model.places import PlaceSet, PlaceValues, PlaceValuesRequest
 from chronotile.core.model.request import AreaSeriesRequest, IsActive, always_active
 from chronotile.core.model.time.instants import Instant
-from chronotile.pipeline.features.select import PlaceSelection, select_places
 from chronotile.pipeline.place_shapes import places_revision, shapes_in
 from chronotile.pipeline.resolve_series import has_open_times, instants_of, layer_with_values, series_indexes
 from chronotile.pipeline.revision import fingerprint, pixel_revision
@@ -120,12 +119,6 @@ def extract_place_values(
 def near_layer(places: PlaceSet, layer: Layer) -> NDArray[np.bool_]:
     """Return (place,): whether the box of a place meets that of a layer, in whichever turn of the globe."""
     return meets_grid(shapes_in(places, CRS84).bounds, layer.main_variable.grid)
-
-
-def places_near(places: PlaceSet, layer: Layer, box: BBox | None) -> NDArray[np.int64]:
-    """Return the numbers of the places whose boxes meet that of a layer, and which meet a box in CRS84."""
-    chosen = select_places(places, PlaceSelection(box=box))
-    return chosen[near_layer(places, layer)[chosen]]
 
 
 def meets_grid(boxes: ArrayLike, grid: NativeGrid) -> NDArray[np.bool_]:

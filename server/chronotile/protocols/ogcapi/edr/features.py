@@ -22,8 +22,9 @@ from chronotile.core.model.time.instants import InstantArray, TimeSelection, for
 from chronotile.core.model.time.parser import parse_instant
 from chronotile.pipeline.encoders.document_parts import dump_json
 from chronotile.pipeline.encoders.series.json import UNBOUNDED, interval_text
+from chronotile.pipeline.features.select import places_near
 from chronotile.pipeline.place_shapes import shapes_in
-from chronotile.pipeline.series.places import meets_grid, places_near
+from chronotile.pipeline.series.places import meets_grid
 from chronotile.protocols.common.extent import longitude_latitude_box
 from chronotile.protocols.common.links import link
 from chronotile.protocols.common.localised_text import text_in
