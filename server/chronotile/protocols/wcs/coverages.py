@@ -2,35 +2,47 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
-from chronotile.catalog.catalogue import Catalogue
 from chronotile.catalog.offered import Offered, offered_collection, offered_collections
 from chronotile.core.errors import UnknownCollection
 from chronotile.core.model.collection import Layer
-from chronotile.core.model.coverage import CoverageRequest
+from chronotile.core.model.coverage import CoverageField, CoverageRequest
 from chronotile.core.model.crs import CRS84, Crs
-from chronotile.core.model.grid import Grid
+from chronotile.core.model.grid import BBox, Grid
 from chronotile.core.model.time.instants import InstantArray
 from chronotile.core.xml_text import plain_name, xml_name
+from chronotile.pipeline.coverage.extract import coverage_field
 from chronotile.pipeline.coverage.grid import place_of
 from chronotile.pipeline.mosaics import coverage_lattice, framed
 from chronotile.pipeline.services import Services
+from chronotile.protocols.common.capabilities.layer_entries import geographic_box
+from chronotile.protocols.common.query.crs import accepted_crs
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True)
 class WcsCoverage:
     """A coverage that WCS offers."""
 
-    id: str
-    """An NCName."""
     offered: Offered
+    services: Services
 
     @property
-    def fields(self) -> Mapping[str, Layer]:
-        """Layers by the NCNames of their variables; at least one, all on one grid."""
+    def id(self) -> str:
+        """An NCName."""
+        return xml_name(self.offered.id)
+
+    @cached_property
+    def layers(self) -> Mapping[str, Layer]:
+        """By the NCNames of their variables; at least one, all on one grid."""
         return {xml_name(name): layer for name, layer in self.offered.fields.items()}
+
+    @property
+    def fields(self) -> Mapping[str, CoverageField]:
+        """The same as they are written."""
+        return {name: coverage_field(layer) for name, layer in self.layers.items()}
 
     @property
     def layer(self) -> Layer:
@@ -44,36 +56,44 @@ class WcsCoverage:
         return CRS84 if own.uri is None else own
 
     @property
-    def instants(self) -> InstantArray:
-        """(time,): those that any field has, ascending; empty without time."""
-        return np.unique(np.concatenate([layer.times.instants for layer in self.offered.fields.values()]))
+    def accepted_crs(self) -> tuple[Crs, ...]:
+        """Those that requests may name, each with a code; the native one first."""
+        accepted = accepted_crs(self.layer, self.services.catalogue)
+        return tuple(crs for crs in dict.fromkeys((self.crs, *accepted)) if crs.uri)
 
     @property
-    def has_time(self) -> bool:
-        """Whether there is an axis `time`."""
-        return any(len(layer.times) for layer in self.offered.fields.values())
+    def box(self) -> BBox | None:
+        """In CRS84; `None` without longitudes and latitudes."""
+        return geographic_box(self.layer.main_variable.grid)
 
-    def grid(self, services: Services, request: CoverageRequest | None = None) -> Grid:
-        """Return the cells that a request means; without one those of the whole, in the native CRS."""
-        request = request or CoverageRequest(layers=(self.layer.id,), crs=self.crs)
-        on_lattice = framed([self.layer], services, coverage_lattice(self.layer, services, request.crs))
-        return place_of(request, on_lattice.layers[0].main_variable.grid).grid
+    @cached_property
+    def instants(self) -> InstantArray:
+        """(time,): those that any field has, ascending; empty without time."""
+        return np.unique(np.concatenate([layer.times.instants for layer in self.layers.values()]))
+
+    @cached_property
+    def grid(self) -> Grid:
+        """All cells, in the native CRS."""
+        return self.grid_of(CoverageRequest(layers=(self.layer.id,), crs=self.crs))
+
+    def grid_of(self, request: CoverageRequest) -> Grid:
+        """Return the cells that a request means."""
+        lattice = coverage_lattice(self.layer, self.services, request.crs)
+        return place_of(request, framed([self.layer], self.services, lattice).layers[0].main_variable.grid).grid
 
 
-def offered_coverages(catalogue: Catalogue) -> Iterator[WcsCoverage]:
+def offered_coverages(services: Services) -> Iterator[WcsCoverage]:
     """Return all, in the order of OGC API's collections."""
-    for offered in offered_collections(catalogue):
-        if offered.has_values:
-            yield WcsCoverage(id=xml_name(offered.id), offered=offered)
+    return (WcsCoverage(each, services) for each in offered_collections(services.catalogue) if each.has_values)
 
 
-def coverage_of(catalogue: Catalogue, name: str) -> WcsCoverage:
+def coverage_of(services: Services, name: str) -> WcsCoverage:
     """Return the coverage of an id, or of an alias.
 
     Raises:
         UnknownCollection: There is none.
     """
-    offered = offered_collection(catalogue, plain_name(name))
+    offered = offered_collection(services.catalogue, plain_name(name))
     if not offered.has_values:
         raise UnknownCollection(f"{name} is not a coverage: it has colours, not values", locator="coverageId")
-    return WcsCoverage(id=xml_name(offered.id), offered=offered)
+    return WcsCoverage(offered, services)

@@ -1,22 +1,20 @@
-"""Errors of WCS: the codes of its standards, and reports that word them."""
+"""Errors of WCS: the codes of its standards, and the sentences that all versions have."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import orjson
 from starlette.requests import Request
-from starlette.responses import Response
 
 from chronotile.core import errors
 from chronotile.http.endpoint import job_document
-from chronotile.http.run import FAULT_STATUS
-from chronotile.protocols.common.ows import exception_report
 
 STATUSES: Mapping[str, int] = {
     # OGC 09-110r4 §8, 11-053r1 (CRS), 12-039 (scaling), 12-040 (range subsetting), 12-049 (interpolation).
     **dict.fromkeys(("emptyCoverageIdList", "NoSuchCoverage", "InvalidAxisLabel", "InvalidSubsetting"), 404),
     **dict.fromkeys(("SubsettingCrs-NotSupported", "OutputCrs-NotSupported", "InvalidScaleFactor"), 404),
     **dict.fromkeys(("InvalidExtent", "ScaleAxisUndefined", "NoSuchField", "IllegalFieldSequence"), 404),
-    **dict.fromkeys(("InterpolationMethodNotSupported",), 404),
+    "InterpolationMethodNotSupported": 404,
     # OGC 09-148r1 (POST); OWS Common 2.0, OGC 06-121r9 §8.6.
     **dict.fromkeys(("InvalidEncodingSyntax", "MissingParameterValue", "InvalidParameterValue"), 400),
     **dict.fromkeys(("VersionNegotiationFailed", "InvalidUpdateSequence"), 400),
@@ -38,19 +36,17 @@ def refusal(code: str, message: str, *, locator: str) -> errors.InvalidParameter
     return error
 
 
-SPELLING: Mapping[str, str] = {
-    "bbox": "subset",
-    "time": "subset",
-    "datetime": "subset",
-    "f": "format",
-    "layer": "coverageId",
-    "collectionId": "coverageId",
-    "scale-factor": "scaleFactor",
-    "scale-axes": "scaleAxes",
-    "scale-size": "scaleSize",
-    "crs": "outputCrs",
-}
-"""The core's names of parameters as WCS 2.0 spells them."""
+@contextmanager
+def refusing(code: str, *, locator: str) -> Iterator[None]:
+    """Give what is refused meanwhile a code of the standards.
+
+    Raises:
+        InvalidParameter: It, with the code.
+    """
+    try:
+        yield
+    except errors.InvalidParameter as error:
+        raise refusal(code, error.message, locator=locator[: errors.MAX_SHOWN]) from error
 
 
 def message_of(error: errors.ChronotileError, request: Request) -> str:
@@ -59,28 +55,3 @@ def message_of(error: errors.ChronotileError, request: Request) -> str:
     if job is None:
         return error.message
     return f"{error.message}; as a job: POST {job['href']} {orjson.dumps({'inputs': job['inputs']}).decode()}"
-
-
-def fault_2(error: errors.ChronotileError, request: Request) -> Response:
-    """Return the exception report of WCS 2.0.1 (OGC 09-110r4 §8.5; OWS Common 2.0)."""
-    code = _code(error)
-    is_of_http = error.status >= 500 or error.status in {413, 415}
-    status = error.status if is_of_http else STATUSES.get(code, error.status)
-    request.scope[FAULT_STATUS] = status
-    locator = SPELLING.get(error.locator or "", error.locator)
-    return exception_report(
-        message_of(error, request), code=code, locator=locator, status=status, common="2.0", version="2.0.1"
-    )
-
-
-def _code(error: errors.ChronotileError) -> str:
-    match error:
-        case errors.UnknownCollection() | errors.UnknownLayer():
-            return "NoSuchCoverage"
-        case errors.OutsideData() | errors.TimeNotAvailable() | errors.MissingTime():
-            return "InvalidSubsetting"
-        case errors.UnsupportedCrs():
-            return "SubsettingCrs-NotSupported" if error.locator == "subsettingCrs" else "OutputCrs-NotSupported"
-        case errors.UnsupportedFormat():
-            return "InvalidParameterValue"
-    return error.code if error.code in STATUSES else "NoApplicableCode"

@@ -11,10 +11,11 @@ from chronotile.core.errors import MAX_SHOWN, ChronotileError, InvalidParameter,
 from chronotile.core.xml_text import MAX_BYTES, parse_xml
 from chronotile.http.endpoint import FORM, body_of, endpoint, pairs_of
 from chronotile.protocols.common.query.kvp import last_of_each
+from chronotile.protocols.wcs import answers
 from chronotile.protocols.wcs.faults import refusal
 from chronotile.protocols.wcs.v1.version_1_0 import WCS_1_0
 from chronotile.protocols.wcs.v1.version_1_1 import WCS_1_1
-from chronotile.protocols.wcs.v2.operations import WCS_2
+from chronotile.protocols.wcs.v2.version_2_0 import WCS_2
 from chronotile.protocols.wcs.version import Pairs, Version
 
 PATH = "/wcs"
@@ -22,18 +23,20 @@ VERSIONS: tuple[Version, ...] = (WCS_2, WCS_1_1, WCS_1_0)
 """The highest one first."""
 SPOKEN = "chronotile.wcs_version"
 """Where a request keeps the version in which it is answered."""
+CAPABILITIES = (("SERVICE", "WCS"), ("REQUEST", "GetCapabilities"))
+"""What an address alone means."""
 _NUMBERS = re.compile(r"\d{1,3}(\.\d{1,3}){0,2}", re.ASCII)
 
 
 async def answer(request: Request) -> Response:
     """Return what REQUEST requests, in the version that suits the client."""
     request.scope[SPOKEN] = VERSIONS[0]
-    pairs = await _pairs(request)
+    pairs = await _pairs(request) or CAPABILITIES
     version = request.scope[SPOKEN] = _spoken_version(pairs)
     service = last_of_each(pairs).required("SERVICE", accepted="WCS")
     if service.upper() != "WCS":
         raise InvalidParameter(f"SERVICE is WCS, got {service[:MAX_SHOWN]!r}", locator="service")
-    return await version.answer(request, pairs)
+    return await answers.answer(version, request, pairs)
 
 
 async def _pairs(request: Request) -> Pairs:
@@ -53,7 +56,8 @@ async def _pairs(request: Request) -> Pairs:
     version = next((each for each in VERSIONS if each.namespace == namespace), None)
     if version is None:
         accepted = ", ".join(each.namespace for each in VERSIONS)
-        message = f"the root of the body is in the namespace {str(namespace)[:MAX_SHOWN]!r}; accepted are {accepted}"
+        where = f"the namespace {namespace[:MAX_SHOWN]!r}" if namespace else "no namespace"
+        message = f"the root of the body is in {where}; accepted are {accepted}"
         raise refusal("InvalidEncodingSyntax", message, locator="request")
     request.scope[SPOKEN] = version
     return version.pairs_of_xml(root)

@@ -189,7 +189,7 @@ REFUSED = [
     pytest.param(
         {"GRIDOFFSETS": "0.001,0.001", **GRID}, (400, "InvalidParameterValue", "GRIDOFFSETS"), id="too many cells"
     ),
-    pytest.param({"REQUEST": "GetMap"}, (400, "InvalidParameterValue", "REQUEST"), id="another operation"),
+    pytest.param({"REQUEST": "GetMap"}, (501, "OperationNotSupported", "REQUEST"), id="another operation"),
 ]
 
 

@@ -71,7 +71,7 @@ def test_the_envelope_of_another_crs_has_its_uri_and_labels(client):
 @pytest.mark.parametrize("factor", ["0", "-1", "x", "1e9", "nan"])
 def test_scale_factors_are_above_zero_and_alone(client, factor):
     assert refusal_of(client, SCALEFACTOR=factor)[:2] == (404, "InvalidScaleFactor")
-    assert refusal_of(client, SCALEFACTOR="2", SCALESIZE="E(10)") == (400, "InvalidParameterValue", "SCALEFACTOR")
+    assert refusal_of(client, SCALEFACTOR="2", SCALESIZE="E(10)") == (400, "InvalidParameterValue", "scaleFactor")
 
 
 @checklist("Scaling: 6-11")

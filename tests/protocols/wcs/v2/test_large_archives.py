@@ -10,15 +10,15 @@ from starlette.testclient import TestClient
 
 from chronotile.app.application import application
 from chronotile.core.model.time.instants import domain_of_instants
-from chronotile.protocols.wcs.v2 import documents
+from chronotile.protocols.wcs import answers
 from tests.protocols import served
 from tests.protocols.wcs.asking import NS, ask, described, refused
 
 COVERAGES, TIMES = 500, 1000
 LISTED = COVERAGES + 1
 """With the collection."""
-DAILY = np.datetime64("2001-01-01", "ns") + np.arange(7305).astype("timedelta64[D]")
-"""Twenty years."""
+DAYS = np.delete(np.arange(7306), 7)
+"""Of twenty years: all but one, so that they are not evenly spaced."""
 
 
 def layer_of(number):
@@ -53,22 +53,23 @@ def test_capabilities_are_made_once(large):
 
 
 def test_twenty_years_of_days_are_described_in_a_tenth_of_a_megabyte(make_client, validate_wcs):
-    variable = served.make_variable("DAILY", times=domain_of_instants(DAILY))
+    variable = served.make_variable(
+        "DAILY", times=domain_of_instants(np.datetime64("2001-01-01", "ns") + DAYS.astype("timedelta64[D]"))
+    )
     client = make_client(served.make_services(served.make_collection(served.make_layer("DAILY", variable=variable))))
     answer = ask(client, "DescribeCoverage", COVERAGEID="DAILY")
 
     assert len(answer.content) <= 100_000
     assert validate_wcs(answer.content) == []
     coefficients = described(client, "DAILY").findall(".//rgrid:coefficients", NS)[2].text.split()
-    assert [int(each) for each in coefficients] == [86400 * day for day in range(DAILY.size)]
+    assert [int(each) for each in coefficients] == [86400 * day for day in DAYS]
 
 
-def test_descriptions_of_more_times_or_ids_are_refused(large, monkeypatch):
-    monkeypatch.setattr(documents, "MAX_TIMES", 2 * TIMES)
-    three, many = "LAYER_000,LAYER_001,LAYER_002", ",".join(f"LAYER_{number}" for number in range(1001))
+def test_descriptions_of_more_times_are_refused(large, monkeypatch):
+    monkeypatch.setattr(answers, "MAX_TIMES", 2 * TIMES)
+    answer = ask(large, "DescribeCoverage", COVERAGEID="LAYER_000,LAYER_001,LAYER_002")
 
-    assert refused(ask(large, "DescribeCoverage", COVERAGEID=three)) == (400, "NoApplicableCode", "coverageId")
-    assert refused(ask(large, "DescribeCoverage", COVERAGEID=many)) == (400, "InvalidParameterValue", "coverageId")
+    assert refused(answer) == (400, "NoApplicableCode", "coverageId")
 
 
 @pytest.mark.client(sys.executable)

@@ -184,7 +184,7 @@ def keyword(
     *,
     others: Mapping[str, Value] = MappingProxyType({}),
     default: Value | None = None,
-    error: type[ChronotileError] = InvalidParameter,
+    error: Callable[..., ChronotileError] = InvalidParameter,
 ) -> Parameter[Value]:
     """Return a parameter that is one of the words that capabilities list, in any case.
 
@@ -194,7 +194,7 @@ def keyword(
         values: By words.
         others: By further words that clients write, in lower case.
         default: A value.
-        error: What another word raises.
+        error: What another word raises, of a message and the name as `locator`.
     """
     accepted = {**{word.lower(): value for word, value in values.items()}, **others}
 

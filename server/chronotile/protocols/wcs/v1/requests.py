@@ -1,20 +1,18 @@
 """What requests of WCS 1.x have in common: formats, interpolation, and cells that are named one by one."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
-from chronotile.core.errors import MAX_SHOWN, InvalidParameter, UnsupportedFormat
-from chronotile.core.model.collection import Layer, Resampling
-from chronotile.core.model.coverage import CoverageRequest
+from chronotile.core.errors import InvalidParameter, UnsupportedFormat
+from chronotile.core.model.collection import Resampling
 from chronotile.core.model.crs import Crs
 from chronotile.core.model.grid import BBox, Grid
 from chronotile.core.model.number_text import without_noise
-from chronotile.core.model.time.instants import DEFAULT, TimeSelection
 from chronotile.protocols.common.query.axes import INTERPOLATIONS
-from chronotile.protocols.common.query.parameter import keyword
+from chronotile.protocols.common.query.parameter import Parameter, keyword
+from chronotile.protocols.wcs.answers import ALMOST
 
-ALMOST = 1e-3
-"""Of a cell, by which a position may be off and still be meant: it was written in decimals."""
+TEMPLATES = "wcs/v1/templates"
 MOST_STEPS = 1e12
 """From the origin of a lattice to a point of it, and cells along a side: more is refused where sizes are checked."""
 FORMAT = keyword(
@@ -26,25 +24,10 @@ FORMAT = keyword(
 )
 
 
-def method_named(name: str | None, *, locator: str) -> Resampling | None:
-    """Return the method of interpolation of a name, such as `nearest neighbor`; `None` without one.
-
-    Raises:
-        InvalidParameter: There is none.
-    """
-    plain = "" if name is None else name.lower().replace(" ", "-")
-    if name is not None and plain not in INTERPOLATIONS:
-        message = f"{locator} {name[:MAX_SHOWN]!r} is not offered; accepted are {', '.join(INTERPOLATIONS)}"
-        raise InvalidParameter(message, locator=locator)
-    return INTERPOLATIONS.get(plain)
-
-
-def request_of(
-    fields: Iterable[Layer], time: TimeSelection | None, method: Resampling | None, cells: Grid
-) -> CoverageRequest:
-    """Return the request for cells; without a time of the newest, since pictures are made of what is returned."""
-    names = tuple(layer.id for layer in fields)
-    return CoverageRequest(layers=names, time=time or DEFAULT, resampling=method, cells=cells)
+def interpolation(name: str) -> Parameter[Resampling]:
+    """Return a parameter of some name that is a method of interpolation, such as `nearest neighbor`."""
+    spaced = {word.replace("-", " "): method for word, method in INTERPOLATIONS.items()}
+    return keyword(name, "How cells that are not native ones are made", INTERPOLATIONS, others=spaced)
 
 
 def lattice_cells(box: BBox, crs: Crs, origin: Sequence[float], steps: Sequence[float]) -> Grid:

@@ -1,13 +1,12 @@
 """WCS 1.0.0 (OGC 03-065r6): x before y in whatever CRS, one size or resolution, service exceptions."""
 
-from functools import partial
-
 from starlette.requests import Request
 from starlette.responses import Response
 
 from chronotile.core import errors
 from chronotile.core.model.coverage import CoverageRequest
 from chronotile.core.model.grid import Grid, box_in
+from chronotile.core.model.time.instants import DEFAULT
 from chronotile.http.run import FAULT_STATUS, services_of
 from chronotile.pipeline.coverage.deliver import COVERAGE_FORMATS
 from chronotile.pipeline.services import Services
@@ -18,11 +17,10 @@ from chronotile.protocols.common.query.parameter import Parameter, box, keyword,
 from chronotile.protocols.common.xml import render_xml
 from chronotile.protocols.wcs.coverages import coverage_of
 from chronotile.protocols.wcs.faults import message_of
-from chronotile.protocols.wcs.v1.answers import Dialect, answer, refuse_xml
-from chronotile.protocols.wcs.v1.requests import MOST_STEPS, method_named, request_of
-from chronotile.protocols.wcs.version import Version
+from chronotile.protocols.wcs.v1.requests import FORMAT, MOST_STEPS, TEMPLATES, interpolation
+from chronotile.protocols.wcs.version import Version, Wanted
 
-EXCEPTION = "wcs/v1/templates/exception_1_2_0.xml"
+EXCEPTION = f"{TEMPLATES}/exception_1_2_0.xml"
 PARTS = ("Service", "Capability", "ContentMetadata")
 SECTIONS = {"/": frozenset(PARTS), **{f"/WCS_Capabilities/{part}": frozenset({part}) for part in PARTS}}
 SECTION = keyword("SECTION", "The part of the capabilities", SECTIONS, default=SECTIONS["/"])
@@ -30,6 +28,7 @@ BBOX = box("BBOX", "Edges of the outermost cells, x before y")
 TIME = times("TIME", "Instants and intervals; default: the newest time")
 WIDTH, HEIGHT = (whole(name, "Cells along a side", least=1) for name in ("WIDTH", "HEIGHT"))
 RESX, RESY = (number(name, "Instead of that, the side of a cell", above=0) for name in ("RESX", "RESY"))
+INTERPOLATION = interpolation("INTERPOLATION")
 
 
 def _sections(query: Kvp, sequence: str | None) -> frozenset[str]:
@@ -37,27 +36,26 @@ def _sections(query: Kvp, sequence: str | None) -> frozenset[str]:
     return SECTION.of(query)
 
 
-def coverage_request(query: Kvp, services: Services) -> CoverageRequest:
+def wanted(query: Kvp, services: Services) -> Wanted:
     """Return what GetCoverage requests (§9.2.2).
 
     Raises:
         ChronotileError: A parameter is missing or not accepted.
     """
-    coverage = coverage_of(services.catalogue, query.required("COVERAGE"))
-    name = query.required("CRS")
-    crs = named_crs(name, coverage.layer, services.catalogue)
-    target = named_crs(
-        query.optional("RESPONSE_CRS") or name, coverage.layer, services.catalogue, locator="RESPONSE_CRS"
-    )
+    coverage = coverage_of(services, query.required("COVERAGE"))
+    layer, name = coverage.layer, query.required("CRS")
+    crs = named_crs(name, layer, services.catalogue)
+    target = named_crs(query.optional("RESPONSE_CRS") or name, layer, services.catalogue, locator="RESPONSE_CRS")
     given, time = BBOX.given(query), TIME.given(query)
     if given is None and time is None:
         raise errors.MissingParameter("give BBOX, TIME or both", locator=BBOX.name)
-    edges = box_in(given or coverage.layer.main_variable.grid.bbox_in(crs), crs, target)
+    edges = box_in(given or layer.main_variable.grid.bbox_in(crs), crs, target)
     width = _count(query, edges.xmax - edges.xmin, WIDTH, RESX)
     height = _count(query, edges.ymax - edges.ymin, HEIGHT, RESY)
-    method = method_named(query.optional("INTERPOLATION"), locator="INTERPOLATION")
     cells = Grid(crs=target, bbox=edges, width=width, height=height)
-    return request_of(coverage.fields.values(), time, method, cells)
+    layers, format_ = tuple(each.id for each in coverage.layers.values()), FORMAT.of(query)
+    request = CoverageRequest(layers=layers, time=time or DEFAULT, resampling=INTERPOLATION.given(query), cells=cells)
+    return Wanted(request, format_, {format_: COVERAGE_FORMATS[format_]})
 
 
 def _count(query: Kvp, length: float, count: Parameter[int], step: Parameter[float]) -> int:
@@ -82,28 +80,24 @@ CODES = {"InvalidFormat", "MissingParameterValue", "CurrentUpdateSequence", "Inv
 
 def fault(error: errors.ChronotileError, request: Request) -> Response:
     """Return the service exception (§6.5, Annex A.3), with the status that those of WMS have."""
-    code = error.code if error.code in CODES else "InvalidParameterValue" if error.status < 500 else None
+    is_of_server = error.status >= 500 and error.code != "OperationNotSupported"
+    code = error.code if error.code in CODES else None if is_of_server else "InvalidParameterValue"
     if isinstance(error, errors.UnknownCollection | errors.UnknownLayer):
         code = "CoverageNotDefined"
     locator = error.locator and SPELLING.get(error.locator, error.locator.upper())
     body = render_xml(EXCEPTION, code=code, locator=locator, message=message_of(error, request))
     request.scope[FAULT_STATUS] = error.status
-    is_of_http = error.status in {413, 414, 415} or error.status >= 500
+    is_of_http = error.status in {413, 414, 415} or is_of_server
     status = error.status if is_of_http else services_of(request).catalogue.service.wms_exception_status
     return Response(body, status, {"Cache-Control": "no-store"}, "application/vnd.ogc.se_xml")
 
 
-DIALECT = Dialect(
-    name="1_0_0",
-    ids="COVERAGE",
-    sections=_sections,
-    parse=coverage_request,
-    formats=lambda name: {name: COVERAGE_FORMATS[name]},
-)
 WCS_1_0 = Version(
     numbers=("1.0.0",),
     namespace="http://www.opengis.net/wcs",
-    answer=partial(answer, DIALECT),
-    pairs_of_xml=refuse_xml,
+    templates=TEMPLATES,
+    ids="COVERAGE",
+    sections=_sections,
+    parse=wanted,
     fault=fault,
 )

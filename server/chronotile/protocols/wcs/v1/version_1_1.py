@@ -2,33 +2,37 @@
 
 import re
 from collections.abc import Sequence
-from functools import partial
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from chronotile.core import errors
-from chronotile.core.model.collection import Layer
-from chronotile.core.model.coverage import CoverageRequest
+from chronotile.core.model.collection import Layer, Resampling
+from chronotile.core.model.coverage import Coverage, CoverageRequest
 from chronotile.core.model.grid import BBox, Grid, box_in
+from chronotile.core.model.time.instants import DEFAULT
 from chronotile.http.run import FAULT_STATUS
+from chronotile.pipeline.coverage.deliver import COVERAGE_FORMATS
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.capabilities.sections import named_sections, needs_sections
 from chronotile.protocols.common.ows import exception_report
 from chronotile.protocols.common.query.crs import named_crs
 from chronotile.protocols.common.query.kvp import Kvp, numbers
-from chronotile.protocols.common.query.parameter import times
+from chronotile.protocols.common.query.parameter import keyword, times
 from chronotile.protocols.common.query.place import as_xy, in_axis_order
+from chronotile.protocols.common.xml import render_xml
 from chronotile.protocols.wcs.coverages import WcsCoverage, coverage_of
+from chronotile.protocols.wcs.documents import in_parts
 from chronotile.protocols.wcs.faults import message_of
-from chronotile.protocols.wcs.v1.answers import Dialect, answer, refuse_xml
-from chronotile.protocols.wcs.v1.documents import formats_in_parts
-from chronotile.protocols.wcs.v1.requests import lattice_cells, method_named, request_of
-from chronotile.protocols.wcs.version import Version
+from chronotile.protocols.wcs.v1.requests import FORMAT, TEMPLATES, interpolation, lattice_cells
+from chronotile.protocols.wcs.version import Version, Wanted
 
 SECTIONS = ("ServiceIdentification", "ServiceProvider", "OperationsMetadata", "Contents")
 BOX, OFFSETS, FIELDS = "BOUNDINGBOX", "GRIDOFFSETS", "RANGESUBSET"
 TIMES = times("TIMESEQUENCE", "Instants and intervals; default: the newest time")
+STORE = keyword("STORE", "Whether files are stored: they are not", {"false": False}, default=False)
+METHOD = interpolation(FIELDS)
+MANIFEST = f"{TEMPLATES}/coverages_1_1_1.xml"
 GRID_TYPES = {"2dsimplegrid": 2, "2dgridin2dcrs": 4}
 """How many offsets each has, by the end of its URN."""
 _FIELD = re.compile(r"(?P<name>[^:\[\]]+)(:(?P<method>[^\[\]]+))?")
@@ -39,23 +43,33 @@ def _sections(query: Kvp, sequence: str | None) -> frozenset[str]:
     return named_sections(query.optional("SECTIONS") or "All", SECTIONS) if is_needed else frozenset()
 
 
-def coverage_request(query: Kvp, services: Services) -> CoverageRequest:
+def wanted(query: Kvp, services: Services) -> Wanted:
     """Return what GetCoverage requests (§10.2).
 
     Raises:
         ChronotileError: A parameter is missing or not accepted.
     """
-    coverage = coverage_of(services.catalogue, query.required("IDENTIFIER"))
-    if (query.optional("STORE") or "false").lower() != "false":
-        raise errors.InvalidParameter("files are not stored: STORE is false", locator="STORE")
+    coverage = coverage_of(services, query.required("IDENTIFIER"))
+    STORE.of(query)
     layers, method = _fields(query, coverage)
-    cells = _cells(query, coverage, services)
-    return request_of(layers, TIMES.given(query), method_named(method, locator=FIELDS), cells)
+    request = CoverageRequest(
+        layers=tuple(layer.id for layer in layers),
+        time=TIMES.given(query) or DEFAULT,
+        resampling=method,
+        cells=_cells(query, coverage),
+    )
+    name = FORMAT.of(query)
+    file = COVERAGE_FORMATS[name]
+
+    def manifest(_coverage: Coverage, file_name: str) -> bytes:
+        return render_xml(MANIFEST, file_name=file_name, media_type=file.media_type)
+
+    return Wanted(request, name, {f"manifest {name}": in_parts(file, "text/xml", manifest)})
 
 
-def _cells(query: Kvp, coverage: WcsCoverage, services: Services) -> Grid:
+def _cells(query: Kvp, coverage: WcsCoverage) -> Grid:
     """The cells of the grid that is requested whose centres lie in the box; of the native one where none is."""
-    layer, catalogue = coverage.layer, services.catalogue
+    layer, catalogue = coverage.layer, coverage.services.catalogue
     corners, _comma, last = query.required(BOX).rpartition(",")
     is_named = corners.count(",") == 3
     crs = named_crs(last.strip() if is_named else "CRS84", layer, catalogue, locator=BOX)
@@ -71,7 +85,7 @@ def _cells(query: Kvp, coverage: WcsCoverage, services: Services) -> Grid:
         return lattice_cells(box, base, *turned)
     if base != coverage.crs:
         raise errors.MissingParameter(f"{OFFSETS} are missing: GRIDBASECRS is not the native CRS", locator=OFFSETS)
-    whole = coverage.grid(services)
+    whole = coverage.grid
     return lattice_cells(box.common(whole.bbox), base, (whole.x_of(0.5), whole.y_of(0.5)), whole.resolution)
 
 
@@ -92,9 +106,9 @@ def _steps(query: Kvp) -> tuple[float, float]:
     return first, second
 
 
-def _fields(query: Kvp, coverage: WcsCoverage) -> tuple[Sequence[Layer], str | None]:
+def _fields(query: Kvp, coverage: WcsCoverage) -> tuple[Sequence[Layer], Resampling | None]:
     """Layers of the fields that are requested, else of all, and the first method of interpolation that is."""
-    known, layers, methods = coverage.fields, list[Layer](), list[str]()
+    known, layers, methods = coverage.layers, list[Layer](), list[Resampling]()
     for each in (query.optional(FIELDS) or ";".join(known)).split(";"):
         found = _FIELD.fullmatch(each.strip())
         if found is None or found["name"] not in known:
@@ -102,7 +116,7 @@ def _fields(query: Kvp, coverage: WcsCoverage) -> tuple[Sequence[Layer], str | N
             message = f"{FIELDS} is, separated by semicolons, of {accepted}; got {each[: errors.MAX_SHOWN]!r}"
             raise errors.InvalidParameter(message, locator=FIELDS)
         layers.append(known[found["name"]])
-        methods += [found["method"]] if found["method"] else []
+        methods += [METHOD.parse(found["method"])] if found["method"] else []
     return layers, next(iter(methods), None)
 
 
@@ -131,11 +145,12 @@ def fault(error: errors.ChronotileError, request: Request) -> Response:
     return exception_report(message, code=code, locator=locator, status=status, common="1.1", version="1.1.0")
 
 
-DIALECT = Dialect(name="1_1_1", ids="IDENTIFIERS", sections=_sections, parse=coverage_request, formats=formats_in_parts)
 WCS_1_1 = Version(
     numbers=("1.1.1", "1.1.0", "1.1.2"),
     namespace="http://www.opengis.net/wcs/1.1.1",
-    answer=partial(answer, DIALECT),
-    pairs_of_xml=refuse_xml,
+    templates=TEMPLATES,
+    ids="IDENTIFIERS",
+    sections=_sections,
+    parse=wanted,
     fault=fault,
 )

@@ -1,21 +1,27 @@
-"""GetCoverage in key-value pairs, with its extensions, turned into a request for numbers."""
+"""GetCoverage of WCS 2.0.1 in key-value pairs, with its extensions, turned into a request for numbers."""
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import replace
+from functools import partial
 
-from chronotile.catalog.catalogue import Catalogue
 from chronotile.core.errors import MAX_SHOWN, InvalidParameter, UnsupportedCrs
-from chronotile.core.model.collection import Resampling
-from chronotile.core.model.coverage import CoverageRequest, ScaleFactors, ScaleSize
+from chronotile.core.model.coverage import Coverage, CoverageRequest, ScaleFactors, ScaleSize
 from chronotile.core.model.crs import Crs
-from chronotile.pipeline.coverage.deliver import COVERAGE_FORMATS
+from chronotile.core.model.request import IsActive
+from chronotile.pipeline.coverage.deliver import COVERAGE_FORMATS, CoverageFormat, check_values
+from chronotile.pipeline.encoders.file_parts import Body, Whole
+from chronotile.pipeline.services import Services
 from chronotile.protocols.common.query.axes import INTERPOLATION_URI, INTERPOLATIONS, Axis
 from chronotile.protocols.common.query.crs import named_crs
-from chronotile.protocols.common.query.kvp import Kvp, integer, number
+from chronotile.protocols.common.query.kvp import Kvp
+from chronotile.protocols.common.query.parameter import keyword, number, whole
 from chronotile.protocols.wcs.coverages import WcsCoverage, coverage_of
-from chronotile.protocols.wcs.faults import refusal
+from chronotile.protocols.wcs.documents import in_parts
+from chronotile.protocols.wcs.faults import refusal, refusing
+from chronotile.protocols.wcs.v2.gml import Domain, coverage_gml, domain_of, tuple_list
 from chronotile.protocols.wcs.v2.subsets import axes_by_label, requested_subset
+from chronotile.protocols.wcs.version import Wanted
 
 GML_TYPE = "application/gml+xml"
 FORMATS: Mapping[str, str] = {
@@ -26,126 +32,121 @@ FORMATS: Mapping[str, str] = {
 }
 """Names of formats in the core, by media types; the first is the native one."""
 NATIVE = next(iter(FORMATS))
-ALIASES: Mapping[str, str] = {
-    **dict.fromkeys(("image/geotiff", "geotiff", "gtiff", "image/tiff;application=geotiff"), NATIVE),
-    **dict.fromkeys(("application/x-netcdf", "netcdf", "netcdf4"), "application/netcdf"),
-    **dict.fromkeys(("application/xml+gml", "gml"), GML_TYPE),
-}
-"""Other names that clients request."""
-MULTIPART = "multipart/related"
-OF_COVERAGE = (
-    *("SERVICE", "REQUEST", "VERSION", "COVERAGEID", "SUBSET", "FORMAT", "MEDIATYPE", "SUBSETTINGCRS", "OUTPUTCRS"),
-    *("SCALEFACTOR", "SCALEAXES", "SCALESIZE", "SCALEEXTENT", "INTERPOLATION", "RANGESUBSET"),
+FORMAT = keyword(
+    "FORMAT",
+    "The format of the file",
+    {media_type: media_type for media_type in FORMATS},
+    others={
+        **dict.fromkeys(("image/geotiff", "geotiff", "gtiff"), NATIVE),
+        **dict.fromkeys(("image/tiff;application=geotiff", "image/tiff; application=geotiff"), NATIVE),
+        **dict.fromkeys(("application/x-netcdf", "netcdf", "netcdf4"), "application/netcdf"),
+        **dict.fromkeys(("application/xml+gml", "gml"), GML_TYPE),
+    },
+    default=NATIVE,
+)
+MEDIA_TYPE = keyword("MEDIATYPE", "The file behind a document", {"multipart/related": True})
+ADVERTISED = ("nearest-neighbor", "linear")
+INTERPOLATION = keyword(
+    "INTERPOLATION",
+    "How cells that are not native ones are made",
+    {INTERPOLATION_URI + name: INTERPOLATIONS[name] for name in ADVERTISED},
+    others={
+        **INTERPOLATIONS,
+        **{(INTERPOLATION_URI + name).lower(): method for name, method in INTERPOLATIONS.items()},
+    },
+    error=partial(refusal, "InterpolationMethodNotSupported"),
 )
 SCALING = ("SCALEFACTOR", "SCALEAXES", "SCALESIZE", "SCALEEXTENT")
+OF_COVERAGE = (
+    *("SERVICE", "REQUEST", "VERSION", "COVERAGEID", "SUBSET", "FORMAT", "MEDIATYPE", "SUBSETTINGCRS", "OUTPUTCRS"),
+    *(*SCALING, "INTERPOLATION", "RANGESUBSET"),
+)
 LEAST, MOST = 1e-9, 1e6
 _EXTENT = re.compile(r"(-?\d{1,9}) ?: ?(-?\d{1,9})", re.ASCII)
+SMALLER = "request a smaller part, or image/tiff or application/netcdf"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GetCoverage:
-    """What a request means."""
-
-    coverage: WcsCoverage
-    request: CoverageRequest
-    """Where it is scaled to a size of one axis, the other is `None` and keeps its own."""
-    media_type: str
-    """Of the file."""
-    is_multipart: bool
-    sliced: frozenset[Axis]
-
-    @property
-    def format(self) -> str:
-        """The core's name of the format of the file."""
-        return FORMATS[self.media_type]
-
-
-def requested_coverage(query: Kvp, catalogue: Catalogue) -> GetCoverage:
+def wanted(query: Kvp, services: Services) -> Wanted:
     """Return what a request means.
 
     Raises:
         ChronotileError: A parameter is missing or not accepted.
     """
-    coverage = coverage_of(catalogue, query.required("COVERAGEID"))
-    subsetting = _crs(query, "SUBSETTINGCRS", coverage, catalogue)
-    output = _crs(query, "OUTPUTCRS", coverage, catalogue) or subsetting
-    subset = requested_subset(query.optional("SUBSET"), subsetting or coverage.crs, has_time=coverage.has_time)
-    own = coverage.layer.main_variable
-    is_own = (output or coverage.crs) == own.grid.crs and not own.is_mosaic
+    coverage = coverage_of(services, query.required("COVERAGEID"))
+    subsetting = _crs(query, "SUBSETTINGCRS", coverage)
+    crs = _crs(query, "OUTPUTCRS", coverage) or subsetting or coverage.crs
+    has_time, own = coverage.instants.size > 0, coverage.layer.main_variable
+    subset = requested_subset(query.optional("SUBSET"), subsetting or coverage.crs, has_time=has_time)
     request = CoverageRequest(
         layers=_layers(query, coverage),
         trims=subset.trims,
         time=subset.time,
-        crs=None if is_own else output or coverage.crs,
-        scale=_scale(query, output or coverage.crs, has_time=coverage.has_time),
-        resampling=_resampling(query),
+        crs=None if crs == own.grid.crs and not own.is_mosaic else crs,
+        resampling=INTERPOLATION.given(query),
     )
-    media_type, is_multipart = _format(query)
-    return GetCoverage(
-        coverage=coverage, request=request, media_type=media_type, is_multipart=is_multipart, sliced=subset.sliced
-    )
+    scale = _scale(query, crs, has_time=has_time)
+    if isinstance(scale, ScaleSize) and not (scale.width and scale.height):  # an axis that is not named keeps its own
+        grid = coverage.grid_of(request)
+        scale = replace(scale, width=scale.width or grid.width, height=scale.height or grid.height)
+    media_type, is_multipart = FORMAT.of(query), MEDIA_TYPE.given(query) is not None
+    formats = _formats(media_type, coverage.id, subset.sliced, is_multipart=is_multipart)
+    return Wanted(replace(request, scale=scale), FORMATS[media_type], formats)
 
 
-def _format(query: Kvp) -> tuple[str, bool]:
-    given, media_type = query.optional("FORMAT") or NATIVE, query.optional("MEDIATYPE")
-    plain = given.lower().replace(" ", "")
-    found = ALIASES.get(plain, plain)
-    if found not in FORMATS:
-        message = f"FORMAT is one of {', '.join(FORMATS)}, got {given[:MAX_SHOWN]!r}"
-        raise InvalidParameter(message, locator="format")
-    if media_type is not None and media_type != MULTIPART:
-        raise InvalidParameter(f"MEDIATYPE is {MULTIPART}, got {media_type[:MAX_SHOWN]!r}", locator="mediaType")
-    return found, media_type is not None and found != GML_TYPE
+def _formats(media_type: str, id_: str, sliced: frozenset[Axis], *, is_multipart: bool) -> Mapping[str, CoverageFormat]:
+    """The format, under a name that has what is in its files beside the coverage."""
+    name = FORMATS[media_type]
+
+    def domain(coverage: Coverage) -> Domain:
+        is_one = len(coverage.times) == 1  # a slice of time may select several, as everywhere
+        return domain_of(coverage.grid, coverage.times.instants, sliced=sliced if is_one else sliced - {"time"})
+
+    def encode_gml(coverage: Coverage, is_active: IsActive) -> Body:
+        tuples = tuple_list(coverage, is_active)
+        return Whole(coverage_gml(coverage, domain(coverage), id_, tuples=tuples))
+
+    def manifest(coverage: Coverage, file: str) -> bytes:
+        return coverage_gml(coverage, domain(coverage), id_, file=file, media_type=media_type)
+
+    key = " ".join([name, id_, *sorted(sliced)])
+    if media_type == GML_TYPE:
+        return {key: CoverageFormat(GML_TYPE, "gml", encode_gml, partial(check_values, alternative=SMALLER))}
+    file = COVERAGE_FORMATS[name]._replace(media_type=media_type)
+    return {f"parts {key}": in_parts(file, GML_TYPE, manifest)} if is_multipart else {name: file}
 
 
-def _crs(query: Kvp, name: str, coverage: WcsCoverage, catalogue: Catalogue) -> Crs | None:
-    given, locator = query.optional(name), "subsettingCrs" if name == "SUBSETTINGCRS" else "outputCrs"
-    crs = None if given is None else named_crs(given, coverage.layer, catalogue, locator=locator)
-    if crs is not None and crs.uri is None:
-        raise UnsupportedCrs(f"{name} names no CRS with a URI", locator=locator)
-    return crs
-
-
-def _resampling(query: Kvp) -> Resampling | None:
-    given = query.optional("INTERPOLATION")
+def _crs(query: Kvp, name: str, coverage: WcsCoverage) -> Crs | None:
+    given = query.optional(name)
     if given is None:
         return None
-    found = INTERPOLATIONS.get(given.removeprefix(INTERPOLATION_URI).lower())
-    if found is None:
-        accepted = " or ".join(INTERPOLATION_URI + name for name in ADVERTISED_INTERPOLATIONS)
-        message = f"INTERPOLATION is {accepted}, got {given[:MAX_SHOWN]!r}"
-        raise refusal("InterpolationMethodNotSupported", message, locator="interpolation")
-    return found
-
-
-ADVERTISED_INTERPOLATIONS = ("nearest-neighbor", "linear")
+    crs = named_crs(given, coverage.layer, coverage.services.catalogue, locator=name)
+    if crs.uri is None:
+        raise UnsupportedCrs(f"{name} names no CRS with a URI", locator=name)
+    return crs
 
 
 def _layers(query: Kvp, coverage: WcsCoverage) -> tuple[str, ...]:
     """The layers of RANGESUBSET: fields and intervals of them, in the requested order (OGC 12-040 §7.2)."""
-    given, fields = query.optional("RANGESUBSET"), list(coverage.fields)
-    if given is None:
-        return tuple(layer.id for layer in coverage.fields.values())
-    names = list[str]()
-    for part in given.split(","):
+    fields, names = list(coverage.layers), list[str]()
+    for part in (query.optional("RANGESUBSET") or ",".join(fields)).split(","):
         first, _colon, last = (each.strip() for each in part.partition(":"))
         for name in (first, last or first):
-            if name not in coverage.fields:
+            if name not in fields:
                 message = f"RANGESUBSET names a field {name[:MAX_SHOWN]!r}; there are {', '.join(fields)}"
                 raise refusal("NoSuchField", message, locator=name[:MAX_SHOWN])
         low, high = fields.index(first), fields.index(last or first)
         if low > high:
             message = f"RANGESUBSET {part[:MAX_SHOWN]!r} is an interval whose first field comes after its last"
-            raise refusal("IllegalFieldSequence", message, locator="rangeSubset")
+            raise refusal("IllegalFieldSequence", message, locator="RANGESUBSET")
         names += fields[low : high + 1]
-    return tuple(coverage.fields[name].id for name in dict.fromkeys(names))
+    return tuple(coverage.layers[name].id for name in dict.fromkeys(names))
 
 
 # Scaling (OGC 12-039), whose factors multiply the number of cells, where those of the core divide it.
 
 
 def _scale(query: Kvp, crs: Crs, *, has_time: bool) -> ScaleFactors | ScaleSize | None:
-    given = [name for name in SCALING if query.optional(name) is not None]
+    given = [name for name in SCALING if name in query]
     if len(given) > 1:
         message = f"{' and '.join(given)} each set the number of cells; give one of them"
         raise InvalidParameter(message, locator=given[0])
@@ -157,44 +158,29 @@ def _scale(query: Kvp, crs: Crs, *, has_time: bool) -> ScaleFactors | ScaleSize 
         factor = _factor(text, name)
         return ScaleFactors(x=1 / factor, y=1 / factor, locator=name)
     axes = axes_by_label(text, crs, has_time=has_time, locator=name, unknown="ScaleAxisUndefined")
+    time = axes.pop("time", None)
+    if time is not None and not (name == "SCALEAXES" and _factor(time.content, name) == 1):
+        message = f"{name} does not scale time: instants are answered as observed; select them with SUBSET"
+        raise refusal("ScaleAxisUndefined", message, locator="time")
     if name == "SCALEAXES":
         factors = {axis: _factor(member.content, name) for axis, member in axes.items()}
-        if factors.pop("time", 1.0) != 1.0:
-            raise _time_is_kept(name)
         return ScaleFactors(x=1 / factors.get("x", 1.0), y=1 / factors.get("y", 1.0), locator=name)
-    if "time" in axes:
-        raise _time_is_kept(name)
-    read = _extent if name == "SCALEEXTENT" else _size
-    sizes = {axis: read(member.content, name) for axis, member in axes.items()}
+    sizes = {axis: _size(member.content, name) for axis, member in axes.items()}
     return ScaleSize(width=sizes.get("x"), height=sizes.get("y"), locator=name)
 
 
-def _time_is_kept(name: str) -> InvalidParameter:
-    message = f"{name} does not scale time: instants are answered as observed; select them with SUBSET"
-    return refusal("ScaleAxisUndefined", message, locator="time")
-
-
 def _factor(text: str, name: str) -> float:
-    try:
-        factor = number(text, locator=name)
-    except InvalidParameter as error:
-        raise refusal("InvalidScaleFactor", error.message, locator=text[:MAX_SHOWN]) from error
-    if not LEAST <= factor <= MOST:
-        message = f"{name} takes a factor above 0, at most {MOST:g}; got {text[:MAX_SHOWN]!r}"
-        raise refusal("InvalidScaleFactor", message, locator=text[:MAX_SHOWN])
-    return factor
+    with refusing("InvalidScaleFactor", locator=text):
+        return number(name, "", least=LEAST, most=MOST).parse(text)
 
 
 def _size(text: str, name: str) -> int:
-    try:
-        return integer(text.partition(".")[0] if text.endswith(".0") else text, locator=name, least=1)
-    except InvalidParameter as error:
-        raise refusal("InvalidExtent", error.message, locator=text[:MAX_SHOWN]) from error
-
-
-def _extent(text: str, name: str) -> int:
-    found = _EXTENT.fullmatch(text.strip())
-    if found is None or int(found[1]) > int(found[2]):
-        message = f"{name} takes the first and last cell as low:high; got {text[:MAX_SHOWN]!r}"
-        raise refusal("InvalidExtent", message, locator=text[:MAX_SHOWN])
-    return int(found[2]) - int(found[1]) + 1
+    """How many cells a number or an interval of them stands for."""
+    found = _EXTENT.fullmatch(text)
+    with refusing("InvalidExtent", locator=text):
+        if name == "SCALESIZE":
+            return whole(name, "", least=1).parse(text.removesuffix(".0"))
+        if found is None or int(found[1]) > int(found[2]):
+            message = f"{name} takes the first and last cell as low:high; got {text[:MAX_SHOWN]!r}"
+            raise InvalidParameter(message, locator=name)
+        return int(found[2]) - int(found[1]) + 1

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,11 +13,11 @@ from chronotile.core.model.crs import Crs
 from chronotile.core.model.grid import BBox
 from chronotile.core.model.time.instants import ABSENT, TimeSelection, format_instant
 from chronotile.core.model.time.parser import parse_time
-from chronotile.pipeline.encoders.coverage.gml import axis_labels
 from chronotile.protocols.common.query.axes import GEOGRAPHIC, PROJECTED, Axis, Member, by_axis, members_of
 from chronotile.protocols.common.query.crs import check_degrees
 from chronotile.protocols.common.query.kvp import number
-from chronotile.protocols.wcs.faults import refusal
+from chronotile.protocols.wcs.faults import refusing
+from chronotile.protocols.wcs.v2.gml import axis_labels
 
 LOCATOR = "subset"
 OPEN = "*"
@@ -31,13 +31,13 @@ MOST_SECONDS = 9_200_000_000
 class Subset:
     """The part of a coverage that trims and slices leave."""
 
-    trims: tuple[Trim, ...]
-    time: TimeSelection
-    sliced: frozenset[Axis]
+    trims: tuple[Trim, ...] = ()
+    time: TimeSelection = ABSENT
+    sliced: frozenset[Axis] = frozenset()
     """Axes that the answer no longer has."""
 
 
-def axes_by_label(text: str, crs: Crs, *, has_time: bool, locator: str, unknown: str) -> Mapping[Axis, Member]:
+def axes_by_label(text: str, crs: Crs, *, has_time: bool, locator: str, unknown: str) -> dict[Axis, Member]:
     """Return the members of a list `axis(...),axis(...)` by their axes.
 
     Args:
@@ -50,17 +50,12 @@ def axes_by_label(text: str, crs: Crs, *, has_time: bool, locator: str, unknown:
     Raises:
         InvalidParameter: With the code.
     """
-    members = members_of(text, locator=locator)
-    labels = axis_labels(crs)
-    own: dict[str, Axis] = {label.lower(): axis for axis, label in labels.items()}
-    known = {**(GEOGRAPHIC if crs.is_geographic else PROJECTED), **own}
-    accepted = tuple(labels.values())
+    members, labels = members_of(text, locator=locator), axis_labels(crs)
     if has_time:
-        known, accepted = {**known, "time": "time"}, (*accepted, "time")
-    try:
-        return by_axis(members, known, accepted=accepted, locator=locator)
-    except InvalidParameter as error:
-        raise refusal(unknown, error.message, locator=locator) from error
+        labels["time"] = "time"
+    known = (GEOGRAPHIC if crs.is_geographic else PROJECTED) | {own.lower(): axis for axis, own in labels.items()}
+    with refusing(unknown, locator=locator):
+        return by_axis(members, known, accepted=labels.values(), locator=locator)
 
 
 def requested_subset(texts: str | None, crs: Crs, *, has_time: bool) -> Subset:
@@ -75,51 +70,38 @@ def requested_subset(texts: str | None, crs: Crs, *, has_time: bool) -> Subset:
         InvalidParameter: It is not accepted; with the code of the standard.
     """
     if texts is None:
-        return Subset(trims=(), time=ABSENT, sliced=frozenset())
+        return Subset()
     axes = axes_by_label(texts, crs, has_time=has_time, locator=LOCATOR, unknown="InvalidAxisLabel")
-    ends = {axis: _ends(member) for axis, member in axes.items()}
-    time = ABSENT if "time" not in ends else _times(ends["time"], axes["time"])
-    space = {axis: _positions(ends[axis], axes[axis]) for axis in axes if axis != "time"}
-    everywhere = (-math.inf, math.inf)
-    (xmin, xmax), (ymin, ymax) = (space.get(axis, everywhere) for axis in ("x", "y"))
-    trims = (Trim(box=BBox(xmin, ymin, xmax, ymax), crs=crs, locator=LOCATOR),) if space else ()
-    try:
-        for trim in trims:
-            check_degrees(trim.box, crs, locator=LOCATOR)
-    except InvalidParameter as error:
-        raise refusal("InvalidSubsetting", error.message, locator=LOCATOR) from error
-    sliced = frozenset(axis for axis, own in ends.items() if len(own) == 1)
-    return Subset(trims=trims, time=time, sliced=sliced)
+    with refusing("InvalidSubsetting", locator=LOCATOR):
+        ends = {axis: _ends(member) for axis, member in axes.items()}
+        time = _times(ends["time"]) if "time" in ends else ABSENT
+        (xmin, xmax), (ymin, ymax) = (_positions(axes.get(axis), ends.get(axis, (OPEN,))) for axis in ("x", "y"))
+        box = BBox(xmin, ymin, xmax, ymax)
+        check_degrees(box, crs, locator=LOCATOR)
+    trims = (Trim(box=box, crs=crs, locator=LOCATOR),) if ends.keys() - {"time"} else ()
+    return Subset(trims=trims, time=time, sliced=frozenset(axis for axis, own in ends.items() if len(own) == 1))
 
 
-def _ends(member: Member) -> tuple[str, ...]:
+def _ends(member: Member) -> Sequence[str]:
     """One text of a slice, two of a trim."""
-    parts = tuple(part.strip() for part in member.content.split(","))
-    if len(parts) > 2 or not all(parts) or parts == (OPEN,):
+    parts = [part.strip() for part in member.content.split(",")]
+    if len(parts) > 2 or not all(parts) or parts == [OPEN]:
         raise _invalid(member, "takes one position, or two as low,high of which either may be *")
     return parts
 
 
-def _positions(ends: Iterable[str], member: Member) -> tuple[float, float]:
-    texts = tuple(ends)
-    try:
-        low = -math.inf if texts[0] == OPEN else number(texts[0], locator=LOCATOR)
-        high = math.inf if texts[-1] == OPEN else number(texts[-1], locator=LOCATOR)
-    except InvalidParameter as error:
-        raise _invalid(member, "takes numbers") from error
-    if low > high:
+def _positions(member: Member | None, ends: Sequence[str]) -> tuple[float, float]:
+    locator = LOCATOR if member is None else f"{LOCATOR} of {member.name}"
+    low = -math.inf if ends[0] == OPEN else number(ends[0], locator=locator)
+    high = math.inf if ends[-1] == OPEN else number(ends[-1], locator=locator)
+    if member is not None and low > high:
         raise _invalid(member, "goes from low to high")
     return low, high
 
 
-def _times(ends: Iterable[str], member: Member) -> TimeSelection:
+def _times(ends: Sequence[str]) -> TimeSelection:
     texts = [".." if end == OPEN else _time_text(end) for end in ends]
-    if texts == ["..", ".."]:
-        return ABSENT
-    try:
-        return parse_time("/".join(texts))
-    except InvalidParameter as error:
-        raise _invalid(member, error.message) from error
+    return ABSENT if texts == ["..", ".."] else parse_time("/".join(texts))
 
 
 def _time_text(end: str) -> str:
@@ -132,4 +114,4 @@ def _time_text(end: str) -> str:
 
 def _invalid(member: Member, what: str) -> InvalidParameter:
     message = f"{LOCATOR} of {member.name} {what}; got {member.content[:MAX_SHOWN]!r}"
-    return refusal("InvalidSubsetting", message, locator=LOCATOR)
+    return InvalidParameter(message, locator=LOCATOR)

@@ -8,11 +8,13 @@ from lxml import etree
 from chronotile.core.errors import MAX_SHOWN
 from chronotile.core.xml_text import local_name
 from chronotile.protocols.wcs.faults import refusal
+from chronotile.protocols.wcs.v2.subsets import OPEN
 from chronotile.protocols.wcs.version import Pairs
 
 OPERATIONS = ("GetCapabilities", "DescribeCoverage", "GetCoverage")
-CONTAINERS = {"Extension", "Scaling", "GetCoverageCrs"}
-"""What only holds elements of extensions."""
+OWS = "http://www.opengis.net/ows/2.0"
+CONTAINERS = {"extension", "scaling", "getcoveragecrs"}
+"""What only holds elements of extensions, in lower case."""
 
 
 def pairs_of_xml(root: etree._Element) -> Pairs:
@@ -27,85 +29,60 @@ def pairs_of_xml(root: etree._Element) -> Pairs:
         raise refusal("InvalidEncodingSyntax", message, locator="request")
     names = ("service", "updateSequence", *(() if operation == "GetCapabilities" else ("version",)))
     attributes = [(name, text) for name in names if (text := root.get(name)) is not None]
-    ids = ",".join(_texts(root, "CoverageId"))
-    return [("request", operation), ("coverageId", ids), *attributes, *_pairs(root)]
+    return [("request", operation), ("coverageId", _list(root, of="CoverageId")), *attributes, *_pairs(root)]
 
 
 def _pairs(parent: etree._Element) -> Iterator[tuple[str, str]]:
     for element in parent:
         name = local_name(element)
-        if name in CONTAINERS:
+        is_foreign = name == "AcceptVersions" and etree.QName(element).namespace != OWS  # whose numbers are others
+        if name.lower() in CONTAINERS:
             yield from _pairs(element)
-        elif name in READERS:
-            parameter, read = READERS[name]
-            yield parameter, read(element)
+        elif name.lower() in READERS:
+            parameter, read = READERS[name.lower()]
+            yield from () if is_foreign else ((parameter, read(element)),)
         elif name not in {"CoverageId", "AcceptFormats"}:
             message = f"{name[:MAX_SHOWN]} has no place in a request"
             raise refusal("InvalidEncodingSyntax", message, locator=name[:MAX_SHOWN])
 
 
 def _list(element: etree._Element, *, of: str) -> str:
-    return ",".join(_texts(element, of))
-
-
-def _trim(element: etree._Element) -> str:
-    low, high = (_first(element, end) or "*" for end in ("TrimLow", "TrimHigh"))
-    return f"{_first(element, 'Dimension')}({low},{high})"
-
-
-def _slice(element: etree._Element) -> str:
-    return f"{_first(element, 'Dimension')}({_first(element, 'SlicePoint')})"
-
-
-def _by_axis(element: etree._Element, *, of: str) -> str:
-    return ",".join(f"{_first(axis, 'axis')}({_first(axis, of)})" for axis in element)
-
-
-def _extents(element: etree._Element) -> str:
-    return ",".join(f"{_first(axis, 'axis')}({_first(axis, 'low')}:{_first(axis, 'high')})" for axis in element)
-
-
-def _interpolation(element: etree._Element) -> str:
-    return _first(element, "globalInterpolation") or _text(element)
-
-
-def _fields(element: etree._Element) -> str:
-    return ",".join(_field(item) for member in element for item in member)
-
-
-def _field(item: etree._Element) -> str:
-    if local_name(item) == "RangeInterval":
-        return f"{_first(item, 'startComponent')}:{_first(item, 'endComponent')}"
-    return _text(item)
-
-
-def _texts(element: etree._Element, name: str) -> list[str]:
-    return [_text(child) for child in element if local_name(child) == name]
+    return ",".join(_text(child) for child in element if local_name(child) == of)
 
 
 def _first(element: etree._Element, name: str) -> str:
-    return next(iter(_texts(element, name)), "")
+    return next((_text(child) for child in element if local_name(child) == name), "")
 
 
 def _text(element: etree._Element) -> str:
     return (element.text or "").strip()
 
 
+def _member(element: etree._Element, *ends: str, label: str = "axis", between: str = ",") -> str:
+    return f"{_first(element, label)}({between.join(_first(element, end) or OPEN for end in ends)})"
+
+
+def _members(element: etree._Element, *ends: str) -> str:
+    return ",".join(_member(axis, *ends, between=":") for axis in element)
+
+
+def _fields(element: etree._Element) -> str:
+    items = [item for member in element for item in member]
+    return ",".join(_text(item) or ":".join(_text(end) for end in item) for item in items)
+
+
 READERS: Mapping[str, tuple[str, Callable[[etree._Element], str]]] = {
-    "AcceptVersions": ("acceptVersions", partial(_list, of="Version")),
-    "Sections": ("sections", partial(_list, of="Section")),
-    "AcceptLanguages": ("acceptLanguages", partial(_list, of="Language")),
-    "DimensionTrim": ("subset", _trim),
-    "DimensionSlice": ("subset", _slice),
-    "format": ("format", _text),
-    "mediaType": ("mediaType", _text),
-    "subsettingCrs": ("subsettingCrs", _text),
-    "outputCrs": ("outputCrs", _text),
-    "ScaleByFactor": ("scaleFactor", partial(_first, name="scaleFactor")),
-    "ScaleAxesByFactor": ("scaleAxes", partial(_by_axis, of="scaleFactor")),
-    "ScaleToSize": ("scaleSize", partial(_by_axis, of="targetSize")),
-    "ScaleToExtent": ("scaleExtent", _extents),
-    "Interpolation": ("interpolation", _interpolation),
-    "RangeSubset": ("rangeSubset", _fields),
+    "acceptversions": ("acceptVersions", partial(_list, of="Version")),
+    "sections": ("sections", partial(_list, of="Section")),
+    "acceptlanguages": ("acceptLanguages", partial(_list, of="Language")),
+    "dimensiontrim": ("subset", lambda element: _member(element, "TrimLow", "TrimHigh", label="Dimension")),
+    "dimensionslice": ("subset", lambda element: _member(element, "SlicePoint", label="Dimension")),
+    **{name.lower(): (name, _text) for name in ("format", "mediaType", "subsettingCrs", "outputCrs")},
+    "scalebyfactor": ("scaleFactor", lambda element: _first(element, "scaleFactor")),
+    "scaleaxesbyfactor": ("scaleAxes", lambda element: _members(element, "scaleFactor")),
+    "scaletosize": ("scaleSize", lambda element: _members(element, "targetSize")),
+    "scaletoextent": ("scaleExtent", lambda element: _members(element, "low", "high")),
+    "interpolation": ("interpolation", lambda element: _first(element, "globalInterpolation") or _text(element)),
+    "rangesubset": ("rangeSubset", _fields),
 }
-"""Parameters, and how their values are read, by elements."""
+"""Parameters, and how their values are read, by elements in lower case: examples of the standards mix it."""

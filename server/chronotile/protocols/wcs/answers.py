@@ -1,0 +1,98 @@
+"""What all versions answer: documents, and files."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+from starlette.requests import Request
+from starlette.responses import Response
+
+from chronotile.catalog.catalogue import Catalogue
+from chronotile.core.errors import OperationNotSupported, require_at_most
+from chronotile.core.model.coverage import Trim
+from chronotile.core.model.crs import are_alike
+from chronotile.core.model.request import IsActive
+from chronotile.core.model.time.instants import DEFAULT
+from chronotile.http.endpoint import JobOffer, offer_job
+from chronotile.http.respond import respond_with_document
+from chronotile.http.run import COVERAGES, TEXTS, base_url, run, services_of
+from chronotile.pipeline.coverage.deliver import CoverageDelivery, deliver_coverage
+from chronotile.pipeline.services import Services
+from chronotile.protocols.common.capabilities.layer_entries import requested_language, update_sequence
+from chronotile.protocols.common.capabilities.time_extent import value_warning
+from chronotile.protocols.common.coverage_files import export_offer, file_conditions, respond_with_file
+from chronotile.protocols.common.query.kvp import Kvp
+from chronotile.protocols.common.query.parameter import keyword
+from chronotile.protocols.wcs.coverages import WcsCoverage, coverage_of, offered_coverages
+from chronotile.protocols.wcs.documents import document
+from chronotile.protocols.wcs.version import Pairs, Version, Wanted
+
+OPERATIONS = ("GetCapabilities", "DescribeCoverage", "GetCoverage")
+OPERATION = keyword("REQUEST", "The operation", {name: name for name in OPERATIONS}, error=OperationNotSupported)
+MAX_TIMES = 100_000
+"""Of all coverages that one request describes: a document of 6 MB."""
+ALMOST = 1e-3
+"""Of a cell, by which a size or position may be off and still be meant: it was written in decimals."""
+
+
+async def answer(version: Version, request: Request, pairs: Pairs) -> Response:
+    """Return what REQUEST requests."""
+    query, services = version.query_of(pairs), services_of(request)
+    operation = OPERATION.of(query)
+    if operation == "GetCoverage":
+        return await _get_coverage(version, request, query)
+    name, given, told = "descriptions", query.optional(version.ids), dict[str, object]()
+    find: Callable[[], Iterable[WcsCoverage]] = partial(_described, given, version.ids, services)
+    if operation == "GetCapabilities":
+        name, given, find = "capabilities", None, partial(offered_coverages, services)
+        sequence = update_sequence(services)
+        told |= {"base": base_url(request), "sequence": sequence, "sections": version.sections(query, sequence)}
+    language = requested_language(query, services.catalogue.service.languages)
+    template = version.template(name)
+    make = partial(document, template, find, services, language, **told, **version.values)
+    key = (template, language, given, *told.values())
+    return await respond_with_document(request, services, make, key=key, media_type=version.media_type)
+
+
+def _described(given: str | None, parameter: str, services: Services) -> Iterable[WcsCoverage]:
+    """The coverages of a list of ids, else all."""
+    names = dict.fromkeys(name.strip() for name in (given or "").split(","))
+    found = [coverage_of(services, name) for name in names] if given else list(offered_coverages(services))
+    count, alternative = sum(each.instants.size for each in found), f"name fewer coverages in {parameter}"
+    require_at_most("described times", count, MAX_TIMES, alternative=alternative, locator=parameter)
+    return found
+
+
+async def _get_coverage(version: Version, request: Request, query: Kvp) -> Response:
+    """The file, with headers that name the time where the request did not, and slips of the pen."""
+    services = services_of(request)
+    wanted = await run(request, TEXTS, partial(version.parse, query, services))
+    offer_job(request, partial(_job, wanted, services.catalogue))
+    conditions = file_conditions(request)
+
+    def work(is_active: IsActive) -> CoverageDelivery:
+        (name,) = wanted.formats
+        return deliver_coverage(
+            wanted.request, name, services, formats=wanted.formats, conditions=conditions, is_active=is_active
+        )
+
+    delivery = await run(request, COVERAGES, work, layers=[wanted.request.layers[0]])
+    response, warnings = respond_with_file(delivery), query.slip_warnings(version.parameters)
+    if wanted.request.time == DEFAULT and len(delivery.times):
+        warnings.append(value_warning("default", tuple(reversed(delivery.times.instants)), delivery.times))
+    for warning in warnings:
+        response.headers.append("Warning", warning)
+    return response
+
+
+def _job(wanted: Wanted, catalogue: Catalogue) -> JobOffer | None:
+    """The job; `None` for cells that are named and not native ones, which no job makes."""
+    request, cells = wanted.request, wanted.request.cells
+    if cells is not None:
+        native = catalogue.layer(request.layers[0]).main_variable.grid
+        is_native = are_alike(cells.crs, native.crs)
+        if not (is_native and np.allclose(cells.resolution, native.steps, rtol=ALMOST, atol=0)):
+            return None
+        request = replace(request, trims=(Trim(box=cells.bbox, crs=cells.crs),), cells=None)
+    return export_offer(request, wanted.format, catalogue)

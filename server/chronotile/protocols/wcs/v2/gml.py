@@ -1,0 +1,173 @@
+"""Coverages in the GML Application Schema for Coverages (GMLCOV 1.0, OGC 09-146r2): described, whole, with a file."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from chronotile.core.model.coverage import Coverage, Numbers
+from chronotile.core.model.crs import Crs, crs_of, is_north_first
+from chronotile.core.model.grid import Grid
+from chronotile.core.model.request import IsActive
+from chronotile.core.model.time.instants import InstantArray
+from chronotile.core.xml_text import xml_name
+from chronotile.pipeline.encoders.coverage.attributes import is_scaled
+from chronotile.pipeline.encoders.coverage.strips import strips
+from chronotile.pipeline.encoders.document_parts import standard_name_uri
+from chronotile.protocols.common.query.axes import Axis
+from chronotile.protocols.common.xml import render_xml
+
+TEMPLATES = "wcs/v2/templates"
+TIME_CRS = "http://www.opengis.net/def/crs/OGC/0/UnixTime"
+"""Whose coordinates are numbers, as GML's positions are: seconds since 1970."""
+COMPOUND_CRS = "http://www.opengis.net/def/crs-compound?1={space}&2={time}"
+
+
+def axis_labels(crs: Crs) -> dict[Axis, str]:
+    """Return what the axes of a CRS are called, by x and y, in the order of the CRS.
+
+    They are its own abbreviations, unless these mislead: EPSG:2180 calls its northing `x`.
+    """
+    order: list[Axis] = ["y", "x"] if is_north_first(crs) else ["x", "y"]
+    if crs.is_geographic:
+        return {axis: {"x": "Long", "y": "Lat"}[axis] for axis in order}
+    registered = crs_of(crs.name).definition  # files may have other words for the same axes
+    own = dict(zip(order, (axis.abbrev for axis in registered.axis_info[:2]), strict=False))
+    is_usual = own.get("x") in {"E", "X"} and own.get("y") in {"N", "Y"}
+    return own if is_usual else {axis: {"x": "E", "y": "N"}[axis] for axis in order}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GridAxis:
+    """An axis of a grid, which is an axis of its CRS."""
+
+    key: Axis
+    label: str
+    unit: str
+    low: float
+    high: float
+    """The edges of the outermost cells, as values are of areas; of time the first and last instant."""
+    origin: float
+    """Where the first cell has its centre."""
+    step: float
+    offsets: Sequence[float] = ()
+    """In steps from the origin, of an irregular axis; none of a regular one."""
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Domain:
+    """Where and when a coverage has values."""
+
+    axes: tuple[GridAxis, ...]
+    """In the order of the CRS, then time."""
+    srs: str
+    """The URI of the CRS."""
+
+    @property
+    def subtype(self) -> str:
+        """What a coverage of this domain is."""
+        return subtype_of(self.axes)
+
+
+def subtype_of(axes: Iterable[GridAxis]) -> str:
+    """Return what a coverage with such axes is; those that are left out are regular."""
+    return "ReferenceableGridCoverage" if any(axis.offsets for axis in axes) else "RectifiedGridCoverage"
+
+
+def domain_of(grid: Grid, instants: InstantArray, *, sliced: Collection[Axis] = ()) -> Domain:
+    """Return the domain of a coverage.
+
+    Args:
+        grid: Of a CRS with a URI.
+        instants: (time,); empty without time.
+        sliced: Axes that a slice took away; if these are all, those in space stay.
+    """
+    every = [_in_space(grid, key, label) for key, label in axis_labels(grid.crs).items()]
+    axes = tuple(axis for axis in (*every, *in_time(instants)) if axis.key not in sliced) or tuple(every)
+    in_space = [axis.label for axis in axes if axis.key != "time"]
+    space = f'{grid.crs.uri}?axis-label="{in_space[0]}"' if len(in_space) == 1 else str(grid.crs.uri)
+    if len(in_space) == len(axes):
+        return Domain(axes=axes, srs=space)
+    return Domain(axes=axes, srs=COMPOUND_CRS.format(space=space, time=TIME_CRS) if in_space else TIME_CRS)
+
+
+def _in_space(grid: Grid, key: Axis, label: str) -> GridAxis:
+    place = 0 if key == "x" else 1
+    low, high, size = grid.bbox[place], grid.bbox[place + 2], grid.resolution[place]
+    unit = "deg" if grid.crs.is_geographic else crs_of(grid.crs.name).definition.axis_info[0].unit_name
+    return GridAxis(
+        key=key,
+        label=label,
+        unit="m" if unit == "metre" else unit.replace(":", " ").replace(" ", "_"),
+        low=low,
+        high=high,
+        origin=low + size / 2 if key == "x" else high - size / 2,
+        step=size if key == "x" else -size,
+        count=grid.width if key == "x" else grid.height,
+    )
+
+
+def in_time(instants: InstantArray) -> tuple[GridAxis, ...]:
+    """Return the axis of instants (time,), ascending, regular where their distances are equal; none without any."""
+    if not instants.size:
+        return ()
+    nanoseconds = instants.astype("datetime64[ns]").astype(np.int64)
+    steps, seconds = np.unique(np.diff(nanoseconds)) / 1e9, nanoseconds / 1e9
+    return (
+        GridAxis(
+            key="time",
+            label="time",
+            unit="s",
+            low=float(seconds[0]),
+            high=float(seconds[-1]),
+            origin=float(seconds[0]),
+            step=float(steps[0]) if steps.size == 1 else 1.0,
+            offsets=(seconds - seconds[0]).tolist() if steps.size > 1 else (),
+            count=instants.size,
+        ),
+    )
+
+
+def number_list(values: Iterable[float]) -> str:
+    """Return numbers as GML lists them."""
+    return " ".join(np.format_float_positional(value, trim="-") for value in values)
+
+
+VALUES: Mapping[str, object] = {
+    "numbers": number_list,
+    "xml_name": xml_name,
+    "is_scaled": is_scaled,
+    "standard_name_uri": standard_name_uri,
+}
+"""What the macros of `gml.xml` take."""
+
+
+def coverage_gml(coverage: Coverage, domain: Domain, name: str, **of_range: str) -> bytes:
+    """Return a coverage as a document.
+
+    Args:
+        coverage: It.
+        domain: Its.
+        name: Its id.
+        of_range: Its numbers as `tuples`, or the `file` that has them, of a `media_type`.
+    """
+    fields = {each.name: each for each in coverage.fields}
+    return render_xml(f"{TEMPLATES}/coverage_2_0_1.xml", domain=domain, id=name, fields=fields, **of_range, **VALUES)
+
+
+def tuple_list(coverage: Coverage, is_active: IsActive) -> str:
+    """Return the numbers of a coverage, all of which are held at once.
+
+    Raises:
+        SourceUnavailable: The source is gone or damaged.
+        ClientGone: The client left.
+    """
+    columns = [_texts(coverage, field, is_active) for field in range(len(coverage.fields))]
+    return " ".join(map(",".join, zip(*columns, strict=True)))
+
+
+def _texts(coverage: Coverage, field: int, is_active: IsActive) -> list[str]:
+    numbers: Numbers = np.concatenate([each.numbers.ravel() for each in strips(coverage, field, is_active=is_active)])
+    texts: list[str] = numbers.astype(str).tolist()
+    return texts if numbers.dtype.kind in "iu" else ["NaN" if text == "nan" else text for text in texts]
