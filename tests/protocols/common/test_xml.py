@@ -31,7 +31,12 @@ def test_lone_surrogates_are_left_out():
 
 @pytest.mark.parametrize(
     ("number", "written"),
-    [(1e-7, "0.0000001"), (20037508.342789244, "20037508.342789244"), (-180.0, "-180"), (1e16, "10000000000000000")],
+    [
+        (1e-7, "0.0000001"),
+        (20037508.342789244, "20037508.342789244"),
+        (-180.0, "-180"),
+        (2.0**64 - 2048, "18446744073709549568"),
+    ],
 )
 def test_numbers_have_no_exponent_and_lose_no_digit(number, written):
     message = message_of(render_xml(TEMPLATE, code=None, locator=None, message=number))
@@ -43,3 +48,7 @@ def test_numbers_have_no_exponent_and_lose_no_digit(number, written):
 @given(st.floats(allow_nan=False, allow_infinity=False))
 def test_any_number_is_read_back(number):
     assert np.float64(message_of(render_xml(TEMPLATE, code=None, locator=None, message=number))) == number
+
+
+def test_what_is_no_number_is_so_in_the_letters_of_xml_schema():
+    assert message_of(render_xml(TEMPLATE, code=None, locator=None, message=np.nan)) == "NaN"

@@ -184,14 +184,24 @@ def _exactly(cells: Grid, native: NativeGrid) -> Place:
     xmin, ymin, xmax, ymax = cells.bbox
     x, y = (SAME_CELL * each for each in cells.resolution)
     inner = BBox(xmin + x, ymin + y, xmax - x, ymax - y)
-    window = trim_window(upright(native), (Trim(box=inner, crs=cells.crs),))
-    if is_upright(native) and are_alike(cells.crs, native.crs):
+    try:
+        window = trim_window(upright(native), (Trim(box=inner, crs=cells.crs),))
+    except OutsideData:  # of which there may be less than of their box in another CRS, which documents state
+        if not _meet(cells.bbox, native.bbox_in(cells.crs)):
+            raise
+        window = None
+    if window is not None and is_upright(native) and are_alike(cells.crs, native.crs):
         own = grid_of(native, window, cells.crs)
         tolerance = SAME_CELL * min(own.resolution)
         is_same = np.allclose(own.bbox, cells.bbox, rtol=0, atol=tolerance)
         if is_same and (own.width, own.height) == (cells.width, cells.height):
             return Place(grid=own, window=window, inside=None)
     return Place(grid=_sized(cells, cells.width, cells.height, "width"), window=None, inside=None)
+
+
+def _meet(one: BBox, other: BBox) -> bool:
+    is_beside = one.xmax < other.xmin or other.xmax < one.xmin
+    return not (is_beside or one.ymax < other.ymin or other.ymax < one.ymin)
 
 
 def is_upright(grid: NativeGrid) -> bool:

@@ -1,5 +1,6 @@
 """XML documents from templates: escaped, without what XML cannot hold, numbers without exponents."""
 
+import math
 import re
 from functools import lru_cache
 
@@ -26,6 +27,13 @@ def render_xml(template: str, **values: object) -> bytes:
     return _environment().get_template(template).render(**values).encode()
 
 
+def number_text(value: float) -> str:
+    """Return a number as XML has it: all digits of one that is whole, NaN in its letters, no exponent."""
+    if math.isnan(value):
+        return "NaN"
+    return str(int(value)) if float(value).is_integer() else np.format_float_positional(value, trim="-")
+
+
 @lru_cache(maxsize=1)
 def _environment() -> Environment:
     return Environment(
@@ -43,7 +51,7 @@ def _environment() -> Environment:
 def _written(value: object) -> object:
     """Jinja calls this on every value before it is escaped; the output of a macro comes as `Markup`."""
     if isinstance(value, float):
-        return np.format_float_positional(value, trim="-")
+        return number_text(value)
     if isinstance(value, str) and not isinstance(value, Markup):
         text = xml_characters(value)
         # A parser takes a bare carriage return for the end of a line (XML 1.0 §2.11).

@@ -26,6 +26,7 @@ from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import keyword
 from chronotile.protocols.wcs.coverages import WcsCoverage, coverage_of, offered_coverages
 from chronotile.protocols.wcs.documents import document
+from chronotile.protocols.wcs.faults import refusal
 from chronotile.protocols.wcs.version import Pairs, Version, Wanted
 
 OPERATIONS = ("GetCapabilities", "DescribeCoverage", "GetCoverage")
@@ -44,6 +45,8 @@ async def answer(version: Version, request: Request, pairs: Pairs) -> Response:
         return await _get_coverage(version, request, query)
     name, given, told = "descriptions", query.optional(version.ids), dict[str, object]()
     find: Callable[[], Iterable[WcsCoverage]] = partial(_described, given, version.ids, services)
+    if operation == "DescribeCoverage" and given is None and version.without_ids is not None:
+        raise refusal(version.without_ids, f"{version.ids} is missing or empty", locator=version.ids)
     if operation == "GetCapabilities":
         name, given, find = "capabilities", None, partial(offered_coverages, services)
         sequence = update_sequence(services)

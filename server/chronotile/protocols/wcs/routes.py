@@ -60,6 +60,10 @@ async def _pairs(request: Request) -> Pairs:
         message = f"the root of the body is in {where}; accepted are {accepted}"
         raise refusal("InvalidEncodingSyntax", message, locator="request")
     request.scope[SPOKEN] = version
+    number = root.get("version", version.numbers[0])
+    if number not in version.numbers:
+        message = f"version is {version.numbers[0]} in this namespace, got {number[:MAX_SHOWN]!r}"
+        raise InvalidParameter(message, locator="version")
     return version.pairs_of_xml(root)
 
 

@@ -50,6 +50,8 @@ class Version:
     """The folder, below `protocols`."""
     ids: str
     """The parameter of DescribeCoverage."""
+    without_ids: str | None = None
+    """The code if it is missing; `None` where all coverages are described then."""
     sections: Callable[[Kvp, str | None], frozenset[str]]
     """Parts of the capabilities that a request wants, by the current `updateSequence`."""
     parse: Callable[[Kvp, Services], Wanted]

@@ -161,6 +161,26 @@ def test_corrigenda_are_answered_as_1_1_1(client, version):
     assert etree.fromstring(client.get("/wcs", params=query).content).get("version") == "1.1.1"
 
 
+def test_a_corner_of_the_described_box_without_data_has_no_values(make_client):
+    """In degrees the data, upright in UTM, do not fill their box, as GDAL finds by one cell of its corner."""
+    client, crs = make_client(make_services(make_collection(make_layer()))), "urn:ogc:def:crs:EPSG::4326"
+    box = BELGIUM_31N.bbox_in(crs_of("EPSG:4326"))
+    corner = (box.ymin, box.xmax - 1e-4, box.ymin + 1e-4, box.xmax)
+    grid = {"GRIDBASECRS": crs, "GRIDOFFSETS": "-0.0001,0.0001", "GRIDORIGIN": f"{box.ymin},{box.xmax}"}
+
+    answer = get_coverage_11(client, BOUNDINGBOX=f"{','.join(map(str, corner))},{crs}", **grid)
+
+    numbers, _edges = raster_of(answer)
+    assert np.unique(numbers).tolist() == [255]
+
+
+@pytest.mark.parametrize(("version", "ids"), [("1.1.1", "IDENTIFIERS"), ("2.0.1", "COVERAGEID")])
+def test_descriptions_are_of_named_coverages(client, version, ids):
+    answer = ask(client, version, "DescribeCoverage", **{ids: ""})
+
+    assert answer.status_code in {400, 404}
+
+
 GRID = {"GRIDORIGIN": "600050,5649950"}
 REFUSED = [
     pytest.param({"IDENTIFIER": "NOPE"}, (400, "InvalidParameterValue", "IDENTIFIER"), id="an unknown coverage"),

@@ -207,6 +207,36 @@ def test_the_order_of_subsets_does_not_matter(client):
     assert first == second
 
 
+@pytest.mark.parametrize("days", [("2020-05-21",), ("2020-05-21", "2020-06-01", "2020-06-12")])
+def test_evenly_spaced_times_are_of_a_rectified_grid(make_client, days):
+    variable = served.make_variable("NDVI", times=served.days_of(*days))
+    client = make_client(served.make_services(served.make_collection(served.make_layer(variable=variable))))
+    root = etree.fromstring(ask(client, "DescribeCoverage", COVERAGEID="NDVI").content)
+
+    grid = root.find(".//gml:RectifiedGrid", NS)
+    assert root.findtext(".//wcs:CoverageSubtype", namespaces=NS) == "RectifiedGridCoverage"
+    assert grid.get("dimension") == "3"
+    steps = [float(each.text.split()[2]) for each in grid.findall("gml:offsetVector", NS)]
+    assert steps == [0, 0, 11 * 86400 if len(days) > 1 else 1]
+    assert b"CoverageSubtype>RectifiedGridCoverage<" in ask(client, "GetCapabilities").content
+
+
+def test_an_address_alone_has_capabilities(client, capabilities):
+    assert etree.tostring(etree.fromstring(client.get("/wcs").content)) == etree.tostring(capabilities)
+
+
+def test_a_plus_sign_in_a_format_may_be_a_blank(client):
+    assert get_coverage(client, "NDVI", *PART, "time(2020-06-01)", FORMAT="application/gml xml").content[:5] == b"<?xml"
+
+
+@pytest.mark.parametrize(
+    ("query", "locator"),
+    [({"RANGESUBSET": "f"}, "f"), ({"SCALEAXES": "time(0.5)"}, "scaleAxes"), ({"SUBSET": "time(x)"}, "subset")],
+)
+def test_locators_are_what_was_requested(client, query, locator):
+    assert refused(ask(client, "GetCoverage", COVERAGEID="NDVI", **query))[2] == locator
+
+
 @checklist("Core: 43")
 def test_only_profiles_that_are_whole_are_declared(capabilities):
     profiles = " ".join(texts(capabilities, "ows:ServiceIdentification/ows:Profile"))

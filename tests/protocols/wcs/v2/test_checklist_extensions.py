@@ -87,6 +87,7 @@ def test_scale_factors_are_above_zero_and_alone(client, factor):
         ({"SCALEEXTENT": "E(20:10)"}, (404, "InvalidExtent")),
         ({"SCALEEXTENT": "E(20)"}, (404, "InvalidExtent")),
         ({"SCALESIZE": "E"}, (400, "InvalidParameterValue")),
+        ({"SCALEAXES": ""}, (400, "MissingParameterValue")),
     ],
 )
 def test_what_scaling_refuses(client, query, found):
@@ -172,6 +173,9 @@ SCALINGS = {
     "</e:Interpolation>": {"SCALEAXES": "E(2)", "INTERPOLATION": f"{INTERPOLATION}linear"},
     "<e:RangeSubset><e:RangeItem><e:RangeInterval><e:startComponent>NDVI</e:startComponent><e:endComponent>NDVI"
     "</e:endComponent></e:RangeInterval></e:RangeItem></e:RangeSubset>": {"RANGESUBSET": "NDVI:NDVI"},
+    "<e:rangeSubset><e:RangeItem><e:RangeComponent> NDVI </e:RangeComponent></e:RangeItem></e:rangeSubset>": {
+        "RANGESUBSET": "NDVI"
+    },
     f"<e:outputCrs>{CRS}3035</e:outputCrs>": {"OUTPUTCRS": f"{CRS}3035"},
 }
 
@@ -203,6 +207,34 @@ def test_operations_are_posted_and_broken_xml_is_refused(client, capabilities, v
     assert refused(post(client, ID, attributes='service="WCS_Bogus" version="2.0.1"')) == (
         *(400, "InvalidParameterValue", "service"),
     )
+
+
+def test_versions_of_another_ows_common_are_not_ours_to_refuse(client, validate_wcs):
+    accepted = (
+        '<o:AcceptVersions xmlns:o="http://www.opengis.net/ows/1.1"><o:Version>2.0</o:Version></o:AcceptVersions>'
+    )
+    answer = post(client, accepted, root="GetCapabilities", attributes='service="WCS" version="2.0.1"')
+
+    assert validate_wcs(answer.content) == []
+
+
+@pytest.mark.parametrize(
+    ("body", "attributes", "found"),
+    [
+        ("<wcs:CoverageId>NDVI,HEIGHT</wcs:CoverageId>", "2.0.1", (400, "InvalidEncodingSyntax", "coverageId")),
+        (ID, "1.1.1", (400, "InvalidParameterValue", "version")),
+    ],
+)
+def test_a_value_is_one_value_and_a_namespace_of_one_version(client, body, attributes, found):
+    attributes = f'service="WCS" version="{attributes}"'
+
+    assert refused(post(client, body, root="DescribeCoverage", attributes=attributes)) == found
+
+
+def test_a_root_without_a_namespace_is_told_so(client):
+    answer = client.post("/wcs", content=b"<GetCapabilities/>", headers={"Content-Type": "text/xml"})
+
+    assert "the root of the body is in no namespace; accepted are" in answer.text
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,11 @@ import sys
 import numpy as np
 import pytest
 import rasterio
+from affine import Affine
 from owslib.wcs import WebCoverageService
 
+from chronotile.core.model.crs import crs_of
+from chronotile.core.model.grid import NativeGrid
 from tests.protocols import served
 from tests.protocols.ogcapi.coverages.reading import geotiff_of
 
@@ -52,6 +55,32 @@ def test_gdal_gets_a_window_of_a_time(translated):
 
     assert transform @ (0, 0) == (610_000, 5_638_000)
     np.testing.assert_array_equal(numbers[0], served.number_at(ROWS[120:160], COLUMNS[:, 100:150], 1))
+
+
+NORTH_FIRST = {
+    "LAEA": NativeGrid(crs=crs_of("EPSG:3035"), transform=Affine(100, 0, 3.9e6, 0, -100, 3.1e6), width=130, height=90),
+    "DEGREES": NativeGrid(crs=crs_of("EPSG:4326"), transform=Affine(0.01, 0, 4, 0, -0.01, 51), width=120, height=80),
+}
+
+
+@GDAL
+@pytest.mark.parametrize("name", NORTH_FIRST)
+@pytest.mark.parametrize("days", [("2020-05-21", "2020-06-01", "2020-06-03"), ("2020-05-21", "2020-06-01")])
+def test_gdal_gets_a_time_where_north_is_first(make_url, tmp_path, name, days):
+    variable = served.make_variable(name, grid=NORTH_FIRST[name], times=served.days_of(*days))
+    url = make_url(served.make_services(served.make_collection(served.make_layer(name, variable=variable))))
+    cache, target = ("-oo", f"CACHE={tmp_path}/cache"), tmp_path / "cells.tif"
+    source = f"WCS:{url}/wcs?version=2.0.1&coverage={name}"
+
+    command = ["gdal_translate", "-q", *cache, "-oo", "SUBSET=time(2020-06-01)", source, str(target)]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=120)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    height, width = NORTH_FIRST[name].height, NORTH_FIRST[name].width
+    with rasterio.open(target) as file:
+        assert file.transform.almost_equals(NORTH_FIRST[name].transform)
+        expected = served.number_at(*np.mgrid[:height, :width], 1)
+        np.testing.assert_array_equal(file.read(1), expected)
 
 
 @OWSLIB

@@ -125,7 +125,7 @@ SPELLING = {
     "time": TIMES.name,
     "datetime": TIMES.name,
     "interpolation": FIELDS,
-    "bbox": BOX,
+    **dict.fromkeys(("bbox", "CRS"), BOX),
     "width": OFFSETS,
     "f": "FORMAT",
 }
@@ -150,6 +150,7 @@ WCS_1_1 = Version(
     namespace="http://www.opengis.net/wcs/1.1.1",
     templates=TEMPLATES,
     ids="IDENTIFIERS",
+    without_ids="MissingParameterValue",
     sections=_sections,
     parse=wanted,
     fault=fault,

@@ -15,7 +15,7 @@ from chronotile.pipeline.encoders.coverage.attributes import is_scaled
 from chronotile.pipeline.encoders.coverage.strips import strips
 from chronotile.pipeline.encoders.document_parts import standard_name_uri
 from chronotile.protocols.common.query.axes import Axis
-from chronotile.protocols.common.xml import render_xml
+from chronotile.protocols.common.xml import number_text, render_xml
 
 TEMPLATES = "wcs/v2/templates"
 TIME_CRS = "http://www.opengis.net/def/crs/OGC/0/UnixTime"
@@ -131,7 +131,7 @@ def in_time(instants: InstantArray) -> tuple[GridAxis, ...]:
 
 def number_list(values: Iterable[float]) -> str:
     """Return numbers as GML lists them."""
-    return " ".join(np.format_float_positional(value, trim="-") for value in values)
+    return " ".join(map(number_text, values))
 
 
 VALUES: Mapping[str, object] = {

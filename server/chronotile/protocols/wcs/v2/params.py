@@ -41,6 +41,7 @@ FORMAT = keyword(
         **dict.fromkeys(("image/tiff;application=geotiff", "image/tiff; application=geotiff"), NATIVE),
         **dict.fromkeys(("application/x-netcdf", "netcdf", "netcdf4"), "application/netcdf"),
         **dict.fromkeys(("application/xml+gml", "gml"), GML_TYPE),
+        **{media_type.replace("+", " "): media_type for media_type in FORMATS},  # a plus sign in an address
     },
     default=NATIVE,
 )
@@ -161,7 +162,7 @@ def _scale(query: Kvp, crs: Crs, *, has_time: bool) -> ScaleFactors | ScaleSize 
     time = axes.pop("time", None)
     if time is not None and not (name == "SCALEAXES" and _factor(time.content, name) == 1):
         message = f"{name} does not scale time: instants are answered as observed; select them with SUBSET"
-        raise refusal("ScaleAxisUndefined", message, locator="time")
+        raise refusal("ScaleAxisUndefined", message, locator=name)
     if name == "SCALEAXES":
         factors = {axis: _factor(member.content, name) for axis, member in axes.items()}
         return ScaleFactors(x=1 / factors.get("x", 1.0), y=1 / factors.get("y", 1.0), locator=name)

@@ -55,7 +55,8 @@ def axes_by_label(text: str, crs: Crs, *, has_time: bool, locator: str, unknown:
         labels["time"] = "time"
     known = (GEOGRAPHIC if crs.is_geographic else PROJECTED) | {own.lower(): axis for axis, own in labels.items()}
     with refusing(unknown, locator=locator):
-        return by_axis(members, known, accepted=labels.values(), locator=locator)
+        accepted = (*labels.values(), "or those of the CRS that SUBSETTINGCRS names")
+        return by_axis(members, known, accepted=accepted, locator=locator)
 
 
 def requested_subset(texts: str | None, crs: Crs, *, has_time: bool) -> Subset:

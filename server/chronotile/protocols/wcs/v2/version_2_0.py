@@ -12,7 +12,7 @@ from chronotile.protocols.common.capabilities.sections import named_sections, ne
 from chronotile.protocols.common.ows import MEDIA_TYPE, exception_report
 from chronotile.protocols.common.query.axes import INTERPOLATION_URI, query_of
 from chronotile.protocols.common.query.kvp import Kvp
-from chronotile.protocols.wcs.faults import STATUSES, message_of, refusal
+from chronotile.protocols.wcs.faults import STATUSES, message_of
 from chronotile.protocols.wcs.v2 import gml
 from chronotile.protocols.wcs.v2.params import ADVERTISED, FORMATS, NATIVE, OF_COVERAGE, wanted
 from chronotile.protocols.wcs.v2.xml_requests import pairs_of_xml
@@ -24,10 +24,7 @@ _NUMBERED_SUBSET = re.compile(r"subset\d{1,2}", re.ASCII | re.IGNORECASE)
 
 
 def _query_of(pairs: Pairs) -> Kvp:
-    query = query_of(("subset" if _NUMBERED_SUBSET.fullmatch(name) else name, value) for name, value in pairs)
-    if (query.optional("REQUEST") or "").lower() == "describecoverage" and query.optional("COVERAGEID") is None:
-        raise refusal("emptyCoverageIdList", "COVERAGEID is missing or empty", locator="COVERAGEID")
-    return query
+    return query_of(("subset" if _NUMBERED_SUBSET.fullmatch(name) else name, value) for name, value in pairs)
 
 
 def _sections(query: Kvp, sequence: str | None) -> frozenset[str]:
@@ -47,10 +44,15 @@ SPELLING = {
 }
 """Names of parameters as WCS 2.0 spells them, by those of the core and by its own in lower case."""
 
+OF_VALUES = {"NoSuchField", "InvalidScaleFactor", "InvalidExtent"}
+"""Codes whose locator is what was requested (OGC 12-039, 12-040)."""
+
 
 def fault(error: errors.ChronotileError, request: Request) -> Response:
     """Return the exception report (OGC 09-110r4 §8.5; OWS Common 2.0)."""
-    code, locator = _code(error), error.locator and SPELLING.get(error.locator.lower(), error.locator)
+    code, locator = _code(error), error.locator
+    if locator is not None and code not in OF_VALUES:
+        locator = SPELLING.get(locator.lower(), locator)
     is_of_http = error.status >= 500 or error.status in {413, 415}
     status = request.scope[FAULT_STATUS] = error.status if is_of_http else STATUSES.get(code, error.status)
     message = message_of(error, request)
@@ -75,6 +77,7 @@ WCS_2 = Version(
     namespace="http://www.opengis.net/wcs/2.0",
     templates=gml.TEMPLATES,
     ids="COVERAGEID",
+    without_ids="emptyCoverageIdList",
     sections=_sections,
     parse=wanted,
     fault=fault,

@@ -55,7 +55,11 @@ def _first(element: etree._Element, name: str) -> str:
 
 
 def _text(element: etree._Element) -> str:
-    return (element.text or "").strip()
+    text: str = (element.text or "").strip()
+    if set(text) & set(",()"):  # which stand between values in key-value pairs
+        message = f"{local_name(element)} is one value, got {text[:MAX_SHOWN]!r}"
+        raise refusal("InvalidEncodingSyntax", message, locator=local_name(element)[:MAX_SHOWN])
+    return text
 
 
 def _member(element: etree._Element, *ends: str, label: str = "axis", between: str = ",") -> str:
