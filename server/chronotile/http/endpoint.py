@@ -243,7 +243,7 @@ async def body_of(request: Request, *, at_most: int | None = None) -> bytes:
         raise error
     limit, allowed = "max_body_bytes", services_of(request).catalogue.limits.max_body_bytes
     if at_most is not None and at_most < allowed:
-        limit, allowed = "bytes of a form", at_most
+        limit, allowed = "bytes of a body", at_most
     size = declared_bytes(request.headers.raw) or 0
     check_size(size, limit, allowed)
     room = request.scope.setdefault(ROOM, state_of(request).bodies.room())

@@ -391,7 +391,7 @@ def test_a_form_beyond_what_forms_need_is_413(client):
     answer = client.post("/wms", data={"REQUEST": "GetMap", "LAYERS": "NDVI," * 210_000})
 
     assert answer.status_code == 413
-    assert "bytes of a form: at most 1048576" in answer.text
+    assert "bytes of a body: at most 1048576" in answer.text
 
 
 @pytest.mark.parametrize(("version", "text"), [("1.3.0", "INIMAGE"), ("1.1.1", "application/vnd.ogc.se_inimage")])

@@ -6,11 +6,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import xarray
+from affine import Affine
 from lxml import etree
 
 from chronotile.catalog.catalogue import Limits, ServiceInfo
 from chronotile.core.model.crs import crs_of
-from chronotile.core.model.grid import BBox, Grid
+from chronotile.core.model.grid import BBox, Grid, NativeGrid
 from chronotile.core.model.time.instants import TimeDomain
 from tests.protocols.served import (
     BELGIUM_31N,
@@ -252,3 +253,14 @@ def test_more_times_than_a_document_has_are_refused(make_client):
 
     assert refused_10(ask(client, "1.0.0", "DescribeCoverage")) == ("InvalidParameterValue", "COVERAGE")
     assert len(document(client, "DescribeCoverage", COVERAGE="D,D")) == 1
+
+
+def test_without_a_box_the_described_one_is_meant(make_client):
+    grid = NativeGrid(crs=crs_of("EPSG:4326"), transform=Affine(0.5, 0, 170, 0, -0.5, 5), width=40, height=20)
+    client = make_client(make_services(make_collection(make_layer(variable=make_variable("NDVI", grid=grid)))))
+    query = {"CRS": "EPSG:4326", "BBOX": None, "WIDTH": 40, "HEIGHT": 20, "TIME": "2020-06-21"}
+
+    numbers, edges = raster_of(get_coverage_10(client, **query))
+
+    assert edges == grid.bbox
+    np.testing.assert_array_equal(numbers[0], native_numbers(20, 40))

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+from affine import Affine
 from lxml import etree
 
 from chronotile.core.model.crs import crs_of
-from chronotile.core.model.grid import BBox, Grid
+from chronotile.core.model.grid import BBox, Grid, NativeGrid
 from tests.protocols.served import (
     BELGIUM_31N,
     days_of,
@@ -14,6 +15,7 @@ from tests.protocols.served import (
     make_layer,
     make_services,
     make_variable,
+    number_at,
 )
 from tests.protocols.wcs.v1.asking import (
     CELLS,
@@ -172,6 +174,20 @@ def test_a_corner_of_the_described_box_without_data_has_no_values(make_client):
 
     numbers, _edges = raster_of(answer)
     assert np.unique(numbers).tolist() == [255]
+
+
+@pytest.mark.parametrize(
+    ("longitudes", "edges", "columns"),
+    [((-10, 10), (-10, 10), [175, 176, 177, 178, 179, 0, 1, 2, 3, 4]), ((-20, -12), (340, 348), [170, 171, 172, 173])],
+)
+def test_longitudes_of_another_turn_are_those_of_the_data(make_client, longitudes, edges, columns):
+    world = NativeGrid(crs=crs_of("EPSG:4326"), transform=Affine(2, 0, 0, 0, -2, 90), width=180, height=90)
+    client = make_client(make_services(make_collection(make_layer(variable=make_variable("NDVI", grid=world)))))
+
+    numbers, box = raster_of(get_coverage_11(client, BOUNDINGBOX=f"{longitudes[0]},0,{longitudes[1]},4"))
+
+    assert (box.xmin, box.xmax) == edges
+    np.testing.assert_array_equal(numbers[0], number_at(np.array([[43], [44]]), np.array([columns]), 3))
 
 
 @pytest.mark.parametrize(("version", "ids"), [("1.1.1", "IDENTIFIERS"), ("2.0.1", "COVERAGEID")])

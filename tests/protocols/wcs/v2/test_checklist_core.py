@@ -199,6 +199,20 @@ def test_trims_keep_an_axis_and_slices_take_it_away(client):
     assert envelope(both) == ("E N", [601000, 5647500], [602000, 5648000])
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"SUBSET": ["E(601050)", "time(2020-06-01)"], "SCALESIZE": "E(3),N(4)"},
+        {"SUBSET": ["E(601050)", "time(2020-06-01)"], "OUTPUTCRS": "http://www.opengis.net/def/crs/EPSG/0/4326"},
+    ],
+)
+def test_a_domain_has_as_many_cells_as_there_are_numbers(client, query):
+    content = ask(client, "GetCoverage", COVERAGEID="NDVI", FORMAT=GML, **query).content
+
+    high = etree.fromstring(content).findtext(".//gml:GridEnvelope/gml:high", namespaces=NS).split()
+    assert np.prod([int(each) + 1 for each in high]) == len(tuples_of(content))
+
+
 def test_the_order_of_subsets_does_not_matter(client):
     subsets = (*PART, "time(2020-06-01)")
 

@@ -49,7 +49,8 @@ def wanted(query: Kvp, services: Services) -> Wanted:
     given, time = BBOX.given(query), TIME.given(query)
     if given is None and time is None:
         raise errors.MissingParameter("give BBOX, TIME or both", locator=BBOX.name)
-    edges = box_in(given or layer.main_variable.grid.bbox_in(crs), crs, target)
+    described = coverage.grid.bbox if crs == coverage.crs else layer.main_variable.grid.bbox_in(crs)
+    edges = box_in(given or described, crs, target)
     width = _count(query, edges.xmax - edges.xmin, WIDTH, RESX)
     height = _count(query, edges.ymax - edges.ymin, HEIGHT, RESY)
     cells = Grid(crs=target, bbox=edges, width=width, height=height)

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from chronotile.core import errors
 from chronotile.core.model.collection import Layer, Resampling
 from chronotile.core.model.coverage import Coverage, CoverageRequest
-from chronotile.core.model.grid import BBox, Grid, box_in
+from chronotile.core.model.grid import WHOLE_CIRCLE, BBox, Grid, box_in
 from chronotile.core.model.time.instants import DEFAULT
 from chronotile.http.run import FAULT_STATUS
 from chronotile.pipeline.coverage.deliver import COVERAGE_FORMATS
@@ -86,7 +86,16 @@ def _cells(query: Kvp, coverage: WcsCoverage) -> Grid:
     if base != coverage.crs:
         raise errors.MissingParameter(f"{OFFSETS} are missing: GRIDBASECRS is not the native CRS", locator=OFFSETS)
     whole = coverage.grid
-    return lattice_cells(box.common(whole.bbox), base, (whole.x_of(0.5), whole.y_of(0.5)), whole.resolution)
+    return lattice_cells(_in_turn(box, whole), base, (whole.x_of(0.5), whole.y_of(0.5)), whole.resolution)
+
+
+def _in_turn(box: BBox, whole: Grid) -> BBox:
+    """The part of a grid that a box holds, whose longitudes may be those of another turn; all of them if of two."""
+    turns = (-WHOLE_CIRCLE, 0, WHOLE_CIRCLE) if whole.crs.is_geographic else (0,)
+    moved = [box._replace(xmin=box.xmin + turn, xmax=box.xmax + turn).common(whole.bbox) for turn in turns]
+    parts = [part for part in moved if part.xmin < part.xmax]
+    inner = box.common(whole.bbox)
+    return parts[0] if len(parts) == 1 else inner._replace(xmin=box.xmin, xmax=box.xmax) if parts else inner
 
 
 def _steps(query: Kvp) -> tuple[float, float]:

@@ -99,8 +99,9 @@ def _formats(media_type: str, id_: str, sliced: frozenset[Axis], *, is_multipart
     name = FORMATS[media_type]
 
     def domain(coverage: Coverage) -> Domain:
-        is_one = len(coverage.times) == 1  # a slice of time may select several, as everywhere
-        return domain_of(coverage.grid, coverage.times.instants, sliced=sliced if is_one else sliced - {"time"})
+        counts = {"x": coverage.grid.width, "y": coverage.grid.height, "time": len(coverage.times)}
+        single = {axis for axis in sliced if counts[axis] == 1}  # a slice at a day or in another CRS may select several
+        return domain_of(coverage.grid, coverage.times.instants, sliced=single)
 
     def encode_gml(coverage: Coverage, is_active: IsActive) -> Body:
         tuples = tuple_list(coverage, is_active)
