@@ -33,6 +33,8 @@ PATHS = {
 }
 WARMING = "bbox=500000,5694880,505120,5700000&bbox-crs=[EPSG:32631]&datetime=1998-01-01"
 READ_BYTES = 1 << 20
+CACHE_BYTES = 64 << 20
+"""Little: what is read fills the memory for decoded blocks, which all workers share and the settings bound."""
 MIB = 1 << 20
 
 
@@ -75,7 +77,7 @@ def measured(stack: Path, name: str) -> tuple[Download, int]:
         server = Server(
             commands=lambda port: [[*chronotile(), "serve", str(config), "--port", str(port)]],
             probe="/health",
-            environment={"CHRONOTILE_WORKERS": "1"},
+            environment={"CHRONOTILE_WORKERS": "1", "CHRONOTILE_CACHE_BYTES": str(CACHE_BYTES)},
         )
         with running("chronotile", server, Path(scratch)) as port:
             download(port, f"{COVERAGE}?f={name.partition(' ')[0]}&{WARMING}")
