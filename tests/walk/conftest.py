@@ -2,11 +2,14 @@
 
 import sys
 from collections.abc import Callable
+from functools import cache, partial
 from pathlib import Path
 
 import pytest
+from lxml import etree
 
 from tests import strict
+from tests.protocols.wcs.asking import wcs_schema
 from tests.walk.judging import Judge
 from tests.walk.serving import served
 from tests.walk.walker import Extent, Report, Walker
@@ -20,7 +23,16 @@ def judge(request: pytest.FixtureRequest) -> Judge:
     """With the schemas of OGC, if they are there."""
     if strict.lack_of_shared(strict.SHARED / "ogc"):
         return Judge(schemas=None, validate_ogc=None)
-    return Judge(strict.SHARED / "ogc" / "schemas", request.getfixturevalue("validate_ogc"))
+    schemas, validate_ogc = strict.SHARED / "ogc" / "schemas", request.getfixturevalue("validate_ogc")
+    with_grids = cache(partial(wcs_schema, schemas))
+
+    def validate(document: bytes) -> list[str]:
+        if b"gml/3.3/rgrid" not in document:
+            return validate_ogc(document)
+        with_grids().validate(etree.fromstring(document))
+        return [str(each) for each in with_grids().error_log]
+
+    return Judge(schemas, validate)
 
 
 @pytest.fixture

@@ -85,10 +85,18 @@ def _posted(command: str, url: str) -> Iterator[Address]:
         yield Address(url=address, method="POST", body=json.loads(body), origin=url, how="curl")
 
 
+OPTIONAL = re.compile(r"[?&]\w+=\{[^{}]*\?\}")
+"""A parameter of a template of OpenSearch."""
+
+
 def in_xml(root: etree._Element, url: str) -> Iterator[Address]:
     """Yield what an XML document refers to, besides bases of requests, which end with `?`."""
     for element in root.iter(etree.Element):
         tag = etree.QName(element).localname
+        if tag == "Url" and "template" in element.attrib:  # OpenSearch, whose parameters may be left out
+            plain = OPTIONAL.sub("", element.get("template"))
+            yield Address(url=urljoin(url, plain), media_type=element.get("type"), origin=url, how=tag)
+            continue
         href = element.get(XLINK) or element.get("href")
         told = element.get("type") if element.get("href") else element.get("format") or _format_beside(element)
         if href and not href.endswith("?"):

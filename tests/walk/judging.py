@@ -105,7 +105,7 @@ class Judge:
     def _json(self, path: str, answer: Answer, document: Any) -> Iterator[str]:
         if self.schemas is not None and answer.media_type.startswith(PLAIN):
             for pattern, standard, name in OF_OGC_API:
-                if re.fullmatch(pattern, path):
+                if re.fullmatch(pattern, path) and not _is_of_places(path, document):
                     yield from faults(self.schemas, document, standard, name)[:3]
         if self.schemas is not None and answer.media_type.startswith(COVERAGE_JSON):
             yield from faults(self.schemas, document, "covjson", "coveragejson")[:3]
@@ -113,6 +113,12 @@ class Judge:
             yield from _stac(document)
         if answer.media_type.startswith("application/schema+json"):
             Draft202012Validator.check_schema(document)
+
+
+def _is_of_places(path: str, document: Any) -> bool:
+    """Whether it is a page of places: `/items` of other collections are features of EDR, which lead to queries."""
+    features = document.get("features", ()) if path.endswith("/items") else ()
+    return any("edrqueryendpoint" not in each["properties"] for each in features)
 
 
 def is_told(told: str, found: str) -> bool:

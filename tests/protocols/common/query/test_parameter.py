@@ -98,8 +98,6 @@ def test_bounds_words_and_defaults_are_in_the_schema():
         "explode": False,
         "required": True,
         "description": "Of cells",
-        "style": "form",
-        "explode": False,
         "schema": {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
         "example": 0.5,
     }
