@@ -152,7 +152,7 @@ def _jobs_of(executions: Sequence[Request]) -> Iterator[Request]:
 def _form(request: Request, site: Site) -> tuple[str, ...]:
     """The route of a request, and what it asks of it."""
     path = unquote(request.target.partition("?")[0])
-    scope = {"type": "http", "path": path, "method": request.method}
+    scope = {"type": "http", "app": site.app, "path": path, "method": request.method}
     routes = (each for each in site.app.routes if isinstance(each, Route))
     route = next((each.path for each in routes if each.matches(scope)[0] is Match.FULL), path.partition("/")[0])
     return (request.method, route, *re.findall(r"request=\w+|f=\w+", request.target, re.IGNORECASE))
