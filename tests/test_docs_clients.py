@@ -1,11 +1,13 @@
 """The programs of docs/how-to/pandas.md and docs/clients.md run as they are, beside a small demo on a socket."""
 
+import io
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import rasterio
 
 from chronotile.app.application import create_app
 from chronotile.app.settings import Settings
@@ -78,9 +80,23 @@ def test_owslib_reads_collections_series_and_files(run):
 
 @pytest.mark.slow
 @pytest.mark.client
+def test_owslib_reads_a_coverage_and_runs_a_process(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    names = run(PROGRAMS[4])
+
+    with rasterio.open(io.BytesIO(names["tiff"])) as part, rasterio.open("summer.tif") as summer:
+        assert (part.count, part.crs.to_epsg(), summer.count) == (1, 3035, 1)
+        assert part.bounds.left <= 3925000
+        assert part.bounds.right >= 3926000
+        assert (summer.read(1, masked=True).max() > part.read(1, masked=True).max()).all()
+
+
+@pytest.mark.slow
+@pytest.mark.client
 def test_rasterio_reads_a_window_of_a_coverage_by_its_address(server):
     """In a process of its own: GDAL waits for the server in calls that hold the lock of the interpreter."""
-    program = PROGRAMS[4].replace("http://127.0.0.1:8000", server)
+    program = PROGRAMS[5].replace("http://127.0.0.1:8000", server)
     command = [sys.executable, "-c", f"{program}\nprint(ndvi.shape, ndvi.mean() < 1)"]
 
     ran = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
@@ -89,4 +105,4 @@ def test_rasterio_reads_a_window_of_a_coverage_by_its_address(server):
 
 
 def test_all_programs_of_the_page_are_run():
-    assert len(PROGRAMS) == 5
+    assert len(PROGRAMS) == 6

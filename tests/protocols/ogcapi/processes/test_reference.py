@@ -75,11 +75,6 @@ def test_owslib_executes_as_the_page_has_it(run_here):
     assert names["said"] == {"string": "Hello", "number": 3}
 
 
-@pytest.mark.client
-def test_a_job_is_asked_for_as_the_page_has_it(run_here):
-    assert run_here(PROGRAMS[1])["status"] == "accepted"
-
-
 def test_the_page_has_every_parameter_and_limit():
     assert [name for name in names_of(OF_JOBS) if f"`{name}`" not in PAGE and name != "lang"] == []
     assert f"{SYNC_S:.0f} s" in PAGE
@@ -93,4 +88,4 @@ def test_the_page_has_every_parameter_and_limit():
 
 
 def test_all_programs_of_the_page_are_run():
-    assert (len(PROGRAMS), len(BODIES), len(REQUESTS)) == (2, 3, 9)
+    assert (len(PROGRAMS), len(BODIES), len(REQUESTS)) == (1, 3, 9)
