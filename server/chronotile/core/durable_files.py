@@ -87,8 +87,8 @@ def forget(paths: Iterable[Path]) -> None:
 
 
 @contextmanager
-def sole_writer(folder: Path, *, by: str = "optimise") -> Iterator[None]:
-    """Hold a folder against other runs of a command.
+def sole_writer(folder: Path, *, by: str = "optimise", name: str | None = None) -> Iterator[None]:
+    """Hold a folder, which errors call by its name or by another, against other runs of a command.
 
     Raises:
         UnsupportedSource: Another run is writing there.
@@ -97,7 +97,7 @@ def sole_writer(folder: Path, *, by: str = "optimise") -> Iterator[None]:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise UnsupportedSource(f"another {by} is writing {folder.name}; wait for it to end") from error
+            raise UnsupportedSource(f"another {by} is writing {name or folder.name}; wait for it to end") from error
         yield
 
 

@@ -1,19 +1,18 @@
 """Where a catalogue is written: a folder, or a place in a bucket."""
 
 import errno
-import fcntl
 import os
 import shutil
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import orjson
 
 from chronotile.archive.publish.bucket import BucketTarget
-from chronotile.core.durable_files import PARTIAL, Disk
-from chronotile.core.errors import UnsupportedSource, WriteFailed
+from chronotile.core.durable_files import PARTIAL, Disk, sole_writer
+from chronotile.core.errors import WriteFailed
 
 STAGING = ".publishing"
 """End of the name of the hidden folder in which a catalogue is written for the first time."""
@@ -60,22 +59,13 @@ class FolderTarget:
             with self._faults():
                 disk.make_folder(self._root)
 
-    @contextmanager
-    def alone(self) -> Iterator[None]:
+    def alone(self) -> AbstractContextManager[None]:
         """Hold the folder against other runs.
 
         Raises:
             UnsupportedSource: Another run is writing there.
         """
-        descriptor = os.open(self._root, os.O_RDONLY)
-        try:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise UnsupportedSource(f"another publish is writing {self.name}; wait for it to end") from error
-            yield
-        finally:
-            os.close(descriptor)
+        return sole_writer(self._root, name=self.name, by="publish")
 
     def read(self, path: str) -> bytes | None:
         """Return a document; `None` where there is none."""
