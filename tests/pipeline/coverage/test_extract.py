@@ -159,7 +159,7 @@ def test_a_south_up_source_is_told_north_up(mirror):
 def test_rows_may_be_read_in_any_runs():
     coverage = ask(trims=(box(600_000.0, 5_620_000.0, 601_000.0, 5_650_000.0),))
 
-    runs = [coverage.read(0, time=2, rows=rows) for rows in coverage.row_runs]
+    runs = [coverage.read_times(0, times=range(2, 3), rows=rows)[0] for rows in coverage.row_runs]
 
     np.testing.assert_array_equal(np.concatenate(runs), cells(range(300), range(10), 2))
 
@@ -236,7 +236,7 @@ def test_a_layer_without_time_is_read_once():
     coverage = ask(make_services(make_collection(make_layer(variable=make_variable(times=NO_TIME)))))
 
     assert len(coverage.times) == 0
-    np.testing.assert_array_equal(coverage.read(0, time=0, rows=range(2)), cells(range(2), range(400)))
+    np.testing.assert_array_equal(coverage.read_times(0, times=range(1), rows=range(2))[0], cells(range(2), range(400)))
 
 
 def test_the_ends_of_periods_are_told():
@@ -265,7 +265,7 @@ def test_one_number_stands_for_all_that_is_no_value(encoding, dtype, nodata):
     told = coverage.fields[0].encoding
     assert (told.dtype, told.nodata, told.flags, told.valid_range) == (dtype, nodata, (), None)
     assert (told.scale, told.offset) == (0.5, -1.0)
-    assert coverage.read(0, time=0, rows=range(1)).dtype == dtype
+    assert coverage.read_times(0, times=range(1), rows=range(1)).dtype == dtype
 
 
 @pytest.mark.parametrize(
@@ -286,14 +286,14 @@ def test_a_field_without_any_of_the_times_that_are_read_has_no_values():
 
     coverage = ask(services, ("NDVI", "EVI"))
 
-    assert (coverage.read(1, time=0, rows=range(3)) == NODATA).all()
-    assert coverage.read(1, time=0, rows=range(3)).shape == (3, 400)
+    assert (coverage.read_times(1, times=range(1), rows=range(3))[0] == NODATA).all()
+    assert coverage.read_times(1, times=range(1), rows=range(3))[0].shape == (3, 400)
 
 
 def test_flags_and_what_is_out_of_range_become_nodata():
     services = make_services_on(BELGIUM_31N, valid_range=(0, 100), flags=((7, "cloud"),))
 
-    numbers = ask(services).read(0, time=0, rows=range(300))
+    numbers = ask(services).read_times(0, times=range(1), rows=range(300))[0]
 
     expected = cells(range(300), range(400))
     np.testing.assert_array_equal(numbers, np.where((expected > 100) | (expected == 7), NODATA, expected))
@@ -336,7 +336,7 @@ def test_a_source_that_is_gone_is_unavailable():
     services.readers["s2"].broken = frozenset({"NDVI"})
 
     with pytest.raises(SourceUnavailable, match="layer NDVI"):
-        coverage.read(0, time=0, rows=range(1))
+        coverage.read_times(0, times=range(1), rows=range(1))
 
 
 def test_the_etag_changes_with_what_is_read_alone():

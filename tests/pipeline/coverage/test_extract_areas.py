@@ -61,7 +61,7 @@ def ask(area, grid=BELGIUM_31N, **request):
 
 
 def numbers_of(coverage, time=1):
-    return coverage.read(0, time=time, rows=range(coverage.grid.height))
+    return coverage.read_times(0, times=range(time, time + 1), rows=range(coverage.grid.height))[0]
 
 
 @pytest.mark.parametrize("grid", [BELGIUM_31N, SOUTH_UP, EAST_FIRST], ids=["north-up", "south-up", "east first"])

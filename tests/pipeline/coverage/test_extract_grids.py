@@ -51,7 +51,7 @@ def ask(grid=BELGIUM_31N, services=None, **request):
 
 
 def numbers_of(coverage, time=0):
-    return coverage.read(0, time=time, rows=range(coverage.grid.height))
+    return coverage.read_times(0, times=range(time, time + 1), rows=range(coverage.grid.height))[0]
 
 
 def box(*edges, crs=UTM):
@@ -255,7 +255,7 @@ def test_numbers_do_not_depend_on_which_rows_are_read_together(request_of):
 
     height = coverage.grid.height
     cuts = [0, 1, 500, 513, height]
-    parts = [coverage.read(0, time=1, rows=range(*ends)) for ends in pairwise(cuts)]
+    parts = [coverage.read_times(0, times=range(1, 2), rows=range(*ends))[0] for ends in pairwise(cuts)]
     np.testing.assert_array_equal(np.concatenate(parts), numbers_of(coverage, 1))
     assert coverage.grid.width > 1000
 

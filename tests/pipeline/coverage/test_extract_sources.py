@@ -75,7 +75,7 @@ def test_a_part_is_that_of_the_source(reader):
 
     expected = SCENE.cube()[:, ROWS.start : ROWS.stop, COLUMNS.start : COLUMNS.stop]
     np.testing.assert_array_equal(read_in_runs(coverage), expected)
-    np.testing.assert_array_equal(coverage.read(0, time=4, rows=range(3, 30)), expected[4, 3:30])
+    np.testing.assert_array_equal(coverage.read_times(0, times=range(4, 5), rows=range(3, 30))[0], expected[4, 3:30])
     assert tuple(coverage.grid.bbox) == pytest.approx(PART)
     told = coverage.fields[0].encoding
     assert (told.dtype, told.scale, told.offset, told.nodata) == ("uint8", 0.004, -0.08, 255)
@@ -91,7 +91,7 @@ def test_another_crs_has_numbers_under_its_cells(reader):
     columns, rows = (np.floor(each) for each in grid.pixels_at(*transformer(out.crs, grid.crs).transform(x, y)))
     inside = (rows >= 0) & (rows < grid.height) & (columns >= 0) & (columns < grid.width)
     expected = np.where(inside, SCENE.number(2, rows, columns), 255)
-    assert (coverage.read(0, time=2, rows=range(out.height)) != expected).mean() < 5e-4
+    assert (coverage.read_times(0, times=range(2, 3), rows=range(out.height))[0] != expected).mean() < 5e-4
 
 
 NIR, RED = random_numbers(1), random_numbers(2)
@@ -246,6 +246,6 @@ def test_many_times_of_few_cells_are_read_along_time():
 def test_one_time_of_many_cells_is_read_as_a_map():
     reader = blocked(BOTH)
 
-    extract(reader).read(0, time=3, rows=range(400))
+    extract(reader).read_times(0, times=range(3, 4), rows=range(400))
 
     assert {along for along, *_block in reader.blocks} == {"space"}

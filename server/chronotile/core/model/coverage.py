@@ -137,20 +137,19 @@ class Coverage(CoverageShape, Protocol):
     def time_runs(self) -> tuple[range, ...]:
         """All times in such runs for `read_times`; a run of rows at a run of times has about `RUN_BYTES` at most."""
 
-    def read(self, field: int, *, time: int, rows: range) -> Numbers:
-        """Return (y, x) numbers of a field, in the type and with the `nodata` of its encoding.
+    def read_times(self, field: int, *, times: range, rows: range) -> Numbers:
+        """Return (time, y, x) numbers of a field, in the type and with the `nodata` of its encoding.
+
+        They are read in one go where the source has blocks along time.
 
         Args:
             field: Index into `fields`.
-            time: Index into `times`; 0 for a coverage without time.
+            times: Consecutive indexes into `times`; 0 alone for a coverage without time.
             rows: Consecutive rows of `grid`.
 
         Raises:
             SourceUnavailable: The source is gone or damaged.
         """
-
-    def read_times(self, field: int, *, times: range, rows: range) -> Numbers:
-        """Return (time, y, x) as `read` does for each time: in one go where the source has blocks along time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

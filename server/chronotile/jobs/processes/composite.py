@@ -108,7 +108,7 @@ def _window_of(maps: Coverage, window: Window) -> Numbers:
     for run in maps.row_runs:
         rows = range(max(run.start, top), min(run.stop, window.row_stop))
         if rows:
-            numbers[rows.start - top : rows.stop - top] = maps.read(0, time=0, rows=rows)[:, columns]
+            numbers[rows.start - top : rows.stop - top] = maps.read_times(0, times=range(1), rows=rows)[0, :, columns]
     return numbers
 
 

@@ -158,7 +158,7 @@ class _Windows:
             self._held = window, window_of(self._inputs, self._task_of(window), self._work)
         field, coverage = self._fields[variable], self._held[1]
         for origin in origins:
-            yield coverage.read(field, time=origin.index, rows=range(window.height))
+            yield coverage.read_times(field, times=range(origin.index, origin.index + 1), rows=range(window.height))[0]
 
     def _task_of(self, window: Window) -> Json:
         rows, columns = window[:2], window[2:]

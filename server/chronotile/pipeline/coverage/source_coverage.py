@@ -162,15 +162,6 @@ class ReadCoverage:
         """All times, cut where blocks of the source end."""
         return self._read_runs.time_runs
 
-    def read(self, field: int, *, time: int, rows: range) -> Numbers:
-        """Return (y, x) numbers of a field.
-
-        Raises:
-            SourceUnavailable: The source is gone or damaged.
-        """
-        numbers: Numbers = self.read_times(field, times=range(time, time + 1), rows=rows)[0]
-        return numbers
-
     def read_times(self, field: int, *, times: range, rows: range) -> Numbers:
         """Return (time, y, x) numbers of a field.
 

@@ -129,11 +129,6 @@ class _PartialMaps:
             for start in range(rows.start, rows.stop, step)
         )
 
-    def read(self, field: int, *, time: int, rows: range) -> Numbers:
-        """Return (y, x) numbers of a field."""
-        numbers: Numbers = self.read_times(field, times=range(time, time + 1), rows=rows)[0]
-        return numbers
-
     def read_times(self, field: int, *, times: range, rows: range) -> Numbers:
         """Return (1, y, x) numbers of a field."""
         numbers = np.empty((len(times), len(rows), self.grid.width), dtype=self.fields[field].encoding.dtype)

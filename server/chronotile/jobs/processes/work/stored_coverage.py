@@ -128,15 +128,6 @@ class StoredCoverage:
             return tuple(range(time, time + 1) for time in range(times_of(self)))
         return tuple(times for edges in self._times.values() for times in _ranges(edges))
 
-    def read(self, field: int, *, time: int, rows: range) -> Numbers:
-        """Return (y, x) numbers of a field.
-
-        Raises:
-            ClientGone: The job was dismissed.
-        """
-        numbers: Numbers = self.read_times(field, times=range(time, time + 1), rows=rows)[0]
-        return numbers
-
     def read_times(self, field: int, *, times: range, rows: range) -> Numbers:
         """Return (time, y, x) numbers of a field, of one of the runs of rows.
 

@@ -156,7 +156,7 @@ def _read_picture(coverage: Coverage, field: int, time: int, is_active: IsActive
     """(y, x): all rows of one time."""
     for rows in coverage.row_runs:
         require_active(is_active)
-        yield coverage.read(field, time=time, rows=rows)
+        yield coverage.read_times(field, times=range(time, time + 1), rows=rows)[0]
 
 
 def _spread(coverage: Coverage, field: int, file: ScratchFile, is_active: IsActive) -> None:
