@@ -62,7 +62,7 @@ def list_(
             raise typer.BadParameter(f"{wrong[:LONGEST]!r} is not one of {', '.join(STATUSES)}", param_hint="--status")
         statuses = [each for each in STATUSES if each in given]
         jobs, count = store.table.jobs(statuses=statuses, processes=_members(process), limit=limit)
-        print_lines(_columns([("id", "process", "status", "progress", "created"), *map(_row, jobs)]) if jobs else ())
+        print_lines(columns([("id", "process", "status", "progress", "created"), *map(_row, jobs)]) if jobs else ())
         print_lines([f"{len(jobs)} of {count} jobs"])
         if any(job.status not in ENDED for job in jobs) and not store.table.heartbeat.is_anybody_here():
             print_lines([f"{nobody_here(store.table.archive)}: start one with chronotile worker"])
@@ -75,7 +75,7 @@ def show(job_id: Id, place: Place = None) -> None:
         from chronotile.jobs.queue.job_folder import RESULTS, ResultFiles
 
         [job] = store.table.heartbeat.mark_unattended([store.table.job(job_id)])
-        print_lines(_columns(_facts(job)))
+        print_lines(columns(_facts(job)))
         print_lines(
             _section("inputs", [(name, _short(value)) for name, value in store.table.execution(job_id).inputs.items()])
         )
@@ -159,10 +159,11 @@ def _facts(job: "Job") -> list[tuple[str, str]]:
 
 
 def _section(title: str, rows: Sequence[tuple[str, str]]) -> list[str]:
-    return [title, *(f"  {line}" for line in _columns(rows))] if rows else []
+    return [title, *(f"  {line}" for line in columns(rows))] if rows else []
 
 
-def _columns(rows: Sequence[tuple[str, ...]]) -> list[str]:
+def columns(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return the lines of a table, without spaces at their ends."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
 

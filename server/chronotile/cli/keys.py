@@ -5,7 +5,6 @@ import re
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -52,9 +51,11 @@ def create(
 def list_(place: Place = None) -> None:
     """List the keys: names, groups, rights, when they expire or were revoked."""
     with exiting_in_one_line(), _keys(place) as keys:
+        from chronotile.access.usage import day_of
+
         for each in keys.listed():
-            ends = f"{'expires' if each.expires > time.time() else 'expired'} {_day(each.expires)}"
-            state = ends if each.revoked is None else f"revoked {_day(each.revoked)}"
+            ends = f"{'expires' if each.expires > time.time() else 'expired'} {day_of(each.expires)}"
+            state = ends if each.revoked is None else f"revoked {day_of(each.revoked)}"
             groups, rights = ",".join(each.groups) or "-", "all" if each.rights is None else ",".join(each.rights)
             print_lines([f"{each.name}  groups={groups}  rights={rights}  {state}"])
 
@@ -77,7 +78,3 @@ def _keys(place: Path | None) -> Iterator["Keys"]:
     id_ = archive_id_at(settings.config, environment=os.environ)
     with closing(open_keys(settings.database_url, settings.jobs_folder(id_).absolute(), archive=id_)) as keys:
         yield keys
-
-
-def _day(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).date().isoformat()

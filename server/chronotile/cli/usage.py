@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from chronotile.cli.jobs import Place
+from chronotile.cli.jobs import Place, columns
 from chronotile.cli.opening import exiting_in_one_line, print_lines
 
 
@@ -49,5 +49,4 @@ def usage(
             print_lines(write_csv(rows, names).splitlines())
             return
         shown = [[*names, *COUNTS], *([str(value) or "-" for value in row.values()] for row in rows)]
-        widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
-        print_lines("  ".join(map(str.ljust, line, widths)).rstrip() for line in shown)
+        print_lines(columns(shown))
