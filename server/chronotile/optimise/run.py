@@ -280,14 +280,10 @@ class _Run:
             self.history = self._known(self.history.extended(changes.times.part(done, done + len(dates))), dates)
             self._publish(replace(self.commit, times=len(self.history)), since=since)
             forget(files)
-            self._forget_sources(dates)
+            if self.plan.shape.has_map:  # files that go on being served beside a cube of series alone are left
+                forget(path for date in dates for path in self.inputs.files[date.origin])
             done += len(dates)
             self.report.added += len(dates)
-
-    def _forget_sources(self, dates: Sequence[TaskDate]) -> None:
-        # Files that go on being served beside a cube of series alone are left where they are.
-        if self.plan.shape.has_map:
-            forget(path for date in dates for path in self.inputs.files[date.origin])
 
     def _replace(self, changes: Changes) -> None:
         """Write dates whose pixels are others than those that are there into the overlay, then in their place."""

@@ -287,8 +287,7 @@ class _Small:
         return np.minimum.reduceat(np.where(self._is_valid, self._values, np.inf), self._starts, axis=1)
 
     def greatest(self) -> FloatArray:
-        values = np.where(self._is_valid, self._values, -np.inf)
-        return np.maximum.reduceat(values, self._starts, axis=1)
+        return np.maximum.reduceat(np.where(self._is_valid, self._values, -np.inf), self._starts, axis=1)
 
     def histogram(self, edges: FloatArray) -> FloatArray:
         """Counts of cells; of cells that weigh differently sums of weights."""

@@ -168,7 +168,8 @@ class Notifier(Generic[AnyDue]):
         try:
             self._tell(due)
         finally:
-            self._let_go(due)
+            with self._lock:
+                self._hosts -= Counter([host_of(due.url)])
         return True
 
     def _take(self) -> AnyDue | None:
@@ -178,10 +179,6 @@ class Notifier(Generic[AnyDue]):
             if due is not None:
                 self._hosts[host_of(due.url)] += 1
             return due
-
-    def _let_go(self, due: AnyDue) -> None:
-        with self._lock:
-            self._hosts -= Counter([host_of(due.url)])
 
     def _tell(self, due: AnyDue) -> None:
         try:
