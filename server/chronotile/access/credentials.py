@@ -12,7 +12,7 @@ from starlette.types import Scope
 from chronotile.access.keys import PREFIX, HeldKeys, digest_of
 from chronotile.access.tokens import MOST_TOKEN_BYTES, NOT_ACCEPTED, Issuer
 from chronotile.archive.index.write import FailedTokens
-from chronotile.core.errors import Unauthenticated
+from chronotile.core.errors import Unauthenticated, raised_instead
 from chronotile.core.model.access import AccessRules
 from chronotile.http.job_access import client_of
 from chronotile.http.respond import header_value
@@ -46,10 +46,8 @@ def credential_of(scope: Scope) -> str | None:
         found = _OPENEO_PREFIX.match(rest)
         return rest[found.end() :] if found else rest
     if scheme.lower() == "basic":
-        try:
+        with raised_instead((binascii.Error, ValueError), Unauthenticated(NOT_ACCEPTED)):
             return base64.b64decode(rest, validate=True).decode().partition(":")[2]
-        except (binascii.Error, ValueError) as error:
-            raise Unauthenticated(NOT_ACCEPTED) from error
     raise Unauthenticated("the scheme of Authorization is not accepted; accepted are Bearer and Basic")
 
 

@@ -259,10 +259,8 @@ def _base64(data: bytes) -> str:
 
 def _started(request: Request, site: Site) -> Started:
     text = cookies.cookie_of(request.scope, site, STARTED) or ""
-    try:
+    with errors.raised_instead((ValueError, TypeError), errors.InvalidParameter(NOT_BEGUN)):
         started = Started(*map(str, orjson.loads(urlsafe_b64decode(f"{text}=="))))
-    except (ValueError, TypeError) as error:
-        raise errors.InvalidParameter(NOT_BEGUN) from error
     _require_path(started.return_to)
     return started
 

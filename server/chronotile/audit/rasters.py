@@ -32,7 +32,7 @@ from chronotile.audit.truth import (
     time_in,
     time_of,
 )
-from chronotile.core.errors import UnsupportedSource
+from chronotile.core.errors import UnsupportedSource, raised_instead
 from chronotile.core.model.collection import SourceSpec, VariableSpec
 
 SUFFIXES = (
@@ -229,11 +229,9 @@ def _listed_bands(times: NDArray[np.datetime64], paths: Sequence[str]) -> dict[n
 @contextmanager
 def reading(path: str) -> Iterator[Any]:
     """Open a file with rasterio."""
-    try:
-        with rasterio.open(path) as dataset:
-            yield dataset
-    except RasterioError as error:
-        raise UnsupportedSource(f"{Path(path).name} cannot be read by rasterio") from error
+    unreadable = UnsupportedSource(f"{Path(path).name} cannot be read by rasterio")
+    with raised_instead(RasterioError, unreadable), rasterio.open(path) as dataset:
+        yield dataset
 
 
 def _plain(text: str) -> str:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from chronotile.core.errors import InvalidParameter, UnsupportedCrs
+from chronotile.core.errors import InvalidParameter, UnsupportedCrs, raised_instead
 from chronotile.core.model.crs import crs_of
 from chronotile.core.model.time.parser import parse_instant
 from chronotile.core.sections import Text
@@ -48,12 +48,9 @@ def as_time_text(given: object) -> object:
 
 
 def _time(text: str) -> str:
-    try:
+    accepted = "2020, 2020-06, 2020-06-01 and 2020-06-01T10:50:00Z"
+    with raised_instead(InvalidParameter, ValueError(f"{text[:40]!r} is not a valid time; accepted are {accepted}")):
         parse_instant(text)
-    except InvalidParameter as error:
-        raise ValueError(
-            f"{text[:40]!r} is not a valid time; accepted are 2020, 2020-06, 2020-06-01 and 2020-06-01T10:50:00Z"
-        ) from error
     return text
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from chronotile.catalog.kinds import PLACEHOLDER, CrsName, TimeText
-from chronotile.core.errors import InvalidParameter
+from chronotile.core.errors import InvalidParameter, raised_instead
 from chronotile.core.model.time.instants import (
     DAY,
     DISTANT_FUTURE,
@@ -48,12 +48,9 @@ _LONGEST_MONTH_NS = 31 * 86_400_000_000_000
 
 
 def _period(text: str) -> str:
-    try:
+    accepted = "dekad, or a period such as P1D, P1M or PT1H"
+    with raised_instead(InvalidParameter, ValueError(f"{text[:40]!r} is not a valid step; accepted are {accepted}")):
         parse_period(text)
-    except InvalidParameter as error:
-        raise ValueError(
-            f"{text[:40]!r} is not a valid step; accepted are dekad, or a period such as P1D, P1M or PT1H"
-        ) from error
     return text
 
 

@@ -230,6 +230,15 @@ def raised_as(found: type[ChronotileError], error: type[ChronotileError], *, loc
         raise error(cause.message, locator=locator) from cause
 
 
+@contextmanager
+def raised_instead(found: type[Exception] | tuple[type[Exception], ...], error: Exception) -> Generator[None]:
+    """Raise an error in place of others that come up."""
+    try:
+        yield
+    except found as cause:
+        raise error from cause
+
+
 class RangeNotSatisfiable(ChronotileError, status=416, code="RangeNotSatisfiable"):
     """The answer does not have the requested bytes (RFC 9110 §15.5.17).
 

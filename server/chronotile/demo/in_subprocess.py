@@ -6,7 +6,7 @@ import threading
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from chronotile.core.errors import ChronotileError, ConfigurationError, InvalidParameter
+from chronotile.core.errors import ChronotileError, ConfigurationError, InvalidParameter, raised_instead
 from chronotile.demo.archive import FIRST_STEP, Progress, demo_at, make_demo
 from chronotile.demo.plan import DemoPlan
 
@@ -44,10 +44,8 @@ def make_demo_in_subprocess(folder: Path, *, progress: Progress, plan: DemoPlan 
 
 def _follow(receiver: "Connection[None, _Message]", progress: Progress) -> Path:
     while True:
-        try:
+        with raised_instead(EOFError, ChronotileError("the demo archive could not be made; see the messages above")):
             kind, text, share = receiver.recv()
-        except EOFError as error:
-            raise ChronotileError("the demo archive could not be made; see the messages above") from error
         if kind == "made":
             return Path(text)
         if kind == "refused":

@@ -286,14 +286,12 @@ def forget_body(scope: Scope) -> None:
 
 async def _received(request: Request, room: BodyRoom, limit: str, allowed: int) -> bytes:
     body, parsed = bytearray(), 0
-    try:
+    with errors.raised_instead(ClientDisconnect, errors.ClientGone("the client aborted the upload")):
         async for part in request.stream():
             check_size(len(body) + len(part), limit, allowed)
             room.require(len(body) + len(part))  # of a body that does not declare its length
             body += part
             parsed += memory_of_json(part)
-    except ClientDisconnect as error:
-        raise errors.ClientGone("the client aborted the upload") from error
     if len(body) > SMALL_BYTES:
         room.require_parsed(parsed)
     return bytes(body)

@@ -18,7 +18,7 @@ from chronotile.archive.index.catalogues import joined
 from chronotile.archive.index.documents import Document, Documents, Json, MissingDocument, required
 from chronotile.catalog.items.cql2.tree import all_of
 from chronotile.catalog.items.passes import SourcePass
-from chronotile.core.errors import InvalidParameter, SourceUnavailable, UnsupportedSource
+from chronotile.core.errors import InvalidParameter, SourceUnavailable, UnsupportedSource, raised_instead
 from chronotile.core.model.time.instants import Instant, format_instant
 from chronotile.core.model.time.parser import parse_instant
 from chronotile.readers.hrefs import shown_href
@@ -222,10 +222,8 @@ class ApiSource(source.StacSource):
             _require_same_server(following.href, self._href)
             stored = {"href": following.href, "body": following.body, "newest": self._newest}
             yield source.Bookmark(cursor=orjson.dumps(stored).decode())
-            try:
+            with raised_instead(_Refused, UnsupportedSource(f"{shown_href(following.href)}: the next page is refused")):
                 request, document = self._page(following)
-            except _Refused as error:
-                raise UnsupportedSource(f"{shown_href(following.href)}: the next page is refused") from error
 
     def _entry(self, feature: Json, base: str) -> source.ListedEntry:
         self._note_updated(feature)

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 import orjson
 
-from chronotile.core.errors import InvalidItem, InvalidParameter, SourceUnavailable
+from chronotile.core.errors import InvalidItem, InvalidParameter, SourceUnavailable, raised_instead
 from chronotile.core.web.fetch import TryLater, ask
 from chronotile.readers.hrefs import local_path, shown_href
 from chronotile.readers.remote.requests import Away, Refused, of_bucket, place_of, retry
@@ -184,10 +184,8 @@ def _condition(before: str) -> dict[str, str]:
 def _document(href: str, data: bytes, state: str, most_bytes: int = MOST_BYTES) -> Document:
     if len(data) > most_bytes:
         _refuse_size(most_bytes)
-    try:
+    with raised_instead(orjson.JSONDecodeError, MissingDocument("it is not valid JSON")):
         body = orjson.loads(data)
-    except orjson.JSONDecodeError as error:
-        raise MissingDocument("it is not valid JSON") from error
     if not isinstance(body, dict):
         raise MissingDocument("it is not a JSON object")
     return Document(href=href, body=body, state=state)

@@ -9,7 +9,7 @@ import numpy as np
 import orjson
 
 from chronotile.archive.index.documents import Json
-from chronotile.core.errors import InvalidItem, InvalidParameter, UnsupportedSource
+from chronotile.core.errors import InvalidItem, InvalidParameter, UnsupportedSource, raised_instead
 from chronotile.core.model.crs import CRS84
 from chronotile.core.model.formats import GEOTIFF_TYPE
 from chronotile.core.model.grid import NativeGrid
@@ -190,10 +190,8 @@ def outline_of(grid: NativeGrid) -> tuple[tuple[float, float], ...]:
     Raises:
         InvalidItem: It lies nowhere on the Earth.
     """
-    try:
+    with raised_instead(InvalidParameter, InvalidItem("its pixels have no longitudes and latitudes")):
         box = grid.unwound_box_in(CRS84)
-    except InvalidParameter as error:
-        raise InvalidItem("its pixels have no longitudes and latitudes") from error
     edges = grid.edges_in(CRS84)
     step = max(1, (len(edges[0]) - 1) // SIDE)
     points = [(float(x), float(y)) for edge in edges for x, y in edge[:-1:step]]

@@ -19,6 +19,7 @@ from chronotile.core.errors import (
     PlanOutdated,
     PlanStale,
     SourceUnavailable,
+    raised_instead,
 )
 from chronotile.core.model.job import Json, Result
 from chronotile.jobs.processes.execute import finish_results
@@ -125,11 +126,9 @@ def store_plan(folder: Path, inputs: Inputs, plan: JobPlan) -> StoredPlan:
     """
     stored = StoredPlan(id=uuid4().hex, tasks=plan.tasks)
     remove_partial_results(folder)
-    try:
+    with raised_instead(FileNotFoundError, SourceUnavailable(FILES_GONE)):
         make_private_folder(_partial_results(folder, stored.id))
         make_folders(folder)
-    except FileNotFoundError as error:
-        raise SourceUnavailable(FILES_GONE) from error
     _keep(folder / INPUTS, inputs)
     shared = {"shared": plan.shared, "sources": sources_to_json(plan.sources)}
     _keep(folder / _shared(stored.id), shared)
@@ -165,15 +164,13 @@ def store_task_results(folder: Path, done: Sequence[Json]) -> None:
 def _keep(file: Path, value: object) -> None:
     """Write a file, whole or not at all, and on the disk; another attempt may be at the same."""
     disk, own = Disk(), file.with_name(f"{file.name}.{uuid4().hex}")
-    try:
+    with raised_instead(FileNotFoundError, SourceUnavailable(FILES_GONE)):
         with open(own, "xb", opener=open_private) as written:
             written.write(json.dumps(value).encode())
             written.flush()
             disk.fsync(written.fileno())
         disk.rename(own, file)
         disk.settle([file.parent])
-    except FileNotFoundError as error:
-        raise SourceUnavailable(FILES_GONE) from error
 
 
 @contextmanager
@@ -224,10 +221,8 @@ def _shared(plan: str) -> str:
 
 
 def _task_results(context: TaskContext) -> list[Json]:
-    try:
+    with raised_instead(FileNotFoundError, SourceUnavailable(FILES_GONE)):
         written = (Path(context.folder) / DONE).read_bytes()
-    except FileNotFoundError as error:
-        raise SourceUnavailable(FILES_GONE) from error
     done: list[Json] = json.loads(written)
     return done
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from lxml import etree
 
-from chronotile.core.errors import InvalidParameter
+from chronotile.core.errors import InvalidParameter, raised_instead
 from chronotile.core.model.style import TRANSPARENT, Colour, Style
 from chronotile.core.xml_text import local_name, parse_xml
 from chronotile.pipeline.styling.colour_map import ColourMap, Entry, step_entries, style_of
@@ -183,10 +183,8 @@ def _with_opacity(colour: Colour, opacity: float) -> Colour:
 
 
 def _number(text: str, name: str, *, may_be_infinite: bool = False) -> float:
-    try:
+    with raised_instead(ValueError, _mistake(f"{name} is not a number: {text[:40]!r}")):
         value = float(text)
-    except ValueError as error:
-        raise _mistake(f"{name} is not a number: {text[:40]!r}") from error
     if math.isnan(value) or (math.isinf(value) and not may_be_infinite):
         raise _mistake(f"{name} is not finite: {text[:40]!r}")
     return value

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -13,7 +13,7 @@ import orjson
 from numpy.typing import NDArray
 
 from chronotile.core.durable_files import Disk, open_private
-from chronotile.core.errors import ClientGone
+from chronotile.core.errors import ClientGone, raised_instead
 from chronotile.core.model.job import Json, Result
 from chronotile.core.model.request import require_active
 from chronotile.jobs.processes.inputs import UNBOUNDED
@@ -121,17 +121,13 @@ def translate_job_storage_errors() -> Iterator[None]:
         yield
 
 
-@contextmanager
-def translate_missing_files() -> Iterator[None]:
+def translate_missing_files() -> AbstractContextManager[None]:
     """Take what is not there any more for a job that is over.
 
     Raises:
         ClientGone: The job was dismissed.
     """
-    try:
-        yield
-    except FileNotFoundError as error:
-        raise ClientGone("no client is waiting any more") from error
+    return raised_instead(FileNotFoundError, ClientGone("no client is waiting any more"))
 
 
 def keep(body: Body, path: Path, work: Work) -> None:
