@@ -1,6 +1,6 @@
 """A search of items as the request of a STAC API."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
@@ -14,7 +14,7 @@ from chronotile.archive.index.documents import Json
 from chronotile.archive.index.source import ItemRules, matches
 from chronotile.catalog.items.cql2.conditions import Columns
 from chronotile.catalog.items.cql2.translate import DocumentFilter, meeting, translate, with_cut_boxes
-from chronotile.catalog.items.cql2.tree import all_of, checked
+from chronotile.catalog.items.cql2.tree import all_of, checked, joined, negated
 from chronotile.catalog.items.footprints import search_boxes
 from chronotile.catalog.items.search import MOST_IDS
 from chronotile.core.errors import InvalidParameter, SearchNotSupported
@@ -68,26 +68,15 @@ def _decided(node: Any, collection: str) -> Json | bool:  # noqa: ANN401 -- JSON
         return node
     name, arguments = node.get("op"), node.get("args", [node])  # a property alone is true or false
     if name in {"and", "or"}:
-        return _joined(name, [_decided(each, collection) for each in arguments])
+        return joined(name, [_decided(each, collection) for each in arguments])
     if name == "not":
-        part = _decided(arguments[0], collection)
-        return not part if isinstance(part, bool) else {"op": "not", "args": [part]}
+        return negated(_decided(arguments[0], collection))
     named = set(_properties(arguments))
     if COLLECTION not in named:
         return dict(node)
     if named != {COLLECTION} or name is None:
         raise SearchNotSupported("filter compares collection with another property", locator="filter")
     return DocumentFilter(node).holds({COLLECTION: collection})
-
-
-def _joined(name: str, parts: Sequence[Json | bool]) -> Json | bool:
-    decisive = name == "or"
-    if any(part is decisive for part in parts):
-        return decisive
-    left = [part for part in parts if not isinstance(part, bool)]
-    if not left:
-        return not decisive
-    return left[0] if len(left) == 1 else {"op": name, "args": left}
 
 
 def _properties(node: Any) -> Iterator[str]:  # noqa: ANN401 -- JSON

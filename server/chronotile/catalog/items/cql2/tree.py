@@ -98,6 +98,22 @@ def all_of(parts: Sequence[Node]) -> Node | None:
     return {"op": "and", "args": list(parts)} if len(parts) > 1 else next(iter(parts), None)
 
 
+def joined(operator: str, parts: Sequence[Node]) -> dict[str, Any] | bool:
+    """Return the filter that holds where all (`and`) or any (`or`) of some do; true or false where it always is."""
+    decisive = operator == "or"
+    if any(part is decisive for part in parts):
+        return decisive
+    left = [part for part in parts if not isinstance(part, bool)]
+    if not left:
+        return not decisive
+    return left[0] if len(left) == 1 else {"op": operator, "args": left}
+
+
+def negated(part: Node) -> dict[str, Any] | bool:
+    """Return the filter that holds where another does not."""
+    return not part if isinstance(part, bool) else {"op": "not", "args": [part]}
+
+
 def operands(node: Node, name: str, count: int | None = None) -> list[Node]:
     """Return the arguments of an operator.
 

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import numpy as np
 
+from chronotile.catalog.items.cql2.tree import joined, negated
 from chronotile.catalog.items.lookups import ADDED_BYTES, MOST_BYTES
 from chronotile.core.errors import MAX_SHOWN, LimitExceeded, UnknownItem
 from chronotile.core.model.items import FoundItem, ItemPage, ItemSearch, Unanswered
@@ -88,7 +89,7 @@ def search_of(condition: Condition | None, lookup: Lookup) -> ProductFilter:
         if found is None or (collections and found[0] not in collections) or (names and found[1] not in names):
             return ProductFilter(cql2=False)
         narrowed, rest = [(found[1],), (found[0],)], ()
-    cql2 = _all_of([translator.node(part) for part in rest])
+    cql2 = joined("and", [translator.node(part) for part in rest])
     return ProductFilter(ids=narrowed[0], collections=narrowed[1], span=_span(rest), cql2=cql2)
 
 
@@ -130,18 +131,17 @@ class _Translator:
 
     def node(self, condition: Condition) -> Node:
         if isinstance(condition, Joined):
-            nodes = [self.node(each) for each in condition.parts]
-            return _all_of(nodes) if condition.is_all else _any_of(nodes)
+            return joined("and" if condition.is_all else "or", [self.node(each) for each in condition.parts])
         if isinstance(condition, Negated):
             self.negated += 1
             node = self.node(condition.part)
             self.negated -= 1
-            return _not(node)
+            return negated(node)
         if isinstance(condition, Intersects):
             return _op("s_intersects", _property("geometry"), dict(condition.geometry))
         if isinstance(condition, AttributeTest):
             attribute = attribute_of(condition.name, condition.type)
-            return _any_of([self._of_form(attribute, form, condition.condition) for form in attribute.forms])
+            return joined("or", [self._of_form(attribute, form, condition.condition) for form in attribute.forms])
         return self._of_product(condition)
 
     def _of_product(self, condition: Comparison | Membership | TextMatch) -> Node:
@@ -159,7 +159,8 @@ class _Translator:
             texts = [_text(condition.path, each) for each in condition.values]
             return _op("in", _property(known.properties[0]), texts)
         if isinstance(condition, Membership):
-            return _any_of([self._compared(known, Comparison(condition.path, "eq", each)) for each in condition.values])
+            equal = (Comparison(condition.path, "eq", each) for each in condition.values)
+            return joined("or", [self._compared(known, each) for each in equal])
         return self._compared(known, condition)
 
     def _compared(self, known: ProductProperty, condition: Comparison) -> Node:
@@ -171,10 +172,10 @@ class _Translator:
         if known.kind == "id":
             _require_equality(path, operator)
             found = self.lookup(_uuid(value))
-            node = found is not None and _all_of(
-                [_op("=", _property(name), each) for name, each in zip(("collection", "id"), found, strict=True)]
+            node = found is not None and joined(
+                "and", [_op("=", _property(name), each) for name, each in zip(("collection", "id"), found, strict=True)]
             )
-            return node if operator == "eq" else _not(node)
+            return node if operator == "eq" else negated(node)
         if known.kind == "text":
             return _op(OPERATORS[operator], _property(known.properties[0]), _text(path, value))
         if operator == "ne":
@@ -187,33 +188,33 @@ class _Translator:
         time = {"timestamp": moment.text}
         node = _op(OPERATORS[operator], _property(first), time)
         # The index knows an end of items that state none.
-        node = _all_of([_not(_op("isNull", _property(first))), node]) if others else self._guarded(first, node)
+        node = joined("and", [negated(_op("isNull", _property(first))), node]) if others else self._guarded(first, node)
         for other in others:
             compared = self._guarded(other, _op(OPERATORS[operator], _property(other), time))
-            node = _any_of([node, _all_of([_op("isNull", _property(first)), compared])])
+            node = joined("or", [node, joined("and", [_op("isNull", _property(first)), compared])])
         return node
 
     def _of_form(self, attribute: Attribute, form: Form, condition: Condition) -> Node:
         """The condition of an attribute's value, of one of the properties that say it."""
         if isinstance(condition, Joined):
             nodes = [self._of_form(attribute, form, each) for each in condition.parts]
-            return _all_of(nodes) if condition.is_all else _any_of(nodes)
+            return joined("and" if condition.is_all else "or", nodes)
         if isinstance(condition, Negated):
             self.negated += 1
-            node = _not(self._of_form(attribute, form, condition.part))
+            node = negated(self._of_form(attribute, form, condition.part))
             self.negated -= 1
             # Of an item without the attribute, any is false.
-            return _all_of([_not(_op("isNull", _property(form.property))), node])
+            return joined("and", [negated(_op("isNull", _property(form.property))), node])
         if isinstance(condition, Membership):
             equal = (Comparison(condition.path, "eq", each) for each in condition.values)
-            return _any_of([self._of_form(attribute, form, each) for each in equal])
+            return joined("or", [self._of_form(attribute, form, each) for each in equal])
         assert isinstance(condition, Comparison | TextMatch)  # noqa: S101 -- the parser lets nothing else in
         return self._guarded(form.property, _value_node(attribute, form, condition))
 
     def _guarded(self, name: str, node: Node) -> Node:
         if not self.negated or name in ALWAYS_THERE:
             return node
-        return _all_of([_not(_op("isNull", _property(name))), node])
+        return joined("and", [negated(_op("isNull", _property(name))), node])
 
 
 def _value_node(attribute: Attribute, form: Form, condition: Comparison | TextMatch) -> Node:
@@ -232,7 +233,7 @@ def _value_node(attribute: Attribute, form: Form, condition: Comparison | TextMa
     if form.way == "serial":
         _require_equality(name, condition.operator)
         node = _serial(form, text)
-        return node if condition.operator == "eq" else _not(node)
+        return node if condition.operator == "eq" else negated(node)
     is_upper = form.way == "upper"
     sides = (_casei(_property(form.property)), _casei(text)) if is_upper else (_property(form.property), text)
     return _op(OPERATORS[condition.operator], *sides)
@@ -309,28 +310,6 @@ def _property(name: str) -> Node:
 
 def _casei(node: Node) -> Node:
     return _op("casei", node)
-
-
-def _not(node: Node) -> Node:
-    return not node if isinstance(node, bool) else _op("not", node)
-
-
-def _all_of(nodes: list[Node]) -> Node:
-    return _joined(nodes, "and", decisive=False)
-
-
-def _any_of(nodes: list[Node]) -> Node:
-    return _joined(nodes, "or", decisive=True)
-
-
-def _joined(nodes: list[Node], name: str, *, decisive: bool) -> Node:
-    """Several nodes as one, without those that are always true or false."""
-    if any(node is decisive for node in nodes):
-        return decisive
-    open_ = [node for node in nodes if not isinstance(node, bool)]
-    if not open_:
-        return not decisive
-    return open_[0] if len(open_) == 1 else _op(name, *open_)
 
 
 MOST_COUNTED = 10_000

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import orjson
 
+from chronotile.catalog.items.cql2.tree import all_of, joined, negated
 from chronotile.core.errors import MAX_SHOWN, InvalidParameter, UnknownItem
 from chronotile.core.model.collection import licence_of, rights_of
 from chronotile.core.model.items import FoundItem, ItemPage, ItemSearch
@@ -188,7 +189,7 @@ def item_search(query: RecordsQuery, services: Services) -> ItemSearch | None:
         bbox=query.box,
         span=span,
         ids=tuple(dict.fromkeys(id_ for _collection, id_ in named)),
-        filter=_all(conditions),
+        filter=all_of(conditions),
         sort=() if query.order == ITEM_RECORDS.default_order else query.order,
         limit=query.limit,
         cursor=query.cursor,
@@ -201,14 +202,6 @@ def _span(time: TimeSelection) -> TimeSpan | None:
     if len(time.parts) != 1 or time.parts[0].period is not None:
         raise InvalidParameter("datetime takes one instant or one interval of records", locator=DATETIME.name)
     return time.parts[0].span
-
-
-def _all(conditions: Sequence[Condition]) -> Json | None:
-    if not conditions:
-        return None
-    if len(conditions) == 1 and isinstance(conditions[0], dict):
-        return conditions[0]
-    return {"op": "and", "args": list(conditions)}
 
 
 def _of_items(node: Any, services: Services) -> Condition:  # noqa: ANN401 -- JSON
@@ -232,9 +225,7 @@ def _of_ids(node: Mapping[str, Any], services: Services) -> Condition:
     if operator not in ("=", "<>", "in") or texts is None or len(arguments) != 2:
         raise InvalidParameter("filter compares id with =, <> and in alone", locator=FILTER.name)
     found = _is_one_of(_named(texts, services))
-    if operator != "<>":
-        return found
-    return not found if isinstance(found, bool) else {"op": "not", "args": [found]}
+    return negated(found) if operator == "<>" else found
 
 
 def _check_ids(tree: Mapping[str, Any]) -> None:
@@ -292,10 +283,9 @@ def product_of(text: str) -> UUID | None:
 
 def _is_one_of(named: Sequence[Named]) -> Condition:
     collections = dict.fromkeys(collection for collection, _id in named)
-    among = [_in_collection(each, [id_ for collection, id_ in named if collection == each]) for each in collections]
-    if not among:
-        return False
-    return among[0] if len(among) == 1 else {"op": "or", "args": among}
+    return joined(
+        "or", [_in_collection(each, [id_ for collection, id_ in named if collection == each]) for each in collections]
+    )
 
 
 def _in_collection(collection: str, ids: Sequence[str]) -> Json:
