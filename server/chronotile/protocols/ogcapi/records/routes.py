@@ -108,35 +108,6 @@ def sortables_document(collection: RecordCollection, context: DocumentContext) -
     return properties_schema(address, collection.title, _schemas(collection.sortables))
 
 
-def find_records(
-    collection: RecordCollection, query: RecordsQuery, context: CollectionContext, *, are_encoded: bool
-) -> RecordsPage:
-    """Return the page of a collection of records that a query selects.
-
-    Args:
-        collection: Of records.
-        query: What is looked for.
-        context: For whom.
-        are_encoded: Whether the records are wanted as JSON.
-
-    Raises:
-        ChronotileError: A parameter is not accepted, or the index does not answer.
-    """
-    if collection is COLLECTION_RECORDS:
-        return find_collections(query, context)
-    return find_items(query, context, are_encoded=are_encoded)
-
-
-def find_record(collection: RecordCollection, id_: str, context: CollectionContext) -> Json:
-    """Return one record.
-
-    Raises:
-        UnknownItem: No record has that id.
-        SourceUnavailable: The index does not answer.
-    """
-    return (find_collection if collection is COLLECTION_RECORDS else find_item_record)(id_, context)
-
-
 def records_document(
     collection: RecordCollection, query: RecordsQuery, page: RecordsPage, context: DocumentContext
 ) -> Json:
@@ -249,8 +220,11 @@ async def get_records(collection: RecordCollection, request: Request) -> Respons
     unanswered = list[Unanswered]()
 
     def write(context: DocumentContext, name: str) -> bytes:
-        is_page = name == "html"
-        page = find_records(collection, selection, context_of(document=context), are_encoded=not is_page)
+        is_page, site = name == "html", context_of(document=context)
+        if collection is COLLECTION_RECORDS:
+            page = find_collections(selection, site)
+        else:
+            page = find_items(selection, site, are_encoded=not is_page)
         unanswered.extend(page.unanswered)
         if is_page:
             return records_page(collection, selection, page, context)
@@ -267,9 +241,10 @@ async def get_records(collection: RecordCollection, request: Request) -> Respons
 async def get_record(collection: RecordCollection, request: Request) -> Response:
     """Return a record."""
     id_, context_of = request.path_params["recordId"], _context_of(request)
+    find = find_collection if collection is COLLECTION_RECORDS else find_item_record
 
     def write(context: DocumentContext, name: str) -> bytes:
-        record = find_record(collection, id_, context_of(document=context))
+        record = find(id_, context_of(document=context))
         return record_page(collection, record, context) if name == "html" else orjson.dumps(record)
 
     kind = LOOKUPS if collection is ITEM_RECORDS else DOCUMENTS
