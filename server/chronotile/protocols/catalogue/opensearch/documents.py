@@ -1,7 +1,6 @@
 """Products and collections as GeoJSON (OGC 17-047r1) and Atom (OGC 13-026r9 §9), and what describes their search."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -14,9 +13,9 @@ from chronotile.core.model.time.instants import format_instant
 from chronotile.http.respond import unanswered_members
 from chronotile.pipeline.products import is_picture, shown_item
 from chronotile.pipeline.search.search_items import search_index
-from chronotile.pipeline.services import Services
 from chronotile.protocols.catalogue.opensearch import params
 from chronotile.protocols.common.attributes import BY_NAME, attributes_in, moment_in, text_of
+from chronotile.protocols.common.capabilities.layer_entries import CapabilitiesContext
 from chronotile.protocols.common.extent import box_of, interval_of
 from chronotile.protocols.common.links import ATOM, OSDD, asset_path, collection_path, item_path, opensearch_path
 from chronotile.protocols.common.localised_text import text_in
@@ -49,36 +48,13 @@ TOKENS: Mapping[str, str] = {
 """What templates of addresses call parameters; those that no extension has are left out."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """The subject of documents, where they are, and in which language."""
-
-    services: Services
-    base: str
-    """Public URL of the server without a slash at the end."""
-    language: str
-
-    def rendered(self, template: str, **values: object) -> bytes:
-        """Return a document of XML, with what the service says of itself."""
-        service = self.services.catalogue.service
-        title, abstract = (text_in(each, self.language) for each in (service.title, service.abstract))
-        own = {
-            "service": title,
-            "abstract": abstract,
-            "contact": service.contact,
-            "keywords": service.keywords,
-            "language": self.language,
-        }
-        return render_xml(f"{TEMPLATES}/{template}.xml", tokens=TOKENS, **own, **values)
-
-
-def product_feature(found: FoundItem, place: Place) -> Json:
+def product_feature(found: FoundItem, context: CapabilitiesContext) -> Json:
     """Return a product.
 
     Raises:
         SourceUnavailable: The index holds something that is not an item.
     """
-    item = shown_item(found, place.services)
+    item = shown_item(found, context.services)
     properties, box = item["properties"], item["bbox"]
     values = {each.name: value for each, value in attributes_in(properties) if each.name in BY_NAME}
     parts = {part: {name: values[name] for name in values if name.startswith(part)} for part in PARTS}
@@ -96,7 +72,7 @@ def product_feature(found: FoundItem, place: Place) -> Json:
         **without_empty({"published": published, "abstract": text_of(properties.get("description"))}),
         "acquisitionInformation": [without_empty(parts)],
         "productInformation": values,
-        "links": _links(found, item["assets"], place.base),
+        "links": _links(found, item["assets"], context.base),
     }
     id_ = f"{params.URN}{quote(found.collection, safe='')}:{quote(found.ref.id, safe='')}"
     return _feature(id_, BBox(*box[:2], *box[len(box) // 2 :][:2]), told, item["geometry"])
@@ -113,18 +89,18 @@ def _links(found: FoundItem, assets: Mapping[str, Any], base: str) -> Json:
     return {**without_empty(links), "alternates": stac}
 
 
-def collection_feature(offered: Offered, place: Place) -> Json:
+def collection_feature(offered: Offered, context: CapabilitiesContext) -> Json:
     """Return a collection."""
     first, last = interval_of(offered)
-    abstract, date = text_in(offered.abstract, place.language), f"{first or ''}/{last or ''}"
+    abstract, date = text_in(offered.abstract, context.language), f"{first or ''}/{last or ''}"
     told = {
-        "title": text_in(offered.title, place.language) or offered.id,
+        "title": text_in(offered.title, context.language) or offered.id,
         "identifier": offered.id,
         "updated": last or first or BEGINNING,
         **without_empty({"abstract": abstract, "rights": offered.license, "date": date.strip("/") and date}),
         "links": {
-            "search": _link(f"{place.base}{opensearch_path(offered.id)}", OSDD, "Search of its products"),
-            "alternates": _link(f"{place.base}{collection_path(offered.id)}", "application/json", "STAC"),
+            "search": _link(f"{context.base}{opensearch_path(offered.id)}", OSDD, "Search of its products"),
+            "alternates": _link(f"{context.base}{collection_path(offered.id)}", "application/json", "STAC"),
         },
     }
     return _feature(offered.id, box_of(offered), told)
@@ -141,15 +117,20 @@ def _link(href: str, media_type: str, title: str) -> list[Json]:
     return [{"href": href, "type": media_type, "title": title}]
 
 
+Found = tuple[ItemPage, Sequence[Json]]
+"""A page, and its products or collections as features."""
+
+
 def page_document(
-    page: ItemPage, features: Sequence[Json], query: params.SearchQuery, place: Place, *, url: str, media_type: str
+    found: Found, query: params.SearchQuery, context: CapabilitiesContext, *, url: str, media_type: str
 ) -> bytes:
     """Return a page as GeoJSON or Atom; `url` is that of the search, without its query."""
+    page, features = found
     pages = _pages(page, query, len(features))
     links = {rel: _link(f"{url}?{urlencode(told)}", media_type, rel) for rel, told in pages}
     description = opensearch_path("".join(query.search.collections))
     updated = max((each["properties"]["updated"] for each in features), default=BEGINNING)
-    links["search"] = _link(f"{place.base}{description}", OSDD, "Search")
+    links["search"] = _link(f"{context.base}{description}", OSDD, "Search")
     document = {
         "type": "FeatureCollection",
         "id": links["self"][0]["href"],
@@ -161,9 +142,24 @@ def page_document(
         **without_empty({"unanswered": unanswered_members(page.unanswered)}),
     }
     if media_type == ATOM:
-        return place.rendered("feed", **document, features=features)
+        return _rendered("feed", context, **document, features=features)
     # Each encoded by itself: all at once would hold the interpreter's lock, and memory, for long.
     return orjson.dumps({**document, "features": [orjson.Fragment(orjson.dumps(each)) for each in features]})
+
+
+def _rendered(template: str, context: CapabilitiesContext, **values: object) -> bytes:
+    """A document of XML, with what the service says of itself."""
+    service, language = context.services.catalogue.service, context.language
+    return render_xml(
+        f"{TEMPLATES}/{template}.xml",
+        tokens=TOKENS,
+        service=text_in(service.title, language),
+        abstract=text_in(service.abstract, language),
+        contact=service.contact,
+        keywords=service.keywords,
+        language=language,
+        **values,
+    )
 
 
 def _pages(page: ItemPage, query: params.SearchQuery, shown: int) -> Iterator[tuple[str, Sequence[tuple[str, Any]]]]:
@@ -185,16 +181,17 @@ def _pages(page: ItemPage, query: params.SearchQuery, shown: int) -> Iterator[tu
         yield "last", at(last - last % query.count + 1)
 
 
-def description_document(name: str | None, collections: Mapping[str, Offered], place: Place) -> bytes:
+def description_document(name: str | None, collections: Mapping[str, Offered], context: CapabilitiesContext) -> bytes:
     """Return what describes the search of collections and products, or of the products of one collection."""
     names, interval = set(TOKENS), [None, None] if name is None else interval_of(collections[name])
     if name is not None:
-        found = search_index(ItemSearch(collections=(name,), limit=SAMPLED), place.services).items
+        found = search_index(ItemSearch(collections=(name,), limit=SAMPLED), context.services).items
         known = {key for each in found for key in orjson.loads(each.document)["properties"]}
         names -= {each.name for each in params.ATTRIBUTES if known.isdisjoint(form.property for form in each.forms)}
-    return place.rendered(
+    return _rendered(
         "description",
-        address=f"{place.base}/opensearch",
+        context,
+        address=f"{context.base}/opensearch",
         collection=name,
         collections=[*collections],
         interval=interval,

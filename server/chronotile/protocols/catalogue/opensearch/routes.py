@@ -16,55 +16,56 @@ from chronotile.http.respond import respond_with_content, warned
 from chronotile.http.run import SEARCHES, base_url, run, services_of
 from chronotile.pipeline.search import search_items as items
 from chronotile.protocols.catalogue.opensearch import documents, params
-from chronotile.protocols.catalogue.opensearch.documents import Place
+from chronotile.protocols.common.capabilities.layer_entries import CapabilitiesContext
 from chronotile.protocols.common.item_collections import item_collections
 from chronotile.protocols.common.links import ATOM, OSDD
 from chronotile.protocols.common.localised_text import language_of
-from chronotile.protocols.common.openapi import FILE, OBJECT, Json
+from chronotile.protocols.common.openapi import FILE, OBJECT
 from chronotile.protocols.common.operation import Operation, routes_of
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import Parameter
 
-Find = Callable[[params.SearchQuery, Place], tuple[ItemPage, Sequence[Json]]]
+Find = Callable[[params.SearchQuery, CapabilitiesContext], documents.Found]
 
 
 async def get_description(request: Request) -> Response:
     """Return what describes the search of all, or of the products of a collection."""
-    query, place = _asked(request)
+    query, context = _asked(request)
     query.check_names((params.COLLECTION.name,))
     name = params.COLLECTION.given(query)
 
     def make() -> bytes:
-        collections = {each.id: each for each in item_collections(place.services)}
+        collections = {each.id: each for each in item_collections(context.services)}
         if name is not None and name not in collections:
             raise UnknownCollection(f"there is no collection {name[:MAX_SHOWN]!r}", locator="collection")
-        return documents.description_document(name, collections, place)
+        return documents.description_document(name, collections, context)
 
     return respond_with_content(await run(request, SEARCHES, make), OSDD, request)
 
 
-def _asked(request: Request) -> tuple[Kvp, Place]:
+def _asked(request: Request) -> tuple[Kvp, CapabilitiesContext]:
     query = Kvp(request.query_params.multi_items())
-    return query, Place(services=services_of(request), base=base_url(request), language=language_of(request, query))
+    services, language = services_of(request), language_of(request, query)
+    return query, CapabilitiesContext(services=services, base=base_url(request), language=language)
 
 
 async def _get_page(find: Find, known: Sequence[Parameter[Any]], request: Request) -> Response:
     """Return a page of what is found."""
-    given, place = _asked(request)
+    given, context = _asked(request)
     query, is_atom = params.search_query(given, known), "application/atom" in request.headers.get("accept", "")
     media_type = params.FORMAT.given(given) or (ATOM if is_atom else params.GEOJSON)
-    document = partial(documents.page_document, url=f"{place.base}{request.url.path}", media_type=media_type)
+    document = partial(documents.page_document, url=f"{context.base}{request.url.path}", media_type=media_type)
 
     def make() -> Response:
-        page, features = find(query, place)
-        response = respond_with_content(document(page, features, query, place), media_type, request)
+        found = find(query, context)
+        response = respond_with_content(document(found, query, context), media_type, request)
         response.headers.add_vary_header("Accept")
-        return warned(response, page.unanswered)
+        return warned(response, found[0].unanswered)
 
     return await run(request, SEARCHES, make)
 
 
-def find_products(query: params.SearchQuery, place: Place) -> tuple[ItemPage, Sequence[Json]]:
+def find_products(query: params.SearchQuery, context: CapabilitiesContext) -> documents.Found:
     """Return a page of products; if they are only to be counted, all of them have to be known.
 
     Raises:
@@ -72,25 +73,25 @@ def find_products(query: params.SearchQuery, place: Place) -> tuple[ItemPage, Se
         IndexIncomplete: Not all that are to be counted are known yet.
         SourceUnavailable: The index does not answer.
     """
-    services, search = place.services, query.search
+    services, search = context.services, query.search
     if query.count == 0:
         items.require_filled(search.collections, services)
     page = items.search_items(search, services)
     if page.matched is None and search.cursor is None and not (page.unanswered or items.live_names(services)):
         page = replace(page, matched=sum(count for _month, count in items.count_by_month(search, services)))
-    return page, [documents.product_feature(each, place) for each in page.items[: query.count]]
+    return page, [documents.product_feature(each, context) for each in page.items[: query.count]]
 
 
-def find_collections(query: params.SearchQuery, place: Place) -> tuple[ItemPage, Sequence[Json]]:
+def find_collections(query: params.SearchQuery, context: CapabilitiesContext) -> documents.Found:
     """Return a page of the collections that have a product which a query finds; errors are those of products."""
-    search, services = replace(query.search, ids=(), skip=0, cursor=None, limit=1), place.services
+    search, services = replace(query.search, ids=(), skip=0, cursor=None, limit=1), context.services
     found, live = item_collections(services), items.live_names(services)
     found = tuple(each for each in found if each.id in (query.search.ids or (each.id,)))
     if search != ItemSearch(limit=1):
         of = {each.id: replace(search, collections=(each.id,)) for each in found}
         found = tuple(each for each in found if each.id in live or items.search_index(of[each.id], services).items)
     page = ItemPage(items=(), next=None, matched=len(found), unanswered=items.unanswered_by(search, services))
-    return page, [documents.collection_feature(each, place) for each in found[query.start - 1 :][: query.count]]
+    return page, [documents.collection_feature(each, context) for each in found[query.start - 1 :][: query.count]]
 
 
 SPELLING = {"limit": "count", "skip": "startIndex", "datetime": "start", "intersects": "geometry"}
