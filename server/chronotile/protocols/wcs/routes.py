@@ -12,7 +12,7 @@ from chronotile.core.xml_text import MAX_BYTES, parse_xml
 from chronotile.http.endpoint import FORM, body_of, endpoint, pairs_of
 from chronotile.protocols.common.query.kvp import last_of_each
 from chronotile.protocols.wcs import answers
-from chronotile.protocols.wcs.faults import refusal
+from chronotile.protocols.wcs.faults import refusal, refusing
 from chronotile.protocols.wcs.v1.version_1_0 import WCS_1_0
 from chronotile.protocols.wcs.v1.version_1_1 import WCS_1_1
 from chronotile.protocols.wcs.v2.version_2_0 import WCS_2
@@ -48,10 +48,8 @@ async def _pairs(request: Request) -> Pairs:
     media_type = request.headers.get("content-type", FORM).partition(";")[0].strip().lower()
     if request.method != "POST" or media_type == FORM:
         return await pairs_of(request)
-    try:
+    with refusing("InvalidEncodingSyntax", locator="request"):
         root = parse_xml(await body_of(request, at_most=MAX_BYTES), what="the body")
-    except InvalidParameter as error:
-        raise refusal("InvalidEncodingSyntax", error.message, locator="request") from error
     namespace = etree.QName(root).namespace
     version = next((each for each in VERSIONS if each.namespace == namespace), None)
     if version is None:

@@ -5,6 +5,7 @@ from typing import TypeVar
 
 from chronotile.core.errors import MAX_SHOWN, InvalidParameter, InvalidUpdateSequence
 from chronotile.protocols.common.capabilities.layer_entries import sequence_order
+from chronotile.protocols.common.query.kvp import Kvp
 
 Name = TypeVar("Name", bound=str)
 
@@ -23,6 +24,16 @@ def named_sections(given: str, known: Sequence[Name]) -> frozenset[Name]:
                 f"section {name[:MAX_SHOWN]!r} is not known; accepted are All, {', '.join(known)}", locator="sections"
             )
     return frozenset[Name]().union(*(by_name[name.lower()] for name in names))
+
+
+def requested_sections(query: Kvp, current: str | None, *, known: Sequence[Name]) -> frozenset[Name]:
+    """Return the sections that SECTIONS names, all without it; none where a client holds the current sequence.
+
+    Raises:
+        ChronotileError: As `named_sections` and `needs_sections`.
+    """
+    is_needed = needs_sections(query.optional("UPDATESEQUENCE"), current)
+    return named_sections(query.optional("SECTIONS") or "All", known) if is_needed else frozenset()
 
 
 def needs_sections(held: str | None, current: str | None) -> bool:

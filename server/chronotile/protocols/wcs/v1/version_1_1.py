@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from functools import partial
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -14,7 +15,7 @@ from chronotile.core.model.time.instants import DEFAULT
 from chronotile.http.run import FAULT_STATUS
 from chronotile.pipeline.coverage.deliver import COVERAGE_FORMATS
 from chronotile.pipeline.services import Services
-from chronotile.protocols.common.capabilities.sections import named_sections, needs_sections
+from chronotile.protocols.common.capabilities.sections import requested_sections
 from chronotile.protocols.common.ows import exception_report
 from chronotile.protocols.common.query.crs import named_crs
 from chronotile.protocols.common.query.kvp import Kvp, numbers
@@ -36,11 +37,6 @@ MANIFEST = f"{TEMPLATES}/coverages_1_1_1.xml"
 GRID_TYPES = {"2dsimplegrid": 2, "2dgridin2dcrs": 4}
 """How many offsets each has, by the end of its URN."""
 _FIELD = re.compile(r"(?P<name>[^:\[\]]+)(:(?P<method>[^\[\]]+))?")
-
-
-def _sections(query: Kvp, sequence: str | None) -> frozenset[str]:
-    is_needed = needs_sections(query.optional("UPDATESEQUENCE"), sequence)
-    return named_sections(query.optional("SECTIONS") or "All", SECTIONS) if is_needed else frozenset()
 
 
 def wanted(query: Kvp, services: Services) -> Wanted:
@@ -160,7 +156,7 @@ WCS_1_1 = Version(
     templates=TEMPLATES,
     ids="IDENTIFIERS",
     without_ids="MissingParameterValue",
-    sections=_sections,
+    sections=partial(requested_sections, known=SECTIONS),
     parse=wanted,
     fault=fault,
 )

@@ -1,6 +1,7 @@
 """WCS 2.0.1 (OGC 09-110r4): what is its own beside GetCoverage, which `params` has."""
 
 import re
+from functools import partial
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -8,7 +9,7 @@ from starlette.responses import Response
 from chronotile.core import errors
 from chronotile.http.run import FAULT_STATUS
 from chronotile.protocols.common.capabilities.layer_entries import DECIMALS
-from chronotile.protocols.common.capabilities.sections import named_sections, needs_sections
+from chronotile.protocols.common.capabilities.sections import requested_sections
 from chronotile.protocols.common.ows import MEDIA_TYPE, exception_report
 from chronotile.protocols.common.query.axes import INTERPOLATION_URI, query_of
 from chronotile.protocols.common.query.kvp import Kvp
@@ -25,11 +26,6 @@ _NUMBERED_SUBSET = re.compile(r"subset\d{1,2}", re.ASCII | re.IGNORECASE)
 
 def _query_of(pairs: Pairs) -> Kvp:
     return query_of(("subset" if _NUMBERED_SUBSET.fullmatch(name) else name, value) for name, value in pairs)
-
-
-def _sections(query: Kvp, sequence: str | None) -> frozenset[str]:
-    is_needed = needs_sections(query.optional("UPDATESEQUENCE"), sequence)
-    return named_sections(query.optional("SECTIONS") or "All", SECTIONS) if is_needed else frozenset()
 
 
 SPELLING = {
@@ -78,7 +74,7 @@ WCS_2 = Version(
     templates=gml.TEMPLATES,
     ids="COVERAGEID",
     without_ids="emptyCoverageIdList",
-    sections=_sections,
+    sections=partial(requested_sections, known=SECTIONS),
     parse=wanted,
     fault=fault,
     parameters=OF_COVERAGE,
