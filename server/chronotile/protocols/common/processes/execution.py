@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from chronotile.core.errors import MAX_SHOWN, InvalidParameter, LimitExceeded, UnknownParameter, require_at_most
+from chronotile.core.errors import MAX_SHOWN, InvalidParameter, UnknownParameter, require_at_most
 from chronotile.core.model.geometry.json_text import containers_in, load_json
 from chronotile.core.model.job import Execution, Json, ResponseType
 from chronotile.core.web.fetch import Fetched, fetch
@@ -293,14 +293,8 @@ def fetch_all(references: Sequence[Reference], *, max_bytes: int) -> list[Fetche
         seconds = max(until - time.monotonic(), 0.001)
         found.append(fetch(reference.url, max_bytes=left, locator=reference.path, most_s=seconds))
         left -= len(found[-1].body)
-        if left < 0:
-            raise LimitExceeded(
-                "max_body_bytes",
-                allowed=max_bytes,
-                needed=max_bytes - left,
-                alternative="give addresses of smaller documents",
-                locator=reference.path,
-            )
+        needed, smaller = max_bytes - left, "give addresses of smaller documents"
+        require_at_most("max_body_bytes", needed, max_bytes, alternative=smaller, locator=reference.path)
     return found
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from chronotile.catalog.catalogue import Catalogue
-from chronotile.core.errors import InvalidParameter, UnknownPath
+from chronotile.core.errors import InvalidParameter, UnknownPath, raised_as
 from chronotile.core.model.collection import Layer
 from chronotile.core.model.crs import CRS84, Crs, HasCrs, is_north_first
 from chronotile.core.model.geometry.geojson import GeometryRules
@@ -150,8 +150,6 @@ def tile_grid_of(path: Mapping[str, str], catalogue: Catalogue) -> Grid:
 
 
 def _place(text: str, locator: str) -> int:
-    """A tile's row or column; text that is not a number names no tile."""
-    try:
+    # A tile's row or column; text that is not a number names no tile.
+    with raised_as(InvalidParameter, UnknownPath, locator=locator):
         return integer(text, locator=locator)
-    except InvalidParameter as error:
-        raise UnknownPath(error.message, locator=locator) from error

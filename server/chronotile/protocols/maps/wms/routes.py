@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from chronotile.catalog.catalogue import Catalogue
-from chronotile.core.errors import MAX_SHOWN, InvalidParameter, InvalidPoint, LayerNotQueryable, UnknownLayer
+from chronotile.core.errors import MAX_SHOWN, InvalidParameter, InvalidPoint, LayerNotQueryable, UnknownLayer, raised_as
 from chronotile.core.model.collection import Layer
 from chronotile.core.model.formats import MapFormat
 from chronotile.core.model.payload import TimeUsed
@@ -270,8 +270,6 @@ def _point(query: Kvp, shown: MapRequest, version: params.Version) -> Point:
 
 
 def _pixel(text: str, size: int, *, locator: str) -> int:
-    """As `pixel_place`, with the fault that WMS has for it."""
-    try:
+    # As `pixel_place`, with the fault that WMS has for it.
+    with raised_as(InvalidParameter, InvalidPoint, locator=locator):
         return pixel_place(text, size, locator=locator)
-    except InvalidParameter as error:
-        raise InvalidPoint(error.message, locator=locator) from error
