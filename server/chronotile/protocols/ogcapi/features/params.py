@@ -72,7 +72,8 @@ def content_query(query: Kvp, places: PlaceSet, catalogue: Catalogue) -> Feature
         ChronotileError: A parameter is not accepted.
     """
     crs, named = CRS.given(query), VALUE.given(query) or ()
-    layers = tuple(dict.fromkeys(_layer_id(name, catalogue) for name in named))
+    with raised_as(UnknownLayer, InvalidParameter, locator=VALUE.name):
+        layers = tuple(dict.fromkeys(catalogue.layer(name).id for name in named))
     if not places.columns.keys().isdisjoint(layers):
         raise InvalidParameter(f"value has a name that places of {places.id} have as a property", locator=VALUE.name)
     own = partial(PlaceValuesRequest, places=places.id, time=DATETIME.of(query), reducer=REDUCER.of(query))
@@ -116,11 +117,6 @@ def properties_of(places: PlaceSet) -> list[Parameter[str]]:
     listed = queryables_of(places)
     spelled = Counter(map(str.lower, (*listed, *taken)))
     return [text(name, told, schema=schema) for name, schema in listed.items() if spelled[name.lower()] == 1]
-
-
-def _layer_id(name: str, catalogue: Catalogue) -> str:
-    with raised_as(UnknownLayer, InvalidParameter, locator=VALUE.name):
-        return catalogue.layer(name).id
 
 
 def cursor_of(places: PlaceSet, number: int) -> str:

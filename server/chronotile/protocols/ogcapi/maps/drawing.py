@@ -238,11 +238,13 @@ def drawn_layers(path: Mapping[str, str], query: Kvp, catalogue: Catalogue) -> t
         if len(names) > LAYER_LIMIT:
             message = f"collections names {len(names)}, at most {LAYER_LIMIT} are shown"
             raise InvalidParameter(message, locator="collections")
-        layers = tuple(_named(name.strip(), catalogue) for name in names)
+        with raised_as(UnknownCollection, InvalidParameter, locator="collections"):
+            layers = tuple(offered_collection(catalogue, name.strip()).drawn for name in names)
     else:
         layers = _default_layers(style, catalogue)
     for layer in layers:
-        _check_style(layer, style)
+        with raised_as(UnknownStyle, UnknownPath, locator="styleId"):
+            resolve_style(layer, style)
     return layers
 
 
@@ -268,16 +270,6 @@ def _default_layers(style: str, catalogue: Catalogue) -> tuple[Layer, ...]:
     if first is None:
         raise UnknownPath("there is no collection to show", locator="collections")
     return (first,)
-
-
-def _named(name: str, catalogue: Catalogue) -> Layer:
-    with raised_as(UnknownCollection, InvalidParameter, locator="collections"):
-        return offered_collection(catalogue, name).drawn
-
-
-def _check_style(layer: Layer, style: str) -> None:
-    with raised_as(UnknownStyle, UnknownPath, locator="styleId"):
-        resolve_style(layer, style)
 
 
 def _time(query: Kvp, subset: Subset) -> TimeSelection:
