@@ -27,7 +27,8 @@ HALF_CIRCLE = 180.0
 def grid_headers(grid: Grid) -> dict[str, str]:
     """Return `Content-Crs`, a bare URI as OGC's suite of Maps wants it, and `Content-Bbox` in its axis order."""
     uri = grid.crs.uri
-    numbers = ",".join(_text(edge) for edge in in_axis_order(_turned(grid.bbox, grid.crs), grid.crs))
+    edges = in_axis_order(_turned(grid.bbox, grid.crs), grid.crs)
+    numbers = ",".join(repr(edge).removesuffix(".0") for edge in edges)
     return {**({} if uri is None else {"Content-Crs": uri}), "Content-Bbox": numbers}
 
 
@@ -35,10 +36,6 @@ def _turned(box: BBox, crs: Crs) -> BBox:
     # Across the antimeridian the eastern edge is less than the western one, as in `bbox`.
     goes_on = crs.is_geographic and box.xmin < HALF_CIRCLE < box.xmax and box.xmax - box.xmin < 2 * HALF_CIRCLE
     return box._replace(xmax=box.xmax - 2 * HALF_CIRCLE) if goes_on else box
-
-
-def _text(edge: float) -> str:
-    return repr(edge).removesuffix(".0")
 
 
 SHOWN = {

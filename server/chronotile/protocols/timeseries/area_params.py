@@ -19,18 +19,13 @@ from chronotile.protocols.common.query.place import CRS, MIN_VALID, WEIGHTS, geo
 from chronotile.protocols.timeseries.formats import FORMAT
 from chronotile.protocols.timeseries.params import ANALYSIS, DATETIME, PAGING, analysis_of
 
-
-def _reducers(given: str) -> tuple[Reducer, ...]:
-    return parse_reducers(given.split(","))
-
-
 PLACE = text("place", "A named place, as `set/id`, instead of a geometry")
 BBOX = text("bbox", "West, south, east, north, instead of a geometry")
 REDUCERS: Parameter[tuple[Reducer, ...]] = custom(
     "reducers",
     "`mean`, `min`, `max`, `std`, `median`, `count`, `valid_share`, `sum`, `p10` and its like, "
     "`histogram:16`; several with commas; default: `mean`",
-    _reducers,
+    lambda given: parse_reducers(given.split(",")),
     default=(MEAN,),
 )
 DRY_RUN = truth("dry_run", "`true` returns only the cost of the request")

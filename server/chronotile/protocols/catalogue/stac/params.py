@@ -240,10 +240,6 @@ def _geometry(given: str) -> Mapping[str, Any]:
     return geometry_of(_json(given.encode(), "intersects"))
 
 
-def _limit(given: str) -> int:
-    return limit_of(integer(given, locator="limit"))
-
-
 def _sorting(given: str) -> Sorting:
     return tuple(
         sorted_by(each.strip().lstrip("+-"), is_descending=each.strip().startswith("-"))
@@ -259,7 +255,7 @@ DATETIME = custom("datetime", "An instant with time and zone, or an interval of 
 LIMIT: Parameter[int] = custom(
     "limit",
     f"Items of a page; more than {MOST_ITEMS} are {MOST_ITEMS}",
-    _limit,
+    lambda given: limit_of(integer(given, locator="limit")),
     schema={**WHOLE, "minimum": 1, "default": DEFAULT_ITEMS},
     default=DEFAULT_ITEMS,
 )

@@ -41,10 +41,8 @@ def members_of(text: str, *, locator: str) -> tuple[Member, ...]:
     while True:
         found = _MEMBER.match(text, position) if len(text) <= MAX_TEXT and len(members) < MAX_MEMBERS else None
         if found is None:
-            raise InvalidParameter(
-                f"{locator} is a list of up to {MAX_MEMBERS} axes such as Lat(...),Lon(...), got {text[:MAX_SHOWN]!r}",
-                locator=locator,
-            )
+            accepted = f"a list of up to {MAX_MEMBERS} axes such as Lat(...),Lon(...)"
+            raise InvalidParameter(f"{locator} is {accepted}, got {text[:MAX_SHOWN]!r}", locator=locator)
         members.append(Member(found["name"], found["content"].strip()))
         position = found.end()
         if position == len(text):

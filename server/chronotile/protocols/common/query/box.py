@@ -22,10 +22,8 @@ def box_of(numbers: Sequence[object]) -> BBox:
     half = len(found) // 2
     box = BBox(found[0], found[1], found[half], found[half + 1])
     if not (-90 <= box.ymin <= box.ymax <= 90 and -360 <= box.xmin <= 360 and -360 <= box.xmax <= 360):
-        raise InvalidParameter(
-            "bbox is not on the earth, or its south is north of its north; it is west, south, east, north in degrees",
-            locator="bbox",
-        )
+        wrong = "is not on the earth, or its south is north of its north"
+        raise InvalidParameter(f"bbox {wrong}; it is west, south, east, north in degrees", locator="bbox")
     return box
 
 

@@ -65,10 +65,8 @@ def _labels(given: str) -> frozenset[AnimationLabel]:
     names = [] if given == "none" else [name.strip() for name in given.split(",")]
     unknown = [name for name in names if name not in ANIMATION_LABELS]
     if unknown:
-        raise InvalidParameter(
-            f"labels {unknown[0][:MAX_SHOWN]!r} is not accepted; use none, or any of {', '.join(ANIMATION_LABELS)}",
-            locator="labels",
-        )
+        accepted = f"use none, or any of {', '.join(ANIMATION_LABELS)}"
+        raise InvalidParameter(f"labels {unknown[0][:MAX_SHOWN]!r} is not accepted; {accepted}", locator="labels")
     return frozenset(label for label in ANIMATION_LABELS if label in names)
 
 

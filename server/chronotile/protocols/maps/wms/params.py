@@ -57,11 +57,10 @@ def layers_in(name: str, catalogue: Catalogue) -> tuple[Layer, ...]:
     collection = catalogue.collections_by_id.get(name)
     if collection is None:
         return ()
-    if len(collection.layers) > LAYER_LIMIT:
-        raise InvalidParameter(
-            f"{name} is a collection of {len(collection.layers)} layers, LayerLimit is {LAYER_LIMIT}; name its layers",
-            locator="LAYERS",
-        )
+    count = len(collection.layers)
+    if count > LAYER_LIMIT:
+        message = f"{name} is a collection of {count} layers, LayerLimit is {LAYER_LIMIT}; name its layers"
+        raise InvalidParameter(message, locator="LAYERS")
     return collection.layers
 
 

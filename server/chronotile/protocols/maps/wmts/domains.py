@@ -42,10 +42,6 @@ def _domains(given: str) -> tuple[str, ...]:
     return names
 
 
-def _instant(given: str) -> Instant:
-    return parse_instant(given).start
-
-
 DOMAINS: Parameter[tuple[str, ...]] = custom(
     "Domains", "Which domains are described", _domains, default=(SPACE, DIMENSION.lower())
 )
@@ -57,7 +53,7 @@ LIMIT = whole("Limit", "Values of a page", least=1, most=MAX_LIMIT, default=DEFA
 SORTS: tuple[Sort, ...] = ("asc", "desc")
 SORT = choice("Sort", "The order of values", SORTS, default="asc")
 FROM_END = truth("FromEnd", "Whether the ends of times are compared with `FromValue`")
-FROM_VALUE = custom("FromValue", "The page begins behind it", _instant)
+FROM_VALUE = custom("FromValue", "The page begins behind it", lambda given: parse_instant(given).start)
 DOMAINS_TEMPLATE = "maps/wmts/templates/domains.xml"
 VALUES_TEMPLATE = "maps/wmts/templates/domain_values.xml"
 

@@ -207,7 +207,7 @@ def map_request(names: TileNames, services: Services) -> MapRequest:
     tile_matrix_set = services.catalogue.tile_matrix_set(names.tile_matrix_set)
     matrix = tile_matrix_set.matrix(names.tile_matrix)
     row, column = ROW.parse(names.row), COLUMN.parse(names.column)
-    if has_limits(services.catalogue):
+    if len(services.catalogue.offered_layers) <= LIMITED_LAYERS:  # then all capabilities advertise limits
         check_tile_limits(layer, tile_matrix_set, matrix, row=row, column=column)
     return MapRequest(
         layer=names.layer,
@@ -242,11 +242,6 @@ def _format_of_extension(given: str, offered: Sequence[TileFormat]) -> TileForma
 
 LIMITED_LAYERS = 50
 """Layers up to which a document has limits, which take more room than all else that it says of a layer."""
-
-
-def has_limits(catalogue: Catalogue) -> bool:
-    """Return whether the capabilities of all layers advertise limits, so that no tile outside them is drawn."""
-    return len(catalogue.offered_layers) <= LIMITED_LAYERS
 
 
 def offered_sets(catalogue: Catalogue) -> tuple[TileMatrixSet, ...]:

@@ -129,13 +129,8 @@ def in_time(instants: InstantArray) -> tuple[GridAxis, ...]:
     )
 
 
-def number_list(values: Iterable[float]) -> str:
-    """Return numbers as GML lists them."""
-    return " ".join(map(number_text, values))
-
-
 VALUES: Mapping[str, object] = {
-    "numbers": number_list,
+    "numbers": lambda values: " ".join(map(number_text, values)),
     "xml_name": xml_name,
     "is_scaled": is_scaled,
     "standard_name_uri": standard_name_uri,
