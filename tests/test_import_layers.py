@@ -36,6 +36,8 @@ ALLOWED = {
     "protocols/places/routes.py": "import starlette.responses",
     "protocols/site/openapi/routes.py": "import chronotile.protocols.maps.wms.routes",
     "protocols/timeseries/routes.py": "import chronotile.protocols.common.query.kvp",
+    "protocols/wcs/routes.py": "import starlette.responses",
+    "protocols/wps/routes.py": "import starlette.responses",
     "protocols/maps/wms/params.py": "import pydantic, chronotile.protocols.common.query.kvp",
     "protocols/maps/wms/routes.py": "import starlette.responses, jinja2, chronotile.pipeline.maps.render",
     "readers/raster/stack.py": "import rasterio, tensorstore, chronotile.core.errors",

@@ -28,6 +28,8 @@ VALUES = {
     "layer": "scenes.RED",
     "collection": "scenes",
     "collectionId": "scenes.RED",
+    "setId": "none",
+    "featureId": "none",
     "item": ITEM,
     "recordId": ITEM,
     "itemId": DAY,

@@ -82,7 +82,9 @@ def test_a_picture_shows_something(client, path):
 @pytest.mark.slow
 @pytest.mark.parametrize("path", sorted({a or b for a, b in ADDRESSES if "{" not in a}))
 def test_an_address_is_answered(client, path):
-    suffix = "?SERVICE=" + path.strip("/").upper() + "&REQUEST=GetCapabilities" if path in {"/wms", "/wmts"} else ""
+    suffix = (
+        "?SERVICE=" + path.strip("/").upper() + "&REQUEST=GetCapabilities" if path in {"/wms", "/wmts", "/wps"} else ""
+    )
 
     assert client.get(path + suffix).status_code == 200
 

@@ -16,7 +16,7 @@ pytest.importorskip("titiler.core", reason="titiler.core is absent (pip install 
 pytestmark = pytest.mark.slow
 
 IGNORED = (
-    *("/wms", "/wmts", "/stac", "/odata", "/timeseries/v1."),
+    *("/wms", "/wmts", "/wcs", "/wps", "/stac", "/odata", "/timeseries/v1."),
     *("/health", "/metrics", "/viewer/?", "/viewer/main.js", "/?", "/docs", "/openapi.json"),
 )
 """Standards that say so, services of others; what monitors and browsers open."""

@@ -171,8 +171,6 @@ def test_the_description_is_found_from_other_documents(searched):
 
     assert re.search(rf'<link rel="search" type="{re.escape(OSDD)}" title="[^"]+" href="opensearch">', page)
     assert texts(feed, "a:link[@rel='search']/@href") == ["http://testserver/opensearch?collection=SENTINEL-2"]
-    landing = searched.get("/stac").json()["links"]
-    assert [each["href"] for each in landing if each.get("type") == OSDD] == ["http://testserver/opensearch"]
 
 
 def test_owslib_reads_the_description(searched):

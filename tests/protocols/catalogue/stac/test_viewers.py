@@ -102,8 +102,8 @@ def test_stac_browser_finds_its_way_from_every_document(api, path):
 def test_stac_browser_finds_search_filter_and_sort(api):
     landing = get(api, "/stac")
 
-    description = "application/opensearchdescription+xml"
-    assert [each["type"] for each in links(landing, "search")] == ["application/geo+json"] * 2 + [description]
+    # Of no other protocol: stac-api-validator takes the last one of each method.
+    assert [each["type"] for each in links(landing, "search")] == ["application/geo+json"] * 2
     queryables = links(landing, "http://www.opengis.net/def/rel/ogc/1.0/queryables")
     assert [each["type"] for each in queryables] == ["application/schema+json"]
     classes = set(landing["conformsTo"])

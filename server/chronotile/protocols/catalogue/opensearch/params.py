@@ -15,10 +15,11 @@ from chronotile.core.model.time.instants import DISTANT_FUTURE, DISTANT_PAST, Ti
 from chronotile.core.model.time.parser import parse_instant
 from chronotile.protocols.common.attributes import BY_NAME, Attribute, Form
 from chronotile.protocols.common.links import ATOM
-from chronotile.protocols.common.openapi import Json
+from chronotile.protocols.common.openapi import Json, enum_of
 from chronotile.protocols.common.query.box import BBOX
 from chronotile.protocols.common.query.kvp import Kvp, number
-from chronotile.protocols.common.query.parameter import Parameter, choice, clamped, custom, names_of, text, whole
+from chronotile.protocols.common.query.kvp import choice as one_of
+from chronotile.protocols.common.query.parameter import Parameter, clamped, custom, names_of, text, whole
 from chronotile.protocols.common.query.terms import terms_filter
 
 GEOJSON = "application/geo+json"
@@ -132,7 +133,12 @@ START_INDEX = whole(
     "startIndex", f"Number of the first product, to {MOST_START}; then follow `next`", least=1, default=1
 )
 CURSOR = text("cursor", "Where the page begins, as links of `next` have it")
-FORMAT = choice("httpAccept", "Media type, instead of the header Accept", (GEOJSON, ATOM))
+FORMAT = custom(
+    "httpAccept",
+    "Media type, instead of the header Accept",
+    lambda given: one_of(given.replace(" ", "+"), [GEOJSON, ATOM], locator="httpAccept"),  # a plain + is a blank
+    schema=enum_of([GEOJSON, ATOM]),
+)
 ACCESSED_FROM = text("accessedFrom", "What clients of Terrascope say of themselves; it does not matter")
 OF_COLLECTIONS: tuple[Parameter[Any], ...] = (
     *(UID, BBOX, GEOMETRY, START, END, *COMPARED),

@@ -38,7 +38,7 @@ from chronotile.protocols.catalogue.stac.extensions import (
 from chronotile.protocols.catalogue.stac.params import CURSOR, DATETIME
 from chronotile.protocols.common.extent import box_of, interval_of
 from chronotile.protocols.common.item_collections import item_collections
-from chronotile.protocols.common.links import ATOM, OSDD, feed_path, link, opensearch_path
+from chronotile.protocols.common.links import ATOM, feed_path, link
 from chronotile.protocols.common.localised_text import text_in
 from chronotile.protocols.common.openapi import Json, without_empty
 from chronotile.protocols.common.query.box import BBOX
@@ -73,7 +73,6 @@ def _landing_links(context: StacContext) -> Iterator[Json]:
     yield link("data", f"{root}/collections", JSON_TYPE, "All collections")
     for method in ("GET", "POST"):
         yield {**link("search", f"{root}/search", GEOJSON_TYPE, "Search of items"), "method": method}
-    yield link("search", f"{context.base}{opensearch_path()}", OSDD, "OpenSearch")
     yield link(REL_QUERYABLES, f"{root}/queryables", SCHEMA_TYPE, "Properties that filters compare")
     yield from aggregation_links(root)
     yield link("changes", f"{root}/changes", JSON_TYPE, "Items that were added, replaced and removed")

@@ -131,6 +131,7 @@ def find_page(query: FeaturesQuery, of: SetContext, name: str) -> Found:
             {"links": links},
             of.document,
             above=of.above,
+            json_type=GEOJSON,
             template="features",
             matched=matched,
             names=list(chosen.columns),
@@ -162,7 +163,9 @@ def find_feature(id_: str, written: Sequence[tuple[str, str]], of: SetContext, n
 
     def write(chosen: ChosenPlaces) -> bytes:
         document = orjson.dumps({**place_features(chosen)[0], "links": links})
-        return document_page(id_, orjson.loads(document), of.document, above=of.above) if name == "html" else document
+        if name == "html":
+            return document_page(id_, orjson.loads(document), of.document, above=of.above, json_type=GEOJSON)
+        return document
 
     return np.array([number]), write
 
