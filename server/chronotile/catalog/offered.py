@@ -102,9 +102,14 @@ def offered_collection(catalogue: Catalogue, name: str) -> Offered:
     return _of_layer(layer, catalogue.collection(layer.collection))
 
 
+def is_offered_place_set(catalogue: Catalogue, name: str) -> bool:
+    """Return whether a set of places of that name is a collection; not if a layer or collection has the name."""
+    return name in catalogue.places and not catalogue.has_name(name)
+
+
 def offered_places(catalogue: Catalogue) -> dict[str, PlaceSet]:
-    """Return the sets of places that are collections, by id; one whose name a layer or collection has is none."""
-    return {name: each for name, each in catalogue.places.items() if not catalogue.has_name(name)}
+    """Return the sets of places that are collections, by id."""
+    return {name: each for name, each in catalogue.places.items() if is_offered_place_set(catalogue, name)}
 
 
 def offered_whole(collection: Collection) -> Offered:

@@ -11,7 +11,7 @@ from starlette.routing import BaseRoute, Match, Route
 from starlette.types import Scope
 
 from chronotile.catalog.catalogue import Catalogue
-from chronotile.catalog.offered import offered_places
+from chronotile.catalog.offered import is_offered_place_set, offered_places
 from chronotile.core.extras import has_extra
 from chronotile.core.model.crs import CRS84
 from chronotile.core.model.payload import Payload
@@ -149,7 +149,8 @@ class SetRoute(Route):
         match, found = super().matches(scope)
         if match is Match.NONE:
             return match, found
-        is_set = found["path_params"]["setId"] in offered_places(services_of(HTTPConnection(scope)).catalogue)
+        catalogue = services_of(HTTPConnection(scope)).catalogue
+        is_set = is_offered_place_set(catalogue, found["path_params"]["setId"])
         return (match, found) if is_set else (Match.NONE, {})
 
 
