@@ -8,8 +8,11 @@ from lxml import etree
 from starlette.testclient import TestClient
 
 from chronotile.app.application import ServerOptions, application
+from chronotile.core.model.job import Job
+from chronotile.jobs.processes.execute import execute
 from chronotile.jobs.queue.service import JobService
 from chronotile.pipeline.services import Services
+from tests.listener import listener
 from tests.protocols import served
 from tests.protocols.gml import place_info_schema
 from tests.protocols.listening import listening
@@ -78,6 +81,33 @@ def gml_schema(shared) -> Callable[[str], etree.XMLSchema]:
     """`gml_schema("3.1.1")`: GML with the feature that our feature info is."""
 
     def compile_schema(version: str) -> etree.XMLSchema:
-        return place_info_schema(shared / "ogc" / "schemas" / "schemas.opengis.net", version)
+        return place_info_schema(shared / "ogc" / "schemas", version)
 
     return compile_schema
+
+
+@pytest.fixture
+def web():
+    """A server elsewhere, as `tests.listener` has it."""
+    with listener() as server:
+        yield server
+
+
+@pytest.fixture
+def desk(tmp_path) -> JobService:
+    """Takes the jobs that are requested of `client`."""
+    return JobService(tmp_path / "jobs", archive="a")
+
+
+@pytest.fixture
+def do_next(desk, services) -> Callable[[], Job]:
+    """`do_next()`: the oldest job, done over `services` as a worker does it."""
+
+    def do() -> Job:
+        job = desk.table.claim("test", lease_s=60)
+        folder = desk.result_files(job).folder
+        folder.mkdir(parents=True)
+        desk.table.succeed(job.id, "test", execute(desk.table.execution(job.id), services, folder))
+        return desk.table.job(job.id)
+
+    return do

@@ -32,14 +32,18 @@ class _Mirror(etree.Resolver):
         self.folder = folder
 
     def resolve(self, url, public_id, context):
-        host = url.split("://", 1)[-1]
-        path = self.folder.parent / host
+        path = self.folder / url.split("://", 1)[-1]
         return self.resolve_string(path.read_bytes(), context, base_url=url)
 
 
-def place_info_schema(folder: Path, version: str) -> etree.XMLSchema:
-    """Return GML of a version with our feature in it; `folder` is the mirror of schemas.opengis.net."""
+def schema_of(text: str, folder: Path) -> etree.XMLSchema:
+    """Return a schema of ours that imports those of OGC; `folder` has mirrors by the names of hosts."""
     parser = etree.XMLParser(no_network=True)
     parser.resolvers.add(_Mirror(folder))
-    text = SCHEMA.format(namespace=NAMESPACES[version], entry=ENTRIES[version], feature=FEATURES[version])
     return etree.XMLSchema(etree.fromstring(text, parser, base_url="http://schemas.opengis.net/ours.xsd"))
+
+
+def place_info_schema(folder: Path, version: str) -> etree.XMLSchema:
+    """Return GML of a version with our feature in it; `folder` as in `schema_of`."""
+    text = SCHEMA.format(namespace=NAMESPACES[version], entry=ENTRIES[version], feature=FEATURES[version])
+    return schema_of(text, folder)

@@ -9,6 +9,8 @@ import numpy as np
 from lxml import etree
 from starlette.testclient import TestClient
 
+from tests.protocols.gml import schema_of
+
 
 class Response(Protocol):
     """An answer of the test client."""
@@ -42,7 +44,7 @@ def ask(client: TestClient, request: str, **query: object) -> Response:
 
 
 def get_coverage(client: TestClient, coverage: str = "NDVI", *subsets: str, **query: object) -> Response:
-    """Return the answer of GetCoverage; what is refused is told as an assertion."""
+    """Return the answer of GetCoverage, which must not be refused."""
     answer = ask(client, "GetCoverage", COVERAGEID=coverage, SUBSET=list(subsets), **query)
     assert answer.status_code == 200, answer.text
     return answer
@@ -123,17 +125,6 @@ RGRID = """
 """The element of GML 3.3 (OGC 10-129r1 §10.3) that grids with time need, in the types of GML 3.2."""
 
 
-class _Mirror(etree.Resolver):
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def resolve(self, url, public_id, context):
-        path = self.folder / url.split("://", 1)[-1]
-        return self.resolve_string(path.read_bytes(), context, base_url=url)
-
-
 def wcs_schema(folder: Path) -> etree.XMLSchema:
-    """Return the schema of WCS 2.0 with grids of GML 3.3; `folder` has a mirror of schemas.opengis.net."""
-    parser = etree.XMLParser(no_network=True)
-    parser.resolvers.add(_Mirror(folder))
-    return etree.XMLSchema(etree.fromstring(RGRID, parser, base_url="http://schemas.opengis.net/ours.xsd"))
+    """Return the schema of WCS 2.0 with grids of GML 3.3; `folder` as in `schema_of`."""
+    return schema_of(RGRID, folder)

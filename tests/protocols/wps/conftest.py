@@ -7,9 +7,6 @@ from lxml import etree
 from starlette.testclient import TestClient
 
 from chronotile.app.application import ServerOptions, application
-from chronotile.jobs.processes.execute import execute
-from chronotile.jobs.queue.service import JobService
-from tests.listener import listener
 from tests.places import make_places
 from tests.protocols import served
 
@@ -75,19 +72,6 @@ def exception_of(root: etree._Element) -> tuple[str, str | None]:
 
 
 @pytest.fixture
-def web():
-    """A server elsewhere, as `tests.listener` has it."""
-    with listener() as server:
-        yield server
-
-
-@pytest.fixture
-def desk(tmp_path) -> JobService:
-    """Where the jobs of `client` are asked for."""
-    return JobService(tmp_path / "jobs", archive="a")
-
-
-@pytest.fixture
 def options(desk) -> ServerOptions:
     """How `client` is served."""
     return ServerOptions(jobs=desk)
@@ -129,16 +113,3 @@ def ask(answer, validate_ogc) -> Callable[..., etree._Element]:
         return etree.fromstring(found.content)
 
     return parsed
-
-
-@pytest.fixture
-def do_next(desk, services) -> Callable[[], None]:
-    """`do_next()`: has the oldest job done, as whoever does jobs does it."""
-
-    def do() -> None:
-        job = desk.table.claim("test", lease_s=60)
-        folder = desk.result_files(job).folder
-        folder.mkdir(parents=True)
-        desk.table.succeed(job.id, "test", execute(desk.table.execution(job.id), services, folder))
-
-    return do

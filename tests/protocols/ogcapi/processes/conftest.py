@@ -7,33 +7,21 @@ from starlette.testclient import TestClient
 
 from chronotile.app.application import ServerOptions, application
 from chronotile.core.model.job import Job, JobFault
-from chronotile.jobs.processes.execute import execute
-from chronotile.jobs.queue.service import JobService
-from tests.listener import listener
 from tests.protocols import served
 
 ECHO = "/ogcapi/processes/echo/execution"
 
 
 @pytest.fixture
-def web():
-    """A server elsewhere, as `tests.listener` has it."""
-    with listener() as server:
-        yield server
+def services():
+    """Of one layer."""
+    return served.make_services()
 
 
 @pytest.fixture
-def desk(tmp_path) -> JobService:
-    """Where the jobs of `client` are asked for."""
-    return JobService(tmp_path / "jobs", archive="a")
-
-
-@pytest.fixture
-def client(desk):
+def client(desk, services):
     """A client of one layer, which may request jobs."""
-    with TestClient(
-        application(served.make_services(), ServerOptions(jobs=desk)), raise_server_exceptions=False
-    ) as one:
+    with TestClient(application(services, ServerOptions(jobs=desk)), raise_server_exceptions=False) as one:
         yield one
 
 
@@ -51,20 +39,6 @@ def ask(client) -> Callable:
 def submitted(ask) -> Callable[..., str]:
     """`submitted({"inputs": …})`: the address of a job that was accepted."""
     return lambda body: ask(body, prefer="respond-async").headers["location"]
-
-
-@pytest.fixture
-def do_next(desk) -> Callable[[], Job]:
-    """`do_next()`: the oldest job, done as whoever does jobs does it."""
-
-    def do() -> Job:
-        job = desk.table.claim("test", lease_s=60)
-        folder = desk.result_files(job).folder
-        folder.mkdir(parents=True)
-        desk.table.succeed(job.id, "test", execute(desk.table.execution(job.id), served.make_services(), folder))
-        return desk.table.job(job.id)
-
-    return do
 
 
 @pytest.fixture
