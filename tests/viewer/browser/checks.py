@@ -35,13 +35,15 @@ def has_passed() -> bool:
     return PASSED.exists() and PASSED.read_text("utf-8").strip() == digest()
 
 
-def run_checks(file: Path, base_url: str, folder: Path) -> None:
+def run_checks(file: Path, base_url: str, folder: Path, browser: str = "chromium") -> None:
     """Run the checks of a file against a server; `folder` gets pictures of those that fail. Raises AssertionError."""
     seed = os.environ.get(SEED)
     is_whole = IS_FULL or seed is None or not has_passed()
     ran = subprocess.run(
         ["node", file, base_url, folder],
-        env=os.environ | ({} if is_whole else {"CHRONOTILE_CHECKS": f"{SHARE} {seed}"}),
+        env=os.environ
+        | {"CHRONOTILE_BROWSER": browser}
+        | ({} if is_whole else {"CHRONOTILE_CHECKS": f"{SHARE} {seed}"}),
         capture_output=True, text=True, timeout=TIMEOUT_S, check=False,
     )  # fmt: skip
 

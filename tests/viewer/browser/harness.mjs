@@ -1,6 +1,7 @@
 /**
- * Runs checks in Debian's Chromium against a server that is up, and reports what failed and why. Each page of a check is in
- * a browser context that no other page uses, without storage or cookies.
+ * Runs checks in Debian's Chromium, or its Firefox where CHRONOTILE_BROWSER is `firefox`, against a server that is up, and reports what failed and why. Each page of a check is in
+ * a browser context that no other page uses, without storage or cookies. Playwright drives Firefox by WebDriver BiDi, which
+ * has no colour schemes, no reduced motion and no sessions of the Chrome DevTools Protocol.
  *
  * @typedef {import("playwright-core").Browser} Browser
  * @typedef {import("playwright-core").BrowserContext} BrowserContext
@@ -14,11 +15,13 @@
  * @typedef {{ page: Page, faults: string[], requests: string[], violations: string[], end: () => Promise<void> }} Opened
  *   `violations` of the content security policy are faults as well; `end` closes the page
  * @typedef {(bench: Bench) => Promise<void>} Check
+ * @typedef {[name: string, check: Check, beyondFirefox?: string]} NamedCheck the last is what the check needs that Firefox's driver
+ *   cannot do, such as downloads: it is left out there
  */
 import { createHash } from "node:crypto";
 import { access, mkdir } from "node:fs/promises";
 import { delimiter, join } from "node:path";
-import { chromium } from "playwright-core";
+import { chromium, firefox } from "playwright-core";
 
 /** Chromium reads the last list alone, so Playwright's comes first; the others load three pages of Chromium's own for each of ours. */
 const DISABLED_FEATURES = [
@@ -53,14 +56,15 @@ export const FLAGS = [
 	`--disable-features=${DISABLED_FEATURES}`,
 ];
 const NAMES = ["chromium", "chromium-browser", "google-chrome"];
+const IS_FIREFOX = process.env.CHRONOTILE_BROWSER === "firefox";
 /** A wait ends as soon as what it waits for is so; this long it takes only where that never comes, or on a machine that stalls. */
 const TIMEOUT_MS = 60_000;
 
-/** The browser that CHRONOTILE_CHROMIUM names, else the first on the path. */
-export async function findChromium() {
+/** The first of these programs on the path. @param {string[]} names @param {(string | undefined)} [preferred] a place that is looked at before */
+async function findProgram(names, preferred) {
 	const folders = (process.env.PATH ?? "").split(delimiter);
-	const places = folders.flatMap((folder) => NAMES.map((name) => join(folder, name)));
-	for (const place of [process.env.CHRONOTILE_CHROMIUM, ...places]) {
+	const places = folders.flatMap((folder) => names.map((name) => join(folder, name)));
+	for (const place of [preferred, ...places]) {
 		if (
 			place &&
 			(await access(place).then(
@@ -70,8 +74,16 @@ export async function findChromium() {
 		)
 			return place;
 	}
-	throw new Error("no Chromium on the path; on Debian: apt install chromium");
+	throw new Error(`no ${names[0]} on the path; on Debian: apt install ${names[0]}`);
 }
+
+/** The browser that CHRONOTILE_CHROMIUM names, else the first on the path. */
+export const findChromium = () => findProgram(NAMES, process.env.CHRONOTILE_CHROMIUM);
+
+const launch = async () =>
+	IS_FIREFOX
+		? firefox.launch({ channel: "moz-firefox", executablePath: await findProgram(["firefox-esr"]) })
+		: chromium.launch({ executablePath: await findChromium(), args: FLAGS });
 
 /**
  * Contexts whose pages have ended, so that Chromium loads and compiles the viewer's modules once and not for each page.
@@ -84,6 +96,7 @@ function contextPool(browser) {
 		take: async () => idle.pop() ?? browser.newContext({ locale: "en-GB" }),
 		/** @param {BrowserContext} context @param {Page} page @param {string} origin whose storage it may have filled */
 		giveBack: async (context, page, origin) => {
+			if (IS_FIREFOX) return context.close();
 			const session = await context.newCDPSession(page);
 			await session.send("Storage.clearDataForOrigin", { origin, storageTypes: "cookies,local_storage,indexeddb" });
 			await context.clearPermissions();
@@ -129,6 +142,8 @@ async function openViewer(
 	});
 	await page.addInitScript(() => {
 		document.addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI, sourceFile }) => {
+			// The policy forbids the page to evaluate text: Firefox says so of what the check itself does.
+			if (sourceFile?.endsWith("eval")) return;
 			/** @type {any} */ (window).reportViolation(`${violatedDirective} ${blockedURI} in ${sourceFile}`);
 		});
 	});
@@ -136,7 +151,10 @@ async function openViewer(
 		if (message.type() !== "error" || allowed?.test(message.text())) return;
 		opened.faults.push(`${message.text()} ${message.location().url}`);
 	});
-	page.on("pageerror", (error) => opened.faults.push(String(error)));
+	page.on("pageerror", (error) => {
+		// Firefox calls violations errors of the page too; they are reported above.
+		if (!String(error).includes("Content-Security-Policy:")) opened.faults.push(String(error));
+	});
 	page.on("request", (request) => {
 		opened.requests.push(request.url());
 		const { protocol, origin } = new URL(request.url());
@@ -152,10 +170,10 @@ async function openViewer(
 
 /**
  * Runs the checks one after the other. Gives back the number of those that failed.
- * @param {string} base @param {string} outDir @param {[name: string, check: Check][]} checks
+ * @param {string} base @param {string} outDir @param {NamedCheck[]} checks
  */
 export async function runChecks(base, outDir, checks) {
-	const browser = await chromium.launch({ executablePath: await findChromium(), args: FLAGS });
+	const browser = await launch();
 	const contexts = contextPool(browser);
 	let failed = 0;
 	for (const [name, check] of checks) {
@@ -206,11 +224,11 @@ export const answerStatus =
  * Runs the checks of a file as it was called, `node FILE BASE_URL OUT_DIR [PART_OF_A_NAME]`, and exits: 0 if all are
  * well, 1 if one is not, 2 if it was called wrongly. Pictures of failures are in OUT_DIR. With CHRONOTILE_CHECKS="SHARE
  * SEED" it runs such a share of them at random, but the first of the draw in any case.
- * @param {[name: string, check: Check][]} checks
+ * @param {NamedCheck[]} checks
  */
 export async function runAsCalled(checks) {
 	const [base, outDir, part = ""] = process.argv.slice(2);
-	const named = checks.filter(([name]) => name.includes(part));
+	const named = checks.filter(([name, , beyond]) => name.includes(part) && !(IS_FIREFOX && beyond));
 	const [share = "1", seed] = process.env.CHRONOTILE_CHECKS?.split(" ") ?? [];
 	/** @param {string} name @returns {number} from 0 to 1 */
 	const draw = (name) => createHash("sha256").update(`${seed} ${name}`).digest().readUInt32BE() / 2 ** 32;

@@ -1,4 +1,4 @@
-"""The scenarios of the viewer, in Chromium, over the archive of `served.py`: one file a part of the viewer."""
+"""The scenarios of the viewer over the archive of `served.py`: one file a part, in Chromium and in Firefox."""
 
 from pathlib import Path
 
@@ -24,6 +24,8 @@ NOT_SCENARIOS = {
 }
 """`cells.mjs`, `export.mjs`, `find.mjs` and `sign-in.mjs` are run by tests of their names."""
 SCENARIOS = sorted(path.stem for path in FOLDER.glob("*.mjs") if path.name not in NOT_SCENARIOS)
+IN_FIREFOX = sorted({"search"} & {*SCENARIOS})
+"""Parts that Firefox is likely to do differently, and that its driver can look at."""
 
 
 @pytest.fixture(scope="module")
@@ -40,3 +42,12 @@ def base_url(tmp_path_factory):
 @pytest.mark.parametrize("part", SCENARIOS)
 def test_viewer_does_in_a_browser_what_its_scenarios_say(base_url, part, tmp_path):
     run_checks(FOLDER / f"{part}.mjs", base_url, tmp_path / "pictures")
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+@pytest.mark.client("node", "firefox-esr")
+@pytest.mark.every_case
+@pytest.mark.parametrize("part", IN_FIREFOX)
+def test_viewer_does_the_same_in_firefox(base_url, part, tmp_path):
+    run_checks(FOLDER / f"{part}.mjs", base_url, tmp_path / "pictures", "firefox")
