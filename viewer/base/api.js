@@ -54,7 +54,7 @@
  * @typedef {Record<string, string | number | null>} Parameters
  * @typedef {{ features?: unknown[], links?: LayerLink[], numberMatched?: number, unanswered?: { collection: string, reason: string, partial?: boolean }[] }} ItemPage
  */
-import { language, text } from "./text.js";
+import { knownWord, language, text } from "./text.js";
 
 /** Of a link to which the server leads back; a longer one is given up. */
 const MAX_RETURN = 2500;
@@ -115,12 +115,19 @@ function urlOf(path, parameters = {}) {
 	return url;
 }
 
+/** @template {{ title: string }} T @param {T} named @returns {T} */
+const inPageLanguage = (named) => ({ ...named, title: knownWord(named.title) });
+
 /** All layers, each with the title of its collection. @param {AbortSignal} signal @returns {Promise<Layer[]>} */
 export async function fetchLayers(signal) {
 	/** @type {{ layers: Layer[], collections?: { id: string, title: string }[] }} */
 	const { layers, collections = [] } = await askJson(urlOf("layers"), signal);
 	const titles = new Map(collections.map(({ id, title }) => [id, title]));
-	return layers.map((layer) => ({ ...layer, collection_title: titles.get(layer.collection) }));
+	return layers.map((layer) => ({
+		...layer,
+		collection_title: titles.get(layer.collection),
+		styles: layer.styles.map(inPageLanguage),
+	}));
 }
 
 /** What the configuration says of the viewer. @param {AbortSignal} signal @returns {Promise<ViewerConfig>} */
@@ -220,11 +227,14 @@ export function layerAddresses({ id, links = [] }) {
 }
 
 /** All colours that a ramp may have. @param {AbortSignal} signal @returns {Promise<Ramp[]>} */
-export const fetchRamps = async (signal) => (await askJson(urlOf("ramps"), signal)).ramps;
+export const fetchRamps = async (signal) => (await askJson(urlOf("ramps"), signal)).ramps.map(inPageLanguage);
 
 /** @param {Layer} layer @param {string} style @param {AbortSignal} signal @param {string | null} [ramp] @returns {Promise<Legend>} */
-export const fetchLegend = (layer, style, signal, ramp = null) =>
-	askJson(urlOf(`tiles/${encodeURIComponent(layer.id)}/legend.json`, { style, ramp }), signal);
+export async function fetchLegend(layer, style, signal, ramp = null) {
+	/** @type {Legend} */
+	const legend = await askJson(urlOf(`tiles/${encodeURIComponent(layer.id)}/legend.json`, { style, ramp }), signal);
+	return { ...legend, classes: legend.classes?.map((each) => ({ ...each, label: knownWord(each.label) })) };
+}
 
 /** @param {Layer} layer @param {string} kind */
 const seriesPath = ({ id }, kind) => `timeseries/${encodeURIComponent(id)}/${kind}`;

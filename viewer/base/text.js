@@ -50,6 +50,20 @@ export function text(key, values = {}) {
 	});
 }
 
+/**
+ * A title of a style, a class or a reason for a missing value in the language of the page, where it is one of those that
+ * servers have without configuration; others are as the operator wrote them.
+ * @param {string} word in English
+ */
+export function knownWord(word) {
+	const slug = word
+		.toLowerCase()
+		.replace(/[^a-z0-9]+/g, "-")
+		.replace(/^-|-$/g, "");
+	const entry = now.entries[`word.${slug}`];
+	return typeof entry === "string" ? entry : word;
+}
+
 /** A share as people write it: "43 %". @param {number} share from 0 to 1 */
 export const percent = (share) =>
 	new Intl.NumberFormat(locale(), { style: "percent", maximumFractionDigits: 0 }).format(share);

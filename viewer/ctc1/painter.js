@@ -24,6 +24,7 @@
 /** A date that is not there after so long is shown as far as it is. */
 const PATIENCE_MS = 1500;
 const TILE_PX = 256;
+const MAX_RATIO = 3;
 
 /** One ImageData for all canvases of a size. @type {Map<string, { image: ImageData, words: Uint32Array }>} */
 const sheets = new Map();
@@ -60,6 +61,9 @@ export function colour(words, numbers, table, width, zoom) {
 export function colourCells(words, numbers, table, cells) {
 	for (let at = 0; at < cells.length; at++) words[at] = cells[at] < 0 ? 0 : table[numbers[cells[at]]];
 }
+
+/** Pixels of the screen to a pixel of the page, along an edge: cells that lie on a tile in another way keep straight edges. */
+const screenRatio = () => Math.min(MAX_RATIO, Math.max(1, Math.ceil(globalThis.devicePixelRatio || 1)));
 
 export class CubePainter {
 	/** @type {Map<string, Cell>} */
@@ -317,12 +321,13 @@ export class CubePainter {
 		const { w, h, res, cells } = cube.header;
 		// Its own pixels, or those that lie on the tile in another way.
 		const isAsItIs = data.z === tile.z && !cells;
-		const [width, height] = isAsItIs ? [w * res, h * res] : [TILE_PX, TILE_PX];
+		const size = TILE_PX * screenRatio();
+		const [width, height] = isAsItIs ? [w * res, h * res] : [size, size];
 		if (canvas.width !== width || canvas.height !== height) [canvas.width, canvas.height] = [width, height];
 		const { image, words } = sheetOf(width, height);
 		const isFilled = this.#wish.isFilled && cube.isFilled;
 		const numbers = isFilled ? cube.filledAt(frame) : cube.numbersAt(frame);
-		cell.layout = isAsItIs ? null : this.source.layout(tile, cube, TILE_PX, cell.layout);
+		cell.layout = isAsItIs ? null : this.source.layout(tile, cube, size, cell.layout);
 		if (cell.layout) colourCells(words, numbers, this.tableOf(cube.header), cell.layout.cells);
 		else colour(words, numbers, this.tableOf(cube.header), w, res);
 		if (isFilled) this.#fillFromBefore(words, cell, found);

@@ -5,7 +5,7 @@
  * @typedef {import("./data-pane.js").Task} Task
  */
 import { fetchTileProblem, tileTemplate } from "../base/api.js";
-import { dismiss, isMoving, notify } from "../base/state.js";
+import { dismiss, isDragged, isMoving, notify } from "../base/state.js";
 import { text } from "../base/text.js";
 import { closeSeams } from "../ctc1/leaflet.js";
 import { TileLayer } from "../vendor/leaflet.js";
@@ -91,6 +91,8 @@ export class PictureDrawing {
 		const stopping = new AbortController();
 		this.#coming?.remove();
 		this.#coming = null;
+		// Pictures are asked for when the pointer rests: those of dates that it only passes would never be seen.
+		if (isDragged.value) return;
 		const load = () => this.#load(new LayerTiles(this.task, this.#template(index)), index, stopping.signal);
 		const waiting = window.setTimeout(load, this.#shown ? SCRUB_WAIT_MS : 0);
 		return () => {

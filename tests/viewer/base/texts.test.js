@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { test } from "node:test";
-import { LOCALES } from "../../../viewer/base/text.js";
+import { knownWord, LOCALES, useTexts } from "../../../viewer/base/text.js";
 
 /** @typedef {Record<string, string | Record<string, string>>} Texts */
 
@@ -65,5 +65,44 @@ for (const [kind, attribute] of [
 			const [, words] = tag.match(new RegExp(`\\s${attribute}="([^"]*)"`)) ?? [];
 			assert.ok(words === undefined || words === en[key], `${key}: ${words}`);
 		}
+	});
+}
+
+/** Titles and classes of the styles that every server has, and flags of the demo and of scenes. */
+async function wordsOfServers() {
+	const folder = new URL("../../../styles/", import.meta.url);
+	const sheets = await Promise.all((await readdir(folder)).map((name) => readFile(new URL(name, folder), "utf8")));
+	const words = sheets.flatMap((sheet) =>
+		[...sheet.matchAll(/\b(?:title|label): (?:"([^"]+)"|([^",{}\n]+))/g)].map(([, quoted, plain]) => quoted ?? plain),
+	);
+	return [...new Set([...words, "cloud", "snow", "water", "outside"])];
+}
+
+test("titles of styles, classes and flags have words in every language", async () => {
+	const words = await wordsOfServers();
+	assert.ok(words.length > 30, `${words}`);
+	for (const [index, texts] of [en, ...others].entries()) {
+		useTexts(/** @type {import("../../../viewer/base/text.js").Language} */ (LANGUAGES[index]), texts);
+		const unknown = words.filter((word) => !Object.values(texts).includes(knownWord(word)));
+		assert.deepEqual(unknown, [], LANGUAGES[index]);
+		assert.equal(knownWord("Mais der Nachbarn"), "Mais der Nachbarn");
+	}
+});
+
+/** Texts that are the same in English: names, abbreviations and words that languages share. */
+const SHARED = new Set(
+	`Attribution Collection Curve Date Dates Film Format Latitude Lens Licence Link Longitude Menu Messages Options Pause
+	Point Python Radius Savitzky-Golay Style areas cirrus exact longitude,latitude,zoom pixels water
+	Page_Up Page_Down Enter Shift Home End PNG TileJSON MapLibre Leaflet rasterio`.split(/\s+/),
+);
+
+for (const [index, texts] of others.entries()) {
+	test(`${LANGUAGES[index + 1]} has no text that was left in English`, () => {
+		const plain = (/** @type {string | Record<string, string>} */ entry) =>
+			(typeof entry === "string" ? entry : entry.other).replace(/\{\w+\}/g, "");
+		const same = Object.keys(texts).filter((key) => plain(texts[key]) === plain(en[key]));
+		const wordsIn = (/** @type {string} */ key) => plain(en[key]).split(/[\s()+×]+|, /);
+		const left = same.filter((key) => wordsIn(key).some((word) => /\p{L}{3}/u.test(word) && !SHARED.has(word)));
+		assert.deepEqual(left, []);
 	});
 }
