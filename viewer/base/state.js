@@ -163,7 +163,8 @@ const linkParts = signal(/** @type {LinkPart[]} */ ([]));
 /** What a link to this state says; null until there is a state worth a link. */
 export const link = computed(() => {
 	const parts = linkParts.value.map(({ write }) => write());
-	if (!layer.value || timeDomain.value.phase !== "ready" || !view.value) return null;
+	// While dates are on their way the link of before is still true of them; where they fail, the layer is what is shown.
+	if (!layer.value || timeDomain.value.phase === "loading" || !view.value) return null;
 	const { bbox, lon, lat, zoom } = view.value;
 	/** @type {Link} */
 	const now = {

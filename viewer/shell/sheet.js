@@ -8,7 +8,7 @@ import { places } from "../base/state.js";
 import { text } from "../base/text.js";
 import { effect, signal } from "../vendor/signals-core.js";
 
-const NARROW = "(max-width: 47.99rem)";
+const NARROW = "(max-width: 47.99rem), (max-height: 31.24rem)";
 
 /** @type {Stop[]} */
 const STOPS = ["low", "middle", "high"];
