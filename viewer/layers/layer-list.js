@@ -13,6 +13,8 @@ import { matches } from "./filter.js";
 
 /** With fewer layers than this a filter is more to read than the list. */
 const FEWEST_TO_FILTER = 9;
+/** Of a collection; more are folded away. */
+const MOST_IN_SIGHT = 24;
 
 /** How far a layer reaches in time, in words. @param {Layer} of */
 export function extentInTime({ times: { first, last, count } }) {
@@ -104,7 +106,7 @@ function makeList({ close, add, isOpen }) {
 		const shown = all.filter((each) => matches(each, wanted.value));
 		found.textContent = wanted.value === "" ? "" : text("layers.found", { count: shown.length });
 		const shownBeside = extras.value.map(({ side }) => side.layer.value?.id);
-		const rows = { now, shownBeside, close, add };
+		const rows = { now, shownBeside, close, add, isFiltered: wanted.value !== "" };
 		groups.replaceChildren(...groupsOf(shown).map(([title, members]) => makeGroup(title, members, rows)));
 		if (shown.length === 0) groups.append(make("p", { class: "hint" }, text("layers.noneFound")));
 	});
@@ -131,12 +133,18 @@ function groupsOf(all) {
 	return [...groups];
 }
 
-/** @typedef {{ now: Layer | null, shownBeside: (string | undefined)[], close: () => void, add: (of: Layer) => void }} Rows */
+/** @typedef {{ now: Layer | null, shownBeside: (string | undefined)[], close: () => void, add: (of: Layer) => void, isFiltered: boolean }} Rows */
 
 /** @param {string} title @param {Layer[]} members @param {Rows} rows */
 function makeGroup(title, members, rows) {
 	const list = make("ul", {}, ...members.map((each) => makeRow(each, rows)));
-	return make("section", {}, make("h2", {}, title), list);
+	const heading = make("h2", {}, title);
+	if (members.length <= MOST_IN_SIGHT) return make("section", {}, heading, list);
+	const isOpen = rows.isFiltered || members.some(({ id }) => id === rows.now?.id);
+	const count = make("span", { class: "hint" }, text("layers.count", { count: members.length }));
+	const isUndated = members.every(({ times }) => times.count === 0);
+	const note = isUndated ? [make("p", { class: "hint" }, text("layers.manyUndated"))] : [];
+	return make("details", { open: isOpen }, make("summary", {}, heading, " ", count), ...note, list);
 }
 
 /** @param {Layer} of @param {Rows} rows */

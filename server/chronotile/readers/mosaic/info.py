@@ -77,6 +77,9 @@ NONE_FOUND = "no item of it is known yet; chronotile serve requests the newest f
 """Of a collection whose items are found in the catalogue of others."""
 
 
+NONE_INDEXED = "the item index has no item of it yet; chronotile serve and chronotile index fill it"
+
+
 def mosaic_info(spec: SourceSpec, index: PieceIndex, scenes: Scenes) -> MosaicInfo:
     """Return what a mosaic holds.
 
@@ -86,9 +89,7 @@ def mosaic_info(spec: SourceSpec, index: PieceIndex, scenes: Scenes) -> MosaicIn
     """
     times, extent = index.times(spec.collection), index.extent(spec.collection)
     if extent is None or not len(times):
-        raise UnsupportedSource(
-            NONE_FOUND if spec.is_live else "the item index has no item of it; run chronotile index"
-        )
+        raise UnsupportedSource(NONE_FOUND if spec.is_live else NONE_INDEXED)
     sample = _sample(spec, index, scenes, times)
     layouts = index.layouts(spec.collection)
     held = sample.reader.info.variables
