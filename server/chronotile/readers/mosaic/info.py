@@ -75,8 +75,6 @@ class MosaicInfo:
 
 NONE_FOUND = "no item of it is known yet; chronotile serve requests the newest from its API"
 """Of a collection whose items are found in the catalogue of others."""
-
-
 NONE_INDEXED = "the item index has no item of it yet; chronotile serve and chronotile index fill it"
 
 
