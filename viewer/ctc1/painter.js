@@ -12,7 +12,7 @@
  * @typedef {import("./worker.js").Failure} Failure
  * @typedef {(header: import("./decode.js").Header) => Uint32Array} TableOf colours as RGBA in little-endian words, by number
  * @typedef {{
- *   tile: Tile, data: Tile, canvas: HTMLCanvasElement, isShown: boolean, painted: Found | null, isCurrent: boolean,
+ *   tile: Tile, data: Tile, canvas: HTMLCanvasElement, isShown: boolean, isStruck: boolean, painted: Found | null, isCurrent: boolean,
  *   order: number, layout: import("./source.js").Layout | null, ready: () => void,
  * }} Cell `data` is the tile whose cubes it shows, of which it is a part; `isCurrent` is false of those that only stand in
  *   until others are there; `order` is 0 for the one in the middle
@@ -64,6 +64,21 @@ export function colourCells(words, numbers, table, cells) {
 
 /** Pixels of the screen to a pixel of the page, along an edge: cells that lie on a tile in another way keep straight edges. */
 const screenRatio = () => Math.min(MAX_RATIO, Math.max(1, Math.ceil(globalThis.devicePixelRatio || 1)));
+
+/** Strikes out a picture that is of another date than the one wanted. @param {HTMLCanvasElement} canvas */
+function hatch(canvas) {
+	const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+	const { width, height } = canvas;
+	const step = width / 24;
+	context.lineWidth = step / 4;
+	context.strokeStyle = "rgb(110 110 110)";
+	for (let from = -height; from < width; from += step) {
+		context.beginPath();
+		context.moveTo(from, height);
+		context.lineTo(from + height, 0);
+		context.stroke();
+	}
+}
 
 export class CubePainter {
 	/** @type {Map<string, Cell>} */
@@ -161,6 +176,7 @@ export class CubePainter {
 			data: this.source.dataTile(tile),
 			canvas,
 			isShown: false,
+			isStruck: false,
 			painted: null,
 			isCurrent: true,
 			order: 0,
@@ -291,12 +307,19 @@ export class CubePainter {
 		const isSame =
 			found?.cube === cell.painted?.cube && found?.frame === cell.painted?.frame && (found !== null || !isFailed);
 		cell.canvas.classList.toggle("cube-failed", isFailed);
-		if (isSame && (found || cell.painted === null)) {
+		if (isSame && !cell.isStruck && (found || cell.painted === null)) {
 			if (isFailed) this.#reveal(cell);
 			return 0;
 		}
 		if (!found && !isWanted) return 0;
+		if (isFailed && cell.painted) {
+			// What was there before is more than nothing, but must not be taken for what is wanted.
+			if (!cell.isStruck) hatch(cell.canvas);
+			cell.isStruck = true;
+			return 0;
+		}
 		this.#draw(cell, found);
+		cell.isStruck = false;
 		cell.painted = found;
 		if (found || isFailed) this.#reveal(cell);
 		return 1;
