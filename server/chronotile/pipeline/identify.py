@@ -6,19 +6,20 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from chronotile.catalog.resolve_times import ResolvedTimes, resolve_picture_times
+from chronotile.catalog.resolve_times import ResolvedTimes
 from chronotile.core.errors import require_at_most
 from chronotile.core.model.collection import Composite, Layer, VariableInfo
 from chronotile.core.model.crs import CRS84, transformer
 from chronotile.core.model.grid import Window
 from chronotile.core.model.payload import CellSeries, Identified, LayeredPayload, Payload, TimeUsed, time_of_all
-from chronotile.core.model.raster import Pixels, Raster, cell_reasons
+from chronotile.core.model.raster import REASON_NODATA, Pixels, Raster, cell_reasons
 from chronotile.core.model.request import IdentifyRequest
 from chronotile.core.model.style import Colour, Style
 from chronotile.core.model.time.instants import InstantArray, TimeSelection
-from chronotile.core.stats.over_time import difference, over_time
+from chronotile.core.stats.over_time import anomaly, difference, over_time
 from chronotile.pipeline.maps.render import painted_style
-from chronotile.pipeline.maps.resolve import MapTarget, base_times, requested_style, resolve_map, used_times
+from chronotile.pipeline.maps.resolve import MapTarget, requested_style, resolve_map
+from chronotile.pipeline.maps.times import ShownTimes, shown_times
 from chronotile.pipeline.resolve_series import cell_of, cell_values, read_cell
 from chronotile.pipeline.revision import fingerprint, pixel_revision, read_of_one_state, time_index
 from chronotile.pipeline.services import Services, reading
@@ -42,20 +43,28 @@ class IdentifyTarget:
     style: Style
     cells: tuple[Cell, ...]
     """Row and column in the native grid of each variable; empty where the point lies outside one of them."""
-    times: ResolvedTimes
-    time_used: TimeUsed
+    shown: ShownTimes
     picture: MapTarget | None
     """Over whose values the style is stretched."""
 
+    @property
+    def times(self) -> ResolvedTimes:
+        """That are shown."""
+        return self.shown.times
+
+    @property
+    def time_used(self) -> TimeUsed:
+        """Those, and what they are held against."""
+        return self.shown.used
+
 
 @dataclass(frozen=True, slots=True)
-class Base:
-    """The values that are subtracted from those of a cell."""
+class Changes:
+    """Of a difference or an anomaly: what is shown in place of the values of a cell, and why there is none."""
 
     raster: Raster
-    """One pixel."""
-    reason: str | None
-    """Why it has no value, where it has none."""
+    """One row: of a difference (time,), of an anomaly one value."""
+    reasons: tuple[str | None, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,14 +122,13 @@ def _resolved(request: IdentifyRequest, services: Services) -> IdentifyTarget:
     style = requested_style(request, layer, services)
     cells = [cell_of(variable.grid, request.point) for variable in layer.variables]
     held = tuple(cell for cell in cells if cell is not None)
-    times = resolve_picture_times(layer, request.time, now=services.clock(), fills_gaps=request.fills_gaps)
+    times = shown_times(request, layer, services)
     return IdentifyTarget(
         request=request,
         layer=layer,
         style=style,
         cells=held if len(held) == len(cells) else (),
-        times=times,
-        time_used=used_times(times, base_times(request, layer, services), layer),
+        shown=times,
         picture=None if request.stretched_over is None else resolve_map(request.stretched_over, services),
     )
 
@@ -133,6 +141,7 @@ def _state(target: IdentifyTarget, services: Services) -> tuple[object, ...]:
         (instants, target.style, target.cells, _is_series(target.request.time)),
         (base, target.request.reducer if len(base) > 1 else None),
         None if target.picture is None else target.picture.etag,
+        *(() if target.request.anomaly is None else (target.request.anomaly, target.shown, target.request.reducer)),
     )
 
 
@@ -173,7 +182,9 @@ def _identified(target: IdentifyTarget, found: UnreadableDates) -> Identified:
     ]
     if len(times) == 1:
         found.require_all()
-    base = _read_base(target, found)
+    changes = _changes(target, pixels, found)
+    if request.anomaly is not None:
+        times = times[-1:]
     return Identified(
         layer=request.layer,
         title=layer.title.get("") or next(iter(layer.title.values()), request.layer),
@@ -182,12 +193,12 @@ def _identified(target: IdentifyTarget, found: UnreadableDates) -> Identified:
         latitude=latitude,
         time=target.time_used,
         times=times,
-        is_series=len(times) > 1 or (len(layer.times) > 0 and _is_series(request.time)),
+        is_series=request.anomaly is None and (len(times) > 1 or (len(layer.times) > 0 and _is_series(request.time))),
         cells=tuple(
-            _series(variable, _native_cell(variable, cell, target, found), each, target.style, base=base)
+            _series(variable, _native_cell(variable, cell, target, found), each, target.style, changes=changes)
             for variable, cell, each in zip(layer.variables, target.cells, pixels, strict=bool(target.cells))
         ),
-        colours=_colours(target, pixels, base),
+        colours=_colours(target, pixels, changes),
     )
 
 
@@ -219,28 +230,30 @@ def _native_cell(variable: VariableInfo, cell: Cell, target: IdentifyTarget, fou
     return NativeCell(grid=variable.grid, row=cell[0], column=cell[1])
 
 
-def _series(variable: VariableInfo, cell: NativeCell, pixels: Pixels, style: Style, *, base: Base | None) -> CellSeries:
-    """The values, or how much more they are than those of `base`, which no class has a label for."""
+def _series(
+    variable: VariableInfo, cell: NativeCell, pixels: Pixels, style: Style, *, changes: Changes | None
+) -> CellSeries:
+    """The values, or changes in place of them, which no class has a label for."""
     grid, encoding = cell.grid, variable.encoding
     x, y = grid.centre_of(cell.row, cell.column)
     longitude, latitude = transformer(grid.crs, CRS84).transform(x, y)
-    values = cell_values(pixels, encoding)
-    reasons = cell_reasons(pixels, encoding)
-    labels = _labels(values, style, variable) if base is None else [None] * values.size
-    if base is not None:
-        values = difference(_row(variable, pixels), base.raster).values()[0]
-        reasons = tuple(reason or base.reason for reason in reasons)
+    if changes is None:
+        values, reasons = cell_values(pixels, encoding), cell_reasons(pixels, encoding)
+        labels = _labels(values, style, variable)
+    else:
+        values, reasons = changes.raster.values()[0], changes.reasons
+        labels = [None] * values.size
     flags = {name for _number, name in encoding.flags}
     return CellSeries(
         variable=variable.name,
         title=variable.title or variable.name,
-        units=encoding.units,
+        units=encoding.units if changes is None else changes.raster.encoding.units,
         row=cell.row,
         column=cell.column,
         centre=(float(longitude), float(latitude)),
-        numbers=pixels.numbers,
+        numbers=pixels.numbers[-values.size :],
         values=values,
-        encoding=encoding if base is None else None,
+        encoding=encoding if changes is None else None,
         reasons=reasons,
         labels=tuple(reason if reason in flags else label for reason, label in zip(reasons, labels, strict=True)),
     )
@@ -258,25 +271,37 @@ def _labels(values: NDArray[np.float64], style: Style, variable: VariableInfo) -
     ]
 
 
-def _read_base(target: IdentifyTarget, found: UnreadableDates) -> Base | None:
-    """What is taken away of the cell's values; `None` where nothing is, or the point lies outside."""
-    variable, instants = target.layer.main_variable, np.array(target.time_used.base[::-1], dtype="datetime64[ns]")
-    if len(instants) == 0 or not target.cells:
+def _changes(target: IdentifyTarget, shown: Sequence[Pixels], found: UnreadableDates) -> Changes | None:
+    """What is shown in place of the cell's values; `None` where these are, or the point lies outside."""
+    variable, groups, kind = target.layer.main_variable, target.shown.held_against, target.request.anomaly
+    instants = np.array(target.time_used.base[::-1], dtype="datetime64[ns]")
+    if groups is None or not target.cells or (kind is None and len(instants) == 0):
         return None
-    indexes = _indexes(variable, instants)
-    pixels = read_cell(variable, cell=target.cells[0], place=target.request.point, indexes=indexes, found=found)
-    if len(indexes) == 1:
-        found.require_all(indexes)
-    along = _row(variable, pixels)
+    values, held, reason = _row(variable, shown[0]), list[Raster](), None
+    if len(instants):
+        indexes = _indexes(variable, instants)
+        pixels = read_cell(variable, cell=target.cells[0], place=target.request.point, indexes=indexes, found=found)
+        if len(indexes) == 1 and kind is None:
+            found.require_all(indexes)
+        reason, along = cell_reasons(pixels, variable.encoding)[-1], _row(variable, pixels)
+        held = [_reduced(along, np.searchsorted(instants, group).tolist(), target) for group in groups]
+    reasons = cell_reasons(shown[0], variable.encoding)
+    if kind is None:
+        why = None if held[0].valid.all() else reason
+        return Changes(difference(values, held[0]), tuple(each or why for each in reasons))
+    last = values.numbers.shape[1] - 1
+    row = anomaly(_reduced(values, range(last, -1, -1), target), held, kind.kind)
+    return Changes(row, (None if row.valid.all() else reasons[last] or REASON_NODATA,))
+
+
+def _reduced(along: Raster, places: Sequence[int], target: IdentifyTarget) -> Raster:
+    """Some times of a cell as one pixel; their places newest first."""
     reducer = target.request.reducer
-    order = range(len(instants)) if reducer == "earliest" else range(len(instants) - 1, -1, -1)
     rasters = (
         Raster(along.numbers[:, [at]], along.encoding, None if along.present is None else along.present[:, [at]])
-        for at in order
+        for at in (reversed(places) if reducer == "earliest" else places)
     )
-    reduced = over_time(rasters, reducer)
-    has_value = bool(reduced.valid.all())
-    return Base(reduced, None if has_value else cell_reasons(pixels, variable.encoding)[-1])
+    return over_time(rasters, reducer)
 
 
 def _row(variable: VariableInfo, pixels: Pixels) -> Raster:
@@ -285,7 +310,7 @@ def _row(variable: VariableInfo, pixels: Pixels) -> Raster:
     return Raster(pixels.numbers[np.newaxis], variable.encoding, present)
 
 
-def _colours(target: IdentifyTarget, pixels: Sequence[Pixels], base: Base | None) -> tuple[Colour, ...]:
+def _colours(target: IdentifyTarget, pixels: Sequence[Pixels], changes: Changes | None) -> tuple[Colour, ...]:
     """As a row of a picture, painted the way every picture is."""
     if not pixels:
         return ()
@@ -296,7 +321,7 @@ def _colours(target: IdentifyTarget, pixels: Sequence[Pixels], base: Base | None
         span = target.request.range or content.range
         picture = paint_composite((red, green, blue), replace(content, range=span)).rgba()
     else:
-        raster = rasters[0] if base is None else difference(rasters[0], base.raster)
+        raster = rasters[0] if changes is None else changes.raster
         style, stretched_over = target.style, target.request.stretched_over
         if stretched_over is not None and target.picture is not None:
             style = painted_style(stretched_over, target.picture)

@@ -111,6 +111,8 @@ DEFAULT_PAYLOAD_BYTES = 64 << 20
 DEFAULT_PLAN_BYTES = 32 << 20
 DOCUMENT_BYTES = 64 << 20
 STORE_BYTES = 16 << 20
+SHARES_BYTES, SHARE_BYTES = 4 << 20, 200
+"""Of all shares of valid pixels, and of one with its key."""
 DOCUMENT_SHARE = 2
 """The description of 2,000 collections of OGC API takes half, and half a second to make."""
 
@@ -216,6 +218,10 @@ class Services:
     """By layer id; `pipeline.revision` keeps them here."""
     clear_times: dict[str, tuple[tuple[str, int], Instant]] = field(default_factory=dict)
     """By layer id, for a revision and the index of the newest time; `pipeline.valid_share` keeps them here."""
+    counted_shares: ByteCache[float] = field(
+        default_factory=lambda: ByteCache(SHARES_BYTES, lambda _share: SHARE_BYTES)
+    )
+    """Of valid pixels, by layer id and state of a time; `pipeline.valid_share` keeps them here."""
     looks: BoundedLooks = field(default_factory=BoundedLooks)
     """At the states of layers."""
     findings: tuple[Finding, ...] = ()

@@ -18,7 +18,7 @@ import orjson
 from numpy.typing import NDArray
 
 from chronotile.catalog.resolve_times import default_index
-from chronotile.core.errors import ChronotileError, MissingTime, SourceUnavailable, TooManyPieces
+from chronotile.core.errors import ChronotileError, MissingTime, SourceUnavailable, TooManyPieces, require_at_most
 from chronotile.core.model.collection import Layer, VariableInfo
 from chronotile.core.model.crs import Crs, transformer
 from chronotile.core.model.grid import WHOLE_CIRCLE, BBox, NativeGrid, Window
@@ -276,6 +276,36 @@ def _newest_clear(layer: Layer, newest: int, services: Services) -> Instant:
 def _selection_of(instant: Instant) -> TimeSelection:
     # It was resolved, so that its answers are cached for a short time only.
     return TimeSelection("parts", (TimePart(TimeSpan(instant, instant + ONE_NS)),), is_of_open=True)
+
+
+MAX_COMPARED = 400
+"""Times, of which one is the clearest: a year of days."""
+
+
+def clearest_of(layer: Layer, indexes: Sequence[int], services: Services) -> int:
+    """Return the index of the time with the largest share of valid pixels in the whole layer, of equal ones the newest.
+
+    Shares are those of `ValidShares`; each is counted once for each state of its pixels. A time that cannot be read has
+    none.
+
+    Raises:
+        LimitExceeded: There are more than `MAX_COMPARED` times.
+    """
+    fewer = "request a shorter period, another reducer, or a job of the process composite"
+    require_at_most("times to find the clearest of", len(indexes), MAX_COMPARED, alternative=fewer, locator="time")
+    plans, reader, instants = share_plans(layer), services.reader(layer), layer.times.instants
+
+    def share(index: int) -> float:
+        def count() -> float:
+            return round(valid_share(reader, plans, instants[index]), DIGITS)
+
+        try:
+            return services.counted_shares.get_or_make((layer.id, _state(layer, instants[index], services)), count)
+        except SourceUnavailable:
+            return -1.0
+
+    with one_look(), reading(layer):
+        return max(indexes, key=lambda index: (share(index), index))
 
 
 log = logging.getLogger(__name__)

@@ -9,12 +9,14 @@ from chronotile.core.model.crs import CRS84, Crs, transformer
 from chronotile.core.model.formats import MapFormat
 from chronotile.core.model.geometry.area import Area
 from chronotile.core.model.grid import Grid
-from chronotile.core.model.series.analysis import MEAN, Analysis, Reducer
+from chronotile.core.model.series.analysis import MEAN, Analysis, AnomalyKind, Reducer
 from chronotile.core.model.style import Colour, Style
 from chronotile.core.model.time.instants import ABSENT, TimeSelection
 
-PictureReducer = Literal["latest", "earliest", "max", "min", "mean", "median"]
-PICTURE_REDUCERS: tuple[PictureReducer, ...] = ("latest", "earliest", "max", "min", "mean", "median")
+PictureReducer = Literal["latest", "earliest", "max", "min", "mean", "median", "clearest"]
+PICTURE_REDUCERS: tuple[PictureReducer, ...] = ("latest", "earliest", "max", "min", "mean", "median", "clearest")
+PIXEL_REDUCERS = PICTURE_REDUCERS[:-1]
+"""Those that take each pixel's values of all times; `clearest` chooses one of the times."""
 
 
 Extend = Literal["extend"]
@@ -55,6 +57,15 @@ class Backdrop:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MapAnomaly:
+    """A map of deviations from the usual values of the same time of the year."""
+
+    kind: AnomalyKind
+    reference: TimeSelection = ABSENT
+    """The times of the usual values; all of the layer where none are named."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Styled:
     """Values of a layer in the colours of a style."""
 
@@ -70,7 +81,9 @@ class Styled:
     """Id of a style whose colours are stretched over the range, instead of the style's own."""
     colouring: Colouring = AS_STYLED
     reducer: PictureReducer = "latest"
-    """Of several times to one pixel; only `latest` leaves flags in a picture, and so in its legend."""
+    """Of several times to one pixel; only `latest` and `clearest` leave flags in a picture, and so in its legend."""
+    anomaly: MapAnomaly | None = None
+    """In diverging colours, as differences are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +92,8 @@ class LegendRequest(Styled):
 
     is_difference: bool = False
     """In the diverging colours that changes between two times have."""
+    time: TimeSelection = ABSENT
+    """That the title of an anomaly names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -95,10 +95,14 @@ def find_anomalies(curves: Curves, reference: Curves, normals: Normals, kind: An
         return _ranks(curves, reference, normals.by)
     numbers = slot_numbers(curves.times, normals.by)
     deviations = _each_slot(reference, normals.by, _deviations)[:, numbers]
-    # Equal values leave a deviation of rounding only.
-    is_told = deviations > 1e-12 * np.maximum(np.abs(normals.at_times), np.finfo(np.float64).tiny)
+    is_told = deviates(deviations, normals.at_times)
     anomalies = np.full(curves.values.shape, np.nan)
     return np.asarray(np.divide(curves.values - normals.at_times, deviations, out=anomalies, where=is_told))
+
+
+def deviates(deviations: FloatArray, means: FloatArray) -> NDArray[np.bool_]:
+    """Return where values differ at all: equal values leave a deviation of rounding only."""
+    return np.asarray(deviations > 1e-12 * np.maximum(np.abs(means), np.finfo(np.float64).tiny))
 
 
 def rank_count(times: InstantArray, reference: InstantArray, by: SlotKind) -> int:

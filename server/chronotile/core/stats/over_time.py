@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from chronotile.core.model.raster import Encoding, Raster
 from chronotile.core.model.request import PictureReducer
+from chronotile.core.model.series.analysis import ANOMALY_UNITS, AnomalyKind
+from chronotile.core.stats.climatology import deviates
 
 BLOCK_VALUES = 1 << 20
 """Values of all times together that are sorted at once."""
@@ -45,6 +47,37 @@ def over_time(rasters: Iterable[Raster], reducer: PictureReducer) -> Raster:
 def difference(later: Raster, base: Raster) -> Raster:
     """Return the float64 values of one raster less those of another; absent where either has none."""
     return Raster(later.values() - base.values(), _of_values(later.encoding))
+
+
+def anomaly(shown: Raster, usual: Iterable[Raster], kind: AnomalyKind) -> Raster:
+    """Return how float64 values lie to those of the same time of the year, as `find_anomalies`; absent without either.
+
+    Args:
+        shown: The values.
+        usual: What they are held against, of the same grid; no more than one is held.
+        kind: Of the anomaly.
+    """
+    values = shown.values()
+    count, mean, squares, below = (np.zeros(values.shape) for _ in range(4))
+    for raster in usual:
+        others = raster.values()
+        has_value = np.isfinite(others)
+        count += has_value
+        if kind == "percentile":
+            below += (others < values) + 0.5 * (others == values)
+        else:  # Welford, B. P. (1962): sums of squares of what is nearly alike lose no digits
+            apart = np.where(has_value, others - mean, 0.0)
+            mean += apart / np.maximum(count, 1)
+            squares += apart * np.where(has_value, others - mean, 0.0)
+    if kind == "percentile":
+        found, divisor, is_told = 100 * np.where(np.isfinite(values), below, np.nan), count, count > 0
+    elif kind == "z":
+        divisor = np.sqrt(squares / np.maximum(count - 1, 1))
+        found, is_told = values - mean, (count > 1) & deviates(divisor, mean)
+    else:
+        found, divisor, is_told = values - mean, np.ones(values.shape), count > 0
+    anomalies = np.divide(found, divisor, out=np.full(values.shape, np.nan), where=is_told)
+    return Raster(anomalies, _of_values(replace(shown.encoding, units=ANOMALY_UNITS.get(kind, shown.encoding.units))))
 
 
 def _first_values(found: Raster, others: Iterator[Raster]) -> Raster:

@@ -1,10 +1,15 @@
 """How values lie to those of the same time of other years."""
 
-from collections.abc import Mapping
-
 from chronotile.core.errors import require_at_most
 from chronotile.core.model.coverage import Coverage
-from chronotile.core.model.series.analysis import ANOMALY_KINDS, AnomalyKind, Climatology, Curves, FloatArray
+from chronotile.core.model.series.analysis import (
+    ANOMALY_KINDS,
+    ANOMALY_UNITS,
+    AnomalyKind,
+    Climatology,
+    Curves,
+    FloatArray,
+)
 from chronotile.core.model.time.instants import format_instant
 from chronotile.core.stats.climatology import find_anomalies, find_normals
 from chronotile.jobs.processes.inputs import DATETIME
@@ -14,8 +19,6 @@ from chronotile.pipeline.encoders.coverage.cog import MOST_BANDS
 
 VALUE_S = 40e-9
 """What it takes to hold a number against others."""
-UNITS: Mapping[AnomalyKind, str] = {"z": "1", "percentile": "percent"}
-"""Those of the layer by default."""
 
 
 def _maps(inputs: Inputs, coverage: Coverage) -> CellMaps:
@@ -24,7 +27,7 @@ def _maps(inputs: Inputs, coverage: Coverage) -> CellMaps:
     require_at_most("bands of a GeoTIFF", count, MOST_BANDS, alternative=alternative, locator="inputs.datetime")
     kind: AnomalyKind = inputs.get("kind", ANOMALY_KINDS[0])
     how = Climatology(by=inputs.get("by"))
-    units = UNITS.get(kind, coverage.fields[0].encoding.units)
+    units = ANOMALY_UNITS.get(kind, coverage.fields[0].encoding.units)
 
     def find(series: Curves, reference: Curves) -> FloatArray:
         return find_anomalies(series, reference, find_normals(reference, series.times, how), kind)

@@ -11,7 +11,7 @@ from chronotile.core.model.formats import GEOTIFF_TYPE
 from chronotile.core.model.grid import Window
 from chronotile.core.model.job import Json, Result
 from chronotile.core.model.raster import Raster
-from chronotile.core.model.request import PICTURE_REDUCERS, PictureReducer
+from chronotile.core.model.request import PIXEL_REDUCERS, PictureReducer
 from chronotile.core.model.time.instants import TimeDomain
 from chronotile.core.stats.over_time import over_time
 from chronotile.jobs.processes.inputs import BBOX, DATETIME, LAYER
@@ -154,7 +154,7 @@ process = Process(
     inputs={
         "layer": LAYER,
         "datetime": DATETIME,
-        "reducer": optional("Reducer", "Reducer of the values of a cell.", choice(PICTURE_REDUCERS)),
+        "reducer": optional("Reducer", "Reducer of the values of a cell.", choice(PIXEL_REDUCERS)),
         "bbox": BBOX,
         "format": optional(
             "Format",

@@ -18,7 +18,16 @@ from chronotile.core.model.payload import PixelStates, TimeUsed
 from chronotile.core.model.raster import Picture
 from chronotile.core.model.request import IsActive, MapRequest, always_active, require_active
 from chronotile.core.model.style import Style
-from chronotile.core.model.time.instants import DAY, Instant, Period, TimeSelection, format_day
+from chronotile.core.model.time.instants import (
+    ABSENT,
+    DAY,
+    Instant,
+    Period,
+    TimePart,
+    TimeSelection,
+    TimeSpan,
+    format_day,
+)
 from chronotile.core.stats.period_means import periods_of
 from chronotile.pipeline.encoders.animation.animation import encode_animation
 from chronotile.pipeline.encoders.animation.mp4 import LARGE_PIXELS
@@ -35,7 +44,15 @@ from chronotile.pipeline.encoders.picture.picture import WHITE, on_background
 from chronotile.pipeline.maps.legend import layer_title, style_details
 from chronotile.pipeline.maps.rasters import RGBA_BYTES, drawing_bytes
 from chronotile.pipeline.maps.render import draw_picture
-from chronotile.pipeline.maps.resolve import MapTarget, requested_style, require_sides, resolve_map, with_expression
+from chronotile.pipeline.maps.resolve import (
+    MapTarget,
+    requested_style,
+    require_sides,
+    resolve_map,
+    shown_units,
+    with_expression,
+)
+from chronotile.pipeline.maps.times import anomaly_title
 from chronotile.pipeline.mosaics import native_windows
 from chronotile.pipeline.resolve_series import instants_of, selection_of
 from chronotile.pipeline.revision import fingerprint, read_of_one_state
@@ -58,6 +75,8 @@ class FrameTimes:
     """Into the layer's times, ascending."""
     text: str
     """For people: `2020-06-01`, `2020-06-20 10:50`, `2020-06`, `2020-06-01 to 2020-06-10`."""
+    period: TimeSpan | None = None
+    """Of a step that is a period."""
 
 
 def frame_times(layer: Layer, time: TimeSelection, step: int | Period, *, now: Instant) -> tuple[FrameTimes, ...]:
@@ -89,20 +108,28 @@ def _of_periods(layer: Layer, indexes: tuple[int, ...], period: Period) -> tuple
     periods = periods_of(instants_of(layer, indexes), period)
     groups = np.split(np.array(indexes), periods.bounds[1:])
     return tuple(
-        FrameTimes(tuple(group.tolist()), _period_text(start, period))
+        FrameTimes(tuple(group.tolist()), _period_text(start, period), TimeSpan(start, _end(start, period)))
         for start, group in zip(periods.starts, groups, strict=True)
     )
 
 
+def _end(start: Instant, period: Period) -> Instant:
+    """Exclusive; the last of a year that is cut short ends with the year."""
+    end = period.step(start, 1)
+    if period.months or period.is_dekad:
+        return end
+    of_year = np.datetime64(start.astype("datetime64[Y]") + np.timedelta64(1, "Y"), "ns")
+    return min(end, of_year)
+
+
 def _period_text(start: Instant, period: Period) -> str:
-    """As short as possible; the last of a year that is cut short ends with the year."""
-    last = period.step(start, 1) + LAST
+    """As short as possible."""
+    last = _end(start, period) + LAST
     if period.months:
         unit = "Y" if period.months % YEAR == 0 else "M"
         texts = [str(each.astype(f"datetime64[{unit}]")) for each in (start, last)]
     elif period.is_dekad or period.fixed % DAY == NOTHING:
-        of_year = np.datetime64(start.astype("datetime64[Y]") + np.timedelta64(1, "Y"), "ns") + LAST
-        texts = [format_day(start), format_day(min(last, of_year))]
+        texts = [format_day(start), format_day(last)]
     else:
         texts = [_minute_text(start)]
     return " to ".join(dict.fromkeys(texts))
@@ -281,6 +308,9 @@ def _resolved(request: AnimationRequest, services: Services) -> _Resolved:
     frames = requested_frames if request.newest is None else requested_frames[-request.newest :]
     _check_size(request, frames, services)
     shots = tuple(_shot(shown, layer, frame, services) for frame in frames)
+    if shown.anomaly is not None:
+        used = [shot.target.time_used for shot in shots]
+        _check_pixels(request, sum(len(each.instants + each.base) for each in used), services)
     lettering = _lettering(request, layer, style, shots)
     states = [shot.target.etag for shot in shots]
     delivery = AnimationDelivery(
@@ -309,7 +339,10 @@ def _found(
 
 
 def _shot(shown: MapRequest, layer: Layer, frame: FrameTimes, services: Services) -> _Shot:
-    request = replace(shown, time=selection_of(layer.times, frame.indexes, is_of_open=shown.time.is_open))
+    time = selection_of(layer.times, frame.indexes, is_of_open=shown.time.is_open)
+    if shown.anomaly is not None and frame.period is not None:  # whose own anomaly it is, whichever of it is requested
+        time = TimeSelection("parts", (TimePart(frame.period, is_interval=True),), is_of_open=time.is_of_open)
+    request = replace(shown, time=time)
     return _Shot(text=frame.text, request=request, target=resolve_map(request, services))
 
 
@@ -342,7 +375,7 @@ def _film_bytes(format: AnimationFormat, frame: MapRequest) -> int:
 
 def _drawing_bytes(shots: Sequence[_Shot]) -> int:
     # The bytes needed to draw the frame with most dates; all frames have the same grid and layer.
-    largest = max(shots, key=lambda shot: len(shot.target.time_used.instants))
+    largest = max(shots, key=lambda shot: len(shot.target.time_used.instants + shot.target.time_used.base))
     return drawing_bytes(largest.request, largest.target)
 
 
@@ -364,7 +397,7 @@ def _frames(pictures: Iterable[Picture | None], lettering: Lettering) -> Iterato
 
 def _lettering(request: AnimationRequest, layer: Layer, style: Style, shots: tuple[_Shot, ...]) -> Lettering:
     grid, labels = request.shown.grid, request.labels
-    has_flags = any(shot.target.reducer == "latest" for shot in shots)
+    has_flags = any(shot.target.reducer == "latest" for shot in shots) and request.shown.anomaly is None
     return Lettering(
         width=grid.width,
         height=grid.height,
@@ -373,8 +406,8 @@ def _lettering(request: AnimationRequest, layer: Layer, style: Style, shots: tup
         legend=style_details(layer, style, has_flags=has_flags)
         if "legend" in labels and not layer.is_composite
         else None,
-        title=layer_title(layer),
-        units=layer.main_variable.encoding.units,
+        title=anomaly_title(replace(request.shown, time=ABSENT), layer_title(layer)),
+        units=shown_units(layer, request.shown),
     )
 
 
@@ -384,7 +417,7 @@ def _date_text(shot: _Shot) -> str:
     if target.reducer != "latest":
         text = f"{text}, {target.reducer}"
     base = target.time_used.base
-    if not base:
+    if not base or target.anomaly is not None:
         return text
     first, last = format_day(base[-1]), format_day(base[0])
     return f"{text} minus {first if first == last else f'{first} to {last}'}"
@@ -419,7 +452,12 @@ def _check_size(request: AnimationRequest, frames: tuple[FrameTimes, ...], servi
     require_sides(grid, MAX_SIDE_PX, alternative="request a smaller picture")
     alternative = "request a shorter datetime, or use fewer of its times with step, such as step=2 or step=P1M"
     require_at_most("frames of an animation", len(frames), MAX_FRAMES, alternative=alternative, locator="step")
-    allowed = services.catalogue.limits.max_animation_pixels
-    requested = grid.width * grid.height * sum(len(frame.indexes) for frame in frames)
+    _check_pixels(request, sum(len(frame.indexes) for frame in frames), services)
+
+
+def _check_pixels(request: AnimationRequest, times: int, services: Services) -> None:
+    """Refuse more than `max_animation_pixels` of all times that are read."""
+    grid, allowed = request.shown.grid, services.catalogue.limits.max_animation_pixels
+    requested = grid.width * grid.height * times
     alternative = "request a smaller picture, a shorter datetime, or fewer of its times, such as with step=2"
     require_at_most("max_animation_pixels", requested, allowed, alternative=alternative, locator="width")

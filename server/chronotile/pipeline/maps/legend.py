@@ -1,7 +1,7 @@
 """What the colours of a layer's style mean, as picture or document."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import orjson
@@ -12,7 +12,8 @@ from chronotile.core.model.payload import Payload
 from chronotile.core.model.request import LegendRequest
 from chronotile.core.model.style import Colour, Style, StyleClass
 from chronotile.pipeline.encoders.picture.picture import encode_picture
-from chronotile.pipeline.maps.resolve import requested_style
+from chronotile.pipeline.maps.resolve import requested_style, shown_units
+from chronotile.pipeline.maps.times import anomaly_title
 from chronotile.pipeline.revision import fingerprint
 from chronotile.pipeline.services import Services
 from chronotile.pipeline.styling.legend import legend_document
@@ -50,10 +51,10 @@ def draw_legend(
     Raises:
         ChronotileError: A name or parameter is not accepted.
     """
-    layer, style, etag = _resolved(request, extension, services, shape)
+    legend, etag = _resolved(request, extension, services, shape)
     if etag in known:
         return Payload(body=b"", media_type=LEGEND_TYPES[extension], etag=etag, unchanged=True)
-    body = _draw(extension, layer, style, shape)
+    body = _draw(extension, legend, shape)
     return Payload(body=body, media_type=LEGEND_TYPES[extension], etag=etag)
 
 
@@ -72,24 +73,36 @@ def draw_legends(
     """
     own = replace(shape, width=None, height=None)
     legends = [_resolved(request, extension, services, own) for request in requests]
-    etag = fingerprint("legends", shape, [etag for _layer, _style, etag in legends])
+    etag = fingerprint("legends", shape, [etag for _legend, etag in legends])
     if etag in known:
         return Payload(body=b"", media_type=LEGEND_TYPES[extension], etag=etag, unchanged=True)
     if extension == "png":
-        sizes = [_size(layer, style, own) for layer, style, _etag in legends]
+        sizes = [_size(legend, own) for legend, _etag in legends]
         check_pixels(max(width for width, _height in sizes), sum(height for _width, height in sizes))
-    bodies = [_draw(extension, layer, style, own) for layer, style, _etag in legends]
+    bodies = [_draw(extension, legend, own) for legend, _etag in legends]
     return Payload(body=_joined(extension, bodies, shape), media_type=LEGEND_TYPES[extension], etag=etag)
+
+
+@dataclass(frozen=True, slots=True)
+class _Legend:
+    """What is drawn."""
+
+    layer: Layer
+    style: Style
+    title: str
+    units: str
 
 
 def _resolved(
     request: LegendRequest, extension: LegendFormat, services: Services, shape: LegendShape
-) -> tuple[Layer, Style, str]:
-    """The layer, its style and the ETag of the legend."""
+) -> tuple[_Legend, str]:
+    """The legend and its ETag."""
     layer = services.catalogue.layer(request.layer)
-    style = style_details(layer, requested_style(request, layer, services), has_flags=request.reducer == "latest")
-    etag = fingerprint("legend", layer.id, layer.title, layer.main_variable.encoding.units, style, extension, shape)
-    return layer, style, etag
+    has_flags = request.reducer in {"latest", "clearest"} and request.anomaly is None
+    style = style_details(layer, requested_style(request, layer, services), has_flags=has_flags)
+    legend = _Legend(layer, style, anomaly_title(request, layer_title(layer)), shown_units(layer, request))
+    title = layer.title if request.anomaly is None else legend.title
+    return legend, fingerprint("legend", layer.id, title, legend.units, style, extension, shape)
 
 
 def _joined(extension: LegendFormat, bodies: Sequence[bytes], shape: LegendShape) -> bytes:
@@ -102,17 +115,18 @@ def _joined(extension: LegendFormat, bodies: Sequence[bytes], shape: LegendShape
 
 def legend_pixels(layer: Layer, style: Style) -> tuple[int, int]:
     """Return width and height of the PNG that `draw_legend` gives, for documents that name them."""
-    return _size(layer, style_details(layer, style), UPRIGHT)
+    units = layer.main_variable.encoding.units
+    return _size(_Legend(layer, style_details(layer, style), layer_title(layer), units), UPRIGHT)
 
 
-def _size(layer: Layer, style: Style, shape: LegendShape) -> tuple[int, int]:
-    return legend_size(style, title=layer_title(layer), units=layer.main_variable.encoding.units, shape=shape)
+def _size(legend: _Legend, shape: LegendShape) -> tuple[int, int]:
+    return legend_size(legend.style, title=legend.title, units=legend.units, shape=shape)
 
 
 def style_details(layer: Layer, style: Style, *, has_flags: bool = True) -> Style:
     """Return what there is to tell of a style on a layer: its flags; of a composite, which variable is which colour.
 
-    Pictures of several times have no flags unless the reducer is `latest`.
+    Pictures of several times have no flags unless the reducer is `latest` or `clearest`.
     """
     if layer.is_composite:
         names = [variable.title or variable.name for variable in layer.variables]
@@ -126,10 +140,10 @@ def style_details(layer: Layer, style: Style, *, has_flags: bool = True) -> Styl
     return replace(style, flags=tuple(flag for flag in style.flags if flag[0] in known))
 
 
-def _draw(extension: LegendFormat, layer: Layer, style: Style, shape: LegendShape) -> bytes:
-    title, units = layer_title(layer), layer.main_variable.encoding.units
+def _draw(extension: LegendFormat, legend: _Legend, shape: LegendShape) -> bytes:
+    style, title, units = legend.style, legend.title, legend.units
     if extension == "json":
-        return orjson.dumps(legend_document(style, layer=layer.id, title=title, units=units))
+        return orjson.dumps(legend_document(style, layer=legend.layer.id, title=title, units=units))
     if extension == "svg":
         return legend_svg(style, title=title, units=units, shape=shape)
     return encode_picture(legend_picture(style, title=title, units=units, shape=shape), MapFormat.PNG)

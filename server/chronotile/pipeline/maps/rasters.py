@@ -11,7 +11,7 @@ from chronotile.core.model.grid import Grid
 from chronotile.core.model.raster import Pixels, Raster
 from chronotile.core.model.request import Backdrop, IsActive, MapRequest
 from chronotile.core.model.time.instants import Instant
-from chronotile.core.stats.over_time import difference, over_time
+from chronotile.core.stats.over_time import anomaly, difference, over_time
 from chronotile.core.warp.plan import plan_warp
 from chronotile.core.warp.strips import StripPlan, plan_strips, strips_of, window_bytes
 from chronotile.pipeline.caches.answer_memory import AnswerMemory
@@ -37,7 +37,7 @@ class MapValues:
 
 
 def shown_values(grid: Grid, target: MapTarget) -> MapValues | None:
-    """Return the values that a layer shows, or their difference; `None` where it shares no pixel with the grid.
+    """Return the values that a layer shows, their difference or anomaly; `None` where it shares no pixel with the grid.
 
     Raises:
         DateUnreadable: None of the times can be read.
@@ -45,12 +45,37 @@ def shown_values(grid: Grid, target: MapTarget) -> MapValues | None:
     """
     variable, used = target.layer.main_variable, target.time_used
     later = _values(grid, target, variable, used.instants)
-    if target.base is None or later is None:
+    if target.held_against is None or later is None:
         return later
+    kind = target.anomaly
+    if kind is not None:
+        usual = _usual(grid, target, variable)
+        return MapValues(later.strips, lambda rows: anomaly(later.of_rows(rows), usual(rows), kind))
     base = _values(grid, target, variable, used.base)
     if base is None:
         return None
     return MapValues(later.strips, lambda rows: difference(later.of_rows(rows), base.of_rows(rows)))
+
+
+def _usual(grid: Grid, target: MapTarget, variable: VariableInfo) -> Callable[[slice], Iterator[Raster]]:
+    """Gives the usual values of some rows, without those of which no time can be read."""
+    groups = dict(enumerate(target.held_against or ()))
+    held = dict[int, MapValues]()
+
+    def of_rows(rows: slice) -> Iterator[Raster]:
+        for number, group in tuple(groups.items()):
+            try:
+                values = held.get(number) or _values(grid, target, variable, group)
+                raster = None if values is None else values.of_rows(rows)
+            except DateUnreadable:  # which the target lists
+                del groups[number]
+                continue
+            if values is not None and len(values.strips) > 1:  # the others need it too
+                held[number] = values
+            if raster is not None:
+                yield raster
+
+    return of_rows
 
 
 def of_all_variables(
@@ -173,6 +198,8 @@ PLAN_BYTES = {"nearest": 24, "bilinear": 130}
 """For each pixel whose cells are found at once."""
 STRIP_BYTES = 8 << 20
 """Further bytes of a strip of a large map, of all steps."""
+ANOMALY_BYTES = 64
+"""For each pixel of an anomaly: sums over what it is held against."""
 INDEX_BYTES, RGBA_BYTES = 1, 4
 MANY_COLOURS = 200
 """Classes and flags of a style that may not fit into 256 colours."""
@@ -219,7 +246,8 @@ def drawing_bytes(request: MapRequest, target: MapTarget) -> int:
             continue
         window = window_bytes(plan, variable)
         shown = _read_bytes(window, max(1, len(target.time_used.instants)), pixels)
-        read = max(read, shown + _read_bytes(window, len(target.time_used.base), pixels))
+        base = _read_bytes(window, len(target.time_used.base), pixels)
+        read = max(read, shown + base + (0 if target.anomaly is None else ANOMALY_BYTES * pixels))
         per_pixel = PLAN_BYTES[target.layer.resampling]
         found = per_pixel * pixels if not isinstance(plan, StripPlan) else per_pixel << 17
         strip = max(strip, found + (STRIP_BYTES if isinstance(plan, StripPlan) else 0))

@@ -18,7 +18,7 @@ from chronotile.core.model.style import Style
 from chronotile.pipeline.encoders.picture.picture import encode_picture
 from chronotile.pipeline.encoders.picture.values import encode_geotiff, encode_npy, encode_picture_geotiff
 from chronotile.pipeline.maps.rasters import MapValues, map_bytes, memory_for_map, of_all_variables, shown_values
-from chronotile.pipeline.maps.resolve import MapTarget, resolve_map
+from chronotile.pipeline.maps.resolve import MapTarget, resolve_map, shown_units
 from chronotile.pipeline.maps.stand_ins import footprints_note, footprints_picture
 from chronotile.pipeline.revision import fingerprint, require_state, retry_overtaken
 from chronotile.pipeline.services import Services
@@ -149,7 +149,7 @@ def _encoded(requests: Sequence[MapRequest], targets: Sequence[MapTarget]) -> by
     grid, background = request.grid, request.background
     match request.format:
         case MapFormat.VALUE_TIFF | MapFormat.NPY as value_format:
-            values, units = _values_for_files(grid, target), target.layer.main_variable.encoding.units
+            values, units = _values_for_files(grid, target), shown_units(target.layer, request)
             with target.watch.step("encode"):
                 is_tiff = value_format == MapFormat.VALUE_TIFF
                 return encode_geotiff(values, grid, units=units) if is_tiff else encode_npy(values)
@@ -227,20 +227,24 @@ def _drawn_composite(request: MapRequest, target: MapTarget, content: Composite)
 def _painted(request: MapRequest, target: MapTarget, values: MapValues) -> Style:
     if not request.colouring.is_stretched:
         return target.style
-    stretched = _stretched(target.style, values, is_difference=request.difference is not None)
+    stretched = _stretched(target.style, values, is_symmetric=_is_symmetric(request))
     return with_colouring(stretched, request.colouring)
 
 
-def _stretched(style: Style, values: MapValues, *, is_difference: bool) -> Style:
-    """The style over the values of a picture, of differences as far to either side; as it is where all are one."""
+def _stretched(style: Style, values: MapValues, *, is_symmetric: bool) -> Style:
+    """The style over the values of a picture, of changes as far to either side; as it is where all are one."""
     ends = [end for rows in values.strips for end in _ends(values.of_rows(rows))]
     if not ends or style.is_categorical:
         return style
     low, high = min(ends), max(ends)
-    if is_difference:
+    if is_symmetric:
         high = max(-low, high)
         low = -high
     return with_range(style, (low, high)) if low < high else style
+
+
+def _is_symmetric(request: MapRequest) -> bool:
+    return request.is_difference or (request.anomaly is not None and request.anomaly.kind != "percentile")
 
 
 def _ends(raster: Raster) -> tuple[float, ...]:

@@ -1,9 +1,10 @@
 """Names, times and styles of a map request resolved to what exists, within the limits; reads no pixels."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from chronotile.catalog.resolve_times import ResolvedTimes, resolve_picture_times, resolve_style
-from chronotile.core.errors import InvalidParameter, LimitExceeded, TimeNotAvailable, UnsupportedFormat, require_at_most
+from chronotile.catalog.resolve_times import ResolvedTimes, resolve_style
+from chronotile.core.errors import InvalidParameter, LimitExceeded, UnsupportedFormat, require_at_most
 from chronotile.core.model.collection import Composite, Layer, VariableInfo
 from chronotile.core.model.expression import parse_expression
 from chronotile.core.model.formats import VALUE_FORMATS
@@ -16,10 +17,14 @@ from chronotile.core.model.request import (
     LegendRequest,
     MapRequest,
     PictureReducer,
+    Styled,
 )
+from chronotile.core.model.series.analysis import ANOMALY_UNITS, AnomalyKind
 from chronotile.core.model.style import Style
+from chronotile.core.model.time.instants import Instant
 from chronotile.core.warp.plan import WarpPlan
 from chronotile.core.warp.strips import StripPlan
+from chronotile.pipeline.maps.times import shown_times
 from chronotile.pipeline.mosaics import ComposedPlan, native_windows, picture_sources
 from chronotile.pipeline.revision import describe_part, fingerprint, pixel_states, revision_of_states
 from chronotile.pipeline.services import Services, Stopwatch
@@ -30,6 +35,8 @@ from chronotile.readers.reader import PROVISIONAL, Reader
 
 DIFFERENCE_STYLE = "difference"
 """The shipped style whose colours differences have; a configuration may have its own of that name."""
+ENDS: Mapping[AnomalyKind, tuple[float, float]] = {"z": (-3.0, 3.0), "percentile": (0.0, 100.0)}
+"""Values at the ends of the colours of anomalies; of others half the style's range to either side."""
 REVERSED = "-inv"
 """What ncWMS writes behind a ramp whose colours are the other way round."""
 MAX_SIDE_PX = 65_535
@@ -46,8 +53,10 @@ class MapTarget:
     style: Style
     times: ResolvedTimes
     time_used: TimeUsed
-    base: ResolvedTimes | None
-    """Of a difference, the times whose values are taken away."""
+    held_against: tuple[tuple[Instant, ...], ...] | None
+    """The times whose values are taken away, or are the usual ones (`ShownTimes`)."""
+    anomaly: AnomalyKind | None
+    """If it is one, not a difference."""
     reducer: PictureReducer
     services: Services
     """That can read the layer, if it shows an expression."""
@@ -72,19 +81,18 @@ def _resolved(request: MapRequest, services: Services, watch: Stopwatch) -> MapT
     layer = services.catalogue.layer(request.layer)
     layer, services = with_expression(layer, request.expression, services)
     style = requested_style(request, layer, services)
-    times = resolve_picture_times(layer, request.time, now=services.clock(), fills_gaps=request.fills_gaps)
-    base = base_times(request, layer, services)
-    used = used_times(times, base, layer)
+    shown = shown_times(request, layer, services)
+    times, used = shown.times, shown.used
     _check_format(request, layer)
-    _check_size(request.grid, len(times.indexes) + len(used.base), services)
-    reducer = _reducer(request, style, max(len(times.indexes), len(used.base)))
+    _check_size(request, len(times.indexes) + len(used.base), services)
+    reducer = _reducer(request, style, max(len(group) for group in (times.indexes, *(shown.held_against or ()))))
     grid, instants, is_mosaic = request.grid, used.instants + used.base, layer.main_variable.is_mosaic
     windows = native_windows(layer, grid) if is_mosaic else ()
     states = pixel_states(layer, instants, services, windows=windows)
     drawn = picture_sources(layer, instants, grid, services) if is_mosaic else ()
     etag = fingerprint(
         revision_of_states(layer, states),
-        (used.instants, used.base),
+        (used.instants, used.base, *(() if request.anomaly is None else (request.anomaly.kind, shown.held_against))),
         # One that came with the request is seldom the same again, and as large as its sender likes.
         (describe_part(style) if request.own_style is None else repr(style), request.colouring),
         (grid.crs.name, grid.bbox, grid.width, grid.height),
@@ -97,7 +105,8 @@ def _resolved(request: MapRequest, services: Services, watch: Stopwatch) -> MapT
         style=style,
         times=times,
         time_used=used,
-        base=base,
+        held_against=shown.held_against,
+        anomaly=None if request.anomaly is None else request.anomaly.kind,
         reducer=reducer,
         services=services,
         states=replace(states, is_provisional=PROVISIONAL in drawn),
@@ -126,11 +135,28 @@ def requested_style(request: MapRequest | IdentifyRequest | LegendRequest, layer
         raise InvalidParameter(
             f"layer {layer.id} is a composite, which has no values and so no difference", locator="difference"
         )
-    if request.is_difference:
+    if request.anomaly is not None:
+        _check_anomaly(request, style, layer)
+        style = with_difference(style, services.catalogue.ramp(DIFFERENCE_STYLE), ends=ENDS.get(request.anomaly.kind))
+    elif request.is_difference:
         style = with_difference(style, services.catalogue.ramp(DIFFERENCE_STYLE))
     style = _ramped(style, request, layer, services)
     is_final = request.colouring == AS_STYLED or request.colouring.is_stretched
     return style if is_final else with_colouring(style, request.colouring)
+
+
+def shown_units(layer: Layer, request: Styled) -> str:
+    """Return the units of what is shown: the layer's, unless it is an anomaly in others."""
+    units = layer.main_variable.encoding.units
+    return units if request.anomaly is None else ANOMALY_UNITS.get(request.anomaly.kind, units)
+
+
+def _check_anomaly(request: MapRequest | IdentifyRequest | LegendRequest, style: Style, layer: Layer) -> None:
+    if request.is_difference:
+        raise InvalidParameter("a map shows either a difference or an anomaly", locator="anomaly")
+    if layer.is_composite or style.is_categorical:
+        of = f"layer {layer.id} is a composite" if layer.is_composite else f"style {style.id} has classes"
+        raise InvalidParameter(f"{of}, which has no anomaly", locator="anomaly")
 
 
 def _ramped(
@@ -155,35 +181,6 @@ def _ramp(name: str, services: Services) -> Style:
     if name == plain or name in catalogue.styles:
         return catalogue.ramp(name)
     return with_colouring(catalogue.ramp(plain), Colouring(is_reversed=True))
-
-
-def base_times(request: MapRequest | IdentifyRequest, layer: Layer, services: Services) -> ResolvedTimes | None:
-    """Return the times whose values are taken away, or `None` where no difference is requested.
-
-    Raises:
-        TimeNotAvailable: The layer has no such time.
-    """
-    if request.difference is None:
-        return None
-    try:
-        now = services.clock()
-        return resolve_picture_times(layer, request.difference, now=now, fills_gaps=request.fills_gaps)
-    except TimeNotAvailable as error:
-        raise TimeNotAvailable(error.message, locator="difference", nearest=error.nearest) from error
-
-
-def used_times(times: ResolvedTimes, base: ResolvedTimes | None, layer: Layer) -> TimeUsed:
-    """Return the shown instants, and those of `base`, whose values are subtracted."""
-    used = times.used(layer.times)
-    if base is None:
-        return used
-    taken_away = base.used(layer.times)
-    return replace(
-        used,
-        base=taken_away.instants,
-        base_substitution=taken_away.substitution,
-        is_open=used.is_open or taken_away.is_open,
-    )
 
 
 def _reducer(request: MapRequest, style: Style, times: int) -> PictureReducer:
@@ -214,8 +211,8 @@ def require_sides(grid: Grid, most: int, *, alternative: str) -> None:
     require_at_most("pixels per side", side, most, alternative=alternative, locator=name)
 
 
-def _check_size(grid: Grid, times: int, services: Services) -> None:
-    limits = services.catalogue.limits
+def _check_size(request: MapRequest, times: int, services: Services) -> None:
+    grid, limits = request.grid, services.catalogue.limits
     pixels, smaller = grid.width * grid.height, "request a smaller picture, or use tiles"
     require_sides(grid, MAX_SIDE_PX, alternative=smaller)
     most, side = limits.max_pixels, larger_side(grid)
@@ -223,6 +220,8 @@ def _check_size(grid: Grid, times: int, services: Services) -> None:
     most, values = limits.max_cube_values, pixels * times
     if times > 1 and values > most:
         fewer = "of maps it limits pixels times dates: request a shorter interval or a smaller picture"
+        if request.anomaly is not None:
+            fewer += ", a shorter reference, or a job of the process anomaly"
         raise LimitExceeded("max_cube_values", allowed=most, needed=values, alternative=fewer, locator="time")
 
 

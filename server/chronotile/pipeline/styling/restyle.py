@@ -44,8 +44,13 @@ def with_ramp(style: Style, other: Style) -> Style:
     )
 
 
-def with_difference(style: Style, diverging: Style) -> Style:
+def with_difference(style: Style, diverging: Style, *, ends: tuple[float, float] | None = None) -> Style:
     """Return the style for differences of values: diverging colours, over half the range to either side of none.
+
+    Args:
+        style: Of the values.
+        diverging: Whose colours it gets.
+        ends: Of its range, where that is another.
 
     Raises:
         InvalidParameter: The style has classes, which have no differences.
@@ -53,7 +58,7 @@ def with_difference(style: Style, diverging: Style) -> Style:
     if style.is_categorical:
         raise InvalidParameter(f"style {style.id} has classes, which have no difference", locator="difference")
     half = (style.range[1] - style.range[0]) / 2
-    coloured = with_range(diverging, (-half, half))
+    coloured = with_range(diverging, ends or (-half, half))
     return replace(coloured, id=style.id, nodata=style.nodata, below=diverging.below, above=diverging.above)
 
 

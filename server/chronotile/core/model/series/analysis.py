@@ -114,6 +114,8 @@ OUTLIERS: tuple[Outliers, ...] = ("hampel", "upper", "keep")
 FILL_METHODS: tuple[FillMethod, ...] = ("linear", "climatology")
 SLOT_KINDS: tuple[SlotKind, ...] = ("day", "dekad", "month")
 ANOMALY_KINDS: tuple[AnomalyKind, ...] = ("abs", "z", "percentile")
+ANOMALY_UNITS: Mapping[AnomalyKind, str] = {"z": "1", "percentile": "percent"}
+"""Where they are not those of the values."""
 TREND_METHODS: tuple[TrendMethod, ...] = ("theil_sen", "seasonal")
 PHENOLOGY_METHODS: tuple[PhenologyMethod, ...] = ("threshold", "derivative")
 

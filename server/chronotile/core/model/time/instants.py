@@ -154,6 +154,27 @@ def format_day(instant: Instant) -> str:
     return str(instant.astype("datetime64[D]"))
 
 
+def words_of(selection: TimeSelection) -> str:
+    """Return what is selected as people write it, `2024-06`, `2015 to 2023`; nothing where no times are named."""
+    return ", ".join(map(_span_words, (part.span for part in selection.parts)))
+
+
+def _span_words(span: TimeSpan) -> str:
+    """As short as possible: in years, months or days where it is of whole ones."""
+    start, end = span
+    for unit in ("Y", "M", "D"):
+        if all(each.astype(f"datetime64[{unit}]") == each for each in span):
+            first, last = str(np.datetime64(start, unit)), str(np.datetime64(end - ONE_NS, unit))
+            break
+    else:
+        first, last = format_instant(start), format_instant(last_of(start, end))
+    if start == DISTANT_PAST:
+        return f"until {last}"
+    if end == DISTANT_FUTURE:
+        return f"since {first}"
+    return first if first == last else f"{first} to {last}"
+
+
 def last_of(start: Instant, end: Instant) -> Instant:
     """Return the last instant of a period whose end is exclusive, in whole seconds; of an exact instant, itself."""
     before: Instant = end + BEFORE_END

@@ -5,18 +5,27 @@ from functools import partial
 from itertools import chain
 from typing import TypeVar
 
-from chronotile.catalog.resolve_times import resolve_picture_times
-from chronotile.core.errors import ChronotileError, UnknownPath
+from chronotile.core.errors import ChronotileError, InvalidParameter, UnknownPath
 from chronotile.core.model.collection import Layer
 from chronotile.core.model.grid import Grid
 from chronotile.core.model.payload import PixelStates, TimeUsed
-from chronotile.core.model.request import PICTURE_REDUCERS, Colouring, LegendRequest, MapRequest
-from chronotile.core.model.time.instants import Instant, TimeSelection, format_instant
+from chronotile.core.model.request import (
+    PICTURE_REDUCERS,
+    Colouring,
+    LegendRequest,
+    MapAnomaly,
+    MapRequest,
+    PictureReducer,
+    Shown,
+)
+from chronotile.core.model.series.analysis import ANOMALY_KINDS, AnomalyKind
+from chronotile.core.model.time.instants import ABSENT, Instant, TimeSelection, format_instant
 from chronotile.pipeline.maps.resolve import with_expression
+from chronotile.pipeline.maps.times import shown_times
 from chronotile.pipeline.revision import are_counted, dated_revision, found_revision, pixel_states, states_at
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.query.kvp import Kvp, value_range
-from chronotile.protocols.common.query.parameter import Parameter, choice, custom, text, times, truth
+from chronotile.protocols.common.query.parameter import Parameter, choice, custom, datetime, text, times, truth
 from chronotile.readers.hrefs import one_look
 
 Format = TypeVar("Format")
@@ -36,14 +45,49 @@ RAMP = text("ramp", "Id of a style whose colours are stretched over the range, i
 REVERSED = truth("reversed", "Whether the ramp is reversed")
 LOGARITHMIC = truth("logarithmic", "Whether the ramp's colours follow the logarithm of values")
 DIFFERENCE = times("difference", "A second time, whose values are subtracted")
-REDUCER = choice("reducer", "Reducer of several times to one pixel", PICTURE_REDUCERS, default="latest", any_case=False)
+REDUCER = choice(
+    "reducer",
+    "Reducer of several times to one pixel; default: `latest`, of an anomaly `mean`",
+    PICTURE_REDUCERS,
+    any_case=False,
+)
+ANOMALY = choice(
+    "anomaly", "The deviation from the usual values of the time of the year", ANOMALY_KINDS, any_case=False
+)
+REFERENCE = times("reference", "Of an anomaly: the times of the usual values; default: all of the layer")
 EXPRESSION = text("expression", "Arithmetic over the variables of the layer's collection, instead of its own values")
+DATETIME = datetime("What the title of an anomaly's legend names")
 REV = text(
     "rev",
     "The `revision` of the layer or the places, or that of TileJSON: an answer of that state may be cached for a year",
 )
-COLOURS: tuple[Parameter[object], ...] = (STYLE, RANGE, RAMP, REVERSED, LOGARITHMIC, DIFFERENCE)
+COLOURS: tuple[Parameter[object], ...] = (STYLE, RANGE, RAMP, REVERSED, LOGARITHMIC, DIFFERENCE, ANOMALY, REFERENCE)
 """Those of legends, too."""
+
+
+def anomaly_of(
+    query: Kvp, anomaly: Parameter[AnomalyKind] = ANOMALY, reference: Parameter[TimeSelection] = REFERENCE
+) -> MapAnomaly | None:
+    """Return the anomaly that a query requests, if any.
+
+    Raises:
+        InvalidParameter: A parameter is not accepted, or there is a reference for no anomaly.
+    """
+    kind, times_of_reference = anomaly.given(query), reference.given(query)
+    if kind is None:
+        if times_of_reference is not None:
+            raise InvalidParameter(f"{reference.name} is that of an {anomaly.name}", locator=reference.name)
+        return None
+    return MapAnomaly(kind=kind, reference=ABSENT if times_of_reference is None else times_of_reference)
+
+
+def reducer_of(query: Kvp, anomaly: MapAnomaly | None, reducer: Parameter[PictureReducer] = REDUCER) -> PictureReducer:
+    """Return the reducer of a query; without one each pixel has its newest value, of an anomaly the mean as in series.
+
+    Raises:
+        InvalidParameter: There is no such reducer.
+    """
+    return reducer.given(query) or ("latest" if anomaly is None else "mean")
 
 
 def settled(layer: Layer, query: Kvp, time: TimeSelection, services: Services) -> dict[str, str]:
@@ -53,13 +97,18 @@ def settled(layer: Layer, query: Kvp, time: TimeSelection, services: Services) -
         ChronotileError: There is nothing at that time, or at that of the difference.
     """
     shown, reading = with_expression(layer, EXPRESSION.given(query), services)
-    difference, now = DIFFERENCE.given(query), services.clock()
-    used, base = (
-        () if each is None else resolve_picture_times(shown, each, now=now).used(shown.times).instants
-        for each in (time, difference)
+    anomaly = anomaly_of(query)
+    requested = Shown(
+        layer=layer.id,
+        time=time,
+        difference=DIFFERENCE.given(query),
+        anomaly=anomaly,
+        reducer=reducer_of(query, anomaly),
     )
-    named = {"datetime": format_instant(used[0])} if len(used) == 1 else {}
-    return {**named, "rev": dated_revision(shown, used + base, reading)}
+    used = shown_times(requested, shown, reading).used
+    is_period = anomaly is not None and time.keyword == "parts"  # which an instant of it does not tell
+    named = {"datetime": format_instant(used.instants[0])} if len(used.instants) == 1 and not is_period else {}
+    return {**named, "rev": dated_revision(shown, used.instants + used.base, reading)}
 
 
 def map_request(layer: Layer, grid: Grid, query: Kvp, *, time: TimeSelection) -> MapRequest:
@@ -68,6 +117,7 @@ def map_request(layer: Layer, grid: Grid, query: Kvp, *, time: TimeSelection) ->
     Raises:
         InvalidParameter: A parameter is not accepted.
     """
+    anomaly = anomaly_of(query)
     return MapRequest(
         layer=layer.id,
         grid=grid,
@@ -77,22 +127,26 @@ def map_request(layer: Layer, grid: Grid, query: Kvp, *, time: TimeSelection) ->
         range=RANGE.given(query),
         ramp=RAMP.given(query),
         colouring=_colouring(query),
-        reducer=REDUCER.of(query),
+        reducer=reducer_of(query, anomaly),
+        anomaly=anomaly,
         expression=EXPRESSION.given(query),
     )
 
 
 def legend_request(layer: str, query: Kvp) -> LegendRequest:
-    """Return the colours of a layer, by its id or alias, that a query requests.
+    """Return the colours of a layer, by its id or alias, that a query requests; `datetime` is for a title alone.
 
     Raises:
         InvalidParameter: A parameter is not accepted.
     """
+    anomaly = anomaly_of(query)
     return LegendRequest(
         layer=layer,
         style=STYLE.given(query) or "",
         is_difference=DIFFERENCE.given(query) is not None,
-        reducer=REDUCER.of(query),
+        reducer=reducer_of(query, anomaly),
+        anomaly=anomaly,
+        time=ABSENT if anomaly is None else DATETIME.of(query),
         range=RANGE.given(query),
         ramp=RAMP.given(query),
         colouring=_colouring(query),

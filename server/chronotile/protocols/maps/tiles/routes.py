@@ -41,6 +41,8 @@ OF_TEMPLATE = (
     picture.REDUCER,
     picture.EXPRESSION,
     picture.DIFFERENCE,
+    picture.ANOMALY,
+    picture.REFERENCE,
 )
 """Those of a TileJSON that its tiles have, too, in the order of their address."""
 OF_TILEJSON = (DATETIME, *OF_TEMPLATE)
@@ -136,7 +138,6 @@ def _tilejson(request: Request, services: Services) -> bytes:
     tile_matrix_set = services.catalogue.tile_matrix_set(request.path_params["tms"])
     template = {name: value for name in names_of(OF_TEMPLATE) if (value := query.optional(name))}
     expression = picture.EXPRESSION.given(query)
-    picture.REDUCER.of(query)
     shown, reading = with_expression(layer, expression, services)
     requested_style(style_request(request.path_params, query), shown, reading)
     found = picture.settled(layer, query, DATETIME.of(query), services)
@@ -177,7 +178,7 @@ operations = (
         get_legend,
         "getLegend",
         "The legend of a layer",
-        parameters=[LAYER, extension_in_path(LEGEND_TYPES), *picture.COLOURS, picture.REDUCER],
+        parameters=[LAYER, extension_in_path(LEGEND_TYPES), *picture.COLOURS, picture.REDUCER, picture.DATETIME],
         answers=dict.fromkeys(LEGEND_TYPES.values(), FILE),
     ),
     describe(

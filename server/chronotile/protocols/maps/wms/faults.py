@@ -42,6 +42,8 @@ SPELLING = {
     "bands": "NUMCOLORBANDS",
     "logarithmic": "LOGSCALE",
     "difference": "DIFFERENCE",
+    "anomaly": "ANOMALY",
+    "reference": "REFERENCE",
     "reducer": "REDUCER",
     "legend_options": "LEGEND_OPTIONS",
 }

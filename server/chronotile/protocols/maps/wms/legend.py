@@ -9,15 +9,24 @@ from chronotile.core.errors import MAX_SHOWN, InvalidParameter, UnsupportedForma
 from chronotile.core.model.formats import MapFormat
 from chronotile.core.model.payload import Payload
 from chronotile.core.model.request import LegendRequest
+from chronotile.core.model.time.instants import ABSENT
 from chronotile.pipeline.maps.legend import LegendFormat, draw_legend, draw_legends
 from chronotile.pipeline.services import Services
 from chronotile.pipeline.styling.legend_picture import SWATCH_PX, TEXT_PX, LegendShape
-from chronotile.protocols.common.query import kvp
+from chronotile.protocols.common.query import kvp, picture
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import Parameter, keyword, number, whole
-from chronotile.protocols.common.query.picture import IS_HORIZONTAL, MAX_SIDE_PX
 from chronotile.protocols.maps.wms.colouring import colour_range, colouring, resolve_styles, sheets_of, style_and_ramp
-from chronotile.protocols.maps.wms.params import REDUCER, names_of, refuse_styled_groups, requested_difference
+from chronotile.protocols.maps.wms.params import (
+    ANOMALY,
+    REDUCER,
+    REFERENCE,
+    TIME,
+    names_of,
+    parse_frame_time,
+    refuse_styled_groups,
+    requested_difference,
+)
 
 FORMAT: Parameter[LegendFormat] = keyword(
     "FORMAT",
@@ -28,7 +37,7 @@ FORMAT: Parameter[LegendFormat] = keyword(
 )
 SCALE = number("SCALE", "Of the map; colours are the same at every scale", default=1.0)
 WIDTH, HEIGHT = (
-    whole(name, "Size of the picture, in pixels", least=1, most=MAX_SIDE_PX) for name in ("WIDTH", "HEIGHT")
+    whole(name, "Size of the picture, in pixels", least=1, most=picture.MAX_SIDE_PX) for name in ("WIDTH", "HEIGHT")
 )
 LEAST_PICTURE_PX = 64
 """A picture that is smaller both ways holds no legend that can be read."""
@@ -72,13 +81,16 @@ def legend_query(query: Kvp, catalogue: Catalogue) -> WmsLegend:
     ]
     drawn = resolve_styles([(layer, style) for (_, layer), (style, _) in zip(layers, named, strict=True)], sheets)
     SCALE.of(query)
+    anomaly = picture.anomaly_of(query, ANOMALY, REFERENCE)
     requests = tuple(
         LegendRequest(
             layer=each,
             style=shown.style,
             own_style=shown.own_style,
             is_difference=requested_difference(query, layer) is not None,
-            reducer=REDUCER.of(query),
+            reducer=picture.reducer_of(query, anomaly, REDUCER),
+            anomaly=anomaly,
+            time=ABSENT if anomaly is None else parse_frame_time(TIME.given(query), layer.times),
             ramp=ramp,
             range=colour_range(query),
             colouring=colouring(query),
@@ -113,11 +125,11 @@ def _shape(query: Kvp) -> LegendShape:
 
 
 def _is_horizontal(layout: str) -> bool:
-    if layout not in IS_HORIZONTAL:
+    if layout not in picture.IS_HORIZONTAL:
         raise InvalidParameter(
             f"layout must be vertical or horizontal, got {layout[:MAX_SHOWN]!r}", locator="LEGEND_OPTIONS"
         )
-    return IS_HORIZONTAL[layout]
+    return picture.IS_HORIZONTAL[layout]
 
 
 def _option(options: Mapping[str, str], name: str, *, otherwise: float, within: tuple[int, int]) -> float:

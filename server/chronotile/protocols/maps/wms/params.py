@@ -22,12 +22,13 @@ from chronotile.core.model.collection import Collection, Layer
 from chronotile.core.model.formats import DrawnFormat, MapFormat
 from chronotile.core.model.grid import BBox, Grid
 from chronotile.core.model.request import PICTURE_REDUCERS, MapRequest
+from chronotile.core.model.series.analysis import ANOMALY_KINDS
 from chronotile.core.model.style import Colour
 from chronotile.core.model.time.instants import ABSENT, DAY, Instant, TimeDomain, TimeSelection, TimeSpan
 from chronotile.core.model.time.parser import parse_time
 from chronotile.pipeline.styling.read_sld import SheetLayer
 from chronotile.protocols.common.openapi import enum_of
-from chronotile.protocols.common.query import kvp
+from chronotile.protocols.common.query import kvp, picture
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import (
     Parameter,
@@ -219,11 +220,15 @@ EXCEPTIONS: Parameter[ExceptionFormat] = keyword(
     default="XML",
 )
 TIME = text("TIME", "An instant, a list or an interval")
-REDUCER = choice("REDUCER", "Of several times", PICTURE_REDUCERS, default="latest", any_case=False)
+REDUCER = choice(
+    "REDUCER", "Of several times; default: `latest`, of an anomaly `mean`", PICTURE_REDUCERS, any_case=False
+)
 DIFFERENCE = times("DIFFERENCE", "A second time, whose values are subtracted")
+ANOMALY = choice("ANOMALY", picture.ANOMALY.description, ANOMALY_KINDS, any_case=False)
+REFERENCE = times("REFERENCE", picture.REFERENCE.description)
 OF_MAP: tuple[Parameter[object], ...] = (
     *(VERSION, LAYERS, STYLES, CRS, SRS, BOX, WIDTH, HEIGHT, FORMAT, IS_TRANSPARENT, BACKGROUND, TIME),
-    *(REDUCER, DIFFERENCE, *colouring.COLOURS, EXCEPTIONS),
+    *(REDUCER, DIFFERENCE, ANOMALY, REFERENCE, *colouring.COLOURS, EXCEPTIONS),
 )
 
 _VERSION = re.compile(r"(\d{1,3})(?:\.(\d{1,3}))?(?:\.(\d{1,3}))?")
@@ -314,6 +319,7 @@ def wms_map(query: Kvp, catalogue: Catalogue) -> WmsMap:
     drawn = colouring.resolve_styles(
         [(layer, style) for (_, layer), (style, _) in zip(layers, named, strict=True)], sheets
     )
+    anomaly = picture.anomaly_of(query, ANOMALY, REFERENCE)
     maps = tuple(
         MapRequest(
             layer=name,
@@ -327,7 +333,8 @@ def wms_map(query: Kvp, catalogue: Catalogue) -> WmsMap:
             ramp=ramp,
             range=colouring.colour_range(query),
             colouring=colouring.colouring(query),
-            reducer=REDUCER.of(query),
+            reducer=picture.reducer_of(query, anomaly, REDUCER),
+            anomaly=anomaly,
             format=FORMATS[media_type],
             background=background(query, FORMATS[media_type]),
         )

@@ -13,7 +13,7 @@ from chronotile.protocols.common.capabilities.feature_info import INFO_FORMATS, 
 from chronotile.protocols.common.openapi import enum_of
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import Parameter, text, whole
-from chronotile.protocols.maps.wmts.params import DIFFERING, REDUCING, TileNames, map_request, names_in_query
+from chronotile.protocols.maps.wmts.params import TileNames, map_request, names_in_query
 
 EXTENSIONS: Mapping[str, str] = {
     "txt": "text/plain",
@@ -90,8 +90,7 @@ def info_names_in_path(path: Mapping[str, str], query: Kvp) -> InfoNames:
         row=row,
         column=column,
         time=time or None,
-        reducer=REDUCING.given(query),
-        difference=DIFFERING.given(query),
+        query=query,
     )
     return InfoNames(tile=tile, i=i, j=j, info_format=EXTENSIONS[path["extension"]])
 

@@ -29,7 +29,7 @@ from chronotile.protocols.common.capabilities.time_extent import stand_in_defaul
 from chronotile.protocols.common.openapi import enum_of
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import Parameter, custom, keyword, text, whole
-from chronotile.protocols.common.query.picture import DIFFERENCE, REDUCER
+from chronotile.protocols.common.query.picture import DIFFERENCE, anomaly_of, reducer_of
 
 Operation = Literal["GetCapabilities", "GetTile", "GetFeatureInfo", "DescribeDomains", "GetDomainValues"]
 Section = Literal["ServiceIdentification", "ServiceProvider", "OperationsMetadata", "Contents", "Themes"]
@@ -65,12 +65,11 @@ TILE_MATRIX_SET = text("TileMatrixSet", "Id of a set that the layer lists")
 TILE_MATRIX = text("TileMatrix", "Id of one of its matrices")
 ROW, COLUMN = (whole(name, "Of the tile") for name in ("TileRow", "TileCol"))
 TIME = text("Time", "An instant, a list or an interval")
-REDUCING = text("Reducer", REDUCER.description, schema=REDUCER.schema)
-DIFFERING = text("Difference", DIFFERENCE.description)
-"""The last two are read with the tile, since a path has them in its query."""
+OURS = ("Reducer", "Difference", "Anomaly", "Reference")
+"""Names that the standard does not have; a path has them in its query."""
 OF_TILE = (
     *("service", "request", "version", "format", LAYER.name, STYLE.name, TILE_MATRIX_SET.name, TILE_MATRIX.name),
-    *(ROW.name, COLUMN.name, TIME.name, REDUCING.name, DIFFERING.name),
+    *(ROW.name, COLUMN.name, TIME.name, *OURS),
 )
 
 
@@ -86,9 +85,8 @@ class TileNames:
     row: str
     column: str
     time: str | None
-    reducer: str | None = None
-    difference: str | None = None
-    """The last two are our own; a path has them in its query."""
+    query: Kvp
+    """That has our own, in whichever case."""
 
 
 def operation(query: Kvp) -> Operation:
@@ -162,8 +160,7 @@ def names_in_query(query: Kvp, offered: Sequence[TileFormat]) -> TileNames:
         row=query.required(ROW.name),
         column=query.required(COLUMN.name),
         time=TIME.given(query),
-        reducer=REDUCING.given(query),
-        difference=DIFFERING.given(query),
+        query=query,
     )
 
 
@@ -187,8 +184,7 @@ def names_in_path(path: Mapping[str, str], query: Kvp, offered: Sequence[TileFor
         row=path["row"],
         column=path["column"],
         time=path.get("time"),
-        reducer=REDUCING.given(query),
-        difference=DIFFERING.given(query),
+        query=query,
     )
 
 
@@ -209,15 +205,17 @@ def map_request(names: TileNames, services: Services) -> MapRequest:
     row, column = ROW.parse(names.row), COLUMN.parse(names.column)
     if len(services.catalogue.offered_layers) <= LIMITED_LAYERS:  # then all capabilities advertise limits
         check_tile_limits(layer, tile_matrix_set, matrix, row=row, column=column)
+    query, anomaly = names.query, anomaly_of(names.query)
     return MapRequest(
         layer=names.layer,
         grid=tile_matrix_set.tile_grid(matrix, row=row, column=column),
         time=_time(names.time, layer, services.clock()),
         fills_gaps=True,
-        difference=DIFFERENCE.parse(names.difference) if names.difference and len(layer.times) else None,
+        difference=DIFFERENCE.given(query) if len(layer.times) else None,
+        anomaly=anomaly,
         style=names.style,
         format=names.format,
-        reducer=REDUCER.parse(names.reducer or "latest"),
+        reducer=reducer_of(query, anomaly),
     )
 
 

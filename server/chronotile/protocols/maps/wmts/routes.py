@@ -143,7 +143,7 @@ SPELLING = {
     "column": "TileCol",
 }
 """The core's words as WMTS spells them where a value is wrong; what is missing is named as in the request."""
-IN_QUERY = {"reducer", "difference"}
+IN_QUERY = {name.lower() for name in params.OURS}
 """Parameters for which a path has no place."""
 OWS_CODES = {
     *("OperationNotSupported", "MissingParameterValue", "InvalidParameterValue", "VersionNegotiationFailed"),

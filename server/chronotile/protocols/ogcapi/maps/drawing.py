@@ -33,7 +33,17 @@ from chronotile.http.endpoint import problem_response
 from chronotile.protocols.common.openapi import PAIR, TEXT, TRUTH, list_of
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import LANG, F, Parameter, code, custom, datetime, text
-from chronotile.protocols.common.query.picture import DIFFERENCE, EXPRESSION, RAMP, RANGE, REDUCER
+from chronotile.protocols.common.query.picture import (
+    ANOMALY,
+    DIFFERENCE,
+    EXPRESSION,
+    RAMP,
+    RANGE,
+    REDUCER,
+    REFERENCE,
+    anomaly_of,
+    reducer_of,
+)
 from chronotile.protocols.ogcapi.negotiate_format import negotiate_format
 from chronotile.protocols.ogcapi.subset import Subset, requested_subset
 
@@ -166,7 +176,7 @@ SUBSET = text(
 )
 SUBSET_CRS = text("subset-crs", "CRS of the axes in `subset`; default: CRS84 for `Lat` and `Lon`")
 RANGE_OF_TWO = replace(RANGE, schema=PAIR)
-COLOURING: tuple[Parameter[object], ...] = (RANGE_OF_TWO, RAMP, REDUCER, EXPRESSION, DIFFERENCE)
+COLOURING: tuple[Parameter[object], ...] = (*(RANGE_OF_TWO, RAMP, REDUCER, EXPRESSION, DIFFERENCE, ANOMALY, REFERENCE),)
 """Parameters that tiles at `/tiles` have too."""
 OF_DRAWING: tuple[Parameter[object], ...] = (
     *(COLLECTIONS, DATETIME, SUBSET, SUBSET_CRS),
@@ -205,7 +215,7 @@ def drawing_of(path: Mapping[str, str], query: Kvp, accept: str, catalogue: Cata
     format_name = negotiate_format(query, accept, MEDIA_TYPES, aliases=ALIASES)
     layers = drawn_layers(path, query, catalogue)
     subset = requested_subset(query, layers[0], catalogue, has_time=True)
-    time, expression = _time(query, subset), EXPRESSION.given(query)
+    time, expression, anomaly = _time(query, subset), EXPRESSION.given(query), anomaly_of(query)
     request = partial(
         MapRequest,
         time=time,
@@ -214,7 +224,8 @@ def drawing_of(path: Mapping[str, str], query: Kvp, accept: str, catalogue: Cata
         format=FORMATS[format_name],
         range=RANGE.given(query),
         ramp=RAMP.given(query),
-        reducer=REDUCER.of(query),
+        reducer=reducer_of(query, anomaly),
+        anomaly=anomaly,
         expression=expression,
         background=background_of(query, is_opaque=format_name == "jpeg"),
     )

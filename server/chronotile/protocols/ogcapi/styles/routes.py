@@ -39,11 +39,13 @@ from chronotile.protocols.common.operation import Operation
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import Parameter, code, format_of, names_of, whole
 from chronotile.protocols.common.query.picture import (
+    ANOMALY,
     DIFFERENCE,
     IS_HORIZONTAL,
     MAX_SIDE_PX,
     RAMP,
     REDUCER,
+    REFERENCE,
     legend_request,
 )
 from chronotile.protocols.common.sld import sld_document
@@ -222,8 +224,11 @@ def _url(path: Mapping[str, str], context: DocumentContext) -> str:
 WIDTH = whole("width", "Size of the picture, in pixels", least=1, most=MAX_SIDE_PX)
 HEIGHT = whole("height", "Size of the picture, in pixels", least=1, most=MAX_SIDE_PX)
 ORIENTATION = code("orientation", "Orientation of the colours", IS_HORIZONTAL, default="vertical")
-OF_LEGEND: tuple[Parameter[object], ...] = (RANGE_OF_TWO, RAMP, DIFFERENCE, REDUCER, WIDTH, HEIGHT, ORIENTATION)
-"""Beside `f`, and `lang` and `datetime`, which change nothing."""
+OF_LEGEND: tuple[Parameter[object], ...] = (
+    *(RANGE_OF_TWO, RAMP, DIFFERENCE, ANOMALY, REFERENCE, REDUCER),
+    *(WIDTH, HEIGHT, ORIENTATION),
+)
+"""Beside `f`, and `lang` and `datetime`, of which the one changes nothing, the other the title of an anomaly."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
