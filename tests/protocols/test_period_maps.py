@@ -264,7 +264,7 @@ def test_the_legend_of_an_anomaly_says_what_it_is(archive, kind, ends, title):
         for address in (
             f"/tiles/NDVI/legend.json?{query}",
             f"{wms}&ANOMALY={kind}",
-            f"/ogcapi/collections/NDVI/legend?f=json&{query}",
+            f"{ogcapi}&{query}",
         )
     ]
 

@@ -1,6 +1,6 @@
 """What is observed of sources once they are open: ranges of values, and the newest time with enough of them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -8,11 +8,12 @@ from functools import partial
 from chronotile.archive.open_sources import THREADS
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.catalog.configuration import CollectionSection
-from chronotile.core.errors import SourceUnavailable
-from chronotile.core.model.collection import Finding, Layer, SourceInfo
+from chronotile.core.errors import InvalidParameter, SourceUnavailable
+from chronotile.core.model.collection import Collection, Finding, Layer, SourceInfo
 from chronotile.core.model.time.instants import DAY, ONE_NS, Instant, TimeSpan, format_instant
 from chronotile.pipeline.bounded_wait import BoundedLooks
 from chronotile.pipeline.valid_share import newest_filled, share_plans
+from chronotile.readers.derived.derive import masked_by
 from chronotile.readers.elsewhere import START_S, Elsewhere
 from chronotile.readers.reader import Reader, reading
 from chronotile.readers.sample import observed_range
@@ -102,3 +103,32 @@ def _settled(layer: Layer, readers: Mapping[str, Reader], now: Instant) -> tuple
         findings.append(Finding("warning", layer.id, message))
     best = filled.instant
     return replace(layer, time_rules=replace(layer.time_rules, default=TimeSpan(best, best + ONE_NS))), findings
+
+
+# Layers without the pixels that the classes of their collection call unclear; they answer, but are not listed.
+
+MASKED = "~clear"
+"""Behind the id of a layer; no id that is configured or found has a tilde."""
+
+
+def with_clear_layers(catalogue: Catalogue) -> Catalogue:
+    """Return the catalogue with a masked layer for each layer of values whose clear pixels are known."""
+    return replace(catalogue, clear=dict(pair for each in catalogue.collections for pair in _clear_layers(each)))
+
+
+def _clear_layers(collection: Collection) -> Iterator[tuple[str, Layer]]:
+    """Yield id and masked layer; those whose grids or times do not fit the classes have none."""
+    mask = collection.clear
+    quality = None if mask is None else collection.variables.get(mask.variable)
+    if mask is None or quality is None:
+        return
+    for layer in collection.layers:
+        variable = layer.main_variable
+        if layer.is_composite or layer.styles[0].is_categorical or variable.is_mosaic or quality.is_mosaic:
+            continue
+        try:
+            info = masked_by(variable, mask, quality).info
+        except InvalidParameter:
+            continue
+        made = replace(layer, id=f"{layer.id}{MASKED}", content=info, times=info.times, aliases=(), mask=mask)
+        yield layer.id, made

@@ -8,7 +8,7 @@ from pathlib import Path
 from chronotile.archive import refresh
 from chronotile.archive.discovery.discover import Discovery, Progress, discover
 from chronotile.archive.findings import files_passed_over, value_findings, with_places
-from chronotile.archive.observe import observed_infos, styled_variables, with_valid_defaults
+from chronotile.archive.observe import observed_infos, styled_variables, with_clear_layers, with_valid_defaults
 from chronotile.archive.open_sources import elsewhere_findings, open_elsewhere, open_sources, reader_findings
 from chronotile.archive.stac_defaults import CollectionDocument, with_stac_metadata, with_stated_extents
 from chronotile.catalog.build import build_catalogue, places_specs, source_specs
@@ -241,6 +241,7 @@ def _opened(  # noqa: PLR0913 -- of which four are named
     catalogue, findings = build_catalogue(completed.configuration, infos, completed.styles, places=places, away=away)
     catalogue = with_stated_extents(catalogue, specs, {name: each.body for name, each in completed.documents.items()})
     catalogue, notes = with_valid_defaults(catalogue, readers, clock(), elsewhere=elsewhere)
+    catalogue = with_clear_layers(catalogue)
     of_sources = (*of_readers, *elsewhere_findings(found, specs), *reader_findings(readers))
     if not catalogue.collections and not (away or found.wrong):
         raise _nothing_served((*of_sources, *findings), configuration)

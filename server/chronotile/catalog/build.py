@@ -16,10 +16,10 @@ import numpy as np
 from chronotile.catalog.access_section import RuleSection, rule_of
 from chronotile.catalog.catalogue import Catalogue, Limits, extent_of
 from chronotile.catalog.checks import default_id, style_mistakes
-from chronotile.catalog.configuration import CollectionSection, CompositeSection, VariableSection
+from chronotile.catalog.configuration import CollectionSection, CompositeSection, MaskSection, VariableSection
 from chronotile.catalog.default_styles import composite_style, default_style, named_style, stretch_style
 from chronotile.catalog.load import Configuration
-from chronotile.catalog.offered import offered_places, with_climatology, with_keyword
+from chronotile.catalog.offered import clear_mask, offered_places, with_climatology, with_keyword
 from chronotile.core.errors import InvalidParameter, SourceUnavailable, UnknownLayer, UnsupportedCrs
 from chronotile.core.model.access import Rule
 from chronotile.core.model.collection import (
@@ -30,6 +30,7 @@ from chronotile.core.model.collection import (
     ItemsSpec,
     KindOptions,
     Layer,
+    Mask,
     Resampling,
     SourceInfo,
     SourceSpec,
@@ -283,7 +284,16 @@ def _collection(offer: "_Offer", styles: Mapping[str, Style], findings: list[Fin
         layers=tuple(layers),
         bbox=extent_of(layers),
         access=rule_of(offer.default, offer.section.access),
+        clear=_clear(offer.section, layers),
     )
+
+
+def _clear(section: CollectionSection, layers: Sequence[Layer]) -> Mask | None:
+    """What is clear: as configured, else guessed; what is masked already is."""
+    if isinstance(section.clear, MaskSection):
+        return Mask(section.clear.variable, section.clear.keep)
+    is_masked = any(each.mask is not None for each in section.variables.values())
+    return None if section.clear == "none" or is_masked else clear_mask(layers)
 
 
 @dataclass(frozen=True, slots=True)

@@ -157,6 +157,8 @@ class Catalogue:
     rules_of_places: Mapping[str, Rule] = field(default_factory=dict)
     rules_of_away: Mapping[str, Rule] = field(default_factory=dict)
     """By the names of `away`."""
+    clear: Mapping[str, Layer] = field(default_factory=dict)
+    """By id of a layer: the same without pixels that are not clear, which answers under an id that is not listed."""
     partly_away: frozenset[str] = frozenset()
     """Collections of `away` of which some names are hidden."""
 
@@ -169,6 +171,13 @@ class Catalogue:
             return self
         kept = {style.id for each in collections for layer in each.layers for style in layer.styles}
         hidden = {style.id for layer in self.layers for style in layer.styles if style.is_categorical} - kept
+        variables = {each.id: each.variables for each in collections}
+        shown = {layer.id for each in collections for layer in each.layers}
+        clear = {
+            name: each
+            for name, each in self.clear.items()
+            if name in shown and each.mask is not None and each.mask.variable in variables[each.collection]
+        }
         partly_away = frozenset(each for name, each in self.away.items() if name not in names)
         viewer, seen = self.service.viewer, replace(self, collections=collections)
         if viewer.default_layer not in seen._layers_by_name:  # noqa: SLF001 -- its own class
@@ -180,6 +189,7 @@ class Catalogue:
             places={name: each for name, each in self.places.items() if name in places},
             away={name: each for name, each in self.away.items() if name in names},
             partly_away=partly_away,
+            clear=clear,
             unopened={
                 name: each
                 for name, each in self.unopened.items()
@@ -195,7 +205,8 @@ class Catalogue:
     @cached_property
     def _layers_by_name(self) -> dict[str, Layer]:
         named = {layer.id: layer for layer in self.layers}
-        return named | {alias.name: layer for layer in self.layers for alias in layer.aliases}
+        named |= {alias.name: layer for layer in self.layers for alias in layer.aliases}
+        return named | {layer.id: layer for layer in self.clear.values()}
 
     @cached_property
     def collections_by_id(self) -> Mapping[str, Collection]:

@@ -497,6 +497,9 @@ class CollectionSection(Section):
     """Variables by id; default: all of the source."""
     composites: dict[Id, CompositeSection] = Field(default_factory=dict)
     """Composites by id."""
+    clear: MaskSection | Literal["none"] | None = None
+    """Pixels that the viewer shows as clear, `{variable: SCL, keep: [4, 5, 6]}`, or none; default: by the names
+    of the classes of a layer that has clouds among them, unless a variable has a mask."""
     access: RuleSection | None = None
     """Who may do what with its layers and items; needs `access` at the top."""
 

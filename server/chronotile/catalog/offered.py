@@ -1,5 +1,7 @@
 """Collections as OGC API has them: every one that is configured, and every layer."""
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -7,7 +9,7 @@ import numpy as np
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.core.errors import UnknownCollection, UnknownLayer
-from chronotile.core.model.collection import Collection, Layer, LocalisedText
+from chronotile.core.model.collection import Collection, Layer, LocalisedText, Mask
 from chronotile.core.model.places import PlaceSet
 from chronotile.core.model.time.instants import ONE_NS, TimeDomain, TimeSpan, domain_of_bounds
 
@@ -181,3 +183,28 @@ def _sentence(language: str, times: TimeDomain) -> str:
     known, unknown = _SENTENCES.get(language, _SENTENCES[""])
     years = years_text(times)
     return unknown if years is None else known.format(years)
+
+
+_CLEAR = re.compile(r"clear( (land|water|sky|pixels?))?|((not|non|un)[ -]?)?vegetat(ed|ion)|bare( soils?)?|water")
+_CLOUD = re.compile(r"\bclouds?\b")
+
+
+def clear_mask(layers: Iterable[Layer]) -> Mask | None:
+    """Return the clear classes of the first layer of classes that has clouds among them, by their names.
+
+    Land cover has vegetation but no clouds, and does not state what a date shows.
+    """
+    for layer in layers:
+        variable, style = layer.main_variable, layer.styles[0]
+        if (
+            layer.is_composite
+            or not style.is_categorical
+            or (variable.encoding.scale, variable.encoding.offset) != (1, 0)
+        ):
+            continue
+        classes = variable.classes or style.classes  # the file's own words before those of a style for its name
+        words = {each.value: each.label.lower().replace("_", " ").strip() for each in classes}
+        keep = tuple(int(value) for value, label in words.items() if _CLEAR.fullmatch(label) and value == int(value))
+        if keep and any(map(_CLOUD.search, words.values())):
+            return Mask(variable.name, keep)
+    return None

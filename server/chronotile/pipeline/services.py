@@ -11,7 +11,7 @@ from typing import Protocol
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.core.errors import DateUnreadable, PlanStale, SourceUnavailable
-from chronotile.core.model.collection import Clock, Finding, Layer
+from chronotile.core.model.collection import Clock, Finding, Layer, Mask
 from chronotile.core.model.items import FoundItem, ItemSearch
 from chronotile.core.model.payload import Document
 from chronotile.core.model.time.instants import Instant
@@ -25,6 +25,7 @@ from chronotile.pipeline.encoders.coverage.zarr3 import StoreShape
 from chronotile.readers.bisect_damage import FailingDates
 from chronotile.readers.caches.byte_cache import ByteCache
 from chronotile.readers.caches.disk import DiskCache
+from chronotile.readers.derived.derive import MaskReader, masked_by
 from chronotile.readers.elsewhere import Elsewhere
 from chronotile.readers.products.checksums import Checksums
 from chronotile.readers.reader import Reader
@@ -216,12 +217,14 @@ class Services:
     """Time axes that clients of such stores hold; unchanged by a reload."""
     layer_revisions: dict[str, CachedRevision] = field(default_factory=dict)
     """By layer id; `pipeline.revision` keeps them here."""
-    clear_times: dict[str, tuple[tuple[str, int], Instant]] = field(default_factory=dict)
-    """By layer id, for a revision and the index of the newest time; `pipeline.valid_share` keeps them here."""
+    clear_times: dict[tuple[str, float], tuple[tuple[str, int], Instant]] = field(default_factory=dict)
+    """By layer id and share, for a revision and the index of the newest time; kept by `pipeline.valid_share`."""
     counted_shares: ByteCache[float] = field(
         default_factory=lambda: ByteCache(SHARES_BYTES, lambda _share: SHARE_BYTES)
     )
     """Of valid pixels, by layer id and state of a time; `pipeline.valid_share` keeps them here."""
+    masked_readers: dict[str, tuple[Reader, Reader]] = field(default_factory=dict)
+    """By id of a layer that has a mask: the reader of its source, and that with the mask."""
     looks: BoundedLooks = field(default_factory=BoundedLooks)
     """At the states of layers."""
     findings: tuple[Finding, ...] = ()
@@ -294,7 +297,15 @@ class Services:
         reader = self.readers.get(layer.collection)
         if reader is None:
             raise SourceUnavailable(f"the source of layer {layer.id} is not open")
-        return reader
+        return reader if layer.mask is None else self._masked(layer, layer.mask, reader)
+
+    def _masked(self, layer: Layer, mask: Mask, reader: Reader) -> Reader:
+        found = self.masked_readers.get(layer.id)
+        if found is None or found[0] is not reader:
+            held, name = reader.info.variables, layer.main_variable.name
+            masked = MaskReader(reader, {name: masked_by(held[name], mask, held[mask.variable])})
+            found = self.masked_readers[layer.id] = reader, masked
+        return found[1]
 
 
 class LiveServices(Protocol):

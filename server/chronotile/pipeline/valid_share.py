@@ -234,8 +234,8 @@ def _is_inside(window: Window, step: int, grid: NativeGrid, area: LayerArea) -> 
     return np.asarray(inside)
 
 
-ENOUGH = 0.5
-"""Share of valid pixels."""
+ENOUGH, CLEAR = 0.5, 0.8
+"""Shares of valid pixels: of previews, and of the first time of pages."""
 MAX_TIMES = 12
 """Times looked at, newest first."""
 
@@ -257,19 +257,35 @@ def clear_selection(layer: Layer, services: Services) -> TimeSelection:
     except MissingTime:
         newest = len(instants) - 1
     if layer.time_rules.default == "latest":
-        return _selection_of(_newest_clear(layer, newest, services))
+        return _selection_of(_newest_clear(layer, newest, services, least=ENOUGH))
     return _selection_of(instants[newest])
 
 
-def _newest_clear(layer: Layer, newest: int, services: Services) -> Instant:
+def clear_default(layer: Layer, services: Services) -> Instant | None:
+    """Return the newest time that is nearly clear, or the fullest of the newest, for pages that show it first.
+
+    `None` without times, where the default is configured as something else, and where to look would take long: of
+    sources elsewhere.
+    """
+    if len(layer.times) == 0:
+        return None
+    if layer.time_rules.default != "latest" or layer.collection not in services.is_local:
+        return None
+    try:
+        return _newest_clear(layer, default_index(layer, services.clock()), services, least=CLEAR)
+    except (MissingTime, SourceUnavailable):
+        return None
+
+
+def _newest_clear(layer: Layer, newest: int, services: Services, *, least: float) -> Instant:
     looked_at = layer.times.instants[max(0, newest + 1 - MAX_TIMES) : newest + 1][::-1]
     state = dated_revision(layer, tuple(looked_at), services), newest
-    found = services.clear_times.get(layer.id)
+    found = services.clear_times.get((layer.id, least))
     if found is None or found[0] != state:
         with reading(layer):
-            filled = newest_filled(services.reader(layer), share_plans(layer), looked_at, least=ENOUGH)
+            filled = newest_filled(services.reader(layer), share_plans(layer), looked_at, least=least)
         found = state, filled.instant
-        services.clear_times[layer.id] = found
+        services.clear_times[layer.id, least] = found
     return found[1]
 
 

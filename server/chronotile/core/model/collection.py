@@ -323,6 +323,8 @@ class Layer:
     queryable: bool = True
     """Whether WMS and WMTS tell its values with GetFeatureInfo."""
     access: Rule = EVERYONE
+    mask: Mask | None = None
+    """Of a layer that is not listed: which of its pixels are clear (`Collection.clear`)."""
 
     @property
     def is_composite(self) -> bool:
@@ -374,6 +376,8 @@ class Collection:
     stated: StatedExtent | None = None
     """Of items that are in the catalogue of others; layers have those of them that were found."""
     access: Rule = EVERYONE
+    clear: Mask | None = None
+    """Which pixels of its variables are clear, where one has such classes and none is masked by the configuration."""
     is_partial: bool = False
     """Whether some of its layers are not for the client, who then gets no items either: they name all variables."""
 

@@ -243,6 +243,8 @@ def with_expression(layer: Layer, text: str | None, services: Services) -> tuple
     """
     if text is None:
         return layer, services
+    if layer.mask is not None:
+        raise InvalidParameter(f"layer {layer.id} is masked, over which there is no expression", locator="expression")
     seen, all_ = (each.catalogue.collection(layer.collection) for each in (services, services.origin))
     hidden = all_.variables.keys() - seen.variables.keys()  # of which composites may be made
     variables = {of.name: of for each in seen.layers for of in each.variables if of.name not in hidden}

@@ -164,7 +164,7 @@ def _span_words(span: TimeSpan) -> str:
     start, end = span
     for unit in ("Y", "M", "D"):
         if all(each.astype(f"datetime64[{unit}]") == each for each in span):
-            first, last = str(np.datetime64(start, unit)), str(np.datetime64(end - ONE_NS, unit))
+            first, last = np.array([start, end - ONE_NS]).astype(f"datetime64[{unit}]").astype(str).tolist()
             break
     else:
         first, last = format_instant(start), format_instant(last_of(start, end))

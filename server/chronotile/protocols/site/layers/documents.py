@@ -12,7 +12,7 @@ from chronotile.catalog.catalogue import Catalogue
 from chronotile.catalog.resolve_times import default_index
 from chronotile.core.errors import MissingTime, UnknownPath
 from chronotile.core.model.access import PUBLIC
-from chronotile.core.model.collection import Layer
+from chronotile.core.model.collection import Collection, Layer
 from chronotile.core.model.cube import CUBE_TYPE
 from chronotile.core.model.formats import MapFormat
 from chronotile.core.model.style import Style
@@ -21,7 +21,7 @@ from chronotile.pipeline.coverage.layer_store import has_store
 from chronotile.pipeline.encoders.document_parts import format_instants
 from chronotile.pipeline.maps.animation import usual_format
 from chronotile.pipeline.revision import last_layer_revision
-from chronotile.pipeline.valid_share import Shares
+from chronotile.pipeline.valid_share import Shares, clear_default
 from chronotile.protocols.common.capabilities.layer_entries import CapabilitiesContext, wms_name
 from chronotile.protocols.common.capabilities.time_extent import time_extent
 from chronotile.protocols.common.extent import climatology_member, crossing_box, longitude_latitude_box
@@ -65,10 +65,15 @@ def layer_summary(name: str, layer: Layer, context: CapabilitiesContext) -> Docu
 
 def layer_whole(name: str, layer: Layer, context: CapabilitiesContext) -> Document:
     """Return all that is known of a layer."""
-    grid = layer.main_variable.grid
-    collection = context.services.catalogue.collection(layer.collection)
+    grid, services = layer.main_variable.grid, context.services
+    collection = services.catalogue.collection(layer.collection)
+    clear = services.catalogue.clear.get(layer.id)
+    first = clear_default(clear or layer, services)
+    summary = layer_summary(name, layer, context)
     return {
-        **layer_summary(name, layer, context),
+        **summary,
+        "times": {**summary["times"], "clear": None if first is None else format_instant(first)},
+        **_clear_classes(clear, collection),
         "styles": [_style(style, f"{context.base}/tiles/{quote(name)}") for style in layer.styles],
         "abstract": text_in(layer.abstract, context.language) or None,
         "collection_title": text_in(collection.title, context.language),
@@ -81,6 +86,14 @@ def layer_whole(name: str, layer: Layer, context: CapabilitiesContext) -> Docume
         "resolution": [math.hypot(grid.transform.a, grid.transform.d), math.hypot(grid.transform.b, grid.transform.e)],
         "size": [grid.width, grid.height],
     }
+
+
+def _clear_classes(clear: Layer | None, collection: Collection) -> Document:
+    """The layer and classes that say which pixels are clear, and the id of the layer without all others."""
+    if clear is None or clear.mask is None:
+        return {}
+    quality = next(each.id for each in collection.layers if each.content is collection.variables[clear.mask.variable])
+    return {"clear": {"layer": quality, "values": list(clear.mask.keep), "masked": clear.id}}
 
 
 def times_page(page: TimeDomain, shares: Shares, *, total: int, next_url: str | None) -> Document:

@@ -110,8 +110,16 @@ LAYER: Json = object_of(
     | _each(SOME_TEXT, "variable", "units")
     | {"bbox": BOX, "attribution": SOME_TEXT, "styles": list_of(object_of(_each(TEXT, "id", "title")))}
     | {"revision": SOME_TEXT}
-    | {"times": object_of(_each(SOME_TEXT, "first", "last") | {"count": WHOLE, "default": SOME_TEXT}), "links": LINKS},
-    {"climatology": or_null(object_of(_each(TEXT, "start", "end")))},
+    | {
+        "times": object_of(
+            _each(SOME_TEXT, "first", "last") | {"count": WHOLE, "default": SOME_TEXT}, {"clear": SOME_TEXT}
+        ),
+        "links": LINKS,
+    },
+    {
+        "climatology": or_null(object_of(_each(TEXT, "start", "end"))),
+        "clear": object_of(_each(TEXT, "layer", "masked") | {"values": list_of(WHOLE)}),
+    },
 )
 STOPS: Json = list_of(object_of({"value": NUMBER, "color": TEXT}))
 RAMP: Json = object_of(_each(TEXT, "id", "title") | {"range": PAIR, "stops": STOPS} | _each(TEXT, "below", "above"))

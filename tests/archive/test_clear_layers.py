@@ -1,0 +1,134 @@
+"""Which pixels are clear by the classes of a collection, and the layers without all others."""
+
+import io
+
+import numpy as np
+import pytest
+import xarray
+from starlette.testclient import TestClient
+
+from chronotile.app.application import application
+from chronotile.archive.open import open_archive
+
+NAMES = "no_data cloud_shadows vegetation not_vegetated water cloud_high_probability snow"
+WEST, NORTH, CELL, SIDE = 4.4, 51.0, 0.01, 16
+TILE_WEST, TILE_NORTH, TILE_PX = -180 + 524 * 180 / 2**9, 90 - 111 * 180 / 2**9, 180 / 2**9 / 256
+KEPT = [2, 3, 4]
+COLLECTION = """
+collections:
+  fields:
+    source: {kind: netcdf, href: fields.nc}
+"""
+
+
+def write(folder, *, meanings=NAMES, times=8, settings=""):
+    """The values of NDVI and the numbers of the classes (time, y, x)."""
+    random = np.random.default_rng(5)
+    ndvi = random.integers(0, 200, (times, SIDE, SIDE)).astype(np.uint8)
+    classes = random.integers(0, 7, (times, SIDE // 2, SIDE // 2)).astype(np.uint8)
+    classes[-1] = 5
+    classes[-2] = random.choice([2, 3, 4, 4, 4, 2, 2, 2, 3, 5], classes[-2].shape)
+    days = np.datetime64("2020-06-01") + 10 * np.arange(times)
+
+    def axes(step, count):
+        middles = (np.arange(count) + 0.5) * step
+        return {"lat": NORTH - middles, "lon": WEST + middles}
+
+    whole = xarray.Dataset({"ndvi": (("time", "lat", "lon"), ndvi)}, {"time": days.astype("datetime64[ns]")})
+    whole = whole.assign_coords(axes(CELL, SIDE))
+    whole.ndvi.attrs |= {"scale_factor": 0.005, "units": "1"}
+    fine = classes.repeat(2, 1).repeat(2, 2)
+    whole["scl"] = (("time", "lat", "lon"), fine)
+    whole.scl.attrs |= {"flag_values": np.arange(7, dtype=np.uint8), "flag_meanings": meanings}
+    whole.lon.attrs |= {"standard_name": "longitude", "units": "degrees_east"}
+    whole.lat.attrs |= {"standard_name": "latitude", "units": "degrees_north"}
+    whole.to_netcdf(folder / "fields.nc")
+    (folder / "chronotile.yaml").write_text(COLLECTION + settings)
+    return ndvi * 0.005, fine
+
+
+@pytest.fixture
+def serve(tmp_path, at_end):
+    """`serve(…)`: what was written, and a client of what serves it."""
+
+    def make(**members):
+        written = write(tmp_path, **members)
+        clock = lambda: np.datetime64("2021-01-01", "ns")  # noqa: E731
+        opened = open_archive(tmp_path / "chronotile.yaml", environment={}, clock=clock)
+        return *written, at_end.enter_context(TestClient(application(opened.services)))
+
+    return make
+
+
+def test_a_layer_tells_its_clear_classes_and_the_layer_without_others(serve):
+    _ndvi, _classes, client = serve()
+
+    told = client.get("/layers/fields.ndvi").json()
+
+    assert told["clear"] == {"layer": "fields.scl", "values": KEPT, "masked": "fields.ndvi~clear"}
+    assert "clear" not in client.get("/layers/fields.scl").json()
+    assert [layer["id"] for layer in client.get("/layers").json()["layers"]] == ["fields.ndvi", "fields.scl"]
+
+
+def test_the_first_date_of_pages_is_the_newest_that_is_clear(serve):
+    _ndvi, classes, client = serve()
+
+    times = client.get("/layers/fields.ndvi").json()["times"]
+
+    shares = np.isin(classes, KEPT).mean(axis=(1, 2))
+    assert shares[-1] == 0
+    assert shares[-2] >= 0.8
+    assert (times["default"], times["clear"]) == ("2020-08-10T00:00:00Z", "2020-07-31T00:00:00Z")
+
+
+def test_tiles_and_series_of_the_clear_layer_have_clear_values_alone(serve):
+    ndvi, classes, client = serve()
+    expected = np.where(np.isin(classes, KEPT), ndvi, np.nan)
+    places = [(10, 150), (40, 180), (70, 210), (90, 240)]
+
+    tile = np.load(
+        io.BytesIO(client.get("/tiles/fields.ndvi~clear/WorldCRS84Quad/9/524/111.npy?datetime=2020-07-01").content)
+    )
+    cells, told = [], []
+    for row, column in places:
+        lon, lat = TILE_WEST + (column + 0.5) * TILE_PX, TILE_NORTH - (row + 0.5) * TILE_PX
+        cells.append((int((NORTH - lat) / CELL), int((lon - WEST) / CELL)))
+        told.append(client.get(f"/timeseries/fields.ndvi~clear/point?lon={lon}&lat={lat}").json()["values"])
+
+    np.testing.assert_allclose([tile[place] for place in places], [expected[3][cell] for cell in cells], rtol=1e-6)
+    np.testing.assert_allclose(
+        np.array(told, dtype=float), [expected[:, row, column] for row, column in cells], rtol=1e-6
+    )
+
+
+def test_shares_of_the_clear_layer_are_those_of_clear_pixels(serve):
+    _ndvi, classes, client = serve()
+
+    maps = [client.get(f"/tiles/fields.ndvi{end}/WorldCRS84Quad/9/524/111.npy?datetime=2020&reducer=clearest")
+            for end in ("", "~clear")]  # fmt: skip
+
+    best = np.isin(classes, KEPT).mean(axis=(1, 2)).argmax()
+    day = np.datetime64("2020-06-01") + 10 * best
+    assert [each.headers["Chronotile-Time"] for each in maps] == ["2020-08-10T00:00:00Z", f"{day}T00:00:00Z"]
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"meanings": "a b forest grass water city rock"},
+        {"settings": "    clear: none\n"},
+        {"settings": "    variables: {ndvi: {mask: {variable: scl, keep: [4]}}, scl: {}}\n"},
+    ],
+    ids=["land cover", "as configured", "masked"],
+)
+def test_where_nothing_says_what_is_clear_there_is_no_clear_layer(serve, members):
+    _ndvi, _classes, client = serve(**members)
+
+    assert "clear" not in client.get("/layers/fields.ndvi").json()
+    assert client.get("/layers/fields.ndvi~clear").status_code == 404
+
+
+def test_clear_classes_may_be_configured(serve):
+    _ndvi, _classes, client = serve(settings="    clear: {variable: scl, keep: [2, 6]}\n")
+
+    assert client.get("/layers/fields.ndvi").json()["clear"]["values"] == [2, 6]
