@@ -30,7 +30,7 @@ _FURTHEST = (360.0, 90.0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Table:
+class Table:
     """What a file holds, feature by feature."""
 
     crs: Crs
@@ -51,13 +51,13 @@ def read_places(spec: PlacesSpec) -> PlaceSet:
     path = Path(spec.path)
     if not path.is_file():
         raise UnsupportedSource(f"there is no file {path.name}")
-    table = _read_geojson(path) if path.suffix.lower() in _GEOJSON else _read_with_gdal(path, spec)
+    table = _read_geojson(path) if path.suffix.lower() in _GEOJSON else read_with_gdal(path, spec.table)[1]
     if len(table.shapes) > spec.max_features:
         raise UnsupportedSource(f"it has {len(table.shapes)} features; limits.max_features is {spec.max_features}")
     vertices = int(shapely.get_num_coordinates(table.shapes).sum())
     if vertices > spec.max_vertices:
         raise UnsupportedSource(f"it has {vertices} vertices; limits.max_vertices is {spec.max_vertices}")
-    _check_range(table)
+    check_range(table)
     ids = _ids(table, spec)
     shapes, notes = _repaired(table.shapes)
     readable = [number for number, shape in enumerate(shapes) if shape is not None]
@@ -76,10 +76,10 @@ class _Found:
     """The features that are polygons."""
 
 
-def _place_set(spec: PlacesSpec, table: _Table, ids: Sequence[str], found: _Found) -> PlaceSet:
+def _place_set(spec: PlacesSpec, table: Table, ids: Sequence[str], found: _Found) -> PlaceSet:
     shapes = np.array([found.shapes[number] for number in found.readable], dtype=object)
     labels = ids if spec.label_field is None else [_label(each) for each in _column(table, spec.label_field)]
-    fields = {name: tuple(_picked(map(_property, _column(table, name)), found.readable)) for name in spec.fields}
+    fields = {name: tuple(_picked(map(property_of, _column(table, name)), found.readable)) for name in spec.fields}
     ids_read = tuple(_picked(ids, found.readable))
     labels_read = tuple(label or name for label, name in zip(_picked(labels, found.readable), ids_read, strict=True))
     parts = (table.crs.name, spec.id, ids_read, labels_read, sorted(fields.items()))
@@ -105,7 +105,7 @@ def _picked(values: Iterable[Any], numbers: Sequence[int]) -> list[Any]:
     return [listed[number] for number in numbers]
 
 
-def _read_geojson(path: Path) -> _Table:
+def _read_geojson(path: Path) -> Table:
     """RFC 7946, and the member `crs` of the GeoJSON before it (2008)."""
     with opening(path.name):
         document = orjson.loads(path.read_bytes())
@@ -117,7 +117,7 @@ def _read_geojson(path: Path) -> _Table:
     texts = np.array([orjson.dumps(feature.get("geometry")).decode() for feature in features], dtype=object)
     properties = [each if isinstance(each := feature.get("properties"), dict) else {} for feature in features]
     names = dict.fromkeys(name for each in properties for name in each)
-    return _Table(
+    return Table(
         crs=_geojson_crs(document.get("crs")),
         shapes=shapely.force_2d(shapely.from_geojson(texts, on_invalid="ignore")),
         columns={name: [each.get(name) for each in properties] for name in names},
@@ -138,7 +138,20 @@ def _crs(name: str) -> Crs:
         raise UnsupportedSource(f"its CRS is unknown: {error.message}") from error
 
 
-def _read_with_gdal(path: Path, spec: PlacesSpec) -> _Table:
+def read_with_gdal(
+    path: Path, table: str | None = None, *, takes_first: bool = False, most: int | None = None
+) -> tuple[str, Table]:
+    """Return the name and the content of a feature table.
+
+    Args:
+        path: Of the file.
+        table: Its name, where the file has several.
+        takes_first: Whether the first is read, where none is named.
+        most: Features that are read.
+
+    Raises:
+        UnsupportedSource: The file cannot be read, has no such table, or no CRS.
+    """
     absent = missing_extra("places", f"a {path.suffix[1:]} file of places")
     if absent is not None:
         raise UnsupportedSource(f"{absent}, or convert it to GeoJSON")
@@ -146,13 +159,15 @@ def _read_with_gdal(path: Path, spec: PlacesSpec) -> _Table:
 
     with opening(path.name):
         tables = [str(name) for name, kind in list_layers(path) if kind is not None]
-        table = spec.table or _only(tables)
+        table = table or (tables[0] if takes_first and tables else _only(tables))
         if table not in tables:
             raise UnsupportedSource(f"it has no feature table {table!r}; it has {', '.join(tables)}")
-        meta, _fids, wkb, columns = raw.read(path, layer=table, force_2d=True, datetime_as_string=True)
+        meta, _fids, wkb, columns = raw.read(
+            path, layer=table, force_2d=True, datetime_as_string=True, max_features=most
+        )
     if meta["crs"] is None:
         raise UnsupportedSource(f"{path.name} has no CRS")
-    return _Table(
+    return table, Table(
         crs=_crs(str(meta["crs"])),
         shapes=shapely.from_wkb(wkb, on_invalid="ignore"),
         columns={
@@ -177,7 +192,12 @@ def _only(tables: Sequence[str]) -> str:
     return tables[0]
 
 
-def _check_range(table: _Table) -> None:
+def check_range(table: Table) -> None:
+    """Check that coordinates are numbers, and degrees on earth.
+
+    Raises:
+        UnsupportedSource: They are not.
+    """
     vertices = shapely.get_coordinates(table.shapes)
     if not np.isfinite(vertices).all():
         raise UnsupportedSource("it has coordinates that are not numbers")
@@ -186,7 +206,7 @@ def _check_range(table: _Table) -> None:
         raise UnsupportedSource(f"it has longitudes beyond 360 or latitudes beyond 90 degrees; {hint}")
 
 
-def _ids(table: _Table, spec: PlacesSpec) -> list[str]:
+def _ids(table: Table, spec: PlacesSpec) -> list[str]:
     """(feature,): the text by which each is requested."""
     given = table.own_ids if spec.id_field is None else _column(table, spec.id_field)
     where = "of its own" if spec.id_field is None else f"in field {spec.id_field}"
@@ -210,12 +230,12 @@ def _id(value: object) -> str | None:
 
 
 def _label(value: object) -> str | None:
-    known = _property(value)
+    known = property_of(value)
     return None if known is None else str(known)
 
 
-def _property(value: object) -> Property:
-    """Dates as text; lists and mappings are left out."""
+def property_of(value: object) -> Property:
+    """Return a value as a property: dates as text; lists, mappings and numbers that are none are left out."""
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if value is None or isinstance(value, str | int | float | bool):
@@ -223,7 +243,7 @@ def _property(value: object) -> Property:
     return None if isinstance(value, list | dict | bytes) else str(value)
 
 
-def _column(table: _Table, name: str) -> Sequence[object]:
+def _column(table: Table, name: str) -> Sequence[object]:
     if name not in table.columns:
         raise UnsupportedSource(f"it has no field {name!r}; it has {', '.join(list(table.columns)[:40])}")
     return table.columns[name]

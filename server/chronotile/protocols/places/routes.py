@@ -17,9 +17,9 @@ from chronotile.core.model.payload import Payload, TimeUsed
 from chronotile.core.model.places import PlaceSet, PlaceTileRequest, PlaceValues, PlaceValuesRequest
 from chronotile.core.model.request import IsActive
 from chronotile.http.bodies import in_parts
-from chronotile.http.endpoint import TILED, discard_body, problem_response
+from chronotile.http.endpoint import TILED, body_of, discard_body, problem_response
 from chronotile.http.respond import SHORT, known_etags, respond, respond_with_content
-from chronotile.http.run import DOCUMENTS, PICTURES, SERIES_OF_MANY, base_url, run, services_of
+from chronotile.http.run import DOCUMENTS, PICTURES, SERIES, SERIES_OF_MANY, base_url, run, services_of
 from chronotile.pipeline.encoders.series.csv import encode_place_values_csv
 from chronotile.pipeline.encoders.series.json import encode_place_values_json
 from chronotile.pipeline.encoders.vector.geojson import encode_places_geojson
@@ -33,13 +33,14 @@ from chronotile.pipeline.unreadable_dates import etag_without
 from chronotile.protocols.common.capabilities.layer_entries import CapabilitiesContext
 from chronotile.protocols.common.links import link
 from chronotile.protocols.common.localised_text import language_of, text_in
-from chronotile.protocols.common.openapi import FILE, TEXT, ref
+from chronotile.protocols.common.openapi import FILE, REFUSALS_OF_BODIES, TEXT, ref
 from chronotile.protocols.common.operation import TILE, Operation, language, routes_of, segment
 from chronotile.protocols.common.query.csv_options import OF_LAYERS, csv_options
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import LANG, Parameter, choice, datetime, names_of, text, whole
 from chronotile.protocols.common.query.picture import REV
 from chronotile.protocols.common.query.place import MIN_VALID, REDUCER, WEIGHTS, tile_grid_of
+from chronotile.readers.place_uploads import MAX_FILE_BYTES, geojson_of_file
 
 FORMAT = choice("format", "How the page is written; default: JSON", ("json", "geojson"), default="json")
 MAX_LIMIT = 10_000
@@ -113,6 +114,7 @@ place_fault = partial(problem_response, spelling={**TILED, "place": "set", "redu
 
 JSON = "application/json"
 GEOJSON = "application/geo+json"
+UPLOADED = ("application/geopackage+sqlite3", "application/zip")
 
 
 async def get_sets(request: Request) -> Response:
@@ -136,6 +138,15 @@ async def get_set(request: Request) -> Response:
     if media_type == GEOJSON:
         response.headers.update(_geojson_headers(places, selection, context))
     return in_parts(response)
+
+
+async def post_shapes(request: Request) -> Response:
+    """Return the shapes of a file that a client sends as GeoJSON."""
+    Kvp(request.query_params.multi_items()).check_names(())
+    content = await body_of(request, at_most=MAX_FILE_BYTES)
+    most = services_of(request).catalogue.limits.max_vertices
+    body = await run(request, SERIES, partial(geojson_of_file, content, max_vertices=most))
+    return respond_with_content(body, GEOJSON, request, cache_control="no-store")
 
 
 async def get_tile(request: Request) -> Response:
@@ -269,6 +280,16 @@ operations = (
         examples={"layer": lambda of: of.layer, "datetime": lambda of: of.times, "reducer": "mean", "limit": 2},
         required=["layer"],
         answers={"application/json": ref("PlaceValues"), "text/csv": TEXT},
+    ),
+    describe(
+        "/places/shapes",
+        post_shapes,
+        "postShapes",
+        "The shapes of a GeoPackage or a zipped shapefile as GeoJSON; nothing is kept",
+        method="POST",
+        body={"required": True, "content": {media_type: {"schema": FILE} for media_type in UPLOADED}},
+        answers={GEOJSON: ref("FeatureCollection")},
+        refusals=REFUSALS_OF_BODIES,
     ),
     describe(
         "/places/{set}/tiles/{tms}/{z}/{x}/{y}.mvt",
