@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 
 from chronotile.app.application import application
 from chronotile.archive.open import open_archive
+from tests.protocols.maps.animations.films import frames_of, on_white
 
 CONFIGURATION = """
 collections:
@@ -309,3 +310,47 @@ def test_a_reference_without_times_leaves_nothing_to_show(archive):
     tile = pixels(archive.client.get(f"{TILE}.npy?datetime=2022-06&anomaly=abs&reference=1998/1999"))
 
     assert np.isnan(tile).all()
+
+
+def test_a_large_map_in_strips_is_that_of_its_tiles(archive):
+    box = f"{TILE_NORTH - 256 * TILE_PX!r},{TILE_WEST!r},{TILE_NORTH!r},{TILE_WEST + 256 * TILE_PX!r}"
+    large = (
+        "/wms?SERVICE=WMS&VERSION=1.3.0&REQUEST=GetMap&LAYERS=NDVI&STYLES=&CRS=EPSG:4326&FORMAT=image/png"
+        f"&BBOX={box}&WIDTH=768&HEIGHT=768&TRANSPARENT=TRUE&TIME=2022-06&ANOMALY=z"
+    )
+    tile = rgba(archive.client.get(f"{TILE}.png?datetime=2022-06&anomaly=z"))
+
+    shown = rgba(archive.client.get(large))
+
+    np.testing.assert_array_equal(shown[1::3, 1::3], tile)
+
+
+def test_a_map_of_too_many_values_names_the_job(archive):
+    box = f"{TILE_NORTH - 256 * TILE_PX!r},{TILE_WEST!r},{TILE_NORTH!r},{TILE_WEST + 256 * TILE_PX!r}"
+    large = (
+        "/wms?SERVICE=WMS&VERSION=1.3.0&REQUEST=GetMap&LAYERS=NDVI&STYLES=&CRS=EPSG:4326&FORMAT=image/png"
+        f"&BBOX={box}&WIDTH=768&HEIGHT=768&TIME=2022&ANOMALY=abs"
+    )
+
+    answer = archive.client.get(large)
+
+    assert "max_cube_values" in answer.text
+    assert "a job of the process anomaly" in answer.text
+
+
+def test_frames_of_months_are_their_anomalies(archive):
+    west, south, east, north = TILE_WEST, TILE_NORTH - 256 * TILE_PX, TILE_WEST + 256 * TILE_PX, TILE_NORTH
+    film = archive.client.get(
+        f"/animations/NDVI.gif?bbox={west!r},{south!r},{east!r},{north!r}&width=256&height=256&labels=none"
+        "&datetime=2022-06/2022-07&step=P1M&anomaly=abs&reference=2018/2021"
+    )
+
+    frames = frames_of(film.content)
+
+    tiles = [
+        rgba(archive.client.get(f"{TILE}.png?datetime=2022-{month}&anomaly=abs&reference=2018/2021"))
+        for month in ("06", "07")
+    ]
+    assert len(frames) == 2
+    for frame, tile in zip(frames, tiles, strict=True):
+        np.testing.assert_array_equal(frame[..., :3], on_white(tile)[..., :3])

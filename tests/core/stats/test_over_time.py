@@ -8,9 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chronotile.core.model.raster import Encoding, Raster
-from chronotile.core.model.request import PICTURE_REDUCERS
+from chronotile.core.model.request import PIXEL_REDUCERS
+from chronotile.core.model.series.analysis import ANOMALY_KINDS, Climatology, Curves
 from chronotile.core.stats import over_time as module
-from chronotile.core.stats.over_time import over_time
+from chronotile.core.stats.climatology import find_anomalies, find_normals
+from chronotile.core.stats.over_time import anomaly, over_time
 
 ENCODING = Encoding(dtype="uint8", scale=0.5, offset=-3.0, nodata=255, flags=((252, "cloud"),))
 RANDOM = np.random.default_rng(5)
@@ -85,7 +87,7 @@ def test_a_pixel_that_never_has_a_value_keeps_its_newest_number_with_latest():
     assert result.present is None or result.present[0, :2].all()
 
 
-@pytest.mark.parametrize("reducer", sorted(set(PICTURE_REDUCERS) - {"latest"}))
+@pytest.mark.parametrize("reducer", sorted(set(PIXEL_REDUCERS) - {"latest"}))
 def test_a_pixel_that_never_has_a_value_is_absent_with_any_other(reducer):
     assert np.isnan(over_time(rasters(), reducer).values()[0, :2]).all()
     assert not over_time(rasters(), reducer).valid[0, :2].any()
@@ -104,7 +106,7 @@ def test_what_a_raster_holds_is_not_changed():
     given_rasters = rasters()
     before = [raster.numbers.copy() for raster in given_rasters]
 
-    for reducer in PICTURE_REDUCERS:
+    for reducer in PIXEL_REDUCERS:
         over_time(given_rasters, reducer)
 
     for raster, numbers in zip(given_rasters, before, strict=True):
@@ -127,3 +129,25 @@ def test_floats_with_nan_reduce_as_numpy_does(rows):
     for reducer, truth in (("max", np.nanmax), ("min", np.nanmin), ("median", np.nanmedian)):
         np.testing.assert_array_equal(over_time(many, reducer).values(), nan_quietly(truth, cube))
     np.testing.assert_allclose(over_time(many, "mean").values(), nan_quietly(np.nanmean, cube), rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("kind", ANOMALY_KINDS)
+@given(data=st.data())
+def test_the_anomaly_of_rasters_is_that_of_series(kind, data):
+    numbers = st.lists(st.integers(-8, 8) | st.just(99), min_size=12, max_size=12)
+    shown, *usual = data.draw(st.lists(numbers, min_size=1, max_size=7))
+    encoding = Encoding(dtype="int16", scale=0.25, offset=-3.0, nodata=99)
+
+    def curves(rows, times):
+        cells = np.array(rows, dtype=float).reshape(-1, 12).T
+        return Curves(times=times, values=np.where(cells == 99, np.nan, cells * 0.25 - 3.0))
+
+    rasters_of = [Raster(np.array(row, dtype="int16").reshape(3, 4), encoding) for row in (shown, *usual)]
+
+    found = anomaly(rasters_of[0], rasters_of[1:], kind)
+
+    years = np.array([f"20{year:02}-06-01" for year in range(len(usual))], dtype="datetime64[ns]")
+    series, reference = curves([shown], np.array(["2030-06-01"], dtype="datetime64[ns]")), curves(usual, years)
+    normals = find_normals(reference, series.times, Climatology(by="month"))
+    expected = find_anomalies(series, reference, normals, kind).reshape(3, 4)
+    np.testing.assert_allclose(found.values(), expected, rtol=1e-9, atol=1e-9)
