@@ -13,8 +13,8 @@ import { fetchPlace, fetchPlaceSets, fetchPlaceValues, Problem } from "../base/a
 import {
 	choosePlace,
 	instant,
-	isDragged,
 	isMoving,
+	isPressed,
 	joinLink,
 	layer,
 	legend,
@@ -116,7 +116,7 @@ function followValues() {
 		blocks.delete(question.key);
 		blocks.set(question.key, block);
 		showBlock(block, now);
-		if (isMoving.peek() && !isDragged.peek() && question.end < instants.length)
+		if (isMoving.peek() && !isPressed.peek() && question.end < instants.length)
 			askAhead(set, of, questionAt(set, of, instants, question.end));
 		return;
 	}

@@ -9,7 +9,7 @@
  * @typedef {{
  *   language?: string, layer?: string, date?: string, bbox?: BBox, overlay?: boolean, bgLayer?: string,
  *   view?: View, layers?: LayerEntry[], opacity?: number, style?: string, ramp?: string, min?: number, max?: number,
- *   reversed?: boolean, log?: boolean, gaps?: "last", compare?: CompareMode, layer2?: string, date2?: string, style2?: string,
+ *   reversed?: boolean, log?: boolean, gaps?: Gaps, compare?: CompareMode, layer2?: string, date2?: string, style2?: string,
  *   ramp2?: string, min2?: number, max2?: number, reversed2?: boolean, log2?: boolean, split?: number, orient?: "v" | "h",
  *   from?: string, to?: string, play?: boolean, fps?: number, loop?: boolean, step?: number, maxcloud?: number,
  *   pt?: Point[], aoi?: NamedLine[], places?: string, chart?: boolean, agg?: string, theme?: Theme, embed?: boolean, ui?: "min",
@@ -17,6 +17,7 @@
  * @typedef {{ id: string, opacity: number }} LayerEntry
  * @typedef {"swipe" | "side" | "opacity" | "spy" | "diff"} CompareMode
  * @typedef {"light" | "dark" | "auto"} Theme
+ * @typedef {"show" | "last" | "skip"} Gaps
  * @typedef {{ name: string, line: string }} NamedLine the outline as an encoded polyline of 5 decimals
  * @typedef {import("./text.js").TextKey} TextKey
  * @typedef {{ key: TextKey, values?: Record<string, string | number> }} Expected what would have been right, as a text of i18n/
@@ -188,7 +189,7 @@ const KEYS = {
 	max: VALUE,
 	reversed: FLAG,
 	log: FLAG,
-	gaps: oneOf("last"),
+	gaps: oneOf("show", "last", "skip"),
 	compare: oneOf("swipe", "side", "opacity", "spy", "diff"),
 	layer2: name(NAME, "link.expected.name"),
 	date2: DATE,

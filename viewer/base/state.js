@@ -141,12 +141,18 @@ export const mapTool = signal(/** @type {string | null} */ (null));
 export const unlinkable = signal(/** @type {string[]} */ ([]));
 /** Whether time is moving, by hand or by itself: then coarse numbers may be shown where the fine ones are not there yet. */
 export const isMoving = signal(false);
-/** Whether a pointer drags time and has not come to rest: nothing is loaded ahead then. */
+/** Whether a pointer is down that may drag time: nothing is loaded ahead then. */
+export const isPressed = signal(false);
+/** Whether it drags time and has not come to rest: nothing is asked for then. */
 export const isDragged = signal(false);
+/** Index of a date to which time may go next, so that a preview of what lies around it is loaded; -1 of none. */
+export const ahead = signal(-1);
 /** Counts up when the user is about to move through time (focus, hover, drag, play): numbers of other dates are loaded then. */
 export const intent = signal(0);
+/** What becomes of gaps: they are seen, show the last value, or dates with many of them are not played. */
+export const gaps = signal(/** @type {import("./permalink.js").Gaps} */ ("show"));
 /** Whether places without a value show their last one. */
-export const isGapFilled = signal(false);
+export const isGapFilled = computed(() => gaps.value === "last");
 export const notices = signal(/** @type {Notice[]} */ ([]));
 /** The place that the search has found. */
 export const foundPlace = signal(/** @type {(Point & { name: string }) | null} */ (null));
@@ -177,7 +183,7 @@ export const link = computed(() => {
 		view: { lon, lat, zoom },
 		opacity: opacity.value === 1 ? undefined : opacity.value,
 		style: style.value === layer.value.styles[0]?.id ? undefined : style.value,
-		gaps: isGapFilled.value ? "last" : undefined,
+		gaps: gaps.value === "show" ? undefined : gaps.value,
 		pt: points.value.length > 0 ? points.value : undefined,
 	};
 	return Object.assign(now, ...parts);
@@ -414,7 +420,8 @@ export function applyLink(asked) {
 		background.value = known ? /** @type {string} */ (asked.bgLayer) : usualBackground();
 		overlay.value = asked.overlay ?? true;
 		opacity.value = asked.opacity ?? 1;
-		isGapFilled.value = asked.gaps === "last";
+		// Links of before name how many percent of gaps are too many.
+		gaps.value = asked.gaps ?? ((asked.maxcloud ?? 100) < 100 ? "skip" : "show");
 		places.value = places.peek().filter((place) => !isPoint(place));
 		for (const point of asked.pt ?? []) choosePoint(point, true);
 		if (asked.view) destination.value = { view: asked.view };

@@ -73,6 +73,7 @@ export class CubeLoader {
 	#desks = [];
 	#nextId = 1;
 	#isPlanned = false;
+	#isHeld = false;
 
 	/**
 	 * @param {object} [options]
@@ -128,6 +129,12 @@ export class CubeLoader {
 	/** An owner needs nothing any more, and hears nothing. @param {Owner} owner */
 	leave(owner) {
 		this.#wants.delete(owner);
+		this.#plan();
+	}
+
+	/** Asks for nothing new while it is held; what is on its way and still wanted comes. @param {boolean} isHeld */
+	hold(isHeld) {
+		this.#isHeld = isHeld;
 		this.#plan();
 	}
 
@@ -188,6 +195,7 @@ export class CubeLoader {
 		}
 		for (const url of this.#failures.keys()) if (!wanted.has(url)) this.#forget(url);
 		this.#evict(kept);
+		if (this.#isHeld) return;
 		const isKnown = (/** @type {string} */ url) =>
 			this.#cubes.has(url) || this.#failures.has(url) || this.#jobs.has(url) || this.#waiting.has(url);
 		const missing = [...kept].filter((url) => !isKnown(url)).map((url) => /** @type {Wanted} */ (wanted.get(url)));

@@ -18,7 +18,7 @@
  *   until others are there; `order` is 0 for the one in the middle
  * @typedef {{ total: number, loaded: number, failed: number, failure: Failure | null, isPreview: boolean, shown: number }} Progress
  *   of the date that is wanted; `shown` is the index of the one that is seen
- * @typedef {{ index: number, isMoving: boolean, isEngaged: boolean, isFrugal: boolean, isFilled: boolean, isDragged: boolean, also: ReadonlySet<number> }} Wish
+ * @typedef {{ index: number, isMoving: boolean, isEngaged: boolean, isFrugal: boolean, isFilled: boolean, isDragged: boolean, ahead: number, also: ReadonlySet<number> }} Wish
  */
 
 /** A date that is not there after so long is shown as far as it is. */
@@ -91,6 +91,7 @@ export class CubePainter {
 		isFrugal: false,
 		isFilled: false,
 		isDragged: false,
+		ahead: -1,
 		also: new Set(),
 	};
 	#frame = 0;
@@ -250,7 +251,7 @@ export class CubePainter {
 
 	#ask() {
 		const tiles = this.dataTiles;
-		const { index, isMoving, isEngaged, isFrugal, isFilled, isDragged, also } = this.#wish;
+		const { index, isMoving, isEngaged, isFrugal, isFilled, isDragged, ahead, also } = this.#wish;
 		if (index < 0) return;
 		const key = [
 			...tiles.map(({ z, x, y }) => `${z}/${x}/${y}`),
@@ -260,13 +261,14 @@ export class CubePainter {
 			isFrugal,
 			isFilled,
 			isDragged,
+			ahead,
 			...also,
 		].join();
 		if (key === this.#plan) return;
 		this.#plan = key;
 		this.source.loader.want(
 			this.owner,
-			this.source.plan(tiles, { index, isMoving, isEngaged, isFrugal, isFilled, isDragged, also }),
+			this.source.plan(tiles, { index, isMoving, isEngaged, isFrugal, isFilled, isDragged, ahead, also }),
 		);
 	}
 

@@ -16,9 +16,10 @@
  * @typedef {{ of: string, cells: Int32Array }} Layout which number of cubes of that layout each pixel of a tile shows
  * @typedef {{
  *   index: number, isMoving: boolean, isEngaged: boolean, isFrugal: boolean, isFilled?: boolean, isDragged?: boolean,
- *   also?: Iterable<number>,
+ *   ahead?: number, also?: Iterable<number>,
  * }} Need which date, whether time is moving now, whether it soon may, whether bytes shall be saved, whether gaps show what
- *   was there before, whether a pointer drags time now, so that nothing is loaded ahead, and dates that are needed besides
+ *   was there before, whether a pointer drags time now, so that nothing is loaded ahead, a date to which time may go next
+ *   (-1 of none), and dates that are needed besides
  */
 import { FIRST, PATIENT } from "./loader.js";
 
@@ -290,7 +291,7 @@ export class CubeSource {
 	 * What a view needs, the most urgent first.
 	 * @param {Tile[]} tiles the nearest to the middle first @param {Need} need @returns {Wanted[]}
 	 */
-	plan(tiles, { index, isMoving, isEngaged, isFrugal, isFilled = false, isDragged = false, also = [] }) {
+	plan(tiles, { index, isMoving, isEngaged, isFrugal, isFilled = false, isDragged = false, ahead = -1, also = [] }) {
 		/** @type {Wanted[]} */
 		const wanted = [];
 		const at = this.windowAt[index];
@@ -316,6 +317,8 @@ export class CubeSource {
 		if (!isEngaged && !isMoving) return [...wanted, ...this.#kept(tiles, at)];
 		if (current.count > 1 && (isMoving || !isFrugal)) add(current, 2, 1);
 		if (!isFrugal) add(current, 1, PATIENT);
+		const then = isDragged || isFrugal ? undefined : this.windows[this.windowAt[ahead]];
+		if (then && then !== current) add(then, then.count > 1 ? 2 : 1, PATIENT + 1);
 		for (const near of isDragged ? [] : this.#near(index)) {
 			if (near.count > 1 && (isMoving || !isFrugal)) add(near, 2, PATIENT + 1);
 			if (!isFrugal) add(near, 1, PATIENT + 2);

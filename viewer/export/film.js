@@ -1,9 +1,9 @@
 /** The tab that makes films: which dates, how fast, in which format; and how far the making is. */
 import { make, makeWordButton } from "../base/elements.js";
-import { isGapFilled, layer, outcome, sideB, timeDomain } from "../base/state.js";
+import { gaps, isGapFilled, layer, outcome, sideB, timeDomain } from "../base/state.js";
 import { locale, text } from "../base/text.js";
 import { framesOf, rangeOf } from "../time/frames.js";
-import { frameStep, maxCloud, fps as playedFps, playRange } from "../time/playback.js";
+import { frameStep, leastShare, fps as playedFps, playRange } from "../time/playback.js";
 import { shares } from "../time/shares.js";
 import { effect } from "../vendor/signals-core.js";
 import { animationAddress, stemOf } from "./addresses.js";
@@ -109,8 +109,8 @@ class FilmTab {
 			void this.#findKinds();
 		});
 		size.value = "1";
-		const gaps = makeCheck(text("export.fillGaps"), isGapFilled.peek(), (isChecked) => {
-			isGapFilled.value = isChecked;
+		const filling = makeCheck(text("export.fillGaps"), isGapFilled.peek(), (isChecked) => {
+			gaps.value = isChecked ? "last" : "show";
 		});
 		return make(
 			"div",
@@ -124,7 +124,7 @@ class FilmTab {
 				makeField(text("export.format"), this.#kinds),
 				makeField(text("export.size"), size),
 			),
-			gaps,
+			filling,
 			makeLabelFields(),
 			this.#outside,
 			this.#warning,
@@ -189,7 +189,7 @@ class FilmTab {
 	/** Indexes of the dates of the film. */
 	#frames() {
 		const range = rangeOf(this.#instants, this.#dates.from(), this.#dates.to());
-		return framesOf({ range, step: this.#step, maxCloud: maxCloud.peek(), shares: shares.peek() });
+		return framesOf({ range, step: this.#step, least: leastShare.peek(), shares: shares.peek() });
 	}
 
 	/** Says what the film will be, and what stands in its way. */

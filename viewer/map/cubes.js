@@ -8,7 +8,7 @@
  */
 import { cubeTemplate } from "../base/api.js";
 import { makeTable } from "../base/colours.js";
-import { dismiss, intent, isDragged, isGapFilled, isMoving, notify } from "../base/state.js";
+import { ahead, dismiss, intent, isDragged, isGapFilled, isMoving, isPressed, notify } from "../base/state.js";
 import { text } from "../base/text.js";
 import { makeCubeLayer } from "../ctc1/leaflet.js";
 import { CubeLoader } from "../ctc1/loader.js";
@@ -21,6 +21,7 @@ import { boxOfTile, covers } from "./extent.js";
 /** One for all layers, so that together they keep to its bounds. */
 export const loader = new CubeLoader();
 window.addEventListener("online", () => loader.retry());
+effect(() => loader.hold(isDragged.value));
 const RETRY_MS = 10_000;
 const TELL_MS = 30;
 /** Items that a notice names. */
@@ -164,7 +165,8 @@ export class CubeDrawing extends CubeReader {
 		this.layer.painter.set({
 			index,
 			isMoving: isMoving.value,
-			isDragged: isDragged.value,
+			isDragged: isPressed.value,
+			ahead: ahead.value,
 			isEngaged: intent.value > 0,
 			isFilled: isGapFilled.value,
 			isFrugal: isFrugal(),

@@ -13,20 +13,28 @@ export function until(holds, stopped, limitMs = Number.POSITIVE_INFINITY) {
 			if (isDone) return;
 			isDone = true;
 			window.clearTimeout(timer);
+			stopped.removeEventListener("abort", stop);
 			// An effect cannot be taken away while it runs for the first time.
 			queueMicrotask(() => watch());
 			resolve(held);
 		};
-		stopped.addEventListener("abort", () => finish(false), { once: true });
+		const stop = () => finish(false);
+		stopped.addEventListener("abort", stop);
 		const watch = effect(() => {
 			if (!isDone && holds()) finish(true);
 		});
 	});
 }
 
-/** @param {number} ms @param {AbortSignal} stopped @returns {Promise<unknown>} */
+/** @param {number} ms @param {AbortSignal} stopped @returns {Promise<void>} */
 export const pass = (ms, stopped) =>
 	new Promise((resolve) => {
-		const timer = window.setTimeout(resolve, ms);
-		stopped.addEventListener("abort", () => resolve(window.clearTimeout(timer)), { once: true });
+		// Whoever waits long and often, as playing does, would else leave a listener each time.
+		const end = () => {
+			window.clearTimeout(timer);
+			stopped.removeEventListener("abort", end);
+			resolve();
+		};
+		const timer = window.setTimeout(end, ms);
+		stopped.addEventListener("abort", end);
 	});

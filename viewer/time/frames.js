@@ -3,10 +3,13 @@
  *
  * @typedef {import("../base/dates.js").Instant} Instant
  * @typedef {{ first: number, last: number }} Range indexes, both included
- * @typedef {{ range: Range, step: number, maxCloud: number, shares: readonly (number | null)[] }} Choice
- *   every `step`th of the dates within the range that have at most `maxCloud` percent without data
+ * @typedef {{ range: Range, step: number, least: number, shares: readonly (number | null)[] }} Choice
+ *   every `step`th of the dates within the range that have at least a share of data
  */
-import { indexesBetween } from "../base/dates.js";
+import { indexesBetween, yearsOf } from "../base/dates.js";
+
+/** A year with fewer dates is not played alone. */
+const LEAST_DATES = 6;
 
 /**
  * The dates between two that a link or a person names, both included with all of their day, month or year; all of them where there are none between.
@@ -17,12 +20,31 @@ export function rangeOf(instants, from, to) {
 	return indexesBetween(instants, from, to) ?? { first: 0, last: instants.length - 1 };
 }
 
+/**
+ * The dates of a year; all of them where it has few.
+ * @param {Instant[]} instants @param {number} year @returns {Range}
+ */
+export function yearRange(instants, year) {
+	const found = yearsOf(instants).find((each) => each.year === year);
+	if (!found || found.count < LEAST_DATES) return { first: 0, last: instants.length - 1 };
+	return { first: found.first, last: found.first + found.count - 1 };
+}
+
+/**
+ * Shares of the fullest date: what lies in the sea is a gap at every date, and no cloud.
+ * @param {readonly (number | null)[]} shares @returns {(number | null)[]}
+ */
+export function ofFullest(shares) {
+	const most = shares.reduce((/** @type {number} */ one, other) => Math.max(one, other ?? 0), 0);
+	return shares.map((share) => (share === null || most === 0 ? share : share / most));
+}
+
 /** Indexes of the dates that are played, in their order. Dates of which the share is not known are played. @param {Choice} choice */
-export function framesOf({ range, step, maxCloud, shares }) {
+export function framesOf({ range, step, least, shares }) {
 	const clear = [];
 	for (let index = range.first; index <= range.last; index += 1) {
 		const share = shares[index] ?? null;
-		if (share === null || Math.round((1 - share) * 1e4) <= maxCloud * 100) clear.push(index);
+		if (share === null || Math.round(share * 1e4) >= least * 1e4) clear.push(index);
 	}
 	return clear.filter((_, place) => place % step === 0);
 }

@@ -22,7 +22,7 @@ let popover = null;
  */
 export function showLens(strip, index, x) {
 	const host = /** @type {HTMLElement} */ (strip.closest("section"));
-	popover ??= makePopover("lens", { label: text("lens.title"), host, isHeld: true });
+	popover ??= makeLens(host, strip);
 	const lens = popover;
 	const years = sameTimeOfYears(timeDomain.peek().instants, index);
 	const heading = makeElement("h2", { textContent: text("lens.heading", { date: dayText(index) }) });
@@ -36,6 +36,13 @@ export function showLens(strip, index, x) {
 	const chosen = lens.element.querySelector("[aria-pressed=true]");
 	if (chosen instanceof HTMLElement) chosen.focus();
 	void fillPictures(list);
+}
+
+/** A press on the strip closes it, and may drag at once. @param {HTMLElement} host @param {HTMLElement} strip */
+function makeLens(host, strip) {
+	const lens = makePopover("lens", { label: text("lens.title"), host });
+	strip.addEventListener("pointerdown", () => lens.close());
+	return lens;
 }
 
 /** @param {number} index */

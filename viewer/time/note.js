@@ -1,8 +1,9 @@
-/** The note at the end of the controls: what playing waits for, whether a preview is shown, and how fine the cells are. */
+/** How fine the cells are, at the map's scale; and a note beside the controls, of what playing waits for or is a preview. */
 import { fetchLayer } from "../base/api.js";
 import { formatShortDate } from "../base/dates.js";
 import { isGapFilled, isMoving, layer, loadedTimes, timeDomain, timeIndex, view } from "../base/state.js";
 import { locale, text } from "../base/text.js";
+import { maps } from "../map/map.js";
 import { effect, signal } from "../vendor/signals-core.js";
 import { awaited } from "./playback.js";
 import { cellLength, formatLength, pixelLength } from "./resolution.js";
@@ -13,7 +14,6 @@ const COARSER = 1.5;
 
 /** @param {HTMLElement} note */
 export function startNote(note) {
-	note.title = text("time.resolutionMeans");
 	/** All that the server tells of the layer; null while it loads, or when it does not come. */
 	const whole = signal(/** @type {import("./resolution.js").Whole | null} */ (null));
 	effect(() => {
@@ -31,7 +31,11 @@ export function startNote(note) {
 	});
 	effect(() => {
 		const filled = isGapFilled.value && hasCubes.value ? text("time.filled") : "";
-		note.textContent = waitText() ?? [resolutionText(whole.value), filled].filter(Boolean).join(" · ");
+		note.textContent = waitText() ?? (previewText(whole.value) || filled);
+	});
+	effect(() => {
+		const scale = maps.value[0]?.getContainer().querySelector(".leaflet-control-scale");
+		if (scale instanceof HTMLElement) scale.title = resolutionText(whole.value);
 	});
 }
 
@@ -41,14 +45,27 @@ function waitText() {
 	return instant ? text("play.waiting", { date: formatShortDate(instant.ms, locale()) }) : null;
 }
 
-/** @param {import("./resolution.js").Whole | null} whole */
-function resolutionText(whole) {
-	if (!whole?.resolution || !view.value) return "";
+/** Metres of ground: of a cell of the layer, and of what the map shows of it. @param {import("./resolution.js").Whole | null} whole */
+function lengthsOf(whole) {
+	if (!whole?.resolution || !view.value) return null;
 	const { lat, zoom } = view.value;
 	const cell = cellLength(whole, lat);
+	return { cell, shown: Math.max(cell, pixelLength(zoom, lat)) };
+}
+
+/** @param {import("./resolution.js").Whole | null} whole */
+function previewText(whole) {
 	const isPreview = isMoving.value && loadedTimes.value.get(timeIndex.value) === "preview";
-	const shown = Math.max(cell, pixelLength(zoom, lat)) * (isPreview ? 2 : 1);
-	const [length, source] = [shown, cell].map((metres) => formatLength(metres, locale()));
-	if (isPreview) return text("time.preview", { length });
-	return shown > cell * COARSER ? text("time.coarser", { length, source }) : text("time.resolution", { length });
+	const lengths = isPreview ? lengthsOf(whole) : null;
+	return lengths ? text("time.preview", { length: formatLength(2 * lengths.shown, locale()) }) : "";
+}
+
+/** @param {import("./resolution.js").Whole | null} whole */
+function resolutionText(whole) {
+	const lengths = lengthsOf(whole);
+	if (!lengths) return "";
+	const [length, source] = [lengths.shown, lengths.cell].map((metres) => formatLength(metres, locale()));
+	return lengths.shown > lengths.cell * COARSER
+		? text("time.coarser", { length, source })
+		: text("time.resolution", { length });
 }

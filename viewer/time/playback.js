@@ -3,20 +3,34 @@
  *
  * The signals are for all parts (exports take the same frames); they change by the functions below.
  */
-import { chooseTime, intent, isMoving, joinLink, notify, sideA, sideB, timeDomain, timeIndex } from "../base/state.js";
+import {
+	ahead,
+	chooseTime,
+	dismiss,
+	gaps,
+	intent,
+	isMoving,
+	joinLink,
+	notify,
+	sideA,
+	sideB,
+	timeDomain,
+	timeIndex,
+} from "../base/state.js";
 import { text } from "../base/text.js";
 import { batch, computed, effect, signal } from "../vendor/signals-core.js";
 import { pass, until } from "./delays.js";
-import { framesOf, nextFrame, rangeOf } from "./frames.js";
+import { framesOf, nextFrame, rangeOf, yearRange } from "./frames.js";
 import { hasCubes, shares } from "./shares.js";
 
 /** Faster, the flashes of clouds may harm who is sensitive to them (WCAG 2.2, 2.3.1). */
 export const SAFE_FPS = 6;
 const [DEFAULT_FPS, CALM_FPS] = [4, 2];
-/** What "skip cloudy" skips unless a link says otherwise: dates with more than this percentage without data. */
-export const CLOUDY_PERCENT = 40;
+/** What "skip" leaves out: dates with a smaller share of data than this, of what the fullest date has. */
+const CLEAR_SHARE = 0.6;
 /** How long playing waits for a date before it asks for it as a single one. */
 const MAX_WAIT_MS = 8000;
+const NOTICE = "play";
 
 const calm = window.matchMedia("(prefers-reduced-motion: reduce)");
 const usualFps = () => (calm.matches ? CALM_FPS : DEFAULT_FPS);
@@ -28,30 +42,45 @@ export const isLooping = signal(true);
 export const isReversed = signal(false);
 /** Every how many dates there is a frame. */
 export const frameStep = signal(1);
-/** Dates with more than this percentage without data are left out; 100 leaves out none. */
-export const maxCloud = signal(100);
-/** The ends of what is played, as dates; undefined where it is the layer's. */
+/** The ends of what is played, as dates; both undefined: the year of the date that is shown. */
 export const playFrom = signal(/** @type {string | undefined} */ (undefined));
 export const playTo = signal(/** @type {string | undefined} */ (undefined));
 /** The date that playing waits for; null while it waits for none. */
 export const awaited = signal(/** @type {number | null} */ (null));
 
+/** Whether an end of what is played was chosen. */
+export const isRangeChosen = computed(() => playFrom.value !== undefined || playTo.value !== undefined);
+
+/** @param {number} index of a date */
+const yearOf = (index) => new Date(timeDomain.value.instants[index]?.ms ?? 0).getUTCFullYear();
+const shownYear = computed(() => yearOf(timeIndex.value));
+
 /** Ends of what is played, as indexes. */
-export const playRange = computed(() => rangeOf(timeDomain.value.instants, playFrom.value, playTo.value));
+export const playRange = computed(() => {
+	const { instants } = timeDomain.value;
+	if (isRangeChosen.value) return rangeOf(instants, playFrom.value, playTo.value);
+	return yearRange(instants, shownYear.value);
+});
 
-/** Indexes of the dates that are played. */
-export const frames = computed(() =>
-	framesOf({ range: playRange.value, step: frameStep.value, maxCloud: maxCloud.value, shares: shares.value }),
-);
-
-/** Whether no end of what is played was chosen. */
+/** Whether all dates of the layer are within it. */
 export const isRangeWhole = computed(() => {
 	const { first, last } = playRange.value;
 	return first === 0 && last === timeDomain.value.instants.length - 1;
 });
 
-/** Whether all dates of the layer are played. */
-export const isAllPlayed = computed(() => frames.value.length === timeDomain.value.instants.length);
+/** The least share of data that dates have that are played. */
+export const leastShare = computed(() => (gaps.value === "skip" ? CLEAR_SHARE : 0));
+
+/** @param {import("./frames.js").Range} range */
+const framesIn = (range) => framesOf({ range, step: frameStep.value, least: leastShare.value, shares: shares.value });
+
+/** Indexes of the dates that are played. */
+export const frames = computed(() => framesIn(playRange.value));
+
+/** Of all dates those that may be played: of any year, as long as no end was chosen. */
+export const playable = computed(() =>
+	isRangeChosen.value ? frames.value : framesIn({ first: 0, last: timeDomain.value.instants.length - 1 }),
+);
 
 /** @param {string | undefined} from @param {string | undefined} to dates */
 export function chooseRange(from, to) {
@@ -65,11 +94,32 @@ export function chooseRange(from, to) {
 const frameAfter = () =>
 	nextFrame(frames.peek(), timeIndex.peek(), { isReversed: isReversed.peek(), isLooping: isLooping.peek() });
 
+/** Plays all dates that there are. */
+export function chooseAll() {
+	const { instants } = timeDomain.peek();
+	chooseRange(instants[0].text.slice(0, 10), instants[instants.length - 1].text.slice(0, 10));
+}
+
+/** Tells that there is nothing to play, and offers what there would be. */
+function refuse() {
+	const isSkipping = gaps.peek() === "skip";
+	const run = () => {
+		batch(() => {
+			if (isSkipping) gaps.value = "show";
+			else {
+				frameStep.value = 1;
+				chooseAll();
+			}
+		});
+		play();
+	};
+	const label = text(isSkipping ? "gaps.showThem" : "play.allDates");
+	notify(NOTICE, text(isSkipping ? "play.allCloudy" : "play.tooFew"), { label, run });
+}
+
 export function play() {
-	if (frames.peek().length < 2) {
-		notify("play", text("play.tooFew"));
-		return;
-	}
+	if (frames.peek().length < 2) return refuse();
+	dismiss(NOTICE);
 	intent.value = intent.peek() + 1;
 	// At the end, where there is no loop, it plays from the start.
 	if (frameAfter() === null) chooseTime((isReversed.peek() ? frames.peek().at(-1) : frames.peek()[0]) ?? 0);
@@ -130,6 +180,16 @@ function runClock() {
 			isMoving.value = false;
 		};
 	});
+	// In the last year of a loop the first one is looked for.
+	effect(() => {
+		if (!isPlaying.value) {
+			ahead.value = -1;
+			return;
+		}
+		const [first = -1, last = -1] = [frames.value[0], frames.value.at(-1)];
+		const [start, end] = isReversed.value ? [last, first] : [first, last];
+		ahead.value = isLooping.value && shownYear.value === yearOf(end) ? start : -1;
+	});
 	// Another layer has other dates.
 	effect(() => {
 		if (timeDomain.value.phase !== "ready") pause();
@@ -142,7 +202,7 @@ function runClock() {
 /** Starts playing when the dates are there, if the system does not ask for less motion. */
 function playFirst() {
 	if (calm.matches) {
-		notify("play", text("play.calm"), { label: text("play.play"), run: play });
+		notify(NOTICE, text("play.calm"), { label: text("play.play"), run: play });
 		return;
 	}
 	void until(() => timeDomain.value.phase === "ready", new AbortController().signal).then(play);
@@ -158,14 +218,12 @@ export function startPlayback() {
 			fps: fps.value === usualFps() ? undefined : fps.value,
 			loop: isLooping.value ? undefined : false,
 			step: frameStep.value === 1 ? undefined : frameStep.value,
-			maxcloud: maxCloud.value === 100 ? undefined : maxCloud.value,
 		}),
 		read: (link) => {
 			chooseRange(link.from, link.to);
 			fps.value = link.fps ?? usualFps();
 			isLooping.value = link.loop ?? true;
 			frameStep.value = link.step ?? 1;
-			maxCloud.value = link.maxcloud ?? 100;
 			if (link.play) playFirst();
 			else pause();
 		},

@@ -1,23 +1,21 @@
-/**
- * The controls of playing: play and pause, speed, filled gaps, skipped clouds, and the panel of all other choices.
- */
+/** The controls of playing: play and pause, and the panel of all choices. */
 import { indexesBetween, parseSpan } from "../base/dates.js";
-import { intent, isGapFilled, timeDomain } from "../base/state.js";
-import { percent, text } from "../base/text.js";
+import { gaps, intent, isGapFilled, timeDomain } from "../base/state.js";
+import { text } from "../base/text.js";
 import { effect } from "../vendor/signals-core.js";
 import { makeElement, makeLabelled } from "./fields.js";
 import { parseTyped } from "./month.js";
 import {
-	CLOUDY_PERCENT,
+	chooseAll,
 	chooseRange,
 	fps,
 	frameStep,
 	frames,
 	isLooping,
 	isPlaying,
+	isRangeChosen,
 	isRangeWhole,
 	isReversed,
-	maxCloud,
 	playRange,
 	SAFE_FPS,
 	togglePlay,
@@ -25,36 +23,32 @@ import {
 import { makePopover, toggleBy } from "./popover.js";
 import { hasCubes } from "./shares.js";
 
-const SPEEDS = [0.5, 1, 2, 4, 6, 8, 12, 20, 30];
-const STEPS = [1, 2, 3, 4, 6, 12, 36, 73];
-/** What the other controls take of a row; where there is less room, the choices are in the panel. */
-const OTHERS_PX = 460;
+/** Slow, normal and fast, in frames a second. */
+const SPEEDS = /** @type {const} */ ({ "play.slow": 1, "play.normal": 4, "play.fast": 12 });
+const STEPS = [1, 2, 3, 6, 12];
+/** Narrower windows have no room for the buttons that zoom the strip; as in timeline.css. */
+const NARROW = window.matchMedia("(max-width: 47.99rem)");
 
-/** @param {{ play: HTMLButtonElement, options: HTMLButtonElement, host: HTMLElement, zoom: HTMLElement }} parts `host` is where the choices stand that are always in sight */
-export function startPlayer({ play, options, host, zoom }) {
+/** @param {{ play: HTMLButtonElement, options: HTMLButtonElement, zoom: HTMLElement }} parts */
+export function startPlayer({ play, options, zoom }) {
 	followPlay(play);
-	const section = /** @type {HTMLElement} */ (host.closest("section"));
-	const panel = makePopover("play-options", { label: text("play.options"), host: section });
-	const inSight = makeElement("div", { className: "play-choices" });
-	inSight.append(makeSpeed(), makeGaps(), makeSkip());
-	panel.element.append(makeRange(), makeStep(), makeCloud(), makeFlags(), makeWarning(), makeCount());
+	const host = /** @type {HTMLElement} */ (options.closest("section"));
+	const panel = makePopover("play-options", { label: text("play.options"), host });
 	const zoomRow = makeElement("div", { className: "choice" });
 	zoomRow.append(makeElement("span", { textContent: text("time.zoom") }));
-	host.append(inSight);
-	/** Of the choices, side by side. */
-	let natural = 0;
-	new ResizeObserver(([{ contentRect }]) => {
-		if (contentRect.width === 0) return;
-		if (inSight.parentElement === host) natural = inSight.offsetWidth;
-		if (contentRect.width < natural + OTHERS_PX) {
-			zoomRow.append(zoom);
-			panel.element.prepend(inSight, zoomRow);
-		} else {
-			zoomRow.remove();
-			host.append(inSight);
-			options.before(zoom);
-		}
-	}).observe(section);
+	panel.element.append(
+		zoomRow,
+		makeGaps(),
+		makeSpeed(),
+		makeStep(),
+		makeRange(),
+		makeFlags(),
+		makeWarning(),
+		makeCount(),
+	);
+	const placeZoom = () => (NARROW.matches ? zoomRow.append(zoom) : options.before(zoom));
+	NARROW.addEventListener("change", placeZoom);
+	placeZoom();
 	toggleBy(options, panel);
 	options.hidden = false;
 }
@@ -85,79 +79,51 @@ function makeCheck(words, read, write) {
 	return row;
 }
 
-/** A list of numbers that shows a signal; a number that is not in the list, as of a link, is added. @param {string} words @param {number[]} values @param {{ value: number }} of @param {(value: number) => string} write */
-function makeList(words, values, of, write) {
+/** A list that shows a signal. @template {string | number} T @param {string} words @param {{ value: T }} of @param {() => [value: T, words: string][]} choices reads signals */
+function makeList(words, of, choices) {
 	const { label, field } = makeLabelled(words, makeElement("select", {}));
 	const row = makeElement("div", { className: "choice" });
 	row.append(label, field);
+	let values = /** @type {T[]} */ ([]);
 	field.addEventListener("change", () => {
-		of.value = Number(field.value);
+		of.value = values[field.selectedIndex];
 	});
 	effect(() => {
-		const all = [...new Set([...values, of.value])].sort((a, b) => a - b);
-		field.replaceChildren(...all.map((each) => new Option(write(each), String(each), false, each === of.value)));
-	});
-	return { row, label };
-}
-
-function makeSpeed() {
-	const { row, label } = makeList(text("play.speed"), SPEEDS, fps, (each) => text("play.fps", { fps: each }));
-	label.className = "unseen";
-	return row;
-}
-
-const makeStep = () => makeList(text("play.step"), STEPS, frameStep, (count) => text("play.everyDate", { count })).row;
-
-/** Only of numbers can gaps be filled. */
-function makeGaps() {
-	const row = makeCheck(
-		text("play.fillGaps"),
-		() => isGapFilled.value,
-		(isOn) => {
-			isGapFilled.value = isOn;
-			// Gaps are filled from other dates.
-			if (isOn) intent.value = intent.peek() + 1;
-		},
-	);
-	row.title = text("play.fillGapsMeans");
-	effect(() => {
-		row.hidden = !hasCubes.value;
+		const all = choices();
+		values = all.map(([value]) => value);
+		field.replaceChildren(...all.map(([value, name]) => new Option(name, String(value), false, value === of.value)));
 	});
 	return row;
 }
 
-const makeSkip = () =>
-	makeCheck(
-		text("play.skipCloudy"),
-		() => maxCloud.value < 100,
-		(isOn) => {
-			maxCloud.value = isOn ? CLOUDY_PERCENT : 100;
-		},
-	);
+/** Numbers in order; one that is not among them, as of a link, is added. @param {readonly number[]} values @param {number} now */
+const withNow = (values, now) => [...new Set([...values, now])].sort((one, other) => one - other);
 
-/** How cloudy a date may be to be played. */
-function makeCloud() {
-	const { label, field } = makeLabelled(
-		text("play.maxCloud"),
-		makeElement("input", {
-			type: "range",
-			min: "0",
-			max: "100",
-			step: "5",
+const makeSpeed = () =>
+	makeList(text("play.speed"), fps, () =>
+		withNow(Object.values(SPEEDS), fps.value).map((each) => {
+			const name = /** @type {(keyof typeof SPEEDS)[]} */ (Object.keys(SPEEDS)).find((key) => SPEEDS[key] === each);
+			const rate = text("play.fps", { fps: each });
+			return [each, name ? `${text(name)} · ${rate}` : rate];
 		}),
 	);
-	const shown = makeElement("output", {});
-	const row = makeElement("div", { className: "choice wide" });
-	row.append(label, shown, field);
-	field.addEventListener("input", () => {
-		maxCloud.value = Number(field.value);
-	});
+
+const makeStep = () =>
+	makeList(text("play.step"), frameStep, () =>
+		withNow(STEPS, frameStep.value).map((count) => [count, text("play.everyDate", { count })]),
+	);
+
+/** What becomes of gaps; only those of numbers can be filled. */
+function makeGaps() {
+	// Gaps are filled from other dates.
 	effect(() => {
-		field.value = String(maxCloud.value);
-		shown.value = percent(maxCloud.value / 100);
-		field.setAttribute("aria-valuetext", shown.value);
+		if (isGapFilled.value) intent.value = intent.peek() + 1;
 	});
-	return row;
+	return makeList(text("gaps.title"), gaps, () => [
+		["show", text("gaps.show")],
+		...(hasCubes.value ? [/** @type {["last", string]} */ (["last", text("gaps.fill")])] : []),
+		["skip", text("gaps.skip")],
+	]);
 }
 
 /** The period that is played: two dates that are typed as in the calendar. */
@@ -165,9 +131,10 @@ function makeRange() {
 	const row = makeElement("div", { className: "choice wide range" });
 	const from = makeDate(text("play.from"));
 	const to = makeDate(text("play.to"));
+	const year = makeElement("button", { type: "button", textContent: text("play.thisYear") });
 	const all = makeElement("button", { type: "button", textContent: text("play.allDates") });
 	const fault = makeElement("p", { className: "fault", role: "alert", id: "play-range-fault" });
-	row.append(from.label, to.label, from.field, to.field, all, fault);
+	row.append(from.label, to.label, from.field, to.field, year, all, fault);
 	const choose = () => {
 		const [start, end] = [from, to].map(({ field }) => parseTyped(field.value));
 		from.field.ariaInvalid = String(start === null);
@@ -184,7 +151,8 @@ function makeRange() {
 		field.setAttribute("aria-describedby", fault.id);
 		field.addEventListener("change", choose);
 	}
-	all.addEventListener("click", () => chooseRange(undefined, undefined));
+	year.addEventListener("click", () => chooseRange(undefined, undefined));
+	all.addEventListener("click", chooseAll);
 	effect(() => {
 		const { instants } = timeDomain.value;
 		if (instants.length === 0) return;
@@ -192,6 +160,7 @@ function makeRange() {
 		[from.field.value, to.field.value] = [first, last].map((index) => isoDay(instants[index].ms));
 		from.field.ariaInvalid = to.field.ariaInvalid = "false";
 		fault.textContent = "";
+		year.disabled = !isRangeChosen.value;
 		all.disabled = isRangeWhole.value;
 	});
 	return row;

@@ -25,14 +25,13 @@ function place(element, anchor) {
 
 /**
  * @param {string} name of its class and of what is in it
- * @param {{ label: string, host: HTMLElement, isHeld?: boolean }} how `host` is where in the page it stands; `isHeld` of one that
- *   opens while the pointer is down, whose release must not close it
+ * @param {{ label: string, host: HTMLElement }} how `host` is where in the page it stands
  * @returns {Popover}
  */
-export function makePopover(name, { label, host, isHeld = false }) {
+export function makePopover(name, { label, host }) {
 	const element = document.createElement("div");
 	element.className = `popover ${name}`;
-	element.setAttribute("popover", isHeld ? "manual" : "auto");
+	element.setAttribute("popover", "auto");
 	element.setAttribute("role", "dialog");
 	element.setAttribute("aria-label", label);
 	host.append(element);
@@ -51,7 +50,6 @@ export function makePopover(name, { label, host, isHeld = false }) {
 	window.addEventListener("resize", () => {
 		if (isOpen()) place(element, anchor());
 	});
-	if (isHeld) closeFromOutside(element, close);
 	return {
 		element,
 		open: (at) => {
@@ -63,16 +61,6 @@ export function makePopover(name, { label, host, isHeld = false }) {
 		close,
 		isOpen,
 	};
-}
-
-/** What the browser does for popovers of its own kind. @param {HTMLElement} element @param {() => void} close */
-function closeFromOutside(element, close) {
-	document.addEventListener("pointerdown", (event) => {
-		if (event.target instanceof Node && !element.contains(event.target)) close();
-	});
-	document.addEventListener("keydown", (event) => {
-		if (event.key === "Escape") close();
-	});
 }
 
 /** Opens and closes a popover by its button. @param {HTMLButtonElement} button @param {Popover} popover @param {() => void} [onOpen] */

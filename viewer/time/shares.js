@@ -1,9 +1,13 @@
-/** Which share of each date has data: in what the map shows where that is known, else in the whole layer. */
+/**
+ * Which share of each date has data, of what its fullest date has: in what the map shows where that is known, else in the
+ * whole layer.
+ */
 import { fetchTimes } from "../base/api.js";
 import { isMoving, layer, loadedTimes, sideA, timeDomain } from "../base/state.js";
 import { cubesOf } from "../map/cubes.js";
 import { computed, effect, signal } from "../vendor/signals-core.js";
 import { pass, until } from "./delays.js";
+import { ofFullest } from "./frames.js";
 
 /**
  * @typedef {import("../base/api.js").Layer} Layer
@@ -33,9 +37,13 @@ export const shownShares = computed(() => {
 });
 
 /** The best that is known of each date. @type {{ readonly value: Shares, peek: () => Shares }} */
-export const shares = computed(() =>
-	timeDomain.value.validShares.map((share, index) => shownShares.value[index] ?? counted.value[index] ?? share),
-);
+export const shares = computed(() => {
+	const known = shownShares.value.filter((share) => share !== null).length;
+	// A single date is its own fullest, and tells nothing.
+	const shown = known > 1 ? ofFullest(shownShares.value) : [];
+	const whole = ofFullest(timeDomain.value.validShares.map((share, index) => counted.value[index] ?? share));
+	return whole.map((share, index) => shown[index] ?? share);
+});
 
 /** Indexes of the dates that the server could not read where the map looks, as far as that is known. @type {{ readonly value: ReadonlySet<number>, peek: () => ReadonlySet<number> }} */
 export const unreadable = computed(() => drawn()?.unreadable.value ?? new Set());

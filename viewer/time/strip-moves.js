@@ -1,39 +1,30 @@
 /**
- * How the strip is moved: drag, hold, wheel, pinch, keys.
+ * How the strip is moved: drag, double click, wheel, pinch, keys.
  *
  * @typedef {import("./strip.js").Strip} Strip
- * @typedef {{ id: number, x: number, startX: number, left: number, stillX: number, hasMoved: boolean, isRange: boolean, from: number }} Drag
- *   `stillX` is where it was when the wait for a hold began; `x` is where the pointer is, from the window's left edge; `left` the strip's; `from` the date that the drag began at
+ * @typedef {{ id: number, x: number, startX: number, left: number, hasMoved: boolean, isRange: boolean, from: number }} Drag
+ *   `x` is where the pointer is, from the window's left edge; `left` the strip's; `from` the date that the drag began at
  */
 
 import { dateOf, stepMonths } from "../base/dates.js";
-import { chooseTime, intent, isDragged, isMoving, timeDomain, timeIndex } from "../base/state.js";
+import { ahead, chooseTime, intent, isDragged, isMoving, isPressed, timeDomain, timeIndex } from "../base/state.js";
 import { effect } from "../vendor/signals-core.js";
 import { chooseRange, goTo, pause, togglePlay } from "./playback.js";
 import { isWhole, MIN_SHOWN } from "./strip/window.js";
 
 /** A pointer that moves less than this from where it was pressed does not drag yet. */
-const STILL_PX = 5;
-/** One that moves by this, however slowly, is not held still. */
-const JITTER_PX = 2;
-/** A pointer held still so long asks for the same time in other years. */
-const HOLD_MS = 550;
-/** A pointer that drags and does not move for so long is at rest. */
+const STILL_PX = 3;
+/** A pointer that does not move for so long is at rest. */
 const REST_MS = 400;
-/**
- * Of a frame that comes later, so much counts: while the page stands still, moves of the pointer wait for it too, and
- * they come before the next frame.
- */
-const LATE_FRAME_MS = 50;
 /** While dates are dragged within this of an edge of a strip that is zoomed in, it pans. */
 const EDGE_PX = 28;
 const ZOOM_STEP = 1.6;
 const WHEEL_ZOOM = 0.0022;
 
-/** @param {Strip} strip @param {(index: number, x: number) => void} onHold */
-export function followMoves(strip, onHold) {
+/** @param {Strip} strip @param {(index: number, x: number) => void} onYears asks for the same time in other years */
+export function followMoves(strip, onYears) {
 	const { slider } = strip;
-	const drags = new StripDrags(strip, onHold);
+	const drags = new StripDrags(strip);
 	slider.addEventListener("pointerdown", (event) => drags.start(event));
 	slider.addEventListener("pointermove", (event) => drags.move(event));
 	slider.addEventListener("pointerup", (event) => drags.end(event));
@@ -48,24 +39,30 @@ export function followMoves(strip, onHold) {
 		intent.value = intent.peek() + 1;
 	});
 	slider.addEventListener("contextmenu", (event) => event.preventDefault());
-	slider.addEventListener("keydown", (event) => pressKey(strip, event, onHold));
+	slider.addEventListener("dblclick", ({ clientX }) => onYears(timeIndex.peek(), clientX));
+	slider.addEventListener("keydown", (event) => pressKey(strip, event, onYears));
 	slider.addEventListener("keyup", endRun);
 	slider.addEventListener("blur", endRun);
 	slider.addEventListener("wheel", (event) => turnWheel(strip, event), { passive: false });
+	// Where the pointer rests it may be pressed: what it would show is asked for before, as a drag asks for nothing.
+	effect(() => {
+		const index = strip.hovered.value;
+		const resting = window.setTimeout(() => {
+			ahead.value = index;
+		}, REST_MS);
+		return () => window.clearTimeout(resting);
+	});
 }
 
 /** The pointers that are down on the strip: one drags through time, a second one makes it a pinch. */
 class StripDrags {
-	/** @param {Strip} strip @param {(index: number, x: number) => void} onHold */
-	constructor(strip, onHold) {
+	/** @param {Strip} strip */
+	constructor(strip) {
 		this.strip = strip;
-		this.onHold = onHold;
 		/** @type {Drag | null} */
 		this.drag = null;
 		/** The second pointer of a pinch. @type {{ id: number, x: number } | null} */
 		this.second = null;
-		/** The frame in which it is looked at again whether the pointer is still held. */
-		this.holding = 0;
 		this.resting = 0;
 		this.isDue = false;
 	}
@@ -75,7 +72,6 @@ class StripDrags {
 		if (event.button !== 0 || this.second) return;
 		const { slider } = this.strip;
 		slider.setPointerCapture(event.pointerId);
-		this.stopHold();
 		if (this.drag) {
 			this.second = { id: event.pointerId, x: event.clientX };
 			return;
@@ -84,29 +80,15 @@ class StripDrags {
 		const { left } = slider.getBoundingClientRect();
 		const from = this.strip.indexAt(event.clientX - left);
 		const { clientX: x, pointerId: id } = event;
-		this.drag = { id, x, startX: x, stillX: x, left, hasMoved: false, isRange: event.shiftKey, from };
+		this.drag = { id, x, startX: x, left, hasMoved: false, isRange: event.shiftKey, from };
+		isPressed.value = true;
 		intent.value = intent.peek() + 1;
 		this.strip.hovered.value = -1;
 		if (this.drag.isRange) return;
 		// From here on, so that Back takes press and drag together as one step.
 		pause();
 		isMoving.value = true;
-		this.waitForRest();
 		chooseTime(from);
-		this.waitForHold(performance.now(), HOLD_MS, () => this.hold(from, x));
-	}
-
-	/** @param {number} since when the frame before was @param {number} leftMs @param {() => void} hold */
-	waitForHold(since, leftMs, hold) {
-		this.holding = requestAnimationFrame((now) => {
-			const stillMs = leftMs - Math.min(Math.max(0, now - since), LATE_FRAME_MS);
-			if (stillMs > 0) this.waitForHold(now, stillMs, hold);
-			else hold();
-		});
-	}
-
-	stopHold() {
-		cancelAnimationFrame(this.holding);
 	}
 
 	/** Time is dragged until the pointer does not move any more. */
@@ -119,14 +101,6 @@ class StripDrags {
 	rest() {
 		window.clearTimeout(this.resting);
 		isDragged.value = false;
-	}
-
-	/** A pointer that was held drags no more. @param {number} index @param {number} x */
-	hold(index, x) {
-		this.drag = null;
-		this.rest();
-		isMoving.value = false;
-		this.onHold(index, x);
 	}
 
 	/** @param {PointerEvent} event */
@@ -142,17 +116,9 @@ class StripDrags {
 		}
 		if (event.pointerId !== drag.id) return;
 		drag.x = event.clientX;
-		if (!drag.isRange) this.waitForRest();
-		if (!drag.hasMoved && !drag.isRange && Math.abs(drag.x - drag.stillX) >= JITTER_PX) {
-			drag.stillX = drag.x;
-			this.stopHold();
-			this.waitForHold(performance.now(), HOLD_MS, () => this.hold(drag.from, drag.x));
-		}
 		if (!drag.hasMoved && Math.abs(drag.x - drag.startX) < STILL_PX) return;
-		if (!drag.hasMoved) {
-			this.stopHold();
-			drag.hasMoved = true;
-		}
+		drag.hasMoved = true;
+		if (!drag.isRange) this.waitForRest();
 		this.schedule();
 	}
 
@@ -202,7 +168,6 @@ class StripDrags {
 	/** @param {PointerEvent} event */
 	end(event) {
 		const { drag } = this;
-		this.stopHold();
 		if (!drag || (event.pointerId !== drag.id && event.pointerId !== this.second?.id)) return;
 		if (!this.second) this.show();
 		else if (event.pointerId !== drag.id) {
@@ -212,12 +177,13 @@ class StripDrags {
 		this.drag = null;
 		this.second = null;
 		this.rest();
+		isPressed.value = false;
 		if (!drag.isRange) isMoving.value = false;
 	}
 }
 
-/** @param {Strip} strip @param {KeyboardEvent} event @param {(index: number, x: number) => void} onHold */
-function pressKey(strip, event, onHold) {
+/** @param {Strip} strip @param {KeyboardEvent} event @param {(index: number, x: number) => void} onYears */
+function pressKey(strip, event, onYears) {
 	if (event.ctrlKey || event.metaKey || event.altKey) return;
 	const { instants } = timeDomain.peek();
 	const index = timeIndex.peek();
@@ -236,7 +202,7 @@ function pressKey(strip, event, onHold) {
 		"+": () => strip.zoom(ZOOM_STEP),
 		"=": () => strip.zoom(ZOOM_STEP),
 		"-": () => strip.zoom(1 / ZOOM_STEP),
-		y: () => onHold(index, strip.xOfIndex(index) + strip.slider.getBoundingClientRect().left),
+		y: () => onYears(index, strip.xOfIndex(index) + strip.slider.getBoundingClientRect().left),
 		Escape: pause,
 	};
 	const run = keys[event.key];

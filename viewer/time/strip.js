@@ -10,7 +10,7 @@ import { colourReader } from "../base/elements.js";
 import { isDark, isMoving, loadedTimes, shownDate, sideB, timeDomain, timeIndex } from "../base/state.js";
 import { locale, percent, text } from "../base/text.js";
 import { computed, effect, signal } from "../vendor/signals-core.js";
-import { awaited, frames, isAllPlayed, isRangeWhole, playRange } from "./playback.js";
+import { awaited, isRangeChosen, isRangeWhole, playable, playRange } from "./playback.js";
 import { hasCubes, shares, unreadable } from "./shares.js";
 import { drawStrip, SIDE_PX } from "./strip/strip-painter.js";
 import { ticksOf } from "./strip/ticks.js";
@@ -171,8 +171,8 @@ export class Strip {
 			unreadable: unreadable.value,
 			loaded: loadedTimes.value,
 			areLoadsKnown: hasCubes.value,
-			played: isAllPlayed.value ? null : new Set(frames.value),
-			range: isRangeWhole.value ? null : playRange.value,
+			played: playable.value.length === timeDomain.value.instants.length ? null : new Set(playable.value),
+			range: isRangeChosen.value && !isRangeWhole.value ? playRange.value : null,
 			index: timeIndex.value,
 			other: this.otherIndex(),
 			hovered: this.hovered.value,

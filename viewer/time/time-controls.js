@@ -8,7 +8,7 @@ import { Strip } from "./strip.js";
 import { followMoves, followZoom } from "./strip-moves.js";
 
 /** @param {import("./timeline.js").Parts} parts */
-export function startTimeControls({ strip: root, play, options, choices, note, zoom, previous, next }) {
+export function startTimeControls({ strip: root, play, options, note, zoom, previous, next }) {
 	const strip = new Strip(root);
 	strip.follow();
 	followMoves(strip, (index, x) => openLens(root, index, x));
@@ -17,7 +17,7 @@ export function startTimeControls({ strip: root, play, options, choices, note, z
 	startShares();
 	startNote(note);
 	startClear();
-	startPlayer({ play, options, host: choices, zoom });
+	startPlayer({ play, options, zoom });
 	startPlayback();
 }
 

@@ -29,7 +29,6 @@ function findParts(root) {
 		date: find("date", HTMLButtonElement),
 		dateText: find("date-text", HTMLElement),
 		play: find("play", HTMLButtonElement),
-		choices: find("choices", HTMLElement),
 		note: find("note", HTMLElement),
 		zoom: find("zoom", HTMLElement),
 		options: find("options", HTMLButtonElement),

@@ -206,24 +206,27 @@ await runAsCalled([
 		},
 	],
 	[
-		"5 a page that stood still takes no press for a hold: the moves that waited come first",
+		"5 a pointer that rests on the strip and goes on is a drag, and brings no other years",
 		async ({ open }) => {
 			const { page } = await open({ search: `?layer=ndvi&date=${dates[0]}` });
 			await whenShown(page);
 			const places = await barPlaces(page, 73);
 			await page.mouse.move(places[3].x, places[3].y);
-			await inNoTime(page, async () => {
-				await page.mouse.down();
-				await page.clock.fastForward(5000);
-				await page.mouse.move(places[20].x, places[20].y);
-			});
+			await page.clock.install();
+			await page.mouse.down();
+			await page.clock.runFor(5000);
+			await page.mouse.move(places[3].x + 3, places[3].y);
+			await page.mouse.move(places[20].x, places[20].y);
+			await page.clock.runFor(100);
+			await whenDateIs(page, short(20));
+			await page.clock.resume();
 			await page.mouse.up();
 			await whenLinkSays(page, "date", dates[20]);
 			assert.equal(await page.locator(".lens").count(), 0);
 		},
 	],
 	[
-		"5 a drag of ten pixels a second is a drag, and no press that is held",
+		"5 a drag of ten pixels a second is a drag",
 		async ({ open }) => {
 			const { page } = await open({ search: `?layer=ndvi&date=${dates[0]}` });
 			await whenShown(page);
@@ -241,7 +244,6 @@ await runAsCalled([
 			await page.clock.resume();
 
 			assert.ok(moved > 10, `date ${moved}`);
-			assert.equal(await page.locator(".lens").count(), 0);
 		},
 	],
 	[
@@ -363,7 +365,7 @@ await runAsCalled([
 				const { page } = await open({ search: `?layer=dekads&from=${from}&to=${to}` });
 				await whenShown(page);
 				await whenNoNotices(page);
-				await page.getByRole("button", { name: "Playback options" }).click();
+				await page.getByRole("button", { name: "Play settings" }).click();
 				const shown = ["From", "To"].map((name) => page.getByRole("textbox", { name, exact: true }).inputValue());
 				assert.deepEqual(await Promise.all(shown), [first, last]);
 				await whenLinkSays(page, "from", from);
@@ -371,7 +373,7 @@ await runAsCalled([
 			}
 			const { page } = await open({ search: "?layer=dekads" });
 			await whenShown(page);
-			await page.getByRole("button", { name: "Playback options" }).click();
+			await page.getByRole("button", { name: "Play settings" }).click();
 			await page.getByRole("textbox", { name: "From", exact: true }).fill("2023-05");
 			await page.getByRole("textbox", { name: "To", exact: true }).fill("2023-06-29");
 			await page.getByRole("textbox", { name: "To", exact: true }).press("Tab");
@@ -380,7 +382,7 @@ await runAsCalled([
 		},
 	],
 	[
-		"5 one finger drags through time, two zoom the strip, a finger held asks for other years",
+		"5 one finger drags through time, two zoom the strip, two taps ask for other years",
 		async ({ open }) => {
 			const { page } = await open({ search: "?layer=ndvi_years&date=2018-01-01", width: 360, height: 640 });
 			await whenShown(page);
@@ -418,9 +420,11 @@ await runAsCalled([
 				() => "the strip is zoomed",
 			);
 
-			await touch("touchStart", at(0.5));
+			for (let tap = 0; tap < 2; tap += 1) {
+				await touch("touchStart", at(0.5));
+				await touch("touchEnd");
+			}
 			await page.getByRole("dialog", { name: "The same time in other years" }).waitFor();
-			await touch("touchEnd");
 		},
 	],
 	[
@@ -465,15 +469,15 @@ await runAsCalled([
 		},
 	],
 	[
-		"8 a link says what is played: period, speed, steps and clouds",
+		"8 a link says what is played: period, speed, steps and gaps",
 		async ({ open }) => {
-			const asked = { from: dates[8], to: dates[40], fps: "12", step: "2", maxcloud: "30", loop: "0" };
+			const asked = { from: dates[8], to: dates[40], fps: "12", step: "2", gaps: "skip", loop: "0" };
 			const { page } = await open({ search: `?layer=ndvi&date=${dates[8]}&${new URLSearchParams(asked)}` });
 			await whenShown(page);
 			await loadAll(page, 73);
-			const clear = dates.map((_, t) => t).filter((t) => t >= 8 && t <= 40 && shareOf(t) >= 0.7);
+			const clear = dates.map((_, t) => t).filter((t) => t >= 8 && t <= 40 && shareOf(t) >= 0.6);
 			const played = clear.filter((_, place) => place % 2 === 0);
-			await page.getByRole("button", { name: "Playback options" }).click();
+			await page.getByRole("button", { name: "Play settings" }).click();
 			await page.getByText(`${played.length} of 73 dates are played.`).waitFor();
 			await page.keyboard.press("Escape");
 
@@ -485,12 +489,12 @@ await runAsCalled([
 		},
 	],
 	[
-		"8 the options are in the link, and All dates takes the period back",
+		"8 the settings are in the link, and the year of the date is played unless another period is chosen",
 		async ({ open, outDir }) => {
 			const { page } = await open({ search: `?layer=ndvi&date=${dates[8]}` });
 			await whenShown(page);
-			await page.getByRole("button", { name: "Playback options" }).click();
-			const options = page.getByRole("dialog", { name: "Playback options" });
+			await page.getByRole("button", { name: "Play settings" }).click();
+			const options = page.getByRole("dialog", { name: "Play settings" });
 			await options.getByRole("textbox", { name: "From" }).fill("2019-03-01");
 			await options.getByRole("textbox", { name: "To" }).fill("30/6/2019");
 			await options.getByRole("textbox", { name: "To" }).press("Tab");
@@ -506,14 +510,45 @@ await runAsCalled([
 			await options.getByRole("textbox", { name: "To" }).press("Tab");
 			await options.getByText("The end is before the start.").waitFor();
 			await options.getByRole("button", { name: "All dates" }).click();
+			await whenLinkSays(page, "from", dates[0]);
+			assert.equal(linkValue(page, "to"), dates[72]);
+			await options.getByRole("button", { name: "This year" }).click();
 			await whenLinkSays(page, "from", null);
-			await page.keyboard.press("Escape");
-			await page.getByRole("checkbox", { name: "Skip cloudy" }).check();
-			await whenLinkSays(page, "maxcloud", "40");
-			await page.getByRole("combobox", { name: "Speed" }).selectOption("12 fps");
+			await options.getByRole("combobox", { name: "Gaps" }).selectOption("Skip dates with many");
+			await whenLinkSays(page, "gaps", "skip");
+			await options.getByRole("combobox", { name: "Speed" }).selectOption("Fast · 12 fps");
 			await whenLinkSays(page, "fps", "12");
-			await page.getByRole("button", { name: "Playback options" }).click();
 			await options.getByText(/may flash/).waitFor();
+		},
+	],
+	[
+		"8 of several years that of the date is played, in a loop of its own",
+		async ({ open }) => {
+			const { page } = await open({ search: "?layer=ndvi_years&date=2019-12-21&fps=20" });
+			await whenShown(page);
+			await page.getByRole("button", { name: "Play settings" }).click();
+			await page.getByText("73 of 219 dates are played.").waitFor();
+			await page.keyboard.press("Escape");
+			const seen = collectDates(page);
+			await buttons(page).play.click();
+			await whenPassed(page, seen, "31 Dec 2019", "1 Jan 2019");
+			await buttons(page).pause.click();
+		},
+	],
+	[
+		"8 where all would be skipped, that is told, with what plays them",
+		async ({ open }) => {
+			const search = `?layer=ndvi&date=${dates[11]}&from=${dates[11]}&to=${dates[12]}&maxcloud=40`;
+			const { page } = await open({ search });
+			await whenShown(page);
+			await whenLinkSays(page, "gaps", "skip");
+			await buttons(page).play.click();
+			await whenNotice(page, /they are skipped: nothing is left to play/);
+			assert.deepEqual(await brokenRules(page), []);
+			await page.getByRole("button", { name: "Show gaps" }).click();
+			await whenLinkSays(page, "gaps", null);
+			await buttons(page).pause.waitFor();
+			await whenDateIs(page, short(12));
 		},
 	],
 	[
@@ -522,7 +557,7 @@ await runAsCalled([
 			const { page } = await open({ search: `?layer=ndvi&date=${dates[20]}&fps=12` });
 			await whenShown(page);
 			await loadAll(page, 73);
-			await page.getByRole("button", { name: "Playback options" }).click();
+			await page.getByRole("button", { name: "Play settings" }).click();
 			await page.getByRole("checkbox", { name: "Backwards" }).check();
 			await page.keyboard.press("Escape");
 			const seen = collectDates(page);
@@ -600,7 +635,8 @@ await runAsCalled([
 		async ({ open }) => {
 			const { page } = await open({ search: "?layer=rgb&date=2019-01-01&fps=20&loop=0" });
 			await whenShown(page);
-			assert.ok(await page.getByRole("checkbox", { name: "Fill gaps" }).isHidden());
+			const gaps = await page.getByLabel("Gaps").locator("option").allTextContents();
+			assert.deepEqual(gaps, ["Show", "Skip dates with many"]);
 			const seen = collectDates(page);
 			await buttons(page).play.click();
 			await whenDateIs(page, short(11));
@@ -620,7 +656,9 @@ await runAsCalled([
 
 			await whenGreysAre(page, cells, asItIs);
 
-			await page.getByRole("checkbox", { name: "Fill gaps" }).check();
+			await page.getByRole("button", { name: "Play settings" }).click();
+			const gaps = page.getByRole("combobox", { name: "Gaps" });
+			await gaps.selectOption("Fill with the last value");
 			await whenLinkSays(page, "gaps", "last");
 			await page.getByText("Gaps show the last clear value").waitFor();
 			await whenGreysAre(
@@ -630,7 +668,7 @@ await runAsCalled([
 			);
 			await page.screenshot({ path: join(outDir, "filled.png") });
 
-			await page.getByRole("checkbox", { name: "Fill gaps" }).uncheck();
+			await gaps.selectOption("Show");
 			await whenGreysAre(page, cells, asItIs);
 		},
 	],
@@ -714,20 +752,22 @@ await runAsCalled([
 		},
 	],
 	[
-		"a date held, or Y, shows the same time of other years to choose from",
+		"two clicks, or Y, show the same time of other years to choose from",
 		async ({ open, outDir }) => {
 			const { page } = await open({ search: "?layer=ndvi_years&date=2019-06-20" });
 			await whenShown(page);
 			const box = await slider(page).boundingBox();
 			assert.ok(box);
-			await page.mouse.move(box.x + box.width / 2, box.y + BARS_PX);
-			await page.mouse.down();
+			const middle = { x: box.x + box.width / 2, y: box.y + BARS_PX };
+			await page.mouse.dblclick(middle.x, middle.y);
 			const lens = page.getByRole("dialog", { name: "The same time in other years" });
 			await lens.waitFor();
-			await page.mouse.up();
 			await lens.getByRole("heading", { name: /^Around/ }).waitFor();
-			await page.keyboard.press("Escape");
+			const before = await indexNow(page);
+			await beginDrag(page, middle, { x: middle.x + 60, y: middle.y });
 			await lens.waitFor({ state: "hidden" });
+			await until(page, async () => (await indexNow(page)) > before);
+			await page.mouse.up();
 
 			await slider(page).press("Home");
 			await slider(page).press("y");
@@ -765,8 +805,8 @@ await runAsCalled([
 				await page.getByRole("dialog", { name: "Calendar" }).waitFor();
 				assert.deepEqual(await brokenRules(page), []);
 				await page.keyboard.press("Escape");
-				await page.getByRole("button", { name: "Playback options" }).click();
-				await page.getByRole("dialog", { name: "Playback options" }).waitFor();
+				await page.getByRole("button", { name: "Play settings" }).click();
+				await page.getByRole("dialog", { name: "Play settings" }).waitFor();
 				assert.deepEqual(await brokenRules(page), []);
 				await page.keyboard.press("Escape");
 				await slider(page).press("y");
@@ -794,8 +834,8 @@ await runAsCalled([
 				const { page } = await open({ search: `?layer=ndvi&date=${dates[8]}`, width: 360, height: 640, scheme });
 				await whenShown(page);
 				await page.screenshot({ path: join(outDir, `phone-${scheme}.png`) });
-				await page.getByRole("button", { name: "Playback options" }).click();
-				await page.getByRole("checkbox", { name: "Fill gaps" }).check();
+				await page.getByRole("button", { name: "Play settings" }).click();
+				await page.getByRole("combobox", { name: "Gaps" }).selectOption("Fill with the last value");
 				await page.screenshot({ path: join(outDir, `phone-options-${scheme}.png`) });
 				await page.keyboard.press("Escape");
 				await page.getByRole("button", { name: short(8) }).click();

@@ -66,7 +66,7 @@ describe("what a view needs", () => {
 		loader: nothing,
 		revision: "abc",
 	});
-	const need = { index: 20, isMoving: false, isEngaged: false, isFrugal: false, isDragged: false };
+	const need = { index: 20, isMoving: false, isEngaged: false, isFrugal: false, isDragged: false, ahead: -1 };
 	const asked = (/** @type {Partial<typeof need>} */ change) =>
 		source
 			.plan(tiles, { ...need, ...change })
@@ -102,8 +102,19 @@ describe("what a view needs", () => {
 		assert.ok(asked({ index: 36, isMoving: true }).every((url) => url.includes("2019-01-01/2019-12-31")));
 	});
 
+	test("before time goes elsewhere is a preview of what lies there", () => {
+		const urls = asked({ index: 36, isMoving: true, ahead: 70 });
+		const year = new Date(String(source.times[70])).getUTCFullYear();
+		const elsewhere = urls.filter((url) => !url.includes("2019-01-01/2019-12-31"));
+		assert.deepEqual(
+			elsewhere,
+			[1, 2].map((x) => `${x}/2.ctc?datetime=${year}-01-01/${year}-12-31&res=2`),
+		);
+		assert.deepEqual(asked({ index: 36, isMoving: true, ahead: 30 }), asked({ index: 36, isMoving: true }));
+	});
+
 	test("while a pointer drags time is no other year", () => {
-		const urls = asked({ index: 53, isMoving: true, isDragged: true });
+		const urls = asked({ index: 53, isMoving: true, isDragged: true, ahead: 70 });
 		assert.ok(urls.length > 0 && urls.every((url) => url.includes("2019-01-01/2019-12-31")));
 	});
 });

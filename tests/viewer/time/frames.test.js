@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { toInstant } from "../../../viewer/base/dates.js";
-import { framesOf, nearestClear, nextFrame, rangeOf } from "../../../viewer/time/frames.js";
+import { framesOf, nearestClear, nextFrame, ofFullest, rangeOf, yearRange } from "../../../viewer/time/frames.js";
 
 const DEKADS = ["2020-01-01", "2020-01-11", "2020-01-21", "2020-02-01", "2020-02-11", "2020-02-21"].map((day) =>
 	toInstant(`${day}T10:30:00Z`),
@@ -31,19 +31,34 @@ test("a range without dates is all of them", () => {
 test("every second date of those clear enough is played", () => {
 	const shares = [1, 0.2, 0.6, null, 0.59, 0.9];
 
-	assert.deepEqual(framesOf({ range: ALL, step: 1, maxCloud: 100, shares }), [0, 1, 2, 3, 4, 5]);
-	assert.deepEqual(framesOf({ range: ALL, step: 1, maxCloud: 40, shares }), [0, 2, 3, 5]);
-	assert.deepEqual(framesOf({ range: ALL, step: 2, maxCloud: 40, shares }), [0, 3]);
-	assert.deepEqual(framesOf({ range: { first: 1, last: 4 }, step: 1, maxCloud: 0, shares }), [3]);
+	assert.deepEqual(framesOf({ range: ALL, step: 1, least: 0, shares }), [0, 1, 2, 3, 4, 5]);
+	assert.deepEqual(framesOf({ range: ALL, step: 1, least: 0.6, shares }), [0, 2, 3, 5]);
+	assert.deepEqual(framesOf({ range: ALL, step: 2, least: 0.6, shares }), [0, 3]);
+	assert.deepEqual(framesOf({ range: { first: 1, last: 4 }, step: 1, least: 1, shares }), [3]);
 });
 
-for (const percent of [10, 30, 70, 90]) {
-	test(`a date with ${percent} % gaps is played when ${percent} % may be`, () => {
-		const shares = [(100 - percent) / 100];
+test("a date with just the least share is played", () => {
+	for (const least of [0.1, 0.3, 0.6, 0.7, 0.9]) {
+		const shares = [(100 - Math.round(100 * (1 - least))) / 100];
 
-		assert.deepEqual(framesOf({ range: { first: 0, last: 0 }, step: 1, maxCloud: percent, shares }), [0]);
-	});
-}
+		assert.deepEqual(framesOf({ range: { first: 0, last: 0 }, step: 1, least, shares }), [0]);
+	}
+});
+
+test("the fullest date has all there is: sea is no cloud", () => {
+	assert.deepEqual(ofFullest([0.25, 0.1, null, 0]), [1, 0.4, null, 0]);
+	assert.deepEqual(ofFullest([0, null]), [0, null]);
+	const shares = ofFullest([0.25, 0.1, 0.2, null, 0.24, 0.05]);
+	assert.deepEqual(framesOf({ range: ALL, step: 1, least: 0.6, shares }), [0, 2, 3, 4]);
+});
+
+test("a year is played alone if it has half a dozen dates", () => {
+	const next = [...DEKADS, toInstant("2021-01-01T10:30:00Z")];
+
+	assert.deepEqual(yearRange(next, 2020), { first: 0, last: 5 });
+	assert.deepEqual(yearRange(next, 2021), { first: 0, last: 6 });
+	assert.deepEqual(yearRange([], 2021), { first: 0, last: -1 });
+});
 
 test("frames follow each other, from dates that are none too", () => {
 	const frames = [1, 3, 5];
