@@ -33,11 +33,12 @@ const NARROW = window.matchMedia("(max-width: 47.99rem)");
 export function startPlayer({ play, options, zoom }) {
 	followPlay(play);
 	const host = /** @type {HTMLElement} */ (options.closest("section"));
+	const row = /** @type {HTMLElement} */ (zoom.parentElement);
 	const panel = makePopover("play-options", { label: text("play.options"), host });
-	const zoomRow = makeElement("div", { className: "choice" });
-	zoomRow.append(makeElement("span", { textContent: text("time.zoom") }));
+	const zoomChoice = makeElement("div", { className: "choice" });
+	zoomChoice.append(makeElement("span", { textContent: text("time.zoom") }));
 	panel.element.append(
-		zoomRow,
+		zoomChoice,
 		makeGaps(),
 		makeSpeed(),
 		makeStep(),
@@ -46,7 +47,7 @@ export function startPlayer({ play, options, zoom }) {
 		makeWarning(),
 		makeCount(),
 	);
-	const placeZoom = () => (NARROW.matches ? zoomRow.append(zoom) : options.before(zoom));
+	const placeZoom = () => (NARROW.matches ? zoomChoice.append(zoom) : row.append(zoom));
 	NARROW.addEventListener("change", placeZoom);
 	placeZoom();
 	toggleBy(options, panel);

@@ -6,10 +6,17 @@ import { CubeLoader, FIRST, PATIENT } from "../../../viewer/ctc1/loader.js";
 class Desk extends EventTarget {
 	/** @type {{ id: number, url: string, cache: RequestCache }[]} */
 	asked = [];
+	/** @type {(string | undefined)[]} */
+	stopped = [];
 
 	/** @param {any} order */
 	postMessage(order) {
-		if (!order.stop) this.asked.push(order);
+		if (!order.stop) {
+			this.asked.push(order);
+			return;
+		}
+		this.stopped.push(this.asked.find(({ id }) => id === order.id)?.url);
+		this.asked = this.asked.filter(({ id }) => id !== order.id);
 	}
 
 	/** Answers that the tile has nothing. @param {string} url */
@@ -107,5 +114,23 @@ test("what is shown now has all of the line where nothing else is urgent", async
 
 	loader.want(owner, [...dates, wanted("1", PATIENT)]);
 	assert.deepEqual(await asked(), ["a", "b", "c", "d", "e", "f"]);
+	loader.close();
+});
+
+test("while it is held nothing new is asked for, and what nobody wants any more is stopped", async () => {
+	const { desk, loader, asked } = makeAsking();
+	loader.want(owner, [wanted("year", 1), wanted("next year", PATIENT)]);
+	assert.deepEqual(await asked(), ["next year", "year"]);
+
+	loader.hold(true);
+	loader.want(owner, [wanted("year", 1), wanted("another", FIRST)]);
+	await settled();
+	assert.deepEqual(desk.stopped, ["next year"]);
+	assert.deepEqual(await asked(), ["year"]);
+	desk.answer("year");
+	assert.ok(loader.has("year"));
+
+	loader.hold(false);
+	assert.deepEqual(await asked(), ["another"]);
 	loader.close();
 });
