@@ -12,7 +12,7 @@
  * @typedef {{ left: number, top: number, width: number, height: number }} Rect in pixels
  * @typedef {{
  *   value: number | null, beyond: number, number: number, flag: string | null, isFilled: boolean, isApproximate: boolean,
- *   from: string | null, isUnreadable: boolean,
+ *   isMean: boolean, from: string | null, isUnreadable: boolean,
  * }} Reading `beyond` is 1 where the value is this or above, -1 where it is this or below; `from` is the date that it is
  *   of; `number` is -1 where the layer has nothing
  * @typedef {{
@@ -59,6 +59,7 @@ export class CubeReader {
 			flag: null,
 			isFilled: false,
 			isApproximate: false,
+			isMean: false,
 			from,
 			isUnreadable: false,
 		};
@@ -70,7 +71,8 @@ export class CubeReader {
 		const number = cube.numbersAt(frame)[cell];
 		const value = cube.exactValueOf(number);
 		const flag = cube.flags.get(number) ?? null;
-		const how = { number, flag, beyond: cube.beyond(number), isApproximate: cube.isApproximate };
+		const isMean = cube.header.mean === true;
+		const how = { number, flag, beyond: cube.beyond(number), isApproximate: cube.isApproximate, isMean };
 		if (value !== null || !isGapFilled.peek()) return { ...nothing, ...how, value };
 		const last = this.#lastValue(point, index);
 		return last ? { ...nothing, ...how, ...last, isFilled: true } : { ...nothing, ...how };

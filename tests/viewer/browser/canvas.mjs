@@ -220,6 +220,29 @@ await runAsCalled([
 		},
 	],
 	[
+		"9 a mean of cells says of how much ground, and after a tap it is the value of the cell, as in the chart",
+		async ({ open }) => {
+			const search = linkTo("ndvi", { row: 120, column: 130 }, 10, "&date=2019-01-01");
+			const at = placeOf({ row: 122, column: 134 });
+			const desk = await open({ search });
+			await whenShown(desk.page);
+			assert.match((await hover(desk.page, at)).words, /≈ .*, mean of (96|97) m/);
+
+			const { page } = await open({ search, width: 390, height: 844 });
+			await whenShown(page);
+			const session = await page.context().newCDPSession(page);
+			await session.send("Emulation.setTouchEmulationEnabled", { enabled: true, maxTouchPoints: 1 });
+			await session.send("Input.dispatchTouchEvent", { type: "touchStart", touchPoints: [await onPage(page, at)] });
+			await session.send("Input.dispatchTouchEvent", { type: "touchEnd", touchPoints: [] });
+			await page.waitForFunction(() => new URLSearchParams(window.location.search).has("pt"));
+			const row = page.locator("#readout .reading").filter({ hasNotText: "≈" });
+			await row.waitFor({ state: "attached" });
+			const point = new URLSearchParams(await page.evaluate(() => window.location.search)).get("pt") ?? "";
+			const [lon, lat] = point.split(",").map(Number);
+			assert.equal(await row.getAttribute("data-value"), String(valueAt("ndvi", 0, cellAt({ lon, lat }))));
+		},
+	],
+	[
 		"9 where the layer is not there is no data, and the readout goes with the pointer",
 		async ({ open }) => {
 			const { page } = await open({ search: linkTo("ndvi", { row: 20, column: 20 }, 12) });

@@ -10,13 +10,14 @@ import { placeText } from "../../areas/size-labels.js";
 import { colours, cssColour, paintedStyle } from "../../base/colours.js";
 import { formatDate } from "../../base/dates.js";
 import { PLACE_DIGITS } from "../../base/permalink.js";
-import { compareMode, isGapFilled, pointer, sideA, sideB, spoken } from "../../base/state.js";
+import { compareMode, isGapFilled, places, pointer, sideA, sideB, spoken, view } from "../../base/state.js";
 import { locale, text } from "../../base/text.js";
 import { unitText } from "../../base/units.js";
 import { formatExact, formatNumber } from "../../chart/series.js";
 import { differenceOf } from "../../compare/difference.js";
 import { withoutNoise } from "../../ctc1/decode.js";
-import { effect } from "../../vendor/signals-core.js";
+import { formatLength, pixelLength } from "../../time/resolution.js";
+import { effect, signal } from "../../vendor/signals-core.js";
 import { cubesOf } from "../cubes.js";
 import { centreOf, maps, placeUnder } from "../map.js";
 
@@ -31,10 +32,30 @@ const flagText = (name) => name.replaceAll("_", " ");
 /** What is written before a value that is not exact. @param {number} beyond 1 where it is this or above, -1 this or below */
 const signOf = (beyond) => (beyond === 0 ? "≈" : beyond > 0 ? "≥" : "≤");
 
-/** What is at a place, in words; null while it is not loaded. @param {Side} side @param {Reading | null} reading */
-function readingText(side, reading) {
+/** The series of the places that were chosen; null until one is. */
+const series = signal(/** @type {typeof import("../../chart/lines.js") | null} */ (null));
+
+/**
+ * What is at a place, and where that is a mean of cells and the place was chosen, the value of its cell once the chart has it.
+ * @param {Side} side @param {Point} at @returns {Reading | null}
+ */
+function readingAt(side, at) {
+	const reading = cubesOf(side)?.numbersAt(at, side.timeIndex.peek()) ?? null;
+	if (!reading?.isApproximate || reading.isFilled) return reading;
+	const found = series.value?.lines.value.find(({ place, layer, phase }) => {
+		const [lon, lat] = place.geometry.coordinates;
+		return phase === "ready" && layer === side.layer.peek() && lon === at.lon && lat === at.lat;
+	});
+	const index = found?.table?.times.indexOf(side.instant.peek()?.text ?? null) ?? -1;
+	if (!found?.table || index < 0) return reading;
+	const value = found.table.columns.value[index];
+	return { ...reading, value, flag: null, beyond: 0, isApproximate: false, isMean: false };
+}
+
+/** What is at a place, in words; null while it is not loaded. @param {Side} side @param {Reading | null} reading @param {Point} at */
+function readingText(side, reading, at) {
 	if (!reading) return text("value.loading");
-	const { value, beyond, flag, isApproximate, isFilled, from, isUnreadable } = reading;
+	const { value, beyond, flag, isApproximate, isMean, isFilled, from, isUnreadable } = reading;
 	if (isUnreadable) return text("value.unreadable");
 	if (value === null) return flag ? flagText(flag) : text("value.noData");
 	const legend = side.legend.peek();
@@ -43,15 +64,18 @@ function readingText(side, reading) {
 	const isNear = isApproximate || beyond !== 0;
 	const number = isNear ? `${signOf(beyond)} ${formatNumber(value, locale())}` : formatExact(value, locale());
 	const words = label ?? `${number} ${units}`.trim();
+	if (isMean && label === undefined && !isFilled) {
+		const length = formatLength(pixelLength(view.peek()?.zoom ?? 0, at.lat), locale());
+		return text("value.mean", { value: words, length });
+	}
 	if (!isFilled || from === null) return words;
 	return text("value.filled", { value: words, date: formatDate(Date.parse(from), locale()) });
 }
 
 /** @param {Side} side @param {Point} at @param {string} name what tells it from the other side */
 function rowOf(side, at, name) {
-	const cubes = cubesOf(side);
-	if (!cubes) return null;
-	const reading = cubes.numbersAt(at, side.timeIndex.peek());
+	if (!cubesOf(side)) return null;
+	const reading = readingAt(side, at);
 	const row = document.createElement("span");
 	row.className = "reading";
 	const legend = side.legend.peek();
@@ -62,7 +86,7 @@ function rowOf(side, at, name) {
 		swatch.style.setProperty("--swatch", colour);
 	}
 	const words = document.createElement("strong");
-	words.textContent = readingText(side, reading);
+	words.textContent = readingText(side, reading, at);
 	// As the server has it, for those who copy it and for tests.
 	row.dataset.value = reading?.value === null || !reading ? "" : String(reading.value);
 	row.dataset.side = side.id;
@@ -161,4 +185,13 @@ export function startReadout(element) {
 		};
 	});
 	effect(() => show(element));
+	effect(() => {
+		if (places.value.length > 0 && !series.peek())
+			void import("../../chart/lines.js").then(
+				(loaded) => {
+					series.value = loaded;
+				},
+				() => {},
+			);
+	});
 }
