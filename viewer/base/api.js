@@ -16,8 +16,9 @@
  * @typedef {{
  *   id: string, title: string, collection: string, variable: string | null, units: string | null, bbox: BBox,
  *   attribution: string | null, styles: Style[], revision: string, times: Times, links?: LayerLink[], collection_title?: string,
- *   access?: "private",
- * }} Layer
+ *   access?: "private", clear?: { layer: string, masked: string, revision: string }, masked?: string,
+ * }} Layer `clear` is of one that a class layer may mask: that layer, and under which name the server has it masked;
+ *   `masked` is that name where it is to be asked for so
  * @typedef {Layer & {
  *   abstract: string | null, keywords: string[], license: string | null, variables: string[], crs: string,
  *   resolution: [number, number], size: [number, number],
@@ -117,6 +118,9 @@ function urlOf(path, parameters = {}) {
 
 /** @template {{ title: string }} T @param {T} named @returns {T} */
 const inPageLanguage = (named) => ({ ...named, title: knownWord(named.title) });
+/** The name by which a layer is asked for. @param {Layer} layer */
+export const nameOf = ({ id, masked }) => masked ?? id;
+
 
 /** All layers, each with the title of its collection. @param {AbortSignal} signal @returns {Promise<Layer[]>} */
 export async function fetchLayers(signal) {
@@ -161,7 +165,7 @@ export async function fetchTimes(layer, signal, bbox) {
 	/** @type {Awaited<ReturnType<typeof fetchTimes>>} */
 	const all = { times: [], ends: [], validShares: [], pending: 0 };
 	const asked = { limit: 1000, bbox: bbox?.join(",") ?? null };
-	const url = urlOf(`layers/${encodeURIComponent(layer.id)}/times`, asked);
+	const url = urlOf(`layers/${encodeURIComponent(nameOf(layer))}/times`, asked);
 	while (true) {
 		/** @type {TimesPage} */
 		const page = await askJson(url, signal);
@@ -177,14 +181,14 @@ export async function fetchTimes(layer, signal, bbox) {
 
 /** @param {Layer} layer @param {string} style @param {string | null} datetime @param {AbortSignal} signal @returns {Promise<TileJson>} */
 export const fetchTileJson = (layer, style, datetime, signal) =>
-	askJson(urlOf(`tiles/${encodeURIComponent(layer.id)}/${MATRIX_SET}/tilejson.json`, { style, datetime }), signal);
+	askJson(urlOf(`tiles/${encodeURIComponent(nameOf(layer))}/${MATRIX_SET}/tilejson.json`, { style, datetime }), signal);
 
 /**
  * URL template of the pictures of a layer at one instant.
  * @param {Layer} layer @param {string} style @param {string | null} datetime @param {Colouring} colouring
  */
 export function tileTemplate(layer, style, datetime, { range, ramp, isReversed, isLog }) {
-	const { href, search } = urlOf(`tiles/${encodeURIComponent(layer.id)}/${MATRIX_SET}/`, {
+	const { href, search } = urlOf(`tiles/${encodeURIComponent(nameOf(layer))}/${MATRIX_SET}/`, {
 		datetime,
 		style,
 		ramp,
@@ -198,7 +202,7 @@ export function tileTemplate(layer, style, datetime, { range, ramp, isReversed, 
 
 /** URL template of the cubes of a layer. @param {Layer} layer */
 export const cubeTemplate = (layer) =>
-	`${urlOf(`cubes/${encodeURIComponent(layer.id)}/${MATRIX_SET}/`).href}{z}/{x}/{y}.ctc`;
+	`${urlOf(`cubes/${encodeURIComponent(nameOf(layer))}/${MATRIX_SET}/`).href}{z}/{x}/{y}.ctc`;
 
 /** Why a picture could not be loaded, which an image element does not tell. @param {string} url @param {AbortSignal} signal */
 export async function fetchTileProblem(url, signal) {
@@ -237,7 +241,7 @@ export async function fetchLegend(layer, style, signal, ramp = null) {
 }
 
 /** @param {Layer} layer @param {string} kind */
-const seriesPath = ({ id }, kind) => `timeseries/${encodeURIComponent(id)}/${kind}`;
+const seriesPath = (layer, kind) => `timeseries/${encodeURIComponent(nameOf(layer))}/${kind}`;
 
 /** @param {Layer} layer @param {Point} point @param {Parameters} analysis @param {AbortSignal} signal @returns {Promise<Series>} */
 export const fetchSeries = (layer, { lon, lat }, analysis, signal) =>
@@ -245,7 +249,7 @@ export const fetchSeries = (layer, { lon, lat }, analysis, signal) =>
 
 /** The series of several points, as `mean` of features in their order. @param {Layer} layer @param {Point[]} points @param {AbortSignal} signal @returns {Promise<FeaturesSeries>} */
 export async function fetchSeriesOfPoints(layer, points, signal) {
-	const asked = { layers: [layer.id], points: points.map(({ lon, lat }) => [lon, lat]) };
+	const asked = { layers: [nameOf(layer)], points: points.map(({ lon, lat }) => [lon, lat]) };
 	return (await askJson(urlOf("timeseries/points"), signal, asked)).results[0];
 }
 
@@ -264,7 +268,10 @@ export async function fetchPlaceTile({ id, revision }, { x, y, z }, signal) {
 
 /** @param {PlaceSet} set @param {Layer} layer @param {string | null} datetime @param {AbortSignal} signal @returns {Promise<PlaceValues>} */
 export const fetchPlaceValues = ({ id }, layer, datetime, signal) =>
-	askJson(urlOf(`places/${encodeURIComponent(id)}/values`, { layer: layer.id, datetime, reducer: "mean" }), signal);
+	askJson(
+		urlOf(`places/${encodeURIComponent(id)}/values`, { layer: nameOf(layer), datetime, reducer: "mean" }),
+		signal,
+	);
 
 /** Outline of the place of that number in the tiles of a set. @param {PlaceSet} set @param {number} number @param {AbortSignal} signal @returns {Promise<Geometry>} */
 export async function fetchPlace({ id }, number, signal) {

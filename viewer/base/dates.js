@@ -119,6 +119,26 @@ export function yearsOf(instants) {
 	return years;
 }
 
+/**
+ * Shares of the fullest date: what lies in the sea is a gap at every date, and no cloud.
+ * @param {readonly (number | null)[]} shares @returns {(number | null)[]}
+ */
+export function ofFullest(shares) {
+	const most = shares.reduce((/** @type {number} */ one, other) => Math.max(one, other ?? 0), 0);
+	return shares.map((share) => (share === null || most === 0 ? share : share / most));
+}
+
+/** Of the fullest date, a date that is clear has at least so much. */
+const CLEAR_SHARE = 0.8;
+
+/** Index of the newest date that is clear; the last one where none is known to be, or where it may be. @param {readonly (number | null)[]} shares */
+export function newestClear(shares) {
+	const known = ofFullest(shares);
+	const isKnown = (known.at(-1) ?? null) !== null;
+	const found = isKnown ? known.findLastIndex((share) => share !== null && share >= CLEAR_SHARE) : -1;
+	return found < 0 ? shares.length - 1 : found;
+}
+
 /** @param {number} ms */
 const hasTime = (ms) => ms % DAY_MS !== 0;
 

@@ -9,7 +9,7 @@
  * @typedef {{
  *   language?: string, layer?: string, date?: string, bbox?: BBox, overlay?: boolean, bgLayer?: string,
  *   view?: View, layers?: LayerEntry[], opacity?: number, style?: string, ramp?: string, min?: number, max?: number,
- *   reversed?: boolean, log?: boolean, gaps?: Gaps, compare?: CompareMode, layer2?: string, date2?: string, style2?: string,
+ *   reversed?: boolean, log?: boolean, gaps?: Gaps, clear?: boolean, compare?: CompareMode, layer2?: string, date2?: string, style2?: string,
  *   ramp2?: string, min2?: number, max2?: number, reversed2?: boolean, log2?: boolean, split?: number, orient?: "v" | "h",
  *   from?: string, to?: string, play?: boolean, fps?: number, loop?: boolean, step?: number, maxcloud?: number,
  *   pt?: Point[], aoi?: NamedLine[], places?: string, chart?: boolean, agg?: string, theme?: Theme, embed?: boolean, ui?: "min",
@@ -190,6 +190,7 @@ const KEYS = {
 	reversed: FLAG,
 	log: FLAG,
 	gaps: oneOf("show", "last", "skip"),
+	clear: FLAG,
 	compare: oneOf("swipe", "side", "opacity", "spy", "diff"),
 	layer2: name(NAME, "link.expected.name"),
 	date2: DATE,

@@ -34,7 +34,7 @@
 
 import { batch, computed, signal } from "../vendor/signals-core.js";
 import { fetchLayer, fetchLayers, fetchTimes, Problem } from "./api.js";
-import { dateOf, formatDate, formatNamed, nearestIndex, resolveDate, toInstant } from "./dates.js";
+import { dateOf, formatDate, formatNamed, nearestIndex, newestClear, resolveDate, toInstant } from "./dates.js";
 import { language, locale, text } from "./text.js";
 
 /** @typedef {{ id: string, title: string, baseMap?: import("./api.js").BaseMap }} Background */
@@ -149,6 +149,8 @@ export const isDragged = signal(false);
 export const ahead = signal(-1);
 /** Counts up when the user is about to move through time (focus, hover, drag, play): numbers of other dates are loaded then. */
 export const intent = signal(0);
+/** Whether layers that a class layer can mask are shown so. */
+export const isClearOnly = signal(true);
 /** What becomes of gaps: they are seen, show the last value, or dates with many of them are not played. */
 export const gaps = signal(/** @type {import("./permalink.js").Gaps} */ ("show"));
 /** Whether places without a value show their last one. */
@@ -183,6 +185,7 @@ export const link = computed(() => {
 		view: { lon, lat, zoom },
 		opacity: opacity.value === 1 ? undefined : opacity.value,
 		style: style.value === layer.value.styles[0]?.id ? undefined : style.value,
+		clear: isClearOnly.value ? undefined : false,
 		gaps: gaps.value === "show" ? undefined : gaps.value,
 		pt: points.value.length > 0 ? points.value : undefined,
 	};
@@ -268,30 +271,46 @@ export async function openLayer(next, wish, side = sideA) {
 		notify("style", text("link.unknownStyle", { style: wish.style, instead: chosen?.title ?? "" }));
 	}
 	batch(() => {
-		side.layer.value = next;
+		side.layer.value = asShown(next);
 		side.style.value = chosen?.id ?? "";
 		side.timeDomain.value = NO_TIMES;
 		side.timeIndex.value = -1;
 	});
 	try {
 		const { times, ends, validShares } =
-			next.times.count > 0 ? await fetchTimes(next, stopped) : { times: [], ends: [], validShares: [] };
+			next.times.count > 0 ? await fetchTimes(asShown(next), stopped) : { times: [], ends: [], validShares: [] };
 		if (stopped.aborted) return;
 		const instants = times.map((time, index) => toInstant(time, ends[index]));
 		batch(() => {
 			side.timeDomain.value = { phase: "ready", why: "", instants, validShares };
-			side.timeIndex.value = indexFor(next, instants, wish.date);
+			side.timeIndex.value = indexFor(next, instants, validShares, wish.date);
 		});
 	} catch (error) {
 		if (!stopped.aborted) side.timeDomain.value = { ...NO_TIMES, phase: "failed", why: reason(error) };
 	}
 }
 
-/** Index of the requested date, or of the period that contains it, the nearest there is, or the layer's default. @param {Layer} of @param {Instant[]} instants @param {string | undefined} date */
-function indexFor(of, instants, date) {
+/** A layer as it is asked for. @param {Layer} of */
+function asShown({ masked: _, ...of }) {
+	const { clear } = of;
+	return clear && isClearOnly.peek() ? { ...of, masked: clear.masked, revision: clear.revision } : of;
+}
+
+/** Shows clear pixels alone, or all, on all sides. @param {boolean} isOn */
+export function chooseClear(isOn) {
+	isClearOnly.value = isOn;
+	for (const side of [sideA, sideB.peek(), ...extras.peek().map((extra) => extra.side)]) {
+		const listed = layers.peek().find(({ id, clear }) => clear && id === side?.layer.peek()?.id);
+		if (side && listed) void openLayer(listed, { date: side.instant.peek()?.text, style: side.style.peek() }, side);
+	}
+}
+
+/** Index of the requested date, or of the period that contains it, the nearest there is, or the layer's default: where that is its last date, the newest that is clear. @param {Layer} of @param {Instant[]} instants @param {(number | null)[]} shares @param {string | undefined} date */
+function indexFor(of, instants, shares, date) {
 	if (instants.length === 0) return -1;
 	if (date === undefined) {
-		return of.times.default === null ? instants.length - 1 : nearestIndex(instants, Date.parse(of.times.default));
+		const { default: usual, last } = of.times;
+		return usual === null || usual === last ? newestClear(shares) : nearestIndex(instants, Date.parse(usual));
 	}
 	const { index, exact } = resolveDate(instants, date);
 	if (!exact) {
@@ -420,6 +439,7 @@ export function applyLink(asked) {
 		background.value = known ? /** @type {string} */ (asked.bgLayer) : usualBackground();
 		overlay.value = asked.overlay ?? true;
 		opacity.value = asked.opacity ?? 1;
+		isClearOnly.value = asked.clear ?? true;
 		// Links of before name how many percent of gaps are too many.
 		gaps.value = asked.gaps ?? ((asked.maxcloud ?? 100) < 100 ? "skip" : "show");
 		places.value = places.peek().filter((place) => !isPoint(place));

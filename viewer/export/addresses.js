@@ -41,6 +41,9 @@ export const colourParameters = ({ range, ramp, isReversed, isLog }) => ({
 	logarithmic: isLog ? "true" : null,
 });
 
+/** The name by which it is asked for, with clear pixels alone or with all. @param {Layer} layer */
+const nameOf = ({ id, masked }) => masked ?? id;
+
 /** A style as WMS names it with what is changed of its ramp: `ndvi/viridis`, the other way round `ndvi/viridis-inv`. @param {Shown} shown */
 const wmsStyle = ({ style, colouring: { ramp, isReversed } }) =>
 	ramp || isReversed ? `${style}/${ramp ?? style}${isReversed ? "-inv" : ""}` : style;
@@ -52,7 +55,7 @@ function wmsAddress(shown) {
 		SERVICE: "WMS",
 		VERSION: "1.3.0",
 		REQUEST: "GetMap",
-		LAYERS: layer.id,
+		LAYERS: nameOf(layer),
 		STYLES: wmsStyle(shown),
 		CRS: "EPSG:3857",
 		BBOX: metres.map((edge) => Number(edge.toFixed(2))).join(","),
@@ -73,7 +76,7 @@ function wmtsAddress({ wmts, layer, style, instant, centre: { z, x, y } }) {
 		SERVICE: "WMTS",
 		VERSION: "1.0.0",
 		REQUEST: "GetTile",
-		LAYER: layer.id,
+		LAYER: nameOf(layer),
 		STYLE: style,
 		FORMAT: "image/png",
 		TILEMATRIXSET: MATRIX_SET,
@@ -91,11 +94,11 @@ const tileQuery = ({ style, colouring, instant }) =>
 
 /** @param {Shown} shown */
 export const xyzTemplate = (shown) =>
-	`${shown.root}tiles/${encodeURIComponent(shown.layer.id)}/${MATRIX_SET}/{z}/{x}/{y}.png?${tileQuery(shown)}`;
+	`${shown.root}tiles/${encodeURIComponent(nameOf(shown.layer))}/${MATRIX_SET}/{z}/{x}/{y}.png?${tileQuery(shown)}`;
 
 /** @param {Shown} shown */
 const tileJsonAddress = (shown) =>
-	`${shown.root}tiles/${encodeURIComponent(shown.layer.id)}/${MATRIX_SET}/tilejson.json?${tileQuery(shown)}`;
+	`${shown.root}tiles/${encodeURIComponent(nameOf(shown.layer))}/${MATRIX_SET}/tilejson.json?${tileQuery(shown)}`;
 
 /**
  * Numbers of a layer as a file, on their own cells.
@@ -134,7 +137,7 @@ export function animationAddress({ root, layer, style, colouring, metres, width,
 		style,
 		...colourParameters(colouring),
 	});
-	return `${root}animations/${encodeURIComponent(layer.id)}.${extension}?${query}`;
+	return `${root}animations/${encodeURIComponent(nameOf(layer))}.${extension}?${query}`;
 }
 
 /** A name of a file that all systems take. @param {Layer} layer @param {string | null} instant */

@@ -101,7 +101,7 @@ function makeList({ close, add, isOpen }) {
 		if (!isOpen.value) return;
 		const now = layer.value;
 		// A link may name a layer that answers but is not listed.
-		const all = now && !layers.value.includes(now) ? [now, ...layers.value] : layers.value;
+		const all = now && !layers.value.some(({ id }) => id === now.id) ? [now, ...layers.value] : layers.value;
 		filter.hidden = all.length < FEWEST_TO_FILTER;
 		const shown = all.filter((each) => matches(each, wanted.value));
 		found.textContent = wanted.value === "" ? "" : text("layers.found", { count: shown.length });

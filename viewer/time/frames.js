@@ -30,15 +30,6 @@ export function yearRange(instants, year) {
 	return { first: found.first, last: found.first + found.count - 1 };
 }
 
-/**
- * Shares of the fullest date: what lies in the sea is a gap at every date, and no cloud.
- * @param {readonly (number | null)[]} shares @returns {(number | null)[]}
- */
-export function ofFullest(shares) {
-	const most = shares.reduce((/** @type {number} */ one, other) => Math.max(one, other ?? 0), 0);
-	return shares.map((share) => (share === null || most === 0 ? share : share / most));
-}
-
 /** Indexes of the dates that are played, in their order. Dates of which the share is not known are played. @param {Choice} choice */
 export function framesOf({ range, step, least, shares }) {
 	const clear = [];

@@ -1,6 +1,6 @@
 /** The controls of playing: play and pause, and the panel of all choices. */
 import { indexesBetween, parseSpan } from "../base/dates.js";
-import { gaps, intent, isGapFilled, timeDomain } from "../base/state.js";
+import { chooseClear, gaps, intent, isClearOnly, isGapFilled, layer, layers, timeDomain } from "../base/state.js";
 import { text } from "../base/text.js";
 import { effect } from "../vendor/signals-core.js";
 import { makeElement, makeLabelled } from "./fields.js";
@@ -26,7 +26,7 @@ import { hasCubes } from "./shares.js";
 /** Slow, normal and fast, in frames a second. */
 const SPEEDS = /** @type {const} */ ({ "play.slow": 1, "play.normal": 4, "play.fast": 12 });
 const STEPS = [1, 2, 3, 6, 12];
-/** Narrower windows have no room for the buttons that zoom the strip; as in timeline.css. */
+/** Narrower windows have room in the panel alone for some of the controls; as in timeline.css. */
 const NARROW = window.matchMedia("(max-width: 47.99rem)");
 
 /** @param {{ play: HTMLButtonElement, options: HTMLButtonElement, zoom: HTMLElement }} parts */
@@ -47,9 +47,14 @@ export function startPlayer({ play, options, zoom }) {
 		makeWarning(),
 		makeCount(),
 	);
-	const placeZoom = () => (NARROW.matches ? zoomChoice.append(zoom) : row.append(zoom));
-	NARROW.addEventListener("change", placeZoom);
-	placeZoom();
+	const clear = makeClear();
+	const place = () => {
+		(NARROW.matches ? zoomChoice : row).append(zoom);
+		if (NARROW.matches) panel.element.prepend(clear);
+		else options.after(clear);
+	};
+	NARROW.addEventListener("change", place);
+	place();
 	toggleBy(options, panel);
 	options.hidden = false;
 }
@@ -76,6 +81,18 @@ function makeCheck(words, read, write) {
 	field.addEventListener("change", () => write(field.checked));
 	effect(() => {
 		field.checked = read();
+	});
+	return row;
+}
+
+/** The switch of layers that a class layer can mask. */
+function makeClear() {
+	const row = makeCheck(text("clear.only"), () => isClearOnly.value, chooseClear);
+	effect(() => {
+		const by = layer.value?.clear?.layer;
+		row.hidden = by === undefined;
+		const title = layers.value.find(({ id }) => id === by)?.title ?? by ?? "";
+		row.title = text("clear.onlyMeans", { layer: title });
 	});
 	return row;
 }

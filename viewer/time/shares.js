@@ -3,11 +3,11 @@
  * whole layer.
  */
 import { fetchTimes } from "../base/api.js";
+import { ofFullest } from "../base/dates.js";
 import { isMoving, layer, loadedTimes, sideA, timeDomain } from "../base/state.js";
 import { cubesOf } from "../map/cubes.js";
 import { computed, effect, signal } from "../vendor/signals-core.js";
 import { pass, until } from "./delays.js";
-import { ofFullest } from "./frames.js";
 
 /**
  * @typedef {import("../base/api.js").Layer} Layer

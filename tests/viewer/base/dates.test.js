@@ -7,6 +7,8 @@ import {
 	indexesBetween,
 	indexOfMoment,
 	nearestIndex,
+	newestClear,
+	ofFullest,
 	parseSpan,
 	resolveDate,
 	stepMonths,
@@ -180,4 +182,18 @@ test("years are counted with their first date", () => {
 test("dates are written in words, with the time where there is one", () => {
 	assert.equal(formatDate(Date.UTC(2020, 5, 11), "en-GB"), "11 June 2020");
 	assert.match(formatDate(Date.UTC(2020, 5, 11, 10, 50), "en-GB"), /^11 June 2020.* 10:50 UTC$/);
+});
+
+test("the fullest date has all there is: sea is no cloud", () => {
+	assert.deepEqual(ofFullest([0.25, 0.1, null, 0]), [1, 0.4, null, 0]);
+	assert.deepEqual(ofFullest([0, null]), [0, null]);
+});
+
+test("the newest clear date is the last with four fifths of what the fullest has", () => {
+	assert.equal(newestClear([0.9, 1, 0.79]), 1);
+	assert.equal(newestClear([0.25, 0.2, 0.19]), 1);
+	assert.equal(newestClear([1, null, 0.8]), 2);
+	assert.equal(newestClear([1, null, 0.1]), 0);
+	assert.equal(newestClear([1, 0.9, null]), 2, "nobody knows that it is cloudy");
+	assert.equal(newestClear([0, 0]), 1);
 });

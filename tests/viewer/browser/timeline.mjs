@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
-import { FIXTURES, isCloud, lastNumberAt, numberAt, validShare } from "./formula.mjs";
-import { FAILED_REQUEST, runAsCalled } from "./harness.mjs";
+import { centreOf, FIXTURES, isCloud, lastNumberAt, numberAt, validShare } from "./formula.mjs";
+import { answerJson, FAILED_REQUEST, runAsCalled } from "./harness.mjs";
 import {
 	brokenRules,
 	chooseLayer,
@@ -721,6 +721,57 @@ await runAsCalled([
 
 			await gaps.selectOption("Show");
 			await whenGreysAre(page, cells, asItIs);
+		},
+	],
+	[
+		"27 where a class layer tells clear pixels, map, chart and strip show those alone unless switched off",
+		async ({ base, open, outDir }) => {
+			await Promise.all(["flagged", "ndvi_years"].map((each) => whenCounted(base, each)));
+			// As if the server had `flagged` masked under the name of another layer of the same place.
+			const { layers, ...rest } = await (await fetch(new URL("layers", base))).json();
+			const { revision } = layers.find((/** @type {any} */ { id }) => id === "ndvi_years");
+			const clear = { layer: "classes", masked: "ndvi_years", revision };
+			const told = layers.map((/** @type {any} */ each) => (each.id === "flagged" ? { ...each, clear } : each));
+			const routes = { "^/layers$": answerJson({ layers: told, ...rest }) };
+			const { lon, lat } = centreOf({ row: 100, column: 100 });
+			const search = `?layer=flagged&pt=${lon},${lat}&view=${lon},${lat},12`;
+			const { page, requests } = await open({ search, routes });
+			await whenShown(page);
+			await page.locator("#chart canvas").first().waitFor();
+			/** Which names were asked for since the last look. */
+			const asked = () => {
+				const all = requests.splice(0).flatMap((url) => /\/(?:cubes|timeseries)\/([^/]+)\//.exec(url)?.[1] ?? []);
+				return [...new Set(all)];
+			};
+			assert.deepEqual(asked(), ["ndvi_years"]);
+			assert.equal(await slider(page).getAttribute("aria-valuemax"), "218");
+			// The newest date of which four fifths are clear.
+			const newest = FIXTURES.ndvi_years.dates.findLastIndex((_, t) => validShare("ndvi_years", t) >= 0.8);
+			assert.equal(await indexNow(page), newest);
+			assert.deepEqual(await brokenRules(page), []);
+
+			const only = page.getByRole("checkbox", { name: "Clear only" });
+			await page.screenshot({ path: join(outDir, "clear-only.png") });
+			await only.focus();
+			await page.keyboard.press("Space");
+			await whenLinkSays(page, "clear", "0");
+			await page.locator(".strip-slider[aria-valuemax='11']").waitFor();
+			await until(page, () => requests.some((url) => url.includes("/timeseries/flagged/")));
+			assert.deepEqual(asked(), ["flagged"]);
+			await only.check();
+			await whenLinkSays(page, "clear", null);
+			await page.locator(".strip-slider[aria-valuemax='218']").waitFor();
+
+			await chooseLayer(page, "classes");
+			await only.waitFor({ state: "hidden" });
+			const phone = await open({ search: "?layer=flagged&clear=0", routes, width: 390, height: 844 });
+			await whenShown(phone.page);
+			assert.equal(await slider(phone.page).getAttribute("aria-valuemax"), "11");
+			await phone.page.getByRole("button", { name: "Play settings" }).click();
+			await phone.page.getByRole("checkbox", { name: "Clear only" }).check();
+			await whenLinkSays(phone.page, "clear", null);
+			await phone.page.screenshot({ path: join(outDir, "clear-only-phone.png") });
+			assert.deepEqual(await brokenRules(phone.page), []);
 		},
 	],
 	[

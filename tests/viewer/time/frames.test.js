@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { toInstant } from "../../../viewer/base/dates.js";
-import { framesOf, nearestClear, nextFrame, ofFullest, rangeOf, yearRange } from "../../../viewer/time/frames.js";
+import { framesOf, nearestClear, nextFrame, rangeOf, yearRange } from "../../../viewer/time/frames.js";
 
 const DEKADS = ["2020-01-01", "2020-01-11", "2020-01-21", "2020-02-01", "2020-02-11", "2020-02-21"].map((day) =>
 	toInstant(`${day}T10:30:00Z`),
@@ -43,13 +43,6 @@ test("a date with just the least share is played", () => {
 
 		assert.deepEqual(framesOf({ range: { first: 0, last: 0 }, step: 1, least, shares }), [0]);
 	}
-});
-
-test("the fullest date has all there is: sea is no cloud", () => {
-	assert.deepEqual(ofFullest([0.25, 0.1, null, 0]), [1, 0.4, null, 0]);
-	assert.deepEqual(ofFullest([0, null]), [0, null]);
-	const shares = ofFullest([0.25, 0.1, 0.2, null, 0.24, 0.05]);
-	assert.deepEqual(framesOf({ range: ALL, step: 1, least: 0.6, shares }), [0, 2, 3, 4]);
 });
 
 test("a year is played alone if it has half a dozen dates", () => {
