@@ -50,6 +50,7 @@ export function startPlayer({ play, options, zoom }) {
 	const clear = makeClear();
 	const place = () => {
 		(NARROW.matches ? zoomChoice : row).append(zoom);
+		zoomChoice.hidden = !NARROW.matches;
 		if (NARROW.matches) panel.element.prepend(clear);
 		else options.after(clear);
 	};

@@ -549,7 +549,7 @@ await runAsCalled([
 			await options.getByRole("textbox", { name: "To" }).press("Tab");
 			await whenLinkSays(page, "to", "2019-06-30");
 			assert.equal(linkValue(page, "from"), "2019-03-02", "the first date from 1 March on");
-			await options.getByRole("combobox", { name: "Show" }).selectOption("one date in 3");
+			await options.getByRole("combobox", { name: "Step" }).selectOption("one date in 3");
 			await whenLinkSays(page, "step", "3");
 			await options.getByRole("checkbox", { name: "Repeat" }).uncheck();
 			await whenLinkSays(page, "loop", "0");
@@ -582,6 +582,19 @@ await runAsCalled([
 			await buttons(page).play.click();
 			await whenPassed(page, seen, "27 Dec 2019", "1 Jan 2019");
 			await buttons(page).pause.click();
+		},
+	],
+	[
+		"8 in the last year of a loop a preview of the first one is loaded",
+		async ({ open }) => {
+			const search = "?layer=ndvi_years&date=2020-10-02&from=2018-01-01&to=2020-12-26&fps=2";
+			const { page, requests } = await open({ search });
+			await whenShown(page);
+			const isOfFirst = (/** @type {string} */ url) => url.includes("2018-01-01/2018-12-31") && url.includes("res=2");
+			assert.ok(!requests.some(isOfFirst));
+			await buttons(page).play.click();
+			await until(page, () => requests.some(isOfFirst));
+			assert.match((await dateNow(page)) ?? "", /2020/);
 		},
 	],
 	[
