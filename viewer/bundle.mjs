@@ -24,6 +24,7 @@ const NEXT = [
 	"areas/place-sets.js",
 	"layers/panel.js",
 	"map/features/area-layers.js",
+	"map/features/map-keys.js",
 	"map/features/readout.js",
 	"map/names.js",
 	"shell/frame.js",

@@ -83,7 +83,12 @@ const FEATURES = {
 	panel: {
 		isWanted: () => isFirstViewOver.value,
 		start: async () => {
-			(await import("./layers/panel.js")).startPanel(byId("layers-panel"));
+			const [{ startPanel }, { startMapKeys }] = await Promise.all([
+				import("./layers/panel.js"),
+				import("./map/features/map-keys.js"),
+			]);
+			startPanel(byId("layers-panel"));
+			startMapKeys(byId("map-keys"), byId("map-frame"));
 			isPanelThere.value = true;
 		},
 	},
@@ -94,7 +99,12 @@ const FEATURES = {
 	areas: {
 		isWanted: ({ aoi }) => aoi !== undefined || places.value.length > 0 || isPanelThere.value,
 		start: async () => {
-			const page = { panel: byId("areas-panel"), tools: byId("map-tools"), frame: byId("map-frame") };
+			const page = {
+				panel: byId("areas-panel"),
+				regions: byId("regions-panel"),
+				tools: byId("map-tools"),
+				frame: byId("map-frame"),
+			};
 			const [{ startAreas }, { startAreaLayers }, { startPlaceSets }] = await Promise.all([
 				import("./areas/areas.js"),
 				import("./map/features/area-layers.js"),

@@ -6,12 +6,12 @@ import { startStore } from "./store.js";
 import { startTools } from "./tools.js";
 import { startDrops } from "./transfer.js";
 
-/** @param {{ panel: HTMLElement, tools: HTMLElement, frame: HTMLElement }} page @param {boolean} isEmbedded */
-export function startAreas({ panel, tools, frame }, isEmbedded) {
+/** @param {{ panel: HTMLElement, regions: HTMLElement, tools: HTMLElement, frame: HTMLElement }} page @param {boolean} isEmbedded */
+export function startAreas({ panel, regions, tools, frame }, isEmbedded) {
 	startStore(isEmbedded);
 	startDrawBar(frame);
 	startTools(tools);
 	startPanel(panel);
-	startPlacesPart(panel, frame);
+	startPlacesPart(regions, frame);
 	startDrops(frame);
 }

@@ -12,11 +12,14 @@ import { hasMeans, hovered, placeSets, shownSet, valuesNow } from "./place-sets.
 export function startPlacesPart(panel, frame) {
 	const list = make("select", { id: "places", onchange: () => choose(list.value) });
 	const state = make("p", { class: "hint", role: "status" });
-	const field = make("div", { class: "field" }, make("label", { for: "places" }, text("places.title")), list, state);
-	panel.append(field);
+	const label = make("label", { for: "places" });
+	panel.append(make("div", { class: "field" }, label, list, state));
+	effect(() => {
+		label.textContent = text("places.title", { layer: layer.value?.title ?? "" });
+	});
 	effect(() => {
 		const sets = placeSets.value;
-		field.hidden = sets.length === 0;
+		panel.hidden = sets.length === 0;
 		const options = sets.map(({ id, title, count }) => new Option(text("places.option", { title, count }), id));
 		list.replaceChildren(new Option(text("places.none"), ""), ...options);
 		list.value = shownSet.value?.id ?? "";
@@ -24,6 +27,9 @@ export function startPlacesPart(panel, frame) {
 	effect(() => {
 		state.textContent = stateText();
 		state.hidden = state.textContent === "";
+	});
+	effect(() => {
+		frame.toggleAttribute("data-regions", shownSet.value !== null && hasMeans.value);
 	});
 	showHovered(frame);
 	showAttribution();

@@ -1,5 +1,5 @@
 /**
- * B - A of two frames of one tile, in colours. Pure.
+ * The later of two frames of one tile less the earlier, in colours; hatched where one of them has no value. Pure.
  *
  * @typedef {import("../ctc1/decode.js").Cube} Cube
  * @typedef {import("../ctc1/source.js").Found} Found
@@ -7,6 +7,10 @@
  * @typedef {Found & { cells: Int32Array }} Shown `cells` is which number each pixel shows, -1 of none
  */
 import { colours, pack } from "../base/colours.js";
+
+/** What is hatched: lines at an angle, which go on in the next tile, on a grey through which the ground is seen. */
+const [LINE, GREY] = [pack([90, 90, 90, 170]), pack([120, 120, 120, 70])];
+const HATCH_PX = 8;
 
 /** Colours between the ends of a difference's range. */
 const STEPS = 512;
@@ -29,13 +33,13 @@ function valuesOf(cube) {
 }
 
 /**
- * B - A of two values, each of which may stand for all above (1) or below it (-1), as the difference then does too; null
+ * What a later value is less an earlier one, each of which may stand for all above (1) or below it (-1), as the difference then does too; null
  * where nothing is known of it.
- * @param {{ value: number, beyond: number }} a @param {{ value: number, beyond: number }} b
+ * @param {{ value: number, beyond: number }} later @param {{ value: number, beyond: number }} earlier
  */
-export function differenceOf(a, b) {
-	if (a.beyond !== 0 && a.beyond === b.beyond) return null;
-	return { value: b.value - a.value, beyond: Math.sign(b.beyond - a.beyond) };
+export function differenceOf(later, earlier) {
+	if (earlier.beyond !== 0 && earlier.beyond === later.beyond) return null;
+	return { value: later.value - earlier.value, beyond: Math.sign(later.beyond - earlier.beyond) };
 }
 
 /** Colours of a difference: one below, STEPS in between, one above. @param {PaintedStyle} style */
@@ -52,22 +56,25 @@ export function differenceTable(style) {
 }
 
 /**
- * Paints B - A; nothing where one of them has no value.
- * @param {Uint32Array} words by pixel
- * @param {{ a: Shown, b: Shown, isFilled: boolean }} frames `isFilled` is whether gaps show the last value
+ * Paints later less earlier; where one of them has no value it is hatched, and beside the source there is nothing.
+ * @param {Uint32Array} words by pixel of a tile that is as wide as high
+ * @param {{ later: Shown, earlier: Shown, isFilled: boolean }} frames `isFilled` is whether gaps show the last value
  * @param {ReturnType<typeof differenceTable>} colouring
  */
-export function paintDifference(words, { a, b, isFilled }, { table, low, high }) {
-	words.fill(0);
-	if (a.frame < 0 || b.frame < 0) return;
-	const numbersOf = (/** @type {Found} */ { cube, frame }) => (isFilled ? cube.filledAt(frame) : cube.numbersAt(frame));
-	const [numbersA, numbersB] = [numbersOf(a), numbersOf(b)];
-	const [valuesA, valuesB] = [valuesOf(a.cube), valuesOf(b.cube)];
+export function paintDifference(words, { later, earlier, isFilled }, { table, low, high }) {
+	const numbersOf = (/** @type {Found} */ { cube, frame }) =>
+		frame < 0 ? [] : isFilled ? cube.filledAt(frame) : cube.numbersAt(frame);
+	const [numbersL, numbersE] = [numbersOf(later), numbersOf(earlier)];
+	const [valuesL, valuesE] = [valuesOf(later.cube), valuesOf(earlier.cube)];
 	const scale = STEPS / (high - low || 1);
+	const side = Math.sqrt(words.length);
 	for (let at = 0; at < words.length; at++) {
-		// Beside the source there is neither a number nor a value.
-		const step = (valuesB[numbersB[b.cells[at]]] - valuesA[numbersA[a.cells[at]]] - low) * scale;
-		if (Number.isNaN(step)) continue;
+		const step = (valuesL[numbersL[later.cells[at]]] - valuesE[numbersE[earlier.cells[at]]] - low) * scale;
+		if (Number.isNaN(step)) {
+			const isBeside = later.cells[at] < 0 && earlier.cells[at] < 0;
+			words[at] = isBeside ? 0 : (at + Math.floor(at / side)) % HATCH_PX === 0 ? LINE : GREY;
+			continue;
+		}
 		words[at] = table[step < 0 ? 0 : step > STEPS ? STEPS + 1 : Math.min(STEPS, Math.floor(step) + 1)];
 	}
 }

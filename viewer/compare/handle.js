@@ -1,4 +1,4 @@
-/** The handle between two sides: a slider that is dragged over the map, moved by keys, or sent by a click on its track. */
+/** The handle between two sides: a slider that is dragged over the map or moved by keys. */
 
 import { make } from "../base/elements.js";
 import { makeIcon } from "../base/icons.js";
@@ -13,17 +13,6 @@ function moveTo(frame, { clientX, clientY }) {
 	const { left, top, width, height } = frame.getBoundingClientRect();
 	const share = isHorizontal.peek() ? (clientY - top) / height : (clientX - left) / width;
 	split.value = Number(clamp(share).toFixed(3));
-}
-
-/** The way of the handle along an edge of the map: a click on it sends the handle there. @param {HTMLElement} frame */
-export function makeRail(frame) {
-	const rail = make("div", { class: "swipe-rail", title: text("compare.rail"), "aria-hidden": "true" });
-	rail.addEventListener("click", (event) => moveTo(frame, event));
-	effect(() => {
-		rail.hidden = mode.value !== "swipe";
-		rail.classList.toggle("horizontal", isHorizontal.value);
-	});
-	return rail;
 }
 
 /** @param {HTMLElement} frame of the map, over which it moves */

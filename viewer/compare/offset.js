@@ -1,6 +1,6 @@
 /** How far two dates are apart, so that the second one follows the first: in years and what is left. Pure. */
 
-import { nearestIndex } from "../base/dates.js";
+import { indexOfMoment, isWithin, nearestIndex } from "../base/dates.js";
 
 /** @typedef {import("../base/dates.js").Instant} Instant */
 /** @typedef {{ years: number, ms: number }} Apart */
@@ -24,6 +24,23 @@ export function apartOf(from, to) {
 
 /** @param {number} from @param {Apart} apart */
 export const after = (from, { years, ms }) => addYears(from, years) + ms;
+
+/** Within so many milliseconds a date is the same time of another year. */
+const NEAR_MS = 16 * 86_400_000;
+
+/** Index of the date that is so many years after another one; -1 where there is none near to it. @param {Instant[]} instants @param {number} ms @param {number} years */
+export function indexYearsAfter(instants, ms, years) {
+	if (instants.length === 0) return -1;
+	const wanted = addYears(ms, years);
+	const index = years === 0 ? indexOfMoment(instants, wanted) : nearestIndex(instants, wanted);
+	return Math.abs(instants[index].ms - wanted) < NEAR_MS || isWithin(instants[index], wanted) ? index : -1;
+}
+
+/** Whether two dates are the same time of two years. @param {number} one @param {number} other */
+export function areYearsApart(one, other) {
+	const { years, ms } = apartOf(one, other);
+	return years !== 0 && Math.abs(ms) < NEAR_MS;
+}
 
 /** Index of the date that is compared with another at first: that of a year earlier, else of a year later, else the furthest. @param {Instant[]} instants @param {number} ms */
 export function otherIndex(instants, ms) {

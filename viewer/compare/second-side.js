@@ -20,7 +20,7 @@ import {
 	sideB,
 } from "../base/state.js";
 import { followLegend } from "../layers/legend-source.js";
-import { batch, effect, signal } from "../vendor/signals-core.js";
+import { batch, computed, effect, signal } from "../vendor/signals-core.js";
 import { after, apartOf, otherIndex } from "./offset.js";
 
 /** @type {CompareMode[]} */
@@ -32,7 +32,14 @@ export const split = signal(0.5);
 export const isHorizontal = signal(false);
 /** Ends of the colours of a difference; null for those of the style. */
 export const differenceRange = signal(/** @type {[number, number] | null} */ (null));
-/** The colours of differences as they are shown, for the legend; null while there are none. Only the map sets it. */
+/** The sides of a difference, the later first: what is shown is its values less those of the other. Of one date it is B less A. */
+export const inOrder = computed(() => {
+	const other = sideB.value;
+	if (!other) return null;
+	const isEarlier = (other.instant.value?.ms ?? 0) < (sideA.instant.value?.ms ?? 0);
+	return isEarlier ? { later: sideA, earlier: other } : { later: other, earlier: sideA };
+});
+/** The colours of differences as they are shown, for the key; null while there are none. Only the map sets it. */
 export const shownDifference = signal(/** @type {import("../base/colours.js").PaintedStyle | null} */ (null));
 
 /** @type {(() => void)[]} */
@@ -42,7 +49,7 @@ let wanted = 0;
 
 /**
  * Shows a second side. Gives null where another comparison or none was wanted before it could.
- * @param {CompareMode} how @param {Wish} [wish] what of; by default the layer of A, a year apart @returns {Promise<Side | null>}
+ * @param {CompareMode} how @param {Wish} [wish] what of; by default the layer of A, a year apart, or another one at its date @returns {Promise<Side | null>}
  */
 export async function compare(how, wish = {}) {
 	if (sideB.peek()) {
@@ -55,16 +62,29 @@ export async function compare(how, wish = {}) {
 	const of = found?.layer ?? sideA.layer.peek();
 	if (own !== wanted || !of) return null;
 	const side = makeSide("b");
-	const { instants } = sideA.timeDomain.peek();
-	const instant = sideA.instant.peek();
-	const date = wish.date ?? (instant && instants[otherIndex(instants, instant.ms)].text);
 	stops = [followLegend(side), keepInStep(side)];
 	batch(() => {
 		sideB.value = side;
 		mode.value = how;
 	});
-	await openLayer(of, { date: date ?? undefined, style: wish.style ?? sideA.style.peek() }, side);
+	await openLayer(of, { date: wish.date ?? dateFor(of), style: wish.style ?? sideA.style.peek() }, side);
 	return own === wanted ? side : null;
+}
+
+/** The date that B has at first: that of A, and of the same layer a year apart. @param {import("../base/api.js").Layer} of */
+function dateFor(of) {
+	const instant = sideA.instant.peek();
+	const { instants } = sideA.timeDomain.peek();
+	if (!instant || of.id !== sideA.layer.peek()?.id) return instant?.text;
+	return instants[otherIndex(instants, instant.ms)].text;
+}
+
+/** Shows another layer as B. @param {import("../base/api.js").Layer} of */
+export function chooseLayerOfB(of) {
+	const other = sideB.peek();
+	if (!other) return;
+	other.colouring.value = AS_STYLED;
+	void openLayer(of, { date: dateFor(of) }, other);
 }
 
 /** Shows one side again. */

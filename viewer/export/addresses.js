@@ -8,14 +8,16 @@
  *   root: string, layer: Layer, style: string, colouring: Colouring, instant: string | null, bbox: BBox,
  *   metres: [west: number, south: number, east: number, north: number], width: number, height: number,
  *   centre: { z: number, x: number, y: number }, wms: string | null, wmts: string | null,
+ *   difference: { later: string, earlier: string, range: [number, number] | null } | null,
  * }} Shown `root` is the server's address with a slash at the end; `bbox` in degrees, `metres` of Web Mercator; `centre` is
- *   the tile in the middle; `wms` and `wmts` are their addresses without a query, null where they are not served
+ *   the tile in the middle; `difference` is of two dates of the layer, where that is shown, its range null where it is that of the style; `wms` and `wmts` are their addresses without a query, null where they are not served
  * @typedef {"wms" | "wmts" | "xyz" | "tilejson" | "coverage" | "curl" | "python"} CopyKind
  * @typedef {{ kind: CopyKind, text: string, isWithoutColours: boolean }} Copy `isWithoutColours` is where the service has no
  *   word for what was changed of the colours
  */
 
 import { formatWkt } from "../areas/formats/wkt.js";
+import { AS_STYLED } from "../base/state.js";
 
 const MATRIX_SET = "WebMercatorQuad";
 /** Parts of a degree that are written: a tenth of a metre. */
@@ -44,26 +46,34 @@ export const colourParameters = ({ range, ramp, isReversed, isLog }) => ({
 /** The name by which it is asked for, with clear pixels alone or with all. @param {Layer} layer */
 const nameOf = ({ id, masked }) => masked ?? id;
 
-/** A style as WMS names it with what is changed of its ramp: `ndvi/viridis`, the other way round `ndvi/viridis-inv`. @param {Shown} shown */
-const wmsStyle = ({ style, colouring: { ramp, isReversed } }) =>
+/** What pictures show: a date, or what a later one is less an earlier one, whose colours are those of differences. @param {Shown} shown */
+const pictured = ({ instant, colouring, difference }) =>
+	difference
+		? { time: difference.later, earlier: difference.earlier, colouring: { ...AS_STYLED, range: difference.range } }
+		: { time: instant, earlier: null, colouring };
+
+/** A style as WMS names it with what is changed of its ramp: `ndvi/viridis`, the other way round `ndvi/viridis-inv`. @param {string} style @param {Colouring} colouring */
+const wmsStyle = (style, { ramp, isReversed }) =>
 	ramp || isReversed ? `${style}/${ramp ?? style}${isReversed ? "-inv" : ""}` : style;
 
 /** @param {Shown} shown */
 function wmsAddress(shown) {
-	const { wms, layer, colouring, instant, metres, width, height } = shown;
+	const { wms, layer, style, metres, width, height } = shown;
+	const { time, earlier, colouring } = pictured(shown);
 	const query = queryOf({
 		SERVICE: "WMS",
 		VERSION: "1.3.0",
 		REQUEST: "GetMap",
 		LAYERS: nameOf(layer),
-		STYLES: wmsStyle(shown),
+		STYLES: wmsStyle(style, colouring),
 		CRS: "EPSG:3857",
 		BBOX: metres.map((edge) => Number(edge.toFixed(2))).join(","),
 		WIDTH: width,
 		HEIGHT: height,
 		FORMAT: "image/png",
 		TRANSPARENT: "TRUE",
-		TIME: instant,
+		TIME: time,
+		DIFFERENCE: earlier,
 		COLORSCALERANGE: colouring.range?.join(",") ?? null,
 		LOGSCALE: colouring.isLog ? "true" : null,
 	});
@@ -71,7 +81,9 @@ function wmsAddress(shown) {
 }
 
 /** @param {Shown} shown */
-function wmtsAddress({ wmts, layer, style, instant, centre: { z, x, y } }) {
+function wmtsAddress(shown) {
+	const { wmts, layer, style, centre } = shown;
+	const { time, earlier } = pictured(shown);
 	const query = queryOf({
 		SERVICE: "WMTS",
 		VERSION: "1.0.0",
@@ -80,17 +92,20 @@ function wmtsAddress({ wmts, layer, style, instant, centre: { z, x, y } }) {
 		STYLE: style,
 		FORMAT: "image/png",
 		TILEMATRIXSET: MATRIX_SET,
-		TILEMATRIX: z,
-		TILEROW: y,
-		TILECOL: x,
-		TIME: instant,
+		TILEMATRIX: centre.z,
+		TILEROW: centre.y,
+		TILECOL: centre.x,
+		TIME: time,
+		DIFFERENCE: earlier,
 	});
 	return `${wmts}?${query}`;
 }
 
 /** @param {Shown} shown */
-const tileQuery = ({ style, colouring, instant }) =>
-	queryOf({ datetime: instant, style, ...colourParameters(colouring) });
+function tileQuery(shown) {
+	const { time, earlier, colouring } = pictured(shown);
+	return queryOf({ datetime: time, difference: earlier, style: shown.style, ...colourParameters(colouring) });
+}
 
 /** @param {Shown} shown */
 export const xyzTemplate = (shown) =>
@@ -162,7 +177,8 @@ const curlLine = (stem, address) => `curl -o ${stem}.tif "${address}"`;
 
 /** Everything by which other programs show or read what is shown. @param {Shown} shown @returns {Copy[]} */
 export function copiesOf(shown) {
-	const { layer, instant, wms, wmts, colouring } = shown;
+	const { layer, instant, wms, wmts } = shown;
+	const { colouring } = pictured(shown);
 	const isChanged = colouring.isReversed || colouring.isLog || colouring.ramp !== null || colouring.range !== null;
 	/** @type {(kind: CopyKind, text: string, isWithoutColours?: boolean) => Copy} */
 	const copy = (kind, text, isWithoutColours = false) => ({ kind, text, isWithoutColours });

@@ -1,7 +1,8 @@
 /** The tab of what can be copied into other programs: this layer, date, place and style in their own words. */
 import { make } from "../base/elements.js";
-import { colouring, instant, layer, style, view } from "../base/state.js";
+import { colouring, compareMode, instant, layer, style, view } from "../base/state.js";
 import { text } from "../base/text.js";
+import { inOrder, shownDifference } from "../compare/second-side.js";
 import { makeArea, makeField, makeInput } from "../shell/share.js";
 import { effect } from "../vendor/signals-core.js";
 import { copiesOf } from "./addresses.js";
@@ -28,6 +29,12 @@ export function makeCopyTab() {
 	const list = make("div", { class: "export-copies" });
 	const stop = effect(() => {
 		void [layer.value, instant.value, style.value, colouring.value, view.value];
+		void [
+			compareMode.value,
+			inOrder.value?.later.instant.value,
+			inOrder.value?.earlier.instant.value,
+			shownDifference.value,
+		];
 		const shown = currentView();
 		list.replaceChildren(...(shown ? copiesOf(shown).map(copyField) : []));
 	});

@@ -1,6 +1,7 @@
 /** What side A shows now, as addresses of the server are made of it. */
 import { rootUrl, servicePath } from "../base/api.js";
-import { colouring, instant, layer, style, view } from "../base/state.js";
+import { colouring, compareMode, instant, layer, style, view } from "../base/state.js";
+import { differenceRange, inOrder, shownDifference } from "../compare/second-side.js";
 import { downAt } from "../map/extent.js";
 import { maps } from "../map/map.js";
 
@@ -39,7 +40,18 @@ export function currentView() {
 		centre: tileAt(map.getCenter(), Math.min(MOST_ZOOM, zoom)),
 		wms: servicePath(of, "wms"),
 		wmts: servicePath(of, "wmts"),
+		difference: differenceShown(),
 	};
+}
+
+/** The difference that is shown, which the server has of two dates of one layer. @returns {Shown["difference"]} */
+function differenceShown() {
+	const [sides, painted] = [inOrder.peek(), shownDifference.peek()];
+	if (compareMode.peek() !== "diff" || !sides || !painted) return null;
+	const [later, earlier] = [sides.later, sides.earlier].map((side) => side.instant.peek()?.text);
+	const isOne = sides.later.layer.peek() === sides.earlier.layer.peek();
+	const isOwnRange = differenceRange.peek() === null && colouring.peek().range === null;
+	return isOne && later && earlier ? { later, earlier, range: isOwnRange ? null : painted.range } : null;
 }
 
 /** @param {{ lat: number, lng: number }} place @param {number} z */

@@ -3,8 +3,11 @@ import { make, makeIconButton } from "../base/elements.js";
 import { changeIcon } from "../base/icons.js";
 import { extras, layer, sideA } from "../base/state.js";
 import { text } from "../base/text.js";
-import { effect } from "../vendor/signals-core.js";
+import { computed, effect } from "../vendor/signals-core.js";
 import { changeExtra, moveExtra, removeExtra, swapWithMain } from "./extras.js";
+import { makeKey } from "./key.js";
+import { keyOf } from "./key-content.js";
+import { renderLegend } from "./legend.js";
 import { makeOpacity } from "./opacity.js";
 
 /** @typedef {import("../base/state.js").Extra} Extra */
@@ -72,15 +75,20 @@ function makeRow(side, list) {
 		onclick: () => swapWithMain(side),
 	});
 	const opacity = makeOpacity(side);
+	const content = computed(() => keyOf(side));
+	const key = makeKey(content, (host) => renderLegend(side, host));
+	key.element.classList.add("small");
 	const element = make(
 		"li",
 		{ class: "extra" },
 		make("div", { class: "extra-head" }, name, eye, up, down, remove),
 		date,
+		key.element,
 		opacity.element,
 	);
 	const stops = [
 		opacity.stop,
+		key.stop,
 		effect(() => {
 			const title = side.layer.value?.title ?? "";
 			name.textContent = title;

@@ -3,13 +3,19 @@
 import { formatDate } from "../base/dates.js";
 import { make, makeIconButton } from "../base/elements.js";
 import { makeIcon } from "../base/icons.js";
-import { catalogue, chooseLayer, extras, layer, layers, MAX_EXTRAS, zoomToLayer } from "../base/state.js";
+import { catalogue, extras, layer, layers, MAX_EXTRAS, sideA } from "../base/state.js";
 import { locale, text } from "../base/text.js";
 import { unitText } from "../base/units.js";
 import { effect, signal } from "../vendor/signals-core.js";
 import { matches } from "./filter.js";
+import { makeOpacity } from "./opacity.js";
 
 /** @typedef {import("../base/api.js").Layer} Layer */
+/** @typedef {import("../base/state.js").Side} Side */
+/**
+ * @typedef {{ id: string, sideOf: () => Side, choose: (of: Layer) => void, add?: (of: Layer) => void }} Choice of whose layer,
+ *   and what shows another one beside it
+ */
 
 /** With fewer layers than this a filter is more to read than the list. */
 const FEWEST_TO_FILTER = 9;
@@ -26,17 +32,18 @@ export function extentInTime({ times: { first, last, count } }) {
 /** Shows what is known of a layer. @param {Layer} of */
 export const showInfo = async (of) => (await import("./info.js")).openInfo(of);
 
-/** @param {(of: Layer) => void} add shows a layer beside the main one @returns {HTMLElement[]} */
-export function makeLayerChoice(add) {
+/** A button with the name of a side's layer, and the list of all layers that it opens. @param {Choice} how @returns {HTMLElement[]} */
+export function makeLayerChoice(how) {
+	const { id, sideOf } = how;
 	const isOpen = signal(false);
 	const name = make("span", { class: "layer-name" });
 	const button = make(
 		"button",
 		{
 			type: "button",
-			id: "layer",
+			id,
 			class: "layer-button plain",
-			"aria-controls": "layer-list",
+			"aria-controls": `${id}-list`,
 			"aria-expanded": "false",
 			onclick: () => {
 				isOpen.value = !isOpen.peek();
@@ -50,48 +57,53 @@ export function makeLayerChoice(add) {
 		isOpen.value = false;
 		button.focus();
 	};
-	const list = makeList({ close, add, isOpen });
-	const about = make("p", { id: "layer-times", class: "hint" });
-	const tools = make(
-		"div",
-		{ class: "layer-tools" },
-		about,
-		makeIconButton("info", text("layers.info"), () => layer.peek() && showInfo(/** @type {Layer} */ (layer.peek())), {
-			id: "info-button",
-			"aria-haspopup": "dialog",
-		}),
-		makeIconButton("fit", text("map.zoomToLayer"), () => zoomToLayer(), { id: "zoom-button" }),
-	);
+	const list = makeList({ ...how, close, isOpen });
 	effect(() => {
-		const now = layer.value;
+		const now = sideOf().layer.value;
 		name.textContent =
 			now?.title ?? (catalogue.value.phase === "loading" ? text("layers.loading") : text("layers.none"));
 		button.disabled = layers.value.length === 0;
-		tools.hidden = now === null;
-		about.textContent = now ? extentInTime(now) : "";
 	});
 	effect(() => {
 		button.setAttribute("aria-expanded", String(isOpen.value));
 		list.hidden = !isOpen.value;
 	});
-	return [button, list, tools];
+	return [button, list];
+}
+
+/** What is told and changed of the main layer: how densely it is drawn, its dates, and what else is known of it. */
+export function makeLayerTools() {
+	const about = make("p", { id: "layer-times", class: "hint" });
+	const { element, input } = makeOpacity(sideA);
+	input.id = "opacity";
+	const label = make("label", { for: "opacity" }, text("layers.opacity"));
+	const info = makeIconButton("info", text("layers.info"), () => showInfo(/** @type {Layer} */ (layer.peek())), {
+		id: "info-button",
+		"aria-haspopup": "dialog",
+	});
+	const tools = make("div", { class: "layer-tools" }, label, element, info, about);
+	effect(() => {
+		tools.hidden = layer.value === null;
+		about.textContent = layer.value ? extentInTime(layer.value) : "";
+	});
+	return tools;
 }
 
 /**
  * The layers that match the filter, under the titles of their collections.
- * @param {{ close: () => void, add: (of: Layer) => void, isOpen: import("@preact/signals-core").Signal<boolean> }} how
+ * @param {Choice & { close: () => void, isOpen: import("@preact/signals-core").Signal<boolean> }} how
  */
-function makeList({ close, add, isOpen }) {
+function makeList({ id, sideOf, choose, add, close, isOpen }) {
 	const filter = make("input", {
 		type: "search",
-		id: "layer-filter",
+		id: `${id}-filter`,
 		autocomplete: "off",
 		"aria-label": text("layers.filter"),
 		placeholder: text("layers.filter"),
 	});
 	const found = make("p", { class: "unseen", role: "status" });
 	const groups = make("div", { class: "layer-groups" });
-	const root = make("div", { id: "layer-list", class: "layer-list", hidden: true }, filter, found, groups);
+	const root = make("div", { id: `${id}-list`, class: "layer-list", hidden: true }, filter, found, groups);
 	const wanted = signal("");
 	filter.addEventListener("input", () => {
 		wanted.value = filter.value;
@@ -99,14 +111,14 @@ function makeList({ close, add, isOpen }) {
 	root.addEventListener("keydown", (event) => moveByKey(event, root, close));
 	effect(() => {
 		if (!isOpen.value) return;
-		const now = layer.value;
+		const now = sideOf().layer.value;
 		// A link may name a layer that answers but is not listed.
 		const all = now && !layers.value.some(({ id }) => id === now.id) ? [now, ...layers.value] : layers.value;
 		filter.hidden = all.length < FEWEST_TO_FILTER;
 		const shown = all.filter((each) => matches(each, wanted.value));
 		found.textContent = wanted.value === "" ? "" : text("layers.found", { count: shown.length });
 		const shownBeside = extras.value.map(({ side }) => side.layer.value?.id);
-		const rows = { now, shownBeside, close, add, isFiltered: wanted.value !== "" };
+		const rows = { now, shownBeside, close, choose, add, isFiltered: wanted.value !== "" };
 		groups.replaceChildren(...groupsOf(shown).map(([title, members]) => makeGroup(title, members, rows)));
 		if (shown.length === 0) groups.append(make("p", { class: "hint" }, text("layers.noneFound")));
 	});
@@ -133,7 +145,7 @@ function groupsOf(all) {
 	return [...groups];
 }
 
-/** @typedef {{ now: Layer | null, shownBeside: (string | undefined)[], close: () => void, add: (of: Layer) => void, isFiltered: boolean }} Rows */
+/** @typedef {{ now: Layer | null, shownBeside: (string | undefined)[], close: () => void, isFiltered: boolean } & Pick<Choice, "choose" | "add">} Rows */
 
 /** @param {string} title @param {Layer[]} members @param {Rows} rows */
 function makeGroup(title, members, rows) {
@@ -148,10 +160,10 @@ function makeGroup(title, members, rows) {
 }
 
 /** @param {Layer} of @param {Rows} rows */
-function makeRow(of, { now, shownBeside, close, add }) {
+function makeRow(of, { now, shownBeside, close, choose, add }) {
 	const isMain = of.id === now?.id;
-	const choose = () => {
-		if (!isMain) chooseLayer(of.id);
+	const take = () => {
+		if (!isMain) choose(of);
 		close();
 	};
 	const unit = unitText(of.units);
@@ -162,11 +174,12 @@ function makeRow(of, { now, shownBeside, close, add }) {
 			class: "quiet layer-choice",
 			"data-layer": of.id,
 			"aria-current": isMain ? "true" : "false",
-			onclick: choose,
+			onclick: take,
 		},
 		make("span", {}, of.title),
 		...(unit ? [make("span", { class: "hint" }, unit)] : []),
 	);
+	if (!add) return make("li", {}, button);
 	const canAdd = !isMain && !shownBeside.includes(of.id) && shownBeside.length < MAX_EXTRAS;
 	const addButton = makeIconButton("plus", text("layers.add", { layer: of.title }), () => {
 		add(of);

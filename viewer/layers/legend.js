@@ -11,7 +11,7 @@ import { locale, text } from "../base/text.js";
 import { unitText } from "../base/units.js";
 import { numberText } from "../base/value-scale.js";
 import { computed, effect } from "../vendor/signals-core.js";
-import { setLog, setReversed, showClass } from "./colouring.js";
+import { showClass } from "./colouring.js";
 import { makePalettes } from "./palettes.js";
 import { makeRangeEditor } from "./range.js";
 import { watchValues } from "./screen-values.js";
@@ -54,7 +54,7 @@ function kindOf(side) {
 const PARTS = {
 	loading: [() => words(text("legend.loading"))],
 	failed: [makePalettes, (side) => words(text("legend.failed", { why: side.legendFault.peek() ?? "" }))],
-	ramp: [makePalettes, makeScale, makeSwitches, makeFlags],
+	ramp: [makePalettes, makeScale, makeFlags],
 	classes: [makeStyles, makeClasses, makeFlags],
 	composite: [makeStyles, makeColours],
 	none: [makeStyles, () => words(text("legend.none"))],
@@ -97,25 +97,6 @@ function makeScale(side) {
 
 /** Whether the numbers of the layer come to the browser, which colours them itself. @param {Side} side */
 const hasCubes = (side) => side.layer.peek()?.links?.some(({ rel }) => rel === "cubes") ?? false;
-
-/** @param {Side} side @returns {Part} */
-function makeSwitches(side) {
-	const reversed = makeSwitch(text("legend.reversed"), (isOn) => setReversed(side, isOn));
-	const log = makeSwitch(text("legend.log"), (isOn) => setLog(side, isOn));
-	const stop = effect(() => {
-		const { isReversed, isLog } = side.colouring.value;
-		reversed.setAttribute("aria-pressed", String(isReversed));
-		log.setAttribute("aria-pressed", String(isLog));
-	});
-	return { element: make("div", { class: "legend-switches" }, reversed, log), stop };
-}
-
-/** @param {string} label @param {(isOn: boolean) => void} run */
-function makeSwitch(label, run) {
-	const button = make("button", { type: "button", class: "legend-switch", "aria-pressed": "false" }, label);
-	button.addEventListener("click", () => run(button.getAttribute("aria-pressed") !== "true"));
-	return button;
-}
 
 /** @param {string} color */
 function makeSwatch(color) {

@@ -13,7 +13,7 @@ import { chooseStyle, notify } from "../base/state.js";
 import { text } from "../base/text.js";
 import { shareOf } from "../base/value-scale.js";
 import { computed, effect, signal } from "../vendor/signals-core.js";
-import { chooseRamp } from "./colouring.js";
+import { chooseRamp, setLog, setReversed } from "./colouring.js";
 
 /** The list is no narrower, and as far from the edges of the window. */
 const LEAST_WIDTH_PX = 240;
@@ -68,7 +68,8 @@ function makeSwatch(background) {
 export function makePalettes(side) {
 	const id = `palette-${side.id}`;
 	const list = make("ul", { id: `${id}-list`, role: "listbox", tabindex: -1, "aria-label": text("legend.palette") });
-	const popover = make("div", { class: "palette-popover", popover: "auto" }, list);
+	const foot = makeSwitches(side);
+	const popover = make("div", { class: "palette-popover", popover: "auto" }, list, foot.element);
 	const swatch = makeSwatch("none");
 	const name = make("span", { class: "palette-name" });
 	const button = make(
@@ -111,6 +112,7 @@ export function makePalettes(side) {
 	});
 	const stops = [
 		stopList,
+		foot.stop,
 		effect(() => {
 			const told = side.legend.value;
 			if (told) swatch.style.setProperty("--ramp", styleGradient(paintedStyle(told, side.colouring.value)));
@@ -133,6 +135,30 @@ export function makePalettes(side) {
 	};
 }
 
+/** How a ramp is laid over its range: the other way round, by logarithms. @param {Side} side */
+function makeSwitches(side) {
+	const reversed = makeSwitch(text("legend.reversed"), (isOn) => setReversed(side, isOn));
+	const log = makeSwitch(text("legend.log"), (isOn) => setLog(side, isOn));
+	const element = make("div", { class: "legend-switches" }, reversed, log);
+	const stop = effect(() => {
+		const { isReversed, isLog } = side.colouring.value;
+		reversed.setAttribute("aria-pressed", String(isReversed));
+		log.setAttribute("aria-pressed", String(isLog));
+		element.hidden = !canHaveRamp(side);
+	});
+	return { element, stop };
+}
+
+/** @param {string} label @param {(isOn: boolean) => void} run */
+function makeSwitch(label, run) {
+	const button = make("button", { type: "button", class: "legend-switch", "aria-pressed": "false" }, label);
+	button.addEventListener("click", () => run(button.getAttribute("aria-pressed") !== "true"));
+	return button;
+}
+
+/** @param {Side} side */
+const canHaveRamp = (side) => side.legend.value?.type === "ramp" && side.layer.value?.variable !== null;
+
 /** @param {Side} side @param {Ramp[]} known @returns {Choice[]} */
 function choicesOf(side, known) {
 	const styles = side.layer.value?.styles ?? [];
@@ -142,7 +168,7 @@ function choicesOf(side, known) {
 		title,
 		ramp: known.find((ramp) => ramp.id === id) ?? null,
 	}));
-	if (side.legend.value?.type !== "ramp" || side.layer.value?.variable === null) return own;
+	if (!canHaveRamp(side)) return own;
 	const others = known.filter((ramp) => !styles.some(({ id }) => id === ramp.id));
 	return [
 		...own,

@@ -2,20 +2,25 @@
 
 import { make } from "../base/elements.js";
 import { startPart } from "../base/parts.js";
-import { BACKGROUNDS, background, dismiss, extras, overlay, sideA } from "../base/state.js";
+import { BACKGROUNDS, background, chooseLayer, dismiss, extras, overlay, sideA } from "../base/state.js";
 import { text } from "../base/text.js";
 import { effect } from "../vendor/signals-core.js";
-import { makeLayerChoice } from "./layer-list.js";
+import { makeLayerChoice, makeLayerTools } from "./layer-list.js";
 import { renderLegend } from "./legend.js";
-import { makeOpacity } from "./opacity.js";
 
 /** @param {HTMLElement} root */
 export function startPanel(root) {
 	const legend = make("div", { id: "legend-body" });
 	const others = make("section", { id: "extras", hidden: true });
+	const choice = makeLayerChoice({
+		id: "layer",
+		sideOf: () => sideA,
+		choose: ({ id }) => chooseLayer(id),
+		add: (of) => void showBeside(of),
+	});
 	root.replaceChildren(
-		make("section", { class: "layer-choice-part" }, ...makeLayerChoice((of) => void showBeside(of))),
-		make("section", { "aria-label": text("legend.title") }, legend, makeDensity()),
+		make("section", { class: "layer-choice-part" }, ...choice, makeLayerTools()),
+		make("section", { "aria-label": text("legend.title") }, legend),
 		others,
 		makeGround(),
 	);
@@ -35,12 +40,6 @@ const showBeside = (of) =>
 		startExtras();
 		addExtra(of);
 	});
-
-function makeDensity() {
-	const { element, input } = makeOpacity(sideA);
-	input.id = "opacity";
-	return make("div", { class: "field" }, make("label", { for: "opacity" }, text("layers.opacity")), element);
-}
 
 /** What lies under the layers, and the lines over them. */
 function makeGround() {

@@ -2,8 +2,8 @@
 import { addressOf, readAddress } from "../base/permalink.js";
 import { link } from "../base/state.js";
 
-/** The room on a page of A4 across, in CSS pixels, beside the legend and above the link. */
-const ROOM = { width: 760, height: 620 };
+/** The room on a page of A4 across, in CSS pixels, above the link. */
+const ROOM = { width: 1040, height: 620 };
 /** Tiles that are made smaller end on whole pixels, or else lines show between them. */
 const TILE_PX = 256;
 

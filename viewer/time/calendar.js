@@ -7,7 +7,7 @@
  */
 
 import { formatDate, formatNamed, resolveDate, yearsOf } from "../base/dates.js";
-import { instant, layer, notify, timeDomain, timeIndex } from "../base/state.js";
+import { chooseTime, notify, sideA } from "../base/state.js";
 import { locale, percent, text } from "../base/text.js";
 import { effect, signal } from "../vendor/signals-core.js";
 import { makeElement, makeLabelled } from "./fields.js";
@@ -22,18 +22,27 @@ const writer = (parts) => {
 	return (/** @type {number} */ ms) => format.format(ms);
 };
 
-/** Makes the calendar of the button that shows the date. @param {HTMLButtonElement} button @returns {() => void} what opens it */
-export function startCalendar(button) {
-	const host = /** @type {HTMLElement} */ (button.closest("section"));
-	const popover = makePopover("calendar", { label: text("calendar.title"), host });
-	const calendar = new Calendar(popover);
+/** @typedef {import("../base/state.js").Side} Side */
+
+/**
+ * Makes the calendar of a button that shows a date.
+ * @param {HTMLButtonElement} button @param {{ sideOf?: () => Side, host?: HTMLElement, before?: Node[] }} [how] whose dates they
+ *   are, and what stands above them @returns {() => void} what opens it
+ */
+export function startCalendar(button, { sideOf = () => sideA, host, before = [] } = {}) {
+	const home = host ?? /** @type {HTMLElement} */ (button.closest("section"));
+	const popover = makePopover("calendar", { label: text("calendar.title"), host: home });
+	popover.element.append(...before);
+	const calendar = new Calendar(popover, sideOf);
 	return toggleBy(button, popover, () => calendar.show());
 }
 
 class Calendar {
-	/** @param {Popover} popover */
-	constructor(popover) {
+	/** @param {Popover} popover @param {() => Side} sideOf */
+	constructor(popover, sideOf) {
 		this.popover = popover;
+		this.sideOf = sideOf;
+		this.strip = popover.element.parentElement?.querySelector(".strip");
 		this.firstDay = firstDayOfWeek(locale());
 		/** The day that has, or would have, the focus. */
 		this.focused = signal(0);
@@ -50,18 +59,20 @@ class Calendar {
 		this.grid.addEventListener("keydown", (event) => this.pressKey(event));
 		this.grid.addEventListener("click", (event) => this.click(event));
 		effect(() => {
-			this.days = daysOf(timeDomain.value.instants, shares.value);
+			const { instants, validShares } = this.sideOf().timeDomain.value;
+			popover.element.toggleAttribute("data-undated", instants.length === 0);
+			this.days = daysOf(instants, this.sideOf() === sideA ? shares.value : validShares);
 			if (popover.isOpen()) this.draw();
 		});
 		effect(() => {
-			instant.value;
+			this.sideOf().instant.value;
 			if (popover.isOpen()) this.draw();
 		});
 	}
 
 	/** Opens at the date that the map shows, with the focus on its day. */
 	show() {
-		this.focused.value = dayOf(instant.peek()?.ms ?? 0);
+		this.focused.value = dayOf(this.sideOf().instant.peek()?.ms ?? 0);
 		this.typed.field.value = new Date(this.focused.peek()).toISOString().slice(0, 10);
 		this.typed.fault.textContent = "";
 		this.draw();
@@ -91,12 +102,13 @@ class Calendar {
 		field.setAttribute("aria-invalid", String(asked === null));
 		fault.textContent = asked === null ? text("calendar.notADate") : "";
 		if (asked === null) return;
-		const { instants } = timeDomain.peek();
+		const side = this.sideOf();
+		const { instants } = side.timeDomain.peek();
 		const { index, exact } = resolveDate(instants, asked);
 		this.popover.close();
-		goTo(index);
+		this.goTo(index);
 		if (exact) return;
-		const [nearest, title] = [formatDate(instants[index].ms, locale()), layer.peek()?.title ?? ""];
+		const [nearest, title] = [formatDate(instants[index].ms, locale()), side.layer.peek()?.title ?? ""];
 		notify("date", text("link.noDataThen", { asked: formatNamed(asked, locale()) ?? asked, layer: title, nearest }));
 	}
 
@@ -127,10 +139,10 @@ class Calendar {
 	/** Shows the date of the map in the year lens, which takes the calendar's place. */
 	async showYears() {
 		const { showLens } = await import("./lens.js");
-		const strip = /** @type {HTMLElement} */ (this.popover.element.parentElement?.querySelector(".strip"));
+		const strip = /** @type {HTMLElement} */ (this.strip);
 		const { left, width } = this.popover.element.getBoundingClientRect();
 		this.popover.close();
-		showLens(strip, timeIndex.peek(), left + width / 2);
+		showLens(strip, sideA.timeIndex.peek(), left + width / 2);
 	}
 
 	/** What the marks mean. */
@@ -147,7 +159,7 @@ class Calendar {
 	}
 
 	draw() {
-		this.years.hidden = yearsOf(timeDomain.peek().instants).length < 2;
+		this.years.hidden = !this.strip || yearsOf(sideA.timeDomain.peek().instants).length < 2;
 		const day = new Date(this.focused.peek());
 		const [year, month] = [day.getUTCFullYear(), day.getUTCMonth()];
 		this.drawChoices(year, month);
@@ -200,7 +212,7 @@ class Calendar {
 	/** @param {number} ms @param {boolean} isInMonth */
 	dayCell(ms, isInMonth) {
 		const data = this.days.get(ms);
-		const shown = instant.peek();
+		const shown = this.sideOf().instant.peek();
 		const cell = makeElement("td", { role: "gridcell", tabIndex: ms === this.focused.peek() ? 0 : -1 });
 		cell.dataset.day = String(ms);
 		cell.textContent = String(new Date(ms).getUTCDate());
@@ -223,6 +235,7 @@ class Calendar {
 
 	/** The times of the day shown, when it has several. */
 	drawTimes() {
+		const { timeDomain, timeIndex, instant } = this.sideOf();
 		const { instants } = timeDomain.peek();
 		const data = this.days.get(dayOf(instant.peek()?.ms ?? 0));
 		const timeOf = writer({ hour: "2-digit", minute: "2-digit" });
@@ -232,10 +245,17 @@ class Calendar {
 				const index = (data?.index ?? 0) + offset;
 				const button = makeElement("button", { type: "button", textContent: timeOf(instants[index].ms) });
 				button.ariaPressed = String(index === timeIndex.peek());
-				button.addEventListener("click", () => goTo(index));
+				button.addEventListener("click", () => this.goTo(index));
 				return button;
 			}),
 		);
+	}
+
+	/** @param {number} index */
+	goTo(index) {
+		const side = this.sideOf();
+		if (side === sideA) goTo(index);
+		else chooseTime(index, side);
 	}
 
 	focusDay() {
@@ -247,7 +267,7 @@ class Calendar {
 	choose(ms) {
 		const data = this.days.get(ms);
 		if (!data) return;
-		goTo(data.index);
+		this.goTo(data.index);
 		if (data.count === 1) this.popover.close();
 		else {
 			this.move(ms);

@@ -1,5 +1,5 @@
 /**
- * A panel over the page that belongs to a button or to a place on the strip: it opens above it, on phones at the bottom,
+ * A panel over the page that belongs to a button or to a place on the strip: it opens above or below it, on phones at the bottom,
  * closes by Escape or a click elsewhere, and gives the focus back to where it was. It stays where its anchor is when the
  * window changes its size, as it does when a keyboard comes up on a phone.
  *
@@ -17,10 +17,13 @@ function place(element, anchor) {
 		return;
 	}
 	const { width } = element.getBoundingClientRect();
+	const [above, below] = [anchor.top, window.innerHeight - anchor.bottom].map((room) => room - 2 * GAP_PX);
+	const isAbove = element.scrollHeight <= above || above >= below;
 	const left = Math.max(GAP_PX, Math.min(window.innerWidth - width - GAP_PX, anchor.left));
 	element.style.left = `${left}px`;
-	element.style.bottom = `${Math.max(GAP_PX, window.innerHeight - anchor.top + GAP_PX)}px`;
-	element.style.maxHeight = `${anchor.top - 2 * GAP_PX}px`;
+	element.style.top = isAbove ? "auto" : `${anchor.bottom + GAP_PX}px`;
+	element.style.bottom = isAbove ? `${Math.max(GAP_PX, window.innerHeight - anchor.top + GAP_PX)}px` : "auto";
+	element.style.maxHeight = `${isAbove ? above : below}px`;
 }
 
 /**

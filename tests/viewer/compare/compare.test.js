@@ -3,7 +3,14 @@ import { test } from "node:test";
 import { toInstant } from "../../../viewer/base/dates.js";
 import { differenceOf, differenceTable, paintDifference } from "../../../viewer/compare/difference.js";
 import { movedBy } from "../../../viewer/compare/handle-position.js";
-import { addYears, after, apartOf, otherIndex } from "../../../viewer/compare/offset.js";
+import {
+	addYears,
+	after,
+	apartOf,
+	areYearsApart,
+	indexYearsAfter,
+	otherIndex,
+} from "../../../viewer/compare/offset.js";
 import { makeRandom } from "../random.js";
 
 /** @param {string} text */
@@ -39,6 +46,25 @@ for (const [date, expected] of /** @type {[string, string][]} */ ([
 		assert.equal(DEKADS[otherIndex(DEKADS, ms(date))].text.slice(0, 10), expected);
 	});
 }
+
+test("a year back is the date nearest to it, and none where that is weeks away", () => {
+	assert.equal(indexYearsAfter(DEKADS, ms("2020-06-09"), -1), 2);
+	assert.equal(indexYearsAfter(DEKADS, ms("2020-07-01"), -1), -1);
+	assert.equal(indexYearsAfter(DEKADS, ms("2019-06-01"), 0), 1);
+});
+
+test("the same time of two years is told from other dates, and from one date", () => {
+	const pairs = [
+		["2024-06-11", "2023-06-16"],
+		["2024-06-11", "2023-03-11"],
+		["2024-06-11", "2024-06-11"],
+	];
+
+	assert.deepEqual(
+		pairs.map(([one, other]) => areYearsApart(ms(one), ms(other))),
+		[true, false, false],
+	);
+});
 
 test("of one date there is no other", () => {
 	assert.equal(otherIndex(DEKADS.slice(0, 1), ms("2018-06-01")), 0);
@@ -86,40 +112,36 @@ const GREYS = {
 /** Red and alpha of each pixel. @param {Uint32Array} words */
 const seen = (words) => Array.from(words, (word) => [word & 255, word >>> 24]);
 
-test("a difference is B less A in their own scales, and nothing where one has no value", () => {
-	const [a, b] = [foundOf([10, 10, 255, 100], 0.01), foundOf([10, 35, 10, 255], 0.02)];
+test("a difference is later less earlier in their own scales, hatched where one has no value, and nothing beside both", () => {
+	const [earlier, later] = [foundOf([10, 10, 255, 100], 0.01), foundOf([10, 35, 10, 255], 0.02)];
+	for (const { cells } of [earlier, later]) cells[3] = -1;
 	const words = new Uint32Array(4);
 
-	paintDifference(words, { a, b, isFilled: false }, differenceTable(GREYS));
+	paintDifference(words, { later, earlier, isFilled: false }, differenceTable(GREYS));
 
 	const grey = (/** @type {number} */ value) => ((value + 1) / 2) * 255;
 	const [first, second, third, fourth] = seen(words);
 	assert.ok(Math.abs(first[0] - grey(0.1)) <= 1 && first[1] === 255);
 	assert.ok(Math.abs(second[0] - grey(0.6)) <= 1 && second[1] === 255);
-	assert.deepEqual(
-		[third, fourth],
-		[
-			[0, 0],
-			[0, 0],
-		],
-	);
+	assert.ok(third[1] > 0 && third[1] < 255);
+	assert.deepEqual(fourth, [0, 0]);
 });
 
 test("a difference with a value that is this or above is painted as far beyond, of two such as none", () => {
-	const [a, b] = [foundOf([254, 10, 254, 10], 0.001), foundOf([10, 254, 254, 10], 0.001)];
+	const [earlier, later] = [foundOf([254, 10, 254, 10], 0.001), foundOf([10, 254, 254, 10], 0.001)];
 	const words = new Uint32Array(4);
 
-	paintDifference(words, { a, b, isFilled: false }, differenceTable(GREYS));
+	paintDifference(words, { later, earlier, isFilled: false }, differenceTable(GREYS));
 
-	const [below, above, unknown] = Array.from(words, (word) => [word & 255, (word >> 16) & 255, word >>> 24]);
+	const [below, above] = Array.from(words, (word) => [word & 255, (word >> 16) & 255, word >>> 24]);
 	assert.deepEqual(
-		[below, above, unknown],
+		[below, above],
 		[
 			[255, 0, 255],
 			[0, 255, 255],
-			[0, 0, 0],
 		],
 	);
+	assert.notEqual(words[2] >>> 24, 255);
 });
 
 for (const [a, b, expected] of /** @type {[number, number, number | null][]} */ ([
@@ -132,26 +154,26 @@ for (const [a, b, expected] of /** @type {[number, number, number | null][]} */ 
 	[-1, -1, null],
 ])) {
 	test(`of values that stand for ${a} and ${b} beyond, the difference stands for ${expected}`, () => {
-		const found = differenceOf({ value: 2, beyond: a }, { value: 5, beyond: b });
+		const found = differenceOf({ value: 5, beyond: b }, { value: 2, beyond: a });
 
 		assert.deepEqual(found, expected === null ? null : { value: 3, beyond: expected });
 	});
 }
 
 test("what is beyond the range of a difference has the colours of its ends' beyond", () => {
-	const [a, b] = [foundOf([0, 200, 0, 0], 0.01), foundOf([200, 0, 100, 0], 0.01)];
+	const [earlier, later] = [foundOf([0, 200, 0, 0], 0.01), foundOf([200, 0, 100, 0], 0.01)];
 	const words = new Uint32Array(4);
 
-	paintDifference(words, { a, b, isFilled: false }, differenceTable(GREYS));
+	paintDifference(words, { later, earlier, isFilled: false }, differenceTable(GREYS));
 
 	assert.deepEqual([words[0], words[1]], [0xffff0000, 0xff0000ff]);
 });
 
 test("gaps that are filled differ by their last values", () => {
-	const [a, b] = [foundOf([255, 0, 0, 0], 0.01), foundOf([50, 0, 0, 0], 0.01)];
+	const [earlier, later] = [foundOf([255, 0, 0, 0], 0.01), foundOf([50, 0, 0, 0], 0.01)];
 	const words = new Uint32Array(4);
 
-	paintDifference(words, { a, b, isFilled: true }, differenceTable(GREYS));
+	paintDifference(words, { later, earlier, isFilled: true }, differenceTable(GREYS));
 
 	assert.equal(words[0] >>> 24, 255);
 });

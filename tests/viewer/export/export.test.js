@@ -41,6 +41,7 @@ const shownWith = (more = {}) => ({
 	centre: { z: 12, x: 2091, y: 1371 },
 	wms: "https://example.org/veg/wms",
 	wmts: "https://example.org/veg/wmts",
+	difference: null,
 	...more,
 });
 
@@ -51,6 +52,19 @@ const copyOf = (shown, kind) => copiesOf(shown).find((copy) => copy.kind === kin
 
 /** @param {Shown} shown @param {string} kind */
 const queryIn = (shown, kind) => new URL(copyOf(shown, kind)?.text ?? "").searchParams;
+
+test("copies of a difference take the earlier date away from the later one, whichever of them the map's is", () => {
+	const difference = { later: "2020-06-05T00:00:00Z", earlier: "2019-06-05T00:00:00Z", range: null };
+	const shown = shownWith({ difference, colouring: CHANGED });
+
+	const [wms, wmts, xyz] = ["wms", "wmts", "xyz"].map((kind) => queryIn(shown, kind));
+
+	assert.deepEqual([wms.get("TIME"), wms.get("DIFFERENCE")], [difference.later, difference.earlier]);
+	assert.deepEqual([wmts.get("TIME"), wmts.get("DIFFERENCE")], [difference.later, difference.earlier]);
+	assert.deepEqual([xyz.get("datetime"), xyz.get("difference")], [difference.later, difference.earlier]);
+	assert.deepEqual([xyz.get("ramp"), xyz.get("range"), wms.get("LOGSCALE")], [null, null, null]);
+	assert.equal(copyOf(shown, "wmts")?.isWithoutColours, false);
+});
 
 test("what can be read of a query is written as it is, what is not given is left out", () => {
 	assert.equal(

@@ -2,8 +2,10 @@
 
 import { BACKGROUNDS, background, compareMode, extras, overlay, sideA, sideB, view } from "../../base/state.js";
 import { locale, text } from "../../base/text.js";
-import { shownDifference } from "../../compare/second-side.js";
-import { legendBlock, legendOf } from "./legend-block.js";
+import { differenceKey } from "../../compare/difference-key.js";
+import { keyOf } from "../../layers/key-content.js";
+import { untracked } from "../../vendor/signals-core.js";
+import { legendBlock } from "./legend-block.js";
 import { metresPerPixel, scaleBar, wrapLines } from "./page-layout.js";
 
 /**
@@ -43,14 +45,15 @@ const headings = () =>
 		date: side.shownDate.peek(),
 	}));
 
-/** Those of both sides where they differ, or that of their difference. */
-function legends() {
-	const all = sidesShown().map(legendOf);
-	const style = compareMode.peek() === "diff" ? shownDifference.peek() : null;
-	if (style && all[0]) return [{ ...all[0], title: text("compare.difference"), style }];
-	const found = all.filter((each) => each !== null);
-	const isSame = found.length === 2 && JSON.stringify(found[0].style.stops) === JSON.stringify(found[1].style.stops);
-	return isSame && found[0].title === found[1].title ? found.slice(0, 1) : found;
+/** Those that are on the map: of each side, of each layer shown with them, or of the difference. */
+function keys() {
+	if (compareMode.peek() === "diff" && differenceKey.peek()) return [differenceKey.peek()];
+	const beside = extras.peek().filter(({ isShown }) => isShown);
+	const sides = sidesShown().map((side, index, all) => ({ side, tag: all.length > 1 ? `${"AB"[index]}  ` : "" }));
+	return [...sides, ...beside.map(({ side }) => ({ side, tag: "" }))].map(({ side, tag }) => {
+		const key = keyOf(side);
+		return key && { ...key, title: `${tag}${key.title}` };
+	});
 }
 
 /** Whose data and maps are shown, each once. */
@@ -153,7 +156,8 @@ function drawNorth(context, right, top) {
 function legendCard(context, { width, height, px }) {
 	const inner = Math.min(LEGEND_PX[1], Math.max(LEGEND_PX[0], Math.round(width * LEGEND_WIDTH))) - 2 * PAD;
 	const form = { width: inner, px: px - 0.5, font: (/** @type {number} */ weight) => font(weight, px - 0.5) };
-	const blocks = legends().map((legend) => legendBlock(context, legend, form));
+	const shown = untracked(keys).filter((key) => key !== null);
+	const blocks = shown.map((key) => legendBlock(context, key, form));
 	const whole = blocks.reduce((sum, block) => sum + block.height, 0) + (blocks.length - 1) * PAD + 2 * PAD;
 	if (blocks.length === 0 || whole > height * LEGEND_HEIGHT || inner + 2 * PAD + 2 * MARGIN > width) return null;
 	const draw = (/** @type {number} */ x, /** @type {number} */ y) => {

@@ -1,11 +1,11 @@
-/** B - A as tiles, painted from the cubes of both sides. */
+/** What the later side is less the earlier one as tiles, painted from the cubes of both. */
 
 import { fetchLegend } from "../../base/api.js";
 import { differenceStyle, paintedStyle } from "../../base/colours.js";
 import { AS_STYLED, isGapFilled, notify } from "../../base/state.js";
 import { text } from "../../base/text.js";
 import { differenceTable, paintDifference } from "../../compare/difference.js";
-import { differenceRange, shownDifference } from "../../compare/second-side.js";
+import { differenceRange, inOrder, shownDifference } from "../../compare/second-side.js";
 import { GridLayer } from "../../vendor/leaflet.js";
 import { effect, signal } from "../../vendor/signals-core.js";
 import { cubesOf } from "../cubes.js";
@@ -20,15 +20,14 @@ const TILE_PX = 256;
 /** The server's style of differences. */
 const RAMP = "difference";
 
-/** Tiles of B - A, which are painted again whenever one of the sides is. */
+/** Tiles of a difference, which are painted again whenever one of the sides is. */
 class DifferenceLayer extends GridLayer {
 	/** @type {Set<Cell>} */
 	cells = new Set();
 
-	/** @param {Side} a @param {Side} b @param {string} pane */
-	constructor(a, b, pane) {
+	/** @param {string} pane */
+	constructor(pane) {
 		super({ pane, className: "data-tiles", keepBuffer: 0, updateWhenZooming: false });
-		this.sides = { a, b };
 		const image = new ImageData(TILE_PX, TILE_PX);
 		this.sheet = { image, words: new Uint32Array(image.data.buffer) };
 		this.on("tileunload", ({ tile }) => {
@@ -55,11 +54,12 @@ class DifferenceLayer extends GridLayer {
 	#paint(cell) {
 		const { canvas } = cell;
 		const style = shownDifference.peek();
-		const [a, b] = [this.sides.a, this.sides.b].map((side) => this.#find(cell, side));
+		const sides = inOrder.peek();
+		const [later, earlier] = sides ? [sides.later, sides.earlier].map((side) => this.#find(cell, side)) : [];
 		const { image, words } = this.sheet;
 		words.fill(0);
-		if (style && a && b) {
-			paintDifference(words, { a, b, isFilled: isGapFilled.peek() }, differenceTable(style));
+		if (style && later && earlier) {
+			paintDifference(words, { later, earlier, isFilled: isGapFilled.peek() }, differenceTable(style));
 		}
 		canvas.getContext("2d")?.putImageData(image, 0, 0);
 	}
@@ -76,7 +76,7 @@ class DifferenceLayer extends GridLayer {
 	}
 }
 
-/** Shows B - A while both have numbers. @param {LeafletMap} map @param {Side} a @param {Side} b @param {string} pane @returns {() => void} takes it away */
+/** Shows the difference while both have numbers. @param {LeafletMap} map @param {Side} a @param {Side} b @param {string} pane @returns {() => void} takes it away */
 export function showDifference(map, a, b, pane) {
 	/** @type {DifferenceLayer | null} */
 	let layer = null;
@@ -84,7 +84,7 @@ export function showDifference(map, a, b, pane) {
 		followColours(a),
 		effect(() => {
 			void shownDifference.value;
-			void isGapFilled.value;
+			void [isGapFilled.value, inOrder.value];
 			layer?.repaint();
 		}),
 		effect(() => {
@@ -92,7 +92,7 @@ export function showDifference(map, a, b, pane) {
 			const progress = [a, b].map((side) => [side.layer.value, side.timeDomain.value, side.tileProgress.value]);
 			const drawings = progress.length > 0 ? [cubesOf(a), cubesOf(b)] : [];
 			if (!drawings[0] || !drawings[1]) return;
-			layer ??= new DifferenceLayer(a, b, pane).addTo(map);
+			layer ??= new DifferenceLayer(pane).addTo(map);
 			layer.repaint();
 			const shown = layer;
 			const ends = drawings.map((drawing) => drawing?.onPaint(() => shown.repaint()));

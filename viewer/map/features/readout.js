@@ -15,6 +15,8 @@ import { locale, text } from "../../base/text.js";
 import { unitText } from "../../base/units.js";
 import { formatExact, formatNumber } from "../../chart/series.js";
 import { differenceOf } from "../../compare/difference.js";
+import { differenceWords } from "../../compare/difference-key.js";
+import { inOrder } from "../../compare/second-side.js";
 import { withoutNoise } from "../../ctc1/decode.js";
 import { formatLength, pixelLength } from "../../time/resolution.js";
 import { effect, signal } from "../../vendor/signals-core.js";
@@ -94,9 +96,9 @@ function rowOf(side, at, name) {
 	return row;
 }
 
-/** B less A at a place, where both have a value. @param {Side} other @param {Point} at */
-function differenceRow(other, at) {
-	const [a, b] = [sideA, other].map((side) => cubesOf(side)?.numbersAt(at, side.timeIndex.peek()) ?? null);
+/** What the later side is less the earlier one at a place, where both have a value. @param {{ later: Side, earlier: Side }} sides @param {Point} at */
+function differenceRow({ later, earlier }, at) {
+	const [a, b] = [later, earlier].map((side) => cubesOf(side)?.numbersAt(at, side.timeIndex.peek()) ?? null);
 	const hasBoth = a !== null && b !== null && a.value !== null && b.value !== null;
 	const found = hasBoth ? differenceOf({ ...a, value: Number(a.value) }, { ...b, value: Number(b.value) }) : null;
 	const difference = found?.value ?? null;
@@ -111,7 +113,7 @@ function differenceRow(other, at) {
 		words.textContent = `${signOf(found.beyond)} ${formatNumber(found.value, locale())}`;
 	// What the subtraction of binary fractions adds is no part of the values.
 	else words.textContent = formatExact(withoutNoise(found.value), locale());
-	row.append("B − A ", words);
+	row.append(differenceWords.value, " ", words);
 	return row;
 }
 
@@ -133,7 +135,7 @@ function show(element) {
 	element.hidden = at === null;
 	if (!at) return;
 	const rows = [rowOf(sideA, at, other ? "A" : ""), other && rowOf(other, at, "B")].filter((row) => row !== null);
-	if (other && compareMode.value === "diff") rows.unshift(differenceRow(other, at));
+	if (inOrder.value && compareMode.value === "diff") rows.unshift(differenceRow(inOrder.value, at));
 	const place = document.createElement("span");
 	place.className = "reading-place";
 	place.textContent = placeText([at.lon, at.lat], digitsOf(sideA));

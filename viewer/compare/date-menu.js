@@ -1,0 +1,74 @@
+/** The menu of what B is beside A: the same date, a year back; and what turns the comparison round. */
+
+import { make } from "../base/elements.js";
+import { makeIcon } from "../base/icons.js";
+import { chooseTime, compareMode as mode, sideA, sideB } from "../base/state.js";
+import { text } from "../base/text.js";
+import { makePopover, toggleBy } from "../time/popover.js";
+import { batch, effect } from "../vendor/signals-core.js";
+import { indexYearsAfter } from "./offset.js";
+import { isHorizontal, swapSides } from "./second-side.js";
+
+/** @typedef {import("../base/state.js").Side} Side */
+/** @typedef {{ name: import("../base/text.js").TextKey, canBe: (side: Side) => boolean, isSo: (side: Side) => boolean, choose: (side: Side) => void }} Choice */
+
+/** B so many years after A. @param {import("../base/text.js").TextKey} name @param {number} years @returns {Choice} */
+function yearsAfter(name, years) {
+	const indexFor = (/** @type {Side} */ side) => {
+		const from = sideA.instant.value;
+		return from ? indexYearsAfter(side.timeDomain.value.instants, from.ms, years) : -1;
+	};
+	return {
+		name,
+		canBe: (side) => indexFor(side) >= 0,
+		isSo: (side) => side.timeIndex.value === indexFor(side),
+		choose: (side) => chooseTime(indexFor(side), side),
+	};
+}
+
+/** What B can be; the menu has the name of the one that it is. @type {Choice[]} */
+const CHOICES = [yearsAfter("compare.sameDate", 0), yearsAfter("compare.yearBack", -1)];
+
+/** @param {HTMLElement} host in which it stands */
+export function makeDateMenu(host) {
+	const popover = makePopover("compare-menu", { label: text("compare.menu"), host });
+	const words = make("span", {});
+	const button = make(
+		"button",
+		{ type: "button", class: "menu", "aria-haspopup": "dialog", "aria-expanded": "false", title: text("compare.menu") },
+		words,
+		makeIcon("more"),
+	);
+	toggleBy(button, popover);
+	const row = (/** @type {import("../base/text.js").TextKey} */ name, /** @type {() => void} */ run) => {
+		const press = () => {
+			popover.close();
+			run();
+		};
+		return make("button", { type: "button", class: "quiet", onclick: press }, text(name));
+	};
+	const choices = CHOICES.map((choice) => {
+		const element = row(choice.name, () => sideB.peek() && choice.choose(/** @type {Side} */ (sideB.peek())));
+		effect(() => {
+			const side = sideB.value;
+			element.disabled = !side || !choice.canBe(side);
+			element.setAttribute("aria-pressed", String(side !== null && choice.canBe(side) && choice.isSo(side)));
+		});
+		return element;
+	});
+	const turn = row("compare.turn", () => {
+		isHorizontal.value = !isHorizontal.peek();
+	});
+	popover.element.append(
+		...choices,
+		row("compare.swap", () => batch(swapSides)),
+		turn,
+	);
+	effect(() => {
+		turn.hidden = mode.value !== "swipe";
+		const side = sideB.value;
+		const is = side && CHOICES.find((choice) => choice.canBe(side) && choice.isSo(side));
+		words.textContent = text(is ? is.name : "compare.otherDate");
+	});
+	return button;
+}

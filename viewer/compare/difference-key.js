@@ -1,0 +1,61 @@
+/** What a difference is, in words: its name, its key, and how far its colours reach, which is typed. */
+
+import { formatShortDate } from "../base/dates.js";
+import { make, makeIconButton } from "../base/elements.js";
+import { locale, text } from "../base/text.js";
+import { computed, effect } from "../vendor/signals-core.js";
+import { areYearsApart } from "./offset.js";
+import { differenceRange, inOrder, shownDifference } from "./second-side.js";
+
+/** @typedef {import("../base/state.js").Side} Side */
+
+/** What is less what: `2024 − 2023`; dates where they are not the same time of two years, and layers where these differ. */
+export const differenceWords = computed(() => {
+	if (!inOrder.value) return "";
+	const { later, earlier } = inOrder.value;
+	const [to, from] = [later.instant.value?.ms, earlier.instant.value?.ms];
+	const isYears = to !== undefined && from !== undefined && areYearsApart(from, to);
+	const isOther = later.layer.value?.id !== earlier.layer.value?.id;
+	const nameOf = (/** @type {Side} */ { layer, instant }) => {
+		const ms = instant.value?.ms;
+		const date = ms === undefined ? "" : isYears ? yearOf(ms) : formatShortDate(ms, locale());
+		return [...(isOther ? [layer.value?.title] : []), ...(isOther && to === from ? [] : [date])]
+			.filter(Boolean)
+			.join(", ");
+	};
+	return [later, earlier].map(nameOf).join("\u00a0−\u00a0");
+});
+
+/** @param {number} ms */
+const yearOf = (ms) => String(new Date(ms).getUTCFullYear());
+
+/** The key of the difference that is shown; null while none is. */
+export const differenceKey = computed(() => {
+	const style = shownDifference.value;
+	if (!style) return null;
+	const of = inOrder.value?.later.layer.value;
+	const isOther = of?.id !== inOrder.value?.earlier.layer.value?.id;
+	return {
+		title: isOther ? differenceWords.value : `${of?.title}: ${differenceWords.value}`,
+		style,
+		swatches: [{ label: text("value.noData"), rgba: null }],
+		ends: /** @type {[string, string]} */ ([text("compare.less"), text("compare.more")]),
+	};
+});
+
+/** Changes how far the colours reach. @type {import("../layers/key.js").Render} */
+export function renderReach(host) {
+	const input = make("input", { type: "number", min: 0, step: "any", "aria-label": text("compare.reach") });
+	const reset = makeIconButton("reset", text("compare.reachReset"), () => {
+		differenceRange.value = null;
+	});
+	input.addEventListener("change", () => {
+		const reach = Math.abs(Number(input.value));
+		differenceRange.value = reach > 0 && Number.isFinite(reach) ? [-reach, reach] : null;
+	});
+	host.append(make("label", { class: "difference-reach" }, `${text("compare.reach")} ±`, input), reset);
+	return effect(() => {
+		if (document.activeElement !== input) input.value = String(Number(shownDifference.value?.range[1].toPrecision(6)));
+		reset.disabled = differenceRange.value === null;
+	});
+}

@@ -1,0 +1,59 @@
+/** What is compared, as a sentence whose halves are buttons: each opens the choice of layer and date of its side. */
+
+import { formatShortDate } from "../base/dates.js";
+import { make } from "../base/elements.js";
+import { makeIcon } from "../base/icons.js";
+import { chooseLayer, sideA, sideB } from "../base/state.js";
+import { locale, text } from "../base/text.js";
+import { makeLayerChoice } from "../layers/layer-list.js";
+import { startCalendar } from "../time/calendar.js";
+import { computed, effect } from "../vendor/signals-core.js";
+import { chooseLayerOfB } from "./second-side.js";
+
+/** @typedef {import("../base/state.js").Side} Side */
+
+/** When a side is shown, shortly; nothing of a layer without time. @param {Side} side */
+export const dateText = ({ instant }) => (instant.value ? formatShortDate(instant.value.ms, locale()) : "");
+
+/** Layer and date of a side. @param {Side} side */
+function titleOf(side) {
+	const [layer, date] = [side.layer.value?.title ?? "", dateText(side)];
+	return date ? text("map.showing", { layer, date }) : layer;
+}
+
+/** The layer of both sides; null where they have two. */
+const common = computed(() =>
+	sideB.value?.layer.value?.id === sideA.layer.value?.id ? (sideA.layer.value?.title ?? "") : null,
+);
+
+/** @param {HTMLElement} host in which what is chosen from stands */
+export function makeSentence(host) {
+	const layer = make("span", { class: "common" });
+	effect(() => {
+		layer.textContent = common.value === null ? "" : `${common.value}:`;
+	});
+	return make("div", { class: "sentence" }, layer, makeHalf("a", host), makeHalf("b", host));
+}
+
+/** @param {"a" | "b"} id @param {HTMLElement} host */
+function makeHalf(id, host) {
+	const sideOf = () => (id === "a" ? sideA : (sideB.value ?? sideA));
+	const words = make("span", {});
+	const button = make(
+		"button",
+		{ type: "button", class: "half plain", "data-side": id, "aria-haspopup": "dialog", "aria-expanded": "false" },
+		make("b", { class: "chip" }, id.toUpperCase()),
+		words,
+		makeIcon("chevron-down"),
+	);
+	effect(() => {
+		const isNamed = common.value === null || dateText(sideOf()) === "";
+		words.textContent = isNamed ? titleOf(sideOf()) : dateText(sideOf());
+		const label = text("compare.choose", { side: id.toUpperCase(), what: titleOf(sideOf()) });
+		button.title = label;
+		button.setAttribute("aria-label", label);
+	});
+	const choose = id === "a" ? (/** @type {import("../base/api.js").Layer} */ of) => chooseLayer(of.id) : chooseLayerOfB;
+	startCalendar(button, { sideOf, host, before: makeLayerChoice({ id: `layer-${id}`, sideOf, choose }) });
+	return button;
+}

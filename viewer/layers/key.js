@@ -1,0 +1,96 @@
+/**
+ * The key of what is shown: name and unit, the colours with their numbers, classes and flags. It is a button that opens
+ * what changes the colours.
+ *
+ * @typedef {import("./key-content.js").KeyContent} KeyContent
+ * @typedef {(element: HTMLElement) => () => void} Render shows in an element what changes the colours, until it is stopped
+ */
+import { cssColour } from "../base/colours.js";
+import { make } from "../base/elements.js";
+import { locale, text } from "../base/text.js";
+import { numberText } from "../base/value-scale.js";
+import { effect, signal } from "../vendor/signals-core.js";
+import { ticksOf } from "./key-content.js";
+import { drawRamp } from "./ramp-scale.js";
+
+/** Measures words; made when it is first used. */
+let measuring = /** @type {CanvasRenderingContext2D | null} */ (null);
+
+/** How wide words are in the letters of an element. @param {Element} element @returns {(words: string) => number} */
+function widthIn(element) {
+	measuring ??= make("canvas").getContext("2d");
+	const context = /** @type {CanvasRenderingContext2D} */ (measuring);
+	context.font = getComputedStyle(element).font;
+	return (words) => context.measureText(words).width;
+}
+
+/** The key that was pressed, and what it opens: null of the main layer, whose colours are changed in the panel. */
+export const pressed = signal(/** @type {{ key: HTMLElement, render: Render | null } | null} */ (null));
+
+/**
+ * @param {{ readonly value: KeyContent | null }} content nothing is shown while there is none
+ * @param {Render | null} render as of `pressed` @returns {{ element: HTMLElement, stop: () => void }}
+ */
+export function makeKey(content, render) {
+	const title = make("span", { class: "key-title" });
+	const ramp = make("canvas", { class: "legend-ramp", height: 1 });
+	const numbers = make("span", { class: "key-numbers" });
+	const ends = make("span", { class: "key-ends" });
+	const bar = make("span", { class: "key-bar" }, ramp, numbers, ends);
+	const swatches = make("span", { class: "key-swatches" });
+	const element = make("button", { type: "button", class: "key plain" }, title, bar, swatches);
+	element.addEventListener("click", () => {
+		pressed.value = { key: element, render };
+	});
+	const width = signal(0);
+	const watch = new ResizeObserver(() => {
+		width.value = bar.clientWidth;
+	});
+	watch.observe(bar);
+	const tell = effect(() => {
+		const now = content.value;
+		element.hidden = now === null;
+		if (!now) return;
+		title.textContent = now.title;
+		bar.hidden = now.style.stops.length === 0;
+		ends.replaceChildren(...(now.ends ?? []).map((each) => make("span", {}, each)));
+		swatches.hidden = now.swatches.length === 0;
+		swatches.replaceChildren(...now.swatches.map(makeSwatch));
+		element.title = text("legend.change");
+		element.setAttribute("aria-label", spokenKey(now));
+	});
+	const draw = effect(() => {
+		const style = content.value?.style;
+		if (!style || style.stops.length === 0 || width.value === 0) return;
+		const [low, high] = style.range;
+		drawRamp(ramp, style, { low, high, isLog: style.isLog }, width.value);
+		const ticks = ticksOf(style, width.value, widthIn(numbers)).map(({ words, left }) => {
+			const tick = make("span", {}, words);
+			tick.style.left = `${left}px`;
+			return tick;
+		});
+		numbers.replaceChildren(...ticks);
+	});
+	return {
+		element,
+		stop: () => {
+			watch.disconnect();
+			tell();
+			draw();
+		},
+	};
+}
+
+/** @param {import("./key-content.js").Swatch} swatch */
+function makeSwatch({ label, rgba }) {
+	const colour = make("span", { class: rgba ? "swatch" : "swatch hatched" });
+	if (rgba) colour.style.setProperty("--swatch", cssColour(rgba));
+	return make("span", {}, colour, label);
+}
+
+/** @param {KeyContent} content */
+function spokenKey({ title, style, swatches, ends }) {
+	const [low, high] = style.range.map((value) => numberText(value, locale()));
+	const scale = style.stops.length > 0 ? text("legend.spoken", { title, low, high }) : title;
+	return [scale, ...(ends ?? []), ...swatches.map(({ label }) => label)].join(", ");
+}

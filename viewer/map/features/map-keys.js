@@ -1,0 +1,70 @@
+/** The keys on the map, those of the layer and of the layers shown with it, and what opens when a key is pressed. */
+import { compareMode, extras, sideA } from "../../base/state.js";
+import { text } from "../../base/text.js";
+import { makeKey, pressed } from "../../layers/key.js";
+import { keyOf } from "../../layers/key-content.js";
+import { renderLegend } from "../../layers/legend.js";
+import { makePopover } from "../../time/popover.js";
+import { computed, effect, untracked } from "../../vendor/signals-core.js";
+
+/** @typedef {import("../../base/state.js").Side} Side */
+/** @typedef {import("../../layers/key.js").Render} Render */
+
+/** @param {HTMLElement} element where they stand @param {HTMLElement} frame of the map */
+export function startMapKeys(element, frame) {
+	// The topmost layer first. In comparisons the key of the main one stands at its name.
+	const sides = computed(() => {
+		const shown = extras.value.filter(({ isShown }) => isShown);
+		const of = (/** @type {boolean} */ isBelow) =>
+			shown.filter((each) => each.isBelow === isBelow).map(({ side }) => side);
+		return [...of(false), ...(compareMode.value === null ? [sideA] : []), ...of(true)];
+	});
+	effect(() => {
+		const keys = sides.value.map((side) => {
+			const content = computed(() => keyOf(side));
+			const key = makeKey(content, side === sideA ? null : (host) => renderLegend(side, host));
+			key.element.classList.toggle("small", side !== sideA);
+			key.element.dataset.side = side.id;
+			return key;
+		});
+		element.replaceChildren(...keys.map((key) => key.element));
+		return () => {
+			for (const key of keys) key.stop();
+		};
+	});
+	startEditor(frame);
+}
+
+/** Takes what changes the colours of the main layer out of the panel, and gives it back. @param {HTMLElement} body @returns {Render} */
+const borrow = (body) => (host) => {
+	const place = document.createComment("");
+	body.replaceWith(place);
+	host.append(body);
+	return () => place.replaceWith(body);
+};
+
+/** @param {HTMLElement} frame */
+function startEditor(frame) {
+	const popover = makePopover("key-editor", { label: text("legend.change"), host: frame });
+	let stop = () => {};
+	popover.element.addEventListener("toggle", (event) => {
+		if (/** @type {ToggleEvent} */ (event).newState === "open") return;
+		stop();
+		stop = () => {};
+	});
+	const open = (/** @type {HTMLElement} */ key, /** @type {Render | null} */ render) => {
+		stop();
+		popover.element.replaceChildren();
+		const body = /** @type {HTMLElement} */ (document.getElementById("legend-body"));
+		if (render === null && body.checkVisibility()) {
+			/** @type {HTMLElement | null} */ (body.querySelector("button, input"))?.focus();
+			return;
+		}
+		stop = (render ?? borrow(body))(popover.element);
+		popover.open(() => key.getBoundingClientRect());
+	};
+	effect(() => {
+		const { key, render } = pressed.value ?? {};
+		if (key) untracked(() => open(key, render ?? null));
+	});
+}
