@@ -45,7 +45,7 @@ export const differenceKey = computed(() => {
 
 /** Changes how far the colours reach. @type {import("../layers/key.js").Render} */
 export function renderReach(host) {
-	const input = make("input", { type: "number", min: 0, step: "any", "aria-label": text("compare.reach") });
+	const input = make("input", { type: "number", min: 0, step: "any" });
 	const reset = makeIconButton("reset", text("compare.reachReset"), () => {
 		differenceRange.value = null;
 	});
@@ -53,7 +53,8 @@ export function renderReach(host) {
 		const reach = Math.abs(Number(input.value));
 		differenceRange.value = reach > 0 && Number.isFinite(reach) ? [-reach, reach] : null;
 	});
-	host.append(make("label", { class: "difference-reach" }, `${text("compare.reach")} ±`, input), reset);
+	const label = make("label", {}, make("span", {}, text("compare.reach")), "±", input);
+	host.append(make("div", { class: "difference-reach" }, label, reset));
 	return effect(() => {
 		if (document.activeElement !== input) input.value = String(Number(shownDifference.value?.range[1].toPrecision(6)));
 		reset.disabled = differenceRange.value === null;

@@ -4,12 +4,13 @@
  * @typedef {import("../ctc1/decode.js").Cube} Cube
  * @typedef {import("../ctc1/source.js").Found} Found
  * @typedef {import("../base/colours.js").PaintedStyle} PaintedStyle
+ * @typedef {{ left: number, top: number, right: number, bottom: number }} Box
  * @typedef {Found & { cells: Int32Array }} Shown `cells` is which number each pixel shows, -1 of none
  */
 import { colours, pack } from "../base/colours.js";
 
 /** What is hatched: lines at an angle, which go on in the next tile, on a grey through which the ground is seen. */
-const [LINE, GREY] = [pack([90, 90, 90, 170]), pack([120, 120, 120, 70])];
+const [LINE, GREY] = [pack([128, 128, 128, 230]), pack([128, 128, 128, 70])];
 const HATCH_PX = 8;
 
 /** Colours between the ends of a difference's range. */
@@ -56,12 +57,12 @@ export function differenceTable(style) {
 }
 
 /**
- * Paints later less earlier; where one of them has no value it is hatched, and beside the source there is nothing.
+ * Paints later less earlier; where one of them has no value it is hatched, and beside the layers there is nothing.
  * @param {Uint32Array} words by pixel of a tile that is as wide as high
- * @param {{ later: Shown, earlier: Shown, isFilled: boolean }} frames `isFilled` is whether gaps show the last value
+ * @param {{ later: Shown, earlier: Shown, isFilled: boolean, reach: Box }} frames `reach` is where the layers are on the tile, in pixels; `isFilled` is whether gaps show the last value
  * @param {ReturnType<typeof differenceTable>} colouring
  */
-export function paintDifference(words, { later, earlier, isFilled }, { table, low, high }) {
+export function paintDifference(words, { later, earlier, isFilled, reach }, { table, low, high }) {
 	const numbersOf = (/** @type {Found} */ { cube, frame }) =>
 		frame < 0 ? [] : isFilled ? cube.filledAt(frame) : cube.numbersAt(frame);
 	const [numbersL, numbersE] = [numbersOf(later), numbersOf(earlier)];
@@ -71,8 +72,10 @@ export function paintDifference(words, { later, earlier, isFilled }, { table, lo
 	for (let at = 0; at < words.length; at++) {
 		const step = (valuesL[numbersL[later.cells[at]]] - valuesE[numbersE[earlier.cells[at]]] - low) * scale;
 		if (Number.isNaN(step)) {
-			const isBeside = later.cells[at] < 0 && earlier.cells[at] < 0;
-			words[at] = isBeside ? 0 : (at + Math.floor(at / side)) % HATCH_PX === 0 ? LINE : GREY;
+			const [x, y] = [at % side, Math.floor(at / side)];
+			const isBeside = x < reach.left || x >= reach.right || y < reach.top || y >= reach.bottom;
+			const isNone = isBeside || (later.cells[at] < 0 && earlier.cells[at] < 0);
+			words[at] = isNone ? 0 : (x + y) % HATCH_PX === 0 ? LINE : GREY;
 			continue;
 		}
 		words[at] = table[step < 0 ? 0 : step > STEPS ? STEPS + 1 : Math.min(STEPS, Math.floor(step) + 1)];

@@ -49,9 +49,7 @@ function makeHalf(id, host) {
 	effect(() => {
 		const isNamed = common.value === null || dateText(sideOf()) === "";
 		words.textContent = isNamed ? titleOf(sideOf()) : dateText(sideOf());
-		const label = text("compare.choose", { side: id.toUpperCase(), what: titleOf(sideOf()) });
-		button.title = label;
-		button.setAttribute("aria-label", label);
+		button.title = text("compare.choose", { side: id.toUpperCase(), what: titleOf(sideOf()) });
 	});
 	const choose = id === "a" ? (/** @type {import("../base/api.js").Layer} */ of) => chooseLayer(of.id) : chooseLayerOfB;
 	startCalendar(button, { sideOf, host, before: makeLayerChoice({ id: `layer-${id}`, sideOf, choose }) });

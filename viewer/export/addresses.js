@@ -8,16 +8,15 @@
  *   root: string, layer: Layer, style: string, colouring: Colouring, instant: string | null, bbox: BBox,
  *   metres: [west: number, south: number, east: number, north: number], width: number, height: number,
  *   centre: { z: number, x: number, y: number }, wms: string | null, wmts: string | null,
- *   difference: { later: string, earlier: string, range: [number, number] | null } | null,
+ *   difference: { later: string, earlier: string, colouring: Colouring } | null,
  * }} Shown `root` is the server's address with a slash at the end; `bbox` in degrees, `metres` of Web Mercator; `centre` is
- *   the tile in the middle; `difference` is of two dates of the layer, where that is shown, its range null where it is that of the style; `wms` and `wmts` are their addresses without a query, null where they are not served
+ *   the tile in the middle; `difference` is of two dates of the layer, where that is shown; `wms` and `wmts` are their addresses without a query, null where they are not served
  * @typedef {"wms" | "wmts" | "xyz" | "tilejson" | "coverage" | "curl" | "python"} CopyKind
  * @typedef {{ kind: CopyKind, text: string, isWithoutColours: boolean }} Copy `isWithoutColours` is where the service has no
  *   word for what was changed of the colours
  */
 
 import { formatWkt } from "../areas/formats/wkt.js";
-import { AS_STYLED } from "../base/state.js";
 
 const MATRIX_SET = "WebMercatorQuad";
 /** Parts of a degree that are written: a tenth of a metre. */
@@ -49,7 +48,7 @@ const nameOf = ({ id, masked }) => masked ?? id;
 /** What pictures show: a date, or what a later one is less an earlier one, whose colours are those of differences. @param {Shown} shown */
 const pictured = ({ instant, colouring, difference }) =>
 	difference
-		? { time: difference.later, earlier: difference.earlier, colouring: { ...AS_STYLED, range: difference.range } }
+		? { time: difference.later, earlier: difference.earlier, colouring: difference.colouring }
 		: { time: instant, earlier: null, colouring };
 
 /** A style as WMS names it with what is changed of its ramp: `ndvi/viridis`, the other way round `ndvi/viridis-inv`. @param {string} style @param {Colouring} colouring */

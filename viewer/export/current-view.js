@@ -1,6 +1,6 @@
 /** What side A shows now, as addresses of the server are made of it. */
 import { rootUrl, servicePath } from "../base/api.js";
-import { colouring, compareMode, instant, layer, style, view } from "../base/state.js";
+import { AS_STYLED, colouring, compareMode, instant, layer, style, view } from "../base/state.js";
 import { differenceRange, inOrder, shownDifference } from "../compare/second-side.js";
 import { downAt } from "../map/extent.js";
 import { maps } from "../map/map.js";
@@ -51,7 +51,8 @@ function differenceShown() {
 	const [later, earlier] = [sides.later, sides.earlier].map((side) => side.instant.peek()?.text);
 	const isOne = sides.later.layer.peek() === sides.earlier.layer.peek();
 	const isOwnRange = differenceRange.peek() === null && colouring.peek().range === null;
-	return isOne && later && earlier ? { later, earlier, range: isOwnRange ? null : painted.range } : null;
+	const own = { ...AS_STYLED, range: isOwnRange ? null : painted.range };
+	return isOne && later && earlier ? { later, earlier, colouring: own } : null;
 }
 
 /** @param {{ lat: number, lng: number }} place @param {number} z */

@@ -7,8 +7,7 @@
  */
 import { cssColour } from "../base/colours.js";
 import { make } from "../base/elements.js";
-import { locale, text } from "../base/text.js";
-import { numberText } from "../base/value-scale.js";
+import { text } from "../base/text.js";
 import { effect, signal } from "../vendor/signals-core.js";
 import { ticksOf } from "./key-content.js";
 import { drawRamp } from "./ramp-scale.js";
@@ -38,7 +37,13 @@ export function makeKey(content, render) {
 	const ends = make("span", { class: "key-ends" });
 	const bar = make("span", { class: "key-bar" }, ramp, numbers, ends);
 	const swatches = make("span", { class: "key-swatches" });
-	const element = make("button", { type: "button", class: "key plain" }, title, bar, swatches);
+	const element = make(
+		"button",
+		{ type: "button", class: "key plain", title: text("legend.change") },
+		title,
+		bar,
+		swatches,
+	);
 	element.addEventListener("click", () => {
 		pressed.value = { key: element, render };
 	});
@@ -56,8 +61,6 @@ export function makeKey(content, render) {
 		ends.replaceChildren(...(now.ends ?? []).map((each) => make("span", {}, each)));
 		swatches.hidden = now.swatches.length === 0;
 		swatches.replaceChildren(...now.swatches.map(makeSwatch));
-		element.title = text("legend.change");
-		element.setAttribute("aria-label", spokenKey(now));
 	});
 	const draw = effect(() => {
 		const style = content.value?.style;
@@ -86,11 +89,4 @@ function makeSwatch({ label, rgba }) {
 	const colour = make("span", { class: rgba ? "swatch" : "swatch hatched" });
 	if (rgba) colour.style.setProperty("--swatch", cssColour(rgba));
 	return make("span", {}, colour, label);
-}
-
-/** @param {KeyContent} content */
-function spokenKey({ title, style, swatches, ends }) {
-	const [low, high] = style.range.map((value) => numberText(value, locale()));
-	const scale = style.stops.length > 0 ? text("legend.spoken", { title, low, high }) : title;
-	return [scale, ...(ends ?? []), ...swatches.map(({ label }) => label)].join(", ");
 }

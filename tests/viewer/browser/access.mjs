@@ -130,7 +130,7 @@ const COMPARED = "?layer=ndvi_years&date=2019-03-02&date2=2018-03-02";
 
 /** Until both sides of a comparison are on the map. @param {Page} page */
 async function whenCompared(page) {
-	await page.locator("#compare-bar .modes button[aria-pressed=true]").waitFor();
+	await page.locator("#compare-bar .modes").waitFor();
 	await page.locator("#map-frame[data-shown-b=shown]").waitFor();
 }
 
@@ -166,7 +166,8 @@ const STATES = {
 		go: async (page) => {
 			await whenCompared(page);
 			await page.locator("#chart canvas").first().waitFor();
-			await page.locator(".colours-b summary").click();
+			await page.locator(".side-card.b .key").click();
+			await page.locator(".key-editor .legend-plot").waitFor();
 		},
 	},
 	draw: {

@@ -180,11 +180,11 @@ await runAsCalled([
 			await whenShown(page);
 			await page.locator("#places").waitFor();
 			assert.ok(!requests.some((url) => url.includes(".mvt")), "tiles were asked for that nobody wants");
-			await page.getByLabel("Places coloured by their mean").selectOption("fields");
+			await page.getByLabel(/^Regions: mean of /).selectOption("fields");
 			await whenLinkSays(page, "places", "fields");
 			await page.locator(".leaflet-places-pane canvas").first().waitFor();
 			assert.deepEqual(await brokenRules(page), []);
-			await page.getByLabel("Places coloured by their mean").selectOption("");
+			await page.getByLabel(/^Regions: mean of /).selectOption("");
 			await whenLinkSays(page, "places", null);
 			await page.locator(".leaflet-places-pane canvas").first().waitFor({ state: "detached" });
 		},

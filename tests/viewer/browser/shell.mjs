@@ -398,12 +398,12 @@ await runAsCalled([
 			await page.emulateMedia({ media: "print" });
 			await page.setViewportSize({ width: 1047, height: 718 });
 			await page.screenshot({ path: join(outDir, "print.png") });
-			for (const selector of ["#map", "#status", "#legend-body", "#chart canvas", "#print-link"]) {
+			for (const selector of ["#map", "#status", "#map-keys .key", "#chart canvas", "#print-link"]) {
 				assert.ok(await page.locator(selector).first().isVisible(), selector);
 			}
 			assert.equal(await page.locator("#print-link").textContent(), page.url());
 			assert.match((await page.locator("#status").textContent()) ?? "", /2 March 2019/);
-			for (const selector of [".top", "#timeline", "#map-tools", "#language", "#home-button"]) {
+			for (const selector of [".top", "#panel", "#timeline", "#map-tools", "#language", "#home-button"]) {
 				assert.ok(await page.locator(selector).isHidden(), selector);
 			}
 			// The chart takes its new width with the next frame.

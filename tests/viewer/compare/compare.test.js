@@ -97,6 +97,8 @@ const foundOf = (numbers, scale) => ({
 	},
 });
 
+const ALL = { left: 0, top: 0, right: 2, bottom: 2 };
+
 /** Grey by value, from -1 to 1. @type {any} */
 const GREYS = {
 	range: [-1, 1],
@@ -117,7 +119,7 @@ test("a difference is later less earlier in their own scales, hatched where one 
 	for (const { cells } of [earlier, later]) cells[3] = -1;
 	const words = new Uint32Array(4);
 
-	paintDifference(words, { later, earlier, isFilled: false }, differenceTable(GREYS));
+	paintDifference(words, { later, earlier, isFilled: false, reach: ALL }, differenceTable(GREYS));
 
 	const grey = (/** @type {number} */ value) => ((value + 1) / 2) * 255;
 	const [first, second, third, fourth] = seen(words);
@@ -131,7 +133,7 @@ test("a difference with a value that is this or above is painted as far beyond, 
 	const [earlier, later] = [foundOf([254, 10, 254, 10], 0.001), foundOf([10, 254, 254, 10], 0.001)];
 	const words = new Uint32Array(4);
 
-	paintDifference(words, { later, earlier, isFilled: false }, differenceTable(GREYS));
+	paintDifference(words, { later, earlier, isFilled: false, reach: ALL }, differenceTable(GREYS));
 
 	const [below, above] = Array.from(words, (word) => [word & 255, (word >> 16) & 255, word >>> 24]);
 	assert.deepEqual(
@@ -164,7 +166,7 @@ test("what is beyond the range of a difference has the colours of its ends' beyo
 	const [earlier, later] = [foundOf([0, 200, 0, 0], 0.01), foundOf([200, 0, 100, 0], 0.01)];
 	const words = new Uint32Array(4);
 
-	paintDifference(words, { later, earlier, isFilled: false }, differenceTable(GREYS));
+	paintDifference(words, { later, earlier, isFilled: false, reach: ALL }, differenceTable(GREYS));
 
 	assert.deepEqual([words[0], words[1]], [0xffff0000, 0xff0000ff]);
 });
@@ -173,7 +175,7 @@ test("gaps that are filled differ by their last values", () => {
 	const [earlier, later] = [foundOf([255, 0, 0, 0], 0.01), foundOf([50, 0, 0, 0], 0.01)];
 	const words = new Uint32Array(4);
 
-	paintDifference(words, { later, earlier, isFilled: true }, differenceTable(GREYS));
+	paintDifference(words, { later, earlier, isFilled: true, reach: ALL }, differenceTable(GREYS));
 
 	assert.equal(words[0] >>> 24, 255);
 });

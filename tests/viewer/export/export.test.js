@@ -54,7 +54,11 @@ const copyOf = (shown, kind) => copiesOf(shown).find((copy) => copy.kind === kin
 const queryIn = (shown, kind) => new URL(copyOf(shown, kind)?.text ?? "").searchParams;
 
 test("copies of a difference take the earlier date away from the later one, whichever of them the map's is", () => {
-	const difference = { later: "2020-06-05T00:00:00Z", earlier: "2019-06-05T00:00:00Z", range: null };
+	const difference = {
+		later: "2020-06-05T00:00:00Z",
+		earlier: "2019-06-05T00:00:00Z",
+		colouring: shownWith().colouring,
+	};
 	const shown = shownWith({ difference, colouring: CHANGED });
 
 	const [wms, wmts, xyz] = ["wms", "wmts", "xyz"].map((kind) => queryIn(shown, kind));

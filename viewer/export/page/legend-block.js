@@ -15,7 +15,7 @@ const BAR_PX = 11;
 const SWATCH_PX = 11;
 const GAP_PX = 6;
 const MOST_SWATCHES = 24;
-const HATCH_GREY = "#cfcecb";
+const HATCH_GREY = "#dcdcdc";
 
 /** @param {CanvasRenderingContext2D} context whose font's size is `px` @param {KeyContent} key @param {{ width: number, px: number, font: (weight: number) => string }} form @returns {Block} */
 export function legendBlock(context, key, { width, px, font }) {

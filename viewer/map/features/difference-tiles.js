@@ -9,6 +9,7 @@ import { differenceRange, inOrder, shownDifference } from "../../compare/second-
 import { GridLayer } from "../../vendor/leaflet.js";
 import { effect, signal } from "../../vendor/signals-core.js";
 import { cubesOf } from "../cubes.js";
+import { downAt } from "../extent.js";
 
 /** @typedef {import("../../base/state.js").Side} Side */
 /** @typedef {import("../../base/colours.js").PaintedStyle} PaintedStyle */
@@ -59,7 +60,11 @@ class DifferenceLayer extends GridLayer {
 		const { image, words } = this.sheet;
 		words.fill(0);
 		if (style && later && earlier) {
-			paintDifference(words, { later, earlier, isFilled: isGapFilled.peek() }, differenceTable(style));
+			paintDifference(
+				words,
+				{ later, earlier, isFilled: isGapFilled.peek(), reach: reachOn(cell.tile) },
+				differenceTable(style),
+			);
 		}
 		canvas.getContext("2d")?.putImageData(image, 0, 0);
 	}
@@ -74,6 +79,24 @@ class DifferenceLayer extends GridLayer {
 		layouts.set(side, layout);
 		return { ...found, cells: layout.cells };
 	}
+}
+
+/** Where the layers of both sides are on a tile; all of it where one of them crosses the meridian of 180 degrees. @param {import("../../ctc1/loader.js").Tile} tile */
+function reachOn({ x, y, z }) {
+	const { later, earlier } = inOrder.peek() ?? {};
+	const boxes = [later, earlier].map((side) => side?.layer.peek()?.bbox ?? [-180, -90, 180, 90]);
+	const [wests, souths, easts, norths] = [0, 1, 2, 3].map((edge) => boxes.map((box) => box[edge]));
+	if (boxes.some(([west, , east]) => west > east)) return { left: 0, top: 0, right: TILE_PX, bottom: TILE_PX };
+	const across = 2 ** z;
+	const column = ((x % across) + across) % across;
+	const leftOf = (/** @type {number} */ lon) => ((lon / 360 + 0.5) * across - column) * TILE_PX;
+	const topOf = (/** @type {number} */ lat) => (downAt(lat) * across - y) * TILE_PX;
+	return {
+		left: leftOf(Math.min(...wests)),
+		right: leftOf(Math.max(...easts)),
+		top: topOf(Math.max(...norths)),
+		bottom: topOf(Math.min(...souths)),
+	};
 }
 
 /** Shows the difference while both have numbers. @param {LeafletMap} map @param {Side} a @param {Side} b @param {string} pane @returns {() => void} takes it away */

@@ -1,4 +1,6 @@
 /** The keys on the map, those of the layer and of the layers shown with it, and what opens when a key is pressed. */
+
+import { make } from "../../base/elements.js";
 import { compareMode, extras, sideA } from "../../base/state.js";
 import { text } from "../../base/text.js";
 import { makeKey, pressed } from "../../layers/key.js";
@@ -54,13 +56,14 @@ function startEditor(frame) {
 	});
 	const open = (/** @type {HTMLElement} */ key, /** @type {Render | null} */ render) => {
 		stop();
-		popover.element.replaceChildren();
 		const body = /** @type {HTMLElement} */ (document.getElementById("legend-body"));
 		if (render === null && body.checkVisibility()) {
 			/** @type {HTMLElement | null} */ (body.querySelector("button, input"))?.focus();
 			return;
 		}
-		stop = (render ?? borrow(body))(popover.element);
+		const host = make("div");
+		popover.element.replaceChildren(host);
+		stop = (render ?? borrow(body))(host);
 		popover.open(() => key.getBoundingClientRect());
 	};
 	effect(() => {
