@@ -27,7 +27,7 @@ export function makeCard(id) {
 }
 
 export function makeDifferenceCard() {
-	const card = make("div", { class: "side-card a" }, makeKey(differenceKey, renderReach).element);
+	const card = make("div", { class: "side-card difference" }, makeKey(differenceKey, renderReach).element);
 	effect(() => {
 		card.hidden = mode.value !== "diff" || differenceKey.value === null;
 	});

@@ -203,7 +203,7 @@ const STATES = {
 		go: async (page) => {
 			await whenCompared(page);
 			await page.locator("#sheet-handle").click();
-			await page.locator("#sheet[data-stop=middle] .side-b").waitFor();
+			await page.locator("#sheet[data-stop=middle] .half >> nth=0").waitFor();
 		},
 	},
 	"phone side by side": { search: `${COMPARED}&compare=side`, ...PHONE, go: whenCompared },

@@ -520,7 +520,7 @@ await runAsCalled([
 		async ({ open, outDir }) => {
 			const { page } = await open({ search: `${search("swipe")}&language=fr`, width: 360, height: 740 });
 			await whenBothShown(page);
-			const controls = page.locator("#compare-bar :is(.half, .modes, .menu, button.icon)");
+			const controls = page.locator("#compare-bar > :is(.modes, .menu, .icon), #compare-bar .half");
 			assert.deepEqual(await overlapping(controls), []);
 			const boxes = await controls.evaluateAll((all) => all.map((each) => each.getBoundingClientRect().toJSON()));
 			const middles = boxes.map(({ top, height }) => top + height / 2);
@@ -533,7 +533,9 @@ await runAsCalled([
 				.evaluateAll((all) => all.map((card) => card.getBoundingClientRect().toJSON()));
 			assert.equal(names.length, 2);
 			assert.ok(searchBox && Math.min(...names.map(({ top }) => top)) >= searchBox.y + searchBox.height);
-			const { x: split } = await splitOf(page);
+			const grip = await page.locator(".swipe .grip").boundingBox();
+			assert.ok(grip);
+			const split = grip.x + grip.width / 2;
 			assert.ok(names[0].right < split && names[1].left > split, "the line runs through no card");
 		},
 	],

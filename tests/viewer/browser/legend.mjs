@@ -485,7 +485,7 @@ await runAsCalled([
 		async ({ open, outDir }) => {
 			const { page } = await open({ search: `?layer=ndvi&date=2019-03-02&view=${VIEW}&layers=fapar_float:0.5,ndvi:1` });
 			await whenShown(page);
-			await page.locator(".extra").getByText("FAPAR of floats").waitFor();
+			await page.locator(".extra-name").getByText("FAPAR of floats").waitFor();
 			const whenNamed = (/** @type {string[]} */ ...wanted) =>
 				until(page, async () => isDeepStrictEqual(await page.locator(".extra .extra-name").allTextContents(), wanted));
 			await whenNamed("NDVI of 2019", "FAPAR of floats");
