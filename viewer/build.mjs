@@ -1,6 +1,6 @@
 /**
- * Makes viewer/vendor/: the libraries the viewer imports, one minified ES module each, and the base map; and the places
- * of the search (gazetteer.mjs).
+ * Makes viewer/vendor/: the libraries the viewer imports, one minified ES module each, and the base map. Its towns and
+ * the finer ground are made by tools/viewer_data, in Python.
  *
  * Our own modules are never bundled: what runs is what is written. The libraries are, because the browser should not
  * load ten files for one of them. Beside each stand its licence and the types of what we use of it.
@@ -10,7 +10,6 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build, transform } from "esbuild";
 import { feature, mesh } from "topojson-client";
-import { makeGazetteer } from "./gazetteer.mjs";
 import { downAt } from "./map/extent.js";
 
 const HERE = dirname(fileURLToPath(import.meta.url));
@@ -97,6 +96,7 @@ const LIBRARIES = [
 		licence: "LICENSE.txt",
 		within: ["@mapbox/point-geometry/LICENSE"],
 	},
+	{ name: "mgrs", package: "mgrs", module: "mgrs", exports: ["toPoint"], licence: "license.md" },
 	{
 		name: "swagger-ui",
 		package: "swagger-ui-dist",
@@ -212,4 +212,4 @@ async function buildBaseMap() {
 
 await rm(VENDOR, { recursive: true, force: true });
 await mkdir(VENDOR, { recursive: true });
-await Promise.all([...LIBRARIES.map(buildLibrary), buildBaseMap(), makeGazetteer()]);
+await Promise.all([...LIBRARIES.map(buildLibrary), buildBaseMap()]);

@@ -37,7 +37,7 @@ const INSPECTED = ["base/state.js", "chart/lines.js", "compare/second-side.js", 
 const WORKERS = ["ctc1/worker.js", "export/gif-worker.js"];
 const PAGES = ["collection-page", "copy-buttons", "reference"];
 /** Files that pages and scripts ask for by name. */
-const FILES = ["icon.svg", "icons.svg", "i18n", "data/places.json", "vendor/swagger-ui.css", "vendor/uplot.css"];
+const FILES = ["icon.svg", "icons.svg", "i18n", "data", "vendor/swagger-ui.css", "vendor/uplot.css"];
 
 /** @type {import("esbuild").BuildOptions} */
 const COMMON = {

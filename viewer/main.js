@@ -146,6 +146,12 @@ const FEATURES = {
 		control: "export-button",
 		start: async (isOpened) => (await import("./export/export.js")).startExport(byId("export-button"), isOpened),
 	},
+	search: {
+		isWanted: () => isFirstViewOver.value && document.activeElement?.id === "search-text",
+		control: "search-text",
+		start: async () =>
+			(await import("./search/search.js")).startSearch(/** @type {HTMLInputElement} */ (byId("search-text"))),
+	},
 	signIn: {
 		isWanted: () => isSignInOffered.value && isFirstViewOver.value,
 		start: async () => (await import("./shell/sign-in.js")).startSignIn(byId("sign-in-button")),
@@ -191,7 +197,9 @@ function startFeatures() {
 			queueMicrotask(() => stop());
 			ensure(false);
 		});
-		if (control) byId(control).addEventListener("click", () => ensure(true));
+		// Fields have the focus by keys too.
+		const kind = name === "search" ? "focus" : "click";
+		if (control) byId(control).addEventListener(kind, () => ensure(true));
 	}
 }
 

@@ -7,11 +7,10 @@
  * @typedef {import("./state.js").Colouring} Colouring
  * @typedef {{ id: string, title: string }} Style
  * @typedef {{ id: string, title: string, href: string, attribution: string, max_zoom: number }} BaseMap
- * @typedef {{ title: string, default_layer: string | null, base_maps: BaseMap[], sign_in?: "offered" | "expired" }} ViewerConfig
+ * @typedef {{ title: string, default_layer: string | null, base_maps: BaseMap[], geocoder?: Geocoder | null, sign_in?: "offered" | "expired" }} ViewerConfig
+ * @typedef {{ href: string, attribution: string }} Geocoder `{query}` in its address stands for what is looked for
  * @typedef {{ signed_in: boolean, name: string | null, expires_in: number, renewable: boolean }} Session
  * @typedef {{ rel: string, href: string, type?: string, title?: string }} LayerLink
- * @typedef {{ names: string[], countries: string, lons: number[], lats: number[] }} GazetteerFile one column each: names
- *   with other spellings after a `|`, countries as codes of two letters one after the other, coordinates in thousandths of a degree
  * @typedef {{ first: string | null, last: string | null, count: number, default: string | null }} Times
  * @typedef {{
  *   id: string, title: string, collection: string, variable: string | null, units: string | null, bbox: BBox,
@@ -61,6 +60,8 @@ import { knownWord, language, text } from "./text.js";
 const MAX_RETURN = 2500;
 const ROOT = new URL("../", document.baseURI);
 const MATRIX_SET = "WebMercatorQuad";
+/** The most that the server gives at once. */
+const MAX_PLACE_NAMES = 10_000;
 
 /** A question that the server did not answer, and why, in words for people. */
 export class Problem extends Error {
@@ -330,8 +331,23 @@ export function once(ask) {
 	};
 }
 
-/** Towns with their names, which the search finds and the map shows. @type {() => Promise<GazetteerFile>} */
-export const fetchTowns = once(() => fetchOwn("data/places.json"));
+/** @type {Map<string, () => Promise<any>>} */
+const data = new Map();
+
+/** A file that tools/viewer_data has made, asked for once. @param {string} path below data/ @returns {Promise<any>} */
+export function fetchData(path) {
+	const ask = data.get(path) ?? once(() => fetchOwn(`data/${path}`));
+	data.set(path, ask);
+	return ask();
+}
+
+/** What a geocoder of the configuration finds: an array of Nominatim, or GeoJSON of Photon and Pelias. @param {string} href @param {string} query @param {AbortSignal} signal @returns {Promise<any>} */
+export const askGeocoder = (href, query, signal) =>
+	askJson(new URL(href.replace("{query}", encodeURIComponent(query)), ROOT), signal);
+
+/** Names of the places of a set, as many as a page has. @param {PlaceSet} set @param {AbortSignal} signal @returns {Promise<{ number: number, id: string, label?: string }[]>} */
+export const fetchPlaceNames = async ({ id }, signal) =>
+	(await askJson(urlOf(`places/${encodeURIComponent(id)}`, { limit: MAX_PLACE_NAMES }), signal)).places;
 
 /** The server's address, for what is handed on to other programs. */
 export const rootUrl = () => ROOT.href;

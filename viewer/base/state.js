@@ -45,6 +45,9 @@ export const BACKGROUNDS = signal(/** @type {Background[]} */ ([{ id: "NaturalEa
 /** What this server calls itself. */
 export const serviceTitle = signal("");
 
+/** What finds addresses elsewhere, as the configuration has it. */
+export const geocoder = signal(/** @type {import("./api.js").Geocoder | null} */ (null));
+
 /** Whether users may sign in. */
 export const isSignInOffered = signal(false);
 
@@ -59,6 +62,7 @@ export function configure(config) {
 	batch(() => {
 		serviceTitle.value = config?.title ?? "";
 		defaultLayer.value = config?.default_layer ?? null;
+		geocoder.value = config?.geocoder ?? null;
 		isSignInOffered.value = config?.sign_in !== undefined;
 		BACKGROUNDS.value = [
 			{ id: "NaturalEarth", title: text("display.light") },

@@ -1,9 +1,10 @@
 /**
  * Which names of towns a map has room for; pure. Larger towns come first, and a name never lies on another one.
  *
- * @typedef {Pick<import("../base/api.js").GazetteerFile, "names" | "lons" | "lats">} TownsFile
- * @typedef {{ xs: Float64Array, ys: Float64Array, names: string[] }} Towns in shares of the world of Web Mercator, row 0 in
- *   the north; the largest town first
+ * @typedef {{ names: string[], lons: number[], lats: number[], ranks?: number[] }} TownsFile thousandths of a degree, and
+ *   how many towns of the world are larger: without, all larger ones are in the file
+ * @typedef {{ xs: Float64Array, ys: Float64Array, names: string[], ranks: number[] }} Towns in shares of the world of Web
+ *   Mercator, row 0 in the north; the largest town first
  * @typedef {{ left: number, top: number, width: number, height: number }} Window in pixels of the world at a zoom
  * @typedef {{ index: number, x: number, y: number }} Named a town by its index, and where it is in pixels of the world
  */
@@ -14,13 +15,19 @@ const [AROUND_PX, ABOVE_PX] = [48, 30];
 /** How many of the largest towns have names on a world of one pixel; twice as many where it is twice as wide. */
 const LARGEST = 1 / 8;
 
-/** @param {TownsFile} file @returns {Towns} */
-export function readTowns({ names, lons, lats }) {
+/** @param {...TownsFile} files a town may be in more than one @returns {Towns} */
+export function readTowns(...files) {
+	/** @type {[file: TownsFile, at: number][]} */
+	const byRank = [];
+	for (const file of files) {
+		for (const at of file.names.keys()) byRank[file.ranks?.[at] ?? at] = [file, at];
+	}
+	const all = Object.entries(byRank);
 	return {
-		xs: Float64Array.from(lons, (lon) => lon / 360_000 + 0.5),
-		ys: Float64Array.from(lats, (lat) => downAt(lat / 1000)),
-		// What else a place is called is for those who search it.
-		names: names.map((name) => name.split("|")[0]),
+		xs: Float64Array.from(all, ([, [{ lons }, at]]) => lons[at] / 360_000 + 0.5),
+		ys: Float64Array.from(all, ([, [{ lats }, at]]) => downAt(lats[at] / 1000)),
+		names: all.map(([, [{ names }, at]]) => names[at]),
+		ranks: all.map(([rank]) => Number(rank)),
 	};
 }
 
@@ -29,12 +36,11 @@ export function readTowns({ names, lons, lats }) {
  * @param {Towns} towns @param {number} worldSize in pixels @param {Window} window @param {(name: string) => number} widthOf in pixels
  * @returns {Named[]}
  */
-export function chooseNames({ xs, ys, names }, worldSize, { left, top, width, height }, widthOf) {
+export function chooseNames({ xs, ys, names, ranks }, worldSize, { left, top, width, height }, widthOf) {
 	/** @type {(Named & { end: number })[]} */
 	const chosen = [];
 	const middle = left + width / 2;
-	const count = Math.min(xs.length, LARGEST * worldSize);
-	for (let index = 0; index < count; index++) {
+	for (let index = 0; index < xs.length && ranks[index] < LARGEST * worldSize; index++) {
 		const y = ys[index] * worldSize - top;
 		if (y < 0 || y > height) continue;
 		// The map may have been turned round the world, or show it more than once.

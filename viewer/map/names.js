@@ -5,12 +5,13 @@
  * @typedef {import("../vendor/leaflet.js").Map} LeafletMap
  * @typedef {import("./name-layout.js").Towns} Towns
  */
-import { fetchTowns } from "../base/api.js";
-import { BACKGROUNDS, background, overlay } from "../base/state.js";
+import { fetchData } from "../base/api.js";
+import { BACKGROUNDS, background, overlay, view } from "../base/state.js";
 import { text } from "../base/text.js";
 import { DivIcon, LayerGroup, Marker, Point } from "../vendor/leaflet.js";
-import { computed, effect } from "../vendor/signals-core.js";
+import { computed, effect, signal } from "../vendor/signals-core.js";
 import { chooseNames, readTowns } from "./name-layout.js";
+import { cellsIn } from "./regions.js";
 
 const PANE = "names";
 /** Over the outlines, below marks and areas. */
@@ -18,6 +19,8 @@ const HEIGHT = "360";
 /** As the style sheet has it. */
 const FONT = "600 12px system-ui, sans-serif";
 const DOT_PX = 9;
+/** From here on the towns of the regions in sight have names too. */
+const NEAR_ZOOM = 8;
 
 const isShown = computed(
 	() => overlay.value && !BACKGROUNDS.value.some(({ id, baseMap }) => id === background.value && baseMap),
@@ -25,7 +28,25 @@ const isShown = computed(
 
 /** Loads the names, and keeps them on the maps. @param {{ value: LeafletMap[] }} maps a signal */
 export async function startNames(maps) {
-	const towns = readTowns(await fetchTowns());
+	const world = await fetchData("world.json");
+	const towns = signal(readTowns(world));
+	let asked = "";
+	effect(() => {
+		if (!view.value || !isShown.value) return;
+		const { bbox, zoom } = view.value;
+		const nameNear = async () => {
+			const cells =
+				zoom < NEAR_ZOOM ? [] : cellsIn([bbox], view.peek() ?? { lon: 0, lat: 0 }, await fetchData("cells.json"));
+			if (cells.join() === asked) return;
+			asked = cells.join();
+			const near = await Promise.all(cells.map((cell) => fetchData(`towns/${cell}.json`)));
+			if (cells.join() === asked) towns.value = readTowns(world, ...near);
+		};
+		// The towns of the world stay where others cannot be had.
+		nameNear().catch(() => {
+			asked = "";
+		});
+	});
 	const credit = document.createElement("span");
 	credit.textContent = text("map.namesCredit");
 	document.getElementById("ground-credit")?.after(" ", credit);
@@ -45,7 +66,7 @@ ruler.font = FONT;
 /** @param {string} name */
 const widthOf = (name) => DOT_PX + ruler.measureText(name).width;
 
-/** @param {LeafletMap} map @param {Towns} towns @returns {() => void} takes the names away */
+/** @param {LeafletMap} map @param {{ value: Towns }} towns a signal @returns {() => void} takes the names away */
 function nameTowns(map, towns) {
 	const pane = map.getPane(PANE) ?? map.createPane(PANE);
 	pane.style.zIndex = HEIGHT;
@@ -60,22 +81,28 @@ function nameTowns(map, towns) {
 		const middle = map.project(map.getCenter(), zoom);
 		// Beyond the edges too: what comes into sight has its name.
 		const window = { left: middle.x - width, top: middle.y - height, width: 2 * width, height: 2 * height };
-		const named = chooseNames(towns, 256 * 2 ** zoom, window, widthOf);
-		const coming = new Map(named.map((each) => [`${zoom} ${Math.round(each.x)} ${each.index}`, each]));
+		const named = chooseNames(towns.value, 256 * 2 ** zoom, window, widthOf);
+		const coming = new Map(
+			named.map((each) => [`${zoom} ${Math.round(each.x)} ${towns.value.ranks[each.index]}`, each]),
+		);
 		for (const [key, mark] of shown) {
 			if (coming.delete(key)) continue;
 			group.removeLayer(mark);
 			shown.delete(key);
 		}
 		for (const [key, { index, x, y }] of coming) {
-			const mark = makeMark(towns.names[index], map.unproject(new Point(x, y), zoom));
+			const mark = makeMark(towns.value.names[index], map.unproject(new Point(x, y), zoom));
 			shown.set(key, mark);
 			group.addLayer(mark);
 		}
 	};
 	map.on("moveend resize", show);
-	show();
+	const stop = effect(() => {
+		void towns.value;
+		show();
+	});
 	return () => {
+		stop();
 		map.off("moveend resize", show);
 		group.remove();
 	};

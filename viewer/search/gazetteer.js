@@ -1,21 +1,26 @@
 /**
- * Looks up places by name; pure. The file is made by gazetteer.mjs: places of at least 15,000 people, the largest
- * first.
+ * Looks up towns, regions and countries by name; pure. Its files are made by tools/viewer_data: of the large towns of the
+ * world, whose other names are in files by their first letters, and of all towns by region.
  *
- * @typedef {import("../base/api.js").GazetteerFile} GazetteerFile
- * @typedef {{ name: string, country: string, lon: number, lat: number, zoom: number }} FoundPlace
  * @typedef {import("../base/permalink.js").BBox} BBox
+ * @typedef {import("../base/permalink.js").Point} Point
+ * @typedef {{ names: string[], lons: number[], lats: number[] }} TownsFile names, and thousandths of a degree
+ * @typedef {TownsFile & { regions: number[] }} LargeFile the largest first, regions as places in the list of those
+ * @typedef {[code: string, name: string, west: number, south: number, east: number, north: number]} Region
+ * @typedef {{ regions: Region[], countries: Record<string, [names: string, ...bbox: number[]]> }} AreasFile
+ * @typedef {{ towns: TownsFile & { ranks: number[] }, others: { regions: number[], others: string[] } }} Cell
+ * @typedef {{ name: string, alias: string, likeness: number, rank: number, country: string, region: string, lon: number, lat: number }} Town
+ * @typedef {{ name: string, alias: string, likeness: number, country: string, isCountry: boolean, bbox: BBox }} Area
  */
 
-/** Zoom at which a place fits the map, for the largest, the next, and the others. */
-const ZOOMS = [
-	{ largest: 300, zoom: 10 },
-	{ largest: 3000, zoom: 11 },
-	{ largest: Number.POSITIVE_INFINITY, zoom: 12 },
-];
+import { distanceOf } from "../map/regions.js";
 
 /** @type {Record<string, string>} letters that are no letter with a mark on it */
 const LETTERS = { ß: "ss", ø: "o", æ: "ae", œ: "oe", ł: "l", đ: "d", ð: "d", þ: "th", ı: "i", ə: "e" };
+/** As tools/viewer_data has them. */
+const [FILES, KEY_LETTERS] = [64, 2];
+/** What is nearer to the middle of the view is near. */
+const NEAR_DEGREES = 3;
 
 /** A name without what people leave out when they type it. @param {string} name */
 export const simplify = (name) =>
@@ -27,46 +32,123 @@ export const simplify = (name) =>
 		.replace(/[^\p{L}\p{N}|]+/gu, " ")
 		.trim();
 
-/** @param {GazetteerFile} file */
-export function openGazetteer(file) {
-	const simple = file.names.map(simplify);
+/** The number of the file that has the names that begin so; null of too few letters. @param {string} simple */
+export function fileOf(simple) {
+	const letters = [...simple].slice(0, KEY_LETTERS);
+	if (letters.length < KEY_LETTERS) return null;
+	return letters.reduce((sum, letter, at) => sum + 31 ** at * /** @type {number} */ (letter.codePointAt(0)), 0) % FILES;
+}
 
-	/** @param {number} index @returns {FoundPlace} */
-	const placeAt = (index) => ({
-		name: file.names[index].split("|")[0],
-		country: file.countries.slice(2 * index, 2 * index + 2),
-		lon: file.lons[index] / 1000,
-		lat: file.lats[index] / 1000,
-		zoom: ZOOMS.find(({ largest }) => index < largest)?.zoom ?? 12,
-	});
+/** What is looked for and, after a comma, where; without postcodes. @param {string} words */
+export function splitWords(words) {
+	const [first, ...where] = words.split(",").map(simplify);
+	const named = first
+		.split(" ")
+		.filter((word) => !/\d/.test(word))
+		.join(" ");
+	return { what: named || first, where: where.filter((each) => each !== "") };
+}
 
-	/**
-	 * The places whose name begins with the words, or has a word that does: those called just so first, then those
-	 * within the box, then the larger ones.
-	 * @param {string} words @param {number} count at most @param {BBox | null} [within]
-	 */
-	return function find(words, count, within = null) {
-		const wanted = simplify(words);
-		if (wanted === "") return [];
-		const matches = [];
-		for (const [index, names] of simple.entries()) {
-			const likeness = likenessOf(names, wanted);
-			if (likeness > 0) matches.push({ index, rank: 2 * likeness + (within && isIn(placeAt(index), within) ? 1 : 0) });
-		}
-		matches.sort((one, other) => other.rank - one.rank || one.index - other.index);
-		return matches.slice(0, count).map(({ index }) => placeAt(index));
+/** 3 called just so, 2 begins so, 1 has a word that begins so, 0 otherwise. @param {string} simple @param {string} wanted */
+export function likenessOf(simple, wanted) {
+	if (wanted === "" || !simple.includes(wanted)) return 0;
+	if (simple === wanted) return 3;
+	if (simple.startsWith(wanted)) return 2;
+	return simple.includes(` ${wanted}`) ? 1 : 0;
+}
+
+/** The most alike of several names. @param {string[]} names simplified @param {string} wanted */
+function bestOf(names, wanted) {
+	let best = { likeness: 0, index: 0 };
+	for (const [index, name] of names.entries()) {
+		const likeness = likenessOf(name, wanted);
+		if (likeness > best.likeness) best = { likeness, index };
+	}
+	return best;
+}
+
+/** @param {AreasFile} file */
+export function openAreas({ regions, countries }) {
+	const all = [
+		...Object.entries(countries).map(([country, [names, ...bbox]]) => ({
+			country,
+			names: names.split("|"),
+			isCountry: true,
+			bbox,
+		})),
+		...regions.map(([code, name, ...bbox]) => ({
+			country: code.slice(0, 2),
+			names: name ? [name] : [],
+			isCountry: false,
+			bbox,
+		})),
+	].map((area) => ({ ...area, simple: area.names.map(simplify) }));
+
+	return {
+		regions,
+		/** Those that are called so. @param {string} wanted simplified @returns {Area[]} */
+		find: (wanted) =>
+			all.flatMap(({ country, names, simple, isCountry, bbox }) => {
+				const { likeness, index } = bestOf(simple, wanted);
+				if (likeness < 2) return [];
+				return [
+					{ name: names[0], alias: names[index], likeness, country, isCountry, bbox: /** @type {BBox} */ (bbox) },
+				];
+			}),
 	};
 }
 
-/** 3 called just so, 2 begins so, 1 has a word that begins so, 0 otherwise. @param {string} names @param {string} wanted */
-function likenessOf(names, wanted) {
-	if (!names.includes(wanted)) return 0;
-	const all = names.split("|").map((name) => name.trim());
-	if (all.includes(wanted)) return 3;
-	if (all.some((name) => name.startsWith(wanted))) return 2;
-	return all.some((name) => name.includes(` ${wanted}`)) ? 1 : 0;
+/** @param {LargeFile} file @param {Region[]} regions */
+export function openLarge({ names, lons, lats, regions: regionOf }, regions) {
+	const simple = names.map(simplify);
+	/** The large towns that are called so. @param {string} wanted simplified @param {Record<string, number[]>} others of the file of its first letters */
+	return (wanted, others) => {
+		/** @type {Map<number, { alias: string, likeness: number }>} */
+		const found = new Map();
+		for (const [rank, name] of simple.entries()) {
+			const likeness = likenessOf(name, wanted);
+			if (likeness > 0) found.set(rank, { alias: names[rank], likeness });
+		}
+		for (const [alias, ranks] of Object.entries(others)) {
+			const likeness = likenessOf(simplify(alias), wanted);
+			for (const rank of likeness > 1 ? ranks : []) {
+				if (likeness > (found.get(rank)?.likeness ?? 0)) found.set(rank, { alias, likeness });
+			}
+		}
+		return [...found].map(([rank, match]) => townOf(match, rank, { names, lons, lats }, rank, regions[regionOf[rank]]));
+	};
 }
 
-/** @param {FoundPlace} place @param {BBox} box */
-const isIn = ({ lon, lat }, [west, south, east, north]) =>
-	lat >= south && lat <= north && (west < east ? lon >= west && lon <= east : lon >= west || lon <= east);
+/** @param {Cell} cell @param {Region[]} regions */
+export function openCell({ towns, others }, regions) {
+	const all = towns.names.map((name, at) => [name, ...others.others[at].split("|").filter(Boolean)]);
+	const simple = all.map((names) => names.map(simplify));
+	/** The towns of the cell that are called so. @param {string} wanted simplified */
+	return (wanted) =>
+		simple.flatMap((names, at) => {
+			const { likeness, index } = bestOf(names, wanted);
+			if (likeness === 0) return [];
+			return [townOf({ alias: all[at][index], likeness }, towns.ranks[at], towns, at, regions[others.regions[at]])];
+		});
+}
+
+/** @param {{ alias: string, likeness: number }} match @param {number} rank @param {TownsFile} file @param {number} at @param {Region} region @returns {Town} */
+const townOf = (match, rank, { names, lons, lats }, at, [code, region]) => ({
+	...match,
+	rank,
+	name: names[at],
+	country: code.slice(0, 2),
+	region,
+	lon: lons[at] / 1000,
+	lat: lats[at] / 1000,
+});
+
+/** Each town once: the most alike first, of those alike the near ones, of those the largest. @param {Town[]} towns @param {Point} from */
+export function rankTowns(towns, from) {
+	/** @type {Map<number, Town>} */
+	const best = new Map();
+	for (const town of towns) if (town.likeness > (best.get(town.rank)?.likeness ?? 0)) best.set(town.rank, town);
+	/** @param {Town} town */
+	const order = (town) => 2 * town.likeness + (distanceOf(from, town) < NEAR_DEGREES ? 1 : 0);
+	return [...best.values()].sort((one, other) => order(other) - order(one) || one.rank - other.rank);
+}

@@ -1,20 +1,23 @@
 /**
- * The search: places by name or by coordinates, in a list that the arrows go through (ARIA: combobox with a listbox).
+ * The search: places by name or by coordinates, layers and areas, in a list that the arrows go through (ARIA: combobox with
+ * a listbox). Enter shows what is marked, Shift and Enter charts it there too.
  *
- * @typedef {{ name: string, note: string, lon: number, lat: number, zoom: number }} Result
+ * @typedef {import("./sources.js").Result} Result
  */
-import { fetchTowns, once } from "../base/api.js";
+import { make } from "../base/elements.js";
 import { makeIcon } from "../base/icons.js";
-import { destination, dismiss, foundPlace, layer, notify, outcome, view } from "../base/state.js";
+import { dismiss, foundPlace, geocoder, notify, outcome } from "../base/state.js";
 import { language, locale, text } from "../base/text.js";
 import { parsePlace } from "./coordinates.js";
-import { openGazetteer } from "./gazetteer.js";
+import { splitWords } from "./gazetteer.js";
+import { parseGrid } from "./grids.js";
+import { findAddresses, findKnown, pointResult } from "./sources.js";
 
 const MAX_RESULTS = 8;
-/** Of places given by their coordinates, unless the map is nearer already. */
-const LEAST_ZOOM = 11;
-
-/** @typedef {ReturnType<typeof openGazetteer>} Find */
+/** A geocoder elsewhere is asked when the words have come to rest, and are more than one letter or two. */
+const [GEOCODER_WAIT_MS, GEOCODER_LETTERS] = [400, 3];
+/** What stands before each kind of result. */
+const ICONS = { layer: "layers", place: "area", area: "area", country: "language", region: "language" };
 
 /** @param {string} id */
 const byId = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
@@ -22,47 +25,50 @@ const byId = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
 /** @param {HTMLInputElement} input */
 export async function startSearch(input) {
 	const popup = new Popup(input);
-	void loadGazetteer();
+	let asking = new AbortController();
 	const look = async () => {
 		const words = input.value.trim();
+		asking.abort();
+		asking = new AbortController();
+		const { signal } = asking;
 		popup.clear();
 		if (words === "") {
 			foundPlace.value = null;
 			return;
 		}
-		const place = parsePlace(words, language());
-		const results = place ? [placeResult(place)] : namedResults(await loadGazetteer(), words);
-		if (input.value.trim() === words) popup.show(results, words);
+		const place = parseGrid(words) ?? parsePlace(words, language());
+		const results = place ? [placeResult(place)] : await findByName(words);
+		if (signal.aborted) return;
+		popup.show(results, words);
+		if (place || !geocoder.peek() || words.length < GEOCODER_LETTERS) return;
+		await new Promise((resolve) => setTimeout(resolve, GEOCODER_WAIT_MS));
+		const addresses = signal.aborted ? [] : await findAddresses(words, signal).catch(() => []);
+		if (!signal.aborted && addresses.length > 0) popup.show([...results, ...addresses], words);
 	};
 	input.addEventListener("input", look);
 	input.addEventListener("keydown", (event) => popup.onKey(event));
-	input.addEventListener("blur", () => popup.clear());
+	input.addEventListener("blur", () => {
+		asking.abort();
+		popup.clear();
+	});
 	if (input.value !== "") await look();
 }
 
-/** @type {() => Promise<Find>} */
-const openOnce = once(async () => openGazetteer(await fetchTowns()));
-
-/** What finds places by name; finds none, and says why, when the names cannot be loaded. Asking again tries again. @returns {Promise<Find>} */
-async function loadGazetteer() {
+/** What has the name; nothing, and why, when the names cannot be loaded. Asking again tries again. @param {string} words */
+async function findByName(words) {
 	try {
-		const find = await openOnce();
+		const found = await findKnown(splitWords(words), MAX_RESULTS);
 		dismiss("search");
-		return find;
+		return found;
 	} catch {
 		notify("search", text("search.noGazetteer"));
-		return () => [];
+		return [];
 	}
 }
 
-/** @param {import("../base/permalink.js").Point} place @returns {Result} */
-const placeResult = ({ lon, lat }) => ({
-	name: formatPlace(lon, lat),
-	note: text("search.coordinates"),
-	lon,
-	lat,
-	zoom: Math.max(LEAST_ZOOM, view.peek()?.zoom ?? 0),
-});
+/** @param {import("../base/permalink.js").Point} place */
+const placeResult = (place) =>
+	pointResult(place, { name: formatPlace(place.lon, place.lat), where: "", kind: "coordinates", likeness: 3 });
 
 /** @param {number} lon @param {number} lat */
 function formatPlace(lon, lat) {
@@ -70,15 +76,6 @@ function formatPlace(lon, lat) {
 		Math.abs(degrees).toLocaleString(locale(), { maximumFractionDigits: 5 });
 	const northing = text(lat < 0 ? "search.south" : "search.north", { degrees: write(lat) });
 	return `${northing}, ${text(lon < 0 ? "search.west" : "search.east", { degrees: write(lon) })}`;
-}
-
-/** @param {Find} find @param {string} words @returns {Result[]} */
-function namedResults(find, words) {
-	const countries = new Intl.DisplayNames([locale()], { type: "region" });
-	return find(words, MAX_RESULTS, layer.peek()?.bbox).map(({ country, ...place }) => ({
-		...place,
-		note: countries.of(country) ?? country,
-	}));
 }
 
 /** The list below the field. */
@@ -92,12 +89,16 @@ class Popup {
 		/** @type {Result[]} */
 		this.results = [];
 		this.active = -1;
+		/** Whether Enter was pressed before there was anything to take. */
+		this.isAwaited = false;
 		// The field keeps the focus, or else the list would close before the press has chosen.
 		this.frame.addEventListener("pointerdown", (event) => event.preventDefault());
 	}
 
 	/** @param {Result[]} results @param {string} words what was looked for */
 	show(results, words) {
+		// More that comes to what is listed leaves the mark where it is.
+		const marked = results[this.active] && results[this.active] === this.results[this.active] ? this.active : 0;
 		this.results = results;
 		this.list.replaceChildren(...results.map((result, index) => this.makeOption(result, index)));
 		this.list.hidden = results.length === 0;
@@ -107,11 +108,13 @@ class Popup {
 		this.frame.hidden = false;
 		this.input.setAttribute("aria-expanded", String(results.length > 0));
 		outcome.value = results.length > 0 ? text("search.count", { count: results.length }) : message;
-		this.point(results.length > 0 ? 0 : -1);
+		this.point(results.length > 0 ? marked : -1);
+		if (this.isAwaited) this.choose(0);
 	}
 
 	clear() {
 		this.results = [];
+		this.isAwaited = false;
 		this.frame.hidden = true;
 		this.list.replaceChildren();
 		this.input.setAttribute("aria-expanded", "false");
@@ -119,18 +122,33 @@ class Popup {
 	}
 
 	/** @param {Result} result @param {number} index */
-	makeOption(result, index) {
-		const option = document.createElement("div");
-		option.id = `search-result-${index}`;
-		option.setAttribute("role", "option");
-		const [name, note] = [document.createElement("span"), document.createElement("span")];
-		name.textContent = result.name;
-		note.className = "hint";
-		note.textContent = result.note;
-		option.append(makeIcon("pin"), name, note);
-		option.addEventListener("click", () => this.choose(index));
-		option.addEventListener("pointermove", () => this.point(index));
-		return option;
+	makeOption({ name, where, kind }, index) {
+		const chart = make(
+			"span",
+			{
+				class: "chart-here",
+				title: text("search.chart"),
+				onclick: (/** @type {Event} */ event) => {
+					event.stopPropagation();
+					this.choose(index, true);
+				},
+			},
+			makeIcon("chart"),
+		);
+		return make(
+			"div",
+			{
+				id: `search-result-${index}`,
+				role: "option",
+				onclick: () => this.choose(index),
+				onpointermove: () => this.point(index),
+			},
+			makeIcon(/** @type {Record<string, string>} */ (ICONS)[kind] ?? "pin"),
+			make("span", {}, name),
+			make("span", { class: "hint" }, [where, text(`search.kind.${kind}`)].filter(Boolean).join(" · ")),
+			make("span", { class: "arrow" }, makeIcon("chevron-right")),
+			chart,
+		);
 	}
 
 	/** Marks the option that Enter takes. @param {number} index */
@@ -144,22 +162,27 @@ class Popup {
 		this.list.children[index]?.scrollIntoView({ block: "nearest" });
 	}
 
-	/** @param {number} index */
-	choose(index) {
+	/** Shows a result; the map has the keyboard then. @param {number} index @param {boolean} [isCharted] */
+	choose(index, isCharted = false) {
 		const result = this.results[index];
 		if (!result) return;
-		const { name, lon, lat, zoom } = result;
-		this.input.value = name;
+		this.input.value = result.name;
 		this.clear();
-		foundPlace.value = { name, lon, lat };
-		destination.value = { view: { lon, lat, zoom } };
-		outcome.value = text("search.shown", { name });
+		byId("map").focus({ preventScroll: true });
+		foundPlace.value = null;
+		const done = (async () => {
+			await result.show();
+			if (isCharted) await result.chart();
+			outcome.value = text("search.shown", { name: result.name });
+		})();
+		done.catch((error) => notify("search", error.message));
 	}
 
 	/** @param {KeyboardEvent} event */
 	onKey(event) {
 		const count = this.results.length;
-		if (event.key === "Enter" && count > 0) this.choose(this.active);
+		if (event.key === "Enter" && count === 0) this.isAwaited = this.input.value.trim() !== "";
+		else if (event.key === "Enter") this.choose(this.active, event.shiftKey);
 		else if (event.key === "Escape" && !this.frame.hidden) this.clear();
 		else if (event.key === "ArrowDown" && count > 0) this.point((this.active + 1) % count);
 		else if (event.key === "ArrowUp" && count > 0) this.point((this.active + count - 1) % count);

@@ -40,14 +40,6 @@ export function startFrame() {
 	});
 	startLazily("share-button", async () => (await import("./share.js")).openShare());
 	startLazily("help-button", async () => (await import("./help.js")).openHelp());
-	const search = byId("search-text", HTMLInputElement);
-	if (document.activeElement === search) startSearch(search);
-	else search.addEventListener("focus", () => startSearch(search), { once: true });
-}
-
-/** @param {HTMLInputElement} search */
-function startSearch(search) {
-	void startPart("search", async () => (await import("../search/search.js")).startSearch(search));
 }
 
 /** @param {string} id of a button @param {() => Promise<unknown>} open */

@@ -27,13 +27,16 @@ await runAsCalled([
 			await field(page).fill("anvers");
 			await options(page).first().waitFor();
 			await page.screenshot({ path: join(outDir, "search.png") });
-			assert.match((await options(page).first().textContent()) ?? "", /^Antwerpen\s*Belgium$/);
+			assert.match(
+				(await options(page).first().textContent()) ?? "",
+				/^Anvers \(Antwerpen\)\s*Flanders, Belgium · town$/,
+			);
 			await options(page).first().click();
-			await page.getByAltText("Antwerpen").or(page.locator(".found-mark")).first().waitFor();
+			await page.getByAltText("Anvers (Antwerpen)").or(page.locator(".found-mark")).first().waitFor();
 
 			const [lon, lat, zoom] = await viewOf(page);
 			assert.ok(Math.abs(lon - 4.4) < 0.05 && Math.abs(lat - 51.22) < 0.05 && zoom >= 10, `${lon}, ${lat}, ${zoom}`);
-			assert.equal(await field(page).inputValue(), "Antwerpen");
+			assert.equal(await field(page).inputValue(), "Anvers (Antwerpen)");
 			await field(page).fill("");
 			await page.locator(".found-mark").waitFor({ state: "detached" });
 		},
@@ -46,7 +49,7 @@ await runAsCalled([
 					const { page } = await open({ search: "?layer=ndvi" });
 					await whenShown(page);
 					await field(page).fill(words);
-					await page.getByRole("option", { name: "51.2° N, 4.4° E" }).waitFor();
+					await page.getByRole("option", { name: /^51.2° N, 4.4° E/ }).waitFor();
 					await field(page).press("Enter");
 					await page.locator(".found-mark").waitFor();
 
@@ -83,7 +86,7 @@ await runAsCalled([
 			assert.equal(await field(page).inputValue(), "lond");
 
 			await page.keyboard.type("on");
-			await page.getByRole("option", { name: /London United Kingdom/ }).waitFor();
+			await page.getByRole("option", { name: /London England, United Kingdom/ }).waitFor();
 			const whenHeard = await hear(page);
 			await page.keyboard.press("Enter");
 			await whenHeard("The map shows London");
@@ -97,7 +100,7 @@ await runAsCalled([
 			const { page } = await open({ search: "?layer=ndvi" });
 			await whenShown(page);
 			await field(page).fill("qqqq <b>");
-			await page.locator("#search-message").getByText("No place is called “qqqq <b>”.").waitFor();
+			await page.locator("#search-message").getByText("Nothing is called “qqqq <b>”.").waitFor();
 			assert.equal(await field(page).getAttribute("aria-expanded"), "false");
 			assert.deepEqual(await brokenRules(page), []);
 			await field(page).press("Enter");
@@ -110,11 +113,11 @@ await runAsCalled([
 			const { page } = await open({
 				search: "?layer=ndvi",
 				allowed: FAILED_REQUEST,
-				routes: { "/data/places\\.json": answerStatus(503) },
+				routes: { "/data/large\\.json": answerStatus(503) },
 			});
 			await whenShown(page);
 			await field(page).fill("51.2, 4.4");
-			await page.getByRole("option", { name: "51.2° N, 4.4° E" }).waitFor();
+			await page.getByRole("option", { name: /^51.2° N, 4.4° E/ }).waitFor();
 			await whenNotice(page, /names of places could not be loaded/);
 		},
 	],
@@ -125,14 +128,14 @@ await runAsCalled([
 			const { page } = await open({
 				search: "?layer=ndvi",
 				allowed: FAILED_REQUEST,
-				routes: { "/data/places\\.json": (route) => (isAway ? answerStatus(503)(route) : route.fallback()) },
+				routes: { "/data/large\\.json": (route) => (isAway ? answerStatus(503)(route) : route.fallback()) },
 			});
 			await whenShown(page);
 			await field(page).fill("anvers");
-			await page.locator("#search-message").getByText("No place is called “anvers”.").waitFor();
+			await page.locator("#search-message").getByText("Nothing is called “anvers”.").waitFor();
 			isAway = false;
 			await field(page).fill("gand");
-			await page.getByRole("option", { name: /Gent Belgium/ }).waitFor();
+			await page.getByRole("option", { name: /Gent.* Flanders, Belgium/ }).waitFor();
 
 			assert.doesNotMatch((await noticeTexts(page)).join(), /coordinates can still be searched/);
 		},
@@ -142,12 +145,12 @@ await runAsCalled([
 		async ({ open }) => {
 			const { page, requests } = await open({ search: "?layer=ndvi&overlay=false" });
 			await whenShown(page);
-			const asked = () => requests.filter((url) => url.includes("places.json")).length;
+			const asked = () => requests.filter((url) => url.includes("data/large.json")).length;
 			assert.equal(asked(), 0);
 			await field(page).fill("ghe");
 			await options(page).first().waitFor();
 			await field(page).fill("gent");
-			await page.getByRole("option", { name: /Gent Belgium/ }).waitFor();
+			await page.getByRole("option", { name: /Gent.* Flanders, Belgium/ }).waitFor();
 			assert.equal(asked(), 1);
 		},
 	],

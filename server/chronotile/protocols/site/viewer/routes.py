@@ -173,6 +173,8 @@ PACKED = {"image/x-icon", "image/jpeg", "image/png", "image/webp", "font/woff2"}
 VERSIONED = "v"
 """Below which the files stand once more, by version: `v/0123456789ab/main.js`."""
 VERSION_LETTERS = 12
+DIGEST = "digest.json"
+"""A file that tells all in its folder and below from what another build makes: thousands, of which few are requested."""
 MAX_DEPTH = 4
 MAX_FILES = 1024
 """Files in memory; more than there are."""
@@ -227,7 +229,9 @@ def viewer_version(folder: Path) -> str:
 
 def _states(folder: Path) -> Iterator[FileState]:
     """By which it is known whether files changed; each page requests dozens of files, so paths are text."""
-    for parent, _folders, names in os.walk(folder, followlinks=True):
+    for parent, folders, names in os.walk(folder, followlinks=True):
+        if DIGEST in names:
+            folders.clear()
         for name in names:
             if os.path.splitext(name)[1] in MEDIA_TYPES:  # noqa: PTH122 -- as above
                 path = os.path.join(parent, name)  # noqa: PTH118 -- as above

@@ -1,0 +1,222 @@
+/**
+ * Where the search looks, in the order in which it lists what it finds: layers, places of the server, own areas, countries
+ * and regions, towns, and the geocoder of the configuration.
+ *
+ * @typedef {import("../base/permalink.js").Point} Point
+ * @typedef {import("../base/permalink.js").BBox} BBox
+ * @typedef {"coordinates" | "layer" | "place" | "area" | "country" | "region" | "town" | "address"} Kind
+ * @typedef {{ name: string, where: string, kind: Kind, likeness: number, show: () => unknown, chart: () => unknown }} Result
+ * @typedef {ReturnType<typeof import("./gazetteer.js").splitWords>} Asked
+ */
+
+import { placeSets, shownSet } from "../areas/place-sets.js";
+import { areas, chartArea, zoomToAreas } from "../areas/store.js";
+import { askGeocoder, fetchData, fetchPlace, fetchPlaceNames, once } from "../base/api.js";
+import {
+	chooseLayer,
+	choosePlace,
+	choosePoint,
+	destination,
+	foundPlace,
+	geocoder,
+	layers,
+	view,
+	zoomToLayer,
+} from "../base/state.js";
+import { locale } from "../base/text.js";
+import { cellsIn } from "../map/regions.js";
+import { fileOf, likenessOf, openAreas, openCell, openLarge, rankTowns, simplify } from "./gazetteer.js";
+
+/** Of each kind but towns, so that a list has them all. */
+const MOST_OF_KIND = 4;
+/** Of places given by their coordinates and of addresses, unless the map is nearer already. */
+const LEAST_ZOOM = 11;
+/** Zoom at which a town fits the map, for the largest, the next, and the others. */
+const ZOOMS = [
+	{ largest: 300, zoom: 10 },
+	{ largest: 3000, zoom: 11 },
+	{ largest: 34_000, zoom: 12 },
+	{ largest: Number.POSITIVE_INFINITY, zoom: 13 },
+];
+
+/** Shows a point, near enough, with a mark. @param {string} name @param {Point} point @param {number} zoom */
+function showPoint(name, { lon, lat }, zoom) {
+	foundPlace.value = { name, lon, lat };
+	destination.value = { view: { lon, lat, zoom } };
+}
+
+/** @param {BBox} bbox @returns {Point} */
+const middleOf = ([west, south, east, north]) => ({
+	lon: (west + east + (east < west ? 360 : 0)) / 2,
+	lat: (south + north) / 2,
+});
+
+/** A result that is a point. @param {Point} point @param {Pick<Result, "name" | "where" | "kind" | "likeness">} told @param {number} [zoom] @returns {Result} */
+export const pointResult = ({ lon, lat }, told, zoom = Math.max(LEAST_ZOOM, view.peek()?.zoom ?? 0)) => ({
+	...told,
+	show: () => showPoint(told.name, { lon, lat }, zoom),
+	chart: () =>
+		choosePlace({ type: "Point", coordinates: [lon, lat] }, told.kind === "coordinates" ? "" : told.name, false),
+});
+
+/** A result that is a box, whose middle is charted. @param {BBox} bbox @param {Pick<Result, "name" | "where" | "kind" | "likeness">} told @param {() => void} [open] @returns {Result} */
+const boxResult = (bbox, told, open = () => {}) => ({
+	...told,
+	show: () => {
+		open();
+		destination.value = { bbox, isHeld: true };
+	},
+	chart: () => choosePoint(middleOf(bbox)),
+});
+
+/** @template T @param {T[]} all @param {(one: T) => string} nameOf @param {string} wanted */
+const alike = (all, nameOf, wanted) =>
+	all
+		.map((one) => ({ one, likeness: likenessOf(simplify(nameOf(one)), wanted) }))
+		.filter(({ likeness }) => likeness > 0)
+		.sort((first, second) => second.likeness - first.likeness)
+		.slice(0, MOST_OF_KIND);
+
+/** @param {Asked} asked @returns {Result[]} */
+function findLayers({ what }) {
+	const found = alike(layers.peek(), ({ title, id }) => `${title} ${id}`, what);
+	return found.map(({ one, likeness }) =>
+		boxResult(one.bbox, { name: one.title, where: one.collection_title ?? "", kind: "layer", likeness }, () => {
+			chooseLayer(one.id);
+			zoomToLayer(one);
+		}),
+	);
+}
+
+/** @param {Asked} asked @returns {Result[]} */
+const findOwn = ({ what }) =>
+	alike(areas.peek(), ({ name }) => name, what).map(({ one, likeness }) => ({
+		name: one.name,
+		where: "",
+		kind: "area",
+		likeness,
+		show: () => zoomToAreas([one]),
+		chart: () => chartArea(one.id),
+	}));
+
+/** Names of the places of a set, asked for once. @type {Map<string, ReturnType<typeof once<{ number: number, id: string, label?: string }[]>>>} */
+const namesOfSets = new Map();
+
+/** @param {Asked} asked @returns {Promise<Result[]>} */
+async function findPlaces({ what }) {
+	const all = await Promise.all(
+		placeSets.peek().map(async (set) => {
+			const key = `${set.id} ${set.revision}`;
+			const ask = namesOfSets.get(key) ?? once(() => fetchPlaceNames(set, new AbortController().signal));
+			namesOfSets.set(key, ask);
+			return (await ask().catch(() => [])).map((place) => ({ set, place, name: String(place.label ?? place.id) }));
+		}),
+	);
+	return alike(all.flat(), ({ name }) => name, what).map(({ one: { set, place, name }, likeness }) => {
+		const shape = () => fetchPlace(set, place.number, new AbortController().signal);
+		return {
+			name,
+			where: set.title,
+			kind: "place",
+			likeness,
+			show: async () => {
+				shownSet.value = set;
+				zoomToAreas([{ geometry: await shape() }]);
+			},
+			chart: async () => choosePlace(await shape(), name, false),
+		};
+	});
+}
+
+const openedAreas = once(async () => openAreas(await fetchData("areas.json")));
+const openedLarge = once(async () => openLarge(await fetchData("large.json"), (await openedAreas()).regions));
+/** @type {Map<string, ReturnType<typeof openCell>>} */
+const openedCells = new Map();
+
+/** @param {string} cell */
+async function openedCell(cell) {
+	const [towns, others, { regions }] = await Promise.all([
+		fetchData(`towns/${cell}.json`),
+		fetchData(`others/${cell}.json`),
+		openedAreas(),
+	]);
+	const find = openedCells.get(cell) ?? openCell({ towns, others }, regions);
+	openedCells.set(cell, find);
+	return find;
+}
+
+/** Towns, countries and regions. @param {Asked} asked @param {number} most @returns {Promise<Result[]>} */
+async function findNamed({ what, where }, most) {
+	const known = await openedAreas();
+	const countryName = new Intl.DisplayNames([locale()], { type: "region" });
+	/** @param {string} code */
+	const nameOf = (code) => (/^[A-Z]{2}$/.test(code) ? (countryName.of(code) ?? code) : "");
+	const within = where.map((part) => known.find(part));
+	/** @param {string} country @param {string} region */
+	const isWithin = (country, region) =>
+		within.every((found) => found.some((area) => area.country === country && (area.isCountry || area.name === region)));
+
+	const from = view.peek() ?? { lon: 0, lat: 0 };
+	const [find, cells, file] = [await openedLarge(), await fetchData("cells.json"), fileOf(what)];
+	const sights = [view.peek(), ...layers.peek()].flatMap((each) => (each ? [each.bbox] : []));
+	const boxes = where.length > 0 ? within.flat().map(({ bbox }) => bbox) : sights;
+	const near = await Promise.all(cellsIn(boxes, from, cells).map(openedCell));
+	const others = file === null ? {} : await fetchData(`names/${file}.json`);
+	const towns = rankTowns([...find(what, others), ...near.flatMap((each) => each(what))], from);
+	return [
+		...known
+			.find(what)
+			.filter(({ country, name }) => isWithin(country, name))
+			.sort((one, other) => other.likeness - one.likeness || Number(other.isCountry) - Number(one.isCountry))
+			.slice(0, MOST_OF_KIND)
+			.map(({ name, alias, likeness, country, isCountry, bbox }) =>
+				boxResult(bbox, {
+					name: isCountry ? nameOf(country) || alias : name,
+					where: isCountry ? "" : nameOf(country),
+					kind: isCountry ? "country" : "region",
+					likeness,
+				}),
+			),
+		...towns
+			.filter(({ country, region }) => isWithin(country, region))
+			.slice(0, most)
+			.map(({ name, alias, likeness, rank, country, region, lon, lat }) =>
+				pointResult(
+					{ lon, lat },
+					{
+						name: alias === name ? name : `${alias} (${name})`,
+						where: [region, nameOf(country)].filter(Boolean).join(", "),
+						kind: "town",
+						likeness,
+					},
+					ZOOMS.find(({ largest }) => rank < largest)?.zoom,
+				),
+			),
+	];
+}
+
+/** What is known here, the most alike first. @param {Asked} asked @param {number} most @returns {Promise<Result[]>} */
+export async function findKnown(asked, most) {
+	const places = findPlaces(asked);
+	const named = findNamed(asked, most);
+	const found = [...findLayers(asked), ...(await places), ...findOwn(asked), ...(await named)];
+	return found.sort((one, other) => Number(other.likeness === 3) - Number(one.likeness === 3)).slice(0, most);
+}
+
+/** What the geocoder of the configuration finds. @param {string} words @param {AbortSignal} signal @returns {Promise<Result[]>} */
+export async function findAddresses(words, signal) {
+	const href = geocoder.peek()?.href;
+	if (!href) return [];
+	const answer = await askGeocoder(href, words, signal);
+	/** @type {any[]} */
+	const all = Array.isArray(answer) ? answer : (answer.features ?? []);
+	return all.slice(0, MOST_OF_KIND).flatMap(({ lon, lat, display_name, geometry, properties = {} }) => {
+		const [x, y] = (geometry?.coordinates ?? [lon, lat]).map(Number);
+		const { label, name, city, state, country } = properties;
+		const [first, ...rest] = String(
+			label ?? display_name ?? [name, city, state, country].filter(Boolean).join(", "),
+		).split(", ");
+		if (!Number.isFinite(x) || !Number.isFinite(y) || !first) return [];
+		return [pointResult({ lon: x, lat: y }, { name: first, where: rest.join(", "), kind: "address", likeness: 3 })];
+	});
+}
