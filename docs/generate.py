@@ -58,6 +58,7 @@ HEADINGS = {
     "InspireSection": "service.inspire",
     "ViewerSection": "service.viewer",
     "BaseMapSection": "service.viewer.base_maps, each",
+    "GeocoderSection": "service.viewer.geocoder",
     "WebhookSection": "service.webhooks, each",
     "AccessSection": "access",
     "QuotaSection": "access.quotas.(subject)",

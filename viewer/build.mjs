@@ -96,6 +96,13 @@ const LIBRARIES = [
 		licence: "LICENSE.txt",
 		within: ["@mapbox/point-geometry/LICENSE"],
 	},
+	{
+		name: "protomaps-leaflet",
+		package: "protomaps-leaflet",
+		module: "protomaps-leaflet",
+		exports: ["leafletLayer"],
+		within: ["color2k/LICENSE", "@mapbox/point-geometry/LICENSE"],
+	},
 	{ name: "mgrs", package: "mgrs", module: "mgrs", exports: ["toPoint"], licence: "license.md" },
 	{
 		name: "swagger-ui",

@@ -30,8 +30,9 @@ const NEXT = [
 	"shell/frame.js",
 	"time/time-controls.js",
 ];
-/** With a library that is larger than the viewer. */
+/** With libraries that are larger than the viewer, and that few need. */
 const VIDEO = ["export/video.js"];
+const VECTORS = ["vendor/protomaps-leaflet.js"];
 /** Whose state tests and benchmarks look into, in the script with all other modules that `import()` names. */
 const INSPECTED = ["base/state.js", "chart/lines.js", "compare/second-side.js", "map/cubes.js", "map/map.js"];
 const WORKERS = ["ctc1/worker.js", "export/gif-worker.js"];
@@ -68,11 +69,11 @@ async function findGroups() {
 	const found = Object.values(meta.inputs).flatMap(({ imports }) =>
 		imports.filter(({ kind }) => kind === "dynamic-import").map(({ path }) => path),
 	);
-	const named = new Set([...NEXT, ...VIDEO]);
+	const named = new Set([...NEXT, ...VIDEO, ...VECTORS]);
 	const unknown = [...named].filter((path) => !found.includes(path));
 	if (unknown.length > 0) throw new Error(`nothing loads ${unknown} by import()`);
 	const others = [...new Set(found)].filter((path) => !named.has(path)).sort();
-	return { next: NEXT, video: VIDEO, wanted: [...others, ...INSPECTED] };
+	return { next: NEXT, video: VIDEO, vectors: VECTORS, wanted: [...others, ...INSPECTED] };
 }
 
 /** Fails where two modules of a group export the same name, which the group's script would not have. @param {string[]} group */

@@ -65,6 +65,12 @@ const FEATURES = {
 		isWanted: (link) => link.layers !== undefined,
 		start: async () => (await import("./layers/extras.js")).startExtras(),
 	},
+	ground: {
+		isWanted: () => false,
+		control: "ground-button",
+		start: async () =>
+			(await import("./map/ground-menu.js")).startGroundMenu(byId("ground-button"), byId("ground-menu")),
+	},
 	frame: {
 		isWanted: () => isFirstViewOver.value,
 		start: async () => {

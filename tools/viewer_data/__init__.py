@@ -1,0 +1,1 @@
+"""What the viewer's search and ground are made of: GeoNames and Natural Earth."""

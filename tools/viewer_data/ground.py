@@ -1,14 +1,14 @@
 """Land, lakes and borders of Natural Earth 1:10m by region, for the ground of the viewer's map at its finer zooms.
 
-Each file has a tile of Web Mercator at zoom 4, in whole units of the map of the world, row 0 in the north; each point as
-its distance from the one before.
+Each file has a tile of Web Mercator at zoom 4, in whole units of the map of the world, row 0 in the north; each point
+as its distance from the one before.
 """
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
-import shapefile
+import shapefile  # type: ignore[import-untyped]  # it has no types
 
 from tools.viewer_data.files import Written, of_package
 
@@ -76,17 +76,17 @@ def _strips(ring: Line, axis: int) -> Iterator[tuple[int, Line]]:
     rest = ring
     for at in range(first, last + 1):
         edge = (at + 1) * UNITS
-        part = _half(rest, axis, lambda value, edge=edge: value - edge) if at < last else rest
-        rest = _half(rest, axis, lambda value, edge=edge: edge - value) if at < last else []
+        part = _half(rest, axis, edge, 1) if at < last else rest
+        rest = _half(rest, axis, edge, -1) if at < last else []
         if part:
             yield at, part
 
 
-def _half(ring: Line, axis: int, beyond: Callable[[float], float]) -> Line:
-    """The part of a ring on one side of a line (Sutherland and Hodgman): where `beyond` is not above 0."""
+def _half(ring: Line, axis: int, edge: int, sign: int) -> Line:
+    """The part of a ring on one side of a line (Sutherland and Hodgman): below it with sign 1, else above."""
     kept: Line = []
     for before, point in zip([ring[-1], *ring[:-1]], ring, strict=True):
-        was, now = beyond(before[axis]), beyond(point[axis])
+        was, now = sign * (before[axis] - edge), sign * (point[axis] - edge)
         if (was > 0) != (now > 0):
             share = was / (was - now)
             kept.append((before[0] + share * (point[0] - before[0]), before[1] + share * (point[1] - before[1])))
@@ -99,7 +99,7 @@ def _runs(line: Line) -> Iterator[tuple[tuple[int, int], Line]]:
     """A line's stretches by the cell in which each step begins or ends."""
     run: Line = []
     cell = None
-    for before, point in zip(line, line[1:], strict=False):
+    for before in line[:-1]:
         here = tuple(min(CELLS - 1, int(value // UNITS)) for value in before)
         if here != cell:
             if cell is not None:

@@ -26,7 +26,7 @@ CELL = 5000
 CODE_LETTERS = 3
 """Of an airport's code, which GeoNames has among names."""
 _LETTERS = str.maketrans(
-    {"ß": "ss", "ø": "o", "æ": "ae", "œ": "oe", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ı": "i", "ə": "e"}
+    {"ß": "ss", "ø": "o", "æ": "ae", "œ": "oe", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "\u0131": "i", "ə": "e"}
 )
 
 
@@ -70,7 +70,11 @@ def read_towns() -> list[Town]:
         )
         for each in found.values()
     ]
-    return sorted(towns, key=lambda town: -town.people)
+    return sorted(towns, key=_size, reverse=True)
+
+
+def _size(town: Town) -> int:
+    return town.people
 
 
 def _told_apart(name: str, others: Iterable[str]) -> Iterator[str]:
@@ -85,7 +89,7 @@ def _told_apart(name: str, others: Iterable[str]) -> Iterator[str]:
 
 
 def write_towns(towns: list[Town], to: Written) -> None:
-    """Write the largest towns for maps of the world, all towns by region, and what else they are called by first letters."""
+    """Write the largest towns for maps of the world, all by region, and their other names by first letters."""
     large = [town for town in towns if town.people >= LARGE]
     to.write("world.json", {"names": [town.name for town in towns[:LARGEST]], **_places(towns[:LARGEST])})
     cells = defaultdict[str, list[int]](list)
@@ -138,7 +142,7 @@ def _regions(towns: list[Town]) -> dict[str, list[str | float]]:
 
 
 def _countries() -> dict[str, list[str | float]]:
-    """Names of countries in all languages of the source, by code, and the box of what is not far from its largest part."""
+    """Names of countries in all languages of the source, by code, and the box of all but their small parts."""
     countries = dict[str, list[str | float]]()
     for record, rings in read_shapes("cultural/ne_10m_admin_0_countries"):
         names = dict.fromkeys(str(value) for key, value in record.items() if key.startswith("NAME_") and len(key) <= 8)

@@ -6,8 +6,12 @@
  * @typedef {import("./permalink.js").Point} Point
  * @typedef {import("./state.js").Colouring} Colouring
  * @typedef {{ id: string, title: string }} Style
- * @typedef {{ id: string, title: string, href: string, attribution: string, max_zoom: number }} BaseMap
- * @typedef {{ title: string, default_layer: string | null, base_maps: BaseMap[], geocoder?: Geocoder | null, sign_in?: "offered" | "expired" }} ViewerConfig
+ * @typedef {{
+ *   id: string, title: string, kind: "tiles" | "wms" | "pmtiles", href: string, layers: string | null, attribution: string,
+ *   max_zoom: number, opacity: number,
+ * }} BaseMap
+ * @typedef {{ title: string, default_layer: string | null, base_maps: BaseMap[], overlays?: BaseMap[],
+ *   default_base_map?: string | null, geocoder?: Geocoder | null, sign_in?: "offered" | "expired" }} ViewerConfig
  * @typedef {{ href: string, attribution: string }} Geocoder `{query}` in its address stands for what is looked for
  * @typedef {{ signed_in: boolean, name: string | null, expires_in: number, renewable: boolean }} Session
  * @typedef {{ rel: string, href: string, type?: string, title?: string }} LayerLink
@@ -339,6 +343,16 @@ export function fetchData(path) {
 	const ask = data.get(path) ?? once(() => fetchOwn(`data/${path}`));
 	data.set(path, ask);
 	return ask();
+}
+
+/** An address of the configuration, which is a path of this server or one elsewhere. @param {string} href */
+export const addressOfMap = (href) => new URL(href, ROOT).href;
+
+/** The finest zoom of a `.pmtiles` file, which a byte of its header says. @param {string} address @param {AbortSignal} signal */
+export async function fetchFinestZoom(address, signal) {
+	const answer = await fetch(address, { headers: { Range: "bytes=0-126" }, signal });
+	if (!answer.ok) throw await readProblem(answer);
+	return new Uint8Array(await answer.arrayBuffer())[101];
 }
 
 /** What a geocoder of the configuration finds: an array of Nominatim, or GeoJSON of Photon and Pelias. @param {string} href @param {string} query @param {AbortSignal} signal @returns {Promise<any>} */

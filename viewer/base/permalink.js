@@ -7,7 +7,7 @@
  * @typedef {{ lon: number, lat: number }} Point
  * @typedef {Point & { zoom: number }} View
  * @typedef {{
- *   language?: string, layer?: string, date?: string, bbox?: BBox, overlay?: boolean, bgLayer?: string,
+ *   language?: string, layer?: string, date?: string, bbox?: BBox, overlay?: boolean, overlays?: string[], bgLayer?: string,
  *   view?: View, layers?: LayerEntry[], opacity?: number, style?: string, ramp?: string, min?: number, max?: number,
  *   reversed?: boolean, log?: boolean, gaps?: Gaps, clear?: boolean, compare?: CompareMode, layer2?: string, date2?: string, style2?: string,
  *   ramp2?: string, min2?: number, max2?: number, reversed2?: boolean, log2?: boolean, split?: number, orient?: "v" | "h",
@@ -171,6 +171,11 @@ const KEYS = {
 		expected: { key: "link.expected.bbox" },
 	},
 	overlay: { ...FLAG, format: String },
+	overlays: {
+		parse: (text) => (text.split(",").every((id) => NAME.test(id)) ? text.split(",") : null),
+		format: (ids) => ids.join(","),
+		expected: { key: "link.expected.name" },
+	},
 	bgLayer: name(NAME, "link.expected.name"),
 	view: {
 		parse: parseView,

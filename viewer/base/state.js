@@ -45,6 +45,12 @@ export const BACKGROUNDS = signal(/** @type {Background[]} */ ([{ id: "NaturalEa
 /** What this server calls itself. */
 export const serviceTitle = signal("");
 
+/** Maps of the configuration that may be laid over the data, and the ids of those that are. */
+export const overlayMaps = signal(/** @type {import("./api.js").BaseMap[]} */ ([]));
+export const shownOverlays = signal(/** @type {string[]} */ ([]));
+
+const defaultBackground = signal(/** @type {string | null} */ (null));
+
 /** What finds addresses elsewhere, as the configuration has it. */
 export const geocoder = signal(/** @type {import("./api.js").Geocoder | null} */ (null));
 
@@ -63,6 +69,8 @@ export function configure(config) {
 		serviceTitle.value = config?.title ?? "";
 		defaultLayer.value = config?.default_layer ?? null;
 		geocoder.value = config?.geocoder ?? null;
+		overlayMaps.value = config?.overlays ?? [];
+		defaultBackground.value = config?.default_base_map ?? null;
 		isSignInOffered.value = config?.sign_in !== undefined;
 		BACKGROUNDS.value = [
 			{ id: "NaturalEarth", title: text("display.light") },
@@ -185,6 +193,7 @@ export const link = computed(() => {
 		date: instant.value ? dateOf(timeDomain.value.instants, timeIndex.value) : undefined,
 		bbox,
 		overlay: overlay.value,
+		overlays: shownOverlays.value.length > 0 ? shownOverlays.value : undefined,
 		bgLayer: background.value,
 		view: { lon, lat, zoom },
 		opacity: opacity.value === 1 ? undefined : opacity.value,
@@ -442,6 +451,7 @@ export function applyLink(asked) {
 		}
 		background.value = known ? /** @type {string} */ (asked.bgLayer) : usualBackground();
 		overlay.value = asked.overlay ?? true;
+		shownOverlays.value = (asked.overlays ?? []).filter((id) => overlayMaps.peek().some((map) => map.id === id));
 		opacity.value = asked.opacity ?? 1;
 		isClearOnly.value = asked.clear ?? true;
 		// Links of before name how many percent of gaps are too many.
@@ -459,9 +469,11 @@ export function applyLink(asked) {
 	if (asked.bgLayer === undefined) background.value = usualBackground();
 }
 
-/** The land that goes with the colours that the page wears. */
 /** The land of our own that suits the colours of the page. */
-export const usualBackground = () => (isDark.peek() ? "NaturalEarth_Dark" : "NaturalEarth");
+export const ownLand = () => (isDark.peek() ? "NaturalEarth_Dark" : "NaturalEarth");
+
+/** What is shown where nobody chose another background. */
+export const usualBackground = () => defaultBackground.peek() ?? ownLand();
 
 /** Tells what was wrong with a link, all in one message. @param {Fault[]} faults */
 export function reportFaults(faults) {

@@ -1,8 +1,8 @@
-/** The panel of layers: which one is shown in which colours and how densely, which others with it, and on what ground. */
+/** The panel of layers: which one is shown in which colours and how densely, and which others with it. */
 
 import { make } from "../base/elements.js";
 import { startPart } from "../base/parts.js";
-import { BACKGROUNDS, background, chooseLayer, dismiss, extras, overlay, sideA } from "../base/state.js";
+import { chooseLayer, extras, sideA } from "../base/state.js";
 import { text } from "../base/text.js";
 import { effect } from "../vendor/signals-core.js";
 import { makeLayerChoice, makeLayerTools } from "./layer-list.js";
@@ -22,7 +22,6 @@ export function startPanel(root) {
 		make("section", { class: "layer-choice-part" }, ...choice, makeLayerTools()),
 		make("section", { "aria-label": text("legend.title") }, legend),
 		others,
-		makeGround(),
 	);
 	renderLegend(sideA, legend);
 	const stop = effect(() => {
@@ -40,27 +39,3 @@ const showBeside = (of) =>
 		startExtras();
 		addExtra(of);
 	});
-
-/** What lies under the layers, and the lines over them. */
-function makeGround() {
-	const select = make("select", { id: "background" });
-	const box = make("input", { id: "overlay", type: "checkbox" });
-	select.addEventListener("change", () => {
-		background.value = select.value;
-		dismiss("background");
-	});
-	box.addEventListener("change", () => {
-		overlay.value = box.checked;
-	});
-	effect(() => {
-		select.replaceChildren(...BACKGROUNDS.value.map(({ id, title }) => new Option(title, id)));
-		select.value = background.value;
-		box.checked = overlay.value;
-	});
-	return make(
-		"section",
-		{ class: "ground" },
-		make("div", { class: "field" }, make("label", { for: "background" }, text("display.background")), select),
-		make("div", { class: "field check" }, box, make("label", { for: "overlay" }, text("display.overlay"))),
-	);
-}

@@ -4,10 +4,10 @@
  * The files hold lines in whole units of Web Mercator, `size` of them across the world, row 0 in the north; each point
  * as its distance from the one before.
  *
- * @typedef {{ size: number, lines: number[][] }} LinesFile
+ * @typedef {{ size: number, lines: number[][], cut?: number }} LinesFile where `cut` is, the lines end at each of so many units
  * @typedef {{ xmin: number, ymin: number, xmax: number, ymax: number }} Box
  * @typedef {Box & { xs: Float32Array, ys: Float32Array }} Line
- * @typedef {{ size: number, lines: Line[] }} Lines
+ * @typedef {{ size: number, lines: Line[], cut: number }} Lines
  * @typedef {{ x: number, y: number, z: number }} TileCoords
  */
 
@@ -21,7 +21,7 @@ const STEP_PX = 0.75;
 export const LAND_COLOURS = { NaturalEarth: "#f3f1ea", NaturalEarth_Dark: "#2b343b" };
 
 /** @param {LinesFile} file @returns {Lines} */
-export const decodeLines = ({ size, lines }) => ({ size, lines: lines.map(decodeLine) });
+export const decodeLines = ({ size, lines, cut = size }) => ({ size, lines: lines.map(decodeLine), cut });
 
 /** @param {number[]} deltas @returns {Line} */
 function decodeLine(deltas) {
@@ -79,11 +79,11 @@ export function thin({ xs, ys }, box, step) {
  * @param {CanvasRenderingContext2D} canvas @param {Lines} lines @param {TileCoords} coords
  * @param {number} tileSize @param {"ring" | "stroke"} kind
  */
-function trace(canvas, { size, lines }, { x, y, z }, tileSize, kind) {
+function trace(canvas, { size, lines, cut }, { x, y, z }, tileSize, kind) {
 	const perUnit = (tileSize * 2 ** z) / size;
 	const extent = size / 2 ** z;
 	const margin = MARGIN_PX / perUnit;
-	const isCut = (/** @type {number} */ a, /** @type {number} */ b) => a === b && (a === 0 || a === size);
+	const isCut = (/** @type {number} */ a, /** @type {number} */ b) => a === b && a % cut === 0;
 	canvas.beginPath();
 	for (const turn of [-size, 0, size]) {
 		const [left, top] = [x * extent + turn, y * extent];

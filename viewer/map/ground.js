@@ -6,18 +6,31 @@
  * @typedef {import("../vendor/leaflet.js").Map} LeafletMap
  * @typedef {(canvas: CanvasRenderingContext2D, coords: TileCoords, tileSize: number) => void} PaintTile
  */
-import { fetchOwn, once } from "../base/api.js";
+import { fetchData, fetchOwn, once } from "../base/api.js";
 import { bringPart, whenFirstViewIsOver } from "../base/parts.js";
-import { BACKGROUNDS, background, dismiss, isDark, notify, overlay, usualBackground } from "../base/state.js";
+import {
+	BACKGROUNDS,
+	background,
+	dismiss,
+	isDark,
+	notify,
+	overlay,
+	overlayMaps,
+	ownLand,
+	shownOverlays,
+} from "../base/state.js";
 import { text } from "../base/text.js";
 import { closeSeams } from "../ctc1/leaflet.js";
-import { GridLayer, TileLayer } from "../vendor/leaflet.js";
+import { GridLayer } from "../vendor/leaflet.js";
 import { batch, computed, effect, signal } from "../vendor/signals-core.js";
+import { makeMapLayers } from "./base-maps.js";
 import { decodeLines, LAND_COLOURS, paintLand, paintOutlines } from "./basemap.js";
 
-/** Beyond the last zoom of its tiles a base map is enlarged. */
-const MAX_ZOOM = 24;
-
+/** Beyond this zoom the lines of the world are straight: finer ones are loaded, by tiles of another zoom. */
+const WORLD_ZOOM = 9;
+const CELL_ZOOM = 4;
+/** Beyond this one the finer ones are straight too. */
+const LINES_ZOOM = 12;
 /** Tiles that the browser paints. */
 class PaintedLayer extends GridLayer {
 	/** @param {string} pane @param {PaintTile} paint */
@@ -63,6 +76,37 @@ const land = signal(/** @type {Lines | null} */ (null));
 /** Coasts and borders, drawn when they are fine. */
 const outlines = signal(/** @type {Lines[]} */ ([]));
 
+/** The finer land and borders of each tile of the cells' zoom; null while they are loading. @type {Map<string, [land: Lines, borders: Lines] | null>} */
+const cells = new Map();
+/** Counts the cells that have come. */
+const cellsSeen = signal(0);
+
+/** @param {string} cell */
+async function loadCell(cell) {
+	try {
+		const { size, land, borders } = await fetchData(`ground/${cell}.json`);
+		const cut = size / 2 ** CELL_ZOOM;
+		cells.set(cell, [decodeLines({ size, lines: land, cut }), decodeLines({ size, lines: borders, cut })]);
+		cellsSeen.value += 1;
+	} catch {
+		cells.delete(cell); // asked for again when the map moves
+	}
+}
+
+/** Land and lines as finely as a tile needs them: no lines while those are on their way. @param {TileCoords} tile @param {Lines | null} world @param {Lines[]} lines of the world @returns {{ land: Lines | null, lines: Lines[] }} */
+export function linesAt({ x, y, z }, world, lines) {
+	if (z <= WORLD_ZOOM) return { land: world, lines };
+	const [column, row] = [x, y].map((each) => Math.floor(each / 2 ** (z - CELL_ZOOM)));
+	const cell = `${((column % 2 ** CELL_ZOOM) + 2 ** CELL_ZOOM) % 2 ** CELL_ZOOM}_${row}`;
+	const fine = cells.get(cell);
+	if (fine) return { land: fine[0], lines: z > LINES_ZOOM ? [] : fine };
+	if (fine === undefined && outlines.peek().length > 0) {
+		cells.set(cell, null);
+		void loadCell(cell);
+	}
+	return { land: world, lines: [] };
+}
+
 /** Loads what is drawn, for all maps: what is coarse at once, and all of it when it is in nobody's way any more. */
 async function loadLines() {
 	const coarse = fetchCoarseLand().then(
@@ -104,6 +148,7 @@ export function showGround(map) {
 		showBaseMap(map),
 		paintBackground(map),
 		paintOverlay(map),
+		showOverlays(map),
 	];
 	map.once("unload", () => {
 		for (const stop of stops) stop();
@@ -122,7 +167,7 @@ const dead = signal("");
 /** What is drawn: our own land until a chosen base map has tiles, and where it has none. */
 const ground = computed(() => {
 	void isDark.value;
-	return chosen() && seen.value !== background.value ? usualBackground() : background.value;
+	return chosen() && seen.value !== background.value ? ownLand() : background.value;
 });
 
 /** Lays tiles of a base map of the configuration under a map. @param {LeafletMap} map @returns {() => void} stops it */
@@ -130,39 +175,72 @@ function showBaseMap(map) {
 	return effect(() => {
 		const now = chosen();
 		if (!now) return;
-		const tiles = new TileLayer(now.href, { maxNativeZoom: now.max_zoom, maxZoom: MAX_ZOOM, pane: "land" });
 		const { id } = now;
 		let [hasTiles, hasFaults] = [false, false];
-		const tell = () => {
+		const tell = (/** @type {boolean} */ isFault) => {
 			batch(() => {
+				hasTiles ||= !isFault;
+				hasFaults ||= isFault;
 				if (hasTiles) seen.value = id;
 				dead.value = hasFaults && !hasTiles ? id : "";
 			});
 			if (hasFaults)
 				notify("base map", text(hasTiles ? "map.baseMapInPart" : "map.baseMapReplaced", { title: now.title }));
 		};
-		tiles.once("tileload", () => {
-			hasTiles = true;
-			tell();
-		});
-		tiles.once("tileerror", () => {
-			hasFaults = true;
-			tell();
-		});
-		tiles.addTo(map);
+		const remove = addMap(map, now, "land", tell);
 		return () => {
-			tiles.remove();
+			remove();
 			dismiss("base map");
 		};
 	});
 }
+
+/** Lays a map of the configuration on a pane. @param {LeafletMap} map @param {import("../base/api.js").BaseMap} of @param {string} pane @param {(isFault: boolean) => void} [tell] of the first tile, and the first that could not be had @returns {() => void} takes it away */
+function addMap(map, of, pane, tell = () => {}) {
+	let isWanted = true;
+	const layers = makeMapLayers(of, pane, isDark.value);
+	layers
+		.then((all) => {
+			for (const layer of isWanted ? all : []) {
+				layer.once("tileload", () => tell(false));
+				layer.once("tileerror", () => tell(true));
+				layer.addTo(map);
+			}
+		})
+		.catch(() => tell(true));
+	return () => {
+		isWanted = false;
+		layers.then(
+			(all) => {
+				for (const layer of all) layer.remove();
+			},
+			() => {},
+		);
+	};
+}
+
+/** Lays the maps that are chosen over the data. @param {LeafletMap} map @returns {() => void} stops it */
+const showOverlays = (map) =>
+	effect(() => {
+		const stops = shownMaps().map((each) =>
+			addMap(map, each, "overlays", (isFault) => {
+				if (isFault) notify(`overlay ${each.id}`, text("map.baseMapInPart", { title: each.title }));
+			}),
+		);
+		return () => {
+			for (const stop of stops) stop();
+		};
+	});
+
+const shownMaps = () => overlayMaps.value.filter(({ id }) => shownOverlays.value.includes(id));
 
 /** Names whose ground is shown. @param {HTMLElement} element */
 export function creditGround(element) {
 	effect(() => {
 		const now = chosen();
 		const isOurs = (!now && background.value !== "None") || dead.value === background.value || overlay.value;
-		element.textContent = [dead.value === now?.id ? null : now?.attribution, isOurs && text("map.credit")]
+		const above = shownMaps().map(({ attribution }) => attribution);
+		element.textContent = [dead.value === now?.id ? null : now?.attribution, ...above, isOurs && text("map.credit")]
 			.filter(Boolean)
 			.join(" · ");
 	});
@@ -171,18 +249,20 @@ export function creditGround(element) {
 /** @param {LeafletMap} map @returns {() => void} stops it */
 function paintBackground(map) {
 	const painted = new PaintedLayer("land", (canvas, coords, tileSize) => {
-		const lines = land.peek();
+		const lines = linesAt(coords, land.peek(), []).land;
 		if (lines) paintLand(canvas, lines, coords, tileSize, LAND_COLOURS[ground.peek()]);
 	});
-	return effect(() => show(painted, map, land.value !== null && LAND_COLOURS[ground.value] !== undefined));
+	return effect(() =>
+		show(painted, map, cellsSeen.value >= 0 && land.value !== null && LAND_COLOURS[ground.value] !== undefined),
+	);
 }
 
 /** @param {LeafletMap} map @returns {() => void} stops it */
 function paintOverlay(map) {
 	const painted = new PaintedLayer("outlines", (canvas, coords, tileSize) => {
-		for (const each of outlines.peek()) paintOutlines(canvas, each, coords, tileSize);
+		for (const each of linesAt(coords, null, outlines.peek()).lines) paintOutlines(canvas, each, coords, tileSize);
 	});
-	return effect(() => show(painted, map, outlines.value.length > 0 && overlay.value));
+	return effect(() => show(painted, map, cellsSeen.value >= 0 && outlines.value.length > 0 && overlay.value));
 }
 
 /** Paints a layer, anew where it is there already, or takes it away. @param {PaintedLayer} painted @param {LeafletMap} map @param {boolean} isShown */

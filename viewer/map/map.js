@@ -41,6 +41,7 @@ export function makeMap(element) {
 	});
 	map.createPane("land").style.zIndex = "150";
 	map.createPane("outlines").style.zIndex = "350";
+	map.createPane("overlays").style.zIndex = "355";
 	return map;
 }
 

@@ -149,6 +149,7 @@ export function rankTowns(towns, from) {
 	const best = new Map();
 	for (const town of towns) if (town.likeness > (best.get(town.rank)?.likeness ?? 0)) best.set(town.rank, town);
 	/** @param {Town} town */
-	const order = (town) => 2 * town.likeness + (distanceOf(from, town) < NEAR_DEGREES ? 1 : 0);
+	const order = (town) =>
+		4 * town.likeness + (distanceOf(from, town) < NEAR_DEGREES ? 2 : 0) + (town.alias === town.name ? 1 : 0);
 	return [...best.values()].sort((one, other) => order(other) - order(one) || one.rank - other.rank);
 }

@@ -105,7 +105,7 @@ def build_catalogue(
     made = {style.id: style for each in collections for layer in each.layers for style in layer.styles}
     named = {each: dict(_configured_names(each, configuration.collections[each], default)) for each in away}
     catalogue = Catalogue(
-        service=configuration.service.info(),
+        service=configuration.service.info(configuration.folder_of("service")),
         collections=tuple(collections),
         styles={**{key: style for key, style in made.items() if style.is_categorical}, **styles},
         crs=configuration.crs,

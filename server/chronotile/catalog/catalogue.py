@@ -8,6 +8,7 @@ from collections.abc import Collection as Names
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Literal
 
 from chronotile.core import errors
 from chronotile.core.model.access import AccessRules, Right, Rule
@@ -94,10 +95,24 @@ class BaseMap:
 
     id: str
     title: LocalisedText
+    kind: Literal["tiles", "wms", "pmtiles"]
     href: str
-    """Template of its tiles in Web Mercator, with `{z}`, `{x}` and `{y}`: a URL, or a path of this server."""
+    """Template of its tiles in Web Mercator, with `{z}`, `{x}` and `{y}`: a URL, or a path of this server; the address
+    of a WMS; or the path of a file."""
+    layers: str | None
+    """Of a WMS."""
     attribution: str
     max_zoom: int
+    opacity: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Geocoder:
+    """What finds addresses for the viewer's search."""
+
+    href: str
+    """With `{query}`."""
+    attribution: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +122,14 @@ class ViewerInfo:
     default_layer: str | None = None
     """Id or alias; `None` for the first."""
     base_maps: tuple[BaseMap, ...] = ()
+    overlays: tuple[BaseMap, ...] = ()
+    default_base_map: str | None = None
+    geocoder: Geocoder | None = None
+
+    @property
+    def maps(self) -> tuple[BaseMap, ...]:
+        """Those below and above the layers."""
+        return (*self.base_maps, *self.overlays)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

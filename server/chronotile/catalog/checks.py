@@ -195,8 +195,9 @@ def _webhook_mistakes(root: Node) -> Iterator[Mistake]:
 def _described(root: Node) -> Iterator[tuple[KeyPath, Node]]:
     """Everything that has a title."""
     yield ("service",), root.child("service")
-    for index, base_map in enumerate(root.child("service", "viewer", "base_maps").items):
-        yield ("service", "viewer", "base_maps", index), base_map
+    for key in ("base_maps", "overlays"):
+        for index, each in enumerate(root.child("service", "viewer", key).items):
+            yield ("service", "viewer", key, index), each
     for name, places in root.child("places").entries.items():
         yield ("places", name), places
     for collection, path in _collections(root):

@@ -3,12 +3,21 @@
 import base64
 import binascii
 import re
+from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
-from chronotile.catalog.catalogue import BaseMap, Contact, Limits, PostalAddress, ServiceInfo, ViewerInfo
+from chronotile.catalog.catalogue import BaseMap, Contact, Geocoder, Limits, PostalAddress, ServiceInfo, ViewerInfo
 from chronotile.catalog.kinds import CrsName, Localised, language
 from chronotile.catalog.source_section import FilterText
 from chronotile.core.model.collection import MetadataLink
@@ -104,13 +113,12 @@ _VIEWER_HOST = re.compile(r"[A-Za-z0-9.-]+(:\d{1,5})?")
 
 def _template(href: str) -> str:
     template = _PLACEHOLDER.sub(lambda found: _OF_WMTS.get(found[0].lower(), found[0]), href)
-    parts = urlsplit(template)
-    is_here = template.startswith("/") and not template.startswith("//")
-    is_elsewhere = parts.scheme in {"http", "https"} and _VIEWER_HOST.fullmatch(parts.netloc) is not None
-    if not (is_here or is_elsewhere) or not template.isprintable() or " " in template:
+    try:
+        _host_of_viewer(template)
+    except ValueError as error:
         raise ValueError(
             f"{href[:80]!r} is not a URL of tiles; accepted are URLs such as https://host/{{z}}/{{x}}/{{y}}.png"
-        )
+        ) from error
     found = sorted(_PLACEHOLDER.findall(template))
     if found != ["{x}", "{y}", "{z}"]:
         raise ValueError(
@@ -120,23 +128,73 @@ def _template(href: str) -> str:
     return template
 
 
+def _pmtiles(path: str) -> str:
+    if not path.endswith(".pmtiles") or "://" in path:
+        raise ValueError(f"{path[:80]!r} is not the path of a .pmtiles file")
+    return path
+
+
+def _host_of_viewer(href: str) -> str:
+    parts = urlsplit(href)
+    is_here = href.startswith("/") and not href.startswith("//")
+    is_elsewhere = parts.scheme in {"http", "https"} and _VIEWER_HOST.fullmatch(parts.netloc) is not None
+    if not (is_here or is_elsewhere) or not href.isprintable() or " " in href:
+        raise ValueError(f"{href[:80]!r} is not a URL that browsers request; accepted is https://host/path")
+    return href
+
+
 class BaseMapSection(Section):
-    """A map of another provider, as background of the layers."""
+    """A map of another provider, or of a file, below or above the layers."""
 
     id: Id
-    """Id in links of the viewer (`bgLayer`)."""
+    """Id in links of the viewer (`bgLayer`, `overlays`)."""
     title: Localised
-    """Title in the list of backgrounds."""
-    href: Annotated[Text, AfterValidator(_template)]
-    """Tiles in Web Mercator, with `{z}`, `{x}`, `{y}`, or WMTS's `{TileMatrix}`, `{TileCol}`, `{TileRow}`."""
+    """Title in the list of backgrounds or overlays."""
+    kind: Literal["tiles", "wms", "pmtiles"] = "tiles"
+    """`tiles` (XYZ, or WMTS by its template), `wms`, or `pmtiles`, a file of Protomaps' vector tiles."""
+    href: Text
+    """Tiles in Web Mercator, with `{z}`, `{x}`, `{y}`, or WMTS's `{TileMatrix}`, `{TileCol}`, `{TileRow}`; address of
+    the WMS; or path of the `.pmtiles` file, from the folder of this file, which this server gives to browsers."""
+    layers: Text | None = None
+    """Layers of the WMS, separated by commas."""
     attribution: Text
     """Text that is always shown with it."""
     max_zoom: Annotated[int, Field(ge=0, le=MOST_ZOOM)] = 19
     """Its finest zoom; at finer ones its tiles are enlarged."""
+    opacity: Annotated[float, Field(ge=0, le=1)] = 1.0
+    """How dense it is drawn, from 0 to 1."""
 
-    def base_map(self) -> BaseMap:
-        """Return the value."""
-        return BaseMap(**dict(self))
+    @field_validator("href")
+    @classmethod
+    def _address(cls, href: str, info: ValidationInfo) -> str:
+        check = {"tiles": _template, "wms": _host_of_viewer, "pmtiles": _pmtiles}.get(info.data.get("kind", ""))
+        return check(href) if check else href
+
+    @model_validator(mode="after")
+    def _layers_of_wms(self) -> "BaseMapSection":
+        if (self.kind == "wms") != (self.layers is not None):
+            raise ValueError("layers are needed with kind wms, and with no other")
+        return self
+
+    def base_map(self, folder: Path) -> BaseMap:
+        """Return the value; a file is looked for from `folder`."""
+        href = str(folder / self.href) if self.kind == "pmtiles" else self.href
+        return BaseMap(**{**dict(self), "href": href})
+
+
+def _geocoder_address(href: str) -> str:
+    if _PLACEHOLDER.findall(href) != ["{query}"]:
+        raise ValueError(f"{href[:80]!r} must have {{query}} once")
+    return _host_of_viewer(href)
+
+
+class GeocoderSection(Section):
+    """What finds addresses for the viewer's search: Nominatim, Photon, Pelias, or what answers as they do."""
+
+    href: Annotated[Text, AfterValidator(_geocoder_address)]
+    """Address with `{query}`: `https://host/search?format=jsonv2&q={query}`. Browsers ask it while users type."""
+    attribution: Text
+    """Text that is shown with what it finds."""
 
 
 class ViewerSection(Section):
@@ -146,19 +204,34 @@ class ViewerSection(Section):
     """Id or alias of the layer shown first; default: the first of the configuration."""
     base_maps: tuple[BaseMapSection, ...] = ()
     """Additional backgrounds; browsers load their tiles from those hosts."""
+    default_base_map: Id | None = None
+    """Id of the background shown first, or None for none; default: Natural Earth in the colours of the page."""
+    overlays: tuple[BaseMapSection, ...] = ()
+    """Maps that users may lay above the layers, such as labels or borders."""
+    geocoder: GeocoderSection | None = None
+    """What finds addresses for the search."""
 
     @model_validator(mode="after")
     def _differ(self) -> "ViewerSection":
         known = list(OWN_MAPS)
-        for each in self.base_maps:
+        for each in (*self.base_maps, *self.overlays):
             if each.id in known:
                 raise ValueError(f"base map {each.id} is there already; others are {', '.join(known)}")
             known.append(each.id)
+        first = [*OWN_MAPS, *(each.id for each in self.base_maps)]
+        if self.default_base_map is not None and self.default_base_map not in first:
+            raise ValueError(f"default_base_map: there is no {self.default_base_map}; there are {', '.join(first)}")
         return self
 
-    def info(self) -> ViewerInfo:
-        """Return the value."""
-        return ViewerInfo(default_layer=self.default_layer, base_maps=tuple(each.base_map() for each in self.base_maps))
+    def info(self, folder: Path) -> ViewerInfo:
+        """Return the value; files are looked for from `folder`."""
+        return ViewerInfo(
+            default_layer=self.default_layer,
+            base_maps=tuple(each.base_map(folder) for each in self.base_maps),
+            overlays=tuple(each.base_map(folder) for each in self.overlays),
+            default_base_map=self.default_base_map,
+            geocoder=None if self.geocoder is None else Geocoder(**dict(self.geocoder)),
+        )
 
 
 _CODE = re.compile(r"[A-Z]{2,10}:[A-Z0-9]{1,12}")
@@ -380,8 +453,8 @@ class ServiceSection(Section):
     webhooks: Annotated[tuple[WebhookSection, ...], Field(max_length=MOST_WEBHOOKS), AfterValidator(once)] = ()
     """Subscribers of changes of items, at most 32."""
 
-    def info(self) -> ServiceInfo:
-        """Return what the service says of itself."""
+    def info(self, folder: Path = Path()) -> ServiceInfo:
+        """Return what the service says of itself; files of the viewer are looked for from `folder`."""
         return ServiceInfo(
             **{name: getattr(self, name) for name in _AS_WRITTEN},
             contact=self.contact.info(),
@@ -390,6 +463,6 @@ class ServiceSection(Section):
             wms_exception_status=self.wms.exception_status,
             wmts_formats=self.wmts.formats,
             inspire=self.inspire.link() if self.inspire else None,
-            viewer=self.viewer.info(),
+            viewer=self.viewer.info(folder),
             webhooks=tuple(each.webhook(f"service.webhooks[{index}]") for index, each in enumerate(self.webhooks)),
         )

@@ -10,7 +10,7 @@
 
 import { background, overlay } from "../../base/state.js";
 import { LAND_COLOURS, paintLand, paintOutlines } from "../../map/basemap.js";
-import { fetchLines } from "../../map/ground.js";
+import { fetchLines, linesAt } from "../../map/ground.js";
 import { maps } from "../../map/map.js";
 import { clipOf } from "./page-layout.js";
 
@@ -145,8 +145,9 @@ export class Snapshot {
 				context.rect(0, 0, TILE_PX, TILE_PX);
 				context.clip();
 				const tile = { x: column, y: row, z };
-				if (kind === "land") paintLand(context, land, tile, TILE_PX, LAND_COLOURS[background.peek()]);
-				else for (const each of [land, borders]) paintOutlines(context, each, tile, TILE_PX);
+				const fine = linesAt(tile, land, [land, borders]);
+				if (kind === "land") paintLand(context, fine.land ?? land, tile, TILE_PX, LAND_COLOURS[background.peek()]);
+				else for (const each of fine.lines) paintOutlines(context, each, tile, TILE_PX);
 				context.restore();
 			}
 		}

@@ -38,7 +38,9 @@ PAGE = """<!doctype html>
 <svg><use href="icon.svg#map"/></svg>
 <a href="#map">map</a> <a href="../">chronotile</a> <a href="https://example.org/a.js">elsewhere</a>
 """
+OF_TILES = {"kind": "tiles", "layers": None, "opacity": 1.0}
 STREETS = BaseMap(
+    **OF_TILES,
     id="streets",
     title={"": "Streets", "nl": "Straten"},
     href="https://tiles.example/{z}/{x}/{y}.png",
@@ -46,13 +48,14 @@ STREETS = BaseMap(
     max_zoom=19,
 )
 ROADS = BaseMap(
+    **OF_TILES,
     id="roads",
     title={"": "Roads"},
     href="http://maps.example:8080/wmts?TILEMATRIX={z}&TILEROW={y}&TILECOL={x}",
     attribution="roads",
     max_zoom=16,
 )
-HERE = BaseMap(id="here", title={"": "Here"}, href="/osm/{z}/{x}/{y}.png", attribution="osm", max_zoom=14)
+HERE = BaseMap(**OF_TILES, id="here", title={"": "Here"}, href="/osm/{z}/{x}/{y}.png", attribution="osm", max_zoom=14)
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import gzip
 import os
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,10 @@ from urllib.parse import urlsplit
 
 import orjson
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from chronotile.catalog.catalogue import BaseMap, Catalogue
+from chronotile.catalog.catalogue import BaseMap, Catalogue, ViewerInfo
 from chronotile.core.errors import SourceUnavailable, UnknownLayer, UnknownPath
 from chronotile.http.endpoint import endpoint, problem_response
 from chronotile.http.respond import IMMUTABLE, known_etags, respond_with_content, takes_gzip
@@ -76,8 +76,9 @@ def _sign_in(request: Request) -> dict[str, str]:
 
 def _file(request: Request, folder: Path, path: str) -> Response:
     file = read_viewer_file(folder, path)
-    base_maps = services_of(request).catalogue.service.viewer.base_maps
-    policy = _content_security_policy(base_maps, is_embedded=request.query_params.get(EMBEDDED) == "1")
+    policy = _content_security_policy(
+        services_of(request).catalogue.service.viewer, is_embedded=request.query_params.get(EMBEDDED) == "1"
+    )
     headers = {
         "ETag": f'"{file.etag}"',
         "Cache-Control": IMMUTABLE if file.is_immutable else "no-cache",
@@ -92,21 +93,21 @@ def _file(request: Request, folder: Path, path: str) -> Response:
     return Response(gzipped, media_type=file.media_type, headers={**headers, "Content-Encoding": "gzip"})
 
 
-def _content_security_policy(base_maps: Iterable[BaseMap], *, is_embedded: bool) -> str:
+def _content_security_policy(viewer: ViewerInfo, *, is_embedded: bool) -> str:
     """The policy (CSP Level 3): files and answers of this server alone, and pictures of the hosts of base maps.
 
     Neither scripts nor styles in the page, nor text made into scripts. Leaflet and uPlot set styles of elements
     through the object model, which no policy forbids.
 
     Args:
-        base_maps: Whose tiles are shown.
+        viewer: Whose base maps are shown, and whose geocoder is asked.
         is_embedded: Whether pages elsewhere may show this one in a frame.
     """
-    addresses = [urlsplit(each.href) for each in base_maps]
-    hosts = dict.fromkeys(f"{each.scheme}://{each.netloc}" for each in addresses if each.netloc)
+    hosts = _hosts(each.href for each in viewer.maps)
     directives = {
         "default-src": "'self'",
         "img-src": " ".join(["'self'", "data:", "blob:", *hosts]),
+        "connect-src": " ".join(["'self'", *_hosts([viewer.geocoder.href] if viewer.geocoder else [])]),
         "media-src": "'self' blob:",
         "object-src": "'none'",
         "base-uri": "'none'",
@@ -116,9 +117,25 @@ def _content_security_policy(base_maps: Iterable[BaseMap], *, is_embedded: bool)
     return "; ".join(f"{name} {sources}" for name, sources in directives.items())
 
 
+def _hosts(addresses: Iterable[str]) -> list[str]:
+    parts = [urlsplit(each) for each in addresses]
+    return list(dict.fromkeys(f"{each.scheme}://{each.netloc}" for each in parts if each.netloc))
+
+
+async def get_map(request: Request) -> Response:
+    """Return a `.pmtiles` file of the configuration, or the part of it that is requested."""
+    name = request.path_params["map"]
+    maps = services_of(request).catalogue.service.viewer.maps
+    found = next((each.href for each in maps if each.id == name and each.kind == "pmtiles"), None)
+    if found is None or not await run(request, FILES, Path(found).is_file):
+        raise UnknownPath(f"the viewer has no map {name[:80]!r}")
+    return FileResponse(found, media_type="application/vnd.pmtiles", headers={"Cache-Control": "no-cache"})
+
+
 routes = [
     Route("/viewer", endpoint(redirect, problem_response)),
     Route("/viewer/config.json", endpoint(get_config, problem_response)),
+    Route("/viewer/maps/{map}.pmtiles", endpoint(get_map, problem_response)),
     Route("/viewer/{path:path}", endpoint(get_file, problem_response)),
 ]
 
@@ -130,17 +147,16 @@ def viewer_document(catalogue: Catalogue, language: str) -> dict[str, Any]:
         "title": text_in(service.title, language),
         "languages": list(service.languages),
         "default_layer": _default_layer(catalogue),
-        "base_maps": [
-            {
-                "id": each.id,
-                "title": text_in(each.title, language),
-                "href": each.href,
-                "attribution": each.attribution,
-                "max_zoom": each.max_zoom,
-            }
-            for each in service.viewer.base_maps
-        ],
+        "default_base_map": service.viewer.default_base_map,
+        "base_maps": [_base_map(each, language) for each in service.viewer.base_maps],
+        "overlays": [_base_map(each, language) for each in service.viewer.overlays],
+        "geocoder": None if service.viewer.geocoder is None else asdict(service.viewer.geocoder),
     }
+
+
+def _base_map(each: BaseMap, language: str) -> dict[str, Any]:
+    href = f"viewer/maps/{each.id}.pmtiles" if each.kind == "pmtiles" else each.href
+    return {**asdict(each), "title": text_in(each.title, language), "href": href}
 
 
 def _default_layer(catalogue: Catalogue) -> str | None:
@@ -174,7 +190,7 @@ VERSIONED = "v"
 """Below which the files stand once more, by version: `v/0123456789ab/main.js`."""
 VERSION_LETTERS = 12
 DIGEST = "digest.json"
-"""A file that tells all in its folder and below from what another build makes: thousands, of which few are requested."""
+"""A file that tells all in its folder and below from those of another build: thousands, few of which are requested."""
 MAX_DEPTH = 4
 MAX_FILES = 1024
 """Files in memory; more than there are."""
