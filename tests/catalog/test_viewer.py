@@ -93,3 +93,36 @@ def test_zooms_are_those_of_tiles(mistakes_of, zoom):
     (mistake,) = mistakes_of(base_map("/{z}/{x}/{y}", more=f", max_zoom: {zoom}"))
 
     assert "max_zoom" in mistake
+
+
+def test_maps_of_wms_and_of_files_and_overlays_and_a_geocoder(load, tmp_path):
+    wms = "{id: topo, title: A, kind: wms, href: 'https://w.example/wms?map=a', layers: 'a,b', attribution: A}"
+    file = "{id: here, title: A, kind: pmtiles, href: maps/here.pmtiles, attribution: A, opacity: 0.5}"
+    geocoder = "geocoder: {href: 'https://g.example/search?q={query}', attribution: G}"
+    text = in_viewer(f"base_maps: [{wms}], overlays: [{file}], default_base_map: topo, {geocoder}")
+
+    found = load(text).service.info(tmp_path).viewer
+
+    (topo,), (here,) = found.base_maps, found.overlays
+    assert (topo.kind, topo.href, topo.layers) == ("wms", "https://w.example/wms?map=a", "a,b")
+    assert (here.kind, here.href, here.opacity) == ("pmtiles", str(tmp_path / "maps/here.pmtiles"), 0.5)
+    assert (found.default_base_map, found.geocoder.href) == ("topo", "https://g.example/search?q={query}")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("base_maps: [{id: a, title: A, kind: wms, href: 'https://w.example', attribution: A}]", "layers are needed"),
+        ("base_maps: [{id: a, title: A, href: '/{z}/{x}/{y}', layers: b, attribution: A}]", "layers are needed"),
+        ("base_maps: [{id: a, title: A, kind: wms, href: 'ftp://w', layers: b, attribution: A}]", "is not a URL"),
+        ("overlays: [{id: a, title: A, kind: pmtiles, href: a.mbtiles, attribution: A}]", ".pmtiles file"),
+        ("overlays: [{id: None, title: A, href: '/{z}/{x}/{y}', attribution: A}]", "is there already"),
+        ("default_base_map: streets", "there is no streets"),
+        ("geocoder: {href: 'https://g.example/', attribution: A}", "must have {query} once"),
+        ("geocoder: {href: 'g.example/{query}', attribution: A}", "is not a URL"),
+    ],
+)
+def test_what_cannot_be_a_map_or_a_geocoder_is_refused(mistakes_of, text, said):
+    (mistake,) = mistakes_of(in_viewer(text))
+
+    assert said in mistake

@@ -33,7 +33,15 @@ async function drawFile(url, { pane, maxZoom, opacity }, isDark) {
 	Object.assign(globalThis, { L: { DomUtil, GridLayer } });
 	const { leafletLayer } = await import("../vendor/protomaps-leaflet.js");
 	const maxDataZoom = await fetchFinestZoom(url, new AbortController().signal);
-	const options = { url, maxDataZoom, flavor: isDark ? "dark" : "light", lang: language(), maxZoom, opacity, noWrap: false };
+	const options = {
+		url,
+		maxDataZoom,
+		flavor: isDark ? "dark" : "light",
+		lang: language(),
+		maxZoom,
+		opacity,
+		noWrap: false,
+	};
 	/** @type {any[]} */
 	const [ground, names] = [leafletLayer({ ...options, pane }), leafletLayer({ ...options, pane: NAMES })];
 	ground.labelRules = [];

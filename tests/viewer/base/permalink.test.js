@@ -29,7 +29,7 @@ function makeWhole(random) {
 		date: date(),
 		bbox: [degrees(80, -90), degrees(40, -45), degrees(80, 90), degrees(40, 45)],
 		overlays: ["roads", "names"],
-	overlay: flag(),
+		overlay: flag(),
 		bgLayer: pick(["NaturalEarth", "None"]),
 		view: { ...place(), zoom: Math.floor(random.number() * 19) },
 		layers: Array.from(many(8), () => ({ id: name(), opacity: share() })),

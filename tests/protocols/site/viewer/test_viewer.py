@@ -10,7 +10,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from chronotile.app.application import ServerOptions, application
-from chronotile.catalog.catalogue import BaseMap, ServiceInfo, ViewerInfo
+from chronotile.catalog.catalogue import BaseMap, Geocoder, ServiceInfo, ViewerInfo
 from chronotile.http.shipped_files import find_viewer
 from chronotile.pipeline.services import Services
 from tests.protocols import served
@@ -204,6 +204,7 @@ def test_pages_load_and_run_nothing_foreign(viewer, path):
     assert policy_of(viewer, path) == {
         "default-src": "'self'",
         "img-src": "'self' data: blob:",
+        "connect-src": "'self'",
         "media-src": "'self' blob:",
         "object-src": "'none'",
         "base-uri": "'none'",
@@ -241,12 +242,73 @@ def test_the_viewer_is_told_of_base_maps_languages_and_the_first_layer(configure
         "title": "Green",
         "languages": ["en", "nl"],
         "default_layer": "NDVI",
+        "default_base_map": None,
         "base_maps": [
-            {"id": "streets", "title": "Straten", "href": STREETS.href, "attribution": "© streets", "max_zoom": 19},
-            {"id": "roads", "title": "Roads", "href": ROADS.href, "attribution": "roads", "max_zoom": 16},
-            {"id": "here", "title": "Here", "href": HERE.href, "attribution": "osm", "max_zoom": 14},
+            OF_TILES
+            | {"id": "streets", "title": "Straten", "href": STREETS.href, "attribution": "© streets", "max_zoom": 19},
+            OF_TILES | {"id": "roads", "title": "Roads", "href": ROADS.href, "attribution": "roads", "max_zoom": 16},
+            OF_TILES | {"id": "here", "title": "Here", "href": HERE.href, "attribution": "osm", "max_zoom": 14},
         ],
+        "overlays": [],
+        "geocoder": None,
     }
+
+
+@pytest.fixture
+def with_file(make_viewer, tmp_path):
+    """A client of a viewer with a file of vector tiles, one that is gone, and a geocoder elsewhere."""
+    (tmp_path / "ground.pmtiles").write_bytes(bytes(range(200)))
+    of_file = {
+        "title": {"": "A"},
+        "attribution": "A",
+        "max_zoom": 14,
+        "kind": "pmtiles",
+        "layers": None,
+        "opacity": 0.5,
+    }
+    here, gone = (
+        BaseMap(**of_file, id=name, href=str(tmp_path / f"{file}.pmtiles"))
+        for name, file in (("here", "ground"), ("gone", "gone"))
+    )
+    geocoder = Geocoder(href="https://geo.example/search?q={query}", attribution="G")
+    info = ViewerInfo(base_maps=(here,), overlays=(gone,), default_base_map="here", geocoder=geocoder)
+    with make_viewer(FILES, served.make_services(service=ServiceInfo(viewer=info))) as client:
+        yield client
+
+
+def test_a_file_of_vector_tiles_is_given_by_ranges_under_its_id(with_file):
+    document = with_file.get("/viewer/config.json").json()
+    address = f"/{document['base_maps'][0]['href']}"
+
+    assert address == "/viewer/maps/here.pmtiles"
+    assert document["default_base_map"] == "here"
+    part = with_file.get(address, headers={"Range": "bytes=10-19"})
+    assert (part.status_code, part.content) == (206, bytes(range(10, 20)))
+    assert part.headers["content-range"] == "bytes 10-19/200"
+    assert with_file.get(address).content == bytes(range(200))
+    assert with_file.get(address, headers={"Range": "bytes=900-"}).status_code == 416
+
+
+@pytest.mark.parametrize("name", ["gone", "other", "..%2Fground"])
+def test_a_map_that_is_not_there_is_told(with_file, name):
+    answer = with_file.get(f"/viewer/maps/{name}.pmtiles")
+
+    assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
+
+
+def test_the_geocoder_may_be_asked_and_nobody_else(with_file):
+    assert policy_of(with_file)["connect-src"] == "'self' https://geo.example"
+    assert with_file.get("/viewer/config.json").json()["geocoder"]["attribution"] == "G"
+
+
+def test_files_below_a_digest_have_the_version_of_it(make_viewer, tmp_path):
+    files = {**FILES, "index.html": PAGE, "data/digest.json": '"a"'}
+    with make_viewer(files) as client:
+        before = version_of(client)
+        (tmp_path / "viewer" / "data" / "towns" / "be.json").write_text('["longer"]')
+        assert version_of(client) == before
+        (tmp_path / "viewer" / "data" / "digest.json").write_text('"other"')
+        assert version_of(client) != before
 
 
 @pytest.mark.parametrize("name", [None, "GONE"])

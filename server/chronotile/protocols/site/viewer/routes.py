@@ -107,7 +107,7 @@ def _content_security_policy(viewer: ViewerInfo, *, is_embedded: bool) -> str:
     directives = {
         "default-src": "'self'",
         "img-src": " ".join(["'self'", "data:", "blob:", *hosts]),
-        "connect-src": " ".join(["'self'", *_hosts([viewer.geocoder.href] if viewer.geocoder else [])]),
+        "connect-src": " ".join(["'self'", *_hosts([] if viewer.geocoder is None else [viewer.geocoder.href])]),
         "media-src": "'self' blob:",
         "object-src": "'none'",
         "base-uri": "'none'",
