@@ -30,6 +30,38 @@ export function parseSpan(text) {
 	return { start, end: month === undefined ? Date.UTC(Number(year) + 1, 0) : Date.UTC(Number(year), Number(month)) };
 }
 
+/** The months of a language as they are written, without dots. @param {string} locale @param {"long" | "short"} month */
+const monthNames = (locale, month) =>
+	Array.from({ length: 12 }, (_, at) =>
+		new Intl.DateTimeFormat(locale, { day: "numeric", month, year: "numeric", timeZone: "UTC" })
+			.formatToParts(Date.UTC(2021, at, 1))
+			.find(({ type }) => type === "month")
+			?.value.replace(".", "")
+			.toLocaleLowerCase(locale),
+	);
+
+/**
+ * What a person typed as a date: `2019-06-04`, `4/6/2019`, `4.6.2019`, `4 June 2019`, `2019-06`, `June 2019` or `2019`, as
+ * links have it; null for all else.
+ * @param {string} typed @param {string} [locale] whose months may be named
+ */
+export function parseTyped(typed, locale = "en") {
+	const words = typed.trim().toLocaleLowerCase(locale);
+	const iso = /^(\d{4})(?:-(\d{1,2})(?:-(\d{1,2}))?)?$/.exec(words);
+	const dayFirst = /^(\d{1,2})[/. -](\d{1,2})[/. -](\d{4})$/.exec(words)?.slice(1);
+	const named = /^(?:(\d{1,2})\.?(?: de)? )?(\p{L}{3,})\.?(?: de)? (\d{4})$/u.exec(words)?.slice(1);
+	if (named) {
+		const at = [monthNames(locale, "long"), monthNames(locale, "short")].map((names) => names.indexOf(named[1]));
+		named[1] = String(Math.max(...at) + 1);
+	}
+	const parts = iso ? iso.slice(1) : (dayFirst ?? named ?? []).reverse();
+	const date = parts
+		.filter((part) => part !== undefined)
+		.map((part) => part.padStart(2, "0"))
+		.join("-");
+	return parseSpan(date) ? date : null;
+}
+
 /** @param {string} text RFC 3339 @param {string | null} [end] of its day or period; none of an exact instant @returns {Instant} */
 export function toInstant(text, end = null) {
 	const ms = Date.parse(text);

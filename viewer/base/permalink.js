@@ -12,10 +12,12 @@
  *   reversed?: boolean, log?: boolean, gaps?: Gaps, clear?: boolean, compare?: CompareMode, layer2?: string, date2?: string, style2?: string,
  *   ramp2?: string, min2?: number, max2?: number, reversed2?: boolean, log2?: boolean, split?: number, orient?: "v" | "h",
  *   from?: string, to?: string, play?: boolean, fps?: number, loop?: boolean, step?: number, maxcloud?: number,
- *   pt?: Point[], aoi?: NamedLine[], places?: string, chart?: boolean, agg?: string, theme?: Theme, embed?: boolean, ui?: "min",
+ *   pt?: Point[], aoi?: NamedLine[], places?: string, chart?: ChartView, curve?: "whittaker" | "savgol", normal?: boolean, period?: [from: string, to: string],
+ *   agg?: string, theme?: Theme, embed?: boolean, ui?: "min",
  * }} Link
  * @typedef {{ id: string, opacity: number }} LayerEntry
  * @typedef {"swipe" | "side" | "opacity" | "spy" | "diff"} CompareMode
+ * @typedef {"0" | "1" | "time" | "years" | "statistics" | "table"} ChartView 0 of a drawer that is folded; 1 as time
  * @typedef {"light" | "dark" | "auto"} Theme
  * @typedef {"show" | "last" | "skip"} Gaps
  * @typedef {{ name: string, line: string }} NamedLine the outline as an encoded polyline of 5 decimals
@@ -138,6 +140,13 @@ const DATE = {
 	expected: { key: "link.expected.date" },
 };
 
+/** @param {string} text @returns {[from: string, to: string] | null} */
+function parsePeriod(text) {
+	const [from, to, ...more] = text.split("/");
+	const [start, end] = [from, to ?? ""].map(parseSpan);
+	return start && end && more.length === 0 && start.start < end.end ? [from, to] : null;
+}
+
 /** @param {string} text @returns {LayerEntry[] | null} */
 function parseLayers(text) {
 	const entries = text.split(",").map((part) => {
@@ -226,7 +235,14 @@ const KEYS = {
 		expected: { key: "link.expected.areas", values: { count: MAX_AREAS } },
 	},
 	places: name(NAME, "link.expected.name"),
-	chart: FLAG,
+	chart: oneOf("0", "1", "time", "years", "statistics", "table"),
+	curve: oneOf("whittaker", "savgol"),
+	normal: FLAG,
+	period: {
+		parse: parsePeriod,
+		format: (ends) => ends.join("/"),
+		expected: { key: "link.expected.period" },
+	},
 	agg: name(/^[a-z][a-z0-9]{0,11}$/, "link.expected.reducer"),
 	theme: oneOf("light", "dark", "auto"),
 	embed: FLAG,
@@ -246,7 +262,7 @@ function decode(text) {
 const encodeLabel = (label) => encodeURIComponent(label.replace(/\p{Surrogate}/gu, "\ufffd")).replaceAll("~", "%7E");
 
 /** Percent-encodes what a query must not hold, and leaves what people read. @param {string} text */
-const encode = (text) => encodeURIComponent(text).replace(/%(2C|3A|3B)/g, (escaped) => decodeURIComponent(escaped));
+const encode = (text) => encodeURIComponent(text).replace(/%(2C|2F|3A|3B)/g, (escaped) => decodeURIComponent(escaped));
 
 /**
  * What a query string says: the values that are good, the parameters that are not ours, and what was wrong with the

@@ -141,8 +141,13 @@ export const overlay = signal(true);
 export const background = signal(BACKGROUNDS.peek()[0].id);
 /** What the map shows; only the map sets it. */
 export const view = signal(/** @type {(View & { bbox: BBox }) | null} */ (null));
-/** Where the map shall go next; a box that is held stays fitted while the map changes its size, until the user moves it. */
-export const destination = signal(/** @type {{ view?: View, bbox?: BBox, isHeld?: boolean } | null} */ (null));
+/**
+ * Where the map shall go next; a box that is held stays fitted while the map changes its size, until the user moves it.
+ * `near` is a place of the box that shall be in the middle, at a zoom that the size of the map does not change.
+ */
+export const destination = signal(
+	/** @type {{ view?: View, bbox?: BBox, isHeld?: boolean, near?: Point } | null} */ (null),
+);
 /** Where the pointer, or in keyboard mode the centre, of the map is; only the map sets it. */
 export const pointer = signal(/** @type {Point | null} */ (null));
 /** The places whose values are looked at, in the order in which they were chosen. */
@@ -253,7 +258,8 @@ export async function followLink(asked) {
 		notify("layer", message);
 		missed.value = { link: asked, message, instead: found.layer.id };
 	} else missed.value = null;
-	if (!asked.view && !asked.bbox && !view.peek()) zoomToLayer(found.layer);
+	if (!asked.view && !asked.bbox && !view.peek())
+		destination.value = { bbox: found.layer.bbox, near: points.peek()[0] };
 	await openLayer(found.layer, asked);
 }
 

@@ -5,9 +5,10 @@ import { make } from "./elements.js";
 
 /**
  * @template {string} T
- * @param {string} label of all @param {View<T>[]} views the first is shown at first @param {(id: T) => void} show
+ * @param {string} label of all @param {View<T>[]} views @param {(id: T) => void} show @param {T} [first] that is shown at first
+ * @returns {{ list: HTMLElement, choose: (id: T) => void }}
  */
-export function makeTabs(label, views, show) {
+export function makeTabs(label, views, show, first = views[0].id) {
 	const choose = (/** @type {T} */ id) => {
 		for (const [index, view] of views.entries()) {
 			const isChosen = view.id === id;
@@ -35,6 +36,6 @@ export function makeTabs(label, views, show) {
 		choose(views[next].id);
 		tabs[next].focus();
 	});
-	choose(views[0].id);
-	return list;
+	choose(first);
+	return { list, choose };
 }

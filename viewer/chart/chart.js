@@ -2,52 +2,67 @@
  * The drawer with the values of places over time: a chart, the same as a table and as a file, statistics, and the list
  * of the places. Loaded at the first place that is chosen, and the chart library with it.
  *
- * @typedef {import("./lines.js").Line} Line
- * @typedef {import("./scales.js").Range} Range
+ * @typedef {import("./series/lines.js").Line} Line
+ * @typedef {import("./series/scales.js").Range} Range
  * @typedef {import("./plot.js").Picture} Picture
  */
 
+import { measured } from "../areas/measured-series.js";
 import { make, makeIconButton } from "../base/elements.js";
-import { chooseTime, isDark, joinLink, layer, places, sideA, sideB, timeDomain } from "../base/state.js";
+import { startPart } from "../base/parts.js";
+import { chooseTime, isDark, isDragged, isMoving, joinLink, places, sideA, sideB, timeDomain } from "../base/state.js";
 import { makeTabs } from "../base/tabs.js";
 import { locale, text } from "../base/text.js";
-import { unitText } from "../base/units.js";
+import { pause } from "../time/playback.js";
+import { shownSpan, showSpan, turnWheel } from "../time/strip/axis.js";
+import { SIDE_PX } from "../time/strip/strip-painter.js";
 import { computed, effect, signal } from "../vendor/signals-core.js";
-import { followAnalyses } from "./analysis.js";
-import { placeName } from "./line-labels.js";
-import { followPlaces, lines, reducer, sides } from "./lines.js";
-import { startList } from "./list.js";
-import { hasDecimalComma, makeOptions } from "./options.js";
+import { startChips } from "./chips.js";
+import { makeDownload } from "./download.js";
+import { makeOptions } from "./options.js";
 import { Plot } from "./plot.js";
-import { describePicture } from "./plot-content.js";
+import { describePicture, titled } from "./plot-content.js";
 import { startHandle } from "./resize.js";
-import { nearestSecond } from "./scales.js";
-import { seriesCsv } from "./series-csv.js";
+import { curve, followAnalyses, hasNormal } from "./series/analysis.js";
+import { placeName } from "./series/line-labels.js";
+import { followPlaces, lines, reducer, sides } from "./series/lines.js";
+import { nearestSecond } from "./series/scales.js";
+import { LINE_REDUCERS, lineReducer } from "./series/tables.js";
+import { seriesRows } from "./series-csv.js";
 import { startStatistics } from "./statistics.js";
-import { summaryText } from "./summary.js";
+import { describeDrawn } from "./summary.js";
 import { startTable } from "./table.js";
-import { LINE_REDUCERS, lineReducer } from "./tables.js";
+import { timeFigure } from "./time-figure.js";
 
-const USUAL_HEIGHT_PX = 250;
+/** @typedef {"time" | "years" | "statistics" | "table"} ViewName */
+/** @typedef {import("./series/figure.js").Sheet} Sheet */
 
-/** @typedef {"plot" | "statistics" | "table"} ViewName */
+/** Height of what is in the drawer; over time, where the strip below has the dates, a share of the window's. */
+const [TIME_SHARE, OTHERS_PX] = [0.15, 250];
+
+/** As in phone.css. */
+const NARROW = window.matchMedia("(max-width: 47.99rem)");
 
 /** Seconds since 1970 of the moment under the pointer; null while it is elsewhere. */
 const hovered = signal(/** @type {number | null} */ (null));
-/** What the chart is zoomed to; null for all. */
-const period = signal(/** @type {Range | null} */ (null));
 const isFolded = signal(false);
-const view = signal(/** @type {ViewName} */ ("plot"));
+const view = signal(/** @type {ViewName} */ ("time"));
+
+/** What is shown of the time; null for all. @type {import("@preact/signals-core").ReadonlySignal<Range | null>} */
+const period = computed(() => {
+	const span = shownSpan.value;
+	return span && [span[0] / 1000, span[1] / 1000];
+});
 
 const drawn = computed(() =>
 	lines.value.flatMap((line) => (line.place.isShown && line.table ? [{ ...line, table: line.table }] : [])),
 );
 
-const picture = computed(() => describePicture(drawn.value, reducer.value, period.value));
+const picture = computed(() => describePicture(drawn.value, measured.value, reducer.value));
 
-/** Whether there are no lines to draw and none to come, so that the list is all that the chart has to show. */
+/** Whether there are no lines to draw and none to come, so that the places are all that the chart has to show. */
 const isPlain = computed(
-	() => view.value === "plot" && picture.value === null && lines.value.every(({ phase }) => phase !== "loading"),
+	() => view.value === "time" && picture.value === null && lines.value.every(({ phase }) => phase !== "loading"),
 );
 
 /**
@@ -78,12 +93,18 @@ const momentsOf = computed(() => {
 export function startChart(root) {
 	joinLink({
 		write: () => ({
-			chart: isFolded.value && places.value.length > 0 ? false : undefined,
+			chart:
+				places.value.length === 0 ? undefined : isFolded.value ? "0" : view.value === "time" ? undefined : view.value,
+			curve: curve.value === "" ? undefined : curve.value,
+			normal: hasNormal.value || undefined,
 			agg: reducer.value === LINE_REDUCERS[0] ? undefined : reducer.value,
 		}),
-		read: ({ chart, agg }) => {
-			isFolded.value = chart === false;
-			reducer.value = lineReducer(agg);
+		read: (asked) => {
+			isFolded.value = asked.chart === "0";
+			view.value = asked.chart === "0" || asked.chart === "1" ? "time" : (asked.chart ?? "time");
+			curve.value = asked.curve ?? "";
+			hasNormal.value = asked.normal ?? false;
+			reducer.value = lineReducer(asked.agg);
 		},
 	});
 	followPlaces();
@@ -96,17 +117,12 @@ export function startChart(root) {
 
 /** @param {HTMLElement} root */
 function buildDrawer(root) {
-	const plot = make("div", { class: "chart-plot", role: "img", "aria-label": text("chart.label") });
+	const element = make("div", { class: "chart-plot", role: "img", "aria-label": text("chart.label") });
+	const years = make("div", { class: "chart-years" });
 	const statistics = make("div", { class: "chart-statistics" });
 	const table = make("div", { class: "chart-table" });
-	const list = make("ul", { class: "place-list", "aria-label": text("chart.places") });
 	const date = make("p", { class: "place-date" });
-	const body = make(
-		"div",
-		{ class: "chart-body" },
-		make("div", { class: "chart-places" }, date, list),
-		make("div", { class: "chart-views" }, plot, statistics, table),
-	);
+	const body = make("div", { class: "chart-body" }, date, element, years, statistics, table);
 	const handle = make("div", {
 		class: "chart-handle",
 		role: "separator",
@@ -115,53 +131,74 @@ function buildDrawer(root) {
 		"aria-orientation": "horizontal",
 	});
 	const message = make("p", { class: "chart-message", role: "status" });
-	const tabs = makeTabs(
+	const { list, choose } = makeTabs(
 		text("chart.views"),
 		[
-			{ id: "plot", label: text("chart.chart"), panel: plot },
+			{ id: "time", label: text("chart.time"), panel: element },
+			{ id: "years", label: text("chart.years"), panel: years },
 			{ id: "statistics", label: text("chart.statistics"), panel: statistics },
 			{ id: "table", label: text("chart.table"), panel: table },
 		],
-		(id) => {
-			view.value = /** @type {ViewName} */ (id);
+		(/** @type {ViewName} */ id) => {
+			view.value = id;
 		},
+		view.peek(),
 	);
-	root.replaceChildren(handle, makeHead(tabs), message, body);
-	startHandle(handle, body, USUAL_HEIGHT_PX);
-	startList(list, momentsOf);
+	const plot = makePlot(element);
+	const ofTime = sheetOfTime(plot);
+	/** @type {Sheet | null} */
+	let ofYears = null;
+	root.replaceChildren(
+		handle,
+		makeHead(root, list, () => (view.peek() === "years" && ofYears) || ofTime),
+		message,
+		body,
+	);
+	startHandle(handle, body, () => (view.value === "time" ? TIME_SHARE * window.innerHeight : OTHERS_PX));
 	const isOpen = (/** @type {ViewName} */ name) => computed(() => view.value === name && !isFolded.value);
 	startStatistics(statistics, drawn, period, isOpen("statistics"));
 	startTable(table, isOpen("table"));
-	showPlot(plot);
-	effect(() => {
-		message.textContent = summaryText(drawn.value);
+	const areYearsOpen = isOpen("years");
+	const stop = effect(() => {
+		if (!areYearsOpen.value) return;
+		queueMicrotask(() => stop());
+		void startPart("years", async () => {
+			const { startYears } = await import("./years/years-tab.js");
+			ofYears = startYears(years, { lines: drawn, reducer, isOpen: areYearsOpen });
+		});
 	});
 	effect(() => {
 		const second = hovered.value;
-		const shown = [sideA, ...(sideB.value ? [sideB.value] : [])].map(({ shownDate }) => shownDate.value);
-		date.textContent = second === null ? [...new Set(shown)].join(" · ") : dateText(second);
+		const shown = [sideA, ...(sideB.value ? [sideB.value] : [])].flatMap(({ instant }) => instant.value?.ms ?? []);
+		const told = second === null ? shown.map((ms) => ms / 1000) : [second];
+		date.textContent = [...new Set(told.map(dateText))].join(" · ");
+	});
+	effect(() => choose(view.value));
+	effect(() => {
+		const { words, kind } = describeDrawn(drawn.value);
+		message.textContent = words;
+		message.dataset.kind = kind;
 	});
 	effect(() => {
-		for (const element of [message, body]) element.hidden = isFolded.value;
+		for (const each of [message, body]) each.hidden = isFolded.value;
 		handle.hidden = isFolded.value || isPlain.value;
-		Object.assign(root.dataset, { folded: isFolded.value, plain: isPlain.value });
-	});
-	effect(() => {
-		// The period was chosen of this layer's dates.
-		layer.value?.id;
-		period.value = null;
+		Object.assign(root.dataset, { folded: isFolded.value, plain: isPlain.value, view: view.value });
 	});
 }
 
 /** @param {number} second */
 const dateText = (second) =>
-	new Intl.DateTimeFormat(locale(), { dateStyle: "long", timeZone: "UTC" }).format(second * 1000);
+	new Intl.DateTimeFormat(locale(), { dateStyle: "medium", timeZone: "UTC" }).format(second * 1000);
 
-/** @param {HTMLElement} tabs */
-function makeHead(tabs) {
-	const title = make("h2", { id: "chart-title" });
-	const csv = text("chart.csvHint");
-	const download = makeIconButton("download", csv, saveCsv);
+/** What the lines are of. */
+const titleText = () =>
+	sides.value.flatMap(({ layer: of }) => (of.value ? [titled(of.value.title, of.value.units)] : [])).join(", ");
+
+/** The places, and what is chosen of the chart. @param {HTMLElement} root @param {HTMLElement} tabs @param {() => Sheet} sheetOf */
+function makeHead(root, tabs, sheetOf) {
+	const title = make("h2", { id: "chart-title", class: "unseen" });
+	const chips = make("ul", { class: "place-list", "aria-label": text("chart.places") });
+	const download = makeDownload(sheetOf, root);
 	const toggle = () => {
 		isFolded.value = !isFolded.value;
 	};
@@ -170,14 +207,9 @@ function makeHead(tabs) {
 		places.value = [];
 		document.getElementById("map")?.focus();
 	});
+	startChips(chips, momentsOf, hovered);
 	effect(() => {
-		const titles = sides.value.flatMap(({ id, layer: of }) => {
-			const units = unitText(of.value?.units ?? null);
-			const words = of.value ? `${of.value.title}${units ? ` (${units})` : ""}` : "";
-			return make("span", { class: "chart-layer", "data-side": id }, words);
-		});
-		title.replaceChildren(...titles);
-		title.dataset.count = String(titles.length);
+		title.textContent = titleText();
 	});
 	effect(() => {
 		download.disabled = drawn.value.length === 0;
@@ -185,31 +217,58 @@ function makeHead(tabs) {
 	effect(() => {
 		fold.setAttribute("aria-expanded", String(!isFolded.value));
 	});
-	const tools = make("div", { class: "chart-tools" }, tabs, ...makeOptions(period));
-	return make("div", { class: "chart-head" }, title, tools, download, fold, close);
+	const tools = make("div", { class: "chart-tools" }, tabs, ...makeOptions(root));
+	return make("div", { class: "chart-head" }, title, chips, tools, download, fold, close);
 }
 
-function saveCsv() {
-	const dialect = hasDecimalComma.peek() ? "semicolon" : "comma";
-	const csv = seriesCsv(drawn.peek(), reducer.peek(), ({ place }) => placeName(place), dialect);
-	const url = URL.createObjectURL(new Blob([csv], { type: "text/csv" }));
-	make("a", { href: url, download: `${layer.peek()?.id ?? "series"}.csv` }).click();
-	setTimeout(() => URL.revokeObjectURL(url), 10_000);
+/** What is shown over time, as files. @param {Plot} plot @returns {Sheet} */
+function sheetOfTime(plot) {
+	const isShown = (/** @type {number} */ ms) => {
+		const [from, to] = shownSpan.peek() ?? [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY];
+		return ms >= from && ms <= to;
+	};
+	return {
+		rows: () => seriesRows(drawn.peek(), measured.peek(), reducer.peek(), ({ place }) => placeName(place), isShown),
+		svg: () => {
+			const [seen, of] = [plot.frame(), picture.peek()];
+			const [{ place }, ...more] = drawn.peek();
+			const title = more.length === 0 ? `${titleText()} · ${placeName(place)}` : titleText();
+			return seen && of && timeFigure(of, seen, /** @type {Element} */ (plot.root.closest(".chart")), title);
+		},
+		span: () => {
+			const shown = (picture.peek()?.seconds ?? []).map((second) => second * 1000).filter(isShown);
+			return shown.length > 0 ? [shown[0], shown[shown.length - 1]] : null;
+		},
+	};
 }
 
 /** @param {HTMLElement} element */
-function showPlot(element) {
+function makePlot(element) {
+	const sheet = /** @type {HTMLElement} */ (element.ownerDocument.getElementById("sheet"));
+	const showNear = (/** @type {number} */ second) => {
+		const instants = timeDomain.peek().instants.map(({ ms }) => ms / 1000);
+		const index = nearestSecond(instants, second);
+		if (index >= 0) chooseTime(index);
+	};
+	const edges = signal([0, 0]);
 	const plot = new Plot(element, {
 		onHover: (second) => {
 			hovered.value = second;
 		},
-		onPick: (second) => {
-			const instants = timeDomain.peek().instants.map(({ ms }) => ms / 1000);
-			const index = nearestSecond(instants, second);
-			if (index >= 0) chooseTime(index);
+		onPick: showNear,
+		onDrag: (second) => {
+			// As on the strip: nothing is asked for meanwhile, and Back takes it as one step.
+			pause();
+			isMoving.value = isDragged.value = second !== null;
+			if (second !== null) showNear(second);
 		},
-		onSelect: (chosen) => {
-			period.value = chosen;
+		onSelect: (ends) => showSpan(ends && [ends[0] * 1000, ends[1] * 1000]),
+		onWheel: turnWheel,
+		// On phones the strip stands elsewhere.
+		isOnStrip: () => shownSpan.peek() !== null && !NARROW.matches,
+		onLayout: (left, right) => {
+			// The strip has room for half a knob beside its dates.
+			edges.value = [left - SIDE_PX, right - SIDE_PX];
 		},
 	});
 	effect(() => {
@@ -217,12 +276,19 @@ function showPlot(element) {
 		plot.redraw();
 	});
 	effect(() => {
-		if (view.value === "plot" && !isFolded.value) plot.show(picture.value);
+		if (view.value === "time" && !isFolded.value) plot.show(picture.value);
 	});
+	effect(() => plot.zoom(period.value));
 	effect(() => {
 		const shown = [sideA, sideB.value].flatMap((side) => side?.instant.value ?? []);
 		plot.mark(shown.map(({ ms }) => ms / 1000));
 		// A date that was chosen elsewhere is what people look at, wherever the pointer rests.
 		hovered.value = null;
 	});
+	effect(() => {
+		const isSeen = view.value === "time" && !isFolded.value && picture.value !== null && places.value.length > 0;
+		for (const [at, side] of ["left", "right"].entries())
+			sheet.style.setProperty(`--axis-${side}`, `${isSeen ? edges.value[at] : 0}px`);
+	});
+	return plot;
 }

@@ -1,49 +1,81 @@
 /**
- * What the chart draws of the lines that are shown.
+ * What the chart draws of the lines that are shown, and of what was measured.
  *
- * @typedef {import("./lines.js").Line} Line
- * @typedef {import("./tables.js").Table} Table
- * @typedef {import("./tables.js").Column} Column
+ * @typedef {import("./series/lines.js").Line} Line
+ * @typedef {import("./series/tables.js").Table} Table
+ * @typedef {import("./series/tables.js").Column} Column
+ * @typedef {import("../areas/measured-series.js").Measured} Measured
  * @typedef {import("./plot.js").Picture} Picture
  * @typedef {import("./plot.js").PlotLine} PlotLine
  * @typedef {Line & { table: Table }} Drawn
  */
 import { placeNumber } from "../base/state.js";
 import { language } from "../base/text.js";
-import { foundOf } from "./analysis.js";
-import { classesOf } from "./lines.js";
-import { joinTimes, spread, valuesOf } from "./tables.js";
+import { unitText } from "../base/units.js";
+import { foundOf } from "./series/analysis.js";
+import { lineName, measuredLabel } from "./series/line-labels.js";
+import { classesOf } from "./series/lines.js";
+import { joinTimes, spread, valuesOf } from "./series/tables.js";
+
+/** Whether two layers are drawn, so that colours tell them apart and not the places. @param {Drawn[]} of */
+const isOfTwo = (of) => new Set(of.map(({ side }) => side.id)).size > 1;
+
+/** @param {string} title @param {string | null} units */
+export const titled = (title, units) => (unitText(units) ? `${title} (${unitText(units)})` : title);
 
 /**
- * @param {Drawn[]} of @param {string} kind what is drawn of areas @param {import("./scales.js").Range | null} period
+ * @param {Drawn[]} of @param {Measured[]} measured @param {string} kind what is drawn of areas
  * @returns {Picture | null} null when there is nothing to draw over time
  */
-export function describePicture(of, kind, period) {
-	const { seconds, places } = joinTimes(of.map(({ table }) => table.times));
+export function describePicture(of, measured, kind) {
+	const own = measured.map(({ times }) => times.map((ms) => new Date(ms).toISOString()));
+	const { seconds, places } = joinTimes([...of.map(({ table }) => table.times), ...own]);
 	const hasValue = of.some(({ table }) => table.counts.some((count) => count > 0));
 	if (seconds.length < 2 || !hasValue) return null;
 	const [{ layer, side }] = of;
+	const onAxis = (/** @type {number} */ at) => (/** @type {Column} */ column) =>
+		spread(column, places[at], seconds.length);
 	/** Values of another quantity have an axis of their own. @param {Drawn} line */
 	const isRight = (line) => line.layer.units !== layer.units || line.layer.variable !== layer.variable;
+	const lines = [
+		...of.map((line, at) => describeLine(line, kind, isOfTwo(of), isRight(line), onAxis(at))),
+		...measured.map((each, at) => describeMeasured(each, at, layer.units, onAxis(of.length + at))),
+	];
+	const titles = new Map(
+		of.map((line) => [
+			line.side.id,
+			{
+				words: titled(line.layer.title, line.layer.units),
+				colour: isOfTwo(of) ? layerColour(line) : "--text",
+				isRight: isRight(line),
+			},
+		]),
+	);
+	const ofMeasured = lines.filter(({ isMeasured }) => isMeasured);
 	return {
 		seconds,
-		period,
+		lines,
+		titles: [
+			...titles.values(),
+			...ofMeasured.map(({ name, colour, isRight: isOther }) => ({ words: name, colour, isRight: isOther })),
+		],
 		writeValue: (value) => value.toLocaleString(language(), { maximumFractionDigits: 6, useGrouping: false }),
 		classes: classesOf(side),
-		lines: of.map((line, index) =>
-			describeLine(line, kind, isRight(line), (column) => spread(column, places[index], seconds.length)),
-		),
 	};
 }
 
-/** @param {Drawn} line @param {string} kind @param {boolean} isRight @param {(column: Column) => (number | null | undefined)[]} onAxis @returns {PlotLine} */
-function describeLine(line, kind, isRight, onAxis) {
+/** @param {Drawn} line */
+const layerColour = ({ side }) => (side.id === "a" ? "--layer-a" : "--layer-b");
+
+/** @param {Drawn} line @param {string} kind @param {boolean} isOne of two layers @param {boolean} isRight @param {(column: Column) => (number | null | undefined)[]} onAxis @returns {PlotLine} */
+function describeLine(line, kind, isOne, isRight, onAxis) {
 	const { place, side, table } = line;
 	const { p10, p90 } = table.columns;
 	const { smooth, normal } = foundOf(line);
 	return {
-		label: `${placeNumber(place)} ${place.name}`.trim(),
-		colour: place.colour,
+		label: String(placeNumber(place)),
+		name: lineName(line),
+		colour: isOne ? layerColour(line) : place.colour,
 		isDashed: side.id === "b",
 		isStepped: classesOf(side).length > 0,
 		isRight,
@@ -53,3 +85,18 @@ function describeLine(line, kind, isRight, onAxis) {
 		normal: normal && [onAxis(normal[0]), onAxis(normal[1])],
 	};
 }
+
+/** @param {Measured} measured @param {number} at @param {string | null} units of the axis on the left @param {(column: Column) => (number | null | undefined)[]} onAxis @returns {PlotLine} */
+const describeMeasured = ({ name, unit, values }, at, units, onAxis) => ({
+	label: measuredLabel(at),
+	name: titled(name, unit),
+	colour: "--measured",
+	isDashed: false,
+	isStepped: false,
+	isRight: unit !== "" && unit !== (units ?? "1"),
+	isMeasured: true,
+	values: onAxis(values),
+	smooth: null,
+	band: null,
+	normal: null,
+});

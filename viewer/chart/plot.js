@@ -1,30 +1,37 @@
 /**
  * The drawing of the chart, by uPlot: lines, bands and dots over time, labels at the ends of the lines, and marks at the
- * dates that the maps show, which move without drawing anew.
+ * dates that the maps show, which move without drawing anew. Its axis of time is the strip's, which stands below it.
  *
- * @typedef {import("./scales.js").Range} Range
+ * @typedef {import("./series/scales.js").Range} Range
  * @typedef {(number | null | undefined)[]} Column
  * @typedef {{
- *   label: string, colour: string, isDashed: boolean, isStepped: boolean, isRight: boolean,
+ *   label: string, name: string, colour: string, isDashed: boolean, isStepped: boolean, isRight: boolean, isMeasured?: boolean,
  *   values: Column, smooth: Column | null, band: [low: Column, high: Column] | null, normal: [low: Column, high: Column] | null,
- * }} PlotLine `colour` names a variable of the style sheet; columns are (moment,), undefined where the line has no such moment; `isRight` of the axis on the right
- * @typedef {{ seconds: number[], lines: PlotLine[], period: Range | null, classes: { value: number, label: string }[],
- *   writeValue: (value: number) => string }} Picture `classes` are named on the axis in place of values; `period` in seconds since 1970; null for all
- * @typedef {{ onHover: (second: number | null) => void, onPick: (second: number) => void, onSelect: (period: Range | null) => void }} Listeners
+ * }} PlotLine `colour` names a variable of the style sheet; columns are (moment,), undefined where the line has no such moment; `isRight` of the axis on the right; `label` at its end, `name` in full
+ * @typedef {{ words: string, colour: string, isRight: boolean }} AxisTitle
+ * @typedef {{ seconds: number[], lines: PlotLine[], titles: AxisTitle[], classes: { value: number, label: string }[],
+ *   writeValue: (value: number) => string }} Picture `classes` are named on the axis in place of values
+ * @typedef {{ onHover: (second: number | null) => void, onPick: (second: number) => void, onDrag?: (second: number | null) => void,
+ *   onSelect: (period: Range | null) => void, onWheel?: (event: WheelEvent, share: number, widthPx: number) => void,
+ *   onLayout?: (left: number, right: number) => void, isOnStrip?: () => boolean }} Listeners `onDrag` of the date's line, null at its end;
+ *   `onLayout` how far the axis of time is from the edges; `isOnStrip` whether the strip below has its dates
  */
 import { colourReader } from "../base/elements.js";
 import { locale } from "../base/text.js";
 import uPlot from "../vendor/uplot.js";
-import { aloneIn, axisDate, nearestSecond, rangeOf, stackLabels, wholePeriod } from "./scales.js";
+import { aloneIn, axisDate, nearestSecond, rangeOf, stackLabels, wholePeriod } from "./series/scales.js";
 
 /** Dots on the lines when they are so far apart at least. */
 const DOT_SPACE_PX = 9;
 /** A pointer that moves less has clicked. */
 const DRAG_PX = 6;
+/** The date's line is grasped from so far. */
+const GRASP_PX = 7;
 /** Labels are no more than years then. */
 const MANY_YEARS_S = 6 * 365 * 86_400;
+const ROOM_SHARE = 0.3;
 const CLASS_AXIS = { size: 134, characters: 18 };
-const LABEL_PX = { width: 96, height: 15, leastPlot: 420 };
+const [VALUE_AXIS_PX, TITLE_PX, LABEL_PX, LABEL_HEIGHT_PX] = [48, 20, 20, 15];
 
 /** @param {string} colour @param {number} alpha 0 to 1 */
 const withAlpha = (colour, alpha) =>
@@ -43,6 +50,8 @@ export class Plot {
 		this.plot = null;
 		/** @type {Picture | null} */
 		this.picture = null;
+		/** What is shown of the time; null for all. @type {Range | null} */
+		this.period = null;
 		/** @type {number[]} */
 		this.marked = [];
 		new ResizeObserver(() => this.resize()).observe(root);
@@ -60,13 +69,48 @@ export class Plot {
 		this.plot = null;
 		this.picture = picture;
 		if (!picture || picture.seconds.length === 0) return;
-		const { options, data } = describe(picture, this.root, (plot) => {
-			drawLabels(plot, picture, this.root);
+		const range = () => this.period ?? wholePeriod(picture.seconds);
+		this.wasOnStrip = this.listeners.isOnStrip?.() ?? false;
+		const { options, data } = describe(picture, this.root, range, this.wasOnStrip, (plot) => {
+			drawTitles(plot, picture, this.root);
+			drawLabels(plot, picture, range(), this.root);
 			this.mark(this.marked);
 		});
 		this.plot = new uPlot(options, data, this.root);
+		const { left, width } = this.boxPx(this.plot);
+		this.listeners.onLayout?.(left, this.root.clientWidth - left - width);
 		this.marks = this.plot.over.appendChild(document.createElement("div"));
 		this.listen(this.plot, picture);
+	}
+
+	/** Shows a part of the time; null for all of it. @param {Range | null} period */
+	zoom(period) {
+		this.period = period;
+		if (!this.plot || !this.picture) return;
+		const [min, max] = period ?? wholePeriod(this.picture.seconds);
+		if (this.wasOnStrip !== (this.listeners.isOnStrip?.() ?? false)) this.redraw();
+		else this.plot.setScale("x", { min, max });
+	}
+
+	/** Where lines are, in CSS pixels, as uPlot knows it: to measure would lay the page out anew at every date that a drag passes. @param {uPlot} plot */
+	boxPx({ bbox }) {
+		const ratio = window.devicePixelRatio || 1;
+		return { left: bbox.left / ratio, width: bbox.width / ratio, height: bbox.height / ratio };
+	}
+
+	/** What a drawing of the same needs; null where nothing is seen. @returns {import("./time-figure.js").Frame | null} */
+	frame() {
+		const { plot, picture } = this;
+		if (!plot || !picture) return null;
+		const period = this.period ?? wholePeriod(picture.seconds);
+		return {
+			...this.boxPx(plot),
+			period,
+			marked: this.marked,
+			xOf: (second) => plot.valToPos(second, "x"),
+			yOf: (value, isRight) => plot.valToPos(value, isRight ? "right" : "y"),
+			rangeOf: (isRight) => rangeOfAxis(picture, isRight, period),
+		};
 	}
 
 	resize() {
@@ -81,8 +125,7 @@ export class Plot {
 		this.marked = seconds;
 		const { plot, picture, marks } = this;
 		if (!plot || !picture || !marks) return;
-		// As uPlot knows them: to measure would lay the page out anew at every date that a drag passes.
-		const [width, height] = [plot.bbox.width, plot.bbox.height].map((size) => size / (window.devicePixelRatio || 1));
+		const { width, height } = this.boxPx(plot);
 		const nodes = seconds.flatMap((second, index) => {
 			const x = plot.valToPos(second, "x");
 			if (x < 0 || x > width) return [];
@@ -93,8 +136,8 @@ export class Plot {
 	}
 
 	/** @param {uPlot} plot @param {Picture} picture */
-	listen({ over, posToVal }, { seconds }) {
-		const { onHover, onPick, onSelect } = this.listeners;
+	listen({ over, posToVal, valToPos }, { seconds }) {
+		const { onHover, onPick, onDrag, onSelect, onWheel } = this.listeners;
 		const secondAt = (/** @type {number} */ clientX) => posToVal(clientX - over.getBoundingClientRect().left, "x");
 		const nearest = (/** @type {number} */ clientX) => seconds[nearestSecond(seconds, secondAt(clientX))];
 		const shade = over.appendChild(document.createElement("div"));
@@ -102,16 +145,28 @@ export class Plot {
 		shade.hidden = true;
 		/** @type {number | null} where the drag began */
 		let start = null;
+		let isDate = false;
+		const isOnDate = (/** @type {number} */ clientX) =>
+			onDrag !== undefined &&
+			Math.abs(clientX - over.getBoundingClientRect().left - valToPos(this.marked[0] ?? Number.NaN, "x")) < GRASP_PX;
 		const end = () => {
 			start = null;
 			shade.hidden = true;
+			if (isDate) onDrag?.(null);
+			isDate = false;
 		};
 		over.addEventListener("pointerdown", (event) => {
 			if (event.button !== 0) return;
 			start = event.clientX;
+			isDate = isOnDate(start);
 			over.setPointerCapture(event.pointerId);
 		});
 		over.addEventListener("pointermove", ({ clientX, pointerType }) => {
+			if (start === null) over.style.cursor = isOnDate(clientX) ? "ew-resize" : "";
+			if (isDate) {
+				onDrag?.(secondAt(clientX));
+				return;
+			}
 			if (pointerType !== "touch" || start !== null) onHover(nearest(clientX));
 			if (start === null || Math.abs(clientX - start) < DRAG_PX) return;
 			const { left, width } = over.getBoundingClientRect();
@@ -124,14 +179,23 @@ export class Plot {
 		});
 		over.addEventListener("pointerup", ({ clientX }) => {
 			if (start === null) return;
-			const from = start;
+			const [from, wasDate] = [start, isDate];
 			end();
+			if (wasDate) return;
 			if (Math.abs(clientX - from) < DRAG_PX) onPick(nearest(clientX));
 			else onSelect([secondAt(Math.min(from, clientX)), secondAt(Math.max(from, clientX))]);
 		});
 		over.addEventListener("pointercancel", end);
 		over.addEventListener("pointerleave", () => onHover(null));
 		over.addEventListener("dblclick", () => onSelect(null));
+		over.addEventListener(
+			"wheel",
+			(event) => {
+				const { left, width } = over.getBoundingClientRect();
+				onWheel?.(event, (event.clientX - left) / width, width);
+			},
+			{ passive: false },
+		);
 	}
 }
 
@@ -157,26 +221,30 @@ function makeDots(plot, lines, at, x, height) {
 	});
 }
 
-/** @param {Picture} picture @param {HTMLElement} root @param {(plot: uPlot) => void} drawAfter */
-function describe(picture, root, drawAfter) {
-	const { seconds, lines, writeValue } = picture;
-	const period = picture.period ?? wholePeriod(seconds);
+/** @param {Picture} picture @param {HTMLElement} root @param {() => Range} range what is shown of the time @param {boolean} isOnStrip whose dates are those of the chart @param {(plot: uPlot) => void} drawAfter */
+function describe(picture, root, range, isOnStrip, drawAfter) {
+	const { seconds, lines, titles, writeValue } = picture;
 	const { clientWidth: width, clientHeight: height } = root;
 	const sheet = getComputedStyle(root);
 	const colourOf = colourReader(root);
-	const { series, bands, data } = describeLines(lines, colourOf, width / countWithin(seconds, period));
-	const right = lines.filter(({ isRight }) => isRight);
-	const rangeFor = (/** @type {boolean} */ isRight) => rangeOf(columnsOf(lines, isRight), seconds, period);
+	const hasRoom = () => width / countWithin(seconds, range()) >= DOT_SPACE_PX;
+	const { series, bands, data } = describeLines(lines, colourOf, hasRoom);
+	const hasRight = lines.some(({ isRight }) => isRight);
+	const rangeFor = (/** @type {boolean} */ isRight) => () => rangeOfAxis(picture, isRight, range());
+	/** Two axes have the colours of what they are of. @param {boolean} isRight */
+	const strokeOf = (isRight) =>
+		colourOf((hasRight && titles.find((title) => title.isRight === isRight)?.colour) || "--text-soft");
 	const font = `12px ${sheet.fontFamily}`;
 	const axis = { stroke: colourOf("--text-soft"), font, ticks: { show: false }, border: { show: false } };
 	const line = { stroke: colourOf("--line"), width: 1 };
 	const values = (/** @type {uPlot} */ _plot, /** @type {number[]} */ splits) => splits.map(writeValue);
-	const onLeft = picture.classes.length > 0 ? axisOfClasses(picture.classes) : { size: 48, space: 34, values };
+	const onLeft =
+		picture.classes.length > 0 ? axisOfClasses(picture.classes) : { size: VALUE_AXIS_PX, space: 34, values };
 	/** @type {uPlot.Options} */
 	const options = {
 		width,
 		height,
-		padding: [10, right.length > 0 ? 4 : labelRoom(width), 0, 4],
+		padding: [titles.length > 0 ? TITLE_PX : 6, hasRight ? 0 : LABEL_PX, isOnStrip ? 4 : 0, 0],
 		legend: { show: false },
 		cursor: {
 			y: false,
@@ -185,19 +253,24 @@ function describe(picture, root, drawAfter) {
 			points: { size: 7 },
 		},
 		tzDate: (second) => uPlot.tzDate(new Date(second * 1000), "Etc/UTC"),
-		scales: { x: { range: period }, y: { range: rangeFor(false) }, right: { range: rangeFor(true) } },
+		scales: { x: { range: () => range() }, y: { range: rangeFor(false) }, right: { range: rangeFor(true) } },
 		axes: [
 			{
 				...axis,
-				size: 28,
-				space: period[1] - period[0] > MANY_YEARS_S ? 52 : 96,
-				grid: { show: false },
-				ticks: { ...line, size: 5 },
+				size: isOnStrip ? 0 : 28,
+				space: () => (range()[1] - range()[0] > MANY_YEARS_S ? 52 : 96),
+				grid: { ...line, show: isOnStrip },
+				ticks: { ...line, size: 5, show: !isOnStrip },
 				border: { ...line, show: true },
-				values: (_plot, splits, _axis, _space, step) => splits.map((at) => axisDate(at, step, locale())),
+				values: (_plot, splits, _axis, _space, step) =>
+					splits.map((at) => (isOnStrip ? "" : axisDate(at, step, locale()))),
 			},
-			{ ...axis, scale: "y", grid: line, ...onLeft },
-			{ ...axis, scale: "right", side: 1, size: 48, space: 34, grid: { show: false }, show: right.length > 0, values },
+			{ ...axis, stroke: strokeOf(false), scale: "y", grid: line, ...onLeft },
+			{
+				...axis,
+				...{ stroke: strokeOf(true), scale: "right", side: 1, size: VALUE_AXIS_PX, space: 34, values },
+				...{ grid: { show: false }, show: hasRight },
+			},
 		],
 		series: [{}, ...series],
 		bands,
@@ -222,17 +295,19 @@ const axisOfClasses = (classes) => ({
 const countWithin = (seconds, [from, to]) =>
 	Math.max(1, seconds.filter((second) => second >= from && second <= to).length);
 
-/** @param {number} width */
-const labelRoom = (width) => (width >= LABEL_PX.leastPlot ? LABEL_PX.width : 12);
-
-/** All that is drawn on one of the two axes. @param {PlotLine[]} lines @param {boolean} isRight */
-const columnsOf = (lines, isRight) =>
-	lines
+/** Ends of one of the axes. Of two, one has room below and one above: or else lines of the same shape would lie on one another. @param {Picture} picture @param {boolean} isRight @param {Range} period @returns {Range} */
+function rangeOfAxis({ lines, seconds }, isRight, period) {
+	const columns = lines
 		.filter((line) => line.isRight === isRight)
 		.flatMap(({ values, smooth, band, normal }) => [values, smooth ?? [], ...(band ?? []), ...(normal ?? [])]);
+	const [low, high] = rangeOf(columns, seconds, period);
+	if (!lines.some((line) => line.isRight)) return [low, high];
+	const room = ROOM_SHARE * (high - low);
+	return isRight ? [low, high + room] : [low - room, high];
+}
 
-/** Bands first, under all lines. @param {PlotLine[]} lines @param {(name: string) => string} colourOf @param {number} spacePx between two moments */
-function describeLines(lines, colourOf, spacePx) {
+/** Bands first, under all lines. @param {PlotLine[]} lines @param {(name: string) => string} colourOf @param {() => boolean} hasRoom for a dot at each moment */
+function describeLines(lines, colourOf, hasRoom) {
 	/** @type {uPlot.Series[]} */
 	const series = [];
 	/** @type {uPlot.Band[]} */
@@ -262,60 +337,82 @@ function describeLines(lines, colourOf, spacePx) {
 		const scale = line.isRight ? "right" : "y";
 		const dash = line.isDashed ? [6, 4] : undefined;
 		const paths = line.isStepped ? uPlot.paths.stepped?.({ align: 1 }) : undefined;
-		const main = { scale, stroke: tint, width: 1.5, dash, paths };
+		const main = {
+			scale,
+			stroke: tint,
+			width: line.isMeasured ? 1 : 1.5,
+			dash: line.isMeasured ? [1, 3] : dash,
+			paths,
+		};
+		const dots = dotsOf(line, tint, line.isDashed ? colourOf("--page") : tint, hasRoom);
 		if (line.smooth) {
-			const dots = { show: true, size: 3.5, stroke: withAlpha(tint, 0.55), fill: withAlpha(tint, 0.55), width: 0 };
-			add(line.values, { scale, stroke: tint, paths: () => null, points: dots });
+			const raw = { show: true, size: 3.5, stroke: withAlpha(tint, 0.55), fill: withAlpha(tint, 0.55), width: 0 };
+			add(line.values, { scale, stroke: tint, paths: () => null, points: raw });
 			add(line.smooth, { ...main, points: { show: false } });
-		} else add(line.values, { ...main, points: dotsOf(line.values, tint, spacePx >= DOT_SPACE_PX) });
+		} else add(line.values, { ...main, points: dots });
 	}
 	return { series, bands, data };
 }
 
-/** All values, or only those that no line would show. @param {Column} values @param {string} tint @param {boolean} isRoomy @returns {uPlot.Series.Points} */
-const dotsOf = (values, tint, isRoomy) => ({
+/** All values, or only those that no line would show; those of the second layer are hollow. @param {PlotLine} line @param {string} tint @param {string} fill @param {() => boolean} hasRoom @returns {uPlot.Series.Points} */
+const dotsOf = ({ values, isDashed, isMeasured }, tint, fill, hasRoom) => ({
 	show: true,
-	size: 4,
-	width: 0,
-	fill: tint,
-	filter: () => (isRoomy ? null : aloneIn(values)),
+	size: isDashed || isMeasured ? 5 : 4,
+	width: isDashed ? 1.25 : 0,
+	stroke: tint,
+	fill,
+	filter: () => (isMeasured || hasRoom() ? null : aloneIn(values)),
 });
 
-/** Names at the ends of the lines, where there is room for all. @param {uPlot} plot @param {Picture} picture @param {HTMLElement} root */
-function drawLabels(plot, { lines, seconds, period }, root) {
-	if (lines.some(({ isRight }) => isRight) || labelRoom(root.clientWidth) < LABEL_PX.width || lines.length < 2) return;
+/** Draws words on the canvas, in CSS pixels. @param {uPlot} plot @param {HTMLElement} root @param {(write: (words: string, colour: string, x: number, y: number, align: CanvasTextAlign) => number) => void} draw gives `write`, which returns the width of the words */
+function drawWords({ ctx }, root, draw) {
 	const ratio = window.devicePixelRatio || 1;
-	const { ctx, bbox } = plot;
-	const last = period ? seconds.findLastIndex((second) => second <= period[1]) : seconds.length - 1;
-	const ends = lines.flatMap(({ values, smooth, label, colour }) => {
-		const column = smooth ?? values;
-		const at = column.findLastIndex((value, index) => index <= last && value !== null && value !== undefined);
-		return at < 0 ? [] : [{ label, colour, y: plot.valToPos(/** @type {number} */ (column[at]), "y", true) }];
-	});
-	const heights = stackLabels(
-		ends.map(({ y }) => y),
-		LABEL_PX.height * ratio,
-		bbox.top,
-		bbox.top + bbox.height,
-	);
-	if (!heights) return;
 	const colourOf = colourReader(root);
 	ctx.save();
-	ctx.font = `600 ${11.5 * ratio}px ${getComputedStyle(root).fontFamily}`;
-	ctx.textAlign = "left";
+	ctx.scale(ratio, ratio);
+	ctx.font = `600 12px ${getComputedStyle(root).fontFamily}`;
 	ctx.textBaseline = "middle";
-	for (const [index, { label, colour }] of ends.entries()) {
+	draw((words, colour, x, y, align) => {
+		ctx.textAlign = align;
 		ctx.fillStyle = colourOf(colour);
-		const room = (LABEL_PX.width - 12) * ratio;
-		ctx.fillText(shorten(ctx, label, room), bbox.left + bbox.width + 8 * ratio, heights[index]);
-	}
+		ctx.fillText(words, x, y);
+		return ctx.measureText(words).width;
+	});
 	ctx.restore();
 }
 
-/** @param {CanvasRenderingContext2D} ctx @param {string} label @param {number} room in pixels of the canvas */
-function shorten(ctx, label, room) {
-	let length = label.length;
-	const short = () => (length < label.length ? `${label.slice(0, length).trimEnd()}…` : label);
-	while (length > 1 && ctx.measureText(short()).width > room) length -= 1;
-	return short();
+/** What each axis is of, above it. @param {uPlot} plot @param {Picture} picture @param {HTMLElement} root */
+function drawTitles(plot, { titles }, root) {
+	drawWords(plot, root, (write) => {
+		let [left, right] = [4, root.clientWidth - 4];
+		for (const { words, colour, isRight } of titles) {
+			const width = write(words, colour, isRight ? right : left, TITLE_PX / 2, isRight ? "right" : "left") + 14;
+			if (isRight) right -= width;
+			else left += width;
+		}
+	});
+}
+
+/** The numbers of the places at the ends of their lines, where there is room for all. @param {uPlot} plot @param {Picture} picture @param {Range} period @param {HTMLElement} root */
+function drawLabels(plot, { lines, seconds }, period, root) {
+	if (new Set(lines.map(({ label }) => label)).size < 2) return;
+	const ratio = window.devicePixelRatio || 1;
+	const { left, top, width, height } = plot.bbox;
+	const hasRight = lines.some(({ isRight }) => isRight);
+	const ends = lines.flatMap(({ values, smooth, label, colour, isRight }) => {
+		const column = smooth ?? values;
+		const isThere = (/** @type {number | null | undefined} */ value, /** @type {number} */ index) =>
+			seconds[index] >= period[0] && seconds[index] <= period[1] && typeof value === "number";
+		const value = column[column.findLastIndex(isThere)];
+		const scale = isRight ? "right" : "y";
+		return typeof value === "number" ? [{ label, colour, y: plot.valToPos(value, scale, true) / ratio }] : [];
+	});
+	const wished = ends.map(({ y }) => y);
+	const heights = stackLabels(wished, LABEL_HEIGHT_PX, top / ratio, (top + height) / ratio);
+	if (!heights) return;
+	const x = (left + width) / ratio + (hasRight ? -4 : 5);
+	drawWords(plot, root, (write) => {
+		for (const [index, { label, colour }] of ends.entries())
+			write(label, colour, x, heights[index], hasRight ? "right" : "left");
+	});
 }

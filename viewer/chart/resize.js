@@ -1,40 +1,43 @@
 /** The handle that makes a drawer taller or lower, by pointer and by keys. */
 import { text } from "../base/text.js";
+import { effect } from "../vendor/signals-core.js";
 
 const STEP_PX = 24;
-const LOWEST_PX = 150;
+const LOWEST_PX = 120;
 
 /** Height that is left to the map in any case, in pixels. @param {HTMLElement} map */
 const leastHeight = (map) => Number.parseFloat(window.getComputedStyle(map).flexBasis) || 0;
 
 /**
- * @param {HTMLElement} handle @param {HTMLElement} body whose height it sets @param {number} usual in pixels
+ * @param {HTMLElement} handle @param {HTMLElement} body whose height it sets @param {() => number} usual in pixels; reads the signals that it depends on
  */
 export function startHandle(handle, body, usual) {
-	let [wished, height] = [usual, usual];
+	/** What the user has made it; null as long as it is as usual. @type {number | null} */
+	let wished = null;
+	let height = 0;
 	const map = /** @type {HTMLElement} */ (document.getElementById("map-frame"));
 	const stage = /** @type {HTMLElement} */ (map.parentElement);
 	const highest = () => {
 		const room = map.offsetHeight + body.offsetHeight - (stage.scrollHeight - stage.clientHeight);
 		return Math.max(LOWEST_PX, room - leastHeight(map));
 	};
-	const set = (/** @type {number} */ next) => {
+	const set = (/** @type {number | null} */ next) => {
 		wished = next;
-		height = Math.round(Math.max(LOWEST_PX, Math.min(highest(), wished)));
+		height = Math.round(Math.max(LOWEST_PX, Math.min(highest(), wished ?? usual())));
 		body.style.setProperty("--chart-height", `${height}px`);
 		handle.setAttribute("aria-valuenow", String(height));
 		handle.setAttribute("aria-valuemax", String(highest()));
 		handle.setAttribute("aria-valuetext", text("chart.heightNow", { height }));
 	};
 	handle.setAttribute("aria-valuemin", String(LOWEST_PX));
-	set(usual);
-	/** @type {Record<string, () => number>} */
+	effect(() => set(wished));
+	/** @type {Record<string, () => number | null>} */
 	const keys = {
 		ArrowUp: () => height + STEP_PX,
 		ArrowDown: () => height - STEP_PX,
 		Home: highest,
 		End: () => LOWEST_PX,
-		Enter: () => usual,
+		Enter: () => null,
 	};
 	handle.addEventListener("keydown", (event) => {
 		if (!Object.hasOwn(keys, event.key)) return;
@@ -49,7 +52,7 @@ export function startHandle(handle, body, usual) {
 		for (const end of ["pointerup", "pointercancel"])
 			handle.addEventListener(end, () => handle.removeEventListener("pointermove", move), { once: true });
 	});
-	handle.addEventListener("dblclick", () => set(usual));
+	handle.addEventListener("dblclick", () => set(null));
 	// What else stands above and below the map takes of the same room, and gives it back.
 	const resized = new ResizeObserver(() => window.requestAnimationFrame(() => set(wished)));
 	for (const element of [stage, ...stage.children]) resized.observe(element);

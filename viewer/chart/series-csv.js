@@ -1,28 +1,68 @@
-/** The series of the chart as a file that stands alone: one row per place and date, each with the place's geometry. */
-import { formatCsv } from "../areas/formats/csv.js";
+/** The series of the chart as a table that stands alone: what is shown of each place at each date, with the place's geometry. */
 import { formatWkt } from "../areas/formats/wkt.js";
-import { valuesOf } from "./tables.js";
-
-/** @typedef {import("./lines.js").Line} Line */
-
-const HEAD = ["id", "name", "geometry", "date", "value", "count", "unit", "layer", "statistic"];
+import { foundOf } from "./series/analysis.js";
+import { valuesOf } from "./series/tables.js";
 
 /**
- * Numbers are written in full, without a value there is none; `count` are the cells with a value. What areas/ reads back
- * are id, name and geometry.
- * @param {Line[]} lines with their tables @param {string} reducer what the values of areas are @param {(line: Line) => string} nameOf
- * @param {"comma" | "semicolon"} dialect
+ * @typedef {import("./series/lines.js").Line} Line
+ * @typedef {import("./series/tables.js").Column} Column
+ * @typedef {import("../areas/formats/csv.js").Cell} Cell
+ * @typedef {import("../areas/measured-series.js").Measured} Measured
+ * @typedef {(ms: number) => boolean} IsShown
  */
-export function seriesCsv(lines, reducer, nameOf, dialect = "comma") {
-	const rows = lines.flatMap((line) => {
+
+/** What the chart may draw beside a line's values, in the order of its columns. */
+const MORE = ["smooth", "p10", "p90", "usual_p10", "usual_p90"];
+
+/** @param {Line} line @returns {Record<string, Column | null | undefined>} */
+function moreOf(line) {
+	const { smooth, normal } = foundOf(line);
+	const { p10, p90 } = line.table?.columns ?? {};
+	return { smooth, p10, p90, usual_p10: normal?.[0], usual_p90: normal?.[1] };
+}
+
+/**
+ * Numbers are in full, without a value there is none; `count` are the cells with a value. What areas/ reads back are id,
+ * name and geometry. What was measured follows.
+ * @param {Line[]} lines with their tables @param {Measured[]} measured @param {string} reducer what the values of areas are
+ * @param {(line: Line) => string} nameOf @param {IsShown} isShown
+ * @returns {Cell[][]} the first with the names of the columns
+ */
+export function seriesRows(lines, measured, reducer, nameOf, isShown) {
+	const more = lines.map(moreOf);
+	const kinds = MORE.filter((kind) => more.some((each) => each[kind]));
+	const rows = lines.flatMap((line, at) => {
 		const { place, layer, table } = line;
 		if (!table) return [];
 		const [geometry, values] = [formatWkt(place.geometry), valuesOf(table, reducer)];
 		const statistic = table.columns.value ? "value" : reducer;
-		return table.times.map((time, index) => [
-			...[place.id, nameOf(line), geometry, time, values[index], table.counts[index]],
-			...[table.units, layer.id, statistic],
-		]);
+		return table.times.flatMap((time, index) => {
+			if (time !== null && !isShown(Date.parse(time))) return [];
+			const found = kinds.map((kind) => more[at][kind]?.[index]);
+			const cells = [place.id, nameOf(line), geometry, time, values[index], ...found, table.counts[index]];
+			return [[...cells, table.units, layer.id, statistic]];
+		});
 	});
-	return formatCsv([HEAD, ...rows], dialect);
+	const others = measured.flatMap(({ name, unit, times, values }) =>
+		times.flatMap((ms, index) =>
+			isShown(ms)
+				? [
+						[
+							"",
+							name,
+							"",
+							new Date(ms).toISOString(),
+							values[index],
+							...kinds.map(() => null),
+							"",
+							unit,
+							"",
+							"measured",
+						],
+					]
+				: [],
+		),
+	);
+	const head = ["id", "name", "geometry", "date", "value", ...kinds, "count", "unit", "layer", "statistic"];
+	return [head, ...rows, ...others];
 }

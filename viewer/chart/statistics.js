@@ -3,9 +3,9 @@
  * and of every place over the period that the chart shows.
  *
  * @typedef {import("../base/state.js").Side} Side
- * @typedef {import("./lines.js").Line} Line
- * @typedef {import("./area-histogram.js").Histogram} Histogram
- * @typedef {import("./scales.js").Range} Range
+ * @typedef {import("./series/lines.js").Line} Line
+ * @typedef {import("./series/area-histogram.js").Histogram} Histogram
+ * @typedef {import("./series/scales.js").Range} Range
  * @typedef {import("../base/text.js").TextKey} TextKey
  */
 import { fetchSeriesOfArea } from "../base/api.js";
@@ -16,12 +16,12 @@ import { locale, percent, text } from "../base/text.js";
 import { unitText } from "../base/units.js";
 import { cubesOf } from "../map/cubes.js";
 import { computed, effect, signal } from "../vendor/signals-core.js";
-import { Answers } from "./answers.js";
-import { histogramBetween, histogramsOf } from "./area-histogram.js";
-import { lineName, placeName } from "./line-labels.js";
-import { classesOf, pointOf, reducer } from "./lines.js";
-import { formatNumber, summarise } from "./series.js";
-import { valuesOf } from "./tables.js";
+import { Answers } from "./series/answers.js";
+import { histogramBetween, histogramsOf } from "./series/area-histogram.js";
+import { lineName, placeName } from "./series/line-labels.js";
+import { classesOf, pointOf, reducer } from "./series/lines.js";
+import { formatNumber, summarise } from "./series/series.js";
+import { valuesOf } from "./series/tables.js";
 
 /** A date that is passed over faster is not asked for. */
 const REST_MS = 200;
@@ -197,8 +197,8 @@ function describePeriod(drawn, period) {
 		return !period || (second >= period[0] && second <= period[1]);
 	};
 	const rows = dated.map((line) => {
-		const { times } = /** @type {import("./tables.js").Table} */ (line.table);
-		const all = valuesOf(/** @type {import("./tables.js").Table} */ (line.table), reducer.value);
+		const { times } = /** @type {import("./series/tables.js").Table} */ (line.table);
+		const all = valuesOf(/** @type {import("./series/tables.js").Table} */ (line.table), reducer.value);
 		const values = all.filter((_, index) => within(times[index]));
 		const summary = summarise(values);
 		const numbers = OVER_TIME.map(([name]) => write(summary?.[name]));

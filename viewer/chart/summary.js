@@ -1,23 +1,25 @@
 /** What the chart says, in words. */
 import { layer } from "../base/state.js";
 import { locale, text } from "../base/text.js";
-import { analysisState } from "./analysis.js";
-import { placeName } from "./line-labels.js";
-import { classesOf, lines, reducer } from "./lines.js";
-import { formatNumber, summarise } from "./series.js";
-import { valuesOf } from "./tables.js";
+import { analysisState } from "./series/analysis.js";
+import { placeName } from "./series/line-labels.js";
+import { classesOf, lines, reducer } from "./series/lines.js";
+import { formatNumber, summarise } from "./series/series.js";
+import { valuesOf } from "./series/tables.js";
 
 /** @typedef {import("./plot-content.js").Drawn} Drawn */
 
 const write = (/** @type {number} */ value) => formatNumber(value, locale());
 
-/** @param {Drawn[]} drawn */
-export function summaryText(drawn) {
+/** What is to be known, and whether that is more than the values come to. @param {Drawn[]} drawn @returns {{ words: string, kind: "summary" | "note" }} */
+export function describeDrawn(drawn) {
 	const of = layer.value;
-	if (of && of.variable === null) return text("chart.coloursOnly", { layer: of.title });
+	if (of && of.variable === null) return { words: text("chart.coloursOnly", { layer: of.title }), kind: "note" };
 	const { isLoading, why } = analysisState(drawn);
 	const added = isLoading ? text("chart.analysing") : why && text("chart.analysisFailed", { why });
-	return [summaryOf(drawn), added].filter((words) => words !== "").join(" ");
+	const found = summaryOf(drawn);
+	const words = [found || emptyOf(drawn), added].filter((each) => each !== "").join(" ");
+	return { words, kind: found !== "" && added === "" ? "summary" : "note" };
 }
 
 /** @param {Drawn[]} drawn */
@@ -42,11 +44,12 @@ function summaryOf(drawn) {
 			leastMean: write(least.mean),
 		});
 	}
-	return lines.value.some(({ phase }) => phase === "loading") ? text("chart.loading") : emptyText(drawn);
+	return "";
 }
 
 /** @param {Drawn[]} drawn */
-function emptyText(drawn) {
+function emptyOf(drawn) {
+	if (lines.value.some(({ phase }) => phase === "loading")) return text("chart.loading");
 	const hasValue = drawn.some(({ table }) => table.counts.some((count) => count > 0));
 	const count = Math.max(0, ...drawn.map(({ table }) => table.times.length));
 	if (drawn.length === 0 || hasValue || count === 1) return "";

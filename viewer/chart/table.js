@@ -6,11 +6,11 @@ import { chooseTime, instant, timeDomain } from "../base/state.js";
 import { locale, text } from "../base/text.js";
 import { unitText } from "../base/units.js";
 import { effect, signal } from "../vendor/signals-core.js";
-import { lineName, valueText } from "./line-labels.js";
-import { lines, pointOf, reducer } from "./lines.js";
-import { joinTimes } from "./tables.js";
+import { lineName, valueText } from "./series/line-labels.js";
+import { lines, pointOf, reducer } from "./series/lines.js";
+import { joinTimes } from "./series/tables.js";
 
-/** @typedef {import("./lines.js").Line} Line */
+/** @typedef {import("./series/lines.js").Line} Line */
 
 /** Rows that are shown at once, but for those up to the date of the map; more of them when they are asked for. */
 const PAGE_ROWS = 250;

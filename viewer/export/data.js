@@ -2,6 +2,7 @@
 import { fetchRefusal, rootUrl } from "../base/api.js";
 import { formatDate } from "../base/dates.js";
 import { make, makeWordButton } from "../base/elements.js";
+import { saveFrom } from "../base/save.js";
 import { instant, layer, timeDomain, timeIndex, view } from "../base/state.js";
 import { locale, text } from "../base/text.js";
 import { rangeOf } from "../time/frames.js";
@@ -10,7 +11,6 @@ import { effect } from "../vendor/signals-core.js";
 import { areaAddress, coverageAddress } from "./addresses.js";
 import { chosenBox, chosenGeometry, makeField, makePartField, makeSelect } from "./controls.js";
 import { makeDates } from "./date-fields.js";
-import { saveFrom } from "./save.js";
 
 /** @typedef {import("./picture.js").Tab} Tab */
 

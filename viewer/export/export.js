@@ -59,7 +59,7 @@ async function openExport() {
 		shown = tab;
 		panel?.append(tab ? tab.element : makeFault(() => void show(id)));
 	};
-	const tabs = makeTabs(text("export.title"), views, show);
+	const { list: tabs } = makeTabs(text("export.title"), views, show);
 	const { element, whenClosed } = openDialog(text("export.title"), tabs, ...views.map(({ panel }) => panel));
 	element.classList.add("export-dialog");
 	await whenClosed;

@@ -1,5 +1,6 @@
 /** The tab that makes films: which dates, how fast, in which format; and how far the making is. */
 import { make, makeWordButton } from "../base/elements.js";
+import { saveFile } from "../base/save.js";
 import { gaps, isGapFilled, layer, outcome, sideB, timeDomain } from "../base/state.js";
 import { locale, text } from "../base/text.js";
 import { framesOf, rangeOf } from "../time/frames.js";
@@ -24,7 +25,6 @@ import { makeFilm } from "./film-maker.js";
 import { startGif } from "./gif.js";
 import { filmBytes, sizeOf } from "./page/page-layout.js";
 import { makePreview } from "./preview.js";
-import { saveFile } from "./save.js";
 
 /**
  * @typedef {import("./page/page-layout.js").Rect} Rect

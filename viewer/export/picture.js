@@ -1,5 +1,6 @@
 /** The tab that saves a picture of the map. */
 import { make, makeWordButton } from "../base/elements.js";
+import { saveFile } from "../base/save.js";
 import { instant, layer } from "../base/state.js";
 import { text } from "../base/text.js";
 import { stemOf } from "./addresses.js";
@@ -15,7 +16,6 @@ import {
 import { sizeOf } from "./page/page-layout.js";
 import { PictureMaker } from "./page/picture-maker.js";
 import { makePreview } from "./preview.js";
-import { saveFile } from "./save.js";
 
 /** @typedef {import("./page/page-layout.js").Rect} Rect */
 /** @typedef {{ element: HTMLElement, stop: () => void }} Tab */

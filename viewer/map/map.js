@@ -2,8 +2,9 @@
  * The map: where it looks, what clicks and keys do on it, and what draws on it from the start.
  *
  * @typedef {import("../base/permalink.js").BBox} BBox
+ * @typedef {import("../base/permalink.js").Point} Point
  */
-import { startPart } from "../base/parts.js";
+import { isLoading, startPart } from "../base/parts.js";
 import { toPlace, wrapLon } from "../base/permalink.js";
 import { chooser, destination, isMoving, mapTool, overlay, places, sideA, tileProgress, view } from "../base/state.js";
 import { text } from "../base/text.js";
@@ -18,6 +19,8 @@ const NAMES_WAIT_MS = 1000;
 const VIEW_DIGITS = 5;
 /** Between places that shall be in sight and the edges of the map. @type {[number, number]} */
 const MARGIN_PX = [40, 40];
+/** Of a map that stands for all when a link names a place and no view. */
+const USUAL_PX = { width: 1024, height: 576 };
 
 /** The maps on the page: that of side A first, and beside it that of B while there is one. */
 export const maps = signal(/** @type {LeafletMap[]} */ ([]));
@@ -97,6 +100,7 @@ function followDestination(map) {
 	}
 	const go = () => {
 		if (!held) return;
+		if (held.near && held.bbox) held = aroundPlace(map, held.near, held.bbox);
 		isSent = true;
 		if (held.view) map.setView([held.view.lat, held.view.lon], held.view.zoom, { animate: false });
 		else if (held.bbox)
@@ -125,7 +129,8 @@ function followDestination(map) {
 		go();
 	});
 	effect(() => {
-		if (tileProgress.value.phase === "shown" && held?.bbox && !held.isHeld) held = { view: placeOf(map) };
+		if (tileProgress.value.phase === "shown" && !isLoading.value && held?.bbox && !held.isHeld)
+			held = { view: placeOf(map) };
 	});
 	const resize = () => {
 		isSent = true;
@@ -134,9 +139,22 @@ function followDestination(map) {
 		// Where the user is moving it, the end of the movement tells.
 		if (!isMoving) go();
 	};
-	new ResizeObserver(() => (held?.isHeld || !isTouched ? resize() : keepInSight(map, resize))).observe(
-		map.getContainer(),
-	);
+	new ResizeObserver(() => {
+		if (held?.isHeld || !isTouched) resize();
+		else {
+			if (held?.bbox) held = { view: placeOf(map) };
+			keepInSight(map, resize);
+		}
+	}).observe(map.getContainer());
+}
+
+/** A place in the middle, as near as the box around it fits into a usual window, whatever this one has room for; a box without the place. @param {LeafletMap} map @param {Point} near @param {BBox} bbox */
+function aroundPlace(map, { lon, lat }, bbox) {
+	const bounds = toBounds(bbox);
+	if (!bounds.contains([lat, lon])) return { bbox };
+	const size = map.project(bounds.getSouthEast(), 0).subtract(map.project(bounds.getNorthWest(), 0));
+	const zoom = Math.floor(Math.log2(Math.min(USUAL_PX.width / size.x, USUAL_PX.height / size.y)));
+	return { view: { lon, lat, zoom: Math.max(1, Math.min(MAX_ZOOM, zoom)) } };
 }
 
 /** Changes the map's size; a chosen place that was in sight stays so. @param {LeafletMap} map @param {() => void} resize */

@@ -6,12 +6,12 @@
  * @typedef {import("./popover.js").Popover} Popover
  */
 
-import { formatDate, formatNamed, resolveDate, yearsOf } from "../base/dates.js";
+import { formatDate, formatNamed, parseTyped, resolveDate, yearsOf } from "../base/dates.js";
 import { chooseTime, notify, sideA } from "../base/state.js";
 import { locale, percent, text } from "../base/text.js";
 import { effect, signal } from "../vendor/signals-core.js";
 import { makeElement, makeLabelled } from "./fields.js";
-import { addMonths, DAY_MS, dayOf, daysOf, firstDayOfWeek, parseTyped, placeInWeek, weeksOf } from "./month.js";
+import { addMonths, DAY_MS, dayOf, daysOf, firstDayOfWeek, placeInWeek, weeksOf } from "./month.js";
 import { goTo } from "./playback.js";
 import { makePopover, toggleBy } from "./popover.js";
 import { shares } from "./shares.js";
@@ -98,7 +98,7 @@ class Calendar {
 	/** Goes to the date that was typed or the period that contains it, else to the nearest, and says so. @param {string} typed */
 	goToTyped(typed) {
 		const { field, fault } = this.typed;
-		const asked = parseTyped(typed);
+		const asked = parseTyped(typed, locale());
 		field.setAttribute("aria-invalid", String(asked === null));
 		fault.textContent = asked === null ? text("calendar.notADate") : "";
 		if (asked === null) return;

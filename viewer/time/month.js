@@ -5,8 +5,6 @@
  * @typedef {{ index: number, count: number, share: number | null }} DayData index of the day's first instant, how many it has, and the largest share of data among them
  */
 
-import { parseSpan } from "../base/dates.js";
-
 export const DAY_MS = 86_400_000;
 
 /** Midnight of a day. @param {number} ms */
@@ -52,19 +50,6 @@ export function addMonths(ms, months) {
 
 /** Days from a week's first to a day: 0 to 6. @param {number} ms @param {number} firstDay */
 export const placeInWeek = (ms, firstDay) => (new Date(ms).getUTCDay() - firstDay + 14) % 7;
-
-/** What a person typed as a date: `2019-06-04`, `4/6/2019`, `4.6.2019`, `2019-06` or `2019`, as links have it; null for all else. @param {string} typed */
-export function parseTyped(typed) {
-	const text = typed.trim();
-	const iso = /^(\d{4})(?:-(\d{1,2})(?:-(\d{1,2}))?)?$/.exec(text);
-	const [, dayFirst, monthSecond, yearLast] = /^(\d{1,2})[/. -](\d{1,2})[/. -](\d{4})$/.exec(text) ?? [];
-	const parts = iso ? iso.slice(1) : [yearLast, monthSecond, dayFirst];
-	const date = parts
-		.filter((part) => part !== undefined)
-		.map((part) => part.padStart(2, "0"))
-		.join("-");
-	return parseSpan(date) ? date : null;
-}
 
 /** Day with which weeks begin where a language is written. @param {string} locale */
 export function firstDayOfWeek(locale) {

@@ -1,10 +1,9 @@
 /** The controls of playing: play and pause, and the panel of all choices. */
-import { indexesBetween, parseSpan } from "../base/dates.js";
+import { indexesBetween, parseSpan, parseTyped } from "../base/dates.js";
 import { chooseClear, gaps, intent, isClearOnly, isGapFilled, layer, layers, timeDomain } from "../base/state.js";
 import { text } from "../base/text.js";
 import { effect } from "../vendor/signals-core.js";
 import { makeElement, makeLabelled } from "./fields.js";
-import { parseTyped } from "./month.js";
 import {
 	chooseAll,
 	chooseRange,

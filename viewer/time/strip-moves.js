@@ -10,6 +10,7 @@ import { dateOf, stepMonths } from "../base/dates.js";
 import { ahead, chooseTime, intent, isDragged, isMoving, isPressed, timeDomain, timeIndex } from "../base/state.js";
 import { effect } from "../vendor/signals-core.js";
 import { chooseRange, goTo, pause, togglePlay } from "./playback.js";
+import { turnWheel } from "./strip/axis.js";
 import { isWhole, MIN_SHOWN } from "./strip/window.js";
 
 /** A pointer that moves less than this from where it was pressed does not drag yet. */
@@ -19,7 +20,6 @@ const REST_MS = 400;
 /** While dates are dragged within this of an edge of a strip that is zoomed in, it pans. */
 const EDGE_PX = 28;
 const ZOOM_STEP = 1.6;
-const WHEEL_ZOOM = 0.0022;
 
 /** @param {Strip} strip @param {(index: number, x: number) => void} onYears asks for the same time in other years */
 export function followMoves(strip, onYears) {
@@ -43,7 +43,11 @@ export function followMoves(strip, onYears) {
 	slider.addEventListener("keydown", (event) => pressKey(strip, event, onYears));
 	slider.addEventListener("keyup", endRun);
 	slider.addEventListener("blur", endRun);
-	slider.addEventListener("wheel", (event) => turnWheel(strip, event), { passive: false });
+	slider.addEventListener(
+		"wheel",
+		(event) => turnWheel(event, (event.offsetX - strip.track.left) / strip.track.width, strip.track.width),
+		{ passive: false },
+	);
 	// Where the pointer rests it may be pressed: what it would show is asked for before, as a drag asks for nothing.
 	effect(() => {
 		const index = strip.hovered.value;
@@ -244,13 +248,4 @@ export function followZoom(strip, buttons) {
 	overview.addEventListener("pointermove", (event) => {
 		if (overview.hasPointerCapture(event.pointerId)) show(event);
 	});
-}
-
-/** Zooms about the pointer, or pans when the wheel turns sideways. @param {Strip} strip @param {WheelEvent} event */
-function turnWheel(strip, event) {
-	event.preventDefault();
-	const lines = event.deltaMode === WheelEvent.DOM_DELTA_LINE ? 16 : 1;
-	const [dx, dy] = [event.deltaX * lines, event.deltaY * lines];
-	if (Math.abs(dx) > Math.abs(dy) || event.shiftKey) strip.pan(dx || dy);
-	else strip.zoom(Math.exp(-dy * WHEEL_ZOOM), event.offsetX);
 }

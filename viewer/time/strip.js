@@ -12,20 +12,10 @@ import { locale, percent, text } from "../base/text.js";
 import { computed, effect, signal } from "../vendor/signals-core.js";
 import { awaited, isRangeChosen, isRangeWhole, playable, playRange } from "./playback.js";
 import { hasCubes, shares, unreadable } from "./shares.js";
+import { followDate, panAxis, showDates, shown, zoomAxis } from "./strip/axis.js";
 import { drawStrip, SIDE_PX } from "./strip/strip-painter.js";
 import { ticksOf } from "./strip/ticks.js";
-import {
-	fitWindow,
-	followWindow,
-	indexAt,
-	isWhole,
-	msAt,
-	panWindow,
-	slotsOf,
-	usualGap,
-	xOf,
-	zoomWindow,
-} from "./strip/window.js";
+import { indexAt, isWhole, msAt, slotsOf, usualGap, xOf } from "./strip/window.js";
 
 /** What is spoken while time moves comes at most so often. */
 const SPEECH_MS = 1000;
@@ -56,7 +46,7 @@ export class Strip {
 			return { slots, gap: usualGap(slots) };
 		});
 		/** Which dates are shown; null before there are any. */
-		this.window = signal(/** @type {Window | null} */ (null));
+		this.window = shown;
 		/** Whether there are so many dates that one would zoom in. */
 		this.isLong = signal(false);
 		/** The date under the pointer; -1 of none. */
@@ -112,7 +102,7 @@ export class Strip {
 			this.window.value = null;
 			return;
 		}
-		this.window.value = fitWindow(count, this.track.width, this.places.peek().slots[Math.max(0, timeIndex.peek())]);
+		showDates(this.track.width, this.places.peek().slots[Math.max(0, timeIndex.peek())]);
 		this.isLong.value = this.track.width < EASY_PX * count;
 		this.slider.setAttribute("aria-valuemin", "0");
 		this.slider.setAttribute("aria-valuemax", String(count - 1));
@@ -120,9 +110,7 @@ export class Strip {
 
 	/** @param {number} index */
 	showIndex(index) {
-		const shown = this.window.peek();
-		if (index < 0 || !shown) return;
-		this.window.value = followWindow(shown, this.places.peek().slots[index]);
+		if (index >= 0) followDate(this.places.peek().slots[index]);
 	}
 
 	/** Date at a horizontal position on the strip, in CSS pixels from its left edge. @param {number} x */
@@ -133,22 +121,18 @@ export class Strip {
 
 	/** Shows fewer dates, or more. @param {number} factor above 1 for fewer @param {number} [x] what stays in place */
 	zoom(factor, x = this.xOfIndex(timeIndex.peek())) {
-		const shown = this.window.peek();
-		if (!shown) return;
-		const share = Math.max(0, Math.min(1, (x - this.track.left) / this.track.width));
-		this.window.value = zoomWindow(shown, factor, share);
+		zoomAxis(factor, (x - this.track.left) / this.track.width);
 	}
 
 	/** @param {number} px to the right */
 	pan(px) {
-		const shown = this.window.peek();
-		if (shown) this.window.value = panWindow(shown, (px / this.track.width) * shown.length);
+		panAxis(px / this.track.width);
 	}
 
 	/** Shows the dates around a share of all of them. @param {number} share */
 	centre(share) {
 		const shown = this.window.peek();
-		if (shown) this.window.value = panWindow(shown, share * shown.count - shown.start - shown.length / 2);
+		if (shown) panAxis((share * shown.count - shown.start) / shown.length - 0.5);
 	}
 
 	/** Middle of a date's bar, in CSS pixels. @param {number} index */

@@ -4,11 +4,13 @@ import { startNote } from "./note.js";
 import { pause, startPlayback } from "./playback.js";
 import { startPlayer } from "./player.js";
 import { startShares } from "./shares.js";
+import { joinPeriod } from "./strip/axis.js";
 import { Strip } from "./strip.js";
 import { followMoves, followZoom } from "./strip-moves.js";
 
 /** @param {import("./timeline.js").Parts} parts */
 export function startTimeControls({ strip: root, play, options, note, zoom, previous, next }) {
+	joinPeriod();
 	const strip = new Strip(root);
 	strip.follow();
 	followMoves(strip, (index, x) => openLens(root, index, x));

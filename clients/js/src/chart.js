@@ -16,7 +16,7 @@ import { make } from "../../../viewer/base/elements.js";
 import { locale, pickLanguage, useTexts } from "../../../viewer/base/text.js";
 import { unitText } from "../../../viewer/base/units.js";
 import { Plot } from "../../../viewer/chart/plot.js";
-import { nearestSecond } from "../../../viewer/chart/scales.js";
+import { nearestSecond } from "../../../viewer/chart/series/scales.js";
 import css from "./chart.css";
 import { define, LiveElement } from "./element.js";
 import { fetchJson, urlOf } from "./request.js";
@@ -45,8 +45,6 @@ export class ChronotileChart extends LiveElement {
 	#dates = null;
 	/** Index of the marked date in the series; -1 without. */
 	#marked = -1;
-	/** @type {[number, number] | null} */
-	#period = null;
 	#title = make("div", { part: "title" });
 	#words = make("p", { role: "status" });
 	#place = make("div", { part: "plot", class: "chart-plot", role: "img" });
@@ -59,10 +57,7 @@ export class ChronotileChart extends LiveElement {
 		this.#plot = new Plot(this.#place, {
 			onHover: (second) => this.#name(second),
 			onPick: (second) => this.#pick(second),
-			onSelect: (period) => {
-				this.#period = period;
-				this.#draw();
-			},
+			onSelect: (period) => this.#plot.zoom(period),
 		});
 	}
 
@@ -132,6 +127,7 @@ export class ChronotileChart extends LiveElement {
 		const classes = this.#legend?.type === "classes" ? (this.#legend.classes ?? []) : [];
 		const line = {
 			label: "",
+			name: "",
 			colour: "--line-colour",
 			isDashed: false,
 			isStepped: classes.length > 0,
@@ -144,7 +140,7 @@ export class ChronotileChart extends LiveElement {
 		this.#plot.show({
 			seconds: series.times.map(secondOf),
 			lines: [line],
-			period: this.#period,
+			titles: [],
 			classes,
 			writeValue: (value) => value.toLocaleString(locale(), { maximumFractionDigits: 6, useGrouping: false }),
 		});

@@ -9,7 +9,7 @@ const TERRASCOPE =
 
 /** The keys of a link: those of Terrascope's viewer, then ours. */
 const KEYS =
-	"language layer date bbox overlay bgLayer view layers opacity style ramp min max reversed log gaps clear compare layer2 date2 style2 ramp2 min2 max2 reversed2 log2 split orient from to play fps loop step maxcloud pt aoi places chart agg theme embed ui";
+	"language layer date bbox overlay bgLayer view layers opacity style ramp min max reversed log gaps clear compare layer2 date2 style2 ramp2 min2 max2 reversed2 log2 split orient from to play fps loop step maxcloud pt aoi places chart curve normal period agg theme embed ui";
 
 /** @param {ReturnType<typeof makeRandom>} random @returns {Required<import("../../../viewer/base/permalink.js").Link>} */
 function makeWhole(random) {
@@ -63,7 +63,14 @@ function makeWhole(random) {
 		pt: Array.from(many(8), place),
 		aoi: Array.from(many(3), () => ({ name: label(), line: pick(["_p~iF~ps|U_ulL", "?@A`{|}~", "~~"]) })),
 		places: pick(["fields", "river-basins_2"]),
-		chart: flag(),
+		chart: pick(["0", "1", "time", "years", "statistics", "table"]),
+		curve: pick(["whittaker", "savgol"]),
+		normal: flag(),
+		period: pick([
+			["2020-01-01", "2020-12-31"],
+			["2019", "2021-06"],
+			["2020-06-11T10:00Z", "2020-06-11T12:00Z"],
+		]),
 		agg: pick(["mean", "p10"]),
 		theme: pick(["light", "dark", "auto"]),
 		embed: flag(),

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Answers } from "../../../viewer/chart/answers.js";
+import { Answers } from "../../../viewer/chart/series/answers.js";
 
 /** Answers whose questions are answered by hand. */
 function makeBench() {

@@ -5,7 +5,7 @@ import {
 	histogramBetween,
 	histogramOfClasses,
 	histogramsOf,
-} from "../../../viewer/chart/area-histogram.js";
+} from "../../../viewer/chart/series/area-histogram.js";
 
 test("the bins go from the lowest value to the highest, in full", () => {
 	assert.equal(histogramBetween(-0.08, 0.30000000000000004), "histogram:30:-0.08:0.30000000000000004");

@@ -8,7 +8,7 @@ import {
 	stackLabels,
 	valueRange,
 	wholePeriod,
-} from "../../../viewer/chart/scales.js";
+} from "../../../viewer/chart/series/scales.js";
 
 test("the value axis has a margin on both sides", () => {
 	assert.deepEqual(valueRange(0, 1), [-0.08, 1.08]);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { formatExact, formatNumber, summarise } from "../../../viewer/chart/series.js";
+import { formatExact, formatNumber, summarise } from "../../../viewer/chart/series/series.js";
 
 test("a summary counts values and leaves out what is none", () => {
 	assert.deepEqual(summarise([0.75, null, 0.25, 1, 0, null]), {
@@ -19,7 +19,7 @@ test("the median of an odd number of values is the one in their middle", () => {
 });
 
 test("a zero is a value", () => {
-	const { valid, mean, std, median } = /** @type {import("../../../viewer/chart/series.js").Summary} */ (
+	const { valid, mean, std, median } = /** @type {import("../../../viewer/chart/series/series.js").Summary} */ (
 		summarise([0])
 	);
 

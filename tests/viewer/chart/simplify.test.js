@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { simplify } from "../../../viewer/chart/simplify.js";
+import { simplify } from "../../../viewer/chart/series/simplify.js";
 
 /** A round ring with ripples, around a place. @param {number} corners @param {number} lon @param {number} radius */
 function roundRing(corners, lon, radius) {

@@ -8,7 +8,7 @@ import {
 	tableOfMap,
 	tableOfPoint,
 	valuesOf,
-} from "../../../viewer/chart/tables.js";
+} from "../../../viewer/chart/series/tables.js";
 
 const TIMES = ["2019-01-01T00:00:00Z", "2019-01-06T00:00:00Z", "2019-01-11T00:00:00Z"];
 const AREA = {

@@ -13,7 +13,7 @@ import { PLACE_DIGITS } from "../../base/permalink.js";
 import { compareMode, isGapFilled, places, pointer, sideA, sideB, spoken, view } from "../../base/state.js";
 import { locale, text } from "../../base/text.js";
 import { unitText } from "../../base/units.js";
-import { formatExact, formatNumber } from "../../chart/series.js";
+import { formatExact, formatNumber } from "../../chart/series/series.js";
 import { differenceOf } from "../../compare/difference.js";
 import { differenceWords } from "../../compare/difference-key.js";
 import { inOrder } from "../../compare/second-side.js";

@@ -13,7 +13,7 @@
 /** The most dates that are shown at first; with more, each would be thinner than a finger or an eye can tell. */
 export const MAX_SHOWN = 400;
 /** Zooming in ends here. */
-export const MIN_SHOWN = 12;
+export const MIN_SHOWN = 3;
 /** The least width of a slot at first, in CSS pixels. */
 const MIN_SLOT_PX = 3;
 /** How near to an edge of the window, as a share of it, the date shown may come. */
@@ -39,6 +39,14 @@ export function slotsOf(instants) {
 export function msAt(instants, slot) {
 	const [first, last] = [instants[0].ms, instants[instants.length - 1].ms];
 	return first + ((slot - 0.5) / (instants.length - 1)) * (last - first);
+}
+
+/** The window from one moment to another. @param {readonly { ms: number }[]} instants two at least @param {[from: number, to: number]} span */
+export function windowBetween(instants, span) {
+	const [first, last] = [instants[0].ms, instants[instants.length - 1].ms];
+	const count = instants.length;
+	const [start, end] = span.map((ms) => clamp(((ms - first) / (last - first)) * (count - 1) + 0.5, 0, count));
+	return makeWindow(start, end - start, count);
 }
 
 /** What lies between two dates that follow one another, in the middle of all; 1 at equal intervals. @param {Float64Array} slots */

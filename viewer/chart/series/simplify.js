@@ -2,7 +2,7 @@
  * Outlines with fewer corners, for servers that take no more (Visvalingam and Whyatt 1993: the corner that spans the least
  * area with its neighbours goes first); pure.
  *
- * @typedef {import("../base/state.js").Geometry} Geometry
+ * @typedef {import("../../base/state.js").Geometry} Geometry
  * @typedef {number[]} Position longitude and latitude
  */
 

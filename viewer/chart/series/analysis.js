@@ -1,22 +1,22 @@
 /**
  * What the server finds out about the series of the chart: a smooth curve, and what is normal for the time of the year.
  *
- * @typedef {import("../base/api.js").Parameters} Parameters
+ * @typedef {import("../../base/api.js").Parameters} Parameters
  * @typedef {import("./lines.js").Line} Line
  * @typedef {import("./tables.js").Column} Column
  * @typedef {{ column: Column | null, why: string }} Found as long as the series; null and why where nothing was found
  * @typedef {{ kind: "smooth" | "climatology", parameters: Parameters }} Wish
  */
-import { fetchSeries, fetchSeriesOfArea } from "../base/api.js";
-import { effect, signal } from "../vendor/signals-core.js";
+import { fetchSeries, fetchSeriesOfArea } from "../../base/api.js";
+import { effect, signal } from "../../vendor/signals-core.js";
 import { Answers } from "./answers.js";
 import { classesOf, pointOf, reducer } from "./lines.js";
 
 /** The ways to smooth that docs/reference/series-analysis.md has; the first is none. */
-export const CURVES = ["", "whittaker", "savgol"];
+export const CURVES = /** @type {const} */ (["", "whittaker", "savgol"]);
 
-/** How the lines are smoothed. @type {import("@preact/signals-core").Signal<string>} */
-export const curve = signal(CURVES[0]);
+/** How the lines are smoothed. @type {import("@preact/signals-core").Signal<(typeof CURVES)[number]>} */
+export const curve = signal(/** @type {(typeof CURVES)[number]} */ (CURVES[0]));
 /** Whether the range that is normal for the time of the year is shown. */
 export const hasNormal = signal(false);
 

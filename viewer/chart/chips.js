@@ -1,24 +1,31 @@
 /**
- * The places of the chart: number, colour and name of each, its value at a date, how far its series is, and buttons to
+ * The places of the chart, a chip each: number, colour and name, its value at a date, how far its series is, and a menu to
  * hide, keep, rename and remove it.
  *
  * @typedef {import("../base/state.js").Place} Place
- * @typedef {import("./lines.js").Line} Line
+ * @typedef {import("./series/lines.js").Line} Line
+ * @typedef {import("../areas/measured-series.js").Measured} Measured
  */
+import { measured } from "../areas/measured-series.js";
 import { Problem } from "../base/api.js";
-import { make, makeIconButton } from "../base/elements.js";
-import { changePlace, placeNumber, places, removePlace } from "../base/state.js";
-import { text } from "../base/text.js";
+import { make, makeIconButton, makeWordButton } from "../base/elements.js";
+import { changePlace, instant, placeNumber, places, removePlace } from "../base/state.js";
+import { locale, text } from "../base/text.js";
+import { makePopover, toggleBy } from "../time/popover.js";
 import { effect } from "../vendor/signals-core.js";
-import { placeName, valueText } from "./line-labels.js";
-import { askForLess, lines, pointOf, reducer, retryFailed } from "./lines.js";
+import { measuredLabel, placeName, valueText } from "./series/line-labels.js";
+import { askForLess, lines, pointOf, reducer, retryFailed } from "./series/lines.js";
+import { formatExact } from "./series/series.js";
 
-const MAX_NAME = 80;
+const [MAX_NAME, DAY_MS] = [80, 86_400_000];
 
 /** @typedef {{ name: string, index: number }} Moment a date of a line, and the side whose date it is where there are two */
 
-/** @param {HTMLElement} list @param {import("@preact/signals-core").ReadonlySignal<(line: Line) => Moment[]>} momentsOf the dates of a line whose values are told */
-export function startList(list, momentsOf) {
+/**
+ * @param {HTMLElement} list @param {import("@preact/signals-core").ReadonlySignal<(line: Line) => Moment[]>} momentsOf the dates of a line whose values are told
+ * @param {import("@preact/signals-core").ReadonlySignal<number | null>} hovered seconds since 1970
+ */
+export function startChips(list, momentsOf, hovered) {
 	/** @type {Map<string, Row>} */
 	const rows = new Map();
 	effect(() => {
@@ -34,6 +41,15 @@ export function startList(list, momentsOf) {
 			row.show(place);
 			list.append(row.element);
 		}
+	});
+	/** @type {HTMLElement[]} */
+	let others = [];
+	effect(() => {
+		void places.value;
+		const second = hovered.value ?? (instant.value?.ms ?? 0) / 1000;
+		for (const each of others) each.remove();
+		others = measured.value.map((each, at) => measuredChip(each, at, second * 1000));
+		list.append(...others);
 	});
 	effect(() => {
 		const [all, moments, kind] = [lines.value, momentsOf.value, reducer.value];
@@ -52,13 +68,31 @@ export function startList(list, momentsOf) {
 	});
 }
 
+/** What was measured, with its value of the same day. @param {Measured} of @param {number} at @param {number} ms */
+function measuredChip(of, at, ms) {
+	const day = (/** @type {number} */ time) => Math.floor(time / DAY_MS);
+	const value = of.values[of.times.findIndex((time) => day(time) === day(ms))];
+	const remove = () => {
+		measured.value = measured.peek().filter((each) => each !== of);
+	};
+	return make(
+		"li",
+		{ class: "place measured" },
+		make("span", { class: "place-letter" }, measuredLabel(at)),
+		make("span", { class: "place-name", title: of.name }, of.name),
+		make("span", { class: "place-value" }, value === undefined ? "" : formatExact(value, locale())),
+		make("span", { class: "place-state" }, text("chart.measured")),
+		makeIconButton("close", text("chart.removeMeasured", { name: of.name }), remove),
+	);
+}
+
 /** A place was removed: what had the focus is gone. @param {HTMLElement} list @param {Map<string, Row>} rows @param {string} id */
 function focusAfter(list, rows, id) {
 	const ids = [...rows.keys()];
 	const at = ids.indexOf(id);
 	removePlace(id);
 	const next = rows.get(ids[at + 1] ?? ids[at - 1] ?? "");
-	if (next) next.remove.focus();
+	if (next) next.menu.focus();
 	else if (!list.firstElementChild) document.getElementById("map")?.focus();
 }
 
@@ -79,7 +113,7 @@ function stateOf(own) {
 	if (note) return { kind: "note", words: note };
 	const eased = own.find(({ asked }) => asked.isSimplified || asked.parameters.datetime)?.asked;
 	if (eased?.parameters.datetime)
-		return { kind: "exact", words: text("chart.exactOfYear", { year: eased.parameters.datetime }) };
+		return { kind: "note", words: text("chart.exactOfYear", { year: eased.parameters.datetime }) };
 	if (eased) return { kind: "note", words: text("chart.simplified") };
 	return own.length > 0 ? { kind: "exact", words: text("chart.exact") } : { kind: "none", words: "" };
 }
@@ -109,12 +143,22 @@ class Row {
 		this.name = make("span", { class: "place-name" });
 		this.value = make("span", { class: "place-value" });
 		this.state = make("span", { class: "place-state" });
-		this.keep = makeIconButton("pin", text("chart.keep"), () => changePlace(id, { isKept: !this.place.isKept }));
-		this.rename = makeIconButton("edit", text("chart.rename"), () => this.edit());
-		this.remove = makeIconButton("close", text("chart.remove"), remove);
-		const buttons = make("span", { class: "place-buttons" }, this.keep, this.rename, this.remove);
-		this.element = make("li", { class: "place" }, this.badge, this.name, this.value, this.state, buttons);
+		this.menu = makeIconButton("more", "", () => {}, { "aria-haspopup": "dialog", "aria-expanded": "false" });
+		this.element = make("li", { class: "place" }, this.badge, this.name, this.value, this.state, this.menu);
 		this.element.style.setProperty("--place", `var(${place.colour})`);
+		this.popover = makePopover("place-menu", { label: "", host: this.element });
+		const makeChoice = (/** @type {string} */ icon, /** @type {() => void} */ choose) => {
+			const run = () => {
+				this.popover.close();
+				choose();
+			};
+			return this.popover.element.appendChild(makeWordButton(icon, "", run, { class: "quiet" }));
+		};
+		this.hide = makeChoice("eye-off", () => this.toggle());
+		this.keep = makeChoice("pin", () => changePlace(id, { isKept: !this.place.isKept }));
+		this.rename = makeChoice("edit", () => this.edit());
+		makeChoice("trash", remove).lastElementChild?.append(text("chart.remove"));
+		toggleBy(this.menu, this.popover, () => this.hide.focus());
 	}
 
 	/** @param {Place} place */
@@ -128,13 +172,13 @@ class Row {
 		this.badge.setAttribute("aria-label", text("chart.show", { name, number: placeNumber(place) }));
 		this.badge.title = text(place.isShown ? "chart.hideHint" : "chart.showHint");
 		this.keep.hidden = !pointOf(place) || place.isSaved;
-		this.keep.setAttribute("aria-pressed", String(place.isKept));
+		this.menu.title = this.menu.ariaLabel = this.popover.element.ariaLabel = text("chart.placeMenu", { name });
 		for (const [button, key] of /** @type {const} */ ([
-			[this.keep, "chart.keep"],
+			[this.hide, place.isShown ? "chart.hideHint" : "chart.showHint"],
+			[this.keep, place.isKept ? "chart.keepNot" : "chart.keep"],
 			[this.rename, "chart.rename"],
-			[this.remove, "chart.remove"],
 		]))
-			button.title = button.ariaLabel = text(key, { name });
+			button.lastElementChild?.replaceChildren(text(key));
 		this.element.dataset.shown = String(place.isShown);
 	}
 
@@ -170,7 +214,7 @@ class Row {
 			field.replaceWith(this.name);
 			const name = field.value.trim();
 			if (isTaken && name !== placeName(this.place)) changePlace(id, { name, isKept: true });
-			this.rename.focus();
+			this.menu.focus();
 		};
 		field.addEventListener("keydown", (event) => {
 			if (event.key !== "Enter" && event.key !== "Escape") return;

@@ -2,9 +2,9 @@
  * What is known of one place over time, in columns, wherever it comes from: the server's answer for a point or an area,
  * or the numbers that the map has loaded; pure.
  *
- * @typedef {import("../base/api.js").Series} Series
- * @typedef {import("../base/api.js").FeatureSeries} FeatureSeries
- * @typedef {import("../base/api.js").FeaturesSeries} FeaturesSeries
+ * @typedef {import("../../base/api.js").Series} Series
+ * @typedef {import("../../base/api.js").FeatureSeries} FeatureSeries
+ * @typedef {import("../../base/api.js").FeaturesSeries} FeaturesSeries
  * @typedef {(number | null)[]} Column
  * @typedef {import("./area-histogram.js").Histogram} Histogram
  * @typedef {{

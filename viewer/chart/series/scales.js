@@ -31,6 +31,17 @@ export function rangeOf(columns, seconds, [from, to]) {
 	return low <= high ? valueRange(low, high) : [0, 1];
 }
 
+/** Round numbers between two, as many as there may be. @param {number} low @param {number} high @param {number} most */
+export function ticksBetween(low, high, most) {
+	const least = (high - low) / most;
+	const power = 10 ** Math.floor(Math.log10(least));
+	const step = power * ([1, 2, 5].find((each) => each * power >= least) ?? 10);
+	const first = Math.ceil(low / step);
+	const count = Math.max(0, Math.floor(high / step) - first + 1);
+	// Without the noise of binary fractions.
+	return Array.from({ length: count }, (_, at) => Number(((first + at) * step).toPrecision(12)));
+}
+
 /** All of the time, with a little room at the ends. @param {number[]} seconds in their order @returns {Range} */
 export function wholePeriod(seconds) {
 	const [first, last] = [seconds[0] ?? 0, seconds.at(-1) ?? 0];

@@ -1,8 +1,8 @@
 /**
  * How values are spread in an area: what is asked of the server for it, and what comes back; pure.
  *
- * @typedef {import("../base/api.js").FeatureSeries} FeatureSeries
- * @typedef {import("../base/api.js").FeaturesSeries} FeaturesSeries
+ * @typedef {import("../../base/api.js").FeatureSeries} FeatureSeries
+ * @typedef {import("../../base/api.js").FeaturesSeries} FeaturesSeries
  * @typedef {{ counts: number[], edges: number[] }} Histogram cells in each bin; one more edge than bins, from low to high, the last bin with both of its
  */
 

@@ -2,7 +2,7 @@
  * Answers that are waited for, by a key that says what was asked: each is asked for once, those that nobody wants any
  * more are not waited for, and the last ones are remembered. It knows neither page nor server.
  */
-import { signal } from "../vendor/signals-core.js";
+import { signal } from "../../vendor/signals-core.js";
 
 /** @template T @typedef {{ phase: "loading" | "ready" | "failed", value: T | null, error: Error | null }} Answer */
 

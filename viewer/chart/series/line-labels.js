@@ -1,12 +1,12 @@
 /** What the chart says of places and values. */
-import { placeText } from "../areas/size-labels.js";
-import { placeNumber } from "../base/state.js";
-import { locale, text } from "../base/text.js";
+import { placeText } from "../../areas/size-labels.js";
+import { placeNumber } from "../../base/state.js";
+import { locale, text } from "../../base/text.js";
 import { pointOf, sides } from "./lines.js";
 import { formatExact, formatNumber } from "./series.js";
 import { valuesOf } from "./tables.js";
 
-/** @typedef {import("../base/state.js").Place} Place @typedef {import("./tables.js").Table} Table @typedef {import("./lines.js").Line} Line */
+/** @typedef {import("../../base/state.js").Place} Place @typedef {import("./tables.js").Table} Table @typedef {import("./lines.js").Line} Line */
 
 /** Its name, or where it is. @param {Place} place */
 export function placeName(place) {
@@ -16,6 +16,9 @@ export function placeName(place) {
 		(point ? placeText([point.lon, point.lat]) : text("chart.area.numbered", { number: placeNumber(place) }))
 	);
 }
+
+/** What stands at the end of the line of a measured series, as numbers do of places. @param {number} index among those that are drawn */
+export const measuredLabel = (index) => String.fromCharCode("a".charCodeAt(0) + (index % 26));
 
 /** Number and name of a line's place, and its layer where there are several. @param {Line} line */
 export function lineName({ place, layer }) {

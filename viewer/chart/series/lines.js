@@ -2,21 +2,21 @@
  * The series that the chart shows: of every place, on every side whose layer is another one, what the map has loaded at
  * once, and what the server says as soon as it does.
  *
- * @typedef {import("../base/api.js").Layer} Layer
- * @typedef {import("../base/state.js").Place} Place
- * @typedef {import("../base/state.js").Side} Side
+ * @typedef {import("../../base/api.js").Layer} Layer
+ * @typedef {import("../../base/state.js").Place} Place
+ * @typedef {import("../../base/state.js").Side} Side
  * @typedef {import("./tables.js").Table} Table
  * @typedef {import("./tables.js").Column} Column
  * @typedef {{ place: Place, side: Side, layer: Layer, asked: Asked, key: string }} Subject what a line is of
  * @typedef {{ geometry: Geometry, parameters: { reducers: string, datetime: string | null }, isSimplified: boolean }} Asked of areas
- * @typedef {import("../base/state.js").Geometry} Geometry
+ * @typedef {import("../../base/state.js").Geometry} Geometry
  * @typedef {Subject & { phase: "loading" | "ready" | "failed", table: Table | null, isFromMap: boolean, error: Error | null }} Line
  *   `table` is there while it loads too, if the map had numbers
  */
-import { fetchSeries, fetchSeriesOfArea, fetchSeriesOfPoints } from "../base/api.js";
-import { places, sideA, sideB } from "../base/state.js";
-import { cubesOf } from "../map/cubes.js";
-import { computed, effect, signal } from "../vendor/signals-core.js";
+import { fetchSeries, fetchSeriesOfArea, fetchSeriesOfPoints } from "../../base/api.js";
+import { places, sideA, sideB } from "../../base/state.js";
+import { cubesOf } from "../../map/cubes.js";
+import { computed, effect, signal } from "../../vendor/signals-core.js";
 import { Answers } from "./answers.js";
 import { histogramOfClasses } from "./area-histogram.js";
 import { simplify } from "./simplify.js";

@@ -1,0 +1,12 @@
+/** Series from files that are looked at beside those of layers, for as long as the page is open. */
+import { signal } from "../vendor/signals-core.js";
+
+/** @typedef {{ name: string, unit: string, times: number[], values: number[] }} Measured `times` in milliseconds since 1970, ascending */
+
+export const measured = signal(/** @type {Measured[]} */ ([]));
+
+/** Takes series up, in place of those of the same names. @param {Measured[]} more */
+export function addMeasured(more) {
+	const names = new Set(more.map(({ name }) => name));
+	measured.value = [...measured.peek().filter(({ name }) => !names.has(name)), ...more];
+}

@@ -1,0 +1,91 @@
+/**
+ * What a tab of the chart shows, as a drawing that stands alone: SVG written by hand. PNG is made of it.
+ *
+ * @typedef {import("../../areas/formats/csv.js").Cell} Cell
+ * @typedef {{ rows: () => Cell[][], svg: () => SVGSVGElement | null, span: () => [from: number, to: number] | null }} Sheet
+ *   what is seen: as a table, the first row with the names of its columns; as a picture; and from when to when, in milliseconds since 1970
+ * @typedef {{ words: string, colour: string, dash?: string }} Entry of the key
+ */
+const SVG = "http://www.w3.org/2000/svg";
+const [MARGIN_PX, TITLE_PX, ENTRY_PX, SWATCH_PX] = [12, 24, 18, 24];
+/** Width of a letter, about: a key has no layout of its own. */
+const LETTER_PX = 6.6;
+
+/** @param {string} tag @param {Record<string, string | number | undefined>} [attributes] @param {...(Node | string)} children */
+export function makeSvg(tag, attributes = {}, ...children) {
+	const element = document.createElementNS(SVG, tag);
+	for (const [name, value] of Object.entries(attributes))
+		if (value !== undefined) element.setAttribute(name, String(value));
+	element.append(...children);
+	return element;
+}
+
+/**
+ * The line through places of a drawing, which breaks where there is no value, and goes on over moments that it does not have.
+ * @param {number[]} xs @param {(number | null | undefined)[]} ys
+ */
+export function pathOf(xs, ys) {
+	let [path, isOn] = ["", false];
+	for (const [index, y] of ys.entries()) {
+		if (typeof y === "number") path += `${isOn ? "L" : "M"}${xs[index].toFixed(1)} ${y.toFixed(1)}`;
+		if (y !== undefined) isOn = y !== null;
+	}
+	return path;
+}
+
+/** What lies between two lines, as far as both are there. @param {number[]} xs @param {(number | null | undefined)[]} lows @param {(number | null | undefined)[]} highs */
+export function bandOf(xs, lows, highs) {
+	const write = (/** @type {number} */ index, /** @type {number} */ y) => `${xs[index].toFixed(1)} ${y.toFixed(1)}`;
+	/** @type {[over: string[], under: string[]][]} */
+	const parts = [];
+	let isOn = false;
+	for (const [index, low] of lows.entries()) {
+		const high = highs[index];
+		if (low === undefined || high === undefined) continue;
+		const isThere = low !== null && high !== null;
+		if (isThere && !isOn) parts.push([[], []]);
+		if (isThere) {
+			parts[parts.length - 1][0].push(write(index, high));
+			parts[parts.length - 1][1].unshift(write(index, low));
+		}
+		isOn = isThere;
+	}
+	return parts.map(([over, under]) => `M${[...over, ...under].join("L")}Z`).join("");
+}
+
+/**
+ * A picture with its title and key above what is drawn.
+ * @param {{ root: Element, width: number, height: number, title: string, key: Entry[], content: SVGElement[] }} of CSS pixels; `root` has the letters and colours; `content` begins at 0, 0
+ * @returns {SVGSVGElement}
+ */
+export function makeFigure({ root, width, height, title, key, content }) {
+	const looks = getComputedStyle(root);
+	let [x, y] = [MARGIN_PX, MARGIN_PX + TITLE_PX];
+	const entries = key.map(({ words, colour, dash }) => {
+		const room = SWATCH_PX + 6 + words.length * LETTER_PX + 14;
+		if (x > MARGIN_PX && x + room > width + MARGIN_PX) [x, y] = [MARGIN_PX, y + ENTRY_PX];
+		const [at, middle] = [x, y + ENTRY_PX / 2];
+		x += room;
+		const line = { x1: at, x2: at + SWATCH_PX, y1: middle, y2: middle, stroke: colour, "stroke-width": 2 };
+		return makeSvg(
+			"g",
+			{},
+			makeSvg("line", { ...line, "stroke-dasharray": dash }),
+			makeSvg("text", { x: at + SWATCH_PX + 6, y: middle + 4, fill: looks.color }, words),
+		);
+	});
+	const top = y + (key.length > 0 ? ENTRY_PX : 0) + 6;
+	const size = { width: width + 2 * MARGIN_PX, height: top + height + MARGIN_PX };
+	const letters = { "font-family": looks.fontFamily, "font-size": 12 };
+	const heading = { x: MARGIN_PX, y: MARGIN_PX + 13, "font-size": 15, "font-weight": 600, fill: looks.color };
+	return /** @type {SVGSVGElement} */ (
+		makeSvg(
+			"svg",
+			{ xmlns: SVG, ...size, viewBox: `0 0 ${size.width} ${size.height}`, ...letters },
+			makeSvg("rect", { ...size, fill: looks.backgroundColor }),
+			makeSvg("text", heading, title),
+			...entries,
+			makeSvg("g", { transform: `translate(${MARGIN_PX} ${top})` }, ...content),
+		)
+	);
+}
