@@ -38,7 +38,7 @@ import { timeFigure } from "./time-figure.js";
 /** @typedef {import("./series/figure.js").Sheet} Sheet */
 
 /** Height of what is in the drawer; over time, where the strip below has the dates, a share of the window's. */
-const [TIME_SHARE, OTHERS_PX] = [0.15, 250];
+const [TIME_SHARE, OTHERS_PX] = [0.13, 250];
 
 /** As in phone.css. */
 const NARROW = window.matchMedia("(max-width: 47.99rem)");
@@ -48,10 +48,10 @@ const hovered = signal(/** @type {number | null} */ (null));
 const isFolded = signal(false);
 const view = signal(/** @type {ViewName} */ ("time"));
 
-/** What is shown of the time; null for all. @type {import("@preact/signals-core").ReadonlySignal<Range | null>} */
+/** What is shown of the time, a date at its end left out; null for all. @type {import("@preact/signals-core").ReadonlySignal<Range | null>} */
 const period = computed(() => {
 	const span = shownSpan.value;
-	return span && [span[0] / 1000, span[1] / 1000];
+	return span && [span[0] / 1000, (span[1] - 1) / 1000];
 });
 
 const drawn = computed(() =>
@@ -148,7 +148,7 @@ function buildDrawer(root) {
 	const ofTime = sheetOfTime(plot);
 	/** @type {Sheet | null} */
 	let ofYears = null;
-	root.replaceChildren(
+	root.append(
 		handle,
 		makeHead(root, list, () => (view.peek() === "years" && ofYears) || ofTime),
 		message,
@@ -224,8 +224,8 @@ function makeHead(root, tabs, sheetOf) {
 /** What is shown over time, as files. @param {Plot} plot @returns {Sheet} */
 function sheetOfTime(plot) {
 	const isShown = (/** @type {number} */ ms) => {
-		const [from, to] = shownSpan.peek() ?? [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY];
-		return ms >= from && ms <= to;
+		const [from, to] = period.peek() ?? [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY];
+		return ms / 1000 >= from && ms / 1000 <= to;
 	};
 	return {
 		rows: () => seriesRows(drawn.peek(), measured.peek(), reducer.peek(), ({ place }) => placeName(place), isShown),

@@ -3,7 +3,7 @@ import { text } from "../base/text.js";
 import { effect } from "../vendor/signals-core.js";
 
 const STEP_PX = 24;
-const LOWEST_PX = 120;
+const LOWEST_PX = 110;
 
 /** Height that is left to the map in any case, in pixels. @param {HTMLElement} map */
 const leastHeight = (map) => Number.parseFloat(window.getComputedStyle(map).flexBasis) || 0;

@@ -1,6 +1,6 @@
 /** Scenarios 10 to 14 of the viewer: values of places over time. `node chart.mjs BASE_URL OUT_DIR [PART_OF_A_NAME]`. */
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
+import { copyFile, readFile } from "node:fs/promises";
 import { parseCsv } from "../../../viewer/areas/formats/csv.js";
 import { encodeGeometry } from "../../../viewer/areas/formats/polyline.js";
 import { parseWkt } from "../../../viewer/areas/formats/wkt.js";
@@ -93,6 +93,26 @@ async function readTable(page) {
 		.evaluateAll((rows) => rows.map((row) => [...row.children].map((cell) => cell.textContent ?? "")));
 }
 
+/** Chooses in the menu of a place. @param {Page} page @param {number} index of its chip @param {RegExp} words */
+async function chooseOfPlace(page, index, words) {
+	await page
+		.locator(".place")
+		.nth(index)
+		.getByRole("button", { name: /^Menu of/ })
+		.click();
+	await page.locator(".place-menu:popover-open").getByRole("button", { name: words }).click();
+}
+
+/** The file that the chart gives, and its name. @param {Page} page @param {string} [menu] @param {RegExp} [choice] */
+async function saveChart(page, menu = "Download", choice = /^CSV/) {
+	await page.locator("#chart").getByRole("button", { name: menu, exact: true }).click();
+	const [download] = await Promise.all([
+		page.waitForEvent("download"),
+		page.locator(".chart-download").getByRole("button", { name: choice }).click(),
+	]);
+	return { name: download.suggestedFilename(), path: await download.path() };
+}
+
 /** The dates of a layer in the fixtures' order, as the table writes them. @param {string} layer */
 const datesOf = (layer) =>
 	FIXTURES[layer].dates.map((date) =>
@@ -182,10 +202,7 @@ await runAsCalled([
 				.evaluateAll((all) => all.map((badge) => getComputedStyle(badge).backgroundColor));
 			assert.equal(new Set(colours).size, 4);
 
-			await rows
-				.nth(0)
-				.getByRole("button", { name: /^Rename/ })
-				.click();
+			await chooseOfPlace(page, 0, /^Rename/);
 			await page.getByRole("textbox", { name: "Name of the place" }).fill("Oak <b>1</b>");
 			await page.keyboard.press("Enter");
 			assert.equal(await rows.nth(0).locator(".place-name").textContent(), "Oak <b>1</b>");
@@ -194,10 +211,7 @@ await runAsCalled([
 				.getByRole("button", { name: /^2 .*, shown$/ })
 				.click();
 			assert.equal(await rows.nth(1).getByRole("button", { name: /^2 / }).getAttribute("aria-pressed"), "false");
-			await rows
-				.nth(2)
-				.getByRole("button", { name: /from the chart$/ })
-				.click();
+			await chooseOfPlace(page, 2, /^Remove/);
 			assert.deepEqual(await rows.locator(".place-badge").allTextContents(), ["1", "2", "4"]);
 			await page.getByRole("tab", { name: "Table" }).click();
 			assert.deepEqual(await page.locator(".chart-table thead th").allTextContents(), [
@@ -222,7 +236,7 @@ await runAsCalled([
 			await click(300, 1);
 			await page.waitForFunction((was) => document.querySelector(".place-name")?.textContent !== was, before);
 			await whenExact(page, 1);
-			await page.getByRole("button", { name: /^Keep/ }).click();
+			await chooseOfPlace(page, 0, /^Keep/);
 			await click(400, 2);
 		},
 	],
@@ -331,7 +345,7 @@ await runAsCalled([
 			await page.getByRole("slider", { name: /^Date/ }).press("End");
 			await whenLinkSays(page, "date", "2019-12-27");
 			await until(page, async () => (await markAt()) > plot.width - 20);
-			await page.locator(".place-date").getByText("27 December 2019", { exact: true }).waitFor();
+			await page.locator(".place-date").getByText("27 Dec 2019", { exact: true }).waitFor();
 		},
 	],
 	[
@@ -355,11 +369,7 @@ await runAsCalled([
 				return stage && stage.scrollHeight === stage.clientHeight;
 			});
 			await page.screenshot({ path: `${outDir}/compared-chart.png` });
-			await page.waitForFunction(() => (document.querySelector("#map")?.getBoundingClientRect().height ?? 0) >= 220);
-
-			const before = (await page.locator(".chart-body").boundingBox())?.height ?? 0;
-			await page.getByRole("button", { name: "End the comparison" }).click();
-			await page.waitForFunction((low) => (document.querySelector(".chart-body")?.clientHeight ?? 0) > low, before);
+			await page.waitForFunction(() => (document.querySelector("#map")?.getBoundingClientRect().height ?? 0) >= 360);
 		},
 	],
 	[
@@ -379,8 +389,8 @@ await runAsCalled([
 				Number((value ?? 0).toPrecision(9)),
 			);
 			await page.locator(".place-value").getByText(`A ${a} · B ${b}`, { exact: true }).waitFor();
-			await page.locator(".place-date").getByText("1 January 2019 · 10 February 2019", { exact: true }).waitFor();
-			assert.deepEqual(await page.locator(".chart-layer").allTextContents(), ["NDVI of 2019", "LAI of 16 bits"]);
+			await page.locator(".place-date").getByText("1 Jan 2019 · 10 Feb 2019", { exact: true }).waitFor();
+			assert.match((await page.locator("#chart-title").textContent()) ?? "", /^NDVI of 2019.*, LAI of 16 bits/);
 			await page.waitForFunction(() => {
 				const marks = [...document.querySelectorAll(".plot-mark")].map((mark) => mark.getBoundingClientRect().x);
 				return marks.length === 2 && marks[1] > marks[0] && document.querySelectorAll(".plot-dot").length === 2;
@@ -402,10 +412,12 @@ await runAsCalled([
 			await page.mouse.move(plot.x + plot.width * 0.5, y, { steps: 4 });
 			await page.mouse.up();
 			await page.getByRole("button", { name: "All dates" }).click();
-			await page.getByText("Options", { exact: true }).click();
-			assert.equal(await page.getByLabel("First day shown").inputValue(), "2018-01-01");
-			await page.getByLabel("First day shown").fill("2019-01-01");
+			await page.getByRole("button", { name: "Curves", exact: true }).click();
+			assert.equal(await page.getByLabel("First day shown").inputValue(), "1 Jan 2018");
+			await page.getByLabel("First day shown").fill("1 January 2019");
 			await page.getByLabel("Last day shown").fill("2019-12-31");
+			await page.keyboard.press("Enter");
+			await whenLinkSays(page, "period", "2019-01-01/2019-12-31");
 			await page.keyboard.press("Escape");
 			await page.getByRole("tab", { name: "Statistics" }).click();
 			await page.getByText("1 January 2019 to 27 December 2019").waitFor();
@@ -423,8 +435,8 @@ await runAsCalled([
 			const { page, requests } = await open({ search: `?layer=ndvi_years&pt=${PT.split(";")[0]}&agg=p25${FIELD_0}` });
 			await whenShown(page);
 			await whenExact(page, 2);
-			await page.getByText("Options", { exact: true }).click();
-			await page.getByLabel("Curve").selectOption("whittaker");
+			await page.getByRole("button", { name: "Curves", exact: true }).click();
+			await page.getByRole("combobox", { name: "Curve" }).selectOption("whittaker");
 			await page.getByLabel("Usual range of all years").check();
 			const asked = () =>
 				requests
@@ -506,7 +518,7 @@ await runAsCalled([
 		},
 	],
 	[
-		"14 without lines to draw there is only the list: of a layer without time, of one date, of a place without values",
+		"14 without lines to draw there are only the places: of a layer without time, of one date, of a place without values",
 		async ({ open }) => {
 			const still = await open({ search: `?layer=static&pt=${PT.split(";")[0]}` });
 			await whenExact(still.page, 1);
@@ -533,16 +545,14 @@ await runAsCalled([
 			const { page } = await open({ search: `?layer=ndvi&pt=${PT}${aoi('=Field "0", north', areaOf(20, 20, 40))}` });
 			await whenShown(page);
 			await whenExact(page, 4);
-			const [download] = await Promise.all([
-				page.waitForEvent("download"),
-				page.getByRole("button", { name: "Download the values as CSV" }).click(),
-			]);
-			assert.equal(download.suggestedFilename(), "ndvi.csv");
-			const [head, ...rows] = parseCsv(await readFile(await download.path(), "utf8")).map(({ cells }) => cells);
+			const { name, path } = await saveChart(page);
+			assert.match(name, /^ndvi_.*_2019\.csv$/);
+			const [head, ...rows] = parseCsv(await readFile(path, "utf8")).map(({ cells }) => cells);
 
-			assert.deepEqual(head, ["id", "name", "geometry", "date", "value", "count", "unit", "layer", "statistic"]);
+			const places = ["id", "name", "geometry", "date", "value"];
+			assert.deepEqual(head, [...places, "p10", "p90", "count", "unit", "layer", "statistic"]);
 			assert.equal(rows.length, 4 * 73);
-			for (const [t, [, , geometry, date, value, count]] of rows.slice(0, 73).entries()) {
+			for (const [t, [, , geometry, date, value, , , count]] of rows.slice(0, 73).entries()) {
 				const expected = valueAt("ndvi", t, cellAt(POINTS[0]));
 				assert.equal(geometry, `POINT (${POINTS[0].lon} ${POINTS[0].lat})`);
 				assert.equal(date, `${FIXTURES.ndvi.dates[t]}T00:00:00Z`);
@@ -552,8 +562,8 @@ await runAsCalled([
 			const [shape] = parseWkt(area[0][2]);
 			assert.equal(shape.type, "Polygon");
 			assert.equal(encodeGeometry(/** @type {any} */ (shape)), encodeGeometry(/** @type {any} */ (areaOf(20, 20, 40))));
-			assert.deepEqual([area[0][1], area[0][7], area[0][8]], ['=Field "0", north', "ndvi", "mean"]);
-			for (const [t, [, , , , value, count]] of area.entries()) {
+			assert.deepEqual([area[0][1], area[0][9], area[0][10]], ['=Field "0", north', "ndvi", "mean"]);
+			for (const [t, [, , , , value, , , count]] of area.entries()) {
 				const values = valuesIn("ndvi", t, 20, 20, 40);
 				assert.equal(Number(count), values.length);
 				assert.ok(
@@ -569,16 +579,11 @@ await runAsCalled([
 			const { page } = await open({ search: `?language=de&layer=ndvi&pt=${PT}` });
 			await whenShown(page);
 			await whenExact(page, 3);
-			const save = async () => {
-				const [download] = await Promise.all([
-					page.waitForEvent("download"),
-					page.getByRole("button", { name: "Werte als CSV herunterladen" }).click(),
-				]);
-				return readFile(await download.path(), "utf8");
-			};
+			const save = async () => readFile((await saveChart(page, "Herunterladen")).path, "utf8");
 			const plain = parseCsv(await save()).map(({ cells }) => cells);
-			await page.getByText("Optionen", { exact: true }).click();
+			await page.getByRole("button", { name: "Herunterladen", exact: true }).click();
 			await page.getByRole("checkbox", { name: "CSV mit Dezimalkomma und Semikolon" }).check();
+			await page.keyboard.press("Escape");
 			const text = await save();
 
 			assert.match(text, /^id;name;geometry;date;value;count;unit;layer;statistic\r\n/);
@@ -595,12 +600,8 @@ await runAsCalled([
 			const { page } = await open({ search: `?layer=ndvi&pt=${PT}${FIELD_0}` });
 			await whenShown(page);
 			await whenExact(page, 4);
-			const [download] = await Promise.all([
-				page.waitForEvent("download"),
-				page.getByRole("button", { name: "Download the values as CSV" }).click(),
-			]);
 			const file = `${outDir}/values.csv`;
-			await download.saveAs(file);
+			await copyFile((await saveChart(page)).path, file);
 			const fresh = await open({ search: "?layer=ndvi" });
 			await whenShown(fresh.page);
 			const [chooser] = await Promise.all([
