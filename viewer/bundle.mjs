@@ -34,7 +34,14 @@ const NEXT = [
 const VIDEO = ["export/video.js"];
 const VECTORS = ["vendor/protomaps-leaflet.js"];
 /** Whose state tests and benchmarks look into, in the script with all other modules that `import()` names. */
-const INSPECTED = ["base/state.js", "chart/series/lines.js", "compare/second-side.js", "map/cubes.js", "map/map.js"];
+const INSPECTED = [
+	"areas/measured-series.js",
+	"base/state.js",
+	"chart/series/lines.js",
+	"compare/second-side.js",
+	"map/cubes.js",
+	"map/map.js",
+];
 const WORKERS = ["ctc1/worker.js", "export/gif-worker.js"];
 const PAGES = ["collection-page", "copy-buttons", "reference"];
 /** Files that pages and scripts ask for by name. */

@@ -4,12 +4,14 @@ import {
 	dateOf,
 	formatDate,
 	formatNamed,
+	formatShortDate,
 	indexesBetween,
 	indexOfMoment,
 	nearestIndex,
 	newestClear,
 	ofFullest,
 	parseSpan,
+	parseTyped,
 	resolveDate,
 	stepMonths,
 	toInstant,
@@ -196,4 +198,18 @@ test("the newest clear date is the last with four fifths of what the fullest has
 	assert.equal(newestClear([1, null, 0.1]), 0);
 	assert.equal(newestClear([1, 0.9, null]), 2, "nobody knows that it is cloudy");
 	assert.equal(newestClear([0, 0]), 1);
+});
+
+test("a date that is written as a language does is read again, in each of the six", () => {
+	for (const locale of ["en-GB", "nl", "fr", "de", "es", "pt-BR"]) {
+		for (let month = 0; month < 12; month += 1) {
+			const ms = Date.UTC(2024, month, 1 + 2 * month);
+			const day = new Date(ms).toISOString().slice(0, 10);
+			for (const words of [formatDate(ms, locale), formatShortDate(ms, locale)])
+				assert.equal(parseTyped(words, locale), day, `${locale}: ${words}`);
+			const named = formatNamed(day.slice(0, 7), locale) ?? "";
+			assert.equal(parseTyped(named, locale), day.slice(0, 7), `${locale}: ${named}`);
+		}
+	}
+	assert.equal(parseTyped("4 Brumaire 2024", "fr"), null);
 });

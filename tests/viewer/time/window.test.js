@@ -12,6 +12,7 @@ import {
 	shownIndexes,
 	slotsOf,
 	usualGap,
+	windowBetween,
 	xOf,
 	zoomWindow,
 } from "../../../viewer/time/strip/window.js";
@@ -88,6 +89,16 @@ test("zooming keeps in place what is under the pointer", () => {
 
 	assert.equal(after.length, 200);
 	assert.equal(after.start + share * after.length, before);
+});
+
+test("a window between two moments begins and ends with them, within all dates and with a few at least", () => {
+	const instants = onDays([0, 10, 20, 90, 100]);
+	const ms = (/** @type {number} */ day) => Date.UTC(2020, 0, 1) + day * DAY_MS;
+	const { start, length } = windowBetween(instants, [ms(10), ms(90)]);
+	assert.ok(Math.abs(msAt(instants, start) - ms(10)) < 1 && Math.abs(msAt(instants, start + length) - ms(90)) < 1);
+	const whole = { start: 0, length: 5, count: 5 };
+	assert.deepEqual(windowBetween(instants, [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY]), whole);
+	assert.equal(windowBetween(instants, [ms(40), ms(41)]).length, MIN_SHOWN);
 });
 
 test("zooming ends at a few dates, and at all of them", () => {
