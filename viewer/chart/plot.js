@@ -31,7 +31,7 @@ const GRASP_PX = 7;
 const MANY_YEARS_S = 6 * 365 * 86_400;
 const ROOM_SHARE = 0.3;
 const CLASS_AXIS = { size: 134, characters: 18 };
-const [VALUE_AXIS_PX, TITLE_PX, LABEL_PX, LABEL_HEIGHT_PX] = [48, 20, 20, 15];
+const [VALUE_AXIS_PX, TITLE_PX, LABEL_PX, LABEL_HEIGHT_PX] = [48, 20, 20, 12];
 
 /** @param {string} colour @param {number} alpha 0 to 1 */
 const withAlpha = (colour, alpha) =>
@@ -370,7 +370,7 @@ function drawWords({ ctx }, root, draw) {
 	const colourOf = colourReader(root);
 	ctx.save();
 	ctx.scale(ratio, ratio);
-	ctx.font = `600 12px ${getComputedStyle(root).fontFamily}`;
+	ctx.font = `600 11.5px ${getComputedStyle(root).fontFamily}`;
 	ctx.textBaseline = "middle";
 	draw((words, colour, x, y, align) => {
 		ctx.textAlign = align;

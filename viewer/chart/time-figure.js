@@ -15,7 +15,7 @@ import { ticksBetween } from "./series/scales.js";
 
 const [DATES_PX, DAY_MS] = [24, 86_400_000];
 /** Between two numbers of an axis, at least. */
-const TICK_PX = 34;
+const TICK_PX = 24;
 
 /** @param {Picture} picture @param {Frame} frame @param {Element} root @param {string} title */
 export function timeFigure(picture, frame, root, title) {
@@ -55,7 +55,7 @@ export function timeFigure(picture, frame, root, title) {
 const dashOf = ({ isDashed, isMeasured }) => (isMeasured ? "1 3" : isDashed ? "6 4" : undefined);
 
 /** @param {import("./plot.js").PlotLine} line @param {Picture} picture @param {Frame} frame @param {(name: string) => string} colourOf */
-function linesOf(line, { seconds }, { xOf, yOf }, colourOf) {
+function linesOf(line, { seconds }, { period, xOf, yOf }, colourOf) {
 	const colour = colourOf(line.colour);
 	const xs = seconds.map(xOf);
 	const place = (/** @type {import("./plot.js").Column} */ column) =>
@@ -83,7 +83,12 @@ function linesOf(line, { seconds }, { xOf, yOf }, colourOf) {
 		"stroke-width": 1.5,
 		"stroke-dasharray": dashOf(line),
 	});
-	return [...bands, path, ...dots];
+	const last = values.findLastIndex(
+		(y, at) => typeof y === "number" && seconds[at] >= period[0] && seconds[at] <= period[1],
+	);
+	const at = { x: xs[last] + 4, y: (values[last] ?? 0) - 4, fill: colour, "font-weight": 600, "text-anchor": "end" };
+	const label = last < 0 ? [] : [makeSvg("text", at, line.label)];
+	return [...bands, path, ...dots, ...label];
 }
 
 /** Where years, months or days begin, and the dates of the maps. @param {Picture} picture @param {Frame} frame @param {(name: string) => string} colourOf */
