@@ -205,6 +205,25 @@ def test_the_clearest_date_has_the_largest_share_of_valid_cells(archive):
     assert answer.headers["Chronotile-Time"] == f"{archive.times[index].astype('datetime64[D]')}T00:00:00Z"
 
 
+def test_a_tilejson_of_the_clearest_date_names_that_date(archive):
+    query = "datetime=2021-05/2021-08&reducer=clearest"
+    date = archive.client.get(f"{TILE}.png?{query}").headers["Chronotile-Time"]
+
+    (template,) = archive.client.get(f"/tiles/NDVI/WorldCRS84Quad/tilejson.json?{query}").json()["tiles"]
+
+    answer = archive.client.get(template.replace("{z}/{x}/{y}.png", "9/524/111.png"))
+    assert answer.headers["Chronotile-Time"] == date
+    assert "immutable" in answer.headers["Cache-Control"]
+
+
+def test_an_address_of_a_period_is_not_kept_for_ever_since_another_date_may_become_the_clearest(archive):
+    revision = archive.client.get("/layers/NDVI").json()["revision"]
+
+    answer = archive.client.get(f"{TILE}.png?datetime=2021-05/2021-08&reducer=clearest&rev={revision}")
+
+    assert "immutable" not in answer.headers["Cache-Control"]
+
+
 def doors(query):
     """The same tile by every protocol, as a picture."""
     time, rest = query

@@ -273,7 +273,7 @@ def remember(request: Request, payload: Payload, *, layer: str) -> None:
     found = services.catalogue.layer(layer)
     times = found.times
     instants = payload.time.instants + payload.time.base
-    if payload.unreadable or payload.left_out or payload.note:
+    if payload.unreadable or payload.left_out or payload.note or payload.states.is_provisional:
         return
     is_small = len(instants) <= MAX_INSTANTS and payload.states.looks <= MAX_LOOKS
     if not is_small or found.collection not in services.is_local:

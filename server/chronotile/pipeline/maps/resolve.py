@@ -109,7 +109,7 @@ def _resolved(request: MapRequest, services: Services, watch: Stopwatch) -> MapT
         anomaly=None if request.anomaly is None else request.anomaly.kind,
         reducer=reducer,
         services=services,
-        states=replace(states, is_provisional=PROVISIONAL in drawn),
+        states=replace(states, is_provisional=shown.is_chosen or PROVISIONAL in drawn),
         etag=etag,
         watch=watch,
         found=UnreadableDates(layer, services),

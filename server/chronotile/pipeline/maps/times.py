@@ -30,6 +30,8 @@ class ShownTimes:
     used: TimeUsed
     held_against: tuple[tuple[Instant, ...], ...] | None = None
     """Newest first: one group of a difference; of an anomaly one for each usual value."""
+    is_chosen: bool = False
+    """Whether one of several times is shown, which may be another once those that are not shown change."""
 
 
 def shown_times(shown: Shown, layer: Layer, services: Services) -> ShownTimes:
@@ -60,12 +62,14 @@ def shown_times(shown: Shown, layer: Layer, services: Services) -> ShownTimes:
             reference = resolve_series_times(layer, shown.anomaly.reference, now=now)
         used = replace(used, is_open=used.is_open or reference.is_open)
         groups = usual_groups(layer, period_of(shown.time, layer), times.indexes, reference.indexes)
+    is_chosen = is_clearest and any(len(group) > 1 for group in (times.indexes, *groups))
     times = replace(times, indexes=chosen(times.indexes))
     instants = layer.times.instants
     held = [tuple(instants[index] for index in reversed(chosen(group))) for group in groups]
     base_instants = tuple(sorted({each for group in held for each in group}, reverse=True))
     used = replace(used, instants=times.used(layer.times).instants, base=base_instants)
-    return ShownTimes(times, used, None if shown.difference is None and shown.anomaly is None else tuple(held))
+    has_other_side = shown.difference is not None or shown.anomaly is not None
+    return ShownTimes(times, used, tuple(held) if has_other_side else None, is_chosen)
 
 
 @contextmanager

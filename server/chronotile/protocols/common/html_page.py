@@ -217,7 +217,7 @@ def _entry(base: str, path: str, method: str, operation: Json) -> Entry:
         parameters=operation["parameters"],
         media_types=tuple(operation["responses"].get("200", {}).get("content", {})),
         address=address,
-        command=None if posted is None else _command(method, address, posted["content"]["application/json"]["example"]),
+        command=None if posted is None else _command(method, address, posted["content"]),
     )
 
 
@@ -229,6 +229,12 @@ def _accepted(schema: Json) -> str:
     return " or ".join(kind) if isinstance(kind, list) else str(kind)
 
 
-def _command(method: str, address: str, example: object) -> str:
+def _command(method: str, address: str, content: Json) -> str:
+    """A request with the example of its first media type, or with a file of it."""
     sent = "" if method == "post" else f"-X {method.upper()} "
-    return f"curl {sent}-d {shlex.quote(orjson.dumps(example).decode())} {shlex.quote(address)}"
+    media_type, body = next(iter(content.items()))
+    if "example" in body:
+        data = f"-d {shlex.quote(orjson.dumps(body['example']).decode())}"
+    else:
+        data = f"--data-binary @FILE -H {shlex.quote(f'Content-Type: {media_type}')}"
+    return f"curl {sent}{data} {shlex.quote(address)}"
