@@ -35,7 +35,7 @@ const flagText = (name) => name.replaceAll("_", " ");
 const signOf = (beyond) => (beyond === 0 ? "≈" : beyond > 0 ? "≥" : "≤");
 
 /** The series of the places that were chosen; null until one is. */
-const series = signal(/** @type {typeof import("../../chart/lines.js") | null} */ (null));
+const series = signal(/** @type {typeof import("../../chart/series/lines.js") | null} */ (null));
 
 /**
  * What is at a place, and where that is a mean of cells and the place was chosen, the value of its cell once the chart has it.
@@ -189,7 +189,7 @@ export function startReadout(element) {
 	effect(() => show(element));
 	effect(() => {
 		if (places.value.length > 0 && !series.peek())
-			void import("../../chart/lines.js").then(
+			void import("../../chart/series/lines.js").then(
 				(loaded) => {
 					series.value = loaded;
 				},
