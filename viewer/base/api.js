@@ -15,7 +15,8 @@
  * @typedef {{ href: string, attribution: string }} Geocoder `{query}` in its address stands for what is looked for
  * @typedef {{ signed_in: boolean, name: string | null, expires_in: number, renewable: boolean }} Session
  * @typedef {{ rel: string, href: string, type?: string, title?: string }} LayerLink
- * @typedef {{ first: string | null, last: string | null, count: number, default: string | null }} Times
+ * @typedef {{ first: string | null, last: string | null, count: number, default: string | null, clear?: string | null }} Times `clear`, the
+ *   newest date that is clear, is of a whole layer alone
  * @typedef {{
  *   id: string, title: string, collection: string, variable: string | null, units: string | null, bbox: BBox,
  *   attribution: string | null, styles: Style[], revision: string, times: Times, links?: LayerLink[], collection_title?: string,

@@ -162,13 +162,14 @@ export function ofFullest(shares) {
 
 /** Of the fullest date, a date that is clear has at least so much. */
 const CLEAR_SHARE = 0.8;
+/** So many dates are looked at for a clear one, the newest first. */
+const MAX_LOOKED_AT = 12;
 
-/** Index of the newest date that is clear; the last one where none is known to be, or where it may be. @param {readonly (number | null)[]} shares */
+/** Index of the newest date that is clear, or nearest to it; the last one where its share is not known. @param {readonly (number | null)[]} shares */
 export function newestClear(shares) {
-	const known = ofFullest(shares);
-	const isKnown = (known.at(-1) ?? null) !== null;
-	const found = isKnown ? known.findLastIndex((share) => share !== null && share >= CLEAR_SHARE) : -1;
-	return found < 0 ? shares.length - 1 : found;
+	const last = shares.length - 1;
+	const known = ofFullest(shares).map((share) => Math.min(share ?? -1, CLEAR_SHARE));
+	return known[last] < 0 ? last : known.lastIndexOf(Math.max(...known.slice(-MAX_LOOKED_AT)));
 }
 
 /** @param {number} ms */

@@ -81,6 +81,9 @@ export function configure(config) {
 	});
 }
 
+/** The first picture waits no longer for the date that it should have. */
+const CLEAR_WAIT_MS = 1500;
+
 /** @type {TimeDomain} */
 const NO_TIMES = { phase: "loading", why: "", instants: [], validShares: [] };
 
@@ -300,14 +303,23 @@ export async function openLayer(next, wish, side = sideA) {
 			next.times.count > 0 ? await fetchTimes(asShown(next), stopped) : { times: [], ends: [], validShares: [] };
 		if (stopped.aborted) return;
 		const instants = times.map((time, index) => toInstant(time, ends[index]));
+		const date = wish.date ?? (validShares.at(-1) === null ? await clearDate(next, stopped) : undefined);
+		if (stopped.aborted) return;
 		batch(() => {
 			side.timeDomain.value = { phase: "ready", why: "", instants, validShares };
-			side.timeIndex.value = indexFor(next, instants, validShares, wish.date);
+			side.timeIndex.value = indexFor(next, instants, validShares, date);
 		});
 	} catch (error) {
 		if (!stopped.aborted) side.timeDomain.value = { ...NO_TIMES, phase: "failed", why: reason(error) };
 	}
 }
+
+/** The newest clear date, of a layer whose dates the server has not looked through yet. @param {Layer} of @param {AbortSignal} stopped */
+const clearDate = ({ id }, stopped) =>
+	fetchLayer(id, AbortSignal.any([stopped, AbortSignal.timeout(CLEAR_WAIT_MS)])).then(
+		({ times }) => times.clear ?? undefined,
+		() => undefined,
+	);
 
 /** A layer as it is asked for. @param {Layer} of */
 function asShown({ masked: _, ...of }) {

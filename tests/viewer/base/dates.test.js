@@ -198,6 +198,11 @@ test("the newest clear date is the last with four fifths of what the fullest has
 	assert.equal(newestClear([1, null, 0.1]), 0);
 	assert.equal(newestClear([1, 0.9, null]), 2, "nobody knows that it is cloudy");
 	assert.equal(newestClear([0, 0]), 1);
+	assert.equal(
+		newestClear([0.5, 0.3, 1, ...Array(9).fill(0.1), 0.4, 0.7, 0.3]),
+		13,
+		"none of the newest dozen, so the fullest of it",
+	);
 });
 
 test("a date that is written as a language does is read again, in each of the six", () => {

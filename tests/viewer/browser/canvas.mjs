@@ -570,10 +570,13 @@ await runAsCalled([
 				`37 the map shows ${layer}`,
 				async ({ open }) => {
 					const cell = { row: 31, column: 40 };
-					const { page } = await open({ search: linkTo(layer, cell, 13, "&style=numbers") });
+					const last = Math.max(0, FIXTURES[layer].dates.length - 1);
+					const date = FIXTURES[layer].dates[last];
+					const { page } = await open({
+						search: linkTo(layer, cell, 13, `&style=numbers${date ? `&date=${date}` : ""}`),
+					});
 					await whenShown(page);
 					await whenPainted(page);
-					const last = Math.max(0, FIXTURES[layer].dates.length - 1);
 					await whenPixelIs(page, placeOf(cell), greyOf(numberAt(layer, last, cell)));
 				},
 			]),
