@@ -9,7 +9,7 @@
 import { dateOf, stepMonths } from "../base/dates.js";
 import { ahead, chooseTime, intent, isDragged, isMoving, isPressed, timeDomain, timeIndex } from "../base/state.js";
 import { effect } from "../vendor/signals-core.js";
-import { chooseRange, goTo, pause, togglePlay } from "./playback.js";
+import { chooseRange, goTo, isPlaying, pause, togglePlay } from "./playback.js";
 import { turnWheel } from "./strip/axis.js";
 import { isWhole, MIN_SHOWN } from "./strip/window.js";
 
@@ -52,7 +52,7 @@ export function followMoves(strip, onYears) {
 	effect(() => {
 		const index = strip.hovered.value;
 		const resting = window.setTimeout(() => {
-			ahead.value = index;
+			if (!isPlaying.peek()) ahead.value = index;
 		}, REST_MS);
 		return () => window.clearTimeout(resting);
 	});
