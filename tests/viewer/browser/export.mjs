@@ -218,7 +218,7 @@ async function addArea(page) {
 		mimeType: "application/geo+json",
 		buffer: Buffer.from(JSON.stringify(body)),
 	});
-	await page.getByText("Field").first().waitFor();
+	await page.locator("#areas-panel").getByText("Field").first().waitFor();
 }
 
 /** @type {Check} */
