@@ -353,6 +353,7 @@ await runAsCalled([
 		async ({ open, outDir }) => {
 			const [point] = POINTS;
 			const { page } = await open({
+				height: 710,
 				search: `?layer=ndvi&date=2019-01-01&date2=2019-02-10&compare=swipe&pt=${point.lon},${point.lat}`,
 			});
 			await whenExact(page, 1);
