@@ -7,12 +7,12 @@ import { brokenRules, linkValue, until, whenFocused, whenLinkSays, whenShown } f
 
 /** @typedef {import("./harness.mjs").Page} Page */
 
-/** One tile of the whole world: water, land as a square around the middle of Ghent, and a road through it. @returns {Uint8Array} */
+/** The tile of zoom 1 that Ghent is in: water, land as a square around the middle of Ghent, and a road through it. @returns {Uint8Array} */
 function makeTile() {
 	const MAX = 4096;
 	const at = (/** @type {number} */ lon, /** @type {number} */ lat) => [
-		Math.round(((lon + 180) / 360) * MAX),
-		Math.round((0.5 - Math.asinh(Math.tan((lat * Math.PI) / 180)) / (2 * Math.PI)) * MAX),
+		Math.round((lon / 180) * MAX),
+		Math.round((1 - Math.asinh(Math.tan((lat * Math.PI) / 180)) / Math.PI) * MAX),
 	];
 	const zigzag = (/** @type {number} */ value) => (value << 1) ^ (value >> 31);
 	const [x, y] = at(3.73, 51.04);
@@ -44,11 +44,11 @@ function makeTile() {
 	return pbf.finish();
 }
 
-/** A `.pmtiles` file (version 3, uncompressed) of that tile. */
+/** A `.pmtiles` file (version 3, uncompressed) that has it in place of all five tiles of zooms 0 and 1. */
 function makeFile() {
 	const tile = makeTile();
 	const directory = new PbfWriter();
-	for (const each of [1, 0, 1, tile.length, 1]) directory.writeVarint(each);
+	for (const each of [1, 0, 5, tile.length, 1]) directory.writeVarint(each);
 	const root = directory.finish();
 	const metadata = new TextEncoder().encode("{}");
 	const file = new Uint8Array(127 + root.length + metadata.length + tile.length);
@@ -61,8 +61,13 @@ function makeFile() {
 		view.setBigUint64(8 + 16 * index, BigInt(start), true);
 		view.setBigUint64(16 + 16 * index, BigInt(lengths[index]), true);
 	}
-	for (const at of [72, 80, 88]) view.setBigUint64(at, 1n, true);
-	file.set([1, 1, 1, 1, 0, 0], 96);
+	for (const [at, count] of /** @type {[number, bigint][]} */ ([
+		[72, 5n],
+		[80, 1n],
+		[88, 1n],
+	]))
+		view.setBigUint64(at, count, true);
+	file.set([1, 1, 1, 1, 0, 1], 96);
 	for (const [index, degrees] of [-180, -85, 180, 85].entries()) view.setInt32(102 + 4 * index, degrees * 1e7, true);
 	file.set(root, 127);
 	file.set(metadata, starts[1]);
