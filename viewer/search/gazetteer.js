@@ -39,14 +39,14 @@ export function fileOf(simple) {
 	return letters.reduce((sum, letter, at) => sum + 31 ** at * /** @type {number} */ (letter.codePointAt(0)), 0) % FILES;
 }
 
-/** What is looked for and, after a comma, where; without postcodes. @param {string} words */
+/** What is looked for, without postcodes too, and, after a comma, where. @param {string} words */
 export function splitWords(words) {
 	const [first, ...where] = words.split(",").map(simplify);
 	const named = first
 		.split(" ")
 		.filter((word) => !/\d/.test(word))
 		.join(" ");
-	return { what: named || first, where: where.filter((each) => each !== "") };
+	return { whole: first, what: named || first, where: where.filter((each) => each !== "") };
 }
 
 /** 3 called just so, 2 begins so, 1 has a word that begins so, 0 otherwise. @param {string} simple @param {string} wanted */

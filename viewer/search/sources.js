@@ -78,8 +78,8 @@ const alike = (all, nameOf, wanted) =>
 		.slice(0, MOST_OF_KIND);
 
 /** @param {Asked} asked @returns {Result[]} */
-function findLayers({ what }) {
-	const found = alike(layers.peek(), ({ title, id }) => `${title} ${id}`, what);
+function findLayers({ whole }) {
+	const found = alike(layers.peek(), ({ title, id }) => `${title} ${id}`, whole);
 	return found.map(({ one, likeness }) =>
 		boxResult(one.bbox, { name: one.title, where: one.collection_title ?? "", kind: "layer", likeness }, () => {
 			chooseLayer(one.id);
@@ -89,8 +89,8 @@ function findLayers({ what }) {
 }
 
 /** @param {Asked} asked @returns {Result[]} */
-const findOwn = ({ what }) =>
-	alike(areas.peek(), ({ name }) => name, what).map(({ one, likeness }) => ({
+const findOwn = ({ whole }) =>
+	alike(areas.peek(), ({ name }) => name, whole).map(({ one, likeness }) => ({
 		name: one.name,
 		where: "",
 		kind: "area",
@@ -103,7 +103,7 @@ const findOwn = ({ what }) =>
 const namesOfSets = new Map();
 
 /** @param {Asked} asked @returns {Promise<Result[]>} */
-async function findPlaces({ what }) {
+async function findPlaces({ whole }) {
 	const all = await Promise.all(
 		placeSets.peek().map(async (set) => {
 			const key = `${set.id} ${set.revision}`;
@@ -112,7 +112,7 @@ async function findPlaces({ what }) {
 			return (await ask().catch(() => [])).map((place) => ({ set, place, name: String(place.label ?? place.id) }));
 		}),
 	);
-	return alike(all.flat(), ({ name }) => name, what).map(({ one: { set, place, name }, likeness }) => {
+	return alike(all.flat(), ({ name }) => name, whole).map(({ one: { set, place, name }, likeness }) => {
 		const shape = () => fetchPlace(set, place.number, new AbortController().signal);
 		return {
 			name,

@@ -318,6 +318,7 @@ await runAsCalled([
 			await whenBothShown(page);
 			await page.locator(".modes").selectOption("swipe");
 			await page.locator(".map.beside").waitFor({ state: "detached" });
+			await page.locator("#ground-button").click();
 			await page.locator("#background").selectOption("NaturalEarth");
 			await whenLinkSays(page, "bgLayer", "NaturalEarth");
 			await page.locator("#background").selectOption("None");

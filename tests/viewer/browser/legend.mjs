@@ -387,6 +387,7 @@ await runAsCalled([
 				},
 			});
 			await whenShown(page);
+			await page.locator("#ground-button").click();
 			for (const [id, ground, cloud] of [
 				["NaturalEarth", 0xf3, 251],
 				["NaturalEarth_Dark", 0x2b, 191],

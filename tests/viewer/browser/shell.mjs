@@ -507,6 +507,7 @@ await runAsCalled([
 				.waitFor();
 			assert.ok(few > 10);
 
+			await page.locator("#ground-button").click();
 			await page.getByLabel("Borders, coasts and names").uncheck();
 			await page.locator("#map .town > span").first().waitFor({ state: "detached" });
 			assert.ok(await page.getByText("Names: GeoNames.").isHidden());
