@@ -53,7 +53,7 @@ def simplify(name: str) -> str:
 def file_of(simple: str) -> int:
     """Return the number of the file that has a name, of its first letters."""
     first = [ord(each) for each in simple[:KEY_LETTERS]]
-    return sum(31**at * each for at, each in enumerate(first)) % FILES
+    return int(sum(31**at * each for at, each in enumerate(first)) % FILES)
 
 
 def read_towns() -> list[Town]:
