@@ -43,7 +43,11 @@
  *   layer: string, units: string | null, point: [number, number],
  *   times: (string | null)[], values: (number | null)[], reasons: (string | null)[], analysis?: Analysis,
  * }} Series
- * @typedef {{ smooth?: (number | null)[], climatology?: (number | null)[], reasons?: Record<string, string> }} Analysis
+ * @typedef {{
+ *   smooth?: (number | null)[], climatology?: (number | null)[], anomaly?: (number | null)[], counts?: number[],
+ *   normals?: { slots: string[], values: (number | null)[], counts: number[] }, reasons?: Record<string, string>,
+ *   phenology?: { start: string[], peak: string[], end: string[], length: number[] } | null,
+ * }} Analysis
  * @typedef {{
  *   id: string | null, series: Record<string, (number | null)[]>, valid: number[], total: number,
  *   reasons?: Record<string, number[]>, note?: string, analysis?: Record<string, Analysis>,

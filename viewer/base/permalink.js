@@ -13,7 +13,8 @@
  *   ramp2?: string, min2?: number, max2?: number, reversed2?: boolean, log2?: boolean, split?: number, orient?: "v" | "h",
  *   from?: string, to?: string, play?: boolean, fps?: number, loop?: boolean, step?: number, maxcloud?: number,
  *   pt?: Point[], aoi?: NamedLine[], places?: string, chart?: ChartView, curve?: "whittaker" | "savgol", normal?: boolean, period?: [from: string, to: string],
- *   agg?: string, theme?: Theme, embed?: boolean, ui?: "min",
+ *   agg?: string, years?: "value" | "anomaly" | "cumulative" | "dekads", from_month?: number, fit?: boolean,
+ *   theme?: Theme, embed?: boolean, ui?: "min",
  * }} Link
  * @typedef {{ id: string, opacity: number }} LayerEntry
  * @typedef {"swipe" | "side" | "opacity" | "spy" | "diff"} CompareMode
@@ -244,6 +245,9 @@ const KEYS = {
 		expected: { key: "link.expected.period" },
 	},
 	agg: name(/^[a-z][a-z0-9]{0,11}$/, "link.expected.reducer"),
+	years: oneOf("value", "anomaly", "cumulative", "dekads"),
+	from_month: number(1, 12, 0),
+	fit: FLAG,
 	theme: oneOf("light", "dark", "auto"),
 	embed: FLAG,
 	ui: oneOf("min"),

@@ -9,7 +9,7 @@ const TERRASCOPE =
 
 /** The keys of a link: those of Terrascope's viewer, then ours. */
 const KEYS =
-	"language layer date bbox overlay bgLayer overlays view layers opacity style ramp min max reversed log gaps clear compare layer2 date2 style2 ramp2 min2 max2 reversed2 log2 split orient from to play fps loop step maxcloud pt aoi places chart curve normal period agg theme embed ui";
+	"language layer date bbox overlay bgLayer overlays view layers opacity style ramp min max reversed log gaps clear compare layer2 date2 style2 ramp2 min2 max2 reversed2 log2 split orient from to play fps loop step maxcloud pt aoi places chart curve normal period agg years from_month fit theme embed ui";
 
 /** @param {ReturnType<typeof makeRandom>} random @returns {Required<import("../../../viewer/base/permalink.js").Link>} */
 function makeWhole(random) {
@@ -72,6 +72,9 @@ function makeWhole(random) {
 			["2020-06-11T10:00Z", "2020-06-11T12:00Z"],
 		]),
 		agg: pick(["mean", "p10"]),
+		years: pick(["value", "anomaly", "cumulative", "dekads"]),
+		from_month: pick([1, 7, 12]),
+		fit: flag(),
 		theme: pick(["light", "dark", "auto"]),
 		embed: flag(),
 		ui: "min",

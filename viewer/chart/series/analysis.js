@@ -4,6 +4,7 @@
  * @typedef {import("../../base/api.js").Parameters} Parameters
  * @typedef {import("./lines.js").Line} Line
  * @typedef {import("./tables.js").Column} Column
+ * @typedef {{ times: (string | null)[], values: Column, analysis?: import("../../base/api.js").Analysis }} Analysed
  * @typedef {{ column: Column | null, why: string }} Found as long as the series; null and why where nothing was found
  * @typedef {{ kind: "smooth" | "climatology", parameters: Parameters }} Wish
  */
@@ -59,13 +60,21 @@ export const followAnalyses = (lines) =>
 		);
 	});
 
-/** @param {Line} line @param {Wish} wish @param {string} of what is analysed of an area @param {AbortSignal} stopped @returns {Promise<Found>} */
-async function load({ place, layer, asked }, { kind, parameters }, of, stopped) {
+/**
+ * A line's series with an analysis of the server.
+ * @param {Line} line @param {Parameters} parameters @param {string} of what is analysed of an area @param {AbortSignal} stopped @returns {Promise<Analysed>}
+ */
+export async function fetchAnalysed({ place, layer, asked }, parameters, of, stopped) {
 	const point = pointOf(place);
+	if (point) return fetchSeries(layer, point, parameters, stopped);
 	const ofArea = { reducers: of, datetime: asked.parameters.datetime, ...parameters };
-	const analysis = point
-		? (await fetchSeries(layer, point, parameters, stopped)).analysis
-		: (await fetchSeriesOfArea(layer, asked.geometry, ofArea, stopped)).features[0].analysis?.[of];
+	const { times, features } = await fetchSeriesOfArea(layer, asked.geometry, ofArea, stopped);
+	return { times, values: features[0].series[of], analysis: features[0].analysis?.[of] };
+}
+
+/** @param {Line} line @param {Wish} wish @param {string} of what is analysed of an area @param {AbortSignal} stopped @returns {Promise<Found>} */
+async function load(line, { kind, parameters }, of, stopped) {
+	const { analysis } = await fetchAnalysed(line, parameters, of, stopped);
 	const column = analysis?.[kind] ?? null;
 	const isEmpty = !column?.some((value) => value !== null);
 	return { column: isEmpty ? null : column, why: analysis?.reasons?.[kind] ?? "" };

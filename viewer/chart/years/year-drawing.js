@@ -1,0 +1,211 @@
+/**
+ * The drawing of years above one another over the days of a year, by hand as SVG: the same on the page, in a file and in a report.
+ *
+ * @typedef {import("./year-lines.js").Column} Column
+ * @typedef {{
+ *   month: number, lines: import("./year-lines.js").YearLines, now: number | null, usual: import("./year-lines.js").Usual | null,
+ *   seasons: import("./year-lines.js").Season[], range: [low: number, high: number], title: string, isBars: boolean,
+ * }} YearPicture `now` is the year of the map; `isBars` draws it as bars from zero
+ * @typedef {{ width: number, height: number, strong: string, colourOf: (name: string) => string }} Paper of CSS pixels; `strong` is the colour of the year of the map
+ * @typedef {{
+ *   ink: string, left: number, right: number, top: number, bottom: number, row: number, xs: number[],
+ *   dayAt: (x: number) => number, yOf: (value: number) => number, ys: (column: Column) => Column,
+ * }} Room `row` is the height of a year's bar of seasons
+ * @typedef {YearPicture & Paper & Room} Board
+ */
+import { locale, text } from "../../base/text.js";
+import { numberText, roundValues } from "../../base/value-scale.js";
+import { bandOf, makeSvg, pathOf } from "../series/figure.js";
+import { aloneIn, stackLabels } from "../series/scales.js";
+import { DAYS, modelStart, msOf, yearName } from "./year-lines.js";
+
+const DAY_MS = 86_400_000;
+const ROOM = { left: 44, right: 58, top: 20, months: 17, dates: 14, dated: 52 };
+const LABEL_PX = 13;
+/** Bars of seasons: of all years together, of one of few, of one of many. */
+const STRIP_PX = { most: 48, row: 7, least: 3 };
+/** Months have one letter where they are narrower. */
+const NARROW_PX = 30;
+const SEASON_TEXTS = /** @type {const} */ (["years.start", "years.peak", "years.end"]);
+
+/** @param {number} ms @param {Intl.DateTimeFormatOptions} parts */
+const format = (ms, parts) => new Intl.DateTimeFormat(locale(), { ...parts, timeZone: "UTC" }).format(ms);
+
+/** "11 Jun". @param {number} ms */
+export const dayText = (ms) => format(ms, { day: "numeric", month: "short" });
+
+/** The months as they follow one another, and the days they begin with. @param {number} month the first @param {number} width of one */
+export function monthsFrom(month, width) {
+	const first = new Date(modelStart(month));
+	return Array.from({ length: 12 }, (_, index) => {
+		const ms = Date.UTC(first.getUTCFullYear(), first.getUTCMonth() + index);
+		const name = format(ms, { month: width < NARROW_PX ? "narrow" : "short" });
+		return { day: (ms - first.getTime()) / DAY_MS, name };
+	});
+}
+
+/** @param {number} x @param {number} y @param {string} fill @param {string} words @param {Record<string, string | number>} [more] */
+export const label = (x, y, fill, words, more) => makeSvg("text", { x, y, fill, ...more }, words);
+/** @param {[x1: number, y1: number, x2: number, y2: number]} ends @param {string} stroke @param {Record<string, string | number | undefined>} [more] */
+const rule = ([x1, y1, x2, y2], stroke, more) => makeSvg("line", { x1, y1, x2, y2, stroke, ...more });
+/** @param {number} x @param {number} y @param {number} width @param {number} height @param {string} fill */
+const box = (x, y, width, height, fill) => makeSvg("rect", { x, y, width, height, fill });
+
+/** @param {YearPicture} picture @param {Paper} paper @returns {Board} */
+export function layOut(picture, paper) {
+	const { lines, seasons, range } = picture;
+	const row = Math.max(STRIP_PX.least, Math.min(STRIP_PX.row, Math.floor(STRIP_PX.most / Math.max(1, lines.size))));
+	const [left, right, top] = [ROOM.left, paper.width - ROOM.right, ROOM.top];
+	const below = seasons.length > 0 ? ROOM.dates + row * lines.size + 4 : 0;
+	const bottom = paper.height - ROOM.months - below;
+	const width = (right - left) / DAYS;
+	const yOf = (/** @type {number} */ value) => bottom - ((bottom - top) * (value - range[0])) / (range[1] - range[0]);
+	const room = {
+		...{ left, right, top, bottom, row, yOf, ink: paper.colourOf("--text-soft") },
+		xs: Array.from({ length: DAYS }, (_, day) => left + width * (day + 0.5)),
+		dayAt: (/** @type {number} */ x) => Math.max(0, Math.min(DAYS - 1, Math.floor((x - left) / width))),
+		ys: (/** @type {Column} */ column) => column.map((value) => (typeof value === "number" ? yOf(value) : value)),
+	};
+	return { ...picture, ...paper, ...room };
+}
+
+/** @param {Board} board */
+export const drawYears = (board) => [
+	...drawAxes(board),
+	...drawUsual(board),
+	...[...board.lines.keys()].filter((year) => year !== board.now).flatMap((year) => drawYear(board, year)),
+	...(board.now === null ? [] : board.isBars ? drawBars(board, board.now) : drawYear(board, board.now)),
+	...drawNames(board),
+	...drawDates(board),
+	...drawStrip(board),
+];
+
+/** @param {Board} board */
+function drawAxes({ month, range: [low, high], title, colourOf, ink, left, right, top, bottom, xs, yOf }) {
+	const line = colourOf("--line");
+	const values = roundValues({ low, high, isLog: false }, Math.max(2, Math.floor((bottom - top) / 30)));
+	const half = (right - left) / 24;
+	return [
+		label(2, 12, ink, title),
+		...values.flatMap((value) => [
+			rule([left, yOf(value), right, yOf(value)], value === 0 && low < 0 ? ink : line),
+			label(left - 6, yOf(value) + 4, ink, numberText(value, locale()), { "text-anchor": "end" }),
+		]),
+		...monthsFrom(month, 2 * half).flatMap(({ day, name }) => [
+			rule([xs[day], bottom, xs[day], bottom + 5], line),
+			label(xs[day] + half, bottom + 14, ink, name, { "text-anchor": "middle" }),
+		]),
+	];
+}
+
+/** The range that is usual, and its middle as a broken line. @param {Board} board */
+function drawUsual({ usual, ink, xs, ys }) {
+	if (!usual) return [];
+	return [
+		makeSvg("path", { d: bandOf(xs, ys(usual.low), ys(usual.high)), fill: ink, "fill-opacity": 0.13 }),
+		makeSvg("path", { d: pathOf(xs, ys(usual.middle)), fill: "none", stroke: ink, "stroke-dasharray": "3 3" }),
+	];
+}
+
+/** A line; that of the map's year is thick, of the others old ones are light and new ones dark. @param {Board} board @param {number} year */
+function drawYear({ lines, now, strong, ink, xs, ys }, year) {
+	const heights = ys(lines.get(year) ?? []);
+	const all = [...lines.keys()];
+	const isNow = year === now;
+	const shade = isNow ? 1 : 0.35 + (0.65 * (year - all[0])) / Math.max(1, all[all.length - 1] - all[0]);
+	const [stroke, width] = isNow ? [strong, 2.5] : [ink, 1];
+	const look = { stroke, opacity: shade, "stroke-width": width, "stroke-linejoin": "round", fill: "none" };
+	const dots = aloneIn(heights).map((day) =>
+		makeSvg("circle", { cx: xs[day], cy: Number(heights[day]), r: width, fill: stroke, opacity: shade }),
+	);
+	return [makeSvg("path", { d: pathOf(xs, heights), ...look, "data-year": year }), ...dots];
+}
+
+/** @param {Board} board @param {number} year */
+function drawBars({ lines, colourOf, xs, yOf }, year) {
+	const column = lines.get(year) ?? [];
+	const days = column.flatMap((value, day) => (typeof value === "number" ? [day] : []));
+	const step = Math.min(...days.slice(1).map((day, index) => day - days[index]), 10);
+	const width = Math.max(2, step * (xs[1] - xs[0]) * 0.7);
+	return days.map((day) => {
+		const ends = [yOf(Number(column[day])), yOf(0)];
+		const colour = colourOf(ends[0] > ends[1] ? "--place-2" : "--place-3");
+		return box(xs[day] - width / 2, Math.min(...ends), width, Math.abs(ends[0] - ends[1]), colour);
+	});
+}
+
+/** The years at the ends of their lines; where there is no room for all, the oldest give way. @param {Board} board */
+function drawNames({ lines, now, month, colourOf, ink, top, bottom, xs, ys }) {
+	const all = [...lines].reverse().flatMap(([year, column]) => {
+		const heights = ys(column);
+		const day = heights.findLastIndex((y) => typeof y === "number");
+		return day < 0 ? [] : [{ year, x: xs[day] + 5, y: Number(heights[day]) }];
+	});
+	all.sort((one, other) => Number(other.year === now) - Number(one.year === now));
+	const ends = all.slice(0, Math.floor((bottom - top) / LABEL_PX));
+	const heights =
+		stackLabels(
+			ends.map(({ y }) => y),
+			LABEL_PX,
+			top,
+			bottom,
+		) ?? [];
+	return ends.map(({ year, x }, index) => {
+		const [fill, weight] = year === now ? [colourOf("--text"), 700] : [ink, 400];
+		return label(x, heights[index] + 4, fill, yearName(year, month), { "font-weight": weight });
+	});
+}
+
+/** The line's height on a day, between its dates too; null of none. @param {Column} heights @param {number} day */
+function heightOn(heights, day) {
+	const known = heights.flatMap((y, at) => (typeof y === "number" ? [{ at, y }] : []));
+	const [before, after] = [known.findLast(({ at }) => at <= day), known.find(({ at }) => at >= day)];
+	if (!before || !after) return null;
+	return before.y + ((after.y - before.y) * (day - before.at)) / Math.max(1, after.at - before.at);
+}
+
+/** Start, peak and end on the line of the map's year, and their dates below the months. @param {Board} board */
+function drawDates({ lines, seasons, now, month, isBars, colourOf, strong, bottom, xs, ys }) {
+	const heights = now === null ? [] : ys(lines.get(now) ?? []);
+	const middle = { "text-anchor": "middle" };
+	const marks = seasons.flatMap(({ days }) => days.map((at, index) => ({ ...at, key: SEASON_TEXTS[index] })));
+	let free = 0;
+	return marks.flatMap(({ year, day, key }) => {
+		const y = year === now ? heightOn(heights, day) : null;
+		if (y === null) return [];
+		const [x, letter, text_] = [xs[day], text(key).slice(0, 1), colourOf("--text")];
+		const dot = { cx: x, cy: y, r: 4.5, fill: colourOf("--page"), stroke: strong, "stroke-width": 2 };
+		const date = label(x, bottom + ROOM.months + 11, text_, `${letter} ${dayText(msOf({ year, day }, month))}`, middle);
+		const isFree = x >= free;
+		if (isFree) free = x + ROOM.dated;
+		const on = isBars
+			? []
+			: [makeSvg("circle", dot), label(x, y - 9, text_, letter, { ...middle, "font-weight": 700 })];
+		return [...on, ...(isFree ? [date] : [])];
+	});
+}
+
+/** A bar a year from the start to the end of each season, with a notch at its peak. @param {Board} board */
+function drawStrip({ lines, seasons, now, colourOf, strong, bottom, row, xs }) {
+	const years = [...lines.keys()];
+	return seasons.flatMap(({ year, days }) => {
+		const [from, peak, to] = days.map((at) => xs[at.year < year ? 0 : at.year > year ? DAYS - 1 : at.day]);
+		const y = bottom + ROOM.months + ROOM.dates + 2 + years.indexOf(year) * row;
+		const bar = box(from, y, Math.max(1, to - from), row - 1, year === now ? strong : colourOf("--control-line"));
+		return [bar, box(peak - 1, y, 2, row - 1, colourOf("--page"))];
+	});
+}
+
+/** The day of the map, that of B in the same days, and that under the pointer. @param {Board} board @param {(number | null | undefined)[]} days */
+export function drawMarks({ xs, top, bottom, colourOf }, days) {
+	const looks = [
+		["--text", ""],
+		["--text-soft", "5 4"],
+		["--control-line", ""],
+	];
+	return days.flatMap((day, index) => {
+		const [ink, dash] = looks[index];
+		const more = { "stroke-width": 1.5, "stroke-dasharray": dash };
+		return typeof day === "number" ? [rule([xs[day], top, xs[day], bottom], colourOf(ink), more)] : [];
+	});
+}

@@ -1,0 +1,170 @@
+/**
+ * A series cut into years that begin with a chosen month, each on the same 366 days, so that they lie above one another;
+ * what is usual on each of these days, seasons, running sums, and ranks; pure.
+ *
+ * Days of a year are counted from its first one, in a year that has a 29 February: the same day and month has the same
+ * number in every year. A column has one entry a day: undefined without an acquisition, null without a value.
+ *
+ * @typedef {(number | null | undefined)[]} Column of 366 days
+ * @typedef {(number | null)[]} Values as long as the times
+ * @typedef {{ day: number, value: number | null }[]} Daily one mean a day that has acquisitions; days since 1970 in their order
+ * @typedef {{ year: number, day: number }} YearDay `year` is that in which the year begins
+ * @typedef {ReadonlyMap<number, Column>} YearLines by year, in their order
+ * @typedef {{ slots: string[], values: Values, counts: number[] }} Normals slots as `MM-DD`, their first days
+ * @typedef {{ low: Column, middle: Column, high: Column }} Usual
+ * @typedef {{ start: string[], peak: string[], end: string[], length: number[] }} Phenology
+ * @typedef {{ year: number, days: YearDay[], dates: string[], length: number }} Season of the year of its peak; start, peak and end
+ */
+
+const DAY_MS = 86_400_000;
+export const DAYS = 366;
+/** A sum goes on over a gap of so many days, by a straight line; before the first value of all by half of them. */
+const MAX_GAP_DAYS = 60;
+/** Of fewer years there is nothing usual. */
+const LEAST_YEARS = 3;
+
+/** @param {number} month 1 to 12 */
+const modelYear = (month) => (month <= 2 ? 2000 : 1999);
+
+/** The first day of the model of all years, which has a 29 February. @param {number} month 1 to 12, with which it begins */
+export const modelStart = (month) => Date.UTC(modelYear(month), month - 1);
+
+/** @param {number} ms @param {number} month @returns {YearDay} */
+export function yearDayOf(ms, month) {
+	const date = new Date(ms);
+	const back = date.getUTCMonth() + 1 < month ? 1 : 0;
+	const model = Date.UTC(modelYear(month) + back, date.getUTCMonth(), date.getUTCDate());
+	return { year: date.getUTCFullYear() - back, day: Math.round((model - modelStart(month)) / DAY_MS) };
+}
+
+/** Midnight of a day of a year; of a 29 February that it has not, the 28th. @param {YearDay} at @param {number} month */
+export function msOf({ year, day }, month) {
+	const model = new Date(modelStart(month) + day * DAY_MS);
+	const years = model.getUTCFullYear() - modelYear(month);
+	const ms = Date.UTC(year + years, model.getUTCMonth(), model.getUTCDate());
+	return new Date(ms).getUTCMonth() === model.getUTCMonth() ? ms : ms - DAY_MS;
+}
+
+/** `MM-DD` of a day of all years. @param {number} day @param {number} month */
+export const monthDay = (day, month) => new Date(modelStart(month) + day * DAY_MS).toISOString().slice(5, 10);
+
+/** "2022", or "2022/23" of a year that ends in the next. @param {number} year @param {number} month */
+export const yearName = (year, month) => (month === 1 ? String(year) : `${year}/${String(year + 1).slice(-2)}`);
+
+/** Acquisitions of one day are one: the mean of those with a value. @param {(string | null)[]} times @param {Values} values @returns {Daily} */
+export function daily(times, values) {
+	/** @type {Map<number, { sum: number, count: number }>} */
+	const found = new Map();
+	for (const [index, time] of times.entries()) {
+		const day = Math.floor(Date.parse(time ?? "") / DAY_MS);
+		const { sum, count } = found.get(day) ?? { sum: 0, count: 0 };
+		const value = values[index] ?? null;
+		found.set(day, value === null ? { sum, count } : { sum: sum + value, count: count + 1 });
+	}
+	const all = [...found].sort(([one], [other]) => one - other);
+	return all.map(([day, { sum, count }]) => ({ day, value: count > 0 ? sum / count : null }));
+}
+
+/** @param {Daily} series @param {number} month @returns {Map<number, Column>} */
+export function cutYears(series, month) {
+	/** @type {Map<number, Column>} */
+	const lines = new Map();
+	for (const { day, value } of series) {
+		const at = yearDayOf(day * DAY_MS, month);
+		const column = lines.get(at.year) ?? new Array(DAYS).fill(undefined);
+		column[at.day] = value;
+		lines.set(at.year, column);
+	}
+	return lines;
+}
+
+/** @param {Daily} known without gaps @param {number} day since 1970 @returns {number | null} on the line between values that are near enough */
+function valueOn(known, day) {
+	const index = known.findIndex((each) => each.day >= day);
+	const [before, after] = [known[index - 1], known[index]];
+	if (!after || after.value === null) return null;
+	if (after.day === day) return after.value;
+	if (!before || before.value === null) return after.day - day <= MAX_GAP_DAYS / 2 ? after.value : null;
+	const gap = after.day - before.day;
+	return gap <= MAX_GAP_DAYS ? before.value + ((after.value - before.value) * (day - before.day)) / gap : null;
+}
+
+/**
+ * Running sums of value × days from the first day of each year: of the values on their days and of the straight lines
+ * between them. A sum ends before a gap of more than 60 days, and where the values end.
+ * @param {Daily} series @param {number} month @returns {Map<number, Column>}
+ */
+export function cumulate(series, month) {
+	const known = series.filter(({ value }) => value !== null);
+	const lines = new Map([...cutYears(series, month).keys()].map((year) => [year, new Array(DAYS).fill(undefined)]));
+	for (const [year, column] of lines) {
+		const [first, end] = [year, year + 1].map((each) => msOf({ year: each, day: 0 }, month) / DAY_MS);
+		for (let [day, sum] = [first, 0]; day < end; day += 1) {
+			const value = valueOn(known, day);
+			if (value === null) break;
+			sum += value;
+			column[yearDayOf(day * DAY_MS, month).day] = sum;
+		}
+	}
+	return lines;
+}
+
+/** Linear between the order statistics (Hyndman and Fan's seventh), as the server has it. @param {number[]} sorted @param {number} share */
+function quantile(sorted, share) {
+	if (sorted.length === 0) return null;
+	const place = (sorted.length - 1) * share;
+	const [low, high] = [sorted[Math.floor(place)], sorted[Math.ceil(place)]];
+	return low + (high - low) * (place - Math.floor(place));
+}
+
+/**
+ * What is usual on each day: the 10th percentile, the server's median and the 90th percentile of its slot of the year;
+ * null of less than three years.
+ * @param {(string | null)[]} times @param {Values} values @param {Normals} normals @param {number} month @returns {Usual | null}
+ */
+export function usualOf(times, values, normals, month) {
+	const { slots } = normals;
+	const slotOf = (/** @type {string} */ day) => slots.findLastIndex((slot) => slot <= day.replace("02-29", "02-28"));
+	/** @type {number[][]} */
+	const found = slots.map(() => []);
+	const years = new Set();
+	for (const [index, time] of times.entries()) {
+		const value = values[index] ?? null;
+		if (time === null || value === null) continue;
+		found[slotOf(time.slice(5, 10))].push(value);
+		years.add(time.slice(0, 4));
+	}
+	if (years.size < LEAST_YEARS) return null;
+	for (const all of found) all.sort((one, other) => one - other);
+	const days = Array.from({ length: DAYS }, (_, day) => slotOf(monthDay(day, month)));
+	const at = (/** @type {number} */ share) => days.map((slot) => quantile(found[slot], share));
+	return { low: at(0.1), middle: days.map((slot) => normals.values[slot]), high: at(0.9) };
+}
+
+/** @param {Phenology} columns @param {number} month @returns {Season[]} */
+export const seasonsOf = (columns, month) =>
+	columns.peak.map((peak, index) => {
+		const dates = [columns.start[index], peak, columns.end[index]];
+		const days = dates.map((date) => yearDayOf(Date.parse(date), month));
+		return { year: days[1].year, days, dates, length: columns.length[index] };
+	});
+
+/** Half of the usual time between two acquisitions, in days: values of years are compared over no more, and over five at least. @param {Daily} series */
+export function nearnessOf(series) {
+	const steps = series.slice(1).map(({ day }, index) => day - series[index].day);
+	steps.sort((one, other) => one - other);
+	return Math.max(5, Math.ceil((steps[Math.floor(steps.length / 2)] ?? 0) / 2));
+}
+
+/** The value of each year that is nearest to a day, the highest first. @param {YearLines} lines @param {number} day @param {number} nearness days that it may be away */
+export function valuesAt(lines, day, nearness) {
+	const away = Array.from({ length: nearness + 1 }, (_, days) => [day - days, day + days]).flat();
+	const found = [...lines].flatMap(([year, column]) => {
+		const near = away.find((each) => typeof column[each] === "number");
+		return near === undefined ? [] : [{ year, day: near, value: Number(column[near]) }];
+	});
+	return found.sort((one, other) => other.value - one.value);
+}
+
+/** Place among values, 1 is the highest; equal ones share the better place. @param {{ value: number }[]} found @param {number} value */
+export const rankOf = (found, value) => 1 + found.filter((each) => each.value > value).length;

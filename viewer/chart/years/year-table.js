@@ -1,0 +1,78 @@
+/** The years at one day, the highest first, each with its seasons: what the pointer is over, and a table for those who do not see the drawing. */
+import { make } from "../../base/elements.js";
+import { locale, text } from "../../base/text.js";
+import { formatNumber } from "../series/series.js";
+import { dekadEnd } from "./dekads.js";
+import { dayText } from "./year-drawing.js";
+import { msOf, rankOf, valuesAt, yearName } from "./year-lines.js";
+
+/** @typedef {import("./dekads.js").Dekad} Dekad @typedef {import("./year-model.js").Model} Model @typedef {{ day: number, now: number | null, month: number }} At */
+
+/** "lowest of 5"; nothing of one year alone. @param {{ value: number }[]} found @param {number} value */
+function rankText(found, value) {
+	const [rank, count] = [rankOf(found, value), found.length];
+	if (count < 2) return "";
+	if (rank === 1) return text("years.highest", { count });
+	return found.every((each) => each.value >= value)
+		? text("years.lowest", { count })
+		: text("years.rank", { rank, count });
+}
+
+/** The map's year among the others at a day, in words. @param {Model} model @param {At} at */
+export function rankedText({ lines, nearness }, { day, now, month }) {
+	const found = valuesAt(lines, day, nearness);
+	const own = found.find(({ year }) => year === now);
+	const of = { year: now === null ? "" : yearName(now, month), day: dayText(msOf({ year: now ?? 2000, day }, month)) };
+	if (!own) return text("years.noValue", of);
+	const told = text("years.atDay", { ...of, value: formatNumber(own.value, locale()) });
+	return [told, rankText(found, own.value)].filter((words) => words !== "").join(", ");
+}
+
+/** @param {Model} model @param {At} at @param {string} heading of the values @param {(year: number) => void} compare */
+export function makeYearTable({ lines, nearness, seasons }, { day, now, month }, heading, compare) {
+	const found = valuesAt(lines, day, nearness);
+	const others = [...lines.keys()].filter((year) => !found.some((each) => each.year === year));
+	const rows = [...found, ...others.map((year) => ({ year, day, value: null }))].map(({ year, day: near, value }) => {
+		const name = yearName(year, month);
+		const away = near === day ? [] : [make("span", { class: "years-away" }, dayText(msOf({ year, day: near }, month)))];
+		const title = text("years.compare", { year: name });
+		const button = { type: "button", class: "link", title, "aria-label": title, onclick: () => compare(year) };
+		const own = seasons.filter((season) => season.year === year);
+		const dates = [0, 1, 2].map((index) => own.map((season) => dayText(Date.parse(season.dates[index]))).join("\n"));
+		const cells = seasons.length > 0 ? [...dates, own.map(({ length }) => length).join("\n")] : [];
+		return make(
+			"tr",
+			{ "aria-current": year === now ? "date" : false },
+			make("th", { scope: "row" }, year === now ? name : make("button", button, name)),
+			make("td", {}, value === null ? "–" : formatNumber(value, locale()), ...away),
+			...cells.map((words) => make("td", {}, words)),
+		);
+	});
+	const ofSeasons = /** @type {const} */ (["years.start", "years.peak", "years.end", "years.days"]);
+	const heads = [text("years.year"), heading, ...(seasons.length > 0 ? ofSeasons.map((key) => text(key)) : [])];
+	const head = make("tr", {}, ...heads.map((words) => make("th", { scope: "col" }, words)));
+	const caption = make("caption", {}, rankedText({ lines, nearness, usual: null, seasons }, { day, now, month }));
+	return make("table", {}, caption, make("thead", {}, head), make("tbody", {}, ...rows));
+}
+
+/** "11–20 June 2022: 0.61 (mean of 2 dates)". @param {Dekad} dekad */
+export function dekadText({ time, value, count }) {
+	const parts = /** @type {const} */ ({ day: "numeric", month: "long", year: "numeric", timeZone: "UTC" });
+	const days = new Intl.DateTimeFormat(locale(), parts).formatRange(Date.parse(time), dekadEnd(time) - 1);
+	if (value === null) return text("years.emptyDekad", { days });
+	return text("years.dekad", { days, value: formatNumber(value, locale()), count });
+}
+
+/** The heat map for those who do not see it. @param {import("./dekads.js").DekadRow[]} rows @param {number} month */
+export function makeDekadTable(rows, month) {
+	const body = rows.map(({ year, cells }) => {
+		const words = cells.map((cell) => (cell ? dekadText(cell) : ""));
+		return make(
+			"tr",
+			{},
+			make("th", { scope: "row" }, yearName(year, month)),
+			...words.map((each) => make("td", {}, each)),
+		);
+	});
+	return make("table", {}, make("caption", {}, text("years.dekads")), make("tbody", {}, ...body));
+}
