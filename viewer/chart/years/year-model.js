@@ -35,7 +35,7 @@ export function rangeFor({ lines, usual }, kind, palette) {
 	const columns = [...lines.values(), ...(usual ? [usual.low, usual.high] : [])];
 	const values = columns.flat().filter((value) => typeof value === "number");
 	const half = kind === "anomaly" && palette ? (palette[1] - palette[0]) * ANOMALY_SHARE : 0;
-	const ends = kind === "value" ? (palette ?? []) : [-half, half];
+	const ends = kind === "value" ? (palette ?? []) : [0 - half, half];
 	const [low, high] = [Math.min(...values, ...ends), Math.max(...values, ...ends)];
 	if (!(low <= high)) return [0, 1];
 	return low < high && (palette || kind === "cumulative") ? [low, high] : valueRange(low, high);

@@ -20,7 +20,7 @@ export function followPointer(holder, { hover, go, press, step, turn }) {
 	};
 	const end = () => {
 		start = null;
-		isDragged.value = isMoving.value = false;
+		if (isDragged.peek()) isDragged.value = isMoving.value = false;
 	};
 	holder.addEventListener("pointerdown", (event) => {
 		if (event.button !== 0) return;

@@ -7,6 +7,7 @@
 import { paintedStyle } from "../../base/colours.js";
 import { indexOfMoment, nearestIndex } from "../../base/dates.js";
 import { chooseTime, joinLink, sideB } from "../../base/state.js";
+import { pause } from "../../time/playback.js";
 import { computed, effect, signal } from "../../vendor/signals-core.js";
 import { curve, fetchAnalysed } from "../series/analysis.js";
 import { Answers } from "../series/answers.js";
@@ -113,6 +114,7 @@ export function goTo({ line }, from, to = from) {
 	const instants = side?.timeDomain.peek().instants ?? [];
 	const within = instants.findIndex(({ ms }) => ms >= from && ms < to);
 	const index = within >= 0 ? within : nearestIndex(instants, from);
+	pause();
 	if (side && index >= 0 && index !== side.timeIndex.peek()) chooseTime(index, side);
 }
 
@@ -123,6 +125,7 @@ export function step(years, by) {
 	if (!side) return;
 	const all = rows.peek()?.flatMap(({ cells }) => cells.filter((cell) => cell !== null));
 	const next = all?.[all.findLastIndex(({ time }) => Date.parse(time) <= Number(moment.peek())) + by];
+	pause();
 	if (!all) chooseTime(side.timeIndex.peek() + by, side);
 	else if (next) goTo(years, Date.parse(next.time), dekadEnd(next.time));
 }
