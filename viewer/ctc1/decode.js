@@ -12,8 +12,8 @@
  *   units: string | null, range: [number, number] | null, times: (string | null)[], valid: number[], blocks: Block[],
  *   flags?: Record<string, string>, categorical?: boolean, mean?: boolean, warped?: boolean, quantised?: boolean,
  *   source?: { shift: number, offset: number }, reach?: [number | null, number | null],
- *   cells?: Cells, unreadable?: string[], left_out?: Record<string, string[]>,
- * }} Header
+ *   cells?: Cells, unreadable?: string[], left_out?: Record<string, string[]>, isExact?: boolean,
+ * }} Header `isExact` is of cubes of periods, whose values may be as exact as their dates' although they are `quantised`
  * @typedef {{ columns: number[][], rows: number[][] }} Cells of a cube of native cells: polynomials that lead from a place
  *   of the tile to the column and row of its cell
  * @typedef {{ left: number, top: number, width: number }} Part of a tile, a square; all from 0 to 1 of the tile
@@ -47,10 +47,11 @@ export class Cube {
 	/** @type {string | null} */
 	#layout = null;
 
-	/** @param {Header} header @param {Numbers} numbers */
-	constructor(header, numbers) {
+	/** @param {Header} header @param {Numbers} numbers @param {Uint8Array | null} [counts] of how many values each number is, of cubes of periods */
+	constructor(header, numbers, counts = null) {
 		this.header = header;
 		this.numbers = numbers;
+		this.counts = counts;
 		this.count = header.times.length;
 		this.size = header.w * header.h;
 		/** Names of what numbers mean that are no values. */
@@ -65,13 +66,13 @@ export class Cube {
 
 	/** Whether its values are not exactly those of the source's cells: means, rounded, or of cells beside. */
 	get isApproximate() {
-		const { mean, warped, quantised } = this.header;
-		return mean === true || warped === true || quantised === true;
+		const { mean, warped, quantised, isExact } = this.header;
+		return mean === true || warped === true || (quantised === true && !isExact);
 	}
 
 	/** Bytes that it holds. */
 	get bytes() {
-		return this.numbers.byteLength * (this.#filled ? 2 : 1);
+		return this.numbers.byteLength * (this.#filled ? 2 : 1) + (this.counts?.byteLength ?? 0);
 	}
 
 	/** The numbers of a date, (y, x). @param {number} index @returns {Numbers} */

@@ -14,6 +14,7 @@
  * @typedef {{ id: number, desk: Desk, wanted: Wanted }} Job
  */
 import { Cube } from "./decode.js";
+import { sourcesOf } from "./reduce.js";
 
 const MIB = 2 ** 20;
 const MAX_REQUESTS = 6;
@@ -256,7 +257,15 @@ export class CubeLoader {
 		this.#jobs.set(url, { id, desk, wanted });
 		this.#urls.set(id, url);
 		// What was wrong once may be a copy that is kept.
-		desk.worker.postMessage({ id, url, cache: this.#tries.has(url) ? "reload" : "default" });
+		desk.worker.postMessage({ id, url, cache: this.#tries.has(url) ? "reload" : "default", held: this.#heldOf(url) });
+	}
+
+	/** Cubes that are here of those that are reduced to one of periods; the worker gets copies. @param {string} url */
+	#heldOf(url) {
+		return sourcesOf(url).flatMap((source) => {
+			const cube = source === url ? undefined : this.get(source);
+			return cube ? [{ url: source, header: cube.header, numbers: cube.numbers }] : [];
+		});
 	}
 
 	/** @param {string} url */
@@ -312,8 +321,8 @@ export class CubeLoader {
 		else if (answer.header && !isOf(answer.header, wanted)) {
 			this.#fail(url, { message: "not the requested cube tile", status: 200, isCube: true });
 		} else {
-			const { header, numbers } = answer;
-			const cube = header && numbers ? new Cube(header, numbers) : NOTHING;
+			const { header, numbers, counts } = answer;
+			const cube = header && numbers ? new Cube(header, numbers, counts) : NOTHING;
 			this.#tries.delete(url);
 			this.#cubes.set(url, cube);
 			for (const owner of this.#ownersOf(url)) owner.onCube(url, cube);

@@ -22,6 +22,7 @@
  *   (-1 of none), and dates that are needed besides
  */
 import { FIRST, PATIENT } from "./loader.js";
+import { ownOf } from "./reduce.js";
 
 const TILE_PX = 256;
 
@@ -37,7 +38,7 @@ export function locate({ lon, lat }, zoom) {
 }
 
 /** Dates of a cube, at most: 6 MiB of numbers of 8 bits. */
-const MAX_DATES = 96;
+export const MAX_DATES = 96;
 /** Dates from the end of a window at which the next one is needed, as a share of it. */
 const NEAR_SHARE = 0.2;
 const TILE_CELLS = TILE_PX * TILE_PX;
@@ -121,13 +122,18 @@ export class CubeSource {
 	 * @param {(string | null)[]} options.times as /layers/{layer}/times lists them; [null] of a layer without time
 	 * @param {CubeLoader} options.loader
 	 * @param {string} [options.revision] of the layer; with it the browser keeps what it got
+	 * @param {Window[]} [options.windows] by default years or parts of them
+	 * @param {string} [options.order] of periods that stand in place of dates: what follows `#` (reduce.js)
+	 * @param {boolean} [options.areApart] whether each can be had alone
 	 */
-	constructor({ template, times, loader, revision = "" }) {
+	constructor({ template, times, loader, revision = "", windows = windowsOf(times), order = "", areApart = true }) {
 		this.template = template;
 		this.times = times;
 		this.loader = loader;
 		this.revision = revision;
-		this.windows = windowsOf(times);
+		this.windows = windows;
+		this.order = order;
+		this.areApart = areApart;
 		/** Index of the window of each date. */
 		this.windowAt = new Uint32Array(times.length);
 		for (const [index, { first, count }] of this.windows.entries()) this.windowAt.fill(index, first, first + count);
@@ -152,7 +158,7 @@ export class CubeSource {
 	/** @param {Tile} tile @param {string | null} datetime @param {1 | 2} res */
 	url({ z, x, y }, datetime, res) {
 		const path = this.template.replace("{z}", String(z)).replace("{x}", String(x)).replace("{y}", String(y));
-		return path + this.#query(datetime, res, res === 1 && z === this.maxZoom);
+		return path + this.#query(datetime, res, res === 1 && z === this.maxZoom) + this.order;
 	}
 
 	/** @param {string | null} datetime @param {1 | 2} res @param {boolean} isOfCells whether the layer's own cells are wanted */
@@ -184,7 +190,7 @@ export class CubeSource {
 	/** @param {Tile} tile @param {number} index */
 	#single(tile, index) {
 		const window = this.windows[this.windowAt[index]];
-		return this.url(tile, window.count > 1 ? this.times[index] : window.datetime, 1);
+		return this.url(tile, window.count > 1 && this.areApart ? this.times[index] : window.datetime, 1);
 	}
 
 	/**
@@ -298,7 +304,9 @@ export class CubeSource {
 		const current = this.windows[at];
 		const add = (/** @type {Window} */ window, /** @type {1 | 2} */ res, /** @type {number} */ urgency) => {
 			for (const tile of tiles) {
-				if (res === 2 && this.loader.has(this.url(tile, window.datetime, 1))) continue;
+				const full = this.url(tile, window.datetime, 1);
+				// What is made of a cube that is here takes no preview.
+				if (res === 2 && (this.loader.has(full) || this.loader.has(ownOf(full)))) continue;
 				wanted.push(this.#wanted(tile, window.datetime, window.count, res, urgency));
 			}
 		};
@@ -306,7 +314,11 @@ export class CubeSource {
 			const [full, , preview] = this.#urls(tile, index);
 			const isRefused = this.loader.failure(full) && this.loader.failure(preview);
 			if (this.loader.has(full) || (isMoving && current.count > 1 && !isRefused)) continue;
-			wanted.push(this.#wanted(tile, current.count > 1 ? this.times[index] : current.datetime, 1, 1, FIRST));
+			// A period of which all dates are here needs nothing from the server.
+			const isAlone = current.count > 1 && this.areApart && !this.loader.has(ownOf(full));
+			wanted.push(
+				this.#wanted(tile, isAlone ? this.times[index] : current.datetime, isAlone ? 1 : current.count, 1, FIRST),
+			);
 		}
 		for (const each of new Set([...also].map((date) => this.windowAt[date]))) add(this.windows[each], 1, PATIENT);
 		if (isFilled) {

@@ -1,13 +1,18 @@
 /**
  * Fetches and decodes cubes beside the page, so that it never waits for them. The browser undoes gzip.
  *
- * @typedef {{ id: number, url: string, cache: RequestCache, headers?: Record<string, string> } | { id: number, stop: true }} Order
+ * @typedef {{ id: number, url: string, cache: RequestCache, headers?: Record<string, string>, held?: Held[] } | { id: number, stop: true }} Order
+ *   `held` are cubes that the page has, of those that are reduced to the one of `url`
+ * @typedef {{ url: string, header: import("./decode.js").Header, numbers: import("./decode.js").Numbers }} Held
  * @typedef {{ message: string, status: number, isCube: boolean }} Failure status 0 when nothing came back; `isCube` when what came is no cube
- * @typedef {{ id: number, header: import("./decode.js").Header | null, numbers: import("./decode.js").Numbers | null }} Delivery
+ * @typedef {{
+ *   id: number, header: import("./decode.js").Header | null, numbers: import("./decode.js").Numbers | null, counts?: Uint8Array<ArrayBuffer>,
+ * }} Delivery
  *   null where the tile has nothing at any of its dates
  * @typedef {Delivery | { id: number, failure: Failure }} Answer
  */
 import { CubeError, decodeCube } from "./decode.js";
+import { orderOf, reduceCubes, sourcesOf } from "./reduce.js";
 
 /** @type {Map<number, AbortController>} */
 const running = new Map();
@@ -17,6 +22,18 @@ async function readDetail(response) {
 	const body = await response.json().catch(() => null);
 	const detail = body?.detail ?? body?.title;
 	return typeof detail === "string" ? detail : "";
+}
+
+/** A cube of periods from those of dates; those that are not held are fetched. @param {number} id @param {string} url @param {RequestInit} options @param {Held[]} held @returns {Promise<Answer>} */
+async function reduce(id, url, options, held) {
+	/** @type {Held[]} */
+	const parts = [...held];
+	for (const source of sourcesOf(url).filter((each) => !held.some((part) => part.url === each))) {
+		const answer = await run(id, source, options);
+		if ("failure" in answer) return answer;
+		if (answer.header && answer.numbers) parts.push({ url: source, header: answer.header, numbers: answer.numbers });
+	}
+	return { id, ...(reduceCubes(url, parts) ?? { header: null, numbers: null }) };
 }
 
 /** @param {number} id @param {string} url @param {RequestInit} options @returns {Promise<Answer>} */
@@ -45,13 +62,15 @@ async function follow(order) {
 		running.get(order.id)?.abort();
 		return;
 	}
-	const { id, url, cache, headers } = order;
+	const { id, url, cache, headers, held = [] } = order;
 	const stopping = new AbortController();
 	running.set(id, stopping);
-	const answer = await run(id, url, { cache, headers, signal: stopping.signal });
+	const options = { cache, headers, signal: stopping.signal };
+	const answer = await (orderOf(url) ? reduce(id, url, options, held) : run(id, url, options));
 	running.delete(id);
 	if (stopping.signal.aborted) return;
-	const parcels = "numbers" in answer && answer.numbers ? [answer.numbers.buffer] : [];
+	const parcels =
+		"numbers" in answer ? [answer.numbers, answer.counts].flatMap((each) => (each ? [each.buffer] : [])) : [];
 	self.postMessage(answer, { transfer: parcels });
 }
 

@@ -1,0 +1,44 @@
+/**
+ * The calendar's periods, in UTC: dekads begin on days 1, 11 and 21, seasons with December, March, June and September.
+ * Pure.
+ *
+ * @typedef {"dekad" | "month" | "season" | "year"} Slot
+ */
+
+const DEKAD_DAYS = 10;
+const DAY_MS = 86_400_000;
+
+/** @param {number} year @param {number} month from 0; may be of another year @param {number} [day] */
+function utc(year, month, day = 1) {
+	const date = new Date(0);
+	// Date.UTC takes the years 0 to 99 for those of the 20th century.
+	date.setUTCFullYear(year, month, day);
+	return date.getTime();
+}
+
+/** When the period of a moment begins. @param {Slot} slot @param {number} ms since 1970 */
+export function startOf(slot, ms) {
+	const date = new Date(ms);
+	const [year, month, day] = [date.getUTCFullYear(), date.getUTCMonth(), date.getUTCDate()];
+	if (slot === "year") return utc(year, 0);
+	if (slot === "season") return utc(year, month - ((month + 1) % 3));
+	return utc(year, month, slot === "month" ? 1 : 1 + DEKAD_DAYS * Math.min(2, Math.floor((day - 1) / DEKAD_DAYS)));
+}
+
+/** When the period after that of a moment begins. @param {Slot} slot @param {number} ms since 1970 */
+export function endOf(slot, ms) {
+	const start = startOf(slot, ms);
+	const date = new Date(start);
+	const [year, month, day] = [date.getUTCFullYear(), date.getUTCMonth(), date.getUTCDate()];
+	if (slot === "dekad" && day < 1 + 2 * DEKAD_DAYS) return start + DEKAD_DAYS * DAY_MS;
+	return utc(year, month + (slot === "year" ? 12 : slot === "season" ? 3 : 1));
+}
+
+/** @param {number} ms */
+const dayText = (ms) => new Date(ms).toISOString().slice(0, 10);
+
+/** First and last day of the period of a moment, as the server takes them: `2024-06-01/2024-06-30`. @param {Slot} slot @param {number} ms since 1970 */
+export const periodText = (slot, ms) => `${dayText(startOf(slot, ms))}/${dayText(endOf(slot, ms) - DAY_MS)}`;
+
+/** Which part of the year the period of a moment is, by its first day: `06-01`. @param {Slot} slot @param {number} ms since 1970 */
+export const partOfYear = (slot, ms) => dayText(startOf(slot, ms)).slice(-5);
