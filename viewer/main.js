@@ -25,6 +25,7 @@ import {
 	reportFaults,
 	serviceTitle,
 	shownDate,
+	sideB,
 	spoken,
 	theme,
 	tileProgress,
@@ -161,6 +162,14 @@ const FEATURES = {
 	signIn: {
 		isWanted: () => isSignInOffered.value && isFirstViewOver.value,
 		start: async () => (await import("./shell/sign-in.js")).startSignIn(byId("sign-in-button")),
+	},
+	periods: {
+		isWanted: ({ slot, date2 }) => slot !== undefined || date2 === "usual" || sideB.value?.isUsual.value === true,
+		control: "period-button",
+		start: async (isOpened) => {
+			const button = /** @type {HTMLButtonElement} */ (byId("period-button"));
+			(await import("./time/periods/period-menu.js")).startPeriods(button, isOpened);
+		},
 	},
 	chart: {
 		isWanted: () => places.value.length > 0,

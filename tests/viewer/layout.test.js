@@ -13,7 +13,7 @@ const ROWS = [
 	["map"],
 	["areas/shapes", "layers", "pages", "time/strip"],
 	["areas/formats", "shell", "time"],
-	["areas", "compare"],
+	["areas", "compare", "time/periods"],
 	["chart/series", "export/page", "search"],
 	["chart/years"],
 	["chart"],

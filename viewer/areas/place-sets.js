@@ -104,9 +104,9 @@ export async function startPlaceSets() {
 /** Keeps the values those of the set, the layer and the date that are shown. */
 function followValues() {
 	const [set, of] = [shownSet.value, layer.value];
-	const { instants, phase } = timeDomain.value;
+	const { instants, phase, periods } = timeDomain.value;
 	const [index, now] = [timeIndex.value, instant.value?.text ?? null];
-	if (!set || !of || !hasMeans.value || phase !== "ready") {
+	if (!set || !of || !hasMeans.value || phase !== "ready" || periods) {
 		valuesNow.value = NO_VALUES;
 		return;
 	}

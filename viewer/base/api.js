@@ -193,13 +193,21 @@ export async function fetchTimes(layer, signal, bbox) {
 export const fetchTileJson = (layer, style, datetime, signal) =>
 	askJson(urlOf(`tiles/${encodeURIComponent(nameOf(layer))}/${MATRIX_SET}/tilejson.json`, { style, datetime }), signal);
 
+/** How the server is told what becomes of the values of a period. @param {import("./state.js").Periods} [periods] */
+export const periodParameters = (periods) => ({
+	reducer: periods?.method === "max" || periods?.method === "median" ? periods.method : null,
+	anomaly: periods?.method === "anomaly" ? "abs" : null,
+});
+
 /**
- * URL template of the pictures of a layer at one instant.
+ * URL template of the pictures of a layer at one instant or of one period.
  * @param {Layer} layer @param {string} style @param {string | null} datetime @param {Colouring} colouring
+ * @param {import("./state.js").Periods} [periods]
  */
-export function tileTemplate(layer, style, datetime, { range, ramp, isReversed, isLog }) {
+export function tileTemplate(layer, style, datetime, { range, ramp, isReversed, isLog }, periods) {
 	const { href, search } = urlOf(`tiles/${encodeURIComponent(nameOf(layer))}/${MATRIX_SET}/`, {
 		datetime,
+		...periodParameters(periods),
 		style,
 		ramp,
 		range: range?.join(",") ?? null,
@@ -243,10 +251,11 @@ export function layerAddresses({ id, links = [] }) {
 /** All colours that a ramp may have. @param {AbortSignal} signal @returns {Promise<Ramp[]>} */
 export const fetchRamps = async (signal) => (await askJson(urlOf("ramps"), signal)).ramps.map(inPageLanguage);
 
-/** @param {Layer} layer @param {string} style @param {AbortSignal} signal @param {string | null} [ramp] @returns {Promise<Legend>} */
-export async function fetchLegend(layer, style, signal, ramp = null) {
+/** @param {Layer} layer @param {string} style @param {AbortSignal} signal @param {string | null} [ramp] @param {string | null} [anomaly] @returns {Promise<Legend>} */
+export async function fetchLegend(layer, style, signal, ramp = null, anomaly = null) {
+	const url = urlOf(`tiles/${encodeURIComponent(layer.id)}/legend.json`, { style, ramp, anomaly });
 	/** @type {Legend} */
-	const legend = await askJson(urlOf(`tiles/${encodeURIComponent(layer.id)}/legend.json`, { style, ramp }), signal);
+	const legend = await askJson(url, signal);
 	return { ...legend, classes: legend.classes?.map((each) => ({ ...each, label: knownWord(each.label) })) };
 }
 

@@ -4,7 +4,11 @@
  * An instant is the server's RFC 3339 text (sent back as it came) with its milliseconds since 1970, UTC, and those of the
  * first instant after it: the end of its day or period, which is excluded.
  *
- * @typedef {{ text: string, ms: number, end: number }} Instant
+ * In maps of periods an instant is one of the calendar's periods, and its text is what the server takes for it: that of its
+ * first and last day, or of the one date that stands for it.
+ *
+ * @typedef {"dekad" | "month" | "season" | "year"} Slot
+ * @typedef {{ text: string, ms: number, end: number, slot?: Slot }} Instant
  * @typedef {{ start: number, end: number }} TimeSpan milliseconds since 1970, the end excluded
  */
 
@@ -94,7 +98,7 @@ export function indexOfMoment(instants, ms) {
 export function resolveDate(instants, date) {
 	const same = instants.findIndex(({ text }) => text === date);
 	if (same >= 0) return { index: same, exact: true };
-	const span = parseSpan(date);
+	const span = parseSpan(date.split("/")[0]);
 	if (!span) return { index: -1, exact: false };
 	const first = instants.findIndex(({ ms }) => ms >= span.start && ms < span.end);
 	const index = first >= 0 ? first : indexOfMoment(instants, span.start);
@@ -180,6 +184,26 @@ export const formatDate = (ms, locale) => format(ms, locale, { day: "numeric", m
 
 /** "11 Jun 2020": as `formatDate`, shorter. @param {number} ms @param {string} locale */
 export const formatShortDate = (ms, locale) => format(ms, locale, { day: "numeric", month: "short", year: "numeric" });
+
+/** A date as `formatDate` writes it, or "June 2024" or "1–10 June 2024" of a period. @param {Instant} instant @param {string} locale @param {"long" | "short"} [month] */
+export function formatInstant({ ms, end, slot }, locale, month = "long") {
+	if (!slot) return format(ms, locale, { day: "numeric", month, year: "numeric" });
+	/** @type {Intl.DateTimeFormatOptions} */
+	const parts = {
+		day: slot === "dekad" ? "numeric" : undefined,
+		month: slot === "year" ? undefined : month,
+		year: "numeric",
+	};
+	return new Intl.DateTimeFormat(locale, { ...parts, timeZone: "UTC" }).formatRange(ms, end - DAY_MS);
+}
+
+/** "June", "1–10 June", "Dec – Feb": a period without its year. @param {Instant} instant @param {string} locale @param {"long" | "short"} [month] */
+export function formatPartOfYear({ ms, end, slot }, locale, month = "long") {
+	if (slot === "year") return "";
+	/** @type {Intl.DateTimeFormatOptions} */
+	const parts = { day: slot === "dekad" ? "numeric" : undefined, month, timeZone: "UTC" };
+	return new Intl.DateTimeFormat(locale, parts).formatRange(ms, end - DAY_MS);
+}
 
 /** "11 June": as `formatDate` without the year. @param {number} ms @param {string} locale */
 export const formatDayOfYear = (ms, locale) => format(ms, locale, { day: "numeric", month: "long" });

@@ -9,13 +9,14 @@
  * @typedef {{
  *   language?: string, layer?: string, date?: string, bbox?: BBox, overlay?: boolean, overlays?: string[], bgLayer?: string,
  *   view?: View, layers?: LayerEntry[], opacity?: number, style?: string, ramp?: string, min?: number, max?: number,
- *   reversed?: boolean, log?: boolean, gaps?: Gaps, clear?: boolean, compare?: CompareMode, layer2?: string, date2?: string, style2?: string,
+ *   reversed?: boolean, log?: boolean, gaps?: Gaps, clear?: boolean, compare?: CompareMode, layer2?: string, slot?: import("./dates.js").Slot, reducer?: Method, date2?: string, style2?: string,
  *   ramp2?: string, min2?: number, max2?: number, reversed2?: boolean, log2?: boolean, split?: number, orient?: "v" | "h",
  *   from?: string, to?: string, play?: boolean, fps?: number, loop?: boolean, step?: number, maxcloud?: number,
  *   pt?: Point[], aoi?: NamedLine[], places?: string, chart?: ChartView, curve?: "whittaker" | "savgol", normal?: boolean, period?: [from: string, to: string],
  *   agg?: string, years?: "value" | "anomaly" | "cumulative" | "dekads", from_month?: number, fit?: boolean,
  *   theme?: Theme, embed?: boolean, ui?: "min",
  * }} Link
+ * @typedef {"clearest" | "latest" | "median" | "max" | "anomaly"} Method
  * @typedef {{ id: string, opacity: number }} LayerEntry
  * @typedef {"swipe" | "side" | "opacity" | "spy" | "diff"} CompareMode
  * @typedef {"0" | "1" | "time" | "years" | "statistics" | "table"} ChartView 0 of a drawer that is folded; 1 as time
@@ -204,11 +205,13 @@ const KEYS = {
 	max: VALUE,
 	reversed: FLAG,
 	log: FLAG,
+	slot: oneOf("dekad", "month", "season", "year"),
+	reducer: oneOf("clearest", "latest", "median", "max", "anomaly"),
 	gaps: oneOf("show", "last", "skip"),
 	clear: FLAG,
 	compare: oneOf("swipe", "side", "opacity", "spy", "diff"),
 	layer2: name(NAME, "link.expected.name"),
-	date2: DATE,
+	date2: { ...DATE, parse: (text) => (text === "usual" ? text : DATE.parse(text)) },
 	style2: name(NAME, "link.expected.name"),
 	ramp2: name(NAME, "link.expected.name"),
 	min2: VALUE,

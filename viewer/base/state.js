@@ -13,7 +13,13 @@
  * @typedef {import("./permalink.js").Point} Point
  * @typedef {import("./permalink.js").View} View
  * @typedef {{ phase: "loading" | "ready" | "failed", why: string }} Progress
- * @typedef {Progress & { instants: Instant[], validShares: (number | null)[] }} TimeDomain
+ * @typedef {Progress & { instants: Instant[], validShares: (number | null)[], periods?: Periods }} TimeDomain
+ * @typedef {{
+ *   slot: import("./dates.js").Slot, method: Method, by: string, dates: Instant[], members: number[][], partOfYear: string[], years: string,
+ * }} Periods
+ *   how periods are made of `dates`, by their indexes; normals are made of values reduced `by` this, and are of the `years`
+ * @typedef {import("./permalink.js").Method | "usual" | "usual_dates"} Method how the values of a period become one; `usual` is what
+ *   they are in the mean of all years, and `usual_dates` the same of single dates
  * @typedef {{ label: string, run: () => void }} Action
  * @typedef {{ id: string, message: string, action?: Action }} Notice
  * @typedef {{ phase: "loading" | "shown" | "filling", failed: number, total: number }} TileProgress
@@ -29,13 +35,24 @@
  *   id: string, name: string, colour: string, geometry: Geometry, isShown: boolean, isSaved: boolean, isKept: boolean,
  * }} Place a point or an area whose values are looked at; a point that is not kept gives way to the next one chosen
  * @typedef {ReturnType<typeof makeSide>} Side
+ * @typedef {(side: Side) => TimeDomain | null} Grouping what makes periods of a side's dates; null where it shows those
  * @typedef {{ side: Side, isBelow: boolean, isShown: boolean }} Extra a layer shown beside the main one, below or above it
  */
 
 import { batch, computed, signal } from "../vendor/signals-core.js";
 import { fetchLayer, fetchLayers, fetchTimes, Problem } from "./api.js";
-import { dateOf, formatDate, formatNamed, nearestIndex, newestClear, resolveDate, toInstant } from "./dates.js";
+import {
+	dateOf,
+	formatInstant,
+	formatNamed,
+	indexOfMoment,
+	nearestIndex,
+	newestClear,
+	resolveDate,
+	toInstant,
+} from "./dates.js";
 import { language, locale, text } from "./text.js";
+import { whenText } from "./when.js";
 
 /** @typedef {{ id: string, title: string, baseMap?: import("./api.js").BaseMap }} Background */
 
@@ -93,13 +110,22 @@ const LOADING = { phase: "loading", why: "" };
 /** @type {Colouring} */
 export const AS_STYLED = { range: null, ramp: null, isReversed: false, isLog: false };
 
+/** Makes periods of a layer's dates, while maps of periods are shown; only time/periods sets it. */
+const grouping = signal(/** @type {Grouping | null} */ (null));
+
 /** What one map shows. @param {string} id */
 export function makeSide(id) {
-	const timeDomain = signal(NO_TIMES);
+	/** The layer's own dates. */
+	const dates = signal(NO_TIMES);
+	/** Whether it shows what is usual and not what was. */
+	const isUsual = signal(false);
+	/** The dates, or the periods that stand in their place. */
+	/** @type {{ readonly value: TimeDomain, peek: () => TimeDomain }} */
+	const timeDomain = computed(() => grouping.value?.(side) ?? dates.value);
 	/** Index of the instant shown; -1 of a layer without time, or while its dates are loading. */
 	const timeIndex = signal(-1);
 	const instant = computed(() => timeDomain.value.instants[timeIndex.value] ?? null);
-	return {
+	const side = {
 		id,
 		layer: signal(/** @type {Layer | null} */ (null)),
 		style: signal(""),
@@ -109,15 +135,18 @@ export function makeSide(id) {
 		legendFault: signal(/** @type {string | null} */ (null)),
 		colouring: signal(AS_STYLED),
 		opacity: signal(1),
+		dates,
+		isUsual,
 		timeDomain,
 		timeIndex,
 		instant,
-		shownDate: computed(() => (instant.value ? formatDate(instant.value.ms, locale()) : "")),
+		shownDate: computed(() => (instant.value ? whenText(instant.value, timeDomain.value.periods) : "")),
 		/** Dates whose numbers are in the browser for all that the map shows, and how finely. */
 		loadedTimes: signal(/** @type {ReadonlyMap<number, Loaded>} */ (new Map())),
 		/** How far the pictures are: `filling` is when those shown are complete but for the places the map was moved to. */
 		tileProgress: signal(/** @type {TileProgress} */ ({ phase: "loading", failed: 0, total: 0 })),
 	};
+	return side;
 }
 
 export const sideA = makeSide("a");
@@ -295,7 +324,7 @@ export async function openLayer(next, wish, side = sideA) {
 	batch(() => {
 		side.layer.value = asShown(next);
 		side.style.value = chosen?.id ?? "";
-		side.timeDomain.value = NO_TIMES;
+		side.dates.value = NO_TIMES;
 		side.timeIndex.value = -1;
 	});
 	try {
@@ -306,11 +335,11 @@ export async function openLayer(next, wish, side = sideA) {
 		const date = wish.date ?? (validShares.at(-1) === null ? await clearDate(next, stopped) : undefined);
 		if (stopped.aborted) return;
 		batch(() => {
-			side.timeDomain.value = { phase: "ready", why: "", instants, validShares };
-			side.timeIndex.value = indexFor(next, instants, validShares, date);
+			side.dates.value = { phase: "ready", why: "", instants, validShares };
+			side.timeIndex.value = indexFor(next, side.timeDomain.peek(), date);
 		});
 	} catch (error) {
-		if (!stopped.aborted) side.timeDomain.value = { ...NO_TIMES, phase: "failed", why: reason(error) };
+		if (!stopped.aborted) side.dates.value = { ...NO_TIMES, phase: "failed", why: reason(error) };
 	}
 }
 
@@ -336,23 +365,56 @@ export function chooseClear(isOn) {
 	}
 }
 
-/** Index of the requested date, or of the period that contains it, the nearest there is, or the layer's default: where that is its last date, the newest that is clear. @param {Layer} of @param {Instant[]} instants @param {(number | null)[]} shares @param {string | undefined} date */
-function indexFor(of, instants, shares, date) {
+/** Index of the requested date, or of the period that contains it, the nearest there is, or the layer's default: where that is its last date, the newest that is clear. @param {Layer} of @param {Pick<TimeDomain, "instants" | "validShares">} domain @param {string | undefined} date */
+function indexFor(of, { instants, validShares }, date) {
 	if (instants.length === 0) return -1;
 	if (date === undefined) {
 		const { default: usual, last } = of.times;
-		return usual === null || usual === last ? newestClear(shares) : nearestIndex(instants, Date.parse(usual));
+		return usual === null || usual === last ? newestClear(validShares) : nearestIndex(instants, Date.parse(usual));
 	}
 	const { index, exact } = resolveDate(instants, date);
 	if (!exact) {
 		const asked = formatNamed(date, locale()) ?? date;
 		notify(
 			"date",
-			text("link.noDataThen", { asked, layer: of.title, nearest: formatDate(instants[index].ms, locale()) }),
+			text("link.noDataThen", { asked, layer: of.title, nearest: formatInstant(instants[index], locale()) }),
 		);
 	}
 	return index;
 }
+
+/** The sides that there are now. */
+const sidesNow = () => [
+	sideA,
+	...(sideB.peek() ? [/** @type {Side} */ (sideB.peek())] : []),
+	...extras.peek().map(({ side }) => side),
+];
+
+/**
+ * Changes what makes dates of sides to periods; each side then shows the period that its date is in, or the other way round.
+ * @param {() => void} change @param {Side[]} [sides]
+ */
+export function regroup(change, sides = sidesNow()) {
+	const before = sides.map((side) => side.instant.peek()?.ms);
+	// What draws the dates of before knows no others, and is gone only when all has heard of them.
+	batch(() => {
+		for (const side of sides) side.timeIndex.value = -1;
+		change();
+	});
+	batch(() => {
+		for (const [at, side] of sides.entries()) {
+			const [of, domain, ms] = [side.layer.peek(), side.timeDomain.peek(), before[at]];
+			if (ms !== undefined) side.timeIndex.value = indexOfMoment(domain.instants, ms);
+			else if (of) side.timeIndex.value = indexFor(of, domain, opening.get(side)?.wish.date);
+		}
+	});
+}
+
+/** @param {Grouping | null} make */
+export const setGrouping = (make) =>
+	regroup(() => {
+		grouping.value = make;
+	});
 
 /** Shows another layer at the date shown now. @param {string} id @param {Side} [side] */
 export function chooseLayer(id, side = sideA) {
@@ -481,6 +543,8 @@ export function applyLink(asked) {
 		if (asked.language !== undefined && asked.language.split("-")[0] !== language()) {
 			notify("language", text("link.unknownLanguage", { language: asked.language }));
 		}
+		// Until it is known how periods are made, there are none.
+		if ((asked.slot || asked.date2 === "usual") && !grouping.peek()) grouping.value = () => NO_TIMES;
 		for (const { read } of linkParts.peek()) read(asked);
 	});
 	// Which colours the page wears is known when all have read the link.

@@ -1,6 +1,6 @@
 /** The same numbers as the chart's, as a table: a row a date, a column a place, of areas with the cells that have a value. */
 
-import { formatDate } from "../base/dates.js";
+import { formatDate, indexOfMoment } from "../base/dates.js";
 import { make } from "../base/elements.js";
 import { chooseTime, instant, timeDomain } from "../base/state.js";
 import { locale, text } from "../base/text.js";
@@ -73,7 +73,7 @@ function headRow(drawn) {
 /** @param {DatedRow} row @param {Line[]} drawn */
 function bodyRow({ time, indexes }, drawn) {
 	const words = time ? formatDate(Date.parse(time), locale()) : text("time.undated");
-	const choose = () => chooseTime(timeDomain.peek().instants.findIndex((each) => each.text === time));
+	const choose = () => chooseTime(indexOfMoment(timeDomain.peek().instants, Date.parse(String(time))));
 	const head = time ? make("button", { type: "button", class: "link", onclick: choose }, words) : words;
 	const cells = drawn.flatMap((line, at) => {
 		const value = make("td", {}, valueText(line, indexes[at], reducer.value));

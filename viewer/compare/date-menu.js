@@ -1,4 +1,4 @@
-/** The menu of what B is beside A: the same date, a year back; and what turns the comparison round. */
+/** The menu of what B is beside A: the same date, a year back, what is usual; and what turns the comparison round. */
 
 import { make } from "../base/elements.js";
 import { makeIcon } from "../base/icons.js";
@@ -7,7 +7,7 @@ import { text } from "../base/text.js";
 import { makePopover, toggleBy } from "../time/popover.js";
 import { batch, effect } from "../vendor/signals-core.js";
 import { indexYearsAfter } from "./offset.js";
-import { isHorizontal, swapSides } from "./second-side.js";
+import { isHorizontal, showUsual, swapSides } from "./second-side.js";
 
 /** @typedef {import("../base/state.js").Side} Side */
 /** @typedef {{ name: import("../base/text.js").TextKey, canBe: (side: Side) => boolean, isSo: (side: Side) => boolean, choose: (side: Side) => void }} Choice */
@@ -21,13 +21,25 @@ function yearsAfter(name, years) {
 	return {
 		name,
 		canBe: (side) => indexFor(side) >= 0,
-		isSo: (side) => side.timeIndex.value === indexFor(side),
-		choose: (side) => chooseTime(indexFor(side), side),
+		isSo: (side) => !side.isUsual.value && side.timeIndex.value === indexFor(side),
+		choose: (side) => {
+			showUsual(side, false);
+			chooseTime(indexFor(side), side);
+		},
 	};
 }
 
 /** What B can be; the menu has the name of the one that it is. @type {Choice[]} */
-const CHOICES = [yearsAfter("compare.sameDate", 0), yearsAfter("compare.yearBack", -1)];
+const CHOICES = [
+	yearsAfter("compare.sameDate", 0),
+	yearsAfter("compare.yearBack", -1),
+	{
+		name: "compare.usual",
+		canBe: ({ layer, timeDomain }) => layer.value?.variable !== null && timeDomain.value.instants.length > 0,
+		isSo: ({ isUsual }) => isUsual.value,
+		choose: (side) => showUsual(side, true),
+	},
+];
 
 /** @param {HTMLElement} host in which it stands */
 export function makeDateMenu(host) {

@@ -1,9 +1,9 @@
 /** What a difference is, in words: its name, its key, and how far its colours reach, which is typed. */
 
-import { formatShortDate } from "../base/dates.js";
 import { make, makeIconButton } from "../base/elements.js";
-import { locale, text } from "../base/text.js";
+import { text } from "../base/text.js";
 import { computed, effect } from "../vendor/signals-core.js";
+import { dateText } from "./halves.js";
 import { areYearsApart } from "./offset.js";
 import { differenceRange, inOrder, shownDifference } from "./second-side.js";
 
@@ -16,9 +16,9 @@ export const differenceWords = computed(() => {
 	const [to, from] = [later.instant.value?.ms, earlier.instant.value?.ms];
 	const isYears = to !== undefined && from !== undefined && areYearsApart(from, to);
 	const isOther = later.layer.value?.id !== earlier.layer.value?.id;
-	const nameOf = (/** @type {Side} */ { layer, instant }) => {
-		const ms = instant.value?.ms;
-		const date = ms === undefined ? "" : isYears ? yearOf(ms) : formatShortDate(ms, locale());
+	const nameOf = (/** @type {Side} */ side) => {
+		const { layer, instant } = side;
+		const date = instant.value && isYears && !side.isUsual.value ? yearOf(instant.value.ms) : dateText(side);
 		return [...(isOther ? [layer.value?.title] : []), ...(isOther && to === from ? [] : [date])]
 			.filter(Boolean)
 			.join(", ");

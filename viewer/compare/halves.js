@@ -1,10 +1,10 @@
 /** What is compared, as a sentence whose halves are buttons: each opens the choice of layer and date of its side. */
 
-import { formatShortDate } from "../base/dates.js";
 import { make } from "../base/elements.js";
 import { makeIcon } from "../base/icons.js";
 import { chooseLayer, sideA, sideB } from "../base/state.js";
-import { locale, text } from "../base/text.js";
+import { text } from "../base/text.js";
+import { whenText } from "../base/when.js";
 import { makeLayerChoice } from "../layers/layer-list.js";
 import { startCalendar } from "../time/calendar.js";
 import { computed, effect } from "../vendor/signals-core.js";
@@ -13,7 +13,8 @@ import { chooseLayerOfB } from "./second-side.js";
 /** @typedef {import("../base/state.js").Side} Side */
 
 /** When a side is shown, shortly; nothing of a layer without time. @param {Side} side */
-export const dateText = ({ instant }) => (instant.value ? formatShortDate(instant.value.ms, locale()) : "");
+export const dateText = ({ instant, timeDomain }) =>
+	instant.value ? whenText(instant.value, timeDomain.value.periods, "short") : "";
 
 /** Layer and date of a side. @param {Side} side */
 function titleOf(side) {

@@ -16,6 +16,7 @@ import {
 	makeSide,
 	compareMode as mode,
 	openLayer,
+	regroup,
 	sideA,
 	sideB,
 } from "../base/state.js";
@@ -26,17 +27,19 @@ import { after, apartOf, otherIndex } from "./offset.js";
 /** @type {CompareMode[]} */
 export const MODES = ["swipe", "side", "opacity", "spy", "diff"];
 
+/** What a link says in place of B's date where B shows what is usual at that of A. */
+const USUAL = "usual";
 /** Where the handle is, or how much of B is seen: 0 to 1. */
 export const split = signal(0.5);
 /** Whether A and B lie above one another instead of beside. */
 export const isHorizontal = signal(false);
 /** Ends of the colours of a difference; null for those of the style. */
 export const differenceRange = signal(/** @type {[number, number] | null} */ (null));
-/** The sides of a difference, the later first: what is shown is its values less those of the other. Of one date it is B less A. */
+/** The sides of a difference, the later first: what is shown is its values less those of the other. Of one date it is B less A; what is usual is always taken away. */
 export const inOrder = computed(() => {
 	const other = sideB.value;
 	if (!other) return null;
-	const isEarlier = (other.instant.value?.ms ?? 0) < (sideA.instant.value?.ms ?? 0);
+	const isEarlier = other.isUsual.value || (other.instant.value?.ms ?? 0) < (sideA.instant.value?.ms ?? 0);
 	return isEarlier ? { later: sideA, earlier: other } : { later: other, earlier: sideA };
 });
 /** The colours of differences as they are shown, for the key; null while there are none. Only the map sets it. */
@@ -67,7 +70,9 @@ export async function compare(how, wish = {}) {
 		sideB.value = side;
 		mode.value = how;
 	});
-	await openLayer(of, { date: wish.date ?? dateFor(of), style: wish.style ?? sideA.style.peek() }, side);
+	side.isUsual.value = wish.date === USUAL;
+	const date = side.isUsual.peek() ? sideA.instant.peek()?.text : (wish.date ?? dateFor(of));
+	await openLayer(of, { date, style: wish.style ?? sideA.style.peek() }, side);
 	return own === wanted ? side : null;
 }
 
@@ -85,6 +90,16 @@ export function chooseLayerOfB(of) {
 	if (!other) return;
 	other.colouring.value = AS_STYLED;
 	void openLayer(of, { date: dateFor(of) }, other);
+}
+
+/** Shows what is usual at the date of A as B, or the date itself. @param {Side} side @param {boolean} isOn */
+export function showUsual(side, isOn) {
+	if (side.isUsual.peek() === isOn) return;
+	regroup(() => {
+		side.isUsual.value = isOn;
+	}, [side]);
+	const from = sideA.instant.peek();
+	if (from) chooseTime(indexOfMoment(side.timeDomain.peek().instants, from.ms), side);
 }
 
 /** Shows one side again. */
@@ -108,7 +123,8 @@ function keepInStep(side) {
 	const learn = effect(() => {
 		const to = side.instant.value;
 		const from = sideA.instant.peek();
-		if (to && from && !isFollowing) apart = isWithin(to, from.ms) ? TOGETHER : apartOf(from.ms, to.ms);
+		if (to && from && !isFollowing)
+			apart = side.isUsual.value || isWithin(to, from.ms) ? TOGETHER : apartOf(from.ms, to.ms);
 	});
 	const follow = effect(() => {
 		const from = sideA.instant.value;
@@ -153,7 +169,7 @@ function writeLink() {
 	return {
 		compare: mode.value,
 		layer2: of.id === sideA.layer.value?.id ? undefined : of.id,
-		date2: index < 0 ? undefined : dateOf(instants, index),
+		date2: other.isUsual.value ? USUAL : index < 0 ? undefined : dateOf(instants, index),
 		style2: other.style.value === of.styles[0]?.id ? undefined : other.style.value,
 		ramp2: ramp ?? undefined,
 		min2: range?.[0],
@@ -178,7 +194,8 @@ function readLink({ compare: how, layer2, date2, style2, ramp2, min2, max2, reve
 	const range =
 		min2 !== undefined && max2 !== undefined && min2 < max2 ? /** @type {[number, number]} */ ([min2, max2]) : null;
 	const stop = effect(() => {
-		if (!sideA.layer.value || sideA.timeDomain.value.phase !== "ready") return;
+		const { phase, instants } = sideA.timeDomain.value;
+		if (!sideA.layer.value || phase !== "ready" || (instants.length > 0 && !sideA.instant.value)) return;
 		queueMicrotask(() => stop());
 		void compare(how, { layer: layer2, date: date2, style: style2 }).then((other) => {
 			if (!other) return;

@@ -5,12 +5,12 @@
  * @typedef {import("../base/permalink.js").BBox} BBox
  * @typedef {import("../base/state.js").Colouring} Colouring
  * @typedef {{
- *   root: string, layer: Layer, style: string, colouring: Colouring, instant: string | null, bbox: BBox,
+ *   root: string, layer: Layer, style: string, colouring: Colouring, instant: string | null, period: { reducer: string | null, anomaly: string | null }, bbox: BBox,
  *   metres: [west: number, south: number, east: number, north: number], width: number, height: number,
  *   centre: { z: number, x: number, y: number }, wms: string | null, wmts: string | null,
- *   difference: { later: string, earlier: string, colouring: Colouring } | null,
+ *   difference: { later: string, earlier: string | null, colouring: Colouring } | null,
  * }} Shown `root` is the server's address with a slash at the end; `bbox` in degrees, `metres` of Web Mercator; `centre` is
- *   the tile in the middle; `difference` is of two dates of the layer, where that is shown; `wms` and `wmts` are their addresses without a query, null where they are not served
+ *   the tile in the middle; `difference` is of two dates of the layer, or of one and what is usual, where that is shown; `wms` and `wmts` are their addresses without a query, null where they are not served
  * @typedef {"wms" | "wmts" | "xyz" | "tilejson" | "coverage" | "curl" | "python"} CopyKind
  * @typedef {{ kind: CopyKind, text: string, isWithoutColours: boolean }} Copy `isWithoutColours` is where the service has no
  *   word for what was changed of the colours
@@ -73,6 +73,8 @@ function wmsAddress(shown) {
 		TRANSPARENT: "TRUE",
 		TIME: time,
 		DIFFERENCE: earlier,
+		REDUCER: shown.period.reducer,
+		ANOMALY: shown.period.anomaly,
 		COLORSCALERANGE: colouring.range?.join(",") ?? null,
 		LOGSCALE: colouring.isLog ? "true" : null,
 	});
@@ -96,6 +98,8 @@ function wmtsAddress(shown) {
 		TILECOL: centre.x,
 		TIME: time,
 		DIFFERENCE: earlier,
+		REDUCER: shown.period.reducer,
+		ANOMALY: shown.period.anomaly,
 	});
 	return `${wmts}?${query}`;
 }
@@ -103,7 +107,8 @@ function wmtsAddress(shown) {
 /** @param {Shown} shown */
 function tileQuery(shown) {
 	const { time, earlier, colouring } = pictured(shown);
-	return queryOf({ datetime: time, difference: earlier, style: shown.style, ...colourParameters(colouring) });
+	const { period, style } = shown;
+	return queryOf({ datetime: time, ...period, difference: earlier, style, ...colourParameters(colouring) });
 }
 
 /** @param {Shown} shown */

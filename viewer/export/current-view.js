@@ -1,6 +1,6 @@
 /** What side A shows now, as addresses of the server are made of it. */
-import { rootUrl, servicePath } from "../base/api.js";
-import { AS_STYLED, colouring, compareMode, instant, layer, style, view } from "../base/state.js";
+import { periodParameters, rootUrl, servicePath } from "../base/api.js";
+import { AS_STYLED, colouring, compareMode, instant, layer, style, timeDomain, view } from "../base/state.js";
 import { differenceRange, inOrder, shownDifference } from "../compare/second-side.js";
 import { downAt } from "../map/extent.js";
 import { maps } from "../map/map.js";
@@ -22,12 +22,15 @@ export function currentView() {
 	if (!min || !max) return null;
 	const pixelM = (2 * HALF_WORLD_M) / (TILE_PX * 2 ** zoom);
 	const { x: width, y: height } = map.getSize();
+	const difference = differenceShown();
+	const period = periodParameters(timeDomain.peek().periods);
 	return {
 		root: rootUrl(),
 		layer: of,
 		style: style.peek(),
 		colouring: colouring.peek(),
 		instant: instant.peek()?.text ?? null,
+		period: difference?.earlier === null ? { ...period, anomaly: "abs" } : period,
 		bbox: now.bbox,
 		metres: [
 			min.x * pixelM - HALF_WORLD_M,
@@ -40,7 +43,7 @@ export function currentView() {
 		centre: tileAt(map.getCenter(), Math.min(MOST_ZOOM, zoom)),
 		wms: servicePath(of, "wms"),
 		wmts: servicePath(of, "wmts"),
-		difference: differenceShown(),
+		difference,
 	};
 }
 
@@ -49,10 +52,14 @@ function differenceShown() {
 	const [sides, painted] = [inOrder.peek(), shownDifference.peek()];
 	if (compareMode.peek() !== "diff" || !sides || !painted) return null;
 	const [later, earlier] = [sides.later, sides.earlier].map((side) => side.instant.peek()?.text);
+	const isUsual = sides.earlier.isUsual.peek();
+	const { method, by } = timeDomain.peek().periods ?? {};
+	// The server reduces both sides of an anomaly alike, and has no difference of two.
+	if (method === "anomaly" || (isUsual && method && by === "mean")) return null;
 	const isOne = sides.later.layer.peek() === sides.earlier.layer.peek();
 	const isOwnRange = differenceRange.peek() === null && colouring.peek().range === null;
 	const own = { ...AS_STYLED, range: isOwnRange ? null : painted.range };
-	return isOne && later && earlier ? { later, earlier, colouring: own } : null;
+	return isOne && later && earlier ? { later, earlier: isUsual ? null : earlier, colouring: own } : null;
 }
 
 /** @param {{ lat: number, lng: number }} place @param {number} z */

@@ -1,12 +1,11 @@
 /** The tab that gives numbers as files, on their own cells: the server makes them. */
 import { fetchRefusal, rootUrl } from "../base/api.js";
-import { formatDate } from "../base/dates.js";
 import { make, makeWordButton } from "../base/elements.js";
 import { saveFrom } from "../base/save.js";
-import { instant, layer, timeDomain, timeIndex, view } from "../base/state.js";
-import { locale, text } from "../base/text.js";
+import { instant, layer, shownDate, sideA, timeDomain, timeIndex, view } from "../base/state.js";
+import { text } from "../base/text.js";
 import { rangeOf } from "../time/frames.js";
-import { playRange } from "../time/playback.js";
+import { playFrom, playTo } from "../time/playback.js";
 import { effect } from "../vendor/signals-core.js";
 import { areaAddress, coverageAddress } from "./addresses.js";
 import { chosenBox, chosenGeometry, makeField, makePartField, makeSelect } from "./controls.js";
@@ -18,11 +17,11 @@ import { makeDates } from "./date-fields.js";
 export const makeDataTab = () => new DataTab();
 
 class DataTab {
-	#instants = timeDomain.peek().instants;
+	#instants = sideA.dates.peek().instants;
 	#format = /** @type {"GTiff" | "NetCDF"} */ ("GTiff");
 	#isInterval = false;
 	#asking = new AbortController();
-	#dates = makeDates(this.#instants, playRange.peek(), () => this.#describe());
+	#dates = makeDates(this.#instants, rangeOf(this.#instants, playFrom.peek(), playTo.peek()), () => this.#describe());
 	#about = make("p", { class: "hint", role: "status" });
 	#refusal = make("p", { class: "export-note", role: "alert", hidden: true });
 	#save = makeWordButton("download", text("export.saveData"), () => void this.#handOver(), { class: "primary" });
@@ -50,7 +49,7 @@ class DataTab {
 
 	/** This date or several. */
 	#whenField() {
-		const shown = formatDate(this.#instants[Math.max(0, timeIndex.peek())].ms, locale());
+		const shown = shownDate.peek();
 		const options = [
 			{ value: "one", words: text("export.thisDate", { date: shown }) },
 			{ value: "several", words: text("export.severalDates") },
@@ -81,8 +80,10 @@ class DataTab {
 	#describe() {
 		this.#refusal.hidden = true;
 		this.#dates.element.hidden = !this.#isInterval;
-		const { first, last } = this.#isInterval ? this.#range() : { first: 0, last: 0 };
-		this.#about.textContent = text("export.dataCount", { count: last - first + 1 });
+		const { first, last } = this.#range();
+		const { periods } = timeDomain.peek();
+		const shown = periods && periods.method !== "clearest" ? periods.members[timeIndex.peek()].length : 1;
+		this.#about.textContent = text("export.dataCount", { count: this.#isInterval ? last - first + 1 : shown });
 	}
 
 	#datetime() {

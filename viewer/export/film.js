@@ -215,8 +215,9 @@ class FilmTab {
 	/** The address at which the server makes a film of the layer alone. @param {readonly number[]} frames */
 	#describeServer(frames) {
 		const shown = currentView();
-		this.#server.hidden = !shown || frames.length < 2;
-		if (!shown || frames.length < 2) return;
+		// Films of the server have single dates.
+		this.#server.hidden = !shown || frames.length < 2 || timeDomain.peek().periods !== undefined;
+		if (!shown || this.#server.hidden) return;
 		const [first, last] = [frames[0], frames[frames.length - 1]].map((index) => this.#instants[index].text);
 		const extension = this.#kind === "webm" ? "webp" : this.#kind;
 		this.#server.href = animationAddress(shown, {

@@ -13,6 +13,7 @@ import { paintedStyle } from "../base/colours.js";
 import { locale, text } from "../base/text.js";
 import { unitText } from "../base/units.js";
 import { numberText, roundValues, shareOf } from "../base/value-scale.js";
+import { anomalyTitle } from "../base/when.js";
 
 /** Numbers below a bar, with those of its ends. */
 const MOST_TICKS = 5;
@@ -25,15 +26,18 @@ export function keyOf(side) {
 	if (!layer || !legend) return null;
 	const style = paintedStyle(legend, side.colouring.value);
 	const units = layer.variable === null ? "" : unitText(legend.units ?? layer.units);
+	const { periods } = side.timeDomain.value;
+	const isAnomaly = periods?.method === "anomaly";
+	const title = isAnomaly ? anomalyTitle(layer.title, periods) : layer.title;
 	return {
-		title: units ? `${layer.title} (${units})` : layer.title,
+		title: units ? `${title} (${units})` : title,
 		style,
 		swatches: [
 			...style.classes,
 			...[...style.flags].map(([label, rgba]) => ({ label, rgba })),
 			{ label: text("value.noData"), rgba: style.nodata },
 		].filter(({ rgba }) => rgba[3] > 0),
-		ends: null,
+		ends: isAnomaly ? [text("compare.less"), text("compare.more")] : null,
 	};
 }
 

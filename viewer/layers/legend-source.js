@@ -1,5 +1,5 @@
 /** Keeps the legend of a side at that of its layer, style and ramp, as the server tells it, and its colours in the link. */
-import { fetchLegend, Problem } from "../base/api.js";
+import { fetchLegend, Problem, periodParameters } from "../base/api.js";
 import { AS_STYLED, dismiss, joinLink, notify, sideA } from "../base/state.js";
 import { text } from "../base/text.js";
 import { computed, effect, signal } from "../vendor/signals-core.js";
@@ -59,21 +59,24 @@ function grant(side, range) {
 export function followLegend(side) {
 	/** @type {string | null} */
 	let shownOf = null;
-	// Other changes of the colours ask nothing of the server.
+	// Other changes of the colours, and of dates, ask nothing of the server.
 	const chosenRamp = computed(() => side.colouring.value.ramp);
+	const chosenAnomaly = computed(() => periodParameters(side.timeDomain.value.periods).anomaly);
 	return effect(() => {
 		const now = side.layer.value;
 		const [style, ramp] = [side.style.value, chosenRamp.value];
+		const anomaly = chosenAnomaly.value;
 		void retries.value;
-		if (now?.id !== shownOf) {
+		const of = now && `${now.id} ${anomaly}`;
+		if (of !== shownOf) {
 			side.legend.value = null;
 			tellFault(side, null);
 		}
-		shownOf = now?.id ?? null;
+		shownOf = of;
 		if (!now) return;
 		const stopping = new AbortController();
 		const { signal: stopped } = stopping;
-		fetchLegend(now, style, stopped, ramp).then(
+		fetchLegend(now, style, stopped, ramp, anomaly).then(
 			(legend) => !stopped.aborted && take(side, legend),
 			(error) => !stopped.aborted && (isUnknown(ramp, error) ? leaveOut(side, ramp) : fail(side, error.message)),
 		);

@@ -179,6 +179,7 @@ function choicesOf(side, known) {
 /** What is chosen, by its name. @param {Side} side @param {Ramp[]} known */
 function nameOf(side, known) {
 	const { ramp } = side.colouring.value;
+	if (ramp === null && side.timeDomain.value.periods?.method === "anomaly") return text("method.anomaly");
 	if (ramp !== null) return known.find(({ id }) => id === ramp)?.title ?? ramp;
 	return side.layer.value?.styles.find(({ id }) => id === side.style.value)?.title ?? "";
 }

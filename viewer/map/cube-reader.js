@@ -12,8 +12,8 @@
  * @typedef {{ left: number, top: number, width: number, height: number }} Rect in pixels
  * @typedef {{
  *   value: number | null, beyond: number, number: number, flag: string | null, isFilled: boolean, isApproximate: boolean,
- *   isMean: boolean, from: string | null, isUnreadable: boolean,
- * }} Reading `beyond` is 1 where the value is this or above, -1 where it is this or below; `from` is the date that it is
+ *   isMean: boolean, from: string | null, isUnreadable: boolean, count: number,
+ * }} Reading `count` is of how many values it is made, 0 where that is not known;  `beyond` is 1 where the value is this or above, -1 where it is this or below; `from` is the date that it is
  *   of; `number` is -1 where the layer has nothing
  * @typedef {{
  *   counts: Float64Array, low: number, high: number, valid: number, beyond: number, total: number, mean: number,
@@ -30,6 +30,9 @@ const BINS = 64;
 const TILE_PX = 256;
 
 export class CubeReader {
+	/** Whether numbers are of periods and not of the layer's own dates. */
+	areOfPeriods = false;
+
 	/** @param {LeafletMap} map @param {CubeLayer} layer @param {CubeSource} source @param {import("../base/permalink.js").BBox} bbox of the layer */
 	constructor(map, layer, source, bbox) {
 		this.bbox = bbox;
@@ -62,6 +65,7 @@ export class CubeReader {
 			isMean: false,
 			from,
 			isUnreadable: false,
+			count: 0,
 		};
 		if (!isWithin(this.bbox, point)) return nothing;
 		const found = this.layer.sample(point, index);
@@ -72,7 +76,8 @@ export class CubeReader {
 		const value = cube.exactValueOf(number);
 		const flag = cube.flags.get(number) ?? null;
 		const isMean = cube.header.mean === true;
-		const how = { number, flag, beyond: cube.beyond(number), isApproximate: cube.isApproximate, isMean };
+		const count = cube.counts?.[frame * cube.size + cell] ?? 0;
+		const how = { number, flag, beyond: cube.beyond(number), isApproximate: cube.isApproximate, isMean, count };
 		if (value !== null || !isGapFilled.peek()) return { ...nothing, ...how, value };
 		const last = this.#lastValue(point, index);
 		return last ? { ...nothing, ...how, ...last, isFilled: true } : { ...nothing, ...how };
@@ -98,6 +103,7 @@ export class CubeReader {
 	 * @param {Point} point @returns {{ times: string[], values: (number | null)[], isApproximate: boolean } | null}
 	 */
 	seriesAt(point) {
+		if (this.areOfPeriods) return null;
 		/** @type {string[]} */
 		const times = [];
 		/** @type {(number | null)[]} */

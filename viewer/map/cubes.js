@@ -17,6 +17,7 @@ import { GridLayer } from "../vendor/leaflet.js";
 import { effect, signal } from "../vendor/signals-core.js";
 import { CubeReader } from "./cube-reader.js";
 import { boxOfTile, covers } from "./extent.js";
+import { cubesOfTimes } from "./period-cubes.js";
 
 /** One for all layers, so that together they keep to its bounds. */
 export const loader = new CubeLoader();
@@ -68,9 +69,8 @@ export class CubeDrawing extends CubeReader {
 
 	/** @param {Task} task */
 	constructor({ map, side, pane, of, zooms }) {
-		const instants = side.timeDomain.peek().instants;
-		const times = instants.length > 0 ? instants.map((instant) => instant.text) : [null];
-		const source = new CubeSource({ template: cubeTemplate(of), times, loader, revision: of.revision });
+		const made = /** @type {import("./period-cubes.js").Made} */ (cubesOfTimes(side.timeDomain.peek()));
+		const source = new CubeSource({ template: cubeTemplate(of), loader, revision: of.revision, ...made });
 		const layer = makeCubeLayer(
 			{ GridLayer },
 			{
@@ -89,6 +89,7 @@ export class CubeDrawing extends CubeReader {
 			},
 		);
 		super(map, layer, source, of.bbox);
+		this.areOfPeriods = side.timeDomain.peek().periods !== undefined;
 		this.side = side;
 		this.#notice = side.id === "a" ? "tiles" : `tiles ${side.id}`;
 		this.#stops = [

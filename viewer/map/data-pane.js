@@ -14,6 +14,7 @@ import { text } from "../base/text.js";
 import { computed, effect, untracked } from "../vendor/signals-core.js";
 import { CubeDrawing, loader } from "./cubes.js";
 import { covers, isTooSmall } from "./extent.js";
+import { cubesOfTimes } from "./period-cubes.js";
 import { PictureDrawing } from "./pictures.js";
 
 /** @type {WeakMap<Layer, Promise<Zooms>>} */
@@ -89,13 +90,22 @@ export class DataPane {
 
 	/** Asks once more for a layer that could not be drawn. */
 	#again() {
-		const { timeDomain } = this.side;
-		timeDomain.value = { ...timeDomain.peek() };
+		const { dates } = this.side;
+		dates.value = { ...dates.peek() };
 	}
 
 	/** @param {Layer} of @param {Zooms} zooms @returns {() => void} takes away what is drawn */
 	#draw(of, zooms) {
-		const Kind = hasCubes(of) && !this.#isWithoutColours.value ? CubeDrawing : PictureDrawing;
+		const { periods } = this.side.timeDomain.peek();
+		const isOfNumbers =
+			hasCubes(of) && !this.#isWithoutColours.value && cubesOfTimes(this.side.timeDomain.peek()) !== null;
+		const Kind = isOfNumbers ? CubeDrawing : PictureDrawing;
+		// The server has no maps of what is usual.
+		if (!isOfNumbers && (periods?.method === "usual" || periods?.method === "usual_dates")) {
+			this.side.tileProgress.value = { phase: "shown", failed: 0, total: 0 };
+			notify(this.#id("tiles"), text("period.noUsual", { layer: of.title }));
+			return () => {};
+		}
 		return untracked(() => {
 			/** @type {Drawing} */
 			const drawing = new Kind({ map: this.map, side: this.side, pane: this.pane, of, zooms });

@@ -78,8 +78,8 @@ export class PictureDrawing {
 	/** @param {number} index of the date */
 	#template(index) {
 		const { of, side } = this.task;
-		const when = side.timeDomain.peek().instants[index]?.text ?? null;
-		return tileTemplate(of, side.style.peek(), when, side.colouring.peek());
+		const { instants, periods } = side.timeDomain.peek();
+		return tileTemplate(of, side.style.peek(), instants[index]?.text ?? null, side.colouring.peek(), periods);
 	}
 
 	#follow() {

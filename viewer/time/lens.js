@@ -78,7 +78,7 @@ async function fillPictures(list) {
 	const zoom = Math.max(minzoom, Math.min(maxzoom, Math.round(seen.zoom) - ZOOM_OUT));
 	for (const picture of /** @type {NodeListOf<HTMLElement>} */ (list.querySelectorAll(".picture"))) {
 		const { text: datetime } = timeDomain.peek().instants[Number(picture.dataset.index)];
-		const template = tileTemplate(of, chosen, datetime, colouring.peek());
+		const template = tileTemplate(of, chosen, datetime, colouring.peek(), timeDomain.peek().periods);
 		for (const { z, x, y, left, top } of tilesAround(seen, zoom, SIZE)) {
 			const tile = makeElement("img", {
 				alt: "",

@@ -1,6 +1,6 @@
 /** How fine the cells are, at the map's scale; and a note beside the controls, of what playing waits for or is a preview. */
 import { fetchLayer } from "../base/api.js";
-import { formatShortDate } from "../base/dates.js";
+import { formatInstant } from "../base/dates.js";
 import { isGapFilled, isMoving, layer, loadedTimes, timeDomain, timeIndex, view } from "../base/state.js";
 import { locale, text } from "../base/text.js";
 import { maps } from "../map/map.js";
@@ -42,7 +42,7 @@ export function startNote(note) {
 /** What is waited for; null while nothing is. */
 function waitText() {
 	const instant = timeDomain.value.instants[awaited.value ?? -1];
-	return instant ? text("play.waiting", { date: formatShortDate(instant.ms, locale()) }) : null;
+	return instant ? text("play.waiting", { date: formatInstant(instant, locale(), "short") }) : null;
 }
 
 /** Metres of ground: of a cell of the layer, and of what the map shows of it. @param {import("./resolution.js").Whole | null} whole */

@@ -41,21 +41,28 @@ export const shares = computed(() => {
 	const known = shownShares.value.filter((share) => share !== null).length;
 	// A single date is its own fullest, and tells nothing.
 	const shown = known > 1 ? ofFullest(shownShares.value) : [];
-	const whole = ofFullest(timeDomain.value.validShares.map((share, index) => counted.value[index] ?? share));
+	const { validShares, periods } = timeDomain.value;
+	const whole = ofFullest(validShares.map((share, index) => (periods ? null : counted.value[index]) ?? share));
 	return whole.map((share, index) => shown[index] ?? share);
 });
+
+/** What is known of the whole layer of each of its dates. @returns {Shares} */
+export const wholeShares = () => sideA.dates.peek().validShares.map((share, index) => counted.peek()[index] ?? share);
 
 /** Indexes of the dates that the server could not read where the map looks, as far as that is known. @type {{ readonly value: ReadonlySet<number>, peek: () => ReadonlySet<number> }} */
 export const unreadable = computed(() => drawn()?.unreadable.value ?? new Set());
 
 export function startShares() {
 	effect(() => {
-		const [of, { phase, validShares }] = [layer.value, timeDomain.value];
+		const [of, { phase, validShares }] = [layer.value, sideA.dates.value];
 		counted.value = [];
 		if (!of || phase !== "ready" || !validShares.includes(null)) return;
 		const stopping = new AbortController();
 		void followShares(of, stopping.signal, (next) => {
 			counted.value = next;
+			// Which date of a period is the clearest is known when all are counted.
+			if (timeDomain.peek().periods && !next.includes(null))
+				sideA.dates.value = { ...sideA.dates.peek(), validShares: next };
 		});
 		return () => stopping.abort();
 	});
@@ -66,7 +73,7 @@ export function startShares() {
  * @param {Layer} of @param {AbortSignal} stopped @param {(shares: Shares) => void} take @param {BBox} [bbox] where; otherwise in all of the layer
  */
 export async function followShares(of, stopped, take, bbox) {
-	const count = timeDomain.peek().instants.length;
+	const count = sideA.dates.peek().instants.length;
 	for (
 		let wait = bbox ? 0 : FIRST_WAIT_MS;
 		!stopped.aborted;

@@ -5,7 +5,7 @@
  * @typedef {import("./strip/strip-painter.js").Colours} Colours
  */
 
-import { formatDate, indexOfMoment } from "../base/dates.js";
+import { formatInstant, indexOfMoment } from "../base/dates.js";
 import { colourReader } from "../base/elements.js";
 import { isDark, isMoving, loadedTimes, shownDate, sideB, timeDomain, timeIndex } from "../base/state.js";
 import { locale, percent, text } from "../base/text.js";
@@ -197,7 +197,7 @@ export class Strip {
 		const when = timeDomain.peek().instants[index];
 		this.tip.hidden = !when;
 		if (!when) return;
-		this.tip.textContent = spokenDate(formatDate(when.ms, locale()), index);
+		this.tip.textContent = spokenDate(formatInstant(when, locale()), index);
 		const half = Math.min(TIP_HALF_PX, this.size.width / 2);
 		const x = Math.max(half, Math.min(this.size.width - half, this.xOfIndex(index)));
 		this.tip.style.transform = `translateX(${x}px) translateX(-50%)`;

@@ -3,7 +3,7 @@
  * lens come as soon as there are dates, or when they are first wanted.
  */
 
-import { formatShortDate } from "../base/dates.js";
+import { formatInstant } from "../base/dates.js";
 import { isFirstViewOver, startPart } from "../base/parts.js";
 import { chooseTime, instant, layer, retryTimes, timeDomain, timeIndex } from "../base/state.js";
 import { locale, text } from "../base/text.js";
@@ -28,6 +28,7 @@ function findParts(root) {
 		next: find("next", HTMLButtonElement),
 		date: find("date", HTMLButtonElement),
 		dateText: find("date-text", HTMLElement),
+		period: find("period", HTMLButtonElement),
 		play: find("play", HTMLButtonElement),
 		note: find("note", HTMLElement),
 		zoom: find("zoom", HTMLElement),
@@ -42,13 +43,13 @@ export function startTimeline(root) {
 	parts.previous.addEventListener("click", () => chooseTime(timeIndex.peek() - 1));
 	parts.next.addEventListener("click", () => chooseTime(timeIndex.peek() + 1));
 	parts.retry.addEventListener("click", () => retryTimes());
-	startCalendar(parts.date);
+	startCalendar(parts.date, parts.period);
 	effect(() => showDomain(parts, timeDomain.value, layer.value !== null));
 	effect(() => {
 		const index = timeIndex.value;
 		parts.previous.disabled = index <= 0;
 		parts.next.disabled = index >= timeDomain.value.instants.length - 1;
-		parts.dateText.textContent = instant.value ? formatShortDate(instant.value.ms, locale()) : "";
+		parts.dateText.textContent = instant.value ? formatInstant(instant.value, locale(), "short") : "";
 	});
 	const stop = effect(() => {
 		if (timeDomain.value.instants.length < 2 || !isFirstViewOver.value) return;
@@ -70,8 +71,14 @@ function showDomain(parts, { phase, why, instants }, hasLayer) {
 	parts.strip.hidden = phase === "failed" || (phase === "ready" && instants.length < 2);
 }
 
-/** Brings the calendar, open, when its button is first pressed. @param {HTMLButtonElement} button */
-function startCalendar(button) {
+/** Brings the calendar, open, when its button is first pressed. @param {HTMLButtonElement} button @param {HTMLButtonElement} period opens what periods are chosen in */
+function startCalendar(button, period) {
+	button.addEventListener("click", (event) => {
+		if (!timeDomain.peek().periods) return;
+		event.preventDefault();
+		event.stopImmediatePropagation();
+		period.click();
+	});
 	const open = async () => {
 		const show = (await import("./calendar.js")).startCalendar(button);
 		button.removeEventListener("click", bring);

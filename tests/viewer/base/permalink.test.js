@@ -9,7 +9,7 @@ const TERRASCOPE =
 
 /** The keys of a link: those of Terrascope's viewer, then ours. */
 const KEYS =
-	"language layer date bbox overlay bgLayer overlays view layers opacity style ramp min max reversed log gaps clear compare layer2 date2 style2 ramp2 min2 max2 reversed2 log2 split orient from to play fps loop step maxcloud pt aoi places chart curve normal period agg years from_month fit theme embed ui";
+	"language layer date bbox overlay bgLayer overlays view layers opacity style ramp min max reversed log slot reducer gaps clear compare layer2 date2 style2 ramp2 min2 max2 reversed2 log2 split orient from to play fps loop step maxcloud pt aoi places chart curve normal period agg years from_month fit theme embed ui";
 
 /** @param {ReturnType<typeof makeRandom>} random @returns {Required<import("../../../viewer/base/permalink.js").Link>} */
 function makeWhole(random) {
@@ -40,6 +40,8 @@ function makeWhole(random) {
 		max: value(),
 		reversed: flag(),
 		log: flag(),
+		slot: pick(["dekad", "month", "season", "year"]),
+		reducer: pick(["clearest", "latest", "median", "max", "anomaly"]),
 		gaps: "last",
 		clear: false,
 		compare: pick(["swipe", "side", "opacity", "spy", "diff"]),

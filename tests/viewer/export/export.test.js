@@ -34,6 +34,7 @@ const shownWith = (more = {}) => ({
 	style: "ndvi",
 	colouring: { range: null, ramp: null, isReversed: false, isLog: false },
 	instant: "2019-06-05T00:00:00Z",
+	period: { reducer: null, anomaly: null },
 	bbox: [3.6, 50.9, 3.9, 51.1],
 	metres: [400000, 6600000, 440000, 6640000],
 	width: 960,

@@ -57,7 +57,7 @@ function readingAt(side, at) {
 /** What is at a place, in words; null while it is not loaded. @param {Side} side @param {Reading | null} reading @param {Point} at */
 function readingText(side, reading, at) {
 	if (!reading) return text("value.loading");
-	const { value, beyond, flag, isApproximate, isMean, isFilled, from, isUnreadable } = reading;
+	const { value, beyond, flag, isApproximate, isMean, isFilled, from, isUnreadable, count } = reading;
 	if (isUnreadable) return text("value.unreadable");
 	if (value === null) return flag ? flagText(flag) : text("value.noData");
 	const legend = side.legend.peek();
@@ -66,12 +66,18 @@ function readingText(side, reading, at) {
 	const isNear = isApproximate || beyond !== 0;
 	const number = isNear ? `${signOf(beyond)} ${formatNumber(value, locale())}` : formatExact(value, locale());
 	const words = label ?? `${number} ${units}`.trim();
+	const { method } = side.timeDomain.peek().periods ?? {};
+	if (method && !isFilled) {
+		const made = text("value.by", { value: words, method: text(`method.${method}`) });
+		const of = method === "usual" ? "value.years" : "value.values";
+		return count > 0 ? `${made}, ${text(of, { count })}` : made;
+	}
 	if (isMean && label === undefined && !isFilled) {
 		const length = formatLength(pixelLength(view.peek()?.zoom ?? 0, at.lat), locale());
 		return text("value.mean", { value: words, length });
 	}
 	if (!isFilled || from === null) return words;
-	return text("value.filled", { value: words, date: formatDate(Date.parse(from), locale()) });
+	return text("value.filled", { value: words, date: formatDate(Date.parse(from.split("/")[0]), locale()) });
 }
 
 /** @param {Side} side @param {Point} at @param {string} name what tells it from the other side */

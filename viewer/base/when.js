@@ -1,0 +1,25 @@
+/** When what is shown is of, in words: a date, or a period with how its values become one. */
+import { formatDate, formatInstant, formatPartOfYear } from "./dates.js";
+import { locale, text } from "./text.js";
+
+/** @typedef {import("./dates.js").Instant} Instant */
+/** @typedef {import("./state.js").Periods} Periods */
+
+/** What is usual, of a part of the year or of all of it. @param {string} part @param {string} years */
+const usualText = (part, years) => text("when.usual", { part, years }).replace(/\s+/g, " ");
+
+/** What an anomaly is: values of a layer less what is usual. @param {string} title of the layer @param {Periods} periods */
+export const anomalyTitle = (title, { years }) => text("when.anomaly", { period: title, usual: usualText("", years) });
+
+/** @param {Instant} instant @param {Periods} [periods] that it is one of @param {"long" | "short"} [month] */
+export function whenText(instant, periods, month) {
+	const period = formatInstant(instant, locale(), month);
+	if (!periods) return period;
+	const { method, years } = periods;
+	const usual = usualText(formatPartOfYear(instant, locale(), month), years);
+	if (method === "usual" || method === "usual_dates") return usual;
+	if (method === "anomaly") return text("when.anomaly", { period, usual });
+	if (method === "clearest")
+		return text("when.clearest", { period, date: formatDate(Date.parse(instant.text), locale()) });
+	return text(`when.${method}`, { period });
+}

@@ -1,0 +1,92 @@
+/**
+ * How maps of periods are made of the cubes of their dates: which cubes, and what becomes of them (ctc1/reduce.js). Pure.
+ *
+ * @typedef {import("../base/dates.js").Instant} Instant
+ * @typedef {import("../base/state.js").Periods} Periods
+ * @typedef {import("../ctc1/source.js").Window} Window
+ * @typedef {{ times: (string | null)[], windows?: Window[], order?: string, areApart?: boolean }} Made what a `CubeSource` is told of time
+ */
+import { periodText, startOf } from "../ctc1/periods.js";
+import { MAX_DATES } from "../ctc1/source.js";
+
+/** Cubes of which what is usual is made, at most; with more, the server's pictures show it. */
+const MAX_CUBES = 12;
+
+/** @param {number} ms */
+const dayText = (ms) => new Date(ms).toISOString().slice(0, 10);
+
+/** @param {number} year @param {number} month from 0 @param {number} months @returns {string} first and last day */
+const spanText = (year, month, months) =>
+	`${dayText(Date.UTC(year, month, 1))}/${dayText(Date.UTC(year, month + months, 0))}`;
+
+/**
+ * Days that hold all of a period and are asked for together, the longest first: its year, its quarter, itself. Those of
+ * years and quarters are the ones that single dates are asked for by, so that what is loaded serves both.
+ * @type {((period: Instant) => string)[]}
+ */
+const SPANS = [
+	({ end, slot }) => {
+		const year = new Date(end - 1).getUTCFullYear();
+		return slot === "season" ? spanText(year - 1, 11, 12) : spanText(year, 0, 12);
+	},
+	({ ms, slot }) => {
+		const date = new Date(ms);
+		const month = date.getUTCMonth();
+		return slot === "season" ? periodText(slot, ms) : spanText(date.getUTCFullYear(), month - (month % 3), 3);
+	},
+	({ ms, slot }) => periodText(/** @type {import("../base/dates.js").Slot} */ (slot), ms),
+];
+
+/** Periods that come together; null where all dates of some period are too many for a cube. @param {Periods} periods @param {Instant[]} instants @returns {Window[] | null} */
+function windowsOf({ members }, instants) {
+	for (const span of SPANS) {
+		/** @type {(Window & { dates: Set<number> })[]} */
+		const windows = [];
+		for (const [index, instant] of instants.entries()) {
+			const datetime = span(instant);
+			if (windows.at(-1)?.datetime !== datetime) windows.push({ first: index, count: 0, datetime, dates: new Set() });
+			const last = windows[windows.length - 1];
+			last.count += 1;
+			for (const date of members[index]) last.dates.add(date);
+		}
+		const isOf = windows.every(({ dates, datetime }) => dates.size <= MAX_DATES && datetime !== null);
+		if (isOf) return windows.map(({ first, count, datetime }) => ({ first, count, datetime }));
+	}
+	return null;
+}
+
+/** Dates that reach into periods in which they do not begin. @param {Periods} periods @param {Instant[]} instants */
+function reaching({ slot, dates, members }, instants) {
+	return members.flatMap((indexes, at) =>
+		indexes
+			.filter((index) => startOf(slot, dates[index].ms) !== instants[at].ms)
+			.map((index) => `${dates[index].text}~${dayText(instants[at].ms)}`),
+	);
+}
+
+/** @param {import("../base/state.js").TimeDomain} domain @returns {Made | null} null where only the server can make them */
+export function cubesOfTimes({ instants, periods }) {
+	const texts = instants.map(({ text }) => text);
+	if (!periods) return { times: instants.length > 0 ? texts : [null] };
+	// One date stands for each.
+	if (periods.method === "clearest") return { times: texts };
+	const windows = windowsOf(periods, instants);
+	if (!windows) return null;
+	const { slot, method, by, partOfYear } = periods;
+	const also = reaching(periods, instants);
+	const tail = also.length > 0 ? `&also=${also.join(",")}` : "";
+	const order = `#slot=${slot}&reducer=${method}`;
+	if (method === "latest" || method === "max" || method === "median")
+		return { times: texts, windows, order: order + tail };
+	const spans = windows.map(({ datetime }) => datetime);
+	if (spans.length > MAX_CUBES) return null;
+	const whole = `${order}&by=${by}&of=${spans.join(",")}${tail}`;
+	if (method === "anomaly") return { times: texts, windows, order: whole, areApart: false };
+	const [{ datetime }] = windows;
+	return {
+		times: partOfYear,
+		windows: [{ first: 0, count: instants.length, datetime }],
+		order: whole,
+		areApart: false,
+	};
+}

@@ -1,0 +1,101 @@
+/**
+ * Periods in place of dates: how the values of each become one, and what links say of that.
+ *
+ * @typedef {import("../../base/dates.js").Slot} Slot
+ * @typedef {import("../../base/permalink.js").Method} Method
+ * @typedef {import("../../base/state.js").Side} Side
+ * @typedef {import("../../base/state.js").TimeDomain} TimeDomain
+ */
+import { AS_STYLED, joinLink, regroup, setGrouping, sideA, sideB } from "../../base/state.js";
+import { partOfYear } from "../../ctc1/periods.js";
+import { effect, signal } from "../../vendor/signals-core.js";
+import { wholeShares } from "../shares.js";
+import { clearestOf, periodsOf, usualSlot } from "./members.js";
+
+/** @type {Slot[]} */
+export const SLOTS = ["dekad", "month", "season", "year"];
+/** @type {Method[]} */
+export const METHODS = ["clearest", "latest", "median", "max", "anomaly"];
+/** What becomes of classes and of composites, which have no values to compute with. */
+const CHOSEN_METHODS = METHODS.slice(0, 2);
+/** @type {Method} the server's, too */
+const USUAL_METHOD = "latest";
+
+/** What periods are shown, and how their values become one; null while single dates are. */
+export const period = signal(/** @type {{ slot: Slot, method: Method } | null} */ (null));
+
+/** The methods that a side's layer has. @param {Side} side */
+export function methodsOf(side) {
+	const isOfValues = side.layer.value?.variable !== null && side.legend.value?.type !== "classes";
+	return isOfValues ? METHODS : CHOSEN_METHODS;
+}
+
+/** @param {number} ms */
+const yearOf = (ms) => new Date(ms).getUTCFullYear();
+
+/** @param {Side} side @returns {TimeDomain | null} */
+function group(side) {
+	const [domain, isUsual, chosen] = [side.dates.value, side.isUsual.value, period.value];
+	if (!chosen && !isUsual) return null;
+	const { instants: dates, validShares } = domain;
+	if (domain.phase !== "ready" || dates.length === 0) return domain;
+	const slot = chosen?.slot ?? usualSlot(dates);
+	const wanted = chosen?.method ?? USUAL_METHOD;
+	const hasClasses = side.legend.peek()?.type === "classes";
+	const able = hasClasses || side.layer.value?.variable === null ? CHOSEN_METHODS : METHODS;
+	const method = isUsual ? (chosen ? "usual" : "usual_dates") : able.includes(wanted) ? wanted : USUAL_METHOD;
+	const { instants, members } = periodsOf(dates, slot);
+	const [first, last] = [yearOf(dates[0].ms), yearOf(dates[dates.length - 1].ms)];
+	const best = members.map((indexes) => clearestOf(indexes, validShares));
+	return {
+		phase: "ready",
+		why: "",
+		instants: method === "clearest" ? instants.map((each, at) => ({ ...each, text: dates[best[at]].text })) : instants,
+		// Together dates have at least as much as the clearest one.
+		validShares: best.map((index) => validShares[index]),
+		periods: {
+			slot,
+			method,
+			by: wanted === "median" || wanted === "max" ? wanted : "mean",
+			dates,
+			members,
+			partOfYear: instants.map(({ ms }) => partOfYear(slot, ms)),
+			years: first === last ? String(first) : `${first}–${last}`,
+		},
+	};
+}
+
+/** @param {{ slot: Slot, method: Method } | null} next null: single dates */
+export function choosePeriod(next) {
+	const before = period.peek();
+	if (next?.slot === before?.slot && next?.method === before?.method) return;
+	regroup(() => {
+		if (!before) sideA.dates.value = { ...sideA.dates.peek(), validShares: wholeShares() };
+		// An anomaly has a scale of its own.
+		if ((next?.method === "anomaly") !== (before?.method === "anomaly")) {
+			for (const side of [sideA, sideB.peek()]) if (side) side.colouring.value = AS_STYLED;
+		}
+		period.value = next;
+	});
+}
+
+export function startGrouping() {
+	joinLink({
+		write: () => ({
+			slot: period.value?.slot,
+			reducer: period.value?.method === USUAL_METHOD ? undefined : period.value?.method,
+		}),
+		read: ({ slot, reducer = USUAL_METHOD }) => {
+			if (slot === period.peek()?.slot && (!slot || reducer === period.peek()?.method)) return;
+			// The layer that a link names is opened next, at its date.
+			sideA.timeIndex.value = -1;
+			period.value = slot ? { slot, method: reducer } : null;
+		},
+	});
+	setGrouping(group);
+	// What has classes is known when its legend is there.
+	effect(() => {
+		const chosen = period.value;
+		if (chosen && !methodsOf(sideA).includes(chosen.method)) choosePeriod({ ...chosen, method: USUAL_METHOD });
+	});
+}

@@ -1,0 +1,133 @@
+/**
+ * The menu beside the date: single dates or maps of dekads, months, seasons or years, how the values of a period become
+ * one, and which period, of a year.
+ */
+import { formatInstant, formatPartOfYear } from "../../base/dates.js";
+import { instant, sideA, timeDomain, timeIndex } from "../../base/state.js";
+import { locale, text } from "../../base/text.js";
+import { effect, signal } from "../../vendor/signals-core.js";
+import { makeElement, makeLabelled } from "../fields.js";
+import { goTo } from "../playback.js";
+import { makePopover, toggleBy } from "../popover.js";
+import { choosePeriod, METHODS, methodsOf, period, SLOTS, startGrouping } from "./grouping.js";
+
+/** @typedef {import("./grouping.js").Slot} Slot */
+
+/** @param {HTMLButtonElement} button @param {boolean} isOpened whether it was pressed before this was loaded */
+export function startPeriods(button, isOpened) {
+	startGrouping();
+	const host = /** @type {HTMLElement} */ (button.closest("section"));
+	const popover = makePopover("periods", { label: text("period.choose"), host });
+	const grid = makeGrid(() => popover.close());
+	popover.element.append(makeSlots(), makeMethods(), grid.element);
+	effect(() => {
+		button.textContent = text(`period.${period.value?.slot ?? "date"}`);
+	});
+	const show = toggleBy(button, popover, () => {
+		grid.show();
+		const chosen = popover.element.querySelector("input:checked");
+		if (chosen instanceof HTMLElement) chosen.focus();
+	});
+	if (isOpened) show();
+}
+
+/**
+ * Choices of which one is taken.
+ * @template {string} T @param {string} words @param {readonly T[]} values @param {(value: T) => string} wordsOf
+ * @param {(value: T) => void} choose
+ */
+function makeRadios(words, values, wordsOf, choose) {
+	const element = makeElement("fieldset", { className: "radios" });
+	element.append(makeElement("legend", { textContent: words }));
+	const fields = values.map((value) => {
+		const field = makeElement("input", { type: "radio", name: words, value });
+		const { label } = makeLabelled(wordsOf(value), field);
+		const row = makeElement("span", {});
+		row.append(field, label);
+		element.append(row);
+		field.addEventListener("change", () => choose(value));
+		return { value, field, row };
+	});
+	return { element, fields };
+}
+
+function makeSlots() {
+	const { element, fields } = makeRadios(
+		text("period.mapOf"),
+		/** @type {const} */ (["date", ...SLOTS]),
+		(value) => text(`period.${value}`),
+		(value) => choosePeriod(value === "date" ? null : { slot: value, method: period.peek()?.method ?? "latest" }),
+	);
+	effect(() => {
+		for (const { value, field } of fields) field.checked = value === (period.value?.slot ?? "date");
+	});
+	return element;
+}
+
+function makeMethods() {
+	const { element, fields } = makeRadios(
+		text("period.method"),
+		METHODS,
+		(value) => text(`method.${value}`),
+		(method) => choosePeriod({ slot: period.peek()?.slot ?? "month", method }),
+	);
+	element.classList.add("methods");
+	effect(() => {
+		element.hidden = period.value === null;
+		const able = methodsOf(sideA);
+		for (const { value, field, row } of fields) {
+			field.checked = value === period.value?.method;
+			row.hidden = !able.includes(value);
+		}
+	});
+	return element;
+}
+
+/** The periods of a year, or all years. @param {() => void} close */
+function makeGrid(close) {
+	const element = makeElement("div", { className: "period-grid", role: "group", ariaLabel: text("period.choose") });
+	const year = makeElement("select", { ariaLabel: text("time.year") });
+	const cells = makeElement("div", { className: "cells" });
+	element.append(year, cells);
+	const shown = signal(0);
+	/** @param {import("../../base/dates.js").Instant} each */
+	const yearOf = ({ end }) => new Date(end - 1).getUTCFullYear();
+	const show = () => {
+		const now = instant.peek();
+		if (now) shown.value = yearOf(now);
+	};
+	year.addEventListener("change", () => {
+		shown.value = Number(year.value);
+	});
+	effect(() => {
+		void timeDomain.value;
+		show();
+	});
+	effect(() => {
+		const { instants, periods } = timeDomain.value;
+		element.hidden = !periods || period.value === null;
+		if (!periods) return;
+		const years = [...new Set(instants.map(yearOf))];
+		year.hidden = periods.slot === "year";
+		year.replaceChildren(...years.map((each) => new Option(String(each), String(each), false, each === shown.value)));
+		cells.dataset.slot = periods.slot;
+		cells.replaceChildren(
+			...instants.flatMap((each, index) => {
+				if (!year.hidden && yearOf(each) !== shown.value) return [];
+				const words = formatInstant(each, locale(), "short");
+				const button = makeElement("button", {
+					type: "button",
+					textContent: formatPartOfYear(each, locale(), "short") || words,
+					ariaLabel: words,
+					ariaPressed: String(index === timeIndex.value),
+				});
+				button.addEventListener("click", () => {
+					close();
+					goTo(index);
+				});
+				return [button];
+			}),
+		);
+	});
+	return { element, show };
+}
