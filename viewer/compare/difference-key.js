@@ -2,8 +2,8 @@
 
 import { make, makeIconButton } from "../base/elements.js";
 import { text } from "../base/text.js";
+import { whenText } from "../base/when.js";
 import { computed, effect } from "../vendor/signals-core.js";
-import { dateText } from "./halves.js";
 import { areYearsApart } from "./offset.js";
 import { differenceRange, inOrder, shownDifference } from "./second-side.js";
 
@@ -18,7 +18,9 @@ export const differenceWords = computed(() => {
 	const isOther = later.layer.value?.id !== earlier.layer.value?.id;
 	const nameOf = (/** @type {Side} */ side) => {
 		const { layer, instant } = side;
-		const date = instant.value && isYears && !side.isUsual.value ? yearOf(instant.value.ms) : dateText(side);
+		const isYear = isYears && !side.isUsual.value;
+		const words = instant.value && !isYear ? whenText(instant.value, side.timeDomain.value.periods, "short") : "";
+		const date = instant.value && isYear ? yearOf(instant.value.ms) : words;
 		return [...(isOther ? [layer.value?.title] : []), ...(isOther && to === from ? [] : [date])]
 			.filter(Boolean)
 			.join(", ");
