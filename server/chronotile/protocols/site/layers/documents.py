@@ -12,7 +12,7 @@ from chronotile.catalog.catalogue import Catalogue
 from chronotile.catalog.resolve_times import default_index
 from chronotile.core.errors import MissingTime, UnknownPath
 from chronotile.core.model.access import PUBLIC
-from chronotile.core.model.collection import Collection, Layer
+from chronotile.core.model.collection import Layer
 from chronotile.core.model.cube import CUBE_TYPE
 from chronotile.core.model.formats import MapFormat
 from chronotile.core.model.style import Style
@@ -59,6 +59,7 @@ def layer_summary(name: str, layer: Layer, context: CapabilitiesContext) -> Docu
         "times": _times_in_short(layer, context.services.clock()),
         **climatology_member(layer.times.climatology_span, is_climatology=layer.times.is_climatology),
         **({} if PUBLIC in layer.access.see else {"access": "private"}),
+        **_clear_classes(layer, context),
         "links": _links(name, layer, context),
     }
 
@@ -73,7 +74,6 @@ def layer_whole(name: str, layer: Layer, context: CapabilitiesContext) -> Docume
     return {
         **summary,
         "times": {**summary["times"], "clear": None if first is None else format_instant(first)},
-        **_clear_classes(clear, collection),
         "styles": [_style(style, f"{context.base}/tiles/{quote(name)}") for style in layer.styles],
         "abstract": text_in(layer.abstract, context.language) or None,
         "collection_title": text_in(collection.title, context.language),
@@ -88,12 +88,16 @@ def layer_whole(name: str, layer: Layer, context: CapabilitiesContext) -> Docume
     }
 
 
-def _clear_classes(clear: Layer | None, collection: Collection) -> Document:
-    """The layer and classes that say which pixels are clear, and the id of the layer without all others."""
+def _clear_classes(layer: Layer, context: CapabilitiesContext) -> Document:
+    """The layer and classes that say which pixels are clear, and id and revision of the layer without all others."""
+    services = context.services
+    clear = services.catalogue.clear.get(layer.id)
     if clear is None or clear.mask is None:
         return {}
+    collection = services.catalogue.collection(layer.collection)
     quality = next(each.id for each in collection.layers if each.content is collection.variables[clear.mask.variable])
-    return {"clear": {"layer": quality, "values": list(clear.mask.keep), "masked": clear.id}}
+    revision = last_layer_revision(clear, services)
+    return {"clear": {"layer": quality, "values": list(clear.mask.keep), "masked": clear.id, "revision": revision}}
 
 
 def times_page(page: TimeDomain, shares: Shares, *, total: int, next_url: str | None) -> Document:

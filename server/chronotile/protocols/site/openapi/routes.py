@@ -118,7 +118,7 @@ LAYER: Json = object_of(
     },
     {
         "climatology": or_null(object_of(_each(TEXT, "start", "end"))),
-        "clear": object_of(_each(TEXT, "layer", "masked") | {"values": list_of(WHOLE)}),
+        "clear": object_of(_each(TEXT, "layer", "masked") | {"values": list_of(WHOLE), "revision": SOME_TEXT}),
     },
 )
 STOPS: Json = list_of(object_of({"value": NUMBER, "color": TEXT}))
