@@ -5,12 +5,13 @@
  */
 import { openDialog } from "../base/dialog.js";
 import { make, makeIconButton, makeWordButton } from "../base/elements.js";
+import { startPart } from "../base/parts.js";
 import { placeNumber, places, removePlace, unlinkable } from "../base/state.js";
 import { text } from "../base/text.js";
 import { stop } from "../shell/sheet.js";
 import { computed, effect } from "../vendor/signals-core.js";
 import { beginChange } from "./draft-steps.js";
-import { SHAPES } from "./shapes/drafts.js";
+import { placeSets, shownSet } from "./place-sets.js";
 import { selfCrossing } from "./shapes/geometry.js";
 import { sizeText } from "./size-labels.js";
 import {
@@ -20,11 +21,11 @@ import {
 	emphasised,
 	findArea,
 	isEmbedded,
+	isReportOpen,
 	removeAllAreas,
 	removeArea,
 	zoomToAreas,
 } from "./store.js";
-import { makeToolButton } from "./tools.js";
 import { chooseFiles, saveAreas, takeText } from "./transfer.js";
 
 const MAX_NAME = 80;
@@ -38,8 +39,7 @@ export function startPanel(panel) {
 	const all = makeAllButtons();
 	panel.classList.add("areas");
 	panel.append(
-		make("div", { class: "areas-head" }, make("h2", {}, text("areas.title"), " ", count), ...makeInButtons()),
-		make("div", { class: "areas-shapes" }, ...SHAPES.map((shape) => makeToolButton(shape))),
+		make("div", { class: "areas-head" }, make("h2", {}, text("areas.title"), " ", count), ...makeHeadButtons()),
 		empty,
 		list,
 		link,
@@ -60,10 +60,20 @@ export function startPanel(panel) {
 	showRows(list);
 }
 
-const makeInButtons = () => [
-	makeIconButton("upload", text("areas.upload"), chooseFiles),
-	makeIconButton("plus", text("areas.paste"), () => void openPaste()),
-];
+function makeHeadButtons() {
+	const report = makeIconButton("print", text("report.open"), () => {
+		isReportOpen.value = true;
+	});
+	const table = makeIconButton("panel", text("table.open"), () =>
+		startPart("table of areas", async () => (await import("./area-table.js")).showAreaTable()),
+	);
+	effect(() => {
+		report.hidden = places.value.length === 0;
+		table.hidden = placeSets.value.every(({ shapes }) => !shapes) && !shownSet.value;
+	});
+	const upload = makeIconButton("upload", text("areas.upload"), chooseFiles);
+	return [report, table, upload, makeIconButton("plus", text("areas.paste"), () => void openPaste())];
+}
 
 function makeAllButtons() {
 	const save = (/** @type {"geojson" | "csv"} */ format) => () => saveAreas(areas.peek(), format);
@@ -121,7 +131,7 @@ async function askRemoveAll() {
 	const dialog = openDialog(text("areas.removeAll"), question, make("div", { class: "areas-answers" }, keep, remove));
 	keep.focus();
 	await dialog.whenClosed;
-	if (areas.peek().length === 0) focusIn(document.querySelector(".areas-shapes"));
+	if (areas.peek().length === 0) focusIn(document.querySelector(".areas-head"));
 }
 
 /** Keeps a row for each area. @param {HTMLElement} list */

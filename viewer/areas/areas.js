@@ -1,6 +1,8 @@
 /** Starts what the page has for areas and marks: the list, the tools, the bar while something is drawn. */
 import { startPanel } from "./area-list.js";
 import { startDrawBar } from "./draw-bar.js";
+import { startPlaceColours } from "./place-colours.js";
+import { startPlaceValues } from "./place-values.js";
 import { startPlacesPart } from "./places-part.js";
 import { startStore } from "./store.js";
 import { startTools } from "./tools.js";
@@ -12,6 +14,8 @@ export function startAreas({ panel, regions, tools, frame }, isEmbedded) {
 	startDrawBar(frame);
 	startTools(tools);
 	startPanel(panel);
+	startPlaceColours();
+	startPlaceValues();
 	startPlacesPart(regions, frame);
 	startDrops(frame);
 }

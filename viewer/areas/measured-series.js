@@ -1,7 +1,7 @@
 /** Series from files that are looked at beside those of layers, for as long as the page is open. */
 import { signal } from "../vendor/signals-core.js";
 
-/** @typedef {{ name: string, unit: string, times: number[], values: number[] }} Measured `times` in milliseconds since 1970, ascending */
+/** @typedef {import("./formats/measured.js").Measured} Measured */
 
 export const measured = signal(/** @type {Measured[]} */ ([]));
 

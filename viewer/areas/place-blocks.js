@@ -1,4 +1,4 @@
-/** Which dates are asked for together when the values of places are wanted at one; pure. */
+/** Which dates are asked for together when the values of places are wanted at one, and which period one is in; pure. */
 
 /** Numbers of one answer: a megabyte or two. */
 const MAX_VALUES = 100_000;
@@ -14,4 +14,13 @@ export const datesAtOnce = (places) => Math.max(1, Math.min(MAX_DATES, Math.floo
 export function blockAround(index, count, size) {
 	const first = Math.floor(Math.max(0, index) / size) * size;
 	return { first, end: Math.min(count, first + size) };
+}
+
+/** The period of a date, as the server takes it. @param {"month" | "quarter" | "year"} span @param {string} date RFC 3339 */
+export function periodOf(span, date) {
+	const [year, month] = date.split("-");
+	if (span === "year") return year;
+	if (span === "month") return `${year}-${month}`;
+	const first = 3 * Math.floor((Number(month) - 1) / 3) + 1;
+	return [first, first + 2].map((each) => `${year}-${String(each).padStart(2, "0")}`).join("/");
 }

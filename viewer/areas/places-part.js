@@ -1,19 +1,29 @@
-/** The part of the panel that chooses a set of places, and what is told of the one under the pointer. */
+/** The part of the panel that chooses a set of places and what of it is shown, and what is told of the one under the pointer. */
 
+import { cssColour } from "../base/colours.js";
 import { make } from "../base/elements.js";
 import { layer } from "../base/state.js";
 import { locale, text } from "../base/text.js";
 import { unitText } from "../base/units.js";
+import { numberText } from "../base/value-scale.js";
 import { effect } from "../vendor/signals-core.js";
 import { tidyName } from "./formats/faults.js";
-import { hasMeans, hovered, placeSets, shownSet, valuesNow } from "./place-sets.js";
+import { placeStyle } from "./place-colours.js";
+import { hasMeans, hovered, placeSets, SPANS, STATISTICS, shownSet, showSet, span, statistic } from "./place-sets.js";
+import { valuesNow } from "./place-values.js";
+
+/** @typedef {import("./place-sets.js").Statistic} Statistic */
+/** @typedef {import("./place-sets.js").Span} Span */
 
 /** @param {HTMLElement} panel @param {HTMLElement} frame of the map */
 export function startPlacesPart(panel, frame) {
-	const list = make("select", { id: "places", onchange: () => choose(list.value) });
+	const list = make("select", { id: "places", onchange: () => showSet(list.value) });
 	const state = make("p", { class: "hint", role: "status" });
+	const stop = make("button", { type: "button", class: "quiet", onclick: () => showSet("") }, text("places.stop"));
+	const more = makeChoices();
+	const key = make("div", { class: "places-key" });
 	const label = make("label", { for: "places" });
-	panel.append(make("div", { class: "field" }, label, list, state));
+	panel.append(make("div", { class: "field" }, label, list, more, key, state, stop));
 	effect(() => {
 		label.textContent = text("places.title", { layer: layer.value?.title ?? "" });
 	});
@@ -23,29 +33,63 @@ export function startPlacesPart(panel, frame) {
 		const options = sets.map(({ id, title, count }) => new Option(text("places.option", { title, count }), id));
 		list.replaceChildren(new Option(text("places.none"), ""), ...options);
 		list.value = shownSet.value?.id ?? "";
+		more.hidden = !shownSet.value || !hasMeans.value;
 	});
 	effect(() => {
 		state.textContent = stateText();
 		state.hidden = state.textContent === "";
+		stop.hidden = valuesNow.value.phase !== "loading" || !shownSet.value?.shapes;
 	});
 	effect(() => {
 		frame.toggleAttribute("data-regions", shownSet.value !== null && hasMeans.value);
 	});
+	effect(() => showKey(key));
 	showHovered(frame);
 	showAttribution();
 }
 
-/** @param {string} id */
-const choose = (id) => {
-	shownSet.value = placeSets.peek().find((set) => set.id === id) ?? null;
-};
+/** What of the places has their colour, and over which time. */
+function makeChoices() {
+	const what = make("select", { "aria-label": text("places.statistic") });
+	what.append(...STATISTICS.map((each) => new Option(text(`places.statistic.${each}`), each)));
+	what.addEventListener("change", () => {
+		statistic.value = /** @type {Statistic} */ (what.value);
+	});
+	const over = make("select", { "aria-label": text("places.span") });
+	over.append(...Object.keys(SPANS).map((each) => new Option(text(`places.span.${/** @type {Span} */ (each)}`), each)));
+	over.addEventListener("change", () => {
+		span.value = /** @type {Span} */ (over.value);
+	});
+	effect(() => {
+		[what.value, over.value] = [statistic.value, span.value];
+		over.hidden = layer.value?.times.count === 0;
+	});
+	return make("div", { class: "places-choices" }, what, over);
+}
 
 function stateText() {
-	if (!shownSet.value || !layer.value) return "";
+	const set = shownSet.value;
+	if (!set || !layer.value) return "";
 	if (!hasMeans.value) return text("places.noMeans", { layer: layer.value.title });
-	const { phase, why } = valuesNow.value;
-	if (phase === "loading") return text("places.loading");
+	const { phase, why, done } = valuesNow.value;
+	if (phase === "loading") {
+		return done > 0 ? text("places.loadingSome", { done, count: set.count }) : text("places.loading");
+	}
 	return phase === "failed" ? text("places.failed", { why }) : "";
+}
+
+/** The colours of what is not in the layer's own. @param {HTMLElement} key */
+function showKey(key) {
+	const shown = placeStyle.value;
+	key.hidden = !shownSet.value || !shown || !["anomaly", "std", "valid_share"].includes(statistic.value);
+	if (key.hidden || !shown) return;
+	const [low, high] = shown.range;
+	const stops = shown.stops.map(
+		({ value, rgba }) => `${cssColour(rgba)} ${(100 * (value - low)) / (high - low || 1)}%`,
+	);
+	const bar = make("span", {});
+	bar.style.background = `linear-gradient(to right, ${stops.join()})`;
+	key.replaceChildren(numberText(low, locale()), bar, numberText(high, locale()));
 }
 
 /** A value with the digits that tell it from others. @param {number} value */
@@ -63,9 +107,10 @@ function showHovered(frame) {
 		if (!feature) return;
 		const name = tidyName(feature.properties.label ?? feature.properties.id);
 		const value = values[feature.id] ?? null;
-		const units = unitText(of?.units);
+		const units = statistic.value === "valid_share" ? "" : unitText(of?.units);
+		const what = text(`places.statistic.${statistic.value}`);
 		const told =
-			value === null ? text("value.noData") : text("places.mean", { value: `${write(value)} ${units}`.trim() });
+			value === null ? text("value.noData") : text("places.value", { what, value: `${write(value)} ${units}`.trim() });
 		tip.replaceChildren(make("strong", {}, name), phase === "ready" ? ` ${told}` : "");
 	});
 }

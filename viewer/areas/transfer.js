@@ -4,12 +4,15 @@
  * @typedef {import("./formats/read-geojson.js").Findings} Findings
  * @typedef {import("./store.js").Area} Area
  */
+import { fetchShapes } from "../base/api.js";
 import { dismiss, notify } from "../base/state.js";
 import { text } from "../base/text.js";
-import { AreaFault } from "./formats/faults.js";
+import { AreaFault, LIMITS } from "./formats/faults.js";
 import { readFile, readText } from "./formats/read-files.js";
 import { fileName, formatGeoJson, formatTable } from "./formats/write-files.js";
-import { selfCrossing } from "./shapes/geometry.js";
+import { addMeasured } from "./measured-series.js";
+import { addFileSet } from "./place-sets.js";
+import { countCorners, selfCrossing } from "./shapes/geometry.js";
 import { addAreas, zoomToAreas } from "./store.js";
 
 /** So many are looked at as soon as they are read: as many as a link names. */
@@ -18,17 +21,21 @@ const CHARTED_AT_ONCE = 3;
 const REASONS = 3;
 const NOTICE = "areas file";
 
-const ACCEPTED = ".geojson,.json,.kml,.kmz,.wkt,.csv,.txt,application/geo+json,application/json,text/csv,text/plain";
+const ACCEPTED =
+	".geojson,.json,.kml,.kmz,.gpx,.zip,.gpkg,.wkt,.csv,.tsv,.txt,application/geo+json,text/csv,text/plain";
 
 /** Why something could not be read. @param {unknown} error */
 const whyOf = (error) => (error instanceof AreaFault ? error.message : String(error));
 
+/** @param {Blob} file */
+const askServer = (file) => fetchShapes(file, new AbortController().signal);
+
 /** Reads files one after the other and adds what is in them. @param {Iterable<File>} files */
-async function takeFiles(files) {
+export async function takeFiles(files) {
 	dismiss(NOTICE);
 	for (const file of files) {
 		try {
-			takeFindings(await readFile(file), file.name);
+			takeFindings(await readFile(file, askServer), file.name);
 		} catch (error) {
 			notify(NOTICE, text("areas.notRead", { file: file.name, why: whyOf(error) }));
 			return;
@@ -47,13 +54,21 @@ export async function takeText(source) {
 }
 
 /** @param {Findings} findings @param {string} from */
-function takeFindings({ areas, leftOut }, from) {
-	const added = addAreas(areas, { isCharted: areas.length <= CHARTED_AT_ONCE });
+function takeFindings({ areas, leftOut, measured = [] }, from) {
+	if (measured.length > 0) {
+		addMeasured(measured);
+		notify(NOTICE, text("areas.readMeasured", { file: from, count: measured.length }));
+		return;
+	}
+	const corners = areas.reduce((sum, { geometry }) => sum + countCorners(geometry), 0);
+	const isSet = areas.length > LIMITS.areas || corners > LIMITS.corners;
+	const added = isSet ? areas : addAreas(areas, { isCharted: areas.length <= CHARTED_AT_ONCE });
 	if (added.length === 0) return;
+	if (isSet) addFileSet(from, areas);
 	zoomToAreas(added);
-	const crossing = added.filter(({ geometry }) => selfCrossing(geometry) !== null);
+	const crossing = isSet ? [] : added.filter(({ geometry }) => selfCrossing(geometry) !== null);
 	const told = [
-		text("areas.read", { file: from, count: added.length }),
+		text(isSet ? "areas.readSet" : "areas.read", { file: from, count: added.length }),
 		...leftOut.slice(0, REASONS),
 		leftOut.length > REASONS ? text("areas.moreLeftOut", { count: leftOut.length - REASONS }) : "",
 		crossing.length > 0 ? text("areas.someCross", { count: crossing.length, name: crossing[0].name }) : "",
@@ -98,15 +113,18 @@ export function startDrops(frame) {
 
 /** @param {Area[]} areas @param {"geojson" | "csv"} format */
 export function saveAreas(areas, format) {
-	const name = areas.length === 1 ? areas[0].name : text("areas.fileName");
-	const isTable = format === "csv";
+	const name = fileName(areas.length === 1 ? areas[0].name : text("areas.fileName"), format);
+	if (format === "csv") saveText(formatTable(areas), name, "text/csv");
+	else saveText(formatGeoJson(areas), name, "application/geo+json");
+}
+
+/** Gives the user a file. @param {string} content @param {string} name @param {string} type */
+export function saveText(content, name, type) {
 	// Spreadsheets take text for UTF-8 only when it says so.
-	const content = isTable ? `\ufeff${formatTable(areas)}` : formatGeoJson(areas);
-	const type = isTable ? "text/csv" : "application/geo+json";
-	const url = URL.createObjectURL(new Blob([content], { type }));
+	const url = URL.createObjectURL(new Blob([type === "text/csv" ? `\ufeff${content}` : content], { type }));
 	const link = document.createElement("a");
 	link.href = url;
-	link.download = fileName(name, format);
+	link.download = name;
 	link.click();
 	window.setTimeout(() => URL.revokeObjectURL(url), 10_000);
 }

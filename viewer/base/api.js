@@ -95,13 +95,12 @@ async function readProblem(response) {
 	);
 }
 
-/** @param {URL | string} url @param {AbortSignal} signal @param {unknown} [body] posted as JSON @returns {Promise<Response>} */
+/** @param {URL | string} url @param {AbortSignal} signal @param {unknown} [body] posted as it is if it is a Blob, else as JSON @returns {Promise<Response>} */
 async function ask(url, signal, body) {
-	const posted = body === undefined ? {} : { method: "POST", body: JSON.stringify(body) };
-	const headers = {
-		"Accept-Language": language(),
-		...(body === undefined ? {} : { "Content-Type": "application/json" }),
-	};
+	const isFile = body instanceof Blob;
+	const posted = body === undefined ? {} : { method: "POST", body: isFile ? body : JSON.stringify(body) };
+	const type = isFile ? body.type : "application/json";
+	const headers = { "Accept-Language": language(), ...(body === undefined ? {} : { "Content-Type": type }) };
 	const answer = await fetch(url, { ...posted, headers, signal }).catch((error) => {
 		throw signal.aborted ? error : new Problem(text("error.unreachable"));
 	});
@@ -266,15 +265,24 @@ const seriesPath = (layer, kind) => `timeseries/${encodeURIComponent(nameOf(laye
 export const fetchSeries = (layer, { lon, lat }, analysis, signal) =>
 	askJson(urlOf(seriesPath(layer, "point"), { lon, lat, ...analysis }), signal);
 
-/** The series of several points, as `mean` of features in their order. @param {Layer} layer @param {Point[]} points @param {AbortSignal} signal @returns {Promise<FeaturesSeries>} */
-export async function fetchSeriesOfPoints(layer, points, signal) {
+/** The series of several points, as `mean` of features in their order. @param {Layer} layer @param {Point[]} points @param {AbortSignal} signal @param {Parameters} [parameters] `datetime`, an analysis @returns {Promise<FeaturesSeries>} */
+export async function fetchSeriesOfPoints(layer, points, signal, parameters = {}) {
 	const asked = { layers: [nameOf(layer)], points: points.map(({ lon, lat }) => [lon, lat]) };
-	return (await askJson(urlOf("timeseries/points"), signal, asked)).results[0];
+	return (await askJson(urlOf("timeseries/points", parameters), signal, asked)).results[0];
 }
 
 /** @param {Layer} layer @param {Geometry} area @param {Parameters} parameters `reducers`, `datetime`, an analysis @param {AbortSignal} signal @returns {Promise<FeaturesSeries>} */
 export const fetchSeriesOfArea = (layer, area, parameters, signal) =>
 	askJson(urlOf(seriesPath(layer, "area"), parameters), signal, area);
+
+/** The series of several areas, in their order. @param {Layer} layer @param {{ geometry: Geometry }[]} areas @param {Parameters} parameters as of one @param {AbortSignal} signal @returns {Promise<FeaturesSeries>} */
+export function fetchSeriesOfAreas(layer, areas, parameters, signal) {
+	const features = areas.map(({ geometry }) => ({ type: "Feature", properties: {}, geometry }));
+	return askJson(urlOf(seriesPath(layer, "areas"), parameters), signal, { type: "FeatureCollection", features });
+}
+
+/** The shapes of a file of geodata, in longitude and latitude. @param {Blob} file @param {AbortSignal} signal @returns {Promise<unknown>} GeoJSON */
+export const fetchShapes = (file, signal) => askJson(urlOf("places/shapes"), signal, file);
 
 /** @param {AbortSignal} signal @returns {Promise<PlaceSet[]>} */
 export const fetchPlaceSets = async (signal) => (await askJson(urlOf("places"), signal)).places;
@@ -285,12 +293,13 @@ export async function fetchPlaceTile({ id, revision }, { x, y, z }, signal) {
 	return new Uint8Array(await (await ask(url, signal)).arrayBuffer());
 }
 
-/** @param {PlaceSet} set @param {Layer} layer @param {string | null} datetime @param {AbortSignal} signal @returns {Promise<PlaceValues>} */
-export const fetchPlaceValues = ({ id }, layer, datetime, signal) =>
-	askJson(
-		urlOf(`places/${encodeURIComponent(id)}/values`, { layer: nameOf(layer), datetime, reducer: "mean" }),
-		signal,
-	);
+/** @param {PlaceSet} set @param {Layer} layer @param {string | null} datetime @param {string} reducer @param {AbortSignal} signal @returns {Promise<PlaceValues>} */
+export const fetchPlaceValues = ({ id }, layer, datetime, reducer, signal) =>
+	askJson(urlOf(`places/${encodeURIComponent(id)}/values`, { layer: nameOf(layer), datetime, reducer }), signal);
+
+/** All places of a set, in the order of their numbers. @param {PlaceSet} set @param {AbortSignal} signal @returns {Promise<{ id: string | number, geometry: Geometry, properties?: { label?: string } }[]>} */
+export const fetchPlaces = async ({ id, count }, signal) =>
+	(await askJson(urlOf(`places/${encodeURIComponent(id)}`, { format: "geojson", limit: count }), signal)).features;
 
 /** Outline of the place of that number in the tiles of a set. @param {PlaceSet} set @param {number} number @param {AbortSignal} signal @returns {Promise<Geometry>} */
 export async function fetchPlace({ id }, number, signal) {

@@ -12,7 +12,8 @@
  *   reversed?: boolean, log?: boolean, gaps?: Gaps, clear?: boolean, compare?: CompareMode, layer2?: string, slot?: import("./dates.js").Slot, reducer?: Method, date2?: string, style2?: string,
  *   ramp2?: string, min2?: number, max2?: number, reversed2?: boolean, log2?: boolean, split?: number, orient?: "v" | "h",
  *   from?: string, to?: string, play?: boolean, fps?: number, loop?: boolean, step?: number, maxcloud?: number,
- *   pt?: Point[], aoi?: NamedLine[], places?: string, chart?: ChartView, curve?: "whittaker" | "savgol", normal?: boolean, period?: [from: string, to: string],
+ *   pt?: Point[], aoi?: NamedLine[], places?: string, statistic?: PlaceStatistic, span?: "date" | "month" | "quarter" | "year",
+ *   chart?: ChartView, curve?: "whittaker" | "savgol", normal?: boolean, period?: [from: string, to: string], report?: boolean,
  *   agg?: string, years?: "value" | "anomaly" | "cumulative" | "dekads", from_month?: number, fit?: boolean,
  *   theme?: Theme, embed?: boolean, ui?: "min",
  * }} Link
@@ -20,6 +21,7 @@
  * @typedef {{ id: string, opacity: number }} LayerEntry
  * @typedef {"swipe" | "side" | "opacity" | "spy" | "diff"} CompareMode
  * @typedef {"0" | "1" | "time" | "years" | "statistics" | "table"} ChartView 0 of a drawer that is folded; 1 as time
+ * @typedef {"mean" | "median" | "p10" | "p90" | "min" | "max" | "std" | "valid_share" | "anomaly"} PlaceStatistic
  * @typedef {"light" | "dark" | "auto"} Theme
  * @typedef {"show" | "last" | "skip"} Gaps
  * @typedef {{ name: string, line: string }} NamedLine the outline as an encoded polyline of 5 decimals
@@ -239,6 +241,8 @@ const KEYS = {
 		expected: { key: "link.expected.areas", values: { count: MAX_AREAS } },
 	},
 	places: name(NAME, "link.expected.name"),
+	statistic: oneOf("mean", "median", "p10", "p90", "min", "max", "std", "valid_share", "anomaly"),
+	span: oneOf("date", "month", "quarter", "year"),
 	chart: oneOf("0", "1", "time", "years", "statistics", "table"),
 	curve: oneOf("whittaker", "savgol"),
 	normal: FLAG,
@@ -247,6 +251,7 @@ const KEYS = {
 		format: (ends) => ends.join("/"),
 		expected: { key: "link.expected.period" },
 	},
+	report: FLAG,
 	agg: name(/^[a-z][a-z0-9]{0,11}$/, "link.expected.reducer"),
 	years: oneOf("value", "anomaly", "cumulative", "dekads"),
 	from_month: number(1, 12, 0),

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { readFile as readDisk } from "node:fs/promises";
 import { before, test } from "node:test";
 import { formatCsv, parseCsv } from "../../../viewer/areas/formats/csv.js";
-import { LIMITS, tidyName } from "../../../viewer/areas/formats/faults.js";
-import { readFile, readText } from "../../../viewer/areas/formats/read-files.js";
+import { FILE_LIMITS, tidyName } from "../../../viewer/areas/formats/faults.js";
+import { readFile as readAny, readText } from "../../../viewer/areas/formats/read-files.js";
 import { formatWkt, parseWkt } from "../../../viewer/areas/formats/wkt.js";
 import { fileName, formatGeoJson, formatTable } from "../../../viewer/areas/formats/write-files.js";
 import { checkXml } from "../../../viewer/areas/formats/xml.js";
@@ -35,6 +35,9 @@ const ISLES = {
 before(async () =>
 	useTexts("en", JSON.parse(await readDisk(new URL("../../../viewer/i18n/en.json", import.meta.url), "utf8"))),
 );
+
+/** No server is asked. @param {File} file */
+const readFile = (file) => readAny(file, () => Promise.reject(new Error("no server is asked")));
 
 /** @param {string} source @param {string} key @param {RegExp} words */
 async function assertRefused(source, key, words) {
@@ -143,16 +146,19 @@ const BAD_JSON = [
 		/31370/,
 	],
 	[
-		collection(Array.from({ length: LIMITS.areas + 1 }, () => feature({ type: "Point", coordinates: [4, 51] }))),
+		collection(Array.from({ length: FILE_LIMITS.shapes + 1 }, () => feature({ type: "Point", coordinates: [4, 51] }))),
 		"areas.fault.tooMany",
-		/201.*200/,
+		/5,001.*5,000/,
 	],
 	[
 		collection([
-			feature({ type: "MultiPolygon", coordinates: Array.from({ length: LIMITS.corners / 4 + 1 }, () => [SQUARE]) }),
+			feature({
+				type: "MultiPolygon",
+				coordinates: Array.from({ length: FILE_LIMITS.corners / 4 + 1 }, () => [SQUARE]),
+			}),
 		]),
 		"areas.fault.tooFine",
-		/50,004.*50,000/,
+		/500,004.*500,000/,
 	],
 ];
 
@@ -278,24 +284,24 @@ test("semicolons come with decimal commas, of numbers alone", () => {
 });
 
 test("a file that is too large, or no text, is refused before it is read", async () => {
-	const tooLarge = new File([new Uint8Array(LIMITS.bytes + 1)], "a.geojson");
+	const tooLarge = new File([new Uint8Array(FILE_LIMITS.bytes + 1)], "a.geojson");
 	const noText = new File([new Uint8Array([0x47, 0xff, 0xfe])], "a.txt");
 
 	await assert.rejects(readFile(tooLarge), { key: "areas.fault.tooLarge" });
 	await assert.rejects(readFile(noText), { key: "areas.fault.encoding" });
 });
 
-test("a ZIP file without KML is refused, and one that is none", async () => {
+test("a ZIP file without shapes is refused, and one that is none", async () => {
 	const { zipSync } = await import("../../../viewer/vendor/fflate.js");
 
-	const shapefile = new File([zipSync({ "a.shp": new Uint8Array(9) })], "a.zip");
-	await assert.rejects(readFile(shapefile), { key: "areas.fault.noKml" });
+	const picture = new File([zipSync({ "a.png": new Uint8Array(9) })], "a.zip");
+	await assert.rejects(readFile(picture), { key: "areas.fault.noShapes" });
 	await assert.rejects(readFile(new File(["PK, a text"], "a.zip")), { key: "areas.fault.zip" });
 });
 
 test("a KMZ that would fill the memory is refused", async () => {
 	const { zipSync } = await import("../../../viewer/vendor/fflate.js");
-	const bomb = new File([zipSync({ "doc.kml": new Uint8Array(LIMITS.bytes + 1) })], "a.kmz");
+	const bomb = new File([zipSync({ "doc.kml": new Uint8Array(FILE_LIMITS.unpackedBytes + 1) })], "a.kmz");
 
 	await assert.rejects(readFile(bomb), { key: "areas.fault.tooLarge" });
 });

@@ -9,7 +9,7 @@ const TERRASCOPE =
 
 /** The keys of a link: those of Terrascope's viewer, then ours. */
 const KEYS =
-	"language layer date bbox overlay bgLayer overlays view layers opacity style ramp min max reversed log slot reducer gaps clear compare layer2 date2 style2 ramp2 min2 max2 reversed2 log2 split orient from to play fps loop step maxcloud pt aoi places chart curve normal period agg years from_month fit theme embed ui";
+	"language layer date bbox overlay bgLayer overlays view layers opacity style ramp min max reversed log slot reducer gaps clear compare layer2 date2 style2 ramp2 min2 max2 reversed2 log2 split orient from to play fps loop step maxcloud pt aoi places statistic span chart curve normal period report agg years from_month fit theme embed ui";
 
 /** @param {ReturnType<typeof makeRandom>} random @returns {Required<import("../../../viewer/base/permalink.js").Link>} */
 function makeWhole(random) {
@@ -65,6 +65,8 @@ function makeWhole(random) {
 		pt: Array.from(many(8), place),
 		aoi: Array.from(many(3), () => ({ name: label(), line: pick(["_p~iF~ps|U_ulL", "?@A`{|}~", "~~"]) })),
 		places: pick(["fields", "river-basins_2"]),
+		statistic: pick(["mean", "p90", "valid_share", "anomaly"]),
+		span: pick(["date", "month", "quarter", "year"]),
 		chart: pick(["0", "1", "time", "years", "statistics", "table"]),
 		curve: pick(["whittaker", "savgol"]),
 		normal: flag(),
@@ -73,6 +75,7 @@ function makeWhole(random) {
 			["2019", "2021-06"],
 			["2020-06-11T10:00Z", "2020-06-11T12:00Z"],
 		]),
+		report: flag(),
 		agg: pick(["mean", "p10"]),
 		years: pick(["value", "anomaly", "cumulative", "dekads"]),
 		from_month: pick([1, 7, 12]),

@@ -87,7 +87,7 @@ async function whenAreas(page, count) {
 /** Until areas can be drawn on a map that has its place. @param {Page} page @param {string} search */
 async function whenReady(page, search) {
 	await whenShown(page);
-	await page.locator(".areas-shapes").waitFor();
+	await page.locator(".areas-head").waitFor();
 	await whenAtRest(page, "#map");
 	assert.ok(search.startsWith("?"));
 }
@@ -100,8 +100,12 @@ async function openAreas(open, options = {}) {
 	return opened;
 }
 
-/** @param {Page} page @param {string} name */
-const panelTool = (page, name) => page.locator(".areas-shapes").getByRole("button", { name });
+/** The button of a tool, behind the pencil on the map. @param {Page} page @param {string} name */
+async function mapTool(page, name) {
+	const opener = page.locator(".area-tools > button");
+	if ((await opener.getAttribute("aria-expanded")) === "false") await opener.click();
+	return page.locator(".area-shapes").getByRole("button", { name });
+}
 
 /** Clicks at pixels from where the middle of the map was when the tool was taken. @param {Page} page @param {Pixel[]} pixels */
 async function clickAt(page, pixels) {
@@ -129,7 +133,7 @@ const TRIANGLE = [
 
 /** @param {Page} page */
 async function drawTriangle(page) {
-	await panelTool(page, "Draw a polygon").click();
+	await (await mapTool(page, "Draw a polygon")).click();
 	await clickAt(page, [...TRIANGLE, TRIANGLE[0]]);
 	return whenAreas(page, 1);
 }
@@ -152,7 +156,7 @@ await runAsCalled([
 		"20 a polygon is drawn by clicks, and by a double click done",
 		async ({ open }) => {
 			const { page } = await openAreas(open);
-			await panelTool(page, "Draw a polygon").click();
+			await (await mapTool(page, "Draw a polygon")).click();
 			const { middle } = await mapBox(page);
 			await clickAt(page, TRIANGLE);
 			await page.mouse.dblclick(middle[0] - 90, middle[1] + 30);
@@ -184,7 +188,7 @@ await runAsCalled([
 		async ({ open }) => {
 			for (const isDragged of [false, true]) {
 				const { page } = await openAreas(open);
-				await panelTool(page, "Draw a rectangle").click();
+				await (await mapTool(page, "Draw a rectangle")).click();
 				const { middle } = await mapBox(page);
 				if (isDragged) {
 					await page.mouse.move(middle[0] - 100, middle[1] - 50);
@@ -214,7 +218,7 @@ await runAsCalled([
 		"20 a circle is as far from its centre everywhere; a point is where the click was",
 		async ({ open }) => {
 			const { page } = await openAreas(open);
-			await panelTool(page, "Draw a circle").click();
+			await (await mapTool(page, "Draw a circle")).click();
 			await clickAt(page, [
 				[10, 20],
 				[10, 100],
@@ -231,7 +235,7 @@ await runAsCalled([
 			await page.getByRole("button", { name: /^Close the chart/ }).click();
 			await whenAtRest(page, "#map");
 			const [, , point] = [
-				await panelTool(page, "Set a point").click(),
+				await (await mapTool(page, "Set a point")).click(),
 				await clickAt(page, [[40, 10]]),
 				(await whenAreas(page, 2))[1],
 			];
@@ -243,7 +247,7 @@ await runAsCalled([
 		"20 a polygon is drawn by the keyboard alone",
 		async ({ open, outDir }) => {
 			const { page } = await openAreas(open);
-			await panelTool(page, "Draw a polygon").focus();
+			await (await mapTool(page, "Draw a polygon")).focus();
 			await page.keyboard.press("Enter");
 			await whenFocused(page, "map");
 			const press = async (/** @type {string[]} */ ...keys) => {
@@ -273,7 +277,7 @@ await runAsCalled([
 		async ({ open }) => {
 			const { page } = await openAreas(open);
 			for (const [count, tool] of ["Draw a rectangle", "Draw a circle", "Set a point"].entries()) {
-				await panelTool(page, tool).focus();
+				await (await mapTool(page, tool)).focus();
 				await page.keyboard.press("Enter");
 				await page.keyboard.press("Enter");
 				if (tool !== "Set a point")
@@ -298,7 +302,7 @@ await runAsCalled([
 		"20 coordinates are typed in place of clicks, and wrong ones are refused with what is right",
 		async ({ open }) => {
 			const { page } = await openAreas(open);
-			await panelTool(page, "Draw a rectangle").click();
+			await (await mapTool(page, "Draw a rectangle")).click();
 			await page.getByRole("button", { name: "Type coordinates" }).click();
 			const type = async (/** @type {string} */ lat, /** @type {string} */ lon) => {
 				await page.getByLabel("Latitude").fill(lat);
@@ -318,7 +322,7 @@ await runAsCalled([
 		"20 a circle of a typed radius has its area",
 		async ({ open }) => {
 			const { page } = await openAreas(open);
-			await panelTool(page, "Draw a circle").click();
+			await (await mapTool(page, "Draw a circle")).click();
 			await page.getByRole("button", { name: "Type coordinates" }).click();
 			await page.getByLabel("Latitude").fill("51.04");
 			await page.getByLabel("Longitude").fill("3.72");
@@ -335,7 +339,7 @@ await runAsCalled([
 		"20 Backspace and Undo take corners back, Redo gives them again, Escape leaves nothing",
 		async ({ open }) => {
 			const { page } = await openAreas(open);
-			await panelTool(page, "Draw a polygon").click();
+			await (await mapTool(page, "Draw a polygon")).click();
 			await clickAt(page, TRIANGLE);
 			const knots = page.locator(".leaflet-draft-pane path[fill='#fff']");
 			assert.equal(await knots.count(), 3);
@@ -351,7 +355,7 @@ await runAsCalled([
 			assert.equal(await knots.count(), 0);
 			assert.deepEqual(await whenAreas(page, 0), []);
 			// Until the tool is laid down, clicks choose no point.
-			await page.locator('.areas-shapes [aria-pressed="true"]').waitFor({ state: "detached" });
+			await page.locator('.area-shapes [aria-pressed="true"]').waitFor({ state: "detached" });
 			await clickAt(page, [[0, 0]]);
 			await page.locator("#chart").waitFor();
 		},
@@ -495,7 +499,7 @@ await runAsCalled([
 				await rowAction(page, "Edit shape");
 				assert.deepEqual(await brokenRules(page), []);
 				await page.keyboard.press("Escape");
-				await panelTool(page, "Draw a polygon").click();
+				await (await mapTool(page, "Draw a polygon")).click();
 				await page.getByRole("button", { name: "Type coordinates" }).click();
 				assert.deepEqual(await brokenRules(page), []);
 			}

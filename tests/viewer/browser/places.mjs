@@ -144,7 +144,7 @@ await runAsCalled([
 			const mean = Number(meanOf("ndvi", 4, DATE)?.toPrecision(4));
 			await page
 				.locator(".place-tip")
-				.filter({ hasText: `Field 4 mean ${mean}` })
+				.filter({ hasText: `Field 4 Mean: ${mean}` })
 				.waitFor();
 			await page.mouse.move(...(await pixelOf(page, centreOf({ row: 65, column: 65 }))));
 			await page.locator(".place-tip").waitFor({ state: "hidden" });
@@ -180,11 +180,11 @@ await runAsCalled([
 			await whenShown(page);
 			await page.locator("#places").waitFor();
 			assert.ok(!requests.some((url) => url.includes(".mvt")), "tiles were asked for that nobody wants");
-			await page.getByLabel(/^Regions: mean of /).selectOption("fields");
+			await page.getByLabel("Coloured places").selectOption("fields");
 			await whenLinkSays(page, "places", "fields");
 			await page.locator(".leaflet-places-pane canvas").first().waitFor();
 			assert.deepEqual(await brokenRules(page), []);
-			await page.getByLabel(/^Regions: mean of /).selectOption("");
+			await page.getByLabel("Coloured places").selectOption("");
 			await whenLinkSays(page, "places", null);
 			await page.locator(".leaflet-places-pane canvas").first().waitFor({ state: "detached" });
 		},

@@ -3,6 +3,9 @@ import { AreaFault } from "./faults.js";
 
 /** A cell that spreadsheets would take for a formula gets an apostrophe, which they do not show. */
 const FORMULA = /^[=+\-@\t\r]/;
+/** Plain names of columns that name places, in the viewer's languages. */
+export const PLACE_NAME =
+	/^(name|naam|nom|nombre|nome|title|label|place|plaats|ort|lieu|lugar|local|station|site|plot)$/;
 const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/;
 
 /** @typedef {string | number | null | undefined} Cell */
@@ -56,4 +59,17 @@ function separatorOf(source) {
 	const head = source.split(/\r?\n|\r/, 1)[0].replaceAll(/"[^"]*"/g, "");
 	const counted = [",", ";", "\t"].map((separator) => ({ separator, count: head.split(separator).length }));
 	return counted.reduce((most, each) => (each.count > most.count ? each : most)).separator;
+}
+
+/** The name of a column without case, accents and signs. @param {string} name */
+export const plainName = (name) =>
+	name
+		.normalize("NFD")
+		.toLowerCase()
+		.replaceAll(/\(.*?\)|[^a-z0-9]/g, "");
+
+/** A number, with a point or a comma before its decimals; NaN where it is none. @param {string | undefined} words */
+export function readNumber(words = "") {
+	const plain = words.trim().replace(/^([+-]?\d*),(\d+)$/, "$1.$2");
+	return plain === "" ? Number.NaN : Number(plain);
 }

@@ -16,8 +16,10 @@ export class AreaFault extends Error {
 	}
 }
 
-/** What one file may hold, and all areas together. */
-export const LIMITS = { bytes: 10_000_000, areas: 200, corners: 50_000 };
+/** What all areas together may have. */
+export const LIMITS = { areas: 200, corners: 50_000 };
+/** What one file may have: with more than areas may have, its shapes are a set of places. */
+export const FILE_LIMITS = { bytes: 10_000_000, unpackedBytes: 50_000_000, shapes: 5000, corners: 500_000 };
 
 const NAME_LENGTH = 80;
 

@@ -1,30 +1,44 @@
 /**
- * Areas out of files that people have: GeoJSON, KML and KMZ, well-known text, and tables with a column of it. What a
- * file is, its content tells; names of files often do not.
+ * Areas out of files that people have: GeoJSON, KML and KMZ, GPX, shapefiles, GeoPackage, well-known text, and tables with
+ * a column of it or with positions. What a file is, its content tells; names of files often do not.
  *
  * @typedef {import("./read-geojson.js").Findings} Findings
  * @typedef {import("./read-geojson.js").Source} Source
+ * @typedef {(file: Blob) => Promise<unknown>} AskServer gives GeoJSON of formats and coordinate systems that are not known here
  */
 import { text } from "../../base/text.js";
-import { parseCsv } from "./csv.js";
-import { AreaFault, LIMITS, tidyName } from "./faults.js";
+import { distance, lineLength } from "../shapes/earth.js";
+import { AreaFault, FILE_LIMITS } from "./faults.js";
+import { readTable } from "./place-tables.js";
 import { collect, readGeoJson, sourcesOf } from "./read-geojson.js";
 import { isWkt, parseWkt } from "./wkt.js";
 import { checkXml } from "./xml.js";
 
-const GEOMETRY_COLUMNS = ["geometry", "wkt", "the_geom", "geom"];
-/** What a ZIP file begins with, and a KMZ is one. */
-const ZIP = [0x50, 0x4b];
+/** What a ZIP file begins with, such as a KMZ, and what a GeoPackage does. */
+const [ZIP, GEOPACKAGE] = ["PK", "SQLite format 3"];
+const UNPACKED = /\.(kml|shp|dbf|prj|cpg|cst)$/i;
+/** A track of GPX that ends as near to where it began, or within such a share of its length, goes round an area. */
+const [CLOSED_M, CLOSED_SHARE] = [20, 0.05];
 
-/** @param {File} file @returns {Promise<Findings>} */
-export async function readFile(file) {
-	if (file.size > LIMITS.bytes) throw tooLarge();
+/** @param {File} file @param {AskServer} askServer @returns {Promise<Findings>} */
+export async function readFile(file, askServer) {
+	if (file.size > FILE_LIMITS.bytes) throw tooLarge(FILE_LIMITS.bytes);
 	const bytes = new Uint8Array(await file.arrayBuffer());
-	const isZip = ZIP.every((byte, index) => bytes[index] === byte);
-	return isZip ? readKml(toText(await unpackKml(bytes))) : readText(toText(bytes));
+	const start = String.fromCharCode(...bytes.subarray(0, GEOPACKAGE.length));
+	if (start.startsWith(ZIP)) return readZip(bytes, askServer);
+	return start === GEOPACKAGE ? askShapes(bytes, "application/geopackage+sqlite3", askServer) : readText(toText(bytes));
 }
 
-const tooLarge = () => new AreaFault("areas.fault.tooLarge", { limit: LIMITS.bytes / 1e6 });
+/** @param {number} limit */
+const tooLarge = (limit) => new AreaFault("areas.fault.tooLarge", { limit: limit / 1e6 });
+
+/** @param {Uint8Array<ArrayBuffer>} bytes @param {string} type @param {AskServer} askServer */
+async function askShapes(bytes, type, askServer) {
+	const found = await askServer(new Blob([bytes], { type })).catch((error) => {
+		throw new AreaFault("areas.fault.server", { why: error.message });
+	});
+	return collect(sourcesOf(found));
+}
 
 /** @param {Uint8Array} bytes */
 function toText(bytes) {
@@ -40,7 +54,7 @@ export async function readText(source) {
 	const start = source.trimStart();
 	if (start === "") throw new AreaFault("areas.fault.empty");
 	if (start.startsWith("{") || start.startsWith("[")) return readGeoJson(source);
-	if (start.startsWith("<")) return readKml(source);
+	if (start.startsWith("<")) return readXml(source);
 	return isWkt(source) ? readWkt(source) : readTable(source);
 }
 
@@ -56,67 +70,63 @@ function readWkt(source) {
 	);
 }
 
-/**
- * A table with a column of well-known text, such as the one the chart gives: what has several rows, one a date, is one area.
- * @param {string} source @returns {Findings}
- */
-function readTable(source) {
-	const [head, ...rows] = parseCsv(source);
-	const columns = head?.cells.map((name) => name.trim().toLowerCase()) ?? [];
-	const geometryAt = columns.findIndex((name) => GEOMETRY_COLUMNS.includes(name));
-	if (geometryAt < 0) throw new AreaFault("areas.fault.unknown");
-	const [idAt, nameAt] = [columns.indexOf("id"), columns.indexOf("name")];
-	/** @type {Map<string, Source>} */
-	const sources = new Map();
-	for (const { line, cells } of rows) {
-		const [written, id = "", name = ""] = [geometryAt, idAt, nameAt].map((at) => cells[at]);
-		const key = JSON.stringify([id, name, written]);
-		if (!sources.has(key)) sources.set(key, readRow(line, written ?? "", tidyName(name || id)));
+/** The shapefiles of a ZIP file, or the first KML file of a KMZ (OGC 12-007r2 §7.3). @param {Uint8Array<ArrayBuffer>} bytes @param {AskServer} askServer */
+async function readZip(bytes, askServer) {
+	const files = await unpack(bytes);
+	const names = Object.keys(files).map((name) => name.toLowerCase());
+	if (!names.some((name) => name.endsWith(".shp"))) {
+		const kml = Object.keys(files).find((name) => name.toLowerCase().endsWith(".kml"));
+		if (kml === undefined) throw new AreaFault("areas.fault.noShapes");
+		return readXml(toText(files[kml]));
 	}
-	return collect([...sources.values()]);
-}
-
-/** @param {number} line @param {string} written @param {string} name @returns {Source} */
-function readRow(line, written, name) {
-	const where = text("areas.fault.line", { number: line });
+	const { readShapefiles, UnknownSystem } = await import("./shapefile.js");
 	try {
-		const geometries = parseWkt(written);
-		return { geometry: { type: "GeometryCollection", geometries }, name, where };
+		return collect(sourcesOf({ type: "FeatureCollection", features: readShapefiles(files) }));
 	} catch (error) {
-		throw new AreaFault("areas.fault.inLine", { where, why: /** @type {Error} */ (error).message });
+		if (error instanceof UnknownSystem) return askShapes(bytes, "application/zip", askServer);
+		throw error;
 	}
 }
 
-/** The first KML file of a KMZ (OGC 12-007r2 §7.3). @param {Uint8Array} bytes */
-async function unpackKml(bytes) {
+/** @param {Uint8Array} bytes */
+async function unpack(bytes) {
 	const { unzipSync } = await import("../../vendor/fflate.js");
-	let isTooLarge = false;
+	let size = 0;
 	/** @type {Record<string, Uint8Array>} */
-	let files;
+	let files = {};
 	try {
 		files = unzipSync(bytes, {
 			filter: ({ name, originalSize }) => {
-				if (!name.toLowerCase().endsWith(".kml")) return false;
-				isTooLarge ||= originalSize > LIMITS.bytes;
-				return !isTooLarge;
+				if (!UNPACKED.test(name) || name.includes("__MACOSX")) return false;
+				size += originalSize;
+				return size <= FILE_LIMITS.unpackedBytes;
 			},
 		});
 	} catch {
 		throw new AreaFault("areas.fault.zip");
 	}
-	if (isTooLarge) throw tooLarge();
-	const [kml] = Object.values(files);
-	if (!kml) throw new AreaFault("areas.fault.noKml");
-	return kml;
+	if (size > FILE_LIMITS.unpackedBytes) throw tooLarge(FILE_LIMITS.unpackedBytes);
+	return files;
 }
 
-/** @param {string} source @returns {Promise<Findings>} */
-async function readKml(source) {
-	// Entities that name one another can fill the memory; KML needs none.
+/** @param {string} source of KML or GPX @returns {Promise<Findings>} */
+async function readXml(source) {
+	// Entities that name one another can fill the memory; neither format needs them.
 	if (/<!(DOCTYPE|ENTITY)/i.test(source)) throw new AreaFault("areas.fault.doctype");
 	checkXml(source);
 	const document = new DOMParser().parseFromString(source, "application/xml");
-	if (document.documentElement.localName.toLowerCase() !== "kml") throw new AreaFault("areas.fault.kml");
-	const { kml } = await import("../../vendor/togeojson.js");
-	return collect(sourcesOf(kml(document)));
+	const kind = document.documentElement.localName.toLowerCase();
+	if (kind !== "kml" && kind !== "gpx") throw new AreaFault("areas.fault.kml");
+	const { gpx, kml } = await import("../../vendor/togeojson.js");
+	const sources = sourcesOf(kind === "kml" ? kml(document) : gpx(document));
+	return collect(kind === "kml" ? sources : sources.map(closeTrack));
+}
+
+/** A track around an area becomes that area. @param {Source} source */
+function closeTrack(source) {
+	const { type, coordinates } = /** @type {any} */ (source.geometry ?? {});
+	if (type !== "LineString" || coordinates.length < 4) return source;
+	const gap = distance(coordinates[0], coordinates.at(-1));
+	const isClosed = gap <= Math.max(CLOSED_M, CLOSED_SHARE * lineLength(coordinates));
+	return isClosed ? { ...source, geometry: { type: "Polygon", coordinates: [coordinates] } } : source;
 }

@@ -4,12 +4,13 @@
  * @typedef {import("../shapes/earth.js").Position} Position
  * @typedef {import("../../base/state.js").Geometry} Geometry
  * @typedef {{ name: string, geometry: Geometry }} Found
- * @typedef {{ areas: Found[], leftOut: string[] }} Findings what there is, and why some of it is left out
+ * @typedef {{ areas: Found[], leftOut: string[], measured?: import("./measured.js").Measured[] }} Findings what there is, why some
+ *   of it is left out, and series of a table
  * @typedef {{ geometry: unknown, name: string, where: string }} Source a geometry as it came, and where it stood, in words
  */
 import { text } from "../../base/text.js";
 import { countCorners, tidyPolygon, toFirstTurn } from "../shapes/geometry.js";
-import { AreaFault, LIMITS, tidyName } from "./faults.js";
+import { AreaFault, FILE_LIMITS, tidyName } from "./faults.js";
 
 /** Properties that may hold a name, the best first. */
 const NAME_KEYS = ["name", "title", "label", "naam", "nom", "id"];
@@ -90,12 +91,13 @@ export function collect(sources) {
 
 /** @param {Found[]} areas */
 function checkLimits(areas) {
-	if (areas.length > LIMITS.areas) {
-		throw new AreaFault("areas.fault.tooMany", { count: areas.length, limit: LIMITS.areas });
+	if (areas.length > FILE_LIMITS.shapes) {
+		throw new AreaFault("areas.fault.tooMany", { count: areas.length, limit: FILE_LIMITS.shapes });
 	}
 	const counts = areas.map(({ geometry }) => countCorners(geometry));
 	const total = counts.reduce((sum, count) => sum + count, 0);
-	if (total > LIMITS.corners) throw new AreaFault("areas.fault.tooFine", { count: total, limit: LIMITS.corners });
+	const { corners: limit } = FILE_LIMITS;
+	if (total > limit) throw new AreaFault("areas.fault.tooFine", { count: total, limit });
 }
 
 /** The geometries of a collection, one by one. @param {unknown} geometry @param {string} where @param {number} depth @returns {Record<string, unknown>[]} */

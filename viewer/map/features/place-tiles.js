@@ -2,7 +2,7 @@
  * The places of a set as vector tiles, each in the colour of its value at the date of the map. A date or a colour that
  * changes paints the tiles anew that are there; nothing is asked for.
  *
- * @typedef {import("../../base/api.js").PlaceSet} PlaceSet
+ * @typedef {import("../../areas/place-sets.js").PlaceSet} PlaceSet
  * @typedef {import("../../areas/formats/mvt.js").TileFeature} TileFeature
  * @typedef {import("../../base/colours.js").ColourOf} ColourOf
  * @typedef {import("../../base/permalink.js").Point} Point
@@ -11,10 +11,13 @@
  * @typedef {{ canvas: HTMLCanvasElement, outlines: Outline[], stopping: AbortController }} Tile
  */
 
-import { choosePlaceOfSet, hasMeans, hovered, shownSet, valuesNow } from "../../areas/place-sets.js";
+import { placeStyle } from "../../areas/place-colours.js";
+import { choosePlaceOfSet, hovered, pointedAt, shownSet } from "../../areas/place-sets.js";
+import { valuesNow } from "../../areas/place-values.js";
+import { tileOfShapes } from "../../areas/set-tiles.js";
 import { fetchPlaceTile } from "../../base/api.js";
-import { colours, cssColour, paintedStyle } from "../../base/colours.js";
-import { choosePoint, chooser, colouring, dismiss, legend, notify, pointer } from "../../base/state.js";
+import { colours, cssColour } from "../../base/colours.js";
+import { choosePoint, chooser, dismiss, notify, pointer } from "../../base/state.js";
 import { text } from "../../base/text.js";
 import { GridLayer } from "../../vendor/leaflet.js";
 import { computed, effect, signal } from "../../vendor/signals-core.js";
@@ -23,10 +26,8 @@ const PANE = "places";
 const CASING = "rgb(255 255 255 / 85%)";
 const STROKE = "#1d2b26";
 
-/** Colour of a value in the style that the map shows; null while nothing has a colour. */
-const colourOf = computed(() =>
-	legend.value && hasMeans.value ? colours(paintedStyle(legend.value, colouring.value)) : null,
-);
+/** Colour of a value; null while nothing has a colour. */
+const colourOf = computed(() => placeStyle.value && colours(placeStyle.value));
 
 /** @param {LeafletMap} map */
 export function startPlaceTiles(map) {
@@ -47,7 +48,11 @@ export function startPlaceTiles(map) {
 				hovered.value = pointer.value && tiles.featureAt(pointer.value);
 			}),
 			effect(() =>
-				tiles.paintAll({ values: valuesNow.value.values, colour: colourOf.value, strong: hovered.value?.id ?? -1 }),
+				tiles.paintAll({
+					values: valuesNow.value.values,
+					colour: colourOf.value,
+					strong: hovered.value?.id ?? pointedAt.value ?? -1,
+				}),
 			),
 		];
 		return () => {
@@ -108,11 +113,11 @@ class PlaceTiles extends GridLayer {
 		const across = 2 ** z;
 		if (y < 0 || y >= across) return;
 		const wrapped = { x: ((x % across) + across) % across, y, z };
-		const [bytes, { decodeTile }] = await Promise.all([
-			fetchPlaceTile(this.set, wrapped, tile.stopping.signal),
-			import("../../areas/formats/mvt.js"),
-		]);
-		tile.outlines = decodeTile(bytes).flatMap(({ extent, features }) =>
+		const { shapes } = this.set;
+		const layers = await (shapes
+			? tileOfShapes(shapes, wrapped)
+			: fetchLayersOfTile(this.set, wrapped, tile.stopping.signal));
+		tile.outlines = layers.flatMap(({ extent, features }) =>
 			features.map((feature) => ({ feature, path: pathOf(feature.rings, tile.canvas.width / extent) })),
 		);
 		paint(tile, this.look);
@@ -147,6 +152,15 @@ class PlaceTiles extends GridLayer {
 		const found = tile.outlines.findLast(({ path }) => context.isPointInPath(path, left, top, "evenodd"));
 		return found?.feature ?? null;
 	}
+}
+
+/** @param {PlaceSet} set @param {{ x: number, y: number, z: number }} coords @param {AbortSignal} stopped */
+async function fetchLayersOfTile(set, coords, stopped) {
+	const [bytes, { decodeTile }] = await Promise.all([
+		fetchPlaceTile(set, coords, stopped),
+		import("../../areas/formats/mvt.js"),
+	]);
+	return decodeTile(bytes);
 }
 
 /** @param {{ x: number, y: number, z: number }} coords */

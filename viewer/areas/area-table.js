@@ -1,0 +1,207 @@
+/**
+ * The areas of a set side by side in a table over the map: what the server says of each at a date or in a period, in any
+ * order, and as a file.
+ *
+ * @typedef {import("./place-sets.js").PlaceSet} PlaceSet
+ * @typedef {import("./table-rows.js").Row} Row
+ * @typedef {import("./table-rows.js").ColumnId} ColumnId
+ */
+import { make, makeIconButton, makeWordButton } from "../base/elements.js";
+import { instant, layer, timeDomain } from "../base/state.js";
+import { locale, text } from "../base/text.js";
+import { unitText } from "../base/units.js";
+import { computed, effect, signal, untracked } from "../vendor/signals-core.js";
+import { formatCsv } from "./formats/csv.js";
+import { fileName } from "./formats/write-files.js";
+import { periodOf } from "./place-blocks.js";
+import {
+	choosePlaceOfSet,
+	hasMeans,
+	placeSets,
+	pointedAt,
+	SPANS,
+	shapesOf,
+	shownSet,
+	showSet,
+	span,
+} from "./place-sets.js";
+import { loadStatistics } from "./statistics-of-areas.js";
+import { zoomToAreas } from "./store.js";
+import { COLUMNS, csvRows, rowsOf, sortRows } from "./table-rows.js";
+import { saveText } from "./transfer.js";
+
+/** So many rows are in the page at first, and more when they are asked for. */
+const ROWS_AT_ONCE = 200;
+
+/** What the table is of: the set that is shown, else the user's own areas; at what time. */
+const wanted = computed(() => {
+	const set = shownSet.value ?? placeSets.value.find(({ shapes }) => shapes) ?? null;
+	const [of, date] = [layer.value, instant.value?.text ?? null];
+	const time = date === null || span.value === "date" ? date : periodOf(span.value, date);
+	const step = date === null ? null : SPANS[span.value];
+	if (!set || !of || !hasMeans.value || timeDomain.value.phase !== "ready") return null;
+	return { set, of, time, step, key: JSON.stringify([set.id, set.revision, of.id, time]) };
+});
+
+/** @typedef {NonNullable<typeof wanted.value>} Wanted */
+
+let isThere = false;
+
+export function showAreaTable() {
+	if (isThere) return;
+	isThere = true;
+	const shown = signal(/** @type {Wanted | null} */ (null));
+	const rows = signal(/** @type {Row[]} */ ([]));
+	const order = signal({ column: /** @type {ColumnId} */ ("anomaly"), isDown: false });
+	const most = signal(ROWS_AT_ONCE);
+	const state = make("p", { class: "hint", role: "status" });
+	let stopping = new AbortController();
+	const load = () => {
+		stopping.abort();
+		stopping = new AbortController();
+		shown.value = wanted.peek();
+		rows.value = [];
+		most.value = ROWS_AT_ONCE;
+		if (shown.value) void fill(shown.value, rows, state, stopping.signal);
+	};
+	const again = makeWordButton("redo", text("table.update"), load, { class: "quiet" });
+	const halt = make("button", { type: "button", class: "quiet", onclick: () => stopping.abort() }, text("places.stop"));
+	const save = makeWordButton("download", "CSV", () => saveRows(shown.peek(), sortRows(rows.peek(), order.peek())), {
+		class: "quiet",
+		"aria-label": text("table.save"),
+	});
+	const title = make("h2", { id: "area-table-title" });
+	const head = make("tr", {});
+	const body = make("tbody", {});
+	const more = make("button", { type: "button", onclick: () => (most.value += ROWS_AT_ONCE) }, text("table.more"));
+	const table = make("table", { "aria-labelledby": "area-table-title" }, make("thead", {}, head), body);
+	const close = makeIconButton("close", text("action.close"), () => end());
+	const bar = make("div", { class: "area-table-bar" }, title, state, halt, again, save, close);
+	const scroll = make(
+		"div",
+		{ class: "area-table-scroll", tabindex: 0, role: "group", "aria-label": text("table.title") },
+		table,
+		more,
+	);
+	const element = make("section", { class: "area-table", "aria-labelledby": "area-table-title" }, bar, scroll);
+	const opener = document.activeElement;
+	document.getElementById("map-frame")?.append(element);
+	const stops = [
+		effect(() => {
+			again.hidden = wanted.value === null || wanted.value.key === shown.value?.key;
+			if (shown.value === null && wanted.value) untracked(load);
+		}),
+		effect(() => {
+			title.textContent = titleOf(shown.value);
+		}),
+		effect(() => head.replaceChildren(...COLUMNS.map((id) => makeHead(id, order)))),
+		effect(() => {
+			const sorted = sortRows(rows.value, order.value);
+			body.replaceChildren(...sorted.slice(0, most.value).map((row) => makeRow(row, shown.peek())));
+			more.hidden = sorted.length <= most.value;
+		}),
+	];
+	function end() {
+		for (const stop of stops) stop();
+		stopping.abort();
+		element.remove();
+		pointedAt.value = null;
+		isThere = false;
+		if (opener instanceof HTMLElement) opener.focus();
+	}
+	element.addEventListener("keydown", (event) => {
+		if (event.key !== "Escape") return;
+		event.stopPropagation();
+		end();
+	});
+	close.focus();
+}
+
+/** @param {Wanted | null} of */
+function titleOf(of) {
+	if (!of) return text("table.title");
+	const unit = unitText(of.of.units);
+	return [of.set.title, unit ? `${of.of.title} (${unit})` : of.of.title, of.time?.slice(0, 10).replace("/", "–") ?? ""]
+		.filter((each) => each !== "")
+		.join(", ");
+}
+
+/** First what is quick, then how unusual it is, which takes all years. @param {Wanted} of @param {{ value: Row[] }} rows @param {HTMLElement} state @param {AbortSignal} stopped */
+async function fill({ set, of, time, step }, rows, state, stopped) {
+	const say = (/** @type {number} */ done) => {
+		state.textContent = done < set.count ? text("places.loadingSome", { done, count: set.count }) : "";
+	};
+	try {
+		say(0);
+		const shapes = await shapesOf(set);
+		const asked = { datetime: time, step };
+		const reducers = "mean,p10,p90,valid_share";
+		const now = await loadStatistics(of, shapes, { ...asked, reducers }, { stopped, onPart: say });
+		rows.value = rowsOf(shapes, now.features, null);
+		if (time === null) return;
+		say(0);
+		const usual = await loadStatistics(
+			of,
+			shapes,
+			{ ...asked, reducers: "mean", anomaly: "abs" },
+			{ stopped, onPart: say },
+		);
+		rows.value = rowsOf(shapes, now.features, usual.features);
+	} catch (error) {
+		state.textContent = stopped.aborted
+			? text("table.stopped")
+			: text("places.failed", { why: /** @type {Error} */ (error).message });
+	}
+}
+
+/** @param {ColumnId} id @param {{ value: { column: ColumnId, isDown: boolean } }} order */
+function makeHead(id, order) {
+	const { column, isDown } = order.value;
+	const isSorted = column === id;
+	const sort = () => {
+		order.value = { column: id, isDown: isSorted ? !isDown : id !== "name" && id !== "anomaly" };
+		document.querySelector(`.area-table [data-column="${id}"]`)?.querySelector("button")?.focus();
+	};
+	const button = make("button", { type: "button", class: "plain", onclick: sort }, text(`table.${id}`));
+	return make(
+		"th",
+		{
+			scope: "col",
+			"data-column": id,
+			title: text(`table.${id}.about`),
+			"aria-sort": isSorted && (isDown ? "descending" : "ascending"),
+		},
+		button,
+	);
+}
+
+/** @param {Row} row @param {Wanted | null} of */
+function makeRow(row, of) {
+	const choose = () => {
+		if (of && of.set.id !== shownSet.peek()?.id) showSet(of.set.id);
+		zoomToAreas([row.shape]);
+		void choosePlaceOfSet({ id: row.number, properties: { label: row.shape.name }, rings: [] }, true);
+	};
+	const point = (/** @type {number | null} */ number) => () => {
+		pointedAt.value = number;
+	};
+	const name = make("button", { type: "button", class: "plain", onclick: choose }, row.shape.name);
+	const cells = COLUMNS.slice(1).map((id) => make("td", {}, writeCell(id, /** @type {number | null} */ (row[id]))));
+	const over = { onpointerenter: point(row.number), onfocusin: point(row.number), onpointerleave: point(null) };
+	return make("tr", over, make("th", { scope: "row" }, name), ...cells);
+}
+
+/** @param {ColumnId} id @param {number | null} value */
+function writeCell(id, value) {
+	if (value === null) return "–";
+	if (id === "valid_share") return value.toLocaleString(locale(), { style: "percent" });
+	const digits = id === "hectares" ? { maximumFractionDigits: 1 } : { maximumSignificantDigits: 3 };
+	return value.toLocaleString(locale(), id === "anomaly" ? { ...digits, signDisplay: "exceptZero" } : digits);
+}
+
+/** @param {Wanted | null} of @param {Row[]} rows */
+function saveRows(of, rows) {
+	if (!of) return;
+	const stem = [of.of.id, of.set.title, of.time?.slice(0, 10).replace("/", "-")].filter(Boolean).join("_");
+	saveText(formatCsv(csvRows(rows, of.of, of.time)), fileName(stem, "csv"), "text/csv");
+}

@@ -1,0 +1,155 @@
+/**
+ * The values of the places of the set that is shown, at the date of the map or in its period. They come for many dates at
+ * once, so that moving through time asks for nothing.
+ *
+ * @typedef {import("../base/api.js").Layer} Layer
+ * @typedef {import("../base/api.js").PlaceValues} PlaceValues
+ * @typedef {import("../base/dates.js").Instant} Instant
+ * @typedef {import("./place-sets.js").PlaceSet} PlaceSet
+ * @typedef {(number | null)[]} Column
+ * @typedef {{ phase: "none" | "loading" | "ready" | "failed", why: string, values: Column, done: number }} ValuesNow by number of
+ *   the place; `done` places are known while others load
+ * @typedef {{ columns: Map<string | null, number>, values: Column[] }} Block of dates
+ * @typedef {{ key: string, datetime: string | null, end: number, isSingle: boolean, what: Statistic, over: Span }} Question
+ * @typedef {import("./place-sets.js").Statistic} Statistic
+ * @typedef {import("./place-sets.js").Span} Span
+ */
+import { fetchPlaceValues, Problem } from "../base/api.js";
+import { instant, isDragged, isMoving, layer, timeDomain, timeIndex } from "../base/state.js";
+import { effect, signal } from "../vendor/signals-core.js";
+import { blockAround, datesAtOnce, periodOf } from "./place-blocks.js";
+import { hasMeans, SPANS, shapesOf, shownSet, span, statistic } from "./place-sets.js";
+import { loadStatistics } from "./statistics-of-areas.js";
+
+const MAX_BLOCKS = 24;
+/** Dates that change faster than this are not asked for. */
+const SCRUB_WAIT_MS = 120;
+
+/** @type {ValuesNow} */
+const NO_VALUES = { phase: "none", why: "", values: [], done: 0 };
+/** Of the set that is shown, at the date that is shown. */
+export const valuesNow = signal(NO_VALUES);
+
+/** Values that are there, those used last at the end. @type {Map<string, Block>} */
+const blocks = new Map();
+/** Values that are being asked for. @type {Map<string, Promise<Block>>} */
+const coming = new Map();
+/** Sets and layers of which the server gives one date at a time, because it would have to read too much for more. */
+const large = new Set();
+
+/** @param {PlaceSet} set @param {Layer} of */
+const keyOf = (set, of) => JSON.stringify([set.id, set.revision, of.id, of.revision]);
+
+/** @param {PlaceSet} set @param {Layer} of @param {Instant[]} instants of the block; none of a layer without time @param {number} index @returns {Question} */
+function questionAt(set, of, instants, index) {
+	const [what, over] = [statistic.value, instants.length === 0 ? "date" : span.value];
+	const atOnce = large.has(keyOf(set, of)) || over !== "date" ? 1 : datesAtOnce(set.count);
+	const { first, end } = blockAround(index, instants.length, atOnce);
+	const dates = instants.length === 0 ? null : `${instants[first].text}/${instants[end - 1].text}`;
+	const datetime = over === "date" ? dates : periodOf(over, instants[first].text);
+	return { key: `${keyOf(set, of)} ${what} ${over} ${datetime}`, datetime, end, isSingle: end - first < 2, what, over };
+}
+
+/** @param {PlaceSet} set @param {Layer} of @param {Question} question @param {AbortSignal} stopped @returns {Promise<Block>} */
+function loadBlock(set, of, question, stopped) {
+	const { key } = question;
+	const asked = coming.get(key);
+	if (asked) return asked;
+	const block = askValues(set, of, question, stopped).then(toBlock);
+	coming.set(key, block);
+	const done = () => coming.delete(key);
+	block
+		.then((loaded) => {
+			blocks.set(key, loaded);
+			for (const oldest of [...blocks.keys()].slice(0, -MAX_BLOCKS)) blocks.delete(oldest);
+		})
+		.then(done, done);
+	return block;
+}
+
+/** From the server's own matrix where it has one, else of each shape. @param {PlaceSet} set @param {Layer} of @param {Question} question @param {AbortSignal} stopped @returns {Promise<PlaceValues>} */
+async function askValues(set, of, { datetime, what, over }, stopped) {
+	if (!set.shapes && over === "date" && what !== "anomaly") return fetchPlaceValues(set, of, datetime, what, stopped);
+	const shapes = await shapesOf(set);
+	const isAnomaly = what === "anomaly";
+	const parameters = {
+		datetime,
+		reducers: isAnomaly ? "mean" : what,
+		step: SPANS[over],
+		anomaly: isAnomaly ? "abs" : null,
+	};
+	const onPart = (/** @type {number} */ done) => {
+		if (!stopped.aborted) valuesNow.value = { ...valuesNow.peek(), done };
+	};
+	const { times, features } = await loadStatistics(of, shapes, parameters, { stopped, onPart });
+	const gaps = times.map(() => null);
+	const columnOf = (/** @type {import("../base/api.js").FeatureSeries | null} */ feature) =>
+		isAnomaly ? feature?.analysis?.mean?.anomaly : feature?.series[what];
+	const values = features.map((feature) => columnOf(feature) ?? gaps);
+	return { times: over === "date" ? times : [null], offset: 0, total: values.length, ids: [], values };
+}
+
+/** @param {PlaceValues} answer @returns {Block} */
+const toBlock = ({ times, values }) => ({ columns: new Map(times.map((time, column) => [time, column])), values });
+
+export const startPlaceValues = () => effect(followValues);
+
+/** Keeps the values those of the set, the layer and the date that are shown. */
+function followValues() {
+	const [set, of] = [shownSet.value, layer.value];
+	const { instants, phase } = timeDomain.value;
+	const [index, shown] = [timeIndex.value, instant.value?.text ?? null];
+	if (!set || !of || !hasMeans.value || phase !== "ready") {
+		valuesNow.value = NO_VALUES;
+		return;
+	}
+	const question = questionAt(set, of, instants, index);
+	const now = question.over === "date" ? shown : null;
+	const stopping = new AbortController();
+	const block = blocks.get(question.key);
+	if (block) {
+		blocks.delete(question.key);
+		blocks.set(question.key, block);
+		showBlock(block, now);
+		const isGoingOn = isMoving.peek() && !isDragged.peek() && question.over === "date" && !set.shapes;
+		if (isGoingOn && question.end < instants.length) askAhead(set, of, questionAt(set, of, instants, question.end));
+		return;
+	}
+	valuesNow.value = { ...NO_VALUES, phase: "loading" };
+	const load = () => void loadShown({ set, of, now }, question, stopping.signal);
+	const waiting = window.setTimeout(load, isMoving.peek() ? SCRUB_WAIT_MS : 0);
+	return () => {
+		window.clearTimeout(waiting);
+		stopping.abort();
+	};
+}
+
+/** @param {{ set: PlaceSet, of: Layer, now: string | null }} shown @param {Question} question @param {AbortSignal} stopped */
+async function loadShown({ set, of, now }, question, stopped) {
+	try {
+		// What is asked of each shape is many questions, which end when they are not wanted any more.
+		const ends = set.shapes || question.over !== "date" || question.what === "anomaly";
+		const block = await loadBlock(set, of, question, ends ? stopped : new AbortController().signal);
+		if (!stopped.aborted) showBlock(block, now);
+	} catch (error) {
+		if (stopped.aborted) return;
+		const isTooMuch = error instanceof Problem && error.status >= 400 && error.status < 500;
+		if (isTooMuch && !question.isSingle) {
+			large.add(keyOf(set, of));
+			const single = questionAt(set, of, timeDomain.peek().instants, timeIndex.peek());
+			await loadShown({ set, of, now }, single, stopped);
+		} else valuesNow.value = { ...NO_VALUES, phase: "failed", why: /** @type {Error} */ (error).message };
+	}
+}
+
+/** @param {Block} block @param {string | null} now */
+function showBlock({ columns, values }, now) {
+	const column = columns.get(now);
+	const shown = values.map((row) => (column === undefined ? null : row[column]));
+	valuesNow.value = { phase: "ready", why: "", values: shown, done: shown.length };
+}
+
+/** @param {PlaceSet} set @param {Layer} of @param {Question} question */
+function askAhead(set, of, question) {
+	if (!blocks.has(question.key)) loadBlock(set, of, question, new AbortController().signal).catch(() => {});
+}
