@@ -13,6 +13,7 @@ import {
 	foundPlace,
 	isDark,
 	isMoving,
+	isReportOpen,
 	isSignInOffered,
 	joinLink,
 	layer,
@@ -152,6 +153,10 @@ const FEATURES = {
 		isWanted: () => false,
 		control: "export-button",
 		start: async (isOpened) => (await import("./export/export.js")).startExport(byId("export-button"), isOpened),
+	},
+	report: {
+		isWanted: ({ report }) => report === true || isReportOpen.value,
+		start: async () => (await import("./report/report.js")).startReport(),
 	},
 	search: {
 		isWanted: () => isFirstViewOver.value && document.activeElement?.id === "search-text",

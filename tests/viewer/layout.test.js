@@ -19,7 +19,7 @@ const ROWS = [
 	["chart"],
 	["export"],
 	["find"],
-	["map/features"],
+	["map/features", "report"],
 	["."],
 ];
 const NOT_OURS = /^(vendor|data|dist)\//;

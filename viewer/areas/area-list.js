@@ -6,7 +6,7 @@
 import { openDialog } from "../base/dialog.js";
 import { make, makeIconButton, makeWordButton } from "../base/elements.js";
 import { startPart } from "../base/parts.js";
-import { placeNumber, places, removePlace, unlinkable } from "../base/state.js";
+import { isReportOpen, placeNumber, places, removePlace, unlinkable } from "../base/state.js";
 import { text } from "../base/text.js";
 import { stop } from "../shell/sheet.js";
 import { computed, effect } from "../vendor/signals-core.js";
@@ -21,7 +21,6 @@ import {
 	emphasised,
 	findArea,
 	isEmbedded,
-	isReportOpen,
 	removeAllAreas,
 	removeArea,
 	zoomToAreas,

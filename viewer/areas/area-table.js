@@ -7,9 +7,10 @@
  * @typedef {import("./table-rows.js").ColumnId} ColumnId
  */
 import { make, makeIconButton, makeWordButton } from "../base/elements.js";
-import { instant, layer, timeDomain } from "../base/state.js";
-import { locale, text } from "../base/text.js";
+import { instant, layer, shownDate, timeDomain } from "../base/state.js";
+import { text } from "../base/text.js";
 import { unitText } from "../base/units.js";
+import { stop } from "../shell/sheet.js";
 import { computed, effect, signal, untracked } from "../vendor/signals-core.js";
 import { formatCsv } from "./formats/csv.js";
 import { fileName } from "./formats/write-files.js";
@@ -27,7 +28,7 @@ import {
 } from "./place-sets.js";
 import { loadStatistics } from "./statistics-of-areas.js";
 import { zoomToAreas } from "./store.js";
-import { COLUMNS, csvRows, rowsOf, sortRows } from "./table-rows.js";
+import { COLUMNS, csvRows, rowsOf, sortRows, writeCell } from "./table-rows.js";
 import { saveText } from "./transfer.js";
 
 /** So many rows are in the page at first, and more when they are asked for. */
@@ -37,10 +38,17 @@ const ROWS_AT_ONCE = 200;
 const wanted = computed(() => {
 	const set = shownSet.value ?? placeSets.value.find(({ shapes }) => shapes) ?? null;
 	const [of, date] = [layer.value, instant.value?.text ?? null];
-	const time = date === null || span.value === "date" ? date : periodOf(span.value, date);
+	const time = date && periodOf(span.value, date);
 	const step = date === null ? null : SPANS[span.value];
 	if (!set || !of || !hasMeans.value || timeDomain.value.phase !== "ready") return null;
-	return { set, of, time, step, key: JSON.stringify([set.id, set.revision, of.id, time]) };
+	return {
+		set,
+		of,
+		time,
+		step,
+		told: time === date ? shownDate.value : (time ?? ""),
+		key: JSON.stringify([set.id, set.revision, of.id, time]),
+	};
 });
 
 /** @typedef {NonNullable<typeof wanted.value>} Wanted */
@@ -55,6 +63,7 @@ export function showAreaTable() {
 	const order = signal({ column: /** @type {ColumnId} */ ("anomaly"), isDown: false });
 	const most = signal(ROWS_AT_ONCE);
 	const state = make("p", { class: "hint", role: "status" });
+	const isBusy = signal(false);
 	let stopping = new AbortController();
 	const load = () => {
 		stopping.abort();
@@ -62,7 +71,12 @@ export function showAreaTable() {
 		shown.value = wanted.peek();
 		rows.value = [];
 		most.value = ROWS_AT_ONCE;
-		if (shown.value) void fill(shown.value, rows, state, stopping.signal);
+		if (!shown.value) return;
+		const { signal: stopped } = stopping;
+		isBusy.value = true;
+		void fill(shown.value, rows, state, stopped).then(() => {
+			if (stopped === stopping.signal) isBusy.value = false;
+		});
 	};
 	const again = makeWordButton("redo", text("table.update"), load, { class: "quiet" });
 	const halt = make("button", { type: "button", class: "quiet", onclick: () => stopping.abort() }, text("places.stop"));
@@ -75,7 +89,7 @@ export function showAreaTable() {
 	const body = make("tbody", {});
 	const more = make("button", { type: "button", onclick: () => (most.value += ROWS_AT_ONCE) }, text("table.more"));
 	const table = make("table", { "aria-labelledby": "area-table-title" }, make("thead", {}, head), body);
-	const close = makeIconButton("close", text("action.close"), () => end());
+	const close = makeIconButton("close", text("action.close"), () => leave());
 	const bar = make("div", { class: "area-table-bar" }, title, state, halt, again, save, close);
 	const scroll = make(
 		"div",
@@ -86,12 +100,13 @@ export function showAreaTable() {
 	const element = make("section", { class: "area-table", "aria-labelledby": "area-table-title" }, bar, scroll);
 	const opener = document.activeElement;
 	document.getElementById("map-frame")?.append(element);
-	const stops = [
+	const ends = [
 		effect(() => {
 			again.hidden = wanted.value === null || wanted.value.key === shown.value?.key;
 			if (shown.value === null && wanted.value) untracked(load);
 		}),
 		effect(() => {
+			halt.hidden = !isBusy.value;
 			title.textContent = titleOf(shown.value);
 		}),
 		effect(() => head.replaceChildren(...COLUMNS.map((id) => makeHead(id, order)))),
@@ -101,8 +116,8 @@ export function showAreaTable() {
 			more.hidden = sorted.length <= most.value;
 		}),
 	];
-	function end() {
-		for (const stop of stops) stop();
+	function leave() {
+		for (const end of ends) end();
 		stopping.abort();
 		element.remove();
 		pointedAt.value = null;
@@ -112,8 +127,9 @@ export function showAreaTable() {
 	element.addEventListener("keydown", (event) => {
 		if (event.key !== "Escape") return;
 		event.stopPropagation();
-		end();
+		leave();
 	});
+	stop.value = "low";
 	close.focus();
 }
 
@@ -121,9 +137,8 @@ export function showAreaTable() {
 function titleOf(of) {
 	if (!of) return text("table.title");
 	const unit = unitText(of.of.units);
-	return [of.set.title, unit ? `${of.of.title} (${unit})` : of.of.title, of.time?.slice(0, 10).replace("/", "–") ?? ""]
-		.filter((each) => each !== "")
-		.join(", ");
+	const title = unit ? `${of.of.title} (${unit})` : of.of.title;
+	return [of.set.title, title, of.told.replace("/", "–")].filter((each) => each !== "").join(", ");
 }
 
 /** First what is quick, then how unusual it is, which takes all years. @param {Wanted} of @param {{ value: Row[] }} rows @param {HTMLElement} state @param {AbortSignal} stopped */
@@ -189,14 +204,6 @@ function makeRow(row, of) {
 	const cells = COLUMNS.slice(1).map((id) => make("td", {}, writeCell(id, /** @type {number | null} */ (row[id]))));
 	const over = { onpointerenter: point(row.number), onfocusin: point(row.number), onpointerleave: point(null) };
 	return make("tr", over, make("th", { scope: "row" }, name), ...cells);
-}
-
-/** @param {ColumnId} id @param {number | null} value */
-function writeCell(id, value) {
-	if (value === null) return "–";
-	if (id === "valid_share") return value.toLocaleString(locale(), { style: "percent" });
-	const digits = id === "hectares" ? { maximumFractionDigits: 1 } : { maximumSignificantDigits: 3 };
-	return value.toLocaleString(locale(), id === "anomaly" ? { ...digits, signDisplay: "exceptZero" } : digits);
 }
 
 /** @param {Wanted | null} of @param {Row[]} rows */

@@ -16,8 +16,9 @@ export function blockAround(index, count, size) {
 	return { first, end: Math.min(count, first + size) };
 }
 
-/** The period of a date, as the server takes it. @param {"month" | "quarter" | "year"} span @param {string} date RFC 3339 */
+/** The period of a date, as the server takes it. @param {import("./place-sets.js").Span} span @param {string} date RFC 3339 */
 export function periodOf(span, date) {
+	if (span === "date") return date;
 	const [year, month] = date.split("-");
 	if (span === "year") return year;
 	if (span === "month") return `${year}-${month}`;

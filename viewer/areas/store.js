@@ -36,8 +36,6 @@ export const areas = signal(/** @type {Area[]} */ ([]));
 export const isEmbedded = signal(false);
 /** The area that is shown on the map above all others, while the panel's list is gone through. */
 export const emphasised = signal(/** @type {string | null} */ (null));
-/** Whether the report of the first place of the chart is shown. */
-export const isReportOpen = signal(false);
 /** The area whose corners are being moved: it is drawn with them. */
 export const editedId = signal(/** @type {string | null} */ (null));
 /** @param {string} id */

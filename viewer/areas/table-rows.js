@@ -6,6 +6,7 @@
  * @typedef {"name" | "mean" | "p10" | "p90" | "valid_share" | "hectares" | "anomaly"} ColumnId
  * @typedef {{ number: number, shape: Shape, name: string } & Record<Exclude<ColumnId, "name">, number | null>} Row
  */
+import { locale } from "../base/text.js";
 import { areaOf, selfCrossing } from "./shapes/geometry.js";
 
 /** In their order. @type {ColumnId[]} */
@@ -13,12 +14,12 @@ export const COLUMNS = ["name", "mean", "p10", "p90", "valid_share", "anomaly", 
 
 /**
  * @param {Shape[]} shapes @param {(FeatureSeries | null)[]} now at one time @param {(FeatureSeries | null)[] | null} usual with the
- *   anomaly of the mean @returns {Row[]}
+ *   anomaly of the mean @param {number} [at] which of the times @returns {Row[]}
  */
-export const rowsOf = (shapes, now, usual) =>
+export const rowsOf = (shapes, now, usual, at = 0) =>
 	shapes.map((shape, number) => {
 		const feature = now[number];
-		const numberOf = (/** @type {string} */ reducer) => feature?.series[reducer]?.[0] ?? null;
+		const numberOf = (/** @type {string} */ reducer) => feature?.series[reducer]?.[at] ?? null;
 		const hasSize = shape.geometry.type !== "Point" && selfCrossing(shape.geometry) === null;
 		return {
 			number,
@@ -27,14 +28,17 @@ export const rowsOf = (shapes, now, usual) =>
 			mean: numberOf("mean"),
 			p10: numberOf("p10"),
 			p90: numberOf("p90"),
-			valid_share: numberOf("valid_share") ?? shareOf(feature),
+			valid_share: numberOf("valid_share") ?? shareOf(feature, at),
 			hectares: hasSize ? areaOf(shape.geometry) / 1e4 : null,
-			anomaly: usual?.[number]?.analysis?.mean?.anomaly?.[0] ?? null,
+			anomaly: usual?.[number]?.analysis?.mean?.anomaly?.[at] ?? null,
 		};
 	});
 
-/** Of a point, which has no statistics. @param {FeatureSeries | null} feature */
-const shareOf = (feature) => (feature && feature.total > 0 ? (feature.valid[0] ?? 0) / feature.total : null);
+/** Of a point, which has no statistics. @param {FeatureSeries | null} feature @param {number} at */
+function shareOf(feature, at) {
+	const total = feature && [feature.total].flat()[at];
+	return total ? (feature.valid[at] ?? 0) / total : null;
+}
 
 /** Rows in an order, those without a value last. @param {Row[]} rows @param {{ column: ColumnId, isDown: boolean }} order */
 export function sortRows(rows, { column, isDown }) {
@@ -52,3 +56,11 @@ export const csvRows = (rows, layer, time) => [
 	["id", ...COLUMNS, "unit", "layer", "time"],
 	...rows.map((row) => [row.shape.id, ...COLUMNS.map((id) => row[id]), layer.units, layer.id, time]),
 ];
+
+/** @param {ColumnId} id @param {number | null} value */
+export function writeCell(id, value) {
+	if (value === null) return "–";
+	if (id === "valid_share") return value.toLocaleString(locale(), { style: "percent" });
+	const digits = id === "hectares" ? { maximumFractionDigits: 1 } : { maximumSignificantDigits: 3 };
+	return value.toLocaleString(locale(), id === "anomaly" ? { ...digits, signDisplay: "exceptZero" } : digits);
+}

@@ -188,6 +188,8 @@ export const places = signal(/** @type {Place[]} */ ([]));
 export const mapTool = signal(/** @type {string | null} */ (null));
 /** Names of areas that are looked at and for which a link has no room; only those who know areas set it. */
 export const unlinkable = signal(/** @type {string[]} */ ([]));
+/** Whether the report of a place that is looked at is shown. */
+export const isReportOpen = signal(false);
 /** Whether time is moving, by hand or by itself: then coarse numbers may be shown where the fine ones are not there yet. */
 export const isMoving = signal(false);
 /** Whether a pointer is down that may drag time: nothing is loaded ahead then. */

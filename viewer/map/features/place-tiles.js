@@ -7,7 +7,7 @@
  * @typedef {import("../../base/colours.js").ColourOf} ColourOf
  * @typedef {import("../../base/permalink.js").Point} Point
  * @typedef {import("../../vendor/leaflet.js").Map} LeafletMap
- * @typedef {{ feature: TileFeature, path: Path2D }} Outline in pixels of the tile's canvas
+ * @typedef {{ feature: TileFeature, path: Path2D, isSmall: boolean }} Outline in pixels of the tile's canvas
  * @typedef {{ canvas: HTMLCanvasElement, outlines: Outline[], stopping: AbortController }} Tile
  */
 
@@ -25,6 +25,8 @@ import { computed, effect, signal } from "../../vendor/signals-core.js";
 const PANE = "places";
 const CASING = "rgb(255 255 255 / 85%)";
 const STROKE = "#1d2b26";
+/** Of what is not larger on the map the colour is seen, and its outline is left out. */
+const SMALL_PX = 10;
 
 /** Colour of a value; null while nothing has a colour. */
 const colourOf = computed(() => placeStyle.value && colours(placeStyle.value));
@@ -118,7 +120,11 @@ class PlaceTiles extends GridLayer {
 			? tileOfShapes(shapes, wrapped)
 			: fetchLayersOfTile(this.set, wrapped, tile.stopping.signal));
 		tile.outlines = layers.flatMap(({ extent, features }) =>
-			features.map((feature) => ({ feature, path: pathOf(feature.rings, tile.canvas.width / extent) })),
+			features.map((feature) => ({
+				feature,
+				path: pathOf(feature.rings, tile.canvas.width / extent),
+				isSmall: isWithin(feature.rings, (SMALL_PX * extent) / this.getTileSize().x),
+			})),
 		);
 		paint(tile, this.look);
 		this.loads.value += 1;
@@ -179,6 +185,12 @@ function pathOf(rings, scale) {
 	return path;
 }
 
+/** Whether rings are no larger than this. @param {Int32Array[]} rings @param {number} most */
+function isWithin([ring = new Int32Array(0)], most) {
+	const [x, y] = ring;
+	return ring.every((each, at) => Math.abs(each - (at % 2 === 0 ? x : y)) <= most);
+}
+
 /** @param {Tile} tile @param {Look} look */
 function paint({ canvas, outlines }, { values, colour, strong }) {
 	const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
@@ -191,8 +203,10 @@ function paint({ canvas, outlines }, { values, colour, strong }) {
 		context.fill(path, "evenodd");
 	}
 	context.lineJoin = "round";
-	for (const { feature, path } of outlines) {
+	for (const { feature, path, isSmall } of outlines) {
 		const isStrong = feature.id === strong;
+		const isColoured = colour !== null && (values[feature.id] ?? null) !== null;
+		if (isSmall && isColoured && !isStrong) continue;
 		context.strokeStyle = CASING;
 		context.lineWidth = (isStrong ? 5 : 2.5) * ratio;
 		context.stroke(path);

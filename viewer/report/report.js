@@ -1,0 +1,180 @@
+/** The report of a place of the chart: shown in a dialog, printed, saved as a picture. */
+import { fileName } from "../areas/formats/write-files.js";
+import { placeText, sizeText } from "../areas/size-labels.js";
+import { loadStatistics } from "../areas/statistics-of-areas.js";
+import { rowsOf, writeCell } from "../areas/table-rows.js";
+import { openDialog } from "../base/dialog.js";
+import { make, makeWordButton } from "../base/elements.js";
+import { addressOf, readAddress } from "../base/permalink.js";
+import {
+	attributions,
+	instant,
+	isReportOpen,
+	joinLink,
+	layer,
+	link,
+	places,
+	serviceTitle,
+	shownDate,
+	tileProgress,
+	timeDomain,
+} from "../base/state.js";
+import { locale, text } from "../base/text.js";
+import { unitText } from "../base/units.js";
+import { PictureMaker } from "../export/page/picture-maker.js";
+import { wholeRect } from "../export/page/snapshot.js";
+import { saveFile } from "../export/save.js";
+import { effect, signal, untracked } from "../vendor/signals-core.js";
+import { drawSeries } from "./report-chart.js";
+import { drawReport, MAP, PAGE } from "./report-page.js";
+
+/** @typedef {import("../base/state.js").Place} Place */
+/** @typedef {import("../base/api.js").Layer} Layer */
+/** @typedef {import("./report-page.js").Report} Report */
+
+/** Pixels of the picture in one of the page: 200 an inch. */
+const SCALE = 200 / 96;
+/** The last years of a long archive have room. */
+const MOST_YEARS = 12;
+const COLUMNS = /** @type {const} */ (["mean", "p10", "p90", "valid_share", "anomaly"]);
+
+/** Shows the report while it is wanted and there is a place. */
+export function startReport() {
+	joinLink({
+		write: () => ({ report: isReportOpen.value || undefined }),
+		read: ({ report }) => {
+			isReportOpen.value = report === true;
+		},
+	});
+	effect(() => {
+		const isReady = isReportOpen.value && places.value.length > 0 && timeDomain.value.phase === "ready";
+		if (isReady) untracked(() => void open());
+	});
+}
+
+/** @param {Place} place */
+const nameOf = ({ name, geometry }) => name || placeText(/** @type {number[]} */ (geometry.coordinates), 5);
+
+async function open() {
+	const of = layer.peek();
+	if (!of || document.querySelector(".report-dialog")) return;
+	const stopping = new AbortController();
+	const chosen = signal(places.peek()[0]);
+	const numbers = signal(
+		/** @type {Pick<Report, "chart" | "rows" | "notes">} */ ({ chart: null, rows: [], notes: [] }),
+	);
+	const map = signal("");
+	const paper = make("div", { class: "report-paper" });
+	const which = make("select", { "aria-label": text("report.place") });
+	which.append(...places.peek().map((place, index) => new Option(nameOf(place), String(index))));
+	which.addEventListener("change", () => {
+		chosen.value = places.peek()[Number(which.value)];
+	});
+	const stemOf = () =>
+		fileName([of.id, nameOf(chosen.peek()), instant.peek()?.text.slice(0, 10)].filter(Boolean).join("_"), "png");
+	const print = makeWordButton("print", text("report.print"), () => printAs(stemOf().replace(/\.png$/, "")), {
+		class: "primary",
+	});
+	const save = makeWordButton("download", text("report.png"), () => void savePage(paper, stemOf()));
+	const bar = make("div", { class: "report-bar" }, which, print, save);
+	const { element, whenClosed } = openDialog(text("report.title"), bar, paper);
+	element.classList.add("report-dialog");
+	const maker = await PictureMaker.make();
+	const stops = [
+		effect(() => {
+			// While it is printed the map has no size.
+			if (tileProgress.value.phase === "shown" && wholeRect().width > 0) map.value = drawMap(maker);
+		}),
+		effect(() => {
+			const place = chosen.value;
+			numbers.value = { chart: null, rows: [], notes: [text("report.loading")] };
+			void load(of, place, stopping.signal).then((found) => {
+				if (chosen.peek() === place) numbers.value = found;
+			});
+		}),
+		effect(() => {
+			const place = chosen.value;
+			const about = [of.title, shownDate.peek(), sizeText(place.geometry)].filter(Boolean).join(" · ");
+			const made = text("report.made", {
+				service: serviceTitle.peek() || "chronotile",
+				date: new Date().toLocaleDateString(locale(), { dateStyle: "long" }),
+			});
+			const source = [text("report.source", { source: attributions.peek().join(" · ") || of.title }), made].join(". ");
+			const address = addressOf(link.peek() ?? readAddress().link);
+			const words = { title: nameOf(place), about, source, link: address };
+			paper.replaceChildren(drawReport({ ...numbers.value, ...words, map: map.value }));
+		}),
+	];
+	await whenClosed;
+	stopping.abort();
+	for (const stop of stops) stop();
+	isReportOpen.value = false;
+}
+
+/** What is in the middle of the map, in the form of the page. @param {PictureMaker} maker */
+function drawMap(maker) {
+	const whole = wholeRect();
+	const share = Math.min(whole.width / MAP.width, whole.height / MAP.height);
+	const [width, height] = [MAP.width * share, MAP.height * share];
+	const crop = { left: (whole.width - width) / 2, top: (whole.height - height) / 2, width, height };
+	const canvas = Object.assign(document.createElement("canvas"), {
+		width: MAP.width * SCALE,
+		height: MAP.height * SCALE,
+	});
+	const labels = { title: false, date: true, legend: true, scale: true, north: true };
+	maker.draw(canvas, { crop, scale: SCALE / share, labels });
+	return canvas.toDataURL("image/png");
+}
+
+/** The series of a place and its years, as the server has them. @param {Layer} of @param {Place} place @param {AbortSignal} stopped */
+async function load(of, place, stopped) {
+	try {
+		const shapes = [{ id: place.id, name: place.name, geometry: place.geometry }];
+		const ask = (/** @type {import("../base/api.js").Parameters} */ parameters) =>
+			loadStatistics(of, shapes, parameters, { stopped });
+		const isTimed = of.times.count > 0;
+		const all = await ask({ reducers: "mean" });
+		const unit = unitText(of.units);
+		const title = unit ? `${of.title} (${unit})` : of.title;
+		const chart = isTimed ? drawSeries(title, all.times, all.features[0]?.series.mean ?? []) : null;
+		const reducers = "mean,p10,p90,valid_share";
+		const years = await ask(isTimed ? { reducers, step: "P1Y", anomaly: "abs" } : { reducers });
+		const rows = years.times.map((_, at) => rowsOf(shapes, years.features, years.features, at)[0]);
+		// Points have no percentiles.
+		const columns = COLUMNS.filter((id) => rows.some((row) => row[id] !== null));
+		const head = [text("report.year"), ...columns.map((id) => text(`table.${id}`))];
+		const cells = rows.map((row, at) => [
+			years.times[at]?.slice(0, 4) ?? "",
+			...columns.map((id) => writeCell(id, row[id])),
+		]);
+		return { chart, rows: [head, ...cells.slice(-MOST_YEARS)], notes: isTimed ? [text("report.definition")] : [] };
+	} catch (error) {
+		return { chart: null, rows: [], notes: [text("places.failed", { why: /** @type {Error} */ (error).message })] };
+	}
+}
+
+/** Prints the page alone; PDFs get its name. @param {string} name */
+function printAs(name) {
+	const { title } = document;
+	document.title = name;
+	document.documentElement.toggleAttribute("data-report", true);
+	window.print();
+	document.documentElement.toggleAttribute("data-report", false);
+	document.title = title;
+}
+
+/** @param {HTMLElement} paper @param {string} name */
+async function savePage(paper, name) {
+	const page = new XMLSerializer().serializeToString(/** @type {SVGElement} */ (paper.querySelector("svg")));
+	const address = URL.createObjectURL(new Blob([page], { type: "image/svg+xml" }));
+	const picture = new Image();
+	picture.src = address;
+	await picture.decode();
+	URL.revokeObjectURL(address);
+	const canvas = Object.assign(document.createElement("canvas"), {
+		width: Math.round(PAGE.width * SCALE),
+		height: Math.round(PAGE.height * SCALE),
+	});
+	canvas.getContext("2d")?.drawImage(picture, 0, 0, canvas.width, canvas.height);
+	canvas.toBlob((file) => file && saveFile(file, name), "image/png");
+}
