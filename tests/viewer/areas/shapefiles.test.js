@@ -69,6 +69,19 @@ test("a shapefile across 180 degrees stays in one piece, with its hole", async (
 	assert.ok(Math.max(...lons) - Math.min(...lons) < 0.3, "it goes round the world");
 });
 
+test("a shapefile in degrees is taken as it is, round the whole world too", async () => {
+	const ring = [
+		[-180, -90],
+		[-180, 90],
+		[180, 90],
+		[180, -90],
+		[-180, -90],
+	];
+	const { areas } = await readZip({ "a.shp": shpOf([ring]), "a.prj": utf8(PRJ.wgs84) });
+
+	assert.deepEqual(areas[0].geometry, { type: "Polygon", coordinates: [ring.toReversed()] });
+});
+
 test("an older datum is the server's to convert, or the shapefile is refused by its name", async () => {
 	const files = { "a.shp": shpOf([SQUARE]), "a.prj": utf8(PRJ.lambert72) };
 	const geometry = { type: "Point", coordinates: [4.368757468568166, 51.1999722076124] };

@@ -556,7 +556,7 @@ await runAsCalled([
 				],
 				["lines.wkt", "LINESTRING (3 51, 4 51)", /no points and no polygons/],
 				["bad.kml", "<kml>\n<Placemark></kml>", /Line 2 is not valid XML/],
-				["gpx.xml", "<gpx></gpx>", /not KML/],
+				["gpx.xml", "<gpx></gpx>", /neither KML nor GPX/],
 				["words.txt", "Nothing here", /Use GeoJSON/],
 				["rows.csv", 'id,geometry\n1,"POINT (3 51)"\n2,POINT (3', /Line 3: The WKT is incomplete/],
 				[

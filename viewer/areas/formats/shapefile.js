@@ -24,46 +24,49 @@ export function readShapefiles(files) {
 /** @param {(ending: string) => Uint8Array | undefined} fileOf */
 function readShapefile(fileOf) {
 	const [table, words] = [fileOf("dbf"), fileOf("cpg") ?? fileOf("cst")];
-	const prj = readSystem(fileOf("prj"));
+	const inverse = readSystem(fileOf("prj"));
 	try {
-		const shapes = parseShp(/** @type {Uint8Array} */ (fileOf("shp")), prj);
+		const shapes = parseShp(/** @type {Uint8Array} */ (fileOf("shp")));
 		const rows = table ? parseDbf(table, words && new TextDecoder().decode(words).trim()) : [];
 		return shapes.map((/** @type {any} */ shape, /** @type {number} */ index) => ({
 			type: "Feature",
 			properties: rows[index] ?? {},
-			geometry: shape && { ...shape, coordinates: unwind(shape) },
+			geometry: shape && {
+				type: shape.type,
+				coordinates: inverse ? toDegrees(shape.coordinates, inverse) : shape.coordinates,
+			},
 		}));
 	} catch (error) {
 		throw new AreaFault("areas.fault.shapefile", { why: /** @type {Error} */ (error).message });
 	}
 }
 
-/** A coordinate system that the library turns into WGS 84 rightly: its own table of older datums puts Belgium 180 m beside. @param {Uint8Array | undefined} file */
+/** What turns coordinates into those of WGS 84, where the library does that rightly: its own table of older datums puts Belgium 180 m beside. @param {Uint8Array | undefined} file @returns {((position: Position) => Position) | null} null where they are */
 function readSystem(file) {
 	if (!file) throw new AreaFault("areas.fault.noPrj");
 	const prj = new TextDecoder().decode(file).trim();
 	try {
-		const { a, rf } = new proj4.Proj(prj);
-		if (Math.abs(a - EQUATOR_M) < SAME && Math.abs(rf - FLATTENING) < SAME) return prj;
+		const { a, rf, projName } = new proj4.Proj(prj);
+		const isWorld = Math.abs(a - EQUATOR_M) < SAME && Math.abs(rf - FLATTENING) < SAME;
+		if (isWorld) return projName === "longlat" ? null : proj4(prj).inverse;
 	} catch {
 		// It is told below, by its name.
 	}
 	throw new UnknownSystem("areas.fault.crs", { crs: tidyName(/"([^"]*)"/.exec(prj)?.[1] ?? prj) });
 }
 
-/** Polygons that do not jump at 180 degrees, where projections end: they go on beyond. @param {any} shape of GeoJSON @returns {any} */
-function unwind({ type, coordinates }) {
-	if (type === "MultiPolygon") return coordinates.map(unwindRings);
-	return type === "Polygon" ? unwindRings(coordinates) : coordinates;
-}
-
-/** @param {Position[][]} rings */
-function unwindRings(rings) {
-	let [before] = rings[0][0];
-	return rings.map((ring) =>
-		ring.map(([lon, lat]) => {
-			before = lon + 360 * Math.round((before - lon) / 360);
-			return [before, lat];
-		}),
-	);
+/**
+ * Positions in lists of lists. What jumps at 180 degrees, where projections end, goes on beyond: each part from the position before it.
+ * @param {any} coordinates @param {(position: Position) => Position} inverse @returns {any}
+ */
+function toDegrees(coordinates, inverse) {
+	/** @type {number | undefined} */
+	let before;
+	const walk = (/** @type {any} */ each) => {
+		if (Array.isArray(each[0])) return each.map(walk);
+		const [lon, lat] = inverse(each.slice(0, 2));
+		before = lon + 360 * Math.round(((before ?? lon) - lon) / 360);
+		return [before, lat];
+	};
+	return walk(coordinates);
 }
