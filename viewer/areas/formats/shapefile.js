@@ -46,7 +46,7 @@ function readSystem(file) {
 	if (!file) throw new AreaFault("areas.fault.noPrj");
 	const prj = new TextDecoder().decode(file).trim();
 	try {
-		const { a, rf, projName } = new proj4.Proj(prj);
+		const { a, rf, projName } = /** @type {any} */ (new proj4.Proj(prj));
 		const isWorld = Math.abs(a - EQUATOR_M) < SAME && Math.abs(rf - FLATTENING) < SAME;
 		if (isWorld) return projName === "longlat" ? null : proj4(prj).inverse;
 	} catch {
