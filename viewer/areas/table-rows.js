@@ -10,7 +10,7 @@ import { locale } from "../base/text.js";
 import { areaOf, selfCrossing } from "./shapes/geometry.js";
 
 /** In their order. @type {ColumnId[]} */
-export const COLUMNS = ["name", "mean", "p10", "p90", "valid_share", "anomaly", "hectares"];
+export const COLUMNS = ["name", "mean", "anomaly", "p10", "p90", "valid_share", "hectares"];
 
 /**
  * @param {Shape[]} shapes @param {(FeatureSeries | null)[]} now at one time @param {(FeatureSeries | null)[] | null} usual with the

@@ -104,9 +104,9 @@ test("rows are sorted by each column, by number in names, and those without a va
 	assert.ok(Math.abs((rows[0].hectares ?? 0) - (1113.194908 * 1105.742764) / 2e4) < 0.01);
 	const layer = /** @type {any} */ ({ id: "NDVI", units: "1" });
 	const [head, first] = csvRows(rows, layer, "2024-06-11");
-	assert.equal(head.join(), "id,name,mean,p10,p90,valid_share,anomaly,hectares,unit,layer,time");
+	assert.equal(head.join(), "id,name,mean,anomaly,p10,p90,valid_share,hectares,unit,layer,time");
 	assert.deepEqual(
-		[...first.slice(0, 6), ...first.slice(8)],
+		[...first.slice(0, 3), ...first.slice(4, 7), ...first.slice(8)],
 		["9", "Field 9", 0.5, null, null, 0.5, "1", "NDVI", "2024-06-11"],
 	);
 });

@@ -556,13 +556,13 @@ await runAsCalled([
 				],
 				["lines.wkt", "LINESTRING (3 51, 4 51)", /no points and no polygons/],
 				["bad.kml", "<kml>\n<Placemark></kml>", /Line 2 is not valid XML/],
-				["gpx.xml", "<gpx></gpx>", /neither KML nor GPX/],
+				["svg.xml", "<svg></svg>", /neither KML nor GPX/],
 				["words.txt", "Nothing here", /Use GeoJSON/],
 				["rows.csv", 'id,geometry\n1,"POINT (3 51)"\n2,POINT (3', /Line 3: The WKT is incomplete/],
 				[
 					"many.json",
-					JSON.stringify({ type: "FeatureCollection", features: Array.from({ length: 201 }, () => FEATURE) }),
-					/has 201 points and polygons; the limit is 200/,
+					JSON.stringify({ type: "FeatureCollection", features: Array.from({ length: 5001 }, () => FEATURE) }),
+					/has 5,001 points and polygons; the limit is 5,000/,
 				],
 				["huge.json", " ".repeat(10_000_001), /larger than the limit of 10 MB/],
 			];
