@@ -107,6 +107,7 @@ export function showAreaTable() {
 		}),
 		effect(() => {
 			halt.hidden = !isBusy.value;
+			if (layer.value && !hasMeans.value) state.textContent = text("places.noMeans", { layer: layer.value.title });
 			title.textContent = titleOf(shown.value);
 		}),
 		effect(() => head.replaceChildren(...COLUMNS.map((id) => makeHead(id, order)))),

@@ -24,6 +24,8 @@ import { loadStatistics } from "./statistics-of-areas.js";
 const MAX_BLOCKS = 24;
 /** Dates that change faster than this are not asked for. */
 const SCRUB_WAIT_MS = 120;
+/** What of one cell, as a point has it, is its value. */
+const OF_ONE = new Set(["median", "p10", "p90", "min", "max"]);
 
 /** @type {ValuesNow} */
 const NO_VALUES = { phase: "none", why: "", values: [], done: 0 };
@@ -84,8 +86,10 @@ async function askValues(set, of, { datetime, what, over }, stopped) {
 	const { times, features } = await loadStatistics(of, shapes, parameters, { stopped, onPart });
 	const gaps = times.map(() => null);
 	const columnOf = (/** @type {import("../base/api.js").FeatureSeries | null} */ feature) =>
-		isAnomaly ? feature?.analysis?.mean?.anomaly : feature?.series[what];
-	const values = features.map((feature) => columnOf(feature) ?? gaps);
+		isAnomaly
+			? feature?.analysis?.mean?.anomaly
+			: (feature?.series[what] ?? (OF_ONE.has(what) && feature?.series.mean));
+	const values = features.map((feature) => columnOf(feature) || gaps);
 	return { times: over === "date" ? times : [null], offset: 0, total: values.length, ids: [], values };
 }
 

@@ -13,7 +13,7 @@ import { countCorners } from "./shapes/geometry.js";
 const [MOST_SHAPES, MOST_CORNERS] = [250, 50_000];
 
 /**
- * The series of all shapes, in their order; null of one that is too large alone. Points have a mean, and no other statistic.
+ * The series of all shapes, in their order; null of one that is too large alone, where others are not. Points have a mean, and no other statistic.
  * @param {Layer} layer @param {Shape[]} shapes @param {import("../base/api.js").Parameters} parameters `reducers`, `datetime`, an analysis
  * @param {Course} course @returns {Promise<{ times: (string | null)[], features: (FeatureSeries | null)[] }>}
  */
@@ -41,7 +41,8 @@ export async function loadStatistics(layer, shapes, parameters, { stopped, onPar
 				parts.unshift(part.slice(0, half), part.slice(half));
 				continue;
 			}
-			if (shapes.length === 1) throw error;
+			// Where not even one is possible, the others are not asked for.
+			if (features.every((feature) => feature === null)) throw error;
 		}
 		done += part.length;
 		onPart(done);
