@@ -25,8 +25,8 @@ const COARSE_SIZE = 16384;
 /** Where Web Mercator ends, in degrees. */
 const SOUTH_EDGE = -85.0511;
 
-/** @typedef {{ name: string, package: string, module: string, exports: string[], css?: string, licence?: string, within?: string[], beside?: string }} Library
- * `within` are licences of what it brings along, `beside` is what else is exported of that */
+/** @typedef {{ name: string, package: string, module: string, exports: string[], css?: string, licence?: string, within?: string[] }} Library
+ * `within` are licences of what it brings along */
 
 /** @type {Library[]} */
 const LIBRARIES = [
@@ -80,15 +80,6 @@ const LIBRARIES = [
 			"canEncodeVideo",
 		],
 	},
-	{
-		name: "shpjs",
-		package: "shpjs",
-		module: "shpjs",
-		exports: ["parseDbf", "parseShp"],
-		licence: "LICENSE.md",
-		within: ["but-unzip/LICENSE", "parsedbf/LICENSE", "proj4/LICENSE.md", "wkt-parser/LICENSE.md"],
-		beside: 'export { default as proj4 } from "proj4";',
-	},
 	{ name: "togeojson", package: "@tmcw/togeojson", module: "@tmcw/togeojson", exports: ["gpx", "kml"] },
 	{ name: "fflate", package: "fflate", module: "fflate", exports: ["unzipSync", "zipSync"] },
 	{
@@ -125,19 +116,10 @@ const LIBRARIES = [
 ];
 
 /** @param {Library} library */
-async function buildLibrary({
-	name,
-	package: owner,
-	module,
-	exports,
-	css,
-	licence = "LICENSE",
-	within = [],
-	beside = "",
-}) {
+async function buildLibrary({ name, package: owner, module, exports, css, licence = "LICENSE", within = [] }) {
 	const names = exports.join(", ");
 	await build({
-		stdin: { contents: `export { ${names} } from ${JSON.stringify(module)};${beside}`, resolveDir: HERE },
+		stdin: { contents: `export { ${names} } from ${JSON.stringify(module)};`, resolveDir: HERE },
 		outfile: join(VENDOR, `${name}.js`),
 		bundle: true,
 		format: "esm",
@@ -145,7 +127,7 @@ async function buildLibrary({
 		minify: true,
 		target: "es2022",
 	});
-	await writeFile(join(VENDOR, `${name}.d.ts`), `export { ${names} } from ${JSON.stringify(owner)};${beside}\n`);
+	await writeFile(join(VENDOR, `${name}.d.ts`), `export { ${names} } from ${JSON.stringify(owner)};\n`);
 	const licences = [join(owner, licence), ...within].map((path) => readFile(join(PACKAGES, path), "utf8"));
 	await writeFile(join(VENDOR, `${name}.LICENSE.txt`), (await Promise.all(licences)).join("\n"));
 	if (css) {

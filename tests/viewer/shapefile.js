@@ -1,23 +1,7 @@
-/** Shapefiles as bytes, written after ESRI's description of 1998, and coordinate systems as ArcGIS and QGIS write them. */
+/** Shapefiles as bytes, written after ESRI's description of 1998, and their coordinate system as ArcGIS writes it. */
 
-const GREENWICH = 'PRIMEM["Greenwich",0.0],UNIT["Degree",0.0174532925199433]]';
-const utm = (/** @type {string} */ geographic, /** @type {number} */ meridian, /** @type {number} */ north) =>
-	`PROJCS["UTM",${geographic},PROJECTION["Transverse_Mercator"],PARAMETER["False_Easting",500000.0],` +
-	`PARAMETER["False_Northing",${north}],PARAMETER["Central_Meridian",${meridian}],PARAMETER["Scale_Factor",0.9996],` +
-	'PARAMETER["Latitude_Of_Origin",0.0],UNIT["Meter",1.0]]';
-const ETRS89 = `GEOGCS["GCS_ETRS_1989",DATUM["D_ETRS_1989",SPHEROID["GRS_1980",6378137.0,298.257222101]],${GREENWICH}`;
-const WGS84 = `GEOGCS["GCS_WGS_1984",DATUM["D_WGS_1984",SPHEROID["WGS_1984",6378137.0,298.257223563]],${GREENWICH}`;
-
-export const PRJ = {
-	wgs84: WGS84,
-	utm31: utm(ETRS89, 3, 0),
-	utm60s: utm(WGS84, 177, 10_000_000),
-	lambert72:
-		`PROJCS["Belge_Lambert_1972",GEOGCS["GCS_Belge_1972",DATUM["D_Belge_1972",SPHEROID["International_1924",6378388.0,297.0]],${GREENWICH},` +
-		'PROJECTION["Lambert_Conformal_Conic"],PARAMETER["False_Easting",150000.01256],PARAMETER["False_Northing",5400088.4378],' +
-		'PARAMETER["Central_Meridian",4.367486666666666],PARAMETER["Standard_Parallel_1",49.8333339],' +
-		'PARAMETER["Standard_Parallel_2",51.16666723333333],PARAMETER["Latitude_Of_Origin",90.0],UNIT["Meter",1.0]]',
-};
+export const PRJ =
+	'GEOGCS["GCS_WGS_1984",DATUM["D_WGS_1984",SPHEROID["WGS_1984",6378137.0,298.257223563]],PRIMEM["Greenwich",0.0],UNIT["Degree",0.0174532925199433]]';
 
 /** One polygon. @param {number[][][]} rings closed, the outer one clockwise */
 export function shpOf(rings) {
@@ -46,6 +30,16 @@ export function shpOf(rings) {
 		view.setFloat64(152 + 4 * rings.length + 16 * index, x, true);
 		view.setFloat64(160 + 4 * rings.length + 16 * index, y, true);
 	}
+	return new Uint8Array(view.buffer);
+}
+
+/** The index of a shapefile with one shape. @param {Uint8Array} shp */
+export function shxOf(shp) {
+	const view = new DataView(new ArrayBuffer(108));
+	new Uint8Array(view.buffer).set(shp.subarray(0, 100));
+	view.setInt32(24, 54);
+	view.setInt32(100, 50);
+	view.setInt32(104, (shp.length - 108) / 2);
 	return new Uint8Array(view.buffer);
 }
 

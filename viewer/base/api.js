@@ -130,7 +130,6 @@ const inPageLanguage = (named) => ({ ...named, title: knownWord(named.title) });
 /** The name by which a layer is asked for. @param {Layer} layer */
 export const nameOf = ({ id, masked }) => masked ?? id;
 
-
 /** All layers, each with the title of its collection. @param {AbortSignal} signal @returns {Promise<Layer[]>} */
 export async function fetchLayers(signal) {
 	/** @type {{ layers: Layer[], collections?: { id: string, title: string }[] }} */

@@ -6,6 +6,7 @@ import { rowsOf, writeCell } from "../areas/table-rows.js";
 import { openDialog } from "../base/dialog.js";
 import { make, makeWordButton } from "../base/elements.js";
 import { addressOf, readAddress } from "../base/permalink.js";
+import { saveFile } from "../base/save.js";
 import {
 	attributions,
 	instant,
@@ -23,7 +24,6 @@ import { locale, text } from "../base/text.js";
 import { unitText } from "../base/units.js";
 import { PictureMaker } from "../export/page/picture-maker.js";
 import { wholeRect } from "../export/page/snapshot.js";
-import { saveFile } from "../export/save.js";
 import { effect, signal, untracked } from "../vendor/signals-core.js";
 import { drawSeries } from "./report-chart.js";
 import { drawReport, MAP, PAGE } from "./report-page.js";

@@ -9,7 +9,7 @@
  * @typedef {ReturnType<typeof import("./gazetteer.js").splitWords>} Asked
  */
 
-import { placeSets, shownSet } from "../areas/place-sets.js";
+import { placeSets, showSet } from "../areas/place-sets.js";
 import { areas, chartArea, zoomToAreas } from "../areas/store.js";
 import { askGeocoder, fetchData, fetchPlace, fetchPlaceNames, once } from "../base/api.js";
 import {
@@ -120,7 +120,7 @@ async function findPlaces({ whole }) {
 			kind: "place",
 			likeness,
 			show: async () => {
-				shownSet.value = set;
+				showSet(set.id);
 				zoomToAreas([{ geometry: await shape() }]);
 			},
 			chart: async () => choosePlace(await shape(), name, false),

@@ -9,7 +9,7 @@ const TERRASCOPE =
 
 /** The keys of a link: those of Terrascope's viewer, then ours. */
 const KEYS =
-	"language layer date bbox overlay bgLayer overlays view layers opacity style ramp min max reversed log slot reducer gaps clear compare layer2 date2 style2 ramp2 min2 max2 reversed2 log2 split orient from to play fps loop step maxcloud pt aoi places statistic span chart curve normal period report agg years from_month fit theme embed ui";
+	"language layer date bbox overlay overlays bgLayer view layers opacity style ramp min max reversed log slot reducer gaps clear compare layer2 date2 style2 ramp2 min2 max2 reversed2 log2 split orient from to play fps loop step maxcloud pt aoi places statistic span chart curve normal period report agg years from_month fit theme embed ui";
 
 /** @param {ReturnType<typeof makeRandom>} random @returns {Required<import("../../../viewer/base/permalink.js").Link>} */
 function makeWhole(random) {
@@ -28,8 +28,8 @@ function makeWhole(random) {
 		layer: name(),
 		date: date(),
 		bbox: [degrees(80, -90), degrees(40, -45), degrees(80, 90), degrees(40, 45)],
-			overlay: flag(),
-	overlays: ["roads", "names"],
+		overlay: flag(),
+		overlays: ["roads", "names"],
 		bgLayer: pick(["NaturalEarth", "None"]),
 		view: { ...place(), zoom: Math.floor(random.number() * 19) },
 		layers: Array.from(many(8), () => ({ id: name(), opacity: share() })),

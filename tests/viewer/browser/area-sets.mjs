@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { zipSync } from "../../../viewer/vendor/fflate.js";
-import { dbfOf, PRJ, shpOf } from "../shapefile.js";
+import { dbfOf, PRJ, shpOf, shxOf } from "../shapefile.js";
 import { centreOf, FIXTURES, valueAt } from "./formula.mjs";
 import { answerJson, answerStatus, FAILED_REQUEST, runAsCalled } from "./harness.mjs";
 import { brokenRules, linkValue, until, whenAtRest, whenLinkSays, whenNotice, whenShown } from "./tools.mjs";
@@ -158,11 +158,9 @@ await runAsCalled([
 			const { page } = await openAreas(open);
 			const { lon, lat } = MIDDLE;
 			const ring = ringOf(100).toReversed();
-			await upload(
-				page,
-				"a.zip",
-				zipSync({ "a.shp": shpOf([ring]), "a.prj": Buffer.from(PRJ.wgs84), "a.dbf": dbfOf("NAAM", ["Weide"]) }),
-			);
+			const shp = shpOf([ring]);
+			const files = { "a.shp": shp, "a.shx": shxOf(shp), "a.prj": Buffer.from(PRJ), "a.dbf": dbfOf("NAAM", ["Weide"]) };
+			await upload(page, "a.zip", zipSync(files));
 			await whenNotice(page, /^One area was read from a\.zip\.$/);
 			const track = ring.slice(0, -1).map(([x, y]) => `<trkpt lat="${y}" lon="${x}"/>`);
 			const gpx = `<gpx xmlns="http://www.topografix.com/GPX/1/1" version="1.1"><wpt lat="${lat}" lon="${lon}"><name>Post</name></wpt>

@@ -1,10 +1,10 @@
 /**
- * Areas out of files that people have: GeoJSON, KML and KMZ, GPX, shapefiles, GeoPackage, well-known text, and tables with
- * a column of it or with positions. What a file is, its content tells; names of files often do not.
+ * Areas out of files that people have: GeoJSON, KML and KMZ, GPX, well-known text, and tables with a column of it or with
+ * positions; the server reads shapefiles and GeoPackage. What a file is, its content tells; names of files often do not.
  *
  * @typedef {import("./read-geojson.js").Findings} Findings
  * @typedef {import("./read-geojson.js").Source} Source
- * @typedef {(file: Blob) => Promise<unknown>} AskServer gives GeoJSON of formats and coordinate systems that are not known here
+ * @typedef {(file: Blob) => Promise<unknown>} AskServer gives GeoJSON of formats that are not known here
  */
 import { text } from "../../base/text.js";
 import { distance, lineLength } from "../shapes/earth.js";
@@ -16,7 +16,7 @@ import { checkXml } from "./xml.js";
 
 /** What a ZIP file begins with, such as a KMZ, and what a GeoPackage does. */
 const [ZIP, GEOPACKAGE] = ["PK", "SQLite format 3"];
-const UNPACKED = /\.(kml|shp|dbf|prj|cpg|cst)$/i;
+const UNPACKED = /\.(kml|shp)$/i;
 /** A track of GPX that ends as near to where it began, or within such a share of its length, goes round an area. */
 const [CLOSED_M, CLOSED_SHARE] = [20, 0.05];
 
@@ -79,13 +79,7 @@ async function readZip(bytes, askServer) {
 		if (kml === undefined) throw new AreaFault("areas.fault.noShapes");
 		return readXml(toText(files[kml]));
 	}
-	const { readShapefiles, UnknownSystem } = await import("./shapefile.js");
-	try {
-		return collect(sourcesOf({ type: "FeatureCollection", features: readShapefiles(files) }));
-	} catch (error) {
-		if (error instanceof UnknownSystem) return askShapes(bytes, "application/zip", askServer);
-		throw error;
-	}
+	return askShapes(bytes, "application/zip", askServer);
 }
 
 /** @param {Uint8Array} bytes */
