@@ -58,13 +58,6 @@ const LIBRARIES = [
 		module: "@preact/signals-core",
 		exports: ["batch", "computed", "effect", "signal", "untracked"],
 	},
-	{
-		name: "uplot",
-		package: "uplot",
-		module: "uplot",
-		exports: ["default"],
-		css: "uplot/dist/uPlot.min.css",
-	},
 	{ name: "gifenc", package: "gifenc", module: "gifenc", exports: ["GIFEncoder"], licence: "LICENSE.md" },
 	{
 		name: "mediabunny",

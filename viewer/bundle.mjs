@@ -45,7 +45,7 @@ const INSPECTED = [
 const WORKERS = ["ctc1/worker.js", "export/gif-worker.js"];
 const PAGES = ["collection-page", "copy-buttons", "reference"];
 /** Files that pages and scripts ask for by name. */
-const FILES = ["icon.svg", "icons.svg", "i18n", "data", "vendor/swagger-ui.css", "vendor/uplot.css"];
+const FILES = ["icon.svg", "icons.svg", "i18n", "data", "vendor/swagger-ui.css"];
 
 /** @type {import("esbuild").BuildOptions} */
 const COMMON = {

@@ -4,7 +4,7 @@
  * FOLDER, clients/js/dist.
  */
 import { execFile } from "node:child_process";
-import { access, appendFile, cp, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { access, appendFile, cp, mkdir, readdir, readFile, rename, rm } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -13,7 +13,6 @@ import { build } from "esbuild";
 import { COMMON, REPOSITORY, WORKER } from "./bundling.mjs";
 
 const HERE = dirname(fileURLToPath(import.meta.url));
-const PACKAGES = join(REPOSITORY, "node_modules");
 const FOLDER = resolve(process.argv[2] ?? HERE);
 const DIST = join(FOLDER, "dist");
 /** Elements by their modules, which `document.querySelector` then gives as what they are. */
@@ -78,8 +77,6 @@ try {
 	const parts = await Promise.allSettled([buildModules(building), buildTypes(building)]);
 	for (const part of parts) if (part.status === "rejected") throw part.reason;
 	await cp(join(REPOSITORY, "LICENSE"), join(FOLDER, "LICENSE"));
-	const uplot = await readFile(join(PACKAGES, "uplot/LICENSE"), "utf8");
-	await writeFile(join(building, "LICENSES.txt"), `chart.js contains uPlot:\n\n${uplot}`);
 	await rename(building, DIST);
 } finally {
 	await rm(building, { recursive: true, force: true });

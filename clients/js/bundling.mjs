@@ -7,7 +7,7 @@ export const REPOSITORY = join(dirname(fileURLToPath(import.meta.url)), "../..")
 export const WORKER = join(REPOSITORY, "viewer/ctc1/worker.js");
 
 /** Packages of the libraries of which the viewer has files of its own. @type {Record<string, string>} */
-const PACKAGES = { uplot: "uplot", leaflet: "leaflet/dist/leaflet-src.esm.js", "signals-core": "@preact/signals-core" };
+const PACKAGES = { leaflet: "leaflet/dist/leaflet-src.esm.js", "signals-core": "@preact/signals-core" };
 
 /** The worker with all that it imports, as text; and libraries from npm in place of the viewer's files. @type {import("esbuild").Plugin} */
 const fromViewer = {
@@ -18,7 +18,7 @@ const fromViewer = {
 			const { outputFiles } = await build({ ...COMMON, plugins: [], entryPoints: [WORKER], write: false });
 			return { contents: outputFiles[0].text, loader: "text", watchFiles: [WORKER] };
 		});
-		of.onResolve({ filter: /\/vendor\/(uplot|leaflet|signals-core)\.js$/ }, ({ path }) => {
+		of.onResolve({ filter: /\/vendor\/(leaflet|signals-core)\.js$/ }, ({ path }) => {
 			const name = /([a-z-]+)\.js$/.exec(path)?.[1] ?? "";
 			return of.resolve(PACKAGES[name], { kind: "import-statement", resolveDir: REPOSITORY });
 		});

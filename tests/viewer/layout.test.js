@@ -11,7 +11,7 @@ const ROWS = [
 	["ctc1"],
 	["base"],
 	["map"],
-	["areas/shapes", "layers", "pages", "time/strip"],
+	["areas/shapes", "layers", "time/strip"],
 	["areas/formats", "shell", "time"],
 	["areas", "compare", "time/periods"],
 	["chart/series", "export/page", "search"],
@@ -19,7 +19,7 @@ const ROWS = [
 	["chart"],
 	["export"],
 	["find"],
-	["map/features", "report"],
+	["map/features", "pages", "report"],
 	["."],
 ];
 const NOT_OURS = /^(vendor|data|dist)\//;

@@ -4,10 +4,10 @@
  *
  * @typedef {import("./series/lines.js").Line} Line
  * @typedef {import("./series/scales.js").Range} Range
- * @typedef {import("./plot.js").Picture} Picture
  */
 
 import { measured } from "../areas/measured-series.js";
+import { formatShortDate } from "../base/dates.js";
 import { make, makeIconButton } from "../base/elements.js";
 import { startPart } from "../base/parts.js";
 import { chooseTime, isDark, isDragged, isMoving, joinLink, places, sideA, sideB, timeDomain } from "../base/state.js";
@@ -32,7 +32,6 @@ import { seriesRows } from "./series-csv.js";
 import { startStatistics } from "./statistics.js";
 import { describeDrawn } from "./summary.js";
 import { startTable } from "./table.js";
-import { timeFigure } from "./time-figure.js";
 
 /** @typedef {"time" | "years" | "statistics" | "table"} ViewName */
 /** @typedef {import("./series/figure.js").Sheet} Sheet */
@@ -171,7 +170,7 @@ function buildDrawer(root) {
 		const second = hovered.value;
 		const shown = [sideA, ...(sideB.value ? [sideB.value] : [])].flatMap(({ instant }) => instant.value?.ms ?? []);
 		const told = second === null ? shown.map((ms) => ms / 1000) : [second];
-		date.textContent = [...new Set(told.map(dateText))].join(" · ");
+		date.textContent = [...new Set(told.map((each) => formatShortDate(each * 1000, locale())))].join(" · ");
 	});
 	effect(() => choose(view.value));
 	effect(() => {
@@ -185,10 +184,6 @@ function buildDrawer(root) {
 		Object.assign(root.dataset, { folded: isFolded.value, plain: isPlain.value, view: view.value });
 	});
 }
-
-/** @param {number} second */
-const dateText = (second) =>
-	new Intl.DateTimeFormat(locale(), { dateStyle: "medium", timeZone: "UTC" }).format(second * 1000);
 
 /** What the lines are of. */
 const titleText = () =>
@@ -230,10 +225,9 @@ function sheetOfTime(plot) {
 	return {
 		rows: () => seriesRows(drawn.peek(), measured.peek(), reducer.peek(), ({ place }) => placeName(place), isShown),
 		svg: () => {
-			const [seen, of] = [plot.frame(), picture.peek()];
 			const [{ place }, ...more] = drawn.peek();
 			const title = more.length === 0 ? `${titleText()} · ${placeName(place)}` : titleText();
-			return seen && of && timeFigure(of, seen, /** @type {Element} */ (plot.root.closest(".chart")), title);
+			return plot.figure(title, /** @type {Element} */ (plot.root.closest(".chart")));
 		},
 		span: () => {
 			const shown = (picture.peek()?.seconds ?? []).map((second) => second * 1000).filter(isShown);
@@ -250,7 +244,7 @@ function makePlot(element) {
 		const index = nearestSecond(instants, second);
 		if (index >= 0) chooseTime(index);
 	};
-	const edges = signal([0, 0]);
+	const edges = { left: signal(0), right: signal(0) };
 	const plot = new Plot(element, {
 		onHover: (second) => {
 			hovered.value = second;
@@ -268,7 +262,8 @@ function makePlot(element) {
 		isOnStrip: () => shownSpan.peek() !== null && !NARROW.matches,
 		onLayout: (left, right) => {
 			// The strip has room for half a knob beside its dates.
-			edges.value = [left - SIDE_PX, right - SIDE_PX];
+			edges.left.value = left - SIDE_PX;
+			edges.right.value = right - SIDE_PX;
 		},
 	});
 	effect(() => {
@@ -287,8 +282,8 @@ function makePlot(element) {
 	});
 	effect(() => {
 		const isSeen = view.value === "time" && !isFolded.value && picture.value !== null && places.value.length > 0;
-		for (const [at, side] of ["left", "right"].entries())
-			sheet.style.setProperty(`--axis-${side}`, `${isSeen ? edges.value[at] : 0}px`);
+		for (const [side, px] of Object.entries(edges))
+			sheet.style.setProperty(`--axis-${side}`, `${isSeen ? px.value : 0}px`);
 	});
 	return plot;
 }

@@ -5,13 +5,14 @@
  * @typedef {import("./series/tables.js").Table} Table
  * @typedef {import("./series/tables.js").Column} Column
  * @typedef {import("../areas/measured-series.js").Measured} Measured
- * @typedef {import("./plot.js").Picture} Picture
- * @typedef {import("./plot.js").PlotLine} PlotLine
+ * @typedef {import("./plot-drawing.js").Picture} Picture
+ * @typedef {import("./plot-drawing.js").PlotLine} PlotLine
  * @typedef {Line & { table: Table }} Drawn
  */
 import { placeNumber } from "../base/state.js";
 import { language } from "../base/text.js";
 import { unitText } from "../base/units.js";
+import { PLAIN } from "./plot-drawing.js";
 import { foundOf } from "./series/analysis.js";
 import { lineName, measuredLabel } from "./series/line-labels.js";
 import { classesOf } from "./series/lines.js";
@@ -88,15 +89,11 @@ function describeLine(line, kind, isOne, isRight, onAxis) {
 
 /** @param {Measured} measured @param {number} at @param {string | null} units of the axis on the left @param {(column: Column) => (number | null | undefined)[]} onAxis @returns {PlotLine} */
 const describeMeasured = ({ name, unit, values }, at, units, onAxis) => ({
+	...PLAIN,
 	label: measuredLabel(at),
 	name: titled(name, unit),
 	colour: "--measured",
-	isDashed: false,
-	isStepped: false,
 	isRight: unit !== "" && unit !== (units ?? "1"),
 	isMeasured: true,
 	values: onAxis(values),
-	smooth: null,
-	band: null,
-	normal: null,
 });

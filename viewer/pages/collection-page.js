@@ -4,9 +4,9 @@
  *
  * @typedef {{ point: [number, number], times: (string | null)[], values: (number | null)[] }} Series
  */
-import uPlot from "../vendor/uplot.js";
-
-const CHART_HEIGHT = 240;
+import { make } from "../base/elements.js";
+import { Plot } from "../chart/plot.js";
+import { PLAIN } from "../chart/plot-drawing.js";
 
 /** @template {HTMLElement} E @param {string} selector @returns {E} */
 const find = (selector) => /** @type {E} */ (document.querySelector(selector));
@@ -28,8 +28,15 @@ const root = new URL(find(".explore").dataset.root ?? "", document.baseURI);
 
 /** @type {Series | null} */
 let series = null;
-/** @type {uPlot | null} */
-let plot = null;
+/** @param {Series} of */
+const secondsOf = ({ times }) => times.map((time) => Date.parse(time ?? "") / 1000);
+const [told, place] = [make("p", { class: "hint" }), make("div", { class: "plot" })];
+chart.append(told, place);
+const plot = new Plot(place, {
+	onHover: tell,
+	onPick: (second) => series && showDate(secondsOf(series).indexOf(second)),
+	onSelect: (period) => plot.zoom(period),
+});
 /** The instant that the map shows; nothing until the server said which is the newest clear one. */
 let shown = "";
 let latest = new AbortController();
@@ -81,47 +88,26 @@ function summaryOf({ times, values }, units) {
 	return `${known.length} values of ${times.length} dates, from ${Math.min(...known)} to ${Math.max(...known)}${unit}`;
 }
 
-/** A colour of the style sheet. @param {string} name */
-const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-
 function drawChart() {
-	plot?.destroy();
-	plot = null;
 	const isDrawn = series !== null && series.times.length > 1;
 	chart.hidden = !isDrawn;
 	steps.hidden = !isDrawn;
 	if (series === null || !isDrawn) return;
 	const { times, values } = series;
-	const seconds = times.map((time) => Date.parse(time ?? "") / 1000);
-	const { text, dataset } = chosen();
-	const axis = { stroke: colour("--soft"), grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false } };
-	plot = new uPlot(
-		{
-			width: chart.clientWidth - 16,
-			height: CHART_HEIGHT,
-			tzDate: (second) => uPlot.tzDate(new Date(second * 1000), "Etc/UTC"),
-			axes: [axis, { ...axis, size: 56 }],
-			cursor: { drag: { x: false, y: false } },
-			series: [
-				{ label: "Date", value: "{YYYY}-{MM}-{DD}" },
-				{
-					label: dataset.units ? `${text} (${dataset.units})` : text,
-					stroke: colour("--accent"),
-					spanGaps: true,
-					points: { show: true, size: 4 },
-				},
-			],
-		},
-		[seconds, values],
-		chart,
-	);
-	plot.over.addEventListener("click", () => {
-		const index = plot?.cursor.idx;
-		if (index !== null && index !== undefined) showDate(index);
-	});
+	const lines = [{ ...PLAIN, colour: "--accent", values }];
+	plot.show({ seconds: secondsOf(series), lines, titles: [], classes: [], writeValue: String });
+	tell(null);
 	const ends = [times[0], times.at(-1)].map((time) => time?.slice(0, 10));
 	chart.setAttribute("role", "group");
-	chart.setAttribute("aria-label", `Chart of ${text} from ${ends.join(" to ")}. ${said.textContent}`);
+	chart.setAttribute("aria-label", `Chart of ${chosen().text} from ${ends.join(" to ")}. ${said.textContent}`);
+}
+
+/** Layer and unit; of the moment under the pointer its date and value. @param {number | null} second */
+function tell(second) {
+	const { text, dataset } = chosen();
+	const at = second === null || !series ? -1 : secondsOf(series).indexOf(second);
+	const value = at < 0 ? "" : `, ${series?.times[at]?.slice(0, 10)}: ${series?.values[at] ?? "no value"}`;
+	told.textContent = `${dataset.units ? `${text} (${dataset.units})` : text}${value}`;
 }
 
 /** The map of a date of the series. @param {number} index */
@@ -138,6 +124,7 @@ function showDate(index) {
 function nameDate(time) {
 	shown = time;
 	date.textContent = time.slice(0, 10);
+	plot.mark([Date.parse(time) / 1000]);
 }
 
 /** Which date the map shows while none is chosen. @param {AbortSignal} signal */
@@ -208,8 +195,7 @@ choice.addEventListener("change", showLayer);
 picture.addEventListener("click", pickPlace);
 find("#earlier").addEventListener("click", () => stepDate(-1));
 find("#later").addEventListener("click", () => stepDate(1));
-new ResizeObserver(() => plot?.setSize({ width: chart.clientWidth - 16, height: CHART_HEIGHT })).observe(chart);
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawChart);
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => plot.redraw());
 const firstWithValues = [...choice.options].findIndex(({ dataset }) => dataset.values === "yes");
 choice.selectedIndex = Math.max(0, firstWithValues);
 putMark(0.5, 0.5);

@@ -10,12 +10,12 @@
  * @typedef {import("./layer.js").Legend} Legend
  */
 
-import plotCss from "uplot/dist/uPlot.min.css";
 import { resolveDate } from "../../../viewer/base/dates.js";
 import { make } from "../../../viewer/base/elements.js";
 import { locale, pickLanguage, useTexts } from "../../../viewer/base/text.js";
 import { unitText } from "../../../viewer/base/units.js";
 import { Plot } from "../../../viewer/chart/plot.js";
+import { PLAIN } from "../../../viewer/chart/plot-drawing.js";
 import { nearestSecond } from "../../../viewer/chart/series/scales.js";
 import css from "./chart.css";
 import { define, LiveElement } from "./element.js";
@@ -51,7 +51,7 @@ export class ChronotileChart extends LiveElement {
 	#plot;
 
 	constructor() {
-		super(plotCss + css);
+		super(css);
 		this.root.append(this.#title, this.#place, this.#words);
 		useTexts(pickLanguage([document.documentElement.lang, navigator.language]), {});
 		this.#plot = new Plot(this.#place, {
@@ -125,18 +125,7 @@ export class ChronotileChart extends LiveElement {
 		this.#say("");
 		this.#place.setAttribute("aria-label", `${this.#legend?.title} at ${lon}, ${lat}: ${valid} values`);
 		const classes = this.#legend?.type === "classes" ? (this.#legend.classes ?? []) : [];
-		const line = {
-			label: "",
-			name: "",
-			colour: "--line-colour",
-			isDashed: false,
-			isStepped: classes.length > 0,
-			isRight: false,
-			values: series.values,
-			smooth: null,
-			band: null,
-			normal: null,
-		};
+		const line = { ...PLAIN, colour: "--line-colour", isStepped: classes.length > 0, values: series.values };
 		this.#plot.show({
 			seconds: series.times.map(secondOf),
 			lines: [line],

@@ -131,7 +131,7 @@ const example = (name) => [
 			assert.deepEqual(legend.ends, [0, 250]);
 			assert.ok(legend.ticks.includes("0.4"), `ticks ${legend.ticks}`);
 
-			await page.locator("chronotile-chart .u-over").click({ position: { x: 2, y: 40 } });
+			await page.locator("chronotile-chart .plot-over").click({ position: { x: 2, y: 40 } });
 			await page.locator("#when").getByText(DATES[0]).waitFor();
 			await whenDrawn(page, await placesOf(page), 0);
 		});

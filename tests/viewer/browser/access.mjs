@@ -150,7 +150,7 @@ async function openCalendar(page) {
 /** What the states of scenario 33 are, and what leads to them. @type {Record<string, { search: string, width?: number, height?: number, allowed?: RegExp, routes?: any, go?: (page: Page) => Promise<unknown> }>} */
 const STATES = {
 	start: { search: "?layer=ndvi&date=2019-03-02" },
-	chart: { search: WITH_CHART, go: (page) => page.locator("#chart canvas").first().waitFor() },
+	chart: { search: WITH_CHART, go: (page) => page.locator("#chart .plot-drawing").first().waitFor() },
 	calendar: {
 		search: "?layer=ndvi&date=2019-03-02",
 		go: openCalendar,
@@ -165,7 +165,7 @@ const STATES = {
 		search: `${COMPARED}&compare=swipe&pt=${HERE}`,
 		go: async (page) => {
 			await whenCompared(page);
-			await page.locator("#chart canvas").first().waitFor();
+			await page.locator("#chart .plot-drawing").first().waitFor();
 			await page.locator(".side-card.b .key").click();
 			await page.locator(".key-editor .legend-plot").waitFor();
 		},
@@ -183,7 +183,7 @@ const STATES = {
 	"phone sheet": {
 		search: WITH_CHART,
 		...PHONE,
-		go: (page) => page.locator("#sheet[data-stop=high] #chart canvas").first().waitFor(),
+		go: (page) => page.locator("#sheet[data-stop=high] #chart .plot-drawing").first().waitFor(),
 	},
 	"phone menu": { search: "?layer=ndvi", ...PHONE, go: (page) => page.locator("#menu-button").click() },
 	"phone start": { search: "?layer=ndvi&date=2019-03-02", ...PHONE },
@@ -278,7 +278,7 @@ await runAsCalled([
 			const { page } = await open({ search: `?layer=ndvi&date=2019-03-02&view=${HERE},12`, ...PHONE });
 			await whenShown(page);
 			await page.locator("#map").click({ position: { x: 180, y: 350 } });
-			await page.locator("#sheet[data-stop=high] #chart canvas").first().waitFor();
+			await page.locator("#sheet[data-stop=high] #chart .plot-drawing").first().waitFor();
 			await whenAtRest(page, "#map", "#map .area-badge");
 			await page.screenshot({ path: join(outDir, "phone-place.png") });
 			const [map, mark] = [
@@ -325,7 +325,7 @@ await runAsCalled([
 				async ({ open, outDir }) => {
 					const { page } = await open({ search: WITH_CHART, width, height });
 					await whenShown(page);
-					await page.locator("#chart canvas").first().waitFor();
+					await page.locator("#chart .plot-drawing").first().waitFor();
 					await whenAtRest(page, "#map", "#chart");
 					assert.ok((await excessWidth(page)) <= 0, `${await excessWidth(page)} px too wide`);
 					for (const selector of ["#map", "#timeline", "#layer", "#legend-body", "#chart"]) {
@@ -350,7 +350,7 @@ await runAsCalled([
 				async ({ open, outDir }) => {
 					const { page } = await open({ search: WITH_CHART, width, height });
 					await whenShown(page);
-					await page.locator("#chart canvas").first().waitFor();
+					await page.locator("#chart .plot-drawing").first().waitFor();
 					await spaceText(page);
 					await whenAtRest(page, "body *");
 					await page.screenshot({ path: join(outDir, `spaced-${width}.png`) });
@@ -365,7 +365,7 @@ await runAsCalled([
 			const { page } = await open({ search: WITH_CHART });
 			await page.emulateMedia({ forcedColors: "active" });
 			await whenShown(page);
-			await page.locator("#chart canvas").first().waitFor();
+			await page.locator("#chart .plot-drawing").first().waitFor();
 			await page.screenshot({ path: join(outDir, "forced-colours.png") });
 			const edges = await page
 				.locator("button:visible")
@@ -398,7 +398,7 @@ await runAsCalled([
 		async ({ open }) => {
 			const { page } = await open({ search: WITH_CHART });
 			await whenShown(page);
-			await page.locator("#chart canvas").first().waitFor();
+			await page.locator("#chart .plot-drawing").first().waitFor();
 			await whenAtRest(page, "button, select, input");
 			const stops = await tour(page);
 			assert.deepEqual(
@@ -424,7 +424,7 @@ await runAsCalled([
 			await page.keyboard.press("ArrowRight");
 			await whenAtRest(page);
 			await page.keyboard.press("Enter");
-			await page.locator("#chart canvas").first().waitFor();
+			await page.locator("#chart .plot-drawing").first().waitFor();
 			await page.waitForFunction(() => new URLSearchParams(window.location.search).has("pt"));
 		},
 	],

@@ -366,7 +366,7 @@ await runAsCalled([
 			const { page } = await openAreas(open);
 			const [before] = await drawTriangle(page);
 			// The chart of it takes room from the map.
-			await page.locator("#chart canvas").first().waitFor();
+			await page.locator("#chart .plot-drawing").first().waitFor();
 			await page.locator('#chart .place-state[data-kind="exact"]').waitFor();
 			await rowAction(page, "Edit shape");
 			const handles = page.locator(".area-handle[data-kind=corner]");

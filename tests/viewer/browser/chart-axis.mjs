@@ -22,12 +22,12 @@ async function whenShown(page) {
 
 /** @param {Page} page @param {number} [count] */
 async function whenDrawn(page, count = 1) {
-	await page.locator("#chart .u-over").waitFor();
+	await page.locator("#chart .plot-over").waitFor();
 	await page.waitForFunction(
 		(wanted) => document.querySelectorAll('.place-state[data-kind="exact"]').length === wanted,
 		count,
 	);
-	await whenAtRest(page, "#chart .u-over", ".strip canvas");
+	await whenAtRest(page, "#chart .plot-over", ".strip canvas");
 }
 
 /** @param {Page} page @param {string} selector */
@@ -39,7 +39,7 @@ const SIDE_PX = 8;
 
 /** Whether the plot has the edges of the strip's dates. @param {Page} page */
 async function areAligned(page) {
-	const [plot, strip] = [await boxOf(page, "#chart .u-over"), await boxOf(page, ".strip canvas")];
+	const [plot, strip] = [await boxOf(page, "#chart .plot-over"), await boxOf(page, ".strip canvas")];
 	const ends = [plot.x - strip.x - SIDE_PX, plot.x + plot.width - strip.x - strip.width + SIDE_PX];
 	return ends.every((off) => Math.abs(off) <= 1);
 }
@@ -66,7 +66,7 @@ await runAsCalled([
 			await whenShown(page);
 			await whenDrawn(page);
 			assert.ok(await areAligned(page));
-			const plot = await boxOf(page, "#chart .u-over");
+			const plot = await boxOf(page, "#chart .plot-over");
 			const strip = await boxOf(page, ".strip canvas");
 			assert.ok(
 				strip.y >= plot.y + plot.height && strip.y - plot.y - plot.height < 20,
@@ -87,7 +87,7 @@ await runAsCalled([
 			await page.mouse.wheel(0, -400);
 			await until(page, async () => linkValue(page, "period") !== null);
 			await page.getByRole("button", { name: "All dates" }).click();
-			await whenAtRest(page, "#chart .u-over");
+			await whenAtRest(page, "#chart .plot-over");
 
 			const mark = await boxOf(page, ".plot-mark");
 			const before = requests.length;

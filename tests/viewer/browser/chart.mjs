@@ -137,7 +137,7 @@ await runAsCalled([
 		async ({ open }) => {
 			const { page, box } = await openAtPoint(open);
 			await page.mouse.click(box.x + box.width / 2 + 40, box.y + box.height / 2 - 30);
-			await page.locator("#chart .chart-plot canvas").waitFor();
+			await page.locator("#chart .chart-plot .plot-drawing").waitFor();
 			await whenExact(page, 1);
 			const rows = await readTable(page);
 			await page.waitForFunction(() => new URLSearchParams(window.location.search).has("pt"));
@@ -174,7 +174,7 @@ await runAsCalled([
 			assert.ok(box);
 			await page.mouse.click(box.x + box.width / 2, box.y + box.height / 2);
 			await page.locator('.place-state[data-kind="loading"]').getByText("from the map").waitFor();
-			await page.locator("#chart .chart-plot canvas").waitFor();
+			await page.locator("#chart .chart-plot .plot-drawing").waitFor();
 			const before = await readTable(page);
 			answer();
 			await whenExact(page, 1);
@@ -333,8 +333,8 @@ await runAsCalled([
 			const { page } = await open({ search: `?layer=ndvi&date=2019-06-05&pt=${PT}` });
 			await whenShown(page);
 			await whenExact(page, 3);
-			await whenAtRest(page, "#chart .u-over");
-			const plot = await page.locator("#chart .u-over").boundingBox();
+			await whenAtRest(page, "#chart .plot-over");
+			const plot = await page.locator("#chart .plot-over").boundingBox();
 			assert.ok(plot);
 			const markAt = async () => ((await page.locator(".plot-mark").boundingBox())?.x ?? 0) - plot.x;
 			const before = await markAt();
@@ -404,8 +404,8 @@ await runAsCalled([
 			const { page } = await open({ search: `?layer=ndvi_years&pt=${PT.split(";")[0]}` });
 			await whenShown(page);
 			await whenExact(page, 1);
-			await whenAtRest(page, "#chart .u-over");
-			const plot = await page.locator("#chart .u-over").boundingBox();
+			await whenAtRest(page, "#chart .plot-over");
+			const plot = await page.locator("#chart .plot-over").boundingBox();
 			assert.ok(plot);
 			const y = plot.y + 30;
 			await page.mouse.move(plot.x + plot.width * 0.25, y);
@@ -701,7 +701,7 @@ await runAsCalled([
 			assert.ok(!requests.some((url) => url.includes("/timeseries/")));
 
 			await chooseLayer(page, "ndvi");
-			await page.locator("#chart .chart-plot canvas").waitFor();
+			await page.locator("#chart .chart-plot .plot-drawing").waitFor();
 			await whenExact(page, 3);
 		},
 	],

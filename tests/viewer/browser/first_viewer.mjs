@@ -132,7 +132,7 @@ const checks = [
 				const before = await page.locator("#map").boundingBox();
 				assert.ok(before);
 				await page.mouse.click(before.x + before.width * across, before.y + before.height * share);
-				await page.locator("#chart .chart-plot canvas").waitFor();
+				await page.locator("#chart .chart-plot .plot-drawing").waitFor();
 				await whenAtRest(page, "#map", "#map .leaflet-areas-pane path");
 
 				const after = await page.locator("#map").boundingBox();

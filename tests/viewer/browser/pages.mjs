@@ -31,7 +31,7 @@ async function opaquePixels(page, selector) {
 
 /** Until the chart of a collection is drawn, and what the page says of it. @param {Page} page */
 async function whenCharted(page) {
-	await page.locator("#chart canvas").waitFor();
+	await page.locator("#chart .plot-drawing").waitFor();
 	await until(page, async () => /\d+ values of \d+ dates/.test((await page.locator("#said").textContent()) ?? ""));
 	return /** @type {string} */ (await page.locator("#said").textContent());
 }
@@ -44,7 +44,7 @@ const PAGES = {
 	"the landing page": { path: "", whole: "button.copy:visible" },
 	"the API reference": { path: "docs", whole: "main#operations .opblock" },
 	"the API reference of OGC API": { path: "ogcapi/openapi?f=html", whole: "main#operations .opblock" },
-	"a collection": { path: COLLECTION, whole: "#chart canvas" },
+	"a collection": { path: COLLECTION, whole: "#chart .plot-drawing" },
 	"a collection of colours": { path: "ogcapi/collections/rgb?f=html", whole: "#map" },
 };
 
@@ -155,7 +155,7 @@ const checks = [
 		async ({ open }) => {
 			const { page, requests } = await open({ path: COLLECTION });
 			await whenCharted(page);
-			await page.locator("#chart .u-over").click({ position: { x: 40, y: 60 } });
+			await page.locator("#chart .plot-over").click({ position: { x: 40, y: 60 } });
 			await until(page, async () => requests.some((url) => /preview\.png\?.*datetime=/.test(url)));
 
 			const shown = requests.filter((url) => /preview\.png\?.*datetime=/.test(url)).at(-1) ?? "";

@@ -37,7 +37,7 @@ const shareLink = async (page) => {
 /** Until all that a link asks for is there: of a comparison the caption is not seen. @param {Page} page */
 async function whenLinkShown(page) {
 	await page.locator("html:not([data-loading]) #status[data-phase=shown]").waitFor({ state: "attached" });
-	await page.locator("#chart canvas").first().waitFor();
+	await page.locator("#chart .plot-drawing").first().waitFor();
 	await page.locator(".leaflet-control-scale[title]").waitFor({ state: "attached" });
 	await whenAtRest(page);
 }
@@ -390,7 +390,7 @@ await runAsCalled([
 		async ({ open, outDir }) => {
 			const { page } = await open({ search: `?layer=ndvi&date=2019-03-02&view=${HERE},12&pt=${HERE}` });
 			await whenShown(page);
-			await page.locator("#chart canvas").first().waitFor();
+			await page.locator("#chart .plot-drawing").first().waitFor();
 			await whenAtRest(page);
 			const paper = await page.pdf({ path: join(outDir, "print.pdf"), preferCSSPageSize: true, printBackground: true });
 			assert.equal(paper.toString("latin1").match(/\/Type \/Page\b/g)?.length, 1);
@@ -398,7 +398,7 @@ await runAsCalled([
 			await page.emulateMedia({ media: "print" });
 			await page.setViewportSize({ width: 1047, height: 718 });
 			await page.screenshot({ path: join(outDir, "print.png") });
-			for (const selector of ["#map", "#status", "#map-keys .key", "#chart canvas", "#print-link"]) {
+			for (const selector of ["#map", "#status", "#map-keys .key", "#chart .plot-drawing", "#print-link"]) {
 				assert.ok(await page.locator(selector).first().isVisible(), selector);
 			}
 			assert.equal(await page.locator("#print-link").textContent(), page.url());
@@ -426,7 +426,7 @@ await runAsCalled([
 				search: `?layer=ndvi&view=${HERE},12&opacity=0.4&style=viridis&pt=${HERE}&bgLayer=None&theme=dark&gaps=last`,
 			});
 			await whenShown(page);
-			await page.locator("#chart canvas").first().waitFor();
+			await page.locator("#chart .plot-drawing").first().waitFor();
 			await whenAtRest(page);
 
 			assert.deepEqual(
@@ -548,7 +548,7 @@ await runAsCalled([
 					width: 360,
 					height: 740,
 				});
-				await page.locator("#chart canvas").first().waitFor();
+				await page.locator("#chart .plot-drawing").first().waitFor();
 				await page.screenshot({ path: join(outDir, `hours-${language}.png`) });
 				const date = page.locator("#timeline .date");
 				assert.match((await date.textContent()) ?? "", /2019.*:00/);

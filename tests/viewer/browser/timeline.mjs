@@ -750,7 +750,7 @@ await runAsCalled([
 			const search = `?layer=flagged&pt=${lon},${lat}&view=${lon},${lat},12`;
 			const { page, requests } = await open({ search, routes });
 			await whenShown(page);
-			await page.locator("#chart canvas").first().waitFor();
+			await page.locator("#chart .plot-drawing").first().waitFor();
 			/** Which names were asked for since the last look. */
 			const asked = () => {
 				const all = requests.splice(0).flatMap((url) => /\/(?:cubes|timeseries)\/([^/]+)\//.exec(url)?.[1] ?? []);

@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
 	aloneIn,
-	axisDate,
 	nearestSecond,
 	rangeOf,
 	stackLabels,
@@ -41,18 +40,6 @@ test("the whole period has room at both ends, for a single moment too", () => {
 	assert.ok(from < 0 && to > 1_000_000_000 && to < 1_050_000_000);
 	assert.deepEqual(wholePeriod([86_400]), [43_200, 129_600]);
 });
-
-const SECOND = Date.parse("2019-06-04T12:30:00Z") / 1000;
-for (const [step, words] of /** @type {const} */ ([
-	[365 * 86_400, "2019"],
-	[30 * 86_400, "Jun 2019"],
-	[86_400, "4 Jun"],
-	[3600, "4 Jun, 12:30"],
-])) {
-	test(`the date axis says "${words}" at steps of ${step} s`, () => {
-		assert.equal(axisDate(SECOND, step, "en-GB"), words);
-	});
-}
 
 for (const [second, index] of [
 	[-5, 0],

@@ -20,18 +20,35 @@ export function makeSvg(tag, attributes = {}, ...children) {
 	return element;
 }
 
+/** @param {number} x @param {number} y @param {string} fill @param {string} words @param {Record<string, string | number>} [more] */
+export const label = (x, y, fill, words, more) => makeSvg("text", { x, y, fill, ...more }, words);
+
+/** @param {[x1: number, y1: number, x2: number, y2: number]} ends @param {string} stroke @param {Record<string, string | number | undefined>} [more] */
+export const rule = ([x1, y1, x2, y2], stroke, more) => makeSvg("line", { x1, y1, x2, y2, stroke, ...more });
+
 /**
  * The line through places of a drawing, which breaks where there is no value, and goes on over moments that it does not have.
- * @param {number[]} xs @param {(number | null | undefined)[]} ys
+ * @param {number[]} xs @param {(number | null | undefined)[]} ys @param {boolean} [isStepped] whether each value holds until the next
  */
-export function pathOf(xs, ys) {
+export function pathOf(xs, ys, isStepped = false) {
 	let [path, isOn] = ["", false];
 	for (const [index, y] of ys.entries()) {
-		if (typeof y === "number") path += `${isOn ? "L" : "M"}${xs[index].toFixed(1)} ${y.toFixed(1)}`;
+		const [across, down] = [xs[index].toFixed(1), y?.toFixed(1)];
+		if (down !== undefined)
+			path += !isOn ? `M${across} ${down}` : isStepped ? `H${across}V${down}` : `L${across} ${down}`;
 		if (y !== undefined) isOn = y !== null;
 	}
 	return path;
 }
+
+/** Dots at some places of a line. @param {number[]} xs @param {(number | null | undefined)[]} ys @param {number[]} which indexes of those with a value @param {number} radius */
+export const dotsPath = (xs, ys, which, radius) =>
+	which
+		.map((at) => {
+			const half = (/** @type {number} */ way) => `a${radius} ${radius} 0 1 0 ${way * 2 * radius} 0`;
+			return `M${(xs[at] - radius).toFixed(1)} ${Number(ys[at]).toFixed(1)}${half(1)}${half(-1)}Z`;
+		})
+		.join("");
 
 /** What lies between two lines, as far as both are there. @param {number[]} xs @param {(number | null | undefined)[]} lows @param {(number | null | undefined)[]} highs */
 export function bandOf(xs, lows, highs) {

@@ -1,5 +1,5 @@
 /**
- * Scales of the chart: ends of the axes, labels of dates, and where labels at the ends of lines stand; pure.
+ * Scales of the chart: ends of the axes, and where labels at the ends of lines stand; pure.
  *
  * @typedef {[low: number, high: number]} Range
  */
@@ -31,36 +31,11 @@ export function rangeOf(columns, seconds, [from, to]) {
 	return low <= high ? valueRange(low, high) : [0, 1];
 }
 
-/** Round numbers between two, as many as there may be. @param {number} low @param {number} high @param {number} most */
-export function ticksBetween(low, high, most) {
-	const least = (high - low) / most;
-	const power = 10 ** Math.floor(Math.log10(least));
-	const step = power * ([1, 2, 5].find((each) => each * power >= least) ?? 10);
-	const first = Math.ceil(low / step);
-	const count = Math.max(0, Math.floor(high / step) - first + 1);
-	// Without the noise of binary fractions.
-	return Array.from({ length: count }, (_, at) => Number(((first + at) * step).toPrecision(12)));
-}
-
 /** All of the time, with a little room at the ends. @param {number[]} seconds in their order @returns {Range} */
 export function wholePeriod(seconds) {
 	const [first, last] = [seconds[0] ?? 0, seconds.at(-1) ?? 0];
 	const room = Math.max((last - first) * 0.012, DAY_S / 2);
 	return [first - room, last + room];
-}
-
-/** @param {number} second @param {number} step between two labels, in seconds @param {string} locale */
-export function axisDate(second, step, locale) {
-	/** @type {Intl.DateTimeFormatOptions} */
-	const parts =
-		step >= 360 * DAY_S
-			? { year: "numeric" }
-			: step >= 27 * DAY_S
-				? { month: "short", year: "numeric" }
-				: step >= DAY_S
-					? { day: "numeric", month: "short" }
-					: { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" };
-	return new Intl.DateTimeFormat(locale, { ...parts, timeZone: "UTC" }).format(second * 1000);
 }
 
 /** Index of the nearest of the moments; -1 of none. @param {number[]} seconds in their order @param {number} second */

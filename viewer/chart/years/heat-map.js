@@ -3,9 +3,9 @@
  *
  * @typedef {{ rows: import("./dekads.js").DekadRow[], month: number, fill: (value: number) => string }} HeatPicture
  */
-import { makeSvg } from "../series/figure.js";
+import { label, makeSvg } from "../series/figure.js";
 import { DEKADS } from "./dekads.js";
-import { label, monthsFrom } from "./year-drawing.js";
+import { monthsFrom } from "./year-drawing.js";
 import { yearName } from "./year-lines.js";
 
 const ROOM = { left: 50, right: 6, top: 20, bottom: 4 };

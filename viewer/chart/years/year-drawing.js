@@ -15,7 +15,7 @@
  */
 import { locale, text } from "../../base/text.js";
 import { numberText, roundValues } from "../../base/value-scale.js";
-import { bandOf, makeSvg, pathOf } from "../series/figure.js";
+import { bandOf, label, makeSvg, pathOf, rule } from "../series/figure.js";
 import { aloneIn, stackLabels } from "../series/scales.js";
 import { DAYS, modelStart, msOf, yearName } from "./year-lines.js";
 
@@ -44,10 +44,6 @@ export function monthsFrom(month, width) {
 	});
 }
 
-/** @param {number} x @param {number} y @param {string} fill @param {string} words @param {Record<string, string | number>} [more] */
-export const label = (x, y, fill, words, more) => makeSvg("text", { x, y, fill, ...more }, words);
-/** @param {[x1: number, y1: number, x2: number, y2: number]} ends @param {string} stroke @param {Record<string, string | number | undefined>} [more] */
-const rule = ([x1, y1, x2, y2], stroke, more) => makeSvg("line", { x1, y1, x2, y2, stroke, ...more });
 /** @param {number} x @param {number} y @param {number} width @param {number} height @param {string} fill */
 const box = (x, y, width, height, fill) => makeSvg("rect", { x, y, width, height, fill });
 

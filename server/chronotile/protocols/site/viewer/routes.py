@@ -96,7 +96,7 @@ def _file(request: Request, folder: Path, path: str) -> Response:
 def _content_security_policy(viewer: ViewerInfo, *, is_embedded: bool) -> str:
     """The policy (CSP Level 3): files and answers of this server alone, and pictures of the hosts of base maps.
 
-    Neither scripts nor styles in the page, nor text made into scripts. Leaflet and uPlot set styles of elements
+    Neither scripts nor styles in the page, nor text made into scripts. Leaflet sets styles of elements
     through the object model, which no policy forbids.
 
     Args:
