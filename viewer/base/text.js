@@ -51,7 +51,7 @@ export function text(key, values = {}) {
 }
 
 /**
- * A title of a style, a class or a reason for a missing value in the language of the page, where it is one of those that
+ * A title of a style or a class in the language of the page, where it is one of those that
  * servers have without configuration; others are as the operator wrote them.
  * @param {string} word in English
  */
@@ -63,6 +63,9 @@ export function knownWord(word) {
 	const entry = now.entries[`word.${slug}`];
 	return typeof entry === "string" ? entry : word;
 }
+
+/** The name of a flag, or the reason for a missing value, as people write it. @param {string} name as the server writes it */
+export const flagText = (name) => (name === "nodata" ? text("value.noData") : knownWord(name).replaceAll("_", " "));
 
 /** A share as people write it: "43 %". @param {number} share from 0 to 1 */
 export const percent = (share) =>

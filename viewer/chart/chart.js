@@ -36,8 +36,8 @@ import { startTable } from "./table.js";
 /** @typedef {"time" | "years" | "statistics" | "table"} ViewName */
 /** @typedef {import("./series/figure.js").Sheet} Sheet */
 
-/** Height of what is in the drawer; over time, where the strip below has the dates, a share of the window's. */
-const [TIME_SHARE, OTHERS_PX] = [0.13, 250];
+/** Height of what is in the drawer, as a share of the window's; over time the strip below has the dates. */
+const [TIME_SHARE, OTHERS_SHARE] = [0.13, 0.24];
 
 /** As in phone.css. */
 const NARROW = window.matchMedia("(max-width: 47.99rem)");
@@ -153,7 +153,7 @@ function buildDrawer(root) {
 		message,
 		body,
 	);
-	startHandle(handle, body, () => (view.value === "time" ? TIME_SHARE * window.innerHeight : OTHERS_PX));
+	startHandle(handle, body, () => (view.value === "time" ? TIME_SHARE : OTHERS_SHARE) * window.innerHeight);
 	const isOpen = (/** @type {ViewName} */ name) => computed(() => view.value === name && !isFolded.value);
 	startStatistics(statistics, drawn, period, isOpen("statistics"));
 	startTable(table, isOpen("table"));
@@ -223,7 +223,7 @@ function sheetOfTime(plot) {
 		return ms / 1000 >= from && ms / 1000 <= to;
 	};
 	return {
-		rows: () => seriesRows(drawn.peek(), measured.peek(), reducer.peek(), ({ place }) => placeName(place), isShown),
+		rows: () => seriesRows(drawn.peek(), measured.peek(), reducer.peek(), isShown),
 		svg: () => {
 			const [{ place }, ...more] = drawn.peek();
 			const title = more.length === 0 ? `${titleText()} · ${placeName(place)}` : titleText();

@@ -1,6 +1,8 @@
 /** The series of the chart as a table that stands alone: what is shown of each place at each date, with the place's geometry. */
 import { formatWkt } from "../areas/formats/wkt.js";
+import { nameOf } from "../base/api.js";
 import { foundOf } from "./series/analysis.js";
+import { placeName } from "./series/line-labels.js";
 import { valuesOf } from "./series/tables.js";
 
 /**
@@ -25,10 +27,10 @@ function moreOf(line) {
  * Numbers are in full, without a value there is none; `count` are the cells with a value. What areas/ reads back are id,
  * name and geometry. What was measured follows.
  * @param {Line[]} lines with their tables @param {Measured[]} measured @param {string} reducer what the values of areas are
- * @param {(line: Line) => string} nameOf @param {IsShown} isShown
+ * @param {IsShown} isShown
  * @returns {Cell[][]} the first with the names of the columns
  */
-export function seriesRows(lines, measured, reducer, nameOf, isShown) {
+export function seriesRows(lines, measured, reducer, isShown) {
 	const more = lines.map(moreOf);
 	const kinds = MORE.filter((kind) => more.some((each) => each[kind]));
 	const rows = lines.flatMap((line, at) => {
@@ -39,29 +41,16 @@ export function seriesRows(lines, measured, reducer, nameOf, isShown) {
 		return table.times.flatMap((time, index) => {
 			if (time !== null && !isShown(Date.parse(time))) return [];
 			const found = kinds.map((kind) => more[at][kind]?.[index]);
-			const cells = [place.id, nameOf(line), geometry, time, values[index], ...found, table.counts[index]];
-			return [[...cells, table.units, layer.id, statistic]];
+			const cells = [place.id, placeName(place), geometry, time, values[index], ...found, table.counts[index]];
+			return [[...cells, table.units, nameOf(layer), statistic]];
 		});
 	});
+	const none = kinds.map(() => null);
 	const others = measured.flatMap(({ name, unit, times, values }) =>
-		times.flatMap((ms, index) =>
-			isShown(ms)
-				? [
-						[
-							"",
-							name,
-							"",
-							new Date(ms).toISOString(),
-							values[index],
-							...kinds.map(() => null),
-							"",
-							unit,
-							"",
-							"measured",
-						],
-					]
-				: [],
-		),
+		times.flatMap((ms, index) => {
+			const cells = ["", name, "", new Date(ms).toISOString(), values[index], ...none, "", unit, "", "measured"];
+			return isShown(ms) ? [cells] : [];
+		}),
 	);
 	const head = ["id", "name", "geometry", "date", "value", ...kinds, "count", "unit", "layer", "statistic"];
 	return [head, ...rows, ...others];

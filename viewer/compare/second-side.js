@@ -20,7 +20,7 @@ import {
 	sideA,
 	sideB,
 } from "../base/state.js";
-import { followLegend } from "../layers/legend-source.js";
+import { followLegend, readColouring, writeColouring } from "../layers/legend-source.js";
 import { batch, computed, effect, signal } from "../vendor/signals-core.js";
 import { after, apartOf, otherIndex } from "./offset.js";
 
@@ -72,7 +72,8 @@ export async function compare(how, wish = {}) {
 	});
 	side.isUsual.value = wish.date === USUAL;
 	const date = side.isUsual.peek() ? sideA.instant.peek()?.text : (wish.date ?? dateFor(of));
-	await openLayer(of, { date, style: wish.style ?? sideA.style.peek() }, side);
+	const isOne = of.id === sideA.layer.peek()?.id;
+	await openLayer(of, { date, style: wish.style ?? (isOne ? sideA.style.peek() : undefined) }, side);
 	return own === wanted ? side : null;
 }
 
@@ -163,7 +164,7 @@ function writeLink() {
 	const other = sideB.value;
 	const of = other?.layer.value;
 	if (!other || !of || !mode.value) return {};
-	const { range, ramp, isReversed, isLog } = other.colouring.value;
+	const { ramp, min, max, reversed, log } = writeColouring(other);
 	const { instants } = other.timeDomain.value;
 	const index = other.timeIndex.value;
 	return {
@@ -171,11 +172,7 @@ function writeLink() {
 		layer2: of.id === sideA.layer.value?.id ? undefined : of.id,
 		date2: other.isUsual.value ? USUAL : index < 0 ? undefined : dateOf(instants, index),
 		style2: other.style.value === of.styles[0]?.id ? undefined : other.style.value,
-		ramp2: ramp ?? undefined,
-		min2: range?.[0],
-		max2: range?.[1],
-		reversed2: isReversed || undefined,
-		log2: isLog || undefined,
+		...{ ramp2: ramp, min2: min, max2: max, reversed2: reversed, log2: log },
 		split: split.value === 0.5 ? undefined : split.value,
 		orient: isHorizontal.value ? "h" : undefined,
 	};
@@ -191,16 +188,12 @@ function readLink({ compare: how, layer2, date2, style2, ramp2, min2, max2, reve
 	split.value = link.split ?? 0.5;
 	isHorizontal.value = link.orient === "h";
 	if (!how) return;
-	const range =
-		min2 !== undefined && max2 !== undefined && min2 < max2 ? /** @type {[number, number]} */ ([min2, max2]) : null;
 	const stop = effect(() => {
 		const { phase, instants } = sideA.timeDomain.value;
 		if (!sideA.layer.value || phase !== "ready" || (instants.length > 0 && !sideA.instant.value)) return;
 		queueMicrotask(() => stop());
 		void compare(how, { layer: layer2, date: date2, style: style2 }).then((other) => {
-			if (!other) return;
-			const changed = { range, ramp: ramp2 ?? null, isReversed: reversed2 ?? false, isLog: log2 ?? false };
-			other.colouring.value = Object.values(changed).some(Boolean) ? changed : AS_STYLED;
+			if (other) readColouring(other, { ramp: ramp2, min: min2, max: max2, reversed: reversed2, log: log2 });
 		});
 	});
 	stopReading = stop;

@@ -17,6 +17,7 @@
  */
 
 import { formatWkt } from "../areas/formats/wkt.js";
+import { nameOf } from "../base/api.js";
 
 const MATRIX_SET = "WebMercatorQuad";
 /** Parts of a degree that are written: a tenth of a metre. */
@@ -41,9 +42,6 @@ export const colourParameters = ({ range, ramp, isReversed, isLog }) => ({
 	reversed: isReversed ? "true" : null,
 	logarithmic: isLog ? "true" : null,
 });
-
-/** The name by which it is asked for, with clear pixels alone or with all. @param {Layer} layer */
-const nameOf = ({ id, masked }) => masked ?? id;
 
 /** What pictures show: a date, or what a later one is less an earlier one, whose colours are those of differences. @param {Shown} shown */
 const pictured = ({ instant, colouring, difference }) =>

@@ -1,4 +1,5 @@
 /** Two fields of days, from and to. */
+import { makeDateField } from "../base/date-field.js";
 import { make } from "../base/elements.js";
 import { text } from "../base/text.js";
 import { makeField } from "./controls.js";
@@ -10,20 +11,16 @@ import { makeField } from "./controls.js";
  */
 export function makeDates(instants, range, changed) {
 	const days = instants.map((each) => each.text.slice(0, 10));
-	const last = instants.at(-1);
-	const lastDay = last ? new Date(last.end - 1).toISOString().slice(0, 10) : "";
-	const makeDay = (/** @type {number} */ index) => {
-		const field = make("input", { type: "date", min: days[0] ?? "", max: lastDay });
-		field.value = days[index] ?? "";
-		field.addEventListener("change", changed);
-		return field;
-	};
-	const [from, to] = [makeDay(range.first), makeDay(range.last)];
+	const [from, to] = [range.first, range.last].map((index) => {
+		const day = makeDateField({}, changed);
+		day.show(days[index] ?? "");
+		return day;
+	});
 	const element = make(
 		"div",
 		{ class: "export-pair" },
-		makeField(text("export.from"), from),
-		makeField(text("export.to"), to),
+		makeField(text("export.from"), from.field),
+		makeField(text("export.to"), to.field),
 	);
-	return { element, from: () => from.value || undefined, to: () => to.value || undefined };
+	return { element, from: () => from.date() || undefined, to: () => to.date() || undefined };
 }

@@ -1,6 +1,8 @@
 /** The panel that finds dates and scenes where the map is: what to look for, what there is, and the feed of new ones. */
 
 import { feedAddress } from "../base/api.js";
+import { makeDateField } from "../base/date-field.js";
+import { parseSpan } from "../base/dates.js";
 import { make, makeIconButton } from "../base/elements.js";
 import { layer } from "../base/state.js";
 import { percent, text } from "../base/text.js";
@@ -57,9 +59,10 @@ const collectionTitle = () => layer.value?.collection_title ?? layer.value?.coll
 /** From when to when, and how cloudy at most. */
 function makeQuestions() {
 	const makeDay = (/** @type {string} */ id, /** @type {string} */ words, /** @type {typeof from} */ day) => {
-		const field = make("input", { id, type: "date" });
-		field.addEventListener("change", () => {
-			day.value = field.value;
+		// Of a month or a year the first day, or the last.
+		const { field } = makeDateField({ id }, (date) => {
+			const span = parseSpan(date);
+			day.value = span ? new Date(day === from ? span.start : span.end - 1).toISOString().slice(0, 10) : "";
 		});
 		return make("div", { class: "field" }, make("label", { for: id }, words), field);
 	};

@@ -10,7 +10,7 @@
  * @typedef {{ share: number, words: string, left: number }} Tick where it is on the bar, and where its number begins, in pixels
  */
 import { paintedStyle } from "../base/colours.js";
-import { locale, text } from "../base/text.js";
+import { flagText, locale, text } from "../base/text.js";
 import { unitText } from "../base/units.js";
 import { numberText, roundValues, shareOf } from "../base/value-scale.js";
 import { anomalyTitle } from "../base/when.js";
@@ -34,7 +34,7 @@ export function keyOf(side) {
 		style,
 		swatches: [
 			...style.classes,
-			...[...style.flags].map(([label, rgba]) => ({ label, rgba })),
+			...[...style.flags].map(([name, rgba]) => ({ label: flagText(name), rgba })),
 			{ label: text("value.noData"), rgba: style.nodata },
 		].filter(({ rgba }) => rgba[3] > 0),
 		ends: isAnomaly ? [text("compare.less"), text("compare.more")] : null,

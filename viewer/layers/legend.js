@@ -7,7 +7,7 @@
 
 import { cssColour, parseColour } from "../base/colours.js";
 import { make } from "../base/elements.js";
-import { locale, text } from "../base/text.js";
+import { flagText, locale, text } from "../base/text.js";
 import { unitText } from "../base/units.js";
 import { numberText } from "../base/value-scale.js";
 import { computed, effect } from "../vendor/signals-core.js";
@@ -133,7 +133,7 @@ function makeFlags(side) {
 	const list = make("ul", { class: "legend-chips", "aria-label": text("legend.flags") });
 	const stop = effect(() => {
 		const flags = side.legend.value?.flags ?? [];
-		list.replaceChildren(...flags.map(({ name, color }) => make("li", {}, makeSwatch(color), name)));
+		list.replaceChildren(...flags.map(({ name, color }) => make("li", {}, makeSwatch(color), flagText(name))));
 		list.hidden = flags.length === 0;
 	});
 	return { element: list, stop };

@@ -1,7 +1,7 @@
 /** What the chart says of places and values. */
 import { placeText } from "../../areas/size-labels.js";
 import { placeNumber } from "../../base/state.js";
-import { locale, text } from "../../base/text.js";
+import { flagText, locale, text } from "../../base/text.js";
 import { pointOf, sides } from "./lines.js";
 import { formatExact, formatNumber } from "./series.js";
 import { valuesOf } from "./tables.js";
@@ -26,15 +26,11 @@ export function lineName({ place, layer }) {
 	return sides.value.length > 1 ? `${name}, ${layer.title}` : name;
 }
 
-/** @param {string | null} reason a reason or a flag's name, as the server writes it */
-const reasonText = (reason) =>
-	reason === null || reason === "nodata" ? text("value.noData") : reason.replaceAll("_", " ");
-
 /** A value without its unit, or why there is none: of a point as exact as the server's. @param {Line} line @param {number} index of the date @param {string} reducer */
 export function valueText({ table, side }, index, reducer) {
 	if (!table || index < 0) return "";
 	const value = valuesOf(table, reducer)[index] ?? null;
-	if (value === null) return reasonText(table.reasons[index] ?? null);
+	if (value === null) return flagText(table.reasons[index] ?? "nodata");
 	const named = side.legend.peek()?.classes?.find((each) => each.value === value)?.label;
 	const write = table.columns.value ? formatExact : formatNumber;
 	return named ?? `${table.isApproximate ? "≈ " : ""}${write(value, locale())}`;

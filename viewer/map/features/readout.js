@@ -11,7 +11,7 @@ import { colours, cssColour, paintedStyle } from "../../base/colours.js";
 import { formatDate } from "../../base/dates.js";
 import { PLACE_DIGITS } from "../../base/permalink.js";
 import { compareMode, isGapFilled, places, pointer, sideA, sideB, spoken, view } from "../../base/state.js";
-import { locale, text } from "../../base/text.js";
+import { flagText, locale, text } from "../../base/text.js";
 import { unitText } from "../../base/units.js";
 import { formatExact, formatNumber } from "../../chart/series/series.js";
 import { differenceOf } from "../../compare/difference.js";
@@ -27,9 +27,6 @@ const TILE_PX = 256;
 /** The last digit of a place is no more than this part of a cell. */
 const PARTS_OF_CELL = 100;
 const LEAST_DIGITS = 4;
-
-/** A flag's name as people write it. @param {string} name */
-const flagText = (name) => name.replaceAll("_", " ");
 
 /** What is written before a value that is not exact. @param {number} beyond 1 where it is this or above, -1 this or below */
 const signOf = (beyond) => (beyond === 0 ? "≈" : beyond > 0 ? "≥" : "≤");
