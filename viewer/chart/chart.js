@@ -37,10 +37,10 @@ import { startTable } from "./table.js";
 /** @typedef {import("./series/figure.js").Sheet} Sheet */
 
 /** Height of what is in the drawer, as a share of the window's; over time the strip below has the dates. */
-const [TIME_SHARE, OTHERS_SHARE] = [0.13, 0.24];
+const [TIME_SHARE, OTHERS_SHARE] = [0.13, 0.21];
 
-/** As in phone.css. */
-const NARROW = window.matchMedia("(max-width: 47.99rem)");
+/** As in chart.css: elsewhere the chart stands on the strip. */
+const NARROW = window.matchMedia("(max-width: 47.99rem) and (min-height: 31.25rem)");
 
 /** Seconds since 1970 of the moment under the pointer; null while it is elsewhere. */
 const hovered = signal(/** @type {number | null} */ (null));
@@ -258,7 +258,6 @@ function makePlot(element) {
 		},
 		onSelect: (ends) => showSpan(ends && [ends[0] * 1000, ends[1] * 1000]),
 		onWheel: turnWheel,
-		// On phones the strip stands elsewhere.
 		isOnStrip: () => shownSpan.peek() !== null && !NARROW.matches,
 		onLayout: (left, right) => {
 			// The strip has room for half a knob beside its dates.

@@ -38,7 +38,7 @@ const DOT_SPACE_PX = 9;
 /** Of two axes, so much of each is room above or below its lines. */
 const ROOM_SHARE = 0.3;
 const CLASS_AXIS = { size: 134, characters: 18 };
-const [VALUE_AXIS_PX, TITLE_PX, LABEL_PX, LABEL_HEIGHT_PX, DATES_PX, TICK_PX] = [48, 20, 20, 12, 24, 24];
+const [VALUE_AXIS_PX, TITLE_PX, LABEL_PX, LABEL_HEIGHT_PX, DATES_PX, TICK_PX] = [48, 20, 20, 12, 24, 18];
 
 /** @param {Picture} picture @param {Paper} paper */
 export function layOut(picture, paper) {

@@ -56,7 +56,7 @@ function differenceShown() {
 	const { method, by } = timeDomain.peek().periods ?? {};
 	// The server reduces both sides of an anomaly alike, and has no difference of two.
 	if (method === "anomaly" || (isUsual && method && by === "mean")) return null;
-	const isOne = sides.later.layer.peek() === sides.earlier.layer.peek();
+	const isOne = sides.later.layer.peek()?.id === sides.earlier.layer.peek()?.id;
 	const isOwnRange = differenceRange.peek() === null && colouring.peek().range === null;
 	const own = { ...AS_STYLED, range: isOwnRange ? null : painted.range };
 	return isOne && later && earlier ? { later, earlier: isUsual ? null : earlier, colouring: own } : null;
