@@ -1,5 +1,7 @@
 /** What the chart says, in words. */
-import { layer } from "../base/state.js";
+import { measured } from "../areas/measured-series.js";
+import { formatDate } from "../base/dates.js";
+import { layer, timeDomain } from "../base/state.js";
 import { locale, text } from "../base/text.js";
 import { analysisState } from "./series/analysis.js";
 import { placeName } from "./series/line-labels.js";
@@ -18,8 +20,30 @@ export function describeDrawn(drawn) {
 	const { isLoading, why } = analysisState(drawn);
 	const added = isLoading ? text("chart.analysing") : why && text("chart.analysisFailed", { why });
 	const found = summaryOf(drawn);
-	const words = [found || emptyOf(drawn), added].filter((each) => each !== "").join(" ");
-	return { words, kind: found !== "" && added === "" ? "summary" : "note" };
+	const more = [added, outsideOf(drawn)].filter((each) => each !== "");
+	const words = [found || emptyOf(drawn), ...more].filter((each) => each !== "").join(" ");
+	return { words, kind: found !== "" && more.length === 0 ? "summary" : "note" };
+}
+
+/** How many values of B and of what was measured are beside the dates of the layer, which the axis has. @param {Drawn[]} drawn */
+function outsideOf(drawn) {
+	const { instants } = timeDomain.value;
+	if (drawn.length === 0 || instants.length < 2) return "";
+	const [{ ms: first }, { ms: last, end }] = [instants[0], instants[instants.length - 1]];
+	const all = [
+		...drawn.map(({ table }) => ({
+			times: table.times.map((time) => Date.parse(time ?? "")),
+			values: valuesOf(table, reducer.value),
+		})),
+		...measured.value,
+	];
+	const isOutside = (/** @type {number} */ ms) => ms < first || ms >= Math.max(end, last + 1);
+	const count = all.reduce(
+		(sum, { times, values }) => sum + times.filter((ms, at) => isOutside(ms) && values[at] !== null).length,
+		0,
+	);
+	const ends = { first: formatDate(first, locale()), last: formatDate(last, locale()) };
+	return count > 0 ? text("chart.outside", { count, ...ends }) : "";
 }
 
 /** @param {Drawn[]} drawn */

@@ -206,11 +206,63 @@ await runAsCalled([
 		},
 	],
 	[
+		"a file of what was measured has its line, chip and rows, and values beside the layer's dates are told",
+		async ({ open, outDir }) => {
+			const { page } = await open({ search: `?layer=ndvi_years&${PT}` });
+			await whenShown(page);
+			await whenDrawn(page);
+			const [chooser] = await Promise.all([
+				page.waitForEvent("filechooser"),
+				page.getByRole("button", { name: /^Upload a file/ }).click(),
+			]);
+			const source = "Datum;Plot 7 (1)\n02.05.2019;0,25\n14.06.2019;0,5\n01.03.2031;0,75\n";
+			await chooser.setFiles({ name: "plot.csv", mimeType: "text/csv", buffer: Buffer.from(source) });
+			await page.locator(".place.measured").getByText("Plot 7").waitFor();
+			await page
+				.locator(".chart-message[data-kind=note]")
+				.getByText("1 value before 1 January 2018 or after 26 December 2020 has no place in the chart.")
+				.waitFor();
+			await page.screenshot({ path: `${outDir}/measured.png` });
+			const [head, ...rows] = parseCsv((await save(page, /^CSV/)).content.toString("utf8")).map(({ cells }) => cells);
+			const measured = rows.filter((cells) => cells[head.indexOf("statistic")] === "measured");
+			assert.deepEqual(
+				measured.map((cells) => [cells[head.indexOf("date")].slice(0, 10), cells[head.indexOf("value")]]),
+				[
+					["2019-05-02", "0.25"],
+					["2019-06-14", "0.5"],
+				],
+			);
+			assert.ok((await save(page, /^SVG/)).content.toString("utf8").includes("Plot 7"));
+		},
+		"downloads",
+	],
+	[
+		"on a phone that lies on its side the strip is in sight, and of a place that is chosen all of the chart",
+		async ({ open, outDir }) => {
+			const { page } = await open({ search: "?layer=ndvi", width: 844, height: 390 });
+			await whenShown(page);
+			const isInSight = async (/** @type {string} */ selector) => {
+				const box = await page.locator(selector).first().boundingBox();
+				return box !== null && box.height > 30 && box.y >= 0 && box.y + box.height <= 390;
+			};
+			for (const selector of ["#timeline .date", ".strip canvas"]) assert.ok(await isInSight(selector), selector);
+			await page.screenshot({ path: `${outDir}/lying-low.png` });
+			await page.mouse.click(420, 150);
+			await whenDrawn(page);
+			for (const selector of ["#timeline .date", ".strip canvas", ".plot-over", ".chart-tabs"])
+				assert.ok(await isInSight(selector), selector);
+			assert.ok(await areAligned(page));
+			assert.deepEqual(await brokenRules(page), []);
+			await page.screenshot({ path: `${outDir}/lying-high.png` });
+		},
+	],
+	[
 		"two layers have their own colours, lines and named axes",
 		async ({ open, outDir }) => {
 			const { page } = await open({ search: `?layer=ndvi&compare=opacity&layer2=lai16&${TWO}` });
 			await whenShown(page);
 			await whenDrawn(page, 2);
+			assert.equal(await page.getByText(/does not exist for this layer/).count(), 0);
 			await page.screenshot({ path: `${outDir}/two-layers.png` });
 			const svg = (await save(page, /^SVG/)).content.toString("utf8");
 			const { strokes, titles } = await page.evaluate((source) => {
