@@ -18,6 +18,7 @@ import { cubesOf } from "../map/cubes.js";
 import { computed, effect, signal } from "../vendor/signals-core.js";
 import { Answers } from "./series/answers.js";
 import { histogramBetween, histogramsOf } from "./series/area-histogram.js";
+import { makeTable } from "./series/html-table.js";
 import { lineName, placeName } from "./series/line-labels.js";
 import { classesOf, pointOf, reducer } from "./series/lines.js";
 import { formatNumber, summarise } from "./series/series.js";
@@ -150,20 +151,6 @@ function followHistograms(areas, isOpen) {
 					})),
 		);
 	});
-}
-
-/** @param {string[]} head @param {string[][]} rows the first cell of each is its name @param {string} caption */
-function makeTable(head, rows, caption) {
-	const body = rows.map(([name, ...cells]) =>
-		make("tr", {}, make("th", { scope: "row" }, name), ...cells.map((words) => make("td", {}, words))),
-	);
-	return make(
-		"table",
-		{},
-		make("caption", {}, caption),
-		make("thead", {}, make("tr", {}, ...head.map((words) => make("th", { scope: "col" }, words)))),
-		make("tbody", {}, ...body),
-	);
 }
 
 /** @param {Line[]} areas @returns {Node[]} */

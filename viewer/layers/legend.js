@@ -50,16 +50,6 @@ function kindOf(side) {
 	return legend.stops?.length ? "ramp" : "none";
 }
 
-/** @type {Record<Kind, ((side: Side) => Part)[]>} */
-const PARTS = {
-	loading: [() => words(text("legend.loading"))],
-	failed: [makePalettes, (side) => words(text("legend.failed", { why: side.legendFault.peek() ?? "" }))],
-	ramp: [makePalettes, makeScale, makeFlags],
-	classes: [makeStyles, makeClasses, makeFlags],
-	composite: [makeStyles, makeColours],
-	none: [makeStyles, () => words(text("legend.none"))],
-};
-
 /** @param {string} said @returns {Part} */
 function words(said) {
 	return { element: make("p", { class: "hint" }, said), stop: () => {} };
@@ -122,19 +112,36 @@ function makeClasses(side) {
 	return { element: list, stop };
 }
 
-/** Which variable is which colour. @param {Side} side @returns {Part} */
-function makeColours(side) {
-	const chips = (side.legend.peek()?.classes ?? []).map(({ color, label }) => make("li", {}, makeSwatch(color), label));
-	return { element: make("ul", { class: "legend-chips" }, ...chips), stop: () => {} };
-}
-
-/** Numbers that are no values but have a colour and a name. @param {Side} side @returns {Part} */
-function makeFlags(side) {
-	const list = make("ul", { class: "legend-chips", "aria-label": text("legend.flags") });
+/**
+ * Colours with their names.
+ * @param {Side} side @param {(legend: import("../base/api.js").Legend | null) => { color: string, label: string }[] | undefined} entriesOf
+ * @param {import("../base/elements.js").Attributes} [more] @returns {Part}
+ */
+function makeChips(side, entriesOf, more = {}) {
+	const list = make("ul", { class: "legend-chips", ...more });
 	const stop = effect(() => {
-		const flags = side.legend.value?.flags ?? [];
-		list.replaceChildren(...flags.map(({ name, color }) => make("li", {}, makeSwatch(color), flagText(name))));
-		list.hidden = flags.length === 0;
+		const entries = entriesOf(side.legend.value) ?? [];
+		list.replaceChildren(...entries.map(({ color, label }) => make("li", {}, makeSwatch(color), label)));
+		list.hidden = entries.length === 0;
 	});
 	return { element: list, stop };
 }
+
+/** Which variable is which colour. @param {Side} side */
+const makeColours = (side) => makeChips(side, (legend) => legend?.classes);
+
+/** Numbers that are no values but have a colour and a name. @param {Side} side */
+const makeFlags = (side) =>
+	makeChips(side, (legend) => legend?.flags?.map(({ name, color }) => ({ color, label: flagText(name) })), {
+		"aria-label": text("legend.flags"),
+	});
+
+/** @type {Record<Kind, ((side: Side) => Part)[]>} */
+const PARTS = {
+	loading: [() => words(text("legend.loading"))],
+	failed: [makePalettes, (side) => words(text("legend.failed", { why: side.legendFault.peek() ?? "" }))],
+	ramp: [makePalettes, makeScale, makeFlags],
+	classes: [makeStyles, makeClasses, makeFlags],
+	composite: [makeStyles, makeColours],
+	none: [makeStyles, () => words(text("legend.none"))],
+};

@@ -3,6 +3,7 @@
  * asked to, and a link leads to the whole viewer.
  */
 
+import { make } from "../base/elements.js";
 import { makeIcon } from "../base/icons.js";
 import { addressOf } from "../base/permalink.js";
 import { link } from "../base/state.js";
@@ -17,29 +18,25 @@ export function startEmbed(frame) {
 /** @param {HTMLElement} frame */
 function makeShield(frame) {
 	const map = /** @type {HTMLElement} */ (frame.querySelector("#map"));
-	const shield = document.createElement("button");
-	shield.type = "button";
-	shield.className = "shield plain";
-	const words = document.createElement("span");
-	words.textContent = text("embed.use");
-	shield.append(words);
-	// What lies under it is not to be reached by key either.
-	map.inert = true;
-	shield.addEventListener("click", () => {
+	const use = () => {
 		map.inert = false;
 		shield.remove();
 		map.focus();
-	});
+	};
+	const shield = make(
+		"button",
+		{ type: "button", class: "shield plain", onclick: use },
+		make("span", {}, text("embed.use")),
+	);
+	// What lies under it is not to be reached by key either.
+	map.inert = true;
 	return shield;
 }
 
 /** Leads to what is shown, in the whole viewer. */
 function makeOpenLink() {
-	const anchor = document.createElement("a");
-	anchor.className = "open-full";
-	anchor.target = "_blank";
-	anchor.rel = "noopener";
-	anchor.append(text("embed.open"), makeIcon("external"));
+	const look = { class: "open-full", target: "_blank", rel: "noopener" };
+	const anchor = make("a", look, text("embed.open"), makeIcon("external"));
 	effect(() => {
 		if (link.value) anchor.href = addressOf({ ...link.value, embed: undefined, ui: undefined });
 	});

@@ -1,6 +1,7 @@
 /** The help dialog: what can be done, and the keys that do it. */
 
 import { openDialog } from "../base/dialog.js";
+import { make } from "../base/elements.js";
 import { text } from "../base/text.js";
 import { hasShortcuts, SHORTCUTS, switchShortcuts } from "./shortcuts.js";
 
@@ -21,11 +22,9 @@ const OF_THE_STRIP = /** @type {const} */ ([
 ]);
 
 export function openHelp() {
-	const first = document.createElement("p");
-	first.textContent = text("help.intro");
 	return openDialog(
 		text("help.title"),
-		first,
+		make("p", {}, text("help.intro")),
 		makeList("help.map", OF_THE_MAP),
 		makeList("help.strip", OF_THE_STRIP),
 		makeList("help.anywhere", SHORTCUTS),
@@ -37,36 +36,16 @@ export function openHelp() {
 
 /** @param {TextKey} title @param {readonly (readonly [string, TextKey, ...unknown[]])[]} rows the key, or the text that names it, and what it does */
 function makeList(title, rows) {
-	const section = document.createElement("section");
-	const heading = document.createElement("h3");
-	heading.textContent = text(title);
-	const list = document.createElement("dl");
-	for (const [key, action] of rows) {
-		const [term, words] = [document.createElement("dt"), document.createElement("dd")];
+	const list = rows.flatMap(([key, action]) => {
 		const keys = key.startsWith("help.") ? text(/** @type {TextKey} */ (key)) : key;
-		for (const each of keys.split(" ")) {
-			const cap = document.createElement("kbd");
-			cap.textContent = each.replaceAll("_", " ");
-			term.append(cap, " ");
-		}
-		words.textContent = text(action);
-		list.append(term, words);
-	}
-	section.append(heading, list);
-	return section;
+		const caps = keys.split(" ").flatMap((each) => [make("kbd", {}, each.replaceAll("_", " ")), " "]);
+		return [make("dt", {}, ...caps), make("dd", {}, text(action))];
+	});
+	return make("section", {}, make("h3", {}, text(title)), make("dl", {}, ...list));
 }
 
 function makeSwitch() {
-	const row = document.createElement("div");
-	row.className = "field check";
-	const box = document.createElement("input");
-	box.type = "checkbox";
-	box.id = "shortcuts";
-	box.checked = hasShortcuts.peek();
-	box.addEventListener("change", () => switchShortcuts(box.checked));
-	const label = document.createElement("label");
-	label.htmlFor = box.id;
-	label.textContent = text("help.shortcuts");
-	row.append(box, label);
-	return row;
+	const onchange = () => switchShortcuts(box.checked);
+	const box = make("input", { type: "checkbox", id: "shortcuts", checked: hasShortcuts.peek(), onchange });
+	return make("div", { class: "field check" }, box, make("label", { for: box.id }, text("help.shortcuts")));
 }

@@ -1,6 +1,7 @@
 /** The years at one day, the highest first, each with its seasons: what the pointer is over, and a table for those who do not see the drawing. */
 import { make } from "../../base/elements.js";
 import { locale, text } from "../../base/text.js";
+import { makeTable } from "../series/html-table.js";
 import { formatNumber } from "../series/series.js";
 import { dekadEnd } from "./dekads.js";
 import { dayText } from "./year-drawing.js";
@@ -64,15 +65,9 @@ export function dekadText({ time, value, count }) {
 }
 
 /** The heat map for those who do not see it. @param {import("./dekads.js").DekadRow[]} rows @param {number} month */
-export function makeDekadTable(rows, month) {
-	const body = rows.map(({ year, cells }) => {
-		const words = cells.map((cell) => (cell ? dekadText(cell) : ""));
-		return make(
-			"tr",
-			{},
-			make("th", { scope: "row" }, yearName(year, month)),
-			...words.map((each) => make("td", {}, each)),
-		);
-	});
-	return make("table", {}, make("caption", {}, text("years.dekads")), make("tbody", {}, ...body));
-}
+export const makeDekadTable = (rows, month) =>
+	makeTable(
+		[],
+		rows.map(({ year, cells }) => [yearName(year, month), ...cells.map((cell) => (cell ? dekadText(cell) : ""))]),
+		text("years.dekads"),
+	);
