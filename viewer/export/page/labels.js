@@ -139,13 +139,7 @@ function drawNorth(context, right, top) {
 	const x = right - NORTH_PX / 2;
 	drawCard(context, right - NORTH_PX, top, NORTH_PX, NORTH_PX + 8);
 	context.fillStyle = INK;
-	context.beginPath();
-	context.moveTo(x, top + 6);
-	context.lineTo(x + 7, top + 26);
-	context.lineTo(x, top + 21);
-	context.lineTo(x - 7, top + 26);
-	context.closePath();
-	context.fill();
+	context.fill(new Path2D(`M${x} ${top + 6}l7 20l-7 -5l-7 5Z`));
 	context.font = font(700, 11);
 	context.textAlign = "center";
 	context.textBaseline = "middle";
@@ -212,16 +206,6 @@ function drawScale(context, { right, bottom, px }) {
 	context.textAlign = "center";
 	context.textBaseline = "middle";
 	context.fillText(words, left + PAD + long / 2, top + 4 + px / 2);
-	context.beginPath();
 	context.lineWidth = 1.5;
-	const y = bottom - PAD;
-	for (const [fromX, fromY, toX, toY] of [
-		[0, -5, 0, 0],
-		[0, 0, long, 0],
-		[long, 0, long, -5],
-	]) {
-		context.moveTo(left + PAD + fromX, y + fromY);
-		context.lineTo(left + PAD + toX, y + toY);
-	}
-	context.stroke();
+	context.stroke(new Path2D(`M${left + PAD} ${bottom - PAD - 5}v5h${long}v-5`));
 }
