@@ -174,7 +174,7 @@ function buildDrawer(root) {
 	});
 	effect(() => choose(view.value));
 	effect(() => {
-		const { words, kind } = describeDrawn(drawn.value);
+		const { words, kind } = describeDrawn(drawn.value, view.value === "time");
 		message.textContent = words;
 		message.dataset.kind = kind;
 	});

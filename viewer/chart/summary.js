@@ -13,14 +13,14 @@ import { valuesOf } from "./series/tables.js";
 
 const write = (/** @type {number} */ value) => formatNumber(value, locale());
 
-/** What is to be known, and whether that is more than the values come to. @param {Drawn[]} drawn @returns {{ words: string, kind: "summary" | "note" }} */
-export function describeDrawn(drawn) {
+/** What is to be known, and whether that is more than the values come to. @param {Drawn[]} drawn @param {boolean} isOverTime whether values stand over the layer's dates @returns {{ words: string, kind: "summary" | "note" }} */
+export function describeDrawn(drawn, isOverTime) {
 	const of = layer.value;
 	if (of && of.variable === null) return { words: text("chart.coloursOnly", { layer: of.title }), kind: "note" };
 	const { isLoading, why } = analysisState(drawn);
 	const added = isLoading ? text("chart.analysing") : why && text("chart.analysisFailed", { why });
 	const found = summaryOf(drawn);
-	const more = [added, outsideOf(drawn)].filter((each) => each !== "");
+	const more = [added, isOverTime ? outsideOf(drawn) : ""].filter((each) => each !== "");
 	const words = [found || emptyOf(drawn), ...more].filter((each) => each !== "").join(" ");
 	return { words, kind: found !== "" && more.length === 0 ? "summary" : "note" };
 }

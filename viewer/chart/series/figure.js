@@ -6,6 +6,8 @@
  *   what is seen: as a table, the first row with the names of its columns; as a picture; and from when to when, in milliseconds since 1970
  * @typedef {{ words: string, colour: string, dash?: string }} Entry of the key
  */
+import { colourReader } from "../../base/elements.js";
+
 const SVG = "http://www.w3.org/2000/svg";
 const [MARGIN_PX, TITLE_PX, ENTRY_PX, SWATCH_PX] = [12, 24, 18, 24];
 /** Width of a letter, about: a key has no layout of its own. */
@@ -76,7 +78,7 @@ export function bandOf(xs, lows, highs) {
  * @returns {SVGSVGElement}
  */
 export function makeFigure({ root, width, height, title, key, content }) {
-	const looks = getComputedStyle(root);
+	const colourOf = colourReader(root);
 	let [x, y] = [MARGIN_PX, MARGIN_PX + TITLE_PX];
 	const entries = key.map(({ words, colour, dash }) => {
 		const room = SWATCH_PX + 6 + words.length * LETTER_PX + 14;
@@ -88,18 +90,18 @@ export function makeFigure({ root, width, height, title, key, content }) {
 			"g",
 			{},
 			makeSvg("line", { ...line, "stroke-dasharray": dash }),
-			makeSvg("text", { x: at + SWATCH_PX + 6, y: middle + 4, fill: looks.color }, words),
+			makeSvg("text", { x: at + SWATCH_PX + 6, y: middle + 4, fill: colourOf("--text") }, words),
 		);
 	});
 	const top = y + (key.length > 0 ? ENTRY_PX : 0) + 6;
 	const size = { width: width + 2 * MARGIN_PX, height: top + height + MARGIN_PX };
-	const letters = { "font-family": looks.fontFamily, "font-size": 12 };
-	const heading = { x: MARGIN_PX, y: MARGIN_PX + 13, "font-size": 15, "font-weight": 600, fill: looks.color };
+	const letters = { "font-family": getComputedStyle(root).fontFamily, "font-size": 12 };
+	const heading = { x: MARGIN_PX, y: MARGIN_PX + 13, "font-size": 15, "font-weight": 600, fill: colourOf("--text") };
 	return /** @type {SVGSVGElement} */ (
 		makeSvg(
 			"svg",
 			{ xmlns: SVG, ...size, viewBox: `0 0 ${size.width} ${size.height}`, ...letters },
-			makeSvg("rect", { ...size, fill: looks.backgroundColor }),
+			makeSvg("rect", { ...size, fill: colourOf("--page") }),
 			makeSvg("text", heading, title),
 			...entries,
 			makeSvg("g", { transform: `translate(${MARGIN_PX} ${top})` }, ...content),

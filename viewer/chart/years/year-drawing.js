@@ -23,7 +23,9 @@ const DAY_MS = 86_400_000;
 const ROOM = { left: 44, right: 58, top: 20, months: 17, dates: 14, dated: 52 };
 const LABEL_PX = 13;
 /** Bars of seasons: of all years together, of one of few, of one of many. */
-const STRIP_PX = { most: 48, row: 7, least: 3 };
+const STRIP_PX = { most: 48, row: 7, least: 2 };
+/** Of the height, that of all years together at most. */
+const STRIP_SHARE = 0.25;
 /** Months have one letter where they are narrower. */
 const NARROW_PX = 30;
 const SEASON_TEXTS = /** @type {const} */ (["years.start", "years.peak", "years.end"]);
@@ -50,7 +52,10 @@ const box = (x, y, width, height, fill) => makeSvg("rect", { x, y, width, height
 /** @param {YearPicture} picture @param {Paper} paper @returns {Board} */
 export function layOut(picture, paper) {
 	const { lines, seasons, range } = picture;
-	const row = Math.max(STRIP_PX.least, Math.min(STRIP_PX.row, Math.floor(STRIP_PX.most / Math.max(1, lines.size))));
+	const row = Math.max(
+		STRIP_PX.least,
+		Math.min(STRIP_PX.row, Math.floor(Math.min(STRIP_PX.most, STRIP_SHARE * paper.height) / Math.max(1, lines.size))),
+	);
 	const [left, right, top] = [ROOM.left, paper.width - ROOM.right, ROOM.top];
 	const below = seasons.length > 0 ? ROOM.dates + row * lines.size + 4 : 0;
 	const bottom = paper.height - ROOM.months - below;
