@@ -204,6 +204,7 @@ await runAsCalled([
 			assert.equal(png.content.subarray(1, 4).toString("latin1"), "PNG");
 			assert.ok(png.content.length > 5000);
 		},
+		"downloads",
 	],
 	[
 		"a file of what was measured has its line, chip and rows, and values beside the layer's dates are told",
@@ -279,6 +280,7 @@ await runAsCalled([
 				titles.some((words) => /NDVI of 2019/.test(words)) && titles.some((words) => /LAI of 16 bits/.test(words)),
 			);
 		},
+		"downloads",
 	],
 	[
 		"each tab and menu keeps the rules of accessibility, on a phone too, and keys reach all",

@@ -168,7 +168,9 @@ async function data(bench) {
 	const name = await download(page, "Download", bench.outDir, "view.tif");
 	await dialogOf(page).getByLabel("Dates", { exact: true }).selectOption("several");
 	await dialogOf(page).getByLabel("From", { exact: true }).fill("2019-06-01");
+	await dialogOf(page).getByLabel("From", { exact: true }).press("Tab");
 	await dialogOf(page).getByLabel("To", { exact: true }).fill("2019-06-15");
+	await dialogOf(page).getByLabel("To", { exact: true }).press("Tab");
 	await dialogOf(page).getByLabel("Format", { exact: true }).selectOption("NetCDF");
 	await page.getByText("3 dates in one file").waitFor();
 	await download(page, "Download", bench.outDir, "interval.nc");
@@ -272,7 +274,9 @@ async function filledFilm(bench) {
 		.getByLabel(/^Fill gaps/)
 		.check();
 	await dialogOf(page).getByLabel("From", { exact: true }).fill("2019-02-01");
+	await dialogOf(page).getByLabel("From", { exact: true }).press("Tab");
 	await dialogOf(page).getByLabel("To", { exact: true }).fill("2019-03-15");
+	await dialogOf(page).getByLabel("To", { exact: true }).press("Tab");
 	await dialogOf(page).getByLabel("Format", { exact: true }).selectOption("gif");
 	await download(page, "Make film", bench.outDir, "filled.gif");
 
