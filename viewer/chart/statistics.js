@@ -95,14 +95,9 @@ function indexOf({ table, side }) {
 
 /** What lies between two values of a layer, as its cubes have it; null where it is not known, or any value may be. @param {Side} side */
 function stepOf(side) {
-	/** @type {number | null} */
-	let step = null;
-	if (side.loadedTimes.value.size > 0) {
-		cubesOf(side)?.eachFrame(side.timeIndex.value, ({ header }) => {
-			step ??= header.quantised ? null : Math.abs(header.scale);
-		});
-	}
-	return step;
+	const { size } = side.loadedTimes.value;
+	const header = size > 0 ? cubesOf(side)?.headerAt(side.timeIndex.value) : undefined;
+	return header && !header.quantised ? Math.abs(header.scale) : null;
 }
 
 /** What is to be asked for the histogram of an area; null where it is known or has no values. @param {Line} line */

@@ -80,17 +80,6 @@ export class Cube {
 		return this.numbers.subarray(index * this.size, (index + 1) * this.size);
 	}
 
-	/** A date: its numbers, and 1 where they are no values. @param {number} index */
-	frame(index) {
-		const numbers = this.numbersAt(index);
-		const isNodata = new Uint8Array(this.size);
-		const { nodata } = this.header;
-		for (let cell = 0; cell < this.size; cell++) {
-			if (numbers[cell] === nodata || this.flags.has(numbers[cell])) isNodata[cell] = 1;
-		}
-		return { numbers, isNodata };
-	}
-
 	/** Whether `filledAt` needs no more work. */
 	get isFilled() {
 		return this.#filled !== null;

@@ -5,10 +5,9 @@
  * @typedef {import("./loader.js").Tile} Tile
  * @typedef {import("./source.js").Place} Place
  * @typedef {import("./source.js").Sample} Sample
- * @typedef {(place: Place, index: number) => Sample | null} Sampling
  * @typedef {import("leaflet").GridLayer & {
  *   painter: CubePainter, source: import("./source.js").CubeSource, askForTiles: () => void, tileZoom: () => number,
- *   sample: Sampling, sampleWindow: Sampling, sampleBefore: Sampling,
+ *   sample: (place: Place, index: number) => Sample | null,
  * }} CubeLayer
  * @typedef {{
  *   source: import("./source.js").CubeSource, tableOf: import("./painter.js").TableOf, covers?: (tile: Tile) => boolean,
@@ -89,16 +88,6 @@ export function makeCubeLayer(
 		/** What is here of a place at a date; null when it is not loaded, or the layer on no map. @param {Place} place @param {number} index @returns {Sample | null} */
 		sample(place, index) {
 			return this._map ? source.sample(place, this.tileZoom(), index) : null;
-		}
-
-		/** As `sample`, of cubes of many dates alone. @param {Place} place @param {number} index @returns {Sample | null} */
-		sampleWindow(place, index) {
-			return this._map ? source.sampleWindow(place, this.tileZoom(), index) : null;
-		}
-
-		/** The last date of the window before that of a date, at a place. @param {Place} place @param {number} index @returns {Sample | null} */
-		sampleBefore(place, index) {
-			return this._map ? source.sampleBefore(place, this.tileZoom(), index) : null;
 		}
 	}
 

@@ -18,7 +18,6 @@
  *   until others are there; `order` is 0 for the one in the middle
  * @typedef {{ total: number, loaded: number, failed: number, failure: Failure | null, isPreview: boolean, shown: number }} Progress
  *   of the date that is wanted; `shown` is the index of the one that is seen
- * @typedef {{ index: number, isMoving: boolean, isEngaged: boolean, isFrugal: boolean, isFilled: boolean, isDragged: boolean, ahead: number, also: ReadonlySet<number> }} Wish
  */
 
 /** A date that is not there after so long is shown as far as it is. */
@@ -83,17 +82,8 @@ function hatch(canvas) {
 export class CubePainter {
 	/** @type {Map<string, Cell>} */
 	#cells = new Map();
-	/** @type {Wish} */
-	#wish = {
-		index: 0,
-		isMoving: false,
-		isEngaged: false,
-		isFrugal: false,
-		isFilled: false,
-		isDragged: false,
-		ahead: -1,
-		also: new Set(),
-	};
+	/** @type {import("./source.js").Need} */
+	#wish = { index: 0, isMoving: false, isEngaged: false, isFrugal: false };
 	#frame = 0;
 	#patience = 0;
 	#shown = -1;
@@ -156,15 +146,14 @@ export class CubePainter {
 		);
 	}
 
-	/** Changes what is wanted. @param {Partial<Wish>} wish */
+	/** Changes what is wanted. @param {Partial<import("./source.js").Need>} wish */
 	set(wish) {
 		const before = this.#wish;
 		this.#wish = { ...before, ...wish };
 		if (before.index !== this.#wish.index || before.isMoving !== this.#wish.isMoving) this.#wait();
-		if (before.isFilled !== this.#wish.isFilled) this.#stale();
+		if (before.isFilled !== this.#wish.isFilled) this.recolour();
 		if (before.isFilled && !this.#wish.isFilled) this.source.loader.forgetFilled();
-		this.#ask();
-		this.#dirty();
+		this.ask();
 	}
 
 	/** A canvas for a tile. @param {Tile} tile @param {() => void} [ready] called when it was painted first, or failed */
@@ -209,14 +198,19 @@ export class CubePainter {
 
 	/** Paints all anew: the colours are others. */
 	recolour() {
-		this.#stale();
+		for (const cell of this.cells) cell.painted = null;
 		this.#dirty();
 	}
 
 	/** Asks for what is needed of the tiles that are laid out now. */
 	ask() {
-		this.#ask();
 		this.#dirty();
+		const tiles = this.dataTiles;
+		if (this.#wish.index < 0) return;
+		const key = JSON.stringify([tiles, this.#wish]);
+		if (key === this.#plan) return;
+		this.#plan = key;
+		this.source.loader.want(this.owner, this.source.plan(tiles, this.#wish));
 	}
 
 	/** Stops; nothing is asked for any more. */
@@ -228,48 +222,19 @@ export class CubePainter {
 		this.source.loader.leave(this.owner);
 	}
 
-	#stale() {
-		for (const cell of this.#cells.values()) cell.painted = null;
-	}
-
 	#loaded() {
 		this.onLoad();
 		this.#plan = "";
-		this.#ask();
-		this.#dirty();
+		this.ask();
 	}
 
 	#wait() {
 		clearTimeout(this.#patience);
-		this.#patience = /** @type {any} */ (setTimeout(() => this.#force(), PATIENCE_MS));
-	}
-
-	#force() {
-		this.#patience = 0;
-		this.#dirty();
-	}
-
-	#ask() {
-		const tiles = this.dataTiles;
-		const { index, isMoving, isEngaged, isFrugal, isFilled, isDragged, ahead, also } = this.#wish;
-		if (index < 0) return;
-		const key = [
-			...tiles.map(({ z, x, y }) => `${z}/${x}/${y}`),
-			index,
-			isMoving,
-			isEngaged,
-			isFrugal,
-			isFilled,
-			isDragged,
-			ahead,
-			...also,
-		].join();
-		if (key === this.#plan) return;
-		this.#plan = key;
-		this.source.loader.want(
-			this.owner,
-			this.source.plan(tiles, { index, isMoving, isEngaged, isFrugal, isFilled, isDragged, ahead, also }),
-		);
+		const force = () => {
+			this.#patience = 0;
+			this.#dirty();
+		};
+		this.#patience = /** @type {any} */ (setTimeout(force, PATIENCE_MS));
 	}
 
 	#dirty() {

@@ -16,12 +16,13 @@
  * @typedef {{ of: string, cells: Int32Array }} Layout which number of cubes of that layout each pixel of a tile shows
  * @typedef {{
  *   index: number, isMoving: boolean, isEngaged: boolean, isFrugal: boolean, isFilled?: boolean, isDragged?: boolean,
- *   ahead?: number, also?: Iterable<number>,
+ *   ahead?: number, also?: number[],
  * }} Need which date, whether time is moving now, whether it soon may, whether bytes shall be saved, whether gaps show what
  *   was there before, whether a pointer drags time now, so that nothing is loaded ahead, a date to which time may go next
  *   (-1 of none), and dates that are needed besides
  */
 import { FIRST, PATIENT } from "./loader.js";
+import { spanText } from "./periods.js";
 import { ownOf } from "./reduce.js";
 
 const TILE_PX = 256;
@@ -43,35 +44,8 @@ export const MAX_DATES = 96;
 const NEAR_SHARE = 0.2;
 const TILE_CELLS = TILE_PX * TILE_PX;
 
-/** @param {number} ms @param {number} months */
-const monthStart = (ms, months) => {
-	const date = new Date(ms);
-	const month = date.getUTCMonth();
-	return Date.UTC(date.getUTCFullYear(), month - (month % months), 1);
-};
-
-/** @param {number} ms @param {number} months */
-function monthEnd(ms, months) {
-	const start = new Date(monthStart(ms, months));
-	return Date.UTC(start.getUTCFullYear(), start.getUTCMonth() + months, 0);
-}
-
-const DAY_MS = 86_400_000;
-
-/** First and last day of the year, quarter, month or day that an instant is in, the longest first. */
-const PERIODS = [
-	...[12, 3, 1].map((months) => ({
-		start: (/** @type {number} */ ms) => monthStart(ms, months),
-		end: (/** @type {number} */ ms) => monthEnd(ms, months),
-	})),
-	{
-		start: (/** @type {number} */ ms) => ms - (((ms % DAY_MS) + DAY_MS) % DAY_MS),
-		end: (/** @type {number} */ ms) => ms - (((ms % DAY_MS) + DAY_MS) % DAY_MS),
-	},
-];
-
-/** @param {number} ms */
-const dayText = (ms) => new Date(ms).toISOString().slice(0, 10);
+/** Months of a year and a quarter, a month, and 0 of a day. */
+const SPANS = [12, 3, 1, 0];
 
 /**
  * The windows of dates, in order, all of them together being all dates.
@@ -84,28 +58,19 @@ export function windowsOf(times) {
 	return split(instants, 0, instants.length, 0);
 }
 
-/** @param {number[]} instants @param {number} first @param {number} end @param {number} level which of PERIODS @returns {Window[]} */
+/** @param {number[]} instants @param {number} first @param {number} end @param {number} level which of SPANS @returns {Window[]} */
 function split(instants, first, end, level) {
-	const period = PERIODS[level];
 	/** @type {Window[]} */
 	const windows = [];
 	for (let at = first; at < end; ) {
-		const start = period.start(instants[at]);
+		const datetime = spanText(instants[at], SPANS[level]);
 		let next = at + 1;
-		while (next < end && period.start(instants[next]) === start) next++;
-		if (next - at > MAX_DATES && level + 1 < PERIODS.length) windows.push(...split(instants, at, next, level + 1));
-		else
-			windows.push({ first: at, count: next - at, datetime: `${dayText(start)}/${dayText(period.end(instants[at]))}` });
+		while (next < end && spanText(instants[next], SPANS[level]) === datetime) next++;
+		if (next - at > MAX_DATES && level + 1 < SPANS.length) windows.push(...split(instants, at, next, level + 1));
+		else windows.push({ first: at, count: next - at, datetime });
 		at = next;
 	}
 	return windows;
-}
-
-/** @param {Found | null} found @param {ReturnType<typeof locate>} at @returns {Sample | null} */
-function sampleOf(found, { across, down }) {
-	if (!found) return null;
-	const cell = found.frame < 0 ? -1 : found.cube.cellAt(across, down);
-	return { ...found, frame: cell < 0 ? -1 : found.frame, cell };
 }
 
 export class CubeSource {
@@ -214,26 +179,29 @@ export class CubeSource {
 
 	/** What is here of a place at a date; null when it is not loaded. @param {Place} place @param {number} zoom of the tiles @param {number} index @returns {Sample | null} */
 	sample(place, zoom, index) {
-		const at = this.#locate(place, zoom);
-		return sampleOf(this.find(at.tile, index), at);
+		return this.#sampled(place, zoom, (tile) => this.find(tile, index));
 	}
 
-	/** As `sample`, of cubes of many dates alone. @param {Place} place @param {number} zoom @param {number} index @returns {Sample | null} */
+	/** As `sample`, of cubes of many dates alone. @param {Place} place @param {number} zoom @param {number} index */
 	sampleWindow(place, zoom, index) {
-		const at = this.#locate(place, zoom);
-		const cube = this.findWindow(at.tile, index);
-		return sampleOf(cube ? { cube, frame: cube.frameOf(this.times[index]), isPreview: false } : null, at);
+		return this.#sampled(place, zoom, (tile) => {
+			const cube = this.findWindow(tile, index);
+			return cube ? { cube, frame: cube.frameOf(this.times[index]), isPreview: false } : null;
+		});
 	}
 
-	/** The last date of the window before that of a date, at a place. @param {Place} place @param {number} zoom @param {number} index @returns {Sample | null} */
+	/** The last date of the window before that of a date, at a place. @param {Place} place @param {number} zoom @param {number} index */
 	sampleBefore(place, zoom, index) {
-		const at = this.#locate(place, zoom);
-		return sampleOf(this.findBefore(at.tile, index), at);
+		return this.#sampled(place, zoom, (tile) => this.findBefore(tile, index));
 	}
 
-	/** @param {Place} place @param {number} zoom */
-	#locate(place, zoom) {
-		return locate(place, Math.min(zoom, this.maxZoom));
+	/** @param {Place} place @param {number} zoom @param {(tile: Tile) => Found | null} find @returns {Sample | null} */
+	#sampled(place, zoom, find) {
+		const { tile, across, down } = locate(place, Math.min(zoom, this.maxZoom));
+		const found = find(tile);
+		if (!found) return null;
+		const cell = found.frame < 0 ? -1 : found.cube.cellAt(across, down);
+		return { ...found, frame: cell < 0 ? -1 : found.frame, cell };
 	}
 
 	/** The window of a date with all its cells. @param {Tile} tile @param {number} index @returns {Cube | undefined} */
@@ -320,7 +288,7 @@ export class CubeSource {
 				this.#wanted(tile, isAlone ? this.times[index] : current.datetime, isAlone ? 1 : current.count, 1, FIRST),
 			);
 		}
-		for (const each of new Set([...also].map((date) => this.windowAt[date]))) add(this.windows[each], 1, PATIENT);
+		for (const each of new Set(also.map((date) => this.windowAt[date]))) add(this.windows[each], 1, PATIENT);
 		if (isFilled) {
 			if (current.count > 1) add(current, 2, 1);
 			add(current, 1, PATIENT);

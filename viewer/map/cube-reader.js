@@ -20,7 +20,6 @@
  * }} Histogram
  *   counts in equal bins from `low` to `high`; values outside are in the first and the last, but those of which the cube
  *   only says that they lie `beyond` its reach count nowhere else
- * @typedef {{ coords: Tile, header: Header, cube: Cube, numbers: import("../ctc1/decode.js").Numbers, isNodata: Uint8Array }} Frame
  */
 import { isGapFilled } from "../base/state.js";
 import { boxOfTile, isWithin, shareWithin } from "./extent.js";
@@ -85,8 +84,9 @@ export class CubeReader {
 
 	/** The last value up to a date, of its window or the one before. @param {Point} point @param {number} index @returns {{ value: number | null, beyond: number, from: string | null } | null} */
 	#lastValue(point, index) {
-		const now = this.layer.sampleWindow(point, index);
-		for (const sample of [now, this.layer.sampleBefore(point, index)]) {
+		const zoom = this.layer.tileZoom();
+		const now = this.source.sampleWindow(point, zoom, index);
+		for (const sample of [now, this.source.sampleBefore(point, zoom, index)]) {
 			if (!sample) return null;
 			const { cube, frame, cell } = sample;
 			if (frame < 0) continue;
@@ -110,7 +110,7 @@ export class CubeReader {
 		const values = [];
 		let isNear = false;
 		for (const { first, count } of this.source.windows) {
-			const sample = this.layer.sampleWindow(point, first);
+			const sample = this.source.sampleWindow(point, this.layer.tileZoom(), first);
 			if (!sample) continue;
 			const { cube, cell } = sample;
 			isNear ||= cube.isApproximate;
@@ -199,14 +199,10 @@ export class CubeReader {
 		return rects.values();
 	}
 
-	/** Hands over what the map shows at a date, tile by tile; those that are not loaded are left out. @param {number} timeIndex @param {(frame: Frame) => void} visit */
-	eachFrame(timeIndex, visit) {
-		for (const tile of this.tiles()) {
-			const found = this.source.find(tile, Math.max(0, timeIndex));
-			if (!found || found.isPreview || found.frame < 0) continue;
-			const { cube, frame } = found;
-			visit({ coords: tile, header: cube.header, cube, ...cube.frame(frame) });
-		}
+	/** What the numbers mean that the map shows at a date; undefined while none are loaded. @param {number} timeIndex @returns {Header | undefined} */
+	headerAt(timeIndex) {
+		const found = this.tiles().map((tile) => this.source.find(tile, Math.max(0, timeIndex)));
+		return found.find((each) => each && !each.isPreview && each.frame >= 0)?.cube.header;
 	}
 
 	/** Indexes of the dates that cubes of the map leave out, since the server could not read them. @returns {Set<number>} */

@@ -54,7 +54,7 @@ export class CubeDrawing extends CubeReader {
 	#painted = new Set();
 	/** Indexes of the dates that the server could not read in some tile. */
 	unreadable = signal(/** @type {ReadonlySet<number>} */ (new Set()));
-	/** @type {Map<object, Set<number>>} dates that others need, by who does */
+	/** @type {Map<object, number[]>} dates that others need, by who does */
 	#needed = new Map();
 	#stops;
 	#hasColours = signal(false);
@@ -127,7 +127,7 @@ export class CubeDrawing extends CubeReader {
 	whenLoaded(indexes, stopped, onProgress = () => {}) {
 		if (stopped.aborted) return Promise.reject(stopped.reason);
 		const key = {};
-		this.#needed.set(key, new Set(indexes));
+		this.#needed.set(key, indexes);
 		this.#askFor();
 		return new Promise((resolve, reject) => {
 			const end = () => {
@@ -154,7 +154,7 @@ export class CubeDrawing extends CubeReader {
 	}
 
 	#askFor() {
-		this.layer.painter.set({ also: new Set([...this.#needed.values()].flatMap((dates) => [...dates])) });
+		this.layer.painter.set({ also: [...new Set([...this.#needed.values()].flat())] });
 	}
 
 	#followTime() {

@@ -6,36 +6,28 @@
  * @typedef {import("../ctc1/source.js").Window} Window
  * @typedef {{ times: (string | null)[], windows?: Window[], order?: string, areApart?: boolean }} Made what a `CubeSource` is told of time
  */
-import { periodText, startOf } from "../ctc1/periods.js";
+import { dayText, periodText, spanText, startOf } from "../ctc1/periods.js";
 import { MAX_DATES } from "../ctc1/source.js";
 
 /** Cubes of which what is usual is made, at most; with more, the server's pictures show it. */
 const MAX_CUBES = 12;
 
-/** @param {number} ms */
-const dayText = (ms) => new Date(ms).toISOString().slice(0, 10);
-
-/** @param {number} year @param {number} month from 0 @param {number} months @returns {string} first and last day */
-const spanText = (year, month, months) =>
-	`${dayText(Date.UTC(year, month, 1))}/${dayText(Date.UTC(year, month + months, 0))}`;
-
 /**
  * Days that hold all of a period and are asked for together, the longest first: its year, its quarter, itself. Those of
  * years and quarters are the ones that single dates are asked for by, so that what is loaded serves both.
- * @type {((period: Instant) => string)[]}
+ * @type {((period: Instant & { slot: import("../base/dates.js").Slot }) => string)[]}
  */
 const SPANS = [
-	({ end, slot }) => {
-		const year = new Date(end - 1).getUTCFullYear();
-		return slot === "season" ? spanText(year - 1, 11, 12) : spanText(year, 0, 12);
-	},
-	({ ms, slot }) => {
-		const date = new Date(ms);
-		const month = date.getUTCMonth();
-		return slot === "season" ? periodText(slot, ms) : spanText(date.getUTCFullYear(), month - (month % 3), 3);
-	},
-	({ ms, slot }) => periodText(/** @type {import("../base/dates.js").Slot} */ (slot), ms),
+	({ end, slot }) => (slot === "season" ? seasonsOf(end - 1) : spanText(end - 1, 12)),
+	({ ms, slot }) => (slot === "season" ? periodText(slot, ms) : spanText(ms, 3)),
+	({ ms, slot }) => periodText(slot, ms),
 ];
+
+/** The year of seasons from December on that ends in the year of a moment. @param {number} ms */
+function seasonsOf(ms) {
+	const year = new Date(ms).getUTCFullYear();
+	return `${dayText(Date.UTC(year - 1, 11, 1))}/${dayText(Date.UTC(year, 11, 0))}`;
+}
 
 /** Periods that come together; null where all dates of some period are too many for a cube. @param {Periods} periods @param {Instant[]} instants @returns {Window[] | null} */
 function windowsOf({ members }, instants) {
@@ -43,14 +35,13 @@ function windowsOf({ members }, instants) {
 		/** @type {(Window & { dates: Set<number> })[]} */
 		const windows = [];
 		for (const [index, instant] of instants.entries()) {
-			const datetime = span(instant);
+			const datetime = span(/** @type {any} */ (instant));
 			if (windows.at(-1)?.datetime !== datetime) windows.push({ first: index, count: 0, datetime, dates: new Set() });
 			const last = windows[windows.length - 1];
 			last.count += 1;
 			for (const date of members[index]) last.dates.add(date);
 		}
-		const isOf = windows.every(({ dates, datetime }) => dates.size <= MAX_DATES && datetime !== null);
-		if (isOf) return windows.map(({ first, count, datetime }) => ({ first, count, datetime }));
+		if (windows.every(({ dates }) => dates.size <= MAX_DATES)) return windows.map(({ dates: _, ...window }) => window);
 	}
 	return null;
 }

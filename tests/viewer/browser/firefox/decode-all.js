@@ -8,7 +8,7 @@ async function decode(name) {
 	try {
 		const cube = decodeCube(bytes);
 		const frames = Array.from({ length: cube.count }, (_, index) => {
-			const { numbers } = cube.frame(index);
+			const numbers = cube.numbersAt(index);
 			return { numbers: Array.from(numbers), values: Array.from(numbers, (number) => cube.valueOf(number)) };
 		});
 		return { width: cube.header.w, frames };
