@@ -1,6 +1,7 @@
 /** Starts the viewer: texts, the parts that are there from the beginning, those that come when they are wanted, the link. */
 
 import { renewSession } from "./base/api.js";
+import { make } from "./base/elements.js";
 import { isFirstViewOver, isLoading, startFirstView, startPart } from "./base/parts.js";
 import { onAddressChange, readAddress, writeAddress } from "./base/permalink.js";
 import {
@@ -290,34 +291,23 @@ function startNotices() {
 
 /** @param {import("./base/state.js").Notice} notice @param {HTMLElement} list */
 function noticeItem({ id, message, action }, list) {
-	const item = document.createElement("li");
-	const words = document.createElement("span");
-	words.textContent = message;
-	item.append(words);
-	const runNow = () =>
+	// Of notices that say the same the newest one's is done.
+	const run = () =>
 		notices
 			.peek()
 			.find((notice) => notice.id === id)
 			?.action?.run();
-	if (action) item.append(makeButton(action.label, runNow));
-	const close = makeButton("×", () => {
+	const close = () => {
 		dismiss(id);
 		const next = list.querySelector("button.icon") ?? byId("map");
 		if (next instanceof HTMLElement) next.focus();
-	});
-	close.setAttribute("aria-label", text("action.dismiss"));
-	close.className = "icon";
-	item.append(close);
-	return item;
-}
-
-/** @param {string} label @param {() => void} run */
-function makeButton(label, run) {
-	const button = document.createElement("button");
-	button.type = "button";
-	button.textContent = label;
-	button.addEventListener("click", run);
-	return button;
+	};
+	const makeButton = (/** @type {string} */ label, /** @type {() => void} */ onclick) =>
+		make("button", { type: "button", onclick }, label);
+	const cross = makeButton("×", close);
+	cross.setAttribute("aria-label", text("action.dismiss"));
+	cross.className = "icon";
+	return make("li", {}, make("span", {}, message), ...(action ? [makeButton(action.label, run)] : []), cross);
 }
 
 /** A layer and its date, in words. @param {"map.showing" | "map.loading"} key @param {string} title */

@@ -13,7 +13,7 @@
  */
 
 const DATE = /^(\d{4})(?:-(\d{2})(?:-(\d{2})(T\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(Z|[+-]\d{2}:\d{2})?)?)?)?$/;
-const DAY_MS = 86_400_000;
+export const DAY_MS = 86_400_000;
 
 /**
  * What a year, a month, a day or an instant (in UTC, unless it has an offset) spans, as the server reads them; null for any

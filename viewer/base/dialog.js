@@ -1,6 +1,6 @@
 /** Dialogs: one at a time, over everything, with the focus in them until they close. */
 
-import { makeIcon } from "./icons.js";
+import { make, makeIconButton } from "./elements.js";
 import { text } from "./text.js";
 
 let dialogsMade = 0;
@@ -15,17 +15,12 @@ let dialogsMade = 0;
  */
 export function openDialog(title, ...content) {
 	const opener = document.activeElement;
-	const element = document.createElement("dialog");
 	dialogsMade += 1;
-	element.className = "dialog";
-	element.setAttribute("aria-labelledby", `dialog-title-${dialogsMade}`);
-	const body = document.createElement("div");
-	body.className = "dialog-body";
-	body.append(...content);
-	element.append(
-		makeHead(title, `dialog-title-${dialogsMade}`, () => element.close()),
-		body,
-	);
+	const id = `dialog-title-${dialogsMade}`;
+	const close = makeIconButton("close", text("action.close"), () => element.close());
+	const head = make("div", { class: "dialog-head" }, make("h2", { id }, title), close);
+	const body = make("div", { class: "dialog-body" }, ...content);
+	const element = make("dialog", { class: "dialog", "aria-labelledby": id }, head, body);
 	/** @type {Promise<void>} */
 	const whenClosed = new Promise((resolve) => {
 		element.addEventListener("close", () => {
@@ -38,23 +33,6 @@ export function openDialog(title, ...content) {
 	document.getElementById("dialogs")?.append(element);
 	element.showModal();
 	return { element, close: () => element.close(), whenClosed };
-}
-
-/** @param {string} title @param {string} id @param {() => void} close */
-function makeHead(title, id, close) {
-	const head = document.createElement("div");
-	head.className = "dialog-head";
-	const heading = document.createElement("h2");
-	heading.id = id;
-	heading.textContent = title;
-	const button = document.createElement("button");
-	button.type = "button";
-	button.className = "quiet icon";
-	button.setAttribute("aria-label", text("action.close"));
-	button.append(makeIcon("close"));
-	button.addEventListener("click", close);
-	head.append(heading, button);
-	return head;
 }
 
 /** A press that begins and ends beside the dialog closes it; one that slips out of a field does not. @param {HTMLDialogElement} element */

@@ -59,16 +59,6 @@ export function startFirstView() {
 	});
 }
 
-/** Resolves when the first view is over. @returns {Promise<void>} */
-export const whenFirstViewIsOver = () =>
-	new Promise((resolve) => {
-		const stop = effect(() => {
-			if (!isFirstViewOver.value) return;
-			queueMicrotask(() => stop());
-			resolve();
-		});
-	});
-
 /** What starts those that could not be loaded, by name. @type {Map<string, () => unknown>} */
 const missing = new Map();
 

@@ -1,5 +1,7 @@
 /** Files that the user is given. */
 
+import { make } from "./elements.js";
+
 /** @param {Blob} file @param {string} name */
 export function saveFile(file, name) {
 	const address = URL.createObjectURL(file);
@@ -10,9 +12,7 @@ export function saveFile(file, name) {
 
 /** Lets the browser fetch a file of the server. @param {string} address @param {string} [name] where the server gives none */
 export function saveFrom(address, name = "") {
-	const link = document.createElement("a");
-	link.href = address;
-	link.download = name;
+	const link = make("a", { href: address, download: name });
 	document.body.append(link);
 	link.click();
 	link.remove();

@@ -361,9 +361,9 @@ function asShown({ masked: _, ...of }) {
 /** Shows clear pixels alone, or all, on all sides. @param {boolean} isOn */
 export function chooseClear(isOn) {
 	isClearOnly.value = isOn;
-	for (const side of [sideA, sideB.peek(), ...extras.peek().map((extra) => extra.side)]) {
-		const listed = layers.peek().find(({ id, clear }) => clear && id === side?.layer.peek()?.id);
-		if (side && listed) void openLayer(listed, { date: side.instant.peek()?.text, style: side.style.peek() }, side);
+	for (const side of sidesNow()) {
+		const listed = layers.peek().find(({ id, clear }) => clear && id === side.layer.peek()?.id);
+		if (listed) void openLayer(listed, { date: side.instant.peek()?.text, style: side.style.peek() }, side);
 	}
 }
 

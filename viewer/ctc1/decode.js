@@ -93,11 +93,7 @@ export class Cube {
 
 	/** Index of the number of a place of the tile; -1 where the source has no cell. @param {number} across from 0 to 1 @param {number} down from 0 to 1 */
 	cellAt(across, down) {
-		const { w, h, cells } = this.header;
-		if (!cells) return Math.floor(down * h) * w + Math.floor(across * w);
-		const column = Math.floor(polynomialAt(lineOf(cells.columns, 2 * down - 1), 2 * across - 1));
-		const row = Math.floor(polynomialAt(lineOf(cells.rows, 2 * down - 1), 2 * across - 1));
-		return column >= 0 && column < w && row >= 0 && row < h ? row * w + column : -1;
+		return this.cellsIn({ left: across, top: down, width: 0 }, 1)[0];
 	}
 
 	/** What `cellAt` is for the middles of `size` by `size` pixels of a part of the tile. @param {Part} part @param {number} size */
@@ -189,17 +185,7 @@ function lineOf(terms, v) {
 	return line;
 }
 
-/** Sum of Chebyshev polynomials of the first kind. @param {Float64Array} line their factors by degree @param {number} u -1 to 1 */
-function polynomialAt(line, u) {
-	let [sum, now, next] = [0, 1, u];
-	for (const factor of line) {
-		sum += factor * now;
-		[now, next] = [next, 2 * u * next - now];
-	}
-	return sum;
-}
-
-/** Chebyshev polynomials up to a count at places, all places of one after those of the other. @param {Float64Array} places 0 to 1 @param {number} count */
+/** Chebyshev polynomials of the first kind up to a count at places, all places of one after those of the other. @param {Float64Array} places 0 to 1 @param {number} count */
 function termsAt(places, count) {
 	const terms = new Float64Array(count * places.length);
 	for (const [at, place] of places.entries()) {

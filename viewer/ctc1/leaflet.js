@@ -14,9 +14,7 @@
  *   onProgress?: (progress: import("./painter.js").Progress) => void, onPaint?: () => void, onLoad?: () => void,
  * }} CubeOptions `covers` tells whether the layer reaches into a tile
  */
-import { CubePainter } from "./painter.js";
-
-const TILE_PX = 256;
+import { CubePainter, TILE_PX } from "./painter.js";
 
 /**
  * Lets a tile reach under its neighbours by a pixel of the screen where those are no whole pixels of the page: otherwise

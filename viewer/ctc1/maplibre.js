@@ -28,10 +28,9 @@
  * @typedef {ReturnType<typeof makeCubeLayer>} CubeLayer
  */
 import { LaidTiles } from "./laid-tiles.js";
-import { CubePainter } from "./painter.js";
+import { CubePainter, TILE_PX } from "./painter.js";
 import { locate } from "./source.js";
 
-const TILE_PX = 256;
 const MOST_ZOOM = 30;
 /** Coordinates of a tile's far edge in MapLibre's shaders. */
 const EXTENT = 8192;

@@ -17,10 +17,9 @@
  *   tells whether the layer reaches into a tile; `attribution` is shown by the map's attribution control
  */
 import { LaidTiles } from "./laid-tiles.js";
-import { CubePainter } from "./painter.js";
+import { CubePainter, TILE_PX } from "./painter.js";
 
 const HALF_WORLD_M = 20_037_508.342789244;
-const TILE_PX = 256;
 
 /** Metres across a tile. @param {number} zoom */
 const widthOf = (zoom) => (2 * HALF_WORLD_M) / 2 ** zoom;

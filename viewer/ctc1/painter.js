@@ -22,7 +22,7 @@
 
 /** A date that is not there after so long is shown as far as it is. */
 const PATIENCE_MS = 1500;
-const TILE_PX = 256;
+export const TILE_PX = 256;
 const MAX_RATIO = 3;
 
 /** One ImageData for all canvases of a size. @type {Map<string, { image: ImageData, words: Uint32Array }>} */
@@ -80,13 +80,14 @@ function hatch(canvas) {
 }
 
 export class CubePainter {
-	/** @type {Map<string, Cell>} */
-	#cells = new Map();
+	/** The tiles that are laid out. @type {Set<Cell>} */
+	cells = new Set();
+	/** Index of the date that is seen; -1 before the first. */
+	shown = -1;
 	/** @type {import("./source.js").Need} */
 	#wish = { index: 0, isMoving: false, isEngaged: false, isFrugal: false };
 	#frame = 0;
 	#patience = 0;
-	#shown = -1;
 	#said = "";
 	/** @type {ReturnType<typeof setTimeout> | undefined} */
 	#filling;
@@ -116,19 +117,9 @@ export class CubePainter {
 		};
 	}
 
-	/** Index of the date that is seen; -1 before the first. */
-	get shown() {
-		return this.#shown;
-	}
-
-	/** The tiles that are laid out. */
-	get cells() {
-		return [...this.#cells.values()];
-	}
-
 	/** Those of the zoom that is looked at, the one in the middle first. */
 	get current() {
-		return this.cells.filter(({ isCurrent }) => isCurrent).sort((one, other) => one.order - other.order);
+		return [...this.cells].filter(({ isCurrent }) => isCurrent).sort((one, other) => one.order - other.order);
 	}
 
 	/** The tiles whose cubes those show, each once, in the same order. @returns {Tile[]} */
@@ -141,8 +132,8 @@ export class CubePainter {
 		return this.current.every(
 			({ data, painted }) =>
 				painted?.cube.isFilled &&
-				painted.cube === this.source.findWindow(data, this.#shown) &&
-				(this.source.findBefore(data, this.#shown)?.cube.isFilled ?? this.source.windowAt[this.#shown] === 0),
+				painted.cube === this.source.findWindow(data, this.shown) &&
+				(this.source.findBefore(data, this.shown)?.cube.isFilled ?? this.source.windowAt[this.shown] === 0),
 		);
 	}
 
@@ -173,26 +164,19 @@ export class CubePainter {
 			layout: null,
 			ready,
 		};
-		this.#cells.set(this.#freeKey(tile), cell);
+		this.cells.add(cell);
 		this.#dirty();
 		return canvas;
 	}
 
-	/** A tile can be on the map twice, where it goes round the world. @param {Tile} tile */
-	#freeKey({ z, x, y }) {
-		let key = `${z}/${x}/${y}`;
-		while (this.#cells.has(key)) key += "+";
-		return key;
-	}
-
 	/** The tile of a canvas that `add` gave. @param {HTMLCanvasElement} canvas @returns {Cell} */
 	cellOf(canvas) {
-		return /** @type {Cell} */ (this.cells.find((cell) => cell.canvas === canvas));
+		return /** @type {Cell} */ ([...this.cells].find((cell) => cell.canvas === canvas));
 	}
 
 	/** @param {HTMLCanvasElement} canvas */
 	remove(canvas) {
-		for (const [key, cell] of this.#cells) if (cell.canvas === canvas) this.#cells.delete(key);
+		this.cells.delete(this.cellOf(canvas));
 		this.#dirty();
 	}
 
@@ -218,7 +202,7 @@ export class CubePainter {
 		cancelAnimationFrame(this.#frame);
 		clearTimeout(this.#patience);
 		clearTimeout(this.#filling);
-		this.#cells.clear();
+		this.cells.clear();
 		this.source.loader.leave(this.owner);
 	}
 
@@ -249,11 +233,11 @@ export class CubePainter {
 	paint() {
 		const { index, isMoving } = this.#wish;
 		if (index < 0) return;
-		const found = new Map(this.cells.map((cell) => [cell, this.#find(cell.data, index)]));
+		const found = new Map([...this.cells].map((cell) => [cell, this.#find(cell.data, index)]));
 		const settled = (/** @type {Cell} */ cell) => found.get(cell) || this.source.failure(cell.data, index);
 		const isWhole = this.current.every(settled);
-		const isLate = this.#shown < 0 || (this.#patience === 0 && !isMoving);
-		if (isWhole || isLate) this.#shown = index;
+		const isLate = this.shown < 0 || (this.#patience === 0 && !isMoving);
+		if (isWhole || isLate) this.shown = index;
 		let painted = 0;
 		for (const cell of this.cells) painted += this.#paintCell(cell, found.get(cell) ?? null);
 		this.#report(found);
@@ -268,8 +252,8 @@ export class CubePainter {
 
 	/** @param {Cell} cell @param {Found | null} wanted @returns {number} how many were painted */
 	#paintCell(cell, wanted) {
-		const isWanted = this.#shown === this.#wish.index;
-		const found = isWanted ? wanted : this.#shown < 0 ? null : this.#find(cell.data, this.#shown);
+		const isWanted = this.shown === this.#wish.index;
+		const found = isWanted ? wanted : this.shown < 0 ? null : this.#find(cell.data, this.shown);
 		const isFailed = isWanted && !found && this.source.failure(cell.data, this.#wish.index) !== undefined;
 		const isSame =
 			found?.cube === cell.painted?.cube && found?.frame === cell.painted?.frame && (found !== null || !isFailed);
@@ -326,8 +310,8 @@ export class CubePainter {
 
 	/** Colours the cells that have had no value since the window began as they were before it. @param {Uint32Array} words @param {Cell} cell @param {Found} found */
 	#fillFromBefore(words, { data, layout }, { cube, frame }) {
-		if (cube !== this.source.findWindow(data, this.#shown)) return;
-		const before = this.source.findBefore(data, this.#shown);
+		if (cube !== this.source.findWindow(data, this.shown)) return;
+		const before = this.source.findBefore(data, this.shown);
 		if (!before?.cube.isFilled || before.frame < 0 || before.cube.layout !== cube.layout) return;
 		const [numbers, isGap] = [cube.filledAt(frame), cube.gapNumbers];
 		const [older, table] = [before.cube.filledAt(before.frame), this.tableOf(before.cube.header)];
@@ -341,8 +325,8 @@ export class CubePainter {
 	#fillLater() {
 		if (this.#filling || !this.#wish.isFilled) return;
 		const cubes = this.dataTiles.flatMap((tile) => [
-			this.#find(tile, Math.max(0, this.#shown)),
-			this.source.findBefore(tile, Math.max(0, this.#shown)),
+			this.#find(tile, Math.max(0, this.shown)),
+			this.source.findBefore(tile, Math.max(0, this.shown)),
 		]);
 		const next = cubes.find((found) => found && !found.cube.isFilled);
 		if (!next) return;
@@ -367,7 +351,7 @@ export class CubePainter {
 			failed: failures.length,
 			failure: failures[0] ?? null,
 			isPreview: all.some((each) => each?.isPreview),
-			shown: this.#shown,
+			shown: this.shown,
 		};
 		const words = JSON.stringify(progress);
 		if (words === this.#said) return;

@@ -6,7 +6,7 @@
  */
 
 const DEKAD_DAYS = 10;
-const DAY_MS = 86_400_000;
+export const DAY_MS = 86_400_000;
 
 /** @param {number} year @param {number} month from 0; may be of another year @param {number} [day] */
 function utc(year, month, day = 1) {

@@ -45,6 +45,11 @@ export class CubeReader {
 		return this.layer.painter.dataTiles;
 	}
 
+	/** Of those tiles. */
+	zoom() {
+		return Math.round(this.map.getZoom());
+	}
+
 	/** Whether gaps are filled everywhere on the map at the date that is seen. */
 	isAllFilled() {
 		return this.layer.painter.isAllFilled;
@@ -84,7 +89,7 @@ export class CubeReader {
 
 	/** The last value up to a date, of its window or the one before. @param {Point} point @param {number} index @returns {{ value: number | null, beyond: number, from: string | null } | null} */
 	#lastValue(point, index) {
-		const zoom = this.layer.tileZoom();
+		const zoom = this.zoom();
 		const now = this.source.sampleWindow(point, zoom, index);
 		for (const sample of [now, this.source.sampleBefore(point, zoom, index)]) {
 			if (!sample) return null;
@@ -110,7 +115,7 @@ export class CubeReader {
 		const values = [];
 		let isNear = false;
 		for (const { first, count } of this.source.windows) {
-			const sample = this.source.sampleWindow(point, this.layer.tileZoom(), first);
+			const sample = this.source.sampleWindow(point, this.zoom(), first);
 			if (!sample) continue;
 			const { cube, cell } = sample;
 			isNear ||= cube.isApproximate;

@@ -7,7 +7,8 @@
  * @typedef {(canvas: CanvasRenderingContext2D, coords: TileCoords, tileSize: number) => void} PaintTile
  */
 import { fetchData, fetchOwn, once } from "../base/api.js";
-import { bringPart, whenFirstViewIsOver } from "../base/parts.js";
+import { until } from "../base/delays.js";
+import { bringPart, isFirstViewOver } from "../base/parts.js";
 import {
 	BACKGROUNDS,
 	background,
@@ -116,7 +117,7 @@ async function loadLines() {
 		// The fine land comes all the same.
 		() => {},
 	);
-	await Promise.all([coarse, whenFirstViewIsOver()]);
+	await Promise.all([coarse, until(() => isFirstViewOver.value)]);
 	await loadFineLines();
 }
 

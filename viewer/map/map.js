@@ -8,7 +8,7 @@ import { isLoading, startPart } from "../base/parts.js";
 import { toPlace, wrapLon } from "../base/permalink.js";
 import { chooser, destination, isMoving, mapTool, overlay, places, sideA, tileProgress, view } from "../base/state.js";
 import { text } from "../base/text.js";
-import { Control, LatLngBounds, Map as LeafletMap } from "../vendor/leaflet.js";
+import { Control, LatLngBounds, LayerGroup, Map as LeafletMap } from "../vendor/leaflet.js";
 import { effect, signal } from "../vendor/signals-core.js";
 import { DataPane } from "./data-pane.js";
 import { creditGround, showGround } from "./ground.js";
@@ -223,6 +223,14 @@ function followClicks(map) {
 export function placeUnder(map, containerPoint) {
 	const inWorld = map.containerPointToLayerPoint(containerPoint).add(map.getPixelOrigin());
 	return toPlace(map.unproject(inWorld.add([0.5, 0.5]).floor().add([0.5, 0.5])));
+}
+
+/** Puts on every map there is what is made for each. @param {(map: LeafletMap) => import("../vendor/leaflet.js").Layer[]} make @returns {() => void} takes it away */
+export function putOnMaps(make) {
+	const groups = maps.value.map((map) => new LayerGroup(make(map)).addTo(map));
+	return () => {
+		for (const group of groups) group.remove();
+	};
 }
 
 /** @param {LeafletMap} map */

@@ -6,6 +6,7 @@
  * @typedef {import("./name-layout.js").Towns} Towns
  */
 import { fetchData } from "../base/api.js";
+import { make } from "../base/elements.js";
 import { BACKGROUNDS, background, overlay, view } from "../base/state.js";
 import { text } from "../base/text.js";
 import { DivIcon, LayerGroup, Marker, Point } from "../vendor/leaflet.js";
@@ -47,8 +48,7 @@ export async function startNames(maps) {
 			asked = "";
 		});
 	});
-	const credit = document.createElement("span");
-	credit.textContent = text("map.namesCredit");
+	const credit = make("span", {}, text("map.namesCredit"));
 	document.getElementById("ground-credit")?.after(" ", credit);
 	effect(() => {
 		credit.hidden = !isShown.value;
@@ -110,8 +110,6 @@ function nameTowns(map, towns) {
 
 /** @param {string} name @param {import("leaflet").LatLng} at */
 function makeMark(name, at) {
-	const words = document.createElement("span");
-	words.textContent = name;
-	const icon = new DivIcon({ className: "town", html: words, iconSize: [0, 0] });
+	const icon = new DivIcon({ className: "town", html: make("span", {}, name), iconSize: [0, 0] });
 	return new Marker(at, { icon, interactive: false, keyboard: false, pane: PANE });
 }

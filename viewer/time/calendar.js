@@ -7,10 +7,10 @@
  */
 
 import { formatDate, formatNamed, parseTyped, resolveDate, yearsOf } from "../base/dates.js";
+import { make } from "../base/elements.js";
 import { chooseTime, notify, sideA } from "../base/state.js";
 import { locale, percent, text } from "../base/text.js";
 import { effect, signal } from "../vendor/signals-core.js";
-import { makeElement, makeLabelled } from "./fields.js";
 import { addMonths, DAY_MS, dayOf, daysOf, firstDayOfWeek, placeInWeek, weeksOf } from "./month.js";
 import { goTo } from "./playback.js";
 import { makePopover, toggleBy } from "./popover.js";
@@ -49,15 +49,17 @@ class Calendar {
 		/** @type {Map<number, DayData>} */
 		this.days = new Map();
 		this.typed = this.makeTyped();
-		this.month = makeElement("select", { className: "grow" });
-		this.year = makeElement("select", {});
-		this.grid = makeElement("table", { role: "grid", className: "days" });
-		this.times = makeElement("div", { className: "times" });
-		this.years = makeElement("button", { type: "button", textContent: text("lens.title") });
-		popover.element.append(this.typed.form, this.makeHead(), this.grid, this.times, this.makeKey(), this.years);
-		this.years.addEventListener("click", () => this.showYears());
-		this.grid.addEventListener("keydown", (event) => this.pressKey(event));
-		this.grid.addEventListener("click", (event) => this.click(event));
+		const onchange = () => this.chooseMonth();
+		this.month = make("select", { class: "grow", "aria-label": text("calendar.month"), onchange });
+		this.year = make("select", { "aria-label": text("time.year"), onchange });
+		/** @type {import("../base/elements.js").Attributes} */
+		const presses = { onkeydown: (event) => this.pressKey(event), onclick: (event) => this.click(event) };
+		this.grid = make("table", { role: "grid", class: "days", ...presses });
+		this.times = make("div", { class: "times" });
+		this.years = make("button", { type: "button", onclick: () => this.showYears() }, text("lens.title"));
+		// What the marks mean.
+		const key = make("p", { class: "hint key" }, make("span", { class: "mark" }), text("calendar.key"));
+		popover.element.append(this.typed.form, this.makeHead(), this.grid, this.times, key, this.years);
 		effect(() => {
 			const { instants, validShares } = this.sideOf().timeDomain.value;
 			popover.element.toggleAttribute("data-undated", instants.length === 0);
@@ -80,19 +82,15 @@ class Calendar {
 	}
 
 	makeTyped() {
-		const form = makeElement("form", { className: "typed" });
-		const { label, field } = makeLabelled(
-			text("calendar.type"),
-			makeElement("input", { type: "text", autocomplete: "off", spellcheck: false }),
-		);
-		const fault = makeElement("p", { className: "fault", role: "alert", id: "calendar-fault" });
-		field.setAttribute("aria-describedby", fault.id);
-		form.append(label, field, makeElement("button", { type: "submit", textContent: text("calendar.go") }), fault);
-		form.addEventListener("submit", (event) => {
+		const fault = make("p", { class: "fault", role: "alert", id: `calendar-fault-${this.sideOf().id}` });
+		const field = make("input", { autocomplete: "off", spellcheck: "false", "aria-describedby": fault.id });
+		const onsubmit = (/** @type {SubmitEvent} */ event) => {
 			event.preventDefault();
 			this.goToTyped(field.value);
-		});
-		return { form, field, fault };
+		};
+		const go = make("button", { type: "submit" }, text("calendar.go"));
+		const label = make("label", {}, text("calendar.type"), field);
+		return { form: make("form", { class: "typed", onsubmit }, label, go, fault), field, fault };
 	}
 
 	/** Goes to the date that was typed or the period that contains it, else to the nearest, and says so. @param {string} typed */
@@ -114,26 +112,20 @@ class Calendar {
 
 	/** The month and the year, and the buttons that go to the months around. */
 	makeHead() {
-		const head = makeElement("div", { className: "month-head" });
 		const step = (/** @type {-1 | 1} */ months) => {
 			const label = text(months < 0 ? "calendar.previousMonth" : "calendar.nextMonth");
-			const button = makeElement("button", { type: "button", className: "icon", ariaLabel: label });
-			button.textContent = months < 0 ? "‹" : "›";
-			button.addEventListener("click", () => this.move(addMonths(this.focused.peek(), months)));
-			return button;
+			const onclick = () => this.move(addMonths(this.focused.peek(), months));
+			const how = { type: "button", class: "icon", "aria-label": label, onclick };
+			return make("button", how, months < 0 ? "‹" : "›");
 		};
-		this.month.ariaLabel = text("calendar.month");
-		this.year.ariaLabel = text("time.year");
-		const choose = () => {
-			const now = new Date(this.focused.peek());
-			const months =
-				(Number(this.year.value) - now.getUTCFullYear()) * 12 + Number(this.month.value) - now.getUTCMonth();
-			this.move(addMonths(this.focused.peek(), months));
-		};
-		this.month.addEventListener("change", choose);
-		this.year.addEventListener("change", choose);
-		head.append(step(-1), this.month, this.year, step(1));
-		return head;
+		return make("div", { class: "month-head" }, step(-1), this.month, this.year, step(1));
+	}
+
+	/** Shows the month that the two lists say. */
+	chooseMonth() {
+		const now = new Date(this.focused.peek());
+		const years = Number(this.year.value) - now.getUTCFullYear();
+		this.move(addMonths(this.focused.peek(), years * 12 + Number(this.month.value) - now.getUTCMonth()));
 	}
 
 	/** Shows the date of the map in the year lens, which takes the calendar's place. */
@@ -143,13 +135,6 @@ class Calendar {
 		const { left, width } = this.popover.element.getBoundingClientRect();
 		this.popover.close();
 		showLens(strip, sideA.timeIndex.peek(), left + width / 2);
-	}
-
-	/** What the marks mean. */
-	makeKey() {
-		const key = makeElement("p", { className: "hint key" });
-		key.append(makeElement("span", { className: "mark" }), text("calendar.key"));
-		return key;
 	}
 
 	/** Shows another month without the focus going there. @param {number} day */
@@ -163,11 +148,10 @@ class Calendar {
 		const day = new Date(this.focused.peek());
 		const [year, month] = [day.getUTCFullYear(), day.getUTCMonth()];
 		this.drawChoices(year, month);
-		const caption = makeElement("caption", { className: "unseen" });
-		caption.textContent = writer({ month: "long", year: "numeric" })(day.getTime());
-		const body = makeElement("tbody", {});
+		const name = writer({ month: "long", year: "numeric" })(day.getTime());
+		const caption = make("caption", { class: "unseen" }, name);
 		const weeks = weeksOf(year, month, this.firstDay);
-		body.append(...weeks.map((week) => this.weekRow(week, month)));
+		const body = make("tbody", {}, ...weeks.map((week) => this.weekRow(week, month)));
 		this.grid.replaceChildren(caption, this.headRow(weeks[0]), body);
 		this.drawTimes();
 	}
@@ -193,35 +177,31 @@ class Calendar {
 	/** @param {number[]} week any */
 	headRow(week) {
 		const [short, long] = [writer({ weekday: "short" }), writer({ weekday: "long" })];
-		const row = makeElement("tr", {});
-		row.append(
-			...week.map((ms) => makeElement("th", { scope: "col", abbr: long(ms), textContent: short(ms).slice(0, 2) })),
-		);
-		const head = makeElement("thead", {});
-		head.append(row);
-		return head;
+		const cells = week.map((ms) => make("th", { scope: "col", abbr: long(ms) }, short(ms).slice(0, 2)));
+		return make("thead", {}, make("tr", {}, ...cells));
 	}
 
 	/** @param {number[]} week @param {number} month that is shown */
 	weekRow(week, month) {
-		const row = makeElement("tr", {});
-		row.append(...week.map((ms) => this.dayCell(ms, new Date(ms).getUTCMonth() === month)));
-		return row;
+		return make("tr", {}, ...week.map((ms) => this.dayCell(ms, new Date(ms).getUTCMonth() === month)));
 	}
 
 	/** @param {number} ms @param {boolean} isInMonth */
 	dayCell(ms, isInMonth) {
 		const data = this.days.get(ms);
 		const shown = this.sideOf().instant.peek();
-		const cell = makeElement("td", { role: "gridcell", tabIndex: ms === this.focused.peek() ? 0 : -1 });
-		cell.dataset.day = String(ms);
-		cell.textContent = String(new Date(ms).getUTCDate());
-		cell.ariaDisabled = String(!data);
-		cell.ariaSelected = String(shown !== null && dayOf(shown.ms) === ms);
-		cell.ariaLabel = this.dayLabel(ms, data);
-		cell.classList.toggle("outside", !isInMonth);
+		const how = {
+			role: "gridcell",
+			tabindex: ms === this.focused.peek() ? 0 : -1,
+			class: isInMonth ? "" : "outside",
+			"aria-disabled": String(!data),
+			"aria-selected": String(shown !== null && dayOf(shown.ms) === ms),
+			"aria-label": this.dayLabel(ms, data),
+			"data-day": ms,
+			"data-cloudy": data?.share === 0 && "true",
+		};
+		const cell = make("td", how, String(new Date(ms).getUTCDate()));
 		if (data) cell.style.setProperty("--share", String(data.share ?? 1));
-		if (data?.share === 0) cell.dataset.cloudy = "true";
 		return cell;
 	}
 
@@ -243,10 +223,9 @@ class Calendar {
 		this.times.replaceChildren(
 			...Array.from({ length: count }, (_, offset) => {
 				const index = (data?.index ?? 0) + offset;
-				const button = makeElement("button", { type: "button", textContent: timeOf(instants[index].ms) });
-				button.ariaPressed = String(index === timeIndex.peek());
-				button.addEventListener("click", () => this.goTo(index));
-				return button;
+				const isShown = index === timeIndex.peek();
+				const how = { type: "button", "aria-pressed": String(isShown), onclick: () => this.goTo(index) };
+				return make("button", how, timeOf(instants[index].ms));
 			}),
 		);
 	}

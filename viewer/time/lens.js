@@ -1,9 +1,9 @@
 /** The year lens: the time of year of one date in all years, as small pictures of what the map shows, to choose from. */
 import { fetchTileJson, tileTemplate } from "../base/api.js";
 import { formatDayOfYear } from "../base/dates.js";
+import { make } from "../base/elements.js";
 import { colouring, layer, style, timeDomain, timeIndex, view } from "../base/state.js";
 import { locale, text } from "../base/text.js";
-import { makeElement } from "./fields.js";
 import { goTo } from "./playback.js";
 import { makePopover } from "./popover.js";
 import { tilesAround } from "./thumbnails.js";
@@ -25,11 +25,10 @@ export function showLens(strip, index, x) {
 	popover ??= makeLens(host, strip);
 	const lens = popover;
 	const years = sameTimeOfYears(timeDomain.peek().instants, index);
-	const heading = makeElement("h2", { textContent: text("lens.heading", { date: dayText(index) }) });
-	const list = makeElement("ul", {});
-	list.append(...years.map((each) => makeItem(each, () => lens.close())));
+	const heading = make("h2", {}, text("lens.heading", { date: dayText(index) }));
+	const list = make("ul", {}, ...years.map((each) => makeItem(each, () => lens.close())));
 	lens.element.replaceChildren(heading, list);
-	if (years.length < 2) lens.element.append(makeElement("p", { className: "hint", textContent: text("lens.none") }));
+	if (years.length < 2) lens.element.append(make("p", { class: "hint" }, text("lens.none")));
 	const width = Math.min(window.innerWidth, (SIZE.width + 24) * Math.max(2, years.length));
 	lens.close();
 	lens.open(() => new DOMRect(x - width / 2, strip.getBoundingClientRect().top, 0, 0));
@@ -50,22 +49,15 @@ const dayText = (index) => formatDayOfYear(timeDomain.peek().instants[index].ms,
 
 /** @param {import("./years.js").SameTime} same @param {() => void} close */
 function makeItem({ year, index, days }, close) {
-	const item = makeElement("li", {});
-	const button = makeElement("button", { type: "button", ariaPressed: String(index === timeIndex.peek()) });
-	const picture = makeElement("span", { className: "picture" });
-	picture.dataset.index = String(index);
-	button.append(
-		picture,
-		makeElement("strong", { textContent: String(year) }),
-		makeElement("span", { textContent: dayText(index) }),
-	);
-	button.title = days === 0 ? "" : text(days < 0 ? "lens.earlier" : "lens.later", { count: Math.abs(days) });
-	button.addEventListener("click", () => {
+	const onclick = () => {
 		close();
 		goTo(index);
-	});
-	item.append(button);
-	return item;
+	};
+	const title = days === 0 ? "" : text(days < 0 ? "lens.earlier" : "lens.later", { count: Math.abs(days) });
+	const how = { type: "button", "aria-pressed": String(index === timeIndex.peek()), title, onclick };
+	const picture = make("span", { class: "picture", "data-index": String(index) });
+	const words = [make("strong", {}, String(year)), make("span", {}, dayText(index))];
+	return make("li", {}, make("button", how, picture, ...words));
 }
 
 /** Puts the pictures into their places, which have their size already. @param {HTMLElement} list */
@@ -80,10 +72,8 @@ async function fillPictures(list) {
 		const { text: datetime } = timeDomain.peek().instants[Number(picture.dataset.index)];
 		const template = tileTemplate(of, chosen, datetime, colouring.peek(), timeDomain.peek().periods);
 		for (const { z, x, y, left, top } of tilesAround(seen, zoom, SIZE)) {
-			const tile = makeElement("img", {
-				alt: "",
-				src: template.replace("{z}", `${z}`).replace("{x}", `${x}`).replace("{y}", `${y}`),
-			});
+			const src = template.replace("{z}", `${z}`).replace("{x}", `${x}`).replace("{y}", `${y}`);
+			const tile = make("img", { alt: "", src });
 			tile.style.cssText = `left: ${left}px; top: ${top}px`;
 			picture.append(tile);
 		}

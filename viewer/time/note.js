@@ -19,15 +19,10 @@ export function startNote(note) {
 	effect(() => {
 		const of = layer.value;
 		whole.value = null;
-		if (!of) return;
-		const stopping = new AbortController();
-		fetchLayer(of.id, stopping.signal).then(
-			(answer) => {
-				if (!stopping.signal.aborted) whole.value = /** @type {any} */ (answer);
-			},
-			() => {},
-		);
-		return () => stopping.abort();
+		const take = (/** @type {import("./resolution.js").Whole} */ answer) => {
+			if (layer.peek() === of) whole.value = answer;
+		};
+		if (of) fetchLayer(of.id, new AbortController().signal).then(take, () => {});
 	});
 	effect(() => {
 		const filled = isGapFilled.value && hasCubes.value ? text("time.filled") : "";

@@ -3,6 +3,8 @@
  *
  * The signals are for all parts (exports take the same frames); they change by the functions below.
  */
+
+import { pass, until } from "../base/delays.js";
 import {
 	ahead,
 	chooseTime,
@@ -19,7 +21,6 @@ import {
 } from "../base/state.js";
 import { text } from "../base/text.js";
 import { batch, computed, effect, signal } from "../vendor/signals-core.js";
-import { pass, until } from "./delays.js";
 import { framesOf, nextFrame, rangeOf, yearRange } from "./frames.js";
 import { hasCubes, shares } from "./shares.js";
 
@@ -82,7 +83,7 @@ export const playable = computed(() =>
 	isRangeChosen.value ? frames.value : framesIn({ first: 0, last: timeDomain.value.instants.length - 1 }),
 );
 
-/** @param {string | undefined} from @param {string | undefined} to dates */
+/** @param {string} [from] @param {string} [to] dates */
 export function chooseRange(from, to) {
 	batch(() => {
 		playFrom.value = from;
@@ -205,7 +206,7 @@ function playFirst() {
 		notify(NOTICE, text("play.calm"), { label: text("play.play"), run: play });
 		return;
 	}
-	void until(() => timeDomain.value.phase === "ready", new AbortController().signal).then(play);
+	void until(() => timeDomain.value.phase === "ready").then(play);
 }
 
 export function startPlayback() {

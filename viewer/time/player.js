@@ -1,9 +1,9 @@
 /** The controls of playing: play and pause, and the panel of all choices. */
 import { indexesBetween, parseSpan, parseTyped } from "../base/dates.js";
+import { make } from "../base/elements.js";
 import { chooseClear, gaps, intent, isClearOnly, isGapFilled, layer, layers, timeDomain } from "../base/state.js";
 import { text } from "../base/text.js";
 import { effect } from "../vendor/signals-core.js";
-import { makeElement, makeLabelled } from "./fields.js";
 import {
 	chooseAll,
 	chooseRange,
@@ -34,8 +34,7 @@ export function startPlayer({ play, options, zoom }) {
 	const host = /** @type {HTMLElement} */ (options.closest("section"));
 	const row = /** @type {HTMLElement} */ (zoom.parentElement);
 	const panel = makePopover("play-options", { label: text("play.options"), host });
-	const zoomChoice = makeElement("div", { className: "choice" });
-	zoomChoice.append(makeElement("span", { textContent: text("time.zoom") }));
+	const zoomChoice = make("div", { class: "choice" }, make("span", {}, text("time.zoom")));
 	panel.element.append(
 		zoomChoice,
 		makeGaps(),
@@ -75,14 +74,11 @@ function followPlay(play) {
  * A check box that shows a signal. @param {string} words @param {() => boolean} read @param {(isOn: boolean) => void} write
  */
 function makeCheck(words, read, write) {
-	const { label, field } = makeLabelled(words, makeElement("input", { type: "checkbox" }));
-	const row = makeElement("div", { className: "check" });
-	row.append(field, label);
-	field.addEventListener("change", () => write(field.checked));
+	const field = make("input", { type: "checkbox", onchange: () => write(field.checked) });
 	effect(() => {
 		field.checked = read();
 	});
-	return row;
+	return make("label", { class: "check" }, field, words);
 }
 
 /** The switch of layers that a class layer can mask. */
@@ -99,19 +95,17 @@ function makeClear() {
 
 /** A list that shows a signal. @template {string | number} T @param {string} words @param {{ value: T }} of @param {() => [value: T, words: string][]} choices reads signals */
 function makeList(words, of, choices) {
-	const { label, field } = makeLabelled(words, makeElement("select", {}));
-	const row = makeElement("div", { className: "choice" });
-	row.append(label, field);
 	let values = /** @type {T[]} */ ([]);
-	field.addEventListener("change", () => {
+	const choose = () => {
 		of.value = values[field.selectedIndex];
-	});
+	};
+	const field = make("select", { onchange: choose });
 	effect(() => {
 		const all = choices();
 		values = all.map(([value]) => value);
 		field.replaceChildren(...all.map(([value, name]) => new Option(name, String(value), false, value === of.value)));
 	});
-	return row;
+	return make("label", { class: "choice" }, words, field);
 }
 
 /** Numbers in order; one that is not among them, as of a link, is added. @param {readonly number[]} values @param {number} now */
@@ -146,17 +140,16 @@ function makeGaps() {
 
 /** The period that is played: two dates that are typed as in the calendar. */
 function makeRange() {
-	const row = makeElement("div", { className: "choice wide range" });
-	const from = makeDate(text("play.from"));
-	const to = makeDate(text("play.to"));
-	const year = makeElement("button", { type: "button", textContent: text("play.thisYear") });
-	const all = makeElement("button", { type: "button", textContent: text("play.allDates") });
-	const fault = makeElement("p", { className: "fault", role: "alert", id: "play-range-fault" });
-	row.append(from.label, to.label, from.field, to.field, year, all, fault);
+	const fault = make("p", { class: "fault", role: "alert", id: "play-range-fault" });
+	const makeDate = () =>
+		make("input", { autocomplete: "off", spellcheck: "false", "aria-describedby": fault.id, onchange: () => choose() });
+	const [from, to] = [makeDate(), makeDate()];
+	const year = make("button", { type: "button", onclick: () => chooseRange() }, text("play.thisYear"));
+	const all = make("button", { type: "button", onclick: chooseAll }, text("play.allDates"));
 	const choose = () => {
-		const [start, end] = [from, to].map(({ field }) => parseTyped(field.value));
-		from.field.ariaInvalid = String(start === null);
-		to.field.ariaInvalid = String(end === null);
+		const [start, end] = [from, to].map(({ value }) => parseTyped(value));
+		from.ariaInvalid = String(start === null);
+		to.ariaInvalid = String(end === null);
 		if (start === null || end === null) fault.textContent = text("calendar.notADate");
 		else if (isBackward(start, end)) fault.textContent = text("play.endBeforeStart");
 		else if (!indexesBetween(timeDomain.peek().instants, start, end)) fault.textContent = text("play.noneBetween");
@@ -165,59 +158,42 @@ function makeRange() {
 			chooseRange(start, end);
 		}
 	};
-	for (const { field } of [from, to]) {
-		field.setAttribute("aria-describedby", fault.id);
-		field.addEventListener("change", choose);
-	}
-	year.addEventListener("click", () => chooseRange(undefined, undefined));
-	all.addEventListener("click", chooseAll);
 	effect(() => {
 		const { instants } = timeDomain.value;
 		if (instants.length === 0) return;
 		const { first, last } = playRange.value;
-		[from.field.value, to.field.value] = [first, last].map((index) => isoDay(instants[index].ms));
-		from.field.ariaInvalid = to.field.ariaInvalid = "false";
+		[from.value, to.value] = [first, last].map((index) => isoDay(instants[index].ms));
+		from.ariaInvalid = to.ariaInvalid = "false";
 		fault.textContent = "";
 		year.disabled = !isRangeChosen.value;
 		all.disabled = isRangeWhole.value;
 	});
-	return row;
+	const labels = [make("label", {}, text("play.from"), from), make("label", {}, text("play.to"), to)];
+	return make("div", { class: "choice range" }, ...labels, year, all, fault);
 }
 
 /** Whether a date ends before another begins. @param {string} start @param {string} end */
 const isBackward = (start, end) => (parseSpan(end)?.end ?? 0) <= (parseSpan(start)?.start ?? 0);
 
-/** @param {string} words */
-const makeDate = (words) =>
-	makeLabelled(words, makeElement("input", { type: "text", autocomplete: "off", spellcheck: false }));
-
 /** @param {number} ms */
 const isoDay = (ms) => new Date(ms).toISOString().slice(0, 10);
 
-function makeFlags() {
-	const row = makeElement("div", { className: "flags" });
-	row.append(
-		makeCheck(
-			text("play.loop"),
-			() => isLooping.value,
-			(isOn) => {
-				isLooping.value = isOn;
-			},
-		),
-		makeCheck(
-			text("play.backwards"),
-			() => isReversed.value,
-			(isOn) => {
-				isReversed.value = isOn;
-			},
-		),
+/** @param {string} words @param {{ value: boolean }} of */
+const makeFlag = (words, of) =>
+	makeCheck(
+		words,
+		() => of.value,
+		(isOn) => {
+			of.value = isOn;
+		},
 	);
-	return row;
-}
+
+const makeFlags = () =>
+	make("div", { class: "flags" }, makeFlag(text("play.loop"), isLooping), makeFlag(text("play.backwards"), isReversed));
 
 /** That fast pictures may flash. */
 function makeWarning() {
-	const warning = makeElement("p", { className: "warning", role: "status" });
+	const warning = make("p", { class: "warning", role: "status" });
 	effect(() => {
 		warning.hidden = fps.value <= SAFE_FPS;
 		warning.textContent = warning.hidden ? "" : text("play.flashes");
@@ -227,7 +203,7 @@ function makeWarning() {
 
 /** How many dates are played. */
 function makeCount() {
-	const count = makeElement("p", { className: "hint" });
+	const count = make("p", { class: "hint" });
 	effect(() => {
 		count.textContent = text("play.frames", { count: frames.value.length, all: timeDomain.value.instants.length });
 	});

@@ -6,6 +6,8 @@
  * @typedef {{ element: HTMLElement, open: (anchor: () => DOMRect) => void, close: () => void, isOpen: () => boolean }} Popover
  */
 
+import { make } from "../base/elements.js";
+
 const GAP_PX = 6;
 /** Narrower windows have it at the bottom, all across; as in popovers.css. */
 const NARROW = window.matchMedia("(max-width: 35rem)");
@@ -32,11 +34,7 @@ function place(element, anchor) {
  * @returns {Popover}
  */
 export function makePopover(name, { label, host }) {
-	const element = document.createElement("div");
-	element.className = `popover ${name}`;
-	element.setAttribute("popover", "auto");
-	element.setAttribute("role", "dialog");
-	element.setAttribute("aria-label", label);
+	const element = make("div", { class: `popover ${name}`, popover: "auto", role: "dialog", "aria-label": label });
 	host.append(element);
 	/** Has the focus again afterwards. @type {Element | null} */
 	let opener = null;

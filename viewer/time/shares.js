@@ -4,10 +4,10 @@
  */
 import { fetchTimes } from "../base/api.js";
 import { ofFullest } from "../base/dates.js";
+import { pass, until } from "../base/delays.js";
 import { isMoving, layer, loadedTimes, sideA, timeDomain } from "../base/state.js";
 import { cubesOf } from "../map/cubes.js";
 import { computed, effect, signal } from "../vendor/signals-core.js";
-import { pass, until } from "./delays.js";
 
 /**
  * @typedef {import("../base/api.js").Layer} Layer

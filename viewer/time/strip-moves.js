@@ -29,14 +29,13 @@ export function followMoves(strip, onYears) {
 	slider.addEventListener("pointermove", (event) => drags.move(event));
 	slider.addEventListener("pointerup", (event) => drags.end(event));
 	slider.addEventListener("pointercancel", (event) => drags.end(event));
-	slider.addEventListener("pointerenter", () => {
-		intent.value = intent.peek() + 1;
-	});
+	for (const kind of ["pointerenter", "focus"]) {
+		slider.addEventListener(kind, () => {
+			intent.value = intent.peek() + 1;
+		});
+	}
 	slider.addEventListener("pointerleave", () => {
 		strip.hovered.value = -1;
-	});
-	slider.addEventListener("focus", () => {
-		intent.value = intent.peek() + 1;
 	});
 	slider.addEventListener("contextmenu", (event) => event.preventDefault());
 	slider.addEventListener("dblclick", ({ clientX }) => onYears(timeIndex.peek(), clientX));

@@ -5,7 +5,7 @@
  * @typedef {import("./strip/strip-painter.js").Colours} Colours
  */
 
-import { formatInstant, indexOfMoment } from "../base/dates.js";
+import { DAY_MS, formatInstant, indexOfMoment } from "../base/dates.js";
 import { colourReader } from "../base/elements.js";
 import { isDark, isMoving, loadedTimes, shownDate, sideB, timeDomain, timeIndex } from "../base/state.js";
 import { locale, percent, text } from "../base/text.js";
@@ -21,7 +21,6 @@ import { indexAt, isWhole, msAt, slotsOf, usualGap, xOf } from "./strip/window.j
 const SPEECH_MS = 1000;
 /** Dates that are wider are easy to tell apart and to point at. */
 const EASY_PX = 6;
-const DAY_MS = 86_400_000;
 /** Half the width that the tip may take, so that it stays on the strip. */
 const TIP_HALF_PX = 90;
 

@@ -13,7 +13,7 @@ export function startTimeControls({ strip: root, play, options, note, zoom, prev
 	joinPeriod();
 	const strip = new Strip(root);
 	strip.follow();
-	followMoves(strip, (index, x) => openLens(root, index, x));
+	followMoves(strip, async (index, x) => (await import("./lens.js")).showLens(root, index, x));
 	followZoom(strip, zoom);
 	for (const button of [previous, next]) button.addEventListener("click", pause);
 	startShares();
@@ -21,10 +21,4 @@ export function startTimeControls({ strip: root, play, options, note, zoom, prev
 	startClear();
 	startPlayer({ play, options, zoom });
 	startPlayback();
-}
-
-/** Shows the same time in other years. @param {HTMLElement} root @param {number} index @param {number} x where the date is, from the window's left edge */
-async function openLens(root, index, x) {
-	const { showLens } = await import("./lens.js");
-	showLens(root, index, x);
 }

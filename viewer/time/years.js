@@ -4,9 +4,8 @@
  * @typedef {import("../base/dates.js").Instant} Instant
  * @typedef {{ year: number, index: number, days: number }} SameTime the year's date, and how many days earlier (negative) or later in its year it is
  */
-import { nearestIndex, yearsOf } from "../base/dates.js";
+import { DAY_MS, nearestIndex, yearsOf } from "../base/dates.js";
 
-const DAY_MS = 86_400_000;
 /** Further away, it is another time of year. */
 const MAX_DAYS = 10;
 

@@ -8,6 +8,7 @@
  */
 import { drawnRing, polygonsOf } from "../../areas/shapes/geometry.js";
 import { areas, editedId, emphasised } from "../../areas/store.js";
+import { make } from "../../base/elements.js";
 import { placeNumber, places } from "../../base/state.js";
 import { CircleMarker, DivIcon, LayerGroup, Marker, Polygon } from "../../vendor/leaflet.js";
 import { computed, effect } from "../../vendor/signals-core.js";
@@ -126,11 +127,8 @@ const topOf = (latLngs) => latLngs.reduce((top, each) => (each[0] > top[0] ? eac
 
 /** The number of a place in its colour. @param {[number, number]} at @param {number} number @param {string} colour @param {"point" | "outline"} beside */
 function makeBadge(at, number, colour, beside) {
-	const words = document.createElement("span");
-	words.className = "area-badge";
-	words.dataset.beside = beside;
+	const words = make("span", { class: "area-badge", "data-beside": beside }, String(number));
 	words.style.setProperty("--place", colour);
-	words.textContent = String(number);
 	const icon = new DivIcon({ html: words, className: "area-badge-frame", iconSize: [0, 0] });
 	return new Marker(at, { icon, pane: BADGES_PANE, interactive: false, keyboard: false });
 }

@@ -6,6 +6,7 @@
  * @typedef {import("../../base/permalink.js").CompareMode} CompareMode
  */
 
+import { make } from "../../base/elements.js";
 import { compareMode as mode, pointer, sideA, sideB } from "../../base/state.js";
 import { isHorizontal, split } from "../../compare/second-side.js";
 import { effect } from "../../vendor/signals-core.js";
@@ -100,8 +101,7 @@ function shapesOf(map, how) {
 
 /** A second map beside the first, which moves with it. @param {HTMLElement} frame @param {LeafletMap} map @param {Side} side @returns {() => void} */
 function showBeside(frame, map, side) {
-	const element = document.createElement("div");
-	element.className = "map beside";
+	const element = make("div", { class: "map beside" });
 	frame.append(element);
 	const other = makeMap(element);
 	const pane = new DataPane(other, side);

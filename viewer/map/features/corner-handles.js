@@ -11,10 +11,11 @@
 import { change, isTooFine, nearestTurn, stepChange } from "../../areas/draft-steps.js";
 import { addCorner, cornersOf, middlesOf, moveAll, moveCorner, removeCorner } from "../../areas/shapes/corners.js";
 import { boxOf, drawnRing, polygonsOf, positionsOf } from "../../areas/shapes/geometry.js";
+import { make } from "../../base/elements.js";
 import { text } from "../../base/text.js";
 import { DivIcon, LatLngBounds, LayerGroup, Marker, Polygon } from "../../vendor/leaflet.js";
 import { computed, effect, signal } from "../../vendor/signals-core.js";
-import { DRAFT_PANE } from "./draft-layer.js";
+import { ARROWS, DRAFT_PANE } from "./draft-layer.js";
 
 const HANDLES_PANE = "handles";
 /** More handles than these would hide the map; the user is told to zoom in. */
@@ -27,8 +28,6 @@ const SMALL_PX = 48;
 const EDGE_PX = 28;
 const STEP_PX = 10;
 const FINE_STEP_PX = 1;
-/** @type {Record<string, [x: number, y: number]>} */
-const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 /** What a press on a handle must not start. */
 const PRESSES = ["mousedown", "touchstart", "click", "dblclick", "contextmenu"];
 
@@ -221,11 +220,7 @@ class Handles {
 
 	/** @param {"corner" | "middle" | "whole"} kind @param {string} label @param {Corner} corner @param {(to: Position) => Geometry} move */
 	addHandle(kind, label, corner, move) {
-		const button = document.createElement("button");
-		button.type = "button";
-		button.className = "area-handle";
-		button.dataset.kind = kind;
-		button.setAttribute("aria-label", label);
+		const button = make("button", { type: "button", class: "area-handle", "data-kind": kind, "aria-label": label });
 		for (const press of PRESSES) button.addEventListener(press, (event) => event.stopPropagation());
 		this.followDrag(button, corner.position, move);
 		button.addEventListener("keydown", (event) => this.moveByKey(event, corner.position, move));

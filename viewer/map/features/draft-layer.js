@@ -38,7 +38,7 @@ const DRAG_PX = 6;
 const STEP_PX = 40;
 const FINE_STEP_PX = 4;
 /** @type {Record<string, [x: number, y: number]>} */
-const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+export const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 /** @param {{ lng: number, lat: number }} at @returns {Position} */
 const toPosition = ({ lng, lat }) => [lng, lat];

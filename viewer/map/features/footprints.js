@@ -2,13 +2,12 @@
 
 import { emphasised, found, isOpen } from "../../find/finder.js";
 import { linesOf } from "../../find/scenes.js";
-import { LayerGroup, Polygon, Polyline } from "../../vendor/leaflet.js";
+import { Polygon, Polyline } from "../../vendor/leaflet.js";
 import { computed, effect } from "../../vendor/signals-core.js";
-import { maps } from "../map.js";
+import { putOnMaps } from "../map.js";
 import { turnsOf } from "./area-outlines.js";
 
 /** @typedef {import("../../find/scenes.js").Scene} Scene */
-/** @typedef {import("../../vendor/leaflet.js").Map} LeafletMap */
 
 const PANE = "footprints";
 const CASING = "var(--page)";
@@ -28,26 +27,13 @@ const strong = computed(() =>
 );
 
 export function startFootprints() {
-	effect(() => {
-		const groups = maps.value.map((map) => new LayerGroup(outlines.value.flatMap(quietLines)).addTo(withPane(map)));
-		return () => {
-			for (const group of groups) group.remove();
-		};
-	});
-	effect(() => {
-		const polygons = strong.value;
-		if (!polygons) return;
-		const groups = maps.value.map((map) => new LayerGroup(strongLines(polygons)).addTo(withPane(map)));
-		return () => {
-			for (const group of groups) group.remove();
-		};
-	});
-}
-
-/** @param {LeafletMap} map */
-function withPane(map) {
-	if (!map.getPane(PANE)) map.createPane(PANE).style.zIndex = "440";
-	return map;
+	const draw = (/** @type {() => import("../../vendor/leaflet.js").Layer[]} */ make) =>
+		putOnMaps((map) => {
+			if (!map.getPane(PANE)) map.createPane(PANE).style.zIndex = "440";
+			return make();
+		});
+	effect(() => draw(() => outlines.value.flatMap(quietLines)));
+	effect(() => draw(() => (strong.value ? strongLines(strong.value) : [])));
 }
 
 /** @param {Scene["polygons"]} polygons */

@@ -1,10 +1,11 @@
 /** Marks the place that the search has found, on every map there is. */
 
+import { make } from "../../base/elements.js";
 import { makeIcon } from "../../base/icons.js";
 import { foundPlace } from "../../base/state.js";
 import { DivIcon, Marker } from "../../vendor/leaflet.js";
 import { effect } from "../../vendor/signals-core.js";
-import { maps } from "../map.js";
+import { putOnMaps } from "../map.js";
 
 /** Width and height of the mark, whose point is below its middle. */
 const SIZE_PX = 36;
@@ -13,19 +14,13 @@ export function startFound() {
 	effect(() => {
 		const place = foundPlace.value;
 		if (!place) return;
-		const picture = document.createElement("span");
-		picture.append(makeIcon("pin"));
 		const icon = new DivIcon({
 			className: "found-mark",
-			html: picture,
+			html: make("span", {}, makeIcon("pin")),
 			iconAnchor: [SIZE_PX / 2, SIZE_PX - 3],
 			iconSize: [SIZE_PX, SIZE_PX],
 		});
-		const marks = maps.value.map((map) =>
-			new Marker([place.lat, place.lon], { alt: place.name, icon, interactive: false, keyboard: false }).addTo(map),
-		);
-		return () => {
-			for (const mark of marks) mark.remove();
-		};
+		const how = { alt: place.name, icon, interactive: false, keyboard: false };
+		return putOnMaps(() => [new Marker([place.lat, place.lon], how)]);
 	});
 }

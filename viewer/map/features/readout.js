@@ -9,6 +9,7 @@
 import { placeText } from "../../areas/size-labels.js";
 import { colours, cssColour, paintedStyle } from "../../base/colours.js";
 import { formatDate } from "../../base/dates.js";
+import { make } from "../../base/elements.js";
 import { PLACE_DIGITS } from "../../base/permalink.js";
 import { compareMode, isGapFilled, places, pointer, sideA, sideB, spoken, view } from "../../base/state.js";
 import { flagText, locale, text } from "../../base/text.js";
@@ -81,43 +82,33 @@ function readingText(side, reading, at) {
 function rowOf(side, at, name) {
 	if (!cubesOf(side)) return null;
 	const reading = readingAt(side, at);
-	const row = document.createElement("span");
-	row.className = "reading";
 	const legend = side.legend.peek();
-	const swatch = document.createElement("span");
-	swatch.className = "reading-colour";
+	const swatch = make("span", { class: "reading-colour" });
 	if (legend && reading && reading.value !== null) {
 		const colour = cssColour(colours(paintedStyle(legend, side.colouring.peek()))(reading.value));
 		swatch.style.setProperty("--swatch", colour);
 	}
-	const words = document.createElement("strong");
-	words.textContent = readingText(side, reading, at);
-	// As the server has it, for those who copy it and for tests.
-	row.dataset.value = reading?.value === null || !reading ? "" : String(reading.value);
-	row.dataset.side = side.id;
-	row.append(swatch, ...(name ? [name, " "] : []), words);
-	return row;
+	const words = make("strong", {}, readingText(side, reading, at));
+	return makeRow(side.id, reading?.value, swatch, ...(name ? [name, " "] : []), words);
 }
+
+/** @param {string} side @param {number | null | undefined} value as the server has it, for those who copy it and for tests @param {...(Node | string)} children */
+const makeRow = (side, value, ...children) =>
+	make("span", { class: "reading", "data-side": side, "data-value": value ?? "" }, ...children);
 
 /** What the later side is less the earlier one at a place, where both have a value. @param {{ later: Side, earlier: Side }} sides @param {Point} at */
 function differenceRow({ later, earlier }, at) {
 	const [a, b] = [later, earlier].map((side) => cubesOf(side)?.numbersAt(at, side.timeIndex.peek()) ?? null);
 	const hasBoth = a !== null && b !== null && a.value !== null && b.value !== null;
 	const found = hasBoth ? differenceOf({ ...a, value: Number(a.value) }, { ...b, value: Number(b.value) }) : null;
-	const difference = found?.value ?? null;
-	const row = document.createElement("span");
-	row.className = "reading";
-	row.dataset.side = "difference";
-	row.dataset.value = difference === null ? "" : String(difference);
-	const words = document.createElement("strong");
+	const words = make("strong");
 	if (hasBoth && !found) words.textContent = text("value.unknown");
 	else if (!found) words.textContent = a && b ? text("value.noData") : text("value.loading");
 	else if (a?.isApproximate || b?.isApproximate)
 		words.textContent = `${signOf(found.beyond)} ${formatNumber(found.value, locale())}`;
 	// What the subtraction of binary fractions adds is no part of the values.
 	else words.textContent = formatExact(withoutNoise(found.value), locale());
-	row.append(differenceWords.value, " ", words);
-	return row;
+	return makeRow("difference", found?.value, differenceWords.value, " ", words);
 }
 
 /** How many digits of its degrees tell a place from those of other cells of a side's layer. @param {Side} side */
@@ -139,10 +130,8 @@ function show(element) {
 	if (!at) return;
 	const rows = [rowOf(sideA, at, other ? "A" : ""), other && rowOf(other, at, "B")].filter((row) => row !== null);
 	if (inOrder.value && compareMode.value === "diff") rows.unshift(differenceRow(inOrder.value, at));
-	const place = document.createElement("span");
-	place.className = "reading-place";
-	place.textContent = placeText([at.lon, at.lat], digitsOf(sideA));
-	element.replaceChildren(...rows, place);
+	const place = placeText([at.lon, at.lat], digitsOf(sideA));
+	element.replaceChildren(...rows, make("span", { class: "reading-place" }, place));
 }
 
 /** Keeps the state's pointer where the pointer is, or where Enter takes the values. @param {LeafletMap} map @param {HTMLElement} element of the readout */

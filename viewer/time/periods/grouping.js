@@ -8,7 +8,7 @@
  */
 import { AS_STYLED, joinLink, regroup, setGrouping, sideA, sideB } from "../../base/state.js";
 import { partOfYear } from "../../ctc1/periods.js";
-import { effect, signal } from "../../vendor/signals-core.js";
+import { effect, signal, untracked } from "../../vendor/signals-core.js";
 import { wholeShares } from "../shares.js";
 import { clearestOf, periodsOf, usualSlot } from "./members.js";
 
@@ -41,8 +41,8 @@ function group(side) {
 	if (domain.phase !== "ready" || dates.length === 0) return domain;
 	const slot = chosen?.slot ?? usualSlot(dates);
 	const wanted = chosen?.method ?? USUAL_METHOD;
-	const hasClasses = side.legend.peek()?.type === "classes";
-	const able = hasClasses || side.layer.value?.variable === null ? CHOSEN_METHODS : METHODS;
+	// The legend follows the method.
+	const able = untracked(() => methodsOf(side));
 	const method = isUsual ? (chosen ? "usual" : "usual_dates") : able.includes(wanted) ? wanted : USUAL_METHOD;
 	const { instants, members } = periodsOf(dates, slot);
 	const [first, last] = [yearOf(dates[0].ms), yearOf(dates[dates.length - 1].ms)];

@@ -7,9 +7,8 @@
  * @typedef {import("../../base/dates.js").Instant} Instant
  * @typedef {import("../../base/dates.js").Slot} Slot
  */
-import { endOf, periodText, startOf } from "../../ctc1/periods.js";
+import { DAY_MS, endOf, periodText, startOf } from "../../ctc1/periods.js";
 
-const DAY_MS = 86_400_000;
 /** Of dates that are further apart, what is usual is that of a month, as the server's normals are. */
 const MONTHLY_MS = 28 * DAY_MS;
 

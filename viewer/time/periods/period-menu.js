@@ -3,10 +3,10 @@
  * one, and which period, of a year.
  */
 import { formatInstant, formatPartOfYear } from "../../base/dates.js";
+import { make } from "../../base/elements.js";
 import { instant, sideA, timeDomain, timeIndex } from "../../base/state.js";
 import { locale, text } from "../../base/text.js";
 import { effect, signal } from "../../vendor/signals-core.js";
-import { makeElement, makeLabelled } from "../fields.js";
 import { goTo } from "../playback.js";
 import { makePopover, toggleBy } from "../popover.js";
 import { choosePeriod, METHODS, methodsOf, period, SLOTS, startGrouping } from "./grouping.js";
@@ -37,18 +37,12 @@ export function startPeriods(button, isOpened) {
  * @param {(value: T) => void} choose
  */
 function makeRadios(words, values, wordsOf, choose) {
-	const element = makeElement("fieldset", { className: "radios" });
-	element.append(makeElement("legend", { textContent: words }));
 	const fields = values.map((value) => {
-		const field = makeElement("input", { type: "radio", name: words, value });
-		const { label } = makeLabelled(wordsOf(value), field);
-		const row = makeElement("span", {});
-		row.append(field, label);
-		element.append(row);
-		field.addEventListener("change", () => choose(value));
-		return { value, field, row };
+		const field = make("input", { type: "radio", name: words, value, onchange: () => choose(value) });
+		return { value, field, row: make("label", {}, field, make("span", {}, wordsOf(value))) };
 	});
-	return { element, fields };
+	const rows = fields.map(({ row }) => row);
+	return { element: make("fieldset", { class: "radios" }, make("legend", {}, words), ...rows), fields };
 }
 
 function makeSlots() {
@@ -85,20 +79,20 @@ function makeMethods() {
 
 /** The periods of a year, or all years. @param {() => void} close */
 function makeGrid(close) {
-	const element = makeElement("div", { className: "period-grid", role: "group", ariaLabel: text("period.choose") });
-	const year = makeElement("select", { ariaLabel: text("time.year") });
-	const cells = makeElement("div", { className: "cells" });
-	element.append(year, cells);
 	const shown = signal(0);
+	const chooseYear = () => {
+		shown.value = Number(year.value);
+	};
+	const year = make("select", { "aria-label": text("time.year"), onchange: chooseYear });
+	const cells = make("div", { class: "cells" });
+	const group = { class: "period-grid", role: "group", "aria-label": text("period.choose") };
+	const element = make("div", group, year, cells);
 	/** @param {import("../../base/dates.js").Instant} each */
 	const yearOf = ({ end }) => new Date(end - 1).getUTCFullYear();
 	const show = () => {
 		const now = instant.peek();
 		if (now) shown.value = yearOf(now);
 	};
-	year.addEventListener("change", () => {
-		shown.value = Number(year.value);
-	});
 	effect(() => {
 		void timeDomain.value;
 		show();
@@ -115,17 +109,12 @@ function makeGrid(close) {
 			...instants.flatMap((each, index) => {
 				if (!year.hidden && yearOf(each) !== shown.value) return [];
 				const words = formatInstant(each, locale(), "short");
-				const button = makeElement("button", {
-					type: "button",
-					textContent: formatPartOfYear(each, locale(), "short") || words,
-					ariaLabel: words,
-					ariaPressed: String(index === timeIndex.value),
-				});
-				button.addEventListener("click", () => {
+				const onclick = () => {
 					close();
 					goTo(index);
-				});
-				return [button];
+				};
+				const how = { type: "button", "aria-label": words, "aria-pressed": String(index === timeIndex.value), onclick };
+				return [make("button", how, formatPartOfYear(each, locale(), "short") || words)];
 			}),
 		);
 	});

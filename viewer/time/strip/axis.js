@@ -4,12 +4,11 @@
  * @typedef {import("./window.js").Window} Window
  * @typedef {[from: number, to: number]} Span milliseconds since 1970
  */
-import { parseSpan } from "../../base/dates.js";
+import { DAY_MS, parseSpan } from "../../base/dates.js";
 import { joinLink, timeDomain } from "../../base/state.js";
 import { computed, signal } from "../../vendor/signals-core.js";
 import { fitWindow, followWindow, isWhole, msAt, panWindow, windowBetween, zoomWindow } from "./window.js";
 
-const DAY_MS = 86_400_000;
 /** Ends of shorter parts of time are written to the minute. */
 const FEW_DAYS = 4;
 const WHEEL_ZOOM = 0.0022;

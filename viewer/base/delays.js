@@ -1,11 +1,13 @@
 /** Waiting: for a while, or until signals say so. */
 import { effect } from "../vendor/signals-core.js";
 
+const { signal: never } = new AbortController();
+
 /**
- * Waits until something holds, at most `limitMs`. @param {() => boolean} holds reads signals @param {AbortSignal} stopped
+ * Waits until something holds, at most `limitMs`. @param {() => boolean} holds reads signals @param {AbortSignal} [stopped]
  * @param {number} [limitMs] @returns {Promise<boolean>} whether it came to hold
  */
-export function until(holds, stopped, limitMs = Number.POSITIVE_INFINITY) {
+export function until(holds, stopped = never, limitMs = Number.POSITIVE_INFINITY) {
 	return new Promise((resolve) => {
 		let isDone = false;
 		const timer = limitMs === Number.POSITIVE_INFINITY ? 0 : window.setTimeout(() => finish(false), limitMs);
