@@ -12,7 +12,9 @@
  * @typedef {{
  *   source: import("./source.js").CubeSource, tableOf: import("./painter.js").TableOf, covers?: (tile: Tile) => boolean,
  *   onProgress?: (progress: import("./painter.js").Progress) => void, onPaint?: () => void, onLoad?: () => void,
- * }} CubeOptions `covers` tells whether the layer reaches into a tile
+ *   zoomOffset?: number,
+ * }} CubeOptions `covers` tells whether the layer reaches into a tile; with a `tileSize` of 128 and a `zoomOffset` of 1 tiles are
+ *   those of the next zoom, half as large
  */
 import { CubePainter, TILE_PX } from "./painter.js";
 
@@ -34,7 +36,7 @@ export function closeSeams(tile, size) {
  */
 export function makeCubeLayer(
 	L,
-	{ source, tableOf, covers = () => true, onProgress, onPaint, onLoad, maxNativeZoom, ...options },
+	{ source, tableOf, covers = () => true, onProgress, onPaint, onLoad, maxNativeZoom, zoomOffset = 0, ...options },
 ) {
 	// Leaflet would enlarge pixels beyond that zoom; the painter draws the cells that they show.
 	if (maxNativeZoom !== undefined) source.maxZoom = maxNativeZoom;
@@ -47,7 +49,7 @@ export function makeCubeLayer(
 
 		/** @param {import("leaflet").Coords} coords @param {import("leaflet").DoneCallback} done */
 		createTile(coords, done) {
-			const tile = { z: coords.z, x: coords.x, y: coords.y };
+			const tile = { z: coords.z + zoomOffset, x: coords.x, y: coords.y };
 			if (!covers(tile)) {
 				const empty = document.createElement("canvas");
 				empty.width = empty.height = 1;
@@ -80,7 +82,7 @@ export function makeCubeLayer(
 		/** The zoom of the tiles that are shown; only while the layer is on a map. */
 		tileZoom() {
 			const { minNativeZoom = 0 } = /** @type {import("leaflet").GridLayerOptions} */ (this.options);
-			return Math.max(minNativeZoom, Math.round(this._map.getZoom()));
+			return Math.max(minNativeZoom, Math.round(this._map.getZoom())) + zoomOffset;
 		}
 
 		/** What is here of a place at a date; null when it is not loaded, or the layer on no map. @param {Place} place @param {number} index @returns {Sample | null} */

@@ -12,9 +12,9 @@
  * @typedef {{ left: number, top: number, width: number, height: number }} Rect in pixels
  * @typedef {{
  *   value: number | null, beyond: number, number: number, flag: string | null, isFilled: boolean, isApproximate: boolean,
- *   isMean: boolean, from: string | null, isUnreadable: boolean, count: number,
+ *   isMean: boolean, zoom: number, from: string | null, isUnreadable: boolean, count: number,
  * }} Reading `count` is of how many values it is made, 0 where that is not known;  `beyond` is 1 where the value is this or above, -1 where it is this or below; `from` is the date that it is
- *   of; `number` is -1 where the layer has nothing
+ *   of; `zoom` that of the tile; `number` is -1 where the layer has nothing
  * @typedef {{
  *   counts: Float64Array, low: number, high: number, valid: number, beyond: number, total: number, mean: number,
  * }} Histogram
@@ -31,6 +31,8 @@ const TILE_PX = 256;
 export class CubeReader {
 	/** Whether numbers are of periods and not of the layer's own dates. */
 	areOfPeriods = false;
+	/** Finer tiles of the date that is looked at, while they are what is seen. @type {CubeLayer | null} */
+	detail = null;
 
 	/** @param {LeafletMap} map @param {CubeLayer} layer @param {CubeSource} source @param {import("../base/permalink.js").BBox} bbox of the layer */
 	constructor(map, layer, source, bbox) {
@@ -67,12 +69,13 @@ export class CubeReader {
 			isFilled: false,
 			isApproximate: false,
 			isMean: false,
+			zoom: 0,
 			from,
 			isUnreadable: false,
 			count: 0,
 		};
 		if (!isWithin(this.bbox, point)) return nothing;
-		const found = this.layer.sample(point, index);
+		const found = this.detail?.sample(point, index) ?? this.layer.sample(point, index);
 		if (!found || found.isPreview) return null;
 		const { cube, frame, cell } = found;
 		if (frame < 0) return { ...nothing, isUnreadable: cube.header.unreadable?.includes(String(from)) ?? false };
@@ -80,8 +83,9 @@ export class CubeReader {
 		const value = cube.exactValueOf(number);
 		const flag = cube.flags.get(number) ?? null;
 		const isMean = cube.header.mean === true;
+		const zoom = Number(cube.header.z);
 		const count = cube.counts?.[frame * cube.size + cell] ?? 0;
-		const how = { number, flag, beyond: cube.beyond(number), isApproximate: cube.isApproximate, isMean, count };
+		const how = { number, flag, beyond: cube.beyond(number), isApproximate: cube.isApproximate, isMean, zoom, count };
 		if (value !== null || !isGapFilled.peek()) return { ...nothing, ...how, value };
 		const last = this.#lastValue(point, index);
 		return last ? { ...nothing, ...how, ...last, isFilled: true } : { ...nothing, ...how };

@@ -12,9 +12,10 @@ import { ahead, dismiss, intent, isDragged, isGapFilled, isMoving, isPressed, no
 import { text } from "../base/text.js";
 import { makeCubeLayer } from "../ctc1/leaflet.js";
 import { CubeLoader } from "../ctc1/loader.js";
+import { TILE_PX } from "../ctc1/painter.js";
 import { CubeSource } from "../ctc1/source.js";
 import { GridLayer } from "../vendor/leaflet.js";
-import { effect, signal } from "../vendor/signals-core.js";
+import { computed, effect, signal } from "../vendor/signals-core.js";
 import { CubeReader } from "./cube-reader.js";
 import { boxOfTile, covers } from "./extent.js";
 import { cubesOfTimes } from "./period-cubes.js";
@@ -25,6 +26,8 @@ window.addEventListener("online", () => loader.retry());
 effect(() => loader.hold(isDragged.value));
 const RETRY_MS = 10_000;
 const TELL_MS = 30;
+/** A date that is looked at for so long is shown as finely as the screen can. */
+const REST_MS = 300;
 /** Items that a notice names. */
 const MOST_NAMED = 3;
 
@@ -64,6 +67,8 @@ export class CubeDrawing extends CubeReader {
 	#retrying = 0;
 	#telling = 0;
 	#notice;
+	/** Whether what is seen are the finer tiles. */
+	#isDetailed = signal(false);
 	/** The items that the user was told of. */
 	#leftOut = "";
 
@@ -71,21 +76,23 @@ export class CubeDrawing extends CubeReader {
 	constructor({ map, side, pane, of, zooms }) {
 		const made = /** @type {import("./period-cubes.js").Made} */ (cubesOfTimes(side.timeDomain.peek()));
 		const source = new CubeSource({ template: cubeTemplate(of), loader, revision: of.revision, ...made });
+		const options = {
+			source,
+			tableOf: (/** @type {import("../ctc1/decode.js").Header} */ header) => this.#table(header),
+			covers: (/** @type {import("../ctc1/loader.js").Tile} */ tile) => covers(of.bbox, boxOfTile(tile)),
+			className: "data-tiles",
+			keepBuffer: 0,
+			maxNativeZoom: zooms.maxzoom,
+			minZoom: zooms.minzoom,
+			pane,
+		};
 		const layer = makeCubeLayer(
 			{ GridLayer },
 			{
-				source,
-				tableOf: (header) => this.#table(header),
-				covers: (tile) => covers(of.bbox, boxOfTile(tile)),
+				...options,
 				onProgress: (progress) => this.#report(progress),
 				onPaint: () => this.#tellPainted(),
 				onLoad: () => this.#tellSoon(),
-				className: "data-tiles",
-				keepBuffer: 0,
-				maxNativeZoom: zooms.maxzoom,
-				minZoom: zooms.minzoom,
-				opacity: side.opacity.peek(),
-				pane,
 			},
 		);
 		super(map, layer, source, of.bbox);
@@ -95,7 +102,12 @@ export class CubeDrawing extends CubeReader {
 		this.#stops = [
 			effect(() => this.#followTime()),
 			effect(() => this.#followColours()),
-			effect(() => void layer.setOpacity(side.opacity.value)),
+			effect(() => {
+				const [opacity, isDetailed] = [side.opacity.value, this.#isDetailed.value];
+				layer.setOpacity(isDetailed ? 0 : opacity);
+				if (isDetailed) this.detail?.setOpacity(opacity);
+			}),
+			...(made.areApart === false ? [] : [this.#followDetail({ ...options, maxZoom: zooms.maxzoom - 1 })]),
 		];
 		drawings.set(side, this);
 	}
@@ -182,6 +194,46 @@ export class CubeDrawing extends CubeReader {
 		this.#hasColours.value = true;
 		if (!this.map.hasLayer(this.layer)) this.layer.addTo(this.map);
 		else this.layer.painter.recolour();
+	}
+
+	/** Shows finer tiles of the date on screens that have room for them, while nothing moves. @param {import("../ctc1/leaflet.js").CubeOptions & import("leaflet").GridLayerOptions} options */
+	#followDetail(options) {
+		const { side, map } = this;
+		const isWanted = computed(
+			() =>
+				window.devicePixelRatio >= 2 &&
+				!isFrugal() &&
+				!isMoving.value &&
+				!isGapFilled.value &&
+				side.tileProgress.value.phase === "shown",
+		);
+		const show = (/** @type {number} */ index) => {
+			const onProgress = (/** @type {Progress} */ { total, loaded }) => {
+				this.detail = loaded > 0 && loaded === total ? detail : null;
+				this.#isDetailed.value = this.detail !== null;
+			};
+			const how = { tileSize: TILE_PX / 2, zoomOffset: 1, opacity: 0, onProgress };
+			const detail = makeCubeLayer({ GridLayer }, { ...options, ...how });
+			detail.painter.set({ index });
+			return detail.addTo(map);
+		};
+		return effect(() => {
+			const index = Math.max(0, side.timeIndex.value);
+			void [side.legend.value, side.colouring.value];
+			if (!isWanted.value) return;
+			/** @type {CubeLayer | null} */
+			let detail = null;
+			const waiting = window.setTimeout(() => {
+				detail = show(index);
+			}, REST_MS);
+			return () => {
+				window.clearTimeout(waiting);
+				this.#isDetailed.value = false;
+				this.detail = null;
+				detail?.remove();
+				detail?.painter.close();
+			};
+		});
 	}
 
 	/** @param {import("../ctc1/decode.js").Header} header */

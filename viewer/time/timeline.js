@@ -5,7 +5,7 @@
 
 import { formatInstant } from "../base/dates.js";
 import { isFirstViewOver, startPart } from "../base/parts.js";
-import { chooseTime, instant, layer, retryTimes, timeDomain, timeIndex } from "../base/state.js";
+import { chooseTime, instant, intent, layer, retryTimes, timeDomain, timeIndex } from "../base/state.js";
 import { locale, text } from "../base/text.js";
 import { effect } from "../vendor/signals-core.js";
 
@@ -40,8 +40,15 @@ function findParts(root) {
 /** @param {HTMLElement} root */
 export function startTimeline(root) {
 	const parts = findParts(root);
-	parts.previous.addEventListener("click", () => chooseTime(timeIndex.peek() - 1));
-	parts.next.addEventListener("click", () => chooseTime(timeIndex.peek() + 1));
+	let presses = 0;
+	const step = (/** @type {-1 | 1} */ dates) => () => {
+		chooseTime(timeIndex.peek() + dates);
+		presses += 1;
+		// Who goes on once will go on: the year is loaded.
+		if (presses === 2) intent.value = intent.peek() + 1;
+	};
+	parts.previous.addEventListener("click", step(-1));
+	parts.next.addEventListener("click", step(1));
 	parts.retry.addEventListener("click", () => retryTimes());
 	startCalendar(parts.date, parts.period);
 	effect(() => showDomain(parts, timeDomain.value, layer.value !== null));

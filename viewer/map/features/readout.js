@@ -11,7 +11,7 @@ import { colours, cssColour, paintedStyle } from "../../base/colours.js";
 import { formatDate } from "../../base/dates.js";
 import { make } from "../../base/elements.js";
 import { PLACE_DIGITS } from "../../base/permalink.js";
-import { compareMode, isGapFilled, places, pointer, sideA, sideB, spoken, view } from "../../base/state.js";
+import { compareMode, isGapFilled, places, pointer, sideA, sideB, spoken } from "../../base/state.js";
 import { flagText, locale, text } from "../../base/text.js";
 import { unitText } from "../../base/units.js";
 import { formatExact, formatNumber } from "../../chart/series/series.js";
@@ -55,7 +55,7 @@ function readingAt(side, at) {
 /** What is at a place, in words; null while it is not loaded. @param {Side} side @param {Reading | null} reading @param {Point} at */
 function readingText(side, reading, at) {
 	if (!reading) return text("value.loading");
-	const { value, beyond, flag, isApproximate, isMean, isFilled, from, isUnreadable, count } = reading;
+	const { value, beyond, flag, isApproximate, isMean, zoom, isFilled, from, isUnreadable, count } = reading;
 	if (isUnreadable) return text("value.unreadable");
 	if (value === null) return flag ? flagText(flag) : text("value.noData");
 	const legend = side.legend.peek();
@@ -71,7 +71,7 @@ function readingText(side, reading, at) {
 		return count > 0 ? `${made}, ${text(of, { count })}` : made;
 	}
 	if (isMean && label === undefined && !isFilled) {
-		const length = formatLength(pixelLength(view.peek()?.zoom ?? 0, at.lat), locale());
+		const length = formatLength(pixelLength(zoom, at.lat), locale());
 		return text("value.mean", { value: words, length });
 	}
 	if (!isFilled || from === null) return words;
