@@ -3,7 +3,7 @@
  * 256 or 65,536 colours. Values are never read back from a canvas.
  *
  * A date is shown when all tiles have it, so that no two dates stand side by side; one that keeps us waiting is shown
- * where it is there, and nothing is shown where it is not.
+ * where it is there; elsewhere what was there before stays, struck out.
  *
  * @typedef {import("./decode.js").Cube} Cube
  * @typedef {import("./loader.js").Tile} Tile
@@ -263,7 +263,7 @@ export class CubePainter {
 			return 0;
 		}
 		if (!found && !isWanted) return 0;
-		if (isFailed && cell.painted) {
+		if (!found && cell.painted) {
 			// What was there before is more than nothing, but must not be taken for what is wanted.
 			if (!cell.isStruck) hatch(cell.canvas);
 			cell.isStruck = true;

@@ -362,6 +362,85 @@ await runAsCalled([
 			await page.getByText(/map tiles/).waitFor({ state: "detached" });
 		},
 	],
+	[
+		"35 a tile whose date fails keeps the picture of the date before, struck out",
+		async ({ open }) => {
+			let isDown = true;
+			const { page } = await open({
+				search: linkTo("ndvi", { row: 256, column: 256 }, 12, "&style=numbers&date=2019-01-01"),
+				allowed: FAILED_REQUEST,
+				routes: {
+					"/2090/1370\\.ctc\\?datetime=2019-01-06": (route) =>
+						isDown ? answerStatus(500, "The disc is on fire.")(route) : route.continue(),
+				},
+			});
+			await whenShown(page);
+			await goTo(page, 1);
+			await page.locator("canvas.cube-failed").waitFor();
+			await whenShown(page);
+			const struck = await page.locator("canvas.cube-failed").evaluate((canvas) => {
+				const { width, height } = /** @type {HTMLCanvasElement} */ (canvas);
+				const context = /** @type {CanvasRenderingContext2D} */ (/** @type {any} */ (canvas).getContext("2d"));
+				const words = new Uint32Array(context.getImageData(0, 0, width, height).data.buffer);
+				return words.filter((word) => word === 0xff6e6e6e).length / words.length;
+			});
+			assert.ok(struck > 0.1 && struck < 0.6, `${struck} of the tile is struck out`);
+			const good = { row: 300, column: 300 };
+			await whenPixelIs(page, placeOf(good), greyOf(numberAt("ndvi", 1, good)));
+			isDown = false;
+			await page.getByRole("button", { name: "Try again" }).click();
+			await page.locator(".cube-failed").waitFor({ state: "detached" });
+			for (const bad of CELLS.slice(0, 3)) await whenPixelIs(page, placeOf(bad), greyOf(numberAt("ndvi", 1, bad)));
+		},
+	],
+	[
+		"36 at rest a screen of two pixels to one has a pixel of data for each of its own, until time moves",
+		async ({ open }) => {
+			const cell = { row: 122, column: 134 };
+			const { page, requests } = await open({
+				search: linkTo("ndvi", { row: 120, column: 130 }, 10, "&date=2019-01-01"),
+			});
+			const session = await page.context().newCDPSession(page);
+			const screen = { width: 1280, height: 800, deviceScaleFactor: 2, mobile: false };
+			await session.send("Emulation.setDeviceMetricsOverride", screen);
+			await page.reload();
+			await whenShown(page);
+			/** Pixels of the canvases that are seen for one of the page; where the coarse ones are seen too, of these. */
+			const ratio = () =>
+				page.evaluate(() => {
+					const layers = [...document.querySelectorAll(".data-tiles")];
+					const seen = layers.filter((layer) => /** @type {HTMLElement} */ (layer).style.opacity !== "0");
+					const all = seen.flatMap((layer) => [...layer.querySelectorAll("canvas")]);
+					return Math.min(...all.filter(({ width }) => width > 1).map((one) => one.width / one.clientWidth));
+				});
+			await until(page, async () => (await ratio()) === 2);
+			const fine = requests.filter((url) => /\/11\/\d+\/\d+\.ctc/.test(url));
+			assert.ok(fine.length > 0 && fine.every((url) => url.includes("datetime=2019-01-01T")), String(fine));
+			const { value, words } = await hover(page, placeOf(cell));
+			assert.match(words, /≈ .*, mean of 48 m/);
+			// The middle of a pixel of the page is where four of the screen meet.
+			const means = [120, 122].flatMap((row) =>
+				[132, 134].map((column) => {
+					const four = [0, 1, 2, 3].map((at) =>
+						valueAt("ndvi", 0, { row: row + (at >> 1), column: column + (at & 1) }),
+					);
+					const known = four.filter((each) => each !== null);
+					return known.reduce((sum, each) => sum + each, 0) / known.length;
+				}),
+			);
+			assert.ok(
+				means.some((mean) => Math.abs(Number(value) - mean) <= 0.004),
+				`${value}, not of ${means}`,
+			);
+
+			await goTo(page, 1, true);
+			await until(page, async () => (await ratio()) === 1);
+			await goTo(page, 1);
+			await until(page, async () => (await ratio()) === 2);
+			await session.send("Emulation.clearDeviceMetricsOverride");
+		},
+		"screens of two pixels to one",
+	],
 	...["cut short", "of another tile", "no cube at all"].map(
 		(how) =>
 			/** @type {[string, Check]} */ ([
@@ -411,6 +490,11 @@ await runAsCalled([
 				await whenPixelIs(page, placeOf(cell), greyOf(numberAt("ndvi_years", date, cell)));
 			}
 			assert.deepEqual(cubesOf(requests.slice(before)), []);
+			await goTo(page, 127);
+			const { x, y } = await onPage(page, placeOf(CELLS[5]));
+			await page.mouse.click(x, y);
+			await page.locator("#chart").getByText("The server cannot be reached").waitFor();
+			assert.doesNotMatch((await page.locator("#notices").textContent()) ?? "", /part|could not be loaded/);
 
 			await goTo(page, 10);
 			await page.getByText(/Dates already loaded can still be viewed/).waitFor();

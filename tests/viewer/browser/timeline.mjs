@@ -239,6 +239,39 @@ await runAsCalled([
 		},
 	],
 	[
+		"5 a drag of a composite asks for no picture before the pointer rests",
+		async ({ open }) => {
+			const { page, requests } = await open({ search: `?layer=rgb&date=2019-01-01&${WHOLE}` });
+			await whenShown(page);
+			const places = await barPlaces(page, 12);
+			await whenAtRest(page);
+			const pictures = () => requests.filter((url) => url.includes(".png"));
+			await page.mouse.move(places[0].x, places[0].y);
+			await page.clock.install();
+			await page.clock.pauseAt(new Date(Date.now() + 60_000));
+			await page.mouse.down();
+			const before = pictures().length;
+			for (const { x, y } of places.slice(1, 10)) {
+				await page.mouse.move(x, y);
+				await page.clock.runFor(50);
+			}
+			await whenDateIs(page, short(9));
+			assert.deepEqual(pictures().slice(before), []);
+			await page.clock.runFor(1000);
+			await until(page, () =>
+				pictures()
+					.slice(before)
+					.some((url) => url.includes(dates[9])),
+			);
+			assert.ok(
+				pictures()
+					.slice(before)
+					.every((url) => !url.includes(dates[6])),
+			);
+			await page.mouse.up();
+		},
+	],
+	[
 		"5 a drag is one step back in history",
 		async ({ open }) => {
 			const { page } = await open({ search: `?layer=ndvi&date=${dates[0]}` });
