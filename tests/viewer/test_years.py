@@ -150,10 +150,8 @@ def of_demo(store: Path) -> Layer:
     )
 
 
-@pytest.fixture(scope="module")
-def archives(tmp_path_factory) -> Iterator[dict[str, tuple[TestClient, Layer]]]:
-    """The made layers and the demo, served."""
-    folder = tmp_path_factory.mktemp("years")
+def write_archives(folder: Path) -> tuple[list[Layer], Callable[[], Layer]]:
+    """Write the made layers, and the demo in `demo`; give the layers of the first, and what reads that of the demo."""
     common = {"size": SIZE, "dtype": "int16", "nodata": -1}
     scaled = {"scale": (0.0001, 0.0), "transform": SOUTH, "crs": "EPSG:4326"}
     Store(name="southern", formulas={"value": southern}, times=SOUTHERN_TIMES, **common, **scaled).write(folder)
@@ -170,11 +168,19 @@ def archives(tmp_path_factory) -> Iterator[dict[str, tuple[TestClient, Layer]]]:
         of_formula("twins", TWIN_TIMES, scattered, utm, scale=0.001, month=1, **dekad),
         of_formula("mosaic", MONTHS, scattered, utm, scale=0.004, offset=-0.08, month=3, **month),
     ]
+    return made, lambda: of_demo(folder / "demo" / "biopar.zarr")
+
+
+@pytest.fixture(scope="module")
+def archives(tmp_path_factory) -> Iterator[dict[str, tuple[TestClient, Layer]]]:
+    """The made layers and the demo, served."""
+    folder = tmp_path_factory.mktemp("years")
+    made, read_demo = write_archives(folder)
     with (
         served(folder / "chronotile.yaml", tmp_path_factory.mktemp("state")) as client,
         served(folder / "demo" / "demo.yaml", tmp_path_factory.mktemp("state")) as demo,
     ):
-        yield {each.id: (client, each) for each in made} | {"NDVI": (demo, of_demo(folder / "demo" / "biopar.zarr"))}
+        yield {each.id: (client, each) for each in made} | {"NDVI": (demo, read_demo())}
 
 
 @dataclass(frozen=True)
