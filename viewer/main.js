@@ -239,14 +239,10 @@ function startTheme() {
 	});
 	// Paper is white.
 	const isOnPaper = signal(false);
-	for (const [name, isBefore] of /** @type {const} */ ([
-		["beforeprint", true],
-		["afterprint", false],
-	])) {
-		window.addEventListener(name, () => {
-			isOnPaper.value = isBefore;
-		});
-	}
+	const print = (/** @type {Event} */ { type }) => {
+		isOnPaper.value = type === "beforeprint";
+	};
+	for (const kind of ["beforeprint", "afterprint"]) window.addEventListener(kind, print);
 	effect(() => {
 		const wanted = isOnPaper.value ? "light" : theme.value;
 		const isWanted = wanted === "auto" ? isSystemDark.value : wanted === "dark";

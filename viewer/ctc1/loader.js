@@ -194,7 +194,8 @@ export class CubeLoader {
 			clearTimeout(timer);
 			this.#waiting.delete(url);
 		}
-		for (const url of this.#failures.keys()) if (!wanted.has(url)) this.#forget(url);
+		for (const url of this.#failures.keys())
+			if (!wanted.has(url)) for (const each of [this.#failures, this.#tries]) each.delete(url);
 		this.#evict(kept);
 		if (this.#isHeld) return;
 		const isKnown = (/** @type {string} */ url) =>
@@ -281,12 +282,6 @@ export class CubeLoader {
 		desk.jobs -= 1;
 		this.#jobs.delete(url);
 		this.#urls.delete(id);
-	}
-
-	/** @param {string} url */
-	#forget(url) {
-		this.#failures.delete(url);
-		this.#tries.delete(url);
 	}
 
 	/** The worker with the least to do. @returns {Desk} */

@@ -89,15 +89,10 @@ function followDestination(map) {
 	let [isSent, isMoving] = [false, false];
 	/** Whether the user has done anything since: what room the parts of the page take before that moves no map. */
 	let isTouched = false;
-	for (const kind of /** @type {const} */ (["pointerdown", "keydown"])) {
-		window.addEventListener(
-			kind,
-			() => {
-				isTouched = true;
-			},
-			true,
-		);
-	}
+	const touch = () => {
+		isTouched = true;
+	};
+	for (const kind of ["pointerdown", "keydown"]) window.addEventListener(kind, touch, true);
 	const go = () => {
 		if (!held) return;
 		if (held.near && held.bbox) held = aroundPlace(map, held.near, held.bbox);

@@ -78,12 +78,8 @@ function shapesOf(map, how) {
 		const corner = map.containerPointToLayerPoint([x, y]);
 		return `${corner.x}px ${corner.y}px`;
 	};
-	const box = (
-		/** @type {number} */ x,
-		/** @type {number} */ y,
-		/** @type {number} */ right,
-		/** @type {number} */ bottom,
-	) => `polygon(${at(x, y)}, ${at(right, y)}, ${at(right, bottom)}, ${at(x, bottom)})`;
+	/** @type {(x: number, y: number, right: number, bottom: number) => string} */
+	const box = (x, y, right, bottom) => `polygon(${at(x, y)}, ${at(right, y)}, ${at(right, bottom)}, ${at(x, bottom)})`;
 	if (how === "swipe") {
 		const [x, y] = isHorizontal.value ? [width, height * split.value] : [width * split.value, height];
 		return isHorizontal.value

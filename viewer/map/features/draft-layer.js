@@ -158,50 +158,36 @@ function onKey(map, event) {
 /** Lets a rectangle or a circle be drawn from where the pointer is pressed to where it is let go. @param {LeafletMap} map @param {AbortSignal} signal */
 function drawByDrag(map, signal) {
 	const container = map.getContainer();
+	/** @type {(kind: "pointerdown" | "pointermove" | "pointerup" | "pointercancel", listener: (event: PointerEvent) => void) => void} */
+	const on = (kind, listener) => container.addEventListener(kind, listener, { signal });
 	/** @type {{ id: number, x: number, y: number, isMoved: boolean } | null} */
 	let press = null;
 	map.dragging.disable();
 	signal.addEventListener("abort", () => map.dragging.enable());
 	const isOnMap = (/** @type {PointerEvent} */ { target }) =>
 		!(/** @type {Element} */ (target).closest(".leaflet-control"));
-	container.addEventListener(
-		"pointerdown",
-		(event) => {
-			const isFree = event.isPrimary && event.button === 0 && isOnMap(event) && draft.peek()?.corners.now.length === 0;
-			press = isFree ? { id: event.pointerId, x: event.clientX, y: event.clientY, isMoved: false } : null;
-		},
-		{ signal },
-	);
-	container.addEventListener(
-		"pointermove",
-		(event) => {
-			if (press?.id !== event.pointerId) return;
-			const at = toPosition(map.mouseEventToLatLng(event));
-			if (!press.isMoved && Math.hypot(event.clientX - press.x, event.clientY - press.y) >= DRAG_PX) {
-				press.isMoved = true;
-				setCorner(toPosition(map.mouseEventToLatLng(new MouseEvent("press", { clientX: press.x, clientY: press.y }))));
-			}
-			cursor.value = at;
-		},
-		{ signal },
-	);
-	container.addEventListener(
-		"pointerup",
-		(event) => {
-			const isDrawn = press?.id === event.pointerId && press.isMoved;
-			press = null;
-			if (isDrawn) setCorner(toPosition(map.mouseEventToLatLng(event)));
-		},
-		{ signal },
-	);
-	container.addEventListener(
-		"pointercancel",
-		() => {
-			if (press?.isMoved) undo();
-			press = null;
-		},
-		{ signal },
-	);
+	on("pointerdown", (event) => {
+		const isFree = event.isPrimary && event.button === 0 && isOnMap(event) && draft.peek()?.corners.now.length === 0;
+		press = isFree ? { id: event.pointerId, x: event.clientX, y: event.clientY, isMoved: false } : null;
+	});
+	on("pointermove", (event) => {
+		if (press?.id !== event.pointerId) return;
+		const at = toPosition(map.mouseEventToLatLng(event));
+		if (!press.isMoved && Math.hypot(event.clientX - press.x, event.clientY - press.y) >= DRAG_PX) {
+			press.isMoved = true;
+			setCorner(toPosition(map.mouseEventToLatLng(new MouseEvent("press", { clientX: press.x, clientY: press.y }))));
+		}
+		cursor.value = at;
+	});
+	on("pointerup", (event) => {
+		const isDrawn = press?.id === event.pointerId && press.isMoved;
+		press = null;
+		if (isDrawn) setCorner(toPosition(map.mouseEventToLatLng(event)));
+	});
+	on("pointercancel", () => {
+		if (press?.isMoved) undo();
+		press = null;
+	});
 }
 
 /** What is drawn so far, where the map is turned to. @param {LeafletMap} map @param {Draft} now @param {Position | null} at */
