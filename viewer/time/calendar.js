@@ -6,7 +6,7 @@
  * @typedef {import("./popover.js").Popover} Popover
  */
 
-import { formatDate, formatNamed, parseTyped, resolveDate, yearsOf } from "../base/dates.js";
+import { formatInstant, formatNamed, parseTyped, resolveDate, yearsOf } from "../base/dates.js";
 import { make } from "../base/elements.js";
 import { chooseTime, notify, sideA } from "../base/state.js";
 import { locale, percent, text } from "../base/text.js";
@@ -83,7 +83,12 @@ class Calendar {
 
 	makeTyped() {
 		const fault = make("p", { class: "fault", role: "alert", id: `calendar-fault-${this.sideOf().id}` });
-		const field = make("input", { autocomplete: "off", spellcheck: "false", "aria-describedby": fault.id });
+		const field = make("input", {
+			type: "text",
+			autocomplete: "off",
+			spellcheck: "false",
+			"aria-describedby": fault.id,
+		});
 		const onsubmit = (/** @type {SubmitEvent} */ event) => {
 			event.preventDefault();
 			this.goToTyped(field.value);
@@ -106,7 +111,7 @@ class Calendar {
 		this.popover.close();
 		this.goTo(index);
 		if (exact) return;
-		const [nearest, title] = [formatDate(instants[index].ms, locale()), side.layer.peek()?.title ?? ""];
+		const [nearest, title] = [formatInstant(instants[index], locale()), side.layer.peek()?.title ?? ""];
 		notify("date", text("link.noDataThen", { asked: formatNamed(asked, locale()) ?? asked, layer: title, nearest }));
 	}
 

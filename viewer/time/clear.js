@@ -1,6 +1,6 @@
 /** Where a date has no data in what the map shows: that, and the nearest date that has, for which the server is asked. */
 
-import { formatDate } from "../base/dates.js";
+import { formatInstant } from "../base/dates.js";
 import { dismiss, isMoving, layer, notify, shownDate, timeDomain, timeIndex, view } from "../base/state.js";
 import { locale, text } from "../base/text.js";
 import { isTooSmall } from "../map/extent.js";
@@ -55,7 +55,7 @@ function tell(index) {
 		return;
 	}
 	const days = Math.round((instants[best].ms - instants[index].ms) / DAY_MS);
-	const nearest = formatDate(instants[best].ms, locale());
+	const nearest = formatInstant(instants[best], locale());
 	const words = text(days < 0 ? "clear.earlier" : "clear.later", { count: Math.abs(days), date, nearest });
 	notify(NOTICE, words, { label: text("clear.go"), run: () => goTo(best) });
 }

@@ -142,7 +142,13 @@ function makeGaps() {
 function makeRange() {
 	const fault = make("p", { class: "fault", role: "alert", id: "play-range-fault" });
 	const makeDate = () =>
-		make("input", { autocomplete: "off", spellcheck: "false", "aria-describedby": fault.id, onchange: () => choose() });
+		make("input", {
+			type: "text",
+			autocomplete: "off",
+			spellcheck: "false",
+			"aria-describedby": fault.id,
+			onchange: () => choose(),
+		});
 	const [from, to] = [makeDate(), makeDate()];
 	const year = make("button", { type: "button", onclick: () => chooseRange() }, text("play.thisYear"));
 	const all = make("button", { type: "button", onclick: chooseAll }, text("play.allDates"));
