@@ -23,7 +23,7 @@ const NEXT = [
 	"areas/areas.js",
 	"areas/place-sets.js",
 	"layers/panel.js",
-	"map/features/area-layers.js",
+	"map/features/area-outlines.js",
 	"map/features/map-keys.js",
 	"map/features/readout.js",
 	"map/names.js",

@@ -20,6 +20,7 @@ import {
 	layer,
 	layers,
 	link,
+	mapTool,
 	notices,
 	notify,
 	openCatalogue,
@@ -50,6 +51,7 @@ const SYSTEM_IS_DARK = "(prefers-color-scheme: dark)";
 
 /** Whether the panel has layers and legend: what is looked for next may come. */
 const isPanelThere = signal(false);
+const hasPlaceSets = signal(false);
 
 /** @param {string} id */
 function byId(id) {
@@ -110,19 +112,30 @@ const FEATURES = {
 		start: async () => {
 			const page = {
 				panel: byId("areas-panel"),
-				regions: byId("regions-panel"),
 				tools: byId("map-tools"),
 				frame: byId("map-frame"),
 			};
-			const [{ startAreas }, { startAreaLayers }, { startPlaceSets }] = await Promise.all([
+			const [{ startAreas }, { startAreaOutlines }, { placeSets, startPlaceSets }] = await Promise.all([
 				import("./areas/areas.js"),
-				import("./map/features/area-layers.js"),
+				import("./map/features/area-outlines.js"),
 				import("./areas/place-sets.js"),
 			]);
 			startAreas(page, "embed" in document.documentElement.dataset);
-			startAreaLayers();
+			startAreaOutlines();
+			effect(() => {
+				hasPlaceSets.value = placeSets.value.length > 0;
+			});
 			await startPlaceSets();
 		},
+	},
+	drawing: {
+		isWanted: () => mapTool.value !== null,
+		start: async () => (await import("./map/features/drawing.js")).startDrawing(byId("map-frame")),
+	},
+	placeSets: {
+		isWanted: () => hasPlaceSets.value,
+		start: async () =>
+			(await import("./map/features/set-layers.js")).startSets(byId("regions-panel"), byId("map-frame")),
 	},
 	compare: {
 		isWanted: ({ compare }) => compare !== undefined,

@@ -11,6 +11,7 @@ import { text } from "../base/text.js";
 import { stop } from "../shell/sheet.js";
 import { computed, effect } from "../vendor/signals-core.js";
 import { beginChange } from "./draft-steps.js";
+import { useTransfer } from "./drops.js";
 import { placeSets, shownSet } from "./place-sets.js";
 import { selfCrossing } from "./shapes/geometry.js";
 import { sizeText } from "./size-labels.js";
@@ -25,7 +26,6 @@ import {
 	removeArea,
 	zoomToAreas,
 } from "./store.js";
-import { chooseFiles, saveAreas, takeText } from "./transfer.js";
 
 const MAX_NAME = 80;
 
@@ -70,12 +70,13 @@ function makeHeadButtons() {
 		report.hidden = places.value.length === 0;
 		table.hidden = placeSets.value.every(({ shapes }) => !shapes) && !shownSet.value;
 	});
-	const upload = makeIconButton("upload", text("areas.upload"), chooseFiles);
+	const upload = makeIconButton("upload", text("areas.upload"), () => useTransfer(({ chooseFiles }) => chooseFiles()));
 	return [report, table, upload, makeIconButton("plus", text("areas.paste"), () => void openPaste())];
 }
 
 function makeAllButtons() {
-	const save = (/** @type {"geojson" | "csv"} */ format) => () => saveAreas(areas.peek(), format);
+	const save = (/** @type {"geojson" | "csv"} */ format) => () =>
+		useTransfer(({ saveAreas }) => saveAreas(areas.peek(), format));
 	return make(
 		"div",
 		{ class: "areas-all" },
@@ -103,10 +104,11 @@ async function openPaste() {
 	const add = makeWordButton(
 		"plus",
 		text("areas.add"),
-		async () => {
-			fault.textContent = await takeText(field.value);
-			if (fault.textContent === "") dialog.close();
-		},
+		() =>
+			useTransfer(async ({ takeText }) => {
+				fault.textContent = await takeText(field.value);
+				if (fault.textContent === "") dialog.close();
+			}),
 		{ class: "primary" },
 	);
 	const hint = make("p", { class: "hint" }, text("areas.pasteHint"));
@@ -249,7 +251,7 @@ class Row {
 
 	save() {
 		const area = findArea(this.id);
-		if (area) saveAreas([area], "geojson");
+		if (area) void useTransfer(({ saveAreas }) => saveAreas([area], "geojson"));
 	}
 
 	/** Puts a field in place of the name; Enter and leaving it take the name over, Escape does not. */

@@ -7,6 +7,7 @@
  * @typedef {import("./table-rows.js").ColumnId} ColumnId
  */
 import { make, makeIconButton, makeWordButton } from "../base/elements.js";
+import { saveTable } from "../base/save.js";
 import { instant, layer, shownDate, timeDomain } from "../base/state.js";
 import { text } from "../base/text.js";
 import { unitText } from "../base/units.js";
@@ -29,7 +30,6 @@ import {
 import { loadStatistics } from "./statistics-of-areas.js";
 import { zoomToAreas } from "./store.js";
 import { COLUMNS, csvRows, rowsOf, sortRows, writeCell } from "./table-rows.js";
-import { saveText } from "./transfer.js";
 
 /** So many rows are in the page at first, and more when they are asked for. */
 const ROWS_AT_ONCE = 200;
@@ -211,5 +211,5 @@ function makeRow(row, of) {
 function saveRows(of, rows) {
 	if (!of) return;
 	const stem = [of.of.id, of.set.title, of.time?.slice(0, 10).replace("/", "-")].filter(Boolean).join("_");
-	saveText(formatCsv(csvRows(rows, of.of, of.time)), fileName(stem, "csv"), "text/csv");
+	saveTable(formatCsv(csvRows(rows, of.of, of.time)), fileName(stem, "csv"));
 }

@@ -5,11 +5,13 @@
  * @typedef {import("./store.js").Area} Area
  */
 import { fetchShapes } from "../base/api.js";
+import { saveFile, saveTable } from "../base/save.js";
 import { dismiss, notify } from "../base/state.js";
 import { text } from "../base/text.js";
 import { AreaFault, LIMITS } from "./formats/faults.js";
+import { formatTable } from "./formats/place-tables.js";
 import { readFile, readText } from "./formats/read-files.js";
-import { fileName, formatGeoJson, formatTable } from "./formats/write-files.js";
+import { fileName, formatGeoJson } from "./formats/write-files.js";
 import { addMeasured } from "./measured-series.js";
 import { addFileSet } from "./place-sets.js";
 import { countCorners, selfCrossing } from "./shapes/geometry.js";
@@ -86,45 +88,9 @@ export function chooseFiles() {
 	field.click();
 }
 
-/** Takes files that are dropped anywhere on the page, and says where while they are held over it. @param {HTMLElement} frame that shows so */
-export function startDrops(frame) {
-	let depth = 0;
-	const show = (/** @type {number} */ next) => {
-		depth = Math.max(0, next);
-		frame.toggleAttribute("data-drop", depth > 0);
-	};
-	const hasFiles = (/** @type {DragEvent} */ { dataTransfer }) => dataTransfer?.types.includes("Files") ?? false;
-	document.addEventListener("dragenter", (event) => {
-		if (hasFiles(event)) show(depth + 1);
-	});
-	document.addEventListener("dragleave", (event) => {
-		if (hasFiles(event)) show(depth - 1);
-	});
-	document.addEventListener("dragover", (event) => {
-		if (hasFiles(event)) event.preventDefault();
-	});
-	document.addEventListener("drop", (event) => {
-		if (!hasFiles(event)) return;
-		event.preventDefault();
-		show(0);
-		void takeFiles(event.dataTransfer?.files ?? []);
-	});
-}
-
 /** @param {Area[]} areas @param {"geojson" | "csv"} format */
 export function saveAreas(areas, format) {
 	const name = fileName(areas.length === 1 ? areas[0].name : text("areas.fileName"), format);
-	if (format === "csv") saveText(formatTable(areas), name, "text/csv");
-	else saveText(formatGeoJson(areas), name, "application/geo+json");
-}
-
-/** Gives the user a file. @param {string} content @param {string} name @param {string} type */
-export function saveText(content, name, type) {
-	// Spreadsheets take text for UTF-8 only when it says so.
-	const url = URL.createObjectURL(new Blob([type === "text/csv" ? `\ufeff${content}` : content], { type }));
-	const link = document.createElement("a");
-	link.href = url;
-	link.download = name;
-	link.click();
-	window.setTimeout(() => URL.revokeObjectURL(url), 10_000);
+	if (format === "csv") saveTable(formatTable(areas), name);
+	else saveFile(new Blob([formatGeoJson(areas)], { type: "application/geo+json" }), name);
 }

@@ -17,3 +17,9 @@ export function saveFrom(address, name = "") {
 	link.click();
 	link.remove();
 }
+
+/** @param {string} table @param {string} name */
+export function saveTable(table, name) {
+	// Spreadsheets take text for UTF-8 only when it says so.
+	saveFile(new Blob([`\ufeff${table}`], { type: "text/csv" }), name);
+}

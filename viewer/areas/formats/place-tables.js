@@ -1,16 +1,18 @@
 /**
- * What tables say: areas in a column of well-known text, positions in columns of latitude and longitude, and series that
+ * Areas as tables, and what tables say: areas in a column of well-known text, positions in columns of latitude and longitude, and series that
  * were measured at places; pure.
  *
  * @typedef {import("./read-geojson.js").Findings} Findings
  * @typedef {import("./read-geojson.js").Source} Source
+ * @typedef {import("./write-files.js").Named} Named
  */
 import { text } from "../../base/text.js";
-import { PLACE_NAME, parseCsv, plainName, readNumber } from "./csv.js";
+import { areaOf, selfCrossing } from "../shapes/geometry.js";
+import { formatCsv, PLACE_NAME, parseCsv, plainName, readNumber } from "./csv.js";
 import { AreaFault, tidyName } from "./faults.js";
 import { readMeasured } from "./measured.js";
 import { collect } from "./read-geojson.js";
-import { parseWkt } from "./wkt.js";
+import { formatWkt, parseWkt } from "./wkt.js";
 
 const GEOMETRY = /^(geometry|wkt|thegeom|geom)$/;
 /** In the viewer's languages; `x` and `y` may be in any coordinate system, and "Breite" and "Länge" may be metres. */
@@ -60,3 +62,14 @@ function readShape(written, where) {
 		throw new AreaFault("areas.fault.inLine", { where, why: /** @type {Error} */ (error).message });
 	}
 }
+
+/** A table with the columns id, name, geometry (as well-known text) and hectares, which points and outlines that cross themselves have none of. @param {Named[]} areas */
+export const formatTable = (areas) =>
+	formatCsv([
+		["id", "name", "geometry", "hectares"],
+		...areas.map(({ id, name, geometry }) => {
+			const hasSize = geometry.type !== "Point" && selfCrossing(geometry) === null;
+			const hectares = hasSize ? Number((areaOf(geometry) / 1e4).toFixed(4)) : null;
+			return [id, name, formatWkt(geometry), hectares];
+		}),
+	]);

@@ -5,10 +5,6 @@
  * @typedef {{ id: string, name: string, geometry: Geometry }} Named
  */
 
-import { areaOf, selfCrossing } from "../shapes/geometry.js";
-import { formatCsv } from "./csv.js";
-import { formatWkt } from "./wkt.js";
-
 /** A FeatureCollection (RFC 7946) with the name of each, a line a feature. @param {Named[]} areas */
 export function formatGeoJson(areas) {
 	const features = areas.map(({ id, name, geometry }) =>
@@ -16,17 +12,6 @@ export function formatGeoJson(areas) {
 	);
 	return `{"type":"FeatureCollection","features":[\n${features.join(",\n")}\n]}\n`;
 }
-
-/** A table with the columns id, name, geometry (as well-known text) and hectares, which points and outlines that cross themselves have none of. @param {Named[]} areas */
-export const formatTable = (areas) =>
-	formatCsv([
-		["id", "name", "geometry", "hectares"],
-		...areas.map(({ id, name, geometry }) => {
-			const hasSize = geometry.type !== "Point" && selfCrossing(geometry) === null;
-			const hectares = hasSize ? Number((areaOf(geometry) / 1e4).toFixed(4)) : null;
-			return [id, name, formatWkt(geometry), hectares];
-		}),
-	]);
 
 /** A name that all file systems take. @param {string} name @param {string} ending */
 export const fileName = (name, ending) =>
