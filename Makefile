@@ -53,7 +53,7 @@ PGSTAC := $(VENV)/pgstac/.installed
 STAC   := $(VENV)/stac/.installed
 CDSE   := $(VENV)/cdse/.installed
 VENDORED := node_modules/.vendored
-# Towns and the finer ground, made in Python.
+# Towns and ground, made in Python.
 VIEWER_DATA := viewer/data/digest.json
 # What the server gives to browsers; made anew when a source is newer, or a folder of them, as where one is gone.
 VIEWER := viewer/dist/.made
@@ -301,7 +301,7 @@ node_modules/.installed: package.json package-lock.json
 	$(call install_npm)
 	@touch node_modules/.base $@
 
-$(VENDORED): node_modules/.base viewer/build.mjs viewer/map/extent.js
+$(VENDORED): node_modules/.base viewer/build.mjs
 	npm run vendor
 	@touch $@
 

@@ -195,7 +195,7 @@ def test_the_demo_serves_all_else_that_the_base_has(demo):
 
 
 def test_the_viewer_is_in_the_wheel(demo):
-    files = ["", "viewer.css", "js/worker.js", "vendor/land.json", "i18n/en.json"]
+    files = ["", "viewer.css", "js/worker.js", "data/land.json", "i18n/en.json"]
 
     assert {name: fetch(f"{demo}/viewer/{name}")[0] for name in files} == dict.fromkeys(files, 200)
 

@@ -179,7 +179,7 @@ async function makeFiles() {
 async function write(folder) {
 	const files = await makeFiles();
 	const vendored = await readdir(join(HERE, "vendor"));
-	const copied = vendored.filter((name) => /\.(json|LICENSE\.txt)$/.test(name)).map((name) => `vendor/${name}`);
+	const copied = vendored.filter((name) => name.endsWith(".LICENSE.txt")).map((name) => `vendor/${name}`);
 	for (const name of [...FILES, ...copied]) await cp(join(HERE, name), join(folder, name), { recursive: true });
 	for (const [name, contents] of files) {
 		await mkdir(dirname(join(folder, name)), { recursive: true });

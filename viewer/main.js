@@ -130,6 +130,7 @@ const FEATURES = {
 	},
 	drawing: {
 		isWanted: () => mapTool.value !== null,
+		control: "map-tools",
 		start: async () => (await import("./map/features/drawing.js")).startDrawing(byId("map-frame")),
 	},
 	placeSets: {

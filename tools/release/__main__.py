@@ -22,7 +22,7 @@ SUMS = "SHA256SUMS"
 CHANGING = ("serialNumber", "timestamp")
 """Members of a bill of materials that differ from run to run."""
 
-BUILD_TOOLS = ("esbuild", "topojson-client")
+BUILD_TOOLS = ("esbuild",)
 """Packages that build the viewer and are no part of it."""
 
 Json = dict[str, Any]

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from tools.viewer_data.files import Written
-from tools.viewer_data.ground import write_ground
+from tools.viewer_data.ground import write_ground, write_world
 from tools.viewer_data.towns import read_towns, write_towns
 
 if __name__ == "__main__":
@@ -16,5 +16,6 @@ if __name__ == "__main__":
     shutil.rmtree(folder, ignore_errors=True)
     written = Written(folder)
     write_towns(read_towns(), written)
+    write_world(written)
     write_ground(written)
     written.close()

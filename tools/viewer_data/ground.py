@@ -1,7 +1,8 @@
-"""Land, lakes and borders of Natural Earth 1:10m by region, for the ground of the viewer's map at its finer zooms.
+"""Land and borders of Natural Earth, for the ground of the viewer's map.
 
-Each file has a tile of Web Mercator at zoom 4, in whole units of the map of the world, row 0 in the north; each point
-as its distance from the one before.
+Those of the world are 1:50m, and 1:110m for the first view; the finer zooms have land, lakes and borders of 1:10m, a
+file each tile of Web Mercator at zoom 4. All are in whole units of the map of the world, row 0 in the north; each
+point as its distance from the one before.
 """
 
 import math
@@ -17,6 +18,10 @@ CELLS = 2**ZOOM
 UNITS = 32_768
 """Of a tile: 76 m at the equator, finer than the source."""
 SIZE = CELLS * UNITS
+WORLD_SIZE = 65_536
+"""Units of the map of the world: 0.0055 degrees, finer than the source."""
+COARSE_SIZE = 16_384
+LEAST_POINTS = {"land": 4, "borders": 2}
 MOST_LAT = 85.0511287798
 Point = tuple[float, float]
 Line = list[Point]
@@ -32,6 +37,21 @@ def read_shapes(name: str) -> Iterator[tuple[dict[str, object], list[Line]]]:
             yield each.record.as_dict(), parts
 
 
+def write_world(to: Written) -> None:
+    """Write the land and the borders of the world; the source ends rings at 180 degrees."""
+    for name, kind, source, size in (
+        ("land", "land", "physical/ne_50m_land", WORLD_SIZE),
+        ("land-coarse", "land", "physical/ne_110m_land", COARSE_SIZE),
+        ("borders", "borders", "cultural/ne_50m_admin_0_boundary_lines_land", WORLD_SIZE),
+    ):
+        lines = [_encode(_project(line, size)) for _record, parts in read_shapes(source) for line in parts]
+        to.write(f"{name}.json", {"size": size, "lines": _enough(lines, kind)})
+
+
+def _enough(lines: list[list[int]], kind: str) -> list[list[int]]:
+    return [line for line in lines if len(line) >= 2 * LEAST_POINTS[kind]]
+
+
 def write_ground(to: Written) -> None:
     """Write the files of all tiles; lakes are further rings of the land, which leave holes in it."""
     land = defaultdict[tuple[int, int], list[list[int]]](list)
@@ -39,27 +59,25 @@ def write_ground(to: Written) -> None:
     for name in ("physical/ne_10m_land", "physical/ne_10m_lakes"):
         for _record, rings in read_shapes(name):
             for ring in rings:
-                for (column, row), part in _cut(_project(ring)):
+                for (column, row), part in _cut(_project(ring, SIZE)):
                     land[column, row].append(_encode(part))
     for _record, lines in read_shapes("cultural/ne_10m_admin_0_boundary_lines_land"):
         for line in lines:
-            for cell, part in _runs(_project(line)):
+            for cell, part in _runs(_project(line, SIZE)):
                 borders[cell].append(_encode(part))
     for column in range(CELLS):
         for row in range(CELLS):
-            content = {
-                "land": [each for each in land[column, row] if len(each) >= 2 * 4],
-                "borders": [each for each in borders[column, row] if len(each) >= 2 * 2],
-            }
+            here = {"land": land[column, row], "borders": borders[column, row]}
+            content = {kind: _enough(lines, kind) for kind, lines in here.items()}
             to.write(f"ground/{column}_{row}.json", {"size": SIZE, **content})
 
 
-def _project(line: Line) -> Line:
+def _project(line: Line, size: int) -> Line:
     def down(lat: float) -> float:
         kept = max(-MOST_LAT, min(MOST_LAT, lat))
         return (1 - math.asinh(math.tan(math.radians(kept))) / math.pi) / 2
 
-    return [((lon + 180) / 360 * SIZE, down(lat) * SIZE) for lon, lat in line]
+    return [((lon + 180) / 360 * size, down(lat) * size) for lon, lat in line]
 
 
 def _cut(ring: Line) -> Iterator[tuple[tuple[int, int], Line]]:

@@ -23,3 +23,18 @@ export function saveTable(table, name) {
 	// Spreadsheets take text for UTF-8 only when it says so.
 	saveFile(new Blob([`\ufeff${table}`], { type: "text/csv" }), name);
 }
+
+/** @param {SVGElement} svg */
+export const fileOfDrawing = (svg) => new Blob([new XMLSerializer().serializeToString(svg)], { type: "image/svg+xml" });
+
+/** Saves a drawing as PNG. @param {SVGElement} svg @param {string} name @param {number} scale pixels of the file in one of the drawing */
+export async function saveDrawing(svg, name, scale) {
+	const image = new Image();
+	image.src = URL.createObjectURL(fileOfDrawing(svg));
+	await image.decode();
+	URL.revokeObjectURL(image.src);
+	const [width, height] = [image.width, image.height].map((each) => Math.round(each * scale));
+	const canvas = Object.assign(document.createElement("canvas"), { width, height });
+	canvas.getContext("2d")?.drawImage(image, 0, 0, width, height);
+	canvas.toBlob((file) => file && saveFile(file, name), "image/png");
+}

@@ -2,7 +2,7 @@
 import { formatCsv } from "../areas/formats/csv.js";
 import { fileName } from "../areas/formats/write-files.js";
 import { make, makeIconButton } from "../base/elements.js";
-import { saveFile } from "../base/save.js";
+import { fileOfDrawing, saveDrawing, saveFile } from "../base/save.js";
 import { layer, places } from "../base/state.js";
 import { text } from "../base/text.js";
 import { makePopover, toggleBy } from "../time/popover.js";
@@ -57,24 +57,14 @@ function saveRows(sheet, dialect) {
 	saveFile(new Blob([formatCsv(sheet.rows(), dialect)], { type: "text/csv" }), nameOf(sheet, "csv"));
 }
 
-/** @param {SVGSVGElement} svg */
-const fileOf = (svg) => new Blob([new XMLSerializer().serializeToString(svg)], { type: "image/svg+xml" });
-
 /** @param {Sheet} sheet */
 function saveSvg(sheet) {
 	const svg = sheet.svg();
-	if (svg) saveFile(fileOf(svg), nameOf(sheet, "svg"));
+	if (svg) saveFile(fileOfDrawing(svg), nameOf(sheet, "svg"));
 }
 
 /** @param {Sheet} sheet */
-async function savePng(sheet) {
+function savePng(sheet) {
 	const svg = sheet.svg();
-	if (!svg) return;
-	const image = new Image();
-	image.src = URL.createObjectURL(fileOf(svg));
-	await image.decode();
-	URL.revokeObjectURL(image.src);
-	const canvas = make("canvas", { width: image.width * SCALE, height: image.height * SCALE });
-	canvas.getContext("2d")?.drawImage(image, 0, 0, canvas.width, canvas.height);
-	canvas.toBlob((file) => file && saveFile(file, nameOf(sheet, "png")), "image/png");
+	if (svg) void saveDrawing(svg, nameOf(sheet, "png"), SCALE);
 }

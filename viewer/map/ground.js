@@ -6,7 +6,7 @@
  * @typedef {import("../vendor/leaflet.js").Map} LeafletMap
  * @typedef {(canvas: CanvasRenderingContext2D, coords: TileCoords, tileSize: number) => void} PaintTile
  */
-import { fetchData, fetchOwn, once } from "../base/api.js";
+import { fetchData, once } from "../base/api.js";
 import { until } from "../base/delays.js";
 import { bringPart, isFirstViewOver } from "../base/parts.js";
 import {
@@ -65,7 +65,7 @@ class PaintedLayer extends GridLayer {
 }
 
 /** Lines of a file, loaded once. @param {string} name @returns {() => Promise<Lines>} */
-const linesOf = (name) => once(async () => decodeLines(await fetchOwn(`vendor/${name}.json`)));
+const linesOf = (name) => once(async () => decodeLines(await fetchData(`${name}.json`)));
 
 const [fetchLand, fetchBorders, fetchCoarseLand] = ["land", "borders", "land-coarse"].map(linesOf);
 

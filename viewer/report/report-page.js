@@ -2,9 +2,10 @@
  * The report of a place as one drawing of a page of A4, which is printed and saved as it is seen: the map with its key, how
  * the place went through time, a table of its years, and where all this comes from.
  *
- * @typedef {{ title: string, about: string, map: string, chart: SVGElement | null, rows: string[][], notes: string[], source: string,
+ * @typedef {{ title: string, about: string, map: string, chart: SVGElement[], rows: string[][], notes: string[], source: string,
  *   link: string }} Report `map` is a picture's address, the first of `rows` names the columns
  */
+import { makeSvg } from "../chart/series/figure.js";
 import { wrapLines } from "../export/page/page-layout.js";
 
 /** Of A4 at 96 pixels an inch. */
@@ -17,15 +18,6 @@ const FONT = 'system-ui, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif
 const ROW_PX = 18;
 /** Letters of an address in a line. */
 const ADDRESS = /.{1,105}/g;
-const SVG = "http://www.w3.org/2000/svg";
-
-/** @param {string} tag @param {Record<string, string | number>} attributes @param {...(Node | string)} children @returns {SVGElement} */
-export function makeSvg(tag, attributes, ...children) {
-	const element = /** @type {SVGElement} */ (document.createElementNS(SVG, tag));
-	for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, String(value));
-	element.append(...children);
-	return element;
-}
 
 /** @param {string} words @param {number} x @param {number} y of the base line @param {{ px?: number, weight?: number, fill?: string, anchor?: "start" | "end" }} [form] */
 const line = (words, x, y, { px = 11.5, weight = 400, fill = INK, anchor = "start" } = {}) =>
@@ -52,8 +44,8 @@ export function drawReport({ title, about, map, chart, rows, notes, source, link
 	page.append(makeSvg("image", { href: map, x: MARGIN, y, ...MAP }));
 	page.append(makeSvg("rect", { x: MARGIN, y, ...MAP, fill: "none", stroke: LINE }));
 	y += MAP.height + 16;
-	if (chart) {
-		page.append(makeSvg("g", { transform: `translate(${MARGIN} ${y})` }, chart));
+	if (chart.length > 0) {
+		page.append(makeSvg("g", { transform: `translate(${MARGIN} ${y})`, "font-size": 11 }, ...chart));
 		y += CHART.height + 12;
 	}
 	y = drawTable(page, rows, y);

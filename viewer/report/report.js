@@ -4,9 +4,9 @@ import { placeText, sizeText } from "../areas/size-labels.js";
 import { loadStatistics } from "../areas/statistics-of-areas.js";
 import { rowsOf, writeCell } from "../areas/table-rows.js";
 import { openDialog } from "../base/dialog.js";
-import { make, makeWordButton } from "../base/elements.js";
+import { colourReader, make, makeWordButton } from "../base/elements.js";
 import { addressOf, readAddress } from "../base/permalink.js";
-import { saveFile } from "../base/save.js";
+import { saveDrawing } from "../base/save.js";
 import {
 	attributions,
 	instant,
@@ -22,11 +22,15 @@ import {
 } from "../base/state.js";
 import { locale, text } from "../base/text.js";
 import { unitText } from "../base/units.js";
+import { curve } from "../chart/series/analysis.js";
+import { drawYears, layOut } from "../chart/years/year-drawing.js";
+import { yearDayOf } from "../chart/years/year-lines.js";
+import { modelOf, rangeFor } from "../chart/years/year-model.js";
+import { firstMonthOf, seasonParameters } from "../chart/years/year-state.js";
 import { PictureMaker } from "../export/page/picture-maker.js";
 import { wholeRect } from "../export/page/snapshot.js";
 import { effect, signal, untracked } from "../vendor/signals-core.js";
-import { drawSeries } from "./report-chart.js";
-import { drawReport, MAP, PAGE } from "./report-page.js";
+import { CHART, drawReport, MAP } from "./report-page.js";
 
 /** @typedef {import("../base/state.js").Place} Place */
 /** @typedef {import("../base/api.js").Layer} Layer */
@@ -60,9 +64,7 @@ async function open() {
 	if (!of || document.querySelector(".report-dialog")) return;
 	const stopping = new AbortController();
 	const chosen = signal(places.peek()[0]);
-	const numbers = signal(
-		/** @type {Pick<Report, "chart" | "rows" | "notes">} */ ({ chart: null, rows: [], notes: [] }),
-	);
+	const numbers = signal(/** @type {Pick<Report, "chart" | "rows" | "notes">} */ ({ chart: [], rows: [], notes: [] }));
 	const map = signal("");
 	const paper = make("div", { class: "report-paper" });
 	const which = make("select", { "aria-label": text("report.place") });
@@ -75,7 +77,11 @@ async function open() {
 	const print = makeWordButton("print", text("report.print"), () => printAs(stemOf().replace(/\.png$/, "")), {
 		class: "primary",
 	});
-	const save = makeWordButton("download", text("report.png"), () => void savePage(paper, stemOf()));
+	const save = makeWordButton(
+		"download",
+		text("report.png"),
+		() => void saveDrawing(/** @type {SVGElement} */ (paper.querySelector("svg")), stemOf(), SCALE),
+	);
 	const bar = make("div", { class: "report-bar" }, which, print, save);
 	const { element, whenClosed } = openDialog(text("report.title"), bar, paper);
 	element.classList.add("report-dialog");
@@ -87,8 +93,8 @@ async function open() {
 		}),
 		effect(() => {
 			const place = chosen.value;
-			numbers.value = { chart: null, rows: [], notes: [text("report.loading")] };
-			void load(of, place, stopping.signal).then((found) => {
+			numbers.value = { chart: [], rows: [], notes: [text("report.loading")] };
+			void load(of, place, paper, stopping.signal).then((found) => {
 				if (chosen.peek() === place) numbers.value = found;
 			});
 		}),
@@ -126,20 +132,16 @@ function drawMap(maker) {
 	return canvas.toDataURL("image/png");
 }
 
-/** The series of a place and its years, as the server has them. @param {Layer} of @param {Place} place @param {AbortSignal} stopped */
-async function load(of, place, stopped) {
+/** The years of a place above one another, and their numbers, as the server has them. @param {Layer} of @param {Place} place @param {HTMLElement} paper @param {AbortSignal} stopped */
+async function load(of, place, paper, stopped) {
 	try {
-		const shapes = [{ id: place.id, name: place.name, geometry: place.geometry }];
 		const ask = (/** @type {import("../base/api.js").Parameters} */ parameters) =>
-			loadStatistics(of, shapes, parameters, { stopped });
+			loadStatistics(of, [place], parameters, { stopped });
 		const isTimed = of.times.count > 0;
-		const all = await ask({ reducers: "mean" });
-		const unit = unitText(of.units);
-		const title = unit ? `${of.title} (${unit})` : of.title;
-		const chart = isTimed ? drawSeries(title, all.times, all.features[0]?.series.mean ?? []) : null;
+		const chart = isTimed ? drawSeasons(of, place, await ask({ reducers: "mean", ...seasonParameters() }), paper) : [];
 		const reducers = "mean,p10,p90,valid_share";
 		const years = await ask(isTimed ? { reducers, step: "P1Y", anomaly: "abs" } : { reducers });
-		const rows = years.times.map((_, at) => rowsOf(shapes, years.features, years.features, at)[0]);
+		const rows = years.times.map((_, at) => rowsOf([place], years.features, years.features, at)[0]);
 		// Points have no percentiles.
 		const columns = COLUMNS.filter((id) => rows.some((row) => row[id] !== null));
 		const head = [text("report.year"), ...columns.map((id) => text(`table.${id}`))];
@@ -149,8 +151,22 @@ async function load(of, place, stopped) {
 		]);
 		return { chart, rows: [head, ...cells.slice(-MOST_YEARS)], notes: isTimed ? [text("report.definition")] : [] };
 	} catch (error) {
-		return { chart: null, rows: [], notes: [text("places.failed", { why: /** @type {Error} */ (error).message })] };
+		return { chart: [], rows: [], notes: [text("places.failed", { why: /** @type {Error} */ (error).message })] };
 	}
+}
+
+/** @param {Layer} of @param {Place} place @param {Awaited<ReturnType<typeof loadStatistics>>} found @param {HTMLElement} paper */
+function drawSeasons(of, place, { times, features: [feature] }, paper) {
+	const month = link.peek()?.from_month ?? firstMonthOf(place);
+	const answer = { times, values: feature?.series.mean ?? [], analysis: feature?.analysis?.mean };
+	const model = modelOf(answer, { kind: "value", month, hasCurve: curve.value !== "" });
+	if (![...model.lines.values()].flat().some((value) => typeof value === "number")) return [];
+	const unit = unitText(of.units);
+	const title = unit ? `${of.title} (${unit})` : of.title;
+	const now = yearDayOf(instant.peek()?.ms ?? 0, month).year;
+	const picture = { ...model, month, now, range: rangeFor(model, "value", null), title, isBars: false };
+	const colourOf = colourReader(paper);
+	return drawYears(layOut(picture, { ...CHART, strong: colourOf("--accent"), colourOf }));
 }
 
 /** Prints the page alone; PDFs get its name. @param {string} name */
@@ -161,20 +177,4 @@ function printAs(name) {
 	window.print();
 	document.documentElement.toggleAttribute("data-report", false);
 	document.title = title;
-}
-
-/** @param {HTMLElement} paper @param {string} name */
-async function savePage(paper, name) {
-	const page = new XMLSerializer().serializeToString(/** @type {SVGElement} */ (paper.querySelector("svg")));
-	const address = URL.createObjectURL(new Blob([page], { type: "image/svg+xml" }));
-	const picture = new Image();
-	picture.src = address;
-	await picture.decode();
-	URL.revokeObjectURL(address);
-	const canvas = Object.assign(document.createElement("canvas"), {
-		width: Math.round(PAGE.width * SCALE),
-		height: Math.round(PAGE.height * SCALE),
-	});
-	canvas.getContext("2d")?.drawImage(picture, 0, 0, canvas.width, canvas.height);
-	canvas.toBlob((file) => file && saveFile(file, name), "image/png");
 }

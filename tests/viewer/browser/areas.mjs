@@ -104,6 +104,7 @@ async function openAreas(open, options = {}) {
 async function mapTool(page, name) {
 	const opener = page.locator(".area-tools > button");
 	if ((await opener.getAttribute("aria-expanded")) === "false") await opener.click();
+	await page.locator("html:not([data-loading])").waitFor({ state: "attached" });
 	return page.locator(".area-shapes").getByRole("button", { name });
 }
 

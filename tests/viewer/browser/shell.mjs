@@ -665,7 +665,7 @@ await runAsCalled([
 			await page.locator("#legend-body").getByText("0.8").first().waitFor();
 			await page.locator(".leaflet-outlines-pane canvas").first().waitFor();
 
-			assert.ok(requests.some((url) => url.endsWith("vendor/land.json")));
+			assert.ok(requests.some((url) => url.endsWith("data/land.json")));
 			// Then what nobody has asked for yet, but no large library.
 			await until(page, async () => requests.some((url) => url.includes("js/wanted-")));
 			assert.ok(!requests.some((url) => url.includes("js/video-")));

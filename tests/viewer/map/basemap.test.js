@@ -46,7 +46,7 @@ for (const { name, lon, lat, isLand } of [
 	{ name: "the Caspian Sea", lon: 51, lat: 42, isLand: false },
 	{ name: "the Pacific", lon: -150, lat: 0, isLand: false },
 ]) {
-	for (const path of ["vendor/land.json", "vendor/land-coarse.json"]) {
+	for (const path of ["data/land.json", "data/land-coarse.json"]) {
 		test(`${name} is ${isLand ? "land" : "water"} in ${path}`, async () => {
 			assert.equal(isInside(await readLines(path), lon, lat), isLand);
 		});
@@ -54,7 +54,7 @@ for (const { name, lon, lat, isLand } of [
 }
 
 test("the coarse land has few bytes, which the first view waits for", async () => {
-	const file = await readFile(new URL("../../../viewer/vendor/land-coarse.json", import.meta.url));
+	const file = await readFile(new URL("../../../viewer/data/land-coarse.json", import.meta.url));
 
 	assert.ok(gzipSync(file).length < 15_000);
 });

@@ -25,8 +25,11 @@ const SOUTHERN_MONTH = 7;
 /** Seasons need a curve, whether one is drawn or not. */
 const OF_SEASONS = { smooth: "whittaker", phenology: "threshold", climatology: "median", anomaly: "abs" };
 
-/** Latitude of the first corner of a place. @param {import("../../base/state.js").Place} place */
-const latitudeOf = ({ geometry }) => /** @type {any[]} */ (geometry.coordinates).flat(9)[1];
+export const seasonParameters = () => ({ ...OF_SEASONS, smooth: curve.value || OF_SEASONS.smooth });
+
+/** With which month years begin where nobody has chosen one. @param {import("../../base/state.js").Place} place */
+export const firstMonthOf = ({ geometry }) =>
+	/** @type {any[]} */ (geometry.coordinates).flat(9)[1] < 0 ? SOUTHERN_MONTH : 1;
 
 /** What is chosen, as links have it. */
 function makeChoices() {
@@ -62,15 +65,14 @@ export function makeYears({ lines, reducer, isOpen }) {
 		const first = all.value.findLast(({ side }) => side.id === "a") ?? all.value[0] ?? null;
 		return all.value.find(({ key }) => key === chosen.value) ?? first;
 	});
-	const usualMonth = computed(() => (line.value && latitudeOf(line.value.place) < 0 ? SOUTHERN_MONTH : 1));
+	const usualMonth = computed(() => (line.value ? firstMonthOf(line.value.place) : 1));
 	const month = computed(() => ownMonth.value ?? usualMonth.value);
 	/** @type {Answers<import("../series/analysis.js").Analysed>} */
 	const answers = new Answers();
 	const question = computed(() => {
 		const of = line.value;
 		if (!isOpen.value || !of) return null;
-		const ofSeasons = { ...OF_SEASONS, smooth: curve.value || OF_SEASONS.smooth };
-		const parameters = show.value === "dekads" ? { step: "dekad" } : ofSeasons;
+		const parameters = show.value === "dekads" ? { step: "dekad" } : seasonParameters();
 		return { of, parameters, key: JSON.stringify([of.key, reducer.value, parameters]) };
 	});
 	effect(() => {
