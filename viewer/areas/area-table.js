@@ -6,6 +6,7 @@
  * @typedef {import("./table-rows.js").Row} Row
  * @typedef {import("./table-rows.js").ColumnId} ColumnId
  */
+import { nameOf } from "../base/api.js";
 import { make, makeIconButton, makeWordButton } from "../base/elements.js";
 import { saveTable } from "../base/save.js";
 import { instant, layer, shownDate, timeDomain } from "../base/state.js";
@@ -15,17 +16,16 @@ import { stop } from "../shell/sheet.js";
 import { computed, effect, signal, untracked } from "../vendor/signals-core.js";
 import { formatCsv } from "./formats/csv.js";
 import { fileName } from "./formats/write-files.js";
-import { periodOf } from "./place-blocks.js";
 import {
 	choosePlaceOfSet,
+	datetimeAt,
 	hasMeans,
 	placeSets,
 	pointedAt,
-	SPANS,
 	shapesOf,
 	shownSet,
+	shownSpan,
 	showSet,
-	span,
 } from "./place-sets.js";
 import { loadStatistics } from "./statistics-of-areas.js";
 import { zoomToAreas } from "./store.js";
@@ -37,17 +37,16 @@ const ROWS_AT_ONCE = 200;
 /** What the table is of: the set that is shown, else the user's own areas; at what time. */
 const wanted = computed(() => {
 	const set = shownSet.value ?? placeSets.value.find(({ shapes }) => shapes) ?? null;
-	const [of, date] = [layer.value, instant.value?.text ?? null];
-	const time = date && periodOf(span.value, date);
-	const step = date === null ? null : SPANS[span.value];
+	const [of, over] = [layer.value, shownSpan.value];
+	const time = instant.value && datetimeAt(instant.value);
 	if (!set || !of || !hasMeans.value || timeDomain.value.phase !== "ready") return null;
 	return {
 		set,
 		of,
 		time,
-		step,
-		told: time === date ? shownDate.value : (time ?? ""),
-		key: JSON.stringify([set.id, set.revision, of.id, time]),
+		over,
+		told: over === "date" || timeDomain.value.periods ? shownDate.value : (time ?? ""),
+		key: JSON.stringify([set.id, set.revision, nameOf(of), time]),
 	};
 });
 
@@ -143,25 +142,20 @@ function titleOf(of) {
 }
 
 /** First what is quick, then how unusual it is, which takes all years. @param {Wanted} of @param {{ value: Row[] }} rows @param {HTMLElement} state @param {AbortSignal} stopped */
-async function fill({ set, of, time, step }, rows, state, stopped) {
+async function fill({ set, of, time, over }, rows, state, stopped) {
 	const say = (/** @type {number} */ done) => {
 		state.textContent = done < set.count ? text("places.loadingSome", { done, count: set.count }) : "";
 	};
 	try {
 		say(0);
 		const shapes = await shapesOf(set);
-		const asked = { datetime: time, step };
-		const reducers = "mean,p10,p90,valid_share";
-		const now = await loadStatistics(of, shapes, { ...asked, reducers }, { stopped, onPart: say });
+		const ask = (/** @type {import("../base/api.js").Parameters} */ parameters) =>
+			loadStatistics(of, shapes, { datetime: time, ...parameters }, { stopped, onPart: say }, over);
+		const now = await ask({ reducers: "mean,p10,p90,valid_share" });
 		rows.value = rowsOf(shapes, now.features, null);
 		if (time === null) return;
 		say(0);
-		const usual = await loadStatistics(
-			of,
-			shapes,
-			{ ...asked, reducers: "mean", anomaly: "abs" },
-			{ stopped, onPart: say },
-		);
+		const usual = await ask({ reducers: "mean", anomaly: "abs" });
 		rows.value = rowsOf(shapes, now.features, usual.features);
 	} catch (error) {
 		state.textContent = stopped.aborted
@@ -210,6 +204,6 @@ function makeRow(row, of) {
 /** @param {Wanted | null} of @param {Row[]} rows */
 function saveRows(of, rows) {
 	if (!of) return;
-	const stem = [of.of.id, of.set.title, of.time?.slice(0, 10).replace("/", "-")].filter(Boolean).join("_");
-	saveTable(formatCsv(csvRows(rows, of.of, of.time)), fileName(stem, "csv"));
+	const stem = [nameOf(of.of), of.set.title, of.time?.slice(0, 10).replace("/", "-")].filter(Boolean).join("_");
+	saveTable(formatCsv(csvRows(rows, { ...of.of, id: nameOf(of.of) }, of.time)), fileName(stem, "csv"));
 }

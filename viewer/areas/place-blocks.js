@@ -1,4 +1,4 @@
-/** Which dates are asked for together when the values of places are wanted at one, and which period one is in; pure. */
+/** Which dates are asked for together when the values of places are wanted at one, and how several are one; pure. */
 
 /** Numbers of one answer: a megabyte or two. */
 const MAX_VALUES = 100_000;
@@ -16,12 +16,21 @@ export function blockAround(index, count, size) {
 	return { first, end: Math.min(count, first + size) };
 }
 
-/** The period of a date, as the server takes it. @param {import("./place-sets.js").Span} span @param {string} date RFC 3339 */
-export function periodOf(span, date) {
-	if (span === "date") return date;
-	const [year, month] = date.split("-");
-	if (span === "year") return year;
-	if (span === "month") return `${year}-${month}`;
-	const first = 3 * Math.floor((Number(month) - 1) / 3) + 1;
-	return [first, first + 2].map((each) => `${year}-${String(each).padStart(2, "0")}`).join("/");
+/**
+ * What the server does to the dates of a step, of a season, which is none of its steps: means of values, sums of counts.
+ * @param {import("../base/api.js").FeatureSeries} feature @returns {import("../base/api.js").FeatureSeries}
+ */
+export function asOneDate({ series, analysis, valid, total, ...more }) {
+	const meanOf = (/** @type {(number | null)[]} */ column) => {
+		const known = column.filter((value) => value !== null);
+		return [known.length > 0 ? known.reduce((sum, value) => sum + value) / known.length : null];
+	};
+	const { anomaly } = analysis?.mean ?? {};
+	return {
+		...more,
+		series: Object.fromEntries(Object.entries(series).map(([name, column]) => [name, meanOf(column)])),
+		analysis: anomaly && { mean: { anomaly: meanOf(anomaly) } },
+		valid: [valid.reduce((sum, each) => sum + each, 0)],
+		total: total * valid.length,
+	};
 }

@@ -7,8 +7,9 @@
  * @typedef {import("../base/api.js").PlaceSet & { shapes?: Shape[] }} PlaceSet with its shapes where the server knows nothing of it
  */
 import { fetchPlace, fetchPlaceSets, fetchPlaces } from "../base/api.js";
-import { choosePlace, joinLink, layer, legend, notify } from "../base/state.js";
+import { choosePlace, joinLink, layer, legend, notify, timeDomain } from "../base/state.js";
 import { text } from "../base/text.js";
+import { periodText } from "../ctc1/periods.js";
 import { computed, signal } from "../vendor/signals-core.js";
 import { FILE_LIMITS, tidyName } from "./formats/faults.js";
 import { boxOf, positionsOf } from "./shapes/geometry.js";
@@ -26,13 +27,13 @@ export const STATISTICS = /** @type {const} */ ([
 	"valid_share",
 	"anomaly",
 ]);
-/** Periods, and how the server names them as steps. */
-export const SPANS = /** @type {const} */ ({ date: null, month: "P1M", quarter: "P3M", year: "P1Y" });
+/** Times whose dates are one value: a date, and the periods of maps. */
+export const SPANS = /** @type {const} */ (["date", "dekad", "month", "season", "year"]);
 /** Not an id that a server's set may have. */
 const OWN = ":areas";
 
 /** @typedef {typeof STATISTICS[number]} Statistic */
-/** @typedef {keyof typeof SPANS} Span */
+/** @typedef {typeof SPANS[number]} Span */
 
 const serverSets = signal(/** @type {PlaceSet[]} */ ([]));
 const fileSets = signal(/** @type {PlaceSet[]} */ ([]));
@@ -51,6 +52,13 @@ const shownId = signal(/** @type {string | undefined} */ (undefined));
 export const shownSet = computed(() => placeSets.value.find(({ id }) => id === shownId.value) ?? null);
 export const statistic = signal(/** @type {Statistic} */ ("mean"));
 export const span = signal(/** @type {Span} */ ("date"));
+/** The periods that the map shows are those of places, too. @type {import("@preact/signals-core").ReadonlySignal<Span>} */
+export const shownSpan = computed(() => timeDomain.value.periods?.slot ?? span.value);
+/** What the server is asked for at a date. @param {import("../base/dates.js").Instant} at @returns {string} */
+export const datetimeAt = ({ ms, text: date }) => {
+	const over = shownSpan.peek();
+	return over === "date" ? date : periodText(over, ms);
+};
 /** The place under the pointer, or in the middle of the map while the keyboard is used; only the map sets it. */
 export const hovered = signal(/** @type {import("./formats/mvt.js").TileFeature | null} */ (null));
 /** Number of the place that stands out on the map while a table is gone through. */

@@ -14,11 +14,11 @@
  * @typedef {import("./place-sets.js").Statistic} Statistic
  * @typedef {import("./place-sets.js").Span} Span
  */
-import { fetchPlaceValues, Problem } from "../base/api.js";
+import { fetchPlaceValues, nameOf, Problem } from "../base/api.js";
 import { instant, isDragged, isMoving, layer, timeDomain, timeIndex } from "../base/state.js";
 import { effect, signal } from "../vendor/signals-core.js";
-import { blockAround, datesAtOnce, periodOf } from "./place-blocks.js";
-import { hasMeans, SPANS, shapesOf, shownSet, span, statistic } from "./place-sets.js";
+import { blockAround, datesAtOnce } from "./place-blocks.js";
+import { datetimeAt, hasMeans, shapesOf, shownSet, shownSpan, statistic } from "./place-sets.js";
 import { loadStatistics } from "./statistics-of-areas.js";
 
 const MAX_BLOCKS = 24;
@@ -40,15 +40,15 @@ const coming = new Map();
 const large = new Set();
 
 /** @param {PlaceSet} set @param {Layer} of */
-const keyOf = (set, of) => JSON.stringify([set.id, set.revision, of.id, of.revision]);
+const keyOf = (set, of) => JSON.stringify([set.id, set.revision, nameOf(of), of.revision]);
 
 /** @param {PlaceSet} set @param {Layer} of @param {Instant[]} instants of the block; none of a layer without time @param {number} index @returns {Question} */
 function questionAt(set, of, instants, index) {
-	const [what, over] = [statistic.value, instants.length === 0 ? "date" : span.value];
+	const [what, over] = [statistic.value, instants.length === 0 ? "date" : shownSpan.value];
 	const atOnce = large.has(keyOf(set, of)) || over !== "date" ? 1 : datesAtOnce(set.count);
 	const { first, end } = blockAround(index, instants.length, atOnce);
 	const dates = instants.length === 0 ? null : `${instants[first].text}/${instants[end - 1].text}`;
-	const datetime = over === "date" ? dates : periodOf(over, instants[first].text);
+	const datetime = over === "date" ? dates : datetimeAt(instants[first]);
 	return { key: `${keyOf(set, of)} ${what} ${over} ${datetime}`, datetime, end, isSingle: end - first < 2, what, over };
 }
 
@@ -77,13 +77,12 @@ async function askValues(set, of, { datetime, what, over }, stopped) {
 	const parameters = {
 		datetime,
 		reducers: isAnomaly ? "mean" : what,
-		step: SPANS[over],
 		anomaly: isAnomaly ? "abs" : null,
 	};
 	const onPart = (/** @type {number} */ done) => {
 		if (!stopped.aborted) valuesNow.value = { ...valuesNow.peek(), done };
 	};
-	const { times, features } = await loadStatistics(of, shapes, parameters, { stopped, onPart });
+	const { times, features } = await loadStatistics(of, shapes, parameters, { stopped, onPart }, over);
 	const gaps = times.map(() => null);
 	const columnOf = (/** @type {import("../base/api.js").FeatureSeries | null} */ feature) =>
 		isAnomaly

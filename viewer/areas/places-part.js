@@ -2,14 +2,25 @@
 
 import { cssColour } from "../base/colours.js";
 import { make } from "../base/elements.js";
-import { layer } from "../base/state.js";
+import { layer, timeDomain } from "../base/state.js";
 import { locale, text } from "../base/text.js";
 import { unitText } from "../base/units.js";
 import { numberText } from "../base/value-scale.js";
 import { effect } from "../vendor/signals-core.js";
 import { tidyName } from "./formats/faults.js";
 import { placeStyle } from "./place-colours.js";
-import { hasMeans, hovered, placeSets, SPANS, STATISTICS, shownSet, showSet, span, statistic } from "./place-sets.js";
+import {
+	hasMeans,
+	hovered,
+	placeSets,
+	SPANS,
+	STATISTICS,
+	shownSet,
+	shownSpan,
+	showSet,
+	span,
+	statistic,
+} from "./place-sets.js";
 import { valuesNow } from "./place-values.js";
 
 /** @typedef {import("./place-sets.js").Statistic} Statistic */
@@ -56,12 +67,14 @@ function makeChoices() {
 		statistic.value = /** @type {Statistic} */ (what.value);
 	});
 	const over = make("select", { "aria-label": text("places.span") });
-	over.append(...Object.keys(SPANS).map((each) => new Option(text(`places.span.${/** @type {Span} */ (each)}`), each)));
+	over.append(...SPANS.map((each) => new Option(text(`period.${each}`), each)));
 	over.addEventListener("change", () => {
 		span.value = /** @type {Span} */ (over.value);
 	});
 	effect(() => {
-		[what.value, over.value] = [statistic.value, span.value];
+		[what.value, over.value] = [statistic.value, shownSpan.value];
+		// The map has chosen.
+		over.disabled = timeDomain.value.periods !== undefined;
 		over.hidden = layer.value?.times.count === 0;
 	});
 	return make("div", { class: "places-choices" }, what, over);
@@ -75,7 +88,9 @@ function stateText() {
 	if (phase === "loading") {
 		return done > 0 ? text("places.loadingSome", { done, count: set.count }) : text("places.loading");
 	}
-	return phase === "failed" ? text("places.failed", { why }) : "";
+	if (phase === "failed") return text("places.failed", { why });
+	const { method = "mean" } = timeDomain.value.periods ?? {};
+	return ["mean", "anomaly"].includes(method) ? "" : text("places.meanOfDates");
 }
 
 /** The colours of what is not in the layer's own. @param {HTMLElement} key */

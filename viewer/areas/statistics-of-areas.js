@@ -7,17 +7,20 @@
  * @typedef {{ stopped: AbortSignal, onPart?: (done: number) => void }} Course
  */
 import { fetchSeriesOfAreas, fetchSeriesOfPoints, Problem } from "../base/api.js";
+import { asOneDate } from "./place-blocks.js";
 import { countCorners } from "./shapes/geometry.js";
 
+/** How the server names times whose dates are one value. */
+const STEPS = { date: null, dekad: "dekad", month: "P1M", season: null, year: "P1Y" };
 /** Of one question. */
 const [MOST_SHAPES, MOST_CORNERS] = [250, 50_000];
 
 /**
  * The series of all shapes, in their order; null of one that is too large alone, where others are not. Points have a mean, and no other statistic.
  * @param {Layer} layer @param {Shape[]} shapes @param {import("../base/api.js").Parameters} parameters `reducers`, `datetime`, an analysis
- * @param {Course} course @returns {Promise<{ times: (string | null)[], features: (FeatureSeries | null)[] }>}
+ * @param {Course} course @param {import("./place-sets.js").Span} [over] whose dates are one value @returns {Promise<{ times: (string | null)[], features: (FeatureSeries | null)[] }>}
  */
-export async function loadStatistics(layer, shapes, parameters, { stopped, onPart = () => {} }) {
+export async function loadStatistics(layer, shapes, parameters, { stopped, onPart = () => {} }, over = "date") {
 	/** @type {(FeatureSeries | null)[]} */
 	const features = shapes.map(() => null);
 	/** @type {(string | null)[]} */
@@ -29,7 +32,7 @@ export async function loadStatistics(layer, shapes, parameters, { stopped, onPar
 			const answer = await askPart(
 				layer,
 				part.map((at) => shapes[at]),
-				parameters,
+				{ ...parameters, step: STEPS[over] },
 				stopped,
 			);
 			times = answer.times;
@@ -47,7 +50,9 @@ export async function loadStatistics(layer, shapes, parameters, { stopped, onPar
 		done += part.length;
 		onPart(done);
 	}
-	return { times, features };
+	return over === "season"
+		? { times: times.slice(0, 1), features: features.map((each) => each && asOneDate(each)) }
+		: { times, features };
 }
 
 /** Numbers of shapes that are asked for together: points, or outlines. @param {Shape[]} shapes @returns {number[][]} */

@@ -5,11 +5,11 @@
  * @typedef {import("../base/permalink.js").BBox} BBox
  * @typedef {import("../base/state.js").Colouring} Colouring
  * @typedef {{
- *   root: string, layer: Layer, style: string, colouring: Colouring, instant: string | null, period: { reducer: string | null, anomaly: string | null }, bbox: BBox,
+ *   root: string, layer: Layer, name: string, style: string, colouring: Colouring, instant: string | null, period: { reducer: string | null, anomaly: string | null }, bbox: BBox,
  *   metres: [west: number, south: number, east: number, north: number], width: number, height: number,
  *   centre: { z: number, x: number, y: number }, wms: string | null, wmts: string | null,
  *   difference: { later: string, earlier: string | null, colouring: Colouring } | null,
- * }} Shown `root` is the server's address with a slash at the end; `bbox` in degrees, `metres` of Web Mercator; `centre` is
+ * }} Shown `root` is the server's address with a slash at the end; `name` that of the layer there, with clear pixels alone or with all; `bbox` in degrees, `metres` of Web Mercator; `centre` is
  *   the tile in the middle; `difference` is of two dates of the layer, or of one and what is usual, where that is shown; `wms` and `wmts` are their addresses without a query, null where they are not served
  * @typedef {"wms" | "wmts" | "xyz" | "tilejson" | "coverage" | "curl" | "python"} CopyKind
  * @typedef {{ kind: CopyKind, text: string, isWithoutColours: boolean }} Copy `isWithoutColours` is where the service has no
@@ -55,13 +55,13 @@ const wmsStyle = (style, { ramp, isReversed }) =>
 
 /** @param {Shown} shown */
 function wmsAddress(shown) {
-	const { wms, layer, style, metres, width, height } = shown;
+	const { wms, name, style, metres, width, height } = shown;
 	const { time, earlier, colouring } = pictured(shown);
 	const query = queryOf({
 		SERVICE: "WMS",
 		VERSION: "1.3.0",
 		REQUEST: "GetMap",
-		LAYERS: nameOf(layer),
+		LAYERS: name,
 		STYLES: wmsStyle(style, colouring),
 		CRS: "EPSG:3857",
 		BBOX: metres.map((edge) => Number(edge.toFixed(2))).join(","),
@@ -81,13 +81,13 @@ function wmsAddress(shown) {
 
 /** @param {Shown} shown */
 function wmtsAddress(shown) {
-	const { wmts, layer, style, centre } = shown;
+	const { wmts, name, style, centre } = shown;
 	const { time, earlier } = pictured(shown);
 	const query = queryOf({
 		SERVICE: "WMTS",
 		VERSION: "1.0.0",
 		REQUEST: "GetTile",
-		LAYER: nameOf(layer),
+		LAYER: name,
 		STYLE: style,
 		FORMAT: "image/png",
 		TILEMATRIXSET: MATRIX_SET,
@@ -111,11 +111,11 @@ function tileQuery(shown) {
 
 /** @param {Shown} shown */
 export const xyzTemplate = (shown) =>
-	`${shown.root}tiles/${encodeURIComponent(nameOf(shown.layer))}/${MATRIX_SET}/{z}/{x}/{y}.png?${tileQuery(shown)}`;
+	`${shown.root}tiles/${encodeURIComponent(shown.name)}/${MATRIX_SET}/{z}/{x}/{y}.png?${tileQuery(shown)}`;
 
 /** @param {Shown} shown */
 const tileJsonAddress = (shown) =>
-	`${shown.root}tiles/${encodeURIComponent(nameOf(shown.layer))}/${MATRIX_SET}/tilejson.json?${tileQuery(shown)}`;
+	`${shown.root}tiles/${encodeURIComponent(shown.name)}/${MATRIX_SET}/tilejson.json?${tileQuery(shown)}`;
 
 /**
  * Numbers of a layer as a file, on their own cells.
@@ -142,7 +142,7 @@ export function areaAddress(root, { id }, { geometry, datetime, format }) {
  * A time-lapse made by the server.
  * @param {Shown} shown @param {{ extension: string, datetime: string, step: number, fps: number }} film
  */
-export function animationAddress({ root, layer, style, colouring, metres, width, height }, { extension, ...film }) {
+export function animationAddress({ root, name, style, colouring, metres, width, height }, { extension, ...film }) {
 	const query = queryOf({
 		crs: "EPSG:3857",
 		bbox: metres.map((edge) => Number(edge.toFixed(2))).join(","),
@@ -154,7 +154,7 @@ export function animationAddress({ root, layer, style, colouring, metres, width,
 		style,
 		...colourParameters(colouring),
 	});
-	return `${root}animations/${encodeURIComponent(nameOf(layer))}.${extension}?${query}`;
+	return `${root}animations/${encodeURIComponent(name)}.${extension}?${query}`;
 }
 
 /** A name of a file that all systems take. @param {Layer} layer @param {string | null} instant */

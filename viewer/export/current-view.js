@@ -1,5 +1,5 @@
 /** What side A shows now, as addresses of the server are made of it. */
-import { periodParameters, rootUrl, servicePath } from "../base/api.js";
+import { nameOf, periodParameters, rootUrl, servicePath } from "../base/api.js";
 import { AS_STYLED, colouring, compareMode, instant, layer, style, timeDomain, view } from "../base/state.js";
 import { differenceRange, inOrder, shownDifference } from "../compare/second-side.js";
 import { downAt } from "../map/extent.js";
@@ -27,6 +27,7 @@ export function currentView() {
 	return {
 		root: rootUrl(),
 		layer: of,
+		name: nameOf(of),
 		style: style.peek(),
 		colouring: colouring.peek(),
 		instant: instant.peek()?.text ?? null,

@@ -3,6 +3,7 @@ import { fileName } from "../areas/formats/write-files.js";
 import { placeText, sizeText } from "../areas/size-labels.js";
 import { loadStatistics } from "../areas/statistics-of-areas.js";
 import { rowsOf, writeCell } from "../areas/table-rows.js";
+import { nameOf } from "../base/api.js";
 import { openDialog } from "../base/dialog.js";
 import { colourReader, make, makeWordButton } from "../base/elements.js";
 import { addressOf, readAddress } from "../base/permalink.js";
@@ -57,7 +58,7 @@ export function startReport() {
 }
 
 /** @param {Place} place */
-const nameOf = ({ name, geometry }) => name || placeText(/** @type {number[]} */ (geometry.coordinates), 5);
+const labelOf = ({ name, geometry }) => name || placeText(/** @type {number[]} */ (geometry.coordinates), 5);
 
 async function open() {
 	const of = layer.peek();
@@ -68,12 +69,12 @@ async function open() {
 	const map = signal("");
 	const paper = make("div", { class: "report-paper" });
 	const which = make("select", { "aria-label": text("report.place") });
-	which.append(...places.peek().map((place, index) => new Option(nameOf(place), String(index))));
+	which.append(...places.peek().map((place, index) => new Option(labelOf(place), String(index))));
 	which.addEventListener("change", () => {
 		chosen.value = places.peek()[Number(which.value)];
 	});
 	const stemOf = () =>
-		fileName([of.id, nameOf(chosen.peek()), instant.peek()?.text.slice(0, 10)].filter(Boolean).join("_"), "png");
+		fileName([nameOf(of), labelOf(chosen.peek()), instant.peek()?.text.slice(0, 10)].filter(Boolean).join("_"), "png");
 	const print = makeWordButton("print", text("report.print"), () => printAs(stemOf().replace(/\.png$/, "")), {
 		class: "primary",
 	});
@@ -107,7 +108,7 @@ async function open() {
 			});
 			const source = [text("report.source", { source: attributions.peek().join(" · ") || of.title }), made].join(". ");
 			const address = addressOf(link.peek() ?? readAddress().link);
-			const words = { title: nameOf(place), about, source, link: address };
+			const words = { title: labelOf(place), about, source, link: address };
 			paper.replaceChildren(drawReport({ ...numbers.value, ...words, map: map.value }));
 		}),
 	];

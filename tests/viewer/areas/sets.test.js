@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { periodOf } from "../../../viewer/areas/place-blocks.js";
+import { asOneDate } from "../../../viewer/areas/place-blocks.js";
 import { tileOfShapes } from "../../../viewer/areas/set-tiles.js";
 import { csvRows, rowsOf, sortRows } from "../../../viewer/areas/table-rows.js";
 import { makeRandom } from "../random.js";
@@ -68,14 +68,21 @@ test("a point is a mark around it, in the tile beside it too", () => {
 	}
 });
 
-test("periods are named as the server takes them", () => {
-	const date = "2024-06-11T00:00:00Z";
-	const spans = /** @type {const} */ (["date", "month", "quarter", "year"]);
-	assert.deepEqual(
-		spans.map((span) => periodOf(span, date)),
-		[date, "2024-06", "2024-04/2024-06", "2024"],
-	);
-	assert.equal(periodOf("quarter", "2024-12-31"), "2024-10/2024-12");
+test("the dates of a season are one: means of the values that there are, sums of counts", () => {
+	const feature = {
+		id: null,
+		series: { mean: [0.25, null, 0.75], valid_share: [1, 0, 0.5], p10: [null, null, null] },
+		analysis: { mean: { anomaly: [0.5, null, -0.25] } },
+		valid: [4, 0, 2],
+		total: 4,
+	};
+	assert.deepEqual(asOneDate(feature), {
+		id: null,
+		series: { mean: [0.5], valid_share: [0.5], p10: [null] },
+		analysis: { mean: { anomaly: [0.125] } },
+		valid: [6],
+		total: 12,
+	});
 });
 
 const SHAPES = ["9", "10", "é"].map((id) =>

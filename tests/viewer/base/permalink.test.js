@@ -66,7 +66,7 @@ function makeWhole(random) {
 		aoi: Array.from(many(3), () => ({ name: label(), line: pick(["_p~iF~ps|U_ulL", "?@A`{|}~", "~~"]) })),
 		places: pick(["fields", "river-basins_2"]),
 		statistic: pick(["mean", "p90", "valid_share", "anomaly"]),
-		span: pick(["date", "month", "quarter", "year"]),
+		span: pick(["date", "dekad", "month", "season", "year"]),
 		chart: pick(["0", "1", "time", "years", "statistics", "table"]),
 		curve: pick(["whittaker", "savgol"]),
 		normal: flag(),

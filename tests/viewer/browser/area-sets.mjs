@@ -71,6 +71,11 @@ function meanOver(number, isIn) {
 	return average(means.filter((mean) => mean !== null));
 }
 
+/** The seasons of the date of these tests, and of the one before. @param {string} date */
+const isInSummer = (date) => /^\d{4}-0[678]/.test(date);
+/** @param {string} date */
+const isInSpring = (date) => /^\d{4}-0[345]/.test(date);
+
 /** The third of a month that a date is in, in any year. @param {string} date */
 const dekadOf = (date) => `${date.slice(5, 7)} ${Math.min(2, Math.floor((Number(date.slice(8, 10)) - 1) / 10))}`;
 
@@ -228,21 +233,48 @@ await runAsCalled([
 					number,
 					meanOver(number, (date) => date.startsWith(month)),
 				);
+			await page.getByLabel("Over which time").selectOption("season");
+			for (const number of [7, 118]) await whenGrey(page, number, meanOver(number, isInSpring));
 			await page.getByLabel("What their colour shows").selectOption("anomaly");
 			await page.locator(".places-key span").waitFor();
 			assert.deepEqual(await brokenRules(page), []);
 			await page.screenshot({ path: join(outDir, "set-of-a-file.png") });
+			for (const [width, height] of [
+				[1440, 900],
+				[1366, 768],
+			]) {
+				await page.setViewportSize({ width, height });
+				const box = await page.getByRole("heading", { name: /^Areas/ }).boundingBox();
+				assert.ok(box && box.y + box.height < height, `Areas are below the fold of ${width} x ${height}`);
+			}
 			assert.equal(linkValue(page, "places"), null);
 			await page.getByLabel("Coloured places").selectOption("");
 			await page.locator(".leaflet-places-pane canvas").first().waitFor({ state: "detached" });
 		},
 	],
 	[
+		"while the map shows periods, places have the mean of the dates of the same period",
+		async ({ open }) => {
+			const { page } = await openAreas(open, { search: `${SEARCH}&slot=season&reducer=max` });
+			await upload(page, "squares.geojson", fileOf(225));
+			await whenAtRest(page, "#map");
+			for (const number of [7, 118]) await whenGrey(page, number, meanOver(number, isInSummer));
+			assert.equal(await page.getByLabel("Over which time").inputValue(), "season");
+			await page.getByText("The places have the mean of all dates of the period.").waitFor();
+			await page.getByRole("button", { name: "Table of the areas" }).click();
+			await whenTableIsThere(page);
+			for (const [name, mean] of await tableOf(page)) {
+				const expected = meanOver(Number(name.replace("Square ", "")), isInSummer);
+				assert.ok(expected === null ? mean === "–" : Math.abs(Number(mean) - expected) < 1e-3, `${name} ${mean}`);
+			}
+		},
+	],
+	[
 		"a set of the server is in the link with its statistic and period",
 		async ({ open }) => {
-			const { page } = await openAreas(open, { search: `${SEARCH}&places=fields&statistic=anomaly&span=quarter` });
+			const { page } = await openAreas(open, { search: `${SEARCH}&places=fields&statistic=anomaly&span=season` });
 			await page.locator(".places-key span").waitFor();
-			assert.deepEqual([linkValue(page, "statistic"), linkValue(page, "span")], ["anomaly", "quarter"]);
+			assert.deepEqual([linkValue(page, "statistic"), linkValue(page, "span")], ["anomaly", "season"]);
 			await page.getByLabel("What their colour shows").selectOption("mean");
 			await whenLinkSays(page, "statistic", null);
 			await page.getByLabel("Over which time").selectOption("date");

@@ -31,6 +31,7 @@ const LAYER = { id: "s2.NDVI", title: "NDVI", variable: "NDVI" };
 const shownWith = (more = {}) => ({
 	root: "https://example.org/veg/",
 	layer: LAYER,
+	name: LAYER.id,
 	style: "ndvi",
 	colouring: { range: null, ramp: null, isReversed: false, isLog: false },
 	instant: "2019-06-05T00:00:00Z",
