@@ -14,14 +14,13 @@ const HERE = dirname(fileURLToPath(import.meta.url));
 const PACKAGES = join(HERE, "..", "node_modules");
 const VENDOR = join(HERE, "vendor");
 
-/** @typedef {{ name: string, package: string, module: string, exports: string[], css?: string, licence?: string, within?: string[] }} Library
- * `within` are licences of what it brings along */
+/** @typedef {{ name: string, package?: string, module?: string, exports: string[], css?: string, licence?: string, within?: string[] }} Library
+ * `package` is its name where there is no other, `module` the package; `within` are licences of what it brings along */
 
 /** @type {Library[]} */
 const LIBRARIES = [
 	{
 		name: "leaflet",
-		package: "leaflet",
 		module: "leaflet/dist/leaflet-src.esm.js",
 		exports: [
 			"CircleMarker",
@@ -41,17 +40,15 @@ const LIBRARIES = [
 		],
 		css: "leaflet/dist/leaflet.css",
 	},
+	{ name: "geographiclib", package: "geographiclib-geodesic", exports: ["Geodesic"], licence: "LICENSE.txt" },
 	{
 		name: "signals-core",
 		package: "@preact/signals-core",
-		module: "@preact/signals-core",
 		exports: ["batch", "computed", "effect", "signal", "untracked"],
 	},
-	{ name: "gifenc", package: "gifenc", module: "gifenc", exports: ["GIFEncoder"], licence: "LICENSE.md" },
+	{ name: "gifenc", exports: ["GIFEncoder"], licence: "LICENSE.md" },
 	{
 		name: "mediabunny",
-		package: "mediabunny",
-		module: "mediabunny",
 		exports: [
 			"BufferTarget",
 			"CanvasSource",
@@ -62,31 +59,23 @@ const LIBRARIES = [
 			"canEncodeVideo",
 		],
 	},
-	{ name: "togeojson", package: "@tmcw/togeojson", module: "@tmcw/togeojson", exports: ["gpx", "kml"] },
-	{ name: "fflate", package: "fflate", module: "fflate", exports: ["unzipSync", "zipSync"] },
-	{
-		name: "polyline-codec",
-		package: "@googlemaps/polyline-codec",
-		module: "@googlemaps/polyline-codec",
-		exports: ["decode", "encode"],
-	},
-	{ name: "pbf", package: "pbf", module: "pbf", exports: ["PbfReader"] },
+	{ name: "togeojson", package: "@tmcw/togeojson", exports: ["gpx", "kml"] },
+	{ name: "fflate", exports: ["unzipSync", "zipSync"] },
+	{ name: "polyline-codec", package: "@googlemaps/polyline-codec", exports: ["decode", "encode"] },
+	{ name: "pbf", exports: ["PbfReader"] },
 	{
 		name: "vector-tile",
 		package: "@mapbox/vector-tile",
-		module: "@mapbox/vector-tile",
 		exports: ["VectorTile"],
 		licence: "LICENSE.txt",
 		within: ["@mapbox/point-geometry/LICENSE"],
 	},
 	{
 		name: "protomaps-leaflet",
-		package: "protomaps-leaflet",
-		module: "protomaps-leaflet",
 		exports: ["leafletLayer"],
 		within: ["color2k/LICENSE", "@mapbox/point-geometry/LICENSE"],
 	},
-	{ name: "mgrs", package: "mgrs", module: "mgrs", exports: ["toPoint"], licence: "license.md" },
+	{ name: "mgrs", exports: ["toPoint"], licence: "license.md" },
 	{
 		name: "swagger-ui",
 		package: "swagger-ui-dist",
@@ -98,7 +87,15 @@ const LIBRARIES = [
 ];
 
 /** @param {Library} library */
-async function buildLibrary({ name, package: owner, module, exports, css, licence = "LICENSE", within = [] }) {
+async function buildLibrary({
+	name,
+	package: owner = name,
+	module = owner,
+	exports,
+	css,
+	licence = "LICENSE",
+	within = [],
+}) {
 	const names = exports.join(", ");
 	await build({
 		stdin: { contents: `export { ${names} } from ${JSON.stringify(module)};`, resolveDir: HERE },

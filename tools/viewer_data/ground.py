@@ -21,7 +21,7 @@ SIZE = CELLS * UNITS
 WORLD_SIZE = 65_536
 """Units of the map of the world: 0.0055 degrees, finer than the source."""
 COARSE_SIZE = 16_384
-LEAST_POINTS = {"land": 4, "borders": 2}
+LEAST_POINTS = {"land": 3, "borders": 2}
 MOST_LAT = 85.0511287798
 Point = tuple[float, float]
 Line = list[Point]

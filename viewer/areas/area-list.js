@@ -10,7 +10,6 @@ import { isReportOpen, placeNumber, places, removePlace, unlinkable } from "../b
 import { text } from "../base/text.js";
 import { stop } from "../shell/sheet.js";
 import { computed, effect } from "../vendor/signals-core.js";
-import { beginChange } from "./draft-steps.js";
 import { useTransfer } from "./drops.js";
 import { placeSets, shownSet } from "./place-sets.js";
 import { selfCrossing } from "./shapes/geometry.js";
@@ -26,6 +25,7 @@ import {
 	removeArea,
 	zoomToAreas,
 } from "./store.js";
+import { draw } from "./tools.js";
 
 const MAX_NAME = 80;
 
@@ -179,7 +179,9 @@ class Row {
 		this.warning = make("p", { class: "hint" });
 		this.more = makeIconButton("more", "", () => this.open(Boolean(this.actions.hidden)), { "aria-expanded": "false" });
 		this.keep = makeWordButton("pin", text("areas.keep"), () => changeArea(id, { isSaved: true }), { class: "quiet" });
-		this.edit = makeWordButton("area", text("areas.edit"), () => beginChange(id), { class: "quiet" });
+		this.edit = makeWordButton("area", text("areas.edit"), () => draw(({ beginChange }) => beginChange(id)), {
+			class: "quiet",
+		});
 		this.actions = make(
 			"div",
 			{ class: "areas-actions" },

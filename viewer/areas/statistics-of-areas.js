@@ -32,7 +32,7 @@ export async function loadStatistics(layer, shapes, parameters, { stopped, onPar
 			const answer = await askPart(
 				layer,
 				part.map((at) => shapes[at]),
-				{ ...parameters, step: STEPS[over] },
+				{ step: STEPS[over], ...parameters },
 				stopped,
 			);
 			times = answer.times;

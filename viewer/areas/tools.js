@@ -4,21 +4,27 @@
  * @typedef {import("./shapes/drafts.js").Tool} Tool
  */
 import { make, makeIconButton } from "../base/elements.js";
+import { startPart } from "../base/parts.js";
 import { mapTool } from "../base/state.js";
 import { text } from "../base/text.js";
 import { effect } from "../vendor/signals-core.js";
-import { beginDraft, cancel } from "./draft-steps.js";
-import { SHAPES } from "./shapes/drafts.js";
 
+/** @type {Tool[]} */
+const SHAPES = ["point", "rectangle", "polygon", "circle"];
 /** @type {Record<Tool, string>} */
 const ICONS = { point: "pin", rectangle: "rectangle", polygon: "area", circle: "circle", measure: "measure" };
+
+/** Does a step of drawing, whose modules come when it is wanted. @param {(steps: typeof import("./draft-steps.js")) => void} act */
+export const draw = (act) => startPart("steps of drawing", async () => act(await import("./draft-steps.js")));
 
 /** A button that takes a tool, or lays it down. @param {Tool} tool @param {() => void} [done] */
 export function makeToolButton(tool, done = () => {}) {
 	const button = makeIconButton(ICONS[tool], text(`draw.tool.${tool}`), (/** @type {MouseEvent} */ event) => {
-		if (mapTool.peek() === tool) cancel();
-		// A click that no pointer made came from the keyboard.
-		else beginDraft(tool, event.detail === 0);
+		void draw(({ beginDraft, cancel }) => {
+			if (mapTool.peek() === tool) cancel();
+			// A click that no pointer made came from the keyboard.
+			else beginDraft(tool, event.detail === 0);
+		});
 		done();
 	});
 	effect(() => button.setAttribute("aria-pressed", String(mapTool.value === tool)));

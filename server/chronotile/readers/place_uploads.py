@@ -28,6 +28,8 @@ MAX_UNPACKED_BYTES = 50 << 20
 MAX_FEATURES = 5_000
 PARTS = (".shp", ".shx", ".dbf", ".prj", ".cpg")
 """Members of a ZIP that are unpacked."""
+HEADER_BYTES = 100
+"""Of a `.shp` and of a `.shx`."""
 DECIMALS = 7
 """Of degrees that were computed from another CRS: a centimetre."""
 _WRITTEN = range(7)
@@ -96,7 +98,21 @@ def _unpacked(content: bytes, folder: Path) -> Path:
                 unpacked += len(part)
                 require_at_most("bytes of a shapefile", unpacked, MAX_UNPACKED_BYTES, alternative=FEWER)
                 (folder / f"shapes{name[-4:].lower()}").write_bytes(part)
+    index = folder / "shapes.shx"
+    if not index.exists():
+        index.write_bytes(_index_of((folder / "shapes.shp").read_bytes()))
     return folder / "shapes.shp"
+
+
+def _index_of(shapes: bytes) -> bytes:
+    """What a `.shx` says, which some programs leave out: where each record is, and how long, in words of two bytes."""
+    records, at = list[bytes](), HEADER_BYTES
+    while at + 8 <= len(shapes) and len(records) <= MAX_FEATURES:
+        length = shapes[at + 4 : at + 8]
+        records.append((at // 2).to_bytes(4, "big") + length)
+        at += 8 + 2 * int.from_bytes(length, "big")
+    size = (HEADER_BYTES + 8 * len(records)) // 2
+    return shapes[:24] + size.to_bytes(4, "big") + shapes[28:HEADER_BYTES] + b"".join(records)
 
 
 def _rows(table: Table) -> list[tuple[str | None, dict[str, Property]]]:

@@ -140,12 +140,19 @@ def test_what_cannot_be_read_is_refused_in_words(client, geopackage, make, words
     assert words in answer.json()["detail"]
 
 
-@pytest.mark.parametrize(("without", "words"), [([".prj"], "no CRS"), ([".shp"], "no shapefile"), ([".shx"], "")])
-def test_a_shapefile_without_a_part_is_refused_or_read(client, shapefile, without, words):
+@pytest.mark.parametrize(("without", "words"), [([".prj"], "no CRS"), ([".shp"], "no shapefile")])
+def test_a_shapefile_without_a_part_that_is_needed_is_refused(client, shapefile, without, words):
     answer = posted(client, zipped(shapefile, without=without), "application/zip")
 
-    assert words in answer.json().get("detail", "")
-    assert answer.status_code == (400 if words else answer.status_code)
+    assert answer.status_code == 400
+    assert words in answer.json()["detail"]
+
+
+def test_a_shapefile_without_its_index_is_the_same(client, shapefile):
+    whole, without = (posted(client, zipped(shapefile, without=each), "application/zip") for each in ([], [".shx"]))
+
+    assert without.status_code == 200
+    assert without.json() == whole.json()
 
 
 def test_limits_are_told(client, tmp_path):

@@ -7,11 +7,10 @@
  * @typedef {{ length: number, area: number, radius: number }} Measures metres and square metres on the ellipsoid; 0 where there is none yet
  */
 import { PLACE_DIGITS } from "../../base/permalink.js";
-import { destinationOf, distance, lineLength, ringArea } from "./earth.js";
+import { destinationOf, distance, lineLength } from "./earth.js";
 import { areaOf, closeRing, tidyPolygon, toFirstTurn } from "./geometry.js";
+import { ringArea } from "./ring-area.js";
 
-/** @type {Tool[]} */
-export const SHAPES = ["point", "rectangle", "polygon", "circle"];
 /** Corners with which a tool has all it needs; without end of the others. @type {Partial<Record<Tool, number>>} */
 const ENOUGH = { point: 1, rectangle: 2, circle: 2 };
 /** Corners without which a tool has drawn nothing. @type {Record<Tool, number>} */

@@ -6,7 +6,7 @@
  * @typedef {import("../../base/state.js").Geometry} Geometry
  * @typedef {{ from: Position, to: Position, ring: number, index: number, last: number }} Edge
  */
-import { ringArea } from "./earth.js";
+import { ringArea } from "./ring-area.js";
 
 /** The polygons of a geometry, each a list of rings, the outer one first; a point has none. @param {Geometry} geometry @returns {Position[][][]} */
 export function polygonsOf({ type, coordinates }) {
