@@ -22,10 +22,10 @@ const STARTS = ["first-questions.js", "main.js"];
 const NEXT = [
 	"areas/areas.js",
 	"areas/place-sets.js",
+	"inspect/readout.js",
 	"layers/panel.js",
 	"map/features/area-outlines.js",
 	"map/features/map-keys.js",
-	"map/features/readout.js",
 	"map/names.js",
 	"shell/frame.js",
 	"time/time-controls.js",

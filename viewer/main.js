@@ -105,7 +105,7 @@ const FEATURES = {
 	},
 	readout: {
 		isWanted: () => isFirstViewOver.value,
-		start: async () => (await import("./map/features/readout.js")).startReadout(byId("readout")),
+		start: async () => (await import("./inspect/readout.js")).startReadout(byId("readout")),
 	},
 	areas: {
 		isWanted: ({ aoi }) => aoi !== undefined || places.value.length > 0 || isPanelThere.value,

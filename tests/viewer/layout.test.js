@@ -19,6 +19,7 @@ const ROWS = [
 	["chart"],
 	["export"],
 	["find"],
+	["inspect"],
 	["map/features", "pages", "report"],
 	["."],
 ];

@@ -109,16 +109,16 @@ export class CubeReader {
 
 	/**
 	 * The values of a place at the dates that are loaded; null where there are none, or some of which cubes do not tell.
-	 * @param {Point} point @returns {{ times: string[], values: (number | null)[], isApproximate: boolean } | null}
+	 * @param {Point} point @param {import("../ctc1/source.js").Window[]} [windows] that alone are looked at @returns {{ times: string[], values: (number | null)[], isApproximate: boolean } | null}
 	 */
-	seriesAt(point) {
+	seriesAt(point, windows = this.source.windows) {
 		if (this.areOfPeriods) return null;
 		/** @type {string[]} */
 		const times = [];
 		/** @type {(number | null)[]} */
 		const values = [];
 		let isNear = false;
-		for (const { first, count } of this.source.windows) {
+		for (const { first, count } of windows) {
 			const sample = this.source.sampleWindow(point, this.zoom(), first);
 			if (!sample) continue;
 			const { cube, cell } = sample;

@@ -6,7 +6,7 @@ import { signal } from "../vendor/signals-core.js";
 
 const STORED_AS = "chronotile.shortcuts";
 
-/** Key, text of i18n/ that says what it does, and the control that does it: one to write into gets the focus. */
+/** Key, text of i18n/ that says what it does, and the control that does it, if there is one: one to write into gets the focus. */
 export const SHORTCUTS = /** @type {const} */ ([
 	["/", "help.search", "#search-text"],
 	["?", "help.help", "#help-button"],
@@ -19,7 +19,11 @@ export const SHORTCUTS = /** @type {const} */ ([
 	["j", "help.previous", "#timeline [data-part=previous]"],
 	["k", "help.play", "#timeline [data-part=play]"],
 	["n", "help.next", "#timeline [data-part=next]"],
+	["i", "help.inspector", ""],
 ]);
+
+/** Whether the values at the pointer are told beside it. */
+export const isInspectorOn = signal(true);
 
 /** Whether the keys work. */
 export const hasShortcuts = signal(true);
@@ -54,6 +58,7 @@ export function startShortcuts() {
 	document.addEventListener("keydown", (event) => {
 		if (!hasShortcuts.peek() || event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
 		if (takesKeys(event.target)) return;
+		if (event.key === "i") isInspectorOn.value = !isInspectorOn.peek();
 		const [, , selector] = SHORTCUTS.find(([key]) => key === event.key) ?? [];
 		const control = selector && document.querySelector(selector);
 		if (!(control instanceof HTMLElement) || control.closest("[hidden]")) return;

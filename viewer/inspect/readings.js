@@ -1,28 +1,25 @@
 /**
- * The value under the pointer, or in the middle of the map for those who use the keyboard.
+ * What is at a place of the map: the values of all that is shown there, in words.
  *
- * @typedef {import("../../base/permalink.js").Point} Point
- * @typedef {import("../../base/state.js").Side} Side
- * @typedef {import("../../vendor/leaflet.js").Map} LeafletMap
- * @typedef {import("../cube-reader.js").Reading} Reading
+ * @typedef {import("../base/permalink.js").Point} Point
+ * @typedef {import("../base/state.js").Side} Side
+ * @typedef {import("../map/cube-reader.js").Reading} Reading
  */
-import { placeText } from "../../areas/size-labels.js";
-import { colours, cssColour, paintedStyle } from "../../base/colours.js";
-import { formatDate } from "../../base/dates.js";
-import { make } from "../../base/elements.js";
-import { PLACE_DIGITS } from "../../base/permalink.js";
-import { compareMode, isGapFilled, places, pointer, sideA, sideB, spoken } from "../../base/state.js";
-import { flagText, locale, text } from "../../base/text.js";
-import { unitText } from "../../base/units.js";
-import { formatExact, formatNumber } from "../../chart/series/series.js";
-import { differenceOf } from "../../compare/difference.js";
-import { differenceWords } from "../../compare/difference-key.js";
-import { inOrder } from "../../compare/second-side.js";
-import { withoutNoise } from "../../ctc1/decode.js";
-import { formatLength, pixelLength } from "../../time/resolution.js";
-import { effect, signal } from "../../vendor/signals-core.js";
-import { cubesOf } from "../cubes.js";
-import { centreOf, maps, placeUnder } from "../map.js";
+import { colours, cssColour, paintedStyle } from "../base/colours.js";
+import { formatDate } from "../base/dates.js";
+import { make } from "../base/elements.js";
+import { PLACE_DIGITS } from "../base/permalink.js";
+import { compareMode, extras, sideA, sideB } from "../base/state.js";
+import { flagText, locale, text } from "../base/text.js";
+import { unitText } from "../base/units.js";
+import { formatExact, formatNumber } from "../chart/series/series.js";
+import { differenceOf } from "../compare/difference.js";
+import { differenceWords } from "../compare/difference-key.js";
+import { inOrder } from "../compare/second-side.js";
+import { withoutNoise } from "../ctc1/decode.js";
+import { cubesOf } from "../map/cubes.js";
+import { formatLength, pixelLength } from "../time/resolution.js";
+import { signal } from "../vendor/signals-core.js";
 
 const TILE_PX = 256;
 /** The last digit of a place is no more than this part of a cell. */
@@ -33,7 +30,7 @@ const LEAST_DIGITS = 4;
 const signOf = (beyond) => (beyond === 0 ? "≈" : beyond > 0 ? "≥" : "≤");
 
 /** The series of the places that were chosen; null until one is. */
-const series = signal(/** @type {typeof import("../../chart/series/lines.js") | null} */ (null));
+export const series = signal(/** @type {typeof import("../chart/series/lines.js") | null} */ (null));
 
 /**
  * What is at a place, and where that is a mean of cells and the place was chosen, the value of its cell once the chart has it.
@@ -112,80 +109,22 @@ function differenceRow({ later, earlier }, at) {
 }
 
 /** How many digits of its degrees tell a place from those of other cells of a side's layer. @param {Side} side */
-function digitsOf(side) {
+export function digitsOf(side) {
 	const cellDegrees = 360 / (TILE_PX * 2 ** (cubesOf(side)?.source.maxZoom ?? Number.POSITIVE_INFINITY));
 	const digits = Math.ceil(-Math.log10(cellDegrees / PARTS_OF_CELL));
 	return Math.min(PLACE_DIGITS, Math.max(LEAST_DIGITS, digits));
 }
 
-/** @param {HTMLElement} element */
-function show(element) {
-	const at = pointer.value;
+/** The rows of all that is shown at a place, topmost layers last. @param {Point} at @returns {HTMLElement[]} */
+export function rowsAt(at) {
 	const other = sideB.value;
-	for (const side of [sideA, ...(other ? [other] : [])]) {
+	const beside = extras.value.filter(({ isShown }) => isShown).map(({ side }) => side);
+	for (const side of [sideA, ...(other ? [other] : []), ...beside]) {
 		void [side.timeIndex.value, side.tileProgress.value, side.colouring.value, side.legend.value, side.layer.value];
 	}
-	void isGapFilled.value;
-	element.hidden = at === null;
-	if (!at) return;
-	const rows = [rowOf(sideA, at, other ? "A" : ""), other && rowOf(other, at, "B")].filter((row) => row !== null);
-	if (inOrder.value && compareMode.value === "diff") rows.unshift(differenceRow(inOrder.value, at));
-	const place = placeText([at.lon, at.lat], digitsOf(sideA));
-	element.replaceChildren(...rows, make("span", { class: "reading-place" }, place));
-}
-
-/** Keeps the state's pointer where the pointer is, or where Enter takes the values. @param {LeafletMap} map @param {HTMLElement} element of the readout */
-function followPointer(map, element) {
-	const container = map.getContainer();
-	const isKeyboard = () => container.dataset.keyboard !== undefined && document.activeElement === container;
-	const takeCentre = () => {
-		if (!isKeyboard()) return;
-		pointer.value = centreOf(map);
-	};
-	const leave = () => {
-		pointer.value = isKeyboard() ? centreOf(map) : null;
-	};
-	/** @type {Record<string, (event: any) => void>} */
-	const onMap = {
-		mousemove: ({ containerPoint, originalEvent }) => {
-			// Browsers tell of pointers at rest too, when what lies under them has moved.
-			if (isKeyboard() && originalEvent.movementX === 0 && originalEvent.movementY === 0) return;
-			pointer.value = placeUnder(map, containerPoint);
-		},
-		mouseout: leave,
-		move: takeCentre,
-		// What is told aloud is where the map has come to rest.
-		moveend: () => {
-			takeCentre();
-			if (isKeyboard() && !element.hidden) spoken.value = element.textContent ?? "";
-		},
-	};
-	map.on(onMap);
-	container.addEventListener("keyup", takeCentre);
-	container.addEventListener("blur", leave);
-	return () => {
-		map.off(onMap);
-		container.removeEventListener("keyup", takeCentre);
-		container.removeEventListener("blur", leave);
-	};
-}
-
-/** @param {HTMLElement} element where it is told */
-export function startReadout(element) {
-	effect(() => {
-		const stops = maps.value.map((map) => followPointer(map, element));
-		return () => {
-			for (const stop of stops) stop();
-		};
-	});
-	effect(() => show(element));
-	effect(() => {
-		if (places.value.length > 0 && !series.peek())
-			void import("../../chart/series/lines.js").then(
-				(loaded) => {
-					series.value = loaded;
-				},
-				() => {},
-			);
-	});
+	const main = other ? "A" : beside.length > 0 ? (sideA.layer.value?.title ?? "") : "";
+	const rows = [rowOf(sideA, at, main), other && rowOf(other, at, "B")];
+	const others = beside.map((side) => rowOf(side, at, side.layer.value?.title ?? ""));
+	const difference = inOrder.value && compareMode.value === "diff" ? [differenceRow(inOrder.value, at)] : [];
+	return [...difference, ...rows, ...others].filter((row) => row !== null);
 }

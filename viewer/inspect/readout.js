@@ -1,0 +1,142 @@
+/**
+ * The bubble with the values under the pointer, or in the middle of the map for those who use the keyboard. It asks the
+ * server for nothing; where no pointer hovers, it stands in the corner.
+ *
+ * @typedef {import("../base/permalink.js").Point} Point
+ * @typedef {import("../vendor/leaflet.js").Map} LeafletMap
+ */
+import { placeText } from "../areas/size-labels.js";
+import { make } from "../base/elements.js";
+import { isGapFilled, mapTool, places, pointer, sideA, spoken, timeDomain } from "../base/state.js";
+import { text } from "../base/text.js";
+import { centreOf, maps, placeUnder } from "../map/map.js";
+import { isInspectorOn } from "../shell/shortcuts.js";
+import { batch, effect, signal } from "../vendor/signals-core.js";
+import { digitsOf, rowsAt, series } from "./readings.js";
+
+/** Between the pointer and the bubble. */
+const GAP_PX = 16;
+
+/** What draws the line of a year, once it is here. */
+const spark = signal(/** @type {typeof import("./spark.js") | null} */ (null));
+
+/** Where it is on the page, and whether the keyboard moves it. */
+const spot = signal({ x: 0, y: 0, isByKeys: false });
+
+/** @param {Point} point @param {{ x: number, y: number, isByKeys: boolean }} at */
+const tell = (point, at) =>
+	batch(() => {
+		spot.value = at;
+		pointer.value = point;
+	});
+
+/** @param {HTMLElement} element */
+function show(element) {
+	const at = pointer.value;
+	const { x, y, isByKeys } = spot.value;
+	void isGapFilled.value;
+	element.hidden = at === null || !isInspectorOn.value;
+	if (!at || element.hidden) return;
+	const place = make("span", { class: "reading-place" }, placeText([at.lon, at.lat], digitsOf(sideA)));
+	const line = spark.value?.sparkAt(at);
+	const first = timeDomain.value.instants[0];
+	const hint =
+		first && !mapTool.value
+			? [
+					make(
+						"span",
+						{ class: "reading-hint", "aria-hidden": "true" },
+						text(isByKeys ? "value.enterSince" : "value.clickSince", { year: first.text.slice(0, 4) }),
+					),
+				]
+			: [];
+	element.replaceChildren(...rowsAt(at), place, ...(line ? [line] : []), ...hint);
+	moveTo(element, x, y);
+}
+
+/** Puts it beside a place of the page, within the map. @param {HTMLElement} element @param {number} x @param {number} y */
+function moveTo(element, x, y) {
+	const frame = /** @type {HTMLElement} */ (element.parentElement).getBoundingClientRect();
+	const { width, height } = element.getBoundingClientRect();
+	const [left, top] = [x - frame.left, y - frame.top];
+	const isRight = left + GAP_PX + width <= frame.width;
+	const isBelow = top + GAP_PX + height <= frame.height;
+	element.style.setProperty("--left", `${Math.max(0, isRight ? left + GAP_PX : left - GAP_PX - width)}px`);
+	element.style.setProperty("--top", `${Math.max(0, isBelow ? top + GAP_PX : top - GAP_PX - height)}px`);
+}
+
+/** Keeps the state's pointer where the pointer is, or where Enter takes the values. @param {LeafletMap} map @param {HTMLElement} element of the bubble */
+function followPointer(map, element) {
+	const container = map.getContainer();
+	const isKeyboard = () => container.dataset.keyboard !== undefined && document.activeElement === container;
+	const takeCentre = () => {
+		if (!isKeyboard()) return;
+		const { left, top, width, height } = container.getBoundingClientRect();
+		tell(centreOf(map), { x: left + width / 2, y: top + height / 2, isByKeys: true });
+	};
+	const leave = () => {
+		if (isKeyboard()) takeCentre();
+		else pointer.value = null;
+	};
+	/** @type {Record<string, (event: any) => void>} */
+	const onMap = {
+		mousemove: ({ containerPoint, originalEvent }) => {
+			// Browsers tell of pointers at rest too, when what lies under them has moved.
+			if (isKeyboard() && originalEvent.movementX === 0 && originalEvent.movementY === 0) return;
+			const { clientX: x, clientY: y } = originalEvent;
+			tell(placeUnder(map, containerPoint), { x, y, isByKeys: false });
+		},
+		mouseout: leave,
+		move: takeCentre,
+		// What is told aloud is where the map has come to rest.
+		moveend: () => {
+			takeCentre();
+			if (!isKeyboard() || element.hidden) return;
+			const told = element.querySelectorAll(".reading, .reading-place");
+			spoken.value = [...told].map((each) => each.textContent).join(" ");
+		},
+	};
+	map.on(onMap);
+	container.addEventListener("keyup", takeCentre);
+	container.addEventListener("blur", leave);
+	return () => {
+		map.off(onMap);
+		container.removeEventListener("keyup", takeCentre);
+		container.removeEventListener("blur", leave);
+	};
+}
+
+/** Loads what is wanted from some moment on. @template T @param {import("@preact/signals-core").Signal<T | null>} into @param {() => boolean} isWanted @param {() => Promise<T>} load */
+function bring(into, isWanted, load) {
+	const stop = effect(() => {
+		if (!isWanted()) return;
+		queueMicrotask(() => stop());
+		void load().then(
+			(loaded) => {
+				into.value = loaded;
+			},
+			() => {},
+		);
+	});
+}
+
+/** @param {HTMLElement} element where it is told */
+export function startReadout(element) {
+	effect(() => {
+		const stops = maps.value.map((map) => followPointer(map, element));
+		return () => {
+			for (const stop of stops) stop();
+		};
+	});
+	effect(() => show(element));
+	bring(
+		spark,
+		() => pointer.value !== null,
+		() => import("./spark.js"),
+	);
+	bring(
+		series,
+		() => places.value.length > 0,
+		() => import("../chart/series/lines.js"),
+	);
+}

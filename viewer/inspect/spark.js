@@ -1,0 +1,34 @@
+/** How values of a place go over the loaded year, as a small line. */
+import { sideA } from "../base/state.js";
+import { makeSvg, pathOf } from "../chart/series/figure.js";
+import { cubesOf } from "../map/cubes.js";
+
+/** @typedef {import("../base/permalink.js").Point} Point */
+
+const SPARK = { width: 150, height: 30 };
+
+/** How the main layer's values go at a place over the loaded year, with a dot at its date; null where that is not loaded. @param {Point} at */
+export function sparkAt(at) {
+	const cubes = cubesOf(sideA);
+	const index = sideA.timeIndex.value;
+	const window = index < 0 ? undefined : cubes?.source.windows[cubes.source.windowAt[index]];
+	const found = window && window.count > 1 ? cubes?.seriesAt(at, [window]) : null;
+	const values = found?.values ?? [];
+	const valid = values.filter((value) => value !== null);
+	if (!window || valid.length < 2) return null;
+	const [low, high] = [Math.min(...valid), Math.max(...valid)];
+	const xs = values.map((_, step) => 2 + (step / (values.length - 1)) * (SPARK.width - 4));
+	const ys = values.map((value) =>
+		value === null ? null : SPARK.height - 3 - ((value - low) / (high - low || 1)) * (SPARK.height - 6),
+	);
+	const now = index - window.first;
+	const dot = typeof ys[now] === "number" ? [makeSvg("circle", { cx: xs[now], cy: ys[now], r: 2.5 })] : [];
+	// The line goes on over dates without a value: its dots are few.
+	const path = makeSvg("path", {
+		d: pathOf(
+			xs,
+			ys.map((y) => y ?? undefined),
+		),
+	});
+	return makeSvg("svg", { class: "spark", "aria-hidden": "true", ...SPARK }, path, ...dot);
+}
