@@ -12,6 +12,7 @@ import {
 	dismiss,
 	followLink,
 	foundPlace,
+	inspected,
 	isDark,
 	isMoving,
 	isReportOpen,
@@ -189,6 +190,18 @@ const FEATURES = {
 		start: async (isOpened) => {
 			const button = /** @type {HTMLButtonElement} */ (byId("period-button"));
 			(await import("./time/periods/period-menu.js")).startPeriods(button, isOpened);
+		},
+	},
+	inspect: {
+		isWanted: ({ line, cube, scatter }) =>
+			inspected.value !== null || line !== undefined || cube !== undefined || scatter === true,
+		start: async () => {
+			const [{ startInspect }, { startInspectMarks }] = await Promise.all([
+				import("./inspect/inspect-panel.js"),
+				import("./map/features/inspect-marks.js"),
+			]);
+			startInspect(byId("map-frame"));
+			startInspectMarks();
 		},
 	},
 	chart: {

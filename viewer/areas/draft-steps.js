@@ -7,11 +7,12 @@
  * @typedef {{ tool: Tool, corners: import("./shapes/drafts.js").History<Position[]>, isDone: boolean }} Draft a measured line that is done stays until the next
  * @typedef {{ id: string, geometry: import("./shapes/drafts.js").History<Geometry> }} Change
  */
-import { dismiss, mapTool, notify } from "../base/state.js";
+import { toPlace } from "../base/permalink.js";
+import { dismiss, inspected, mapTool, notify, profileLine } from "../base/state.js";
 import { text } from "../base/text.js";
 import { batch, signal } from "../vendor/signals-core.js";
 import { tidyGeometry } from "./shapes/corners.js";
-import { beginHistory, canFinish, doStep, isEnough, redoStep, shapeOf, undoStep } from "./shapes/drafts.js";
+import { beginHistory, canFinish, DECIMALS, doStep, isEnough, redoStep, shapeOf, undoStep } from "./shapes/drafts.js";
 import { addAreas, changeArea, editedId, findArea } from "./store.js";
 
 export const draft = signal(/** @type {Draft | null} */ (null));
@@ -82,6 +83,7 @@ export function finish() {
 		if (canFinish("measure", now.corners.now)) draft.value = { ...now, isDone: true };
 		return;
 	}
+	if (now?.tool === "profile") return showProfile(now.corners.now);
 	const geometry = now ? shapeOf(now.tool, now.corners.now) : changing && tidyGeometry(changing.geometry.now);
 	if (!geometry) {
 		if (now && isEnough(now.tool, now.corners.now)) draft.value = { ...now, corners: undoStep(now.corners) };
@@ -91,6 +93,16 @@ export function finish() {
 	batch(() => {
 		if (now) addAreas([{ name: "", geometry }], { isCharted: true });
 		else if (changing) changeArea(changing.id, { geometry });
+		cancel();
+	});
+}
+
+/** @param {Position[]} corners */
+function showProfile(corners) {
+	if (!canFinish("profile", corners)) return;
+	batch(() => {
+		profileLine.value = corners.map(([lng, lat]) => toPlace({ lng, lat }, DECIMALS));
+		inspected.value = "profile";
 		cancel();
 	});
 }

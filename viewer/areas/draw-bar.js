@@ -24,7 +24,7 @@ import {
 	setCorner,
 	undo,
 } from "./draft-steps.js";
-import { canFinish, measuresOf, measuresOfGeometry, radiusEnd } from "./shapes/drafts.js";
+import { canFinish, isLine, measuresOf, measuresOfGeometry, radiusEnd } from "./shapes/drafts.js";
 import { closeRing, selfCrossing } from "./shapes/geometry.js";
 import { areaText, lengthText, placeText } from "./size-labels.js";
 
@@ -66,7 +66,7 @@ function hintOf({ tool, corners: { now: corners }, isDone }, byKeyboard) {
 	const isFirst = corners.length === 0;
 	if (tool === "rectangle") return isFirst ? "draw.hint.rectangle" : "draw.hint.rectangleEnd";
 	if (tool === "circle") return isFirst ? "draw.hint.circle" : "draw.hint.circleEnd";
-	if (tool === "measure") return isFirst ? "draw.hint.measure" : "draw.hint.measureEnd";
+	if (isLine(tool)) return isFirst ? "draw.hint.measure" : "draw.hint.measureEnd";
 	return "draw.hint.point";
 }
 
@@ -140,7 +140,7 @@ class DrawBar {
 		this.finish.disabled = !canFinish(tool, corners);
 		const isLooked = tool === "polygon" && all.length > 3 && all.length < MAX_LOOKED_THROUGH;
 		const crosses = isLooked && selfCrossing({ type: "Polygon", coordinates: [closeRing(all)] }) !== null;
-		this.tellSize(measuresText(measuresOf(tool, all), tool === "measure"), crosses);
+		this.tellSize(measuresText(measuresOf(tool, all), isLine(tool)), crosses);
 	}
 
 	/** @param {string} size @param {boolean} crosses whether the outline crosses itself, so that its size says nothing */
@@ -166,7 +166,7 @@ class DrawBar {
 		const now = draft.value;
 		const corners = now?.corners.now ?? [];
 		if (!now || corners.length === 0) return;
-		const size = measuresText(measuresOf(now.tool, corners), now.tool === "measure");
+		const size = measuresText(measuresOf(now.tool, corners), isLine(now.tool));
 		outcome.value = text("draw.spoken", {
 			number: corners.length,
 			place: placeText(corners[corners.length - 1]),

@@ -1,18 +1,25 @@
 /**
- * The buttons on the map that take a tool: one that opens the shapes to draw, and one to measure.
+ * The buttons on the map that take a tool: one that opens the shapes to draw and what looks into them, and one to measure.
  *
  * @typedef {import("./shapes/drafts.js").Tool} Tool
  */
 import { make, makeIconButton } from "../base/elements.js";
 import { startPart } from "../base/parts.js";
-import { mapTool } from "../base/state.js";
+import { inspected, mapTool } from "../base/state.js";
 import { text } from "../base/text.js";
 import { effect } from "../vendor/signals-core.js";
 
 /** @type {Tool[]} */
 const SHAPES = ["point", "rectangle", "polygon", "circle"];
 /** @type {Record<Tool, string>} */
-const ICONS = { point: "pin", rectangle: "rectangle", polygon: "area", circle: "circle", measure: "measure" };
+const ICONS = {
+	point: "pin",
+	rectangle: "rectangle",
+	polygon: "area",
+	circle: "circle",
+	measure: "measure",
+	profile: "profile",
+};
 
 /** Does a step of drawing, whose modules come when it is wanted. @param {(steps: typeof import("./draft-steps.js")) => void} act */
 export const draw = (act) => startPart("steps of drawing", async () => act(await import("./draft-steps.js")));
@@ -42,7 +49,13 @@ export function startTools(tools) {
 		shapes.hidden = !isOpen;
 		opener.setAttribute("aria-expanded", String(isOpen));
 	};
-	for (const shape of SHAPES) shapes.append(makeToolButton(shape, () => open(false)));
+	for (const shape of /** @type {Tool[]} */ ([...SHAPES, "profile"]))
+		shapes.append(makeToolButton(shape, () => open(false)));
+	const look = () => {
+		open(false);
+		inspected.value ??= "cube";
+	};
+	shapes.append(makeIconButton("cube", text("inspect.title"), look));
 	const group = make("div", { class: "area-tools" }, opener, shapes);
 	group.addEventListener("keydown", (event) => {
 		if (event.key !== "Escape" || shapes.hidden) return;

@@ -13,7 +13,8 @@
  *   ramp2?: string, min2?: number, max2?: number, reversed2?: boolean, log2?: boolean, split?: number, orient?: "v" | "h",
  *   from?: string, to?: string, play?: boolean, fps?: number, loop?: boolean, step?: number, maxcloud?: number,
  *   pt?: Point[], aoi?: NamedLine[], places?: string, statistic?: PlaceStatistic, span?: "date" | "dekad" | "month" | "season" | "year",
- *   chart?: ChartView, curve?: "whittaker" | "savgol", normal?: boolean, period?: [from: string, to: string], report?: boolean,
+ *   chart?: ChartView, curve?: "whittaker" | "savgol", normal?: boolean, period?: [from: string, to: string],
+ *   line?: Point[], cube?: "1" | "3d", scatter?: boolean, report?: boolean,
  *   agg?: string, years?: "value" | "anomaly" | "cumulative" | "dekads", from_month?: number, fit?: boolean,
  *   theme?: Theme, embed?: boolean, ui?: "min",
  * }} Link
@@ -32,6 +33,7 @@
 import { parseSpan } from "./dates.js";
 
 const MAX_POINTS = 8;
+const MAX_CORNERS = 50;
 const MAX_LAYERS = 8;
 const MAX_AREAS = 3;
 /** Of all areas together; larger ones do not fit into a link. */
@@ -80,10 +82,10 @@ function parseView(text) {
 	return isPlace(lon, lat) && zoom >= 0 && zoom <= 24 ? { lon, lat, zoom } : null;
 }
 
-/** @param {string} text @returns {Point[] | null} */
-function parsePoints(text) {
+/** @param {string} text @param {number} [most] @returns {Point[] | null} */
+function parsePoints(text, most = MAX_POINTS) {
 	const places = text.split(";").map((part) => parseNumbers(part, 2) ?? [Number.NaN, Number.NaN]);
-	const good = places.length <= MAX_POINTS && places.every(([lon, lat]) => isPlace(lon, lat));
+	const good = places.length <= most && places.every(([lon, lat]) => isPlace(lon, lat));
 	return good ? places.map(([lon, lat]) => ({ lon, lat })) : null;
 }
 
@@ -230,7 +232,7 @@ const KEYS = {
 	step: number(1, 366, 0),
 	maxcloud: number(0, 100, 0),
 	pt: {
-		parse: parsePoints,
+		parse: (text) => parsePoints(text),
 		format: (points) =>
 			points.map(({ lon, lat }) => [lon, lat].map((each) => formatNumber(each, PLACE_DIGITS)).join()).join(";"),
 		expected: { key: "link.expected.points", values: { count: MAX_POINTS } },
@@ -251,6 +253,16 @@ const KEYS = {
 		format: (ends) => ends.join("/"),
 		expected: { key: "link.expected.period" },
 	},
+	line: {
+		parse: (text) => {
+			const corners = parsePoints(text, MAX_CORNERS);
+			return corners && corners.length > 1 ? corners : null;
+		},
+		format: (corners) => corners.map(({ lon, lat }) => formatNumbers(lon, lat)).join(";"),
+		expected: { key: "link.expected.points", values: { count: MAX_CORNERS } },
+	},
+	cube: oneOf("1", "3d"),
+	scatter: FLAG,
 	report: FLAG,
 	agg: name(/^[a-z][a-z0-9]{0,11}$/, "link.expected.reducer"),
 	years: oneOf("value", "anomaly", "cumulative", "dekads"),

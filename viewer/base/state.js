@@ -184,6 +184,9 @@ export const destination = signal(
 export const pointer = signal(/** @type {Point | null} */ (null));
 /** The places whose values are looked at, in the order in which they were chosen. */
 export const places = signal(/** @type {Place[]} */ ([]));
+/** What is looked into beside the map, and the line along which; null while nothing is. */
+export const inspected = signal(/** @type {"profile" | "scatter" | "cube" | null} */ (null));
+export const profileLine = signal(/** @type {Point[] | null} */ (null));
 /** What clicks on the map and Enter are for just now, by name; null while they choose a point. */
 export const mapTool = signal(/** @type {string | null} */ (null));
 /** Names of areas that are looked at and for which a link has no room; only those who know areas set it. */

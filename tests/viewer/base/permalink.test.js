@@ -9,7 +9,7 @@ const TERRASCOPE =
 
 /** The keys of a link: those of Terrascope's viewer, then ours. */
 const KEYS =
-	"language layer date bbox overlay overlays bgLayer view layers opacity style ramp min max reversed log slot reducer gaps clear compare layer2 date2 style2 ramp2 min2 max2 reversed2 log2 split orient from to play fps loop step maxcloud pt aoi places statistic span chart curve normal period report agg years from_month fit theme embed ui";
+	"language layer date bbox overlay overlays bgLayer view layers opacity style ramp min max reversed log slot reducer gaps clear compare layer2 date2 style2 ramp2 min2 max2 reversed2 log2 split orient from to play fps loop step maxcloud pt aoi places statistic span chart curve normal period line cube scatter report agg years from_month fit theme embed ui";
 
 /** @param {ReturnType<typeof makeRandom>} random @returns {Required<import("../../../viewer/base/permalink.js").Link>} */
 function makeWhole(random) {
@@ -75,6 +75,9 @@ function makeWhole(random) {
 			["2019", "2021-06"],
 			["2020-06-11T10:00Z", "2020-06-11T12:00Z"],
 		]),
+		line: Array.from({ length: 2 + many(8).length }, place),
+		cube: pick(["1", "3d"]),
+		scatter: true,
 		report: flag(),
 		agg: pick(["mean", "p10"]),
 		years: pick(["value", "anomaly", "cumulative", "dekads"]),

@@ -160,9 +160,9 @@ function assertNear(one, other) {
 	for (const [index, value] of one.entries()) assert.ok(Math.abs(value - other[index]) <= 1, `${one} and ${other}`);
 }
 
-/** Whether a place of the page is beside a box. @param {{ x: number, y: number }} place @param {{ x: number, y: number, width: number, height: number }} box */
-const isFree = ({ x, y }, box) =>
-	x < box.x - 6 || x > box.x + box.width + 6 || y < box.y - 6 || y > box.y + box.height + 6;
+/** Whether a place of the page is beside a box and its shadow. @param {{ x: number, y: number }} place @param {{ x: number, y: number, width: number, height: number }} box @param {number} [away] */
+const isFree = ({ x, y }, box, away = 24) =>
+	x < box.x - away || x > box.x + box.width + away || y < box.y - away || y > box.y + box.height + away;
 
 /** Until a line of the readout says a value, as the server has it. @param {Page} page @param {string} side @param {number | null} value */
 const whenRead = (page, side, value) =>

@@ -3,7 +3,7 @@
  *
  * @typedef {import("./earth.js").Position} Position
  * @typedef {import("../../base/state.js").Geometry} Geometry
- * @typedef {"point" | "rectangle" | "polygon" | "circle" | "measure"} Tool
+ * @typedef {"point" | "rectangle" | "polygon" | "circle" | "measure" | "profile"} Tool
  * @typedef {{ length: number, area: number, radius: number }} Measures metres and square metres on the ellipsoid; 0 where there is none yet
  */
 import { PLACE_DIGITS } from "../../base/permalink.js";
@@ -14,10 +14,10 @@ import { ringArea } from "./ring-area.js";
 /** Corners with which a tool has all it needs; without end of the others. @type {Partial<Record<Tool, number>>} */
 const ENOUGH = { point: 1, rectangle: 2, circle: 2 };
 /** Corners without which a tool has drawn nothing. @type {Record<Tool, number>} */
-const LEAST = { point: 1, rectangle: 2, circle: 2, polygon: 3, measure: 2 };
+const LEAST = { point: 1, rectangle: 2, circle: 2, polygon: 3, measure: 2, profile: 2 };
 const CIRCLE_CORNERS = 64;
 /** Decimals of degrees that links keep: about a metre. */
-const DECIMALS = 5;
+export const DECIMALS = 5;
 const MAX_STEPS = 200;
 
 /** @template T @typedef {{ past: T[], now: T, future: T[] }} History */
@@ -40,6 +40,9 @@ export const redoStep = (history) => {
 	const { past, now, future } = history;
 	return future.length === 0 ? history : { past: [...past, now], now: future[0], future: future.slice(1) };
 };
+
+/** Whether what it draws holds nothing. @param {Tool} tool */
+export const isLine = (tool) => tool === "measure" || tool === "profile";
 
 /** Whether the tool needs no more corners. @param {Tool} tool @param {Position[]} corners */
 export const isEnough = (tool, corners) => corners.length >= (ENOUGH[tool] ?? Number.POSITIVE_INFINITY);
@@ -84,7 +87,7 @@ export const radiusEnd = (centre, metres) => destinationOf(centre, 90, metres);
  * @param {Tool} tool @param {Position[]} corners @returns {Geometry | null}
  */
 export function shapeOf(tool, corners) {
-	if (!canFinish(tool, corners) || tool === "measure") return null;
+	if (!canFinish(tool, corners) || isLine(tool)) return null;
 	if (tool === "point") {
 		const [lon, lat] = toFirstTurn([corners])[0][0];
 		return { type: "Point", coordinates: [lon, lat].map((each) => Number(each.toFixed(PLACE_DIGITS))) };

@@ -17,7 +17,7 @@ import {
 	setCorner,
 	undo,
 } from "../../areas/draft-steps.js";
-import { canFinish, outlineOf } from "../../areas/shapes/drafts.js";
+import { canFinish, isLine, outlineOf } from "../../areas/shapes/drafts.js";
 import { alongTheEarth } from "../../areas/shapes/earth.js";
 import { drawnRing } from "../../areas/shapes/geometry.js";
 import { CircleMarker, LayerGroup, Polygon, Polyline } from "../../vendor/leaflet.js";
@@ -200,7 +200,7 @@ function layersOf(map, { tool, corners: { now: corners }, isDone }, at) {
 		makeKnot(toLatLngs([corner])[0], tool === "polygon" && index === 0 && corners.length > 2),
 	);
 	if (all.length < 2) return knots;
-	if (tool === "measure") return [...makeLine(toLatLngs(alongTheEarth(all))), ...knots];
+	if (isLine(tool)) return [...makeLine(toLatLngs(alongTheEarth(all))), ...knots];
 	const ring = toLatLngs(drawnRing(outlineOf(tool, all)));
 	const fill = new Polygon(ring, {
 		...LINE,

@@ -1,0 +1,142 @@
+/**
+ * The cube of longitude, latitude and time that a rectangle or the map holds: where it is cut, and the colours on its cuts,
+ * from what is loaded.
+ *
+ * @typedef {{ indexes: number[], columns: number, rows: number }} Grid dates, and cells across and down
+ */
+import { boxOf, positionsOf } from "../areas/shapes/geometry.js";
+import { makeTable } from "../base/colours.js";
+import { toPlace } from "../base/permalink.js";
+import { chooseTime, places, sideA, timeDomain, timeIndex, view } from "../base/state.js";
+import { cubesOf } from "../map/cubes.js";
+import { downAt, isWithin } from "../map/extent.js";
+import { computed } from "../vendor/signals-core.js";
+import { cube } from "./marks.js";
+
+const [MOST_CELLS, MOST_DATES] = [256, 180];
+/** Of cells that are not loaded: half a grey, little-endian. */
+const UNKNOWN = 0x66808080;
+
+/** The rectangle: the area that was drawn last, as far as the map shows it, else the map. */
+export const box = computed(() => {
+	const now = view.value;
+	if (!now) return null;
+	const [west, south, right, north] = now.bbox;
+	const east = right > west ? right : right + 360;
+	const area = places.value.findLast(({ geometry, isShown }) => isShown && geometry.type !== "Point");
+	const [w, s, e, n] = area ? boxOf(positionsOf(area.geometry)) : [west, south, east, north];
+	const inside = [Math.max(west, w), Math.max(south, s), Math.min(east, e), Math.min(north, n)];
+	return inside[0] < inside[2] && inside[1] < inside[3] ? inside : [west, south, east, north];
+});
+
+/** The dates that are loaded around that of the map, and those of its window; cells are pixels of the map. @type {import("@preact/signals-core").ReadonlySignal<Grid | null>} */
+export const grid = computed(() => {
+	const [now, edges, index] = [view.value, box.value, timeIndex.value];
+	const { instants } = timeDomain.value;
+	const cubes = cubesOf(sideA);
+	if (!now || !edges || !cubes || index < 0) return null;
+	const window = cubes.source.windows[cubes.source.windowAt[index]];
+	const there = [...sideA.loadedTimes.value.keys(), window.first, window.first + window.count - 1];
+	const [first, last] = [Math.min(...there), Math.min(instants.length - 1, Math.max(...there))];
+	const from = Math.max(first, Math.min(index - MOST_DATES / 2, last - MOST_DATES + 1));
+	const indexes = Array.from({ length: Math.min(MOST_DATES, last - from + 1) }, (_, at) => from + at);
+	const world = 256 * 2 ** now.zoom;
+	const [west, south, east, north] = edges;
+	const cells = (/** @type {number} */ share) => Math.max(1, Math.min(MOST_CELLS, Math.round(share * world)));
+	return { indexes, columns: cells((east - west) / 360), rows: cells(downAt(south) - downAt(north)) };
+});
+
+/** Writes the colours of a place at dates into every so manyeth word. @param {{ lng: number, lat: number }} at @param {number[]} indexes @param {(step: number, colour: number) => void} write */
+function paintPlace(at, indexes, write) {
+	const cubes = cubesOf(sideA);
+	const legend = sideA.legend.peek();
+	const place = toPlace(at);
+	if (!cubes || !legend || !isWithin(cubes.bbox, place)) return;
+	let [window, whole] = [-1, /** @type {import("../ctc1/source.js").Sample | null} */ (null)];
+	for (const [step, index] of indexes.entries()) {
+		if (cubes.source.windowAt[index] !== window) {
+			window = cubes.source.windowAt[index];
+			whole = cubes.layer.sampleWindow(place, index);
+		}
+		const found = whole ?? cubes.layer.sample(place, index);
+		const frame = found?.cube.frameOf(cubes.source.times[index]) ?? -1;
+		if (!found || found.cell < 0 || frame < 0) {
+			if (!found) write(step, UNKNOWN);
+			continue;
+		}
+		write(step, makeTable(legend, sideA.colouring.peek(), found.cube.header)[found.cube.numbersAt(frame)[found.cell]]);
+	}
+}
+
+/** @param {HTMLCanvasElement} canvas @param {number} width @param {number} height @param {(words: Uint32Array) => void} fill */
+function paint(canvas, width, height, fill) {
+	Object.assign(canvas, { width, height });
+	const pixels = new ImageData(width, height);
+	fill(new Uint32Array(pixels.data.buffer));
+	canvas.getContext("2d")?.putImageData(pixels, 0, 0);
+}
+
+/**
+ * Paints a face: time goes upwards, the row from west to east, the column from south to north.
+ * @param {HTMLCanvasElement} canvas @param {"lon" | "lat"} along
+ */
+export function paintFace(canvas, along) {
+	const [now, of] = [cube.peek(), grid.peek()];
+	if (!now || !of) return;
+	const { indexes } = of;
+	const cells = along === "lon" ? of.columns : of.rows;
+	paint(canvas, cells, indexes.length, (words) => {
+		for (let cell = 0; cell < cells; cell++) {
+			const share = (cell + 0.5) / cells;
+			const at =
+				along === "lon"
+					? { lng: now.west + share * (now.east - now.west), lat: now.lat }
+					: { lng: now.lon, lat: now.south + share * (now.north - now.south) };
+			paintPlace(at, indexes, (step, colour) => {
+				words[(indexes.length - 1 - step) * cells + cell] = colour;
+			});
+		}
+	});
+}
+
+/** Paints what the map shows of the rectangle, north above. @param {HTMLCanvasElement} canvas */
+export function paintTop(canvas) {
+	const [now, of] = [cube.peek(), grid.peek()];
+	if (!now || !of) return;
+	const { columns, rows } = of;
+	paint(canvas, columns, rows, (words) => {
+		for (let cell = 0; cell < columns * rows; cell++) {
+			const lng = now.west + (((cell % columns) + 0.5) / columns) * (now.east - now.west);
+			const lat = now.north - ((Math.floor(cell / columns) + 0.5) / rows) * (now.north - now.south);
+			paintPlace({ lng, lat }, [Math.max(0, timeIndex.peek())], (_, colour) => {
+				words[cell] = colour;
+			});
+		}
+	});
+}
+
+/** Where the cube is cut, 0 to 1 along each axis. */
+export function cutShares() {
+	const [now, of] = [cube.value, grid.value];
+	if (!now || !of) return { lon: 0, lat: 0, time: 0 };
+	return {
+		lon: (now.lon - now.west) / (now.east - now.west),
+		lat: (now.lat - now.south) / (now.north - now.south),
+		time: (timeIndex.value - of.indexes[0] + 0.5) / of.indexes.length,
+	};
+}
+
+/** Cuts the cube elsewhere. @param {Partial<ReturnType<typeof cutShares>>} shares 0 to 1 */
+export function cutAt({ lon, lat, time }) {
+	const [now, of] = [cube.peek(), grid.peek()];
+	if (!now || !of) return;
+	const within = (/** @type {number} */ share) => Math.max(0, Math.min(1, share));
+	if (lon !== undefined || lat !== undefined)
+		cube.value = {
+			...now,
+			lon: lon === undefined ? now.lon : now.west + within(lon) * (now.east - now.west),
+			lat: lat === undefined ? now.lat : now.south + within(lat) * (now.north - now.south),
+		};
+	if (time === undefined) return;
+	chooseTime(of.indexes[Math.min(of.indexes.length - 1, Math.floor(within(time) * of.indexes.length))]);
+}

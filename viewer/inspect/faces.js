@@ -1,0 +1,145 @@
+/**
+ * What lies along a row and along a column of the cube over time, beside the map.
+ *
+ * @typedef {import("../chart/series/figure.js").Sheet} Sheet
+ */
+import { placeText } from "../areas/size-labels.js";
+import { make, makeWordButton } from "../base/elements.js";
+import { startPart } from "../base/parts.js";
+import { chooseTime, intent, isMoving, shownDate, sideA, timeDomain, timeIndex } from "../base/state.js";
+import { text } from "../base/text.js";
+import { makeFigure, makeSvg } from "../chart/series/figure.js";
+import { effect, signal } from "../vendor/signals-core.js";
+import { box, cutAt, cutShares, grid, paintFace } from "./cube-cut.js";
+import { cube } from "./marks.js";
+import { followSide } from "./samples.js";
+
+const STEP = 0.01;
+
+/** Whether the cube is shown as one that can be turned. */
+export const isTurned = signal(false);
+
+/** @param {"lon" | "lat"} along @param {HTMLElement} root */
+function makeFace(along, root) {
+	const label = text(along === "lon" ? "inspect.timeLon" : "inspect.timeLat");
+	const canvas = make("canvas");
+	const [row, column] = [make("i", { class: "face-row" }), make("i", { class: "face-column" })];
+	const ends = [0, 1].map(() => make("span", {}));
+	const face = make(
+		"div",
+		{ class: "face", role: "slider", tabindex: 0, "aria-label": label, "aria-valuemin": 0, "aria-valuemax": 100 },
+		canvas,
+		row,
+		column,
+	);
+	const take = (/** @type {PointerEvent} */ { clientX, clientY }) => {
+		const { left, top, width, height } = face.getBoundingClientRect();
+		cutAt({ [along]: (clientX - left) / width, time: 1 - (clientY - top) / height });
+	};
+	face.addEventListener("pointerdown", (event) => {
+		face.setPointerCapture(event.pointerId);
+		take(event);
+	});
+	face.addEventListener("pointermove", (event) => {
+		if (face.hasPointerCapture(event.pointerId)) take(event);
+	});
+	face.addEventListener("keydown", (event) => {
+		const shares = cutShares();
+		/** @type {Record<string, () => void>} */
+		const moves = {
+			ArrowLeft: () => cutAt({ [along]: shares[along] - STEP }),
+			ArrowRight: () => cutAt({ [along]: shares[along] + STEP }),
+			ArrowUp: () => chooseTime(timeIndex.peek() + 1),
+			ArrowDown: () => chooseTime(timeIndex.peek() - 1),
+		};
+		if (!Object.hasOwn(moves, event.key)) return;
+		event.preventDefault();
+		moves[event.key]();
+	});
+	root.append(make("h3", {}, label), face, make("p", { class: "face-ends" }, ...ends));
+	effect(() => {
+		const [now, shares] = [cube.value, cutShares()];
+		if (!now) return;
+		column.style.left = `${100 * shares[along]}%`;
+		row.style.bottom = `${100 * shares.time}%`;
+		face.setAttribute("aria-valuenow", String(Math.round(100 * shares[along])));
+		face.setAttribute("aria-valuetext", `${placeText([now.lon, now.lat])}, ${shownDate.value}`);
+		const edges = along === "lon" ? [now.west, now.east] : [now.south, now.north];
+		for (const [at, end] of ends.entries()) {
+			const [lat, lon] = placeText(along === "lon" ? [edges[at], 0] : [0, edges[at]], 3).split(/(?<=\D), /);
+			end.textContent = along === "lon" ? lon : lat;
+		}
+	});
+	return canvas;
+}
+
+/** @param {HTMLElement} root @param {import("@preact/signals-core").ReadonlySignal<boolean>} isOpen @returns {Sheet} */
+export function startFaces(root, isOpen) {
+	const message = make("p", { class: "inspect-note", role: "status" });
+	const scene = make("div", { class: "cube-scene" });
+	const turn = makeWordButton("cube", text("inspect.turn"), () => {
+		isTurned.value = !isTurned.peek();
+	});
+	root.append(turn, scene, message);
+	const faces = /** @type {const} */ (["lon", "lat"]).map((along) => ({ along, canvas: makeFace(along, root) }));
+	// A rectangle that is new is cut in its middle.
+	effect(() => {
+		const edges = isOpen.value ? box.value : null;
+		if (!edges) {
+			cube.value = null;
+			return;
+		}
+		const [west, south, east, north] = edges;
+		cube.value = { west, south, east, north, lon: (west + east) / 2, lat: (south + north) / 2 };
+		intent.value = intent.peek() + 1;
+	});
+	const painted = signal(0);
+	effect(() => {
+		followSide(sideA);
+		if (!cube.value || !grid.value || isMoving.value) return;
+		const waiting = requestAnimationFrame(() => {
+			for (const { along, canvas } of faces) paintFace(canvas, along);
+			painted.value = painted.peek() + 1;
+		});
+		return () => cancelAnimationFrame(waiting);
+	});
+	effect(() => {
+		const of = grid.value;
+		const { instants } = timeDomain.value;
+		if (!of) return;
+		const isWhole = of.indexes.every((index) => sideA.loadedTimes.value.get(index) === "full");
+		const [first, last] = [of.indexes[0], of.indexes[of.indexes.length - 1]].map((index) =>
+			instants[index].text.slice(0, 10),
+		);
+		message.textContent = [`${first} – ${last}`, isWhole ? "" : text("inspect.loading")].filter(Boolean).join(" · ");
+	});
+	effect(() => {
+		turn.setAttribute("aria-pressed", String(isTurned.value));
+		scene.hidden = !isTurned.value;
+	});
+	const stop = effect(() => {
+		if (!isTurned.value || !isOpen.value) return;
+		queueMicrotask(() => stop());
+		void startPart("cube", async () => {
+			const { startCube } = await import("./cube-view.js");
+			startCube(scene, { faces: faces.map(({ canvas }) => canvas), painted });
+		});
+	});
+	return {
+		rows: () => [],
+		svg: () => {
+			const images = faces.map(({ canvas }, at) =>
+				makeSvg("image", {
+					href: canvas.toDataURL(),
+					x: at * 310,
+					width: 300,
+					height: 300,
+					preserveAspectRatio: "none",
+				}),
+			);
+			const title = `${sideA.layer.peek()?.title ?? ""}, ${message.textContent}`;
+			return makeFigure({ root, width: 610, height: 300, title, key: [], content: images });
+		},
+		span: () => null,
+	};
+}

@@ -1,0 +1,79 @@
+/** What stands beside the map to look into its values: along a line, of two layers, through time. Loaded when wanted. */
+import { make, makeIconButton } from "../base/elements.js";
+import { inspected, joinLink, profileLine } from "../base/state.js";
+import { makeTabs } from "../base/tabs.js";
+import { text } from "../base/text.js";
+import { makeDownload } from "../chart/download.js";
+import { batch, computed, effect } from "../vendor/signals-core.js";
+import { isTurned, startFaces } from "./faces.js";
+import { startProfile } from "./profile.js";
+import { startScatter } from "./scatter.js";
+
+/** @typedef {"profile" | "scatter" | "cube"} Name */
+
+/** @param {HTMLElement} frame of the map */
+export function startInspect(frame) {
+	const [opened, line] = [inspected.peek(), profileLine.peek()];
+	joinLink({
+		write: () => ({
+			line: inspected.value === "profile" ? (profileLine.value ?? undefined) : undefined,
+			cube: inspected.value === "cube" ? (isTurned.value ? "3d" : "1") : undefined,
+			scatter: inspected.value === "scatter" || undefined,
+		}),
+		read: (asked) => {
+			isTurned.value = asked.cube === "3d";
+			profileLine.value = asked.line ?? null;
+			inspected.value = asked.line ? "profile" : asked.cube ? "cube" : asked.scatter ? "scatter" : null;
+		},
+	});
+	// What the user has opened meanwhile is newer than the link.
+	if (opened !== null)
+		batch(() => {
+			inspected.value = opened;
+			profileLine.value = line;
+		});
+	const views = /** @type {Name[]} */ (["profile", "scatter", "cube"]).map((id) => ({
+		id,
+		label: text(`inspect.${id}`),
+		panel: make("div", { class: `inspect-${id}` }),
+	}));
+	const { list, choose } = makeTabs(
+		text("inspect.title"),
+		views,
+		(id) => {
+			inspected.value = id;
+		},
+		inspected.peek() ?? "cube",
+	);
+	const close = () => {
+		inspected.value = null;
+		document.getElementById("map")?.focus();
+	};
+	const root = make("section", { class: "inspect", "aria-label": text("inspect.title") });
+	const isOpen = (/** @type {Name} */ name) => computed(() => inspected.value === name);
+	const [profile, scatter, cube] = views.map(({ panel }) => panel);
+	const sheets = {
+		profile: startProfile(profile, isOpen("profile")),
+		scatter: startScatter(scatter, isOpen("scatter")),
+		cube: startFaces(cube, isOpen("cube")),
+	};
+	const download = makeDownload(() => sheets[inspected.peek() ?? "profile"], root);
+	const head = make(
+		"div",
+		{ class: "inspect-head" },
+		list,
+		download,
+		makeIconButton("close", text("action.close"), close),
+	);
+	root.append(head, ...views.map(({ panel }) => panel));
+	root.addEventListener("keydown", (event) => {
+		if (event.key !== "Escape" || event.defaultPrevented) return;
+		event.stopPropagation();
+		close();
+	});
+	frame.append(root);
+	effect(() => {
+		root.hidden = inspected.value === null;
+		if (inspected.value !== null) choose(inspected.value);
+	});
+}

@@ -1,0 +1,270 @@
+/**
+ * Values along a line, of all that is shown at the dates that are shown.
+ *
+ * @typedef {import("./samples.js").Stop} Stop
+ * @typedef {import("../chart/series/figure.js").Sheet} Sheet
+ * @typedef {{ name: string, units: string, group: string, values: (number | null)[], colour: string, isDashed: boolean, isNear: boolean }} Row
+ * @typedef {{ stops: Stop[], rows: Row[], isPartial: boolean, mean: string }} Profile
+ */
+
+import { lineLength } from "../areas/shapes/earth.js";
+import { lengthText } from "../areas/size-labels.js";
+import { colourReader, make } from "../base/elements.js";
+import { pointer, profileLine, view } from "../base/state.js";
+import { locale, text } from "../base/text.js";
+import { unitText } from "../base/units.js";
+import { makeFigure, makeSvg, pathOf } from "../chart/series/figure.js";
+import { ticksBetween, valueRange } from "../chart/series/scales.js";
+import { formatExact, formatNumber } from "../chart/series/series.js";
+import { cubesOf } from "../map/cubes.js";
+import { formatLength, pixelLength } from "../time/resolution.js";
+import { computed, effect, signal } from "../vendor/signals-core.js";
+import { marked } from "./marks.js";
+import { followSide, shownSides, stopsAlong } from "./samples.js";
+
+const MOST_STOPS = 600;
+const [WIDTH, HEIGHT, LEFT, BELOW, GAP] = [380, 110, 46, 20, 12];
+/** The pointer is on the line where it is so near to it. */
+const NEAR_PX = 12;
+
+const at = signal(/** @type {number | null} */ (null));
+
+/** @type {import("@preact/signals-core").ReadonlySignal<Profile | null>} */
+const profile = computed(() => {
+	const [line, now] = [profileLine.value, view.value];
+	if (!line || !now) return null;
+	const pixel = pixelLength(now.zoom, line[0].lat);
+	const stops = stopsAlong(line, Math.max(pixel, lineLength(line.map(({ lon, lat }) => [lon, lat])) / MOST_STOPS));
+	let [isPartial, isMean] = [false, false];
+	const rows = shownSides().map(({ side, name }, index) => {
+		followSide(side);
+		const cubes = cubesOf(side);
+		let isNear = false;
+		const values = stops.map((stop) => {
+			const reading = cubes?.numbersAt(stop.at, side.timeIndex.peek()) ?? null;
+			isPartial ||= reading === null;
+			isMean ||= reading?.isMean ?? false;
+			isNear ||= reading?.isApproximate ?? false;
+			// What is only known to be beyond a number is no value to draw.
+			return reading && reading.beyond === 0 && !reading.isFilled ? reading.value : null;
+		});
+		const { id = "", units = "" } = side.layer.peek() ?? {};
+		const colour = `--place-${index + 1}`;
+		return { name, units: unitText(units), group: id, values, colour, isDashed: side.id === "b", isNear };
+	});
+	return { stops, rows, isPartial, mean: isMean ? formatLength(pixel, locale()) : "" };
+});
+
+/** What is told of a row at a stop. @param {Row} row @param {number} index */
+function valueText({ values, units, isNear }, index) {
+	const value = values[index];
+	if (value === null) return text("value.noData");
+	return `${isNear ? `≈ ${formatNumber(value, locale())}` : formatExact(value, locale())} ${units}`.trim();
+}
+
+/** Rows of one layer share an axis. @param {Profile} of */
+const groupsOf = ({ rows }) =>
+	[...new Set(rows.map(({ group }) => group))].map((id) => rows.filter(({ group }) => group === id));
+
+/** @param {Profile} of */
+const heightOf = (of) => groupsOf(of).length * (HEIGHT + GAP) + BELOW;
+
+/** @param {Profile} of */
+const lengthOf = ({ stops }) => stops[stops.length - 1].metres;
+
+/** @param {Profile} of @param {(name: string) => string} colourOf @returns {SVGElement[]} */
+function draw(of, colourOf) {
+	const length = lengthOf(of);
+	const xOf = (/** @type {number} */ metres) => LEFT + (metres / length) * (WIDTH - LEFT - 6);
+	const xs = of.stops.map(({ metres }) => xOf(metres));
+	const letters = { fill: colourOf("--text-soft"), "font-size": 11 };
+	const bottom = heightOf(of) - BELOW - GAP;
+	const distances = ticksBetween(0, length, 4).flatMap((metres) => {
+		const x = xOf(metres);
+		return [
+			makeSvg("line", { x1: x, x2: x, y2: bottom, stroke: colourOf("--line") }),
+			makeSvg("text", { ...letters, x, y: bottom + 15, "text-anchor": "middle" }, lengthText(metres)),
+		];
+	});
+	const plots = groupsOf(of).flatMap((rows, place) => {
+		const top = place * (HEIGHT + GAP);
+		const valid = rows.flatMap(({ values }) => values.filter((value) => value !== null));
+		const [low, high] = valid.length > 0 ? valueRange(Math.min(...valid), Math.max(...valid)) : [0, 1];
+		const yOf = (/** @type {number} */ value) => top + HEIGHT - ((value - low) / (high - low)) * HEIGHT;
+		const ticks = ticksBetween(low, high, 4).flatMap((value) => [
+			makeSvg("line", { x1: LEFT, x2: WIDTH, y1: yOf(value), y2: yOf(value), stroke: colourOf("--line") }),
+			makeSvg(
+				"text",
+				{ ...letters, x: LEFT - 5, y: yOf(value) + 4, "text-anchor": "end" },
+				formatExact(value, locale()),
+			),
+		]);
+		const lines = rows.map(({ values, colour, isDashed }) => {
+			const d = pathOf(
+				xs,
+				values.map((value) => (value === null ? null : yOf(value))),
+			);
+			return makeSvg("path", {
+				// A value between two gaps is a dot.
+				d: d.replace(/M[^ML]+(?=M|$)/g, "$&h0"),
+				fill: "none",
+				stroke: colourOf(colour),
+				"stroke-width": 1.75,
+				"stroke-linecap": "round",
+				"stroke-dasharray": isDashed ? "6 4" : undefined,
+			});
+		});
+		return [...ticks, ...lines];
+	});
+	return [...distances, ...plots];
+}
+
+/** @param {HTMLElement} root @param {import("@preact/signals-core").ReadonlySignal<boolean>} isOpen @returns {Sheet} */
+export function startProfile(root, isOpen) {
+	const message = make("p", { class: "inspect-note", role: "status" });
+	const list = make("ul", { class: "inspect-list" });
+	const plot = make("div", {
+		class: "inspect-plot",
+		role: "slider",
+		tabindex: 0,
+		"aria-label": text("inspect.position"),
+		"aria-valuemin": 0,
+	});
+	const line = makeSvg("line", { stroke: "currentColor" });
+	root.append(message, plot, list);
+	const colourOf = colourReader(root);
+	effect(() => {
+		if (!isOpen.value) return;
+		const of = profile.value;
+		plot.hidden = list.hidden = of === null;
+		message.textContent = !of
+			? text("inspect.noLine")
+			: [
+					lengthText(lengthOf(of)),
+					of.mean && text("inspect.means", { length: of.mean }),
+					of.isPartial && text("inspect.loading"),
+				]
+					.filter(Boolean)
+					.join(" · ");
+		if (!of) return;
+		const svg = makeSvg("svg", { viewBox: `0 0 ${WIDTH} ${heightOf(of)}`, "aria-hidden": "true" });
+		svg.append(...draw(of, (name) => `var(${name})`), line);
+		plot.replaceChildren(svg);
+	});
+	effect(() => {
+		const of = isOpen.value ? profile.value : null;
+		const last = (of?.stops.length ?? 1) - 1;
+		const index = at.value === null ? null : Math.min(last, at.value);
+		const stop = index === null ? null : of?.stops[index];
+		marked.value = stop?.at ?? null;
+		line.setAttribute("visibility", stop ? "visible" : "hidden");
+		if (!of) return;
+		const share = stop ? stop.metres / lengthOf(of) : 0;
+		const x = LEFT + share * (WIDTH - LEFT - 6);
+		for (const [name, value] of Object.entries({ x1: x, x2: x, y2: heightOf(of) - BELOW - GAP }))
+			line.setAttribute(name, String(value));
+		const told = of.rows.map((row) => `${row.name}${index === null ? "" : `: ${valueText(row, index)}`}`);
+		list.replaceChildren(
+			...told.map((words, row) => {
+				const item = make("li", {}, words);
+				item.style.setProperty("--swatch", `var(${of.rows[row].colour})`);
+				return item;
+			}),
+		);
+		plot.setAttribute("aria-valuemax", String(last));
+		plot.setAttribute("aria-valuenow", String(index ?? 0));
+		plot.setAttribute("aria-valuetext", [stop ? lengthText(stop.metres) : "", ...told].filter(Boolean).join("; "));
+	});
+	followPlot(plot);
+	followMap(isOpen);
+	const nameOf = (/** @type {Row} */ { name, units }) => (units ? `${name} (${units})` : name);
+	return {
+		rows: () => {
+			const of = profile.peek();
+			const head = [
+				text("inspect.distance"),
+				text("draw.longitude"),
+				text("draw.latitude"),
+				...(of?.rows ?? []).map(nameOf),
+			];
+			const rows = of?.stops.map(({ at: { lon, lat }, metres }, index) => [
+				Number(metres.toFixed(1)),
+				lon,
+				lat,
+				...of.rows.map(({ values }) => values[index]),
+			]);
+			return [head, ...(rows ?? [])];
+		},
+		svg: () => {
+			const of = profile.peek();
+			if (!of) return null;
+			const key = of.rows.map((row) => ({
+				words: nameOf(row),
+				colour: colourOf(row.colour),
+				dash: row.isDashed ? "6 4" : undefined,
+			}));
+			const title = `${text("inspect.profile")}, ${lengthText(lengthOf(of))}`;
+			return makeFigure({ root, width: WIDTH, height: heightOf(of), title, key, content: draw(of, colourOf) });
+		},
+		span: () => null,
+	};
+}
+
+/** @param {number} share of the line */
+function pointAt(share) {
+	const of = profile.peek();
+	if (!of) return;
+	const metres = share * lengthOf(of);
+	const next = of.stops.findIndex((stop) => stop.metres >= metres);
+	const isBefore = next > 0 && metres - of.stops[next - 1].metres < of.stops[next].metres - metres;
+	at.value = Math.max(0, next < 0 ? of.stops.length - 1 : isBefore ? next - 1 : next);
+}
+
+/** @param {HTMLElement} plot */
+function followPlot(plot) {
+	plot.addEventListener("pointermove", ({ clientX }) => {
+		const { left, width } = plot.getBoundingClientRect();
+		const x = ((clientX - left) / width) * WIDTH;
+		pointAt(Math.max(0, Math.min(1, (x - LEFT) / (WIDTH - LEFT - 6))));
+	});
+	for (const kind of ["pointerleave", "blur"])
+		plot.addEventListener(kind, () => {
+			at.value = null;
+		});
+	plot.addEventListener("keydown", (event) => {
+		const last = (profile.peek()?.stops.length ?? 1) - 1;
+		const now = at.peek() ?? 0;
+		const step = Math.max(1, Math.round(last / 20));
+		/** @type {Record<string, number>} */
+		const ends = {
+			ArrowLeft: now - 1,
+			ArrowRight: now + 1,
+			PageDown: now - step,
+			PageUp: now + step,
+			Home: 0,
+			End: last,
+		};
+		if (!Object.hasOwn(ends, event.key)) return;
+		event.preventDefault();
+		at.value = Math.max(0, Math.min(last, ends[event.key]));
+	});
+}
+
+/** Points at the nearest place of the line while the pointer is near it on the map. @param {import("@preact/signals-core").ReadonlySignal<boolean>} isOpen */
+function followMap(isOpen) {
+	let wasNear = false;
+	effect(() => {
+		const place = pointer.value;
+		const of = isOpen.value && place ? profile.peek() : null;
+		const cosine = Math.cos(((place?.lat ?? 0) * Math.PI) / 180);
+		const away = (of?.stops ?? []).map((stop) =>
+			place ? Math.hypot((stop.at.lon - place.lon) * cosine, stop.at.lat - place.lat) : 0,
+		);
+		const least = away.reduce((one, other) => Math.min(one, other), Number.POSITIVE_INFINITY);
+		const near = (NEAR_PX * cosine * 360) / (256 * 2 ** (view.peek()?.zoom ?? 0));
+		const isNear = least <= near;
+		if (isNear) at.value = away.indexOf(least);
+		else if (wasNear) at.value = null;
+		wasNear = isNear;
+	});
+}

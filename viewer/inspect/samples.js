@@ -1,0 +1,63 @@
+/**
+ * Values of places from the cubes that are loaded, and what they say together.
+ *
+ * @typedef {import("../base/permalink.js").Point} Point
+ * @typedef {import("../base/state.js").Side} Side
+ * @typedef {{ at: Point, metres: number }} Stop a place on a line, and how far along it
+ */
+import { between, distance } from "../areas/shapes/earth.js";
+import { toPlace } from "../base/permalink.js";
+import { extras, sideA, sideB } from "../base/state.js";
+
+/** Everything that is shown: the main layer, what it is compared with, and the layers beside it. @returns {{ side: Side, name: string }[]} */
+export function shownSides() {
+	const other = sideB.value;
+	const beside = extras.value.filter(({ isShown }) => isShown).map(({ side }) => side);
+	const nameOf = (/** @type {Side} */ side) => [
+		other && side === sideA ? "A" : side === other ? "B" : "",
+		side.layer.value?.title,
+		side.shownDate.value,
+	];
+	return [sideA, ...(other ? [other] : []), ...beside].map((side) => ({
+		side,
+		name: nameOf(side).filter(Boolean).join(" · "),
+	}));
+}
+
+/** Takes part in an effect with all that changes a side's values on the map. @param {Side} side */
+export const followSide = ({ layer, timeIndex, loadedTimes, tileProgress, colouring, legend }) =>
+	void [layer.value, timeIndex.value, loadedTimes.value, tileProgress.value, colouring.value, legend.value];
+
+/** Places along a line, with its corners, as far apart as a step or less. @param {Point[]} line @param {number} step metres @returns {Stop[]} */
+export function stopsAlong(line, step) {
+	/** @type {Stop[]} */
+	const stops = [{ at: line[0], metres: 0 }];
+	for (let index = 1; index < line.length; index++) {
+		const [from, to] = [line[index - 1], line[index]].map(({ lon, lat }) => [lon, lat]);
+		const [start, length] = [stops[stops.length - 1].metres, distance(from, to)];
+		const count = Math.max(1, Math.ceil(length / step));
+		for (let part = 1; part <= count; part++) {
+			const [lng, lat] = between(from, to, part / count);
+			stops.push({ at: part === count ? line[index] : toPlace({ lng, lat }), metres: start + (length * part) / count });
+		}
+	}
+	return stops;
+}
+
+/**
+ * How two columns of values go together: correlation after Pearson, and the line of least squares of the second over the first.
+ * @param {number[]} xs @param {number[]} ys @returns {{ count: number, r: number, slope: number, start: number }} NaN where there is none
+ */
+export function fitOf(xs, ys) {
+	const count = xs.length;
+	const mean = (/** @type {number[]} */ values) => values.reduce((sum, value) => sum + value, 0) / count;
+	const [x, y] = [mean(xs), mean(ys)];
+	let [xx, xy, yy] = [0, 0, 0];
+	for (let at = 0; at < count; at++) {
+		xx += (xs[at] - x) ** 2;
+		xy += (xs[at] - x) * (ys[at] - y);
+		yy += (ys[at] - y) ** 2;
+	}
+	const slope = xx > 0 ? xy / xx : Number.NaN;
+	return { count, r: xx > 0 && yy > 0 ? xy / Math.sqrt(xx * yy) : Number.NaN, slope, start: y - slope * x };
+}

@@ -1,0 +1,263 @@
+/**
+ * Values of two layers, or of two dates, one against the other, and how each is spread; of the map or of an area on it.
+ *
+ * @typedef {import("../base/state.js").Side} Side
+ * @typedef {import("../chart/series/figure.js").Sheet} Sheet
+ * @typedef {{ names: string[], columns: number[][], isSameGrid: boolean, isPartial: boolean, isMean: boolean }} Pairs
+ *   values of the first layer and, where there is one, of the second
+ */
+import { polygonsOf } from "../areas/shapes/geometry.js";
+import { colourReader, make } from "../base/elements.js";
+import { toPlace } from "../base/permalink.js";
+import { isMoving, places, view } from "../base/state.js";
+import { locale, text } from "../base/text.js";
+import { unitText } from "../base/units.js";
+import { makeFigure, makeSvg } from "../chart/series/figure.js";
+import { placeName } from "../chart/series/line-labels.js";
+import { ticksBetween, valueRange } from "../chart/series/scales.js";
+import { formatExact, formatNumber, summarise } from "../chart/series/series.js";
+import { cubesOf } from "../map/cubes.js";
+import { isWithin } from "../map/extent.js";
+import { maps } from "../map/map.js";
+import { insideRings } from "../map/rings.js";
+import { formatLength, pixelLength } from "../time/resolution.js";
+import { effect, signal } from "../vendor/signals-core.js";
+import { fitOf, followSide, shownSides } from "./samples.js";
+
+/** Pixels of the map that are looked at, at most. */
+const MOST_PIXELS = 60_000;
+/** Counting takes part of a second, which only a map at rest can spare. */
+const WAIT_MS = 150;
+const [SIZE, LEFT, BELOW, MARGIN, BINS] = [290, 46, 36, 40, 48];
+
+/** Numbers of cubes, to tell cells of one from those of another. @type {WeakMap<object, number>} */
+const numbers = new WeakMap();
+let numbered = 0;
+
+/** @param {object} cube */
+function numberOf(cube) {
+	const number = numbers.get(cube) ?? ++numbered;
+	numbers.set(cube, number);
+	return number;
+}
+
+/** What is loaded of a side at a place: "partial" where that is not here, null where there is no value. @param {Side} side @param {import("../base/permalink.js").Point} at */
+function cellAt(side, at) {
+	const cubes = cubesOf(side);
+	if (!cubes || !isWithin(cubes.bbox, at)) return null;
+	const found = cubes.layer.sample(at, Math.max(0, side.timeIndex.peek()));
+	if (!found || found.isPreview) return "partial";
+	if (found.frame < 0 || found.cell < 0) return null;
+	const { cube, frame, cell } = found;
+	const number = cube.numbersAt(frame)[cell];
+	const value = cube.beyond(number) === 0 ? cube.exactValueOf(number) : null;
+	return value === null ? null : { value, cube, cell };
+}
+
+/**
+ * Values that all sides have at once: each cell once where they share their cells, else pixel by pixel of the map.
+ * @param {{ side: Side, name: string }[]} of one or two @param {number[][][] | null} rings of an area that alone is looked at @returns {Pairs}
+ */
+function pairsOf(of, rings) {
+	const [map] = maps.peek();
+	const { x: width, y: height } = map.getSize();
+	const step = Math.max(1, Math.sqrt((width * height) / MOST_PIXELS));
+	const across = Math.ceil(Math.max(width, height) / step);
+	const corner = map.getPixelBounds().min ?? { x: 0, y: 0 };
+	const size = across * step;
+	const tile = { z: Math.log2((256 * 2 ** map.getZoom()) / size), x: corner.x / size, y: corner.y / size };
+	const isInside = rings && insideRings(rings, tile, across, across);
+	/** @type {Set<string>} */
+	const seen = new Set();
+	const columns = of.map(() => /** @type {number[]} */ ([]));
+	let [isPartial, isMean, isSameGrid] = [false, false, true];
+	for (let index = 0; index < across * across; index++) {
+		const [x, y] = [((index % across) + 0.5) * step, (Math.floor(index / across) + 0.5) * step];
+		if (x >= width || y >= height || (isInside && !isInside[index])) continue;
+		const at = toPlace(map.containerPointToLatLng([x, y]));
+		const cells = of.map(({ side }) => cellAt(side, at));
+		isPartial ||= cells.includes("partial");
+		const found = cells.flatMap((cell) => (cell && cell !== "partial" ? [cell] : []));
+		if (found.length < of.length) continue;
+		isSameGrid &&= found.every(({ cube, cell }) => cube.layout === found[0].cube.layout && cell === found[0].cell);
+		const key = found.map(({ cube, cell }) => `${numberOf(cube)}/${cell}`).join();
+		if (isSameGrid && seen.has(key)) continue;
+		seen.add(key);
+		isMean ||= found.some(({ cube }) => cube.header.mean === true);
+		for (const [side, { value }] of found.entries()) columns[side].push(value);
+	}
+	return { names: of.map(({ name }) => name), columns, isSameGrid, isPartial, isMean };
+}
+
+/** Counts in equal bins. @param {number[]} places 0 to 1 */
+function binsOf(places) {
+	const counts = new Float64Array(BINS);
+	for (const place of places) counts[Math.min(BINS - 1, Math.floor(place * BINS))] += 1;
+	return counts;
+}
+
+/** @param {Pairs} pairs @param {(name: string) => string} colourOf @returns {SVGElement[]} */
+function draw({ names, columns }, colourOf) {
+	const ranges = columns.map((values) => valueRange(least(values), -least(values.map((value) => -value))));
+	const shares = columns.map((values, side) => {
+		const [low, high] = ranges[side];
+		return values.map((value) => (value - low) / (high - low));
+	});
+	const [bar, bottom] = [SIZE / BINS, MARGIN + SIZE];
+	const letters = { fill: colourOf("--text-soft"), "font-size": 11 };
+	const content = columns.flatMap((_, side) => {
+		const counts = binsOf(shares[side]);
+		const most = Math.max(...counts);
+		const isAlone = columns.length === 1;
+		const room = isAlone ? SIZE / 2 : MARGIN - 4;
+		const bars = [...counts].map((count, bin) => {
+			const long = (count / most) * room;
+			const base = isAlone ? bottom : MARGIN;
+			const box =
+				side === 0
+					? { x: LEFT + bin * bar, y: base - long, width: bar, height: long }
+					: { x: LEFT + SIZE + 4, y: bottom - (bin + 1) * bar, width: long, height: bar };
+			return makeSvg("rect", { ...box, fill: colourOf("--bar") });
+		});
+		const [low, high] = ranges[side];
+		const ticks = ticksBetween(low, high, 5).map((value) => {
+			const place = ((value - low) / (high - low)) * SIZE;
+			const spot =
+				side === 0
+					? { x: LEFT + place, y: bottom + 14, "text-anchor": "middle" }
+					: { x: LEFT - 5, y: bottom - place + 4, "text-anchor": "end" };
+			return makeSvg("text", { ...letters, ...spot }, formatExact(value, locale()));
+		});
+		const title =
+			side === 0
+				? { x: LEFT + SIZE / 2, y: bottom + 30 }
+				: { x: 0, y: 0, transform: `translate(11 ${MARGIN + SIZE / 2}) rotate(-90)` };
+		return [...bars, ...ticks, makeSvg("text", { ...letters, ...title, "text-anchor": "middle" }, names[side])];
+	});
+	const frame = { x: LEFT, width: SIZE, fill: "none", stroke: colourOf("--line") };
+	if (columns.length === 1) return [makeSvg("rect", { ...frame, y: MARGIN + SIZE / 2, height: SIZE / 2 }), ...content];
+	/** @type {Map<number, number>} */
+	const density = new Map();
+	for (const [at, x] of shares[0].entries()) {
+		const bin = Math.floor(x * BINS) + BINS * Math.floor(shares[1][at] * BINS);
+		density.set(bin, (density.get(bin) ?? 0) + 1);
+	}
+	const most = Math.log1p(Math.max(...density.values()));
+	const dots = [...density].map(([bin, count]) =>
+		makeSvg("rect", {
+			x: LEFT + (bin % BINS) * bar,
+			y: bottom - (Math.floor(bin / BINS) + 1) * bar,
+			width: bar + 0.3,
+			height: bar + 0.3,
+			fill: colourOf("--accent"),
+			"fill-opacity": (0.15 + 0.85 * (Math.log1p(count) / most)).toFixed(2),
+		}),
+	);
+	return [
+		makeSvg("rect", { ...frame, y: MARGIN, height: SIZE }),
+		...dots,
+		...lineOf(columns, ranges, colourOf),
+		...content,
+	];
+}
+
+/** @param {number[]} values */
+const least = (values) => values.reduce((one, other) => Math.min(one, other), Number.POSITIVE_INFINITY);
+
+/** The line of least squares, as far as it is within the plot. @param {number[][]} columns @param {[number, number][]} ranges @param {(name: string) => string} colourOf */
+function lineOf([xs, ys], [[left, right], [low, high]], colourOf) {
+	const { slope, start } = fitOf(xs, ys);
+	if (!Number.isFinite(slope)) return [];
+	const ends = [left, right].map((x) => {
+		const cut = slope === 0 ? x : (Math.max(low, Math.min(high, start + slope * x)) - start) / slope;
+		const inside = Math.max(left, Math.min(right, cut));
+		const up = (start + slope * inside - low) / (high - low);
+		return [LEFT + ((inside - left) / (right - left)) * SIZE, MARGIN + SIZE * (1 - up)];
+	});
+	const [[x1, y1], [x2, y2]] = ends;
+	return [
+		makeSvg("line", { x1, y1, x2, y2, stroke: colourOf("--text"), "stroke-width": 1.5, "stroke-dasharray": "5 3" }),
+	];
+}
+
+/** What is told below the plot. @param {Pairs} pairs @returns {string[]} */
+function wordsOf({ columns, isSameGrid, isPartial, isMean }) {
+	const write = (/** @type {number} */ value) => (Number.isFinite(value) ? formatNumber(value, locale()) : "–");
+	const at = view.peek();
+	const means = isMean && at && text("inspect.means", { length: formatLength(pixelLength(at.zoom, at.lat), locale()) });
+	const notes = [means, isPartial && text("inspect.loading")].filter((each) => typeof each === "string");
+	if (columns.length === 1) {
+		const found = summarise(columns[0]);
+		const words = {
+			count: found?.valid ?? 0,
+			mean: write(found?.mean ?? Number.NaN),
+			std: write(found?.std ?? Number.NaN),
+		};
+		return [text("inspect.spread", words), ...notes, text("inspect.oneLayer")];
+	}
+	const { count, r, slope } = fitOf(columns[0], columns[1]);
+	const grid = text(isSameGrid ? "inspect.sameGrid" : "inspect.otherGrid");
+	return [text("inspect.fit", { count, r: write(r), slope: write(slope) }), grid, ...notes];
+}
+
+/** @param {HTMLElement} root @param {import("@preact/signals-core").ReadonlySignal<boolean>} isOpen @returns {Sheet} */
+export function startScatter(root, isOpen) {
+	const pairs = signal(/** @type {Pairs | null} */ (null));
+	const where = make("select");
+	const message = make("p", { class: "inspect-note", role: "status" });
+	const plot = make("div", { class: "inspect-plot", role: "img" });
+	root.append(make("label", { class: "inspect-where" }, make("span", {}, text("inspect.where")), where), plot, message);
+	const chosen = signal("");
+	where.addEventListener("change", () => {
+		chosen.value = where.value;
+	});
+	const colourOf = colourReader(root);
+	effect(() => {
+		const areas = places.value.filter(({ geometry }) => geometry.type !== "Point");
+		const options = [["", text("inspect.view")], ...areas.map((area) => [area.id, placeName(area)])];
+		where.replaceChildren(...options.map(([value, words]) => make("option", { value }, words)));
+		where.value = areas.some(({ id }) => id === chosen.value) ? chosen.value : "";
+	});
+	effect(() => {
+		const sides = shownSides().slice(0, 2);
+		for (const { side } of sides) followSide(side);
+		const area = places.value.find(({ id }) => id === chosen.value);
+		if (!isOpen.value || !view.value || isMoving.value) return;
+		const count = () => {
+			const named = sides.map(({ side, name }) => {
+				const units = unitText(side.layer.peek()?.units);
+				return { side, name: units ? `${name} (${units})` : name };
+			});
+			pairs.value = pairsOf(named, area ? polygonsOf(area.geometry).flat() : null);
+		};
+		const waiting = window.setTimeout(count, WAIT_MS);
+		return () => window.clearTimeout(waiting);
+	});
+	const content = (/** @type {(name: string) => string} */ colours) =>
+		pairs.value && pairs.value.columns[0].length > 0 ? draw(pairs.value, colours) : null;
+	const [width, height] = [LEFT + SIZE + MARGIN, MARGIN + SIZE + BELOW];
+	effect(() => {
+		const drawn = content((name) => `var(${name})`);
+		plot.hidden = drawn === null;
+		message.replaceChildren(...(pairs.value ? wordsOf(pairs.value).map((words) => make("span", {}, words)) : []));
+		if (!drawn || !pairs.value) return;
+		const top = pairs.value.columns.length === 1 ? MARGIN + SIZE / 2 - 4 : 0;
+		const [one, other] = pairs.value.names;
+		plot.setAttribute("aria-label", other ? text("inspect.density", { one: other, other: one }) : one);
+		plot.replaceChildren(
+			makeSvg("svg", { viewBox: `0 ${top} ${width} ${height - top}`, "aria-hidden": "true" }, ...drawn),
+		);
+	});
+	return {
+		rows: () => {
+			const now = pairs.peek();
+			return now ? [now.names, ...now.columns[0].map((_, at) => now.columns.map((column) => column[at]))] : [];
+		},
+		svg: () => {
+			const drawn = content(colourOf);
+			const title = pairs.peek() ? wordsOf(/** @type {Pairs} */ (pairs.peek()))[0] : "";
+			return drawn && makeFigure({ root, width, height, title, key: [], content: drawn });
+		},
+		span: () => null,
+	};
+}
