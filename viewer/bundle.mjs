@@ -39,6 +39,7 @@ const INSPECTED = [
 	"base/state.js",
 	"chart/series/lines.js",
 	"compare/second-side.js",
+	"inspect/marks.js",
 	"map/cubes.js",
 	"map/map.js",
 ];

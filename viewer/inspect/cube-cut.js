@@ -9,7 +9,7 @@ import { makeTable } from "../base/colours.js";
 import { toPlace } from "../base/permalink.js";
 import { chooseTime, places, sideA, timeDomain, timeIndex, view } from "../base/state.js";
 import { cubesOf } from "../map/cubes.js";
-import { downAt, isWithin } from "../map/extent.js";
+import { downAt, isWithin, toBox } from "../map/extent.js";
 import { computed } from "../vendor/signals-core.js";
 import { cube } from "./marks.js";
 
@@ -17,16 +17,22 @@ const [MOST_CELLS, MOST_DATES] = [256, 180];
 /** Of cells that are not loaded: half a grey, little-endian. */
 const UNKNOWN = 0x66808080;
 
-/** The rectangle: the area that was drawn last, as far as the map shows it, else the map. */
+/** The rectangle: the area that was drawn last, as far as the map shows it, else the map; null where the layer is not there. */
 export const box = computed(() => {
-	const now = view.value;
-	if (!now) return null;
-	const [west, south, right, north] = now.bbox;
-	const east = right > west ? right : right + 360;
+	const [now, of] = [view.value, sideA.layer.value];
+	if (!now || !of) return null;
 	const area = places.value.findLast(({ geometry, isShown }) => isShown && geometry.type !== "Point");
-	const [w, s, e, n] = area ? boxOf(positionsOf(area.geometry)) : [west, south, east, north];
-	const inside = [Math.max(west, w), Math.max(south, s), Math.min(east, e), Math.min(north, n)];
-	return inside[0] < inside[2] && inside[1] < inside[3] ? inside : [west, south, east, north];
+	const [first, ...others] = [now.bbox, of.bbox, ...(area ? [boxOf(positionsOf(area.geometry))] : [])].map(toBox);
+	const inside = others.reduce((one, other) => {
+		const turn = 360 * Math.round((one.west + one.east - other.west - other.east) / 720);
+		return {
+			west: Math.max(one.west, other.west + turn),
+			south: Math.max(one.south, other.south),
+			east: Math.min(one.east, other.east + turn),
+			north: Math.min(one.north, other.north),
+		};
+	}, first);
+	return inside.west < inside.east && inside.south < inside.north ? inside : null;
 });
 
 /** The dates that are loaded around that of the map, and those of its window; cells are pixels of the map. @type {import("@preact/signals-core").ReadonlySignal<Grid | null>} */
@@ -41,7 +47,7 @@ export const grid = computed(() => {
 	const from = Math.max(first, Math.min(index - MOST_DATES / 2, last - MOST_DATES + 1));
 	const indexes = Array.from({ length: Math.min(MOST_DATES, last - from + 1) }, (_, at) => from + at);
 	const world = 256 * 2 ** now.zoom;
-	const [west, south, east, north] = edges;
+	const { west, south, east, north } = edges;
 	const cells = (/** @type {number} */ share) => Math.max(1, Math.min(MOST_CELLS, Math.round(share * world)));
 	return { indexes, columns: cells((east - west) / 360), rows: cells(downAt(south) - downAt(north)) };
 });

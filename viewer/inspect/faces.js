@@ -12,7 +12,7 @@ import { makeFigure, makeSvg } from "../chart/series/figure.js";
 import { effect, signal } from "../vendor/signals-core.js";
 import { box, cutAt, cutShares, grid, paintFace } from "./cube-cut.js";
 import { cube } from "./marks.js";
-import { followSide } from "./samples.js";
+import { followSide } from "./readings.js";
 
 const STEP = 0.01;
 
@@ -56,7 +56,7 @@ function makeFace(along, root) {
 		event.preventDefault();
 		moves[event.key]();
 	});
-	root.append(make("h3", {}, label), face, make("p", { class: "face-ends" }, ...ends));
+	root.append(make("p", { class: "face-name" }, label), face, make("p", { class: "face-ends" }, ...ends));
 	effect(() => {
 		const [now, shares] = [cube.value, cutShares()];
 		if (!now) return;
@@ -89,8 +89,8 @@ export function startFaces(root, isOpen) {
 			cube.value = null;
 			return;
 		}
-		const [west, south, east, north] = edges;
-		cube.value = { west, south, east, north, lon: (west + east) / 2, lat: (south + north) / 2 };
+		const { west, south, east, north } = edges;
+		cube.value = { ...edges, lon: (west + east) / 2, lat: (south + north) / 2 };
 		intent.value = intent.peek() + 1;
 	});
 	const painted = signal(0);

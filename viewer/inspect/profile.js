@@ -20,7 +20,8 @@ import { cubesOf } from "../map/cubes.js";
 import { formatLength, pixelLength } from "../time/resolution.js";
 import { computed, effect, signal } from "../vendor/signals-core.js";
 import { marked } from "./marks.js";
-import { followSide, shownSides, stopsAlong } from "./samples.js";
+import { followSide, shownSides } from "./readings.js";
+import { stopsAlong } from "./samples.js";
 
 const MOST_STOPS = 600;
 const [WIDTH, HEIGHT, LEFT, BELOW, GAP] = [380, 110, 46, 20, 12];

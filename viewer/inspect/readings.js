@@ -115,16 +115,27 @@ export function digitsOf(side) {
 	return Math.min(PLACE_DIGITS, Math.max(LEAST_DIGITS, digits));
 }
 
-/** The rows of all that is shown at a place, topmost layers last. @param {Point} at @returns {HTMLElement[]} */
-export function rowsAt(at) {
+/** Everything that is shown: the main layer, what it is compared with, and the layers beside it. @returns {{ side: Side, mark: string, name: string }[]} */
+export function shownSides() {
 	const other = sideB.value;
 	const beside = extras.value.filter(({ isShown }) => isShown).map(({ side }) => side);
-	for (const side of [sideA, ...(other ? [other] : []), ...beside]) {
-		void [side.timeIndex.value, side.tileProgress.value, side.colouring.value, side.legend.value, side.layer.value];
-	}
-	const main = other ? "A" : beside.length > 0 ? (sideA.layer.value?.title ?? "") : "";
-	const rows = [rowOf(sideA, at, main), other && rowOf(other, at, "B")];
-	const others = beside.map((side) => rowOf(side, at, side.layer.value?.title ?? ""));
-	const difference = inOrder.value && compareMode.value === "diff" ? [differenceRow(inOrder.value, at)] : [];
-	return [...difference, ...rows, ...others].filter((row) => row !== null);
+	return [sideA, ...(other ? [other] : []), ...beside].map((side) => {
+		const mark = other && side === sideA ? "A" : side === other ? "B" : "";
+		return { side, mark, name: [mark, side.layer.value?.title, side.shownDate.value].filter(Boolean).join(" · ") };
+	});
+}
+
+/** Takes part in an effect with all that changes a side's values on the map. @param {Side} side */
+export const followSide = ({ layer, timeIndex, loadedTimes, tileProgress, colouring, legend }) =>
+	void [layer.value, timeIndex.value, loadedTimes.value, tileProgress.value, colouring.value, legend.value];
+
+/** The rows of all that is shown at a place. @param {Point} at @returns {HTMLElement[]} */
+export function rowsAt(at) {
+	const all = shownSides();
+	const rows = all.map(({ side, mark }) => {
+		followSide(side);
+		return rowOf(side, at, mark || (all.length > 1 ? (side.layer.value?.title ?? "") : ""));
+	});
+	if (inOrder.value && compareMode.value === "diff") rows.unshift(differenceRow(inOrder.value, at));
+	return rows.filter((row) => row !== null);
 }

@@ -1,32 +1,11 @@
 /**
- * Values of places from the cubes that are loaded, and what they say together.
+ * Places along a line, and what columns of values say together; pure.
  *
  * @typedef {import("../base/permalink.js").Point} Point
- * @typedef {import("../base/state.js").Side} Side
  * @typedef {{ at: Point, metres: number }} Stop a place on a line, and how far along it
  */
 import { between, distance } from "../areas/shapes/earth.js";
 import { toPlace } from "../base/permalink.js";
-import { extras, sideA, sideB } from "../base/state.js";
-
-/** Everything that is shown: the main layer, what it is compared with, and the layers beside it. @returns {{ side: Side, name: string }[]} */
-export function shownSides() {
-	const other = sideB.value;
-	const beside = extras.value.filter(({ isShown }) => isShown).map(({ side }) => side);
-	const nameOf = (/** @type {Side} */ side) => [
-		other && side === sideA ? "A" : side === other ? "B" : "",
-		side.layer.value?.title,
-		side.shownDate.value,
-	];
-	return [sideA, ...(other ? [other] : []), ...beside].map((side) => ({
-		side,
-		name: nameOf(side).filter(Boolean).join(" · "),
-	}));
-}
-
-/** Takes part in an effect with all that changes a side's values on the map. @param {Side} side */
-export const followSide = ({ layer, timeIndex, loadedTimes, tileProgress, colouring, legend }) =>
-	void [layer.value, timeIndex.value, loadedTimes.value, tileProgress.value, colouring.value, legend.value];
 
 /** Places along a line, with its corners, as far apart as a step or less. @param {Point[]} line @param {number} step metres @returns {Stop[]} */
 export function stopsAlong(line, step) {

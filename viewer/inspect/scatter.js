@@ -3,7 +3,7 @@
  *
  * @typedef {import("../base/state.js").Side} Side
  * @typedef {import("../chart/series/figure.js").Sheet} Sheet
- * @typedef {{ names: string[], columns: number[][], isSameGrid: boolean, isPartial: boolean, isMean: boolean }} Pairs
+ * @typedef {{ names: string[], columns: number[][], isSameGrid: boolean, isPartial: boolean, isMean: boolean, step: number }} Pairs
  *   values of the first layer and, where there is one, of the second
  */
 import { polygonsOf } from "../areas/shapes/geometry.js";
@@ -22,10 +22,11 @@ import { maps } from "../map/map.js";
 import { insideRings } from "../map/rings.js";
 import { formatLength, pixelLength } from "../time/resolution.js";
 import { effect, signal } from "../vendor/signals-core.js";
-import { fitOf, followSide, shownSides } from "./samples.js";
+import { followSide, shownSides } from "./readings.js";
+import { fitOf } from "./samples.js";
 
 /** Pixels of the map that are looked at, at most. */
-const MOST_PIXELS = 60_000;
+const MOST_PIXELS = 120_000;
 /** Counting takes part of a second, which only a map at rest can spare. */
 const WAIT_MS = 150;
 const [SIZE, LEFT, BELOW, MARGIN, BINS] = [290, 46, 36, 40, 48];
@@ -61,7 +62,7 @@ function cellAt(side, at) {
 function pairsOf(of, rings) {
 	const [map] = maps.peek();
 	const { x: width, y: height } = map.getSize();
-	const step = Math.max(1, Math.sqrt((width * height) / MOST_PIXELS));
+	const step = Math.ceil(Math.sqrt((width * height) / MOST_PIXELS));
 	const across = Math.ceil(Math.max(width, height) / step);
 	const corner = map.getPixelBounds().min ?? { x: 0, y: 0 };
 	const size = across * step;
@@ -86,7 +87,7 @@ function pairsOf(of, rings) {
 		isMean ||= found.some(({ cube }) => cube.header.mean === true);
 		for (const [side, { value }] of found.entries()) columns[side].push(value);
 	}
-	return { names: of.map(({ name }) => name), columns, isSameGrid, isPartial, isMean };
+	return { names: of.map(({ name }) => name), columns, isSameGrid, isPartial, isMean, step };
 }
 
 /** Counts in equal bins. @param {number[]} places 0 to 1 */
@@ -181,11 +182,12 @@ function lineOf([xs, ys], [[left, right], [low, high]], colourOf) {
 }
 
 /** What is told below the plot. @param {Pairs} pairs @returns {string[]} */
-function wordsOf({ columns, isSameGrid, isPartial, isMean }) {
+function wordsOf({ columns, isSameGrid, isPartial, isMean, step }) {
 	const write = (/** @type {number} */ value) => (Number.isFinite(value) ? formatNumber(value, locale()) : "–");
 	const at = view.peek();
 	const means = isMean && at && text("inspect.means", { length: formatLength(pixelLength(at.zoom, at.lat), locale()) });
-	const notes = [means, isPartial && text("inspect.loading")].filter((each) => typeof each === "string");
+	const sampled = step > 1 && text("inspect.sampled", { count: Math.round(step * step) });
+	const notes = [sampled, means, isPartial && text("inspect.loading")].filter((each) => typeof each === "string");
 	if (columns.length === 1) {
 		const found = summarise(columns[0]);
 		const words = {
