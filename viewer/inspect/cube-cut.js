@@ -7,11 +7,12 @@
 import { boxOf, positionsOf } from "../areas/shapes/geometry.js";
 import { makeTable } from "../base/colours.js";
 import { toPlace } from "../base/permalink.js";
-import { chooseTime, places, sideA, timeDomain, timeIndex, view } from "../base/state.js";
+import { chooseTime, sideA, timeDomain, timeIndex, view } from "../base/state.js";
 import { cubesOf } from "../map/cubes.js";
 import { downAt, isWithin, toBox } from "../map/extent.js";
 import { computed } from "../vendor/signals-core.js";
 import { cube } from "./marks.js";
+import { shownArea } from "./readings.js";
 
 const [MOST_CELLS, MOST_DATES] = [256, 180];
 /** Of cells that are not loaded: half a grey, little-endian. */
@@ -21,7 +22,7 @@ const UNKNOWN = 0x66808080;
 export const box = computed(() => {
 	const [now, of] = [view.value, sideA.layer.value];
 	if (!now || !of) return null;
-	const area = places.value.findLast(({ geometry, isShown }) => isShown && geometry.type !== "Point");
+	const area = shownArea.value;
 	const [first, ...others] = [now.bbox, of.bbox, ...(area ? [boxOf(positionsOf(area.geometry))] : [])].map(toBox);
 	const inside = others.reduce((one, other) => {
 		const turn = 360 * Math.round((one.west + one.east - other.west - other.east) / 720);

@@ -1,14 +1,9 @@
-/**
- * What lies along a row and along a column of the cube over time, beside the map.
- *
- * @typedef {import("../chart/series/figure.js").Sheet} Sheet
- */
+/** What lies along a row and along a column of the cube over time, beside the map. */
 import { placeText } from "../areas/size-labels.js";
 import { make, makeWordButton } from "../base/elements.js";
 import { startPart } from "../base/parts.js";
 import { chooseTime, intent, isMoving, shownDate, sideA, timeDomain, timeIndex } from "../base/state.js";
 import { text } from "../base/text.js";
-import { makeFigure, makeSvg } from "../chart/series/figure.js";
 import { effect, signal } from "../vendor/signals-core.js";
 import { box, cutAt, cutShares, grid, paintFace } from "./cube-cut.js";
 import { cube } from "./marks.js";
@@ -73,7 +68,7 @@ function makeFace(along, root) {
 	return canvas;
 }
 
-/** @param {HTMLElement} root @param {import("@preact/signals-core").ReadonlySignal<boolean>} isOpen @returns {Sheet} */
+/** @param {HTMLElement} root @param {import("@preact/signals-core").ReadonlySignal<boolean>} isOpen*/
 export function startFaces(root, isOpen) {
 	const message = make("p", { class: "inspect-note", role: "status" });
 	const scene = make("div", { class: "cube-scene" });
@@ -125,21 +120,4 @@ export function startFaces(root, isOpen) {
 			startCube(scene, { faces: faces.map(({ canvas }) => canvas), painted });
 		});
 	});
-	return {
-		rows: () => [],
-		svg: () => {
-			const images = faces.map(({ canvas }, at) =>
-				makeSvg("image", {
-					href: canvas.toDataURL(),
-					x: at * 310,
-					width: 300,
-					height: 300,
-					preserveAspectRatio: "none",
-				}),
-			);
-			const title = `${sideA.layer.peek()?.title ?? ""}, ${message.textContent}`;
-			return makeFigure({ root, width: 610, height: 300, title, key: [], content: images });
-		},
-		span: () => null,
-	};
 }

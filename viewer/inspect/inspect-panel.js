@@ -52,12 +52,10 @@ export function startInspect(frame) {
 	const root = make("section", { class: "inspect", "aria-label": text("inspect.title") });
 	const isOpen = (/** @type {Name} */ name) => computed(() => inspected.value === name);
 	const [profile, scatter, cube] = views.map(({ panel }) => panel);
-	const sheets = {
-		profile: startProfile(profile, isOpen("profile")),
-		scatter: startScatter(scatter, isOpen("scatter")),
-		cube: startFaces(cube, isOpen("cube")),
-	};
-	const download = makeDownload(() => sheets[inspected.peek() ?? "profile"], root);
+	const ofProfile = startProfile(profile, isOpen("profile"));
+	const ofScatter = startScatter(scatter, isOpen("scatter"));
+	startFaces(cube, isOpen("cube"));
+	const download = makeDownload(() => (inspected.peek() === "scatter" ? ofScatter : ofProfile), root);
 	const head = make(
 		"div",
 		{ class: "inspect-head" },
@@ -74,6 +72,7 @@ export function startInspect(frame) {
 	frame.append(root);
 	effect(() => {
 		root.hidden = inspected.value === null;
+		download.hidden = inspected.value === "cube";
 		if (inspected.value !== null) choose(inspected.value);
 	});
 }

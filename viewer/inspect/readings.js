@@ -9,7 +9,7 @@ import { colours, cssColour, paintedStyle } from "../base/colours.js";
 import { formatDate } from "../base/dates.js";
 import { make } from "../base/elements.js";
 import { PLACE_DIGITS } from "../base/permalink.js";
-import { compareMode, extras, sideA, sideB } from "../base/state.js";
+import { compareMode, extras, places, sideA, sideB } from "../base/state.js";
 import { flagText, locale, text } from "../base/text.js";
 import { unitText } from "../base/units.js";
 import { formatExact, formatNumber } from "../chart/series/series.js";
@@ -19,7 +19,7 @@ import { inOrder } from "../compare/second-side.js";
 import { withoutNoise } from "../ctc1/decode.js";
 import { cubesOf } from "../map/cubes.js";
 import { formatLength, pixelLength } from "../time/resolution.js";
-import { signal } from "../vendor/signals-core.js";
+import { computed, signal } from "../vendor/signals-core.js";
 
 const TILE_PX = 256;
 /** The last digit of a place is no more than this part of a cell. */
@@ -124,6 +124,11 @@ export function shownSides() {
 		return { side, mark, name: [mark, side.layer.value?.title, side.shownDate.value].filter(Boolean).join(" · ") };
 	});
 }
+
+/** The area that was drawn last, of those that are shown. */
+export const shownArea = computed(() =>
+	places.value.findLast(({ geometry, isShown }) => isShown && geometry.type !== "Point"),
+);
 
 /** Takes part in an effect with all that changes a side's values on the map. @param {Side} side */
 export const followSide = ({ layer, timeIndex, loadedTimes, tileProgress, colouring, legend }) =>

@@ -1,15 +1,15 @@
 /**
- * Values of two layers, or of two dates, one against the other, and how each is spread; of the map or of an area on it.
+ * Values of two layers, or of two dates, one against the other, and how each is spread; of the area that was drawn last or the map.
  *
  * @typedef {import("../base/state.js").Side} Side
  * @typedef {import("../chart/series/figure.js").Sheet} Sheet
- * @typedef {{ names: string[], columns: number[][], isSameGrid: boolean, isPartial: boolean, isMean: boolean, step: number }} Pairs
+ * @typedef {{ names: string[], columns: number[][], isSameGrid: boolean, isPartial: boolean, isMean: boolean, step: number, place: string }} Pairs
  *   values of the first layer and, where there is one, of the second
  */
 import { polygonsOf } from "../areas/shapes/geometry.js";
 import { colourReader, make } from "../base/elements.js";
 import { toPlace } from "../base/permalink.js";
-import { isMoving, places, view } from "../base/state.js";
+import { isMoving, view } from "../base/state.js";
 import { locale, text } from "../base/text.js";
 import { unitText } from "../base/units.js";
 import { makeFigure, makeSvg } from "../chart/series/figure.js";
@@ -22,7 +22,7 @@ import { maps } from "../map/map.js";
 import { insideRings } from "../map/rings.js";
 import { formatLength, pixelLength } from "../time/resolution.js";
 import { effect, signal } from "../vendor/signals-core.js";
-import { followSide, shownSides } from "./readings.js";
+import { followSide, shownArea, shownSides } from "./readings.js";
 import { fitOf } from "./samples.js";
 
 /** Pixels of the map that are looked at, at most. */
@@ -57,7 +57,7 @@ function cellAt(side, at) {
 
 /**
  * Values that all sides have at once: each cell once where they share their cells, else pixel by pixel of the map.
- * @param {{ side: Side, name: string }[]} of one or two @param {number[][][] | null} rings of an area that alone is looked at @returns {Pairs}
+ * @param {{ side: Side, name: string }[]} of one or two @param {number[][][] | null} rings of an area that alone is looked at @returns {Omit<Pairs, "place">}
  */
 function pairsOf(of, rings) {
 	const [map] = maps.peek();
@@ -154,40 +154,21 @@ function draw({ names, columns }, colourOf) {
 			"fill-opacity": (0.15 + 0.85 * (Math.log1p(count) / most)).toFixed(2),
 		}),
 	);
-	return [
-		makeSvg("rect", { ...frame, y: MARGIN, height: SIZE }),
-		...dots,
-		...lineOf(columns, ranges, colourOf),
-		...content,
-	];
+	return [makeSvg("rect", { ...frame, y: MARGIN, height: SIZE }), ...dots, ...content];
 }
 
 /** @param {number[]} values */
 const least = (values) => values.reduce((one, other) => Math.min(one, other), Number.POSITIVE_INFINITY);
 
-/** The line of least squares, as far as it is within the plot. @param {number[][]} columns @param {[number, number][]} ranges @param {(name: string) => string} colourOf */
-function lineOf([xs, ys], [[left, right], [low, high]], colourOf) {
-	const { slope, start } = fitOf(xs, ys);
-	if (!Number.isFinite(slope)) return [];
-	const ends = [left, right].map((x) => {
-		const cut = slope === 0 ? x : (Math.max(low, Math.min(high, start + slope * x)) - start) / slope;
-		const inside = Math.max(left, Math.min(right, cut));
-		const up = (start + slope * inside - low) / (high - low);
-		return [LEFT + ((inside - left) / (right - left)) * SIZE, MARGIN + SIZE * (1 - up)];
-	});
-	const [[x1, y1], [x2, y2]] = ends;
-	return [
-		makeSvg("line", { x1, y1, x2, y2, stroke: colourOf("--text"), "stroke-width": 1.5, "stroke-dasharray": "5 3" }),
-	];
-}
-
 /** What is told below the plot. @param {Pairs} pairs @returns {string[]} */
-function wordsOf({ columns, isSameGrid, isPartial, isMean, step }) {
+function wordsOf({ columns, isSameGrid, isPartial, isMean, step, place }) {
 	const write = (/** @type {number} */ value) => (Number.isFinite(value) ? formatNumber(value, locale()) : "–");
 	const at = view.peek();
 	const means = isMean && at && text("inspect.means", { length: formatLength(pixelLength(at.zoom, at.lat), locale()) });
 	const sampled = step > 1 && text("inspect.sampled", { count: Math.round(step * step) });
-	const notes = [sampled, means, isPartial && text("inspect.loading")].filter((each) => typeof each === "string");
+	const notes = [place, sampled, means, isPartial && text("inspect.loading")].filter(
+		(each) => typeof each === "string" && each !== "",
+	);
 	if (columns.length === 1) {
 		const found = summarise(columns[0]);
 		const words = {
@@ -205,32 +186,22 @@ function wordsOf({ columns, isSameGrid, isPartial, isMean, step }) {
 /** @param {HTMLElement} root @param {import("@preact/signals-core").ReadonlySignal<boolean>} isOpen @returns {Sheet} */
 export function startScatter(root, isOpen) {
 	const pairs = signal(/** @type {Pairs | null} */ (null));
-	const where = make("select");
 	const message = make("p", { class: "inspect-note", role: "status" });
 	const plot = make("div", { class: "inspect-plot", role: "img" });
-	root.append(make("label", { class: "inspect-where" }, make("span", {}, text("inspect.where")), where), plot, message);
-	const chosen = signal("");
-	where.addEventListener("change", () => {
-		chosen.value = where.value;
-	});
+	root.append(plot, message);
 	const colourOf = colourReader(root);
-	effect(() => {
-		const areas = places.value.filter(({ geometry }) => geometry.type !== "Point");
-		const options = [["", text("inspect.view")], ...areas.map((area) => [area.id, placeName(area)])];
-		where.replaceChildren(...options.map(([value, words]) => make("option", { value }, words)));
-		where.value = areas.some(({ id }) => id === chosen.value) ? chosen.value : "";
-	});
 	effect(() => {
 		const sides = shownSides().slice(0, 2);
 		for (const { side } of sides) followSide(side);
-		const area = places.value.find(({ id }) => id === chosen.value);
+		const area = shownArea.value;
 		if (!isOpen.value || !view.value || isMoving.value) return;
 		const count = () => {
 			const named = sides.map(({ side, name }) => {
 				const units = unitText(side.layer.peek()?.units);
 				return { side, name: units ? `${name} (${units})` : name };
 			});
-			pairs.value = pairsOf(named, area ? polygonsOf(area.geometry).flat() : null);
+			const found = pairsOf(named, area ? polygonsOf(area.geometry).flat() : null);
+			pairs.value = { ...found, place: area ? placeName(area) : "" };
 		};
 		const waiting = window.setTimeout(count, WAIT_MS);
 		return () => window.clearTimeout(waiting);

@@ -2,6 +2,7 @@
 import { alongTheEarth } from "../../areas/shapes/earth.js";
 import { inspected, profileLine } from "../../base/state.js";
 import { text } from "../../base/text.js";
+import { cutAt, cutShares } from "../../inspect/cube-cut.js";
 import { cube, marked } from "../../inspect/marks.js";
 import { CircleMarker, DivIcon, LayerGroup, Marker, Polyline } from "../../vendor/leaflet.js";
 import { computed, effect } from "../../vendor/signals-core.js";
@@ -11,8 +12,8 @@ import { maps } from "../map.js";
 
 const LINE = { interactive: false, pane: "outlines", weight: 2, color: "var(--accent-on-map)" };
 const CASING = { ...LINE, weight: 5, color: "#fff", opacity: 0.9 };
-/** Parts of the cube that an arrow key moves a cut by. */
-const STEPS = 100;
+/** Of the cube, that an arrow key moves a cut by. */
+const STEP = 0.01;
 /** @type {Record<string, [x: number, y: number]>} */
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
 
@@ -59,26 +60,18 @@ function drawCuts(map) {
 		const lines = new Polyline([], { ...LINE, dashArray: "6 4" }).addTo(map);
 		const casing = new Polyline([], CASING).addTo(map);
 		lines.bringToFront();
-		const frame = new Polyline([], { ...LINE, weight: 1 }).addTo(map);
-		const moveTo = (/** @type {number} */ lon, /** @type {number} */ lat) => {
-			const now = cube.peek();
-			if (now)
-				cube.value = {
-					...now,
-					lon: Math.max(now.west, Math.min(now.east, lon)),
-					lat: Math.max(now.south, Math.min(now.north, lat)),
-				};
-		};
-		handle.on("drag", () => moveTo(handle.getLatLng().lng, handle.getLatLng().lat));
+		handle.on("drag", () => {
+			const [now, { lng, lat }] = [cube.peek(), handle.getLatLng()];
+			if (!now) return;
+			const { west, south, east, north } = now;
+			cutAt({ lon: (lng - west) / (east - west), lat: (lat - south) / (north - south) });
+		});
 		handle.getElement()?.addEventListener("keydown", (event) => {
-			const [now, arrow] = [cube.peek(), ARROWS[event.key]];
-			if (!now || !arrow) return;
+			const [shares, arrow] = [cutShares(), ARROWS[event.key]];
+			if (!arrow) return;
 			event.preventDefault();
 			event.stopPropagation();
-			moveTo(
-				now.lon + (arrow[0] * (now.east - now.west)) / STEPS,
-				now.lat + (arrow[1] * (now.north - now.south)) / STEPS,
-			);
+			cutAt({ lon: shares.lon + arrow[0] * STEP, lat: shares.lat + arrow[1] * STEP });
 		});
 		const stop = effect(() => {
 			const now = cube.value;
@@ -96,17 +89,10 @@ function drawCuts(map) {
 						[north, lon],
 					],
 				]);
-			frame.setLatLngs([
-				[south, west],
-				[north, west],
-				[north, east],
-				[south, east],
-				[south, west],
-			]);
 		});
 		return () => {
 			stop();
-			for (const layer of [handle, lines, casing, frame]) layer.remove();
+			for (const layer of [handle, lines, casing]) layer.remove();
 		};
 	});
 }
