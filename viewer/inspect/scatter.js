@@ -166,9 +166,7 @@ function wordsOf({ columns, isSameGrid, isPartial, isMean, step, place }) {
 	const at = view.peek();
 	const means = isMean && at && text("inspect.means", { length: formatLength(pixelLength(at.zoom, at.lat), locale()) });
 	const sampled = step > 1 && text("inspect.sampled", { count: Math.round(step * step) });
-	const notes = [place, sampled, means, isPartial && text("inspect.loading")].filter(
-		(each) => typeof each === "string" && each !== "",
-	);
+	const notes = [place, sampled, means, isPartial && text("inspect.loading")].flatMap((each) => each || []);
 	if (columns.length === 1) {
 		const found = summarise(columns[0]);
 		const words = {
