@@ -68,7 +68,7 @@ function makeFace(along, root) {
 	return canvas;
 }
 
-/** @param {HTMLElement} root @param {import("@preact/signals-core").ReadonlySignal<boolean>} isOpen*/
+/** @param {HTMLElement} root @param {import("@preact/signals-core").ReadonlySignal<boolean>} isOpen */
 export function startFaces(root, isOpen) {
 	const message = make("p", { class: "inspect-note", role: "status" });
 	const scene = make("div", { class: "cube-scene" });
