@@ -17,7 +17,6 @@
  */
 
 import { formatWkt } from "../areas/formats/wkt.js";
-import { nameOf } from "../base/api.js";
 
 const MATRIX_SET = "WebMercatorQuad";
 /** Parts of a degree that are written: a tenth of a metre. */
@@ -42,6 +41,9 @@ export const colourParameters = ({ range, ramp, isReversed, isLog }) => ({
 	reversed: isReversed ? "true" : null,
 	logarithmic: isLog ? "true" : null,
 });
+
+/** The name by which it is asked for, with clear pixels alone or with all: as base/api.js, which needs a page. @param {Layer} layer */
+const nameOf = ({ id, masked }) => masked ?? id;
 
 /** What pictures show: a date, or what a later one is less an earlier one, whose colours are those of differences. @param {Shown} shown */
 const pictured = ({ instant, colouring, difference }) =>
