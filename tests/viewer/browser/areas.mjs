@@ -280,6 +280,7 @@ await runAsCalled([
 			for (const [count, tool] of ["Draw a rectangle", "Draw a circle", "Set a point"].entries()) {
 				await (await mapTool(page, tool)).focus();
 				await page.keyboard.press("Enter");
+				await whenFocused(page, "map");
 				await page.keyboard.press("Enter");
 				if (tool !== "Set a point")
 					for (const key of ["ArrowRight", "ArrowDown", "Enter"]) await page.keyboard.press(key);

@@ -9,7 +9,7 @@
  * @typedef {{ geometry: unknown, name: string, where: string }} Source a geometry as it came, and where it stood, in words
  */
 import { text } from "../../base/text.js";
-import { countCorners, tidyPolygon, toFirstTurn } from "../shapes/geometry.js";
+import { countCorners, geometryOf, tidyPolygon, toFirstTurn } from "../shapes/geometry.js";
 import { AreaFault, FILE_LIMITS, tidyName } from "./faults.js";
 
 /** Properties that may hold a name, the best first. */
@@ -129,8 +129,7 @@ function toPolygon(polygons) {
 		.map(tidyPolygon)
 		.filter((rings) => rings !== null)
 		.map(toFirstTurn);
-	if (tidy.length === 0) return [];
-	return [tidy.length === 1 ? { type: "Polygon", coordinates: tidy[0] } : { type: "MultiPolygon", coordinates: tidy }];
+	return tidy.length === 0 ? [] : [geometryOf(tidy)];
 }
 
 /** Positions in lists of lists, checked. @param {unknown} list @param {number} depth of the lists @param {string} where @returns {unknown[]} */

@@ -7,7 +7,7 @@
  * @typedef {At & { position: Position }} Corner
  */
 import { roundPosition } from "./drafts.js";
-import { polygonsOf, tidyPolygon } from "./geometry.js";
+import { geometryOf, polygonsOf, tidyPolygon } from "./geometry.js";
 
 const LEAST_CORNERS = 3;
 
@@ -48,9 +48,7 @@ function changeRing(geometry, at, change) {
 					return [...corners, corners[0]];
 				}),
 	);
-	return geometry.type === "MultiPolygon"
-		? { type: "MultiPolygon", coordinates: polygons }
-		: { type: "Polygon", coordinates: polygons[0] };
+	return geometryOf(polygons);
 }
 
 /** @param {Geometry} geometry @param {At} at @param {Position} to @returns {Geometry} */
@@ -73,9 +71,7 @@ export function removeCorner(geometry, at) {
 	const polygons = polygonsOf(geometry).map((rings, polygon) =>
 		polygon === at.polygon ? rings.toSpliced(at.ring, 1) : rings,
 	);
-	return geometry.type === "MultiPolygon"
-		? { type: "MultiPolygon", coordinates: polygons }
-		: { type: "Polygon", coordinates: polygons[0] };
+	return geometryOf(polygons);
 }
 
 /** Moves the whole of it by degrees. @param {Geometry} geometry @param {Position} by @returns {Geometry} */
@@ -83,9 +79,7 @@ export function moveAll(geometry, [east, north]) {
 	const move = (/** @type {Position} */ [lon, lat]) => roundPosition([lon + east, lat + north]);
 	if (geometry.type === "Point") return { type: "Point", coordinates: move(geometry.coordinates) };
 	const polygons = polygonsOf(geometry).map((rings) => rings.map((ring) => ring.map(move)));
-	return geometry.type === "MultiPolygon"
-		? { type: "MultiPolygon", coordinates: polygons }
-		: { type: "Polygon", coordinates: polygons[0] };
+	return geometryOf(polygons);
 }
 
 /** As it is kept after it was changed: rings turned the right way; null where one holds nothing. @param {Geometry} geometry @returns {Geometry | null} */
@@ -93,8 +87,5 @@ export function tidyGeometry(geometry) {
 	if (geometry.type === "Point") return geometry;
 	const polygons = polygonsOf(geometry).map(tidyPolygon);
 	if (polygons.some((rings) => rings === null)) return null;
-	const all = /** @type {Position[][][]} */ (polygons);
-	return geometry.type === "MultiPolygon"
-		? { type: "MultiPolygon", coordinates: all }
-		: { type: "Polygon", coordinates: all[0] };
+	return geometryOf(/** @type {Position[][][]} */ (polygons));
 }

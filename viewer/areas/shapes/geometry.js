@@ -14,6 +14,12 @@ export function polygonsOf({ type, coordinates }) {
 	return type === "MultiPolygon" ? coordinates : [];
 }
 
+/** @param {Position[][][]} polygons @returns {Geometry} */
+export const geometryOf = (polygons) =>
+	polygons.length === 1
+		? { type: "Polygon", coordinates: polygons[0] }
+		: { type: "MultiPolygon", coordinates: polygons };
+
 /** All positions of a geometry. @param {Geometry} geometry @returns {Position[]} */
 export const positionsOf = (geometry) =>
 	geometry.type === "Point" ? [geometry.coordinates] : polygonsOf(geometry).flat(2);
