@@ -57,7 +57,8 @@
  *   edges?: Record<string, number[]>,
  * }} FeaturesSeries
  * @typedef {import("./state.js").Geometry} Geometry
- * @typedef {{ id: string, title: string, count: number, bbox: BBox, attribution: string | null, fields: string[], revision: string }} PlaceSet
+ * @typedef {{ id: string, title: string, count: number, bbox: BBox, attribution: string | null, fields: string[], revision: string, maxzoom?: number }} PlaceSet
+ *   `maxzoom` is the finest of its tiles, where they are files
  * @typedef {{ times: (string | null)[], offset: number, total: number, ids: string[], values: (number | null)[][] }} PlaceValues
  *   a row a place, a number an instant
  * @typedef {Record<string, string | number | null>} Parameters
@@ -69,6 +70,12 @@ import { knownWord, language, text } from "./text.js";
 const MAX_RETURN = 2500;
 const ROOT = new URL("../", document.baseURI);
 const MATRIX_SET = "WebMercatorQuad";
+/** Whether the page is one that `chronotile publish --viewer` wrote: there is no server, and the answers are files. */
+export const isStatic = "static" in (document.documentElement?.dataset ?? {});
+/** Of answers that are files, what tells several of one path apart. */
+const TOLD = ["format", "layer", "style", "ramp"];
+/** Paths that have answers without a server. */
+const PUBLISHED = /^(layers|places|ramps|tiles|viewer)\b/;
 /** The most that the server gives at once. */
 const MAX_PLACE_NAMES = 10_000;
 
@@ -97,6 +104,7 @@ async function readProblem(response) {
 
 /** @param {URL | string} url @param {AbortSignal} signal @param {unknown} [body] posted as it is if it is a Blob, else as JSON @returns {Promise<Response>} */
 async function ask(url, signal, body) {
+	if (needsServer(String(url), body)) throw new Problem(text("error.needsServer"));
 	const isFile = body instanceof Blob;
 	const posted = body === undefined ? {} : { method: "POST", body: isFile ? body : JSON.stringify(body) };
 	const type = isFile ? body.type : "application/json";
@@ -116,8 +124,20 @@ async function askJson(url, signal, body) {
 	});
 }
 
+/** @param {string} url @param {unknown} [body] */
+const needsServer = (url, body) =>
+	isStatic && url.startsWith(ROOT.href) && (body !== undefined || !PUBLISHED.test(url.slice(ROOT.href.length)));
+
+/** The file that has the answer to a question, as the server's `publish` names it. @param {string} path @param {Parameters} parameters */
+export function fileOf(path, parameters) {
+	if (path.endsWith(".mvt")) return path;
+	const told = TOLD.flatMap((name) => parameters[name] || []).map((value) => encodeURIComponent(value));
+	return `${[path.replace(/\.json$/, ""), ...told].join("/")}.json`;
+}
+
 /** @param {string} path @param {Parameters} [parameters] those that are null or empty are left out */
 function urlOf(path, parameters = {}) {
+	if (isStatic && PUBLISHED.test(path)) return new URL(fileOf(path, parameters), ROOT);
 	const url = new URL(path, ROOT);
 	for (const [key, value] of Object.entries(parameters)) {
 		if (value !== null && value !== "") url.searchParams.set(key, String(value));
@@ -170,6 +190,7 @@ export const fetchLayer = (id, signal) => askJson(urlOf(`layers/${encodeURICompo
  * @returns {Promise<{ times: string[], ends: (string | null)[], validShares: (number | null)[], pending: number }>}
  */
 export async function fetchTimes(layer, signal, bbox) {
+	if (isStatic && bbox) throw new Problem(text("error.needsServer"));
 	/** @type {Awaited<ReturnType<typeof fetchTimes>>} */
 	const all = { times: [], ends: [], validShares: [], pending: 0 };
 	const asked = { limit: 1000, bbox: bbox?.join(",") ?? null };
@@ -216,9 +237,11 @@ export function tileTemplate(layer, style, datetime, { range, ramp, isReversed, 
 	return `${href.slice(0, href.length - search.length)}{z}/{x}/{y}.png${search}`;
 }
 
-/** URL template of the cubes of a layer. @param {Layer} layer */
+/** URL template of the cubes of a layer; of files with the dates in their names. @param {Layer} layer */
 export const cubeTemplate = (layer) =>
-	`${urlOf(`cubes/${encodeURIComponent(nameOf(layer))}/${MATRIX_SET}/`).href}{z}/{x}/{y}.ctc`;
+	isStatic
+		? `${urlOf(`cubes/${encodeURIComponent(layer.id)}/${layer.revision}/`).href}{z}/{x}/{y}/{datetime}.ctc`
+		: `${urlOf(`cubes/${encodeURIComponent(nameOf(layer))}/${MATRIX_SET}/`).href}{z}/{x}/{y}.ctc`;
 
 /** Why a picture could not be loaded, which an image element does not tell. @param {string} url @param {AbortSignal} signal */
 export async function fetchTileProblem(url, signal) {
@@ -232,6 +255,7 @@ export async function fetchTileProblem(url, signal) {
 
 /** Where other programs get a layer: names of the services, and addresses or templates of addresses. @param {Layer} layer @returns {[kind: string, address: string][]} */
 export function layerAddresses({ id, links = [] }) {
+	if (isStatic) return [];
 	const hrefOf = (/** @type {string} */ rel) => links.find((link) => link.rel === rel)?.href;
 	const tiles = urlOf(`tiles/${encodeURIComponent(id)}/${MATRIX_SET}/`).href;
 	const all = /** @type {[string, string | undefined][]} */ ([
@@ -272,7 +296,32 @@ export async function fetchSeriesOfPoints(layer, points, signal, parameters = {}
 
 /** @param {Layer} layer @param {Geometry} area @param {Parameters} parameters `reducers`, `datetime`, an analysis @param {AbortSignal} signal @returns {Promise<FeaturesSeries>} */
 export const fetchSeriesOfArea = (layer, area, parameters, signal) =>
-	askJson(urlOf(seriesPath(layer, "area"), parameters), signal, area);
+	isStatic
+		? publishedSeries(layer, area, parameters, signal)
+		: askJson(urlOf(seriesPath(layer, "area"), parameters), signal, area);
+
+/** The means of an area that is a published place. @param {Layer} layer @param {Geometry} area @param {Parameters} parameters @param {AbortSignal} signal @returns {Promise<FeaturesSeries>} */
+async function publishedSeries(layer, area, { reducers, datetime, ...analysis }, signal) {
+	const isOfMeans = Object.keys(analysis).length === 0 && String(reducers).split(",").includes("mean");
+	for (const set of isOfMeans ? await fetchPlaceSets(signal) : []) {
+		const { features } = await askJson(outlinesOf(set), signal);
+		const number = features.findIndex((/** @type {any} */ { geometry }) => nearly(geometry) === nearly(area));
+		if (number < 0) continue;
+		const { times, values } = await fetchPlaceValues(set, layer, null, signal);
+		const series = { mean: values[number] };
+		const valid = values[number].map((value) => (value === null ? 0 : 1));
+		return { layer: layer.id, units: layer.units, times, features: [{ id: null, series, valid, total: 1 }] };
+	}
+	throw new Problem(text("error.needsServer"));
+}
+
+/** @param {PlaceSet} set @param {number} [offset] */
+const outlinesOf = ({ id }, offset = 0) =>
+	urlOf(`places/${encodeURIComponent(id)}`, { format: "geojson", limit: 1, offset });
+
+/** Corners as exactly as links have them. @param {Geometry} geometry */
+const nearly = ({ coordinates }) =>
+	JSON.stringify(coordinates, (_, each) => (typeof each === "number" ? Math.round(each * 1e5) : each));
 
 /** The series of several areas, in their order. @param {Layer} layer @param {{ geometry: Geometry }[]} areas @param {Parameters} parameters as of one @param {AbortSignal} signal @returns {Promise<FeaturesSeries>} */
 export function fetchSeriesOfAreas(layer, areas, parameters, signal) {
@@ -301,9 +350,9 @@ export const fetchPlaces = async ({ id, count }, signal) =>
 	(await askJson(urlOf(`places/${encodeURIComponent(id)}`, { format: "geojson", limit: count }), signal)).features;
 
 /** Outline of the place of that number in the tiles of a set. @param {PlaceSet} set @param {number} number @param {AbortSignal} signal @returns {Promise<Geometry>} */
-export async function fetchPlace({ id }, number, signal) {
-	const url = urlOf(`places/${encodeURIComponent(id)}`, { format: "geojson", limit: 1, offset: number });
-	return (await askJson(url, signal)).features[0].geometry;
+export async function fetchPlace(set, number, signal) {
+	const { features } = await askJson(outlinesOf(set, number), signal);
+	return features[isStatic ? number : 0].geometry;
 }
 
 /**
@@ -405,6 +454,7 @@ const pathOfServer = (links) =>
  * @param {string} address @param {AbortSignal} signal
  */
 export async function fetchRefusal(address, signal) {
+	if (needsServer(address)) return new Problem(text("error.needsServer"));
 	const headers = { "If-None-Match": "*" };
 	// Files in a bucket are sent from there: that the server says so is enough.
 	const answer = await fetch(address, { method: "HEAD", headers, signal, redirect: "manual" }).catch(() => null);

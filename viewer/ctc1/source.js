@@ -83,7 +83,7 @@ export class CubeSource {
 
 	/**
 	 * @param {object} options
-	 * @param {string} options.template with {z}, {x} and {y}
+	 * @param {string} options.template with {z}, {x} and {y}; with {datetime}, of files
 	 * @param {(string | null)[]} options.times as /layers/{layer}/times lists them; [null] of a layer without time
 	 * @param {CubeLoader} options.loader
 	 * @param {string} [options.revision] of the layer; with it the browser keeps what it got
@@ -93,6 +93,8 @@ export class CubeSource {
 	 */
 	constructor({ template, times, loader, revision = "", windows = windowsOf(times), order = "", areApart = true }) {
 		this.template = template;
+		/** Whether cubes are files, one for each window: nothing smaller can be asked for. */
+		this.isOfFiles = template.includes("{datetime}");
 		this.times = times;
 		this.loader = loader;
 		this.revision = revision;
@@ -123,7 +125,10 @@ export class CubeSource {
 	/** @param {Tile} tile @param {string | null} datetime @param {1 | 2} res */
 	url({ z, x, y }, datetime, res) {
 		const path = this.template.replace("{z}", String(z)).replace("{x}", String(x)).replace("{y}", String(y));
-		return path + this.#query(datetime, res, res === 1 && z === this.maxZoom) + this.order;
+		const asked = this.isOfFiles
+			? path.replace("{datetime}", datetime?.replace("/", "_") ?? "all")
+			: path + this.#query(datetime, res, res === 1 && z === this.maxZoom);
+		return asked + this.order;
 	}
 
 	/** @param {string | null} datetime @param {1 | 2} res @param {boolean} isOfCells whether the layer's own cells are wanted */
@@ -148,14 +153,19 @@ export class CubeSource {
 		return [
 			this.url(tile, window.datetime, 1),
 			this.#single(tile, index),
-			window.count > 1 ? this.url(tile, window.datetime, 2) : "",
+			this.#hasParts(window) ? this.url(tile, window.datetime, 2) : "",
 		];
 	}
 
 	/** @param {Tile} tile @param {number} index */
 	#single(tile, index) {
 		const window = this.windows[this.windowAt[index]];
-		return this.url(tile, window.count > 1 && this.areApart ? this.times[index] : window.datetime, 1);
+		return this.url(tile, this.areApart && this.#hasParts(window) ? this.times[index] : window.datetime, 1);
+	}
+
+	/** Whether less of a window can be had than all of it. @param {Window} window */
+	#hasParts({ count }) {
+		return count > 1 && !this.isOfFiles;
 	}
 
 	/**
@@ -281,26 +291,26 @@ export class CubeSource {
 		for (const tile of tiles) {
 			const [full, , preview] = this.#urls(tile, index);
 			const isRefused = this.loader.failure(full) && this.loader.failure(preview);
-			if (this.loader.has(full) || (isMoving && current.count > 1 && !isRefused)) continue;
+			if (this.loader.has(full) || (isMoving && this.#hasParts(current) && !isRefused)) continue;
 			// A period of which all dates are here needs nothing from the server.
-			const isAlone = current.count > 1 && this.areApart && !this.loader.has(ownOf(full));
+			const isAlone = this.areApart && this.#hasParts(current) && !this.loader.has(ownOf(full));
 			wanted.push(
 				this.#wanted(tile, isAlone ? this.times[index] : current.datetime, isAlone ? 1 : current.count, 1, FIRST),
 			);
 		}
 		for (const each of new Set(also.map((date) => this.windowAt[date]))) add(this.windows[each], 1, PATIENT);
 		if (isFilled) {
-			if (current.count > 1) add(current, 2, 1);
+			if (this.#hasParts(current)) add(current, 2, 1);
 			add(current, 1, PATIENT);
 			if (this.windows[at - 1]) add(this.windows[at - 1], 1, PATIENT + 1);
 		}
 		if (!isEngaged && !isMoving) return [...wanted, ...this.#kept(tiles, at)];
-		if (current.count > 1 && (isMoving || !isFrugal)) add(current, 2, 1);
+		if (this.#hasParts(current) && (isMoving || !isFrugal)) add(current, 2, 1);
 		if (!isFrugal) add(current, 1, PATIENT);
 		const then = isDragged || isFrugal ? undefined : this.windows[this.windowAt[ahead]];
-		if (then && then !== current) add(then, then.count > 1 ? 2 : 1, PATIENT + 1);
+		if (then && then !== current) add(then, this.#hasParts(then) ? 2 : 1, PATIENT + 1);
 		for (const near of isDragged ? [] : this.#near(index)) {
-			if (near.count > 1 && (isMoving || !isFrugal)) add(near, 2, PATIENT + 1);
+			if (this.#hasParts(near) && (isMoving || !isFrugal)) add(near, 2, PATIENT + 1);
 			if (!isFrugal) add(near, 1, PATIENT + 2);
 		}
 		return [...wanted, ...this.#kept(tiles, at)];

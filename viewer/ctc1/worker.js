@@ -36,6 +36,13 @@ async function reduce(id, url, options, held) {
 	return { id, ...(reduceCubes(url, parts) ?? { header: null, numbers: null }) };
 }
 
+/** What a place of files hands out as it is. @param {Uint8Array<ArrayBuffer>} bytes */
+async function unpacked(bytes) {
+	if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return bytes;
+	const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+	return new Uint8Array(await new Response(stream).arrayBuffer());
+}
+
 /** @param {number} id @param {string} url @param {RequestInit} options @returns {Promise<Answer>} */
 async function run(id, url, options) {
 	let status = 0;
@@ -44,7 +51,10 @@ async function run(id, url, options) {
 		status = response.status;
 		if (!response.ok) return { id, failure: { message: await readDetail(response), status, isCube: false } };
 		if (status === 204) return { id, header: null, numbers: null };
-		const { header, numbers } = decodeCube(new Uint8Array(await response.arrayBuffer()));
+		const bytes = await unpacked(new Uint8Array(await response.arrayBuffer()));
+		// A file cannot say that there is no content.
+		if (bytes.length === 0) return { id, header: null, numbers: null };
+		const { header, numbers } = decodeCube(bytes);
 		return { id, header, numbers };
 	} catch (error) {
 		const isCube = error instanceof CubeError;

@@ -1,5 +1,6 @@
 /** The export dialog: a picture, a film, numbers, and addresses for other programs, each of what the map shows. */
 
+import { isStatic } from "../base/api.js";
 import { openDialog } from "../base/dialog.js";
 import { make } from "../base/elements.js";
 import { layer, timeDomain } from "../base/state.js";
@@ -31,9 +32,8 @@ export function startExport(button, isOpened) {
 function tabsNow() {
 	const isFilm = timeDomain.peek().instants.length > 1;
 	const hasNumbers = layer.peek()?.variable !== null;
-	return ["picture", ...(isFilm ? ["film"] : []), ...(hasNumbers ? ["data"] : []), "copy"].map(
-		(id) => /** @type {TabId} */ (id),
-	);
+	const served = isStatic ? [] : [...(hasNumbers ? ["data"] : []), "copy"];
+	return ["picture", ...(isFilm ? ["film"] : []), ...served].map((id) => /** @type {TabId} */ (id));
 }
 
 /** Why a tab has nothing in it, in its place: notices lie behind the dialog. @param {() => void} tryAgain */

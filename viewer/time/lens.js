@@ -1,5 +1,5 @@
 /** The year lens: the time of year of one date in all years, as small pictures of what the map shows, to choose from. */
-import { fetchTileJson, tileTemplate } from "../base/api.js";
+import { fetchTileJson, isStatic, tileTemplate } from "../base/api.js";
 import { formatDayOfYear } from "../base/dates.js";
 import { make } from "../base/elements.js";
 import { colouring, layer, style, timeDomain, timeIndex, view } from "../base/state.js";
@@ -63,7 +63,7 @@ function makeItem({ year, index, days }, close) {
 /** Puts the pictures into their places, which have their size already. @param {HTMLElement} list */
 async function fillPictures(list) {
 	const [of, chosen, seen] = [layer.peek(), style.peek(), view.peek()];
-	if (!of || !seen) return;
+	if (!of || !seen || isStatic) return;
 	const { signal } = new AbortController();
 	const { minzoom, maxzoom } = await fetchTileJson(of, chosen, null, signal).catch(() => ({ minzoom: 0, maxzoom: 0 }));
 	if (maxzoom === 0) return;

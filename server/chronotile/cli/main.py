@@ -461,6 +461,15 @@ def publish(
         list[str] | None,
         typer.Option(metavar="ID", help="Theme in the Open Science Catalogue, repeatable; default: land."),
     ] = None,
+    viewer: Annotated[
+        bool, typer.Option("--viewer", help="Write the viewer with cube tiles, which needs no server, instead.")
+    ] = False,
+    zooms: Annotated[
+        str | None, typer.Option(metavar="FIRST-LAST", help="With --viewer: only these zooms; default: all.")
+    ] = None,
+    max_files: Annotated[
+        int, typer.Option(min=1, help="With --viewer: refuse to write more files; the refusal tells how many.")
+    ] = 100_000,
 ) -> None:
     """Write a collection, or the results of a job, as a static STAC catalogue with its files."""
     with exiting_in_one_line():
@@ -476,6 +485,9 @@ def publish(
             url=url,
             project=project,
             themes=tuple(theme or ()),
+            zooms=zooms,
+            max_files=max_files,
+            is_viewer=viewer,
         )
         run_publish(name, options)
 

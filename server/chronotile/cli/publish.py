@@ -1,5 +1,6 @@
 """`chronotile publish`: a collection, or the result of a job, as a static STAC catalogue."""
 
+import re
 import tempfile
 import zipfile
 from collections.abc import Iterator
@@ -18,9 +19,12 @@ if TYPE_CHECKING:
     from chronotile.archive.open import Archive
     from chronotile.archive.publish.jobs import ResultFile
     from chronotile.archive.publish.publication import CatalogueOptions, Publication
+    from chronotile.archive.publish.viewer_files import ViewerOptions
     from chronotile.archive.publish.write import Summary
     from chronotile.core.model.items import ItemSearch
     from chronotile.jobs.queue.job_folder import ResultFiles, StoredFile
+
+_ZOOMS = re.compile(r"(?P<first>\d{1,2})-(?P<last>\d{1,2})")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +40,10 @@ class PublishOptions:
     url: str | None
     project: str | None
     themes: tuple[str, ...]
+    is_viewer: bool
+    """Whether the viewer is written, and not a catalogue."""
+    zooms: str | None
+    max_files: int
 
     @property
     def has_search(self) -> bool:
@@ -66,6 +74,28 @@ class PublishOptions:
             bbox=None if self.bbox is None else parse_bbox(self.bbox),
             span=span,
             filter=None if self.filter is None else ItemFilter(self.filter).to_json(),
+        )
+
+    def viewer(self) -> "ViewerOptions":
+        """Return how much is published with the viewer.
+
+        Raises:
+            InvalidParameter: An option has a value that is not accepted, or is of catalogues.
+        """
+        from chronotile.archive.publish.viewer_files import ViewerOptions
+
+        if self.filter or self.url or self.project or self.themes:
+            raise InvalidParameter("--filter, --url, --project and --theme are for catalogues, not for --viewer")
+        zooms = None if self.zooms is None else _ZOOMS.fullmatch(self.zooms)
+        if self.zooms is not None and zooms is None:
+            raise InvalidParameter(f"--zooms {self.zooms[:20]!r} is not like 4-11", locator="zooms")
+        search = self.search()
+        return ViewerOptions(
+            title=self.title,
+            bbox=search.bbox,
+            span=search.span,
+            zooms=None if zooms is None else (int(zooms["first"]), int(zooms["last"])),
+            max_files=self.max_files,
         )
 
     def catalogue(self) -> "CatalogueOptions":
@@ -100,6 +130,13 @@ def run_publish(name: str, options: PublishOptions) -> None:
     settings = settings_of(config=options.config)
     archive = open_archive(settings, "warning")
     try:
+        if options.is_viewer:
+            from chronotile.cli.publish_viewer import publish_viewer
+
+            if name not in archive.specs:
+                raise ConfigurationError([f"there is no collection {name[:60]!r}; --viewer is for collections"])
+            publish_viewer(archive, name, options.to, options.viewer())
+            return
         if name in archive.specs:
             summary = _publish_collection(archive, settings, name, options, search=search, catalogue=catalogue)
         elif ID.fullmatch(name):

@@ -13,12 +13,13 @@
  * @typedef {Subject & { phase: "loading" | "ready" | "failed", table: Table | null, isFromMap: boolean, error: Error | null }} Line
  *   `table` is there while it loads too, if the map had numbers
  */
-import { fetchSeries, fetchSeriesOfArea, fetchSeriesOfPoints } from "../../base/api.js";
+import { fetchSeries, fetchSeriesOfArea, fetchSeriesOfPoints, isStatic } from "../../base/api.js";
 import { places, sideA, sideB } from "../../base/state.js";
 import { cubesOf } from "../../map/cubes.js";
 import { computed, effect, signal } from "../../vendor/signals-core.js";
 import { Answers } from "./answers.js";
 import { histogramOfClasses } from "./area-histogram.js";
+import { seriesOfCubes } from "./from-cubes.js";
 import { simplify } from "./simplify.js";
 import { AREA_REDUCERS, LINE_REDUCERS, tableOfFeature, tableOfMap, tableOfPoint, withCommonest } from "./tables.js";
 
@@ -136,6 +137,10 @@ async function load(group, stopped) {
 	const [{ layer, asked }] = group;
 	const { geometry, parameters, isSimplified } = asked;
 	const points = group.flatMap((subject) => pointOf(subject.place) ?? []);
+	if (isStatic && points.length > 0) {
+		const found = points.map((point) => seriesOfCubes(layer, point, stopped));
+		return (await Promise.all(found)).map((series) => tableOfMap(series, layer.units));
+	}
 	if (points.length === 1) return [tableOfPoint(await fetchSeries(layer, points[0], {}, stopped))];
 	const answer =
 		points.length > 1

@@ -21,6 +21,7 @@ import { choosePoint, chooser, dismiss, notify, pointer } from "../../base/state
 import { text } from "../../base/text.js";
 import { GridLayer } from "../../vendor/leaflet.js";
 import { computed, effect, signal } from "../../vendor/signals-core.js";
+import { boxOfTile, covers } from "../extent.js";
 
 const PANE = "places";
 const CASING = "rgb(255 255 255 / 85%)";
@@ -116,14 +117,19 @@ class PlaceTiles extends GridLayer {
 		if (y < 0 || y >= across) return;
 		const wrapped = { x: ((x % across) + across) % across, y, z };
 		const { shapes } = this.set;
+		if (!shapes && !covers(this.set.bbox, boxOfTile(wrapped))) return;
+		// Of files there are none beyond a zoom: the tile is a part of one of that zoom.
+		const parts = 2 ** (shapes ? 0 : Math.max(0, z - (this.set.maxzoom ?? z)));
+		const whole = { x: Math.floor(wrapped.x / parts), y: Math.floor(y / parts), z: z - Math.log2(parts) };
+		const corner = { left: wrapped.x - whole.x * parts, top: y - whole.y * parts };
 		const layers = await (shapes
 			? tileOfShapes(shapes, wrapped)
-			: fetchLayersOfTile(this.set, wrapped, tile.stopping.signal));
+			: fetchLayersOfTile(this.set, whole, tile.stopping.signal));
 		tile.outlines = layers.flatMap(({ extent, features }) =>
 			features.map((feature) => ({
 				feature,
-				path: pathOf(feature.rings, tile.canvas.width / extent),
-				isSmall: isWithin(feature.rings, (SMALL_PX * extent) / this.getTileSize().x),
+				path: pathOf(feature.rings, (parts * tile.canvas.width) / extent, corner, tile.canvas.width),
+				isSmall: isWithin(feature.rings, (SMALL_PX * extent) / this.getTileSize().x / parts),
 			})),
 		);
 		paint(tile, this.look);
@@ -172,13 +178,13 @@ async function fetchLayersOfTile(set, coords, stopped) {
 /** @param {{ x: number, y: number, z: number }} coords */
 const keyOf = ({ x, y, z }) => `${z}/${x}/${y}`;
 
-/** @param {Int32Array[]} rings @param {number} scale */
-function pathOf(rings, scale) {
+/** @param {Int32Array[]} rings @param {number} scale @param {{ left: number, top: number }} corner of the tile, in tiles @param {number} size */
+function pathOf(rings, scale, { left, top }, size) {
 	const path = new Path2D();
 	for (const ring of rings) {
 		for (let at = 0; at < ring.length; at += 2) {
-			if (at === 0) path.moveTo(ring[0] * scale, ring[1] * scale);
-			else path.lineTo(ring[at] * scale, ring[at + 1] * scale);
+			if (at === 0) path.moveTo(ring[0] * scale - left * size, ring[1] * scale - top * size);
+			else path.lineTo(ring[at] * scale - left * size, ring[at + 1] * scale - top * size);
 		}
 		path.closePath();
 	}

@@ -1,0 +1,408 @@
+"""The viewer and what it asks a server about a collection, as files that any web server or bucket hands out.
+
+The answers are those of the application; `viewer/base/api.js` finds the file of each by the same rules.
+"""
+
+import itertools
+import json
+import math
+import re
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote_plus
+
+import anyio
+import anyio.to_thread
+
+from chronotile.archive.publish.target import Target, read_document
+from chronotile.core.errors import ChronotileError, UnsupportedSource, require_at_most
+from chronotile.core.model.grid import BBox
+from chronotile.core.model.time.instants import TimeSpan
+from chronotile.core.model.time.parser import parse_instant
+
+MARK = "published-viewer.json"
+"""Tells whose place it is, from the first file on."""
+PAGE = "viewer/index.html"
+MATRIX_SET = "WebMercatorQuad"
+TOLD = ("format", "layer", "style", "ramp")
+"""Parameters of questions that are told apart by their files."""
+MAX_DATES = 96
+"""Of a cube, as in `viewer/ctc1/source.js`."""
+PERIOD_MONTHS = (12, 3, 1)
+"""By which dates are grouped, and then by days."""
+AT_ONCE = 4
+MOST_PLACES = 10_000
+JSON, CUBE, TILE = "application/json", "application/vnd.chronotile.cube", "application/vnd.mapbox-vector-tile"
+MEDIA_TYPES = {
+    ".css": "text/css",
+    ".html": "text/html",
+    ".js": "text/javascript",
+    ".json": JSON,
+    ".png": "image/png",
+    ".svg": "image/svg+xml",
+    ".woff2": "font/woff2",
+}
+START = b'<!doctype html>\n<meta charset="utf-8">\n<meta http-equiv="refresh" content="0; url=viewer/index.html">\n'
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the application says."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+Ask = Callable[[str, Mapping[str, str]], Awaitable[Answer]]
+"""Asks the application: a path without a slash before it, and the query."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ViewerOptions:
+    """How much is published."""
+
+    title: str | None = None
+    bbox: BBox | None = None
+    span: TimeSpan | None = None
+    zooms: tuple[int, int] | None = None
+    """First and last; by default all at which the layer has tiles."""
+    max_files: int = 100_000
+
+
+def file_of(path: str, query: Mapping[str, str]) -> str:
+    """Return where the answer to a question lies."""
+    return "/".join([path.removesuffix(".json"), *(query[each] for each in TOLD if each in query)]) + ".json"
+
+
+def windows_of(times: Iterable[str], level: int = 0) -> Iterator[str]:
+    """Return the periods whose dates come together in a cube, as `windowsOf` of the viewer does."""
+    for period, group in itertools.groupby(times, lambda time: _period(time, level)):
+        dates = list(group)
+        if len(dates) > MAX_DATES and level < len(PERIOD_MONTHS):
+            yield from windows_of(dates, level + 1)
+        else:
+            yield period
+
+
+def _period(time: str, level: int) -> str:
+    day = datetime.fromisoformat(time).astimezone(UTC).date()
+    if level == len(PERIOD_MONTHS):
+        return f"{day}/{day}"
+    months = PERIOD_MONTHS[level]
+    first = day.replace(month=(day.month - 1) // months * months + 1, day=1)
+    last = date(first.year, first.month + months - 1, 28) + timedelta(4)
+    return f"{first}/{last.replace(day=1) - timedelta(1)}"
+
+
+def tiles_of(box: BBox, zoom: int) -> list[tuple[int, int]]:
+    """Return column and row of all tiles that a box in degrees touches."""
+    count = 1 << zoom
+    east = box.xmax if box.xmax > box.xmin else box.xmax + 360
+    columns = range(math.floor((box.xmin / 360 + 0.5) * count), math.floor((east / 360 + 0.5) * count) + 1)
+    rows = range(_row(box.ymax, count), _row(box.ymin, count) + 1)
+    return [(column, row) for column in dict.fromkeys(each % count for each in columns) for row in rows]
+
+
+def _row(latitude: float, count: int) -> int:
+    down = 0.5 - math.asinh(math.tan(math.radians(max(-89.0, min(89.0, latitude))))) / (2 * math.pi)
+    return max(0, min(count - 1, math.floor(down * count)))
+
+
+@dataclass(slots=True, kw_only=True)
+class _Layer:
+    """A layer with all that is published of it."""
+
+    document: Json
+    whole: Json
+    times: Json
+    box: BBox
+    zooms: tuple[int, int]
+
+    @property
+    def id(self) -> str:
+        return str(self.document["id"])
+
+    @property
+    def windows(self) -> list[str | None]:
+        return list(windows_of(self.times["times"])) or [None]
+
+    def cubes(self) -> Iterator[tuple[str, str, dict[str, str]]]:
+        """Return where each cube lies, and the question that it answers."""
+        finest = self.zooms[1]
+        for zoom in range(self.zooms[0], finest + 1):
+            for (column, row), window in itertools.product(tiles_of(self.box, zoom), self.windows):
+                name = "all" if window is None else window.replace("/", "_")
+                query = ({} if window is None else {"datetime": window}) | ({"cells": "1"} if zoom == finest else {})
+                tile = f"{zoom}/{column}/{row}"
+                file = f"cubes/{self.id}/{self.document['revision']}/{tile}/{name}.ctc"
+                yield file, f"cubes/{self.id}/{MATRIX_SET}/{tile}.ctc", query
+
+
+class ViewerPublication:
+    """The viewer of one collection, written into a target.
+
+    Args:
+        collection: Its id.
+        ask: Asks the application.
+        target: Where it is written.
+        viewer: The folder of the viewer's built files.
+        options: How much of it.
+    """
+
+    def __init__(self, collection: str, ask: Ask, target: Target, *, viewer: Path, options: ViewerOptions) -> None:
+        self._collection, self._ask, self._viewer = collection, ask, viewer
+        self._target, self._options = target, options
+        self.files = self.bytes = self.kept = 0
+        self.left_out = list[str]()
+        """What is not published, and why."""
+
+    async def write(self, tell: Callable[[str], None], progress: Callable[[int], None]) -> None:
+        """Write it, or go on with it; first tell how much it is.
+
+        Raises:
+            UnsupportedSource: There is nothing to publish, or the target holds something else.
+            LimitExceeded: It would be too many files.
+            WriteFailed: The target cannot be written.
+        """
+        self._claim()
+        listed = await self._json("layers")
+        own = [each for each in listed["layers"] if each["collection"] == self._collection]
+        layers = [await self._layer(each) for each in own if any(link["rel"] == "cubes" for link in each["links"])]
+        self.left_out += [
+            f"{each['id']}: it has colours alone" for each in own if each["id"] not in {layer.id for layer in layers}
+        ]
+        layers = [each for each in layers if each.times["times"] or each.document["times"]["count"] == 0]
+        if not layers:
+            raise UnsupportedSource(f"{self._collection} has no layers with numbers there that all may see")
+        cubes = [cube for layer in layers for cube in layer.cubes()]
+        shipped = [each for each in sorted(self._viewer.rglob("*")) if each.is_file()]
+        tell(await self._estimate(cubes, len(shipped), sum(each.stat().st_size for each in shipped)))
+        await self._documents(listed, layers)
+        await self._places(layers)
+        await self._cubes(cubes, progress)
+        for file in shipped:
+            path = f"viewer/{file.relative_to(self._viewer).as_posix()}"
+            if path != PAGE:
+                await self._write(path, file.read_bytes(), MEDIA_TYPES.get(file.suffix, "application/octet-stream"))
+        await self._page()
+        for layer in layers:
+            self._remove_former(layer)
+        await anyio.to_thread.run_sync(self._target.finish)
+
+    def _claim(self) -> None:
+        mark = read_document(self._target, MARK)
+        if mark is None and not self._target.is_empty():
+            raise UnsupportedSource(f"{self._target.name} holds something else than a viewer; name another place")
+        if mark is not None and mark.get("collection") != self._collection:
+            raise UnsupportedSource(
+                f"{self._target.name} holds the viewer of {mark.get('collection')!r}; name another place"
+            )
+        self._former: dict[str, str] = {} if mark is None else mark.get("revisions", {})
+        if mark is None:
+            self._target.write(MARK, json.dumps({"collection": self._collection}).encode(), media_type=JSON)
+
+    async def _layer(self, document: Json) -> _Layer:
+        id_, options = str(document["id"]), self._options
+        times = await self._times(id_)
+        tiles = await self._json(f"tiles/{id_}/{MATRIX_SET}/tilejson.json", style=document["styles"][0]["id"])
+        box = BBox(*document["bbox"])
+        if options.bbox is not None:
+            if not box.intersects(options.bbox):
+                raise UnsupportedSource(f"{id_} has nothing in the box of --bbox")
+            box = box.common(options.bbox)
+        least, most = options.zooms or (0, 99)
+        zooms = max(least, int(tiles["minzoom"])), min(most, int(tiles["maxzoom"]))
+        if zooms[0] > zooms[1]:
+            raise UnsupportedSource(
+                f"{id_} has the zooms {tiles['minzoom']} to {tiles['maxzoom']}, others than --zooms"
+            )
+        found = times["times"]
+        default = document["times"]["default"]
+        usual = {"count": len(found), "first": None, "last": None, "default": default}
+        if found:
+            usual |= {"first": found[0], "last": found[-1], "default": default if default in found else found[-1]}
+        changed = {"bbox": list(box), "times": usual, "links": [{"rel": "cubes", "href": "cubes"}]}
+        whole = await self._json(f"layers/{id_}")
+        for each in (document, whole):
+            each.update(changed)
+            each.pop("clear", None)
+        return _Layer(document=document, whole=whole, times=times, box=box, zooms=zooms)
+
+    async def _times(self, layer: str) -> Json:
+        """Ask for the dates that are published, with their ends."""
+        dates, cursor, span = list[tuple[str, str | None]](), "", self._options.span
+        while True:
+            page = await self._json(f"layers/{layer}/times", limit="1000", **({"cursor": cursor} if cursor else {}))
+            dates += zip(page["times"], page["ends"], strict=True)
+            found = re.search(r"[?&]cursor=([^&]+)", page["next"] or "")
+            if found is None:
+                break
+            cursor = unquote_plus(found[1])
+        if span is not None:
+            dates = [each for each in dates if span.start <= parse_instant(each[0]).start < span.end]
+        return {
+            "times": [time for time, _ in dates],
+            "ends": [end for _, end in dates],
+            "valid_shares": [None] * len(dates),
+            "valid_shares_pending": 0,
+            "total": len(dates),
+            "next": None,
+        }
+
+    async def _estimate(self, cubes: list[tuple[str, str, dict[str, str]]], files: int, size: int) -> str:
+        """Say how much will be written, from the cube in the middle of the finest ones."""
+        finest = [each for each in cubes if "cells" in each[2]]
+        _, path, query = finest[len(finest) // 2]
+        sample = await self._get(path, query)
+        files, size = files + len(cubes), size + len(cubes) * len(sample.body)
+        words = (
+            f"{self._collection}: {files} files, about {size / 1e6:.0f} MB ({len(cubes)} cubes, the rest the viewer)"
+        )
+        require_at_most(
+            "--max-files",
+            files,
+            self._options.max_files,
+            alternative=f"{words}: choose less with --zooms, --datetime or --bbox, or allow more",
+        )
+        return words
+
+    async def _documents(self, listed: Json, layers: list[_Layer]) -> None:
+        config = await self._json("viewer/config.json")
+        ids = {each.id for each in layers}
+        # Maps in files of the server would each be as large as the data.
+        maps = {
+            kind: [each for each in config[kind] if each["kind"] != "pmtiles"] for kind in ("base_maps", "overlays")
+        }
+        first = config["default_layer"] if config["default_layer"] in ids else layers[0].id
+        config |= {"default_layer": first, "title": self._options.title or config["title"], **maps}
+        config.pop("sign_in", None)
+        await self._answer("viewer/config.json", {}, config)
+        collections = [each for each in listed["collections"] if each["id"] == self._collection]
+        await self._answer("layers", {}, {"layers": [each.document for each in layers], "collections": collections})
+        ramps = await self._json("ramps")
+        await self._answer("ramps", {}, ramps)
+        for layer in layers:
+            await self._answer(f"layers/{layer.id}", {}, layer.whole)
+            await self._answer(f"layers/{layer.id}/times", {}, layer.times)
+            zooms = {"minzoom": layer.zooms[0], "maxzoom": layer.zooms[1]}
+            for style in (str(each["id"]) for each in layer.document["styles"]):
+                await self._answer(f"tiles/{layer.id}/{MATRIX_SET}/tilejson.json", {"style": style}, zooms)
+                for ramp in (None, *(str(each["id"]) for each in ramps["ramps"])):
+                    query = {"style": style} | ({} if ramp is None else {"ramp": ramp})
+                    legend = await self._ask(f"tiles/{layer.id}/legend.json", query)
+                    if legend.status == 200:  # classes have no ramp
+                        await self._answer(f"tiles/{layer.id}/legend.json", query, json.loads(legend.body))
+
+    async def _places(self, layers: list[_Layer]) -> None:
+        """Write the sets of places that meet a layer, with the means of each place at all dates."""
+        finest = max(each.zooms[1] for each in layers)
+        sets = []
+        for each in (await self._json("places"))["places"]:
+            met = [layer for layer in layers if BBox(*each["bbox"]).intersects(layer.box)]
+            if not met or each["count"] > MOST_PLACES:
+                continue
+            path = f"places/{each['id']}"
+            for layer in met:
+                await self._values(path, layer)
+            await self._answer(path, {}, await self._json(path, limit=str(MOST_PLACES)))
+            outlines = await self._json(path, format="geojson", limit=str(MOST_PLACES))
+            await self._answer(path, {"format": "geojson"}, outlines)
+            for zoom in range(finest + 1):
+                for column, row in tiles_of(BBox(*each["bbox"]), zoom):
+                    file = f"{path}/tiles/{MATRIX_SET}/{zoom}/{column}/{row}.mvt"
+                    await self._write(file, (await self._get(file, {"rev": each["revision"]})).body, TILE)
+            sets.append({**each, "links": [], "maxzoom": finest})
+        await self._answer("places", {}, {"places": sets})
+
+    async def _values(self, path: str, layer: _Layer) -> None:
+        """Write all values of a set, asked for by the periods of the cubes; none where the server refuses some."""
+        query = {"layer": layer.id, "reducer": "mean"}
+        joined: Json = {"times": [], "values": []}
+        for window in layer.windows:
+            asked = query | ({} if window is None else {"datetime": window})
+            answer = await self._ask(f"{path}/values", asked)
+            if answer.status != 200:
+                self.left_out.append(f"values of {layer.id} in {path}: {_reason(answer)}")
+                return
+            part = json.loads(answer.body)
+            joined["times"] += part["times"]
+            rows = joined["values"] or [[] for _ in part["values"]]
+            joined = {
+                **part,
+                "times": joined["times"],
+                "values": [a + b for a, b in zip(rows, part["values"], strict=True)],
+            }
+        await self._answer(f"{path}/values", query, joined)
+
+    async def _cubes(self, cubes: list[tuple[str, str, dict[str, str]]], progress: Callable[[int], None]) -> None:
+        left = iter(cubes)
+
+        async def work() -> None:
+            for file, path, query in left:
+                # A name holds the state of the layer: what is there is right.
+                if await anyio.to_thread.run_sync(self._target.size, file) is None:
+                    await self._write(file, (await self._get(path, query)).body, CUBE)
+                else:
+                    self.kept += 1
+                progress(self.files + self.kept)
+
+        try:
+            async with anyio.create_task_group() as tasks:
+                for _ in range(AT_ONCE):
+                    tasks.start_soon(work)
+        except BaseExceptionGroup as group:
+            known = group.subgroup(ChronotileError)
+            if known is None:
+                raise
+            raise known.exceptions[0] from None
+
+    async def _page(self) -> None:
+        """Write what leads to all others last."""
+        policy = (await self._get("viewer/", {})).headers["content-security-policy"]
+        policy = "; ".join(each for each in policy.split("; ") if not each.startswith("frame-ancestors"))
+        page = (self._viewer / "index.html").read_text(encoding="utf-8")
+        page = page.replace('<html lang="en">', '<html lang="en" data-static>', 1)
+        page = page.replace('href="../"', 'href="../index.html"')
+        meta = f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
+        page = page.replace('<meta charset="utf-8">', f'<meta charset="utf-8">\n\t{meta}', 1)
+        await self._write(PAGE, page.encode(), "text/html")
+        await self._write("index.html", START, "text/html")
+
+    def _remove_former(self, layer: _Layer) -> None:
+        """Remove cubes of the state that a layer had before."""
+        former = self._former.get(layer.id)
+        if former not in {None, layer.document["revision"]}:
+            self._target.remove_folder(f"cubes/{layer.id}/{former}")
+        self._former[layer.id] = layer.document["revision"]
+        mark = {"collection": self._collection, "revisions": self._former}
+        self._target.write(MARK, json.dumps(mark).encode(), media_type=JSON)
+
+    async def _get(self, path: str, query: Mapping[str, str]) -> Answer:
+        answer = await self._ask(path, query)
+        if answer.status >= 400:
+            raise UnsupportedSource(f"{path} cannot be published: {_reason(answer)}")
+        return answer
+
+    async def _json(self, path: str, **query: str) -> Json:
+        return dict(json.loads((await self._get(path, query)).body))
+
+    async def _answer(self, path: str, query: Mapping[str, str], document: Json) -> None:
+        await self._write(file_of(path, query), json.dumps(document, separators=(",", ":")).encode(), JSON)
+
+    async def _write(self, path: str, data: bytes, media_type: str) -> None:
+        await anyio.to_thread.run_sync(partial(self._target.write, path, data, media_type=media_type))
+        self.files += 1
+        self.bytes += len(data)
+
+
+def _reason(answer: Answer) -> str:
+    try:
+        return str(json.loads(answer.body).get("detail", answer.status))
+    except ValueError:
+        return str(answer.status)

@@ -1,0 +1,101 @@
+"""`chronotile publish --viewer`: the viewer of a collection as files, made of the answers of the application itself."""
+
+from collections.abc import Mapping, MutableMapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+import anyio
+
+from chronotile.cli.index import counting
+from chronotile.cli.opening import print_lines
+from chronotile.core.errors import UnsupportedSource
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+
+    from chronotile.archive.open import Archive
+    from chronotile.archive.publish.viewer_files import Answer, ViewerOptions
+
+
+def publish_viewer(archive: "Archive", collection: str, to: str, options: "ViewerOptions") -> None:
+    """Write the viewer of a collection to a folder or bucket, and print how much that is and what was done.
+
+    Raises:
+        ChronotileError: It cannot be published, or the target cannot be written.
+    """
+    from chronotile.app.application import ServerOptions, application
+    from chronotile.archive.publish.bucket import BucketTarget
+    from chronotile.archive.publish.target import FolderTarget
+    from chronotile.archive.publish.viewer_files import ViewerPublication
+    from chronotile.http.shipped_files import ViewerFolder, find_viewer
+
+    viewer = ViewerFolder(find_viewer())
+    if viewer.path is None or not viewer.is_complete:
+        raise UnsupportedSource("the viewer is not built: run make viewer")
+    app = application(archive.services, ServerOptions(viewer=viewer.path))
+    target = BucketTarget(to) if "://" in to else FolderTarget(Path(to).expanduser())
+    asking = _Asking(app)
+    publication = ViewerPublication(collection, asking, target, viewer=viewer.path, options=options)
+
+    async def run() -> None:
+        async with app.router.lifespan_context(app) as state:
+            asking.state = dict(state or {})
+            with counting(f"publishing the viewer of {collection}", "cubes") as progress:
+                await publication.write(lambda line: print_lines([line]), progress)
+
+    with target.alone():
+        anyio.run(run)
+    done = f"{publication.files} files ({publication.bytes} bytes) written to {to}, {publication.kept} were there"
+    print_lines([*(f"left out: {each}" for each in publication.left_out), f"{collection}: {done}"])
+
+
+class _Asking:
+    """Asks an application of this process, as nobody in particular: what is published is for all."""
+
+    def __init__(self, app: "Starlette") -> None:
+        self._app = app
+        self.state: dict[str, Any] = {}
+
+    async def __call__(self, path: str, query: Mapping[str, str]) -> "Answer":
+        from chronotile.archive.publish.viewer_files import Answer
+
+        status, headers, parts = 0, dict[str, str](), list[bytes]()
+        over = anyio.Event()
+
+        async def receive() -> dict[str, Any]:
+            # Who asks is there until the answer is.
+            if not parts and status == 0 and not asked.is_set():
+                asked.set()
+                return {"type": "http.request", "body": b"", "more_body": False}
+            await over.wait()
+            return {"type": "http.disconnect"}
+
+        async def send(message: MutableMapping[str, Any]) -> None:
+            nonlocal status, headers
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = {name.decode().lower(): value.decode() for name, value in message["headers"]}
+            else:
+                parts.append(message.get("body", b""))
+
+        asked = anyio.Event()
+        packed = path.endswith(".ctc")
+        scope = {
+            "type": "http",
+            "asgi": {"version": "3.0"},
+            "http_version": "1.1",
+            "method": "GET",
+            "scheme": "http",
+            "path": f"/{path}",
+            "raw_path": f"/{path}".encode(),
+            "root_path": "",
+            "query_string": urlencode(query, safe="/:").encode(),
+            "headers": [(b"host", b"localhost"), *([(b"accept-encoding", b"gzip")] if packed else [])],
+            "client": ("127.0.0.1", 0),
+            "server": ("localhost", 80),
+            "state": dict(self.state),
+        }
+        await self._app(scope, receive, send)
+        over.set()
+        return Answer(status, headers, b"".join(parts))

@@ -1,0 +1,72 @@
+/** The series of a point from all cubes of its tile, where there is no server that knows it. */
+import { cubeTemplate, fetchTileJson, fetchTimes, Problem } from "../../base/api.js";
+import { text } from "../../base/text.js";
+import { PATIENT } from "../../ctc1/loader.js";
+import { CubeSource, locate } from "../../ctc1/source.js";
+import { loader } from "../../map/cubes.js";
+import { isWithin } from "../../map/extent.js";
+
+const TILE_CELLS = 256 * 256;
+
+/**
+ * The values at all dates, of the layer's own cells; null where a cube does not tell them.
+ * @param {import("../../base/api.js").Layer} layer @param {import("../../base/permalink.js").Point} point @param {AbortSignal} stopped
+ */
+export async function seriesOfCubes(layer, point, stopped) {
+	const { times } = layer.times.count > 0 ? await fetchTimes(layer, stopped) : { times: [] };
+	const { maxzoom } = await fetchTileJson(layer, layer.styles[0].id, null, stopped);
+	const source = new CubeSource({ template: cubeTemplate(layer), times: times.length > 0 ? times : [null], loader });
+	source.maxZoom = maxzoom;
+	const series = { times, values: /** @type {(number | null)[]} */ (times.map(() => null)), isApproximate: false };
+	if (isWithin(layer.bbox, point)) await readAll(source, point, series, stopped);
+	return series;
+}
+
+/** @param {CubeSource} source @param {import("../../base/permalink.js").Point} point @param {{ values: (number | null)[], isApproximate: boolean }} series @param {AbortSignal} stopped @returns {Promise<void>} */
+function readAll(source, point, series, stopped) {
+	const { tile } = locate(point, source.maxZoom);
+	const left = new Map(source.windows.map((window) => [source.url(tile, window.datetime, 1), window]));
+	return new Promise((resolve, reject) => {
+		const take = (/** @type {string} */ url) => {
+			const window = loader.has(url) ? left.get(url) : undefined;
+			if (!window) return;
+			left.delete(url);
+			for (let index = window.first; index < window.first + window.count; index++) {
+				const sample = source.sampleWindow(point, source.maxZoom, index);
+				if (!sample || sample.frame < 0) continue;
+				const number = sample.cube.numbersAt(sample.frame)[sample.cell];
+				series.isApproximate ||= sample.cube.isApproximate;
+				if (sample.cube.beyond(number) === 0) series.values[index] = sample.cube.exactValueOf(number);
+			}
+		};
+		const owner = {
+			onCube: (/** @type {string} */ url) => {
+				take(url);
+				ask();
+			},
+			onFailure: (/** @type {string} */ _, /** @type {{ message: string, status: number }} */ { message, status }) => {
+				loader.leave(owner);
+				reject(new Problem(message || text("error.status", { status }), status));
+			},
+		};
+		// What is read need not stay: a long series may be larger than what is held at once.
+		const ask = () => {
+			if (left.size === 0) {
+				loader.leave(owner);
+				resolve();
+				return;
+			}
+			const wanted = [...left].map(([url, { count }]) => ({
+				...{ url, tile, res: /** @type {const} */ (1), urgency: PATIENT },
+				bytes: TILE_CELLS * count,
+			}));
+			loader.want(owner, wanted);
+		};
+		stopped.addEventListener("abort", () => {
+			loader.leave(owner);
+			reject(stopped.reason);
+		});
+		for (const url of [...left.keys()]) take(url);
+		ask();
+	});
+}
