@@ -3,13 +3,14 @@
 import { renewSession } from "./base/api.js";
 import { make } from "./base/elements.js";
 import { isFirstViewOver, isLoading, startFirstView, startPart } from "./base/parts.js";
-import { onAddressChange, readAddress, writeAddress } from "./base/permalink.js";
+import { onAddressChange, readAddress, storyOfAddress, writeAddress } from "./base/permalink.js";
 import {
 	applyLink,
 	attributions,
 	catalogue,
 	configure,
 	dismiss,
+	followedLink,
 	followLink,
 	foundPlace,
 	inspected,
@@ -31,6 +32,7 @@ import {
 	shownDate,
 	sideB,
 	spoken,
+	storiesOpened,
 	theme,
 	tileProgress,
 	timeDomain,
@@ -180,6 +182,11 @@ const FEATURES = {
 		start: async () =>
 			(await import("./search/search.js")).startSearch(/** @type {HTMLInputElement} */ (byId("search-text"))),
 	},
+	stories: {
+		isWanted: ({ story }) =>
+			isFirstViewOver.value && (story !== undefined || storiesOpened.value > 0 || storyOfAddress() !== null),
+		start: async () => (await import("./stories/stories.js")).startStories(),
+	},
 	signIn: {
 		isWanted: () => isSignInOffered.value && isFirstViewOver.value,
 		start: async () => (await import("./shell/sign-in.js")).startSignIn(byId("sign-in-button")),
@@ -241,7 +248,7 @@ function startFeatures() {
 			});
 		};
 		const stop = effect(() => {
-			if (!isWanted(readAddress().link)) return;
+			if (!isWanted(followedLink.value)) return;
 			queueMicrotask(() => stop());
 			ensure(false);
 		});

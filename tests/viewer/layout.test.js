@@ -13,6 +13,7 @@ const ROWS = [
 	["map"],
 	["areas/shapes", "layers", "time/strip"],
 	["areas/formats", "shell", "time"],
+	["stories"],
 	["areas", "compare", "time/periods"],
 	["chart/series", "export/page", "search"],
 	["chart/years"],

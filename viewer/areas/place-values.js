@@ -14,7 +14,7 @@
  * @typedef {import("./place-sets.js").Statistic} Statistic
  * @typedef {import("./place-sets.js").Span} Span
  */
-import { fetchPlaceValues, nameOf, Problem } from "../base/api.js";
+import { fetchPlaceValues, isStatic, nameOf, Problem } from "../base/api.js";
 import { instant, isDragged, isMoving, layer, timeDomain, timeIndex } from "../base/state.js";
 import { effect, signal } from "../vendor/signals-core.js";
 import { blockAround, datesAtOnce } from "./place-blocks.js";
@@ -45,7 +45,9 @@ const keyOf = (set, of) => JSON.stringify([set.id, set.revision, nameOf(of), of.
 /** @param {PlaceSet} set @param {Layer} of @param {Instant[]} instants of the block; none of a layer without time @param {number} index @returns {Question} */
 function questionAt(set, of, instants, index) {
 	const [what, over] = [statistic.value, instants.length === 0 ? "date" : shownSpan.value];
-	const atOnce = large.has(keyOf(set, of)) || over !== "date" ? 1 : datesAtOnce(set.count);
+	// A file has all dates.
+	const many = isStatic ? instants.length : datesAtOnce(set.count);
+	const atOnce = large.has(keyOf(set, of)) || over !== "date" ? 1 : Math.max(1, many);
 	const { first, end } = blockAround(index, instants.length, atOnce);
 	const dates = instants.length === 0 ? null : `${instants[first].text}/${instants[end - 1].text}`;
 	const datetime = over === "date" ? dates : datetimeAt(instants[first]);

@@ -8,6 +8,7 @@ import { fetchShapes } from "../base/api.js";
 import { saveFile, saveTable } from "../base/save.js";
 import { dismiss, notify } from "../base/state.js";
 import { text } from "../base/text.js";
+import { MAX_FILE, parseStory } from "../stories/story.js";
 import { AreaFault, LIMITS } from "./formats/faults.js";
 import { formatTable } from "./formats/place-tables.js";
 import { readFile, readText } from "./formats/read-files.js";
@@ -37,13 +38,19 @@ export async function takeFiles(files) {
 	dismiss(NOTICE);
 	for (const file of files) {
 		try {
-			takeFindings(await readFile(file, askServer), file.name);
+			const story = await storyIn(file);
+			if (story) (await import("../stories/player.js")).openStory(story);
+			else takeFindings(await readFile(file, askServer), file.name);
 		} catch (error) {
 			notify(NOTICE, text("areas.notRead", { file: file.name, why: whyOf(error) }));
 			return;
 		}
 	}
 }
+
+/** @param {File} file */
+const storyIn = async (file) =>
+	file.name.endsWith(".json") && file.size <= MAX_FILE ? parseStory(await file.text()) : null;
 
 /** Adds what a text says; gives back why it cannot be read, or nothing. @param {string} source */
 export async function takeText(source) {

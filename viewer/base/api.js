@@ -75,7 +75,7 @@ export const isStatic = "static" in (document.documentElement?.dataset ?? {});
 /** Of answers that are files, what tells several of one path apart. */
 const TOLD = ["format", "layer", "style", "ramp"];
 /** Paths that have answers without a server. */
-const PUBLISHED = /^(layers|places|ramps|tiles|viewer)\b/;
+const PUBLISHED = /^(layers|places|ramps|tiles|viewer)\b|\.json$/;
 /** The most that the server gives at once. */
 const MAX_PLACE_NAMES = 10_000;
 
@@ -429,6 +429,12 @@ export async function fetchFinestZoom(address, signal) {
 /** What a geocoder of the configuration finds: an array of Nominatim, or GeoJSON of Photon and Pelias. @param {string} href @param {string} query @param {AbortSignal} signal @returns {Promise<any>} */
 export const askGeocoder = (href, query, signal) =>
 	askJson(new URL(href.replace("{query}", encodeURIComponent(query)), ROOT), signal);
+
+/** A story, as a file of this server has it. @param {string} path @returns {Promise<string>} */
+export const fetchStory = async (path) => {
+	const answer = await ask(new URL(path, ROOT), new AbortController().signal);
+	return await answer.text();
+};
 
 /** Names of the places of a set, as many as a page has. @param {PlaceSet} set @param {AbortSignal} signal @returns {Promise<{ number: number, id: string, label?: string }[]>} */
 export const fetchPlaceNames = async ({ id }, signal) =>

@@ -16,7 +16,7 @@
  *   chart?: ChartView, curve?: "whittaker" | "savgol", normal?: boolean, period?: [from: string, to: string],
  *   line?: Point[], cube?: "1" | "3d", scatter?: boolean, report?: boolean,
  *   agg?: string, years?: "value" | "anomaly" | "cumulative" | "dekads", from_month?: number, fit?: boolean,
- *   theme?: Theme, embed?: boolean, ui?: "min",
+ *   theme?: Theme, embed?: boolean, ui?: "min", story?: string,
  * }} Link
  * @typedef {"clearest" | "latest" | "median" | "max" | "anomaly"} Method
  * @typedef {{ id: string, opacity: number }} LayerEntry
@@ -271,6 +271,7 @@ const KEYS = {
 	theme: oneOf("light", "dark", "auto"),
 	embed: FLAG,
 	ui: oneOf("min"),
+	story: name(/^(?!\/\/)[A-Za-z0-9_./-]{1,200}\.json$/, "link.expected.story"),
 };
 
 /** @param {string} text */
@@ -360,6 +361,20 @@ export function writeAddress(link, isStep) {
 /** The whole address of a link, to be given to others. @param {Link} link */
 export const addressOf = (link) =>
 	new URL(formatLink(link, readAddress().rest) || window.location.pathname, window.location.href).href;
+
+const STORY = /^#story=([\w-]+)$/;
+
+/** The story that the address itself holds; null of none. */
+export const storyOfAddress = () => STORY.exec(window.location.hash)?.[1] ?? null;
+
+/** @param {string} address @param {string} packed */
+export const addressOfStory = (address, packed) => `${address}#story=${packed}`;
+
+/** The address is that of a view from now on. */
+export function dropStory() {
+	const { pathname, search } = window.location;
+	if (storyOfAddress() !== null) window.history.replaceState(null, "", `${pathname}${search}`);
+}
 
 /** Loads the viewer anew at a link. @param {Link} link */
 export const visit = (link) => window.location.assign(addressOf(link));

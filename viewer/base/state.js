@@ -219,6 +219,8 @@ export const isDark = signal(false);
 export const spoken = signal("");
 /** What came of the last thing that was done, told before what the map then shows. */
 export const outcome = signal("");
+/** Counts up when the saved views are to be seen. */
+export const storiesOpened = signal(0);
 
 const linkParts = signal(/** @type {LinkPart[]} */ ([]));
 
@@ -248,12 +250,14 @@ export const link = computed(() => {
 });
 
 /** The link that was followed last, for the parts that come later. */
-let followed = /** @type {Link} */ ({});
+const followed = signal(/** @type {Link} */ ({}));
+/** The same, to be watched. */
+export const followedLink = computed(() => followed.value);
 
 /** Lets a part of the viewer say what links tell of it, and hear what a link that is followed says. @param {LinkPart} part */
 export function joinLink(part) {
 	linkParts.value = [...linkParts.peek(), part];
-	part.read(followed);
+	part.read(followed.peek());
 }
 
 /** Tells the user something, in place of what was told under the same id. @param {string} id @param {string} message @param {Action} [action] */
@@ -289,7 +293,7 @@ export async function followLink(asked) {
 	const before = layer.peek();
 	const found = await findLayer(asked.layer);
 	// Meanwhile another link may have been followed, or a layer chosen.
-	if (!found || followed !== asked || layer.peek() !== before) return;
+	if (!found || followed.peek() !== asked || layer.peek() !== before) return;
 	if (asked.layer !== undefined && found.isInstead) {
 		const message = text("link.unknownLayer", { layer: asked.layer, instead: found.layer.title });
 		notify("layer", message);
@@ -528,8 +532,8 @@ export function chooseTheme(next) {
 
 /** Takes over what a link says beside layer and date, which take a question to the server. @param {Link} asked */
 export function applyLink(asked) {
-	followed = asked;
 	batch(() => {
+		followed.value = asked;
 		const known = BACKGROUNDS.peek().some(({ id }) => id === asked.bgLayer);
 		if (asked.bgLayer !== undefined && !known) {
 			notify("background", text("link.unknownBackground", { background: asked.bgLayer }));

@@ -1,10 +1,10 @@
 /** The share dialog: the link to what is shown, and the lines that put it into another page. */
 
 import { openDialog } from "../base/dialog.js";
-import { make } from "../base/elements.js";
+import { make, makeWordButton } from "../base/elements.js";
 import { makeIcon } from "../base/icons.js";
 import { addressOf, readAddress } from "../base/permalink.js";
-import { extras, link, sideA, sideB, unlinkable } from "../base/state.js";
+import { extras, link, sideA, sideB, storiesOpened, unlinkable } from "../base/state.js";
 import { text } from "../base/text.js";
 
 const FRAME = { width: 800, height: 500 };
@@ -19,12 +19,18 @@ export function openShare() {
 	const shown = [sideA, sideB.peek(), ...extras.peek().map(({ side }) => side)].map((side) => side?.layer.peek());
 	const names = new Set(shown.filter((layer) => layer?.access === "private").map((layer) => layer?.title));
 	if (names.size > 0) words.push(text("share.private", { names: [...names].join(", ") }));
-	return openDialog(
+	const stories = makeWordButton("pin", text("stories.title"), () => {
+		dialog.close();
+		storiesOpened.value += 1;
+	});
+	const dialog = openDialog(
 		text("share.title"),
 		makeField("share-link", text("share.link"), makeInput(address)),
 		makeField("share-embed", text("share.embed"), makeArea(frameCode(addressOf({ ...now, embed: true })))),
 		...words.map((each) => make("p", { class: "hint" }, each)),
+		make("div", { class: "row" }, stories),
 	);
+	return dialog;
 }
 
 /** The lines for another page. @param {string} address */

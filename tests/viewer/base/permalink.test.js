@@ -86,6 +86,7 @@ function makeWhole(random) {
 		theme: pick(["light", "dark", "auto"]),
 		embed: flag(),
 		ui: "min",
+		story: pick(["stories/one.json", "a.json"]),
 	};
 }
 

@@ -19,10 +19,11 @@ NOT_SCENARIOS = {
     "formula.mjs",
     "harness.mjs",
     "own-origin.mjs",
+    "published.mjs",
     "sign-in.mjs",
     "tools.mjs",
 }
-"""`cells.mjs`, `export.mjs`, `find.mjs` and `sign-in.mjs` are run by tests of their names."""
+"""`cells.mjs`, `export.mjs`, `find.mjs`, `published.mjs` and `sign-in.mjs` are run by tests of their names."""
 SCENARIOS = sorted(path.stem for path in FOLDER.glob("*.mjs") if path.name not in NOT_SCENARIOS)
 IN_FIREFOX = sorted({"search"} & {*SCENARIOS})
 """Parts that Firefox is likely to do differently, and that its driver can look at."""

@@ -1,0 +1,156 @@
+/** A story that is played: its views one after the other, with their notes over a corner of the map. */
+import { fetchStory, Problem } from "../base/api.js";
+import { make, makeIconButton, makeWordButton } from "../base/elements.js";
+import { dropStory, parseLink, readAddress, storyOfAddress } from "../base/permalink.js";
+import { applyLink, followLink, joinLink, notify, tileProgress } from "../base/state.js";
+import { text } from "../base/text.js";
+import { effect, signal } from "../vendor/signals-core.js";
+import { keep, saved } from "./saved.js";
+import { parseStory, readingMs, unpackStory, viewLink } from "./story.js";
+
+/** @typedef {import("./story.js").Story} Story */
+
+/** What is played, and the file of the server that it is from. */
+const played = signal(/** @type {{ story: Story, index: number, from?: string } | null} */ (null));
+/** Whether views follow one another by themselves. */
+const isRunning = signal(false);
+const TAKES_PAGES = "input, select, textarea, dialog, [role=slider], [role=grid]";
+
+let isStarted = false;
+
+/** Plays what the address names, and whatever is opened later. */
+export function startPlayer() {
+	if (isStarted) return;
+	isStarted = true;
+	const frame = /** @type {HTMLElement} */ (document.getElementById("map-frame"));
+	joinLink({ write: () => ({ story: played.value?.from }), read: ({ story }) => void openFrom(story) });
+	effect(() => {
+		const now = played.value;
+		if (!now) return;
+		const card = makeCard(now);
+		const hadFocus = document.activeElement?.closest(".story") !== null && document.activeElement !== document.body;
+		const name = /** @type {HTMLElement | null} */ (document.activeElement)?.dataset.part;
+		frame.querySelector(".story")?.remove();
+		frame.append(card);
+		const again = card.querySelector(`[data-part="${hadFocus ? name : "next"}"]:not(:disabled)`);
+		/** @type {HTMLElement} */ (again ?? card.querySelector("[data-part=close]")).focus();
+	});
+	effect(() => {
+		const now = played.value;
+		if (!now || !isRunning.value) return;
+		let waiting = window.setTimeout(function goOn() {
+			// A view that has not come is not gone past.
+			if (tileProgress.peek().phase === "shown") show(now.index + 1);
+			else waiting = window.setTimeout(goOn, 1000);
+		}, readingMs(now.story.views[now.index]));
+		return () => window.clearTimeout(waiting);
+	});
+	document.addEventListener("keydown", (event) => {
+		const step = { PageDown: 1, PageUp: -1 }[event.key];
+		if (!played.peek() || !step || event.defaultPrevented) return;
+		if (event.target instanceof Element && event.target.closest(TAKES_PAGES)) return;
+		event.preventDefault();
+		show(/** @type {{ index: number }} */ (played.peek()).index + step);
+	});
+}
+
+/** @param {string} [path] of a file of the server */
+async function openFrom(path) {
+	const packed = storyOfAddress();
+	if (played.peek() || (path === undefined && packed === null)) return;
+	try {
+		const story = path === undefined ? await unpackStory(packed ?? "") : parseStory(await fetchStory(path));
+		openStory(story, path);
+	} catch (error) {
+		notify("story", text("stories.notRead", { why: error instanceof Problem ? error.message : String(error) }));
+	}
+}
+
+/** Plays a story. @param {Story | null} story null of what is none @param {string} [from] */
+export function openStory(story, from) {
+	if (!story || story.views.length === 0) {
+		notify("story", text("stories.notRead", { why: text("stories.notOne") }));
+		return;
+	}
+	startPlayer();
+	played.value = { story, index: 0, from };
+	show(0);
+}
+
+/** Shows a view of what is played. @param {number} index */
+function show(index) {
+	const now = played.peek();
+	const view = now?.story.views[index];
+	if (!now || !view) {
+		isRunning.value = false;
+		return;
+	}
+	played.value = { ...now, index };
+	const { theme, embed, ui, story, ...address } = readAddress().link;
+	if (viewLink(address) === view.link) return;
+	const asked = { ...parseLink(view.link).link, theme, embed, ui, story };
+	applyLink(asked);
+	void followLink(asked);
+}
+
+function close() {
+	document.querySelector(".story")?.remove();
+	isRunning.value = false;
+	played.value = null;
+	dropStory();
+	document.getElementById("map")?.focus();
+}
+
+/** @param {{ story: Story, index: number }} played */
+function makeCard({ story, index }) {
+	const view = story.views[index] ?? story.views[0];
+	const step = (
+		/** @type {string} */ icon,
+		/** @type {import("../base/text.js").TextKey} */ key,
+		/** @type {number} */ by,
+	) =>
+		makeIconButton(icon, text(key), () => show(index + by), {
+			"data-part": by < 0 ? "previous" : "next",
+			disabled: !story.views[index + by],
+		});
+	const run = makeIconButton(
+		"play",
+		text("stories.run"),
+		() => {
+			isRunning.value = !isRunning.peek();
+			run.setAttribute("aria-pressed", String(isRunning.peek()));
+		},
+		{ "data-part": "run", "aria-pressed": isRunning.peek() ? "true" : "false" },
+	);
+	const own = saved.peek();
+	const isKept = story === own;
+	const keepAll = () => {
+		const isDone = keep({ title: own.title || story.title, views: [...saved.peek().views, ...story.views] });
+		notify("story", text(isDone ? "stories.kept" : "stories.full"));
+	};
+	const position = text("stories.position", { number: index + 1, count: story.views.length });
+	return make(
+		"section",
+		{
+			class: "story",
+			"aria-label": story.title || text("stories.title"),
+			onkeydown: (/** @type {KeyboardEvent} */ event) => event.key === "Escape" && close(),
+		},
+		make(
+			"header",
+			{},
+			make("p", { class: "hint" }, story.title),
+			makeIconButton("close", text("stories.end"), close, { "data-part": "close" }),
+		),
+		make("div", { "aria-live": "polite" }, make("h2", {}, view.title), make("p", { class: "story-text" }, view.text)),
+		make(
+			"footer",
+			{},
+			step("chevron-left", "stories.previous", -1),
+			make("span", {}, position),
+			step("chevron-right", "stories.next", 1),
+			run,
+			...(isKept ? [] : [makeWordButton("pin", text("stories.keep"), keepAll)]),
+		),
+	);
+}

@@ -1,0 +1,174 @@
+/** The dialog of saved views: kept, named, ordered, and handed on as a story. */
+import { openDialog } from "../base/dialog.js";
+import { make, makeIconButton, makeWordButton } from "../base/elements.js";
+import { addressOf, addressOfStory, parseLink } from "../base/permalink.js";
+import { saveFile } from "../base/save.js";
+import { applyLink, followLink, layer, link, shownDate, storiesOpened } from "../base/state.js";
+import { text } from "../base/text.js";
+import { makeField, makeInput } from "../shell/share.js";
+import { effect } from "../vendor/signals-core.js";
+import { openStory, startPlayer } from "./player.js";
+import { keep, saved } from "./saved.js";
+import { formatStory, MAX_FILE, MAX_TEXT, MAX_TITLE, packStory, parseStory, viewLink } from "./story.js";
+
+/** @typedef {import("./story.js").View} View */
+
+/** Plays what the address names, and opens the dialog when it is wanted. */
+export function startStories() {
+	startPlayer();
+	effect(() => {
+		if (storiesOpened.value > 0) openStories();
+	});
+}
+
+function openStories() {
+	const told = make("p", { role: "status" });
+	const list = make("ol", { class: "story-views" });
+	const handing = make("div", { class: "story-handing" });
+	const set = (/** @type {View[]} */ views, title = saved.peek().title) => {
+		told.textContent = keep({ title, views }) ? "" : text("stories.full");
+	};
+	const add = () => {
+		const now = link.peek();
+		if (!now) return;
+		const title = [layer.peek()?.title, shownDate.peek()].filter(Boolean).join(", ").slice(0, MAX_TITLE);
+		set([...saved.peek().views, { title, text: "", link: viewLink(now) }]);
+		draw();
+	};
+	const { close } = openDialog(
+		text("stories.title"),
+		make("p", { class: "hint" }, text("stories.about")),
+		make(
+			"div",
+			{ class: "row" },
+			makeWordButton("plus", text("stories.add"), add),
+			makeWordButton("upload", text("stories.open"), () => chooseStory(close)),
+		),
+		told,
+		list,
+		handing,
+	);
+	const draw = () => {
+		const { title, views } = saved.peek();
+		list.replaceChildren(...views.map((view, index) => makeItem(view, index)));
+		handing.replaceChildren(...(views.length === 0 ? [] : makeHanding(title)));
+		void tellLink();
+	};
+	/** @param {number} index @param {Partial<View>} changes */
+	const change = (index, changes) => {
+		set(saved.peek().views.map((each, at) => (at === index ? { ...each, ...changes } : each)));
+		void tellLink();
+	};
+	/** @param {number} from @param {number} to */
+	const move = (from, to) => {
+		const views = [...saved.peek().views];
+		views.splice(to, 0, ...views.splice(from, 1));
+		set(views);
+		draw();
+		/** @type {HTMLElement | null} */ (
+			list.children[to]?.querySelector(`[data-part=${to < from ? "up" : "down"}]:not(:disabled)`) ??
+				list.children[to]?.querySelector("input")
+		)?.focus();
+	};
+	/** @param {View} view @param {number} index */
+	function makeItem({ title, text: notes, link: search }, index) {
+		const { views } = saved.peek();
+		const name = make("input", {
+			maxlength: MAX_TITLE,
+			"aria-label": text("stories.viewTitle"),
+			onchange: () => change(index, { title: name.value }),
+		});
+		name.value = title;
+		const area = make("textarea", {
+			rows: 2,
+			maxlength: MAX_TEXT,
+			"aria-label": text("stories.notes"),
+			placeholder: text("stories.notes"),
+			onchange: () => change(index, { text: area.value }),
+		});
+		area.value = notes;
+		const show = () => {
+			close();
+			const asked = { ...parseLink(search).link, theme: link.peek()?.theme };
+			applyLink(asked);
+			void followLink(asked);
+		};
+		const remove = () => {
+			set(saved.peek().views.filter((_, at) => at !== index));
+			draw();
+			/** @type {HTMLElement | null} */ (list.querySelector("input"))?.focus();
+		};
+		const named = { title };
+		return make(
+			"li",
+			{},
+			make(
+				"div",
+				{ class: "row" },
+				name,
+				makeIconButton("eye", text("stories.show", named), show),
+				makeIconButton("chevron-up", text("stories.up", named), () => move(index, index - 1), {
+					disabled: index === 0,
+					"data-part": "up",
+				}),
+				makeIconButton("chevron-down", text("stories.down", named), () => move(index, index + 1), {
+					disabled: index === views.length - 1,
+					"data-part": "down",
+				}),
+				makeIconButton("trash", text("stories.remove", named), remove),
+			),
+			area,
+		);
+	}
+	const address = makeInput("");
+	const tooLarge = make("p", { class: "hint", hidden: true }, text("stories.tooLarge"));
+	/** @param {string} title */
+	function makeHanding(title) {
+		const name = make("input", {
+			id: "story-title",
+			maxlength: MAX_TITLE,
+			onchange: () => {
+				set(saved.peek().views, name.value);
+				void tellLink();
+			},
+		});
+		name.value = title;
+		const play = () => {
+			close();
+			openStory(saved.peek());
+		};
+		const save = () =>
+			saveFile(new Blob([formatStory(saved.peek())], { type: "application/json" }), `${text("stories.fileName")}.json`);
+		return [
+			make("div", { class: "field" }, make("label", { for: "story-title" }, text("stories.name")), name),
+			make(
+				"div",
+				{ class: "row" },
+				makeWordButton("play", text("stories.play"), play),
+				makeWordButton("download", text("stories.file"), save),
+			),
+			makeField("story-link", text("share.link"), address),
+			tooLarge,
+		];
+	}
+	async function tellLink() {
+		const [first] = saved.peek().views;
+		const packed = first ? await packStory(saved.peek()) : null;
+		address.value = packed && first ? addressOfStory(addressOf(parseLink(first.link).link), packed) : "";
+		/** @type {HTMLElement | null} */ (address.closest(".field"))?.toggleAttribute("hidden", packed === null);
+		tooLarge.hidden = packed !== null;
+	}
+	draw();
+}
+
+/** Asks for a file and plays it. @param {() => void} done */
+function chooseStory(done) {
+	const field = make("input", { type: "file", accept: ".json,application/json" });
+	field.addEventListener("change", async () => {
+		const [file] = field.files ?? [];
+		if (!file) return;
+		done();
+		openStory(file.size > MAX_FILE ? null : parseStory(await file.text()));
+	});
+	field.click();
+}
