@@ -39,7 +39,7 @@ export async function takeFiles(files) {
 	for (const file of files) {
 		try {
 			const story = await storyIn(file);
-			if (story) (await import("../stories/player.js")).openStory(story);
+			if (story) (await import("../stories/story-player.js")).openStory(story);
 			else takeFindings(await readFile(file, askServer), file.name);
 		} catch (error) {
 			notify(NOTICE, text("areas.notRead", { file: file.name, why: whyOf(error) }));

@@ -7,9 +7,9 @@ import { applyLink, followLink, layer, link, shownDate, storiesOpened } from "..
 import { text } from "../base/text.js";
 import { makeField, makeInput } from "../shell/share.js";
 import { effect } from "../vendor/signals-core.js";
-import { openStory, startPlayer } from "./player.js";
 import { keep, saved } from "./saved.js";
 import { formatStory, MAX_FILE, MAX_TEXT, MAX_TITLE, packStory, parseStory, viewLink } from "./story.js";
+import { openStory, startPlayer } from "./story-player.js";
 
 /** @typedef {import("./story.js").View} View */
 
@@ -74,6 +74,7 @@ function openStories() {
 	function makeItem({ title, text: notes, link: search }, index) {
 		const { views } = saved.peek();
 		const name = make("input", {
+			type: "text",
 			maxlength: MAX_TITLE,
 			"aria-label": text("stories.viewTitle"),
 			onchange: () => change(index, { title: name.value }),
@@ -125,6 +126,7 @@ function openStories() {
 	/** @param {string} title */
 	function makeHanding(title) {
 		const name = make("input", {
+			type: "text",
 			id: "story-title",
 			maxlength: MAX_TITLE,
 			onchange: () => {

@@ -91,7 +91,7 @@ test("titles of styles, classes and flags have words in every language", async (
 
 /** Texts that are the same in English: names, abbreviations and words that languages share. */
 const SHARED = new Set(
-	`Attribution Collection Cube Curve Data Date Maximum Median Minimum Name Dates Film Format Latitude Lens Licence Link Longitude Menu Messages Options Pause
+	`Attribution Collection Cube Curve Data Date Maximum Median Minimum Name Dates Film Format Latitude Lens Licence Link Longitude Menu Messages Notes Options Pause
 	Point Python Radius Savitzky-Golay Style areas cirrus exact minus maximum median minimum normal Normal longitude,latitude,zoom pixels water
 	Page_Up Page_Down Enter Shift Home End PNG TileJSON MapLibre Leaflet rasterio`.split(/\s+/),
 );

@@ -142,7 +142,7 @@ function makeCard({ story, index }) {
 			make("p", { class: "hint" }, story.title),
 			makeIconButton("close", text("stories.end"), close, { "data-part": "close" }),
 		),
-		make("div", { "aria-live": "polite" }, make("h2", {}, view.title), make("p", { class: "story-text" }, view.text)),
+		make("div", { "aria-live": "polite", tabindex: 0 }, make("h2", {}, view.title), make("p", { class: "story-text" }, view.text)),
 		make(
 			"footer",
 			{},
