@@ -3,7 +3,7 @@ import { openDialog } from "../base/dialog.js";
 import { make, makeIconButton, makeWordButton } from "../base/elements.js";
 import { addressOf, addressOfStory, parseLink } from "../base/permalink.js";
 import { saveFile } from "../base/save.js";
-import { applyLink, followLink, layer, link, shownDate, storiesOpened } from "../base/state.js";
+import { layer, link, shownDate, storiesOpened } from "../base/state.js";
 import { text } from "../base/text.js";
 import { makeField, makeInput } from "../shell/share.js";
 import { effect } from "../vendor/signals-core.js";
@@ -71,7 +71,7 @@ function openStories() {
 		)?.focus();
 	};
 	/** @param {View} view @param {number} index */
-	function makeItem({ title, text: notes, link: search }, index) {
+	function makeItem({ title, text: notes }, index) {
 		const { views } = saved.peek();
 		const name = make("input", {
 			type: "text",
@@ -90,9 +90,7 @@ function openStories() {
 		area.value = notes;
 		const show = () => {
 			close();
-			const asked = { ...parseLink(search).link, theme: link.peek()?.theme };
-			applyLink(asked);
-			void followLink(asked);
+			openStory(saved.peek(), index);
 		};
 		const remove = () => {
 			set(saved.peek().views.filter((_, at) => at !== index));

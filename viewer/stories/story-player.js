@@ -60,21 +60,21 @@ async function openFrom(path) {
 	if (played.peek() || (path === undefined && packed === null)) return;
 	try {
 		const story = path === undefined ? await unpackStory(packed ?? "") : parseStory(await fetchStory(path));
-		openStory(story, path);
+		openStory(story, 0, path);
 	} catch (error) {
 		notify("story", text("stories.notRead", { why: error instanceof Problem ? error.message : String(error) }));
 	}
 }
 
-/** Plays a story. @param {Story | null} story null of what is none @param {string} [from] */
-export function openStory(story, from) {
+/** Plays a story. @param {Story | null} story null of what is none @param {number} [index] of its first view @param {string} [from] */
+export function openStory(story, index = 0, from = undefined) {
 	if (!story || story.views.length === 0) {
 		notify("story", text("stories.notRead", { why: text("stories.notOne") }));
 		return;
 	}
 	startPlayer();
-	played.value = { story, index: 0, from };
-	show(0);
+	played.value = { story, index, from };
+	show(index);
 }
 
 /** Shows a view of what is played. @param {number} index */
@@ -142,7 +142,12 @@ function makeCard({ story, index }) {
 			make("p", { class: "hint" }, story.title),
 			makeIconButton("close", text("stories.end"), close, { "data-part": "close" }),
 		),
-		make("div", { "aria-live": "polite", tabindex: 0 }, make("h2", {}, view.title), make("p", { class: "story-text" }, view.text)),
+		make(
+			"div",
+			{ "aria-live": "polite", tabindex: 0 },
+			make("h2", {}, view.title),
+			make("p", { class: "story-text" }, view.text),
+		),
 		make(
 			"footer",
 			{},

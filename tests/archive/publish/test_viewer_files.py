@@ -1,0 +1,129 @@
+"""The viewer as files: which cubes there are, what is refused, and runs that go on."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from chronotile.archive.publish.viewer_files import MARK, file_of, tiles_of, windows_of
+from chronotile.core.model.grid import BBox
+from tests.viewer.browser.served import STORES, every
+
+CONFIGURATION = """
+collections:
+  main:
+    source: {kind: zarr, href: ndvi.zarr}
+    variables: {value: {layer: ndvi, title: NDVI, range: [-0.08, 0.92], styles: [ndvi]}}
+"""
+
+
+@pytest.fixture
+def viewer(tmp_path, monkeypatch):
+    """A viewer of one page, in place of that which was built."""
+    folder = tmp_path / "dist"
+    (folder / "js").mkdir(parents=True)
+    (folder / "index.html").write_text('<html lang="en"><meta charset="utf-8"><a href="../">top</a>')
+    (folder / "js" / "main.js").write_text("1")
+    monkeypatch.setattr("chronotile.http.shipped_files.find_viewer", lambda: folder)
+
+
+@pytest.fixture
+def configuration(tmp_path):
+    STORES[0].write(tmp_path)
+    file = tmp_path / "c.yaml"
+    file.write_text(CONFIGURATION)
+    return file
+
+
+def texts(days) -> list[str]:
+    return [f"{day}T00:00:00Z" for day in days]
+
+
+def test_dates_come_together_by_years_and_where_these_are_long_by_parts_of_them():
+    assert list(windows_of(texts(every(5, "2019-01-01", 80)))) == ["2019-01-01/2019-12-31", "2020-01-01/2020-12-31"]
+    assert list(windows_of(texts(every(1, "2020-01-01", 366))))[::3] == [
+        "2020-01-01/2020-03-31",
+        "2020-10-01/2020-12-31",
+    ]
+    hours = [
+        str(each) + "Z" for each in np.datetime64("2020-02-28T00", "s") + np.arange(60) * np.timedelta64(1800, "s")
+    ]
+    assert list(windows_of(hours * 2)) == ["2020-02-28/2020-02-28", "2020-02-29/2020-02-29"] * 2
+    assert list(windows_of([])) == []
+
+
+def test_tiles_are_those_that_a_box_touches():
+    assert tiles_of(BBox(3.70, 50.97, 3.86, 51.06), 12) == [(2090, 1370), (2090, 1371), (2091, 1370), (2091, 1371)]
+    assert tiles_of(BBox(170, -10, -170, 10), 2) == [(3, 1), (3, 2), (0, 1), (0, 2)]
+
+
+def test_answers_lie_by_what_tells_them_apart():
+    assert file_of("layers", {"limit": "9"}) == "layers.json"
+    assert file_of("tiles/a/legend.json", {"style": "s", "ramp": "r"}) == "tiles/a/legend/s/r.json"
+    assert file_of("places/p/values", {"layer": "a", "datetime": "2019"}) == "places/p/values/a.json"
+
+
+@pytest.mark.usefixtures("viewer")
+def test_viewer_is_published_continued_and_published_again(configuration, run, tmp_path):
+    out = tmp_path / "out"
+    ran = run("publish", "main", "--viewer", "--to", out, "--config", configuration, "--zooms", "10-12")
+    assert ran.exit_code == 0, ran.output
+    listed = json.loads((out / "layers.json").read_bytes())["layers"][0]
+    cubes = sorted(out.glob(f"cubes/ndvi/{listed['revision']}/12/*/*/*.ctc"))
+    cubes = [each for each in cubes if each.stat().st_size > 0]
+    assert "about" in ran.output
+    assert len(cubes) == 4
+    assert cubes[0].read_bytes()[:2] == b"\x1f\x8b"
+    page = (out / "viewer" / "index.html").read_text()
+    assert "data-static" in page
+    assert "frame-ancestors" not in page
+    assert 'href="../index.html"' in page
+    assert list(out.rglob("*.part")) == []
+
+    cubes[0].unlink()
+    kept = cubes[1].stat().st_mtime_ns
+    again = run("publish", "main", "--viewer", "--to", out, "--config", configuration, "--zooms", "10-12")
+    assert again.exit_code == 0, again.output
+    assert cubes[0].is_file()
+    assert cubes[1].stat().st_mtime_ns == kept
+
+    mark = json.loads((out / MARK).read_bytes())
+    shutil.move(out / "cubes" / "ndvi" / listed["revision"], out / "cubes" / "ndvi" / "former")
+    (out / MARK).write_text(json.dumps({**mark, "revisions": {"ndvi": "former"}}))
+    renewed = run("publish", "main", "--viewer", "--to", out, "--config", configuration, "--datetime", "2019-02")
+    assert renewed.exit_code == 0, renewed.output
+    assert not (out / "cubes" / "ndvi" / "former").exists()
+    times = json.loads((out / "layers" / "ndvi" / "times.json").read_bytes())
+    assert (times["times"][0][:7], times["total"]) == ("2019-02", 5)
+
+
+@pytest.mark.usefixtures("viewer")
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--max-files", "3"], "--max-files: at most 3"),
+        (["--zooms", "x"], "is not like 4-11"),
+        (["--zooms", "14-15"], "others than --zooms"),
+        (["--bbox", "60,10,61,11"], "nothing in the box"),
+        (["--datetime", "2001"], "no layers with numbers"),
+        (["--url", "https://example.org"], "not for --viewer"),
+    ],
+)
+def test_what_cannot_be_published_is_refused_in_words(options, words, configuration, run, tmp_path):
+    ran = run("publish", "main", "--viewer", "--to", tmp_path / "out", "--config", configuration, *options)
+    assert ran.exit_code == 1
+    assert words in " ".join(ran.output.split())
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.usefixtures("viewer")
+def test_other_places_and_collections_are_refused(configuration, run, tmp_path):
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "a.txt").write_text("mine")
+    ran = run("publish", "main", "--viewer", "--to", tmp_path / "full", "--config", configuration)
+    assert ran.exit_code == 1
+    assert "something else" in ran.output
+    ran = run("publish", "absent", "--viewer", "--to", tmp_path / "out", "--config", configuration)
+    assert ran.exit_code == 1
+    assert "no collection" in ran.output
