@@ -9,7 +9,7 @@ import anyio
 
 from chronotile.cli.index import counting
 from chronotile.cli.opening import print_lines
-from chronotile.core.errors import UnsupportedSource
+from chronotile.core.errors import ChronotileError, UnsupportedSource
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -38,14 +38,21 @@ def publish_viewer(archive: "Archive", collection: str, to: str, options: "Viewe
     asking = _Asking(app)
     publication = ViewerPublication(collection, asking, target, viewer=viewer.path, options=options)
 
+    failures = list[ChronotileError]()
+
     async def run() -> None:
         async with app.router.lifespan_context(app) as state:
             asking.state = dict(state or {})
             with counting(f"publishing the viewer of {collection}", "cubes") as progress:
-                await publication.write(lambda line: print_lines([line]), progress)
+                try:
+                    await publication.write(lambda line: print_lines([line]), progress)
+                except ChronotileError as error:  # what runs beside would wrap it in groups
+                    failures.append(error)
 
     with target.alone():
         anyio.run(run)
+    if failures:
+        raise failures[0]
     done = f"{publication.files} files ({publication.bytes} bytes) written to {to}, {publication.kept} were there"
     print_lines([*(f"left out: {each}" for each in publication.left_out), f"{collection}: {done}"])
 

@@ -173,11 +173,12 @@ class ViewerPublication:
         self._claim()
         listed = await self._json("layers")
         own = [each for each in listed["layers"] if each["collection"] == self._collection]
+        dated = {each["id"] for each in own if each["times"]["count"] > 0}
         layers = [await self._layer(each) for each in own if any(link["rel"] == "cubes" for link in each["links"])]
         self.left_out += [
             f"{each['id']}: it has colours alone" for each in own if each["id"] not in {layer.id for layer in layers}
         ]
-        layers = [each for each in layers if each.times["times"] or each.document["times"]["count"] == 0]
+        layers = [each for each in layers if each.times["times"] or each.id not in dated]
         if not layers:
             raise UnsupportedSource(f"{self._collection} has no layers with numbers there that all may see")
         cubes = [cube for layer in layers for cube in layer.cubes()]
