@@ -22,7 +22,7 @@ let isStarted = false;
 export function startPlayer() {
 	if (isStarted) return;
 	isStarted = true;
-	const frame = /** @type {HTMLElement} */ (document.getElementById("map-frame"));
+	const frame = /** @type {HTMLElement} */ (document.querySelector(".stage"));
 	joinLink({ write: () => ({ story: played.value?.from }), read: ({ story }) => void openFrom(story) });
 	effect(() => {
 		const now = played.value;
