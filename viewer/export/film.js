@@ -1,4 +1,5 @@
 /** The tab that makes films: which dates, how fast, in which format; and how far the making is. */
+import { isStatic } from "../base/api.js";
 import { make, makeWordButton } from "../base/elements.js";
 import { saveFile } from "../base/save.js";
 import { gaps, isGapFilled, layer, outcome, sideB, timeDomain } from "../base/state.js";
@@ -216,7 +217,7 @@ class FilmTab {
 	#describeServer(frames) {
 		const shown = currentView();
 		// Films of the server have single dates.
-		this.#server.hidden = !shown || frames.length < 2 || timeDomain.peek().periods !== undefined;
+		this.#server.hidden = isStatic || !shown || frames.length < 2 || timeDomain.peek().periods !== undefined;
 		if (!shown || this.#server.hidden) return;
 		const [first, last] = [frames[0], frames[frames.length - 1]].map((index) => this.#instants[index].text);
 		const extension = this.#kind === "webm" ? "webp" : this.#kind;
