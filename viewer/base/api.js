@@ -307,7 +307,7 @@ async function publishedSeries(layer, area, { reducers, datetime, ...analysis },
 		const { features } = await askJson(outlinesOf(set), signal);
 		const number = features.findIndex((/** @type {any} */ { geometry }) => nearly(geometry) === nearly(area));
 		if (number < 0) continue;
-		const { times, values } = await fetchPlaceValues(set, layer, null, signal);
+		const { times, values } = await fetchPlaceValues(set, layer, null, "mean", signal);
 		const series = { mean: values[number] };
 		const valid = values[number].map((value) => (value === null ? 0 : 1));
 		return { layer: layer.id, units: layer.units, times, features: [{ id: null, series, valid, total: 1 }] };

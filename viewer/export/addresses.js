@@ -42,9 +42,6 @@ export const colourParameters = ({ range, ramp, isReversed, isLog }) => ({
 	logarithmic: isLog ? "true" : null,
 });
 
-/** The name by which it is asked for, with clear pixels alone or with all: as base/api.js, which needs a page. @param {Layer} layer */
-const nameOf = ({ id, masked }) => masked ?? id;
-
 /** What pictures show: a date, or what a later one is less an earlier one, whose colours are those of differences. @param {Shown} shown */
 const pictured = ({ instant, colouring, difference }) =>
 	difference

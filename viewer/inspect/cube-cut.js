@@ -63,7 +63,7 @@ function paintPlace(at, indexes, write) {
 	for (const [step, index] of indexes.entries()) {
 		if (cubes.source.windowAt[index] !== window) {
 			window = cubes.source.windowAt[index];
-			whole = cubes.layer.sampleWindow(place, index);
+			whole = cubes.source.sampleWindow(place, cubes.zoom(), index);
 		}
 		const found = whole ?? cubes.layer.sample(place, index);
 		const frame = found?.cube.frameOf(cubes.source.times[index]) ?? -1;

@@ -13,8 +13,9 @@ import { colourReader, make } from "../base/elements.js";
 import { pointer, profileLine, view } from "../base/state.js";
 import { locale, text } from "../base/text.js";
 import { unitText } from "../base/units.js";
+import { roundValues } from "../base/value-scale.js";
 import { makeFigure, makeSvg, pathOf } from "../chart/series/figure.js";
-import { ticksBetween, valueRange } from "../chart/series/scales.js";
+import { valueRange } from "../chart/series/scales.js";
 import { formatExact, formatNumber } from "../chart/series/series.js";
 import { cubesOf } from "../map/cubes.js";
 import { formatLength, pixelLength } from "../time/resolution.js";
@@ -80,7 +81,7 @@ function draw(of, colourOf) {
 	const xs = of.stops.map(({ metres }) => xOf(metres));
 	const letters = { fill: colourOf("--text-soft"), "font-size": 11 };
 	const bottom = heightOf(of) - BELOW - GAP;
-	const distances = ticksBetween(0, length, 4).flatMap((metres) => {
+	const distances = roundValues({ low: 0, high: length, isLog: false }, 4).flatMap((metres) => {
 		const x = xOf(metres);
 		return [
 			makeSvg("line", { x1: x, x2: x, y2: bottom, stroke: colourOf("--line") }),
@@ -92,7 +93,7 @@ function draw(of, colourOf) {
 		const valid = rows.flatMap(({ values }) => values.filter((value) => value !== null));
 		const [low, high] = valid.length > 0 ? valueRange(Math.min(...valid), Math.max(...valid)) : [0, 1];
 		const yOf = (/** @type {number} */ value) => top + HEIGHT - ((value - low) / (high - low)) * HEIGHT;
-		const ticks = ticksBetween(low, high, 4).flatMap((value) => [
+		const ticks = roundValues({ low: low, high: high, isLog: false }, 4).flatMap((value) => [
 			makeSvg("line", { x1: LEFT, x2: WIDTH, y1: yOf(value), y2: yOf(value), stroke: colourOf("--line") }),
 			makeSvg(
 				"text",

@@ -4,7 +4,7 @@
  * @typedef {import("../base/permalink.js").Point} Point
  * @typedef {{ at: Point, metres: number }} Stop a place on a line, and how far along it
  */
-import { between, distance } from "../areas/shapes/earth.js";
+import { distance, partsOfWay } from "../areas/shapes/earth.js";
 import { toPlace } from "../base/permalink.js";
 
 /** Places along a line, with its corners, as far apart as a step or less. @param {Point[]} line @param {number} step metres @returns {Stop[]} */
@@ -15,9 +15,9 @@ export function stopsAlong(line, step) {
 		const [from, to] = [line[index - 1], line[index]].map(({ lon, lat }) => [lon, lat]);
 		const [start, length] = [stops[stops.length - 1].metres, distance(from, to)];
 		const count = Math.max(1, Math.ceil(length / step));
-		for (let part = 1; part <= count; part++) {
-			const [lng, lat] = between(from, to, part / count);
-			stops.push({ at: part === count ? line[index] : toPlace({ lng, lat }), metres: start + (length * part) / count });
+		for (const [part, [lng, lat]] of partsOfWay(from, to, count).entries()) {
+			const isEnd = part + 1 === count;
+			stops.push({ at: isEnd ? line[index] : toPlace({ lng, lat }), metres: start + (length * (part + 1)) / count });
 		}
 	}
 	return stops;

@@ -12,9 +12,10 @@ import { toPlace } from "../base/permalink.js";
 import { isMoving, view } from "../base/state.js";
 import { locale, text } from "../base/text.js";
 import { unitText } from "../base/units.js";
+import { roundValues } from "../base/value-scale.js";
 import { makeFigure, makeSvg } from "../chart/series/figure.js";
 import { placeName } from "../chart/series/line-labels.js";
-import { ticksBetween, valueRange } from "../chart/series/scales.js";
+import { valueRange } from "../chart/series/scales.js";
 import { formatExact, formatNumber, summarise } from "../chart/series/series.js";
 import { cubesOf } from "../map/cubes.js";
 import { isWithin } from "../map/extent.js";
@@ -121,7 +122,7 @@ function draw({ names, columns }, colourOf) {
 			return makeSvg("rect", { ...box, fill: colourOf("--bar") });
 		});
 		const [low, high] = ranges[side];
-		const ticks = ticksBetween(low, high, 5).map((value) => {
+		const ticks = roundValues({ low: low, high: high, isLog: false }, 5).map((value) => {
 			const place = ((value - low) / (high - low)) * SIZE;
 			const spot =
 				side === 0

@@ -24,18 +24,21 @@ export function lineLength(line) {
 	return sum;
 }
 
-/** The same line with positions between, so that it lies where the shortest way is when it is drawn. @param {Position[]} line @param {number} stepM */
-export function alongTheEarth(line, stepM = 100_000) {
-	return line.flatMap((to, index) => {
-		if (index === 0) return [to];
-		const [lon, lat] = line[index - 1];
-		const way = WGS84.InverseLine(lat, lon, to[1], to[0]);
-		const length = distance([lon, lat], to);
-		const steps = Math.min(200, Math.ceil(length / stepM));
-		const drawn = Array.from({ length: Math.max(0, steps - 1) }, (_, at) => {
-			const { lon2 = lon, lat2 = lat } = way.Position((length * (at + 1)) / steps, STANDARD | LONG_UNROLL);
-			return [lon2, lat2];
-		});
-		return [...drawn, to];
+/** The ends of equal parts of the shortest way, without its start; longitudes go on from it. @param {Position} from @param {Position} to @param {number} count of parts @returns {Position[]} */
+export function partsOfWay([lon, lat], to, count) {
+	const way = WGS84.InverseLine(lat, lon, to[1], to[0]);
+	const length = distance([lon, lat], to);
+	const inside = Array.from({ length: Math.max(0, count - 1) }, (_, at) => {
+		const { lon2 = lon, lat2 = lat } = way.Position((length * (at + 1)) / count, STANDARD | LONG_UNROLL);
+		return [lon2, lat2];
 	});
+	return [...inside, to];
 }
+
+/** The same line with positions between, so that it lies where the shortest way is when it is drawn. @param {Position[]} line @param {number} stepM */
+export const alongTheEarth = (line, stepM = 100_000) =>
+	line.flatMap((to, index) => {
+		if (index === 0) return [to];
+		const from = line[index - 1];
+		return partsOfWay(from, to, Math.min(200, Math.ceil(distance(from, to) / stepM)));
+	});
