@@ -26,6 +26,7 @@ const NEXT = [
 	"layers/panel.js",
 	"map/features/area-outlines.js",
 	"map/features/map-keys.js",
+	"map/base-maps.js",
 	"map/names.js",
 	"shell/frame.js",
 	"time/time-controls.js",

@@ -12,8 +12,8 @@ import { Cube, decodeCube } from "../../viewer/ctc1/decode.js";
 import { partOfYear } from "../../viewer/ctc1/periods.js";
 import { orderOf, ownOf, reduceCubes, sourcesOf } from "../../viewer/ctc1/reduce.js";
 import { CubeSource } from "../../viewer/ctc1/source.js";
-import { cubesOfTimes } from "../../viewer/map/period-cubes.js";
 import { clearestOf, periodsOf } from "../../viewer/time/periods/members.js";
+import { cubesOfPeriods } from "../../viewer/time/periods/period-cubes.js";
 
 const [, , from, to] = process.argv;
 
@@ -50,7 +50,7 @@ async function answer({ cubes: template, times, ends, shares }, { slot, method, 
 			: instants;
 	const parts = instants.map(({ ms }) => partOfYear(slot, ms));
 	const periods = { slot, method, by: "mean", dates, members, partOfYear: parts, years: "" };
-	const made = cubesOfTimes({ phase: "ready", why: "", instants: shown, validShares: [], periods });
+	const made = cubesOfPeriods(/** @type {any} */ (periods), shown);
 	if (!made) throw new Error(`no cubes for ${slot} ${method}`);
 	const loader = { get: (/** @type {string} */ url) => cubes.get(url), has: () => false, failure: () => undefined };
 	const source = new CubeSource({ template, loader: /** @type {any} */ (loader), ...made });

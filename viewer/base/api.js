@@ -253,23 +253,6 @@ export async function fetchTileProblem(url, signal) {
 	}
 }
 
-/** Where other programs get a layer: names of the services, and addresses or templates of addresses. @param {Layer} layer @returns {[kind: string, address: string][]} */
-export function layerAddresses({ id, links = [] }) {
-	if (isStatic) return [];
-	const hrefOf = (/** @type {string} */ rel) => links.find((link) => link.rel === rel)?.href;
-	const tiles = urlOf(`tiles/${encodeURIComponent(id)}/${MATRIX_SET}/`).href;
-	const all = /** @type {[string, string | undefined][]} */ ([
-		["WMS", hrefOf("wms")],
-		["WMTS", hrefOf("wmts")],
-		["XYZ", `${tiles}{z}/{x}/{y}.png`],
-		["TileJSON", `${tiles}tilejson.json`],
-		["OGC API", urlOf(`ogcapi/collections/${encodeURIComponent(id)}`).href],
-		["QGIS", hrefOf("qgis")],
-		["CTC1", hrefOf("cubes")],
-	]);
-	return /** @type {[string, string][]} */ (all.filter(([, href]) => href !== undefined));
-}
-
 /** All colours that a ramp may have. @param {AbortSignal} signal @returns {Promise<Ramp[]>} */
 export const fetchRamps = async (signal) => (await askJson(urlOf("ramps"), signal)).ramps.map(inPageLanguage);
 
@@ -296,32 +279,14 @@ export async function fetchSeriesOfPoints(layer, points, signal, parameters = {}
 
 /** @param {Layer} layer @param {Geometry} area @param {Parameters} parameters `reducers`, `datetime`, an analysis @param {AbortSignal} signal @returns {Promise<FeaturesSeries>} */
 export const fetchSeriesOfArea = (layer, area, parameters, signal) =>
-	isStatic
-		? publishedSeries(layer, area, parameters, signal)
-		: askJson(urlOf(seriesPath(layer, "area"), parameters), signal, area);
-
-/** The means of an area that is a published place. @param {Layer} layer @param {Geometry} area @param {Parameters} parameters @param {AbortSignal} signal @returns {Promise<FeaturesSeries>} */
-async function publishedSeries(layer, area, { reducers, datetime, ...analysis }, signal) {
-	const isOfMeans = Object.keys(analysis).length === 0 && String(reducers).split(",").includes("mean");
-	for (const set of isOfMeans ? await fetchPlaceSets(signal) : []) {
-		const { features } = await askJson(outlinesOf(set), signal);
-		const number = features.findIndex((/** @type {any} */ { geometry }) => nearly(geometry) === nearly(area));
-		if (number < 0) continue;
-		const { times, values } = await fetchPlaceValues(set, layer, null, "mean", signal);
-		const series = { mean: values[number] };
-		const valid = values[number].map((value) => (value === null ? 0 : 1));
-		return { layer: layer.id, units: layer.units, times, features: [{ id: null, series, valid, total: 1 }] };
-	}
-	throw new Problem(text("error.needsServer"));
-}
+	askJson(urlOf(seriesPath(layer, "area"), parameters), signal, area);
 
 /** @param {PlaceSet} set @param {number} [offset] */
 const outlinesOf = ({ id }, offset = 0) =>
 	urlOf(`places/${encodeURIComponent(id)}`, { format: "geojson", limit: 1, offset });
 
-/** Corners as exactly as links have them. @param {Geometry} geometry */
-const nearly = ({ coordinates }) =>
-	JSON.stringify(coordinates, (_, each) => (typeof each === "number" ? Math.round(each * 1e5) : each));
+/** The places of a set that was published, all of them. @param {PlaceSet} set @param {AbortSignal} signal @returns {Promise<{ geometry: Geometry }[]>} */
+export const fetchPublishedPlaces = async (set, signal) => (await askJson(outlinesOf(set), signal)).features;
 
 /** The series of several areas, in their order. @param {Layer} layer @param {{ geometry: Geometry }[]} areas @param {Parameters} parameters as of one @param {AbortSignal} signal @returns {Promise<FeaturesSeries>} */
 export function fetchSeriesOfAreas(layer, areas, parameters, signal) {
@@ -416,9 +381,6 @@ export function fetchData(path) {
 	return ask();
 }
 
-/** An address of the configuration, which is a path of this server or one elsewhere. @param {string} href */
-export const addressOfMap = (href) => new URL(href, ROOT).href;
-
 /** The finest zoom of a `.pmtiles` file, which a byte of its header says. @param {string} address @param {AbortSignal} signal */
 export async function fetchFinestZoom(address, signal) {
 	const answer = await fetch(address, { headers: { Range: "bytes=0-126" }, signal });
@@ -442,17 +404,6 @@ export const fetchPlaceNames = async ({ id }, signal) =>
 
 /** The server's address, for what is handed on to other programs. */
 export const rootUrl = () => ROOT.href;
-
-/** Where a service that tells of a layer answers, without a query; null where it is not served. @param {Layer} layer @param {"wms" | "wmts"} rel */
-export function servicePath({ links = [] }, rel) {
-	const link = links.find((each) => each.rel === rel);
-	// Behind a proxy the server may know itself by another name than we do.
-	return link ? new URL(`.${new URL(link.href).pathname.slice(pathOfServer(links).length)}`, ROOT).href : null;
-}
-
-/** The path below which the server lies, as it knows itself: what stands before its lists of layers. @param {LayerLink[]} links */
-const pathOfServer = (links) =>
-	new URL(links.find(({ rel }) => rel === "self")?.href ?? ROOT).pathname.replace(/\/layers\/.*$/, "");
 
 /**
  * Why the server would not give a file; null where it would. HEAD alone has the server make the file for its size: to a

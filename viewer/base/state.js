@@ -16,8 +16,12 @@
  * @typedef {Progress & { instants: Instant[], validShares: (number | null)[], periods?: Periods }} TimeDomain
  * @typedef {{
  *   slot: import("./dates.js").Slot, method: Method, by: string, dates: Instant[], members: number[][], partOfYear: string[], years: string,
+ *   cubes: CubesOfTimes | null,
  * }} Periods
- *   how periods are made of `dates`, by their indexes; normals are made of values reduced `by` this, and are of the `years`
+ *   how periods are made of `dates`, by their indexes; normals are made of values reduced `by` this, and are of the `years`;
+ *   `cubes` is null where only the server can make them
+ * @typedef {{ times: (string | null)[], windows?: import("../ctc1/source.js").Window[], order?: string, areApart?: boolean }} CubesOfTimes
+ *   what a `CubeSource` is told of time
  * @typedef {import("./permalink.js").Method | "usual" | "usual_dates"} Method how the values of a period become one; `usual` is what
  *   they are in the mean of all years, and `usual_dates` the same of single dates
  * @typedef {{ label: string, run: () => void }} Action

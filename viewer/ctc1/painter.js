@@ -68,15 +68,14 @@ const screenRatio = () => Math.min(MAX_RATIO, Math.max(1, Math.ceil(globalThis.d
 function hatch(canvas) {
 	const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
 	const { width, height } = canvas;
-	const step = width / 24;
-	context.lineWidth = step / 4;
-	context.strokeStyle = "rgb(110 110 110)";
-	for (let from = -height; from < width; from += step) {
-		context.beginPath();
+	context.beginPath();
+	for (let from = -height; from < width; from += width / 24) {
 		context.moveTo(from, height);
 		context.lineTo(from + height, 0);
-		context.stroke();
 	}
+	context.lineWidth = width / 96;
+	context.strokeStyle = "#6e6e6e";
+	context.stroke();
 }
 
 export class CubePainter {

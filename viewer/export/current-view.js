@@ -1,5 +1,5 @@
 /** What side A shows now, as addresses of the server are made of it. */
-import { nameOf, periodParameters, rootUrl, servicePath } from "../base/api.js";
+import { nameOf, periodParameters, rootUrl } from "../base/api.js";
 import { AS_STYLED, colouring, compareMode, instant, layer, style, timeDomain, view } from "../base/state.js";
 import { differenceRange, inOrder, shownDifference } from "../compare/second-side.js";
 import { downAt } from "../map/extent.js";
@@ -68,3 +68,14 @@ function tileAt({ lat, lng }, z) {
 	const [across, down] = [lng / 360 + 0.5, downAt(lat)].map((share) => Math.floor(share * 2 ** z));
 	return { z, x: ((across % 2 ** z) + 2 ** z) % 2 ** z, y: down };
 }
+
+/** Where a service that tells of a layer answers, without a query; null where it is not served. @param {import("../base/api.js").Layer} layer @param {"wms" | "wmts"} rel */
+function servicePath({ links = [] }, rel) {
+	const link = links.find((each) => each.rel === rel);
+	// Behind a proxy the server may know itself by another name than we do.
+	return link ? new URL(`.${new URL(link.href).pathname.slice(pathOfServer(links).length)}`, rootUrl()).href : null;
+}
+
+/** The path below which the server lies, as it knows itself: what stands before its lists of layers. @param {import("../base/api.js").LayerLink[]} links */
+const pathOfServer = (links) =>
+	new URL(links.find(({ rel }) => rel === "self")?.href ?? rootUrl()).pathname.replace(/\/layers\/.*$/, "");

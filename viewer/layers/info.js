@@ -1,5 +1,5 @@
 /** What is known of a layer, and where other programs get it: a dialog. */
-import { fetchLayer, layerAddresses } from "../base/api.js";
+import { fetchLayer, isStatic, rootUrl } from "../base/api.js";
 import { formatDate } from "../base/dates.js";
 import { openDialog } from "../base/dialog.js";
 import { make, makeIconButton } from "../base/elements.js";
@@ -99,4 +99,21 @@ function makeAddress(kind, href) {
 	});
 	const status = make("span", { class: "unseen", role: "status" });
 	return make("li", {}, make("span", { class: "layer-address-kind" }, kind), shown, copy, status);
+}
+
+/** Where other programs get a layer: names of the services, and addresses or templates of addresses. @param {import("../base/api.js").Layer} layer @returns {[kind: string, address: string][]} */
+function layerAddresses({ id, links = [] }) {
+	if (isStatic) return [];
+	const hrefOf = (/** @type {string} */ rel) => links.find((link) => link.rel === rel)?.href;
+	const tiles = `${rootUrl()}tiles/${encodeURIComponent(id)}/WebMercatorQuad/`;
+	const all = /** @type {[string, string | undefined][]} */ ([
+		["WMS", hrefOf("wms")],
+		["WMTS", hrefOf("wmts")],
+		["XYZ", `${tiles}{z}/{x}/{y}.png`],
+		["TileJSON", `${tiles}tilejson.json`],
+		["OGC API", `${rootUrl()}ogcapi/collections/${encodeURIComponent(id)}`],
+		["QGIS", hrefOf("qgis")],
+		["CTC1", hrefOf("cubes")],
+	]);
+	return /** @type {[string, string][]} */ (all.filter(([, href]) => href !== undefined));
 }

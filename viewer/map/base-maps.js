@@ -3,7 +3,7 @@
  *
  * @typedef {import("../base/api.js").BaseMap} BaseMap
  */
-import { addressOfMap, fetchFinestZoom } from "../base/api.js";
+import { fetchFinestZoom, rootUrl } from "../base/api.js";
 import { language } from "../base/text.js";
 import { DomUtil, GridLayer, TileLayer } from "../vendor/leaflet.js";
 
@@ -15,7 +15,7 @@ const NAMES = "overlays";
 /** @param {BaseMap} of @param {string} pane @param {boolean} isDark @returns {Promise<import("leaflet").GridLayer[]>} the lowest first */
 export async function makeMapLayers({ kind, href, layers, max_zoom, opacity }, pane, isDark) {
 	const common = { maxNativeZoom: max_zoom, maxZoom: MAX_ZOOM, opacity, pane };
-	if (kind === "pmtiles") return drawFile(addressOfMap(href), common, isDark);
+	if (kind === "pmtiles") return drawFile(new URL(href, rootUrl()).href, common, isDark);
 	if (kind !== "wms") return [new TileLayer(href, common)];
 	const isAbove = pane === NAMES;
 	const asked = {

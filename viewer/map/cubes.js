@@ -18,7 +18,6 @@ import { GridLayer } from "../vendor/leaflet.js";
 import { computed, effect, signal } from "../vendor/signals-core.js";
 import { CubeReader } from "./cube-reader.js";
 import { boxOfTile, covers } from "./extent.js";
-import { cubesOfTimes } from "./period-cubes.js";
 
 /** One for all layers, so that together they keep to its bounds. */
 export const loader = new CubeLoader();
@@ -74,7 +73,9 @@ export class CubeDrawing extends CubeReader {
 
 	/** @param {Task} task */
 	constructor({ map, side, pane, of, zooms }) {
-		const made = /** @type {import("./period-cubes.js").Made} */ (cubesOfTimes(side.timeDomain.peek()));
+		const { instants, periods } = side.timeDomain.peek();
+		/** @type {import("../base/state.js").CubesOfTimes} */
+		const made = periods?.cubes ?? { times: instants.length > 0 ? instants.map(({ text: time }) => time) : [null] };
 		const source = new CubeSource({ template: cubeTemplate(of), loader, revision: of.revision, ...made });
 		const options = {
 			source,

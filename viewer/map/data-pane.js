@@ -14,7 +14,6 @@ import { text } from "../base/text.js";
 import { computed, effect, untracked } from "../vendor/signals-core.js";
 import { CubeDrawing, loader } from "./cubes.js";
 import { covers, isTooSmall } from "./extent.js";
-import { cubesOfTimes } from "./period-cubes.js";
 import { PictureDrawing } from "./pictures.js";
 
 /** @type {WeakMap<Layer, Promise<Zooms>>} */
@@ -97,8 +96,7 @@ export class DataPane {
 	/** @param {Layer} of @param {Zooms} zooms @returns {() => void} takes away what is drawn */
 	#draw(of, zooms) {
 		const { periods } = this.side.timeDomain.peek();
-		const isOfNumbers =
-			hasCubes(of) && !this.#isWithoutColours.value && cubesOfTimes(this.side.timeDomain.peek()) !== null;
+		const isOfNumbers = hasCubes(of) && !this.#isWithoutColours.value && periods?.cubes !== null;
 		const Kind = isOfNumbers ? CubeDrawing : PictureDrawing;
 		// The server has no maps of what is usual.
 		if (!isOfNumbers && (periods?.method === "usual" || periods?.method === "usual_dates")) {

@@ -24,7 +24,6 @@ import { text } from "../base/text.js";
 import { closeSeams } from "../ctc1/leaflet.js";
 import { GridLayer } from "../vendor/leaflet.js";
 import { batch, computed, effect, signal } from "../vendor/signals-core.js";
-import { makeMapLayers } from "./base-maps.js";
 import { decodeLines, LAND_COLOURS, paintLand, paintOutlines } from "./basemap.js";
 
 /** Beyond this zoom the lines of the world are straight: finer ones are loaded, by tiles of another zoom. */
@@ -199,7 +198,8 @@ function showBaseMap(map) {
 /** Lays a map of the configuration on a pane. @param {LeafletMap} map @param {import("../base/api.js").BaseMap} of @param {string} pane @param {(isFault: boolean) => void} [tell] of the first tile, and the first that could not be had @returns {() => void} takes it away */
 function addMap(map, of, pane, tell = () => {}) {
 	let isWanted = true;
-	const layers = makeMapLayers(of, pane, isDark.value);
+	const dark = isDark.value;
+	const layers = import("./base-maps.js").then(({ makeMapLayers }) => makeMapLayers(of, pane, dark));
 	layers
 		.then((all) => {
 			for (const layer of isWanted ? all : []) {

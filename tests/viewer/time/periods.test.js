@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { formatInstant, formatPartOfYear, resolveDate, toInstant } from "../../../viewer/base/dates.js";
-import { cubesOfTimes } from "../../../viewer/map/period-cubes.js";
 import { clearestOf, periodsOf, usualSlot } from "../../../viewer/time/periods/members.js";
+import { cubesOfPeriods } from "../../../viewer/time/periods/period-cubes.js";
 
 const DAY_MS = 86_400_000;
 
@@ -14,12 +14,11 @@ const every = (first, count, step, areLong = false) =>
 		return toInstant(text, end);
 	});
 
-/** @param {import("../../../viewer/base/dates.js").Instant[]} dates @param {import("../../../viewer/base/dates.js").Slot} slot @param {import("../../../viewer/base/state.js").Method} method @returns {import("../../../viewer/base/state.js").TimeDomain} */
-function domainOf(dates, slot, method) {
+/** @param {import("../../../viewer/base/dates.js").Instant[]} dates @param {import("../../../viewer/base/dates.js").Slot} slot @param {import("../../../viewer/base/state.js").Method} method */
+function cubesOf(dates, slot, method) {
 	const { instants, members } = periodsOf(dates, slot);
 	const partOfYear = instants.map(({ text }) => text.slice(5, 10));
-	const periods = { slot, method, by: "mean", dates, members, partOfYear, years: "" };
-	return { phase: "ready", why: "", instants, validShares: [], periods };
+	return cubesOfPeriods({ slot, method, by: "mean", dates, members, partOfYear, years: "" }, instants);
 }
 
 test("each date is in the periods with which it shares a moment", () => {
@@ -57,7 +56,7 @@ test("what is usual is of dekads, of dates four weeks apart of months", () => {
 test("periods come from the cubes of the years that dates come from; seasons from December on", () => {
 	const dates = every("2022-01-01", 146, 5);
 	const windowsOf = (/** @type {import("../../../viewer/base/dates.js").Slot} */ slot) =>
-		cubesOfTimes(domainOf(dates, slot, "median"))?.windows?.map(({ datetime, count }) => [datetime, count]);
+		cubesOf(dates, slot, "median")?.windows?.map(({ datetime, count }) => [datetime, count]);
 
 	assert.deepEqual(windowsOf("month"), [
 		["2022-01-01/2022-12-31", 12],
@@ -77,14 +76,14 @@ test("periods come from the cubes of the years that dates come from; seasons fro
 test("of many dates fewer come together, and of too many none", () => {
 	const daily = every("2023-01-01", 365, 1);
 
-	assert.equal(cubesOfTimes(domainOf(daily, "month", "max"))?.windows?.length, 4);
-	assert.equal(cubesOfTimes(domainOf(daily, "season", "max"))?.windows?.length, 5);
-	assert.equal(cubesOfTimes(domainOf(daily, "year", "max")), null);
-	assert.equal(cubesOfTimes(domainOf(every("2000-01-01", 1000, 10), "month", "anomaly")), null);
+	assert.equal(cubesOf(daily, "month", "max")?.windows?.length, 4);
+	assert.equal(cubesOf(daily, "season", "max")?.windows?.length, 5);
+	assert.equal(cubesOf(daily, "year", "max"), null);
+	assert.equal(cubesOf(every("2000-01-01", 1000, 10), "month", "anomaly"), null);
 });
 
 test("orders say what is made, and which dates reach further", () => {
-	const made = cubesOfTimes(domainOf(every("2024-05-25", 3, 16, true), "month", "median"));
+	const made = cubesOf(every("2024-05-25", 3, 16, true), "month", "median");
 
 	assert.equal(
 		made?.order,
@@ -92,14 +91,12 @@ test("orders say what is made, and which dates reach further", () => {
 	);
 	const dates = every("2023-01-01", 73, 10);
 	assert.equal(
-		cubesOfTimes(domainOf(dates, "month", "anomaly"))?.order,
+		cubesOf(dates, "month", "anomaly")?.order,
 		"#slot=month&reducer=anomaly&by=mean&of=2023-01-01/2023-12-31,2024-01-01/2024-12-31",
 	);
-	assert.deepEqual(cubesOfTimes(domainOf(dates, "month", "usual"))?.windows, [
+	assert.deepEqual(cubesOf(dates, "month", "usual")?.windows, [
 		{ first: 0, count: 24, datetime: "2023-01-01/2023-12-31" },
 	]);
-	const { periods: _, ...single } = domainOf(dates, "month", "usual");
-	assert.deepEqual(cubesOfTimes(single)?.times.length, 24);
 });
 
 test("periods are written as people write them, and found by a day in them", () => {

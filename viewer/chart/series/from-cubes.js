@@ -1,5 +1,13 @@
 /** The series of a point from all cubes of its tile, where there is no server that knows it. */
-import { cubeTemplate, fetchTileJson, fetchTimes, Problem } from "../../base/api.js";
+import {
+	cubeTemplate,
+	fetchPlaceSets,
+	fetchPlaceValues,
+	fetchPublishedPlaces,
+	fetchTileJson,
+	fetchTimes,
+	Problem,
+} from "../../base/api.js";
 import { text } from "../../base/text.js";
 import { PATIENT } from "../../ctc1/loader.js";
 import { CubeSource, locate } from "../../ctc1/source.js";
@@ -70,3 +78,22 @@ function readAll(source, point, series, stopped) {
 		ask();
 	});
 }
+
+/** The means of an area that is a published place. @param {import("../../base/api.js").Layer} layer @param {import("../../base/api.js").Geometry} area @param {import("../../base/api.js").Parameters} parameters @param {AbortSignal} signal @returns {Promise<import("../../base/api.js").FeaturesSeries>} */
+export async function seriesOfPlace(layer, area, { reducers, datetime, ...analysis }, signal) {
+	const isOfMeans = Object.keys(analysis).length === 0 && String(reducers).split(",").includes("mean");
+	for (const set of isOfMeans ? await fetchPlaceSets(signal) : []) {
+		const places = await fetchPublishedPlaces(set, signal);
+		const number = places.findIndex(({ geometry }) => nearly(geometry) === nearly(area));
+		if (number < 0) continue;
+		const { times, values } = await fetchPlaceValues(set, layer, null, "mean", signal);
+		const series = { mean: values[number] };
+		const valid = values[number].map((value) => (value === null ? 0 : 1));
+		return { layer: layer.id, units: layer.units, times, features: [{ id: null, series, valid, total: 1 }] };
+	}
+	throw new Problem(text("error.needsServer"));
+}
+
+/** Corners as exactly as links have them. @param {import("../../base/api.js").Geometry} geometry */
+const nearly = ({ coordinates }) =>
+	JSON.stringify(coordinates, (_, each) => (typeof each === "number" ? Math.round(each * 1e5) : each));

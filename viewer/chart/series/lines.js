@@ -19,7 +19,7 @@ import { cubesOf } from "../../map/cubes.js";
 import { computed, effect, signal } from "../../vendor/signals-core.js";
 import { Answers } from "./answers.js";
 import { histogramOfClasses } from "./area-histogram.js";
-import { seriesOfCubes } from "./from-cubes.js";
+import { seriesOfCubes, seriesOfPlace } from "./from-cubes.js";
 import { simplify } from "./simplify.js";
 import { AREA_REDUCERS, LINE_REDUCERS, tableOfFeature, tableOfMap, tableOfPoint, withCommonest } from "./tables.js";
 
@@ -145,7 +145,7 @@ async function load(group, stopped) {
 	const answer =
 		points.length > 1
 			? await fetchSeriesOfPoints(layer, points, stopped)
-			: await fetchSeriesOfArea(layer, geometry, parameters, stopped);
+			: await (isStatic ? seriesOfPlace : fetchSeriesOfArea)(layer, geometry, parameters, stopped);
 	const tables = answer.features.map((feature) => tableOfFeature(answer, feature, points.length > 1, isSimplified));
 	return answer.edges ? tables.map(withCommonest) : tables;
 }

@@ -11,6 +11,7 @@ import { partOfYear } from "../../ctc1/periods.js";
 import { effect, signal, untracked } from "../../vendor/signals-core.js";
 import { wholeShares } from "../shares.js";
 import { clearestOf, periodsOf, usualSlot } from "./members.js";
+import { cubesOfPeriods } from "./period-cubes.js";
 
 /** @type {Slot[]} */
 export const SLOTS = ["dekad", "month", "season", "year"];
@@ -46,22 +47,28 @@ function group(side) {
 	const method = isUsual ? (chosen ? "usual" : "usual_dates") : able.includes(wanted) ? wanted : USUAL_METHOD;
 	const { instants, members } = periodsOf(dates, slot);
 	const [first, last] = [yearOf(dates[0].ms), yearOf(dates[dates.length - 1].ms)];
+	const shown =
+		method === "clearest"
+			? instants.map((each, at) => ({ ...each, text: dates[clearestOf(members[at], validShares)].text }))
+			: instants;
+	/** @type {Omit<import("../../base/state.js").Periods, "cubes">} */
+	const periods = {
+		slot,
+		method,
+		by: wanted === "median" || wanted === "max" ? wanted : "mean",
+		dates,
+		members,
+		partOfYear: instants.map(({ ms }) => partOfYear(slot, ms)),
+		years: first === last ? String(first) : `${first}–${last}`,
+	};
 	const best = members.map((indexes) => clearestOf(indexes, validShares));
 	return {
 		phase: "ready",
 		why: "",
-		instants: method === "clearest" ? instants.map((each, at) => ({ ...each, text: dates[best[at]].text })) : instants,
+		instants: shown,
 		// Together dates have at least as much as the clearest one.
 		validShares: best.map((index) => validShares[index]),
-		periods: {
-			slot,
-			method,
-			by: wanted === "median" || wanted === "max" ? wanted : "mean",
-			dates,
-			members,
-			partOfYear: instants.map(({ ms }) => partOfYear(slot, ms)),
-			years: first === last ? String(first) : `${first}–${last}`,
-		},
+		periods: { ...periods, cubes: cubesOfPeriods(periods, shown) },
 	};
 }
 

@@ -1,13 +1,13 @@
 /**
  * How maps of periods are made of the cubes of their dates: which cubes, and what becomes of them (ctc1/reduce.js). Pure.
  *
- * @typedef {import("../base/dates.js").Instant} Instant
- * @typedef {import("../base/state.js").Periods} Periods
- * @typedef {import("../ctc1/source.js").Window} Window
- * @typedef {{ times: (string | null)[], windows?: Window[], order?: string, areApart?: boolean }} Made what a `CubeSource` is told of time
+ * @typedef {import("../../base/dates.js").Instant} Instant
+ * @typedef {import("../../base/state.js").Periods} Periods
+ * @typedef {import("../../ctc1/source.js").Window} Window
+ * @typedef {import("../../base/state.js").CubesOfTimes} CubesOfTimes
  */
-import { dayText, periodText, spanText, startOf } from "../ctc1/periods.js";
-import { MAX_DATES } from "../ctc1/source.js";
+import { dayText, periodText, spanText, startOf } from "../../ctc1/periods.js";
+import { MAX_DATES } from "../../ctc1/source.js";
 
 /** Cubes of which what is usual is made, at most; with more, the server's pictures show it. */
 const MAX_CUBES = 12;
@@ -15,7 +15,7 @@ const MAX_CUBES = 12;
 /**
  * Days that hold all of a period and are asked for together, the longest first: its year, its quarter, itself. Those of
  * years and quarters are the ones that single dates are asked for by, so that what is loaded serves both.
- * @type {((period: Instant & { slot: import("../base/dates.js").Slot }) => string)[]}
+ * @type {((period: Instant & { slot: import("../../base/dates.js").Slot }) => string)[]}
  */
 const SPANS = [
 	({ end, slot }) => (slot === "season" ? seasonsOf(end - 1) : spanText(end - 1, 12)),
@@ -29,7 +29,7 @@ function seasonsOf(ms) {
 	return `${dayText(Date.UTC(year - 1, 11, 1))}/${dayText(Date.UTC(year, 11, 0))}`;
 }
 
-/** Periods that come together; null where all dates of some period are too many for a cube. @param {Periods} periods @param {Instant[]} instants @returns {Window[] | null} */
+/** Periods that come together; null where all dates of some period are too many for a cube. @param {Omit<Periods, "cubes">} periods @param {Instant[]} instants @returns {Window[] | null} */
 function windowsOf({ members }, instants) {
 	for (const span of SPANS) {
 		/** @type {(Window & { dates: Set<number> })[]} */
@@ -46,7 +46,7 @@ function windowsOf({ members }, instants) {
 	return null;
 }
 
-/** Dates that reach into periods in which they do not begin. @param {Periods} periods @param {Instant[]} instants */
+/** Dates that reach into periods in which they do not begin. @param {Omit<Periods, "cubes">} periods @param {Instant[]} instants */
 function reaching({ slot, dates, members }, instants) {
 	return members.flatMap((indexes, at) =>
 		indexes
@@ -55,10 +55,9 @@ function reaching({ slot, dates, members }, instants) {
 	);
 }
 
-/** @param {import("../base/state.js").TimeDomain} domain @returns {Made | null} null where only the server can make them */
-export function cubesOfTimes({ instants, periods }) {
+/** @param {Omit<Periods, "cubes">} periods @param {Instant[]} instants of the periods @returns {CubesOfTimes | null} null where only the server can make them */
+export function cubesOfPeriods(periods, instants) {
 	const texts = instants.map(({ text }) => text);
-	if (!periods) return { times: instants.length > 0 ? texts : [null] };
 	// One date stands for each.
 	if (periods.method === "clearest") return { times: texts };
 	const windows = windowsOf(periods, instants);
