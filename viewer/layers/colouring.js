@@ -3,17 +3,12 @@
  *
  * @typedef {import("../base/state.js").Colouring} Colouring
  * @typedef {import("../base/state.js").Side} Side
- * @typedef {import("./histogram.js").Counts} Counts
  */
 
 import { paintedStyle } from "../base/colours.js";
 import { AS_STYLED, notify } from "../base/state.js";
 import { text } from "../base/text.js";
-import { roundOn } from "../base/value-scale.js";
-import { quantile } from "./histogram.js";
 
-/** Shares of the values on the map below and above which they are left out of a range that is fitted to them. */
-const FIT = [0.02, 0.98];
 /** Of the upper end: where a logarithmic scale begins when the range begins at 0 or less. */
 const LOG_START = 0.01;
 
@@ -50,18 +45,6 @@ export function rangeOf(side) {
 export function setRange(side, range) {
 	const own = side.legend.peek()?.range;
 	change(side, { range: own && own[0] === range[0] && own[1] === range[1] ? null : range });
-}
-
-/** Lets the colours fill the values on the map, but for the few at both ends. @param {Side} side @param {Counts} counts @returns {string | null} why it cannot be done */
-export function fitRange(side, counts) {
-	const [low, high] = FIT.map((share) => quantile(counts, share));
-	if (low === null || high === null) return text("legend.noValues");
-	const { isLog } = side.colouring.peek();
-	const scale = { low, high, isLog: false };
-	const range = /** @type {[number, number]} */ ([roundOn(scale, low), roundOn(scale, high)]);
-	const why = low < high ? rangeFault(range, isLog) : text("legend.oneValue");
-	if (why === null) setRange(side, range);
-	return why;
 }
 
 /** Takes the colours of another style, or with null the style's own. @param {Side} side @param {string | null} ramp */

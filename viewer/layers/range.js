@@ -16,9 +16,12 @@ import { isDark } from "../base/state.js";
 import { locale, text } from "../base/text.js";
 import { numberText, parseNumber, roundOn, shareOf, valueAt } from "../base/value-scale.js";
 import { computed, effect, signal } from "../vendor/signals-core.js";
-import { fitRange, isChanged, rangeFault, resetColouring, setRange } from "./colouring.js";
-import { outline } from "./histogram.js";
+import { isChanged, rangeFault, resetColouring, setRange } from "./colouring.js";
+import { outline, quantile } from "./histogram.js";
 import { drawRamp, writeTicks } from "./ramp-scale.js";
+
+/** Shares of the values on the map below and above which they are left out of a range that is fitted to them. */
+const FIT = [0.02, 0.98];
 
 /** Steps of the handles: no finer than a hand can set. */
 const STEPS = 400;
@@ -253,3 +256,15 @@ function makeRangeRow(side, painted, values) {
 /** As it is typed: without marks of thousands. @param {number} value */
 const plainNumber = (value) =>
 	Number(value.toPrecision(7)).toLocaleString(locale(), { maximumSignificantDigits: 7, useGrouping: false });
+
+/** Lets the colours fill the values on the map, but for the few at both ends. @param {Side} side @param {Counts} counts @returns {string | null} why it cannot be done */
+function fitRange(side, counts) {
+	const [low, high] = FIT.map((share) => quantile(counts, share));
+	if (low === null || high === null) return text("legend.noValues");
+	const { isLog } = side.colouring.peek();
+	const scale = { low, high, isLog: false };
+	const range = /** @type {[number, number]} */ ([roundOn(scale, low), roundOn(scale, high)]);
+	const why = low < high ? rangeFault(range, isLog) : text("legend.oneValue");
+	if (why === null) setRange(side, range);
+	return why;
+}
