@@ -63,11 +63,22 @@ def serve(tmp_path, at_end):
 def test_a_layer_tells_its_clear_classes_and_the_layer_without_others(serve):
     _ndvi, _classes, client = serve()
 
+    listed = client.get("/layers").json()["layers"]
     told = client.get("/layers/fields.ndvi").json()
 
-    assert told["clear"] == {"layer": "fields.scl", "values": KEPT, "masked": "fields.ndvi~clear"}
+    masked = client.get("/layers/fields.ndvi~clear").json()
+    assert told["clear"] == {
+        "layer": "fields.scl",
+        "values": KEPT,
+        "masked": "fields.ndvi~clear",
+        "revision": masked["revision"],
+    }
+    assert masked["revision"] != told["revision"]
     assert "clear" not in client.get("/layers/fields.scl").json()
-    assert [layer["id"] for layer in client.get("/layers").json()["layers"]] == ["fields.ndvi", "fields.scl"]
+    assert [(layer["id"], layer.get("clear")) for layer in listed] == [
+        ("fields.ndvi", told["clear"]),
+        ("fields.scl", None),
+    ]
 
 
 def test_the_first_date_of_pages_is_the_newest_that_is_clear(serve):

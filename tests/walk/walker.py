@@ -39,6 +39,8 @@ SHOWN = 30
 MAP_LINKS = {"wms": "WMS", "wmts": "WMTS"}
 EXCEPTIONS = (
     ("POST", r"/(layers/[^/]+|stac/collections/[^/]+)/items", 403, "only holders of the operator's token write items"),
+    ("POST", r"/places/shapes", 400, "a file has no example"),
+    ("GET", r"/places/shapes", 404, "POST alone"),
 )
 """What is answered otherwise than 2xx: method, path, status and reason."""
 
