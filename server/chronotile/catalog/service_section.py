@@ -192,7 +192,7 @@ class GeocoderSection(Section):
     """What finds addresses for the viewer's search: Nominatim, Photon, Pelias, or what answers as they do."""
 
     href: Annotated[Text, AfterValidator(_geocoder_address)]
-    """Address with `{query}`: `https://host/search?format=jsonv2&q={query}`. Browsers ask it while users type."""
+    """Address with `{query}`: `https://host/search?format=jsonv2&q={query}`. Browsers request it while users type."""
     attribution: Text
     """Text that is shown with what it finds."""
 

@@ -468,7 +468,7 @@ def publish(
         str | None, typer.Option(metavar="FIRST-LAST", help="With --viewer: only these zooms; default: all.")
     ] = None,
     max_files: Annotated[
-        int, typer.Option(min=1, help="With --viewer: refuse to write more files; the refusal tells how many.")
+        int, typer.Option(min=1, help="With --viewer: refuse to write more files; the error has their number.")
     ] = 100_000,
 ) -> None:
     """Write a collection, or the results of a job, as a static STAC catalogue with its files."""

@@ -1,6 +1,6 @@
 """`chronotile publish --viewer`: the viewer of a collection as files, made of the answers of the application itself."""
 
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -12,8 +12,6 @@ from chronotile.cli.opening import print_lines
 from chronotile.core.errors import ChronotileError, UnsupportedSource
 
 if TYPE_CHECKING:
-    from starlette.applications import Starlette
-
     from chronotile.archive.open import Archive
     from chronotile.archive.publish.viewer_files import Answer, ViewerOptions
 
@@ -60,7 +58,7 @@ def publish_viewer(archive: "Archive", collection: str, to: str, options: "Viewe
 class _Asking:
     """Asks an application of this process, as nobody in particular: what is published is for all."""
 
-    def __init__(self, app: "Starlette") -> None:
+    def __init__(self, app: Callable[..., Awaitable[None]]) -> None:
         self._app = app
         self.state: dict[str, Any] = {}
 

@@ -29,7 +29,7 @@ MARK = "published-viewer.json"
 PAGE = "viewer/index.html"
 MATRIX_SET = "WebMercatorQuad"
 TOLD = ("format", "layer", "style", "ramp")
-"""Parameters of questions that are told apart by their files."""
+"""Parameters that are in the names of files."""
 MAX_DATES = 96
 """Of a cube, as in `viewer/ctc1/source.js`."""
 PERIOD_MONTHS = (12, 3, 1)
@@ -163,7 +163,7 @@ class ViewerPublication:
         """What is not published, and why."""
 
     async def write(self, tell: Callable[[str], None], progress: Callable[[int], None]) -> None:
-        """Write it, or go on with it; first tell how much it is.
+        """Write it, or go on with it; its size is printed first.
 
         Raises:
             UnsupportedSource: There is nothing to publish, or the target holds something else.
@@ -236,7 +236,7 @@ class ViewerPublication:
         return _Layer(document=document, whole=whole, times=times, box=box, zooms=zooms)
 
     async def _times(self, layer: str) -> Json:
-        """Ask for the dates that are published, with their ends."""
+        """Return the dates that are published, with their ends."""
         dates, cursor, span = list[tuple[str, str | None]](), "", self._options.span
         while True:
             page = await self._json(f"layers/{layer}/times", limit="1000", **({"cursor": cursor} if cursor else {}))
@@ -257,7 +257,7 @@ class ViewerPublication:
         }
 
     async def _estimate(self, cubes: list[tuple[str, str, dict[str, str]]], files: int, size: int) -> str:
-        """Say how much will be written, from the cube in the middle of the finest ones."""
+        """Return how much will be written, in words, from the cube in the middle of the finest ones."""
         finest = [each for each in cubes if "cells" in each[2]]
         _, path, query = finest[len(finest) // 2]
         sample = await self._get(path, query)
@@ -322,7 +322,7 @@ class ViewerPublication:
         await self._answer("places", {}, {"places": sets})
 
     async def _values(self, path: str, layer: _Layer) -> None:
-        """Write all values of a set, asked for by the periods of the cubes; none where the server refuses some."""
+        """Write all values of a set, by the periods of the cubes; none where the server refuses some."""
         query = {"layer": layer.id, "reducer": "mean"}
         joined: Json = {"times": [], "values": []}
         for window in layer.windows:
