@@ -145,8 +145,6 @@ function urlOf(path, parameters = {}) {
 	return url;
 }
 
-/** @template {{ title: string }} T @param {T} named @returns {T} */
-const inPageLanguage = (named) => ({ ...named, title: knownWord(named.title) });
 /** The name by which a layer is asked for. @param {Layer} layer */
 export const nameOf = ({ id, masked }) => masked ?? id;
 
@@ -155,11 +153,7 @@ export async function fetchLayers(signal) {
 	/** @type {{ layers: Layer[], collections?: { id: string, title: string }[] }} */
 	const { layers, collections = [] } = await askJson(urlOf("layers"), signal);
 	const titles = new Map(collections.map(({ id, title }) => [id, title]));
-	return layers.map((layer) => ({
-		...layer,
-		collection_title: titles.get(layer.collection),
-		styles: layer.styles.map(inPageLanguage),
-	}));
+	return layers.map((layer) => ({ ...layer, collection_title: titles.get(layer.collection) }));
 }
 
 /** What the configuration says of the viewer. @param {AbortSignal} signal @returns {Promise<ViewerConfig>} */
@@ -252,6 +246,9 @@ export async function fetchTileProblem(url, signal) {
 		return error instanceof Problem ? error.message : null;
 	}
 }
+
+/** With a title in the language of the page, once its texts are there. @template {{ title: string }} T @param {T} named @returns {T} */
+export const inPageLanguage = (named) => ({ ...named, title: knownWord(named.title) });
 
 /** All colours that a ramp may have. @param {AbortSignal} signal @returns {Promise<Ramp[]>} */
 export const fetchRamps = async (signal) => (await askJson(urlOf("ramps"), signal)).ramps.map(inPageLanguage);

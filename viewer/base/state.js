@@ -44,7 +44,7 @@
  */
 
 import { batch, computed, signal } from "../vendor/signals-core.js";
-import { fetchLayer, fetchLayers, fetchTimes, Problem } from "./api.js";
+import { fetchLayer, fetchLayers, fetchTimes, inPageLanguage, Problem } from "./api.js";
 import {
 	dateOf,
 	formatInstant,
@@ -283,7 +283,8 @@ const reason = (error) => (error instanceof Problem ? error.message : String(err
 export async function openCatalogue(asked, listed = Promise.resolve(null)) {
 	catalogue.value = LOADING;
 	try {
-		layers.value = (await listed) ?? (await fetchLayers(new AbortController().signal));
+		const found = (await listed) ?? (await fetchLayers(new AbortController().signal));
+		layers.value = found.map((each) => ({ ...each, styles: each.styles.map(inPageLanguage) }));
 		catalogue.value = { phase: "ready", why: "" };
 	} catch (error) {
 		catalogue.value = { phase: "failed", why: reason(error) };

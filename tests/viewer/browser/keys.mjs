@@ -260,7 +260,7 @@ await runAsCalled([
 			await whenShown(page);
 			const opacity = () => page.locator("#map .leaflet-tile-pane").evaluate((pane) => getComputedStyle(pane).opacity);
 			await until(page, async () => (await opacity()) === "0.25");
-			await page.getByLabel(/^Regions: mean of /).selectOption("");
+			await page.getByLabel("Coloured places").selectOption("");
 			await until(page, async () => (await opacity()) === "1");
 		},
 	],

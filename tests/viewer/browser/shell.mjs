@@ -651,7 +651,7 @@ await runAsCalled([
 			});
 			/** After which the picture is waited for no longer. */
 			const WAIT_MS = 4000;
-			const LATER = /vendor\/(land|borders)\.json|js\/(next|wanted|video)-/;
+			const LATER = /data\/(land|borders)\.json|js\/(next|wanted|video)-/;
 			await whenGroundIs(page, LAND);
 			const asked = await page.evaluate(() =>
 				performance.getEntriesByType("resource").map(({ name, startTime }) => ({ name, startTime })),
@@ -705,7 +705,7 @@ await runAsCalled([
 			const { page } = await open({
 				search: `?layer=ndvi&view=${HERE},12`,
 				allowed: FAILED_REQUEST,
-				routes: { "vendor/borders\\.json": (route) => (isAway ? route.abort() : route.fallback()) },
+				routes: { "data/borders\\.json": (route) => (isAway ? route.abort() : route.fallback()) },
 			});
 			await page.getByText("Coasts and borders could not be loaded").waitFor();
 			await whenGroundIs(page, LAND);
