@@ -183,12 +183,18 @@ async function stopClock(page) {
 	await page.clock.pauseAt((await page.evaluate(() => Date.now())) + AHEAD_MS);
 }
 
-/** Where dates of 2019 are on the strip: the middle third of three years. @param {Page} page @param {number} share of that year */
-async function placeIn2019(page, share) {
+/** Where a day is on the strip, which is linear in time: half a date's room is beside the first and the last one. @param {Page} page @param {string} day */
+async function placeOf(page, day) {
+	const [SIDE_PX, BARS_PX, DATES] = [8, 30, 219];
 	const box = await slider(page).boundingBox();
 	assert.ok(box);
-	return { x: box.x + 8 + ((1 + share) / 3) * (box.width - 16), y: box.y + 30 };
+	const [first, last, at] = ["2018-01-01", "2020-12-26", day].map((each) => Date.parse(each));
+	const slot = (box.width - 2 * SIDE_PX) / DATES;
+	return { x: box.x + SIDE_PX + (0.5 + ((DATES - 1) * (at - first)) / (last - first)) * slot, y: box.y + BARS_PX };
 }
+
+/** For so long nothing must be asked: what is asked at rest is asked at once. */
+const QUIET_MS = 1000;
 
 await runAsCalled([
 	...["utm", "laea", "degrees"].flatMap((layer) => ZOOMS.map((finer) => placesCheck(layer, finer))),
@@ -213,7 +219,7 @@ await runAsCalled([
 		},
 	],
 	[
-		"dragging a loaded year beyond the native zoom asks nothing, and the year beside it waits until the pointer rests",
+		"dragging a loaded year beyond the native zoom asks nothing, at rest neither, and the year beside it waits until the pointer is released",
 		async ({ base, open }) => {
 			await whenCounted(base, "years");
 			const search = `?layer=years&date=2019-07-05&view=${CENTRE},${NATIVE_ZOOM + 3}&style=numbers&overlay=false&bgLayer=None`;
@@ -221,7 +227,7 @@ await runAsCalled([
 			await whenShown(page);
 			await slider(page).waitFor();
 			await whenLoaded(page, 73);
-			const [from, to] = [await placeIn2019(page, 0.5), await placeIn2019(page, 0.99)];
+			const [from, to] = [await placeOf(page, "2019-07-05"), await placeOf(page, "2019-12-27")];
 			const before = requests.length;
 			await page.mouse.move(from.x, from.y);
 			await stopClock(page);
@@ -232,46 +238,79 @@ await runAsCalled([
 			}
 			const during = ofData(requests.slice(before));
 			await page.clock.resume();
-			await until(page, () => yearsOf(requests).has("2020"));
+			await until(page, () => page.evaluate(() => !(/** @type {any} */ (window).parts.isDragged.peek())));
+			await page.waitForTimeout(QUIET_MS);
+			const atRest = ofData(requests.slice(before));
 			await page.mouse.up();
+			await until(page, () => yearsOf(requests).has("2020"));
 
 			assert.deepEqual(during, []);
+			assert.deepEqual(atRest, []);
+			assert.deepEqual([...yearsOf(requests.slice(before))], ["2020"]);
 		},
 	],
 	[
-		"dragging a year that is not there asks for it, and for no other one before the pointer rests",
-		async ({ open }) => {
+		"dragging a year that is not there asks nothing, at rest for that year alone, and for the one beside it when released",
+		async ({ base, open }) => {
+			await whenCounted(base, "years");
 			const search = `?layer=years&date=2019-12-20&view=${CENTRE},${NATIVE_ZOOM + 1}&style=numbers&overlay=false&bgLayer=None`;
 			const { page, requests } = await open({ search });
 			await whenShown(page);
 			await slider(page).waitFor();
-			const [from, to] = [await placeIn2019(page, 0.9), await placeIn2019(page, 0.99)];
+			const [from, to] = [await placeOf(page, "2019-11-22"), await placeOf(page, "2019-12-27")];
 			await stopClock(page);
-			// Without pointing at the strip first, which has the year and the one beside it loaded.
+			const before = requests.length;
+			// Without pointing at the strip first, or resting where it is pressed, which has the year loaded.
 			await page.evaluate((start) => {
+				const STILL_PX = 3;
 				const strip = /** @type {HTMLElement} */ (document.querySelector("[data-part=slider]"));
 				strip.setPointerCapture = () => {};
-				/** @type {any} */ (window).send = (/** @type {string} */ kind, /** @type {number} */ x) =>
+				const send = (/** @type {string} */ kind, /** @type {number} */ x) =>
 					strip.dispatchEvent(new PointerEvent(kind, { clientX: x, pointerId: 1, button: 0, bubbles: true }));
-				/** @type {any} */ (window).send("pointerdown", start);
+				/** @type {any} */ (window).send = send;
+				send("pointerdown", start);
+				send("pointermove", start + STILL_PX);
 			}, from.x);
-			const isThereAfterMove = (/** @type {number} */ x) =>
-				page.evaluate((next) => {
-					const { send, parts } = /** @type {any} */ (window);
-					send("pointermove", next);
-					return parts.loadedTimes.peek().get(parts.sideA.timeIndex.peek()) === "full";
-				}, x);
-			let x = from.x;
-			for (const late = performance.now() + 60_000; !(await isThereAfterMove(x)); ) {
-				assert.ok(performance.now() < late, "the year does not come");
-				x = x >= to.x ? from.x : x + 2;
+			const send = (/** @type {string} */ kind, /** @type {number} */ x) =>
+				page.evaluate(([name, next]) => /** @type {any} */ (window).send(name, next), /** @type {const} */ ([kind, x]));
+			for (let step = 1; step <= STEPS; step += 1) {
+				await send("pointermove", from.x + ((to.x - from.x) * step) / STEPS);
 				await page.clock.runFor(STEP_MS);
 			}
-			const during = yearsOf(requests);
+			const during = ofData(requests.slice(before));
 			await page.clock.resume();
+			await page.locator('.strip[data-full="73"]').waitFor();
+			await page.waitForTimeout(QUIET_MS);
+			const atRest = yearsOf(requests.slice(before));
+			await send("pointerup", to.x);
 			await until(page, () => yearsOf(requests).has("2020"));
 
-			assert.deepEqual([...during], ["2019"]);
+			assert.deepEqual(during, []);
+			assert.deepEqual([...atRest], ["2019"]);
+			assert.deepEqual([...yearsOf(requests.slice(before))], ["2019", "2020"]);
+		},
+	],
+	[
+		"a mouse that rests on the strip has a preview of the year below it loaded, and no more of it",
+		async ({ base, open }) => {
+			await whenCounted(base, "years");
+			const search = `?layer=years&date=2019-07-05&view=${CENTRE},${NATIVE_ZOOM + 1}&style=numbers&overlay=false&bgLayer=None`;
+			const { page, requests } = await open({ search });
+			await whenShown(page);
+			await slider(page).waitFor();
+			await whenLoaded(page, 73);
+			const before = requests.length;
+			const { x, y } = await placeOf(page, "2020-07-03");
+			await page.mouse.move(x, y);
+			await until(page, () => yearsOf(requests).has("2020"));
+			await page.waitForTimeout(QUIET_MS);
+
+			const asked = ofData(requests.slice(before));
+			assert.deepEqual([...yearsOf(asked)], ["2020"]);
+			assert.deepEqual(
+				asked.filter((url) => new URL(url).searchParams.get("res") !== "2"),
+				[],
+			);
 		},
 	],
 ]);
