@@ -173,7 +173,8 @@ const STATES = {
 	draw: {
 		search: "?layer=ndvi&date=2019-03-02",
 		go: async (page) => {
-			await page.getByRole("button", { name: "Polygon" }).first().click();
+			await page.locator(".area-tools > button").click();
+			await page.getByRole("button", { name: "Draw a polygon" }).click();
 			await page.locator(".draw-bar").waitFor();
 		},
 	},
@@ -328,7 +329,7 @@ await runAsCalled([
 					await page.locator("#chart .plot-drawing").first().waitFor();
 					await whenAtRest(page, "#map", "#chart");
 					assert.ok((await excessWidth(page)) <= 0, `${await excessWidth(page)} px too wide`);
-					for (const selector of ["#map", "#timeline", "#layer", "#legend-body", "#chart"]) {
+					for (const selector of ["#map", "#timeline .date", ".strip", "#layer", "#legend-body", "#chart"]) {
 						const part = page.locator(selector);
 						await part.scrollIntoViewIfNeeded();
 						const box = await part.boundingBox();
