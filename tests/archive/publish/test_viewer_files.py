@@ -127,3 +127,18 @@ def test_other_places_and_collections_are_refused(configuration, run, tmp_path):
     ran = run("publish", "absent", "--viewer", "--to", tmp_path / "out", "--config", configuration)
     assert ran.exit_code == 1
     assert "no collection" in ran.output
+
+
+@pytest.mark.usefixtures("viewer")
+def test_sets_of_too_many_places_are_left_out_and_named(configuration, run, tmp_path, monkeypatch):
+    square = {"type": "Polygon", "coordinates": [[[3.75, 51], [3.76, 51], [3.76, 51.01], [3.75, 51.01], [3.75, 51]]]}
+    features = [{"type": "Feature", "id": number, "properties": {}, "geometry": square} for number in (1, 2)]
+    (tmp_path / "p.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": features}))
+    configuration.write_text(f"{CONFIGURATION}\nplaces: {{plots: {{href: p.geojson, title: Plots}}}}\n")
+    monkeypatch.setattr("chronotile.archive.publish.viewer_files.MOST_PLACES", 1)
+
+    ran = run("publish", "main", "--viewer", "--to", tmp_path / "out", "--config", configuration, "--zooms", "12-12")
+
+    assert ran.exit_code == 0, ran.output
+    assert "left out: places plots: it has 2, at most 1 are published" in " ".join(ran.output.split())
+    assert json.loads((tmp_path / "out" / "places.json").read_bytes()) == {"places": []}

@@ -306,7 +306,12 @@ class ViewerPublication:
         sets = []
         for each in (await self._json("places"))["places"]:
             met = [layer for layer in layers if BBox(*each["bbox"]).intersects(layer.box)]
-            if not met or each["count"] > MOST_PLACES:
+            if not met:
+                continue
+            if each["count"] > MOST_PLACES:
+                self.left_out.append(
+                    f"places {each['id']}: it has {each['count']}, at most {MOST_PLACES} are published"
+                )
                 continue
             path = f"places/{each['id']}"
             for layer in met:
