@@ -1,4 +1,4 @@
-/** The part of the panel that chooses a set of places and what of it is shown, and what is told of the one under the pointer. */
+/** The part of the panel that chooses a set of places and what of it is shown, and describes the one under the pointer. */
 
 import { cssColour } from "../base/colours.js";
 import { make } from "../base/elements.js";

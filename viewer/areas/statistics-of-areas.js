@@ -56,7 +56,7 @@ export async function loadStatistics(layer, shapes, parameters, { stopped, onPar
 }
 
 /** Numbers of shapes that are asked for together: points, or outlines. @param {Shape[]} shapes @returns {number[][]} */
-export function partsOf(shapes) {
+function partsOf(shapes) {
 	const isPoint = (/** @type {number} */ at) => shapes[at].geometry.type === "Point";
 	/** @type {number[][]} */
 	const parts = [];

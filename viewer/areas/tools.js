@@ -25,7 +25,7 @@ const ICONS = {
 export const draw = (act) => startPart("steps of drawing", async () => act(await import("./draft-steps.js")));
 
 /** A button that takes a tool, or lays it down. @param {Tool} tool @param {() => void} [done] */
-export function makeToolButton(tool, done = () => {}) {
+function makeToolButton(tool, done = () => {}) {
 	const button = makeIconButton(ICONS[tool], text(`draw.tool.${tool}`), (/** @type {MouseEvent} */ event) => {
 		void draw(({ beginDraft, cancel }) => {
 			if (mapTool.peek() === tool) cancel();

@@ -21,7 +21,7 @@
  *   how periods are made of `dates`, by their indexes; normals are made of values reduced `by` this, and are of the `years`;
  *   `cubes` is null where only the server can make them
  * @typedef {{ times: (string | null)[], windows?: import("../ctc1/source.js").Window[], order?: string, areApart?: boolean }} CubesOfTimes
- *   what a `CubeSource` is told of time
+ *   the options of a `CubeSource` that concern time
  * @typedef {import("./permalink.js").Method | "usual" | "usual_dates"} Method how the values of a period become one; `usual` is what
  *   they are in the mean of all years, and `usual_dates` the same of single dates
  * @typedef {{ label: string, run: () => void }} Action
@@ -123,7 +123,7 @@ export function makeSide(id) {
 	const dates = signal(NO_TIMES);
 	/** Whether it shows what is usual and not what was. */
 	const isUsual = signal(false);
-	/** The dates, or the periods that stand in their place. */
+	/** The dates, or the periods that replace them. */
 	/** @type {{ readonly value: TimeDomain, peek: () => TimeDomain }} */
 	const timeDomain = computed(() => grouping.value?.(side) ?? dates.value);
 	/** Index of the instant shown; -1 of a layer without time, or while its dates are loading. */
@@ -464,7 +464,7 @@ export function chooseTime(index, side = sideA) {
 /** How many places are looked at side by side: as many as PLACE_COLOURS tells apart. */
 export const MAX_PLACES = 8;
 /** Of marks and lines, in the order in which they are given out; app.css has them for both themes. */
-export const PLACE_COLOURS = Array.from({ length: MAX_PLACES }, (_, index) => `--place-${index + 1}`);
+const PLACE_COLOURS = Array.from({ length: MAX_PLACES }, (_, index) => `--place-${index + 1}`);
 
 /** What stands on a place's mark and beside its name, so that its colour is not alone. @param {Place} place */
 export const placeNumber = ({ colour }) => PLACE_COLOURS.indexOf(colour) + 1;
@@ -568,8 +568,8 @@ export function applyLink(asked) {
 /** The land of our own that suits the colours of the page. */
 export const ownLand = () => (isDark.peek() ? "NaturalEarth_Dark" : "NaturalEarth");
 
-/** What is shown where nobody chose another background. */
-export const usualBackground = () => defaultBackground.peek() ?? ownLand();
+/** The default background. */
+const usualBackground = () => defaultBackground.peek() ?? ownLand();
 
 /** Tells what was wrong with a link, all in one message. @param {Fault[]} faults */
 export function reportFaults(faults) {

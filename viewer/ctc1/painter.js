@@ -57,7 +57,7 @@ export function colour(words, numbers, table, width, zoom) {
 }
 
 /** Colours of the numbers that lie under pixels; none where there is none. @param {Uint32Array} words @param {import("./decode.js").Numbers} numbers @param {Uint32Array} table @param {Int32Array} cells indexes of the numbers, by pixel */
-export function colourCells(words, numbers, table, cells) {
+function colourCells(words, numbers, table, cells) {
 	for (let at = 0; at < cells.length; at++) words[at] = cells[at] < 0 ? 0 : table[numbers[cells[at]]];
 }
 

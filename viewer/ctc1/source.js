@@ -88,7 +88,7 @@ export class CubeSource {
 	 * @param {CubeLoader} options.loader
 	 * @param {string} [options.revision] of the layer; with it the browser keeps what it got
 	 * @param {Window[]} [options.windows] by default years or parts of them
-	 * @param {string} [options.order] of periods that stand in place of dates: what follows `#` (reduce.js)
+	 * @param {string} [options.order] of periods that replace dates: what follows `#` (reduce.js)
 	 * @param {boolean} [options.areApart] whether each can be had alone
 	 */
 	constructor({ template, times, loader, revision = "", windows = windowsOf(times), order = "", areApart = true }) {

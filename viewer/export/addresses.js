@@ -35,7 +35,7 @@ export function queryOf(parameters) {
 export const bboxText = (bbox) => bbox.map((edge) => Number(edge.toFixed(DECIMALS))).join(",");
 
 /** How tiles and time-lapses are told what is changed of the colours. @param {Colouring} colouring */
-export const colourParameters = ({ range, ramp, isReversed, isLog }) => ({
+const colourParameters = ({ range, ramp, isReversed, isLog }) => ({
 	ramp,
 	range: range?.join(",") ?? null,
 	reversed: isReversed ? "true" : null,

@@ -23,7 +23,7 @@ export const labels = signal(
 );
 
 /** The polygons that may be cut out: in two maps beside one another, none. */
-export const choosable = computed(() =>
+const choosable = computed(() =>
 	compareMode.value === "side" ? [] : areas.value.filter(({ geometry }) => geometry.type !== "Point"),
 );
 
@@ -60,7 +60,7 @@ export const chosenBox = () => {
 export const chosenGeometry = () => areaOf(chosenArea.peek())?.geometry ?? null;
 
 /** Shows the chosen area as a whole. */
-export function zoomToChosen() {
+function zoomToChosen() {
 	const bbox = chosenBox();
 	if (bbox) destination.value = { bbox };
 }

@@ -30,7 +30,7 @@ export function extentInTime({ times: { first, last, count } }) {
 }
 
 /** Shows what is known of a layer. @param {Layer} of */
-export const showInfo = async (of) => (await import("./info.js")).openInfo(of);
+const showInfo = async (of) => (await import("./info.js")).openInfo(of);
 
 /** A button with the name of a side's layer, and the list of all layers that it opens. @param {Choice} how @returns {HTMLElement[]} */
 export function makeLayerChoice(how) {
@@ -71,7 +71,7 @@ export function makeLayerChoice(how) {
 	return [button, list];
 }
 
-/** What is told and changed of the main layer: how densely it is drawn, its dates, and what else is known of it. */
+/** Opacity, dates and further information of the main layer. */
 export function makeLayerTools() {
 	const about = make("p", { id: "layer-times", class: "hint" });
 	const { element, input } = makeOpacity(sideA);

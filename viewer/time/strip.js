@@ -232,7 +232,7 @@ export class Strip {
 }
 
 /** A date with how much of it there is. @param {string} date @param {number} index */
-export function spokenDate(date, index) {
+function spokenDate(date, index) {
 	if (unreadable.peek().has(index)) return text("time.dateUnreadable", { date });
 	const share = shares.peek()[index] ?? null;
 	if (share === null) return date;

@@ -16,7 +16,7 @@ const LOCAL = /^(\d\d?)([./-])(\d\d?)\2(\d{4})(?: (\d\d):(\d\d))?$/;
 
 /**
  * @param {string[]} head names of the columns @param {Row[]} rows @returns {Measured[]} one for each place and column of numbers
- * @throws {AreaFault} where there is no column of dates or none of numbers, or a date cannot be told
+ * @throws {AreaFault} where there is no column of dates or none of numbers, or a date is ambiguous
  */
 export function readMeasured(head, rows) {
 	const names = head.map(plainName);

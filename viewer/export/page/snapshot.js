@@ -17,7 +17,7 @@ import { clipOf } from "./page-layout.js";
 const TILE_PX = 256;
 
 /** The element in which the maps lie. */
-export const frameElement = () => /** @type {HTMLElement} */ (document.getElementById("map-frame"));
+const frameElement = () => /** @type {HTMLElement} */ (document.getElementById("map-frame"));
 
 /** Size of what is seen of the maps. @returns {Rect} */
 export function wholeRect() {
