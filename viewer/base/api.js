@@ -206,7 +206,7 @@ export async function fetchTimes(layer, signal, bbox) {
 export const fetchTileJson = (layer, style, datetime, signal) =>
 	askJson(urlOf(`tiles/${encodeURIComponent(nameOf(layer))}/${MATRIX_SET}/tilejson.json`, { style, datetime }), signal);
 
-/** How the server is told what becomes of the values of a period. @param {import("./state.js").Periods} [periods] */
+/** The parameters for the method of a period. @param {import("./state.js").Periods} [periods] */
 export const periodParameters = (periods) => ({
 	reducer: periods?.method === "max" || periods?.method === "median" ? periods.method : null,
 	anomaly: periods?.method === "anomaly" ? "abs" : null,

@@ -31,7 +31,7 @@ export function until(holds, stopped = never, limitMs = Number.POSITIVE_INFINITY
 /** @param {number} ms @param {AbortSignal} stopped @returns {Promise<void>} */
 export const pass = (ms, stopped) =>
 	new Promise((resolve) => {
-		// Whoever waits long and often, as playing does, would else leave a listener each time.
+		// Without this, each wait would leave a listener: playing waits for every frame.
 		const end = () => {
 			window.clearTimeout(timer);
 			stopped.removeEventListener("abort", end);

@@ -20,7 +20,7 @@ export function saveFrom(address, name = "") {
 
 /** @param {string} table @param {string} name */
 export function saveTable(table, name) {
-	// Spreadsheets take text for UTF-8 only when it says so.
+	// Spreadsheets read text as UTF-8 only with a byte order mark.
 	saveFile(new Blob([`\ufeff${table}`], { type: "text/csv" }), name);
 }
 

@@ -22,7 +22,7 @@ const [MAX_NAME, DAY_MS] = [80, 86_400_000];
 /** @typedef {{ name: string, index: number }} Moment a date of a line, and the side whose date it is where there are two */
 
 /**
- * @param {HTMLElement} list @param {import("@preact/signals-core").ReadonlySignal<(line: Line) => Moment[]>} momentsOf the dates of a line whose values are told
+ * @param {HTMLElement} list @param {import("@preact/signals-core").ReadonlySignal<(line: Line) => Moment[]>} momentsOf the dates of a line whose values are shown
  * @param {import("@preact/signals-core").ReadonlySignal<number | null>} hovered seconds since 1970
  */
 export function startChips(list, momentsOf, hovered) {

@@ -57,7 +57,7 @@ const profile = computed(() => {
 	return { stops, rows, isPartial, mean: isMean ? formatLength(pixel, locale()) : "" };
 });
 
-/** What is told of a row at a stop. @param {Row} row @param {number} index */
+/** The words for a row at a stop. @param {Row} row @param {number} index */
 function valueText({ values, units, isNear }, index) {
 	const value = values[index];
 	if (value === null) return text("value.noData");

@@ -1,6 +1,6 @@
 /**
  * The bubble with the values under the pointer, or in the middle of the map for those who use the keyboard. It asks the
- * server for nothing; where no pointer hovers, it stands in the corner.
+ * server for nothing; where no pointer hovers, it is in the corner.
  *
  * @typedef {import("../base/permalink.js").Point} Point
  * @typedef {import("../vendor/leaflet.js").Map} LeafletMap
@@ -88,7 +88,7 @@ function followPointer(map, element) {
 		},
 		mouseout: leave,
 		move: takeCentre,
-		// What is told aloud is where the map has come to rest.
+		// Screen readers get the place where the map has come to rest.
 		moveend: () => {
 			takeCentre();
 			if (!isKeyboard() || element.hidden) return;
@@ -120,7 +120,7 @@ function bring(into, isWanted, load) {
 	});
 }
 
-/** @param {HTMLElement} element where it is told */
+/** @param {HTMLElement} element that shows it */
 export function startReadout(element) {
 	effect(() => {
 		const stops = maps.value.map((map) => followPointer(map, element));

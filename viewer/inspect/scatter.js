@@ -161,7 +161,7 @@ function draw({ names, columns }, colourOf) {
 /** @param {number[]} values */
 const least = (values) => values.reduce((one, other) => Math.min(one, other), Number.POSITIVE_INFINITY);
 
-/** What is told below the plot. @param {Pairs} pairs @returns {string[]} */
+/** The words below the plot. @param {Pairs} pairs @returns {string[]} */
 function wordsOf({ columns, isSameGrid, isPartial, isMean, step, place }) {
 	const write = (/** @type {number} */ value) => (Number.isFinite(value) ? formatNumber(value, locale()) : "–");
 	const at = view.peek();

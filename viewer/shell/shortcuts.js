@@ -22,7 +22,7 @@ export const SHORTCUTS = /** @type {const} */ ([
 	["i", "help.inspector", ""],
 ]);
 
-/** Whether the values at the pointer are told beside it. */
+/** Whether the values at the pointer are shown beside it. */
 export const isInspectorOn = signal(true);
 
 /** Whether the keys work. */

@@ -14,7 +14,7 @@ export const MAX_TEXT = 3000;
 const MAX_LINK = 6000;
 /** Of a file, in characters. */
 export const MAX_FILE = 1_000_000;
-/** Of what stands in an address: programs that pass links on cut longer ones. */
+/** Of a story in an address: programs that pass links on cut longer ones. */
 const MAX_HASH = 8000;
 /** What a reader chooses, and no view. */
 const OF_READER = { language: undefined, theme: undefined, embed: undefined, ui: undefined, story: undefined };

@@ -101,7 +101,7 @@ export function chooseAll() {
 	chooseRange(instants[0].text.slice(0, 10), instants[instants.length - 1].text.slice(0, 10));
 }
 
-/** Tells that there is nothing to play, and offers what there would be. */
+/** Shows a notice that there is nothing to play, with an action that changes that. */
 function refuse() {
 	const isSkipping = gaps.peek() === "skip";
 	const run = () => {

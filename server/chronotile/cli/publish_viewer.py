@@ -56,7 +56,7 @@ def publish_viewer(archive: "Archive", collection: str, to: str, options: "Viewe
 
 
 class _Asking:
-    """Asks an application of this process, as nobody in particular: what is published is for all."""
+    """Asks an application of this process without credentials: what is published is for all."""
 
     def __init__(self, app: Callable[..., Awaitable[None]]) -> None:
         self._app = app

@@ -142,7 +142,7 @@ async function openViewer(
 	});
 	await page.addInitScript(() => {
 		document.addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI, sourceFile }) => {
-			// The policy forbids the page to evaluate text: Firefox says so of what the check itself does.
+			// The policy forbids the page to evaluate text: Firefox reports what the check itself evaluates.
 			if (sourceFile?.endsWith("eval")) return;
 			/** @type {any} */ (window).reportViolation(`${violatedDirective} ${blockedURI} in ${sourceFile}`);
 		});

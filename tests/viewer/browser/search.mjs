@@ -180,7 +180,7 @@ await runAsCalled([
 	].map(
 		([words, told, lon, lat]) =>
 			/** @type {[string, import("./harness.mjs").Check]} */ ([
-				`22 found by whoever looks for it: ${words}`,
+				`22 found by its words: ${words}`,
 				async ({ open }) => {
 					const { page } = await open({ search: "?layer=ndvi" });
 					await whenShown(page);

@@ -27,7 +27,7 @@ const OF_SEASONS = { smooth: "whittaker", phenology: "threshold", climatology: "
 
 export const seasonParameters = () => ({ ...OF_SEASONS, smooth: curve.value || OF_SEASONS.smooth });
 
-/** With which month years begin where nobody has chosen one. @param {import("../../base/state.js").Place} place */
+/** The first month of years by default. @param {import("../../base/state.js").Place} place */
 export const firstMonthOf = ({ geometry }) =>
 	/** @type {any[]} */ (geometry.coordinates).flat(9)[1] < 0 ? SOUTHERN_MONTH : 1;
 
