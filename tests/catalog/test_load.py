@@ -367,7 +367,7 @@ def test_an_unknown_tile_matrix_set_names_the_nearest(mistakes_of):
     ("text", "mistake"),
     [
         ("sources: {}", "sources: unknown key; the nearest is source; accepted are title, abstract, attribution, "
-            "license, keywords, metadata, source, time, mosaic, search, grid, variables, composites, access"),
+            "license, keywords, metadata, source, time, mosaic, search, grid, variables, composites, clear, access"),
         ("attribution: '{yaer}'", "attribution: {yaer} is not valid; accepted is {year}"),
         ("keywords: vegetation", "keywords: must be a list such as [a, b], got 'vegetation'"),
         ("time: {default: newest}", "time.default: 'newest' is not a valid default; accepted are latest, earliest, "
