@@ -14,7 +14,7 @@ import rasterio
 import xarray
 from PIL import Image
 
-from tests.agreement.doors.kinds import COLUMNS, PLACES, ROWS, SCENE, area_of, place_of, values_of
+from tests.agreement.doors.kinds import COLUMNS, PLACES, ROWS, SCENE, area_of, collection_of, place_of, values_of
 from tests.agreement.doors.site import Site
 from tests.ctc1 import decode_cube
 from tests.protocols.maps.animations.films import frames_of
@@ -245,25 +245,25 @@ def wps(site: Site, kind: str) -> None:
 
 
 def opensearch(site: Site, kind: str) -> None:
-    document = taken(site.client.get(f"/opensearch/products?collection=c-{kind}&count=100")).json()
+    document = taken(site.client.get(f"/opensearch/products?collection={collection_of(kind)}&count=100")).json()
     assert {feature["properties"]["date"][:10] for feature in document["features"]} == set(SCENE.days)
 
 
 def stac(site: Site, kind: str) -> None:
-    document = taken(site.client.get(f"/stac/collections/c-{kind}/items?limit=100")).json()
+    document = taken(site.client.get(f"/stac/collections/{collection_of(kind)}/items?limit=100")).json()
     days = {feature["properties"]["datetime"][:10] for feature in document["features"]}
     assert days == set(SCENE.days)
 
 
 def odata(site: Site, kind: str) -> None:
-    query = {"$filter": f"Collection/Name eq 'c-{kind}'", "$top": "100"}
+    query = {"$filter": f"Collection/Name eq '{collection_of(kind)}'", "$top": "100"}
     found = taken(site.client.get("/odata/v1/Products", params=query)).json()["value"]
     assert {each["ContentDate"]["Start"][:10] for each in found} == set(SCENE.days)
 
 
 def products(site: Site, kind: str) -> None:
-    listed = site.client.get(f"/stac/collections/c-{kind}/items?limit=1").json()["features"]
-    answer = taken(site.client.get(f"/products/c-{kind}/{listed[0]['id']}"))
+    listed = site.client.get(f"/stac/collections/{collection_of(kind)}/items?limit=1").json()["features"]
+    answer = taken(site.client.get(f"/products/{collection_of(kind)}/{listed[0]['id']}"))
     assert answer.content[:2] in {b"PK", b"II"}
 
 

@@ -14,7 +14,7 @@ from pygeoapi.provider.base import ProviderGenericError
 from chronotile.pygeoapi import CoverageProvider, EDRProvider, MapProvider
 from tests.agreement.doors.asking import CELL, DATE, DAY, NotOffered, at_cells, close, of_cells, taken
 from tests.agreement.doors.jobs import done
-from tests.agreement.doors.kinds import PARTS, SCENE, place_of, values_of
+from tests.agreement.doors.kinds import PARTS, SCENE, collection_of, place_of, values_of
 from tests.agreement.doors.site import Site
 
 
@@ -41,7 +41,7 @@ def optimise(site: Site, kind: str) -> None:
     if kind in SOURCES:
         _said(site, "optimise", *sorted(site.folder.glob(SOURCES[kind])), target)
     else:
-        _said(site, "optimise", target, "--collection", f"c-{kind}", "--config", site.configuration, *made)
+        _said(site, "optimise", target, "--collection", collection_of(kind), "--config", site.configuration, *made)
     with xarray.open_zarr(target) as dataset:
         close(of_cells(dataset), values_of(kind))
 
@@ -49,7 +49,7 @@ def optimise(site: Site, kind: str) -> None:
 def publish(site: Site, kind: str) -> None:
     """Files are published as they are: with neither formula nor mask."""
     target = site.scratch / f"published-{kind}"
-    _said(site, "publish", f"c-{kind}", "--to", target, "--config", site.configuration)
+    _said(site, "publish", collection_of(kind), "--to", target, "--config", site.configuration)
     plain = values_of("folder")
     if kind == "stack":
         (file,) = target.rglob("*.tif")

@@ -46,12 +46,14 @@ SOURCE_KINDS = {
     "live": "stac, live",
     "formula": "cog",
     "mask": "cog",
+    "clear~clear": "cog",
     "scenes-formula": "stac",
     "scenes-mask": "stac",
 }
 KINDS = tuple(SOURCE_KINDS)
 OF_ITEMS = ("tiles", "static", "geoparquet", "bucket", "api", "live", "scenes-formula", "scenes-mask")
-MASKED = ("mask", "scenes-mask")
+MASKED = ("mask", "scenes-mask", "clear~clear")
+"""The last is the layer without cloud that each layer of a collection with such classes has beside it."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,11 @@ class Places:
     """The collection of a STAC API."""
     bucket: str
     """Beginning of addresses of objects, such as `s3://name`."""
+
+
+def collection_of(kind: str) -> str:
+    """Id of the collection of a kind."""
+    return f"c-{kind.partition('~')[0]}"
 
 
 def is_hidden() -> np.ndarray:
@@ -165,7 +172,7 @@ def write_catalogues(folder: Path, places: Places) -> None:
 
 
 def configuration(folder: Path, places: Places) -> str:
-    """The configuration: for each kind a collection `c-KIND` with a layer named after the kind."""
+    """The configuration: for each kind a collection with a layer named after the kind."""
     days = ", ".join(SCENE.days)
     static = f"kind: stac, href: '{folder}/catalogue.json'"
     sources = {
@@ -182,12 +189,14 @@ def configuration(folder: Path, places: Places) -> str:
         "live": f"kind: stac, href: '{places.api}', mode: live",
         "formula": f"kind: cog, href: '{folder}/{{variable}}_*.tif', time_pattern: '{DATED}'",
         "mask": f"kind: cog, href: '{folder}/{{variable}}_*.tif', time_pattern: '{DATED}'",
+        "clear~clear": f"kind: cog, href: '{folder}/{{variable}}_*.tif', time_pattern: '{DATED}'",
         "scenes-formula": static,
         "scenes-mask": static,
     }
     places = f"places:\n  {PLACES}: {{href: '{folder}/{PLACES}.geojson'}}\n"
     return f"service: {{id: doors, title: Doors}}\n{places}collections:\n" + "".join(
-        f"  c-{kind}:\n    license: CC0-1.0\n    attribution: Made\n    source: {{{source}}}\n{_more(kind)}"
+        f"  {collection_of(kind)}:\n    license: CC0-1.0\n    attribution: Made\n"
+        f"    source: {{{source}}}\n{_more(kind)}"
         for kind, source in sources.items()
     )
 
@@ -199,6 +208,9 @@ def _more(kind: str) -> str:
         first = "asset: NDVI, " if kind in OF_ITEMS else ""
         formula = f'made: {{{style}, formula: "NDVI * 1 + 0", range: [-0.08, 0.92]}}'
         return f"    variables: {{NDVI: {{{first}layer: of-{kind}, styles: [numbers]}}, {formula}}}\n"
+    if kind == "clear~clear":
+        variables = "NDVI: {layer: clear, styles: [numbers]}, QA: {layer: qa-clear}"
+        return f"    variables: {{{variables}}}\n    clear: {{variable: QA, keep: [{KEPT}]}}\n"
     if kind in MASKED:
         first, second = ("asset: NDVI, ", "asset: QA, ") if kind in OF_ITEMS else ("", "")
         mask = f"mask: {{variable: QA, keep: [{KEPT}]}}"

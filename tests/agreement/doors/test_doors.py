@@ -31,7 +31,7 @@ NOT_A_TIFF = "url is not a GeoTIFF that may be opened here"
 NOT_OFFERED = {
     **dict.fromkeys([(kind, "coverage png") for kind in ("formula", "scenes-formula")], FLOAT_PNG),
     **dict.fromkeys([(kind, "products") for kind in ("stack", "netcdf", "zarr", "cube")], NO_FILES),
-    **dict.fromkeys([(kind, "optimise") for kind in ("formula", "mask")], NO_ITEMS),
+    **dict.fromkeys([(kind, "optimise") for kind in ("formula", "mask", "clear~clear")], NO_ITEMS),
     ("stack", "optimise"): "its file names contain no times",
     **dict.fromkeys([(kind, "cog") for kind in ("netcdf", "zarr", "cube")], NOT_A_TIFF),
 }
