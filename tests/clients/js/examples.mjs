@@ -72,7 +72,7 @@ const chartOf = (page) =>
 	page.locator("chronotile-chart").evaluate((element) => {
 		const { series, shadowRoot } = /** @type {any} */ (element);
 		const title = shadowRoot.querySelector("[part=title]").textContent;
-		return { series, title, canvases: shadowRoot.querySelectorAll("canvas").length };
+		return { series, title, drawings: shadowRoot.querySelectorAll("[part=plot] svg").length };
 	});
 
 /** @param {Page} page */
@@ -118,14 +118,14 @@ const example = (name) => [
 				async () => (await chartOf(page)).series !== null,
 				() => "the chart has a series",
 			);
-			const { series, title, canvases } = await chartOf(page);
+			const { series, title, drawings } = await chartOf(page);
 			// The corner of the pixel, which lies between four cells.
 			const cell = cellAt({ lon: series.point[0], lat: series.point[1] });
 			assert.ok(Math.max(Math.abs(cell.row - CLICKED.row), Math.abs(cell.column - CLICKED.column)) <= 1);
 			const expected = DATES.map((_, date) => valueAt("ndvi", date, cell));
 			assert.deepEqual(series.values, expected);
 			assert.equal(title, `NDVI of 2019, ${DATES[56]}: ${expected[56] ?? "nodata"}`);
-			assert.equal(canvases, 1);
+			assert.equal(drawings, 1);
 			const legend = await legendOf(page);
 			assert.equal(legend.title, "NDVI of 2019");
 			assert.deepEqual(legend.ends, [0, 250]);

@@ -330,6 +330,7 @@ await runAsCalled([
 			await page.keyboard.press("Escape");
 			await page.locator(".area-table").waitFor({ state: "detached" });
 		},
+		"downloads",
 	],
 	[
 		"the table follows the date when it is asked to, and has room on a phone",
@@ -413,5 +414,6 @@ await runAsCalled([
 			await page.getByRole("button", { name: "Report of the place in the chart" }).click();
 			await whenLinkSays(page, "report", "1");
 		},
+		"downloads",
 	],
 ]);

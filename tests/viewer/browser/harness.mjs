@@ -57,6 +57,8 @@ export const FLAGS = [
 ];
 const NAMES = ["chromium", "chromium-browser", "google-chrome"];
 const IS_FIREFOX = process.env.CHRONOTILE_BROWSER === "firefox";
+/** A mouse that hovers and is precise, which Firefox does not find on a machine without one. */
+const HAS_MOUSE = { "ui.primaryPointerCapabilities": 6, "ui.allPointerCapabilities": 6 };
 /** A wait ends as soon as what it waits for is so; this long it takes only where that never comes, or on a machine that stalls. */
 const TIMEOUT_MS = 60_000;
 
@@ -82,7 +84,11 @@ export const findChromium = () => findProgram(NAMES, process.env.CHRONOTILE_CHRO
 
 const launch = async () =>
 	IS_FIREFOX
-		? firefox.launch({ channel: "moz-firefox", executablePath: await findProgram(["firefox-esr"]) })
+		? firefox.launch({
+				channel: "moz-firefox",
+				executablePath: await findProgram(["firefox-esr"]),
+				firefoxUserPrefs: HAS_MOUSE,
+			})
 		: chromium.launch({ executablePath: await findChromium(), args: FLAGS });
 
 /**

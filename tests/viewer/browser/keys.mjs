@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { FIXTURES } from "./formula.mjs";
 import { runAsCalled } from "./harness.mjs";
-import { brokenRules, linkValue, noticeTexts, until, whenLinkSays, whenShown } from "./tools.mjs";
+import { brokenRules, linkValue, noticeTexts, typeInto, until, whenLinkSays, whenShown } from "./tools.mjs";
 
 /** @typedef {import("./harness.mjs").Page} Page */
 
@@ -82,7 +82,7 @@ await runAsCalled([
 			await page.getByRole("button", { name: "Reversed" }).click();
 			await until(page, async () => (await endsOf(page, ".map-keys .key"))[0][0] > 240);
 			await page.keyboard.press("Escape");
-			await page.locator("#legend-body .legend-number[data-end=high]").fill("0.5");
+			await typeInto(page.locator("#legend-body .legend-number[data-end=high]"), "0.5");
 			await page.keyboard.press("Enter");
 			await whenKeys(page, 1, /-0\.08.*0\.5$/);
 		},
@@ -124,7 +124,7 @@ await runAsCalled([
 			await page.locator("#extras .extra > .key").waitFor();
 			await page.locator(".map-keys .key.small").click();
 			const high = page.locator(".key-editor .legend-number[data-end=high]");
-			await high.fill("0.123");
+			await typeInto(high, "0.123");
 			await high.press("Enter");
 			await page.keyboard.press("Escape");
 			await until(page, async () => (await keyTexts(page)).filter((told) => told.includes("0.123")).length === 1);

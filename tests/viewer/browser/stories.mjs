@@ -4,7 +4,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { centreOf, FIXTURES } from "./formula.mjs";
 import { answerJson, runAsCalled } from "./harness.mjs";
-import { brokenRules, linkValue, whenAtRest, whenLinkSays, whenNotice, whenShown } from "./tools.mjs";
+import { brokenRules, linkValue, typeInto, whenAtRest, whenLinkSays, whenNotice, whenShown } from "./tools.mjs";
 
 /** @typedef {import("./harness.mjs").Page} Page */
 
@@ -54,12 +54,12 @@ await runAsCalled([
 			await whenShown(page);
 			await openSaved(page);
 			await page.getByRole("button", { name: "Save this view" }).click();
-			await page.getByLabel("Title of the view").fill("One");
+			await typeInto(page.getByLabel("Title of the view"), "One");
 			await page.getByLabel("Notes").fill(`Read this.\n${EVIL}`);
 			await page.getByRole("button", { name: "Save this view" }).click();
-			await page.getByLabel("Title of the view").nth(1).fill("Two");
+			await typeInto(page.getByLabel("Title of the view").nth(1), "Two");
 			await page.getByRole("button", { name: "Move up: " }).nth(1).click();
-			await page.getByLabel("Title of the story").fill("Mine");
+			await typeInto(page.getByLabel("Title of the story"), "Mine");
 			await page.getByLabel("Title of the story").blur();
 			assert.equal(await page.getByLabel("Title of the view").first().inputValue(), "Two");
 			assert.deepEqual(await brokenRules(page), []);

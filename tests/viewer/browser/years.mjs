@@ -167,6 +167,7 @@ await runAsCalled([
 				dates.map((_, t) => String(valueAt("ndvi_years", t, CELL) ?? "")),
 			);
 		},
+		"downloads",
 	],
 	[
 		"the heat map has means of dekads, keys go from one to the next, and a press chooses the date",
