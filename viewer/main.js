@@ -1,7 +1,7 @@
 /** Starts the viewer: texts, the parts that are there from the beginning, those that come when they are wanted, the link. */
 
 import { renewSession } from "./base/api.js";
-import { make } from "./base/elements.js";
+import { byId, make } from "./base/elements.js";
 import { isFirstViewOver, isLoading, startFirstView, startPart } from "./base/parts.js";
 import { onAddressChange, readAddress, storyOfAddress, writeAddress } from "./base/permalink.js";
 import {
@@ -55,13 +55,6 @@ const SYSTEM_IS_DARK = "(prefers-color-scheme: dark)";
 /** Whether the panel has layers and legend: what is looked for next may come. */
 const isPanelThere = signal(false);
 const hasPlaceSets = signal(false);
-
-/** @param {string} id */
-function byId(id) {
-	const element = document.getElementById(id);
-	if (!element) throw new Error(`index.html has no #${id}`);
-	return element;
-}
 
 /**
  * The parts that are loaded when something of theirs is wanted: by the link that was followed, by the state, or by their
@@ -179,8 +172,7 @@ const FEATURES = {
 	search: {
 		isWanted: () => isFirstViewOver.value && document.activeElement?.id === "search-text",
 		control: "search-text",
-		start: async () =>
-			(await import("./search/search.js")).startSearch(/** @type {HTMLInputElement} */ (byId("search-text"))),
+		start: async () => (await import("./search/search.js")).startSearch(byId("search-text", HTMLInputElement)),
 	},
 	stories: {
 		isWanted: ({ story }) =>
@@ -195,7 +187,7 @@ const FEATURES = {
 		isWanted: ({ slot, date2 }) => slot !== undefined || date2 === "usual" || sideB.value?.isUsual.value === true,
 		control: "period-button",
 		start: async (isOpened) => {
-			const button = /** @type {HTMLButtonElement} */ (byId("period-button"));
+			const button = byId("period-button", HTMLButtonElement);
 			(await import("./time/periods/period-menu.js")).startPeriods(button, isOpened);
 		},
 	},

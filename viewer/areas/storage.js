@@ -4,6 +4,7 @@
  * @typedef {import("../base/state.js").Geometry} Geometry
  * @typedef {{ id: string, name: string, geometry: Geometry }} Stored
  */
+import { readStored, store } from "../base/stored.js";
 import { tidyName } from "./formats/faults.js";
 import { collect, sourcesOf } from "./formats/read-geojson.js";
 import { formatGeoJson } from "./formats/write-files.js";
@@ -43,26 +44,10 @@ function readGeometry(feature) {
 }
 
 /** What is stored; nothing where the browser stores nothing. */
-export function loadAreas() {
-	try {
-		return parseStored(window.localStorage.getItem(STORAGE_KEY));
-	} catch {
-		return [];
-	}
-}
+export const loadAreas = () => parseStored(readStored(STORAGE_KEY));
 
 /** Stores areas in place of those before; with none, nothing stays. @param {Stored[]} areas @returns {boolean} false where there is no room */
 export function storeAreas(areas) {
-	try {
-		if (areas.length === 0) {
-			window.localStorage.removeItem(STORAGE_KEY);
-			return true;
-		}
-		const written = formatGeoJson(areas);
-		if (written.length > MAX_LENGTH) return false;
-		window.localStorage.setItem(STORAGE_KEY, written);
-		return true;
-	} catch {
-		return false;
-	}
+	const written = areas.length === 0 ? null : formatGeoJson(areas);
+	return (written?.length ?? 0) <= MAX_LENGTH && store(STORAGE_KEY, written);
 }

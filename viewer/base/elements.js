@@ -39,3 +39,40 @@ export const makeIconButton = (icon, label, onclick, more = {}) =>
 /** A button with an icon before its words. @param {string} icon as in icons.svg @param {string} words @param {(event: any) => void} onclick @param {Attributes} [more] */
 export const makeWordButton = (icon, words, onclick, more = {}) =>
 	make("button", { type: "button", onclick, ...more }, makeIcon(icon), make("span", {}, words));
+
+/** A button with words. @param {string} words @param {(event: any) => void} onclick @param {Attributes} [more] */
+export const makeButton = (words, onclick, more = {}) => make("button", { type: "button", onclick, ...more }, words);
+
+let fieldsMade = 0;
+
+/** A control under its words. @param {string} words @param {HTMLElement} control @param {HTMLElement} [content] the control with what stands beside it */
+export function makeField(words, control, content = control) {
+	control.id ||= `field-${++fieldsMade}`;
+	return make("div", { class: "field" }, make("label", { for: control.id }, words), content);
+}
+
+/** @typedef {readonly [value: string, words: string, isDisabled?: boolean]} Choice */
+
+/** A list of which one is chosen. @param {readonly Choice[]} choices @param {(value: string) => void} choose @param {Attributes} [more] */
+export function makeSelect(choices, choose, more = {}) {
+	const select = make("select", { onchange: () => choose(select.value), ...more });
+	fillSelect(select, choices);
+	return select;
+}
+
+/** Gives a list other choices; what was chosen stays so where it is still there. @param {HTMLSelectElement} select @param {readonly Choice[]} choices */
+export function fillSelect(select, choices) {
+	const before = select.value;
+	select.replaceChildren(
+		...choices.map(([value, words, disabled = false]) => make("option", { value, disabled }, words)),
+	);
+	if (choices.some(([value]) => value === before)) select.value = before;
+}
+
+/** The element of the page that has an id. @template {HTMLElement} [T=HTMLElement] @param {string} id @param {new () => T} [type] @returns {T} */
+export function byId(id, type) {
+	const element = document.getElementById(id);
+	if (!(element instanceof (type ?? HTMLElement)))
+		throw new Error(`index.html has no ${type?.name ?? "element"} #${id}`);
+	return /** @type {T} */ (element);
+}

@@ -2,9 +2,11 @@
 
 import { boxOf, positionsOf } from "../areas/shapes/geometry.js";
 import { areas } from "../areas/store.js";
-import { make } from "../base/elements.js";
+import { makeDateField } from "../base/date-field.js";
+import { make, makeButton, makeField, makeSelect } from "../base/elements.js";
 import { compareMode, destination } from "../base/state.js";
 import { text } from "../base/text.js";
+import { toBox } from "../map/extent.js";
 import { maps } from "../map/map.js";
 import { computed, signal } from "../vendor/signals-core.js";
 import { cropAround } from "./page/page-layout.js";
@@ -13,7 +15,6 @@ import { wholeRect } from "./page/snapshot.js";
 /**
  * @typedef {import("./page/page-layout.js").Rect} Rect
  * @typedef {import("./page/labels.js").LabelChoice} LabelChoice
- * @typedef {import("../base/text.js").TextKey} TextKey
  */
 
 /** Id of the area that is cut out; nothing for all that the map shows. */
@@ -27,37 +28,26 @@ const choosable = computed(() =>
 	compareMode.value === "side" ? [] : areas.value.filter(({ geometry }) => geometry.type !== "Point"),
 );
 
-/** @param {string} id */
-const areaOf = (id) => choosable.peek().find((area) => area.id === id);
-
 /** What is cut out of the map's frame; null while the chosen area is not wholly in sight. @returns {Rect | null} */
 export function chosenRect() {
-	const area = areaOf(chosenArea.peek());
+	const bbox = chosenBox();
 	const whole = wholeRect();
-	if (!area) return whole;
+	if (!bbox) return whole;
 	const [map] = maps.peek();
-	const { west, south, east, north } = edgesOf(area.geometry);
-	const [one, other] = [
-		[north, west],
-		[south, east],
-	].map(([lat, lng]) => map.latLngToContainerPoint({ lat, lng }));
+	const { west, south, east, north } = toBox(bbox);
+	const one = map.latLngToContainerPoint({ lat: north, lng: west });
+	const other = map.latLngToContainerPoint({ lat: south, lng: east });
 	return cropAround({ left: one.x, top: one.y, width: other.x - one.x, height: other.y - one.y }, whole);
 }
 
-/** @param {import("../base/state.js").Geometry} geometry */
-function edgesOf(geometry) {
-	const [west, south, east, north] = boxOf(positionsOf(geometry));
-	return { west, south, east: east < west ? east + 360 : east, north };
+/** The chosen area's box in degrees; null for what the map shows. @returns {import("../base/permalink.js").BBox | null} */
+export function chosenBox() {
+	const geometry = chosenGeometry();
+	return geometry && boxOf(positionsOf(geometry));
 }
 
-/** The chosen area's box in degrees; null for what the map shows. @returns {import("../base/permalink.js").BBox | null} */
-export const chosenBox = () => {
-	const area = areaOf(chosenArea.peek());
-	return area ? boxOf(positionsOf(area.geometry)) : null;
-};
-
 /** The chosen area; null for what the map shows. */
-export const chosenGeometry = () => areaOf(chosenArea.peek())?.geometry ?? null;
+export const chosenGeometry = () => choosable.peek().find(({ id }) => id === chosenArea.peek())?.geometry ?? null;
 
 /** Shows the chosen area as a whole. */
 function zoomToChosen() {
@@ -65,67 +55,40 @@ function zoomToChosen() {
 	if (bbox) destination.value = { bbox };
 }
 
-let fieldsMade = 0;
-
-/** A control under its words. @template {HTMLElement} T @param {string} words @param {T} control @returns {HTMLElement} */
-export function makeField(words, control) {
-	fieldsMade += 1;
-	control.id = `export-field-${fieldsMade}`;
-	return make("div", { class: "field" }, make("label", { for: control.id }, words), control);
-}
-
-/** @param {{ value: string, words: string, isDisabled?: boolean }[]} options @param {(value: string) => void} choose */
-export function makeSelect(options, choose) {
-	const select = make("select", {});
-	fillSelect(select, options);
-	select.addEventListener("change", () => choose(select.value));
-	return select;
-}
-
-/** Gives a list other choices; what was chosen stays so where it is still there. @param {HTMLSelectElement} select @param {{ value: string, words: string, isDisabled?: boolean }[]} options */
-export function fillSelect(select, options) {
-	const before = select.value;
-	select.replaceChildren(
-		...options.map(({ value, words, isDisabled = false }) => make("option", { value, disabled: isDisabled }, words)),
-	);
-	if (options.some(({ value }) => value === before)) select.value = before;
-}
-
 /** @param {string} words @param {boolean} isChecked @param {(isChecked: boolean) => void} choose */
 export function makeCheck(words, isChecked, choose) {
-	const box = make("input", { type: "checkbox", checked: isChecked });
-	box.addEventListener("change", () => choose(box.checked));
+	const box = make("input", { type: "checkbox", checked: isChecked, onchange: () => choose(box.checked) });
 	return make("label", { class: "export-check" }, box, words);
 }
 
 /** Which part of the map. @param {() => void} changed */
 export function makePartField(changed) {
-	const all = [
-		{ value: "", words: text("export.wholeMap") },
-		...choosable.peek().map(({ id, name }) => ({ value: id, words: name })),
-	];
-	const select = makeSelect(all, (value) => {
+	const some = choosable.peek().map(({ id, name }) => /** @type {const} */ ([id, name]));
+	const select = makeSelect([["", text("export.wholeMap")], ...some], (value) => {
 		chosenArea.value = value;
 		changed();
 	});
-	select.value = areaOf(chosenArea.peek()) ? chosenArea.peek() : "";
+	if (chosenGeometry()) select.value = chosenArea.peek();
 	chosenArea.value = select.value;
 	return makeField(text("export.part"), select);
 }
 
-/** @type {Record<keyof LabelChoice, TextKey>} */
-const LABEL_TEXTS = {
-	title: "export.label.title",
-	date: "export.label.date",
-	legend: "export.label.legend",
-	scale: "export.label.scale",
-	north: "export.label.north",
-};
+/** @type {Record<number, import("../base/text.js").TextKey>} */
+const SIZE_TEXTS = { 0.5: "export.size.half", 1: "export.size.screen", 2: "export.size.double" };
+
+/** How many pixels of a file are one of the screen; one at first. @param {number[]} scales @param {(scale: number) => void} choose */
+export function makeSizeField(scales, choose) {
+	/** @type {import("../base/elements.js").Choice[]} */
+	const sizes = scales.map((scale) => [String(scale), text(SIZE_TEXTS[scale])]);
+	const select = makeSelect(sizes, (value) => choose(Number(value)));
+	select.value = "1";
+	return makeField(text("export.size"), select);
+}
 
 /** What is written on pictures. */
 export function makeLabelFields() {
-	const boxes = /** @type {(keyof LabelChoice)[]} */ (Object.keys(LABEL_TEXTS)).map((name) =>
-		makeCheck(text(LABEL_TEXTS[name]), labels.peek()[name], (isChecked) => {
+	const boxes = /** @type {(keyof LabelChoice)[]} */ (Object.keys(labels.peek())).map((name) =>
+		makeCheck(text(`export.label.${name}`), labels.peek()[name], (isChecked) => {
 			labels.value = { ...labels.peek(), [name]: isChecked };
 		}),
 	);
@@ -134,11 +97,29 @@ export function makeLabelFields() {
 
 /** What there is to say of the chosen area while it is not wholly in sight. */
 export function makeOutsideNote() {
-	const button = make("button", { type: "button", onclick: zoomToChosen }, text("export.zoomToArea"));
-	return make(
+	const words = make("p", {}, text("export.areaOutside"));
+	const button = makeButton(text("export.zoomToArea"), zoomToChosen);
+	return make("div", { class: "export-note", role: "status", hidden: true }, words, button);
+}
+
+/**
+ * Two fields of days, from and to.
+ * @param {import("../base/dates.js").Instant[]} instants @param {import("../time/frames.js").Range} range chosen at first
+ * @param {() => void} changed
+ * @returns {{ element: HTMLElement, from: () => string | undefined, to: () => string | undefined }} days, undefined where none is given
+ */
+export function makeDates(instants, range, changed) {
+	const days = instants.map((each) => each.text.slice(0, 10));
+	const [from, to] = [range.first, range.last].map((index) => {
+		const day = makeDateField({}, changed);
+		day.show(days[index] ?? "");
+		return day;
+	});
+	const element = make(
 		"div",
-		{ class: "export-note", role: "status", hidden: true },
-		make("p", {}, text("export.areaOutside")),
-		button,
+		{ class: "export-pair" },
+		makeField(text("export.from"), from.field),
+		makeField(text("export.to"), to.field),
 	);
+	return { element, from: () => from.date() || undefined, to: () => to.date() || undefined };
 }

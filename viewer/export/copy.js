@@ -8,21 +8,7 @@ import { effect } from "../vendor/signals-core.js";
 import { copiesOf } from "./addresses.js";
 import { currentView } from "./current-view.js";
 
-/**
- * @typedef {import("./addresses.js").CopyKind} CopyKind
- * @typedef {import("./picture.js").Tab} Tab
- */
-
-/** @type {Record<CopyKind, import("../base/text.js").TextKey>} */
-const NAMES = {
-	wms: "export.copy.wms",
-	wmts: "export.copy.wmts",
-	xyz: "export.copy.xyz",
-	tilejson: "export.copy.tilejson",
-	coverage: "export.copy.coverage",
-	curl: "export.copy.curl",
-	python: "export.copy.python",
-};
+/** @typedef {import("./picture.js").Tab} Tab */
 
 /** @returns {Tab} */
 export function makeCopyTab() {
@@ -49,7 +35,7 @@ function copyField({ kind, text: words, isWithoutColours }) {
 	const rows = words.split("\n").length;
 	const field = makeField(
 		`copy-${kind}`,
-		text(NAMES[kind]),
+		text(`export.copy.${kind}`),
 		rows > 1 ? makeArea(words, Math.min(8, rows)) : makeInput(words),
 	);
 	if (isWithoutColours) field.append(make("p", { class: "hint" }, text("export.copyPlainColours")));

@@ -1,6 +1,6 @@
 /** The tab that gives numbers as files, on their own cells: the server makes them. */
 import { fetchRefusal, rootUrl } from "../base/api.js";
-import { make, makeWordButton } from "../base/elements.js";
+import { make, makeField, makeSelect, makeWordButton } from "../base/elements.js";
 import { saveFrom } from "../base/save.js";
 import { instant, layer, shownDate, sideA, timeDomain, timeIndex, view } from "../base/state.js";
 import { text } from "../base/text.js";
@@ -8,8 +8,7 @@ import { rangeOf } from "../time/frames.js";
 import { playFrom, playTo } from "../time/playback.js";
 import { effect } from "../vendor/signals-core.js";
 import { areaAddress, coverageAddress } from "./addresses.js";
-import { chosenBox, chosenGeometry, makeField, makePartField, makeSelect } from "./controls.js";
-import { makeDates } from "./date-fields.js";
+import { chosenBox, chosenGeometry, makeDates, makePartField } from "./controls.js";
 
 /** @typedef {import("./picture.js").Tab} Tab */
 
@@ -49,28 +48,29 @@ class DataTab {
 
 	/** This date or several. */
 	#whenField() {
-		const shown = shownDate.peek();
+		/** @type {import("../base/elements.js").Choice[]} */
 		const options = [
-			{ value: "one", words: text("export.thisDate", { date: shown }) },
-			{ value: "several", words: text("export.severalDates") },
+			["one", text("export.thisDate", { date: shownDate.peek() })],
+			["several", text("export.severalDates")],
 		];
-		const choose = (/** @type {string} */ value) => {
+		const select = makeSelect(options, (value) => {
 			this.#isInterval = value === "several";
 			this.#describe();
-		};
-		return makeField(text("export.dates"), makeSelect(options, choose));
+		});
+		return makeField(text("export.dates"), select);
 	}
 
 	#formatField() {
+		/** @type {import("../base/elements.js").Choice[]} */
 		const formats = [
-			{ value: "GTiff", words: text("export.geotiff") },
-			{ value: "NetCDF", words: text("export.netcdf") },
+			["GTiff", text("export.geotiff")],
+			["NetCDF", text("export.netcdf")],
 		];
-		const choose = (/** @type {string} */ value) => {
+		const select = makeSelect(formats, (value) => {
 			this.#format = value === "NetCDF" ? "NetCDF" : "GTiff";
 			this.#describe();
-		};
-		return makeField(text("export.format"), makeSelect(formats, choose));
+		});
+		return makeField(text("export.format"), select);
 	}
 
 	#range() {

@@ -2,7 +2,7 @@
 
 import { isStatic } from "../base/api.js";
 import { openDialog } from "../base/dialog.js";
-import { make } from "../base/elements.js";
+import { make, makeButton } from "../base/elements.js";
 import { layer, timeDomain } from "../base/state.js";
 import { makeTabs } from "../base/tabs.js";
 import { text } from "../base/text.js";
@@ -19,8 +19,6 @@ const TABS = {
 	data: async () => (await import("./data.js")).makeDataTab(),
 	copy: async () => (await import("./copy.js")).makeCopyTab(),
 };
-/** @type {Record<TabId, import("../base/text.js").TextKey>} */
-const NAMES = { picture: "export.picture", film: "export.film", data: "export.data", copy: "export.copy" };
 
 /** @param {HTMLElement} button that opens the dialog @param {boolean} isOpened whether it was pressed already */
 export function startExport(button, isOpened) {
@@ -32,22 +30,23 @@ export function startExport(button, isOpened) {
 function tabsNow() {
 	const isFilm = timeDomain.peek().instants.length > 1;
 	const hasNumbers = layer.peek()?.variable !== null;
-	const served = isStatic ? [] : [...(hasNumbers ? ["data"] : []), "copy"];
-	return ["picture", ...(isFilm ? ["film"] : []), ...served].map((id) => /** @type {TabId} */ (id));
+	const has = { picture: true, film: isFilm, data: !isStatic && hasNumbers, copy: !isStatic };
+	return /** @type {TabId[]} */ (Object.keys(TABS)).filter((id) => has[id]);
 }
 
 /** Why a tab has nothing in it, in its place: notices lie behind the dialog. @param {() => void} tryAgain */
-function makeFault(tryAgain) {
-	const button = make("button", { type: "button" }, text("action.tryAgain"));
-	button.addEventListener("click", tryAgain);
-	return make("p", { role: "alert" }, `${text("shell.partFailed")} `, button);
-}
+const makeFault = (tryAgain) =>
+	make("p", { role: "alert" }, `${text("shell.partFailed")} `, makeButton(text("action.tryAgain"), tryAgain));
 
 async function openExport() {
 	/** @type {Tab | null} */
 	let shown = null;
 	let turn = 0;
-	const views = tabsNow().map((id) => ({ id, label: text(NAMES[id]), panel: make("div", { class: "export-panel" }) }));
+	const views = tabsNow().map((id) => ({
+		id,
+		label: text(`export.${id}`),
+		panel: make("div", { class: "export-panel" }),
+	}));
 	const show = async (/** @type {TabId} */ id) => {
 		const mine = ++turn;
 		shown?.stop();

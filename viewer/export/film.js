@@ -1,6 +1,6 @@
 /** The tab that makes films: which dates, how fast, in which format; and how far the making is. */
 import { isStatic } from "../base/api.js";
-import { make, makeWordButton } from "../base/elements.js";
+import { fillSelect, make, makeButton, makeField, makeSelect, makeWordButton } from "../base/elements.js";
 import { saveFile } from "../base/save.js";
 import { gaps, isGapFilled, layer, outcome, sideB, timeDomain } from "../base/state.js";
 import { locale, text } from "../base/text.js";
@@ -11,17 +11,15 @@ import { effect } from "../vendor/signals-core.js";
 import { animationAddress, stemOf } from "./addresses.js";
 import {
 	chosenRect,
-	fillSelect,
 	labels,
 	makeCheck,
-	makeField,
+	makeDates,
 	makeLabelFields,
 	makeOutsideNote,
 	makePartField,
-	makeSelect,
+	makeSizeField,
 } from "./controls.js";
 import { currentView } from "./current-view.js";
-import { makeDates } from "./date-fields.js";
 import { makeFilm } from "./film-maker.js";
 import { startGif } from "./gif.js";
 import { filmBytes, sizeOf } from "./page/page-layout.js";
@@ -73,7 +71,7 @@ class FilmTab {
 	#server = make("a", { class: "export-server", download: "" }, text("export.byServer"));
 	#progress = make("progress", { max: 1, value: 0, "aria-label": text("export.progress") });
 	#status = make("p", { role: "status" });
-	#cancel = make("button", { type: "button", onclick: () => this.#making?.abort() }, text("action.cancel"));
+	#cancel = makeButton(text("action.cancel"), () => this.#making?.abort());
 	#dates = makeDates(this.#instants, playRange.peek(), () => this.#describe());
 	#kinds = makeSelect([], (value) => {
 		this.#kind = /** @type {FilmKind} */ (value);
@@ -85,7 +83,11 @@ class FilmTab {
 			this.#rect = rect;
 			this.#describe();
 		});
-		this.#stops = [preview.stop, effect(() => this.#follow())];
+		const follow = effect(() => {
+			void [layer.value, shares.value, sideB.value];
+			this.#describe();
+		});
+		this.#stops = [preview.stop, follow];
 		const running = make("div", { class: "export-running", hidden: true }, this.#progress, this.#status, this.#cancel);
 		this.element.append(preview.element, this.#fields(running));
 		this.running = running;
@@ -97,19 +99,18 @@ class FilmTab {
 		for (const stop of this.#stops) stop();
 	}
 
-	#follow() {
-		void [layer.value, shares.value, sideB.value];
-		this.#describe();
-	}
-
 	/** @param {HTMLElement} running */
 	#fields(running) {
-		const sizes = SCALES.map((scale) => ({ value: String(scale), words: text(SIZE_TEXTS[scale]) }));
-		const size = makeSelect(sizes, (value) => {
-			this.#scale = Number(value);
+		const size = makeSizeField(SCALES, (scale) => {
+			this.#scale = scale;
 			void this.#findKinds();
 		});
-		size.value = "1";
+		const step = this.#numberField("export.step", { min: 1, max: 100, value: this.#step }, (value) => {
+			this.#step = Math.max(1, Math.round(value));
+		});
+		const fps = this.#numberField("export.fps", { min: 1, max: MOST_FPS, value: this.#fps }, (value) => {
+			this.#fps = Math.min(MOST_FPS, Math.max(1, value));
+		});
 		const filling = makeCheck(text("export.fillGaps"), isGapFilled.peek(), (isChecked) => {
 			gaps.value = isChecked ? "last" : "show";
 		});
@@ -118,13 +119,8 @@ class FilmTab {
 			{ class: "export-fields" },
 			makePartField(() => void this.#findKinds()),
 			this.#dates.element,
-			make("div", { class: "export-pair" }, this.#stepField(), this.#fpsField()),
-			make(
-				"div",
-				{ class: "export-pair" },
-				makeField(text("export.format"), this.#kinds),
-				makeField(text("export.size"), size),
-			),
+			make("div", { class: "export-pair" }, step, fps),
+			make("div", { class: "export-pair" }, makeField(text("export.format"), this.#kinds), size),
 			filling,
 			makeLabelFields(),
 			this.#outside,
@@ -133,18 +129,6 @@ class FilmTab {
 			running,
 			this.#server,
 		);
-	}
-
-	#stepField() {
-		return this.#numberField("export.step", { min: 1, max: 100, value: this.#step }, (value) => {
-			this.#step = Math.max(1, Math.round(value));
-		});
-	}
-
-	#fpsField() {
-		return this.#numberField("export.fps", { min: 1, max: MOST_FPS, value: this.#fps }, (value) => {
-			this.#fps = Math.min(MOST_FPS, Math.max(1, value));
-		});
 	}
 
 	/** @param {"export.step" | "export.fps"} key @param {{ min: number, max: number, value: number }} range @param {(value: number) => void} take */
@@ -169,13 +153,11 @@ class FilmTab {
 			if (codec) found[kind] = codec;
 		}
 		this.#codecs = found;
+		/** @type {import("../base/elements.js").Choice[]} */
 		const options = KINDS.map((kind) => {
-			const isDisabled = kind !== "gif" && !found[kind];
-			return {
-				value: kind,
-				words: isDisabled ? text("export.kindMissing", { kind: KIND_NAMES[kind] }) : KIND_NAMES[kind],
-				isDisabled,
-			};
+			const isMissing = kind !== "gif" && !found[kind];
+			const name = KIND_NAMES[kind];
+			return [kind, isMissing ? text("export.kindMissing", { kind: name }) : name, isMissing];
 		});
 		fillSelect(this.#kinds, options);
 		if (this.#kind !== "gif" && !found[this.#kind]) this.#kind = "gif";
@@ -273,8 +255,6 @@ class FilmTab {
 	}
 }
 
-/** @type {Record<number, import("../base/text.js").TextKey>} */
-const SIZE_TEXTS = { 0.5: "export.size.half", 1: "export.size.screen", 2: "export.size.double" };
 /** @type {Record<FilmKind, string>} */
 const KIND_NAMES = { gif: "GIF", mp4: "MP4", webm: "WebM" };
 

@@ -4,15 +4,7 @@ import { saveFile } from "../base/save.js";
 import { instant, layer } from "../base/state.js";
 import { text } from "../base/text.js";
 import { stemOf } from "./addresses.js";
-import {
-	chosenRect,
-	labels,
-	makeField,
-	makeLabelFields,
-	makeOutsideNote,
-	makePartField,
-	makeSelect,
-} from "./controls.js";
+import { chosenRect, labels, makeLabelFields, makeOutsideNote, makePartField, makeSizeField } from "./controls.js";
 import { sizeOf } from "./page/page-layout.js";
 import { PictureMaker } from "./page/picture-maker.js";
 import { makePreview } from "./preview.js";
@@ -39,19 +31,15 @@ export async function makePictureTab() {
 		if (rect) about.textContent = text("export.pictureSize", sizeOf(rect, scale, false));
 	};
 	const preview = await makePreview(describe);
-	const sizes = [1, 2].map((each) => ({
-		value: String(each),
-		words: text(each === 1 ? "export.size.screen" : "export.size.double"),
-	}));
-	const size = makeSelect(sizes, (value) => {
-		scale = Number(value);
+	const size = makeSizeField([1, 2], (next) => {
+		scale = next;
 		describe(chosenRect(), !partial.hidden);
 	});
 	const fields = make(
 		"div",
 		{ class: "export-fields" },
 		makePartField(() => {}),
-		makeField(text("export.size"), size),
+		size,
 		makeLabelFields(),
 		outside,
 		partial,

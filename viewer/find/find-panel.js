@@ -3,7 +3,7 @@
 import { feedAddress } from "../base/api.js";
 import { makeDateField } from "../base/date-field.js";
 import { parseSpan } from "../base/dates.js";
-import { make, makeIconButton } from "../base/elements.js";
+import { make, makeButton, makeIconButton } from "../base/elements.js";
 import { layer } from "../base/state.js";
 import { percent, text } from "../base/text.js";
 import { makeField, makeInput } from "../shell/share.js";
@@ -93,13 +93,9 @@ function makeAnswers() {
 	const leftOut = make("p", { class: "find-fault", role: "status" });
 	const list = make("ul", { class: "find-list", "aria-label": text("find.list") });
 	const why = make("span", {});
-	const again = make("button", { type: "button", onclick: () => void askOn() }, text("action.tryAgain"));
+	const again = makeButton(text("action.tryAgain"), () => void askOn());
 	const fault = make("p", { class: "find-fault", role: "alert" }, why, again);
-	const more = make(
-		"button",
-		{ type: "button", class: "find-more", onclick: () => void showMore() },
-		text("find.more"),
-	);
+	const more = makeButton(text("find.more"), () => void showMore(), { class: "find-more" });
 	const showMore = async () => {
 		const { length } = list.children;
 		await askOn();

@@ -4,7 +4,7 @@
  *
  * @typedef {import("./sources.js").Result} Result
  */
-import { make } from "../base/elements.js";
+import { byId, make } from "../base/elements.js";
 import { makeIcon } from "../base/icons.js";
 import { dismiss, foundPlace, geocoder, notify, outcome } from "../base/state.js";
 import { language, locale, text } from "../base/text.js";
@@ -18,9 +18,6 @@ const MAX_RESULTS = 8;
 const [GEOCODER_WAIT_MS, GEOCODER_LETTERS] = [400, 3];
 /** What stands before each kind of result. */
 const ICONS = { layer: "layers", place: "area", area: "area", country: "language", region: "language" };
-
-/** @param {string} id */
-const byId = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
 
 /** @param {HTMLInputElement} input */
 export async function startSearch(input) {

@@ -1,5 +1,6 @@
 /** The controls of the frame: panel, menu, colours, language, and what opens the dialogs. */
 
+import { byId } from "../base/elements.js";
 import { changeIcon } from "../base/icons.js";
 import { startPart } from "../base/parts.js";
 import { readAddress, visit } from "../base/permalink.js";
@@ -16,23 +17,16 @@ import { startDescription, startSpeech } from "./speech.js";
 /** In the order in which the switch goes through them. @type {Theme[]} */
 const THEMES = ["auto", "light", "dark"];
 
-/** @template {HTMLElement} T @param {string} id @param {new () => T} type @returns {T} */
-function byId(id, type) {
-	const element = document.getElementById(id);
-	if (!(element instanceof type)) throw new Error(`index.html has no ${type.name} #${id}`);
-	return element;
-}
-
 export function startFrame() {
 	startPanelButton();
 	startMenu();
 	startTheme();
 	startLanguage();
-	startSpeech(byId("spoken", HTMLElement));
-	startDescription(byId("map-text", HTMLElement));
-	startSheet(byId("sheet", HTMLElement), byId("sheet-handle", HTMLButtonElement));
+	startSpeech(byId("spoken"));
+	startDescription(byId("map-text"));
+	startSheet(byId("sheet"), byId("sheet-handle", HTMLButtonElement));
 	startShortcuts();
-	startPrint(byId("map-frame", HTMLElement), byId("chart", HTMLElement), byId("print-link", HTMLElement));
+	startPrint(byId("map-frame"), byId("chart"), byId("print-link"));
 	const home = byId("home-button", HTMLButtonElement);
 	home.addEventListener("click", () => zoomToLayer());
 	effect(() => {
@@ -60,7 +54,7 @@ function startPanelButton() {
 /** In narrow windows the tools of the header are a menu: it closes by Escape, by a choice, and by a press beside it. */
 function startMenu() {
 	const button = byId("menu-button", HTMLButtonElement);
-	const tools = byId("tools", HTMLElement);
+	const tools = byId("tools");
 	const show = (/** @type {boolean} */ isOpen) => {
 		tools.toggleAttribute("data-open", isOpen);
 		button.setAttribute("aria-expanded", String(isOpen));

@@ -35,29 +35,16 @@ export function openShare() {
 
 /** The lines for another page. @param {string} address */
 function frameCode(address) {
-	const frame = document.createElement("iframe");
-	frame.src = address;
-	frame.title = document.title;
-	frame.width = String(FRAME.width);
-	frame.height = String(FRAME.height);
-	frame.loading = "lazy";
-	frame.allowFullscreen = true;
+	const look = { ...FRAME, loading: "lazy", allowfullscreen: true };
+	const frame = make("iframe", { src: address, title: document.title, ...look });
 	return new XMLSerializer().serializeToString(frame).replace(/ xmlns="[^"]*"/, "");
 }
 
 /** @param {string} value */
-export function makeInput(value) {
-	const input = make("input", { type: "url" });
-	input.value = value;
-	return input;
-}
+export const makeInput = (value) => make("input", { type: "url", value });
 
 /** @param {string} value @param {number} [rows] */
-export function makeArea(value, rows = 4) {
-	const area = make("textarea", { rows });
-	area.value = value;
-	return area;
-}
+export const makeArea = (value, rows = 4) => make("textarea", { rows }, value);
 
 /** What can be copied, with the button that does. @param {string} id @param {string} words @param {HTMLInputElement | HTMLTextAreaElement} field */
 export function makeField(id, words, field) {

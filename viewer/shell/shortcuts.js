@@ -2,6 +2,7 @@
  * Single keys that do what a control in the page does. They can be switched off (WCAG 2.2, 2.1.4): speech input and
  * unsteady hands press keys that nobody meant.
  */
+import { readStored, store } from "../base/stored.js";
 import { signal } from "../vendor/signals-core.js";
 
 const STORED_AS = "chronotile.shortcuts";
@@ -31,20 +32,8 @@ export const hasShortcuts = signal(true);
 /** @param {boolean} isOn */
 export function switchShortcuts(isOn) {
 	hasShortcuts.value = isOn;
-	try {
-		if (isOn) window.localStorage.removeItem(STORED_AS);
-		else window.localStorage.setItem(STORED_AS, "off");
-	} catch {
-		// Without storage the choice holds as long as the page.
-	}
-}
-
-function isSwitchedOff() {
-	try {
-		return window.localStorage.getItem(STORED_AS) === "off";
-	} catch {
-		return false;
-	}
+	// Without storage the choice holds as long as the page.
+	store(STORED_AS, isOn ? null : "off");
 }
 
 /** Whether what has the focus takes letters itself. @param {EventTarget | null} target */
@@ -54,7 +43,7 @@ const takesKeys = (target) =>
 /** A page within a page leaves the keys, and the storage, to the page around it. */
 export function startShortcuts() {
 	if (document.documentElement.dataset.embed !== undefined) return;
-	hasShortcuts.value = !isSwitchedOff();
+	hasShortcuts.value = readStored(STORED_AS) !== "off";
 	document.addEventListener("keydown", (event) => {
 		if (!hasShortcuts.peek() || event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
 		if (takesKeys(event.target)) return;

@@ -2,7 +2,7 @@
 
 import { endSession, fetchSession, renewSession, signInAddress } from "../base/api.js";
 import { openDialog } from "../base/dialog.js";
-import { make } from "../base/elements.js";
+import { make, makeButton } from "../base/elements.js";
 import { addressOf, leaveTo, readAddress } from "../base/permalink.js";
 import { applyLink, dismiss, link, missed, notify, openCatalogue } from "../base/state.js";
 import { text } from "../base/text.js";
@@ -69,8 +69,7 @@ function reopen() {
 
 /** @param {string} name */
 function openAccount(name) {
-	const leave = make("button", { type: "button" }, text("signIn.out"));
-	leave.addEventListener("click", () =>
+	const leave = makeButton(text("signIn.out"), () =>
 		endSession(never).then(
 			(address) => leaveTo(address ?? here()),
 			(error) => notify(NOTICE, error.message),
