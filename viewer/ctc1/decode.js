@@ -130,6 +130,12 @@ export class Cube {
 		return this.#layout;
 	}
 
+	/** What each number stands for; NaN of those that are no values. */
+	get values() {
+		const length = this.header.dtype === "uint8" ? 0x100 : 0x10000;
+		return Float64Array.from({ length }, (_, number) => this.valueOf(number) ?? Number.NaN);
+	}
+
 	/** 1 for each number that is no value. @returns {Uint8Array} */
 	get gapNumbers() {
 		const isGap = new Uint8Array(this.header.dtype === "uint8" ? 0x100 : 0x10000);

@@ -16,7 +16,8 @@
  * }} CubeOptions `covers` tells whether the layer reaches into a tile; with a `tileSize` of 128 and a `zoomOffset` of 1 tiles are
  *   those of the next zoom, half as large
  */
-import { CubePainter, TILE_PX } from "./painter.js";
+import { CubePainter } from "./painter.js";
+import { distanceOf } from "./source.js";
 
 /**
  * Lets a tile reach under its neighbours by a pixel of the screen where those are no whole pixels of the page: otherwise
@@ -38,9 +39,8 @@ export function makeCubeLayer(
 	L,
 	{ source, tableOf, covers = () => true, onProgress, onPaint, onLoad, maxNativeZoom, zoomOffset = 0, ...options },
 ) {
-	// Leaflet would enlarge pixels beyond that zoom; the painter draws the cells that they show.
-	if (maxNativeZoom !== undefined) source.maxZoom = maxNativeZoom;
-	const painter = new CubePainter({ source, tableOf, onProgress, onPaint, onLoad });
+	// Leaflet would enlarge pixels beyond `maxNativeZoom`; the painter draws the cells that they show.
+	const painter = new CubePainter({ source, tableOf, onProgress, onPaint, onLoad, maxNativeZoom });
 	let isAsking = false;
 
 	class CubeLayer extends L.GridLayer {
@@ -68,12 +68,10 @@ export function makeCubeLayer(
 				isAsking = false;
 				if (!this._map) return;
 				const zoom = this.tileZoom();
-				const { x, y } = this._map.project(this._map.getCenter(), zoom).divideBy(TILE_PX);
+				const { lng: lon, lat } = this._map.getCenter();
 				for (const cell of painter.cells) {
-					const { tile } = cell;
-					cell.isCurrent = tile.z === zoom;
-					const across = Math.abs(tile.x + 0.5 - x) % 2 ** zoom;
-					cell.order = Math.hypot(Math.min(across, 2 ** zoom - across), tile.y + 0.5 - y);
+					cell.isCurrent = cell.tile.z === zoom;
+					cell.order = distanceOf(cell.tile, { lon, lat });
 				}
 				painter.ask();
 			});

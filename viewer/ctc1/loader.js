@@ -10,8 +10,7 @@
  * @typedef {{ url: string, tile: Tile, res: 1 | 2, urgency: number, bytes: number }} Wanted
  *   the least `urgency` comes first; `bytes` is a guess
  * @typedef {{ onCube: (url: string, cube: Cube) => void, onFailure: (url: string, failure: Failure) => void }} Owner
- * @typedef {{ worker: Worker, jobs: number }} Desk
- * @typedef {{ id: number, desk: Desk, wanted: Wanted }} Job
+ * @typedef {{ id: number, worker: Worker, wanted: Wanted }} Job
  */
 import { Cube } from "./decode.js";
 import { sourcesOf } from "./reduce.js";
@@ -66,12 +65,10 @@ export class CubeLoader {
 	#waiting = new Map();
 	/** @type {Map<string, Job>} */
 	#jobs = new Map();
-	/** @type {Map<number, string>} */
-	#urls = new Map();
 	/** @type {Map<Owner, Wanted[]>} */
 	#wants = new Map();
-	/** @type {Desk[]} */
-	#desks = [];
+	/** @type {Worker[]} */
+	#running = [];
 	#nextId = 1;
 	#isPlanned = false;
 	#isHeld = false;
@@ -91,9 +88,7 @@ export class CubeLoader {
 
 	/** Bytes of all cubes that are kept. */
 	get bytes() {
-		let sum = 0;
-		for (const cube of this.#cubes.values()) sum += cube.bytes;
-		return sum;
+		return [...this.#cubes.values()].reduce((sum, cube) => sum + cube.bytes, 0);
 	}
 
 	/** How many are on their way or waited for. */
@@ -141,7 +136,7 @@ export class CubeLoader {
 
 	/** Starts a worker before there is work for it. */
 	prepare() {
-		if (this.#desks.length === 0) this.#desk();
+		if (this.#running.length === 0) this.#worker();
 	}
 
 	/** Tries again what failed. */
@@ -168,11 +163,9 @@ export class CubeLoader {
 	/** Ends the workers and forgets all. */
 	close() {
 		for (const timer of this.#waiting.values()) clearTimeout(timer);
-		for (const { worker } of this.#desks) worker.terminate();
-		this.#desks = [];
-		for (const each of [this.#cubes, this.#failures, this.#tries, this.#waiting, this.#jobs, this.#urls, this.#wants]) {
-			each.clear();
-		}
+		for (const worker of this.#running) worker.terminate();
+		this.#running = [];
+		for (const each of [this.#cubes, this.#failures, this.#tries, this.#waiting, this.#jobs, this.#wants]) each.clear();
 	}
 
 	/** Once for all that is said in one go. */
@@ -252,13 +245,11 @@ export class CubeLoader {
 	/** @param {Wanted} wanted */
 	#start(wanted) {
 		const { url } = wanted;
-		const desk = this.#desk();
+		const worker = this.#worker();
 		const id = this.#nextId++;
-		desk.jobs += 1;
-		this.#jobs.set(url, { id, desk, wanted });
-		this.#urls.set(id, url);
+		this.#jobs.set(url, { id, worker, wanted });
 		// What was wrong once may be a copy that is kept.
-		desk.worker.postMessage({ id, url, cache: this.#tries.has(url) ? "reload" : "default", held: this.#heldOf(url) });
+		worker.postMessage({ id, url, cache: this.#tries.has(url) ? "reload" : "default", held: this.#heldOf(url) });
 	}
 
 	/** Cubes that are here of those that are reduced to one of periods; the worker gets copies. @param {string} url */
@@ -271,47 +262,43 @@ export class CubeLoader {
 
 	/** @param {string} url */
 	#stop(url) {
-		const { id, desk } = /** @type {Job} */ (this.#jobs.get(url));
-		desk.worker.postMessage({ id, stop: true });
-		this.#end(url);
-	}
-
-	/** @param {string} url */
-	#end(url) {
-		const { id, desk } = /** @type {Job} */ (this.#jobs.get(url));
-		desk.jobs -= 1;
+		const { id, worker } = /** @type {Job} */ (this.#jobs.get(url));
+		worker.postMessage({ id, stop: true });
 		this.#jobs.delete(url);
-		this.#urls.delete(id);
 	}
 
-	/** The worker with the least to do. @returns {Desk} */
-	#desk() {
-		const free = this.#desks.find(({ jobs }) => jobs === 0);
-		if (free) return free;
-		if (this.#desks.length < this.workers) {
-			const desk = { worker: this.makeWorker(), jobs: 0 };
-			desk.worker.addEventListener("message", ({ data }) => this.#take(data));
-			desk.worker.addEventListener("error", ({ message }) => this.#break(desk, message));
-			this.#desks.push(desk);
-			return desk;
-		}
-		return this.#desks.reduce((least, desk) => (desk.jobs < least.jobs ? desk : least));
+	/** @param {Worker} worker */
+	#jobsOf(worker) {
+		return [...this.#jobs.values()].filter((job) => job.worker === worker);
 	}
 
-	/** A worker that does not start or run loses its jobs. @param {Desk} desk @param {string} message */
-	#break(desk, message) {
-		this.#desks = this.#desks.filter((each) => each !== desk);
-		desk.worker.terminate();
-		const lost = [...this.#jobs].filter(([, job]) => job.desk === desk);
-		for (const [, { id }] of lost) this.#take({ id, failure: { message: message ?? "", status: 0, isCube: false } });
+	/** One that has nothing to do, a new one while there may be more, or that with the least to do. @returns {Worker} */
+	#worker() {
+		const countOf = (/** @type {Worker} */ each) => this.#jobsOf(each).length;
+		const [least] = this.#running.toSorted((one, other) => countOf(one) - countOf(other));
+		if (least && (countOf(least) === 0 || this.#running.length >= this.workers)) return least;
+		const worker = this.makeWorker();
+		worker.addEventListener("message", ({ data }) => this.#take(data));
+		worker.addEventListener("error", ({ message }) => this.#break(worker, message));
+		this.#running.push(worker);
+		return worker;
+	}
+
+	/** A worker that does not start or run loses its jobs. @param {Worker} worker @param {string} message */
+	#break(worker, message) {
+		this.#running = this.#running.filter((each) => each !== worker);
+		worker.terminate();
+		const failure = { message: message ?? "", status: 0, isCube: false };
+		for (const { id } of this.#jobsOf(worker)) this.#take({ id, failure });
 	}
 
 	/** @param {Answer} answer */
 	#take(answer) {
-		const url = this.#urls.get(answer.id);
-		if (url === undefined) return;
-		const { wanted } = /** @type {Job} */ (this.#jobs.get(url));
-		this.#end(url);
+		const job = [...this.#jobs.values()].find(({ id }) => id === answer.id);
+		if (!job) return;
+		const { wanted } = job;
+		const { url } = wanted;
+		this.#jobs.delete(url);
 		if ("failure" in answer) this.#fail(url, answer.failure);
 		else if (answer.header && !isOf(answer.header, wanted)) {
 			this.#fail(url, { message: "not the requested cube tile", status: 200, isCube: true });

@@ -29,14 +29,15 @@
  */
 import { LaidTiles } from "./laid-tiles.js";
 import { CubePainter, TILE_PX } from "./painter.js";
-import { locate } from "./source.js";
+import { distanceOf } from "./source.js";
 
 const MOST_ZOOM = 30;
 /** Coordinates of a tile's far edge in MapLibre's shaders. */
 const EXTENT = 8192;
 /** Squares on each side of a tile, which bend with the globe. */
 const SQUARES = 16;
-const INDEXES = SQUARES * SQUARES * 6;
+/** Of the two triangles of each square. */
+const CORNERS = SQUARES * SQUARES * 6;
 
 const FRAGMENT_SHADER = `#version 300 es
 precision mediump float;
@@ -50,27 +51,14 @@ void main() { colour = texture(u_tile, v_place) * u_opacity; }`;
 const vertexShader = ({ vertexShaderPrelude, define }) => `#version 300 es
 ${vertexShaderPrelude}
 ${define}
-in vec2 a_place;
+const ivec2 CORNERS[6] = ivec2[6](ivec2(0, 0), ivec2(1, 0), ivec2(0, 1), ivec2(0, 1), ivec2(1, 0), ivec2(1, 1));
 out vec2 v_place;
 void main() {
-	gl_Position = projectTile(a_place * ${EXTENT}.0);
-	v_place = a_place;
+	int square = gl_VertexID / 6;
+	ivec2 corner = ivec2(square % ${SQUARES}, square / ${SQUARES}) + CORNERS[gl_VertexID % 6];
+	v_place = vec2(corner) / ${SQUARES}.0;
+	gl_Position = projectTile(v_place * ${EXTENT}.0);
 }`;
-
-/** Corners of a tile's squares, 0 to 1, and the triangles between them. */
-function makeMesh() {
-	const corners = SQUARES + 1;
-	const places = Float32Array.from(
-		{ length: 2 * corners * corners },
-		(_, at) => (at % 2 === 0 ? (at / 2) % corners : Math.floor(at / 2 / corners)) / SQUARES,
-	);
-	const indexes = new Uint16Array(INDEXES);
-	for (let square = 0; square < SQUARES * SQUARES; square++) {
-		const first = Math.floor(square / SQUARES) * corners + (square % SQUARES);
-		indexes.set([first, first + 1, first + corners, first + corners, first + 1, first + corners + 1], square * 6);
-	}
-	return { places, indexes };
-}
 
 /** @param {WebGL2RenderingContext} gl @param {number} type @param {string} source */
 function compile(gl, type, source) {
@@ -88,7 +76,6 @@ function makeProgram(gl, shaderData) {
 		compile(gl, gl.FRAGMENT_SHADER, FRAGMENT_SHADER),
 	];
 	for (const shader of shaders) gl.attachShader(program, shader);
-	gl.bindAttribLocation(program, 0, "a_place");
 	gl.linkProgram(program);
 	if (!gl.getProgramParameter(program, gl.LINK_STATUS) && !gl.isContextLost()) {
 		const why = [...shaders.map((shader) => gl.getShaderInfoLog(shader)), gl.getProgramInfoLog(program)];
@@ -98,7 +85,7 @@ function makeProgram(gl, shaderData) {
 	return program;
 }
 
-/** What is on the graphics card: one mesh, one program by projection, one texture by tile. */
+/** What is on the graphics card: one program by projection, one texture by tile. */
 class Drawing {
 	/** @type {Map<string, WebGLProgram>} */
 	#programs = new Map();
@@ -108,17 +95,8 @@ class Drawing {
 	/** @param {WebGL2RenderingContext} gl */
 	constructor(gl) {
 		this.gl = gl;
-		const { places, indexes } = makeMesh();
-		this.mesh = gl.createVertexArray();
-		gl.bindVertexArray(this.mesh);
-		this.buffers = [gl.createBuffer(), gl.createBuffer()];
-		gl.bindBuffer(gl.ARRAY_BUFFER, this.buffers[0]);
-		gl.bufferData(gl.ARRAY_BUFFER, places, gl.STATIC_DRAW);
-		gl.enableVertexAttribArray(0);
-		gl.vertexAttribPointer(0, 2, gl.FLOAT, false, 0, 0);
-		gl.bindBuffer(gl.ELEMENT_ARRAY_BUFFER, this.buffers[1]);
-		gl.bufferData(gl.ELEMENT_ARRAY_BUFFER, indexes, gl.STATIC_DRAW);
-		gl.bindVertexArray(null);
+		// The shader knows the corners by their numbers: there is nothing to be read.
+		this.noArrays = gl.createVertexArray();
 	}
 
 	/** Prepares for tiles. @param {RenderInput["shaderData"]} shaderData @param {number} opacity */
@@ -127,7 +105,7 @@ class Drawing {
 		const program = this.#programs.get(shaderData.variantName) ?? makeProgram(gl, shaderData);
 		this.#programs.set(shaderData.variantName, program);
 		gl.useProgram(program);
-		gl.bindVertexArray(this.mesh);
+		gl.bindVertexArray(this.noArrays);
 		gl.activeTexture(gl.TEXTURE0);
 		gl.uniform1i(gl.getUniformLocation(program, "u_tile"), 0);
 		gl.uniform1f(gl.getUniformLocation(program, "u_opacity"), opacity);
@@ -144,7 +122,7 @@ class Drawing {
 		gl.uniform4fv(at("tile_mercator_coords"), [...projection.tileMercatorCoords]);
 		gl.uniform4fv(at("clipping_plane"), [...projection.clippingPlane]);
 		gl.uniform1f(at("transition"), projection.projectionTransition);
-		gl.drawElements(gl.TRIANGLES, INDEXES, gl.UNSIGNED_SHORT, 0);
+		gl.drawArrays(gl.TRIANGLES, 0, CORNERS);
 	}
 
 	/** The canvas of a tile as a texture, copied again only after it was painted. @param {Cell} cell */
@@ -174,16 +152,8 @@ class Drawing {
 		const { gl } = this;
 		for (const cell of [...this.#textures.keys()]) this.forget(cell);
 		for (const program of this.#programs.values()) gl.deleteProgram(program);
-		for (const buffer of this.buffers) gl.deleteBuffer(buffer);
-		gl.deleteVertexArray(this.mesh);
+		gl.deleteVertexArray(this.noArrays);
 	}
-}
-
-/** Distance of a tile's middle from a place, in tiles. @param {Tile} tile @param {Place} place */
-function distance({ z, x, y }, place) {
-	const { tile, across, down } = locate(place, z);
-	const right = Math.abs(x + 0.5 - tile.x - across);
-	return Math.hypot(Math.min(right, 2 ** z - right), y + 0.5 - tile.y - down);
 }
 
 /**
@@ -191,8 +161,7 @@ function distance({ z, x, y }, place) {
  * @param {CubeOptions} options
  */
 export function makeCubeLayer(options) {
-	const { id, source, tableOf, minZoom = 0, maxNativeZoom, covers = () => true } = options;
-	if (maxNativeZoom !== undefined) source.maxZoom = maxNativeZoom;
+	const { id, source, minZoom = 0, covers = () => true } = options;
 	/** @type {MapLibreMap | null} */
 	let map = null;
 	/** @type {Drawing | null} */
@@ -202,13 +171,7 @@ export function makeCubeLayer(options) {
 		map?.triggerRepaint();
 		options.onPaint?.();
 	};
-	const painter = new CubePainter({
-		source,
-		tableOf,
-		onProgress: options.onProgress,
-		onLoad: options.onLoad,
-		onPaint,
-	});
+	const painter = new CubePainter({ ...options, onPaint });
 	const tiles = new LaidTiles(painter, (cell) => drawing?.forget(cell));
 
 	return {
@@ -234,7 +197,7 @@ export function makeCubeLayer(options) {
 			const cover = { tileSize: TILE_PX, roundZoom: true, minzoom: minZoom, maxzoom: MOST_ZOOM };
 			const seats = map.coveringTiles(cover).filter(({ canonical }) => covers(canonical));
 			const { lng: lon, lat } = map.getCenter();
-			tiles.lay(seats.map(({ canonical: tile }) => ({ tile, order: distance(tile, { lon, lat }) })));
+			tiles.lay(seats.map(({ canonical: tile }) => ({ tile, order: distanceOf(tile, { lon, lat }) })));
 			drawing ??= new Drawing(gl);
 			const program = drawing.start(shaderData, opacity);
 			for (const tileID of seats) {

@@ -40,57 +40,29 @@ function seatsIn([west, south, east, north], zoom) {
 	return seats;
 }
 
-/** The tiles of a map, put together on one canvas. */
-class Board {
-	/** @type {Seat[]} */
-	#seats = [];
-	zoom = 0;
-
-	/** @param {CubePainter} painter @param {Required<Pick<CubeOptions, "minZoom" | "covers">>} where */
-	constructor(painter, where) {
-		this.tiles = new LaidTiles(painter);
-		this.where = where;
-		this.canvas = document.createElement("canvas");
-		this.canvas.style.position = "absolute";
-	}
-
-	/** Lays out the tiles of a frame, and lets go of those that are left behind. @param {FrameState} frame */
-	layOut({ extent, viewState: { center, resolution } }) {
-		const { minZoom, covers } = this.where;
-		this.zoom = Math.round(Math.log2(widthOf(0) / TILE_PX / resolution));
-		this.#seats = this.zoom < minZoom ? [] : seatsIn(extent, this.zoom).filter(({ tile }) => covers(tile));
-		const across = widthOf(this.zoom);
-		this.tiles.lay(
-			this.#seats.map(({ column, row, tile }) => {
-				const [east, north] = [(column + 0.5) * across - HALF_WORLD_M, HALF_WORLD_M - (row + 0.5) * across];
-				return { tile, order: Math.hypot(east - center[0], north - center[1]) };
-			}),
-		);
-	}
-
-	/** @param {FrameState} frame */
-	draw({ size, pixelRatio, viewState: { center, resolution, rotation }, layerStatesArray, layerIndex }) {
-		const [width, height] = size.map((pixels) => Math.round(pixels * pixelRatio));
-		if (this.canvas.width !== width || this.canvas.height !== height) Object.assign(this.canvas, { width, height });
-		const { style } = this.canvas;
-		[style.width, style.height] = size.map((pixels) => `${pixels}px`);
-		style.opacity = String(layerStatesArray[layerIndex]?.opacity ?? 1);
-		const context = /** @type {CanvasRenderingContext2D} */ (this.canvas.getContext("2d"));
-		context.setTransform(1, 0, 0, 1, 0, 0);
-		context.clearRect(0, 0, width, height);
-		context.translate(width / 2, height / 2);
-		context.rotate(rotation);
-		context.imageSmoothingEnabled = false;
-		const across = widthOf(this.zoom);
-		// Whole pixels, so that no seam shows between two tiles.
-		const place = (/** @type {number} */ metres) => Math.round((metres * pixelRatio) / resolution);
-		for (const { column, row, tile } of this.#seats) {
-			const cell = this.tiles.cellOf(tile);
-			if (!cell?.isShown) continue;
-			const [left, right] = [column, column + 1].map((edge) => place(edge * across - HALF_WORLD_M - center[0]));
-			const [top, bottom] = [row, row + 1].map((edge) => place(edge * across - HALF_WORLD_M + center[1]));
-			context.drawImage(cell.canvas, left, top, right - left, bottom - top);
-		}
+/** Puts the tiles of a frame together on a canvas. @param {HTMLCanvasElement} canvas @param {LaidTiles} tiles @param {Seat[]} seats @param {number} zoom @param {FrameState} frame */
+function draw(canvas, tiles, seats, zoom, frame) {
+	const { size, pixelRatio, viewState, layerStatesArray, layerIndex } = frame;
+	const { center, resolution, rotation } = viewState;
+	const [width, height] = size.map((pixels) => Math.round(pixels * pixelRatio));
+	if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
+	[canvas.style.width, canvas.style.height] = size.map((pixels) => `${pixels}px`);
+	canvas.style.opacity = String(layerStatesArray[layerIndex]?.opacity ?? 1);
+	const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+	context.setTransform(1, 0, 0, 1, 0, 0);
+	context.clearRect(0, 0, width, height);
+	context.translate(width / 2, height / 2);
+	context.rotate(rotation);
+	context.imageSmoothingEnabled = false;
+	const across = widthOf(zoom);
+	// Whole pixels, so that no seam shows between two tiles.
+	const place = (/** @type {number} */ metres) => Math.round((metres * pixelRatio) / resolution);
+	for (const { column, row, tile } of seats) {
+		const cell = tiles.cellOf(tile);
+		if (!cell?.isShown) continue;
+		const [left, right] = [column, column + 1].map((edge) => place(edge * across - HALF_WORLD_M - center[0]));
+		const [top, bottom] = [row, row + 1].map((edge) => place(edge * across - HALF_WORLD_M + center[1]));
+		context.drawImage(cell.canvas, left, top, right - left, bottom - top);
 	}
 }
 
@@ -102,13 +74,20 @@ class Board {
 export function makeCubeLayer(Layer, options) {
 	const { source, tableOf, onProgress, onLoad, minZoom = 0, maxNativeZoom, covers = () => true, ...others } = options;
 	const { attribution, ...more } = others;
-	const painter = new CubePainter({ source, tableOf, onProgress, onLoad, onPaint: () => layer.changed() });
-	if (maxNativeZoom !== undefined) source.maxZoom = maxNativeZoom;
-	const board = new Board(painter, { minZoom, covers });
+	const onPaint = () => layer.changed();
+	const painter = new CubePainter({ source, tableOf, onProgress, onLoad, onPaint, maxNativeZoom });
+	const tiles = new LaidTiles(painter);
+	const canvas = document.createElement("canvas");
+	canvas.style.position = "absolute";
+	let zoom = 0;
 	const render = (/** @type {FrameState} */ frame) => {
-		board.layOut(frame);
-		board.draw(frame);
-		return board.canvas;
+		const { center, resolution } = frame.viewState;
+		zoom = Math.round(Math.log2(widthOf(0) / TILE_PX / resolution));
+		const seats = zoom < minZoom ? [] : seatsIn(frame.extent, zoom).filter(({ tile }) => covers(tile));
+		const middle = [center[0] + HALF_WORLD_M, HALF_WORLD_M - center[1]].map((metres) => metres / widthOf(zoom) - 0.5);
+		tiles.lay(seats.map(({ column, row, tile }) => ({ tile, order: Math.hypot(column - middle[0], row - middle[1]) })));
+		draw(canvas, tiles, seats, zoom, frame);
+		return canvas;
 	};
 	const layer = new Layer({ ...more, render });
 	return Object.assign(layer, {
@@ -116,6 +95,6 @@ export function makeCubeLayer(Layer, options) {
 		/** @param {any} view */
 		getAttributions: (view) => (attribution && layer.isVisible(view) ? [attribution] : []),
 		/** What is here of a place at a date; null when it is not loaded. @param {Place} place @param {number} index */
-		sample: (place, index) => source.sample(place, board.zoom, index),
+		sample: (place, index) => source.sample(place, zoom, index),
 	});
 }

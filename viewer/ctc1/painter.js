@@ -99,8 +99,10 @@ export class CubePainter {
 	 * @param {(progress: Progress) => void} [options.onProgress]
 	 * @param {() => void} [options.onPaint] after each painting
 	 * @param {() => void} [options.onLoad] when cubes have come or gone
+	 * @param {number} [options.maxNativeZoom] the last at which there are tiles, beyond which their cells are drawn larger
 	 */
-	constructor({ source, tableOf, onProgress = () => {}, onPaint = () => {}, onLoad = () => {} }) {
+	constructor({ source, tableOf, onProgress = () => {}, onPaint = () => {}, onLoad = () => {}, maxNativeZoom }) {
+		source.maxZoom = maxNativeZoom ?? source.maxZoom;
 		this.source = source;
 		this.tableOf = tableOf;
 		this.onProgress = onProgress;

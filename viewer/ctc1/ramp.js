@@ -36,11 +36,8 @@ export function rampTable(stops) {
 		const key = JSON.stringify([dtype, nodata, scale, offset, flags, source]);
 		let table = tables.get(key);
 		if (!table) {
-			const meaning = new Cube({ ...header, times: [] }, new Uint8Array(0));
-			table = Uint32Array.from({ length: dtype === "uint8" ? 0x100 : 0x10000 }, (_, number) => {
-				const value = meaning.valueOf(number);
-				return value === null ? 0 : colourAt(stops, value);
-			});
+			const { values } = new Cube({ ...header, times: [] }, new Uint8Array(0));
+			table = Uint32Array.from(values, (value) => (Number.isNaN(value) ? 0 : colourAt(stops, value)));
 			tables.set(key, table);
 		}
 		return table;

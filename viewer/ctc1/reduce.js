@@ -94,12 +94,8 @@ const tables = new WeakMap();
 
 /** What each number of a cube stands for; NaN of no value. @param {Pick<Part, "header" | "numbers">} part */
 function valuesOf(part) {
-	const known = tables.get(part.numbers);
-	if (known) return known;
 	const { header, numbers } = part;
-	const cube = new Cube(header, numbers);
-	const count = header.dtype === "uint8" ? 0x100 : 0x10000;
-	const table = Float64Array.from({ length: count }, (_, number) => cube.valueOf(number) ?? Number.NaN);
+	const table = tables.get(numbers) ?? new Cube(header, numbers).values;
 	tables.set(numbers, table);
 	return table;
 }

@@ -38,6 +38,13 @@ export function locate({ lon, lat }, zoom) {
 	return { tile: { z: zoom, x, y }, across: left - x, down: top - y };
 }
 
+/** Distance of a tile's middle from a place, in tiles. @param {Tile} tile @param {Place} place */
+export function distanceOf({ z, x, y }, place) {
+	const { tile, across, down } = locate(place, z);
+	const right = Math.abs(x + 0.5 - tile.x - across);
+	return Math.hypot(Math.min(right, 2 ** z - right), y + 0.5 - tile.y - down);
+}
+
 /** Dates of a cube, at most: 6 MiB of numbers of 8 bits. */
 export const MAX_DATES = 96;
 /** Dates from the end of a window at which the next one is needed, as a share of it. */

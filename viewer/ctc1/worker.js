@@ -6,10 +6,11 @@
  * @typedef {{ url: string, header: import("./decode.js").Header, numbers: import("./decode.js").Numbers }} Held
  * @typedef {{ message: string, status: number, isCube: boolean }} Failure status 0 when nothing came back; `isCube` when what came is no cube
  * @typedef {{
- *   id: number, header: import("./decode.js").Header | null, numbers: import("./decode.js").Numbers | null, counts?: Uint8Array<ArrayBuffer>,
+ *   header: import("./decode.js").Header | null, numbers: import("./decode.js").Numbers | null, counts?: Uint8Array<ArrayBuffer>,
  * }} Delivery
  *   null where the tile has nothing at any of its dates
- * @typedef {Delivery | { id: number, failure: Failure }} Answer
+ * @typedef {Delivery | { failure: Failure }} Found
+ * @typedef {Found & { id: number }} Answer
  */
 import { CubeError, decodeCube } from "./decode.js";
 import { orderOf, reduceCubes, sourcesOf } from "./reduce.js";
@@ -24,16 +25,18 @@ async function readDetail(response) {
 	return typeof detail === "string" ? detail : "";
 }
 
-/** A cube of periods from those of dates; those that are not held are fetched. @param {number} id @param {string} url @param {RequestInit} options @param {Held[]} held @returns {Promise<Answer>} */
-async function reduce(id, url, options, held) {
+const NOTHING = { header: null, numbers: null };
+
+/** A cube of periods from those of dates; those that are not held are fetched. @param {string} url @param {RequestInit} options @param {Held[]} held @returns {Promise<Found>} */
+async function reduce(url, options, held) {
 	/** @type {Held[]} */
 	const parts = [...held];
 	for (const source of sourcesOf(url).filter((each) => !held.some((part) => part.url === each))) {
-		const answer = await run(id, source, options);
+		const answer = await run(source, options);
 		if ("failure" in answer) return answer;
 		if (answer.header && answer.numbers) parts.push({ url: source, header: answer.header, numbers: answer.numbers });
 	}
-	return { id, ...(reduceCubes(url, parts) ?? { header: null, numbers: null }) };
+	return reduceCubes(url, parts) ?? NOTHING;
 }
 
 /** What a place of files hands out as it is. @param {Uint8Array<ArrayBuffer>} bytes */
@@ -43,26 +46,23 @@ async function unpacked(bytes) {
 	return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
-/** @param {number} id @param {string} url @param {RequestInit} options @returns {Promise<Answer>} */
-async function run(id, url, options) {
+/** @param {string} url @param {RequestInit} options @returns {Promise<Found>} */
+async function run(url, options) {
 	let status = 0;
 	try {
 		const response = await fetch(url, options);
 		status = response.status;
-		if (!response.ok) return { id, failure: { message: await readDetail(response), status, isCube: false } };
-		if (status === 204) return { id, header: null, numbers: null };
+		if (!response.ok) return { failure: { message: await readDetail(response), status, isCube: false } };
+		if (status === 204) return NOTHING;
 		const bytes = await unpacked(new Uint8Array(await response.arrayBuffer()));
 		// A file cannot say that there is no content.
-		if (bytes.length === 0) return { id, header: null, numbers: null };
+		if (bytes.length === 0) return NOTHING;
 		const { header, numbers } = decodeCube(bytes);
-		return { id, header, numbers };
+		return { header, numbers };
 	} catch (error) {
 		const isCube = error instanceof CubeError;
 		// A body that breaks off is the network's fault.
-		return {
-			id,
-			failure: { message: String(/** @type {Error} */ (error).message), status: isCube ? status : 0, isCube },
-		};
+		return { failure: { message: String(/** @type {Error} */ (error).message), status: isCube ? status : 0, isCube } };
 	}
 }
 
@@ -76,12 +76,12 @@ async function follow(order) {
 	const stopping = new AbortController();
 	running.set(id, stopping);
 	const options = { cache, headers, signal: stopping.signal };
-	const answer = await (orderOf(url) ? reduce(id, url, options, held) : run(id, url, options));
+	const answer = await (orderOf(url) ? reduce(url, options, held) : run(url, options));
 	running.delete(id);
 	if (stopping.signal.aborted) return;
 	const parcels =
 		"numbers" in answer ? [answer.numbers, answer.counts].flatMap((each) => (each ? [each.buffer] : [])) : [];
-	self.postMessage(answer, { transfer: parcels });
+	self.postMessage({ id, ...answer }, { transfer: parcels });
 }
 
 self.addEventListener("message", ({ data }) => void follow(data));

@@ -31,8 +31,8 @@ export function queryOf(parameters) {
 	return query.toString().replaceAll("%2C", ",").replaceAll("%3A", ":").replaceAll("%2F", "/");
 }
 
-/** @param {BBox} bbox */
-export const bboxText = (bbox) => bbox.map((edge) => Number(edge.toFixed(DECIMALS))).join(",");
+/** @param {BBox} bbox @param {number} [decimals] */
+export const bboxText = (bbox, decimals = DECIMALS) => bbox.map((edge) => Number(edge.toFixed(decimals))).join(",");
 
 /** How tiles and time-lapses are told what is changed of the colours. @param {Colouring} colouring */
 const colourParameters = ({ range, ramp, isReversed, isLog }) => ({
@@ -52,10 +52,16 @@ const pictured = ({ instant, colouring, difference }) =>
 const wmsStyle = (style, { ramp, isReversed }) =>
 	ramp || isReversed ? `${style}/${ramp ?? style}${isReversed ? "-inv" : ""}` : style;
 
+/** The date and how it is of its period, as WMS and WMTS are told. @param {Shown} shown */
+function timeParameters(shown) {
+	const { time, earlier } = pictured(shown);
+	return { TIME: time, DIFFERENCE: earlier, REDUCER: shown.period.reducer, ANOMALY: shown.period.anomaly };
+}
+
 /** @param {Shown} shown */
 function wmsAddress(shown) {
 	const { wms, name, style, metres, width, height } = shown;
-	const { time, earlier, colouring } = pictured(shown);
+	const { colouring } = pictured(shown);
 	const query = queryOf({
 		SERVICE: "WMS",
 		VERSION: "1.3.0",
@@ -63,15 +69,12 @@ function wmsAddress(shown) {
 		LAYERS: name,
 		STYLES: wmsStyle(style, colouring),
 		CRS: "EPSG:3857",
-		BBOX: metres.map((edge) => Number(edge.toFixed(2))).join(","),
+		BBOX: bboxText(metres, 2),
 		WIDTH: width,
 		HEIGHT: height,
 		FORMAT: "image/png",
 		TRANSPARENT: "TRUE",
-		TIME: time,
-		DIFFERENCE: earlier,
-		REDUCER: shown.period.reducer,
-		ANOMALY: shown.period.anomaly,
+		...timeParameters(shown),
 		COLORSCALERANGE: colouring.range?.join(",") ?? null,
 		LOGSCALE: colouring.isLog ? "true" : null,
 	});
@@ -81,7 +84,6 @@ function wmsAddress(shown) {
 /** @param {Shown} shown */
 function wmtsAddress(shown) {
 	const { wmts, name, style, centre } = shown;
-	const { time, earlier } = pictured(shown);
 	const query = queryOf({
 		SERVICE: "WMTS",
 		VERSION: "1.0.0",
@@ -93,28 +95,21 @@ function wmtsAddress(shown) {
 		TILEMATRIX: centre.z,
 		TILEROW: centre.y,
 		TILECOL: centre.x,
-		TIME: time,
-		DIFFERENCE: earlier,
-		REDUCER: shown.period.reducer,
-		ANOMALY: shown.period.anomaly,
+		...timeParameters(shown),
 	});
 	return `${wmts}?${query}`;
 }
 
-/** @param {Shown} shown */
-function tileQuery(shown) {
+/** @param {Shown} shown @param {string} file */
+function tilesAddress(shown, file) {
 	const { time, earlier, colouring } = pictured(shown);
-	const { period, style } = shown;
-	return queryOf({ datetime: time, ...period, difference: earlier, style, ...colourParameters(colouring) });
+	const { root, name, period, style } = shown;
+	const query = queryOf({ datetime: time, ...period, difference: earlier, style, ...colourParameters(colouring) });
+	return `${root}tiles/${encodeURIComponent(name)}/${MATRIX_SET}/${file}?${query}`;
 }
 
 /** @param {Shown} shown */
-export const xyzTemplate = (shown) =>
-	`${shown.root}tiles/${encodeURIComponent(shown.name)}/${MATRIX_SET}/{z}/{x}/{y}.png?${tileQuery(shown)}`;
-
-/** @param {Shown} shown */
-const tileJsonAddress = (shown) =>
-	`${shown.root}tiles/${encodeURIComponent(shown.name)}/${MATRIX_SET}/tilejson.json?${tileQuery(shown)}`;
+export const xyzTemplate = (shown) => tilesAddress(shown, "{z}/{x}/{y}.png");
 
 /**
  * Numbers of a layer as a file, on their own cells.
@@ -144,12 +139,11 @@ export function areaAddress(root, { id }, { geometry, datetime, format }) {
 export function animationAddress({ root, name, style, colouring, metres, width, height }, { extension, ...film }) {
 	const query = queryOf({
 		crs: "EPSG:3857",
-		bbox: metres.map((edge) => Number(edge.toFixed(2))).join(","),
+		bbox: bboxText(metres, 2),
 		width,
 		height,
-		datetime: film.datetime,
+		...film,
 		step: film.step === 1 ? null : film.step,
-		fps: film.fps,
 		style,
 		...colourParameters(colouring),
 	});
@@ -173,9 +167,6 @@ with urllib.request.urlopen(url) as answer, rasterio.open(io.BytesIO(answer.read
     print(file.crs, file.bounds, values.mean())
 `;
 
-/** @param {string} stem @param {string} address */
-const curlLine = (stem, address) => `curl -o ${stem}.tif "${address}"`;
-
 /** Everything by which other programs show or read what is shown. @param {Shown} shown @returns {Copy[]} */
 export function copiesOf(shown) {
 	const { layer, instant, wms, wmts } = shown;
@@ -187,14 +178,14 @@ export function copiesOf(shown) {
 		...(wms === null ? [] : [copy("wms", wmsAddress(shown))]),
 		...(wmts === null ? [] : [copy("wmts", wmtsAddress(shown), isChanged)]),
 		copy("xyz", xyzTemplate(shown)),
-		copy("tilejson", tileJsonAddress(shown)),
+		copy("tilejson", tilesAddress(shown, "tilejson.json")),
 	];
 	if (layer.variable === null) return pictures;
 	const coverage = coverageAddress(shown.root, layer, { bbox: shown.bbox, datetime: instant, format: "GTiff" });
 	return [
 		...pictures,
 		copy("coverage", coverage),
-		copy("curl", curlLine(stemOf(layer, instant), coverage)),
+		copy("curl", `curl -o ${stemOf(layer, instant)}.tif "${coverage}"`),
 		copy("python", pythonLines(shown, coverage)),
 	];
 }

@@ -2,7 +2,7 @@
 import { nameOf, periodParameters, rootUrl } from "../base/api.js";
 import { AS_STYLED, colouring, compareMode, instant, layer, style, timeDomain, view } from "../base/state.js";
 import { differenceRange, inOrder, shownDifference } from "../compare/second-side.js";
-import { downAt } from "../map/extent.js";
+import { locate } from "../ctc1/source.js";
 import { maps } from "../map/map.js";
 
 /** @typedef {import("./addresses.js").Shown} Shown */
@@ -21,6 +21,8 @@ export function currentView() {
 	const zoom = map.getZoom();
 	if (!min || !max) return null;
 	const pixelM = (2 * HALF_WORLD_M) / (TILE_PX * 2 ** zoom);
+	const metresAt = (/** @type {number} */ x, /** @type {number} */ y) =>
+		/** @type {const} */ ([x * pixelM - HALF_WORLD_M, HALF_WORLD_M - y * pixelM]);
 	const { x: width, y: height } = map.getSize();
 	const difference = differenceShown();
 	const period = periodParameters(timeDomain.peek().periods);
@@ -33,15 +35,10 @@ export function currentView() {
 		instant: instant.peek()?.text ?? null,
 		period: difference?.earlier === null ? { ...period, anomaly: "abs" } : period,
 		bbox: now.bbox,
-		metres: [
-			min.x * pixelM - HALF_WORLD_M,
-			HALF_WORLD_M - max.y * pixelM,
-			max.x * pixelM - HALF_WORLD_M,
-			HALF_WORLD_M - min.y * pixelM,
-		],
+		metres: [...metresAt(min.x, max.y), ...metresAt(max.x, min.y)],
 		width,
 		height,
-		centre: tileAt(map.getCenter(), Math.min(MOST_ZOOM, zoom)),
+		centre: locate({ lon: map.getCenter().lng, lat: map.getCenter().lat }, Math.min(MOST_ZOOM, zoom)).tile,
 		wms: servicePath(of, "wms"),
 		wmts: servicePath(of, "wmts"),
 		difference,
@@ -61,12 +58,6 @@ function differenceShown() {
 	const isOwnRange = differenceRange.peek() === null && colouring.peek().range === null;
 	const own = { ...AS_STYLED, range: isOwnRange ? null : painted.range };
 	return isOne && later && earlier ? { later, earlier: isUsual ? null : earlier, colouring: own } : null;
-}
-
-/** @param {{ lat: number, lng: number }} place @param {number} z */
-function tileAt({ lat, lng }, z) {
-	const [across, down] = [lng / 360 + 0.5, downAt(lat)].map((share) => Math.floor(share * 2 ** z));
-	return { z, x: ((across % 2 ** z) + 2 ** z) % 2 ** z, y: down };
 }
 
 /** Where a service that tells of a layer answers, without a query; null where it is not served. @param {import("../base/api.js").Layer} layer @param {"wms" | "wmts"} rel */

@@ -3,7 +3,7 @@
  * by frame, so that a film shows what the map shows, in comparisons and with filled gaps too.
  *
  * @typedef {import("../base/state.js").Side} Side
- * @typedef {import("./page/picture-maker.js").PictureForm} PictureForm
+ * @typedef {import("./page/snapshot.js").PictureForm} PictureForm
  * @typedef {{ add: (frame: number) => Promise<void>, end: () => Promise<Blob>, cancel: () => void }} Writer takes the frames
  *   that are drawn on its canvas, by number
  * @typedef {{ frames: readonly number[], canvas: HTMLCanvasElement, form: PictureForm, writer: Writer }} Film `frames` are
@@ -14,7 +14,7 @@
 import { chooseTime, intent, isGapFilled, isMoving, sideA, sideB, timeIndex } from "../base/state.js";
 import { cubesOf } from "../map/cubes.js";
 import { pause } from "../time/playback.js";
-import { PictureMaker } from "./page/picture-maker.js";
+import { PictureMaker } from "./page/snapshot.js";
 
 /** A window that is not seen has no frames to wait for. */
 const FRAME_MS = 250;

@@ -6,7 +6,7 @@ import { text } from "../base/text.js";
 import { stemOf } from "./addresses.js";
 import { chosenRect, labels, makeLabelFields, makeOutsideNote, makePartField, makeSizeField } from "./controls.js";
 import { sizeOf } from "./page/page-layout.js";
-import { PictureMaker } from "./page/picture-maker.js";
+import { PictureMaker } from "./page/snapshot.js";
 import { makePreview } from "./preview.js";
 
 /** @typedef {import("./page/page-layout.js").Rect} Rect */

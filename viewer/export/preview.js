@@ -5,7 +5,7 @@ import { text } from "../base/text.js";
 import { effect } from "../vendor/signals-core.js";
 import { chosenArea, chosenRect, labels } from "./controls.js";
 import { sizeOf } from "./page/page-layout.js";
-import { PictureMaker } from "./page/picture-maker.js";
+import { PictureMaker } from "./page/snapshot.js";
 
 /** Of its longer side, on the screen. */
 const SIDE_PX = 400;

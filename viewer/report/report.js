@@ -28,8 +28,7 @@ import { drawYears, layOut } from "../chart/years/year-drawing.js";
 import { yearDayOf } from "../chart/years/year-lines.js";
 import { modelOf, rangeFor } from "../chart/years/year-model.js";
 import { firstMonthOf, seasonParameters } from "../chart/years/year-state.js";
-import { PictureMaker } from "../export/page/picture-maker.js";
-import { wholeRect } from "../export/page/snapshot.js";
+import { PictureMaker, wholeRect } from "../export/page/snapshot.js";
 import { effect, signal, untracked } from "../vendor/signals-core.js";
 import { CHART, drawReport, MAP } from "./report-page.js";
 

@@ -91,6 +91,12 @@ function drawCard(context, x, y, width, height) {
 	context.stroke();
 }
 
+/** Writes words that stand around a height. @param {Context} context @param {string} words @param {number} x @param {number} y @param {{ font: string, colour?: string, align?: CanvasTextAlign }} look */
+function write(context, words, x, y, { font, colour = INK, align = "left" }) {
+	Object.assign(context, { font, fillStyle: colour, textAlign: align, textBaseline: "middle" });
+	context.fillText(words, x, y);
+}
+
 /** In the corners at the top. @param {Context} context @param {Page} page @param {LabelChoice} choice @returns {number} how far down what stands on the right reaches */
 function drawHeadings(context, { width, px }, { title, date }) {
 	const all = headings();
@@ -103,13 +109,9 @@ function drawHeadings(context, { width, px }, { title, date }) {
 		const x = index === 0 ? MARGIN : width - MARGIN - across;
 		drawCard(context, x, MARGIN, across, height);
 		let y = MARGIN + PAD - 1;
-		context.textAlign = "left";
-		context.textBaseline = "middle";
-		for (const line of lines) {
-			context.font = font(line.weight, line.px);
-			context.fillStyle = line.colour;
-			context.fillText(line.words, x + PAD, y + line.px * 0.65);
-			y += line.px * 1.3;
+		for (const { words, weight, px, colour } of lines) {
+			write(context, words, x + PAD, y + px * 0.65, { font: font(weight, px), colour });
+			y += px * 1.3;
 		}
 		if (index > 0) below = height + MARGIN;
 	}
@@ -138,12 +140,8 @@ function headingLines(context, heading, { title, date, most, px }) {
 function drawNorth(context, right, top) {
 	const x = right - NORTH_PX / 2;
 	drawCard(context, right - NORTH_PX, top, NORTH_PX, NORTH_PX + 8);
-	context.fillStyle = INK;
+	write(context, text("export.northLetter"), x, top + NORTH_PX, { font: font(700, 11), align: "center" });
 	context.fill(new Path2D(`M${x} ${top + 6}l7 20l-7 -5l-7 5Z`));
-	context.font = font(700, 11);
-	context.textAlign = "center";
-	context.textBaseline = "middle";
-	context.fillText(text("export.northLetter"), x, top + NORTH_PX);
 }
 
 /** @param {Context} context @param {Page} page @returns {Block | null} null where there is none, or no room */
@@ -179,11 +177,8 @@ function drawFoot(context, { width, height, px }, legend, choice) {
 	if (lines.length > 0) {
 		const [x, y] = [width - MARGIN - across - PAD, height - MARGIN - deep];
 		drawCard(context, x, y, across + PAD, deep);
-		context.fillStyle = INK;
-		context.textAlign = "left";
-		context.textBaseline = "middle";
 		for (const [row, line] of lines.entries()) {
-			context.fillText(line, x + PAD / 2, y + PAD / 2 + (row + 0.5) * size * 1.35);
+			write(context, line, x + PAD / 2, y + PAD / 2 + (row + 0.5) * size * 1.35, { font: font(400, size) });
 		}
 	}
 	legend?.draw(MARGIN, height - MARGIN - legend.height - (isBeside ? 0 : foot));
@@ -201,11 +196,8 @@ function drawScale(context, { right, bottom, px }) {
 	const height = px + 20;
 	const [left, top] = [right - long - 2 * PAD, bottom - height];
 	drawCard(context, left, top, long + 2 * PAD, height);
-	context.fillStyle = context.strokeStyle = INK;
-	context.font = font(400, px - 1);
-	context.textAlign = "center";
-	context.textBaseline = "middle";
-	context.fillText(words, left + PAD + long / 2, top + 4 + px / 2);
+	write(context, words, left + PAD + long / 2, top + 4 + px / 2, { font: font(400, px - 1), align: "center" });
+	context.strokeStyle = INK;
 	context.lineWidth = 1.5;
 	context.stroke(new Path2D(`M${left + PAD} ${bottom - PAD - 5}v5h${long}v-5`));
 }

@@ -1,9 +1,12 @@
 /**
- * What the maps show, drawn once more on a canvas of any scale: pictures and numbers cell by cell as they are seen, lines
- * anew. It goes by what stands in the page, so that comparisons, layers beside the main one and areas are all there.
+ * Pictures of the maps with their labels: what they show, drawn once more on a canvas of any scale, pictures and numbers cell
+ * by cell as they are seen, lines anew. It goes by what stands in the page, so that comparisons, layers beside the main one
+ * and areas are all there.
  *
  * @typedef {import("../../map/basemap.js").Lines} Lines
  * @typedef {import("./page-layout.js").Rect} Rect
+ * @typedef {import("./labels.js").LabelChoice} LabelChoice
+ * @typedef {{ crop: Rect, scale: number, labels: LabelChoice }} PictureForm `scale` is pixels of the picture in one of the screen
  * @typedef {(typeof maps.value)[number]} LeafletMap
  * @typedef {CanvasRenderingContext2D} Context
  */
@@ -12,6 +15,7 @@ import { background, overlay } from "../../base/state.js";
 import { LAND_COLOURS, paintLand, paintOutlines } from "../../map/basemap.js";
 import { fetchLines, linesAt } from "../../map/ground.js";
 import { maps } from "../../map/map.js";
+import { drawLabels } from "./labels.js";
 import { clipOf } from "./page-layout.js";
 
 const TILE_PX = 256;
@@ -32,8 +36,8 @@ function placeOf(element) {
 	return new DOMRect(x - frame.x, y - frame.y, width, height);
 }
 
-export class Snapshot {
-	/** Whether something of the background is missing, which its owner lets nobody copy. */
+export class PictureMaker {
+	/** Whether something of the background is missing on the picture that was drawn last, which its owner lets nobody copy. */
 	isPartial = false;
 	/** Land and outlines of each map, which stay while it does not move. @type {Map<string, OffscreenCanvas>} */
 	#kept = new Map();
@@ -44,21 +48,22 @@ export class Snapshot {
 		this.#lines = found;
 	}
 
-	/** @returns {Promise<Snapshot>} */
 	static async make() {
-		return new Snapshot(await fetchLines());
+		return new PictureMaker(await fetchLines());
 	}
 
-	/**
-	 * Draws what is seen of the maps within a part of their frame.
-	 * @param {Context} context of a canvas as large as the part at this scale @param {Rect} crop @param {number} scale
-	 */
-	draw(context, crop, scale) {
+	/** Draws what is seen now on a canvas that has its size. @param {HTMLCanvasElement} canvas @param {PictureForm} form */
+	draw(canvas, { crop, scale, labels }) {
+		const context = /** @type {Context} */ (canvas.getContext("2d"));
 		this.isPartial = false;
 		context.save();
+		context.fillStyle = "#ffffff";
+		context.fillRect(0, 0, canvas.width, canvas.height);
 		context.scale(scale, scale);
 		context.translate(-crop.left, -crop.top);
 		for (const map of maps.peek()) this.#drawMap(context, map, scale);
+		context.translate(crop.left, crop.top);
+		drawLabels(context, { width: canvas.width / scale, height: canvas.height / scale }, labels);
 		context.restore();
 	}
 
