@@ -237,15 +237,15 @@ export const cubeTemplate = (layer) =>
 		? `${urlOf(`cubes/${encodeURIComponent(layer.id)}/${layer.revision}/`).href}{z}/{x}/{y}/{datetime}.ctc`
 		: `${urlOf(`cubes/${encodeURIComponent(nameOf(layer))}/${MATRIX_SET}/`).href}{z}/{x}/{y}.ctc`;
 
-/** Why a picture could not be loaded, which an image element does not tell. @param {string} url @param {AbortSignal} signal */
-export async function fetchTileProblem(url, signal) {
-	try {
-		await ask(url, signal);
-		return null;
-	} catch (error) {
-		return error instanceof Problem ? error.message : null;
-	}
-}
+/**
+ * Why the server does not answer, which an image element does not tell; null where it does, or is not waited for.
+ * @param {string} url @param {AbortSignal} signal @returns {Promise<Problem | null>}
+ */
+export const fetchProblem = (url, signal) =>
+	ask(url, signal).then(
+		() => null,
+		(error) => (error instanceof Problem ? error : null),
+	);
 
 /** With a title in the language of the page, once its texts are there. @template {{ title: string }} T @param {T} named @returns {T} */
 export const inPageLanguage = (named) => ({ ...named, title: knownWord(named.title) });
@@ -390,10 +390,7 @@ export const askGeocoder = (href, query, signal) =>
 	askJson(new URL(href.replace("{query}", encodeURIComponent(query)), ROOT), signal);
 
 /** A story, as a file of this server has it. @param {string} path @returns {Promise<string>} */
-export const fetchStory = async (path) => {
-	const answer = await ask(new URL(path, ROOT), new AbortController().signal);
-	return await answer.text();
-};
+export const fetchStory = async (path) => (await ask(new URL(path, ROOT), new AbortController().signal)).text();
 
 /** Names of the places of a set, as many as a page has. @param {PlaceSet} set @param {AbortSignal} signal @returns {Promise<{ number: number, id: string, label?: string }[]>} */
 export const fetchPlaceNames = async ({ id }, signal) =>
@@ -413,8 +410,5 @@ export async function fetchRefusal(address, signal) {
 	// Files in a bucket are sent from there: that the server says so is enough.
 	const answer = await fetch(address, { method: "HEAD", headers, signal, redirect: "manual" }).catch(() => null);
 	if (answer?.ok || answer?.status === 304 || answer?.type === "opaqueredirect") return null;
-	return await ask(address, signal).then(
-		() => null,
-		(error) => (error instanceof Problem ? error : new Problem(text("error.unreachable"))),
-	);
+	return await fetchProblem(address, signal);
 }

@@ -111,10 +111,7 @@ function logarithmic(style) {
 	const stops = Array.from({ length: LOG_STEPS }, (_, step) => {
 		const value = step === LOG_STEPS - 1 ? high : low + step * ((high - low) / (LOG_STEPS - 1));
 		const rgba = colourAt(value);
-		return [
-			{ value: edge(step), rgba },
-			{ value: edge(step + 1), rgba },
-		];
+		return [edge(step), edge(step + 1)].map((end) => ({ value: end, rgba }));
 	}).flat();
 	return { ...style, stops, labels: [], isLog: true };
 }

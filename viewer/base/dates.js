@@ -186,23 +186,20 @@ export const formatDate = (ms, locale) => format(ms, locale, { day: "numeric", m
 export const formatShortDate = (ms, locale) => format(ms, locale, { day: "numeric", month: "short", year: "numeric" });
 
 /** A date as `formatDate` writes it, or "June 2024" or "1–10 June 2024" of a period. @param {Instant} instant @param {string} locale @param {"long" | "short"} [month] */
-export function formatInstant({ ms, end, slot }, locale, month = "long") {
-	if (!slot) return format(ms, locale, { day: "numeric", month, year: "numeric" });
-	/** @type {Intl.DateTimeFormatOptions} */
-	const parts = {
-		day: slot === "dekad" ? "numeric" : undefined,
-		month: slot === "year" ? undefined : month,
-		year: "numeric",
-	};
-	return new Intl.DateTimeFormat(locale, { ...parts, timeZone: "UTC" }).formatRange(ms, end - DAY_MS);
-}
+export const formatInstant = (instant, locale, month = "long") =>
+	instant.slot
+		? formatPeriod(instant, locale, { month, year: "numeric" })
+		: format(instant.ms, locale, { day: "numeric", month, year: "numeric" });
 
 /** "June", "1–10 June", "Dec – Feb": a period without its year. @param {Instant} instant @param {string} locale @param {"long" | "short"} [month] */
-export function formatPartOfYear({ ms, end, slot }, locale, month = "long") {
-	if (slot === "year") return "";
-	/** @type {Intl.DateTimeFormatOptions} */
-	const parts = { day: slot === "dekad" ? "numeric" : undefined, month, timeZone: "UTC" };
-	return new Intl.DateTimeFormat(locale, parts).formatRange(ms, end - DAY_MS);
+export const formatPartOfYear = (instant, locale, month = "long") =>
+	instant.slot === "year" ? "" : formatPeriod(instant, locale, { month });
+
+/** @param {Instant} instant @param {string} locale @param {Intl.DateTimeFormatOptions} parts of those that are not shorter than it */
+function formatPeriod({ ms, end, slot }, locale, { month, year }) {
+	const longer = { year, month: slot === "year" ? undefined : month };
+	const parts = slot === "dekad" ? { ...longer, day: /** @type {const} */ ("numeric") } : longer;
+	return new Intl.DateTimeFormat(locale, { ...parts, timeZone: "UTC" }).formatRange(ms, end - DAY_MS);
 }
 
 /** "11 June": as `formatDate` without the year. @param {number} ms @param {string} locale */

@@ -1,6 +1,7 @@
 /** The parts of the viewer that are loaded later: what they wait for, and what is told when some cannot be loaded. */
 
 import { computed, effect, signal } from "../vendor/signals-core.js";
+import { until } from "./delays.js";
 import { catalogue, dismiss, layers, notify, tileProgress, timeDomain } from "./state.js";
 import { text } from "./text.js";
 
@@ -43,20 +44,12 @@ export function startFirstView() {
 		isFirstViewOver.value = true;
 	};
 	for (const kind of ["pointerdown", "keydown", "focusin"]) window.addEventListener(kind, end, { once: true });
-	const stop = effect(() => {
-		if (!isSettled.value) return;
-		queueMicrotask(() => stop());
-		end();
-	});
+	void until(() => isSettled.value).then(end);
 	// For those who watch the page from outside.
 	effect(() => {
 		document.documentElement.toggleAttribute("data-loading", isLoading.value);
 	});
-	const stopWaiting = effect(() => {
-		if (isLoading.value) return;
-		queueMicrotask(() => stopWaiting());
-		fetchAhead();
-	});
+	void until(() => !isLoading.value).then(fetchAhead);
 }
 
 /** What starts those that could not be loaded, by name. @type {Map<string, () => unknown>} */

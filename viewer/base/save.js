@@ -1,5 +1,6 @@
 /** Files that the user is given. */
 
+import { fetchRefusal } from "./api.js";
 import { make } from "./elements.js";
 
 /** @param {Blob} file @param {string} name */
@@ -16,6 +17,15 @@ export function saveFrom(address, name = "") {
 	document.body.append(link);
 	link.click();
 	link.remove();
+}
+
+/** Lets the browser fetch a file of the server, or says why the server gives none. @param {string} address @param {HTMLElement} fault where it is said @param {AbortSignal} signal */
+export async function saveUnlessRefused(address, fault, signal) {
+	const why = await fetchRefusal(address, signal);
+	if (signal.aborted) return;
+	fault.hidden = why === null;
+	fault.textContent = why?.message ?? "";
+	if (why === null) saveFrom(address);
 }
 
 /** @param {string} table @param {string} name */

@@ -342,10 +342,9 @@ export class CubePainter {
 	#report(found) {
 		const cells = this.current;
 		const all = cells.map((cell) => found.get(cell));
-		const failures = cells
-			.filter((cell) => !found.get(cell))
-			.map(({ data }) => this.source.failure(data, this.#wish.index))
-			.filter((failure) => failure !== undefined);
+		const failures = cells.flatMap((cell) =>
+			found.get(cell) ? [] : (this.source.failure(cell.data, this.#wish.index) ?? []),
+		);
 		const progress = {
 			total: all.length,
 			loaded: all.filter((each) => each && !each.isPreview).length,

@@ -6,6 +6,8 @@
  */
 
 const DEKAD_DAYS = 10;
+/** Days of the longest of each: so many after a period began, the next one has begun and is not over. */
+const MOST_DAYS = { dekad: 11, month: 31, season: 92, year: 366 };
 export const DAY_MS = 86_400_000;
 
 /** @param {number} year @param {number} month from 0; may be of another year @param {number} [day] */
@@ -26,13 +28,7 @@ export function startOf(slot, ms) {
 }
 
 /** When the period after that of a moment begins. @param {Slot} slot @param {number} ms since 1970 */
-export function endOf(slot, ms) {
-	const start = startOf(slot, ms);
-	const date = new Date(start);
-	const [year, month, day] = [date.getUTCFullYear(), date.getUTCMonth(), date.getUTCDate()];
-	if (slot === "dekad" && day < 1 + 2 * DEKAD_DAYS) return start + DEKAD_DAYS * DAY_MS;
-	return utc(year, month + (slot === "year" ? 12 : slot === "season" ? 3 : 1));
-}
+export const endOf = (slot, ms) => startOf(slot, startOf(slot, ms) + MOST_DAYS[slot] * DAY_MS);
 
 /** @param {number} ms */
 export const dayText = (ms) => new Date(ms).toISOString().slice(0, 10);

@@ -1,7 +1,7 @@
 /** The tab that gives numbers as files, on their own cells: the server makes them. */
-import { fetchRefusal, rootUrl } from "../base/api.js";
+import { rootUrl } from "../base/api.js";
 import { make, makeField, makeSelect, makeWordButton } from "../base/elements.js";
-import { saveFrom } from "../base/save.js";
+import { saveUnlessRefused } from "../base/save.js";
 import { instant, layer, shownDate, sideA, timeDomain, timeIndex, view } from "../base/state.js";
 import { text } from "../base/text.js";
 import { rangeOf } from "../time/frames.js";
@@ -106,11 +106,7 @@ class DataTab {
 		const address = this.#address();
 		if (!address) return;
 		this.#save.disabled = true;
-		const why = await fetchRefusal(address, this.#asking.signal);
+		await saveUnlessRefused(address, this.#refusal, this.#asking.signal);
 		this.#save.disabled = false;
-		if (this.#asking.signal.aborted) return;
-		this.#refusal.hidden = why === null;
-		this.#refusal.textContent = why?.message ?? "";
-		if (why === null) saveFrom(address);
 	}
 }

@@ -38,8 +38,6 @@ const MOST_FPS = 30;
 const SCALES = [0.5, 1, 2];
 /** Frames a second above which clouds that come and go flash (WCAG 2.2 §2.3.1). */
 const FLASHING_FPS = 6;
-/** @type {FilmKind[]} */
-const KINDS = ["mp4", "gif", "webm"];
 
 /** @returns {Promise<Tab>} */
 export async function makeFilmTab() {
@@ -56,8 +54,8 @@ class FilmTab {
 	#scale = 1;
 	#step = frameStep.peek();
 	#fps = playedFps.peek();
-	/** @type {Partial<Record<"mp4" | "webm", Codec>>} */
-	#codecs = {};
+	/** By which each kind is made; null where the browser cannot. @type {Record<FilmKind, Codec | "gif" | null>} */
+	#codecs = { mp4: null, gif: "gif", webm: null };
 	/** @type {Rect | null} */
 	#rect = null;
 	/** @type {AbortController | null} */
@@ -72,6 +70,7 @@ class FilmTab {
 	#progress = make("progress", { max: 1, value: 0, "aria-label": text("export.progress") });
 	#status = make("p", { role: "status" });
 	#cancel = makeButton(text("action.cancel"), () => this.#making?.abort());
+	#running = make("div", { class: "export-running", hidden: true }, this.#progress, this.#status, this.#cancel);
 	#dates = makeDates(this.#instants, playRange.peek(), () => this.#describe());
 	#kinds = makeSelect([], (value) => {
 		this.#kind = /** @type {FilmKind} */ (value);
@@ -88,9 +87,7 @@ class FilmTab {
 			this.#describe();
 		});
 		this.#stops = [preview.stop, follow];
-		const running = make("div", { class: "export-running", hidden: true }, this.#progress, this.#status, this.#cancel);
-		this.element.append(preview.element, this.#fields(running));
-		this.running = running;
+		this.element.append(preview.element, this.#fields());
 		await this.#findKinds();
 	}
 
@@ -99,8 +96,7 @@ class FilmTab {
 		for (const stop of this.#stops) stop();
 	}
 
-	/** @param {HTMLElement} running */
-	#fields(running) {
+	#fields() {
 		const size = makeSizeField(SCALES, (scale) => {
 			this.#scale = scale;
 			void this.#findKinds();
@@ -126,7 +122,7 @@ class FilmTab {
 			this.#outside,
 			this.#warning,
 			make("div", { class: "row" }, this.#make, this.#about),
-			running,
+			this.#running,
 			this.#server,
 		);
 	}
@@ -146,21 +142,15 @@ class FilmTab {
 	async #findKinds() {
 		const { codecFor } = await import("./video.js");
 		const size = this.#size();
-		/** @type {Partial<Record<"mp4" | "webm", Codec>>} */
-		const found = {};
-		for (const kind of /** @type {const} */ (["mp4", "webm"])) {
-			const codec = await codecFor(kind, size).catch(() => null);
-			if (codec) found[kind] = codec;
-		}
-		this.#codecs = found;
+		const find = (/** @type {"mp4" | "webm"} */ kind) => codecFor(kind, size).catch(() => null);
+		this.#codecs = { mp4: await find("mp4"), gif: "gif", webm: await find("webm") };
 		/** @type {import("../base/elements.js").Choice[]} */
-		const options = KINDS.map((kind) => {
-			const isMissing = kind !== "gif" && !found[kind];
-			const name = KIND_NAMES[kind];
+		const options = KINDS.map(([kind, name]) => {
+			const isMissing = this.#codecs[kind] === null;
 			return [kind, isMissing ? text("export.kindMissing", { kind: name }) : name, isMissing];
 		});
 		fillSelect(this.#kinds, options);
-		if (this.#kind !== "gif" && !found[this.#kind]) this.#kind = "gif";
+		if (this.#codecs[this.#kind] === null) this.#kind = "gif";
 		this.#kinds.value = this.#kind;
 		this.#describe();
 	}
@@ -195,13 +185,18 @@ class FilmTab {
 		this.#describeServer(frames);
 	}
 
+	/** The first date and the last one. @param {readonly number[]} frames */
+	#ends(frames) {
+		return [frames[0], frames[frames.length - 1]].map((index) => this.#instants[index].text);
+	}
+
 	/** The address at which the server makes a film of the layer alone. @param {readonly number[]} frames */
 	#describeServer(frames) {
 		const shown = currentView();
 		// Films of the server have single dates.
 		this.#server.hidden = isStatic || !shown || frames.length < 2 || timeDomain.peek().periods !== undefined;
 		if (!shown || this.#server.hidden) return;
-		const [first, last] = [frames[0], frames[frames.length - 1]].map((index) => this.#instants[index].text);
+		const [first, last] = this.#ends(frames);
 		const extension = this.#kind === "webm" ? "webp" : this.#kind;
 		this.#server.href = animationAddress(shown, {
 			extension,
@@ -213,12 +208,12 @@ class FilmTab {
 
 	async #run() {
 		const [crop, of] = [this.#rect, layer.peek()];
-		if (!crop || !of || !this.running) return;
+		if (!crop || !of) return;
 		const [frames, size, kind] = [this.#frames(), this.#size(), this.#kind];
 		const canvas = Object.assign(document.createElement("canvas"), size);
 		const stopping = new AbortController();
 		this.#making = stopping;
-		this.running.hidden = this.#progress.hidden = this.#cancel.hidden = false;
+		this.#running.hidden = this.#progress.hidden = this.#cancel.hidden = false;
 		this.#progress.value = 0;
 		this.#describe();
 		this.#status.textContent = text("export.preparing");
@@ -229,10 +224,8 @@ class FilmTab {
 				this.#progress.value = done / count;
 				this.#status.textContent = text("export.frame", { done, count });
 			});
-			saveFile(
-				file,
-				`${stemOf(of, this.#instants[frames[0]].text)}_${this.#instants[frames[frames.length - 1]].text.slice(0, 10)}.${kind}`,
-			);
+			const [first, last] = this.#ends(frames);
+			saveFile(file, `${stemOf(of, first)}_${last.slice(0, 10)}.${kind}`);
 			this.#tell(text("export.filmDone", { megabytes: megabytes(file.size) }));
 		} catch (error) {
 			this.#tell(stopping.signal.aborted ? text("export.cancelled") : text("export.failed", { why: String(error) }));
@@ -255,8 +248,11 @@ class FilmTab {
 	}
 }
 
-/** @type {Record<FilmKind, string>} */
-const KIND_NAMES = { gif: "GIF", mp4: "MP4", webm: "WebM" };
+const KINDS = /** @type {const} */ ([
+	["mp4", "MP4"],
+	["gif", "GIF"],
+	["webm", "WebM"],
+]);
 
 /** @param {number} bytes */
 const megabytes = (bytes) => (bytes / 1e6).toLocaleString(locale(), { maximumSignificantDigits: 2 });

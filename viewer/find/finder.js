@@ -82,21 +82,13 @@ async function ask(cursor) {
 	const { signal: stopped } = asking;
 	found.value = { ...found.peek(), phase: "loading" };
 	try {
-		const page = await fetchItems(searchOf(JSON.parse(text), cursor), stopped);
+		const { features, ownAddress, ...page } = await fetchItems(searchOf(JSON.parse(text), cursor), stopped);
 		if (stopped.aborted) return;
-		const scenes = scenesOf(page.features, page.ownAddress);
-		const { matched, unanswered } = page;
+		const scenes = scenesOf(features, ownAddress);
 		batch(() => {
 			if (scenes.some(({ cloud }) => cloud !== null)) hasClouds.value = true;
 			const before = cursor === null ? [] : found.peek().scenes;
-			found.value = {
-				phase: "ready",
-				why: "",
-				scenes: [...before, ...scenes],
-				matched,
-				unanswered,
-				cursor: page.cursor,
-			};
+			found.value = { phase: "ready", why: "", scenes: [...before, ...scenes], ...page };
 		});
 	} catch (error) {
 		if (stopped.aborted) return;

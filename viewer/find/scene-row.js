@@ -1,10 +1,10 @@
 /** A row of the list: a scene with its picture, date and cloud cover, which a press shows; and what saves it. */
 
-import { fetchRefusal, productAddress, rootUrl } from "../base/api.js";
+import { productAddress, rootUrl } from "../base/api.js";
 import { formatShortDate } from "../base/dates.js";
 import { make } from "../base/elements.js";
 import { makeIcon } from "../base/icons.js";
-import { saveFrom } from "../base/save.js";
+import { saveUnlessRefused } from "../base/save.js";
 import { layer, view } from "../base/state.js";
 import { locale, percent, text } from "../base/text.js";
 import { coverageAddress } from "../export/addresses.js";
@@ -87,10 +87,8 @@ export class SceneRow {
 	#makePicture() {
 		const place = make("span", { class: "find-picture" });
 		if (this.#scene.thumbnail === null) return place;
-		const size = { width: PICTURE_PX, height: PICTURE_PX };
-		const picture = make("img", { loading: "lazy", decoding: "async", alt: "", ...size });
-		picture.addEventListener("error", () => picture.remove());
-		picture.src = this.#scene.thumbnail;
+		const look = { loading: "lazy", decoding: "async", alt: "", width: PICTURE_PX, height: PICTURE_PX };
+		const picture = make("img", { ...look, onerror: () => picture.remove(), src: this.#scene.thumbnail });
 		place.append(picture);
 		return place;
 	}
@@ -103,7 +101,7 @@ export class SceneRow {
 			// With a key held, browsers open addresses in other windows.
 			if (event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
 			event.preventDefault();
-			void this.#save();
+			void saveUnlessRefused(this.#address(), this.#fault, this.#asking.signal);
 		};
 		return make("a", { class: "find-save", "aria-label": label, title: label, onclick }, makeIcon("download"));
 	}
@@ -115,15 +113,5 @@ export class SceneRow {
 		if (!of || !bbox) return "";
 		if (hasFiles) return productAddress(of.collection, id);
 		return coverageAddress(rootUrl(), of, { bbox, datetime: date, format: "GTiff" });
-	}
-
-	/** Hands the files over, or says why the server gives none. */
-	async #save() {
-		const address = this.#address();
-		const why = await fetchRefusal(address, this.#asking.signal);
-		if (this.#asking.signal.aborted) return;
-		this.#fault.textContent = why?.message ?? "";
-		this.#fault.hidden = why === null;
-		if (why === null) saveFrom(address);
 	}
 }

@@ -14,7 +14,7 @@
  * }} Scene `date` is RFC 3339; `solarDay` is midnight, UTC, of the day by the sun in the middle of its box; `name` is null where the id says no more than the date; `cloud` is a share from 0 to 1
  * @typedef {(href: string) => string | null} OwnAddress
  */
-import { isWithin } from "../base/dates.js";
+import { DAY_MS, isWithin } from "../base/dates.js";
 import { bboxText } from "../export/addresses.js";
 
 export const PAGE_ITEMS = 20;
@@ -24,7 +24,6 @@ const FIELDS =
 	"id,collection,bbox,geometry,assets,properties.datetime,properties.start_datetime,properties.eo:cloud_cover";
 /** A footprint with more corners is drawn as its box. */
 const MAX_CORNERS = 2000;
-const DAY_MS = 86_400_000;
 /** Ids of the dates of folders and cubes. */
 const DATE_ID = /^\d{4}-?\d\d-?\d\d(T[\d:.]+Z?)?$/;
 

@@ -4,7 +4,7 @@
  *
  * @typedef {import("./data-pane.js").Task} Task
  */
-import { fetchTileProblem, tileTemplate } from "../base/api.js";
+import { fetchProblem, tileTemplate } from "../base/api.js";
 import { dismiss, isDragged, isMoving, notify } from "../base/state.js";
 import { text } from "../base/text.js";
 import { closeSeams } from "../ctc1/leaflet.js";
@@ -164,7 +164,7 @@ export class PictureDrawing {
 		tiles.on("tileerror", async ({ tile }) => {
 			failed += 1;
 			if (failed > 1) return;
-			why = (await fetchTileProblem(/** @type {HTMLImageElement} */ (tile).src, signal)) ?? "";
+			why = (await fetchProblem(/** @type {HTMLImageElement} */ (tile).src, signal))?.message ?? "";
 			if (!tiles.isLoading()) report();
 		});
 		tiles.on("load", report);

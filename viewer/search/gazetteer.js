@@ -69,20 +69,18 @@ function bestOf(names, wanted) {
 
 /** @param {AreasFile} file */
 export function openAreas({ regions, countries }) {
+	/** @param {string} country @param {string[]} names @param {boolean} isCountry @param {number[]} bbox */
+	const areaOf = (country, names, isCountry, bbox) => ({
+		country,
+		names,
+		simple: names.map(simplify),
+		isCountry,
+		bbox,
+	});
 	const all = [
-		...Object.entries(countries).map(([country, [names, ...bbox]]) => ({
-			country,
-			names: names.split("|"),
-			isCountry: true,
-			bbox,
-		})),
-		...regions.map(([code, name, ...bbox]) => ({
-			country: code.slice(0, 2),
-			names: name ? [name] : [],
-			isCountry: false,
-			bbox,
-		})),
-	].map((area) => ({ ...area, simple: area.names.map(simplify) }));
+		...Object.entries(countries).map(([country, [names, ...bbox]]) => areaOf(country, names.split("|"), true, bbox)),
+		...regions.map(([code, name, ...bbox]) => areaOf(code.slice(0, 2), name ? [name] : [], false, bbox)),
+	];
 
 	return {
 		regions,

@@ -3,11 +3,10 @@
 import { byId } from "../base/elements.js";
 import { changeIcon } from "../base/icons.js";
 import { startPart } from "../base/parts.js";
-import { readAddress, visit } from "../base/permalink.js";
+import { addressOf, readAddress, visit } from "../base/permalink.js";
 import { chooseTheme, isDark, layer, link, theme, zoomToLayer } from "../base/state.js";
 import { LOCALES, language, text } from "../base/text.js";
 import { effect } from "../vendor/signals-core.js";
-import { startPrint } from "./print.js";
 import { startSheet } from "./sheet.js";
 import { startShortcuts } from "./shortcuts.js";
 import { startDescription, startSpeech } from "./speech.js";
@@ -16,6 +15,11 @@ import { startDescription, startSpeech } from "./speech.js";
 
 /** In the order in which the switch goes through them. @type {Theme[]} */
 const THEMES = ["auto", "light", "dark"];
+
+/** The room on a page of A4 across, in CSS pixels, above the link. */
+const ROOM = { width: 1040, height: 620 };
+/** Tiles that are made smaller end on whole pixels, or else lines show between them. */
+const TILE_PX = 256;
 
 export function startFrame() {
 	startPanelButton();
@@ -107,4 +111,17 @@ function startLanguage() {
 	select.replaceChildren(...names);
 	select.value = language();
 	select.addEventListener("change", () => visit({ ...(link.peek() ?? readAddress().link), language: select.value }));
+}
+
+/** Fits the map and the chart to the page before it is printed, and writes the link to it. @param {HTMLElement} frame of the map @param {HTMLElement} chart @param {HTMLElement} place where the link is written */
+function startPrint(frame, chart, place) {
+	window.addEventListener("beforeprint", () => {
+		const { width, height } = frame.getBoundingClientRect();
+		const scale = Math.min(ROOM.width / width, ROOM.height / (height + chart.getBoundingClientRect().height));
+		const { style } = document.documentElement;
+		style.setProperty("--print-width", `${width}px`);
+		style.setProperty("--print-height", `${height}px`);
+		style.setProperty("--print-scale", String(Math.floor(scale * TILE_PX) / TILE_PX));
+		place.textContent = addressOf(link.peek() ?? readAddress().link);
+	});
 }

@@ -19,6 +19,9 @@ const EDGES = [0.4, 0.68];
 /** A press that moves less than this is a click. */
 const DRAG_PX = 6;
 
+/** What lies in the sheet beside what stands there always: one part above the date, the others below it. */
+const PARTS = [".notices", "#compare-bar", "#chart", "#panel"];
+
 /** How far up the sheet is drawn. */
 export const stop = signal(/** @type {Stop} */ ("low"));
 
@@ -30,11 +33,22 @@ export function raiseSheet(least) {
 /** @param {HTMLElement} sheet @param {HTMLButtonElement} handle */
 export function startSheet(sheet, handle) {
 	const narrow = window.matchMedia(NARROW);
-	const goHome = rememberHomes(sheet);
+	const homes = PARTS.map((selector) => {
+		const part = /** @type {HTMLElement} */ (document.querySelector(selector));
+		const mark = document.createComment(selector);
+		part.before(mark);
+		return { part, mark };
+	});
 	const take = () => {
 		handle.hidden = !narrow.matches;
-		if (narrow.matches) layOut(sheet, handle);
-		else goHome();
+		const [above, ...below] = homes.map(({ part }) => part);
+		if (narrow.matches) {
+			handle.after(above);
+			sheet.append(...below);
+			return;
+		}
+		for (const { part, mark } of homes) mark.after(part);
+		sheet.style.removeProperty("height");
 	};
 	narrow.addEventListener("change", take);
 	take();
@@ -50,31 +64,6 @@ export function startSheet(sheet, handle) {
 		if (length > known) raiseSheet("high");
 		known = length;
 	});
-}
-
-/** What lies in the sheet beside what stands there always, above and below the date. */
-const ABOVE = ".notices";
-const BELOW = ["#compare-bar", "#chart", "#panel"];
-
-/** @param {HTMLElement} sheet @param {HTMLElement} handle */
-function layOut(sheet, handle) {
-	const find = (/** @type {string} */ selector) => /** @type {HTMLElement} */ (document.querySelector(selector));
-	handle.after(find(ABOVE));
-	sheet.append(...BELOW.map(find));
-}
-
-/** Gives back what brings all to where it was in the page. @param {HTMLElement} sheet */
-function rememberHomes(sheet) {
-	const homes = [ABOVE, ...BELOW].map((selector) => {
-		const part = /** @type {HTMLElement} */ (document.querySelector(selector));
-		const mark = document.createComment(selector);
-		part.before(mark);
-		return { part, mark };
-	});
-	return () => {
-		for (const { part, mark } of homes) mark.after(part);
-		sheet.style.removeProperty("height");
-	};
 }
 
 /** A press goes to the next stop and after the last to the first; a drag to the nearest; the arrows up and down. @param {HTMLElement} sheet @param {HTMLButtonElement} handle */

@@ -34,32 +34,32 @@ const LEAST_LINE_PX = 170;
 const font = (/** @type {number} */ weight, /** @type {number} */ px) =>
 	`${weight} ${px}px system-ui, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif`;
 
-/** The sides that are compared, or the one that is shown. @returns {Side[]} */
-const sidesShown = () => (sideB.peek() ? [sideA, /** @type {Side} */ (sideB.peek())] : [sideA]);
+/** The sides that are compared, with their letters, or the one that is shown. @returns {{ side: Side, tag: string }[]} */
+function sidesShown() {
+	const all = [sideA, sideB.peek()].filter((side) => side !== null);
+	return all.map((side, index) => ({ side, tag: all.length > 1 ? "AB"[index] : "" }));
+}
+
+/** @param {string} tag @param {string} title */
+const titleWith = (tag, title) => [tag, title].filter(Boolean).join("  ");
 
 /** @returns {Heading[]} */
 const headings = () =>
-	sidesShown().map((side, index, all) => ({
-		tag: all.length > 1 ? "AB"[index] : "",
-		title: side.layer.peek()?.title ?? "",
-		date: side.shownDate.peek(),
-	}));
+	sidesShown().map(({ side, tag }) => ({ tag, title: side.layer.peek()?.title ?? "", date: side.shownDate.peek() }));
 
 /** Those that are on the map: of each side, of each layer shown with them, or of the difference. */
 function keys() {
 	if (compareMode.peek() === "diff" && differenceKey.peek()) return [differenceKey.peek()];
 	const beside = extras.peek().filter(({ isShown }) => isShown);
-	const sides = sidesShown().map((side, index, all) => ({ side, tag: all.length > 1 ? `${"AB"[index]}  ` : "" }));
-	return [...sides, ...beside.map(({ side }) => ({ side, tag: "" }))].map(({ side, tag }) => {
+	return [...sidesShown(), ...beside.map(({ side }) => ({ side, tag: "" }))].map(({ side, tag }) => {
 		const key = keyOf(side);
-		return key && { ...key, title: `${tag}${key.title}` };
+		return key && { ...key, title: titleWith(tag, key.title) };
 	});
 }
 
 /** Whose data and maps are shown, each once. */
 function credits() {
-	const sides = [...sidesShown(), ...extras.peek().map(({ side }) => side)];
-	const layers = sides.map((side) => side.layer.peek()?.attribution ?? "");
+	const layers = [...sidesShown(), ...extras.peek()].map(({ side }) => side.layer.peek()?.attribution ?? "");
 	const ground = BACKGROUNDS.peek().find(({ id }) => id === background.peek());
 	const base =
 		ground?.baseMap?.attribution ?? (background.peek() === "None" && !overlay.peek() ? "" : text("map.credit"));
@@ -120,7 +120,7 @@ function drawHeadings(context, { width, px }, { title, date }) {
 
 /** @param {Context} context @param {Heading} heading @param {{ title: boolean, date: boolean, most: number, px: number }} form */
 function headingLines(context, heading, { title, date, most, px }) {
-	const named = [heading.tag, heading.title].filter(Boolean).join("  ");
+	const named = titleWith(heading.tag, heading.title);
 	const parts = [
 		...(title && named ? [{ words: named, weight: 600, px, colour: SOFT }] : []),
 		...(date && heading.date ? [{ words: heading.date, weight: 700, px: px * 1.4, colour: INK }] : []),
