@@ -324,19 +324,15 @@ export async function fetchPlace(set, number, signal) {
  */
 export async function fetchItems(asked, signal) {
 	/** @type {ItemPage} */
-	const {
-		features = [],
-		links = [],
-		numberMatched,
-		unanswered = [],
-	} = await askJson(urlOf("stac/search", asked), signal);
+	const page = await askJson(urlOf("stac/search", asked), signal);
+	const { features = [], links = [], numberMatched: matched = null, unanswered = [] } = page;
 	const hrefOf = (/** @type {string} */ rel) => links.find((link) => link.rel === rel)?.href;
 	const next = hrefOf("next");
 	// Behind a proxy the server may know itself by another name than we do.
 	const theirs = (hrefOf("self") ?? ROOT.href).replace(/stac\/search(\?.*)?$/, "");
 	return {
 		features,
-		matched: numberMatched ?? null,
+		matched,
 		unanswered,
 		cursor: next ? new URL(next, ROOT).searchParams.get("cursor") : null,
 		ownAddress: (/** @type {string} */ href) =>

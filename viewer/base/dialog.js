@@ -3,8 +3,6 @@
 import { make, makeIconButton } from "./elements.js";
 import { text } from "./text.js";
 
-let dialogsMade = 0;
-
 /** @typedef {{ element: HTMLDialogElement, close: () => void, whenClosed: Promise<void> }} OpenDialog */
 
 /**
@@ -15,12 +13,10 @@ let dialogsMade = 0;
  */
 export function openDialog(title, ...content) {
 	const opener = document.activeElement;
-	dialogsMade += 1;
-	const id = `dialog-title-${dialogsMade}`;
 	const close = makeIconButton("close", text("action.close"), () => element.close());
-	const head = make("div", { class: "dialog-head" }, make("h2", { id }, title), close);
+	const head = make("div", { class: "dialog-head" }, make("h2", {}, title), close);
 	const body = make("div", { class: "dialog-body" }, ...content);
-	const element = make("dialog", { class: "dialog", "aria-labelledby": id }, head, body);
+	const element = make("dialog", { class: "dialog", "aria-label": title }, head, body);
 	/** @type {Promise<void>} */
 	const whenClosed = new Promise((resolve) => {
 		element.addEventListener("close", () => {

@@ -75,7 +75,7 @@ export function openAreas({ regions, countries }) {
 		names,
 		simple: names.map(simplify),
 		isCountry,
-		bbox,
+		bbox: /** @type {BBox} */ (bbox),
 	});
 	const all = [
 		...Object.entries(countries).map(([country, [names, ...bbox]]) => areaOf(country, names.split("|"), true, bbox)),
@@ -88,10 +88,7 @@ export function openAreas({ regions, countries }) {
 		find: (wanted) =>
 			all.flatMap(({ country, names, simple, isCountry, bbox }) => {
 				const { likeness, index } = bestOf(simple, wanted);
-				if (likeness < 2) return [];
-				return [
-					{ name: names[0], alias: names[index], likeness, country, isCountry, bbox: /** @type {BBox} */ (bbox) },
-				];
+				return likeness < 2 ? [] : [{ name: names[0], alias: names[index], likeness, country, isCountry, bbox }];
 			}),
 	};
 }

@@ -120,31 +120,19 @@ class Popup {
 
 	/** @param {Result} result @param {number} index */
 	makeOption({ name, where, kind }, index) {
-		const chart = make(
-			"span",
-			{
-				class: "chart-here",
-				title: text("search.chart"),
-				onclick: (/** @type {Event} */ event) => {
-					event.stopPropagation();
-					this.choose(index, true);
-				},
-			},
-			makeIcon("chart"),
-		);
+		const showChart = (/** @type {Event} */ event) => {
+			event.stopPropagation();
+			this.choose(index, true);
+		};
+		const acts = { onclick: () => this.choose(index), onpointermove: () => this.point(index) };
 		return make(
 			"div",
-			{
-				id: `search-result-${index}`,
-				role: "option",
-				onclick: () => this.choose(index),
-				onpointermove: () => this.point(index),
-			},
+			{ id: `search-result-${index}`, role: "option", ...acts },
 			makeIcon(/** @type {Record<string, string>} */ (ICONS)[kind] ?? "pin"),
 			make("span", {}, name),
 			make("span", { class: "hint" }, [where, text(`search.kind.${kind}`)].filter(Boolean).join(" · ")),
 			make("span", { class: "arrow" }, makeIcon("chevron-right")),
-			chart,
+			make("span", { class: "chart-here", title: text("search.chart"), onclick: showChart }, makeIcon("chart")),
 		);
 	}
 

@@ -92,7 +92,7 @@ function drawCard(context, x, y, width, height) {
 }
 
 /** Writes words that stand around a height. @param {Context} context @param {string} words @param {number} x @param {number} y @param {{ font: string, colour?: string, align?: CanvasTextAlign }} look */
-function write(context, words, x, y, { font, colour = INK, align = "left" }) {
+export function write(context, words, x, y, { font, colour = INK, align = "left" }) {
 	Object.assign(context, { font, fillStyle: colour, textAlign: align, textBaseline: "middle" });
 	context.fillText(words, x, y);
 }

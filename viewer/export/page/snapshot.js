@@ -15,7 +15,7 @@ import { background, overlay } from "../../base/state.js";
 import { LAND_COLOURS, paintLand, paintOutlines } from "../../map/basemap.js";
 import { fetchLines, linesAt } from "../../map/ground.js";
 import { maps } from "../../map/map.js";
-import { drawLabels } from "./labels.js";
+import { drawLabels, write } from "./labels.js";
 import { clipOf } from "./page-layout.js";
 
 const TILE_PX = 256;
@@ -202,17 +202,14 @@ function drawPath(context, path) {
 function drawBadge(context, badge) {
 	const { x, y, width, height } = placeOf(badge);
 	const { backgroundColor, color, borderTopColor, font } = getComputedStyle(badge);
-	context.beginPath();
-	context.roundRect(x, y, width, height, height / 2);
-	context.fillStyle = borderTopColor;
-	context.fill();
-	context.beginPath();
-	context.roundRect(x + 1.5, y + 1.5, width - 3, height - 3, height / 2);
-	context.fillStyle = backgroundColor;
-	context.fill();
-	context.fillStyle = color;
-	context.font = font;
-	context.textAlign = "center";
-	context.textBaseline = "middle";
-	context.fillText(badge.textContent ?? "", x + width / 2, y + height / 2 + 0.5);
+	const fillRound = (/** @type {number} */ edge, /** @type {string} */ colour) => {
+		context.beginPath();
+		context.roundRect(x + edge, y + edge, width - 2 * edge, height - 2 * edge, height / 2);
+		context.fillStyle = colour;
+		context.fill();
+	};
+	fillRound(0, borderTopColor);
+	fillRound(1.5, backgroundColor);
+	const look = { font, colour: color, align: /** @type {const} */ ("center") };
+	write(context, badge.textContent ?? "", x + width / 2, y + height / 2 + 0.5, look);
 }
