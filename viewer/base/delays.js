@@ -15,6 +15,7 @@ export function until(holds, stopped = never, limitMs = Number.POSITIVE_INFINITY
 			if (isDone) return;
 			isDone = true;
 			window.clearTimeout(timer);
+			// Without this, each wait would leave a listener: playing waits for every frame.
 			stopped.removeEventListener("abort", stop);
 			// An effect cannot be taken away while it runs for the first time.
 			queueMicrotask(() => watch());
@@ -28,15 +29,5 @@ export function until(holds, stopped = never, limitMs = Number.POSITIVE_INFINITY
 	});
 }
 
-/** @param {number} ms @param {AbortSignal} stopped @returns {Promise<void>} */
-export const pass = (ms, stopped) =>
-	new Promise((resolve) => {
-		// Without this, each wait would leave a listener: playing waits for every frame.
-		const end = () => {
-			window.clearTimeout(timer);
-			stopped.removeEventListener("abort", end);
-			resolve();
-		};
-		const timer = window.setTimeout(end, ms);
-		stopped.addEventListener("abort", end);
-	});
+/** @param {number} ms @param {AbortSignal} stopped */
+export const pass = (ms, stopped) => until(() => false, stopped, ms);

@@ -327,17 +327,13 @@ function undoGradient(out, w, h, most) {
 	for (let start = 0; start < out.length; start += size) {
 		const now = out.subarray(start, start + size);
 		const before = start === 0 ? nothing : out.subarray(start - size, start);
-		let left = 0;
-		for (let x = 0; x < w; x++) {
-			left = undoCell(now, before, x, left, most);
-			above[x] = left;
-		}
-		for (let row = w; row < size; row += w) {
-			left = undoCell(now, before, row, above[0], most);
-			above[0] = left;
-			for (let x = 1; x < w; x++) {
+		above[0] = 0;
+		for (let row = 0; row < size; row += w) {
+			// A cell at an edge has one neighbour, whose change counts twice.
+			let left = above[0];
+			for (let x = 0; x < w; x++) {
 				const old = before[row + x];
-				let guess = old + ((left + above[x]) >> 1);
+				let guess = old + ((left + (row === 0 ? left : above[x])) >> 1);
 				if (guess < 0) guess = 0;
 				else if (guess > most) guess = most;
 				const number = (guess + now[row + x]) & most;
@@ -347,13 +343,6 @@ function undoGradient(out, w, h, most) {
 			}
 		}
 	}
-}
-
-/** Undoes one cell at an edge; gives back its change. @param {Numbers} now @param {Numbers} before @param {number} at @param {number} change the only neighbour's @param {number} most */
-function undoCell(now, before, at, change, most) {
-	const guess = Math.min(most, Math.max(0, before[at] + change));
-	now[at] = (guess + now[at]) & most;
-	return now[at] - before[at];
 }
 
 /** @param {Numbers} numbers @param {Uint8Array} mask @param {number} nodata */

@@ -45,6 +45,9 @@ export function distanceOf({ z, x, y }, place) {
 	return Math.hypot(Math.min(right, 2 ** z - right), y + 0.5 - tile.y - down);
 }
 
+/** @param {Cube | undefined} cube @param {string | null} time @param {boolean} [isPreview] @returns {Found | null} null without a cube */
+const foundIn = (cube, time, isPreview = false) => (cube ? { cube, frame: cube.frameOf(time), isPreview } : null);
+
 /** Dates of a cube, at most: 6 MiB of numbers of 8 bits. */
 export const MAX_DATES = 96;
 /** Dates from the end of a window at which the next one is needed, as a share of it. */
@@ -184,7 +187,7 @@ export class CubeSource {
 		const [full, single, preview] = this.#urls(tile, index);
 		for (const url of isFilled ? [full, preview, single] : [full, single, preview]) {
 			const cube = url === "" ? undefined : this.loader.get(url);
-			if (cube) return { cube, frame: cube.frameOf(this.times[index]), isPreview: url === preview };
+			if (cube) return foundIn(cube, this.times[index], url === preview);
 		}
 		return null;
 	}
@@ -201,10 +204,7 @@ export class CubeSource {
 
 	/** As `sample`, of cubes of many dates alone. @param {Place} place @param {number} zoom @param {number} index */
 	sampleWindow(place, zoom, index) {
-		return this.#sampled(place, zoom, (tile) => {
-			const cube = this.findWindow(tile, index);
-			return cube ? { cube, frame: cube.frameOf(this.times[index]), isPreview: false } : null;
-		});
+		return this.#sampled(place, zoom, (tile) => foundIn(this.findWindow(tile, index), this.times[index]));
 	}
 
 	/** The last date of the window before that of a date, at a place. @param {Place} place @param {number} zoom @param {number} index */
@@ -235,9 +235,8 @@ export class CubeSource {
 	/** The last date of the window before that of a date; null when it is not here. @param {Tile} tile @param {number} index @returns {Found | null} */
 	findBefore(tile, index) {
 		const before = this.windows[this.windowAt[index] - 1];
-		const cube = before && this.loader.get(this.url(tile, before.datetime, 1));
-		if (!cube) return null;
-		return { cube, frame: cube.frameOf(this.times[before.first + before.count - 1]), isPreview: false };
+		if (!before) return null;
+		return foundIn(this.loader.get(this.url(tile, before.datetime, 1)), this.times[before.first + before.count - 1]);
 	}
 
 	/** Why a date did not come; undefined while it still may. @param {Tile} tile @param {number} index @returns {Failure | undefined} */

@@ -3,7 +3,7 @@ import { make } from "../base/elements.js";
 import { colouring, compareMode, instant, layer, style, view } from "../base/state.js";
 import { text } from "../base/text.js";
 import { inOrder, shownDifference } from "../compare/second-side.js";
-import { makeArea, makeField, makeInput } from "../shell/share.js";
+import { makeArea, makeCopyField, makeInput } from "../shell/share.js";
 import { effect } from "../vendor/signals-core.js";
 import { copiesOf } from "./addresses.js";
 import { currentView } from "./current-view.js";
@@ -33,7 +33,7 @@ export function makeCopyTab() {
 /** @param {import("./addresses.js").Copy} copy */
 function copyField({ kind, text: words, isWithoutColours }) {
 	const rows = words.split("\n").length;
-	const field = makeField(
+	const field = makeCopyField(
 		`copy-${kind}`,
 		text(`export.copy.${kind}`),
 		rows > 1 ? makeArea(words, Math.min(8, rows)) : makeInput(words),

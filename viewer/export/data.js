@@ -12,10 +12,8 @@ import { chosenBox, chosenGeometry, makeDates, makePartField } from "./controls.
 
 /** @typedef {import("./picture.js").Tab} Tab */
 
-/** @returns {Tab} */
-export const makeDataTab = () => new DataTab();
-
-class DataTab {
+/** @implements {Tab} */
+export class DataTab {
 	#instants = sideA.dates.peek().instants;
 	#format = /** @type {"GTiff" | "NetCDF"} */ ("GTiff");
 	#isInterval = false;
@@ -26,13 +24,31 @@ class DataTab {
 	#save = makeWordButton("download", text("export.saveData"), () => void this.#handOver(), { class: "primary" });
 
 	constructor() {
+		/** @type {import("../base/elements.js").Choice[]} */
+		const options = [
+			["one", text("export.thisDate", { date: shownDate.peek() })],
+			["several", text("export.severalDates")],
+		];
+		const when = makeSelect(options, (value) => {
+			this.#isInterval = value === "several";
+			this.#describe();
+		});
+		/** @type {import("../base/elements.js").Choice[]} */
+		const formats = [
+			["GTiff", text("export.geotiff")],
+			["NetCDF", text("export.netcdf")],
+		];
+		const format = makeSelect(formats, (value) => {
+			this.#format = value === "NetCDF" ? "NetCDF" : "GTiff";
+			this.#describe();
+		});
 		this.element = make(
 			"div",
 			{ class: "export-fields export-narrow" },
 			make("p", { class: "hint" }, text("export.dataAbout")),
 			makePartField(() => this.#describe()),
-			...(this.#instants.length > 1 ? [this.#whenField(), this.#dates.element] : []),
-			this.#formatField(),
+			...(this.#instants.length > 1 ? [makeField(text("export.dates"), when), this.#dates.element] : []),
+			makeField(text("export.format"), format),
 			this.#refusal,
 			make("div", { class: "row" }, this.#save, this.#about),
 		);
@@ -44,33 +60,6 @@ class DataTab {
 			follow();
 			this.#asking.abort();
 		};
-	}
-
-	/** This date or several. */
-	#whenField() {
-		/** @type {import("../base/elements.js").Choice[]} */
-		const options = [
-			["one", text("export.thisDate", { date: shownDate.peek() })],
-			["several", text("export.severalDates")],
-		];
-		const select = makeSelect(options, (value) => {
-			this.#isInterval = value === "several";
-			this.#describe();
-		});
-		return makeField(text("export.dates"), select);
-	}
-
-	#formatField() {
-		/** @type {import("../base/elements.js").Choice[]} */
-		const formats = [
-			["GTiff", text("export.geotiff")],
-			["NetCDF", text("export.netcdf")],
-		];
-		const select = makeSelect(formats, (value) => {
-			this.#format = value === "NetCDF" ? "NetCDF" : "GTiff";
-			this.#describe();
-		});
-		return makeField(text("export.format"), select);
 	}
 
 	#range() {

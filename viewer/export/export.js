@@ -16,7 +16,7 @@ import { text } from "../base/text.js";
 const TABS = {
 	picture: async () => (await import("./picture.js")).makePictureTab(),
 	film: async () => (await import("./film.js")).makeFilmTab(),
-	data: async () => (await import("./data.js")).makeDataTab(),
+	data: async () => new (await import("./data.js")).DataTab(),
 	copy: async () => (await import("./copy.js")).makeCopyTab(),
 };
 

@@ -40,11 +40,7 @@ const SCALES = [0.5, 1, 2];
 const FLASHING_FPS = 6;
 
 /** @returns {Promise<Tab>} */
-export async function makeFilmTab() {
-	const tab = new FilmTab();
-	await tab.start();
-	return tab;
-}
+export const makeFilmTab = () => new FilmTab().start();
 
 class FilmTab {
 	element = make("div", { class: "export-columns" });
@@ -89,6 +85,7 @@ class FilmTab {
 		this.#stops = [preview.stop, follow];
 		this.element.append(preview.element, this.#fields());
 		await this.#findKinds();
+		return this;
 	}
 
 	stop() {

@@ -3,10 +3,10 @@
 import { feedAddress } from "../base/api.js";
 import { makeDateField } from "../base/date-field.js";
 import { parseSpan } from "../base/dates.js";
-import { make, makeButton, makeIconButton } from "../base/elements.js";
+import { make, makeButton, makeField, makeIconButton } from "../base/elements.js";
 import { layer } from "../base/state.js";
 import { percent, text } from "../base/text.js";
-import { makeField, makeInput } from "../shell/share.js";
+import { makeCopyField, makeInput } from "../shell/share.js";
 import { raiseSheet } from "../shell/sheet.js";
 import { effect } from "../vendor/signals-core.js";
 import { askOn, collection, emphasised, found, from, hasClouds, isOpen, maxCloud, startFinder, to } from "./finder.js";
@@ -64,7 +64,7 @@ function makeQuestions() {
 			const span = parseSpan(date);
 			day.value = span ? new Date(day === from ? span.start : span.end - 1).toISOString().slice(0, 10) : "";
 		});
-		return make("div", { class: "field" }, make("label", { for: id }, words), field);
+		return makeField(words, field);
 	};
 	const days = [makeDay("find-from", text("export.from"), from), makeDay("find-to", text("export.to"), to)];
 	return [make("div", { class: "find-days" }, ...days), makeCloudField()];
@@ -164,6 +164,6 @@ function makeFeed() {
 		address.value = of === null ? "" : feedAddress(of);
 		open.href = address.value;
 	});
-	const field = makeField("find-feed", text("find.feedAddress"), address);
+	const field = makeCopyField("find-feed", text("find.feedAddress"), address);
 	return make("details", { class: "find-feed" }, make("summary", {}, text("find.feed")), about, field, open);
 }

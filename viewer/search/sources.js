@@ -39,12 +39,6 @@ const ZOOMS = [
 	{ largest: Number.POSITIVE_INFINITY, zoom: 13 },
 ];
 
-/** Shows a point, near enough, with a mark. @param {string} name @param {Point} point @param {number} zoom */
-function showPoint(name, { lon, lat }, zoom) {
-	foundPlace.value = { name, lon, lat };
-	destination.value = { view: { lon, lat, zoom } };
-}
-
 /** @param {BBox} bbox @returns {Point} */
 const middleOf = ([west, south, east, north]) => ({
 	lon: (west + east + (east < west ? 360 : 0)) / 2,
@@ -54,7 +48,10 @@ const middleOf = ([west, south, east, north]) => ({
 /** A result that is a point. @param {Point} point @param {Pick<Result, "name" | "where" | "kind" | "likeness">} told @param {number} [zoom] @returns {Result} */
 export const pointResult = ({ lon, lat }, told, zoom = Math.max(LEAST_ZOOM, view.peek()?.zoom ?? 0)) => ({
 	...told,
-	show: () => showPoint(told.name, { lon, lat }, zoom),
+	show: () => {
+		foundPlace.value = { name: told.name, lon, lat };
+		destination.value = { view: { lon, lat, zoom } };
+	},
 	chart: () =>
 		choosePlace({ type: "Point", coordinates: [lon, lat] }, told.kind === "coordinates" ? "" : told.name, false),
 });

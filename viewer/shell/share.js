@@ -1,7 +1,7 @@
 /** The share dialog: the link to what is shown, and the lines that put it into another page. */
 
 import { openDialog } from "../base/dialog.js";
-import { make, makeWordButton } from "../base/elements.js";
+import { make, makeField, makeWordButton } from "../base/elements.js";
 import { makeIcon } from "../base/icons.js";
 import { addressOf, readAddress } from "../base/permalink.js";
 import { extras, link, sideA, sideB, storiesOpened, unlinkable } from "../base/state.js";
@@ -25,8 +25,8 @@ export function openShare() {
 	});
 	const dialog = openDialog(
 		text("share.title"),
-		makeField("share-link", text("share.link"), makeInput(address)),
-		makeField("share-embed", text("share.embed"), makeArea(frameCode(addressOf({ ...now, embed: true })))),
+		makeCopyField("share-link", text("share.link"), makeInput(address)),
+		makeCopyField("share-embed", text("share.embed"), makeArea(frameCode(addressOf({ ...now, embed: true })))),
 		...words.map((each) => make("p", { class: "hint" }, each)),
 		make("div", { class: "row" }, stories),
 	);
@@ -47,12 +47,11 @@ export const makeInput = (value) => make("input", { type: "url", value });
 export const makeArea = (value, rows = 4) => make("textarea", { rows }, value);
 
 /** What can be copied, with the button that does. @param {string} id @param {string} words @param {HTMLInputElement | HTMLTextAreaElement} field */
-export function makeField(id, words, field) {
+export function makeCopyField(id, words, field) {
 	field.id = id;
 	field.readOnly = true;
 	field.addEventListener("focus", () => field.select());
-	const row = make("div", { class: "row" }, field, makeCopyButton(field));
-	return make("div", { class: "field" }, make("label", { for: id }, words), row);
+	return makeField(words, field, make("div", { class: "row" }, field, makeCopyButton(field)));
 }
 
 /** @param {HTMLInputElement | HTMLTextAreaElement} field */

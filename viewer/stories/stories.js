@@ -5,7 +5,7 @@ import { addressOf, addressOfStory, parseLink } from "../base/permalink.js";
 import { saveFile } from "../base/save.js";
 import { layer, link, shownDate, storiesOpened } from "../base/state.js";
 import { text } from "../base/text.js";
-import { makeField, makeInput } from "../shell/share.js";
+import { makeCopyField, makeInput } from "../shell/share.js";
 import { effect } from "../vendor/signals-core.js";
 import { keep, saved } from "./saved.js";
 import { formatStory, MAX_FILE, MAX_TEXT, MAX_TITLE, packStory, parseStory, viewLink } from "./story.js";
@@ -147,7 +147,7 @@ function openStories() {
 				makeWordButton("play", text("stories.play"), play),
 				makeWordButton("download", text("stories.file"), save),
 			),
-			makeField("story-link", text("share.link"), address),
+			makeCopyField("story-link", text("share.link"), address),
 			tooLarge,
 		];
 	}
