@@ -167,12 +167,8 @@ class FilmTab {
 		const [frames, size] = [this.#frames(), this.#size()];
 		const bytes = filmBytes(this.#kind, size, frames.length);
 		const seconds = (frames.length / this.#fps).toLocaleString(locale(), { maximumFractionDigits: 1 });
-		this.#about.textContent = text("export.filmAbout", {
-			count: frames.length,
-			seconds,
-			megabytes: megabytes(bytes),
-			...size,
-		});
+		const about = { count: frames.length, seconds, megabytes: megabytes(bytes), ...size };
+		this.#about.textContent = text("export.filmAbout", about);
 		const isTooLarge = size.width * size.height * frames.length > MOST_PIXELS;
 		const warning = isTooLarge ? "export.tooLarge" : this.#fps > FLASHING_FPS ? "export.flashes" : null;
 		this.#warning.hidden = warning === null;
@@ -195,12 +191,8 @@ class FilmTab {
 		if (!shown || this.#server.hidden) return;
 		const [first, last] = this.#ends(frames);
 		const extension = this.#kind === "webm" ? "webp" : this.#kind;
-		this.#server.href = animationAddress(shown, {
-			extension,
-			datetime: `${first}/${last}`,
-			step: this.#step,
-			fps: this.#fps,
-		});
+		const film = { extension, datetime: `${first}/${last}`, step: this.#step, fps: this.#fps };
+		this.#server.href = animationAddress(shown, film);
 	}
 
 	async #run() {
