@@ -194,9 +194,8 @@ async function findNamed({ what, where }, most) {
 
 /** What is known here, the most alike first. @param {Asked} asked @param {number} most @returns {Promise<Result[]>} */
 export async function findKnown(asked, most) {
-	const places = findPlaces(asked);
-	const named = findNamed(asked, most);
-	const found = [...findLayers(asked), ...(await places), ...findOwn(asked), ...(await named)];
+	const [places, named] = await Promise.all([findPlaces(asked), findNamed(asked, most)]);
+	const found = [...findLayers(asked), ...places, ...findOwn(asked), ...named];
 	return found.sort((one, other) => Number(other.likeness === 3) - Number(one.likeness === 3)).slice(0, most);
 }
 
