@@ -18,7 +18,7 @@ export function makeCard(id) {
 	const tag = make("p", { class: "side-tag" });
 	const content = computed(() => (side.value ? keyOf(side.value) : null));
 	const key = makeKey(content, id === "a" ? null : renderB);
-	const card = make("div", { class: `side-card ${id}` }, tag, key.element);
+	const card = make("div", { class: `side-card ${id}` }, tag, key);
 	effect(() => {
 		card.hidden = !side.value || mode.value === null || mode.value === "diff";
 		if (side.value) tag.replaceChildren(make("b", {}, id.toUpperCase()), ` ${dateText(side.value)}`);
@@ -27,7 +27,7 @@ export function makeCard(id) {
 }
 
 export function makeDifferenceCard() {
-	const card = make("div", { class: "side-card difference" }, makeKey(differenceKey, renderReach).element);
+	const card = make("div", { class: "side-card difference" }, makeKey(differenceKey, renderReach));
 	effect(() => {
 		card.hidden = mode.value !== "diff" || differenceKey.value === null;
 	});

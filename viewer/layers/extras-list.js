@@ -1,6 +1,7 @@
 /** The layers beside the main one in the panel, as they lie on the map: order, density, and whether they are seen. */
 import { make, makeIconButton } from "../base/elements.js";
 import { changeIcon } from "../base/icons.js";
+import { eachOnce, live } from "../base/live.js";
 import { extras, layer, sideA } from "../base/state.js";
 import { text } from "../base/text.js";
 import { computed, effect } from "../vendor/signals-core.js";
@@ -12,28 +13,20 @@ import { makeOpacity } from "./opacity.js";
 
 /** @typedef {import("../base/state.js").Extra} Extra */
 /** @typedef {import("../base/state.js").Side} Side */
-/** @typedef {{ element: HTMLElement, stop: () => void }} Row */
 
 /** @param {HTMLElement} root shown while there are any */
 export function startExtrasList(root) {
 	const list = make("ul", { class: "extras" });
 	root.replaceChildren(make("h2", {}, text("layers.extras")), list);
-	/** @type {Map<Side, Row>} */
-	const rows = new Map();
+	const rowsOf = eachOnce((/** @type {Side} */ side) => makeRow(side, list));
 	const main = makeMainRow();
 	effect(() => {
 		const all = extras.value;
 		root.hidden = all.length === 0;
-		for (const [side, row] of rows) {
-			if (all.some((each) => each.side === side)) continue;
-			row.stop();
-			rows.delete(side);
-		}
-		for (const { side } of all) if (!rows.has(side)) rows.set(side, makeRow(side, list));
-		const elements = (/** @type {boolean} */ isBelow) =>
-			all.filter((each) => each.isBelow === isBelow).map(({ side }) => /** @type {Row} */ (rows.get(side)).element);
+		const rows = rowsOf(all.map(({ side }) => side));
+		const [above, below] = [false, true].map((isBelow) => rows.filter((_, at) => all[at].isBelow === isBelow));
 		const focused = document.activeElement;
-		list.replaceChildren(...elements(false), main, ...elements(true));
+		list.replaceChildren(...above, main, ...below);
 		// A row that has moved keeps the focus.
 		if (focused instanceof HTMLElement && list.contains(focused)) focused.focus();
 	});
@@ -52,7 +45,7 @@ function makeMainRow() {
 	);
 }
 
-/** @param {Side} side @param {HTMLElement} list @returns {Row} */
+/** @param {Side} side @param {HTMLElement} list */
 function makeRow(side, list) {
 	const date = make("p", { class: "hint" });
 	const eye = makeIconButton("eye", "", () => {
@@ -77,49 +70,40 @@ function makeRow(side, list) {
 	const opacity = makeOpacity(side);
 	const content = computed(() => keyOf(side));
 	const key = makeKey(content, (host) => renderLegend(side, host));
-	key.element.classList.add("small");
+	key.classList.add("small");
 	const element = make(
 		"li",
 		{ class: "extra" },
 		make("div", { class: "extra-head" }, name, eye, up, down, remove),
 		date,
-		key.element,
+		key,
 		opacity.element,
 	);
-	const stops = [
-		opacity.stop,
-		key.stop,
-		effect(() => {
-			const title = side.layer.value?.title ?? "";
-			name.textContent = title;
-			label(eye, text("layers.hide", { layer: title }));
-			label(up, text("layers.up", { layer: title }));
-			label(down, text("layers.down", { layer: title }));
-			label(remove, text("layers.remove", { layer: title }));
-			opacity.input.setAttribute("aria-label", text("layers.opacityOf", { layer: title }));
-		}),
-		effect(() => {
-			const all = extras.value;
-			const entry = all.find((each) => each.side === side);
-			if (!entry) return;
-			const at = all.indexOf(entry);
-			changeIcon(eye, entry.isShown ? "eye" : "eye-off");
-			eye.setAttribute("aria-pressed", String(!entry.isShown));
-			element.toggleAttribute("data-hidden", !entry.isShown);
-			up.disabled = at === 0 && !entry.isBelow;
-			down.disabled = at === all.length - 1 && entry.isBelow;
-		}),
-		effect(() => {
-			date.textContent = dateText(side);
-			date.hidden = date.textContent === "";
-		}),
-	];
-	return {
-		element,
-		stop: () => {
-			for (const stop of stops) stop();
-		},
-	};
+	live(() => {
+		const title = side.layer.value?.title ?? "";
+		name.textContent = title;
+		label(eye, text("layers.hide", { layer: title }));
+		label(up, text("layers.up", { layer: title }));
+		label(down, text("layers.down", { layer: title }));
+		label(remove, text("layers.remove", { layer: title }));
+		opacity.input.setAttribute("aria-label", text("layers.opacityOf", { layer: title }));
+	});
+	live(() => {
+		const all = extras.value;
+		const entry = all.find((each) => each.side === side);
+		if (!entry) return;
+		const at = all.indexOf(entry);
+		changeIcon(eye, entry.isShown ? "eye" : "eye-off");
+		eye.setAttribute("aria-pressed", String(!entry.isShown));
+		element.toggleAttribute("data-hidden", !entry.isShown);
+		up.disabled = at === 0 && !entry.isBelow;
+		down.disabled = at === all.length - 1 && entry.isBelow;
+	});
+	live(() => {
+		date.textContent = dateText(side);
+		date.hidden = date.textContent === "";
+	});
+	return element;
 }
 
 /** @param {HTMLElement} button @param {string} words */

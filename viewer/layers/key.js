@@ -7,8 +7,9 @@
  */
 import { cssColour } from "../base/colours.js";
 import { make } from "../base/elements.js";
+import { atEnd, live } from "../base/live.js";
 import { text } from "../base/text.js";
-import { effect, signal } from "../vendor/signals-core.js";
+import { signal } from "../vendor/signals-core.js";
 import { ticksOf } from "./key-content.js";
 import { drawRamp } from "./ramp-scale.js";
 
@@ -28,7 +29,7 @@ export const pressed = signal(/** @type {{ key: HTMLElement, render: Render | nu
 
 /**
  * @param {{ readonly value: KeyContent | null }} content nothing is shown while there is none
- * @param {Render | null} render as of `pressed` @returns {{ element: HTMLElement, stop: () => void }}
+ * @param {Render | null} render as of `pressed`
  */
 export function makeKey(content, render) {
 	const title = make("span", { class: "key-title" });
@@ -52,7 +53,8 @@ export function makeKey(content, render) {
 		width.value = bar.clientWidth;
 	});
 	watch.observe(bar);
-	const tell = effect(() => {
+	atEnd(() => watch.disconnect());
+	live(() => {
 		const now = content.value;
 		element.hidden = now === null;
 		if (!now) return;
@@ -62,7 +64,7 @@ export function makeKey(content, render) {
 		swatches.hidden = now.swatches.length === 0;
 		swatches.replaceChildren(...now.swatches.map(makeSwatch));
 	});
-	const draw = effect(() => {
+	live(() => {
 		const style = content.value?.style;
 		if (!style || style.stops.length === 0 || width.value === 0) return;
 		const [low, high] = style.range;
@@ -74,14 +76,7 @@ export function makeKey(content, render) {
 		});
 		numbers.replaceChildren(...ticks);
 	});
-	return {
-		element,
-		stop: () => {
-			watch.disconnect();
-			tell();
-			draw();
-		},
-	};
+	return element;
 }
 
 /** @param {import("./key-content.js").Swatch} swatch */

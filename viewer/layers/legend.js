@@ -7,16 +7,16 @@
 
 import { cssColour, parseColour } from "../base/colours.js";
 import { make } from "../base/elements.js";
+import { live } from "../base/live.js";
 import { flagText, locale, text } from "../base/text.js";
 import { unitText } from "../base/units.js";
 import { numberText } from "../base/value-scale.js";
-import { computed, effect } from "../vendor/signals-core.js";
+import { computed } from "../vendor/signals-core.js";
 import { showClass } from "./colouring.js";
 import { makePalettes } from "./palettes.js";
 import { makeRangeEditor } from "./range.js";
 import { watchValues } from "./screen-values.js";
 
-/** @typedef {{ element: HTMLElement, stop: () => void }} Part */
 /** @typedef {"loading" | "failed" | "ramp" | "classes" | "composite" | "none"} Kind */
 
 /**
@@ -26,18 +26,11 @@ import { watchValues } from "./screen-values.js";
 export function renderLegend(side, element) {
 	element.classList.add("legend");
 	const kind = computed(() => kindOf(side));
-	const stop = effect(() => {
-		const parts = PARTS[kind.value].map((makePart) => makePart(side));
+	return live(() => {
 		element.dataset.kind = kind.value;
-		element.replaceChildren(...parts.map((part) => part.element));
-		return () => {
-			for (const part of parts) part.stop();
-		};
+		element.replaceChildren(...PARTS[kind.value].map((makePart) => makePart(side)));
+		return () => element.replaceChildren();
 	});
-	return () => {
-		stop();
-		element.replaceChildren();
-	};
 }
 
 /** @param {Side} side @returns {Kind} */
@@ -50,39 +43,27 @@ function kindOf(side) {
 	return legend.stops?.length ? "ramp" : "none";
 }
 
-/** @param {string} said @returns {Part} */
-function words(said) {
-	return { element: make("p", { class: "hint" }, said), stop: () => {} };
-}
+/** @param {string} said */
+const words = (said) => make("p", { class: "hint" }, said);
 
-/** The choice of styles, where there is one. @param {Side} side @returns {Part} */
-function makeStyles(side) {
-	if ((side.layer.peek()?.styles.length ?? 0) > 1) return makePalettes(side);
-	return { element: make("div", { hidden: true }), stop: () => {} };
-}
+/** The choice of styles, where there is one. @param {Side} side */
+const makeStyles = (side) =>
+	(side.layer.peek()?.styles.length ?? 0) > 1 ? makePalettes(side) : make("div", { hidden: true });
 
-/** @param {Side} side @returns {Part} */
+/** @param {Side} side */
 function makeScale(side) {
 	const values = watchValues(side);
-	const editor = makeRangeEditor(side, values);
 	const summary = make("span", {});
 	const unit = make("span", {});
-	const stop = effect(() => {
-		const found = values.counts.value;
+	live(() => {
+		const found = values.value;
 		const isShown = side.tileProgress.value.phase === "shown";
 		if (found)
 			summary.textContent = text("legend.onMap", { mean: numberText(Number(found.mean.toPrecision(3)), locale()) });
 		else summary.textContent = isShown && hasCubes(side) ? text("legend.noValues") : "";
 		unit.textContent = unitText(side.legend.value?.units);
 	});
-	return {
-		element: make("div", {}, editor.element, make("p", { class: "hint legend-summary" }, summary, unit)),
-		stop: () => {
-			stop();
-			editor.stop();
-			values.stop();
-		},
-	};
+	return make("div", {}, makeRangeEditor(side, values), make("p", { class: "hint legend-summary" }, summary, unit));
 }
 
 /** Whether the numbers of the layer come to the browser, which colours them itself. @param {Side} side */
@@ -95,11 +76,11 @@ function makeSwatch(color) {
 	return swatch;
 }
 
-/** Classes by name; where the browser paints, each can be left out. @param {Side} side @returns {Part} */
+/** Classes by name; where the browser paints, each can be left out. @param {Side} side */
 function makeClasses(side) {
 	const list = make("ul", { class: "legend-classes" });
 	const canHide = hasCubes(side);
-	const stop = effect(() => {
+	live(() => {
 		const hidden = side.colouring.peek().hidden ?? [];
 		const rows = (side.legend.value?.classes ?? []).map(({ value, color, label }) => {
 			if (!canHide) return make("li", {}, makeSwatch(color), make("span", {}, label));
@@ -109,22 +90,22 @@ function makeClasses(side) {
 		});
 		list.replaceChildren(...rows);
 	});
-	return { element: list, stop };
+	return list;
 }
 
 /**
  * Colours with their names.
  * @param {Side} side @param {(legend: import("../base/api.js").Legend | null) => { color: string, label: string }[] | undefined} entriesOf
- * @param {import("../base/elements.js").Attributes} [more] @returns {Part}
+ * @param {import("../base/elements.js").Attributes} [more]
  */
 function makeChips(side, entriesOf, more = {}) {
 	const list = make("ul", { class: "legend-chips", ...more });
-	const stop = effect(() => {
+	live(() => {
 		const entries = entriesOf(side.legend.value) ?? [];
 		list.replaceChildren(...entries.map(({ color, label }) => make("li", {}, makeSwatch(color), label)));
 		list.hidden = entries.length === 0;
 	});
-	return { element: list, stop };
+	return list;
 }
 
 /** Which variable is which colour. @param {Side} side */
@@ -136,7 +117,7 @@ const makeFlags = (side) =>
 		"aria-label": text("legend.flags"),
 	});
 
-/** @type {Record<Kind, ((side: Side) => Part)[]>} */
+/** @type {Record<Kind, ((side: Side) => HTMLElement)[]>} */
 const PARTS = {
 	loading: [() => words(text("legend.loading"))],
 	failed: [makePalettes, (side) => words(text("legend.failed", { why: side.legendFault.peek() ?? "" }))],

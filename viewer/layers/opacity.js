@@ -1,19 +1,19 @@
 /** How densely a side is drawn, as a slider. */
 import { make } from "../base/elements.js";
+import { live } from "../base/live.js";
 import { percent } from "../base/text.js";
-import { effect } from "../vendor/signals-core.js";
 
-/** @param {import("../base/state.js").Side} side @returns {{ element: HTMLElement, input: HTMLInputElement, stop: () => void }} */
+/** @param {import("../base/state.js").Side} side @returns {{ element: HTMLElement, input: HTMLInputElement }} */
 export function makeOpacity(side) {
 	const input = make("input", { type: "range", min: 0, max: 100, step: 1 });
 	const told = make("output", {});
 	input.addEventListener("input", () => {
 		side.opacity.value = Number(input.value) / 100;
 	});
-	const stop = effect(() => {
+	live(() => {
 		input.value = String(Math.round(side.opacity.value * 100));
 		told.textContent = percent(side.opacity.value);
 		input.setAttribute("aria-valuetext", told.textContent);
 	});
-	return { element: make("div", { class: "opacity" }, input, told), input, stop };
+	return { element: make("div", { class: "opacity" }, input, told), input };
 }

@@ -9,10 +9,11 @@ import { fetchRamps } from "../base/api.js";
 import { cssColour, paintedStyle, parseColour } from "../base/colours.js";
 import { make } from "../base/elements.js";
 import { makeIcon } from "../base/icons.js";
+import { live } from "../base/live.js";
 import { chooseStyle, notify } from "../base/state.js";
 import { text } from "../base/text.js";
 import { shareOf } from "../base/value-scale.js";
-import { computed, effect, signal } from "../vendor/signals-core.js";
+import { computed, signal } from "../vendor/signals-core.js";
 import { chooseRamp, setLog, setReversed } from "./colouring.js";
 
 /** The list is no narrower, and as far from the edges of the window. */
@@ -64,12 +65,11 @@ function makeSwatch(background) {
 	return swatch;
 }
 
-/** A button that shows what is chosen, and the list that it opens. @param {Side} side @returns {{ element: HTMLElement, stop: () => void }} */
+/** A button that shows what is chosen, and the list that it opens. @param {Side} side */
 export function makePalettes(side) {
 	const id = `palette-${side.id}`;
 	const list = make("ul", { id: `${id}-list`, role: "listbox", tabindex: -1, "aria-label": text("legend.palette") });
-	const foot = makeSwitches(side);
-	const popover = make("div", { class: "palette-popover", popover: "auto" }, list, foot.element);
+	const popover = make("div", { class: "palette-popover", popover: "auto" }, list, makeSwitches(side));
 	const swatch = makeSwatch("none");
 	const name = make("span", { class: "palette-name" });
 	const button = make(
@@ -105,34 +105,23 @@ export function makePalettes(side) {
 		else if (choice) chooseRamp(side, choice.id);
 		popover.hidePopover();
 	};
-	const stopList = runList({ list, choices, chosen, choose });
+	runList({ list, choices, chosen, choose });
 	popover.addEventListener("toggle", (event) => {
 		const isOpen = /** @type {ToggleEvent} */ (event).newState === "open";
 		button.setAttribute("aria-expanded", String(isOpen));
 	});
-	const stops = [
-		stopList,
-		foot.stop,
-		effect(() => {
-			const told = side.legend.value;
-			if (told) swatch.style.setProperty("--ramp", styleGradient(paintedStyle(told, side.colouring.value)));
-			button.title = name.textContent = nameOf(side, ramps.value);
-			button.dataset.value = side.colouring.value.ramp ?? side.style.value;
-			if (side.colouring.value.ramp !== null) void loadRamps();
-		}),
-		effect(() => {
-			if (choices.value.length > 0 && popover.matches(":popover-open")) placeBelow(popover, button);
-		}),
-		effect(() => {
-			button.disabled = choices.value.length < 2 && ramps.value.length > 0;
-		}),
-	];
-	return {
-		element: make("div", { class: "palette" }, button, popover),
-		stop: () => {
-			for (const stop of stops) stop();
-		},
-	};
+	live(() => {
+		const told = side.legend.value;
+		if (told) swatch.style.setProperty("--ramp", styleGradient(paintedStyle(told, side.colouring.value)));
+		button.title = name.textContent = nameOf(side, ramps.value);
+		button.dataset.value = side.colouring.value.ramp ?? side.style.value;
+		if (side.colouring.value.ramp !== null) void loadRamps();
+	});
+	live(() => {
+		if (choices.value.length > 0 && popover.matches(":popover-open")) placeBelow(popover, button);
+		button.disabled = choices.value.length < 2 && ramps.value.length > 0;
+	});
+	return make("div", { class: "palette" }, button, popover);
 }
 
 /** How a ramp is laid over its range: the other way round, by logarithms. @param {Side} side */
@@ -140,13 +129,13 @@ function makeSwitches(side) {
 	const reversed = makeSwitch(text("legend.reversed"), (isOn) => setReversed(side, isOn));
 	const log = makeSwitch(text("legend.log"), (isOn) => setLog(side, isOn));
 	const element = make("div", { class: "legend-switches" }, reversed, log);
-	const stop = effect(() => {
+	live(() => {
 		const { isReversed, isLog } = side.colouring.value;
 		reversed.setAttribute("aria-pressed", String(isReversed));
 		log.setAttribute("aria-pressed", String(isLog));
 		element.hidden = !canHaveRamp(side);
 	});
-	return { element, stop };
+	return element;
 }
 
 /** @param {string} label @param {(isOn: boolean) => void} run */
@@ -226,7 +215,7 @@ function runList({ list, choices, chosen, choose }) {
 		if (option) choose(choices.peek()[options().indexOf(/** @type {HTMLElement} */ (option))]);
 	});
 	list.addEventListener("focus", () => activate(chosen.peek()));
-	return effect(() => {
+	live(() => {
 		list.replaceChildren(...optionsOf(choices.value, chosen.value, list.id));
 		activate(chosen.peek());
 	});

@@ -12,10 +12,11 @@
 
 import { paintedStyle } from "../base/colours.js";
 import { make, makeIconButton } from "../base/elements.js";
+import { atEnd, live } from "../base/live.js";
 import { isDark } from "../base/state.js";
 import { locale, text } from "../base/text.js";
 import { numberText, parseNumber, roundOn, shareOf, valueAt } from "../base/value-scale.js";
-import { computed, effect, signal } from "../vendor/signals-core.js";
+import { computed, signal } from "../vendor/signals-core.js";
 import { isChanged, rangeFault, resetColouring, setRange } from "./colouring.js";
 import { outline, quantile } from "./histogram.js";
 import { drawRamp, writeTicks } from "./ramp-scale.js";
@@ -35,7 +36,7 @@ const PLOT_HEIGHT_PX = 44;
 /** @template T @typedef {import("@preact/signals-core").Signal<T>} Signal */
 /** @template T @typedef {import("@preact/signals-core").ReadonlySignal<T>} ReadonlySignal */
 
-/** @param {Side} side @param {ScreenValues} values on the map @returns {{ element: HTMLElement, stop: () => void }} */
+/** @param {Side} side @param {ScreenValues} values on the map */
 export function makeRangeEditor(side, values) {
 	const painted = computed(() => (side.legend.value ? paintedStyle(side.legend.value, side.colouring.value) : null));
 	const isHeld = signal(false);
@@ -44,44 +45,31 @@ export function makeRangeEditor(side, values) {
 	const scale = computed(() => {
 		const style = painted.value;
 		if (!style) return null;
-		if (!isHeld.value || held?.isLog !== style.isLog) held = wideScale(style, values.counts.value);
+		if (!isHeld.value || held?.isLog !== style.isLog) held = wideScale(style, values.value);
 		return held;
 	});
 	const plot = make("canvas", { class: "legend-plot", "aria-hidden": "true" });
 	const ramp = make("canvas", { class: "legend-ramp", role: "img", height: 1 });
 	const ticks = make("div", { class: "legend-ticks", "aria-hidden": "true" });
-	const frame = make("div", { class: "legend-scale" }, plot, ramp);
+	const ends = /** @type {End[]} */ (["low", "high"]).map((end) => makeHandle(side, end, { painted, scale, isHeld }));
+	const frame = make("div", { class: "legend-scale" }, plot, ramp, ...ends);
 	const width = signal(0);
 	const watch = new ResizeObserver(() => {
 		width.value = frame.clientWidth;
 	});
 	watch.observe(frame);
-	const ends = /** @type {End[]} */ (["low", "high"]).map((end) => makeHandle(side, end, { painted, scale, isHeld }));
-	frame.append(...ends.map(({ element }) => element));
-	const row = makeRangeRow(side, painted, values);
-	const stops = [
-		...ends.map(({ stop }) => stop),
-		row.stop,
-		effect(() => {
-			void isDark.value;
-			if (!painted.value || !scale.value || width.value === 0) return;
-			drawRamp(ramp, painted.value, scale.value, width.value);
-			drawPlot(plot, { style: painted.value, scale: scale.value, counts: values.counts.value, width: width.value });
-		}),
-		effect(() => {
-			if (painted.value && scale.value && width.value > 0) writeTicks(ticks, painted.value, scale.value, width.value);
-		}),
-		effect(() => {
-			if (painted.value) ramp.setAttribute("aria-label", spokenRange(side, painted.value));
-		}),
-	];
-	return {
-		element: make("div", { class: "legend-range" }, frame, ticks, row.element),
-		stop: () => {
-			watch.disconnect();
-			for (const stop of stops) stop();
-		},
-	};
+	atEnd(() => watch.disconnect());
+	live(() => {
+		void isDark.value;
+		if (!painted.value || !scale.value || width.value === 0) return;
+		drawRamp(ramp, painted.value, scale.value, width.value);
+		writeTicks(ticks, painted.value, scale.value, width.value);
+		drawPlot(plot, { style: painted.value, scale: scale.value, counts: values.value, width: width.value });
+	});
+	live(() => {
+		if (painted.value) ramp.setAttribute("aria-label", spokenRange(side, painted.value));
+	});
+	return make("div", { class: "legend-range" }, frame, ticks, makeRangeRow(side, painted, values));
 }
 
 /** What is shown beside a range: as far as values on the map reach, and a margin. @param {PaintedStyle} style @param {Counts | null} counts @returns {Scale} */
@@ -145,7 +133,8 @@ function makeHandle(side, end, { painted, scale, isHeld }) {
 			});
 		});
 	}
-	return { element, stop: effect(show) };
+	live(show);
+	return element;
 }
 
 /**
@@ -234,23 +223,16 @@ function makeRangeRow(side, painted, values) {
 		});
 	}
 	const fit = makeIconButton("fit", text("legend.fit"), () => {
-		const counts = values.counts.peek();
+		const counts = values.peek();
 		if (counts) refuse(fitRange(side, counts));
 	});
 	const reset = makeIconButton("reset", text("legend.reset"), () => resetColouring(side));
-	const stops = [
-		effect(show),
-		effect(() => {
-			fit.disabled = values.counts.value === null;
-			reset.disabled = !isChanged(side);
-		}),
-	];
-	return {
-		element: make("div", {}, make("div", { class: "legend-row" }, low, fit, reset, high), message),
-		stop: () => {
-			for (const stop of stops) stop();
-		},
-	};
+	live(show);
+	live(() => {
+		fit.disabled = values.value === null;
+		reset.disabled = !isChanged(side);
+	});
+	return make("div", {}, make("div", { class: "legend-row" }, low, fit, reset, high), message);
 }
 
 /** As it is typed: without marks of thousands. @param {number} value */

@@ -3,13 +3,14 @@
  *
  * @typedef {import("../base/state.js").Side} Side
  * @typedef {import("../map/cube-reader.js").Histogram} Histogram
- * @typedef {{ counts: import("@preact/signals-core").ReadonlySignal<Histogram | null>, stop: () => void }} ScreenValues
+ * @typedef {import("@preact/signals-core").ReadonlySignal<Histogram | null>} ScreenValues
  *   null where values are not in the browser, or there is none
  */
 
+import { atEnd, live } from "../base/live.js";
 import { isMoving, view } from "../base/state.js";
 import { cubesOf } from "../map/cubes.js";
-import { effect, signal } from "../vendor/signals-core.js";
+import { signal } from "../vendor/signals-core.js";
 
 const BINS = 512;
 /** Counting takes a few milliseconds, which a movement through time cannot spare at every date. */
@@ -25,16 +26,11 @@ export function watchValues(side) {
 		if (found && found.valid > 0) counts.value = found;
 		else if (!isMoving.peek()) counts.value = null;
 	};
-	const stopFollowing = effect(() => {
+	live(() => {
 		void [side.layer.value, side.timeIndex.value, side.loadedTimes.value, side.tileProgress.value];
 		void [view.value, isMoving.value];
 		if (waiting === 0) waiting = window.setTimeout(count, WAIT_MS);
 	});
-	return {
-		counts,
-		stop: () => {
-			stopFollowing();
-			window.clearTimeout(waiting);
-		},
-	};
+	atEnd(() => window.clearTimeout(waiting));
+	return counts;
 }

@@ -1,6 +1,7 @@
 /** The keys on the map, those of the layer and of the layers shown with it, and what opens when a key is pressed. */
 
 import { make } from "../../base/elements.js";
+import { live } from "../../base/live.js";
 import { compareMode, extras, sideA } from "../../base/state.js";
 import { text } from "../../base/text.js";
 import { makeKey, pressed } from "../../layers/key.js";
@@ -21,18 +22,15 @@ export function startMapKeys(element, frame) {
 			shown.filter((each) => each.isBelow === isBelow).map(({ side }) => side);
 		return [...of(false), ...(compareMode.value === null ? [sideA] : []), ...of(true)];
 	});
-	effect(() => {
+	live(() => {
 		const keys = sides.value.map((side) => {
 			const content = computed(() => keyOf(side));
 			const key = makeKey(content, side === sideA ? null : (host) => renderLegend(side, host));
-			key.element.classList.toggle("small", side !== sideA);
-			key.element.dataset.side = side.id;
+			key.classList.toggle("small", side !== sideA);
+			key.dataset.side = side.id;
 			return key;
 		});
-		element.replaceChildren(...keys.map((key) => key.element));
-		return () => {
-			for (const key of keys) key.stop();
-		};
+		element.replaceChildren(...keys);
 	});
 	startEditor(frame);
 }

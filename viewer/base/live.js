@@ -1,0 +1,58 @@
+/** What lasts as long as something else: whatever is begun in a scope, or in an effect of `live`, ends with it. */
+import { effect, untracked } from "../vendor/signals-core.js";
+
+/** What ends all that the innermost scope has begun; null outside of all scopes. @type {(() => void)[] | null} */
+let ends = null;
+
+/** Has something done when the scope ends that is open now, if one is. @param {() => void} end */
+export function atEnd(end) {
+	ends?.push(end);
+}
+
+/** @template T @param {() => T} run @returns {{ made: T, end: () => void }} what it gives, and what ends all that it has begun */
+function scope(run) {
+	const outer = ends;
+	/** @type {(() => void)[]} */
+	const own = [];
+	ends = own;
+	try {
+		const made = run();
+		const end = () => {
+			for (const each of own) each();
+		};
+		return { made, end };
+	} finally {
+		ends = outer;
+	}
+}
+
+/** An effect. What it has begun ends before it runs again, and it ends with the scope around it. @param {() => void | (() => void)} run @returns {() => void} stops it */
+export function live(run) {
+	const stop = effect(() => {
+		const { made, end } = scope(run);
+		return () => {
+			end();
+			made?.();
+		};
+	});
+	atEnd(stop);
+	return stop;
+}
+
+/** Makes something once of each thing in a changing list, and ends what was made of one that is there no more. @template T, R @param {(each: T) => R} make @returns {(all: T[]) => R[]} */
+export function eachOnce(make) {
+	/** @type {Map<T, { made: R, end: () => void }>} */
+	const kept = new Map();
+	return (all) => {
+		for (const [each, { end }] of kept) {
+			if (all.includes(each)) continue;
+			kept.delete(each);
+			end();
+		}
+		return all.map((each) => {
+			const one = kept.get(each) ?? untracked(() => scope(() => make(each)));
+			kept.set(each, one);
+			return one.made;
+		});
+	};
+}
