@@ -43,7 +43,7 @@ export function live(run) {
 export function eachOnce(make) {
 	/** @type {Map<T, { made: R, end: () => void }>} */
 	const kept = new Map();
-	return (all) => {
+	const keep = (/** @type {T[]} */ all) => {
 		for (const [each, { end }] of kept) {
 			if (all.includes(each)) continue;
 			kept.delete(each);
@@ -55,4 +55,6 @@ export function eachOnce(make) {
 			return one.made;
 		});
 	};
+	atEnd(() => void keep([]));
+	return keep;
 }

@@ -276,6 +276,12 @@ export function dismiss(id) {
 	}
 }
 
+/** The name of a notice about a side. @param {Side} side @param {string} about */
+export const noticeOf = (side, about) => (side.id === "a" ? about : `${about} ${side.id}`);
+
+/** What tries once more what a notice tells of. @param {() => void} run */
+export const tryAgain = (run) => ({ label: text("action.tryAgain"), run });
+
 /** @param {unknown} error */
 const reason = (error) => (error instanceof Problem ? error.message : String(error));
 

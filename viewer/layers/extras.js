@@ -7,6 +7,8 @@
  * @typedef {import("../base/state.js").Side} Side
  */
 
+import { until } from "../base/delays.js";
+import { atEnd, eachOnce, live } from "../base/live.js";
 import {
 	chooseLayer,
 	extras,
@@ -22,9 +24,9 @@ import {
 	sideA,
 } from "../base/state.js";
 import { text } from "../base/text.js";
-import { DataPane } from "../map/data-pane.js";
+import { drawSide } from "../map/data-pane.js";
 import { maps } from "../map/map.js";
-import { batch, effect, untracked } from "../vendor/signals-core.js";
+import { batch, computed, effect, untracked } from "../vendor/signals-core.js";
 import { indexAtOrBefore } from "./extra-dates.js";
 import { followLegend } from "./legend-source.js";
 
@@ -32,9 +34,6 @@ import { followLegend } from "./legend-source.js";
 const [BELOW, ABOVE] = [160, 260];
 
 let extrasMade = 0;
-/** What ends the drawing of each side. @type {WeakMap<Side, () => void>} */
-const endings = new WeakMap();
-
 let isStarted = false;
 
 /** Draws the layers that are in `extras` from now on, once. */
@@ -55,10 +54,6 @@ function insert(of, { isBelow, opacity: density = 1 }) {
 	extrasMade += 1;
 	const side = makeSide(`extra-${extrasMade}`);
 	side.opacity.value = density;
-	const stops = [followLegend(side), effect(() => followDate(side))];
-	endings.set(side, () => {
-		for (const stop of stops) stop();
-	});
 	void openLayer(of, {}, side);
 	const others = extras.peek();
 	const at = isBelow ? others.filter((each) => !each.isBelow).length : 0;
@@ -75,8 +70,6 @@ function followDate(side) {
 /** @param {Side} side */
 export function removeExtra(side) {
 	extras.value = extras.peek().filter((each) => each.side !== side);
-	endings.get(side)?.();
-	endings.delete(side);
 }
 
 /** @param {Side} side @param {Partial<Extra>} change */
@@ -106,36 +99,30 @@ export function moveExtra(side, step) {
 	extras.value = all;
 }
 
-/** Panes that are drawn on, by side. @type {Map<Side, DataPane>} */
-const drawn = new Map();
+/** Keeps a layer in step with the main one, and draws it on a pane of its own while it is there. @param {Side} side */
+const panesOf = eachOnce((/** @type {Side} */ side) => {
+	const [map] = maps.peek();
+	const pane = map.createPane(side.id);
+	pane.style.pointerEvents = "none";
+	const isShown = computed(() => extras.value.some((each) => each.side === side && each.isShown));
+	followLegend(side);
+	live(() => followDate(side));
+	live(() => {
+		if (isShown.value) untracked(() => drawSide(map, side, side.id));
+	});
+	atEnd(() => {
+		pane.remove();
+		delete map.getPanes()[side.id];
+	});
+	return pane;
+});
 
 /** @param {Extra[]} all topmost first */
 function drawAll(all) {
-	const [map] = maps.value;
-	if (!map) return;
-	const shown = new Set(all.filter(({ isShown }) => isShown).map(({ side }) => side));
-	for (const [side, pane] of drawn) {
-		if (shown.has(side)) continue;
-		pane.close();
-		drawn.delete(side);
-		if (!all.some((each) => each.side === side)) removePane(map, side.id);
+	const panes = panesOf(all.map(({ side }) => side));
+	for (const [index, { isBelow }] of all.entries()) {
+		panes[index].style.zIndex = String((isBelow ? BELOW : ABOVE) + all.length - index);
 	}
-	for (const [index, { side, isBelow }] of all.entries()) {
-		const pane = map.getPane(side.id) ?? map.createPane(side.id);
-		pane.style.zIndex = String((isBelow ? BELOW : ABOVE) + all.length - index);
-		pane.style.pointerEvents = "none";
-		if (shown.has(side) && !drawn.has(side))
-			drawn.set(
-				side,
-				untracked(() => new DataPane(map, side, side.id)),
-			);
-	}
-}
-
-/** @param {import("../vendor/leaflet.js").Map} map @param {string} name */
-function removePane(map, name) {
-	map.getPane(name)?.remove();
-	delete map.getPanes()[name];
 }
 
 /** All layers that are seen, the lowest first; the main one's place among them is told too. */
@@ -170,12 +157,5 @@ async function readExtras(asked) {
 	}
 }
 
-/** Resolves when the layers are known, and which one is the main one. @returns {Promise<void>} */
-const whenListed = () =>
-	new Promise((resolve) => {
-		const stop = effect(() => {
-			if (layers.value.length === 0 || !layer.value) return;
-			queueMicrotask(() => stop());
-			resolve();
-		});
-	});
+/** Resolves when the layers are known, and which one is the main one. */
+const whenListed = () => until(() => layers.value.length > 0 && layer.value !== null);

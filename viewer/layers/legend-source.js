@@ -1,8 +1,9 @@
 /** Keeps the legend of a side at that of its layer, style and ramp, as the server tells it, and its colours in the link. */
 import { fetchLegend, Problem, periodParameters } from "../base/api.js";
-import { AS_STYLED, dismiss, joinLink, notify, sideA } from "../base/state.js";
+import { live } from "../base/live.js";
+import { AS_STYLED, dismiss, joinLink, notify, sideA, tryAgain } from "../base/state.js";
 import { text } from "../base/text.js";
-import { computed, effect, signal } from "../vendor/signals-core.js";
+import { computed, signal } from "../vendor/signals-core.js";
 import { keepPossible, rangeFault, setRange } from "./colouring.js";
 
 /** @typedef {import("../base/state.js").Side} Side */
@@ -62,7 +63,7 @@ export function followLegend(side) {
 	// Other changes of the colours, and of dates, ask nothing of the server.
 	const chosenRamp = computed(() => side.colouring.value.ramp);
 	const chosenAnomaly = computed(() => periodParameters(side.timeDomain.value.periods).anomaly);
-	return effect(() => {
+	return live(() => {
 		const now = side.layer.value;
 		const [style, ramp] = [side.style.value, chosenRamp.value];
 		const anomaly = chosenAnomaly.value;
@@ -78,7 +79,7 @@ export function followLegend(side) {
 		const { signal: stopped } = stopping;
 		fetchLegend(now, style, stopped, ramp, anomaly).then(
 			(legend) => !stopped.aborted && take(side, legend),
-			(error) => !stopped.aborted && (isUnknown(ramp, error) ? leaveOut(side, ramp) : fail(side, error.message)),
+			(error) => !stopped.aborted && (isUnknown(ramp, error) ? leaveOut(side, ramp) : tellFault(side, error.message)),
 		);
 		return () => stopping.abort();
 	});
@@ -103,17 +104,12 @@ function leaveOut(side, ramp) {
 	side.colouring.value = { ...side.colouring.peek(), ramp: null };
 }
 
-/** @param {Side} side @param {string} why */
-function fail(side, why) {
-	side.legend.value = null;
-	tellFault(side, why);
-}
-
 /** @param {Side} side @param {string | null} why */
 function tellFault(side, why) {
 	const id = `legend ${side.id}`;
 	side.legendFault.value = why;
 	if (why === null) return dismiss(id);
-	const retry = { label: text("action.tryAgain"), run: () => void retries.value++ };
+	side.legend.value = null;
+	const retry = tryAgain(() => void retries.value++);
 	notify(id, text("legend.failed", { why }), retry);
 }

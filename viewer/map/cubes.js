@@ -8,7 +8,19 @@
  */
 import { cubeTemplate } from "../base/api.js";
 import { makeTable } from "../base/colours.js";
-import { ahead, dismiss, intent, isDragged, isGapFilled, isMoving, isPressed, notify } from "../base/state.js";
+import { atEnd, live } from "../base/live.js";
+import {
+	ahead,
+	dismiss,
+	intent,
+	isDragged,
+	isGapFilled,
+	isMoving,
+	isPressed,
+	noticeOf,
+	notify,
+	tryAgain,
+} from "../base/state.js";
 import { text } from "../base/text.js";
 import { makeCubeLayer } from "../ctc1/leaflet.js";
 import { CubeLoader } from "../ctc1/loader.js";
@@ -58,14 +70,12 @@ export class CubeDrawing extends CubeReader {
 	unreadable = signal(/** @type {ReadonlySet<number>} */ (new Set()));
 	/** @type {Map<object, number[]>} dates that others need, by who does */
 	#needed = new Map();
-	#stops;
 	#hasColours = signal(false);
 	/** Counts up when cubes have come, gone or failed. */
 	#changes = signal(0);
 	#isComplete = false;
 	#retrying = 0;
 	#telling = 0;
-	#notice;
 	/** Whether what is seen are the finer tiles. */
 	#isDetailed = signal(false);
 	/** The items that the user was told of. */
@@ -99,37 +109,34 @@ export class CubeDrawing extends CubeReader {
 		super(map, layer, source, of.bbox);
 		this.areOfPeriods = side.timeDomain.peek().periods !== undefined;
 		this.side = side;
-		this.#notice = side.id === "a" ? "tiles" : `tiles ${side.id}`;
-		this.#stops = [
-			effect(() => this.#followTime()),
-			effect(() => this.#followColours()),
-			effect(() => {
-				const [opacity, isDetailed] = [side.opacity.value, this.#isDetailed.value];
-				layer.setOpacity(isDetailed ? 0 : opacity);
-				if (isDetailed) this.detail?.setOpacity(opacity);
-			}),
-			...(made.areApart === false ? [] : [this.#followDetail({ ...options, maxZoom: zooms.maxzoom - 1 })]),
-		];
+		live(() => this.#followTime());
+		live(() => this.#followColours());
+		live(() => {
+			const [opacity, isDetailed] = [side.opacity.value, this.#isDetailed.value];
+			layer.setOpacity(isDetailed ? 0 : opacity);
+			if (isDetailed) this.detail?.setOpacity(opacity);
+		});
+		if (made.areApart !== false) this.#followDetail({ ...options, maxZoom: zooms.maxzoom - 1 });
 		drawings.set(side, this);
+		atEnd(() => this.#close());
 	}
 
 	/** Takes it off the map; nothing is asked for any more. */
-	close() {
-		for (const stop of this.#stops) stop();
+	#close() {
 		window.clearTimeout(this.#retrying);
 		window.clearTimeout(this.#telling);
 		this.layer.remove();
 		this.layer.painter.close();
 		if (drawings.get(this.side) === this) drawings.delete(this.side);
 		this.side.loadedTimes.value = new Map();
-		dismiss(this.#notice);
+		dismiss(noticeOf(this.side, "tiles"));
 		dismiss(`left out ${this.side.id}`);
 	}
 
-	/** Calls back after each painting. @param {() => void} listener @returns {() => void} stops it */
+	/** Calls back after each painting, until the scope ends in which this is begun. @param {() => void} listener */
 	onPaint(listener) {
 		this.#painted.add(listener);
-		return () => this.#painted.delete(listener);
+		atEnd(() => this.#painted.delete(listener));
 	}
 
 	/**
@@ -218,7 +225,7 @@ export class CubeDrawing extends CubeReader {
 			detail.painter.set({ index });
 			return detail.addTo(map);
 		};
-		return effect(() => {
+		live(() => {
 			const index = Math.max(0, side.timeIndex.value);
 			void [side.legend.value, side.colouring.value];
 			if (!isWanted.value) return;
@@ -284,7 +291,7 @@ export class CubeDrawing extends CubeReader {
 		const notice = `left out ${this.side.id}`;
 		if (items.length === 0) return dismiss(notice);
 		const names = [...items.slice(0, MOST_NAMED), ...(items.length > MOST_NAMED ? ["…"] : [])].join(", ");
-		const again = { label: text("action.tryAgain"), run: () => loader.renew(this.incompleteUrls()) };
+		const again = tryAgain(() => loader.renew(this.incompleteUrls()));
 		notify(notice, text("map.leftOut", { count: items.length, names }), again);
 	}
 
@@ -302,9 +309,13 @@ export class CubeDrawing extends CubeReader {
 			failed,
 			total,
 		};
-		if (failed === 0) return dismiss(this.#notice);
-		const retry = { label: text("action.tryAgain"), run: () => loader.retry() };
-		notify(this.#notice, failureText(failure, failed, total), retry);
+		const notice = noticeOf(this.side, "tiles");
+		if (failed === 0) return dismiss(notice);
+		notify(
+			notice,
+			failureText(failure, failed, total),
+			tryAgain(() => loader.retry()),
+		);
 		// The network may come back without telling.
 		if (failure?.status === 0) this.#retrying = window.setTimeout(() => loader.retry(), RETRY_MS);
 	}

@@ -8,6 +8,7 @@
  */
 import { fetchData, once } from "../base/api.js";
 import { until } from "../base/delays.js";
+import { atEnd, live } from "../base/live.js";
 import { bringPart, isFirstViewOver } from "../base/parts.js";
 import {
 	BACKGROUNDS,
@@ -19,10 +20,11 @@ import {
 	overlayMaps,
 	ownLand,
 	shownOverlays,
+	tryAgain,
 } from "../base/state.js";
 import { text } from "../base/text.js";
 import { closeSeams } from "../ctc1/leaflet.js";
-import { GridLayer } from "../vendor/leaflet.js";
+import { GridLayer, LayerGroup } from "../vendor/leaflet.js";
 import { batch, computed, effect, signal } from "../vendor/signals-core.js";
 import { decodeLines, LAND_COLOURS, paintLand, paintOutlines } from "./basemap.js";
 
@@ -129,30 +131,25 @@ async function loadFineLines() {
 			outlines.value = found;
 		});
 	} catch {
-		const retry = { label: text("action.tryAgain"), run: () => void bringPart("ground", loadFineLines) };
+		const retry = tryAgain(() => void bringPart("ground", loadFineLines));
 		notify("ground", text("map.baseMapFailed"), retry);
 	}
 }
 
 let isLoading = false;
 
-/** Lays the chosen background under a map, and borders and coasts over its data, until the map is removed. @param {LeafletMap} map */
+/** Lays the chosen background under a map, and borders and coasts over its data, until the scope ends in which this is begun. @param {LeafletMap} map */
 export function showGround(map) {
 	const container = map.getContainer();
-	const stops = [
-		effect(() => {
-			container.dataset.background = ground.value;
-			// The legend shows colours over the same ground.
-			document.documentElement.style.setProperty("--ground", LAND_COLOURS[ground.value] ?? "#ffffff");
-		}),
-		showBaseMap(map),
-		paintBackground(map),
-		paintOverlay(map),
-		showOverlays(map),
-	];
-	map.once("unload", () => {
-		for (const stop of stops) stop();
+	live(() => {
+		container.dataset.background = ground.value;
+		// The legend shows colours over the same ground.
+		document.documentElement.style.setProperty("--ground", LAND_COLOURS[ground.value] ?? "#ffffff");
 	});
+	live(() => showBaseMap(map));
+	paintBackground(map);
+	paintOverlay(map);
+	live(() => showOverlays(map));
 	if (!isLoading) void bringPart("ground", loadLines);
 	isLoading = true;
 }
@@ -170,68 +167,49 @@ const ground = computed(() => {
 	return chosen() && seen.value !== background.value ? ownLand() : background.value;
 });
 
-/** Lays tiles of a base map of the configuration under a map. @param {LeafletMap} map @returns {() => void} stops it */
+/** Lays tiles of a base map of the configuration under a map. @param {LeafletMap} map */
 function showBaseMap(map) {
-	return effect(() => {
-		const now = chosen();
-		if (!now) return;
-		const { id } = now;
-		let [hasTiles, hasFaults] = [false, false];
-		const tell = (/** @type {boolean} */ isFault) => {
-			batch(() => {
-				hasTiles ||= !isFault;
-				hasFaults ||= isFault;
-				if (hasTiles) seen.value = id;
-				dead.value = hasFaults && !hasTiles ? id : "";
-			});
-			if (hasFaults)
-				notify("base map", text(hasTiles ? "map.baseMapInPart" : "map.baseMapReplaced", { title: now.title }));
-		};
-		const remove = addMap(map, now, "land", tell);
-		return () => {
-			remove();
-			dismiss("base map");
-		};
+	const now = chosen();
+	if (!now) return;
+	const { id, title } = now;
+	let [hasTiles, hasFaults] = [false, false];
+	addMap(map, now, "land", (isFault) => {
+		batch(() => {
+			hasTiles ||= !isFault;
+			hasFaults ||= isFault;
+			if (hasTiles) seen.value = id;
+			dead.value = hasFaults && !hasTiles ? id : "";
+		});
+		if (hasFaults) notify("base map", text(hasTiles ? "map.baseMapInPart" : "map.baseMapReplaced", { title }));
 	});
+	atEnd(() => dismiss("base map"));
 }
 
-/** Lays a map of the configuration on a pane. @param {LeafletMap} map @param {import("../base/api.js").BaseMap} of @param {string} pane @param {(isFault: boolean) => void} [tell] of the first tile, and the first that could not be had @returns {() => void} takes it away */
-function addMap(map, of, pane, tell = () => {}) {
-	let isWanted = true;
+/** Lays a map of the configuration on a pane. @param {LeafletMap} map @param {import("../base/api.js").BaseMap} of @param {string} pane @param {(isFault: boolean) => void} tell of the first tile, and the first that could not be had */
+function addMap(map, of, pane, tell) {
 	const dark = isDark.value;
-	const layers = import("./base-maps.js").then(({ makeMapLayers }) => makeMapLayers(of, pane, dark));
-	layers
-		.then((all) => {
-			for (const layer of isWanted ? all : []) {
+	const group = new LayerGroup().addTo(map);
+	import("./base-maps.js")
+		.then(({ makeMapLayers }) => makeMapLayers(of, pane, dark))
+		.then((layers) => {
+			for (const layer of layers) {
 				layer.once("tileload", () => tell(false));
 				layer.once("tileerror", () => tell(true));
-				layer.addTo(map);
+				group.addLayer(layer);
 			}
 		})
 		.catch(() => tell(true));
-	return () => {
-		isWanted = false;
-		layers.then(
-			(all) => {
-				for (const layer of all) layer.remove();
-			},
-			() => {},
-		);
-	};
+	atEnd(() => group.remove());
 }
 
-/** Lays the maps that are chosen over the data. @param {LeafletMap} map @returns {() => void} stops it */
-const showOverlays = (map) =>
-	effect(() => {
-		const stops = shownMaps().map((each) =>
-			addMap(map, each, "overlays", (isFault) => {
-				if (isFault) notify(`overlay ${each.id}`, text("map.baseMapInPart", { title: each.title }));
-			}),
-		);
-		return () => {
-			for (const stop of stops) stop();
-		};
-	});
+/** Lays the maps that are chosen over the data. @param {LeafletMap} map */
+function showOverlays(map) {
+	for (const each of shownMaps()) {
+		addMap(map, each, "overlays", (isFault) => {
+			if (isFault) notify(`overlay ${each.id}`, text("map.baseMapInPart", { title: each.title }));
+		});
+	}
+}
 
 const shownMaps = () => overlayMaps.value.filter(({ id }) => shownOverlays.value.includes(id));
 
@@ -247,23 +225,23 @@ export function creditGround(element) {
 	});
 }
 
-/** @param {LeafletMap} map @returns {() => void} stops it */
+/** @param {LeafletMap} map */
 function paintBackground(map) {
 	const painted = new PaintedLayer("land", (canvas, coords, tileSize) => {
 		const lines = linesAt(coords, land.peek(), []).land;
 		if (lines) paintLand(canvas, lines, coords, tileSize, LAND_COLOURS[ground.peek()]);
 	});
-	return effect(() =>
+	live(() =>
 		show(painted, map, cellsSeen.value >= 0 && land.value !== null && LAND_COLOURS[ground.value] !== undefined),
 	);
 }
 
-/** @param {LeafletMap} map @returns {() => void} stops it */
+/** @param {LeafletMap} map */
 function paintOverlay(map) {
 	const painted = new PaintedLayer("outlines", (canvas, coords, tileSize) => {
 		for (const each of linesAt(coords, null, outlines.peek()).lines) paintOutlines(canvas, each, coords, tileSize);
 	});
-	return effect(() => show(painted, map, cellsSeen.value >= 0 && outlines.value.length > 0 && overlay.value));
+	live(() => show(painted, map, cellsSeen.value >= 0 && outlines.value.length > 0 && overlay.value));
 }
 
 /** Paints a layer, anew where it is there already, or takes it away. @param {PaintedLayer} painted @param {LeafletMap} map @param {boolean} isShown */

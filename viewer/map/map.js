@@ -4,13 +4,14 @@
  * @typedef {import("../base/permalink.js").BBox} BBox
  * @typedef {import("../base/permalink.js").Point} Point
  */
+import { atEnd, live } from "../base/live.js";
 import { isLoading, startPart } from "../base/parts.js";
 import { toPlace, wrapLon } from "../base/permalink.js";
 import { chooser, destination, isMoving, mapTool, overlay, places, sideA, tileProgress, view } from "../base/state.js";
 import { text } from "../base/text.js";
 import { Control, LatLngBounds, LayerGroup, Map as LeafletMap } from "../vendor/leaflet.js";
 import { effect, signal } from "../vendor/signals-core.js";
-import { DataPane } from "./data-pane.js";
+import { drawSide } from "./data-pane.js";
 import { creditGround, showGround } from "./ground.js";
 
 const MAX_ZOOM = 18;
@@ -57,7 +58,7 @@ export function startMap(element) {
 	followDestination(map);
 	followClicks(map);
 	maps.value = [...maps.peek(), map];
-	new DataPane(map, sideA);
+	drawSide(map, sideA);
 	creditGround(/** @type {HTMLElement} */ (document.getElementById("ground-credit")));
 	showGround(map);
 	nameTowns();
@@ -220,13 +221,14 @@ export function placeUnder(map, containerPoint) {
 	return toPlace(map.unproject(inWorld.add([0.5, 0.5]).floor().add([0.5, 0.5])));
 }
 
-/** Puts on every map there is what is made for each. @param {(map: LeafletMap) => import("../vendor/leaflet.js").Layer[]} make @returns {() => void} takes it away */
-export function putOnMaps(make) {
-	const groups = maps.value.map((map) => new LayerGroup(make(map)).addTo(map));
-	return () => {
-		for (const group of groups) group.remove();
-	};
-}
+/** Keeps on every map there is what is made for each, as `live` does. @param {(map: LeafletMap) => import("../vendor/leaflet.js").Layer[]} make */
+export const putOnMaps = (make) =>
+	live(() => {
+		for (const map of maps.value) {
+			const group = new LayerGroup(make(map)).addTo(map);
+			atEnd(() => group.remove());
+		}
+	});
 
 /** @param {LeafletMap} map */
 export const centreOf = (map) => toPlace(map.getCenter());

@@ -7,6 +7,7 @@
  */
 import { fetchData } from "../base/api.js";
 import { make } from "../base/elements.js";
+import { atEnd, eachOnce, live } from "../base/live.js";
 import { BACKGROUNDS, background, overlay, view } from "../base/state.js";
 import { text } from "../base/text.js";
 import { DivIcon, LayerGroup, Marker, Point } from "../vendor/leaflet.js";
@@ -50,13 +51,9 @@ export async function startNames(maps) {
 	});
 	const credit = make("span", {}, text("map.namesCredit"));
 	document.getElementById("ground-credit")?.after(" ", credit);
-	effect(() => {
+	live(() => {
 		credit.hidden = !isShown.value;
-		if (!isShown.value) return;
-		const stops = maps.value.map((map) => nameTowns(map, towns));
-		return () => {
-			for (const stop of stops) stop();
-		};
+		for (const map of isShown.value ? maps.value : []) nameTowns(map, towns);
 	});
 }
 
@@ -66,15 +63,21 @@ ruler.font = FONT;
 /** @param {string} name */
 const widthOf = (name) => DOT_PX + ruler.measureText(name).width;
 
-/** @param {LeafletMap} map @param {{ value: Towns }} towns a signal @returns {() => void} takes the names away */
+/** @param {LeafletMap} map @param {{ value: Towns }} towns a signal */
 function nameTowns(map, towns) {
 	const pane = map.getPane(PANE) ?? map.createPane(PANE);
 	pane.style.zIndex = HEIGHT;
 	// What is told of the map in words names none either: the search finds towns.
 	pane.setAttribute("aria-hidden", "true");
 	const group = new LayerGroup().addTo(map);
-	/** @type {Map<string, Marker>} */
-	const shown = new Map();
+	/** @type {Map<string, import("./name-layout.js").Named>} */
+	let coming = new Map();
+	const markAll = eachOnce((/** @type {string} */ key) => {
+		const { index, x, y } = /** @type {import("./name-layout.js").Named} */ (coming.get(key));
+		const mark = makeMark(towns.value.names[index], map.unproject(new Point(x, y), map.getZoom()));
+		group.addLayer(mark);
+		atEnd(() => group.removeLayer(mark));
+	});
 	const show = () => {
 		const zoom = map.getZoom();
 		const { x: width, y: height } = map.getSize();
@@ -82,30 +85,16 @@ function nameTowns(map, towns) {
 		// Beyond the edges too: what comes into sight has its name.
 		const window = { left: middle.x - width, top: middle.y - height, width: 2 * width, height: 2 * height };
 		const named = chooseNames(towns.value, 256 * 2 ** zoom, window, widthOf);
-		const coming = new Map(
-			named.map((each) => [`${zoom} ${Math.round(each.x)} ${towns.value.ranks[each.index]}`, each]),
-		);
-		for (const [key, mark] of shown) {
-			if (coming.delete(key)) continue;
-			group.removeLayer(mark);
-			shown.delete(key);
-		}
-		for (const [key, { index, x, y }] of coming) {
-			const mark = makeMark(towns.value.names[index], map.unproject(new Point(x, y), zoom));
-			shown.set(key, mark);
-			group.addLayer(mark);
-		}
+		coming = new Map(named.map((each) => [`${zoom} ${Math.round(each.x)} ${towns.value.ranks[each.index]}`, each]));
+		markAll([...coming.keys()]);
 	};
 	map.on("moveend resize", show);
-	const stop = effect(() => {
-		void towns.value;
-		show();
-	});
-	return () => {
-		stop();
+	// Reads the towns, so that others are named when they are there.
+	live(show);
+	atEnd(() => {
 		map.off("moveend resize", show);
 		group.remove();
-	};
+	});
 }
 
 /** @param {string} name @param {import("leaflet").LatLng} at */

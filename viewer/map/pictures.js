@@ -5,11 +5,11 @@
  * @typedef {import("./data-pane.js").Task} Task
  */
 import { fetchProblem, tileTemplate } from "../base/api.js";
-import { dismiss, isDragged, isMoving, notify } from "../base/state.js";
+import { atEnd, live } from "../base/live.js";
+import { dismiss, isDragged, isMoving, noticeOf, notify, tryAgain } from "../base/state.js";
 import { text } from "../base/text.js";
 import { closeSeams } from "../ctc1/leaflet.js";
 import { TileLayer } from "../vendor/leaflet.js";
-import { effect } from "../vendor/signals-core.js";
 import { boxOfTile, covers } from "./extent.js";
 
 /** Dates that change faster than this are not asked for. */
@@ -54,25 +54,21 @@ export class PictureDrawing {
 	#coming = null;
 	/** @type {HTMLImageElement[]} */
 	#ahead = [];
-	#stops;
 
 	/** @param {Task} task */
 	constructor(task) {
 		this.task = task;
-		this.#stops = [effect(() => this.#follow()), effect(() => this.#fade())];
-	}
-
-	close() {
-		for (const stop of this.#stops) stop();
-		this.#coming?.remove();
-		this.#shown?.remove();
-		for (const image of this.#ahead) image.src = NO_PICTURE;
-		this.#coming = this.#shown = null;
-	}
-
-	#fade() {
-		const opacity = this.task.side.opacity.value;
-		this.#shown?.setOpacity(opacity);
+		live(() => this.#follow());
+		live(() => {
+			const opacity = task.side.opacity.value;
+			this.#shown?.setOpacity(opacity);
+		});
+		atEnd(() => {
+			this.#coming?.remove();
+			this.#shown?.remove();
+			for (const image of this.#ahead) image.src = NO_PICTURE;
+			this.#coming = this.#shown = null;
+		});
 	}
 
 	/** @param {number} index of the date */
@@ -142,16 +138,24 @@ export class PictureDrawing {
 
 	/** Tells the state how far the pictures have come, and the user why some did not. @param {LayerTiles} tiles @param {AbortSignal} signal */
 	#watch(tiles, signal) {
-		const { tileProgress, id } = this.task.side;
-		const notice = id === "a" ? "tiles" : `tiles ${id}`;
+		const { side } = this.task;
+		const notice = noticeOf(side, "tiles");
 		let [failed, total, why, isComplete] = [0, 0, "", false];
 		const report = () => {
 			if (signal.aborted) return;
 			isComplete ||= !tiles.isLoading();
-			tileProgress.value = { phase: !isComplete ? "loading" : tiles.isLoading() ? "filling" : "shown", failed, total };
+			side.tileProgress.value = {
+				phase: !isComplete ? "loading" : tiles.isLoading() ? "filling" : "shown",
+				failed,
+				total,
+			};
 			if (failed === 0) return dismiss(notice);
-			const retry = { label: text("action.tryAgain"), run: () => void tiles.redraw() };
-			notify(notice, `${text("map.tilesFailed", { failed, count: total })} ${why}`.trim(), retry);
+			const words = `${text("map.tilesFailed", { failed, count: total })} ${why}`.trim();
+			notify(
+				notice,
+				words,
+				tryAgain(() => void tiles.redraw()),
+			);
 		};
 		tiles.on("loading", () => {
 			[failed, total, why] = [0, 0, ""];

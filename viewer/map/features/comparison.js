@@ -7,10 +7,11 @@
  */
 
 import { make } from "../../base/elements.js";
+import { atEnd, live } from "../../base/live.js";
 import { compareMode as mode, pointer, sideA, sideB } from "../../base/state.js";
 import { isHorizontal, split } from "../../compare/second-side.js";
 import { effect } from "../../vendor/signals-core.js";
-import { DataPane } from "../data-pane.js";
+import { drawSide } from "../data-pane.js";
 import { showGround } from "../ground.js";
 import { makeMap, maps } from "../map.js";
 import { showDifference } from "./difference-tiles.js";
@@ -28,30 +29,27 @@ export function startComparison(frame) {
 	effect(() => {
 		frame.dataset.shownB = sideB.value?.tileProgress.value.phase ?? "";
 	});
-	effect(() => {
+	live(() => {
 		const side = sideB.value;
 		const how = mode.value;
 		if (!side || !how) return;
 		frame.dataset.compare = how;
-		const stops = how === "side" ? [showBeside(frame, map, side)] : [showOver(map, side, how)];
+		if (how === "side") showBeside(frame, map, side);
+		else showOver(map, side, how);
 		return () => {
 			delete frame.dataset.compare;
-			for (const stop of stops) stop();
 		};
 	});
 }
 
-/** @param {LeafletMap} map @param {Side} side @param {CompareMode} how @returns {() => void} takes it away */
+/** @param {LeafletMap} map @param {Side} side @param {CompareMode} how */
 function showOver(map, side, how) {
-	const pane = new DataPane(map, side, PANE);
-	const stops = [clip(map, how), how === "diff" ? showDifference(map, sideA, side, DIFFERENCE_PANE) : () => {}];
-	return () => {
-		for (const stop of stops) stop();
-		pane.close();
-	};
+	drawSide(map, side, PANE);
+	clip(map, how);
+	if (how === "diff") showDifference(map, sideA, side, DIFFERENCE_PANE);
 }
 
-/** Cuts both sides to what the mode shows of them. @param {LeafletMap} map @param {CompareMode} how @returns {() => void} */
+/** Cuts both sides to what the mode shows of them. @param {LeafletMap} map @param {CompareMode} how */
 function clip(map, how) {
 	const [under, over] = ["tilePane", PANE].map((name) => /** @type {HTMLElement} */ (map.getPane(name)));
 	const cut = () => {
@@ -61,14 +59,13 @@ function clip(map, how) {
 		over.style.opacity = how === "opacity" ? String(split.value) : "";
 		for (const pane of [under, over]) pane.style.visibility = how === "diff" ? "hidden" : "";
 	};
-	const stop = effect(cut);
+	live(cut);
 	map.on("move zoomend viewreset resize", cut);
-	return () => {
-		stop();
+	atEnd(() => {
 		map.off("move zoomend viewreset resize", cut);
 		for (const pane of [under, over]) pane.removeAttribute("style");
 		over.style.zIndex = "210";
-	};
+	});
 }
 
 /** What is seen of A and of B, in the coordinates of the map's panes. @param {LeafletMap} map @param {CompareMode} how */
@@ -95,12 +92,12 @@ function shapesOf(map, how) {
 	return { a: `path(evenodd, "${whole}${round}")`, b: `path("${round}")` };
 }
 
-/** A second map beside the first, which moves with it. @param {HTMLElement} frame @param {LeafletMap} map @param {Side} side @returns {() => void} */
+/** A second map beside the first, which moves with it. @param {HTMLElement} frame @param {LeafletMap} map @param {Side} side */
 function showBeside(frame, map, side) {
 	const element = make("div", { class: "map beside" });
 	frame.append(element);
 	const other = makeMap(element);
-	const pane = new DataPane(other, side);
+	drawSide(other, side);
 	showGround(other);
 	maps.value = [...maps.peek(), other];
 	let isFollowing = false;
@@ -121,12 +118,11 @@ function showBeside(frame, map, side) {
 		lead();
 	});
 	resized.observe(element);
-	return () => {
+	atEnd(() => {
 		resized.disconnect();
 		map.off("move zoomend resize", lead);
 		maps.value = maps.peek().filter((each) => each !== other);
-		pane.close();
 		other.remove();
 		element.remove();
-	};
+	});
 }

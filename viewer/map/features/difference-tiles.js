@@ -2,12 +2,13 @@
 
 import { fetchLegend } from "../../base/api.js";
 import { differenceStyle, paintedStyle } from "../../base/colours.js";
+import { atEnd, live } from "../../base/live.js";
 import { AS_STYLED, isGapFilled, notify } from "../../base/state.js";
 import { text } from "../../base/text.js";
 import { differenceTable, paintDifference } from "../../compare/difference.js";
 import { differenceRange, inOrder, shownDifference } from "../../compare/second-side.js";
 import { GridLayer } from "../../vendor/leaflet.js";
-import { effect, signal } from "../../vendor/signals-core.js";
+import { signal } from "../../vendor/signals-core.js";
 import { cubesOf } from "../cubes.js";
 import { downAt } from "../extent.js";
 
@@ -99,42 +100,36 @@ function reachOn({ x, y, z }) {
 	};
 }
 
-/** Shows the difference while both have numbers. @param {LeafletMap} map @param {Side} a @param {Side} b @param {string} pane @returns {() => void} takes it away */
+/** Shows the difference while both have numbers. @param {LeafletMap} map @param {Side} a @param {Side} b @param {string} pane */
 export function showDifference(map, a, b, pane) {
 	/** @type {DifferenceLayer | null} */
 	let layer = null;
-	const stops = [
-		followColours(a),
-		effect(() => {
-			void shownDifference.value;
-			void [isGapFilled.value, inOrder.value];
-			layer?.repaint();
-		}),
-		effect(() => {
-			// Each of these changes when a drawing is made anew, or has come further.
-			const progress = [a, b].map((side) => [side.layer.value, side.timeDomain.value, side.tileProgress.value]);
-			const drawings = progress.length > 0 ? [cubesOf(a), cubesOf(b)] : [];
-			if (!drawings[0] || !drawings[1]) return;
-			layer ??= new DifferenceLayer(pane).addTo(map);
-			layer.repaint();
-			const shown = layer;
-			const ends = drawings.map((drawing) => drawing?.onPaint(() => shown.repaint()));
-			return () => {
-				for (const end of ends) end?.();
-			};
-		}),
-	];
-	return () => {
-		for (const stop of stops) stop();
+	followColours(a);
+	live(() => {
+		void shownDifference.value;
+		void [isGapFilled.value, inOrder.value];
+		layer?.repaint();
+	});
+	live(() => {
+		// Each of these changes when a drawing is made anew, or has come further.
+		const progress = [a, b].map((side) => [side.layer.value, side.timeDomain.value, side.tileProgress.value]);
+		const drawings = progress.length > 0 ? [cubesOf(a), cubesOf(b)] : [];
+		if (!drawings[0] || !drawings[1]) return;
+		layer ??= new DifferenceLayer(pane).addTo(map);
+		layer.repaint();
+		const shown = layer;
+		for (const drawing of drawings) drawing?.onPaint(() => shown.repaint());
+	});
+	atEnd(() => {
 		layer?.remove();
 		shownDifference.value = null;
-	};
+	});
 }
 
-/** Keeps the colours at those of the server's differences of this style. @param {Side} side @returns {() => void} */
+/** Keeps the colours at those of the server's differences of this style. @param {Side} side */
 function followColours(side) {
 	const diverging = signal(/** @type {PaintedStyle | null} */ (null));
-	const load = effect(() => {
+	live(() => {
 		const [of, style] = [side.layer.value, side.style.value];
 		if (!of) return;
 		const stopping = new AbortController();
@@ -146,15 +141,11 @@ function followColours(side) {
 		);
 		return () => stopping.abort();
 	});
-	const colour = effect(() => {
+	live(() => {
 		const legend = side.legend.value;
 		if (!legend || !diverging.value) return;
 		const style = differenceStyle(paintedStyle(legend, side.colouring.value), diverging.value);
 		const range = differenceRange.value;
 		shownDifference.value = range ? differenceStyle({ ...style, range }, diverging.value) : style;
 	});
-	return () => {
-		load();
-		colour();
-	};
 }

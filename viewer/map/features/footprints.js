@@ -3,7 +3,7 @@
 import { emphasised, found, isOpen } from "../../find/finder.js";
 import { linesOf } from "../../find/scenes.js";
 import { Polygon, Polyline } from "../../vendor/leaflet.js";
-import { computed, effect } from "../../vendor/signals-core.js";
+import { computed } from "../../vendor/signals-core.js";
 import { putOnMaps } from "../map.js";
 import { turnsOf } from "./area-outlines.js";
 
@@ -32,8 +32,8 @@ export function startFootprints() {
 			if (!map.getPane(PANE)) map.createPane(PANE).style.zIndex = "440";
 			return make();
 		});
-	effect(() => draw(() => outlines.value.flatMap(quietLines)));
-	effect(() => draw(() => (strong.value ? strongLines(strong.value) : [])));
+	draw(() => outlines.value.flatMap(quietLines));
+	draw(() => (strong.value ? strongLines(strong.value) : []));
 }
 
 /** @param {Scene["polygons"]} polygons */

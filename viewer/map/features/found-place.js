@@ -4,16 +4,15 @@ import { make } from "../../base/elements.js";
 import { makeIcon } from "../../base/icons.js";
 import { foundPlace } from "../../base/state.js";
 import { DivIcon, Marker } from "../../vendor/leaflet.js";
-import { effect } from "../../vendor/signals-core.js";
 import { putOnMaps } from "../map.js";
 
 /** Width and height of the mark, whose point is below its middle. */
 const SIZE_PX = 36;
 
 export function startFound() {
-	effect(() => {
+	putOnMaps(() => {
 		const place = foundPlace.value;
-		if (!place) return;
+		if (!place) return [];
 		const icon = new DivIcon({
 			className: "found-mark",
 			html: make("span", {}, makeIcon("pin")),
@@ -21,6 +20,6 @@ export function startFound() {
 			iconSize: [SIZE_PX, SIZE_PX],
 		});
 		const how = { alt: place.name, icon, interactive: false, keyboard: false };
-		return putOnMaps(() => [new Marker([place.lat, place.lon], how)]);
+		return [new Marker([place.lat, place.lon], how)];
 	});
 }
