@@ -22,7 +22,7 @@ export function watchValues(side) {
 	let waiting = 0;
 	const count = () => {
 		waiting = 0;
-		const found = cubesOf(side)?.histogram(side.timeIndex.peek(), undefined, { bins: BINS }) ?? null;
+		const found = cubesOf(side)?.histogram(side.timeIndex.peek(), BINS) ?? null;
 		if (found && found.valid > 0) counts.value = found;
 		else if (!isMoving.peek()) counts.value = null;
 	};

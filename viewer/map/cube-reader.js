@@ -9,7 +9,6 @@
  * @typedef {import("../ctc1/source.js").CubeSource} CubeSource
  * @typedef {import("../base/permalink.js").Point} Point
  * @typedef {import("../vendor/leaflet.js").Map} LeafletMap
- * @typedef {{ left: number, top: number, width: number, height: number }} Rect in pixels
  * @typedef {{
  *   value: number | null, beyond: number, number: number, flag: string | null, isFilled: boolean, isApproximate: boolean,
  *   isMean: boolean, zoom: number, from: string | null, isUnreadable: boolean, count: number,
@@ -136,21 +135,21 @@ export class CubeReader {
 
 	/**
 	 * How often which values are on the map at a date, filled ones left out; null when it is not all loaded.
-	 * @param {number} timeIndex @param {number[][][]} [rings] longitude and latitude, of a polygon that alone is looked at
-	 * @param {{ low?: number, high?: number, bins?: number }} [options] the ends by default are the least and the most there is
+	 * @param {number} timeIndex @param {number} [bins] from the least to the most there is
 	 * @returns {Histogram | null}
 	 */
-	histogram(timeIndex, rings, { low, high, bins = BINS } = {}) {
+	histogram(timeIndex, bins = BINS) {
 		/** @type {Map<number, number>} */
 		const byValue = new Map();
 		let [total, valid, beyond, sum] = [0, 0, 0, 0];
+		const inSight = [this.#ringInSight()];
 		for (const tile of this.tiles()) {
 			const found = this.source.find(tile, Math.max(0, timeIndex));
 			if (!found || found.isPreview) return null;
 			const { cube, frame } = found;
 			if (frame < 0) continue;
 			const [w, h] = cube.header.cells ? [TILE_PX, TILE_PX] : [cube.header.w, cube.header.h];
-			const counts = countNumbers(cube, frame, rings ? insideRings(rings, tile, w, h) : this.#isSeen(tile, w, h));
+			const counts = countNumbers(cube, frame, insideRings(inSight, tile, w, h));
 			for (const [number, count] of counts.entries()) {
 				if (count === 0) continue;
 				total += count;
@@ -166,46 +165,24 @@ export class CubeReader {
 			}
 		}
 		const values = [...byValue.keys()];
-		const least = low ?? values.reduce((one, other) => Math.min(one, other), Infinity);
-		const most = high ?? values.reduce((one, other) => Math.max(one, other), -Infinity);
+		const low = values.reduce((one, other) => Math.min(one, other), Infinity);
+		const high = values.reduce((one, other) => Math.max(one, other), -Infinity);
 		const counts = new Float64Array(bins);
 		for (const [value, count] of byValue) {
-			const bin = Math.floor((bins * (value - least)) / (most - least || 1));
-			counts[Math.min(bins - 1, Math.max(0, bin))] += count;
+			counts[Math.min(bins - 1, Math.floor((bins * (value - low)) / (high - low || 1)))] += count;
 		}
-		return { counts, low: least, high: most, valid, beyond, total, mean: sum / valid };
+		return { counts, low, high, valid, beyond, total, mean: sum / valid };
 	}
 
-	/** Which pixels of a tile the map shows. @param {Tile} tile @param {number} w @param {number} h @returns {Uint8Array} */
-	#isSeen(tile, w, h) {
-		const { x: mapWidth, y: mapHeight } = this.map.getSize();
-		const isSeen = new Uint8Array(w * h);
-		for (const { left, top, width, height } of this.#rectsOf(tile)) {
-			for (let row = 0; row < h; row++) {
-				const y = top + ((row + 0.5) * height) / h;
-				if (y < 0 || y >= mapHeight) continue;
-				const from = Math.max(0, Math.ceil((-left * w) / width - 0.5));
-				const to = Math.min(w, Math.ceil(((mapWidth - left) * w) / width - 0.5));
-				if (to > from) isSeen.fill(1, row * w + from, row * w + to);
-			}
-		}
-		return isSeen;
-	}
-
-	/** Where a tile lies, by the canvases that show parts of it; in several places where the map goes round the world. @param {Tile} of @returns {Iterable<Rect>} on the map */
-	#rectsOf(of) {
-		const frame = this.map.getContainer().getBoundingClientRect();
-		/** @type {Map<number, Rect>} */
-		const rects = new Map();
-		for (const { canvas, tile, data } of this.layer.painter.current) {
-			if (data.z !== of.z || data.x !== of.x || data.y !== of.y) continue;
-			const box = canvas.getBoundingClientRect();
-			const parts = 2 ** (tile.z - of.z);
-			const left = box.left - frame.left - (tile.x - of.x * parts) * box.width;
-			const top = box.top - frame.top - (tile.y - of.y * parts) * box.height;
-			rects.set(Math.round(left), { left, top, width: box.width * parts, height: box.height * parts });
-		}
-		return rects.values();
+	/** The part of the world that the map shows, as a ring. @returns {number[][]} */
+	#ringInSight() {
+		const [west, south, east, north] = this.map.getBounds().toBBoxString().split(",").map(Number);
+		return [
+			[west, south],
+			[east, south],
+			[east, north],
+			[west, north],
+		];
 	}
 
 	/** What the numbers mean that the map shows at a date; undefined while none are loaded. @param {number} timeIndex @returns {Header | undefined} */
@@ -247,21 +224,19 @@ export class CubeReader {
 		const tiles = this.tiles();
 		const whole = tiles.reduce((sum, tile) => sum + shareWithin(this.bbox, boxOfTile(tile)), 0);
 		if (whole === 0) return shares;
-		const fill = (/** @type {number} */ index, /** @type {Cube[]} */ cubes) => {
+		const fill = (/** @type {number} */ index, /** @type {(Cube | undefined)[]} */ found) => {
+			const cubes = found.filter((cube) => cube !== undefined);
+			if (cubes.length < tiles.length) return;
 			const time = this.source.times[index];
 			const sum = cubes.reduce((all, cube) => all + (cube.header.valid[cube.frameOf(time)] ?? 0), 0);
 			shares[index] = Math.min(1, sum / whole);
 		};
 		for (const { first, count } of this.source.windows) {
-			const cubes = tiles.map((tile) => this.source.findAnyWindow(tile, first)).filter((cube) => cube !== undefined);
-			for (let index = first; cubes.length === tiles.length && index < first + count; index++) fill(index, cubes);
+			const cubes = tiles.map((tile) => this.source.findAnyWindow(tile, first));
+			for (let index = first; index < first + count; index++) fill(index, cubes);
 		}
-		const found = tiles.map((tile) => this.source.find(tile, now)).filter((each) => each !== null);
-		if (found.length === tiles.length)
-			fill(
-				now,
-				found.map(({ cube }) => cube),
-			);
+		const cubes = tiles.map((tile) => this.source.find(tile, now)?.cube);
+		fill(now, cubes);
 		return shares;
 	}
 }

@@ -8,6 +8,7 @@
  */
 import { cubeTemplate } from "../base/api.js";
 import { makeTable } from "../base/colours.js";
+import { until } from "../base/delays.js";
 import { atEnd, live } from "../base/live.js";
 import {
 	ahead,
@@ -144,33 +145,23 @@ export class CubeDrawing extends CubeReader {
 	 * @param {number[]} indexes @param {AbortSignal} stopped @param {(share: number) => void} [onProgress] from 0 to 1
 	 * @returns {Promise<void>}
 	 */
-	whenLoaded(indexes, stopped, onProgress = () => {}) {
-		if (stopped.aborted) return Promise.reject(stopped.reason);
+	async whenLoaded(indexes, stopped, onProgress = () => {}) {
+		stopped.throwIfAborted();
 		const key = {};
 		this.#needed.set(key, indexes);
 		this.#askFor();
-		return new Promise((resolve, reject) => {
-			const end = () => {
-				stop();
-				this.#needed.delete(key);
-				this.#askFor();
-			};
-			const stop = effect(() => {
-				void this.#changes.value;
-				const loaded = this.side.loadedTimes.value;
-				const isRefused = (/** @type {number} */ index) =>
-					this.#hasColours.value && this.source.isRefused(this.tiles(), Math.max(0, index));
-				const done = indexes.filter((index) => loaded.get(index) === "full" || isRefused(index)).length;
-				onProgress(indexes.length === 0 ? 1 : done / indexes.length);
-				if (done < indexes.length) return;
-				queueMicrotask(end);
-				resolve();
-			});
-			stopped.addEventListener("abort", () => {
-				end();
-				reject(stopped.reason);
-			});
-		});
+		await until(() => {
+			void this.#changes.value;
+			const loaded = this.side.loadedTimes.value;
+			const isRefused = (/** @type {number} */ index) =>
+				this.#hasColours.value && this.source.isRefused(this.tiles(), Math.max(0, index));
+			const done = indexes.filter((index) => loaded.get(index) === "full" || isRefused(index)).length;
+			onProgress(indexes.length === 0 ? 1 : done / indexes.length);
+			return done === indexes.length;
+		}, stopped);
+		this.#needed.delete(key);
+		this.#askFor();
+		stopped.throwIfAborted();
 	}
 
 	#askFor() {
