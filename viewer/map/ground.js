@@ -34,12 +34,11 @@ const CELL_ZOOM = 4;
 /** Beyond this one the finer ones are straight too. */
 const LINES_ZOOM = 12;
 /** Tiles that the browser paints. */
-class PaintedLayer extends GridLayer {
-	/** @param {string} pane @param {PaintTile} paint */
-	constructor(pane, paint) {
-		super({ pane, updateWhenZooming: false });
-		this.paint = paint;
-		this.on("tileloadstart", ({ tile }) => closeSeams(tile, this.getTileSize().x));
+export class PaintedLayer extends GridLayer {
+	/** @param {import("leaflet").GridLayerOptions} options @param {(canvas: HTMLCanvasElement, coords: TileCoords) => void} paintTile */
+	constructor(options, paintTile) {
+		super({ updateWhenZooming: false, ...options });
+		this.paintTile = paintTile;
 	}
 
 	/** @param {TileCoords} coords */
@@ -51,17 +50,8 @@ class PaintedLayer extends GridLayer {
 
 	/** Paints all tiles anew where they are, so that there is no frame without them. */
 	repaint() {
-		for (const { el, coords } of Object.values(/** @type {any} */ (this)._tiles)) this.paintTile(el, coords);
-	}
-
-	/** @param {HTMLCanvasElement} canvas @param {TileCoords} coords */
-	paintTile(canvas, coords) {
-		const { x: tileSize } = this.getTileSize();
-		const ratio = Math.min(2, window.devicePixelRatio || 1);
-		canvas.width = canvas.height = tileSize * ratio;
-		const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
-		context.scale(ratio, ratio);
-		this.paint(context, coords, tileSize);
+		const { _tiles, _wrapCoords } = /** @type {any} */ (this);
+		for (const { el, coords } of Object.values(_tiles)) this.paintTile(el, _wrapCoords.call(this, coords));
 	}
 }
 
@@ -147,8 +137,8 @@ export function showGround(map) {
 		document.documentElement.style.setProperty("--ground", LAND_COLOURS[ground.value] ?? "#ffffff");
 	});
 	live(() => showBaseMap(map));
-	paintBackground(map);
-	paintOverlay(map);
+	paintOn(map, "land", paintGround, () => land.value !== null && LAND_COLOURS[ground.value] !== undefined);
+	paintOn(map, "outlines", paintLines, () => outlines.value.length > 0 && overlay.value);
 	live(() => showOverlays(map));
 	if (!isLoading) void bringPart("ground", loadLines);
 	isLoading = true;
@@ -225,28 +215,32 @@ export function creditGround(element) {
 	});
 }
 
-/** @param {LeafletMap} map */
-function paintBackground(map) {
-	const painted = new PaintedLayer("land", (canvas, coords, tileSize) => {
-		const lines = linesAt(coords, land.peek(), []).land;
-		if (lines) paintLand(canvas, lines, coords, tileSize, LAND_COLOURS[ground.peek()]);
-	});
-	live(() =>
-		show(painted, map, cellsSeen.value >= 0 && land.value !== null && LAND_COLOURS[ground.value] !== undefined),
-	);
+/** @type {PaintTile} */
+function paintGround(canvas, coords, tileSize) {
+	const lines = linesAt(coords, land.peek(), []).land;
+	if (lines) paintLand(canvas, lines, coords, tileSize, LAND_COLOURS[ground.peek()]);
 }
 
-/** @param {LeafletMap} map */
-function paintOverlay(map) {
-	const painted = new PaintedLayer("outlines", (canvas, coords, tileSize) => {
-		for (const each of linesAt(coords, null, outlines.peek()).lines) paintOutlines(canvas, each, coords, tileSize);
-	});
-	live(() => show(painted, map, cellsSeen.value >= 0 && outlines.value.length > 0 && overlay.value));
+/** @type {PaintTile} */
+function paintLines(canvas, coords, tileSize) {
+	for (const each of linesAt(coords, null, outlines.peek()).lines) paintOutlines(canvas, each, coords, tileSize);
 }
 
-/** Paints a layer, anew where it is there already, or takes it away. @param {PaintedLayer} painted @param {LeafletMap} map @param {boolean} isShown */
-function show(painted, map, isShown) {
-	if (!isShown) painted.remove();
-	else if (map.hasLayer(painted)) painted.repaint();
-	else painted.addTo(map);
+/** Paints a layer, anew whenever that may look different, or takes it away. @param {LeafletMap} map @param {string} pane @param {PaintTile} paint @param {() => boolean} isShown */
+function paintOn(map, pane, paint, isShown) {
+	const painted = new PaintedLayer({ pane }, (canvas, coords) => {
+		const { x: tileSize } = painted.getTileSize();
+		const ratio = Math.min(2, window.devicePixelRatio || 1);
+		canvas.width = canvas.height = tileSize * ratio;
+		const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+		context.scale(ratio, ratio);
+		paint(context, coords, tileSize);
+	});
+	painted.on("tileloadstart", ({ tile }) => closeSeams(tile, painted.getTileSize().x));
+	live(() => {
+		void cellsSeen.value;
+		if (!isShown()) painted.remove();
+		else if (map.hasLayer(painted)) painted.repaint();
+		else painted.addTo(map);
+	});
 }

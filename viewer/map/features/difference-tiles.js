@@ -7,82 +7,57 @@ import { AS_STYLED, isGapFilled, notify } from "../../base/state.js";
 import { text } from "../../base/text.js";
 import { differenceTable, paintDifference } from "../../compare/difference.js";
 import { differenceRange, inOrder, shownDifference } from "../../compare/second-side.js";
-import { GridLayer } from "../../vendor/leaflet.js";
 import { signal } from "../../vendor/signals-core.js";
 import { cubesOf } from "../cubes.js";
 import { downAt } from "../extent.js";
+import { PaintedLayer } from "../ground.js";
 
 /** @typedef {import("../../base/state.js").Side} Side */
 /** @typedef {import("../../base/colours.js").PaintedStyle} PaintedStyle */
 /** @typedef {import("../../vendor/leaflet.js").Map} LeafletMap */
 /** @typedef {import("../../ctc1/source.js").Layout} Layout */
-/** @typedef {{ canvas: HTMLCanvasElement, tile: import("../../ctc1/loader.js").Tile, layouts: Map<Side, Layout> }} Cell */
+/** @typedef {import("../../ctc1/loader.js").Tile} Tile */
 
 const TILE_PX = 256;
 /** The server's style of differences. */
 const RAMP = "difference";
 
-/** Tiles of a difference, which are painted again whenever one of the sides is. */
-class DifferenceLayer extends GridLayer {
-	/** @type {Set<Cell>} */
-	cells = new Set();
+const image = new ImageData(TILE_PX, TILE_PX);
+const words = new Uint32Array(image.data.buffer);
 
-	/** @param {string} pane */
-	constructor(pane) {
-		super({ pane, className: "data-tiles", keepBuffer: 0, updateWhenZooming: false });
-		const image = new ImageData(TILE_PX, TILE_PX);
-		this.sheet = { image, words: new Uint32Array(image.data.buffer) };
-		this.on("tileunload", ({ tile }) => {
-			for (const cell of this.cells) if (cell.canvas === /** @type {any} */ (tile)) this.cells.delete(cell);
-		});
-	}
+/** Which number each pixel of a tile shows, as it was before, by side. @type {WeakMap<HTMLCanvasElement, Map<Side, Layout>>} */
+const layouts = new WeakMap();
 
-	/** @param {{ x: number, y: number, z: number }} coords */
-	createTile({ x, y, z }) {
-		const canvas = document.createElement("canvas");
+/** Paints a tile as both sides stand now. @param {HTMLCanvasElement} canvas @param {Tile} tile */
+function paintTile(canvas, tile) {
+	if (!layouts.has(canvas)) {
 		canvas.width = canvas.height = TILE_PX;
-		const cell = { canvas, tile: { x, y, z }, layouts: new Map() };
-		this.cells.add(cell);
-		this.#paint(cell);
-		return canvas;
+		layouts.set(canvas, new Map());
 	}
-
-	/** Paints all tiles as both sides stand now. */
-	repaint() {
-		for (const cell of this.cells) this.#paint(cell);
+	const style = shownDifference.peek();
+	const sides = inOrder.peek();
+	const [later, earlier] = sides ? [sides.later, sides.earlier].map((side) => findTile(canvas, tile, side)) : [];
+	words.fill(0);
+	if (style && later && earlier) {
+		const frames = { later, earlier, isFilled: isGapFilled.peek(), reach: reachOn(tile) };
+		paintDifference(words, frames, differenceTable(style));
 	}
-
-	/** @param {Cell} cell */
-	#paint(cell) {
-		const { canvas } = cell;
-		const style = shownDifference.peek();
-		const sides = inOrder.peek();
-		const [later, earlier] = sides ? [sides.later, sides.earlier].map((side) => this.#find(cell, side)) : [];
-		const { image, words } = this.sheet;
-		words.fill(0);
-		if (style && later && earlier) {
-			paintDifference(
-				words,
-				{ later, earlier, isFilled: isGapFilled.peek(), reach: reachOn(cell.tile) },
-				differenceTable(style),
-			);
-		}
-		canvas.getContext("2d")?.putImageData(image, 0, 0);
-	}
-
-	/** What a side shows of a tile, and which number each pixel. @param {Cell} cell @param {Side} side */
-	#find({ tile, layouts }, side) {
-		const { source, layer } = cubesOf(side) ?? {};
-		const shown = layer?.painter.shown ?? -1;
-		const found = shown < 0 ? null : source?.find(source.dataTile(tile), shown, isGapFilled.peek());
-		if (!source || !found) return null;
-		const layout = source.layout(tile, found.cube, TILE_PX, layouts.get(side));
-		layouts.set(side, layout);
-		return { ...found, cells: layout.cells };
-	}
+	canvas.getContext("2d")?.putImageData(image, 0, 0);
 }
 
-/** Where the layers of both sides are on a tile; all of it where one of them crosses the meridian of 180 degrees. @param {import("../../ctc1/loader.js").Tile} tile */
+/** What a side shows of a tile, and which number each pixel. @param {HTMLCanvasElement} canvas @param {Tile} tile @param {Side} side */
+function findTile(canvas, tile, side) {
+	const { source, layer } = cubesOf(side) ?? {};
+	const shown = layer?.painter.shown ?? -1;
+	const found = shown < 0 ? null : source?.find(source.dataTile(tile), shown, isGapFilled.peek());
+	if (!source || !found) return null;
+	const known = layouts.get(canvas);
+	const layout = source.layout(tile, found.cube, TILE_PX, known?.get(side));
+	known?.set(side, layout);
+	return { ...found, cells: layout.cells };
+}
+
+/** Where the layers of both sides are on a tile; all of it where one of them crosses the meridian of 180 degrees. @param {Tile} tile */
 function reachOn({ x, y, z }) {
 	const { later, earlier } = inOrder.peek() ?? {};
 	const boxes = [later, earlier].map((side) => side?.layer.peek()?.bbox ?? [-180, -90, 180, 90]);
@@ -102,26 +77,23 @@ function reachOn({ x, y, z }) {
 
 /** Shows the difference while both have numbers. @param {LeafletMap} map @param {Side} a @param {Side} b @param {string} pane */
 export function showDifference(map, a, b, pane) {
-	/** @type {DifferenceLayer | null} */
-	let layer = null;
+	const tiles = new PaintedLayer({ pane, className: "data-tiles", keepBuffer: 0 }, paintTile);
 	followColours(a);
 	live(() => {
 		void shownDifference.value;
 		void [isGapFilled.value, inOrder.value];
-		layer?.repaint();
+		if (map.hasLayer(tiles)) tiles.repaint();
 	});
 	live(() => {
 		// Each of these changes when a drawing is made anew, or has come further.
 		const progress = [a, b].map((side) => [side.layer.value, side.timeDomain.value, side.tileProgress.value]);
 		const drawings = progress.length > 0 ? [cubesOf(a), cubesOf(b)] : [];
 		if (!drawings[0] || !drawings[1]) return;
-		layer ??= new DifferenceLayer(pane).addTo(map);
-		layer.repaint();
-		const shown = layer;
-		for (const drawing of drawings) drawing?.onPaint(() => shown.repaint());
+		tiles.addTo(map).repaint();
+		for (const drawing of drawings) drawing?.onPaint(() => tiles.repaint());
 	});
 	atEnd(() => {
-		layer?.remove();
+		tiles.remove();
 		shownDifference.value = null;
 	});
 }
