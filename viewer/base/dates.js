@@ -81,6 +81,13 @@ export function nearestIndex(instants, ms) {
 	return best;
 }
 
+/** Index of the last instant that is not after `ms`; the first where all are. @param {Instant[]} instants ascending @param {number} ms */
+export const indexAtOrBefore = (instants, ms) =>
+	Math.max(
+		0,
+		instants.findLastIndex((each) => each.ms <= ms),
+	);
+
 /** Whether a day or period contains a moment. @param {Instant} instant @param {number} ms */
 export const isWithin = (instant, ms) => instant.ms <= ms && ms < instant.end;
 

@@ -1,7 +1,7 @@
 /** Elements made with their attributes and what is in them; texts are set as text. */
 import { makeIcon } from "./icons.js";
 
-/** @typedef {Record<string, string | number | boolean | ((event: any) => void)>} Attributes `on…` is a listener; false leaves out, true is empty */
+/** @typedef {Record<string, string | number | boolean | ((event: any) => void)>} Attributes `on…` is a listener; false leaves out, true is empty; buttons submit nothing unless their `type` says so */
 
 /**
  * @template {keyof HTMLElementTagNameMap} K
@@ -9,6 +9,7 @@ import { makeIcon } from "./icons.js";
  */
 export function make(tag, attributes = {}, ...children) {
 	const element = document.createElement(tag);
+	if (tag === "button") element.setAttribute("type", "button");
 	for (const [name, value] of Object.entries(attributes)) {
 		if (typeof value === "function") element.addEventListener(name.slice(2), value);
 		else if (value !== false) element.setAttribute(name, value === true ? "" : String(value));

@@ -1,5 +1,5 @@
 /** What lasts as long as something else: whatever is begun in a scope, or in an effect of `live`, ends with it. */
-import { effect, untracked } from "../vendor/signals-core.js";
+import { effect, signal, untracked } from "../vendor/signals-core.js";
 
 /** What ends all that the innermost scope has begun; null outside of all scopes. @type {(() => void)[] | null} */
 let ends = null;
@@ -57,4 +57,15 @@ export function eachOnce(make) {
 	};
 	atEnd(() => void keep([]));
 	return keep;
+}
+
+/** How wide an element is, kept up until the scope ends. @param {Element} element */
+export function widthOf(element) {
+	const width = signal(0);
+	const watch = new ResizeObserver(() => {
+		width.value = element.clientWidth;
+	});
+	watch.observe(element);
+	atEnd(() => watch.disconnect());
+	return width;
 }

@@ -23,3 +23,10 @@ export function whenText(instant, periods, month) {
 		return text("when.clearest", { period, date: formatDate(Date.parse(instant.text), locale()) });
 	return text(`when.${method}`, { period });
 }
+
+/** How far a layer reaches in time; nothing of one without dates. @param {import("./api.js").Layer} of */
+export function extentInTime({ times: { first, last, count } }) {
+	if (first === null || last === null) return "";
+	const write = (/** @type {string} */ time) => formatDate(Date.parse(time), locale());
+	return text("layers.extentInTime", { first: write(first), last: write(last), count });
+}

@@ -9,7 +9,7 @@ import { makeCard, makeDifferenceCard } from "./cards.js";
 import { makeDateMenu } from "./date-menu.js";
 import { makeSentence } from "./halves.js";
 import { makeHandle } from "./handle.js";
-import { compare, joinLinks, MODES, split, stopComparing } from "./second-side.js";
+import { compare, MODES, split, startSides, stopComparing } from "./second-side.js";
 
 /** @typedef {import("../base/permalink.js").CompareMode} CompareMode */
 /** @typedef {{ bar: HTMLElement, frame: HTMLElement, button: HTMLElement }} Page */
@@ -37,7 +37,7 @@ export function startCompare({ bar, frame, button }, isOpened) {
 		bar.hidden = sideB.value === null;
 		button.setAttribute("aria-expanded", String(!bar.hidden));
 	});
-	joinLinks();
+	startSides();
 	button.addEventListener("click", () => {
 		if (sideB.peek()) stopComparing();
 		else open();

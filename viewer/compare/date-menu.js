@@ -47,7 +47,7 @@ export function makeDateMenu(host) {
 	const words = make("span", {});
 	const button = make(
 		"button",
-		{ type: "button", class: "menu", "aria-haspopup": "dialog", "aria-expanded": "false", title: text("compare.menu") },
+		{ class: "menu", "aria-haspopup": "dialog", "aria-expanded": "false", title: text("compare.menu") },
 		words,
 		makeIcon("more"),
 	);
@@ -57,7 +57,7 @@ export function makeDateMenu(host) {
 			popover.close();
 			run();
 		};
-		return make("button", { type: "button", class: "quiet", onclick: press }, text(name));
+		return make("button", { class: "quiet", onclick: press }, text(name));
 	};
 	const choices = CHOICES.map((choice) => {
 		const element = row(choice.name, () => sideB.peek() && choice.choose(/** @type {Side} */ (sideB.peek())));

@@ -42,7 +42,7 @@ function makeHalf(id, host) {
 	const words = make("span", {});
 	const button = make(
 		"button",
-		{ type: "button", class: "half plain", "data-side": id, "aria-haspopup": "dialog", "aria-expanded": "false" },
+		{ class: "half plain", "data-side": id, "aria-haspopup": "dialog", "aria-expanded": "false" },
 		make("b", { class: "chip" }, id.toUpperCase()),
 		words,
 		makeIcon("chevron-down"),

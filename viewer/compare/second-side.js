@@ -8,6 +8,7 @@
  */
 
 import { dateOf, indexOfMoment, isWithin, nearestIndex } from "../base/dates.js";
+import { live } from "../base/live.js";
 import {
 	AS_STYLED,
 	chooseTime,
@@ -45,8 +46,6 @@ export const inOrder = computed(() => {
 /** The colours of differences as they are shown, for the key; null while there are none. Only the map sets it. */
 export const shownDifference = signal(/** @type {import("../base/colours.js").PaintedStyle | null} */ (null));
 
-/** @type {(() => void)[]} */
-let stops = [];
 /** Counts up with each comparison that is wanted or ended: an older one that still waits for its layer is none any more. */
 let wanted = 0;
 
@@ -65,7 +64,6 @@ export async function compare(how, wish = {}) {
 	const of = found?.layer ?? sideA.layer.peek();
 	if (own !== wanted || !of) return null;
 	const side = makeSide("b");
-	stops = [followLegend(side), keepInStep(side)];
 	batch(() => {
 		sideB.value = side;
 		mode.value = how;
@@ -106,8 +104,6 @@ export function showUsual(side, isOn) {
 /** Shows one side again. */
 export function stopComparing() {
 	wanted += 1;
-	for (const stop of stops) stop();
-	stops = [];
 	batch(() => {
 		mode.value = null;
 		sideB.value = null;
@@ -117,17 +113,17 @@ export function stopComparing() {
 /** Dates as far apart as a day and the period that contains it. */
 const TOGETHER = { years: 0, ms: 0 };
 
-/** Moves B with A through time, as far apart as they are when B is moved alone. @param {Side} side @returns {() => void} stops it */
+/** Moves B with A through time, as far apart as they are when B is moved alone. @param {Side} side */
 function keepInStep(side) {
 	let apart = TOGETHER;
 	let isFollowing = false;
-	const learn = effect(() => {
+	live(() => {
 		const to = side.instant.value;
 		const from = sideA.instant.peek();
 		if (to && from && !isFollowing)
 			apart = side.isUsual.value || isWithin(to, from.ms) ? TOGETHER : apartOf(from.ms, to.ms);
 	});
-	const follow = effect(() => {
+	live(() => {
 		const from = sideA.instant.value;
 		const { instants } = side.timeDomain.peek();
 		if (!from || instants.length === 0) return;
@@ -137,10 +133,6 @@ function keepInStep(side) {
 		chooseTime(find(instants, after(from.ms, apart)), side);
 		isFollowing = false;
 	});
-	return () => {
-		learn();
-		follow();
-	};
 }
 
 /** Lets A show what B shows, and B what A shows. */
@@ -199,5 +191,13 @@ function readLink({ compare: how, layer2, date2, style2, ramp2, min2, max2, reve
 	stopReading = stop;
 }
 
-/** Takes part in links. */
-export const joinLinks = () => joinLink({ write: writeLink, read: readLink });
+/** Keeps a second side in step while there is one, and takes part in links. */
+export function startSides() {
+	live(() => {
+		const side = sideB.value;
+		if (!side) return;
+		followLegend(side);
+		keepInStep(side);
+	});
+	joinLink({ write: writeLink, read: readLink });
+}

@@ -62,7 +62,6 @@ function makeRow(side, list) {
 		if (next instanceof HTMLElement) next.focus();
 	});
 	const name = make("button", {
-		type: "button",
 		class: "quiet extra-name",
 		title: text("layers.makeMain"),
 		onclick: () => swapWithMain(side),

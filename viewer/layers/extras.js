@@ -7,6 +7,7 @@
  * @typedef {import("../base/state.js").Side} Side
  */
 
+import { indexAtOrBefore } from "../base/dates.js";
 import { until } from "../base/delays.js";
 import { atEnd, eachOnce, live } from "../base/live.js";
 import {
@@ -27,7 +28,6 @@ import { text } from "../base/text.js";
 import { drawSide } from "../map/data-pane.js";
 import { maps } from "../map/map.js";
 import { batch, computed, effect, untracked } from "../vendor/signals-core.js";
-import { indexAtOrBefore } from "./extra-dates.js";
 import { followLegend } from "./legend-source.js";
 
 /** Heights of panes: between the ground, at 150, and the main layer's tiles, at 200; and between those and the outlines, at 350. */

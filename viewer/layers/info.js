@@ -1,12 +1,12 @@
 /** What is known of a layer, and where other programs get it: a dialog. */
 import { fetchLayer, isStatic, rootUrl } from "../base/api.js";
-import { formatDate } from "../base/dates.js";
 import { openDialog } from "../base/dialog.js";
 import { make, makeIconButton } from "../base/elements.js";
 import { changeIcon } from "../base/icons.js";
 import { locale, text } from "../base/text.js";
 import { unitText } from "../base/units.js";
 import { numberText } from "../base/value-scale.js";
+import { extentInTime } from "../base/when.js";
 
 /** @typedef {import("../base/api.js").Layer} Layer */
 /** @typedef {import("../base/api.js").WholeLayer} WholeLayer */
@@ -36,7 +36,7 @@ function describe(of) {
 	const facts = /** @type {[string, string][]} */ ([
 		[text("info.collection"), of.collection_title ?? of.collection],
 		[text("info.values"), [of.variables.join(", "), unitText(of.units)].filter(Boolean).join(" · ")],
-		[text("info.dates"), datesText(of)],
+		[text("info.dates"), extentInTime(of)],
 		[text("info.resolution"), resolutionText(of)],
 		[text("info.extent"), extentText(of.bbox)],
 		[text("info.crs"), of.crs],
@@ -52,13 +52,6 @@ function describe(of) {
 		make("h3", {}, text("info.addresses")),
 		make("ul", { class: "layer-addresses" }, ...addresses),
 	];
-}
-
-/** @param {Layer} of */
-function datesText({ times: { first, last, count } }) {
-	if (first === null || last === null) return "";
-	const write = (/** @type {string} */ time) => formatDate(Date.parse(time), locale());
-	return text("layers.extentInTime", { first: write(first), last: write(last), count });
 }
 
 /** Length of a cell's sides; degrees also as metres on the ground. @param {WholeLayer} of */

@@ -7,7 +7,7 @@
  */
 import { cssColour } from "../base/colours.js";
 import { make } from "../base/elements.js";
-import { atEnd, live } from "../base/live.js";
+import { live, widthOf } from "../base/live.js";
 import { text } from "../base/text.js";
 import { signal } from "../vendor/signals-core.js";
 import { ticksOf } from "./key-content.js";
@@ -38,22 +38,11 @@ export function makeKey(content, render) {
 	const ends = make("span", { class: "key-ends" });
 	const bar = make("span", { class: "key-bar" }, ramp, numbers, ends);
 	const swatches = make("span", { class: "key-swatches" });
-	const element = make(
-		"button",
-		{ type: "button", class: "key plain", title: text("legend.change") },
-		title,
-		bar,
-		swatches,
-	);
+	const element = make("button", { class: "key plain", title: text("legend.change") }, title, bar, swatches);
 	element.addEventListener("click", () => {
 		pressed.value = { key: element, render };
 	});
-	const width = signal(0);
-	const watch = new ResizeObserver(() => {
-		width.value = bar.clientWidth;
-	});
-	watch.observe(bar);
-	atEnd(() => watch.disconnect());
+	const width = widthOf(bar);
 	live(() => {
 		const now = content.value;
 		element.hidden = now === null;

@@ -1,11 +1,11 @@
 /** The choice of the layer: a button with its name, and the list of all layers by collection that it opens. */
 
-import { formatDate } from "../base/dates.js";
 import { make, makeIconButton } from "../base/elements.js";
 import { makeIcon } from "../base/icons.js";
 import { catalogue, extras, layer, layers, MAX_EXTRAS, sideA } from "../base/state.js";
-import { locale, text } from "../base/text.js";
+import { text } from "../base/text.js";
 import { unitText } from "../base/units.js";
+import { extentInTime } from "../base/when.js";
 import { effect, signal } from "../vendor/signals-core.js";
 import { matches } from "./filter.js";
 import { makeOpacity } from "./opacity.js";
@@ -22,13 +22,6 @@ const FEWEST_TO_FILTER = 9;
 /** Of a collection; more are folded away. */
 const MOST_IN_SIGHT = 24;
 
-/** How far a layer reaches in time, in words. @param {Layer} of */
-export function extentInTime({ times: { first, last, count } }) {
-	if (first === null || last === null) return text("layers.noDates");
-	const write = (/** @type {string} */ time) => formatDate(Date.parse(time), locale());
-	return text("layers.extentInTime", { first: write(first), last: write(last), count });
-}
-
 /** Shows what is known of a layer. @param {Layer} of */
 const showInfo = async (of) => (await import("./info.js")).openInfo(of);
 
@@ -40,7 +33,6 @@ export function makeLayerChoice(how) {
 	const button = make(
 		"button",
 		{
-			type: "button",
 			id,
 			class: "layer-button plain",
 			"aria-controls": `${id}-list`,
@@ -84,7 +76,7 @@ export function makeLayerTools() {
 	const tools = make("div", { class: "layer-tools" }, label, element, info, about);
 	effect(() => {
 		tools.hidden = layer.value === null;
-		about.textContent = layer.value ? extentInTime(layer.value) : "";
+		about.textContent = layer.value ? extentInTime(layer.value) || text("layers.noDates") : "";
 	});
 	return tools;
 }
@@ -169,13 +161,7 @@ function makeRow(of, { now, shownBeside, close, choose, add }) {
 	const unit = unitText(of.units);
 	const button = make(
 		"button",
-		{
-			type: "button",
-			class: "quiet layer-choice",
-			"data-layer": of.id,
-			"aria-current": isMain ? "true" : "false",
-			onclick: take,
-		},
+		{ class: "quiet layer-choice", "data-layer": of.id, "aria-current": isMain ? "true" : "false", onclick: take },
 		make("span", {}, of.title),
 		...(unit ? [make("span", { class: "hint" }, unit)] : []),
 	);

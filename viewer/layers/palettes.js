@@ -74,14 +74,7 @@ export function makePalettes(side) {
 	const name = make("span", { class: "palette-name" });
 	const button = make(
 		"button",
-		{
-			type: "button",
-			id,
-			class: "palette-button plain",
-			"aria-haspopup": "listbox",
-			"aria-expanded": "false",
-			onclick: () => open(),
-		},
+		{ id, class: "palette-button plain", "aria-haspopup": "listbox", "aria-expanded": "false", onclick: () => open() },
 		make("span", { class: "unseen" }, text("legend.palette"), ": "),
 		swatch,
 		name,
@@ -140,7 +133,7 @@ function makeSwitches(side) {
 
 /** @param {string} label @param {(isOn: boolean) => void} run */
 function makeSwitch(label, run) {
-	const button = make("button", { type: "button", class: "legend-switch", "aria-pressed": "false" }, label);
+	const button = make("button", { class: "legend-switch", "aria-pressed": "false" }, label);
 	button.addEventListener("click", () => run(button.getAttribute("aria-pressed") !== "true"));
 	return button;
 }

@@ -12,7 +12,7 @@
 
 import { paintedStyle } from "../base/colours.js";
 import { make, makeIconButton } from "../base/elements.js";
-import { atEnd, live } from "../base/live.js";
+import { live, widthOf } from "../base/live.js";
 import { isDark } from "../base/state.js";
 import { locale, text } from "../base/text.js";
 import { numberText, parseNumber, roundOn, shareOf, valueAt } from "../base/value-scale.js";
@@ -53,12 +53,7 @@ export function makeRangeEditor(side, values) {
 	const ticks = make("div", { class: "legend-ticks", "aria-hidden": "true" });
 	const ends = /** @type {End[]} */ (["low", "high"]).map((end) => makeHandle(side, end, { painted, scale, isHeld }));
 	const frame = make("div", { class: "legend-scale" }, plot, ramp, ...ends);
-	const width = signal(0);
-	const watch = new ResizeObserver(() => {
-		width.value = frame.clientWidth;
-	});
-	watch.observe(frame);
-	atEnd(() => watch.disconnect());
+	const width = widthOf(frame);
 	live(() => {
 		void isDark.value;
 		if (!painted.value || !scale.value || width.value === 0) return;
@@ -98,8 +93,8 @@ function spokenRange(side, { range }) {
  */
 function makeHandle(side, end, { painted, scale, isHeld }) {
 	const label = text(end === "low" ? "legend.lowEnd" : "legend.highEnd");
-	const element = make("input", { type: "range", class: `legend-handle ${end}`, min: 0, max: STEPS, step: 1 });
-	element.setAttribute("aria-label", label);
+	const steps = { min: 0, max: STEPS, step: 1 };
+	const element = make("input", { type: "range", class: `legend-handle ${end}`, "aria-label": label, ...steps });
 	let waiting = 0;
 	const move = () => {
 		waiting = 0;

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { indexAtOrBefore } from "../../../viewer/base/dates.js";
 import {
 	numberText,
 	parseNumber,
@@ -9,7 +10,6 @@ import {
 	valueAt,
 	withRoom,
 } from "../../../viewer/base/value-scale.js";
-import { indexAtOrBefore } from "../../../viewer/layers/extra-dates.js";
 import { matches } from "../../../viewer/layers/filter.js";
 import { outline, quantile } from "../../../viewer/layers/histogram.js";
 
