@@ -17,15 +17,12 @@ function moveTo(frame, { clientX, clientY }) {
 
 /** @param {HTMLElement} frame of the map, over which it moves */
 export function makeHandle(frame) {
-	const grip = make("div", {
-		class: "grip",
-		role: "slider",
-		tabindex: 0,
-		"aria-label": text("compare.handle"),
-		"aria-valuemin": 0,
-		"aria-valuemax": 100,
-	});
-	grip.append(makeIcon("compare"));
+	const bounds = { "aria-valuemin": 0, "aria-valuemax": 100 };
+	const grip = make(
+		"div",
+		{ class: "grip", role: "slider", tabindex: 0, "aria-label": text("compare.handle"), ...bounds },
+		makeIcon("compare"),
+	);
 	const track = make("div", { class: "swipe" }, grip);
 	track.addEventListener("pointerdown", (event) => {
 		event.preventDefault();

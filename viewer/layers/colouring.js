@@ -13,7 +13,7 @@ import { text } from "../base/text.js";
 const LOG_START = 0.01;
 
 /** @param {Side} side @param {Partial<Colouring>} change */
-function change(side, change) {
+export function changeColouring(side, change) {
 	side.colouring.value = { ...side.colouring.peek(), ...change };
 }
 
@@ -44,27 +44,21 @@ export function rangeOf(side) {
 /** @param {Side} side @param {[low: number, high: number]} range good ones */
 export function setRange(side, range) {
 	const own = side.legend.peek()?.range;
-	change(side, { range: own && own[0] === range[0] && own[1] === range[1] ? null : range });
+	changeColouring(side, { range: own && own[0] === range[0] && own[1] === range[1] ? null : range });
 }
-
-/** Takes the colours of another style, or with null the style's own. @param {Side} side @param {string | null} ramp */
-export const chooseRamp = (side, ramp) => change(side, { ramp });
-
-/** @param {Side} side @param {boolean} isReversed */
-export const setReversed = (side, isReversed) => change(side, { isReversed });
 
 /** Spreads colours over logarithms; a range that begins at 0 or less begins above it from then on. @param {Side} side @param {boolean} isLog */
 export function setLog(side, isLog) {
 	const range = rangeOf(side);
-	if (!isLog || !range || range[0] > 0) return change(side, { isLog });
+	if (!isLog || !range || range[0] > 0) return changeColouring(side, { isLog });
 	if (range[1] <= 0) return notify(`log ${side.id}`, text("legend.badLog"));
-	change(side, { isLog, range: [range[1] * LOG_START, range[1]] });
+	changeColouring(side, { isLog, range: [range[1] * LOG_START, range[1]] });
 }
 
 /** Shows a class, or leaves it out. @param {Side} side @param {number} value @param {boolean} isShown */
 export function showClass(side, value, isShown) {
 	const others = (side.colouring.peek().hidden ?? []).filter((each) => each !== value);
-	change(side, { hidden: isShown ? others : [...others, value] });
+	changeColouring(side, { hidden: isShown ? others : [...others, value] });
 }
 
 /**
@@ -80,5 +74,5 @@ export function keepPossible(side, legend) {
 	const [low] = range ?? legend.range ?? [0, 0];
 	if (!isLog || low > 0) return;
 	notify(`log ${side.id}`, text("legend.badLog"));
-	change(side, { isLog: false });
+	changeColouring(side, { isLog: false });
 }

@@ -86,6 +86,8 @@ function makeRow(side, list) {
 		label(down, text("layers.down", { layer: title }));
 		label(remove, text("layers.remove", { layer: title }));
 		opacity.input.setAttribute("aria-label", text("layers.opacityOf", { layer: title }));
+		date.textContent = dateText(side);
+		date.hidden = date.textContent === "";
 	});
 	live(() => {
 		const all = extras.value;
@@ -97,10 +99,6 @@ function makeRow(side, list) {
 		element.toggleAttribute("data-hidden", !entry.isShown);
 		up.disabled = at === 0 && !entry.isBelow;
 		down.disabled = at === all.length - 1 && entry.isBelow;
-	});
-	live(() => {
-		date.textContent = dateText(side);
-		date.hidden = date.textContent === "";
 	});
 	return element;
 }

@@ -44,11 +44,8 @@ export function startExtras() {
 	joinLink({ write: writeExtras, read: ({ layers: asked }) => void readExtras(asked ?? []) });
 }
 
-/** Shows a layer on top of all others. @param {Layer} of */
-export const addExtra = (of) => insert(of, { isBelow: false });
-
-/** @param {Layer} of @param {{ isBelow: boolean, opacity?: number }} how */
-function insert(of, { isBelow, opacity: density = 1 }) {
+/** Shows a layer on top of all others, or below them. @param {Layer} of @param {{ isBelow?: boolean, opacity?: number }} [how] */
+export function addExtra(of, { isBelow = false, opacity: density = 1 } = {}) {
 	const isThere = extras.peek().some(({ side }) => side.layer.peek()?.id === of.id);
 	if (isThere || of.id === layer.peek()?.id || extras.peek().length >= MAX_EXTRAS) return;
 	extrasMade += 1;
@@ -153,7 +150,7 @@ async function readExtras(asked) {
 		const found = await findLayer(id);
 		if (own !== linksRead) return;
 		if (!found || found.isInstead) notify(`layer ${id}`, text("link.noSuchLayer", { layer: id }));
-		else insert(found.layer, { isBelow: index < place, opacity: density });
+		else addExtra(found.layer, { isBelow: index < place, opacity: density });
 	}
 }
 

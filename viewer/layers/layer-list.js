@@ -55,8 +55,6 @@ export function makeLayerChoice(how) {
 		name.textContent =
 			now?.title ?? (catalogue.value.phase === "loading" ? text("layers.loading") : text("layers.none"));
 		button.disabled = layers.value.length === 0;
-	});
-	effect(() => {
 		button.setAttribute("aria-expanded", String(isOpen.value));
 		list.hidden = !isOpen.value;
 	});
@@ -111,7 +109,8 @@ function makeList({ id, sideOf, choose, add, close, isOpen }) {
 		found.textContent = wanted.value === "" ? "" : text("layers.found", { count: shown.length });
 		const shownBeside = extras.value.map(({ side }) => side.layer.value?.id);
 		const rows = { now, shownBeside, close, choose, add, isFiltered: wanted.value !== "" };
-		groups.replaceChildren(...groupsOf(shown).map(([title, members]) => makeGroup(title, members, rows)));
+		const byTitle = Map.groupBy(shown, (each) => each.collection_title || each.collection);
+		groups.replaceChildren(...[...byTitle].map(([title, members]) => makeGroup(title, members, rows)));
 		if (shown.length === 0) groups.append(make("p", { class: "hint" }, text("layers.noneFound")));
 	});
 	effect(() => {
@@ -124,17 +123,6 @@ function makeList({ id, sideOf, choose, add, close, isOpen }) {
 		});
 	});
 	return root;
-}
-
-/** Layers by collection, in their order. @param {Layer[]} all @returns {[title: string, members: Layer[]][]} */
-function groupsOf(all) {
-	/** @type {Map<string, Layer[]>} */
-	const groups = new Map();
-	for (const each of all) {
-		const title = each.collection_title || each.collection;
-		groups.set(title, [...(groups.get(title) ?? []), each]);
-	}
-	return [...groups];
 }
 
 /** @typedef {{ now: Layer | null, shownBeside: (string | undefined)[], close: () => void, isFiltered: boolean } & Pick<Choice, "choose" | "add">} Rows */

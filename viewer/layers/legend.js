@@ -7,17 +7,23 @@
 
 import { cssColour, parseColour } from "../base/colours.js";
 import { make } from "../base/elements.js";
-import { live } from "../base/live.js";
+import { atEnd, live } from "../base/live.js";
+import { isMoving, view } from "../base/state.js";
 import { flagText, locale, text } from "../base/text.js";
 import { unitText } from "../base/units.js";
 import { numberText } from "../base/value-scale.js";
-import { computed } from "../vendor/signals-core.js";
+import { cubesOf } from "../map/cubes.js";
+import { computed, signal } from "../vendor/signals-core.js";
 import { showClass } from "./colouring.js";
 import { makePalettes } from "./palettes.js";
 import { makeRangeEditor } from "./range.js";
-import { watchValues } from "./screen-values.js";
 
+/** @typedef {import("../map/cube-reader.js").Histogram} Histogram */
 /** @typedef {"loading" | "failed" | "ramp" | "classes" | "composite" | "none"} Kind */
+
+const BINS = 512;
+/** Counting takes a few milliseconds, which a movement through time cannot spare at every date. */
+const WAIT_MS = 120;
 
 /**
  * Shows the legend of a side in an element, until it is stopped.
@@ -49,6 +55,25 @@ const words = (said) => make("p", { class: "hint" }, said);
 /** The choice of styles, where there is one. @param {Side} side */
 const makeStyles = (side) =>
 	(side.layer.peek()?.styles.length ?? 0) > 1 ? makePalettes(side) : make("div", { hidden: true });
+
+/** How often which values are on the map, kept up with it; null where they are not in the browser, or there is none. @param {Side} side */
+function watchValues(side) {
+	const counts = signal(/** @type {Histogram | null} */ (null));
+	let waiting = 0;
+	const count = () => {
+		waiting = 0;
+		const found = cubesOf(side)?.histogram(side.timeIndex.peek(), BINS) ?? null;
+		if (found && found.valid > 0) counts.value = found;
+		else if (!isMoving.peek()) counts.value = null;
+	};
+	live(() => {
+		void [side.layer.value, side.timeIndex.value, side.loadedTimes.value, side.tileProgress.value];
+		void [view.value, isMoving.value];
+		if (waiting === 0) waiting = window.setTimeout(count, WAIT_MS);
+	});
+	atEnd(() => window.clearTimeout(waiting));
+	return counts;
+}
 
 /** @param {Side} side */
 function makeScale(side) {

@@ -14,7 +14,7 @@ import { chooseStyle, notify } from "../base/state.js";
 import { text } from "../base/text.js";
 import { shareOf } from "../base/value-scale.js";
 import { computed, signal } from "../vendor/signals-core.js";
-import { chooseRamp, setLog, setReversed } from "./colouring.js";
+import { changeColouring, setLog } from "./colouring.js";
 
 /** The list is no narrower, and as far from the edges of the window. */
 const LEAST_WIDTH_PX = 240;
@@ -31,31 +31,23 @@ async function loadRamps() {
 	}
 }
 
-/** Colours side by side, as a background. @param {{ at: number, colour: string }[]} stops in percent @returns {string} */
-const gradient = (stops) =>
-	`linear-gradient(to right, ${stops.map(({ at, colour }) => `${colour} ${at.toFixed(2)}%`).join(", ")})`;
+/** Colours side by side over a scale, as a background. @param {import("../base/value-scale.js").Scale} scale @param {{ value: number, rgba: import("../base/colours.js").Rgba }[]} stops */
+function gradient(scale, stops) {
+	const parts = stops.map(({ value, rgba }) => `${cssColour(rgba)} ${(100 * shareOf(scale, value)).toFixed(2)}%`);
+	return `linear-gradient(to right, ${parts.join(", ")})`;
+}
 
 /** @param {Ramp} ramp */
 function rampGradient({ range: [low, high], stops }) {
-	const scale = { low, high, isLog: false };
-	return gradient(
-		stops.map(({ value, color }) => ({ at: 100 * shareOf(scale, value), colour: cssColour(parseColour(color)) })),
-	);
+	const painted = stops.map(({ value, color }) => ({ value, rgba: parseColour(color) }));
+	return gradient({ low, high, isLog: false }, painted);
 }
 
 /** What a style looks like now. @param {import("../base/colours.js").PaintedStyle} style */
 function styleGradient({ stops, classes, range: [low, high], isLog }) {
-	const scale = { low, high, isLog };
-	if (stops.length > 0) {
-		return gradient(stops.map(({ value, rgba }) => ({ at: 100 * shareOf(scale, value), colour: cssColour(rgba) })));
-	}
-	const width = 100 / Math.max(1, classes.length);
-	return gradient(
-		classes.flatMap(({ rgba }, index) => [
-			{ at: index * width, colour: cssColour(rgba) },
-			{ at: (index + 1) * width, colour: cssColour(rgba) },
-		]),
-	);
+	if (stops.length > 0) return gradient({ low, high, isLog }, stops);
+	const blocks = classes.flatMap(({ rgba }, at) => [at, at + 1].map((value) => ({ value, rgba })));
+	return gradient({ low: 0, high: Math.max(1, classes.length), isLog: false }, blocks);
 }
 
 /** @param {string} background */
@@ -95,7 +87,7 @@ export function makePalettes(side) {
 	});
 	const choose = (/** @type {Choice | undefined} */ choice) => {
 		if (choice?.kind === "style") chooseStyle(choice.id, side);
-		else if (choice) chooseRamp(side, choice.id);
+		else if (choice) changeColouring(side, { ramp: choice.id });
 		popover.hidePopover();
 	};
 	runList({ list, choices, chosen, choose });
@@ -119,7 +111,7 @@ export function makePalettes(side) {
 
 /** How a ramp is laid over its range: the other way round, by logarithms. @param {Side} side */
 function makeSwitches(side) {
-	const reversed = makeSwitch(text("legend.reversed"), (isOn) => setReversed(side, isOn));
+	const reversed = makeSwitch(text("legend.reversed"), (isOn) => changeColouring(side, { isReversed: isOn }));
 	const log = makeSwitch(text("legend.log"), (isOn) => setLog(side, isOn));
 	const element = make("div", { class: "legend-switches" }, reversed, log);
 	live(() => {
@@ -144,12 +136,9 @@ const canHaveRamp = (side) => side.legend.value?.type === "ramp" && side.layer.v
 /** @param {Side} side @param {Ramp[]} known @returns {Choice[]} */
 function choicesOf(side, known) {
 	const styles = side.layer.value?.styles ?? [];
-	const own = styles.map(({ id, title }) => ({
-		kind: /** @type {const} */ ("style"),
-		id,
-		title,
-		ramp: known.find((ramp) => ramp.id === id) ?? null,
-	}));
+	const rampOf = (/** @type {string} */ id) => known.find((ramp) => ramp.id === id) ?? null;
+	/** @type {Choice[]} */
+	const own = styles.map(({ id, title }) => ({ kind: "style", id, title, ramp: rampOf(id) }));
 	if (!canHaveRamp(side)) return own;
 	const others = known.filter((ramp) => !styles.some(({ id }) => id === ramp.id));
 	return [

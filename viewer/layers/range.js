@@ -5,7 +5,7 @@
  * @typedef {import("../base/state.js").Side} Side
  * @typedef {import("../base/colours.js").PaintedStyle} PaintedStyle
  * @typedef {import("./histogram.js").Counts} Counts
- * @typedef {import("./screen-values.js").ScreenValues} ScreenValues
+ * @typedef {import("@preact/signals-core").ReadonlySignal<Counts | null>} ScreenValues
  * @typedef {import("../base/value-scale.js").Scale} Scale
  * @typedef {{ painted: ReadonlySignal<PaintedStyle | null>, scale: ReadonlySignal<Scale | null>, isHeld: Signal<boolean> }} Shown
  */
@@ -56,13 +56,12 @@ export function makeRangeEditor(side, values) {
 	const width = widthOf(frame);
 	live(() => {
 		void isDark.value;
-		if (!painted.value || !scale.value || width.value === 0) return;
+		if (!painted.value || !scale.value) return;
+		ramp.setAttribute("aria-label", spokenRange(side, painted.value));
+		if (width.value === 0) return;
 		drawRamp(ramp, painted.value, scale.value, width.value);
 		writeTicks(ticks, painted.value, scale.value, width.value);
 		drawPlot(plot, { style: painted.value, scale: scale.value, counts: values.value, width: width.value });
-	});
-	live(() => {
-		if (painted.value) ramp.setAttribute("aria-label", spokenRange(side, painted.value));
 	});
 	return make("div", { class: "legend-range" }, frame, ticks, makeRangeRow(side, painted, values));
 }
@@ -116,17 +115,12 @@ function makeHandle(side, end, { painted, scale, isHeld }) {
 	element.addEventListener("input", () => {
 		if (waiting === 0) waiting = window.requestAnimationFrame(move);
 	});
-	for (const begins of ["pointerdown", "keydown"]) {
-		element.addEventListener(begins, () => {
-			isHeld.value = true;
-		});
-	}
+	const hold = (/** @type {boolean} */ isOn) => {
+		isHeld.value = isOn;
+	};
+	for (const begins of ["pointerdown", "keydown"]) element.addEventListener(begins, () => hold(true));
 	for (const finishes of ["pointerup", "pointercancel", "blur", "change"]) {
-		element.addEventListener(finishes, () => {
-			window.requestAnimationFrame(() => {
-				isHeld.value = false;
-			});
-		});
+		element.addEventListener(finishes, () => window.requestAnimationFrame(() => hold(false)));
 	}
 	live(show);
 	return element;
@@ -144,13 +138,14 @@ function drawPlot(canvas, { style, scale, counts, width }) {
 	const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
 	if (!counts) return;
 	const heights = outline(counts, scale, canvas.width);
-	context.beginPath();
-	context.moveTo(0, canvas.height);
-	heights.forEach((height, x) => {
-		context.lineTo(x + 0.5, canvas.height - height * (canvas.height - 2 * ratio));
-	});
-	context.lineTo(canvas.width, canvas.height);
-	const looks = getComputedStyle(canvas);
+	const area = new Path2D();
+	area.moveTo(0, canvas.height);
+	for (const [x, height] of heights.entries()) {
+		area.lineTo(x + 0.5, canvas.height - height * (canvas.height - 2 * ratio));
+	}
+	area.lineTo(canvas.width, canvas.height);
+	context.fillStyle = context.strokeStyle = getComputedStyle(canvas).color;
+	context.lineWidth = ratio;
 	const [from, to] = style.range.map((value) => Math.round(shareOf(scale, value) * canvas.width));
 	for (const [left, right, alpha] of [
 		[0, from, 0.3],
@@ -158,16 +153,13 @@ function drawPlot(canvas, { style, scale, counts, width }) {
 		[to, canvas.width, 0.3],
 	]) {
 		context.save();
-		const clip = new Path2D();
-		clip.rect(left, 0, right - left, canvas.height);
-		context.clip(clip);
+		context.beginPath();
+		context.rect(left, 0, right - left, canvas.height);
+		context.clip();
 		context.globalAlpha = alpha * 0.35;
-		context.fillStyle = looks.color;
-		context.fill();
+		context.fill(area);
 		context.globalAlpha = alpha;
-		context.strokeStyle = looks.color;
-		context.lineWidth = ratio;
-		context.stroke();
+		context.stroke(area);
 		context.restore();
 	}
 }
@@ -197,7 +189,7 @@ function makeRangeRow(side, painted, values) {
 		const style = painted.value;
 		if (!style) return;
 		[low.value, high.value] = style.range.map((value) => plainNumber(value));
-		for (const input of [low, high]) input.removeAttribute("aria-invalid");
+		low.ariaInvalid = high.ariaInvalid = null;
 		refuse(null);
 	};
 	const take = (/** @type {HTMLInputElement} */ input) => {
@@ -206,8 +198,7 @@ function makeRangeRow(side, painted, values) {
 		const typed = [low, high].map(({ value }) => parseNumber(value));
 		const range = /** @type {[number, number]} */ (typed.map((value) => value ?? Number.NaN));
 		const why = rangeFault(range, style.isLog);
-		if (why === null) input.removeAttribute("aria-invalid");
-		else input.setAttribute("aria-invalid", "true");
+		input.ariaInvalid = why === null ? null : "true";
 		refuse(why);
 		if (why === null) setRange(side, range);
 	};

@@ -10,10 +10,10 @@
  * @typedef {import("../base/permalink.js").Point} Point
  * @typedef {import("../vendor/leaflet.js").Map} LeafletMap
  * @typedef {{
- *   value: number | null, beyond: number, number: number, flag: string | null, isFilled: boolean, isApproximate: boolean,
+ *   value: number | null, beyond: number, flag: string | null, isFilled: boolean, isApproximate: boolean,
  *   isMean: boolean, zoom: number, from: string | null, isUnreadable: boolean, count: number,
  * }} Reading `count` is of how many values it is made, 0 where that is not known;  `beyond` is 1 where the value is this or above, -1 where it is this or below; `from` is the date that it is
- *   of; `zoom` that of the tile; `number` is -1 where the layer has nothing
+ *   of; `zoom` that of the tile
  * @typedef {{
  *   counts: Float64Array, low: number, high: number, valid: number, beyond: number, total: number, mean: number,
  * }} Histogram
@@ -63,7 +63,6 @@ export class CubeReader {
 		const nothing = {
 			value: null,
 			beyond: 0,
-			number: -1,
 			flag: null,
 			isFilled: false,
 			isApproximate: false,
@@ -84,7 +83,7 @@ export class CubeReader {
 		const isMean = cube.header.mean === true;
 		const zoom = Number(cube.header.z);
 		const count = cube.counts?.[frame * cube.size + cell] ?? 0;
-		const how = { number, flag, beyond: cube.beyond(number), isApproximate: cube.isApproximate, isMean, zoom, count };
+		const how = { flag, beyond: cube.beyond(number), isApproximate: cube.isApproximate, isMean, zoom, count };
 		if (value !== null || !isGapFilled.peek()) return { ...nothing, ...how, value };
 		const last = this.#lastValue(point, index);
 		return last ? { ...nothing, ...how, ...last, isFilled: true } : { ...nothing, ...how };
@@ -212,9 +211,8 @@ export class CubeReader {
 	leftOut(timeIndex) {
 		const index = Math.max(0, timeIndex);
 		const cubes = this.tiles().map((tile) => this.source.find(tile, index)?.cube);
-		return [
-			...new Set(cubes.flatMap((cube) => cube?.header.left_out?.[String(this.source.times[index])] ?? [])),
-		].sort();
+		const items = cubes.flatMap((cube) => cube?.header.left_out?.[String(this.source.times[index])] ?? []);
+		return [...new Set(items)].sort();
 	}
 
 	/** Share of the layer's part of the tiles on the map that has values, by date; null where it is not known. @param {number} now index of the date that is looked at @returns {(number | null)[]} */

@@ -65,8 +65,8 @@ function failureText(failure, failed, total) {
 export class CubeDrawing extends CubeReader {
 	/** Share of what the map shows that has a value, by date; null where it is not known. */
 	validShares = signal(/** @type {(number | null)[]} */ ([]));
-	/** @type {Set<() => void>} */
-	#painted = new Set();
+	/** Counts up with each painting. */
+	paintings = signal(0);
 	/** Indexes of the dates that the server could not read in some tile. */
 	unreadable = signal(/** @type {ReadonlySet<number>} */ (new Set()));
 	/** @type {Map<object, number[]>} dates that others need, by who does */
@@ -98,15 +98,12 @@ export class CubeDrawing extends CubeReader {
 			minZoom: zooms.minzoom,
 			pane,
 		};
-		const layer = makeCubeLayer(
-			{ GridLayer },
-			{
-				...options,
-				onProgress: (progress) => this.#report(progress),
-				onPaint: () => this.#tellPainted(),
-				onLoad: () => this.#tellSoon(),
-			},
-		);
+		const told = {
+			onProgress: (/** @type {Progress} */ progress) => this.#report(progress),
+			onPaint: () => this.#tellPainted(),
+			onLoad: () => this.#tellSoon(),
+		};
+		const layer = makeCubeLayer({ GridLayer }, { ...options, ...told });
 		super(map, layer, source, of.bbox);
 		this.areOfPeriods = side.timeDomain.peek().periods !== undefined;
 		this.side = side;
@@ -132,12 +129,6 @@ export class CubeDrawing extends CubeReader {
 		this.side.loadedTimes.value = new Map();
 		dismiss(noticeOf(this.side, "tiles"));
 		dismiss(`left out ${this.side.id}`);
-	}
-
-	/** Calls back after each painting, until the scope ends in which this is begun. @param {() => void} listener */
-	onPaint(listener) {
-		this.#painted.add(listener);
-		atEnd(() => this.#painted.delete(listener));
 	}
 
 	/**
@@ -247,7 +238,7 @@ export class CubeDrawing extends CubeReader {
 
 	#tellPainted() {
 		if (!isMoving.peek()) this.#tellSoon();
-		for (const listener of this.#painted) listener();
+		this.paintings.value += 1;
 	}
 
 	/** Once for all that comes together. */
@@ -291,10 +282,9 @@ export class CubeDrawing extends CubeReader {
 		const { tileProgress, timeIndex } = this.side;
 		window.clearTimeout(this.#retrying);
 		if (!isMoving.peek()) this.#tellSoon();
-		const isWhole =
-			shown === Math.max(0, timeIndex.peek()) && (loaded + failed === total || (isPreview && isMoving.peek()));
-		this.#isComplete ||= isWhole;
 		const isShown = shown === Math.max(0, timeIndex.peek());
+		const isWhole = isShown && (loaded + failed === total || (isPreview && isMoving.peek()));
+		this.#isComplete ||= isWhole;
 		tileProgress.value = {
 			phase: isWhole ? "shown" : isShown && this.#isComplete ? "filling" : "loading",
 			failed,

@@ -126,7 +126,7 @@ async function loadFineLines() {
 	}
 }
 
-let isLoading = false;
+const startLines = once(() => bringPart("ground", loadLines));
 
 /** Lays the chosen background under a map, and borders and coasts over its data, until the scope ends in which this is begun. @param {LeafletMap} map */
 export function showGround(map) {
@@ -140,8 +140,7 @@ export function showGround(map) {
 	paintOn(map, "land", paintGround, () => land.value !== null && LAND_COLOURS[ground.value] !== undefined);
 	paintOn(map, "outlines", paintLines, () => outlines.value.length > 0 && overlay.value);
 	live(() => showOverlays(map));
-	if (!isLoading) void bringPart("ground", loadLines);
-	isLoading = true;
+	void startLines();
 }
 
 /** The base map of the configuration that is chosen, if one is. */

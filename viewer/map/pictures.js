@@ -40,11 +40,6 @@ class LayerTiles extends TileLayer {
 	getTileUrl(coords) {
 		return covers(this.of.bbox, boxOfTile(coords)) ? super.getTileUrl(/** @type {any} */ (coords)) : NO_PICTURE;
 	}
-
-	/** Addresses of the tiles that the map shows now. @returns {string[]} */
-	urlsNow() {
-		return Object.values(/** @type {any} */ (this)._tiles).map(({ el }) => el.src);
-	}
 }
 
 export class PictureDrawing {
@@ -124,7 +119,8 @@ export class PictureDrawing {
 		const last = this.task.side.timeDomain.peek().instants.length - 1;
 		const dates = [index - 1, ...Array.from({ length: LOOK_AHEAD }, (_, step) => index + 1 + step)];
 		const now = this.#template(index).split("{z}/{x}/{y}.png");
-		const urls = tiles.urlsNow().filter((url) => url !== NO_PICTURE);
+		const sources = Object.values(/** @type {any} */ (tiles)._tiles).map(({ el }) => /** @type {string} */ (el.src));
+		const urls = sources.filter((url) => url !== NO_PICTURE);
 		const before = this.#ahead;
 		this.#ahead = dates
 			.filter((date) => date >= 0 && date <= last)

@@ -13,7 +13,7 @@ import { isHorizontal, split } from "../../compare/second-side.js";
 import { effect } from "../../vendor/signals-core.js";
 import { drawSide } from "../data-pane.js";
 import { showGround } from "../ground.js";
-import { makeMap, maps } from "../map.js";
+import { centreOf, makeMap, maps } from "../map.js";
 import { showDifference } from "./difference-tiles.js";
 
 const PANE = "compare";
@@ -79,13 +79,11 @@ function shapesOf(map, how) {
 	const box = (x, y, right, bottom) => `polygon(${at(x, y)}, ${at(right, y)}, ${at(right, bottom)}, ${at(x, bottom)})`;
 	if (how === "swipe") {
 		const [x, y] = isHorizontal.value ? [width, height * split.value] : [width * split.value, height];
-		return isHorizontal.value
-			? { a: box(0, 0, width, y), b: box(0, y, width, height) }
-			: { a: box(0, 0, x, height), b: box(x, 0, width, height) };
+		return { a: box(0, 0, x, y), b: isHorizontal.value ? box(0, y, x, height) : box(x, 0, width, y) };
 	}
 	if (how !== "spy") return { a: "", b: "" };
-	const place = pointer.value ?? map.getCenter();
-	const { x, y } = map.latLngToLayerPoint([place.lat, "lon" in place ? place.lon : place.lng]);
+	const { lat, lon } = pointer.value ?? centreOf(map);
+	const { x, y } = map.latLngToLayerPoint([lat, lon]);
 	const corner = map.containerPointToLayerPoint([0, 0]);
 	const round = `M${x - LENS_PX} ${y}a${LENS_PX} ${LENS_PX} 0 1 0 ${2 * LENS_PX} 0a${LENS_PX} ${LENS_PX} 0 1 0 ${-2 * LENS_PX} 0Z`;
 	const whole = `M${corner.x} ${corner.y}h${width}v${height}h${-width}Z`;

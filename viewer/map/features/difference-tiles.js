@@ -80,17 +80,12 @@ export function showDifference(map, a, b, pane) {
 	const tiles = new PaintedLayer({ pane, className: "data-tiles", keepBuffer: 0 }, paintTile);
 	followColours(a);
 	live(() => {
-		void shownDifference.value;
-		void [isGapFilled.value, inOrder.value];
-		if (map.hasLayer(tiles)) tiles.repaint();
-	});
-	live(() => {
+		void [shownDifference.value, isGapFilled.value, inOrder.value];
 		// Each of these changes when a drawing is made anew, or has come further.
-		const progress = [a, b].map((side) => [side.layer.value, side.timeDomain.value, side.tileProgress.value]);
-		const drawings = progress.length > 0 ? [cubesOf(a), cubesOf(b)] : [];
-		if (!drawings[0] || !drawings[1]) return;
-		tiles.addTo(map).repaint();
-		for (const drawing of drawings) drawing?.onPaint(() => tiles.repaint());
+		for (const side of [a, b]) void [side.layer.value, side.timeDomain.value, side.tileProgress.value];
+		const paintings = [a, b].map((side) => cubesOf(side)?.paintings.value);
+		if (!paintings.includes(undefined)) tiles.addTo(map);
+		if (map.hasLayer(tiles)) tiles.repaint();
 	});
 	atEnd(() => {
 		tiles.remove();
