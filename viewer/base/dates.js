@@ -133,18 +133,24 @@ export function dateOf(instants, index) {
 	return isShared ? text : day;
 }
 
+/** @param {number} ms */
+export const yearOf = (ms) => new Date(ms).getUTCFullYear();
+
+/** The same day and time some months on, or the last day of a shorter month. @param {number} ms @param {number} months */
+export function addMonths(ms, months) {
+	const date = new Date(ms);
+	const day = date.getUTCDate();
+	date.setUTCMonth(date.getUTCMonth() + months);
+	if (date.getUTCDate() !== day) date.setUTCDate(0);
+	return date.getTime();
+}
+
 /**
  * Index after a step of whole months, at least one instant further while there is one.
  * @param {Instant[]} instants @param {number} index @param {number} months
  */
 export function stepMonths(instants, index, months) {
-	const from = new Date(instants[index].ms);
-	const day = from.getUTCDate();
-	from.setUTCDate(1);
-	from.setUTCMonth(from.getUTCMonth() + months);
-	const lastDay = new Date(Date.UTC(from.getUTCFullYear(), from.getUTCMonth() + 1, 0)).getUTCDate();
-	from.setUTCDate(Math.min(day, lastDay));
-	const nearest = nearestIndex(instants, from.getTime());
+	const nearest = nearestIndex(instants, addMonths(instants[index].ms, months));
 	const moved = months < 0 ? Math.min(nearest, index - 1) : Math.max(nearest, index + 1);
 	return Math.max(0, Math.min(instants.length - 1, moved));
 }
@@ -154,7 +160,7 @@ export function yearsOf(instants) {
 	/** @type {{ year: number, first: number, count: number }[]} */
 	const years = [];
 	for (const [index, { ms }] of instants.entries()) {
-		const year = new Date(ms).getUTCFullYear();
+		const year = yearOf(ms);
 		const last = years.at(-1);
 		if (last?.year === year) last.count += 1;
 		else years.push({ year, first: index, count: 1 });

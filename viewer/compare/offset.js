@@ -1,6 +1,6 @@
 /** How far two dates are apart, so that the second one follows the first: in years and what is left. Pure. */
 
-import { indexOfMoment, isWithin, nearestIndex } from "../base/dates.js";
+import { addMonths, indexOfMoment, isWithin, nearestIndex } from "../base/dates.js";
 
 /** @typedef {import("../base/dates.js").Instant} Instant */
 /** @typedef {{ years: number, ms: number }} Apart */
@@ -8,13 +8,7 @@ import { indexOfMoment, isWithin, nearestIndex } from "../base/dates.js";
 const YEAR_MS = 365.2425 * 86_400_000;
 
 /** The same day and time of another year; 29 February is 28 February there. @param {number} ms @param {number} years */
-export function addYears(ms, years) {
-	const date = new Date(ms);
-	const month = date.getUTCMonth();
-	date.setUTCFullYear(date.getUTCFullYear() + years);
-	if (date.getUTCMonth() !== month) date.setUTCDate(0);
-	return date.getTime();
-}
+export const addYears = (ms, years) => addMonths(ms, 12 * years);
 
 /** @param {number} from milliseconds since 1970 @param {number} to @returns {Apart} */
 export function apartOf(from, to) {

@@ -6,12 +6,12 @@
  * @typedef {import("./popover.js").Popover} Popover
  */
 
-import { formatInstant, formatNamed, parseTyped, resolveDate, yearsOf } from "../base/dates.js";
+import { addMonths, DAY_MS, formatInstant, formatNamed, parseTyped, resolveDate, yearsOf } from "../base/dates.js";
 import { make } from "../base/elements.js";
 import { chooseTime, notify, sideA } from "../base/state.js";
 import { locale, percent, text } from "../base/text.js";
 import { effect, signal } from "../vendor/signals-core.js";
-import { addMonths, DAY_MS, dayOf, daysOf, firstDayOfWeek, placeInWeek, weeksOf } from "./month.js";
+import { dayOf, daysOf, firstDayOfWeek, placeInWeek, weeksOf } from "./month.js";
 import { goTo } from "./playback.js";
 import { makePopover, toggleBy } from "./popover.js";
 import { shares } from "./shares.js";

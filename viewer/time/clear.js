@@ -1,12 +1,11 @@
 /** Where a date has no data in what the map shows: that, and the nearest date that has, for which the server is asked. */
 
-import { formatInstant } from "../base/dates.js";
+import { DAY_MS, formatInstant } from "../base/dates.js";
 import { dismiss, isMoving, layer, notify, shownDate, timeDomain, timeIndex, view } from "../base/state.js";
 import { locale, text } from "../base/text.js";
 import { isTooSmall } from "../map/extent.js";
 import { computed, effect, signal } from "../vendor/signals-core.js";
 import { nearestClear } from "./frames.js";
-import { DAY_MS } from "./month.js";
 import { goTo } from "./playback.js";
 import { followShares, shownShares } from "./shares.js";
 

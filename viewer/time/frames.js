@@ -6,7 +6,7 @@
  * @typedef {{ range: Range, step: number, least: number, shares: readonly (number | null)[] }} Choice
  *   every `step`th of the dates within the range that have at least a share of data
  */
-import { indexesBetween, yearsOf } from "../base/dates.js";
+import { indexesBetween, nearestIndex, yearsOf } from "../base/dates.js";
 
 /** A year with fewer dates is not played alone. */
 const LEAST_DATES = 6;
@@ -56,12 +56,6 @@ export function nextFrame(frames, index, { isReversed, isLooping }) {
  * @param {Instant[]} instants @param {number} index the date that is left @param {readonly (number | null)[]} shares @param {number} least
  */
 export function nearestClear(instants, index, shares, least) {
-	let best = -1;
-	for (const [other, { ms }] of instants.entries()) {
-		const share = shares[other] ?? null;
-		if (other === index || share === null || share < least) continue;
-		const isNearer = best < 0 || Math.abs(ms - instants[index].ms) < Math.abs(instants[best].ms - instants[index].ms);
-		if (isNearer) best = other;
-	}
-	return best;
+	const clear = instants.filter((_, other) => other !== index && (shares[other] ?? -1) >= least);
+	return instants.indexOf(clear[nearestIndex(clear, instants[index].ms)]);
 }

@@ -4,8 +4,7 @@
  * @typedef {import("../base/dates.js").Instant} Instant
  * @typedef {{ index: number, count: number, share: number | null }} DayData index of the day's first instant, how many it has, and the largest share of data among them
  */
-
-export const DAY_MS = 86_400_000;
+import { DAY_MS } from "../base/dates.js";
 
 /** Midnight of a day. @param {number} ms */
 export const dayOf = (ms) => ms - (((ms % DAY_MS) + DAY_MS) % DAY_MS);
@@ -38,14 +37,6 @@ export function weeksOf(year, month, firstDay) {
 	return Array.from({ length: count }, (_, week) =>
 		Array.from({ length: 7 }, (_, day) => first + (7 * week + day - before) * DAY_MS),
 	);
-}
-
-/** The same day some months on, or the last day of a shorter month. @param {number} ms a midnight @param {number} months */
-export function addMonths(ms, months) {
-	const day = new Date(ms);
-	const [year, month] = [day.getUTCFullYear(), day.getUTCMonth() + months];
-	const last = new Date(Date.UTC(year, month + 1, 0)).getUTCDate();
-	return Date.UTC(year, month, Math.min(day.getUTCDate(), last));
 }
 
 /** Days from a week's first to a day: 0 to 6. @param {number} ms @param {number} firstDay */

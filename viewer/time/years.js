@@ -4,19 +4,13 @@
  * @typedef {import("../base/dates.js").Instant} Instant
  * @typedef {{ year: number, index: number, days: number }} SameTime the year's date, and how many days earlier (negative) or later in its year it is
  */
-import { DAY_MS, nearestIndex, yearsOf } from "../base/dates.js";
+import { addMonths, DAY_MS, nearestIndex, yearOf, yearsOf } from "../base/dates.js";
 
 /** Further away, it is another time of year. */
 const MAX_DAYS = 10;
 
 /** The same day and month in another year; 29 February is the 28th where there is none. @param {number} ms @param {number} year */
-export function inYear(ms, year) {
-	const day = new Date(ms);
-	const moved = new Date(ms);
-	moved.setUTCFullYear(year);
-	if (moved.getUTCMonth() !== day.getUTCMonth()) moved.setUTCDate(0);
-	return moved.getTime();
-}
+export const inYear = (ms, year) => addMonths(ms, 12 * (year - yearOf(ms)));
 
 /**
  * The date nearest to the same day of every year that has one within ten days, in the order of years. A date of December
@@ -30,7 +24,7 @@ export function sameTimeOfYears(instants, index) {
 	return years
 		.map((year) => {
 			const then = inYear(ms, year);
-			const nearest = new Date(ms).getUTCFullYear() === year ? index : nearestIndex(instants, then);
+			const nearest = yearOf(ms) === year ? index : nearestIndex(instants, then);
 			return { year, index: nearest, days: Math.round((instants[nearest].ms - then) / DAY_MS) };
 		})
 		.filter(({ days }) => Math.abs(days) <= MAX_DAYS);

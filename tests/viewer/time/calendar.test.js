@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { parseTyped, toInstant } from "../../../viewer/base/dates.js";
-import { addMonths, DAY_MS, dayOf, daysOf, firstDayOfWeek, placeInWeek, weeksOf } from "../../../viewer/time/month.js";
+import { addMonths, DAY_MS, parseTyped, toInstant } from "../../../viewer/base/dates.js";
+import { dayOf, daysOf, firstDayOfWeek, placeInWeek, weeksOf } from "../../../viewer/time/month.js";
 import { inYear, sameTimeOfYears } from "../../../viewer/time/years.js";
 
 const [MONDAY, SUNDAY] = [1, 7];

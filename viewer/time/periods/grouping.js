@@ -6,6 +6,7 @@
  * @typedef {import("../../base/state.js").Side} Side
  * @typedef {import("../../base/state.js").TimeDomain} TimeDomain
  */
+import { yearOf } from "../../base/dates.js";
 import { AS_STYLED, joinLink, regroup, setGrouping, sideA, sideB } from "../../base/state.js";
 import { partOfYear } from "../../ctc1/periods.js";
 import { effect, signal, untracked } from "../../vendor/signals-core.js";
@@ -30,9 +31,6 @@ export function methodsOf(side) {
 	const isOfValues = side.layer.value?.variable !== null && side.legend.value?.type !== "classes";
 	return isOfValues ? METHODS : CHOSEN_METHODS;
 }
-
-/** @param {number} ms */
-const yearOf = (ms) => new Date(ms).getUTCFullYear();
 
 /** @param {Side} side @returns {TimeDomain | null} */
 function group(side) {

@@ -5,8 +5,8 @@
  * @typedef {{ ms: number, text: string, isMajor: boolean }} Tick major ones begin a year or, among days, a month
  * @typedef {{ from: number, to: number }} Span in milliseconds since 1970
  */
+import { DAY_MS, yearOf } from "../../base/dates.js";
 
-const DAY_MS = 86_400_000;
 const MONTH_DAYS = 30.44;
 /** Widths that labels need, in CSS pixels. */
 const [YEAR_PX, MONTH_PX, DAY_PX] = [40, 34, 30];
@@ -14,9 +14,6 @@ const YEAR_STEPS = [1, 2, 5, 10, 20, 50, 100];
 const MONTH_STEPS = [1, 2, 3, 6];
 /** Of more months than this no days are written. */
 const MAX_MONTHS_OF_DAYS = 2;
-
-/** @param {number} ms */
-const yearOf = (ms) => new Date(ms).getUTCFullYear();
 
 /** Months since the year 0. @param {number} ms */
 const monthOf = (ms) => yearOf(ms) * 12 + new Date(ms).getUTCMonth();
