@@ -29,6 +29,24 @@ export function colourReader(element) {
 			.replace(/^light-dark\((.+?), ?(.+)\)$/, worn);
 }
 
+/** Does what a key stands for, in place of what the browser would do; nothing of other keys. @param {KeyboardEvent} event @param {Record<string, () => void>} acts by key */
+export function runKey(event, acts) {
+	if (!Object.hasOwn(acts, event.key)) return;
+	event.preventDefault();
+	acts[event.key]();
+}
+
+/** Follows a pointer from where it is pressed to where it is let go. @param {HTMLElement} element @param {(event: PointerEvent) => void} take */
+export function followDrag(element, take) {
+	element.addEventListener("pointerdown", (event) => {
+		element.setPointerCapture(event.pointerId);
+		take(event);
+	});
+	element.addEventListener("pointermove", (event) => {
+		if (element.hasPointerCapture(event.pointerId)) take(event);
+	});
+}
+
 /** A button that is an icon. @param {string} icon as in icons.svg @param {string} label @param {(event: any) => void} onclick @param {Attributes} [more] */
 export const makeIconButton = (icon, label, onclick, more = {}) =>
 	make(

@@ -1,5 +1,5 @@
 /** Tabs over the views of a drawer (ARIA's tab pattern: arrows choose, one stop of Tab). */
-import { make } from "./elements.js";
+import { make, runKey } from "./elements.js";
 
 /** @template {string} T @typedef {{ id: T, label: string, panel: HTMLElement }} View */
 
@@ -28,13 +28,13 @@ export function makeTabs(label, views, show, first = views[0].id) {
 	const list = make("div", { class: "chart-tabs", role: "tablist", "aria-label": label }, ...tabs);
 	list.addEventListener("keydown", (event) => {
 		const at = tabs.indexOf(/** @type {HTMLButtonElement} */ (document.activeElement));
-		/** @type {Record<string, number>} */
-		const places = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: tabs.length - 1 };
-		if (at < 0 || !Object.hasOwn(places, event.key)) return;
-		event.preventDefault();
-		const next = (places[event.key] + tabs.length) % tabs.length;
-		choose(views[next].id);
-		tabs[next].focus();
+		const goTo = (/** @type {number} */ place) => () => {
+			const next = (place + tabs.length) % tabs.length;
+			choose(views[next].id);
+			tabs[next].focus();
+		};
+		const acts = { ArrowLeft: goTo(at - 1), ArrowRight: goTo(at + 1), Home: goTo(0), End: goTo(tabs.length - 1) };
+		if (at >= 0) runKey(event, acts);
 	});
 	choose(first);
 	return { list, choose };

@@ -8,6 +8,7 @@
 
 import { measured } from "../areas/measured-series.js";
 import { formatShortDate } from "../base/dates.js";
+import { until } from "../base/delays.js";
 import { make, makeIconButton } from "../base/elements.js";
 import { startPart } from "../base/parts.js";
 import { chooseTime, isDark, isDragged, isMoving, joinLink, places, sideA, sideB, timeDomain } from "../base/state.js";
@@ -158,14 +159,12 @@ function buildDrawer(root) {
 	startStatistics(statistics, drawn, period, isOpen("statistics"));
 	startTable(table, isOpen("table"));
 	const areYearsOpen = isOpen("years");
-	const stop = effect(() => {
-		if (!areYearsOpen.value) return;
-		queueMicrotask(() => stop());
-		void startPart("years", async () => {
+	void until(() => areYearsOpen.value).then(() =>
+		startPart("years", async () => {
 			const { startYears } = await import("./years/years-tab.js");
 			ofYears = startYears(years, { lines: drawn, reducer, isOpen: areYearsOpen });
-		});
-	});
+		}),
+	);
 	effect(() => {
 		const second = hovered.value;
 		const shown = [sideA, ...(sideB.value ? [sideB.value] : [])].flatMap(({ instant }) => instant.value?.ms ?? []);

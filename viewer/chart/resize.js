@@ -1,4 +1,5 @@
 /** The handle that makes a drawer taller or lower, by pointer and by keys. */
+import { runKey } from "../base/elements.js";
 import { text } from "../base/text.js";
 import { effect } from "../vendor/signals-core.js";
 
@@ -31,19 +32,14 @@ export function startHandle(handle, body, usual) {
 	};
 	handle.setAttribute("aria-valuemin", String(LOWEST_PX));
 	effect(() => set(wished));
-	/** @type {Record<string, () => number | null>} */
-	const keys = {
-		ArrowUp: () => height + STEP_PX,
-		ArrowDown: () => height - STEP_PX,
-		Home: highest,
-		End: () => LOWEST_PX,
-		Enter: () => null,
+	const acts = {
+		ArrowUp: () => set(height + STEP_PX),
+		ArrowDown: () => set(height - STEP_PX),
+		Home: () => set(highest()),
+		End: () => set(LOWEST_PX),
+		Enter: () => set(null),
 	};
-	handle.addEventListener("keydown", (event) => {
-		if (!Object.hasOwn(keys, event.key)) return;
-		event.preventDefault();
-		set(keys[event.key]());
-	});
+	handle.addEventListener("keydown", (event) => runKey(event, acts));
 	handle.addEventListener("pointerdown", (event) => {
 		const from = { y: event.clientY, height };
 		handle.setPointerCapture(event.pointerId);

@@ -1,5 +1,5 @@
 /** Three faces of the cube in space: dragging one cuts there, dragging beside them turns, the wheel stretches time. */
-import { make } from "../base/elements.js";
+import { make, runKey } from "../base/elements.js";
 import { chooseTime, timeIndex } from "../base/state.js";
 import { text } from "../base/text.js";
 import { effect, signal } from "../vendor/signals-core.js";
@@ -84,18 +84,14 @@ export function startCube(scene, { faces, painted }) {
 	);
 	room.addEventListener("keydown", (event) => {
 		const { lon, lat } = cutShares();
-		/** @type {Record<string, () => void>} */
-		const moves = {
+		runKey(event, {
 			ArrowLeft: () => (event.shiftKey ? cutAt({ lon: lon - STEP }) : turnBy(0, -TURN)),
 			ArrowRight: () => (event.shiftKey ? cutAt({ lon: lon + STEP }) : turnBy(0, TURN)),
 			ArrowUp: () => (event.shiftKey ? cutAt({ lat: lat + STEP }) : turnBy(-TURN, 0)),
 			ArrowDown: () => (event.shiftKey ? cutAt({ lat: lat - STEP }) : turnBy(TURN, 0)),
 			PageUp: () => chooseTime(timeIndex.peek() + 1),
 			PageDown: () => chooseTime(timeIndex.peek() - 1),
-		};
-		if (!Object.hasOwn(moves, event.key)) return;
-		event.preventDefault();
-		moves[event.key]();
+		});
 	});
 }
 

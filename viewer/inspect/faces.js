@@ -1,6 +1,7 @@
 /** What lies along a row and along a column of the cube over time, beside the map. */
 import { placeText } from "../areas/size-labels.js";
-import { make, makeWordButton } from "../base/elements.js";
+import { until } from "../base/delays.js";
+import { followDrag, make, makeWordButton, runKey } from "../base/elements.js";
 import { startPart } from "../base/parts.js";
 import { chooseTime, intent, isMoving, shownDate, sideA, timeDomain, timeIndex } from "../base/state.js";
 import { text } from "../base/text.js";
@@ -27,29 +28,18 @@ function makeFace(along, root) {
 		row,
 		column,
 	);
-	const take = (/** @type {PointerEvent} */ { clientX, clientY }) => {
+	followDrag(face, ({ clientX, clientY }) => {
 		const { left, top, width, height } = face.getBoundingClientRect();
 		cutAt({ [along]: (clientX - left) / width, time: 1 - (clientY - top) / height });
-	};
-	face.addEventListener("pointerdown", (event) => {
-		face.setPointerCapture(event.pointerId);
-		take(event);
-	});
-	face.addEventListener("pointermove", (event) => {
-		if (face.hasPointerCapture(event.pointerId)) take(event);
 	});
 	face.addEventListener("keydown", (event) => {
 		const shares = cutShares();
-		/** @type {Record<string, () => void>} */
-		const moves = {
+		runKey(event, {
 			ArrowLeft: () => cutAt({ [along]: shares[along] - STEP }),
 			ArrowRight: () => cutAt({ [along]: shares[along] + STEP }),
 			ArrowUp: () => chooseTime(timeIndex.peek() + 1),
 			ArrowDown: () => chooseTime(timeIndex.peek() - 1),
-		};
-		if (!Object.hasOwn(moves, event.key)) return;
-		event.preventDefault();
-		moves[event.key]();
+		});
 	});
 	root.append(make("p", { class: "face-name" }, label), face, make("p", { class: "face-ends" }, ...ends));
 	effect(() => {
@@ -112,12 +102,10 @@ export function startFaces(root, isOpen) {
 		turn.setAttribute("aria-pressed", String(isTurned.value));
 		scene.hidden = !isTurned.value;
 	});
-	const stop = effect(() => {
-		if (!isTurned.value || !isOpen.value) return;
-		queueMicrotask(() => stop());
-		void startPart("cube", async () => {
+	void until(() => isTurned.value && isOpen.value).then(() =>
+		startPart("cube", async () => {
 			const { startCube } = await import("./cube-view.js");
 			startCube(scene, { faces: faces.map(({ canvas }) => canvas), painted });
-		});
-	});
+		}),
+	);
 }

@@ -9,7 +9,7 @@
 
 import { lineLength } from "../areas/shapes/earth.js";
 import { lengthText } from "../areas/size-labels.js";
-import { colourReader, make } from "../base/elements.js";
+import { colourReader, make, runKey } from "../base/elements.js";
 import { pointer, profileLine, view } from "../base/state.js";
 import { locale, text } from "../base/text.js";
 import { unitText } from "../base/units.js";
@@ -237,18 +237,17 @@ function followPlot(plot) {
 		const last = (profile.peek()?.stops.length ?? 1) - 1;
 		const now = at.peek() ?? 0;
 		const step = Math.max(1, Math.round(last / 20));
-		/** @type {Record<string, number>} */
-		const ends = {
-			ArrowLeft: now - 1,
-			ArrowRight: now + 1,
-			PageDown: now - step,
-			PageUp: now + step,
-			Home: 0,
-			End: last,
+		const goTo = (/** @type {number} */ index) => () => {
+			at.value = Math.max(0, Math.min(last, index));
 		};
-		if (!Object.hasOwn(ends, event.key)) return;
-		event.preventDefault();
-		at.value = Math.max(0, Math.min(last, ends[event.key]));
+		runKey(event, {
+			ArrowLeft: goTo(now - 1),
+			ArrowRight: goTo(now + 1),
+			PageDown: goTo(now - step),
+			PageUp: goTo(now + step),
+			Home: goTo(0),
+			End: goTo(last),
+		});
 	});
 }
 

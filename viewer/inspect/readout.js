@@ -6,6 +6,7 @@
  * @typedef {import("../vendor/leaflet.js").Map} LeafletMap
  */
 import { placeText } from "../areas/size-labels.js";
+import { until } from "../base/delays.js";
 import { make } from "../base/elements.js";
 import { isGapFilled, mapTool, places, pointer, sideA, spoken, timeDomain } from "../base/state.js";
 import { text } from "../base/text.js";
@@ -107,17 +108,9 @@ function followPointer(map, element) {
 }
 
 /** Loads what is wanted from some moment on. @template T @param {import("@preact/signals-core").Signal<T | null>} into @param {() => boolean} isWanted @param {() => Promise<T>} load */
-function bring(into, isWanted, load) {
-	const stop = effect(() => {
-		if (!isWanted()) return;
-		queueMicrotask(() => stop());
-		void load().then(
-			(loaded) => {
-				into.value = loaded;
-			},
-			() => {},
-		);
-	});
+async function bring(into, isWanted, load) {
+	await until(isWanted);
+	into.value = await load().catch(() => null);
 }
 
 /** @param {HTMLElement} element that shows it */
@@ -129,12 +122,12 @@ export function startReadout(element) {
 		};
 	});
 	effect(() => show(element));
-	bring(
+	void bring(
 		spark,
 		() => pointer.value !== null,
 		() => import("./spark.js"),
 	);
-	bring(
+	void bring(
 		series,
 		() => places.value.length > 0,
 		() => import("../chart/series/lines.js"),

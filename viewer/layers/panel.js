@@ -1,10 +1,10 @@
 /** The panel of layers: which one is shown in which colours and how densely, and which others with it. */
 
+import { until } from "../base/delays.js";
 import { make } from "../base/elements.js";
 import { startPart } from "../base/parts.js";
 import { chooseLayer, extras, sideA } from "../base/state.js";
 import { text } from "../base/text.js";
-import { effect } from "../vendor/signals-core.js";
 import { makeLayerChoice, makeLayerTools } from "./layer-list.js";
 import { renderLegend } from "./legend.js";
 
@@ -24,11 +24,9 @@ export function startPanel(root) {
 		others,
 	);
 	renderLegend(sideA, legend);
-	const stop = effect(() => {
-		if (extras.value.length === 0) return;
-		queueMicrotask(() => stop());
-		void startPart("extras list", async () => (await import("./extras-list.js")).startExtrasList(others));
-	});
+	void until(() => extras.value.length > 0).then(() =>
+		startPart("extras list", async () => (await import("./extras-list.js")).startExtrasList(others)),
+	);
 	root.dataset.ready = "";
 }
 

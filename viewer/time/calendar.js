@@ -7,7 +7,7 @@
  */
 
 import { addMonths, DAY_MS, formatInstant, formatNamed, parseTyped, resolveDate, yearsOf } from "../base/dates.js";
-import { make } from "../base/elements.js";
+import { make, runKey } from "../base/elements.js";
 import { chooseTime, notify, sideA } from "../base/state.js";
 import { locale, percent, text } from "../base/text.js";
 import { effect, signal } from "../vendor/signals-core.js";
@@ -270,24 +270,21 @@ class Calendar {
 		const day = this.focused.peek();
 		const months = event.shiftKey ? 12 : 1;
 		const place = placeInWeek(day, this.firstDay);
-		/** @type {Record<string, number>} */
-		const moves = {
-			ArrowLeft: day - DAY_MS,
-			ArrowRight: day + DAY_MS,
-			ArrowUp: day - 7 * DAY_MS,
-			ArrowDown: day + 7 * DAY_MS,
-			Home: day - place * DAY_MS,
-			End: day + (6 - place) * DAY_MS,
-			PageUp: addMonths(day, -months),
-			PageDown: addMonths(day, months),
-		};
-		if (moves[event.key] !== undefined) {
-			event.preventDefault();
-			this.move(moves[event.key]);
+		const goTo = (/** @type {number} */ other) => () => {
+			this.move(other);
 			this.focusDay();
-		} else if (event.key === "Enter" || event.key === " ") {
-			event.preventDefault();
-			this.choose(day);
-		}
+		};
+		runKey(event, {
+			ArrowLeft: goTo(day - DAY_MS),
+			ArrowRight: goTo(day + DAY_MS),
+			ArrowUp: goTo(day - 7 * DAY_MS),
+			ArrowDown: goTo(day + 7 * DAY_MS),
+			Home: goTo(day - place * DAY_MS),
+			End: goTo(day + (6 - place) * DAY_MS),
+			PageUp: goTo(addMonths(day, -months)),
+			PageDown: goTo(addMonths(day, months)),
+			Enter: () => this.choose(day),
+			" ": () => this.choose(day),
+		});
 	}
 }

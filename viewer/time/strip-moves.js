@@ -7,6 +7,7 @@
  */
 
 import { dateOf, stepMonths } from "../base/dates.js";
+import { followDrag, runKey } from "../base/elements.js";
 import { ahead, chooseTime, intent, isDragged, isMoving, isPressed, timeDomain, timeIndex } from "../base/state.js";
 import { effect } from "../vendor/signals-core.js";
 import { chooseRange, goTo, isPlaying, pause, togglePlay } from "./playback.js";
@@ -187,12 +188,13 @@ class StripDrags {
 
 /** @param {Strip} strip @param {KeyboardEvent} event @param {(index: number, x: number) => void} onYears */
 function pressKey(strip, event, onYears) {
-	if (event.ctrlKey || event.metaKey || event.altKey) return;
 	const { instants } = timeDomain.peek();
+	if (event.ctrlKey || event.metaKey || event.altKey || instants.length === 0) return;
 	const index = timeIndex.peek();
 	const month = event.shiftKey ? 12 : 1;
-	/** @type {Record<string, () => void>} */
-	const keys = {
+	// A key that is held moves as a drag does.
+	if (event.repeat && event.key.startsWith("Arrow")) isRunning = isMoving.value = true;
+	runKey(event, {
 		ArrowLeft: () => goTo(index - 1),
 		ArrowDown: () => goTo(index - 1),
 		ArrowRight: () => goTo(index + 1),
@@ -207,13 +209,7 @@ function pressKey(strip, event, onYears) {
 		"-": () => strip.zoom(1 / ZOOM_STEP),
 		y: () => onYears(index, strip.xOfIndex(index) + strip.slider.getBoundingClientRect().left),
 		Escape: pause,
-	};
-	const run = keys[event.key];
-	if (!run || instants.length === 0) return;
-	event.preventDefault();
-	// A key that is held moves as a drag does.
-	if (event.repeat && event.key.startsWith("Arrow")) isRunning = isMoving.value = true;
-	run();
+	});
 }
 
 /** Whether a held key moves through time. */
@@ -235,16 +231,8 @@ export function followZoom(strip, buttons) {
 		into.disabled = !shown || shown.length <= MIN_SHOWN;
 	});
 	const { overview } = strip;
-	/** @param {PointerEvent} event */
-	const show = (event) => {
+	followDrag(overview, ({ clientX }) => {
 		const { left, width } = overview.getBoundingClientRect();
-		strip.centre((event.clientX - left) / width);
-	};
-	overview.addEventListener("pointerdown", (event) => {
-		overview.setPointerCapture(event.pointerId);
-		show(event);
-	});
-	overview.addEventListener("pointermove", (event) => {
-		if (overview.hasPointerCapture(event.pointerId)) show(event);
+		strip.centre((clientX - left) / width);
 	});
 }

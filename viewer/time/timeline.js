@@ -4,6 +4,7 @@
  */
 
 import { formatInstant } from "../base/dates.js";
+import { until } from "../base/delays.js";
 import { isFirstViewOver, startPart } from "../base/parts.js";
 import { chooseTime, instant, intent, layer, retryTimes, timeDomain, timeIndex } from "../base/state.js";
 import { locale, text } from "../base/text.js";
@@ -58,11 +59,9 @@ export function startTimeline(root) {
 		parts.next.disabled = index >= timeDomain.value.instants.length - 1;
 		parts.dateText.textContent = instant.value ? formatInstant(instant.value, locale(), "short") : "";
 	});
-	const stop = effect(() => {
-		if (timeDomain.value.instants.length < 2 || !isFirstViewOver.value) return;
-		queueMicrotask(() => stop());
-		void startPart("time", async () => (await import("./time-controls.js")).startTimeControls(parts));
-	});
+	void until(() => timeDomain.value.instants.length > 1 && isFirstViewOver.value).then(() =>
+		startPart("time", async () => (await import("./time-controls.js")).startTimeControls(parts)),
+	);
 }
 
 /** @param {Parts} parts @param {import("../base/state.js").TimeDomain} domain @param {boolean} hasLayer */
