@@ -1,6 +1,7 @@
 /** Starts the viewer: texts, the parts that are there from the beginning, those that come when they are wanted, the link. */
 
 import { renewSession } from "./base/api.js";
+import { until } from "./base/delays.js";
 import { byId, make } from "./base/elements.js";
 import { isFirstViewOver, isLoading, startFirstView, startPart } from "./base/parts.js";
 import { onAddressChange, readAddress, storyOfAddress, writeAddress } from "./base/permalink.js";
@@ -50,11 +51,10 @@ const RENEWAL_WAIT_MS = 5000;
 const SYSTEM_IS_DARK = "(prefers-color-scheme: dark)";
 
 /** @typedef {import("./base/permalink.js").Link} Link */
-/** @typedef {{ isWanted: (link: Link) => boolean, start: (isOpened: boolean) => Promise<unknown>, control?: string }} Feature */
+/** @typedef {{ isWanted?: (link: Link) => boolean, start: (isOpened: boolean) => Promise<unknown>, control?: string }} Feature `isWanted` reads signals */
 
 /** Whether the panel has layers and legend: what is looked for next may come. */
 const isPanelThere = signal(false);
-const hasPlaceSets = signal(false);
 
 /**
  * The parts that are loaded when something of theirs is wanted: by the link that was followed, by the state, or by their
@@ -67,7 +67,6 @@ const FEATURES = {
 		start: async () => (await import("./layers/extras.js")).startExtras(),
 	},
 	ground: {
-		isWanted: () => false,
 		control: "ground-button",
 		start: async () =>
 			(await import("./map/ground-menu.js")).startGroundMenu(byId("ground-button"), byId("ground-menu")),
@@ -90,12 +89,8 @@ const FEATURES = {
 	panel: {
 		isWanted: () => isFirstViewOver.value,
 		start: async () => {
-			const [{ startPanel }, { startMapKeys }] = await Promise.all([
-				import("./layers/panel.js"),
-				import("./map/features/map-keys.js"),
-			]);
-			startPanel(byId("layers-panel"));
-			startMapKeys(byId("map-keys"), byId("map-frame"));
+			(await import("./layers/panel.js")).startPanel(byId("layers-panel"));
+			(await import("./map/features/map-keys.js")).startMapKeys(byId("map-keys"), byId("map-frame"));
 			isPanelThere.value = true;
 		},
 	},
@@ -106,21 +101,12 @@ const FEATURES = {
 	areas: {
 		isWanted: ({ aoi }) => aoi !== undefined || places.value.length > 0 || isPanelThere.value,
 		start: async () => {
-			const page = {
-				panel: byId("areas-panel"),
-				tools: byId("map-tools"),
-				frame: byId("map-frame"),
-			};
-			const [{ startAreas }, { startAreaOutlines }, { placeSets, startPlaceSets }] = await Promise.all([
-				import("./areas/areas.js"),
-				import("./map/features/area-outlines.js"),
-				import("./areas/place-sets.js"),
-			]);
-			startAreas(page, "embed" in document.documentElement.dataset);
-			startAreaOutlines();
-			effect(() => {
-				hasPlaceSets.value = placeSets.value.length > 0;
-			});
+			const [panel, tools, frame] = ["areas-panel", "map-tools", "map-frame"].map(byId);
+			const isEmbedded = "embed" in document.documentElement.dataset;
+			(await import("./areas/areas.js")).startAreas({ panel, tools, frame }, isEmbedded);
+			(await import("./map/features/area-outlines.js")).startAreaOutlines();
+			const { placeSets, startPlaceSets } = await import("./areas/place-sets.js");
+			void until(() => placeSets.value.length > 0).then(() => startPart("placeSets", startSets));
 			await startPlaceSets();
 		},
 	},
@@ -129,39 +115,24 @@ const FEATURES = {
 		control: "map-tools",
 		start: async () => (await import("./map/features/drawing.js")).startDrawing(byId("map-frame")),
 	},
-	placeSets: {
-		isWanted: () => hasPlaceSets.value,
-		start: async () =>
-			(await import("./map/features/set-layers.js")).startSets(byId("regions-panel"), byId("map-frame")),
-	},
 	compare: {
 		isWanted: ({ compare }) => compare !== undefined,
 		control: "compare-button",
 		start: async (isOpened) => {
-			const page = { bar: byId("compare-bar"), frame: byId("map-frame"), button: byId("compare-button") };
-			const [{ startCompare }, { startComparison }] = await Promise.all([
-				import("./compare/compare.js"),
-				import("./map/features/comparison.js"),
-			]);
-			startCompare(page, isOpened);
-			startComparison(page.frame);
+			const [bar, frame, button] = ["compare-bar", "map-frame", "compare-button"].map(byId);
+			(await import("./compare/compare.js")).startCompare({ bar, frame, button }, isOpened);
+			(await import("./map/features/comparison.js")).startComparison(frame);
 		},
 	},
 	find: {
-		isWanted: () => false,
 		control: "find-button",
 		start: async (isOpened) => {
-			const page = { panel: byId("find-panel"), button: byId("find-button") };
-			const [{ startFind }, { startFootprints }] = await Promise.all([
-				import("./find/find-panel.js"),
-				import("./map/features/footprints.js"),
-			]);
-			await startFind(page, isOpened);
-			startFootprints();
+			const [panel, button] = ["find-panel", "find-button"].map(byId);
+			await (await import("./find/find-panel.js")).startFind({ panel, button }, isOpened);
+			(await import("./map/features/footprints.js")).startFootprints();
 		},
 	},
 	export: {
-		isWanted: () => false,
 		control: "export-button",
 		start: async (isOpened) => (await import("./export/export.js")).startExport(byId("export-button"), isOpened),
 	},
@@ -195,12 +166,8 @@ const FEATURES = {
 		isWanted: ({ line, cube, scatter }) =>
 			inspected.value !== null || line !== undefined || cube !== undefined || scatter === true,
 		start: async () => {
-			const [{ startInspect }, { startInspectMarks }] = await Promise.all([
-				import("./inspect/inspect-panel.js"),
-				import("./map/features/inspect-marks.js"),
-			]);
-			startInspect(byId("map-frame"));
-			startInspectMarks();
+			(await import("./inspect/inspect-panel.js")).startInspect(byId("map-frame"));
+			(await import("./map/features/inspect-marks.js")).startInspectMarks();
 		},
 	},
 	chart: {
@@ -208,6 +175,10 @@ const FEATURES = {
 		start: async () => (await import("./chart/chart.js")).startChart(byId("chart")),
 	},
 };
+
+async function startSets() {
+	(await import("./map/features/set-layers.js")).startSets(byId("regions-panel"), byId("map-frame"));
+}
 
 /** Buttons that the frame answers. */
 const FRAME_BUTTONS = ".top button:not(#find-button, #compare-button, #export-button, #sign-in-button), #home-button";
@@ -239,11 +210,7 @@ function startFeatures() {
 				isStarted = true;
 			});
 		};
-		const stop = effect(() => {
-			if (!isWanted(followedLink.value)) return;
-			queueMicrotask(() => stop());
-			ensure(false);
-		});
+		if (isWanted) void until(() => isWanted(followedLink.value)).then(() => ensure(false));
 		// Fields have the focus by keys too.
 		const kind = name === "search" ? "focus" : "click";
 		if (control) byId(control).addEventListener(kind, () => ensure(true));
@@ -324,12 +291,9 @@ function noticeItem({ id, message, action }, list) {
 		const next = list.querySelector("button.icon") ?? byId("map");
 		if (next instanceof HTMLElement) next.focus();
 	};
-	const makeButton = (/** @type {string} */ label, /** @type {() => void} */ onclick) =>
-		make("button", { type: "button", onclick }, label);
-	const cross = makeButton("×", close);
-	cross.setAttribute("aria-label", text("action.dismiss"));
-	cross.className = "icon";
-	return make("li", {}, make("span", {}, message), ...(action ? [makeButton(action.label, run)] : []), cross);
+	const how = { type: "button", class: "icon", "aria-label": text("action.dismiss"), onclick: close };
+	const act = action ? [make("button", { type: "button", onclick: run }, action.label)] : [];
+	return make("li", {}, make("span", {}, message), ...act, make("button", how, "×"));
 }
 
 /** A layer and its date, in words. @param {"map.showing" | "map.loading"} key @param {string} title */
