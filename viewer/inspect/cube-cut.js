@@ -75,13 +75,25 @@ function paintPlace(at, indexes, write) {
 	}
 }
 
-/** @param {HTMLCanvasElement} canvas @param {number} width @param {number} height @param {(words: Uint32Array) => void} fill */
-function paint(canvas, width, height, fill) {
-	Object.assign(canvas, { width, height });
-	const pixels = new ImageData(width, height);
-	fill(new Uint32Array(pixels.data.buffer));
+/**
+ * Paints the colours of places at dates: those of a place every `apart` pixels.
+ * @param {HTMLCanvasElement} canvas @param {number} columns @param {number} rows
+ * @param {{ indexes: number[], places: { lng: number, lat: number }[] }} of from the newest date on; pixel by pixel
+ */
+function paint(canvas, columns, rows, { indexes, places }) {
+	Object.assign(canvas, { width: columns, height: rows });
+	const pixels = new ImageData(columns, rows);
+	const words = new Uint32Array(pixels.data.buffer);
+	for (const [cell, at] of places.entries())
+		paintPlace(at, indexes, (step, colour) => {
+			words[step * columns + cell] = colour;
+		});
 	canvas.getContext("2d")?.putImageData(pixels, 0, 0);
 }
+
+/** The middles of equal parts from one end to another. @param {number} count @param {number} from @param {number} to */
+const middles = (count, from, to) =>
+	Array.from({ length: count }, (_, at) => from + ((at + 0.5) / count) * (to - from));
 
 /**
  * Paints a face: time goes upwards, the row from west to east, the column from south to north.
@@ -90,36 +102,20 @@ function paint(canvas, width, height, fill) {
 export function paintFace(canvas, along) {
 	const [now, of] = [cube.peek(), grid.peek()];
 	if (!now || !of) return;
-	const { indexes } = of;
-	const cells = along === "lon" ? of.columns : of.rows;
-	paint(canvas, cells, indexes.length, (words) => {
-		for (let cell = 0; cell < cells; cell++) {
-			const share = (cell + 0.5) / cells;
-			const at =
-				along === "lon"
-					? { lng: now.west + share * (now.east - now.west), lat: now.lat }
-					: { lng: now.lon, lat: now.south + share * (now.north - now.south) };
-			paintPlace(at, indexes, (step, colour) => {
-				words[(indexes.length - 1 - step) * cells + cell] = colour;
-			});
-		}
-	});
+	const places =
+		along === "lon"
+			? middles(of.columns, now.west, now.east).map((lng) => ({ lng, lat: now.lat }))
+			: middles(of.rows, now.south, now.north).map((lat) => ({ lng: now.lon, lat }));
+	paint(canvas, places.length, of.indexes.length, { indexes: of.indexes.toReversed(), places });
 }
 
 /** Paints what the map shows of the rectangle, north above. @param {HTMLCanvasElement} canvas */
 export function paintTop(canvas) {
 	const [now, of] = [cube.peek(), grid.peek()];
 	if (!now || !of) return;
-	const { columns, rows } = of;
-	paint(canvas, columns, rows, (words) => {
-		for (let cell = 0; cell < columns * rows; cell++) {
-			const lng = now.west + (((cell % columns) + 0.5) / columns) * (now.east - now.west);
-			const lat = now.north - ((Math.floor(cell / columns) + 0.5) / rows) * (now.north - now.south);
-			paintPlace({ lng, lat }, [Math.max(0, timeIndex.peek())], (_, colour) => {
-				words[cell] = colour;
-			});
-		}
-	});
+	const across = middles(of.columns, now.west, now.east);
+	const places = middles(of.rows, now.north, now.south).flatMap((lat) => across.map((lng) => ({ lng, lat })));
+	paint(canvas, of.columns, of.rows, { indexes: [Math.max(0, timeIndex.peek())], places });
 }
 
 /** Where the cube is cut, 0 to 1 along each axis. */

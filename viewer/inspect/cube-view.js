@@ -41,16 +41,6 @@ export function startCube(scene, { faces, painted }) {
 	effect(() => {
 		const { lon, lat, time } = sizes();
 		const shares = cutShares();
-		const place = (
-			/** @type {HTMLElement} */ face,
-			/** @type {number} */ width,
-			/** @type {number} */ height,
-			/** @type {string} */ move,
-		) => {
-			face.style.width = `${width}px`;
-			face.style.height = `${height}px`;
-			face.style.transform = `translate(-50%, -50%) ${move}`;
-		};
 		place(front, lon, time, `translateZ(${(0.5 - shares.lat) * lat}px)`);
 		place(side, lat, time, `translateX(${(shares.lon - 0.5) * lon}px) rotateY(90deg)`);
 		place(top, lon, lat, `translateY(${(0.5 - shares.time) * time}px) rotateX(90deg)`);
@@ -93,6 +83,13 @@ export function startCube(scene, { faces, painted }) {
 			PageDown: () => chooseTime(timeIndex.peek() - 1),
 		});
 	});
+}
+
+/** @param {HTMLElement} face @param {number} width @param {number} height @param {string} move from the middle of the cube */
+function place(face, width, height, move) {
+	face.style.width = `${width}px`;
+	face.style.height = `${height}px`;
+	face.style.transform = `translate(-50%, -50%) ${move}`;
 }
 
 /** How far a movement of the pointer goes along an axis as it is seen, in pixels. @param {Axis} axis @param {PointerEvent} event */

@@ -70,13 +70,8 @@ export function startFaces(root, isOpen) {
 	// A rectangle that is new is cut in its middle.
 	effect(() => {
 		const edges = isOpen.value ? box.value : null;
-		if (!edges) {
-			cube.value = null;
-			return;
-		}
-		const { west, south, east, north } = edges;
-		cube.value = { ...edges, lon: (west + east) / 2, lat: (south + north) / 2 };
-		intent.value = intent.peek() + 1;
+		cube.value = edges && { ...edges, lon: (edges.west + edges.east) / 2, lat: (edges.south + edges.north) / 2 };
+		if (edges) intent.value = intent.peek() + 1;
 	});
 	const painted = signal(0);
 	effect(() => {

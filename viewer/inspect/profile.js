@@ -14,8 +14,8 @@ import { pointer, profileLine, view } from "../base/state.js";
 import { locale, text } from "../base/text.js";
 import { unitText } from "../base/units.js";
 import { roundValues } from "../base/value-scale.js";
-import { makeFigure, makeSvg, pathOf } from "../chart/series/figure.js";
-import { valueRange } from "../chart/series/scales.js";
+import { label, makeFigure, makeSvg, pathOf, rule } from "../chart/series/figure.js";
+import { nearestSecond, valueRange } from "../chart/series/scales.js";
 import { formatExact, formatNumber } from "../chart/series/series.js";
 import { cubesOf } from "../map/cubes.js";
 import { formatLength, pixelLength } from "../time/resolution.js";
@@ -64,6 +64,12 @@ function valueText({ values, units, isNear }, index) {
 	return `${isNear ? `≈ ${formatNumber(value, locale())}` : formatExact(value, locale())} ${units}`.trim();
 }
 
+/** @param {Profile} of */
+function wordsOf(of) {
+	const mean = of.mean && text("inspect.means", { length: of.mean });
+	return [lengthText(lengthOf(of)), mean, of.isPartial && text("inspect.loading")].filter(Boolean).join(" · ");
+}
+
 /** Rows of one layer share an axis. @param {Profile} of */
 const groupsOf = ({ rows }) =>
 	[...new Set(rows.map(({ group }) => group))].map((id) => rows.filter(({ group }) => group === id));
@@ -79,13 +85,13 @@ function draw(of, colourOf) {
 	const length = lengthOf(of);
 	const xOf = (/** @type {number} */ metres) => LEFT + (metres / length) * (WIDTH - LEFT - 6);
 	const xs = of.stops.map(({ metres }) => xOf(metres));
-	const letters = { fill: colourOf("--text-soft"), "font-size": 11 };
+	const [ink, grey] = ["--text-soft", "--line"].map(colourOf);
 	const bottom = heightOf(of) - BELOW - GAP;
 	const distances = roundValues({ low: 0, high: length, isLog: false }, 4).flatMap((metres) => {
 		const x = xOf(metres);
 		return [
-			makeSvg("line", { x1: x, x2: x, y2: bottom, stroke: colourOf("--line") }),
-			makeSvg("text", { ...letters, x, y: bottom + 15, "text-anchor": "middle" }, lengthText(metres)),
+			rule([x, 0, x, bottom], grey),
+			label(x, bottom + 15, ink, lengthText(metres), { "font-size": 11, "text-anchor": "middle" }),
 		];
 	});
 	const plots = groupsOf(of).flatMap((rows, place) => {
@@ -94,21 +100,14 @@ function draw(of, colourOf) {
 		const [low, high] = valid.length > 0 ? valueRange(Math.min(...valid), Math.max(...valid)) : [0, 1];
 		const yOf = (/** @type {number} */ value) => top + HEIGHT - ((value - low) / (high - low)) * HEIGHT;
 		const ticks = roundValues({ low: low, high: high, isLog: false }, 4).flatMap((value) => [
-			makeSvg("line", { x1: LEFT, x2: WIDTH, y1: yOf(value), y2: yOf(value), stroke: colourOf("--line") }),
-			makeSvg(
-				"text",
-				{ ...letters, x: LEFT - 5, y: yOf(value) + 4, "text-anchor": "end" },
-				formatExact(value, locale()),
-			),
+			rule([LEFT, yOf(value), WIDTH, yOf(value)], grey),
+			label(LEFT - 5, yOf(value) + 4, ink, formatExact(value, locale()), { "font-size": 11, "text-anchor": "end" }),
 		]);
 		const lines = rows.map(({ values, colour, isDashed }) => {
-			const d = pathOf(
-				xs,
-				values.map((value) => (value === null ? null : yOf(value))),
-			);
+			const ys = values.map((value) => (value === null ? null : yOf(value)));
 			return makeSvg("path", {
 				// A value between two gaps is a dot.
-				d: d.replace(/M[^ML]+(?=M|$)/g, "$&h0"),
+				d: pathOf(xs, ys).replace(/M[^ML]+(?=M|$)/g, "$&h0"),
 				fill: "none",
 				stroke: colourOf(colour),
 				"stroke-width": 1.75,
@@ -139,15 +138,7 @@ export function startProfile(root, isOpen) {
 		if (!isOpen.value) return;
 		const of = profile.value;
 		plot.hidden = list.hidden = of === null;
-		message.textContent = !of
-			? text("inspect.noLine")
-			: [
-					lengthText(lengthOf(of)),
-					of.mean && text("inspect.means", { length: of.mean }),
-					of.isPartial && text("inspect.loading"),
-				]
-					.filter(Boolean)
-					.join(" · ");
+		message.textContent = of ? wordsOf(of) : text("inspect.noLine");
 		if (!of) return;
 		const svg = makeSvg("svg", { viewBox: `0 0 ${WIDTH} ${heightOf(of)}`, "aria-hidden": "true" });
 		svg.append(...draw(of, (name) => `var(${name})`), line);
@@ -182,20 +173,12 @@ export function startProfile(root, isOpen) {
 	const nameOf = (/** @type {Row} */ { name, units }) => (units ? `${name} (${units})` : name);
 	return {
 		rows: () => {
-			const of = profile.peek();
-			const head = [
-				text("inspect.distance"),
-				text("draw.longitude"),
-				text("draw.latitude"),
-				...(of?.rows ?? []).map(nameOf),
-			];
-			const rows = of?.stops.map(({ at: { lon, lat }, metres }, index) => [
-				Number(metres.toFixed(1)),
-				lon,
-				lat,
-				...of.rows.map(({ values }) => values[index]),
-			]);
-			return [head, ...(rows ?? [])];
+			const { stops, rows } = profile.peek() ?? { stops: [], rows: [] };
+			const place = [text("inspect.distance"), text("draw.longitude"), text("draw.latitude")];
+			const lines = stops.map(({ at: { lon, lat }, metres }, index) => {
+				return [Number(metres.toFixed(1)), lon, lat, ...rows.map(({ values }) => values[index])];
+			});
+			return [[...place, ...rows.map(nameOf)], ...lines];
 		},
 		svg: () => {
 			const of = profile.peek();
@@ -212,22 +195,15 @@ export function startProfile(root, isOpen) {
 	};
 }
 
-/** @param {number} share of the line */
-function pointAt(share) {
-	const of = profile.peek();
-	if (!of) return;
-	const metres = share * lengthOf(of);
-	const next = of.stops.findIndex((stop) => stop.metres >= metres);
-	const isBefore = next > 0 && metres - of.stops[next - 1].metres < of.stops[next].metres - metres;
-	at.value = Math.max(0, next < 0 ? of.stops.length - 1 : isBefore ? next - 1 : next);
-}
-
 /** @param {HTMLElement} plot */
 function followPlot(plot) {
 	plot.addEventListener("pointermove", ({ clientX }) => {
+		const of = profile.peek();
+		if (!of) return;
 		const { left, width } = plot.getBoundingClientRect();
-		const x = ((clientX - left) / width) * WIDTH;
-		pointAt(Math.max(0, Math.min(1, (x - LEFT) / (WIDTH - LEFT - 6))));
+		const share = (((clientX - left) / width) * WIDTH - LEFT) / (WIDTH - LEFT - 6);
+		const along = of.stops.map(({ metres }) => metres);
+		at.value = nearestSecond(along, share * lengthOf(of));
 	});
 	for (const kind of ["pointerleave", "blur"])
 		plot.addEventListener(kind, () => {

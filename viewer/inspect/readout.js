@@ -41,17 +41,12 @@ function show(element) {
 	const place = make("span", { class: "reading-place" }, placeText([at.lon, at.lat], digitsOf(sideA)));
 	const line = spark.value?.sparkAt(at);
 	const first = timeDomain.value.instants[0];
-	const hint =
-		first && !mapTool.value
-			? [
-					make(
-						"span",
-						{ class: "reading-hint", "aria-hidden": "true" },
-						text(isByKeys ? "value.enterSince" : "value.clickSince", { year: first.text.slice(0, 4) }),
-					),
-				]
-			: [];
-	element.replaceChildren(...rowsAt(at), place, ...(line ? [line] : []), ...hint);
+	element.replaceChildren(...rowsAt(at), place);
+	if (line) element.append(line);
+	if (first && !mapTool.value) {
+		const since = text(isByKeys ? "value.enterSince" : "value.clickSince", { year: first.text.slice(0, 4) });
+		element.append(make("span", { class: "reading-hint", "aria-hidden": "true" }, since));
+	}
 	moveTo(element, x, y);
 }
 
@@ -107,10 +102,9 @@ function followPointer(map, element) {
 	};
 }
 
-/** Loads what is wanted from some moment on. @template T @param {import("@preact/signals-core").Signal<T | null>} into @param {() => boolean} isWanted @param {() => Promise<T>} load */
-async function bring(into, isWanted, load) {
-	await until(isWanted);
-	into.value = await load().catch(() => null);
+/** Takes what is loaded, if it comes. @template T @param {import("@preact/signals-core").Signal<T | null>} into @param {Promise<T>} coming */
+async function take(into, coming) {
+	into.value = await coming.catch(() => null);
 }
 
 /** @param {HTMLElement} element that shows it */
@@ -122,14 +116,6 @@ export function startReadout(element) {
 		};
 	});
 	effect(() => show(element));
-	void bring(
-		spark,
-		() => pointer.value !== null,
-		() => import("./spark.js"),
-	);
-	void bring(
-		series,
-		() => places.value.length > 0,
-		() => import("../chart/series/lines.js"),
-	);
+	void until(() => pointer.value !== null).then(() => take(spark, import("./spark.js")));
+	void until(() => places.value.length > 0).then(() => take(series, import("../chart/series/lines.js")));
 }

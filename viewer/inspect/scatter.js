@@ -12,8 +12,8 @@ import { toPlace } from "../base/permalink.js";
 import { isMoving, view } from "../base/state.js";
 import { locale, text } from "../base/text.js";
 import { unitText } from "../base/units.js";
-import { roundValues } from "../base/value-scale.js";
-import { makeFigure, makeSvg } from "../chart/series/figure.js";
+import { roundValues, shareOf } from "../base/value-scale.js";
+import { label, makeFigure, makeSvg } from "../chart/series/figure.js";
 import { placeName } from "../chart/series/line-labels.js";
 import { valueRange } from "../chart/series/scales.js";
 import { formatExact, formatNumber, summarise } from "../chart/series/series.js";
@@ -31,17 +31,6 @@ const MOST_PIXELS = 120_000;
 /** Counting takes part of a second, which only a map at rest can spare. */
 const WAIT_MS = 150;
 const [SIZE, LEFT, BELOW, MARGIN, BINS] = [290, 46, 36, 40, 48];
-
-/** Numbers of cubes, to tell cells of one from those of another. @type {WeakMap<object, number>} */
-const numbers = new WeakMap();
-let numbered = 0;
-
-/** @param {object} cube */
-function numberOf(cube) {
-	const number = numbers.get(cube) ?? ++numbered;
-	numbers.set(cube, number);
-	return number;
-}
 
 /** What is loaded of a side at a place: "partial" where that is not here, null where there is no value. @param {Side} side @param {import("../base/permalink.js").Point} at */
 function cellAt(side, at) {
@@ -69,50 +58,51 @@ function pairsOf(of, rings) {
 	const size = across * step;
 	const tile = { z: Math.log2((256 * 2 ** map.getZoom()) / size), x: corner.x / size, y: corner.y / size };
 	const isInside = rings && insideRings(rings, tile, across, across);
-	/** @type {Set<string>} */
-	const seen = new Set();
+	/** Cells of the first side, by cube; where grids are the same, they are those of the other one too. @type {Map<object, Set<number>>} */
+	const seen = new Map();
 	const columns = of.map(() => /** @type {number[]} */ ([]));
 	let [isPartial, isMean, isSameGrid] = [false, false, true];
 	for (let index = 0; index < across * across; index++) {
 		const [x, y] = [((index % across) + 0.5) * step, (Math.floor(index / across) + 0.5) * step];
 		if (x >= width || y >= height || (isInside && !isInside[index])) continue;
 		const at = toPlace(map.containerPointToLatLng([x, y]));
-		const cells = of.map(({ side }) => cellAt(side, at));
-		isPartial ||= cells.includes("partial");
-		const found = cells.flatMap((cell) => (cell && cell !== "partial" ? [cell] : []));
+		const all = of.map(({ side }) => cellAt(side, at));
+		isPartial ||= all.includes("partial");
+		const found = all.flatMap((cell) => (cell && cell !== "partial" ? [cell] : []));
 		if (found.length < of.length) continue;
 		isSameGrid &&= found.every(({ cube, cell }) => cube.layout === found[0].cube.layout && cell === found[0].cell);
-		const key = found.map(({ cube, cell }) => `${numberOf(cube)}/${cell}`).join();
-		if (isSameGrid && seen.has(key)) continue;
-		seen.add(key);
+		const [{ cube: first, cell: place }] = found;
+		const cells = seen.get(first) ?? new Set();
+		if (isSameGrid && cells.has(place)) continue;
+		seen.set(first, cells.add(place));
 		isMean ||= found.some(({ cube }) => cube.header.mean === true);
 		for (const [side, { value }] of found.entries()) columns[side].push(value);
 	}
 	return { names: of.map(({ name }) => name), columns, isSameGrid, isPartial, isMean, step };
 }
 
-/** Counts in equal bins. @param {number[]} places 0 to 1 */
-function binsOf(places) {
-	const counts = new Float64Array(BINS);
-	for (const place of places) counts[Math.min(BINS - 1, Math.floor(place * BINS))] += 1;
+/** How often each of so many bins is named. @param {number} count @param {number[]} bins */
+function countsOf(count, bins) {
+	const counts = new Array(count).fill(0);
+	for (const bin of bins) counts[bin] += 1;
 	return counts;
 }
 
 /** @param {Pairs} pairs @param {(name: string) => string} colourOf @returns {SVGElement[]} */
 function draw({ names, columns }, colourOf) {
-	const ranges = columns.map((values) => valueRange(least(values), -least(values.map((value) => -value))));
-	const shares = columns.map((values, side) => {
-		const [low, high] = ranges[side];
-		return values.map((value) => (value - low) / (high - low));
+	const scales = columns.map((values) => {
+		const [low, high] = valueRange(least(values), -least(values.map((value) => -value)));
+		return { low, high, isLog: false };
 	});
-	const [bar, bottom] = [SIZE / BINS, MARGIN + SIZE];
-	const letters = { fill: colourOf("--text-soft"), "font-size": 11 };
+	const bins = columns.map((values, side) => values.map((value) => Math.floor(shareOf(scales[side], value) * BINS)));
+	const isAlone = columns.length === 1;
+	const [bar, bottom, ink] = [SIZE / BINS, MARGIN + SIZE, colourOf("--text-soft")];
+	const centred = { "font-size": 11, "text-anchor": "middle" };
 	const content = columns.flatMap((_, side) => {
-		const counts = binsOf(shares[side]);
+		const counts = countsOf(BINS, bins[side]);
 		const most = Math.max(...counts);
-		const isAlone = columns.length === 1;
 		const room = isAlone ? SIZE / 2 : MARGIN - 4;
-		const bars = [...counts].map((count, bin) => {
+		const bars = counts.map((count, bin) => {
 			const long = (count / most) * room;
 			const base = isAlone ? bottom : MARGIN;
 			const box =
@@ -121,40 +111,30 @@ function draw({ names, columns }, colourOf) {
 					: { x: LEFT + SIZE + 4, y: bottom - (bin + 1) * bar, width: long, height: bar };
 			return makeSvg("rect", { ...box, fill: colourOf("--bar") });
 		});
-		const [low, high] = ranges[side];
-		const ticks = roundValues({ low: low, high: high, isLog: false }, 5).map((value) => {
-			const place = ((value - low) / (high - low)) * SIZE;
-			const spot =
-				side === 0
-					? { x: LEFT + place, y: bottom + 14, "text-anchor": "middle" }
-					: { x: LEFT - 5, y: bottom - place + 4, "text-anchor": "end" };
-			return makeSvg("text", { ...letters, ...spot }, formatExact(value, locale()));
+		const ticks = roundValues(scales[side], 5).map((value) => {
+			const [place, words] = [shareOf(scales[side], value) * SIZE, formatExact(value, locale())];
+			if (side === 0) return label(LEFT + place, bottom + 14, ink, words, centred);
+			return label(LEFT - 5, bottom - place + 4, ink, words, { ...centred, "text-anchor": "end" });
 		});
+		const turned = { ...centred, transform: `translate(11 ${MARGIN + SIZE / 2}) rotate(-90)` };
 		const title =
-			side === 0
-				? { x: LEFT + SIZE / 2, y: bottom + 30 }
-				: { x: 0, y: 0, transform: `translate(11 ${MARGIN + SIZE / 2}) rotate(-90)` };
-		return [...bars, ...ticks, makeSvg("text", { ...letters, ...title, "text-anchor": "middle" }, names[side])];
+			side === 0 ? label(LEFT + SIZE / 2, bottom + 30, ink, names[0], centred) : label(0, 0, ink, names[1], turned);
+		return [...bars, ...ticks, title];
 	});
 	const frame = { x: LEFT, width: SIZE, fill: "none", stroke: colourOf("--line") };
-	if (columns.length === 1) return [makeSvg("rect", { ...frame, y: MARGIN + SIZE / 2, height: SIZE / 2 }), ...content];
-	/** @type {Map<number, number>} */
-	const density = new Map();
-	for (const [at, x] of shares[0].entries()) {
-		const bin = Math.floor(x * BINS) + BINS * Math.floor(shares[1][at] * BINS);
-		density.set(bin, (density.get(bin) ?? 0) + 1);
-	}
-	const most = Math.log1p(Math.max(...density.values()));
-	const dots = [...density].map(([bin, count]) =>
-		makeSvg("rect", {
-			x: LEFT + (bin % BINS) * bar,
-			y: bottom - (Math.floor(bin / BINS) + 1) * bar,
-			width: bar + 0.3,
-			height: bar + 0.3,
-			fill: colourOf("--accent"),
-			"fill-opacity": (0.15 + 0.85 * (Math.log1p(count) / most)).toFixed(2),
-		}),
+	if (isAlone) return [makeSvg("rect", { ...frame, y: MARGIN + SIZE / 2, height: SIZE / 2 }), ...content];
+	const density = countsOf(
+		BINS * BINS,
+		bins[0].map((bin, at) => bin + BINS * bins[1][at]),
 	);
+	const most = Math.log1p(Math.max(...density));
+	const dots = density.flatMap((count, bin) => {
+		if (count === 0) return [];
+		const [x, y] = [LEFT + (bin % BINS) * bar, bottom - (Math.floor(bin / BINS) + 1) * bar];
+		const shade = (0.15 + 0.85 * (Math.log1p(count) / most)).toFixed(2);
+		const [width, height] = [bar + 0.3, bar + 0.3];
+		return [makeSvg("rect", { x, y, width, height, fill: colourOf("--accent"), "fill-opacity": shade })];
+	});
 	return [makeSvg("rect", { ...frame, y: MARGIN, height: SIZE }), ...dots, ...content];
 }
 
@@ -163,18 +143,14 @@ const least = (values) => values.reduce((one, other) => Math.min(one, other), Nu
 
 /** The words below the plot. @param {Pairs} pairs @returns {string[]} */
 function wordsOf({ columns, isSameGrid, isPartial, isMean, step, place }) {
-	const write = (/** @type {number} */ value) => (Number.isFinite(value) ? formatNumber(value, locale()) : "–");
+	const write = (value = Number.NaN) => (Number.isFinite(value) ? formatNumber(value, locale()) : "–");
 	const at = view.peek();
 	const means = isMean && at && text("inspect.means", { length: formatLength(pixelLength(at.zoom, at.lat), locale()) });
 	const sampled = step > 1 && text("inspect.sampled", { count: Math.round(step * step) });
 	const notes = [place, sampled, means, isPartial && text("inspect.loading")].flatMap((each) => each || []);
 	if (columns.length === 1) {
 		const found = summarise(columns[0]);
-		const words = {
-			count: found?.valid ?? 0,
-			mean: write(found?.mean ?? Number.NaN),
-			std: write(found?.std ?? Number.NaN),
-		};
+		const words = { count: found?.valid ?? 0, mean: write(found?.mean), std: write(found?.std) };
 		return [text("inspect.spread", words), ...notes, text("inspect.oneLayer")];
 	}
 	const { count, r, slope } = fitOf(columns[0], columns[1]);
@@ -226,9 +202,8 @@ export function startScatter(root, isOpen) {
 			return now ? [now.names, ...now.columns[0].map((_, at) => now.columns.map((column) => column[at]))] : [];
 		},
 		svg: () => {
-			const drawn = content(colourOf);
-			const title = pairs.peek() ? wordsOf(/** @type {Pairs} */ (pairs.peek()))[0] : "";
-			return drawn && makeFigure({ root, width, height, title, key: [], content: drawn });
+			const [now, drawn] = [pairs.peek(), content(colourOf)];
+			return now && drawn && makeFigure({ root, width, height, title: wordsOf(now)[0], key: [], content: drawn });
 		},
 		span: () => null,
 	};

@@ -18,17 +18,12 @@ export function sparkAt(at) {
 	if (!window || valid.length < 2) return null;
 	const [low, high] = [Math.min(...valid), Math.max(...valid)];
 	const xs = values.map((_, step) => 2 + (step / (values.length - 1)) * (SPARK.width - 4));
+	// The line goes on over dates without a value: its dots are few.
 	const ys = values.map((value) =>
-		value === null ? null : SPARK.height - 3 - ((value - low) / (high - low || 1)) * (SPARK.height - 6),
+		value === null ? undefined : SPARK.height - 3 - ((value - low) / (high - low || 1)) * (SPARK.height - 6),
 	);
 	const now = index - window.first;
 	const dot = typeof ys[now] === "number" ? [makeSvg("circle", { cx: xs[now], cy: ys[now], r: 2.5 })] : [];
-	// The line goes on over dates without a value: its dots are few.
-	const path = makeSvg("path", {
-		d: pathOf(
-			xs,
-			ys.map((y) => y ?? undefined),
-		),
-	});
+	const path = makeSvg("path", { d: pathOf(xs, ys) });
 	return makeSvg("svg", { class: "spark", "aria-hidden": "true", ...SPARK }, path, ...dot);
 }
