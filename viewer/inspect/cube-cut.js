@@ -61,7 +61,8 @@ function paintPlace(at, indexes, write) {
 	if (!cubes || !legend || !isWithin(cubes.bbox, place)) return;
 	let [window, whole] = [-1, /** @type {import("../ctc1/source.js").Sample | null} */ (null)];
 	for (const [step, index] of indexes.entries()) {
-		if (cubes.source.windowAt[index] !== window) {
+		// A cube has no place for a date that it leaves out.
+		if (cubes.source.windowAt[index] !== window || (whole && whole.cell < 0)) {
 			window = cubes.source.windowAt[index];
 			whole = cubes.source.sampleWindow(place, cubes.zoom(), index);
 		}
