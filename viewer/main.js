@@ -20,6 +20,7 @@ import {
 	isReportOpen,
 	isSignInOffered,
 	joinLink,
+	joinLinkAs,
 	layer,
 	layers,
 	link,
@@ -224,12 +225,7 @@ function startTheme() {
 	system.addEventListener("change", () => {
 		isSystemDark.value = system.matches;
 	});
-	joinLink({
-		write: () => ({ theme: theme.value === "auto" ? undefined : theme.value }),
-		read: (asked) => {
-			theme.value = asked.theme ?? "auto";
-		},
-	});
+	joinLinkAs("theme", theme, "auto");
 	// Paper is white.
 	const isOnPaper = signal(false);
 	const print = (/** @type {Event} */ { type }) => {

@@ -164,11 +164,17 @@ export const compareMode = signal(/** @type {import("./permalink.js").CompareMod
 export const MAX_EXTRAS = 7;
 /** The layers beside the main one, the topmost first: those above it before those below. */
 export const extras = signal(/** @type {Extra[]} */ ([]));
+/** The main side, and the other one while two are compared. */
+export const comparedSides = computed(() => (sideB.value ? [sideA, sideB.value] : [sideA]));
+/** All of which something is shown: those, and the layers beside them. */
+export const sidesInSight = computed(() => {
+	const beside = extras.value.filter(({ isShown }) => isShown);
+	return [...comparedSides.value, ...beside.map(({ side }) => side)];
+});
 /** Who made what is shown, each once. */
 export const attributions = computed(() => {
-	const beside = extras.value.filter(({ isShown }) => isShown).map(({ side }) => side);
-	const sides = [sideA, ...(sideB.value ? [sideB.value] : []), ...beside];
-	return [...new Set(sides.map((side) => side.layer.value?.attribution).filter((each) => each))];
+	const all = sidesInSight.value.map((side) => side.layer.value?.attribution);
+	return [...new Set(all.filter((each) => each))];
 });
 
 export const catalogue = signal(LOADING);
@@ -244,25 +250,37 @@ export const link = computed(() => {
 		overlays: shownOverlays.value.length > 0 ? shownOverlays.value : undefined,
 		bgLayer: background.value,
 		view: { lon, lat, zoom },
-		opacity: opacity.value === 1 ? undefined : opacity.value,
 		style: style.value === layer.value.styles[0]?.id ? undefined : style.value,
-		clear: isClearOnly.value ? undefined : false,
 		gaps: gaps.value === "show" ? undefined : gaps.value,
 		pt: points.value.length > 0 ? points.value : undefined,
 	};
 	return Object.assign(now, ...parts);
 });
 
-/** The link that was followed last, for the parts that come later. */
-const followed = signal(/** @type {Link} */ ({}));
-/** The same, to be watched. */
-export const followedLink = computed(() => followed.value);
+/** The link that was followed last, for the parts that come later; only what follows one sets it. */
+export const followedLink = signal(/** @type {Link} */ ({}));
 
 /** Lets a part of the viewer say what links tell of it, and hear what a link that is followed says. @param {LinkPart} part */
 export function joinLink(part) {
 	linkParts.value = [...linkParts.peek(), part];
-	part.read(followed.peek());
+	part.read(followedLink.peek());
 }
+
+/**
+ * Keeps a signal in links under a name, while it has not its usual value.
+ * @template {keyof Link} K @param {K} key @param {{ value: NonNullable<Link[K]> }} of @param {NonNullable<Link[K]>} usual
+ */
+export function joinLinkAs(key, of, usual) {
+	joinLink({
+		write: () => ({ [key]: of.value === usual ? undefined : of.value }),
+		read: (asked) => {
+			of.value = asked[key] ?? usual;
+		},
+	});
+}
+
+joinLinkAs("opacity", opacity, 1);
+joinLinkAs("clear", isClearOnly, true);
 
 /** Tells the user something, in place of what was told under the same id. @param {string} id @param {string} message @param {Action} [action] */
 export function notify(id, message, action) {
@@ -304,7 +322,7 @@ export async function followLink(asked) {
 	const before = layer.peek();
 	const found = await findLayer(asked.layer);
 	// Meanwhile another link may have been followed, or a layer chosen.
-	if (!found || followed.peek() !== asked || layer.peek() !== before) return;
+	if (!found || followedLink.peek() !== asked || layer.peek() !== before) return;
 	if (asked.layer !== undefined && found.isInstead) {
 		const message = text("link.unknownLayer", { layer: asked.layer, instead: found.layer.title });
 		notify("layer", message);
@@ -404,11 +422,7 @@ function indexFor(of, { instants, validShares }, date) {
 }
 
 /** The sides that there are now. */
-const sidesNow = () => [
-	sideA,
-	...(sideB.peek() ? [/** @type {Side} */ (sideB.peek())] : []),
-	...extras.peek().map(({ side }) => side),
-];
+const sidesNow = () => [...comparedSides.peek(), ...extras.peek().map(({ side }) => side)];
 
 /**
  * Changes what makes dates of sides to periods; each side then shows the period that its date is in, or the other way round.
@@ -544,7 +558,7 @@ export function chooseTheme(next) {
 /** Takes over what a link says beside layer and date, which take a question to the server. @param {Link} asked */
 export function applyLink(asked) {
 	batch(() => {
-		followed.value = asked;
+		followedLink.value = asked;
 		const known = BACKGROUNDS.peek().some(({ id }) => id === asked.bgLayer);
 		if (asked.bgLayer !== undefined && !known) {
 			notify("background", text("link.unknownBackground", { background: asked.bgLayer }));
@@ -552,8 +566,6 @@ export function applyLink(asked) {
 		background.value = known ? /** @type {string} */ (asked.bgLayer) : usualBackground();
 		overlay.value = asked.overlay ?? true;
 		shownOverlays.value = (asked.overlays ?? []).filter((id) => overlayMaps.peek().some((map) => map.id === id));
-		opacity.value = asked.opacity ?? 1;
-		isClearOnly.value = asked.clear ?? true;
 		// Links of before name how many percent of gaps are too many.
 		gaps.value = asked.gaps ?? ((asked.maxcloud ?? 100) < 100 ? "skip" : "show");
 		places.value = places.peek().filter((place) => !isPoint(place));

@@ -9,7 +9,7 @@ import { colours, cssColour, paintedStyle } from "../base/colours.js";
 import { formatDate } from "../base/dates.js";
 import { make } from "../base/elements.js";
 import { PLACE_DIGITS } from "../base/permalink.js";
-import { compareMode, extras, places, sideA, sideB } from "../base/state.js";
+import { compareMode, places, sideA, sideB, sidesInSight } from "../base/state.js";
 import { flagText, locale, text } from "../base/text.js";
 import { unitText } from "../base/units.js";
 import { formatExact, formatNumber } from "../chart/series/series.js";
@@ -117,10 +117,8 @@ export function digitsOf(side) {
 
 /** Everything that is shown: the main layer, what it is compared with, and the layers beside it. @returns {{ side: Side, mark: string, name: string }[]} */
 export function shownSides() {
-	const other = sideB.value;
-	const beside = extras.value.filter(({ isShown }) => isShown).map(({ side }) => side);
-	return [sideA, ...(other ? [other] : []), ...beside].map((side) => {
-		const mark = other && side === sideA ? "A" : side === other ? "B" : "";
+	return sidesInSight.value.map((side) => {
+		const mark = sideB.value && side === sideA ? "A" : side === sideB.value ? "B" : "";
 		return { side, mark, name: [mark, side.layer.value?.title, side.shownDate.value].filter(Boolean).join(" · ") };
 	});
 }

@@ -12,7 +12,7 @@ import {
 	attributions,
 	instant,
 	isReportOpen,
-	joinLink,
+	joinLinkAs,
 	layer,
 	link,
 	places,
@@ -44,12 +44,7 @@ const COLUMNS = /** @type {const} */ (["mean", "p10", "p90", "valid_share", "ano
 
 /** Shows the report while it is wanted and there is a place. */
 export function startReport() {
-	joinLink({
-		write: () => ({ report: isReportOpen.value || undefined }),
-		read: ({ report }) => {
-			isReportOpen.value = report === true;
-		},
-	});
+	joinLinkAs("report", isReportOpen, false);
 	effect(() => {
 		const isReady = isReportOpen.value && places.value.length > 0 && timeDomain.value.phase === "ready";
 		if (isReady) untracked(() => void open());

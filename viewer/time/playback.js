@@ -13,6 +13,7 @@ import {
 	intent,
 	isMoving,
 	joinLink,
+	joinLinkAs,
 	notify,
 	sideA,
 	sideB,
@@ -211,20 +212,18 @@ function playFirst() {
 
 export function startPlayback() {
 	runClock();
+	joinLinkAs("loop", isLooping, true);
+	joinLinkAs("step", frameStep, 1);
 	joinLink({
 		write: () => ({
 			from: playFrom.value,
 			to: playTo.value,
 			play: isPlaying.value || undefined,
 			fps: fps.value === usualFps() ? undefined : fps.value,
-			loop: isLooping.value ? undefined : false,
-			step: frameStep.value === 1 ? undefined : frameStep.value,
 		}),
 		read: (link) => {
 			chooseRange(link.from, link.to);
 			fps.value = link.fps ?? usualFps();
-			isLooping.value = link.loop ?? true;
-			frameStep.value = link.step ?? 1;
 			if (link.play) playFirst();
 			else pause();
 		},

@@ -10,37 +10,15 @@ import { chooseTime, instant, intent, layer, retryTimes, timeDomain, timeIndex }
 import { locale, text } from "../base/text.js";
 import { effect } from "../vendor/signals-core.js";
 
-/** @typedef {ReturnType<typeof findParts>} Parts */
-
-/** @param {HTMLElement} root */
-function findParts(root) {
-	/** @template {HTMLElement} T @param {string} name @param {new () => T} type @returns {T} */
-	const find = (name, type) => {
-		const part = root.querySelector(`[data-part=${name}]`);
-		if (!(part instanceof type)) throw new Error(`the date selector has no ${name}`);
-		return part;
-	};
-	return {
-		root,
-		message: find("message", HTMLElement),
-		retry: find("retry", HTMLButtonElement),
-		controls: find("controls", HTMLElement),
-		previous: find("previous", HTMLButtonElement),
-		next: find("next", HTMLButtonElement),
-		date: find("date", HTMLButtonElement),
-		dateText: find("date-text", HTMLElement),
-		period: find("period", HTMLButtonElement),
-		play: find("play", HTMLButtonElement),
-		note: find("note", HTMLElement),
-		zoom: find("zoom", HTMLElement),
-		options: find("options", HTMLButtonElement),
-		strip: find("strip", HTMLElement),
-	};
-}
+/**
+ * @typedef {Record<"root" | "message" | "controls" | "date-text" | "note" | "zoom" | "strip", HTMLElement> &
+ *   Record<"retry" | "previous" | "next" | "date" | "period" | "play" | "options", HTMLButtonElement>} Parts of the date selector, as the page names them
+ */
 
 /** @param {HTMLElement} root */
 export function startTimeline(root) {
-	const parts = findParts(root);
+	const named = /** @type {HTMLElement[]} */ ([...root.querySelectorAll("[data-part]")]);
+	const parts = /** @type {Parts} */ ({ root, ...Object.fromEntries(named.map((part) => [part.dataset.part, part])) });
 	let presses = 0;
 	const step = (/** @type {-1 | 1} */ dates) => () => {
 		chooseTime(timeIndex.peek() + dates);
@@ -57,7 +35,7 @@ export function startTimeline(root) {
 		const index = timeIndex.value;
 		parts.previous.disabled = index <= 0;
 		parts.next.disabled = index >= timeDomain.value.instants.length - 1;
-		parts.dateText.textContent = instant.value ? formatInstant(instant.value, locale(), "short") : "";
+		parts["date-text"].textContent = instant.value ? formatInstant(instant.value, locale(), "short") : "";
 	});
 	void until(() => timeDomain.value.instants.length > 1 && isFirstViewOver.value).then(() =>
 		startPart("time", async () => (await import("./time-controls.js")).startTimeControls(parts)),

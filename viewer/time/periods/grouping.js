@@ -7,7 +7,7 @@
  * @typedef {import("../../base/state.js").TimeDomain} TimeDomain
  */
 import { yearOf } from "../../base/dates.js";
-import { AS_STYLED, joinLink, regroup, setGrouping, sideA, sideB } from "../../base/state.js";
+import { AS_STYLED, comparedSides, joinLink, regroup, setGrouping, sideA } from "../../base/state.js";
 import { partOfYear } from "../../ctc1/periods.js";
 import { effect, signal, untracked } from "../../vendor/signals-core.js";
 import { wholeShares } from "../shares.js";
@@ -78,7 +78,7 @@ export function choosePeriod(next) {
 		if (!before) sideA.dates.value = { ...sideA.dates.peek(), validShares: wholeShares() };
 		// An anomaly has a scale of its own.
 		if ((next?.method === "anomaly") !== (before?.method === "anomaly")) {
-			for (const side of [sideA, sideB.peek()]) if (side) side.colouring.value = AS_STYLED;
+			for (const side of comparedSides.peek()) side.colouring.value = AS_STYLED;
 		}
 		period.value = next;
 	});
