@@ -102,7 +102,7 @@ const FEATURES = {
 	areas: {
 		isWanted: ({ aoi }) => aoi !== undefined || places.value.length > 0 || isPanelThere.value,
 		start: async () => {
-			const [panel, tools, frame] = ["areas-panel", "map-tools", "map-frame"].map(byId);
+			const [panel, tools, frame] = ["areas-panel", "map-tools", "map-frame"].map((id) => byId(id));
 			const isEmbedded = "embed" in document.documentElement.dataset;
 			(await import("./areas/areas.js")).startAreas({ panel, tools, frame }, isEmbedded);
 			(await import("./map/features/area-outlines.js")).startAreaOutlines();
@@ -120,7 +120,7 @@ const FEATURES = {
 		isWanted: ({ compare }) => compare !== undefined,
 		control: "compare-button",
 		start: async (isOpened) => {
-			const [bar, frame, button] = ["compare-bar", "map-frame", "compare-button"].map(byId);
+			const [bar, frame, button] = ["compare-bar", "map-frame", "compare-button"].map((id) => byId(id));
 			(await import("./compare/compare.js")).startCompare({ bar, frame, button }, isOpened);
 			(await import("./map/features/comparison.js")).startComparison(frame);
 		},
@@ -128,7 +128,7 @@ const FEATURES = {
 	find: {
 		control: "find-button",
 		start: async (isOpened) => {
-			const [panel, button] = ["find-panel", "find-button"].map(byId);
+			const [panel, button] = ["find-panel", "find-button"].map((id) => byId(id));
 			await (await import("./find/find-panel.js")).startFind({ panel, button }, isOpened);
 			(await import("./map/features/footprints.js")).startFootprints();
 		},

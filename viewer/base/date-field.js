@@ -3,6 +3,9 @@ import { formatNamed, formatShortDate, parseTyped } from "./dates.js";
 import { make } from "./elements.js";
 import { locale, text } from "./text.js";
 
+/** Attributes of a field that a date is typed into. */
+export const DATE_FIELD = { type: "text", autocomplete: "off", spellcheck: "false" };
+
 /** @param {string} date as links have it */
 const write = (date) =>
 	date.length > 7 ? formatShortDate(Date.parse(date), locale()) : (formatNamed(date, locale()) ?? "");
@@ -13,7 +16,7 @@ const write = (date) =>
  */
 export function makeDateField(attributes, changed) {
 	let date = "";
-	const field = make("input", { type: "text", autocomplete: "off", spellcheck: "false", ...attributes });
+	const field = make("input", { ...DATE_FIELD, ...attributes });
 	const show = (/** @type {string} */ next) => {
 		date = next;
 		field.value = write(next);

@@ -29,5 +29,18 @@ export function until(holds, stopped = never, limitMs = Number.POSITIVE_INFINITY
 	});
 }
 
+/** What has something done before the browser draws next, once however often it is called. @param {() => void} run */
+export function beforeDrawing(run) {
+	let isDue = false;
+	const start = () => {
+		isDue = false;
+		run();
+	};
+	return () => {
+		if (!isDue) requestAnimationFrame(start);
+		isDue = true;
+	};
+}
+
 /** @param {number} ms @param {AbortSignal} stopped */
 export const pass = (ms, stopped) => until(() => false, stopped, ms);

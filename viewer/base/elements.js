@@ -29,6 +29,9 @@ export function colourReader(element) {
 			.replace(/^light-dark\((.+?), ?(.+)\)$/, worn);
 }
 
+/** Attributes of an element that is a slider by hand, from 0 on. */
+export const SLIDER = { role: "slider", tabindex: 0, "aria-valuemin": 0 };
+
 /** Does what a key stands for, in place of what the browser would do; nothing of other keys. @param {KeyboardEvent} event @param {Record<string, () => void>} acts by key */
 export function runKey(event, acts) {
 	if (!Object.hasOwn(acts, event.key)) return;

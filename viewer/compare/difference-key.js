@@ -1,5 +1,6 @@
 /** What a difference is, in words: its name, its key, and how far its colours reach, which is typed. */
 
+import { yearOf } from "../base/dates.js";
 import { make, makeIconButton } from "../base/elements.js";
 import { text } from "../base/text.js";
 import { whenText } from "../base/when.js";
@@ -20,16 +21,13 @@ export const differenceWords = computed(() => {
 		const { layer, instant } = side;
 		const isYear = isYears && !side.isUsual.value;
 		const words = instant.value && !isYear ? whenText(instant.value, side.timeDomain.value.periods, "short") : "";
-		const date = instant.value && isYear ? yearOf(instant.value.ms) : words;
+		const date = instant.value && isYear ? String(yearOf(instant.value.ms)) : words;
 		return [...(isOther ? [layer.value?.title] : []), ...(isOther && to === from ? [] : [date])]
 			.filter(Boolean)
 			.join(", ");
 	};
 	return [later, earlier].map(nameOf).join("\u00a0−\u00a0");
 });
-
-/** @param {number} ms */
-const yearOf = (ms) => String(new Date(ms).getUTCFullYear());
 
 /** The key of the difference that is shown; null while none is. */
 export const differenceKey = computed(() => {

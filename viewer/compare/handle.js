@@ -1,6 +1,6 @@
 /** The handle between two sides: a slider that is dragged over the map or moved by keys. */
 
-import { make } from "../base/elements.js";
+import { make, SLIDER } from "../base/elements.js";
 import { makeIcon } from "../base/icons.js";
 import { compareMode as mode } from "../base/state.js";
 import { text } from "../base/text.js";
@@ -17,12 +17,8 @@ function moveTo(frame, { clientX, clientY }) {
 
 /** @param {HTMLElement} frame of the map, over which it moves */
 export function makeHandle(frame) {
-	const bounds = { "aria-valuemin": 0, "aria-valuemax": 100 };
-	const grip = make(
-		"div",
-		{ class: "grip", role: "slider", tabindex: 0, "aria-label": text("compare.handle"), ...bounds },
-		makeIcon("compare"),
-	);
+	const how = { ...SLIDER, class: "grip", "aria-label": text("compare.handle"), "aria-valuemax": 100 };
+	const grip = make("div", how, makeIcon("compare"));
 	const track = make("div", { class: "swipe" }, grip);
 	track.addEventListener("pointerdown", (event) => {
 		event.preventDefault();

@@ -1,7 +1,7 @@
 /** What lies along a row and along a column of the cube over time, beside the map. */
 import { placeText } from "../areas/size-labels.js";
 import { until } from "../base/delays.js";
-import { followDrag, make, makeWordButton, runKey } from "../base/elements.js";
+import { followDrag, make, makeWordButton, runKey, SLIDER } from "../base/elements.js";
 import { startPart } from "../base/parts.js";
 import { chooseTime, intent, isMoving, shownDate, sideA, timeDomain, timeIndex } from "../base/state.js";
 import { text } from "../base/text.js";
@@ -21,13 +21,8 @@ function makeFace(along, root) {
 	const canvas = make("canvas");
 	const [row, column] = [make("i", { class: "face-row" }), make("i", { class: "face-column" })];
 	const ends = [0, 1].map(() => make("span", {}));
-	const face = make(
-		"div",
-		{ class: "face", role: "slider", tabindex: 0, "aria-label": label, "aria-valuemin": 0, "aria-valuemax": 100 },
-		canvas,
-		row,
-		column,
-	);
+	const how = { ...SLIDER, class: "face", "aria-label": label, "aria-valuemax": 100 };
+	const face = make("div", how, canvas, row, column);
 	followDrag(face, ({ clientX, clientY }) => {
 		const { left, top, width, height } = face.getBoundingClientRect();
 		cutAt({ [along]: (clientX - left) / width, time: 1 - (clientY - top) / height });

@@ -37,16 +37,12 @@ export function startInspect(frame) {
 		label: text(`inspect.${id}`),
 		panel: make("div", { class: `inspect-${id}` }),
 	}));
-	const { list, choose } = makeTabs(
-		text("inspect.title"),
-		views,
-		(id) => {
-			inspected.value = id;
-		},
-		inspected.peek() ?? "cube",
-	);
+	const show = (/** @type {Name | null} */ name) => {
+		inspected.value = name;
+	};
+	const { list, choose } = makeTabs(text("inspect.title"), views, show, inspected.peek() ?? "cube");
 	const close = () => {
-		inspected.value = null;
+		show(null);
 		document.getElementById("map")?.focus();
 	};
 	const root = make("section", { class: "inspect", "aria-label": text("inspect.title") });
@@ -56,14 +52,8 @@ export function startInspect(frame) {
 	const ofScatter = startScatter(scatter, isOpen("scatter"));
 	startFaces(cube, isOpen("cube"));
 	const download = makeDownload(() => (inspected.peek() === "scatter" ? ofScatter : ofProfile), root);
-	const head = make(
-		"div",
-		{ class: "inspect-head" },
-		list,
-		download,
-		makeIconButton("close", text("action.close"), close),
-	);
-	root.append(head, ...views.map(({ panel }) => panel));
+	const cross = makeIconButton("close", text("action.close"), close);
+	root.append(make("div", { class: "inspect-head" }, list, download, cross), ...views.map(({ panel }) => panel));
 	root.addEventListener("keydown", (event) => {
 		if (event.key !== "Escape" || event.defaultPrevented) return;
 		event.stopPropagation();

@@ -9,7 +9,7 @@
 
 import { lineLength } from "../areas/shapes/earth.js";
 import { lengthText } from "../areas/size-labels.js";
-import { colourReader, make, runKey } from "../base/elements.js";
+import { colourReader, make, runKey, SLIDER } from "../base/elements.js";
 import { pointer, profileLine, view } from "../base/state.js";
 import { locale, text } from "../base/text.js";
 import { unitText } from "../base/units.js";
@@ -124,13 +124,7 @@ function draw(of, colourOf) {
 export function startProfile(root, isOpen) {
 	const message = make("p", { class: "inspect-note", role: "status" });
 	const list = make("ul", { class: "inspect-list" });
-	const plot = make("div", {
-		class: "inspect-plot",
-		role: "slider",
-		tabindex: 0,
-		"aria-label": text("inspect.position"),
-		"aria-valuemin": 0,
-	});
+	const plot = make("div", { ...SLIDER, class: "inspect-plot", "aria-label": text("inspect.position") });
 	const line = makeSvg("line", { stroke: "currentColor" });
 	root.append(message, plot, list);
 	const colourOf = colourReader(root);

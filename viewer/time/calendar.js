@@ -6,6 +6,7 @@
  * @typedef {import("./popover.js").Popover} Popover
  */
 
+import { DATE_FIELD } from "../base/date-field.js";
 import { addMonths, DAY_MS, formatInstant, formatNamed, parseTyped, resolveDate, yearsOf } from "../base/dates.js";
 import { make, runKey } from "../base/elements.js";
 import { chooseTime, notify, sideA } from "../base/state.js";
@@ -74,21 +75,15 @@ class Calendar {
 
 	/** Opens at the date that the map shows, with the focus on its day. */
 	show() {
-		this.focused.value = dayOf(this.sideOf().instant.peek()?.ms ?? 0);
-		this.typed.field.value = new Date(this.focused.peek()).toISOString().slice(0, 10);
+		const day = dayOf(this.sideOf().instant.peek()?.ms ?? 0);
+		this.typed.field.value = new Date(day).toISOString().slice(0, 10);
 		this.typed.fault.textContent = "";
-		this.draw();
-		this.focusDay();
+		this.moveTo(day);
 	}
 
 	makeTyped() {
 		const fault = make("p", { class: "fault", role: "alert", id: `calendar-fault-${this.sideOf().id}` });
-		const field = make("input", {
-			type: "text",
-			autocomplete: "off",
-			spellcheck: "false",
-			"aria-describedby": fault.id,
-		});
+		const field = make("input", { ...DATE_FIELD, "aria-describedby": fault.id });
 		const onsubmit = (/** @type {SubmitEvent} */ event) => {
 			event.preventDefault();
 			this.goToTyped(field.value);
@@ -146,6 +141,12 @@ class Calendar {
 	move(day) {
 		this.focused.value = day;
 		this.draw();
+	}
+
+	/** Shows a day, with the focus on it. @param {number} day */
+	moveTo(day) {
+		this.move(day);
+		this.focusDay();
 	}
 
 	draw() {
@@ -253,10 +254,7 @@ class Calendar {
 		if (!data) return;
 		this.goTo(data.index);
 		if (data.count === 1) this.popover.close();
-		else {
-			this.move(ms);
-			this.focusDay();
-		}
+		else this.moveTo(ms);
 	}
 
 	/** @param {MouseEvent} event */
@@ -270,10 +268,7 @@ class Calendar {
 		const day = this.focused.peek();
 		const months = event.shiftKey ? 12 : 1;
 		const place = placeInWeek(day, this.firstDay);
-		const goTo = (/** @type {number} */ other) => () => {
-			this.move(other);
-			this.focusDay();
-		};
+		const goTo = (/** @type {number} */ other) => () => this.moveTo(other);
 		runKey(event, {
 			ArrowLeft: goTo(day - DAY_MS),
 			ArrowRight: goTo(day + DAY_MS),

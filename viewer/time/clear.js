@@ -27,14 +27,9 @@ export function startClear() {
 		const [of, at] = [layer.value, view.value];
 		if (!isEmpty.value || !of || !at) return;
 		const stopping = new AbortController();
-		void followShares(
-			of,
-			stopping.signal,
-			(next) => {
-				here.value = next;
-			},
-			at.bbox,
-		);
+		void followShares(of, at.bbox, stopping.signal, (next) => {
+			here.value = next;
+		});
 		return () => stopping.abort();
 	});
 	effect(() => {
@@ -49,10 +44,7 @@ function tell(index) {
 	const known = instants.map((_, each) => shownShares.value[each] ?? here.value[each] ?? null);
 	const best = nearestClear(instants, index, known, CLEAR);
 	const date = shownDate.value;
-	if (best < 0) {
-		notify(NOTICE, text("clear.none", { date }));
-		return;
-	}
+	if (best < 0) return notify(NOTICE, text("clear.none", { date }));
 	const days = Math.round((instants[best].ms - instants[index].ms) / DAY_MS);
 	const nearest = formatInstant(instants[best], locale());
 	const words = text(days < 0 ? "clear.earlier" : "clear.later", { count: Math.abs(days), date, nearest });

@@ -1,4 +1,5 @@
 /** The controls of playing: play and pause, and the panel of all choices. */
+import { DATE_FIELD } from "../base/date-field.js";
 import { indexesBetween, parseSpan, parseTyped } from "../base/dates.js";
 import { make } from "../base/elements.js";
 import { chooseClear, gaps, intent, isClearOnly, isGapFilled, layer, layers, timeDomain } from "../base/state.js";
@@ -35,16 +36,7 @@ export function startPlayer({ play, options, zoom }) {
 	const row = /** @type {HTMLElement} */ (zoom.parentElement);
 	const panel = makePopover("play-options", { label: text("play.options"), host });
 	const zoomChoice = make("div", { class: "choice" }, make("span", {}, text("time.zoom")));
-	panel.element.append(
-		zoomChoice,
-		makeGaps(),
-		makeSpeed(),
-		makeStep(),
-		makeRange(),
-		makeFlags(),
-		makeWarning(),
-		makeCount(),
-	);
+	panel.element.append(zoomChoice, makeGaps(), makeSpeed(), makeStep(), makeRange(), makeFlags(), ...makeNotes());
 	const clear = makeClear();
 	const place = () => {
 		(NARROW.matches ? zoomChoice : row).append(zoom);
@@ -70,20 +62,21 @@ function followPlay(play) {
 	});
 }
 
-/**
- * A check box that shows a signal. @param {string} words @param {() => boolean} read @param {(isOn: boolean) => void} write
- */
-function makeCheck(words, read, write) {
-	const field = make("input", { type: "checkbox", onchange: () => write(field.checked) });
+/** A check box that shows a signal. @param {string} words @param {{ value: boolean }} of @param {(isOn: boolean) => void} [choose] */
+function makeCheck(words, of, choose) {
+	const set = (/** @type {boolean} */ isOn) => {
+		of.value = isOn;
+	};
+	const field = make("input", { type: "checkbox", onchange: () => (choose ?? set)(field.checked) });
 	effect(() => {
-		field.checked = read();
+		field.checked = of.value;
 	});
 	return make("label", { class: "check" }, field, words);
 }
 
 /** The switch of layers that a class layer can mask. */
 function makeClear() {
-	const row = makeCheck(text("clear.only"), () => isClearOnly.value, chooseClear);
+	const row = makeCheck(text("clear.only"), isClearOnly, chooseClear);
 	effect(() => {
 		const by = layer.value?.clear?.layer;
 		row.hidden = by === undefined;
@@ -141,14 +134,7 @@ function makeGaps() {
 /** The period that is played: two dates that are typed as in the calendar. */
 function makeRange() {
 	const fault = make("p", { class: "fault", role: "alert", id: "play-range-fault" });
-	const makeDate = () =>
-		make("input", {
-			type: "text",
-			autocomplete: "off",
-			spellcheck: "false",
-			"aria-describedby": fault.id,
-			onchange: () => choose(),
-		});
+	const makeDate = () => make("input", { ...DATE_FIELD, "aria-describedby": fault.id, onchange: () => choose() });
 	const [from, to] = [makeDate(), makeDate()];
 	const year = make("button", { type: "button", onclick: () => chooseRange() }, text("play.thisYear"));
 	const all = make("button", { type: "button", onclick: chooseAll }, text("play.allDates"));
@@ -184,34 +170,22 @@ const isBackward = (start, end) => (parseSpan(end)?.end ?? 0) <= (parseSpan(star
 /** @param {number} ms */
 const isoDay = (ms) => new Date(ms).toISOString().slice(0, 10);
 
-/** @param {string} words @param {{ value: boolean }} of */
-const makeFlag = (words, of) =>
-	makeCheck(
-		words,
-		() => of.value,
-		(isOn) => {
-			of.value = isOn;
-		},
+const makeFlags = () =>
+	make(
+		"div",
+		{ class: "flags" },
+		makeCheck(text("play.loop"), isLooping),
+		makeCheck(text("play.backwards"), isReversed),
 	);
 
-const makeFlags = () =>
-	make("div", { class: "flags" }, makeFlag(text("play.loop"), isLooping), makeFlag(text("play.backwards"), isReversed));
-
-/** That fast pictures may flash. */
-function makeWarning() {
+/** That fast pictures may flash, and how many dates are played. */
+function makeNotes() {
 	const warning = make("p", { class: "warning", role: "status" });
+	const count = make("p", { class: "hint" });
 	effect(() => {
 		warning.hidden = fps.value <= SAFE_FPS;
 		warning.textContent = warning.hidden ? "" : text("play.flashes");
-	});
-	return warning;
-}
-
-/** How many dates are played. */
-function makeCount() {
-	const count = make("p", { class: "hint" });
-	effect(() => {
 		count.textContent = text("play.frames", { count: frames.value.length, all: timeDomain.value.instants.length });
 	});
-	return count;
+	return [warning, count];
 }

@@ -58,7 +58,7 @@ export function startShares() {
 		counted.value = [];
 		if (!of || phase !== "ready" || !validShares.includes(null)) return;
 		const stopping = new AbortController();
-		void followShares(of, stopping.signal, (next) => {
+		void followShares(of, undefined, stopping.signal, (next) => {
 			counted.value = next;
 			// Which date of a period is the clearest is known when all are counted.
 			if (timeDomain.peek().periods && !next.includes(null))
@@ -70,15 +70,12 @@ export function startShares() {
 
 /**
  * Asks for the shares of a layer's dates until the server has counted all, never while time moves.
- * @param {Layer} of @param {AbortSignal} stopped @param {(shares: Shares) => void} take @param {BBox} [bbox] where; otherwise in all of the layer
+ * @param {Layer} of @param {BBox | undefined} bbox where; of none, in all of the layer @param {AbortSignal} stopped @param {(shares: Shares) => void} take
  */
-export async function followShares(of, stopped, take, bbox) {
+export async function followShares(of, bbox, stopped, take) {
 	const count = sideA.dates.peek().instants.length;
-	for (
-		let wait = bbox ? 0 : FIRST_WAIT_MS;
-		!stopped.aborted;
-		wait = Math.min(LAST_WAIT_MS, wait * LATER || FIRST_WAIT_MS)
-	) {
+	let wait = bbox ? 0 : FIRST_WAIT_MS;
+	while (!stopped.aborted) {
 		await pass(wait, stopped);
 		await until(() => !isMoving.value, stopped);
 		// What does not come is not known, which is shown as such.
@@ -86,5 +83,6 @@ export async function followShares(of, stopped, take, bbox) {
 		if (!answer || stopped.aborted || answer.validShares.length !== count) return;
 		take(answer.validShares);
 		if (answer.pending === 0) return;
+		wait = Math.min(LAST_WAIT_MS, wait * LATER || FIRST_WAIT_MS);
 	}
 }

@@ -7,6 +7,7 @@
  */
 
 import { dateOf, stepMonths } from "../base/dates.js";
+import { beforeDrawing } from "../base/delays.js";
 import { followDrag, runKey } from "../base/elements.js";
 import { ahead, chooseTime, intent, isDragged, isMoving, isPressed, timeDomain, timeIndex } from "../base/state.js";
 import { effect } from "../vendor/signals-core.js";
@@ -68,7 +69,8 @@ class StripDrags {
 		/** The second pointer of a pinch. @type {{ id: number, x: number } | null} */
 		this.second = null;
 		this.resting = 0;
-		this.isDue = false;
+		/** One change of date a frame, however many moves the pointer makes. */
+		this.schedule = beforeDrawing(() => this.show());
 	}
 
 	/** @param {PointerEvent} event */
@@ -124,16 +126,6 @@ class StripDrags {
 		drag.hasMoved = true;
 		if (!drag.isRange) this.waitForRest();
 		this.schedule();
-	}
-
-	/** One change of date a frame, however many moves the pointer makes. */
-	schedule() {
-		if (this.isDue) return;
-		this.isDue = true;
-		requestAnimationFrame(() => {
-			this.isDue = false;
-			this.show();
-		});
 	}
 
 	/** Shows the date under the pointer; near the edges of a zoomed strip it goes on by itself. */

@@ -6,6 +6,7 @@
  */
 
 import { DAY_MS, formatInstant, indexOfMoment } from "../base/dates.js";
+import { beforeDrawing } from "../base/delays.js";
 import { colourReader } from "../base/elements.js";
 import { isDark, isMoving, loadedTimes, shownDate, sideB, timeDomain, timeIndex } from "../base/state.js";
 import { locale, percent, text } from "../base/text.js";
@@ -38,7 +39,7 @@ export class Strip {
 		this.size = { width: 0, height: 0, ratio: 1 };
 		/** @type {Colours | null} */
 		this.colours = null;
-		this.isDue = false;
+		this.schedule = beforeDrawing(() => this.draw());
 		/** Where each date is, in slots, and what usually lies between two. */
 		this.places = computed(() => {
 			const slots = slotsOf(timeDomain.value.instants);
@@ -103,7 +104,6 @@ export class Strip {
 		}
 		showDates(this.track.width, this.places.peek().slots[Math.max(0, timeIndex.peek())]);
 		this.isLong.value = this.track.width < EASY_PX * count;
-		this.slider.setAttribute("aria-valuemin", "0");
 		this.slider.setAttribute("aria-valuemax", String(count - 1));
 	}
 
@@ -163,14 +163,7 @@ export class Strip {
 		};
 	}
 
-	schedule() {
-		if (this.isDue) return;
-		this.isDue = true;
-		requestAnimationFrame(() => this.draw());
-	}
-
 	draw() {
-		this.isDue = false;
 		const [shown, { width, height, ratio }] = [this.window.peek(), this.size];
 		if (!shown || width === 0) return;
 		this.colours ??= this.readColours();

@@ -3,6 +3,7 @@
  *
  * @typedef {[low: number, high: number]} Range
  */
+import { firstFrom } from "../../time/strip/window.js";
 
 const DAY_S = 86_400;
 
@@ -40,14 +41,9 @@ export function wholePeriod(seconds) {
 
 /** Index of the nearest of the moments; -1 of none. @param {number[]} seconds in their order @param {number} second */
 export function nearestSecond(seconds, second) {
-	let [low, high] = [0, seconds.length - 1];
-	while (low < high) {
-		const middle = (low + high) >> 1;
-		if (seconds[middle] < second) low = middle + 1;
-		else high = middle;
-	}
-	if (low > 0 && second - seconds[low - 1] <= seconds[low] - second) return low - 1;
-	return seconds.length === 0 ? -1 : low;
+	const after = firstFrom(seconds, second);
+	const isBefore = after === seconds.length || second - seconds[after - 1] <= seconds[after] - second;
+	return isBefore ? after - 1 : after;
 }
 
 /**

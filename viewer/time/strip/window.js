@@ -103,12 +103,12 @@ export const shownIndexes = ({ start, length }, slots) => [
 	firstFrom(slots, start + length) - 1,
 ];
 
-/** Index of the first date in a slot or after it. @param {Float64Array} slots ascending @param {number} slot */
-function firstFrom(slots, slot) {
-	let [low, high] = [0, slots.length];
+/** Index of the first number that is not less than another; how many there are where all are less. @param {ArrayLike<number>} ascending @param {number} least */
+export function firstFrom(ascending, least) {
+	let [low, high] = [0, ascending.length];
 	while (low < high) {
 		const middle = (low + high) >> 1;
-		if (slots[middle] < slot) low = middle + 1;
+		if (ascending[middle] < least) low = middle + 1;
 		else high = middle;
 	}
 	return low;
