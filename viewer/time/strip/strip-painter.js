@@ -48,6 +48,7 @@ export function drawStrip(context, size, window, ticks, scene, colours) {
 	if (scene.index >= 0) drawHandle(context, place, scene.index, colours.accent, scene.other >= 0 ? "A" : "", colours);
 }
 
+/** @typedef {{ left: number, top: number, width: number, height: number }} Box */
 /** @typedef {{ top: number, base: number, track: Track, window: Window, ratio: number, slots: Float64Array, gap: number }} Place */
 
 /** The middle of a date's bar. @param {Place} place @param {number} index */
@@ -68,6 +69,7 @@ function barOf(place, index) {
 function drawBars(context, place, scene, colours) {
 	const { top, base, ratio } = place;
 	const [first, last] = shownIndexes(place.window, place.slots);
+	const line = Math.max(1, Math.round(ratio));
 	for (let index = first; index <= last; index += 1) {
 		const known = scene.unreadable.has(index) ? null : scene.shares[index];
 		const share = known ?? 1;
@@ -77,56 +79,53 @@ function drawBars(context, place, scene, colours) {
 		const load = scene.loaded.get(index);
 		const isPlayed = scene.played?.has(index) ?? true;
 		const isLit = index === scene.hovered || index === scene.index;
-		context.fillStyle = index === scene.index ? colours.accent : share === 0 ? colours.soft : colours.bar;
-		context.globalAlpha = isLit ? 1 : isPlayed ? (load || !scene.areLoadsKnown ? 1 : 0.6) : 0.25;
-		if (known === null || known === undefined) hollow(context, { left, top, width, height: base - top }, isLit, ratio);
-		else context.fillRect(left, base - barHeight, width, barHeight);
-		if (load && isPlayed)
-			outline(context, { left, top: base - barHeight, width, height: barHeight }, load, place, colours);
+		const bar = { left, top: base - barHeight, width, height: barHeight };
+		const colour = index === scene.index ? colours.accent : share === 0 ? colours.soft : colours.bar;
+		const alpha = isLit ? 1 : isPlayed ? (load || !scene.areLoadsKnown ? 1 : 0.6) : 0.25;
+		if (known !== null && known !== undefined) fill(context, bar, colour, alpha);
+		// Too narrow to have an inside, it is faint.
+		else if (width < 3 * line) fill(context, { left, top, width: line, height: base - top }, colour, isLit ? 1 : 0.3);
+		else
+			stroke(context, { left, top, width, height: base - top }, line, { colour, alpha, dash: [2 * ratio, 2 * ratio] });
+		if (load && isPlayed) outline(context, bar, load, place, colours);
 		if (index === scene.awaited) drawAwaited(context, place, index, colours);
 	}
-	context.globalAlpha = 1;
-	context.fillStyle = colours.line;
-	context.fillRect(place.track.left, base, place.track.width, Math.max(1, Math.round(ratio)));
+	fill(context, { ...place.track, top: base, height: line }, colours.line);
 }
 
 /** Where a date is. @param {CanvasRenderingContext2D} context @param {Place} place @param {number} index @param {Colours} colours */
 function drawMark(context, place, index, colours) {
 	const line = Math.max(1, Math.round(place.ratio));
-	context.globalAlpha = 1;
-	context.fillStyle = colours.soft;
-	context.fillRect(Math.round(middleOf(place, index) - line / 2), place.base, line, Math.round(MARK_PX * place.ratio));
+	const left = Math.round(middleOf(place, index) - line / 2);
+	fill(context, { left, top: place.base, width: line, height: Math.round(MARK_PX * place.ratio) }, colours.soft);
 }
 
-/** A bar of which it is not known how high it is. @param {CanvasRenderingContext2D} context @param {{ left: number, top: number, width: number, height: number }} bar @param {boolean} isLit @param {number} ratio */
-function hollow(context, { left, top, width, height }, isLit, ratio) {
-	const line = Math.max(1, Math.round(ratio));
-	// Too narrow to have an inside, it is faint.
-	if (width < 3 * line) {
-		context.globalAlpha = isLit ? 1 : 0.3;
-		context.fillRect(left, top, line, height);
-		return;
-	}
-	context.strokeStyle = context.fillStyle;
+/** @param {CanvasRenderingContext2D} context @param {Box} box @param {string} colour @param {number} [alpha] */
+function fill(context, { left, top, width, height }, colour, alpha = 1) {
+	context.fillStyle = colour;
+	context.globalAlpha = alpha;
+	context.fillRect(left, top, width, height);
+}
+
+/** The edge of a box, inside of it. @param {CanvasRenderingContext2D} context @param {Box} box @param {number} line how wide it is @param {{ colour: string, alpha?: number, dash?: number[] }} look */
+function stroke(context, { left, top, width, height }, line, { colour, alpha = 1, dash = [] }) {
+	context.strokeStyle = colour;
+	context.globalAlpha = alpha;
 	context.lineWidth = line;
-	context.setLineDash([2 * ratio, 2 * ratio]);
+	context.setLineDash(dash);
 	context.strokeRect(left + line / 2, top + line / 2, width - line, height - line);
 	context.setLineDash([]);
 }
 
-/** Thin for a preview, thick for all numbers. @param {CanvasRenderingContext2D} context @param {{ left: number, top: number, width: number, height: number }} bar @param {Loaded} load @param {Place} place @param {Colours} colours */
-function outline(context, { left, top, width, height }, load, { ratio }, colours) {
+/** Thin for a preview, thick for all numbers. @param {CanvasRenderingContext2D} context @param {Box} bar @param {Loaded} load @param {Place} place @param {Colours} colours */
+function outline(context, bar, load, { ratio }, { accent }) {
 	const line = Math.max(1, Math.round(load === "full" ? 1.5 * ratio : ratio * 0.75));
-	context.globalAlpha = load === "full" ? 1 : 0.5;
-	if (width < MIN_OUTLINED_PX * ratio || height < 3 * line) {
-		context.fillStyle = colours.accent;
-		context.globalAlpha *= 0.7;
-		context.fillRect(left, top, width, Math.min(height, Math.round(2 * ratio)));
-		return;
+	const alpha = load === "full" ? 1 : 0.5;
+	if (bar.width < MIN_OUTLINED_PX * ratio || bar.height < 3 * line) {
+		const height = Math.min(bar.height, Math.round(2 * ratio));
+		return fill(context, { ...bar, height }, accent, 0.7 * alpha);
 	}
-	context.strokeStyle = colours.accent;
-	context.lineWidth = line;
-	context.strokeRect(left + line / 2, top + line / 2, width - line, height - line);
+	stroke(context, bar, line, { colour: accent, alpha });
 }
 
 /** The date that playing waits for. @param {CanvasRenderingContext2D} context @param {Place} place @param {number} index @param {Colours} colours */
@@ -134,12 +133,8 @@ function drawAwaited(context, place, index, colours) {
 	const { top, base } = place;
 	const { left, width } = barOf(place, index);
 	const line = Math.max(1, Math.round(place.ratio));
-	context.globalAlpha = 1;
-	context.strokeStyle = colours.text;
-	context.lineWidth = line;
-	context.setLineDash([3 * place.ratio, 2 * place.ratio]);
-	context.strokeRect(left - 1.5 * line, top, width + 3 * line, base - top);
-	context.setLineDash([]);
+	const box = { left: left - 2 * line, top: top - line / 2, width: width + 4 * line, height: base - top + line };
+	stroke(context, box, line, { colour: colours.text, dash: [3 * place.ratio, 2 * place.ratio] });
 }
 
 /** What is played, when that is not all. @param {CanvasRenderingContext2D} context @param {Place} place @param {{ first: number, last: number }} range @param {Colours} colours */
@@ -148,12 +143,9 @@ function drawRange(context, { top, base, track, window, ratio, slots, gap }, { f
 	const left = Math.round(Math.max(track.left, xOf(window, track, slots[first] + 0.5 - half)));
 	const right = Math.round(Math.min(track.left + track.width, xOf(window, track, slots[last] + 0.5 + half)));
 	if (right <= left) return;
-	context.fillStyle = colours.line;
-	context.globalAlpha = 0.45;
-	context.fillRect(left, top, right - left, base - top);
-	context.globalAlpha = 1;
-	context.fillStyle = colours.accent;
-	context.fillRect(left, base, right - left, Math.round(2 * ratio));
+	const width = right - left;
+	fill(context, { left, top, width, height: base - top }, colours.line, 0.45);
+	fill(context, { left, top: base, width, height: Math.round(2 * ratio) }, colours.accent);
 }
 
 /** @param {CanvasRenderingContext2D} context @param {Place} place @param {Tick[]} ticks @param {Colours} colours */
