@@ -277,18 +277,14 @@ function startNotices() {
 /** @param {import("./base/state.js").Notice} notice @param {HTMLElement} list */
 function noticeItem({ id, message, action }, list) {
 	// Of notices that say the same the newest one's is done.
-	const run = () =>
-		notices
-			.peek()
-			.find((notice) => notice.id === id)
-			?.action?.run();
+	const newest = () => notices.peek().find((notice) => notice.id === id);
 	const close = () => {
 		dismiss(id);
-		const next = list.querySelector("button.icon") ?? byId("map");
-		if (next instanceof HTMLElement) next.focus();
+		const next = /** @type {HTMLElement | null} */ (list.querySelector("button.icon"));
+		(next ?? byId("map")).focus();
 	};
 	const how = { type: "button", class: "icon", "aria-label": text("action.dismiss"), onclick: close };
-	const act = action ? [make("button", { type: "button", onclick: run }, action.label)] : [];
+	const act = action ? [make("button", { type: "button", onclick: () => newest()?.action?.run() }, action.label)] : [];
 	return make("li", {}, make("span", {}, message), ...act, make("button", how, "×"));
 }
 

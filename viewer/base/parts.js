@@ -38,13 +38,11 @@ function fetchAhead() {
 
 /** Waits for the first picture, but not when the user presses something: then all is wanted. */
 export function startFirstView() {
-	const waiting = window.setTimeout(() => end(), FIRST_VIEW_MS);
 	const end = () => {
-		window.clearTimeout(waiting);
 		isFirstViewOver.value = true;
 	};
 	for (const kind of ["pointerdown", "keydown", "focusin"]) window.addEventListener(kind, end, { once: true });
-	void until(() => isSettled.value).then(end);
+	void until(() => isSettled.value, undefined, FIRST_VIEW_MS).then(end);
 	// For those who watch the page from outside.
 	effect(() => {
 		document.documentElement.toggleAttribute("data-loading", isLoading.value);

@@ -36,6 +36,8 @@ const MAX_POINTS = 8;
 const MAX_CORNERS = 50;
 const MAX_LAYERS = 8;
 const MAX_AREAS = 3;
+/** Digits of the degrees of a place whose values are looked at: a centimetre, which no cell's edge is nearer to. */
+export const PLACE_DIGITS = 7;
 /** Of all areas together; larger ones do not fit into a link. */
 export const MAX_AREA_TEXT = 1500;
 /** What encoded polylines are written with, but for `;`, which stands between areas: those of 5 decimals need `?` to `~`. */
@@ -61,8 +63,8 @@ const formatNumber = (value, digits = 5) => String(Number(value.toFixed(digits))
 /** Nine digits that count, however small the number is, and never an exponent. */
 const SIGNIFICANT = new Intl.NumberFormat("en", { maximumSignificantDigits: 9, useGrouping: false });
 
-/** @param {...number} values */
-const formatNumbers = (...values) => values.map((value) => formatNumber(value)).join(",");
+/** @param {number[]} values @param {number} [digits] */
+const formatNumbers = (values, digits) => values.map((value) => formatNumber(value, digits)).join(",");
 
 /** @param {number} lon @param {number} lat */
 const isPlace = (lon, lat) => Math.abs(lon) <= 180 && Math.abs(lat) <= 90;
@@ -80,13 +82,6 @@ function parseBBox(text) {
 function parseView(text) {
 	const [lon, lat, zoom] = parseNumbers(text, 3) ?? [Number.NaN, Number.NaN, Number.NaN];
 	return isPlace(lon, lat) && zoom >= 0 && zoom <= 24 ? { lon, lat, zoom } : null;
-}
-
-/** @param {string} text @param {number} [most] @returns {Point[] | null} */
-function parsePoints(text, most = MAX_POINTS) {
-	const places = text.split(";").map((part) => parseNumbers(part, 2) ?? [Number.NaN, Number.NaN]);
-	const good = places.length <= most && places.every(([lon, lat]) => isPlace(lon, lat));
-	return good ? places.map(([lon, lat]) => ({ lon, lat })) : null;
 }
 
 /** @param {RegExp} pattern @param {TextKey} key what is expected @returns {Key<string>} */
@@ -175,6 +170,17 @@ function parseAreas(text) {
 	return areas.length <= MAX_AREAS && areas.every((area) => area !== null) ? areas : null;
 }
 
+/** @param {number} least @param {number} most how many @param {number} digits @returns {Key<Point[]>} */
+const points = (least, most, digits) => ({
+	parse: (text) => {
+		const places = text.split(";").map((part) => parseNumbers(part, 2) ?? [Number.NaN, Number.NaN]);
+		const good = places.length >= least && places.length <= most && places.every(([lon, lat]) => isPlace(lon, lat));
+		return good ? places.map(([lon, lat]) => ({ lon, lat })) : null;
+	},
+	format: (places) => places.map(({ lon, lat }) => formatNumbers([lon, lat], digits)).join(";"),
+	expected: { key: "link.expected.points", values: { count: most } },
+});
+
 /** In the order in which they are written. @type {{ [K in keyof Link]-?: Key<NonNullable<Link[K]>> }} */
 const KEYS = {
 	language: name(LANGUAGE, "link.expected.language"),
@@ -182,7 +188,7 @@ const KEYS = {
 	date: DATE,
 	bbox: {
 		parse: parseBBox,
-		format: (box) => formatNumbers(...box),
+		format: (box) => formatNumbers(box),
 		expected: { key: "link.expected.bbox" },
 	},
 	overlay: { ...FLAG, format: String },
@@ -194,7 +200,7 @@ const KEYS = {
 	bgLayer: name(NAME, "link.expected.name"),
 	view: {
 		parse: parseView,
-		format: ({ lon, lat, zoom }) => formatNumbers(lon, lat, zoom),
+		format: ({ lon, lat, zoom }) => formatNumbers([lon, lat, zoom]),
 		expected: { key: "link.expected.view" },
 	},
 	layers: {
@@ -231,12 +237,7 @@ const KEYS = {
 	loop: FLAG,
 	step: number(1, 366, 0),
 	maxcloud: number(0, 100, 0),
-	pt: {
-		parse: (text) => parsePoints(text),
-		format: (points) =>
-			points.map(({ lon, lat }) => [lon, lat].map((each) => formatNumber(each, PLACE_DIGITS)).join()).join(";"),
-		expected: { key: "link.expected.points", values: { count: MAX_POINTS } },
-	},
+	pt: points(1, MAX_POINTS, PLACE_DIGITS),
 	aoi: {
 		parse: parseAreas,
 		format: (areas) => areas.map(({ name: label, line }) => `${encodeLabel(label)}~${line}`).join(";"),
@@ -253,14 +254,7 @@ const KEYS = {
 		format: (ends) => ends.join("/"),
 		expected: { key: "link.expected.period" },
 	},
-	line: {
-		parse: (text) => {
-			const corners = parsePoints(text, MAX_CORNERS);
-			return corners && corners.length > 1 ? corners : null;
-		},
-		format: (corners) => corners.map(({ lon, lat }) => formatNumbers(lon, lat)).join(";"),
-		expected: { key: "link.expected.points", values: { count: MAX_CORNERS } },
-	},
+	line: points(2, MAX_CORNERS, 5),
 	cube: oneOf("1", "3d"),
 	scatter: FLAG,
 	report: FLAG,
@@ -334,9 +328,6 @@ export function formatLink(link, rest = []) {
 
 /** @param {number} lon */
 export const wrapLon = (lon) => ((((lon + 180) % 360) + 360) % 360) - 180;
-
-/** Digits of the degrees of a place whose values are looked at: a centimetre, which no cell's edge is nearer to. */
-export const PLACE_DIGITS = 7;
 
 /** A place as a link names it, so that the link leads to the same cell. @param {{ lat: number, lng: number }} latlng @param {number} [digits] */
 export const toPlace = ({ lat, lng }, digits = PLACE_DIGITS) => ({

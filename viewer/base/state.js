@@ -412,11 +412,8 @@ function indexFor(of, { instants, validShares }, date) {
 	}
 	const { index, exact } = resolveDate(instants, date);
 	if (!exact) {
-		const asked = formatNamed(date, locale()) ?? date;
-		notify(
-			"date",
-			text("link.noDataThen", { asked, layer: of.title, nearest: formatInstant(instants[index], locale()) }),
-		);
+		const [asked, nearest] = [formatNamed(date, locale()) ?? date, formatInstant(instants[index], locale())];
+		notify("date", text("link.noDataThen", { asked, layer: of.title, nearest }));
 	}
 	return index;
 }

@@ -92,13 +92,13 @@ function followPointer(map, element) {
 			spoken.value = [...told].map((each) => each.textContent).join(" ");
 		},
 	};
+	const stopping = new AbortController();
 	map.on(onMap);
-	container.addEventListener("keyup", takeCentre);
-	container.addEventListener("blur", leave);
+	container.addEventListener("keyup", takeCentre, { signal: stopping.signal });
+	container.addEventListener("blur", leave, { signal: stopping.signal });
 	return () => {
 		map.off(onMap);
-		container.removeEventListener("keyup", takeCentre);
-		container.removeEventListener("blur", leave);
+		stopping.abort();
 	};
 }
 

@@ -23,8 +23,8 @@ import {
 import { makePopover, toggleBy } from "./popover.js";
 import { hasCubes } from "./shares.js";
 
-/** Slow, normal and fast, in frames a second. */
-const SPEEDS = /** @type {const} */ ({ "play.slow": 1, "play.normal": 4, "play.fast": 12 });
+/** Names of some speeds, in frames a second. @type {Record<number, import("../base/text.js").TextKey>} */
+const SPEEDS = { 1: "play.slow", 4: "play.normal", 12: "play.fast" };
 const STEPS = [1, 2, 3, 6, 12];
 /** Narrower windows have room in the panel alone for some of the controls; as in timeline.css. */
 const NARROW = window.matchMedia("(max-width: 47.99rem)");
@@ -106,10 +106,9 @@ const withNow = (values, now) => [...new Set([...values, now])].sort((one, other
 
 const makeSpeed = () =>
 	makeList(text("play.speed"), fps, () =>
-		withNow(Object.values(SPEEDS), fps.value).map((each) => {
-			const name = /** @type {(keyof typeof SPEEDS)[]} */ (Object.keys(SPEEDS)).find((key) => SPEEDS[key] === each);
+		withNow(Object.keys(SPEEDS).map(Number), fps.value).map((each) => {
 			const rate = text("play.fps", { fps: each });
-			return [each, name ? `${text(name)} · ${rate}` : rate];
+			return [each, each in SPEEDS ? `${text(SPEEDS[each])} · ${rate}` : rate];
 		}),
 	);
 

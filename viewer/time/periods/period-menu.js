@@ -90,13 +90,11 @@ function makeGrid(close) {
 	/** @param {import("../../base/dates.js").Instant} each */
 	const yearOf = ({ end }) => new Date(end - 1).getUTCFullYear();
 	const show = () => {
+		void timeDomain.value;
 		const now = instant.peek();
 		if (now) shown.value = yearOf(now);
 	};
-	effect(() => {
-		void timeDomain.value;
-		show();
-	});
+	effect(show);
 	effect(() => {
 		const { instants, periods } = timeDomain.value;
 		element.hidden = !periods || period.value === null;
