@@ -53,9 +53,8 @@ class Calendar {
 		const onchange = () => this.chooseMonth();
 		this.month = make("select", { class: "grow", "aria-label": text("calendar.month"), onchange });
 		this.year = make("select", { "aria-label": text("time.year"), onchange });
-		/** @type {import("../base/elements.js").Attributes} */
-		const presses = { onkeydown: (event) => this.pressKey(event), onclick: (event) => this.click(event) };
-		this.grid = make("table", { role: "grid", class: "days", ...presses });
+		const onkeydown = (/** @type {KeyboardEvent} */ event) => this.pressKey(event);
+		this.grid = make("table", { role: "grid", class: "days", onkeydown });
 		this.times = make("div", { class: "times" });
 		this.years = make("button", { type: "button", onclick: () => this.showYears() }, text("lens.title"));
 		// What the marks mean.
@@ -157,8 +156,8 @@ class Calendar {
 		const name = writer({ month: "long", year: "numeric" })(day.getTime());
 		const caption = make("caption", { class: "unseen" }, name);
 		const weeks = weeksOf(year, month, this.firstDay);
-		const body = make("tbody", {}, ...weeks.map((week) => this.weekRow(week, month)));
-		this.grid.replaceChildren(caption, this.headRow(weeks[0]), body);
+		const rows = weeks.map((week) => make("tr", {}, ...week.map((ms) => this.dayCell(ms, month))));
+		this.grid.replaceChildren(caption, this.headRow(weeks[0]), make("tbody", {}, ...rows));
 		this.drawTimes();
 	}
 
@@ -187,24 +186,20 @@ class Calendar {
 		return make("thead", {}, make("tr", {}, ...cells));
 	}
 
-	/** @param {number[]} week @param {number} month that is shown */
-	weekRow(week, month) {
-		return make("tr", {}, ...week.map((ms) => this.dayCell(ms, new Date(ms).getUTCMonth() === month)));
-	}
-
-	/** @param {number} ms @param {boolean} isInMonth */
-	dayCell(ms, isInMonth) {
+	/** @param {number} ms @param {number} month that is shown */
+	dayCell(ms, month) {
 		const data = this.days.get(ms);
 		const shown = this.sideOf().instant.peek();
 		const how = {
 			role: "gridcell",
 			tabindex: ms === this.focused.peek() ? 0 : -1,
-			class: isInMonth ? "" : "outside",
+			class: new Date(ms).getUTCMonth() === month ? "" : "outside",
 			"aria-disabled": String(!data),
 			"aria-selected": String(shown !== null && dayOf(shown.ms) === ms),
 			"aria-label": this.dayLabel(ms, data),
 			"data-day": ms,
 			"data-cloudy": data?.share === 0 && "true",
+			onclick: () => this.choose(ms),
 		};
 		const cell = make("td", how, String(new Date(ms).getUTCDate()));
 		if (data) cell.style.setProperty("--share", String(data.share ?? 1));
@@ -255,12 +250,6 @@ class Calendar {
 		this.goTo(data.index);
 		if (data.count === 1) this.popover.close();
 		else this.moveTo(ms);
-	}
-
-	/** @param {MouseEvent} event */
-	click(event) {
-		const cell = event.target instanceof Element ? event.target.closest("td") : null;
-		if (cell) this.choose(Number(cell.dataset.day));
 	}
 
 	/** @param {KeyboardEvent} event */

@@ -39,9 +39,6 @@ export function makePopover(name, { label, host }) {
 	/** Has the focus again afterwards. @type {Element | null} */
 	let opener = null;
 	const isOpen = () => element.matches(":popover-open");
-	const close = () => {
-		if (isOpen()) element.hidePopover();
-	};
 	element.addEventListener("toggle", (event) => {
 		if (/** @type {ToggleEvent} */ (event).newState === "open") return;
 		const isLost = document.activeElement === null || document.activeElement === document.body;
@@ -59,7 +56,7 @@ export function makePopover(name, { label, host }) {
 			element.showPopover();
 			place(element, anchor());
 		},
-		close,
+		close: () => element.hidePopover(),
 		isOpen,
 	};
 }

@@ -6,6 +6,7 @@
  */
 import { paintedStyle } from "../../base/colours.js";
 import { indexOfMoment, nearestIndex } from "../../base/dates.js";
+import { until } from "../../base/delays.js";
 import { chooseTime, joinLink, sideB } from "../../base/state.js";
 import { pause } from "../../time/playback.js";
 import { computed, effect, signal } from "../../vendor/signals-core.js";
@@ -142,10 +143,8 @@ export function goToDay(years, { day, by = 0 }) {
 export function compareWith({ now, month }, year) {
 	const ms = msOf({ year, day: now.peek()?.day ?? 0 }, month.peek());
 	if (!sideB.peek()) document.getElementById("compare-button")?.click();
-	const stop = effect(() => {
-		const side = sideB.value;
-		if (side?.timeDomain.value.phase !== "ready") return;
-		queueMicrotask(() => stop());
-		chooseTime(indexOfMoment(side.timeDomain.value.instants, ms), side);
+	void until(() => sideB.value?.timeDomain.value.phase === "ready").then(() => {
+		const side = sideB.peek();
+		if (side) chooseTime(indexOfMoment(side.timeDomain.peek().instants, ms), side);
 	});
 }

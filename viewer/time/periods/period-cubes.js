@@ -72,11 +72,6 @@ export function cubesOfPeriods(periods, instants) {
 	if (spans.length > MAX_CUBES) return null;
 	const whole = `${order}&by=${by}&of=${spans.join(",")}${tail}`;
 	if (method === "anomaly") return { times: texts, windows, order: whole, areApart: false };
-	const [{ datetime }] = windows;
-	return {
-		times: partOfYear,
-		windows: [{ first: 0, count: instants.length, datetime }],
-		order: whole,
-		areApart: false,
-	};
+	const all = [{ first: 0, count: instants.length, datetime: windows[0].datetime }];
+	return { times: partOfYear, windows: all, order: whole, areApart: false };
 }
