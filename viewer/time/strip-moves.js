@@ -12,7 +12,7 @@ import { followDrag, runKey } from "../base/elements.js";
 import { ahead, chooseTime, intent, isDragged, isMoving, isPressed, timeDomain, timeIndex } from "../base/state.js";
 import { effect } from "../vendor/signals-core.js";
 import { chooseRange, goTo, isPlaying, pause, togglePlay } from "./playback.js";
-import { turnWheel } from "./strip/axis.js";
+import { panAxis, turnWheel } from "./strip/axis.js";
 import { isWhole, MIN_SHOWN } from "./strip/window.js";
 
 /** A pointer that moves less than this from where it was pressed does not drag yet. */
@@ -136,7 +136,7 @@ class StripDrags {
 		const { width } = strip.size;
 		const beyond = Math.min(0, x - EDGE_PX) + Math.max(0, x - (width - EDGE_PX));
 		if (beyond !== 0 && strip.root.dataset.isZoomed === "true") {
-			strip.pan(Math.max(-EDGE_PX, Math.min(EDGE_PX, beyond)) / 2);
+			panAxis(Math.max(-EDGE_PX, Math.min(EDGE_PX, beyond)) / 2 / strip.track.width);
 			this.schedule();
 		}
 		const index = strip.indexAt(x);

@@ -62,7 +62,9 @@ export class Strip {
 			this.schedule();
 		});
 		effect(() => this.showDomain(timeDomain.value.instants.length));
-		effect(() => this.showIndex(timeIndex.value));
+		effect(() => {
+			if (timeIndex.value >= 0) followDate(this.places.peek().slots[timeIndex.value]);
+		});
 		// How many dates are loaded, for those who watch the page from outside.
 		effect(() => {
 			const all = [...loadedTimes.value.values()];
@@ -107,11 +109,6 @@ export class Strip {
 		this.slider.setAttribute("aria-valuemax", String(count - 1));
 	}
 
-	/** @param {number} index */
-	showIndex(index) {
-		if (index >= 0) followDate(this.places.peek().slots[index]);
-	}
-
 	/** Date at a horizontal position on the strip, in CSS pixels from its left edge. @param {number} x */
 	indexAt(x) {
 		const shown = this.window.peek();
@@ -121,11 +118,6 @@ export class Strip {
 	/** Shows fewer dates, or more. @param {number} factor above 1 for fewer @param {number} [x] what stays in place */
 	zoom(factor, x = this.xOfIndex(timeIndex.peek())) {
 		zoomAxis(factor, (x - this.track.left) / this.track.width);
-	}
-
-	/** @param {number} px to the right */
-	pan(px) {
-		panAxis(px / this.track.width);
 	}
 
 	/** Shows the dates around a share of all of them. @param {number} share */
@@ -140,14 +132,9 @@ export class Strip {
 		return shown ? xOf(shown, this.track, this.places.peek().slots[index] + 0.5) : 0;
 	}
 
-	/** Index of side B's date among those of the strip; -1 of none. */
-	otherIndex() {
-		const other = sideB.value?.instant.value;
-		return other ? indexOfMoment(timeDomain.value.instants, other.ms) : -1;
-	}
-
 	/** All that is drawn; reads the signals that it depends on. @returns {import("./strip/strip-painter.js").Scene} */
 	sceneNow() {
+		const other = sideB.value?.instant.value;
 		return {
 			...this.places.value,
 			shares: shares.value,
@@ -157,7 +144,7 @@ export class Strip {
 			played: playable.value.length === timeDomain.value.instants.length ? null : new Set(playable.value),
 			range: isRangeChosen.value && !isRangeWhole.value ? playRange.value : null,
 			index: timeIndex.value,
-			other: this.otherIndex(),
+			other: other ? indexOfMoment(timeDomain.value.instants, other.ms) : -1,
 			hovered: this.hovered.value,
 			awaited: awaited.value,
 		};

@@ -34,45 +34,41 @@ export function startPeriods(button, isOpened) {
 /**
  * Choices of which one is taken.
  * @template {string} T @param {string} words @param {readonly T[]} values @param {(value: T) => string} wordsOf
- * @param {(value: T) => void} choose
+ * @param {() => T | undefined} chosen reads signals @param {(value: T) => void} choose
  */
-function makeRadios(words, values, wordsOf, choose) {
-	const fields = values.map((value) => {
+function makeRadios(words, values, wordsOf, chosen, choose) {
+	const rows = values.map((value) => {
 		const field = make("input", { type: "radio", name: words, value, onchange: () => choose(value) });
-		return { value, field, row: make("label", {}, field, make("span", {}, wordsOf(value))) };
+		effect(() => {
+			field.checked = value === chosen();
+		});
+		return make("label", {}, field, make("span", {}, wordsOf(value)));
 	});
-	const rows = fields.map(({ row }) => row);
-	return { element: make("fieldset", { class: "radios" }, make("legend", {}, words), ...rows), fields };
+	return { element: make("fieldset", { class: "radios" }, make("legend", {}, words), ...rows), rows };
 }
 
-function makeSlots() {
-	const { element, fields } = makeRadios(
+const makeSlots = () =>
+	makeRadios(
 		text("period.mapOf"),
 		/** @type {const} */ (["date", ...SLOTS]),
 		(value) => text(`period.${value}`),
+		() => period.value?.slot ?? "date",
 		(value) => choosePeriod(value === "date" ? null : { slot: value, method: period.peek()?.method ?? "latest" }),
-	);
-	effect(() => {
-		for (const { value, field } of fields) field.checked = value === (period.value?.slot ?? "date");
-	});
-	return element;
-}
+	).element;
 
 function makeMethods() {
-	const { element, fields } = makeRadios(
+	const { element, rows } = makeRadios(
 		text("period.method"),
 		METHODS,
 		(value) => text(`method.${value}`),
+		() => period.value?.method,
 		(method) => choosePeriod({ slot: period.peek()?.slot ?? "month", method }),
 	);
 	element.classList.add("methods");
 	effect(() => {
 		element.hidden = period.value === null;
 		const able = methodsOf(sideA);
-		for (const { value, field, row } of fields) {
-			field.checked = value === period.value?.method;
-			row.hidden = !able.includes(value);
-		}
+		for (const [at, row] of rows.entries()) row.hidden = !able.includes(METHODS[at]);
 	});
 	return element;
 }
