@@ -130,22 +130,12 @@ function followHistograms(areas, isOpen) {
 		}, REST_MS);
 		return () => window.clearTimeout(waiting);
 	});
-	effect(() => {
-		const questions = resting.value;
-		answers.follow(
-			questions.map(({ key }) => key),
-			(missing) =>
-				questions
-					.filter(({ key }) => missing.includes(key))
-					.map(({ key, layer, geometry, parameters }) => ({
-						keys: [key],
-						load: async (stopped) => {
-							const answer = await fetchSeriesOfArea(layer, geometry, parameters, stopped);
-							return [histogramsOf(answer, answer.features[0])[0] ?? null];
-						},
-					})),
-		);
-	});
+	effect(() =>
+		answers.follow(resting.value, async ([{ layer, geometry, parameters }], stopped) => {
+			const answer = await fetchSeriesOfArea(layer, geometry, parameters, stopped);
+			return [histogramsOf(answer, answer.features[0])[0] ?? null];
+		}),
+	);
 }
 
 /** @param {Line[]} areas @returns {Node[]} */

@@ -10,12 +10,14 @@ function makeBench() {
 	const answers = new Answers();
 	/** @param {string[]} wanted */
 	const want = (wanted) =>
-		answers.follow(wanted, (missing) => [
-			{
-				keys: missing,
-				load: (signal) => new Promise((resolve, reject) => asked.push({ keys: missing, signal, resolve, reject })),
-			},
-		]);
+		answers.follow(
+			wanted.map((key) => ({ key })),
+			(questions, signal) =>
+				new Promise((resolve, reject) =>
+					asked.push({ keys: questions.map(({ key }) => key), signal, resolve, reject }),
+				),
+			() => "all at once",
+		);
 	return { answers, asked, want };
 }
 

@@ -6,7 +6,7 @@
  * @typedef {import("./tables.js").Column} Column
  * @typedef {{ times: (string | null)[], values: Column, analysis?: import("../../base/api.js").Analysis }} Analysed
  * @typedef {{ column: Column | null, why: string }} Found as long as the series; null and why where nothing was found
- * @typedef {{ kind: "smooth" | "climatology", parameters: Parameters }} Wish
+ * @typedef {{ kind: "smooth" | "climatology", way: string, key: string }} Wish `kind` and `way` as the server's parameter and its value
  */
 import { fetchSeries, fetchSeriesOfArea } from "../../base/api.js";
 import { effect, signal } from "../../vendor/signals-core.js";
@@ -28,36 +28,27 @@ const NORMAL = ["p10", "p90"];
 const answers = new Answers();
 
 /** Values of classes have no curve. @param {Line} line @returns {Wish[]} */
-function wishesOf({ phase, layer, side }) {
+function wishesOf({ phase, layer, side, key }) {
 	if (phase !== "ready" || layer.times.count < 2 || classesOf(side).length > 0) return [];
-	/** @type {Wish[]} */
-	const smooth = curve.value === "" ? [] : [{ kind: "smooth", parameters: { smooth: curve.value } }];
-	const normal = hasNormal.value
-		? NORMAL.map((climatology) => /** @type {Wish} */ ({ kind: "climatology", parameters: { climatology } }))
-		: [];
-	return [...smooth, ...normal];
+	/** @type {[kind: Wish["kind"], ways: readonly string[]][]} */
+	const wished = [
+		["smooth", curve.value === "" ? [] : [curve.value]],
+		["climatology", hasNormal.value ? NORMAL : []],
+	];
+	return wished.flatMap(([kind, ways]) => ways.map((way) => ({ kind, way, key: `${key} ${reducer.value} ${way}` })));
 }
-
-/** @param {Line} line @param {Wish} wish */
-const keyOf = (line, { parameters }) => `${line.key} ${reducer.value} ${JSON.stringify(parameters)}`;
 
 /** Asks for what is wished for of lines. @param {import("@preact/signals-core").ReadonlySignal<Line[]>} lines */
 export const followAnalyses = (lines) =>
 	effect(() => {
-		const wanted = lines.value.flatMap((line) =>
-			wishesOf(line).map((wish) => ({ key: keyOf(line, wish), line, wish })),
-		);
-		const kind = reducer.value;
-		answers.follow(
-			wanted.map(({ key }) => key),
-			(missing) =>
-				wanted
-					.filter(({ key }, index) => missing.includes(key) && wanted.findIndex((each) => each.key === key) === index)
-					.map(({ key, line, wish }) => ({
-						keys: [key],
-						load: async (stopped) => [await load(line, wish, kind, stopped)],
-					})),
-		);
+		const of = reducer.value;
+		const wanted = lines.value.flatMap((line) => wishesOf(line).map((wish) => ({ ...wish, line })));
+		answers.follow(wanted, async ([{ line, kind, way }], stopped) => {
+			const { analysis } = await fetchAnalysed(line, { [kind]: way }, of, stopped);
+			const column = analysis?.[kind] ?? null;
+			const isEmpty = !column?.some((value) => value !== null);
+			return [{ column: isEmpty ? null : column, why: analysis?.reasons?.[kind] ?? "" }];
+		});
 	});
 
 /**
@@ -72,30 +63,19 @@ export async function fetchAnalysed({ place, layer, asked }, parameters, of, sto
 	return { times, values: features[0].series[of], analysis: features[0].analysis?.[of] };
 }
 
-/** @param {Line} line @param {Wish} wish @param {string} of what is analysed of an area @param {AbortSignal} stopped @returns {Promise<Found>} */
-async function load(line, { kind, parameters }, of, stopped) {
-	const { analysis } = await fetchAnalysed(line, parameters, of, stopped);
-	const column = analysis?.[kind] ?? null;
-	const isEmpty = !column?.some((value) => value !== null);
-	return { column: isEmpty ? null : column, why: analysis?.reasons?.[kind] ?? "" };
-}
-
 /** The curve of a line and its normal range, as far as they are there. @param {Line} line */
 export function foundOf(line) {
-	const found = wishesOf(line).map((wish) => ({
-		kind: wish.kind,
-		column: answers.get(keyOf(line, wish))?.value?.column,
-	}));
-	const [low, high] = found.filter(({ kind }) => kind === "climatology").map(({ column }) => column);
+	const columns = new Map(wishesOf(line).map(({ way, key }) => [way, answers.get(key)?.value?.column]));
+	const [low, high] = NORMAL.map((way) => columns.get(way));
 	return {
-		smooth: found.find(({ kind }) => kind === "smooth")?.column ?? null,
+		smooth: columns.get(curve.value) ?? null,
 		normal: low && high ? /** @type {[Column, Column]} */ ([low, high]) : null,
 	};
 }
 
 /** Whether something is still being found out, and why something could not be. @param {Line[]} lines */
 export function analysisState(lines) {
-	const all = lines.flatMap((line) => wishesOf(line).map((wish) => answers.get(keyOf(line, wish))));
+	const all = lines.flatMap(wishesOf).map(({ key }) => answers.get(key));
 	return {
 		isLoading: all.some((answer) => answer?.phase === "loading"),
 		why: all.map((answer) => answer?.error?.message ?? answer?.value?.why ?? "").find((why) => why !== "") ?? "",

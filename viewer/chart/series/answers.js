@@ -25,19 +25,29 @@ export class Answers {
 
 	/**
 	 * Asks for what is not known yet, and stops what is asked for and no longer wanted.
-	 * @param {string[]} wanted keys @param {(missing: string[]) => { keys: string[], load: (signal: AbortSignal) => Promise<T[]> }[]} questions
-	 *   that together ask for all that is missing; each gives its answers in the order of its keys
+	 * @template {{ key: string }} Q
+	 * @param {Q[]} wanted @param {(questions: Q[], signal: AbortSignal) => Promise<T[]>} load gives the answers in the order of the questions
+	 * @param {(question: Q) => string} [groupOf] those of one group are asked at once
 	 */
-	follow(wanted, questions) {
-		this.wanted = new Set(wanted);
+	follow(wanted, load, groupOf = ({ key }) => key) {
+		this.wanted = new Set(wanted.map(({ key }) => key));
 		for (const [keys, stopping] of this.asking) {
-			if (keys.some((key) => wanted.includes(key))) continue;
+			if (keys.some((key) => this.wanted.has(key))) continue;
 			stopping.abort();
 			this.forget(keys);
 		}
 		const known = this.all.peek();
-		const missing = [...new Set(wanted)].filter((key) => !known.has(key));
-		if (missing.length > 0) for (const { keys, load } of questions(missing)) void this.ask(keys, load);
+		const missing = new Map(wanted.filter(({ key }) => !known.has(key)).map((each) => [each.key, each]));
+		/** @type {Map<string, Q[]>} */
+		const groups = new Map();
+		for (const question of missing.values()) {
+			const name = groupOf(question);
+			groups.set(name, [...(groups.get(name) ?? []), question]);
+		}
+		for (const group of groups.values()) {
+			const keys = group.map(({ key }) => key);
+			void this.ask(keys, (signal) => load(group, signal));
+		}
 	}
 
 	/** @param {string[]} keys @param {(signal: AbortSignal) => Promise<T[]>} load */

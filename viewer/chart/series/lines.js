@@ -110,27 +110,9 @@ export function retryFailed() {
 /** Asks the server for the series of all places, and again whenever they or the layers change. */
 export const followPlaces = () => effect(follow);
 
-function follow() {
-	const wanted = subjects.value;
-	const byKey = new Map(wanted.map((subject) => [subject.key, subject]));
-	answers.follow([...byKey.keys()], (missing) =>
-		questions(missing.flatMap((key) => /** @type {Subject[]} */ ([byKey.get(key)]))),
-	);
-}
-
-/** One question for each area, and one for all points of a layer. @param {Subject[]} missing */
-function questions(missing) {
-	/** @type {Map<string, Subject[]>} */
-	const groups = new Map();
-	for (const subject of missing) {
-		const name = pointOf(subject.place) ? subject.layer.id : `area ${subject.key}`;
-		groups.set(name, [...(groups.get(name) ?? []), subject]);
-	}
-	return [...groups.values()].map((group) => ({
-		keys: group.map(({ key }) => key),
-		load: (/** @type {AbortSignal} */ stopped) => load(group, stopped),
-	}));
-}
+/** One question for each area, and one for all points of a layer. */
+const follow = () =>
+	answers.follow(subjects.value, load, ({ place, layer, key }) => (pointOf(place) ? layer.id : `area ${key}`));
 
 /** @param {Subject[]} group points of one layer, or one area @param {AbortSignal} stopped @returns {Promise<Table[]>} */
 async function load(group, stopped) {

@@ -70,21 +70,19 @@ export function makeYears({ lines, reducer, isOpen }) {
 	const month = computed(() => ownMonth.value ?? usualMonth.value);
 	/** @type {Answers<import("../series/analysis.js").Analysed>} */
 	const answers = new Answers();
-	const question = computed(() => {
+	const questions = computed(() => {
 		const of = line.value;
-		if (!isOpen.value || !of) return null;
+		if (!isOpen.value || !of) return [];
 		const parameters = show.value === "dekads" ? { step: "dekad" } : seasonParameters();
-		return { of, parameters, key: JSON.stringify([of.key, reducer.value, parameters]) };
+		return [{ line: of, parameters, key: JSON.stringify([of.key, reducer.value, parameters]) }];
 	});
 	effect(() => {
-		const [asked, kind] = [question.value, reducer.value];
-		answers.follow(asked ? [asked.key] : [], (keys) =>
-			asked
-				? [{ keys, load: async (stopped) => [await fetchAnalysed(asked.of, asked.parameters, kind, stopped)] }]
-				: [],
-		);
+		const of = reducer.value;
+		answers.follow(questions.value, async ([{ line, parameters }], stopped) => [
+			await fetchAnalysed(line, parameters, of, stopped),
+		]);
 	});
-	const answer = computed(() => (question.value ? answers.get(question.value.key) : undefined));
+	const answer = computed(() => questions.value.map(({ key }) => answers.get(key))[0]);
 	const model = computed(() => {
 		const [found, kind] = [answer.value?.value, show.value];
 		if (!found || kind === "dekads") return null;
