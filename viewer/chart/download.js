@@ -7,10 +7,13 @@ import { layer, places } from "../base/state.js";
 import { text } from "../base/text.js";
 import { makePopover, toggleBy } from "../time/popover.js";
 import { chosen, daysOf } from "../time/strip/axis.js";
+import { signal } from "../vendor/signals-core.js";
+import { makeTick } from "./series/fields.js";
 import { placeName } from "./series/line-labels.js";
 
 /** @typedef {import("./series/figure.js").Sheet} Sheet */
 
+const ENDINGS = /** @type {const} */ (["csv", "png", "svg"]);
 /** Pixels of a picture for each of the page's. */
 const SCALE = 2;
 /** So much of a file's name is for its places. */
@@ -20,19 +23,16 @@ const MOST_NAMES = 36;
 export function makeDownload(sheetOf, host) {
 	const label = text("chart.download");
 	const button = makeIconButton("download", label, () => {}, { "aria-haspopup": "dialog", "aria-expanded": "false" });
-	const comma = make("input", { type: "checkbox" });
+	const hasComma = signal(false);
 	const popover = makePopover("chart-download", { label, host });
-	const saves = { csv: saveRows, png: savePng, svg: saveSvg };
-	const choices = Object.entries(saves).map(([ending, save]) => {
+	const choices = ENDINGS.map((ending) => {
 		const run = () => {
 			popover.close();
-			void save(sheetOf(), comma.checked ? "semicolon" : "comma");
+			void save(sheetOf(), ending, hasComma.peek() ? "semicolon" : "comma");
 		};
-		const words = text(/** @type {import("../base/text.js").TextKey} */ (`chart.${ending}`));
-		return make("button", { type: "button", class: "quiet", onclick: run }, words);
+		return make("button", { type: "button", class: "quiet", onclick: run }, text(`chart.${ending}`));
 	});
-	const tick = make("label", { class: "chart-tick" }, comma, make("span", {}, text("chart.decimalComma")));
-	popover.element.append(...choices, tick);
+	popover.element.append(...choices, makeTick(text("chart.decimalComma"), hasComma));
 	toggleBy(button, popover, () => choices[0].focus());
 	return button;
 }
@@ -52,19 +52,12 @@ function nameOf({ span }, ending) {
 	return fileName([layer.peek()?.id, names, days ?? years].filter(Boolean).join("_"), ending);
 }
 
-/** @param {Sheet} sheet @param {"comma" | "semicolon"} dialect */
-function saveRows(sheet, dialect) {
-	saveFile(new Blob([formatCsv(sheet.rows(), dialect)], { type: "text/csv" }), nameOf(sheet, "csv"));
-}
-
-/** @param {Sheet} sheet */
-function saveSvg(sheet) {
+/** @param {Sheet} sheet @param {(typeof ENDINGS)[number]} ending @param {"comma" | "semicolon"} dialect */
+async function save(sheet, ending, dialect) {
+	const name = nameOf(sheet, ending);
+	if (ending === "csv") return saveFile(new Blob([formatCsv(sheet.rows(), dialect)], { type: "text/csv" }), name);
 	const svg = sheet.svg();
-	if (svg) saveFile(fileOfDrawing(svg), nameOf(sheet, "svg"));
-}
-
-/** @param {Sheet} sheet */
-function savePng(sheet) {
-	const svg = sheet.svg();
-	if (svg) void saveDrawing(svg, nameOf(sheet, "png"), SCALE);
+	if (!svg) return;
+	if (ending === "svg") saveFile(fileOfDrawing(svg), name);
+	else await saveDrawing(svg, name, SCALE);
 }

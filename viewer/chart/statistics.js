@@ -3,10 +3,9 @@
  * and of every place over the period that the chart shows.
  *
  * @typedef {import("../base/state.js").Side} Side
- * @typedef {import("./series/lines.js").Line} Line
+ * @typedef {import("./plot-content.js").Drawn} Line
  * @typedef {import("./series/area-histogram.js").Histogram} Histogram
  * @typedef {import("./series/scales.js").Range} Range
- * @typedef {import("../base/text.js").TextKey} TextKey
  */
 import { fetchSeriesOfArea } from "../base/api.js";
 import { formatDate } from "../base/dates.js";
@@ -18,8 +17,8 @@ import { cubesOf } from "../map/cubes.js";
 import { computed, effect, signal } from "../vendor/signals-core.js";
 import { Answers } from "./series/answers.js";
 import { histogramBetween, histogramsOf } from "./series/area-histogram.js";
-import { makeTable } from "./series/html-table.js";
-import { lineName, placeName } from "./series/line-labels.js";
+import { makeRow, makeTable } from "./series/html-table.js";
+import { lineName, placeName, reducerText } from "./series/line-labels.js";
 import { classesOf, pointOf, reducer } from "./series/lines.js";
 import { formatNumber, summarise } from "./series/series.js";
 import { valuesOf } from "./series/tables.js";
@@ -27,25 +26,8 @@ import { valuesOf } from "./series/tables.js";
 /** A date that is passed over faster is not asked for. */
 const REST_MS = 200;
 
-/** @type {[column: string, key: TextKey][]} */
-const AT_A_DATE = [
-	["mean", "chart.reducers.mean"],
-	["std", "chart.reducers.std"],
-	["min", "chart.reducers.min"],
-	["p10", "chart.reducers.p10"],
-	["median", "chart.reducers.median"],
-	["p90", "chart.reducers.p90"],
-	["max", "chart.reducers.max"],
-];
-
-/** @type {[key: "mean" | "std" | "low" | "median" | "high", words: TextKey][]} */
-const OVER_TIME = [
-	["mean", "chart.reducers.mean"],
-	["std", "chart.reducers.std"],
-	["low", "chart.reducers.min"],
-	["median", "chart.reducers.median"],
-	["high", "chart.reducers.max"],
-];
+const AT_A_DATE = ["mean", "std", "min", "p10", "median", "p90", "max"];
+const OVER_TIME = /** @type {const} */ (["mean", "std", "min", "median", "max"]);
 
 /** @type {Answers<Histogram | null>} */
 const answers = new Answers();
@@ -89,9 +71,7 @@ export function startStatistics(root, drawn, period, isOpen) {
 }
 
 /** Where the date of its map is in a line. @param {Line} line */
-function indexOf({ table, side }) {
-	return table?.times.indexOf(side.instant.value?.text ?? null) ?? -1;
-}
+const indexOf = ({ table, side }) => table.times.indexOf(side.instant.value?.text ?? null);
 
 /** What lies between two values of a layer, as its cubes have it; null where it is not known, or any value may be. @param {Side} side */
 function stepOf(side) {
@@ -105,8 +85,8 @@ function questionOf(line) {
 	const { table, side, layer } = line;
 	const { geometry } = line.asked;
 	const at = indexOf(line);
-	const [low, high] = [table?.columns.min?.[at], table?.columns.max?.[at]];
-	if (at < 0 || typeof low !== "number" || typeof high !== "number") return null;
+	const [low, high] = [table.columns.min?.[at], table.columns.max?.[at]];
+	if (typeof low !== "number" || typeof high !== "number") return null;
 	const reducers = histogramBetween(low, high, stepOf(side));
 	const parameters = { datetime: side.instant.value?.text ?? null, reducers };
 	return { key: JSON.stringify([layer.id, layer.revision, geometry, parameters]), layer, geometry, parameters };
@@ -114,7 +94,7 @@ function questionOf(line) {
 
 /** @param {Line} line @returns {Histogram | null} */
 function histogramOf(line) {
-	const known = line.table?.histograms[indexOf(line)];
+	const known = line.table.histograms[indexOf(line)];
 	if (known) return known;
 	const question = questionOf(line);
 	return question && (answers.get(question.key)?.value ?? null);
@@ -143,41 +123,35 @@ function describeDate(areas) {
 	if (areas.length === 0) return [make("p", { class: "hint" }, text("chart.noAreas"))];
 	const dates = areas.map(({ side }) => side.shownDate.value);
 	const columns = areas.every(({ side }) => classesOf(side).length > 0) ? [] : AT_A_DATE;
-	const head = [
-		text("chart.area.heading"),
-		...columns.map(([, key]) => text(key)),
-		text("chart.count"),
-		text("chart.share"),
-	];
+	const head = [text("chart.area.heading"), ...columns.map(reducerText), text("chart.count"), text("chart.share")];
 	const rows = areas.map((line, index) => {
 		const { table } = line;
 		const at = indexOf(line);
-		const [count, total] = [table?.counts[at] ?? 0, table?.total ?? 0];
-		const values = columns.map(([column]) => write(table?.columns[column]?.[at]));
+		const [count, total] = [table.counts[at] ?? 0, table.total];
+		const values = columns.map((column) => write(table.columns[column]?.[at]));
 		const name = dates[index] === dates[0] ? lineName(line) : `${lineName(line)}, ${dates[index]}`;
-		return [name, ...values, count.toLocaleString(locale()), total > 0 ? percent(count / total) : "–"];
+		const share = total > 0 ? percent(count / total) : "–";
+		return makeRow([name, ...values, count.toLocaleString(locale()), share]);
 	});
 	return [makeTable(head, rows, dates[0] || text("time.undated"))];
 }
 
 /** @param {Line[]} drawn @param {Range | null} period @returns {Node[]} */
 function describePeriod(drawn, period) {
-	const dated = drawn.filter(({ table, side }) => (table?.times.length ?? 0) > 1 && classesOf(side).length === 0);
+	const dated = drawn.filter(({ table, side }) => table.times.length > 1 && classesOf(side).length === 0);
 	if (dated.length === 0) return [];
 	const within = (/** @type {string | null} */ time) => {
 		const second = Date.parse(time ?? "") / 1000;
 		return !period || (second >= period[0] && second <= period[1]);
 	};
 	const rows = dated.map((line) => {
-		const { times } = /** @type {import("./series/tables.js").Table} */ (line.table);
-		const all = valuesOf(/** @type {import("./series/tables.js").Table} */ (line.table), reducer.value);
-		const values = all.filter((_, index) => within(times[index]));
+		const values = valuesOf(line.table, reducer.value).filter((_, index) => within(line.table.times[index]));
 		const summary = summarise(values);
-		const numbers = OVER_TIME.map(([name]) => write(summary?.[name]));
-		return [lineName(line), ...numbers, `${summary?.valid ?? 0} / ${values.length}`];
+		const numbers = OVER_TIME.map((name) => write(summary?.[name]));
+		return makeRow([lineName(line), ...numbers, `${summary?.valid ?? 0} / ${values.length}`]);
 	});
-	const head = [text("chart.place"), ...OVER_TIME.map(([, key]) => text(key)), text("chart.datesWithValue")];
-	const shown = dated.flatMap(({ table }) => table?.times.filter(within) ?? []).map((time) => Date.parse(time ?? ""));
+	const head = [text("chart.place"), ...OVER_TIME.map(reducerText), text("chart.datesWithValue")];
+	const shown = dated.flatMap(({ table }) => table.times.filter(within)).map((time) => Date.parse(time ?? ""));
 	const [first, last] = [Math.min(...shown), Math.max(...shown)];
 	const caption = text("chart.overTime", { first: formatDate(first, locale()), last: formatDate(last, locale()) });
 	return [makeTable(head, rows, shown.length > 0 ? caption : "")];

@@ -54,8 +54,8 @@ function summaryOf(drawn) {
 		return summary ? [{ name: placeName(place), ...summary }] : [];
 	});
 	if (found.length === 1) {
-		const [{ valid, total, mean, low, high }] = found;
-		return text("chart.summary", { valid, count: total, mean: write(mean), low: write(low), high: write(high) });
+		const [{ valid, total, mean, min, max }] = found;
+		return text("chart.summary", { valid, count: total, mean: write(mean), low: write(min), high: write(max) });
 	}
 	if (found.length > 1) {
 		const sorted = found.sort((one, other) => other.mean - one.mean);

@@ -6,6 +6,7 @@ import { chooseTime, instant, timeDomain } from "../base/state.js";
 import { locale, text } from "../base/text.js";
 import { unitText } from "../base/units.js";
 import { effect, signal } from "../vendor/signals-core.js";
+import { makeHead, makeRow } from "./series/html-table.js";
 import { lineName, valueText } from "./series/line-labels.js";
 import { lines, pointOf, reducer } from "./series/lines.js";
 import { joinTimes } from "./series/tables.js";
@@ -64,10 +65,10 @@ function datesOf(drawn) {
 function headRow(drawn) {
 	const places = drawn.flatMap((line) => {
 		const units = unitText(line.layer.units);
-		const value = make("th", { scope: "col" }, `${lineName(line)}${units ? `, ${units}` : ""}`);
-		return pointOf(line.place) ? [value] : [value, make("th", { scope: "col" }, text("chart.count"))];
+		const value = `${lineName(line)}${units ? `, ${units}` : ""}`;
+		return pointOf(line.place) ? [value] : [value, text("chart.count")];
 	});
-	return make("tr", {}, make("th", { scope: "col" }, text("chart.date")), ...places);
+	return makeHead([text("chart.date"), ...places]);
 }
 
 /** @param {DatedRow} row @param {Line[]} drawn */
@@ -76,11 +77,11 @@ function bodyRow({ time, indexes }, drawn) {
 	const choose = () => chooseTime(indexOfMoment(timeDomain.peek().instants, Date.parse(String(time))));
 	const head = time ? make("button", { type: "button", class: "link", onclick: choose }, words) : words;
 	const cells = drawn.flatMap((line, at) => {
-		const value = make("td", {}, valueText(line, indexes[at], reducer.value));
+		const value = valueText(line, indexes[at], reducer.value);
 		const count = indexes[at] < 0 ? "" : (line.table?.counts[indexes[at]] ?? 0).toLocaleString(locale());
-		return pointOf(line.place) ? [value] : [value, make("td", {}, count)];
+		return pointOf(line.place) ? [value] : [value, count];
 	});
-	return make("tr", { "data-time": time ?? "" }, make("th", { scope: "row" }, head), ...cells);
+	return makeRow([head, ...cells], { "data-time": time ?? "" });
 }
 
 /** @param {HTMLElement} body @param {string | undefined} time */

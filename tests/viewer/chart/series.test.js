@@ -9,8 +9,8 @@ test("a summary counts values and leaves out what is none", () => {
 		mean: 0.5,
 		std: Math.sqrt((2 * 0.25 ** 2 + 2 * 0.5 ** 2) / 4),
 		median: 0.5,
-		low: 0,
-		high: 1,
+		min: 0,
+		max: 1,
 	});
 });
 

@@ -5,7 +5,6 @@ import {
 	lineReducer,
 	spread,
 	tableOfFeature,
-	tableOfMap,
 	tableOfPoint,
 	valuesOf,
 } from "../../../viewer/chart/series/tables.js";
@@ -70,7 +69,7 @@ test("a feature outside the layer has its note and no reasons", () => {
 });
 
 test("what the map has of a point says whether it is exact", () => {
-	const table = tableOfMap({ times: TIMES, values: [1, null, 2], isApproximate: true }, "m");
+	const table = tableOfPoint({ times: TIMES, values: [1, null, 2], units: "m", isApproximate: true });
 
 	assert.deepEqual([table.isApproximate, table.counts, valuesOf(table, "mean")], [true, [1, 0, 1], [1, null, 2]]);
 });

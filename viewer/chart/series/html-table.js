@@ -1,16 +1,20 @@
 /** Numbers as a table of the page. */
 import { make } from "../../base/elements.js";
 
-/** @param {string[]} head @param {string[][]} rows the first cell of each is its name @param {string} caption */
-export function makeTable(head, rows, caption) {
-	const body = rows.map(([name, ...cells]) =>
-		make("tr", {}, make("th", { scope: "row" }, name), ...cells.map((words) => make("td", {}, words))),
+/** @typedef {string | Node | (string | Node)[]} Content of a cell */
+
+/** @param {string[]} words what each column is of */
+export const makeHead = (words) => make("tr", {}, ...words.map((each) => make("th", { scope: "col" }, each)));
+
+/** @param {Content[]} cells the first is the name of the row @param {import("../../base/elements.js").Attributes} [attributes] */
+export const makeRow = ([name, ...cells], attributes = {}) =>
+	make(
+		"tr",
+		attributes,
+		make("th", { scope: "row" }, ...[name].flat()),
+		...cells.map((content) => make("td", {}, ...[content].flat())),
 	);
-	return make(
-		"table",
-		{},
-		make("caption", {}, caption),
-		make("thead", {}, make("tr", {}, ...head.map((words) => make("th", { scope: "col" }, words)))),
-		make("tbody", {}, ...body),
-	);
-}
+
+/** @param {string[]} head @param {HTMLElement[]} rows @param {string} caption */
+export const makeTable = (head, rows, caption) =>
+	make("table", {}, make("caption", {}, caption), make("thead", {}, makeHead(head)), make("tbody", {}, ...rows));

@@ -35,3 +35,10 @@ export function valueText({ table, side }, index, reducer) {
 	const write = table.columns.value ? formatExact : formatNumber;
 	return named ?? `${table.isApproximate ? "≈ " : ""}${write(value, locale())}`;
 }
+
+/** @param {string} name of a reducer */
+export function reducerText(name) {
+	const percent = /^p(\d+)$/.exec(name)?.[1];
+	if (percent !== undefined) return text("chart.reducers.percentile", { percent: Number(percent) });
+	return text(/** @type {import("../../base/text.js").TextKey} */ (`chart.reducers.${name}`));
+}

@@ -21,7 +21,7 @@ import { Answers } from "./answers.js";
 import { histogramOfClasses } from "./area-histogram.js";
 import { seriesOfCubes, seriesOfPlace } from "./from-cubes.js";
 import { simplify } from "./simplify.js";
-import { AREA_REDUCERS, LINE_REDUCERS, tableOfFeature, tableOfMap, tableOfPoint, withCommonest } from "./tables.js";
+import { AREA_REDUCERS, LINE_REDUCERS, tableOfFeature, tableOfPoint, withCommonest } from "./tables.js";
 
 /** What is drawn of areas. */
 export const reducer = signal(LINE_REDUCERS[0]);
@@ -98,7 +98,7 @@ export const lines = computed(() =>
 function loadedTable({ place, side, layer }) {
 	const point = pointOf(place);
 	const loaded = point && side.loadedTimes.value.size > 0 ? cubesOf(side)?.seriesAt(point) : null;
-	return loaded ? tableOfMap(loaded, layer.units) : null;
+	return loaded ? tableOfPoint({ ...loaded, units: layer.units }) : null;
 }
 
 /** Asks once more for what has failed. */
@@ -121,7 +121,7 @@ async function load(group, stopped) {
 	const points = group.flatMap((subject) => pointOf(subject.place) ?? []);
 	if (isStatic && points.length > 0) {
 		const found = points.map((point) => seriesOfCubes(layer, point, stopped));
-		return (await Promise.all(found)).map((series) => tableOfMap(series, layer.units));
+		return (await Promise.all(found)).map((series) => tableOfPoint({ ...series, units: layer.units }));
 	}
 	if (points.length === 1) return [tableOfPoint(await fetchSeries(layer, points[0], {}, stopped))];
 	const answer =

@@ -1,7 +1,7 @@
 /**
  * Values in numbers for people; pure.
  *
- * @typedef {{ valid: number, total: number, mean: number, std: number, median: number, low: number, high: number }} Summary
+ * @typedef {{ valid: number, total: number, mean: number, std: number, median: number, min: number, max: number }} Summary
  */
 
 /** @param {(number | null)[]} values @returns {Summary | null} null when there is no value at all; `std` divided by the count, as the server has it */
@@ -17,8 +17,8 @@ export function summarise(values) {
 		mean,
 		std: Math.sqrt(variance),
 		median: (valid[Math.floor(middle)] + valid[Math.ceil(middle)]) / 2,
-		low: valid[0],
-		high: valid[valid.length - 1],
+		min: valid[0],
+		max: valid[valid.length - 1],
 	};
 }
 

@@ -24,19 +24,16 @@ export const AREA_REDUCERS = [...LINE_REDUCERS, "std"];
 export const lineReducer = (name = "") =>
 	LINE_REDUCERS.includes(name) || /^p(\d{1,2}|100)$/.test(name) ? name : LINE_REDUCERS[0];
 
-/** @param {Column} values */
-const countValues = (values) => values.map((value) => (value === null ? 0 : 1));
-
-/** @param {Series} series @returns {Table} */
-export const tableOfPoint = ({ times, values, reasons, units }) => ({
+/** Of a point: the server's series of it, or what cubes tell. @param {Partial<Series> & Pick<Series, "times" | "values" | "units"> & { isApproximate?: boolean }} series @returns {Table} */
+export const tableOfPoint = ({ times, values, reasons = [], units, isApproximate = false }) => ({
 	times,
 	columns: { value: values },
 	reasons,
-	counts: countValues(values),
+	counts: values.map((value) => (value === null ? 0 : 1)),
 	total: 1,
 	units,
 	note: "",
-	isApproximate: false,
+	isApproximate,
 	histograms: [],
 });
 
@@ -65,19 +62,6 @@ export function tableOfFeature(answer, feature, isPoint, isApproximate = false) 
 
 /** The same of a layer of classes, which have no mean: the value of an area is the class that most of its cells have. @param {Table} table @returns {Table} */
 export const withCommonest = (table) => ({ ...table, columns: { commonest: table.histograms.map(commonestValue) } });
-
-/** @param {{ times: string[], values: Column, isApproximate: boolean }} loaded by the map @param {string | null} units @returns {Table} */
-export const tableOfMap = ({ times, values, isApproximate }, units) => ({
-	times,
-	columns: { value: values },
-	reasons: times.map(() => null),
-	counts: countValues(values),
-	total: 1,
-	units,
-	note: "",
-	isApproximate,
-	histograms: [],
-});
 
 /** The values of one kind: of a point, and of an area of classes, there is only one. @param {Table} table @param {string} reducer @returns {Column} */
 export const valuesOf = ({ columns }, reducer) => columns.value ?? columns.commonest ?? columns[reducer] ?? [];

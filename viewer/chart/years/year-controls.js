@@ -2,18 +2,16 @@
 import { make } from "../../base/elements.js";
 import { locale, text } from "../../base/text.js";
 import { effect } from "../../vendor/signals-core.js";
+import { makeChoice, makeTick } from "../series/fields.js";
 import { lineName } from "../series/line-labels.js";
 
 /** @typedef {import("./year-state.js").Years} Years */
 
 const SHOWS = /** @type {const} */ (["value", "anomaly", "cumulative", "dekads"]);
 
-/** @param {number} month 1 to 12 */
+/** @param {number | string} month 1 to 12 */
 const monthName = (month) =>
-	new Intl.DateTimeFormat(locale(), { month: "long", timeZone: "UTC" }).format(Date.UTC(2000, month - 1));
-
-/** @param {string} label @param {HTMLElement} list */
-const field = (label, list) => make("label", { class: "chart-field" }, make("span", {}, label), list);
+	new Intl.DateTimeFormat(locale(), { month: "long", timeZone: "UTC" }).format(Date.UTC(2000, Number(month) - 1));
 
 /** @param {Years} years */
 export function makeControls({ show, ownMonth, isFit, chosen, all, line, month, usualMonth }) {
@@ -25,30 +23,24 @@ export function makeControls({ show, ownMonth, isFit, chosen, all, line, month, 
 		effect(() => button.setAttribute("aria-pressed", String(show.value === each)));
 		return button;
 	});
-	const place = make("select", { onchange: () => (chosen.value = place.value) });
-	const ofPlace = field(text("chart.place"), place);
-	const takeMonth = () => (ownMonth.value = Number(first.value) === usualMonth.peek() ? null : Number(first.value));
-	const first = make("select", { title: text("years.fromMonth"), onchange: takeMonth });
-	first.append(...Array.from({ length: 12 }, (_, index) => new Option(monthName(index + 1), String(index + 1))));
-	const box = make("input", { type: "checkbox", onchange: () => (isFit.value = box.checked) });
-	const fit = make(
-		"label",
-		{ class: "chart-tick", title: text("years.fitHint") },
-		box,
-		make("span", {}, text("years.fit")),
-	);
+	const place = makeChoice(text("chart.place"), [], String, (key) => (chosen.value = key));
+	const months = Array.from({ length: 12 }, (_, index) => String(index + 1));
+	const first = makeChoice(text("years.from"), months, monthName, (month) => {
+		ownMonth.value = Number(month) === usualMonth.peek() ? null : Number(month);
+	});
+	first.list.title = text("years.fromMonth");
+	const fit = makeTick(text("years.fit"), isFit, text("years.fitHint"));
 	effect(() => {
-		place.replaceChildren(...all.value.map((each) => new Option(lineName(each), each.key)));
-		place.value = line.value?.key ?? "";
-		ofPlace.hidden = all.value.length < 2;
+		place.list.replaceChildren(...all.value.map((each) => new Option(lineName(each), each.key)));
+		place.list.value = line.value?.key ?? "";
+		place.field.hidden = all.value.length < 2;
 	});
 	effect(() => {
-		first.value = String(month.value);
-		box.checked = isFit.value;
+		first.list.value = String(month.value);
 		fit.hidden = show.value === "dekads" || show.value === "cumulative";
 	});
 	const group = make("div", { class: "joined", role: "group", "aria-label": text("years.show") }, ...buttons);
-	return make("div", { class: "years-controls" }, group, ofPlace, field(text("years.from"), first), fit);
+	return make("div", { class: "years-controls" }, group, place.field, first.field, fit);
 }
 
 /** What is to be known of what is shown, or why nothing is. @param {Years} years */

@@ -1,7 +1,7 @@
 /** The years at one day, the highest first, each with its seasons: what the pointer is over, and a table for those who do not see the drawing. */
 import { make } from "../../base/elements.js";
 import { locale, text } from "../../base/text.js";
-import { makeTable } from "../series/html-table.js";
+import { makeRow, makeTable } from "../series/html-table.js";
 import { formatNumber } from "../series/series.js";
 import { dekadEnd } from "./dekads.js";
 import { dayText } from "./year-drawing.js";
@@ -41,19 +41,14 @@ export function makeYearTable({ lines, nearness, seasons }, { day, now, month },
 		const own = seasons.filter((season) => season.year === year);
 		const dates = [0, 1, 2].map((index) => own.map((season) => dayText(Date.parse(season.dates[index]))).join("\n"));
 		const cells = seasons.length > 0 ? [...dates, own.map(({ length }) => length).join("\n")] : [];
-		return make(
-			"tr",
-			{ "aria-current": year === now ? "date" : false },
-			make("th", { scope: "row" }, year === now ? name : make("button", button, name)),
-			make("td", {}, value === null ? "–" : formatNumber(value, locale()), ...away),
-			...cells.map((words) => make("td", {}, words)),
-		);
+		const words = value === null ? "–" : formatNumber(value, locale());
+		return makeRow([year === now ? name : make("button", button, name), [words, ...away], ...cells], {
+			"aria-current": year === now ? "date" : false,
+		});
 	});
 	const ofSeasons = /** @type {const} */ (["years.start", "years.peak", "years.end", "years.days"]);
 	const heads = [text("years.year"), heading, ...(seasons.length > 0 ? ofSeasons.map((key) => text(key)) : [])];
-	const head = make("tr", {}, ...heads.map((words) => make("th", { scope: "col" }, words)));
-	const caption = make("caption", {}, rankedText({ lines, nearness, usual: null, seasons }, { day, now, month }));
-	return make("table", {}, caption, make("thead", {}, head), make("tbody", {}, ...rows));
+	return makeTable(heads, rows, rankedText({ lines, nearness, usual: null, seasons }, { day, now, month }));
 }
 
 /** "11–20 June 2022: 0.61 (mean of 2 dates)". @param {Dekad} dekad */
@@ -68,6 +63,8 @@ export function dekadText({ time, value, count }) {
 export const makeDekadTable = (rows, month) =>
 	makeTable(
 		[],
-		rows.map(({ year, cells }) => [yearName(year, month), ...cells.map((cell) => (cell ? dekadText(cell) : ""))]),
+		rows.map(({ year, cells }) =>
+			makeRow([yearName(year, month), ...cells.map((cell) => (cell ? dekadText(cell) : ""))]),
+		),
 		text("years.dekads"),
 	);
