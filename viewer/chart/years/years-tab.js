@@ -4,21 +4,31 @@
  *
  * @typedef {import("../series/figure.js").Sheet} Sheet
  * @typedef {import("./year-state.js").Years} Years
+ * @typedef {{ x: number, y: number }} Spot in pixels of the drawing
  * @typedef {ReturnType<typeof makeView>} View
  */
-import { make } from "../../base/elements.js";
+import { colours, cssColour } from "../../base/colours.js";
+import { colourReader, make } from "../../base/elements.js";
+import { intent, isDark, isDragged, isMoving, sideB } from "../../base/state.js";
 import { locale, text } from "../../base/text.js";
+import { unitText } from "../../base/units.js";
 import { numberText, roundValues } from "../../base/value-scale.js";
-import { effect } from "../../vendor/signals-core.js";
+import { computed, effect, signal } from "../../vendor/signals-core.js";
 import { makeFigure, makeSvg } from "../series/figure.js";
 import { lineName } from "../series/line-labels.js";
-import { dekadEnd } from "./dekads.js";
+import { dekadAt, dekadEnd } from "./dekads.js";
+import { drawHeatMap } from "./heat-map.js";
 import { makeControls, messageOf } from "./year-controls.js";
-import { rowsOfDekads, rowsOfYears } from "./year-model.js";
-import { followPointer } from "./year-pointer.js";
+import { drawMarks, drawYears, layOut } from "./year-drawing.js";
+import { valuesAt, yearDayOf } from "./year-lines.js";
+import { rangeFor, rowsOfDekads, rowsOfYears } from "./year-model.js";
 import { compareWith, goTo, goToDay, makeYears, step } from "./year-state.js";
 import { dekadText, makeDekadTable, makeYearTable, rankedText } from "./year-table.js";
-import { makeView } from "./year-view.js";
+
+/** A pointer that moves less has pressed. */
+const DRAG_PX = 5;
+/** A press so near a line is on it, and its value so many days away. */
+const [NEAR_PX, NEAR_DAYS] = [7, 6];
 
 /** @param {HTMLElement} element the tab's panel @param {import("./year-state.js").Chart} chart @returns {Sheet} what is saved of it */
 export function startYears(element, chart) {
@@ -35,7 +45,7 @@ export function startYears(element, chart) {
 	new ResizeObserver(([{ contentRect: now }]) => {
 		if (now.width > 0 && now.height > 0) view.size.value = { width: now.width, height: now.height };
 	}).observe(holder);
-	followYears(holder, years, view);
+	followPointer(holder, years, view);
 	showDrawing(holder, svg, view);
 	showTable(holder, table, years, view);
 	effect(() => {
@@ -55,26 +65,123 @@ export function startYears(element, chart) {
 	};
 }
 
-/** @param {HTMLElement} holder @param {Years} years @param {View} view */
-function followYears(holder, years, view) {
-	const go = (/** @type {import("./year-pointer.js").Spot} */ at) => {
-		const time = view.dekad(at)?.time;
-		if (time) goTo(years, Date.parse(time), dekadEnd(time));
-		else if (view.board.peek()) goToDay(years, { day: view.board.peek()?.dayAt(at.x) });
+/** @param {import("../../base/colours.js").Rgba} rgba */
+const lightOf = ([red, green, blue]) => 0.3 * red + 0.6 * green + 0.1 * blue;
+
+/** What the axis counts: "NDVI (1)". @param {Years} years */
+function titleOf({ line, show }) {
+	const { title = "", units = null } = line.value?.layer ?? {};
+	const name = units === null ? title : `${title} (${unitText(units) || "1"})`;
+	return show.value === "value"
+		? name
+		: text(/** @type {import("../../base/text.js").TextKey} */ (`years.${show.value}Of`), { name });
+}
+
+/** @param {Element} root whose colours and letters are drawn in @param {Years} years */
+function makeView(root, years) {
+	const { show, month, model, rows, now, year, moment, style, isFit } = years;
+	const size = signal({ width: 0, height: 0 });
+	/** Where the pointer is. */
+	const spot = signal(/** @type {Spot | null} */ (null));
+	const paper = computed(() => {
+		const colourOf = colourReader(root);
+		const stops = (style.value?.stops ?? []).map(({ rgba }) => rgba);
+		// The colour of the palette that is seen best on the page.
+		const strong = stops.sort((one, other) => lightOf(one) - lightOf(other)).at(isDark.value ? -1 : 0);
+		return { ...size.value, colourOf, strong: strong ? cssColour(strong) : colourOf("--accent") };
+	});
+	const board = computed(() => {
+		const [of, kind] = [model.value, show.value];
+		if (!of || kind === "dekads" || size.value.width === 0) return null;
+		const range = rangeFor(of, kind, isFit.value ? null : (style.value?.range ?? null));
+		const told = { title: titleOf(years), isBars: kind === "anomaly" };
+		return layOut({ ...of, month: month.value, now: year.value, range, ...told }, paper.value);
+	});
+	const heat = computed(() => {
+		if (!rows.value || !style.value || size.value.width === 0) return null;
+		const paint = colours(style.value);
+		const fill = (/** @type {number} */ value) => cssColour(paint(value));
+		return { ...drawHeatMap({ rows: rows.value, month: month.value, fill }, paper.value), fill };
+	});
+	/** @returns {SVGElement[]} */
+	const draw = () => (board.value ? drawYears(board.value) : (heat.value?.content ?? []));
+	/** The day under the pointer. */
+	const hovered = computed(() => (spot.value && board.value ? board.value.dayAt(spot.value.x) : null));
+	/** The year of a line at the pointer that is not the map's; undefined of none. */
+	const near = computed(() => {
+		const [of, day, y] = [board.value, hovered.value, spot.value?.y ?? 0];
+		if (!of || day === null) return undefined;
+		const others = valuesAt(of.lines, day, NEAR_DAYS).filter((each) => each.year !== of.now);
+		const away = others.map((each) => ({ ...each, px: Math.abs(of.yOf(each.value) - y) }));
+		return away.sort((one, other) => one.px - other.px).find(({ px }) => px <= NEAR_PX)?.year;
+	});
+	const dekad = (/** @type {Spot | null} */ at) => (at && heat.value ? heat.value.cellAt(at) : null);
+	/** @returns {SVGElement[]} the dates of the map and of B, and the day under the pointer */
+	const mark = () => {
+		const other = sideB.value?.instant.value;
+		const days = [now.value?.day, other && yearDayOf(other.ms, month.value).day, hovered.value];
+		if (board.value) return drawMarks(board.value, days);
+		const cell = rows.value && moment.value !== null ? dekadAt(rows.value, moment.value, month.value) : null;
+		return heat.value && cell && cell.row >= 0 ? [heat.value.frame(cell)] : [];
 	};
-	followPointer(holder, {
-		go,
-		hover: (at) => {
-			view.spot.value = at;
-		},
-		press: (at) => {
-			view.spot.value = at;
-			const found = view.near.peek();
-			if (found === undefined) go(at);
-			else compareWith(years, found);
-		},
-		step: (by) => step(years, by),
-		turn: (by) => goToDay(years, { by }),
+	return { size, spot, paper, board, heat, draw, mark, hovered, near, dekad };
+}
+
+/** Dragged, the drawing moves the map; a press chooses what is there; keys go through dates and years. @param {HTMLElement} holder @param {Years} years @param {View} view */
+function followPointer(holder, years, { spot, board, dekad, near }) {
+	/** Where it was pressed. @type {number | null} */
+	let start = null;
+	const spotOf = (/** @type {PointerEvent} */ { clientX, clientY }) => {
+		const { left, top } = holder.getBoundingClientRect();
+		return { x: clientX - left, y: clientY - top };
+	};
+	const go = (/** @type {Spot} */ at) => {
+		const time = dekad(at)?.time;
+		if (time) goTo(years, Date.parse(time), dekadEnd(time));
+		else if (board.peek()) goToDay(years, { day: board.peek()?.dayAt(at.x) });
+	};
+	const end = () => {
+		start = null;
+		if (isDragged.peek()) isDragged.value = isMoving.value = false;
+	};
+	holder.addEventListener("pointerdown", (event) => {
+		if (event.button !== 0) return;
+		start = event.clientX;
+		holder.setPointerCapture(event.pointerId);
+		intent.value = intent.peek() + 1;
+	});
+	holder.addEventListener("pointermove", (event) => {
+		const isPressed = start !== null;
+		if (!isPressed && event.pointerType !== "touch") spot.value = spotOf(event);
+		if (!isPressed || (!isDragged.peek() && Math.abs(event.clientX - Number(start)) < DRAG_PX)) return;
+		isDragged.value = isMoving.value = true;
+		spot.value = null;
+		go(spotOf(event));
+	});
+	holder.addEventListener("pointerup", (event) => {
+		if (start !== null && !isDragged.peek()) {
+			spot.value = spotOf(event);
+			const year = near.peek();
+			if (year === undefined) go(spotOf(event));
+			else compareWith(years, year);
+		}
+		end();
+	});
+	holder.addEventListener("pointercancel", end);
+	holder.addEventListener("pointerleave", () => {
+		spot.value = null;
+	});
+	/** @type {Record<string, () => void>} */
+	const keys = {
+		ArrowLeft: () => step(years, -1),
+		ArrowRight: () => step(years, 1),
+		ArrowUp: () => goToDay(years, { by: -1 }),
+		ArrowDown: () => goToDay(years, { by: 1 }),
+	};
+	holder.addEventListener("keydown", (event) => {
+		if (event.ctrlKey || event.metaKey || event.altKey || !Object.hasOwn(keys, event.key)) return;
+		event.preventDefault();
+		keys[event.key]();
 	});
 }
 
