@@ -72,7 +72,7 @@ export function toInstant(text, end = null) {
 	return { text, ms, end: end === null ? ms + 1 : Date.parse(end) };
 }
 
-/** Index of the instant nearest to `ms`, the earlier of two as near; -1 of none. @param {Instant[]} instants @param {number} ms */
+/** Index of the instant nearest to `ms`, the earlier of two as near; -1 of none. @param {{ ms: number }[]} instants @param {number} ms */
 export function nearestIndex(instants, ms) {
 	let best = -1;
 	for (const [index, instant] of instants.entries()) {

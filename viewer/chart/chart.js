@@ -7,7 +7,7 @@
  */
 
 import { measured } from "../areas/measured-series.js";
-import { formatShortDate } from "../base/dates.js";
+import { formatShortDate, nearestIndex } from "../base/dates.js";
 import { until } from "../base/delays.js";
 import { make, makeIconButton } from "../base/elements.js";
 import { startPart } from "../base/parts.js";
@@ -27,7 +27,6 @@ import { startHandle } from "./resize.js";
 import { curve, followAnalyses, hasNormal } from "./series/analysis.js";
 import { placeName } from "./series/line-labels.js";
 import { followPlaces, lines, reducer, sides } from "./series/lines.js";
-import { nearestSecond } from "./series/scales.js";
 import { LINE_REDUCERS, lineReducer } from "./series/tables.js";
 import { seriesRows } from "./series-csv.js";
 import { startStatistics } from "./statistics.js";
@@ -239,8 +238,7 @@ function sheetOfTime(plot) {
 function makePlot(element) {
 	const sheet = /** @type {HTMLElement} */ (element.ownerDocument.getElementById("sheet"));
 	const showNear = (/** @type {number} */ second) => {
-		const instants = timeDomain.peek().instants.map(({ ms }) => ms / 1000);
-		const index = nearestSecond(instants, second);
+		const index = nearestIndex(timeDomain.peek().instants, second * 1000);
 		if (index >= 0) chooseTime(index);
 	};
 	const edges = { left: signal(0), right: signal(0) };

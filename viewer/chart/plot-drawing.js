@@ -58,6 +58,7 @@ export function layOut(picture, paper) {
 	const shown = seconds.filter((second) => second >= period[0] && second <= period[1]).length;
 	return {
 		...{ ...picture, ...paper, hasRight, left, right, top, bottom, ranges, xOf, yOf },
+		box: { x: left, y: top, width: right - left, height: Math.max(0, bottom - top) },
 		xs: seconds.map(xOf),
 		ys: (/** @type {Column} */ column, /** @type {boolean} */ isRight) =>
 			column.map((value) => (typeof value === "number" ? yOf(value, isRight) : value)),
@@ -79,8 +80,7 @@ function rangeOfAxis({ lines, seconds }, isRight, period) {
 
 /** @param {Board} board */
 export function drawPlot(board) {
-	const { left, right, top, bottom, lines } = board;
-	const box = { x: left, y: top, width: right - left, height: Math.max(0, bottom - top) };
+	const { left, top, box, lines } = board;
 	// What is outside of its axes is not seen. Bands are first, under all lines.
 	const within = makeSvg(
 		"svg",

@@ -11,7 +11,7 @@
  */
 import { colourReader } from "../base/elements.js";
 import { dashOf, drawMarks, drawMoment, drawPlot, layOut } from "./plot-drawing.js";
-import { makeFigure, makeSvg } from "./series/figure.js";
+import { makeFigure, makeSvg, setAttributes } from "./series/figure.js";
 import { nearestSecond, wholePeriod } from "./series/scales.js";
 
 /** A pointer that moves less has clicked. */
@@ -82,10 +82,10 @@ export class Plot {
 		if (width === 0 || height === 0) return;
 		if (svg.parentNode !== root) root.append(svg);
 		this.board = this.layOut(height, this.listeners.isOnStrip?.() ?? false);
-		const { left, right, top, bottom } = this.board;
+		const { left, right, box } = this.board;
 		this.listeners.onLayout?.(left, width - right);
-		for (const [name, value] of Object.entries({ width, height })) svg.setAttribute(name, String(value));
-		place(this.over, left, right, top, bottom);
+		setAttributes(svg, { width, height });
+		setAttributes(this.over, box);
 		this.content.replaceChildren(...drawPlot(this.board));
 		this.cursor.replaceChildren();
 		this.mark(this.marked);
@@ -101,16 +101,10 @@ export class Plot {
 	figure(title, root) {
 		if (!this.board) return null;
 		const board = this.layOut(this.root.clientHeight + DATES_PX, false);
-		const { width, height, lines, colourOf } = board;
+		const { lines, colourOf } = board;
 		const key = lines.map((line) => ({ words: line.name, colour: colourOf(line.colour), dash: dashOf(line) }));
-		return makeFigure({
-			root,
-			width,
-			height,
-			title,
-			key,
-			content: [...drawPlot(board), ...drawMarks(board, this.marked)],
-		});
+		const content = [...drawPlot(board), ...drawMarks(board, this.marked)];
+		return makeFigure({ ...board, root, title, key, content });
 	}
 
 	/** The moment under the pointer, and whether its place is on the date's line. @param {{ clientX: number }} event */
@@ -152,10 +146,11 @@ export class Plot {
 			if (start?.isOnDate) return onDrag?.(spot.second);
 			if (event.pointerType !== "touch" || start !== null) this.hover(spot.nearest);
 			if (start === null || !this.board || Math.abs(spot.x - start.x) < DRAG_PX) return;
-			const { left, right, top, bottom } = this.board;
-			const ends = [start.x, spot.x].map((x) => Math.max(left, Math.min(right, x)));
-			place(shade, Math.min(...ends), Math.max(...ends), top, bottom);
-			shade.setAttribute("visibility", "visible");
+			const { left, right, box } = this.board;
+			const [from, to] = [start.x, spot.x]
+				.map((x) => Math.max(left, Math.min(right, x)))
+				.sort((one, other) => one - other);
+			setAttributes(shade, { ...box, x: from, width: to - from, visibility: "visible" });
 		});
 		over.addEventListener("pointerup", (event) => {
 			if (start === null) return;
@@ -177,10 +172,4 @@ export class Plot {
 			{ passive: false },
 		);
 	}
-}
-
-/** @param {SVGElement} rect @param {number} left @param {number} right @param {number} top @param {number} bottom */
-function place(rect, left, right, top, bottom) {
-	const box = { x: left, y: top, width: right - left, height: Math.max(0, bottom - top) };
-	for (const [name, value] of Object.entries(box)) rect.setAttribute(name, String(value));
 }

@@ -13,11 +13,16 @@ const [MARGIN_PX, TITLE_PX, ENTRY_PX, SWATCH_PX] = [12, 24, 18, 24];
 /** Width of a letter, about: a key has no layout of its own. */
 const LETTER_PX = 6.6;
 
+/** @param {Element} element @param {Record<string, string | number | undefined>} attributes those that are undefined stay as they are */
+export function setAttributes(element, attributes) {
+	for (const [name, value] of Object.entries(attributes))
+		if (value !== undefined) element.setAttribute(name, String(value));
+}
+
 /** @param {string} tag @param {Record<string, string | number | undefined>} [attributes] @param {...(Node | string)} children */
 export function makeSvg(tag, attributes = {}, ...children) {
 	const element = document.createElementNS(SVG, tag);
-	for (const [name, value] of Object.entries(attributes))
-		if (value !== undefined) element.setAttribute(name, String(value));
+	setAttributes(element, attributes);
 	element.append(...children);
 	return element;
 }
@@ -55,21 +60,21 @@ export const dotsPath = (xs, ys, which, radius) =>
 /** What lies between two lines, as far as both are there. @param {number[]} xs @param {(number | null | undefined)[]} lows @param {(number | null | undefined)[]} highs */
 export function bandOf(xs, lows, highs) {
 	const write = (/** @type {number} */ index, /** @type {number} */ y) => `${xs[index].toFixed(1)} ${y.toFixed(1)}`;
-	/** @type {[over: string[], under: string[]][]} */
-	const parts = [];
-	let isOn = false;
-	for (const [index, low] of lows.entries()) {
-		const high = highs[index];
-		if (low === undefined || high === undefined) continue;
-		const isThere = low !== null && high !== null;
-		if (isThere && !isOn) parts.push([[], []]);
-		if (isThere) {
-			parts[parts.length - 1][0].push(write(index, high));
-			parts[parts.length - 1][1].unshift(write(index, low));
-		}
-		isOn = isThere;
+	/** @type {number[][]} */
+	const parts = [[]];
+	for (const index of xs.keys()) {
+		const ends = [lows[index], highs[index]];
+		if (ends.includes(null)) parts.push([]);
+		else if (!ends.includes(undefined)) parts[parts.length - 1].push(index);
 	}
-	return parts.map(([over, under]) => `M${[...over, ...under].join("L")}Z`).join("");
+	return parts
+		.filter(({ length }) => length > 0)
+		.map((part) => {
+			const over = part.map((index) => write(index, Number(highs[index])));
+			const under = part.map((index) => write(index, Number(lows[index])));
+			return `M${[...over, ...under.reverse()].join("L")}Z`;
+		})
+		.join("");
 }
 
 /**
@@ -85,24 +90,20 @@ export function makeFigure({ root, width, height, title, key, content }) {
 		if (x > MARGIN_PX && x + room > width + MARGIN_PX) [x, y] = [MARGIN_PX, y + ENTRY_PX];
 		const [at, middle] = [x, y + ENTRY_PX / 2];
 		x += room;
-		const line = { x1: at, x2: at + SWATCH_PX, y1: middle, y2: middle, stroke: colour, "stroke-width": 2 };
-		return makeSvg(
-			"g",
-			{},
-			makeSvg("line", { ...line, "stroke-dasharray": dash }),
-			makeSvg("text", { x: at + SWATCH_PX + 6, y: middle + 4, fill: colourOf("--text") }, words),
-		);
+		const look = { "stroke-width": 2, "stroke-dasharray": dash };
+		const line = rule([at, middle, at + SWATCH_PX, middle], colour, look);
+		return makeSvg("g", {}, line, label(at + SWATCH_PX + 6, middle + 4, colourOf("--text"), words));
 	});
 	const top = y + (key.length > 0 ? ENTRY_PX : 0) + 6;
 	const size = { width: width + 2 * MARGIN_PX, height: top + height + MARGIN_PX };
 	const letters = { "font-family": getComputedStyle(root).fontFamily, "font-size": 12 };
-	const heading = { x: MARGIN_PX, y: MARGIN_PX + 13, "font-size": 15, "font-weight": 600, fill: colourOf("--text") };
+	const large = { "font-size": 15, "font-weight": 600 };
 	return /** @type {SVGSVGElement} */ (
 		makeSvg(
 			"svg",
 			{ xmlns: SVG, ...size, viewBox: `0 0 ${size.width} ${size.height}`, ...letters },
 			makeSvg("rect", { ...size, fill: colourOf("--page") }),
-			makeSvg("text", heading, title),
+			label(MARGIN_PX, MARGIN_PX + 13, colourOf("--text"), title, large),
 			...entries,
 			makeSvg("g", { transform: `translate(${MARGIN_PX} ${top})` }, ...content),
 		)

@@ -70,12 +70,7 @@ export function stackLabels(wished, size, top, bottom) {
 
 /** Values that stand alone between gaps, which no line would show. @param {(number | null | undefined)[]} column @returns {number[]} their indexes */
 export function aloneIn(column) {
-	const isGap = (/** @type {number} */ index, /** @type {1 | -1} */ step) => {
-		let at = index + step;
-		while (column[at] === undefined && at >= 0 && at < column.length) at += step;
-		return column[at] === null || column[at] === undefined;
-	};
-	return column.flatMap((value, index) =>
-		value !== null && value !== undefined && isGap(index, -1) && isGap(index, 1) ? [index] : [],
-	);
+	const known = column.flatMap((value, index) => (value === undefined ? [] : [{ value, index }]));
+	const isNone = (/** @type {number} */ at) => (known[at]?.value ?? null) === null;
+	return known.flatMap(({ index }, at) => (!isNone(at) && isNone(at - 1) && isNone(at + 1) ? [index] : []));
 }
