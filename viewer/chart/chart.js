@@ -2,11 +2,13 @@
  * The drawer with the values of places over time: a chart, the same as a table and as a file, statistics, and the list
  * of the places. Loaded at the first place that is chosen, and the chart library with it.
  *
+ * @typedef {import("../base/state.js").Side} Side
  * @typedef {import("./series/lines.js").Line} Line
  * @typedef {import("./series/scales.js").Range} Range
  */
 
 import { measured } from "../areas/measured-series.js";
+import { bind } from "../base/bind.js";
 import { formatShortDate, nearestIndex } from "../base/dates.js";
 import { until } from "../base/delays.js";
 import { make, makeIconButton } from "../base/elements.js";
@@ -23,7 +25,7 @@ import { makeDownload } from "./download.js";
 import { makeOptions } from "./options.js";
 import { Plot } from "./plot.js";
 import { describePicture, titled } from "./plot-content.js";
-import { startHandle } from "./resize.js";
+import { makeHandle } from "./resize.js";
 import { curve, followAnalyses, hasNormal } from "./series/analysis.js";
 import { placeName } from "./series/line-labels.js";
 import { followPlaces, lines, reducer, sides } from "./series/lines.js";
@@ -53,6 +55,11 @@ const period = computed(() => {
 	return span && [span[0] / 1000, (span[1] - 1) / 1000];
 });
 
+/** The dates of the maps, in seconds since 1970. */
+const shownSeconds = computed(() =>
+	[sideA, sideB.value].flatMap((side) => side?.instant.value ?? []).map(({ ms }) => ms / 1000),
+);
+
 const drawn = computed(() =>
 	lines.value.flatMap((line) => (line.place.isShown && line.table ? [{ ...line, table: line.table }] : [])),
 );
@@ -72,19 +79,17 @@ const momentsOf = computed(() => {
 	const second = hovered.value;
 	const other = sideB.value;
 	const isOneLayer = sides.value.length === 1;
+	const nameOf = (/** @type {Side} */ { id }) => (other ? id.toUpperCase() : "");
 	return (/** @type {Line} */ { table, side }) => {
 		if (!table) return [];
-		const name = other ? side.id.toUpperCase() : "";
 		if (second !== null) {
 			const index = table.times.findIndex((time) => Date.parse(time ?? "") / 1000 === second);
-			return [{ name: isOneLayer ? "" : name, index }];
+			return [{ name: isOneLayer ? "" : nameOf(side), index }];
 		}
-		if (side.timeDomain.value.instants.length === 0) return table.times.length === 1 ? [{ name, index: 0 }] : [];
-		const shown = [side, ...(other && isOneLayer ? [other] : [])];
-		return shown.map(({ id, instant }) => ({
-			name: other ? id.toUpperCase() : "",
-			index: table.times.indexOf(instant.value?.text ?? null),
-		}));
+		if (side.timeDomain.value.instants.length === 0)
+			return table.times.length === 1 ? [{ name: nameOf(side), index: 0 }] : [];
+		const shown = other && isOneLayer ? [side, other] : [side];
+		return shown.map((each) => ({ name: nameOf(each), index: table.times.indexOf(each.instant.value?.text ?? null) }));
 	};
 });
 
@@ -109,9 +114,7 @@ export function startChart(root) {
 	followPlaces();
 	followAnalyses(drawn);
 	buildDrawer(root);
-	effect(() => {
-		root.hidden = places.value.length === 0;
-	});
+	bind(root, () => ({ hidden: places.value.length === 0 }));
 }
 
 /** @param {HTMLElement} root */
@@ -122,38 +125,23 @@ function buildDrawer(root) {
 	const table = make("div", { class: "chart-table" });
 	const date = make("p", { class: "place-date" });
 	const body = make("div", { class: "chart-body" }, date, element, years, statistics, table);
-	const handle = make("div", {
-		class: "chart-handle",
-		role: "separator",
-		tabindex: 0,
-		"aria-label": text("chart.height"),
-		"aria-orientation": "horizontal",
-	});
 	const message = make("p", { class: "chart-message", role: "status" });
-	const { list, choose } = makeTabs(
-		text("chart.views"),
-		[
-			{ id: "time", label: text("chart.time"), panel: element },
-			{ id: "years", label: text("chart.years"), panel: years },
-			{ id: "statistics", label: text("chart.statistics"), panel: statistics },
-			{ id: "table", label: text("chart.table"), panel: table },
-		],
-		(/** @type {ViewName} */ id) => {
-			view.value = id;
-		},
-		view.peek(),
-	);
+	const views = Object.entries({ time: element, years, statistics, table }).map(([name, panel]) => {
+		const id = /** @type {ViewName} */ (name);
+		return { id, label: text(`chart.${id}`), panel };
+	});
+	const show = (/** @type {ViewName} */ id) => {
+		view.value = id;
+	};
+	const { list, choose } = makeTabs(text("chart.views"), views, show, view.peek());
 	const plot = makePlot(element);
 	const ofTime = sheetOfTime(plot);
 	/** @type {Sheet | null} */
 	let ofYears = null;
-	root.append(
-		handle,
-		makeHead(root, list, () => (view.peek() === "years" && ofYears) || ofTime),
-		message,
-		body,
-	);
-	startHandle(handle, body, () => (view.value === "time" ? TIME_SHARE : OTHERS_SHARE) * window.innerHeight);
+	const head = makeHead(root, list, () => (view.peek() === "years" && ofYears) || ofTime);
+	root.append(head, message, body);
+	const handle = makeHandle(body, () => (view.value === "time" ? TIME_SHARE : OTHERS_SHARE) * window.innerHeight);
+	root.prepend(handle);
 	const isOpen = (/** @type {ViewName} */ name) => computed(() => view.value === name && !isFolded.value);
 	startStatistics(statistics, drawn, period, isOpen("statistics"));
 	startTable(table, isOpen("table"));
@@ -166,8 +154,7 @@ function buildDrawer(root) {
 	);
 	effect(() => {
 		const second = hovered.value;
-		const shown = [sideA, ...(sideB.value ? [sideB.value] : [])].flatMap(({ instant }) => instant.value?.ms ?? []);
-		const told = second === null ? shown.map((ms) => ms / 1000) : [second];
+		const told = second === null ? shownSeconds.value : [second];
 		date.textContent = [...new Set(told.map((each) => formatShortDate(each * 1000, locale())))].join(" · ");
 	});
 	effect(() => choose(view.value));
@@ -201,15 +188,9 @@ function makeHead(root, tabs, sheetOf) {
 		document.getElementById("map")?.focus();
 	});
 	startChips(chips, momentsOf, hovered);
-	effect(() => {
-		title.textContent = titleText();
-	});
-	effect(() => {
-		download.disabled = drawn.value.length === 0;
-	});
-	effect(() => {
-		fold.setAttribute("aria-expanded", String(!isFolded.value));
-	});
+	bind(title, () => ({ textContent: titleText() }));
+	bind(download, () => ({ disabled: drawn.value.length === 0 }));
+	bind(fold, () => ({ ariaExpanded: String(!isFolded.value) }));
 	const tools = make("div", { class: "chart-tools" }, tabs, ...makeOptions(root));
 	return make("div", { class: "chart-head" }, title, chips, tools, download, fold, close);
 }
@@ -271,8 +252,7 @@ function makePlot(element) {
 	});
 	effect(() => plot.zoom(period.value));
 	effect(() => {
-		const shown = [sideA, sideB.value].flatMap((side) => side?.instant.value ?? []);
-		plot.mark(shown.map(({ ms }) => ms / 1000));
+		plot.mark(shownSeconds.value);
 		// A date that was chosen elsewhere is what people look at, wherever the pointer rests.
 		hovered.value = null;
 	});

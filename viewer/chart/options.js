@@ -1,5 +1,6 @@
 /** What may be changed of the chart: which value areas have, curves, the usual range, the period. */
 
+import { bind } from "../base/bind.js";
 import { makeDateField } from "../base/date-field.js";
 import { DAY_MS, parseSpan } from "../base/dates.js";
 import { make, makeWordButton } from "../base/elements.js";
@@ -20,13 +21,9 @@ const LEAST_NORMAL_DAYS = 400;
 /** @param {HTMLElement} host of what opens @returns {HTMLElement[]} */
 export function makeOptions(host) {
 	const reset = makeWordButton("reset", text("chart.allDates"), () => showSpan(null), { class: "quiet" });
-	effect(() => {
-		reset.hidden = chosen.value === null;
-	});
+	bind(reset, () => ({ hidden: chosen.value === null }));
 	const normal = makeTick(text("chart.normal"), hasNormal);
-	effect(() => {
-		normal.hidden = countDays() < LEAST_NORMAL_DAYS || isOfClasses();
-	});
+	bind(normal, () => ({ hidden: countDays() < LEAST_NORMAL_DAYS || isOfClasses() }));
 	const label = text("chart.options");
 	const how = { type: "button", class: "quiet", "aria-haspopup": "dialog", "aria-expanded": "false" };
 	const button = make("button", how, label);
@@ -63,10 +60,8 @@ function makeCurves() {
 	const { field, list } = makeChoice(text("chart.curve.label"), CURVES, nameOf, (name) => {
 		curve.value = CURVES.find((each) => each === name) ?? "";
 	});
-	effect(() => {
-		list.value = curve.value;
-		field.hidden = isOfClasses();
-	});
+	bind(list, () => ({ value: curve.value }));
+	bind(field, () => ({ hidden: isOfClasses() }));
 	return field;
 }
 

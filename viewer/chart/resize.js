@@ -1,5 +1,5 @@
 /** The handle that makes a drawer taller or lower, by pointer and by keys. */
-import { runKey } from "../base/elements.js";
+import { make, runKey } from "../base/elements.js";
 import { text } from "../base/text.js";
 import { effect } from "../vendor/signals-core.js";
 
@@ -9,10 +9,11 @@ const LOWEST_PX = 110;
 /** Height that is left to the map in any case, in pixels. @param {HTMLElement} map */
 const leastHeight = (map) => Number.parseFloat(window.getComputedStyle(map).flexBasis) || 0;
 
-/**
- * @param {HTMLElement} handle @param {HTMLElement} body whose height it sets @param {() => number} usual in pixels; reads the signals that it depends on
- */
-export function startHandle(handle, body, usual) {
+/** The handle of what is on the page already. @param {HTMLElement} body whose height it sets @param {() => number} usual in pixels; reads the signals that it depends on */
+export function makeHandle(body, usual) {
+	const label = text("chart.height");
+	const role = { role: "separator", tabindex: 0, "aria-label": label, "aria-orientation": "horizontal" };
+	const handle = make("div", { class: "chart-handle", ...role, "aria-valuemin": LOWEST_PX });
 	/** What the user has made it; null as long as it is as usual. @type {number | null} */
 	let wished = null;
 	let height = 0;
@@ -26,11 +27,9 @@ export function startHandle(handle, body, usual) {
 		wished = next;
 		height = Math.round(Math.max(LOWEST_PX, Math.min(highest(), wished ?? usual())));
 		body.style.setProperty("--chart-height", `${height}px`);
-		handle.setAttribute("aria-valuenow", String(height));
-		handle.setAttribute("aria-valuemax", String(highest()));
-		handle.setAttribute("aria-valuetext", text("chart.heightNow", { height }));
+		const words = text("chart.heightNow", { height });
+		Object.assign(handle, { ariaValueNow: height, ariaValueMax: highest(), ariaValueText: words });
 	};
-	handle.setAttribute("aria-valuemin", String(LOWEST_PX));
 	effect(() => set(wished));
 	const acts = {
 		ArrowUp: () => set(height + STEP_PX),
@@ -52,4 +51,5 @@ export function startHandle(handle, body, usual) {
 	// What else stands above and below the map takes of the same room, and gives it back.
 	const resized = new ResizeObserver(() => window.requestAnimationFrame(() => set(wished)));
 	for (const element of [stage, ...stage.children]) resized.observe(element);
+	return handle;
 }

@@ -1,13 +1,11 @@
 /** What is chosen of the chart, as fields that follow signals. */
+import { bind } from "../../base/bind.js";
 import { make } from "../../base/elements.js";
-import { effect } from "../../vendor/signals-core.js";
 
 /** @param {string} words @param {import("@preact/signals-core").Signal<boolean>} isOn @param {string | false} [title] */
 export function makeTick(words, isOn, title = false) {
 	const box = make("input", { type: "checkbox", onchange: () => (isOn.value = box.checked) });
-	effect(() => {
-		box.checked = isOn.value;
-	});
+	bind(box, () => ({ checked: isOn.value }));
 	return make("label", { class: "chart-tick", title }, box, make("span", {}, words));
 }
 

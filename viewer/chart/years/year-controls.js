@@ -1,4 +1,5 @@
 /** What is chosen of the years, and what is to be known of what is shown. */
+import { bind } from "../../base/bind.js";
 import { make } from "../../base/elements.js";
 import { locale, text } from "../../base/text.js";
 import { effect } from "../../vendor/signals-core.js";
@@ -35,10 +36,8 @@ export function makeControls({ show, ownMonth, isFit, chosen, all, line, month, 
 		place.list.value = line.value?.key ?? "";
 		place.field.hidden = all.value.length < 2;
 	});
-	effect(() => {
-		first.list.value = String(month.value);
-		fit.hidden = show.value === "dekads" || show.value === "cumulative";
-	});
+	bind(first.list, () => ({ value: String(month.value) }));
+	bind(fit, () => ({ hidden: show.value === "dekads" || show.value === "cumulative" }));
 	const group = make("div", { class: "joined", role: "group", "aria-label": text("years.show") }, ...buttons);
 	return make("div", { class: "years-controls" }, group, place.field, first.field, fit);
 }
