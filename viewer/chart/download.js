@@ -43,12 +43,7 @@ function nameOf({ span }, ending) {
 	const names = shown.map(placeName).join("-").slice(0, MOST_NAMES);
 	const ends = span();
 	const years = ends && [...new Set(ends.map((ms) => new Date(ms).getUTCFullYear()))].join("-");
-	const days =
-		chosen.peek() &&
-		ends &&
-		daysOf(ends)
-			.map((day) => day.replaceAll(":", ""))
-			.join("_");
+	const days = chosen.peek() && ends && daysOf(ends).join("_").replaceAll(":", "");
 	return fileName([layer.peek()?.id, names, days ?? years].filter(Boolean).join("_"), ending);
 }
 

@@ -38,28 +38,20 @@ export function describePicture(of, measured, kind) {
 		spread(column, places[at], seconds.length);
 	/** Values of another quantity have an axis of their own. @param {Drawn} line */
 	const isRight = (line) => line.layer.units !== layer.units || line.layer.variable !== layer.variable;
+	const isTwo = isOfTwo(of);
 	const lines = [
-		...of.map((line, at) => describeLine(line, kind, isOfTwo(of), isRight(line), onAxis(at))),
+		...of.map((line, at) => describeLine(line, kind, isTwo, isRight(line), onAxis(at))),
 		...measured.map((each, at) => describeMeasured(each, at, layer.units, onAxis(of.length + at))),
 	];
-	const titles = new Map(
-		of.map((line) => [
-			line.side.id,
-			{
-				words: titled(line.layer.title, line.layer.units),
-				colour: isOfTwo(of) ? layerColour(line) : "--text",
-				isRight: isRight(line),
-			},
-		]),
-	);
-	const ofMeasured = lines.filter(({ isMeasured }) => isMeasured);
+	const ofLayers = of.map((line) => {
+		const words = titled(line.layer.title, line.layer.units);
+		return { words, colour: isTwo ? layerColour(line) : "--text", isRight: isRight(line) };
+	});
+	const ofMeasured = lines.slice(of.length).map(({ name, ...line }) => ({ ...line, words: name }));
 	return {
 		seconds,
 		lines,
-		titles: [
-			...titles.values(),
-			...ofMeasured.map(({ name, colour, isRight: isOther }) => ({ words: name, colour, isRight: isOther })),
-		],
+		titles: [...new Map(ofLayers.map((title, at) => [of[at].side.id, title])).values(), ...ofMeasured],
 		writeValue: (value) => value.toLocaleString(language(), { maximumFractionDigits: 6, useGrouping: false }),
 		classes: classesOf(side),
 	};

@@ -160,51 +160,38 @@ function describePeriod(drawn, period) {
 /** @param {Line} line @param {Histogram} histogram */
 function drawHistogram(line, { counts, edges }) {
 	const { place, layer, side } = line;
-	const classes = new Map(classesOf(side).map((each) => [each.value, each]));
+	const classes = classesOf(side);
 	const most = Math.max(...counts, 1);
 	const valid = counts.reduce((sum, count) => sum + count, 0);
-	const bars = counts.map((count, bin) => {
-		const named = classes.get((edges[bin] + edges[bin + 1]) / 2);
-		const range = named?.label ?? `${write(edges[bin])} – ${write(edges[bin + 1])}`;
-		const bar = make("span", {
-			class: "histogram-bar",
-			title: text("chart.bin", { range, count }),
-			"data-count": count,
-		});
+	const bins = counts.map((count, bin) => {
+		const named = classes.find(({ value }) => value === (edges[bin] + edges[bin + 1]) / 2);
+		return { count, named, range: named?.label ?? `${write(edges[bin])} – ${write(edges[bin + 1])}` };
+	});
+	const bars = bins.map(({ count, named, range }) => {
+		const title = text("chart.bin", { range, count });
+		const bar = make("span", { class: "histogram-bar", title, "data-count": count });
 		bar.style.setProperty("--share", String(count / most));
 		if (named) bar.style.setProperty("--bar-colour", named.color);
 		return bar;
 	});
-	const peak = counts.indexOf(most);
-	const [low, high] = [edges[0], edges[edges.length - 1]];
-	const words = text("chart.histogram", {
-		name: placeName(place),
-		count: valid,
-		low: write(low),
-		high: write(high),
-		from: write(edges[Math.max(0, peak)]),
-		to: write(edges[Math.max(0, peak) + 1]),
-	});
-	const units = unitText(layer.units);
-	const scale = make("div", { class: "histogram-scale", "aria-hidden": "true" }, make("span", {}, write(low)));
-	scale.append(make("span", {}, units), make("span", {}, write(high)));
+	const peak = Math.max(0, counts.indexOf(most));
+	const [low, high, from, to] = [edges[0], edges[edges.length - 1], edges[peak], edges[peak + 1]].map(write);
+	const words = text("chart.histogram", { name: placeName(place), count: valid, low, high, from, to });
+	const ends = [low, unitText(layer.units), high].map((each) => make("span", {}, each));
+	// Of classes those that occur, the commonest first.
+	const found = bins.filter(({ count }) => count > 0).sort((one, other) => other.count - one.count);
+	const items = found.map(({ count, named }) =>
+		make("li", {}, make("span", {}, named?.label ?? ""), percent(count / valid)),
+	);
 	const figure = make(
 		"figure",
 		{ class: "histogram" },
 		make("figcaption", {}, lineName(line)),
 		make("div", { class: "histogram-bars", role: "img", "aria-label": words }, ...bars),
-		classes.size > 0 ? describeClasses(counts, edges, classes, valid) : scale,
+		classes.length > 0
+			? make("ul", { class: "histogram-classes" }, ...items)
+			: make("div", { class: "histogram-scale", "aria-hidden": "true" }, ...ends),
 	);
 	figure.style.setProperty("--place", `var(${place.colour})`);
 	return figure;
-}
-
-/** The classes that occur, the commonest first. @param {number[]} counts @param {number[]} edges @param {Map<number, { label: string }>} classes @param {number} valid */
-function describeClasses(counts, edges, classes, valid) {
-	const found = counts
-		.map((count, bin) => ({ count, label: classes.get((edges[bin] + edges[bin + 1]) / 2)?.label ?? "" }))
-		.filter(({ count }) => count > 0)
-		.sort((one, other) => other.count - one.count);
-	const items = found.map(({ count, label }) => make("li", {}, make("span", {}, label), percent(count / valid)));
-	return make("ul", { class: "histogram-classes" }, ...items);
 }

@@ -34,6 +34,8 @@ export async function seriesOfCubes(layer, point, stopped) {
 function readAll(source, point, series, stopped) {
 	const { tile } = locate(point, source.maxZoom);
 	const left = new Map(source.windows.map((window) => [source.url(tile, window.datetime, 1), window]));
+	/** @type {import("../../ctc1/loader.js").Owner} */
+	let owner;
 	return new Promise((resolve, reject) => {
 		const take = (/** @type {string} */ url) => {
 			const window = loader.has(url) ? left.get(url) : undefined;
@@ -47,36 +49,26 @@ function readAll(source, point, series, stopped) {
 				if (sample.cube.beyond(number) === 0) series.values[index] = sample.cube.exactValueOf(number);
 			}
 		};
-		const owner = {
-			onCube: (/** @type {string} */ url) => {
-				take(url);
-				ask();
-			},
-			onFailure: (/** @type {string} */ _, /** @type {{ message: string, status: number }} */ { message, status }) => {
-				loader.leave(owner);
-				reject(new Problem(message || text("error.status", { status }), status));
-			},
-		};
 		// What is read need not stay: a long series may be larger than what is held at once.
 		const ask = () => {
-			if (left.size === 0) {
-				loader.leave(owner);
-				resolve();
-				return;
-			}
+			if (left.size === 0) return resolve(undefined);
 			const wanted = [...left].map(([url, { count }]) => ({
 				...{ url, tile, res: /** @type {const} */ (1), urgency: PATIENT },
 				bytes: TILE_CELLS * count,
 			}));
 			loader.want(owner, wanted);
 		};
-		stopped.addEventListener("abort", () => {
-			loader.leave(owner);
-			reject(stopped.reason);
-		});
+		owner = {
+			onCube: (url) => {
+				take(url);
+				ask();
+			},
+			onFailure: (_, { message, status }) => reject(new Problem(message || text("error.status", { status }), status)),
+		};
+		stopped.addEventListener("abort", () => reject(stopped.reason));
 		for (const url of [...left.keys()]) take(url);
 		ask();
-	});
+	}).finally(() => loader.leave(owner));
 }
 
 /** The means of an area that is a published place. @param {import("../../base/api.js").Layer} layer @param {import("../../base/api.js").Geometry} area @param {import("../../base/api.js").Parameters} parameters @param {AbortSignal} signal @returns {Promise<import("../../base/api.js").FeaturesSeries>} */

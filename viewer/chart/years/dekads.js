@@ -27,9 +27,9 @@ export function dekadRows(times, values, counts, month) {
 	for (const [index, time] of times.entries()) {
 		if (time === null) continue;
 		const { year } = yearDayOf(Date.parse(time), month);
-		if (!rows.has(year)) rows.set(year, new Array(DEKADS).fill(null));
-		const row = /** @type {(Dekad | null)[]} */ (rows.get(year));
+		const row = rows.get(year) ?? new Array(DEKADS).fill(null);
 		row[columnOf(time, month)] = { time, value: values[index], count: counts[index] ?? 0 };
+		rows.set(year, row);
 	}
 	return [...rows].map(([year, cells]) => ({ year, cells }));
 }

@@ -1,5 +1,5 @@
 /**
- * The drawing of years above one another over the days of a year, by hand as SVG: the same on the page, in a file and in a report.
+ * The drawings of years by hand as SVG: above one another over the days of a year, and as rows of a heat map; the same on the page, in a file and in a report.
  *
  * @typedef {import("./year-lines.js").Column} Column
  * @typedef {{
@@ -12,11 +12,13 @@
  *   dayAt: (x: number) => number, yOf: (value: number) => number, ys: (column: Column) => Column,
  * }} Room `row` is the height of a year's bar of seasons
  * @typedef {YearPicture & Paper & Room} Board
+ * @typedef {{ rows: import("./dekads.js").DekadRow[], month: number, fill: (value: number) => string }} HeatPicture
  */
 import { locale, text } from "../../base/text.js";
 import { numberText, roundValues } from "../../base/value-scale.js";
-import { bandOf, label, makeSvg, pathOf, rule } from "../series/figure.js";
+import { bandOf, dotsPath, label, makeSvg, pathOf, rule } from "../series/figure.js";
 import { aloneIn, stackLabels } from "../series/scales.js";
+import { DEKADS } from "./dekads.js";
 import { DAYS, modelStart, msOf, yearName } from "./year-lines.js";
 
 const DAY_MS = 86_400_000;
@@ -28,6 +30,9 @@ const STRIP_PX = { most: 48, row: 7, least: 2 };
 const STRIP_SHARE = 0.25;
 /** Months have one letter where they are narrower. */
 const NARROW_PX = 30;
+const HEAT_ROOM = { left: 50, right: 6, top: 20, bottom: 4 };
+const ROW_PX = { least: 12, most: 34 };
+const HATCH = "years-hatch";
 const SEASON_TEXTS = /** @type {const} */ (["years.start", "years.peak", "years.end"]);
 
 /** @param {number} ms @param {Intl.DateTimeFormatOptions} parts */
@@ -116,10 +121,8 @@ function drawYear({ lines, now, strong, ink, xs, ys }, year) {
 	const shade = isNow ? 1 : 0.35 + (0.65 * (year - all[0])) / Math.max(1, all[all.length - 1] - all[0]);
 	const [stroke, width] = isNow ? [strong, 2.5] : [ink, 1];
 	const look = { stroke, opacity: shade, "stroke-width": width, "stroke-linejoin": "round", fill: "none" };
-	const dots = aloneIn(heights).map((day) =>
-		makeSvg("circle", { cx: xs[day], cy: Number(heights[day]), r: width, fill: stroke, opacity: shade }),
-	);
-	return [makeSvg("path", { d: pathOf(xs, heights), ...look, "data-year": year }), ...dots];
+	const dots = { d: dotsPath(xs, heights, aloneIn(heights), width), fill: stroke, opacity: shade };
+	return [makeSvg("path", { d: pathOf(xs, heights), ...look, "data-year": year }), makeSvg("path", dots)];
 }
 
 /** @param {Board} board @param {number} year */
@@ -144,13 +147,8 @@ function drawNames({ lines, now, month, colourOf, ink, top, bottom, xs, ys }) {
 	});
 	all.sort((one, other) => Number(other.year === now) - Number(one.year === now));
 	const ends = all.slice(0, Math.floor((bottom - top) / LABEL_PX));
-	const heights =
-		stackLabels(
-			ends.map(({ y }) => y),
-			LABEL_PX,
-			top,
-			bottom,
-		) ?? [];
+	const wished = ends.map(({ y }) => y);
+	const heights = stackLabels(wished, LABEL_PX, top, bottom) ?? [];
 	return ends.map(({ year, x }, index) => {
 		const [fill, weight] = year === now ? [colourOf("--text"), 700] : [ink, 400];
 		return label(x, heights[index] + 4, fill, yearName(year, month), { "font-weight": weight });
@@ -175,14 +173,13 @@ function drawDates({ lines, seasons, now, month, isBars, colourOf, strong, botto
 		const y = year === now ? heightOn(heights, day) : null;
 		if (y === null) return [];
 		const [x, letter, text_] = [xs[day], text(key).slice(0, 1), colourOf("--text")];
-		const dot = { cx: x, cy: y, r: 4.5, fill: colourOf("--page"), stroke: strong, "stroke-width": 2 };
+		const look = { r: 4.5, fill: colourOf("--page"), stroke: strong, "stroke-width": 2 };
+		const dot = makeSvg("circle", { cx: x, cy: y, ...look });
 		const date = label(x, bottom + ROOM.months + 11, text_, `${letter} ${dayText(msOf({ year, day }, month))}`, middle);
 		const isFree = x >= free;
 		if (isFree) free = x + ROOM.dated;
-		const on = isBars
-			? []
-			: [makeSvg("circle", dot), label(x, y - 9, text_, letter, { ...middle, "font-weight": 700 })];
-		return [...on, ...(isFree ? [date] : [])];
+		const on = [dot, label(x, y - 9, text_, letter, { ...middle, "font-weight": 700 })];
+		return [...(isBars ? [] : on), ...(isFree ? [date] : [])];
 	});
 }
 
@@ -199,14 +196,50 @@ function drawStrip({ lines, seasons, now, colourOf, strong, bottom, row, xs }) {
 
 /** The day of the map, that of B in the same days, and that under the pointer. @param {Board} board @param {(number | null | undefined)[]} days */
 export function drawMarks({ xs, top, bottom, colourOf }, days) {
-	const looks = [
-		["--text", ""],
-		["--text-soft", "5 4"],
-		["--control-line", ""],
-	];
+	const inks = ["--text", "--text-soft", "--control-line"];
 	return days.flatMap((day, index) => {
-		const [ink, dash] = looks[index];
-		const more = { "stroke-width": 1.5, "stroke-dasharray": dash };
-		return typeof day === "number" ? [rule([xs[day], top, xs[day], bottom], colourOf(ink), more)] : [];
+		const more = { "stroke-width": 1.5, "stroke-dasharray": index === 1 ? "5 4" : undefined };
+		return typeof day === "number" ? [rule([xs[day], top, xs[day], bottom], colourOf(inks[index]), more)] : [];
 	});
+}
+
+/** The heat map of a series: one row per year and one column per dekad, in the colours of the layer; hatched where a dekad has no value. @param {HeatPicture} picture @param {Paper} paper */
+export function drawHeatMap({ rows, month, fill }, { width, height, colourOf }) {
+	const own = Math.floor((height - HEAT_ROOM.top - HEAT_ROOM.bottom) / Math.max(1, rows.length));
+	const tall = Math.max(ROW_PX.least, Math.min(ROW_PX.most, own));
+	const wide = (width - HEAT_ROOM.left - HEAT_ROOM.right) / DEKADS;
+	const ink = colourOf("--text-soft");
+	const size = { width: Math.max(1, wide - 1), height: tall - 1 };
+	const boxAt = (/** @type {number} */ row, /** @type {number} */ column) => ({
+		x: HEAT_ROOM.left + column * wide,
+		y: HEAT_ROOM.top + row * tall,
+		...size,
+	});
+	const hatch = { id: HATCH, width: 5, height: 5, patternUnits: "userSpaceOnUse" };
+	const months = monthsFrom(month, wide * 3).map(({ name }, index) =>
+		label(HEAT_ROOM.left + (3 * index + 1.5) * wide, 14, ink, name, { "text-anchor": "middle" }),
+	);
+	const drawn = rows.flatMap(({ year, cells }, row) => [
+		label(HEAT_ROOM.left - 6, HEAT_ROOM.top + (row + 0.5) * tall + 4, ink, yearName(year, month), {
+			"text-anchor": "end",
+		}),
+		...cells.flatMap((cell, column) => {
+			const colour = cell?.value === null ? `url(#${HATCH})` : fill(cell?.value ?? 0);
+			const look = { fill: colour, stroke: cell?.value === null ? colourOf("--line") : undefined };
+			return cell ? [makeSvg("rect", { ...boxAt(row, column), ...look })] : [];
+		}),
+	]);
+	const defs = makeSvg("defs", {}, makeSvg("pattern", hatch, makeSvg("path", { d: "M0 5L5 0", stroke: ink })));
+	/** A frame around a cell. @param {{ row: number, column: number }} at */
+	const frame = ({ row, column }) =>
+		makeSvg("rect", { ...boxAt(row, column), fill: "none", stroke: colourOf("--text"), "stroke-width": 2.5 });
+	/** The cell at a place of the drawing; null where there is none. @param {{ x: number, y: number }} at */
+	const cellAt = ({ x, y }) =>
+		rows[Math.floor((y - HEAT_ROOM.top) / tall)]?.cells[Math.floor((x - HEAT_ROOM.left) / wide)] ?? null;
+	return {
+		content: [defs, ...months, ...drawn],
+		height: HEAT_ROOM.top + rows.length * tall + HEAT_ROOM.bottom,
+		frame,
+		cellAt,
+	};
 }
