@@ -5,6 +5,7 @@
  */
 import { openDialog } from "../base/dialog.js";
 import { make, makeIconButton, makeWordButton } from "../base/elements.js";
+import { editName } from "../base/name-field.js";
 import { startPart } from "../base/parts.js";
 import { isReportOpen, placeNumber, places, removePlace, unlinkable } from "../base/state.js";
 import { text } from "../base/text.js";
@@ -26,8 +27,6 @@ import {
 	zoomToAreas,
 } from "./store.js";
 import { draw } from "./tools.js";
-
-const MAX_NAME = 80;
 
 /** @param {HTMLElement} panel */
 export function startPanel(panel) {
@@ -256,34 +255,14 @@ class Row {
 		if (area) void useTransfer(({ saveAreas }) => saveAreas([area], "geojson"));
 	}
 
-	/** Puts a field in place of the name; Enter and leaving it take the name over, Escape does not. */
 	rename() {
 		const area = findArea(this.id);
 		if (!area) return;
-		const field = make("input", {
-			type: "text",
-			maxlength: MAX_NAME,
-			"aria-label": text("areas.name"),
-			class: "areas-name",
+		const attributes = { "aria-label": text("areas.name"), class: "areas-name" };
+		editName(this.name, area.name, attributes, (name, isByKey) => {
+			if (name !== null) changeArea(this.id, { name });
+			if (isByKey) this.name.focus();
 		});
-		field.value = area.name;
-		let isOpen = true;
-		const close = (/** @type {boolean} */ isTaken) => {
-			if (!isOpen) return;
-			isOpen = false;
-			field.replaceWith(this.name);
-			if (isTaken) changeArea(this.id, { name: field.value });
-		};
-		field.addEventListener("keydown", (event) => {
-			if (event.key !== "Enter" && event.key !== "Escape") return;
-			event.stopPropagation();
-			close(event.key === "Enter");
-			this.name.focus();
-		});
-		field.addEventListener("blur", () => close(true));
-		this.name.replaceWith(field);
-		field.focus();
-		field.select();
 	}
 
 	remove() {

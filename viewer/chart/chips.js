@@ -8,7 +8,9 @@
  */
 import { measured } from "../areas/measured-series.js";
 import { Problem } from "../base/api.js";
+import { DAY_MS } from "../base/dates.js";
 import { make, makeIconButton, makeWordButton } from "../base/elements.js";
+import { editName } from "../base/name-field.js";
 import { changePlace, instant, placeNumber, places, removePlace } from "../base/state.js";
 import { locale, text } from "../base/text.js";
 import { makePopover, toggleBy } from "../time/popover.js";
@@ -16,8 +18,6 @@ import { effect } from "../vendor/signals-core.js";
 import { measuredLabel, placeName, valueText } from "./series/line-labels.js";
 import { askForLess, lines, pointOf, reducer, retryFailed } from "./series/lines.js";
 import { formatExact } from "./series/series.js";
-
-const [MAX_NAME, DAY_MS] = [80, 86_400_000];
 
 /** @typedef {{ name: string, index: number }} Moment a date of a line, and the side whose date it is where there are two */
 
@@ -147,17 +147,17 @@ class Row {
 		this.element = make("li", { class: "place" }, this.badge, this.name, this.value, this.state, this.menu);
 		this.element.style.setProperty("--place", `var(${place.colour})`);
 		this.popover = makePopover("place-menu", { label: "", host: this.element });
-		const makeChoice = (/** @type {string} */ icon, /** @type {() => void} */ choose) => {
+		const makeChoice = (/** @type {string} */ icon, /** @type {string} */ words, /** @type {() => void} */ choose) => {
 			const run = () => {
 				this.popover.close();
 				choose();
 			};
-			return this.popover.element.appendChild(makeWordButton(icon, "", run, { class: "quiet" }));
+			return this.popover.element.appendChild(makeWordButton(icon, words, run, { class: "quiet" }));
 		};
-		this.hide = makeChoice("eye-off", () => this.toggle());
-		this.keep = makeChoice("pin", () => changePlace(id, { isKept: !this.place.isKept }));
-		this.rename = makeChoice("edit", () => this.edit());
-		makeChoice("trash", remove).lastElementChild?.append(text("chart.remove"));
+		this.hide = makeChoice("eye-off", "", () => this.toggle());
+		this.keep = makeChoice("pin", "", () => changePlace(id, { isKept: !this.place.isKept }));
+		makeChoice("edit", text("chart.rename"), () => this.edit());
+		makeChoice("trash", text("chart.remove"), remove);
 		toggleBy(this.menu, this.popover, () => this.hide.focus());
 	}
 
@@ -173,12 +173,8 @@ class Row {
 		this.badge.title = text(place.isShown ? "chart.hideHint" : "chart.showHint");
 		this.keep.hidden = !pointOf(place) || place.isSaved;
 		this.menu.title = this.menu.ariaLabel = this.popover.element.ariaLabel = text("chart.placeMenu", { name });
-		for (const [button, key] of /** @type {const} */ ([
-			[this.hide, place.isShown ? "chart.hideHint" : "chart.showHint"],
-			[this.keep, place.isKept ? "chart.keepNot" : "chart.keep"],
-			[this.rename, "chart.rename"],
-		]))
-			button.lastElementChild?.replaceChildren(text(key));
+		this.hide.lastElementChild?.replaceChildren(text(place.isShown ? "chart.hideHint" : "chart.showHint"));
+		this.keep.lastElementChild?.replaceChildren(text(place.isKept ? "chart.keepNot" : "chart.keep"));
 		this.element.dataset.shown = String(place.isShown);
 	}
 
@@ -202,29 +198,11 @@ class Row {
 			this.state.append(" ", make("button", { type: "button", class: "link", onclick: button.run }, button.label));
 	}
 
-	/** Puts a field in place of the name; Enter and leaving it take the name over, Escape does not. */
 	edit() {
 		const { id } = this.place;
-		const field = make("input", { type: "text", maxlength: MAX_NAME, "aria-label": text("chart.name") });
-		field.value = placeName(this.place);
-		let isOpen = true;
-		const close = (/** @type {boolean} */ isTaken) => {
-			if (!isOpen) return;
-			isOpen = false;
-			field.replaceWith(this.name);
-			const name = field.value.trim();
-			if (isTaken && name !== placeName(this.place)) changePlace(id, { name, isKept: true });
+		editName(this.name, placeName(this.place), { "aria-label": text("chart.name") }, (name) => {
+			if (name !== null && name !== placeName(this.place)) changePlace(id, { name, isKept: true });
 			this.menu.focus();
-		};
-		field.addEventListener("keydown", (event) => {
-			if (event.key !== "Enter" && event.key !== "Escape") return;
-			// Or else the button that gets the focus would be pressed by the same key.
-			event.preventDefault();
-			close(event.key === "Enter");
 		});
-		field.addEventListener("blur", () => close(true));
-		this.name.replaceWith(field);
-		field.focus();
-		field.select();
 	}
 }
