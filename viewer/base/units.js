@@ -17,3 +17,6 @@ export function unitText(units) {
 		return symbol + [...power].map((sign) => RAISED[/** @type {keyof typeof RAISED} */ (sign)]).join("");
 	});
 }
+
+/** A name with its unit: "NDVI (m)". @param {string} title @param {string | null | undefined} units */
+export const titled = (title, units) => (unitText(units) ? `${title} (${unitText(units)})` : title);

@@ -16,6 +16,7 @@ import { startPart } from "../base/parts.js";
 import { chooseTime, isDark, isDragged, isMoving, joinLink, places, sideA, sideB, timeDomain } from "../base/state.js";
 import { makeTabs } from "../base/tabs.js";
 import { locale, text } from "../base/text.js";
+import { titled } from "../base/units.js";
 import { pause } from "../time/playback.js";
 import { shownSpan, showSpan, turnWheel } from "../time/strip/axis.js";
 import { SIDE_PX } from "../time/strip/strip-painter.js";
@@ -24,7 +25,7 @@ import { startChips } from "./chips.js";
 import { makeDownload } from "./download.js";
 import { makeOptions } from "./options.js";
 import { Plot } from "./plot.js";
-import { describePicture, titled } from "./plot-content.js";
+import { describePicture } from "./plot-content.js";
 import { makeHandle } from "./resize.js";
 import { curve, followAnalyses, hasNormal } from "./series/analysis.js";
 import { placeName } from "./series/line-labels.js";
@@ -144,14 +145,13 @@ function buildDrawer(root) {
 	root.prepend(handle);
 	const isOpen = (/** @type {ViewName} */ name) => computed(() => view.value === name && !isFolded.value);
 	startStatistics(statistics, drawn, period, isOpen("statistics"));
-	startTable(table, isOpen("table"));
+	startTable(table, drawn, isOpen("table"));
 	const areYearsOpen = isOpen("years");
-	void until(() => areYearsOpen.value).then(() =>
-		startPart("years", async () => {
-			const { startYears } = await import("./years/years-tab.js");
-			ofYears = startYears(years, { lines: drawn, reducer, isOpen: areYearsOpen });
-		}),
-	);
+	const openYears = async () => {
+		const { startYears } = await import("./years/years-tab.js");
+		ofYears = startYears(years, { lines: drawn, reducer, isOpen: areYearsOpen });
+	};
+	void until(() => areYearsOpen.value).then(() => startPart("years", openYears));
 	effect(() => {
 		const second = hovered.value;
 		const told = second === null ? shownSeconds.value : [second];

@@ -11,8 +11,7 @@
  */
 import { placeNumber } from "../base/state.js";
 import { language } from "../base/text.js";
-import { unitText } from "../base/units.js";
-import { PLAIN } from "./plot-drawing.js";
+import { titled } from "../base/units.js";
 import { foundOf } from "./series/analysis.js";
 import { lineName, measuredLabel } from "./series/line-labels.js";
 import { classesOf } from "./series/lines.js";
@@ -20,9 +19,6 @@ import { joinTimes, spread, valuesOf } from "./series/tables.js";
 
 /** Whether two layers are drawn, so that colours tell them apart and not the places. @param {Drawn[]} of */
 const isOfTwo = (of) => new Set(of.map(({ side }) => side.id)).size > 1;
-
-/** @param {string} title @param {string | null} units */
-export const titled = (title, units) => (unitText(units) ? `${title} (${unitText(units)})` : title);
 
 /**
  * @param {Drawn[]} of @param {Measured[]} measured @param {string} kind what is drawn of areas
@@ -47,7 +43,9 @@ export function describePicture(of, measured, kind) {
 		const words = titled(line.layer.title, line.layer.units);
 		return { words, colour: isTwo ? layerColour(line) : "--text", isRight: isRight(line) };
 	});
-	const ofMeasured = lines.slice(of.length).map(({ name, ...line }) => ({ ...line, words: name }));
+	const ofMeasured = lines
+		.slice(of.length)
+		.map(({ name = "", colour, isRight: isOther = false }) => ({ words: name, colour, isRight: isOther }));
 	return {
 		seconds,
 		lines,
@@ -81,7 +79,6 @@ function describeLine(line, kind, isOne, isRight, onAxis) {
 
 /** @param {Measured} measured @param {number} at @param {string | null} units of the axis on the left @param {(column: Column) => (number | null | undefined)[]} onAxis @returns {PlotLine} */
 const describeMeasured = ({ name, unit, values }, at, units, onAxis) => ({
-	...PLAIN,
 	label: measuredLabel(at),
 	name: titled(name, unit),
 	colour: "--measured",

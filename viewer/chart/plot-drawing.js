@@ -5,8 +5,8 @@
  * @typedef {import("./series/scales.js").Range} Range
  * @typedef {(number | null | undefined)[]} Column
  * @typedef {{
- *   label: string, name: string, colour: string, isDashed: boolean, isStepped: boolean, isRight: boolean, isMeasured?: boolean,
- *   values: Column, smooth: Column | null, band: [low: Column, high: Column] | null, normal: [low: Column, high: Column] | null,
+ *   colour: string, values: Column, label?: string, name?: string, isDashed?: boolean, isStepped?: boolean, isRight?: boolean, isMeasured?: boolean,
+ *   smooth?: Column | null, band?: [low: Column, high: Column] | null, normal?: [low: Column, high: Column] | null,
  * }} PlotLine `colour` names a variable of the style sheet; columns are (moment,), undefined where the line has no such moment; `isRight` of the axis on the right; `label` at its end, `name` in full
  * @typedef {{ words: string, colour: string, isRight: boolean }} AxisTitle
  * @typedef {{ seconds: number[], lines: PlotLine[], titles: AxisTitle[], classes: { value: number, label: string }[],
@@ -19,18 +19,6 @@ import { roundValues } from "../base/value-scale.js";
 import { ticksOf } from "../time/strip/ticks.js";
 import { bandOf, dotsPath, label, makeSvg, pathOf, rule } from "./series/figure.js";
 import { aloneIn, rangeOf, stackLabels } from "./series/scales.js";
-
-/** What a line is that is nothing else. */
-export const PLAIN = {
-	label: "",
-	name: "",
-	isDashed: false,
-	isStepped: false,
-	isRight: false,
-	smooth: null,
-	band: null,
-	normal: null,
-};
 
 const DAY_MS = 86_400_000;
 /** Dots on the lines when they are so far apart at least. */
@@ -51,7 +39,7 @@ export function layOut(picture, paper) {
 	const ranges = [false, true].map((isRight) => rangeOfAxis(picture, isRight, period));
 	const perSecond = (right - left) / (period[1] - period[0]);
 	const xOf = (/** @type {number} */ second) => left + perSecond * (second - period[0]);
-	const yOf = (/** @type {number} */ value, /** @type {boolean} */ isRight) => {
+	const yOf = (/** @type {number} */ value, isRight = false) => {
 		const [low, high] = ranges[Number(isRight)];
 		return bottom - ((bottom - top) * (value - low)) / (high - low);
 	};
@@ -60,7 +48,7 @@ export function layOut(picture, paper) {
 		...{ ...picture, ...paper, hasRight, left, right, top, bottom, ranges, xOf, yOf },
 		box: { x: left, y: top, width: right - left, height: Math.max(0, bottom - top) },
 		xs: seconds.map(xOf),
-		ys: (/** @type {Column} */ column, /** @type {boolean} */ isRight) =>
+		ys: (/** @type {Column} */ column, isRight = false) =>
 			column.map((value) => (typeof value === "number" ? yOf(value, isRight) : value)),
 		secondAt: (/** @type {number} */ x) => period[0] + (x - left) / perSecond,
 		hasRoom: (right - left) / Math.max(1, shown) >= DOT_SPACE_PX,
@@ -70,7 +58,7 @@ export function layOut(picture, paper) {
 /** Ends of one of the axes. Of two, one has room below and one above: or else lines of the same shape would lie on one another. @param {Picture} picture @param {boolean} isRight @param {Range} period @returns {Range} */
 function rangeOfAxis({ lines, seconds }, isRight, period) {
 	const columns = lines
-		.filter((line) => line.isRight === isRight)
+		.filter((line) => Boolean(line.isRight) === isRight)
 		.flatMap(({ values, smooth, band, normal }) => [values, smooth ?? [], ...(band ?? []), ...(normal ?? [])]);
 	const [low, high] = rangeOf(columns, seconds, period);
 	if (!lines.some((line) => line.isRight)) return [low, high];
@@ -106,7 +94,7 @@ function drawBands({ xs, ys, colourOf }, { normal, band, colour, isRight }) {
 	];
 }
 
-/** @param {{ isDashed: boolean, isMeasured?: boolean }} line */
+/** @param {PlotLine} line */
 export const dashOf = ({ isDashed, isMeasured }) => (isMeasured ? "1 3" : isDashed ? "6 4" : undefined);
 
 /** All values have dots where there is room and beside a curve, or only those that no line would show; those of the second layer are hollow. @param {Board} board @param {PlotLine} line */
@@ -119,7 +107,7 @@ function drawLine({ xs, ys, colourOf, hasRoom }, line) {
 		...{ fill: "none", stroke: colour, "stroke-width": isMeasured ? 1 : 1.5, "stroke-linejoin": "round" },
 		"stroke-dasharray": dashOf(line),
 	});
-	const hasAll = hasRoom || isMeasured || line.smooth !== null;
+	const hasAll = hasRoom || isMeasured || Boolean(line.smooth);
 	const which = hasAll ? values.flatMap((y, at) => (typeof y === "number" ? [at] : [])) : aloneIn(values);
 	const dots = makeSvg("path", { d: dotsPath(xs, values, which, isDashed || isMeasured ? 2.5 : 2) });
 	const isHollow = isDashed && !line.smooth;
@@ -192,7 +180,7 @@ function drawLabels({ lines, seconds, period, hasRight, right, top, bottom, ys, 
 	const heights = stackLabels(wished, LABEL_HEIGHT_PX, top, bottom);
 	const look = { "font-weight": 600, "text-anchor": hasRight ? "end" : "start" };
 	return (heights ?? []).map((y, index) =>
-		label(right + (hasRight ? -4 : 5), y + 4, colourOf(ends[index].colour), ends[index].label, look),
+		label(right + (hasRight ? -4 : 5), y + 4, colourOf(ends[index].colour), ends[index].label ?? "", look),
 	);
 }
 
@@ -200,7 +188,7 @@ function drawLabels({ lines, seconds, period, hasRight, right, top, bottom, ys, 
 export const drawMarks = (board, seconds) =>
 	seconds.flatMap((second, at) => {
 		const look = { class: "plot-mark", "stroke-width": 1.5, "stroke-dasharray": at > 0 ? "5 4" : undefined };
-		const lines = board.lines.filter(({ isDashed }) => isDashed === at > 0);
+		const lines = board.lines.filter(({ isDashed = false }) => isDashed === at > 0);
 		return drawMoment(board, second, lines, at > 0 ? "--text-soft" : "--text", look);
 	});
 

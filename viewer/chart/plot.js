@@ -102,7 +102,7 @@ export class Plot {
 		if (!this.board) return null;
 		const board = this.layOut(this.root.clientHeight + DATES_PX, false);
 		const { lines, colourOf } = board;
-		const key = lines.map((line) => ({ words: line.name, colour: colourOf(line.colour), dash: dashOf(line) }));
+		const key = lines.map((line) => ({ words: line.name ?? "", colour: colourOf(line.colour), dash: dashOf(line) }));
 		const content = [...drawPlot(board), ...drawMarks(board, this.marked)];
 		return makeFigure({ ...board, root, title, key, content });
 	}

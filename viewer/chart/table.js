@@ -8,16 +8,16 @@ import { unitText } from "../base/units.js";
 import { effect, signal } from "../vendor/signals-core.js";
 import { makeHead, makeRow } from "./series/html-table.js";
 import { lineName, valueText } from "./series/line-labels.js";
-import { lines, pointOf, reducer } from "./series/lines.js";
+import { pointOf, reducer } from "./series/lines.js";
 import { joinTimes } from "./series/tables.js";
 
-/** @typedef {import("./series/lines.js").Line} Line */
+/** @typedef {import("./plot-content.js").Drawn} Line */
 
 /** Rows that are shown at once, but for those up to the date of the map; more of them when they are asked for. */
 const PAGE_ROWS = 250;
 
-/** @param {HTMLElement} root @param {import("@preact/signals-core").ReadonlySignal<boolean>} isOpen */
-export function startTable(root, isOpen) {
+/** @param {HTMLElement} root @param {import("@preact/signals-core").ReadonlySignal<Line[]>} lines that are shown @param {import("@preact/signals-core").ReadonlySignal<boolean>} isOpen */
+export function startTable(root, lines, isOpen) {
 	const shownRows = signal(PAGE_ROWS);
 	const head = make("thead");
 	const body = make("tbody");
@@ -27,7 +27,7 @@ export function startTable(root, isOpen) {
 	root.tabIndex = 0;
 	effect(() => {
 		if (!isOpen.value) return;
-		const drawn = lines.value.filter(({ place, table }) => place.isShown && table);
+		const drawn = lines.value;
 		const dates = datesOf(drawn);
 		const now = instant.peek()?.text;
 		const shown = Math.max(shownRows.value, dates.findIndex(({ time }) => time === now) + 1);
@@ -47,7 +47,7 @@ export function startTable(root, isOpen) {
 
 /** @param {Line[]} drawn @returns {DatedRow[]} */
 function datesOf(drawn) {
-	const lists = drawn.map(({ table }) => table?.times ?? []);
+	const lists = drawn.map(({ table }) => table.times);
 	const { seconds, places } = joinTimes(lists);
 	if (seconds.length === 0) return drawn.length > 0 ? [{ time: null, indexes: drawn.map(() => 0) }] : [];
 	const rows = seconds.map(() => ({ time: /** @type {string | null} */ (null), indexes: drawn.map(() => -1) }));
@@ -78,19 +78,17 @@ function bodyRow({ time, indexes }, drawn) {
 	const head = time ? make("button", { type: "button", class: "link", onclick: choose }, words) : words;
 	const cells = drawn.flatMap((line, at) => {
 		const value = valueText(line, indexes[at], reducer.value);
-		const count = indexes[at] < 0 ? "" : (line.table?.counts[indexes[at]] ?? 0).toLocaleString(locale());
+		const count = indexes[at] < 0 ? "" : line.table.counts[indexes[at]].toLocaleString(locale());
 		return pointOf(line.place) ? [value] : [value, count];
 	});
 	return makeRow([head, ...cells], { "data-time": time ?? "" });
 }
 
-/** @param {HTMLElement} body @param {string | undefined} time */
+/** @param {HTMLElement} body @param {string} [time] */
 function markDate(body, time) {
 	body.querySelector("[aria-current]")?.removeAttribute("aria-current");
-	const row = [.../** @type {HTMLCollectionOf<HTMLElement>} */ (body.children)].find(
-		(each) => each.dataset.time === time,
-	);
-	if (!row || !time) return;
+	const row = time && body.querySelector(`[data-time="${time}"]`);
+	if (!row) return;
 	row.setAttribute("aria-current", "date");
 	row.scrollIntoView({ block: "nearest" });
 }

@@ -6,7 +6,6 @@
  */
 import { make } from "../base/elements.js";
 import { Plot } from "../chart/plot.js";
-import { PLAIN } from "../chart/plot-drawing.js";
 
 /** @template {HTMLElement} E @param {string} selector @returns {E} */
 const find = (selector) => /** @type {E} */ (document.querySelector(selector));
@@ -94,7 +93,7 @@ function drawChart() {
 	steps.hidden = !isDrawn;
 	if (series === null || !isDrawn) return;
 	const { times, values } = series;
-	const lines = [{ ...PLAIN, colour: "--accent", values }];
+	const lines = [{ colour: "--accent", values }];
 	plot.show({ seconds: secondsOf(series), lines, titles: [], classes: [], writeValue: String });
 	tell(null);
 	const ends = [times[0], times.at(-1)].map((time) => time?.slice(0, 10));

@@ -15,7 +15,6 @@ import { make } from "../../../viewer/base/elements.js";
 import { locale, pickLanguage, useTexts } from "../../../viewer/base/text.js";
 import { unitText } from "../../../viewer/base/units.js";
 import { Plot } from "../../../viewer/chart/plot.js";
-import { PLAIN } from "../../../viewer/chart/plot-drawing.js";
 import { nearestSecond } from "../../../viewer/chart/series/scales.js";
 import css from "./chart.css";
 import { define, LiveElement } from "./element.js";
@@ -125,7 +124,7 @@ export class ChronotileChart extends LiveElement {
 		this.#say("");
 		this.#place.setAttribute("aria-label", `${this.#legend?.title} at ${lon}, ${lat}: ${valid} values`);
 		const classes = this.#legend?.type === "classes" ? (this.#legend.classes ?? []) : [];
-		const line = { ...PLAIN, colour: "--line-colour", isStepped: classes.length > 0, values: series.values };
+		const line = { colour: "--line-colour", isStepped: classes.length > 0, values: series.values };
 		this.#plot.show({
 			seconds: series.times.map(secondOf),
 			lines: [line],

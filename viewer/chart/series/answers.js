@@ -54,14 +54,19 @@ export class Answers {
 	async ask(keys, load) {
 		const stopping = new AbortController();
 		this.asking.set(keys, stopping);
-		this.set(keys.map((key) => [key, { phase: "loading", value: null, error: null }]));
-		try {
-			const values = await load(stopping.signal);
+		const tell = (
+			/** @type {Answer<T>["phase"]} */ phase,
+			/** @type {T[]} */ values,
+			/** @type {Error | null} */ error = null,
+		) => {
 			if (!stopping.signal.aborted)
-				this.set(keys.map((key, index) => [key, { phase: "ready", value: values[index], error: null }]));
+				this.set(keys.map((key, index) => [key, { phase, value: values[index] ?? null, error }]));
+		};
+		tell("loading", []);
+		try {
+			tell("ready", await load(stopping.signal));
 		} catch (error) {
-			const why = error instanceof Error ? error : new Error(String(error));
-			if (!stopping.signal.aborted) this.set(keys.map((key) => [key, { phase: "failed", value: null, error: why }]));
+			tell("failed", [], error instanceof Error ? error : new Error(String(error)));
 		}
 		this.asking.delete(keys);
 	}

@@ -21,7 +21,7 @@ import { Answers } from "./answers.js";
 import { histogramOfClasses } from "./area-histogram.js";
 import { seriesOfCubes, seriesOfPlace } from "./from-cubes.js";
 import { simplify } from "./simplify.js";
-import { AREA_REDUCERS, LINE_REDUCERS, tableOfFeature, tableOfPoint, withCommonest } from "./tables.js";
+import { AREA_REDUCERS, LINE_REDUCERS, tableOfFeature, tableOfPoint } from "./tables.js";
 
 /** What is drawn of areas. */
 export const reducer = signal(LINE_REDUCERS[0]);
@@ -128,6 +128,5 @@ async function load(group, stopped) {
 		points.length > 1
 			? await fetchSeriesOfPoints(layer, points, stopped)
 			: await (isStatic ? seriesOfPlace : fetchSeriesOfArea)(layer, geometry, parameters, stopped);
-	const tables = answer.features.map((feature) => tableOfFeature(answer, feature, points.length > 1, isSimplified));
-	return answer.edges ? tables.map(withCommonest) : tables;
+	return answer.features.map((feature) => tableOfFeature(answer, feature, points.length > 1, isSimplified));
 }

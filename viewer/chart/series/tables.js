@@ -45,23 +45,22 @@ function commonestReason(reasons, index) {
 
 /** A feature of an answer; of a point among several its mean is its value. @param {FeaturesSeries} answer @param {FeatureSeries} feature @param {boolean} isPoint @param {boolean} [isApproximate] @returns {Table} */
 export function tableOfFeature(answer, feature, isPoint, isApproximate = false) {
-	const { times, units } = answer;
+	const { times, units, edges } = answer;
+	const histograms = histogramsOf(answer, feature);
 	const { series, valid, total, reasons = {}, note = "" } = feature;
 	return {
 		times,
-		columns: isPoint ? { value: series.mean } : series,
+		// Classes have no mean: the value of an area is the class that most of its cells have.
+		columns: edges ? { commonest: histograms.map(commonestValue) } : isPoint ? { value: series.mean } : series,
 		reasons: times.map((_, index) => (valid[index] > 0 ? null : commonestReason(reasons, index))),
 		counts: valid,
 		total,
 		units,
 		note,
 		isApproximate,
-		histograms: histogramsOf(answer, feature),
+		histograms,
 	};
 }
-
-/** The same of a layer of classes, which have no mean: the value of an area is the class that most of its cells have. @param {Table} table @returns {Table} */
-export const withCommonest = (table) => ({ ...table, columns: { commonest: table.histograms.map(commonestValue) } });
 
 /** The values of one kind: of a point, and of an area of classes, there is only one. @param {Table} table @param {string} reducer @returns {Column} */
 export const valuesOf = ({ columns }, reducer) => columns.value ?? columns.commonest ?? columns[reducer] ?? [];

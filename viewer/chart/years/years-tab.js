@@ -14,7 +14,7 @@ import { locale, text } from "../../base/text.js";
 import { unitText } from "../../base/units.js";
 import { numberText, roundValues } from "../../base/value-scale.js";
 import { computed, effect, signal } from "../../vendor/signals-core.js";
-import { makeFigure, makeSvg } from "../series/figure.js";
+import { makeFigure, makeSvg, setAttributes } from "../series/figure.js";
 import { lineName } from "../series/line-labels.js";
 import { dekadAt, dekadEnd } from "./dekads.js";
 import { makeControls, messageOf } from "./year-controls.js";
@@ -188,8 +188,7 @@ function followPointer(holder, years, { spot, board, dekad, near }) {
 function showDrawing(holder, svg, { size, heat, draw, mark, near }) {
 	const marks = makeSvg("g");
 	effect(() => {
-		svg.setAttribute("width", String(size.value.width));
-		svg.setAttribute("height", String(heat.value?.height ?? size.value.height));
+		setAttributes(svg, { width: size.value.width, height: heat.value?.height ?? size.value.height });
 		svg.replaceChildren(...draw(), marks);
 	});
 	effect(() => marks.replaceChildren(...mark()));
@@ -215,8 +214,7 @@ function showTable(holder, table, years, { hovered }) {
 		const at = { day: now.value?.day ?? 0, now: year.value, month: month.value };
 		const dekad = rows.value && years.dekad.value;
 		const words = model.value ? rankedText(model.value, at) : dekad ? dekadText(dekad) : "";
-		const told = { min: 1, max: 366, now: at.day + 1, text: words };
-		for (const [name, value] of Object.entries(told)) holder.setAttribute(`aria-value${name}`, String(value));
+		Object.assign(holder, { ariaValueMin: 1, ariaValueMax: 366, ariaValueNow: at.day + 1, ariaValueText: words });
 	});
 }
 
