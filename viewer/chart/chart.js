@@ -30,6 +30,7 @@ import { makeHandle } from "./resize.js";
 import { curve, followAnalyses, hasNormal } from "./series/analysis.js";
 import { placeName } from "./series/line-labels.js";
 import { followPlaces, lines, reducer, sides } from "./series/lines.js";
+import { isIn } from "./series/scales.js";
 import { LINE_REDUCERS, lineReducer } from "./series/tables.js";
 import { seriesRows } from "./series-csv.js";
 import { startStatistics } from "./statistics.js";
@@ -197,10 +198,7 @@ function makeHead(root, tabs, sheetOf) {
 
 /** What is shown over time, as files. @param {Plot} plot @returns {Sheet} */
 function sheetOfTime(plot) {
-	const isShown = (/** @type {number} */ ms) => {
-		const [from, to] = period.peek() ?? [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY];
-		return ms / 1000 >= from && ms / 1000 <= to;
-	};
+	const isShown = (/** @type {number} */ ms) => isIn(period.peek(), ms / 1000);
 	return {
 		rows: () => seriesRows(drawn.peek(), measured.peek(), reducer.peek(), isShown),
 		svg: () => {

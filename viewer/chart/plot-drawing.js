@@ -18,7 +18,7 @@ import { locale } from "../base/text.js";
 import { roundValues } from "../base/value-scale.js";
 import { ticksOf } from "../time/strip/ticks.js";
 import { bandOf, dotsPath, label, makeSvg, pathOf, rule } from "./series/figure.js";
-import { aloneIn, rangeOf, stackLabels } from "./series/scales.js";
+import { aloneIn, isIn, rangeOf, stackLabels } from "./series/scales.js";
 
 const DAY_MS = 86_400_000;
 /** Dots on the lines when they are so far apart at least. */
@@ -43,7 +43,7 @@ export function layOut(picture, paper) {
 		const [low, high] = ranges[Number(isRight)];
 		return bottom - ((bottom - top) * (value - low)) / (high - low);
 	};
-	const shown = seconds.filter((second) => second >= period[0] && second <= period[1]).length;
+	const shown = seconds.filter((second) => isIn(period, second)).length;
 	return {
 		...{ ...picture, ...paper, hasRight, left, right, top, bottom, ranges, xOf, yOf },
 		box: { x: left, y: top, width: right - left, height: Math.max(0, bottom - top) },
@@ -171,9 +171,7 @@ function drawLabels({ lines, seconds, period, hasRight, right, top, bottom, ys, 
 	if (new Set(lines.map((line) => line.label)).size < 2) return [];
 	const ends = lines.flatMap((line) => {
 		const heights = ys(line.smooth ?? line.values, line.isRight);
-		const y = heights.findLast(
-			(each, index) => typeof each === "number" && seconds[index] >= period[0] && seconds[index] <= period[1],
-		);
+		const y = heights.findLast((each, index) => typeof each === "number" && isIn(period, seconds[index]));
 		return typeof y === "number" ? [{ ...line, y }] : [];
 	});
 	const wished = ends.map(({ y }) => y);

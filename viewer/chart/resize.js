@@ -6,9 +6,6 @@ import { effect } from "../vendor/signals-core.js";
 const STEP_PX = 24;
 const LOWEST_PX = 110;
 
-/** Height that is left to the map in any case, in pixels. @param {HTMLElement} map */
-const leastHeight = (map) => Number.parseFloat(window.getComputedStyle(map).flexBasis) || 0;
-
 /** The handle of what is on the page already. @param {HTMLElement} body whose height it sets @param {() => number} usual in pixels; reads the signals that it depends on */
 export function makeHandle(body, usual) {
 	const label = text("chart.height");
@@ -21,7 +18,9 @@ export function makeHandle(body, usual) {
 	const stage = /** @type {HTMLElement} */ (map.parentElement);
 	const highest = () => {
 		const room = map.offsetHeight + body.offsetHeight - (stage.scrollHeight - stage.clientHeight);
-		return Math.max(LOWEST_PX, room - leastHeight(map));
+		// What is left to the map in any case.
+		const least = Number.parseFloat(window.getComputedStyle(map).flexBasis) || 0;
+		return Math.max(LOWEST_PX, room - least);
 	};
 	const set = (/** @type {number | null} */ next) => {
 		wished = next;

@@ -6,7 +6,7 @@ import { placeName } from "./series/line-labels.js";
 import { valuesOf } from "./series/tables.js";
 
 /**
- * @typedef {import("./series/lines.js").Line} Line
+ * @typedef {import("./plot-content.js").Drawn} Line
  * @typedef {import("./series/tables.js").Column} Column
  * @typedef {import("../areas/formats/csv.js").Cell} Cell
  * @typedef {import("../areas/measured-series.js").Measured} Measured
@@ -19,7 +19,7 @@ const MORE = ["smooth", "p10", "p90", "usual_p10", "usual_p90"];
 /** @param {Line} line @returns {Record<string, Column | null | undefined>} */
 function moreOf(line) {
 	const { smooth, normal } = foundOf(line);
-	const { p10, p90 } = line.table?.columns ?? {};
+	const { p10, p90 } = line.table.columns;
 	return { smooth, p10, p90, usual_p10: normal?.[0], usual_p90: normal?.[1] };
 }
 
@@ -35,7 +35,6 @@ export function seriesRows(lines, measured, reducer, isShown) {
 	const kinds = MORE.filter((kind) => more.some((each) => each[kind]));
 	const rows = lines.flatMap((line, at) => {
 		const { place, layer, table } = line;
-		if (!table) return [];
 		const [geometry, values] = [formatWkt(place.geometry), valuesOf(table, reducer)];
 		const statistic = table.columns.value ? "value" : reducer;
 		return table.times.flatMap((time, index) => {

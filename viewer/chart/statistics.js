@@ -20,6 +20,7 @@ import { histogramBetween, histogramsOf } from "./series/area-histogram.js";
 import { makeRow, makeTable } from "./series/html-table.js";
 import { lineName, placeName, reducerText } from "./series/line-labels.js";
 import { classesOf, pointOf, reducer } from "./series/lines.js";
+import { isIn } from "./series/scales.js";
 import { formatNumber, summarise } from "./series/series.js";
 import { valuesOf } from "./series/tables.js";
 
@@ -140,10 +141,7 @@ function describeDate(areas) {
 function describePeriod(drawn, period) {
 	const dated = drawn.filter(({ table, side }) => table.times.length > 1 && classesOf(side).length === 0);
 	if (dated.length === 0) return [];
-	const within = (/** @type {string | null} */ time) => {
-		const second = Date.parse(time ?? "") / 1000;
-		return !period || (second >= period[0] && second <= period[1]);
-	};
+	const within = (/** @type {string | null} */ time) => isIn(period, Date.parse(time ?? "") / 1000);
 	const rows = dated.map((line) => {
 		const values = valuesOf(line.table, reducer.value).filter((_, index) => within(line.table.times[index]));
 		const summary = summarise(values);

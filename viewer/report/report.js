@@ -22,7 +22,7 @@ import {
 	timeDomain,
 } from "../base/state.js";
 import { locale, text } from "../base/text.js";
-import { unitText } from "../base/units.js";
+import { titled } from "../base/units.js";
 import { curve } from "../chart/series/analysis.js";
 import { drawYears, layOut } from "../chart/years/year-drawing.js";
 import { yearDayOf } from "../chart/years/year-lines.js";
@@ -62,21 +62,16 @@ async function open() {
 	const numbers = signal(/** @type {Pick<Report, "chart" | "rows" | "notes">} */ ({ chart: [], rows: [], notes: [] }));
 	const map = signal("");
 	const paper = make("div", { class: "report-paper" });
-	const which = make("select", { "aria-label": text("report.place") });
-	which.append(...places.peek().map((place, index) => new Option(labelOf(place), String(index))));
-	which.addEventListener("change", () => {
-		chosen.value = places.peek()[Number(which.value)];
-	});
-	const stemOf = () =>
+	const choose = () => {
+		chosen.value = places.peek()[which.selectedIndex];
+	};
+	const which = make("select", { "aria-label": text("report.place"), onchange: choose });
+	which.append(...places.peek().map((place) => new Option(labelOf(place))));
+	const nameNow = () =>
 		fileName([nameOf(of), labelOf(chosen.peek()), instant.peek()?.text.slice(0, 10)].filter(Boolean).join("_"), "png");
-	const print = makeWordButton("print", text("report.print"), () => printAs(stemOf().replace(/\.png$/, "")), {
-		class: "primary",
-	});
-	const save = makeWordButton(
-		"download",
-		text("report.png"),
-		() => void saveDrawing(/** @type {SVGElement} */ (paper.querySelector("svg")), stemOf(), SCALE),
-	);
+	const print = makeWordButton("print", text("report.print"), () => printAs(nameNow()), { class: "primary" });
+	const svg = () => /** @type {SVGElement} */ (paper.querySelector("svg"));
+	const save = makeWordButton("download", text("report.png"), () => void saveDrawing(svg(), nameNow(), SCALE));
 	const bar = make("div", { class: "report-bar" }, which, print, save);
 	const { element, whenClosed } = openDialog(text("report.title"), bar, paper);
 	element.classList.add("report-dialog");
@@ -118,10 +113,7 @@ function drawMap(maker) {
 	const share = Math.min(whole.width / MAP.width, whole.height / MAP.height);
 	const [width, height] = [MAP.width * share, MAP.height * share];
 	const crop = { left: (whole.width - width) / 2, top: (whole.height - height) / 2, width, height };
-	const canvas = Object.assign(document.createElement("canvas"), {
-		width: MAP.width * SCALE,
-		height: MAP.height * SCALE,
-	});
+	const canvas = make("canvas", { width: MAP.width * SCALE, height: MAP.height * SCALE });
 	const labels = { title: false, date: true, legend: true, scale: true, north: true };
 	maker.draw(canvas, { crop, scale: SCALE / share, labels });
 	return canvas.toDataURL("image/png");
@@ -140,10 +132,8 @@ async function load(of, place, paper, stopped) {
 		// Points have no percentiles.
 		const columns = COLUMNS.filter((id) => rows.some((row) => row[id] !== null));
 		const head = [text("report.year"), ...columns.map((id) => text(`table.${id}`))];
-		const cells = rows.map((row, at) => [
-			years.times[at]?.slice(0, 4) ?? "",
-			...columns.map((id) => writeCell(id, row[id])),
-		]);
+		const yearOf = (/** @type {number} */ at) => years.times[at]?.slice(0, 4) ?? "";
+		const cells = rows.map((row, at) => [yearOf(at), ...columns.map((id) => writeCell(id, row[id]))]);
 		return { chart, rows: [head, ...cells.slice(-MOST_YEARS)], notes: isTimed ? [text("report.definition")] : [] };
 	} catch (error) {
 		return { chart: [], rows: [], notes: [text("places.failed", { why: /** @type {Error} */ (error).message })] };
@@ -156,18 +146,17 @@ function drawSeasons(of, place, { times, features: [feature] }, paper) {
 	const answer = { times, values: feature?.series.mean ?? [], analysis: feature?.analysis?.mean };
 	const model = modelOf(answer, { kind: "value", month, hasCurve: curve.value !== "" });
 	if (![...model.lines.values()].flat().some((value) => typeof value === "number")) return [];
-	const unit = unitText(of.units);
-	const title = unit ? `${of.title} (${unit})` : of.title;
+	const title = titled(of.title, of.units);
 	const now = yearDayOf(instant.peek()?.ms ?? 0, month).year;
 	const picture = { ...model, month, now, range: rangeFor(model, "value", null), title, isBars: false };
 	const colourOf = colourReader(paper);
 	return drawYears(layOut(picture, { ...CHART, strong: colourOf("--accent"), colourOf }));
 }
 
-/** Prints the page alone; PDFs get its name. @param {string} name */
+/** Prints the page alone; PDFs get its name. @param {string} name of a picture of it */
 function printAs(name) {
 	const { title } = document;
-	document.title = name;
+	document.title = name.replace(/\.png$/, "");
 	document.documentElement.toggleAttribute("data-report", true);
 	window.print();
 	document.documentElement.toggleAttribute("data-report", false);

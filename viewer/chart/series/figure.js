@@ -52,8 +52,8 @@ export function pathOf(xs, ys, isStepped = false) {
 export const dotsPath = (xs, ys, which, radius) =>
 	which
 		.map((at) => {
-			const half = (/** @type {number} */ way) => `a${radius} ${radius} 0 1 0 ${way * 2 * radius} 0`;
-			return `M${(xs[at] - radius).toFixed(1)} ${Number(ys[at]).toFixed(1)}${half(1)}${half(-1)}Z`;
+			const [start, arc] = [xs[at] - radius, `a${radius} ${radius} 0 1 0`];
+			return `M${start.toFixed(1)} ${Number(ys[at]).toFixed(1)}${arc} ${2 * radius} 0${arc} ${-2 * radius} 0Z`;
 		})
 		.join("");
 

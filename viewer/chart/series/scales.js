@@ -32,6 +32,9 @@ export function rangeOf(columns, seconds, [from, to]) {
 	return low <= high ? valueRange(low, high) : [0, 1];
 }
 
+/** Whether a moment is shown, which all are where there is no period. @param {Range | null} period @param {number} second */
+export const isIn = (period, second) => period === null || (second >= period[0] && second <= period[1]);
+
 /** All of the time, with a little room at the ends. @param {number[]} seconds in their order @returns {Range} */
 export function wholePeriod(seconds) {
 	const [first, last] = [seconds[0] ?? 0, seconds.at(-1) ?? 0];

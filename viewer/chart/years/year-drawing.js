@@ -66,13 +66,12 @@ export function layOut(picture, paper) {
 	const bottom = paper.height - ROOM.months - below;
 	const width = (right - left) / DAYS;
 	const yOf = (/** @type {number} */ value) => bottom - ((bottom - top) * (value - range[0])) / (range[1] - range[0]);
-	const room = {
-		...{ left, right, top, bottom, row, yOf, ink: paper.colourOf("--text-soft") },
+	return {
+		...{ ...picture, ...paper, left, right, top, bottom, row, yOf, ink: paper.colourOf("--text-soft") },
 		xs: Array.from({ length: DAYS }, (_, day) => left + width * (day + 0.5)),
 		dayAt: (/** @type {number} */ x) => Math.max(0, Math.min(DAYS - 1, Math.floor((x - left) / width))),
 		ys: (/** @type {Column} */ column) => column.map((value) => (typeof value === "number" ? yOf(value) : value)),
 	};
-	return { ...picture, ...paper, ...room };
 }
 
 /** @param {Board} board */
