@@ -55,14 +55,8 @@ export function startChips(list, momentsOf, hovered) {
 		const [all, moments, kind] = [lines.value, momentsOf.value, reducer.value];
 		for (const [id, row] of rows) {
 			const own = all.filter(({ place }) => place.id === id);
-			row.tell(
-				own.flatMap((line) =>
-					moments(line).flatMap(({ name, index }) => {
-						const words = valueText(line, index, kind);
-						return words === "" ? [] : [`${name} ${words}`.trim()];
-					}),
-				),
-			);
+			const told = own.flatMap((line) => moments(line).map(({ name, index }) => [name, valueText(line, index, kind)]));
+			row.tell(told.filter(([, words]) => words !== "").map((parts) => parts.join(" ").trim()));
 			row.report(own);
 		}
 	});
