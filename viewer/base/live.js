@@ -1,4 +1,4 @@
-/** What lasts as long as something else: whatever is begun in a scope, or in an effect of `live`, ends with it. */
+/** What lasts as long as something else, or follows it: whatever is begun in a scope, or in an effect of `live`, ends with it. */
 import { effect, signal, untracked } from "../vendor/signals-core.js";
 
 /** What ends all that the innermost scope has begun; null outside of all scopes. @type {(() => void)[] | null} */
@@ -69,3 +69,9 @@ export function widthOf(element) {
 	atEnd(() => watch.disconnect());
 	return width;
 }
+
+/**
+ * Keeps properties of an element as `read` gives them from signals; `data` and `aria` attributes by their properties, too.
+ * @template {Element} E @param {E} element @param {() => Partial<E>} read
+ */
+export const bind = (element, read) => effect(() => void Object.assign(element, read()));

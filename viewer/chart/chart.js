@@ -8,10 +8,10 @@
  */
 
 import { measured } from "../areas/measured-series.js";
-import { bind } from "../base/bind.js";
 import { formatShortDate, nearestIndex } from "../base/dates.js";
 import { until } from "../base/delays.js";
 import { make, makeIconButton } from "../base/elements.js";
+import { bind } from "../base/live.js";
 import { startPart } from "../base/parts.js";
 import { chooseTime, isDark, isDragged, isMoving, joinLink, places, sideA, sideB, timeDomain } from "../base/state.js";
 import { makeTabs } from "../base/tabs.js";

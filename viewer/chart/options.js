@@ -1,9 +1,9 @@
 /** What may be changed of the chart: which value areas have, curves, the usual range, the period. */
 
-import { bind } from "../base/bind.js";
 import { makeDateField } from "../base/date-field.js";
 import { DAY_MS, parseSpan } from "../base/dates.js";
 import { make, makeWordButton } from "../base/elements.js";
+import { bind } from "../base/live.js";
 import { layer, places } from "../base/state.js";
 import { text } from "../base/text.js";
 import { makePopover, toggleBy } from "../time/popover.js";

@@ -1,6 +1,7 @@
 /** What is chosen of the chart, as fields that follow signals. */
-import { bind } from "../../base/bind.js";
+
 import { make } from "../../base/elements.js";
+import { bind } from "../../base/live.js";
 
 /** @param {string} words @param {import("@preact/signals-core").Signal<boolean>} isOn @param {string | false} [title] */
 export function makeTick(words, isOn, title = false) {

@@ -1,6 +1,7 @@
 /** What is chosen of the years, and what is to be known of what is shown. */
-import { bind } from "../../base/bind.js";
+
 import { make } from "../../base/elements.js";
+import { bind } from "../../base/live.js";
 import { locale, text } from "../../base/text.js";
 import { effect } from "../../vendor/signals-core.js";
 import { makeChoice, makeTick } from "../series/fields.js";
