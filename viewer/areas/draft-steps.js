@@ -13,6 +13,7 @@ import { text } from "../base/text.js";
 import { batch, signal } from "../vendor/signals-core.js";
 import { tidyGeometry } from "./shapes/corners.js";
 import { beginHistory, canFinish, DECIMALS, doStep, isEnough, redoStep, shapeOf, undoStep } from "./shapes/drafts.js";
+import { nearestTurn } from "./shapes/geometry.js";
 import { addAreas, changeArea, editedId, findArea } from "./store.js";
 
 export const draft = signal(/** @type {Draft | null} */ (null));
@@ -45,10 +46,6 @@ export function beginChange(id) {
 		mapTool.value = "edit";
 	});
 }
-
-/** The same place on the turn of the globe that is nearest to another position. @param {Position} position @param {Position | undefined} other @returns {Position} */
-export const nearestTurn = ([lon, lat], other) =>
-	other ? [lon + 360 * Math.round((other[0] - lon) / 360), lat] : [lon, lat];
 
 /** Sets the next corner; with the last that is needed, the shape is done. @param {Position} position */
 export function setCorner(position) {

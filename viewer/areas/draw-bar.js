@@ -19,13 +19,12 @@ import {
 	finish,
 	isByKeyboard,
 	isTooFine,
-	nearestTurn,
 	redo,
 	setCorner,
 	undo,
 } from "./draft-steps.js";
 import { canFinish, isLine, measuresOf, measuresOfGeometry, radiusEnd } from "./shapes/drafts.js";
-import { closeRing, selfCrossing } from "./shapes/geometry.js";
+import { closeRing, nearestTurn, selfCrossing } from "./shapes/geometry.js";
 import { areaText, lengthText, placeText } from "./size-labels.js";
 
 /** With more corners, whether the outline crosses itself is told when it is done. */

@@ -230,5 +230,12 @@ export const putOnMaps = (make) =>
 		}
 	});
 
+/** Degrees to add to longitudes so that a position is on the turn of the globe that the map shows. @param {LeafletMap} map @param {number[]} [position] */
+export const turnTo = (map, [lon] = [0]) => 360 * Math.round((map.getCenter().lng - lon) / 360);
+
+/** Positions as Leaflet takes them. @param {number[][]} line longitude first @param {number} [turn] to add to longitudes */
+export const toLatLngs = (line, turn = 0) =>
+	line.map(([lon, lat]) => /** @type {[number, number]} */ ([lat, lon + turn]));
+
 /** @param {LeafletMap} map */
 export const centreOf = (map) => toPlace(map.getCenter());

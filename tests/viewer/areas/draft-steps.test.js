@@ -4,7 +4,7 @@ import { formatGeoJson } from "../../../viewer/areas/formats/write-files.js";
 import {
 	addCorner,
 	cornersOf,
-	middlesOf,
+	middleAfter,
 	moveAll,
 	moveCorner,
 	removeCorner,
@@ -160,8 +160,8 @@ test("a corner is moved, and with the first one the position that closes the rin
 });
 
 test("a corner is added after another, where the middle to the next is", () => {
-	const [middle] = middlesOf(BOTH).filter(({ polygon, index }) => polygon === 1 && index === 3);
-	const added = addCorner(BOTH, middle, middle.position);
+	const [last] = cornersOf(BOTH).filter(({ polygon, index }) => polygon === 1 && index === 3);
+	const added = addCorner(BOTH, last, middleAfter(last));
 
 	assert.deepEqual(added.coordinates[1], [[...SQUARE.slice(0, 4), [4, 51.5], SQUARE[0]]]);
 });

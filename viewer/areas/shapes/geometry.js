@@ -110,6 +110,10 @@ export function toFirstTurn(rings) {
 	return turn === 0 ? rings : rings.map((ring) => ring.map(([lon, lat]) => [lon - turn, lat]));
 }
 
+/** The same place on the turn of the globe that is nearest to another position. @param {Position} position @param {Position | undefined} other @returns {Position} */
+export const nearestTurn = ([lon, lat], other) =>
+	other ? [lon + 360 * Math.round((other[0] - lon) / 360), lat] : [lon, lat];
+
 /** Where a geometry crosses itself first, seen from the west; null where it does not. @param {Geometry} geometry @returns {Position | null} */
 export const selfCrossing = (geometry) => remember(crossings, geometry, () => findCrossing(geometry));
 

@@ -12,7 +12,7 @@ import { make } from "../../base/elements.js";
 import { placeNumber, places } from "../../base/state.js";
 import { CircleMarker, DivIcon, LayerGroup, Marker, Polygon } from "../../vendor/leaflet.js";
 import { computed, effect } from "../../vendor/signals-core.js";
-import { maps } from "../map.js";
+import { maps, toLatLngs } from "../map.js";
 
 /** @typedef {import("../../vendor/leaflet.js").Map} LeafletMap */
 /** @typedef {import("../../vendor/leaflet.js").Layer} LeafletLayer */
@@ -101,9 +101,7 @@ function outlineLayers({ geometry, colour, number, isStrong }) {
 	return polygonsOf(geometry)
 		.flatMap((rings) => turnsOf(rings))
 		.flatMap((rings) => {
-			const latLngs = rings.map((ring) =>
-				drawnRing(ring).map(([lon, lat]) => /** @type {[number, number]} */ ([lat, lon])),
-			);
+			const latLngs = rings.map((ring) => toLatLngs(drawnRing(ring)));
 			const outlines = [
 				new Polygon(latLngs, { ...line, color: CASING, weight: weight + 2.5, opacity: 0.9 }),
 				new Polygon(latLngs, { ...line, color: colour, weight }),

@@ -6,27 +6,18 @@
  * @typedef {import("../../vendor/leaflet.js").Map} LeafletMap
  */
 
-import {
-	cancel,
-	cursor,
-	draft,
-	finish,
-	isByKeyboard,
-	nearestTurn,
-	redo,
-	setCorner,
-	undo,
-} from "../../areas/draft-steps.js";
+import { cursor, draft, finish, isByKeyboard, setCorner, undo } from "../../areas/draft-steps.js";
 import { canFinish, isLine, outlineOf } from "../../areas/shapes/drafts.js";
 import { alongTheEarth } from "../../areas/shapes/earth.js";
-import { drawnRing } from "../../areas/shapes/geometry.js";
+import { drawnRing, nearestTurn } from "../../areas/shapes/geometry.js";
 import { CircleMarker, LayerGroup, Polygon, Polyline } from "../../vendor/leaflet.js";
 import { computed, effect } from "../../vendor/signals-core.js";
+import { toLatLngs, turnTo } from "../map.js";
 
 export const DRAFT_PANE = "draft";
 const LINE = { pane: DRAFT_PANE, interactive: false, smoothFactor: 0 };
-const CASING = { ...LINE, color: "#fff", weight: 5, opacity: 0.9, fill: false };
-const STROKE = { ...LINE, color: "var(--accent-on-map)", weight: 2.25, fill: false };
+export const CASING = { ...LINE, color: "#fff", weight: 5, opacity: 0.9, fill: false };
+export const STROKE = { ...LINE, color: "var(--accent-on-map)", weight: 2.25, fill: false };
 /** A click so near to the last corner is the second of two. */
 const SAME_PX = 4;
 /** Two clicks that are farther apart are no double click: maps take two quick taps of a finger for one, wherever they are. */
@@ -67,32 +58,33 @@ function listen(map, isDragged) {
 	container.dataset.tool = "draw";
 	container.addEventListener("keydown", (event) => onKey(map, event), { capture: true, signal });
 	container.addEventListener("pointerdown", () => usePointer(map), { signal });
-	const onMove = (/** @type {import("leaflet").LeafletMouseEvent} */ { latlng, originalEvent }) => {
-		const { movementX, movementY } = originalEvent;
-		if (isByKeyboard.peek() && movementX === 0 && movementY === 0) return;
-		usePointer(map);
-		cursor.value = toPosition(latlng);
-	};
 	/** Where on the map the last two clicks were. @type {import("leaflet").Point[]} */
 	let clicks = [];
-	const onClick = (/** @type {import("leaflet").LeafletMouseEvent} */ { latlng, containerPoint }) => {
-		clicks = [...clicks.slice(-1), containerPoint];
-		setAt(map, latlng);
+	/** @type {import("leaflet").LeafletEventHandlerFnMap} */
+	const handlers = {
+		mousemove: ({ latlng, originalEvent: { movementX, movementY } }) => {
+			if (isByKeyboard.peek() && movementX === 0 && movementY === 0) return;
+			usePointer(map);
+			cursor.value = toPosition(latlng);
+		},
+		click: ({ latlng, containerPoint }) => {
+			clicks = [...clicks.slice(-1), containerPoint];
+			setAt(map, latlng);
+		},
+		dblclick: () => {
+			const [one, two] = clicks;
+			if (two && one.distanceTo(two) <= DOUBLE_PX && hasEnough()) finish();
+		},
+		move: () => {
+			if (isByKeyboard.peek()) cursor.value = toPosition(map.getCenter());
+		},
 	};
-	const onDoubleClick = () => {
-		const [one, two] = clicks;
-		const now = draft.peek();
-		if (now && two && one.distanceTo(two) <= DOUBLE_PX && canFinish(now.tool, now.corners.now)) finish();
-	};
-	const onPan = () => {
-		if (isByKeyboard.peek()) cursor.value = toPosition(map.getCenter());
-	};
-	map.on({ click: onClick, dblclick: onDoubleClick, mousemove: onMove, move: onPan });
+	map.on(handlers);
 	if (isDragged) drawByDrag(map, signal);
 	if (isByKeyboard.peek()) useKeyboard(map);
 	return () => {
 		stopping.abort();
-		map.off({ click: onClick, dblclick: onDoubleClick, mousemove: onMove, move: onPan });
+		map.off(handlers);
 		if (wasZooming) map.doubleClickZoom.enable();
 		delete container.dataset.tool;
 	};
@@ -119,6 +111,12 @@ function pixelsBetween(map, a, b) {
 	return from.distanceTo(to);
 }
 
+/** Whether what is drawn can be finished. */
+function hasEnough() {
+	const now = draft.peek();
+	return now !== null && canFinish(now.tool, now.corners.now);
+}
+
 /** Sets a corner, or finishes where one is already. @param {LeafletMap} map @param {{ lng: number, lat: number }} at */
 function setAt(map, at) {
 	const now = draft.peek();
@@ -129,7 +127,7 @@ function setAt(map, at) {
 	const isFirst = now.tool === "polygon" && corners.length > 2 && pixelsBetween(map, first, position) <= CLOSING_PX;
 	if (isFirst) finish();
 	else if (!isLast) setCorner(position);
-	else if (isByKeyboard.peek() && canFinish(now.tool, corners)) finish();
+	else if (isByKeyboard.peek() && hasEnough()) finish();
 }
 
 /** @param {LeafletMap} map @param {KeyboardEvent} event */
@@ -142,14 +140,10 @@ function onKey(map, event) {
 		const step = event.shiftKey ? FINE_STEP_PX : STEP_PX;
 		map.panBy([arrow[0] * step, arrow[1] * step], { animate: false });
 	} else if (event.key === "Enter" && !isCommand) {
-		const now = draft.peek();
 		if (isByKeyboard.peek()) setAt(map, map.getCenter());
-		else if (now && canFinish(now.tool, now.corners.now)) finish();
+		else if (hasEnough()) finish();
 		else useKeyboard(map);
 	} else if (event.key === "Backspace" || event.key === "Delete") undo();
-	else if (event.key === "Escape") cancel();
-	else if (isCommand && event.key.toLowerCase() === "z") event.shiftKey ? redo() : undo();
-	else if (isCommand && event.key.toLowerCase() === "y") redo();
 	else return;
 	event.preventDefault();
 	event.stopPropagation();
@@ -192,26 +186,22 @@ function drawByDrag(map, signal) {
 
 /** What is drawn so far, where the map is turned to. @param {LeafletMap} map @param {Draft} now @param {Position | null} at */
 function layersOf(map, { tool, corners: { now: corners }, isDone }, at) {
-	const turn = corners.length > 0 ? 360 * Math.round((map.getCenter().lng - corners[0][0]) / 360) : 0;
-	const toLatLngs = (/** @type {Position[]} */ line) =>
-		line.map(([lon, lat]) => /** @type {[number, number]} */ ([lat, lon + turn]));
+	const turn = turnTo(map, corners[0]);
 	const all = at && corners.length > 0 && !isDone ? [...corners, nearestTurn(at, corners.at(-1))] : corners;
 	const knots = (tool === "circle" ? corners.slice(0, 1) : corners).map((corner, index) =>
-		makeKnot(toLatLngs([corner])[0], tool === "polygon" && index === 0 && corners.length > 2),
+		makeKnot(toLatLngs([corner], turn)[0], tool === "polygon" && index === 0 && corners.length > 2),
 	);
 	if (all.length < 2) return knots;
-	if (isLine(tool)) return [...makeLine(toLatLngs(alongTheEarth(all))), ...knots];
-	const ring = toLatLngs(drawnRing(outlineOf(tool, all)));
-	const fill = new Polygon(ring, {
-		...LINE,
-		stroke: false,
-		fill: true,
-		fillColor: "var(--accent-on-map)",
-		fillOpacity: 0.14,
-	});
+	if (isLine(tool)) return [...makeLine(toLatLngs(alongTheEarth(all), turn)), ...knots];
+	const ring = toLatLngs(drawnRing(outlineOf(tool, all)), turn);
+	const fill = new Polygon(ring, { ...LINE, stroke: false, fillColor: STROKE.color, fillOpacity: 0.14 });
 	if (tool !== "polygon") return [fill, ...makeLine(ring), ...knots];
-	const closing = new Polyline(toLatLngs([all[all.length - 1], all[0]]), { ...STROKE, weight: 1.5, dashArray: "4 5" });
-	return [fill, closing, ...makeLine(toLatLngs(drawnRing(all))), ...knots];
+	const closing = new Polyline(toLatLngs([all[all.length - 1], all[0]], turn), {
+		...STROKE,
+		weight: 1.5,
+		dashArray: "4 5",
+	});
+	return [fill, closing, ...makeLine(toLatLngs(drawnRing(all), turn)), ...knots];
 }
 
 /** @param {[number, number][]} latLngs */

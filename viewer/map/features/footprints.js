@@ -4,7 +4,7 @@ import { emphasised, found, isOpen } from "../../find/finder.js";
 import { linesOf } from "../../find/scenes.js";
 import { Polygon, Polyline } from "../../vendor/leaflet.js";
 import { computed } from "../../vendor/signals-core.js";
-import { putOnMaps } from "../map.js";
+import { putOnMaps, toLatLngs } from "../map.js";
 import { turnsOf } from "./area-outlines.js";
 
 /** @typedef {import("../../find/scenes.js").Scene} Scene */
@@ -46,7 +46,8 @@ const quietLines = (polygons) => [
 const strongLines = (polygons) => [
 	...polygons.flatMap(turnsOf).map((rings) => {
 		const fill = { fill: true, fillColor: COLOUR, fillOpacity: 0.12, stroke: false };
-		return new Polygon(rings.map(toLatLngs), { pane: PANE, interactive: false, ...fill });
+		const latLngs = rings.map((ring) => toLatLngs(ring));
+		return new Polygon(latLngs, { pane: PANE, interactive: false, ...fill });
 	}),
 	...draw(polygons, { color: CASING, weight: STRONG_WEIGHT + 3, opacity: 0.9 }),
 	...draw(polygons, { color: COLOUR, weight: STRONG_WEIGHT }),
@@ -55,9 +56,6 @@ const strongLines = (polygons) => [
 /** @param {Scene["polygons"]} polygons @param {import("leaflet").PolylineOptions} line */
 const draw = (polygons, line) =>
 	polygons.flatMap(turnsOf).map((rings) => {
-		const lines = rings.flatMap(linesOf).map(toLatLngs);
+		const lines = rings.flatMap(linesOf).map((line) => toLatLngs(line));
 		return new Polyline(lines, { pane: PANE, interactive: false, ...line });
 	});
-
-/** @param {Scene["polygons"][0][0]} ring */
-const toLatLngs = (ring) => ring.map(([lon, lat]) => /** @type {[number, number]} */ ([lat, lon]));

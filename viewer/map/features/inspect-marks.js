@@ -7,7 +7,7 @@ import { cutAt, cutShares } from "../../inspect/cube-cut.js";
 import { cube, marked } from "../../inspect/marks.js";
 import { CircleMarker, DivIcon, Marker, Polyline } from "../../vendor/leaflet.js";
 import { computed } from "../../vendor/signals-core.js";
-import { putOnMaps } from "../map.js";
+import { putOnMaps, toLatLngs } from "../map.js";
 
 const LINE = { interactive: false, pane: "outlines", weight: 2, color: "var(--accent-on-map)" };
 const CASING = { ...LINE, weight: 5, color: "#fff", opacity: 0.9 };
@@ -27,8 +27,7 @@ export function startInspectMarks() {
 
 /** @param {import("../../base/permalink.js").Point[]} line */
 function drawLine(line) {
-	const positions = alongTheEarth(line.map(({ lon, lat }) => [lon, lat]));
-	const latLngs = positions.map(([lng, lat]) => /** @type {[number, number]} */ ([lat, lng]));
+	const latLngs = toLatLngs(alongTheEarth(line.map(({ lon, lat }) => [lon, lat])));
 	return [new Polyline(latLngs, CASING), new Polyline(latLngs, LINE)];
 }
 

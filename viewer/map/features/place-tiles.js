@@ -22,6 +22,7 @@ import { text } from "../../base/text.js";
 import { GridLayer } from "../../vendor/leaflet.js";
 import { computed, effect, signal } from "../../vendor/signals-core.js";
 import { boxOfTile, covers } from "../extent.js";
+import { turnTo } from "../map.js";
 
 const PANE = "places";
 const CASING = "rgb(255 255 255 / 85%)";
@@ -152,8 +153,7 @@ class PlaceTiles extends GridLayer {
 		const map = this._map;
 		const zoom = map?.getZoom();
 		if (!map || zoom === undefined) return null;
-		const turn = 360 * Math.round((map.getCenter().lng - lon) / 360);
-		const at = map.project([lat, lon + turn], zoom);
+		const at = map.project([lat, lon + turnTo(map, [lon])], zoom);
 		const { x: size } = this.getTileSize();
 		const [x, y] = [Math.floor(at.x / size), Math.floor(at.y / size)];
 		const tile = this.tiles.get(keyOf({ x, y, z: zoom }));
