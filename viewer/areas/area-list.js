@@ -4,7 +4,7 @@
  * @typedef {import("./store.js").Area} Area
  */
 import { openDialog } from "../base/dialog.js";
-import { make, makeIconButton, makeWordButton } from "../base/elements.js";
+import { keepRows, make, makeIconButton, makeOpener, makeWordButton } from "../base/elements.js";
 import { editName } from "../base/name-field.js";
 import { startPart } from "../base/parts.js";
 import { isReportOpen, placeNumber, places, removePlace, unlinkable } from "../base/state.js";
@@ -55,7 +55,12 @@ export function startPanel(panel) {
 		link.textContent = names.length > 0 ? text("areas.notInLink", { names: names.join(", ") }) : "";
 		link.hidden = names.length === 0;
 	});
-	showRows(list);
+	/** @type {Map<string, ReturnType<typeof makeRow>>} */
+	const rows = new Map();
+	effect(() => {
+		const ids = areas.value.map(({ id }) => id);
+		keepRows(list, rows, ids, makeRow);
+	});
 }
 
 function makeHeadButtons() {
@@ -69,30 +74,23 @@ function makeHeadButtons() {
 		report.hidden = places.value.length === 0;
 		table.hidden = placeSets.value.every(({ shapes }) => !shapes) && !shownSet.value;
 	});
-	const upload = makeIconButton("upload", text("areas.upload"), () => useTransfer(({ chooseFiles }) => chooseFiles()));
-	return [report, table, upload, makeIconButton("plus", text("areas.paste"), () => void openPaste())];
+	const upload = makeIconButton("upload", text("areas.upload"), () => useTransfer(({ askForFiles }) => askForFiles()));
+	return [report, table, upload, makeIconButton("plus", text("areas.paste"), openPaste)];
 }
 
 function makeAllButtons() {
-	const save = (/** @type {"geojson" | "csv"} */ format) => () =>
-		useTransfer(({ saveAreas }) => saveAreas(areas.peek(), format));
-	return make(
-		"div",
-		{ class: "areas-all" },
-		makeWordButton("download", "GeoJSON", save("geojson"), {
+	const save = /** @type {const} */ (["GeoJSON", "CSV"]).map((format) =>
+		makeWordButton("download", format, () => useTransfer(({ saveAreas }) => saveAreas(areas.peek(), format)), {
 			class: "quiet",
-			"aria-label": text("areas.saveAll", { format: "GeoJSON" }),
+			"aria-label": text("areas.saveAll", { format }),
 		}),
-		makeWordButton("download", "CSV", save("csv"), {
-			class: "quiet",
-			"aria-label": text("areas.saveAll", { format: "CSV" }),
-		}),
-		makeWordButton("trash", text("areas.removeAll"), () => void askRemoveAll(), { class: "quiet" }),
 	);
+	const remove = makeWordButton("trash", text("areas.removeAll"), () => void askRemoveAll(), { class: "quiet" });
+	return make("div", { class: "areas-all" }, ...save, remove);
 }
 
 /** Takes areas that are pasted or typed. */
-async function openPaste() {
+function openPaste() {
 	const field = make("textarea", {
 		rows: 8,
 		spellcheck: "false",
@@ -100,16 +98,12 @@ async function openPaste() {
 		placeholder: "POLYGON ((4.40 51.21, 4.42 51.21, 4.42 51.22, 4.40 51.21))",
 	});
 	const fault = make("p", { class: "areas-fault", role: "alert" });
-	const add = makeWordButton(
-		"plus",
-		text("areas.add"),
-		() =>
-			useTransfer(async ({ takeText }) => {
-				fault.textContent = await takeText(field.value);
-				if (fault.textContent === "") dialog.close();
-			}),
-		{ class: "primary" },
-	);
+	const take = () =>
+		useTransfer(async ({ takeText }) => {
+			fault.textContent = await takeText(field.value);
+			if (fault.textContent === "") dialog.close();
+		});
+	const add = makeWordButton("plus", text("areas.add"), take, { class: "primary" });
 	const hint = make("p", { class: "hint" }, text("areas.pasteHint"));
 	const dialog = openDialog(text("areas.paste"), make("div", { class: "areas-paste" }, hint, field, fault, add));
 	field.focus();
@@ -117,15 +111,11 @@ async function openPaste() {
 
 async function askRemoveAll() {
 	const { length: count } = areas.peek();
-	const remove = makeWordButton(
-		"trash",
-		text("areas.removeAll"),
-		() => {
-			dialog.close();
-			removeAllAreas();
-		},
-		{ class: "primary" },
-	);
+	const removeAll = () => {
+		dialog.close();
+		removeAllAreas();
+	};
+	const remove = makeWordButton("trash", text("areas.removeAll"), removeAll, { class: "primary" });
 	const keep = make("button", { type: "button", onclick: () => dialog.close() }, text("action.cancel"));
 	const question = make("p", {}, text("areas.askRemoveAll", { count }));
 	const dialog = openDialog(text("areas.removeAll"), question, make("div", { class: "areas-answers" }, keep, remove));
@@ -134,145 +124,92 @@ async function askRemoveAll() {
 	if (areas.peek().length === 0) focusIn(document.querySelector(".areas-head"));
 }
 
-/** Keeps a row for each area. @param {HTMLElement} list */
-function showRows(list) {
-	/** @type {Map<string, Row>} */
-	const rows = new Map();
-	effect(() => {
-		const now = areas.value;
-		for (const [id, row] of rows) {
-			if (now.some((area) => area.id === id)) continue;
-			const next = row.element.nextElementSibling ?? row.element.previousElementSibling;
-			const hadFocus = row.element.contains(document.activeElement);
-			row.remove();
-			rows.delete(id);
-			if (hadFocus) focusIn(next ?? list.parentElement);
-		}
-		for (const [index, area] of now.entries()) {
-			const row = rows.get(area.id) ?? new Row(area);
-			rows.set(area.id, row);
-			row.show(area);
-			if (list.children[index] !== row.element) list.insertBefore(row.element, list.children[index] ?? null);
-		}
-	});
-}
-
 /** @param {Element | null} element */
-function focusIn(element) {
-	const found = element?.querySelector("button:not([disabled])");
-	if (found instanceof HTMLElement) found.focus();
-}
+const focusIn = (element) =>
+	/** @type {HTMLElement | null} */ (element?.querySelector("button:not([disabled])"))?.focus();
 
-class Row {
-	/** @param {Area} area */
-	constructor(area) {
-		const { id } = area;
-		this.id = id;
-		this.tick = make("input", {
-			type: "checkbox",
-			onchange: () => (this.tick.checked ? chartArea(id) : removePlace(id)),
-		});
-		this.number = make("span", { class: "areas-number", "aria-hidden": "true" });
-		this.name = make("button", { type: "button", class: "areas-name plain", onclick: () => this.zoom() });
-		this.size = make("span", { class: "areas-size" });
-		this.warning = make("p", { class: "hint" });
-		this.more = makeIconButton("more", "", () => this.open(Boolean(this.actions.hidden)), { "aria-expanded": "false" });
-		this.keep = makeWordButton("pin", text("areas.keep"), () => changeArea(id, { isSaved: true }), { class: "quiet" });
-		this.edit = makeWordButton("area", text("areas.edit"), () => draw(({ beginChange }) => beginChange(id)), {
-			class: "quiet",
-		});
-		this.actions = make(
-			"div",
-			{ class: "areas-actions" },
-			makeWordButton("fit", text("areas.zoom"), () => this.zoom(), { class: "quiet" }),
-			this.edit,
-			makeWordButton("edit", text("areas.rename"), () => this.rename(), { class: "quiet" }),
-			this.keep,
-			makeWordButton("download", "GeoJSON", () => this.save(), { class: "quiet", "aria-label": text("areas.save") }),
-			makeWordButton("trash", text("areas.remove"), () => removeArea(id), { class: "quiet" }),
-		);
-		this.actions.hidden = true;
-		const tick = make("label", { class: "areas-tick" }, this.tick, this.number);
-		this.element = make(
-			"li",
-			{
-				class: "areas-row",
-				onpointerenter: () => emphasise(id),
-				onpointerleave: () => emphasise(null),
-				onfocusin: () => emphasise(id),
-				onfocusout: () => emphasise(null),
-			},
-			tick,
-			this.name,
-			this.size,
-			this.more,
-			this.warning,
-			this.actions,
-		);
-		this.place = computed(() => places.value.find((place) => place.id === id));
-		this.stop = effect(() => this.showPlace());
-	}
-
-	/** @param {Area} area */
-	show({ name, geometry, isSaved }) {
-		this.name.textContent = name;
-		this.name.title = text("areas.zoomTo", { name });
-		this.size.textContent = sizeText(geometry);
-		this.tick.setAttribute("aria-label", text("areas.chart", { name }));
-		this.tick.title = text("areas.chart", { name });
-		this.more.setAttribute("aria-label", text("areas.more", { name }));
-		this.more.title = text("areas.more", { name });
-		this.keep.hidden = isSaved || isEmbedded.peek();
-		const crosses = selfCrossing(geometry) ? text("areas.crosses") : "";
-		this.warning.textContent = crosses || (isSaved || isEmbedded.peek() ? "" : text("areas.fromLink"));
-		this.warning.hidden = this.warning.textContent === "";
-	}
-
-	showPlace() {
-		const place = this.place.value;
-		this.tick.checked = place !== undefined;
-		this.number.textContent = place ? String(placeNumber(place)) : "";
-		this.element.dataset.charted = String(place !== undefined);
-		if (place) this.element.style.setProperty("--place", `var(${place.colour})`);
-		else this.element.style.removeProperty("--place");
-	}
-
-	/** @param {boolean} isOpen */
-	open(isOpen) {
-		this.actions.hidden = !isOpen;
-		this.more.setAttribute("aria-expanded", String(isOpen));
-	}
-
-	zoom() {
-		const area = findArea(this.id);
-		if (!area) return;
+/** A row that follows its area for as long as there is one. @param {string} id */
+function makeRow(id) {
+	const area = () => /** @type {Area} */ (findArea(id));
+	const zoom = () => {
 		stop.value = "low";
-		zoomToAreas([area]);
-	}
-
-	save() {
-		const area = findArea(this.id);
-		if (area) void useTransfer(({ saveAreas }) => saveAreas([area], "geojson"));
-	}
-
-	rename() {
-		const area = findArea(this.id);
-		if (!area) return;
-		const attributes = { "aria-label": text("areas.name"), class: "areas-name" };
-		editName(this.name, area.name, attributes, (name, isByKey) => {
-			if (name !== null) changeArea(this.id, { name });
-			if (isByKey) this.name.focus();
+		zoomToAreas([area()]);
+	};
+	const save = () => useTransfer(({ saveAreas }) => saveAreas([area()], "GeoJSON"));
+	const rename = () => {
+		const look = { "aria-label": text("areas.name"), class: "areas-name" };
+		editName(name, area().name, look, (taken, isByKey) => {
+			if (taken !== null) changeArea(id, { name: taken });
+			if (isByKey) name.focus();
 		});
-	}
-
-	remove() {
-		this.stop();
-		this.element.remove();
-		emphasise(null);
-	}
+	};
+	const action = (
+		/** @type {string} */ icon,
+		/** @type {string} */ words,
+		/** @type {() => void} */ run,
+		/** @type {string} */ label = words,
+	) => makeWordButton(icon, words, run, { class: "quiet", "aria-label": label });
+	const tick = make("input", { type: "checkbox", onchange: () => (tick.checked ? chartArea(id) : removePlace(id)) });
+	const number = make("span", { class: "areas-number", "aria-hidden": "true" });
+	const name = make("button", { type: "button", class: "areas-name plain", onclick: zoom });
+	const size = make("span", { class: "areas-size" });
+	const warning = make("p", { class: "hint" });
+	const keep = action("pin", text("areas.keep"), () => changeArea(id, { isSaved: true }));
+	const actions = make(
+		"div",
+		{ class: "areas-actions" },
+		action("fit", text("areas.zoom"), zoom),
+		action("area", text("areas.edit"), () => draw(({ beginChange }) => beginChange(id))),
+		action("edit", text("areas.rename"), rename),
+		keep,
+		action("download", "GeoJSON", save, text("areas.save")),
+		action("trash", text("areas.remove"), () => removeArea(id)),
+	);
+	const { button: more } = makeOpener("more", "", actions);
+	const [emphasise, calm] = [id, null].map((next) => () => {
+		emphasised.value = next;
+	});
+	const element = make(
+		"li",
+		{ class: "areas-row", onpointerenter: emphasise, onpointerleave: calm, onfocusin: emphasise, onfocusout: calm },
+		make("label", { class: "areas-tick" }, tick, number),
+		name,
+		size,
+		more,
+		warning,
+		actions,
+	);
+	const shown = computed(() => areas.value.find((each) => each.id === id));
+	const place = computed(() => places.value.find((each) => each.id === id));
+	const ends = [
+		effect(() => {
+			if (!shown.value) return;
+			const { name: words, geometry, isSaved } = shown.value;
+			name.textContent = words;
+			name.title = text("areas.zoomTo", { name: words });
+			size.textContent = sizeText(geometry);
+			tick.title = text("areas.chart", { name: words });
+			more.title = text("areas.more", { name: words });
+			for (const control of [tick, more]) control.setAttribute("aria-label", control.title);
+			keep.hidden = isSaved || isEmbedded.peek();
+			const crosses = selfCrossing(geometry) ? text("areas.crosses") : "";
+			warning.textContent = crosses || (keep.hidden ? "" : text("areas.fromLink"));
+			warning.hidden = warning.textContent === "";
+		}),
+		effect(() => {
+			tick.checked = place.value !== undefined;
+			number.textContent = place.value ? String(placeNumber(place.value)) : "";
+			element.dataset.charted = String(tick.checked);
+			element.style.setProperty("--place", place.value ? `var(${place.value.colour})` : "");
+		}),
+	];
+	const remove = () => {
+		for (const end of ends) end();
+		const next = element.nextElementSibling ?? element.previousElementSibling ?? element.closest(".areas");
+		const hadFocus = element.contains(document.activeElement);
+		element.remove();
+		calm();
+		if (hadFocus) focusIn(next);
+	};
+	return { element, remove };
 }
-
-/** @param {string | null} id */
-const emphasise = (id) => {
-	emphasised.value = id;
-};

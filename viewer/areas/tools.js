@@ -3,14 +3,14 @@
  *
  * @typedef {import("./shapes/drafts.js").Tool} Tool
  */
-import { make, makeIconButton } from "../base/elements.js";
+import { make, makeIconButton, makeOpener } from "../base/elements.js";
 import { startPart } from "../base/parts.js";
 import { inspected, mapTool } from "../base/state.js";
 import { text } from "../base/text.js";
 import { effect } from "../vendor/signals-core.js";
 
 /** @type {Tool[]} */
-const SHAPES = ["point", "rectangle", "polygon", "circle"];
+const SHAPES = ["point", "rectangle", "polygon", "circle", "profile"];
 /** @type {Record<Tool, string>} */
 const ICONS = {
 	point: "pin",
@@ -41,21 +41,15 @@ function makeToolButton(tool, done = () => {}) {
 /** @param {HTMLElement} tools */
 export function startTools(tools) {
 	const shapes = make("div", { class: "area-shapes", role: "group", "aria-label": text("draw.title") });
-	shapes.hidden = true;
-	const opener = makeIconButton("edit", text("draw.title"), () => open(Boolean(shapes.hidden)), {
-		"aria-expanded": "false",
-	});
-	const open = (/** @type {boolean} */ isOpen) => {
-		shapes.hidden = !isOpen;
-		opener.setAttribute("aria-expanded", String(isOpen));
-	};
-	for (const shape of /** @type {Tool[]} */ ([...SHAPES, "profile"]))
-		shapes.append(makeToolButton(shape, () => open(false)));
+	const { button: opener, open } = makeOpener("edit", text("draw.title"), shapes);
 	const look = () => {
 		open(false);
 		inspected.value ??= "cube";
 	};
-	shapes.append(makeIconButton("cube", text("inspect.title"), look));
+	shapes.append(
+		...SHAPES.map((shape) => makeToolButton(shape, () => open(false))),
+		makeIconButton("cube", text("inspect.title"), look),
+	);
 	const group = make("div", { class: "area-tools" }, opener, shapes);
 	group.addEventListener("keydown", (event) => {
 		if (event.key !== "Escape" || shapes.hidden) return;

@@ -5,7 +5,7 @@
  * @typedef {import("./store.js").Area} Area
  */
 import { fetchShapes } from "../base/api.js";
-import { saveFile, saveTable } from "../base/save.js";
+import { chooseFiles, saveFile, saveTable } from "../base/save.js";
 import { dismiss, notify } from "../base/state.js";
 import { text } from "../base/text.js";
 import { MAX_FILE, parseStory } from "../stories/story.js";
@@ -86,18 +86,11 @@ function takeFindings({ areas, leftOut, measured = [] }, from) {
 }
 
 /** Opens the browser's dialog for files. */
-export function chooseFiles() {
-	const field = document.createElement("input");
-	field.type = "file";
-	field.multiple = true;
-	field.accept = ACCEPTED;
-	field.addEventListener("change", () => void takeFiles(field.files ?? []));
-	field.click();
-}
+export const askForFiles = () => chooseFiles({ multiple: true, accept: ACCEPTED }, takeFiles);
 
-/** @param {Area[]} areas @param {"geojson" | "csv"} format */
+/** @param {Area[]} areas @param {"GeoJSON" | "CSV"} format */
 export function saveAreas(areas, format) {
-	const name = fileName(areas.length === 1 ? areas[0].name : text("areas.fileName"), format);
-	if (format === "csv") saveTable(formatTable(areas), name);
+	const name = fileName(areas.length === 1 ? areas[0].name : text("areas.fileName"), format.toLowerCase());
+	if (format === "CSV") saveTable(formatTable(areas), name);
 	else saveFile(new Blob([formatGeoJson(areas)], { type: "application/geo+json" }), name);
 }

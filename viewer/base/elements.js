@@ -98,3 +98,34 @@ export function byId(id, type) {
 		throw new Error(`index.html has no ${type?.name ?? "element"} #${id}`);
 	return /** @type {T} */ (element);
 }
+
+/** A button that shows an element, and hides it again. @param {string} icon as in icons.svg @param {string} label @param {HTMLElement} element hidden at first @param {() => void} [opened] */
+export function makeOpener(icon, label, element, opened = () => {}) {
+	const open = (/** @type {boolean} */ isOpen) => {
+		element.hidden = !isOpen;
+		button.setAttribute("aria-expanded", String(isOpen));
+		if (isOpen) opened();
+	};
+	const button = makeIconButton(icon, label, () => open(Boolean(element.hidden)));
+	open(false);
+	return { button, open };
+}
+
+/**
+ * Keeps a row for each key, in their order: what has the focus keeps it while others come and go.
+ * @template {{ element: HTMLElement, remove: () => void }} Row
+ * @param {HTMLElement} list @param {Map<string, Row>} rows that are there @param {string[]} keys @param {(key: string) => Row} makeRow
+ */
+export function keepRows(list, rows, keys, makeRow) {
+	const coming = new Set(keys);
+	for (const [key, row] of rows) {
+		if (coming.has(key)) continue;
+		row.remove();
+		rows.delete(key);
+	}
+	for (const [at, key] of keys.entries()) {
+		const row = rows.get(key) ?? makeRow(key);
+		rows.set(key, row);
+		if (list.children[at] !== row.element) list.insertBefore(row.element, list.children[at] ?? null);
+	}
+}

@@ -28,6 +28,12 @@ export async function saveUnlessRefused(address, fault, signal) {
 	if (why === null) saveFrom(address);
 }
 
+/** Lets the user choose files. @param {import("./elements.js").Attributes} attributes of the field @param {(files: File[]) => unknown} take */
+export function chooseFiles(attributes, take) {
+	const field = make("input", { type: "file", ...attributes, onchange: () => take([...(field.files ?? [])]) });
+	field.click();
+}
+
 /** @param {string} table @param {string} name */
 export function saveTable(table, name) {
 	// Spreadsheets read text as UTF-8 only with a byte order mark.

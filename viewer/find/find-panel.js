@@ -3,7 +3,7 @@
 import { feedAddress } from "../base/api.js";
 import { makeDateField } from "../base/date-field.js";
 import { parseSpan } from "../base/dates.js";
-import { make, makeButton, makeField, makeIconButton } from "../base/elements.js";
+import { keepRows, make, makeButton, makeField, makeIconButton } from "../base/elements.js";
 import { layer } from "../base/state.js";
 import { percent, text } from "../base/text.js";
 import { makeCopyField, makeInput } from "../shell/share.js";
@@ -132,23 +132,16 @@ function toldText() {
 		: text("find.count", { shown, count: matched });
 }
 
-/** Keeps a row for each scene: what has the focus keeps it while others come and go. @param {HTMLElement} list */
+/** @param {HTMLElement} list */
 function showRows(list) {
 	/** By all that is known of the scene. @type {Map<string, SceneRow>} */
 	const rows = new Map();
 	effect(() => {
 		const of = collection.peek();
 		const coming = new Map(found.value.scenes.map((scene) => [JSON.stringify([of, scene]), scene]));
-		for (const [key, row] of rows) {
-			if (coming.has(key)) continue;
-			row.remove();
-			rows.delete(key);
-		}
-		for (const [at, [key, scene]] of [...coming].entries()) {
-			const row = rows.get(key) ?? new SceneRow(scene);
-			rows.set(key, row);
-			if (list.children[at] !== row.element) list.insertBefore(row.element, list.children[at] ?? null);
-		}
+		const makeRow = (/** @type {string} */ key) =>
+			new SceneRow(/** @type {import("./scenes.js").Scene} */ (coming.get(key)));
+		keepRows(list, rows, [...coming.keys()], makeRow);
 		list.hidden = coming.size === 0;
 	});
 }
