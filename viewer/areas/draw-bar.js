@@ -6,9 +6,10 @@
  * @typedef {import("./draft-steps.js").Draft} Draft
  * @typedef {import("../base/text.js").TextKey} TextKey
  */
-import { make, makeIconButton, makeWordButton } from "../base/elements.js";
+import { make, makeIconButton, makeOpener, makeWordButton } from "../base/elements.js";
 import { destination, outcome, view } from "../base/state.js";
 import { text } from "../base/text.js";
+import { parseNumber } from "../base/value-scale.js";
 import { stop } from "../shell/sheet.js";
 import { computed, effect } from "../vendor/signals-core.js";
 import {
@@ -32,11 +33,51 @@ const MAX_LOOKED_THROUGH = 1000;
 
 /** @param {HTMLElement} frame of the map */
 export function startDrawBar(frame) {
-	const bar = new DrawBar(frame);
+	const hint = make("p", { class: "draw-hint" });
+	const size = make("p", { class: "draw-size", title: text("draw.ellipsoid") });
+	const warning = make("p", { class: "draw-warning" });
+	/** Does what makes the bar go away; the focus goes to the map, where what was drawn is. @param {() => void} act */
+	const leave = (act) => () => {
+		act();
+		if (!isOpen.peek()) document.getElementById("map")?.focus();
+	};
+	const back = makeIconButton("undo", text("action.undo"), undo);
+	const forth = makeIconButton("redo", text("action.redo"), redo);
+	const end = makeWordButton("check", text("action.finish"), leave(finish), { class: "primary" });
+	const away = makeWordButton("close", text("action.cancel"), leave(cancel), { class: "quiet" });
+	const typing = makeTyping();
+	const bar = make(
+		"section",
+		{ class: "draw-bar", "aria-label": text("draw.title") },
+		make("div", { class: "draw-words" }, hint, size, warning),
+		make("div", { class: "draw-buttons" }, back, forth, typing.toggle, away, end),
+		typing.form,
+	);
+	frame.append(bar);
 	const isOpen = computed(() => draft.value !== null || change.value !== null);
-	effect(() => bar.show(isOpen.value));
-	effect(() => bar.tell());
-	effect(() => bar.announce());
+	effect(() => {
+		bar.hidden = !isOpen.value;
+		// On phones the map has to have room.
+		if (isOpen.value) stop.value = "low";
+		else typing.close();
+	});
+	effect(() => {
+		const [now, changing] = [draft.value, change.value];
+		const steps = now?.corners ?? changing?.geometry;
+		const told = now ? wordsOfDraft(now) : changing && wordsOfChange(changing.geometry.now);
+		if (!steps || !told) return;
+		back.disabled = steps.past.length === 0;
+		forth.disabled = steps.future.length === 0;
+		typing.fit(now);
+		away.lastElementChild?.replaceChildren(text(now?.tool === "measure" ? "action.close" : "action.cancel"));
+		hint.textContent = text(told.hint);
+		end.hidden = told.endsAlone;
+		end.disabled = !told.hasEnough;
+		// Of an outline that crosses itself its size says nothing.
+		size.textContent = told.crosses ? "" : told.size;
+		warning.textContent = told.crosses ? text("areas.crosses") : "";
+	});
+	effect(announce);
 	document.addEventListener("keydown", (event) => {
 		if (isOpen.peek()) onKey(event);
 	});
@@ -80,159 +121,92 @@ function measuresText({ length, area, radius }, isLine) {
 	return parts.filter((part) => part !== "").join(" · ");
 }
 
-class DrawBar {
-	/** @param {HTMLElement} frame */
-	constructor(frame) {
-		this.hint = make("p", { class: "draw-hint" });
-		this.size = make("p", { class: "draw-size", title: text("draw.ellipsoid") });
-		this.warning = make("p", { class: "draw-warning" });
-		this.undo = makeIconButton("undo", text("action.undo"), undo);
-		this.redo = makeIconButton("redo", text("action.redo"), redo);
-		this.finish = makeWordButton("check", text("action.finish"), () => this.leave(finish), { class: "primary" });
-		this.cancel = makeWordButton("close", text("action.cancel"), () => this.leave(cancel), { class: "quiet" });
-		this.typing = new Typing();
-		this.element = make(
-			"section",
-			{ class: "draw-bar", "aria-label": text("draw.title") },
-			make("div", { class: "draw-words" }, this.hint, this.size, this.warning),
-			make("div", { class: "draw-buttons" }, this.undo, this.redo, this.typing.toggle, this.cancel, this.finish),
-			this.typing.form,
-		);
-		this.element.hidden = true;
-		frame.append(this.element);
-	}
+/** @typedef {{ hint: TextKey, size: string, crosses: boolean, endsAlone: boolean, hasEnough: boolean }} Words `endsAlone` without being finished */
 
-	/** @param {boolean} isOpen */
-	show(isOpen) {
-		this.element.hidden = !isOpen;
-		// On phones the map has to have room.
-		if (isOpen) stop.value = "low";
-		else this.typing.close();
-	}
+/** @param {Draft} now @returns {Words} */
+function wordsOfDraft(now) {
+	const { tool, isDone } = now;
+	const corners = now.corners.now;
+	const at = cursor.value;
+	const all = at && corners.length > 0 && !isDone ? [...corners, nearestTurn(at, corners.at(-1))] : corners;
+	const isLooked = tool === "polygon" && all.length > 3 && all.length < MAX_LOOKED_THROUGH;
+	return {
+		hint: hintOf(now, isByKeyboard.value),
+		size: measuresText(measuresOf(tool, all), isLine(tool)),
+		crosses: isLooked && selfCrossing({ type: "Polygon", coordinates: [closeRing(all)] }) !== null,
+		endsAlone: isDone || ["point", "rectangle", "circle"].includes(tool),
+		hasEnough: canFinish(tool, corners),
+	};
+}
 
-	/** Does what makes the bar go away; the focus goes to the map, where what was drawn is. @param {() => void} act */
-	leave(act) {
-		act();
-		if (!draft.peek() && !change.peek()) document.getElementById("map")?.focus();
-	}
+/** @param {import("../base/state.js").Geometry} geometry @returns {Words} */
+function wordsOfChange(geometry) {
+	const isPoint = geometry.type === "Point";
+	return {
+		hint: isTooFine.value ? "draw.hint.zoomIn" : isPoint ? "draw.hint.movePoint" : "draw.hint.change",
+		size: isPoint ? placeText(geometry.coordinates) : measuresText(measuresOfGeometry(geometry), false),
+		crosses: selfCrossing(geometry) !== null,
+		endsAlone: false,
+		hasEnough: true,
+	};
+}
 
-	tell() {
-		const [now, changing] = [draft.value, change.value];
-		const steps = now?.corners ?? changing?.geometry;
-		if (!steps) return;
-		this.undo.disabled = steps.past.length === 0;
-		this.redo.disabled = steps.future.length === 0;
-		this.typing.fit(now);
-		this.cancel.lastElementChild?.replaceChildren(text(now?.tool === "measure" ? "action.close" : "action.cancel"));
-		if (now) this.tellDraft(now);
-		else if (changing) this.tellChange(changing.geometry.now);
-	}
-
-	/** @param {Draft} now */
-	tellDraft(now) {
-		const { tool, isDone } = now;
-		const corners = now.corners.now;
-		const at = cursor.value;
-		const all = at && corners.length > 0 && !isDone ? [...corners, nearestTurn(at, corners.at(-1))] : corners;
-		this.hint.textContent = text(hintOf(now, isByKeyboard.value));
-		this.finish.hidden = isDone || ["point", "rectangle", "circle"].includes(tool);
-		this.finish.disabled = !canFinish(tool, corners);
-		const isLooked = tool === "polygon" && all.length > 3 && all.length < MAX_LOOKED_THROUGH;
-		const crosses = isLooked && selfCrossing({ type: "Polygon", coordinates: [closeRing(all)] }) !== null;
-		this.tellSize(measuresText(measuresOf(tool, all), isLine(tool)), crosses);
-	}
-
-	/** @param {string} size @param {boolean} crosses whether the outline crosses itself, so that its size says nothing */
-	tellSize(size, crosses) {
-		this.size.textContent = crosses ? "" : size;
-		this.warning.textContent = crosses ? text("areas.crosses") : "";
-	}
-
-	/** @param {import("../base/state.js").Geometry} geometry */
-	tellChange(geometry) {
-		const isPoint = geometry.type === "Point";
-		this.finish.hidden = false;
-		this.finish.disabled = false;
-		this.hint.textContent = text(
-			isTooFine.value ? "draw.hint.zoomIn" : isPoint ? "draw.hint.movePoint" : "draw.hint.change",
-		);
-		const size = isPoint ? placeText(geometry.coordinates) : measuresText(measuresOfGeometry(geometry), false);
-		this.tellSize(size, selfCrossing(geometry) !== null);
-	}
-
-	/** Tells those who do not see the map what the last step was. */
-	announce() {
-		const now = draft.value;
-		const corners = now?.corners.now ?? [];
-		if (!now || corners.length === 0) return;
-		const size = measuresText(measuresOf(now.tool, corners), isLine(now.tool));
-		outcome.value = text("draw.spoken", {
-			number: corners.length,
-			place: placeText(corners[corners.length - 1]),
-			size,
-		});
-	}
+/** Tells those who do not see the map what the last step was. */
+function announce() {
+	const { tool = "point", corners } = draft.value ?? {};
+	const last = corners?.now.at(-1);
+	if (!corners || !last) return;
+	const size = measuresText(measuresOf(tool, corners.now), isLine(tool));
+	outcome.value = text("draw.spoken", { number: corners.now.length, place: placeText(last), size });
 }
 
 /** Fields for the next corner; for the edge of a circle its radius. */
-class Typing {
-	constructor() {
-		this.latitude = makeField(text("draw.latitude"), "51.2194");
-		this.longitude = makeField(text("draw.longitude"), "4.4025");
-		this.radius = makeField(text("draw.radiusField"), "500");
-		this.fault = make("p", { class: "draw-warning", role: "alert" });
-		const set = make("button", { type: "submit" }, text("draw.set"));
-		const fields = [this.latitude, this.longitude, this.radius].map(({ field }) => field);
-		this.form = make("form", { class: "draw-typing", novalidate: true }, ...fields, set, this.fault);
-		this.form.hidden = true;
-		this.form.addEventListener("submit", (event) => {
-			event.preventDefault();
-			this.take();
-		});
-		this.toggle = makeIconButton("pin", text("draw.type"), () => this.open(Boolean(this.form.hidden)), {
-			"aria-expanded": "false",
-		});
-	}
-
-	/** @param {boolean} isOpen */
-	open(isOpen) {
-		this.form.hidden = !isOpen;
-		this.toggle.setAttribute("aria-expanded", String(isOpen));
-		if (isOpen) (this.radius.field.hidden ? this.latitude : this.radius).input.focus();
-	}
-
-	close() {
-		this.open(false);
-		for (const { input } of [this.latitude, this.longitude, this.radius]) input.value = "";
-		this.fault.textContent = "";
-	}
-
+function makeTyping() {
+	const latitude = makeField(text("draw.latitude"), "51.2194");
+	const longitude = makeField(text("draw.longitude"), "4.4025");
+	const radius = makeField(text("draw.radiusField"), "500");
+	const all = [latitude, longitude, radius];
+	const fault = make("p", { class: "draw-warning", role: "alert" });
+	const onsubmit = (/** @type {SubmitEvent} */ event) => {
+		event.preventDefault();
+		take();
+	};
+	const form = make(
+		"form",
+		{ class: "draw-typing", novalidate: true, onsubmit },
+		...all.map(({ field }) => field),
+		make("button", { type: "submit" }, text("draw.set")),
+		fault,
+	);
+	const goToFirst = () => (radius.field.hidden ? latitude : radius).input.focus();
+	const { button: toggle, open } = makeOpener("pin", text("draw.type"), form, goToFirst);
+	const empty = () => {
+		for (const { input } of all) input.value = "";
+	};
+	const close = () => {
+		open(false);
+		empty();
+		fault.textContent = "";
+	};
 	/** @param {Draft | null} now null while an area is changed */
-	fit(now) {
-		this.toggle.hidden = now === null;
-		if (now === null) this.open(false);
-		const isRadius = now?.tool === "circle" && now.corners.now.length === 1;
-		this.radius.field.hidden = !isRadius;
-		this.latitude.field.hidden = this.longitude.field.hidden = isRadius;
-	}
-
-	take() {
-		const corners = draft.peek()?.corners.now ?? [];
-		const [lat, lon, radius] = [this.latitude, this.longitude, this.radius].map(({ input }) =>
-			parseNumber(input.value),
-		);
-		const isRadius = !this.radius.field.hidden;
-		const isGood = isRadius ? radius > 0 && radius < 5e6 : Math.abs(lat) <= 90 && Math.abs(lon) <= 180;
-		this.fault.textContent = isGood ? "" : text(isRadius ? "draw.badRadius" : "draw.badPlace");
+	const fit = (now) => {
+		toggle.hidden = now === null;
+		if (now === null) open(false);
+		radius.field.hidden = now?.tool !== "circle" || now.corners.now.length !== 1;
+		latitude.field.hidden = longitude.field.hidden = !radius.field.hidden;
+	};
+	const take = () => {
+		const [lat, lon, metres] = all.map(({ input }) => parseNumber(input.value) ?? Number.NaN);
+		const [centre] = radius.field.hidden ? [] : (draft.peek()?.corners.now ?? []);
+		const isGood = centre ? metres > 0 && metres < 5e6 : Math.abs(lat) <= 90 && Math.abs(lon) <= 180;
+		fault.textContent = isGood ? "" : text(centre ? "draw.badRadius" : "draw.badPlace");
 		if (!isGood) return;
-		if (isRadius) setCorner(radiusEnd(corners[0], radius));
-		else {
-			setCorner([lon, lat]);
-			showPlace(lon, lat);
-		}
-		for (const { input } of [this.latitude, this.longitude, this.radius]) input.value = "";
-		if (!this.form.hidden) (isRadius ? this.radius : this.latitude).input.focus();
-	}
+		setCorner(centre ? radiusEnd(centre, metres) : [lon, lat]);
+		if (!centre) showPlace(lon, lat);
+		empty();
+		if (!form.hidden) goToFirst();
+	};
+	return { toggle, form, close, fit };
 }
 
 /** Moves the map so that a typed place is in sight. @param {number} lon @param {number} lat */
@@ -242,12 +216,6 @@ function showPlace(lon, lat) {
 	const [west, south, east, north] = now.bbox;
 	const isInside = lat > south && lat < north && (west < east ? lon > west && lon < east : lon > west || lon < east);
 	if (!isInside) destination.value = { view: { lon, lat, zoom: now.zoom } };
-}
-
-/** @param {string} words with a point or a comma @returns {number} NaN where it is none */
-function parseNumber(words) {
-	const trimmed = words.trim().replace(",", ".").replace("−", "-");
-	return /^[+-]?(\d+\.?\d*|\.\d+)$/.test(trimmed) ? Number(trimmed) : Number.NaN;
 }
 
 /** @param {string} label @param {string} example */

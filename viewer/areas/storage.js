@@ -4,7 +4,7 @@
  * @typedef {import("../base/state.js").Geometry} Geometry
  * @typedef {{ id: string, name: string, geometry: Geometry }} Stored
  */
-import { readStored, store } from "../base/stored.js";
+import { jsonOf, readStored, store } from "../base/stored.js";
 import { tidyName } from "./formats/faults.js";
 import { collect, sourcesOf } from "./formats/read-geojson.js";
 import { formatGeoJson } from "./formats/write-files.js";
@@ -16,13 +16,7 @@ const ID = /^area-\d{1,15}$/;
 
 /** @param {string | null} source as it was stored; damage costs what is damaged @returns {Stored[]} */
 export function parseStored(source) {
-	/** @type {any} */
-	let document;
-	try {
-		document = JSON.parse(source ?? "");
-	} catch {
-		return [];
-	}
+	const document = jsonOf(source ?? "");
 	const features = Array.isArray(document?.features) ? document.features : [];
 	const ids = new Set();
 	return features.flatMap((/** @type {any} */ feature) => {

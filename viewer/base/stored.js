@@ -19,3 +19,12 @@ export function store(key, words) {
 		return false;
 	}
 }
+
+/** What a text says as JSON; null where it is none. @param {string} source @returns {any} */
+export function jsonOf(source) {
+	try {
+		return JSON.parse(source);
+	} catch {
+		return null;
+	}
+}

@@ -43,8 +43,8 @@ function frameCode(address) {
 /** @param {string} value */
 export const makeInput = (value) => make("input", { type: "url", value });
 
-/** @param {string} value @param {number} [rows] */
-export const makeArea = (value, rows = 4) => make("textarea", { rows }, value);
+/** @param {string} value @param {number} [rows] @param {import("../base/elements.js").Attributes} [more] */
+export const makeArea = (value, rows = 4, more = {}) => make("textarea", { rows, ...more }, value);
 
 /** What can be copied, with the button that does. @param {string} id @param {string} words @param {HTMLInputElement | HTMLTextAreaElement} field */
 export function makeCopyField(id, words, field) {

@@ -2,14 +2,13 @@
 import { openDialog } from "../base/dialog.js";
 import { make, makeIconButton, makeWordButton } from "../base/elements.js";
 import { addressOf, addressOfStory, parseLink } from "../base/permalink.js";
-import { saveFile } from "../base/save.js";
+import { chooseFiles, saveFile } from "../base/save.js";
 import { layer, link, shownDate, storiesOpened } from "../base/state.js";
 import { text } from "../base/text.js";
-import { makeCopyField, makeInput } from "../shell/share.js";
+import { makeArea, makeCopyField, makeInput } from "../shell/share.js";
 import { effect } from "../vendor/signals-core.js";
-import { keep, saved } from "./saved.js";
 import { formatStory, MAX_FILE, MAX_TEXT, MAX_TITLE, packStory, parseStory, viewLink } from "./story.js";
-import { openStory, startPlayer } from "./story-player.js";
+import { keep, openStory, saved, startPlayer } from "./story-player.js";
 
 /** @typedef {import("./story.js").View} View */
 
@@ -75,19 +74,17 @@ function openStories() {
 		const { views } = saved.peek();
 		const name = make("input", {
 			type: "text",
+			value: title,
 			maxlength: MAX_TITLE,
 			"aria-label": text("stories.viewTitle"),
 			onchange: () => change(index, { title: name.value }),
 		});
-		name.value = title;
-		const area = make("textarea", {
-			rows: 2,
+		const area = makeArea(notes, 2, {
 			maxlength: MAX_TEXT,
 			"aria-label": text("stories.notes"),
 			placeholder: text("stories.notes"),
 			onchange: () => change(index, { text: area.value }),
 		});
-		area.value = notes;
 		const show = () => {
 			close();
 			openStory(saved.peek(), index);
@@ -98,6 +95,11 @@ function openStories() {
 			/** @type {HTMLElement | null} */ (list.querySelector("input"))?.focus();
 		};
 		const named = { title };
+		const step = (/** @type {"up" | "down"} */ part, /** @type {number} */ to) =>
+			makeIconButton(`chevron-${part}`, text(`stories.${part}`, named), () => move(index, to), {
+				disabled: !views[to],
+				"data-part": part,
+			});
 		return make(
 			"li",
 			{},
@@ -106,14 +108,8 @@ function openStories() {
 				{ class: "row" },
 				name,
 				makeIconButton("eye", text("stories.show", named), show),
-				makeIconButton("chevron-up", text("stories.up", named), () => move(index, index - 1), {
-					disabled: index === 0,
-					"data-part": "up",
-				}),
-				makeIconButton("chevron-down", text("stories.down", named), () => move(index, index + 1), {
-					disabled: index === views.length - 1,
-					"data-part": "down",
-				}),
+				step("up", index - 1),
+				step("down", index + 1),
 				makeIconButton("trash", text("stories.remove", named), remove),
 			),
 			area,
@@ -126,13 +122,13 @@ function openStories() {
 		const name = make("input", {
 			type: "text",
 			id: "story-title",
+			value: title,
 			maxlength: MAX_TITLE,
 			onchange: () => {
 				set(saved.peek().views, name.value);
 				void tellLink();
 			},
 		});
-		name.value = title;
 		const play = () => {
 			close();
 			openStory(saved.peek());
@@ -162,13 +158,8 @@ function openStories() {
 }
 
 /** Asks for a file and plays it. @param {() => void} done */
-function chooseStory(done) {
-	const field = make("input", { type: "file", accept: ".json,application/json" });
-	field.addEventListener("change", async () => {
-		const [file] = field.files ?? [];
-		if (!file) return;
+const chooseStory = (done) =>
+	chooseFiles({ accept: ".json,application/json" }, async ([file]) => {
 		done();
 		openStory(file.size > MAX_FILE ? null : parseStory(await file.text()));
 	});
-	field.click();
-}

@@ -3,10 +3,10 @@ import { fetchStory, Problem } from "../base/api.js";
 import { make, makeIconButton, makeWordButton } from "../base/elements.js";
 import { dropStory, parseLink, readAddress, storyOfAddress } from "../base/permalink.js";
 import { applyLink, followLink, joinLink, notify, tileProgress } from "../base/state.js";
+import { readStored, store } from "../base/stored.js";
 import { text } from "../base/text.js";
 import { effect, signal } from "../vendor/signals-core.js";
-import { keep, saved } from "./saved.js";
-import { parseStory, readingMs, unpackStory, viewLink } from "./story.js";
+import { formatStory, MAX_FILE, MAX_VIEWS, parseStory, readingMs, unpackStory, viewLink } from "./story.js";
 
 /** @typedef {import("./story.js").Story} Story */
 
@@ -15,6 +15,19 @@ const played = signal(/** @type {{ story: Story, index: number, from?: string } 
 /** Whether views follow one another by themselves. */
 const isRunning = signal(false);
 const TAKES_PAGES = "input, select, textarea, dialog, [role=slider], [role=grid]";
+
+const STORED_AS = "chronotile.story";
+
+/** The views that this browser keeps. */
+export const saved = signal(parseStory(readStored(STORED_AS) ?? "") ?? { title: "", views: [] });
+
+/** Keeps a story in place of the one before. @param {Story} story @returns {boolean} false where there is no room */
+export function keep(story) {
+	const written = formatStory(story);
+	if (story.views.length > MAX_VIEWS || written.length > MAX_FILE || !store(STORED_AS, written)) return false;
+	saved.value = story;
+	return true;
+}
 
 let isStarted = false;
 

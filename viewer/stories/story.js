@@ -5,7 +5,9 @@
  * @typedef {{ title: string, text: string, link: string }} View `link` is a query string of the viewer
  * @typedef {{ title: string, views: View[] }} Story
  */
+
 import { formatLink, parseLink } from "../base/permalink.js";
+import { jsonOf } from "../base/stored.js";
 
 const TYPE = "chronotile-story";
 export const MAX_VIEWS = 100;
@@ -30,13 +32,7 @@ export const viewLink = (link) => formatLink({ ...link, ...OF_READER });
 /** A story as a document has it; null where it is none. @param {string} source @returns {Story | null} */
 export function parseStory(source) {
 	if (source.length > MAX_FILE) return null;
-	/** @type {any} */
-	let document;
-	try {
-		document = JSON.parse(source);
-	} catch {
-		return null;
-	}
+	const document = jsonOf(source);
 	if (document?.type !== TYPE || !Array.isArray(document.views)) return null;
 	const views = document.views.slice(0, MAX_VIEWS).flatMap((/** @type {any} */ view) => {
 		if (typeof view?.link !== "string" || view.link.length > MAX_LINK) return [];
