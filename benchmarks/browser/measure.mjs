@@ -11,7 +11,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { measureBytes, measureCrowd, measureCubes, measureFilms } from "./asking.mjs";
 import { FAR, NEAR } from "./link.mjs";
-import { measureClicks, measureMoving } from "./moving.mjs";
+import { measureClicks, measureLayers, measureMoving } from "./moving.mjs";
 import { openBrowser, windowSize } from "./pages.mjs";
 import { raceCubes, racePictures } from "./race.mjs";
 import { screensIn } from "./screens.mjs";
@@ -37,6 +37,7 @@ const size = await windowSize(browser, server.base);
 const PARTS = {
 	start: () => measureStart(browser, server, size, season),
 	moving: () => measureMoving(browser, server.base, size, season),
+	layers: () => measureLayers(browser, server.base, size, demo),
 	clicks: () => measureClicks(browser, server.base, size, season),
 	"race-near-cubes": () => raceCubes(browser, settings, size, season, NEAR),
 	"race-near-pictures": () => racePictures(browser, settings, season, NEAR),

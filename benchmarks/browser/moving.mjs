@@ -165,7 +165,7 @@ async function measureChart(page) {
 						const isOther = document.querySelector("#chart .place-name")?.textContent !== before;
 						const kind = /** @type {HTMLElement | null} */ (document.querySelector("#chart .place-state"))?.dataset
 							.kind;
-						const isDrawn = start > 0 && isOther && document.querySelector("#chart .chart-plot canvas");
+						const isDrawn = start > 0 && isOther && document.querySelector("#chart .chart-plot svg");
 						if (isDrawn && !cube) cube = performance.now() - start;
 						if (isDrawn && kind === "exact") resolve({ cube, server: performance.now() - start });
 						else requestAnimationFrame(look);
@@ -224,6 +224,36 @@ export async function measureMoving(browser, base, size, { layer, dates, screens
 	const memory = await measureMemory(page, further, dates.length);
 	await page.context().close();
 	return { loading, drag, recolour, events, memory };
+}
+
+/**
+ * The drag with names, key and another layer over the first one, whose year is not loaded when it begins and then is.
+ * @param {import("./pages.mjs").Browser} browser @param {string} base @param {{ width: number, height: number }} size
+ * @param {import("./measure.mjs").Archive} archive with the layer LAI
+ */
+export async function measureLayers(browser, base, size, { layer, year, bbox, z }) {
+	const page = await openPage(browser, size);
+	const [west, south, east, north] = bbox;
+	const layers = `${layer}:1,LAI:0.6`;
+	const period = `period=${year}-01-01/${year}-12-31`;
+	await page.goto(
+		`${base}viewer/?layers=${layers}&date=${year}-06-05&${period}&overlays=names&view=${(west + east) / 2},${(south + north) / 2},${z}`,
+	);
+	await whenShown(page);
+	await page.locator(".map-keys .key").nth(1).waitFor();
+	const count = await page.evaluate(
+		(wanted) =>
+			/** @type {any} */ (window).parts.timeDomain
+				.peek()
+				.instants.filter((/** @type {any} */ { ms }) => new Date(ms).getUTCFullYear() === Number(wanted)).length,
+		year,
+	);
+	const cold = await measureDrag(page, layer, count);
+	await whenLoaded(page, "full", count);
+	await page.waitForLoadState("networkidle");
+	const warm = await measureDrag(page, layer, count);
+	await page.context().close();
+	return { cold, warm };
 }
 
 /** @param {import("./pages.mjs").Browser} browser @param {string} base @param {{ width: number, height: number }} size @param {import("./measure.mjs").Season} season */

@@ -62,6 +62,10 @@ class Goal:
 
 GOALS = (
     Goal("frames a second while dragging over a loaded year", "moving.drag.frames_per_s", 55, "/s", is_least=True),
+    Goal("time between its frames, p95", "moving.drag.frame_p95_ms", 17, "ms"),
+    Goal("the same with names, keys and two layers, p95", "layers.warm.frame_p95_ms", 17, "ms"),
+    Goal("requests while dragging over two layers", "layers.warm.requests", 0),
+    Goal("requests while dragging over two layers that are not loaded", "layers.cold.requests", 0),
     Goal("painting a date (12 tiles), median", "moving.drag.paint_p50_ms", 8, "ms"),
     Goal("painting a date (12 tiles), p95", "moving.drag.paint_p95_ms", 8, "ms"),
     Goal("dates shown in the drag, of 73", "moving.drag.dates", 72, is_least=True),
