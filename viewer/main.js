@@ -178,7 +178,7 @@ const FEATURES = {
 };
 
 async function startSets() {
-	(await import("./map/features/set-layers.js")).startSets(byId("regions-panel"), byId("map-frame"));
+	(await import("./map/features/place-tiles.js")).startSets(byId("regions-panel"), byId("map-frame"));
 }
 
 /** Buttons that the frame answers. */

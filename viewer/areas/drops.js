@@ -11,18 +11,15 @@ export function startDrops(frame) {
 		depth = Math.max(0, next);
 		frame.toggleAttribute("data-drop", depth > 0);
 	};
-	const hasFiles = (/** @type {DragEvent} */ { dataTransfer }) => dataTransfer?.types.includes("Files") ?? false;
-	document.addEventListener("dragenter", (event) => {
-		if (hasFiles(event)) show(depth + 1);
-	});
-	document.addEventListener("dragleave", (event) => {
-		if (hasFiles(event)) show(depth - 1);
-	});
-	document.addEventListener("dragover", (event) => {
-		if (hasFiles(event)) event.preventDefault();
-	});
-	document.addEventListener("drop", (event) => {
-		if (!hasFiles(event)) return;
+	/** @type {(kind: "dragenter" | "dragleave" | "dragover" | "drop", act: (event: DragEvent) => void) => void} */
+	const onFiles = (kind, act) =>
+		document.addEventListener(kind, (event) => {
+			if (event.dataTransfer?.types.includes("Files")) act(event);
+		});
+	onFiles("dragenter", () => show(depth + 1));
+	onFiles("dragleave", () => show(depth - 1));
+	onFiles("dragover", (event) => event.preventDefault());
+	onFiles("drop", (event) => {
 		event.preventDefault();
 		show(0);
 		const files = [...(event.dataTransfer?.files ?? [])];

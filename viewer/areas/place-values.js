@@ -59,15 +59,19 @@ function loadBlock(set, of, question, stopped) {
 	const { key } = question;
 	const asked = coming.get(key);
 	if (asked) return asked;
-	const block = askValues(set, of, question, stopped).then(toBlock);
-	coming.set(key, block);
-	const done = () => coming.delete(key);
-	block
-		.then((loaded) => {
-			blocks.set(key, loaded);
+	const ask = async () => {
+		try {
+			const { times, values } = await askValues(set, of, question, stopped);
+			const block = { columns: new Map(times.map((time, column) => [time, column])), values };
+			blocks.set(key, block);
 			for (const oldest of [...blocks.keys()].slice(0, -MAX_BLOCKS)) blocks.delete(oldest);
-		})
-		.then(done, done);
+			return block;
+		} finally {
+			coming.delete(key);
+		}
+	};
+	const block = ask();
+	coming.set(key, block);
 	return block;
 }
 
@@ -76,11 +80,7 @@ async function askValues(set, of, { datetime, what, over }, stopped) {
 	if (!set.shapes && over === "date" && what !== "anomaly") return fetchPlaceValues(set, of, datetime, what, stopped);
 	const shapes = await shapesOf(set);
 	const isAnomaly = what === "anomaly";
-	const parameters = {
-		datetime,
-		reducers: isAnomaly ? "mean" : what,
-		anomaly: isAnomaly ? "abs" : null,
-	};
+	const parameters = { datetime, reducers: isAnomaly ? "mean" : what, anomaly: isAnomaly ? "abs" : null };
 	const onPart = (/** @type {number} */ done) => {
 		if (!stopped.aborted) valuesNow.value = { ...valuesNow.peek(), done };
 	};
@@ -93,9 +93,6 @@ async function askValues(set, of, { datetime, what, over }, stopped) {
 	const values = features.map((feature) => columnOf(feature) || gaps);
 	return { times: over === "date" ? times : [null], offset: 0, total: values.length, ids: [], values };
 }
-
-/** @param {PlaceValues} answer @returns {Block} */
-const toBlock = ({ times, values }) => ({ columns: new Map(times.map((time, column) => [time, column])), values });
 
 export const startPlaceValues = () => effect(followValues);
 

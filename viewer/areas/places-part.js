@@ -23,9 +23,6 @@ import {
 } from "./place-sets.js";
 import { valuesNow } from "./place-values.js";
 
-/** @typedef {import("./place-sets.js").Statistic} Statistic */
-/** @typedef {import("./place-sets.js").Span} Span */
-
 /** @param {HTMLElement} panel @param {HTMLElement} frame of the map */
 export function startPlacesPart(panel, frame) {
 	const list = make("select", { id: "places", onchange: () => showSet(list.value) });
@@ -61,16 +58,16 @@ export function startPlacesPart(panel, frame) {
 
 /** What of the places has their colour, and over which time. */
 function makeChoices() {
-	const what = make("select", { "aria-label": text("places.statistic") });
-	what.append(...STATISTICS.map((each) => new Option(text(`places.statistic.${each}`), each)));
-	what.addEventListener("change", () => {
-		statistic.value = /** @type {Statistic} */ (what.value);
-	});
-	const over = make("select", { "aria-label": text("places.span") });
-	over.append(...SPANS.map((each) => new Option(text(`period.${each}`), each)));
-	over.addEventListener("change", () => {
-		span.value = /** @type {Span} */ (over.value);
-	});
+	const whats = STATISTICS.map((each) => new Option(text(`places.statistic.${each}`), each));
+	const what = make("select", { "aria-label": text("places.statistic") }, ...whats);
+	what.onchange = () => {
+		statistic.value = STATISTICS[what.selectedIndex];
+	};
+	const spans = SPANS.map((each) => new Option(text(`period.${each}`), each));
+	const over = make("select", { "aria-label": text("places.span") }, ...spans);
+	over.onchange = () => {
+		span.value = SPANS[over.selectedIndex];
+	};
 	effect(() => {
 		[what.value, over.value] = [statistic.value, shownSpan.value];
 		// The map has chosen.
@@ -114,7 +111,6 @@ const write = (value) =>
 /** Tells name and value of the place under the pointer. @param {HTMLElement} frame */
 function showHovered(frame) {
 	const tip = make("p", { class: "place-tip" });
-	tip.hidden = true;
 	frame.append(tip);
 	effect(() => {
 		const [feature, { phase, values }, of] = [hovered.value, valuesNow.value, layer.value];

@@ -7,7 +7,7 @@
  *   in widths of the world from 180 degrees west and 85 north
  */
 import { downAt } from "../map/extent.js";
-import { boxOf, drawnRing, polygonsOf } from "./shapes/geometry.js";
+import { boxOf, drawnRing, oncePer, polygonsOf } from "./shapes/geometry.js";
 
 /** Units along each side of a tile: four a pixel. */
 const EXTENT = 1024;
@@ -15,14 +15,9 @@ const EXTENT = 1024;
 const MARK = 20;
 const OCTAGON = Array.from({ length: 8 }, (_, at) => [Math.cos((at * Math.PI) / 4), Math.sin((at * Math.PI) / 4)]);
 
-/** @type {WeakMap<Shape[], Outline[]>} */
-const known = new WeakMap();
-
-/** @param {Shape[]} shapes @returns {Outline[]} */
-function outlinesOf(shapes) {
-	const before = known.get(shapes);
-	if (before) return before;
-	const outlines = shapes.map((shape, number) => {
+/** @type {(shapes: Shape[]) => Outline[]} */
+const outlinesOf = oncePer((shapes) =>
+	shapes.map((shape, number) => {
 		const { geometry } = shape;
 		const isPoint = geometry.type === "Point";
 		const lines = isPoint ? [[geometry.coordinates]] : polygonsOf(geometry).flat().map(drawnRing);
@@ -30,10 +25,8 @@ function outlinesOf(shapes) {
 			line.map(([lon, lat]) => /** @type {[number, number]} */ ([lon / 360 + 0.5, downAt(lat)])),
 		);
 		return { number, shape, rings, box: boxOf(rings.flat()), isPoint };
-	});
-	known.set(shapes, outlines);
-	return outlines;
-}
+	}),
+);
 
 /** @param {Shape[]} shapes @param {{ x: number, y: number, z: number }} tile @returns {TileLayer[]} */
 export function tileOfShapes(shapes, { x, y, z }) {

@@ -21,7 +21,7 @@ import {
 	view,
 } from "../base/state.js";
 import { text } from "../base/text.js";
-import { batch, effect, signal, untracked } from "../vendor/signals-core.js";
+import { batch, effect, signal } from "../vendor/signals-core.js";
 import { LIMITS, tidyName } from "./formats/faults.js";
 import { decodeGeometry, encodeGeometry } from "./formats/polyline.js";
 import { boxOf, countCorners, positionsOf } from "./shapes/geometry.js";
@@ -72,14 +72,11 @@ function keepStored() {
 
 /** Takes over names that the chart gives to places. */
 function followNames() {
-	const names = new Map(places.value.map(({ id, name }) => [id, name]));
-	untracked(() => {
-		const all = areas.peek();
-		const isOther = (/** @type {Area} */ { id, name }) => names.has(id) && names.get(id) !== name;
-		if (all.some(isOther)) {
-			areas.value = all.map((area) => (isOther(area) ? { ...area, name: names.get(area.id) ?? "" } : area));
-		}
-	});
+	for (const { id, name } of places.value) {
+		const area = findArea(id);
+		if (area && area.name !== name)
+			areas.value = areas.peek().map((each) => (each === area ? { ...area, name } : each));
+	}
 }
 
 /** A name that no other area has. @param {Geometry} geometry @param {Area[]} others */
@@ -226,12 +223,8 @@ function readLink({ aoi = [] }) {
 /** Points of a link that are among the areas become those. */
 function adoptPoints() {
 	places.value = places.peek().map((place) => {
-		const [lon, lat] = place.geometry.type === "Point" ? place.geometry.coordinates : [];
-		const area = areas
-			.peek()
-			.find(
-				({ geometry: { type, coordinates } }) => type === "Point" && coordinates[0] === lon && coordinates[1] === lat,
-			);
+		const at = String(place.geometry.coordinates);
+		const area = areas.peek().find(({ geometry }) => geometry.type === "Point" && String(geometry.coordinates) === at);
 		return area ? { ...place, id: area.id, name: area.name, isSaved: area.isSaved, isKept: true } : place;
 	});
 }

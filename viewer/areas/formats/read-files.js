@@ -60,26 +60,18 @@ export async function readText(source) {
 
 /** @param {string} source @returns {Findings} */
 function readWkt(source) {
-	const geometries = parseWkt(source);
-	return collect(
-		geometries.map((geometry, index) => ({
-			geometry,
-			name: "",
-			where: text("areas.fault.feature", { number: index + 1 }),
-		})),
-	);
+	const whereAt = (/** @type {number} */ index) => text("areas.fault.feature", { number: index + 1 });
+	return collect(parseWkt(source).map((geometry, index) => ({ geometry, name: "", where: whereAt(index) })));
 }
 
 /** The shapefiles of a ZIP file, or the first KML file of a KMZ (OGC 12-007r2 §7.3). @param {Uint8Array<ArrayBuffer>} bytes @param {AskServer} askServer */
 async function readZip(bytes, askServer) {
 	const files = await unpack(bytes);
-	const names = Object.keys(files).map((name) => name.toLowerCase());
-	if (!names.some((name) => name.endsWith(".shp"))) {
-		const kml = Object.keys(files).find((name) => name.toLowerCase().endsWith(".kml"));
-		if (kml === undefined) throw new AreaFault("areas.fault.noShapes");
-		return readXml(toText(files[kml]));
-	}
-	return askShapes(bytes, "application/zip", askServer);
+	const find = (/** @type {string} */ ending) => Object.keys(files).find((name) => name.toLowerCase().endsWith(ending));
+	if (find(".shp")) return askShapes(bytes, "application/zip", askServer);
+	const kml = find(".kml");
+	if (kml === undefined) throw new AreaFault("areas.fault.noShapes");
+	return readXml(toText(files[kml]));
 }
 
 /** @param {Uint8Array} bytes */

@@ -111,14 +111,12 @@ function flatten(geometry, where, depth) {
 
 /** @param {Record<string, unknown>} geometry @param {string} where @returns {Geometry[]} */
 function toGeometries({ type, coordinates }, where) {
-	const points = (/** @type {Position[]} */ all) =>
-		all.map(
-			([lon, lat]) => /** @type {Geometry} */ ({ type: "Point", coordinates: toFirstTurn([[[lon, lat]]])[0][0] }),
-		);
-	if (type === "Point") return points(/** @type {Position[]} */ (readNested([coordinates], 1, where)));
-	if (type === "MultiPoint") return points(/** @type {Position[]} */ (readNested(coordinates, 1, where)));
-	if (type === "Polygon") return toPolygon(/** @type {any} */ ([readNested(coordinates, 2, where)]));
-	if (type === "MultiPolygon") return toPolygon(/** @type {any} */ (readNested(coordinates, 3, where)));
+	const all = type === "Point" || type === "Polygon" ? [coordinates] : coordinates;
+	if (type === "Point" || type === "MultiPoint") {
+		const positions = /** @type {Position[]} */ (readNested(all, 1, where));
+		return positions.map((position) => ({ type: "Point", coordinates: toFirstTurn([[position]])[0][0] }));
+	}
+	if (type === "Polygon" || type === "MultiPolygon") return toPolygon(/** @type {any} */ (readNested(all, 3, where)));
 	if (String(type).endsWith("LineString")) return [];
 	throw new AreaFault("areas.fault.geometry", { where });
 }

@@ -31,32 +31,24 @@ export const countCorners = (geometry) =>
 /** @param {Position[][]} rings */
 const corners = (rings) => rings.reduce((sum, ring) => sum + ring.length - 1, 0);
 
-/** What was found out about geometries, which never change. @type {WeakMap<Geometry, number>} */
-const sizes = new WeakMap();
-/** @type {WeakMap<Geometry, Position | null>} */
-const crossings = new WeakMap();
-
-/** @template T @param {WeakMap<Geometry, T>} known @param {Geometry} geometry @param {() => T} find */
-function remember(known, geometry, find) {
-	const before = known.get(geometry);
-	if (before !== undefined) return before;
-	const found = find();
-	known.set(geometry, found);
-	return found;
+/** What finds something out once about each object, which never changes. @template {object} K, V @param {(of: K) => V} find @returns {(of: K) => V} */
+export function oncePer(find) {
+	const known = new WeakMap();
+	return (of) => {
+		if (!known.has(of)) known.set(of, find(of));
+		return known.get(of);
+	};
 }
 
-/** Square metres on the ellipsoid WGS 84, with edges that are straight in longitude and latitude. @param {Geometry} geometry */
-export const areaOf = (geometry) => remember(sizes, geometry, () => measureArea(geometry));
-
-/** @param {Geometry} geometry */
-function measureArea(geometry) {
+/** Square metres on the ellipsoid WGS 84, with edges that are straight in longitude and latitude. */
+export const areaOf = oncePer((/** @type {Geometry} */ geometry) => {
 	let sum = 0;
 	for (const [outer, ...holes] of polygonsOf(geometry)) {
 		sum += Math.abs(ringArea(outer));
 		for (const hole of holes) sum -= Math.abs(ringArea(hole));
 	}
 	return Math.max(0, sum);
-}
+});
 
 /** West, south, east, north of positions. @param {Position[]} positions @returns {BBox} */
 export function boxOf(positions) {
@@ -114,17 +106,14 @@ export function toFirstTurn(rings) {
 export const nearestTurn = ([lon, lat], other) =>
 	other ? [lon + 360 * Math.round((other[0] - lon) / 360), lat] : [lon, lat];
 
-/** Where a geometry crosses itself first, seen from the west; null where it does not. @param {Geometry} geometry @returns {Position | null} */
-export const selfCrossing = (geometry) => remember(crossings, geometry, () => findCrossing(geometry));
-
-/** @param {Geometry} geometry @returns {Position | null} */
-function findCrossing(geometry) {
+/** Where a geometry crosses itself first, seen from the west; null where it does not. */
+export const selfCrossing = oncePer((/** @type {Geometry} */ geometry) => {
 	for (const rings of polygonsOf(geometry)) {
 		const found = crossingOf(rings);
 		if (found) return found;
 	}
 	return null;
-}
+});
 
 /** @param {Position[][]} rings closed @returns {Position | null} */
 function crossingOf(rings) {

@@ -11,9 +11,10 @@
  * @typedef {{ canvas: HTMLCanvasElement, outlines: Outline[], stopping: AbortController }} Tile
  */
 
-import { placeStyle } from "../../areas/place-colours.js";
+import { placeStyle, startPlaceColours } from "../../areas/place-colours.js";
 import { choosePlaceOfSet, hovered, pointedAt, shownSet } from "../../areas/place-sets.js";
-import { valuesNow } from "../../areas/place-values.js";
+import { startPlaceValues, valuesNow } from "../../areas/place-values.js";
+import { startPlacesPart } from "../../areas/places-part.js";
 import { tileOfShapes } from "../../areas/set-tiles.js";
 import { fetchPlaceTile } from "../../base/api.js";
 import { colours, cssColour } from "../../base/colours.js";
@@ -22,7 +23,7 @@ import { text } from "../../base/text.js";
 import { GridLayer } from "../../vendor/leaflet.js";
 import { computed, effect, signal } from "../../vendor/signals-core.js";
 import { boxOfTile, covers } from "../extent.js";
-import { turnTo } from "../map.js";
+import { maps, turnTo } from "../map.js";
 
 const PANE = "places";
 const CASING = "rgb(255 255 255 / 85%)";
@@ -33,8 +34,16 @@ const SMALL_PX = 10;
 /** Colour of a value; null while nothing has a colour. */
 const colourOf = computed(() => placeStyle.value && colours(placeStyle.value));
 
+/** Starts what is shown of sets of places: the choice of one, its places on the map, their values and colours. @param {HTMLElement} panel @param {HTMLElement} frame of the map */
+export function startSets(panel, frame) {
+	startPlaceColours();
+	startPlaceValues();
+	startPlacesPart(panel, frame);
+	startPlaceTiles(maps.peek()[0]);
+}
+
 /** @param {LeafletMap} map */
-export function startPlaceTiles(map) {
+function startPlaceTiles(map) {
 	map.createPane(PANE).style.zIndex = "360";
 	effect(() => {
 		const set = shownSet.value;
@@ -183,8 +192,7 @@ function pathOf(rings, scale, { left, top }, size) {
 	const path = new Path2D();
 	for (const ring of rings) {
 		for (let at = 0; at < ring.length; at += 2) {
-			if (at === 0) path.moveTo(ring[0] * scale - left * size, ring[1] * scale - top * size);
-			else path.lineTo(ring[at] * scale - left * size, ring[at + 1] * scale - top * size);
+			path[at === 0 ? "moveTo" : "lineTo"](ring[at] * scale - left * size, ring[at + 1] * scale - top * size);
 		}
 		path.closePath();
 	}
