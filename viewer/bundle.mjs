@@ -20,7 +20,7 @@ const TARGET = folder ? resolve(folder) : join(HERE, "dist");
 const STARTS = ["first-questions.js", "main.js"];
 /** What the page loads by itself as soon as the first picture is there. */
 const NEXT = [
-	"areas/areas.js",
+	"areas/area-list.js",
 	"areas/place-sets.js",
 	"inspect/readout.js",
 	"layers/panel.js",

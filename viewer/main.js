@@ -104,7 +104,7 @@ const FEATURES = {
 		start: async () => {
 			const [panel, tools, frame] = ["areas-panel", "map-tools", "map-frame"].map((id) => byId(id));
 			const isEmbedded = "embed" in document.documentElement.dataset;
-			(await import("./areas/areas.js")).startAreas({ panel, tools, frame }, isEmbedded);
+			(await import("./areas/area-list.js")).startAreas({ panel, tools, frame }, isEmbedded);
 			(await import("./map/features/area-outlines.js")).startAreaOutlines();
 			const { placeSets, startPlaceSets } = await import("./areas/place-sets.js");
 			void until(() => placeSets.value.length > 0).then(() => startPart("placeSets", startSets));
@@ -114,7 +114,7 @@ const FEATURES = {
 	drawing: {
 		isWanted: () => mapTool.value !== null,
 		control: "map-tools",
-		start: async () => (await import("./map/features/drawing.js")).startDrawing(byId("map-frame")),
+		start: async () => (await import("./map/features/corner-handles.js")).startDrawing(byId("map-frame")),
 	},
 	compare: {
 		isWanted: ({ compare }) => compare !== undefined,

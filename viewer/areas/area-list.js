@@ -11,7 +11,7 @@ import { isReportOpen, placeNumber, places, removePlace, unlinkable } from "../b
 import { text } from "../base/text.js";
 import { stop } from "../shell/sheet.js";
 import { computed, effect } from "../vendor/signals-core.js";
-import { useTransfer } from "./drops.js";
+import { startDrops, useTransfer } from "./drops.js";
 import { placeSets, shownSet } from "./place-sets.js";
 import { selfCrossing } from "./shapes/geometry.js";
 import { sizeText } from "./size-labels.js";
@@ -24,25 +24,29 @@ import {
 	isEmbedded,
 	removeAllAreas,
 	removeArea,
+	startStore,
 	zoomToAreas,
 } from "./store.js";
-import { draw } from "./tools.js";
+import { draw, startTools } from "./tools.js";
+
+/** Starts what the page has for areas and marks: the list, the tools, files that are dropped. @param {{ panel: HTMLElement, tools: HTMLElement, frame: HTMLElement }} page @param {boolean} embedded */
+export function startAreas({ panel, tools, frame }, embedded) {
+	startStore(embedded);
+	startTools(tools);
+	startPanel(panel);
+	startDrops(frame);
+}
 
 /** @param {HTMLElement} panel */
-export function startPanel(panel) {
+function startPanel(panel) {
 	const count = make("span", { class: "areas-count" });
 	const list = make("ul", { class: "areas-list" });
 	const empty = make("p", { class: "hint" }, text("areas.empty"));
 	const link = make("p", { class: "hint" });
 	const all = makeAllButtons();
 	panel.classList.add("areas");
-	panel.append(
-		make("div", { class: "areas-head" }, make("h2", {}, text("areas.title"), " ", count), ...makeHeadButtons()),
-		empty,
-		list,
-		link,
-		all,
-	);
+	const heading = make("h2", {}, text("areas.title"), " ", count);
+	panel.append(make("div", { class: "areas-head" }, heading, ...makeHeadButtons()), empty, list, link, all);
 	panel.hidden = false;
 	effect(() => {
 		const { length } = areas.value;
@@ -169,16 +173,9 @@ function makeRow(id) {
 	const [emphasise, calm] = [id, null].map((next) => () => {
 		emphasised.value = next;
 	});
-	const element = make(
-		"li",
-		{ class: "areas-row", onpointerenter: emphasise, onpointerleave: calm, onfocusin: emphasise, onfocusout: calm },
-		make("label", { class: "areas-tick" }, tick, number),
-		name,
-		size,
-		more,
-		warning,
-		actions,
-	);
+	const seen = { onpointerenter: emphasise, onpointerleave: calm, onfocusin: emphasise, onfocusout: calm };
+	const label = make("label", { class: "areas-tick" }, tick, number);
+	const element = make("li", { class: "areas-row", ...seen }, label, name, size, more, warning, actions);
 	const shown = computed(() => areas.value.find((each) => each.id === id));
 	const place = computed(() => places.value.find((each) => each.id === id));
 	const ends = [

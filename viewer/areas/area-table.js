@@ -90,13 +90,14 @@ export function showAreaTable() {
 	const table = make("table", { "aria-labelledby": "area-table-title" }, make("thead", {}, head), body);
 	const close = makeIconButton("close", text("action.close"), () => leave());
 	const bar = make("div", { class: "area-table-bar" }, title, state, halt, again, save, close);
-	const scroll = make(
-		"div",
-		{ class: "area-table-scroll", tabindex: 0, role: "group", "aria-label": text("table.title") },
-		table,
-		more,
-	);
-	const element = make("section", { class: "area-table", "aria-labelledby": "area-table-title" }, bar, scroll);
+	const look = { class: "area-table-scroll", tabindex: 0, role: "group", "aria-label": text("table.title") };
+	const onkeydown = (/** @type {KeyboardEvent} */ event) => {
+		if (event.key !== "Escape") return;
+		event.stopPropagation();
+		leave();
+	};
+	const attributes = { class: "area-table", "aria-labelledby": "area-table-title", onkeydown };
+	const element = make("section", attributes, bar, make("div", look, table, more));
 	const opener = document.activeElement;
 	document.getElementById("map-frame")?.append(element);
 	const ends = [
@@ -124,11 +125,6 @@ export function showAreaTable() {
 		isThere = false;
 		if (opener instanceof HTMLElement) opener.focus();
 	}
-	element.addEventListener("keydown", (event) => {
-		if (event.key !== "Escape") return;
-		event.stopPropagation();
-		leave();
-	});
 	stop.value = "low";
 	close.focus();
 }
@@ -173,16 +169,9 @@ function makeHead(id, order) {
 		document.querySelector(`.area-table [data-column="${id}"]`)?.querySelector("button")?.focus();
 	};
 	const button = make("button", { type: "button", class: "plain", onclick: sort }, text(`table.${id}`));
-	return make(
-		"th",
-		{
-			scope: "col",
-			"data-column": id,
-			title: text(`table.${id}.about`),
-			"aria-sort": isSorted && (isDown ? "descending" : "ascending"),
-		},
-		button,
-	);
+	const sorting = isSorted && (isDown ? "descending" : "ascending");
+	const attributes = { scope: "col", "data-column": id, title: text(`table.${id}.about`), "aria-sort": sorting };
+	return make("th", attributes, button);
 }
 
 /** @param {Row} row @param {Wanted | null} of */

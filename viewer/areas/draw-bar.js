@@ -46,13 +46,10 @@ export function startDrawBar(frame) {
 	const end = makeWordButton("check", text("action.finish"), leave(finish), { class: "primary" });
 	const away = makeWordButton("close", text("action.cancel"), leave(cancel), { class: "quiet" });
 	const typing = makeTyping();
-	const bar = make(
-		"section",
-		{ class: "draw-bar", "aria-label": text("draw.title") },
-		make("div", { class: "draw-words" }, hint, size, warning),
-		make("div", { class: "draw-buttons" }, back, forth, typing.toggle, away, end),
-		typing.form,
-	);
+	const words = make("div", { class: "draw-words" }, hint, size, warning);
+	const buttons = make("div", { class: "draw-buttons" }, back, forth, typing.toggle, away, end);
+	const attributes = { class: "draw-bar", "aria-label": text("draw.title") };
+	const bar = make("section", attributes, words, buttons, typing.form);
 	frame.append(bar);
 	const isOpen = computed(() => draft.value !== null || change.value !== null);
 	effect(() => {

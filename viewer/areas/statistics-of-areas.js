@@ -29,12 +29,8 @@ export async function loadStatistics(layer, shapes, parameters, { stopped, onPar
 	const parts = partsOf(shapes);
 	for (let part = parts.shift(); part; part = parts.shift()) {
 		try {
-			const answer = await askPart(
-				layer,
-				part.map((at) => shapes[at]),
-				{ step: STEPS[over], ...parameters },
-				stopped,
-			);
+			const asked = part.map((at) => shapes[at]);
+			const answer = await askPart(layer, asked, { step: STEPS[over], ...parameters }, stopped);
 			times = answer.times;
 			for (const [index, at] of part.entries()) features[at] = answer.features[index];
 		} catch (error) {

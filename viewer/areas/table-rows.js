@@ -7,7 +7,7 @@
  * @typedef {{ number: number, shape: Shape, name: string } & Record<Exclude<ColumnId, "name">, number | null>} Row
  */
 import { locale } from "../base/text.js";
-import { areaOf, selfCrossing } from "./shapes/geometry.js";
+import { hectaresOf } from "./shapes/geometry.js";
 
 /** In their order. @type {ColumnId[]} */
 export const COLUMNS = ["name", "mean", "anomaly", "p10", "p90", "valid_share", "hectares"];
@@ -20,7 +20,6 @@ export const rowsOf = (shapes, now, usual, at = 0) =>
 	shapes.map((shape, number) => {
 		const feature = now[number];
 		const numberOf = (/** @type {string} */ reducer) => feature?.series[reducer]?.[at] ?? null;
-		const hasSize = shape.geometry.type !== "Point" && selfCrossing(shape.geometry) === null;
 		return {
 			number,
 			shape,
@@ -29,7 +28,7 @@ export const rowsOf = (shapes, now, usual, at = 0) =>
 			p10: numberOf("p10"),
 			p90: numberOf("p90"),
 			valid_share: numberOf("valid_share") ?? shareOf(feature, at),
-			hectares: hasSize ? areaOf(shape.geometry) / 1e4 : null,
+			hectares: hectaresOf(shape.geometry),
 			anomaly: usual?.[number]?.analysis?.mean?.anomaly?.[at] ?? null,
 		};
 	});

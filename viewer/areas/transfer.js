@@ -30,9 +30,6 @@ const ACCEPTED =
 /** Why something could not be read. @param {unknown} error */
 const whyOf = (error) => (error instanceof AreaFault ? error.message : String(error));
 
-/** @param {Blob} file */
-const askServer = (file) => fetchShapes(file, new AbortController().signal);
-
 /** Reads files one after the other and adds what is in them. @param {Iterable<File>} files */
 export async function takeFiles(files) {
 	dismiss(NOTICE);
@@ -40,7 +37,7 @@ export async function takeFiles(files) {
 		try {
 			const story = await storyIn(file);
 			if (story) (await import("../stories/story-player.js")).openStory(story);
-			else takeFindings(await readFile(file, askServer), file.name);
+			else takeFindings(await readFile(file, fetchShapes), file.name);
 		} catch (error) {
 			notify(NOTICE, text("areas.notRead", { file: file.name, why: whyOf(error) }));
 			return;

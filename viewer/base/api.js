@@ -291,8 +291,8 @@ export function fetchSeriesOfAreas(layer, areas, parameters, signal) {
 	return askJson(urlOf(seriesPath(layer, "areas"), parameters), signal, { type: "FeatureCollection", features });
 }
 
-/** The shapes of a file of geodata, in longitude and latitude. @param {Blob} file @param {AbortSignal} signal @returns {Promise<unknown>} GeoJSON */
-export const fetchShapes = (file, signal) => askJson(urlOf("places/shapes"), signal, file);
+/** The shapes of a file of geodata, in longitude and latitude. @param {Blob} file @returns {Promise<unknown>} GeoJSON */
+export const fetchShapes = (file) => askJson(urlOf("places/shapes"), new AbortController().signal, file);
 
 /** @param {AbortSignal} signal @returns {Promise<PlaceSet[]>} */
 export const fetchPlaceSets = async (signal) => (await askJson(urlOf("places"), signal)).places;

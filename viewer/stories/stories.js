@@ -34,19 +34,11 @@ function openStories() {
 		set([...saved.peek().views, { title, text: "", link: viewLink(now) }]);
 		draw();
 	};
-	const { close } = openDialog(
-		text("stories.title"),
-		make("p", { class: "hint" }, text("stories.about")),
-		make(
-			"div",
-			{ class: "row" },
-			makeWordButton("plus", text("stories.add"), add),
-			makeWordButton("upload", text("stories.open"), () => chooseStory(close)),
-		),
-		told,
-		list,
-		handing,
-	);
+	const adding = makeWordButton("plus", text("stories.add"), add);
+	const opening = makeWordButton("upload", text("stories.open"), () => chooseStory(close));
+	const about = make("p", { class: "hint" }, text("stories.about"));
+	const buttons = make("div", { class: "row" }, adding, opening);
+	const { close } = openDialog(text("stories.title"), about, buttons, told, list, handing);
 	const draw = () => {
 		const { title, views } = saved.peek();
 		list.replaceChildren(...views.map((view, index) => makeItem(view, index)));
@@ -100,20 +92,10 @@ function openStories() {
 				disabled: !views[to],
 				"data-part": part,
 			});
-		return make(
-			"li",
-			{},
-			make(
-				"div",
-				{ class: "row" },
-				name,
-				makeIconButton("eye", text("stories.show", named), show),
-				step("up", index - 1),
-				step("down", index + 1),
-				makeIconButton("trash", text("stories.remove", named), remove),
-			),
-			area,
-		);
+		const eye = makeIconButton("eye", text("stories.show", named), show);
+		const trash = makeIconButton("trash", text("stories.remove", named), remove);
+		const row = make("div", { class: "row" }, name, eye, step("up", index - 1), step("down", index + 1), trash);
+		return make("li", {}, row, area);
 	}
 	const address = makeInput("");
 	const tooLarge = make("p", { class: "hint", hidden: true }, text("stories.tooLarge"));
@@ -135,14 +117,11 @@ function openStories() {
 		};
 		const save = () =>
 			saveFile(new Blob([formatStory(saved.peek())], { type: "application/json" }), `${text("stories.fileName")}.json`);
+		const playing = makeWordButton("play", text("stories.play"), play);
+		const saving = makeWordButton("download", text("stories.file"), save);
 		return [
 			make("div", { class: "field" }, make("label", { for: "story-title" }, text("stories.name")), name),
-			make(
-				"div",
-				{ class: "row" },
-				makeWordButton("play", text("stories.play"), play),
-				makeWordButton("download", text("stories.file"), save),
-			),
+			make("div", { class: "row" }, playing, saving),
 			makeCopyField("story-link", text("share.link"), address),
 			tooLarge,
 		];

@@ -126,15 +126,12 @@ function makeCard({ story, index }) {
 			"data-part": by < 0 ? "previous" : "next",
 			disabled: !story.views[index + by],
 		});
-	const run = makeIconButton(
-		"play",
-		text("stories.run"),
-		() => {
-			isRunning.value = !isRunning.peek();
-			run.setAttribute("aria-pressed", String(isRunning.peek()));
-		},
-		{ "data-part": "run", "aria-pressed": isRunning.peek() ? "true" : "false" },
-	);
+	const toggle = () => {
+		isRunning.value = !isRunning.peek();
+		run.setAttribute("aria-pressed", String(isRunning.peek()));
+	};
+	const pressed = { "data-part": "run", "aria-pressed": String(isRunning.peek()) };
+	const run = makeIconButton("play", text("stories.run"), toggle, pressed);
 	const own = saved.peek();
 	const isKept = story === own;
 	const keepAll = () => {
@@ -142,33 +139,16 @@ function makeCard({ story, index }) {
 		notify("story", text(isDone ? "stories.kept" : "stories.full"));
 	};
 	const position = text("stories.position", { number: index + 1, count: story.views.length });
+	const onkeydown = (/** @type {KeyboardEvent} */ event) => event.key === "Escape" && close();
+	const end = makeIconButton("close", text("stories.end"), close, { "data-part": "close" });
+	const notes = make("p", { class: "story-text" }, view.text);
+	const [back, next] = [step("chevron-left", "stories.previous", -1), step("chevron-right", "stories.next", 1)];
+	const kept = isKept ? [] : [makeWordButton("pin", text("stories.keep"), keepAll)];
 	return make(
 		"section",
-		{
-			class: "story",
-			"aria-label": story.title || text("stories.title"),
-			onkeydown: (/** @type {KeyboardEvent} */ event) => event.key === "Escape" && close(),
-		},
-		make(
-			"header",
-			{},
-			make("p", { class: "hint" }, story.title),
-			makeIconButton("close", text("stories.end"), close, { "data-part": "close" }),
-		),
-		make(
-			"div",
-			{ "aria-live": "polite", tabindex: 0 },
-			make("h2", {}, view.title),
-			make("p", { class: "story-text" }, view.text),
-		),
-		make(
-			"footer",
-			{},
-			step("chevron-left", "stories.previous", -1),
-			make("span", {}, position),
-			step("chevron-right", "stories.next", 1),
-			run,
-			...(isKept ? [] : [makeWordButton("pin", text("stories.keep"), keepAll)]),
-		),
+		{ class: "story", "aria-label": story.title || text("stories.title"), onkeydown },
+		make("header", {}, make("p", { class: "hint" }, story.title), end),
+		make("div", { "aria-live": "polite", tabindex: 0 }, make("h2", {}, view.title), notes),
+		make("footer", {}, back, make("span", {}, position), next, run, ...kept),
 	);
 }

@@ -7,7 +7,7 @@
  * @typedef {import("./write-files.js").Named} Named
  */
 import { text } from "../../base/text.js";
-import { areaOf, selfCrossing } from "../shapes/geometry.js";
+import { hectaresOf } from "../shapes/geometry.js";
 import { formatCsv, PLACE_NAME, parseCsv, plainName, readNumber } from "./csv.js";
 import { AreaFault, tidyName } from "./faults.js";
 import { readMeasured } from "./measured.js";
@@ -68,8 +68,7 @@ export const formatTable = (areas) =>
 	formatCsv([
 		["id", "name", "geometry", "hectares"],
 		...areas.map(({ id, name, geometry }) => {
-			const hasSize = geometry.type !== "Point" && selfCrossing(geometry) === null;
-			const hectares = hasSize ? Number((areaOf(geometry) / 1e4).toFixed(4)) : null;
-			return [id, name, formatWkt(geometry), hectares];
+			const hectares = hectaresOf(geometry);
+			return [id, name, formatWkt(geometry), hectares && Number(hectares.toFixed(4))];
 		}),
 	]);

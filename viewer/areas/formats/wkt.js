@@ -47,8 +47,7 @@ class Tokens {
 
 	/** @param {string} token */
 	expect(token) {
-		if (this.next.toUpperCase() !== token) throw this.fault();
-		this.advance();
+		if (!this.accept(token)) throw this.fault();
 	}
 
 	/** @param {string} token */

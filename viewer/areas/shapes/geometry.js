@@ -115,6 +115,10 @@ export const selfCrossing = oncePer((/** @type {Geometry} */ geometry) => {
 	return null;
 });
 
+/** Its hectares; null of a point, and of an outline that crosses itself. @param {Geometry} geometry */
+export const hectaresOf = (geometry) =>
+	geometry.type === "Point" || selfCrossing(geometry) ? null : areaOf(geometry) / 1e4;
+
 /** @param {Position[][]} rings closed @returns {Position | null} */
 function crossingOf(rings) {
 	/** @type {Edge[]} */

@@ -6,7 +6,7 @@
  * @typedef {import("../../base/state.js").Geometry} Geometry
  * @typedef {{ id: string, geometry: Geometry, colour: string, number: number | null, isStrong: boolean }} Drawn
  */
-import { drawnRing, polygonsOf } from "../../areas/shapes/geometry.js";
+import { drawnRing, oncePer, polygonsOf } from "../../areas/shapes/geometry.js";
 import { areas, editedId, emphasised } from "../../areas/store.js";
 import { make } from "../../base/elements.js";
 import { placeNumber, places } from "../../base/state.js";
@@ -37,43 +37,30 @@ const drawn = computed(() => {
 	return [...quiet, ...shown].filter(({ id }) => id !== edited);
 });
 
-/** Draws on each map that there is, and on those that come. */
-export function startAreaOutlines() {
-	/** @type {Map<LeafletMap, () => void>} */
-	const stops = new Map();
-	effect(() => {
-		for (const [map, stop] of stops) {
-			if (maps.value.includes(map)) continue;
-			stop();
-			stops.delete(map);
-		}
-		for (const map of maps.value) if (!stops.has(map)) stops.set(map, drawOn(map));
-	});
-}
-
-/** @param {LeafletMap} map */
-function drawOn(map) {
+/** What is drawn on a map, by id. @type {(map: LeafletMap) => Map<string, { each: Drawn, group: LayerGroup }>} */
+const shownOn = oncePer((map) => {
 	map.createPane(AREAS_PANE).style.zIndex = "450";
 	map.createPane(BADGES_PANE).style.zIndex = "455";
-	/** @type {Map<string, { each: Drawn, group: LayerGroup }>} */
-	const shown = new Map();
-	const stop = effect(() => {
-		const coming = new Map(drawn.value.map((each) => [each.id, each]));
-		for (const [id, { each, group }] of shown) {
-			if (isSame(each, coming.get(id))) coming.delete(id);
-			else {
-				group.remove();
-				shown.delete(id);
-			}
-		}
-		for (const [id, each] of coming) {
-			shown.set(id, { each, group: new LayerGroup(layersOf(each)).addTo(map) });
-		}
+	return new Map();
+});
+
+/** Draws on each map that there is, and on those that come. */
+export const startAreaOutlines = () =>
+	effect(() => {
+		for (const map of maps.value) drawOn(map, shownOn(map));
 	});
-	return () => {
-		stop();
-		for (const { group } of shown.values()) group.remove();
-	};
+
+/** @param {LeafletMap} map @param {ReturnType<typeof shownOn>} shown */
+function drawOn(map, shown) {
+	const coming = new Map(drawn.value.map((each) => [each.id, each]));
+	for (const [id, { each, group }] of shown) {
+		if (isSame(each, coming.get(id))) coming.delete(id);
+		else {
+			group.remove();
+			shown.delete(id);
+		}
+	}
+	for (const [id, each] of coming) shown.set(id, { each, group: new LayerGroup(layersOf(each)).addTo(map) });
 }
 
 /** @param {Drawn} a @param {Drawn | undefined} b */

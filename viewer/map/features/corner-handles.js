@@ -9,14 +9,15 @@
  */
 
 import { change, isTooFine, stepChange } from "../../areas/draft-steps.js";
+import { startDrawBar } from "../../areas/draw-bar.js";
 import { addCorner, cornersOf, middleAfter, moveAll, moveCorner, removeCorner } from "../../areas/shapes/corners.js";
 import { boxOf, drawnRing, nearestTurn, polygonsOf, positionsOf } from "../../areas/shapes/geometry.js";
 import { make } from "../../base/elements.js";
 import { text } from "../../base/text.js";
 import { DivIcon, LatLngBounds, LayerGroup, Marker, Point, Polygon } from "../../vendor/leaflet.js";
 import { computed, effect, signal } from "../../vendor/signals-core.js";
-import { toLatLngs, turnTo } from "../map.js";
-import { ARROWS, CASING, STROKE } from "./draft-layer.js";
+import { maps, toLatLngs, turnTo } from "../map.js";
+import { ARROWS, CASING, STROKE, startDraftLayer } from "./draft-layer.js";
 
 const HANDLES_PANE = "handles";
 /** More handles than these would hide the map; the user is told to zoom in. */
@@ -35,8 +36,11 @@ const PRESSES = ["mousedown", "touchstart", "click", "dblclick", "contextmenu"];
 /** The form that is being dragged to, before it is let go. */
 const dragged = signal(/** @type {Geometry | null} */ (null));
 
-/** @param {LeafletMap} map */
-export function startCornerHandles(map) {
+/** Starts what draws on the map: the bar that says how, what is being drawn, handles at corners. @param {HTMLElement} frame of the map */
+export function startDrawing(frame) {
+	const [map] = maps.peek();
+	startDrawBar(frame);
+	startDraftLayer(map);
 	map.createPane(HANDLES_PANE).style.zIndex = "620";
 	const isOpen = computed(() => change.value !== null);
 	effect(() => {

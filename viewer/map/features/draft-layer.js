@@ -18,6 +18,8 @@ export const DRAFT_PANE = "draft";
 const LINE = { pane: DRAFT_PANE, interactive: false, smoothFactor: 0 };
 export const CASING = { ...LINE, color: "#fff", weight: 5, opacity: 0.9, fill: false };
 export const STROKE = { ...LINE, color: "var(--accent-on-map)", weight: 2.25, fill: false };
+const CLOSING = { ...STROKE, weight: 1.5, dashArray: "4 5" };
+const KNOT = { ...STROKE, weight: 2, fill: true, fillColor: "#fff", fillOpacity: 1 };
 /** A click so near to the last corner is the second of two. */
 const SAME_PX = 4;
 /** Two clicks that are farther apart are no double click: maps take two quick taps of a finger for one, wherever they are. */
@@ -196,11 +198,7 @@ function layersOf(map, { tool, corners: { now: corners }, isDone }, at) {
 	const ring = toLatLngs(drawnRing(outlineOf(tool, all)), turn);
 	const fill = new Polygon(ring, { ...LINE, stroke: false, fillColor: STROKE.color, fillOpacity: 0.14 });
 	if (tool !== "polygon") return [fill, ...makeLine(ring), ...knots];
-	const closing = new Polyline(toLatLngs([all[all.length - 1], all[0]], turn), {
-		...STROKE,
-		weight: 1.5,
-		dashArray: "4 5",
-	});
+	const closing = new Polyline(toLatLngs([all[all.length - 1], all[0]], turn), CLOSING);
 	return [fill, closing, ...makeLine(toLatLngs(drawnRing(all), turn)), ...knots];
 }
 
@@ -208,12 +206,4 @@ function layersOf(map, { tool, corners: { now: corners }, isDone }, at) {
 const makeLine = (latLngs) => [new Polyline(latLngs, CASING), new Polyline(latLngs, STROKE)];
 
 /** @param {[number, number]} at @param {boolean} isEnd whether a click on it closes the polygon */
-const makeKnot = (at, isEnd) =>
-	new CircleMarker(at, {
-		...STROKE,
-		radius: isEnd ? 7 : 4.5,
-		weight: 2,
-		fill: true,
-		fillColor: "#fff",
-		fillOpacity: 1,
-	});
+const makeKnot = (at, isEnd) => new CircleMarker(at, { ...KNOT, radius: isEnd ? 7 : 4.5 });

@@ -177,11 +177,8 @@ class PlaceTiles extends GridLayer {
 
 /** @param {PlaceSet} set @param {{ x: number, y: number, z: number }} coords @param {AbortSignal} stopped */
 async function fetchLayersOfTile(set, coords, stopped) {
-	const [bytes, { decodeTile }] = await Promise.all([
-		fetchPlaceTile(set, coords, stopped),
-		import("../../areas/formats/mvt.js"),
-	]);
-	return decodeTile(bytes);
+	const { decodeTile } = await import("../../areas/formats/mvt.js");
+	return decodeTile(await fetchPlaceTile(set, coords, stopped));
 }
 
 /** @param {{ x: number, y: number, z: number }} coords */
