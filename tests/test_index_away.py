@@ -55,6 +55,7 @@ VALUES = {
     "nodes": "Nodes",
     "set": "none",
     "name": "none",
+    "map": "none",
     "jobID": "none",
     "outputID": "none",
     "locationId": "none",

@@ -62,7 +62,7 @@ WRONG = {
     "audiences without ours": {"aud": ["another", "third"]},
     "another issuer": {"iss": "https://example.org"},
     "expired": {"exp": NOW - 31},
-    "not yet": {"nbf": NOW + 3600},
+    "not yet": {"nbf": NOW + 86_400},
     "ID token by its claim": {"typ": "ID"},
     "ID token by its nonce": {"nonce": "a"},
     "no user": {"without": ("sub",)},

@@ -46,6 +46,8 @@ CHECKS = [
     *(not_a_server_error, status_code_conformance, content_type_conformance, response_headers_conformance),
     response_schema_conformance,
 ]
+# Files that are sent are bytes, as those of an unknown type.
+schemathesis.serializer.alias(["application/geopackage+sqlite3", "application/zip"], "application/octet-stream")
 SHOWN = 600
 """Characters of a finding."""
 
