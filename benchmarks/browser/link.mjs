@@ -2,7 +2,7 @@
  * A slow line before a server, which counts the bytes that come down it. Unlike the emulation of the browser's own tools
  * it holds for workers too, and all connections share its rate.
  *
- * @typedef {{ base: string, bytes: () => number, close: () => Promise<void> }} Link
+ * @typedef {{ base: string, bytes: (until?: number) => number, close: () => Promise<void> }} Link
  */
 import { connect, createServer } from "node:net";
 
@@ -13,9 +13,11 @@ export const NEAR = { latencyMs: 0, megabits: Number.POSITIVE_INFINITY };
 /** The line of the viewer's goals. */
 export const FAR = { latencyMs: 50, megabits: 20 };
 
-/** @param {number} port of the server @param {{ latencyMs: number, megabits: number }} line there and back, and down @returns {Promise<Link>} */
+/** What comes down is counted, all or what had come at a moment (ms since 1970). @param {number} port of the server @param {{ latencyMs: number, megabits: number }} line there and back, and down @returns {Promise<Link>} */
 export async function openLink(port, { latencyMs, megabits }) {
-	let [bytes, free] = [0, 0];
+	let free = 0;
+	/** @type {{ ms: number, bytes: number }[]} */
+	const came = [];
 	const oneWayMs = latencyMs / 2;
 	/** @type {Set<import("node:net").Socket>} */
 	const sockets = new Set();
@@ -38,7 +40,7 @@ export async function openLink(port, { latencyMs, megabits }) {
 			if (waiting > WINDOW_BYTES) server.pause();
 			later(
 				() => {
-					bytes += chunk.length;
+					came.push({ ms: Date.now(), bytes: chunk.length });
 					waiting -= chunk.length;
 					browser.write(chunk);
 					if (waiting <= WINDOW_BYTES) server.resume();
@@ -55,5 +57,7 @@ export async function openLink(port, { latencyMs, megabits }) {
 			for (const socket of sockets) socket.destroy();
 			proxy.close(() => resolve(undefined));
 		});
-	return { base: `http://127.0.0.1:${own}/`, bytes: () => bytes, close: /** @type {() => Promise<void>} */ (close) };
+	const bytes = (until = Number.POSITIVE_INFINITY) =>
+		came.reduce((sum, each) => sum + (each.ms <= until ? each.bytes : 0), 0);
+	return { base: `http://127.0.0.1:${own}/`, bytes, close: /** @type {() => Promise<void>} */ (close) };
 }

@@ -243,11 +243,12 @@ export async function measureLayers(browser, base, size, { layer, year, bbox, z 
 	await page.locator(".map-keys .key").nth(1).waitFor();
 	const count = await page.evaluate(
 		(wanted) =>
-			/** @type {any} */ (window).parts.timeDomain
+			/** @type {any} */ (window).parts.sideA.timeDomain
 				.peek()
 				.instants.filter((/** @type {any} */ { ms }) => new Date(ms).getUTCFullYear() === Number(wanted)).length,
 		year,
 	);
+	if (count === 0) throw new Error(`${layer} has no dates in ${year}`);
 	const cold = await measureDrag(page, layer, count);
 	await whenLoaded(page, "full", count);
 	await page.waitForLoadState("networkidle");

@@ -64,7 +64,8 @@ export async function measureStart(browser, server, size, { layer, dates, screen
 		const page = await openPage(browser, size);
 		await page.goto(link.base + linkTo(layer, dates[40], screens[0]));
 		await page.locator("#status[data-phase=shown]").waitFor({ state: "attached" });
-		const [early, { appMs, shownMs }] = [link.bytes(), await seenBy(page)];
+		const { appMs, shownMs } = await seenBy(page);
+		const early = link.bytes(shownMs + (await page.evaluate(() => performance.timeOrigin)));
 		await page.waitForTimeout(SETTLED_MS);
 		const { largestMs } = await seenBy(page);
 		const asked = await page.evaluate(

@@ -4,6 +4,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { answerJson, answerStatus, FAILED_REQUEST, runAsCalled } from "./harness.mjs";
 import {
+	inspect,
 	linkValue,
 	noticeTexts,
 	stillPicture,
@@ -47,7 +48,14 @@ async function mapPicture(page, path) {
 	// The names of towns come last.
 	await page.locator("#map .town > span").first().waitFor();
 	await page.locator(".leaflet-outlines-pane canvas").first().waitFor();
-	await whenAtRest(page, "#map");
+	await inspect(page);
+	await until(page, () =>
+		page.evaluate(() => {
+			const { sideA, sideB } = /** @type {any} */ (window).parts;
+			return [sideA, sideB.peek()].every((side) => !side || side.tileProgress.peek().phase === "shown");
+		}),
+	);
+	await whenAtRest(page, "#map", "#map .town");
 	const box = await page.locator("#map").boundingBox();
 	assert.ok(box);
 	return stillPicture(page, {
@@ -551,7 +559,7 @@ await runAsCalled([
 				await page.locator("#chart .plot-drawing").first().waitFor();
 				await page.screenshot({ path: join(outDir, `hours-${language}.png`) });
 				const date = page.locator("#timeline .date");
-				assert.match((await date.textContent()) ?? "", /2019.*:00/);
+				await page.locator("#timeline .date", { hasText: /2019.*:00/ }).waitFor();
 				const isCut = await date
 					.locator("span")
 					.evaluate((each) => each.scrollWidth > each.clientWidth + 1 || each.scrollHeight > each.clientHeight + 1);
