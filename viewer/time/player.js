@@ -184,6 +184,9 @@ function makeNotes() {
 	effect(() => {
 		warning.hidden = fps.value <= SAFE_FPS;
 		warning.textContent = warning.hidden ? "" : text("play.flashes");
+	});
+	// Apart from it: what is written anew in a status is spoken anew.
+	effect(() => {
 		count.textContent = text("play.frames", { count: frames.value.length, all: timeDomain.value.instants.length });
 	});
 	return [warning, count];
