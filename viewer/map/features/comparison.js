@@ -13,7 +13,7 @@ import { isHorizontal, split } from "../../compare/second-side.js";
 import { effect } from "../../vendor/signals-core.js";
 import { drawSide } from "../data-pane.js";
 import { showGround } from "../ground.js";
-import { centreOf, makeMap, maps } from "../map.js";
+import { centreOf, makeMap, maps, turnTo } from "../map.js";
 import { showDifference } from "./difference-tiles.js";
 
 const PANE = "compare";
@@ -83,7 +83,7 @@ function shapesOf(map, how) {
 	}
 	if (how !== "spy") return { a: "", b: "" };
 	const { lat, lon } = pointer.value ?? centreOf(map);
-	const { x, y } = map.latLngToLayerPoint([lat, lon]);
+	const { x, y } = map.latLngToLayerPoint([lat, lon + turnTo(map, [lon])]);
 	const corner = map.containerPointToLayerPoint([0, 0]);
 	const round = `M${x - LENS_PX} ${y}a${LENS_PX} ${LENS_PX} 0 1 0 ${2 * LENS_PX} 0a${LENS_PX} ${LENS_PX} 0 1 0 ${-2 * LENS_PX} 0Z`;
 	const whole = `M${corner.x} ${corner.y}h${width}v${height}h${-width}Z`;
