@@ -173,9 +173,10 @@ export class CubeReader {
 		return { counts, low, high, valid, beyond, total, mean: sum / valid };
 	}
 
-	/** The part of the world that the map shows, as a ring. @returns {number[][]} */
+	/** The part of the world that the map shows, as a ring, its middle on the first turn. @returns {number[][]} */
 	#ringInSight() {
-		const [west, south, east, north] = this.map.getBounds().toBBoxString().split(",").map(Number);
+		const seen = this.map.wrapLatLngBounds(this.map.getBounds());
+		const [west, south, east, north] = seen.toBBoxString().split(",").map(Number);
 		return [
 			[west, south],
 			[east, south],
