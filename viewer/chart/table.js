@@ -78,7 +78,7 @@ function bodyRow({ time, indexes }, drawn) {
 	const head = time ? make("button", { type: "button", class: "link", onclick: choose }, words) : words;
 	const cells = drawn.flatMap((line, at) => {
 		const value = valueText(line, indexes[at], reducer.value);
-		const count = indexes[at] < 0 ? "" : line.table.counts[indexes[at]].toLocaleString(locale());
+		const count = indexes[at] < 0 ? "" : (line.table.counts[indexes[at]] ?? 0).toLocaleString(locale());
 		return pointOf(line.place) ? [value] : [value, count];
 	});
 	return makeRow([head, ...cells], { "data-time": time ?? "" });
