@@ -71,7 +71,7 @@ export function widthOf(element) {
 }
 
 /**
- * Keeps properties of an element as `read` gives them from signals; `data` and `aria` attributes by their properties, too.
+ * Keeps properties of an element as `read` gives them from signals, until the scope ends; `data` and `aria` attributes by their properties, too.
  * @template {Element} E @param {E} element @param {() => Partial<E>} read
  */
-export const bind = (element, read) => effect(() => void Object.assign(element, read()));
+export const bind = (element, read) => live(() => void Object.assign(element, read()));
