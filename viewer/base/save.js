@@ -12,7 +12,7 @@ export function saveFile(file, name) {
 }
 
 /** Lets the browser fetch a file of the server. @param {string} address @param {string} [name] where the server gives none */
-export function saveFrom(address, name = "") {
+function saveFrom(address, name = "") {
 	const link = make("a", { href: address, download: name });
 	document.body.append(link);
 	link.click();

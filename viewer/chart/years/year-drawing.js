@@ -42,7 +42,7 @@ const format = (ms, parts) => new Intl.DateTimeFormat(locale(), { ...parts, time
 export const dayText = (ms) => format(ms, { day: "numeric", month: "short" });
 
 /** The months as they follow one another, and the days they begin with. @param {number} month the first @param {number} width of one */
-export function monthsFrom(month, width) {
+function monthsFrom(month, width) {
 	const first = new Date(modelStart(month));
 	return Array.from({ length: 12 }, (_, index) => {
 		const ms = Date.UTC(first.getUTCFullYear(), first.getUTCMonth() + index);

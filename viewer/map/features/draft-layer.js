@@ -14,7 +14,7 @@ import { CircleMarker, LayerGroup, Polygon, Polyline } from "../../vendor/leafle
 import { computed, effect } from "../../vendor/signals-core.js";
 import { toLatLngs, turnTo } from "../map.js";
 
-export const DRAFT_PANE = "draft";
+const DRAFT_PANE = "draft";
 const LINE = { pane: DRAFT_PANE, interactive: false, smoothFactor: 0 };
 export const CASING = { ...LINE, color: "#fff", weight: 5, opacity: 0.9, fill: false };
 export const STROKE = { ...LINE, color: "var(--accent-on-map)", weight: 2.25, fill: false };
