@@ -139,7 +139,11 @@ function makeRow(id) {
 		stop.value = "low";
 		zoomToAreas([area()]);
 	};
-	const save = () => useTransfer(({ saveAreas }) => saveAreas([area()], "GeoJSON"));
+	const save = () => {
+		// It may be removed before what saves it is loaded.
+		const saved = [area()];
+		void useTransfer(({ saveAreas }) => saveAreas(saved, "GeoJSON"));
+	};
 	const rename = () => {
 		const look = { "aria-label": text("areas.name"), class: "areas-name" };
 		editName(name, area().name, look, (taken, isByKey) => {
