@@ -335,12 +335,13 @@ export class CubeSource {
 
 	/** What is here of these tiles, which shall stay as long as there is room. @param {Tile[]} tiles @param {number} at index of the window that is looked at */
 	#kept(tiles, at) {
-		const all = this.windows.flatMap(({ datetime, count }, index) =>
+		return this.windows.flatMap(({ datetime, count }, index) =>
 			/** @type {const} */ ([1, 2]).flatMap((res) =>
-				tiles.map((tile) => this.#wanted(tile, datetime, count, res, 10 + Math.abs(index - at))),
+				tiles
+					.filter((tile) => this.loader.has(this.url(tile, datetime, res)))
+					.map((tile) => this.#wanted(tile, datetime, count, res, 10 + Math.abs(index - at))),
 			),
 		);
-		return all.filter(({ url }) => this.loader.has(url));
 	}
 
 	/** @param {Tile} tile @param {string | null} datetime @param {number} count @param {1 | 2} res @param {number} urgency @returns {Wanted} */

@@ -224,8 +224,8 @@ export class CubeReader {
 		const whole = tiles.reduce((sum, tile) => sum + shareWithin(this.bbox, boxOfTile(tile)), 0);
 		if (whole === 0) return shares;
 		const fill = (/** @type {number} */ index, /** @type {(Cube | undefined)[]} */ found) => {
-			const cubes = found.filter((cube) => cube !== undefined);
-			if (cubes.length < tiles.length) return;
+			if (found.includes(undefined)) return;
+			const cubes = /** @type {Cube[]} */ (found);
 			const time = this.source.times[index];
 			const sum = cubes.reduce((all, cube) => all + (cube.header.valid[cube.frameOf(time)] ?? 0), 0);
 			shares[index] = Math.min(1, sum / whole);
