@@ -2,7 +2,7 @@
 
 import { renewSession } from "./base/api.js";
 import { until } from "./base/delays.js";
-import { byId, make } from "./base/elements.js";
+import { byId, make, makeButton } from "./base/elements.js";
 import { isFirstViewOver, isLoading, startFirstView, startPart } from "./base/parts.js";
 import { onAddressChange, readAddress, storyOfAddress, writeAddress } from "./base/permalink.js";
 import {
@@ -283,9 +283,9 @@ function noticeItem({ id, message, action }, list) {
 		const next = /** @type {HTMLElement | null} */ (list.querySelector("button.icon"));
 		(next ?? byId("map")).focus();
 	};
-	const how = { type: "button", class: "icon", "aria-label": text("action.dismiss"), onclick: close };
-	const act = action ? [make("button", { type: "button", onclick: () => newest()?.action?.run() }, action.label)] : [];
-	return make("li", {}, make("span", {}, message), ...act, make("button", how, "×"));
+	const act = action ? [makeButton(action.label, () => newest()?.action?.run())] : [];
+	const cross = makeButton("×", close, { class: "icon", "aria-label": text("action.dismiss") });
+	return make("li", {}, make("span", {}, message), ...act, cross);
 }
 
 /** A layer and its date, in words. @param {"map.showing" | "map.loading"} key @param {string} title */

@@ -4,7 +4,7 @@
  * @typedef {import("./store.js").Area} Area
  */
 import { openDialog } from "../base/dialog.js";
-import { keepRows, make, makeIconButton, makeOpener, makeWordButton } from "../base/elements.js";
+import { keepRows, make, makeButton, makeIconButton, makeOpener, makeWordButton } from "../base/elements.js";
 import { editName } from "../base/name-field.js";
 import { startPart } from "../base/parts.js";
 import { isReportOpen, placeNumber, places, removePlace, unlinkable } from "../base/state.js";
@@ -120,7 +120,7 @@ async function askRemoveAll() {
 		removeAllAreas();
 	};
 	const remove = makeWordButton("trash", text("areas.removeAll"), removeAll, { class: "primary" });
-	const keep = make("button", { type: "button", onclick: () => dialog.close() }, text("action.cancel"));
+	const keep = makeButton(text("action.cancel"), () => dialog.close());
 	const question = make("p", {}, text("areas.askRemoveAll", { count }));
 	const dialog = openDialog(text("areas.removeAll"), question, make("div", { class: "areas-answers" }, keep, remove));
 	keep.focus();

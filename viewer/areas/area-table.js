@@ -7,7 +7,7 @@
  * @typedef {import("./table-rows.js").ColumnId} ColumnId
  */
 import { nameOf } from "../base/api.js";
-import { make, makeIconButton, makeWordButton } from "../base/elements.js";
+import { make, makeButton, makeIconButton, makeWordButton } from "../base/elements.js";
 import { saveTable } from "../base/save.js";
 import { instant, layer, shownDate, timeDomain } from "../base/state.js";
 import { text } from "../base/text.js";
@@ -86,7 +86,7 @@ export function showAreaTable() {
 	const title = make("h2", { id: "area-table-title" });
 	const head = make("tr", {});
 	const body = make("tbody", {});
-	const more = make("button", { type: "button", onclick: () => (most.value += ROWS_AT_ONCE) }, text("table.more"));
+	const more = makeButton(text("table.more"), () => (most.value += ROWS_AT_ONCE));
 	const table = make("table", { "aria-labelledby": "area-table-title" }, make("thead", {}, head), body);
 	const close = makeIconButton("close", text("action.close"), () => leave());
 	const bar = make("div", { class: "area-table-bar" }, title, state, halt, again, save, close);

@@ -8,7 +8,7 @@
 
 import { DATE_FIELD } from "../base/date-field.js";
 import { addMonths, DAY_MS, formatInstant, formatNamed, parseTyped, resolveDate, yearsOf } from "../base/dates.js";
-import { make, runKey } from "../base/elements.js";
+import { make, makeButton, runKey } from "../base/elements.js";
 import { chooseTime, notify, sideA } from "../base/state.js";
 import { locale, percent, text } from "../base/text.js";
 import { effect, signal } from "../vendor/signals-core.js";
@@ -56,7 +56,7 @@ class Calendar {
 		const onkeydown = (/** @type {KeyboardEvent} */ event) => this.pressKey(event);
 		this.grid = make("table", { role: "grid", class: "days", onkeydown });
 		this.times = make("div", { class: "times" });
-		this.years = make("button", { type: "button", onclick: () => this.showYears() }, text("lens.title"));
+		this.years = makeButton(text("lens.title"), () => this.showYears());
 		// What the marks mean.
 		const key = make("p", { class: "hint key" }, make("span", { class: "mark" }), text("calendar.key"));
 		popover.element.append(this.typed.form, this.makeHead(), this.grid, this.times, key, this.years);

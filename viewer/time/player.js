@@ -1,7 +1,7 @@
 /** The controls of playing: play and pause, and the panel of all choices. */
 import { DATE_FIELD } from "../base/date-field.js";
 import { indexesBetween, parseSpan, parseTyped } from "../base/dates.js";
-import { make } from "../base/elements.js";
+import { make, makeButton } from "../base/elements.js";
 import { chooseClear, gaps, intent, isClearOnly, isGapFilled, layer, layers, timeDomain } from "../base/state.js";
 import { text } from "../base/text.js";
 import { effect } from "../vendor/signals-core.js";
@@ -135,8 +135,8 @@ function makeRange() {
 	const fault = make("p", { class: "fault", role: "alert", id: "play-range-fault" });
 	const makeDate = () => make("input", { ...DATE_FIELD, "aria-describedby": fault.id, onchange: () => choose() });
 	const [from, to] = [makeDate(), makeDate()];
-	const year = make("button", { type: "button", onclick: () => chooseRange() }, text("play.thisYear"));
-	const all = make("button", { type: "button", onclick: chooseAll }, text("play.allDates"));
+	const year = makeButton(text("play.thisYear"), () => chooseRange());
+	const all = makeButton(text("play.allDates"), chooseAll);
 	const choose = () => {
 		const [start, end] = [from, to].map(({ value }) => parseTyped(value));
 		from.ariaInvalid = String(start === null);
