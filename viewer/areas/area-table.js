@@ -11,7 +11,7 @@ import { make, makeButton, makeIconButton, makeWordButton } from "../base/elemen
 import { saveTable } from "../base/save.js";
 import { instant, layer, shownDate, timeDomain } from "../base/state.js";
 import { text } from "../base/text.js";
-import { unitText } from "../base/units.js";
+import { titled } from "../base/units.js";
 import { stop } from "../shell/sheet.js";
 import { computed, effect, signal, untracked } from "../vendor/signals-core.js";
 import { formatCsv } from "./formats/csv.js";
@@ -132,9 +132,7 @@ export function showAreaTable() {
 /** @param {Wanted | null} of */
 function titleOf(of) {
 	if (!of) return text("table.title");
-	const unit = unitText(of.of.units);
-	const title = unit ? `${of.of.title} (${unit})` : of.of.title;
-	return [of.set.title, title, of.told.replace("/", "–")].filter((each) => each !== "").join(", ");
+	return [of.set.title, titled(of.of.title, of.of.units), of.told.replace("/", "–")].filter((each) => each !== "").join(", ");
 }
 
 /** First what is quick, then how unusual it is, which takes all years. @param {Wanted} of @param {{ value: Row[] }} rows @param {HTMLElement} state @param {AbortSignal} stopped */

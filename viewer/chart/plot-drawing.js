@@ -14,13 +14,13 @@
  * @typedef {{ width: number, height: number, period: Range, isOnStrip: boolean, colourOf: (name: string) => string }} Paper of CSS pixels; `isOnStrip` has no dates, as they stand below it
  * @typedef {ReturnType<typeof layOut>} Board
  */
+import { DAY_MS } from "../base/dates.js";
 import { locale } from "../base/text.js";
 import { roundValues } from "../base/value-scale.js";
 import { ticksOf } from "../time/strip/ticks.js";
 import { bandOf, dotsPath, label, makeSvg, pathOf, rule } from "./series/figure.js";
 import { aloneIn, isIn, rangeOf, stackLabels } from "./series/scales.js";
 
-const DAY_MS = 86_400_000;
 /** Dots on the lines when they are so far apart at least. */
 const DOT_SPACE_PX = 9;
 /** Of two axes, so much of each is room above or below its lines. */

@@ -14,6 +14,7 @@
  * @typedef {YearPicture & Paper & Room} Board
  * @typedef {{ rows: import("./dekads.js").DekadRow[], month: number, fill: (value: number) => string }} HeatPicture
  */
+import { DAY_MS } from "../../base/dates.js";
 import { locale, text } from "../../base/text.js";
 import { numberText, roundValues } from "../../base/value-scale.js";
 import { bandOf, dotsPath, label, makeSvg, pathOf, rule } from "../series/figure.js";
@@ -21,7 +22,6 @@ import { aloneIn, stackLabels } from "../series/scales.js";
 import { DEKADS } from "./dekads.js";
 import { DAYS, modelStart, msOf, yearName } from "./year-lines.js";
 
-const DAY_MS = 86_400_000;
 const ROOM = { left: 44, right: 58, top: 20, months: 17, dates: 14, dated: 52 };
 const LABEL_PX = 13;
 /** Bars of seasons: of all years together, of one of few, of one of many. */

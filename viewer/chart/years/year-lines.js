@@ -15,8 +15,8 @@
  * @typedef {{ start: string[], peak: string[], end: string[], length: number[] }} Phenology
  * @typedef {{ year: number, days: YearDay[], dates: string[], length: number }} Season of the year of its peak; start, peak and end
  */
+import { DAY_MS } from "../../base/dates.js";
 
-const DAY_MS = 86_400_000;
 export const DAYS = 366;
 /** A sum goes on over a gap of so many days, by a straight line; before the first value of all by half of them. */
 const MAX_GAP_DAYS = 60;
