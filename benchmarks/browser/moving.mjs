@@ -53,8 +53,8 @@ const noted = (page) =>
 		return { paints, frames, dates: dates.size };
 	});
 
-/** @param {Page} page @param {number} count */
-async function drag(page, count) {
+/** @param {Page} page @param {number} count @param {() => void} pressed is called when the pointer holds the date: before, it rests, and what it is near to may be asked for */
+async function drag(page, count, pressed) {
 	const box = await slider(page).boundingBox();
 	if (!box) throw new Error("the strip has no box");
 	const slot = (box.width - 2 * SIDE_PX) / count;
@@ -62,6 +62,7 @@ async function drag(page, count) {
 	const y = box.y + BARS_PX;
 	await page.mouse.move(x(0), y);
 	await page.mouse.down();
+	pressed();
 	const steps = 2 * count;
 	for (let turn = 0; turn < DRAGS; turn++) {
 		for (let step = 1; step <= steps; step++) {
@@ -76,9 +77,8 @@ async function measureDrag(page, layer, count) {
 	/** @type {string[]} */
 	const requests = [];
 	const note = (/** @type {import("playwright-core").Request} */ request) => void requests.push(request.url());
-	page.context().on("request", note);
 	await startNoting(page);
-	await drag(page, count);
+	await drag(page, count, () => page.context().on("request", note));
 	const { paints, frames, dates } = await noted(page);
 	const during = [...requests];
 	await page.mouse.up();
@@ -226,6 +226,17 @@ export async function measureMoving(browser, base, size, { layer, dates, screens
 	return { loading, drag, recolour, events, memory };
 }
 
+/** Until nothing has been asked for a second. @param {Page} page */
+async function whenQuiet(page) {
+	let askedMs = Date.now();
+	const note = () => {
+		askedMs = Date.now();
+	};
+	page.context().on("request", note).on("requestfinished", note);
+	while (Date.now() - askedMs < 1000) await nextFrame(page);
+	page.context().off("request", note).off("requestfinished", note);
+}
+
 /**
  * The drag with names, key and another layer over the first one, whose year is not loaded when it begins and then is.
  * @param {import("./pages.mjs").Browser} browser @param {string} base @param {{ width: number, height: number }} size
@@ -237,7 +248,7 @@ export async function measureLayers(browser, base, size, { layer, year, bbox, z 
 	const layers = `${layer}:1,LAI:0.6`;
 	const period = `period=${year}-01-01/${year}-12-31`;
 	await page.goto(
-		`${base}viewer/?layers=${layers}&date=${year}-06-05&${period}&overlays=names&view=${(west + east) / 2},${(south + north) / 2},${z}`,
+		`${base}viewer/?layer=${layer}&layers=${layers}&date=${year}-06-05&${period}&overlays=names&view=${(west + east) / 2},${(south + north) / 2},${z}`,
 	);
 	await whenShown(page);
 	await page.locator(".map-keys .key").nth(1).waitFor();
@@ -251,7 +262,7 @@ export async function measureLayers(browser, base, size, { layer, year, bbox, z 
 	if (count === 0) throw new Error(`${layer} has no dates in ${year}`);
 	const cold = await measureDrag(page, layer, count);
 	await whenLoaded(page, "full", count);
-	await page.waitForLoadState("networkidle");
+	await whenQuiet(page);
 	const warm = await measureDrag(page, layer, count);
 	await page.context().close();
 	return { cold, warm };
