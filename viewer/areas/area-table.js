@@ -132,7 +132,9 @@ export function showAreaTable() {
 /** @param {Wanted | null} of */
 function titleOf(of) {
 	if (!of) return text("table.title");
-	return [of.set.title, titled(of.of.title, of.of.units), of.told.replace("/", "–")].filter((each) => each !== "").join(", ");
+	return [of.set.title, titled(of.of.title, of.of.units), of.told.replace("/", "–")]
+		.filter((each) => each !== "")
+		.join(", ");
 }
 
 /** First what is quick, then how unusual it is, which takes all years. @param {Wanted} of @param {{ value: Row[] }} rows @param {HTMLElement} state @param {AbortSignal} stopped */
