@@ -2,6 +2,8 @@
 import { fetchLegend } from "../base/api.js";
 import { differenceStyle, paintedStyle } from "../base/colours.js";
 import { AS_STYLED, colouring, layer, legend, style } from "../base/state.js";
+import { text } from "../base/text.js";
+import { titled } from "../base/units.js";
 import { computed, effect, signal } from "../vendor/signals-core.js";
 import { hasMeans, shownSet, statistic } from "./place-sets.js";
 
@@ -22,6 +24,19 @@ export const placeStyle = computed(() => {
 	const ranges = { valid_share: [0, 1], std: [0, (high - low) / 2] };
 	const range = ranges[statistic.value];
 	return range ? paintedStyle(legend.value, { ...colouring.value, range, isLog: false }) : own;
+});
+
+/** The key of colours that are not the layer's own; null where they are. */
+export const placesKey = computed(() => {
+	const [set, shown, what] = [shownSet.value, placeStyle.value, statistic.value];
+	if (!set || !shown || !["anomaly", "std", "valid_share"].includes(what)) return null;
+	const words = `${set.title}: ${text(`places.statistic.${what}`)}`;
+	return {
+		title: what === "valid_share" ? words : titled(words, layer.value?.units),
+		style: shown,
+		swatches: [],
+		ends: null,
+	};
 });
 
 /** Fetches the colours of anomalies as soon as they are shown. */

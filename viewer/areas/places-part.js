@@ -1,14 +1,11 @@
 /** The part of the panel that chooses a set of places and what of it is shown, and describes the one under the pointer. */
 
-import { cssColour } from "../base/colours.js";
 import { make } from "../base/elements.js";
 import { layer, timeDomain } from "../base/state.js";
 import { locale, text } from "../base/text.js";
 import { unitText } from "../base/units.js";
-import { numberText } from "../base/value-scale.js";
 import { effect } from "../vendor/signals-core.js";
 import { tidyName } from "./formats/faults.js";
-import { placeStyle } from "./place-colours.js";
 import {
 	hasMeans,
 	hovered,
@@ -29,9 +26,8 @@ export function startPlacesPart(panel, frame) {
 	const state = make("p", { class: "hint", role: "status" });
 	const stop = make("button", { type: "button", class: "quiet", onclick: () => showSet("") }, text("places.stop"));
 	const more = makeChoices();
-	const key = make("div", { class: "places-key" });
 	const label = make("label", { for: "places" });
-	panel.append(make("div", { class: "field" }, label, list, more, key, state, stop));
+	panel.append(make("div", { class: "field" }, label, list, more, state, stop));
 	effect(() => {
 		label.textContent = text("places.title", { layer: layer.value?.title ?? "" });
 	});
@@ -51,7 +47,6 @@ export function startPlacesPart(panel, frame) {
 	effect(() => {
 		frame.toggleAttribute("data-regions", shownSet.value !== null && hasMeans.value);
 	});
-	effect(() => showKey(key));
 	showHovered(frame);
 	showAttribution();
 }
@@ -88,20 +83,6 @@ function stateText() {
 	if (phase === "failed") return text("places.failed", { why });
 	const { method = "mean" } = timeDomain.value.periods ?? {};
 	return ["mean", "anomaly"].includes(method) ? "" : text("places.meanOfDates");
-}
-
-/** The colours of what is not in the layer's own. @param {HTMLElement} key */
-function showKey(key) {
-	const shown = placeStyle.value;
-	key.hidden = !shownSet.value || !shown || !["anomaly", "std", "valid_share"].includes(statistic.value);
-	if (key.hidden || !shown) return;
-	const [low, high] = shown.range;
-	const stops = shown.stops.map(
-		({ value, rgba }) => `${cssColour(rgba)} ${(100 * (value - low)) / (high - low || 1)}%`,
-	);
-	const bar = make("span", {});
-	bar.style.background = `linear-gradient(to right, ${stops.join()})`;
-	key.replaceChildren(numberText(low, locale()), bar, numberText(high, locale()));
 }
 
 /** A value with the digits that tell it from others. @param {number} value */

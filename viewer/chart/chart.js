@@ -41,7 +41,7 @@ import { startTable } from "./table.js";
 /** @typedef {import("./series/figure.js").Sheet} Sheet */
 
 /** Height of what is in the drawer, as a share of the window's; over time the strip below has the dates. */
-const [TIME_SHARE, OTHERS_SHARE] = [0.13, 0.21];
+const SHARES = { time: 0.13, years: 0.3, statistics: 0.21, table: 0.21 };
 
 /** As in chart.css: elsewhere the chart stands on the strip. */
 const NARROW = window.matchMedia("(max-width: 47.99rem) and (min-height: 31.25rem)");
@@ -142,7 +142,7 @@ function buildDrawer(root) {
 	let ofYears = null;
 	const head = makeHead(root, list, () => (view.peek() === "years" && ofYears) || ofTime);
 	root.append(head, message, body);
-	const handle = makeHandle(body, () => (view.value === "time" ? TIME_SHARE : OTHERS_SHARE) * window.innerHeight);
+	const handle = makeHandle(body, () => SHARES[view.value] * window.innerHeight);
 	root.prepend(handle);
 	const isOpen = (/** @type {ViewName} */ name) => computed(() => view.value === name && !isFolded.value);
 	startStatistics(statistics, drawn, period, isOpen("statistics"));

@@ -236,7 +236,7 @@ await runAsCalled([
 			await page.getByLabel("Over which time").selectOption("season");
 			for (const number of [7, 118]) await whenGrey(page, number, meanOver(number, isInSpring));
 			await page.getByLabel("What their colour shows").selectOption("anomaly");
-			await page.locator(".places-key span").waitFor();
+			await page.locator(".map-keys .key", { hasText: "Anomaly" }).waitFor();
 			assert.deepEqual(await brokenRules(page), []);
 			await page.screenshot({ path: join(outDir, "set-of-a-file.png") });
 			for (const [width, height] of [
@@ -273,10 +273,13 @@ await runAsCalled([
 		"a set of the server is in the link with its statistic and period",
 		async ({ open }) => {
 			const { page } = await openAreas(open, { search: `${SEARCH}&places=fields&statistic=anomaly&span=season` });
-			await page.locator(".places-key span").waitFor();
+			await page.locator(".map-keys .key", { hasText: "Anomaly" }).waitFor();
 			assert.deepEqual([linkValue(page, "statistic"), linkValue(page, "span")], ["anomaly", "season"]);
-			await page.getByLabel("What their colour shows").selectOption("mean");
+			await page.locator(".map-keys .key", { hasText: "Anomaly" }).click();
+			await page.locator(".key-editor").getByLabel("What their colour shows").selectOption("mean");
 			await whenLinkSays(page, "statistic", null);
+			await page.locator(".map-keys .key", { hasText: "Anomaly" }).waitFor({ state: "hidden" });
+			await page.keyboard.press("Escape");
 			await page.getByLabel("Over which time").selectOption("date");
 			await whenLinkSays(page, "span", null);
 		},

@@ -8,10 +8,18 @@ import { makeKey, pressed } from "../../layers/key.js";
 import { keyOf } from "../../layers/key-content.js";
 import { renderLegend } from "../../layers/legend.js";
 import { makePopover } from "../../time/popover.js";
-import { computed, effect, untracked } from "../../vendor/signals-core.js";
+import { computed, effect, signal, untracked } from "../../vendor/signals-core.js";
 
 /** @typedef {import("../../base/state.js").Side} Side */
 /** @typedef {import("../../layers/key.js").Render} Render */
+/** @typedef {import("../../layers/key-content.js").KeyContent} KeyContent */
+
+/** The key of what lies over all layers, and what of the panel changes it. */
+export const keyAbove = signal(
+	/** @type {{ content: import("@preact/signals-core").ReadonlySignal<KeyContent | null>, body: HTMLElement } | null} */ (
+		null
+	),
+);
 
 /** @param {HTMLElement} element where they stand @param {HTMLElement} frame of the map */
 export function startMapKeys(element, frame) {
@@ -30,7 +38,8 @@ export function startMapKeys(element, frame) {
 			key.dataset.side = side.id;
 			return key;
 		});
-		element.replaceChildren(...keys);
+		const above = keyAbove.value;
+		element.replaceChildren(...(above ? [makeKey(above.content, borrow(above.body))] : []), ...keys);
 	});
 	startEditor(frame);
 }

@@ -11,7 +11,7 @@
  * @typedef {{ canvas: HTMLCanvasElement, outlines: Outline[], stopping: AbortController }} Tile
  */
 
-import { placeStyle, startPlaceColours } from "../../areas/place-colours.js";
+import { placeStyle, placesKey, startPlaceColours } from "../../areas/place-colours.js";
 import { choosePlaceOfSet, hovered, pointedAt, shownSet } from "../../areas/place-sets.js";
 import { startPlaceValues, valuesNow } from "../../areas/place-values.js";
 import { startPlacesPart } from "../../areas/places-part.js";
@@ -24,6 +24,7 @@ import { GridLayer } from "../../vendor/leaflet.js";
 import { computed, effect, signal } from "../../vendor/signals-core.js";
 import { boxOfTile, covers } from "../extent.js";
 import { maps, turnTo } from "../map.js";
+import { keyAbove } from "./map-keys.js";
 
 const PANE = "places";
 const CASING = "rgb(255 255 255 / 85%)";
@@ -39,6 +40,7 @@ export function startSets(panel, frame) {
 	startPlaceColours();
 	startPlaceValues();
 	startPlacesPart(panel, frame);
+	keyAbove.value = { content: placesKey, body: panel };
 	startPlaceTiles(maps.peek()[0]);
 }
 
