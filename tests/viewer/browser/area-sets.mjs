@@ -278,7 +278,7 @@ await runAsCalled([
 			await page.locator(".map-keys .key", { hasText: "Anomaly" }).click();
 			await page.locator(".key-editor").getByLabel("What their colour shows").selectOption("mean");
 			await whenLinkSays(page, "statistic", null);
-			await page.locator(".map-keys .key", { hasText: "Anomaly" }).waitFor({ state: "hidden" });
+			await page.locator(".map-keys .key", { hasText: "Anomaly" }).waitFor({ state: "detached" });
 			await page.keyboard.press("Escape");
 			await page.getByLabel("Over which time").selectOption("date");
 			await whenLinkSays(page, "span", null);

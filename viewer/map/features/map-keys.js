@@ -30,6 +30,7 @@ export function startMapKeys(element, frame) {
 			shown.filter((each) => each.isBelow === isBelow).map(({ side }) => side);
 		return [...of(false), ...(compareMode.value === null ? [sideA] : []), ...of(true)];
 	});
+	const isAbove = computed(() => Boolean(keyAbove.value?.content.value));
 	live(() => {
 		const keys = sides.value.map((side) => {
 			const content = computed(() => keyOf(side));
@@ -38,7 +39,7 @@ export function startMapKeys(element, frame) {
 			key.dataset.side = side.id;
 			return key;
 		});
-		const above = keyAbove.value;
+		const above = isAbove.value ? keyAbove.peek() : null;
 		element.replaceChildren(...(above ? [makeKey(above.content, borrow(above.body))] : []), ...keys);
 	});
 	startEditor(frame);
