@@ -55,7 +55,7 @@ await runAsCalled([
 			await openSaved(page);
 			await page.getByRole("button", { name: "Save this view" }).click();
 			await typeInto(page.getByLabel("Title of the view"), "One");
-			await page.getByLabel("Notes").fill(`Read this.\n${EVIL}`);
+			await typeInto(page.getByLabel("Notes"), `Read this.\n${EVIL}`);
 			await page.getByRole("button", { name: "Save this view" }).click();
 			await typeInto(page.getByLabel("Title of the view").nth(1), "Two");
 			await page.getByRole("button", { name: "Move up: " }).nth(1).click();
