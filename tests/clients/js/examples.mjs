@@ -72,7 +72,7 @@ const chartOf = (page) =>
 	page.locator("chronotile-chart").evaluate((element) => {
 		const { series, shadowRoot } = /** @type {any} */ (element);
 		const title = shadowRoot.querySelector("[part=title]").textContent;
-		return { series, title, drawings: shadowRoot.querySelectorAll("[part=plot] svg").length };
+		return { series, title, drawings: shadowRoot.querySelectorAll("[part=plot] svg.plot-drawing").length };
 	});
 
 /** @param {Page} page */

@@ -49,13 +49,16 @@ async function mapPicture(page, path) {
 	await page.locator("#map .town > span").first().waitFor();
 	await page.locator(".leaflet-outlines-pane canvas").first().waitFor();
 	await inspect(page);
-	await until(page, () =>
+	const isWhole = () =>
 		page.evaluate(() => {
-			const { sideA, sideB } = /** @type {any} */ (window).parts;
-			return [sideA, sideB.peek()].every((side) => !side || side.tileProgress.peek().phase === "shown");
-		}),
-	);
+			const { loader, sideA, sideB } = /** @type {any} */ (window).parts;
+			const sides = [sideA, sideB.peek()].filter(Boolean);
+			return loader.pending === 0 && sides.every((side) => side.tileProgress.peek().phase === "shown");
+		});
+	await until(page, isWhole);
 	await whenAtRest(page, "#map", "#map .town");
+	// Gaps are filled from dates that were asked for when the pointer came to rest.
+	await until(page, isWhole);
 	const box = await page.locator("#map").boundingBox();
 	assert.ok(box);
 	return stillPicture(page, {
