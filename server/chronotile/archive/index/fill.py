@@ -393,6 +393,9 @@ class _Filling:
                 self._miss(answer)
             else:
                 found.append((entry, answer))
+        # An entry that is as it was before an interrupted pass may have items of that pass.
+        if replaced := [entry.key for entry, _answer in found if entry.key in begun.problems]:
+            self._passes.doubt(self._run, replaced)
         read = self._put_items(found)
         for part in batch:
             if isinstance(part, Unread):

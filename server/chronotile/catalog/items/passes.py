@@ -286,6 +286,16 @@ class SourcePasses:
             if read:
                 self._store(connection, run, read)
 
+    def doubt(self, run: SourcePass, keys: Sequence[str]) -> None:
+        """Forget the states of entries whose items are about to be put: if that is interrupted, they are read again.
+
+        Raises:
+            SourceUnavailable: Another holder has begun a pass meanwhile.
+        """
+        with write_transaction(self._engine, self._usage) as connection:
+            self._hold(connection, run, {})
+            connection.execute(_RESTATED, [{"of": run.scope, "at": key, "now": ""} for key in keys])
+
     def has_gone(self, run: SourcePass) -> bool:
         """Return whether a whole pass did not see an entry of an item, or the item in it."""
         gone = sa.select(ENTRY_ITEMS.c.id).where(ENTRY_ITEMS.c.collection == run.scope, ~_is_left(run)).limit(1)
