@@ -393,10 +393,7 @@ class _Filling:
                 self._miss(answer)
             else:
                 found.append((entry, answer))
-        # An entry that is as it was before an interrupted pass may have items of that pass.
-        if replaced := [entry.key for entry, _answer in found if entry.key in begun.problems]:
-            self._passes.doubt(self._run, replaced)
-        read = self._put_items(found)
+        read = self._put_items(found, begun.problems)
         for part in batch:
             if isinstance(part, Unread):
                 self._miss(part)
@@ -422,8 +419,11 @@ class _Filling:
         # A pass that goes on without a cursor has the number after that of the one that was interrupted.
         return self._run.is_resumed and stored.seen >= self._run.number - (self._run.cursor is None)
 
-    def _put_items(self, found: Sequence[tuple[ListedEntry, ReadEntry]]) -> list[SourceEntry]:
+    def _put_items(self, found: Sequence[tuple[ListedEntry, ReadEntry]], known: Container[str]) -> list[SourceEntry]:
         """Put the items of entries, each from the least entry that holds it, whatever order they are read in."""
+        # An entry that is as it was before an interrupted pass may have items of that pass.
+        if replaced := [entry.key for entry, _answer in found if entry.key in known]:
+            self._passes.doubt(self._run, replaced)
         owners = dict[str, str]()
         ids = list({item.id for _entry, answer in found for item in answer.found})
         owners.update(self._passes.holders(self._run.collection, ids))
