@@ -225,6 +225,11 @@ class Catalogue:
         """All layers, collection by collection."""
         return (layer for collection in self.collections for layer in collection.layers)
 
+    @property
+    def answering_layers(self) -> Iterator[Layer]:
+        """All layers, and those without pixels that are not clear, which are not listed."""
+        return itertools.chain(self.layers, self.clear.values())
+
     @cached_property
     def _layers_by_name(self) -> dict[str, Layer]:
         named = {layer.id: layer for layer in self.layers}

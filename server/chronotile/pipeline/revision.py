@@ -233,7 +233,7 @@ def look_at_layers(services: Services) -> None:
     """Find the revisions of all layers; where sources hang, of as many as there is time for."""
 
     def look() -> None:
-        for layer in (*services.catalogue.layers, *services.catalogue.clear.values()):
+        for layer in services.catalogue.answering_layers:
             layer_revision(layer, services)
 
     services.looks.take("all layers", look, known=None)

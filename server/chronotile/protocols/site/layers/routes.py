@@ -161,8 +161,7 @@ def _times(request: Request, layer: Layer, selection: TimesQuery, *, now: Instan
 
 def _revisions(services: Services) -> tuple[str, ...]:
     look_at_layers(services)
-    told = (*services.catalogue.layers, *services.catalogue.clear.values())
-    return tuple(last_layer_revision(layer, services) for layer in told)
+    return tuple(last_layer_revision(layer, services) for layer in services.catalogue.answering_layers)
 
 
 def _whole(name: str, layer: Layer, context: CapabilitiesContext) -> bytes:
