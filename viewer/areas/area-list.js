@@ -159,7 +159,7 @@ function makeRow(id) {
 	) => makeWordButton(icon, words, run, { class: "quiet", "aria-label": label });
 	const tick = make("input", { type: "checkbox", onchange: () => (tick.checked ? chartArea(id) : removePlace(id)) });
 	const number = make("span", { class: "areas-number", "aria-hidden": "true" });
-	const name = make("button", { type: "button", class: "areas-name plain", onclick: zoom });
+	const name = make("button", { class: "areas-name plain", onclick: zoom });
 	const size = make("span", { class: "areas-size" });
 	const warning = make("p", { class: "hint" });
 	const keep = action("pin", text("areas.keep"), () => changeArea(id, { isSaved: true }));

@@ -78,7 +78,7 @@ export function showAreaTable() {
 		});
 	};
 	const again = makeWordButton("redo", text("table.update"), load, { class: "quiet" });
-	const halt = make("button", { type: "button", class: "quiet", onclick: () => stopping.abort() }, text("places.stop"));
+	const halt = make("button", { class: "quiet", onclick: () => stopping.abort() }, text("places.stop"));
 	const save = makeWordButton("download", "CSV", () => saveRows(shown.peek(), sortRows(rows.peek(), order.peek())), {
 		class: "quiet",
 		"aria-label": text("table.save"),
@@ -168,7 +168,7 @@ function makeHead(id, order) {
 		order.value = { column: id, isDown: isSorted ? !isDown : id !== "name" && id !== "anomaly" };
 		document.querySelector(`.area-table [data-column="${id}"]`)?.querySelector("button")?.focus();
 	};
-	const button = make("button", { type: "button", class: "plain", onclick: sort }, text(`table.${id}`));
+	const button = make("button", { class: "plain", onclick: sort }, text(`table.${id}`));
 	const sorting = isSorted && (isDown ? "descending" : "ascending");
 	const attributes = { scope: "col", "data-column": id, title: text(`table.${id}.about`), "aria-sort": sorting };
 	return make("th", attributes, button);
@@ -184,7 +184,7 @@ function makeRow(row, of) {
 	const point = (/** @type {number | null} */ number) => () => {
 		pointedAt.value = number;
 	};
-	const name = make("button", { type: "button", class: "plain", onclick: choose }, row.shape.name);
+	const name = make("button", { class: "plain", onclick: choose }, row.shape.name);
 	const cells = COLUMNS.slice(1).map((id) => make("td", {}, writeCell(id, /** @type {number | null} */ (row[id]))));
 	const over = { onpointerenter: point(row.number), onfocusin: point(row.number), onpointerleave: point(null) };
 	return make("tr", over, make("th", { scope: "row" }, name), ...cells);

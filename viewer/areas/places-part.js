@@ -24,7 +24,7 @@ import { valuesNow } from "./place-values.js";
 export function startPlacesPart(panel, frame) {
 	const list = make("select", { id: "places", onchange: () => showSet(list.value) });
 	const state = make("p", { class: "hint", role: "status" });
-	const stop = make("button", { type: "button", class: "quiet", onclick: () => showSet("") }, text("places.stop"));
+	const stop = make("button", { class: "quiet", onclick: () => showSet("") }, text("places.stop"));
 	const more = makeChoices();
 	const label = make("label", { for: "places" });
 	panel.append(make("div", { class: "field" }, label, list, more, state, stop));

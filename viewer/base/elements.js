@@ -52,18 +52,14 @@ export function followDrag(element, take) {
 
 /** A button that is an icon. @param {string} icon as in icons.svg @param {string} label @param {(event: any) => void} onclick @param {Attributes} [more] */
 export const makeIconButton = (icon, label, onclick, more = {}) =>
-	make(
-		"button",
-		{ type: "button", class: "quiet icon", "aria-label": label, title: label, onclick, ...more },
-		makeIcon(icon),
-	);
+	make("button", { class: "quiet icon", "aria-label": label, title: label, onclick, ...more }, makeIcon(icon));
 
 /** A button with an icon before its words. @param {string} icon as in icons.svg @param {string} words @param {(event: any) => void} onclick @param {Attributes} [more] */
 export const makeWordButton = (icon, words, onclick, more = {}) =>
-	make("button", { type: "button", onclick, ...more }, makeIcon(icon), make("span", {}, words));
+	make("button", { onclick, ...more }, makeIcon(icon), make("span", {}, words));
 
 /** A button with words. @param {string} words @param {(event: any) => void} onclick @param {Attributes} [more] */
-export const makeButton = (words, onclick, more = {}) => make("button", { type: "button", onclick, ...more }, words);
+export const makeButton = (words, onclick, more = {}) => make("button", { onclick, ...more }, words);
 
 let fieldsMade = 0;
 

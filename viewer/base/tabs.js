@@ -23,7 +23,7 @@ export function makeTabs(label, views, show, first = views[0].id) {
 		panel.setAttribute("role", "tabpanel");
 		panel.setAttribute("aria-label", words);
 		const onclick = () => choose(id);
-		return make("button", { type: "button", role: "tab", "aria-controls": panel.id, onclick }, words);
+		return make("button", { role: "tab", "aria-controls": panel.id, onclick }, words);
 	});
 	const list = make("div", { class: "chart-tabs", role: "tablist", "aria-label": label }, ...tabs);
 	list.addEventListener("keydown", (event) => {

@@ -133,7 +133,7 @@ class Row {
 		const { id } = place;
 		this.place = place;
 		this.number = make("span", {});
-		this.badge = make("button", { type: "button", class: "place-badge", onclick: () => this.toggle() }, this.number);
+		this.badge = make("button", { class: "place-badge", onclick: () => this.toggle() }, this.number);
 		this.name = make("span", { class: "place-name" });
 		this.value = make("span", { class: "place-value" });
 		this.state = make("span", { class: "place-state" });
@@ -188,8 +188,7 @@ class Row {
 		if (this.state.dataset.kind === kind && this.state.dataset.words === words) return;
 		Object.assign(this.state.dataset, { kind, words });
 		this.state.replaceChildren(words);
-		if (button)
-			this.state.append(" ", make("button", { type: "button", class: "link", onclick: button.run }, button.label));
+		if (button) this.state.append(" ", make("button", { class: "link", onclick: button.run }, button.label));
 	}
 
 	edit() {

@@ -30,7 +30,7 @@ export function makeDownload(sheetOf, host) {
 			popover.close();
 			void save(sheetOf(), ending, hasComma.peek() ? "semicolon" : "comma");
 		};
-		return make("button", { type: "button", class: "quiet", onclick: run }, text(`chart.${ending}`));
+		return make("button", { class: "quiet", onclick: run }, text(`chart.${ending}`));
 	});
 	popover.element.append(...choices, makeTick(text("chart.decimalComma"), hasComma));
 	toggleBy(button, popover, () => choices[0].focus());

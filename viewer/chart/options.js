@@ -25,7 +25,7 @@ export function makeOptions(host) {
 	const normal = makeTick(text("chart.normal"), hasNormal);
 	bind(normal, () => ({ hidden: countDays() < LEAST_NORMAL_DAYS || isOfClasses() }));
 	const label = text("chart.options");
-	const how = { type: "button", class: "quiet", "aria-haspopup": "dialog", "aria-expanded": "false" };
+	const how = { class: "quiet", "aria-haspopup": "dialog", "aria-expanded": "false" };
 	const button = make("button", how, label);
 	const popover = makePopover("chart-curves", { label, host });
 	popover.element.append(makeCurves(), normal, makePeriod());

@@ -21,7 +21,7 @@ export function startTable(root, lines, isOpen) {
 	const shownRows = signal(PAGE_ROWS);
 	const head = make("thead");
 	const body = make("tbody");
-	const more = make("button", { type: "button", onclick: () => (shownRows.value += 4 * PAGE_ROWS) });
+	const more = make("button", { onclick: () => (shownRows.value += 4 * PAGE_ROWS) });
 	root.append(make("table", {}, make("caption", { class: "unseen" }, text("chart.tableLabel")), head, body), more);
 	// What scrolls must be reachable by keyboard.
 	root.tabIndex = 0;
@@ -75,7 +75,7 @@ function headRow(drawn) {
 function bodyRow({ time, indexes }, drawn) {
 	const words = time ? formatDate(Date.parse(time), locale()) : text("time.undated");
 	const choose = () => chooseTime(indexOfMoment(timeDomain.peek().instants, Date.parse(String(time))));
-	const head = time ? make("button", { type: "button", class: "link", onclick: choose }, words) : words;
+	const head = time ? make("button", { class: "link", onclick: choose }, words) : words;
 	const cells = drawn.flatMap((line, at) => {
 		const value = valueText(line, indexes[at], reducer.value);
 		const count = indexes[at] < 0 ? "" : (line.table.counts[indexes[at]] ?? 0).toLocaleString(locale());

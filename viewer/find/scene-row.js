@@ -80,7 +80,7 @@ export class SceneRow {
 			// The map is hardly seen above a sheet that is drawn up high.
 			if (stop.peek() === "high") stop.value = "middle";
 		};
-		return make("button", { type: "button", class: "find-show quiet plain", onclick }, this.#makePicture(), words);
+		return make("button", { class: "find-show quiet plain", onclick }, this.#makePicture(), words);
 	}
 
 	/** A picture that cannot be had leaves its place empty. */

@@ -23,11 +23,7 @@ function makeShield(frame) {
 		shield.remove();
 		map.focus();
 	};
-	const shield = make(
-		"button",
-		{ type: "button", class: "shield plain", onclick: use },
-		make("span", {}, text("embed.use")),
-	);
+	const shield = make("button", { class: "shield plain", onclick: use }, make("span", {}, text("embed.use")));
 	// What lies under it is not to be reached by key either.
 	map.inert = true;
 	return shield;

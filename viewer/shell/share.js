@@ -57,7 +57,7 @@ export function makeCopyField(id, words, field) {
 /** @param {HTMLInputElement | HTMLTextAreaElement} field */
 function makeCopyButton(field) {
 	const words = make("span", { role: "status" }, text("share.copy"));
-	const button = make("button", { type: "button" }, makeIcon("copy"), words);
+	const button = make("button", {}, makeIcon("copy"), words);
 	button.addEventListener("click", async () => {
 		field.select();
 		// Where the page may not write to the clipboard (over plain HTTP), what is selected can be copied by key.

@@ -114,7 +114,7 @@ class Calendar {
 		const step = (/** @type {-1 | 1} */ months) => {
 			const label = text(months < 0 ? "calendar.previousMonth" : "calendar.nextMonth");
 			const onclick = () => this.move(addMonths(this.focused.peek(), months));
-			const how = { type: "button", class: "icon", "aria-label": label, onclick };
+			const how = { class: "icon", "aria-label": label, onclick };
 			return make("button", how, months < 0 ? "‹" : "›");
 		};
 		return make("div", { class: "month-head" }, step(-1), this.month, this.year, step(1));
@@ -225,7 +225,7 @@ class Calendar {
 			...Array.from({ length: count }, (_, offset) => {
 				const index = (data?.index ?? 0) + offset;
 				const isShown = index === timeIndex.peek();
-				const how = { type: "button", "aria-pressed": String(isShown), onclick: () => this.goTo(index) };
+				const how = { "aria-pressed": String(isShown), onclick: () => this.goTo(index) };
 				return make("button", how, timeOf(instants[index].ms));
 			}),
 		);

@@ -54,7 +54,7 @@ function makeItem({ year, index, days }, close) {
 		goTo(index);
 	};
 	const title = days === 0 ? "" : text(days < 0 ? "lens.earlier" : "lens.later", { count: Math.abs(days) });
-	const how = { type: "button", "aria-pressed": String(index === timeIndex.peek()), title, onclick };
+	const how = { "aria-pressed": String(index === timeIndex.peek()), title, onclick };
 	const picture = make("span", { class: "picture", "data-index": String(index) });
 	const words = [make("strong", {}, String(year)), make("span", {}, dayText(index))];
 	return make("li", {}, make("button", how, picture, ...words));

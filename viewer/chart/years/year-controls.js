@@ -21,7 +21,7 @@ export function makeControls({ show, ownMonth, isFit, chosen, all, line, month, 
 		const onclick = () => {
 			show.value = each;
 		};
-		const button = make("button", { type: "button", "data-show": each, onclick }, text(`years.${each}`));
+		const button = make("button", { "data-show": each, onclick }, text(`years.${each}`));
 		effect(() => button.setAttribute("aria-pressed", String(show.value === each)));
 		return button;
 	});

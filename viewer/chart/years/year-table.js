@@ -37,7 +37,7 @@ export function makeYearTable({ lines, nearness, seasons }, { day, now, month },
 		const name = yearName(year, month);
 		const away = near === day ? [] : [make("span", { class: "years-away" }, dayText(msOf({ year, day: near }, month)))];
 		const title = text("years.compare", { year: name });
-		const button = { type: "button", class: "link", title, "aria-label": title, onclick: () => compare(year) };
+		const button = { class: "link", title, "aria-label": title, onclick: () => compare(year) };
 		const own = seasons.filter((season) => season.year === year);
 		const dates = [0, 1, 2].map((index) => own.map((season) => dayText(Date.parse(season.dates[index]))).join("\n"));
 		const cells = seasons.length > 0 ? [...dates, own.map(({ length }) => length).join("\n")] : [];

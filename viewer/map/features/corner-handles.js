@@ -214,7 +214,7 @@ class Handles {
 
 	/** @param {"corner" | "middle" | "whole"} kind @param {string} label @param {Position} position @param {(to: Position) => Geometry} move */
 	addHandle(kind, label, position, move) {
-		const button = make("button", { type: "button", class: "area-handle", "data-kind": kind, "aria-label": label });
+		const button = make("button", { class: "area-handle", "data-kind": kind, "aria-label": label });
 		for (const press of PRESSES) button.addEventListener(press, (event) => event.stopPropagation());
 		this.followDrag(button, position, move);
 		button.addEventListener("keydown", (event) => this.moveByKey(event, position, move));

@@ -107,7 +107,7 @@ function makeGrid(close) {
 					close();
 					goTo(index);
 				};
-				const how = { type: "button", "aria-label": words, "aria-pressed": String(index === timeIndex.value), onclick };
+				const how = { "aria-label": words, "aria-pressed": String(index === timeIndex.value), onclick };
 				return [make("button", how, formatPartOfYear(each, locale(), "short") || words)];
 			}),
 		);
