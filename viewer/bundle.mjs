@@ -17,7 +17,7 @@ const [folder] = process.argv.slice(2).filter((each) => !each.startsWith("--"));
 const TARGET = folder ? resolve(folder) : join(HERE, "dist");
 
 /** What the page runs at once. */
-const STARTS = ["first-questions.js", "main.js"];
+const START = "main.js";
 /** What the page loads by itself as soon as the first picture is there. */
 const NEXT = [
 	"areas/area-list.js",
@@ -74,7 +74,7 @@ async function make(entryPoints, more = {}) {
 
 /** Modules that `import()` names, by group. @returns {Promise<Record<string, string[]>>} */
 async function findGroups() {
-	const { meta } = await make(STARTS, { splitting: true });
+	const { meta } = await make([START], { splitting: true });
 	const found = Object.values(meta.inputs).flatMap(({ imports }) =>
 		imports.filter(({ kind }) => kind === "dynamic-import").map(({ path }) => path),
 	);
@@ -126,21 +126,18 @@ async function writePage({ outputs }) {
 		}
 		return [...all].map((path) => relative("dist", path));
 	};
-	const starts = STARTS.map(scriptsOf);
-	const run = starts.map(([script]) => script);
-	const imported = new Set(starts.flat().filter((script) => !run.includes(script)));
+	const [run, ...imported] = scriptsOf(START);
 	const later = new Set(
-		["group:next", "group:wanted"].flatMap(scriptsOf).filter((each) => !starts.flat().includes(each)),
+		["group:next", "group:wanted"].flatMap(scriptsOf).filter((each) => each !== run && !imported.includes(each)),
 	);
 	const links = [
-		...[...imported].map((script) => `<link rel="modulepreload" href="${script}">`),
+		...imported.map((script) => `<link rel="modulepreload" href="${script}">`),
 		...[...later].map((script) => `<link rel="later" href="${script}">`),
 	];
 	const page = await readFile(join(HERE, "index.html"), "utf8");
-	return STARTS.reduce((text, module, index) => text.replace(`src="${module}"`, `src="${run[index]}"`), page).replace(
-		"</head>",
-		() => `${links.map((link) => `\t${link}\n`).join("")}</head>`,
-	);
+	return page
+		.replace(`src="${START}"`, `src="${run}"`)
+		.replace("</head>", () => `${links.map((link) => `\t${link}\n`).join("")}</head>`);
 }
 
 /** @returns {Promise<Map<string, string | Uint8Array>>} contents by path below dist/ */
@@ -149,7 +146,7 @@ async function makeFiles() {
 	await Promise.all(Object.values(groups).map(requireOwnNames));
 	const [scripts, ...others] = await Promise.all([
 		make(
-			[...STARTS, ...Object.keys(groups)].map((name) => ({
+			[START, ...Object.keys(groups)].map((name) => ({
 				in: name in groups ? `group:${name}` : name,
 				out: parse(name).name,
 			})),
@@ -171,7 +168,7 @@ async function makeFiles() {
 	for (const { path, contents } of [scripts, ...others].flatMap((made) => made.files)) {
 		const name = relative(HERE, path);
 		// What starts is shared with all later parts: nothing of it is in a script of its own.
-		const isEmpty = STARTS.includes(scripts.meta.outputs[name]?.entryPoint ?? "");
+		const isEmpty = scripts.meta.outputs[name]?.entryPoint === START;
 		if (!isEmpty) files.set(relative("dist", name), contents);
 	}
 	return files;

@@ -1,6 +1,6 @@
 /** Starts the viewer: texts, the parts that are there from the beginning, those that come when they are wanted, the link. */
 
-import { renewSession } from "./base/api.js";
+import { fetchConfig, fetchLayers, fetchOwn, renewSession } from "./base/api.js";
 import { until } from "./base/delays.js";
 import { byId, make, makeButton } from "./base/elements.js";
 import { isFirstViewOver, isLoading, startFirstView, startPart } from "./base/parts.js";
@@ -39,8 +39,7 @@ import {
 	tileProgress,
 	timeDomain,
 } from "./base/state.js";
-import { fillTexts, language, text, useTexts } from "./base/text.js";
-import { code, config, listed, texts } from "./first-questions.js";
+import { fillTexts, language, pickLanguage, text, useTexts } from "./base/text.js";
 import { startLegends } from "./layers/legend-source.js";
 import { startMap } from "./map/map.js";
 import { startTimeline } from "./time/timeline.js";
@@ -352,7 +351,7 @@ function startLink() {
 	});
 }
 
-/** @param {typeof import("./first-questions.js").listed} [listed] the layers, where they were asked for already */
+/** @param {Promise<import("./base/api.js").Layer[] | null>} [listed] the layers, where they were asked for already */
 function open(listed) {
 	const { link: asked, faults } = readAddress();
 	applyLink(asked);
@@ -360,9 +359,16 @@ function open(listed) {
 	void openCatalogue(asked, listed);
 }
 
+/** What the first view asks of the server: the page has browsers ask it with the scripts where it is the same for all. */
 async function start() {
-	useTexts(code, await texts);
-	const configured = await config;
+	const code = pickLanguage([readAddress().link.language, ...window.navigator.languages]);
+	// Questions are asked in that language too.
+	useTexts(code, {});
+	const { signal: never } = new AbortController();
+	// Without the texts nobody could tell why there is no answer.
+	const listed = fetchLayers(never).catch(() => null);
+	const [texts, configured] = await Promise.all([fetchOwn(`i18n/${code}.json`), fetchConfig(never).catch(() => null)]);
+	useTexts(code, texts);
 	configure(configured);
 	document.documentElement.lang = language();
 	fillTexts(document);

@@ -79,11 +79,9 @@ test("the page names all scripts that its scripts import, but those with large l
 
 test("start stays within its budget of scripts and bytes", async () => {
 	const { first, later } = await scripts();
-	const [questions, ...others] = first;
 	const soon = later.filter((name) => !name.includes("/wanted-"));
 
-	assert.ok(others.length <= 2, `${first.length} scripts`);
-	assert.ok((await sentBytes([questions])) <= 8_000, "what asks the server first is small");
+	assert.equal(first.length, 1);
 	assert.ok((await sentBytes(first)) <= 80_000);
 	assert.ok((await sentBytes([...first, ...soon, "js/worker.js"])) <= 130_000);
 	assert.ok((await sentBytes(["index.html", "viewer.css"])) <= 20_000);
@@ -119,7 +117,7 @@ test("nothing of the viewer names another host", async () => {
 test("the page has no styles or scripts of its own, which the content security policy forbids", async () => {
 	assert.doesNotMatch(
 		await read("index.html"),
-		/<style|\sstyle=|\son[a-z]+=|<script(?! type="module"(?: async)? src=)/,
+		/<style|\sstyle=|\son[a-z]+=|<script(?! type="module" src=)/,
 	);
 });
 

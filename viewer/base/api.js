@@ -108,7 +108,9 @@ async function ask(url, signal, body) {
 	const isFile = body instanceof Blob;
 	const posted = body === undefined ? {} : { method: "POST", body: isFile ? body : JSON.stringify(body) };
 	const type = isFile ? body.type : "application/json";
-	const headers = { "Accept-Language": language(), ...(body === undefined ? {} : { "Content-Type": type }) };
+	const headers = new Headers(body === undefined ? {} : { "Content-Type": type });
+	// The browser names its own language itself, and gives us what the server had it ask with the page.
+	if (window.navigator.language?.split("-")[0] !== language()) headers.set("Accept-Language", language());
 	const answer = await fetch(url, { ...posted, headers, signal }).catch((error) => {
 		throw signal.aborted ? error : new Problem(text("error.unreachable"));
 	});

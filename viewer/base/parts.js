@@ -5,8 +5,9 @@ import { until } from "./delays.js";
 import { catalogue, dismiss, layers, notify, tileProgress, timeDomain } from "./state.js";
 import { text } from "./text.js";
 
-/** The first picture is waited for no longer. */
+/** The first picture is waited for no longer, or, over a slow line, than so many times what the page's scripts took. */
 const FIRST_VIEW_MS = 4000;
+const SLOWEST_VIEW = 3;
 const NOTICE = "parts";
 
 /** Whether the first picture is on the map, or is waited for no more: what it does not need is loaded from then on. */
@@ -42,7 +43,7 @@ export function startFirstView() {
 		isFirstViewOver.value = true;
 	};
 	for (const kind of ["pointerdown", "keydown", "focusin"]) window.addEventListener(kind, end, { once: true });
-	void until(() => isSettled.value, undefined, FIRST_VIEW_MS).then(end);
+	void until(() => isSettled.value, undefined, Math.max(FIRST_VIEW_MS, SLOWEST_VIEW * performance.now())).then(end);
 	// For those who watch the page from outside.
 	effect(() => {
 		document.documentElement.toggleAttribute("data-loading", isLoading.value);

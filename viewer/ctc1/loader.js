@@ -16,7 +16,9 @@ import { Cube } from "./decode.js";
 import { sourcesOf } from "./reduce.js";
 
 const MIB = 2 ** 20;
-const MAX_REQUESTS = 6;
+/** As many as browsers have connections to a server, and over one connection for all (HTTP/2, HTTP/3) twice as many. */
+const [navigation] = /** @type {PerformanceNavigationTiming[]} */ (performance.getEntriesByType("navigation"));
+const MAX_REQUESTS = /^h[23]/.test(navigation?.nextHopProtocol ?? "") ? 12 : 6;
 /** Of them only so many for what is not urgent, so that what is need not wait. */
 const MAX_PATIENT = 4;
 /** The first of those is asked for when no more than so many urgent ones are on their way, which shall have the line. */

@@ -13,8 +13,11 @@ import { bringPart, isFirstViewOver } from "../base/parts.js";
 import {
 	BACKGROUNDS,
 	background,
+	catalogue,
 	dismiss,
 	isDark,
+	layer,
+	layers,
 	notify,
 	overlay,
 	overlayMaps,
@@ -101,6 +104,8 @@ export function linesAt({ x, y, z }, world, lines) {
 
 /** Loads what is drawn, for all maps: what is coarse at once, and all of it when it is in nobody's way any more. */
 async function loadLines() {
+	// Not before what the picture needs: browsers have few connections to a server.
+	await until(() => layer.value !== null || (catalogue.value.phase !== "loading" && layers.value.length === 0));
 	const coarse = fetchCoarseLand().then(
 		(lines) => {
 			land.value ??= lines;

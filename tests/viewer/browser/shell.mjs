@@ -676,6 +676,10 @@ await runAsCalled([
 			await page.locator("#legend-body").getByText("0.8").first().waitFor();
 			await page.locator(".leaflet-outlines-pane canvas").first().waitFor();
 
+			// What browsers are told to ask ahead is what the script asks.
+			for (const path of ["/i18n/en.json", "/viewer/config.json", "/layers"]) {
+				assert.equal(requests.filter((url) => new URL(url).pathname.endsWith(path)).length, 1, path);
+			}
 			assert.ok(requests.some((url) => url.endsWith("data/land.json")));
 			// Then what nobody has asked for yet, but no large library.
 			await until(page, async () => requests.some((url) => url.includes("js/wanted-")));

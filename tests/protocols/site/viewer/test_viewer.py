@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import requests
 from starlette.testclient import TestClient
 
 from chronotile.app.application import ServerOptions, application
@@ -126,6 +127,40 @@ def test_the_page_refers_to_files_by_version_and_to_all_else_as_it_is_written(pa
         .replace('"vendor/leaflet.js"', f'"v/{version}/vendor/leaflet.js"')
         .replace('"main.js"', f'"v/{version}/main.js"')
     )
+
+
+@pytest.mark.parametrize(
+    ("query", "languages"),
+    [("", "nl-BE,nl;q=0.9,en;q=0.8"), ("?layer=NDVI", "nl"), ("?language=nl", "nl;q=1, en;q=0.5"), ("", "NL")],
+)
+def test_browsers_are_told_what_the_scripts_will_ask_first(paged, query, languages):
+    answer = paged.get(f"/viewer/{query}", headers={"Accept-Language": languages})
+
+    told = requests.utils.parse_header_links(answer.headers["link"])
+    version = version_of(paged)
+    assert [each["url"] for each in told] == [f"v/{version}/i18n/nl.json", "config.json", "../layers"]
+    assert all((each["rel"], each["as"]) == ("preload", "fetch") for each in told)
+    assert "Accept-Language" in answer.headers["vary"]
+    unchanged = {"Accept-Language": languages, "If-None-Match": answer.headers["etag"]}
+    assert paged.get(f"/viewer/{query}", headers=unchanged).headers["link"] == answer.headers["link"]
+
+
+@pytest.mark.parametrize(
+    ("path", "languages"),
+    [
+        ("", ""),
+        ("", "pl,nl"),
+        ("", "../../outside"),
+        ("", "*"),
+        ("?language=fr", "nl"),
+        ("?language=..", ".."),
+        ("main.js", "nl"),
+    ],
+)
+def test_they_are_told_nothing_where_the_scripts_ask_in_other_words(paged, path, languages):
+    answer = paged.get(f"/viewer/{path}", headers={"Accept-Language": languages})
+
+    assert (answer.status_code, answer.headers.get("link")) == (200, None)
 
 
 @pytest.mark.parametrize("path", ["main.js", "vendor/leaflet.js", "i18n/nl.json", "data/towns/be.json"])

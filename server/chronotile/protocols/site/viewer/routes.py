@@ -27,6 +27,8 @@ from chronotile.protocols.common.query.kvp import Kvp
 
 EMBEDDED = "embed"
 """The parameter of the page by which it is made to be shown in others."""
+LANGUAGE = "language"
+"""The parameter of the page that names its language."""
 MISSING = """<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -85,12 +87,29 @@ def _file(request: Request, folder: Path, path: str) -> Response:
         "Content-Security-Policy": policy,
         "Vary": "Accept-Encoding",
     }
+    if path == "":
+        headers |= {"Vary": "Accept-Encoding, Accept-Language", **_first_questions(request, folder)}
     if file.etag in known_etags(request):
         return Response(status_code=304, headers=headers)
     gzipped = file.gzipped if takes_gzip(request.headers.get("accept-encoding", "")) else None
     if gzipped is None:
         return Response(file.body, media_type=file.media_type, headers=headers)
     return Response(gzipped, media_type=file.media_type, headers={**headers, "Content-Encoding": "gzip"})
+
+
+def _first_questions(request: Request, folder: Path) -> dict[str, str]:
+    """What the page's scripts ask first, so that browsers ask it while those come (RFC 8288; HTML, "preload").
+
+    Nothing for a link in another language than the browser's own: an answer to a request without the scripts'
+    Accept-Language is not theirs.
+    """
+    own = request.headers.get("accept-language", "").lower().partition(",")[0].partition(";")[0].partition("-")[0].strip()
+    asked = request.query_params.get(LANGUAGE, own).lower().partition("-")[0]
+    texts = folder / "i18n" / f"{own}.json"
+    if own != asked or not own.isalpha() or not texts.is_file():
+        return {}
+    paths = [f"{VERSIONED}/{viewer_version(folder)}/i18n/{own}.json", "config.json", "../layers"]
+    return {"Link": ", ".join(f"<{path}>; rel=preload; as=fetch; crossorigin" for path in paths)}
 
 
 def _content_security_policy(viewer: ViewerInfo, *, is_embedded: bool) -> str:
