@@ -115,10 +115,7 @@ test("nothing of the viewer names another host", async () => {
 });
 
 test("the page has no styles or scripts of its own, which the content security policy forbids", async () => {
-	assert.doesNotMatch(
-		await read("index.html"),
-		/<style|\sstyle=|\son[a-z]+=|<script(?! type="module" src=)/,
-	);
+	assert.doesNotMatch(await read("index.html"), /<style|\sstyle=|\son[a-z]+=|<script(?! type="module" src=)/);
 });
 
 test("each library has its licence in what is built", async () => {

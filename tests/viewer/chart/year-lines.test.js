@@ -6,6 +6,7 @@ import {
 	daily,
 	msOf,
 	nearnessOf,
+	placesOf,
 	rankOf,
 	seasonsOf,
 	usualOf,
@@ -140,6 +141,26 @@ test("a season is of the year of its peak, wherever it begins and ends", () => {
 	const yearsOf = (/** @type {typeof northern} */ { year, days }) => [year, ...days.map((at) => at.year)];
 	assert.deepEqual(yearsOf(northern), [2022, 2021, 2022, 2022]);
 	assert.deepEqual(yearsOf(southern), [2021, 2021, 2021, 2022]);
+});
+
+test("start, peak and end of a year lie among those of all years, whose first season alone counts", () => {
+	const columns = {
+		start: ["2020-03-10", "2021-03-20", "2021-08-20", "2021-12-28", "2023-03-14"],
+		peak: ["2020-06-01", "2021-06-01", "2021-09-20", "2022-06-11", "2023-06-04"],
+		end: ["2020-07-30", "2021-07-28", "2021-10-30", "2022-08-01", "2023-07-29"],
+		length: [142, 130, 71, 216, 137],
+	};
+	const seasons = seasonsOf(columns, 1);
+
+	// In days after 31 December, with a 29 February: starts 70, 80, -3, 74; medians 72, 154.5 of 153, 153, 163, 156.
+	assert.deepEqual(placesOf(seasons, 2022), [
+		{ days: -75, earlier: 0, later: 3, count: 4 },
+		{ days: 9, earlier: 3, later: 0, count: 4 },
+		{ days: 3, earlier: 3, later: 0, count: 4 },
+	]);
+	assert.deepEqual(placesOf(seasons, 2021)[1], { days: -1, earlier: 0, later: 2, count: 4 });
+	assert.deepEqual(placesOf(seasons, 2024), []);
+	assert.deepEqual(placesOf(seasons.slice(0, 3), 2021), []);
 });
 
 test("years are ranked by the values nearest to a day; equal ones share the better place", () => {

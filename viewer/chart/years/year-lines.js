@@ -149,6 +149,28 @@ export const seasonsOf = (columns, month) =>
 		return { year: days[1].year, days, dates, length: columns.length[index] };
 	});
 
+/**
+ * How start, peak and end of a year's first season lie among those of all years that have one: days after their median,
+ * and how many are earlier and later. Nothing of less than three years.
+ * @param {Season[]} seasons @param {number | null} year @returns {{ days: number, earlier: number, later: number, count: number }[]}
+ */
+export function placesOf(seasons, year) {
+	const firsts = [...new Map(seasons.toReversed().map((season) => [season.year, season])).values()];
+	const own = firsts.find((season) => season.year === year);
+	if (!own || firsts.length < LEAST_YEARS) return [];
+	return own.days.map((_, part) => {
+		const [day, ...others] = [own, ...firsts].map(({ year, days }) => (days[part].year - year) * DAYS + days[part].day);
+		const middle = Number(
+			quantile(
+				others.toSorted((one, other) => one - other),
+				0.5,
+			),
+		);
+		const [earlier, later] = [others.filter((each) => each < day), others.filter((each) => each > day)];
+		return { days: Math.round(day - middle), earlier: earlier.length, later: later.length, count: firsts.length };
+	});
+}
+
 /** Half of the usual time between two acquisitions, in days: values of years are compared over no more, and over five at least. @param {Daily} series */
 export function nearnessOf(series) {
 	const steps = series.slice(1).map(({ day }, index) => day - series[index].day);

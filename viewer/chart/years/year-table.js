@@ -5,7 +5,9 @@ import { makeRow, makeTable } from "../series/html-table.js";
 import { formatNumber } from "../series/series.js";
 import { dekadEnd } from "./dekads.js";
 import { dayText } from "./year-drawing.js";
-import { msOf, rankOf, valuesAt, yearName } from "./year-lines.js";
+import { msOf, placesOf, rankOf, valuesAt, yearName } from "./year-lines.js";
+
+const SEASON = /** @type {const} */ (["years.start", "years.peak", "years.end"]);
 
 /** @typedef {import("./dekads.js").Dekad} Dekad @typedef {import("./year-model.js").Model} Model @typedef {{ day: number, now: number | null, month: number }} At */
 
@@ -29,8 +31,20 @@ export function rankedText({ lines, nearness }, { day, now, month }) {
 	return [told, rankText(found, own.value)].filter((words) => words !== "").join(", ");
 }
 
+/** When the season of the map's year began, peaked and ended, against all years; a line each. @param {Model} model @param {number | null} now */
+const seasonTexts = ({ seasons }, now) =>
+	placesOf(seasons, now).map(({ days, earlier, later, count }, index) => {
+		const part = text(SEASON[index]);
+		const key = days === 0 ? "years.asUsual" : days > 0 ? "years.laterBy" : "years.earlierBy";
+		const told = text(key, { part, count: Math.abs(days) });
+		if (days === 0 || (earlier > 0 && later > 0)) return told;
+		return `${told}, ${text(earlier > 0 ? "years.latest" : "years.earliest", { count })}`;
+	});
+
 /** @param {Model} model @param {At} at @param {string} heading of the values @param {(year: number) => void} compare */
-export function makeYearTable({ lines, nearness, seasons }, { day, now, month }, heading, compare) {
+export function makeYearTable(model, at, heading, compare) {
+	const { lines, nearness, seasons } = model;
+	const { day, now, month } = at;
 	const found = valuesAt(lines, day, nearness);
 	const others = [...lines.keys()].filter((year) => !found.some((each) => each.year === year));
 	const rows = [...found, ...others.map((year) => ({ year, day, value: null }))].map(({ year, day: near, value }) => {
@@ -46,9 +60,11 @@ export function makeYearTable({ lines, nearness, seasons }, { day, now, month },
 			"aria-current": year === now ? "date" : false,
 		});
 	});
-	const ofSeasons = /** @type {const} */ (["years.start", "years.peak", "years.end", "years.days"]);
+	const ofSeasons = /** @type {const} */ ([...SEASON, "years.days"]);
 	const heads = [text("years.year"), heading, ...(seasons.length > 0 ? ofSeasons.map((key) => text(key)) : [])];
-	return makeTable(heads, rows, rankedText({ lines, nearness, usual: null, seasons }, { day, now, month }));
+	const table = makeTable(heads, rows, rankedText(model, at));
+	table.caption?.append(...seasonTexts(model, now).map((words) => make("span", {}, words)));
+	return table;
 }
 
 /** "11–20 June 2022: 0.61 (mean of 2 dates)". @param {Dekad} dekad */
