@@ -354,7 +354,8 @@ def stopped(source, store, stop):
 
     with pytest.MonkeyPatch.context() as patch:
         for owner, name in (
-            *((store.items, "put"), (store.items, "remove"), (store.passes, "note"), (store.passes, "forget")),
+            *((store.items, "put"), (store.items, "remove")),
+            *((store.passes, "expect"), (store.passes, "note"), (store.passes, "forget")),
         ):
             whole = getattr(owner, name)
             patch.setattr(owner, name, lambda *args, whole=whole, **more: (step(), whole(*args, **more))[1])

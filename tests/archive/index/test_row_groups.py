@@ -167,6 +167,20 @@ def test_a_group_that_is_damaged_ends_the_pass_and_nothing_of_it_is_left_out(fil
     assert sorted(sizes(store)) == ["a", "b"]
 
 
+@pytest.mark.parametrize("before", [[], [row("b", geometry=None)]], ids=["absent", "refused"])
+@pytest.mark.parametrize("stop", range(5))
+def test_an_item_of_an_interrupted_pass_alone_does_not_stay(file, store, stop, before):
+    write(file, [row("a")], *[before] * bool(before))
+    fill(S2, source_of(file), store)
+    write(file, [row("a")], [row("b")])
+    stopped(source_of(file), store, stop)
+    write(file, [row("a")], *[before] * bool(before))
+
+    fill(S2, source_of(file), store)
+
+    assert sizes(store) == {"a": 1}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_however_groups_change_and_passes_end_the_index_is_as_the_file(url, tmp_path, file, seed, monkeypatch):

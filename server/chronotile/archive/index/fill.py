@@ -393,7 +393,7 @@ class _Filling:
                 self._miss(answer)
             else:
                 found.append((entry, answer))
-        read = self._put_items(found, begun.problems)
+        read = self._put_items(found)
         for part in batch:
             if isinstance(part, Unread):
                 self._miss(part)
@@ -419,11 +419,8 @@ class _Filling:
         # A pass that goes on without a cursor has the number after that of the one that was interrupted.
         return self._run.is_resumed and stored.seen >= self._run.number - (self._run.cursor is None)
 
-    def _put_items(self, found: Sequence[tuple[ListedEntry, ReadEntry]], known: Container[str]) -> list[SourceEntry]:
+    def _put_items(self, found: Sequence[tuple[ListedEntry, ReadEntry]]) -> list[SourceEntry]:
         """Put the items of entries, each from the least entry that holds it, whatever order they are read in."""
-        # An entry that is as it was before an interrupted pass may have items of that pass.
-        if replaced := [entry.key for entry, _answer in found if entry.key in known]:
-            self._passes.doubt(self._run, replaced)
         owners = dict[str, str]()
         ids = list({item.id for _entry, answer in found for item in answer.found})
         owners.update(self._passes.holders(self._run.collection, ids))
@@ -433,11 +430,14 @@ class _Filling:
                 if entry.key <= owners.get(item.id, entry.key):
                     owners[item.id] = entry.key
                     chosen[item.id] = item
+        entries = [_entry_of(entry, answer, owners) for entry, answer in found]
+        if chosen:
+            self._passes.expect(self._run, entries)
         old = {id_ for id_, each in chosen.items() if self._collection.is_old(each)}
         self._removed += self._items.remove(self._run.collection, old)  # those that were younger before
         if recent := [each for id_, each in chosen.items() if id_ not in old]:
             self._put += self._items.put(self._run.collection, recent)
-        return [_entry_of(entry, answer, owners) for entry, answer in found]
+        return entries
 
     def _remove_unseen(self) -> int:
         removed = 0

@@ -4,7 +4,7 @@ import os
 import secrets
 import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -26,6 +26,8 @@ RESUME_S = 86_400.0
 """How long after its last note an interrupted pass may continue: what it saw may have changed since."""
 MOST_NAMED = 3
 """Entries that are named of those left out for one reason."""
+NEVER = -1
+"""The number of no pass."""
 CHUNK = 512
 """Rows of one statement, below the bound of parameters of SQLite; a power of two, up to which lists are filled."""
 
@@ -154,8 +156,8 @@ def open_passes(url: str | None, folder: Path, *, archive: str = "") -> "SourceP
 class SourcePasses:
     """Passes over the sources of all collections; any thread may use it.
 
-    It lies in the database of the items, so that both are lost together. Items are put first and noted here after that:
-    who is stopped between the two puts them again.
+    It lies in the database of the items, so that both are lost together. Entries are expected first, then their items
+    are put, then the entries are noted in their states: who is stopped before that reads them again.
 
     Args:
         engine: Of the database of items.
@@ -284,17 +286,19 @@ class SourcePasses:
                 values = [{"of": run.scope, "at": key, "now": state} for key, state in restated.items()]
                 connection.execute(_RESTATED.values(seen=run.number), values)
             if read:
-                self._store(connection, run, read)
+                self._store(connection, run, read, seen=run.number)
 
-    def doubt(self, run: SourcePass, keys: Sequence[str]) -> None:
-        """Forget the states of entries whose items are about to be put: if that is interrupted, they are read again.
+    def expect(self, run: SourcePass, entries: Sequence[SourceEntry]) -> None:
+        """Store entries whose items are about to be put, in no state: if that is interrupted, they are read again.
+
+        What was put by then and is in none of them any more is `unseen`.
 
         Raises:
             SourceUnavailable: Another holder has begun a pass meanwhile.
         """
         with write_transaction(self._engine, self._usage) as connection:
             self._hold(connection, run, {})
-            connection.execute(_RESTATED, [{"of": run.scope, "at": key, "now": ""} for key in keys])
+            self._store(connection, run, [replace(each, state="") for each in entries], seen=NEVER)
 
     def has_gone(self, run: SourcePass) -> bool:
         """Return whether a whole pass did not see an entry of an item, or the item in it."""
@@ -484,14 +488,19 @@ class SourcePasses:
         if connection.execute(sa.update(PASSES).where(*is_own).values(**held)).rowcount == 0:
             raise SourceUnavailable(f"{run.collection} is being indexed by another process")
 
-    def _store(self, connection: sa.Connection, run: SourcePass, read: Sequence[SourceEntry]) -> None:
+    def _store(self, connection: sa.Connection, run: SourcePass, read: Sequence[SourceEntry], *, seen: int) -> None:
         of_run = {"collection": run.scope, "read": run.number}
         states = {each.key: each.state + REFUSED * each.is_refused for each in read}
         entries = [
-            {"key": each.key, "state": states[each.key], "problem": each.problem, "seen": run.number, **of_run}
+            {"key": each.key, "state": states[each.key], "problem": each.problem, "seen": seen, **of_run}
             for each in read
         ]
         _upsert(connection, ENTRIES, entries)
+        # What this pass has read of them before they changed once more is in them no longer.
+        for part in chunks(list(states), CHUNK):
+            wanted = padded(part)
+            values = {"collection": run.scope, "number": run.number, **listed("value", wanted)}
+            self._statement(_outdated, len(wanted)).change(connection, values)
         _upsert(connection, ENTRY_ITEMS, [{"key": each.key, "id": id_, **of_run} for each in read for id_ in each.ids])
 
 
@@ -573,6 +582,13 @@ def _seen(keys: Sequence[sa.BindParameter[str]]) -> sa.Update:
     # Notes that a pass has seen the entries that have one of these keys.
     is_meant = ENTRIES.c.collection == sa.bindparam("collection"), ENTRIES.c.key.in_(keys)
     return sa.update(ENTRIES).where(*is_meant).values(seen=sa.bindparam("number", type_=sa.Integer))
+
+
+def _outdated(keys: Sequence[sa.BindParameter[str]]) -> sa.Update:
+    """Items that a pass has found in the entries that have one of these keys are in them no longer."""
+    is_read = ENTRY_ITEMS.c.read == sa.bindparam("number", type_=sa.Integer)
+    is_meant = ENTRY_ITEMS.c.collection == sa.bindparam("collection"), ENTRY_ITEMS.c.key.in_(keys), is_read
+    return sa.update(ENTRY_ITEMS).where(*is_meant).values(read=NEVER)
 
 
 def _holders(ids: Sequence[sa.BindParameter[str]]) -> sa.Select[Any]:

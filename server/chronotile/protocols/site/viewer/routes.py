@@ -103,7 +103,9 @@ def _first_questions(request: Request, folder: Path) -> dict[str, str]:
     Nothing for a link in another language than the browser's own: an answer to a request without the scripts'
     Accept-Language is not theirs.
     """
-    own = request.headers.get("accept-language", "").lower().partition(",")[0].partition(";")[0].partition("-")[0].strip()
+    own = (
+        request.headers.get("accept-language", "").lower().partition(",")[0].partition(";")[0].partition("-")[0].strip()
+    )
     asked = request.query_params.get(LANGUAGE, own).lower().partition("-")[0]
     texts = folder / "i18n" / f"{own}.json"
     if own != asked or not own.isalpha() or not texts.is_file():
