@@ -16,9 +16,9 @@ import { Cube } from "./decode.js";
 import { sourcesOf } from "./reduce.js";
 
 const MIB = 2 ** 20;
-/** As many as browsers have connections to a server, and over one connection for all (HTTP/2, HTTP/3) twice as many. */
-const [navigation] = /** @type {PerformanceNavigationTiming[]} */ (performance.getEntriesByType("navigation"));
-const MAX_REQUESTS = /^h[23]/.test(navigation?.nextHopProtocol ?? "") ? 12 : 6;
+/** As many as browsers have connections to a server, and twice as many over one connection for all (HTTP/2, HTTP/3). */
+const MAX_REQUESTS = 6;
+const MAX_SHARED = 12;
 /** Of them only so many for what is not urgent, so that what is need not wait. */
 const MAX_PATIENT = 4;
 /** The first of those is asked for when no more than so many urgent ones are on their way, which shall have the line. */
@@ -27,8 +27,6 @@ const LAST_URGENT = 2;
 export const PATIENT = 2;
 /** The urgency of what is shown now. */
 export const FIRST = 0;
-/** So many of them at once while others are urgent too: the server makes one of those meanwhile, which takes longer. */
-const MAX_FIRST = 5;
 const RETRY_WAITS_MS = [600, 2500];
 const PHONE_WIDTH_PX = 768;
 
@@ -51,6 +49,14 @@ function makeOwnWorker() {
 	if (url.origin === globalThis.location?.origin) return new Worker(url, { type: "module" });
 	const source = new Blob([`import ${JSON.stringify(url.href)};`], { type: "text/javascript" });
 	return new Worker(URL.createObjectURL(source), { type: "module" });
+}
+
+/** How many may be on their way to the server of a cube: how another than the page's speaks is not known. @param {string} url */
+function mostAtOnce(url) {
+	const [page] = /** @type {any[]} */ (globalThis.performance?.getEntriesByType?.("navigation") ?? []);
+	const isShared =
+		/^h[23]/.test(page?.nextHopProtocol ?? "") && new URL(url, page.name).origin === new URL(page.name).origin;
+	return isShared ? MAX_SHARED : MAX_REQUESTS;
 }
 
 const isPhone = () =>
@@ -198,15 +204,17 @@ export class CubeLoader {
 		const missing = [...kept].filter((url) => !isKnown(url)).map((url) => /** @type {Wanted} */ (wanted.get(url)));
 		const hasSecond = missing.some(({ urgency }) => urgency > FIRST && urgency < PATIENT);
 		for (const each of missing) {
-			if (this.#jobs.size >= MAX_REQUESTS) return;
-			if (this.#mayStart(each, hasSecond)) this.#start(each);
+			const most = mostAtOnce(each.url);
+			if (this.#jobs.size >= most) return;
+			if (this.#mayStart(each, most, hasSecond)) this.#start(each);
 		}
 	}
 
-	/** Whether one more of its urgency may be on its way. @param {Wanted} wanted @param {boolean} hasSecond whether something waits that is urgent and not shown now */
-	#mayStart({ urgency }, hasSecond) {
+	/** Whether one more of its urgency may be on its way. @param {Wanted} wanted @param {number} most at once @param {boolean} hasSecond whether something waits that is urgent and not shown now */
+	#mayStart({ urgency }, most, hasSecond) {
 		const on = [...this.#jobs.values()].map(({ wanted }) => wanted.urgency);
-		if (urgency === FIRST) return !hasSecond || on.filter((each) => each === FIRST).length < MAX_FIRST;
+		// The server makes one of the others meanwhile, which takes longer.
+		if (urgency === FIRST) return !hasSecond || on.filter((each) => each === FIRST).length < most - 1;
 		if (urgency < PATIENT) return true;
 		const urgent = on.filter((each) => each < PATIENT).length;
 		return urgent <= LAST_URGENT && on.length - urgent < (urgent > 0 ? 1 : MAX_PATIENT);

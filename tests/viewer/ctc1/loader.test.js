@@ -117,6 +117,23 @@ test("what is shown now has all of the line where nothing else is urgent", async
 	loader.close();
 });
 
+test("over HTTP/2 twice as many go to the page's own server, most of them of what is shown now", async (t) => {
+	const page = { name: "https://maps.example/viewer/", nextHopProtocol: "h2" };
+	t.mock.method(performance, "getEntriesByType", () => [page]);
+	const ofNow = Array.from({ length: 14 }, (_, index) => String.fromCharCode(97 + index));
+	const counts = async (/** @type {string} */ server) => {
+		const { loader, asked } = makeAsking();
+		const all = [...ofNow.map((name) => wanted(server + name, FIRST)), wanted(`${server}next`, 1)];
+		loader.want(owner, all);
+		const urls = await asked();
+		loader.close();
+		return [urls.length, urls.filter((url) => url.endsWith("next")).length];
+	};
+
+	assert.deepEqual(await counts("/cubes/"), [12, 1]);
+	assert.deepEqual(await counts("https://cubes.example/"), [6, 1]);
+});
+
 test("while it is held nothing new is asked for, and what nobody wants any more is stopped", async () => {
 	const { desk, loader, asked } = makeAsking();
 	loader.want(owner, [wanted("year", 1), wanted("next year", PATIENT)]);
