@@ -158,7 +158,11 @@ test("start, peak and end of a year lie among those of all years, whose first se
 		{ days: 9, earlier: 3, later: 0, count: 4 },
 		{ days: 3, earlier: 3, later: 0, count: 4 },
 	]);
-	assert.deepEqual(placesOf(seasons, 2021)[1], { days: -1, earlier: 0, later: 2, count: 4 });
+	assert.deepEqual(placesOf(seasons, 2021)[1], { days: -2, earlier: 0, later: 2, count: 4 });
+	const newYear = ["2021-12-31", "2023-01-01", "2024-01-02"];
+	const atTurn = seasonsOf({ start: newYear, peak: newYear, end: newYear, length: [1, 1, 1] }, 1);
+	assert.deepEqual(placesOf(atTurn, 2021)[0], { days: -1, earlier: 0, later: 2, count: 3 });
+	assert.deepEqual(placesOf(atTurn, 2024)[0], { days: 1, earlier: 2, later: 0, count: 3 });
 	assert.deepEqual(placesOf(seasons, 2024), []);
 	assert.deepEqual(placesOf(seasons.slice(0, 3), 2021), []);
 });

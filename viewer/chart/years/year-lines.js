@@ -158,16 +158,18 @@ export function placesOf(seasons, year) {
 	const firsts = [...new Map(seasons.toReversed().map((season) => [season.year, season])).values()];
 	const own = firsts.find((season) => season.year === year);
 	if (!own || firsts.length < LEAST_YEARS) return [];
-	return own.days.map((_, part) => {
-		const [day, ...others] = [own, ...firsts].map(({ year, days }) => (days[part].year - year) * DAYS + days[part].day);
+	return own.days.map(({ day }, part) => {
+		// The way that is shorter: days around the turn of the year are near to one another.
+		const away = firsts.map(({ days }) => ((days[part].day - day + 1.5 * DAYS) % DAYS) - DAYS / 2);
 		const middle = Number(
 			quantile(
-				others.toSorted((one, other) => one - other),
+				away.toSorted((one, other) => one - other),
 				0.5,
 			),
 		);
-		const [earlier, later] = [others.filter((each) => each < day), others.filter((each) => each > day)];
-		return { days: Math.round(day - middle), earlier: earlier.length, later: later.length, count: firsts.length };
+		const [earlier, later] = [away.filter((each) => each < 0), away.filter((each) => each > 0)];
+		const days = Math.round(Math.abs(middle)) * (middle > 0 ? -1 : 1);
+		return { days, earlier: earlier.length, later: later.length, count: firsts.length };
 	});
 }
 
