@@ -359,7 +359,7 @@ function open(listed) {
 	void openCatalogue(asked, listed);
 }
 
-/** What the first view asks of the server: the page has browsers ask it with the scripts where it is the same for all. */
+/** What the first view asks of the server: the page has browsers ask it with the script, in their own language. */
 async function start() {
 	const code = pickLanguage([readAddress().link.language, ...window.navigator.languages]);
 	// Questions are asked in that language too.

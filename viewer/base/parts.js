@@ -5,9 +5,9 @@ import { until } from "./delays.js";
 import { catalogue, dismiss, layers, notify, tileProgress, timeDomain } from "./state.js";
 import { text } from "./text.js";
 
-/** The first picture is waited for no longer, or, over a slow line, than so many times what the page's scripts took. */
+/** The first picture is waited for no longer; over a slow line three times as long as page, script and first answers took. */
 const FIRST_VIEW_MS = 4000;
-const SLOWEST_VIEW = 3;
+const SLOWEST_VIEW_MS = 60_000;
 const NOTICE = "parts";
 
 /** Whether the first picture is on the map, or is waited for no more: what it does not need is loaded from then on. */
@@ -43,7 +43,8 @@ export function startFirstView() {
 		isFirstViewOver.value = true;
 	};
 	for (const kind of ["pointerdown", "keydown", "focusin"]) window.addEventListener(kind, end, { once: true });
-	void until(() => isSettled.value, undefined, Math.max(FIRST_VIEW_MS, SLOWEST_VIEW * performance.now())).then(end);
+	const limitMs = Math.min(SLOWEST_VIEW_MS, Math.max(FIRST_VIEW_MS, 3 * performance.now()));
+	void until(() => isSettled.value, undefined, limitMs).then(end);
 	// For those who watch the page from outside.
 	effect(() => {
 		document.documentElement.toggleAttribute("data-loading", isLoading.value);

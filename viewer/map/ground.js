@@ -102,10 +102,11 @@ export function linesAt({ x, y, z }, world, lines) {
 	return { land: world, lines: [] };
 }
 
-/** Loads what is drawn, for all maps: what is coarse at once, and all of it when it is in nobody's way any more. */
+/** Loads what is drawn, for all maps: what is coarse after the first questions, and all of it when it is in nobody's way any more. */
 async function loadLines() {
 	// Not before what the picture needs: browsers have few connections to a server.
-	await until(() => layer.value !== null || (catalogue.value.phase !== "loading" && layers.value.length === 0));
+	const isNone = () => catalogue.value.phase !== "loading" && layers.value.length === 0;
+	await until(() => layer.value !== null || isNone() || isFirstViewOver.value);
 	const coarse = fetchCoarseLand().then(
 		(lines) => {
 			land.value ??= lines;

@@ -152,12 +152,14 @@ def test_browsers_are_told_what_the_scripts_will_ask_first(paged, query, languag
         ("", "pl,nl"),
         ("", "../../outside"),
         ("", "*"),
+        ("", "a" * 300),
+        ("?language=fr&language=nl", "nl"),
         ("?language=fr", "nl"),
         ("?language=..", ".."),
         ("main.js", "nl"),
     ],
 )
-def test_they_are_told_nothing_where_the_scripts_ask_in_other_words(paged, path, languages):
+def test_they_are_told_nothing_where_the_scripts_ask_in_another_language(paged, path, languages):
     answer = paged.get(f"/viewer/{path}", headers={"Accept-Language": languages})
 
     assert (answer.status_code, answer.headers.get("link")) == (200, None)

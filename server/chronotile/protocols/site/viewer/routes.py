@@ -103,15 +103,17 @@ def _first_questions(request: Request, folder: Path) -> dict[str, str]:
     Nothing for a link in another language than the browser's own: an answer to a request without the scripts'
     Accept-Language is not theirs.
     """
-    own = (
-        request.headers.get("accept-language", "").lower().partition(",")[0].partition(";")[0].partition("-")[0].strip()
-    )
-    asked = request.query_params.get(LANGUAGE, own).lower().partition("-")[0]
-    texts = folder / "i18n" / f"{own}.json"
-    if own != asked or not own.isalpha() or not texts.is_file():
+    own = _primary(request.headers.get("accept-language", ""))
+    asked = _primary(next(iter(request.query_params.getlist(LANGUAGE)), own))
+    if own != asked or own not in {path.stem for path in folder.glob("i18n/*.json")}:
         return {}
     paths = [f"{VERSIONED}/{viewer_version(folder)}/i18n/{own}.json", "config.json", "../layers"]
-    return {"Link": ", ".join(f"<{path}>; rel=preload; as=fetch; crossorigin" for path in paths)}
+    return {"Link": ", ".join(f"<{path}>; rel=preload; as=fetch; crossorigin; nopush" for path in paths)}
+
+
+def _primary(languages: str) -> str:
+    # `nl` of `nl-BE,nl;q=0.9`: the first part of the first language range (RFC 4647).
+    return re.split("[-,;]", languages, maxsplit=1)[0].strip().lower()
 
 
 def _content_security_policy(viewer: ViewerInfo, *, is_embedded: bool) -> str:
