@@ -1,7 +1,7 @@
 /** The colours of places: those of the layer, over a range that suits what is shown of them; diverging ones of anomalies. */
 import { fetchLegend } from "../base/api.js";
 import { differenceStyle, paintedStyle } from "../base/colours.js";
-import { AS_STYLED, colouring, layer, legend, style } from "../base/state.js";
+import { AS_STYLED, colouring, compareMode, layer, legend, style } from "../base/state.js";
 import { text } from "../base/text.js";
 import { titled } from "../base/units.js";
 import { computed, effect, signal } from "../vendor/signals-core.js";
@@ -16,7 +16,9 @@ const diverging = signal(/** @type {PaintedStyle | null} */ (null));
 
 /** Null while nothing has a colour. @type {import("@preact/signals-core").ReadonlySignal<PaintedStyle | null>} */
 export const placeStyle = computed(() => {
-	if (!legend.value || !hasMeans.value) return null;
+	// On one map with two sides colours of A's date would lie over B as well.
+	const isOfBoth = compareMode.value !== null && compareMode.value !== "side";
+	if (!legend.value || !hasMeans.value || isOfBoth) return null;
 	const own = paintedStyle(legend.value, colouring.value);
 	if (statistic.value === "anomaly") return diverging.value && differenceStyle(own, diverging.value);
 	const [low, high] = own.range;

@@ -119,6 +119,19 @@ await runAsCalled([
 		},
 	],
 	[
+		"on a map with two sides places are outlined: their colours would be those of one",
+		async ({ open }) => {
+			const { page } = await openPlaces(open, "ndvi", `&date=${FIXTURES.ndvi.dates[DATE]}`);
+			await whenColoured(page, 0, meanOf("ndvi", 0, DATE));
+
+			await page.locator("#compare-button").click();
+			await whenColoured(page, 0, null);
+
+			await page.locator("#compare-button").click();
+			await whenColoured(page, 0, meanOf("ndvi", 0, DATE));
+		},
+	],
+	[
 		"another range colours places anew at once",
 		async ({ open }) => {
 			const { page, requests } = await openPlaces(open, "ndvi", `&date=${FIXTURES.ndvi.dates[0]}`);
