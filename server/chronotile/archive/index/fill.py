@@ -431,7 +431,7 @@ class _Filling:
                     owners[item.id] = entry.key
                     chosen[item.id] = item
         entries = [_entry_of(entry, answer, owners) for entry, answer in found]
-        if chosen:
+        if entries:
             self._passes.expect(self._run, entries)
         old = {id_ for id_, each in chosen.items() if self._collection.is_old(each)}
         self._removed += self._items.remove(self._run.collection, old)  # those that were younger before

@@ -287,6 +287,8 @@ class SourcePasses:
                 connection.execute(_RESTATED.values(seen=run.number), values)
             if read:
                 self._store(connection, run, read, seen=run.number)
+                # Those that have items were expected with these.
+                self._outdate(connection, run, [each.key for each in read if not each.ids])
 
     def expect(self, run: SourcePass, entries: Sequence[SourceEntry]) -> None:
         """Store entries whose items are about to be put, in no state: if that is interrupted, they are read again.
@@ -298,6 +300,7 @@ class SourcePasses:
         """
         with write_transaction(self._engine, self._usage) as connection:
             self._hold(connection, run, {})
+            self._outdate(connection, run, [each.key for each in entries])
             self._store(connection, run, [replace(each, state="") for each in entries], seen=NEVER)
 
     def has_gone(self, run: SourcePass) -> bool:
@@ -496,12 +499,14 @@ class SourcePasses:
             for each in read
         ]
         _upsert(connection, ENTRIES, entries)
-        # What this pass has read of them before they changed once more is in them no longer.
-        for part in chunks(list(states), CHUNK):
+        _upsert(connection, ENTRY_ITEMS, [{"key": each.key, "id": id_, **of_run} for each in read for id_ in each.ids])
+
+    def _outdate(self, connection: sa.Connection, run: SourcePass, keys: Sequence[str]) -> None:
+        # What this pass has read of entries before they changed once more is in them no longer.
+        for part in chunks(keys, CHUNK):
             wanted = padded(part)
             values = {"collection": run.scope, "number": run.number, **listed("value", wanted)}
             self._statement(_outdated, len(wanted)).change(connection, values)
-        _upsert(connection, ENTRY_ITEMS, [{"key": each.key, "id": id_, **of_run} for each in read for id_ in each.ids])
 
 
 class _Begun(NamedTuple):
