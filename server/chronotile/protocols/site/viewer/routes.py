@@ -88,7 +88,7 @@ def _file(request: Request, folder: Path, path: str) -> Response:
         "Vary": "Accept-Encoding",
     }
     if path == "":
-        headers |= {"Vary": "Accept-Encoding, Accept-Language", **_first_questions(request, folder)}
+        headers |= {"Vary": "Accept-Encoding, Accept-Language", **_first_questions(request, folder, file.version)}
     if file.etag in known_etags(request):
         return Response(status_code=304, headers=headers)
     gzipped = file.gzipped if takes_gzip(request.headers.get("accept-encoding", "")) else None
@@ -97,7 +97,7 @@ def _file(request: Request, folder: Path, path: str) -> Response:
     return Response(gzipped, media_type=file.media_type, headers={**headers, "Content-Encoding": "gzip"})
 
 
-def _first_questions(request: Request, folder: Path) -> dict[str, str]:
+def _first_questions(request: Request, folder: Path, version: str) -> dict[str, str]:
     """What the page's scripts ask first, so that browsers ask it while those come (RFC 8288; HTML, "preload").
 
     Nothing for a link in another language than the browser's own: an answer to a request without the scripts'
@@ -107,7 +107,7 @@ def _first_questions(request: Request, folder: Path) -> dict[str, str]:
     asked = _primary(next(iter(request.query_params.getlist(LANGUAGE)), own))
     if own != asked or own not in {path.stem for path in folder.glob("i18n/*.json")}:
         return {}
-    paths = [f"{VERSIONED}/{viewer_version(folder)}/i18n/{own}.json", "config.json", "../layers"]
+    paths = [f"{VERSIONED}/{version}/i18n/{own}.json", "config.json", "../layers"]
     return {"Link": ", ".join(f"<{path}>; rel=preload; as=fetch; crossorigin; nopush" for path in paths)}
 
 
@@ -235,6 +235,8 @@ class ViewerFile:
     etag: str
     is_immutable: bool = False
     """Whether it is requested by its version, under which there will never be another."""
+    version: str = ""
+    """Of the files that it refers to, of the page."""
 
     @property
     def gzipped(self) -> bytes | None:
@@ -294,7 +296,7 @@ def _page(folder: Path) -> ViewerFile:
 @lru_cache(maxsize=4)
 def _versioned(page: bytes, version: str) -> ViewerFile:
     folder = f"{VERSIONED}/{version}/".encode()
-    return _sent(_REFERENCE.sub(rb"\1" + folder + rb"\2", page), ".html")
+    return replace(_sent(_REFERENCE.sub(rb"\1" + folder + rb"\2", page), ".html"), version=version)
 
 
 def _shipped(folder: Path, names: list[str]) -> ViewerFile:
