@@ -51,12 +51,12 @@ function makeOwnWorker() {
 	return new Worker(URL.createObjectURL(source), { type: "module" });
 }
 
-/** How many may be on their way to the server of a cube: how another than the page's speaks is not known. @param {string} url */
-function mostAtOnce(url) {
+/** Says of a cube how many may be on their way to its server: how another than the page's speaks is not known. @returns {(url: string) => number} */
+function mostAtOnce() {
 	const [page] = /** @type {any[]} */ (globalThis.performance?.getEntriesByType?.("navigation") ?? []);
-	const isShared =
-		/^h[23]/.test(page?.nextHopProtocol ?? "") && new URL(url, page.name).origin === new URL(page.name).origin;
-	return isShared ? MAX_SHARED : MAX_REQUESTS;
+	if (!/^h[23]/.test(page?.nextHopProtocol ?? "")) return () => MAX_REQUESTS;
+	const own = new URL(page.name);
+	return (url) => (new URL(url, own).origin === own.origin ? MAX_SHARED : MAX_REQUESTS);
 }
 
 const isPhone = () =>
@@ -203,8 +203,9 @@ export class CubeLoader {
 			this.#cubes.has(url) || this.#failures.has(url) || this.#jobs.has(url) || this.#waiting.has(url);
 		const missing = [...kept].filter((url) => !isKnown(url)).map((url) => /** @type {Wanted} */ (wanted.get(url)));
 		const hasSecond = missing.some(({ urgency }) => urgency > FIRST && urgency < PATIENT);
+		const mostOf = mostAtOnce();
 		for (const each of missing) {
-			const most = mostAtOnce(each.url);
+			const most = mostOf(each.url);
 			if (this.#jobs.size >= most) return;
 			if (this.#mayStart(each, most, hasSecond)) this.#start(each);
 		}
