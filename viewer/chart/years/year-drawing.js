@@ -22,7 +22,7 @@ import { aloneIn, stackLabels } from "../series/scales.js";
 import { DEKADS } from "./dekads.js";
 import { DAYS, modelStart, msOf, yearName } from "./year-lines.js";
 
-const ROOM = { left: 44, right: 58, top: 20, months: 17, dates: 14, dated: 52 };
+const ROOM = { left: 44, right: 58, top: 20, months: 17, dates: 14, dated: 52, letter: 7, named: 40 };
 const LABEL_PX = 13;
 /** Bars of seasons: of all years together, of one of few, of one of many. */
 const STRIP_PX = { most: 48, row: 7, least: 2 };
@@ -138,11 +138,13 @@ function drawBars({ lines, colourOf, xs, yOf }, year) {
 }
 
 /** The years at the ends of their lines; where there is no room for all, the oldest give way. @param {Board} board */
-function drawNames({ lines, now, month, colourOf, ink, top, bottom, xs, ys }) {
+function drawNames({ lines, now, month, colourOf, ink, right, top, bottom, xs, ys }) {
 	const all = [...lines].reverse().flatMap(([year, column]) => {
 		const heights = ys(column);
 		const day = heights.findLastIndex((y) => typeof y === "number");
-		return day < 0 ? [] : [{ year, x: xs[day] + 5, y: Number(heights[day]) }];
+		// Ends that are near to the right edge are named in one column, so that no name lies on another line's.
+		const end = xs[day] > right - ROOM.named ? right : xs[day];
+		return day < 0 ? [] : [{ year, x: end + 5, y: Number(heights[day]) }];
 	});
 	all.sort((one, other) => Number(other.year === now) - Number(one.year === now));
 	const ends = all.slice(0, Math.floor((bottom - top) / LABEL_PX));
@@ -166,19 +168,27 @@ function heightOn(heights, day) {
 function drawDates({ lines, seasons, now, month, isBars, colourOf, strong, bottom, xs, ys }) {
 	const heights = now === null ? [] : ys(lines.get(now) ?? []);
 	const middle = { "text-anchor": "middle" };
-	const marks = seasons.flatMap(({ days }) => days.map((at, index) => ({ ...at, key: SEASON_TEXTS[index] })));
-	let free = 0;
-	return marks.flatMap(({ year, day, key }) => {
+	const dates = seasons.flatMap(({ days }) => days.map((at, index) => ({ ...at, key: SEASON_TEXTS[index] })));
+	const marks = dates.flatMap(({ year, day, key }) => {
 		const y = year === now ? heightOn(heights, day) : null;
-		if (y === null) return [];
-		const [x, letter, text_] = [xs[day], text(key).slice(0, 1), colourOf("--text")];
+		const [word, date] = [text(key), dayText(msOf({ year, day }, month))];
+		return y === null ? [] : [{ x: xs[day], y, letter: word.slice(0, 1), date, words: `${word} ${date}` }];
+	});
+	/** Whether there is room for whole words, and not for their first letters alone. */
+	const isWide = marks.slice(1).every(({ x, words }, index) => {
+		const before = marks[index];
+		return x - before.x > ((before.words.length + words.length) / 2) * ROOM.letter;
+	});
+	let free = 0;
+	return marks.flatMap(({ x, y, letter, date, words }) => {
+		const text_ = colourOf("--text");
 		const look = { r: 4.5, fill: colourOf("--page"), stroke: strong, "stroke-width": 2 };
 		const dot = makeSvg("circle", { cx: x, cy: y, ...look });
-		const date = label(x, bottom + ROOM.months + 11, text_, `${letter} ${dayText(msOf({ year, day }, month))}`, middle);
+		const below = label(x, bottom + ROOM.months + 11, text_, isWide ? words : `${letter} ${date}`, middle);
 		const isFree = x >= free;
 		if (isFree) free = x + ROOM.dated;
 		const on = [dot, label(x, y - 9, text_, letter, { ...middle, "font-weight": 700 })];
-		return [...(isBars ? [] : on), ...(isFree ? [date] : [])];
+		return [...(isBars ? [] : on), ...(isFree ? [below] : [])];
 	});
 }
 

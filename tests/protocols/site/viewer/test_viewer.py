@@ -131,7 +131,13 @@ def test_the_page_refers_to_files_by_version_and_to_all_else_as_it_is_written(pa
 
 @pytest.mark.parametrize(
     ("query", "languages"),
-    [("", "nl-BE,nl;q=0.9,en;q=0.8"), ("?layer=NDVI", "nl"), ("?language=nl", "nl;q=1, en;q=0.5"), ("", "NL")],
+    [
+        ("", "nl-BE,nl;q=0.9,en;q=0.8"),
+        ("?layer=NDVI", "nl"),
+        ("?language=nl", "nl;q=1, en;q=0.5"),
+        ("", "NL"),
+        ("?embed=1", "nl"),
+    ],
 )
 def test_browsers_are_told_what_the_scripts_will_ask_first(paged, query, languages):
     answer = paged.get(f"/viewer/{query}", headers={"Accept-Language": languages})
