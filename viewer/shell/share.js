@@ -51,13 +51,18 @@ export function makeCopyField(id, words, field) {
 	field.id = id;
 	field.readOnly = true;
 	field.addEventListener("focus", () => field.select());
-	return makeField(words, field, make("div", { class: "row" }, field, makeCopyButton(field)));
+	const label = `${id}-label`;
+	const made = makeField(words, field, make("div", { class: "row" }, field, ...makeCopyButton(field, label)));
+	made.querySelector("label")?.setAttribute("id", label);
+	return made;
 }
 
-/** @param {HTMLInputElement | HTMLTextAreaElement} field */
-function makeCopyButton(field) {
-	const words = make("span", { role: "status" }, text("share.copy"));
-	const button = make("button", {}, makeIcon("copy"), words);
+/** The button and what tells that it has copied. @param {HTMLInputElement | HTMLTextAreaElement} field @param {string} label id of the words that say what is copied */
+function makeCopyButton(field, label) {
+	const words = make("span", {}, text("share.copy"));
+	const button = make("button", { "aria-describedby": label }, makeIcon("copy"), words);
+	// What is in a button is its name alone: its changes are not announced.
+	const status = make("span", { class: "unseen", role: "status" });
 	button.addEventListener("click", async () => {
 		field.select();
 		// Where the page may not write to the clipboard (over plain HTTP), what is selected can be copied by key.
@@ -66,9 +71,11 @@ function makeCopyButton(field) {
 			() => text("share.copied"),
 			() => text("share.copyByKey"),
 		);
+		status.textContent = words.textContent;
 		window.setTimeout(() => {
 			words.textContent = text("share.copy");
+			status.textContent = "";
 		}, COPIED_MS);
 	});
-	return button;
+	return [button, status];
 }

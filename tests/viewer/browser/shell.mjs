@@ -333,6 +333,9 @@ await runAsCalled([
 			await whenShown(page);
 			await page.locator("#share-button").click();
 			const lines = await page.getByLabel("For your own page").inputValue();
+			const copy = page.locator("button[aria-describedby=share-embed-label]");
+			await copy.click();
+			await page.locator(".dialog button + [role=status]", { hasText: /Copied|Ctrl/ }).waitFor({ state: "attached" });
 			await page.keyboard.press("Escape");
 			await whenFocused(page, "share-button");
 			const frame = await showOtherPage(page, base, lines);
