@@ -28,7 +28,8 @@ const NODATA = 0xffff;
 /** Where the middle of numbers is that stand for both signs. */
 const ZERO = 0x7fff;
 const MOST_COUNTED = 0xff;
-const SPAN = /datetime=([^/&#]+)\/([^&#]+)/;
+/** First and last day in the address of a cube; of files they are the name. */
+const SPAN = /(datetime=|\/)(\d{4}-\d\d-\d\d)([/_])(\d{4}-\d\d-\d\d)(?=[&#.]|$)/;
 
 /** The order in an address; null of that of a cube as the server gives it. @param {string} url @returns {Order | null} */
 export function orderOf(url) {
@@ -52,7 +53,8 @@ export const ownOf = (url) => url.split("#", 1)[0];
 export function sourcesOf(url) {
 	const own = ownOf(url);
 	const others = orderOf(url)?.of ?? [];
-	return [...new Set([own, ...others.map((span) => own.replace(SPAN, `datetime=${span}`))])];
+	const mark = SPAN.exec(own)?.[3] ?? "/";
+	return [...new Set([own, ...others.map((span) => own.replace(SPAN, `$1${span.replace("/", mark)}`))])];
 }
 
 /** @param {string} url as `orderOf` reads it @param {Part[]} all those of `sourcesOf` @returns {Reduced | null} null where there is nothing */
@@ -78,7 +80,8 @@ export function reduceCubes(url, all) {
 
 /** Frames of each period that begins within the span of a cube, by its beginning. @param {Part} part @param {Order} order */
 function framesOf({ url, header }, { slot, also }) {
-	const [first, last] = (SPAN.exec(url) ?? []).slice(1).map((day) => Date.parse(day));
+	const [, , from = "", , to = ""] = SPAN.exec(url) ?? [];
+	const [first, last] = [Date.parse(from), Date.parse(to)];
 	/** @type {Map<number, number[]>} */
 	const frames = new Map();
 	for (const [frame, time] of header.times.entries()) {

@@ -7,7 +7,7 @@
  * @typedef {{ minzoom: number, maxzoom: number }} Zooms levels at which the layer has tiles; beyond the last it is enlarged
  * @typedef {{ map: LeafletMap, side: Side, pane: string, of: Layer, zooms: Zooms }} Task
  */
-import { fetchTileJson } from "../base/api.js";
+import { fetchTileJson, isStatic } from "../base/api.js";
 import { live } from "../base/live.js";
 import { dismiss, noticeOf, notify, tryAgain, view, zoomToLayer } from "../base/state.js";
 import { text } from "../base/text.js";
@@ -82,10 +82,14 @@ export function drawSide(map, side, pane = "tilePane") {
 	function draw(of, zooms) {
 		const { periods } = timeDomain.peek();
 		const isOfNumbers = hasCubes(of) && !isWithoutColours.value && periods?.cubes !== null;
-		// The server has no maps of what is usual.
-		if (!isOfNumbers && (periods?.method === "usual" || periods?.method === "usual_dates")) {
+		// The server has no maps of what is usual, and files are of numbers alone.
+		if (!isOfNumbers && (isStatic || periods?.method === "usual" || periods?.method === "usual_dates")) {
 			tileProgress.value = { phase: "shown", failed: 0, total: 0 };
-			notify(notice, text("period.noUsual", { layer: of.title }));
+			const [title, why] = [of.title, text("error.needsServer")];
+			notify(
+				notice,
+				isStatic ? text("map.layerFailed", { layer: title, why }) : text("period.noUsual", { layer: title }),
+			);
 			return;
 		}
 		const Kind = isOfNumbers ? CubeDrawing : PictureDrawing;

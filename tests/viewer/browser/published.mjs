@@ -3,7 +3,16 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { centreOf, FIXTURES, valueAt } from "./formula.mjs";
 import { runAsCalled } from "./harness.mjs";
-import { brokenRules, inspect, until, whenAtRest, whenLinkSays, whenShown } from "./tools.mjs";
+import {
+	brokenRules,
+	inspect,
+	until,
+	whenAtRest,
+	whenLinkSays,
+	whenNoNotices,
+	whenNotice,
+	whenShown,
+} from "./tools.mjs";
 
 /** @typedef {import("./harness.mjs").Page} Page */
 
@@ -133,6 +142,24 @@ await runAsCalled([
 			const [drawn] = await linesOf(page, 1);
 			assert.match(drawn.why, /needs a server/);
 			await page.getByText("This needs a server").first().waitFor();
+		},
+	],
+	[
+		"maps of periods have the values of all their dates; what files cannot tell is not offered, or says so",
+		async ({ open }) => {
+			const june = dates.flatMap((date, t) => (date.startsWith("2019-06") ? (valueAt("ndvi", t, CELL) ?? []) : []));
+			const { page } = await open({ path: PATH, search: `${SEARCH}&date=2019-06-05&slot=month&reducer=max` });
+			await whenShown(page);
+			const { x, y } = await middle(page);
+			await page.mouse.move(x - 3, y);
+			await page.mouse.move(x + 0.5, y + 0.5);
+			await whenRead(page, Math.max(...june));
+			await page.locator("#period-button").click();
+			await page.locator("#periods input[value=clearest]").waitFor({ state: "hidden" });
+			await page.getByRole("radio", { name: "Season" }).check();
+			await whenNotice(page, /needs a server/);
+			await page.getByRole("radio", { name: "Year" }).check();
+			await whenNoNotices(page);
 		},
 	],
 	[

@@ -60,6 +60,16 @@ function near(value, expected, tolerance = 1e-12) {
 	else assert.ok(Math.abs(value - expected) <= tolerance, `${value} is not ${expected}`);
 }
 
+test("the cubes of a period are found among files, too", () => {
+	const file = `https://example.org/cubes/ndvi/abc/1/0/0/${YEARS[1].replace("/", "_")}.ctc`;
+	const order = `#slot=month&reducer=anomaly&by=mean&of=${YEARS.join(",")}`;
+	const parts = YEARS.map((span, seed) => makePart(span, seed));
+	const ofFiles = parts.map((part, at) => ({ ...part, url: file.replace(/2023/g, String(2022 + at)) }));
+
+	assert.deepEqual(new Set(sourcesOf(file + order)), new Set(ofFiles.map(({ url }) => url)));
+	assert.deepEqual(reduceCubes(file + order, ofFiles), reduceCubes(OWN + order, parts));
+});
+
 test("periods begin and end as the calendar has them", () => {
 	/** @type {[Parameters<typeof startOf>[0], string, string][]} */
 	const expected = [

@@ -14,11 +14,11 @@ const every = (first, count, step, areLong = false) =>
 		return toInstant(text, end);
 	});
 
-/** @param {import("../../../viewer/base/dates.js").Instant[]} dates @param {import("../../../viewer/base/dates.js").Slot} slot @param {import("../../../viewer/base/state.js").Method} method */
-function cubesOf(dates, slot, method) {
+/** @param {import("../../../viewer/base/dates.js").Instant[]} dates @param {import("../../../viewer/base/dates.js").Slot} slot @param {import("../../../viewer/base/state.js").Method} method @param {boolean} [areFiles] */
+function cubesOf(dates, slot, method, areFiles) {
 	const { instants, members } = periodsOf(dates, slot);
 	const partOfYear = instants.map(({ text }) => text.slice(5, 10));
-	return cubesOfPeriods({ slot, method, by: "mean", dates, members, partOfYear, years: "" }, instants);
+	return cubesOfPeriods({ slot, method, by: "mean", dates, members, partOfYear, years: "" }, instants, areFiles);
 }
 
 test("each date is in the periods with which it shares a moment", () => {
@@ -116,4 +116,13 @@ test("periods are written as people write them, and found by a day in them", () 
 	assert.deepEqual(resolveDate(instants, "2023-06-17"), { index: 5, exact: true });
 	assert.deepEqual(resolveDate(instants, instants[4].text), { index: 4, exact: true });
 	assert.deepEqual(resolveDate(instants, "2023-03-10/2023-03-20"), { index: 2, exact: true });
+});
+
+test("files have the periods of their years and quarters, and no others", () => {
+	const [years, quarters] = [every("2023-01-01", 140, 5), every("2023-01-01", 700, 1)];
+
+	for (const slot of /** @type {const} */ (["dekad", "month", "year"]))
+		assert.deepEqual(cubesOf(years, slot, "anomaly", true), cubesOf(years, slot, "anomaly"));
+	assert.deepEqual(cubesOf(quarters, "month", "max", true), cubesOf(quarters, "month", "max"));
+	assert.equal(cubesOf(years, "season", "max", true), null);
 });

@@ -6,6 +6,7 @@
  * @typedef {import("../../base/state.js").Side} Side
  * @typedef {import("../../base/state.js").TimeDomain} TimeDomain
  */
+import { isStatic } from "../../base/api.js";
 import { yearOf } from "../../base/dates.js";
 import { AS_STYLED, comparedSides, joinLink, regroup, setGrouping, sideA } from "../../base/state.js";
 import { partOfYear } from "../../ctc1/periods.js";
@@ -29,7 +30,9 @@ export const period = signal(/** @type {{ slot: Slot, method: Method } | null} *
 /** The methods that a side's layer has. @param {Side} side */
 export function methodsOf(side) {
 	const isOfValues = side.layer.value?.variable !== null && side.legend.value?.type !== "classes";
-	return isOfValues ? METHODS : CHOSEN_METHODS;
+	const able = isOfValues ? METHODS : CHOSEN_METHODS;
+	// Files do not say which date is clear.
+	return isStatic ? able.filter((each) => each !== "clearest") : able;
 }
 
 /** @param {Side} side @returns {TimeDomain | null} */
@@ -66,7 +69,7 @@ function group(side) {
 		instants: shown,
 		// Together dates have at least as much as the clearest one.
 		validShares: best.map((index) => validShares[index]),
-		periods: { ...periods, cubes: cubesOfPeriods(periods, shown) },
+		periods: { ...periods, cubes: cubesOfPeriods(periods, shown, isStatic) },
 	};
 }
 

@@ -7,7 +7,7 @@
  * @typedef {import("../../base/state.js").CubesOfTimes} CubesOfTimes
  */
 import { dayText, periodText, spanText, startOf } from "../../ctc1/periods.js";
-import { MAX_DATES } from "../../ctc1/source.js";
+import { MAX_DATES, windowsOf as windowsOfDates } from "../../ctc1/source.js";
 
 /** Cubes of which what is usual is made, at most; with more, the server's pictures show it. */
 const MAX_CUBES = 12;
@@ -29,8 +29,9 @@ function seasonsOf(ms) {
 	return `${dayText(Date.UTC(year - 1, 11, 1))}/${dayText(Date.UTC(year, 11, 0))}`;
 }
 
-/** Periods that come together; null where all dates of some period are too many for a cube. @param {Omit<Periods, "cubes">} periods @param {Instant[]} instants @returns {Window[] | null} */
-function windowsOf({ members }, instants) {
+/** Periods that come together; null where all dates of some period are too many for a cube. @param {Omit<Periods, "cubes">} periods @param {Instant[]} instants @param {boolean} areFiles @returns {Window[] | null} */
+function windowsOf({ dates: all, members }, instants, areFiles) {
+	const files = windowsOfDates(all.map(({ text }) => text)).map(({ datetime }) => datetime);
 	for (const span of SPANS) {
 		/** @type {(Window & { dates: Set<number> })[]} */
 		const windows = [];
@@ -41,7 +42,8 @@ function windowsOf({ members }, instants) {
 			last.count += 1;
 			for (const date of members[index]) last.dates.add(date);
 		}
-		if (windows.every(({ dates }) => dates.size <= MAX_DATES)) return windows.map(({ dates: _, ...window }) => window);
+		if (windows.every(({ dates, datetime }) => dates.size <= MAX_DATES && (!areFiles || files.includes(datetime))))
+			return windows.map(({ dates: _, ...window }) => window);
 	}
 	return null;
 }
@@ -55,12 +57,12 @@ function reaching({ slot, dates, members }, instants) {
 	);
 }
 
-/** @param {Omit<Periods, "cubes">} periods @param {Instant[]} instants of the periods @returns {CubesOfTimes | null} null where only the server can make them */
-export function cubesOfPeriods(periods, instants) {
+/** @param {Omit<Periods, "cubes">} periods @param {Instant[]} instants of the periods @param {boolean} [areFiles] whether there are no cubes but those that single dates are in @returns {CubesOfTimes | null} null where only the server can make them */
+export function cubesOfPeriods(periods, instants, areFiles = false) {
 	const texts = instants.map(({ text }) => text);
 	// One date stands for each.
 	if (periods.method === "clearest") return { times: texts };
-	const windows = windowsOf(periods, instants);
+	const windows = windowsOf(periods, instants, areFiles);
 	if (!windows) return null;
 	const { slot, method, by, partOfYear } = periods;
 	const also = reaching(periods, instants);
