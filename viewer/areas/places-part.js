@@ -6,6 +6,7 @@ import { locale, text } from "../base/text.js";
 import { unitText } from "../base/units.js";
 import { effect } from "../vendor/signals-core.js";
 import { tidyName } from "./formats/faults.js";
+import { placeStyle } from "./place-colours.js";
 import {
 	hasMeans,
 	hovered,
@@ -45,7 +46,7 @@ export function startPlacesPart(panel, frame) {
 		stop.hidden = valuesNow.value.phase !== "loading" || !shownSet.value?.shapes;
 	});
 	effect(() => {
-		frame.toggleAttribute("data-regions", shownSet.value !== null && hasMeans.value);
+		frame.toggleAttribute("data-regions", shownSet.value !== null && placeStyle.value !== null);
 	});
 	showHovered(frame);
 	showAttribution();

@@ -119,16 +119,31 @@ await runAsCalled([
 		},
 	],
 	[
-		"on a map with two sides places are outlined: their colours would be those of one",
+		"on a map with two sides places are outlined: their colours would be those of one, which is no paler than the other",
 		async ({ open }) => {
 			const { page } = await openPlaces(open, "ndvi", `&date=${FIXTURES.ndvi.dates[DATE]}`);
+			const whenOpaque = (/** @type {number[]} */ opacities) =>
+				page.waitForFunction(
+					(wanted) =>
+						[...document.querySelectorAll(".leaflet-tile-pane")]
+							.map((pane) => getComputedStyle(pane).opacity)
+							.join() === wanted,
+					opacities.join(),
+				);
 			await whenColoured(page, 0, meanOf("ndvi", 0, DATE));
+			await whenOpaque([0.25]);
 
 			await page.locator("#compare-button").click();
 			await whenColoured(page, 0, null);
+			await whenOpaque([1]);
+
+			await page.locator(".modes").selectOption("side");
+			await whenColoured(page, 0, meanOf("ndvi", 0, DATE));
+			await whenOpaque([0.25, 1]);
 
 			await page.locator("#compare-button").click();
 			await whenColoured(page, 0, meanOf("ndvi", 0, DATE));
+			await whenOpaque([0.25]);
 		},
 	],
 	[
