@@ -46,7 +46,8 @@ export function startPlacesPart(panel, frame) {
 		stop.hidden = valuesNow.value.phase !== "loading" || !shownSet.value?.shapes;
 	});
 	effect(() => {
-		frame.toggleAttribute("data-regions", shownSet.value !== null && placeStyle.value !== null);
+		const areColoured = placeStyle.value !== null && valuesNow.value.phase !== "failed";
+		frame.toggleAttribute("data-regions", shownSet.value !== null && areColoured);
 	});
 	showHovered(frame);
 	showAttribution();

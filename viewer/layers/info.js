@@ -49,8 +49,9 @@ function describe(of) {
 	return [
 		...(of.abstract ? [make("p", {}, of.abstract)] : []),
 		list,
-		make("h3", {}, text("info.addresses")),
-		make("ul", { class: "layer-addresses" }, ...addresses),
+		...(addresses.length > 0
+			? [make("h3", {}, text("info.addresses")), make("ul", { class: "layer-addresses" }, ...addresses)]
+			: []),
 	];
 }
 

@@ -241,6 +241,7 @@ await runAsCalled([
 			const failing = { routes: { "/places/fields/values": answerStatus(503, "The store is away.") }, allowed };
 			const { page } = await openPlaces(open, "ndvi", "", failing);
 			await page.getByText("No values: The server says: The store is away.").waitFor();
+			await page.locator("[data-regions]").waitFor({ state: "detached" });
 
 			const { page: other } = await openPlaces(open, "ndvi", "", {
 				routes: { "\\.mvt": answerStatus(503, "The places are away.") },

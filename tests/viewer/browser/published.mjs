@@ -142,6 +142,9 @@ await runAsCalled([
 			const [drawn] = await linesOf(page, 1);
 			assert.match(drawn.why, /needs a server/);
 			await page.getByText("This needs a server").first().waitFor();
+			await page.locator("#info-button").click();
+			await page.getByText("Reference system").waitFor();
+			assert.equal(await page.getByText("Addresses for other programs").count(), 0);
 		},
 	],
 	[
