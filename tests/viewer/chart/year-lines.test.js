@@ -143,28 +143,32 @@ test("a season is of the year of its peak, wherever it begins and ends", () => {
 	assert.deepEqual(yearsOf(southern), [2021, 2021, 2021, 2022]);
 });
 
-test("start, peak and end of a year lie among those of all years, whose first season alone counts", () => {
+test("start, peak and end of a year lie among those of the years' seasons at the same time of the year", () => {
 	const columns = {
-		start: ["2020-03-10", "2021-03-20", "2021-08-20", "2021-12-28", "2023-03-14"],
-		peak: ["2020-06-01", "2021-06-01", "2021-09-20", "2022-06-11", "2023-06-04"],
-		end: ["2020-07-30", "2021-07-28", "2021-10-30", "2022-08-01", "2023-07-29"],
-		length: [142, 130, 71, 216, 137],
+		start: ["2020-03-10", "2021-03-20", "2021-08-20", "2021-12-28", "2023-03-14", "2024-08-24", "2025-08-28"],
+		peak: ["2020-06-01", "2021-06-01", "2021-09-20", "2022-06-11", "2023-06-04", "2024-09-24", "2025-09-26"],
+		end: ["2020-07-30", "2021-07-28", "2021-10-30", "2022-08-01", "2023-07-29", "2024-10-30", "2025-11-03"],
+		length: [142, 130, 71, 216, 137, 67, 67],
 	};
 	const seasons = seasonsOf(columns, 1);
 
 	// In days after 31 December, with a 29 February: starts 70, 80, -3, 74; medians 72, 154.5 of 153, 153, 163, 156.
-	assert.deepEqual(placesOf(seasons, 2022), [
-		{ days: -75, earlier: 0, later: 3, count: 4 },
-		{ days: 9, earlier: 3, later: 0, count: 4 },
-		{ days: 3, earlier: 3, later: 0, count: 4 },
-	]);
-	assert.deepEqual(placesOf(seasons, 2021)[1], { days: -2, earlier: 0, later: 2, count: 4 });
+	for (const day of [0, 160, 300])
+		assert.deepEqual(placesOf(seasons, 2022, day), [
+			{ days: -75, earlier: 0, later: 3, count: 4 },
+			{ days: 9, earlier: 3, later: 0, count: 4 },
+			{ days: 3, earlier: 3, later: 0, count: 4 },
+		]);
+	assert.deepEqual(placesOf(seasons, 2021, 150)[1], { days: -2, earlier: 0, later: 2, count: 4 });
+	// In autumn: peaks 264, 268, 270 of three years, of which no other has one.
+	assert.deepEqual(placesOf(seasons, 2021, 250)[1], { days: -4, earlier: 0, later: 2, count: 3 });
+	assert.deepEqual(placesOf(seasons, 2025, 10)[1], { days: 2, earlier: 2, later: 0, count: 3 });
 	const newYear = ["2021-12-31", "2023-01-01", "2024-01-02"];
 	const atTurn = seasonsOf({ start: newYear, peak: newYear, end: newYear, length: [1, 1, 1] }, 1);
-	assert.deepEqual(placesOf(atTurn, 2021)[0], { days: -1, earlier: 0, later: 2, count: 3 });
-	assert.deepEqual(placesOf(atTurn, 2024)[0], { days: 1, earlier: 2, later: 0, count: 3 });
-	assert.deepEqual(placesOf(seasons, 2024), []);
-	assert.deepEqual(placesOf(seasons.slice(0, 3), 2021), []);
+	assert.deepEqual(placesOf(atTurn, 2021, 0)[0], { days: -1, earlier: 0, later: 2, count: 3 });
+	assert.deepEqual(placesOf(atTurn, 2024, 0)[0], { days: 1, earlier: 2, later: 0, count: 3 });
+	assert.deepEqual(placesOf(seasons, 2019, 0), []);
+	assert.deepEqual(placesOf(seasons.slice(0, 3), 2021, 150), []);
 });
 
 test("years are ranked by the values nearest to a day; equal ones share the better place", () => {

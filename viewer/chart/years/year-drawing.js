@@ -22,7 +22,7 @@ import { aloneIn, stackLabels } from "../series/scales.js";
 import { DEKADS } from "./dekads.js";
 import { DAYS, modelStart, msOf, yearName } from "./year-lines.js";
 
-const ROOM = { left: 44, right: 58, top: 20, months: 17, dates: 14, dated: 52, letter: 7, named: 40 };
+const ROOM = { left: 44, right: 64, top: 20, months: 17, dates: 14, dated: 58, letter: 7, named: 40 };
 const LABEL_PX = 13;
 /** Bars of seasons: of all years together, of one of few, of one of many. */
 const STRIP_PX = { most: 48, row: 7, least: 2 };
@@ -30,7 +30,7 @@ const STRIP_PX = { most: 48, row: 7, least: 2 };
 const STRIP_SHARE = 0.25;
 /** Months have one letter where they are narrower. */
 const NARROW_PX = 30;
-const HEAT_ROOM = { left: 50, right: 6, top: 20, bottom: 4 };
+const HEAT_ROOM = { left: 58, right: 6, top: 20, bottom: 4 };
 const ROW_PX = { least: 12, most: 34 };
 const HATCH = "years-hatch";
 const SEASON_TEXTS = /** @type {const} */ (["years.start", "years.peak", "years.end"]);

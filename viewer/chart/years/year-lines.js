@@ -149,18 +149,33 @@ export const seasonsOf = (columns, month) =>
 		return { year: days[1].year, days, dates, length: columns.length[index] };
 	});
 
+/** Days from one day of the year to another, the shorter way: those around its turn are near to one another. @param {number} from @param {number} to */
+const daysBetween = (from, to) => ((to - from + 1.5 * DAYS) % DAYS) - DAYS / 2;
+
+/** The season with the peak nearest to a day. @param {Season[]} seasons @param {number} day */
+function nearestTo(seasons, day) {
+	const away = seasons.map(({ days: [, peak] }) => Math.abs(daysBetween(peak.day, day)));
+	return seasons[away.indexOf(Math.min(...away))];
+}
+
 /**
- * How start, peak and end of a year's first season lie among those of all years that have one: days after their median,
- * and how many are earlier and later. Nothing of less than three years.
- * @param {Season[]} seasons @param {number | null} year @returns {{ days: number, earlier: number, later: number, count: number }[]}
+ * How start, peak and end of a year's season lie among those of the years: days after their median, and how many are
+ * earlier and later. Of several seasons of the year that with the peak nearest to a day counts, of the others' that
+ * nearest to its peak, within a quarter of a year. Nothing of less than three years.
+ * @param {Season[]} seasons @param {number | null} year @param {number} day @returns {{ days: number, earlier: number, later: number, count: number }[]}
  */
-export function placesOf(seasons, year) {
-	const firsts = [...new Map(seasons.toReversed().map((season) => [season.year, season])).values()];
-	const own = firsts.find((season) => season.year === year);
-	if (!own || firsts.length < LEAST_YEARS) return [];
+export function placesOf(seasons, year, day) {
+	const ofYear = (/** @type {number | null} */ wanted) => seasons.filter((season) => season.year === wanted);
+	const own = nearestTo(ofYear(year), day);
+	if (!own) return [];
+	const peak = own.days[1].day;
+	const years = [...new Set(seasons.map((season) => season.year))];
+	const alike = years
+		.map((each) => nearestTo(ofYear(each), peak))
+		.filter(({ days }) => Math.abs(daysBetween(peak, days[1].day)) <= DAYS / 4);
+	if (alike.length < LEAST_YEARS) return [];
 	return own.days.map(({ day }, part) => {
-		// The way that is shorter: days around the turn of the year are near to one another.
-		const away = firsts.map(({ days }) => ((days[part].day - day + 1.5 * DAYS) % DAYS) - DAYS / 2);
+		const away = alike.map(({ days }) => daysBetween(day, days[part].day));
 		const middle = Number(
 			quantile(
 				away.toSorted((one, other) => one - other),
@@ -169,7 +184,7 @@ export function placesOf(seasons, year) {
 		);
 		const [earlier, later] = [away.filter((each) => each < 0), away.filter((each) => each > 0)];
 		const days = Math.round(Math.abs(middle)) * (middle > 0 ? -1 : 1);
-		return { days, earlier: earlier.length, later: later.length, count: firsts.length };
+		return { days, earlier: earlier.length, later: later.length, count: alike.length };
 	});
 }
 

@@ -31,9 +31,9 @@ export function rankedText({ lines, nearness }, { day, now, month }) {
 	return [told, rankText(found, own.value)].filter((words) => words !== "").join(", ");
 }
 
-/** When the season of the map's year began, peaked and ended, against all years; a line each. @param {Model} model @param {number | null} now */
-const seasonTexts = ({ seasons }, now) =>
-	placesOf(seasons, now).map(({ days, earlier, later, count }, index) => {
+/** When the season of the map's year began, peaked and ended, against all years; a line each. @param {Model} model @param {At} at */
+const seasonTexts = ({ seasons }, { day, now }) =>
+	placesOf(seasons, now, day).map(({ days, earlier, later, count }, index) => {
 		const part = text(SEASON[index]);
 		const key = days === 0 ? "years.asUsual" : days > 0 ? "years.laterBy" : "years.earlierBy";
 		const told = text(key, { part, count: Math.abs(days) });
@@ -63,7 +63,7 @@ export function makeYearTable(model, at, heading, compare) {
 	const ofSeasons = /** @type {const} */ ([...SEASON, "years.days"]);
 	const heads = [text("years.year"), heading, ...(seasons.length > 0 ? ofSeasons.map((key) => text(key)) : [])];
 	const table = makeTable(heads, rows, rankedText(model, at));
-	table.caption?.append(...seasonTexts(model, now).map((words) => make("span", {}, words)));
+	table.caption?.append(...seasonTexts(model, at).map((words) => make("span", {}, words)));
 	return table;
 }
 
