@@ -49,16 +49,21 @@ def _box(native: NativeGrid, tile_matrix_set: TileMatrixSet, covered: BBox) -> B
 def native_matrix(native: NativeGrid, tile_matrix_set: TileMatrixSet) -> int:
     """Return the index of the first matrix whose pixels are no larger than the layer's own, in its middle."""
     column, row = native.width / 2, native.height / 2
-    corners = [native.transform @ corner for corner in ((column, row), (column + 1, row), (column, row + 1))]
-    xs, ys = zip(*corners, strict=True)
-    if native.crs != tile_matrix_set.crs:
-        xs, ys = transformer(native.crs, tile_matrix_set.crs).transform(xs, ys)
-    area = abs((xs[1] - xs[0]) * (ys[2] - ys[0]) - (xs[2] - xs[0]) * (ys[1] - ys[0]))
+    # The seam of the set's CRS, such as 180 degrees, cuts at most one of two neighbours.
+    area = min(_cell_area(native, tile_matrix_set.crs, each, row) for each in (column, column + 1))
     size = area**0.5 * (1 + 1e-6)
     for index, matrix in enumerate(tile_matrix_set.matrices):
         if matrix.cell_size <= size:
             return index
     return len(tile_matrix_set.matrices) - 1
+
+
+def _cell_area(native: NativeGrid, crs: Crs, column: float, row: float) -> float:
+    corners = [native.transform @ corner for corner in ((column, row), (column + 1, row), (column, row + 1))]
+    xs, ys = zip(*corners, strict=True)
+    if native.crs != crs:
+        xs, ys = transformer(native.crs, crs).transform(xs, ys)
+    return float(abs((xs[1] - xs[0]) * (ys[2] - ys[0]) - (xs[2] - xs[0]) * (ys[1] - ys[0])))
 
 
 def tile_range(native: NativeGrid, tile_matrix_set: TileMatrixSet, matrix: TileMatrix) -> TileRange | None:

@@ -1,0 +1,28 @@
+"""At which matrix of a tile matrix set the cells of a layer are reached, wherever the layer lies."""
+
+from pathlib import Path
+
+import pytest
+from affine import Affine
+
+from chronotile.catalog.load import load_tile_matrix_set
+from chronotile.core.model.crs import crs_of
+from chronotile.core.model.grid import NativeGrid
+from chronotile.pipeline.tile_ranges import native_matrix
+
+FROM_150_TO_180_M = 3_339_584.7
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"), [("WebMercatorQuad", 8), ("WorldCRS84Quad", 7), ("WorldMercatorWGS84Quad", 8)]
+)
+def test_cells_on_both_sides_of_180_degrees_are_as_large_as_others(name, expected):
+    tiles = load_tile_matrix_set(name, folder=Path())
+
+    def found(west):
+        grid = NativeGrid(
+            crs=crs_of("EPSG:3832"), transform=Affine(1000, 0, west, 0, -1000, -1_800_000), width=96, height=96
+        )
+        return native_matrix(grid, tiles)
+
+    assert [found(FROM_150_TO_180_M - 1000 * cells) for cells in (80, 48.5, 48, 16)] == [expected] * 4
