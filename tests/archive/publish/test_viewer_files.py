@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
-from chronotile.archive.publish.viewer_files import MARK, file_of, tiles_of, windows_of
+from chronotile.archive.publish.viewer_files import MARK, file_of, shared_box, tiles_of, windows_of
 from chronotile.core.model.grid import BBox
 from tests.viewer.browser.served import STORES, every
 
@@ -56,6 +56,21 @@ def test_dates_come_together_by_years_and_where_these_are_long_by_parts_of_them(
 def test_tiles_are_those_that_a_box_touches():
     assert tiles_of(BBox(3.70, 50.97, 3.86, 51.06), 12) == [(2090, 1370), (2090, 1371), (2091, 1370), (2091, 1371)]
     assert tiles_of(BBox(170, -10, -170, 10), 2) == [(3, 1), (3, 2), (0, 1), (0, 2)]
+
+
+@pytest.mark.parametrize(
+    ("places", "layer", "expected"),
+    [
+        ((0, 40, 8, 50), (4, 45, 12, 55), (4, 45, 8, 50)),
+        ((-180, -90, 180, 90), (177, -20, -178, -15), (177, -20, -178, -15)),
+        ((178, -19, 179, -18), (177, -20, -178, -15), (178, -19, 179, -18)),
+        ((-179.5, -19, -179, -18), (177, -20, -178, -15), (-179.5, -19, -179, -18)),
+        ((170, -19, -170, -18), (-175, -20, -160, -10), (-175, -19, -170, -18)),
+        ((0, 40, 8, 50), (9, 40, 10, 50), None),
+    ],
+)
+def test_places_and_layers_share_a_box_also_across_180_degrees(places, layer, expected):
+    assert shared_box(BBox(*places), [BBox(*layer)]) == expected
 
 
 def test_answers_lie_by_what_tells_them_apart():
@@ -142,3 +157,31 @@ def test_sets_of_too_many_places_are_left_out_and_named(configuration, run, tmp_
     assert ran.exit_code == 0, ran.output
     assert "left out: places plots: it has 2, at most 1 are published" in " ".join(ran.output.split())
     assert json.loads((tmp_path / "out" / "places.json").read_bytes()) == {"places": []}
+
+
+@pytest.mark.usefixtures("viewer")
+def test_places_have_tiles_where_the_layer_is_alone(configuration, run, tmp_path):
+    corners = ([(3.75, 51), (3.76, 51), (3.76, 51.01)], [(21, -34), (21.1, -34), (21.1, -33.9)])
+    features = [
+        {
+            "type": "Feature",
+            "id": id_,
+            "properties": {},
+            "geometry": {"type": "Polygon", "coordinates": [[*ring, ring[0]]]},
+        }
+        for id_, ring in enumerate(corners)
+    ]
+    (tmp_path / "p.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": features}))
+    configuration.write_text(f"{CONFIGURATION}\nplaces: {{plots: {{href: p.geojson, title: Plots}}}}\n")
+    out = tmp_path / "out"
+
+    ran = run("publish", "main", "--viewer", "--to", out, "--config", configuration, "--zooms", "12-12")
+
+    assert ran.exit_code == 0, ran.output
+    (published,) = json.loads((out / "places.json").read_bytes())["places"]
+    (layer,) = json.loads((out / "layers.json").read_bytes())["layers"]
+    tiles = {tuple(map(int, each.with_suffix("").parts[-3:])) for each in out.rglob("*.mvt")}
+    assert shared_box(BBox(*published["bbox"]), [BBox(*layer["bbox"])]) == tuple(published["bbox"])
+    assert tiles == {(zoom, *tile) for zoom in range(13) for tile in tiles_of(BBox(*published["bbox"]), zoom)}
+    assert len(tiles) < 40
+    assert f"main: {2 + len(tiles) + len(list(out.rglob('*.ctc')))} files" in ran.output

@@ -20,7 +20,7 @@ import anyio.to_thread
 
 from chronotile.archive.publish.target import Target, read_document
 from chronotile.core.errors import ChronotileError, UnsupportedSource, require_at_most
-from chronotile.core.model.grid import BBox
+from chronotile.core.model.grid import WHOLE_CIRCLE, BBox
 from chronotile.core.model.time.instants import TimeSpan
 from chronotile.core.model.time.parser import parse_instant
 
@@ -109,6 +109,19 @@ def tiles_of(box: BBox, zoom: int) -> list[tuple[int, int]]:
     return [(column, row) for column in dict.fromkeys(each % count for each in columns) for row in rows]
 
 
+def shared_box(places: BBox, layers: Iterable[BBox]) -> BBox | None:
+    """Return the part of a set's box that layers reach into, in degrees; `None` where they do not meet."""
+    west, south, east, north = zip(*(each.unwound() for each in layers), strict=True)
+    whole, own = BBox(min(west), min(south), max(east), max(north)), places.unwound()
+    turned = [own._replace(xmin=own.xmin + turn, xmax=own.xmax + turn) for turn in (-WHOLE_CIRCLE, 0, WHOLE_CIRCLE)]
+    parts = [each.common(whole) for each in turned if each.intersects(whole)]
+    if not parts:
+        return None
+    first, last = min(each.xmin for each in parts), max(each.xmax for each in parts)
+    half = WHOLE_CIRCLE / 2
+    return parts[0]._replace(xmin=first - WHOLE_CIRCLE * (first >= half), xmax=last - WHOLE_CIRCLE * (last > half))
+
+
 def _row(latitude: float, count: int) -> int:
     down = 0.5 - math.asinh(math.tan(math.radians(max(-89.0, min(89.0, latitude))))) / (2 * math.pi)
     return max(0, min(count - 1, math.floor(down * count)))
@@ -142,6 +155,17 @@ class _Layer:
                 tile = f"{zoom}/{column}/{row}"
                 file = f"cubes/{self.id}/{self.document['revision']}/{tile}/{name}.ctc"
                 yield file, f"cubes/{self.id}/{MATRIX_SET}/{tile}.ctc", query
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Places:
+    """A set of places that is published."""
+
+    document: Json
+    layers: list[_Layer]
+    """Those with values of its places."""
+    tiles: list[tuple[int, int, int]]
+    """Zoom, column and row."""
 
 
 class ViewerPublication:
@@ -183,9 +207,11 @@ class ViewerPublication:
             raise UnsupportedSource(f"{self._collection} has no layers with numbers there that all may see")
         cubes = [cube for layer in layers for cube in layer.cubes()]
         shipped = [each for each in sorted(self._viewer.rglob("*")) if each.is_file()]
-        tell(await self._estimate(cubes, len(shipped), sum(each.stat().st_size for each in shipped)))
+        sets = await self._sets(layers)
+        files = len(shipped) + sum(len(each.tiles) for each in sets)
+        tell(await self._estimate(cubes, files, sum(each.stat().st_size for each in shipped)))
         await self._documents(listed, layers)
-        await self._places(layers)
+        await self._places(sets)
         await self._cubes(cubes, progress)
         for file in shipped:
             path = f"viewer/{file.relative_to(self._viewer).as_posix()}"
@@ -263,7 +289,8 @@ class ViewerPublication:
         sample = await self._get(path, query)
         files, size = files + len(cubes), size + len(cubes) * len(sample.body)
         words = (
-            f"{self._collection}: {files} files, about {size / 1e6:.0f} MB ({len(cubes)} cubes, the rest the viewer)"
+            f"{self._collection}: {files} files, about {size / 1e6:.0f} MB "
+            f"({len(cubes)} cubes, the rest the viewer and places)"
         )
         require_at_most(
             "--max-files",
@@ -300,31 +327,39 @@ class ViewerPublication:
                     if legend.status == 200:  # classes have no ramp
                         await self._answer(f"tiles/{layer.id}/legend.json", query, json.loads(legend.body))
 
-    async def _places(self, layers: list[_Layer]) -> None:
-        """Write the sets of places that meet a layer, with the means of each place at all dates."""
+    async def _sets(self, layers: list[_Layer]) -> list[_Places]:
+        """Return the sets of places that meet a layer, with the tiles of the box in which they do."""
         finest = max(each.zooms[1] for each in layers)
         sets = []
         for each in (await self._json("places"))["places"]:
-            met = [layer for layer in layers if BBox(*each["bbox"]).intersects(layer.box)]
-            if not met:
+            whole = BBox(*each["bbox"])
+            met = [layer for layer in layers if shared_box(whole, [layer.box]) is not None]
+            box = shared_box(whole, [layer.box for layer in met]) if met else None
+            if box is None:
                 continue
             if each["count"] > MOST_PLACES:
                 self.left_out.append(
                     f"places {each['id']}: it has {each['count']}, at most {MOST_PLACES} are published"
                 )
                 continue
-            path = f"places/{each['id']}"
-            for layer in met:
+            tiles = [(zoom, *tile) for zoom in range(finest + 1) for tile in tiles_of(box, zoom)]
+            document = {**each, "bbox": list(box), "links": [], "maxzoom": finest}
+            sets.append(_Places(document=document, layers=met, tiles=tiles))
+        return sets
+
+    async def _places(self, sets: list[_Places]) -> None:
+        """Write sets of places, with the means of each place at all dates."""
+        for each in sets:
+            path = f"places/{each.document['id']}"
+            for layer in each.layers:
                 await self._values(path, layer)
             await self._answer(path, {}, await self._json(path, limit=str(MOST_PLACES)))
             outlines = await self._json(path, format="geojson", limit=str(MOST_PLACES))
             await self._answer(path, {"format": "geojson"}, outlines)
-            for zoom in range(finest + 1):
-                for column, row in tiles_of(BBox(*each["bbox"]), zoom):
-                    file = f"{path}/tiles/{MATRIX_SET}/{zoom}/{column}/{row}.mvt"
-                    await self._write(file, (await self._get(file, {"rev": each["revision"]})).body, TILE)
-            sets.append({**each, "links": [], "maxzoom": finest})
-        await self._answer("places", {}, {"places": sets})
+            for zoom, column, row in each.tiles:
+                file = f"{path}/tiles/{MATRIX_SET}/{zoom}/{column}/{row}.mvt"
+                await self._write(file, (await self._get(file, {"rev": each.document["revision"]})).body, TILE)
+        await self._answer("places", {}, {"places": [each.document for each in sets]})
 
     async def _values(self, path: str, layer: _Layer) -> None:
         """Write all values of a set, by the periods of the cubes; none where the server refuses some."""
