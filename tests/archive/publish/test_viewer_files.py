@@ -59,7 +59,7 @@ def test_tiles_are_those_that_a_box_touches():
 
 
 @pytest.mark.parametrize(
-    ("places", "layer", "expected"),
+    ("box", "layer", "expected"),
     [
         ((0, 40, 8, 50), (4, 45, 12, 55), (4, 45, 8, 50)),
         ((-180, -90, 180, 90), (177, -20, -178, -15), (177, -20, -178, -15)),
@@ -69,8 +69,8 @@ def test_tiles_are_those_that_a_box_touches():
         ((0, 40, 8, 50), (9, 40, 10, 50), None),
     ],
 )
-def test_places_and_layers_share_a_box_also_across_180_degrees(places, layer, expected):
-    assert shared_box(BBox(*places), [BBox(*layer)]) == expected
+def test_layers_share_a_box_with_others_also_across_180_degrees(box, layer, expected):
+    assert shared_box(BBox(*box), [BBox(*layer)]) == expected
 
 
 def test_answers_lie_by_what_tells_them_apart():
@@ -185,3 +185,20 @@ def test_places_have_tiles_where_the_layer_is_alone(configuration, run, tmp_path
     assert tiles == {(zoom, *tile) for zoom in range(13) for tile in tiles_of(BBox(*published["bbox"]), zoom)}
     assert len(tiles) < 40
     assert f"main: {2 + len(tiles) + len(list(out.rglob('*.ctc')))} files" in ran.output
+
+
+@pytest.mark.usefixtures("viewer")
+@pytest.mark.parametrize("box", ["-180,-20,-178,-10", "179,-20,-178,-10"])
+def test_a_layer_across_180_degrees_is_published_in_a_box(box, configuration, run, tmp_path):
+    (store,) = (each for each in STORES if each.name == "dateline")
+    store.write(tmp_path)
+    configuration.write_text(CONFIGURATION.replace("ndvi.zarr", "dateline.zarr"))
+    out = tmp_path / "out"
+
+    ran = run("publish", "main", "--viewer", "--to", out, "--config", configuration, "--zooms", "6-6", f"--bbox={box}")
+
+    assert ran.exit_code == 0, ran.output
+    (layer,) = json.loads((out / "layers.json").read_bytes())["layers"]
+    columns = {int(each.parts[-3]) for each in out.rglob("*.ctc") if each.stat().st_size > 0}
+    assert layer["bbox"][0] == (-180 if box.startswith("-") else 179)
+    assert columns == ({0} if box.startswith("-") else {0, 63})

@@ -109,10 +109,10 @@ def tiles_of(box: BBox, zoom: int) -> list[tuple[int, int]]:
     return [(column, row) for column in dict.fromkeys(each % count for each in columns) for row in rows]
 
 
-def shared_box(places: BBox, layers: Iterable[BBox]) -> BBox | None:
-    """Return the part of a set's box that layers reach into, in degrees; `None` where they do not meet."""
+def shared_box(box: BBox, layers: Iterable[BBox]) -> BBox | None:
+    """Return the part of a box that layers reach into, in degrees; `None` where they do not meet."""
     west, south, east, north = zip(*(each.unwound() for each in layers), strict=True)
-    whole, own = BBox(min(west), min(south), max(east), max(north)), places.unwound()
+    whole, own = BBox(min(west), min(south), max(east), max(north)), box.unwound()
     turned = [own._replace(xmin=own.xmin + turn, xmax=own.xmax + turn) for turn in (-WHOLE_CIRCLE, 0, WHOLE_CIRCLE)]
     parts = [each.common(whole) for each in turned if each.intersects(whole)]
     if not parts:
@@ -240,9 +240,10 @@ class ViewerPublication:
         tiles = await self._json(f"tiles/{id_}/{MATRIX_SET}/tilejson.json", style=document["styles"][0]["id"])
         box = BBox(*document["bbox"])
         if options.bbox is not None:
-            if not box.intersects(options.bbox):
+            shared = shared_box(options.bbox, [box])
+            if shared is None:
                 raise UnsupportedSource(f"{id_} has nothing in the box of --bbox")
-            box = box.common(options.bbox)
+            box = shared
         least, most = options.zooms or (0, 99)
         zooms = max(least, int(tiles["minzoom"])), min(most, int(tiles["maxzoom"]))
         if zooms[0] > zooms[1]:
