@@ -134,7 +134,8 @@ const needsServer = (url, body) =>
 export function fileOf(path, parameters) {
 	if (path.endsWith(".mvt")) return path;
 	const told = TOLD.flatMap((name) => parameters[name] || []).map((value) => encodeURIComponent(value));
-	return `${[path.replace(/\.json$/, ""), ...told].join("/")}.json`;
+	// Elsewhere `.json` is of a name: `layers/a.json` is the layer `a.json`.
+	return `${[path.replace(/^((?:tiles|viewer)\/.*)\.json$/, "$1"), ...told].join("/")}.json`;
 }
 
 /** @param {string} path @param {Parameters} [parameters] those that are null or empty are left out */

@@ -77,6 +77,18 @@ def test_answers_lie_by_what_tells_them_apart():
     assert file_of("layers", {"limit": "9"}) == "layers.json"
     assert file_of("tiles/a/legend.json", {"style": "s", "ramp": "r"}) == "tiles/a/legend/s/r.json"
     assert file_of("places/p/values", {"layer": "a", "datetime": "2019"}) == "places/p/values/a.json"
+    assert file_of("viewer/config.json", {"lang": "nl"}) == "viewer/config.json"
+
+
+@pytest.mark.usefixtures("viewer")
+def test_a_layer_whose_name_ends_like_a_file_is_published(configuration, run, tmp_path):
+    configuration.write_text(CONFIGURATION.replace("layer: ndvi", "layer: n.json"))
+    ran = run("publish", "main", "--viewer", "--to", tmp_path / "out", "--config", configuration, "--zooms", "12-12")
+
+    assert ran.exit_code == 0, ran.output
+    of_layer = tmp_path / "out" / "layers" / "n.json"
+    assert json.loads((of_layer / "times.json").read_bytes())["total"] > 0
+    assert json.loads(of_layer.with_name("n.json.json").read_bytes())["id"] == "n.json"
 
 
 @pytest.mark.usefixtures("viewer")

@@ -77,7 +77,9 @@ class ViewerOptions:
 
 def file_of(path: str, query: Mapping[str, str]) -> str:
     """Return where the answer to a question lies."""
-    return "/".join([path.removesuffix(".json"), *(query[each] for each in TOLD if each in query)]) + ".json"
+    # Elsewhere `.json` is of a name: `layers/a.json` is the layer `a.json`, whose times are below it.
+    own = path.removesuffix(".json") if path.startswith(("tiles/", "viewer/")) else path
+    return "/".join([own, *(query[each] for each in TOLD if each in query)]) + ".json"
 
 
 def windows_of(times: Iterable[str], level: int = 0) -> Iterator[str]:
