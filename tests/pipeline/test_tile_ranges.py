@@ -26,3 +26,19 @@ def test_cells_on_both_sides_of_180_degrees_are_as_large_as_others(name, expecte
         return native_matrix(grid, tiles)
 
     assert [found(FROM_150_TO_180_M - 1000 * cells) for cells in (80, 48.5, 48, 16)] == [expected] * 4
+
+
+def test_a_seam_along_a_row_makes_cells_no_larger():
+    tiles = load_tile_matrix_set("WebMercatorQuad", folder=Path())
+    # In this polar CRS 180 degrees is the line y = 0 east of the pole.
+    found = [
+        native_matrix(
+            NativeGrid(
+                crs=crs_of("EPSG:3576"), transform=Affine(1000, 0, 2_000_000, 0, -1000, top), width=96, height=96
+            ),
+            tiles,
+        )
+        for top in (48_500.0, 48_000.0, 48_900.0, 148_000.0)
+    ]
+    assert len(set(found)) == 1
+    assert found[0] > 5

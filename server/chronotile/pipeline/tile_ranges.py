@@ -1,5 +1,6 @@
 """Which tiles of a tile matrix set a layer fills, and at which matrix its own pixels are reached."""
 
+import itertools
 from collections.abc import Iterator
 from functools import lru_cache
 
@@ -49,8 +50,9 @@ def _box(native: NativeGrid, tile_matrix_set: TileMatrixSet, covered: BBox) -> B
 def native_matrix(native: NativeGrid, tile_matrix_set: TileMatrixSet) -> int:
     """Return the index of the first matrix whose pixels are no larger than the layer's own, in its middle."""
     column, row = native.width / 2, native.height / 2
-    # The seam of the set's CRS, such as 180 degrees, cuts at most one of two neighbours.
-    area = min(_cell_area(native, tile_matrix_set.crs, each, row) for each in (column, column + 1))
+    # The seam of the set's CRS, such as 180 degrees, cuts at most three of four neighbours.
+    neighbours = itertools.product((column, column + 1), (row, row + 1))
+    area = min(_cell_area(native, tile_matrix_set.crs, *each) for each in neighbours)
     size = area**0.5 * (1 + 1e-6)
     for index, matrix in enumerate(tile_matrix_set.matrices):
         if matrix.cell_size <= size:

@@ -18,6 +18,7 @@ from urllib.parse import unquote_plus
 import anyio
 import anyio.to_thread
 
+from chronotile.archive.publish.documents import widen
 from chronotile.archive.publish.target import Target, read_document
 from chronotile.core.errors import ChronotileError, UnsupportedSource, require_at_most
 from chronotile.core.model.grid import WHOLE_CIRCLE, BBox
@@ -28,7 +29,7 @@ MARK = "published-viewer.json"
 """Tells whose place it is, from the first file on."""
 PAGE = "viewer/index.html"
 MATRIX_SET = "WebMercatorQuad"
-TOLD = ("format", "layer", "style", "ramp")
+TOLD = ("format", "layer", "style", "ramp", "anomaly")
 """Parameters that are in the names of files."""
 MAX_DATES = 96
 """Of a cube, as in `viewer/ctc1/source.js`."""
@@ -111,17 +112,25 @@ def tiles_of(box: BBox, zoom: int) -> list[tuple[int, int]]:
     return [(column, row) for column in dict.fromkeys(each % count for each in columns) for row in rows]
 
 
-def shared_box(box: BBox, layers: Iterable[BBox]) -> BBox | None:
-    """Return the part of a box that layers reach into, in degrees; `None` where they do not meet."""
-    west, south, east, north = zip(*(each.unwound() for each in layers), strict=True)
-    whole, own = BBox(min(west), min(south), max(east), max(north)), box.unwound()
-    turned = [own._replace(xmin=own.xmin + turn, xmax=own.xmax + turn) for turn in (-WHOLE_CIRCLE, 0, WHOLE_CIRCLE)]
-    parts = [each.common(whole) for each in turned if each.intersects(whole)]
+def shared_box(one: BBox, other: BBox) -> BBox | None:
+    """Return the part of a box that reaches into another, in degrees; `None` where they do not meet."""
+    # Parts on both sides of 180 degrees are one from there and two from Greenwich.
+    hulls = [hull for each in ((one, other), (other, one)) if (hull := _shared_hull(*each)) is not None]
+    if not hulls:
+        return None
+    box, half = min(hulls, key=lambda hull: hull.xmax - hull.xmin), WHOLE_CIRCLE / 2
+    return box._replace(
+        xmin=box.xmin - WHOLE_CIRCLE * (box.xmin >= half), xmax=box.xmax - WHOLE_CIRCLE * (box.xmax > half)
+    )
+
+
+def _shared_hull(still: BBox, turned: BBox) -> BBox | None:
+    whole, own = still.unwound(), turned.unwound()
+    copies = [own._replace(xmin=own.xmin + turn, xmax=own.xmax + turn) for turn in (-WHOLE_CIRCLE, 0, WHOLE_CIRCLE)]
+    parts = [each.common(whole) for each in copies if each.intersects(whole)]
     if not parts:
         return None
-    first, last = min(each.xmin for each in parts), max(each.xmax for each in parts)
-    half = WHOLE_CIRCLE / 2
-    return parts[0]._replace(xmin=first - WHOLE_CIRCLE * (first >= half), xmax=last - WHOLE_CIRCLE * (last > half))
+    return parts[0]._replace(xmin=min(each.xmin for each in parts), xmax=max(each.xmax for each in parts))
 
 
 def _row(latitude: float, count: int) -> int:
@@ -242,7 +251,7 @@ class ViewerPublication:
         tiles = await self._json(f"tiles/{id_}/{MATRIX_SET}/tilejson.json", style=document["styles"][0]["id"])
         box = BBox(*document["bbox"])
         if options.bbox is not None:
-            shared = shared_box(options.bbox, [box])
+            shared = shared_box(options.bbox, box)
             if shared is None:
                 raise UnsupportedSource(f"{id_} has nothing in the box of --bbox")
             box = shared
@@ -293,7 +302,7 @@ class ViewerPublication:
         files, size = files + len(cubes), size + len(cubes) * len(sample.body)
         words = (
             f"{self._collection}: {files} files, about {size / 1e6:.0f} MB "
-            f"({len(cubes)} cubes, the rest the viewer and places)"
+            f"({len(cubes)} cubes, the rest the viewer, and places that are not in the MB)"
         )
         require_at_most(
             "--max-files",
@@ -318,16 +327,17 @@ class ViewerPublication:
         await self._answer("layers", {}, {"layers": [each.document for each in layers], "collections": collections})
         ramps = await self._json("ramps")
         await self._answer("ramps", {}, ramps)
+        names = [{}, *({"ramp": str(each["id"])} for each in ramps["ramps"])]
         for layer in layers:
             await self._answer(f"layers/{layer.id}", {}, layer.whole)
             await self._answer(f"layers/{layer.id}/times", {}, layer.times)
             zooms = {"minzoom": layer.zooms[0], "maxzoom": layer.zooms[1]}
             for style in (str(each["id"]) for each in layer.document["styles"]):
                 await self._answer(f"tiles/{layer.id}/{MATRIX_SET}/tilejson.json", {"style": style}, zooms)
-                for ramp in (None, *(str(each["id"]) for each in ramps["ramps"])):
-                    query = {"style": style} | ({} if ramp is None else {"ramp": ramp})
+                for ramp, anomaly in itertools.product(names, ({}, {"anomaly": "abs"})):
+                    query = {"style": style, **ramp, **anomaly}
                     legend = await self._ask(f"tiles/{layer.id}/legend.json", query)
-                    if legend.status == 200:  # classes have no ramp
+                    if legend.status == 200:  # classes have no ramp and no anomaly
                         await self._answer(f"tiles/{layer.id}/legend.json", query, json.loads(legend.body))
 
     async def _sets(self, layers: list[_Layer]) -> list[_Places]:
@@ -336,8 +346,9 @@ class ViewerPublication:
         sets = []
         for each in (await self._json("places"))["places"]:
             whole = BBox(*each["bbox"])
-            met = [layer for layer in layers if shared_box(whole, [layer.box]) is not None]
-            box = shared_box(whole, [layer.box for layer in met]) if met else None
+            parts = {layer.id: shared_box(whole, layer.box) for layer in layers}
+            met = [layer for layer in layers if parts[layer.id] is not None]
+            box = widen(each for each in parts.values() if each is not None)
             if box is None:
                 continue
             if each["count"] > MOST_PLACES:
