@@ -73,7 +73,7 @@ const MATRIX_SET = "WebMercatorQuad";
 /** Whether the page is one that `chronotile publish --viewer` wrote: there is no server, and the answers are files. */
 export const isStatic = "static" in (document.documentElement?.dataset ?? {});
 /** Of answers that are files, what tells several of one path apart. */
-const TOLD = ["format", "layer", "style", "ramp"];
+const TOLD = ["format", "layer", "style", "ramp", "anomaly"];
 /** Paths that have answers without a server. */
 const PUBLISHED = /^(layers|places|ramps|tiles|viewer)\b|\.json$/;
 /** The most that the server gives at once. */

@@ -29,7 +29,7 @@ const NODATA = 0xffff;
 const ZERO = 0x7fff;
 const MOST_COUNTED = 0xff;
 /** First and last day in the address of a cube; of files they are the name. */
-const SPAN = /(datetime=|\/)(\d{4}-\d\d-\d\d)([/_])(\d{4}-\d\d-\d\d)(?=[&#.]|$)/;
+const SPAN = /(datetime=|\/)(\d{4}-\d\d-\d\d)([/_])(\d{4}-\d\d-\d\d)(?=[&.]|$)/;
 
 /** The order in an address; null of that of a cube as the server gives it. @param {string} url @returns {Order | null} */
 export function orderOf(url) {

@@ -85,11 +85,10 @@ export function drawSide(map, side, pane = "tilePane") {
 		// The server has no maps of what is usual, and files are of numbers alone.
 		if (!isOfNumbers && (isStatic || periods?.method === "usual" || periods?.method === "usual_dates")) {
 			tileProgress.value = { phase: "shown", failed: 0, total: 0 };
-			const [title, why] = [of.title, text("error.needsServer")];
-			notify(
-				notice,
-				isStatic ? text("map.layerFailed", { layer: title, why }) : text("period.noUsual", { layer: title }),
-			);
+			if (!isStatic) notify(notice, text("period.noUsual", { layer: of.title }));
+			// That there are no colours is told where they are asked for.
+			else if (!isWithoutColours.value)
+				notify(notice, text("map.layerFailed", { layer: of.title, why: text("error.needsServer") }));
 			return;
 		}
 		const Kind = isOfNumbers ? CubeDrawing : PictureDrawing;

@@ -157,7 +157,14 @@ await runAsCalled([
 			const drawing = String(await save("SVG"));
 			const picture = await save("PNG");
 
-			for (const words of ["2018", "2019", "2020", "NDVI of three years (1)", "Grey band: 10th to 90th percentile"])
+			for (const words of [
+				"2018",
+				"2019",
+				"2020",
+				"NDVI of three years (1)",
+				"Grey band: 10th to 90th percentile of all years",
+				"Broken line",
+			])
 				assert.ok(drawing.includes(words));
 			assert.equal(picture.subarray(1, 4).toString(), "PNG");
 			assert.deepEqual(rows[0].slice(0, 3), ["year", "day", "value"]);

@@ -125,4 +125,18 @@ test("files have the periods of their years and quarters, and no others", () => 
 		assert.deepEqual(cubesOf(years, slot, "anomaly", true), cubesOf(years, slot, "anomaly"));
 	assert.deepEqual(cubesOf(quarters, "month", "max", true), cubesOf(quarters, "month", "max"));
 	assert.equal(cubesOf(years, "season", "max", true), null);
+	// Of a year that has just begun there is one file, of the last one there are four.
+	const begun = cubesOf(every("2023-01-01", 420, 1), "month", "max", true)?.windows ?? [];
+	assert.deepEqual(
+		begun.map(({ datetime, count }) => [datetime, count]),
+		[
+			["2023-01-01/2023-03-31", 3],
+			["2023-04-01/2023-06-30", 3],
+			["2023-07-01/2023-09-30", 3],
+			["2023-10-01/2023-12-31", 3],
+			["2024-01-01/2024-12-31", 2],
+		],
+	);
+	const long = every("2023-01-05", 50, 16, true);
+	assert.deepEqual(cubesOf(long, "month", "median", true), cubesOf(long, "month", "median"));
 });

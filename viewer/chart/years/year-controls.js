@@ -54,7 +54,7 @@ export function messageOf({ all, answer, usualMonth, ownMonth, month, show, mode
 		isSouthern && text("years.southern", { month: monthName(month.value) }),
 		show.value === "cumulative" && text("years.sumHint"),
 		model.value?.seasons.length === 0 && text("years.noSeasons"),
-		model.value?.usual && text("years.usual"),
+		model.value?.usual && `${text("years.usualBand")}. ${text("years.usualMedian")}.`,
 	];
 	return parts.filter((words) => words).join(" ");
 }

@@ -33,7 +33,7 @@ const NARROW_PX = 30;
 const HEAT_ROOM = { left: 58, right: 6, top: 20, bottom: 4 };
 const ROW_PX = { least: 12, most: 34 };
 const HATCH = "years-hatch";
-const SEASON_TEXTS = /** @type {const} */ (["years.start", "years.peak", "years.end"]);
+export const SEASON_TEXTS = /** @type {const} */ (["years.start", "years.peak", "years.end"]);
 
 /** @param {number} ms @param {Intl.DateTimeFormatOptions} parts */
 const format = (ms, parts) => new Intl.DateTimeFormat(locale(), { ...parts, timeZone: "UTC" }).format(ms);
@@ -142,7 +142,7 @@ function drawNames({ lines, now, month, colourOf, ink, right, top, bottom, xs, y
 	const all = [...lines].reverse().flatMap(([year, column]) => {
 		const heights = ys(column);
 		const day = heights.findLastIndex((y) => typeof y === "number");
-		// Ends that are near to the right edge are named in one column, so that no name lies on another line's.
+		// Ends that are near to the right edge are named in one column, so that names do not overlap lines.
 		const end = xs[day] > right - ROOM.named ? right : xs[day];
 		return day < 0 ? [] : [{ year, x: end + 5, y: Number(heights[day]) }];
 	});
@@ -175,9 +175,9 @@ function drawDates({ lines, seasons, now, month, isBars, colourOf, strong, botto
 		return y === null ? [] : [{ x: xs[day], y, letter: word.slice(0, 1), date, words: `${word} ${date}` }];
 	});
 	/** Whether there is room for whole words, and not for their first letters alone. */
-	const isWide = marks.slice(1).every(({ x, words }, index) => {
-		const before = marks[index];
-		return x - before.x > ((before.words.length + words.length) / 2) * ROOM.letter;
+	const isWide = marks.every(({ x, words }, index) => {
+		const [from, before] = index > 0 ? [marks[index - 1].x, marks[index - 1].words.length] : [0, 0];
+		return x - from > ((before + words.length) / 2) * ROOM.letter;
 	});
 	let free = 0;
 	return marks.flatMap(({ x, y, letter, date, words }) => {

@@ -4,10 +4,8 @@ import { locale, text } from "../../base/text.js";
 import { makeRow, makeTable } from "../series/html-table.js";
 import { formatNumber } from "../series/series.js";
 import { dekadEnd } from "./dekads.js";
-import { dayText } from "./year-drawing.js";
+import { dayText, SEASON_TEXTS } from "./year-drawing.js";
 import { msOf, placesOf, rankOf, valuesAt, yearName } from "./year-lines.js";
-
-const SEASON = /** @type {const} */ (["years.start", "years.peak", "years.end"]);
 
 /** @typedef {import("./dekads.js").Dekad} Dekad @typedef {import("./year-model.js").Model} Model @typedef {{ day: number, now: number | null, month: number }} At */
 
@@ -34,7 +32,7 @@ export function rankedText({ lines, nearness }, { day, now, month }) {
 /** When the season of the map's year began, peaked and ended, against all years; a line each. @param {Model} model @param {At} at */
 const seasonTexts = ({ seasons }, { day, now }) =>
 	placesOf(seasons, now, day).map(({ days, earlier, later, count }, index) => {
-		const part = text(SEASON[index]);
+		const part = text(SEASON_TEXTS[index]);
 		const key = days === 0 ? "years.asUsual" : days > 0 ? "years.laterBy" : "years.earlierBy";
 		const told = text(key, { part, count: Math.abs(days) });
 		if (days === 0 || (earlier > 0 && later > 0)) return told;
@@ -60,7 +58,7 @@ export function makeYearTable(model, at, heading, compare) {
 			"aria-current": year === now ? "date" : false,
 		});
 	});
-	const ofSeasons = /** @type {const} */ ([...SEASON, "years.days"]);
+	const ofSeasons = /** @type {const} */ ([...SEASON_TEXTS, "years.days"]);
 	const heads = [text("years.year"), heading, ...(seasons.length > 0 ? ofSeasons.map((key) => text(key)) : [])];
 	const table = makeTable(heads, rows, rankedText(model, at));
 	table.caption?.append(...seasonTexts(model, at).map((words) => make("span", {}, words)));

@@ -227,7 +227,10 @@ function figureOf(root, { line, style }, { board, heat, paper, draw, mark, spot 
 	const [low, high] = style.peek()?.range ?? [0, 1];
 	const ticks = warm ? roundValues({ low, high, isLog: false }) : [];
 	const key = ticks.map((value) => ({ words: numberText(value, locale()), colour: warm?.fill(value) ?? "", dash: "" }));
-	if (board.peek()?.usual) key.push({ words: text("years.usual"), colour: colourOf("--text-soft"), dash: "3 3" });
+	if (board.peek()?.usual) {
+		key.push({ words: text("years.usualBand"), colour: colourOf("--line"), dash: "" });
+		key.push({ words: text("years.usualMedian"), colour: colourOf("--text-soft"), dash: "3 3" });
+	}
 	const title = `${lineName(of)}, ${of.layer.title}`;
 	return makeFigure({ root, width, height, title, key, content: [...draw(), ...mark()] });
 }

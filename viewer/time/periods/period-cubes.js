@@ -6,6 +6,7 @@
  * @typedef {import("../../ctc1/source.js").Window} Window
  * @typedef {import("../../base/state.js").CubesOfTimes} CubesOfTimes
  */
+import { DAY_MS } from "../../base/dates.js";
 import { dayText, periodText, spanText, startOf } from "../../ctc1/periods.js";
 import { MAX_DATES, windowsOf as windowsOfDates } from "../../ctc1/source.js";
 
@@ -29,9 +30,26 @@ function seasonsOf(ms) {
 	return `${dayText(Date.UTC(year - 1, 11, 1))}/${dayText(Date.UTC(year, 11, 0))}`;
 }
 
-/** Periods that come together; null where all dates of some period are too many for a cube. @param {Omit<Periods, "cubes">} periods @param {Instant[]} instants @param {boolean} areFiles @returns {Window[] | null} */
-function windowsOf({ dates: all, members }, instants, areFiles) {
-	const files = windowsOfDates(all.map(({ text }) => text)).map(({ datetime }) => datetime);
+/** Periods by the files whose span they are in; null where some period is in none. @param {Omit<Periods, "cubes">} periods @param {Instant[]} instants @returns {Window[] | null} */
+function windowsOfFiles({ dates }, instants) {
+	const files = windowsOfDates(dates.map(({ text }) => text)).map(({ datetime }) => datetime ?? "");
+	/** @type {Window[]} */
+	const windows = [];
+	for (const [index, { ms, end }] of instants.entries()) {
+		const datetime = files.find((each) => {
+			const [first, last] = each.split("/").map((day) => Date.parse(day));
+			return first <= ms && end <= last + DAY_MS;
+		});
+		if (!datetime) return null;
+		const last = windows.at(-1);
+		if (last?.datetime === datetime) last.count += 1;
+		else windows.push({ first: index, count: 1, datetime });
+	}
+	return windows;
+}
+
+/** Periods that come together; null where all dates of some period are too many for a cube. @param {Omit<Periods, "cubes">} periods @param {Instant[]} instants @returns {Window[] | null} */
+function windowsOf({ members }, instants) {
 	for (const span of SPANS) {
 		/** @type {(Window & { dates: Set<number> })[]} */
 		const windows = [];
@@ -42,8 +60,7 @@ function windowsOf({ dates: all, members }, instants, areFiles) {
 			last.count += 1;
 			for (const date of members[index]) last.dates.add(date);
 		}
-		if (windows.every(({ dates, datetime }) => dates.size <= MAX_DATES && (!areFiles || files.includes(datetime))))
-			return windows.map(({ dates: _, ...window }) => window);
+		if (windows.every(({ dates }) => dates.size <= MAX_DATES)) return windows.map(({ dates: _, ...window }) => window);
 	}
 	return null;
 }
@@ -62,7 +79,7 @@ export function cubesOfPeriods(periods, instants, areFiles = false) {
 	const texts = instants.map(({ text }) => text);
 	// One date stands for each.
 	if (periods.method === "clearest") return { times: texts };
-	const windows = windowsOf(periods, instants, areFiles);
+	const windows = areFiles ? windowsOfFiles(periods, instants) : windowsOf(periods, instants);
 	if (!windows) return null;
 	const { slot, method, by, partOfYear } = periods;
 	const also = reaching(periods, instants);
