@@ -51,7 +51,7 @@ export function makeCopyField(id, words, field) {
 	field.id = id;
 	field.readOnly = true;
 	field.addEventListener("focus", () => field.select());
-	const label = `${id}-label`;
+	const label = `label-${id}`;
 	const made = makeField(words, field, make("div", { class: "row" }, field, ...makeCopyButton(field, label)));
 	made.querySelector("label")?.setAttribute("id", label);
 	return made;
