@@ -333,7 +333,7 @@ await runAsCalled([
 			await whenShown(page);
 			await page.locator("#share-button").click();
 			const lines = await page.getByLabel("For your own page").inputValue();
-			const copy = page.locator("button[aria-describedby=share-embed-label]");
+			const copy = page.locator("button[aria-describedby=label-share-embed]");
 			await copy.click();
 			await page.locator(".dialog button + [role=status]", { hasText: /Copied|Ctrl/ }).waitFor({ state: "attached" });
 			await page.keyboard.press("Escape");
