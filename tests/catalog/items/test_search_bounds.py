@@ -291,7 +291,7 @@ def test_matches_of_rare_times_are_counted_though_most_times_have_them(index, mo
         monkeypatch.setattr(module, "MOST_MATCHED", 20)
     monkeypatch.setattr(candidates, "MOST_COMPARED", 200)
     monkeypatch.setattr(candidates, "SAMPLED", 2)
-    rare = [(np.datetime64("2010-01-01") + 30 * n, float(n)) for n in range(15)]
+    rare = [(np.datetime64("2010-01-01") + np.timedelta64(30 * n, "D"), float(n)) for n in range(15)]
     frequent = [(np.datetime64("2011-04-01") + np.timedelta64(n, "m"), 15 + n / 1000) for n in range(200)]
     index.configure("s2", IndexSettings(order_by="cloud", searched=names))
     index.put(
