@@ -254,7 +254,7 @@ def test_a_sort_without_an_index_is_refused_before_it_compares_many_items(index,
 def test_a_number_of_matches_is_exact_or_missing_where_a_sample_says_that_there_are_more(index, monkeypatch, sort):
     for module in (candidates, search):
         monkeypatch.setattr(module, "MOST_MATCHED", 20)
-    days = [np.datetime64("2024-01-01") + number for number in range(100)]
+    days = list(np.datetime64("2024-01-01") + np.arange(100))
     index.configure("s2", IndexSettings(order_by="cloud"))
     index.put("s2", [make_item(f"{n:03}", at=str(day), properties={"cloud": float(n)}) for n, day in enumerate(days)])
 
@@ -275,7 +275,7 @@ def test_matches_are_not_counted_where_a_sample_says_that_there_are_more(index, 
         monkeypatch.setattr(module, "MOST_MATCHED", 20)
     monkeypatch.setattr(candidates, "SPREAD", 1)
     monkeypatch.setattr(candidates, "SURELY", surely)
-    days = [np.datetime64("2024-01-01") + number for number in range(100)]
+    days = list(np.datetime64("2024-01-01") + np.arange(100))
     index.configure("s2", IndexSettings())
     index.put("s2", [make_item(f"{n:03}", at=str(day), properties={"cloud": float(n)}) for n, day in enumerate(days)])
 

@@ -247,7 +247,7 @@ def refused_text(answer):
 
 def test_more_times_than_a_document_has_are_refused(make_client):
     days = np.arange(np.datetime64("1900-01-01", "D"), np.datetime64("2009-01-01", "D")).astype("datetime64[ns]")
-    domain = TimeDomain(days, days + 1)
+    domain = TimeDomain(days, days + np.timedelta64(1, "ns"))
     layers = [make_layer(name, variable=make_variable(name, times=domain)) for name in "ABC"]
     client = make_client(make_services(make_collection(*layers, make_layer("D"))))
 
