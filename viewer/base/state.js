@@ -370,11 +370,12 @@ export async function openLayer(next, wish, side = sideA) {
 			next.times.count > 0 ? await fetchTimes(asShown(next), stopped) : { times: [], ends: [], validShares: [] };
 		if (stopped.aborted) return;
 		const instants = times.map((time, index) => toInstant(time, ends[index]));
-		const date = wish.date ?? (validShares.at(-1) === null ? await clearDate(next, stopped) : undefined);
+		const isUnknown = wish.date === undefined && validShares.at(-1) === null;
+		const clear = isUnknown ? await clearDate(next, stopped) : undefined;
 		if (stopped.aborted) return;
 		batch(() => {
 			side.dates.value = { phase: "ready", why: "", instants, validShares };
-			side.timeIndex.value = indexFor(next, side.timeDomain.peek(), date);
+			side.timeIndex.value = indexFor(next, side.timeDomain.peek(), wish.date, clear);
 		});
 	} catch (error) {
 		if (!stopped.aborted) side.dates.value = { ...NO_TIMES, phase: "failed", why: reason(error) };
@@ -403,10 +404,11 @@ export function chooseClear(isOn) {
 	}
 }
 
-/** Index of the requested date, or of the period that contains it, the nearest there is, or the layer's default: where that is its last date, the newest that is clear. @param {Layer} of @param {Pick<TimeDomain, "instants" | "validShares">} domain @param {string | undefined} date */
-function indexFor(of, { instants, validShares }, date) {
+/** Index of the requested date, or of the period that contains it, the nearest there is, or the layer's default: where that is its last date, the newest that is clear. @param {Layer} of @param {Pick<TimeDomain, "instants" | "validShares">} domain @param {string | undefined} date @param {string} [clear] the newest that is clear, where the server had to be asked: it may know dates that came since */
+function indexFor(of, { instants, validShares }, date, clear) {
 	if (instants.length === 0) return -1;
 	if (date === undefined) {
+		if (clear) return nearestIndex(instants, Date.parse(clear));
 		const { default: usual, last } = of.times;
 		return usual === null || usual === last ? newestClear(validShares) : nearestIndex(instants, Date.parse(usual));
 	}
