@@ -53,6 +53,17 @@ const noted = (page) =>
 		return { paints, frames, dates: dates.size };
 	});
 
+/** Until nothing has been asked for a second. @param {Page} page */
+async function whenQuiet(page) {
+	let askedMs = Date.now();
+	const note = () => {
+		askedMs = Date.now();
+	};
+	page.context().on("request", note).on("requestfinished", note);
+	while (Date.now() - askedMs < 1000) await nextFrame(page);
+	page.context().off("request", note).off("requestfinished", note);
+}
+
 /** @param {Page} page @param {number} count @param {() => void} pressed is called when the pointer holds the date: before, it rests, and what it is near to may be asked for */
 async function drag(page, count, pressed) {
 	const box = await slider(page).boundingBox();
@@ -77,6 +88,7 @@ async function measureDrag(page, layer, count) {
 	/** @type {string[]} */
 	const requests = [];
 	const note = (/** @type {import("playwright-core").Request} */ request) => void requests.push(request.url());
+	await whenQuiet(page);
 	await startNoting(page);
 	await drag(page, count, () => page.context().on("request", note));
 	const { paints, frames, dates } = await noted(page);
@@ -226,17 +238,6 @@ export async function measureMoving(browser, base, size, { layer, dates, screens
 	return { loading, drag, recolour, events, memory };
 }
 
-/** Until nothing has been asked for a second. @param {Page} page */
-async function whenQuiet(page) {
-	let askedMs = Date.now();
-	const note = () => {
-		askedMs = Date.now();
-	};
-	page.context().on("request", note).on("requestfinished", note);
-	while (Date.now() - askedMs < 1000) await nextFrame(page);
-	page.context().off("request", note).off("requestfinished", note);
-}
-
 /**
  * The drag with names, key and another layer over the first one, whose year is not loaded when it begins and then is.
  * @param {import("./pages.mjs").Browser} browser @param {string} base @param {{ width: number, height: number }} size
@@ -252,6 +253,7 @@ export async function measureLayers(browser, base, size, { layer, year, bbox, z 
 	);
 	await whenShown(page);
 	await page.locator(".map-keys .key").nth(1).waitFor();
+	await page.locator(".town > span").first().waitFor();
 	const count = await page.evaluate(
 		(wanted) =>
 			/** @type {any} */ (window).parts.sideA.timeDomain
@@ -261,8 +263,12 @@ export async function measureLayers(browser, base, size, { layer, year, bbox, z 
 	);
 	if (count === 0) throw new Error(`${layer} has no dates in ${year}`);
 	const cold = await measureDrag(page, layer, count);
-	await whenLoaded(page, "full", count);
-	await whenQuiet(page);
+	// The strip begins and ends in two years: what is near to its ends is loaded.
+	const box = await slider(page).boundingBox();
+	for (const x of [SIDE_PX, (box?.width ?? 0) - SIDE_PX]) {
+		await slider(page).click({ position: { x, y: BARS_PX } });
+		await whenQuiet(page);
+	}
 	const warm = await measureDrag(page, layer, count);
 	await page.context().close();
 	return { cold, warm };
