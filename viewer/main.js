@@ -43,9 +43,11 @@ import { fillTexts, language, pickLanguage, text, useTexts } from "./base/text.j
 import { startLegends } from "./layers/legend-source.js";
 import { startMap } from "./map/map.js";
 import { startTimeline } from "./time/timeline.js";
-import { effect, signal } from "./vendor/signals-core.js";
+import { computed, effect, signal } from "./vendor/signals-core.js";
 
 const LINK_WAIT_MS = 300;
+/** What takes longer has a wheel that turns. */
+const BUSY_MS = 100;
 /** The layers of a session that is not renewed by then come later. */
 const RENEWAL_WAIT_MS = 5000;
 const SYSTEM_IS_DARK = "(prefers-color-scheme: dark)";
@@ -308,16 +310,34 @@ function startStatus() {
 			notify("catalogue", text("layers.failed", { why }), { label: text("action.tryAgain"), run: () => open() });
 		} else if (layers.value.length === 0) status.textContent = text("layers.none");
 		if (phase !== "failed") dismiss("catalogue");
-		status.dataset.phase = phase;
+	});
+	const phase = computed(() => {
+		const known = layer.value ? timeDomain.value.phase : catalogue.value.phase;
+		return layer.value && known === "ready" ? tileProgress.value.phase : known;
+	});
+	effect(() => {
+		status.dataset.phase = phase.value;
+		if (phase.value !== "loading") return;
+		// What is painted in the next frame is not waited for.
+		const waiting = window.setTimeout(() => status.toggleAttribute("data-busy", true), BUSY_MS);
+		return () => {
+			window.clearTimeout(waiting);
+			status.removeAttribute("data-busy");
+		};
+	});
+	// While dates go by it only grows: what lies on the map is laid out anew when it shrinks, too.
+	const grown = new ResizeObserver(() => {
+		if (isMoving.peek()) status.style.minWidth = `${status.offsetWidth}px`;
+	});
+	grown.observe(status);
+	effect(() => {
+		if (!isMoving.value) status.style.minWidth = "";
 	});
 	effect(() => {
 		if (!layer.value) return;
 		const { title } = layer.value;
-		const { phase } = timeDomain.value;
-		const isLoading = phase === "loading" || (phase === "ready" && tileProgress.value.phase === "loading");
-		const words = shownText(isLoading ? "map.loading" : "map.showing", title);
+		const words = shownText(phase.value === "loading" ? "map.loading" : "map.showing", title);
 		status.textContent = words;
-		status.dataset.phase = phase === "ready" ? tileProgress.value.phase : phase;
 		// What moves is seen; told is where it comes to rest.
 		if (isMoving.value) return;
 		spoken.value = words;

@@ -54,6 +54,7 @@ export function startDrawBar(frame) {
 	const isOpen = computed(() => draft.value !== null || change.value !== null);
 	effect(() => {
 		bar.hidden = !isOpen.value;
+		frame.toggleAttribute("data-drawing", isOpen.value);
 		// On phones the map has to have room.
 		if (isOpen.value) stop.value = "low";
 		else typing.close();

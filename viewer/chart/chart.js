@@ -116,7 +116,10 @@ export function startChart(root) {
 	followPlaces();
 	followAnalyses(drawn);
 	buildDrawer(root);
-	bind(root, () => ({ hidden: places.value.length === 0 }));
+	effect(() => {
+		root.hidden = places.value.length === 0;
+		root.parentElement?.toggleAttribute("data-chart", !root.hidden);
+	});
 }
 
 /** @param {HTMLElement} root */

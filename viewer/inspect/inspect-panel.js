@@ -62,6 +62,7 @@ export function startInspect(frame) {
 	frame.append(root);
 	effect(() => {
 		root.hidden = inspected.value === null;
+		frame.toggleAttribute("data-inspect", !root.hidden);
 		download.hidden = inspected.value === "cube";
 		if (inspected.value !== null) choose(inspected.value);
 	});

@@ -86,6 +86,8 @@ function makeRow(side, list) {
 		label(down, text("layers.down", { layer: title }));
 		label(remove, text("layers.remove", { layer: title }));
 		opacity.input.setAttribute("aria-label", text("layers.opacityOf", { layer: title }));
+	});
+	live(() => {
 		date.textContent = dateText(side);
 		date.hidden = date.textContent === "";
 	});

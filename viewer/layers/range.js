@@ -45,7 +45,9 @@ export function makeRangeEditor(side, values) {
 	const scale = computed(() => {
 		const style = painted.value;
 		if (!style) return null;
-		if (!isHeld.value || held?.isLog !== style.isLog) held = wideScale(style, values.value);
+		const wide = isHeld.value && held?.isLog === style.isLog ? held : wideScale(style, values.value);
+		// The same scale is the same object, so that what is drawn from it alone is not drawn anew.
+		if (wide.low !== held?.low || wide.high !== held.high || wide.isLog !== held.isLog) held = wide;
 		return held;
 	});
 	const plot = make("canvas", { class: "legend-plot", "aria-hidden": "true" });
@@ -61,6 +63,10 @@ export function makeRangeEditor(side, values) {
 		if (width.value === 0) return;
 		drawRamp(ramp, painted.value, scale.value, width.value);
 		writeTicks(ticks, painted.value, scale.value, width.value);
+	});
+	live(() => {
+		void isDark.value;
+		if (!painted.value || !scale.value || width.value === 0) return;
 		drawPlot(plot, { style: painted.value, scale: scale.value, counts: values.value, width: width.value });
 	});
 	return make("div", { class: "legend-range" }, frame, ticks, makeRangeRow(side, painted, values));

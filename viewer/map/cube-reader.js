@@ -33,6 +33,9 @@ export class CubeReader {
 	/** Finer tiles of the date that is looked at, while they are what is seen. @type {CubeLayer | null} */
 	detail = null;
 
+	/** Which cells of the tiles lie in the part of the world that the map shows, by tile. */
+	#seen = { ring: "", cells: /** @type {Map<string, Uint8Array>} */ (new Map()) };
+
 	/** @param {LeafletMap} map @param {CubeLayer} layer @param {CubeSource} source @param {import("../base/permalink.js").BBox} bbox of the layer */
 	constructor(map, layer, source, bbox) {
 		this.bbox = bbox;
@@ -141,15 +144,20 @@ export class CubeReader {
 		/** @type {Map<number, number>} */
 		const byValue = new Map();
 		let [total, valid, beyond, sum] = [0, 0, 0, 0];
-		const inSight = [this.#ringInSight()];
+		const inSight = this.#ringInSight();
+		if (inSight.join() !== this.#seen.ring) this.#seen = { ring: inSight.join(), cells: new Map() };
 		for (const tile of this.tiles()) {
 			const found = this.source.find(tile, Math.max(0, timeIndex));
 			if (!found || found.isPreview) return null;
 			const { cube, frame } = found;
 			if (frame < 0) continue;
 			const [w, h] = cube.header.cells ? [TILE_PX, TILE_PX] : [cube.header.w, cube.header.h];
-			const counts = countNumbers(cube, frame, insideRings(inSight, tile, w, h));
-			for (const [number, count] of counts.entries()) {
+			const key = JSON.stringify([tile, w, h]);
+			const cells = this.#seen.cells.get(key) ?? insideRings([inSight], tile, w, h);
+			this.#seen.cells.set(key, cells);
+			const counts = countNumbers(cube, frame, cells);
+			for (let number = 0; number < counts.length; number++) {
+				const count = counts[number];
 				if (count === 0) continue;
 				total += count;
 				const value = cube.valueOf(number);

@@ -8,9 +8,8 @@
 import { fetchData } from "../base/api.js";
 import { make } from "../base/elements.js";
 import { atEnd, eachOnce, live } from "../base/live.js";
-import { BACKGROUNDS, background, overlay, view } from "../base/state.js";
+import { BACKGROUNDS, background, isMoving, overlay, view } from "../base/state.js";
 import { text } from "../base/text.js";
-import { DivIcon, LayerGroup, Marker, Point } from "../vendor/leaflet.js";
 import { computed, effect, signal } from "../vendor/signals-core.js";
 import { chooseNames, readTowns } from "./name-layout.js";
 import { cellsIn } from "./regions.js";
@@ -34,7 +33,7 @@ export async function startNames(maps) {
 	const towns = signal(readTowns(world));
 	let asked = "";
 	effect(() => {
-		if (!view.value || !isShown.value) return;
+		if (!view.value || !isShown.value || isMoving.value) return;
 		const { bbox, zoom } = view.value;
 		const nameNear = async () => {
 			const cells =
@@ -69,14 +68,15 @@ function nameTowns(map, towns) {
 	pane.style.zIndex = HEIGHT;
 	// What is told of the map in words names none either: the search finds towns.
 	pane.setAttribute("aria-hidden", "true");
-	const group = new LayerGroup().addTo(map);
-	/** @type {Map<string, import("./name-layout.js").Named>} */
+	/** By the towns' ranks in the world. @type {Map<number, import("./name-layout.js").Named>} */
 	let coming = new Map();
-	const markAll = eachOnce((/** @type {string} */ key) => {
-		const { index, x, y } = /** @type {import("./name-layout.js").Named} */ (coming.get(key));
-		const mark = makeMark(towns.value.names[index], map.unproject(new Point(x, y), map.getZoom()));
-		group.addLayer(mark);
-		atEnd(() => group.removeLayer(mark));
+	// No markers of Leaflet's: each would be a layer of the compositor, and the map slower for every name on it.
+	const markAll = eachOnce((/** @type {number} */ key) => {
+		const { index } = /** @type {import("./name-layout.js").Named} */ (coming.get(key));
+		const mark = make("div", { class: "town leaflet-zoom-hide" }, make("span", {}, towns.value.names[index]));
+		pane.append(mark);
+		atEnd(() => mark.remove());
+		return mark;
 	});
 	const show = () => {
 		const zoom = map.getZoom();
@@ -85,20 +85,15 @@ function nameTowns(map, towns) {
 		// Beyond the edges too: what comes into sight has its name.
 		const window = { left: middle.x - width, top: middle.y - height, width: 2 * width, height: 2 * height };
 		const named = chooseNames(towns.value, 256 * 2 ** zoom, window, widthOf);
-		coming = new Map(named.map((each) => [`${zoom} ${Math.round(each.x)} ${towns.value.ranks[each.index]}`, each]));
-		markAll([...coming.keys()]);
+		coming = new Map(named.map((each) => [towns.value.ranks[each.index], each]));
+		const origin = map.getPixelOrigin();
+		for (const [at, { style }] of markAll([...coming.keys()]).entries()) {
+			style.left = `${Math.round(named[at].x - origin.x)}px`;
+			style.top = `${Math.round(named[at].y - origin.y)}px`;
+		}
 	};
-	map.on("moveend resize", show);
+	map.on("zoom moveend resize", show);
 	// Reads the towns, so that others are named when they are there.
 	live(show);
-	atEnd(() => {
-		map.off("moveend resize", show);
-		group.remove();
-	});
-}
-
-/** @param {string} name @param {import("leaflet").LatLng} at */
-function makeMark(name, at) {
-	const icon = new DivIcon({ className: "town", html: make("span", {}, name), iconSize: [0, 0] });
-	return new Marker(at, { icon, interactive: false, keyboard: false, pane: PANE });
+	atEnd(() => map.off("zoom moveend resize", show));
 }

@@ -54,6 +54,7 @@ export function startSheet(sheet, handle) {
 	take();
 	effect(() => {
 		sheet.dataset.stop = stop.value;
+		/** @type {HTMLElement} */ (sheet.parentElement).dataset.sheet = stop.value;
 		handle.setAttribute("aria-label", text(`shell.sheet.${stop.value}`));
 		sheet.scrollTop = 0;
 	});

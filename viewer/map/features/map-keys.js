@@ -32,15 +32,18 @@ export function startMapKeys(element, frame) {
 	});
 	const isAbove = computed(() => Boolean(keyAbove.value?.content.value));
 	live(() => {
-		const keys = sides.value.map((side) => {
-			const content = computed(() => keyOf(side));
-			const key = makeKey(content, side === sideA ? null : (host) => renderLegend(side, host));
+		const contents = sides.value.map((side) => computed(() => keyOf(side)));
+		const keys = sides.value.map((side, at) => {
+			const key = makeKey(contents[at], side === sideA ? null : (host) => renderLegend(side, host));
 			key.classList.toggle("small", side !== sideA);
 			key.dataset.side = side.id;
 			return key;
 		});
 		const above = isAbove.value ? keyAbove.peek() : null;
 		element.replaceChildren(...(above ? [makeKey(above.content, borrow(above.body))] : []), ...keys);
+		live(() => {
+			element.hidden = !above && contents.every(({ value }) => value === null);
+		});
 	});
 	startEditor(frame);
 }
