@@ -8,7 +8,7 @@
 import { fetchData } from "../base/api.js";
 import { make } from "../base/elements.js";
 import { atEnd, eachOnce, live } from "../base/live.js";
-import { BACKGROUNDS, background, isMoving, overlay, view } from "../base/state.js";
+import { BACKGROUNDS, background, isDragged, overlay, view } from "../base/state.js";
 import { text } from "../base/text.js";
 import { computed, effect, signal } from "../vendor/signals-core.js";
 import { chooseNames, readTowns } from "./name-layout.js";
@@ -33,7 +33,7 @@ export async function startNames(maps) {
 	const towns = signal(readTowns(world));
 	let asked = "";
 	effect(() => {
-		if (!view.value || !isShown.value || isMoving.value) return;
+		if (!view.value || !isShown.value || isDragged.value) return;
 		const { bbox, zoom } = view.value;
 		const nameNear = async () => {
 			const cells =
