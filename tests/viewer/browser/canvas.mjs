@@ -33,7 +33,7 @@ function linkTo(layer, cell, zoom, more = "") {
 	return `?layer=${layer}&view=${lon},${lat},${zoom}&overlay=false&bgLayer=None${more}`;
 }
 
-/** The pixel of the page in which a place is. @param {Page} page @param {Point} point @returns {Promise<{ x: number, y: number }>} */
+/** The pixel of the page in which a place is, and where the map begins. @param {Page} page @param {Point} point @returns {Promise<{ x: number, y: number, mapTop: number }>} */
 const onPage = (page, { lon, lat }) =>
 	page.evaluate(
 		([east, north]) => {
@@ -44,25 +44,26 @@ const onPage = (page, { lon, lat }) =>
 				.subtract(map.getPixelOrigin())
 				.add(map.latLngToContainerPoint(map.layerPointToLatLng([0, 0])));
 			const frame = map.getContainer().getBoundingClientRect();
-			return { x: frame.x + Math.floor(x), y: frame.y + Math.floor(y) };
+			return { x: frame.x + Math.floor(x), y: frame.y + Math.floor(y), mapTop: frame.top };
 		},
 		[lon, lat],
 	);
 
-/** What the readout says with the pointer at a place: the value as the server has it, "" of none. @param {Page} page @param {Point} point */
+/** What the readout says with the pointer at a place: the value as the server has it, "" of none. @param {Page} page @param {Point} point @returns {Promise<{ value: string, words: string }>} */
 async function hover(page, point) {
-	const { x, y } = await onPage(page, point);
+	const { x, y, mapTop } = await onPage(page, point);
 	await page.mouse.move(x - 3, y - 3);
 	await page.mouse.move(x, y);
 	// Until the page knows that the pointer is there: the readout of the place before may still be seen.
 	const reading = await page.waitForFunction(
-		([left, top]) => {
+		([left, top, before]) => {
 			const { pointer, maps } = /** @type {any} */ (window).parts;
 			const [map] = maps.peek();
 			const at = pointer.peek();
 			const row = /** @type {HTMLElement | null} */ (document.querySelector("#readout .reading"));
 			if (!at || !row || row.querySelector("strong")?.textContent?.includes("…")) return null;
 			const box = map.getContainer().getBoundingClientRect();
+			if (box.top !== before) return "moved";
 			const found = map.latLngToContainerPoint([at.lat, at.lon]);
 			const world = 256 * 2 ** map.getZoom();
 			const off = box.left + found.x - left - 0.5;
@@ -70,9 +71,11 @@ async function hover(page, point) {
 			if (Math.abs(across) >= 1 || Math.abs(box.top + found.y - top - 0.5) >= 1) return null;
 			return { value: row.dataset.value ?? "", words: row.textContent ?? "" };
 		},
-		/** @type {const} */ ([x, y]),
+		/** @type {const} */ ([x, y, mapTop]),
 	);
-	return /** @type {{ value: string, words: string }} */ (await reading.jsonValue());
+	const said = /** @type {"moved" | { value: string, words: string }} */ (await reading.jsonValue());
+	// A notice has come or gone, which takes the place of the map's first lines.
+	return said === "moved" ? hover(page, point) : said;
 }
 
 /** The pixel of the data at a place: red, green, blue, alpha; null where no tile is. @param {Page} page @param {Point} point */
